@@ -1,0 +1,1 @@
+//! Part of ztor; see ARCHITECTURE.md.

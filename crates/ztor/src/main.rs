@@ -1,0 +1,2 @@
+//! The `ztor` binary.
+fn main() {}
