@@ -1,0 +1,93 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Encoder, decode_prefix};
+
+/// Reads all tokens, and writes them again.
+fn copy<R: Read>(mut reader: Reader<R>) -> Result<(Vec<u8>, usize), ReadError> {
+    let mut encoder = Encoder::new(Vec::new());
+    while let Some(token) = reader.next_token()? {
+        match token {
+            Token::Int(value) => encoder.int(value),
+            Token::Bytes(bytes) => encoder.bytes(&bytes),
+            Token::Key(key) => encoder.key(&key),
+            Token::BeginList => encoder.begin_list(),
+            Token::BeginDict => encoder.begin_dict(),
+            Token::End => encoder.end(),
+        }
+        .unwrap();
+    }
+    assert!(reader.next_token().unwrap().is_none());
+    Ok((encoder.finish().unwrap(), reader.offset()))
+}
+
+#[test]
+fn the_source_is_left_just_behind_the_value() {
+    let mut reader = Reader::new(&b"d1:ali-5e0:eerest"[..]);
+    while reader.next_token().unwrap().is_some() {}
+    assert_eq!(reader.into_inner(), b"rest");
+}
+
+#[test]
+fn a_claimed_length_costs_nothing() {
+    let mut reader = Reader::new(&b"60000000:abc"[..]);
+    assert!(matches!(
+        reader.next_token(),
+        Err(ReadError::Malformed(Error { offset: 12, kind: ErrorKind::End { .. } }))
+    ));
+    let mut reader = Reader::with(&b"11:hello world"[..], Mode::Strict, Limits::default(), 10);
+    assert!(matches!(
+        reader.next_token(),
+        Err(ReadError::Malformed(Error { kind: ErrorKind::StringTooLong { len: 11, left: 10 }, .. }))
+    ));
+    assert!(reader.next_token().is_err(), "no token after an error");
+}
+
+#[test]
+fn limits_hold() {
+    let deep = [b'l'; 300];
+    let mut reader = Reader::with(&deep[..], Mode::Strict, Limits { depth: 1000, tokens: 1000 }, 10);
+    let error = loop {
+        match reader.next_token() {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.to_string(), "byte 256: found nesting deeper than 256");
+    let mut reader = Reader::with(&b"l0:0:e"[..], Mode::Strict, Limits { depth: 9, tokens: 2 }, 10);
+    assert!(reader.next_token().is_ok() && reader.next_token().is_ok() && reader.next_token().is_err());
+}
+
+#[test]
+fn a_failing_source_is_told_from_a_bad_one() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("gone"))
+        }
+    }
+    let mut reader = Reader::new((&b"l"[..]).chain(Broken));
+    reader.next_token().unwrap();
+    assert_eq!(reader.next_token().unwrap_err().to_string(), "cannot read on at byte 1: gone");
+}
+
+proptest! {
+    #[test]
+    fn reads_exactly_what_the_decoder_does(bytes in prop::collection::vec(
+        prop_oneof![4 => prop::sample::select(&b"ilde:-0123"[..]), 1 => any::<u8>()], 0..60)) {
+        let limits = Limits { depth: 10, tokens: 1000 };
+        let whole = decode_prefix(&bytes, Mode::Strict, limits);
+        let streamed = copy(Reader::with(&bytes[..], Mode::Strict, limits, 1 << 20));
+        match (whole, streamed) {
+            (Ok((_, used)), Ok((copied, read))) => {
+                prop_assert_eq!(&copied[..], &bytes[..used]);
+                prop_assert_eq!(read, used);
+            }
+            (Err(_), Err(_)) => {}
+            // Only the integers differ: the reader's must fit 64 bits.
+            (Ok(_), Err(ReadError::Malformed(e))) => prop_assert_eq!(e.kind, ErrorKind::NumberTooLong { max: 18 }),
+            (a, b) => prop_assert!(false, "{:?} {:?}", a.map(|_| ()), b),
+        }
+    }
+}
