@@ -1,1 +1,32 @@
-//! Part of ztor; see ARCHITECTURE.md.
+//! Torrents: what is in them, where their bytes belong, and what those must hash to.
+//!
+//! - [`Metainfo`] is a torrent: parsed from a `.torrent` file, or from the info dictionary that a magnet link leads
+//!   to; v1 (BEP 3), v2 and hybrid (BEP 52), with pads, symlinks and attributes (BEP 47).
+//! - [`Layout`] is the arithmetic between pieces and files, [`PieceHashes`] and [`merkle`] what is checked.
+//! - [`paths`] makes the names of a torrent safe to create.
+//!
+//! Nothing here touches a file or a socket. Every number and name of a torrent is hostile until it has been through
+//! this crate.
+#![forbid(unsafe_code)]
+
+mod hashes;
+mod info_hash;
+mod layout;
+pub mod merkle;
+
+pub use hashes::PieceHashes;
+pub use info_hash::{InfoHashV1, InfoHashV2, InfoHashes};
+pub use layout::{Alignment, File, FileRange, Layout, LayoutError};
+
+/// Bytes of a block: what peers request of each other, and what a leaf of a hash tree covers.
+pub const BLOCK_LEN: u32 = 16 * 1024;
+/// The longest piece that is accepted, in bytes. Twice the longest ever seen; a piece must fit in memory.
+pub const MAX_PIECE_LENGTH: u32 = 256 << 20;
+/// The most pieces a torrent may have.
+pub const MAX_PIECES: u32 = 1 << 21;
+/// The most files a torrent may have, pads included.
+pub const MAX_FILES: usize = 500_000;
+/// The longest torrent file or info dictionary that is accepted, in bytes. Check it before reading one into memory.
+pub const MAX_TORRENT_LEN: usize = 32 << 20;
+/// The most folders that a file may be inside of.
+pub const MAX_PATH_LEVELS: usize = 100;

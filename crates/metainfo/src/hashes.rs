@@ -1,0 +1,63 @@
+use std::ops::Range;
+
+use crate::merkle::{self, Hash};
+
+/// What the pieces of a torrent must hash to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PieceHashes {
+    /// Of v1 and hybrid torrents, one for every piece.
+    v1: Option<Vec<[u8; 20]>>,
+    /// Of v2 and hybrid torrents, one for every piece, as far as they are known.
+    v2: Option<Vec<Option<Hash>>>,
+}
+
+impl PieceHashes {
+    pub(crate) fn new(v1: Option<Vec<[u8; 20]>>, v2: Option<Vec<Option<Hash>>>) -> Self {
+        Self { v1, v2 }
+    }
+
+    /// SHA-1 of the piece with its pads (BEP 3); `None` if the torrent is v2-only.
+    pub fn v1(&self, piece: u32) -> Option<[u8; 20]> {
+        self.v1.as_ref()?.get(piece as usize).copied()
+    }
+
+    /// The root of the piece's part of its file's hash tree (BEP 52), which has
+    /// [`Layout::v2_leaf_width`](crate::Layout::v2_leaf_width) leaves.
+    ///
+    /// `None` if the torrent is v1, and also if the hash is not known yet: a magnet link brings the info dictionary
+    /// alone, and with it only the roots of whole files. Then the hashes of files of more than one piece must
+    /// be had from peers and handed to [`Metainfo::add_piece_layer`](crate::Metainfo::add_piece_layer) before such a piece can
+    /// be checked. A piece of a torrent where neither `v1` nor `v2` gives a hash must never pass as good.
+    pub fn v2(&self, piece: u32) -> Option<Hash> {
+        self.v2.as_ref()?.get(piece as usize).copied().flatten()
+    }
+
+    /// Whether every hash the format promises is there.
+    pub fn is_complete(&self) -> bool {
+        self.v2.as_ref().is_none_or(|hashes| hashes.iter().all(Option::is_some))
+    }
+
+    /// The piece layer of a file of these pieces, if known.
+    pub(crate) fn layer(&self, pieces: Range<u32>) -> Option<Vec<Hash>> {
+        pieces.map(|piece| self.v2(piece)).collect()
+    }
+
+    /// Takes the piece layer of a file of these pieces, if it is the one with this root.
+    pub(crate) fn set_layer(
+        &mut self,
+        pieces: Range<u32>,
+        layer: &[Hash],
+        piece_length: u32,
+        root: &Hash,
+    ) -> bool {
+        let slots = self.v2.as_mut().and_then(|all| all.get_mut(pieces.start as usize..pieces.end as usize));
+        let Some(slots) = slots.filter(|slots| slots.len() == layer.len() && layer.len() > 1) else {
+            return false;
+        };
+        if merkle::root_of_piece_layer(layer, piece_length) != *root {
+            return false;
+        }
+        slots.iter_mut().zip(layer).for_each(|(slot, hash)| *slot = Some(*hash));
+        true
+    }
+}
