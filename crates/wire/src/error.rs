@@ -28,6 +28,12 @@ pub enum WireError {
         /// What it may be, counted in the same way.
         expected: ExpectedLen,
     },
+    /// The extended handshake (BEP 10) is not bencode.
+    #[error("extended handshake: {0}")]
+    Bencode(#[from] ztor_bencode::Error),
+    /// The extended handshake (BEP 10) is not a dictionary.
+    #[error("extended handshake: expected a dictionary, found something else")]
+    NotADictionary,
 }
 
 /// The lengths that a message may have, in bytes, its id included.

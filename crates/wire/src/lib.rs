@@ -8,6 +8,7 @@
 
 mod decoder;
 mod error;
+mod extended;
 mod fast;
 mod handshake;
 mod message;
@@ -15,6 +16,7 @@ mod peer_id;
 
 pub use decoder::{Decoder, MAX_MESSAGE_LEN, MAX_PIECE_DATA_LEN};
 pub use error::{ExpectedLen, WireError};
+pub use extended::{EXTENDED_HANDSHAKE_ID, ExtendedHandshake};
 pub use fast::allowed_fast_set;
 pub use handshake::{HANDSHAKE_LEN, Handshake, Reserved};
 pub use message::{Block, HashRequest, Message, PIECE_HEADER_LEN, piece_header};
