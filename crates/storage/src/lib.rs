@@ -1,1 +1,32 @@
-//! Part of ztor; see ARCHITECTURE.md.
+//! Files and hashing of a BitTorrent client: blocking, without network and without async.
+//!
+//! - [`TorrentStore`]: one torrent's files, read and written by piece;
+//! - [`PieceWriter`]: takes blocks, writes them together, hashes them while they are warm and gives the
+//!   verdict on each piece;
+//! - [`check_all`]: checks what is on disk with several threads;
+//! - [`resume`]: what is remembered from one run to the next;
+//!
+//! Nothing a torrent file or a peer says can make it write outside the torrent's folder, and a piece counts as
+//! there only after its bytes hashed right.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod error;
+mod handles;
+mod hasher;
+mod parts;
+mod positional;
+mod ranges;
+pub mod resume;
+mod root;
+mod store;
+#[cfg(test)]
+mod testing;
+mod writer;
+
+pub use check::{Pieces, check_all};
+pub use error::{Operation, StorageError};
+pub use handles::HandleCache;
+pub use store::{Allocation, FileSlice, FileStamp, StoreOptions, TorrentStore};
+pub use writer::{BlockDigest, PieceWriter, WriteDone, WriteJob};

@@ -1,0 +1,187 @@
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Open file handles of all torrents, bounded: the least recently used one is closed for a new one.
+///
+/// A handle that was handed out stays open for as long as its holder keeps it, so the number of open
+/// descriptors may exceed the limit by the reads and writes that are under way.
+///
+/// The lock inside covers a map look-up only; nothing is opened, closed or read under it.
+#[derive(Debug)]
+pub struct HandleCache {
+    limit: usize,
+    next_store: AtomicU64,
+    open: Mutex<Open>,
+}
+
+/// Which file of which store.
+pub(crate) type Key = (u64, u32);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Access {
+    Read,
+    ReadWrite,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    entries: HashMap<Key, Entry>,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    file: Arc<File>,
+    access: Access,
+    used: u64,
+}
+
+impl Default for HandleCache {
+    /// A quarter of what the process may open, at most 512.
+    fn default() -> Self {
+        let allowed =
+            rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+        Self::new(usize::try_from(allowed / 4).unwrap_or(usize::MAX).min(512))
+    }
+}
+
+impl HandleCache {
+    /// Keeps at most `limit` files open, and at least one.
+    pub fn new(limit: usize) -> Self {
+        Self { limit: limit.max(1), next_store: AtomicU64::new(0), open: Mutex::default() }
+    }
+
+    /// The most files kept open.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Files kept open now.
+    pub fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    /// Whether no file is kept open.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn new_store_id(&self) -> u64 {
+        self.next_store.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The handle of `key`, opened by `open` if none with enough access is kept.
+    ///
+    /// Two threads may open the same file at once; one of the handles is then closed again.
+    pub(crate) fn get<E>(
+        &self,
+        key: Key,
+        access: Access,
+        open: impl FnOnce() -> Result<File, E>,
+    ) -> Result<Arc<File>, E> {
+        if let Some(file) = self.lock().touch(key, access) {
+            return Ok(file);
+        }
+        let file = Arc::new(open()?);
+        let mut closing = None;
+        let mut state = self.lock();
+        if let Some(earlier) = state.touch(key, access) {
+            drop(state);
+            return Ok(earlier);
+        }
+        if state.entries.len() >= self.limit && !state.entries.contains_key(&key) {
+            closing = state.evict();
+        }
+        let used = state.tick();
+        let replaced = state.entries.insert(key, Entry { file: Arc::clone(&file), access, used });
+        drop(state);
+        drop((closing, replaced));
+        Ok(file)
+    }
+
+    /// Drops the handle of one file, so that the next use opens it anew.
+    pub(crate) fn forget(&self, key: Key) {
+        let entry = self.lock().entries.remove(&key);
+        drop(entry);
+    }
+
+    pub(crate) fn forget_store(&self, store: u64) {
+        let mut closing = Vec::new();
+        let mut state = self.lock();
+        closing.extend(state.entries.extract_if(|key, _| key.0 == store));
+        drop(state);
+        drop(closing);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn touch(&mut self, key: Key, access: Access) -> Option<Arc<File>> {
+        let used = self.tick();
+        let entry = self.entries.get_mut(&key).filter(|entry| entry.access >= access)?;
+        entry.used = used;
+        Some(Arc::clone(&entry.file))
+    }
+
+    /// A scan, because it goes with an `open` that costs far more than looking at some hundred entries.
+    fn evict(&mut self) -> Option<Entry> {
+        let oldest = *self.entries.iter().min_by_key(|(_, entry)| entry.used)?.0;
+        self.entries.remove(&oldest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed set-up should end the test")]
+
+    use super::*;
+
+    fn open() -> Result<File, std::io::Error> {
+        File::open("/dev/null")
+    }
+
+    #[test]
+    fn closes_the_least_recently_used() {
+        let cache = HandleCache::new(2);
+        let first = cache.get((0, 0), Access::Read, open).unwrap();
+        cache.get((0, 1), Access::Read, open).unwrap();
+        cache.get((0, 0), Access::Read, || Err(std::io::Error::other("must be kept"))).unwrap();
+        cache.get((0, 2), Access::Read, open).unwrap();
+        assert_eq!(cache.len(), 2);
+        let again = cache.get((0, 0), Access::Read, || Err(std::io::Error::other("must be kept"))).unwrap();
+        assert!(Arc::ptr_eq(&first, &again));
+        assert!(cache.get((0, 1), Access::Read, || Err(std::io::Error::other("was closed"))).is_err());
+    }
+
+    #[test]
+    fn a_read_handle_is_replaced_for_writing_and_serves_reads_after() {
+        let cache = HandleCache::new(1);
+        let reading = cache.get((0, 0), Access::Read, open).unwrap();
+        let writing = cache.get((0, 0), Access::ReadWrite, open).unwrap();
+        assert!(!Arc::ptr_eq(&reading, &writing));
+        let third = cache.get((0, 0), Access::Read, open).unwrap();
+        assert!(Arc::ptr_eq(&writing, &third));
+        assert_eq!(cache.len(), 1);
+    }
+
+    #[test]
+    fn forgets_a_store() {
+        let cache = HandleCache::default();
+        cache.get((1, 0), Access::Read, open).unwrap();
+        cache.get((2, 0), Access::Read, open).unwrap();
+        cache.forget_store(1);
+        assert_eq!(cache.len(), 1);
+        cache.forget((2, 0));
+        assert!(cache.is_empty());
+    }
+}

@@ -1,0 +1,282 @@
+//! What is remembered of a torrent from one run to the next.
+//!
+//! A bencoded file, replaced as a whole: it is written beside the old one, forced to the disk, renamed over it, and
+//! the folder is forced to the disk. After a crash or on a full disk there is the old file or the new one, never
+//! a part. Call [`TorrentStore::sync`](crate::TorrentStore::sync) before, so that no piece is remembered that is not
+//! on the disk.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ztor_bencode::{Limits, Mode, Tree, Value, decode_with};
+use ztor_metainfo::{InfoHashV1, InfoHashV2, InfoHashes, Metainfo};
+
+use crate::error::{At, Operation, StorageError};
+use crate::store::FileStamp;
+
+/// The longest resume file that is read, in bytes: far above what the largest torrent needs.
+pub const MAX_LEN: u64 = 64 << 20;
+/// The most peers that are remembered.
+pub const MAX_PEERS: usize = 1000;
+
+const VERSION: i64 = 1;
+const STAMP_LEN: usize = 16;
+
+/// What is remembered of one torrent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// Which torrent it is.
+    pub info_hashes: InfoHashes,
+    /// The download folder.
+    pub dir: PathBuf,
+    /// The pieces that are there, one bit each, the highest bit of the first byte first (BEP 3); spare bits are 0.
+    pub have: Vec<u8>,
+    /// Length and time of every file when `have` was true ([`TorrentStore::fingerprint`](crate::TorrentStore::fingerprint)).
+    pub stamps: Vec<FileStamp>,
+    /// Which files are wanted; empty means all.
+    pub wanted: Vec<bool>,
+    /// Bytes sent to peers over all runs.
+    pub uploaded: u64,
+    /// Bytes got from peers over all runs.
+    pub downloaded: u64,
+    /// Peers that were good, at most [`MAX_PEERS`].
+    pub peers: Vec<SocketAddr>,
+}
+
+/// Why a resume file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// There is none: the torrent is new here.
+    #[error("there is no resume data at {}", path.display())]
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// It is damaged or not a resume file.
+    #[error("the resume data at {} is damaged ({reason}); the torrent has to be checked", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It was written by a later version.
+    #[error("the resume data at {} has version {found}, this ztor knows {VERSION}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: i64,
+    },
+    /// It is about another torrent, another folder or another selection of files than asked for.
+    #[error("the resume data does not fit: {reason}; the torrent has to be checked")]
+    Mismatch {
+        /// What differs.
+        reason: &'static str,
+    },
+}
+
+impl Resume {
+    /// Reads a resume file. Its fields are well-formed, but whether they fit a torrent only
+    /// [`verify`](Self::verify) tells.
+    pub fn load(path: &Path) -> Result<Self, ResumeError> {
+        let file = match File::open(path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ResumeError::Missing { path: path.to_owned() });
+            }
+            opened => opened.at(Operation::Open, || path.to_owned())?,
+        };
+        let mut bytes = Vec::new();
+        let read = file.take(MAX_LEN + 1).read_to_end(&mut bytes);
+        read.at(Operation::Read, || path.to_owned())?;
+        if bytes.len() as u64 > MAX_LEN {
+            return Err(corrupt(path, "it is too long"));
+        }
+        Self::decode(&bytes, path)
+    }
+
+    /// Writes a resume file, which replaces an earlier one as a whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<(), ResumeError> {
+        Ok(replace_file(path, &self.encode())?)
+    }
+
+    /// Whether this is about `meta` in the folder `dir`, with fields of the right size.
+    pub fn verify(&self, meta: &Metainfo, dir: &Path) -> Result<(), ResumeError> {
+        let mismatch = |reason| Err(ResumeError::Mismatch { reason });
+        if self.info_hashes != meta.info_hashes {
+            return mismatch("it belongs to another torrent");
+        }
+        if self.dir != dir {
+            return mismatch("the files were in another folder");
+        }
+        let pieces = meta.layout.piece_count() as usize;
+        if self.have.len() != pieces.div_ceil(8) {
+            return mismatch("it has another number of pieces");
+        }
+        let spare = self.have.len() * 8 - pieces;
+        if self.have.last().is_some_and(|last| last.trailing_zeros() < spare as u32) {
+            return mismatch("bits beyond the last piece are set");
+        }
+        let files = meta.layout.files().len();
+        if self.stamps.len() != files || !(self.wanted.is_empty() || self.wanted.len() == files) {
+            return mismatch("it has another number of files");
+        }
+        Ok(())
+    }
+
+    /// The files that are not any more as they were, given their stamps of now. Their pieces must be checked.
+    pub fn changed_files(&self, now: &[FileStamp]) -> Vec<usize> {
+        let count = self.stamps.len().max(now.len());
+        (0..count).filter(|file| self.stamps.get(*file) != now.get(*file)).collect()
+    }
+
+    /// Whether the piece is remembered as there.
+    pub fn has(&self, piece: u32) -> bool {
+        self.have.get(piece as usize / 8).is_some_and(|byte| byte & (0x80 >> (piece % 8)) != 0)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut root: BTreeMap<Vec<u8>, Tree> = BTreeMap::new();
+        let mut put = |key: &str, value: Tree| root.insert(key.as_bytes().to_vec(), value);
+        put("format", Tree::Bytes(b"ztor resume".to_vec()));
+        put("version", Tree::Int(VERSION));
+        if let Some(v1) = self.info_hashes.v1 {
+            put("info-hash", Tree::Bytes(v1.0.to_vec()));
+        }
+        if let Some(v2) = self.info_hashes.v2 {
+            put("info-hash2", Tree::Bytes(v2.0.to_vec()));
+        }
+        put("dir", Tree::Bytes(self.dir.as_os_str().as_bytes().to_vec()));
+        put("have", Tree::Bytes(self.have.clone()));
+        let stamps =
+            self.stamps.iter().flat_map(|stamp| [stamp.len.to_be_bytes(), stamp.mtime_ns.to_be_bytes()]);
+        put("stamps", Tree::Bytes(stamps.flatten().collect()));
+        put("wanted", Tree::Bytes(self.wanted.iter().map(|wanted| u8::from(*wanted)).collect()));
+        put("uploaded", Tree::Int(i64::try_from(self.uploaded).unwrap_or(i64::MAX)));
+        put("downloaded", Tree::Int(i64::try_from(self.downloaded).unwrap_or(i64::MAX)));
+        let peers = self.peers.iter().take(MAX_PEERS).map(|peer| Tree::Bytes(encode_peer(peer)));
+        put("peers", Tree::List(peers.collect()));
+        Tree::Dict(root).to_vec()
+    }
+
+    fn decode(bytes: &[u8], path: &Path) -> Result<Self, ResumeError> {
+        let limits = Limits { depth: 4, tokens: 10 * MAX_PEERS };
+        let document = decode_with(bytes, Mode::Strict, limits).map_err(|error| corrupt(path, error))?;
+        let root = document.root();
+        let bytes_of = |key: &'static str| {
+            let value = root.get(key.as_bytes()).and_then(|value| value.as_bytes());
+            value.ok_or_else(|| corrupt(path, format_args!("`{key}` is missing or no string")))
+        };
+        let count_of = |key: &'static str| {
+            let value = root.get(key.as_bytes()).and_then(|value| value.as_uint());
+            value.ok_or_else(|| corrupt(path, format_args!("`{key}` is missing or no count")))
+        };
+        if bytes_of("format")? != b"ztor resume" {
+            return Err(corrupt(path, "it is something else"));
+        }
+        match root.get(b"version").and_then(|version| version.as_int()) {
+            Some(VERSION) => {}
+            Some(found) => return Err(ResumeError::Version { path: path.to_owned(), found }),
+            None => return Err(corrupt(path, "`version` is missing or no number")),
+        }
+        let v1 = hash_of(root, "info-hash", path)?.map(InfoHashV1);
+        let v2 = hash_of(root, "info-hash2", path)?.map(InfoHashV2);
+        if v1.is_none() && v2.is_none() {
+            return Err(corrupt(path, "`info-hash` is missing"));
+        }
+        let (stamps, rest) = bytes_of("stamps")?.as_chunks::<STAMP_LEN>();
+        if !rest.is_empty() {
+            return Err(corrupt(path, "`stamps` ends early"));
+        }
+        let wanted = bytes_of("wanted")?;
+        if wanted.iter().any(|wanted| *wanted > 1) {
+            return Err(corrupt(path, "`wanted` has something else than 0 and 1"));
+        }
+        let peers = root.get(b"peers").into_iter().flat_map(|peers| peers.items());
+        Ok(Self {
+            info_hashes: InfoHashes { v1, v2 },
+            dir: PathBuf::from(OsStr::from_bytes(bytes_of("dir")?)),
+            have: bytes_of("have")?.to_vec(),
+            stamps: stamps.iter().map(decode_stamp).collect(),
+            wanted: wanted.iter().map(|wanted| *wanted == 1).collect(),
+            uploaded: count_of("uploaded")?,
+            downloaded: count_of("downloaded")?,
+            peers: peers.take(MAX_PEERS).filter_map(|peer| decode_peer(peer.as_bytes()?)).collect(),
+        })
+    }
+}
+
+/// Replaces the content of a file as a whole or not at all, and returns when it is on the disk.
+///
+/// Missing folders above it are made. What it writes first has a name of its own in the same folder, so that two
+/// writers cannot mix; it is removed on failure.
+pub fn replace_file(path: &Path, content: &[u8]) -> Result<(), StorageError> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).at(Operation::Create, || folder.to_owned())?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}-{}.tmp", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
+    let beside = folder.join(name);
+    let written = write_synced(&beside, content).and_then(|()| {
+        std::fs::rename(&beside, path).at(Operation::Rename, || path.to_owned())?;
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.at(Operation::Sync, || folder.to_owned())
+    });
+    if written.is_err() {
+        // Nothing better can be done when this fails too.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> Result<(), StorageError> {
+    let mut file = File::create_new(path).at(Operation::Create, || path.to_owned())?;
+    file.write_all(content).at(Operation::Write, || path.to_owned())?;
+    file.sync_all().at(Operation::Sync, || path.to_owned())
+}
+
+fn corrupt(path: &Path, reason: impl std::fmt::Display) -> ResumeError {
+    ResumeError::Corrupt { path: path.to_owned(), reason: reason.to_string() }
+}
+
+fn hash_of<const N: usize>(root: Value<'_>, key: &str, path: &Path) -> Result<Option<[u8; N]>, ResumeError> {
+    let Some(value) = root.get(key.as_bytes()) else { return Ok(None) };
+    let hash = value.as_bytes().and_then(|bytes| bytes.try_into().ok());
+    hash.map(Some).ok_or_else(|| corrupt(path, format_args!("`{key}` is no string of {N} bytes")))
+}
+
+fn decode_stamp(bytes: &[u8; STAMP_LEN]) -> FileStamp {
+    let mut words = bytes.as_chunks::<8>().0.iter().copied();
+    let mut next = || words.next().unwrap_or_default();
+    FileStamp { len: u64::from_be_bytes(next()), mtime_ns: i64::from_be_bytes(next()) }
+}
+
+/// Address and port as in compact peer lists (BEP 23, BEP 7).
+fn encode_peer(peer: &SocketAddr) -> Vec<u8> {
+    let mut out = match peer.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    out.extend_from_slice(&peer.port().to_be_bytes());
+    out
+}
+
+fn decode_peer(bytes: &[u8]) -> Option<SocketAddr> {
+    let (ip, port) = bytes.split_last_chunk::<2>()?;
+    let ip =
+        <[u8; 4]>::try_from(ip).map(IpAddr::from).or_else(|_| <[u8; 16]>::try_from(ip).map(IpAddr::from));
+    Some(SocketAddr::new(ip.ok()?, u16::from_be_bytes(*port)))
+}
+
+#[cfg(test)]
+#[path = "resume_tests.rs"]
+mod tests;

@@ -1,0 +1,109 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed set-up should end the test")]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{Fixture, Kind, names_in};
+
+fn sample(torrent: &Fixture) -> Resume {
+    Resume {
+        info_hashes: torrent.meta.info_hashes,
+        dir: torrent.dir.path().to_owned(),
+        have: vec![0b1010_0000],
+        stamps: vec![FileStamp { len: 5, mtime_ns: -7 }, FileStamp::ABSENT],
+        wanted: vec![true, false],
+        uploaded: 1 << 40,
+        downloaded: 3,
+        peers: vec!["127.0.0.1:6881".parse().unwrap(), "[::1]:9".parse().unwrap()],
+    }
+}
+
+fn torrent() -> Fixture {
+    Fixture::of_lengths(Kind::Hybrid, 16384, &[30_000, 0])
+}
+
+#[test]
+fn comes_back_as_it_was() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[30_000, 10_000]);
+    let resume = sample(&torrent);
+    let path = torrent.dir.path().join("state/one.resume");
+    resume.save(&path).unwrap();
+    resume.save(&path).unwrap();
+    let back = Resume::load(&path).unwrap();
+    assert_eq!(back, resume);
+    back.verify(&torrent.meta, torrent.dir.path()).unwrap();
+    assert!(back.has(0) && !back.has(1) && back.has(2) && !back.has(900));
+    assert_eq!(back.changed_files(&[FileStamp::default(), FileStamp::ABSENT]), [0]);
+    assert_eq!(names_in(path.parent().unwrap()), ["one.resume"], "nothing is left beside it");
+}
+
+#[test]
+fn tells_missing_from_damaged_and_later() {
+    let torrent = torrent();
+    let path = torrent.dir.path().join("resume");
+    assert!(matches!(Resume::load(&path), Err(ResumeError::Missing { .. })));
+    std::fs::write(&path, b"").unwrap();
+    assert!(matches!(Resume::load(&path), Err(ResumeError::Corrupt { .. })));
+    let bytes = String::from_utf8_lossy(&sample(&torrent).encode()).replace("7:versioni1e", "7:versioni2e");
+    std::fs::write(&path, b"d6:format11:ztor resume7:versioni2ee").unwrap();
+    assert!(bytes.contains("versioni2e"));
+    assert!(matches!(Resume::load(&path), Err(ResumeError::Version { found: 2, .. })));
+}
+
+#[test]
+fn refuses_what_belongs_elsewhere() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[30_000, 10_000]);
+    let good = sample(&torrent);
+    let refused = |resume: Resume| {
+        assert!(matches!(
+            resume.verify(&torrent.meta, torrent.dir.path()),
+            Err(ResumeError::Mismatch { .. })
+        ));
+    };
+    let other = Fixture::of_lengths(Kind::V1, 16384, &[30_000, 10_001]);
+    refused(Resume { info_hashes: other.meta.info_hashes, ..good.clone() });
+    refused(Resume { dir: other.dir.path().to_owned(), ..good.clone() });
+    refused(Resume { have: vec![0b0001_0000], ..good.clone() });
+    refused(Resume { have: vec![0, 0], ..good.clone() });
+    refused(Resume { stamps: vec![], ..good.clone() });
+    refused(Resume { wanted: vec![true], ..good.clone() });
+}
+
+#[test]
+fn a_failed_save_keeps_the_old_file() {
+    let torrent = torrent();
+    let folder = torrent.dir.path().join("state");
+    let path = folder.join("resume");
+    sample(&torrent).save(&path).unwrap();
+    let old = std::fs::read(&path).unwrap();
+    // A folder cannot be replaced by a file: the rename fails at the last step.
+    let taken = folder.join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    assert!(matches!(sample(&torrent).save(&taken), Err(ResumeError::Storage(_))));
+    assert_eq!(names_in(&folder), ["resume", "taken"]);
+    assert_eq!(std::fs::read(&path).unwrap(), old);
+    let below_a_file = path.join("resume");
+    assert!(matches!(sample(&torrent).save(&below_a_file), Err(ResumeError::Storage(_))));
+}
+
+#[test]
+fn any_truncation_is_damage() {
+    let torrent = torrent();
+    let path = torrent.dir.path().join("resume");
+    let bytes = sample(&torrent).encode();
+    for len in 0..bytes.len() {
+        assert!(matches!(Resume::decode(&bytes[..len], &path), Err(ResumeError::Corrupt { .. })));
+    }
+}
+
+proptest! {
+    #[test]
+    fn decodes_or_refuses_anything(at in 0usize..400, byte in any::<u8>(), junk in prop::collection::vec(any::<u8>(), 0..64)) {
+        let torrent = torrent();
+        let mut bytes = sample(&torrent).encode();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        let _ = Resume::decode(&bytes, Path::new("x"));
+        let _ = Resume::decode(&junk, Path::new("x"));
+    }
+}

@@ -1,0 +1,243 @@
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, statat, symlinkat};
+use rustix::io::Errno;
+
+use crate::error::{At, Operation, StorageError};
+
+/// Opening a folder only to go through it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const THROUGH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const THROUGH: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// Without `NONBLOCK` a pipe in the place of a file would block the open for ever.
+const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// The download folder, and the one way to what lies below it.
+///
+/// Every path is walked element by element with `O_NOFOLLOW`, so that no symbolic link below the
+/// torrent's folder is ever followed, not even one that appears in between. The download folder itself
+/// and the torrent's own folder directly in it may be links: those are the user's.
+#[derive(Debug)]
+pub(crate) struct Root {
+    dir: PathBuf,
+    /// Leading elements of a relative path that may be links.
+    trusted: usize,
+    seen: AtomicBool,
+    device: AtomicU64,
+    /// Folders that got a new entry and are not yet synced.
+    grown: Mutex<Vec<PathBuf>>,
+}
+
+pub(crate) struct Opened {
+    pub file: File,
+    pub len: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    Read,
+    /// Reading and writing; the file must exist.
+    Write,
+    /// Reading and writing; the file and its folders are made if they are missing.
+    Create {
+        executable: bool,
+    },
+}
+
+impl Root {
+    pub(crate) fn new(dir: &Path, trusted: usize) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            trusted,
+            seen: AtomicBool::new(false),
+            device: AtomicU64::new(0),
+            grown: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Accepts whatever lies at the download folder from now on, for example a drive that came back.
+    pub(crate) fn accept_again(&self) {
+        self.seen.store(false, Ordering::Relaxed);
+    }
+
+    /// Opens the regular file at `relative`.
+    pub(crate) fn open(&self, relative: &Path, how: How) -> Result<Opened, StorageError> {
+        let path = || self.dir.join(relative);
+        let name =
+            relative.file_name().ok_or_else(|| StorageError::io(Operation::Open, path(), Errno::INVAL))?;
+        let parent = self.parent(relative, matches!(how, How::Create { .. }))?;
+        let fd = match self.open_last(parent.as_fd(), name, relative, how) {
+            Ok(fd) => fd,
+            // The final element is a link, or (for writing) a folder or a socket.
+            Err(Errno::LOOP) => return Err(StorageError::Symlink { path: path() }),
+            Err(Errno::ISDIR | Errno::NXIO | Errno::OPNOTSUPP) => {
+                return Err(StorageError::NotAFile { path: path() });
+            }
+            Err(errno) => return Err(StorageError::io(Operation::Open, path(), errno)),
+        };
+        let stat = fstat(&fd).at(Operation::Inspect, path)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(StorageError::NotAFile { path: path() });
+        }
+        Ok(Opened { file: File::from(fd), len: u64::try_from(stat.st_size).unwrap_or(0) })
+    }
+
+    fn open_last(
+        &self,
+        parent: BorrowedFd<'_>,
+        name: &OsStr,
+        relative: &Path,
+        how: How,
+    ) -> Result<OwnedFd, Errno> {
+        let executable = match how {
+            How::Read => return openat(parent, name, FILE | OFlags::RDONLY, Mode::empty()),
+            How::Write => return openat(parent, name, FILE | OFlags::RDWR, Mode::empty()),
+            How::Create { executable } => executable,
+        };
+        let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
+        let create = FILE | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        // Two attempts each way: another thread may create or remove the file in between.
+        for _ in 0..2 {
+            match openat(parent, name, FILE | OFlags::RDWR, Mode::empty()) {
+                Err(Errno::NOENT) => {}
+                opened => return opened,
+            }
+            match openat(parent, name, create, mode) {
+                Err(Errno::EXIST) => {}
+                Ok(fd) => {
+                    self.has_grown(relative.parent());
+                    return Ok(fd);
+                }
+                refused => return refused,
+            }
+        }
+        Err(Errno::NOENT)
+    }
+
+    /// Makes the folder at `relative` and those above it.
+    pub(crate) fn make_folder(&self, relative: &Path) -> Result<(), StorageError> {
+        self.parent(&relative.join("_"), true).map(drop)
+    }
+
+    /// Makes a symbolic link; what stands there already is left alone.
+    pub(crate) fn make_link(&self, relative: &Path, target: &Path) -> Result<(), StorageError> {
+        let path = || self.dir.join(relative);
+        let name =
+            relative.file_name().ok_or_else(|| StorageError::io(Operation::Create, path(), Errno::INVAL))?;
+        let parent = self.parent(relative, true)?;
+        match symlinkat(target, &parent, name) {
+            Ok(()) => {
+                self.has_grown(relative.parent());
+                Ok(())
+            }
+            Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(StorageError::io(Operation::Create, path(), errno)),
+        }
+    }
+
+    /// Removes the file at `relative`, if it is there.
+    pub(crate) fn remove(&self, relative: &Path) -> Result<(), StorageError> {
+        let path = || self.dir.join(relative);
+        let name =
+            relative.file_name().ok_or_else(|| StorageError::io(Operation::Remove, path(), Errno::INVAL))?;
+        let parent = self.parent(relative, false)?;
+        match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(StorageError::io(Operation::Remove, path(), errno)),
+        }
+    }
+
+    /// Folders with entries made since the last call, to be synced by the caller.
+    pub(crate) fn take_grown(&self) -> Vec<PathBuf> {
+        std::mem::take(&mut *self.grown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes that the folder at `relative` got an entry.
+    pub(crate) fn has_grown(&self, relative: Option<&Path>) {
+        let folder = relative.map_or_else(|| self.dir.clone(), |relative| self.dir.join(relative));
+        let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
+        if !grown.contains(&folder) {
+            grown.push(folder);
+        }
+    }
+
+    /// The folder that holds the last element of `relative`.
+    fn parent(&self, relative: &Path, create: bool) -> Result<OwnedFd, StorageError> {
+        let mut here = self.open_dir(create)?;
+        let mut walked = PathBuf::new();
+        let elements = relative.parent().into_iter().flat_map(Path::components);
+        for (depth, element) in elements.enumerate() {
+            let Component::Normal(name) = element else {
+                return Err(StorageError::io(Operation::Open, self.dir.join(relative), Errno::INVAL));
+            };
+            let flags = if depth < self.trusted { THROUGH } else { THROUGH | OFlags::NOFOLLOW };
+            let mut next = openat(&here, name, flags, Mode::empty());
+            if create && matches!(next, Err(Errno::NOENT)) {
+                match mkdirat(&here, name, Mode::from_raw_mode(0o777)) {
+                    Ok(()) => self.has_grown(Some(&walked)),
+                    Err(Errno::EXIST) => {}
+                    Err(errno) => {
+                        let path = self.dir.join(&walked).join(name);
+                        return Err(StorageError::io(Operation::Create, path, errno));
+                    }
+                }
+                next = openat(&here, name, flags, Mode::empty());
+            }
+            walked.push(name);
+            here = next.map_err(|errno| self.refused(&here, name, &walked, errno))?;
+        }
+        Ok(here)
+    }
+
+    fn refused(&self, parent: &OwnedFd, name: &OsStr, walked: &Path, errno: Errno) -> StorageError {
+        let path = self.dir.join(walked);
+        let is_link = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+        match errno {
+            Errno::LOOP | Errno::NOTDIR if is_link => StorageError::Symlink { path },
+            _ => StorageError::io(Operation::Open, path, errno),
+        }
+    }
+
+    fn open_dir(&self, create: bool) -> Result<OwnedFd, StorageError> {
+        let dir = || self.dir.clone();
+        let open = || openat(CWD, &self.dir, THROUGH, Mode::empty());
+        let fd = match open() {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::NODEV | Errno::NXIO)
+                if self.seen.load(Ordering::Relaxed) =>
+            {
+                return Err(StorageError::FolderGone { path: dir() });
+            }
+            Err(Errno::NOENT) if create => {
+                std::fs::create_dir_all(&self.dir).at(Operation::Create, dir)?;
+                if let Some(parent) = self.dir.parent() {
+                    self.has_grown(Some(parent));
+                }
+                open().at(Operation::Open, dir)?
+            }
+            opened => opened.at(Operation::Open, dir)?,
+        };
+        // A mount point whose drive is gone is a folder too, but of another file system.
+        let device = fstat(&fd).at(Operation::Inspect, dir)?.st_dev;
+        if self.seen.load(Ordering::Acquire) {
+            if self.device.load(Ordering::Relaxed) != device {
+                return Err(StorageError::FolderGone { path: dir() });
+            }
+        } else {
+            self.device.store(device, Ordering::Relaxed);
+            self.seen.store(true, Ordering::Release);
+        }
+        Ok(fd)
+    }
+}

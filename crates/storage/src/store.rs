@@ -1,0 +1,432 @@
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use rustix::io::Errno;
+use ztor_metainfo::{Layout, Metainfo};
+
+use crate::error::{At, Operation, StorageError};
+use crate::handles::{Access, HandleCache};
+use crate::parts::{Geometry, PartFile};
+use crate::positional::write_at;
+use crate::root::{How, Opened, Root};
+
+mod io;
+mod places;
+mod prepare;
+
+pub use io::FileSlice;
+use places::Places;
+
+/// The key of the part file in the handle cache; a torrent never has that many files.
+const PART_FILE: u32 = u32::MAX;
+
+/// One torrent's files on disk.
+///
+/// All methods block on the disk and may be called from any thread. Nothing is created before the first
+/// write, except by [`prepare`](Self::prepare).
+///
+/// Where bytes go: those of wanted files to their file, those of unwanted files to the part file
+/// `.<info-hash>.parts` in the download folder, pads (BEP 47) nowhere. An unwanted file is never created; one that
+/// exists already is used as it is. A file that is longer than the torrent says is left alone until
+/// [`prepare`](Self::prepare) is called while it is wanted, which cuts it to its length.
+#[derive(Debug)]
+pub struct TorrentStore {
+    id: u64,
+    meta: Arc<Metainfo>,
+    root: Root,
+    options: StoreOptions,
+    handles: Arc<HandleCache>,
+    flags: Box<[AtomicU8]>,
+    places: RwLock<Places>,
+    parts: PartFile,
+    parts_path: PathBuf,
+    parts_dirty: AtomicBool,
+    /// Files get their size by one thread at a time, or the zeros of one could cover the data of another.
+    growing: Mutex<()>,
+    verified: Box<[AtomicU64]>,
+    pub(crate) zero_digests: crate::check::ZeroDigests,
+}
+
+/// How a [`TorrentStore`] treats the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreOptions {
+    /// How files get their disk space.
+    pub allocate: Allocation,
+    /// Never write, create or truncate anything. Single files may then be symbolic links.
+    pub read_only: bool,
+}
+
+/// How files get their disk space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Allocation {
+    /// Full length at once, disk space as the bytes come.
+    #[default]
+    Sparse,
+    /// All disk space at the first write, so that a full disk shows early.
+    Full,
+}
+
+/// Length and time of a file, to see whether it changed since (see [`TorrentStore::fingerprint`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileStamp {
+    /// Length in bytes.
+    pub len: u64,
+    /// Time of the last change of its content, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+}
+
+impl FileStamp {
+    /// The stamp of a file that does not exist.
+    pub const ABSENT: Self = Self { len: 0, mtime_ns: i64::MIN };
+}
+
+/// What is known of a file, as bits.
+mod flag {
+    /// Written since the last sync.
+    pub(super) const DIRTY: u8 = 1;
+    /// Was opened: must not vanish from now on.
+    pub(super) const SEEN: u8 = 2;
+    /// Was given its full length: must not become shorter from now on.
+    pub(super) const SIZED: u8 = 4;
+}
+
+impl TorrentStore {
+    /// The files of `meta` below `dir`, which need not exist yet.
+    ///
+    /// `wanted` has one entry per file of the layout (pads included); `None` wants all. Reads the part file
+    /// if there is one and creates nothing.
+    pub fn open(
+        meta: Arc<Metainfo>,
+        dir: &Path,
+        wanted: Option<&[bool]>,
+        options: StoreOptions,
+        handles: Arc<HandleCache>,
+    ) -> Result<Self, StorageError> {
+        let layout = &meta.layout;
+        let file_count = layout.files().len();
+        let wanted = match wanted {
+            Some(wanted) if wanted.len() != file_count => {
+                return Err(StorageError::WrongFileCount { expected: file_count, found: wanted.len() });
+            }
+            Some(wanted) => wanted.to_vec(),
+            None => vec![true; file_count],
+        };
+        let (id, name) = identity(&meta);
+        let geometry = Geometry {
+            id,
+            piece_length: layout.piece_length(),
+            piece_count: layout.piece_count(),
+            file_count: u32::try_from(file_count).unwrap_or(u32::MAX),
+        };
+        let trusted = usize::from(!meta.is_single_file());
+        let words = (layout.piece_count() as usize).div_ceil(64);
+        let mut store = Self {
+            id: handles.new_store_id(),
+            root: Root::new(dir, trusted),
+            options,
+            handles,
+            flags: (0..file_count).map(|_| AtomicU8::new(0)).collect(),
+            places: RwLock::default(),
+            parts: PartFile::new(geometry),
+            parts_path: PathBuf::from(format!(".{name}.parts")),
+            parts_dirty: AtomicBool::new(false),
+            growing: Mutex::default(),
+            verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            zero_digests: crate::check::ZeroDigests::default(),
+            meta,
+        };
+        let moved = store.load_parts()?;
+        store.places = RwLock::new(store.initial_places(wanted, moved));
+        Ok(store)
+    }
+
+    /// The torrent.
+    pub fn meta(&self) -> &Arc<Metainfo> {
+        &self.meta
+    }
+
+    /// The download folder given to [`open`](Self::open).
+    pub fn dir(&self) -> &Path {
+        self.root.dir()
+    }
+
+    /// Where a file lies on disk, or would lie; pads have a path but are never there.
+    pub fn path_of(&self, file: usize) -> PathBuf {
+        self.root.dir().join(self.meta.relative_path(file))
+    }
+
+    /// Forces everything written since the last call to the disk, new folder entries included.
+    ///
+    /// What is written while it runs may or may not be covered and is covered by the next call. On an error
+    /// the file stays due. The operating system may have dropped its unwritten bytes by then: pieces that
+    /// were finished since the last good call must be checked again before they are believed.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        for (file, flags) in self.flags.iter().enumerate() {
+            if flags.load(Ordering::Relaxed) & flag::DIRTY != 0 {
+                flags.fetch_and(!flag::DIRTY, Ordering::AcqRel);
+                self.sync_file(file).inspect_err(|_| self.set_flag(file, flag::DIRTY))?;
+            }
+        }
+        if self.parts_dirty.swap(false, Ordering::AcqRel) {
+            self.sync_parts().inspect_err(|_| self.parts_dirty.store(true, Ordering::Release))?;
+        }
+        for folder in self.root.take_grown() {
+            match File::open(&folder).and_then(|folder| folder.sync_all()) {
+                Ok(()) => {}
+                // Some file systems cannot sync folders, and need not.
+                Err(cause) if matches!(Errno::from_io_error(&cause), Some(Errno::INVAL | Errno::NOTSUP)) => {}
+                Err(cause) => {
+                    let relative = folder.strip_prefix(self.root.dir()).unwrap_or(&folder);
+                    self.root.has_grown(Some(relative));
+                    return Err(StorageError::io(Operation::Sync, folder, cause));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Length and time of every file as they are now, to be kept with the resume data.
+    ///
+    /// A file whose bytes are in the part file has the stamp of the part file; pads and links have the
+    /// default one; what does not exist has [`FileStamp::ABSENT`].
+    pub fn fingerprint(&self) -> Result<Vec<FileStamp>, StorageError> {
+        let places = self.places();
+        let parts = if places.any_moved() {
+            stamp_of(&self.root.dir().join(&self.parts_path))?
+        } else {
+            FileStamp::ABSENT
+        };
+        let files = self.layout().files().iter().enumerate();
+        files
+            .map(|(index, file)| {
+                if file.pad || file.symlink.is_some() {
+                    Ok(FileStamp::default())
+                } else if places.is_moved(index) {
+                    Ok(parts)
+                } else {
+                    stamp_of(&self.path_of(index))
+                }
+            })
+            .collect()
+    }
+
+    /// Whether the piece passed its check since the store was opened.
+    ///
+    /// [`PieceWriter`](crate::PieceWriter) ignores further blocks of such a piece, so that a late duplicate
+    /// cannot spoil it. A failed check takes the mark back, and so does [`distrust`](Self::distrust).
+    pub fn is_verified(&self, piece: u32) -> bool {
+        self.verified
+            .get(piece as usize / 64)
+            .is_some_and(|word| word.load(Ordering::Acquire) >> (piece % 64) & 1 == 1)
+    }
+
+    /// Lets a piece be downloaded again although it passed before, for example after a failed sync.
+    pub fn distrust(&self, piece: u32) {
+        self.set_verified(piece, false);
+    }
+
+    pub(crate) fn set_verified(&self, piece: u32, verified: bool) {
+        let bit = 1 << (piece % 64);
+        match self.verified.get(piece as usize / 64) {
+            Some(word) if verified => word.fetch_or(bit, Ordering::AcqRel),
+            Some(word) => word.fetch_and(!bit, Ordering::AcqRel),
+            None => 0,
+        };
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.meta.layout
+    }
+
+    /// Lets a file that was there before be missing, after a check found it gone.
+    pub(crate) fn accept_missing(&self, file: usize) {
+        if let Some(flags) = self.flags.get(file) {
+            flags.fetch_and(!(flag::SEEN | flag::SIZED), Ordering::AcqRel);
+        }
+        self.forget_handle(file);
+    }
+
+    /// Makes every file be opened anew at its next use.
+    pub(crate) fn forget_handles(&self) {
+        self.handles.forget_store(self.id);
+    }
+
+    fn forget_handle(&self, file: usize) {
+        if let Ok(file) = u32::try_from(file) {
+            self.handles.forget((self.id, file));
+        }
+    }
+
+    fn places(&self) -> RwLockReadGuard<'_, Places> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn places_mut(&self) -> RwLockWriteGuard<'_, Places> {
+        self.places.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_flag(&self, file: usize, bits: u8) {
+        if let Some(flags) = self.flags.get(file)
+            && flags.load(Ordering::Relaxed) & bits != bits
+        {
+            flags.fetch_or(bits, Ordering::AcqRel);
+        }
+    }
+
+    fn has_flag(&self, file: usize, bits: u8) -> bool {
+        self.flags.get(file).is_some_and(|flags| flags.load(Ordering::Acquire) & bits == bits)
+    }
+
+    fn require_writable(&self) -> Result<(), StorageError> {
+        if self.options.read_only {
+            return Err(StorageError::ReadOnly { path: self.root.dir().to_owned() });
+        }
+        Ok(())
+    }
+
+    fn handle(&self, file: usize, access: Access) -> Result<Arc<File>, StorageError> {
+        let key = (self.id, u32::try_from(file).unwrap_or(PART_FILE));
+        self.handles.get(key, access, || self.open_file(file, access))
+    }
+
+    fn open_file(&self, index: usize, access: Access) -> Result<File, StorageError> {
+        let relative = self.meta.relative_path(index);
+        let seen = self.has_flag(index, flag::SEEN);
+        let executable = self.layout().files().get(index).is_some_and(|file| file.executable);
+        let how = match access {
+            Access::Read => How::Read,
+            Access::ReadWrite if seen => How::Write,
+            Access::ReadWrite => How::Create { executable },
+        };
+        let opened = match self.root.open(&relative, how) {
+            Err(error) if seen && error.is_absent() => {
+                return Err(StorageError::FileGone { path: self.path_of(index) });
+            }
+            Err(StorageError::Symlink { .. }) if self.options.read_only && self.meta.is_single_file() => {
+                self.open_users_link(index)?
+            }
+            opened => opened?,
+        };
+        self.set_flag(index, flag::SEEN);
+        if access == Access::ReadWrite {
+            self.give_size(index, &opened.file)?;
+        }
+        Ok(opened.file)
+    }
+
+    /// A torrent of one file that is only served may be a link: no torrent could have made it.
+    fn open_users_link(&self, index: usize) -> Result<Opened, StorageError> {
+        let path = self.path_of(index);
+        let file = File::open(&path).at(Operation::Open, || path.clone())?;
+        let metadata = file.metadata().at(Operation::Inspect, || path.clone())?;
+        if !metadata.is_file() {
+            return Err(StorageError::NotAFile { path });
+        }
+        Ok(Opened { len: metadata.len(), file })
+    }
+
+    fn give_size(&self, index: usize, file: &File) -> Result<(), StorageError> {
+        let Some(length) = self.layout().files().get(index).map(|file| file.length) else { return Ok(()) };
+        let path = || self.path_of(index);
+        let _alone = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let len = file.metadata().at(Operation::Inspect, path)?.len();
+        if len < length {
+            if self.has_flag(index, flag::SIZED) {
+                return Err(StorageError::FileGone { path: path() });
+            }
+            self.grow(file, len, length).map_err(|(done, errno)| StorageError::io(done, path(), errno))?;
+            self.set_flag(index, flag::DIRTY);
+        }
+        self.set_flag(index, flag::SIZED);
+        Ok(())
+    }
+
+    fn grow(&self, file: &File, len: u64, length: u64) -> Result<(), (Operation, Errno)> {
+        let resize = |to| rustix::fs::ftruncate(file, to).map_err(|errno| (Operation::Allocate, errno));
+        if self.options.allocate == Allocation::Sparse {
+            return resize(length);
+        }
+        let done = match allocate(file, length) {
+            Err(Errno::OPNOTSUPP) => fill_with_zeros(file, len, length),
+            done => done,
+        };
+        if done.is_err() {
+            // What was allocated in part is given back, or a full disk would stay full for the others.
+            resize(len)?;
+        }
+        done.map_err(|errno| (Operation::Allocate, errno))
+    }
+
+    fn sync_file(&self, index: usize) -> Result<(), StorageError> {
+        let path = || self.path_of(index);
+        let file = self.handle(index, Access::Read)?;
+        rustix::fs::fdatasync(&file).at(Operation::Sync, path)?;
+        let links = rustix::fs::fstat(&file).at(Operation::Inspect, path)?.st_nlink;
+        if links == 0 {
+            self.forget_handle(index);
+            return Err(StorageError::FileGone { path: path() });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for TorrentStore {
+    fn drop(&mut self) {
+        self.handles.forget_store(self.id);
+    }
+}
+
+/// The id inside the part file and the hexadecimal info-hash in its name.
+fn identity(meta: &Metainfo) -> ([u8; 32], String) {
+    match (meta.info_hashes.v1, meta.info_hashes.v2) {
+        (Some(v1), _) => {
+            let mut id = [0; 32];
+            id[..20].copy_from_slice(&v1.0);
+            (id, v1.to_string())
+        }
+        (None, Some(v2)) => (v2.0, v2.to_string()),
+        (None, None) => ([0; 32], String::from("torrent")),
+    }
+}
+
+fn stamp_of(path: &Path) -> Result<FileStamp, StorageError> {
+    use std::os::unix::fs::MetadataExt as _;
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(FileStamp {
+            len: metadata.len(),
+            mtime_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
+        }),
+        Err(cause) if matches!(Errno::from_io_error(&cause), Some(Errno::NOENT | Errno::NOTDIR)) => {
+            Ok(FileStamp::ABSENT)
+        }
+        Err(cause) => Err(StorageError::io(Operation::Inspect, path, cause)),
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn allocate(file: &File, length: u64) -> Result<(), Errno> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    rustix::io::retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, length))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn allocate(_: &File, _: u64) -> Result<(), Errno> {
+    Err(Errno::OPNOTSUPP)
+}
+
+fn fill_with_zeros(file: &File, from: u64, to: u64) -> Result<(), Errno> {
+    let zeros = vec![0; 1 << 20];
+    let mut at = from;
+    while at < to {
+        let step = (to - at).min(zeros.len() as u64);
+        write_at(file, &zeros[..usize::try_from(step).unwrap_or(zeros.len())], at)?;
+        at += step;
+    }
+    Ok(())
+}

@@ -1,0 +1,257 @@
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use rustix::io::Errno;
+use ztor_metainfo::FileRange;
+
+use super::places::Places;
+use super::{TorrentStore, flag};
+use crate::error::{At, Operation, StorageError};
+use crate::handles::Access;
+use crate::positional::{Run, read_at};
+
+/// Bytes of a piece as they lie in one file: what `sendfile` wants to know.
+#[derive(Debug, Clone)]
+pub struct FileSlice {
+    /// The open file; `None` for a pad (BEP 47), which is sent as zeros.
+    pub file: Option<Arc<File>>,
+    /// First byte in the file.
+    pub offset: u64,
+    /// Number of bytes.
+    pub len: u32,
+}
+
+/// How far ahead of a range that was not in memory the system is asked to read.
+const READ_AHEAD: u64 = 512 * 1024;
+
+impl TorrentStore {
+    /// Writes a run of buffers that follow each other, `begin` bytes into the piece.
+    ///
+    /// Adjacent buffers of one file go out in one system call. Pads are skipped. After an error any part
+    /// of the run may have been written.
+    pub fn write(&self, piece: u32, begin: u32, data: &[Bytes]) -> Result<(), StorageError> {
+        self.require_writable()?;
+        let len = self.checked_len(piece, begin, data.iter().map(|buffer| buffer.len() as u64).sum())?;
+        let places = self.places();
+        let mut run = Run::new(data);
+        for range in self.layout().ranges(piece, begin, len) {
+            if range.pad {
+                run.skip(range.len as usize);
+            } else if places.is_moved(range.file) {
+                self.write_to_parts(&places, piece, begin, &range, &mut run)?;
+            } else {
+                let file = self.handle(range.file, Access::ReadWrite)?;
+                let written = run.write_to(&file, range.offset, range.len as usize);
+                self.set_flag(range.file, flag::DIRTY);
+                written.at(Operation::Write, || self.path_of(range.file))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills `buf` with the bytes that start `begin` bytes into the piece. Pads read as zeros.
+    pub fn read(&self, piece: u32, begin: u32, buf: &mut [u8]) -> Result<(), StorageError> {
+        let len = self.checked_len(piece, begin, buf.len() as u64)?;
+        let places = self.places();
+        for range in self.layout().ranges(piece, begin, len) {
+            let part = &mut buf[range.at as usize..][..range.len as usize];
+            let (file, offset) = match self.source(&places, piece, begin, &range)? {
+                Some(source) => source,
+                None => {
+                    part.fill(0);
+                    continue;
+                }
+            };
+            let path = || self.source_path(&places, &range);
+            let filled = read_at(&file, part, offset).at(Operation::Read, path)?;
+            if filled < part.len() {
+                if places.is_moved(range.file) {
+                    // The tail of the last slot was never written: a hole like any other.
+                    part[filled..].fill(0);
+                } else {
+                    return Err(StorageError::Short {
+                        path: path(),
+                        needed: range.offset + u64::from(range.len),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where bytes of a piece lie, for `sendfile`. Blocks until they are in memory, so that sending does not.
+    pub fn locate(&self, piece: u32, begin: u32, len: u32) -> Result<Vec<FileSlice>, StorageError> {
+        let mut slices = Vec::new();
+        self.locate_into(piece, begin, len, &mut slices)?;
+        Ok(slices)
+    }
+
+    /// The same as [`locate`](Self::locate), appended to a vector that the caller uses again.
+    pub fn locate_into(
+        &self,
+        piece: u32,
+        begin: u32,
+        len: u32,
+        out: &mut Vec<FileSlice>,
+    ) -> Result<(), StorageError> {
+        self.checked_len(piece, begin, u64::from(len))?;
+        let places = self.places();
+        for range in self.layout().ranges(piece, begin, len) {
+            let slice = match self.source(&places, piece, begin, &range)? {
+                None => FileSlice { file: None, offset: 0, len: range.len },
+                Some((file, offset)) => {
+                    let path = || self.source_path(&places, &range);
+                    if !warm(&file, offset, range.len).at(Operation::Read, path)? {
+                        return Err(StorageError::Short {
+                            path: path(),
+                            needed: range.offset + u64::from(range.len),
+                        });
+                    }
+                    FileSlice { file: Some(file), offset, len: range.len }
+                }
+            };
+            out.push(slice);
+        }
+        Ok(())
+    }
+
+    /// Tells the system that a piece will be read soon. Never fails: it is only a hint.
+    pub(crate) fn read_ahead(&self, piece: u32) {
+        let places = self.places();
+        for range in self.layout().ranges(piece, 0, self.layout().piece_len(piece)) {
+            if let Ok(Some((file, offset))) = self.source(&places, piece, 0, &range) {
+                advise(&file, offset, u64::from(range.len));
+            }
+        }
+    }
+
+    /// Whether nothing was ever written to the piece: all its bytes lie in holes.
+    pub(crate) fn is_hole(&self, piece: u32) -> Result<bool, StorageError> {
+        let places = self.places();
+        for range in self.layout().ranges(piece, 0, self.layout().piece_len(piece)) {
+            if let Some((file, offset)) = self.source(&places, piece, 0, &range)?
+                && !is_hole(&file, offset, u64::from(range.len))
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn checked_len(&self, piece: u32, begin: u32, len: u64) -> Result<u32, StorageError> {
+        let layout = self.layout();
+        let inside =
+            piece < layout.piece_count() && u64::from(begin) + len <= u64::from(layout.piece_len(piece));
+        match u32::try_from(len) {
+            Ok(len) if inside => Ok(len),
+            _ => Err(StorageError::OutOfRange { piece, begin, len }),
+        }
+    }
+
+    /// The file that holds a range and the offset in it; `None` for a pad.
+    fn source(
+        &self,
+        places: &Places,
+        piece: u32,
+        begin: u32,
+        range: &FileRange,
+    ) -> Result<Option<(Arc<File>, u64)>, StorageError> {
+        if range.pad {
+            return Ok(None);
+        }
+        if !places.is_moved(range.file) {
+            return Ok(Some((self.handle(range.file, Access::Read)?, range.offset)));
+        }
+        match self.parts.find(piece) {
+            Some(base) => {
+                Ok(Some((self.parts_handle(Access::Read)?, base + u64::from(begin) + u64::from(range.at))))
+            }
+            None => Err(StorageError::NotStored { piece, path: self.path_of(range.file) }),
+        }
+    }
+
+    fn source_path(&self, places: &Places, range: &FileRange) -> std::path::PathBuf {
+        if places.is_moved(range.file) { self.full_parts_path() } else { self.path_of(range.file) }
+    }
+
+    fn write_to_parts(
+        &self,
+        places: &Places,
+        piece: u32,
+        begin: u32,
+        range: &FileRange,
+        run: &mut Run<'_>,
+    ) -> Result<(), StorageError> {
+        let path = || self.full_parts_path();
+        let file = self.parts_handle(Access::ReadWrite)?;
+        let base = self.parts.find_or_take(&file, piece, places.moved()).at(Operation::Write, path)?;
+        let offset = base + u64::from(begin) + u64::from(range.at);
+        let written = run.write_to(&file, offset, range.len as usize);
+        self.parts_dirty.store(true, Ordering::Release);
+        written.at(Operation::Write, path)
+    }
+}
+
+/// Makes sure that the range is in the page cache; false if the file ends before it does.
+///
+/// Costs two short system calls when it is there already.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn warm(file: &File, offset: u64, len: u32) -> Result<bool, Errno> {
+    use rustix::io::{ReadWriteFlags, preadv2, retry_on_intr};
+    use std::io::IoSliceMut;
+
+    let Some(last) = len.checked_sub(1) else { return Ok(true) };
+    for at in [offset + u64::from(last), offset] {
+        let mut byte = [0];
+        match retry_on_intr(|| preadv2(file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT)) {
+            Ok(0) => return Ok(false),
+            Ok(_) => {}
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+                advise(file, offset, u64::from(len).max(READ_AHEAD));
+                return read_through(file, offset, len);
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn warm(file: &File, offset: u64, len: u32) -> Result<bool, Errno> {
+    read_through(file, offset, len)
+}
+
+fn read_through(file: &File, mut offset: u64, len: u32) -> Result<bool, Errno> {
+    let mut scratch = [0; 16 * 1024];
+    let mut left = len as usize;
+    while left > 0 {
+        let step = left.min(scratch.len());
+        if read_at(file, &mut scratch[..step], offset)? < step {
+            return Ok(false);
+        }
+        offset += step as u64;
+        left -= step;
+    }
+    Ok(true)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn advise(file: &File, offset: u64, len: u64) {
+    // A file system that cannot take the hint is only slower.
+    let _ = rustix::fs::fadvise(file, offset, std::num::NonZeroU64::new(len), rustix::fs::Advice::WillNeed);
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn advise(_: &File, _: u64, _: u64) {}
+
+/// Whether the range exists but holds no data. File systems that cannot tell say no.
+fn is_hole(file: &File, offset: u64, len: u64) -> bool {
+    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(offset)) {
+        Ok(data) => data >= offset + len,
+        // No data up to the end: a hole if the file reaches that far.
+        Err(Errno::NXIO) => file.metadata().is_ok_and(|metadata| metadata.len() >= offset + len),
+        Err(_) => false,
+    }
+}

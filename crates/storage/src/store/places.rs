@@ -1,0 +1,224 @@
+//! Which file's bytes lie in the part file, and how they come out of it again.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{PART_FILE, TorrentStore, flag};
+use crate::error::{At, Operation, StorageError};
+use crate::handles::Access;
+use crate::positional::{read_at, write_at};
+use crate::root::How;
+
+/// What is copied at once out of the part file.
+const COPY_LEN: usize = 256 * 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    wanted: Vec<bool>,
+    /// Files whose bytes are in the part file. The truth for reads and writes; `wanted` only drives it.
+    moved: Vec<bool>,
+    moved_count: usize,
+}
+
+impl Places {
+    fn new(wanted: Vec<bool>, moved: Vec<bool>) -> Self {
+        let moved_count = moved.iter().filter(|moved| **moved).count();
+        Self { wanted, moved, moved_count }
+    }
+
+    pub(super) fn is_wanted(&self, file: usize) -> bool {
+        self.wanted.get(file).copied().unwrap_or(false)
+    }
+
+    pub(super) fn is_moved(&self, file: usize) -> bool {
+        self.moved_count > 0 && self.moved.get(file).copied().unwrap_or(false)
+    }
+
+    pub(super) fn any_moved(&self) -> bool {
+        self.moved_count > 0
+    }
+
+    pub(super) fn moved(&self) -> &[bool] {
+        &self.moved
+    }
+}
+
+impl TorrentStore {
+    /// Changes which files are wanted: one entry per file of the layout.
+    ///
+    /// Bytes of newly wanted files move from the part file into them. A file that is no longer wanted
+    /// stays where it is if it exists. Reads and writes of this torrent wait meanwhile.
+    pub fn set_wanted(&self, wanted: &[bool]) -> Result<(), StorageError> {
+        self.require_writable()?;
+        let mut places = self.places_mut();
+        if wanted.len() != places.wanted.len() {
+            return Err(StorageError::WrongFileCount { expected: places.wanted.len(), found: wanted.len() });
+        }
+        let mut moved = places.moved.clone();
+        for (file, moved) in moved.iter_mut().enumerate() {
+            *moved |= !wanted[file] && self.belongs_to_parts(file);
+        }
+        *places = Places::new(wanted.to_vec(), moved);
+        self.write_parts_header(&places)?;
+        self.take_in_wanted(&mut places)
+    }
+
+    /// Which files are wanted, one entry per file of the layout.
+    pub fn wanted(&self) -> Vec<bool> {
+        self.places().wanted.clone()
+    }
+
+    /// Reads the header and index of an existing part file.
+    pub(super) fn load_parts(&self) -> Result<Option<Vec<bool>>, StorageError> {
+        let opened = match self.root.open(&self.parts_path, How::Read) {
+            Ok(opened) => opened,
+            Err(error) if error.is_absent() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        self.parts.load(&opened.file, opened.len).at(Operation::Read, || self.full_parts_path())
+    }
+
+    pub(super) fn initial_places(&self, wanted: Vec<bool>, moved: Option<Vec<bool>>) -> Places {
+        // What the part file says it holds stays there until `prepare` has taken it in, even when the file
+        // exists: a crash may have left it half copied.
+        let mut moved = moved.unwrap_or_else(|| vec![false; wanted.len()]);
+        for (file, moved) in moved.iter_mut().enumerate() {
+            *moved |= !wanted[file] && self.belongs_to_parts(file);
+        }
+        Places::new(wanted, moved)
+    }
+
+    /// Copies what the part file holds of wanted files into them and drops what is no longer needed.
+    ///
+    /// In an order that survives a crash: bytes on disk, then the header says so, then slots are freed.
+    pub(super) fn take_in_wanted(&self, places: &mut Places) -> Result<(), StorageError> {
+        let mut moved = places.moved.clone();
+        for (file, moved) in moved.iter_mut().enumerate() {
+            *moved &= !places.wanted[file];
+        }
+        if moved == places.moved {
+            return Ok(());
+        }
+        let pieces = self.parts.pieces();
+        let mut filled = BTreeSet::new();
+        let mut buf = vec![0; COPY_LEN];
+        for &piece in &pieces {
+            let (Some(base), len) = (self.parts.find(piece), self.layout().piece_len(piece)) else {
+                continue;
+            };
+            for range in self.layout().ranges(piece, 0, len) {
+                if range.pad || !places.is_moved(range.file) || moved[range.file] {
+                    continue;
+                }
+                self.copy_out(
+                    base + u64::from(range.at),
+                    range.file,
+                    range.offset,
+                    u64::from(range.len),
+                    &mut buf,
+                )?;
+                filled.insert(range.file);
+            }
+        }
+        for file in filled {
+            self.sync_file(file)?;
+        }
+        *places = Places::new(std::mem::take(&mut places.wanted), moved);
+        self.write_parts_header(places)?;
+        self.free_slots(places, &pieces)
+    }
+
+    pub(super) fn parts_handle(&self, access: Access) -> Result<Arc<File>, StorageError> {
+        self.handles.get((self.id, PART_FILE), access, || {
+            let how = match access {
+                Access::Read => How::Read,
+                Access::ReadWrite if self.parts.begun() => How::Write,
+                Access::ReadWrite => How::Create { executable: false },
+            };
+            match self.root.open(&self.parts_path, how) {
+                Err(error) if error.is_absent() && self.parts.begun() => {
+                    Err(StorageError::FileGone { path: self.full_parts_path() })
+                }
+                opened => Ok(opened?.file),
+            }
+        })
+    }
+
+    pub(super) fn full_parts_path(&self) -> std::path::PathBuf {
+        self.root.dir().join(&self.parts_path)
+    }
+
+    pub(super) fn sync_parts(&self) -> Result<(), StorageError> {
+        if !self.parts.begun() {
+            return Ok(());
+        }
+        let file = self.parts_handle(Access::Read)?;
+        rustix::fs::fdatasync(&file).at(Operation::Sync, || self.full_parts_path())
+    }
+
+    /// An unwanted file that is not there must not appear.
+    fn belongs_to_parts(&self, file: usize) -> bool {
+        let Some(entry) = self.layout().files().get(file) else { return false };
+        let real = !entry.pad && entry.symlink.is_none() && entry.length > 0;
+        real && !self.has_flag(file, flag::SEEN) && std::fs::symlink_metadata(self.path_of(file)).is_err()
+    }
+
+    fn copy_out(
+        &self,
+        from: u64,
+        file: usize,
+        to: u64,
+        len: u64,
+        buf: &mut [u8],
+    ) -> Result<(), StorageError> {
+        let parts = self.parts_handle(Access::Read)?;
+        let target = self.handle(file, Access::ReadWrite)?;
+        self.set_flag(file, flag::DIRTY);
+        let mut done = 0;
+        while done < len {
+            let step = usize::try_from(len - done).unwrap_or(usize::MAX).min(buf.len());
+            let read = read_at(&parts, &mut buf[..step], from + done)
+                .at(Operation::Read, || self.full_parts_path())?;
+            if read == 0 {
+                break;
+            }
+            write_at(&target, &buf[..read], to + done).at(Operation::Write, || self.path_of(file))?;
+            done += read as u64;
+        }
+        Ok(())
+    }
+
+    fn write_parts_header(&self, places: &Places) -> Result<(), StorageError> {
+        if !self.parts.begun() {
+            return Ok(());
+        }
+        let file = self.parts_handle(Access::ReadWrite)?;
+        self.parts.write_header(&file, &places.moved).at(Operation::Write, || self.full_parts_path())?;
+        rustix::fs::fdatasync(&file).at(Operation::Sync, || self.full_parts_path())
+    }
+
+    fn free_slots(&self, places: &Places, pieces: &[u32]) -> Result<(), StorageError> {
+        if !self.parts.begun() {
+            return Ok(());
+        }
+        let file = self.parts_handle(Access::ReadWrite)?;
+        let mut needed = false;
+        for &piece in pieces {
+            let mut ranges = self.layout().ranges(piece, 0, self.layout().piece_len(piece));
+            if ranges.any(|range| !range.pad && places.is_moved(range.file)) {
+                needed = true;
+            } else {
+                self.parts.release(&file, piece).at(Operation::Write, || self.full_parts_path())?;
+            }
+        }
+        if !needed {
+            self.handles.forget((self.id, PART_FILE));
+            self.root.remove(&self.parts_path)?;
+            self.parts.clear();
+            self.parts_dirty.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use super::{Allocation, TorrentStore, allocate, flag};
+use crate::error::{At, Operation, StorageError};
+use crate::handles::Access;
+use crate::root::How;
+
+impl TorrentStore {
+    /// Makes the disk ready for a download: to be called before the first write, and again before going on
+    /// after an error.
+    ///
+    /// Makes the download folder, empty wanted files and symbolic links (BEP 47) that stay inside the
+    /// torrent; cuts wanted files that are too long; takes what the part file holds of wanted files;
+    /// with [`Allocation::Full`] reserves the space of all wanted files. A download folder on another file
+    /// system than before is accepted from now on.
+    pub fn prepare(&self) -> Result<(), StorageError> {
+        self.require_writable()?;
+        self.root.accept_again();
+        let mut places = self.places_mut();
+        let folder = if self.meta.is_single_file() { PathBuf::new() } else { self.torrent_folder() };
+        self.root.make_folder(&folder)?;
+        self.take_in_wanted(&mut places)?;
+        for (index, file) in self.layout().files().iter().enumerate() {
+            if file.pad || !places.is_wanted(index) {
+                continue;
+            }
+            if let Some(target) = &file.symlink {
+                self.make_link(index, target)?;
+            } else if file.length == 0 {
+                self.root
+                    .open(&self.meta.relative_path(index), How::Create { executable: file.executable })?;
+            } else {
+                self.fit(index, file.length)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The torrent's own folder, relative to the download folder.
+    fn torrent_folder(&self) -> PathBuf {
+        // The path of a file that does not exist is that of the torrent.
+        self.meta.relative_path(usize::MAX)
+    }
+
+    fn make_link(&self, index: usize, target: &[String]) -> Result<(), StorageError> {
+        let relative = self.meta.relative_path(index);
+        let plain =
+            |element: &String| !matches!(element.as_str(), "" | "." | "..") && !element.contains(['/', '\0']);
+        if self.meta.is_single_file() || target.is_empty() || !target.iter().all(plain) {
+            return Ok(());
+        }
+        // `relative` starts with the torrent's folder, from which the target counts.
+        let depth = relative.components().count().saturating_sub(2);
+        let mut to: PathBuf = std::iter::repeat_n("..", depth).collect();
+        to.extend(target);
+        self.root.make_link(&relative, Path::new(&to))
+    }
+
+    fn fit(&self, index: usize, length: u64) -> Result<(), StorageError> {
+        let path = || self.path_of(index);
+        if self.options.allocate == Allocation::Full {
+            let file = self.handle(index, Access::ReadWrite)?;
+            match allocate(&file, length) {
+                Ok(()) | Err(Errno::OPNOTSUPP) => {}
+                Err(errno) => return Err(StorageError::io(Operation::Allocate, path(), errno)),
+            }
+        }
+        let too_long = std::fs::symlink_metadata(path())
+            .is_ok_and(|metadata| metadata.is_file() && metadata.len() > length);
+        if too_long {
+            let file = self.handle(index, Access::ReadWrite)?;
+            rustix::fs::ftruncate(&file, length).at(Operation::Truncate, path)?;
+            self.set_flag(index, flag::DIRTY);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed set-up should end the test")]
+
+use std::sync::atomic::AtomicBool;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{Fixture, Kind};
+use crate::{Pieces, StoreOptions, check_all};
+
+fn kinds() -> [Kind; 3] {
+    [Kind::V1, Kind::V2, Kind::Hybrid]
+}
+
+fn write_all(writer: &mut PieceWriter, mut batch: Vec<WriteJob>) -> Vec<WriteDone> {
+    let mut done = Vec::new();
+    writer.write(&mut batch, &mut done);
+    assert!(batch.is_empty());
+    done
+}
+
+fn verdicts(done: &[WriteDone]) -> Vec<(u32, bool)> {
+    done.iter()
+        .filter_map(|done| match done {
+            WriteDone::PieceOk { piece, .. } => Some((*piece, true)),
+            WriteDone::PieceBad { piece, .. } => Some((*piece, false)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn answers(done: &[WriteDone]) -> usize {
+    done.iter().filter(|done| matches!(done, WriteDone::Written { .. } | WriteDone::Failed { .. })).count()
+}
+
+#[test]
+fn one_batch_in_order_gives_ok_for_every_kind() {
+    for kind in kinds() {
+        let torrent = Fixture::of_lengths(kind, 65536, &[100_000, 1, 0, 65536, 70_000]);
+        let store = torrent.store();
+        let mut writer = PieceWriter::new();
+        for piece in torrent.pieces() {
+            let jobs = torrent.jobs(&store, piece);
+            let count = jobs.len();
+            let done = write_all(&mut writer, jobs);
+            assert_eq!(answers(&done), count);
+            assert_eq!(verdicts(&done), [(piece, true)], "{kind:?}");
+            assert!(store.is_verified(piece));
+        }
+        assert_eq!(writer.in_flight(), 0);
+        for (index, content) in torrent.data.iter().enumerate() {
+            let file = &torrent.meta.layout.files()[index];
+            if file.has_data() {
+                assert_eq!(&std::fs::read(torrent.path(index)).unwrap(), content);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bad_piece_tells_its_blocks_and_so_does_the_good_one_after_it() {
+    for kind in kinds() {
+        let torrent = Fixture::of_lengths(kind, 65536, &[150_000]);
+        let store = torrent.store();
+        let mut writer = PieceWriter::new();
+        let mut jobs = torrent.jobs(&store, 1);
+        let mut wrong = jobs[2].data.to_vec();
+        wrong[77] ^= 1;
+        jobs[2].data = wrong.into();
+        let done = write_all(&mut writer, jobs);
+        let Some(WriteDone::PieceBad { blocks: bad, .. }) = done.last() else { panic!("{done:?}") };
+        assert!(!store.is_verified(1));
+
+        let done = write_all(&mut writer, torrent.jobs(&store, 1));
+        let Some(WriteDone::PieceOk { blocks: Some(good), .. }) = done.last() else { panic!("{done:?}") };
+        assert_eq!((bad.len(), good.len()), (4, 4));
+        for (index, (bad, good)) in bad.iter().zip(good).enumerate() {
+            assert_eq!(bad.begin, good.begin);
+            assert_eq!(bad.digest == good.digest, index != 2);
+            let begin = good.begin as usize;
+            let block = &torrent.piece(1)[begin..begin + BLOCK_LEN as usize];
+            assert_eq!(good.digest, <[u8; 32]>::from(Sha256::digest(block)));
+        }
+
+        store.distrust(1);
+        let done = write_all(&mut writer, torrent.jobs(&store, 1));
+        assert!(matches!(done.last(), Some(WriteDone::PieceOk { blocks: None, .. })), "blame is told once");
+    }
+}
+
+#[test]
+fn duplicates_change_nothing() {
+    let torrent = Fixture::of_lengths(Kind::V1, 65536, &[65536]);
+    let store = torrent.store();
+    let mut writer = PieceWriter::new();
+    let jobs = torrent.jobs(&store, 0);
+    let mut evil = jobs[1].clone();
+    evil.data = vec![0xee; evil.data.len()].into();
+
+    let done = write_all(&mut writer, vec![jobs[1].clone()]);
+    assert_eq!(answers(&done), 1);
+    let done = write_all(&mut writer, vec![evil.clone(), jobs[0].clone()]);
+    assert_eq!(answers(&done), 2);
+    let done = write_all(&mut writer, vec![jobs[3].clone(), jobs[2].clone(), jobs[2].clone()]);
+    assert_eq!(answers(&done), 3);
+    assert_eq!(verdicts(&done), [(0, true)]);
+    let done = write_all(&mut writer, vec![evil]);
+    assert!(matches!(done[..], [WriteDone::Written { .. }]));
+    assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
+    assert_eq!(writer.in_flight(), 0, "a late block does not begin the piece again");
+}
+
+#[test]
+fn bytes_in_a_pad_are_ignored() {
+    let torrent = Fixture::of_lengths(Kind::Hybrid, 32768, &[20_000, 10]);
+    let store = torrent.store();
+    let mut jobs = torrent.jobs(&store, 0);
+    let mut data = jobs[1].data.to_vec();
+    *data.last_mut().unwrap() = 9;
+    jobs[1].data = data.into();
+    assert_eq!(verdicts(&write_all(&mut PieceWriter::new(), jobs)), [(0, true)]);
+}
+
+#[test]
+fn ranges_outside_the_piece_fail_alone() {
+    let torrent = Fixture::of_lengths(Kind::V1, 65536, &[65536]);
+    let store = torrent.store();
+    let mut writer = PieceWriter::new();
+    let mut jobs = torrent.jobs(&store, 0);
+    let outside = WriteJob { begin: u32::MAX, ..jobs[0].clone() };
+    let elsewhere = WriteJob { piece: 1, ..jobs[0].clone() };
+    jobs.extend([outside, elsewhere]);
+    let done = write_all(&mut writer, jobs);
+    assert_eq!(verdicts(&done), [(0, true)]);
+    let failed: Vec<_> = done
+        .iter()
+        .filter_map(|done| match done {
+            WriteDone::Failed { error: StorageError::OutOfRange { .. }, piece, begin, .. } => {
+                Some((*piece, *begin))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(failed, [(0, u32::MAX), (1, 0)]);
+}
+
+#[test]
+fn goes_on_after_a_failed_write() {
+    let torrent = Fixture::of_lengths(Kind::V1, 65536, &[40_000, 25_536]);
+    let in_the_way = torrent.path(1);
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let store = torrent.store();
+    let mut writer = PieceWriter::new();
+    let done = write_all(&mut writer, torrent.jobs(&store, 0));
+    assert_eq!((answers(&done), verdicts(&done).len()), (4, 0));
+    let failed: Vec<u64> = done
+        .iter()
+        .filter_map(|done| match done {
+            WriteDone::Failed { tag, error: StorageError::NotAFile { path }, .. } => {
+                assert_eq!(path, &in_the_way);
+                Some(*tag)
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(failed, [0, 16384, 32768, 49152], "one run is written or not");
+
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let mut jobs = torrent.jobs(&store, 0);
+    let last = jobs.split_off(3);
+    assert_eq!(verdicts(&write_all(&mut writer, last)), []);
+    assert_eq!(verdicts(&write_all(&mut writer, jobs)), [(0, true)]);
+}
+
+#[test]
+fn a_forgotten_piece_starts_fresh() {
+    let torrent = Fixture::of_lengths(Kind::V2, 65536, &[65536]);
+    let store = torrent.store();
+    let mut writer = PieceWriter::new();
+    let jobs = torrent.jobs(&store, 0);
+    write_all(&mut writer, jobs[..3].to_vec());
+    writer.forget(7, 0);
+    assert_eq!(writer.in_flight(), 0);
+    assert_eq!(verdicts(&write_all(&mut writer, jobs[3..].to_vec())), []);
+    assert_eq!(verdicts(&write_all(&mut writer, jobs[..3].to_vec())), [(0, true)]);
+
+    store.distrust(0);
+    write_all(&mut writer, jobs[..3].to_vec());
+    let other = torrent.store();
+    assert_eq!(verdicts(&write_all(&mut writer, torrent.jobs(&other, 0))), [(0, true)]);
+    write_all(&mut writer, jobs[..3].to_vec());
+    writer.forget_torrent(7);
+    assert_eq!(writer.in_flight(), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever the files, the order of the blocks, their batches and the files wanted: every piece passes,
+    /// wanted files equal the source, unwanted ones do not appear, and a check from scratch agrees.
+    #[test]
+    fn any_order_gives_the_source_bytes(
+        kind in prop::sample::select(kinds().to_vec()),
+        shift in 14u32..17,
+        lengths in prop::collection::vec(prop_oneof![Just(0usize), 1usize..200, 1usize..120_000], 1..7),
+        wanted in prop::collection::vec(any::<bool>(), 16),
+        order in any::<u64>(),
+        batch_len in 1usize..9,
+    ) {
+        let torrent = Fixture::of_lengths(kind, 1 << shift, &lengths);
+        let files = torrent.meta.layout.files();
+        let wanted: Vec<bool> = wanted.into_iter().take(files.len()).collect();
+        prop_assume!(wanted.len() == files.len());
+        let store = torrent.store_with(Some(&wanted), StoreOptions::default());
+        store.prepare().unwrap();
+
+        let mut jobs: Vec<WriteJob> = torrent.pieces().flat_map(|piece| torrent.jobs(&store, piece)).collect();
+        let keys = crate::testing::noise(jobs.len() * 2, order);
+        let mut keyed: Vec<_> = jobs.drain(..).zip(keys.chunks(2)).collect();
+        keyed.sort_by_key(|(_, key)| key.to_vec());
+        let jobs: Vec<WriteJob> = keyed.into_iter().map(|(job, _)| job).collect();
+
+        let mut writer = PieceWriter::new();
+        let mut good = Vec::new();
+        for batch in jobs.chunks(batch_len) {
+            let done = write_all(&mut writer, batch.to_vec());
+            prop_assert_eq!(answers(&done), batch.len());
+            good.extend(verdicts(&done));
+        }
+        good.sort_unstable();
+        prop_assert_eq!(good, torrent.pieces().map(|piece| (piece, true)).collect::<Vec<_>>());
+        store.sync().unwrap();
+
+        for (index, file) in files.iter().enumerate() {
+            let path = torrent.path(index);
+            if file.pad || !wanted[index] {
+                prop_assert!(!path.exists(), "{} should not be there", path.display());
+            } else {
+                prop_assert_eq!(&std::fs::read(path).unwrap(), &torrent.data[index]);
+            }
+        }
+        let mut buf = Vec::new();
+        for piece in torrent.pieces() {
+            buf.resize(torrent.meta.layout.piece_len(piece) as usize, 0);
+            store.read(piece, 0, &mut buf).unwrap();
+            prop_assert_eq!(&buf, &torrent.piece(piece));
+        }
+        drop(store);
+
+        let again = torrent.store_with(Some(&wanted), StoreOptions::default());
+        let have = check_all(&again, Pieces::All, 2, |_| {}, &AtomicBool::new(false)).unwrap();
+        prop_assert!(have.iter().all(|had| *had));
+        again.set_wanted(&vec![true; files.len()]).unwrap();
+        again.prepare().unwrap();
+        prop_assert!(!torrent.parts_path().exists());
+        for (index, file) in files.iter().enumerate() {
+            if !file.pad {
+                prop_assert_eq!(&std::fs::read(torrent.path(index)).unwrap(), &torrent.data[index]);
+            }
+        }
+        prop_assert!(torrent.handles.len() <= torrent.handles.limit());
+    }
+}
