@@ -1,0 +1,210 @@
+//! The clients: how each is started in a role, and how it says that it serves or has finished.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use super::net::{Host, Net};
+use super::payload::Tolerance;
+use super::process::{Invocation, Process};
+use super::tools::Tools;
+
+/// A BitTorrent client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    Ztor,
+    Transmission,
+    Aria2,
+    Libtorrent,
+}
+
+/// Where every client listens for peers.
+const PORT: &str = "6881";
+
+impl Client {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ztor => "ztor",
+            Self::Transmission => "transmission",
+            Self::Aria2 => "aria2",
+            Self::Libtorrent => "libtorrent",
+        }
+    }
+
+    pub(super) fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Ztor => &["ztor"],
+            Self::Transmission => &["transmission-daemon", "transmission-remote"],
+            Self::Aria2 => &["aria2c"],
+            Self::Libtorrent => &["libtorrent"],
+        }
+    }
+
+    /// What it leaves out or leaves behind as a leecher. Ztor gets no discount.
+    pub(super) fn tolerance(self) -> Tolerance {
+        match self {
+            Self::Ztor | Self::Libtorrent => Tolerance::default(),
+            Self::Transmission | Self::Aria2 => Tolerance { no_empty_files: true, pads: true },
+        }
+    }
+
+    /// Starts it on `host` with `torrent`, whose data is in `data` or goes there.
+    pub(super) fn start(self, setup: &Setup<'_>) -> Result<Running> {
+        let &Setup { host, net, torrent, data, dir, tools, .. } = setup;
+        let role = if host == Host::Seeder { "seeder" } else { "leecher" };
+        let home = dir.join(format!("{role}-home"));
+        std::fs::create_dir_all(&home)?;
+        let invocation = match self {
+            Self::Ztor => ztor(setup)?,
+            Self::Transmission => {
+                let settings = transmission_settings(host, data);
+                std::fs::write(home.join("settings.json"), settings)?;
+                Invocation::new(tools.program("transmission-daemon")?).args(["-f", "-g"]).arg(&home)
+            }
+            Self::Aria2 => aria2(setup)?,
+            Self::Libtorrent => {
+                let options = ["--bind", &host.ip().to_string(), "--port", PORT];
+                tools.libtorrent()?.arg("peer").args(options).arg(torrent).arg(data)
+            }
+        };
+        let namespace = net.namespace(host);
+        let log = dir.join(format!("{role}-{}.log", self.name()));
+        let process = Process::start(&invocation, &namespace, &home, &log)?;
+        let remote = match self {
+            Self::Transmission => {
+                Some(Invocation::new(tools.program("transmission-remote")?).arg("127.0.0.1:9091"))
+            }
+            _ => None,
+        };
+        let torrent = torrent.to_path_buf();
+        Ok(Running { client: self, process, namespace, home, torrent, remote, was_told: false })
+    }
+}
+
+/// What a client is started with.
+pub(super) struct Setup<'a> {
+    pub(super) host: Host,
+    pub(super) net: &'a Net,
+    pub(super) torrent: &'a Path,
+    /// The save folder.
+    pub(super) data: &'a Path,
+    /// What the torrent is made of, in the save folder: its one file, or its folder.
+    pub(super) content: &'a Path,
+    /// For ztor as seeder: give it the content, not the folder that holds it.
+    pub(super) names_content: bool,
+    /// The folder of the case.
+    pub(super) dir: &'a Path,
+    pub(super) tools: &'a Tools,
+}
+
+fn ztor(setup: &Setup<'_>) -> Result<Invocation> {
+    let invocation = Invocation::new(setup.tools.program("ztor")?);
+    let invocation = if setup.host == Host::Seeder {
+        let path = if setup.names_content { setup.content } else { setup.data };
+        invocation.arg("seed").arg(setup.torrent).arg(path)
+    } else {
+        invocation.arg("get").arg(setup.torrent).arg("--output").arg(setup.data)
+    };
+    let ip = setup.host.ip().to_string();
+    Ok(invocation.args(["--bind", &ip, "--port", PORT, "--log-level", "debug"]))
+}
+
+fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
+    let mut invocation = Invocation::new(setup.tools.program("aria2c")?).arg("--no-conf");
+    let alone = [
+        "--enable-dht=false",
+        "--enable-dht6=false",
+        "--bt-enable-lpd=false",
+        "--enable-peer-exchange=false",
+    ];
+    invocation = invocation.args(alone).args(["--disable-ipv6=true", "--file-allocation=none"]);
+    invocation =
+        invocation.args(["--summary-interval=0", "--console-log-level=info", "--enable-color=false"]);
+    invocation =
+        invocation.arg(format!("--listen-port={PORT}")).arg(format!("--dir={}", setup.data.display()));
+    invocation = if setup.host == Host::Seeder {
+        invocation.args(["--check-integrity=true", "--bt-hash-check-seed=true", "--seed-ratio=0"])
+    } else {
+        invocation.arg("--seed-time=0")
+    };
+    Ok(invocation.arg(setup.torrent))
+}
+
+fn transmission_settings(host: Host, data: &Path) -> String {
+    let (ip, data) = (host.ip(), data.display());
+    format!(
+        r#"{{
+            "bind-address-ipv4": "{ip}", "peer-port": {PORT}, "download-dir": "{data}",
+            "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": false,
+            "port-forwarding-enabled": false, "rename-partial-files": false, "preallocation": 0,
+            "rpc-enabled": true, "rpc-bind-address": "127.0.0.1", "rpc-port": 9091, "rpc-whitelist-enabled": false,
+            "ratio-limit-enabled": false, "start-added-torrents": true, "message-level": 3
+        }}"#
+    )
+}
+
+/// A client that was started.
+pub(super) struct Running {
+    client: Client,
+    process: Process,
+    namespace: String,
+    home: std::path::PathBuf,
+    torrent: std::path::PathBuf,
+    /// The program that talks to it, if it takes one.
+    remote: Option<Invocation>,
+    /// It has been given its torrent.
+    was_told: bool,
+}
+
+impl Running {
+    /// As a seeder it says that it has everything; those that say nothing are taken at the tracker's word.
+    pub(super) fn is_serving(&mut self) -> Result<bool> {
+        self.process.expect_alive()?;
+        match self.client {
+            Client::Ztor => Ok(self.process.log_text()?.contains("Seeding")),
+            Client::Libtorrent => Ok(self.process.log_text()?.contains("DONE")),
+            Client::Transmission => self.transmission_is_complete(),
+            Client::Aria2 => Ok(true),
+        }
+    }
+
+    /// As a leecher it says that it has everything; ztor and aria2 say so by exiting with success.
+    pub(super) fn is_done(&mut self) -> Result<bool> {
+        match (self.client, self.process.exit()?) {
+            (Client::Ztor | Client::Aria2, Some(status)) if status.success() => Ok(true),
+            (_, Some(status)) => bail!("{} ended: {status}", self.process.name()),
+            (Client::Ztor | Client::Aria2, None) => Ok(false),
+            (Client::Libtorrent, None) => Ok(self.process.log_text()?.contains("DONE")),
+            (Client::Transmission, None) => self.transmission_is_complete(),
+        }
+    }
+
+    /// Presses Ctrl-C.
+    pub(super) fn interrupt(&self) {
+        self.process.interrupt();
+    }
+
+    /// It has ended, in whatever way.
+    pub(super) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.process.exit()?.is_some())
+    }
+
+    fn transmission_is_complete(&mut self) -> Result<bool> {
+        if !self.was_told {
+            // Refused until the daemon listens.
+            let answer = self.tell_transmission(&["--add", &self.torrent.to_string_lossy()]);
+            self.was_told = answer.is_ok_and(|answer| answer.contains("success"));
+            return Ok(false);
+        }
+        // A daemon that is busy may let a question time out.
+        let list = self.tell_transmission(&["--list"]).unwrap_or_default();
+        let row = list.lines().find(|line| line.trim_start().starts_with('1')).unwrap_or_default();
+        let is_at_rest = ["Idle", "Seeding", "Finished"].iter().any(|state| row.contains(state));
+        Ok(is_at_rest && row.split_whitespace().nth(1) == Some("100%"))
+    }
+
+    fn tell_transmission(&self, arguments: &[&str]) -> Result<String> {
+        let Some(remote) = self.remote.clone() else { bail!("{} takes no orders", self.process.name()) };
+        remote.args(arguments).output(Some(&self.namespace), &self.home)
+    }
+}

@@ -1,0 +1,158 @@
+//! The hosts of a case: three network namespaces on a bridge.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use rustix::process::{Pid, Signal};
+use rustix::thread::LinkNameSpaceType;
+
+/// Where `ip netns` keeps the namespaces by name.
+const NETNS_DIR: &str = "/run/netns";
+
+/// Begins the name of every namespace of the suite; the id of its process follows.
+const PREFIX: &str = "zti";
+
+/// A host of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Host {
+    /// Holds the bridge.
+    Tracker,
+    Seeder,
+    Leecher,
+}
+
+impl Host {
+    const ALL: [Self; 3] = [Self::Tracker, Self::Seeder, Self::Leecher];
+
+    /// The same in every case, since no case sees another.
+    pub(super) fn ip(self) -> Ipv4Addr {
+        match self {
+            Self::Tracker => Ipv4Addr::new(10, 91, 0, 1),
+            Self::Seeder => Ipv4Addr::new(10, 91, 0, 2),
+            Self::Leecher => Ipv4Addr::new(10, 91, 0, 3),
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Tracker => "t",
+            Self::Seeder => "s",
+            Self::Leecher => "l",
+        }
+    }
+}
+
+/// The network of a case; gone when dropped.
+pub(super) struct Net {
+    id: String,
+}
+
+impl Net {
+    /// `number` tells the cases of this process apart.
+    pub(super) fn up(number: usize) -> Result<Self> {
+        // From here on `drop` removes what was made, also when the rest fails.
+        let net = Self { id: format!("{PREFIX}{}-{number}", std::process::id()) };
+        for host in Host::ALL {
+            ip(&["netns", "add", &net.namespace(host)], "")?;
+        }
+        let bridge = format!(
+            "link set lo up\n\
+             link add br0 type bridge\n\
+             addr add {}/24 dev br0\n\
+             link set br0 up\n",
+            Host::Tracker.ip()
+        );
+        ip(&["-n", &net.namespace(Host::Tracker), "-batch", "-"], &bridge)?;
+        for host in [Host::Seeder, Host::Leecher] {
+            let (name, port) = (net.namespace(host), format!("port-{}", host.suffix()));
+            let plug = format!(
+                "link add name {port} type veth peer name eth0 netns {name}\n\
+                 link set {port} master br0 up\n"
+            );
+            ip(&["-n", &net.namespace(Host::Tracker), "-batch", "-"], &plug)?;
+            let address = format!(
+                "link set lo up\n\
+                 addr add {}/24 dev eth0\n\
+                 link set eth0 up\n\
+                 route add default via {}\n",
+                host.ip(),
+                Host::Tracker.ip()
+            );
+            ip(&["-n", &name, "-batch", "-"], &address)?;
+        }
+        Ok(net)
+    }
+
+    /// The name that `ip netns exec` takes.
+    pub(super) fn namespace(&self, host: Host) -> String {
+        format!("{}{}", self.id, host.suffix())
+    }
+
+    /// Runs `work` on that host, so that the sockets it opens are there.
+    pub(super) fn within<T: Send>(&self, host: Host, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let path = Path::new(NETNS_DIR).join(self.namespace(host));
+        let enter = || {
+            let namespace = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+            work()
+        };
+        // A namespace belongs to a thread: this one ends with the work.
+        std::thread::scope(|scope| scope.spawn(enter).join()).map_err(|_| anyhow!("panicked"))?
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        for host in Host::ALL {
+            let name = self.namespace(host);
+            if Path::new(NETNS_DIR).join(&name).exists()
+                && let Err(error) = ip(&["netns", "del", &name], "")
+            {
+                eprintln!("{name} is left over: {error:#}");
+            }
+        }
+    }
+}
+
+/// Removes what a run left that was killed: namespaces of the suite whose process is gone, and what runs in them.
+pub(super) fn remove_stale() {
+    let Ok(entries) = std::fs::read_dir(NETNS_DIR) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')).map(|(owner, _)| owner);
+        let Some(owner) = owner.filter(|owner| owner.parse::<u32>().is_ok()) else { continue };
+        if PathBuf::from("/proc").join(owner).exists() {
+            continue;
+        }
+        if let Ok(pids) = ip(&["netns", "pids", &name], "") {
+            for pid in pids.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
+                // Gone already is as good.
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            }
+        }
+        if let Err(error) = ip(&["netns", "del", &name], "") {
+            eprintln!("{name} is left over: {error:#}");
+        }
+    }
+}
+
+/// Runs `ip` with these arguments and this input; returns what it printed.
+fn ip(arguments: &[&str], input: &str) -> Result<String> {
+    let mut command = Command::new("ip");
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Not in our process group: Ctrl-C must not end the command that cleans up.
+    let mut child = command.process_group(0).spawn().context("starting ip (of iproute2)")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes())?;
+    }
+    let output = child.wait_with_output()?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "ip {}: {}", arguments.join(" "), complaint.trim());
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

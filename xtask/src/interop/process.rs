@@ -1,0 +1,197 @@
+//! What a case starts: in a namespace, in a process group of its own, with its output in a file.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal};
+
+/// Lines of each log that are shown after a failure.
+const TAIL: usize = 40;
+
+/// A program and its arguments, as a case wants it to run.
+#[derive(Clone, Debug)]
+pub(super) struct Invocation {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+}
+
+impl Invocation {
+    pub(super) fn new(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), arguments: Vec::new() }
+    }
+
+    pub(super) fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    pub(super) fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// The command, in the namespace if one is given. It has `home` for its own files and nothing of the caller's
+    /// environment but the search path: no proxies, no settings.
+    pub(super) fn command(&self, namespace: Option<&str>, home: &Path) -> Command {
+        let mut command = match namespace {
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
+        command.args(&self.arguments).env_clear().env("HOME", home).env("LC_ALL", "C.UTF-8");
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        for folder in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"] {
+            command.env(folder, home.join(folder));
+        }
+        command.env("RUST_BACKTRACE", "1").stdin(Stdio::null()).process_group(0);
+        command
+    }
+
+    /// Runs it to its end; returns what it printed. Fails when it does.
+    pub(super) fn output(&self, namespace: Option<&str>, home: &Path) -> Result<String> {
+        let output = self.command(namespace, home).output().with_context(|| self.to_string())?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            bail!("{self}: {}\n{printed}{}", output.status, String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(printed)
+    }
+}
+
+impl std::fmt::Display for Invocation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.program.display())?;
+        self.arguments.iter().try_for_each(|argument| write!(f, " {}", argument.to_string_lossy()))
+    }
+}
+
+/// A running program. Dropping it kills its process group.
+pub(super) struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts it with its output going to `log`, which begins with its command line.
+    pub(super) fn start(invocation: &Invocation, namespace: &str, home: &Path, log: &Path) -> Result<Self> {
+        fs::create_dir_all(home)?;
+        fs::write(log, format!("$ {invocation}\n"))?;
+        let output = File::options().append(true).open(log)?;
+        let child = invocation
+            .command(Some(namespace), home)
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| invocation.to_string())?;
+        Ok(Self { child, log: log.to_path_buf() })
+    }
+
+    /// How it ended, if it did.
+    pub(super) fn exit(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Fails if it has ended.
+    pub(super) fn expect_alive(&mut self) -> Result<()> {
+        match self.exit()? {
+            Some(status) => bail!("{} ended early: {status}", self.name()),
+            None => Ok(()),
+        }
+    }
+
+    /// What it has printed so far.
+    pub(super) fn log_text(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
+    }
+
+    /// What Ctrl-C does.
+    pub(super) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// The name of its log without the extension.
+    pub(super) fn name(&self) -> String {
+        self.log.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may have ended on its own.
+            let _ = rustix::process::kill_process_group(pid, signal);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The group may outlive its first process; once that has been waited for, its id may be another's.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::KILL);
+            // Fails only if there is no such child: nothing to wait for.
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// The time a case has, and whether the suite is to stop.
+pub(super) struct Patience<'a> {
+    deadline: Instant,
+    limit: Duration,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Patience<'a> {
+    pub(super) fn new(limit: Duration, stop: &'a AtomicBool) -> Self {
+        Self { deadline: Instant::now() + limit, limit, stop }
+    }
+
+    /// Asks every `pause` until the answer is yes.
+    pub(super) fn until(
+        &self,
+        what: &str,
+        pause: Duration,
+        mut ask: impl FnMut() -> Result<bool>,
+    ) -> Result<()> {
+        loop {
+            if ask().with_context(|| what.to_owned())? {
+                return Ok(());
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                bail!("interrupted");
+            }
+            if Instant::now() > self.deadline {
+                bail!("{what}: not within {:?} from the case's start", self.limit);
+            }
+            std::thread::sleep(pause);
+        }
+    }
+}
+
+/// Prints the end of every log in `dir`.
+pub(super) fn print_logs(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    let mut logs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    logs.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+    logs.sort();
+    for log in logs {
+        let Ok(bytes) = fs::read(&log) else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.split(['\n', '\r']).filter(|line| !line.trim().is_empty()).collect();
+        println!("    --- {}", log.file_name().unwrap_or_default().to_string_lossy());
+        for line in
+            lines.first().into_iter().chain(lines.iter().skip(1.max(lines.len().saturating_sub(TAIL))))
+        {
+            println!("    | {line}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Trackers: starting one, and asking it who is there.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::net::{Host, Net};
+use super::process::{Invocation, Process};
+use super::tools::Tools;
+use super::torrent::InfoHash;
+
+/// Every tracker listens here, on TCP and on UDP.
+const PORT: u16 = 6969;
+
+/// A program that tracks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    Opentracker,
+    Ztor,
+}
+
+/// How the clients talk to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    Http,
+    Udp,
+}
+
+/// A tracker as a torrent names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tracker {
+    pub(super) server: Server,
+    pub(super) transport: Transport,
+}
+
+impl Server {
+    pub(super) fn program(self) -> &'static str {
+        match self {
+            Self::Opentracker => "opentracker",
+            Self::Ztor => "ztor",
+        }
+    }
+}
+
+impl Tracker {
+    pub(super) fn name(self) -> String {
+        let transport = match self.transport {
+            Transport::Http => "http",
+            Transport::Udp => "udp",
+        };
+        format!("{}-{transport}", self.server.program())
+    }
+
+    pub(super) fn announce_url(self) -> String {
+        let ip = Host::Tracker.ip();
+        match self.transport {
+            Transport::Http => format!("http://{ip}:{PORT}/announce"),
+            Transport::Udp => format!("udp://{ip}:{PORT}/announce"),
+        }
+    }
+
+    /// Starts it for the torrents with these info-hashes.
+    pub(super) fn start(self, hashes: &[InfoHash], net: &Net, dir: &Path, tools: &Tools) -> Result<Process> {
+        let (ip, port) = (Host::Tracker.ip().to_string(), PORT.to_string());
+        let home = dir.join("tracker");
+        std::fs::create_dir_all(&home)?;
+        let invocation = match self.server {
+            Server::Opentracker => {
+                // Debian's build tracks only what is listed. It changes its root to the folder, so the list is there.
+                let list: String = hashes.iter().map(|hash| format!("{}\n", hash.hex())).collect();
+                std::fs::write(home.join("whitelist"), list)?;
+                let invocation = Invocation::new(tools.program("opentracker")?);
+                let invocation =
+                    invocation.args(["-i", &ip, "-p", &port, "-P", &port, "-w", "whitelist", "-d"]);
+                invocation.arg(&home)
+            }
+            Server::Ztor => Invocation::new(tools.program("ztor")?)
+                .args(["tracker", "--bind", &ip, "--http-port", &port, "--udp-port", &port])
+                .args(["--log-level", "info"]),
+        };
+        Process::start(&invocation, &net.namespace(Host::Tracker), &home, &dir.join("tracker.log"))
+    }
+}
+
+/// Who is in a swarm, as its tracker says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Swarm {
+    pub(super) seeders: u64,
+    pub(super) leechers: u64,
+    /// How often somebody reported to have finished.
+    pub(super) finished: u64,
+}
+
+/// Whether the tracker takes connections.
+pub(super) fn is_up(net: &Net) -> Result<bool> {
+    net.within(Host::Tracker, || Ok(connect().is_ok()))
+}
+
+/// Asks the tracker over HTTP, whatever the clients use. A torrent it does not know has an empty swarm.
+pub(super) fn scrape(net: &Net, hash: &InfoHash) -> Result<Swarm> {
+    let query: String = hash.0.iter().map(|byte| format!("%{byte:02x}")).collect();
+    let answer = net.within(Host::Tracker, move || {
+        let mut stream = connect()?;
+        write!(stream, "GET /scrape?info_hash={query} HTTP/1.0\r\nHost: {}\r\n\r\n", Host::Tracker.ip())?;
+        let mut answer = Vec::new();
+        stream.take(1 << 16).read_to_end(&mut answer)?;
+        Ok(answer)
+    })?;
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    ensure!(text.lines().next().is_some_and(|status| status.contains(" 200")), "scrape: {text}");
+    let count = |key: &str| {
+        let digits = text.split_once(key).map(|(_, rest)| rest.split('e').next().unwrap_or_default());
+        digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    };
+    Ok(Swarm {
+        seeders: count("8:completei"),
+        leechers: count("10:incompletei"),
+        finished: count("10:downloadedi"),
+    })
+}
+
+fn connect() -> Result<TcpStream> {
+    let patience = Duration::from_secs(2);
+    let stream = TcpStream::connect_timeout(&SocketAddr::from((Host::Tracker.ip(), PORT)), patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    Ok(stream)
+}

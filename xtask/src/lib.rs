@@ -1,0 +1,5 @@
+//! What a developer of ztor runs beside cargo's own commands: `cargo xtask tidy` and `cargo xtask interop`.
+
+#[cfg(target_os = "linux")]
+pub mod interop;
+pub mod tidy;
