@@ -1,0 +1,432 @@
+//! Which tracker of a torrent is told what, and when (BEP 12).
+
+use std::collections::BTreeSet;
+
+use ztor_time::{Duration, Instant};
+
+use crate::rng::Rng;
+use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, redact, text};
+
+/// How long one tracker's answer is waited for before the next one is asked as well. A dead tracker in front
+/// then costs a new torrent seconds, not the minutes that its protocol takes to give up.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The most trackers of a torrent; more are not taken.
+pub const MAX_TRACKERS: usize = 500;
+
+/// The tracker's interval is kept exactly within these bounds, in seconds: 5 s for swarms on one machine, a day
+/// against a typing error that would never let a torrent announce again.
+const INTERVAL_BOUNDS_S: (u32, u32) = (5, 86_400);
+
+/// The longest wait after failures, unless the tracker asks for more.
+const MAX_BACKOFF: Duration = Duration::from_secs(3600);
+
+/// Names a tracker of one [`Announcer`]; never given to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrackerId(usize);
+
+/// An announce that is to be made now. It must be answered with [`Announcer::on_reply`] or
+/// [`Announcer::on_error`], except for those of [`Announcer::stop`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The tracker.
+    pub tracker: TrackerId,
+    /// Its URL.
+    pub url: String,
+    /// What to tell it.
+    pub event: AnnounceEvent,
+    /// What it wants to have back from its last reply.
+    pub tracker_id: Option<Vec<u8>>,
+}
+
+/// The trackers of one torrent, in tiers.
+///
+/// The rules: tiers in order, and within a tier in an order shuffled once. A tracker that works is told so at its
+/// own interval and moves to the front of its tier. When one fails, the next in its tier is asked at once, then
+/// the next tier; the failed one rests for longer each time. While more peers are wanted, a tier that works does
+/// not keep the following tiers from being asked as well, for those may know others. There is never more than
+/// one announce under way to a tracker.
+#[derive(Debug)]
+pub struct Announcer {
+    trackers: Vec<Tracker>,
+    /// Indices of `trackers`, in the order in which they are tried.
+    tiers: Vec<Vec<usize>>,
+    rng: Rng,
+    stopped: bool,
+    completed: bool,
+    /// Whether something happened since `poll` last had nothing to do.
+    changed: bool,
+    /// When, and with what wish, `poll` was last asked.
+    asked: (Instant, bool),
+}
+
+#[derive(Debug)]
+struct Tracker {
+    status: TrackerStatus,
+    /// Since when an announce is under way, and of what event.
+    outstanding: Option<(Instant, AnnounceEvent)>,
+    /// Whether `started` has been answered and `stopped` not yet sent.
+    started: bool,
+    /// Whether it has still to be told of the completed download.
+    owes_completed: bool,
+    /// After a success: the next regular announce. After a failure: the end of the rest.
+    next: Instant,
+    /// After a success: before this no announce is welcome.
+    earliest: Instant,
+    tracker_id: Option<Vec<u8>>,
+}
+
+/// A tracker as it is shown to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackerStatus {
+    /// Which.
+    pub id: TrackerId,
+    /// Its URL in full. It may hold a passkey: not for logs or screens.
+    pub url: String,
+    /// Its URL without what may be secret, see [`redact`].
+    pub shown_url: String,
+    /// Its tier, from 0.
+    pub tier: usize,
+    /// How it is with it.
+    pub state: TrackerState,
+    /// The last error, or the warning that came with the last reply.
+    pub message: Option<String>,
+    /// When it will be asked again, at the earliest if it is a failed or an untried one.
+    pub next_announce: Option<Instant>,
+    /// Failures in a row.
+    pub fails: u32,
+    /// How many peers its last reply had.
+    pub peers: Option<usize>,
+    /// How many seeders there are, by its last reply.
+    pub seeders: Option<u32>,
+    /// How many leechers there are, by its last reply.
+    pub leechers: Option<u32>,
+    /// How many downloads were completed, by its last reply.
+    pub downloads: Option<u32>,
+}
+
+/// How it is with a tracker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TrackerState {
+    /// Not asked yet, or not again since a stop.
+    Untried,
+    /// An announce is under way.
+    Announcing,
+    /// Its last answer was good.
+    Working,
+    /// It failed, and will be tried again.
+    Failing,
+    /// It has said never to ask it again (BEP 31).
+    GaveUp,
+    /// Its kind is not spoken here.
+    NotSupported,
+}
+
+impl Announcer {
+    /// An announcer for these tiers of URLs. Blank ones and repetitions are left out, and all beyond
+    /// [`MAX_TRACKERS`]. The order within each tier is shuffled by `seed`.
+    pub fn new(tiers: Vec<Vec<String>>, seed: u64) -> Self {
+        let mut announcer = Self {
+            trackers: Vec::new(),
+            tiers: Vec::new(),
+            rng: Rng::new(seed),
+            stopped: false,
+            completed: false,
+            changed: true,
+            asked: (Instant::ZERO, true),
+        };
+        let mut seen = BTreeSet::new();
+        for mut urls in tiers {
+            urls.retain(|url| !url.trim().is_empty() && seen.insert(url.trim().to_owned()));
+            announcer.rng.shuffle(&mut urls);
+            let tier = announcer.tiers.len();
+            for url in urls {
+                announcer.push(&url, tier);
+            }
+        }
+        announcer
+    }
+
+    /// Adds a tracker at the end of `tier`, or in a new last tier if there is none of that number. `None` if it is
+    /// blank, there already, or one too many.
+    pub fn add(&mut self, url: &str, tier: usize) -> Option<TrackerId> {
+        let url = url.trim();
+        if url.is_empty() || self.trackers.iter().any(|tracker| tracker.status.url == url) {
+            return None;
+        }
+        self.push(url, tier.min(self.tiers.len()))
+    }
+
+    /// The next announce that is due; to be called until there is none.
+    ///
+    /// `wants_peers` says whether the torrent is short of peers. It brings announces forward as far as the
+    /// trackers' minimum intervals allow, and asks tiers that would otherwise rest.
+    pub fn poll(&mut self, now: Instant, wants_peers: bool) -> Option<Due> {
+        self.asked = (now, wants_peers);
+        let due = if self.stopped { None } else { self.next_due(now, wants_peers) };
+        self.changed = due.is_some();
+        let index = due?;
+        let tracker = self.trackers.get_mut(index)?;
+        let event = tracker.next_event();
+        tracker.outstanding = Some((now, event));
+        tracker.status.state = TrackerState::Announcing;
+        tracker.status.next_announce = None;
+        Some(tracker.due(event))
+    }
+
+    /// A tracker has answered.
+    pub fn on_reply(&mut self, now: Instant, id: TrackerId, reply: &AnnounceReply) {
+        let Some(tracker) = self.trackers.get_mut(id.0) else { return };
+        let Some((_, event)) = tracker.outstanding.take() else { return };
+        tracker.started = true;
+        if event == AnnounceEvent::Completed {
+            tracker.owes_completed = false;
+        }
+        let seconds = |s: u32| Duration::from_secs(s.clamp(INTERVAL_BOUNDS_S.0, INTERVAL_BOUNDS_S.1).into());
+        let interval = seconds(reply.interval_s);
+        let min_interval = reply.min_interval_s.map_or(interval, seconds);
+        tracker.next = now + interval.max(min_interval);
+        tracker.earliest = now + min_interval;
+        if let Some(tracker_id) = &reply.tracker_id {
+            tracker.tracker_id = Some(tracker_id.clone());
+        }
+        let status = &mut tracker.status;
+        status.state = TrackerState::Working;
+        status.message.clone_from(&reply.warning);
+        status.next_announce = Some(tracker.next);
+        status.fails = 0;
+        status.peers = Some(reply.peers.len());
+        status.seeders = reply.seeders;
+        status.leechers = reply.leechers;
+        status.downloads = reply.downloads;
+        if let Some(tier) = self.tiers.get_mut(status.tier)
+            && let Some(at) = tier.iter().position(|&index| index == id.0)
+        {
+            tier[..=at].rotate_right(1);
+        }
+        self.changed = true;
+    }
+
+    /// A tracker has failed, or could not be asked.
+    pub fn on_error(&mut self, now: Instant, id: TrackerId, error: &TrackerError) {
+        let Some(tracker) = self.trackers.get_mut(id.0) else { return };
+        if tracker.outstanding.take().is_none() {
+            return;
+        }
+        let status = &mut tracker.status;
+        status.message = Some(text::redact_urls(&error.to_string()));
+        status.fails = status.fails.saturating_add(1);
+        tracker.next = now + backoff(status.fails);
+        status.state = match (error, error.retry()) {
+            (TrackerError::Unsupported { .. }, _) => TrackerState::NotSupported,
+            (_, Retry::Never) => TrackerState::GaveUp,
+            (_, Retry::After(seconds)) => {
+                tracker.next =
+                    tracker.next.max(now + Duration::from_secs(seconds.min(INTERVAL_BOUNDS_S.1).into()));
+                TrackerState::Failing
+            }
+            (_, Retry::Unsaid) => TrackerState::Failing,
+        };
+        status.next_announce = status.state.may_be_asked().then_some(tracker.next);
+        self.changed = true;
+    }
+
+    /// The download has been completed, in this session; a second call changes nothing. Every tracker that knows
+    /// the torrent is told once; those that come to know it later hear of a seed from the start.
+    pub fn completed(&mut self) {
+        if std::mem::replace(&mut self.completed, true) {
+            return;
+        }
+        for tracker in &mut self.trackers {
+            tracker.owes_completed = tracker.started || tracker.outstanding.is_some();
+        }
+        self.changed = true;
+    }
+
+    /// Ends the announcing: a `stopped` for every tracker that knows the torrent or is about to. Nothing is due
+    /// after this, answers are not waited for, and announces under way are best dropped.
+    pub fn stop(&mut self) -> Vec<Due> {
+        self.stopped = true;
+        let mut farewells = Vec::new();
+        for tracker in &mut self.trackers {
+            if tracker.started || tracker.outstanding.is_some() {
+                farewells.push(tracker.due(AnnounceEvent::Stopped));
+            }
+            tracker.started = false;
+            tracker.owes_completed = false;
+            tracker.outstanding = None;
+            if tracker.status.state == TrackerState::Working {
+                // Its interval bounds regular announces; a new `started` may come at any time.
+                tracker.next = Instant::ZERO;
+            }
+            tracker.status.next_announce = None;
+            if tracker.status.state.may_be_asked() {
+                tracker.status.state = TrackerState::Untried;
+            }
+        }
+        farewells
+    }
+
+    /// Begins again after [`Announcer::stop`]. Trackers that were failing are left to rest for their time.
+    pub fn restart(&mut self) {
+        self.stopped = false;
+        self.changed = true;
+    }
+
+    /// When [`Announcer::poll`] should be called at the latest, as long as its `wants_peers` stays what it was;
+    /// when that changes it should be called at once.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.stopped {
+            return None;
+        }
+        let (asked, wants_peers) = self.asked;
+        if self.changed {
+            return Some(asked);
+        }
+        let times = self.trackers.iter().flat_map(|tracker| {
+            let patience = tracker.outstanding.map(|(since, _)| since + PATIENCE);
+            let rests = tracker.outstanding.is_none() && tracker.status.state.may_be_asked();
+            let early = wants_peers && tracker.status.state == TrackerState::Working;
+            [patience, rests.then_some(tracker.next), (rests && early).then_some(tracker.earliest)]
+        });
+        times.flatten().filter(|&time| time > asked).min()
+    }
+
+    /// The trackers, in the order in which they are tried.
+    pub fn status(&self) -> impl Iterator<Item = &TrackerStatus> {
+        self.tiers.iter().flatten().filter_map(|&index| Some(&self.trackers.get(index)?.status))
+    }
+
+    fn push(&mut self, url: &str, tier: usize) -> Option<TrackerId> {
+        if self.trackers.len() >= MAX_TRACKERS {
+            return None;
+        }
+        let id = TrackerId(self.trackers.len());
+        self.trackers.push(Tracker::new(id, url.trim(), tier));
+        if tier >= self.tiers.len() {
+            self.tiers.push(Vec::new());
+        }
+        self.tiers.get_mut(tier)?.push(id.0);
+        self.changed = true;
+        Some(id)
+    }
+
+    fn next_due(&self, now: Instant, wants_peers: bool) -> Option<usize> {
+        let owes = |t: &Tracker| {
+            t.owes_completed && t.outstanding.is_none() && t.status.state == TrackerState::Working
+        };
+        if let Some(index) = self.trackers.iter().position(owes) {
+            return Some(index);
+        }
+        let mut searching = true;
+        for tier in &self.tiers {
+            match self.look_at(tier, now, wants_peers, searching) {
+                Look::Due(index) => return Some(index),
+                Look::Works => searching &= wants_peers,
+                Look::Waits => searching = false,
+                Look::Fails => {}
+            }
+        }
+        None
+    }
+
+    fn look_at(&self, tier: &[usize], now: Instant, wants_peers: bool, searching: bool) -> Look {
+        for &index in tier {
+            let Some(tracker) = self.trackers.get(index) else { continue };
+            match (tracker.outstanding, tracker.status.state) {
+                (Some((since, _)), _) if now < since + PATIENCE => return Look::Waits,
+                (Some(_), _) => {}
+                (None, TrackerState::Working) => {
+                    let is_due = now >= tracker.next || (wants_peers && now >= tracker.earliest);
+                    return if is_due { Look::Due(index) } else { Look::Works };
+                }
+                (None, TrackerState::Untried | TrackerState::Failing | TrackerState::Announcing) => {
+                    if searching && now >= tracker.next {
+                        return Look::Due(index);
+                    }
+                }
+                (None, TrackerState::GaveUp | TrackerState::NotSupported) => {}
+            }
+        }
+        Look::Fails
+    }
+}
+
+/// What a tier comes to.
+enum Look {
+    /// This tracker of it is to be asked now.
+    Due(usize),
+    /// One of its trackers works, and isn't to be asked yet.
+    Works,
+    /// One of its trackers has just been asked.
+    Waits,
+    /// None of its trackers works or may be tried now.
+    Fails,
+}
+
+impl Tracker {
+    fn new(id: TrackerId, url: &str, tier: usize) -> Self {
+        let supported = is_supported(url);
+        let message = (!supported).then(|| match url.split_once(':') {
+            Some((scheme, _)) if scheme.len() <= 10 => {
+                format!("not supported: {}", text::plain(scheme.as_bytes()))
+            }
+            _ => "not supported: not a URL".to_owned(),
+        });
+        let status = TrackerStatus {
+            id,
+            url: url.to_owned(),
+            shown_url: redact(url),
+            tier,
+            state: if supported { TrackerState::Untried } else { TrackerState::NotSupported },
+            message,
+            next_announce: None,
+            fails: 0,
+            peers: None,
+            seeders: None,
+            leechers: None,
+            downloads: None,
+        };
+        Self {
+            status,
+            outstanding: None,
+            started: false,
+            owes_completed: false,
+            next: Instant::ZERO,
+            earliest: Instant::ZERO,
+            tracker_id: None,
+        }
+    }
+
+    fn next_event(&self) -> AnnounceEvent {
+        match (self.started, self.owes_completed) {
+            (false, _) => AnnounceEvent::Started,
+            (true, true) => AnnounceEvent::Completed,
+            (true, false) => AnnounceEvent::None,
+        }
+    }
+
+    fn due(&self, event: AnnounceEvent) -> Due {
+        let status = &self.status;
+        Due { tracker: status.id, url: status.url.clone(), event, tracker_id: self.tracker_id.clone() }
+    }
+}
+
+impl TrackerState {
+    fn may_be_asked(self) -> bool {
+        !matches!(self, Self::GaveUp | Self::NotSupported)
+    }
+}
+
+fn is_supported(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "udp") && url.has_host())
+}
+
+/// 5 s and 12.5 s times the square of the failures in a row, up to an hour.
+fn backoff(fails: u32) -> Duration {
+    let fails = u64::from(fails.min(100));
+    Duration::from_millis(5000 + fails * fails * 12_500).min(MAX_BACKOFF)
+}
+
+#[cfg(test)]
+mod tests;

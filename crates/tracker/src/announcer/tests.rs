@@ -1,0 +1,242 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use proptest::prelude::*;
+
+use super::*;
+use AnnounceEvent::{Completed, None as Regular, Started, Stopped};
+
+fn at(seconds: u64) -> Instant {
+    Instant::ZERO + Duration::from_secs(seconds)
+}
+
+fn announcer(tiers: &[&[&str]]) -> Announcer {
+    let url = |name: &&str| format!("http://{name}.example/announce");
+    Announcer::new(tiers.iter().map(|tier| tier.iter().map(url).collect()).collect(), 1)
+}
+
+fn reply(interval_s: u32, min_interval_s: Option<u32>) -> AnnounceReply {
+    AnnounceReply { interval_s, min_interval_s, ..AnnounceReply::default() }
+}
+
+/// Polls once and gives the first letters of the tracker's host and the event.
+fn poll(announcer: &mut Announcer, now: Instant, wants: bool) -> Option<(TrackerId, String, AnnounceEvent)> {
+    let due = announcer.poll(now, wants)?;
+    let host = due.url.trim_start_matches("http://").split('.').next().unwrap().to_owned();
+    Some((due.tracker, host, due.event))
+}
+
+#[test]
+fn started_until_it_succeeds_then_never_again() {
+    let mut a = announcer(&[&["a"]]);
+    let (id, _, event) = poll(&mut a, at(0), true).unwrap();
+    assert_eq!(event, Started);
+    assert_eq!(poll(&mut a, at(0), true), None);
+    a.on_error(at(1), id, &TrackerError::Timeout);
+    assert_eq!(poll(&mut a, at(18), true), None);
+    assert_eq!(a.poll_timeout(), Some(Instant::ZERO + Duration::from_millis(18_500)));
+    assert_eq!(poll(&mut a, at(19), true).unwrap().2, Started);
+    a.on_reply(at(20), id, &reply(1800, None));
+    assert_eq!(poll(&mut a, at(1819), true), None);
+    assert_eq!(a.poll_timeout(), Some(at(1820)));
+    assert_eq!(poll(&mut a, at(1820), false).unwrap().2, Regular);
+}
+
+#[test]
+fn wanting_peers_goes_as_far_as_the_minimum_interval() {
+    let mut a = announcer(&[&["a"]]);
+    let (id, ..) = poll(&mut a, at(0), true).unwrap();
+    a.on_reply(at(0), id, &reply(1800, Some(300)));
+    assert_eq!(poll(&mut a, at(299), true), None);
+    assert_eq!(a.poll_timeout(), Some(at(300)));
+    assert_eq!(poll(&mut a, at(400), false), None);
+    assert_eq!(a.poll_timeout(), Some(at(1800)));
+    assert!(poll(&mut a, at(400), true).is_some());
+}
+
+#[test]
+fn a_failure_asks_the_next_one_at_once_and_the_one_that_works_comes_to_the_front() {
+    let mut a = announcer(&[&["a", "b", "c"], &["z"]]);
+    let order: Vec<_> = a.status().map(|s| s.id).collect();
+    for id in &order[..2] {
+        assert_eq!(poll(&mut a, at(0), false).unwrap().0, *id);
+        a.on_error(at(0), *id, &TrackerError::Timeout);
+        assert_eq!(a.poll_timeout(), Some(at(0)));
+    }
+    assert_eq!(poll(&mut a, at(0), false).unwrap().0, order[2]);
+    a.on_reply(at(0), order[2], &reply(60, None));
+    assert_eq!(poll(&mut a, at(0), false), None);
+    let now: Vec<_> = a.status().map(|s| s.id).collect();
+    assert_eq!(now, [order[2], order[0], order[1], order[3]]);
+    assert_eq!(poll(&mut a, at(60), false).unwrap().0, order[2]);
+    a.on_error(at(60), order[2], &TrackerError::Timeout);
+    assert_eq!(poll(&mut a, at(60), false).unwrap().0, order[0]);
+    a.on_error(at(60), order[0], &TrackerError::Timeout);
+    assert_eq!(poll(&mut a, at(60), false).unwrap().0, order[1]);
+    a.on_error(at(60), order[1], &TrackerError::Timeout);
+    assert_eq!(poll(&mut a, at(60), false).unwrap().1, "z");
+}
+
+#[test]
+fn a_silent_tracker_does_not_hold_up_the_others() {
+    let mut a = announcer(&[&["a"], &["b"]]);
+    let (first, ..) = poll(&mut a, at(0), true).unwrap();
+    assert_eq!(poll(&mut a, at(9), true), None);
+    assert_eq!(a.poll_timeout(), Some(at(10)));
+    let (second, host, _) = poll(&mut a, at(10), true).unwrap();
+    assert_eq!(host, "b");
+    a.on_reply(at(11), second, &reply(1800, None));
+    assert_eq!(poll(&mut a, at(11), true), None);
+    a.on_reply(at(12), first, &reply(1800, None));
+    assert_eq!(poll(&mut a, at(12), true), None);
+    assert!(a.status().all(|s| s.state == TrackerState::Working));
+}
+
+#[test]
+fn other_tiers_are_asked_only_while_peers_are_wanted() {
+    let mut a = announcer(&[&["a"], &["b"]]);
+    let (id, ..) = poll(&mut a, at(0), true).unwrap();
+    a.on_reply(at(1), id, &reply(1800, None));
+    assert_eq!(poll(&mut a, at(1), false), None);
+    assert_eq!(poll(&mut a, at(1), true).unwrap().1, "b");
+}
+
+#[test]
+fn completed_is_told_once_to_those_who_know_us() {
+    let mut a = announcer(&[&["a"], &["b"], &["c"]]);
+    let (first, ..) = poll(&mut a, at(0), true).unwrap();
+    a.on_reply(at(0), first, &reply(1800, None));
+    let (second, ..) = poll(&mut a, at(0), true).unwrap();
+    a.completed();
+    assert_eq!(poll(&mut a, at(1), false).unwrap(), (first, "a".into(), Completed));
+    a.on_reply(at(1), first, &reply(1800, None));
+    // It was under way: told after its answer.
+    assert_eq!(poll(&mut a, at(1), false), None);
+    a.on_reply(at(2), second, &reply(1800, None));
+    assert_eq!(poll(&mut a, at(2), false).unwrap().2, Completed);
+    a.on_reply(at(2), second, &reply(1800, None));
+    assert_eq!(poll(&mut a, at(3), true).unwrap(), (TrackerId(2), "c".into(), Started));
+    assert_eq!(poll(&mut a, at(1802), false).unwrap().2, Regular);
+}
+
+#[test]
+fn a_completed_that_failed_is_repeated() {
+    let mut a = announcer(&[&["a"]]);
+    let (id, ..) = poll(&mut a, at(0), true).unwrap();
+    a.on_reply(at(0), id, &reply(1800, None));
+    a.completed();
+    assert_eq!(poll(&mut a, at(1), false).unwrap().2, Completed);
+    a.on_error(at(1), id, &TrackerError::Timeout);
+    assert_eq!(poll(&mut a, at(30), false).unwrap().2, Completed);
+}
+
+#[test]
+fn stopped_goes_to_those_who_know_us_and_a_restart_starts_anew() {
+    let mut a = announcer(&[&["a"], &["b"], &["c"]]);
+    let (first, ..) = poll(&mut a, at(0), true).unwrap();
+    let answer = AnnounceReply { tracker_id: Some(b"id".to_vec()), ..reply(1800, None) };
+    a.on_reply(at(0), first, &answer);
+    let (second, ..) = poll(&mut a, at(0), true).unwrap();
+    let farewells = a.stop();
+    assert_eq!(farewells.iter().map(|due| due.tracker).collect::<Vec<_>>(), [first, second]);
+    assert!(farewells.iter().all(|due| due.event == Stopped));
+    assert_eq!(farewells[0].tracker_id.as_deref(), Some(&b"id"[..]));
+    assert_eq!((poll(&mut a, at(5000), true), a.poll_timeout()), (None, None));
+    a.on_reply(at(1), second, &reply(1800, None));
+    assert_eq!(a.stop(), []);
+    a.restart();
+    assert_eq!(poll(&mut a, at(5000), true).unwrap().2, Started);
+}
+
+#[test]
+fn refusals_are_taken_at_their_word() {
+    let mut a = announcer(&[&["a"], &["b"]]);
+    let refuse = |retry| TrackerError::Failure { reason: "no".into(), retry };
+    let (first, ..) = poll(&mut a, at(0), true).unwrap();
+    a.on_error(at(0), first, &refuse(Retry::Never));
+    let (second, ..) = poll(&mut a, at(0), true).unwrap();
+    a.on_error(at(0), second, &refuse(Retry::After(600)));
+    assert_eq!(poll(&mut a, at(599), true), None);
+    assert_eq!(poll(&mut a, at(600), true).unwrap().0, second);
+    let status = a.status().next().unwrap();
+    assert_eq!(
+        (status.state, status.message.as_deref()),
+        (TrackerState::GaveUp, Some("the tracker says: no"))
+    );
+}
+
+#[test]
+fn what_is_not_spoken_is_shown_and_skipped() {
+    let tiers = [["wss://t.example/", "wss://t.example/"], ["http://t.example/announce", "rubbish"]];
+    let mut a =
+        Announcer::new(tiers.iter().map(|t| t.iter().map(ToString::to_string).collect()).collect(), 1);
+    assert_eq!(a.poll(at(0), true).unwrap().url, "http://t.example/announce");
+    let messages: Vec<_> = a.status().filter_map(|s| s.message.clone()).collect();
+    assert_eq!(messages.len(), 2);
+    assert!(messages.contains(&"not supported: wss".to_owned()), "{messages:?}");
+    assert_eq!(a.add("http://t.example/announce", 0), None);
+    let added = a.add("udp://t.example:1", 9).unwrap();
+    assert_eq!(a.status().last().map(|s| (s.id, s.tier)), Some((added, 2)));
+}
+
+#[test]
+fn passkeys_stay_out_of_messages() {
+    let mut a = announcer(&[&["a"]]);
+    let (id, ..) = poll(&mut a, at(0), true).unwrap();
+    let error =
+        TrackerError::Network("no route (https://t.example/0123456789abcdef/announce?info_hash=1)".into());
+    a.on_error(at(0), id, &error);
+    let message = a.status().next().unwrap().message.clone().unwrap();
+    assert_eq!(message, "no route (https://t.example/…/announce?…)");
+}
+
+proptest! {
+    /// Whatever the trackers do: one announce at a time each, no event out of place, no announce before its time,
+    /// and no turn without end.
+    #[test]
+    fn trackers_are_treated_well(
+        sizes in proptest::collection::vec(1..4_usize, 1..4),
+        steps in proptest::collection::vec((0..40_u64, 0..10_u8, any::<bool>()), 1..120),
+    ) {
+        let tiers = sizes.iter().enumerate()
+            .map(|(tier, n)| (0..*n).map(|i| format!("http://t{tier}{i}.example/announce")).collect())
+            .collect();
+        let mut a = Announcer::new(tiers, 7);
+        let (mut now, mut under_way) = (at(0), Vec::new());
+        let mut known: std::collections::BTreeMap<TrackerId, Instant> = Default::default();
+        let (mut finished, mut acknowledged) = (false, BTreeSet::new());
+        for (wait, what, wants) in steps {
+            now += Duration::from_secs(wait);
+            let mut turns = 0;
+            while let Some(due) = a.poll(now, wants) {
+                turns += 1;
+                prop_assert!(turns <= 100);
+                prop_assert!(under_way.iter().all(|(id, _)| *id != due.tracker));
+                under_way.push((due.tracker, due.event));
+                match (due.event, known.get(&due.tracker)) {
+                    (Started, since) => prop_assert_eq!(since, None),
+                    (Regular, Some(since)) => prop_assert!(now.since(*since) >= Duration::from_secs(30)),
+                    (Completed, Some(_)) => prop_assert!(finished && !acknowledged.contains(&due.tracker)),
+                    (event, since) => prop_assert!(false, "{event:?} after {since:?}"),
+                }
+            }
+            prop_assert!(a.poll_timeout().is_none_or(|time| time > now));
+            match what {
+                0..=4 => if let Some((id, event)) = under_way.pop() {
+                    a.on_reply(now, id, &reply(60, Some(30)));
+                    known.insert(id, now);
+                    if event == Completed {
+                        acknowledged.insert(id);
+                    }
+                },
+                5..=7 => if let Some((id, _)) = under_way.pop() {
+                    a.on_error(now, id, &TrackerError::Timeout);
+                },
+                8 => {
+                    a.completed();
+                    finished = true;
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The URLs a client fetches.
+
+use std::fmt::Write as _;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use url::{Host, Url};
+
+use crate::{AnnounceEvent, AnnounceRequest, TrackerError, redact};
+
+/// Everything but the unreserved characters of RFC 3986.
+const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The keys that are ours to write; a tracker on this machine may not have them set by a torrent file.
+const OUR_KEYS: [&str; 12] = [
+    "info_hash",
+    "peer_id",
+    "port",
+    "uploaded",
+    "downloaded",
+    "left",
+    "event",
+    "numwant",
+    "key",
+    "compact",
+    "trackerid",
+    "ip",
+];
+
+/// The URL that carries `req` to the tracker announced as `tracker`. The tracker's own path and query (passkeys)
+/// are kept.
+///
+/// Only `http` and `https` with a host. An address on loopback must have the path `/announce` and none of the
+/// announce's keys in its query, so that a torrent file cannot make us talk to other services of this machine.
+pub fn announce_url(tracker: &str, req: &AnnounceRequest) -> Result<String, TrackerError> {
+    let mut url = tracker_url(tracker)?;
+    let mut query = own_query(&url);
+    write_value(&mut query, "info_hash", &req.info_hash);
+    write_value(&mut query, "peer_id", &req.peer_id);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        query,
+        "&port={}&uploaded={}&downloaded={}&left={}&compact=1&key={:08X}",
+        req.port, req.uploaded, req.downloaded, req.left, req.key
+    );
+    match req.event {
+        AnnounceEvent::None => {}
+        AnnounceEvent::Started => query.push_str("&event=started"),
+        AnnounceEvent::Stopped => query.push_str("&event=stopped"),
+        AnnounceEvent::Completed => query.push_str("&event=completed"),
+    }
+    if let Some(num_want) = req.num_want {
+        let _ = write!(query, "&numwant={num_want}");
+    }
+    if let Some(ip) = req.ip {
+        write_value(&mut query, "ip", ip.to_string().as_bytes());
+    }
+    if let Some(id) = &req.tracker_id {
+        write_value(&mut query, "trackerid", id);
+    }
+    url.set_query(Some(query.trim_start_matches('&')));
+    Ok(url.into())
+}
+
+/// The URL that scrapes `info_hashes`, if the tracker's announce URL tells one: the last part of its path must
+/// begin with `announce` (BEP 48).
+pub fn scrape_url(tracker: &str, info_hashes: &[[u8; 20]]) -> Result<String, TrackerError> {
+    let mut url = tracker_url(tracker)?;
+    let scrape_path = url
+        .path()
+        .rsplit_once('/')
+        .and_then(|(folder, last)| Some(format!("{folder}/scrape{}", last.strip_prefix("announce")?)))
+        .ok_or_else(|| bad(tracker, "it has no scrape address (its path does not end in /announce)"))?;
+    url.set_path(&scrape_path);
+    let mut query = own_query(&url);
+    for hash in info_hashes {
+        write_value(&mut query, "info_hash", hash);
+    }
+    url.set_query(Some(query.trim_start_matches('&')));
+    Ok(url.into())
+}
+
+fn tracker_url(tracker: &str) -> Result<Url, TrackerError> {
+    let mut url = Url::parse(tracker.trim()).map_err(|_| bad(tracker, "not a URL"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(TrackerError::Unsupported { scheme: url.scheme().to_owned() });
+    }
+    if url.port() == Some(0) {
+        return Err(bad(tracker, "port 0"));
+    }
+    if is_loopback(&url) {
+        if url.path() != "/announce" {
+            return Err(bad(tracker, "a tracker on this machine must have the path /announce"));
+        }
+        if url.query_pairs().any(|(key, _)| OUR_KEYS.contains(&&*key)) {
+            return Err(bad(tracker, "a tracker on this machine may not fix the announce's own keys"));
+        }
+    }
+    url.set_fragment(None);
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
+        Some(Host::Ipv6(ip)) => {
+            let ip = ip.to_canonical();
+            ip.is_loopback() || ip.is_unspecified()
+        }
+        None => false,
+    }
+}
+
+fn own_query(url: &Url) -> String {
+    url.query().unwrap_or_default().trim_end_matches('&').to_owned()
+}
+
+fn write_value(query: &mut String, key: &str, value: &[u8]) {
+    let _ = write!(query, "&{key}={}", percent_encode(value, QUERY_VALUE));
+}
+
+fn bad(tracker: &str, why: &'static str) -> TrackerError {
+    TrackerError::BadUrl { tracker: redact(tracker), why }
+}

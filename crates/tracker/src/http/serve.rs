@@ -1,0 +1,229 @@
+//! The tracker's side: reading queries, writing bodies.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use percent_encoding::percent_decode;
+use ztor_bencode::Tree;
+
+use crate::types::write_compact;
+use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer};
+
+/// The most info-hashes read from one scrape; as many as UDP allows (BEP 15).
+pub const MAX_SCRAPE: usize = 74;
+
+/// An announce as it came in a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnnounceQuery {
+    /// What is announced.
+    pub request: AnnounceRequest,
+    /// How the asker wants its peers.
+    pub form: PeerForm,
+}
+
+/// How peers are listed in a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PeerForm {
+    /// Packed addresses (BEP 7, 23).
+    Compact,
+    /// Dictionaries with address, port and peer id (BEP 3).
+    Dictionaries,
+    /// Dictionaries without peer ids.
+    WithoutIds,
+}
+
+/// What is wrong with a query. The text is what the asker gets as `failure reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// A key that must be there is not.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A value is not what its key wants.
+    #[error("{key} must be {expected}")]
+    Invalid {
+        /// The key.
+        key: &'static str,
+        /// What its value must be.
+        expected: &'static str,
+    },
+    /// A scrape of more torrents than are answered at once.
+    #[error("at most {MAX_SCRAPE} info_hashes at once")]
+    TooManyHashes,
+}
+
+/// Reads the query of an announce, percent-encoding and all, as it stands after the `?`. Unknown keys are
+/// skipped; of a key that comes twice the first counts.
+///
+/// Peers go out compact unless `compact=0` is asked for, as most trackers have it.
+pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, QueryError> {
+    let mut values: BTreeMap<&str, Cow<'_, [u8]>> = BTreeMap::new();
+    for (key, value) in pairs(query) {
+        values.entry(key).or_insert(value);
+    }
+    let get = |key| values.get(key).map(|value| &**value);
+    let form = match (get("compact"), get("no_peer_id")) {
+        (Some(b"0"), Some(b"1")) => PeerForm::WithoutIds,
+        (Some(b"0"), _) => PeerForm::Dictionaries,
+        _ => PeerForm::Compact,
+    };
+    let optional_number = |key| get(key).map_or(Ok(None), |value| number(key, value).map(Some));
+    let request = AnnounceRequest {
+        info_hash: twenty("info_hash", get("info_hash"))?,
+        peer_id: twenty("peer_id", get("peer_id"))?,
+        port: number("port", get("port").ok_or(QueryError::Missing("port"))?)?,
+        uploaded: optional_number("uploaded")?.unwrap_or(0),
+        downloaded: optional_number("downloaded")?.unwrap_or(0),
+        // A client that has no metadata yet doesn't know; it is surely no seed.
+        left: optional_number("left")?.unwrap_or(u64::MAX),
+        event: event(get("event").unwrap_or_default())?,
+        num_want: num_want(get("numwant")),
+        key: get("key").map_or(0, key),
+        tracker_id: get("trackerid").map(<[u8]>::to_vec),
+        ip: get("ip").and_then(|v| std::str::from_utf8(v).ok()).and_then(|v| v.parse::<IpAddr>().ok()),
+    };
+    Ok(AnnounceQuery { request, form })
+}
+
+/// Reads the query of a scrape: the info-hashes asked for, at least one and at most [`MAX_SCRAPE`].
+pub fn parse_scrape_query(query: &str) -> Result<Vec<[u8; 20]>, QueryError> {
+    let mut hashes = Vec::new();
+    for (_, value) in pairs(query).filter(|(key, _)| *key == "info_hash") {
+        if hashes.len() == MAX_SCRAPE {
+            return Err(QueryError::TooManyHashes);
+        }
+        hashes.push(twenty("info_hash", Some(&value))?);
+    }
+    if hashes.is_empty() { Err(QueryError::Missing("info_hash")) } else { Ok(hashes) }
+}
+
+/// The body that answers an announce.
+pub fn encode_announce(reply: &AnnounceReply, form: PeerForm) -> Vec<u8> {
+    let mut dict = BTreeMap::new();
+    let mut put = |key: &str, value| dict.insert(key.as_bytes().to_vec(), value);
+    put("interval", int(reply.interval_s));
+    for (key, value) in [
+        ("min interval", reply.min_interval_s),
+        ("complete", reply.seeders),
+        ("incomplete", reply.leechers),
+        ("downloaded", reply.downloads),
+    ] {
+        if let Some(value) = value {
+            put(key, int(value));
+        }
+    }
+    if let Some(warning) = &reply.warning {
+        put("warning message", bytes(warning));
+    }
+    if let Some(id) = &reply.tracker_id {
+        put("tracker id", bytes(id));
+    }
+    match reply.external_ip {
+        Some(IpAddr::V4(ip)) => drop(put("external ip", bytes(ip.octets()))),
+        Some(IpAddr::V6(ip)) => drop(put("external ip", bytes(ip.octets()))),
+        None => {}
+    }
+    if form == PeerForm::Compact {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for peer in &reply.peers {
+            write_compact(peer.addr, if peer.addr.is_ipv4() { &mut v4 } else { &mut v6 });
+        }
+        put("peers", Tree::Bytes(v4));
+        if !v6.is_empty() {
+            put("peers6", Tree::Bytes(v6));
+        }
+    } else {
+        let with_id = form == PeerForm::Dictionaries;
+        put("peers", Tree::List(reply.peers.iter().map(|peer| peer_dict(peer, with_id)).collect()));
+    }
+    Tree::Dict(dict).to_vec()
+}
+
+/// The body that refuses an announce or a scrape. `retry_in_min` is how many minutes the asker should wait
+/// before it asks again (BEP 31).
+pub fn encode_failure(reason: &str, retry_in_min: Option<u32>) -> Vec<u8> {
+    let mut dict = BTreeMap::from([(b"failure reason".to_vec(), bytes(reason))]);
+    if let Some(minutes) = retry_in_min {
+        dict.insert(b"retry in".to_vec(), int(minutes));
+    }
+    Tree::Dict(dict).to_vec()
+}
+
+/// The body that answers a scrape. Swarms the tracker doesn't know are best left out.
+pub fn encode_scrape(entries: &[([u8; 20], ScrapeEntry)]) -> Vec<u8> {
+    let file = |entry: &ScrapeEntry| {
+        Tree::Dict(BTreeMap::from([
+            (b"complete".to_vec(), int(entry.seeders)),
+            (b"downloaded".to_vec(), int(entry.downloads)),
+            (b"incomplete".to_vec(), int(entry.leechers)),
+        ]))
+    };
+    let files = entries.iter().map(|(hash, entry)| (hash.to_vec(), file(entry))).collect();
+    Tree::Dict(BTreeMap::from([(b"files".to_vec(), Tree::Dict(files))])).to_vec()
+}
+
+fn peer_dict(peer: &TrackerPeer, with_id: bool) -> Tree {
+    let mut dict = BTreeMap::from([
+        (b"ip".to_vec(), bytes(peer.addr.ip().to_string())),
+        (b"port".to_vec(), int(u32::from(peer.addr.port()))),
+    ]);
+    if let Some(id) = peer.peer_id.filter(|_| with_id) {
+        dict.insert(b"peer id".to_vec(), bytes(id));
+    }
+    Tree::Dict(dict)
+}
+
+fn int(n: u32) -> Tree {
+    Tree::Int(i64::from(n))
+}
+
+fn bytes(value: impl AsRef<[u8]>) -> Tree {
+    Tree::Bytes(value.as_ref().to_vec())
+}
+
+/// The pairs of a query; values decoded to bytes, since they need not be text. A `+` is a space, as forms have it.
+fn pairs(query: &str) -> impl Iterator<Item = (&str, Cow<'_, [u8]>)> {
+    query.split('&').map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = if value.contains('+') {
+            Cow::Owned(percent_decode(value.replace('+', " ").as_bytes()).collect())
+        } else {
+            Cow::from(percent_decode(value.as_bytes()))
+        };
+        (key, value)
+    })
+}
+
+fn twenty(key: &'static str, value: Option<&[u8]>) -> Result<[u8; 20], QueryError> {
+    let value = value.ok_or(QueryError::Missing(key))?;
+    value.try_into().map_err(|_| QueryError::Invalid { key, expected: "20 bytes, percent-encoded" })
+}
+
+fn number<T: std::str::FromStr>(key: &'static str, value: &[u8]) -> Result<T, QueryError> {
+    let digits = std::str::from_utf8(value).ok().filter(|s| s.bytes().all(|b| b.is_ascii_digit()));
+    digits.and_then(|s| s.parse().ok()).ok_or(QueryError::Invalid { key, expected: "a number in its range" })
+}
+
+/// Absent, `-1` and nonsense all leave the number to the tracker.
+fn num_want(value: Option<&[u8]>) -> Option<u32> {
+    std::str::from_utf8(value?).ok()?.parse().ok()
+}
+
+fn event(value: &[u8]) -> Result<AnnounceEvent, QueryError> {
+    match value {
+        // `paused` is of BEP 21: a partial seed that goes on announcing.
+        b"" | b"empty" | b"paused" => Ok(AnnounceEvent::None),
+        b"started" => Ok(AnnounceEvent::Started),
+        b"stopped" => Ok(AnnounceEvent::Stopped),
+        b"completed" => Ok(AnnounceEvent::Completed),
+        _ => Err(QueryError::Invalid { key: "event", expected: "started, stopped or completed" }),
+    }
+}
+
+/// Clients write it as hexadecimal digits or as anything else; only sameness counts.
+fn key(value: &[u8]) -> u32 {
+    let hex = std::str::from_utf8(value).ok().and_then(|s| u32::from_str_radix(s, 16).ok());
+    hex.unwrap_or_else(|| {
+        value.iter().fold(0, |key: u32, &b| key.wrapping_mul(31).wrapping_add(u32::from(b)))
+    })
+}

@@ -1,0 +1,197 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HASH: [u8; 20] = [1; 20];
+
+fn at(seconds: u64) -> Instant {
+    Instant::ZERO + Duration::from_secs(seconds)
+}
+
+fn request(id: u8, port: u16, left: u64, event: AnnounceEvent) -> AnnounceRequest {
+    AnnounceRequest {
+        info_hash: HASH,
+        peer_id: [id; 20],
+        port,
+        uploaded: 0,
+        downloaded: 0,
+        left,
+        event,
+        num_want: None,
+        key: 0,
+        tracker_id: None,
+        ip: None,
+    }
+}
+
+fn asker(ip: &str) -> Asker {
+    Asker { ip: ip.parse().unwrap(), reached: None, families: Families::Both }
+}
+
+fn announce(swarms: &mut Swarms, ip: &str, id: u8, left: u64) -> Vec<String> {
+    let reply = swarms.announce(at(0), &request(id, 6881, left, AnnounceEvent::Started), asker(ip)).unwrap();
+    let mut peers: Vec<_> = reply.peers.iter().map(|peer| peer.addr.to_string()).collect();
+    peers.sort();
+    peers
+}
+
+#[test]
+fn peers_are_told_of_each_other() {
+    let mut swarms = Swarms::new(Config::default(), 1);
+    assert!(announce(&mut swarms, "192.0.2.1", 1, 0).is_empty());
+    assert_eq!(announce(&mut swarms, "192.0.2.2", 2, 5), ["192.0.2.1:6881"]);
+    assert_eq!(announce(&mut swarms, "::ffff:192.0.2.3", 3, 5), ["192.0.2.1:6881", "192.0.2.2:6881"]);
+    assert_eq!(announce(&mut swarms, "192.0.2.4", 4, 0), ["192.0.2.2:6881", "192.0.2.3:6881"]);
+    // The same client over its other address family.
+    let seen = announce(&mut swarms, "2001:db8::2", 2, 5);
+    assert_eq!(seen, ["192.0.2.1:6881", "192.0.2.3:6881", "192.0.2.4:6881"]);
+    assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 2, leechers: 3, downloads: 0 }));
+    assert_eq!(swarms.scrape(&[9; 20]), None);
+}
+
+#[test]
+fn completed_counts_once_and_stopped_leaves() {
+    let mut swarms = Swarms::new(Config::default(), 1);
+    announce(&mut swarms, "192.0.2.1", 1, 5);
+    for _ in 0..2 {
+        swarms.announce(at(1), &request(1, 6881, 0, AnnounceEvent::Completed), asker("192.0.2.1")).unwrap();
+    }
+    assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 1, leechers: 0, downloads: 1 }));
+    // A stranger behind the same address can't take it out without its id.
+    let stop = |swarms: &mut Swarms, id| {
+        swarms.announce(at(2), &request(id, 6881, 0, AnnounceEvent::Stopped), asker("192.0.2.1")).unwrap()
+    };
+    assert_eq!(stop(&mut swarms, 9).seeders, Some(1));
+    let reply = stop(&mut swarms, 1);
+    assert_eq!((reply.seeders, reply.peers.len(), swarms.counts()), (Some(0), 0, (1, 0)));
+    swarms.expire(at(2));
+    assert_eq!(swarms.counts(), (0, 0));
+}
+
+#[test]
+fn who_is_silent_is_forgotten() {
+    let config = Config { interval_s: 100, ..Config::default() };
+    let mut swarms = Swarms::new(config, 1);
+    announce(&mut swarms, "192.0.2.1", 1, 5);
+    swarms.expire(at(260));
+    assert_eq!(swarms.counts(), (1, 1));
+    swarms.expire(at(261));
+    assert_eq!(swarms.counts(), (0, 0));
+}
+
+#[test]
+fn the_asked_for_address_counts_only_over_loopback() {
+    let mut swarms = Swarms::new(Config::default(), 1);
+    let with_ip = AnnounceRequest {
+        ip: Some("198.51.100.7".parse().unwrap()),
+        ..request(1, 6881, 0, AnnounceEvent::Started)
+    };
+    swarms.announce(at(0), &with_ip, asker("192.0.2.1")).unwrap();
+    assert_eq!(announce(&mut swarms, "192.0.2.2", 2, 1), ["192.0.2.1:6881"]);
+    let with_ip = AnnounceRequest { peer_id: [3; 20], ..with_ip };
+    swarms.announce(at(0), &with_ip, asker("127.0.0.1")).unwrap();
+    assert_eq!(announce(&mut swarms, "192.0.2.2", 2, 1), ["192.0.2.1:6881", "198.51.100.7:6881"]);
+}
+
+#[test]
+fn peers_on_the_trackers_machine_are_found_where_the_tracker_was() {
+    let mut swarms = Swarms::new(Config::default(), 1);
+    announce(&mut swarms, "127.0.0.1", 1, 0);
+    assert!(announce(&mut swarms, "192.0.2.2", 2, 1).is_empty());
+    assert_eq!(announce(&mut swarms, "127.0.0.2", 3, 1), ["127.0.0.1:6881", "192.0.2.2:6881"]);
+    let reached = Some("192.0.2.99".parse().unwrap());
+    let asker = Asker { reached, ..asker("192.0.2.2") };
+    let reply = swarms.announce(at(0), &request(2, 6881, 1, AnnounceEvent::None), asker).unwrap();
+    assert!(reply.peers.iter().all(|peer| peer.addr.to_string() == "192.0.2.99:6881"));
+    assert_eq!(reply.peers.len(), 2);
+    let asker = Asker { families: Families::V6, ..asker };
+    assert_eq!(swarms.announce(at(0), &request(2, 6881, 1, AnnounceEvent::None), asker).unwrap().peers, []);
+}
+
+#[test]
+fn what_is_refused() {
+    let config = Config { allowed: Some([HASH].into()), max_torrents: 1, ..Config::default() };
+    let mut swarms = Swarms::new(config, 1);
+    let other = AnnounceRequest { info_hash: [2; 20], ..request(1, 1, 1, AnnounceEvent::Started) };
+    assert_eq!(swarms.announce(at(0), &other, asker("192.0.2.1")), Err(Refusal::NotAllowed));
+    announce(&mut swarms, "192.0.2.1", 1, 1);
+    swarms.allow([2; 20]);
+    assert_eq!(swarms.announce(at(0), &other, asker("192.0.2.1")), Err(Refusal::NoRoom));
+    let no_port = request(1, 0, 1, AnnounceEvent::Started);
+    assert_eq!(swarms.announce(at(0), &no_port, asker("192.0.2.1")), Err(Refusal::BadAddress));
+    let no_id = request(0, 1, 1, AnnounceEvent::Started);
+    assert_eq!(swarms.announce(at(0), &no_id, asker("192.0.2.1")), Err(Refusal::BadPeerId));
+}
+
+#[test]
+fn the_number_wanted_is_heeded_and_bounded() {
+    let config = Config { default_num_want: 3, max_num_want: 5, ..Config::default() };
+    let mut swarms = Swarms::new(config, 1);
+    for i in 1..=200 {
+        announce(&mut swarms, &format!("192.0.2.{i}"), i, 1);
+    }
+    for (num_want, given) in [(None, 3), (Some(0), 0), (Some(4), 4), (Some(u32::MAX), 5)] {
+        let ask = AnnounceRequest { num_want, ..request(1, 6881, 1, AnnounceEvent::None) };
+        let peers = swarms.announce(at(0), &ask, asker("192.0.2.1")).unwrap().peers;
+        let distinct: BTreeSet<_> = peers.iter().map(|peer| peer.addr).collect();
+        assert_eq!((peers.len(), distinct.len()), (given, given));
+    }
+}
+
+fn an_event() -> impl Strategy<Value = AnnounceEvent> {
+    prop_oneof![
+        Just(AnnounceEvent::None),
+        Just(AnnounceEvent::Started),
+        Just(AnnounceEvent::Stopped),
+        Just(AnnounceEvent::Completed)
+    ]
+}
+
+proptest! {
+    /// The bounds hold, the counts are those of the lists, and nobody is told of itself or of the useless.
+    #[test]
+    fn whatever_is_announced(
+        seed: u64,
+        steps in proptest::collection::vec((0..3_u8, 1..30_u8, 0..20_u16, any::<bool>(), an_event(), 0..100_u64), 1..200)
+    ) {
+        let config = Config {
+            interval_s: 100, max_torrents: 2, max_peers: 10, max_peers_per_ip: 4, max_peers_in_all: 15,
+            ..Config::default()
+        };
+        let (mut swarms, mut again) = (Swarms::new(config.clone(), seed), Swarms::new(config, seed));
+        let mut now = at(0);
+        for (torrent, host, port, is_seeder, event, wait) in steps {
+            now += Duration::from_secs(wait);
+            let ask = AnnounceRequest { info_hash: [torrent; 20], ..request(host, port, u64::from(!is_seeder), event) };
+            let asker = asker(&format!("192.0.2.{}", host / 4));
+            let reply = swarms.announce(now, &ask, asker);
+            prop_assert_eq!(&reply, &again.announce(now, &ask, asker));
+            if let Ok(reply) = reply {
+                for peer in &reply.peers {
+                    prop_assert!(peer.peer_id != Some(ask.peer_id));
+                    prop_assert!(peer.addr != SocketAddr::new(asker.ip, port));
+                    let stored = &swarms.swarms[&ask.info_hash];
+                    prop_assert!(!(is_seeder && stored.peers[stored.index[&peer.addr]].is_seeder));
+                }
+            }
+            if wait == 7 {
+                swarms.expire(now);
+                again.expire(now);
+            }
+            let total: usize = swarms.swarms.values().map(|swarm| swarm.peers.len()).sum();
+            prop_assert_eq!(swarms.counts(), (swarms.swarms.len(), total));
+            prop_assert!(total <= 15 && swarms.swarms.len() <= 2);
+            for swarm in swarms.swarms.values() {
+                prop_assert!(swarm.peers.len() <= 10);
+                prop_assert_eq!(swarm.seeders, swarm.peers.iter().filter(|peer| peer.is_seeder).count());
+                prop_assert_eq!(swarm.index.len(), swarm.peers.len());
+                for (addr, &at) in &swarm.index {
+                    prop_assert_eq!(swarm.peers[at].addr, *addr);
+                    prop_assert!(swarm.count_of(addr.ip()) <= 4);
+                }
+            }
+        }
+    }
+}
