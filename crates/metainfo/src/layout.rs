@@ -230,10 +230,6 @@ impl Layout {
         found.map(|at| first + at)
     }
 
-    pub(crate) fn files_mut(&mut self) -> &mut [File] {
-        &mut self.files
-    }
-
     /// The first byte of a piece in the piece space.
     fn start(&self, piece: u32) -> u64 {
         u64::from(piece) * u64::from(self.piece_length)

@@ -9,14 +9,22 @@
 //! this crate.
 #![forbid(unsafe_code)]
 
+mod error;
+mod field;
 mod hashes;
+mod info;
 mod info_hash;
 mod layout;
 pub mod merkle;
+mod metainfo;
+mod outer;
+pub mod paths;
 
+pub use error::MetainfoError;
 pub use hashes::PieceHashes;
 pub use info_hash::{InfoHashV1, InfoHashV2, InfoHashes};
 pub use layout::{Alignment, File, FileRange, Layout, LayoutError};
+pub use metainfo::Metainfo;
 
 /// Bytes of a block: what peers request of each other, and what a leaf of a hash tree covers.
 pub const BLOCK_LEN: u32 = 16 * 1024;
@@ -30,3 +38,9 @@ pub const MAX_FILES: usize = 500_000;
 pub const MAX_TORRENT_LEN: usize = 32 << 20;
 /// The most folders that a file may be inside of.
 pub const MAX_PATH_LEVELS: usize = 100;
+/// The most announce URLs that are kept of a torrent; hostile ones would have us knock on doors without end.
+pub const MAX_TRACKERS: usize = 500;
+/// The most web seeds that are kept of a torrent.
+pub const MAX_WEB_SEEDS: usize = 200;
+/// The most DHT nodes that are kept of a torrent.
+pub const MAX_NODES: usize = 200;

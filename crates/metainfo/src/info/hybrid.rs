@@ -1,0 +1,60 @@
+//! Both halves of a hybrid torrent (BEP 52, "Upgrade Path") must describe the same files in the same places: else a
+//! peer could have one torrent checked against the hashes of another.
+
+use super::{Files, RawFile};
+use crate::MetainfoError;
+use crate::field::Place;
+
+/// The files of the v1 half, with its pads, and the roots of the v2 half.
+pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Result<Files<'d>, MetainfoError> {
+    let info = Place::top("info");
+    let list = info.key(if v1.single { "length" } else { "files" });
+    let differ =
+        |place: &Place<'_>, problem: String| MetainfoError::Hybrid { field: place.to_string(), problem };
+
+    let single = v1.single;
+    let mut twins = v2.list.into_iter();
+    let mut merged = Vec::with_capacity(v1.list.len());
+    let mut offset: u64 = 0;
+    for (index, file) in v1.list.into_iter().enumerate() {
+        let at = list.index(index);
+        let place = if single { &list } else { &at };
+        let end = offset.checked_add(file.length).ok_or(crate::LayoutError::TooManyPieces)?;
+        if file.attributes.pad {
+            offset = end;
+            merged.push(file);
+            continue;
+        }
+        let Some(twin) = twins.next() else {
+            return Err(differ(place, "more files than in the file tree".to_owned()));
+        };
+        if file.path != twin.path {
+            let problem =
+                format!("found `{}`, and `{}` in the file tree", shown(&file.path), shown(&twin.path));
+            return Err(differ(place, problem));
+        }
+        if file.length != twin.length {
+            let problem = format!("{} bytes, and {} in the file tree", file.length, twin.length);
+            return Err(differ(place, problem));
+        }
+        if file.symlink != twin.symlink {
+            return Err(differ(place, "the targets of a symlink".to_owned()));
+        }
+        if file.length > 0 && !offset.is_multiple_of(piece_length) {
+            return Err(differ(place, "a file that does not begin a piece".to_owned()));
+        }
+        offset = end;
+        merged.push(RawFile { pieces_root: twin.pieces_root, ..file });
+    }
+    if let Some(twin) = twins.next() {
+        return Err(differ(&list, format!("no `{}`, which is in the file tree", shown(&twin.path))));
+    }
+    Ok(Files { list: merged, single })
+}
+
+/// A path for a message, not longer than a line.
+fn shown(path: &[&[u8]]) -> String {
+    let path =
+        path.iter().take(8).map(|element| String::from_utf8_lossy(element)).collect::<Vec<_>>().join("/");
+    path.chars().take(100).flat_map(char::escape_debug).collect()
+}

@@ -1,0 +1,78 @@
+//! The v1 half (BEP 3): `pieces`, and `length` or `files`.
+
+use ztor_bencode::Value;
+
+use super::{Files, RawFile, properties, too_deep};
+use crate::field::{Dict, Place};
+use crate::{Layout, LayoutError, MAX_FILES, MAX_PATH_LEVELS, MetainfoError};
+
+/// How BitComet names its pads, which are from before BEP 47.
+const BITCOMET_PAD: &[u8] = b"_____padding_file_";
+
+pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> {
+    let Some(list) = info.opt_list("files")? else {
+        let (mut attributes, length, _) = properties(info)?;
+        attributes.pad = false;
+        let path = vec![info.opt_text("name")?.unwrap_or_default()];
+        let file = RawFile { path, length, attributes, symlink: None, pieces_root: None };
+        return Ok(Files { list: vec![file], single: true });
+    };
+    let place = info.place.key("files");
+    let mut files = Vec::new();
+    for (index, item) in list.items().enumerate() {
+        if index >= MAX_FILES {
+            return Err(LayoutError::TooManyFiles(index + 1).into());
+        }
+        files.push(file(item, &place.index(index))?);
+    }
+    if files.is_empty() {
+        return Err(place.invalid("an empty list, expected at least one file"));
+    }
+    Ok(Files { list: files, single: false })
+}
+
+pub(super) fn hashes(info: Dict<'_, '_>, layout: &Layout) -> Result<Vec<[u8; 20]>, MetainfoError> {
+    let bytes = info.bytes("pieces")?;
+    let (hashes, rest) = bytes.as_chunks::<20>();
+    let count = layout.piece_count() as usize;
+    if hashes.len() != count || !rest.is_empty() {
+        let problem = format!(
+            "found {} bytes, expected {} for {count} pieces of {} bytes",
+            bytes.len(),
+            count * 20,
+            layout.piece_length()
+        );
+        return Err(info.place.key("pieces").invalid(problem));
+    }
+    Ok(hashes.to_vec())
+}
+
+fn file<'d>(value: Value<'d>, place: &Place<'_>) -> Result<RawFile<'d>, MetainfoError> {
+    let file = Dict::new(value, place)?;
+    let (mut attributes, length, symlink) = properties(file)?;
+    let path = match path(file)? {
+        Some(path) => path,
+        // BEP 47: the path of a pad says nothing.
+        None if attributes.pad => Vec::new(),
+        None => return Err(file.missing("path", "a list of strings")),
+    };
+    if path.len() > MAX_PATH_LEVELS + 1 {
+        return Err(too_deep(&place.key("path")));
+    }
+    if path.is_empty() && !attributes.pad {
+        return Err(place.key("path").invalid("an empty list, expected at least a name"));
+    }
+    attributes.pad |= path.last().is_some_and(|name| name.starts_with(BITCOMET_PAD));
+    Ok(RawFile { path, length, attributes, symlink, pieces_root: None })
+}
+
+/// `path.utf-8` if all of it is UTF-8, or else `path`.
+fn path<'d>(file: Dict<'d, '_>) -> Result<Option<Vec<&'d [u8]>>, MetainfoError> {
+    let utf8 = file.value.get(b"path.utf-8").and_then(|path| {
+        path.items().map(|element| element.as_str().map(str::as_bytes)).collect::<Option<Vec<_>>>()
+    });
+    match utf8 {
+        Some(path) if !path.is_empty() => Ok(Some(path)),
+        _ => file.opt_strings("path"),
+    }
+}

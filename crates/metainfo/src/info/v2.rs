@@ -1,0 +1,111 @@
+//! The v2 half (BEP 52): `file tree`.
+
+use ztor_bencode::Entries;
+
+use super::{Files, RawFile, properties, too_deep};
+use crate::field::{Dict, Place};
+use crate::merkle::Hash;
+use crate::{Layout, LayoutError, MAX_FILES, MAX_PATH_LEVELS, MetainfoError};
+
+pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> {
+    let place = info.place.key("file tree");
+    let tree = info.value.get(b"file tree").ok_or_else(|| info.missing("file tree", "a dictionary"))?;
+    let tree = Dict::new(tree, &place)?;
+    let mut list = Vec::new();
+    // The folders that are open: what is left of each, and its name.
+    let mut open: Vec<(Entries<'d>, &'d [u8])> = vec![(tree.value.entries(), b"")];
+    while let Some((entries, _)) = open.last_mut() {
+        let Some((name, value)) = entries.next() else {
+            open.pop();
+            continue;
+        };
+        let path: Vec<&'d [u8]> = open[1..].iter().map(|(_, folder)| *folder).chain([name]).collect();
+        let at = Path { tree: &place, elements: &path };
+        if name.is_empty() {
+            // The properties of a folder, which only future extensions may have; a file is taken from above it.
+            if value.get(b"length").is_some() {
+                let problem = if path.len() == 1 {
+                    "the tree itself is a file"
+                } else {
+                    "a file with entries beside it"
+                };
+                return Err(at.within(|place| place.invalid(problem)));
+            }
+            continue;
+        }
+        let mut inside = at.within(|place| Dict::new(value, place).map(|dict| dict.value.entries()))?;
+        let first = inside.clone().next();
+        match first.filter(|(key, properties)| key.is_empty() && properties.get(b"length").is_some()) {
+            Some((_, file)) => {
+                inside.next();
+                if inside.next().is_some() {
+                    return Err(at.within(|place| place.invalid("a file with entries beside it")));
+                }
+                if list.len() >= MAX_FILES {
+                    return Err(LayoutError::TooManyFiles(list.len() + 1).into());
+                }
+                let file = at.within(|place| read_file(Dict::new(file, &place.key(""))?, path.clone()))?;
+                list.push(file);
+            }
+            None if open.len() > MAX_PATH_LEVELS => return Err(at.within(too_deep)),
+            None => open.push((value.entries(), name)),
+        }
+    }
+    if list.is_empty() {
+        return Err(place.invalid("found no file, expected at least one"));
+    }
+    // BEP 52, "Interpreting paths"; a lone file by another name lies in a folder, as others have it too.
+    let name = info.opt_text("name")?.filter(|name| !name.is_empty());
+    let single =
+        list.len() == 1 && list[0].path.len() == 1 && name.is_none_or(|name| name == list[0].path[0]);
+    Ok(Files { list, single })
+}
+
+/// One hash a piece, as far as the roots of files tell: those of files of one piece.
+pub(super) fn hashes(layout: &Layout) -> Vec<Option<Hash>> {
+    let mut hashes = vec![None; layout.piece_count() as usize];
+    for (index, file) in layout.files().iter().enumerate() {
+        let pieces = layout.pieces_of(index);
+        if pieces.len() == 1 {
+            hashes[pieces.start as usize] = file.pieces_root;
+        }
+    }
+    hashes
+}
+
+fn read_file<'d>(file: Dict<'d, '_>, path: Vec<&'d [u8]>) -> Result<RawFile<'d>, MetainfoError> {
+    let (mut attributes, length, symlink) = properties(file)?;
+    // There are no pads in a tree: files are aligned without.
+    attributes.pad = false;
+    let pieces_root = if length == 0 {
+        None
+    } else {
+        let root = file.bytes("pieces root")?;
+        let root = Hash::try_from(root).map_err(|_| {
+            let problem = format!("found {} bytes, expected 32", root.len());
+            file.place.key("pieces root").invalid(problem)
+        })?;
+        Some(root)
+    };
+    Ok(RawFile { path, length, attributes, symlink, pieces_root })
+}
+
+/// The place of an entry in the tree.
+struct Path<'p, 'd> {
+    tree: &'p Place<'p>,
+    elements: &'p [&'d [u8]],
+}
+
+impl Path<'_, '_> {
+    /// Calls `f` with the place. Places are linked to their parents, and these have to live somewhere: on the stack,
+    /// of which a path of at most [`MAX_PATH_LEVELS`] takes little.
+    fn within<T>(&self, f: impl FnOnce(&Place<'_>) -> T) -> T {
+        fn descend<T>(at: &Place<'_>, rest: &[&[u8]], f: impl FnOnce(&Place<'_>) -> T) -> T {
+            match rest.split_first() {
+                Some((element, rest)) => descend(&at.raw_key(element), rest, f),
+                None => f(at),
+            }
+        }
+        descend(self.tree, self.elements, f)
+    }
+}
