@@ -430,3 +430,6 @@ fn fill_with_zeros(file: &File, from: u64, to: u64) -> Result<(), Errno> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

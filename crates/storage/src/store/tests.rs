@@ -1,0 +1,499 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed set-up should end the test")]
+
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _, symlink};
+use std::sync::atomic::AtomicBool;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::testing::{Fixture, Kind, names_in, noise, v1_link};
+use crate::{Pieces, check_all};
+
+fn write_piece(torrent: &Fixture, store: &TorrentStore, piece: u32) -> Result<(), StorageError> {
+    store.write(piece, 0, &[Bytes::from(torrent.piece(piece))])
+}
+
+fn check(store: &TorrentStore) -> Vec<bool> {
+    check_all(store, Pieces::All, 2, |_| {}, &AtomicBool::new(false)).unwrap()
+}
+
+fn fill(store: &TorrentStore, torrent: &Fixture) {
+    for piece in torrent.pieces() {
+        write_piece(torrent, store, piece).unwrap();
+    }
+}
+
+#[test]
+fn is_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<TorrentStore>();
+    shared::<StorageError>();
+}
+
+#[test]
+fn opening_and_looking_creates_nothing() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[20_000, 0, 5]);
+    let store = torrent.store();
+    assert_eq!(check(&store), [false, false]);
+    assert_eq!(store.fingerprint().unwrap(), [FileStamp::ABSENT; 3]);
+    store.sync().unwrap();
+    assert!(names_in(torrent.dir.path()).is_empty());
+}
+
+#[test]
+fn prepare_makes_empty_files_and_links_and_cuts_what_is_too_long() {
+    let files = [("a/b/run", noise(100, 1)), ("a/empty", vec![]), ("z", noise(50, 2))];
+    let torrent = Fixture::with_info(Kind::V1, 16384, &files, |list| {
+        list.push(v1_link("a/b/link", "z"));
+        list.push(v1_link("a/self", "a/b/run"));
+    });
+    torrent.place_files();
+    let longer = [torrent.data[2].clone(), vec![1; 10]].concat();
+    std::fs::write(torrent.path(2), &longer).unwrap();
+
+    let store = torrent.store();
+    assert_eq!(check(&store), [true]);
+    assert_eq!(std::fs::read(torrent.path(2)).unwrap(), longer, "a check changes nothing");
+    store.prepare().unwrap();
+    store.prepare().unwrap();
+    assert_eq!(std::fs::read(torrent.path(2)).unwrap(), torrent.data[2]);
+    assert_eq!(std::fs::read(torrent.path(1)).unwrap(), b"");
+    assert_eq!(std::fs::read(torrent.path(3)).unwrap(), torrent.data[2]);
+    assert_eq!(std::fs::read_link(torrent.path(3)).unwrap(), Path::new("../../z"));
+    assert_eq!(std::fs::read(torrent.path(4)).unwrap(), torrent.data[0]);
+}
+
+#[test]
+fn prepare_leaves_unwanted_files_alone() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10, 0, 10]);
+    let store = torrent.store_with(Some(&[true, false, false]), StoreOptions::default());
+    store.prepare().unwrap();
+    assert!(torrent.names().is_empty(), "files with content come with their first byte");
+    write_piece(&torrent, &store, 0).unwrap();
+    assert_eq!(torrent.names(), ["00"]);
+}
+
+#[test]
+fn files_have_their_length_from_the_first_write_on() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[40_000]);
+    for allocate in [Allocation::Sparse, Allocation::Full] {
+        let store = torrent.store_with(None, StoreOptions { allocate, read_only: false });
+        write_piece(&torrent, &store, 0).unwrap();
+        assert_eq!(std::fs::metadata(torrent.path(0)).unwrap().len(), 40_000);
+        assert_eq!(check(&store), [true, false, false]);
+        drop(store);
+        std::fs::remove_file(torrent.path(0)).unwrap();
+    }
+    let store = torrent.store_with(None, StoreOptions { allocate: Allocation::Full, read_only: false });
+    store.prepare().unwrap();
+    assert_eq!(std::fs::metadata(torrent.path(0)).unwrap().len(), 40_000);
+}
+
+#[test]
+fn executables_are_executable() {
+    let torrent = Fixture::with_info(Kind::V1, 16384, &[("run", noise(10, 1))], |list| {
+        let ztor_bencode::Tree::Dict(file) = &mut list[0] else { panic!() };
+        file.insert(b"attr".to_vec(), ztor_bencode::Tree::from(b"x"));
+    });
+    let store = torrent.store();
+    write_piece(&torrent, &store, 0).unwrap();
+    assert_ne!(std::fs::metadata(torrent.path(0)).unwrap().permissions().mode() & 0o100, 0);
+}
+
+#[test]
+fn links_inside_the_torrent_are_not_followed() {
+    let torrent = Fixture::new(Kind::V1, 16384, &[("a/inner", noise(100, 1)), ("b", noise(100, 2))]);
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("inner"), noise(100, 1)).unwrap();
+    let folder = torrent.dir.path().join("torrent");
+    std::fs::create_dir(&folder).unwrap();
+    symlink(outside.path(), folder.join("a")).unwrap();
+    symlink(outside.path().join("new"), folder.join("b")).unwrap();
+
+    let store = torrent.store();
+    let refused = |result: Result<(), StorageError>, at: &str| match result {
+        Err(StorageError::Symlink { path }) => assert_eq!(path, folder.join(at)),
+        other => panic!("{other:?}"),
+    };
+    refused(store.write(0, 0, &[Bytes::from(vec![0; 100])]), "a");
+    refused(store.write(0, 100, &[Bytes::from(vec![0; 100])]), "b");
+    refused(store.read(0, 0, &mut [0; 10]), "a");
+    refused(store.locate(0, 150, 10).map(drop), "b");
+    refused(store.check_piece(0, &mut Vec::new()).map(drop), "a");
+    assert_eq!(names_in(outside.path()), ["inner"]);
+    assert_eq!(std::fs::read(outside.path().join("inner")).unwrap(), noise(100, 1));
+}
+
+#[test]
+fn the_users_own_links_are_followed() {
+    let torrent = Fixture::new(Kind::V1, 16384, &[("a", noise(100, 1))]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    symlink(elsewhere.path(), torrent.dir.path().join("torrent")).unwrap();
+    let link = torrent.dir.path().join("download");
+    symlink(torrent.dir.path(), &link).unwrap();
+    let handles = Arc::clone(&torrent.handles);
+    let store =
+        TorrentStore::open(Arc::clone(&torrent.meta), &link, None, StoreOptions::default(), handles).unwrap();
+    store.prepare().unwrap();
+    write_piece(&torrent, &store, 0).unwrap();
+    assert_eq!(std::fs::read(elsewhere.path().join("a")).unwrap(), torrent.data[0]);
+}
+
+#[test]
+fn pipes_and_folders_in_the_place_of_files_are_refused() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100, 100]);
+    std::fs::create_dir_all(torrent.path(0)).unwrap();
+    let status = std::process::Command::new("mkfifo").arg(torrent.path(1)).status().unwrap();
+    assert!(status.success());
+    let store = torrent.store();
+    for begin in [0, 100] {
+        let written = store.write(0, begin, &[Bytes::from(vec![0; 100])]);
+        assert!(matches!(written, Err(StorageError::NotAFile { .. })), "{written:?}");
+        let read = store.read(0, begin, &mut [0; 100]);
+        assert!(matches!(read, Err(StorageError::NotAFile { .. })), "{read:?}");
+    }
+}
+
+#[test]
+fn a_file_below_a_file_is_a_clear_error() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100]);
+    let file = torrent.dir.path().join("taken");
+    std::fs::write(&file, b"x").unwrap();
+    let dir = file.join("download");
+    let handles = Arc::clone(&torrent.handles);
+    let store =
+        TorrentStore::open(Arc::clone(&torrent.meta), &dir, None, StoreOptions::default(), handles).unwrap();
+    let error = store.prepare().unwrap_err();
+    assert!(error.to_string().contains("a file stands where a folder is needed"), "{error}");
+    assert_eq!(error.path(), Some(dir.as_path()));
+    assert_eq!(check(&store), [false]);
+}
+
+#[test]
+fn a_store_for_reading_writes_nothing() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100]);
+    torrent.place_files();
+    let store = torrent.store_with(None, StoreOptions { read_only: true, ..StoreOptions::default() });
+    assert_eq!(check(&store), [true]);
+    for result in [write_piece(&torrent, &store, 0), store.prepare(), store.set_wanted(&[true])] {
+        assert!(result.unwrap_err().is_read_only());
+    }
+}
+
+#[test]
+fn what_vanishes_is_told_and_not_made_anew() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[40_000]);
+    let store = torrent.store();
+    fill(&store, &torrent);
+    store.sync().unwrap();
+    write_piece(&torrent, &store, 0).unwrap();
+    std::fs::remove_file(torrent.path(0)).unwrap();
+    assert!(store.sync().unwrap_err().is_gone(), "an unlinked file does not count as synced");
+    assert!(write_piece(&torrent, &store, 0).unwrap_err().is_gone());
+    assert!(!torrent.path(0).exists());
+
+    assert_eq!(check(&store), [false; 3], "a check accepts that it is gone");
+    write_piece(&torrent, &store, 1).unwrap();
+    assert_eq!(check(&store), [false, true, false]);
+
+    std::fs::remove_dir_all(torrent.dir.path()).unwrap();
+    store.forget_handles();
+    let error = write_piece(&torrent, &store, 0).unwrap_err();
+    assert!(matches!(&error, StorageError::FolderGone { path } if path == torrent.dir.path()), "{error:?}");
+    assert!(!torrent.dir.path().exists());
+    std::fs::create_dir(torrent.dir.path()).unwrap();
+}
+
+#[test]
+fn a_file_cut_short_is_told() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[40_000]);
+    let store = torrent.store();
+    fill(&store, &torrent);
+    File::options().write(true).open(torrent.path(0)).unwrap().set_len(20_000).unwrap();
+    assert!(matches!(store.read(1, 0, &mut [0; 16384]), Err(StorageError::Short { needed: 32768, .. })));
+    assert!(matches!(store.locate(1, 0, 16384), Err(StorageError::Short { .. })));
+    store.forget_handles();
+    assert!(write_piece(&torrent, &store, 2).unwrap_err().is_gone());
+    assert_eq!(check(&store), [true, false, false]);
+}
+
+#[test]
+fn finds_bytes_for_sendfile() {
+    let torrent = Fixture::of_lengths(Kind::Hybrid, 32768, &[40_000, 3, 70_000]);
+    let wanted: Vec<bool> = torrent.meta.layout.files().iter().map(|file| file.length != 70_000).collect();
+    let store = torrent.store_with(Some(&wanted), StoreOptions::default());
+    fill(&store, &torrent);
+    let mut slices = Vec::new();
+    for piece in torrent.pieces() {
+        slices.clear();
+        let len = torrent.meta.layout.piece_len(piece);
+        store.locate_into(piece, 1, len - 1, &mut slices).unwrap();
+        let mut bytes = Vec::new();
+        for slice in &slices {
+            let start = bytes.len();
+            bytes.resize(start + slice.len as usize, 0);
+            if let Some(file) = &slice.file {
+                file.read_exact_at(&mut bytes[start..], slice.offset).unwrap();
+            }
+        }
+        assert_eq!(bytes, torrent.piece(piece)[1..]);
+    }
+    assert!(matches!(store.locate(0, 0, u32::MAX), Err(StorageError::OutOfRange { .. })));
+    assert!(matches!(store.locate(u32::MAX, 0, 0), Err(StorageError::OutOfRange { .. })));
+}
+
+#[test]
+fn holes_pass_only_where_zeros_are_right() {
+    for kind in [Kind::V1, Kind::V2, Kind::Hybrid] {
+        let mut content = vec![0; 300_000];
+        content[..65536].copy_from_slice(&noise(65536, 4));
+        let torrent = Fixture::new(kind, 65536, &[("a", content)]);
+        let store = torrent.store();
+        assert_eq!(check(&store), [false; 5], "nothing there is not the same as zeros");
+        store.write(1, 0, &[Bytes::from_static(&[0])]).unwrap();
+        assert_eq!(check(&store), [false, true, true, true, true]);
+    }
+}
+
+#[test]
+fn checks_a_subset_counts_and_stops() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100_000]);
+    torrent.place_files();
+    let store = torrent.store();
+    let seen = Mutex::new(Vec::new());
+    let report = |done| seen.lock().unwrap().push(done);
+    let have = check_all(&store, Pieces::Only(&[1, 5, 99]), 3, report, &AtomicBool::new(false)).unwrap();
+    assert_eq!(have, [false, true, false, false, false, true, false]);
+    let mut seen = seen.into_inner().unwrap();
+    seen.sort_unstable();
+    assert_eq!(seen, [1, 2, 3]);
+    let stopped = check_all(&store, Pieces::All, 1, |_| {}, &AtomicBool::new(true));
+    assert!(matches!(stopped, Err(StorageError::Stopped)));
+}
+
+#[test]
+fn a_torn_part_file_loses_only_what_was_in_it() {
+    let torrent = Fixture::of_lengths(Kind::V1, 32768, &[20_000, 60_000, 20_000]);
+    let wanted = [true, false, true];
+    let store = torrent.store_with(Some(&wanted), StoreOptions::default());
+    fill(&store, &torrent);
+    store.sync().unwrap();
+    assert_eq!(torrent.names(), ["00", "02"]);
+    assert_eq!(check(&store), [true; 4]);
+    drop(store);
+
+    let parts = File::options().write(true).open(torrent.parts_path()).unwrap();
+    parts.write_all_at(b"torn", 4096).unwrap();
+    let store = torrent.store_with(Some(&wanted), StoreOptions::default());
+    assert_eq!(check(&store), [false, true, true, true]);
+    drop(store);
+    parts.write_all_at(b"torn", 0).unwrap();
+    let store = torrent.store_with(Some(&wanted), StoreOptions::default());
+    assert_eq!(check(&store), [false, false, false, true]);
+    fill(&store, &torrent);
+    assert_eq!(check(&store), [true; 4]);
+}
+
+#[test]
+fn a_file_that_becomes_wanted_takes_its_bytes_along() {
+    let torrent = Fixture::of_lengths(Kind::V2, 32768, &[20_000, 60_000, 40_000]);
+    let store = torrent.store_with(Some(&[false; 3]), StoreOptions::default());
+    fill(&store, &torrent);
+    assert!(torrent.names().is_empty());
+    let before = store.fingerprint().unwrap();
+    assert!(before.iter().all(|stamp| stamp.mtime_ns > 0 && stamp.len > 0), "the part file stands for them");
+
+    store.set_wanted(&[false, true, false]).unwrap();
+    assert_eq!(torrent.names(), ["01"]);
+    assert_eq!(std::fs::read(torrent.path(1)).unwrap(), torrent.data[1]);
+    assert_eq!(check(&store), [true; 5]);
+    assert_ne!(store.fingerprint().unwrap()[1], before[1]);
+    // Not wanted again, but there: it is used as it is.
+    store.set_wanted(&[false; 3]).unwrap();
+    assert_eq!(check(&store), [true; 5]);
+    store.set_wanted(&[true; 3]).unwrap();
+    assert!(!torrent.parts_path().exists());
+    assert_eq!(names_in(torrent.dir.path()), ["torrent"]);
+    assert_eq!(check(&store), [true; 5]);
+    assert!(matches!(store.set_wanted(&[true]), Err(StorageError::WrongFileCount { expected: 3, found: 1 })));
+}
+
+#[test]
+fn a_half_copied_file_is_copied_again() {
+    let torrent = Fixture::of_lengths(Kind::V1, 32768, &[50_000]);
+    let store = torrent.store_with(Some(&[false]), StoreOptions::default());
+    fill(&store, &torrent);
+    drop(store);
+    std::fs::create_dir(torrent.dir.path().join("torrent")).unwrap();
+    std::fs::write(torrent.path(0), vec![0; 50_000]).unwrap();
+    let store = torrent.store();
+    assert_eq!(check(&store), [true; 2], "the part file is believed until all is copied");
+    store.prepare().unwrap();
+    assert!(!torrent.parts_path().exists());
+    assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
+}
+
+#[test]
+fn fingerprints_change_with_the_file() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100, 100]);
+    torrent.place_files();
+    let store = torrent.store();
+    let before = store.fingerprint().unwrap();
+    assert_eq!(before, store.fingerprint().unwrap());
+    let file = File::options().write(true).open(torrent.path(1)).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_nanos(1_234_567_891)).unwrap();
+    let after = store.fingerprint().unwrap();
+    assert_eq!(before[0], after[0]);
+    assert_eq!(after[1], FileStamp { len: 100, mtime_ns: 1_234_567_891 });
+}
+
+#[test]
+fn threads_write_and_sync_together_within_the_handle_bound() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[9_000; 40]);
+    let store = torrent.store();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (store, torrent, done) = (&store, &torrent, &done);
+        let writers: Vec<_> = (0..3)
+            .map(|first| {
+                scope.spawn(move || {
+                    for piece in torrent.pieces().skip(first).step_by(3) {
+                        write_piece(torrent, store, piece).unwrap();
+                        assert!(torrent.handles.len() <= torrent.handles.limit());
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                store.sync().unwrap();
+            }
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    store.sync().unwrap();
+    assert!(check(&store).iter().all(|had| *had));
+}
+
+/// Runs one test of this program again in a shell that has set up its surroundings.
+fn run_again_in(script: &str, torrent: &Fixture) {
+    let program = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &script]).arg(program).env("ZTOR_TEST_DIR", torrent.dir.path());
+    let output = command.output().unwrap();
+    if output.status.code() == Some(77) {
+        println!("skipped: {}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}");
+}
+
+fn inner_dir() -> Option<PathBuf> {
+    std::env::var_os("ZTOR_TEST_DIR").map(PathBuf::from)
+}
+
+#[test]
+fn a_limit_on_file_length_is_told_as_no_space() {
+    let torrent = Fixture::of_lengths(Kind::V1, 65536, &[200_000]);
+    let Some(dir) = inner_dir() else {
+        let script = r#"
+            trap '' XFSZ; ulimit -f 100
+            exec "$0" --exact store::tests::a_limit_on_file_length_is_told_as_no_space --nocapture
+        "#;
+        run_again_in(script, &torrent);
+        return;
+    };
+    for allocate in [Allocation::Sparse, Allocation::Full] {
+        let handles = Arc::clone(&torrent.handles);
+        let options = StoreOptions { allocate, read_only: false };
+        let store = TorrentStore::open(Arc::clone(&torrent.meta), &dir, None, options, handles).unwrap();
+        let error = write_piece(&torrent, &store, 3).unwrap_err();
+        assert!(error.is_no_space(), "{error}");
+        assert!(error.to_string().contains("choose another folder"), "{error}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_download_goes_on_afterwards() {
+    let torrent = Fixture::of_lengths(Kind::V1, 65536, &[200_000, 200_000]);
+    let Some(dir) = inner_dir() else {
+        let script = r#"
+            unshare --mount true 2>/dev/null || { echo "needs root and unshare(1) for a small disk" >&2; exit 77; }
+            exec unshare --mount sh -c '
+                mount -t tmpfs -o size=256k small "$ZTOR_TEST_DIR" || exit 77
+                exec "$0" --exact store::tests::a_full_disk_is_told_and_the_download_goes_on_afterwards --nocapture' "$0"
+        "#;
+        run_again_in(script, &torrent);
+        return;
+    };
+    let open = |allocate| {
+        let (handles, options) = (Arc::clone(&torrent.handles), StoreOptions { allocate, read_only: false });
+        Arc::new(TorrentStore::open(Arc::clone(&torrent.meta), &dir, None, options, handles).unwrap())
+    };
+    let store = open(Allocation::Full);
+    let error = store.prepare().unwrap_err();
+    assert!(error.is_no_space(), "{error}");
+    assert!(error.to_string().contains("free some space"), "{error}");
+    drop(store);
+    std::fs::remove_dir_all(dir.join("torrent")).unwrap();
+
+    let ballast = dir.join("ballast");
+    std::fs::write(&ballast, vec![1; 100 << 10]).unwrap();
+    let store = open(Allocation::Sparse);
+    store.prepare().unwrap();
+    let mut writer = crate::PieceWriter::new();
+    let mut failed = Vec::new();
+    let mut good = 0;
+    for piece in 0..3 {
+        let mut done = Vec::new();
+        writer.write(&mut torrent.jobs(&store, piece), &mut done);
+        for done in done {
+            match done {
+                crate::WriteDone::Failed { error, piece, .. } => {
+                    assert!(error.is_no_space(), "{error}");
+                    failed.push(piece);
+                }
+                crate::WriteDone::PieceOk { .. } => good += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(good > 0 && !failed.is_empty());
+    std::fs::remove_file(&ballast).unwrap();
+    failed.dedup();
+    for piece in failed {
+        let mut done = Vec::new();
+        writer.write(&mut torrent.jobs(&store, piece), &mut done);
+        assert!(matches!(done.last(), Some(crate::WriteDone::PieceOk { .. })), "{done:?}");
+    }
+    store.sync().unwrap();
+    assert_eq!(check(&store)[..3], [true; 3]);
+}
+
+#[test]
+fn a_disk_mounted_read_only_is_told() {
+    let torrent = Fixture::of_lengths(Kind::V1, 65536, &[100]);
+    let Some(dir) = inner_dir() else {
+        let script = r#"
+            unshare --mount true 2>/dev/null || { echo "needs root and unshare(1) for a read-only disk" >&2; exit 77; }
+            exec unshare --mount sh -c '
+                mount -t tmpfs -o ro none "$ZTOR_TEST_DIR" || exit 77
+                exec "$0" --exact store::tests::a_disk_mounted_read_only_is_told --nocapture' "$0"
+        "#;
+        run_again_in(script, &torrent);
+        return;
+    };
+    let handles = Arc::clone(&torrent.handles);
+    let options = StoreOptions::default();
+    let store = TorrentStore::open(Arc::clone(&torrent.meta), &dir, None, options, handles).unwrap();
+    for result in [store.prepare(), write_piece(&torrent, &store, 0)] {
+        let error = result.unwrap_err();
+        assert!(error.is_read_only(), "{error}");
+        assert!(error.to_string().contains("mounted read-only"), "{error}");
+    }
+    assert_eq!(check(&store), [false]);
+}
