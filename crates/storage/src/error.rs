@@ -227,9 +227,7 @@ pub(crate) fn advice(cause: &io::Error) -> &'static str {
         Some(Errno::ROFS) => {
             "; the file system is mounted read-only: choose another folder or mount it writable"
         }
-        Some(Errno::ACCESS | Errno::PERM) => {
-            "; give this user write permission there or choose another folder"
-        }
+        Some(Errno::ACCESS | Errno::PERM) => "; give this user permission there or choose another folder",
         Some(Errno::NOENT) => "; check that the folder exists and its drive is connected",
         Some(Errno::NOTDIR) => {
             "; a file stands where a folder is needed: move it away or choose another folder"

@@ -78,7 +78,9 @@ impl PartFile {
             .collect();
 
         let stride = self.geometry.stride();
-        let count = file_len.saturating_sub(self.geometry.header_len()).div_ceil(stride);
+        // Freed slots included there are never many more than pieces, whatever length the file pretends.
+        let bound = 4 * u64::from(self.geometry.piece_count);
+        let count = file_len.saturating_sub(self.geometry.header_len()).div_ceil(stride).min(bound);
         let mut slots = Slots { begun: true, ..Slots::default() };
         for slot in 0..u32::try_from(count).unwrap_or(u32::MAX) {
             let mut entry = [0; SLOT_HEADER_LEN];

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -32,7 +33,7 @@ pub(crate) struct Root {
     seen: AtomicBool,
     device: AtomicU64,
     /// Folders that got a new entry and are not yet synced.
-    grown: Mutex<Vec<PathBuf>>,
+    grown: Mutex<BTreeSet<PathBuf>>,
 }
 
 pub(crate) struct Opened {
@@ -158,18 +159,31 @@ impl Root {
         }
     }
 
-    /// Folders with entries made since the last call, to be synced by the caller.
-    pub(crate) fn take_grown(&self) -> Vec<PathBuf> {
-        std::mem::take(&mut *self.grown.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Forces the entries made since the last call to the disk.
+    pub(crate) fn sync_grown(&self) -> Result<(), StorageError> {
+        let grown = std::mem::take(&mut *self.grown.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut outcome = Ok(());
+        for folder in grown {
+            let synced = File::open(&folder).and_then(|folder| folder.sync_all());
+            match synced {
+                // Some file systems cannot sync folders, and need not.
+                Err(cause) if !matches!(Errno::from_io_error(&cause), Some(Errno::INVAL | Errno::NOTSUP)) => {
+                    self.note_grown(folder.clone());
+                    outcome = Err(StorageError::io(Operation::Sync, folder, cause));
+                }
+                _ => {}
+            }
+        }
+        outcome
     }
 
     /// Notes that the folder at `relative` got an entry.
-    pub(crate) fn has_grown(&self, relative: Option<&Path>) {
-        let folder = relative.map_or_else(|| self.dir.clone(), |relative| self.dir.join(relative));
-        let mut grown = self.grown.lock().unwrap_or_else(PoisonError::into_inner);
-        if !grown.contains(&folder) {
-            grown.push(folder);
-        }
+    fn has_grown(&self, relative: Option<&Path>) {
+        self.note_grown(relative.map_or_else(|| self.dir.clone(), |relative| self.dir.join(relative)));
+    }
+
+    fn note_grown(&self, folder: PathBuf) {
+        self.grown.lock().unwrap_or_else(PoisonError::into_inner).insert(folder);
     }
 
     /// The folder that holds the last element of `relative`.
@@ -221,8 +235,8 @@ impl Root {
             }
             Err(Errno::NOENT) if create => {
                 std::fs::create_dir_all(&self.dir).at(Operation::Create, dir)?;
-                if let Some(parent) = self.dir.parent() {
-                    self.has_grown(Some(parent));
+                if let Some(parent) = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                    self.note_grown(parent.to_owned());
                 }
                 open().at(Operation::Open, dir)?
             }

@@ -159,32 +159,28 @@ impl TorrentStore {
 
     /// Forces everything written since the last call to the disk, new folder entries included.
     ///
-    /// What is written while it runs may or may not be covered and is covered by the next call. On an error
-    /// the file stays due. The operating system may have dropped its unwritten bytes by then: pieces that
+    /// What is written while it runs may or may not be covered and is covered by the next call. After an error
+    /// the rest is still done, and what failed stays due. The operating system may have dropped its unwritten bytes by then: pieces that
     /// were finished since the last good call must be checked again before they are believed.
     pub fn sync(&self) -> Result<(), StorageError> {
+        let mut outcome = Ok(());
+        let mut also = |done: Result<(), StorageError>| {
+            if outcome.is_ok() {
+                outcome = done;
+            }
+        };
         for (file, flags) in self.flags.iter().enumerate() {
             if flags.load(Ordering::Relaxed) & flag::DIRTY != 0 {
+                // Taken back first, so that a write from now on makes the file due again.
                 flags.fetch_and(!flag::DIRTY, Ordering::AcqRel);
-                self.sync_file(file).inspect_err(|_| self.set_flag(file, flag::DIRTY))?;
+                also(self.sync_file(file).inspect_err(|_| self.set_flag(file, flag::DIRTY)));
             }
         }
         if self.parts_dirty.swap(false, Ordering::AcqRel) {
-            self.sync_parts().inspect_err(|_| self.parts_dirty.store(true, Ordering::Release))?;
+            also(self.sync_parts().inspect_err(|_| self.parts_dirty.store(true, Ordering::Release)));
         }
-        for folder in self.root.take_grown() {
-            match File::open(&folder).and_then(|folder| folder.sync_all()) {
-                Ok(()) => {}
-                // Some file systems cannot sync folders, and need not.
-                Err(cause) if matches!(Errno::from_io_error(&cause), Some(Errno::INVAL | Errno::NOTSUP)) => {}
-                Err(cause) => {
-                    let relative = folder.strip_prefix(self.root.dir()).unwrap_or(&folder);
-                    self.root.has_grown(Some(relative));
-                    return Err(StorageError::io(Operation::Sync, folder, cause));
-                }
-            }
-        }
-        Ok(())
+        also(self.root.sync_grown());
+        outcome
     }
 
     /// Length and time of every file as they are now, to be kept with the resume data.
@@ -247,7 +243,7 @@ impl TorrentStore {
     /// Lets a file that was there before be missing, after a check found it gone.
     pub(crate) fn accept_missing(&self, file: usize) {
         if let Some(flags) = self.flags.get(file) {
-            flags.fetch_and(!(flag::SEEN | flag::SIZED), Ordering::AcqRel);
+            flags.store(0, Ordering::Release);
         }
         self.forget_handle(file);
     }

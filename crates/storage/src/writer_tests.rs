@@ -196,6 +196,41 @@ fn a_forgotten_piece_starts_fresh() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
+    /// Blocks of any place and length, overlapping as they like: the piece is right as soon as all is there.
+    #[test]
+    fn overlapping_blocks_are_joined(
+        kind in prop::sample::select(kinds().to_vec()),
+        cuts in prop::collection::vec((0u32..65536, 1u32..40_000), 0..12),
+        batch_len in 1usize..5,
+    ) {
+        let torrent = Fixture::of_lengths(kind, 65536, &[65536]);
+        let store = torrent.store();
+        let whole = Bytes::from(torrent.piece(0));
+        let job = |begin: u32, end: u32| WriteJob {
+            store: Arc::clone(&store),
+            torrent: 7,
+            piece: 0,
+            begin,
+            data: whole.slice(begin as usize..end as usize),
+            tag: 0,
+        };
+        let mut there = vec![false; 65536];
+        let mut writer = PieceWriter::new();
+        let mut jobs: Vec<WriteJob> = cuts.iter().map(|(begin, len)| job(*begin, (begin + len).min(65536))).collect();
+        jobs.push(job(0, 65536));
+        for batch in jobs.chunks(batch_len) {
+            let was_there = there.iter().all(|there| *there);
+            for job in batch {
+                there[job.begin as usize..][..job.data.len()].fill(true);
+            }
+            let done = write_all(&mut writer, batch.to_vec());
+            prop_assert_eq!(answers(&done), batch.len());
+            let is_there = there.iter().all(|there| *there);
+            prop_assert_eq!(verdicts(&done).as_slice() == [(0, true)], is_there && !was_there);
+        }
+        prop_assert_eq!(&std::fs::read(torrent.path(0)).unwrap(), &torrent.data[0]);
+    }
+
     /// Whatever the files, the order of the blocks, their batches and the files wanted: every piece passes,
     /// wanted files equal the source, unwanted ones do not appear, and a check from scratch agrees.
     #[test]

@@ -18,6 +18,7 @@ impl TorrentStore {
     pub fn prepare(&self) -> Result<(), StorageError> {
         self.require_writable()?;
         self.root.accept_again();
+        self.forget_handles();
         let mut places = self.places_mut();
         let folder = if self.meta.is_single_file() { PathBuf::new() } else { self.torrent_folder() };
         self.root.make_folder(&folder)?;

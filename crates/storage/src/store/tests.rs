@@ -4,6 +4,7 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _, symlink};
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
+use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{Fixture, Kind, names_in, noise, v1_link};
@@ -333,6 +334,52 @@ fn a_half_copied_file_is_copied_again() {
     assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever files are asked for in whatever order, and however often the store is opened again: no piece
+    /// that was written is lost, and a file that never was wanted never appears.
+    #[test]
+    fn changing_what_is_wanted_loses_nothing(
+        lengths in prop::collection::vec(1usize..50_000, 1..6),
+        steps in prop::collection::vec((any::<u8>(), 0u8..4, any::<u32>()), 1..14),
+    ) {
+        let torrent = Fixture::of_lengths(Kind::V1, 16384, &lengths);
+        let mask = |bits: u8| (0..lengths.len()).map(|file| bits >> file & 1 == 1).collect::<Vec<_>>();
+        let mut wanted = mask(steps[0].0);
+        let mut ever = wanted.clone();
+        let mut store = torrent.store_with(Some(&wanted), StoreOptions::default());
+        let mut had = vec![false; torrent.pieces().len()];
+        for (bits, action, number) in steps {
+            match action {
+                0 => {
+                    wanted = mask(bits);
+                    ever.iter_mut().zip(&wanted).for_each(|(ever, wanted)| *ever |= wanted);
+                    store.set_wanted(&wanted).unwrap();
+                }
+                1 => {
+                    drop(store);
+                    store = torrent.store_with(Some(&wanted), StoreOptions::default());
+                    if number % 2 == 0 {
+                        store.prepare().unwrap();
+                    }
+                }
+                2 => store.sync().unwrap(),
+                _ => {
+                    let piece = number % had.len() as u32;
+                    write_piece(&torrent, &store, piece).unwrap();
+                    had[piece as usize] = true;
+                }
+            }
+            let now = check(&store);
+            prop_assert_eq!(&now, &had);
+            for (file, ever) in ever.iter().enumerate() {
+                prop_assert!(*ever || !torrent.path(file).exists());
+            }
+        }
+    }
+}
+
 #[test]
 fn fingerprints_change_with_the_file() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100, 100]);
@@ -382,7 +429,7 @@ fn threads_write_and_sync_together_within_the_handle_bound() {
 fn run_again_in(script: &str, torrent: &Fixture) {
     let program = std::env::current_exe().unwrap();
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", &script]).arg(program).env("ZTOR_TEST_DIR", torrent.dir.path());
+    command.args(["-c", script]).arg(program).env("ZTOR_TEST_DIR", torrent.dir.path());
     let output = command.output().unwrap();
     if output.status.code() == Some(77) {
         println!("skipped: {}", String::from_utf8_lossy(&output.stderr));
