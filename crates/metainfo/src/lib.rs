@@ -3,18 +3,21 @@
 //! - [`Metainfo`] is a torrent: parsed from a `.torrent` file, or from the info dictionary that a magnet link leads
 //!   to; v1 (BEP 3), v2 and hybrid (BEP 52), with pads, symlinks and attributes (BEP 47).
 //! - [`Layout`] is the arithmetic between pieces and files, [`PieceHashes`] and [`merkle`] what is checked.
+//! - [`Magnet`] is a link to a torrent, [`create`] makes new ones.
 //! - [`paths`] makes the names of a torrent safe to create.
 //!
 //! Nothing here touches a file or a socket. Every number and name of a torrent is hostile until it has been through
 //! this crate.
 #![forbid(unsafe_code)]
 
+pub mod create;
 mod error;
 mod field;
 mod hashes;
 mod info;
 mod info_hash;
 mod layout;
+mod magnet;
 pub mod merkle;
 mod metainfo;
 mod outer;
@@ -24,6 +27,7 @@ pub use error::MetainfoError;
 pub use hashes::PieceHashes;
 pub use info_hash::{InfoHashV1, InfoHashV2, InfoHashes};
 pub use layout::{Alignment, File, FileRange, Layout, LayoutError};
+pub use magnet::{MAX_MAGNET_LEN, Magnet, MagnetError};
 pub use metainfo::Metainfo;
 
 /// Bytes of a block: what peers request of each other, and what a leaf of a hash tree covers.

@@ -2,8 +2,8 @@
 //! peer could have one torrent checked against the hashes of another.
 
 use super::{Files, RawFile};
-use crate::MetainfoError;
 use crate::field::Place;
+use crate::{LayoutError, MetainfoError};
 
 /// The files of the v1 half, with its pads, and the roots of the v2 half.
 pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Result<Files<'d>, MetainfoError> {
@@ -16,10 +16,12 @@ pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Resu
     let mut twins = v2.list.into_iter();
     let mut merged = Vec::with_capacity(v1.list.len());
     let mut offset: u64 = 0;
+    // Where the next file begins in the v2 half.
+    let mut aligned: u64 = 0;
     for (index, file) in v1.list.into_iter().enumerate() {
         let at = list.index(index);
         let place = if single { &list } else { &at };
-        let end = offset.checked_add(file.length).ok_or(crate::LayoutError::TooManyPieces)?;
+        let end = offset.checked_add(file.length).ok_or(LayoutError::TooManyPieces)?;
         if file.attributes.pad {
             offset = end;
             merged.push(file);
@@ -40,14 +42,23 @@ pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Resu
         if file.symlink != twin.symlink {
             return Err(differ(place, "the targets of a symlink".to_owned()));
         }
-        if file.length > 0 && !offset.is_multiple_of(piece_length) {
-            return Err(differ(place, "a file that does not begin a piece".to_owned()));
+        if file.length > 0 {
+            if offset != aligned {
+                return Err(differ(
+                    place,
+                    format!("a file that begins at byte {offset}, expected {aligned}"),
+                ));
+            }
+            aligned = end.checked_next_multiple_of(piece_length).ok_or(LayoutError::TooManyPieces)?;
         }
         offset = end;
         merged.push(RawFile { pieces_root: twin.pieces_root, ..file });
     }
     if let Some(twin) = twins.next() {
         return Err(differ(&list, format!("no `{}`, which is in the file tree", shown(&twin.path))));
+    }
+    if offset > aligned {
+        return Err(differ(&list, "pads that make pieces of their own".to_owned()));
     }
     Ok(Files { list: merged, single })
 }

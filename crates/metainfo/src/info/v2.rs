@@ -7,11 +7,15 @@ use crate::field::{Dict, Place};
 use crate::merkle::Hash;
 use crate::{Layout, LayoutError, MAX_FILES, MAX_PATH_LEVELS, MetainfoError};
 
+/// Bytes that the paths of all files may take in memory, where a folder counts again for every file in it.
+const MAX_PATHS_COST: usize = 256 << 20;
+
 pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> {
     let place = info.place.key("file tree");
     let tree = info.value.get(b"file tree").ok_or_else(|| info.missing("file tree", "a dictionary"))?;
     let tree = Dict::new(tree, &place)?;
     let mut list = Vec::new();
+    let mut cost: usize = 0;
     // The folders that are open: what is left of each, and its name.
     let mut open: Vec<(Entries<'d>, &'d [u8])> = vec![(tree.value.entries(), b"")];
     while let Some((entries, _)) = open.last_mut() {
@@ -43,6 +47,10 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
                 }
                 if list.len() >= MAX_FILES {
                     return Err(LayoutError::TooManyFiles(list.len() + 1).into());
+                }
+                cost += path.iter().map(|element| element.len() + 64).sum::<usize>();
+                if cost > MAX_PATHS_COST {
+                    return Err(place.invalid("paths that are too long for so many files"));
                 }
                 let file = at.within(|place| read_file(Dict::new(file, &place.key(""))?, path.clone()))?;
                 list.push(file);

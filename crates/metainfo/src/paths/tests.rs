@@ -1,1 +1,169 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+use proptest::prelude::*;
 
+use super::*;
+
+fn safe(raw: &str) -> String {
+    safe_element(raw.as_bytes(), Naming::Portable)
+}
+
+fn unique(paths: &[&str]) -> Vec<String> {
+    unique_as(paths, Naming::Portable)
+}
+
+fn unique_as(paths: &[&str], naming: Naming) -> Vec<String> {
+    let mut paths = split(paths);
+    Tree::new(&mut paths, naming);
+    paths.into_iter().map(|path| path.unwrap().join("/")).collect()
+}
+
+fn split(paths: &[&str]) -> Vec<Option<Vec<String>>> {
+    paths.iter().map(|path| Some(path.split('/').map(str::to_owned).collect())).collect()
+}
+
+#[test]
+fn elements() {
+    for (raw, expected) in [
+        ("plain.txt", "plain.txt"),
+        ("", "_"),
+        (".", "_"),
+        ("..", "_"),
+        ("...", "..."),
+        (".hidden", ".hidden"),
+        ("a/b\\c", "a_b_c"),
+        ("../../etc/passwd", ".._.._etc_passwd"),
+        (".\u{200b}.", "_"),
+        ("\u{feff}\u{2060}", "_"),
+        ("innocent\u{202e}fdp.exe", "innocentfdp.exe"),
+        ("a\0b\nc\x1b[31m\u{7f}\u{9b}", "abc[31m"),
+        ("\u{2028}x\u{61c}\u{2066}", "x"),
+        ("CON", "_CON"),
+        ("aux.tar.gz", "_aux.tar.gz"),
+        ("Com1 .txt", "_Com1 .txt"),
+        ("lpt²", "_lpt²"),
+        ("COM0", "COM0"),
+        ("COM10", "COM10"),
+        ("console", "console"),
+        ("日本語.txt", "日本語.txt"),
+    ] {
+        assert_eq!(safe(raw), expected, "{raw:?}");
+    }
+    assert_eq!(safe_element(b"a\xff\xfeb", Naming::Portable), "a\u{fffd}\u{fffd}b");
+    if !cfg!(any(windows, target_os = "macos")) {
+        assert_eq!(safe_element(b"aux.c", Naming::Native), "aux.c");
+    }
+}
+
+#[test]
+fn long_names_keep_their_extension() {
+    let name = safe(&format!("{}.torrent", "ü".repeat(200)));
+    assert!(name.len() <= MAX_ELEMENT_LEN && name.len() > MAX_ELEMENT_LEN - 2);
+    assert!(name.ends_with("üü.torrent"));
+    let name = safe(&format!("a.{}", "b".repeat(300)));
+    assert_eq!(name.len(), MAX_ELEMENT_LEN, "that is no extension");
+}
+
+#[test]
+fn every_file_has_its_own_place() {
+    assert_eq!(unique(&["a.txt", "A.TXT", "a.txt", "b"]), ["a.txt", "A.1.TXT", "a.2.txt", "b"]);
+    assert_eq!(unique(&["a", "a/b", "A/B"]), ["a.1", "a/b", "A/B.1"], "a file never lies behind another one");
+    assert_eq!(unique(&["x.1", "x", "X"]), ["x.1", "x", "X.2"]);
+    assert_eq!(unique(&["É", "é", "ß", "SS"]), ["É", "é.1", "ß", "SS"]);
+    let long = "n".repeat(MAX_ELEMENT_LEN);
+    let renamed = unique(&[&long, &long]);
+    assert!(renamed[1].len() <= MAX_ELEMENT_LEN && renamed[1].ends_with("n.1"));
+    if !cfg!(any(windows, target_os = "macos")) {
+        assert_eq!(unique_as(&["a", "A", "a"], Naming::Native), ["a", "A", "a.1"]);
+    }
+}
+
+#[test]
+fn many_equal_names_are_no_work() {
+    let names = vec!["same"; 50_000];
+    let renamed = unique(&names);
+    assert_eq!(renamed.iter().collect::<HashSet<_>>().len(), names.len());
+}
+
+/// Settles links given as `path -> target`.
+fn settle(entries: &[(&str, Option<&str>)]) -> Vec<Option<String>> {
+    let mut paths = split(&entries.iter().map(|(path, _)| *path).collect::<Vec<_>>());
+    let mut links: Vec<Option<Vec<String>>> = entries
+        .iter()
+        .map(|(_, target)| target.map(|target| target.split('/').map(str::to_owned).collect()))
+        .collect();
+    Tree::new(&mut paths, Naming::Portable).settle_links(&paths, &mut links);
+    links.into_iter().map(|link| link.map(|link| link.join("/"))).collect()
+}
+
+#[test]
+fn links_stay_inside_and_end_somewhere() {
+    let to = |target: &str| Some(target.to_owned());
+    let settled = settle(&[
+        ("d/file", None),
+        ("good", Some("d/file")),
+        ("folder", Some("d")),
+        ("outside", Some("../d")),
+        ("nothing", Some("d/other")),
+        ("self", Some("self")),
+        ("ring1", Some("ring2")),
+        ("ring2", Some("ring1")),
+        ("d/up", Some("d")),
+        ("through", Some("folder/file")),
+        ("beyond", Some("folder/none")),
+    ]);
+    let expected = [
+        None,
+        to("d/file"),
+        to("d"),
+        to("outside"),
+        to("nothing"),
+        to("self"),
+        to("ring1"),
+        to("ring2"),
+        to("d/up"),
+        to("folder/file"),
+        to("beyond"),
+    ];
+    assert_eq!(settled, expected);
+}
+
+#[test]
+fn long_chains_of_links_end() {
+    let names: Vec<String> = (0..20_000).map(|i| format!("l{i}")).collect();
+    let entries: Vec<(&str, Option<&str>)> =
+        (0..names.len()).map(|i| (&names[i][..], names.get(i + 1).map(String::as_str))).collect();
+    let settled = settle(&entries);
+    assert_eq!(settled.last(), Some(&None));
+    assert_eq!(settled[0].as_deref(), Some("l0"), "too far from the end");
+    assert_eq!(settled[names.len() - 2].as_deref(), Some(&names[names.len() - 1][..]));
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_in_is_safe_and_stays_as_it_is(raw in prop_oneof![
+        any::<Vec<u8>>(),
+        "(\\.|/|\\\\|[a-c]|\u{200b}|con|.){0,300}".prop_map(String::into_bytes),
+    ]) {
+        for naming in [Naming::Portable, Naming::Native] {
+            let name = safe_element(&raw, naming);
+            prop_assert!(!name.is_empty() && name.len() <= MAX_ELEMENT_LEN);
+            prop_assert!(name != "." && name != "..");
+            prop_assert!(!name.contains(|c: char| c == '/' || c == '\\' || c.is_control()));
+            prop_assert_eq!(safe_element(name.as_bytes(), naming), name.clone());
+            let mut parts = std::path::Path::new(&name).components();
+            prop_assert!(matches!(parts.next(), Some(std::path::Component::Normal(_))));
+            prop_assert!(parts.next().is_none());
+        }
+    }
+
+    #[test]
+    fn no_two_files_share_a_place(paths in prop::collection::vec("[aA](\\.1)?(/[aAb](\\.[12])?){0,2}", 0..20)) {
+        let unique = unique(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+        let folded: Vec<String> = unique.iter().map(|path| path.to_lowercase()).collect();
+        for (i, path) in folded.iter().enumerate() {
+            for (j, other) in folded.iter().enumerate().filter(|(j, _)| *j != i) {
+                prop_assert!(path != other && !other.starts_with(&format!("{path}/")), "{} {}: {:?}", i, j, unique);
+            }
+        }
+    }
+}

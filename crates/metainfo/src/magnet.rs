@@ -1,0 +1,247 @@
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::outer::UrlList;
+use crate::paths::{Naming, safe_element};
+use crate::{InfoHashV1, InfoHashV2, InfoHashes, Metainfo};
+
+/// The longest link that is accepted, in bytes.
+pub const MAX_MAGNET_LEN: usize = 256 << 10;
+/// The most peers that are kept of a link.
+const MAX_PEERS: usize = 200;
+/// A multihash (BEP 9 for v2) begins with the function, SHA-256, and the length of the hash, 32.
+const MULTIHASH_SHA256: &str = "1220";
+/// All that may stand in a link as it is.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A magnet link (BEP 9, 53): enough of a torrent to find those who have the rest.
+///
+/// Read with [`FromStr`], written with [`Display`](fmt::Display).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Magnet {
+    /// `xt`: `urn:btih:` in hex or base32 and `urn:btmh:`; at least one.
+    pub info_hashes: InfoHashes,
+    /// `dn`: what to show until the torrent is known; made safe like a file name.
+    pub name: Option<String>,
+    /// `tr`: announce URLs, each a tier of its own.
+    pub trackers: Vec<String>,
+    /// `x.pe`: peers to begin with, as `host:port` or `[ipv6]:port`.
+    pub peers: Vec<String>,
+    /// `so`: the indices of the files that are wanted; empty means all. An index may be out of range.
+    pub select: Vec<RangeInclusive<u32>>,
+    /// `ws`: web seeds.
+    pub web_seeds: Vec<String>,
+}
+
+/// Why a text is not a magnet link that leads to a torrent.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MagnetError {
+    /// Something else.
+    #[error("not a magnet link: expected `magnet:?`")]
+    Scheme,
+    /// Longer than any link should be.
+    #[error("a magnet link of {0} bytes, expected at most {MAX_MAGNET_LEN}")]
+    TooLong(usize),
+    /// No torrent in it; perhaps a file of another network.
+    #[error("xt: no torrent in this magnet link, expected `xt=urn:btih:…` or `xt=urn:btmh:…`")]
+    NoTorrent,
+    /// A hash that is none.
+    #[error("xt: found `{found}`, expected {expected}")]
+    Hash {
+        /// The text, cut to a readable length.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// Two different hashes of the same kind.
+    #[error("xt: this magnet link names two torrents, expected one")]
+    TwoTorrents,
+    /// A selection of files that is none.
+    #[error("so: found `{0}`, expected file indices as in `0,2,4-6`")]
+    Select(String),
+}
+
+impl Magnet {
+    /// A link to this torrent and nothing else.
+    pub fn new(info_hashes: InfoHashes) -> Self {
+        Self {
+            info_hashes,
+            name: None,
+            trackers: Vec::new(),
+            peers: Vec::new(),
+            select: Vec::new(),
+            web_seeds: Vec::new(),
+        }
+    }
+
+    /// Whether the file of this index is wanted.
+    pub fn selects(&self, file: usize) -> bool {
+        self.select.is_empty()
+            || u32::try_from(file).is_ok_and(|file| self.select.iter().any(|range| range.contains(&file)))
+    }
+
+    fn add_topic(&mut self, topic: &str) -> Result<(), MagnetError> {
+        let prefixed = |prefix: &str| {
+            let (head, rest) = topic.split_at_checked(prefix.len())?;
+            head.eq_ignore_ascii_case(prefix).then_some(rest)
+        };
+        if let Some(text) = prefixed("urn:btih:") {
+            let hash = InfoHashV1(v1_hash(text)?);
+            if self.info_hashes.v1.replace(hash).is_some_and(|other| other != hash) {
+                return Err(MagnetError::TwoTorrents);
+            }
+        } else if let Some(text) = prefixed("urn:btmh:") {
+            let hash = InfoHashV2(v2_hash(text)?);
+            if self.info_hashes.v2.replace(hash).is_some_and(|other| other != hash) {
+                return Err(MagnetError::TwoTorrents);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The link to a torrent: with its name, trackers and web seeds.
+impl From<&Metainfo> for Magnet {
+    fn from(metainfo: &Metainfo) -> Self {
+        Self {
+            name: Some(metainfo.name.clone()),
+            trackers: metainfo.trackers.concat(),
+            web_seeds: metainfo.web_seeds.clone(),
+            ..Self::new(metainfo.info_hashes)
+        }
+    }
+}
+
+impl FromStr for Magnet {
+    type Err = MagnetError;
+
+    fn from_str(link: &str) -> Result<Self, MagnetError> {
+        let link = link.trim();
+        if link.len() > MAX_MAGNET_LEN {
+            return Err(MagnetError::TooLong(link.len()));
+        }
+        let query = link.split_at_checked(8).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("magnet:?"));
+        let (_, query) = query.ok_or(MagnetError::Scheme)?;
+
+        let mut magnet = Self::new(InfoHashes { v1: None, v2: None });
+        let (mut trackers, mut web_seeds) = (UrlList::of_trackers(), UrlList::of_web_seeds());
+        for parameter in query.split('&') {
+            // Links copied out of a page's source have `&amp;` between parameters.
+            let parameter = parameter.strip_prefix("amp;").unwrap_or(parameter);
+            let Some((key, value)) = parameter.split_once('=') else { continue };
+            let text = || percent_decode_str(value).decode_utf8().ok();
+            match base_key(key).to_ascii_lowercase().as_str() {
+                "xt" => magnet.add_topic(&text().unwrap_or_default())?,
+                "dn" if magnet.name.is_none() && !value.is_empty() => {
+                    let spaced = value.replace('+', " ");
+                    let raw: Vec<u8> = percent_decode_str(&spaced).collect();
+                    magnet.name = Some(safe_element(&raw, Naming::Portable));
+                }
+                "tr" => magnet.trackers.extend(text().and_then(|url| trackers.take_str(&url))),
+                "ws" => magnet.web_seeds.extend(text().and_then(|url| web_seeds.take_str(&url))),
+                "x.pe" if magnet.peers.len() < MAX_PEERS => {
+                    let peer = text().filter(|peer| is_peer(peer)).map(|peer| peer.into_owned());
+                    magnet.peers.extend(peer.filter(|peer| !magnet.peers.contains(peer)));
+                }
+                "so" => magnet.select.extend(select(&text().unwrap_or_default())?),
+                _ => {}
+            }
+        }
+        if magnet.info_hashes.v1.is_none() && magnet.info_hashes.v2.is_none() {
+            return Err(MagnetError::NoTorrent);
+        }
+        Ok(magnet)
+    }
+}
+
+impl fmt::Display for Magnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("magnet:?")?;
+        let mut separator = "";
+        if let Some(v1) = self.info_hashes.v1 {
+            write!(f, "xt=urn:btih:{v1}")?;
+            separator = "&";
+        }
+        if let Some(v2) = self.info_hashes.v2 {
+            write!(f, "{separator}xt=urn:btmh:{MULTIHASH_SHA256}{v2}")?;
+        }
+        let lists = [("tr", &self.trackers), ("ws", &self.web_seeds), ("x.pe", &self.peers)];
+        let lists = lists.into_iter().flat_map(|(key, values)| values.iter().map(move |value| (key, value)));
+        for (key, value) in self.name.iter().map(|name| ("dn", name)).chain(lists) {
+            write!(f, "&{key}={}", utf8_percent_encode(value, UNRESERVED))?;
+        }
+        for (i, range) in self.select.iter().enumerate() {
+            f.write_str(if i == 0 { "&so=" } else { "," })?;
+            match range.start() == range.end() {
+                true => write!(f, "{}", range.start())?,
+                false => write!(f, "{}-{}", range.start(), range.end())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key without its number: `xt.1` and `tr.2` are further values of `xt` and `tr`.
+fn base_key(key: &str) -> &str {
+    match key.rsplit_once('.') {
+        Some((base, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => base,
+        _ => key,
+    }
+}
+
+fn v1_hash(text: &str) -> Result<[u8; 20], MagnetError> {
+    let decoded = match text.len() {
+        40 => HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok(),
+        32 => BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok(),
+        _ => None,
+    };
+    let hash = decoded.and_then(|bytes| bytes.try_into().ok());
+    hash.ok_or_else(|| MagnetError::Hash {
+        found: shown(text),
+        expected: "a hash of 40 hexadecimal or 32 base32 digits",
+    })
+}
+
+fn v2_hash(text: &str) -> Result<[u8; 32], MagnetError> {
+    let digits = text.strip_prefix(MULTIHASH_SHA256);
+    let decoded = digits.and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok());
+    let hash = decoded.and_then(|bytes| bytes.try_into().ok());
+    hash.ok_or_else(|| MagnetError::Hash {
+        found: shown(text),
+        expected: "a SHA-256 multihash: 1220 and 64 hexadecimal digits",
+    })
+}
+
+fn is_peer(peer: &str) -> bool {
+    let Some((host, port)) = peer.rsplit_once(':') else { return false };
+    let is_host = match host.strip_prefix('[') {
+        Some(host) => host.strip_suffix(']').is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => {
+            let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+            (1..=253).contains(&host.len()) && host.bytes().all(is_part)
+        }
+    };
+    is_host && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+fn select(text: &str) -> Result<Vec<RangeInclusive<u32>>, MagnetError> {
+    let parts = text.split(',').filter(|part| !part.is_empty()).map(|part| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let range = first.parse().ok()?..=last.parse().ok()?;
+        (!range.is_empty()).then_some(range)
+    });
+    parts.collect::<Option<_>>().ok_or_else(|| MagnetError::Select(shown(text)))
+}
+
+/// A text from outside for a message, not longer than a line.
+fn shown(text: &str) -> String {
+    text.chars().take(80).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+use proptest::prelude::*;
+
+use super::*;
+
+const HEX: &str = "0123456789abcdef0123456789ABCDEF01234567";
+
+fn parse(link: &str) -> Result<Magnet, MagnetError> {
+    link.parse()
+}
+
+#[test]
+fn a_link_with_everything() {
+    let link = format!(
+        "magnet:?xt=urn:btih:{HEX}&amp;xt=urn:btmh:1220{}&dn=A+name%20with%2Fslash&tr=udp%3A%2F%2Ft.example%3A80\
+         &tr.1=https://t.example/announce&tr=dht://no&tr=udp://t.example:80&x.pe=10.0.0.1:6881&x.pe=[::1]:1\
+         &x.pe=host.example:70000&so=0,2,4,6-8&ws=http://w.example/&xl=100&unknown",
+        "ab".repeat(32)
+    );
+    let magnet = parse(&link).unwrap();
+    assert_eq!(magnet.info_hashes.v1.unwrap().to_string(), HEX.to_lowercase());
+    assert_eq!(magnet.info_hashes.v2, Some(InfoHashV2([0xab; 32])));
+    assert_eq!(magnet.name.as_deref(), Some("A name with_slash"));
+    assert_eq!(magnet.trackers, ["udp://t.example:80", "https://t.example/announce"]);
+    assert_eq!(magnet.peers, ["10.0.0.1:6881", "[::1]:1"]);
+    assert_eq!(magnet.select, [0..=0, 2..=2, 4..=4, 6..=8]);
+    assert_eq!(magnet.web_seeds, ["http://w.example/"]);
+    let wanted: Vec<usize> = (0..12).filter(|&file| magnet.selects(file)).collect();
+    assert_eq!(wanted, [0, 2, 4, 6, 7, 8]);
+    assert_eq!(parse(&magnet.to_string()).unwrap(), magnet);
+}
+
+#[test]
+fn hashes_come_in_base32_too() {
+    let base32 = BASE32_NOPAD.encode(&[7; 20]);
+    for digits in [base32.to_lowercase(), base32] {
+        let magnet = parse(&format!("MAGNET:?XT=URN:BTIH:{digits}")).unwrap();
+        assert_eq!(magnet, Magnet::new(InfoHashes::from_v1(InfoHashV1([7; 20]))));
+        assert!(magnet.selects(usize::MAX));
+    }
+}
+
+#[test]
+fn what_leads_nowhere_is_refused() {
+    assert_eq!(parse("http://example.org"), Err(MagnetError::Scheme));
+    assert_eq!(parse("magnet"), Err(MagnetError::Scheme));
+    assert_eq!(parse("magnet:?dn=x"), Err(MagnetError::NoTorrent));
+    assert_eq!(parse("magnet:?xt=urn:ed2k:31D6CFE0D16AE931B73C59D7E0C089C0"), Err(MagnetError::NoTorrent));
+    assert!(matches!(parse("magnet:?xt=urn:btih:12"), Err(MagnetError::Hash { .. })));
+    assert!(matches!(
+        parse(&format!("magnet:?xt=urn:btih:{}", "g".repeat(40))),
+        Err(MagnetError::Hash { .. })
+    ));
+    assert!(matches!(
+        parse(&format!("magnet:?xt=urn:btmh:1114{}", "a".repeat(40))),
+        Err(MagnetError::Hash { .. })
+    ));
+    let two = format!("magnet:?xt=urn:btih:{HEX}&xt=urn:btih:{}", "0".repeat(40));
+    assert_eq!(parse(&two), Err(MagnetError::TwoTorrents));
+    for so in ["x", "3-1", "1-", "-1", "99999999999"] {
+        let link = format!("magnet:?xt=urn:btih:{HEX}&so={so}");
+        assert_eq!(parse(&link), Err(MagnetError::Select(so.to_owned())));
+    }
+    assert!(matches!(
+        parse(&format!("magnet:?{}", "a".repeat(MAX_MAGNET_LEN))),
+        Err(MagnetError::TooLong(_))
+    ));
+}
+
+prop_compose! {
+    fn magnet()(
+        v1 in prop::option::of(any::<[u8; 20]>()),
+        v2 in any::<[u8; 32]>(),
+        has_v2 in any::<bool>(),
+        name in prop::option::of(any::<String>()),
+        hosts in prop::collection::btree_set("[a-z0-9.-]{1,20}", 0..4),
+        path in "[ -~]{0,20}",
+        select in prop::collection::vec((any::<u32>(), 0_u32..10), 0..4),
+    ) -> Magnet {
+        let path = path.replace(' ', "");
+        Magnet {
+            info_hashes: InfoHashes {
+                v1: v1.map(InfoHashV1),
+                v2: (has_v2 || v1.is_none()).then_some(InfoHashV2(v2)),
+            },
+            name: name.map(|name| safe_element(name.as_bytes(), Naming::Portable)),
+            trackers: hosts.iter().map(|host| format!("udp://{host}/{path}")).collect(),
+            peers: hosts.iter().map(|host| format!("{host}:6881")).collect(),
+            select: select.into_iter().map(|(first, more)| first..=first.saturating_add(more)).collect(),
+            web_seeds: hosts.iter().map(|host| format!("https://{host}/{path}")).collect(),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn written_and_read_again(magnet in magnet()) {
+        prop_assert_eq!(parse(&magnet.to_string()), Ok(magnet));
+    }
+
+    #[test]
+    fn any_text_ends_in_a_link_or_an_error(text in any::<String>(), key in "xt|dn|tr|x\\.pe|so|ws") {
+        let _ = parse(&text);
+        if let Ok(magnet) = parse(&format!("magnet:?xt=urn:btih:{HEX}&{key}={text}")) {
+            prop_assert_eq!(parse(&magnet.to_string()), Ok(magnet));
+        }
+    }
+}
