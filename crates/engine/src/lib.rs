@@ -1,1 +1,249 @@
-//! Part of ztor; see ARCHITECTURE.md.
+//! The whole client as one state machine without IO.
+//!
+//! An [`Engine`] is told what happened ([`Event`], with the time) and says what it wants done ([`Outbox`]). It
+//! owns every torrent and every peer, decides what to ask of whom, whom to serve, whom to send away and when to
+//! announce; it opens no socket and no file, reads no clock and draws no randomness but from its seed. The same
+//! seed and the same events give the same effects, always.
+//!
+//! A driver calls [`Engine::handle`] for each thing that happened, [`Engine::settle`] once at the end of a
+//! turn, carries out the outbox, and sleeps until [`Engine::poll_timeout`] at the latest.
+#![forbid(unsafe_code)]
+
+mod bitfield;
+mod blame;
+mod choker;
+mod config;
+mod connect;
+mod event;
+mod ids;
+mod known;
+mod misbehaviour;
+mod on_command;
+mod on_disk;
+mod on_message;
+mod on_peer;
+mod on_tracker;
+mod outbox;
+mod peer;
+mod picker;
+mod rate;
+mod settle;
+mod status;
+#[cfg(test)]
+mod tests;
+mod torrent;
+mod transfer;
+
+pub use bitfield::Bitfield;
+pub use config::Config;
+pub use event::{AddTorrent, BlockDigest, Command, DiskEvent, DiskFault, DiskFaultKind, Event};
+pub use ids::{PeerKey, TorrentId};
+pub use outbox::{Close, Connect, HttpGet, Notice, Outbox, RequestId, Resolve, Send, SendBlock, Write};
+pub use peer::Direction;
+pub use picker::Priority;
+pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerLine};
+
+use config::{CONNECTS_PER_S, DISK_HIGH_WATER, DISK_LOW_WATER};
+use connect::Connects;
+use fastrand::Rng;
+use on_tracker::Trackers;
+use peer::Peer;
+use rate::Bucket;
+use settle::Timers;
+use slotmap::SlotMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use thiserror::Error;
+use torrent::Torrent;
+use ztor_time::Instant;
+
+/// Addresses that were banned, at most; further ones replace the lowest.
+const MAX_BANS: usize = 10_000;
+
+/// A BitTorrent client, but for its hands.
+pub struct Engine {
+    config: Config,
+    rng: Rng,
+    torrents: SlotMap<TorrentId, Torrent>,
+    /// v1 and truncated v2 info-hashes, as they appear in handshakes.
+    swarms: BTreeMap<[u8; 20], TorrentId>,
+    peers: SlotMap<PeerKey, Peer>,
+    banned: BTreeSet<IpAddr>,
+    down: Bucket,
+    up: Bucket,
+    connects: Connects,
+    trackers: Trackers,
+    timers: Timers,
+    /// To be looked at when the turn ends.
+    dirty_peers: Vec<PeerKey>,
+    dirty_torrents: Vec<TorrentId>,
+    /// Peers that found a bucket empty, first come, first served.
+    starved: VecDeque<PeerKey>,
+    quota_at: Instant,
+    /// Piece data handed over to be written.
+    disk_bytes: u64,
+    disk_is_full: bool,
+    shutting_down: bool,
+}
+
+/// Why a torrent was not taken.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum AddError {
+    /// Its info-hash is here already.
+    #[error("this torrent is already here")]
+    Duplicate,
+    /// The engine is ending.
+    #[error("ztor is shutting down")]
+    ShuttingDown,
+}
+
+/// Why an incoming connection was not taken.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum Refused {
+    /// The address was banned.
+    #[error("the address is banned for sending bad data")]
+    Banned,
+    /// All places are taken.
+    #[error("the connection limit is reached")]
+    Full,
+    /// The engine is ending, or has no torrent.
+    #[error("there is nothing to serve")]
+    Idle,
+}
+
+impl Engine {
+    /// An engine without torrents. Everything it will ever choose at random comes from `seed`.
+    pub fn new(now: Instant, config: Config, seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        Self {
+            down: Bucket::new(config.limit_down, now),
+            up: Bucket::new(config.limit_up, now),
+            connects: Connects::new(Bucket::new(Some(CONNECTS_PER_S * connect::COST), now)),
+            trackers: Trackers::new(&mut rng),
+            config,
+            rng,
+            torrents: SlotMap::with_key(),
+            swarms: BTreeMap::new(),
+            peers: SlotMap::with_key(),
+            banned: BTreeSet::new(),
+            timers: Timers::default(),
+            dirty_peers: Vec::new(),
+            dirty_torrents: Vec::new(),
+            starved: VecDeque::new(),
+            quota_at: Instant::FAR_FUTURE,
+            disk_bytes: 0,
+            disk_is_full: false,
+            shutting_down: false,
+        }
+    }
+
+    /// Takes up a torrent. Nothing moves until the driver has looked at the disk and told
+    /// [`DiskEvent::Checked`].
+    pub fn add(&mut self, now: Instant, add: &AddTorrent) -> Result<TorrentId, AddError> {
+        if self.shutting_down {
+            return Err(AddError::ShuttingDown);
+        }
+        let ids: Vec<[u8; 20]> = add.meta.info_hashes.swarm_ids().collect();
+        if ids.iter().any(|id| self.swarms.contains_key(id)) {
+            return Err(AddError::Duplicate);
+        }
+        let torrent = Torrent::new(now, add, &mut self.rng);
+        let id = self.torrents.insert(torrent);
+        self.swarms.extend(ids.into_iter().map(|swarm| (swarm, id)));
+        Ok(id)
+    }
+
+    /// Takes an incoming connection. The driver drops it on an error.
+    pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Result<PeerKey, Refused> {
+        if self.shutting_down || self.torrents.is_empty() {
+            return Err(Refused::Idle);
+        }
+        if self.banned.contains(&addr.ip()) {
+            return Err(Refused::Banned);
+        }
+        if self.peers.len() >= self.config.max_peers {
+            return Err(Refused::Full);
+        }
+        let key = self.peers.insert(Peer::new(now, addr, Direction::Incoming, None));
+        self.mark_peer(key);
+        Ok(key)
+    }
+
+    /// Records what happened. Cheap; decisions wait for [`settle`](Self::settle).
+    pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Outbox) {
+        match event {
+            Event::Connected { peer } => self.on_connected(now, peer, out),
+            Event::Received { peer, data } => self.on_received(now, peer, data, out),
+            Event::Sent { peer, block_bytes } => self.on_sent(now, peer, block_bytes),
+            Event::Closed { peer, .. } => self.on_closed(now, peer),
+            Event::Disk { torrent, event } => self.on_disk(now, torrent, event, out),
+            Event::Http { id, result } => self.on_http(now, id, result, out),
+            Event::Resolved { id, result } => self.on_resolved(now, id, result, out),
+            Event::Datagram { from, data } => self.on_datagram(now, from, data, out),
+            Event::Command(command) => self.on_command(now, command, out),
+        }
+    }
+
+    /// Ends a turn: decides once, for all that happened in it.
+    pub fn settle(&mut self, now: Instant, out: &mut Outbox) {
+        self.settle_all(now, out);
+    }
+
+    /// When to call [`settle`](Self::settle) at the latest, even if nothing happens.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if !self.dirty_peers.is_empty() || !self.dirty_torrents.is_empty() {
+            return Some(Instant::ZERO);
+        }
+        let next = [self.timers.next(), self.trackers.next_timeout(), Some(self.quota_at), self.connects.next()];
+        next.into_iter().flatten().min().filter(|at| *at < Instant::FAR_FUTURE)
+    }
+
+    /// False while the disk has more to write than is good: the driver then leaves sockets unread.
+    pub fn may_read(&self) -> bool {
+        !self.disk_is_full
+    }
+
+    /// Whether goodbyes to trackers are still on their way.
+    pub fn has_goodbyes(&self) -> bool {
+        self.trackers.has_goodbyes()
+    }
+
+    pub(crate) fn mark_peer(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key)
+            && !peer.is_dirty
+        {
+            peer.is_dirty = true;
+            self.dirty_peers.push(key);
+        }
+    }
+
+    pub(crate) fn mark_torrent(&mut self, id: TorrentId) {
+        if let Some(torrent) = self.torrents.get_mut(id)
+            && !torrent.is_dirty
+        {
+            torrent.is_dirty = true;
+            self.dirty_torrents.push(id);
+        }
+    }
+
+    pub(crate) fn disk_took(&mut self, bytes: u32) {
+        self.disk_bytes += u64::from(bytes);
+        if self.disk_bytes >= DISK_HIGH_WATER {
+            self.disk_is_full = true;
+        }
+    }
+
+    pub(crate) fn disk_wrote(&mut self, bytes: u32) {
+        self.disk_bytes = self.disk_bytes.saturating_sub(u64::from(bytes));
+        if self.disk_bytes <= DISK_LOW_WATER {
+            self.disk_is_full = false;
+        }
+    }
+
+    pub(crate) fn ban(&mut self, ip: IpAddr) {
+        if self.banned.len() >= MAX_BANS {
+            self.banned.pop_first();
+        }
+        self.banned.insert(ip);
+    }
+}

@@ -1,0 +1,192 @@
+//! A set of piece indices in the wire's order.
+
+/// A set over `0..len`, kept in 64-bit words; index 0 is the most significant bit of the first byte on the
+/// wire (BEP 3 §"peer messages"). Indices at or beyond `len` are never members.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Bitfield {
+    words: Vec<u64>,
+    len: u32,
+    ones: u32,
+}
+
+impl Bitfield {
+    /// The empty set over `0..len`.
+    pub fn new(len: u32) -> Self {
+        Self { words: vec![0; len.div_ceil(64) as usize], len, ones: 0 }
+    }
+
+    /// All of `0..len`.
+    pub fn full(len: u32) -> Self {
+        let mut set = Self { words: vec![u64::MAX; len.div_ceil(64) as usize], len, ones: len };
+        if let Some(last) = set.words.last_mut()
+            && len % 64 != 0
+        {
+            *last = u64::MAX << (64 - len % 64);
+        }
+        set
+    }
+
+    /// Reads the wire form; `None` if it has not exactly `len.div_ceil(8)` bytes or a spare bit is set.
+    pub fn from_wire(bytes: &[u8], len: u32) -> Option<Self> {
+        if bytes.len() != len.div_ceil(8) as usize {
+            return None;
+        }
+        let mut set = Self::new(len);
+        for (word, chunk) in set.words.iter_mut().zip(bytes.chunks(8)) {
+            let mut buf = [0; 8];
+            buf[..chunk.len()].copy_from_slice(chunk);
+            *word = u64::from_be_bytes(buf);
+        }
+        if len % 64 != 0 && set.words.last().is_some_and(|w| w << (len % 64) != 0) {
+            return None;
+        }
+        set.ones = set.words.iter().map(|w| w.count_ones()).sum();
+        Some(set)
+    }
+
+    /// The wire form: `len.div_ceil(8)` bytes, spare bits zero.
+    pub fn to_wire(&self) -> Vec<u8> {
+        let mut bytes: Vec<u8> = self.words.iter().flat_map(|w| w.to_be_bytes()).collect();
+        bytes.truncate(self.len.div_ceil(8) as usize);
+        bytes
+    }
+
+    /// The size of the universe, not of the set.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether the universe is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many members there are.
+    pub fn count(&self) -> u32 {
+        self.ones
+    }
+
+    /// Whether every index is a member.
+    pub fn is_full(&self) -> bool {
+        self.ones == self.len
+    }
+
+    /// Membership; false beyond `len`.
+    pub fn contains(&self, index: u32) -> bool {
+        index < self.len && self.words[(index / 64) as usize] & bit(index) != 0
+    }
+
+    /// Adds `index`; true if it was not a member. Indices beyond `len` are ignored.
+    pub fn insert(&mut self, index: u32) -> bool {
+        if index >= self.len || self.contains(index) {
+            return false;
+        }
+        self.words[(index / 64) as usize] |= bit(index);
+        self.ones += 1;
+        true
+    }
+
+    /// Removes `index`; true if it was a member.
+    pub fn remove(&mut self, index: u32) -> bool {
+        if !self.contains(index) {
+            return false;
+        }
+        self.words[(index / 64) as usize] &= !bit(index);
+        self.ones -= 1;
+        true
+    }
+
+    /// Members in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.words.iter().enumerate().flat_map(|(at, &word)| ones(at, word))
+    }
+
+    /// How many members of `self` are not in `other`. Both must have the same `len`.
+    pub fn count_without(&self, other: &Self) -> u32 {
+        self.words.iter().zip(&other.words).map(|(a, b)| (a & !b).count_ones()).sum()
+    }
+
+    /// The first index at or after `from`, then from zero, that is in `self` and not in `other`.
+    pub fn first_without(&self, other: &Self, from: u32) -> Option<u32> {
+        self.find(from, |at| self.words[at] & !other.words[at])
+    }
+
+    /// The first index at or after `from`, then from zero, that is not in the set.
+    pub fn first_absent(&self, from: u32) -> Option<u32> {
+        self.find(from, |at| !self.words[at])
+    }
+
+    fn find(&self, from: u32, word: impl Fn(usize) -> u64) -> Option<u32> {
+        let count = self.words.len();
+        if count == 0 {
+            return None;
+        }
+        let start = (from / 64) as usize % count;
+        let head = u64::MAX >> (from % 64);
+        // The starting word is looked at twice: first its end, and at last its beginning.
+        (0..=count).find_map(|step| {
+            let at = (start + step) % count;
+            let mask = if step == 0 { head } else if step == count { !head } else { u64::MAX };
+            ones(at, word(at) & mask).find(|index| *index < self.len)
+        })
+    }
+}
+
+fn bit(index: u32) -> u64 {
+    1 << (63 - index % 64)
+}
+
+fn ones(at: usize, mut word: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        (word != 0).then(|| {
+            let lead = word.leading_zeros();
+            word &= !(1 << (63 - lead));
+            at as u32 * 64 + lead
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn wire_order_is_most_significant_first() {
+        let set = Bitfield::from_wire(&[0b1000_0001, 0b0100_0000], 10);
+        assert_eq!(set.map(|s| s.iter().collect::<Vec<_>>()), Some(vec![0, 7, 9]));
+        assert_eq!(Bitfield::from_wire(&[0, 0b0010_0000], 10), None, "a spare bit is set");
+        assert_eq!(Bitfield::from_wire(&[0], 10), None, "too short");
+        assert_eq!(Bitfield::from_wire(&[0, 0, 0], 10), None, "too long");
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_as_a_set(len in 1u32..300, a in prop::collection::btree_set(0u32..300, 0..80),
+                            b in prop::collection::btree_set(0u32..300, 0..80), from in 0u32..300) {
+            let model = |s: &BTreeSet<u32>| s.iter().copied().filter(|i| *i < len).collect::<BTreeSet<_>>();
+            let build = |s: &BTreeSet<u32>| {
+                let mut set = Bitfield::new(len);
+                for i in s { set.insert(*i); }
+                set
+            };
+            let (ma, mb, sa, sb) = (model(&a), model(&b), build(&a), build(&b));
+            let from = from % len;
+            prop_assert_eq!(sa.iter().collect::<BTreeSet<_>>(), ma.clone());
+            prop_assert_eq!(sa.count() as usize, ma.len());
+            prop_assert_eq!(Bitfield::from_wire(&sa.to_wire(), len), Some(sa.clone()));
+            let diff: BTreeSet<u32> = ma.difference(&mb).copied().collect();
+            prop_assert_eq!(sa.count_without(&sb) as usize, diff.len());
+            let want = diff.range(from..).next().or_else(|| diff.first()).copied();
+            prop_assert_eq!(sa.first_without(&sb, from), want);
+            let absent: BTreeSet<u32> = (0..len).filter(|i| !ma.contains(i)).collect();
+            prop_assert_eq!(sa.first_absent(from), absent.range(from..).next().or_else(|| absent.first()).copied());
+            let full = Bitfield::full(len);
+            prop_assert!(full.is_full() && full.iter().count() == len as usize);
+            let mut gone = sa.clone();
+            for i in &a { gone.remove(*i); }
+            prop_assert_eq!(gone, Bitfield::new(len));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Who sent what of a piece that hashed wrong.
+//!
+//! A piece with one author convicts it. With several, the digests of the bad blocks are kept until the piece
+//! has come right: then each block that differs convicts its sender, and the others are innocent.
+
+use crate::event::BlockDigest;
+use crate::picker::Source;
+use std::collections::BTreeMap;
+
+/// Failed pieces remembered per torrent; beyond it the oldest by index is dropped.
+const MAX_PIECES: usize = 64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Blame {
+    failed: BTreeMap<u32, Vec<(BlockDigest, Source)>>,
+}
+
+impl Blame {
+    /// A piece failed. Returns its author if there is only one.
+    pub(crate) fn piece_failed(&mut self, piece: u32, digests: &[BlockDigest], sources: &[(u32, Source)]) -> Option<Source> {
+        let (_, first) = sources.first()?;
+        if sources.iter().all(|(_, s)| s == first) {
+            return Some(*first);
+        }
+        let by_begin: BTreeMap<u32, Source> = sources.iter().copied().collect();
+        let suspects = digests.iter().filter_map(|d| Some((*d, *by_begin.get(&d.begin)?)));
+        self.failed.entry(piece).or_default().extend(suspects);
+        if self.failed.len() > MAX_PIECES {
+            self.failed.pop_first();
+        }
+        None
+    }
+
+    /// A piece came right. Returns those who had sent other bytes for it.
+    pub(crate) fn piece_ok(&mut self, piece: u32, digests: &[BlockDigest]) -> Vec<Source> {
+        let Some(suspects) = self.failed.remove(&piece) else { return Vec::new() };
+        let truth: BTreeMap<u32, [u8; 32]> = digests.iter().map(|d| (d.begin, d.digest)).collect();
+        let mut guilty: Vec<Source> = suspects
+            .into_iter()
+            .filter(|(d, _)| truth.get(&d.begin).is_some_and(|right| *right != d.digest))
+            .map(|(_, source)| source)
+            .collect();
+        guilty.sort_unstable();
+        guilty.dedup();
+        guilty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::IpAddr;
+
+    fn ip(n: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, n])
+    }
+
+    fn digest(begin: u32, fill: u8) -> BlockDigest {
+        BlockDigest { begin, digest: [fill; 32] }
+    }
+
+    #[test]
+    fn a_single_author_is_convicted_at_once() {
+        let mut blame = Blame::default();
+        let sources = [(0, ip(1)), (16384, ip(1))];
+        assert_eq!(blame.piece_failed(3, &[digest(0, 1), digest(16384, 2)], &sources), Some(ip(1)));
+    }
+
+    #[test]
+    fn among_several_only_the_liar_is_convicted() {
+        let mut blame = Blame::default();
+        let sources = [(0, ip(1)), (16384, ip(2)), (32768, ip(3))];
+        let bad = [digest(0, 1), digest(16384, 66), digest(32768, 3)];
+        assert_eq!(blame.piece_failed(3, &bad, &sources), None);
+        let right = [digest(0, 1), digest(16384, 2), digest(32768, 3)];
+        assert_eq!(blame.piece_ok(3, &right), [ip(2)]);
+        assert_eq!(blame.piece_ok(3, &right), [], "judged once");
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut blame = Blame::default();
+        for piece in 0..10_000 {
+            blame.piece_failed(piece, &[digest(0, 1), digest(16384, 1)], &[(0, ip(1)), (16384, ip(2))]);
+        }
+        assert_eq!(blame.failed.len(), MAX_PIECES);
+    }
+}

@@ -1,0 +1,89 @@
+//! What the engine is told once, and the constants it lives by.
+
+use ztor_time::Duration;
+use ztor_wire::PeerId;
+
+/// Settings of a whole engine. Rates are bytes per second, `None` is no limit.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Our id towards peers and trackers (BEP 20).
+    pub peer_id: PeerId,
+    /// Name and version in the extension handshake (BEP 10 `v`).
+    pub client: String,
+    /// The port peers can reach us on, told to trackers and peers.
+    pub listen_port: u16,
+    /// Limit for piece data coming in, over all torrents.
+    pub limit_down: Option<u64>,
+    /// Limit for piece data going out, over all torrents.
+    pub limit_up: Option<u64>,
+    /// Connections in all, attempts included.
+    pub max_peers: usize,
+    /// Connections of one torrent.
+    pub max_peers_per_torrent: usize,
+    /// Peers of one torrent that may be unchoked at a time, the optimistic ones included. While seeding to
+    /// fast peers it grows by one for each that is served well.
+    pub upload_slots: usize,
+}
+
+impl Config {
+    /// Defaults for a home machine, with the given id and port.
+    pub fn new(peer_id: PeerId, listen_port: u16) -> Self {
+        Self {
+            peer_id,
+            client: format!("ztor {}", env!("CARGO_PKG_VERSION")),
+            listen_port,
+            limit_down: None,
+            limit_up: None,
+            max_peers: 500,
+            max_peers_per_torrent: 100,
+            upload_slots: 8,
+        }
+    }
+}
+
+/// Connection attempts that may be under way at a time.
+pub(crate) const MAX_HALF_OPEN: usize = 60;
+/// Connection attempts started per second, so that home routers keep up.
+pub(crate) const CONNECTS_PER_S: u64 = 30;
+/// From connecting to the end of the handshake.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
+/// A peer silent for this long is gone (BEP 3: keep-alives come every two minutes).
+pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(130);
+/// We say something at least this often.
+pub(crate) const KEEPALIVE_EVERY: Duration = Duration::from_secs(100);
+/// Neither side was interested for this long: the place is better used by another.
+pub(crate) const USELESS_TIMEOUT: Duration = Duration::from_secs(300);
+/// Rounds of the choker, and how often the optimistic slot moves.
+pub(crate) const CHOKE_ROUND: Duration = Duration::from_secs(10);
+pub(crate) const OPTIMISTIC_ROUND: Duration = Duration::from_secs(30);
+/// While seeding, a peer that has had this long and this many bytes makes place for the next.
+pub(crate) const SEED_TURN: Duration = Duration::from_secs(60);
+/// How far ahead a peer is asked: this much of its measured rate.
+pub(crate) const REQUEST_AHEAD: Duration = Duration::from_secs(3);
+/// Bounds of the request queue to one peer, in blocks.
+pub(crate) const MIN_REQUESTS: usize = 4;
+pub(crate) const MAX_REQUESTS: usize = 500;
+/// What we assume a peer accepts if it does not say (BEP 10 `reqq`).
+pub(crate) const DEFAULT_PEER_REQUESTS: usize = 250;
+/// Requests we accept from a peer, as told in our `reqq`; further ones are rejected.
+pub(crate) const MAX_PEER_REQUESTS: usize = 2000;
+/// Largest block we serve (BEP 3 as practised).
+pub(crate) const MAX_SERVED_BLOCK: u32 = 16 * 1024;
+/// Bytes of one peer's blocks on their way to its socket: half a second of its rate, within these.
+pub(crate) const MIN_UPLOAD_AHEAD: u64 = 256 * 1024;
+pub(crate) const MAX_UPLOAD_AHEAD: u64 = 4 * 1024 * 1024;
+/// Piece data handed to the disk and not yet written: above the first, sockets are not read; below the
+/// second they are again.
+pub(crate) const DISK_HIGH_WATER: u64 = 24 * 1024 * 1024;
+pub(crate) const DISK_LOW_WATER: u64 = 12 * 1024 * 1024;
+/// Known addresses per torrent.
+pub(crate) const MAX_KNOWN_PEERS: usize = 3000;
+/// Blocks nobody asked for, after which a peer is sent away.
+pub(crate) const MAX_UNASKED_BLOCKS: u32 = 128;
+/// Bounds of how long a block may take.
+pub(crate) const MIN_BLOCK_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const MAX_BLOCK_TIMEOUT: Duration = Duration::from_secs(60);
+/// Pieces a choked newcomer may ask for (BEP 6).
+pub(crate) const ALLOWED_FAST_PIECES: usize = 10;
+/// A peer that gives a piece within this time is given whole pieces.
+pub(crate) const WHOLE_PIECE_WITHIN: Duration = Duration::from_secs(20);

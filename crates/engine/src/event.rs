@@ -1,0 +1,198 @@
+//! What happens to an engine.
+
+use crate::ids::{PeerKey, TorrentId};
+use crate::outbox::RequestId;
+use crate::picker::Priority;
+use bytes::BytesMut;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use ztor_metainfo::Metainfo;
+
+/// Everything the world can tell an engine.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An outgoing connection stands.
+    Connected {
+        /// Which.
+        peer: PeerKey,
+    },
+    /// Bytes from a peer. The engine takes what is whole off the front; what it leaves must be presented again
+    /// at the front of that peer's next `Received`. The rest is never longer than one message.
+    Received {
+        /// From whom.
+        peer: PeerKey,
+        /// What came.
+        data: &'a mut BytesMut,
+    },
+    /// Piece data handed over by [`Outbox::blocks`](crate::Outbox) has gone to the kernel.
+    Sent {
+        /// To whom.
+        peer: PeerKey,
+        /// Bytes of piece data, headers not counted.
+        block_bytes: u32,
+    },
+    /// The connection is gone, or could not be made. Not told for connections the engine closed itself.
+    Closed {
+        /// Which.
+        peer: PeerKey,
+        /// Why, in plain words.
+        reason: String,
+    },
+    /// From the disk.
+    Disk {
+        /// For which torrent; one that is gone is ignored.
+        torrent: TorrentId,
+        /// What.
+        event: DiskEvent,
+    },
+    /// The answer to an [`HttpGet`](crate::HttpGet), or why there is none.
+    Http {
+        /// Which request.
+        id: RequestId,
+        /// Status and body, or the reason in plain words, without the URL.
+        result: Result<(u16, Vec<u8>), String>,
+    },
+    /// The answer to [`Resolve`](crate::Resolve).
+    Resolved {
+        /// Which request.
+        id: RequestId,
+        /// The addresses, or the reason in plain words.
+        result: Result<Vec<IpAddr>, String>,
+    },
+    /// A UDP datagram.
+    Datagram {
+        /// The sender as the socket says.
+        from: SocketAddr,
+        /// The payload.
+        data: &'a [u8],
+    },
+    /// A wish of the user.
+    Command(Command),
+}
+
+/// Wishes of the user, or of a face on the user's behalf.
+#[derive(Debug)]
+pub enum Command {
+    /// What is on disk has been told by [`DiskEvent::Checked`] before anything moves.
+    AddPeers {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// Addresses to try.
+        addrs: Vec<SocketAddr>,
+    },
+    /// Ends a torrent: peers are closed and its trackers told `stopped`. The id is gone when
+    /// [`Notice::Removed`](crate::Notice) comes.
+    Remove(TorrentId),
+    /// Takes up again what a disk fault had stopped.
+    Resume(TorrentId),
+    /// Whole limits, bytes per second.
+    SetLimits {
+        /// Incoming piece data.
+        down: Option<u64>,
+        /// Outgoing piece data.
+        up: Option<u64>,
+    },
+    /// Limits of one torrent, bytes per second, besides the whole ones.
+    SetTorrentLimits {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// Incoming piece data.
+        down: Option<u64>,
+        /// Outgoing piece data.
+        up: Option<u64>,
+    },
+    /// Says `stopped` to all trackers and closes all peers. No new work is taken.
+    Shutdown,
+}
+
+/// A torrent to take up.
+#[derive(Debug, Clone)]
+pub struct AddTorrent {
+    /// What it is.
+    pub meta: Arc<Metainfo>,
+    /// Per piece; `None` means all of them normal.
+    pub priorities: Option<Box<[Priority]>>,
+    /// Fetch in order.
+    pub sequential: bool,
+    /// Addresses known from elsewhere.
+    pub peers: Vec<SocketAddr>,
+    /// Counts of earlier sessions, for trackers and ratios.
+    pub uploaded: u64,
+    /// Counts of earlier sessions, for trackers and ratios.
+    pub downloaded: u64,
+}
+
+/// What the disk tells.
+#[derive(Debug)]
+pub enum DiskEvent {
+    /// The check at the start is done: these pieces are there. `have` has one bit per piece.
+    Checked {
+        /// Pieces whose bytes hashed right.
+        have: crate::Bitfield,
+    },
+    /// Part of the check is done, for display.
+    CheckProgress {
+        /// Pieces looked at.
+        done: u32,
+        /// Pieces to look at.
+        total: u32,
+    },
+    /// A block is written, or was not needed.
+    Written {
+        /// Its length.
+        bytes: u32,
+    },
+    /// All of a piece is written and its hash is right.
+    PieceOk {
+        /// Which.
+        piece: u32,
+        /// Digest per block, if the piece had failed before.
+        digests: Vec<BlockDigest>,
+    },
+    /// All of a piece is written and its hash is wrong.
+    PieceBad {
+        /// Which.
+        piece: u32,
+        /// Digest per block.
+        digests: Vec<BlockDigest>,
+    },
+    /// The disk cannot go on.
+    Failed {
+        /// Why, in plain words, naming the path.
+        fault: DiskFault,
+    },
+    /// A block that was to go out could not be read; its peer has been closed by the driver.
+    ReadFailed {
+        /// Why, in plain words, naming the path.
+        message: String,
+    },
+}
+
+/// A disk fault, as far as the engine and its user care.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskFault {
+    /// What kind.
+    pub kind: DiskFaultKind,
+    /// In plain words, naming the path and what to do.
+    pub message: String,
+}
+
+/// Kinds of disk fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskFaultKind {
+    /// No space is left, or a quota or file size limit is reached.
+    Full,
+    /// Not allowed, or read-only.
+    Denied,
+    /// Anything else.
+    Io,
+}
+
+/// Digest of one block of a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockDigest {
+    /// Offset within the piece.
+    pub begin: u32,
+    /// SHA-256 of the block.
+    pub digest: [u8; 32],
+}

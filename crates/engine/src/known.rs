@@ -1,0 +1,191 @@
+//! Addresses a torrent knows of, and when to try which.
+
+use crate::config::MAX_KNOWN_PEERS;
+use fastrand::Rng;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use ztor_time::{Duration, Instant};
+
+/// Failures in a row after which an address is given up until a source names it again.
+const MAX_FAILURES: u8 = 4;
+/// Before a lost or refused connection is tried again: this, doubled by each failure.
+const RETRY_AFTER: Duration = Duration::from_secs(15);
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    expected_id: Option<[u8; 20]>,
+    failures: u8,
+    /// `None` while connected or given up.
+    due: Option<(Instant, u32)>,
+    connected: bool,
+    /// Says it has everything: of no use once we have, too.
+    seed: bool,
+}
+
+/// A bounded list of addresses ordered by when they may be tried.
+#[derive(Debug, Default)]
+pub(crate) struct KnownPeers {
+    peers: BTreeMap<SocketAddr, Known>,
+    queue: BTreeSet<(Instant, u32, SocketAddr)>,
+}
+
+impl KnownPeers {
+    /// Adds an address some source named. The peer id is what a tracker's dictionary reply said (BEP 3).
+    pub(crate) fn add(&mut self, now: Instant, addr: SocketAddr, expected_id: Option<[u8; 20]>, rng: &mut Rng) {
+        if addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast() {
+            return;
+        }
+        match self.peers.get_mut(&addr) {
+            Some(known) => {
+                known.expected_id = expected_id.or(known.expected_id);
+                if known.due.is_none() && !known.connected {
+                    known.failures = MAX_FAILURES - 1;
+                    self.schedule(addr, now + RETRY_AFTER, rng);
+                }
+            }
+            None => {
+                if self.peers.len() >= MAX_KNOWN_PEERS && !self.evict() {
+                    return;
+                }
+                let known = Known { expected_id, failures: 0, due: None, connected: false, seed: false };
+                self.peers.insert(addr, known);
+                self.schedule(addr, now, rng);
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// The earliest time there is something to try.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.queue.first().map(|(due, ..)| *due)
+    }
+
+    /// Takes an address whose time has come, for an attempt.
+    pub(crate) fn take_due(&mut self, now: Instant, skip_seeds: bool) -> Option<SocketAddr> {
+        while let Some((due, tie, addr)) = self.queue.first().copied() {
+            if due > now {
+                return None;
+            }
+            self.queue.remove(&(due, tie, addr));
+            let Some(known) = self.peers.get_mut(&addr) else { continue };
+            known.due = None;
+            if skip_seeds && known.seed {
+                continue;
+            }
+            known.connected = true;
+            return Some(addr);
+        }
+        None
+    }
+
+    pub(crate) fn expected_id(&self, addr: SocketAddr) -> Option<[u8; 20]> {
+        self.peers.get(&addr).and_then(|k| k.expected_id)
+    }
+
+    /// The handshake came through.
+    pub(crate) fn succeeded(&mut self, addr: SocketAddr) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.failures = 0;
+        }
+    }
+
+    pub(crate) fn is_seed(&mut self, addr: SocketAddr) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.seed = true;
+        }
+    }
+
+    /// The connection or attempt is over. `failed`: it came to nothing, or broke before it was of use.
+    pub(crate) fn gone(&mut self, now: Instant, addr: SocketAddr, failed: bool, rng: &mut Rng) {
+        let Some(known) = self.peers.get_mut(&addr) else { return };
+        known.connected = false;
+        if failed {
+            known.failures = known.failures.saturating_add(1);
+        }
+        if known.failures >= MAX_FAILURES {
+            return;
+        }
+        let wait = RETRY_AFTER * (1 << known.failures);
+        self.schedule(addr, now + wait, rng);
+    }
+
+    pub(crate) fn forget(&mut self, addr: SocketAddr) {
+        if let Some(Known { due: Some((due, tie)), .. }) = self.peers.remove(&addr) {
+            self.queue.remove(&(due, tie, addr));
+        }
+    }
+
+    fn schedule(&mut self, addr: SocketAddr, due: Instant, rng: &mut Rng) {
+        let Some(known) = self.peers.get_mut(&addr) else { return };
+        if let Some((old, tie)) = known.due.take() {
+            self.queue.remove(&(old, tie, addr));
+        }
+        let tie = rng.u32(..);
+        known.due = Some((due, tie));
+        self.queue.insert((due, tie, addr));
+    }
+
+    /// Makes room by dropping an address that was given up, or else the one to be tried last.
+    fn evict(&mut self) -> bool {
+        let given_up = self.peers.iter().find(|(_, k)| k.due.is_none() && !k.connected).map(|(a, _)| *a);
+        let victim = given_up.or_else(|| self.queue.last().map(|(.., addr)| *addr));
+        if let Some(addr) = victim {
+            self.forget(addr);
+        }
+        victim.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(n: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, (n >> 8) as u8, n as u8], 1000 + n))
+    }
+
+    fn at(s: u64) -> Instant {
+        Instant::from_micros(s * 1_000_000)
+    }
+
+    #[test]
+    fn failures_back_off_and_end() {
+        let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+        known.add(at(0), addr(1), None, &mut rng);
+        let mut waits = Vec::new();
+        let mut now = at(0);
+        while let Some(due) = known.next_due() {
+            waits.push(due.since(now).as_secs());
+            now = due;
+            assert_eq!(known.take_due(now, false), Some(addr(1)));
+            assert_eq!(known.next_due(), None, "not tried twice at a time");
+            known.gone(now, addr(1), true, &mut rng);
+        }
+        assert_eq!(waits, [0, 30, 60, 120]);
+        known.add(now, addr(1), None, &mut rng);
+        assert!(known.next_due().is_some(), "a source names it again: one more chance");
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_skips_nonsense() {
+        let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+        for n in 0..MAX_KNOWN_PEERS as u16 + 500 {
+            known.add(at(0), addr(n), None, &mut rng);
+        }
+        assert_eq!(known.len(), MAX_KNOWN_PEERS);
+        known.add(at(0), SocketAddr::from(([0, 0, 0, 0], 80)), None, &mut rng);
+        known.add(at(0), SocketAddr::from(([1, 1, 1, 1], 0)), None, &mut rng);
+        assert_eq!(known.len(), MAX_KNOWN_PEERS);
+    }
+
+    #[test]
+    fn seeds_are_left_alone_when_we_seed() {
+        let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+        known.add(at(0), addr(1), None, &mut rng);
+        known.is_seed(addr(1));
+        assert_eq!(known.take_due(at(1), true), None);
+    }
+}

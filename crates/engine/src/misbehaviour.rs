@@ -1,0 +1,64 @@
+//! What peers do wrong, and what follows. This is the only place that decides.
+
+use thiserror::Error;
+use ztor_wire::WireError;
+
+/// A peer's offence.
+#[derive(Debug, Error)]
+pub(crate) enum Misbehaviour {
+    #[error("sent bytes that are no BitTorrent: {0}")]
+    Wire(#[from] WireError),
+    #[error("asked for a torrent that is not here")]
+    UnknownTorrent,
+    #[error("answered for another torrent")]
+    WrongTorrent,
+    #[error("it is ourselves")]
+    Myself,
+    #[error("is not who the tracker said")]
+    WrongPeerId,
+    #[error("is connected already")]
+    Duplicate,
+    #[error("sent a bitfield of {got} bytes that does not fit {pieces} pieces")]
+    BadBitfield { got: usize, pieces: u32 },
+    #[error("sent {message} without the Fast Extension")]
+    NotFast { message: &'static str },
+    #[error("named piece {piece} of {pieces}")]
+    NoSuchPiece { piece: u32, pieces: u32 },
+    #[error("asked for {len} bytes at {begin} of piece {piece}, which it may not")]
+    BadRequest { piece: u32, begin: u32, len: u32 },
+    #[error("kept sending blocks nobody asked for")]
+    Unasked,
+    #[error("kept asking for more than {0} blocks at a time")]
+    TooManyRequests(usize),
+    #[error("sent bad data: piece {piece} hashed wrong")]
+    BadData { piece: u32 },
+}
+
+/// What to do with the offender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// End the connection; it may come back.
+    Close,
+    /// End the connection; the address is not tried again.
+    Forget,
+    /// End all its connections and refuse new ones.
+    Ban,
+}
+
+impl Misbehaviour {
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self {
+            Self::BadData { .. } => Verdict::Ban,
+            Self::Myself | Self::WrongTorrent | Self::WrongPeerId => Verdict::Forget,
+            Self::Wire(_)
+            | Self::UnknownTorrent
+            | Self::Duplicate
+            | Self::BadBitfield { .. }
+            | Self::NotFast { .. }
+            | Self::NoSuchPiece { .. }
+            | Self::BadRequest { .. }
+            | Self::Unasked
+            | Self::TooManyRequests(_) => Verdict::Close,
+        }
+    }
+}

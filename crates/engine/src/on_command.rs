@@ -1,0 +1,66 @@
+//! Wishes of the user.
+
+use crate::event::Command;
+use crate::outbox::{Notice, Outbox};
+use crate::torrent::Phase;
+use crate::{Engine, PeerKey, TorrentId};
+use ztor_time::Instant;
+
+impl Engine {
+    pub(crate) fn on_command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
+        match command {
+            Command::AddPeers { torrent: id, addrs } => {
+                let Some(torrent) = self.torrents.get_mut(id) else { return };
+                for addr in addrs {
+                    torrent.known.add(now, addr, None, &mut self.rng);
+                }
+                self.mark_torrent(id);
+            }
+            Command::Remove(id) => self.end_torrent(now, id, out),
+            Command::Resume(id) => {
+                if let Some(torrent) = self.torrents.get_mut(id)
+                    && matches!(torrent.phase, Phase::Stopped(_))
+                {
+                    torrent.phase = Phase::Live;
+                    self.mark_torrent(id);
+                }
+            }
+            Command::SetLimits { down, up } => {
+                self.down.set_limit(now, down);
+                self.up.set_limit(now, up);
+                self.quota_at = now;
+            }
+            Command::SetTorrentLimits { torrent: id, down, up } => {
+                let Some(torrent) = self.torrents.get_mut(id) else { return };
+                torrent.down.set_limit(now, down);
+                torrent.up.set_limit(now, up);
+                self.quota_at = now;
+            }
+            Command::Shutdown => {
+                self.shutting_down = true;
+                let all: Vec<TorrentId> = self.torrents.keys().collect();
+                for id in all {
+                    self.end_torrent(now, id, out);
+                }
+                let rest: Vec<PeerKey> = self.peers.keys().collect();
+                for key in rest {
+                    self.close(now, key, "ztor is shutting down", out);
+                }
+            }
+        }
+    }
+
+    /// Closes the peers and says `stopped`. The torrent's entry goes at once: its goodbyes carry all they need.
+    fn end_torrent(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
+        self.say_goodbye(now, id, out);
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        torrent.phase = Phase::Ending;
+        for key in std::mem::take(&mut torrent.peers) {
+            self.close(now, key, "the torrent was removed", out);
+        }
+        self.torrents.remove(id);
+        self.swarms.retain(|_, owner| *owner != id);
+        out.forgets.push(id);
+        out.notices.push(Notice::Removed(id));
+    }
+}

@@ -1,0 +1,128 @@
+//! What the disk says.
+
+use crate::bitfield::Bitfield;
+use crate::event::{BlockDigest, DiskEvent, DiskFault};
+use crate::misbehaviour::Misbehaviour;
+use crate::outbox::{Notice, Outbox};
+use crate::torrent::Phase;
+use crate::{Engine, PeerKey, TorrentId};
+use ztor_time::Instant;
+
+impl Engine {
+    pub(crate) fn on_disk(&mut self, now: Instant, id: TorrentId, event: DiskEvent, out: &mut Outbox) {
+        if let DiskEvent::Written { bytes } = event {
+            return self.disk_wrote(bytes);
+        }
+        if !self.torrents.contains_key(id) {
+            return;
+        }
+        match event {
+            DiskEvent::Checked { have } => self.on_checked(id, have, out),
+            DiskEvent::CheckProgress { done, total } => {
+                if let Some(torrent) = self.torrents.get_mut(id)
+                    && matches!(torrent.phase, Phase::Checking { .. })
+                {
+                    torrent.phase = Phase::Checking { done, total };
+                }
+            }
+            DiskEvent::Written { .. } => {}
+            DiskEvent::PieceOk { piece, digests } => self.on_piece_ok(now, id, piece, &digests, out),
+            DiskEvent::PieceBad { piece, digests } => self.on_piece_bad(now, id, piece, &digests, out),
+            DiskEvent::Failed { fault } => self.stop_for(now, id, fault, out),
+            DiskEvent::ReadFailed { message } => {
+                let fault = DiskFault { kind: crate::DiskFaultKind::Io, message };
+                self.stop_for(now, id, fault, out);
+            }
+        }
+        self.mark_torrent(id);
+    }
+
+    fn on_checked(&mut self, id: TorrentId, have: Bitfield, out: &mut Outbox) {
+        let torrent = &mut self.torrents[id];
+        if !matches!(torrent.phase, Phase::Checking { .. }) || have.len() != torrent.layout.piece_count() {
+            return;
+        }
+        torrent.have_bytes = have.iter().map(|p| u64::from(torrent.layout.piece_len(p))).sum();
+        torrent.picker.reset(have, torrent.priorities.clone(), &mut self.rng);
+        let missing = (0..torrent.layout.piece_count()).filter(|p| torrent.picker.needs(*p));
+        torrent.left_bytes = missing.map(|p| u64::from(torrent.layout.piece_len(p))).sum();
+        torrent.phase = Phase::Live;
+        torrent.finished = torrent.picker.is_finished();
+        torrent.resume_is_stale = true;
+        out.notices.push(Notice::Started { torrent: id, finished: torrent.finished });
+    }
+
+    fn on_piece_ok(&mut self, now: Instant, id: TorrentId, piece: u32, digests: &[BlockDigest], out: &mut Outbox) {
+        let torrent = &mut self.torrents[id];
+        if piece >= torrent.layout.piece_count() || !torrent.picker.verified(piece) {
+            return;
+        }
+        let bytes = u64::from(torrent.layout.piece_len(piece));
+        torrent.have_bytes += bytes;
+        torrent.left_bytes = torrent.left_bytes.saturating_sub(bytes);
+        torrent.resume_is_stale = true;
+        torrent.new_pieces.push(piece);
+        let finished = torrent.picker.is_finished() && !torrent.finished;
+        for key in torrent.peers.clone() {
+            let Some(peer) = self.peers.get_mut(key) else { continue };
+            if peer.has.contains(piece) {
+                peer.interesting = peer.interesting.saturating_sub(1);
+                if peer.interesting == 0 && !peer.is_dirty {
+                    peer.is_dirty = true;
+                    self.dirty_peers.push(key);
+                }
+            }
+        }
+        for guilty in torrent.blame.piece_ok(piece, digests) {
+            self.ban_source(now, id, guilty, &Misbehaviour::BadData { piece }, out);
+        }
+        if finished {
+            let torrent = &mut self.torrents[id];
+            torrent.finished = true;
+            torrent.announcer.completed();
+            out.notices.push(Notice::Finished(id));
+        }
+    }
+
+    fn on_piece_bad(&mut self, now: Instant, id: TorrentId, piece: u32, digests: &[BlockDigest], out: &mut Outbox) {
+        let torrent = &mut self.torrents[id];
+        if piece >= torrent.layout.piece_count() {
+            return;
+        }
+        let sources = torrent.picker.failed(piece);
+        torrent.wasted += u64::from(torrent.layout.piece_len(piece));
+        out.notices.push(Notice::PieceFailed { torrent: id, piece });
+        let author = torrent.blame.piece_failed(piece, digests, &sources);
+        if let Some(author) = author {
+            self.ban_source(now, id, author, &Misbehaviour::BadData { piece }, out);
+        }
+        self.wake_idle(id);
+    }
+
+    /// The disk cannot go on: nothing moves for this torrent until it is taken up again. Verified pieces
+    /// stay ours; what was in progress will be fetched anew.
+    fn stop_for(&mut self, now: Instant, id: TorrentId, fault: DiskFault, out: &mut Outbox) {
+        let torrent = &mut self.torrents[id];
+        if !matches!(torrent.phase, Phase::Live | Phase::Checking { .. }) {
+            return;
+        }
+        torrent.phase = Phase::Stopped(fault.clone());
+        for key in torrent.peers.clone() {
+            self.close(now, key, "the torrent is stopped by a disk fault", out);
+        }
+        let torrent = &mut self.torrents[id];
+        torrent.picker.drop_partials(&mut self.rng);
+        out.forgets.push(id);
+        out.notices.push(Notice::Stopped { torrent: id, fault });
+    }
+
+    /// Peers that had nothing left to ask for may have again.
+    pub(crate) fn wake_idle(&mut self, id: TorrentId) {
+        let peers: Vec<PeerKey> = self.torrents[id].peers.clone();
+        for key in peers {
+            if self.peers.get(key).is_some_and(|p| p.we_are_interested && !p.chokes_us) {
+                self.mark_peer(key);
+            }
+        }
+    }
+}

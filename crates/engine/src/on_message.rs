@@ -1,0 +1,291 @@
+//! Messages of the peer protocol (BEP 3, 6, 10, 52).
+
+use crate::bitfield::Bitfield;
+use crate::config::{MAX_PEER_REQUESTS, MAX_SERVED_BLOCK, MAX_UNASKED_BLOCKS};
+use crate::misbehaviour::Misbehaviour;
+use crate::outbox::{Outbox, Write};
+use crate::picker::{PeerPieces, Receipt};
+use crate::{Engine, PeerKey, TorrentId};
+use bytes::Bytes;
+use ztor_time::Instant;
+use ztor_wire::{Block, ExtendedHandshake, Message};
+
+/// Pieces a peer may offer us although it chokes us; more are not remembered.
+const MAX_ALLOWED_FAST: usize = 64;
+
+impl Engine {
+    pub(crate) fn on_message(&mut self, now: Instant, key: PeerKey, message: Message, out: &mut Outbox) -> Result<(), Misbehaviour> {
+        let Some(peer) = self.peers.get_mut(key) else { return Ok(()) };
+        let Some(id) = peer.torrent else { return Ok(()) };
+        if let Some(message) = fast_only(&message)
+            && !peer.fast
+        {
+            return Err(Misbehaviour::NotFast { message });
+        }
+        match message {
+            Message::KeepAlive | Message::Port(_) | Message::Unknown { .. } => Ok(()),
+            Message::Choke => {
+                peer.chokes_us = true;
+                // Without the Fast Extension a choke drops all requests; with it each is rejected in turn.
+                if !peer.fast {
+                    self.release_requests(key, id);
+                }
+                Ok(())
+            }
+            Message::Unchoke => {
+                peer.chokes_us = false;
+                peer.download.asked.retain(|a| !a.released);
+                Ok(())
+            }
+            Message::Interested | Message::NotInterested => {
+                peer.is_interested = message == Message::Interested;
+                peer.useful_at = now;
+                self.torrents[id].slots_changed = true;
+                self.mark_torrent(id);
+                Ok(())
+            }
+            Message::Have { piece } => self.on_have(key, id, piece),
+            Message::Bitfield(bytes) => {
+                let pieces = self.torrents[id].layout.piece_count();
+                let set = Bitfield::from_wire(&bytes, pieces).ok_or(Misbehaviour::BadBitfield { got: bytes.len(), pieces })?;
+                self.on_has(key, id, if set.is_full() { PeerPieces::All } else { PeerPieces::Some(set) });
+                Ok(())
+            }
+            Message::HaveAll => {
+                self.on_has(key, id, PeerPieces::All);
+                Ok(())
+            }
+            Message::HaveNone => {
+                self.on_has(key, id, PeerPieces::None);
+                Ok(())
+            }
+            Message::Request(block) => self.on_request(key, id, block, out),
+            Message::Cancel(block) => {
+                self.on_cancel(key, block, out);
+                Ok(())
+            }
+            Message::Piece { piece, begin, data } => self.on_block(now, key, id, piece, begin, data, out),
+            Message::Reject(block) => {
+                self.on_reject(key, id, block);
+                Ok(())
+            }
+            Message::AllowedFast { piece } => {
+                self.check_piece(id, piece)?;
+                let allowed = &mut peer_mut(&mut self.peers, key).download.allowed_fast;
+                if allowed.len() < MAX_ALLOWED_FAST && !allowed.contains(&piece) {
+                    allowed.push(piece);
+                }
+                Ok(())
+            }
+            Message::Suggest { piece } => self.check_piece(id, piece),
+            Message::Extended { id: 0, payload } => self.on_extended_handshake(key, &payload),
+            Message::Extended { .. } => Ok(()),
+            Message::HashRequest(request) => {
+                // Layers are not served yet; a refusal lets the peer ask another at once (BEP 52).
+                out.send(key, &Message::HashReject(request));
+                Ok(())
+            }
+            Message::Hashes { .. } | Message::HashReject(_) => Ok(()),
+        }
+    }
+
+    fn check_piece(&self, id: TorrentId, piece: u32) -> Result<(), Misbehaviour> {
+        let pieces = self.torrents[id].layout.piece_count();
+        if piece < pieces { Ok(()) } else { Err(Misbehaviour::NoSuchPiece { piece, pieces }) }
+    }
+
+    /// The peer's pieces, all at once. Some clients send it late or twice: the last word counts.
+    fn on_has(&mut self, key: PeerKey, id: TorrentId, has: PeerPieces) {
+        let torrent = &mut self.torrents[id];
+        let peer = peer_mut(&mut self.peers, key);
+        match std::mem::replace(&mut peer.has, has) {
+            PeerPieces::All => torrent.seeds -= 1,
+            PeerPieces::Some(set) => torrent.picker.peer_gone(&set, &mut self.rng),
+            PeerPieces::None => {}
+        }
+        match &peer.has {
+            PeerPieces::All => {
+                torrent.seeds += 1;
+                torrent.known.is_seed(peer.addr);
+            }
+            PeerPieces::Some(set) => torrent.picker.peer_has_all_of(set, &mut self.rng),
+            PeerPieces::None => {}
+        }
+        peer.interesting = torrent.picker.interesting(&peer.has);
+        self.mark_peer(key);
+    }
+
+    fn on_have(&mut self, key: PeerKey, id: TorrentId, piece: u32) -> Result<(), Misbehaviour> {
+        self.check_piece(id, piece)?;
+        let torrent = &mut self.torrents[id];
+        let peer = peer_mut(&mut self.peers, key);
+        let pieces = torrent.layout.piece_count();
+        if peer.has == PeerPieces::None {
+            peer.has = PeerPieces::Some(Bitfield::new(pieces));
+        }
+        let PeerPieces::Some(set) = &mut peer.has else { return Ok(()) };
+        if !set.insert(piece) {
+            return Ok(());
+        }
+        let full = set.is_full();
+        torrent.picker.peer_has(piece, &mut self.rng);
+        peer.interesting += u32::from(torrent.picker.needs(piece));
+        if full {
+            self.on_has(key, id, PeerPieces::All);
+        }
+        self.mark_peer(key);
+        Ok(())
+    }
+
+    fn on_request(&mut self, key: PeerKey, id: TorrentId, block: Block, out: &mut Outbox) -> Result<(), Misbehaviour> {
+        let torrent = &self.torrents[id];
+        let peer = peer_mut(&mut self.peers, key);
+        let in_piece = block.piece < torrent.layout.piece_count()
+            && block.len > 0
+            && block.begin.checked_add(block.len).is_some_and(|end| end <= torrent.layout.piece_len(block.piece));
+        let servable = in_piece && block.len <= MAX_SERVED_BLOCK && torrent.picker.have().contains(block.piece);
+        let allowed = !peer.we_choke || peer.upload.allowed_fast.contains(&block.piece);
+        let room = peer.upload.queue.len() < MAX_PEER_REQUESTS;
+        if servable && allowed && room {
+            peer.upload.queue.push_back(block);
+            return Ok(());
+        }
+        // A request that crossed our choke is no offence; one that can never be served is.
+        peer.refused_requests += 1;
+        if !in_piece && !peer.fast {
+            return Err(Misbehaviour::BadRequest { piece: block.piece, begin: block.begin, len: block.len });
+        }
+        if peer.refused_requests > 4 * MAX_PEER_REQUESTS {
+            return Err(Misbehaviour::TooManyRequests(MAX_PEER_REQUESTS));
+        }
+        if peer.fast {
+            out.send(key, &Message::Reject(block));
+        }
+        Ok(())
+    }
+
+    fn on_cancel(&mut self, key: PeerKey, block: Block, out: &mut Outbox) {
+        let peer = peer_mut(&mut self.peers, key);
+        if let Some(at) = peer.upload.queue.iter().position(|b| *b == block) {
+            peer.upload.queue.remove(at);
+            if peer.fast {
+                out.send(key, &Message::Reject(block));
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of the message, which is already taken apart")]
+    fn on_block(&mut self, now: Instant, key: PeerKey, id: TorrentId, piece: u32, begin: u32, data: Bytes, out: &mut Outbox) -> Result<(), Misbehaviour> {
+        let torrent = &mut self.torrents[id];
+        let peer = peer_mut(&mut self.peers, key);
+        let len = data.len() as u32;
+        let block = Block { piece, begin, len };
+        let Some(asked) = peer.download.answered(block) else {
+            peer.unasked_blocks += 1;
+            torrent.wasted += u64::from(len);
+            return if peer.unasked_blocks > MAX_UNASKED_BLOCKS { Err(Misbehaviour::Unasked) } else { Ok(()) };
+        };
+        if asked.released {
+            // Its tokens went back when it was given up.
+            self.down.take(len);
+            torrent.down.take(len);
+        }
+        peer.download.came(now, len);
+        peer.useful_at = now;
+        torrent.down_meter.add(now, u64::from(len));
+        torrent.downloaded += u64::from(len);
+        torrent.session_downloaded += u64::from(len);
+        match torrent.picker.received(block, peer.addr.ip()) {
+            Receipt::Unneeded => torrent.wasted += u64::from(len),
+            Receipt::New { asked_of_others } => {
+                out.writes.push(Write { torrent: id, piece, begin, data });
+                self.disk_took(len);
+                if asked_of_others || asked.released {
+                    self.cancel_others(key, id, block, out);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The block is here: whoever else was asked for it need not send it.
+    fn cancel_others(&mut self, key: PeerKey, id: TorrentId, block: Block, out: &mut Outbox) {
+        let torrent = &mut self.torrents[id];
+        for other in torrent.peers.iter().copied().filter(|k| *k != key) {
+            let peer = peer_mut(&mut self.peers, other);
+            let Some(asked) = peer.download.answered(block) else { continue };
+            if !asked.released {
+                self.down.refund(block.len);
+                torrent.down.refund(block.len);
+            }
+            out.send(other, &Message::Cancel(block));
+            // It may have been sent already; then it is welcome, if late.
+            peer.download.asked.push_back(crate::peer::Asked { released: true, ..asked });
+            if !peer.is_dirty {
+                peer.is_dirty = true;
+                self.dirty_peers.push(other);
+            }
+        }
+    }
+
+    fn on_reject(&mut self, key: PeerKey, id: TorrentId, block: Block) {
+        let torrent = &mut self.torrents[id];
+        let peer = peer_mut(&mut self.peers, key);
+        let Some(asked) = peer.download.answered(block) else { return };
+        // What it offered it now refuses: not to be asked for again and again while choked.
+        peer.download.allowed_fast.retain(|p| *p != block.piece);
+        if !asked.released {
+            torrent.picker.release(block, key, &mut self.rng);
+            self.down.refund(block.len);
+            torrent.down.refund(block.len);
+        }
+    }
+
+    /// Gives everything asked of a peer back to the picker.
+    pub(crate) fn release_requests(&mut self, key: PeerKey, id: TorrentId) {
+        let torrent = &mut self.torrents[id];
+        let peer = peer_mut(&mut self.peers, key);
+        for block in peer.download.release_all() {
+            torrent.picker.release(block, key, &mut self.rng);
+            self.down.refund(block.len);
+            torrent.down.refund(block.len);
+        }
+        if let Some(piece) = peer.download.current_piece.take() {
+            torrent.picker.disown(piece, key);
+        }
+        let others: Vec<PeerKey> = torrent.peers.iter().copied().filter(|k| *k != key).collect();
+        for other in others {
+            if self.peers.get(other).is_some_and(|p| p.we_are_interested && !p.chokes_us) {
+                self.mark_peer(other);
+            }
+        }
+    }
+
+    fn on_extended_handshake(&mut self, key: PeerKey, payload: &[u8]) -> Result<(), Misbehaviour> {
+        let hello = ExtendedHandshake::decode(payload)?;
+        let peer = peer_mut(&mut self.peers, key);
+        if let Some(limit) = hello.request_queue {
+            peer.download.peer_queue_limit = (limit as usize).max(1);
+        }
+        if hello.client.is_some() {
+            peer.client = hello.client;
+        }
+        Ok(())
+    }
+}
+
+/// A peer that is known to be there: the caller has just found it, or walks its torrent's list.
+fn peer_mut(peers: &mut slotmap::SlotMap<PeerKey, crate::peer::Peer>, key: PeerKey) -> &mut crate::peer::Peer {
+    &mut peers[key]
+}
+
+fn fast_only(message: &Message) -> Option<&'static str> {
+    match message {
+        Message::HaveAll => Some("have all"),
+        Message::HaveNone => Some("have none"),
+        Message::Suggest { .. } => Some("suggest piece"),
+        Message::Reject(_) => Some("reject request"),
+        Message::AllowedFast { .. } => Some("allowed fast"),
+        _ => None,
+    }
+}

@@ -1,0 +1,242 @@
+//! Connections: made, greeted, ended.
+
+use crate::config::{ALLOWED_FAST_PIECES, MAX_PEER_REQUESTS};
+use crate::misbehaviour::{Misbehaviour, Verdict};
+use crate::outbox::{Close, Notice, Outbox};
+use crate::peer::{Direction, Peer, Stage};
+use crate::picker::PeerPieces;
+use crate::{Engine, PeerKey, TorrentId};
+use bytes::{Bytes, BytesMut};
+use std::net::IpAddr;
+use ztor_time::Instant;
+use ztor_wire::{Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
+
+/// Pieces below which a newcomer is given some for nothing (BEP 6).
+const POOR: u32 = ALLOWED_FAST_PIECES as u32;
+
+impl Engine {
+    pub(crate) fn on_connected(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        if peer.stage != Stage::Connecting {
+            return;
+        }
+        peer.stage = Stage::Handshaking;
+        peer.started_at = now;
+        self.connects.attempt_over();
+        let Some(torrent) = peer.torrent else { return };
+        self.send_handshake(key, torrent, out);
+        self.mark_peer(key);
+    }
+
+    pub(crate) fn on_received(&mut self, now: Instant, key: PeerKey, data: &mut BytesMut, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return data.clear() };
+        peer.received_at = now;
+        self.mark_peer(key);
+        if let Err(offence) = self.read_stream(now, key, data, out) {
+            data.clear();
+            self.punish(now, key, &offence, out);
+        }
+    }
+
+    fn read_stream(&mut self, now: Instant, key: PeerKey, data: &mut BytesMut, out: &mut Outbox) -> Result<(), Misbehaviour> {
+        if self.peers.get(key).is_some_and(|p| p.stage == Stage::Handshaking) {
+            let Some(handshake) = Handshake::decode(data)? else { return Ok(()) };
+            let _ = data.split_to(HANDSHAKE_LEN);
+            self.on_handshake(now, key, &handshake, out)?;
+        }
+        let mut decoder = Decoder::default();
+        // A message may have ended the connection.
+        while self.peers.contains_key(key) {
+            let Some(message) = decoder.decode(data)? else { return Ok(()) };
+            self.on_message(now, key, message, out)?;
+        }
+        data.clear();
+        Ok(())
+    }
+
+    fn on_handshake(&mut self, now: Instant, key: PeerKey, theirs: &Handshake, out: &mut Outbox) -> Result<(), Misbehaviour> {
+        let Some(peer) = self.peers.get(key) else { return Ok(()) };
+        let (direction, addr) = (peer.direction, peer.addr);
+        let named = self.swarms.get(&theirs.info_hash).copied();
+        let id = match (peer.torrent, named) {
+            (Some(ours), Some(named)) if ours == named => ours,
+            (Some(_), _) => return Err(Misbehaviour::WrongTorrent),
+            (None, Some(named)) => named,
+            (None, None) => return Err(Misbehaviour::UnknownTorrent),
+        };
+        if theirs.peer_id == self.config.peer_id {
+            return Err(Misbehaviour::Myself);
+        }
+        let torrent = &mut self.torrents[id];
+        if !torrent.is_live() {
+            return Err(Misbehaviour::UnknownTorrent);
+        }
+        if torrent.known.expected_id(addr).is_some_and(|want| direction == Direction::Outgoing && want != theirs.peer_id.0) {
+            return Err(Misbehaviour::WrongPeerId);
+        }
+        self.resolve_double(now, key, id, theirs.peer_id, out)?;
+
+        let torrent = &mut self.torrents[id];
+        let Some(peer) = self.peers.get_mut(key) else { return Ok(()) };
+        if direction == Direction::Incoming {
+            peer.torrent = Some(id);
+            torrent.peers.push(key);
+        } else {
+            torrent.known.succeeded(addr);
+        }
+        peer.id = Some(theirs.peer_id);
+        peer.client = Some(theirs.peer_id.to_string());
+        peer.stage = Stage::Live;
+        peer.fast = theirs.reserved.fast();
+        peer.useful_at = now;
+        if direction == Direction::Incoming {
+            self.send_handshake(key, id, out);
+        }
+        self.greet(key, id, theirs.reserved, out);
+        self.mark_torrent(id);
+        Ok(())
+    }
+
+    /// Two connections to one peer: both sides must drop the same one. Calls in the same direction drop the
+    /// newer; crossed calls keep the one made by the higher peer id.
+    fn resolve_double(&mut self, now: Instant, key: PeerKey, id: TorrentId, peer_id: PeerId, out: &mut Outbox) -> Result<(), Misbehaviour> {
+        let same = |k: &&PeerKey| **k != key && self.peers.get(**k).is_some_and(|p| p.id == Some(peer_id));
+        let Some(old) = self.torrents[id].peers.iter().find(same).copied() else { return Ok(()) };
+        let (Some(older), Some(newer)) = (self.peers.get(old), self.peers.get(key)) else { return Ok(()) };
+        let wanted = if self.config.peer_id.0 > peer_id.0 { Direction::Outgoing } else { Direction::Incoming };
+        if older.direction == newer.direction || older.direction == wanted {
+            return Err(Misbehaviour::Duplicate);
+        }
+        self.close(now, old, "the peer is connected twice", out);
+        Ok(())
+    }
+
+    fn send_handshake(&mut self, key: PeerKey, id: TorrentId, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.get(id) else { return };
+        let mut reserved = Reserved::NONE.with_fast().with_extended();
+        if torrent.meta.is_hybrid() {
+            reserved = reserved.with_v2();
+        }
+        let info_hash = torrent.meta.info_hashes.swarm_id();
+        out.send_raw(key, &Handshake { reserved, info_hash, peer_id: self.config.peer_id }.encode());
+    }
+
+    /// The first messages: what we are, what we have.
+    fn greet(&mut self, key: PeerKey, id: TorrentId, theirs: Reserved, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let torrent = &self.torrents[id];
+        let have = torrent.picker.have();
+        if theirs.extended() {
+            let hello = ExtendedHandshake {
+                client: Some(self.config.client.clone()),
+                port: Some(self.config.listen_port).filter(|p| *p != 0),
+                request_queue: Some(MAX_PEER_REQUESTS as u32),
+                your_ip: Some(peer.addr.ip()),
+                upload_only: torrent.finished,
+                ..ExtendedHandshake::default()
+            };
+            out.send(key, &Message::Extended { id: 0, payload: hello.encode().into() });
+        }
+        if peer.fast && have.is_full() {
+            out.send(key, &Message::HaveAll);
+        } else if peer.fast && have.count() == 0 {
+            out.send(key, &Message::HaveNone);
+        } else if have.count() > 0 {
+            out.send(key, &Message::Bitfield(Bytes::from(have.to_wire())));
+        }
+        if peer.fast && have.count() >= POOR {
+            let pieces = torrent.layout.piece_count();
+            let swarm = torrent.meta.info_hashes.swarm_id();
+            let set = ztor_wire::allowed_fast_set(peer.addr.ip(), &swarm, pieces, ALLOWED_FAST_PIECES);
+            peer.upload.allowed_fast = set.into_iter().filter(|p| have.contains(*p)).collect();
+            for piece in &peer.upload.allowed_fast {
+                out.send(key, &Message::AllowedFast { piece: *piece });
+            }
+        }
+    }
+
+    pub(crate) fn on_closed(&mut self, now: Instant, key: PeerKey) {
+        self.remove_peer(now, key);
+    }
+
+    /// Ends a connection from our side.
+    pub(crate) fn close(&mut self, now: Instant, key: PeerKey, reason: &str, out: &mut Outbox) {
+        if self.remove_peer(now, key).is_some() {
+            out.closes.push(Close { peer: key, reason: reason.to_owned() });
+        }
+    }
+
+    /// Carries out the verdict on an offence.
+    pub(crate) fn punish(&mut self, now: Instant, key: PeerKey, offence: &Misbehaviour, out: &mut Outbox) {
+        let Some(peer) = self.peers.get(key) else { return };
+        let (addr, torrent) = (peer.addr, peer.torrent);
+        match offence.verdict() {
+            Verdict::Close => self.close(now, key, &offence.to_string(), out),
+            Verdict::Forget => {
+                self.close(now, key, &offence.to_string(), out);
+                if let Some(torrent) = torrent.and_then(|t| self.torrents.get_mut(t)) {
+                    torrent.known.forget(addr);
+                }
+            }
+            Verdict::Ban => {
+                if let Some(torrent) = torrent {
+                    self.ban_source(now, torrent, addr.ip(), offence, out);
+                }
+            }
+        }
+    }
+
+    /// Bans an address: all its connections end and its addresses are forgotten.
+    pub(crate) fn ban_source(&mut self, now: Instant, id: TorrentId, ip: IpAddr, offence: &Misbehaviour, out: &mut Outbox) {
+        self.ban(ip);
+        let reason = offence.to_string();
+        let all: Vec<PeerKey> = self.peers.iter().filter(|(_, p)| p.addr.ip() == ip).map(|(k, _)| k).collect();
+        let addr = all.first().map_or_else(|| (ip, 0).into(), |k| self.peers[*k].addr);
+        for key in all {
+            let Peer { addr, torrent, .. } = self.peers[key];
+            self.close(now, key, &reason, out);
+            if let Some(torrent) = torrent.and_then(|t| self.torrents.get_mut(t)) {
+                torrent.known.forget(addr);
+            }
+        }
+        out.notices.push(Notice::Banned { torrent: id, addr, reason });
+    }
+
+    /// Takes a peer out of every table. What was asked of it can be asked of others.
+    fn remove_peer(&mut self, now: Instant, key: PeerKey) -> Option<Peer> {
+        let mut peer = self.peers.remove(key)?;
+        if peer.stage == Stage::Connecting {
+            self.connects.attempt_over();
+        }
+        let id = peer.torrent?;
+        let Some(torrent) = self.torrents.get_mut(id) else { return Some(peer) };
+        torrent.peers.retain(|k| *k != key);
+        for block in peer.download.release_all() {
+            torrent.picker.release(block, key, &mut self.rng);
+            self.down.refund(block.len);
+            torrent.down.refund(block.len);
+        }
+        if let Some(piece) = peer.download.current_piece {
+            torrent.picker.disown(piece, key);
+        }
+        match &peer.has {
+            PeerPieces::All => torrent.seeds -= 1,
+            PeerPieces::Some(set) => torrent.picker.peer_gone(set, &mut self.rng),
+            PeerPieces::None => {}
+        }
+        if peer.direction == Direction::Outgoing {
+            let useless = !peer.is_live() || peer.download.total_bytes + peer.upload.total_bytes == 0;
+            torrent.known.gone(now, peer.addr, useless, &mut self.rng);
+        }
+        torrent.slots_changed |= !peer.we_choke;
+        // Blocks it held may now be asked of peers that had run out of work.
+        let idle: Vec<PeerKey> = torrent.peers.clone();
+        for other in idle {
+            if self.peers.get(other).is_some_and(|p| p.we_are_interested && p.download.live == 0) {
+                self.mark_peer(other);
+            }
+        }
+        self.mark_torrent(id);
+        Some(peer)
+    }
+}

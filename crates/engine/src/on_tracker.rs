@@ -1,0 +1,224 @@
+//! Announces, from the due date to the peers they bring.
+
+use crate::outbox::{HttpGet, Notice, Outbox, RequestId, Resolve};
+use crate::status::TrackerLine;
+use crate::torrent::Torrent;
+use crate::{Engine, TorrentId};
+use fastrand::Rng;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use url::Url;
+use ztor_time::{Duration, Instant};
+use ztor_tracker::announcer::{Due, TrackerId, TrackerState};
+use ztor_tracker::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, TrackerError, http, redact, udp};
+
+/// Peers asked for while downloading.
+const NUM_WANT: u32 = 100;
+/// How long a goodbye is worth waiting for.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Announces under way, of all torrents.
+pub(crate) struct Trackers {
+    pending: BTreeMap<RequestId, Pending>,
+    udp: udp::Client,
+    next_id: u64,
+    /// BEP 7: the same for all announces of this run, so that a tracker knows us after our address changed.
+    key: u32,
+}
+
+struct Pending {
+    torrent: TorrentId,
+    tracker: TrackerId,
+    request: AnnounceRequest,
+    /// Of a UDP tracker: where to go once its name is known.
+    udp: Option<UdpTarget>,
+    goodbye_until: Option<Instant>,
+}
+
+struct UdpTarget {
+    port: u16,
+    /// Path and query (BEP 41).
+    url_data: String,
+}
+
+impl Trackers {
+    pub(crate) fn new(rng: &mut Rng) -> Self {
+        Self { pending: BTreeMap::new(), udp: udp::Client::new(rng.u64(..)), next_id: 0, key: rng.u32(..) }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let goodbyes = self.pending.values().filter_map(|p| p.goodbye_until);
+        self.udp.poll_timeout().into_iter().chain(goodbyes).min()
+    }
+
+    pub(crate) fn has_goodbyes(&self) -> bool {
+        self.pending.values().any(|p| p.goodbye_until.is_some())
+    }
+}
+
+impl Engine {
+    /// Makes the announces of a torrent that are due.
+    pub(crate) fn announce_due(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
+        loop {
+            let Some(torrent) = self.torrents.get_mut(id) else { return };
+            if !torrent.is_live() {
+                return;
+            }
+            let wants_peers = !torrent.finished && torrent.peers.len() < self.config.max_peers_per_torrent / 2;
+            let Some(due) = torrent.announcer.poll(now, wants_peers) else { return };
+            self.announce(now, id, due, None, out);
+        }
+    }
+
+    /// Tells every tracker that knows us that we go.
+    pub(crate) fn say_goodbye(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        for due in torrent.announcer.stop() {
+            self.announce(now, id, due, Some(now + GOODBYE_TIMEOUT), out);
+        }
+    }
+
+    fn announce(&mut self, now: Instant, id: TorrentId, due: Due, goodbye_until: Option<Instant>, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.get(id) else { return };
+        let request = AnnounceRequest {
+            info_hash: torrent.meta.info_hashes.swarm_id(),
+            peer_id: self.config.peer_id.0,
+            port: self.config.listen_port,
+            uploaded: torrent.session_uploaded,
+            downloaded: torrent.session_downloaded,
+            left: torrent.left_bytes,
+            event: due.event,
+            num_want: Some(if due.event == AnnounceEvent::Stopped { 0 } else { NUM_WANT }),
+            key: self.trackers.key,
+            tracker_id: due.tracker_id,
+            ip: None,
+        };
+        self.trackers.next_id += 1;
+        let number = RequestId(self.trackers.next_id);
+        let mut pending = Pending { torrent: id, tracker: due.tracker, request, udp: None, goodbye_until };
+        let started = match Url::parse(&due.url) {
+            Ok(url) if url.scheme() == "udp" => match udp_target(&url) {
+                Some((host, target)) => {
+                    pending.udp = Some(target);
+                    out.resolves.push(Resolve { id: number, host });
+                    Ok(())
+                }
+                None => Err(TrackerError::BadUrl { tracker: redact(&due.url), why: "a udp tracker needs a host and a port" }),
+            },
+            _ => http::announce_url(&due.url, &pending.request).map(|url| {
+                out.https.push(HttpGet { id: number, url, is_goodbye: goodbye_until.is_some() });
+            }),
+        };
+        self.trackers.pending.insert(number, pending);
+        if let Err(error) = started {
+            self.announced(now, number, Err(error), out);
+        }
+    }
+
+    pub(crate) fn on_http(&mut self, now: Instant, id: RequestId, result: Result<(u16, Vec<u8>), String>, out: &mut Outbox) {
+        let reply = match result {
+            Ok((status, body)) => http::parse_response(status, &body),
+            Err(reason) => Err(TrackerError::Network(reason)),
+        };
+        self.announced(now, id, reply, out);
+    }
+
+    pub(crate) fn on_resolved(&mut self, now: Instant, id: RequestId, result: Result<Vec<IpAddr>, String>, out: &mut Outbox) {
+        let Some(Pending { udp: Some(target), request, .. }) = self.trackers.pending.get(&id) else { return };
+        match result.map(|ips| ips.first().copied()) {
+            Ok(Some(ip)) => {
+                let to = SocketAddr::new(ip, target.port);
+                self.trackers.udp.announce(now, id.0, to, &target.url_data, request.clone());
+            }
+            Ok(None) => self.announced(now, id, Err(TrackerError::Network("its name has no address".into())), out),
+            Err(reason) => self.announced(now, id, Err(TrackerError::Network(reason)), out),
+        }
+    }
+
+    pub(crate) fn on_datagram(&mut self, now: Instant, from: SocketAddr, data: &[u8], out: &mut Outbox) {
+        if self.trackers.udp.handle(now, from, data) {
+            self.drain_udp(now, out);
+        }
+    }
+
+    /// Takes in what has come or timed out since the last turn.
+    pub(crate) fn settle_trackers(&mut self, now: Instant, out: &mut Outbox) {
+        self.trackers.udp.tick(now);
+        self.drain_udp(now, out);
+        if self.shutting_down || self.trackers.has_goodbyes() {
+            let late = |p: &Pending| p.goodbye_until.is_some_and(|until| until <= now);
+            let gone: Vec<RequestId> = self.trackers.pending.iter().filter(|(_, p)| late(p)).map(|(id, _)| *id).collect();
+            for id in gone {
+                self.trackers.pending.remove(&id);
+                self.trackers.udp.cancel(id.0);
+            }
+        }
+    }
+
+    fn drain_udp(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some((token, result)) = self.trackers.udp.poll_event() {
+            let result = match result {
+                Ok(Reply::Announce(reply)) => Ok(reply),
+                Ok(Reply::Scrape(_)) => continue,
+                Err(error) => Err(error),
+            };
+            self.announced(now, RequestId(token), result, out);
+        }
+    }
+
+    pub(crate) fn send_datagrams(&mut self, out: &mut Outbox) {
+        while let Some(datagram) = self.trackers.udp.poll_transmit() {
+            out.datagrams.push(datagram);
+        }
+    }
+
+    fn announced(&mut self, now: Instant, id: RequestId, result: Result<AnnounceReply, TrackerError>, out: &mut Outbox) {
+        let Some(pending) = self.trackers.pending.remove(&id) else { return };
+        let Some(torrent) = self.torrents.get_mut(pending.torrent) else { return };
+        let notice = |torrent: &Torrent, message: String, is_error: bool| {
+            let status = torrent.announcer.status().find(|s| s.id == pending.tracker);
+            let tracker = status.map_or_else(String::new, |s| s.shown_url.clone());
+            Notice::Tracker { torrent: pending.torrent, tracker, message, is_error }
+        };
+        match result {
+            Ok(reply) => {
+                torrent.announcer.on_reply(now, pending.tracker, &reply);
+                if let Some(warning) = &reply.warning {
+                    out.notices.push(notice(torrent, warning.clone(), false));
+                }
+                for peer in reply.peers {
+                    torrent.known.add(now, peer.addr, peer.peer_id, &mut self.rng);
+                }
+            }
+            Err(error) => {
+                torrent.announcer.on_error(now, pending.tracker, &error);
+                out.notices.push(notice(torrent, error.to_string(), true));
+            }
+        }
+        self.mark_torrent(pending.torrent);
+    }
+
+    pub(crate) fn tracker_lines(&self, torrent: &Torrent) -> Vec<TrackerLine> {
+        let line = |s: &ztor_tracker::announcer::TrackerStatus| TrackerLine {
+            url: redact(&s.url),
+            tier: s.tier,
+            state: match (&s.state, &s.message) {
+                (TrackerState::Untried, _) => "not asked yet".into(),
+                (TrackerState::Announcing, _) => "asking".into(),
+                (TrackerState::Working, Some(warning)) => format!("working, warns: {warning}"),
+                (TrackerState::Working, None) => "working".into(),
+                (_, Some(message)) => message.clone(),
+                (TrackerState::Failing, None) => "failing".into(),
+                (TrackerState::GaveUp, None) => "does not want to be asked again".into(),
+                (_, None) => "not supported".into(),
+            },
+        };
+        torrent.announcer.status().map(line).collect()
+    }
+}
+
+fn udp_target(url: &Url) -> Option<(String, UdpTarget)> {
+    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
+    Some((host, UdpTarget { port: url.port()?, url_data: format!("{}{query}", url.path()) }))
+}

@@ -1,0 +1,200 @@
+//! What an engine wants done.
+
+use crate::event::DiskFault;
+use crate::ids::{PeerKey, TorrentId};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::ops::Range;
+use ztor_wire::{Block, Message};
+
+/// Effects of one turn, one list per kind. The driver carries them out and clears it; the vectors keep their
+/// memory. Within a list order is kept; between lists there is none, but for this: a peer's `sends` go before
+/// its `blocks` of the same turn, and `close` comes last of all.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Bytes that `sends` point into.
+    pub bytes: Vec<u8>,
+    /// Protocol messages without piece data.
+    pub sends: Vec<Send>,
+    /// Piece data to read and send; each is answered by [`Event::Sent`](crate::Event) once gone.
+    pub blocks: Vec<SendBlock>,
+    /// Connections to open, answered by `Connected` or `Closed`.
+    pub connects: Vec<Connect>,
+    /// Connections to end after what is queued for them in this turn has been tried once.
+    pub closes: Vec<Close>,
+    /// Blocks to write and hash, answered by `Written` each.
+    pub writes: Vec<Write>,
+    /// Running hashes that will not be finished.
+    pub forgets: Vec<TorrentId>,
+    /// HTTP requests, answered by `Http`.
+    pub https: Vec<HttpGet>,
+    /// Names to look up, answered by `Resolved`.
+    pub resolves: Vec<Resolve>,
+    /// Datagrams to send.
+    pub datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    /// For faces.
+    pub notices: Vec<Notice>,
+}
+
+/// A request of the engine that is answered later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(pub u64);
+
+/// Bytes for a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Send {
+    /// To whom.
+    pub peer: PeerKey,
+    /// Where in [`Outbox::bytes`].
+    pub range: Range<usize>,
+}
+
+/// A block for a peer: header and data of a `piece` message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendBlock {
+    /// To whom.
+    pub peer: PeerKey,
+    /// Of which torrent.
+    pub torrent: TorrentId,
+    /// Which bytes; checked against the layout and only of pieces that hashed right.
+    pub block: Block,
+}
+
+/// A connection to open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connect {
+    /// Its key from now on.
+    pub peer: PeerKey,
+    /// Where to.
+    pub addr: SocketAddr,
+}
+
+/// A connection to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Close {
+    /// Which.
+    pub peer: PeerKey,
+    /// Why, in plain words, for the log.
+    pub reason: String,
+}
+
+/// A block to write.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// Of which torrent.
+    pub torrent: TorrentId,
+    /// Which piece.
+    pub piece: u32,
+    /// Offset within it.
+    pub begin: u32,
+    /// The bytes; a slice of what the driver read.
+    pub data: Bytes,
+}
+
+/// An HTTP(S) request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpGet {
+    /// To answer with.
+    pub id: RequestId,
+    /// Where; contains the user's passkey, so it is not to be logged.
+    pub url: String,
+    /// Part of the goodbye: worth waiting for at a shutdown.
+    pub is_goodbye: bool,
+}
+
+/// A host name to look up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// To answer with.
+    pub id: RequestId,
+    /// The name, or an address as text.
+    pub host: String,
+}
+
+/// What faces want to know as it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The check is done; the torrent is live.
+    Started {
+        /// Which.
+        torrent: TorrentId,
+        /// Nothing wanted is missing.
+        finished: bool,
+    },
+    /// The last wanted piece hashed right. To be reported to people only once it is safe on disk.
+    Finished(TorrentId),
+    /// A disk fault stopped the torrent.
+    Stopped {
+        /// Which.
+        torrent: TorrentId,
+        /// Why.
+        fault: DiskFault,
+    },
+    /// Everything of the torrent is gone.
+    Removed(TorrentId),
+    /// A piece hashed wrong.
+    PieceFailed {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// Which piece.
+        piece: u32,
+    },
+    /// A peer was banned.
+    Banned {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// Who.
+        addr: SocketAddr,
+        /// Why, in plain words.
+        reason: String,
+    },
+    /// A tracker failed or warned; passkeys are left out.
+    Tracker {
+        /// Which torrent.
+        torrent: TorrentId,
+        /// The tracker, shortened.
+        tracker: String,
+        /// What it said, or what went wrong.
+        message: String,
+        /// Nothing came of it (against a mere warning).
+        is_error: bool,
+    },
+}
+
+impl Outbox {
+    /// Queues a message to a peer. Piece data goes through [`Outbox::blocks`].
+    pub(crate) fn send(&mut self, peer: PeerKey, message: &Message) {
+        let start = self.bytes.len();
+        message.encode(&mut self.bytes);
+        self.record(peer, start);
+    }
+
+    pub(crate) fn send_raw(&mut self, peer: PeerKey, bytes: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.record(peer, start);
+    }
+
+    /// Forgets what was done; keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.sends.clear();
+        self.blocks.clear();
+        self.connects.clear();
+        self.closes.clear();
+        self.writes.clear();
+        self.forgets.clear();
+        self.https.clear();
+        self.resolves.clear();
+        self.datagrams.clear();
+        self.notices.clear();
+    }
+
+    fn record(&mut self, peer: PeerKey, start: usize) {
+        let end = self.bytes.len();
+        match self.sends.last_mut() {
+            Some(last) if last.peer == peer && last.range.end == start => last.range.end = end,
+            _ => self.sends.push(Send { peer, range: start..end }),
+        }
+    }
+}

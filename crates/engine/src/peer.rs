@@ -1,0 +1,288 @@
+//! One connection to a peer, from the attempt to the close.
+
+use crate::config::{
+    DEFAULT_PEER_REQUESTS, MAX_BLOCK_TIMEOUT, MAX_REQUESTS, MAX_UPLOAD_AHEAD, MIN_BLOCK_TIMEOUT, MIN_REQUESTS,
+    MIN_UPLOAD_AHEAD, REQUEST_AHEAD, WHOLE_PIECE_WITHIN,
+};
+use crate::ids::TorrentId;
+use crate::picker::PeerPieces;
+use crate::rate::Meter;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use ztor_metainfo::BLOCK_LEN;
+use ztor_time::{Duration, Instant};
+use ztor_wire::{Block, PeerId};
+
+/// Who called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// The peer.
+    Incoming,
+    /// We.
+    Outgoing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    Connecting,
+    Handshaking,
+    Live,
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) addr: SocketAddr,
+    pub(crate) direction: Direction,
+    pub(crate) stage: Stage,
+    /// Known from the start for outgoing connections, from the handshake for incoming ones.
+    pub(crate) torrent: Option<TorrentId>,
+    pub(crate) id: Option<PeerId>,
+    pub(crate) client: Option<String>,
+    pub(crate) fast: bool,
+    pub(crate) has: PeerPieces,
+    /// How many pieces it has that we want and lack.
+    pub(crate) interesting: u32,
+    pub(crate) we_choke: bool,
+    pub(crate) we_are_interested: bool,
+    pub(crate) chokes_us: bool,
+    pub(crate) is_interested: bool,
+    pub(crate) download: Download,
+    pub(crate) upload: Upload,
+    pub(crate) started_at: Instant,
+    pub(crate) received_at: Instant,
+    pub(crate) sent_at: Instant,
+    /// Last time one side was interested in the other.
+    pub(crate) useful_at: Instant,
+    /// The timer that is set for this peer.
+    pub(crate) wake: Instant,
+    pub(crate) is_dirty: bool,
+    /// Offences short of a verdict.
+    pub(crate) unasked_blocks: u32,
+    pub(crate) refused_requests: usize,
+}
+
+/// What comes from the peer.
+#[derive(Debug)]
+pub(crate) struct Download {
+    pub(crate) meter: Meter,
+    pub(crate) total_bytes: u64,
+    pub(crate) asked: VecDeque<Asked>,
+    /// Entries of `asked` that were not released.
+    pub(crate) live: usize,
+    pub(crate) current_piece: Option<u32>,
+    pub(crate) allowed_fast: Vec<u32>,
+    pub(crate) snubbed: bool,
+    /// What the peer said it accepts.
+    pub(crate) peer_queue_limit: usize,
+    /// While starting: one more block ahead for each that comes, until the rate stops growing.
+    slow_start: Option<SlowStart>,
+    last_block_at: Option<Instant>,
+    gap_mean_us: f64,
+    gap_deviation_us: f64,
+    pub(crate) waits_for_quota: bool,
+}
+
+/// A block we asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) block: Block,
+    pub(crate) at: Instant,
+    /// Given back to the picker; if it comes all the same it is welcome.
+    pub(crate) released: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SlowStart {
+    target: usize,
+    checked_at: Instant,
+    rate_then: u64,
+}
+
+/// What goes to the peer.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) meter: Meter,
+    pub(crate) total_bytes: u64,
+    pub(crate) queue: VecDeque<Block>,
+    /// Piece data handed to the driver and not yet gone.
+    pub(crate) in_flight_bytes: u64,
+    pub(crate) allowed_fast: Vec<u32>,
+    pub(crate) unchoked_at: Option<Instant>,
+    /// Total at the last unchoke.
+    pub(crate) total_at_unchoke: u64,
+    pub(crate) choked_since: Instant,
+    pub(crate) is_optimistic: bool,
+    pub(crate) waits_for_quota: bool,
+}
+
+impl Peer {
+    pub(crate) fn new(now: Instant, addr: SocketAddr, direction: Direction, torrent: Option<TorrentId>) -> Self {
+        Self {
+            addr,
+            direction,
+            stage: if direction == Direction::Outgoing { Stage::Connecting } else { Stage::Handshaking },
+            torrent,
+            id: None,
+            client: None,
+            fast: false,
+            has: PeerPieces::None,
+            interesting: 0,
+            we_choke: true,
+            we_are_interested: false,
+            chokes_us: true,
+            is_interested: false,
+            download: Download {
+                meter: Meter::default(),
+                total_bytes: 0,
+                asked: VecDeque::new(),
+                live: 0,
+                current_piece: None,
+                allowed_fast: Vec::new(),
+                snubbed: false,
+                peer_queue_limit: DEFAULT_PEER_REQUESTS,
+                slow_start: Some(SlowStart { target: MIN_REQUESTS, checked_at: now, rate_then: 0 }),
+                last_block_at: None,
+                gap_mean_us: 0.0,
+                gap_deviation_us: 0.0,
+                waits_for_quota: false,
+            },
+            upload: Upload {
+                meter: Meter::default(),
+                total_bytes: 0,
+                queue: VecDeque::new(),
+                in_flight_bytes: 0,
+                allowed_fast: Vec::new(),
+                unchoked_at: None,
+                total_at_unchoke: 0,
+                choked_since: now,
+                is_optimistic: false,
+                waits_for_quota: false,
+            },
+            started_at: now,
+            received_at: now,
+            sent_at: now,
+            useful_at: now,
+            wake: Instant::FAR_FUTURE,
+            is_dirty: false,
+            unasked_blocks: 0,
+            refused_requests: 0,
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.stage == Stage::Live
+    }
+
+    pub(crate) fn is_seed(&self) -> bool {
+        self.has == PeerPieces::All
+    }
+}
+
+impl Download {
+    /// How many blocks to have asked for at a time.
+    pub(crate) fn target(&mut self, now: Instant) -> usize {
+        if self.snubbed {
+            return 1;
+        }
+        let rate = self.meter.per_s(now);
+        if let Some(start) = &mut self.slow_start
+            && now.since(start.checked_at) >= Duration::from_secs(2)
+        {
+            if start.rate_then > 0 && rate < start.rate_then + start.rate_then / 10 {
+                self.slow_start = None;
+            } else {
+                (start.checked_at, start.rate_then) = (now, rate);
+            }
+        }
+        let ahead = rate * REQUEST_AHEAD.as_secs() / u64::from(BLOCK_LEN);
+        let target = (ahead as usize).max(self.slow_start.map_or(0, |s| s.target));
+        target.clamp(MIN_REQUESTS, MAX_REQUESTS.min(self.peer_queue_limit.max(1)))
+    }
+
+    /// Whether the peer would give a whole piece soon enough to have it to itself.
+    pub(crate) fn deserves_whole_pieces(&self, now: Instant, piece_length: u32) -> bool {
+        !self.snubbed && self.meter.per_s(now) * WHOLE_PIECE_WITHIN.as_secs() >= u64::from(piece_length)
+    }
+
+    pub(crate) fn ask(&mut self, now: Instant, block: Block) {
+        self.asked.push_back(Asked { block, at: now, released: false });
+        self.live += 1;
+        // Released entries are kept only so that late blocks are recognised.
+        if self.asked.len() > 2 * MAX_REQUESTS
+            && let Some(at) = self.asked.iter().position(|a| a.released)
+        {
+            self.asked.remove(at);
+        }
+    }
+
+    /// Takes the entry for a block that came or was refused.
+    pub(crate) fn answered(&mut self, block: Block) -> Option<Asked> {
+        let at = self.asked.iter().position(|a| a.block == block)?;
+        let asked = self.asked.remove(at)?;
+        if !asked.released {
+            self.live -= 1;
+        }
+        Some(asked)
+    }
+
+    /// Marks everything outstanding as released and returns it.
+    pub(crate) fn release_all(&mut self) -> Vec<Block> {
+        self.live = 0;
+        let fresh = self.asked.iter_mut().filter(|a| !a.released);
+        fresh
+            .map(|a| {
+                a.released = true;
+                a.block
+            })
+            .collect()
+    }
+
+    /// Counts a block that came.
+    pub(crate) fn came(&mut self, now: Instant, bytes: u32) {
+        self.meter.add(now, u64::from(bytes));
+        self.total_bytes += u64::from(bytes);
+        if let Some(last) = self.last_block_at.replace(now) {
+            let gap = now.since(last).as_micros() as f64;
+            if self.gap_mean_us == 0.0 {
+                self.gap_mean_us = gap;
+                self.gap_deviation_us = gap / 2.0;
+            } else {
+                self.gap_deviation_us += ((gap - self.gap_mean_us).abs() - self.gap_deviation_us) / 16.0;
+                self.gap_mean_us += (gap - self.gap_mean_us) / 16.0;
+            }
+        }
+        self.snubbed = false;
+        if let Some(start) = &mut self.slow_start {
+            start.target = (start.target + 1).min(MAX_REQUESTS);
+        }
+    }
+
+    /// When the peer counts as stalled, if nothing comes before.
+    pub(crate) fn stalls_at(&self) -> Option<Instant> {
+        if self.live == 0 {
+            return None;
+        }
+        let oldest = self.asked.iter().find(|a| !a.released)?.at;
+        let from = self.last_block_at.map_or(oldest, |last| last.max(oldest));
+        let patience = if self.gap_mean_us == 0.0 {
+            MAX_BLOCK_TIMEOUT
+        } else {
+            let us = self.gap_mean_us + 4.0 * self.gap_deviation_us;
+            Duration::from_micros(us as u64).clamp(MIN_BLOCK_TIMEOUT, MAX_BLOCK_TIMEOUT)
+        };
+        Some(from + patience)
+    }
+
+    /// The peer let its time pass: back to one block at a time.
+    pub(crate) fn stalled(&mut self) {
+        self.snubbed = true;
+        self.slow_start = None;
+    }
+}
+
+impl Upload {
+    /// How many bytes may be on their way to the socket.
+    pub(crate) fn ahead_bytes(&self, now: Instant) -> u64 {
+        (self.meter.per_s(now) / 2).clamp(MIN_UPLOAD_AHEAD, MAX_UPLOAD_AHEAD)
+    }
+}

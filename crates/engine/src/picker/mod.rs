@@ -1,0 +1,388 @@
+//! Which block to ask which peer for.
+//!
+//! Rarest first, with the exceptions the field has found to pay: the first pieces at random (to have something
+//! to trade soon), started pieces before new ones, a whole piece from one peer where it is fast enough (its
+//! blocks then arrive in order, and a bad piece has one author), and at the very end the same block from two.
+//! A pick looks at the peer's current piece, at the few pieces in progress and at the head of the rarity
+//! order; what it costs does not grow with the number of pieces.
+
+mod partial;
+mod rarity;
+#[cfg(test)]
+mod tests;
+
+use crate::bitfield::Bitfield;
+use crate::ids::PeerKey;
+use fastrand::Rng;
+use partial::Partial;
+pub(crate) use partial::{Receipt, Source};
+pub use rarity::Priority;
+use rarity::Rarity;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use ztor_metainfo::{BLOCK_LEN, Layout};
+use ztor_wire::Block;
+
+/// Until we have this many pieces, new ones are chosen at random.
+const RANDOM_FIRST_PIECES: u32 = 4;
+/// How far down the rarity order a pick looks for a piece the peer has, before it takes any the peer has.
+const SCAN_LIMIT: usize = 256;
+/// How many peers may be asked for the same block in the endgame.
+const ENDGAME_COPIES: u8 = 2;
+
+/// What a peer says it has.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) enum PeerPieces {
+    #[default]
+    None,
+    All,
+    Some(Bitfield),
+}
+
+impl PeerPieces {
+    pub(crate) fn contains(&self, piece: u32) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Some(set) => set.contains(piece),
+        }
+    }
+
+    pub(crate) fn count(&self, pieces: u32) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::All => pieces,
+            Self::Some(set) => set.count(),
+        }
+    }
+}
+
+/// On whose behalf a pick is made.
+pub(crate) struct Ask<'a> {
+    pub(crate) peer: PeerKey,
+    pub(crate) has: &'a PeerPieces,
+    /// The piece it was last given, if any.
+    pub(crate) current: Option<u32>,
+    /// Fast enough to be given whole pieces.
+    pub(crate) whole_pieces: bool,
+    /// Nothing is outstanding from it: the endgame may double a block.
+    pub(crate) idle: bool,
+}
+
+/// The state of a torrent's pieces: had, in progress, wanted.
+pub(crate) struct Picker {
+    layout: Arc<Layout>,
+    have: Bitfield,
+    /// Pieces no new download may start on: had, in progress or not wanted.
+    closed: Bitfield,
+    /// Not there once nothing is left to fetch: a seed needs no order.
+    rarity: Option<Rarity>,
+    partials: BTreeMap<u32, Partial>,
+    priorities: Option<Box<[Priority]>>,
+    /// Wanted pieces we do not have.
+    missing: u32,
+    /// Free blocks in the partials.
+    open_blocks: u32,
+    pub(crate) sequential: bool,
+}
+
+impl Picker {
+    pub(crate) fn new(layout: Arc<Layout>) -> Self {
+        let count = layout.piece_count();
+        Self {
+            layout,
+            have: Bitfield::new(count),
+            closed: Bitfield::new(count),
+            rarity: None,
+            partials: BTreeMap::new(),
+            priorities: None,
+            missing: count,
+            open_blocks: 0,
+            sequential: false,
+        }
+    }
+
+    pub(crate) fn have(&self) -> &Bitfield {
+        &self.have
+    }
+
+    /// Wanted pieces we do not have yet.
+    pub(crate) fn missing(&self) -> u32 {
+        self.missing
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.missing == 0
+    }
+
+    pub(crate) fn is_wanted(&self, piece: u32) -> bool {
+        self.priority(piece) != Priority::Skip
+    }
+
+    /// Whether a peer that has `piece` has something for us in it.
+    pub(crate) fn needs(&self, piece: u32) -> bool {
+        !self.have.contains(piece) && self.is_wanted(piece)
+    }
+
+    pub(crate) fn partial_count(&self) -> usize {
+        self.partials.len()
+    }
+
+    /// How many peers other than seeds have `piece`; zero once nothing is missing.
+    #[cfg(test)]
+    pub(crate) fn availability(&self, piece: u32) -> u16 {
+        self.rarity.as_ref().map_or(0, |r| r.availability(piece))
+    }
+
+    /// How many pieces of `has` we want and lack.
+    pub(crate) fn interesting(&self, has: &PeerPieces) -> u32 {
+        match has {
+            PeerPieces::None => 0,
+            PeerPieces::All => self.missing,
+            PeerPieces::Some(set) if self.priorities.is_none() => set.count_without(&self.have),
+            PeerPieces::Some(set) => set.iter().filter(|p| self.needs(*p)).count() as u32,
+        }
+    }
+
+    fn priority(&self, piece: u32) -> Priority {
+        self.priorities.as_ref().map_or(Priority::Normal, |p| p[piece as usize])
+    }
+
+    /// Starts anew from what is on disk and what is wanted (`None`: everything). What was in progress is
+    /// dropped. The peers' pieces must be told again, by [`peer_has_all_of`](Self::peer_has_all_of).
+    pub(crate) fn reset(&mut self, have: Bitfield, priorities: Option<Box<[Priority]>>, rng: &mut Rng) {
+        self.have = have;
+        self.priorities = priorities;
+        self.partials.clear();
+        self.open_blocks = 0;
+        let count = self.layout.piece_count();
+        self.closed = self.have.clone();
+        for piece in 0..count {
+            if !self.is_wanted(piece) {
+                self.closed.insert(piece);
+            }
+        }
+        self.missing = count - self.closed.count();
+        self.rarity = (self.missing > 0).then(|| {
+            let mut rarity = Rarity::new((0..count).map(|p| self.priority(p)));
+            rarity.fill((0..count).filter(|p| !self.closed.contains(*p)), rng);
+            rarity
+        });
+    }
+
+    /// Counts the pieces of a peer that is not a seed. Seeds are not told: they raise every piece alike.
+    pub(crate) fn peer_has_all_of(&mut self, set: &Bitfield, rng: &mut Rng) {
+        if let Some(rarity) = &mut self.rarity {
+            set.iter().for_each(|piece| rarity.gained(piece, rng));
+        }
+    }
+
+    pub(crate) fn peer_has(&mut self, piece: u32, rng: &mut Rng) {
+        if let Some(rarity) = &mut self.rarity {
+            rarity.gained(piece, rng);
+        }
+    }
+
+    pub(crate) fn peer_gone(&mut self, set: &Bitfield, rng: &mut Rng) {
+        if let Some(rarity) = &mut self.rarity {
+            set.iter().for_each(|piece| rarity.lost(piece, rng));
+        }
+    }
+
+    /// Chooses up to `count` blocks for the peer and marks them as asked for. Returns the piece the peer
+    /// should go on with next time.
+    pub(crate) fn pick(&mut self, ask: &Ask<'_>, count: usize, peers: usize, rng: &mut Rng, out: &mut Vec<Block>) -> Option<u32> {
+        let end = out.len() + count;
+        let mut current = ask.current;
+        if let Some(piece) = current {
+            self.take(piece, ask.peer, end, out);
+        }
+        // Few pieces in progress per peer, or a slow swarm would start them all and finish none.
+        let crowded = self.partials.len() >= peers + peers / 2 + 1;
+        while out.len() < end {
+            let share = crowded || !ask.whole_pieces;
+            let next = self
+                .open_partial(ask, share)
+                .or_else(|| self.start(ask, rng))
+                .or_else(|| self.open_partial(ask, true));
+            let Some(piece) = next else { break };
+            if self.take(piece, ask.peer, end, out) == 0 {
+                break;
+            }
+            current = Some(piece);
+        }
+        if out.is_empty() && ask.idle && self.is_endgame() {
+            out.extend(self.double(ask, rng));
+        }
+        current
+    }
+
+    /// Blocks of `piece` itself, for a peer that may only be asked for certain pieces (allowed fast, BEP 6).
+    pub(crate) fn pick_in(&mut self, piece: u32, peer: PeerKey, count: usize, out: &mut Vec<Block>) {
+        if !self.needs(piece) {
+            return;
+        }
+        self.open(piece);
+        let end = out.len() + count;
+        self.take(piece, peer, end, out);
+    }
+
+    /// Whether every block that is missing has been asked for.
+    pub(crate) fn is_endgame(&self) -> bool {
+        self.missing > 0 && self.open_blocks == 0 && self.partials.len() as u32 >= self.missing
+    }
+
+    /// A block has come in from `source`.
+    pub(crate) fn received(&mut self, block: Block, source: Source) -> Receipt {
+        let Some(partial) = self.partials.get_mut(&block.piece) else { return Receipt::Unneeded };
+        let free_before = partial.free();
+        let receipt = partial.received(block.begin / BLOCK_LEN, source);
+        self.open_blocks -= free_before - partial.free();
+        receipt
+    }
+
+    /// A block asked of `peer` will not come, or not soon: it may be asked of others.
+    pub(crate) fn release(&mut self, block: Block, peer: PeerKey, rng: &mut Rng) {
+        let Some(partial) = self.partials.get_mut(&block.piece) else { return };
+        let free_before = partial.free();
+        partial.release(block.begin / BLOCK_LEN, peer);
+        self.open_blocks += partial.free() - free_before;
+        if partial.is_untouched() {
+            self.close_untouched(block.piece, rng);
+        }
+    }
+
+    /// `peer` has left the piece it was working on.
+    pub(crate) fn disown(&mut self, piece: u32, peer: PeerKey) {
+        if let Some(partial) = self.partials.get_mut(&piece) {
+            partial.disown(peer);
+        }
+    }
+
+    /// The piece hashed right. False if it was not in progress (then nothing changes).
+    pub(crate) fn verified(&mut self, piece: u32) -> bool {
+        let Some(partial) = self.partials.remove(&piece) else { return false };
+        self.open_blocks -= partial.free();
+        if !self.have.insert(piece) {
+            return false;
+        }
+        self.missing -= 1;
+        if self.missing == 0 {
+            self.rarity = None;
+        }
+        true
+    }
+
+    /// The piece hashed wrong: it starts again, whole from one peer. Returns who sent each of its blocks.
+    pub(crate) fn failed(&mut self, piece: u32) -> Vec<(u32, Source)> {
+        let Some(partial) = self.partials.get_mut(&piece) else { return Vec::new() };
+        let free_before = partial.free();
+        let sources = partial.restart();
+        self.open_blocks = self.open_blocks + partial.free() - free_before;
+        sources
+    }
+
+    /// Forgets everything in progress, as when the disk failed and what was written is not known to be there.
+    pub(crate) fn drop_partials(&mut self, rng: &mut Rng) {
+        self.open_blocks = 0;
+        for piece in std::mem::take(&mut self.partials).into_keys() {
+            self.closed.remove(piece);
+            if let Some(rarity) = &mut self.rarity {
+                rarity.insert(piece, rng);
+            }
+        }
+    }
+
+    /// Whether somebody is or was asked for this block and it has not come yet.
+    pub(crate) fn is_pending(&self, block: Block) -> bool {
+        self.partials.get(&block.piece).is_some_and(|p| p.is_pending(block.begin / BLOCK_LEN))
+    }
+
+    fn take(&mut self, piece: u32, peer: PeerKey, end: usize, out: &mut Vec<Block>) -> usize {
+        let Some(partial) = self.partials.get_mut(&piece) else { return 0 };
+        let before = out.len();
+        while out.len() < end {
+            let Some(index) = partial.ask_next(peer) else { break };
+            self.open_blocks -= 1;
+            let len = self.layout.block_len(piece, index);
+            out.push(Block { piece, begin: index * BLOCK_LEN, len });
+        }
+        out.len() - before
+    }
+
+    fn open_partial(&self, ask: &Ask<'_>, share: bool) -> Option<u32> {
+        if self.open_blocks == 0 {
+            return None;
+        }
+        self.partials
+            .iter()
+            .filter(|(piece, partial)| partial.admits(ask.peer, share) && ask.has.contains(**piece))
+            .map(|(piece, _)| *piece)
+            .next()
+    }
+
+    fn start(&mut self, ask: &Ask<'_>, rng: &mut Rng) -> Option<u32> {
+        let piece = self.fresh(ask.has, rng)?;
+        self.open(piece);
+        Some(piece)
+    }
+
+    fn fresh(&self, has: &PeerPieces, rng: &mut Rng) -> Option<u32> {
+        let order = self.rarity.as_ref()?.candidates();
+        if order.is_empty() {
+            return None;
+        }
+        let from = if self.sequential { 0 } else { rng.u32(0..self.layout.piece_count()) };
+        if !self.sequential && self.have.count() >= RANDOM_FIRST_PIECES {
+            if let Some(piece) = order.iter().take(SCAN_LIMIT).find(|p| has.contains(**p)) {
+                return Some(*piece);
+            }
+            if order.len() <= SCAN_LIMIT {
+                return None;
+            }
+        }
+        match has {
+            PeerPieces::None => None,
+            PeerPieces::All => self.closed.first_absent(from),
+            PeerPieces::Some(set) => set.first_without(&self.closed, from),
+        }
+    }
+
+    fn open(&mut self, piece: u32) {
+        if self.partials.contains_key(&piece) {
+            return;
+        }
+        let blocks = self.layout.block_count(piece);
+        self.partials.insert(piece, Partial::new(blocks));
+        self.open_blocks += blocks;
+        self.closed.insert(piece);
+        if let Some(rarity) = &mut self.rarity {
+            rarity.remove(piece);
+        }
+    }
+
+    /// A piece that nobody has given anything for goes back among the new ones.
+    fn close_untouched(&mut self, piece: u32, rng: &mut Rng) {
+        let Some(partial) = self.partials.remove(&piece) else { return };
+        self.open_blocks -= partial.free();
+        self.closed.remove(piece);
+        if let Some(rarity) = &mut self.rarity {
+            rarity.insert(piece, rng);
+        }
+    }
+
+    fn double(&mut self, ask: &Ask<'_>, rng: &mut Rng) -> Option<Block> {
+        let skip = rng.usize(0..self.partials.len().max(1));
+        let pieces = self.partials.iter_mut();
+        let layout = &self.layout;
+        let mut candidates: Vec<_> = pieces.filter(|(piece, _)| ask.has.contains(**piece)).collect();
+        let len = candidates.len();
+        if len > 0 {
+            candidates.rotate_left(skip % len);
+        }
+        candidates.into_iter().find_map(|(piece, partial)| {
+            let index = partial.ask_again(ask.peer, ENDGAME_COPIES)?;
+            Some(Block { piece: *piece, begin: index * BLOCK_LEN, len: layout.block_len(*piece, index) })
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! Measured rates and rate limits, on the time they are told.
+
+use ztor_time::{Duration, Instant};
+
+const SLOT_US: u64 = 500_000;
+const SLOTS: usize = 10;
+
+/// Bytes per second over the last five seconds, in half-second slots. Costs nothing while idle.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meter {
+    slots: [u64; SLOTS],
+    /// Number of the newest slot: time divided by the slot's length.
+    newest: u64,
+    since: Option<Instant>,
+}
+
+impl Meter {
+    /// Counts `bytes` that moved at `now`.
+    pub(crate) fn add(&mut self, now: Instant, bytes: u64) {
+        self.since.get_or_insert(now);
+        self.advance(now);
+        self.slots[(self.newest % SLOTS as u64) as usize] += bytes;
+    }
+
+    /// Bytes per second. Within the first seconds the mean since the first byte, and never over less than
+    /// half a second, so that one early block does not look like a fast peer.
+    pub(crate) fn per_s(&self, now: Instant) -> u64 {
+        let Some(since) = self.since else { return 0 };
+        let slot = now.as_micros() / SLOT_US;
+        let stale = slot.saturating_sub(self.newest);
+        if stale >= SLOTS as u64 {
+            return 0;
+        }
+        let sum: u64 = (0..SLOTS as u64 - stale)
+            .filter_map(|back| self.newest.checked_sub(back))
+            .map(|n| self.slots[(n % SLOTS as u64) as usize])
+            .sum();
+        let window_us = (SLOTS as u64 - 1) * SLOT_US + now.as_micros() % SLOT_US;
+        let span_us = (now.since(since).as_micros() as u64).clamp(SLOT_US, window_us);
+        (u128::from(sum) * 1_000_000 / u128::from(span_us)) as u64
+    }
+
+    fn advance(&mut self, now: Instant) {
+        let slot = now.as_micros() / SLOT_US;
+        let steps = slot.saturating_sub(self.newest).min(SLOTS as u64);
+        for step in 1..=steps {
+            self.slots[((self.newest + step) % SLOTS as u64) as usize] = 0;
+        }
+        if slot > self.newest {
+            if steps == SLOTS as u64 {
+                self.slots = [0; SLOTS];
+            }
+            self.newest = slot;
+        }
+    }
+}
+
+/// The least a bucket can hold: one block, or a limit below a block's size would stop everything.
+const MIN_BURST_BYTES: u64 = 16 * 1024;
+
+/// A token bucket: `limit` bytes per second on the long run, with a burst of a quarter of a second (or one
+/// block if that is more). `None` is no limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Bucket {
+    limit: Option<u64>,
+    /// In byte-microseconds per second, so that no refill is lost to rounding.
+    level: u128,
+    at: Instant,
+}
+
+const SCALE: u128 = 1_000_000;
+
+impl Bucket {
+    /// An empty bucket: the first byte waits for its tokens, so restarting gives no free burst.
+    pub(crate) fn new(limit: Option<u64>, now: Instant) -> Self {
+        Self { limit, level: 0, at: now }
+    }
+
+    /// Bytes per second, if limited.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        self.limit
+    }
+
+    /// Changes the limit; what has been saved up stays, up to the new burst.
+    pub(crate) fn set_limit(&mut self, now: Instant, limit: Option<u64>) {
+        self.refill(now);
+        self.limit = limit;
+        self.refill(now);
+    }
+
+    /// Whether `bytes` may pass now. Takes nothing.
+    pub(crate) fn has(&mut self, now: Instant, bytes: u32) -> bool {
+        self.refill(now);
+        self.limit.is_none() || self.level >= u128::from(bytes) * SCALE
+    }
+
+    /// Takes `bytes`; call after [`has`](Self::has) said yes for every bucket on the way.
+    pub(crate) fn take(&mut self, bytes: u32) {
+        if self.limit.is_some() {
+            self.level = self.level.saturating_sub(u128::from(bytes) * SCALE);
+        }
+    }
+
+    /// Gives back what was taken for something that will not be used.
+    pub(crate) fn refund(&mut self, bytes: u32) {
+        if self.limit.is_some() {
+            self.level = (self.level + u128::from(bytes) * SCALE).min(self.burst());
+        }
+    }
+
+    /// When `bytes` will be there, if nobody else takes them. [`Instant::FAR_FUTURE`] with a limit of zero.
+    pub(crate) fn ready_at(&self, bytes: u32) -> Instant {
+        let Some(limit) = self.limit else { return self.at };
+        let lack = (u128::from(bytes) * SCALE).saturating_sub(self.level);
+        if lack == 0 {
+            return self.at;
+        }
+        if limit == 0 {
+            return Instant::FAR_FUTURE;
+        }
+        self.at + Duration::from_micros(u64::try_from(lack.div_ceil(u128::from(limit))).unwrap_or(u64::MAX))
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let passed_us = now.since(self.at).as_micros();
+        self.at = self.at.max(now);
+        if let Some(limit) = self.limit {
+            self.level = (self.level + u128::from(limit).saturating_mul(passed_us)).min(self.burst());
+        }
+    }
+
+    fn burst(&self) -> u128 {
+        u128::from((self.limit.unwrap_or(0) / 4).max(MIN_BURST_BYTES)) * SCALE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_micros(ms * 1000)
+    }
+
+    #[test]
+    fn meter_follows_a_steady_flow_and_forgets() {
+        let mut meter = Meter::default();
+        for ms in (0..20_000).step_by(10) {
+            meter.add(at(ms), 1000);
+        }
+        let rate = meter.per_s(at(20_000));
+        assert!((95_000..=105_000).contains(&rate), "{rate}");
+        assert_eq!(meter.per_s(at(40_000)), 0);
+        meter.add(at(60_000), 1000);
+        assert!(meter.per_s(at(60_000)) <= 2000);
+    }
+
+    proptest! {
+        /// Over any window, what passes is at most limit × time + one burst; and a hungry user gets it all.
+        #[test]
+        fn bucket_keeps_its_limit(limit in 1_000u64..50_000_000, steps in prop::collection::vec(1u64..400_000, 1..200)) {
+            let mut bucket = Bucket::new(Some(limit), Instant::ZERO);
+            let (mut now, mut passed) = (Instant::ZERO, 0u64);
+            for step in &steps {
+                now += Duration::from_micros(*step);
+                while bucket.has(now, 16_384) {
+                    bucket.take(16_384);
+                    passed += 16_384;
+                }
+            }
+            let burst = (limit / 4).max(MIN_BURST_BYTES);
+            let whole = (u128::from(limit) * u128::from(now.as_micros()) / 1_000_000) as u64;
+            prop_assert!(passed <= whole + burst);
+            let wait = bucket.ready_at(16_384);
+            prop_assert!(!bucket.has(wait - Duration::from_micros(1), 16_384) || wait <= now);
+            prop_assert!(bucket.has(wait, 16_384));
+        }
+
+        #[test]
+        fn a_hungry_user_gets_the_whole_limit(limit in 200_000u64..50_000_000) {
+            let mut bucket = Bucket::new(Some(limit), Instant::ZERO);
+            let (mut now, mut passed) = (Instant::ZERO, 0u64);
+            while now < at(20_000) {
+                now = bucket.ready_at(16_384).max(now);
+                prop_assert!(bucket.has(now, 16_384));
+                bucket.take(16_384);
+                passed += 16_384;
+            }
+            let want = limit * 20;
+            prop_assert!(passed.abs_diff(want) <= want / 50 + 16_384, "{} of {}", passed, want);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What a face may see, and what a restart needs.
+
+use crate::bitfield::Bitfield;
+use crate::event::DiskFault;
+use crate::peer::Direction;
+use crate::picker::PeerPieces;
+use crate::torrent::{Phase, Torrent};
+use crate::{Engine, TorrentId};
+use std::net::SocketAddr;
+use ztor_time::Instant;
+
+/// What a torrent is at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TorrentState {
+    /// Looking at what is on disk; pieces done and to do.
+    Checking {
+        /// Pieces looked at.
+        done: u32,
+        /// Pieces to look at.
+        total: u32,
+    },
+    /// Something wanted is missing.
+    Downloading,
+    /// Everything wanted is here.
+    Seeding,
+    /// A disk fault; [`Command::Resume`](crate::Command::Resume) takes it up again.
+    Stopped(DiskFault),
+}
+
+/// A torrent at a moment. Byte counts are of piece data; rates are bytes per second over about five seconds.
+#[derive(Debug, Clone)]
+pub struct TorrentStatus {
+    /// Which.
+    pub id: TorrentId,
+    /// What it is at.
+    pub state: TorrentState,
+    /// Bytes of pieces that hashed right.
+    pub have_bytes: u64,
+    /// Bytes of wanted pieces that are missing.
+    pub left_bytes: u64,
+    /// Pieces that hashed right.
+    pub have_pieces: u32,
+    /// Incoming piece data.
+    pub down_per_s: u64,
+    /// Outgoing piece data.
+    pub up_per_s: u64,
+    /// Over all sessions.
+    pub downloaded: u64,
+    /// Over all sessions.
+    pub uploaded: u64,
+    /// In this session.
+    pub session_downloaded: u64,
+    /// In this session.
+    pub session_uploaded: u64,
+    /// Came twice or hashed wrong, in this session.
+    pub wasted: u64,
+    /// Connections past the handshake.
+    pub peers: u32,
+    /// Those among them that have everything.
+    pub seeds: u32,
+    /// Addresses known.
+    pub known_peers: u32,
+    /// Pieces in progress.
+    pub partial_pieces: u32,
+    /// One line per tracker.
+    pub trackers: Vec<TrackerLine>,
+}
+
+/// A tracker at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackerLine {
+    /// Its address without passkeys.
+    pub url: String,
+    /// BEP 12 tier, from 0.
+    pub tier: usize,
+    /// In plain words: working, its error, or not tried yet.
+    pub state: String,
+}
+
+/// A peer at a moment.
+#[derive(Debug, Clone)]
+pub struct PeerStatus {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Client name as it says, unfiltered.
+    pub client: Option<String>,
+    /// Who called.
+    pub direction: Direction,
+    /// Share of the pieces it has, in thousandths.
+    pub have_permille: u16,
+    /// Bytes per second from it.
+    pub down_per_s: u64,
+    /// Bytes per second to it.
+    pub up_per_s: u64,
+    /// Bytes from it.
+    pub downloaded: u64,
+    /// Bytes to it.
+    pub uploaded: u64,
+    /// It does not serve us.
+    pub chokes_us: bool,
+    /// We do not serve it.
+    pub we_choke: bool,
+}
+
+/// What to keep over a restart.
+#[derive(Debug, Clone)]
+pub struct ResumeData {
+    /// Pieces that hashed right.
+    pub have: Bitfield,
+    /// Over all sessions.
+    pub downloaded: u64,
+    /// Over all sessions.
+    pub uploaded: u64,
+    /// Nothing wanted is missing.
+    pub finished: bool,
+}
+
+impl Engine {
+    /// All torrents, in order of their ids.
+    pub fn status(&self, now: Instant) -> Vec<TorrentStatus> {
+        self.torrents.iter().map(|(id, torrent)| self.torrent_status(now, id, torrent)).collect()
+    }
+
+    /// Live peers of a torrent.
+    pub fn peer_status(&self, now: Instant, id: TorrentId) -> Vec<PeerStatus> {
+        let Some(torrent) = self.torrents.get(id) else { return Vec::new() };
+        let pieces = torrent.layout.piece_count().max(1);
+        let live = torrent.peers.iter().filter_map(|k| self.peers.get(*k)).filter(|p| p.is_live());
+        live.map(|p| PeerStatus {
+            addr: p.addr,
+            client: p.client.clone(),
+            direction: p.direction,
+            have_permille: (u64::from(p.has.count(pieces)) * 1000 / u64::from(pieces)) as u16,
+            down_per_s: p.download.meter.per_s(now),
+            up_per_s: p.upload.meter.per_s(now),
+            downloaded: p.download.total_bytes,
+            uploaded: p.upload.total_bytes,
+            chokes_us: p.chokes_us,
+            we_choke: p.we_choke,
+        })
+        .collect()
+    }
+
+    /// What to keep of a torrent, if it changed since the last call or `always`. `None` while it is being
+    /// checked: what was kept before is better.
+    pub fn resume_data(&mut self, id: TorrentId, always: bool) -> Option<ResumeData> {
+        let torrent = self.torrents.get_mut(id)?;
+        if matches!(torrent.phase, Phase::Checking { .. }) || !(torrent.resume_is_stale || always) {
+            return None;
+        }
+        torrent.resume_is_stale = false;
+        Some(ResumeData {
+            have: torrent.picker.have().clone(),
+            downloaded: torrent.downloaded,
+            uploaded: torrent.uploaded,
+            finished: torrent.finished,
+        })
+    }
+
+    /// Ids of all torrents.
+    pub fn torrent_ids(&self) -> Vec<TorrentId> {
+        self.torrents.keys().collect()
+    }
+
+    fn torrent_status(&self, now: Instant, id: TorrentId, torrent: &Torrent) -> TorrentStatus {
+        let live = torrent.peers.iter().filter_map(|k| self.peers.get(*k)).filter(|p| p.is_live());
+        let (peers, seeds) = live.fold((0, 0), |(n, s), p| (n + 1, s + u32::from(p.has == PeerPieces::All)));
+        TorrentStatus {
+            id,
+            state: match &torrent.phase {
+                Phase::Checking { done, total } => TorrentState::Checking { done: *done, total: *total },
+                Phase::Live | Phase::Ending if torrent.finished => TorrentState::Seeding,
+                Phase::Live | Phase::Ending => TorrentState::Downloading,
+                Phase::Stopped(fault) => TorrentState::Stopped(fault.clone()),
+            },
+            have_bytes: torrent.have_bytes,
+            left_bytes: torrent.left_bytes,
+            have_pieces: torrent.picker.have().count(),
+            down_per_s: torrent.down_meter.per_s(now),
+            up_per_s: torrent.up_meter.per_s(now),
+            downloaded: torrent.downloaded,
+            uploaded: torrent.uploaded,
+            session_downloaded: torrent.session_downloaded,
+            session_uploaded: torrent.session_uploaded,
+            wasted: torrent.wasted,
+            peers,
+            seeds,
+            known_peers: torrent.known.len() as u32,
+            partial_pieces: torrent.picker.partial_count() as u32,
+            trackers: self.tracker_lines(torrent),
+        }
+    }
+}
