@@ -1,0 +1,131 @@
+//! Named bytes to be handed out over HTTP.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::body::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// The media type of torrent files.
+pub const TORRENT_TYPE: &str = "application/x-bittorrent";
+
+/// Everything but the unreserved characters of RFC 3986.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Files in memory, served under their names at the root. A handle: clones share what is in it, and changes are
+/// seen at once. What is put here can be read by everyone who reaches the server.
+#[derive(Debug, Clone, Default)]
+pub struct Files(Arc<RwLock<BTreeMap<String, File>>>);
+
+/// One of [`Files`].
+#[derive(Debug, Clone)]
+pub(crate) struct File {
+    pub(crate) media_type: &'static str,
+    pub(crate) bytes: Bytes,
+}
+
+/// Why a file cannot be served under a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} cannot be served: a name is one part of a path, and not announce or scrape")]
+pub struct NameError {
+    /// The name.
+    pub name: String,
+}
+
+impl Files {
+    /// No files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Serves `bytes` as `name` from now on, in place of what was there.
+    ///
+    /// # Errors
+    /// If `name` is empty, `.` or `..`, holds a slash, or is one of the tracker's own.
+    pub fn put(&self, name: &str, media_type: &'static str, bytes: Vec<u8>) -> Result<(), NameError> {
+        if matches!(name, "" | "." | ".." | "announce" | "scrape") || name.contains('/') {
+            return Err(NameError { name: name.to_owned() });
+        }
+        let file = File { media_type, bytes: bytes.into() };
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), file);
+        Ok(())
+    }
+
+    /// Serves `name` no longer; false if it was not there.
+    pub fn remove(&self, name: &str) -> bool {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
+    }
+
+    /// The path of a name in a URL, with its slash and everything that needs it escaped.
+    pub fn path(name: &str) -> String {
+        format!("/{}", utf8_percent_encode(name, PATH))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<File> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// A page that lists them.
+    pub(crate) fn index_page(&self) -> String {
+        let mut list = String::new();
+        for (name, file) in self.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            let (path, name, bytes) = (Self::path(name), escape_html(name), file.bytes.len());
+            // Writing to a String cannot fail.
+            let _ = writeln!(list, "<li><a href=\"{path}\">{name}</a> ({bytes} bytes)</li>");
+        }
+        let body = if list.is_empty() {
+            "<p>A BitTorrent tracker.</p>\n".to_owned()
+        } else {
+            format!("<ul>\n{list}</ul>\n")
+        };
+        format!(
+            "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>ztor</title>\n<h1>ztor</h1>\n{body}</html>\n"
+        )
+    }
+}
+
+fn escape_html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_one_part_of_a_path_and_not_ours() {
+        let files = Files::new();
+        for name in ["", ".", "..", "a/b", "/", "announce", "scrape"] {
+            assert!(files.put(name, TORRENT_TYPE, vec![]).is_err(), "{name}");
+        }
+        files.put("a b.torrent", TORRENT_TYPE, vec![1]).unwrap();
+        assert!(files.get("a b.torrent").is_some());
+        assert!(files.remove("a b.torrent") && !files.remove("a b.torrent"));
+    }
+
+    #[test]
+    fn names_are_escaped_where_they_are_shown() {
+        let files = Files::new();
+        files.put("<b> \"é\".torrent", TORRENT_TYPE, vec![1, 2]).unwrap();
+        let page = files.index_page();
+        assert!(
+            page.contains(
+                "<a href=\"/%3Cb%3E%20%22%C3%A9%22.torrent\">&lt;b&gt; &quot;é&quot;.torrent</a> (2 bytes)"
+            ),
+            "{page}"
+        );
+    }
+}

@@ -1,0 +1,277 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, UdpSocket};
+
+use ztor_tracker::http::{announce_url, parse_announce, parse_scrape, scrape_url};
+use ztor_tracker::udp::{Request, Response};
+use ztor_tracker::{AnnounceEvent, ScrapeEntry, TrackerError};
+
+use super::*;
+use crate::files::TORRENT_TYPE;
+
+const LOOPBACK: &str = "127.0.0.1:0";
+
+fn tracker(http: Option<&str>, udp: Option<&str>) -> TrackerServer {
+    let addr = |addr: &str| addr.parse().unwrap();
+    TrackerServer::start(Config { http: http.map(addr), udp: udp.map(addr), ..Config::default() }).unwrap()
+}
+
+/// An info-hash that is neither text nor free of what queries are made of.
+const HASH: [u8; 20] = *b"\x00\xff\xfe&=%+ #?/\r\n\x80\x81\x82\x83abc";
+
+fn request(port: u16, left: u64, event: AnnounceEvent) -> AnnounceRequest {
+    let mut peer_id = *b"-ZR0100-abcdefghijkl";
+    peer_id[18..].copy_from_slice(&port.to_be_bytes());
+    AnnounceRequest {
+        info_hash: HASH,
+        peer_id,
+        port,
+        uploaded: 0,
+        downloaded: 0,
+        left,
+        event,
+        num_want: None,
+        key: 1,
+        tracker_id: None,
+        ip: None,
+    }
+}
+
+/// Sends raw bytes and gives all that comes back until the server closes.
+fn exchange(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    answer
+}
+
+/// Status and body of a GET.
+fn get(addr: SocketAddr, path_and_query: &str) -> (u16, Vec<u8>) {
+    let head = format!("GET {path_and_query} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
+    let answer = exchange(addr, head.as_bytes());
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
+    (status, answer[end + 4..].to_vec())
+}
+
+fn path_of(url: &str) -> &str {
+    &url[url.match_indices('/').nth(2).unwrap().0..]
+}
+
+fn announce(addr: SocketAddr, request: &AnnounceRequest) -> Result<AnnounceReply, TrackerError> {
+    let url = announce_url(&format!("http://{addr}/announce"), request).unwrap();
+    parse_announce(&get(addr, path_of(&url)).1)
+}
+
+#[test]
+fn announce_and_scrape_over_http() {
+    let server = tracker(Some(LOOPBACK), None);
+    let addr = server.http_addr().unwrap();
+    let first = announce(addr, &request(1001, 0, AnnounceEvent::Started)).unwrap();
+    assert_eq!((first.interval_s, first.peers.len()), (1800, 0));
+    assert_eq!(first.external_ip, Some(IpAddr::from([127, 0, 0, 1])));
+    let second = announce(addr, &request(1002, 9, AnnounceEvent::Started)).unwrap();
+    assert_eq!(second.peers.iter().map(|peer| peer.addr.to_string()).collect::<Vec<_>>(), ["127.0.0.1:1001"]);
+    assert_eq!((second.seeders, second.leechers), (Some(1), Some(1)));
+    let url = scrape_url(&format!("http://{addr}/announce"), &[HASH, [7; 20]]).unwrap();
+    let entries = parse_scrape(&get(addr, path_of(&url)).1, &[HASH, [7; 20]]).unwrap();
+    assert_eq!(entries, [ScrapeEntry { seeders: 1, leechers: 1, downloads: 0 }, ScrapeEntry::default()]);
+    announce(addr, &request(1001, 0, AnnounceEvent::Stopped)).unwrap();
+    assert_eq!(server.counts(), (1, 1));
+    server.stop();
+    assert!(TcpStream::connect(addr).is_err());
+}
+
+#[test]
+fn peers_in_dictionaries_with_their_ids() {
+    let server = tracker(Some(LOOPBACK), None);
+    let addr = server.http_addr().unwrap();
+    let seed = request(1001, 0, AnnounceEvent::Started);
+    announce(addr, &seed).unwrap();
+    let url = announce_url("http://t.example/announce", &request(1002, 9, AnnounceEvent::Started)).unwrap();
+    let reply = parse_announce(&get(addr, &path_of(&url).replace("compact=1", "compact=0")).1).unwrap();
+    assert_eq!(reply.peers[0].peer_id, Some(seed.peer_id));
+}
+
+#[test]
+fn what_is_refused_over_http() {
+    let server = TrackerServer::start(Config {
+        http: Some(LOOPBACK.parse().unwrap()),
+        allowed: Some(vec![[9; 20]]),
+        ..Config::default()
+    })
+    .unwrap();
+    let addr = server.http_addr().unwrap();
+    let reason = |path: &str| parse_announce(&get(addr, path).1).unwrap_err().to_string();
+    assert_eq!(reason("/announce"), "the tracker says: info_hash is missing");
+    assert_eq!(
+        reason("/announce?info_hash=%zz"),
+        "the tracker says: info_hash must be 20 bytes, percent-encoded"
+    );
+    assert_eq!(reason("/scrape"), "the tracker says: info_hash is missing");
+    let error = announce(addr, &request(1, 1, AnnounceEvent::Started)).unwrap_err().to_string();
+    assert_eq!(error, "the tracker says: this torrent is not tracked here");
+    server.allow(HASH);
+    assert!(announce(addr, &request(1, 1, AnnounceEvent::Started)).is_ok());
+    assert_eq!(get(addr, "/nothing").0, 404);
+    assert_eq!(get(addr, "/../etc/passwd").0, 404);
+    let post = exchange(
+        addr,
+        b"POST /announce HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    );
+    assert!(post.starts_with(b"HTTP/1.1 405"), "{}", post.escape_ascii());
+}
+
+#[test]
+fn files_are_served_and_listed() {
+    let server = tracker(Some(LOOPBACK), None);
+    let addr = server.http_addr().unwrap();
+    assert!(String::from_utf8(get(addr, "/").1).unwrap().contains("tracker"));
+    server.files().put("my build.torrent", TORRENT_TYPE, b"d4:infodee".to_vec()).unwrap();
+    assert_eq!(get(addr, &Files::path("my build.torrent")), (200, b"d4:infodee".to_vec()));
+    assert!(String::from_utf8(get(addr, "/").1).unwrap().contains("my%20build.torrent"));
+    server.files().remove("my build.torrent");
+    assert_eq!(get(addr, "/my%20build.torrent").0, 404);
+}
+
+#[test]
+fn rubbish_and_endless_requests_are_cut_off() {
+    let server = tracker(Some(LOOPBACK), None);
+    let addr = server.http_addr().unwrap();
+    assert!(exchange(addr, b"\x13BitTorrent protocol\r\n\r\n").starts_with(b"HTTP/1.1 400"));
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(b"GET /announce HTTP/1.1\r\n").unwrap();
+    let mut sent = 0;
+    while stream.write_all(&[b'x'; 4096]).is_ok() {
+        sent += 4096;
+        assert!(sent < 64 * 1024 * 1024, "the server reads on and on");
+    }
+    assert!(get(addr, "/").0 == 200);
+}
+
+/// A UDP client by hand.
+struct Udp {
+    socket: UdpSocket,
+    connection: u64,
+}
+
+impl Udp {
+    fn connect(addr: SocketAddr) -> Self {
+        let local: SocketAddr =
+            if addr.is_ipv4() { LOOPBACK.parse().unwrap() } else { "[::1]:0".parse().unwrap() };
+        let socket = UdpSocket::bind(local).unwrap();
+        socket.connect(addr).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut udp = Self { socket, connection: 0 };
+        match udp.ask(&Request::Connect { transaction: 5 }) {
+            Response::Connect { transaction: 5, connection } => udp.connection = connection,
+            other => panic!("{other:?}"),
+        }
+        udp
+    }
+
+    fn ask(&self, request: &Request) -> Response {
+        self.socket.send(&request.encode()).unwrap();
+        let mut buf = [0; 2048];
+        let len = self.socket.recv(&mut buf).unwrap();
+        Response::decode(&buf[..len], self.socket.local_addr().unwrap().is_ipv6()).unwrap()
+    }
+
+    fn announce(&self, request: AnnounceRequest) -> Response {
+        let (connection, request) = (self.connection, Box::new(request));
+        self.ask(&Request::Announce { connection, transaction: 6, request, url_data: b"/announce".to_vec() })
+    }
+}
+
+#[test]
+fn announce_and_scrape_over_udp() {
+    let server = tracker(None, Some(LOOPBACK));
+    let udp = Udp::connect(server.udp_addr().unwrap());
+    let Response::Announce { transaction: 6, reply } = udp.announce(request(1001, 0, AnnounceEvent::Started))
+    else {
+        panic!()
+    };
+    assert_eq!((reply.interval_s, reply.seeders, reply.peers.len()), (1800, Some(1), 0));
+    let Response::Announce { reply, .. } = udp.announce(request(1002, 1, AnnounceEvent::Started)) else {
+        panic!()
+    };
+    assert_eq!(reply.peers[0].addr.to_string(), "127.0.0.1:1001");
+    let scrape =
+        Request::Scrape { connection: udp.connection, transaction: 7, info_hashes: vec![[7; 20], HASH] };
+    let entries = vec![ScrapeEntry::default(), ScrapeEntry { seeders: 1, leechers: 1, downloads: 0 }];
+    assert_eq!(udp.ask(&scrape), Response::Scrape { transaction: 7, entries });
+    let Response::Error { message, .. } = udp.announce(request(0, 1, AnnounceEvent::None)) else { panic!() };
+    assert_eq!(message, "no peer can listen on this address and port");
+}
+
+#[test]
+fn without_a_connection_id_nothing_is_told_and_rubbish_is_not_answered() {
+    let server = tracker(None, Some(LOOPBACK));
+    let mut udp = Udp::connect(server.udp_addr().unwrap());
+    udp.connection ^= 1;
+    for rubbish in [&b""[..], b"x", &[0xff; 16], &[0; 2000]] {
+        udp.socket.send(rubbish).unwrap();
+    }
+    // Datagrams on loopback keep their order, so the first answer would be to the rubbish, if there were one.
+    let Response::Error { transaction: 6, message } = udp.announce(request(1, 1, AnnounceEvent::Started))
+    else {
+        panic!()
+    };
+    assert_eq!(message, "connection id unknown");
+    assert_eq!(server.counts(), (0, 0));
+}
+
+#[test]
+fn one_swarm_for_both_protocols_and_both_families() {
+    let Ok(server) = TrackerServer::start(Config {
+        http: Some("[::]:0".parse().unwrap()),
+        udp: Some("[::]:0".parse().unwrap()),
+        ..Config::default()
+    }) else {
+        // A machine without IPv6.
+        return;
+    };
+    let on = |ip: &str, addr: Option<SocketAddr>| SocketAddr::new(ip.parse().unwrap(), addr.unwrap().port());
+    let Response::Announce { .. } =
+        Udp::connect(on("127.0.0.1", server.udp_addr())).announce(request(1001, 0, AnnounceEvent::Started))
+    else {
+        panic!()
+    };
+    if UdpSocket::bind("[::1]:0").is_ok() {
+        Udp::connect(on("::1", server.udp_addr())).announce(request(1002, 0, AnnounceEvent::Started));
+    } else {
+        return;
+    }
+    let reply =
+        announce(on("127.0.0.1", server.http_addr()), &request(1003, 1, AnnounceEvent::Started)).unwrap();
+    let mut peers: Vec<_> = reply.peers.iter().map(|peer| peer.addr.to_string()).collect();
+    peers.sort();
+    assert_eq!(peers, ["127.0.0.1:1001", "[::1]:1002"]);
+}
+
+#[test]
+fn a_taken_port_and_no_port_are_told() {
+    let server = tracker(Some(LOOPBACK), None);
+    let taken = server.http_addr();
+    let error = TrackerServer::start(Config { http: taken, ..Config::default() }).unwrap_err();
+    assert!(
+        error.to_string().starts_with(&format!("cannot listen on {} (HTTP): ", taken.unwrap())),
+        "{error}"
+    );
+    assert!(matches!(TrackerServer::start(Config::default()), Err(StartError::NoAddress)));
+}
+
+#[test]
+fn stopping_does_not_wait_for_those_who_keep_a_connection_open() {
+    let server = tracker(Some(LOOPBACK), None);
+    let mut idle = TcpStream::connect(server.http_addr().unwrap()).unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").unwrap();
+    assert_eq!(get(server.http_addr().unwrap(), "/").0, 200);
+    server.stop();
+    let mut rest = Vec::new();
+    let _ = idle.read_to_end(&mut rest);
+}
