@@ -1,10 +1,11 @@
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 
 use crate::error::StorageError;
 use crate::hasher::{Digests, PieceHasher};
+use crate::pool::{End, in_parallel};
 use crate::store::TorrentStore;
 
 /// What is read and hashed at once.
@@ -53,58 +54,21 @@ pub fn check_all(
     let ahead = piece_length >= 256 * 1024;
 
     let have: Vec<AtomicBool> = (0..piece_count).map(|_| AtomicBool::new(false)).collect();
-    let next = AtomicUsize::new(0);
     let done = AtomicU32::new(0);
-    let failure = Mutex::new(None);
-    let failed = AtomicBool::new(false);
-    let ended = || stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
-
-    let work = || {
-        let mut buf = Vec::new();
-        loop {
-            let start = next.fetch_add(stretch, Ordering::Relaxed);
-            if start >= total {
-                return;
+    let end = in_parallel(total, stretch, threads, stop, Vec::new, |buf, index| {
+        if let Some(piece) = piece_at(index) {
+            if ahead && let Some(following) = piece_at(index + 1) {
+                store.read_ahead(following);
             }
-            for index in start..total.min(start + stretch) {
-                if ended() {
-                    return;
-                }
-                if let Some(piece) = piece_at(index) {
-                    if ahead && let Some(following) = piece_at(index + 1) {
-                        store.read_ahead(following);
-                    }
-                    match store.check_piece(piece, &mut buf) {
-                        Ok(good) => have[piece as usize].store(good, Ordering::Relaxed),
-                        Err(error) => {
-                            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                            failed.store(true, Ordering::Relaxed);
-                            return;
-                        }
-                    }
-                }
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1);
-            }
+            have[piece as usize].store(store.check_piece(piece, buf)?, Ordering::Relaxed);
         }
-    };
-    std::thread::scope(|scope| {
-        for number in 1..threads {
-            let spawned =
-                std::thread::Builder::new().name(format!("check-{number}")).spawn_scoped(scope, work);
-            if let Err(error) = spawned {
-                tracing::warn!(%error, "checking with fewer threads");
-                break;
-            }
-        }
-        work();
-    });
-    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
+        progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+        Ok(())
+    })?;
+    match end {
+        End::Complete => Ok(have.into_iter().map(AtomicBool::into_inner).collect()),
+        End::Stopped => Err(StorageError::Stopped),
     }
-    if (done.into_inner() as usize) < total {
-        return Err(StorageError::Stopped);
-    }
-    Ok(have.into_iter().map(AtomicBool::into_inner).collect())
 }
 
 impl TorrentStore {

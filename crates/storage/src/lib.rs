@@ -4,7 +4,8 @@
 //! - [`PieceWriter`]: takes blocks, writes them together, hashes them while they are warm and gives the
 //!   verdict on each piece;
 //! - [`check_all`]: checks what is on disk with several threads;
-//! - [`resume`]: what is remembered from one run to the next;
+//! - [`create`]: makes a torrent from files;
+//! - [`resume`]: what is remembered from one run to the next.
 //!
 //! Nothing a torrent file or a peer says can make it write outside the torrent's folder, and a piece counts as
 //! there only after its bytes hashed right.
@@ -12,10 +13,12 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod create;
 mod error;
 mod handles;
 mod hasher;
 mod parts;
+mod pool;
 mod positional;
 mod ranges;
 pub mod resume;

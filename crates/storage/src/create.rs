@@ -1,0 +1,276 @@
+//! Making a torrent from files on disk: found, sorted, hashed on all cores.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use ztor_metainfo::create::{Builder, Input, PieceDigest, Plan};
+
+use crate::error::{At, Operation, StorageError};
+use crate::pool::{End, in_parallel};
+use crate::positional::read_at;
+
+mod walk;
+
+/// What is read and hashed at once.
+const CHUNK_LEN: usize = 1 << 20;
+/// Neighbouring pieces given to one thread together, in bytes.
+const STRETCH_LEN: u32 = 16 << 20;
+
+/// What torrent to make, and of which files.
+#[derive(Debug, Clone, Default)]
+pub struct CreateOptions {
+    /// Format, piece length, trackers and so on. The same files and options always give the same bytes.
+    pub torrent: ztor_metainfo::create::Options,
+    /// The name of the torrent; that of the file or folder if `None`.
+    pub name: Option<String>,
+    /// Globs of what to leave out. One without `/` is compared with every file and folder name, one with `/`
+    /// with the path below the torrent's folder; a folder that matches is left out with all that is in it.
+    pub ignore: Vec<String>,
+    /// Take files and folders whose name starts with a dot too.
+    pub hidden: bool,
+    /// What becomes of symbolic links below the folder.
+    pub symlinks: Symlinks,
+}
+
+/// What becomes of symbolic links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Symlinks {
+    /// They are left out, with a warning.
+    #[default]
+    Skip,
+    /// They become links in the torrent (BEP 47), if they lead to something inside the folder.
+    Keep,
+    /// What they lead to becomes part of the torrent.
+    Follow,
+}
+
+/// A torrent that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// The bytes of the torrent file.
+    pub torrent: Vec<u8>,
+    /// What was found but is not in it, in the order of paths.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that was left out of a torrent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Warning {
+    /// A symbolic link, with [`Symlinks::Skip`].
+    #[error("left out {}, a symbolic link", .0.display())]
+    Symlink(PathBuf),
+    /// A symbolic link that leads out of the folder or nowhere, with [`Symlinks::Keep`].
+    #[error("left out {}, a symbolic link that leads out of the folder or nowhere", .0.display())]
+    OutwardLink(PathBuf),
+    /// Neither file nor folder nor link.
+    #[error("left out {}, which is no regular file", .0.display())]
+    Special(PathBuf),
+}
+
+/// Why no torrent was made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// A file or folder cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The files and options make no torrent.
+    #[error(transparent)]
+    Plan(#[from] ztor_metainfo::create::CreateError),
+    /// There is nothing in the folder, or everything is left out.
+    #[error("there are no files to share in {}", path.display())]
+    NoFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A glob that cannot be understood.
+    #[error("the pattern `{pattern}` is wrong: {reason}")]
+    Glob {
+        /// The glob.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A name that is not UTF-8, as torrents want it (BEP 3).
+    #[error("the name of {} is not valid UTF-8; rename it or leave it out", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file changed while it was hashed.
+    #[error("{} changed while it was read; try again when nothing writes to it", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The caller raised the stop flag before the work was done.
+    #[error("stopped before the torrent was complete")]
+    Stopped,
+}
+
+/// A file as it was found.
+#[derive(Debug, Clone)]
+struct Source {
+    path: PathBuf,
+    stamp: Stamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    len: u64,
+    mtime: (i64, i64),
+}
+
+/// Makes the torrent of a file, or of a folder with all that is below it.
+///
+/// Hashes with `threads` threads (at least one), each with a buffer of 1 MiB. `progress` is called from any of
+/// them with the bytes hashed so far and in all. Setting `stop` ends it with [`CreateError::Stopped`].
+pub fn create(
+    path: &Path,
+    options: &CreateOptions,
+    threads: usize,
+    progress: impl Fn(u64, u64) + Sync,
+    stop: &AtomicBool,
+) -> Result<Created, CreateError> {
+    let metadata = std::fs::metadata(path).at(Operation::Open, || path.to_owned())?;
+    let name = match &options.name {
+        Some(name) => name.clone(),
+        None => name_of(path)?,
+    };
+    let (plan, sources, warnings) = if metadata.is_dir() {
+        let found = walk::walk(path, options)?;
+        if found.inputs.is_empty() {
+            return Err(CreateError::NoFiles { path: path.to_owned() });
+        }
+        (Plan::folder(&name, found.inputs, options.torrent.clone())?, found.sources, found.warnings)
+    } else if metadata.is_file() {
+        let input =
+            Input { executable: is_executable(&metadata), ..Input::new([name.as_str()], metadata.len()) };
+        let source = Source { path: path.to_owned(), stamp: Stamp::of(&metadata) };
+        (Plan::single_file(&name, input, options.torrent.clone())?, vec![source], Vec::new())
+    } else {
+        return Err(StorageError::NotAFile { path: path.to_owned() }.into());
+    };
+    let torrent = hash(&plan, &sources, threads, progress, stop)?;
+    Ok(Created { torrent, warnings })
+}
+
+fn name_of(path: &Path) -> Result<String, CreateError> {
+    let name = match path.file_name() {
+        Some(name) => name.to_owned(),
+        // `.`, `..` and the like have a name only once resolved.
+        None => {
+            let whole = path.canonicalize().at(Operation::Open, || path.to_owned())?;
+            whole.file_name().unwrap_or(std::ffi::OsStr::new("root")).to_owned()
+        }
+    };
+    name.into_string().map_err(|_| CreateError::NotUtf8 { path: path.to_owned() })
+}
+
+fn hash(
+    plan: &Plan,
+    sources: &[Source],
+    threads: usize,
+    progress: impl Fn(u64, u64) + Sync,
+    stop: &AtomicBool,
+) -> Result<Vec<u8>, CreateError> {
+    let layout = plan.layout();
+    let stretch = (STRETCH_LEN / layout.piece_length().max(1)).max(1) as usize;
+    let builder = Mutex::new(Builder::new(plan));
+    let (done, total) = (AtomicU64::new(0), layout.total_len());
+    let end = in_parallel(
+        layout.piece_count() as usize,
+        stretch,
+        threads,
+        stop,
+        Reader::default,
+        |reader, piece| {
+            let piece = u32::try_from(piece).unwrap_or(u32::MAX);
+            let (digest, len) = reader.hash_piece(plan, sources, piece)?;
+            builder.lock().unwrap_or_else(PoisonError::into_inner).insert(piece, digest);
+            progress(done.fetch_add(len, Ordering::Relaxed) + len, total);
+            Ok::<(), CreateError>(())
+        },
+    )?;
+    if end == End::Stopped {
+        return Err(CreateError::Stopped);
+    }
+    // A change of bytes that were hashed already shows only now.
+    for source in sources {
+        let metadata = std::fs::metadata(&source.path).at(Operation::Inspect, || source.path.clone())?;
+        if Stamp::of(&metadata) != source.stamp {
+            return Err(CreateError::Changed { path: source.path.clone() });
+        }
+    }
+    Ok(builder.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?)
+}
+
+/// What one thread reads with.
+#[derive(Default)]
+struct Reader {
+    buf: Vec<u8>,
+    open: Option<(usize, File)>,
+}
+
+impl Reader {
+    /// The hashes of a piece and the number of bytes of files in it.
+    fn hash_piece(
+        &mut self,
+        plan: &Plan,
+        sources: &[Source],
+        piece: u32,
+    ) -> Result<(PieceDigest, u64), CreateError> {
+        self.buf.resize(CHUNK_LEN, 0);
+        let mut hasher = plan.hasher(piece);
+        let mut total = 0;
+        for range in plan.layout().ranges(piece, 0, u32::MAX) {
+            let Some(input) = plan.input_of(range.file) else { continue };
+            let Some(source) = sources.get(input) else { continue };
+            self.open(input, source)?;
+            let Some((_, file)) = &self.open else { continue };
+            let (mut offset, mut left) = (range.offset, range.len as usize);
+            while left > 0 {
+                let buf = &mut self.buf[..left.min(CHUNK_LEN)];
+                let read = read_at(file, buf, offset).at(Operation::Read, || source.path.clone())?;
+                if read < buf.len() {
+                    return Err(CreateError::Changed { path: source.path.clone() });
+                }
+                hasher.update(buf);
+                offset += read as u64;
+                left -= read;
+            }
+            total += u64::from(range.len);
+        }
+        Ok((hasher.finish()?, total))
+    }
+
+    fn open(&mut self, input: usize, source: &Source) -> Result<(), CreateError> {
+        if self.open.as_ref().is_some_and(|open| open.0 == input) {
+            return Ok(());
+        }
+        let file = File::open(&source.path).at(Operation::Open, || source.path.clone())?;
+        let metadata = file.metadata().at(Operation::Inspect, || source.path.clone())?;
+        if Stamp::of(&metadata) != source.stamp {
+            return Err(CreateError::Changed { path: source.path.clone() });
+        }
+        self.open = Some((input, file));
+        Ok(())
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        Self { len: metadata.len(), mtime: (metadata.mtime(), metadata.mtime_nsec()) }
+    }
+}
+
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    metadata.mode() & 0o100 != 0
+}
+
+#[cfg(test)]
+mod tests;
