@@ -31,6 +31,9 @@ use tools::Tools;
 /// How long the whole suite may run; cases that have not begun by then fail.
 const SUITE_LIMIT: Duration = Duration::from_secs(9 * 60);
 
+/// Begins the name of a run's folder; the id of its process follows.
+const RUN_PREFIX: &str = "run-";
+
 /// What to run, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -66,7 +69,9 @@ pub fn run(options: &Options) -> Result<bool> {
     let (tools, missing) = Tools::find(&root, &home, options, &cases)?;
     let (cases, skipped): (Vec<Case>, Vec<Case>) =
         cases.into_iter().partition(|case| !missing.iter().any(|program| case.needs().contains(program)));
-    let work = tempfile::Builder::new().prefix("run-").tempdir_in(&home)?;
+    remove_stale_runs(&home)?;
+    let prefix = format!("{RUN_PREFIX}{}-", std::process::id());
+    let work = tempfile::Builder::new().prefix(&prefix).tempdir_in(&home)?;
     let suite = Suite {
         payloads: Payloads::make(&work.path().join("payloads"), &Content::ALL)?,
         work: work.path().to_path_buf(),
@@ -104,6 +109,16 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     Ok(stop)
+}
+
+/// Removes the folders of runs that were killed.
+fn remove_stale_runs(home: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(home)?.flatten() {
+        if process::is_left_over(&entry.file_name().to_string_lossy(), RUN_PREFIX) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 struct Outcome {

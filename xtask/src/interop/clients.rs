@@ -44,7 +44,8 @@ impl Client {
     pub(super) fn tolerance(self) -> Tolerance {
         match self {
             Self::Ztor | Self::Libtorrent => Tolerance::default(),
-            Self::Transmission | Self::Aria2 => Tolerance { no_empty_files: true, pads: true },
+            Self::Aria2 => Tolerance { no_empty_files: false, pads: true },
+            Self::Transmission => Tolerance { no_empty_files: true, pads: true },
         }
     }
 
@@ -111,17 +112,12 @@ fn ztor(setup: &Setup<'_>) -> Result<Invocation> {
 
 fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
     let mut invocation = Invocation::new(setup.tools.program("aria2c")?).arg("--no-conf");
-    let alone = [
-        "--enable-dht=false",
-        "--enable-dht6=false",
-        "--bt-enable-lpd=false",
-        "--enable-peer-exchange=false",
-    ];
-    invocation = invocation.args(alone).args(["--disable-ipv6=true", "--file-allocation=none"]);
-    invocation =
-        invocation.args(["--summary-interval=0", "--console-log-level=info", "--enable-color=false"]);
-    invocation =
-        invocation.arg(format!("--listen-port={PORT}")).arg(format!("--dir={}", setup.data.display()));
+    // Without its DHT, aria2 has no socket for UDP trackers. It finds no node here.
+    invocation = invocation.args(["--enable-dht=true", "--enable-dht6=false", "--bt-enable-lpd=false"]);
+    invocation = invocation.arg("--enable-peer-exchange=false").arg(format!("--dht-listen-port={PORT}"));
+    invocation = invocation.args(["--disable-ipv6=true", "--file-allocation=none", "--summary-interval=0"]);
+    invocation = invocation.args(["--show-console-readout=false", "--console-log-level=info"]);
+    invocation = invocation.arg(format!("--listen-port={PORT}")).arg("--dir").arg(setup.data);
     invocation = if setup.host == Host::Seeder {
         invocation.args(["--check-integrity=true", "--bt-hash-check-seed=true", "--seed-ratio=0"])
     } else {

@@ -5,18 +5,20 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rustix::process::{Pid, Signal};
 use rustix::thread::LinkNameSpaceType;
 
+use super::process;
+
 /// Where `ip netns` keeps the namespaces by name.
 const NETNS_DIR: &str = "/run/netns";
 
 /// Begins the name of every namespace of the suite; the id of its process follows.
-const PREFIX: &str = "zti";
+const PREFIX: &str = "zti-";
 
 /// A host of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,9 +127,7 @@ pub(super) fn remove_stale() {
     let Ok(entries) = std::fs::read_dir(NETNS_DIR) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')).map(|(owner, _)| owner);
-        let Some(owner) = owner.filter(|owner| owner.parse::<u32>().is_ok()) else { continue };
-        if PathBuf::from("/proc").join(owner).exists() {
+        if !process::is_left_over(&name, PREFIX) {
             continue;
         }
         if let Ok(pids) = ip(&["netns", "pids", &name], "") {

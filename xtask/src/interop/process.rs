@@ -177,6 +177,12 @@ impl<'a> Patience<'a> {
     }
 }
 
+/// Whether a name made of `prefix`, a process id, `-` and anything belongs to a run that was killed.
+pub(super) fn is_left_over(name: &str, prefix: &str) -> bool {
+    let owner = name.strip_prefix(prefix).and_then(|rest| rest.split_once('-')).map(|(owner, _)| owner);
+    owner.is_some_and(|owner| owner.parse::<u32>().is_ok() && !Path::new("/proc").join(owner).exists())
+}
+
 /// Prints the end of every log in `dir`.
 pub(super) fn print_logs(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else { return };
@@ -192,6 +198,21 @@ pub(super) fn print_logs(dir: &Path) {
             lines.first().into_iter().chain(lines.iter().skip(1.max(lines.len().saturating_sub(TAIL))))
         {
             println!("    | {line}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_dead_run_made_is_left_over() {
+        let (dead, ours) = (u32::MAX, std::process::id());
+        assert!(is_left_over(&format!("run-{dead}-x"), "run-"));
+        assert!(!is_left_over(&format!("run-{ours}-x"), "run-"));
+        for other in ["run-x-1", "run-", &format!("run-{dead}"), &format!("walk-{dead}-x")] {
+            assert!(!is_left_over(other, "run-"), "{other}");
         }
     }
 }
