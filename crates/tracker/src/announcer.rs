@@ -25,6 +25,13 @@ const MAX_BACKOFF: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackerId(usize);
 
+impl TrackerId {
+    /// A small number of its own, from 0 in the order in which the trackers came.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// An announce that is to be made now. It must be answered with [`Announcer::on_reply`] or
 /// [`Announcer::on_error`], except for those of [`Announcer::stop`].
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ztor_time::{Duration, Instant};
 
-use super::codec::{Request, Response};
+use super::codec::{DecodeError, Request, Response};
 use crate::rng::Rng;
 use crate::{AnnounceReply, AnnounceRequest, Reply, Retry, TrackerError};
 
@@ -33,6 +33,8 @@ pub struct Client {
     waiting: BTreeMap<u32, Waiter>,
     transmits: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<(u64, Result<Reply, TrackerError>)>,
+    /// Not later than the first deadline of all.
+    wake: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +91,7 @@ impl Client {
             waiting: BTreeMap::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
+            wake: None,
         }
     }
 
@@ -124,28 +127,37 @@ impl Client {
     /// Takes a datagram. False if it answers nothing that was asked, of the one who was asked.
     pub fn handle(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         let from = canonical(from);
-        let Ok(response) = Response::decode(datagram, from.is_ipv6()) else { return false };
-        match self.waiting.get(&response.transaction()) {
-            Some(&Waiter::Tracker(addr)) if addr == from => self.on_connect(now, addr, response),
-            Some(&Waiter::Task(token)) if self.tasks.get(&token).is_some_and(|task| task.to == from) => {
-                self.on_answer(now, token, response)
+        let Some(transaction) = datagram.get(4..8).and_then(|id| id.try_into().ok()) else { return false };
+        let waiter = match self.waiting.get(&u32::from_be_bytes(transaction)) {
+            Some(&waiter @ Waiter::Tracker(addr)) if addr == from => waiter,
+            Some(&waiter @ Waiter::Task(token)) if self.tasks.get(&token).is_some_and(|t| t.to == from) => {
+                waiter
             }
-            _ => false,
+            _ => return false,
+        };
+        match (waiter, Response::decode(datagram, from.is_ipv6())) {
+            (Waiter::Tracker(addr), Ok(response)) => self.on_connect(now, addr, response),
+            (Waiter::Task(token), Ok(response)) => self.on_answer(now, token, response),
+            (Waiter::Task(token), Err(error @ DecodeError::TooShort { .. })) => {
+                // opentracker answers in this way for torrents that it doesn't track.
+                let text = format!("the answer is too short, as of trackers that refuse a torrent: {error}");
+                self.finish(token, Err(TrackerError::Malformed(text)));
+                true
+            }
+            (_, Err(_)) => false,
         }
     }
 
-    /// When [`Client::tick`] wants to be called at the latest.
+    /// When [`Client::tick`] wants to be called at the latest. After cancellations this may be earlier than needed.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let trackers = self.trackers.values().flat_map(|tracker| {
-            let expiry = tracker.connection.map(|connection| connection.expires);
-            [expiry, tracker.connecting.map(|t| t.deadline)]
-        });
-        let tasks = self.tasks.values().map(|task| task.sent.map(|t| t.deadline));
-        trackers.chain(tasks).flatten().min()
+        self.wake
     }
 
     /// Sends again or gives up what has waited long enough.
     pub fn tick(&mut self, now: Instant) {
+        if self.wake.is_none_or(|wake| now < wake) {
+            return;
+        }
         let late = |t: Option<Try>| t.is_some_and(|t| t.deadline <= now);
         let connects: Vec<_> =
             self.trackers.iter().filter(|(_, t)| late(t.connecting)).map(|(addr, _)| *addr).collect();
@@ -164,6 +176,12 @@ impl Client {
             tracker.connection = tracker.connection.filter(|connection| now < connection.expires);
             tracker.connection.is_some() || tracker.connecting.is_some()
         });
+        let trackers = self.trackers.values().flat_map(|tracker| {
+            let expiry = tracker.connection.map(|connection| connection.expires);
+            [expiry, tracker.connecting.map(|t| t.deadline)]
+        });
+        let tasks = self.tasks.values().map(|task| task.sent.map(|t| t.deadline));
+        self.wake = trackers.chain(tasks).flatten().min();
     }
 
     /// The next datagram to send, and where to.
@@ -218,16 +236,19 @@ impl Client {
             }
         };
         task.tries += 1;
-        task.sent = Some(Try { transaction, count: task.tries, deadline: now + wait(task.tries) });
+        let deadline = now + wait(task.tries);
+        task.sent = Some(Try { transaction, count: task.tries, deadline });
         self.waiting.insert(transaction, Waiter::Task(token));
         self.transmits.push_back((task.to, datagram.encode()));
+        self.wake_by(deadline);
     }
 
     fn connect(&mut self, now: Instant, to: SocketAddr, transaction: u32, count: u32) {
         self.waiting.insert(transaction, Waiter::Tracker(to));
-        let tracker = self.trackers.entry(to).or_default();
-        tracker.connecting = Some(Try { transaction, count, deadline: now + wait(count) });
+        let deadline = now + wait(count);
+        self.trackers.entry(to).or_default().connecting = Some(Try { transaction, count, deadline });
         self.transmits.push_back((to, Request::Connect { transaction }.encode()));
+        self.wake_by(deadline);
     }
 
     fn connect_again(&mut self, now: Instant, addr: SocketAddr) {
@@ -259,6 +280,7 @@ impl Client {
         self.unwait(sent);
         match result {
             Ok(_) => {
+                self.wake_by(now + CONNECTION_LIFE);
                 for token in self.tasks_waiting_for(addr) {
                     self.send(now, token);
                 }
@@ -310,6 +332,10 @@ impl Client {
             self.unwait(task.sent);
             self.events.push_back((token, result));
         }
+    }
+
+    fn wake_by(&mut self, deadline: Instant) {
+        self.wake = Some(self.wake.map_or(deadline, |wake| wake.min(deadline)));
     }
 
     fn unwait(&mut self, sent: Option<Try>) {

@@ -171,7 +171,7 @@ fn answers_of_others_and_to_others_are_not_taken() {
     assert!(!answer(&mut client, at(1), Response::Announce { transaction: transaction ^ 1, reply: reply() }));
     assert!(!answer(&mut client, at(1), Response::Scrape { transaction, entries: vec![] }));
     assert!(!answer(&mut client, at(1), Response::Connect { transaction, connection: 9 }));
-    assert!(!client.handle(at(1), tracker(), &good[..19]));
+    assert!(!client.handle(at(1), tracker(), &good[..7]));
     assert_eq!(client.poll_event(), None);
     assert!(client.handle(at(1), "[::ffff:192.0.2.1]:6969".parse().unwrap(), &good));
     assert!(client.poll_event().is_some());
@@ -184,6 +184,15 @@ fn refusals_are_told() {
     assert!(answer(&mut client, at(1), Response::Error { transaction, message: "go away".into() }));
     let Some((1, Err(error))) = client.poll_event() else { panic!() };
     assert_eq!(error.to_string(), "the tracker says: go away");
+}
+
+#[test]
+fn an_answer_cut_off_is_a_refusal() {
+    let (mut client, transaction) = announced();
+    let datagram = [&[0, 0, 0, 1][..], &transaction.to_be_bytes()].concat();
+    assert!(client.handle(at(1), tracker(), &datagram));
+    let Some((1, Err(error))) = client.poll_event() else { panic!() };
+    assert!(error.to_string().ends_with("announce response of 8 bytes, expected at least 20"), "{error}");
 }
 
 #[test]
