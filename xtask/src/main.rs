@@ -23,6 +23,7 @@ enum Command {
 }
 
 #[derive(Args)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "the suite runs on Linux only"))]
 struct InteropArgs {
     /// Run only the cases whose name contains this.
     #[arg(long, value_name = "STR")]

@@ -116,7 +116,8 @@ fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
     invocation = invocation.args(["--enable-dht=true", "--enable-dht6=false", "--bt-enable-lpd=false"]);
     invocation = invocation.arg("--enable-peer-exchange=false").arg(format!("--dht-listen-port={PORT}"));
     invocation = invocation.args(["--disable-ipv6=true", "--file-allocation=none", "--summary-interval=0"]);
-    invocation = invocation.args(["--show-console-readout=false", "--console-log-level=info"]);
+    invocation =
+        invocation.args(["--show-console-readout=false", "--enable-color=false", "--console-log-level=info"]);
     invocation = invocation.arg(format!("--listen-port={PORT}")).arg("--dir").arg(setup.data);
     invocation = if setup.host == Host::Seeder {
         invocation.args(["--check-integrity=true", "--bt-hash-check-seed=true", "--seed-ratio=0"])
