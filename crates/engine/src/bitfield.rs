@@ -132,6 +132,14 @@ impl Bitfield {
     }
 }
 
+impl Extend<u32> for Bitfield {
+    fn extend<T: IntoIterator<Item = u32>>(&mut self, indices: T) {
+        for index in indices {
+            self.insert(index);
+        }
+    }
+}
+
 fn bit(index: u32) -> u64 {
     1 << (63 - index % 64)
 }

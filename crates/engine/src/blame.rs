@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(blame.piece_failed(3, &bad, &sources), None);
         let right = [digest(0, 1), digest(16384, 2), digest(32768, 3)];
         assert_eq!(blame.piece_ok(3, &right), [ip(2)]);
-        assert_eq!(blame.piece_ok(3, &right), [], "judged once");
+        assert!(blame.piece_ok(3, &right).is_empty(), "judged once");
     }
 
     #[test]

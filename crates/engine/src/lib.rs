@@ -240,10 +240,11 @@ impl Engine {
         }
     }
 
-    pub(crate) fn ban(&mut self, ip: IpAddr) {
+    /// True if it was not banned before.
+    pub(crate) fn ban(&mut self, ip: IpAddr) -> bool {
         if self.banned.len() >= MAX_BANS {
             self.banned.pop_first();
         }
-        self.banned.insert(ip);
+        self.banned.insert(ip)
     }
 }

@@ -188,7 +188,7 @@ impl Engine {
 
     /// Bans an address: all its connections end and its addresses are forgotten.
     pub(crate) fn ban_source(&mut self, now: Instant, id: TorrentId, ip: IpAddr, offence: &Misbehaviour, out: &mut Outbox) {
-        self.ban(ip);
+        let is_new = self.ban(ip);
         let reason = offence.to_string();
         let all: Vec<PeerKey> = self.peers.iter().filter(|(_, p)| p.addr.ip() == ip).map(|(k, _)| k).collect();
         let addr = all.first().map_or_else(|| (ip, 0).into(), |k| self.peers[*k].addr);
@@ -199,7 +199,9 @@ impl Engine {
                 torrent.known.forget(addr);
             }
         }
-        out.notices.push(Notice::Banned { torrent: id, addr, reason });
+        if is_new {
+            out.notices.push(Notice::Banned { torrent: id, addr, reason });
+        }
     }
 
     /// Takes a peer out of every table. What was asked of it can be asked of others.
@@ -208,7 +210,7 @@ impl Engine {
         if peer.stage == Stage::Connecting {
             self.connects.attempt_over();
         }
-        let id = peer.torrent?;
+        let Some(id) = peer.torrent else { return Some(peer) };
         let Some(torrent) = self.torrents.get_mut(id) else { return Some(peer) };
         torrent.peers.retain(|k| *k != key);
         for block in peer.download.release_all() {

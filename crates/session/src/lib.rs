@@ -1,1 +1,331 @@
-//! Part of ztor; see ARCHITECTURE.md.
+//! A running BitTorrent client: the engine with its hands.
+//!
+//! A [`Session`] owns the sockets, the threads and the clock. One network thread runs the event loop and the
+//! engine; a few disk threads write and hash; a small tokio runtime does HTTP and DNS. Faces look at
+//! [`Snapshot`]s and [`SessionEvent`]s and never hold anything up.
+
+mod clock;
+mod control;
+mod disk;
+mod driver;
+mod http;
+mod inbox;
+mod message;
+mod snapshot;
+mod state;
+
+pub use http::{FetchError, fetch_url};
+pub use snapshot::{SessionEvent, Snapshot};
+pub use state::default_state_dir;
+pub use ztor_engine::{
+    Command, DiskFault, DiskFaultKind, PeerStatus, Priority, TorrentId, TorrentState, TorrentStatus, TrackerLine,
+};
+pub use ztor_storage::{Allocation, StorageError};
+
+use clock::Clock;
+use control::Control;
+use crossbeam_channel::{Receiver, bounded};
+use disk::Disk;
+use driver::{Driver, Parts, WAKER, sockets};
+use inbox::Inbox;
+use message::{NewTorrent, ToNet};
+use snapshot::Viewer;
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use ztor_engine::Engine;
+use ztor_metainfo::Metainfo;
+use ztor_storage::resume::{Resume, ResumeError};
+use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
+use ztor_wire::PeerId;
+
+/// How long the network thread may take to answer a question.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How a session is to run. Rates are bytes per second, `None` is no limit.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The only address to use, for every socket. `None`: all, of both families.
+    pub bind: Option<IpAddr>,
+    /// The port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// Fail if the port is taken, instead of taking the next free one.
+    pub port_is_fixed: bool,
+    /// Limit for piece data coming in.
+    pub limit_down: Option<u64>,
+    /// Limit for piece data going out.
+    pub limit_up: Option<u64>,
+    /// Connections in all.
+    pub max_peers: usize,
+    /// Connections of one torrent.
+    pub max_peers_per_torrent: usize,
+    /// Where to remember progress; `None` remembers nothing.
+    pub state_dir: Option<PathBuf>,
+    /// Threads that write and hash; 0 takes one per core, four at the most.
+    pub disk_workers: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: None,
+            port: 6881,
+            port_is_fixed: false,
+            limit_down: None,
+            limit_up: None,
+            max_peers: 500,
+            max_peers_per_torrent: 100,
+            state_dir: default_state_dir(),
+            disk_workers: 0,
+        }
+    }
+}
+
+/// Why a session could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The port is taken.
+    #[error("cannot listen on port {port}{}: it is in use by another program; choose another with --port", at(.bind))]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// The address, if one was given.
+        bind: Option<IpAddr>,
+    },
+    /// Listening failed otherwise.
+    #[error("cannot listen on port {port}{}: {error}", at(.bind))]
+    Listen {
+        /// The port.
+        port: u16,
+        /// The address, if one was given.
+        bind: Option<IpAddr>,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// A thread, the poll or the HTTP client could not be set up.
+    #[error("cannot start: {0}")]
+    Setup(String),
+}
+
+fn at(bind: &Option<IpAddr>) -> String {
+    bind.map(|ip| format!(" of {ip}")).unwrap_or_default()
+}
+
+/// Why a torrent was not taken.
+#[derive(Debug, Error)]
+pub enum AddError {
+    /// The engine says no.
+    #[error(transparent)]
+    Engine(#[from] ztor_engine::AddError),
+    /// Its files cannot be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The session has ended.
+    #[error("the session has ended")]
+    Ended,
+}
+
+/// A torrent to take up.
+#[derive(Debug, Clone)]
+pub struct AddTorrent {
+    /// What it is.
+    pub meta: Arc<Metainfo>,
+    /// The folder that holds the torrent's file or folder.
+    pub dir: PathBuf,
+    /// Per file of the layout; `None` wants all.
+    pub wanted: Option<Vec<bool>>,
+    /// Fetch in order.
+    pub sequential: bool,
+    /// Addresses to try besides what trackers tell.
+    pub peers: Vec<SocketAddr>,
+    /// How files get their space.
+    pub allocate: Allocation,
+    /// Serve what is there and never write.
+    pub read_only: bool,
+}
+
+impl AddTorrent {
+    /// All of `meta`, in `dir`, as most people want it.
+    pub fn new(meta: Arc<Metainfo>, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            meta,
+            dir: dir.into(),
+            wanted: None,
+            sequential: false,
+            peers: Vec::new(),
+            allocate: Allocation::Sparse,
+            read_only: false,
+        }
+    }
+}
+
+/// A running client. Dropping it ends it within a moment, without goodbyes; [`shutdown`](Self::shutdown) is
+/// the polite way.
+#[derive(Debug)]
+pub struct Session {
+    inbox: Arc<Inbox<ToNet>>,
+    viewer: Viewer,
+    done: Receiver<()>,
+    addr: SocketAddr,
+    handles: Arc<HandleCache>,
+    state_dir: Option<PathBuf>,
+}
+
+impl Session {
+    /// Listens and starts the threads.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let setup = |e: &dyn std::fmt::Display| StartError::Setup(e.to_string());
+        let Config { bind, port, .. } = config;
+        let listening = sockets::listen(bind, port, config.port_is_fixed).map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => StartError::PortTaken { port, bind },
+            _ => StartError::Listen { port, bind, error },
+        })?;
+        let addr = listening.addr;
+        let poll = mio::Poll::new().map_err(|e| setup(&e))?;
+        let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).map_err(|e| setup(&e))?);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
+        let disk = Disk::start(workers, &inbox).map_err(|e| setup(&e))?;
+        let control = Control::start(bind, &inbox).map_err(|e| setup(&e))?;
+        let (publisher, viewer) = snapshot::channel();
+        let clock = Clock::start();
+        let engine = Engine::new(clock.now(), engine_config(&config, addr.port())?, random_u64()?);
+        // Nothing is ever sent on it: its end is the message.
+        let (done_sender, done) = bounded(0);
+        let parts = Parts {
+            poll,
+            clock,
+            engine,
+            listening,
+            bind,
+            inbox: Arc::clone(&inbox),
+            disk,
+            control,
+            publisher,
+            done: done_sender,
+        };
+        let driver = Driver::new(parts).map_err(|e| setup(&e))?;
+        std::thread::Builder::new().name("net".into()).spawn(move || driver.run()).map_err(|e| setup(&e))?;
+        let handles = Arc::new(HandleCache::default());
+        Ok(Self { inbox, viewer, done, addr, handles, state_dir: config.state_dir })
+    }
+
+    /// The address listened on; unspecified if all are.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Takes up a torrent: what is on disk is checked (or believed, where the resume data still fits), then
+    /// the rest is fetched, then it is served.
+    pub fn add(&self, add: AddTorrent) -> Result<TorrentId, AddError> {
+        let AddTorrent { meta, dir, wanted, sequential, peers, allocate, read_only } = add;
+        let dir = std::path::absolute(&dir).unwrap_or(dir);
+        let options = StoreOptions { allocate, read_only };
+        let handles = Arc::clone(&self.handles);
+        let store = TorrentStore::open(Arc::clone(&meta), &dir, wanted.as_deref(), options, handles)?;
+        let resume_path = self.state_dir.as_ref().map(|state| state::resume_path(state, &meta, &dir));
+        let resume = resume_path.as_deref().and_then(|path| load_resume(path, &meta, &dir));
+        let priorities = wanted.as_deref().map(|wanted| piece_priorities(&meta, wanted));
+        let engine_add = ztor_engine::AddTorrent {
+            meta,
+            priorities,
+            sequential,
+            peers,
+            uploaded: resume.as_ref().map_or(0, |r| r.uploaded),
+            downloaded: resume.as_ref().map_or(0, |r| r.downloaded),
+        };
+        let new = NewTorrent {
+            add: engine_add,
+            store: Arc::new(store),
+            resume,
+            resume_path,
+            wanted: wanted.unwrap_or_default(),
+            prepare: !read_only,
+        };
+        let (answer, reply) = bounded(1);
+        self.inbox.push(ToNet::Add { request: Box::new(new), answer });
+        Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
+    }
+
+    /// Tells the engine a wish. Its effect shows in snapshots and events.
+    pub fn command(&self, command: Command) {
+        self.inbox.push(ToNet::Command(command));
+    }
+
+    /// The newest picture; a new one is made four times a second.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.viewer.snapshot()
+    }
+
+    /// Events since the start. All receivers draw from one queue.
+    pub fn events(&self) -> Receiver<SessionEvent> {
+        self.viewer.events.clone()
+    }
+
+    /// The live peers of a torrent; empty if it is gone.
+    pub fn peers(&self, torrent: TorrentId) -> Vec<PeerStatus> {
+        let (answer, reply) = bounded(1);
+        self.inbox.push(ToNet::Peers { torrent, answer });
+        reply.recv_timeout(ANSWER_TIMEOUT).unwrap_or_default()
+    }
+
+    /// Says `stopped` to trackers, saves, closes everything. Waits at most `deadline`; true if all was done
+    /// by then.
+    pub fn shutdown(&self, deadline: Duration) -> bool {
+        self.inbox.push(ToNet::Shutdown);
+        matches!(self.done.recv_timeout(deadline), Err(crossbeam_channel::RecvTimeoutError::Disconnected))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.inbox.push(ToNet::Shutdown);
+    }
+}
+
+fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Config, StartError> {
+    let mut random = [0; 12];
+    fill_random(&mut random)?;
+    let mut engine = ztor_engine::Config::new(PeerId::from_random(random), listen_port);
+    engine.limit_down = config.limit_down;
+    engine.limit_up = config.limit_up;
+    engine.max_peers = config.max_peers;
+    engine.max_peers_per_torrent = config.max_peers_per_torrent.min(config.max_peers);
+    Ok(engine)
+}
+
+fn random_u64() -> Result<u64, StartError> {
+    let mut bytes = [0; 8];
+    fill_random(&mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+fn fill_random(bytes: &mut [u8]) -> Result<(), StartError> {
+    getrandom::fill(bytes).map_err(|e| StartError::Setup(format!("no randomness: {e}")))
+}
+
+fn load_resume(path: &Path, meta: &Metainfo, dir: &Path) -> Option<Resume> {
+    let loaded = Resume::load(path).and_then(|resume| resume.verify(meta, dir).map(|()| resume));
+    match loaded {
+        Ok(resume) => Some(resume),
+        Err(ResumeError::Missing { .. }) => None,
+        Err(error) => {
+            tracing::warn!(%error, "the data will be checked");
+            None
+        }
+    }
+}
+
+/// A piece is wanted if any file in it is.
+fn piece_priorities(meta: &Metainfo, wanted: &[bool]) -> Box<[Priority]> {
+    let mut priorities = vec![Priority::Skip; meta.layout.piece_count() as usize];
+    for (file, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
+        for piece in meta.layout.pieces_of(file) {
+            priorities[piece as usize] = Priority::Normal;
+        }
+    }
+    priorities.into()
+}

@@ -106,11 +106,6 @@ impl Picker {
         &self.have
     }
 
-    /// Wanted pieces we do not have yet.
-    pub(crate) fn missing(&self) -> u32 {
-        self.missing
-    }
-
     pub(crate) fn is_finished(&self) -> bool {
         self.missing == 0
     }
@@ -126,12 +121,6 @@ impl Picker {
 
     pub(crate) fn partial_count(&self) -> usize {
         self.partials.len()
-    }
-
-    /// How many peers other than seeds have `piece`; zero once nothing is missing.
-    #[cfg(test)]
-    pub(crate) fn availability(&self, piece: u32) -> u16 {
-        self.rarity.as_ref().map_or(0, |r| r.availability(piece))
     }
 
     /// How many pieces of `has` we want and lack.
@@ -291,11 +280,6 @@ impl Picker {
                 rarity.insert(piece, rng);
             }
         }
-    }
-
-    /// Whether somebody is or was asked for this block and it has not come yet.
-    pub(crate) fn is_pending(&self, block: Block) -> bool {
-        self.partials.get(&block.piece).is_some_and(|p| p.is_pending(block.begin / BLOCK_LEN))
     }
 
     fn take(&mut self, piece: u32, peer: PeerKey, end: usize, out: &mut Vec<Block>) -> usize {

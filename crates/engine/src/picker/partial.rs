@@ -71,10 +71,6 @@ impl Partial {
         self.free as usize == self.slots.len() && self.owner.is_none() && !self.exclusive
     }
 
-    pub(crate) fn is_pending(&self, index: u32) -> bool {
-        self.slots.get(index as usize).is_some_and(|s| s.state != State::Received)
-    }
-
     /// Whether `peer` may be asked for free blocks of this piece; `share`: also of one another peer works on.
     pub(crate) fn admits(&self, peer: PeerKey, share: bool) -> bool {
         let other = self.owner.is_some_and(|o| o != peer);

@@ -1,0 +1,204 @@
+//! The picker against a naive recount, over random operations.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use fastrand::Rng;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use ztor_metainfo::Metainfo;
+
+fn layout(pieces: u32) -> Arc<Layout> {
+    // Two blocks and a short third one in all pieces, but for the last, which has one short block.
+    let piece_length = 3 * u64::from(BLOCK_LEN);
+    let length = piece_length * u64::from(pieces - 1) + 100;
+    let hashes = "x".repeat(20 * pieces as usize);
+    let info = format!("d4:infod6:lengthi{length}e4:name1:f12:piece lengthi{piece_length}e6:pieces{}:{hashes}ee", hashes.len());
+    Arc::clone(&Metainfo::from_bytes(info.as_bytes()).unwrap().layout)
+}
+
+fn key(n: u64) -> PeerKey {
+    PeerKey::from_u64((1 << 32) | n)
+}
+
+fn source(n: u64) -> Source {
+    Source::from([10, 0, 0, n as u8])
+}
+
+struct Model {
+    picker: Picker,
+    rng: Rng,
+    has: Vec<PeerPieces>,
+    asked: BTreeMap<u64, Vec<Block>>,
+    current: BTreeMap<u64, u32>,
+    received: BTreeMap<u32, u32>,
+}
+
+impl Model {
+    fn check(&self) {
+        let picker = &self.picker;
+        let mut open = 0;
+        for (piece, partial) in &picker.partials {
+            assert!(picker.closed.contains(*piece) && !picker.have.contains(*piece));
+            open += partial.free();
+        }
+        assert_eq!(picker.open_blocks, open, "free blocks in partials");
+        let missing = (0..picker.layout.piece_count()).filter(|p| picker.needs(*p)).count() as u32;
+        assert_eq!(picker.missing, missing);
+        if let Some(rarity) = &picker.rarity {
+            let count = (0..picker.layout.piece_count()).filter(|p| !picker.closed.contains(*p)).count();
+            assert_eq!(rarity.candidates().len(), count, "candidates are what is not closed");
+        }
+        for (piece, count) in &self.received {
+            assert!(*count <= picker.layout.block_count(*piece));
+        }
+    }
+
+    fn pick(&mut self, peer: u64, count: usize, whole: bool) {
+        let mut out = Vec::new();
+        let mine = self.asked.entry(peer).or_default();
+        let ask = Ask {
+            peer: key(peer),
+            has: &self.has[peer as usize],
+            current: self.current.get(&peer).copied(),
+            whole_pieces: whole,
+            idle: mine.is_empty(),
+        };
+        let current = self.picker.pick(&ask, count, self.has.len(), &mut self.rng, &mut out);
+        if let Some(current) = current {
+            self.current.insert(peer, current);
+        }
+        assert!(out.len() <= count);
+        for block in out {
+            assert!(self.has[peer as usize].contains(block.piece), "only what the peer has");
+            assert!(self.picker.needs(block.piece), "only what is missing");
+            assert!(!mine.contains(&block), "nothing twice from one peer");
+            mine.push(block);
+        }
+    }
+
+    fn receive(&mut self, peer: u64) {
+        let Some(block) = self.asked.get_mut(&peer).and_then(Vec::pop) else { return };
+        if let Receipt::New { asked_of_others } = self.picker.received(block, source(peer)) {
+            let others = self.asked.values_mut().filter(|asked| asked.contains(&block));
+            let cancelled = others.map(|asked| asked.retain(|b| *b != block)).count();
+            assert!(cancelled == 0 || asked_of_others, "whoever else was asked is to be told");
+            let count = self.received.entry(block.piece).or_default();
+            *count += 1;
+            if *count == self.picker.layout.block_count(block.piece) {
+                self.received.remove(&block.piece);
+                if self.rng.u8(..) < 40 {
+                    assert_eq!(self.picker.failed(block.piece).len() as u32, self.picker.layout.block_count(block.piece));
+                } else {
+                    assert!(self.picker.verified(block.piece));
+                }
+            }
+        }
+    }
+
+    fn release(&mut self, peer: u64) {
+        for block in self.asked.remove(&peer).unwrap_or_default() {
+            self.picker.release(block, key(peer), &mut self.rng);
+        }
+        if let Some(piece) = self.current.remove(&peer) {
+            self.picker.disown(piece, key(peer));
+        }
+    }
+}
+
+fn model(pieces: u32, seed: u64) -> Model {
+    let mut rng = Rng::with_seed(seed);
+    let mut picker = Picker::new(layout(pieces));
+    picker.reset(Bitfield::new(pieces), None, &mut rng);
+    let mut has = vec![PeerPieces::All];
+    for _ in 0..3 {
+        let mut set = Bitfield::new(pieces);
+        for piece in 0..pieces {
+            if rng.bool() {
+                set.insert(piece);
+            }
+        }
+        picker.peer_has_all_of(&set, &mut rng);
+        has.push(PeerPieces::Some(set));
+    }
+    Model { picker, rng, has, asked: BTreeMap::new(), current: BTreeMap::new(), received: BTreeMap::new() }
+}
+
+proptest! {
+    #[test]
+    fn counts_hold_and_everything_is_fetched(pieces in 1u32..12, seed: u64, sequential: bool,
+                                             ops in prop::collection::vec((0u8..6, 0u64..4, 1usize..9), 0..200)) {
+        let mut model = model(pieces, seed);
+        model.picker.sequential = sequential;
+        for (op, peer, count) in ops {
+            match op {
+                0 | 1 => model.pick(peer, count, count % 2 == 0),
+                2..=4 => model.receive(peer),
+                _ => model.release(peer),
+            }
+            model.check();
+        }
+        // From whatever state, the seed alone can finish it.
+        for peer in 1..4 {
+            model.release(peer);
+        }
+        for round in 0.. {
+            if model.picker.is_finished() { break; }
+            prop_assert!(round < 10_000, "stuck");
+            model.pick(0, 4, true);
+            model.receive(0);
+            model.check();
+        }
+        prop_assert!(model.picker.have().is_full());
+    }
+}
+
+#[test]
+fn rare_pieces_come_first() {
+    let mut rng = Rng::with_seed(3);
+    let mut picker = Picker::new(layout(10));
+    let mut have = Bitfield::new(10);
+    (0..4).for_each(|p| drop(have.insert(p)));
+    picker.reset(have, None, &mut rng);
+    let mut common = Bitfield::full(10);
+    common.remove(7);
+    (0..3).for_each(|_| picker.peer_has_all_of(&common, &mut rng));
+    let ask = Ask { peer: key(0), has: &PeerPieces::All, current: None, whole_pieces: true, idle: true };
+    let mut out = Vec::new();
+    picker.pick(&ask, 1, 4, &mut rng, &mut out);
+    assert_eq!(out[0].piece, 7);
+}
+
+#[test]
+fn sequential_goes_in_order() {
+    let mut rng = Rng::with_seed(3);
+    let mut picker = Picker::new(layout(10));
+    picker.reset(Bitfield::new(10), None, &mut rng);
+    picker.sequential = true;
+    let ask = Ask { peer: key(0), has: &PeerPieces::All, current: None, whole_pieces: true, idle: true };
+    let mut out = Vec::new();
+    picker.pick(&ask, 100, 1, &mut rng, &mut out);
+    let order: Vec<(u32, u32)> = out.iter().map(|b| (b.piece, b.begin)).collect();
+    assert!(order.is_sorted() && order.len() == 28);
+}
+
+#[test]
+fn a_failed_piece_comes_from_one_peer() {
+    let mut rng = Rng::with_seed(3);
+    let mut picker = Picker::new(layout(2));
+    picker.reset(Bitfield::new(2), None, &mut rng);
+    let mut ask = Ask { peer: key(0), has: &PeerPieces::All, current: None, whole_pieces: true, idle: false };
+    let mut out = Vec::new();
+    picker.sequential = true;
+    picker.pick(&ask, 3, 2, &mut rng, &mut out);
+    for (n, block) in out.drain(..).enumerate() {
+        picker.received(block, source(n as u64));
+    }
+    assert_eq!(picker.failed(0), [(0, source(0)), (16384, source(1)), (32768, source(2))]);
+    ask.peer = key(1);
+    picker.pick(&ask, 1, 2, &mut rng, &mut out);
+    assert_eq!(out[0].piece, 0);
+    out.clear();
+    ask.peer = key(2);
+    picker.pick(&ask, 9, 2, &mut rng, &mut out);
+    assert!(out.iter().all(|b| b.piece == 1), "the rest of piece 0 is left to the peer that began it");
+}

@@ -1,0 +1,63 @@
+//! What is slow and rare: HTTP and name look-ups, on a small tokio runtime.
+
+use crate::http::{self, MAX_TRACKER_REPLY};
+use crate::inbox::Inbox;
+use crate::message::ToNet;
+use reqwest::Client;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use ztor_engine::{HttpGet, Resolve};
+
+/// Requests under way at a time; thousands of torrents announce at once after a start.
+const MAX_AT_ONCE: usize = 64;
+
+pub(crate) struct Control {
+    runtime: Runtime,
+    client: Client,
+    inbox: Arc<Inbox<ToNet>>,
+    places: Arc<Semaphore>,
+}
+
+impl Control {
+    pub(crate) fn start(bind: Option<IpAddr>, inbox: &Arc<Inbox<ToNet>>) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("control")
+            .enable_all()
+            .build()
+            .map_err(|e| e.to_string())?;
+        let client = http::client(bind).map_err(|e| e.to_string())?;
+        Ok(Self { runtime, client, inbox: Arc::clone(inbox), places: Arc::new(Semaphore::new(MAX_AT_ONCE)) })
+    }
+
+    pub(crate) fn get(&self, request: HttpGet) {
+        let (client, inbox, places) = (self.client.clone(), Arc::clone(&self.inbox), Arc::clone(&self.places));
+        self.runtime.spawn(async move {
+            // Goodbyes do not queue behind announces: there are only seconds left.
+            let _place = if request.is_goodbye { None } else { places.acquire().await.ok() };
+            let result = http::get(&client, &request.url, MAX_TRACKER_REPLY).await.map_err(|e| e.to_string());
+            inbox.push(ToNet::Http { id: request.id, result });
+        });
+    }
+
+    pub(crate) fn resolve(&self, request: Resolve) {
+        let inbox = Arc::clone(&self.inbox);
+        self.runtime.spawn(async move {
+            let found = tokio::time::timeout(Duration::from_secs(15), tokio::net::lookup_host((request.host.as_str(), 0)));
+            let result = match found.await {
+                Ok(Ok(addrs)) => Ok(addrs.map(|a| a.ip()).collect()),
+                Ok(Err(error)) => Err(format!("its name cannot be looked up: {error}")),
+                Err(_) => Err("its name was not found in time".into()),
+            };
+            inbox.push(ToNet::Resolved { id: request.id, result });
+        });
+    }
+
+    /// Drops what is under way.
+    pub(crate) fn stop(self) {
+        self.runtime.shutdown_timeout(Duration::from_millis(100));
+    }
+}

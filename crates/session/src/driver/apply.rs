@@ -1,0 +1,127 @@
+//! What the engine wants done.
+
+use super::{Driver, Entry, sockets};
+use crate::disk::{CheckJob, Located};
+use crate::message::NewTorrent;
+use crate::snapshot::SessionEvent;
+use std::sync::Arc;
+use ztor_engine::{AddError, Connect, Event, Notice, PeerKey, TorrentId};
+use ztor_time::Instant;
+
+impl Driver {
+    pub(super) fn add(&mut self, now: Instant, new: NewTorrent) -> Result<TorrentId, AddError> {
+        let NewTorrent { add, store, resume, resume_path, wanted, prepare } = new;
+        let id = self.engine.add(now, &add)?;
+        self.torrents.insert(id, Entry { store: Arc::clone(&store), resume_path, wanted });
+        self.disk.check(CheckJob { torrent: id, store, resume, prepare });
+        self.publisher.publish(self.engine.status(now));
+        Ok(id)
+    }
+
+    /// Carries out the outbox. Connections that fail at once are told to the engine before the turn ends.
+    pub(super) fn apply(&mut self, now: Instant) {
+        let mut out = std::mem::take(&mut self.out);
+        for send in &out.sends {
+            if let Some(conn) = self.conns.get_mut(send.peer) {
+                conn.push_bytes(&out.bytes[send.range.clone()]);
+            }
+            self.want_flush(send.peer);
+        }
+        for send in out.blocks.drain(..) {
+            if let Some(entry) = self.torrents.get(send.torrent) {
+                self.disk.locate(send, Arc::clone(&entry.store));
+            }
+        }
+        for write in out.writes.drain(..) {
+            match self.torrents.get(write.torrent) {
+                Some(entry) => self.disk.write(write, Arc::clone(&entry.store)),
+                None => tracing::debug!("a block of a removed torrent is dropped"),
+            }
+        }
+        out.forgets.drain(..).for_each(|id| self.disk.forget(id));
+        out.https.drain(..).for_each(|get| self.control.get(get));
+        out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));
+        for (to, datagram) in out.datagrams.drain(..) {
+            let Some(to) = sockets::sendable(self.listening.addr, to) else { continue };
+            // A datagram that cannot be sent is a lost one; its transaction is repeated.
+            if let Err(error) = self.listening.udp.send_to(&datagram, to) {
+                tracing::debug!(%error, "UDP send");
+            }
+        }
+        for notice in out.notices.drain(..) {
+            self.on_notice(notice);
+        }
+        for close in out.closes.drain(..) {
+            if let Some(conn) = self.conns.get_mut(close.peer) {
+                tracing::debug!(peer = close.peer.as_u64(), reason = close.reason, "connection closed");
+                // What is queued gets its one try; an error changes nothing now.
+                let _ = conn.flush();
+            }
+            self.drop_conn(close.peer);
+        }
+        let connects = std::mem::take(&mut out.connects);
+        out.clear();
+        self.out = out;
+        for Connect { peer, addr } in connects {
+            match sockets::connect(self.bind, addr) {
+                Ok(stream) => self.insert(now, peer, stream, true),
+                Err(error) => self.lost(now, peer, &error.to_string()),
+            }
+        }
+    }
+
+    fn on_notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Started { torrent, finished } => {
+                self.save(torrent, true, false);
+                self.publisher.publish(self.engine.status(self.clock.now()));
+                self.publisher.tell(SessionEvent::Started { torrent, finished });
+            }
+            Notice::Finished(torrent) => self.save(torrent, true, true),
+            Notice::Removed(torrent) => {
+                self.torrents.remove(torrent);
+                self.publisher.tell(SessionEvent::Removed(torrent));
+            }
+            Notice::Stopped { torrent, fault } => self.publisher.tell(SessionEvent::Stopped { torrent, fault }),
+            Notice::PieceFailed { torrent, piece } => self.publisher.tell(SessionEvent::PieceFailed { torrent, piece }),
+            Notice::Banned { torrent, addr, reason } => self.publisher.tell(SessionEvent::Banned { torrent, addr, reason }),
+            Notice::Tracker { torrent, tracker, message, is_error } => {
+                self.publisher.tell(SessionEvent::Tracker { torrent, tracker, message, is_error });
+            }
+        }
+    }
+
+    pub(super) fn on_located(&mut self, located: Located) {
+        if let Some(conn) = self.conns.get_mut(located.peer) {
+            conn.push_block(located.block, located.slices);
+            self.want_flush(located.peer);
+        }
+    }
+
+    pub(super) fn want_flush(&mut self, key: PeerKey) {
+        if let Some(conn) = self.conns.get_mut(key)
+            && !conn.wants_flush
+        {
+            conn.wants_flush = true;
+            self.to_flush.push(key);
+        }
+    }
+
+    /// Writes what can be written. What went is told to the engine, which hands over more in the next turn.
+    pub(super) fn flush(&mut self, now: Instant) {
+        let mut keys = std::mem::take(&mut self.to_flush);
+        for key in keys.drain(..) {
+            let Some(conn) = self.conns.get_mut(key) else { continue };
+            conn.wants_flush = false;
+            let (block_bytes, result) = conn.flush();
+            if block_bytes > 0 {
+                self.engine.handle(now, Event::Sent { peer: key, block_bytes }, &mut self.out);
+            }
+            if let Err(error) = result {
+                self.lost(now, key, &error.to_string());
+            }
+        }
+        keys.append(&mut self.to_flush);
+        self.to_flush = keys;
+    }
+}

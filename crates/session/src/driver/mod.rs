@@ -1,0 +1,266 @@
+//! The event loop: one thread, one poll, all sockets.
+//!
+//! A turn: wait, take in what other threads have, read what can be read, let the engine settle, carry out what
+//! it wants, write what can be written. The engine decides; nothing here does.
+
+mod apply;
+mod conn;
+mod input;
+mod pool;
+pub(crate) mod sockets;
+
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::disk::{Disk, SaveJob};
+use crate::inbox::Inbox;
+use crate::message::ToNet;
+use crate::snapshot::{Publisher, SessionEvent};
+use conn::Conn;
+use crossbeam_channel::Sender;
+use mio::{Events, Interest, Poll, Token};
+use pool::ReadPool;
+use slotmap::SecondaryMap;
+use sockets::Listening;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use ztor_engine::{Command, Engine, Event, Outbox, PeerKey, TorrentId};
+use ztor_storage::TorrentStore;
+use ztor_storage::resume::Resume;
+use ztor_time::{Duration, Instant};
+
+pub(crate) const WAKER: Token = Token(usize::MAX);
+const LISTENER: Token = Token(usize::MAX - 1);
+const UDP: Token = Token(usize::MAX - 2);
+
+/// How often progress is made durable.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// How often faces get a new picture.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+/// After running out of file descriptors, accepting waits this long.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+
+/// A torrent's files, as the loop knows it.
+struct Entry {
+    store: Arc<TorrentStore>,
+    resume_path: Option<PathBuf>,
+    wanted: Vec<bool>,
+}
+
+pub(crate) struct Driver {
+    poll: Poll,
+    clock: Clock,
+    engine: Engine,
+    out: Outbox,
+    listening: Listening,
+    bind: Option<IpAddr>,
+    conns: SecondaryMap<PeerKey, Conn>,
+    /// Connections with something to read, in turn.
+    readable: VecDeque<PeerKey>,
+    to_flush: Vec<PeerKey>,
+    pool: ReadPool,
+    inbox: Arc<Inbox<ToNet>>,
+    disk: Disk,
+    control: Control,
+    torrents: SecondaryMap<TorrentId, Entry>,
+    publisher: Publisher,
+    accept_again_at: Option<Instant>,
+    save_at: Instant,
+    publish_at: Instant,
+    saves_under_way: usize,
+    is_ending: bool,
+    /// Dropped when the loop has ended, which is the message.
+    done: Sender<()>,
+}
+
+/// What a driver is made of.
+pub(crate) struct Parts {
+    pub(crate) poll: Poll,
+    pub(crate) clock: Clock,
+    pub(crate) engine: Engine,
+    pub(crate) listening: Listening,
+    pub(crate) bind: Option<IpAddr>,
+    pub(crate) inbox: Arc<Inbox<ToNet>>,
+    pub(crate) disk: Disk,
+    pub(crate) control: Control,
+    pub(crate) publisher: Publisher,
+    /// Closed when the loop has ended.
+    pub(crate) done: Sender<()>,
+}
+
+impl Driver {
+    pub(crate) fn new(parts: Parts) -> std::io::Result<Self> {
+        let Parts { poll, clock, engine, mut listening, bind, inbox, disk, control, publisher, done } = parts;
+        poll.registry().register(&mut listening.tcp, LISTENER, Interest::READABLE)?;
+        poll.registry().register(&mut listening.udp, UDP, Interest::READABLE)?;
+        let now = clock.now();
+        Ok(Self {
+            poll,
+            clock,
+            engine,
+            out: Outbox::default(),
+            listening,
+            bind,
+            conns: SecondaryMap::new(),
+            readable: VecDeque::new(),
+            to_flush: Vec::new(),
+            pool: ReadPool::default(),
+            inbox,
+            disk,
+            control,
+            torrents: SecondaryMap::new(),
+            publisher,
+            accept_again_at: None,
+            save_at: now + SAVE_EVERY,
+            publish_at: now,
+            saves_under_way: 0,
+            is_ending: false,
+            done,
+        })
+    }
+
+    /// Runs until told to shut down, and then until the goodbyes are said and everything is saved.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        let mut messages = Vec::new();
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, self.timeout())
+                && error.kind() != std::io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "waiting for the network failed");
+                break;
+            }
+            let now = self.clock.now();
+            for event in &events {
+                match event.token() {
+                    WAKER => {}
+                    LISTENER => self.accept(now),
+                    UDP => self.read_datagrams(now),
+                    Token(number) => self.on_ready(now, PeerKey::from_u64(number as u64), event),
+                }
+            }
+            self.inbox.take(&mut messages);
+            for message in messages.drain(..) {
+                self.on_message(now, message);
+            }
+            self.read_some(now);
+            if self.accept_again_at.is_some_and(|at| at <= now) {
+                self.accept(now);
+            }
+            self.engine.settle(now, &mut self.out);
+            self.apply(now);
+            self.flush(now);
+            self.disk.submit();
+            self.housekeeping(now);
+            if self.is_ending && !self.engine.has_goodbyes() && self.saves_under_way == 0 {
+                break;
+            }
+        }
+        self.end();
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let more_to_read = !self.readable.is_empty() && self.engine.may_read();
+        if more_to_read || !self.to_flush.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let own = [Some(self.save_at), Some(self.publish_at), self.accept_again_at];
+        let next = own.into_iter().chain([self.engine.poll_timeout()]).flatten().min()?;
+        // Rounded up, or the poll would return just before the time.
+        Some(self.clock.until(next) + Duration::from_micros(500))
+    }
+
+    fn on_message(&mut self, now: Instant, message: ToNet) {
+        match message {
+            ToNet::Disk(torrent, event) => self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out),
+            ToNet::Located(located) => self.on_located(located),
+            ToNet::LocateFailed { peer, torrent, message } => {
+                self.lost(now, peer, "a block for it could not be read");
+                let event = ztor_engine::DiskEvent::ReadFailed { message };
+                self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
+            }
+            ToNet::Saved { torrent, finished, error } => self.on_saved(torrent, finished, error),
+            ToNet::Http { id, result } => self.engine.handle(now, Event::Http { id, result }, &mut self.out),
+            ToNet::Resolved { id, result } => {
+                // An address we cannot send to is as good as none.
+                let own = self.listening.addr;
+                let usable = |ip: &IpAddr| sockets::sendable(own, (*ip, 1).into()).is_some();
+                let result = result.map(|ips| ips.into_iter().filter(usable).collect());
+                self.engine.handle(now, Event::Resolved { id, result }, &mut self.out);
+            }
+            ToNet::Add { request, answer } => {
+                let result = self.add(now, *request);
+                // A caller that has gone away needs no answer.
+                let _ = answer.send(result);
+            }
+            ToNet::Peers { torrent, answer } => {
+                let _ = answer.send(self.engine.peer_status(now, torrent));
+            }
+            ToNet::Command(command) => self.engine.handle(now, Event::Command(command), &mut self.out),
+            ToNet::Shutdown if !self.is_ending => {
+                self.is_ending = true;
+                for id in self.engine.torrent_ids() {
+                    self.save(id, true, false);
+                }
+                self.engine.handle(now, Event::Command(Command::Shutdown), &mut self.out);
+            }
+            ToNet::MoreDatagrams => self.read_datagrams(now),
+            ToNet::Shutdown => {}
+        }
+    }
+
+    fn housekeeping(&mut self, now: Instant) {
+        if now >= self.save_at {
+            self.save_at = now + SAVE_EVERY;
+            for id in self.engine.torrent_ids() {
+                self.save(id, false, false);
+            }
+        }
+        if now >= self.publish_at {
+            self.publish_at = now + PUBLISH_EVERY;
+            self.publisher.publish(self.engine.status(now));
+        }
+    }
+
+    /// Queues what is known of a torrent to be made durable. `finished`: it is reported when that is done.
+    fn save(&mut self, id: TorrentId, always: bool, finished: bool) {
+        let Some(entry) = self.torrents.get(id) else { return };
+        let Some(data) = self.engine.resume_data(id, always || finished) else { return };
+        let resume = Resume {
+            info_hashes: entry.store.meta().info_hashes,
+            dir: entry.store.dir().to_owned(),
+            have: data.have.to_wire(),
+            stamps: Vec::new(),
+            wanted: entry.wanted.clone(),
+            uploaded: data.uploaded,
+            downloaded: data.downloaded,
+            peers: Vec::new(),
+        };
+        let (store, path) = (Arc::clone(&entry.store), entry.resume_path.clone());
+        self.saves_under_way += 1;
+        self.disk.save(SaveJob { torrent: id, store, path, resume, finished });
+    }
+
+    fn on_saved(&mut self, torrent: TorrentId, finished: bool, error: Option<ztor_engine::DiskFault>) {
+        self.saves_under_way = self.saves_under_way.saturating_sub(1);
+        match error {
+            None if finished => {
+                self.publisher.publish(self.engine.status(self.clock.now()));
+                self.publisher.tell(SessionEvent::Finished(torrent));
+            }
+            None => {}
+            Some(fault) => self.publisher.tell(SessionEvent::NotSaved { torrent, fault }),
+        }
+    }
+
+    fn end(mut self) {
+        let keys: Vec<PeerKey> = self.conns.keys().collect();
+        for key in keys {
+            self.drop_conn(key);
+        }
+        self.disk.stop();
+        self.control.stop();
+        drop(self.done);
+    }
+}

@@ -1,0 +1,100 @@
+//! Sockets: where we listen, how we call.
+
+use mio::net::{TcpListener, TcpStream, UdpSocket};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Ports tried after the wanted one, unless that one was insisted on.
+const OTHER_PORTS: u16 = 32;
+const BACKLOG: i32 = 512;
+
+/// The sockets that are open all the time, TCP and UDP on the same port.
+pub(crate) struct Listening {
+    pub(crate) tcp: TcpListener,
+    pub(crate) udp: UdpSocket,
+    pub(crate) addr: SocketAddr,
+}
+
+/// Listens on `bind`, or on all addresses of both families. If `fixed`, only `port` will do.
+pub(crate) fn listen(bind: Option<IpAddr>, port: u16, fixed: bool) -> io::Result<Listening> {
+    let ips = match bind {
+        Some(ip) => vec![ip],
+        None => vec![IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::UNSPECIFIED)],
+    };
+    let last = if fixed || port == 0 { port } else { port.saturating_add(OTHER_PORTS) };
+    // A port that any program has is taken; the system picks one if all of them are.
+    let ports = (port..=last).chain((!fixed && port != 0).then_some(0));
+    let mut failure = None;
+    for port in ports {
+        for ip in &ips {
+            match listen_at(SocketAddr::new(*ip, port)) {
+                Ok(listening) => return Ok(listening),
+                Err(error) => failure = Some(keep_telling(failure, error)),
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+}
+
+/// A taken port says more than a missing address family.
+fn keep_telling(before: Option<io::Error>, error: io::Error) -> io::Error {
+    match before {
+        Some(old) if old.kind() == io::ErrorKind::AddrInUse => old,
+        _ => error,
+    }
+}
+
+fn listen_at(addr: SocketAddr) -> io::Result<Listening> {
+    let tcp = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    prepare(&tcp, addr)?;
+    tcp.set_reuse_address(true)?;
+    tcp.bind(&addr.into())?;
+    tcp.listen(BACKLOG)?;
+    let tcp: std::net::TcpListener = tcp.into();
+    let addr = tcp.local_addr()?;
+    let udp = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    prepare(&udp, addr)?;
+    udp.bind(&addr.into())?;
+    Ok(Listening { tcp: TcpListener::from_std(tcp), udp: UdpSocket::from_std(udp.into()), addr })
+}
+
+fn prepare(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    if addr.is_ipv6() {
+        // An unspecified IPv6 address serves both families.
+        socket.set_only_v6(!addr.ip().is_unspecified())?;
+    }
+    Ok(())
+}
+
+/// Begins to connect, from `bind` if given.
+pub(crate) fn connect(bind: Option<IpAddr>, addr: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    if let Some(ip) = bind.filter(|ip| !ip.is_unspecified()) {
+        if ip.is_ipv4() != addr.is_ipv4() {
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "the bound address is of the other family"));
+        }
+        socket.bind(&SocketAddr::new(ip, 0).into())?;
+    }
+    match socket.connect(&addr.into()) {
+        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Err(error),
+        _ => Ok(TcpStream::from_std(socket.into())),
+    }
+}
+
+/// The form of `to` that a socket bound to `own` can send to; `None` if it cannot.
+pub(crate) fn sendable(own: SocketAddr, to: SocketAddr) -> Option<SocketAddr> {
+    match (own.ip(), to.ip()) {
+        (IpAddr::V6(own), IpAddr::V4(ip)) if own.is_unspecified() => Some(SocketAddr::new(ip.to_ipv6_mapped().into(), to.port())),
+        (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => Some(to),
+        _ => None,
+    }
+}
+
+/// The address with IPv4 written as IPv4.
+pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}

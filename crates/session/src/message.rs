@@ -1,0 +1,37 @@
+//! What reaches the net thread from others.
+
+use crate::disk::Located;
+use crossbeam_channel::Sender;
+use std::net::IpAddr;
+use std::sync::Arc;
+use ztor_engine::{AddTorrent, Command, DiskEvent, DiskFault, PeerKey, PeerStatus, RequestId, TorrentId};
+use ztor_storage::TorrentStore;
+use ztor_storage::resume::Resume;
+
+/// One message to the net thread.
+pub(crate) enum ToNet {
+    Disk(TorrentId, DiskEvent),
+    Located(Located),
+    LocateFailed { peer: PeerKey, torrent: TorrentId, message: String },
+    Saved { torrent: TorrentId, finished: bool, error: Option<DiskFault> },
+    Http { id: RequestId, result: Result<(u16, Vec<u8>), String> },
+    Resolved { id: RequestId, result: Result<Vec<IpAddr>, String> },
+    Add { request: Box<NewTorrent>, answer: Sender<Result<TorrentId, ztor_engine::AddError>> },
+    Command(Command),
+    Peers { torrent: TorrentId, answer: Sender<Vec<PeerStatus>> },
+    /// Datagrams were left in the socket.
+    MoreDatagrams,
+    Shutdown,
+}
+
+/// A torrent with its files opened and its past known.
+pub(crate) struct NewTorrent {
+    pub(crate) add: AddTorrent,
+    pub(crate) store: Arc<TorrentStore>,
+    pub(crate) resume: Option<Resume>,
+    pub(crate) resume_path: Option<std::path::PathBuf>,
+    /// Per file; empty means all.
+    pub(crate) wanted: Vec<bool>,
+    /// Make folders and empty files.
+    pub(crate) prepare: bool,
+}

@@ -1,0 +1,201 @@
+//! Whole sessions talking to each other over loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use ztor_metainfo::Metainfo;
+use ztor_session::{AddTorrent, Config, Session, SessionEvent, TorrentId, TorrentState};
+use ztor_storage::create::{CreateOptions, create};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn session(state: Option<&Path>, tune: impl FnOnce(&mut Config)) -> Session {
+    let mut config = Config {
+        bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        port: 0,
+        state_dir: state.map(Path::to_owned),
+        ..Config::default()
+    };
+    tune(&mut config);
+    Session::start(config).unwrap()
+}
+
+fn content(path: &Path, len: usize) {
+    let mut state = 1u64;
+    let bytes: Vec<u8> = (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .collect();
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn torrent(path: &Path) -> Arc<Metainfo> {
+    let bytes = create(path, &CreateOptions::default(), 2, &|_| {}, &AtomicBool::new(false)).unwrap();
+    Arc::new(Metainfo::from_bytes(&bytes.torrent).unwrap())
+}
+
+fn wait(session: &Session, what: &str, mut done: impl FnMut(&SessionEvent) -> bool) {
+    let end = Instant::now() + LIMIT;
+    let events = session.events();
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match events.recv_timeout(left) {
+            Ok(event) if done(&event) => return,
+            Ok(_) => {}
+            Err(_) => panic!("{what}: not within {LIMIT:?}; {:?}", session.snapshot()),
+        }
+    }
+}
+
+fn started(session: &Session) {
+    wait(session, "started", |e| matches!(e, SessionEvent::Started { .. }));
+}
+
+fn finished(session: &Session) {
+    wait(session, "finished", |e| matches!(e, SessionEvent::Finished(_)));
+}
+
+fn with_peer(meta: &Arc<Metainfo>, dir: &Path, peer: &Session) -> AddTorrent {
+    let addr: SocketAddr = peer.local_addr();
+    AddTorrent { peers: vec![addr], ..AddTorrent::new(Arc::clone(meta), dir) }
+}
+
+#[test]
+fn a_folder_goes_from_one_session_to_another_and_is_remembered() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target, state) = (tmp.path().join("src"), tmp.path().join("dst"), tmp.path().join("state"));
+    std::fs::create_dir_all(source.join("data/sub")).unwrap();
+    content(&source.join("data/a.bin"), 5_000_000);
+    content(&source.join("data/sub/b.bin"), 1);
+    content(&source.join("data/empty"), 0);
+    content(&source.join("data/sub/c.bin"), 777_777);
+    let meta = torrent(&source.join("data"));
+
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
+    wait(&seed, "seed started", |e| matches!(e, SessionEvent::Started { finished: true, .. }));
+
+    let leech = session(Some(&state), |_| {});
+    leech.add(with_peer(&meta, &target, &seed)).unwrap();
+    finished(&leech);
+    for file in ["a.bin", "sub/b.bin", "empty", "sub/c.bin"] {
+        let (want, got) = (source.join("data").join(file), target.join("data").join(file));
+        assert!(std::fs::read(want).unwrap() == std::fs::read(got).unwrap(), "{file} differs");
+    }
+    assert!(leech.shutdown(LIMIT));
+
+    let again = session(Some(&state), |_| {});
+    let id = again.add(AddTorrent::new(Arc::clone(&meta), &target)).unwrap();
+    wait(&again, "started again", |e| matches!(e, SessionEvent::Started { finished: true, .. }));
+    let snapshot = again.snapshot();
+    let status = snapshot.torrent(id).unwrap();
+    assert_eq!(status.state, TorrentState::Seeding);
+    assert_eq!((status.session_downloaded, status.downloaded), (0, meta.layout.total_len()));
+    assert!(again.shutdown(LIMIT));
+    assert!(seed.shutdown(LIMIT));
+}
+
+#[test]
+fn an_interrupted_download_goes_on_where_it_was() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target, state) = (tmp.path().join("src"), tmp.path().join("dst"), tmp.path().join("state"));
+    std::fs::create_dir_all(&source).unwrap();
+    content(&source.join("blob"), 8 << 20);
+    let meta = torrent(&source.join("blob"));
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source)).unwrap();
+    started(&seed);
+
+    let first = session(Some(&state), |c| c.limit_down = Some(4 << 20));
+    let id: TorrentId = first.add(with_peer(&meta, &target, &seed)).unwrap();
+    let end = Instant::now() + LIMIT;
+    while first.snapshot().torrent(id).unwrap().have_bytes < 2 << 20 {
+        assert!(Instant::now() < end, "{:?}", first.snapshot());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(first.shutdown(LIMIT));
+    // A byte of what was there changes while nobody looks: it is found by its file's time.
+    let path = target.join("blob");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+
+    let second = session(Some(&state), |_| {});
+    let id = second.add(with_peer(&meta, &target, &seed)).unwrap();
+    finished(&second);
+    let fetched = second.snapshot().torrent(id).unwrap().session_downloaded;
+    assert!(fetched < 7 << 20, "{fetched} bytes fetched again");
+    assert_eq!(std::fs::read(source.join("blob")).unwrap(), std::fs::read(path).unwrap());
+    assert!(second.shutdown(LIMIT));
+    assert!(seed.shutdown(LIMIT));
+}
+
+#[test]
+fn fifty_torrents_from_two_seeds() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
+    std::fs::create_dir_all(&source).unwrap();
+    let metas: Vec<_> = (0..50)
+        .map(|n| {
+            let path = source.join(format!("file-{n}"));
+            content(&path, 100_000 + n * 7_001);
+            torrent(&path)
+        })
+        .collect();
+    let seeds = [session(None, |_| {}), session(None, |_| {})];
+    for seed in &seeds {
+        for meta in &metas {
+            seed.add(AddTorrent::new(Arc::clone(meta), &source)).unwrap();
+        }
+        metas.iter().for_each(|_| started(seed));
+    }
+    let leech = session(None, |_| {});
+    for meta in &metas {
+        let peers = seeds.iter().map(Session::local_addr).collect();
+        leech.add(AddTorrent { peers, ..AddTorrent::new(Arc::clone(meta), &target) }).unwrap();
+    }
+    metas.iter().for_each(|_| finished(&leech));
+    for n in 0..50 {
+        let name = format!("file-{n}");
+        assert!(std::fs::read(source.join(&name)).unwrap() == std::fs::read(target.join(&name)).unwrap(), "{name}");
+    }
+    assert!(leech.shutdown(LIMIT));
+    seeds.iter().for_each(|seed| assert!(seed.shutdown(LIMIT)));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_stops_the_torrent_with_its_name() {
+    let tmp = tempfile::tempdir().unwrap();
+    content(&tmp.path().join("blob"), 100_000);
+    let meta = torrent(&tmp.path().join("blob"));
+    let session = session(None, |_| {});
+    // Below a file there is no folder, not even for root.
+    let target = tmp.path().join("blob/inside");
+    session.add(AddTorrent::new(meta, &target)).unwrap();
+    wait(&session, "stopped", |e| match e {
+        SessionEvent::Stopped { fault, .. } => {
+            assert!(fault.message.contains("blob"), "{}", fault.message);
+            true
+        }
+        _ => false,
+    });
+    assert!(session.shutdown(LIMIT));
+}
+
+#[test]
+fn a_taken_port_is_told_or_avoided() {
+    let first = session(None, |_| {});
+    let port = first.local_addr().port();
+    let bind = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let config = Config { bind, port, state_dir: None, ..Config::default() };
+    let error = Session::start(Config { port_is_fixed: true, ..config.clone() }).unwrap_err().to_string();
+    assert!(error.contains(&format!("port {port}")) && error.contains("in use"), "{error}");
+    let second = Session::start(config).unwrap();
+    assert_ne!(second.local_addr().port(), port);
+    assert!(second.shutdown(LIMIT) && first.shutdown(LIMIT));
+}
