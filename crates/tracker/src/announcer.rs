@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use fastrand::Rng;
 use ztor_time::{Duration, Instant};
 
-use crate::rng::Rng;
 use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, redact, text};
 
 /// How long one tracker's answer is waited for before the next one is asked as well. A dead tracker in front
@@ -136,7 +136,7 @@ impl Announcer {
         let mut announcer = Self {
             trackers: Vec::new(),
             tiers: Vec::new(),
-            rng: Rng::new(seed),
+            rng: Rng::with_seed(seed),
             stopped: false,
             completed: false,
             changed: true,

@@ -12,7 +12,6 @@
 pub mod announcer;
 mod error;
 pub mod http;
-mod rng;
 pub mod swarms;
 pub mod text;
 mod types;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use fastrand::Rng;
 use ztor_time::{Duration, Instant};
 
-use crate::rng::Rng;
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer, is_plausible_peer};
 
 /// The bounds and habits of a tracker.
@@ -119,7 +119,7 @@ struct Peer {
 impl Swarms {
     /// No swarms yet. `seed` decides which peers are given when there are more than wanted.
     pub fn new(config: Config, seed: u64) -> Self {
-        Self { config, swarms: BTreeMap::new(), peers_in_all: 0, rng: Rng::new(seed) }
+        Self { config, swarms: BTreeMap::new(), peers_in_all: 0, rng: Rng::with_seed(seed) }
     }
 
     /// The bounds and habits.
@@ -312,7 +312,7 @@ impl Swarm {
             let mut drawn = BTreeSet::new();
             // Enough draws unless few of the peers are of any use; then the list falls short, and that is all.
             for _ in 0..wanted * 8 {
-                let at = rng.below(self.peers.len());
+                let at = rng.usize(..self.peers.len());
                 if chosen.len() < wanted && drawn.insert(at) {
                     chosen.extend(self.peers.get(at).and_then(|peer| view.of(peer)));
                 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
+use fastrand::Rng;
 use ztor_time::{Duration, Instant};
 
 use super::codec::{DecodeError, Request, Response};
-use crate::rng::Rng;
 use crate::{AnnounceReply, AnnounceRequest, Reply, Retry, TrackerError};
 
 /// How long a connection id may be used after it came (BEP 15).
@@ -85,7 +85,7 @@ impl Client {
     /// `seed` should be random, since transaction ids come from it.
     pub fn new(seed: u64) -> Self {
         Self {
-            rng: Rng::new(seed),
+            rng: Rng::with_seed(seed),
             trackers: BTreeMap::new(),
             tasks: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -352,7 +352,7 @@ fn wait(count: u32) -> Duration {
 
 fn fresh_transaction(rng: &mut Rng, taken: &BTreeMap<u32, Waiter>) -> u32 {
     loop {
-        let transaction = rng.next_u32();
+        let transaction = rng.u32(..);
         if !taken.contains_key(&transaction) {
             return transaction;
         }
