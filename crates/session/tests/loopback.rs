@@ -35,7 +35,7 @@ fn content(path: &Path, len: usize) {
 }
 
 fn torrent(path: &Path) -> Arc<Metainfo> {
-    let bytes = create(path, &CreateOptions::default(), 2, &|_| {}, &AtomicBool::new(false)).unwrap();
+    let bytes = create(path, &CreateOptions::default(), 2, |_, _| {}, &AtomicBool::new(false)).unwrap();
     Arc::new(Metainfo::from_bytes(&bytes.torrent).unwrap())
 }
 
