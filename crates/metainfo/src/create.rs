@@ -171,6 +171,9 @@ impl Plan {
 
     /// A torrent of a folder. The files may come in any order: the torrent has them sorted, as v2 wants it.
     ///
+    /// In v2 alone, a folder with nothing in it but one file cannot be told from the file (BEP 52, "Interpreting
+    /// paths"): the torrent is that file then.
+    ///
     /// # Errors
     /// See [`CreateError`].
     pub fn folder(name: &str, files: Vec<Input>, options: Options) -> Result<Self, CreateError> {
@@ -184,17 +187,28 @@ impl Plan {
                 check_name(element, &path())?;
             }
         }
-        let is_lone = files.len() == 1 && files[0].path.len() == 1 && files[0].path[0] == name;
-        if is_lone && options.version == Version::V2 {
-            let problem = "in v2, a folder with one file of the same name cannot be told from the file alone";
-            return Err(CreateError::Name { path: name.to_owned(), problem });
+        match &files[..] {
+            [lone] if options.version == Version::V2 && lone.path.len() == 1 => {
+                let name = lone.path[0].clone();
+                Self::new(&name, files, true, options)
+            }
+            _ => Self::new(name, files, false, options),
         }
-        Self::new(name, files, false, options)
     }
 
     /// The pieces that have to be hashed.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.shared.layout
+    }
+
+    /// The name of the torrent's folder or only file.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Whether the torrent is one file that lies in no folder of its own.
+    pub fn is_single_file(&self) -> bool {
+        self.shared.single_file
     }
 
     /// The torrent's formats.

@@ -35,10 +35,16 @@ pub(crate) struct Info {
 struct RawFile<'d> {
     /// Empty for a pad without a path.
     path: Vec<&'d [u8]>,
+    properties: Properties<'d>,
+    pieces_root: Option<Hash>,
+}
+
+/// What both versions say about a file besides its path and hashes.
+struct Properties<'d> {
     length: u64,
     attributes: Attributes,
+    /// The target, if it is a symlink.
     symlink: Option<Vec<&'d [u8]>>,
-    pieces_root: Option<Hash>,
 }
 
 /// BEP 47.
@@ -47,7 +53,6 @@ struct Attributes {
     pad: bool,
     executable: bool,
     hidden: bool,
-    symlink: bool,
 }
 
 /// The files that one half of a torrent describes.
@@ -79,7 +84,6 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
         v1: has_v1.then(|| InfoHashV1(Sha1::digest(value.raw()).into())),
         v2: has_v2.then(|| InfoHashV2(Sha256::digest(value.raw()).into())),
     };
-    let name = name(info, &info_hashes, naming)?;
     let piece_length = info.uint("piece length")?;
     if has_v2 && (piece_length < u64::from(BLOCK_LEN) || !piece_length.is_power_of_two()) {
         let problem = format!("found {piece_length}, expected a power of two of at least 16 KiB");
@@ -93,6 +97,7 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
         (Some(files), None) | (None, Some(files)) => files,
         (None, None) => return Err(info.missing("pieces", "a string")),
     };
+    let name = name(info, &files, &info_hashes, naming)?;
     let alignment = if has_v1 { Alignment::EndToEnd } else { Alignment::Pieces };
     let layout = Layout::new(piece_length, name_files(&files, &name, naming), alignment)?;
     let v1 = has_v1.then(|| v1::hashes(info, &layout)).transpose()?;
@@ -109,11 +114,18 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
     })
 }
 
-fn name(info: Dict<'_, '_>, hashes: &InfoHashes, naming: Naming) -> Result<String, MetainfoError> {
-    match info.opt_text("name")? {
-        Some(name) if !name.is_empty() => Ok(safe_element(name, naming)),
-        _ => Ok(hashes.to_string()),
-    }
+/// The name of the folder, or of the only file: in v2 that is what the tree says, and the torrent's name is advisory.
+fn name(
+    info: Dict<'_, '_>,
+    files: &Files<'_>,
+    hashes: &InfoHashes,
+    naming: Naming,
+) -> Result<String, MetainfoError> {
+    let name = if files.single { files.list[0].path.last().copied() } else { info.opt_text("name")? };
+    Ok(match name {
+        Some(name) if !name.is_empty() => safe_element(name, naming),
+        _ => hashes.to_string(),
+    })
 }
 
 /// Whatever is not plainly a no keeps the torrent private: a leak cannot be taken back.
@@ -125,7 +137,7 @@ fn is_private(info: Dict<'_, '_>) -> bool {
 fn name_files(files: &Files<'_>, name: &str, naming: Naming) -> Vec<File> {
     let safe = |path: &[&[u8]]| path.iter().map(|element| safe_element(element, naming)).collect::<Vec<_>>();
     let place = |file: &RawFile<'_>| {
-        if file.attributes.pad {
+        if file.properties.attributes.pad {
             None
         } else if files.single {
             Some(vec![name.to_owned()])
@@ -135,45 +147,39 @@ fn name_files(files: &Files<'_>, name: &str, naming: Naming) -> Vec<File> {
     };
     let mut places: Vec<Option<Vec<String>>> = files.list.iter().map(place).collect();
     let mut links: Vec<Option<Vec<String>>> =
-        files.list.iter().map(|file| file.symlink.as_ref().map(|target| safe(target))).collect();
+        files.list.iter().map(|file| file.properties.symlink.as_ref().map(|target| safe(target))).collect();
     let tree = paths::Tree::new(&mut places, naming);
     tree.settle_links(&places, &mut links);
     let named = files.list.iter().zip(places).zip(links).map(|((file, path), symlink)| File {
-        path: path.unwrap_or_else(|| vec![".pad".to_owned(), file.length.to_string()]),
-        length: file.length,
+        path: path.unwrap_or_else(|| vec![".pad".to_owned(), file.properties.length.to_string()]),
+        length: file.properties.length,
         offset: 0,
-        pad: file.attributes.pad,
-        executable: file.attributes.executable,
-        hidden: file.attributes.hidden,
+        pad: file.properties.attributes.pad,
+        executable: file.properties.attributes.executable,
+        hidden: file.properties.attributes.hidden,
         symlink,
         pieces_root: file.pieces_root,
     });
     named.collect()
 }
 
-/// What both versions say about a file besides its path and hashes: `attr`, `length` and `symlink path`.
-fn properties<'d>(file: Dict<'d, '_>) -> Result<(Attributes, u64, Option<Vec<&'d [u8]>>), MetainfoError> {
+fn properties<'d>(file: Dict<'d, '_>) -> Result<Properties<'d>, MetainfoError> {
     let letters = file.opt_bytes("attr")?.unwrap_or_default();
-    let mut attributes = Attributes {
-        pad: letters.contains(&b'p'),
-        executable: letters.contains(&b'x'),
-        hidden: letters.contains(&b'h'),
-        symlink: letters.contains(&b'l'),
-    };
-    // A link may leave out its length, and has no data whatever it says.
+    let has = |letter: u8| letters.contains(&letter);
+    let attributes = Attributes { pad: has(b'p'), executable: has(b'x'), hidden: has(b'h') };
     let length = match file.opt_uint("length")? {
         Some(length) => length,
-        None if attributes.symlink => 0,
+        // BEP 47: a symlink may leave it out.
+        None if has(b'l') => 0,
         None => return Err(file.missing("length", "an integer")),
     };
-    attributes.symlink &= !attributes.pad && length == 0;
-    let target = if attributes.symlink { file.opt_strings("symlink path")? } else { None };
-    if target.as_ref().is_some_and(|target| target.len() > MAX_PATH_LEVELS) {
+    // Without a target, and with bytes of its own, it is a file.
+    let is_symlink = has(b'l') && !attributes.pad && length == 0;
+    let symlink = if is_symlink { file.opt_strings("symlink path")? } else { None };
+    if symlink.as_ref().is_some_and(|target| target.len() > MAX_PATH_LEVELS) {
         return Err(too_deep(&file.place.key("symlink path")));
     }
-    // A link without a target is an empty file.
-    attributes.symlink &= target.is_some();
-    Ok((attributes, length, target))
+    Ok(Properties { length, attributes, symlink })
 }
 
 fn too_deep(place: &Place<'_>) -> MetainfoError {

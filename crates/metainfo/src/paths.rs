@@ -234,10 +234,12 @@ impl Tree {
     /// Keys are hashes of paths, not paths: a hostile torrent of many deep paths would need fifty times its size. Equal
     /// paths have equal keys; should different ones too, a file is renamed without need.
     fn descend(&self, key: &mut DefaultHasher, element: &str) {
-        let mut buffer = [0; 4];
-        for c in element.chars() {
-            let c = if self.naming.is_portable() { fold(c) } else { c };
-            key.write(c.encode_utf8(&mut buffer).as_bytes());
+        if !self.naming.is_portable() {
+            key.write(element.as_bytes());
+        } else if element.is_ascii() {
+            key.write(element.to_ascii_lowercase().as_bytes());
+        } else {
+            key.write(element.chars().map(fold).collect::<String>().as_bytes());
         }
         key.write_u8(b'/');
     }
@@ -254,9 +256,6 @@ enum Resolved {
 
 /// A character without its case, the way file systems do it: one for one.
 fn fold(c: char) -> char {
-    if c.is_ascii() {
-        return c.to_ascii_lowercase();
-    }
     let upper = single(c.to_uppercase()).unwrap_or(c);
     single(upper.to_lowercase()).unwrap_or(upper)
 }

@@ -99,6 +99,17 @@ fn single_files() {
 }
 
 #[test]
+fn a_lone_file_in_a_folder() {
+    for version in [Version::V1, Version::V2, Version::Hybrid] {
+        let plan = Plan::folder("dir", vec![Input::new(["x"], 5)], options(version)).unwrap();
+        let metainfo = Metainfo::from_bytes(&make(&plan, &[content(0, 5)])).unwrap();
+        let expected = if version == Version::V2 { "x" } else { "dir/x" };
+        assert_eq!(metainfo.relative_path(0), std::path::Path::new(expected));
+        assert_eq!((&metainfo.name[..], metainfo.is_single_file()), (plan.name(), plan.is_single_file()));
+    }
+}
+
+#[test]
 fn all_that_can_be_said() {
     let options = Options {
         version: Version::Hybrid,
@@ -165,7 +176,6 @@ fn what_cannot_be_a_torrent() {
     assert!(plan(vec![Input::new(Vec::<String>::new(), 1)]).is_err());
     assert!(plan(vec![Input::new(["a"], 1), Input::new(["a"], 1)]).is_err());
     assert!(plan(vec![Input::new(["a"], 1), Input::new(["a", "b"], 1), Input::new(["a.b"], 1)]).is_err());
-    assert!(plan(vec![Input::new(["n"], 1)]).is_err(), "would be read as the file alone");
     assert!(plan(vec![Input::new(["x"], u64::MAX), Input::new(["y"], u64::MAX)]).is_err());
     for length in [0, 1 << 13, 48 << 10, 512 << 20] {
         let options = Options { piece_length: Some(length), ..options(Version::V1) };

@@ -21,8 +21,9 @@ pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Resu
     for (index, file) in v1.list.into_iter().enumerate() {
         let at = list.index(index);
         let place = if single { &list } else { &at };
-        let end = offset.checked_add(file.length).ok_or(LayoutError::TooManyPieces)?;
-        if file.attributes.pad {
+        let length = file.properties.length;
+        let end = offset.checked_add(length).ok_or(LayoutError::TooManyPieces)?;
+        if file.properties.attributes.pad {
             offset = end;
             merged.push(file);
             continue;
@@ -35,14 +36,14 @@ pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Resu
                 format!("found `{}`, and `{}` in the file tree", shown(&file.path), shown(&twin.path));
             return Err(differ(place, problem));
         }
-        if file.length != twin.length {
-            let problem = format!("{} bytes, and {} in the file tree", file.length, twin.length);
+        if length != twin.properties.length {
+            let problem = format!("{} bytes, and {} in the file tree", length, twin.properties.length);
             return Err(differ(place, problem));
         }
-        if file.symlink != twin.symlink {
+        if file.properties.symlink != twin.properties.symlink {
             return Err(differ(place, "the targets of a symlink".to_owned()));
         }
-        if file.length > 0 {
+        if length > 0 {
             if offset != aligned {
                 return Err(differ(
                     place,

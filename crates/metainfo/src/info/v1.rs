@@ -11,10 +11,11 @@ const BITCOMET_PAD: &[u8] = b"_____padding_file_";
 
 pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> {
     let Some(list) = info.opt_list("files")? else {
-        let (mut attributes, length, _) = properties(info)?;
-        attributes.pad = false;
+        let mut properties = properties(info)?;
+        properties.attributes.pad = false;
+        properties.symlink = None;
         let path = vec![info.opt_text("name")?.unwrap_or_default()];
-        let file = RawFile { path, length, attributes, symlink: None, pieces_root: None };
+        let file = RawFile { path, properties, pieces_root: None };
         return Ok(Files { list: vec![file], single: true });
     };
     let place = info.place.key("files");
@@ -49,21 +50,22 @@ pub(super) fn hashes(info: Dict<'_, '_>, layout: &Layout) -> Result<Vec<[u8; 20]
 
 fn file<'d>(value: Value<'d>, place: &Place<'_>) -> Result<RawFile<'d>, MetainfoError> {
     let file = Dict::new(value, place)?;
-    let (mut attributes, length, symlink) = properties(file)?;
+    let mut properties = properties(file)?;
+    let pad = &mut properties.attributes.pad;
     let path = match path(file)? {
         Some(path) => path,
         // BEP 47: the path of a pad says nothing.
-        None if attributes.pad => Vec::new(),
+        None if *pad => Vec::new(),
         None => return Err(file.missing("path", "a list of strings")),
     };
     if path.len() > MAX_PATH_LEVELS + 1 {
         return Err(too_deep(&place.key("path")));
     }
-    if path.is_empty() && !attributes.pad {
+    if path.is_empty() && !*pad {
         return Err(place.key("path").invalid("an empty list, expected at least a name"));
     }
-    attributes.pad |= path.last().is_some_and(|name| name.starts_with(BITCOMET_PAD));
-    Ok(RawFile { path, length, attributes, symlink, pieces_root: None })
+    *pad |= path.last().is_some_and(|name| name.starts_with(BITCOMET_PAD));
+    Ok(RawFile { path, properties, pieces_root: None })
 }
 
 /// `path.utf-8` if all of it is UTF-8, or else `path`.

@@ -1,6 +1,6 @@
 //! The v2 half (BEP 52): `file tree`.
 
-use ztor_bencode::Entries;
+use ztor_bencode::{Entries, Value};
 
 use super::{Files, RawFile, properties, too_deep};
 use crate::field::{Dict, Place};
@@ -8,7 +8,7 @@ use crate::merkle::Hash;
 use crate::{Layout, LayoutError, MAX_FILES, MAX_PATH_LEVELS, MetainfoError};
 
 /// Bytes that the paths of all files may take in memory, where a folder counts again for every file in it.
-const MAX_PATHS_COST: usize = 256 << 20;
+const MAX_PATHS_COST: usize = 128 << 20;
 
 pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> {
     let place = info.place.key("file tree");
@@ -27,7 +27,7 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
         let at = Path { tree: &place, elements: &path };
         if name.is_empty() {
             // The properties of a folder, which only future extensions may have; a file is taken from above it.
-            if value.get(b"length").is_some() {
+            if is_file(value) {
                 let problem = if path.len() == 1 {
                     "the tree itself is a file"
                 } else {
@@ -39,7 +39,7 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
         }
         let mut inside = at.within(|place| Dict::new(value, place).map(|dict| dict.value.entries()))?;
         let first = inside.clone().next();
-        match first.filter(|(key, properties)| key.is_empty() && properties.get(b"length").is_some()) {
+        match first.filter(|(key, properties)| key.is_empty() && is_file(*properties)) {
             Some((_, file)) => {
                 inside.next();
                 if inside.next().is_some() {
@@ -62,10 +62,8 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
     if list.is_empty() {
         return Err(place.invalid("found no file, expected at least one"));
     }
-    // BEP 52, "Interpreting paths"; a lone file by another name lies in a folder, as others have it too.
-    let name = info.opt_text("name")?.filter(|name| !name.is_empty());
-    let single =
-        list.len() == 1 && list[0].path.len() == 1 && name.is_none_or(|name| name == list[0].path[0]);
+    // BEP 52, "Interpreting paths": whatever the name of the torrent.
+    let single = list.len() == 1 && list[0].path.len() == 1;
     Ok(Files { list, single })
 }
 
@@ -81,11 +79,16 @@ pub(super) fn hashes(layout: &Layout) -> Vec<Option<Hash>> {
     hashes
 }
 
+/// Whether these are the properties of a file, and not of a folder. A symlink may leave out its length (BEP 47).
+fn is_file(properties: Value<'_>) -> bool {
+    properties.get(b"length").is_some() || properties.get(b"symlink path").is_some()
+}
+
 fn read_file<'d>(file: Dict<'d, '_>, path: Vec<&'d [u8]>) -> Result<RawFile<'d>, MetainfoError> {
-    let (mut attributes, length, symlink) = properties(file)?;
+    let mut properties = properties(file)?;
     // There are no pads in a tree: files are aligned without.
-    attributes.pad = false;
-    let pieces_root = if length == 0 {
+    properties.attributes.pad = false;
+    let pieces_root = if properties.length == 0 {
         None
     } else {
         let root = file.bytes("pieces root")?;
@@ -95,7 +98,7 @@ fn read_file<'d>(file: Dict<'d, '_>, path: Vec<&'d [u8]>) -> Result<RawFile<'d>,
         })?;
         Some(root)
     };
-    Ok(RawFile { path, length, attributes, symlink, pieces_root })
+    Ok(RawFile { path, properties, pieces_root })
 }
 
 /// The place of an entry in the tree.

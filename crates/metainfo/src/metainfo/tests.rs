@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by panic")]
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -178,12 +178,20 @@ fn a_v2_folder() {
 }
 
 #[test]
+fn links_in_a_tree() {
+    let link = Tree::dict([("", Tree::dict([("attr", "lx".into()), ("symlink path", list(&["f"]))]))]);
+    let metainfo = read(&v2_info(Tree::dict([("f", v2_file(0, None)), ("link", link)]))).unwrap();
+    assert_eq!(metainfo.layout.files()[1].symlink.as_deref(), Some(&["f".to_owned()][..]));
+}
+
+#[test]
 fn folders_and_files_are_told_apart() {
     let lone = |name: &str| read(&v2_info(Tree::dict([(name, v2_file(5, Some([3; 32])))]))).unwrap();
     assert!(lone("n").is_single_file());
     assert_eq!(lone("n").relative_path(0), Path::new("n"));
-    assert!(!lone("other").is_single_file());
-    assert_eq!(lone("other").relative_path(0), Path::new("n/other"));
+    assert_eq!((&lone("other").name[..], lone("other").relative_path(0)), ("other", "other".into()));
+    let deeper = read(&v2_info(Tree::dict([("d", Tree::dict([("n", v2_file(0, None))]))]))).unwrap();
+    assert_eq!((deeper.is_single_file(), deeper.relative_path(0)), (false, "n/d/n".into()));
 }
 
 /// A hybrid of two files, with the pad between them.
