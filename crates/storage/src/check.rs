@@ -79,6 +79,10 @@ impl TorrentStore {
     pub fn check_piece(&self, piece: u32, buf: &mut Vec<u8>) -> Result<bool, StorageError> {
         let good = match self.matches(piece, buf) {
             Err(error) if error.is_absent() => false,
+            Err(StorageError::FileGone { path }) if path == self.full_parts_path() => {
+                self.accept_missing_parts();
+                false
+            }
             Err(StorageError::FileGone { .. }) => {
                 for file in self.files_of(piece) {
                     self.accept_missing(file);

@@ -49,6 +49,8 @@ pub(crate) struct Geometry {
 struct Slots {
     /// Whether the file has a header of ours.
     begun: bool,
+    /// Whether that header has to be written anew before bytes of more files come in.
+    stale: bool,
     of_piece: BTreeMap<u32, u32>,
     /// Slots up to the end of the file; those not in `of_piece` are free, but only taken again after a
     /// restart, because a handed-out handle may still read them.
@@ -119,13 +121,15 @@ impl PartFile {
     /// The same, with a slot taken for the piece if it has none.
     pub(crate) fn find_or_take(&self, file: &File, piece: u32, moved: &[bool]) -> Result<u64, Errno> {
         let mut slots = self.lock();
-        if let Some(slot) = slots.of_piece.get(&piece) {
-            return Ok(self.geometry.data_offset(*slot));
-        }
         if !slots.begun {
             rustix::fs::ftruncate(file, 0)?;
+        }
+        if !slots.begun || slots.stale {
             self.write_header_locked(file, moved)?;
-            slots.begun = true;
+            (slots.begun, slots.stale) = (true, false);
+        }
+        if let Some(slot) = slots.of_piece.get(&piece) {
+            return Ok(self.geometry.data_offset(*slot));
         }
         let slot = slots.free.pop().unwrap_or(slots.count);
         write_at(file, &encode_slot(piece), self.geometry.slot_offset(slot))?;
@@ -134,10 +138,19 @@ impl PartFile {
         Ok(self.geometry.data_offset(slot))
     }
 
+    /// Notes that other files than the header says have their bytes here from now on.
+    pub(crate) fn mark_stale(&self) {
+        self.lock().stale = true;
+    }
+
     /// Writes down which files have their bytes here.
     pub(crate) fn write_header(&self, file: &File, moved: &[bool]) -> Result<(), Errno> {
-        let slots = self.lock();
-        if slots.begun { self.write_header_locked(file, moved) } else { Ok(()) }
+        let mut slots = self.lock();
+        if slots.begun {
+            self.write_header_locked(file, moved)?;
+            slots.stale = false;
+        }
+        Ok(())
     }
 
     /// Gives up the slot of a piece.

@@ -18,6 +18,7 @@ use ztor_bencode::{Limits, Mode, Tree, Value, decode_with};
 use ztor_metainfo::{InfoHashV1, InfoHashV2, InfoHashes, Metainfo};
 
 use crate::error::{At, Operation, StorageError};
+use crate::root::sync_folder;
 use crate::store::FileStamp;
 
 /// The longest resume file that is read, in bytes: far above what the largest torrent needs.
@@ -228,8 +229,7 @@ pub fn replace_file(path: &Path, content: &[u8]) -> Result<(), StorageError> {
     let beside = folder.join(name);
     let written = write_synced(&beside, content).and_then(|()| {
         std::fs::rename(&beside, path).at(Operation::Rename, || path.to_owned())?;
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.at(Operation::Sync, || folder.to_owned())
+        sync_folder(folder).at(Operation::Sync, || folder.to_owned())
     });
     if written.is_err() {
         // Nothing better can be done when this fails too.

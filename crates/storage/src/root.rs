@@ -164,14 +164,9 @@ impl Root {
         let grown = std::mem::take(&mut *self.grown.lock().unwrap_or_else(PoisonError::into_inner));
         let mut outcome = Ok(());
         for folder in grown {
-            let synced = File::open(&folder).and_then(|folder| folder.sync_all());
-            match synced {
-                // Some file systems cannot sync folders, and need not.
-                Err(cause) if !matches!(Errno::from_io_error(&cause), Some(Errno::INVAL | Errno::NOTSUP)) => {
-                    self.note_grown(folder.clone());
-                    outcome = Err(StorageError::io(Operation::Sync, folder, cause));
-                }
-                _ => {}
+            if let Err(cause) = sync_folder(&folder) {
+                self.note_grown(folder.clone());
+                outcome = Err(StorageError::io(Operation::Sync, folder, cause));
             }
         }
         outcome
@@ -253,5 +248,14 @@ impl Root {
             self.seen.store(true, Ordering::Release);
         }
         Ok(fd)
+    }
+}
+
+/// Forces the entries of a folder to the disk.
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some file systems cannot sync folders, and need not.
+        Err(cause) if matches!(Errno::from_io_error(&cause), Some(Errno::INVAL | Errno::NOTSUP)) => Ok(()),
+        done => done,
     }
 }

@@ -173,6 +173,43 @@ fn goes_on_after_a_failed_write() {
 }
 
 #[test]
+fn goes_on_after_a_failed_read_back() {
+    let torrent = Fixture::of_lengths(Kind::V1, 65536, &[65536]);
+    let store = torrent.store();
+    let mut writer = PieceWriter::new();
+    let mut jobs = torrent.jobs(&store, 0);
+    let rest = jobs.split_off(1);
+    assert_eq!(answers(&write_all(&mut writer, rest)), 3);
+    std::fs::File::options().write(true).open(torrent.path(0)).unwrap().set_len(0).unwrap();
+    let done = write_all(&mut writer, jobs.clone());
+    assert!(
+        matches!(done[..], [WriteDone::Failed { begin: 0, error: StorageError::Short { .. }, .. }]),
+        "{done:?}"
+    );
+    std::fs::write(torrent.path(0), &torrent.data[0]).unwrap();
+    assert_eq!(verdicts(&write_all(&mut writer, jobs)), [(0, true)]);
+}
+
+#[test]
+fn a_piece_without_a_hash_never_passes() {
+    let whole = Fixture::of_lengths(Kind::V2, 16384, &[40_000, 100]);
+    let meta = Arc::new(ztor_metainfo::Metainfo::from_info(&whole.meta.info).unwrap());
+    let handles = Arc::clone(&whole.handles);
+    let store = TorrentStore::open(meta, whole.dir.path(), None, StoreOptions::default(), handles).unwrap();
+    let store = Arc::new(store);
+    let mut writer = PieceWriter::new();
+    let done = write_all(&mut writer, whole.jobs(&store, 0));
+    assert!(
+        matches!(done[..], [WriteDone::Failed { error: StorageError::NoHash { piece: 0 }, .. }]),
+        "{done:?}"
+    );
+    assert_eq!(writer.in_flight(), 0);
+    assert!(matches!(store.check_piece(0, &mut Vec::new()), Err(StorageError::NoHash { .. })));
+    // A file of one piece has its hash in the info dictionary.
+    assert_eq!(verdicts(&write_all(&mut writer, whole.jobs(&store, 3))), [(3, true)]);
+}
+
+#[test]
 fn a_forgotten_piece_starts_fresh() {
     let torrent = Fixture::of_lengths(Kind::V2, 65536, &[65536]);
     let store = torrent.store();

@@ -25,6 +25,9 @@ pub struct FileSlice {
 
 /// How far ahead of a range that was not in memory the system is asked to read.
 const READ_AHEAD: u64 = 512 * 1024;
+/// Distance of the bytes that are looked at to tell whether a range is in memory.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const PROBE_STEP: u64 = 32 * 1024;
 
 impl TorrentStore {
     /// Writes a run of buffers that follow each other, `begin` bytes into the piece.
@@ -196,18 +199,21 @@ impl TorrentStore {
 
 /// Makes sure that the range is in the page cache; false if the file ends before it does.
 ///
-/// Costs two short system calls when it is there already.
+/// Costs one short system call per 32 KiB when it is there already.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn warm(file: &File, offset: u64, len: u32) -> Result<bool, Errno> {
     use rustix::io::{ReadWriteFlags, preadv2, retry_on_intr};
     use std::io::IoSliceMut;
 
-    let Some(last) = len.checked_sub(1) else { return Ok(true) };
-    for at in [offset + u64::from(last), offset] {
+    // From the end backwards: what lies before was read before, so one look suffices for an ordinary block.
+    let mut end = offset + u64::from(len);
+    while end > offset {
         let mut byte = [0];
-        match retry_on_intr(|| preadv2(file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT)) {
+        match retry_on_intr(|| {
+            preadv2(file, &mut [IoSliceMut::new(&mut byte)], end - 1, ReadWriteFlags::NOWAIT)
+        }) {
             Ok(0) => return Ok(false),
-            Ok(_) => {}
+            Ok(_) => end = end.saturating_sub(PROBE_STEP),
             Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
                 advise(file, offset, u64::from(len).max(READ_AHEAD));
                 return read_through(file, offset, len);

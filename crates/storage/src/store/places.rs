@@ -61,6 +61,7 @@ impl TorrentStore {
             *moved |= !wanted[file] && self.belongs_to_parts(file);
         }
         *places = Places::new(wanted.to_vec(), moved);
+        self.parts.mark_stale();
         self.write_parts_header(&places)?;
         self.take_in_wanted(&mut places)
     }
@@ -83,9 +84,11 @@ impl TorrentStore {
     pub(super) fn initial_places(&self, wanted: Vec<bool>, moved: Option<Vec<bool>>) -> Places {
         // What the part file says it holds stays there until `prepare` has taken it in, even when the file
         // exists: a crash may have left it half copied.
-        let mut moved = moved.unwrap_or_else(|| vec![false; wanted.len()]);
-        for (file, moved) in moved.iter_mut().enumerate() {
-            *moved |= !wanted[file] && self.belongs_to_parts(file);
+        let recorded = moved.unwrap_or_else(|| vec![false; wanted.len()]);
+        let belongs = |file: usize| recorded[file] || (!wanted[file] && self.belongs_to_parts(file));
+        let moved: Vec<bool> = (0..wanted.len()).map(belongs).collect();
+        if moved != recorded {
+            self.parts.mark_stale();
         }
         Places::new(wanted, moved)
     }
@@ -146,7 +149,7 @@ impl TorrentStore {
         })
     }
 
-    pub(super) fn full_parts_path(&self) -> std::path::PathBuf {
+    pub(crate) fn full_parts_path(&self) -> std::path::PathBuf {
         self.root.dir().join(&self.parts_path)
     }
 
@@ -154,8 +157,23 @@ impl TorrentStore {
         if !self.parts.begun() {
             return Ok(());
         }
+        let path = || self.full_parts_path();
         let file = self.parts_handle(Access::Read)?;
-        rustix::fs::fdatasync(&file).at(Operation::Sync, || self.full_parts_path())
+        rustix::fs::fdatasync(&file).at(Operation::Sync, path)?;
+        match rustix::fs::fstat(&file).at(Operation::Inspect, path)?.st_nlink {
+            0 => {
+                self.handles.forget((self.id, PART_FILE));
+                Err(StorageError::FileGone { path: path() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts with a new part file at the next write, after a check found the old one gone.
+    pub(crate) fn accept_missing_parts(&self) {
+        self.handles.forget((self.id, PART_FILE));
+        self.parts.clear();
+        self.parts_dirty.store(false, Ordering::Release);
     }
 
     /// An unwanted file that is not there must not appear.
@@ -214,10 +232,8 @@ impl TorrentStore {
             }
         }
         if !needed {
-            self.handles.forget((self.id, PART_FILE));
             self.root.remove(&self.parts_path)?;
-            self.parts.clear();
-            self.parts_dirty.store(false, Ordering::Release);
+            self.accept_missing_parts();
         }
         Ok(())
     }

@@ -320,6 +320,20 @@ fn a_file_that_becomes_wanted_takes_its_bytes_along() {
 }
 
 #[test]
+fn a_part_file_that_vanishes_is_told() {
+    let torrent = Fixture::of_lengths(Kind::V1, 32768, &[20_000, 60_000]);
+    let store = torrent.store_with(Some(&[true, false]), StoreOptions::default());
+    fill(&store, &torrent);
+    std::fs::remove_file(torrent.parts_path()).unwrap();
+    assert!(store.sync().unwrap_err().is_gone());
+    assert!(write_piece(&torrent, &store, 0).unwrap_err().is_gone());
+    assert_eq!(check(&store), [false; 3]);
+    fill(&store, &torrent);
+    assert_eq!(check(&store), [true; 3]);
+    store.sync().unwrap();
+}
+
+#[test]
 fn a_half_copied_file_is_copied_again() {
     let torrent = Fixture::of_lengths(Kind::V1, 32768, &[50_000]);
     let store = torrent.store_with(Some(&[false]), StoreOptions::default());
@@ -359,6 +373,10 @@ proptest! {
                 }
                 1 => {
                     drop(store);
+                    if number % 3 == 0 {
+                        wanted = mask(bits);
+                        ever.iter_mut().zip(&wanted).for_each(|(ever, wanted)| *ever |= wanted);
+                    }
                     store = torrent.store_with(Some(&wanted), StoreOptions::default());
                     if number % 2 == 0 {
                         store.prepare().unwrap();
