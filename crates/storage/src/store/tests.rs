@@ -320,6 +320,22 @@ fn a_file_that_becomes_wanted_takes_its_bytes_along() {
 }
 
 #[test]
+fn the_part_file_follows_a_selection_changed_between_runs() {
+    let torrent = Fixture::of_lengths(Kind::V1, 32768, &[20_000, 60_000, 20_000]);
+    let store = torrent.store_with(Some(&[true, false, true]), StoreOptions::default());
+    write_piece(&torrent, &store, 0).unwrap();
+    drop(store);
+    let store = torrent.store_with(Some(&[true, false, false]), StoreOptions::default());
+    fill(&store, &torrent);
+    drop(store);
+    let store = torrent.store();
+    assert_eq!(check(&store), [true; 4]);
+    store.prepare().unwrap();
+    assert_eq!(check(&store), [true; 4]);
+    assert_eq!(torrent.names(), ["00", "01", "02"]);
+}
+
+#[test]
 fn a_part_file_that_vanishes_is_told() {
     let torrent = Fixture::of_lengths(Kind::V1, 32768, &[20_000, 60_000]);
     let store = torrent.store_with(Some(&[true, false]), StoreOptions::default());
