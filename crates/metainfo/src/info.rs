@@ -136,16 +136,24 @@ fn is_private(info: Dict<'_, '_>) -> bool {
 /// Gives each file its safe path.
 fn name_files(files: &Files<'_>, name: &str, naming: Naming) -> Vec<File> {
     let safe = |path: &[&[u8]]| path.iter().map(|element| safe_element(element, naming)).collect::<Vec<_>>();
-    let place = |file: &RawFile<'_>| {
-        if file.properties.attributes.pad {
+    let mut places: Vec<Option<Vec<String>>> = Vec::with_capacity(files.list.len());
+    // Neighbours share most of their folders, which need not be looked at again.
+    let mut last: (&[&[u8]], usize) = (&[], 0);
+    for (index, file) in files.list.iter().enumerate() {
+        let place = if file.properties.attributes.pad {
             None
         } else if files.single {
             Some(vec![name.to_owned()])
         } else {
-            Some(safe(&file.path))
-        }
-    };
-    let mut places: Vec<Option<Vec<String>>> = files.list.iter().map(place).collect();
+            let known = last.0.iter().zip(&file.path).take_while(|(a, b)| a == b).count();
+            let before = places.get(last.1).and_then(Option::as_deref).unwrap_or_default();
+            let mut path = before[..known.min(before.len())].to_vec();
+            path.extend(safe(&file.path[path.len()..]));
+            last = (&file.path, index);
+            Some(path)
+        };
+        places.push(place);
+    }
     let mut links: Vec<Option<Vec<String>>> =
         files.list.iter().map(|file| file.properties.symlink.as_ref().map(|target| safe(target))).collect();
     let tree = paths::Tree::new(&mut places, naming);

@@ -109,21 +109,18 @@ impl Tree {
     /// place.
     pub(crate) fn new(paths: &mut [Option<Vec<String>>], naming: Naming) -> Self {
         let mut tree = Self { naming, folders: HashSet::new(), files: HashMap::new() };
-        for path in paths.iter().flatten() {
-            let folders = &path[..path.len().saturating_sub(1)];
-            let mut key = DefaultHasher::new();
-            for folder in folders {
-                tree.descend(&mut key, folder);
-                tree.folders.insert(key.finish());
-            }
+        let mut parents = Vec::with_capacity(paths.len());
+        let mut ancestors = Ancestors::new(naming);
+        for path in paths.iter() {
+            let folders =
+                path.as_deref().and_then(<[String]>::split_last).map_or(&[][..], |(_, folders)| folders);
+            let (known, keys) = ancestors.go_to(folders);
+            tree.folders.extend(keys[known + 1..].iter().map(Hasher::finish));
+            parents.push(keys[keys.len() - 1].clone());
         }
         let mut next_suffix: HashMap<u64, u32> = HashMap::new();
-        for (index, path) in paths.iter_mut().enumerate() {
-            let Some((last, folders)) = path.as_mut().and_then(|path| path.split_last_mut()) else {
-                continue;
-            };
-            let mut parent = DefaultHasher::new();
-            folders.iter().for_each(|folder| tree.descend(&mut parent, folder));
+        for (index, (path, parent)) in paths.iter_mut().zip(parents).enumerate() {
+            let Some(last) = path.as_mut().and_then(|path| path.last_mut()) else { continue };
             let wanted = tree.child(&parent, last);
             if tree.claim(wanted, index) {
                 continue;
@@ -149,17 +146,14 @@ impl Tree {
                 self.resolve(index, links, &mut resolved, 0);
             }
         }
+        let mut ancestors = Ancestors::new(self.naming);
         for (index, link) in links.iter_mut().enumerate() {
             let (Some(target), Some(path)) = (link, &paths[index]) else { continue };
             let is_sound = match resolved.get(&index) {
                 Some(Resolved::To(end)) => {
-                    let mut key = DefaultHasher::new();
                     // A link to a folder it lies in would be a loop to whoever walks the folder.
-                    let holds_link = path[..path.len() - 1].iter().any(|folder| {
-                        self.descend(&mut key, folder);
-                        key.finish() == end.finish()
-                    });
-                    !holds_link
+                    let (_, folders) = ancestors.go_to(&path[..path.len().saturating_sub(1)]);
+                    !folders.iter().skip(1).any(|folder| folder.finish() == end.finish())
                 }
                 _ => false,
             };
@@ -203,7 +197,7 @@ impl Tree {
         }
         let mut key = DefaultHasher::new();
         for element in target {
-            self.descend(&mut key, element);
+            descend(&mut key, element, self.naming);
             if let Some(&file) = self.files.get(&key.finish())
                 && links[file].is_some()
             {
@@ -227,22 +221,52 @@ impl Tree {
 
     fn child(&self, parent: &DefaultHasher, element: &str) -> u64 {
         let mut key = parent.clone();
-        self.descend(&mut key, element);
+        descend(&mut key, element, self.naming);
         key.finish()
     }
+}
 
-    /// Keys are hashes of paths, not paths: a hostile torrent of many deep paths would need fifty times its size. Equal
-    /// paths have equal keys; should different ones too, a file is renamed without need.
-    fn descend(&self, key: &mut DefaultHasher, element: &str) {
-        if !self.naming.is_portable() {
-            key.write(element.as_bytes());
-        } else if element.is_ascii() {
-            key.write(element.to_ascii_lowercase().as_bytes());
-        } else {
-            key.write(element.chars().map(fold).collect::<String>().as_bytes());
-        }
-        key.write_u8(b'/');
+/// The keys of the folders above a file. Neighbours share most of them, and these are not computed again: a small tree of
+/// deep folders stands for many long paths.
+struct Ancestors<'p> {
+    naming: Naming,
+    folders: &'p [String],
+    /// Of the root, and of each folder down from there.
+    keys: Vec<DefaultHasher>,
+}
+
+impl<'p> Ancestors<'p> {
+    fn new(naming: Naming) -> Self {
+        Self { naming, folders: &[], keys: vec![DefaultHasher::new()] }
     }
+
+    /// The keys down to the last of `folders`, the root's first, and how many of the folders are those of the file before.
+    fn go_to(&mut self, folders: &'p [String]) -> (usize, &[DefaultHasher]) {
+        let known = self.folders.iter().zip(folders).take_while(|(a, b)| a == b).count();
+        self.folders = folders;
+        self.keys.truncate(known + 1);
+        for folder in &folders[known..] {
+            let mut key = self.keys[self.keys.len() - 1].clone();
+            descend(&mut key, folder, self.naming);
+            self.keys.push(key);
+        }
+        (known, &self.keys)
+    }
+}
+
+/// Turns the key of a folder into that of an element in it.
+///
+/// Keys are hashes of paths, not paths: a hostile torrent of many deep paths would need fifty times its size. Equal
+/// paths have equal keys; should different ones too, a file is renamed without need.
+fn descend(key: &mut DefaultHasher, element: &str, naming: Naming) {
+    if !naming.is_portable() {
+        key.write(element.as_bytes());
+    } else if element.is_ascii() {
+        key.write(element.to_ascii_lowercase().as_bytes());
+    } else {
+        key.write(element.chars().map(fold).collect::<String>().as_bytes());
+    }
+    key.write_u8(b'/');
 }
 
 #[derive(Debug)]
