@@ -6,4 +6,7 @@
 
 pub mod files;
 mod guard;
+mod reach;
 pub mod tracker;
+
+pub use reach::reachable_ip;

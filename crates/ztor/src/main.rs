@@ -1,2 +1,90 @@
-//! The `ztor` binary.
-fn main() {}
+//! `ztor`, the command-line BitTorrent client: parses the command line, runs one command, turns its outcome into an exit
+//! code. What the commands do lives in the crates below; here is only how they look to a person or a script.
+
+mod args;
+mod check;
+mod commands;
+mod console;
+mod content;
+mod display;
+mod exit;
+mod load;
+mod select;
+mod stop;
+mod swarm;
+mod text;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Cli;
+use crate::console::{Console, LogLine};
+use crate::exit::{Exit, Fault, Report};
+use crate::stop::Stop;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to stdout, which may be closed already.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
+        }
+    };
+    let console = Console::new(cli.common.json);
+    let outcome = run(cli, &console);
+    let outcome = match console.take_error() {
+        Some(error) => outcome.and(Err(anyhow::Error::new(error).context("cannot write to standard output"))),
+        None => outcome,
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let report = Report::of(&error);
+            tell(&console, &report);
+            report.exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli, console: &Console) -> anyhow::Result<Exit> {
+    start_log(&cli.common.log_level, console)?;
+    let stop = Stop::on_signals()?;
+    commands::run(cli.command, console, &stop)
+}
+
+fn start_log(level: &str, console: &Console) -> Result<(), Fault> {
+    let filter = EnvFilter::builder().parse(level).map_err(|error| {
+        Fault::usage(format!("--log-level {level}: {error}")).hint("write for example --log-level info")
+    })?;
+    let console = console.clone();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(console.color())
+        .with_writer(move || LogLine::new(&console))
+        .init();
+    Ok(())
+}
+
+/// The last words of a command that failed.
+fn tell(console: &Console, report: &Report) {
+    #[derive(Serialize)]
+    struct Failure<'a> {
+        event: &'a str,
+        exit_code: u8,
+        message: &'a str,
+        hint: Option<&'a str>,
+    }
+    if console.is_json() {
+        let (message, hint) = (report.message.as_str(), report.hint.as_deref());
+        console.json(&Failure { event: "error", exit_code: report.exit as u8, message, hint });
+    }
+    console.warn(&format!("error: {}", report.message));
+    if let Some(hint) = &report.hint {
+        console.warn(&format!("next: {hint}"));
+    }
+}

@@ -1,0 +1,352 @@
+//! The command line: every command and flag, and the texts of `--help`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::EXIT_CODES;
+use crate::units::{Limit, parse_duration, parse_limit, parse_size};
+
+/// A BitTorrent client: get, seed, share, create, show, verify, tracker.
+#[derive(Debug, Parser)]
+#[command(name = "ztor", version, after_help = EXIT_CODES, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Print one JSON object a line on stdout instead of text
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// What to log on stderr: off, error, warn, info, debug, trace, or a filter such as ztor_session=debug
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "error", help_heading = "Output")]
+    pub(crate) log_level: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Download torrents, verify them, and seed them for as long as you like
+    #[command(after_long_help = SWARM_JSON)]
+    Get(GetArgs),
+    /// Check data you have and upload it until stopped
+    #[command(after_long_help = SWARM_JSON)]
+    Seed(SeedArgs),
+    /// Make a torrent of a file or folder, run a tracker for it and seed it, all at once
+    #[command(after_long_help = SWARM_JSON)]
+    Share(ShareArgs),
+    /// Make a torrent file
+    #[command(after_long_help = CREATE_JSON)]
+    Create(CreateArgs),
+    /// Show what is in a torrent file or magnet link
+    #[command(after_long_help = SHOW_JSON)]
+    Show(ShowArgs),
+    /// Compare data on disk with a torrent; list bad files and pieces
+    #[command(after_long_help = VERIFY_JSON)]
+    Verify(VerifyArgs),
+    /// Run an HTTP and UDP tracker
+    #[command(after_long_help = TRACKER_JSON)]
+    Tracker(TrackerArgs),
+    /// A whole swarm on this machine: a tracker, two seeds and a download, over loopback only
+    #[command(after_long_help = SWARM_JSON)]
+    Demo(DemoArgs),
+}
+
+/// Flags of the commands that talk to peers.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetArgs {
+    /// Use only this local IP address for everything [default: all addresses]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bind: Option<IpAddr>,
+    /// Listen for peers on this port [default: 6881, or the next free one]
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+    /// Download at most this fast: 5MiB/s, 500k, a number of bytes, or unlimited
+    #[arg(long, value_name = "RATE", value_parser = parse_limit)]
+    pub(crate) limit_down: Option<Limit>,
+    /// Upload at most this fast
+    #[arg(long, value_name = "RATE", value_parser = parse_limit)]
+    pub(crate) limit_up: Option<Limit>,
+    /// Be connected to at most this many peers, over all torrents
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_peers: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    /// Torrent files, or http(s) URLs of torrent files
+    #[arg(required = true, value_name = "TORRENT")]
+    pub(crate) torrents: Vec<String>,
+    /// Put the data into this folder; it is made if missing. Data already there is checked, not fetched again
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// Fetch only these files: numbers as `ztor show` lists them (3, 5-9) and globs ('*.mkv', 'disc1/**'), comma-separated
+    #[arg(long, value_name = "GLOB|INDEX,...")]
+    pub(crate) files: Vec<String>,
+    /// Fetch the pieces in order, for playing while it loads
+    #[arg(long)]
+    pub(crate) sequential: bool,
+    /// Connect to this peer too, HOST:PORT; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) peer: Vec<String>,
+    /// Go on uploading when done, until stopped
+    #[arg(long)]
+    pub(crate) seed: bool,
+    /// Go on uploading until this many times the size was uploaded
+    #[arg(long, value_name = "R", value_parser = parse_ratio)]
+    pub(crate) seed_ratio: Option<f64>,
+    /// Go on uploading for this long after the last torrent is done: 30s, 10m, 2h
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    pub(crate) seed_time: Option<Duration>,
+    /// Fail if nothing was received for this long: 30s, 10m, 2h [default: wait for ever]
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    pub(crate) give_up: Option<Duration>,
+    /// Reserve disk space as data comes (sparse) or all of it first (full)
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Allocate::Sparse)]
+    pub(crate) allocate: Allocate,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Allocate {
+    Sparse,
+    Full,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "ztor seed [OPTIONS] TORRENT PATH [TORRENT PATH]...\n       ztor seed [OPTIONS] --in DIR TORRENT..."
+)]
+pub(crate) struct SeedArgs {
+    /// A torrent file and where its data is: the data itself or the folder that holds it. Several such pairs may follow
+    #[arg(required = true, value_name = "TORRENT PATH")]
+    pub(crate) torrents: Vec<String>,
+    /// The folder that holds the data of all the torrents; then only torrent files are given
+    #[arg(long = "in", value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Connect to this peer too, HOST:PORT; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) peer: Vec<String>,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShareArgs {
+    /// The file or folder to share
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) content: ContentArgs,
+    /// The port of the tracker and of the torrent's URL [default: 6969, or a free one]
+    #[arg(long, value_name = "N")]
+    pub(crate) tracker_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+}
+
+/// What goes into a torrent, and how.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Contents")]
+pub(crate) struct ContentArgs {
+    /// v1 is understood by every client; hybrid by every client too, at the price of pad files that some show; v2 only by new ones
+    #[arg(long, value_enum, default_value_t = Format::V1)]
+    pub(crate) format: Format,
+    /// Bytes in a piece, a power of two from 16KiB [default: chosen by size]
+    #[arg(long, value_name = "SIZE", value_parser = parse_piece_length)]
+    pub(crate) piece_length: Option<u32>,
+    /// Leave out files and folders that match, e.g. '*.tmp' or 'target'; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) ignore: Vec<String>,
+    /// Take files and folders whose name begins with a dot as well
+    #[arg(long)]
+    pub(crate) include_hidden: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    V1,
+    V2,
+    Hybrid,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// The file or folder to make a torrent of
+    pub(crate) path: PathBuf,
+    /// The torrent file to write [default: NAME.torrent in the current folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace the torrent file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) content: ContentArgs,
+    /// A tracker's announce URL. Each use is a tier, tried in order; URLs with a comma between are of one tier
+    #[arg(short, long, value_name = "URL[,URL]...", help_heading = "Metadata")]
+    pub(crate) tracker: Vec<String>,
+    /// Where the same data can be had by HTTP; may be repeated
+    #[arg(short, long, value_name = "URL", help_heading = "Metadata")]
+    pub(crate) web_seed: Vec<String>,
+    /// Peers come from the trackers only (BEP 27)
+    #[arg(long, help_heading = "Metadata")]
+    pub(crate) private: bool,
+    /// A word that makes the info-hash differ, as some trackers ask for
+    #[arg(long, value_name = "TEXT", help_heading = "Metadata")]
+    pub(crate) source: Option<String>,
+    /// A comment for humans
+    #[arg(long, value_name = "TEXT", help_heading = "Metadata")]
+    pub(crate) comment: Option<String>,
+    /// The creation date to write: none (so that the same data makes the same file), now, or seconds since 1970
+    #[arg(long, value_name = "none|now|UNIX", default_value = "none", value_parser = parse_date, help_heading = "Metadata")]
+    pub(crate) date: Date,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Date {
+    None,
+    Now,
+    Unix(i64),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// A torrent file, or a magnet link (in quotes)
+    pub(crate) torrent: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The torrent file
+    pub(crate) torrent: PathBuf,
+    /// The data itself, or the folder that holds it
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrackerArgs {
+    /// Listen on this IP address only [default: all addresses]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bind: Option<IpAddr>,
+    /// The port for HTTP; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 6969)]
+    pub(crate) http_port: u16,
+    /// The port for UDP [default: the same as for HTTP]
+    #[arg(long, value_name = "N")]
+    pub(crate) udp_port: Option<u16>,
+    /// How long peers are asked to wait between announces: 30s, 10m, 2h
+    #[arg(long, value_name = "D", default_value = "30m", value_parser = parse_interval)]
+    pub(crate) interval: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// How much data to move, in MiB
+    #[arg(long, value_name = "MiB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub(crate) size: u64,
+    /// Where to put the data while it runs; about twice the size is needed [default: the folder for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+fn parse_ratio(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio.is_finite() && ratio >= 0.0 => Ok(ratio),
+        _ => Err("write a number such as 1 or 1.5".into()),
+    }
+}
+
+fn parse_piece_length(text: &str) -> Result<u32, String> {
+    let bytes = parse_size(text)?;
+    match u32::try_from(bytes) {
+        Ok(length) if length.is_power_of_two() && (16 << 10..=256 << 20).contains(&length) => Ok(length),
+        _ => Err("a piece length is a power of two from 16KiB to 256MiB".into()),
+    }
+}
+
+fn parse_date(text: &str) -> Result<Date, String> {
+    match text {
+        "none" => Ok(Date::None),
+        "now" => Ok(Date::Now),
+        _ => text
+            .parse()
+            .ok()
+            .filter(|&seconds: &i64| seconds >= 0)
+            .map(Date::Unix)
+            .ok_or_else(|| "write none, now, or a number of seconds since 1970".into()),
+    }
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&interval) {
+        Ok(interval)
+    } else {
+        Err("an interval lies between 1s and 24h".into())
+    }
+}
+
+const SWARM_JSON: &str = "\
+With --json, every line on stdout is an object with the field `event`:
+  listening     port: accepts peers on this TCP port
+  sharing       magnet, url, tracker (share)
+  added         info_hash, name, total_bytes, wanted_bytes, dir: a torrent was taken in
+  checked       info_hash, name, have_bytes: existing data was compared with the torrent
+  progress      once a second and torrent: info_hash, name, state (checking, downloading, seeding, stopped, failed),
+                total_bytes, wanted_bytes, done_bytes, down_bytes_per_s, up_bytes_per_s, downloaded_bytes,
+                uploaded_bytes, peers, seeds, eta_s (null if unknown), message (null, or what is wrong)
+  done          info_hash, name, bytes, downloaded_bytes, uploaded_bytes, seconds: a download is complete and verified
+  seeding       info_hash, name, have_bytes: the torrent is served to others
+  warning       info_hash (or null), message
+  summary       the last line: torrents, done, failed, downloaded_bytes, uploaded_bytes, seconds, interrupted
+  error         exit_code, message, hint (or null): why the command failed
+info_hash is the v1 info-hash in hex, or the v2 one if there is no other. downloaded_bytes counts the piece data received
+from peers in this run, bad and doubled data included. Fields may be added; none changes its meaning.";
+
+const CREATE_JSON: &str = "\
+With --json, stdout has progress objects (event, stage, name, done_bytes, total_bytes) and at last one: event (created), file, name, info_hash_v1, info_hash_v2 (null if absent), magnet,
+total_bytes, files, pieces, piece_length, skipped (what was left out although no --ignore names
+it, and why).";
+
+const SHOW_JSON: &str = "\
+With --json, stdout has one object. A torrent file: kind (torrent), name, info_hash_v1, info_hash_v2 (null if absent),
+total_bytes, piece_length, pieces, private, single_file, trackers (tiers: lists of URLs), web_seeds, nodes, comment,
+created_by, creation_date (seconds since 1970), source, magnet, files: a list of index, path, length, and where they
+apply, executable, hidden, symlink, pieces_root. A magnet link: kind (magnet), name, info_hash_v1, info_hash_v2, trackers,
+peers, web_seeds, select (file indices or ranges).";
+
+const VERIFY_JSON: &str = "\
+Exits with 0 if everything is right and 1 if not.
+With --json, stdout has progress objects (event, stage, name, done_bytes, total_bytes), a `bad_file` object for every bad file (path,
+length, missing, bad_pieces, pieces, bad_ranges: [first, last] pairs) and at last a `verified` object (ok, pieces,
+bad_pieces, files, bad_files, good_bytes, total_bytes).";
+
+const TRACKER_JSON: &str = "\
+With --json, stdout has one object when the tracker listens: event (tracker), http and udp (announce URLs; null if off).";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_table_of_flags_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn piece_lengths_are_powers_of_two() {
+        assert_eq!(parse_piece_length("1MiB"), Ok(1 << 20));
+        for bad in ["8KiB", "1000000", "512MiB", "0"] {
+            assert!(parse_piece_length(bad).is_err(), "{bad}");
+        }
+    }
+}

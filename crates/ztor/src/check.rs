@@ -1,0 +1,47 @@
+//! Comparing existing data with a torrent, on all cores, with progress.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ztor_metainfo::Metainfo;
+use ztor_storage::{HandleCache, Pieces, StorageError, StoreOptions, TorrentStore, check_all};
+
+use crate::console::Console;
+use crate::display::Work;
+use crate::stop::Stop;
+
+/// Which pieces of the torrent are right below `dir`; `None` if the user stopped it. Writes nothing.
+pub(crate) fn pieces(
+    meta: &Arc<Metainfo>,
+    dir: &Path,
+    console: &Console,
+    stop: &Stop,
+) -> anyhow::Result<Option<Vec<bool>>> {
+    let options = StoreOptions { read_only: true, ..StoreOptions::default() };
+    let store = TorrentStore::open(Arc::clone(meta), dir, None, options, Arc::new(HandleCache::default()))?;
+    let work = Work::start(console, "checking", &meta.name, meta.layout.total_len());
+    let piece_length = u64::from(meta.layout.piece_length());
+    let progress = |done: u32| work.at(u64::from(done).saturating_mul(piece_length));
+    match check_all(&store, Pieces::All, threads(), progress, stop.flag()) {
+        Ok(good) => Ok(Some(good)),
+        Err(StorageError::Stopped) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Threads for work that keeps a core busy each.
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Bytes of real files in the pieces that are right.
+pub(crate) fn good_bytes(meta: &Metainfo, good: &[bool]) -> u64 {
+    let layout = &meta.layout;
+    (0..layout.piece_count())
+        .zip(good)
+        .filter(|(_, good)| **good)
+        .flat_map(|(piece, _)| layout.ranges(piece, 0, layout.piece_len(piece)))
+        .filter(|range| !range.pad)
+        .map(|range| u64::from(range.len))
+        .sum()
+}

@@ -1,0 +1,188 @@
+//! `ztor create`: a torrent file of a file or folder.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use serde::Serialize;
+use ztor_metainfo::{Magnet, Metainfo};
+
+use crate::args::{CreateArgs, Date};
+use crate::console::Console;
+use crate::content::{self, Extras};
+use crate::exit::{Exit, Fault};
+use crate::stop::Stop;
+use crate::units::Size;
+
+pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let extras = Extras {
+        tiers: tiers(&args.tracker)?,
+        web_seeds: web_seeds(&args.web_seed)?,
+        private: args.private,
+        source: args.source.clone(),
+        comment: args.comment.clone(),
+        creation_date: date(args.date),
+    };
+    let output = match &args.output {
+        Some(path) => path.clone(),
+        None => default_output(&args.path)?,
+    };
+    // Hashing takes long: what is bound to fail fails before it.
+    if !args.force && output.symlink_metadata().is_ok() {
+        return Err(exists(&output).into());
+    }
+    let Some(made) = content::make(&args.path, &args.content, extras, console, stop)? else {
+        return Ok(Exit::Interrupted);
+    };
+    write_file(&output, &made.bytes, args.force)?;
+    report(&output, &made, console);
+    Ok(Exit::Ok)
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "created")]
+struct CreatedJson<'a> {
+    file: &'a Path,
+    name: &'a str,
+    info_hash_v1: Option<String>,
+    info_hash_v2: Option<String>,
+    magnet: String,
+    total_bytes: u64,
+    files: usize,
+    pieces: u32,
+    piece_length: u32,
+    skipped: &'a [String],
+}
+
+fn report(output: &Path, made: &content::Made, console: &Console) {
+    let meta: &Metainfo = &made.meta;
+    let created = CreatedJson {
+        file: output,
+        name: &meta.name,
+        info_hash_v1: meta.info_hashes.v1.map(|hash| hash.to_string()),
+        info_hash_v2: meta.info_hashes.v2.map(|hash| hash.to_string()),
+        magnet: Magnet::from(meta).to_string(),
+        total_bytes: meta.layout.total_len(),
+        files: crate::select::numbered(meta).count(),
+        pieces: meta.layout.piece_count(),
+        piece_length: meta.layout.piece_length(),
+        skipped: &made.skipped,
+    };
+    if console.is_json() {
+        return console.json(&created);
+    }
+    console.line(&format!(
+        "{}: {} in {} files, {} pieces of {}",
+        output.display(),
+        Size(created.total_bytes),
+        created.files,
+        created.pieces,
+        Size(u64::from(created.piece_length)),
+    ));
+    for (label, hash) in [("v1", &created.info_hash_v1), ("v2", &created.info_hash_v2)] {
+        if let Some(hash) = hash {
+            console.line(&format!("info-hash {label}: {hash}"));
+        }
+    }
+    console.line(&format!("magnet link: {}", created.magnet));
+}
+
+/// Every use of the flag is a tier; commas separate the trackers of one.
+fn tiers(flags: &[String]) -> Result<Vec<Vec<String>>, Fault> {
+    let mut tiers = Vec::new();
+    for flag in flags {
+        let mut tier = Vec::new();
+        for url in flag.split(',').map(str::trim).filter(|url| !url.is_empty()) {
+            check_url("--tracker", url, &["http", "https", "udp", "ws", "wss"])?;
+            tier.push(url.to_owned());
+        }
+        if tier.is_empty() {
+            return Err(Fault::usage("--tracker is empty").hint("give an announce URL"));
+        }
+        tiers.push(tier);
+    }
+    Ok(tiers)
+}
+
+fn web_seeds(flags: &[String]) -> Result<Vec<String>, Fault> {
+    for url in flags {
+        check_url("--web-seed", url, &["http", "https", "ftp"])?;
+    }
+    Ok(flags.to_vec())
+}
+
+fn check_url(flag: &str, url: &str, schemes: &[&str]) -> Result<(), Fault> {
+    let fits = url.split_once("://").is_some_and(|(scheme, rest)| {
+        schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme))
+            && !rest.is_empty()
+            && !rest.starts_with('/')
+            && !rest.contains(char::is_whitespace)
+    });
+    if fits {
+        return Ok(());
+    }
+    let known: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
+    Err(Fault::usage(format!("{flag}: {url} is not a URL of the right kind"))
+        .hint(format!("it should begin with one of {}", known.join(", "))))
+}
+
+fn date(date: Date) -> Option<i64> {
+    match date {
+        Date::None => None,
+        Date::Unix(seconds) => Some(seconds),
+        Date::Now => {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since.as_secs()).ok()
+        }
+    }
+}
+
+/// `NAME.torrent` in the current folder, where NAME is what the torrent will be called.
+fn default_output(path: &Path) -> anyhow::Result<PathBuf> {
+    let real = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
+    let mut name: OsString = match path.file_name().or(real.file_name()) {
+        Some(name) => name.to_owned(),
+        None => {
+            return Err(Fault::usage(format!("{} has no name", path.display())).hint("give -o FILE").into());
+        }
+    };
+    name.push(".torrent");
+    Ok(PathBuf::from(name))
+}
+
+/// Writes beside the target and renames, so that there is never half a torrent file, nor a lost old one.
+fn write_file(output: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write {}", output.display());
+    if output.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(Fault::new(Exit::Storage, format!("{} is not a regular file", output.display()))
+            .hint("give -o the name of a file")
+            .into());
+    }
+    let parent = match output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".ztor-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A temporary file is private by default; a torrent file is like any other, as the umask allows.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(parent).with_context(cannot)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).with_context(cannot)?;
+    let kept = if force { file.persist(output) } else { file.persist_noclobber(output) };
+    match kept {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(exists(output).into()),
+        Err(error) => Err(error.error).with_context(cannot),
+    }
+}
+
+fn exists(output: &Path) -> Fault {
+    Fault::new(Exit::Storage, format!("{} exists already", output.display()))
+        .hint("choose another file with -o, or add --force to replace it")
+}

@@ -1,0 +1,29 @@
+//! The commands, one module each.
+
+mod create;
+mod demo;
+mod get;
+mod seed;
+mod share;
+mod show;
+mod tracker;
+mod verify;
+
+use crate::args::Command;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::stop::Stop;
+
+/// Runs one command to its end.
+pub(crate) fn run(command: Command, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    match command {
+        Command::Get(args) => get::run(&args, console, stop),
+        Command::Seed(args) => seed::run(&args, console, stop),
+        Command::Share(args) => share::run(&args, console, stop),
+        Command::Create(args) => create::run(&args, console, stop),
+        Command::Show(args) => show::run(&args, console),
+        Command::Verify(args) => verify::run(&args, console, stop),
+        Command::Tracker(args) => tracker::run(&args, console, stop),
+        Command::Demo(args) => demo::run(&args, console, stop),
+    }
+}

@@ -1,0 +1,59 @@
+//! `ztor share`: torrent, tracker and seed in one, for whoever gets the link.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context;
+use ztor_metainfo::Magnet;
+use ztor_server::files::{Files, TORRENT_TYPE};
+use ztor_session::AddTorrent;
+
+use super::tracker::{Urls, start_for_share};
+use crate::args::ShareArgs;
+use crate::console::Console;
+use crate::content::{self, Extras};
+use crate::display::{Display, Event};
+use crate::exit::Exit;
+use crate::select::data_dir;
+use crate::stop::Stop;
+use crate::swarm::{self, Goal, Swarm};
+
+pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let ip = reachable(args.net.bind, console);
+    // The tracker comes first: its address goes into the torrent.
+    let files = Files::new();
+    let tracker = start_for_share(args.net.bind, args.tracker_port, files.clone())?;
+    let urls = Urls::of(&tracker, ip);
+    let extras = Extras { tiers: vec![urls.tier()], ..Extras::default() };
+    let Some(made) = content::make(&args.path, &args.content, extras, console, stop)? else {
+        return Ok(Exit::Ok);
+    };
+    let file_name = format!("{}.torrent", made.meta.name);
+    files.put(&file_name, TORRENT_TYPE, made.bytes).context("cannot serve the torrent file")?;
+
+    let dir = data_dir(&made.meta, &args.path)?;
+    let display = Display::new(console);
+    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), display)?;
+    let mut magnet = Magnet::from(made.meta.as_ref());
+    magnet.peers.push(SocketAddr::new(ip, swarm.local_addr().port()).to_string());
+    swarm.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&made.meta), dir) })?;
+    let http = tracker.http_addr().map_or(0, |addr| addr.port());
+    let sharing = Event::Sharing {
+        magnet: &magnet.to_string(),
+        url: &format!("http://{}{}", SocketAddr::new(ip, http), Files::path(&file_name)),
+        tracker: urls.http.as_deref().unwrap_or_default(),
+    };
+    Display::new(console).event(&sharing);
+    let result = swarm.run(Goal::Serve, stop);
+    swarm.end(stop.is_set());
+    tracker.stop();
+    result
+}
+
+/// The address other machines know this one by; if there is none, loopback, with a warning.
+fn reachable(bind: Option<IpAddr>, console: &Console) -> IpAddr {
+    bind.filter(|ip| !ip.is_unspecified()).or_else(ztor_server::reachable_ip).unwrap_or_else(|| {
+        console.warn("this machine has no network address: the links work on it alone; --bind gives another");
+        Ipv4Addr::LOCALHOST.into()
+    })
+}

@@ -1,0 +1,260 @@
+//! `ztor show`: what is in a torrent file or magnet link.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use ztor_metainfo::{Magnet, Metainfo};
+
+use crate::args::ShowArgs;
+use crate::console::Console;
+use crate::exit::{Exit, Fault};
+use crate::load::{self, Source};
+use crate::select::numbered;
+use crate::text::Shown;
+use crate::units::Size;
+
+/// Width of the column of labels.
+const LABEL: usize = 14;
+
+pub(super) fn run(args: &ShowArgs, console: &Console) -> anyhow::Result<Exit> {
+    match Source::parse(&args.torrent) {
+        Source::File(path) => {
+            let meta = load::torrent_file(path)?;
+            if console.is_json() {
+                console.json(&torrent_json(&meta));
+            } else {
+                console.line(&torrent_text(&meta));
+            }
+        }
+        Source::Magnet(link) => {
+            let magnet = load::magnet(link)?;
+            if console.is_json() {
+                console.json(&magnet_json(&magnet));
+            } else {
+                console.line(&magnet_text(&magnet));
+            }
+        }
+        Source::Url(_) => {
+            return Err(Fault::usage("show reads torrent files and magnet links, not URLs")
+                .hint("fetch the file first, for instance with curl -O")
+                .into());
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+#[derive(Serialize)]
+struct TorrentJson<'a> {
+    kind: &'static str,
+    name: &'a str,
+    info_hash_v1: Option<String>,
+    info_hash_v2: Option<String>,
+    total_bytes: u64,
+    piece_length: u32,
+    pieces: u32,
+    private: bool,
+    single_file: bool,
+    trackers: &'a [Vec<String>],
+    web_seeds: &'a [String],
+    nodes: Vec<String>,
+    comment: Option<&'a str>,
+    created_by: Option<&'a str>,
+    creation_date: Option<i64>,
+    source: Option<&'a str>,
+    magnet: String,
+    files: Vec<FileJson>,
+}
+
+#[derive(Serialize)]
+struct FileJson {
+    index: usize,
+    path: String,
+    length: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    executable: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hidden: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    symlink: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pieces_root: Option<String>,
+}
+
+#[derive(Serialize)]
+struct MagnetJson<'a> {
+    kind: &'static str,
+    name: Option<&'a str>,
+    info_hash_v1: Option<String>,
+    info_hash_v2: Option<String>,
+    trackers: &'a [String],
+    peers: &'a [String],
+    web_seeds: &'a [String],
+    select: Vec<String>,
+}
+
+fn torrent_json(meta: &Metainfo) -> TorrentJson<'_> {
+    let file = |(number, _, file): (usize, usize, &ztor_metainfo::File)| FileJson {
+        index: number,
+        path: file.path.join("/"),
+        length: file.length,
+        executable: file.executable,
+        hidden: file.hidden,
+        symlink: file.symlink.as_ref().map(|target| target.join("/")),
+        pieces_root: file.pieces_root.map(|root| root.iter().map(|byte| format!("{byte:02x}")).collect()),
+    };
+    TorrentJson {
+        kind: "torrent",
+        name: &meta.name,
+        info_hash_v1: meta.info_hashes.v1.map(|hash| hash.to_string()),
+        info_hash_v2: meta.info_hashes.v2.map(|hash| hash.to_string()),
+        total_bytes: meta.layout.total_len(),
+        piece_length: meta.layout.piece_length(),
+        pieces: meta.layout.piece_count(),
+        private: meta.private,
+        single_file: meta.is_single_file(),
+        trackers: &meta.trackers,
+        web_seeds: &meta.web_seeds,
+        nodes: nodes(meta),
+        comment: meta.comment.as_deref(),
+        created_by: meta.created_by.as_deref(),
+        creation_date: meta.creation_date,
+        source: meta.source.as_deref(),
+        magnet: Magnet::from(meta).to_string(),
+        files: numbered(meta).map(file).collect(),
+    }
+}
+
+fn magnet_json(magnet: &Magnet) -> MagnetJson<'_> {
+    MagnetJson {
+        kind: "magnet",
+        name: magnet.name.as_deref(),
+        info_hash_v1: magnet.info_hashes.v1.map(|hash| hash.to_string()),
+        info_hash_v2: magnet.info_hashes.v2.map(|hash| hash.to_string()),
+        trackers: &magnet.trackers,
+        peers: &magnet.peers,
+        web_seeds: &magnet.web_seeds,
+        select: selected(magnet),
+    }
+}
+
+fn torrent_text(meta: &Metainfo) -> String {
+    let mut text = Sheet::default();
+    let layout = &meta.layout;
+    text.row("Name", &meta.name);
+    text.hashes(&meta.info_hashes);
+    text.row(
+        "Format",
+        if meta.is_hybrid() {
+            "hybrid (v1 and v2)"
+        } else if meta.is_v2() {
+            "v2"
+        } else {
+            "v1"
+        },
+    );
+    text.row("Size", &format!("{} ({} bytes)", Size(layout.total_len()), layout.total_len()));
+    text.row("Pieces", &format!("{} of {}", layout.piece_count(), Size(u64::from(layout.piece_length()))));
+    text.row("Private", if meta.private { "yes: peers come from its trackers only" } else { "no" });
+    if let Some(seconds) = meta.creation_date {
+        text.row("Created", &date(seconds));
+    }
+    text.optional("Created by", meta.created_by.as_deref());
+    text.optional("Source", meta.source.as_deref());
+    text.optional("Comment", meta.comment.as_deref());
+    let tiers =
+        meta.trackers.iter().enumerate().map(|(n, tier)| format!("tier {}: {}", n + 1, tier.join(", ")));
+    text.list("Trackers", tiers);
+    text.list("Web seeds", &meta.web_seeds);
+    text.list("DHT nodes", nodes(meta));
+    text.row("Magnet link", &Magnet::from(meta).to_string());
+    text.row("Files", &numbered(meta).count().to_string());
+    for (number, _, file) in numbered(meta) {
+        text.file(number, file);
+    }
+    text.0.truncate(text.0.trim_end().len());
+    text.0
+}
+
+fn magnet_text(magnet: &Magnet) -> String {
+    let mut text = Sheet::default();
+    text.row("Name", magnet.name.as_deref().unwrap_or("(not given)"));
+    text.hashes(&magnet.info_hashes);
+    text.list("Trackers", &magnet.trackers);
+    text.list("Peers", &magnet.peers);
+    text.list("Web seeds", &magnet.web_seeds);
+    text.list("Select", selected(magnet));
+    text.0.truncate(text.0.trim_end().len());
+    text.0
+}
+
+/// Labels on the left, values on the right, foreign text escaped.
+#[derive(Default)]
+struct Sheet(String);
+
+impl Sheet {
+    fn row(&mut self, label: &str, value: &str) {
+        let label = if label.is_empty() { String::new() } else { format!("{label}:") };
+        let value = Shown(value).to_string();
+        self.0.push_str(format!("{label:LABEL$}{value}").trim_end());
+        self.0.push('\n');
+    }
+
+    fn optional(&mut self, label: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.row(label, value);
+        }
+    }
+
+    fn list(&mut self, label: &str, values: impl IntoIterator<Item = impl AsRef<str>>) {
+        let mut label = label;
+        for value in values {
+            self.row(label, value.as_ref());
+            label = "";
+        }
+    }
+
+    fn hashes(&mut self, hashes: &ztor_metainfo::InfoHashes) {
+        self.optional("Info-hash v1", hashes.v1.map(|hash| hash.to_string()).as_deref());
+        self.optional("Info-hash v2", hashes.v2.map(|hash| hash.to_string()).as_deref());
+    }
+
+    fn file(&mut self, number: usize, file: &ztor_metainfo::File) {
+        let path = file.path.join("/");
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, "{number:>6}  {:>9}  {}", Size(file.length), Shown(&path));
+        if let Some(target) = &file.symlink {
+            let _ = write!(self.0, " -> {}", Shown(&target.join("/")));
+        }
+        for (set, mark) in [(file.executable, " [executable]"), (file.hidden, " [hidden]")] {
+            if set {
+                self.0.push_str(mark);
+            }
+        }
+        self.0.push('\n');
+    }
+}
+
+fn nodes(meta: &Metainfo) -> Vec<String> {
+    let node = |(host, port): &(String, u16)| match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    };
+    meta.nodes.iter().map(node).collect()
+}
+
+/// The files a link asks for, as it writes them: indices from 0 on, and ranges.
+fn selected(magnet: &Magnet) -> Vec<String> {
+    let part = |range: &std::ops::RangeInclusive<u32>| match (range.start(), range.end()) {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first}-{last}"),
+    };
+    magnet.select.iter().map(part).collect()
+}
+
+/// A date in UTC, or the number as it stands if no calendar reaches that far.
+fn date(seconds: i64) -> String {
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Err(_) => format!("{seconds} seconds since 1970"),
+    }
+}

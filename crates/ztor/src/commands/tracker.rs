@@ -1,0 +1,103 @@
+//! `ztor tracker`: a tracker of one's own.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use serde::Serialize;
+use ztor_server::files::Files;
+use ztor_server::tracker::{Config, StartError, TrackerServer};
+
+use crate::args::TrackerArgs;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::stop::Stop;
+
+/// How often the stop flag is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let interval_s = u32::try_from(args.interval.as_secs()).unwrap_or(u32::MAX);
+    let config = Config { interval_s, ..Config::default() };
+    let tracker = start(args.bind, args.http_port, args.udp_port, config)?;
+    let shown = args.bind.filter(|ip| !ip.is_unspecified()).or_else(ztor_server::reachable_ip);
+    let urls = Urls::of(&tracker, shown.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    if console.is_json() {
+        console.json(&urls);
+    } else {
+        console.line("Tracking. Announce URLs:");
+        for url in [&urls.http, &urls.udp].into_iter().flatten() {
+            console.line(&format!("  {url}"));
+        }
+    }
+    while !stop.is_set() {
+        std::thread::sleep(TICK);
+    }
+    let (torrents, peers) = tracker.counts();
+    tracker.stop();
+    if !console.is_json() {
+        console.line(&format!("Stopped, with {peers} peers of {torrents} torrents"));
+    }
+    Ok(Exit::Ok)
+}
+
+/// The announce URLs of a tracker.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename = "tracker")]
+pub(super) struct Urls {
+    pub(super) http: Option<String>,
+    pub(super) udp: Option<String>,
+}
+
+impl Urls {
+    /// As other machines reach them, if `ip` is what they know this machine by.
+    pub(super) fn of(tracker: &TrackerServer, ip: IpAddr) -> Urls {
+        let at = |port: u16| SocketAddr::new(ip, port);
+        Urls {
+            http: tracker.http_addr().map(|addr| format!("http://{}/announce", at(addr.port()))),
+            udp: tracker.udp_addr().map(|addr| format!("udp://{}/announce", at(addr.port()))),
+        }
+    }
+
+    pub(super) fn tier(&self) -> Vec<String> {
+        [&self.http, &self.udp].into_iter().flatten().cloned().collect()
+    }
+}
+
+/// Starts a tracker on one address or on all, and where UDP has no port of its own, on the same for both.
+pub(super) fn start(
+    bind: Option<IpAddr>,
+    http_port: u16,
+    udp_port: Option<u16>,
+    config: Config,
+) -> Result<TrackerServer, StartError> {
+    let at = |ip: IpAddr| {
+        let http = Some(SocketAddr::new(ip, http_port));
+        let udp = Some(SocketAddr::new(ip, udp_port.unwrap_or(http_port)));
+        TrackerServer::start(Config { http, udp, ..config.clone() })
+    };
+    match bind {
+        Some(ip) => at(ip),
+        // A machine without IPv6 has no `[::]`.
+        None => match at(Ipv6Addr::UNSPECIFIED.into()) {
+            Err(StartError::Listen { source, .. }) if source.kind() != io::ErrorKind::AddrInUse => {
+                at(Ipv4Addr::UNSPECIFIED.into())
+            }
+            result => result,
+        },
+    }
+}
+
+/// A tracker that hands out files as well, on the first port that is free: the usual one, unless one is given.
+pub(super) fn start_for_share(
+    bind: Option<IpAddr>,
+    port: Option<u16>,
+    files: Files,
+) -> Result<TrackerServer, StartError> {
+    const USUAL_PORT: u16 = 6969;
+    let config = Config { interval_s: 60, files, ..Config::default() };
+    match port {
+        Some(port) => start(bind, port, None, config),
+        None => start(bind, USUAL_PORT, None, config.clone()).or_else(|_| start(bind, 0, None, config)),
+    }
+}

@@ -1,0 +1,193 @@
+//! `ztor verify`: data on disk against a torrent.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Serialize;
+use ztor_metainfo::Metainfo;
+
+use crate::args::VerifyArgs;
+use crate::check;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::load;
+use crate::select::{data_dir, numbered};
+use crate::stop::Stop;
+use crate::text::Shown;
+use crate::units::Size;
+
+/// A line for people names at most this many ranges of bad pieces; `--json` names them all.
+const SHOWN_RANGES: usize = 8;
+
+pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let meta = Arc::new(load::torrent_file(&args.torrent)?);
+    let dir = data_dir(&meta, &args.path)?;
+    let Some(good) = check::pieces(&meta, &dir, console, stop)? else {
+        return Ok(Exit::Interrupted);
+    };
+    let bad_files: Vec<BadFile> = numbered(&meta)
+        .filter_map(|(_, index, _)| {
+            let on_disk = dir.join(meta.relative_path(index));
+            BadFile::find(&meta, index, &on_disk, &good)
+        })
+        .collect();
+    let verdict = Verdict::new(&meta, &good, bad_files.len());
+    if console.is_json() {
+        bad_files.iter().for_each(|file| console.json(file));
+        console.json(&verdict);
+    } else {
+        bad_files.iter().for_each(|file| console.line(&file.to_string()));
+        console.line(&verdict.to_string());
+    }
+    Ok(if verdict.ok { Exit::Ok } else { Exit::Failed })
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "bad_file")]
+struct BadFile {
+    path: String,
+    length: u64,
+    missing: bool,
+    bad_pieces: usize,
+    pieces: usize,
+    /// First and last piece of every run of bad pieces.
+    bad_ranges: Vec<[u32; 2]>,
+}
+
+impl BadFile {
+    /// What is wrong with a file, if anything. A file without pieces of its own (empty, a symlink) can only be missing or
+    /// have the wrong length.
+    fn find(meta: &Metainfo, index: usize, on_disk: &std::path::Path, good: &[bool]) -> Option<BadFile> {
+        let file = meta.layout.files().get(index)?;
+        let pieces = meta.layout.pieces_of(index);
+        let found = std::fs::symlink_metadata(on_disk);
+        let missing = found.is_err();
+        let wrong_len =
+            file.symlink.is_none() && found.is_ok_and(|found| found.is_file() && found.len() != file.length);
+        let bad: Vec<u32> = pieces.clone().filter(|&piece| good.get(piece as usize) != Some(&true)).collect();
+        // A file that is too long has all its pieces right, and yet is not what the torrent says.
+        if bad.is_empty() && !missing && !wrong_len {
+            return None;
+        }
+        Some(BadFile {
+            path: file.path.join("/"),
+            length: file.length,
+            missing,
+            bad_pieces: bad.len(),
+            pieces: pieces.len(),
+            bad_ranges: runs(&bad).into_iter().map(|run| [run.start, run.end - 1]).collect(),
+        })
+    }
+}
+
+impl std::fmt::Display for BadFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: ", Shown(&self.path))?;
+        if self.missing {
+            return f.write_str("missing");
+        }
+        if self.bad_pieces == 0 {
+            return write!(f, "the length is wrong, {} expected", Size(self.length));
+        }
+        write!(f, "{} of {} pieces bad: ", self.bad_pieces, self.pieces)?;
+        for (n, [first, last]) in self.bad_ranges.iter().take(SHOWN_RANGES).enumerate() {
+            let comma = if n > 0 { ", " } else { "" };
+            if first == last {
+                write!(f, "{comma}{first}")?;
+            } else {
+                write!(f, "{comma}{first}-{last}")?;
+            }
+        }
+        match self.bad_ranges.len().saturating_sub(SHOWN_RANGES) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more runs"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "verified")]
+struct Verdict {
+    ok: bool,
+    pieces: usize,
+    bad_pieces: usize,
+    files: usize,
+    bad_files: usize,
+    good_bytes: u64,
+    total_bytes: u64,
+}
+
+impl Verdict {
+    fn new(meta: &Metainfo, good: &[bool], bad_files: usize) -> Verdict {
+        let bad_pieces = good.iter().filter(|&&good| !good).count();
+        Verdict {
+            ok: bad_pieces == 0 && bad_files == 0,
+            pieces: good.len(),
+            bad_pieces,
+            files: numbered(meta).count(),
+            bad_files,
+            good_bytes: check::good_bytes(meta, good),
+            total_bytes: meta.layout.total_len(),
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.ok {
+            return write!(
+                f,
+                "All right: {} files, {} pieces, {}",
+                self.files,
+                self.pieces,
+                Size(self.total_bytes)
+            );
+        }
+        write!(
+            f,
+            "Bad: {} of {} files, {} of {} pieces; {} of {} are right",
+            self.bad_files,
+            self.files,
+            self.bad_pieces,
+            self.pieces,
+            Size(self.good_bytes),
+            Size(self.total_bytes)
+        )
+    }
+}
+
+/// Joins ascending numbers into runs.
+fn runs(sorted: &[u32]) -> Vec<Range<u32>> {
+    let mut runs: Vec<Range<u32>> = Vec::new();
+    for &n in sorted {
+        match runs.last_mut() {
+            Some(run) if run.end == n => run.end += 1,
+            _ => runs.push(n..n + 1),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_join() {
+        assert_eq!(runs(&[]), []);
+        assert_eq!(runs(&[1, 2, 3, 7, 9, 10]), [1..4, 7..8, 9..11]);
+    }
+
+    #[test]
+    fn many_ranges_are_cut_short() {
+        let file = BadFile {
+            path: "a".into(),
+            length: 1,
+            missing: false,
+            bad_pieces: 11,
+            pieces: 40,
+            bad_ranges: (0..10).map(|n| [n * 3, n * 3 + u32::from(n == 0)]).collect(),
+        };
+        assert_eq!(file.to_string(), "a: 11 of 40 pieces bad: 0-1, 3, 6, 9, 12, 15, 18, 21 and 2 more runs");
+    }
+}

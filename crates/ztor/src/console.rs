@@ -1,0 +1,161 @@
+//! The one way to stdout and stderr: keeps lines and progress bars from tearing each other, and outlives a closed pipe.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use serde::Serialize;
+
+use crate::text::{clean_lines, json_line};
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Progress bars, redrawn in place on a terminal.
+    Bars,
+    /// A line now and then: stdout or stderr is a file or a pipe.
+    Plain,
+    /// One JSON object a line on stdout.
+    Json,
+}
+
+/// Where a command writes. Clones write to the same place.
+#[derive(Clone)]
+pub(crate) struct Console(Arc<Inner>);
+
+struct Inner {
+    style: Style,
+    color: bool,
+    bars: MultiProgress,
+    stdout: Mutex<Pipe>,
+}
+
+/// The state of stdout.
+enum Pipe {
+    Open,
+    /// The reader went away (`ztor show x | head`): further lines are dropped without a word.
+    Closed,
+    Failed(io::Error),
+}
+
+impl Console {
+    pub(crate) fn new(json: bool) -> Console {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let terminal = io::stdout().is_terminal() && io::stderr().is_terminal() && !dumb;
+        let style = match (json, terminal) {
+            (true, _) => Style::Json,
+            (false, true) => Style::Bars,
+            (false, false) => Style::Plain,
+        };
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Console(Arc::new(Inner {
+            style,
+            color: terminal && !no_color,
+            bars: MultiProgress::with_draw_target(target),
+            stdout: Mutex::new(Pipe::Open),
+        }))
+    }
+
+    pub(crate) fn style(&self) -> Style {
+        self.0.style
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.0.style == Style::Json
+    }
+
+    /// Whether progress may be coloured: a terminal, and `NO_COLOR` is not set.
+    pub(crate) fn color(&self) -> bool {
+        self.0.color
+    }
+
+    pub(crate) fn bars(&self) -> &MultiProgress {
+        &self.0.bars
+    }
+
+    /// Prints text of our own, one line or several, on stdout. Foreign strings in it are escaped.
+    pub(crate) fn line(&self, text: &str) {
+        self.write(&clean_lines(text));
+    }
+
+    /// Prints one JSON object as one line on stdout.
+    pub(crate) fn json(&self, value: &impl Serialize) {
+        match json_line(value) {
+            Ok(line) => self.write(&line),
+            Err(error) => self.fail(io::Error::other(error)),
+        }
+    }
+
+    /// Prints a line on stderr: something the user should know that is not the command's result.
+    pub(crate) fn warn(&self, text: &str) {
+        self.raw_stderr(format!("ztor: {}\n", clean_lines(text)).as_bytes());
+    }
+
+    /// What went wrong on stdout, a closed pipe apart. To be asked once, at the end.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        match std::mem::replace(&mut *self.pipe(), Pipe::Closed) {
+            Pipe::Failed(error) => Some(error),
+            Pipe::Open | Pipe::Closed => None,
+        }
+    }
+
+    fn write(&self, text: &str) {
+        let mut pipe = self.pipe();
+        if !matches!(*pipe, Pipe::Open) {
+            return;
+        }
+        let result = self.0.bars.suspend(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())
+        });
+        if let Err(error) = result {
+            *pipe = match error.kind() {
+                io::ErrorKind::BrokenPipe => Pipe::Closed,
+                _ => Pipe::Failed(error),
+            };
+        }
+    }
+
+    fn fail(&self, error: io::Error) {
+        *self.pipe() = Pipe::Failed(error);
+    }
+
+    fn raw_stderr(&self, bytes: &[u8]) {
+        // There is nowhere left to report a failure to.
+        let _ = self.0.bars.suspend(|| io::stderr().lock().write_all(bytes));
+    }
+
+    fn pipe(&self) -> MutexGuard<'_, Pipe> {
+        self.0.stdout.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Log lines for `tracing`: each event is written in one piece, above the bars.
+pub(crate) struct LogLine {
+    console: Console,
+    buffer: Vec<u8>,
+}
+
+impl LogLine {
+    pub(crate) fn new(console: &Console) -> LogLine {
+        LogLine { console: console.clone(), buffer: Vec::new() }
+    }
+}
+
+impl Write for LogLine {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for LogLine {
+    fn drop(&mut self) {
+        self.console.raw_stderr(&self.buffer);
+    }
+}

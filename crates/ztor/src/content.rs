@@ -1,0 +1,93 @@
+//! Making a torrent of files on disk, for `create`, `share` and `demo`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use walkdir::WalkDir;
+use ztor_metainfo::Metainfo;
+use ztor_metainfo::create::{Options, Version};
+use ztor_storage::create::{CreateError, CreateOptions, Symlinks, create};
+
+use crate::args::{ContentArgs, Format};
+use crate::check::threads;
+use crate::console::Console;
+use crate::display::Work;
+use crate::stop::Stop;
+
+/// What a torrent says besides its files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extras {
+    pub(crate) tiers: Vec<Vec<String>>,
+    pub(crate) web_seeds: Vec<String>,
+    pub(crate) private: bool,
+    pub(crate) source: Option<String>,
+    pub(crate) comment: Option<String>,
+    /// Seconds since 1970.
+    pub(crate) creation_date: Option<i64>,
+}
+
+/// A torrent that was just made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) meta: Arc<Metainfo>,
+    /// What was left out although no `--ignore` names it, and why.
+    pub(crate) skipped: Vec<String>,
+}
+
+/// Finds, sorts and hashes the files; `None` if the user stopped it. What is left out is told.
+pub(crate) fn make(
+    path: &Path,
+    content: &ContentArgs,
+    extras: Extras,
+    console: &Console,
+    stop: &Stop,
+) -> anyhow::Result<Option<Made>> {
+    let options = CreateOptions {
+        torrent: Options {
+            version: match content.format {
+                Format::V1 => Version::V1,
+                Format::V2 => Version::V2,
+                Format::Hybrid => Version::Hybrid,
+            },
+            piece_length: content.piece_length,
+            trackers: extras.tiers,
+            web_seeds: extras.web_seeds,
+            private: extras.private,
+            source: extras.source,
+            comment: extras.comment,
+            created_by: Some(concat!("ztor ", env!("CARGO_PKG_VERSION")).into()),
+            creation_date: extras.creation_date,
+        },
+        name: None,
+        ignore: content.ignore.clone(),
+        hidden: content.include_hidden,
+        symlinks: Symlinks::Skip,
+    };
+    let work = Work::start(console, "hashing", &path.display().to_string(), 0);
+    let created = match create(path, &options, threads(), |done, total| work.of(done, total), stop.flag()) {
+        Ok(created) => created,
+        Err(CreateError::Stopped) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    drop(work);
+    let mut skipped: Vec<String> = created.warnings.iter().map(ToString::to_string).collect();
+    if !content.include_hidden {
+        skipped.extend(hidden_note(path));
+    }
+    skipped.iter().for_each(|skipped| console.warn(skipped));
+    let meta = Arc::new(Metainfo::from_bytes(&created.torrent)?);
+    Ok(Some(Made { bytes: created.torrent, meta, skipped }))
+}
+
+/// Says that hidden files were left out, if there are any.
+fn hidden_note(path: &Path) -> Option<String> {
+    let is_hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
+    let first = WalkDir::new(path)
+        .min_depth(1)
+        .into_iter()
+        .filter_map(Result::ok)
+        .find(|entry| is_hidden(entry.file_name()))?;
+    let shown = first.path().display();
+    Some(format!("left out hidden files and folders such as {shown}; --include-hidden takes them"))
+}

@@ -1,0 +1,130 @@
+//! What can happen in a run: one enum for both the lines people read and the objects `--json` prints.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Row;
+use crate::text::Shown;
+use crate::units::{Rate, Size, Took};
+
+/// Something to tell. The names of variants and fields are what `--json` promises.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Event<'a> {
+    Listening {
+        port: u16,
+    },
+    Sharing {
+        magnet: &'a str,
+        url: &'a str,
+        tracker: &'a str,
+    },
+    Added {
+        info_hash: &'a str,
+        name: &'a str,
+        total_bytes: u64,
+        wanted_bytes: u64,
+        dir: &'a Path,
+    },
+    Checked {
+        info_hash: &'a str,
+        name: &'a str,
+        have_bytes: u64,
+    },
+    Progress(&'a Row),
+    Done {
+        info_hash: &'a str,
+        name: &'a str,
+        bytes: u64,
+        downloaded_bytes: u64,
+        uploaded_bytes: u64,
+        seconds: f64,
+    },
+    Seeding {
+        info_hash: &'a str,
+        name: &'a str,
+        have_bytes: u64,
+    },
+    Warning {
+        info_hash: Option<&'a str>,
+        message: &'a str,
+    },
+    Summary(Summary),
+}
+
+/// The sum of a run.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) torrents: usize,
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+    pub(crate) downloaded_bytes: u64,
+    pub(crate) uploaded_bytes: u64,
+    pub(crate) seconds: f64,
+    pub(crate) interrupted: bool,
+}
+
+impl Event<'_> {
+    /// Whether people have read all of it before: the sum of one torrent that was done.
+    pub(crate) fn is_said_already(&self) -> bool {
+        matches!(self, Event::Summary(sum) if sum.torrents == 1 && !sum.interrupted)
+    }
+
+    /// Whether it belongs on stderr when it is printed for people.
+    pub(crate) fn is_trouble(&self) -> bool {
+        matches!(self, Event::Warning { .. })
+    }
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Listening { port } => write!(f, "Listening for peers on port {port}"),
+            Event::Sharing { magnet, url, tracker } => {
+                write!(
+                    f,
+                    "On the other machine:\n  ztor get {url}\nMagnet link:\n  {magnet}\nTracker:\n  {tracker}"
+                )
+            }
+            Event::Added { name, total_bytes, wanted_bytes, dir, .. } => {
+                write!(f, "{}: {}", Shown(name), Size(*total_bytes))?;
+                if wanted_bytes < total_bytes {
+                    write!(f, ", of which {} wanted", Size(*wanted_bytes))?;
+                }
+                write!(f, ", in {}", dir.display())
+            }
+            Event::Checked { name, have_bytes, .. } => {
+                write!(f, "{}: checked, {} there", Shown(name), Size(*have_bytes))
+            }
+            Event::Progress(row) => write!(f, "{}: {}", Shown(&row.name), row.status_line()),
+            Event::Done { name, bytes, downloaded_bytes, seconds, .. } => {
+                write!(f, "Done: {}, {} verified", Shown(name), Size(*bytes))?;
+                if *downloaded_bytes > 0 {
+                    let rate = Rate((*downloaded_bytes as f64 / seconds.max(0.001)) as u64);
+                    write!(f, ", {} fetched in {}, {rate}", Size(*downloaded_bytes), Took(*seconds))?;
+                }
+                Ok(())
+            }
+            Event::Seeding { name, have_bytes, .. } => {
+                write!(f, "Seeding {}, {}", Shown(name), Size(*have_bytes))
+            }
+            Event::Warning { message, .. } => Shown(message).fmt(f),
+            Event::Summary(sum) => {
+                if sum.interrupted {
+                    f.write_str("Stopped: ")?;
+                }
+                write!(
+                    f,
+                    "{} of {} torrents done, down {}, up {}, in {}",
+                    sum.done,
+                    sum.torrents,
+                    Size(sum.downloaded_bytes),
+                    Size(sum.uploaded_bytes),
+                    Took(sum.seconds)
+                )
+            }
+        }
+    }
+}

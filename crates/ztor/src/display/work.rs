@@ -1,0 +1,106 @@
+//! Progress of work on local data: checking, hashing, writing.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::{JSON_BEAT, PLAIN_BEAT};
+use crate::console::{Console, Style};
+use crate::text::Shown;
+use crate::units::Size;
+
+/// One piece of work with a known number of bytes. Reports may come from several threads at once.
+pub(crate) struct Work {
+    console: Console,
+    /// `checking`, `hashing`, `writing`.
+    stage: &'static str,
+    name: String,
+    total_bytes: AtomicU64,
+    bar: ProgressBar,
+    last: Mutex<Instant>,
+}
+
+#[derive(Serialize)]
+struct WorkJson<'a> {
+    event: &'static str,
+    stage: &'static str,
+    name: &'a str,
+    done_bytes: u64,
+    total_bytes: u64,
+}
+
+impl Work {
+    pub(crate) fn start(console: &Console, stage: &'static str, name: &str, total_bytes: u64) -> Work {
+        let bar = match console.style() {
+            Style::Bars => {
+                let filled = if console.color() { "{wide_bar:.cyan/238}" } else { "{wide_bar}" };
+                let template = format!(
+                    "{{prefix}} {filled} {{percent:>3}}% {{binary_bytes}} of {{binary_total_bytes}}, \
+                     {{binary_bytes_per_sec}}, ETA {{eta}}"
+                );
+                let style = ProgressStyle::with_template(&template)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar())
+                    .progress_chars("━━╌");
+                let bar = console.bars().add(ProgressBar::new(total_bytes).with_style(style));
+                bar.set_prefix(format!("{} {}", capital(stage), Shown(name)));
+                bar
+            }
+            Style::Plain | Style::Json => ProgressBar::hidden(),
+        };
+        let (name, total_bytes) = (name.to_owned(), AtomicU64::new(total_bytes));
+        Work { console: console.clone(), stage, name, total_bytes, bar, last: Mutex::new(Instant::now()) }
+    }
+
+    /// As [`Self::at`], for work whose size shows only on the way.
+    pub(crate) fn of(&self, done_bytes: u64, total_bytes: u64) {
+        if self.total_bytes.swap(total_bytes, Ordering::Relaxed) != total_bytes {
+            self.bar.set_length(total_bytes);
+        }
+        self.at(done_bytes);
+    }
+
+    /// Tells that this many bytes of the whole are done.
+    pub(crate) fn at(&self, done_bytes: u64) {
+        let total_bytes = self.total_bytes.load(Ordering::Relaxed);
+        let done_bytes = done_bytes.min(total_bytes);
+        let beat = match self.console.style() {
+            Style::Bars => return self.bar.set_position(done_bytes),
+            Style::Plain => PLAIN_BEAT,
+            Style::Json => JSON_BEAT,
+        };
+        // Whoever finds the lock taken leaves the report to its holder.
+        let Ok(mut last) = self.last.try_lock() else { return };
+        if last.elapsed() < beat {
+            return;
+        }
+        *last = Instant::now();
+        if self.console.is_json() {
+            let name = self.name.as_str();
+            self.console.json(&WorkJson {
+                event: "progress",
+                stage: self.stage,
+                name,
+                done_bytes,
+                total_bytes,
+            });
+        } else {
+            let (stage, name) = (capital(self.stage), Shown(&self.name));
+            self.console.line(&format!("{stage} {name}: {} of {}", Size(done_bytes), Size(total_bytes)));
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+        self.console.bars().remove(&self.bar);
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,209 @@
+//! Files of a torrent as people name them: by number, by glob, by where they lie on disk.
+
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+use ztor_metainfo::{File, Metainfo};
+
+use crate::exit::{Exit, Fault};
+
+/// The files a user can name, with the number `ztor show` gives them: from 1 on, pad files not counted. The second part
+/// is the file's index in the torrent's layout.
+pub(crate) fn numbered(meta: &Metainfo) -> impl Iterator<Item = (usize, usize, &File)> {
+    let real = meta.layout.files().iter().enumerate().filter(|(_, file)| !file.pad);
+    real.enumerate().map(|(n, (index, file))| (n + 1, index, file))
+}
+
+/// What `--files` asks for.
+#[derive(Debug)]
+pub(crate) struct Selection(Vec<Pattern>);
+
+#[derive(Debug)]
+struct Pattern {
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// First and last number, both included.
+    Numbers(usize, usize),
+    Glob(GlobMatcher),
+}
+
+impl Selection {
+    /// Parses all uses of the flag; `None` if there were none: then every file is wanted.
+    pub(crate) fn parse(flags: &[String]) -> Result<Option<Selection>, Fault> {
+        let mut patterns = Vec::new();
+        for text in flags.iter().flat_map(|flag| split_list(flag)) {
+            if !text.is_empty() {
+                patterns.push(Pattern { text: text.to_owned(), kind: Kind::parse(text)? });
+            }
+        }
+        match (flags.is_empty(), patterns.is_empty()) {
+            (true, _) => Ok(None),
+            (false, true) => {
+                Err(Fault::usage("--files is empty").hint("give numbers as `ztor show` lists them, or globs"))
+            }
+            (false, false) => Ok(Some(Selection(patterns))),
+        }
+    }
+
+    /// Which files of a torrent are wanted, by layout index. A part of the selection that matches nothing is an error: it is
+    /// most likely a slip.
+    pub(crate) fn wanted(&self, meta: &Metainfo) -> Result<Vec<bool>, Fault> {
+        let mut wanted = vec![false; meta.layout.files().len()];
+        for pattern in &self.0 {
+            let mut any = false;
+            for (number, index, file) in numbered(meta) {
+                if pattern.kind.matches(number, &file.path) {
+                    any = true;
+                    if let Some(slot) = wanted.get_mut(index) {
+                        *slot = true;
+                    }
+                }
+            }
+            if !any {
+                return Err(Fault::usage(format!(
+                    "--files: nothing in {} matches {}",
+                    meta.name, pattern.text
+                ))
+                .hint("`ztor show TORRENT` lists the files and their numbers"));
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+impl Kind {
+    fn parse(text: &str) -> Result<Kind, Fault> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        if let (Ok(first), Ok(last)) = (first.trim().parse(), last.trim().parse()) {
+            if first == 0 || first > last {
+                return Err(Fault::usage(format!("--files {text}: numbers start at 1, a range goes up")));
+            }
+            return Ok(Kind::Numbers(first, last));
+        }
+        let glob = GlobBuilder::new(text)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| Fault::usage(format!("--files: {error}")))?;
+        Ok(Kind::Glob(glob.compile_matcher()))
+    }
+
+    /// A glob means a file or a folder with all that is in it. With a slash it is compared with the path from the torrent's
+    /// folder on, without one with every element of the path.
+    fn matches(&self, number: usize, path: &[String]) -> bool {
+        match self {
+            Kind::Numbers(first, last) => (*first..=*last).contains(&number),
+            Kind::Glob(glob) if glob.glob().glob().contains('/') => {
+                (1..=path.len()).any(|depth| glob.is_match(path[..depth].join("/")))
+            }
+            Kind::Glob(glob) => path.iter().any(|element| glob.is_match(element)),
+        }
+    }
+}
+
+/// Splits at commas, but not at those inside `{a,b}` or `[a,b]`.
+fn split_list(text: &str) -> Vec<&str> {
+    let mut depth = 0_i32;
+    text.split(|c| {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth <= 0
+    })
+    .map(str::trim)
+    .collect()
+}
+
+/// The folder that holds a torrent's data, from a path that is either this folder or the data itself.
+pub(crate) fn data_dir(meta: &Metainfo, path: &Path) -> Result<PathBuf, Fault> {
+    let absent = |what: String| {
+        Err(Fault::new(Exit::Storage, what)
+            .hint("give the data itself, or the folder that holds it (what `get -o` was given)"))
+    };
+    let name = &meta.name;
+    if path.join(name).exists() {
+        return Ok(path.to_owned());
+    }
+    // `.` and `..` have no name of their own until they are resolved.
+    let Ok(real) = path.canonicalize() else {
+        return absent(format!(
+            "{}: no such file or folder, where the data of {name} was looked for",
+            path.display()
+        ));
+    };
+    let own_name =
+        [path, &real].into_iter().any(|path| path.file_name().is_some_and(|own| own == name.as_str()));
+    let kind_fits = real.is_file() == meta.is_single_file();
+    if own_name && kind_fits {
+        let parent = if path.file_name().is_some_and(|own| own == name.as_str()) {
+            path.parent()
+        } else {
+            real.parent()
+        };
+        return Ok(match parent {
+            Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+            Some(parent) => parent.to_owned(),
+            None => PathBuf::from("/"),
+        });
+    }
+    if real.is_file() {
+        let wanted = if meta.is_single_file() { "file" } else { "folder" };
+        return absent(format!(
+            "{} is not the data of this torrent: that is a {wanted} named {name}",
+            path.display()
+        ));
+    }
+    absent(format!(
+        "the data of {name} is not there: neither {} nor a folder {name} itself",
+        path.join(name).display()
+    ))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, path: &str) -> bool {
+        let path: Vec<String> = path.split('/').map(str::to_owned).collect();
+        Kind::parse(pattern).unwrap().matches(7, &path)
+    }
+
+    #[test]
+    fn lists_split_outside_of_braces() {
+        assert_eq!(split_list("1, 3-5,*.{mkv,srt}"), ["1", "3-5", "*.{mkv,srt}"]);
+    }
+
+    #[test]
+    fn numbers_and_ranges() {
+        assert!(matches("7", "x"));
+        assert!(matches("5-9", "x"));
+        assert!(!matches("8-9", "x"));
+        for bad in ["0", "9-5"] {
+            assert!(Kind::parse(bad).is_err());
+        }
+    }
+
+    #[test]
+    fn globs_name_files_and_folders() {
+        assert!(matches("*.mkv", "disc1/film.mkv"));
+        assert!(matches("disc1", "disc1/film.mkv"));
+        assert!(matches("disc1/*", "disc1/film.mkv"));
+        assert!(matches("disc1/**", "disc1/extra/film.mkv"));
+        assert!(matches("{a,b}.txt", "b.txt"));
+        assert!(!matches("*.mkv", "film.srt"));
+        assert!(!matches("disc2/*", "disc1/film.mkv"));
+        assert!(Kind::parse("[").is_err());
+    }
+
+    #[test]
+    fn an_empty_flag_is_a_slip() {
+        assert!(Selection::parse(&[]).unwrap().is_none());
+        assert!(Selection::parse(&[",".into()]).is_err());
+    }
+}

@@ -1,0 +1,524 @@
+//! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the user stops it.
+
+use std::collections::HashSet;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use ztor_metainfo::Metainfo;
+use ztor_session::{
+    AddTorrent, Command, Config, Session, SessionEvent, TorrentId, TorrentState, TorrentStatus,
+    default_state_dir,
+};
+
+use crate::args::NetArgs;
+use crate::console::Console;
+use crate::display::{Display, Event, Row, State, Summary, eta_s};
+use crate::exit::{Exit, Fault};
+use crate::stop::Stop;
+
+/// How often the session is looked at.
+const TICK: Duration = Duration::from_millis(50);
+/// How long an orderly end may take: with what comes before and after it, the program has two seconds.
+const SHUTDOWN: Duration = Duration::from_millis(1500);
+
+/// When [`Swarm::run`] is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    /// Never: torrents are served until the user stops it.
+    Serve,
+    /// Once all torrents are done and seeded as long as asked.
+    Fetch {
+        seed: Seed,
+        /// Fail when nothing came for this long.
+        give_up: Option<Duration>,
+    },
+}
+
+/// How long to seed what was fetched.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seed {
+    /// Until stopped, unless one of the others comes first.
+    pub(crate) always: bool,
+    /// Until this many times the wanted bytes are uploaded.
+    pub(crate) ratio: Option<f64>,
+    /// Until this long after the last torrent is done.
+    pub(crate) time: Option<Duration>,
+}
+
+impl Seed {
+    fn is_asked(&self) -> bool {
+        self.always || self.ratio.is_some() || self.time.is_some()
+    }
+}
+
+/// A session with its torrents and its display.
+pub(crate) struct Swarm {
+    session: Session,
+    display: Display,
+    torrents: Vec<Torrent>,
+    started: Instant,
+}
+
+/// What is remembered of a torrent besides what the session tells.
+struct Torrent {
+    id: TorrentId,
+    meta: Arc<Metainfo>,
+    info_hash: String,
+    /// Bytes of all pieces that are wanted, as the session counts.
+    wanted_bytes: u64,
+    outcome: Outcome,
+    added: Instant,
+}
+
+/// How far a torrent has come.
+enum Outcome {
+    Open,
+    /// Everything wanted is there, verified and safe on disk.
+    Done,
+    Failed {
+        exit: Exit,
+        message: String,
+    },
+}
+
+impl Swarm {
+    /// Starts listening. `state_dir` is where progress is remembered between runs; `None` remembers nothing.
+    pub(crate) fn start(
+        net: &NetArgs,
+        state_dir: Option<PathBuf>,
+        display: Display,
+    ) -> anyhow::Result<Swarm> {
+        let defaults = Config::default();
+        let config = Config {
+            bind: net.bind,
+            port: net.port.unwrap_or(defaults.port),
+            port_is_fixed: net.port.is_some(),
+            limit_down: net.limit_down.and_then(|limit| limit.0),
+            limit_up: net.limit_up.and_then(|limit| limit.0),
+            max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            state_dir,
+            ..defaults
+        };
+        let session = Session::start(config)?;
+        display.event(&Event::Listening { port: session.local_addr().port() });
+        Ok(Swarm { session, display, torrents: Vec::new(), started: Instant::now() })
+    }
+
+    /// The address peers reach the session at; unspecified if it listens on all.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.session.local_addr()
+    }
+
+    /// Takes a torrent in. Its data is checked in the background.
+    pub(crate) fn add(&mut self, add: AddTorrent) -> anyhow::Result<()> {
+        let (meta, dir) = (Arc::clone(&add.meta), add.dir.clone());
+        let (wanted_bytes, wanted_file_bytes) = wanted_bytes(&meta, add.wanted.as_deref());
+        let id = self.session.add(add).with_context(|| format!("cannot take in {}", meta.name))?;
+        let info_hash = info_hash(&meta);
+        self.display.event(&Event::Added {
+            info_hash: &info_hash,
+            name: &meta.name,
+            total_bytes: meta.layout.total_len(),
+            wanted_bytes: wanted_file_bytes,
+            dir: &dir,
+        });
+        let (outcome, added) = (Outcome::Open, Instant::now());
+        self.torrents.push(Torrent { id, meta, info_hash, wanted_bytes, outcome, added });
+        Ok(())
+    }
+
+    /// Shows what happens until the goal is reached, nothing can be done any more, or the user stops it. The session still
+    /// runs afterwards; [`end`](Self::end) ends it.
+    pub(crate) fn run(&mut self, goal: Goal, stop: &Stop) -> anyhow::Result<Exit> {
+        let events = self.session.events();
+        let mut watch = Watch { last_bytes: 0, last_news: Instant::now(), all_done: None };
+        let result = loop {
+            if stop.is_set() {
+                let unfinished = matches!(goal, Goal::Fetch { .. }) && self.is_any_open();
+                break Ok(if unfinished { Exit::Interrupted } else { Exit::Ok });
+            }
+            if let Ok(event) = events.recv_timeout(TICK) {
+                self.on_event(event, goal);
+                while let Ok(event) = events.try_recv() {
+                    self.on_event(event, goal);
+                }
+            }
+            let rows = self.rows();
+            if self.display.is_due() {
+                self.display.progress(&rows);
+            }
+            match self.verdict(goal, &rows, &mut watch) {
+                Ok(true) => break Ok(Exit::Ok),
+                Ok(false) => {}
+                Err(fault) => break Err(fault.into()),
+            }
+        };
+        self.display.finish();
+        result
+    }
+
+    /// Waits until every torrent is checked and served, without showing progress. False if the user stopped it.
+    pub(crate) fn wait_until_served(&mut self, stop: &Stop) -> anyhow::Result<bool> {
+        let events = self.session.events();
+        while self.is_any_open() {
+            if stop.is_set() {
+                return Ok(false);
+            }
+            if let Ok(event) = events.recv_timeout(TICK) {
+                self.on_event(event, Goal::Serve);
+            }
+            if let Some(fault) = self.first_failure() {
+                return Err(fault.into());
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says goodbye to trackers and peers and saves; then tells the sum of the run.
+    pub(crate) fn end(mut self, interrupted: bool) -> Summary {
+        self.display.finish();
+        if !self.session.shutdown(SHUTDOWN) {
+            self.warn(None, "some trackers were not told of the end: they did not answer in time");
+        }
+        let snapshot = self.session.snapshot();
+        let count =
+            |wanted: fn(&Outcome) -> bool| self.torrents.iter().filter(|t| wanted(&t.outcome)).count();
+        let summary = Summary {
+            torrents: self.torrents.len(),
+            done: count(|outcome| matches!(outcome, Outcome::Done)),
+            failed: count(|outcome| matches!(outcome, Outcome::Failed { .. })),
+            downloaded_bytes: snapshot.torrents.iter().map(|t| t.session_downloaded).sum(),
+            uploaded_bytes: snapshot.torrents.iter().map(|t| t.session_uploaded).sum(),
+            seconds: seconds(self.started),
+            interrupted,
+        };
+        self.display.event(&Event::Summary(summary));
+        summary
+    }
+
+    fn on_event(&mut self, event: SessionEvent, goal: Goal) {
+        match event {
+            SessionEvent::Started { torrent, finished } => self.on_started(torrent, finished, goal),
+            SessionEvent::Finished(torrent) => self.on_done(torrent, goal),
+            SessionEvent::Stopped { torrent, fault } => {
+                self.on_failure(torrent, Exit::Storage, fault.message)
+            }
+            SessionEvent::NotSaved { torrent, fault } => {
+                // A download that is complete but not safe on disk will not be told finished any more.
+                let complete = self.session.snapshot().torrent(torrent).is_some_and(|t| t.left_bytes == 0);
+                if complete {
+                    self.on_failure(torrent, Exit::Storage, fault.message);
+                } else {
+                    self.warn(Some(torrent), &fault.message);
+                }
+            }
+            SessionEvent::Banned { torrent, addr, reason } => {
+                self.warn(Some(torrent), &format!("peer {addr} is banned: {reason}"));
+            }
+            SessionEvent::Tracker { torrent, tracker, message, .. } => {
+                self.warn(Some(torrent), &format!("tracker {tracker}: {message}"));
+            }
+            SessionEvent::PieceFailed { torrent, piece } => {
+                tracing::info!(torrent = self.name(torrent), piece, "hashed wrong, to be fetched again");
+            }
+            SessionEvent::Removed(_) => {}
+        }
+    }
+
+    fn on_started(&mut self, id: TorrentId, finished: bool, goal: Goal) {
+        let have_bytes = self.checked_bytes(id);
+        let Some(torrent) = self.torrent(id) else { return };
+        let (info_hash, name) = (torrent.info_hash.clone(), torrent.meta.name.clone());
+        self.display.event(&Event::Checked { info_hash: &info_hash, name: &name, have_bytes });
+        match (finished, goal) {
+            (true, _) => self.on_done(id, goal),
+            (false, Goal::Fetch { .. }) => {}
+            // Seeding writes nothing, so what is missing stays missing.
+            (false, Goal::Serve) => {
+                self.session.command(Command::Remove(id));
+                let total = torrent_bytes(&self.torrents, id);
+                let percent = u128::from(have_bytes) * 100 / u128::from(total.max(1));
+                let message = format!(
+                    "only {percent}% of {name} is there and right, so it is not seeded; \
+                     `ztor get` with `--seed` fetches the rest and serves it meanwhile"
+                );
+                self.on_failure(id, Exit::Failed, message);
+            }
+        }
+    }
+
+    /// Bytes found right by the check. Snapshots come a moment later than events.
+    fn checked_bytes(&self, id: TorrentId) -> u64 {
+        for _ in 0..20 {
+            match self.session.snapshot().torrent(id) {
+                Some(status) if !matches!(status.state, TorrentState::Checking { .. }) => {
+                    return status.have_bytes;
+                }
+                _ => std::thread::sleep(TICK),
+            }
+        }
+        0
+    }
+
+    fn on_done(&mut self, id: TorrentId, goal: Goal) {
+        let snapshot = self.session.snapshot();
+        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
+        if !matches!(torrent.outcome, Outcome::Open) {
+            return;
+        }
+        torrent.outcome = Outcome::Done;
+        let (info_hash, name) = (torrent.info_hash.as_str(), torrent.meta.name.as_str());
+        let status = snapshot.torrent(id);
+        let have_bytes = status.map_or(torrent.wanted_bytes, |status| status.have_bytes);
+        let serves = match goal {
+            Goal::Serve => true,
+            Goal::Fetch { seed, .. } => {
+                self.display.event(&Event::Done {
+                    info_hash,
+                    name,
+                    bytes: torrent.wanted_bytes,
+                    downloaded_bytes: status.map_or(0, |status| status.session_downloaded),
+                    uploaded_bytes: status.map_or(0, |status| status.session_uploaded),
+                    seconds: seconds(torrent.added),
+                });
+                seed.is_asked()
+            }
+        };
+        if serves {
+            self.display.event(&Event::Seeding { info_hash, name, have_bytes });
+        }
+    }
+
+    fn on_failure(&mut self, id: TorrentId, exit: Exit, message: String) {
+        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
+        if matches!(torrent.outcome, Outcome::Failed { .. }) {
+            return;
+        }
+        torrent.outcome = Outcome::Failed { exit, message: message.clone() };
+        // That of an only torrent is told as the command's error.
+        if self.torrents.len() > 1 {
+            self.warn(Some(id), &message);
+        }
+    }
+
+    /// Whether the goal is reached; an error if it can't be any more.
+    fn verdict(&self, goal: Goal, rows: &[Row], watch: &mut Watch) -> Result<bool, Fault> {
+        if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed { .. }))
+            && let Some(fault) = self.first_failure()
+        {
+            return Err(fault);
+        }
+        let Goal::Fetch { seed, give_up } = goal else { return Ok(false) };
+        if self.is_any_open() {
+            return watch.check(rows, give_up).map(|()| false);
+        }
+        let all_done = *watch.all_done.get_or_insert_with(Instant::now);
+        if !seed.is_asked() || self.has_seeded_enough(seed, all_done) {
+            return self.first_failure().map_or(Ok(true), Err);
+        }
+        Ok(false)
+    }
+
+    fn has_seeded_enough(&self, seed: Seed, all_done: Instant) -> bool {
+        if seed.time.is_some_and(|time| all_done.elapsed() >= time) {
+            return true;
+        }
+        let Some(ratio) = seed.ratio else { return false };
+        let snapshot = self.session.snapshot();
+        self.torrents.iter().filter(|t| matches!(t.outcome, Outcome::Done)).all(|torrent| {
+            let uploaded = snapshot.torrent(torrent.id).map_or(0, |status| status.uploaded);
+            uploaded as f64 >= ratio * torrent.wanted_bytes as f64
+        })
+    }
+
+    /// The error for the torrents that failed, if any did.
+    fn first_failure(&self) -> Option<Fault> {
+        let mut failed = self.torrents.iter().filter_map(|torrent| match &torrent.outcome {
+            Outcome::Failed { exit, message } => Some((*exit, message)),
+            Outcome::Open | Outcome::Done => None,
+        });
+        let (exit, first) = failed.next()?;
+        let message = match failed.count() {
+            0 => first.clone(),
+            more => format!("{} of {} torrents failed; the first: {first}", more + 1, self.torrents.len()),
+        };
+        Some(Fault::new(exit, message))
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let snapshot = self.session.snapshot();
+        self.torrents.iter().map(|torrent| torrent.row(snapshot.torrent(torrent.id))).collect()
+    }
+
+    fn warn(&self, id: Option<TorrentId>, message: &str) {
+        let torrent = id.and_then(|id| self.torrent(id));
+        match torrent {
+            Some(torrent) => {
+                // Of several torrents the user wants to know which.
+                let named = format!("{}: {message}", torrent.meta.name);
+                let message = if self.torrents.len() > 1 { &named } else { message };
+                self.display.event(&Event::Warning { info_hash: Some(&torrent.info_hash), message });
+            }
+            None => self.display.event(&Event::Warning { info_hash: None, message }),
+        }
+    }
+
+    fn is_any_open(&self) -> bool {
+        self.torrents.iter().any(|torrent| matches!(torrent.outcome, Outcome::Open))
+    }
+
+    fn torrent(&self, id: TorrentId) -> Option<&Torrent> {
+        self.torrents.iter().find(|torrent| torrent.id == id)
+    }
+
+    fn name(&self, id: TorrentId) -> &str {
+        self.torrent(id).map_or("", |torrent| &torrent.meta.name)
+    }
+}
+
+impl Torrent {
+    fn row(&self, status: Option<&TorrentStatus>) -> Row {
+        let mut row = Row {
+            info_hash: self.info_hash.clone(),
+            name: self.meta.name.clone(),
+            state: State::Checking,
+            total_bytes: self.meta.layout.total_len(),
+            wanted_bytes: self.wanted_bytes,
+            done_bytes: 0,
+            down_bytes_per_s: 0,
+            up_bytes_per_s: 0,
+            downloaded_bytes: 0,
+            uploaded_bytes: 0,
+            peers: 0,
+            seeds: 0,
+            eta_s: None,
+            message: None,
+        };
+        if let Some(status) = status {
+            row.done_bytes = self.wanted_bytes.saturating_sub(status.left_bytes);
+            row.down_bytes_per_s = status.down_per_s;
+            row.up_bytes_per_s = status.up_per_s;
+            row.downloaded_bytes = status.session_downloaded;
+            row.uploaded_bytes = status.session_uploaded;
+            row.peers = status.peers.into();
+            row.seeds = status.seeds.into();
+            row.state = match &status.state {
+                TorrentState::Checking { done, total } => {
+                    // What the check has looked at is the progress people wait for.
+                    let share =
+                        u128::from(self.wanted_bytes) * u128::from(*done) / u128::from((*total).max(1));
+                    row.done_bytes = u64::try_from(share).unwrap_or(self.wanted_bytes);
+                    State::Checking
+                }
+                TorrentState::Downloading => State::Downloading,
+                TorrentState::Seeding => State::Seeding,
+                TorrentState::Stopped(_) => State::Stopped,
+            };
+            row.eta_s = eta_s(&row);
+        }
+        if let Outcome::Failed { message, .. } = &self.outcome {
+            row.state = State::Failed;
+            row.message = Some(message.clone());
+        }
+        row
+    }
+}
+
+/// What must be remembered from one look to the next.
+struct Watch {
+    last_bytes: u64,
+    last_news: Instant,
+    all_done: Option<Instant>,
+}
+
+impl Watch {
+    /// Fails if nothing was received for too long.
+    fn check(&mut self, rows: &[Row], give_up: Option<Duration>) -> Result<(), Fault> {
+        let Some(patience) = give_up else { return Ok(()) };
+        let bytes = rows.iter().map(|row| row.downloaded_bytes).sum();
+        let is_checking = rows.iter().any(|row| row.state == State::Checking);
+        if bytes != self.last_bytes || is_checking {
+            (self.last_bytes, self.last_news) = (bytes, Instant::now());
+        }
+        if self.last_news.elapsed() < patience {
+            return Ok(());
+        }
+        let open: Vec<&Row> = rows.iter().filter(|row| row.state == State::Downloading).collect();
+        let name = open.first().map_or("the torrent", |row| &row.name);
+        let others = match open.len() {
+            0 | 1 => String::new(),
+            n => format!(" and {} more", n - 1),
+        };
+        let patience = crate::units::Span(patience.as_secs());
+        Err(Fault::new(
+            Exit::Network,
+            format!("nothing was received for {patience}; {name}{others} is not complete"),
+        )
+        .hint("run the same command again later: it goes on where it was"))
+    }
+}
+
+/// Where to remember progress between runs: the usual folder, if it can be written.
+pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
+    let dir = default_state_dir()?;
+    match std::fs::create_dir_all(&dir) {
+        Ok(()) => Some(dir),
+        Err(error) => {
+            console.warn(&format!(
+                "cannot remember progress in {}: {error}; after an interruption the data will be checked again",
+                dir.display()
+            ));
+            None
+        }
+    }
+}
+
+/// The addresses of all `--peer` flags; names are looked up.
+pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, Fault> {
+    let mut peers = HashSet::new();
+    for flag in flags {
+        let found = flag.to_socket_addrs().map_err(|error| {
+            Fault::usage(format!("--peer {flag}: {error}"))
+                .hint("write HOST:PORT, for example 192.0.2.1:6881 or [2001:db8::1]:6881")
+        })?;
+        peers.extend(found);
+    }
+    let mut peers: Vec<SocketAddr> = peers.into_iter().collect();
+    peers.sort();
+    Ok(peers)
+}
+
+/// The info-hash that stands for a torrent in what `--json` prints.
+pub(crate) fn info_hash(meta: &Metainfo) -> String {
+    let hashes = &meta.info_hashes;
+    let v1 = hashes.v1.map(|hash| hash.to_string());
+    v1.or_else(|| hashes.v2.map(|hash| hash.to_string())).unwrap_or_default()
+}
+
+/// Bytes of the pieces that are wanted, and of the files.
+fn wanted_bytes(meta: &Metainfo, wanted: Option<&[bool]>) -> (u64, u64) {
+    let layout = &meta.layout;
+    let Some(wanted) = wanted else {
+        let pieces = (0..layout.piece_count()).map(|piece| u64::from(layout.piece_len(piece))).sum();
+        return (pieces, layout.total_len());
+    };
+    let files =
+        || layout.files().iter().enumerate().zip(wanted).filter(|(_, wanted)| **wanted).map(|(file, _)| file);
+    let pieces: HashSet<u32> = files().flat_map(|(index, _)| layout.pieces_of(index)).collect();
+    (
+        pieces.into_iter().map(|piece| u64::from(layout.piece_len(piece))).sum(),
+        files().map(|(_, file)| file.length).sum(),
+    )
+}
+
+fn torrent_bytes(torrents: &[Torrent], id: TorrentId) -> u64 {
+    torrents.iter().find(|torrent| torrent.id == id).map_or(0, |torrent| torrent.wanted_bytes)
+}
+
+/// Seconds since then, to the millisecond.
+fn seconds(since: Instant) -> f64 {
+    (since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
+}

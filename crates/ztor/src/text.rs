@@ -1,0 +1,75 @@
+//! Text from strangers on its way to a terminal.
+
+use std::fmt;
+
+/// A foreign string (a name in a torrent, a tracker's message) made harmless for a terminal: control characters, which
+/// could move the cursor or retitle the window, and characters that reorder or hide text come out as `\u{..}`.
+pub(crate) struct Shown<'a>(pub &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.0.contains(is_harmful) {
+            return f.pad(self.0);
+        }
+        let mut clean = String::with_capacity(self.0.len() + 16);
+        for c in self.0.chars() {
+            if is_harmful(c) {
+                clean.extend(c.escape_unicode());
+            } else {
+                clean.push(c);
+            }
+        }
+        f.pad(&clean)
+    }
+}
+
+/// The text with every harmful character escaped; line breaks are kept, for messages of our own that have several lines.
+pub(crate) fn clean_lines(text: &str) -> String {
+    text.split('\n').map(|line| Shown(line).to_string()).collect::<Vec<_>>().join("\n")
+}
+
+/// Serialises to one line of JSON that is safe to print: serde_json escapes only the controls below U+0020, and some
+/// terminals obey those of U+0080–U+009F as well.
+pub(crate) fn json_line(value: &impl serde::Serialize) -> Result<String, serde_json::Error> {
+    let line = serde_json::to_string(value)?;
+    if !line.contains(is_harmful) {
+        return Ok(line);
+    }
+    let mut safe = String::with_capacity(line.len() + 16);
+    for c in line.chars() {
+        // Such characters occur only inside strings, where the escape means the same. All lie below U+10000.
+        if is_harmful(c) {
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            safe.push(c);
+        }
+    }
+    Ok(safe)
+}
+
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{61c}' | '\u{feff}')
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_cannot_reach_the_terminal() {
+        assert_eq!(Shown("a\x1b[2Jb").to_string(), "a\\u{1b}[2Jb");
+        assert_eq!(Shown("exe.\u{202e}fdp").to_string(), "exe.\\u{202e}fdp");
+        assert_eq!(Shown("naïve – 日本").to_string(), "naïve – 日本");
+        assert_eq!(clean_lines("a\nb\r"), "a\nb\\u{d}");
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        let text = "x\u{9b}31m\u{7f}\u{202e}\n";
+        let line = json_line(&text).unwrap();
+        assert!(line.chars().all(|c| !is_harmful(c)));
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+    }
+}

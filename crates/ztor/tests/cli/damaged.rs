@@ -1,0 +1,121 @@
+//! Torrent files that are broken, by accident or on purpose: a message that says where, exit code 3, never a panic.
+
+use crate::bencode::{Value, torrent};
+use crate::scratch::Scratch;
+
+/// `show`, `verify` and `get` must all refuse these bytes, naming the file and, if given, some words of the reason.
+#[track_caller]
+fn refused(bytes: &[u8], reason: &str) {
+    let scratch = Scratch::new();
+    let file = scratch.file("bad.torrent", bytes);
+    let out = scratch.dir("out");
+    for run in [
+        scratch.ztor(&[&"show", &file]),
+        scratch.ztor(&[&"show", &"--json", &file]),
+        scratch.ztor(&[&"verify", &file, &out]),
+        scratch.ztor(&[&"get", &file, &"-o", &out, &"--bind", &"127.0.0.1"]),
+    ] {
+        let run = run.expect(3);
+        assert!(run.stderr.contains("bad.torrent"), "{run:#?}");
+        assert!(run.stderr.contains(reason), "{run:#?}");
+    }
+    assert_eq!(std::fs::read_dir(out).unwrap().count(), 0, "something was written");
+}
+
+#[test]
+fn the_torrent_that_the_others_spoil_is_right() {
+    let scratch = Scratch::new();
+    let file = scratch.file("good.torrent", &torrent(&[]).encode());
+    scratch.ztor(&[&"show", &file]).expect(0);
+}
+
+#[test]
+fn empty_and_foreign_files() {
+    refused(b"", "empty");
+    refused(b"<!DOCTYPE html><html><body>404</body></html>", "");
+    refused(&[0; 4096], "");
+}
+
+#[test]
+fn truncated() {
+    let whole = torrent(&[]).encode();
+    for len in [1, 7, whole.len() / 2, whole.len() - 1] {
+        refused(&whole[..len], "");
+    }
+}
+
+#[test]
+fn oversized() {
+    let mut huge = b"d4:info".to_vec();
+    huge.resize(40 << 20, b'x');
+    refused(&huge, "");
+}
+
+#[test]
+fn a_string_longer_than_the_file() {
+    refused(b"d4:info99999999999999999999:x", "");
+    refused(b"d4:infod4:name4294967295:xe", "");
+}
+
+#[test]
+fn nesting_that_would_overflow_a_stack() {
+    let mut deep = b"d4:info".to_vec();
+    deep.resize(1 << 20, b'l');
+    refused(&deep, "");
+    let mut closed = b"d1:a".to_vec();
+    closed.extend(vec![b'l'; 200_000]);
+    closed.extend(vec![b'e'; 200_001]);
+    refused(&closed, "");
+}
+
+#[test]
+fn wrong_types() {
+    for (key, value) in [
+        ("name", Value::Int(1)),
+        ("length", Value::Text("big")),
+        ("length", Value::Int(-1)),
+        ("piece length", Value::List(vec![])),
+        ("piece length", Value::Int(0)),
+        ("piece length", Value::Int(i64::MAX)),
+        ("pieces", Value::Int(20)),
+        ("pieces", Value::Bytes(vec![7; 19])),
+        ("pieces", Value::Bytes(vec![7; 40])),
+        ("files", Value::Int(3)),
+    ] {
+        refused(&torrent(&[(key, value)]).encode(), "");
+    }
+    refused(&Value::Dict(vec![("info", Value::Text("dictionary"))]).encode(), "info");
+    refused(&Value::List(vec![]).encode(), "");
+}
+
+#[test]
+fn lengths_that_overflow() {
+    let file = |length| {
+        Value::Dict(vec![("length", Value::Int(length)), ("path", Value::List(vec![Value::Text("x")]))])
+    };
+    let files = Value::List(vec![file(i64::MAX), file(i64::MAX), file(i64::MAX)]);
+    let Value::Dict(mut outer) = torrent(&[("files", files)]) else { unreachable!() };
+    if let Value::Dict(info) = &mut outer[0].1 {
+        info.retain(|(key, _)| *key != "length");
+    }
+    refused(&Value::Dict(outer).encode(), "");
+}
+
+#[test]
+fn names_never_leave_the_folder_or_reach_the_terminal() {
+    let scratch = Scratch::new();
+    let name = Value::Text("../../\u{1b}[31mevil\u{202e}gpj.exe");
+    let file = scratch.file("odd.torrent", &torrent(&[("name", name)]).encode());
+    let run = scratch.ztor(&[&"show", &file]).expect(0);
+    assert!(!run.stdout.contains(['\u{1b}', '\u{202e}']), "{run:#?}");
+    assert!(!run.stdout.contains("../"), "{run:#?}");
+}
+
+#[test]
+fn a_missing_file_and_a_folder_are_told_apart() {
+    let scratch = Scratch::new();
+    let run = scratch.ztor(&[&"show", &scratch.path("absent.torrent")]).expect(4);
+    assert!(run.stderr.contains("absent.torrent"), "{run:#?}");
+    let run = scratch.ztor(&[&"show", &scratch.dir("folder")]).expect(3);
+    assert!(run.stderr.contains("is a folder"), "{run:#?}");
+}

@@ -1,0 +1,13 @@
+//! The real binary, run as a user would: exit codes, messages, files, and whole transfers over loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is a failed test")]
+
+mod bencode;
+mod process;
+mod scratch;
+
+mod create;
+mod damaged;
+mod show;
+mod swarm;
+mod trouble;
+mod verify;

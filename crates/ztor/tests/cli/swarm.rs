@@ -1,0 +1,290 @@
+//! Whole transfers over loopback: `seed` on one side, `get` on the other.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::process::{Running, ztor};
+use crate::scratch::{Scratch, assert_same_tree};
+
+const LOOPBACK: [&str; 4] = ["--bind", "127.0.0.1", "--port", "0"];
+
+/// A seed in the background and the address it serves at.
+pub(crate) struct Seed {
+    pub(crate) process: Running,
+    pub(crate) addr: String,
+}
+
+/// `ztor seed --json` with these arguments; returns once it serves.
+#[track_caller]
+pub(crate) fn seed(scratch: &Scratch, args: &[&dyn AsRef<std::ffi::OsStr>]) -> Seed {
+    let mut command = ztor(&scratch.dir("home/seed"));
+    command.args(["seed", "--json"]).args(LOOPBACK).args(args.iter().map(|arg| arg.as_ref()));
+    let mut process = Running::start(command);
+    let port = process.event("listening")["port"].as_u64().unwrap();
+    process.event("seeding");
+    Seed { process, addr: format!("127.0.0.1:{port}") }
+}
+
+/// `ztor get` into the folder `out`, with more arguments.
+pub(crate) fn get(scratch: &Scratch, args: &[&dyn AsRef<std::ffi::OsStr>]) -> Command {
+    let mut command = ztor(&scratch.home());
+    command
+        .arg("get")
+        .args(LOOPBACK)
+        .arg("-o")
+        .arg(scratch.path("out"))
+        .args(args.iter().map(|arg| arg.as_ref()));
+    command
+}
+
+#[test]
+fn every_format_arrives_whole() {
+    for format in ["v1", "v2", "hybrid"] {
+        let scratch = Scratch::new();
+        let album = scratch.album();
+        let torrent = scratch.create(&album, &["--format", format, "--piece-length", "16KiB"]);
+        let seed = seed(&scratch, &[&torrent, &album]);
+        let run =
+            Running::start(get(&scratch, &[&"--json", &torrent, &"--peer", &seed.addr])).finish().expect(0);
+        let done = run.event("done");
+        assert_eq!(done["downloaded_bytes"].as_u64(), done["bytes"].as_u64(), "{format}: {run:#?}");
+        assert_same_tree(&album, &scratch.path("out/album"));
+    }
+}
+
+#[test]
+fn plain_lines_say_seeding_and_done() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/blob.bin", 1_000_003, 1);
+    let torrent = scratch.create(&file, &[]);
+    let mut command = ztor(&scratch.dir("home/seed"));
+    command.arg("seed").args(LOOPBACK).args([&torrent, &file]);
+    let mut seed = Running::start(command);
+    seed.line_with("Seeding");
+    let listening = seed.line_with("Listening for peers on port ");
+    let port = listening.rsplit(' ').next().unwrap();
+    let peer = format!("127.0.0.1:{port}");
+    let run = Running::start(get(&scratch, &[&torrent, &"--peer", &peer])).finish().expect(0);
+    assert!(run.stdout.contains("Done"), "{run:#?}");
+    assert!(!run.all().contains('\u{1b}'), "{run:#?}");
+    assert_same_tree(&file, &scratch.path("out/blob.bin"));
+}
+
+#[test]
+fn peers_are_found_through_http_and_udp_trackers() {
+    let scratch = Scratch::new();
+    let mut command = ztor(&scratch.dir("home/tracker"));
+    command.args([
+        "tracker",
+        "--json",
+        "--bind",
+        "127.0.0.1",
+        "--http-port",
+        "0",
+        "--udp-port",
+        "0",
+        "--interval",
+        "1s",
+    ]);
+    let mut tracker = Running::start(command);
+    let listening = tracker.event("tracker");
+    for kind in ["http", "udp"] {
+        let url = listening[kind].as_str().unwrap();
+        let album = scratch.album();
+        let torrent = scratch.create(&album, &["--tracker", url]);
+        let seed = seed(&scratch, &[&torrent, &album]);
+        Running::start(get(&scratch, &[&torrent])).finish().expect(0);
+        assert_same_tree(&album, &scratch.path("out/album"));
+        fs::remove_dir_all(scratch.path("out")).unwrap();
+        drop(seed);
+    }
+    tracker.signal("INT");
+    tracker.finish().expect(0);
+}
+
+#[test]
+fn what_is_there_is_not_fetched_again() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let torrent = scratch.create(&album, &["--piece-length", "16KiB"]);
+    let seed = seed(&scratch, &[&torrent, &album]);
+    let again =
+        || Running::start(get(&scratch, &[&"--json", &torrent, &"--peer", &seed.addr])).finish().expect(0);
+    again();
+    assert_eq!(again().event("done")["downloaded_bytes"], 0);
+    // Damage behind its back: one piece of a.bin.
+    let damaged = scratch.path("out/album/a.bin");
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[20_000] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    assert_eq!(again().event("done")["downloaded_bytes"], 16 << 10);
+    assert_same_tree(&album, &scratch.path("out/album"));
+}
+
+#[test]
+fn chosen_files_only_and_then_the_rest() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    // Pieces larger than the files: every one is shared between a wanted file and an unwanted one.
+    let torrent = scratch.create(&album, &["--piece-length", "128KiB"]);
+    let seed = seed(&scratch, &[&torrent, &album]);
+    let fetch = |flags: &[&str]| {
+        let mut command = get(&scratch, &[&torrent, &"--peer", &seed.addr]);
+        command.args(flags);
+        Running::start(command).finish()
+    };
+    fetch(&["--files", "b.bin"]).expect(0);
+    assert_eq!(fs::read(scratch.path("out/album/b.bin")).unwrap(), fs::read(album.join("b.bin")).unwrap());
+    for stray in ["a.bin", "sub/c.bin", "sub"] {
+        assert!(!scratch.path("out/album").join(stray).exists(), "{stray} should not be there");
+    }
+    let run = fetch(&["--files", "nothing-like-this"]).expect(2);
+    assert!(run.stderr.contains("nothing-like-this"), "{run:#?}");
+    fetch(&[]).expect(0);
+    assert_same_tree(&album, &scratch.path("out/album"));
+}
+
+#[test]
+fn several_torrents_at_once() {
+    let scratch = Scratch::new();
+    let mut torrents = Vec::new();
+    for n in 0..6 {
+        let file = scratch.data(&format!("in/file{n}.bin"), 300_000 + n, n as u64);
+        torrents.push(scratch.create(&file, &[]));
+    }
+    let dir = scratch.path("in");
+    let mut args: Vec<&dyn AsRef<std::ffi::OsStr>> = vec![&"--in", &dir];
+    args.extend(torrents.iter().map(|torrent| torrent as &dyn AsRef<std::ffi::OsStr>));
+    let mut seed = seed(&scratch, &args);
+    for n in 0..6 {
+        seed.process.line_where("seeding", |line| {
+            line.contains("\"event\":\"seeding\"") && line.contains(&format!("file{n}.bin"))
+        });
+    }
+    let mut command = get(&scratch, &[&"--json", &"--peer", &seed.addr]);
+    command.args(&torrents);
+    let run = Running::start(command).finish().expect(0);
+    let summary = run.event("summary");
+    assert_eq!((summary["torrents"].as_u64(), summary["done"].as_u64()), (Some(6), Some(6)), "{summary}");
+    assert_same_tree(&dir, &scratch.path("out"));
+}
+
+#[test]
+fn a_killed_download_goes_on_where_it_was() {
+    let scratch = Scratch::new();
+    let total: u64 = 24 << 20;
+    let file = scratch.data("in/big.bin", total as usize, 9);
+    let torrent = scratch.create(&file, &["--piece-length", "64KiB"]);
+    let seed = seed(&scratch, &[&torrent, &file]);
+    let slow = ["--json", "--limit-down", "4MiB/s", "--peer", &seed.addr];
+    let mut command = get(&scratch, &[&torrent]);
+    command.args(slow);
+    let mut first = Running::start(command);
+    let line = first.line_where("a third done", |line| {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        object["event"] == "progress" && object["done_bytes"].as_u64() > Some(total / 3)
+    });
+    let done = serde_json::from_str::<serde_json::Value>(&line).unwrap()["done_bytes"].as_u64().unwrap();
+    first.kill();
+    let run = Running::start(get(&scratch, &[&"--json", &torrent, &"--peer", &seed.addr])).finish().expect(0);
+    let fetched = run.event("done")["downloaded_bytes"].as_u64().unwrap();
+    assert!(fetched <= total - done, "{done} of {total} bytes were there and yet {fetched} were fetched");
+    assert!(fetched > 0);
+    assert_same_tree(&file, &scratch.path("out/big.bin"));
+}
+
+#[test]
+fn ctrl_c_stops_saves_and_says_so() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/big.bin", 8 << 20, 9);
+    let torrent = scratch.create(&file, &["--piece-length", "64KiB"]);
+    let seed = seed(&scratch, &[&torrent, &file]);
+    let mut slow = get(&scratch, &[&"--json", &"--limit-down", &"1MiB/s", &torrent, &"--peer", &seed.addr]);
+    slow.arg("--sequential");
+    let mut first = Running::start(slow);
+    first.line_where("some data", |line| {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        object["event"] == "progress" && object["done_bytes"].as_u64() > Some(0)
+    });
+    first.signal("INT");
+    let run = first.finish().expect(130);
+    let summary = run.event("summary");
+    assert_eq!(summary["interrupted"], true);
+    let fetched = summary["downloaded_bytes"].as_u64().unwrap();
+    let run = Running::start(get(&scratch, &[&"--json", &torrent, &"--peer", &seed.addr])).finish().expect(0);
+    let rest = run.event("done")["downloaded_bytes"].as_u64().unwrap();
+    // Only blocks of unfinished pieces may come twice.
+    assert!(rest < (8 << 20) && rest + fetched <= (8 << 20) + (4 << 20), "{fetched} + {rest}");
+    assert_same_tree(&file, &scratch.path("out/big.bin"));
+    // A seed has nothing unfinished: stopping it is no failure.
+    seed.process.signal("TERM");
+    seed.process.finish().expect(0);
+}
+
+#[test]
+fn limit_down_holds_back() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/blob.bin", 3 << 20, 1);
+    let torrent = scratch.create(&file, &[]);
+    let seed = seed(&scratch, &[&torrent, &file]);
+    let start = Instant::now();
+    Running::start(get(&scratch, &[&"--limit-down", &"1MiB/s", &torrent, &"--peer", &seed.addr]))
+        .finish()
+        .expect(0);
+    // A lower bound only, which a slow machine cannot break: two thirds of what the limit says, for bursts.
+    assert!(start.elapsed() > Duration::from_secs(2), "3 MiB at 1 MiB/s in {:?}", start.elapsed());
+}
+
+#[test]
+fn seeding_goes_on_for_the_time_asked() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/blob.bin", 100_000, 1);
+    let torrent = scratch.create(&file, &[]);
+    let seed = seed(&scratch, &[&torrent, &file]);
+    let mut first = Running::start(get(&scratch, &[&torrent, &"--peer", &seed.addr, &"--seed-time", &"1s"]));
+    first.line_with("Done");
+    first.line_with("Seeding");
+    first.finish().expect(0);
+    let run = Running::start(get(&scratch, &[&torrent, &"--seed-ratio", &"0"])).finish().expect(0);
+    assert!(run.stdout.contains("Done"), "{run:#?}");
+}
+
+#[test]
+fn share_gives_a_url_that_get_takes() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let mut command = ztor(&scratch.dir("home/share"));
+    command.arg("share").arg(&album).args(LOOPBACK).args(["--json", "--tracker-port", "0"]);
+    let mut share = Running::start(command);
+    let sharing = share.event("sharing");
+    assert!(sharing["magnet"].as_str().unwrap().starts_with("magnet:?"), "{sharing}");
+    share.event("seeding");
+    let url = sharing["url"].as_str().unwrap();
+    Running::start(get(&scratch, &[&url])).finish().expect(0);
+    assert_same_tree(&album, &scratch.path("out/album"));
+    share.signal("INT");
+    share.finish().expect(0);
+}
+
+#[test]
+fn the_demo_ends_well() {
+    let scratch = Scratch::new();
+    let dir = scratch.dir("demo");
+    let run = scratch.ztor(&[&"demo", &"--size", &"8", &"--dir", &dir]).expect(0);
+    assert!(run.stdout.contains("Done"), "{run:#?}");
+    assert_eq!(fs::read_dir(dir).unwrap().count(), 0, "something was left behind");
+}
+
+#[test]
+fn the_same_torrent_twice_is_taken_once() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/blob.bin", 100_000, 1);
+    let torrent = scratch.create(&file, &[]);
+    let copy = scratch.file("copy.torrent", &fs::read(&torrent).unwrap());
+    let seed = seed(&scratch, &[&torrent, &file]);
+    let run = Running::start(get(&scratch, &[&torrent, &copy, &"--peer", &seed.addr])).finish().expect(0);
+    assert!(run.stderr.contains("copy.torrent"), "{run:#?}");
+    assert_same_tree(Path::new(&file), &scratch.path("out/blob.bin"));
+}

@@ -1,0 +1,193 @@
+//! What goes wrong around a transfer: the disk, the trackers, the peers, the network.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+
+use crate::process::{Running, ztor};
+use crate::scratch::Scratch;
+use crate::swarm::{get, seed};
+
+/// A port of loopback where nobody listens.
+fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A web server that answers everything with the same page, until the test's process ends.
+fn web_server(answer: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let _ = reply(stream, answer);
+        }
+    });
+    port
+}
+
+fn reply(mut stream: TcpStream, answer: &str) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    let mut chunk = [0; 1024];
+    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
+        match stream.read(&mut chunk)? {
+            0 => return Ok(()),
+            n => request.extend_from_slice(&chunk[..n]),
+        }
+    }
+    stream.write_all(answer.as_bytes())
+}
+
+const HTML: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 40\r\nConnection: close\r\n\r\n\
+                    <html><body>Nothing to see</body></html>";
+
+#[test]
+fn a_dead_tracker_is_named_and_the_user_may_give_up() {
+    let scratch = Scratch::new();
+    let url = format!("http://127.0.0.1:{}/announce", closed_port());
+    let torrent = scratch.create(&scratch.data("in/x.bin", 50_000, 1), &["--tracker", &url]);
+    let mut run = Running::start(get(&scratch, &[&torrent]));
+    run.stderr_with(&url);
+    run.signal("INT");
+    run.finish().expect(130);
+}
+
+#[test]
+fn a_tracker_that_answers_html_is_named() {
+    let scratch = Scratch::new();
+    let url = format!("http://127.0.0.1:{}/announce", web_server(HTML));
+    let torrent = scratch.create(&scratch.data("in/x.bin", 50_000, 1), &["--tracker", &url]);
+    let mut run = Running::start(get(&scratch, &[&torrent]));
+    run.stderr_with(&url);
+    run.signal("TERM");
+    run.finish().expect(130);
+}
+
+#[test]
+fn nobody_there_ends_with_a_network_error_when_asked_to_give_up() {
+    let scratch = Scratch::new();
+    let torrent = scratch.create(&scratch.data("in/x.bin", 50_000, 1), &[]);
+    let peer = format!("127.0.0.1:{}", closed_port());
+    let run =
+        Running::start(get(&scratch, &[&torrent, &"--peer", &peer, &"--give-up", &"1s"])).finish().expect(5);
+    assert!(run.stderr.contains("x.bin"), "{run:#?}");
+}
+
+#[test]
+fn urls_that_lead_nowhere() {
+    let scratch = Scratch::new();
+    let dead = format!("http://127.0.0.1:{}/x.torrent", closed_port());
+    let run = Running::start(get(&scratch, &[&dead])).finish().expect(5);
+    assert!(run.stderr.contains(&dead), "{run:#?}");
+    let page = format!("http://127.0.0.1:{}/x.torrent", web_server(HTML));
+    let run = Running::start(get(&scratch, &[&page])).finish().expect(3);
+    assert!(run.stderr.contains(&page), "{run:#?}");
+    const GONE: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let gone = format!("http://127.0.0.1:{}/x.torrent", web_server(GONE));
+    let run = Running::start(get(&scratch, &[&gone])).finish().expect(5);
+    assert!(run.stderr.contains("404"), "{run:#?}");
+}
+
+#[test]
+fn magnet_links_are_refused_for_now() {
+    let scratch = Scratch::new();
+    let link = "magnet:?xt=urn:btih:c9e15763f722f23e98a29decdfae341b98d53056";
+    let run = Running::start(get(&scratch, &[&link])).finish().expect(3);
+    assert!(run.stderr.contains("not supported yet"), "{run:#?}");
+}
+
+#[test]
+fn a_given_port_that_is_taken() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/x.bin", 50_000, 1);
+    let torrent = scratch.create(&file, &[]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut command = ztor(&scratch.home());
+    command.args(["seed", "--bind", "127.0.0.1", "--port", &port]).args([&torrent, &file]);
+    let run = Running::start(command).finish().expect(6);
+    assert!(run.stderr.contains(&port), "{run:#?}");
+    let run = scratch.ztor(&[&"tracker", &"--bind", &"127.0.0.1", &"--http-port", &port]).expect(6);
+    assert!(run.stderr.contains(&port), "{run:#?}");
+}
+
+#[test]
+fn a_seed_without_its_data() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/x.bin", 50_000, 1);
+    let torrent = scratch.create(&file, &[]);
+    let run = scratch.ztor(&[&"seed", &torrent, &scratch.dir("empty"), &"--bind", &"127.0.0.1"]).expect(4);
+    assert!(run.stderr.contains("empty/x.bin"), "{run:#?}");
+    std::fs::write(&file, vec![0; 50_000]).unwrap();
+    let run = scratch.ztor(&[&"seed", &torrent, &file, &"--bind", &"127.0.0.1", &"--port", &"0"]).expect(1);
+    assert!(run.stderr.contains("x.bin"), "{run:#?}");
+    assert_eq!(std::fs::read(&file).unwrap(), vec![0; 50_000], "a seed writes nothing");
+    scratch.ztor(&[&"seed", &torrent]).expect(2);
+}
+
+#[test]
+fn a_target_that_cannot_be_a_folder() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/x.bin", 50_000, 1);
+    let torrent = scratch.create(&file, &[]);
+    let seed = seed(&scratch, &[&torrent, &file]);
+    scratch.file("out", b"a file stands here");
+    let run = Running::start(get(&scratch, &[&torrent, &"--peer", &seed.addr])).finish().expect(4);
+    assert!(run.stderr.contains("out"), "{run:#?}");
+}
+
+#[test]
+fn a_read_only_folder() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/x.bin", 50_000, 1);
+    let torrent = scratch.create(&file, &[]);
+    let seed = seed(&scratch, &[&torrent, &file]);
+    let out = scratch.dir("out");
+    let Some(command) = on_a_tmpfs("ro", &out, &get(&scratch, &[&torrent, &"--peer", &seed.addr])) else {
+        return;
+    };
+    let run = Running::start(command).finish().expect(4);
+    assert!(run.stderr.contains("x.bin") || run.stderr.contains("out"), "{run:#?}");
+}
+
+#[test]
+fn a_full_disk() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/x.bin", 8 << 20, 1);
+    let torrent = scratch.create(&file, &["--piece-length", "64KiB"]);
+    let seed = seed(&scratch, &[&torrent, &file]);
+    let out = scratch.dir("out");
+    for flags in [&[][..], &["--allocate", "full"]] {
+        let mut plain = get(&scratch, &[&torrent, &"--peer", &seed.addr]);
+        plain.args(flags);
+        let Some(command) = on_a_tmpfs("size=1m", &out, &plain) else { return };
+        let run = Running::start(command).finish().expect(4);
+        assert!(run.stderr.contains("x.bin"), "{run:#?}");
+        assert!(run.stderr.contains("free some space"), "{run:#?}");
+    }
+}
+
+/// The same command with a small file system of its own on `dir`, which goes away with the process. `None`, with the reason
+/// printed, where the system allows no such thing.
+fn on_a_tmpfs(options: &str, dir: &Path, command: &Command) -> Option<Command> {
+    let unshare = |script: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+        unshare.arg(options).arg(dir);
+        unshare
+    };
+    const MOUNT: &str = "mount -t tmpfs -o \"$1\" none \"$2\"";
+    if !unshare(MOUNT).output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: no mount in a user namespace here");
+        return None;
+    }
+    let mut wrapped = unshare(&format!("{MOUNT} && shift 2 && exec \"$@\""));
+    wrapped.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
+        };
+    }
+    Some(wrapped)
+}

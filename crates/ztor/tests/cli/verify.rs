@@ -1,0 +1,81 @@
+//! `verify`: names what is bad and nothing else.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::scratch::Scratch;
+
+fn overwrite(path: &Path, offset: u64, bytes: &[u8]) {
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(offset)).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+#[test]
+fn a_changed_byte_is_found_in_every_format() {
+    for format in ["v1", "v2", "hybrid"] {
+        let scratch = Scratch::new();
+        let album = scratch.album();
+        let torrent = scratch.create(&album, &["--format", format, "--piece-length", "16KiB"]);
+        // Piece 2 of a.bin, the first file, has only this file's bytes.
+        overwrite(&album.join("a.bin"), 40_000, &[0xff; 3]);
+        let run = scratch.ztor(&[&"verify", &"--json", &torrent, &album]).expect(1);
+        let bad = run.event("bad_file");
+        assert_eq!(bad["path"], "a.bin", "{format}");
+        assert_eq!(bad["bad_ranges"], serde_json::json!([[2, 2]]), "{format}");
+        let verdict = run.event("verified");
+        assert_eq!(verdict["ok"], false);
+        assert_eq!(verdict["bad_pieces"], 1);
+        assert_eq!(verdict["bad_files"], 1);
+        let text = scratch.ztor(&[&"verify", &torrent, &album]).expect(1).stdout;
+        assert!(text.contains("a.bin: 1 of 7 pieces bad: 2\n"), "{text}");
+    }
+}
+
+#[test]
+fn missing_short_and_long_files() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let torrent = scratch.create(&album, &["--format", "v2", "--piece-length", "16KiB"]);
+    fs::remove_file(album.join("empty")).unwrap();
+    fs::remove_file(album.join("sub/c.bin")).unwrap();
+    fs::OpenOptions::new().write(true).open(album.join("a.bin")).unwrap().set_len(20_000).unwrap();
+    fs::OpenOptions::new().append(true).open(album.join("b.bin")).unwrap().write_all(b"more").unwrap();
+    let run = scratch.ztor(&[&"verify", &"--json", &torrent, &album]).expect(1);
+    let bad: Vec<_> = run.json().into_iter().filter(|object| object["event"] == "bad_file").collect();
+    let of = |path: &str| bad.iter().find(|file| file["path"] == path).expect(path);
+    assert_eq!(of("empty")["missing"], true);
+    assert_eq!(of("sub/c.bin")["missing"], true);
+    assert_eq!(of("a.bin")["bad_ranges"], serde_json::json!([[1, 6]]));
+    assert_eq!(of("b.bin")["bad_pieces"], 0);
+    assert_eq!(bad.len(), 4);
+}
+
+#[test]
+fn data_that_is_not_there_is_said_to_be_missed() {
+    let scratch = Scratch::new();
+    let torrent = scratch.create(&scratch.album(), &[]);
+    let elsewhere = scratch.dir("elsewhere");
+    let run = scratch.ztor(&[&"verify", &torrent, &elsewhere]).expect(4);
+    assert!(run.stderr.contains("elsewhere/album"), "{run:#?}");
+    let file = scratch.data("other.bin", 10, 1);
+    let run = scratch.ztor(&[&"verify", &torrent, &file]).expect(4);
+    assert!(run.stderr.contains("a folder named album"), "{run:#?}");
+    scratch.ztor(&[&"verify", &torrent, &scratch.path("absent")]).expect(4);
+}
+
+#[test]
+fn a_path_relative_to_where_we_stand() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let torrent = scratch.create(&album, &[]);
+    for (cwd, path) in [(scratch.path("in"), "album"), (scratch.path("in"), "."), (album, ".")] {
+        let status = crate::process::ztor(&scratch.home())
+            .current_dir(&cwd)
+            .args(["verify".as_ref(), torrent.as_os_str(), path.as_ref()])
+            .output()
+            .unwrap();
+        assert!(status.status.success(), "{} {path}: {status:?}", cwd.display());
+    }
+}
