@@ -161,7 +161,8 @@ impl TorrentStore {
     ///
     /// What is written while it runs may or may not be covered and is covered by the next call. After an error
     /// the rest is still done, and what failed stays due. The operating system may have dropped its unwritten bytes by then: pieces that
-    /// were finished since the last good call must be checked again before they are believed.
+    /// were finished since the last good call must be checked again before they are believed. Those of the
+    /// file are no longer [verified](Self::is_verified).
     pub fn sync(&self) -> Result<(), StorageError> {
         let mut outcome = Ok(());
         let mut also = |done: Result<(), StorageError>| {
@@ -173,11 +174,17 @@ impl TorrentStore {
             if flags.load(Ordering::Relaxed) & flag::DIRTY != 0 {
                 // Taken back first, so that a write from now on makes the file due again.
                 flags.fetch_and(!flag::DIRTY, Ordering::AcqRel);
-                also(self.sync_file(file).inspect_err(|_| self.set_flag(file, flag::DIRTY)));
+                also(self.sync_file(file).inspect_err(|_| {
+                    self.set_flag(file, flag::DIRTY);
+                    self.layout().pieces_of(file).for_each(|piece| self.distrust(piece));
+                }));
             }
         }
         if self.parts_dirty.swap(false, Ordering::AcqRel) {
-            also(self.sync_parts().inspect_err(|_| self.parts_dirty.store(true, Ordering::Release)));
+            also(self.sync_parts().inspect_err(|_| {
+                self.parts_dirty.store(true, Ordering::Release);
+                self.parts.pieces().into_iter().for_each(|piece| self.distrust(piece));
+            }));
         }
         also(self.root.sync_grown());
         outcome
@@ -211,14 +218,14 @@ impl TorrentStore {
     /// Whether the piece passed its check since the store was opened.
     ///
     /// [`PieceWriter`](crate::PieceWriter) ignores further blocks of such a piece, so that a late duplicate
-    /// cannot spoil it. A failed check takes the mark back, and so does [`distrust`](Self::distrust).
+    /// cannot spoil it. A failed check or sync takes the mark back, and so does [`distrust`](Self::distrust).
     pub fn is_verified(&self, piece: u32) -> bool {
         self.verified
             .get(piece as usize / 64)
             .is_some_and(|word| word.load(Ordering::Acquire) >> (piece % 64) & 1 == 1)
     }
 
-    /// Lets a piece be downloaded again although it passed before, for example after a failed sync.
+    /// Lets a piece be downloaded again although it passed before.
     pub fn distrust(&self, piece: u32) {
         self.set_verified(piece, false);
     }

@@ -187,9 +187,11 @@ fn what_vanishes_is_told_and_not_made_anew() {
     let store = torrent.store();
     fill(&store, &torrent);
     store.sync().unwrap();
+    assert!(check(&store)[0] && store.is_verified(0));
     write_piece(&torrent, &store, 0).unwrap();
     std::fs::remove_file(torrent.path(0)).unwrap();
     assert!(store.sync().unwrap_err().is_gone(), "an unlinked file does not count as synced");
+    assert!(!store.is_verified(0));
     assert!(write_piece(&torrent, &store, 0).unwrap_err().is_gone());
     assert!(!torrent.path(0).exists());
 
