@@ -8,8 +8,8 @@ pub enum Mode {
     /// What BEP 3 demands: keys sorted and unique, numbers in their shortest form, nothing after the value.
     #[default]
     Strict,
-    /// What the wild contains: unsorted keys, duplicate keys (the first one wins), numbers with leading zeroes,
-    /// `-0`, and bytes after the value.
+    /// What the wild contains: unsorted keys, duplicate keys (the first one wins), numbers with leading
+    /// zeroes, `-0`, and bytes after the value.
     Lenient,
 }
 
@@ -24,7 +24,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The bound of [`Limits::depth`], so that those who walk a document recursively need not fear for their stack.
+    /// The bound of [`Limits::depth`], so that those who walk a document recursively need not fear for their
+    /// stack.
     pub const MAX_DEPTH: usize = 256;
 }
 

@@ -2,9 +2,9 @@ use std::io::{self, Write};
 
 /// Writes bencoding to any [`Write`], and nothing that is not bencoding.
 ///
-/// Each call writes one token. A call that would break the rules (a key out of order, a value without its key, an
-/// end too many) fails with [`io::ErrorKind::InvalidInput`] around an [`EncodeError`] and writes nothing. Many
-/// small writes are made: give it a `Vec<u8>` or a [`BufWriter`](io::BufWriter).
+/// Each call writes one token. A call that would break the rules (a key out of order, a value without its
+/// key, an end too many) fails with [`io::ErrorKind::InvalidInput`] around an [`EncodeError`] and writes
+/// nothing. Many small writes are made: give it a `Vec<u8>` or a [`BufWriter`](io::BufWriter).
 ///
 /// ```
 /// # use ztor_bencode::Encoder;
@@ -99,7 +99,8 @@ impl<W: Write> Encoder<W> {
         self.bytes(value.as_bytes())
     }
 
-    /// Copies a value that is encoded already, a [`Value::raw`](crate::Value::raw) for one. It is not looked at.
+    /// Copies a value that is encoded already, a [`Value::raw`](crate::Value::raw) for one. It is not looked
+    /// at.
     ///
     /// # Errors
     /// As the type says.

@@ -39,9 +39,9 @@ pub enum ReadError {
 
 /// Reads the tokens of one value from any [`Read`], without ever holding more than one of them.
 ///
-/// It never reads further than the end of the value, so that what follows is left in the source. For that it reads
-/// byte by byte between strings: put a [`BufReader`](io::BufReader) under it. A string's memory grows with what really
-/// arrives, whatever length it claims. Integers must fit `i64`.
+/// It never reads further than the end of the value, so that what follows is left in the source. For that it
+/// reads byte by byte between strings: put a [`BufReader`](io::BufReader) under it. A string's memory grows
+/// with what really arrives, whatever length it claims. Integers must fit `i64`.
 ///
 /// After an error the reader is of no more use; it gives [`ErrorKind::End`] from then on.
 #[derive(Debug)]

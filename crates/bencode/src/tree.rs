@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use crate::{Kind, Value};
 
-/// A value of its own, to build documents with. Dictionaries keep their keys sorted, so that whatever is built can be
-/// written.
+/// A value of its own, to build documents with. Dictionaries keep their keys sorted, so that whatever is
+/// built can be written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Tree {
     /// An integer.
@@ -64,9 +64,9 @@ fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// A copy. Of equal keys the first one counts, as for [`Value::get`]; an integer out of the range of `i64` becomes
-/// the nearest one in it. The depth of a document is bounded ([`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH)), and
-/// with it the recursion here.
+/// A copy. Of equal keys the first one counts, as for [`Value::get`]; an integer out of the range of `i64`
+/// becomes the nearest one in it. The depth of a document is bounded
+/// ([`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH)), and with it the recursion here.
 impl From<Value<'_>> for Tree {
     fn from(value: Value<'_>) -> Self {
         match value.kind() {

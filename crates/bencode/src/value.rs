@@ -115,8 +115,8 @@ impl<'d> Value<'d> {
         digits.parse().ok().or_else(|| digits.strip_prefix('-')?.parse().ok().filter(|&n: &u64| n == 0))
     }
 
-    /// The value of a dictionary's key; `None` for every other kind of value. Looks at one key after the other:
-    /// whoever wants many keys of a large dictionary takes [`Value::entries`].
+    /// The value of a dictionary's key; `None` for every other kind of value. Looks at one key after the
+    /// other: whoever wants many keys of a large dictionary takes [`Value::entries`].
     pub fn get(&self, key: &[u8]) -> Option<Value<'d>> {
         self.entries().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
@@ -126,7 +126,8 @@ impl<'d> Value<'d> {
         Items { rest: self.children(Kind::List) }
     }
 
-    /// The keys of a dictionary and their values, in the order of the input; none for every other kind of value.
+    /// The keys of a dictionary and their values, in the order of the input; none for every other kind of
+    /// value.
     pub fn entries(&self) -> Entries<'d> {
         Entries { rest: self.children(Kind::Dict) }
     }

@@ -1,8 +1,9 @@
 //! Making torrents, without touching a file.
 //!
-//! A [`Plan`] says what the pieces of a new torrent will be. Whoever can read the files hashes the pieces, each with
-//! a [`PieceHasher`], in any order and on as many threads as there are; a [`Builder`] takes the results and turns
-//! them into the bytes of a torrent file. The same files and options always make the same bytes.
+//! A [`Plan`] says what the pieces of a new torrent will be. Whoever can read the files hashes the pieces,
+//! each with a [`PieceHasher`], in any order and on as many threads as there are; a [`Builder`] takes the
+//! results and turns them into the bytes of a torrent file. The same files and options always make the same
+//! bytes.
 //!
 //! ```
 //! # use ztor_metainfo::{Metainfo, create::*};
@@ -122,7 +123,7 @@ pub enum CreateError {
         problem: &'static str,
     },
     /// A piece length that cannot be.
-    #[error("a piece length of {0} bytes, expected a power of two from 16 KiB to {max} MiB", max = MAX_PIECE_LENGTH >> 20)]
+    #[error("a piece length of {0} bytes, expected a power of two from {BLOCK_LEN} to {MAX_PIECE_LENGTH}")]
     PieceLength(u32),
     /// Too much for one torrent.
     #[error(transparent)]
@@ -171,8 +172,8 @@ impl Plan {
 
     /// A torrent of a folder. The files may come in any order: the torrent has them sorted, as v2 wants it.
     ///
-    /// In v2 alone, a folder with nothing in it but one file cannot be told from the file (BEP 52, "Interpreting
-    /// paths"): the torrent is that file then.
+    /// In v2 alone, a folder with nothing in it but one file cannot be told from the file (BEP 52,
+    /// "Interpreting paths"): the torrent is that file then.
     ///
     /// # Errors
     /// See [`CreateError`].
@@ -286,8 +287,9 @@ impl Plan {
     }
 }
 
-/// The piece length for so many bytes of files: a power of two between 16 KiB and 16 MiB that makes 1000 to 2000
-/// pieces of them, or as near as it gets. Fewer pieces make peers wait for whole ones, more make the torrent large.
+/// The piece length for so many bytes of files: a power of two between 16 KiB and 16 MiB that makes 1000 to
+/// 2000 pieces of them, or as near as it gets. Fewer pieces make peers wait for whole ones, more make the
+/// torrent large.
 pub fn choose_piece_length(total_len: u64) -> u32 {
     let wanted = total_len.div_ceil(AIMED_PIECES).max(1).checked_next_power_of_two();
     let wanted = wanted.and_then(|len| u32::try_from(len).ok()).unwrap_or(MAX_CHOSEN_PIECE_LENGTH);
@@ -414,8 +416,8 @@ impl Builder {
         }
     }
 
-    /// Takes the hashes of a piece. One that does not exist, and hashes of a format the torrent has not, are ignored;
-    /// without those it has, the piece stays missing.
+    /// Takes the hashes of a piece. One that does not exist, and hashes of a format the torrent has not, are
+    /// ignored; without those it has, the piece stays missing.
     pub fn insert(&mut self, piece: u32, digest: PieceDigest) {
         let index = piece as usize;
         let version = self.plan.version();

@@ -6,8 +6,8 @@ use ztor_bencode::{Kind, Value};
 
 use crate::MetainfoError;
 
-/// Where in the torrent something stands. A list linked to its parent, so that nothing is allocated unless an error
-/// has to name it.
+/// Where in the torrent something stands. A list linked to its parent, so that nothing is allocated unless an
+/// error has to name it.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'p> {
     parent: Option<&'p Place<'p>>,

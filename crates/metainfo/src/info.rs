@@ -1,5 +1,5 @@
-//! The info dictionary: versions, and what both have in common. [`v1`] and [`v2`] read the files, [`hybrid`] holds
-//! them against each other.
+//! The info dictionary: versions, and what both have in common. [`v1`] and [`v2`] read the files, [`hybrid`]
+//! holds them against each other.
 
 mod hybrid;
 mod v1;
@@ -75,8 +75,8 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
         }
     };
     if has_v2 && mode == Mode::Lenient {
-        // BEP 52 wants the dictionary refused rather than read in a way that others might not; the rest of the
-        // file need not be canonical.
+        // BEP 52 wants the dictionary refused rather than read in a way that others might not; the rest of
+        // the file need not be canonical.
         decode_with(value.raw(), Mode::Strict, crate::metainfo::LIMITS)?;
     }
     let has_v1 = !has_v2 || info.has("pieces");
@@ -114,7 +114,8 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
     })
 }
 
-/// The name of the folder, or of the only file: in v2 that is what the tree says, and the torrent's name is advisory.
+/// The name of the folder, or of the only file: in v2 that is what the tree says, and the torrent's name is
+/// advisory.
 fn name(
     info: Dict<'_, '_>,
     files: &Files<'_>,

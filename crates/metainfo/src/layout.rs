@@ -6,8 +6,8 @@ use crate::{BLOCK_LEN, MAX_FILES, MAX_PIECE_LENGTH, MAX_PIECES};
 /// A file of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct File {
-    /// Where it belongs below the torrent's folder, as safe elements ([`paths`](crate::paths)), never empty. For a
-    /// single-file torrent only its name. Meaningless for pads.
+    /// Where it belongs below the torrent's folder, as safe elements ([`paths`](crate::paths)), never empty.
+    /// For a single-file torrent only its name. Meaningless for pads.
     pub path: Vec<String>,
     /// Its length in bytes.
     pub length: u64,
@@ -19,8 +19,8 @@ pub struct File {
     pub executable: bool,
     /// Not shown to the user by default (BEP 47, `h`).
     pub hidden: bool,
-    /// The target of a symlink (BEP 47, `l`), as safe elements below the torrent's folder. A link whose target would
-    /// have been outside, or a loop, points to itself.
+    /// The target of a symlink (BEP 47, `l`), as safe elements below the torrent's folder. A link whose
+    /// target would have been outside, or a loop, points to itself.
     pub symlink: Option<Vec<String>>,
     /// The root of the file's hash tree (BEP 52); none if the file is empty or the torrent v1.
     pub pieces_root: Option<Hash>,
@@ -77,9 +77,9 @@ pub enum LayoutError {
 
 /// The piece space of a torrent: which bytes of which files each piece consists of.
 ///
-/// Pieces are counted from 0 and are [`piece_length`](Self::piece_length) bytes long, except for the last one and, in
-/// v2-only torrents, each file's last one. A torrent whose files are all empty has no pieces. A piece out of range
-/// has length 0, no blocks and no bytes in any file: nothing here panics on foreign numbers.
+/// Pieces are counted from 0 and are [`piece_length`](Self::piece_length) bytes long, except for the last one
+/// and, in v2-only torrents, each file's last one. A torrent whose files are all empty has no pieces. A piece
+/// out of range has length 0, no blocks and no bytes in any file: nothing here panics on foreign numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {
     piece_length: u32,
@@ -147,14 +147,15 @@ impl Layout {
         }
     }
 
-    /// Bytes of file data in this piece, which are those the hash tree covers. For v2 and hybrid torrents, where a
-    /// piece holds bytes of one file only.
+    /// Bytes of file data in this piece, which are those the hash tree covers. For v2 and hybrid torrents,
+    /// where a piece holds bytes of one file only.
     pub fn v2_piece_len(&self, piece: u32) -> u32 {
         self.file_of_piece(piece).map_or(0, |file| self.cut(piece, self.files[file].end()))
     }
 
-    /// Leaves of the subtree whose root is [`PieceHashes::v2`](crate::PieceHashes::v2) of this piece: all the leaves
-    /// of a piece, but for a file of one piece only as many as its own tree has. At least 1; for v2 and hybrid.
+    /// Leaves of the subtree whose root is [`PieceHashes::v2`](crate::PieceHashes::v2) of this piece: all the
+    /// leaves of a piece, but for a file of one piece only as many as its own tree has. At least 1; for v2
+    /// and hybrid.
     pub fn v2_leaf_width(&self, piece: u32) -> usize {
         let piece_length = u64::from(self.piece_length);
         let covered = match self.file_of_piece(piece) {
@@ -181,14 +182,14 @@ impl Layout {
         self.total_len
     }
 
-    /// The files in the order of the torrent, with pads, symlinks and empty ones. An index into this slice is the
-    /// file index that is meant everywhere.
+    /// The files in the order of the torrent, with pads, symlinks and empty ones. An index into this slice is
+    /// the file index that is meant everywhere.
     pub fn files(&self) -> &[File] {
         &self.files
     }
 
-    /// Which bytes of which files `len` bytes from `begin` of a piece are, in order and without gaps. What reaches
-    /// over the end of the piece is cut off.
+    /// Which bytes of which files `len` bytes from `begin` of a piece are, in order and without gaps. What
+    /// reaches over the end of the piece is cut off.
     pub fn ranges(&self, piece: u32, begin: u32, len: u32) -> impl Iterator<Item = FileRange> + '_ {
         let piece_len = self.piece_len(piece);
         let begin = begin.min(piece_len);

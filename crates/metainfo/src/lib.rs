@@ -1,13 +1,13 @@
 //! Torrents: what is in them, where their bytes belong, and what those must hash to.
 //!
-//! - [`Metainfo`] is a torrent: parsed from a `.torrent` file, or from the info dictionary that a magnet link leads
-//!   to; v1 (BEP 3), v2 and hybrid (BEP 52), with pads, symlinks and attributes (BEP 47).
+//! - [`Metainfo`] is a torrent: parsed from a `.torrent` file, or from the info dictionary that a magnet link
+//!   leads to; v1 (BEP 3), v2 and hybrid (BEP 52), with pads, symlinks and attributes (BEP 47).
 //! - [`Layout`] is the arithmetic between pieces and files, [`PieceHashes`] and [`merkle`] what is checked.
 //! - [`Magnet`] is a link to a torrent, [`create`] makes new ones.
 //! - [`paths`] makes the names of a torrent safe to create.
 //!
-//! Nothing here touches a file or a socket. Every number and name of a torrent is hostile until it has been through
-//! this crate.
+//! Nothing here touches a file or a socket. Every number and name of a torrent is hostile until it has been
+//! through this crate.
 #![forbid(unsafe_code)]
 
 pub mod create;
@@ -38,7 +38,8 @@ pub const MAX_PIECE_LENGTH: u32 = 256 << 20;
 pub const MAX_PIECES: u32 = 1 << 21;
 /// The most files a torrent may have, pads included.
 pub const MAX_FILES: usize = 500_000;
-/// The longest torrent file or info dictionary that is accepted, in bytes. Check it before reading one into memory.
+/// The longest torrent file or info dictionary that is accepted, in bytes. Check it before reading one into
+/// memory.
 pub const MAX_TORRENT_LEN: usize = 32 << 20;
 /// The most folders that a file may be inside of.
 pub const MAX_PATH_LEVELS: usize = 100;

@@ -1,8 +1,8 @@
 //! The hash trees of BEP 52: SHA-256, two children a node, a leaf for every block of 16 KiB of a file.
 //!
-//! A file's tree is as wide as the next power of two of its blocks; the leaves behind the file's end are zero. Layers
-//! are counted from the leaves, which are layer 0. Padding is never stored: wherever a layer is passed as a slice,
-//! it ends with the last hash that covers data, and the rest is understood.
+//! A file's tree is as wide as the next power of two of its blocks; the leaves behind the file's end are
+//! zero. Layers are counted from the leaves, which are layer 0. Padding is never stored: wherever a layer is
+//! passed as a slice, it ends with the last hash that covers data, and the rest is understood.
 
 use sha2::{Digest, Sha256};
 
@@ -29,8 +29,8 @@ pub fn padding(layer: u32) -> Hash {
     (0..layer).fold([0; 32], |hash, _| node(&hash, &hash))
 }
 
-/// The root over `leaves`, filled up with zero leaves to `width`, a power of two. Should `width` be too small or no
-/// power of two, the next fitting one is taken.
+/// The root over `leaves`, filled up with zero leaves to `width`, a power of two. Should `width` be too small
+/// or no power of two, the next fitting one is taken.
 pub fn root_of(leaves: &[Hash], width: usize) -> Hash {
     root_above(leaves, 0, width)
 }
@@ -51,8 +51,8 @@ pub fn piece_layer(piece_length: u32) -> u32 {
     height(u64::from(piece_length / BLOCK_LEN))
 }
 
-/// The root of a file's tree from its piece layer (BEP 52, "piece layers"): one hash a piece, for a file of more than
-/// one piece.
+/// The root of a file's tree from its piece layer (BEP 52, "piece layers"): one hash a piece, for a file of
+/// more than one piece.
 pub fn root_of_piece_layer(layer: &[Hash], piece_length: u32) -> Hash {
     root_above(layer, piece_layer(piece_length), layer.len())
 }
@@ -66,8 +66,8 @@ pub struct Range {
     pub index: u32,
     /// How many, a power of two from 2 on.
     pub length: u32,
-    /// For how many layers above `base_layer` the uncles come with them. Those between the hashes and the root of
-    /// the subtree that they span have none, but count.
+    /// For how many layers above `base_layer` the uncles come with them. Those between the hashes and the
+    /// root of the subtree that they span have none, but count.
     pub proof_layers: u32,
 }
 
@@ -103,8 +103,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Builds the layers above `base`, which is layer `base_layer` of a tree of `height`. A height too small for so
-    /// many hashes is raised.
+    /// Builds the layers above `base`, which is layer `base_layer` of a tree of `height`. A height too small
+    /// for so many hashes is raised.
     pub fn new(base: Vec<Hash>, base_layer: u32, height: u32) -> Self {
         let needed = base_layer + self::height(base.len() as u64);
         let height = height.max(needed);
@@ -134,8 +134,8 @@ impl Tree {
         self.height
     }
 
-    /// What to answer to a hash request: the hashes, then the uncles from the lowest to the highest. `None` if the
-    /// tree has no such hashes or begins above them: reject it.
+    /// What to answer to a hash request: the hashes, then the uncles from the lowest to the highest. `None`
+    /// if the tree has no such hashes or begins above them: reject it.
     pub fn answer(&self, range: Range) -> Option<Vec<Hash>> {
         if !range.fits(self.height) || range.base_layer < self.base_layer {
             return None;
@@ -155,8 +155,9 @@ impl Tree {
     }
 }
 
-/// Checks a peer's answer to a hash request against the root of a tree of `height`, and gives the hashes of the base
-/// layer without the uncles. The request must have asked for the proof up to the root. `None` if anything is wrong.
+/// Checks a peer's answer to a hash request against the root of a tree of `height`, and gives the hashes of
+/// the base layer without the uncles. The request must have asked for the proof up to the root. `None` if
+/// anything is wrong.
 pub fn check<'a>(root: &Hash, height: u32, range: Range, answer: &'a [Hash]) -> Option<&'a [Hash]> {
     if !range.fits(height) {
         return None;

@@ -12,14 +12,16 @@ use crate::{InfoHashes, Layout, MAX_PATH_LEVELS, MAX_TORRENT_LEN, MetainfoError,
 
 /// A torrent.
 ///
-/// Made by [`from_bytes`](Self::from_bytes) and [`from_info`](Self::from_info), which check everything that can be checked without the data.
+/// Made by [`from_bytes`](Self::from_bytes) and [`from_info`](Self::from_info), which check everything that
+/// can be checked without the data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Metainfo {
     /// What the torrent is known by; over the bytes as they came.
     pub info_hashes: InfoHashes,
     /// The name of the file or folder, made safe. A torrent without a name has its hash for one.
     pub name: String,
-    /// Announce URLs in tiers (BEP 12), without duplicates, at most [`MAX_TRACKERS`](crate::MAX_TRACKERS), http(s), udp and ws(s) only.
+    /// Announce URLs in tiers (BEP 12), without duplicates, at most [`MAX_TRACKERS`](crate::MAX_TRACKERS),
+    /// http(s), udp and ws(s) only.
     pub trackers: Vec<Vec<String>>,
     /// Web seeds (BEP 19), http(s) only, at most [`MAX_WEB_SEEDS`](crate::MAX_WEB_SEEDS).
     pub web_seeds: Vec<String>,
@@ -47,8 +49,9 @@ pub struct Metainfo {
 impl Metainfo {
     /// Reads a `.torrent` file (BEP 3, 52).
     ///
-    /// v1 torrents are read leniently, as those in the wild need it: keys out of order, bytes behind the end. The info
-    /// dictionary of v2 and hybrid ones must be canonical, and their piece layers complete and true to the roots.
+    /// v1 torrents are read leniently, as those in the wild need it: keys out of order, bytes behind the end.
+    /// The info dictionary of v2 and hybrid ones must be canonical, and their piece layers complete and true
+    /// to the roots.
     ///
     /// # Errors
     /// What is wrong, and in which field.
@@ -76,8 +79,8 @@ impl Metainfo {
         Ok(metainfo)
     }
 
-    /// Reads an info dictionary alone, as peers send it to those who have a magnet link (BEP 9). The caller compares
-    /// [`info_hashes`](Self::info_hashes) with what the link said.
+    /// Reads an info dictionary alone, as peers send it to those who have a magnet link (BEP 9). The caller
+    /// compares [`info_hashes`](Self::info_hashes) with what the link said.
     ///
     /// Of v2 and hybrid torrents the hashes of some pieces are missing then: see [`PieceHashes::v2`].
     ///
@@ -122,8 +125,8 @@ impl Metainfo {
         self.single_file
     }
 
-    /// Where a file belongs below the folder that downloads go to: `name/path…`, or just `name` for a single-file
-    /// torrent. For a file that does not exist, the torrent's own place.
+    /// Where a file belongs below the folder that downloads go to: `name/path…`, or just `name` for a
+    /// single-file torrent. For a file that does not exist, the torrent's own place.
     pub fn relative_path(&self, file: usize) -> PathBuf {
         let mut path = PathBuf::from(&self.name);
         if !self.single_file
@@ -134,8 +137,8 @@ impl Metainfo {
         path
     }
 
-    /// Takes the piece layer of a file, which peers have sent (BEP 52, `hashes`). Returns whether it is the one that
-    /// the file's root promises; if not, nothing changes.
+    /// Takes the piece layer of a file, which peers have sent (BEP 52, `hashes`). Returns whether it is the
+    /// one that the file's root promises; if not, nothing changes.
     pub fn add_piece_layer(&mut self, file: usize, layer: &[Hash]) -> bool {
         let Some(root) = self.layout.files().get(file).and_then(|file| file.pieces_root) else {
             return false;
@@ -150,8 +153,8 @@ impl Metainfo {
         (pieces.len() > 1).then(|| self.hashes.layer(pieces)).flatten()
     }
 
-    /// A `.torrent` file of this torrent. Of one that came as a file it has all that is kept here; to one that came
-    /// from a magnet link, the link's trackers may be added before.
+    /// A `.torrent` file of this torrent. Of one that came as a file it has all that is kept here; to one
+    /// that came from a magnet link, the link's trackers may be added before.
     pub fn to_bytes(&self) -> Vec<u8> {
         // Nothing in here is out of order, and a vector takes all that is written.
         self.encode().unwrap_or_default()
@@ -209,7 +212,8 @@ impl Metainfo {
 /// Room for the deepest tree of folders, and what is around it.
 pub(crate) const LIMITS: Limits = Limits { depth: MAX_PATH_LEVELS + 10, tokens: 3_000_000 };
 
-/// Decodes strictly if that is possible, or else leniently; of the two errors the lenient one tells the real trouble.
+/// Decodes strictly if that is possible, or else leniently; of the two errors the lenient one tells the real
+/// trouble.
 fn decode_any(bytes: &[u8]) -> Result<(Document<'_>, Mode), MetainfoError> {
     if bytes.len() > MAX_TORRENT_LEN {
         return Err(MetainfoError::TooLong { len: bytes.len() });

@@ -15,8 +15,8 @@ const MAX_URL_LEN: usize = 2048;
 const TRACKER_SCHEMES: &[&str] = &["http", "https", "udp", "ws", "wss"];
 const WEB_SEED_SCHEMES: &[&str] = &["http", "https"];
 
-/// Reads trackers, web seeds, nodes and what people should know. Single entries that make no sense are left out: they
-/// are no reason to refuse the torrent.
+/// Reads trackers, web seeds, nodes and what people should know. Single entries that make no sense are left
+/// out: they are no reason to refuse the torrent.
 pub(crate) fn read(torrent: Value<'_>, metainfo: &mut Metainfo) -> Result<(), MetainfoError> {
     metainfo.trackers = trackers(torrent)?;
     metainfo.web_seeds = web_seeds(torrent);

@@ -1,14 +1,16 @@
 //! Names of a torrent made safe to create on a disk.
 //!
-//! What a torrent calls its files is chosen by a stranger. After this module no name leads out of the torrent's folder,
-//! breaks a terminal or deceives its reader, two files never share a place, and no file lies behind a symlink. The
-//! result depends on the torrent alone, so that it is the same whenever the torrent is opened again.
+//! What a torrent calls its files is chosen by a stranger. After this module no name leads out of the
+//! torrent's folder, breaks a terminal or deceives its reader, two files never share a place, and no file
+//! lies behind a symlink. The result depends on the torrent alone, so that it is the same whenever the
+//! torrent is opened again.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher;
 
-/// The longest element that is produced, in bytes. File systems allow 255; the rest is for suffixes of others.
+/// The longest element that is produced, in bytes. File systems allow 255; the rest is for suffixes of
+/// others.
 pub const MAX_ELEMENT_LEN: usize = 240;
 
 /// The longest extension, with its dot, that survives when a name is cut.
@@ -20,12 +22,12 @@ const MAX_LINKS: usize = 40;
 /// Which names are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Naming {
-    /// Names that can exist on any system, so that a disk may move from one to another: reserved ones of Windows are
-    /// escaped and names that differ in case only count as the same.
+    /// Names that can exist on any system, so that a disk may move from one to another: reserved ones of
+    /// Windows are escaped and names that differ in case only count as the same.
     #[default]
     Portable,
-    /// Names as this system can hold them: outside Windows and macOS, `aux.c` stays, and so do `a` and `A` side by side.
-    /// For data that was made here, where renaming would lose it.
+    /// Names as this system can hold them: outside Windows and macOS, `aux.c` stays, and so do `a` and `A`
+    /// side by side. For data that was made here, where renaming would lose it.
     Native,
 }
 
@@ -59,11 +61,12 @@ pub fn safe_element(raw: &[u8], naming: Naming) -> String {
     with_suffix(&name, "")
 }
 
-/// Characters that say nothing or lie about the rest: control characters, zero-width ones, marks and overrides of
-/// direction, the byte-order mark, and the line and paragraph separators.
+/// Characters that say nothing or lie about the rest: control characters, zero-width ones, marks and
+/// overrides of direction, the byte-order mark, and the line and paragraph separators.
 fn is_dropped(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+        || matches!(c, '\u{feff}' | '\u{61c}')
 }
 
 fn replace(c: char) -> char {
@@ -105,8 +108,8 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Renames those of `paths` that name the same place as one before them, or a folder of another. A `None` has no
-    /// place.
+    /// Renames those of `paths` that name the same place as one before them, or a folder of another. A `None`
+    /// has no place.
     pub(crate) fn new(paths: &mut [Option<Vec<String>>], naming: Naming) -> Self {
         let mut tree = Self { naming, folders: HashSet::new(), files: HashMap::new() };
         let mut parents = Vec::with_capacity(paths.len());
@@ -226,8 +229,8 @@ impl Tree {
     }
 }
 
-/// The keys of the folders above a file. Neighbours share most of them, and these are not computed again: a small tree of
-/// deep folders stands for many long paths.
+/// The keys of the folders above a file. Neighbours share most of them, and these are not computed again: a
+/// small tree of deep folders stands for many long paths.
 struct Ancestors<'p> {
     naming: Naming,
     folders: &'p [String],
@@ -240,7 +243,8 @@ impl<'p> Ancestors<'p> {
         Self { naming, folders: &[], keys: vec![DefaultHasher::new()] }
     }
 
-    /// The keys down to the last of `folders`, the root's first, and how many of the folders are those of the file before.
+    /// The keys down to the last of `folders`, the root's first, and how many of the folders are those of the
+    /// file before.
     fn go_to(&mut self, folders: &'p [String]) -> (usize, &[DefaultHasher]) {
         let known = self.folders.iter().zip(folders).take_while(|(a, b)| a == b).count();
         self.folders = folders;
@@ -256,8 +260,8 @@ impl<'p> Ancestors<'p> {
 
 /// Turns the key of a folder into that of an element in it.
 ///
-/// Keys are hashes of paths, not paths: a hostile torrent of many deep paths would need fifty times its size. Equal
-/// paths have equal keys; should different ones too, a file is renamed without need.
+/// Keys are hashes of paths, not paths: a hostile torrent of many deep paths would need fifty times its size.
+/// Equal paths have equal keys; should different ones too, a file is renamed without need.
 fn descend(key: &mut DefaultHasher, element: &str, naming: Naming) {
     if !naming.is_portable() {
         key.write(element.as_bytes());

@@ -1,5 +1,5 @@
-//! Both halves of a hybrid torrent (BEP 52, "Upgrade Path") must describe the same files in the same places: else a
-//! peer could have one torrent checked against the hashes of another.
+//! Both halves of a hybrid torrent (BEP 52, "Upgrade Path") must describe the same files in the same places:
+//! else a peer could have one torrent checked against the hashes of another.
 
 use super::{Files, RawFile};
 use crate::field::Place;

@@ -26,7 +26,8 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
         let path: Vec<&'d [u8]> = open[1..].iter().map(|(_, folder)| *folder).chain([name]).collect();
         let at = Path { tree: &place, elements: &path };
         if name.is_empty() {
-            // The properties of a folder, which only future extensions may have; a file is taken from above it.
+            // The properties of a folder, which only future extensions may have; a file is taken from above
+            // it.
             if is_file(value) {
                 let problem = if path.len() == 1 {
                     "the tree itself is a file"
@@ -79,7 +80,8 @@ pub(super) fn hashes(layout: &Layout) -> Vec<Option<Hash>> {
     hashes
 }
 
-/// Whether these are the properties of a file, and not of a folder. A symlink may leave out its length (BEP 47).
+/// Whether these are the properties of a file, and not of a folder. A symlink may leave out its length (BEP
+/// 47).
 fn is_file(properties: Value<'_>) -> bool {
     properties.get(b"length").is_some() || properties.get(b"symlink path").is_some()
 }
@@ -108,8 +110,8 @@ struct Path<'p, 'd> {
 }
 
 impl Path<'_, '_> {
-    /// Calls `f` with the place. Places are linked to their parents, and these have to live somewhere: on the stack,
-    /// of which a path of at most [`MAX_PATH_LEVELS`] takes little.
+    /// Calls `f` with the place. Places are linked to their parents, and these have to live somewhere: on the
+    /// stack, of which a path of at most [`MAX_PATH_LEVELS`] takes little.
     fn within<T>(&self, f: impl FnOnce(&Place<'_>) -> T) -> T {
         fn descend<T>(at: &Place<'_>, rest: &[&[u8]], f: impl FnOnce(&Place<'_>) -> T) -> T {
             match rest.split_first() {
