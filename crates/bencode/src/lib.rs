@@ -2,8 +2,8 @@
 //!
 //! Four tools, one for each need:
 //!
-//! - [`decode`] turns a buffer into a [`Document`]: a flat tape of nodes over the borrowed input. Nothing is
-//!   copied, and every [`Value`] knows the [span](Value::span) of its own bytes, so that an info-hash is
+//! - [`decode()`] turns a buffer into a [`Document`]: a flat tape of nodes over the borrowed input. Nothing
+//!   is copied, and every [`Value`] knows the [span](Value::span) of its own bytes, so that an info-hash is
 //!   taken over what was received and never over a re-encoding.
 //! - [`Reader`] pulls tokens out of any [`Read`](std::io::Read), for inputs that shall not be held in memory.
 //! - [`Encoder`] writes to any [`Write`](std::io::Write) and refuses what would not be valid.
