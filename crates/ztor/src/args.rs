@@ -26,7 +26,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
     /// What to log on stderr: off, error, warn, info, debug, trace, or a filter such as ztor_session=debug
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "error", help_heading = "Output")]
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", help_heading = "Output")]
     pub(crate) log_level: String,
 }
 

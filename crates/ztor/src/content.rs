@@ -64,7 +64,8 @@ pub(crate) fn make(
         hidden: content.include_hidden,
         symlinks: Symlinks::Skip,
     };
-    let work = Work::start(console, "hashing", &path.display().to_string(), 0);
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let work = Work::start(console, "hashing", &name, 0);
     let created = match create(path, &options, threads(), |done, total| work.of(done, total), stop.flag()) {
         Ok(created) => created,
         Err(CreateError::Stopped) => return Ok(None),

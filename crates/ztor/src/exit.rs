@@ -31,7 +31,7 @@ Exit codes:
     2  wrong usage: unknown flag, arguments that do not fit
     3  a torrent file or magnet link that cannot be used
     4  storage: disk full, no permission, a file that cannot be read or written
-    5  network: a URL could not be fetched
+    5  network: a URL could not be fetched, or --give-up ran out
     6  cannot listen: the given port or address is taken or not ours
   130  interrupted by Ctrl-C or SIGTERM before the work was done";
 
@@ -120,8 +120,12 @@ fn judge(error: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<Stri
     if let Some(session::AddError::Storage(error)) = error.downcast_ref() {
         return judge(error);
     }
-    if error.is::<session::StartError>() {
-        return Some((Exit::CannotListen, None));
+    if let Some(error) = error.downcast_ref::<session::StartError>() {
+        let is_listen = matches!(error, session::StartError::Listen { .. });
+        return Some((
+            Exit::CannotListen,
+            is_listen.then(|| "--bind takes an address of this machine".into()),
+        ));
     }
     if error.is::<tracker::StartError>() {
         return Some((

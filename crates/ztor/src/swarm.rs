@@ -1,23 +1,27 @@
 //! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the user stops it.
 
-use std::collections::HashSet;
+mod torrent;
+
+use std::collections::{HashMap, HashSet};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ztor_metainfo::Metainfo;
 use ztor_session::{
-    AddTorrent, Command, Config, Session, SessionEvent, TorrentId, TorrentState, TorrentStatus,
-    default_state_dir,
+    AddTorrent, Command, Config, Session, SessionEvent, Snapshot, TorrentId, TorrentState, default_state_dir,
 };
 
 use crate::args::NetArgs;
 use crate::console::Console;
-use crate::display::{Display, Event, Row, State, Summary, eta_s};
+use crate::display::{Display, Event, Row, Summary};
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
+use crate::units::Span;
+use torrent::{Outcome, Torrent, wanted_bytes};
+
+pub(crate) use torrent::info_hash;
 
 /// How often the session is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -60,28 +64,6 @@ pub(crate) struct Swarm {
     display: Display,
     torrents: Vec<Torrent>,
     started: Instant,
-}
-
-/// What is remembered of a torrent besides what the session tells.
-struct Torrent {
-    id: TorrentId,
-    meta: Arc<Metainfo>,
-    info_hash: String,
-    /// Bytes of all pieces that are wanted, as the session counts.
-    wanted_bytes: u64,
-    outcome: Outcome,
-    added: Instant,
-}
-
-/// How far a torrent has come.
-enum Outcome {
-    Open,
-    /// Everything wanted is there, verified and safe on disk.
-    Done,
-    Failed {
-        exit: Exit,
-        message: String,
-    },
 }
 
 impl Swarm {
@@ -146,11 +128,10 @@ impl Swarm {
                     self.on_event(event, goal);
                 }
             }
-            let rows = self.rows();
             if self.display.is_due() {
-                self.display.progress(&rows);
+                self.display.progress(&self.rows());
             }
-            match self.verdict(goal, &rows, &mut watch) {
+            match self.verdict(goal, &mut watch) {
                 Ok(true) => break Ok(Exit::Ok),
                 Ok(false) => {}
                 Err(fault) => break Err(fault.into()),
@@ -181,7 +162,7 @@ impl Swarm {
     pub(crate) fn end(mut self, interrupted: bool) -> Summary {
         self.display.finish();
         if !self.session.shutdown(SHUTDOWN) {
-            self.warn(None, "some trackers were not told of the end: they did not answer in time");
+            self.warn(None, "not everything ended in time: some trackers may not know that we are gone");
         }
         let snapshot = self.session.snapshot();
         let count =
@@ -239,7 +220,7 @@ impl Swarm {
             // Seeding writes nothing, so what is missing stays missing.
             (false, Goal::Serve) => {
                 self.session.command(Command::Remove(id));
-                let total = torrent_bytes(&self.torrents, id);
+                let total = self.torrent(id).map_or(0, |torrent| torrent.wanted_bytes);
                 let percent = u128::from(have_bytes) * 100 / u128::from(total.max(1));
                 let message = format!(
                     "only {percent}% of {name} is there and right, so it is not seeded; \
@@ -305,7 +286,7 @@ impl Swarm {
     }
 
     /// Whether the goal is reached; an error if it can't be any more.
-    fn verdict(&self, goal: Goal, rows: &[Row], watch: &mut Watch) -> Result<bool, Fault> {
+    fn verdict(&self, goal: Goal, watch: &mut Watch) -> Result<bool, Fault> {
         if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed { .. }))
             && let Some(fault) = self.first_failure()
         {
@@ -313,7 +294,12 @@ impl Swarm {
         }
         let Goal::Fetch { seed, give_up } = goal else { return Ok(false) };
         if self.is_any_open() {
-            return watch.check(rows, give_up).map(|()| false);
+            return match give_up {
+                Some(patience) if watch.silence(&self.session.snapshot()) >= patience => {
+                    Err(self.silent_fault(patience))
+                }
+                _ => Ok(false),
+            };
         }
         let all_done = *watch.all_done.get_or_insert_with(Instant::now);
         if !seed.is_asked() || self.has_seeded_enough(seed, all_done) {
@@ -328,8 +314,10 @@ impl Swarm {
         }
         let Some(ratio) = seed.ratio else { return false };
         let snapshot = self.session.snapshot();
+        let uploaded: HashMap<_, _> =
+            snapshot.torrents.iter().map(|status| (status.id, status.uploaded)).collect();
         self.torrents.iter().filter(|t| matches!(t.outcome, Outcome::Done)).all(|torrent| {
-            let uploaded = snapshot.torrent(torrent.id).map_or(0, |status| status.uploaded);
+            let uploaded = uploaded.get(&torrent.id).copied().unwrap_or(0);
             uploaded as f64 >= ratio * torrent.wanted_bytes as f64
         })
     }
@@ -348,9 +336,22 @@ impl Swarm {
         Some(Fault::new(exit, message))
     }
 
+    fn silent_fault(&self, patience: Duration) -> Fault {
+        let mut open = self.torrents.iter().filter(|torrent| matches!(torrent.outcome, Outcome::Open));
+        let name = open.next().map_or("", |torrent| &torrent.meta.name);
+        let others = match open.count() {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        let patience = Span(patience.as_secs());
+        Fault::new(Exit::Network, format!("nothing was received for {patience}; {name}{others} not complete"))
+            .hint("run the same command again later: it goes on where it was")
+    }
+
     fn rows(&self) -> Vec<Row> {
         let snapshot = self.session.snapshot();
-        self.torrents.iter().map(|torrent| torrent.row(snapshot.torrent(torrent.id))).collect()
+        let statuses: HashMap<_, _> = snapshot.torrents.iter().map(|status| (status.id, status)).collect();
+        self.torrents.iter().map(|torrent| torrent.row(statuses.get(&torrent.id).copied())).collect()
     }
 
     fn warn(&self, id: Option<TorrentId>, message: &str) {
@@ -379,54 +380,6 @@ impl Swarm {
     }
 }
 
-impl Torrent {
-    fn row(&self, status: Option<&TorrentStatus>) -> Row {
-        let mut row = Row {
-            info_hash: self.info_hash.clone(),
-            name: self.meta.name.clone(),
-            state: State::Checking,
-            total_bytes: self.meta.layout.total_len(),
-            wanted_bytes: self.wanted_bytes,
-            done_bytes: 0,
-            down_bytes_per_s: 0,
-            up_bytes_per_s: 0,
-            downloaded_bytes: 0,
-            uploaded_bytes: 0,
-            peers: 0,
-            seeds: 0,
-            eta_s: None,
-            message: None,
-        };
-        if let Some(status) = status {
-            row.done_bytes = self.wanted_bytes.saturating_sub(status.left_bytes);
-            row.down_bytes_per_s = status.down_per_s;
-            row.up_bytes_per_s = status.up_per_s;
-            row.downloaded_bytes = status.session_downloaded;
-            row.uploaded_bytes = status.session_uploaded;
-            row.peers = status.peers.into();
-            row.seeds = status.seeds.into();
-            row.state = match &status.state {
-                TorrentState::Checking { done, total } => {
-                    // What the check has looked at is the progress people wait for.
-                    let share =
-                        u128::from(self.wanted_bytes) * u128::from(*done) / u128::from((*total).max(1));
-                    row.done_bytes = u64::try_from(share).unwrap_or(self.wanted_bytes);
-                    State::Checking
-                }
-                TorrentState::Downloading => State::Downloading,
-                TorrentState::Seeding => State::Seeding,
-                TorrentState::Stopped(_) => State::Stopped,
-            };
-            row.eta_s = eta_s(&row);
-        }
-        if let Outcome::Failed { message, .. } = &self.outcome {
-            row.state = State::Failed;
-            row.message = Some(message.clone());
-        }
-        row
-    }
-}
-
 /// What must be remembered from one look to the next.
 struct Watch {
     last_bytes: u64,
@@ -435,29 +388,15 @@ struct Watch {
 }
 
 impl Watch {
-    /// Fails if nothing was received for too long.
-    fn check(&mut self, rows: &[Row], give_up: Option<Duration>) -> Result<(), Fault> {
-        let Some(patience) = give_up else { return Ok(()) };
-        let bytes = rows.iter().map(|row| row.downloaded_bytes).sum();
-        let is_checking = rows.iter().any(|row| row.state == State::Checking);
+    /// How long nothing was received. Checking data on disk is no silence.
+    fn silence(&mut self, snapshot: &Snapshot) -> Duration {
+        let bytes = snapshot.torrents.iter().map(|status| status.session_downloaded).sum();
+        let is_checking =
+            snapshot.torrents.iter().any(|status| matches!(status.state, TorrentState::Checking { .. }));
         if bytes != self.last_bytes || is_checking {
             (self.last_bytes, self.last_news) = (bytes, Instant::now());
         }
-        if self.last_news.elapsed() < patience {
-            return Ok(());
-        }
-        let open: Vec<&Row> = rows.iter().filter(|row| row.state == State::Downloading).collect();
-        let name = open.first().map_or("the torrent", |row| &row.name);
-        let others = match open.len() {
-            0 | 1 => String::new(),
-            n => format!(" and {} more", n - 1),
-        };
-        let patience = crate::units::Span(patience.as_secs());
-        Err(Fault::new(
-            Exit::Network,
-            format!("nothing was received for {patience}; {name}{others} is not complete"),
-        )
-        .hint("run the same command again later: it goes on where it was"))
+        self.last_news.elapsed()
     }
 }
 
@@ -489,33 +428,6 @@ pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, Fault> {
     let mut peers: Vec<SocketAddr> = peers.into_iter().collect();
     peers.sort();
     Ok(peers)
-}
-
-/// The info-hash that stands for a torrent in what `--json` prints.
-pub(crate) fn info_hash(meta: &Metainfo) -> String {
-    let hashes = &meta.info_hashes;
-    let v1 = hashes.v1.map(|hash| hash.to_string());
-    v1.or_else(|| hashes.v2.map(|hash| hash.to_string())).unwrap_or_default()
-}
-
-/// Bytes of the pieces that are wanted, and of the files.
-fn wanted_bytes(meta: &Metainfo, wanted: Option<&[bool]>) -> (u64, u64) {
-    let layout = &meta.layout;
-    let Some(wanted) = wanted else {
-        let pieces = (0..layout.piece_count()).map(|piece| u64::from(layout.piece_len(piece))).sum();
-        return (pieces, layout.total_len());
-    };
-    let files =
-        || layout.files().iter().enumerate().zip(wanted).filter(|(_, wanted)| **wanted).map(|(file, _)| file);
-    let pieces: HashSet<u32> = files().flat_map(|(index, _)| layout.pieces_of(index)).collect();
-    (
-        pieces.into_iter().map(|piece| u64::from(layout.piece_len(piece))).sum(),
-        files().map(|(_, file)| file.length).sum(),
-    )
-}
-
-fn torrent_bytes(torrents: &[Torrent], id: TorrentId) -> u64 {
-    torrents.iter().find(|torrent| torrent.id == id).map_or(0, |torrent| torrent.wanted_bytes)
 }
 
 /// Seconds since then, to the millisecond.

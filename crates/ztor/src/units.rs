@@ -66,6 +66,17 @@ impl fmt::Display for Span {
     }
 }
 
+/// A number of things: `1 file`, `2 files`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Count<T>(pub T, pub &'static str);
+
+impl<T: fmt::Display + PartialEq<T> + From<u8>> fmt::Display for Count<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0 == T::from(1) { "" } else { "s" };
+        write!(f, "{} {}{plural}", self.0, self.1)
+    }
+}
+
 impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 < 9.95 { f.pad(&format!("{:.1}s", self.0)) } else { Span(self.0.round() as u64).fmt(f) }

@@ -14,7 +14,7 @@ use crate::console::Console;
 use crate::content::{self, Extras};
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
-use crate::units::Size;
+use crate::units::{Count, Size};
 
 pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let extras = Extras {
@@ -74,11 +74,11 @@ fn report(output: &Path, made: &content::Made, console: &Console) {
         return console.json(&created);
     }
     console.line(&format!(
-        "{}: {} in {} files, {} pieces of {}",
+        "{}: {} in {}, {} of {}",
         output.display(),
         Size(created.total_bytes),
-        created.files,
-        created.pieces,
+        Count(created.files, "file"),
+        Count(created.pieces, "piece"),
         Size(u64::from(created.piece_length)),
     ));
     for (label, hash) in [("v1", &created.info_hash_v1), ("v2", &created.info_hash_v2)] {

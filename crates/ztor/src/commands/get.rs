@@ -30,6 +30,9 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     }
     refuse_collisions(&torrents, &wanted)?;
     prepare_output(&args.output, &torrents)?;
+    for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && peers.is_empty()) {
+        console.warn(&format!("{} names no tracker: without --peer it waits for peers to come", meta.name));
+    }
     let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
     for (meta, wanted) in torrents.into_iter().zip(wanted) {
         swarm.add(AddTorrent {

@@ -12,6 +12,7 @@ use crate::args::TrackerArgs;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::stop::Stop;
+use crate::units::Count;
 
 /// How often the stop flag is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -36,7 +37,8 @@ pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow:
     let (torrents, peers) = tracker.counts();
     tracker.stop();
     if !console.is_json() {
-        console.line(&format!("Stopped, with {peers} peers of {torrents} torrents"));
+        let (torrents, peers) = (Count(torrents, "torrent"), Count(peers, "peer"));
+        console.line(&format!("Stopped, with {peers} of {torrents}"));
     }
     Ok(Exit::Ok)
 }

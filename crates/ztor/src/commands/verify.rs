@@ -14,7 +14,7 @@ use crate::load;
 use crate::select::{data_dir, numbered};
 use crate::stop::Stop;
 use crate::text::Shown;
-use crate::units::Size;
+use crate::units::{Count, Size};
 
 /// A line for people names at most this many ranges of bad pieces; `--json` names them all.
 const SHOWN_RANGES: usize = 8;
@@ -89,7 +89,7 @@ impl std::fmt::Display for BadFile {
         if self.bad_pieces == 0 {
             return write!(f, "the length is wrong, {} expected", Size(self.length));
         }
-        write!(f, "{} of {} pieces bad: ", self.bad_pieces, self.pieces)?;
+        write!(f, "{} of {} bad: ", self.bad_pieces, Count(self.pieces, "piece"))?;
         for (n, [first, last]) in self.bad_ranges.iter().take(SHOWN_RANGES).enumerate() {
             let comma = if n > 0 { ", " } else { "" };
             if first == last {
@@ -135,21 +135,16 @@ impl Verdict {
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.ok {
-            return write!(
-                f,
-                "All right: {} files, {} pieces, {}",
-                self.files,
-                self.pieces,
-                Size(self.total_bytes)
-            );
+            let (files, pieces) = (Count(self.files, "file"), Count(self.pieces, "piece"));
+            return write!(f, "All right: {files}, {pieces}, {}", Size(self.total_bytes));
         }
         write!(
             f,
-            "Bad: {} of {} files, {} of {} pieces; {} of {} are right",
+            "Bad: {} of {}, {} of {}; {} of {} are right",
             self.bad_files,
-            self.files,
+            Count(self.files, "file"),
             self.bad_pieces,
-            self.pieces,
+            Count(self.pieces, "piece"),
             Size(self.good_bytes),
             Size(self.total_bytes)
         )

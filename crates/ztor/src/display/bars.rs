@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use console::Term;
+use console::{Term, measure_text_width};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Row, State};
@@ -19,6 +19,9 @@ const FIXED_COLUMNS: u16 = 66;
 
 pub(super) struct Bars {
     area: MultiProgress,
+    color: bool,
+    /// Columns of the name, and what follows from it.
+    name_columns: u16,
     style: ProgressStyle,
     /// By info-hash; only the torrents on show have one.
     lines: HashMap<String, ProgressBar>,
@@ -27,18 +30,20 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn new(console: &Console) -> Bars {
-        let bar = if console.color() { "{wide_bar:.cyan/238}" } else { "{wide_bar}" };
-        let (_, columns) = Term::stderr().size_checked().unwrap_or(DEFAULT_SIZE);
-        let name = columns.saturating_sub(FIXED_COLUMNS).clamp(12, 40);
-        let template = format!("{{prefix:{name}!}} {bar} {{percent:>3}}% {{msg}}");
-        let style = ProgressStyle::with_template(&template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("━━╌");
-        Bars { area: console.bars().clone(), style, lines: HashMap::new(), total: None }
+        let color = console.color();
+        Bars {
+            area: console.bars().clone(),
+            color,
+            name_columns: 0,
+            style: ProgressStyle::default_bar(),
+            lines: HashMap::new(),
+            total: None,
+        }
     }
 
     pub(super) fn draw(&mut self, rows: &[Row]) {
         let shown = self.choose(rows);
+        self.fit_names(&shown, rows.len() > 1);
         self.lines.retain(|info_hash, line| {
             let keep = shown.iter().any(|row| row.info_hash == *info_hash);
             if !keep {
@@ -80,6 +85,25 @@ impl Bars {
         }
     }
 
+    /// Gives names the columns they need, as far as there are any.
+    fn fit_names(&mut self, shown: &[&Row], has_total: bool) {
+        const TOTAL_COLUMNS: usize = "total (999 of 999 shown)".len();
+        let names =
+            shown.iter().map(|row| measure_text_width(&row.name)).chain(has_total.then_some(TOTAL_COLUMNS));
+        let needed = names.max().unwrap_or(0).try_into().unwrap_or(u16::MAX);
+        let (_, columns) = Term::stderr().size_checked().unwrap_or(DEFAULT_SIZE);
+        let name_columns = needed.min(columns.saturating_sub(FIXED_COLUMNS).clamp(12, 40));
+        if name_columns == self.name_columns {
+            return;
+        }
+        self.name_columns = name_columns;
+        let template = format!("{{prefix:{name_columns}!}} {} {{percent:>3}}% {{msg}}", bar(self.color));
+        self.style = style(&template);
+        for line in self.lines.values().chain(&self.total) {
+            line.set_style(self.style.clone());
+        }
+    }
+
     /// As many rows as fit, those at work first, in their given order.
     fn choose<'a>(&self, rows: &'a [Row]) -> Vec<&'a Row> {
         let (lines, _) = Term::stderr().size_checked().unwrap_or(DEFAULT_SIZE);
@@ -90,6 +114,17 @@ impl Bars {
         let (moving, idle): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.is_moving());
         moving.into_iter().chain(idle).take(room).collect()
     }
+}
+
+/// The part of a template that is the bar itself.
+pub(super) fn bar(color: bool) -> &'static str {
+    if color { "{wide_bar:.cyan/238}" } else { "{wide_bar}" }
+}
+
+pub(super) fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━━╌")
 }
 
 fn fill(line: &ProgressBar, row: &Row) {

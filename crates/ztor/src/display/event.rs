@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Row;
 use crate::text::Shown;
-use crate::units::{Rate, Size, Took};
+use crate::units::{Count, Rate, Size, Took};
 
 /// Something to tell. The names of variants and fields are what `--json` promises.
 #[derive(Debug, Serialize)]
@@ -67,9 +67,13 @@ pub(crate) struct Summary {
 }
 
 impl Event<'_> {
-    /// Whether people have read all of it before: the sum of one torrent that was done.
-    pub(crate) fn is_said_already(&self) -> bool {
-        matches!(self, Event::Summary(sum) if sum.torrents == 1 && !sum.interrupted)
+    /// Whether it is news to people: the sum of one torrent is not, nor that nothing was found.
+    pub(crate) fn is_news(&self) -> bool {
+        match self {
+            Event::Summary(sum) => sum.torrents > 1 || sum.interrupted,
+            Event::Checked { have_bytes, .. } => *have_bytes > 0,
+            _ => true,
+        }
     }
 
     /// Whether it belongs on stderr when it is printed for people.
@@ -117,9 +121,9 @@ impl fmt::Display for Event<'_> {
                 }
                 write!(
                     f,
-                    "{} of {} torrents done, down {}, up {}, in {}",
+                    "{} of {} done, down {}, up {}, in {}",
                     sum.done,
-                    sum.torrents,
+                    Count(sum.torrents as u64, "torrent"),
                     Size(sum.downloaded_bytes),
                     Size(sum.uploaded_bytes),
                     Took(sum.seconds)

@@ -62,7 +62,7 @@ impl Display {
         match (self.console.is_json(), event.is_trouble()) {
             (true, _) => self.console.json(event),
             (false, true) => self.console.warn(&event.to_string()),
-            (false, false) if event.is_said_already() => {}
+            (false, false) if !event.is_news() => {}
             (false, false) => self.console.line(&event.to_string()),
         }
     }

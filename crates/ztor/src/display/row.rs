@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::text::Shown;
-use crate::units::{Rate, Size, Span};
+use crate::units::{Count, Rate, Size, Span};
 
 /// What a torrent is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -111,11 +111,8 @@ impl Row {
 /// Rates, peers and ETA.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "down {}, up {}, ", Rate(self.down_bytes_per_s), Rate(self.up_bytes_per_s))?;
-        match self.peers {
-            1 => f.write_str("1 peer")?,
-            n => write!(f, "{n} peers")?,
-        }
+        let (down, up) = (Rate(self.down_bytes_per_s), Rate(self.up_bytes_per_s));
+        write!(f, "down {down}, up {up}, {}", Count(self.peers, "peer"))?;
         match (self.state, self.eta_s) {
             (State::Downloading, Some(eta)) => write!(f, ", ETA {}", Span(eta)),
             (State::Downloading, None) => f.write_str(", ETA unknown"),

@@ -4,13 +4,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
+use super::bars::{bar, style};
 use super::{JSON_BEAT, PLAIN_BEAT};
 use crate::console::{Console, Style};
 use crate::text::Shown;
-use crate::units::Size;
+use crate::units::{Rate, Size, Span};
 
 /// One piece of work with a known number of bytes. Reports may come from several threads at once.
 pub(crate) struct Work {
@@ -36,14 +37,7 @@ impl Work {
     pub(crate) fn start(console: &Console, stage: &'static str, name: &str, total_bytes: u64) -> Work {
         let bar = match console.style() {
             Style::Bars => {
-                let filled = if console.color() { "{wide_bar:.cyan/238}" } else { "{wide_bar}" };
-                let template = format!(
-                    "{{prefix}} {filled} {{percent:>3}}% {{binary_bytes}} of {{binary_total_bytes}}, \
-                     {{binary_bytes_per_sec}}, ETA {{eta}}"
-                );
-                let style = ProgressStyle::with_template(&template)
-                    .unwrap_or_else(|_| ProgressStyle::default_bar())
-                    .progress_chars("━━╌");
+                let style = style(&format!("{{prefix}} {} {{percent:>3}}% {{msg}}", bar(console.color())));
                 let bar = console.bars().add(ProgressBar::new(total_bytes).with_style(style));
                 bar.set_prefix(format!("{} {}", capital(stage), Shown(name)));
                 bar
@@ -67,7 +61,10 @@ impl Work {
         let total_bytes = self.total_bytes.load(Ordering::Relaxed);
         let done_bytes = done_bytes.min(total_bytes);
         let beat = match self.console.style() {
-            Style::Bars => return self.bar.set_position(done_bytes),
+            Style::Bars => {
+                self.bar.set_position(done_bytes);
+                return self.bar.set_message(self.message(done_bytes, total_bytes));
+            }
             Style::Plain => PLAIN_BEAT,
             Style::Json => JSON_BEAT,
         };
@@ -90,6 +87,16 @@ impl Work {
             let (stage, name) = (capital(self.stage), Shown(&self.name));
             self.console.line(&format!("{stage} {name}: {} of {}", Size(done_bytes), Size(total_bytes)));
         }
+    }
+}
+
+impl Work {
+    /// What stands right of the bar, in columns that keep their place.
+    fn message(&self, done_bytes: u64, total_bytes: u64) -> String {
+        let rate = (done_bytes as f64 / self.bar.elapsed().as_secs_f64().max(0.001)) as u64;
+        let eta =
+            (total_bytes - done_bytes).checked_div(rate).map_or_else(|| "--".into(), |s| Span(s).to_string());
+        format!("{:>8} {:>11} {eta:>6}", Size(total_bytes), Rate(rate))
     }
 }
 

@@ -1,0 +1,104 @@
+//! One torrent of a swarm: what the session doesn't remember of it, and its line in the display.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ztor_metainfo::Metainfo;
+use ztor_session::{TorrentId, TorrentState, TorrentStatus};
+
+use crate::display::{Row, State, eta_s};
+use crate::exit::Exit;
+
+/// What is remembered of a torrent besides what the session tells.
+pub(super) struct Torrent {
+    pub(super) id: TorrentId,
+    pub(super) meta: Arc<Metainfo>,
+    pub(super) info_hash: String,
+    /// Bytes of all pieces that are wanted, as the session counts.
+    pub(super) wanted_bytes: u64,
+    pub(super) outcome: Outcome,
+    pub(super) added: Instant,
+}
+
+/// How far a torrent has come.
+pub(super) enum Outcome {
+    Open,
+    /// Everything wanted is there, verified and safe on disk.
+    Done,
+    Failed {
+        exit: Exit,
+        message: String,
+    },
+}
+
+impl Torrent {
+    pub(super) fn row(&self, status: Option<&TorrentStatus>) -> Row {
+        let mut row = Row {
+            info_hash: self.info_hash.clone(),
+            name: self.meta.name.clone(),
+            state: State::Checking,
+            total_bytes: self.meta.layout.total_len(),
+            wanted_bytes: self.wanted_bytes,
+            done_bytes: 0,
+            down_bytes_per_s: 0,
+            up_bytes_per_s: 0,
+            downloaded_bytes: 0,
+            uploaded_bytes: 0,
+            peers: 0,
+            seeds: 0,
+            eta_s: None,
+            message: None,
+        };
+        if let Some(status) = status {
+            row.done_bytes = self.wanted_bytes.saturating_sub(status.left_bytes);
+            row.down_bytes_per_s = status.down_per_s;
+            row.up_bytes_per_s = status.up_per_s;
+            row.downloaded_bytes = status.session_downloaded;
+            row.uploaded_bytes = status.session_uploaded;
+            row.peers = status.peers.into();
+            row.seeds = status.seeds.into();
+            row.state = match &status.state {
+                TorrentState::Checking { done, total } => {
+                    // What the check has looked at is the progress people wait for.
+                    let share =
+                        u128::from(self.wanted_bytes) * u128::from(*done) / u128::from((*total).max(1));
+                    row.done_bytes = u64::try_from(share).unwrap_or(self.wanted_bytes);
+                    State::Checking
+                }
+                TorrentState::Downloading => State::Downloading,
+                TorrentState::Seeding => State::Seeding,
+                TorrentState::Stopped(_) => State::Stopped,
+            };
+            row.eta_s = eta_s(&row);
+        }
+        if let Outcome::Failed { message, .. } = &self.outcome {
+            row.state = State::Failed;
+            row.message = Some(message.clone());
+        }
+        row
+    }
+}
+
+/// The info-hash that stands for a torrent in what `--json` prints.
+pub(crate) fn info_hash(meta: &Metainfo) -> String {
+    let hashes = &meta.info_hashes;
+    let v1 = hashes.v1.map(|hash| hash.to_string());
+    v1.or_else(|| hashes.v2.map(|hash| hash.to_string())).unwrap_or_default()
+}
+
+/// Bytes of the pieces that are wanted, and of the files.
+pub(super) fn wanted_bytes(meta: &Metainfo, wanted: Option<&[bool]>) -> (u64, u64) {
+    let layout = &meta.layout;
+    let Some(wanted) = wanted else {
+        let pieces = (0..layout.piece_count()).map(|piece| u64::from(layout.piece_len(piece))).sum();
+        return (pieces, layout.total_len());
+    };
+    let files =
+        || layout.files().iter().enumerate().zip(wanted).filter(|(_, wanted)| **wanted).map(|(file, _)| file);
+    let pieces: HashSet<u32> = files().flat_map(|(index, _)| layout.pieces_of(index)).collect();
+    (
+        pieces.into_iter().map(|piece| u64::from(layout.piece_len(piece))).sum(),
+        files().map(|(_, file)| file.length).sum(),
+    )
+}
