@@ -24,10 +24,10 @@ const MAX_LINKS: usize = 40;
 pub enum Naming {
     /// Names that can exist on any system, so that a disk may move from one to another: reserved ones of
     /// Windows are escaped and names that differ in case only count as the same.
-    #[default]
     Portable,
     /// Names as this system can hold them: outside Windows and macOS, `aux.c` stays, and so do `a` and `A`
-    /// side by side. For data that was made here, where renaming would lose it.
+    /// side by side. The default, because data that was made here or by another client must be found again.
+    #[default]
     Native,
 }
 
