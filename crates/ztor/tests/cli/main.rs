@@ -7,6 +7,7 @@ mod scratch;
 
 mod create;
 mod damaged;
+mod liar;
 mod show;
 mod swarm;
 mod trouble;
