@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::net::{Host, Net};
-use super::payload::Tolerance;
+use super::payload::EmptyFiles;
 use super::process::{Invocation, Process};
 use super::tools::Tools;
 
@@ -40,12 +40,11 @@ impl Client {
         }
     }
 
-    /// What it leaves out or leaves behind as a leecher. Ztor gets no discount.
-    pub(super) fn tolerance(self) -> Tolerance {
+    /// Whether it makes the empty files of a torrent.
+    pub(super) fn empty_files(self) -> EmptyFiles {
         match self {
-            Self::Ztor | Self::Libtorrent => Tolerance::default(),
-            Self::Aria2 => Tolerance { no_empty_files: false, pads: true },
-            Self::Transmission => Tolerance { no_empty_files: true, pads: true },
+            Self::Ztor | Self::Libtorrent | Self::Aria2 => EmptyFiles::Needed,
+            Self::Transmission => EmptyFiles::Optional,
         }
     }
 

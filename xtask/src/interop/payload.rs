@@ -68,13 +68,11 @@ pub(super) struct Payloads {
     dir: PathBuf,
 }
 
-/// What a client is known to leave or leave out without being wrong.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tolerance {
-    /// Empty files may be missing.
-    pub(super) no_empty_files: bool,
-    /// The pad files of a hybrid torrent may be there, in a folder `.pad`.
-    pub(super) pads: bool,
+/// Whether empty files have to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EmptyFiles {
+    Needed,
+    Optional,
 }
 
 impl Payloads {
@@ -101,12 +99,12 @@ impl Payloads {
     }
 
     /// Checks that `dir` holds these files, byte for byte, and no others.
-    pub(super) fn compare(&self, content: Content, dir: &Path, tolerance: Tolerance) -> Result<()> {
+    pub(super) fn compare(&self, content: Content, dir: &Path, empty: EmptyFiles) -> Result<()> {
         let files = content.files();
         for (path, len) in &files {
             let got = dir.join(path);
             if !got.exists() {
-                ensure!(*len == 0 && tolerance.no_empty_files, "{path} is missing");
+                ensure!(*len == 0 && empty == EmptyFiles::Optional, "{path} is missing");
                 continue;
             }
             compare_file(&self.dir.join(path), &got).with_context(|| (*path).to_owned())?;
@@ -119,8 +117,7 @@ impl Payloads {
             } else {
                 files.iter().any(|(file, _)| Path::new(file) == path)
             };
-            let pad = tolerance.pads && path.components().any(|part| part.as_os_str() == ".pad");
-            ensure!(wanted || pad, "{} is not part of the torrent", path.display());
+            ensure!(wanted, "{} is not part of the torrent", path.display());
         }
         Ok(())
     }
@@ -176,12 +173,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let contents = [Content::OneByte, Content::Small, Content::Tree];
         let payloads = Payloads::make(&dir.path().join("source"), &contents).unwrap();
-        let strict = Tolerance::default();
-        let spoil = |content: Content, tolerance: Tolerance, change: &dyn Fn(&Path)| {
+        let strict = EmptyFiles::Needed;
+        let spoil = |content: Content, empty: EmptyFiles, change: &dyn Fn(&Path)| {
             let to = tempfile::tempdir().unwrap();
             payloads.copy(content, to.path()).unwrap();
             change(to.path());
-            payloads.compare(content, to.path(), tolerance).map_err(|error| format!("{error:#}"))
+            payloads.compare(content, to.path(), empty).map_err(|error| format!("{error:#}"))
         };
         for content in contents {
             assert_eq!(spoil(content, strict, &|_| {}), Ok(()));
@@ -203,15 +200,9 @@ mod tests {
         assert!(spoil(Content::Tree, strict, &folder).is_err());
         let missing = |dir: &Path| fs::remove_file(dir.join("tree/empty")).unwrap();
         assert!(spoil(Content::Tree, strict, &missing).is_err());
-        let lenient = Tolerance { no_empty_files: true, pads: true };
+        let lenient = EmptyFiles::Optional;
         assert_eq!(spoil(Content::Tree, lenient, &missing), Ok(()));
         let not_empty = |dir: &Path| fs::remove_file(dir.join("tree/one")).unwrap();
         assert!(spoil(Content::Tree, lenient, &not_empty).is_err());
-        let pads = |dir: &Path| {
-            fs::create_dir(dir.join("tree/.pad")).unwrap();
-            fs::write(dir.join("tree/.pad/100"), "").unwrap();
-        };
-        assert!(spoil(Content::Tree, strict, &pads).is_err());
-        assert_eq!(spoil(Content::Tree, lenient, &pads), Ok(()));
     }
 }

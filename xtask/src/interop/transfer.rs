@@ -97,7 +97,7 @@ fn make_torrent(
 }
 
 fn compare(case: &Case, payloads: &Payloads, target: &Path, stop: &AtomicBool) -> Result<()> {
-    let compare = || payloads.compare(case.content, target, case.leecher.tolerance());
+    let compare = || payloads.compare(case.content, target, case.leecher.empty_files());
     if case.leecher != Client::Ztor {
         // The others may hold data back when they say that they are done; what they make of it in the end counts.
         let patience = Patience::new(AFTERMATH, stop);
