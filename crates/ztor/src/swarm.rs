@@ -94,6 +94,11 @@ impl Swarm {
         self.session.local_addr()
     }
 
+    /// Tells something the session knows nothing of.
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        self.display.event(event);
+    }
+
     /// Takes a torrent in. Its data is checked in the background.
     pub(crate) fn add(&mut self, add: AddTorrent) -> anyhow::Result<()> {
         let (meta, dir) = (Arc::clone(&add.meta), add.dir.clone());

@@ -32,8 +32,7 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     files.put(&file_name, TORRENT_TYPE, made.bytes).context("cannot serve the torrent file")?;
 
     let dir = data_dir(&made.meta, &args.path)?;
-    let display = Display::new(console);
-    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), display)?;
+    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
     let mut magnet = Magnet::from(made.meta.as_ref());
     magnet.peers.push(SocketAddr::new(ip, swarm.local_addr().port()).to_string());
     swarm.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&made.meta), dir) })?;
@@ -43,7 +42,7 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
         url: &format!("http://{}{}", SocketAddr::new(ip, http), Files::path(&file_name)),
         tracker: urls.http.as_deref().unwrap_or_default(),
     };
-    Display::new(console).event(&sharing);
+    swarm.tell(&sharing);
     let result = swarm.run(Goal::Serve, stop);
     swarm.end(stop.is_set());
     tracker.stop();

@@ -19,7 +19,7 @@ const PLAIN_BEAT: Duration = Duration::from_secs(5);
 /// How often `--json` gets progress objects.
 const JSON_BEAT: Duration = Duration::from_secs(1);
 /// How often bars are redrawn.
-const BARS_BEAT: Duration = Duration::from_millis(200);
+const BARS_BEAT: Duration = Duration::from_millis(100);
 /// A plain log names at most this many torrents each time; the total stands for the rest.
 const PLAIN_ROWS: usize = 10;
 

@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::bars::{bar, style};
-use super::{JSON_BEAT, PLAIN_BEAT};
+use super::{BARS_BEAT, JSON_BEAT, PLAIN_BEAT};
 use crate::console::{Console, Style};
 use crate::text::Shown;
 use crate::units::{Rate, Size, Span};
@@ -61,10 +61,7 @@ impl Work {
         let total_bytes = self.total_bytes.load(Ordering::Relaxed);
         let done_bytes = done_bytes.min(total_bytes);
         let beat = match self.console.style() {
-            Style::Bars => {
-                self.bar.set_position(done_bytes);
-                return self.bar.set_message(self.message(done_bytes, total_bytes));
-            }
+            Style::Bars => BARS_BEAT,
             Style::Plain => PLAIN_BEAT,
             Style::Json => JSON_BEAT,
         };
@@ -74,6 +71,10 @@ impl Work {
             return;
         }
         *last = Instant::now();
+        if self.console.style() == Style::Bars {
+            self.bar.set_message(self.message(done_bytes, total_bytes));
+            return self.bar.set_position(done_bytes);
+        }
         if self.console.is_json() {
             let name = self.name.as_str();
             self.console.json(&WorkJson {

@@ -278,6 +278,30 @@ fn the_demo_ends_well() {
 }
 
 #[test]
+fn a_terminal_gets_bars_and_colours_only_if_wanted() {
+    let scratch = Scratch::new();
+    let dir = scratch.dir("demo");
+    let on_terminal = |no_color: Option<&str>| {
+        // `script` lends its child a terminal.
+        let mut command = Command::new("script");
+        let demo = format!("'{}' demo --size 32 --dir '{}'", env!("CARGO_BIN_EXE_ztor"), dir.display());
+        command.args(["--quiet", "--return", "--command", &demo, "/dev/null"]).env("TERM", "xterm-256color");
+        command.env("HOME", scratch.home()).env_remove("NO_COLOR").stdin(std::process::Stdio::null());
+        command.envs(no_color.map(|value| ("NO_COLOR", value)));
+        Running::start(command).finish().expect(0).stdout
+    };
+    if !Command::new("script").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: no `script` here");
+        return;
+    }
+    const COLOR: &str = "\u{1b}[36m";
+    let plain = on_terminal(Some("1"));
+    assert!(plain.contains("Done") && plain.contains('━') && !plain.contains(COLOR), "{plain}");
+    let colored = on_terminal(None);
+    assert!(colored.contains("Done") && colored.contains(COLOR), "{colored}");
+}
+
+#[test]
 fn the_same_torrent_twice_is_taken_once() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 100_000, 1);
