@@ -87,7 +87,8 @@ pub(crate) struct GetArgs {
     /// Put the data into this folder; it is made if missing. Data already there is checked, not fetched again
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub(crate) output: PathBuf,
-    /// Fetch only these files: numbers as `ztor show` lists them (3, 5-9) and globs ('*.mkv', 'disc1/**'), comma-separated
+    /// Fetch only these files: numbers as `ztor show` lists them (3, 5-9) and globs ('*.mkv', 'disc1/**'),
+    /// comma-separated
     #[arg(long, value_name = "GLOB|INDEX,...")]
     pub(crate) files: Vec<String>,
     /// Fetch the pieces in order, for playing while it loads
@@ -126,7 +127,8 @@ pub(crate) enum Allocate {
     override_usage = "ztor seed [OPTIONS] TORRENT PATH [TORRENT PATH]...\n       ztor seed [OPTIONS] --in DIR TORRENT..."
 )]
 pub(crate) struct SeedArgs {
-    /// A torrent file and where its data is: the data itself or the folder that holds it. Several such pairs may follow
+    /// A torrent file and where its data is: the data itself or the folder that holds it. Several such pairs
+    /// may follow
     #[arg(required = true, value_name = "TORRENT PATH")]
     pub(crate) torrents: Vec<String>,
     /// The folder that holds the data of all the torrents; then only torrent files are given
@@ -156,7 +158,8 @@ pub(crate) struct ShareArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Contents")]
 pub(crate) struct ContentArgs {
-    /// v1 is understood by every client; hybrid by every client too, at the price of pad files that some show; v2 only by new ones
+    /// v1 is understood by every client; hybrid by every client too, at the price of pad files that some
+    /// show; v2 only by new ones
     #[arg(long, value_enum, default_value_t = Format::V1)]
     pub(crate) format: Format,
     /// Bytes in a piece, a power of two from 16KiB [default: chosen by size]
@@ -189,7 +192,8 @@ pub(crate) struct CreateArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) content: ContentArgs,
-    /// A tracker's announce URL. Each use is a tier, tried in order; URLs with a comma between are of one tier
+    /// A tracker's announce URL. Each use is a tier, tried in order; URLs with a comma between are of one
+    /// tier
     #[arg(short, long, value_name = "URL[,URL]...", help_heading = "Metadata")]
     pub(crate) tracker: Vec<String>,
     /// Where the same data can be had by HTTP; may be repeated
@@ -204,7 +208,8 @@ pub(crate) struct CreateArgs {
     /// A comment for humans
     #[arg(long, value_name = "TEXT", help_heading = "Metadata")]
     pub(crate) comment: Option<String>,
-    /// The creation date to write: none (so that the same data makes the same file), now, or seconds since 1970
+    /// The creation date to write: none (so that the same data makes the same file), now, or seconds since
+    /// 1970
     #[arg(long, value_name = "none|now|UNIX", default_value = "none", value_parser = parse_date, help_heading = "Metadata")]
     pub(crate) date: Date,
 }
@@ -251,7 +256,8 @@ pub(crate) struct DemoArgs {
     /// How much data to move, in MiB
     #[arg(long, value_name = "MiB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub(crate) size: u64,
-    /// Where to put the data while it runs; about twice the size is needed [default: the folder for temporary files]
+    /// Where to put the data while it runs; about twice the size is needed [default: the folder for temporary
+    /// files]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 }
@@ -295,41 +301,52 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 
 const SWARM_JSON: &str = "\
 With --json, every line on stdout is an object with the field `event`:
-  listening     port: accepts peers on this TCP port
-  sharing       magnet, url, tracker (share)
-  added         info_hash, name, total_bytes, wanted_bytes, dir: a torrent was taken in
-  checked       info_hash, name, have_bytes: existing data was compared with the torrent
-  progress      once a second and torrent: info_hash, name, state (checking, downloading, seeding, stopped, failed),
-                total_bytes, wanted_bytes, done_bytes, down_bytes_per_s, up_bytes_per_s, downloaded_bytes,
-                uploaded_bytes, peers, seeds, eta_s (null if unknown), message (null, or what is wrong)
-  done          info_hash, name, bytes, downloaded_bytes, uploaded_bytes, seconds: a download is complete and verified
-  seeding       info_hash, name, have_bytes: the torrent is served to others
-  warning       info_hash (or null), message
-  summary       the last line: torrents, done, failed, downloaded_bytes, uploaded_bytes, seconds, interrupted
-  error         exit_code, message, hint (or null): why the command failed
-info_hash is the v1 info-hash in hex, or the v2 one if there is no other. downloaded_bytes counts the piece data received
-from peers in this run, bad and doubled data included. Fields may be added; none changes its meaning.";
+  listening  port: accepts peers on this TCP port
+  sharing    magnet, url, tracker (share)
+  added      info_hash, name, total_bytes, wanted_bytes, dir: a torrent was taken in
+  checked    info_hash, name, have_bytes: existing data was compared with the torrent
+  progress   once a second for every torrent: info_hash, name, state (checking, downloading,
+             seeding, stopped, failed), total_bytes, wanted_bytes, done_bytes,
+             down_bytes_per_s, up_bytes_per_s, downloaded_bytes, uploaded_bytes, peers, seeds,
+             eta_s (null if unknown), message (null, or what is wrong).
+             With a field `stage` (hashing, checking, writing), of work on local data: name,
+             done_bytes, total_bytes (share, demo)
+  done       info_hash, name, bytes, downloaded_bytes, uploaded_bytes, seconds: a download is
+             complete and verified
+  seeding    info_hash, name, have_bytes: the torrent is served to others
+  warning    info_hash (or null), message
+  summary    the sum at the end: torrents, done, failed, downloaded_bytes, uploaded_bytes,
+             seconds, interrupted
+  error      exit_code, message, hint (or null): why the command failed; the last line
+info_hash is the v1 info-hash in hex, or the v2 one if there is no other. downloaded_bytes is the
+piece data received from peers in this run, bad and doubled data included. wanted_bytes and
+done_bytes count whole pieces. Fields may be added; none changes its meaning.";
 
 const CREATE_JSON: &str = "\
-With --json, stdout has progress objects (event, stage, name, done_bytes, total_bytes) and at last one: event (created), file, name, info_hash_v1, info_hash_v2 (null if absent), magnet,
-total_bytes, files, pieces, piece_length, skipped (what was left out although no --ignore names
-it, and why).";
+With --json, stdout has objects of progress (event, stage, name, done_bytes, total_bytes), then
+one of the result: event (created), file, name, info_hash_v1 and info_hash_v2 (null if absent),
+magnet, total_bytes, files, pieces, piece_length, skipped (what was left out although no --ignore
+names it, and why).";
 
 const SHOW_JSON: &str = "\
-With --json, stdout has one object. A torrent file: kind (torrent), name, info_hash_v1, info_hash_v2 (null if absent),
-total_bytes, piece_length, pieces, private, single_file, trackers (tiers: lists of URLs), web_seeds, nodes, comment,
-created_by, creation_date (seconds since 1970), source, magnet, files: a list of index, path, length, and where they
-apply, executable, hidden, symlink, pieces_root. A magnet link: kind (magnet), name, info_hash_v1, info_hash_v2, trackers,
-peers, web_seeds, select (file indices or ranges).";
+With --json, stdout has one object.
+Of a torrent file: kind (torrent), name, info_hash_v1 and info_hash_v2 (null if absent),
+total_bytes, piece_length, pieces, private, single_file, trackers (tiers: lists of URLs),
+web_seeds, nodes, comment, created_by, creation_date (seconds since 1970), source, magnet, files:
+a list of index, path, length, and where they apply executable, hidden, symlink, pieces_root.
+Of a magnet link: kind (magnet), name, info_hash_v1, info_hash_v2, trackers, peers, web_seeds,
+select (file indices from 0 on, or ranges, as in the link).";
 
 const VERIFY_JSON: &str = "\
-Exits with 0 if everything is right and 1 if not.
-With --json, stdout has progress objects (event, stage, name, done_bytes, total_bytes), a `bad_file` object for every bad file (path,
-length, missing, bad_pieces, pieces, bad_ranges: [first, last] pairs) and at last a `verified` object (ok, pieces,
-bad_pieces, files, bad_files, good_bytes, total_bytes).";
+Exits with 0 if everything is right and 1 if not. A bad piece counts for every file in it.
+With --json, stdout has objects of progress (event, stage, name, done_bytes, total_bytes), one for
+every bad file (event bad_file, path, length, missing, bad_pieces, pieces, bad_ranges: lists of
+first and last piece), and one of the result (event verified, ok, pieces, bad_pieces, files,
+bad_files, good_bytes, total_bytes).";
 
 const TRACKER_JSON: &str = "\
-With --json, stdout has one object when the tracker listens: event (tracker), http and udp (announce URLs; null if off).";
+With --json, stdout has one object when the tracker listens: event (tracker), http and udp (the
+announce URLs; null if off).";
 
 #[cfg(test)]
 mod tests {

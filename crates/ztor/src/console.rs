@@ -1,4 +1,5 @@
-//! The one way to stdout and stderr: keeps lines and progress bars from tearing each other, and outlives a closed pipe.
+//! The one way to stdout and stderr: keeps lines and progress bars from tearing each other, and outlives a
+//! closed pipe.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

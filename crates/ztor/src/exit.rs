@@ -41,7 +41,8 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error found by this crate itself: what and where, its exit code, and, where there is one, the next step.
+/// An error found by this crate itself: what and where, its exit code, and, where there is one, the next
+/// step.
 #[derive(Debug)]
 pub(crate) struct Fault {
     exit: Exit,

@@ -36,7 +36,8 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Reads and parses a torrent file. No more than the largest allowed torrent is ever read, whatever the file is.
+/// Reads and parses a torrent file. No more than the largest allowed torrent is ever read, whatever the file
+/// is.
 pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;

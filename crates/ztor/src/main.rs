@@ -1,5 +1,6 @@
-//! `ztor`, the command-line BitTorrent client: parses the command line, runs one command, turns its outcome into an exit
-//! code. What the commands do lives in the crates below; here is only how they look to a person or a script.
+//! `ztor`, the command-line BitTorrent client: parses the command line, runs one command, turns its outcome
+//! into an exit code. What the commands do lives in the crates below; here is only how they look to a person
+//! or a script.
 
 mod args;
 mod check;

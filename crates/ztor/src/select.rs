@@ -7,8 +7,8 @@ use ztor_metainfo::{File, Metainfo};
 
 use crate::exit::{Exit, Fault};
 
-/// The files a user can name, with the number `ztor show` gives them: from 1 on, pad files not counted. The second part
-/// is the file's index in the torrent's layout.
+/// The files a user can name, with the number `ztor show` gives them: from 1 on, pad files not counted. The
+/// second part is the file's index in the torrent's layout.
 pub(crate) fn numbered(meta: &Metainfo) -> impl Iterator<Item = (usize, usize, &File)> {
     let real = meta.layout.files().iter().enumerate().filter(|(_, file)| !file.pad);
     real.enumerate().map(|(n, (index, file))| (n + 1, index, file))
@@ -49,8 +49,8 @@ impl Selection {
         }
     }
 
-    /// Which files of a torrent are wanted, by layout index. A part of the selection that matches nothing is an error: it is
-    /// most likely a slip.
+    /// Which files of a torrent are wanted, by layout index. A part of the selection that matches nothing is
+    /// an error: it is most likely a slip.
     pub(crate) fn wanted(&self, meta: &Metainfo) -> Result<Vec<bool>, Fault> {
         let mut wanted = vec![false; meta.layout.files().len()];
         for pattern in &self.0 {
@@ -91,8 +91,8 @@ impl Kind {
         Ok(Kind::Glob(glob.compile_matcher()))
     }
 
-    /// A glob means a file or a folder with all that is in it. With a slash it is compared with the path from the torrent's
-    /// folder on, without one with every element of the path.
+    /// A glob means a file or a folder with all that is in it. With a slash it is compared with the path from
+    /// the torrent's folder on, without one with every element of the path.
     fn matches(&self, number: usize, path: &[String]) -> bool {
         match self {
             Kind::Numbers(first, last) => (*first..=*last).contains(&number),

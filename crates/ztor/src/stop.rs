@@ -18,8 +18,8 @@ impl Stop {
     pub(crate) fn on_signals() -> io::Result<Stop> {
         let stop = Stop::default();
         for &signal in TERM_SIGNALS {
-            // Handlers run in order of registration: the first signal finds the flag clear and sets it, the second
-            // finds it set and leaves.
+            // Handlers run in order of registration: the first signal finds the flag clear and sets it, the
+            // second finds it set and leaves.
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop.0))?;
             flag::register(signal, Arc::clone(&stop.0))?;
         }

@@ -1,4 +1,5 @@
-//! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the user stops it.
+//! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the
+//! user stops it.
 
 mod torrent;
 
@@ -117,8 +118,8 @@ impl Swarm {
         Ok(())
     }
 
-    /// Shows what happens until the goal is reached, nothing can be done any more, or the user stops it. The session still
-    /// runs afterwards; [`end`](Self::end) ends it.
+    /// Shows what happens until the goal is reached, nothing can be done any more, or the user stops it. The
+    /// session still runs afterwards; [`end`](Self::end) ends it.
     pub(crate) fn run(&mut self, goal: Goal, stop: &Stop) -> anyhow::Result<Exit> {
         let events = self.session.events();
         let mut watch = Watch { last_bytes: 0, last_news: Instant::now(), all_done: None };
@@ -146,7 +147,8 @@ impl Swarm {
         result
     }
 
-    /// Waits until every torrent is checked and served, without showing progress. False if the user stopped it.
+    /// Waits until every torrent is checked and served, without showing progress. False if the user stopped
+    /// it.
     pub(crate) fn wait_until_served(&mut self, stop: &Stop) -> anyhow::Result<bool> {
         let events = self.session.events();
         while self.is_any_open() {

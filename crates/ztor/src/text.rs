@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-/// A foreign string (a name in a torrent, a tracker's message) made harmless for a terminal: control characters, which
-/// could move the cursor or retitle the window, and characters that reorder or hide text come out as `\u{..}`.
+/// A foreign string (a name in a torrent, a tracker's message) made harmless for a terminal: control
+/// characters, which could move the cursor or retitle the window, and characters that reorder or hide text
+/// come out as `\u{..}`.
 pub(crate) struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -23,13 +24,14 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// The text with every harmful character escaped; line breaks are kept, for messages of our own that have several lines.
+/// The text with every harmful character escaped; line breaks are kept, for messages of our own that have
+/// several lines.
 pub(crate) fn clean_lines(text: &str) -> String {
     text.split('\n').map(|line| Shown(line).to_string()).collect::<Vec<_>>().join("\n")
 }
 
-/// Serialises to one line of JSON that is safe to print: serde_json escapes only the controls below U+0020, and some
-/// terminals obey those of U+0080–U+009F as well.
+/// Serialises to one line of JSON that is safe to print: serde_json escapes only the controls below U+0020,
+/// and some terminals obey those of U+0080–U+009F as well.
 pub(crate) fn json_line(value: &impl serde::Serialize) -> Result<String, serde_json::Error> {
     let line = serde_json::to_string(value)?;
     if !line.contains(is_harmful) {

@@ -83,8 +83,8 @@ impl fmt::Display for Took {
     }
 }
 
-/// Parses `16384`, `16KiB`, `1.5 MiB`, `500k`, `2MB`. A bare letter counts in 1024s, as `KiB` does; `kB` and its
-/// like count in 1000s.
+/// Parses `16384`, `16KiB`, `1.5 MiB`, `500k`, `2MB`. A bare letter counts in 1024s, as `KiB` does; `kB` and
+/// its like count in 1000s.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());

@@ -121,8 +121,8 @@ fn verify(meta: &Arc<Metainfo>, dir: &Path, console: &Console, stop: &Stop) -> a
     }
 }
 
-/// Writes bytes that look random and are the same in every run, without holding them in memory. False if the user
-/// stopped it.
+/// Writes bytes that look random and are the same in every run, without holding them in memory. False if the
+/// user stopped it.
 fn write_noise(path: &PathBuf, bytes: u64, console: &Console, stop: &Stop) -> anyhow::Result<bool> {
     const CHUNK: usize = 1 << 20;
     let cannot = || format!("cannot write {}", path.display());

@@ -90,7 +90,8 @@ pub(super) fn start(
     }
 }
 
-/// A tracker that hands out files as well, on the first port that is free: the usual one, unless one is given.
+/// A tracker that hands out files as well, on the first port that is free: the usual one, unless one is
+/// given.
 pub(super) fn start_for_share(
     bind: Option<IpAddr>,
     port: Option<u16>,

@@ -55,8 +55,8 @@ struct BadFile {
 }
 
 impl BadFile {
-    /// What is wrong with a file, if anything. A file without pieces of its own (empty, a symlink) can only be missing or
-    /// have the wrong length.
+    /// What is wrong with a file, if anything. A file without pieces of its own (empty, a symlink) can only
+    /// be missing or have the wrong length.
     fn find(meta: &Metainfo, index: usize, on_disk: &std::path::Path, good: &[bool]) -> Option<BadFile> {
         let file = meta.layout.files().get(index)?;
         let pieces = meta.layout.pieces_of(index);

@@ -1,4 +1,5 @@
-//! What the commands that move data show while they run: events as lines or JSON, progress as bars, lines or JSON.
+//! What the commands that move data show while they run: events as lines or JSON, progress as bars, lines or
+//! JSON.
 
 mod bars;
 mod event;

@@ -18,7 +18,8 @@ pub(crate) enum State {
     Failed,
 }
 
-/// A torrent's numbers at one moment; also the `progress` object of `--json`, so the names here are a promise.
+/// A torrent's numbers at one moment; also the `progress` object of `--json`, so the names here are a
+/// promise.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Row {
     pub(crate) info_hash: String,
@@ -121,7 +122,8 @@ impl fmt::Display for Row {
     }
 }
 
-/// Seconds until everything wanted is there at the present rate; `None` while nothing comes in or nothing is missing.
+/// Seconds until everything wanted is there at the present rate; `None` while nothing comes in or nothing is
+/// missing.
 pub(crate) fn eta_s(row: &Row) -> Option<u64> {
     let missing = row.wanted_bytes.saturating_sub(row.done_bytes);
     if missing == 0 {

@@ -1,9 +1,11 @@
-//! Torrent files that are broken, by accident or on purpose: a message that says where, exit code 3, never a panic.
+//! Torrent files that are broken, by accident or on purpose: a message that says where, exit code 3, never a
+//! panic.
 
 use crate::bencode::{Value, torrent};
 use crate::scratch::Scratch;
 
-/// `show`, `verify` and `get` must all refuse these bytes, naming the file and, if given, some words of the reason.
+/// `show`, `verify` and `get` must all refuse these bytes, naming the file and, if given, some words of the
+/// reason.
 #[track_caller]
 fn refused(bytes: &[u8], reason: &str) {
     let scratch = Scratch::new();

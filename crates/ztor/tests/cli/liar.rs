@@ -12,8 +12,8 @@ const BITFIELD: u8 = 5;
 const REQUEST: u8 = 6;
 const PIECE: u8 = 7;
 
-/// Serves a torrent of `pieces` pieces to everyone who calls, wrongly, until the test's process ends. Bans are by
-/// address, so it has one of its own; `None` where loopback has only one.
+/// Serves a torrent of `pieces` pieces to everyone who calls, wrongly, until the test's process ends. Bans
+/// are by address, so it has one of its own; `None` where loopback has only one.
 fn liar(pieces: usize) -> Option<String> {
     let listener = TcpListener::bind("127.0.0.2:0").ok()?;
     let addr = listener.local_addr().unwrap().to_string();

@@ -167,8 +167,8 @@ fn a_full_disk() {
     }
 }
 
-/// The same command with a small file system of its own on `dir`, which goes away with the process. `None`, with the reason
-/// printed, where the system allows no such thing.
+/// The same command with a small file system of its own on `dir`, which goes away with the process. `None`,
+/// with the reason printed, where the system allows no such thing.
 fn on_a_tmpfs(options: &str, dir: &Path, command: &Command) -> Option<Command> {
     let unshare = |script: &str| {
         let mut unshare = Command::new("unshare");
