@@ -82,7 +82,18 @@ fn ztor(root: &Path, options: &Options) -> Result<PathBuf> {
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = ["build", "--release", "--locked", "--package", "ztor"];
-    let status = Command::new(cargo).args(build).current_dir(root).status().context("starting cargo")?;
+    let mut command = Command::new(cargo);
+    // What cargo told us about xtask would make build scripts that look at it run again, and with them all above.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+            .iter()
+            .any(|told| text.starts_with(told))
+        {
+            command.env_remove(&name);
+        }
+    }
+    let status = command.args(build).current_dir(root).status().context("starting cargo")?;
     ensure!(status.success(), "cargo {}: {status}", build.join(" "));
     Ok(target_dir(root)?.join("release/ztor"))
 }

@@ -76,7 +76,27 @@ pub const ROOMS: &[Room] = &[
             "ztor-server",
         ],
     },
+    Room {
+        package: "ztor-sim",
+        level: 8,
+        kind: Kind::Open,
+        uses: &["ztor-time", "ztor-metainfo", "ztor-wire", "ztor-tracker", "ztor-engine"],
+    },
     Room { package: "xtask", level: 8, kind: Kind::Open, uses: &[] },
+    Room {
+        package: "ztor-fuzz-targets",
+        level: 8,
+        kind: Kind::Open,
+        uses: &[
+            "ztor-time",
+            "ztor-bencode",
+            "ztor-metainfo",
+            "ztor-wire",
+            "ztor-tracker",
+            "ztor-engine",
+            "ztor-storage",
+        ],
+    },
 ];
 
 /// Crates that bring a clock, a socket, an async runtime or randomness: nothing from the engine down has them.
