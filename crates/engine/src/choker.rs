@@ -22,9 +22,9 @@ struct Candidate {
     optimistic: bool,
     down_per_s: u64,
     up_per_s: u64,
-    /// Has had its turn, while seeding.
+    /// Has had its turn, while seeding, or does not use it.
     served: bool,
-    choked_since: Instant,
+    waiting_since: Instant,
 }
 
 impl Engine {
@@ -64,8 +64,9 @@ impl Engine {
                 down_per_s: p.download.meter.per_s(now),
                 up_per_s: p.upload.meter.per_s(now),
                 served: p.upload.unchoked_at.is_some_and(|at| now.since(at) >= SEED_TURN)
-                    && p.upload.total_bytes - p.upload.total_at_unchoke >= turn_bytes,
-                choked_since: p.upload.choked_since,
+                    && (p.upload.total_bytes - p.upload.total_at_unchoke >= turn_bytes
+                        || p.upload.meter.per_s(now) == 0),
+                waiting_since: p.upload.waiting_since,
             })
             .collect()
     }
@@ -78,26 +79,28 @@ impl Engine {
     /// Between rounds: free slots go to those who wait longest; nobody loses one.
     fn fill_free(&self, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
         let slots = self.slots(&candidates);
-        candidates.sort_by_key(|c| (Reverse(c.unchoked), Reverse(c.down_per_s), c.choked_since));
+        candidates.sort_by_key(|c| (Reverse(c.unchoked), Reverse(c.down_per_s), c.waiting_since));
         candidates.iter().take(slots).map(|c| (c.key, c.optimistic)).collect()
     }
 
     fn full_round(&mut self, id: TorrentId, mut candidates: Vec<Candidate>, rotate: bool) -> Vec<(PeerKey, bool)> {
         let slots = self.slots(&candidates);
         if self.torrents[id].finished {
-            // Those still in their turn stay; then who waited longest.
-            candidates.sort_by_key(|c| (Reverse(c.unchoked && !c.served), c.choked_since));
+            // Those still in their turn stay; then who waited longest; then those who have had theirs.
+            let class = |c: &Candidate| if c.unchoked { 2 * u8::from(c.served) } else { 1 };
+            candidates.sort_by_key(|c| (class(c), c.waiting_since));
             return candidates.iter().take(slots).map(|c| (c.key, false)).collect();
         }
         let optimistic_slots = (slots / 5).max(1);
-        candidates.sort_by_key(|c| (Reverse(c.down_per_s), Reverse(c.unchoked), c.choked_since));
+        // Among those who give nothing the place goes round.
+        candidates.sort_by_key(|c| (Reverse(c.down_per_s), c.waiting_since));
         let regular = slots.saturating_sub(optimistic_slots).min(candidates.len());
         let rest = candidates.split_off(regular);
         let mut chosen: Vec<(PeerKey, bool)> = candidates.iter().map(|c| (c.key, false)).collect();
         let (mut holders, mut others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|c| c.optimistic && !rotate);
         self.rng.shuffle(&mut others);
-        // Who has waited longest first; those that never had a slot wait since they came.
-        others.sort_by_key(|c| c.choked_since);
+        // Who has waited longest first; the last holder waits like all others.
+        others.sort_by_key(|c| (c.optimistic, c.waiting_since));
         holders.append(&mut others);
         chosen.extend(holders.iter().take(slots - chosen.len()).map(|c| (c.key, true)));
         chosen
@@ -115,13 +118,14 @@ impl Engine {
                 (true, true) => {
                     peer.we_choke = false;
                     peer.upload.unchoked_at = Some(now);
+                    peer.upload.waiting_since = now;
                     peer.upload.total_at_unchoke = peer.upload.total_bytes;
                     out.send(key, &Message::Unchoke);
                 }
                 (false, false) => {
                     peer.we_choke = true;
                     peer.upload.unchoked_at = None;
-                    peer.upload.choked_since = now;
+                    peer.upload.waiting_since = now;
                     out.send(key, &Message::Choke);
                     let dropped = std::mem::take(&mut peer.upload.queue);
                     for block in dropped {

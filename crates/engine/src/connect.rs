@@ -27,6 +27,10 @@ impl Connects {
         self.half_open = self.half_open.saturating_sub(1);
     }
 
+    pub(crate) fn half_open(&self) -> usize {
+        self.half_open
+    }
+
     pub(crate) fn next(&self) -> Option<Instant> {
         let blocked = self.queue.is_empty() || self.half_open >= MAX_HALF_OPEN;
         (!blocked).then(|| self.pace.ready_at(COST as u32))
@@ -38,6 +42,7 @@ impl Engine {
     pub(crate) fn queue_connects(&mut self, now: Instant, id: TorrentId) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         let ready = torrent.is_live()
+            && !self.shutting_down
             && torrent.peers.len() < self.config.max_peers_per_torrent
             && torrent.known.next_due().is_some_and(|due| due <= now);
         if ready && !torrent.wants_connects {

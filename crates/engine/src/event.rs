@@ -37,6 +37,8 @@ pub enum Event<'a> {
         peer: PeerKey,
         /// Why, in plain words.
         reason: String,
+        /// The cause lies with us (no network, no file descriptor): it says nothing about the peer.
+        is_ours: bool,
     },
     /// From the disk.
     Disk {
@@ -73,7 +75,7 @@ pub enum Event<'a> {
 /// Wishes of the user, or of a face on the user's behalf.
 #[derive(Debug)]
 pub enum Command {
-    /// What is on disk has been told by [`DiskEvent::Checked`] before anything moves.
+    /// Addresses from elsewhere.
     AddPeers {
         /// Which torrent.
         torrent: TorrentId,
@@ -83,7 +85,7 @@ pub enum Command {
     /// Ends a torrent: peers are closed and its trackers told `stopped`. The id is gone when
     /// [`Notice::Removed`](crate::Notice) comes.
     Remove(TorrentId),
-    /// Takes up again what a disk fault had stopped.
+    /// Takes up again what a disk fault had stopped, beginning with a look at what is there.
     Resume(TorrentId),
     /// Whole limits, bytes per second.
     SetLimits {
@@ -101,7 +103,8 @@ pub enum Command {
         /// Outgoing piece data.
         up: Option<u64>,
     },
-    /// Says `stopped` to all trackers and closes all peers. No new work is taken.
+    /// Says `stopped` to all trackers and closes all peers. No new work is taken; the torrents stay, so that
+    /// what the disk still finishes is counted.
     Shutdown,
 }
 

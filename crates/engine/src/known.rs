@@ -85,13 +85,6 @@ impl KnownPeers {
         self.peers.get(&addr).and_then(|k| k.expected_id)
     }
 
-    /// The handshake came through.
-    pub(crate) fn succeeded(&mut self, addr: SocketAddr) {
-        if let Some(known) = self.peers.get_mut(&addr) {
-            known.failures = 0;
-        }
-    }
-
     pub(crate) fn is_seed(&mut self, addr: SocketAddr) {
         if let Some(known) = self.peers.get_mut(&addr) {
             known.seed = true;
@@ -102,9 +95,7 @@ impl KnownPeers {
     pub(crate) fn gone(&mut self, now: Instant, addr: SocketAddr, failed: bool, rng: &mut Rng) {
         let Some(known) = self.peers.get_mut(&addr) else { return };
         known.connected = false;
-        if failed {
-            known.failures = known.failures.saturating_add(1);
-        }
+        known.failures = if failed { known.failures.saturating_add(1) } else { 0 };
         if known.failures >= MAX_FAILURES {
             return;
         }

@@ -15,7 +15,11 @@ mod choker;
 mod config;
 mod connect;
 mod event;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ids;
+pub mod inspect;
 mod known;
 mod misbehaviour;
 mod on_command;
@@ -57,6 +61,8 @@ use thiserror::Error;
 use torrent::Torrent;
 use ztor_time::Instant;
 
+/// Connections of one host on the public network.
+const MAX_PEERS_PER_IP: usize = 8;
 /// Addresses that were banned, at most; further ones replace the lowest.
 const MAX_BANS: usize = 10_000;
 
@@ -80,9 +86,13 @@ pub struct Engine {
     /// Peers that found a bucket empty, first come, first served.
     starved: VecDeque<PeerKey>,
     quota_at: Instant,
+    /// Those who wait are being given their turn.
+    is_feeding: bool,
     /// Piece data handed over to be written.
     disk_bytes: u64,
     disk_is_full: bool,
+    /// When sockets were taken up again after the disk had fallen behind.
+    reading_since: Instant,
     shutting_down: bool,
 }
 
@@ -131,8 +141,10 @@ impl Engine {
             dirty_torrents: Vec::new(),
             starved: VecDeque::new(),
             quota_at: Instant::FAR_FUTURE,
+            is_feeding: false,
             disk_bytes: 0,
             disk_is_full: false,
+            reading_since: now,
             shutting_down: false,
         }
     }
@@ -161,7 +173,7 @@ impl Engine {
         if self.banned.contains(&addr.ip()) {
             return Err(Refused::Banned);
         }
-        if self.peers.len() >= self.config.max_peers {
+        if self.peers.len() >= self.config.max_peers || self.is_greedy(addr.ip()) {
             return Err(Refused::Full);
         }
         let key = self.peers.insert(Peer::new(now, addr, Direction::Incoming, None));
@@ -175,7 +187,7 @@ impl Engine {
             Event::Connected { peer } => self.on_connected(now, peer, out),
             Event::Received { peer, data } => self.on_received(now, peer, data, out),
             Event::Sent { peer, block_bytes } => self.on_sent(now, peer, block_bytes),
-            Event::Closed { peer, .. } => self.on_closed(now, peer),
+            Event::Closed { peer, is_ours, .. } => self.on_closed(now, peer, is_ours),
             Event::Disk { torrent, event } => self.on_disk(now, torrent, event, out),
             Event::Http { id, result } => self.on_http(now, id, result, out),
             Event::Resolved { id, result } => self.on_resolved(now, id, result, out),
@@ -208,6 +220,15 @@ impl Engine {
         self.trackers.has_goodbyes()
     }
 
+    /// One host may not take all the places. Hosts of the local network may be many behind one address.
+    fn is_greedy(&self, ip: IpAddr) -> bool {
+        let local = match ip {
+            IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        };
+        !local && self.peers.values().filter(|p| p.addr.ip() == ip).count() >= MAX_PEERS_PER_IP
+    }
+
     pub(crate) fn mark_peer(&mut self, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(key)
             && !peer.is_dirty
@@ -233,10 +254,11 @@ impl Engine {
         }
     }
 
-    pub(crate) fn disk_wrote(&mut self, bytes: u32) {
+    pub(crate) fn disk_wrote(&mut self, now: Instant, bytes: u32) {
         self.disk_bytes = self.disk_bytes.saturating_sub(u64::from(bytes));
-        if self.disk_bytes <= DISK_LOW_WATER {
+        if self.disk_is_full && self.disk_bytes <= DISK_LOW_WATER {
             self.disk_is_full = false;
+            self.reading_since = now;
         }
     }
 

@@ -18,6 +18,10 @@ pub(crate) enum Misbehaviour {
     WrongPeerId,
     #[error("is connected already")]
     Duplicate,
+    #[error("comes when the torrent has all the peers it may")]
+    Full,
+    #[error("keeps telling all its pieces at once")]
+    Bitfields,
     #[error("sent a bitfield of {got} bytes that does not fit {pieces} pieces")]
     BadBitfield { got: usize, pieces: u32 },
     #[error("sent {message} without the Fast Extension")]
@@ -53,6 +57,8 @@ impl Misbehaviour {
             Self::Wire(_)
             | Self::UnknownTorrent
             | Self::Duplicate
+            | Self::Full
+            | Self::Bitfields
             | Self::BadBitfield { .. }
             | Self::NotFast { .. }
             | Self::NoSuchPiece { .. }

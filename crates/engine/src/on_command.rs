@@ -21,8 +21,9 @@ impl Engine {
                 if let Some(torrent) = self.torrents.get_mut(id)
                     && matches!(torrent.phase, Phase::Stopped(_))
                 {
-                    torrent.phase = Phase::Live;
-                    self.mark_torrent(id);
+                    // A drive may be back with other contents: nothing moves before it was looked at.
+                    torrent.phase = Phase::Checking { done: 0, total: 0 };
+                    out.checks.push(id);
                 }
             }
             Command::SetLimits { down, up } => {
@@ -38,9 +39,8 @@ impl Engine {
             }
             Command::Shutdown => {
                 self.shutting_down = true;
-                let all: Vec<TorrentId> = self.torrents.keys().collect();
-                for id in all {
-                    self.end_torrent(now, id, out);
+                for id in self.torrent_ids() {
+                    self.say_goodbye(now, id, out);
                 }
                 let rest: Vec<PeerKey> = self.peers.keys().collect();
                 for key in rest {

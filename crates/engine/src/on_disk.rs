@@ -11,7 +11,7 @@ use ztor_time::Instant;
 impl Engine {
     pub(crate) fn on_disk(&mut self, now: Instant, id: TorrentId, event: DiskEvent, out: &mut Outbox) {
         if let DiskEvent::Written { bytes } = event {
-            return self.disk_wrote(bytes);
+            return self.disk_wrote(now, bytes);
         }
         if !self.torrents.contains_key(id) {
             return;
@@ -47,6 +47,7 @@ impl Engine {
         let missing = (0..torrent.layout.piece_count()).filter(|p| torrent.picker.needs(*p));
         torrent.left_bytes = missing.map(|p| u64::from(torrent.layout.piece_len(p))).sum();
         torrent.phase = Phase::Live;
+        torrent.checked = true;
         torrent.finished = torrent.picker.is_finished();
         torrent.resume_is_stale = true;
         out.notices.push(Notice::Started { torrent: id, finished: torrent.finished });
@@ -54,7 +55,9 @@ impl Engine {
 
     fn on_piece_ok(&mut self, now: Instant, id: TorrentId, piece: u32, digests: &[BlockDigest], out: &mut Outbox) {
         let torrent = &mut self.torrents[id];
-        if piece >= torrent.layout.piece_count() || !torrent.picker.verified(piece) {
+        // After a fault it still counts; during a check, the check says what is there.
+        let counts = torrent.checked && !matches!(torrent.phase, Phase::Checking { .. });
+        if !counts || piece >= torrent.layout.piece_count() || !torrent.picker.verified(piece) {
             return;
         }
         let bytes = u64::from(torrent.layout.piece_len(piece));
@@ -89,7 +92,7 @@ impl Engine {
         if piece >= torrent.layout.piece_count() {
             return;
         }
-        let sources = torrent.picker.failed(piece);
+        let Some(sources) = torrent.picker.failed(piece) else { return };
         torrent.wasted += u64::from(torrent.layout.piece_len(piece));
         out.notices.push(Notice::PieceFailed { torrent: id, piece });
         let author = torrent.blame.piece_failed(piece, digests, &sources);
@@ -120,7 +123,7 @@ impl Engine {
     pub(crate) fn wake_idle(&mut self, id: TorrentId) {
         let peers: Vec<PeerKey> = self.torrents[id].peers.clone();
         for key in peers {
-            if self.peers.get(key).is_some_and(|p| p.we_are_interested && !p.chokes_us) {
+            if self.peers.get(key).is_some_and(|p| p.we_are_interested && !p.chokes_us && p.download.live == 0) {
                 self.mark_peer(key);
             }
         }

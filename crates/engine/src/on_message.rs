@@ -12,6 +12,8 @@ use ztor_wire::{Block, ExtendedHandshake, Message};
 
 /// Pieces a peer may offer us although it chokes us; more are not remembered.
 const MAX_ALLOWED_FAST: usize = 64;
+/// How often a peer may tell all its pieces; each time costs a look at all of them.
+const MAX_BITFIELDS: u32 = 8;
 
 impl Engine {
     pub(crate) fn on_message(&mut self, now: Instant, key: PeerKey, message: Message, out: &mut Outbox) -> Result<(), Misbehaviour> {
@@ -27,7 +29,10 @@ impl Engine {
             Message::Choke => {
                 peer.chokes_us = true;
                 // Without the Fast Extension a choke drops all requests; with it each is rejected in turn.
-                if !peer.fast {
+                if peer.fast {
+                    self.torrents[id].picker.disown(key);
+                    self.wake_idle(id);
+                } else {
                     self.release_requests(key, id);
                 }
                 Ok(())
@@ -48,17 +53,10 @@ impl Engine {
             Message::Bitfield(bytes) => {
                 let pieces = self.torrents[id].layout.piece_count();
                 let set = Bitfield::from_wire(&bytes, pieces).ok_or(Misbehaviour::BadBitfield { got: bytes.len(), pieces })?;
-                self.on_has(key, id, if set.is_full() { PeerPieces::All } else { PeerPieces::Some(set) });
-                Ok(())
+                self.on_has(key, id, if set.is_full() { PeerPieces::All } else { PeerPieces::Some(set) })
             }
-            Message::HaveAll => {
-                self.on_has(key, id, PeerPieces::All);
-                Ok(())
-            }
-            Message::HaveNone => {
-                self.on_has(key, id, PeerPieces::None);
-                Ok(())
-            }
+            Message::HaveAll => self.on_has(key, id, PeerPieces::All),
+            Message::HaveNone => self.on_has(key, id, PeerPieces::None),
             Message::Request(block) => self.on_request(key, id, block, out),
             Message::Cancel(block) => {
                 self.on_cancel(key, block, out);
@@ -67,6 +65,7 @@ impl Engine {
             Message::Piece { piece, begin, data } => self.on_block(now, key, id, piece, begin, data, out),
             Message::Reject(block) => {
                 self.on_reject(key, id, block);
+                self.wake_idle(id);
                 Ok(())
             }
             Message::AllowedFast { piece } => {
@@ -82,6 +81,7 @@ impl Engine {
             Message::Extended { .. } => Ok(()),
             Message::HashRequest(request) => {
                 // Layers are not served yet; a refusal lets the peer ask another at once (BEP 52).
+                peer.refused()?;
                 out.send(key, &Message::HashReject(request));
                 Ok(())
             }
@@ -95,9 +95,13 @@ impl Engine {
     }
 
     /// The peer's pieces, all at once. Some clients send it late or twice: the last word counts.
-    fn on_has(&mut self, key: PeerKey, id: TorrentId, has: PeerPieces) {
+    fn on_has(&mut self, key: PeerKey, id: TorrentId, has: PeerPieces) -> Result<(), Misbehaviour> {
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
+        peer.bitfields += 1;
+        if peer.bitfields > MAX_BITFIELDS {
+            return Err(Misbehaviour::Bitfields);
+        }
         match std::mem::replace(&mut peer.has, has) {
             PeerPieces::All => torrent.seeds -= 1,
             PeerPieces::Some(set) => torrent.picker.peer_gone(&set, &mut self.rng),
@@ -113,6 +117,7 @@ impl Engine {
         }
         peer.interesting = torrent.picker.interesting(&peer.has);
         self.mark_peer(key);
+        Ok(())
     }
 
     fn on_have(&mut self, key: PeerKey, id: TorrentId, piece: u32) -> Result<(), Misbehaviour> {
@@ -131,7 +136,7 @@ impl Engine {
         torrent.picker.peer_has(piece, &mut self.rng);
         peer.interesting += u32::from(torrent.picker.needs(piece));
         if full {
-            self.on_has(key, id, PeerPieces::All);
+            self.on_has(key, id, PeerPieces::All)?;
         }
         self.mark_peer(key);
         Ok(())
@@ -144,19 +149,23 @@ impl Engine {
             && block.len > 0
             && block.begin.checked_add(block.len).is_some_and(|end| end <= torrent.layout.piece_len(block.piece));
         let servable = in_piece && block.len <= MAX_SERVED_BLOCK && torrent.picker.have().contains(block.piece);
-        let allowed = !peer.we_choke || peer.upload.allowed_fast.contains(&block.piece);
+        let newcomer = peer.we_choke
+            && peer.upload.allowed_fast.contains(&block.piece)
+            && peer.upload.allowed_fast_bytes >= u64::from(block.len);
+        let allowed = !peer.we_choke || newcomer;
         let room = peer.upload.queue.len() < MAX_PEER_REQUESTS;
         if servable && allowed && room {
+            if newcomer {
+                peer.upload.allowed_fast_bytes -= u64::from(block.len);
+            }
+            peer.refused_requests = 0;
             peer.upload.queue.push_back(block);
             return Ok(());
         }
         // A request that crossed our choke is no offence; one that can never be served is.
-        peer.refused_requests += 1;
+        peer.refused()?;
         if !in_piece && !peer.fast {
             return Err(Misbehaviour::BadRequest { piece: block.piece, begin: block.begin, len: block.len });
-        }
-        if peer.refused_requests > 4 * MAX_PEER_REQUESTS {
-            return Err(Misbehaviour::TooManyRequests(MAX_PEER_REQUESTS));
         }
         if peer.fast {
             out.send(key, &Message::Reject(block));
@@ -250,15 +259,9 @@ impl Engine {
             self.down.refund(block.len);
             torrent.down.refund(block.len);
         }
-        if let Some(piece) = peer.download.current_piece.take() {
-            torrent.picker.disown(piece, key);
-        }
-        let others: Vec<PeerKey> = torrent.peers.iter().copied().filter(|k| *k != key).collect();
-        for other in others {
-            if self.peers.get(other).is_some_and(|p| p.we_are_interested && !p.chokes_us) {
-                self.mark_peer(other);
-            }
-        }
+        peer.download.current_piece = None;
+        torrent.picker.disown(key);
+        self.wake_idle(id);
     }
 
     fn on_extended_handshake(&mut self, key: PeerKey, payload: &[u8]) -> Result<(), Misbehaviour> {
@@ -269,6 +272,17 @@ impl Engine {
         }
         if hello.client.is_some() {
             peer.client = hello.client;
+        }
+        Ok(())
+    }
+}
+
+impl crate::peer::Peer {
+    /// Counts an answer that says no.
+    fn refused(&mut self) -> Result<(), Misbehaviour> {
+        self.refused_requests += 1;
+        if self.refused_requests > 4 * MAX_PEER_REQUESTS {
+            return Err(Misbehaviour::TooManyRequests(MAX_PEER_REQUESTS));
         }
         Ok(())
     }

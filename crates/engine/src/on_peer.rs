@@ -11,6 +11,10 @@ use std::net::IpAddr;
 use ztor_time::Instant;
 use ztor_wire::{Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
 
+/// How much a choked newcomer gets for nothing, in bytes.
+const ALLOWED_FAST_BYTES: u64 = 4 * 1024 * 1024;
+/// Longest message of an extension that is read.
+const MAX_EXTENSION_MESSAGE: usize = 64 * 1024;
 /// Pieces below which a newcomer is given some for nothing (BEP 6).
 const POOR: u32 = ALLOWED_FAST_PIECES as u32;
 
@@ -23,8 +27,9 @@ impl Engine {
         peer.stage = Stage::Handshaking;
         peer.started_at = now;
         self.connects.attempt_over();
-        let Some(torrent) = peer.torrent else { return };
-        self.send_handshake(key, torrent, out);
+        let Some(id) = peer.torrent else { return };
+        let swarm = self.torrents[id].meta.info_hashes.swarm_id();
+        self.send_handshake(key, id, swarm, out);
         self.mark_peer(key);
     }
 
@@ -44,7 +49,7 @@ impl Engine {
             let _ = data.split_to(HANDSHAKE_LEN);
             self.on_handshake(now, key, &handshake, out)?;
         }
-        let mut decoder = Decoder::default();
+        let mut decoder = Decoder::new(self.max_message_len(key));
         // A message may have ended the connection.
         while self.peers.contains_key(key) {
             let Some(message) = decoder.decode(data)? else { return Ok(()) };
@@ -52,6 +57,13 @@ impl Engine {
         }
         data.clear();
         Ok(())
+    }
+
+    /// The longest message that makes sense from this peer: a bitfield, or an extension's.
+    fn max_message_len(&self, key: PeerKey) -> usize {
+        let torrent = self.peers.get(key).and_then(|p| p.torrent).and_then(|t| self.torrents.get(t));
+        let bitfield = torrent.map_or(0, |t| 1 + t.layout.piece_count().div_ceil(8) as usize);
+        bitfield.max(MAX_EXTENSION_MESSAGE)
     }
 
     fn on_handshake(&mut self, now: Instant, key: PeerKey, theirs: &Handshake, out: &mut Outbox) -> Result<(), Misbehaviour> {
@@ -74,6 +86,9 @@ impl Engine {
         if torrent.known.expected_id(addr).is_some_and(|want| direction == Direction::Outgoing && want != theirs.peer_id.0) {
             return Err(Misbehaviour::WrongPeerId);
         }
+        if direction == Direction::Incoming && torrent.peers.len() >= self.config.max_peers_per_torrent {
+            return Err(Misbehaviour::Full);
+        }
         self.resolve_double(now, key, id, theirs.peer_id, out)?;
 
         let torrent = &mut self.torrents[id];
@@ -81,8 +96,6 @@ impl Engine {
         if direction == Direction::Incoming {
             peer.torrent = Some(id);
             torrent.peers.push(key);
-        } else {
-            torrent.known.succeeded(addr);
         }
         peer.id = Some(theirs.peer_id);
         peer.client = Some(theirs.peer_id.to_string());
@@ -90,7 +103,7 @@ impl Engine {
         peer.fast = theirs.reserved.fast();
         peer.useful_at = now;
         if direction == Direction::Incoming {
-            self.send_handshake(key, id, out);
+            self.send_handshake(key, id, theirs.info_hash, out);
         }
         self.greet(key, id, theirs.reserved, out);
         self.mark_torrent(id);
@@ -111,13 +124,13 @@ impl Engine {
         Ok(())
     }
 
-    fn send_handshake(&mut self, key: PeerKey, id: TorrentId, out: &mut Outbox) {
+    /// `info_hash`: a hybrid torrent has two, and the answer must name the one it was called by (BEP 52).
+    fn send_handshake(&mut self, key: PeerKey, id: TorrentId, info_hash: [u8; 20], out: &mut Outbox) {
         let Some(torrent) = self.torrents.get(id) else { return };
         let mut reserved = Reserved::NONE.with_fast().with_extended();
         if torrent.meta.is_hybrid() {
             reserved = reserved.with_v2();
         }
-        let info_hash = torrent.meta.info_hashes.swarm_id();
         out.send_raw(key, &Handshake { reserved, info_hash, peer_id: self.config.peer_id }.encode());
     }
 
@@ -149,19 +162,20 @@ impl Engine {
             let swarm = torrent.meta.info_hashes.swarm_id();
             let set = ztor_wire::allowed_fast_set(peer.addr.ip(), &swarm, pieces, ALLOWED_FAST_PIECES);
             peer.upload.allowed_fast = set.into_iter().filter(|p| have.contains(*p)).collect();
+            peer.upload.allowed_fast_bytes = ALLOWED_FAST_BYTES;
             for piece in &peer.upload.allowed_fast {
                 out.send(key, &Message::AllowedFast { piece: *piece });
             }
         }
     }
 
-    pub(crate) fn on_closed(&mut self, now: Instant, key: PeerKey) {
-        self.remove_peer(now, key);
+    pub(crate) fn on_closed(&mut self, now: Instant, key: PeerKey, is_ours: bool) {
+        self.remove_peer(now, key, is_ours);
     }
 
     /// Ends a connection from our side.
     pub(crate) fn close(&mut self, now: Instant, key: PeerKey, reason: &str, out: &mut Outbox) {
-        if self.remove_peer(now, key).is_some() {
+        if self.remove_peer(now, key, false).is_some() {
             out.closes.push(Close { peer: key, reason: reason.to_owned() });
         }
     }
@@ -205,7 +219,7 @@ impl Engine {
     }
 
     /// Takes a peer out of every table. What was asked of it can be asked of others.
-    fn remove_peer(&mut self, now: Instant, key: PeerKey) -> Option<Peer> {
+    fn remove_peer(&mut self, now: Instant, key: PeerKey, is_ours: bool) -> Option<Peer> {
         let mut peer = self.peers.remove(key)?;
         if peer.stage == Stage::Connecting {
             self.connects.attempt_over();
@@ -218,9 +232,7 @@ impl Engine {
             self.down.refund(block.len);
             torrent.down.refund(block.len);
         }
-        if let Some(piece) = peer.download.current_piece {
-            torrent.picker.disown(piece, key);
-        }
+        torrent.picker.disown(key);
         match &peer.has {
             PeerPieces::All => torrent.seeds -= 1,
             PeerPieces::Some(set) => torrent.picker.peer_gone(set, &mut self.rng),
@@ -228,7 +240,7 @@ impl Engine {
         }
         if peer.direction == Direction::Outgoing {
             let useless = !peer.is_live() || peer.download.total_bytes + peer.upload.total_bytes == 0;
-            torrent.known.gone(now, peer.addr, useless, &mut self.rng);
+            torrent.known.gone(now, peer.addr, useless && !is_ours, &mut self.rng);
         }
         torrent.slots_changed |= !peer.we_choke;
         // Blocks it held may now be asked of peers that had run out of work.

@@ -15,7 +15,7 @@ use ztor_tracker::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, Tracker
 /// Peers asked for while downloading.
 const NUM_WANT: u32 = 100;
 /// How long a goodbye is worth waiting for.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Announces under way, of all torrents.
 pub(crate) struct Trackers {
@@ -24,6 +24,8 @@ pub(crate) struct Trackers {
     next_id: u64,
     /// BEP 7: the same for all announces of this run, so that a tracker knows us after our address changed.
     key: u32,
+    /// Some of `pending` may be goodbyes.
+    saying_goodbye: bool,
 }
 
 struct Pending {
@@ -43,16 +45,16 @@ struct UdpTarget {
 
 impl Trackers {
     pub(crate) fn new(rng: &mut Rng) -> Self {
-        Self { pending: BTreeMap::new(), udp: udp::Client::new(rng.u64(..)), next_id: 0, key: rng.u32(..) }
+        Self { pending: BTreeMap::new(), udp: udp::Client::new(rng.u64(..)), next_id: 0, key: rng.u32(..), saying_goodbye: false }
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let goodbyes = self.pending.values().filter_map(|p| p.goodbye_until);
-        self.udp.poll_timeout().into_iter().chain(goodbyes).min()
+        let goodbyes = self.saying_goodbye.then(|| self.pending.values().filter_map(|p| p.goodbye_until));
+        self.udp.poll_timeout().into_iter().chain(goodbyes.into_iter().flatten()).min()
     }
 
     pub(crate) fn has_goodbyes(&self) -> bool {
-        self.pending.values().any(|p| p.goodbye_until.is_some())
+        self.saying_goodbye && self.pending.values().any(|p| p.goodbye_until.is_some())
     }
 }
 
@@ -61,7 +63,7 @@ impl Engine {
     pub(crate) fn announce_due(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
         loop {
             let Some(torrent) = self.torrents.get_mut(id) else { return };
-            if !torrent.is_live() {
+            if !torrent.is_live() || self.shutting_down {
                 return;
             }
             let wants_peers = !torrent.finished && torrent.peers.len() < self.config.max_peers_per_torrent / 2;
@@ -73,6 +75,13 @@ impl Engine {
     /// Tells every tracker that knows us that we go.
     pub(crate) fn say_goodbye(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
+        // What is still under way must not be repeated after the goodbye.
+        let under_way: Vec<RequestId> =
+            self.trackers.pending.iter().filter(|(_, p)| p.torrent == id).map(|(number, _)| *number).collect();
+        for number in under_way {
+            self.trackers.pending.remove(&number);
+            self.trackers.udp.cancel(number.0);
+        }
         for due in torrent.announcer.stop() {
             self.announce(now, id, due, Some(now + GOODBYE_TIMEOUT), out);
         }
@@ -109,6 +118,7 @@ impl Engine {
                 out.https.push(HttpGet { id: number, url, is_goodbye: goodbye_until.is_some() });
             }),
         };
+        self.trackers.saying_goodbye |= goodbye_until.is_some();
         self.trackers.pending.insert(number, pending);
         if let Err(error) = started {
             self.announced(now, number, Err(error), out);
@@ -145,7 +155,8 @@ impl Engine {
     pub(crate) fn settle_trackers(&mut self, now: Instant, out: &mut Outbox) {
         self.trackers.udp.tick(now);
         self.drain_udp(now, out);
-        if self.shutting_down || self.trackers.has_goodbyes() {
+        self.trackers.saying_goodbye = self.trackers.has_goodbyes();
+        if self.trackers.saying_goodbye {
             let late = |p: &Pending| p.goodbye_until.is_some_and(|until| until <= now);
             let gone: Vec<RequestId> = self.trackers.pending.iter().filter(|(_, p)| late(p)).map(|(id, _)| *id).collect();
             for id in gone {
@@ -200,7 +211,7 @@ impl Engine {
 
     pub(crate) fn tracker_lines(&self, torrent: &Torrent) -> Vec<TrackerLine> {
         let line = |s: &ztor_tracker::announcer::TrackerStatus| TrackerLine {
-            url: redact(&s.url),
+            url: s.shown_url.clone(),
             tier: s.tier,
             state: match (&s.state, &s.message) {
                 (TrackerState::Untried, _) => "not asked yet".into(),

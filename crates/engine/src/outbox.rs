@@ -26,6 +26,8 @@ pub struct Outbox {
     pub writes: Vec<Write>,
     /// Running hashes that will not be finished.
     pub forgets: Vec<TorrentId>,
+    /// Torrents whose files are to be looked at again, and prepared, answered by `Checked`.
+    pub checks: Vec<TorrentId>,
     /// HTTP requests, answered by `Http`.
     pub https: Vec<HttpGet>,
     /// Names to look up, answered by `Resolved`.
@@ -184,6 +186,7 @@ impl Outbox {
         self.closes.clear();
         self.writes.clear();
         self.forgets.clear();
+        self.checks.clear();
         self.https.clear();
         self.resolves.clear();
         self.datagrams.clear();

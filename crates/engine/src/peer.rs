@@ -59,6 +59,8 @@ pub(crate) struct Peer {
     /// Offences short of a verdict.
     pub(crate) unasked_blocks: u32,
     pub(crate) refused_requests: usize,
+    /// How often it has told all its pieces at once.
+    pub(crate) bitfields: u32,
 }
 
 /// What comes from the peer.
@@ -106,11 +108,14 @@ pub(crate) struct Upload {
     pub(crate) queue: VecDeque<Block>,
     /// Piece data handed to the driver and not yet gone.
     pub(crate) in_flight_bytes: u64,
+    /// Pieces it may ask for while choked, and how many bytes of them it still may have (BEP 6).
     pub(crate) allowed_fast: Vec<u32>,
+    pub(crate) allowed_fast_bytes: u64,
     pub(crate) unchoked_at: Option<Instant>,
     /// Total at the last unchoke.
     pub(crate) total_at_unchoke: u64,
-    pub(crate) choked_since: Instant,
+    /// Last time it got or lost its place, or came.
+    pub(crate) waiting_since: Instant,
     pub(crate) is_optimistic: bool,
     pub(crate) waits_for_quota: bool,
 }
@@ -152,9 +157,10 @@ impl Peer {
                 queue: VecDeque::new(),
                 in_flight_bytes: 0,
                 allowed_fast: Vec::new(),
+                allowed_fast_bytes: 0,
                 unchoked_at: None,
                 total_at_unchoke: 0,
-                choked_since: now,
+                waiting_since: now,
                 is_optimistic: false,
                 waits_for_quota: false,
             },
@@ -166,6 +172,7 @@ impl Peer {
             is_dirty: false,
             unasked_blocks: 0,
             refused_requests: 0,
+            bitfields: 0,
         }
     }
 
@@ -196,7 +203,8 @@ impl Download {
         }
         let ahead = rate * REQUEST_AHEAD.as_secs() / u64::from(BLOCK_LEN);
         let target = (ahead as usize).max(self.slow_start.map_or(0, |s| s.target));
-        target.clamp(MIN_REQUESTS, MAX_REQUESTS.min(self.peer_queue_limit.max(1)))
+        let most = MAX_REQUESTS.min(self.peer_queue_limit.max(1));
+        target.clamp(MIN_REQUESTS.min(most), most)
     }
 
     /// Whether the peer would give a whole piece soon enough to have it to itself.
@@ -217,7 +225,10 @@ impl Download {
 
     /// Takes the entry for a block that came or was refused.
     pub(crate) fn answered(&mut self, block: Block) -> Option<Asked> {
-        let at = self.asked.iter().position(|a| a.block == block)?;
+        // The newer of two: the released one is there for a late duplicate.
+        let same = |a: &Asked| a.block == block;
+        let live = self.asked.iter().position(|a| same(a) && !a.released);
+        let at = live.or_else(|| self.asked.iter().position(same))?;
         let asked = self.asked.remove(at)?;
         if !asked.released {
             self.live -= 1;
@@ -257,8 +268,9 @@ impl Download {
         }
     }
 
-    /// When the peer counts as stalled, if nothing comes before.
-    pub(crate) fn stalls_at(&self) -> Option<Instant> {
+    /// When the peer counts as stalled, if nothing comes before. Time before `reading_since` does not count:
+    /// then it was we who did not read.
+    pub(crate) fn stalls_at(&self, reading_since: Instant) -> Option<Instant> {
         if self.live == 0 {
             return None;
         }
@@ -270,7 +282,7 @@ impl Download {
             let us = self.gap_mean_us + 4.0 * self.gap_deviation_us;
             Duration::from_micros(us as u64).clamp(MIN_BLOCK_TIMEOUT, MAX_BLOCK_TIMEOUT)
         };
-        Some(from + patience)
+        Some(from.max(reading_since) + patience)
     }
 
     /// The peer let its time pass: back to one block at a time.

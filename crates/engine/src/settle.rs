@@ -6,7 +6,7 @@ use crate::peer::Stage;
 use crate::{Engine, PeerKey, TorrentId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use ztor_time::Instant;
+use ztor_time::{Duration, Instant};
 use ztor_wire::Message;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -22,6 +22,10 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
@@ -29,7 +33,6 @@ impl Timers {
 
 impl Engine {
     pub(crate) fn settle_all(&mut self, now: Instant, out: &mut Outbox) {
-        self.feed_starved(now);
         self.wake_timers(now);
         self.settle_trackers(now, out);
         let mut index = 0;
@@ -39,6 +42,7 @@ impl Engine {
         }
         self.dirty_torrents.clear();
         self.connect_some(now, out);
+        self.feed_starved(now, out);
         index = 0;
         while let Some(key) = self.dirty_peers.get(index).copied() {
             index += 1;
@@ -90,7 +94,7 @@ impl Engine {
         let wants_more = torrent.is_live() && torrent.peers.len() < self.config.max_peers_per_torrent;
         let someone_wants = torrent.peers.iter().any(|k| self.peers.get(*k).is_some_and(|p| p.is_interested));
         let next = [
-            torrent.announcer.poll_timeout(),
+            torrent.announcer.poll_timeout().filter(|_| torrent.is_live() && !self.shutting_down),
             // An address that is due already waits for the pace, or for a place: another look in a while.
             torrent.known.next_due().filter(|_| wants_more).map(|due| if due > now { due } else { now + CHOKE_ROUND }),
             someone_wants.then_some(torrent.choke_at),
@@ -129,7 +133,7 @@ impl Engine {
         }
     }
 
-    fn settle_peer(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+    pub(crate) fn settle_peer(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.is_dirty = false;
         if let Some(reason) = self.overdue(now, key) {
@@ -143,11 +147,14 @@ impl Engine {
                 peer.useful_at = now;
                 out.send(key, if interested { &Message::Interested } else { &Message::NotInterested });
             }
-            if peer.download.stalls_at().is_some_and(|at| at <= now) {
+            if !self.disk_is_full && peer.download.stalls_at(self.reading_since).is_some_and(|at| at <= now) {
                 peer.download.stalled();
                 self.release_requests(key, id);
+                // Its blocks are offered to the others before it is asked again itself.
+                self.mark_peer(key);
+            } else {
+                self.request_from(now, key, id, out);
             }
-            self.request_from(now, key, id, out);
             self.serve(now, key, id, out);
             let Some(peer) = self.peers.get(key) else { return };
             if self.torrents.get(id).is_some_and(|t| t.finished) && peer.is_seed() {
@@ -162,8 +169,10 @@ impl Engine {
                 out.send(key, &Message::KeepAlive);
             }
             let keepalive = peer.sent_at + KEEPALIVE_EVERY;
-            let silence = peer.received_at + SILENCE_TIMEOUT;
-            [Some(keepalive), Some(silence), peer.download.stalls_at()].into_iter().flatten().min()
+            let silence = peer.received_at.max(self.reading_since) + SILENCE_TIMEOUT;
+            let next = [Some(keepalive), Some(silence), peer.download.stalls_at(self.reading_since)].into_iter().flatten().min();
+            // While nothing is read, a verdict has to wait.
+            if self.disk_is_full { next.map(|at| at.max(now + Duration::from_secs(1))) } else { next }
         } else {
             Some(peer.started_at + HANDSHAKE_TIMEOUT)
         };
@@ -182,7 +191,7 @@ impl Engine {
                 _ => "did not finish the handshake in time",
             });
         }
-        if now.since(peer.received_at) >= SILENCE_TIMEOUT {
+        if !self.disk_is_full && now.since(peer.received_at.max(self.reading_since)) >= SILENCE_TIMEOUT {
             return Some("was silent for too long");
         }
         let idle = !peer.is_interested && !peer.we_are_interested && now.since(peer.useful_at) >= USELESS_TIMEOUT;

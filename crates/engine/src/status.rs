@@ -141,11 +141,11 @@ impl Engine {
         .collect()
     }
 
-    /// What to keep of a torrent, if it changed since the last call or `always`. `None` while it is being
-    /// checked: what was kept before is better.
+    /// What to keep of a torrent, if it changed since the last call or `always`. `None` before it was checked
+    /// and while it is: what was kept before is better.
     pub fn resume_data(&mut self, id: TorrentId, always: bool) -> Option<ResumeData> {
         let torrent = self.torrents.get_mut(id)?;
-        if matches!(torrent.phase, Phase::Checking { .. }) || !(torrent.resume_is_stale || always) {
+        if !torrent.checked || matches!(torrent.phase, Phase::Checking { .. }) || !(torrent.resume_is_stale || always) {
             return None;
         }
         torrent.resume_is_stale = false;
@@ -155,6 +155,23 @@ impl Engine {
             uploaded: torrent.uploaded,
             finished: torrent.finished,
         })
+    }
+
+    /// The last [`resume_data`](Self::resume_data) could not be kept: it is to be offered again.
+    pub fn not_saved(&mut self, id: TorrentId) {
+        if let Some(torrent) = self.torrents.get_mut(id) {
+            torrent.resume_is_stale = true;
+        }
+    }
+
+    /// Whether nothing wanted is missing from `have`, a bitfield in wire form.
+    pub fn is_finished_with(&self, id: TorrentId, have: &[u8]) -> bool {
+        self.torrents.get(id).is_some_and(|t| t.finished && t.picker.have().to_wire() == have)
+    }
+
+    /// Piece data handed over to be written and not yet written, in bytes.
+    pub fn disk_backlog(&self) -> u64 {
+        self.disk_bytes
     }
 
     /// Ids of all torrents.

@@ -127,7 +127,7 @@ impl World {
                     self.nodes[n].links.insert(connect.peer, link(to, their_key));
                     self.handle(n, Event::Connected { peer: connect.peer });
                 }
-                Err(why) => self.handle(n, Event::Closed { peer: connect.peer, reason: why.to_string() }),
+                Err(why) => self.handle(n, Event::Closed { peer: connect.peer, reason: why.to_string(), is_ours: false }),
             }
         }
         for send in out.sends.drain(..) {
@@ -154,8 +154,17 @@ impl World {
         for close in out.closes.drain(..) {
             if let Some(link) = self.nodes[n].links.remove(&close.peer) {
                 self.nodes[link.to].links.remove(&link.their_key);
-                self.handle(link.to, Event::Closed { peer: link.their_key, reason: close.reason });
+                self.handle(link.to, Event::Closed { peer: link.their_key, reason: close.reason, is_ours: false });
             }
+        }
+        for torrent in out.checks.drain(..) {
+            let node = &mut self.nodes[n];
+            node.written.clear();
+            let pieces = node.disk.chunks(meta.layout.piece_length() as usize).zip(0..);
+            let right = pieces.filter(|(bytes, p)| meta.hashes.v1(*p).unwrap()[..] == Sha1::digest(bytes)[..]);
+            let mut have = Bitfield::new(meta.layout.piece_count());
+            have.extend(right.map(|(_, p)| p));
+            self.handle(n, Event::Disk { torrent, event: DiskEvent::Checked { have } });
         }
         let node = &mut self.nodes[n];
         node.notices.append(&mut out.notices);
@@ -319,7 +328,7 @@ fn a_disk_fault_stops_and_resume_goes_on() {
     assert_eq!(status[0].state, TorrentState::Stopped(fault));
     assert!(status[0].have_pieces >= 5);
     world.handle(leech, Event::Command(Command::Resume(id)));
-    world.nodes[leech].written.clear();
+    assert!(world.nodes[leech].engine.resume_data(id, true).is_none(), "nothing is believed before it was looked at");
     world.run(LIMIT, |w| w.finished(leech));
     assert_eq!(world.nodes[leech].disk, data);
 }

@@ -27,6 +27,8 @@ pub(crate) struct Torrent {
     pub(crate) meta: Arc<Metainfo>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) phase: Phase,
+    /// The disk has been looked at: what the picker says we have is true.
+    pub(crate) checked: bool,
     pub(crate) picker: Picker,
     pub(crate) priorities: Option<Box<[Priority]>>,
     pub(crate) peers: Vec<PeerKey>,
@@ -77,6 +79,7 @@ impl Torrent {
         Self {
             meta: Arc::clone(&add.meta),
             phase: Phase::Checking { done: 0, total: layout.piece_count() },
+            checked: false,
             picker,
             priorities: add.priorities.clone(),
             peers: Vec::new(),

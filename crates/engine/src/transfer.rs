@@ -4,8 +4,15 @@ use crate::outbox::{Outbox, SendBlock};
 use crate::picker::Ask;
 use crate::{Engine, PeerKey, TorrentId};
 use ztor_metainfo::BLOCK_LEN;
-use ztor_time::Instant;
+use ztor_time::{Duration, Instant};
 use ztor_wire::{Block, Message};
+
+/// Blocks a peer gets in its turn where a limit makes peers wait for each other.
+const QUANTUM: usize = 4;
+/// Turns given out at once, at the most, if few wait.
+const MAX_TURNS: usize = 256;
+/// Between two looks at the line.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 impl Engine {
     /// Asks a peer for as much as its rate and the limits allow.
@@ -16,17 +23,19 @@ impl Engine {
         }
         let target = peer.download.target(now);
         let room = target.saturating_sub(peer.download.live);
-        if room == 0 {
+        if room == 0 || peer.download.waits_for_quota {
             return;
         }
-        let mut affordable = 0;
-        while affordable < room && self.down.has(now, BLOCK_LEN) && torrent.down.has(now, BLOCK_LEN) {
+        let limited = self.down.limit().is_some() || torrent.down.limit().is_some();
+        let mut affordable = if limited { 0 } else { room };
+        // Where tokens are short they go round: a few at a time, and nobody passes those who wait.
+        while limited && affordable < room.min(QUANTUM) && (self.starved.is_empty() || self.is_feeding) {
+            if !self.down.has(now, BLOCK_LEN) || !torrent.down.has(now, BLOCK_LEN) {
+                break;
+            }
             self.down.take(BLOCK_LEN);
             torrent.down.take(BLOCK_LEN);
             affordable += 1;
-            if self.down.limit().is_none() && torrent.down.limit().is_none() {
-                affordable = room;
-            }
         }
         let mut blocks: Vec<Block> = Vec::with_capacity(affordable);
         if peer.chokes_us {
@@ -53,7 +62,7 @@ impl Engine {
             peer.download.ask(now, *block);
             out.send(key, &Message::Request(*block));
         }
-        if affordable < room && blocks.len() == affordable && !peer.download.waits_for_quota {
+        if affordable < room && blocks.len() == affordable {
             peer.download.waits_for_quota = true;
             let at = self.down.ready_at(BLOCK_LEN).max(torrent.down.ready_at(BLOCK_LEN));
             self.starve(key, at);
@@ -66,19 +75,24 @@ impl Engine {
         if !torrent.is_live() {
             return;
         }
+        if peer.upload.waits_for_quota {
+            return;
+        }
         let ahead = peer.upload.ahead_bytes(now);
+        let limited = self.up.limit().is_some() || torrent.up.limit().is_some();
+        let mut given = 0;
         while let Some(block) = peer.upload.queue.front().copied() {
             if peer.upload.in_flight_bytes >= ahead {
                 return;
             }
-            if !self.up.has(now, block.len) || !torrent.up.has(now, block.len) {
-                if !peer.upload.waits_for_quota {
-                    peer.upload.waits_for_quota = true;
-                    let at = self.up.ready_at(block.len).max(torrent.up.ready_at(block.len));
-                    self.starve(key, at);
-                }
+            let in_turn = given < QUANTUM && (self.starved.is_empty() || self.is_feeding);
+            if limited && !(in_turn && self.up.has(now, block.len) && torrent.up.has(now, block.len)) {
+                peer.upload.waits_for_quota = true;
+                let at = self.up.ready_at(block.len).max(torrent.up.ready_at(block.len));
+                self.starve(key, at);
                 return;
             }
+            given += 1;
             self.up.take(block.len);
             torrent.up.take(block.len);
             peer.upload.queue.pop_front();
@@ -103,18 +117,29 @@ impl Engine {
         self.mark_peer(key);
     }
 
-    /// Those who wait for tokens are looked at again when there are some, first come, first served.
-    pub(crate) fn feed_starved(&mut self, now: Instant) {
+    /// Those who wait for tokens get them in turn, a few each, as long as there are some.
+    pub(crate) fn feed_starved(&mut self, now: Instant, out: &mut Outbox) {
         if now < self.quota_at {
             return;
         }
         self.quota_at = Instant::FAR_FUTURE;
-        for key in std::mem::take(&mut self.starved) {
+        self.is_feeding = true;
+        // Who wants more goes to the end of the line; the count ends it for those held up by their torrent's limit.
+        for _ in 0..MAX_TURNS.max(2 * self.starved.len()) {
+            if !self.down.has(now, BLOCK_LEN) && !self.up.has(now, BLOCK_LEN) {
+                break;
+            }
+            let Some(key) = self.starved.pop_front() else { break };
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.download.waits_for_quota = false;
                 peer.upload.waits_for_quota = false;
-                self.mark_peer(key);
+                self.settle_peer(now, key, out);
             }
+        }
+        self.is_feeding = false;
+        if !self.starved.is_empty() {
+            let next = self.down.ready_at(BLOCK_LEN).min(self.up.ready_at(BLOCK_LEN));
+            self.quota_at = self.quota_at.min(next).max(now + SHORTEST_WAIT);
         }
     }
 

@@ -1,9 +1,8 @@
 //! What is slow and rare: HTTP and name look-ups, on a small tokio runtime.
 
-use crate::http::{self, MAX_TRACKER_REPLY};
+use crate::http::{Fetcher, MAX_TRACKER_REPLY};
 use crate::inbox::Inbox;
 use crate::message::ToNet;
-use reqwest::Client;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ const MAX_AT_ONCE: usize = 64;
 
 pub(crate) struct Control {
     runtime: Runtime,
-    client: Client,
+    fetcher: Fetcher,
     inbox: Arc<Inbox<ToNet>>,
     places: Arc<Semaphore>,
 }
@@ -29,16 +28,16 @@ impl Control {
             .enable_all()
             .build()
             .map_err(|e| e.to_string())?;
-        let client = http::client(bind).map_err(|e| e.to_string())?;
-        Ok(Self { runtime, client, inbox: Arc::clone(inbox), places: Arc::new(Semaphore::new(MAX_AT_ONCE)) })
+        let fetcher = Fetcher::new(bind).map_err(|e| e.to_string())?;
+        Ok(Self { runtime, fetcher, inbox: Arc::clone(inbox), places: Arc::new(Semaphore::new(MAX_AT_ONCE)) })
     }
 
     pub(crate) fn get(&self, request: HttpGet) {
-        let (client, inbox, places) = (self.client.clone(), Arc::clone(&self.inbox), Arc::clone(&self.places));
+        let (fetcher, inbox, places) = (self.fetcher.clone(), Arc::clone(&self.inbox), Arc::clone(&self.places));
         self.runtime.spawn(async move {
             // Goodbyes do not queue behind announces: there are only seconds left.
             let _place = if request.is_goodbye { None } else { places.acquire().await.ok() };
-            let result = http::get(&client, &request.url, MAX_TRACKER_REPLY).await.map_err(|e| e.to_string());
+            let result = fetcher.get(&request.url, MAX_TRACKER_REPLY).await.map_err(|e| e.to_string());
             inbox.push(ToNet::Http { id: request.id, result });
         });
     }

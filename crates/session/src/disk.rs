@@ -14,28 +14,46 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use ztor_engine::{Bitfield, BlockDigest, DiskEvent, DiskFault, DiskFaultKind, PeerKey, SendBlock, TorrentId};
 use ztor_storage::resume::Resume;
-use ztor_storage::{PieceWriter, Pieces, StorageError, TorrentStore, WriteDone, WriteJob, check_all};
+use ztor_storage::{FileStamp, PieceWriter, Pieces, StorageError, TorrentStore, WriteDone, WriteJob, check_all};
 use ztor_wire::Block;
 
 /// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
 const MAX_BATCH: usize = 256;
 
-/// A block found: which bytes of which files.
+/// Files of one block that may be held open until it is sent; a block of more small files is read at once.
+const MAX_OPEN_SLICES: usize = 4;
+
+/// A block found.
 #[derive(Debug)]
 pub(crate) struct Located {
     pub(crate) peer: PeerKey,
     pub(crate) block: Block,
-    pub(crate) slices: Vec<ztor_storage::FileSlice>,
+    pub(crate) source: BlockSource,
 }
+
+/// Where the bytes of a block are to be sent from.
+#[derive(Debug)]
+pub(crate) enum BlockSource {
+    /// Which bytes of which files.
+    Files(Vec<ztor_storage::FileSlice>),
+    /// The bytes.
+    Bytes(Vec<u8>),
+}
+
+/// Stamps of the files as they were when this session last knew their content: `None` before the first check.
+pub(crate) type KnownStamps = Arc<Mutex<Option<Vec<FileStamp>>>>;
 
 /// Look at what is on disk.
 pub(crate) struct CheckJob {
     pub(crate) torrent: TorrentId,
     pub(crate) store: Arc<TorrentStore>,
-    /// What an earlier session knew, already verified to be about this torrent and folder.
+    /// What was known when it was last saved, already verified to be about this torrent and folder.
     pub(crate) resume: Option<Resume>,
+    pub(crate) stamps: KnownStamps,
     /// Make folders and empty files when done.
     pub(crate) prepare: bool,
+    /// The torrent is removed meanwhile.
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 /// Make what was written durable, then remember it.
@@ -44,8 +62,16 @@ pub(crate) struct SaveJob {
     pub(crate) store: Arc<TorrentStore>,
     pub(crate) path: Option<PathBuf>,
     pub(crate) resume: Resume,
-    /// The torrent is finished, to be reported once this is done.
-    pub(crate) finished: bool,
+    pub(crate) stamps: KnownStamps,
+}
+
+/// Why a save failed.
+#[derive(Debug)]
+pub(crate) enum SaveError {
+    /// What was written may be lost.
+    Data(DiskFault),
+    /// The data is safe, but what is known of it could not be kept.
+    Memory(DiskFault),
 }
 
 enum Job {
@@ -68,7 +94,6 @@ pub(crate) struct Disk {
     staged: Vec<Vec<Job>>,
     checks: Option<Sender<CheckJob>>,
     saves: Option<Sender<SaveJob>>,
-    stop_checks: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -84,13 +109,12 @@ impl Disk {
         }
         let (checks, check_jobs) = unbounded();
         let (saves, save_jobs) = unbounded();
-        let stop_checks = Arc::new(AtomicBool::new(false));
-        let (stop, to_net) = (Arc::clone(&stop_checks), Arc::clone(inbox));
-        threads.push(spawn("disk-check".into(), move || check_loop(&check_jobs, &to_net, &stop))?);
+        let to_net = Arc::clone(inbox);
+        threads.push(spawn("disk-check".into(), move || check_loop(&check_jobs, &to_net))?);
         let to_net = Arc::clone(inbox);
         threads.push(spawn("disk-save".into(), move || save_loop(&save_jobs, &to_net))?);
         let staged = queues.iter().map(|_| Vec::new()).collect();
-        Ok(Self { queues, staged, checks: Some(checks), saves: Some(saves), stop_checks, threads })
+        Ok(Self { queues, staged, checks: Some(checks), saves: Some(saves), threads })
     }
 
     pub(crate) fn write(&mut self, write: ztor_engine::Write, store: Arc<TorrentStore>) {
@@ -131,9 +155,8 @@ impl Disk {
         }
     }
 
-    /// Lets the threads finish what they have, checks excepted, and waits for them.
+    /// Lets the threads finish what they have and waits for them. Checks must have been told to stop.
     pub(crate) fn stop(&mut self) {
-        self.stop_checks.store(true, Ordering::Relaxed);
         self.checks = None;
         self.saves = None;
         self.staged.iter_mut().for_each(|jobs| jobs.push(Job::Stop));
@@ -221,10 +244,25 @@ fn digests(blocks: Vec<ztor_storage::BlockDigest>) -> Vec<BlockDigest> {
 
 fn locate(send: SendBlock, store: &TorrentStore) -> ToNet {
     let SendBlock { peer, torrent, block } = send;
-    match store.locate(block.piece, block.begin, block.len) {
-        Ok(slices) => ToNet::Located(Located { peer, block, slices }),
-        Err(error) => ToNet::LocateFailed { peer, torrent, message: error.to_string() },
+    let found = store.locate(block.piece, block.begin, block.len).and_then(|slices| {
+        if slices.len() <= MAX_OPEN_SLICES {
+            return Ok(BlockSource::Files(slices));
+        }
+        let mut bytes = vec![0; block.len as usize];
+        store.read(block.piece, block.begin, &mut bytes)?;
+        Ok(BlockSource::Bytes(bytes))
+    });
+    match found {
+        Ok(source) => ToNet::Located(Located { peer, block, source }),
+        Err(error) => ToNet::LocateFailed { peer, torrent, message: error.to_string(), is_ours: is_ours(&error) },
     }
+}
+
+/// Out of file descriptors or memory: the file may be fine.
+fn is_ours(error: &StorageError) -> bool {
+    use rustix::io::Errno;
+    let code = error.os_error().and_then(std::io::Error::raw_os_error);
+    [Errno::MFILE, Errno::NFILE, Errno::NOMEM].iter().any(|errno| code == Some(errno.raw_os_error()))
 }
 
 /// A storage error as the engine sees it.
@@ -239,32 +277,31 @@ pub(crate) fn fault(error: &StorageError) -> DiskFault {
     DiskFault { kind, message: error.to_string() }
 }
 
-fn check_loop(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>, stop: &AtomicBool) {
+fn check_loop(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
     while let Ok(job) = jobs.recv() {
-        if stop.load(Ordering::Relaxed) {
-            return;
-        }
         let torrent = job.torrent;
-        match check(&job, inbox, stop) {
+        match check(&job, inbox) {
             Ok(have) => inbox.push(ToNet::Disk(torrent, DiskEvent::Checked { have })),
-            Err(StorageError::Stopped) => return,
+            Err(StorageError::Stopped) => {}
             Err(error) => inbox.push(ToNet::Disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
         }
     }
 }
 
-fn check(job: &CheckJob, inbox: &Inbox<ToNet>, stop: &AtomicBool) -> Result<Bitfield, StorageError> {
-    let layout = &job.store.meta().layout;
-    let count = layout.piece_count();
-    let mut have = Bitfield::new(count);
-    let mut doubtful: Vec<u32> = (0..count).collect();
-    if let Some(resume) = &job.resume {
-        let changed = resume.changed_files(&job.store.fingerprint()?);
-        let mut look = Bitfield::new(count);
-        look.extend(changed.into_iter().flat_map(|file| layout.pieces_of(file)));
-        have.extend((0..count).filter(|p| resume.has(*p) && !look.contains(*p)));
-        doubtful = look.iter().collect();
+fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError> {
+    if job.stop.load(Ordering::Relaxed) {
+        return Err(StorageError::Stopped);
     }
+    let layout = &job.store.meta().layout;
+    let mut have = Bitfield::new(layout.piece_count());
+    let doubtful: Vec<u32> = match &job.resume {
+        None => (0..layout.piece_count()).collect(),
+        Some(resume) => {
+            let look = doubtful(resume, &job.store)?;
+            have.extend((0..layout.piece_count()).filter(|p| resume.has(*p) && !look.contains(*p)));
+            look.iter().collect()
+        }
+    };
     let total = doubtful.len() as u32;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let told = AtomicU32::new(0);
@@ -276,26 +313,54 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>, stop: &AtomicBool) -> Result<Bitf
         }
     };
     if total > 0 {
-        let found = check_all(&job.store, Pieces::Only(&doubtful), threads, progress, stop)?;
-        have.extend((0..count).zip(found).filter(|(_, good)| *good).map(|(piece, _)| piece));
+        let found = check_all(&job.store, Pieces::Only(&doubtful), threads, progress, &job.stop)?;
+        have.extend((0..layout.piece_count()).zip(found).filter(|(_, good)| *good).map(|(piece, _)| piece));
+    }
+    if job.stop.load(Ordering::Relaxed) {
+        return Err(StorageError::Stopped);
     }
     if job.prepare {
         job.store.prepare()?;
     }
+    let stamps = job.store.fingerprint()?;
+    *job.stamps.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamps);
     Ok(have)
+}
+
+/// Pieces to be hashed although there is resume data: of files that are not as they were, or not there at all.
+/// The latter also if they were missing when the resume data was made.
+fn doubtful(resume: &Resume, store: &TorrentStore) -> Result<Bitfield, StorageError> {
+    let layout = &store.meta().layout;
+    let now = store.fingerprint()?;
+    let is_missing = |file: &usize| now[*file] == FileStamp::ABSENT && layout.files()[*file].length > 0;
+    let mut look = Bitfield::new(layout.piece_count());
+    let files = resume.changed_files(&now).into_iter().chain((0..now.len()).filter(is_missing));
+    look.extend(files.flat_map(|file| layout.pieces_of(file)));
+    Ok(look)
 }
 
 fn save_loop(jobs: &Receiver<SaveJob>, inbox: &Inbox<ToNet>) {
     while let Ok(mut job) = jobs.recv() {
         let error = save(&mut job).err();
-        inbox.push(ToNet::Saved { torrent: job.torrent, finished: job.finished, error });
+        inbox.push(ToNet::Saved { torrent: job.torrent, resume: Box::new(job.resume), error });
     }
 }
 
 /// The order is what keeps a crash from losing or inventing pieces: data first, then what is said about it.
-fn save(job: &mut SaveJob) -> Result<(), DiskFault> {
-    job.store.sync().map_err(|e| fault(&e))?;
-    job.resume.stamps = job.store.fingerprint().map_err(|e| fault(&e))?;
+fn save(job: &mut SaveJob) -> Result<(), SaveError> {
+    let written = job.store.sync().map_err(|e| SaveError::Data(fault(&e)))?;
+    let now = job.store.fingerprint().map_err(|e| SaveError::Memory(fault(&e)))?;
+    {
+        // Only what we wrote ourselves gets a new stamp: what others did to a file meanwhile must show at the
+        // next start.
+        let mut known = job.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_or_insert_with(|| now.clone());
+        for file in written {
+            known[file] = now[file];
+        }
+        job.resume.stamps.clone_from(known);
+    }
     let Some(path) = &job.path else { return Ok(()) };
-    job.resume.save(path).map_err(|e| DiskFault { kind: DiskFaultKind::Io, message: e.to_string() })
+    let kept = job.resume.save(path);
+    kept.map_err(|e| SaveError::Memory(DiskFault { kind: DiskFaultKind::Io, message: e.to_string() }))
 }

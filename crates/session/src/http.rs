@@ -1,8 +1,10 @@
 //! HTTP(S) requests: trackers and torrent files.
 
-use reqwest::{Client, redirect};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::LOCATION;
+use reqwest::{Client, ClientBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -34,8 +36,7 @@ pub enum FetchError {
     Setup(String),
 }
 
-/// Makes a client whose connections leave from `bind`, if given.
-pub(crate) fn client(bind: Option<IpAddr>) -> Result<Client, FetchError> {
+fn client(bind: Option<IpAddr>) -> Result<ClientBuilder, FetchError> {
     let setup = |e: &dyn std::fmt::Display| FetchError::Setup(e.to_string());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     // A machine without certificates of its own still reaches the public ones.
@@ -46,73 +47,113 @@ pub(crate) fn client(bind: Option<IpAddr>) -> Result<Client, FetchError> {
         .map_err(|e| setup(&e))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Client::builder()
+    Ok(Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("ztor/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(WHOLE_TIMEOUT)
         .local_address(bind)
-        .redirect(redirect::Policy::custom(follow))
-        .build()
-        .map_err(|e| setup(&e))
+        // The address we come from may hold a passkey.
+        .referer(false)
+        .redirect(redirect::Policy::none()))
 }
 
-/// A public server must not have us ask around in the local network.
-fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    if attempt.previous().len() > MAX_REDIRECTS {
-        return attempt.error("too many redirects");
-    }
-    if !matches!(attempt.url().scheme(), "http" | "https") {
-        return attempt.error("a redirect to another protocol");
-    }
-    let from_public = attempt.previous().last().is_some_and(|url| !is_local(url));
-    if from_public && is_local(attempt.url()) {
-        return attempt.error("a redirect from a public to a local address");
-    }
-    attempt.follow()
-}
-
-fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost") || name.ends_with(".local"),
-        Some(url::Host::Ipv4(ip)) => is_local_v4(ip),
-        Some(url::Host::Ipv6(ip)) => match ip.to_canonical() {
-            IpAddr::V4(ip) => is_local_v4(ip),
-            IpAddr::V6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local(),
-        },
-        None => true,
-    }
-}
-
-fn is_local_v4(ip: std::net::Ipv4Addr) -> bool {
-    ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
-}
-
-/// Status and body of a GET; at most `max_len` bytes of body.
-pub(crate) async fn get(client: &Client, url: &str, max_len: usize) -> Result<(u16, Vec<u8>), FetchError> {
-    let mut response = client.get(url).send().await.map_err(plain)?;
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(plain)? {
-        if body.len() + chunk.len() > max_len {
-            return Err(FetchError::TooLong(max_len));
+fn is_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || shared
         }
-        body.extend_from_slice(&chunk);
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
-    Ok((response.status().as_u16(), body))
+}
+
+/// Looks names up, and forgets local addresses.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|addr| !is_local(addr.ip())).collect();
+            if public.is_empty() {
+                return Err("a public server may not send us to the local network".into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Does GETs. A server on the public network must not have us ask around in the local one, whatever names it
+/// uses for that.
+#[derive(Clone)]
+pub(crate) struct Fetcher {
+    any: Client,
+    public: Client,
+}
+
+impl Fetcher {
+    /// Connections leave from `bind`, if given.
+    pub(crate) fn new(bind: Option<IpAddr>) -> Result<Self, FetchError> {
+        let build = |builder: ClientBuilder| builder.build().map_err(|e| FetchError::Setup(e.to_string()));
+        Ok(Self { any: build(client(bind)?)?, public: build(client(bind)?.dns_resolver(Arc::new(PublicOnly)))? })
+    }
+
+    /// Status and body; at most `max_len` bytes of body. Follows redirects.
+    pub(crate) async fn get(&self, url: &str, max_len: usize) -> Result<(u16, Vec<u8>), FetchError> {
+        let mut url = parse(url)?;
+        let mut client = &self.any;
+        for _ in 0..=MAX_REDIRECTS {
+            let mut response = client.get(url.clone()).send().await.map_err(plain)?;
+            let target = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| url.join(to).ok());
+            if let Some(target) = target.filter(|_| response.status().is_redirection()) {
+                // Behind a proxy the address is unknown: better too careful.
+                if !response.remote_addr().is_some_and(|addr| is_local(addr.ip())) {
+                    client = &self.public;
+                    if literal_ip(&target).is_some_and(is_local) {
+                        return Err(FetchError::Network("a redirect from a public to a local address".into()));
+                    }
+                }
+                url = parse(target.as_str())?;
+                continue;
+            }
+            let mut body = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(plain)? {
+                if body.len() + chunk.len() > max_len {
+                    return Err(FetchError::TooLong(max_len));
+                }
+                body.extend_from_slice(&chunk);
+            }
+            return Ok((response.status().as_u16(), body));
+        }
+        Err(FetchError::Network("too many redirects".into()))
+    }
+}
+
+/// Addresses in the URL itself are not looked up, so the resolver does not see them.
+fn literal_ip(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        url::Host::Ipv4(ip) => Some(ip.into()),
+        url::Host::Ipv6(ip) => Some(ip.into()),
+        url::Host::Domain(_) => None,
+    }
+}
+
+fn parse(url: &str) -> Result<Url, FetchError> {
+    let parsed = Url::parse(url).ok().filter(|u| matches!(u.scheme(), "http" | "https"));
+    parsed.ok_or_else(|| FetchError::BadUrl(ztor_tracker::redact(url)))
 }
 
 /// Fetches a file over HTTP(S), on a runtime of its own: for before there is a session.
 pub fn fetch_url(url: &str, bind: Option<IpAddr>, max_len: usize) -> Result<Vec<u8>, FetchError> {
-    let parsed = Url::parse(url).ok().filter(|u| matches!(u.scheme(), "http" | "https"));
-    if parsed.is_none() {
-        return Err(FetchError::BadUrl(url.chars().take(80).collect()));
-    }
+    parse(url)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| FetchError::Setup(e.to_string()))?;
     runtime.block_on(async {
-        let (status, body) = get(&client(bind)?, url, max_len).await?;
+        let (status, body) = Fetcher::new(bind)?.get(url, max_len).await?;
         if (200..300).contains(&status) { Ok(body) } else { Err(FetchError::Status(status)) }
     })
 }
@@ -129,4 +170,25 @@ fn plain(error: reqwest::Error) -> FetchError {
     }
     let text = cause.to_string();
     FetchError::Network(if error.is_connect() { format!("cannot connect: {text}") } else { text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_addresses_are_known_in_all_their_forms() {
+        for local in ["127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.1.1", "100.64.0.1", "::1", "fd00::1", "fe80::1", "::ffff:10.0.0.1", "0.0.0.0"] {
+            assert!(local.parse().is_ok_and(is_local), "{local}");
+        }
+        for public in ["1.1.1.1", "100.128.0.1", "2001:4860::1"] {
+            assert!(public.parse().is_ok_and(|ip| !is_local(ip)), "{public}");
+        }
+    }
+
+    #[test]
+    fn only_http_is_fetched_and_secrets_stay_out_of_errors() {
+        let error = parse("ftp://host/announce?passkey=0123456789abcdef0123").unwrap_err().to_string();
+        assert!(!error.contains("0123456789abcdef0123"), "{error}");
+    }
 }

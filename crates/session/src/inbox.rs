@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// Bounded by what is put in: one answer per job, and jobs are bounded where they are made.
 pub(crate) struct Inbox<T> {
-    items: Mutex<Vec<T>>,
+    /// `None` once the net thread has ended: then messages, and the questions in them, are dropped.
+    items: Mutex<Option<Vec<T>>>,
     waker: Waker,
 }
 
@@ -19,7 +20,7 @@ impl<T> std::fmt::Debug for Inbox<T> {
 
 impl<T> Inbox<T> {
     pub(crate) fn new(waker: Waker) -> Arc<Self> {
-        Arc::new(Self { items: Mutex::new(Vec::new()), waker })
+        Arc::new(Self { items: Mutex::new(Some(Vec::new())), waker })
     }
 
     pub(crate) fn push(&self, item: T) {
@@ -33,6 +34,7 @@ impl<T> Inbox<T> {
         }
         let was_empty = {
             let mut queue = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(queue) = queue.as_mut() else { return items.clear() };
             let was_empty = queue.is_empty();
             queue.append(items);
             was_empty
@@ -45,6 +47,13 @@ impl<T> Inbox<T> {
 
     /// Swaps the queue with `into`, which should be empty.
     pub(crate) fn take(&self, into: &mut Vec<T>) {
-        std::mem::swap(&mut *self.items.lock().unwrap_or_else(PoisonError::into_inner), into);
+        if let Some(items) = self.items.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            std::mem::swap(items, into);
+        }
+    }
+
+    /// Takes nothing any more.
+    pub(crate) fn close(&self) {
+        *self.items.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

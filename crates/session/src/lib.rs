@@ -183,6 +183,7 @@ impl Session {
             ErrorKind::AddrInUse => StartError::PortTaken { port, bind },
             _ => StartError::Listen { port, bind, error },
         })?;
+        raise_file_limit();
         let addr = listening.addr;
         let poll = mio::Poll::new().map_err(|e| setup(&e))?;
         let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).map_err(|e| setup(&e))?);
@@ -193,8 +194,7 @@ impl Session {
         let (publisher, viewer) = snapshot::channel();
         let clock = Clock::start();
         let engine = Engine::new(clock.now(), engine_config(&config, addr.port())?, random_u64()?);
-        // Nothing is ever sent on it: its end is the message.
-        let (done_sender, done) = bounded(0);
+        let (done_sender, done) = bounded(1);
         let parts = Parts {
             poll,
             clock,
@@ -276,13 +276,25 @@ impl Session {
     /// by then.
     pub fn shutdown(&self, deadline: Duration) -> bool {
         self.inbox.push(ToNet::Shutdown);
-        matches!(self.done.recv_timeout(deadline), Err(crossbeam_channel::RecvTimeoutError::Disconnected))
+        self.done.recv_timeout(deadline).is_ok()
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         self.inbox.push(ToNet::Shutdown);
+    }
+}
+
+/// Connections and files share one limit, and the usual one is from other times.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum || limit.maximum.is_none() {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "the limit of open files stays");
+        }
     }
 }
 

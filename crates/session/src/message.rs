@@ -1,10 +1,10 @@
 //! What reaches the net thread from others.
 
-use crate::disk::Located;
+use crate::disk::{Located, SaveError};
 use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::sync::Arc;
-use ztor_engine::{AddTorrent, Command, DiskEvent, DiskFault, PeerKey, PeerStatus, RequestId, TorrentId};
+use ztor_engine::{AddTorrent, Command, DiskEvent, PeerKey, PeerStatus, RequestId, TorrentId};
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
 
@@ -12,8 +12,8 @@ use ztor_storage::resume::Resume;
 pub(crate) enum ToNet {
     Disk(TorrentId, DiskEvent),
     Located(Located),
-    LocateFailed { peer: PeerKey, torrent: TorrentId, message: String },
-    Saved { torrent: TorrentId, finished: bool, error: Option<DiskFault> },
+    LocateFailed { peer: PeerKey, torrent: TorrentId, message: String, is_ours: bool },
+    Saved { torrent: TorrentId, resume: Box<Resume>, error: Option<SaveError> },
     Http { id: RequestId, result: Result<(u16, Vec<u8>), String> },
     Resolved { id: RequestId, result: Result<Vec<IpAddr>, String> },
     Add { request: Box<NewTorrent>, answer: Sender<Result<TorrentId, ztor_engine::AddError>> },

@@ -102,12 +102,12 @@ impl Resume {
         if bytes.len() as u64 > MAX_LEN {
             return Err(corrupt(path, "it is too long"));
         }
-        Self::decode(&bytes, path)
+        Self::from_bytes(&bytes, path)
     }
 
     /// Writes a resume file, which replaces an earlier one as a whole or not at all.
     pub fn save(&self, path: &Path) -> Result<(), ResumeError> {
-        Ok(replace_file(path, &self.encode())?)
+        Ok(replace_file(path, &self.to_bytes())?)
     }
 
     /// Whether this is about `meta` in the folder `dir`, with fields of the right size.
@@ -145,7 +145,8 @@ impl Resume {
         self.have.get(piece as usize / 8).is_some_and(|byte| byte & (0x80 >> (piece % 8)) != 0)
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// The content of a resume file. Counts above [`i64::MAX`] are written as that.
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut root: BTreeMap<Vec<u8>, Tree> = BTreeMap::new();
         let mut put = |key: &str, value: Tree| root.insert(key.as_bytes().to_vec(), value);
         put("format", Tree::Bytes(b"ztor resume".to_vec()));
@@ -169,7 +170,8 @@ impl Resume {
         Tree::Dict(root).to_vec()
     }
 
-    fn decode(bytes: &[u8], path: &Path) -> Result<Self, ResumeError> {
+    /// Reads the content of a resume file. `path` is what errors name as its place; it is not looked at.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ResumeError> {
         let limits = Limits { depth: 4, tokens: 10 * MAX_PEERS };
         let document = decode_with(bytes, Mode::Strict, limits).map_err(|error| corrupt(path, error))?;
         let root = document.root();

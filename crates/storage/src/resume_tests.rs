@@ -44,7 +44,7 @@ fn tells_missing_from_damaged_and_later() {
     assert!(matches!(Resume::load(&path), Err(ResumeError::Missing { .. })));
     std::fs::write(&path, b"").unwrap();
     assert!(matches!(Resume::load(&path), Err(ResumeError::Corrupt { .. })));
-    let bytes = String::from_utf8_lossy(&sample(&torrent).encode()).replace("7:versioni1e", "7:versioni2e");
+    let bytes = String::from_utf8_lossy(&sample(&torrent).to_bytes()).replace("7:versioni1e", "7:versioni2e");
     std::fs::write(&path, b"d6:format11:ztor resume7:versioni2ee").unwrap();
     assert!(bytes.contains("versioni2e"));
     assert!(matches!(Resume::load(&path), Err(ResumeError::Version { found: 2, .. })));
@@ -90,9 +90,9 @@ fn a_failed_save_keeps_the_old_file() {
 fn any_truncation_is_damage() {
     let torrent = torrent();
     let path = torrent.dir.path().join("resume");
-    let bytes = sample(&torrent).encode();
+    let bytes = sample(&torrent).to_bytes();
     for len in 0..bytes.len() {
-        assert!(matches!(Resume::decode(&bytes[..len], &path), Err(ResumeError::Corrupt { .. })));
+        assert!(matches!(Resume::from_bytes(&bytes[..len], &path), Err(ResumeError::Corrupt { .. })));
     }
 }
 
@@ -100,10 +100,10 @@ proptest! {
     #[test]
     fn decodes_or_refuses_anything(at in 0usize..400, byte in any::<u8>(), junk in prop::collection::vec(any::<u8>(), 0..64)) {
         let torrent = torrent();
-        let mut bytes = sample(&torrent).encode();
+        let mut bytes = sample(&torrent).to_bytes();
         let at = at % bytes.len();
         bytes[at] = byte;
-        let _ = Resume::decode(&bytes, Path::new("x"));
-        let _ = Resume::decode(&junk, Path::new("x"));
+        let _ = Resume::from_bytes(&bytes, Path::new("x"));
+        let _ = Resume::from_bytes(&junk, Path::new("x"));
     }
 }

@@ -163,8 +163,12 @@ impl TorrentStore {
     /// the rest is still done, and what failed stays due. The operating system may have dropped its unwritten bytes by then: pieces that
     /// were finished since the last good call must be checked again before they are believed. Those of the
     /// file are no longer [verified](Self::is_verified).
-    pub fn sync(&self) -> Result<(), StorageError> {
+    ///
+    /// Returns the files that had been written: only they may have another [stamp](Self::fingerprint) now by
+    /// our doing.
+    pub fn sync(&self) -> Result<Vec<usize>, StorageError> {
         let mut outcome = Ok(());
+        let mut written = Vec::new();
         let mut also = |done: Result<(), StorageError>| {
             if outcome.is_ok() {
                 outcome = done;
@@ -174,6 +178,7 @@ impl TorrentStore {
             if flags.load(Ordering::Relaxed) & flag::DIRTY != 0 {
                 // Taken back first, so that a write from now on makes the file due again.
                 flags.fetch_and(!flag::DIRTY, Ordering::AcqRel);
+                written.push(file);
                 also(self.sync_file(file).inspect_err(|_| {
                     self.set_flag(file, flag::DIRTY);
                     self.layout().pieces_of(file).for_each(|piece| self.distrust(piece));
@@ -181,13 +186,16 @@ impl TorrentStore {
             }
         }
         if self.parts_dirty.swap(false, Ordering::AcqRel) {
+            let places = self.places();
+            written.extend((0..self.flags.len()).filter(|file| places.is_moved(*file)));
+            drop(places);
             also(self.sync_parts().inspect_err(|_| {
                 self.parts_dirty.store(true, Ordering::Release);
                 self.parts.pieces().into_iter().for_each(|piece| self.distrust(piece));
             }));
         }
         also(self.root.sync_grown());
-        outcome
+        outcome.map(|()| written)
     }
 
     /// Length and time of every file as they are now, to be kept with the resume data.

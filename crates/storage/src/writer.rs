@@ -139,7 +139,8 @@ impl PieceWriter {
     /// Writes all blocks of `batch`, which is left empty, and appends the answers to `done`.
     ///
     /// Adjacent blocks of a piece go out together. Bytes that are there already are not written again, and
-    /// blocks of a piece that [is verified](TorrentStore::is_verified) are dropped, both answered as written.
+    /// blocks of a piece that [is verified](TorrentStore::is_verified) are dropped, both answered as written;
+    /// the latter with the verdict once more, for a caller that has missed it.
     pub fn write(&mut self, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>) {
         batch.sort_unstable_by_key(|job| (job.torrent, job.piece, job.begin));
         for jobs in batch.chunk_by_mut(|a, b| (a.torrent, a.piece) == (b.torrent, b.piece)) {
@@ -176,6 +177,7 @@ impl PieceWriter {
         if !self.pieces.contains_key(&key) {
             if store.is_verified(key.1) {
                 done.extend(jobs.iter().map(written));
+                done.push(WriteDone::PieceOk { torrent: key.0, piece: key.1, blocks: None });
                 return;
             }
             match self.begin(&store, key.1) {

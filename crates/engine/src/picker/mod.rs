@@ -10,6 +10,7 @@ mod partial;
 mod rarity;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use crate::bitfield::Bitfield;
 use crate::ids::PeerKey;
@@ -200,15 +201,20 @@ impl Picker {
             }
             current = Some(piece);
         }
-        if out.is_empty() && ask.idle && self.is_endgame() {
-            out.extend(self.double(ask, rng));
+        if out.is_empty() && ask.idle {
+            if self.is_endgame() {
+                out.extend(self.double(ask, rng));
+            } else if let Some(piece) = self.take_over(ask) {
+                self.take(piece, ask.peer, end, out);
+                current = Some(piece);
+            }
         }
         current
     }
 
     /// Blocks of `piece` itself, for a peer that may only be asked for certain pieces (allowed fast, BEP 6).
     pub(crate) fn pick_in(&mut self, piece: u32, peer: PeerKey, count: usize, out: &mut Vec<Block>) {
-        if !self.needs(piece) {
+        if count == 0 || !self.needs(piece) {
             return;
         }
         self.open(piece);
@@ -241,34 +247,39 @@ impl Picker {
         }
     }
 
-    /// `peer` has left the piece it was working on.
-    pub(crate) fn disown(&mut self, piece: u32, peer: PeerKey) {
-        if let Some(partial) = self.partials.get_mut(&piece) {
-            partial.disown(peer);
-        }
+    /// `peer` has left, or will give nothing for now: the pieces it was working on are open to others.
+    pub(crate) fn disown(&mut self, peer: PeerKey) {
+        self.partials.values_mut().for_each(|partial| partial.disown(peer));
     }
 
-    /// The piece hashed right. False if it was not in progress (then nothing changes).
+    /// The piece hashed right, also one that is not in progress any more. False if it was had already.
     pub(crate) fn verified(&mut self, piece: u32) -> bool {
-        let Some(partial) = self.partials.remove(&piece) else { return false };
-        self.open_blocks -= partial.free();
+        if let Some(partial) = self.partials.remove(&piece) {
+            self.open_blocks -= partial.free();
+        } else if let Some(rarity) = &mut self.rarity {
+            rarity.remove(piece);
+        }
+        self.closed.insert(piece);
         if !self.have.insert(piece) {
             return false;
         }
-        self.missing -= 1;
+        if self.is_wanted(piece) {
+            self.missing -= 1;
+        }
         if self.missing == 0 {
             self.rarity = None;
         }
         true
     }
 
-    /// The piece hashed wrong: it starts again, whole from one peer. Returns who sent each of its blocks.
-    pub(crate) fn failed(&mut self, piece: u32) -> Vec<(u32, Source)> {
-        let Some(partial) = self.partials.get_mut(&piece) else { return Vec::new() };
+    /// The piece hashed wrong: it starts again, whole from one peer. Returns who sent each of its blocks;
+    /// `None` if it is not in progress.
+    pub(crate) fn failed(&mut self, piece: u32) -> Option<Vec<(u32, Source)>> {
+        let partial = self.partials.get_mut(&piece)?;
         let free_before = partial.free();
         let sources = partial.restart();
         self.open_blocks = self.open_blocks + partial.free() - free_before;
-        sources
+        Some(sources)
     }
 
     /// Forgets everything in progress, as when the disk failed and what was written is not known to be there.
@@ -305,6 +316,14 @@ impl Picker {
             .next()
     }
 
+    /// Nothing else is left for an idle peer: the piece another has to itself is shared after all.
+    fn take_over(&mut self, ask: &Ask<'_>) -> Option<u32> {
+        let held = |p: &Partial| p.is_exclusive() && p.free() > 0;
+        let (piece, partial) = self.partials.iter_mut().find(|(piece, p)| held(p) && ask.has.contains(**piece))?;
+        partial.open_to_all();
+        Some(*piece)
+    }
+
     fn start(&mut self, ask: &Ask<'_>, rng: &mut Rng) -> Option<u32> {
         let piece = self.fresh(ask.has, rng)?;
         self.open(piece);
@@ -312,7 +331,9 @@ impl Picker {
     }
 
     fn fresh(&self, has: &PeerPieces, rng: &mut Rng) -> Option<u32> {
-        let order = self.rarity.as_ref()?.candidates();
+        // What a peer with some of the pieces has, at least one peer has.
+        let skip_unavailable = matches!(has, PeerPieces::Some(_));
+        let order = self.rarity.as_ref()?.candidates(skip_unavailable);
         if order.is_empty() {
             return None;
         }

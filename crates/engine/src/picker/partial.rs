@@ -1,6 +1,7 @@
 //! A piece in progress: which blocks are free, asked for, here, and who sent them.
 
 use crate::ids::PeerKey;
+use crate::inspect::BlockState;
 use std::net::IpAddr;
 
 /// Who sent a block, as far as blame goes.
@@ -63,6 +64,16 @@ impl Partial {
         }
     }
 
+    /// What each block is at.
+    pub(crate) fn states(&self) -> Vec<BlockState> {
+        let state = |slot: &Slot| match slot.state {
+            State::Free => BlockState::Free,
+            State::Asked => BlockState::Asked(slot.askers),
+            State::Received => BlockState::Received,
+        };
+        self.slots.iter().map(state).collect()
+    }
+
     pub(crate) fn free(&self) -> u32 {
         self.free
     }
@@ -94,9 +105,6 @@ impl Partial {
 
     /// Takes a block that others are asked for already, for the endgame.
     pub(crate) fn ask_again(&mut self, peer: PeerKey, copies: u8) -> Option<u32> {
-        if self.exclusive {
-            return None;
-        }
         let at = self.slots.iter().position(|s| s.state == State::Asked && s.askers < copies && s.by != peer)?;
         self.slots[at].askers += 1;
         self.slots[at].by = peer;
@@ -124,9 +132,10 @@ impl Partial {
 
     pub(crate) fn release(&mut self, index: u32, peer: PeerKey) {
         // An owner that has asked for all of it has moved on and will not come back for this block.
-        if self.free == 0 || self.owner == Some(peer) {
+        if self.free == 0 {
             self.owner = None;
         }
+        self.disown(peer);
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
         if slot.state != State::Asked {
             return;
@@ -141,8 +150,18 @@ impl Partial {
 
     pub(crate) fn disown(&mut self, peer: PeerKey) {
         if self.owner == Some(peer) {
-            self.owner = None;
+            self.open_to_all();
         }
+    }
+
+    /// Rather a piece with several authors than one that is waited for.
+    pub(crate) fn open_to_all(&mut self) {
+        self.owner = None;
+        self.exclusive = false;
+    }
+
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.exclusive
     }
 
     /// All blocks free again, and from one peer alone. Returns `(begin, source)` of what had been received.

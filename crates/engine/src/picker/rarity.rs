@@ -32,6 +32,8 @@ impl Priority {
 
 /// Availability above this makes no difference any more; it bounds the number of buckets.
 const MAX_COUNTED: u16 = 200;
+/// The last rank of pieces that no counted peer has; there is one for each weight.
+const LAST_UNAVAILABLE: usize = 2;
 const OUTSIDE: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]
@@ -77,9 +79,16 @@ impl Rarity {
         }
     }
 
-    /// Candidates, the one to fetch first at the front.
-    pub(crate) fn candidates(&self) -> &[u32] {
-        &self.order
+    /// Candidates, the one to fetch first at the front. Those only seeds have come first of all; a peer that is
+    /// no seed has none of them, so they can be left out.
+    pub(crate) fn candidates(&self, skip_unavailable: bool) -> &[u32] {
+        let unavailable = self.ends.get(LAST_UNAVAILABLE).or(self.ends.last()).copied().unwrap_or(0);
+        &self.order[if skip_unavailable { unavailable as usize } else { 0 }..]
+    }
+
+    /// How many peers have each piece.
+    pub(crate) fn availability(&self) -> Vec<u16> {
+        self.entries.iter().map(|entry| entry.availability).collect()
     }
 
     /// One more peer has `piece`.
@@ -174,7 +183,10 @@ impl Rarity {
 }
 
 fn rank(entry: &Entry) -> usize {
-    usize::from(entry.availability.min(MAX_COUNTED)) * entry.priority.weight()
+    match entry.availability {
+        0 => entry.priority.weight() - 1,
+        some => LAST_UNAVAILABLE + usize::from(some.min(MAX_COUNTED)) * entry.priority.weight(),
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What the engine wants done.
 
+use super::conn::Conn;
 use super::{Driver, Entry, sockets};
-use crate::disk::{CheckJob, Located};
+use crate::disk::{CheckJob, KnownStamps, Located};
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use ztor_engine::{AddError, Connect, Event, Notice, PeerKey, TorrentId};
 use ztor_time::Instant;
 
@@ -12,10 +14,36 @@ impl Driver {
     pub(super) fn add(&mut self, now: Instant, new: NewTorrent) -> Result<TorrentId, AddError> {
         let NewTorrent { add, store, resume, resume_path, wanted, prepare } = new;
         let id = self.engine.add(now, &add)?;
-        self.torrents.insert(id, Entry { store: Arc::clone(&store), resume_path, wanted });
-        self.disk.check(CheckJob { torrent: id, store, resume, prepare });
-        self.publisher.publish(self.engine.status(now));
+        let entry = Entry {
+            store,
+            resume_path,
+            wanted,
+            prepare,
+            saved: resume,
+            stamps: KnownStamps::default(),
+            stop: Arc::default(),
+            is_saving: false,
+            save_again: false,
+            finish_pending: false,
+        };
+        self.torrents.insert(id, entry);
+        self.check(id);
+        self.publish_at = now;
         Ok(id)
+    }
+
+    /// Has the disk looked at: what was known when it was last saved is believed where the files are as they
+    /// were then.
+    fn check(&self, id: TorrentId) {
+        let Some(entry) = self.torrents.get(id) else { return };
+        self.disk.check(CheckJob {
+            torrent: id,
+            store: Arc::clone(&entry.store),
+            resume: entry.saved.clone(),
+            stamps: Arc::clone(&entry.stamps),
+            prepare: entry.prepare,
+            stop: Arc::clone(&entry.stop),
+        });
     }
 
     /// Carries out the outbox. Connections that fail at once are told to the engine before the turn ends.
@@ -24,8 +52,8 @@ impl Driver {
         for send in &out.sends {
             if let Some(conn) = self.conns.get_mut(send.peer) {
                 conn.push_bytes(&out.bytes[send.range.clone()]);
+                self.want_flush(send.peer);
             }
-            self.want_flush(send.peer);
         }
         for send in out.blocks.drain(..) {
             if let Some(entry) = self.torrents.get(send.torrent) {
@@ -38,6 +66,7 @@ impl Driver {
                 None => tracing::debug!("a block of a removed torrent is dropped"),
             }
         }
+        out.checks.drain(..).for_each(|id| self.check(id));
         out.forgets.drain(..).for_each(|id| self.disk.forget(id));
         out.https.drain(..).for_each(|get| self.control.get(get));
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));
@@ -65,35 +94,42 @@ impl Driver {
         for Connect { peer, addr } in connects {
             match sockets::connect(self.bind, addr) {
                 Ok(stream) => self.insert(now, peer, stream, true),
-                Err(error) => self.lost(now, peer, &error.to_string()),
+                Err(error) => self.failed(now, peer, &error),
             }
         }
     }
 
     fn on_notice(&mut self, notice: Notice) {
-        match notice {
+        let event = match notice {
             Notice::Started { torrent, finished } => {
-                self.save(torrent, true, false);
-                self.publisher.publish(self.engine.status(self.clock.now()));
-                self.publisher.tell(SessionEvent::Started { torrent, finished });
+                self.save(torrent, true);
+                SessionEvent::Started { torrent, finished }
             }
-            Notice::Finished(torrent) => self.save(torrent, true, true),
+            Notice::Finished(torrent) => {
+                if let Some(entry) = self.torrents.get_mut(torrent) {
+                    entry.finish_pending = true;
+                }
+                return self.save(torrent, true);
+            }
             Notice::Removed(torrent) => {
-                self.torrents.remove(torrent);
-                self.publisher.tell(SessionEvent::Removed(torrent));
+                if let Some(entry) = self.torrents.remove(torrent) {
+                    entry.stop.store(true, Ordering::Relaxed);
+                }
+                SessionEvent::Removed(torrent)
             }
-            Notice::Stopped { torrent, fault } => self.publisher.tell(SessionEvent::Stopped { torrent, fault }),
-            Notice::PieceFailed { torrent, piece } => self.publisher.tell(SessionEvent::PieceFailed { torrent, piece }),
-            Notice::Banned { torrent, addr, reason } => self.publisher.tell(SessionEvent::Banned { torrent, addr, reason }),
+            Notice::Stopped { torrent, fault } => SessionEvent::Stopped { torrent, fault },
+            Notice::PieceFailed { torrent, piece } => SessionEvent::PieceFailed { torrent, piece },
+            Notice::Banned { torrent, addr, reason } => SessionEvent::Banned { torrent, addr, reason },
             Notice::Tracker { torrent, tracker, message, is_error } => {
-                self.publisher.tell(SessionEvent::Tracker { torrent, tracker, message, is_error });
+                SessionEvent::Tracker { torrent, tracker, message, is_error }
             }
-        }
+        };
+        self.tell(event);
     }
 
     pub(super) fn on_located(&mut self, located: Located) {
         if let Some(conn) = self.conns.get_mut(located.peer) {
-            conn.push_block(located.block, located.slices);
+            conn.push_block(located.block, located.source);
             self.want_flush(located.peer);
         }
     }
@@ -117,8 +153,11 @@ impl Driver {
             if block_bytes > 0 {
                 self.engine.handle(now, Event::Sent { peer: key, block_bytes }, &mut self.out);
             }
-            if let Err(error) = result {
-                self.lost(now, key, &error.to_string());
+            let flooded = self.conns.get(key).is_some_and(Conn::is_flooded);
+            match result {
+                Err(error) => self.failed(now, key, &error),
+                Ok(()) if flooded => self.lost(now, key, "it does not read the answers to what it asks"),
+                Ok(()) => {}
             }
         }
         keys.append(&mut self.to_flush);

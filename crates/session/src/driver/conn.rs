@@ -1,16 +1,19 @@
 //! One TCP connection: what is to go out, and what came of a message so far.
 
+use crate::disk::BlockSource;
 use mio::net::TcpStream;
 use rustix::net::{SendFlags, send};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use ztor_storage::FileSlice;
 use ztor_wire::Block;
 
 /// What pads (BEP 47) are sent from.
 static ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
+
+/// Unsent messages without piece data, in bytes, at which a peer is given up.
+const MAX_CONTROL_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug)]
 enum Segment {
@@ -18,6 +21,7 @@ enum Segment {
     Header { data: [u8; 13], at: usize },
     File { file: Arc<File>, offset: u64, left: u32 },
     Zeros { left: u32 },
+    Block { data: Vec<u8>, at: usize },
 }
 
 #[derive(Debug)]
@@ -26,12 +30,16 @@ pub(crate) struct Conn {
     pub(crate) is_connecting: bool,
     /// The kernel has said so and no read has run dry since; then the connection is in the ready queue.
     pub(crate) is_readable: bool,
+    /// The other side has ended or broken the connection: read until that shows, the kernel tells it once.
+    pub(crate) has_ended: bool,
     is_writable: bool,
     /// In the list of connections to flush at the end of the turn.
     pub(crate) wants_flush: bool,
     /// The start of a message whose rest has not come. Empty for an idle peer, which so holds no buffer.
     pub(crate) tail: Vec<u8>,
     out: VecDeque<Segment>,
+    /// Bytes in `out` that are not piece data; the engine bounds the rest.
+    control_bytes: usize,
 }
 
 impl Conn {
@@ -40,10 +48,12 @@ impl Conn {
             stream,
             is_connecting,
             is_readable: false,
+            has_ended: false,
             is_writable: !is_connecting,
             wants_flush: false,
             tail: Vec::new(),
             out: VecDeque::new(),
+            control_bytes: 0,
         }
     }
 
@@ -51,22 +61,29 @@ impl Conn {
         self.is_writable = true;
     }
 
+    /// The peer asks for answers and does not read them.
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.control_bytes > MAX_CONTROL_BYTES
+    }
+
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.control_bytes += bytes.len();
         match self.out.back_mut() {
             Some(Segment::Bytes { data, .. }) => data.extend_from_slice(bytes),
             _ => self.out.push_back(Segment::Bytes { data: bytes.to_vec(), at: 0 }),
         }
     }
 
-    /// A `piece` message whose data is sent from the files it lies in, without passing through here.
-    pub(crate) fn push_block(&mut self, block: Block, slices: Vec<FileSlice>) {
+    /// A `piece` message whose data, if it can, goes from the files to the socket without passing through here.
+    pub(crate) fn push_block(&mut self, block: Block, source: BlockSource) {
         let header = ztor_wire::piece_header(block.piece, block.begin, block.len);
         self.out.push_back(Segment::Header { data: header, at: 0 });
-        for slice in slices {
-            self.out.push_back(match slice.file {
+        match source {
+            BlockSource::Bytes(data) => self.out.push_back(Segment::Block { data, at: 0 }),
+            BlockSource::Files(slices) => self.out.extend(slices.into_iter().map(|slice| match slice.file {
                 Some(file) => Segment::File { file, offset: slice.offset, left: slice.len },
                 None => Segment::Zeros { left: slice.len },
-            });
+            })),
         }
     }
 
@@ -95,8 +112,15 @@ impl Conn {
         let Some(front) = self.out.front_mut() else { return Ok(None) };
         let (sent, done) = match front {
             Segment::Bytes { data, at } => {
-                *at += send(&self.stream, &data[*at..], flags)?;
+                let sent = send(&self.stream, &data[*at..], flags)?;
+                *at += sent;
+                self.control_bytes -= sent;
                 (0, *at == data.len())
+            }
+            Segment::Block { data, at } => {
+                let sent = send(&self.stream, &data[*at..], flags)?;
+                *at += sent;
+                (sent as u32, *at == data.len())
             }
             Segment::Header { data, at } => {
                 *at += send(&self.stream, &data[*at..], flags)?;

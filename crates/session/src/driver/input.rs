@@ -25,7 +25,7 @@ impl Driver {
                     conn.is_connecting = false;
                     self.engine.handle(now, Event::Connected { peer: key }, &mut self.out);
                 }
-                Ok(Some(error)) | Err(error) => return self.lost(now, key, &error.to_string()),
+                Ok(Some(error)) | Err(error) => return self.failed(now, key, &error),
                 // Not yet: the next event will tell.
                 Ok(None) => return,
             }
@@ -36,6 +36,7 @@ impl Driver {
             self.want_flush(key);
         }
         let Some(conn) = self.conns.get_mut(key) else { return };
+        conn.has_ended |= ready.is_read_closed() || ready.is_error();
         if (ready.is_readable() || ready.is_read_closed() || ready.is_error()) && !conn.is_readable {
             conn.is_readable = true;
             self.readable.push_back(key);
@@ -78,8 +79,8 @@ impl Driver {
                 return false;
             }
         };
-        // A short read has emptied the socket; the kernel will tell when more comes.
-        let more = got == wanted;
+        // A short read has emptied the socket; the kernel will tell when more comes, but not the end again.
+        let more = got == wanted || conn.has_ended;
         conn.is_readable = more;
         conn.tail.clear();
         let mut data = self.pool.take(kept + got);
@@ -130,7 +131,7 @@ impl Driver {
             Ok(()) => {
                 self.conns.insert(key, Conn::new(stream, is_connecting));
             }
-            Err(error) => self.lost(now, key, &error.to_string()),
+            Err(error) => self.failed(now, key, &error),
         }
     }
 
@@ -150,11 +151,21 @@ impl Driver {
         self.inbox.push(crate::message::ToNet::MoreDatagrams);
     }
 
-    /// The connection is gone from the other side or could not be made.
+    /// The connection is gone from the other side.
     pub(super) fn lost(&mut self, now: Instant, key: PeerKey, reason: &str) {
+        self.closed(now, key, reason, false);
+    }
+
+    /// The connection could not be made or broke.
+    pub(super) fn failed(&mut self, now: Instant, key: PeerKey, error: &std::io::Error) {
+        self.closed(now, key, &error.to_string(), sockets::is_ours(error));
+    }
+
+    pub(super) fn closed(&mut self, now: Instant, key: PeerKey, reason: &str, is_ours: bool) {
         self.drop_conn(key);
         tracing::debug!(peer = key.as_u64(), reason, "connection lost");
-        self.engine.handle(now, Event::Closed { peer: key, reason: reason.to_owned() }, &mut self.out);
+        let event = Event::Closed { peer: key, reason: reason.to_owned(), is_ours };
+        self.engine.handle(now, event, &mut self.out);
     }
 
     pub(super) fn drop_conn(&mut self, key: PeerKey) {

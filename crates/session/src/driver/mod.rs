@@ -11,7 +11,7 @@ pub(crate) mod sockets;
 
 use crate::clock::Clock;
 use crate::control::Control;
-use crate::disk::{Disk, SaveJob};
+use crate::disk::{Disk, KnownStamps, SaveError, SaveJob};
 use crate::inbox::Inbox;
 use crate::message::ToNet;
 use crate::snapshot::{Publisher, SessionEvent};
@@ -25,7 +25,8 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use ztor_engine::{Command, Engine, Event, Outbox, PeerKey, TorrentId};
+use std::sync::atomic::{AtomicBool, Ordering};
+use ztor_engine::{Command, DiskEvent, Engine, Event, Outbox, PeerKey, TorrentId};
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
 use ztor_time::{Duration, Instant};
@@ -38,6 +39,8 @@ const UDP: Token = Token(usize::MAX - 2);
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How often faces get a new picture.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+/// How long an event may wait for the next picture.
+const EVENTS_WITHIN: Duration = Duration::from_millis(20);
 /// After running out of file descriptors, accepting waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 
@@ -46,6 +49,17 @@ struct Entry {
     store: Arc<TorrentStore>,
     resume_path: Option<PathBuf>,
     wanted: Vec<bool>,
+    prepare: bool,
+    /// What was last known to be durable.
+    saved: Option<Resume>,
+    stamps: KnownStamps,
+    /// Ends a check that is under way.
+    stop: Arc<AtomicBool>,
+    is_saving: bool,
+    /// Something new is to be saved when the save under way is done.
+    save_again: bool,
+    /// The torrent is finished, to be reported once that is safe.
+    finish_pending: bool,
 }
 
 pub(crate) struct Driver {
@@ -69,9 +83,22 @@ pub(crate) struct Driver {
     save_at: Instant,
     publish_at: Instant,
     saves_under_way: usize,
-    is_ending: bool,
-    /// Dropped when the loop has ended, which is the message.
+    /// Told at the next publishing, so that a face that hears of something also sees it.
+    events: Vec<SessionEvent>,
+    published_at: Instant,
+    ending: Ending,
+    /// Told when all is done; dropped without a word when the loop broke.
     done: Sender<()>,
+}
+
+/// How far the end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    /// Peers are gone, goodbyes under way, the disk still has something to write.
+    Draining,
+    /// All that will ever be known is being saved.
+    Saving,
 }
 
 /// What a driver is made of.
@@ -85,7 +112,7 @@ pub(crate) struct Parts {
     pub(crate) disk: Disk,
     pub(crate) control: Control,
     pub(crate) publisher: Publisher,
-    /// Closed when the loop has ended.
+    /// Told when the loop has ended well.
     pub(crate) done: Sender<()>,
 }
 
@@ -115,7 +142,9 @@ impl Driver {
             save_at: now + SAVE_EVERY,
             publish_at: now,
             saves_under_way: 0,
-            is_ending: false,
+            events: Vec::new(),
+            published_at: now,
+            ending: Ending::No,
             done,
         })
     }
@@ -153,7 +182,7 @@ impl Driver {
             self.flush(now);
             self.disk.submit();
             self.housekeeping(now);
-            if self.is_ending && !self.engine.has_goodbyes() && self.saves_under_way == 0 {
+            if self.has_ended() {
                 break;
             }
         }
@@ -175,12 +204,13 @@ impl Driver {
         match message {
             ToNet::Disk(torrent, event) => self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out),
             ToNet::Located(located) => self.on_located(located),
-            ToNet::LocateFailed { peer, torrent, message } => {
-                self.lost(now, peer, "a block for it could not be read");
-                let event = ztor_engine::DiskEvent::ReadFailed { message };
+            ToNet::LocateFailed { peer, message, is_ours: true, .. } => self.closed(now, peer, &message, true),
+            ToNet::LocateFailed { peer, torrent, message, .. } => {
+                self.closed(now, peer, "a block for it could not be read", true);
+                let event = DiskEvent::ReadFailed { message };
                 self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
             }
-            ToNet::Saved { torrent, finished, error } => self.on_saved(torrent, finished, error),
+            ToNet::Saved { torrent, resume, error } => self.on_saved(now, torrent, *resume, error),
             ToNet::Http { id, result } => self.engine.handle(now, Event::Http { id, result }, &mut self.out),
             ToNet::Resolved { id, result } => {
                 // An address we cannot send to is as good as none.
@@ -197,12 +227,15 @@ impl Driver {
             ToNet::Peers { torrent, answer } => {
                 let _ = answer.send(self.engine.peer_status(now, torrent));
             }
-            ToNet::Command(command) => self.engine.handle(now, Event::Command(command), &mut self.out),
-            ToNet::Shutdown if !self.is_ending => {
-                self.is_ending = true;
-                for id in self.engine.torrent_ids() {
-                    self.save(id, true, false);
+            ToNet::Command(command) => {
+                if let Command::Remove(id) = command {
+                    self.save(id, true);
                 }
+                self.engine.handle(now, Event::Command(command), &mut self.out);
+            }
+            ToNet::Shutdown if self.ending == Ending::No => {
+                self.ending = Ending::Draining;
+                self.torrents.values().for_each(|entry| entry.stop.store(true, Ordering::Relaxed));
                 self.engine.handle(now, Event::Command(Command::Shutdown), &mut self.out);
             }
             ToNet::MoreDatagrams => self.read_datagrams(now),
@@ -214,19 +247,42 @@ impl Driver {
         if now >= self.save_at {
             self.save_at = now + SAVE_EVERY;
             for id in self.engine.torrent_ids() {
-                self.save(id, false, false);
+                self.save(id, false);
             }
         }
         if now >= self.publish_at {
             self.publish_at = now + PUBLISH_EVERY;
+            self.published_at = now;
             self.publisher.publish(self.engine.status(now));
+            self.events.drain(..).for_each(|event| self.publisher.tell(event));
         }
     }
 
-    /// Queues what is known of a torrent to be made durable. `finished`: it is reported when that is done.
-    fn save(&mut self, id: TorrentId, always: bool, finished: bool) {
-        let Some(entry) = self.torrents.get(id) else { return };
-        let Some(data) = self.engine.resume_data(id, always || finished) else { return };
+    /// Events come with the next picture, which comes soon.
+    fn tell(&mut self, event: SessionEvent) {
+        self.events.push(event);
+        self.publish_at = self.publish_at.min(self.published_at + EVENTS_WITHIN);
+    }
+
+    /// Moves the end on. True when nothing is left to wait for.
+    fn has_ended(&mut self) -> bool {
+        if self.ending == Ending::Draining && self.engine.disk_backlog() == 0 {
+            self.ending = Ending::Saving;
+            for id in self.engine.torrent_ids() {
+                self.save(id, true);
+            }
+        }
+        self.ending == Ending::Saving && self.saves_under_way == 0 && !self.engine.has_goodbyes()
+    }
+
+    /// Queues what is known of a torrent to be made durable; one save of a torrent at a time.
+    fn save(&mut self, id: TorrentId, always: bool) {
+        let Some(entry) = self.torrents.get_mut(id) else { return };
+        if entry.is_saving {
+            entry.save_again |= always;
+            return;
+        }
+        let Some(data) = self.engine.resume_data(id, always || entry.finish_pending) else { return };
         let resume = Resume {
             info_hashes: entry.store.meta().info_hashes,
             dir: entry.store.dir().to_owned(),
@@ -237,30 +293,63 @@ impl Driver {
             downloaded: data.downloaded,
             peers: Vec::new(),
         };
-        let (store, path) = (Arc::clone(&entry.store), entry.resume_path.clone());
+        entry.is_saving = true;
+        entry.save_again = false;
         self.saves_under_way += 1;
-        self.disk.save(SaveJob { torrent: id, store, path, resume, finished });
+        let (store, stamps) = (Arc::clone(&entry.store), Arc::clone(&entry.stamps));
+        self.disk.save(SaveJob { torrent: id, store, path: entry.resume_path.clone(), resume, stamps });
     }
 
-    fn on_saved(&mut self, torrent: TorrentId, finished: bool, error: Option<ztor_engine::DiskFault>) {
+    fn on_saved(&mut self, now: Instant, torrent: TorrentId, resume: Resume, error: Option<SaveError>) {
         self.saves_under_way = self.saves_under_way.saturating_sub(1);
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        entry.is_saving = false;
         match error {
-            None if finished => {
-                self.publisher.publish(self.engine.status(self.clock.now()));
-                self.publisher.tell(SessionEvent::Finished(torrent));
+            None => {
+                self.tell_finished(torrent, &resume);
+                if let Some(entry) = self.torrents.get_mut(torrent) {
+                    entry.saved = Some(resume);
+                }
             }
-            None => {}
-            Some(fault) => self.publisher.tell(SessionEvent::NotSaved { torrent, fault }),
+            Some(SaveError::Memory(fault)) => {
+                // The data itself is safe; the next start will have to look at it.
+                self.engine.not_saved(torrent);
+                self.tell(SessionEvent::NotSaved { torrent, fault });
+                self.tell_finished(torrent, &resume);
+            }
+            Some(SaveError::Data(fault)) => {
+                // What was verified since the last good save is in doubt: the torrent stops, and taking it up
+                // again begins with a look at the disk.
+                let event = DiskEvent::Failed { fault };
+                self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
+            }
+        }
+        if self.torrents.get(torrent).is_some_and(|entry| entry.save_again) {
+            self.save(torrent, true);
         }
     }
 
+    /// Reports a torrent finished if what was just made durable is all of it.
+    fn tell_finished(&mut self, torrent: TorrentId, saved: &Resume) {
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        if !entry.finish_pending || !self.engine.is_finished_with(torrent, &saved.have) {
+            return;
+        }
+        entry.finish_pending = false;
+        self.tell(SessionEvent::Finished(torrent));
+    }
+
     fn end(mut self) {
+        self.inbox.close();
         let keys: Vec<PeerKey> = self.conns.keys().collect();
         for key in keys {
             self.drop_conn(key);
         }
+        self.publisher.publish(self.engine.status(self.clock.now()));
+        self.events.drain(..).for_each(|event| self.publisher.tell(event));
         self.disk.stop();
         self.control.stop();
-        drop(self.done);
+        // Nobody may be waiting.
+        let _ = self.done.try_send(());
     }
 }

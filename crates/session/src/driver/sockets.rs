@@ -73,16 +73,24 @@ pub(crate) fn connect(bind: Option<IpAddr>, addr: SocketAddr) -> io::Result<TcpS
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
+    // "All IPv6 addresses" means all addresses, as it does for listening.
+    if bind.is_some_and(|ip| ip.is_ipv4() != addr.is_ipv4() && ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED)) {
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "the bound address is of the other family"));
+    }
     if let Some(ip) = bind.filter(|ip| !ip.is_unspecified()) {
-        if ip.is_ipv4() != addr.is_ipv4() {
-            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "the bound address is of the other family"));
-        }
         socket.bind(&SocketAddr::new(ip, 0).into())?;
     }
     match socket.connect(&addr.into()) {
         Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Err(error),
         _ => Ok(TcpStream::from_std(socket.into())),
     }
+}
+
+/// Whether the error says nothing about the other side: no network, no address, no file descriptors.
+pub(crate) fn is_ours(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let ours = [Errno::NETUNREACH, Errno::NETDOWN, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// The form of `to` that a socket bound to `own` can send to; `None` if it cannot.
