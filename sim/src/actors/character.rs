@@ -1,0 +1,112 @@
+//! What a scripted peer is like.
+
+use std::net::SocketAddr;
+
+/// What it says it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    Nothing,
+    Everything,
+    /// Any set.
+    Random,
+    /// A bitfield that does not fit.
+    Nonsense,
+}
+
+/// The habits of a scripted peer.
+#[derive(Debug, Clone)]
+pub(crate) struct Character {
+    pub(crate) name: &'static str,
+    pub(crate) claim: Claim,
+    pub(crate) is_fast: bool,
+    /// Unchokes, and answers requests.
+    pub(crate) serves: bool,
+    /// Blocks it falsifies, in thousandths.
+    pub(crate) lies_permille: u32,
+    /// Of the falsified blocks, those that are merely too short or somebody else's.
+    pub(crate) false_haves: bool,
+    /// Asks for blocks, and takes them.
+    pub(crate) downloads: bool,
+    /// Blocks until it has had enough and hangs up; a small world has many of such visitors.
+    pub(crate) enough: Option<u64>,
+    /// Falls silent after so many blocks.
+    pub(crate) vanishes_after: Option<u64>,
+    /// Sends no more than so many bytes a tick, on each connection.
+    pub(crate) drip: Option<usize>,
+    pub(crate) floods: bool,
+    pub(crate) babbles: bool,
+    /// Never reads what is said.
+    pub(crate) is_deaf: bool,
+    pub(crate) refuses: bool,
+    /// Whom it calls.
+    pub(crate) calls: Vec<SocketAddr>,
+}
+
+impl Character {
+    /// Has everything, serves everybody.
+    pub(crate) fn honest() -> Self {
+        Self {
+            name: "honest",
+            claim: Claim::Everything,
+            is_fast: true,
+            serves: true,
+            lies_permille: 0,
+            false_haves: false,
+            downloads: false,
+            enough: None,
+            vanishes_after: None,
+            drip: None,
+            floods: false,
+            babbles: false,
+            is_deaf: false,
+            refuses: false,
+            calls: Vec::new(),
+        }
+    }
+
+    /// Sends false blocks, now and then or always.
+    pub(crate) fn liar(permille: u32) -> Self {
+        Self { name: "liar", lies_permille: permille, ..Self::honest() }
+    }
+
+    /// Claims what it has not, and gives nothing.
+    pub(crate) fn braggart() -> Self {
+        Self { name: "braggart", serves: false, false_haves: true, claim: Claim::Random, ..Self::honest() }
+    }
+
+    /// Takes and never gives.
+    pub(crate) fn free_rider(calls: Vec<SocketAddr>) -> Self {
+        let claim = Claim::Nothing;
+        Self { name: "free rider", claim, serves: false, downloads: true, calls, ..Self::honest() }
+    }
+
+    /// Takes some blocks and goes.
+    pub(crate) fn visitor(calls: Vec<SocketAddr>, blocks: u64) -> Self {
+        Self { name: "visitor", enough: Some(blocks), ..Self::free_rider(calls) }
+    }
+
+    /// Sends a few bytes at a time, for as long as it is let.
+    pub(crate) fn slow_loris(bytes: usize) -> Self {
+        Self { name: "slow loris", drip: Some(bytes), ..Self::honest() }
+    }
+
+    /// Asks, cancels and announces without end.
+    pub(crate) fn flooder(calls: Vec<SocketAddr>) -> Self {
+        Self { name: "flooder", floods: true, calls, claim: Claim::Random, ..Self::honest() }
+    }
+
+    /// Serves well, and then no more.
+    pub(crate) fn vanisher(blocks: u64) -> Self {
+        Self { name: "vanisher", vanishes_after: Some(blocks), ..Self::honest() }
+    }
+
+    /// Speaks nonsense.
+    pub(crate) fn babbler(calls: Vec<SocketAddr>) -> Self {
+        Self { name: "babbler", babbles: true, claim: Claim::Nonsense, calls, ..Self::honest() }
+    }
+
+    /// Takes connections and never looks at them.
+    pub(crate) fn deaf() -> Self {
+        Self { name: "deaf", is_deaf: true, ..Self::honest() }
+    }
+}

@@ -1,0 +1,249 @@
+//! One conversation of a scripted peer.
+
+use super::{Actor, Claim, Drops, Inbound};
+use crate::net::{Net, Side, StreamId};
+use crate::world::Core;
+use bytes::Bytes;
+use ztor_engine::Bitfield;
+use ztor_metainfo::BLOCK_LEN;
+use ztor_wire::{Block, HashRequest, Message};
+
+/// Requests it has open at a time.
+const PIPELINE: usize = 8;
+
+/// What it knows of a connection.
+pub(crate) struct Talk {
+    pub(super) side: Side,
+    pub(super) inbound: Inbound,
+    pub(super) drops: Drops,
+    pub(super) is_greeted: bool,
+    pub(super) is_fast: bool,
+    they_have: Bitfield,
+    they_choke: bool,
+    unchoked: bool,
+    /// Its own requests that are open.
+    asked: Vec<Block>,
+    received: u64,
+}
+
+impl Talk {
+    pub(super) fn new(side: Side, pieces: u32) -> Self {
+        Self {
+            side,
+            inbound: Inbound::new(),
+            drops: Drops::new(),
+            is_greeted: false,
+            is_fast: false,
+            they_have: Bitfield::new(pieces),
+            they_choke: true,
+            unchoked: false,
+            asked: Vec::new(),
+            received: 0,
+        }
+    }
+}
+
+impl Actor {
+    pub(super) fn greet(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
+        let Some(talk) = self.talks.get(&stream) else { return };
+        let pieces = self.content.pieces();
+        let bits = |set: Bitfield| Message::Bitfield(Bytes::from(set.to_wire()));
+        let message = match self.character.claim {
+            Claim::Nothing if talk.is_fast => Message::HaveNone,
+            Claim::Nothing => Message::KeepAlive,
+            Claim::Everything if talk.is_fast => Message::HaveAll,
+            Claim::Everything => bits(Bitfield::full(pieces)),
+            Claim::Random => {
+                let mut set = Bitfield::new(pieces);
+                set.extend((0..pieces).filter(|_| self.rng.bool()));
+                bits(set)
+            }
+            Claim::Nonsense => {
+                let len = self.rng.usize(0..40);
+                Message::Bitfield((0..len).map(|_| self.rng.u8(..)).collect())
+            }
+        };
+        self.say(core, net, stream, &message);
+        if self.character.downloads || self.character.floods {
+            self.say(core, net, stream, &Message::Interested);
+        }
+    }
+
+    pub(super) fn on_message(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, message: &Message) {
+        let pieces = self.content.pieces();
+        let Some(talk) = self.talks.get_mut(&stream) else { return };
+        match message {
+            Message::HaveAll => talk.they_have = Bitfield::full(pieces),
+            Message::Bitfield(bits) => {
+                if let Some(set) = Bitfield::from_wire(bits, pieces) {
+                    talk.they_have = set;
+                }
+            }
+            Message::Have { piece } if *piece < pieces => drop(talk.they_have.insert(*piece)),
+            Message::Interested if !talk.unchoked && (self.character.serves || self.character.false_haves) => {
+                talk.unchoked = true;
+                self.say(core, net, stream, &Message::Unchoke);
+            }
+            Message::Unchoke => {
+                talk.they_choke = false;
+                self.ask(core, net, stream);
+            }
+            Message::Choke => {
+                talk.they_choke = true;
+                // With the Fast Extension each is refused, or answered all the same.
+                if !talk.is_fast {
+                    talk.asked.clear();
+                }
+            }
+            Message::Reject(block) => talk.asked.retain(|b| b != block),
+            Message::Request(block) => self.serve(core, net, stream, *block),
+            Message::Piece { piece, begin, data } => {
+                let block = Block { piece: *piece, begin: *begin, len: data.len() as u32 };
+                let Some(at) = talk.asked.iter().position(|b| *b == block) else {
+                    if !self.character.floods && talk.is_fast {
+                        core.fail(&[], format!("a{} gets {block:?}, which it has not asked for", self.number));
+                    }
+                    return;
+                };
+                talk.asked.swap_remove(at);
+                talk.received += 1;
+                self.received_bytes += data.len() as u64;
+                if data[..] != *self.content.block(*piece, *begin, block.len) {
+                    core.fail(&[], format!("a{} gets false bytes for {block:?}", self.number));
+                }
+                if self.character.enough.is_some_and(|enough| talk.received >= enough) {
+                    self.character.calls.clear();
+                    return self.hang_up(core, net, stream);
+                }
+                self.ask(core, net, stream);
+            }
+            _ => {}
+        }
+    }
+
+    fn serve(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, block: Block) {
+        if !self.character.serves {
+            // A braggart keeps them waiting, most of the time.
+            if self.rng.u8(0..4) == 0 && self.talks.get(&stream).is_some_and(|talk| talk.is_fast) {
+                self.say(core, net, stream, &Message::Reject(block));
+            }
+            return;
+        }
+        let mut data = self.content.block(block.piece, block.begin, block.len).to_vec();
+        let mut said = block;
+        if self.character.lies_permille > 0 && self.rng.u32(0..1000) < self.character.lies_permille {
+            match self.rng.u8(0..8) {
+                0 => data.truncate(self.rng.usize(0..=data.len())),
+                1 => said.begin ^= BLOCK_LEN,
+                2 => said.piece ^= 1,
+                _ => {
+                    let at = self.rng.usize(0..data.len().max(1));
+                    data.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 0x55);
+                }
+            }
+        }
+        let message = Message::Piece { piece: said.piece, begin: said.begin, data: data.into() };
+        self.say(core, net, stream, &message);
+        self.served_blocks += 1;
+        if self.character.vanishes_after.is_some_and(|count| self.served_blocks >= count) {
+            self.fall_silent(core);
+        }
+    }
+
+    /// Keeps some requests open.
+    fn ask(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
+        let Some(talk) = self.talks.get_mut(&stream) else { return };
+        if !self.character.downloads || talk.they_choke || talk.they_have.count() == 0 {
+            return;
+        }
+        let mut new = Vec::new();
+        while talk.asked.len() < PIPELINE {
+            let nth = self.rng.usize(0..talk.they_have.count() as usize);
+            let Some(piece) = talk.they_have.iter().nth(nth) else { return };
+            let index = self.rng.u32(0..self.content.meta.layout.block_count(piece).max(1));
+            let len = self.content.meta.layout.block_len(piece, index);
+            let block = Block { piece, begin: index * BLOCK_LEN, len };
+            if len == 0 || talk.asked.contains(&block) {
+                break;
+            }
+            talk.asked.push(block);
+            new.push(block);
+        }
+        for block in new {
+            self.say(core, net, stream, &Message::Request(block));
+        }
+    }
+
+    /// What the bad do at every tick.
+    pub(super) fn act_up(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
+        let Some(talk) = self.talks.get(&stream) else { return };
+        if !talk.is_greeted {
+            return;
+        }
+        if self.character.downloads && !talk.they_choke {
+            self.ask(core, net, stream);
+        }
+        if self.character.false_haves && self.rng.u8(0..4) == 0 {
+            let piece = self.rng.u32(0..self.content.pieces().max(1));
+            self.say(core, net, stream, &Message::Have { piece });
+        }
+        if self.character.floods {
+            for _ in 0..self.rng.usize(0..200) {
+                let message = self.nuisance();
+                self.say(core, net, stream, &message);
+            }
+        }
+        if self.character.babbles && self.rng.u8(0..8) == 0 {
+            self.babble(core, net, stream);
+        }
+    }
+
+    /// A message that is well formed, and mostly fits.
+    fn nuisance(&mut self) -> Message {
+        let pieces = self.content.pieces().max(1);
+        let piece = self.rng.u32(0..pieces);
+        let block = Block { piece, begin: self.rng.u32(0..4) * BLOCK_LEN, len: self.rng.u32(1..=BLOCK_LEN) };
+        match self.rng.u8(0..12) {
+            0 => Message::Have { piece },
+            1 => Message::Cancel(block),
+            2 => Message::Choke,
+            3 => Message::Unchoke,
+            4 => Message::Interested,
+            5 => Message::NotInterested,
+            6 => Message::KeepAlive,
+            7 => Message::Unknown { id: 200 },
+            _ => Message::Request(block),
+        }
+    }
+
+    /// Anything, or something that is nearly right.
+    fn babble(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
+        let number = |rng: &mut fastrand::Rng| if rng.bool() { rng.u32(0..8) } else { rng.u32(..) };
+        let rng = &mut self.rng;
+        let block = Block { piece: number(rng), begin: number(rng), len: number(rng) };
+        let message = match rng.u8(0..12) {
+            0 => Message::Request(block),
+            1 => Message::Cancel(block),
+            2 => Message::Reject(block),
+            3 => Message::Have { piece: number(rng) },
+            4 => Message::AllowedFast { piece: number(rng) },
+            5 => Message::Suggest { piece: number(rng) },
+            6 => Message::Bitfield((0..rng.usize(0..30)).map(|_| rng.u8(..)).collect()),
+            7 => Message::Extended { id: rng.u8(0..3), payload: (0..rng.usize(0..60)).map(|_| rng.u8(..)).collect() },
+            8 => Message::Piece { piece: block.piece, begin: block.begin, data: Bytes::from(vec![7; rng.usize(0..20_000)]) },
+            9 => Message::HashRequest(HashRequest {
+                pieces_root: [3; 32],
+                base_layer: block.piece,
+                index: block.begin,
+                length: block.len,
+                proof_layers: number(rng),
+            }),
+            10 => [Message::HaveAll, Message::HaveNone, Message::Unchoke, Message::Interested][rng.usize(0..4)].clone(),
+            _ => {
+                let noise: Vec<u8> = (0..rng.usize(1..300)).map(|_| rng.u8(..)).collect();
+                return self.put(core, net, stream, &noise);
+            }
+        };
+        self.say(core, net, stream, &message);
+    }
+}

@@ -1,0 +1,185 @@
+//! What must hold at every step, checked by counting again.
+//!
+//! The checkers know only what a client was told and what it said. Where a number inside the engine is to be
+//! held against theirs they read it through [`ztor_engine::inspect`].
+
+mod bucket;
+mod ledger;
+mod recount;
+
+use crate::content::Content;
+use crate::node::Settings;
+use bucket::{Bucket, Hunger};
+pub(crate) use ledger::Ledger;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use ztor_engine::{Bitfield, Engine, TorrentId, Write};
+use ztor_time::Instant;
+
+/// What one process is held to.
+pub(crate) struct Audit {
+    content: Arc<Content>,
+    /// Pieces that the disk found right.
+    pub(crate) verified: Bitfield,
+    /// Where its peers may come from.
+    pub(crate) sources: BTreeSet<SocketAddr>,
+    pub(crate) banned: BTreeSet<IpAddr>,
+    /// Piece data that has gone into sockets.
+    pub(crate) sent_bytes: u64,
+    /// Piece data that has come, wanted or not.
+    pub(crate) received_bytes: u64,
+    /// What earlier processes had moved: down, up.
+    before: (u64, u64),
+    /// Pieces that were there when it started.
+    had_bytes: u64,
+    up: Option<Bucket>,
+    down: Option<Bucket>,
+    /// Bytes that came or were outstanding at the last look.
+    claimed: u64,
+    up_hunger: Hunger,
+    down_hunger: Hunger,
+    turns: u64,
+}
+
+impl Audit {
+    pub(crate) fn new(now: Instant, content: &Arc<Content>, settings: &Settings, before: (u64, u64)) -> Self {
+        Self {
+            content: Arc::clone(content),
+            verified: Bitfield::new(content.pieces()),
+            sources: settings.peers.iter().copied().collect(),
+            banned: BTreeSet::new(),
+            sent_bytes: 0,
+            received_bytes: 0,
+            before,
+            had_bytes: 0,
+            up: settings.limit_up.map(|limit| Bucket::new(now, limit)),
+            down: settings.limit_down.map(|limit| Bucket::new(now, limit)),
+            claimed: 0,
+            up_hunger: Hunger::default(),
+            down_hunger: Hunger::default(),
+            turns: 0,
+        }
+    }
+
+    /// The disk was looked at.
+    pub(crate) fn checked(&mut self, have: &Bitfield) {
+        self.verified.clone_from(have);
+        self.had_bytes = self.len_of(have);
+    }
+
+    /// A connection is wished for.
+    pub(crate) fn connects(&self, addr: SocketAddr) -> Result<(), String> {
+        if self.banned.contains(&addr.ip()) {
+            return Err(format!("calls {addr}, which it has banned"));
+        }
+        if !self.sources.contains(&addr) {
+            return Err(format!("calls {addr}, which no tracker and no user has named"));
+        }
+        Ok(())
+    }
+
+    /// A block goes to the disk.
+    pub(crate) fn written(&self, write: &Write) -> Result<(), String> {
+        let len = write.data.len() as u64;
+        let piece_len = u64::from(self.content.meta.layout.piece_len(write.piece));
+        if len == 0 || u64::from(write.begin) + len > piece_len {
+            return Err(format!("writes {len} bytes at {} of piece {}", write.begin, write.piece));
+        }
+        if self.verified.contains(write.piece) {
+            return Err(format!("writes into piece {}, which is right already", write.piece));
+        }
+        Ok(())
+    }
+
+    /// What was asked for and has come or may still come, in bytes, counts against the limit.
+    fn downloads(&mut self, now: Instant, claimed: u64) -> Result<(), String> {
+        let Some(bucket) = &mut self.down else { return Ok(()) };
+        let before = std::mem::replace(&mut self.claimed, claimed);
+        if claimed <= before {
+            bucket.give_back(now, before - claimed);
+            return Ok(());
+        }
+        bucket.take(now, claimed - before).map_err(|over| format!("asks for more than its download limit: {over} bytes over"))
+    }
+
+    fn uploads(&mut self, now: Instant, bytes: u32) -> Result<(), String> {
+        let Some(bucket) = &mut self.up else { return Ok(()) };
+        bucket.take(now, bytes.into()).map_err(|over| format!("sends more than its upload limit: {over} bytes over"))
+    }
+
+    /// The end of a turn.
+    pub(crate) fn look(&mut self, now: Instant, engine: &Engine, id: TorrentId) -> Result<(), String> {
+        self.turns += 1;
+        for table in engine.tables() {
+            if table.len > table.max {
+                return Err(format!("{} has {} entries, more than {}", table.name, table.len, table.max));
+            }
+        }
+        if let Some(have) = engine.have(id)
+            && have.count_without(&self.verified) > 0
+        {
+            return Err("has pieces that the disk has not found right".into());
+        }
+        // Small swarms are counted again at every step, large ones often.
+        let peers = engine.peer_count() as u64;
+        if self.down.is_some() || self.turns.is_multiple_of(1 + peers / 4) {
+            let view = engine.inspect(id);
+            if let Some(view) = &view {
+                recount::recount(&self.content, view)?;
+                let downloaded = self.statistics(now, engine, id)?;
+                let outstanding = view.peers.iter().flat_map(|p| &p.asked).filter(|(_, released)| !released);
+                self.downloads(now, downloaded + outstanding.map(|(block, _)| u64::from(block.len)).sum::<u64>())?;
+                let starved = (view.peers.iter().any(|p| p.waits_for_upload_quota), view.peers.iter().any(|p| p.waits_for_download_quota));
+                self.starvation(now, starved)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever waits for tokens must get them when there are some.
+    fn starvation(&mut self, now: Instant, (up, down): (bool, bool)) -> Result<(), String> {
+        if self.up_hunger.look(now, self.up.as_mut(), up) {
+            return Err("peers wait for an upload limit that would let them pass".into());
+        }
+        if self.down_hunger.look(now, self.down.as_mut(), down) {
+            return Err("requests wait for a download limit that would let them pass".into());
+        }
+        Ok(())
+    }
+
+    /// Holds the statistics against what was counted. Returns the bytes downloaded in this session.
+    fn statistics(&self, now: Instant, engine: &Engine, id: TorrentId) -> Result<u64, String> {
+        let Some(status) = engine.status(now).into_iter().find(|status| status.id == id) else { return Ok(self.claimed) };
+        let fail = |what: &str, said: u64, counted: u64| Err(format!("{what}: it says {said}, counted {counted}"));
+        if status.session_uploaded != self.sent_bytes {
+            return fail("bytes uploaded", status.session_uploaded, self.sent_bytes);
+        }
+        if status.session_downloaded > self.received_bytes {
+            return fail("bytes downloaded are more than came", status.session_downloaded, self.received_bytes);
+        }
+        if status.downloaded != self.before.0 + status.session_downloaded {
+            return fail("bytes downloaded in all", status.downloaded, self.before.0 + status.session_downloaded);
+        }
+        if status.uploaded != self.before.1 + status.session_uploaded {
+            return fail("bytes uploaded in all", status.uploaded, self.before.1 + status.session_uploaded);
+        }
+        let Some(have) = engine.have(id) else { return Ok(status.session_downloaded) };
+        let have_bytes = self.len_of(have);
+        if status.have_bytes != have_bytes && !matches!(status.state, ztor_engine::TorrentState::Checking { .. }) {
+            return fail("bytes it has", status.have_bytes, have_bytes);
+        }
+        let is_live = matches!(status.state, ztor_engine::TorrentState::Downloading | ztor_engine::TorrentState::Seeding);
+        if is_live && status.left_bytes != self.content.len() - have_bytes {
+            return fail("bytes left", status.left_bytes, self.content.len() - have_bytes);
+        }
+        if have_bytes.saturating_sub(self.had_bytes) > status.session_downloaded {
+            return fail("bytes gained are more than were downloaded", have_bytes, status.session_downloaded);
+        }
+        Ok(status.session_downloaded)
+    }
+
+    fn len_of(&self, pieces: &Bitfield) -> u64 {
+        pieces.iter().map(|piece| u64::from(self.content.meta.layout.piece_len(piece))).sum()
+    }
+}

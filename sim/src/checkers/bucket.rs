@@ -1,0 +1,82 @@
+//! Limits, counted the other way round.
+
+use ztor_time::{Duration, Instant};
+
+/// What may pass at once, whatever the limit.
+const MIN_BURST: u64 = 16 * 1024;
+/// The longest that tokens may lie there while somebody waits for them.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A bucket that fills with what passes and runs dry at the limit's rate: it never rises above the burst if and
+/// only if the limit was kept over every window.
+pub(crate) struct Bucket {
+    limit: u64,
+    /// In millionths of a byte.
+    level: u128,
+    at: Instant,
+}
+
+impl Bucket {
+    /// A full bucket, for a limit in bytes per second: a start gives no burst.
+    pub(crate) fn new(now: Instant, limit: u64) -> Self {
+        Self { limit, level: burst(limit), at: now }
+    }
+
+    /// So many bytes pass. The error is by how many the limit was passed.
+    pub(crate) fn take(&mut self, now: Instant, bytes: u64) -> Result<(), u64> {
+        self.drain(now);
+        self.level += u128::from(bytes) * 1_000_000;
+        // One byte for rounding.
+        let over = self.level.saturating_sub(burst(self.limit) + 1_000_000);
+        if over > 0 { Err((over / 1_000_000) as u64) } else { Ok(()) }
+    }
+
+    /// So many bytes did not pass after all.
+    pub(crate) fn give_back(&mut self, now: Instant, bytes: u64) {
+        self.drain(now);
+        self.level = self.level.saturating_sub(u128::from(bytes) * 1_000_000);
+    }
+
+    fn drain(&mut self, now: Instant) {
+        let passed = u128::from(self.limit) * now.since(self.at).as_micros();
+        self.level = self.level.saturating_sub(passed);
+        self.at = now;
+    }
+
+    /// When two blocks, or all that may pass at once, could have passed.
+    fn has_plenty_at(&self) -> Instant {
+        let lack = self.level.saturating_sub(burst(self.limit) - burst(self.limit).min(2 * u128::from(MIN_BURST) * 1_000_000));
+        if self.limit == 0 {
+            return Instant::FAR_FUTURE;
+        }
+        self.at + Duration::from_micros(u64::try_from(lack / u128::from(self.limit)).unwrap_or(u64::MAX))
+    }
+}
+
+fn burst(limit: u64) -> u128 {
+    u128::from((limit / 4).max(MIN_BURST)) * 1_000_000
+}
+
+/// How long somebody has waited although tokens were there.
+#[derive(Default)]
+pub(crate) struct Hunger {
+    since: Option<Instant>,
+}
+
+impl Hunger {
+    /// True if it has been too long.
+    pub(crate) fn look(&mut self, now: Instant, bucket: Option<&mut Bucket>, waits: bool) -> bool {
+        let Some(bucket) = bucket.filter(|_| waits) else {
+            self.since = None;
+            return false;
+        };
+        let plenty_at = bucket.has_plenty_at();
+        if plenty_at > now {
+            self.since = None;
+            return false;
+        }
+        // It may have been there since before anybody waited.
+        let since = *self.since.get_or_insert(now);
+        now.since(since) > PATIENCE
+    }
+}

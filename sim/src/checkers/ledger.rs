@@ -1,0 +1,245 @@
+//! What two peers have said to each other, kept from what went over the wire.
+
+use super::Audit;
+use crate::world::Core;
+use bytes::BytesMut;
+use std::collections::{BTreeMap, BTreeSet};
+use ztor_engine::{Bitfield, PeerKey};
+use ztor_time::Instant;
+use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message};
+
+/// The longest block a client may ask for or serve.
+const MAX_BLOCK: u32 = 16 * 1024;
+
+/// One connection, from the side of a client.
+pub(crate) struct Ledger {
+    has_greeted: bool,
+    inbound: BytesMut,
+    /// What comes makes no sense (any more); the engine will close.
+    is_broken: bool,
+    they_have_greeted: bool,
+    they_are_fast: bool,
+    pub(crate) we_choke: bool,
+    they_choke: bool,
+    we_are_interested: bool,
+    allowed_to_them: BTreeSet<u32>,
+    allowed_to_us: BTreeSet<u32>,
+    they_have: Bitfield,
+    /// Their requests that were neither served nor refused, and how often each was made.
+    requests: BTreeMap<Block, u32>,
+    /// Our requests that were neither answered nor refused.
+    asked: BTreeMap<Block, u32>,
+}
+
+impl Ledger {
+    pub(crate) fn new(pieces: u32) -> Self {
+        Self {
+            has_greeted: false,
+            inbound: BytesMut::new(),
+            is_broken: false,
+            they_have_greeted: false,
+            they_are_fast: false,
+            we_choke: true,
+            they_choke: true,
+            we_are_interested: false,
+            allowed_to_them: BTreeSet::new(),
+            allowed_to_us: BTreeSet::new(),
+            they_have: Bitfield::new(pieces),
+            requests: BTreeMap::new(),
+            asked: BTreeMap::new(),
+        }
+    }
+
+    /// Bytes from the peer, before the engine sees them.
+    pub(crate) fn heard(&mut self, bytes: &[u8], audit: &mut Audit) -> Result<(), String> {
+        if self.is_broken {
+            return Ok(());
+        }
+        self.inbound.extend_from_slice(bytes);
+        if !self.they_have_greeted {
+            match Handshake::decode(&self.inbound) {
+                Ok(Some(handshake)) => {
+                    let _ = self.inbound.split_to(HANDSHAKE_LEN);
+                    self.they_are_fast = handshake.reserved.fast();
+                    self.they_have_greeted = true;
+                }
+                Ok(None) => return Ok(()),
+                Err(_) => self.is_broken = true,
+            }
+        }
+        let mut decoder = Decoder::default();
+        while !self.is_broken {
+            match decoder.decode(&mut self.inbound) {
+                Ok(Some(message)) => self.hear(&message, audit),
+                Ok(None) => return Ok(()),
+                Err(_) => self.is_broken = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, message: &Message, audit: &mut Audit) {
+        let pieces = self.they_have.len();
+        match message {
+            Message::Choke => self.they_choke = true,
+            Message::Unchoke => self.they_choke = false,
+            Message::Have { piece } if *piece < pieces => {
+                self.they_have.insert(*piece);
+            }
+            Message::Bitfield(bytes) => {
+                if let Some(set) = Bitfield::from_wire(bytes, pieces) {
+                    self.they_have = set;
+                }
+            }
+            Message::HaveAll => self.they_have = Bitfield::full(pieces),
+            Message::HaveNone => self.they_have = Bitfield::new(pieces),
+            Message::AllowedFast { piece } => {
+                self.allowed_to_us.insert(*piece);
+            }
+            Message::Request(block) => {
+                if !self.we_choke || self.allowed_to_them.contains(&block.piece) {
+                    *self.requests.entry(*block).or_default() += 1;
+                }
+            }
+            Message::Cancel(block) => drop(take(&mut self.requests, block)),
+            Message::Reject(block) => drop(take(&mut self.asked, block)),
+            Message::Piece { piece, begin, data } => {
+                audit.received_bytes += data.len() as u64;
+                take(&mut self.asked, &Block { piece: *piece, begin: *begin, len: data.len() as u32 });
+            }
+            _ => {}
+        }
+    }
+
+    /// Bytes the client sends, piece data aside: whole messages.
+    pub(crate) fn said(&mut self, core: &mut Core, node: usize, peer: PeerKey, bytes: &[u8], audit: &Audit) -> Result<(), String> {
+        let mut bytes = BytesMut::from(bytes);
+        if !self.has_greeted {
+            let greeting = Handshake::decode(&bytes);
+            if !matches!(greeting, Ok(Some(_))) {
+                return Err("begins with something else than a handshake".into());
+            }
+            let _ = bytes.split_to(HANDSHAKE_LEN);
+            self.has_greeted = true;
+        }
+        let mut decoder = Decoder::default();
+        loop {
+            match decoder.decode(&mut bytes) {
+                Ok(Some(message)) => {
+                    if !matches!(message, Message::Extended { .. } | Message::Bitfield(_)) {
+                        core.note(format_args!("n{node} to #{}: {message:?}", peer.as_u64() & 0xffff));
+                    }
+                    self.say(&message, audit)?;
+                }
+                Ok(None) if bytes.is_empty() => return Ok(()),
+                Ok(None) => return Err("sends part of a message".into()),
+                Err(error) => return Err(format!("sends what cannot be read: {error}")),
+            }
+        }
+    }
+
+    fn say(&mut self, message: &Message, audit: &Audit) -> Result<(), String> {
+        let verified = &audit.verified;
+        match message {
+            Message::Choke | Message::Unchoke => {
+                let choke = *message == Message::Choke;
+                if self.we_choke == choke {
+                    return Err(format!("says {message:?} twice"));
+                }
+                self.we_choke = choke;
+                if choke && !self.they_are_fast {
+                    self.requests.clear();
+                }
+            }
+            Message::Interested | Message::NotInterested => {
+                let interested = *message == Message::Interested;
+                if self.we_are_interested == interested {
+                    return Err(format!("says {message:?} twice"));
+                }
+                self.we_are_interested = interested;
+            }
+            Message::Have { piece } if !verified.contains(*piece) => {
+                return Err(format!("says it has piece {piece}, which has not hashed right"));
+            }
+            Message::Bitfield(bits) => {
+                let claimed = Bitfield::from_wire(bits, verified.len()).ok_or("sends a bitfield that does not fit")?;
+                if claimed.count_without(verified) > 0 {
+                    return Err("claims pieces in its bitfield that have not hashed right".into());
+                }
+            }
+            Message::HaveAll if !verified.is_full() => return Err("says it has everything, and has not".into()),
+            Message::AllowedFast { piece } => {
+                if !verified.contains(*piece) {
+                    return Err(format!("allows requests for piece {piece}, which it has not"));
+                }
+                self.allowed_to_them.insert(*piece);
+            }
+            Message::Request(block) => {
+                self.may_ask(*block, audit)?;
+                *self.asked.entry(*block).or_default() += 1;
+            }
+            Message::Cancel(block) => {
+                if !self.asked.contains_key(block) {
+                    return Err(format!("cancels {block:?}, which it has not asked for"));
+                }
+            }
+            Message::Reject(block) => {
+                if !self.they_are_fast {
+                    return Err("rejects a request of a peer without the Fast Extension".into());
+                }
+                take(&mut self.requests, block);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn may_ask(&self, block: Block, audit: &Audit) -> Result<(), String> {
+        let layout = &audit.content.meta.layout;
+        let end = u64::from(block.begin) + u64::from(block.len);
+        if block.len == 0 || block.len > MAX_BLOCK || end > u64::from(layout.piece_len(block.piece)) {
+            return Err(format!("asks for {block:?}, which is no block of {} bytes", layout.piece_len(block.piece)));
+        }
+        if audit.verified.contains(block.piece) {
+            return Err(format!("asks for {block:?}, which it has"));
+        }
+        if !self.they_have.contains(block.piece) {
+            return Err(format!("asks for {block:?} of a peer that has not got it"));
+        }
+        if self.they_choke && !self.allowed_to_us.contains(&block.piece) {
+            return Err(format!("asks for {block:?} of a peer that chokes it"));
+        }
+        if !self.we_are_interested {
+            return Err(format!("asks for {block:?} without having shown interest"));
+        }
+        Ok(())
+    }
+
+    /// A block is handed over to be sent.
+    pub(crate) fn served(&mut self, now: Instant, block: Block, audit: &mut Audit) -> Result<(), String> {
+        let end = u64::from(block.begin) + u64::from(block.len);
+        if block.len > MAX_BLOCK || end > u64::from(audit.content.meta.layout.piece_len(block.piece)) {
+            return Err(format!("serves {block:?}, which is no block"));
+        }
+        if !audit.verified.contains(block.piece) {
+            return Err(format!("serves {block:?}, which has not hashed right"));
+        }
+        if self.we_choke && !self.allowed_to_them.contains(&block.piece) {
+            return Err(format!("serves {block:?} to a peer that it chokes"));
+        }
+        if !take(&mut self.requests, &block) {
+            return Err(format!("serves {block:?}, which was not asked for"));
+        }
+        audit.uploads(now, block.len)
+    }
+}
+
+/// Takes one from a count; false if there was none.
+fn take(counts: &mut BTreeMap<Block, u32>, block: &Block) -> bool {
+    match counts.get_mut(block) {
+        Some(count) if *count > 1 => *count -= 1,
+        Some(_) => drop(counts.remove(block)),
+        None => return false,
+    }
+    true
+}

@@ -1,0 +1,108 @@
+//! Interest, choke, availability and what is outstanding: counted again from the peers.
+
+use crate::content::Content;
+use ztor_engine::Bitfield;
+use ztor_engine::inspect::{BlockState, Pieces, TorrentView};
+
+/// Holds what the engine keeps up to date in small steps against what a fresh count gives.
+pub(crate) fn recount(content: &Content, view: &TorrentView) -> Result<(), String> {
+    let pieces = content.pieces();
+    if !view.is_live {
+        return Ok(());
+    }
+    let missing = pieces - view.have.count();
+    if view.missing != missing {
+        return Err(format!("counts {} missing pieces, there are {missing}", view.missing));
+    }
+    availability(view)?;
+    interest(view)?;
+    outstanding(content, view)
+}
+
+fn availability(view: &TorrentView) -> Result<(), String> {
+    let live = || view.peers.iter().filter(|peer| peer.is_live);
+    let seeds = live().filter(|peer| peer.has == Pieces::All).count();
+    if view.seeds as usize != seeds {
+        return Err(format!("counts {} seeds, there are {seeds}", view.seeds));
+    }
+    let mut counts = vec![0_u16; view.availability.len()];
+    for peer in &view.peers {
+        if let Pieces::Some(set) = &peer.has {
+            set.iter().filter_map(|piece| counts.get_mut(piece as usize).map(|c| *c += 1)).count();
+        }
+    }
+    if let Some(piece) = (0..counts.len()).find(|piece| counts[*piece] != view.availability[*piece]) {
+        return Err(format!("counts {} peers with piece {piece}, there are {}", view.availability[piece], counts[piece]));
+    }
+    let sorted = view.order.windows(2).all(|pair| counts[pair[0] as usize] <= counts[pair[1] as usize]);
+    if !sorted {
+        return Err("its pieces are not in the order of their rarity".into());
+    }
+    Ok(())
+}
+
+fn interest(view: &TorrentView) -> Result<(), String> {
+    for peer in view.peers.iter().filter(|peer| peer.is_live) {
+        let counted = match &peer.has {
+            Pieces::None => 0,
+            Pieces::All => view.missing,
+            Pieces::Some(set) => set.count_without(&view.have),
+        };
+        if peer.interesting != counted {
+            return Err(format!("finds {} pieces of {} interesting, there are {counted}", peer.interesting, peer.addr));
+        }
+        if peer.we_are_interested != (counted > 0) && !peer.is_dirty {
+            return Err(format!("its interest in {} is not as it should be", peer.addr));
+        }
+        if peer.we_choke && peer.is_optimistic {
+            return Err(format!("{} holds a slot and is choked", peer.addr));
+        }
+    }
+    Ok(())
+}
+
+fn outstanding(content: &Content, view: &TorrentView) -> Result<(), String> {
+    for peer in &view.peers {
+        let live = peer.asked.iter().filter(|(_, released)| !released).count();
+        if peer.outstanding != live {
+            return Err(format!("counts {} requests to {}, there are {live}", peer.outstanding, peer.addr));
+        }
+        if !peer.is_live && live > 0 {
+            return Err(format!("asks {}, which is not there yet", peer.addr));
+        }
+    }
+    let mut free_in_all = 0;
+    let mut closed = Bitfield::new(content.pieces());
+    for partial in &view.partials {
+        let piece = partial.piece;
+        closed.insert(piece);
+        if partial.blocks.len() as u32 != content.meta.layout.block_count(piece) {
+            return Err(format!("piece {piece} in progress has {} blocks", partial.blocks.len()));
+        }
+        for (index, state) in (0..).zip(&partial.blocks) {
+            let begin = index * ztor_metainfo::BLOCK_LEN;
+            let is_it = |asked: &&(ztor_wire::Block, bool)| asked.0.piece == piece && asked.0.begin == begin && !asked.1;
+            let askers = view.peers.iter().flat_map(|peer| &peer.asked).filter(is_it).count();
+            match state {
+                BlockState::Free if askers > 0 => {
+                    return Err(format!("block {index} of piece {piece} is free, and {askers} peers are asked for it"));
+                }
+                BlockState::Free => free_in_all += 1,
+                BlockState::Asked(count) if usize::from(*count) != askers => {
+                    return Err(format!("block {index} of piece {piece}: {count} requests are counted, there are {askers}"));
+                }
+                BlockState::Asked(_) | BlockState::Received => {}
+            }
+        }
+    }
+    if view.open_blocks != free_in_all {
+        return Err(format!("counts {} free blocks, there are {free_in_all}", view.open_blocks));
+    }
+    if let Some(piece) = view.partials.iter().map(|p| p.piece).find(|piece| view.have.contains(*piece)) {
+        return Err(format!("piece {piece} is in progress although it is there"));
+    }
+    if view.order.iter().any(|piece| closed.contains(*piece) || view.have.contains(*piece)) {
+        return Err("a piece that is there or in progress can be started again".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! What a swarm is about: a torrent and its true bytes.
+
+use fastrand::Rng;
+use std::sync::Arc;
+use ztor_engine::BlockDigest;
+use ztor_metainfo::create::{Builder, CreateError, Input, Options, Plan, Version};
+use ztor_metainfo::{BLOCK_LEN, Metainfo, merkle};
+
+/// What to make a torrent of.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    pub(crate) version: Version,
+    pub(crate) piece_length: u32,
+    /// Lengths of the files.
+    pub(crate) files: Vec<u64>,
+    pub(crate) trackers: Vec<Vec<String>>,
+    pub(crate) private: bool,
+}
+
+impl Shape {
+    /// One file of v1.
+    pub(crate) fn plain(piece_length: u32, length: u64) -> Self {
+        Self { version: Version::V1, piece_length, files: vec![length], trackers: Vec::new(), private: false }
+    }
+
+    /// Any format, any layout of about `length` bytes.
+    pub(crate) fn random(rng: &mut Rng, length: u64) -> Self {
+        let version = [Version::V1, Version::V2, Version::Hybrid][rng.usize(0..3)];
+        let piece_length = 16 * 1024 << rng.u32(0..5);
+        let count = if rng.bool() { 1 } else { rng.u64(2..12) };
+        let mut files: Vec<u64> = (0..count)
+            .map(|_| match rng.u8(0..10) {
+                0 => 0,
+                1 => rng.u64(1..100),
+                2 => u64::from(BLOCK_LEN) * rng.u64(1..8),
+                3 => u64::from(piece_length) * rng.u64(1..3) + rng.u64(0..3) - 1,
+                _ => rng.u64(1..=(2 * length / count).max(2)),
+            })
+            .collect();
+        if files.iter().all(|length| *length == 0) {
+            files[0] = 1 + rng.u64(0..length);
+        }
+        Self { version, piece_length, files, trackers: Vec::new(), private: rng.u8(0..4) == 0 }
+    }
+}
+
+/// A torrent and the bytes of its pieces.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) meta: Arc<Metainfo>,
+    /// The piece space: every piece begins at a multiple of the piece length; what no file has is zero.
+    image: Vec<u8>,
+}
+
+impl Content {
+    pub(crate) fn new(rng: &mut Rng, shape: &Shape) -> anyhow::Result<Self> {
+        let plan = plan(shape)?;
+        let layout = plan.layout();
+        let mut image = vec![0; layout.piece_count() as usize * layout.piece_length() as usize];
+        let mut builder = Builder::new(&plan);
+        for piece in 0..layout.piece_count() {
+            let mut hasher = plan.hasher(piece);
+            let start = piece as usize * layout.piece_length() as usize;
+            for range in layout.ranges(piece, 0, u32::MAX).filter(|range| !range.pad) {
+                let bytes = &mut image[start + range.at as usize..][..range.len as usize];
+                rng.fill(bytes);
+                hasher.update(bytes);
+            }
+            builder.insert(piece, hasher.finish()?);
+        }
+        let meta = Arc::new(Metainfo::from_bytes(&builder.finish()?)?);
+        anyhow::ensure!(meta.layout.piece_count() == plan.layout().piece_count(), "the torrent is not as planned");
+        Ok(Self { meta, image })
+    }
+
+    pub(crate) fn pieces(&self) -> u32 {
+        self.meta.layout.piece_count()
+    }
+
+    /// Bytes to fetch for a peer that has nothing, pads included.
+    pub(crate) fn len(&self) -> u64 {
+        (0..self.pieces()).map(|piece| u64::from(self.meta.layout.piece_len(piece))).sum()
+    }
+
+    /// All of the piece space.
+    pub(crate) fn image(&self) -> &[u8] {
+        &self.image
+    }
+
+    /// Where a piece begins in the piece space.
+    pub(crate) fn start(&self, piece: u32) -> usize {
+        piece as usize * self.meta.layout.piece_length() as usize
+    }
+
+    /// The place of a piece in the piece space.
+    pub(crate) fn span(&self, piece: u32) -> std::ops::Range<usize> {
+        let start = self.start(piece);
+        start..start + self.meta.layout.piece_len(piece) as usize
+    }
+
+    /// The true bytes of a block; nothing beyond the piece.
+    pub(crate) fn block(&self, piece: u32, begin: u32, len: u32) -> &[u8] {
+        let span = self.span(piece);
+        let piece = self.image.get(span).unwrap_or_default();
+        let end = (begin as usize).saturating_add(len as usize).min(piece.len());
+        piece.get(begin as usize..end).unwrap_or_default()
+    }
+
+    /// Whether these bytes of a whole piece hash to what the torrent says, by every hash it has.
+    pub(crate) fn verifies(&self, piece: u32, bytes: &[u8]) -> bool {
+        use sha1::{Digest, Sha1};
+        let (hashes, layout) = (&self.meta.hashes, &self.meta.layout);
+        let v1 = hashes.v1(piece).map(|want| want[..] == Sha1::digest(bytes)[..]);
+        let v2 = hashes.v2(piece).map(|want| {
+            let covered = &bytes[..bytes.len().min(layout.v2_piece_len(piece) as usize)];
+            let leaves: Vec<merkle::Hash> = covered.chunks(BLOCK_LEN as usize).map(merkle::leaf).collect();
+            want == merkle::root_of(&leaves, layout.v2_leaf_width(piece))
+        });
+        v1.or(v2).is_some() && v1 != Some(false) && v2 != Some(false)
+    }
+}
+
+/// A digest per block of a piece, as the disk tells them.
+pub(crate) fn digests(bytes: &[u8]) -> Vec<BlockDigest> {
+    use sha2::{Digest, Sha256};
+    let begins = (0..).step_by(BLOCK_LEN as usize);
+    bytes.chunks(BLOCK_LEN as usize).zip(begins).map(|(block, begin)| BlockDigest { begin, digest: Sha256::digest(block).into() }).collect()
+}
+
+fn plan(shape: &Shape) -> Result<Plan, CreateError> {
+    let options = Options {
+        version: shape.version,
+        piece_length: Some(shape.piece_length),
+        trackers: shape.trackers.clone(),
+        private: shape.private,
+        ..Options::default()
+    };
+    match shape.files[..] {
+        [length] => Plan::single_file("blob", Input::new(["blob"], length), options),
+        _ => {
+            let files = shape.files.iter().enumerate().map(|(n, length)| Input::new([format!("{n:02}")], *length));
+            Plan::folder("folder", files.collect(), options)
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A virtual disk: what was written, what of it would survive, and what goes wrong.
+//!
+//! Jobs are done in the order they came, each after some time; those of one torrent's resume data beside them.
+//! What was not synced when the process dies with its machine is lost in parts: every sector by itself.
+
+use crate::content::{Content, digests};
+use fastrand::Rng;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, PeerKey, ResumeData, Write};
+use ztor_time::{Duration, Instant};
+use ztor_wire::Block;
+
+/// What survives a power cut whole or not at all, in bytes.
+const SECTOR: usize = 4096;
+
+/// How the disk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    Fine,
+    /// Nothing more can be written.
+    Full,
+    /// Neither read nor written, as if unplugged.
+    Gone,
+    /// A read fails now and then.
+    BadReads,
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Write(Write),
+    Read { peer: PeerKey, block: Block },
+    Check { trust: bool },
+    Forget,
+    /// Make durable what was written, so that the resume data may say so.
+    Sync { resume: ResumeData, finished: bool },
+    Commit { resume: ResumeData, finished: bool },
+}
+
+/// What came of a job.
+pub(crate) enum Done {
+    /// For the engine.
+    Tell(DiskEvent),
+    /// A block to send.
+    Block { peer: PeerKey, block: Block, data: Vec<u8> },
+    /// A block to send could not be read.
+    NoBlock { peer: PeerKey, message: String },
+    Synced { resume: ResumeData, finished: bool },
+    Saved { finished: bool },
+    NotSaved,
+}
+
+/// What an earlier run has left.
+#[derive(Debug, Clone)]
+pub(crate) struct Resume {
+    pub(crate) have: Bitfield,
+    pub(crate) downloaded: u64,
+    pub(crate) uploaded: u64,
+}
+
+struct Undo {
+    at: usize,
+    old: Vec<u8>,
+}
+
+pub(crate) struct Disk {
+    content: Arc<Content>,
+    bytes: Vec<u8>,
+    unsynced: Vec<Undo>,
+    /// Blocks that were written of pieces in progress.
+    written: BTreeMap<u32, BTreeSet<u32>>,
+    was_bad: BTreeSet<u32>,
+    pub(crate) health: Health,
+    pub(crate) latency: Duration,
+    /// Bytes per second.
+    pub(crate) speed: u64,
+    free_at: Instant,
+    save_free_at: Instant,
+    pub(crate) resume: Option<Resume>,
+}
+
+impl Disk {
+    /// A disk with all of the content, or with none of it.
+    pub(crate) fn new(content: Arc<Content>, is_full: bool) -> Self {
+        let bytes = if is_full { content.image().to_vec() } else { vec![0; content.image().len()] };
+        Self {
+            content,
+            bytes,
+            unsynced: Vec::new(),
+            written: BTreeMap::new(),
+            was_bad: BTreeSet::new(),
+            health: Health::Fine,
+            latency: Duration::from_micros(200),
+            speed: 200_000_000,
+            free_at: Instant::ZERO,
+            save_free_at: Instant::ZERO,
+            resume: None,
+        }
+    }
+
+    /// When a job that comes now will be done.
+    pub(crate) fn plan(&mut self, now: Instant, job: &Job) -> Instant {
+        let (lane, bytes) = match job {
+            Job::Sync { .. } | Job::Commit { .. } => (&mut self.save_free_at, 256 * 1024),
+            Job::Write(write) => (&mut self.free_at, write.data.len()),
+            Job::Read { block, .. } => (&mut self.free_at, block.len as usize),
+            Job::Check { .. } => (&mut self.free_at, self.bytes.len()),
+            Job::Forget => (&mut self.free_at, 0),
+        };
+        let work = Duration::from_micros(bytes as u64 * 1_000_000 / self.speed.max(1));
+        *lane = (*lane).max(now) + self.latency + work;
+        *lane
+    }
+
+    /// Does a job whose time has come.
+    pub(crate) fn run(&mut self, rng: &mut Rng, job: Job, out: &mut Vec<Done>) {
+        match job {
+            Job::Write(write) => self.write(&write, out),
+            Job::Read { peer, block } => out.push(self.read(rng, peer, block)),
+            Job::Check { trust } => out.push(Done::Tell(self.check(trust))),
+            Job::Forget => {
+                self.written.clear();
+                self.was_bad.clear();
+            }
+            Job::Sync { resume, finished } => match self.health {
+                Health::Gone => out.push(Done::NotSaved),
+                _ => {
+                    self.unsynced.clear();
+                    out.push(Done::Synced { resume, finished });
+                }
+            },
+            Job::Commit { resume, finished } => {
+                self.resume = Some(Resume { have: resume.have, downloaded: resume.downloaded, uploaded: resume.uploaded });
+                out.push(Done::Saved { finished });
+            }
+        }
+    }
+
+    /// The process is gone, and with `power_cut` the machine's memory too: any sector that was not synced may
+    /// be as it was.
+    pub(crate) fn crash(&mut self, rng: &mut Rng, power_cut: bool) {
+        self.written.clear();
+        self.was_bad.clear();
+        (self.free_at, self.save_free_at) = (Instant::ZERO, Instant::ZERO);
+        if !power_cut {
+            return;
+        }
+        for undo in std::mem::take(&mut self.unsynced).into_iter().rev() {
+            for (n, old) in undo.old.chunks(SECTOR).enumerate() {
+                if rng.bool() {
+                    self.bytes[undo.at + n * SECTOR..][..old.len()].copy_from_slice(old);
+                }
+            }
+        }
+    }
+
+    /// Whether the piece is there, byte for byte.
+    pub(crate) fn is_true(&self, piece: u32) -> bool {
+        let span = self.content.span(piece);
+        self.bytes[span.clone()] == self.content.image()[span]
+    }
+
+    fn write(&mut self, write: &Write, out: &mut Vec<Done>) {
+        let len = write.data.len();
+        out.push(Done::Tell(DiskEvent::Written { bytes: len as u32 }));
+        if matches!(self.health, Health::Full | Health::Gone) {
+            return out.push(Done::Tell(DiskEvent::Failed { fault: self.fault() }));
+        }
+        let at = self.content.start(write.piece) + write.begin as usize;
+        let place = &mut self.bytes[at..at + len];
+        self.unsynced.push(Undo { at, old: place.to_vec() });
+        place.copy_from_slice(&write.data);
+        let blocks = self.written.entry(write.piece).or_default();
+        blocks.insert(write.begin);
+        if blocks.len() as u32 == self.content.meta.layout.block_count(write.piece) {
+            out.push(Done::Tell(self.judge(write.piece)));
+        }
+    }
+
+    fn judge(&mut self, piece: u32) -> DiskEvent {
+        self.written.remove(&piece);
+        let bytes = &self.bytes[self.content.span(piece)];
+        if self.content.verifies(piece, bytes) {
+            let digests = if self.was_bad.remove(&piece) { digests(bytes) } else { Vec::new() };
+            DiskEvent::PieceOk { piece, digests }
+        } else {
+            self.was_bad.insert(piece);
+            DiskEvent::PieceBad { piece, digests: digests(bytes) }
+        }
+    }
+
+    fn read(&self, rng: &mut Rng, peer: PeerKey, block: Block) -> Done {
+        if self.health == Health::Gone || (self.health == Health::BadReads && rng.u8(0..8) == 0) {
+            return Done::NoBlock { peer, message: self.fault().message };
+        }
+        let at = self.content.start(block.piece) + block.begin as usize;
+        Done::Block { peer, block, data: self.bytes[at..at + block.len as usize].to_vec() }
+    }
+
+    /// What is there. `trust`: the files look untouched, so that the resume data is believed.
+    fn check(&mut self, trust: bool) -> DiskEvent {
+        if self.health == Health::Gone {
+            return DiskEvent::Failed { fault: self.fault() };
+        }
+        let pieces = self.content.pieces();
+        let mut have = Bitfield::new(pieces);
+        match &self.resume {
+            Some(resume) if trust => have.clone_from(&resume.have),
+            _ => have.extend((0..pieces).filter(|p| self.content.verifies(*p, &self.bytes[self.content.span(*p)]))),
+        }
+        DiskEvent::Checked { have }
+    }
+
+    fn fault(&self) -> DiskFault {
+        let (kind, message) = match self.health {
+            Health::Full => (DiskFaultKind::Full, "no space left on the virtual disk"),
+            _ => (DiskFaultKind::Io, "the virtual disk does not answer"),
+        };
+        DiskFault { kind, message: message.to_owned() }
+    }
+}

@@ -1,0 +1,32 @@
+//! Whole swarms of real engines in one process: any interleaving of peers, network, disk and crash can be played
+//! back from one number.
+//!
+//! The engine is the one that is shipped. Around it everything is virtual: the clock, the network, the disk, the
+//! trackers, and peers that are not ztor. One source of chance, seeded by one number, decides all of it; nothing
+//! depends on the machine, and a run has one thread.
+//!
+//! A [`Scenario`] sets up a world and plans what befalls it. While it runs, checkers hold every client to what must
+//! always be true, by counting again; once the last fault has healed, every honest client must finish within a
+//! time that follows from the lines and the timeouts.
+#![forbid(unsafe_code)]
+
+mod actors;
+mod checkers;
+mod clock;
+mod content;
+mod disk;
+mod liveness;
+mod net;
+mod node;
+mod plan;
+mod run;
+mod scenarios;
+mod sweep;
+mod trace;
+mod tracker;
+mod world;
+
+pub use run::{Outcome, run};
+pub use scenarios::{SCENARIOS, Scenario};
+pub use sweep::{Swept, sweep};
+pub use world::Failure;

@@ -1,0 +1,87 @@
+//! Runs scenarios: one seed, played back, or a sweep over many.
+#![forbid(unsafe_code)]
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use std::ops::Range;
+use std::process::ExitCode;
+use ztor_sim::{Outcome, SCENARIOS, Scenario, run, sweep};
+
+/// Swarms of real engines on a virtual network, disk and clock
+#[derive(Debug, Parser)]
+#[command(name = "ztor-sim", max_term_width = 100)]
+struct Args {
+    /// Run this seed, and say what came of it
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// Run all seeds from A up to, but without, B on all cores, until one fails
+    #[arg(long, value_name = "A..B", value_parser = parse_range)]
+    seeds: Option<Range<u64>>,
+    /// Only this scenario; all of them if left out
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Print all that happens as it happens (with --seed)
+    #[arg(long, requires = "seed")]
+    trace: bool,
+    /// List the scenarios
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let args = Args::parse();
+    if args.list {
+        SCENARIOS.iter().for_each(|scenario| println!("{:<28} {}", scenario.name, scenario.about));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let chosen: Vec<&'static Scenario> =
+        SCENARIOS.iter().filter(|s| args.scenario.as_deref().is_none_or(|name| name == s.name)).collect();
+    if chosen.is_empty() {
+        bail!("there is no scenario of that name; --list shows those there are");
+    }
+    match args.seeds {
+        Some(seeds) => Ok(sweep_all(&chosen, seeds)),
+        None => Ok(play_all(&chosen, args.seed.unwrap_or(0), args.trace)),
+    }
+}
+
+fn play_all(scenarios: &[&'static Scenario], seed: u64, is_loud: bool) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for scenario in scenarios {
+        let begun = std::time::Instant::now();
+        let outcome = run(scenario, seed, is_loud);
+        println!("{}, seed {seed}: trace {:016x}, {:.1} s", scenario.name, outcome.hash, begun.elapsed().as_secs_f64());
+        outcome.notes.iter().for_each(|note| println!("  {note}"));
+        if outcome.failure.is_some() {
+            show_failure(scenario, seed, &outcome);
+            code = ExitCode::FAILURE;
+        }
+    }
+    code
+}
+
+fn sweep_all(scenarios: &[&'static Scenario], seeds: Range<u64>) -> ExitCode {
+    let begun = std::time::Instant::now();
+    let swept = sweep(scenarios, seeds);
+    println!("{} runs in {:.1} s", swept.runs, begun.elapsed().as_secs_f64());
+    match swept.failure {
+        None => ExitCode::SUCCESS,
+        Some((seed, scenario, outcome)) => {
+            show_failure(scenario, seed, &outcome);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn show_failure(scenario: &Scenario, seed: u64, outcome: &Outcome) {
+    let Some(failure) = &outcome.failure else { return };
+    println!("\nFAILED: scenario {}, seed {seed}, at {:?}", scenario.name, failure.at);
+    println!("  {}\n", failure.message);
+    outcome.story.iter().for_each(|line| println!("  {line}"));
+    println!("\nto play it back: cargo run -p ztor-sim -- --seed {seed} --scenario {}", scenario.name);
+}
+
+fn parse_range(text: &str) -> anyhow::Result<Range<u64>> {
+    let (from, to) = text.split_once("..").context("two numbers with .. between, as in 0..1000")?;
+    Ok(from.trim().parse()?..to.trim().parse()?)
+}

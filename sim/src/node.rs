@@ -1,0 +1,424 @@
+//! A client: a real engine, driven as the session drives it, with the checkers looking over its shoulder.
+
+mod apply;
+mod link;
+
+use crate::checkers::Audit;
+use crate::content::Content;
+use crate::disk::{Disk, Done, Job};
+use crate::net::{Net, Owner, StreamId, ip_of};
+use crate::world::{Core, Event};
+use bytes::BytesMut;
+use link::Link;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use ztor_engine::{AddTorrent, Command, Config, DiskEvent, Engine, Event as Happened, Outbox, PeerKey, RequestId, TorrentId};
+use ztor_time::{Duration, Instant};
+use ztor_wire::PeerId;
+
+/// How often progress is made durable, as the session does it.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// Turns in a row that nothing led to and nothing came of, after which the engine must be going in circles.
+const MAX_IDLE_TURNS: u32 = 1_000;
+
+/// What a client is given.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Everything is on its disk.
+    pub(crate) is_seed: bool,
+    pub(crate) limit_down: Option<u64>,
+    pub(crate) limit_up: Option<u64>,
+    pub(crate) max_peers: usize,
+    pub(crate) max_peers_per_torrent: usize,
+    pub(crate) upload_slots: usize,
+    /// Hosts it knows from the start.
+    pub(crate) peers: Vec<SocketAddr>,
+    pub(crate) sequential: bool,
+    /// The rules hold for it, and it is to finish.
+    pub(crate) is_honest: bool,
+}
+
+impl Settings {
+    pub(crate) fn leech(peers: Vec<SocketAddr>) -> Self {
+        Self {
+            is_seed: false,
+            limit_down: None,
+            limit_up: None,
+            max_peers: 500,
+            max_peers_per_torrent: 100,
+            upload_slots: 8,
+            peers,
+            sequential: false,
+            is_honest: true,
+        }
+    }
+
+    pub(crate) fn seed() -> Self {
+        Self { is_seed: true, ..Self::leech(Vec::new()) }
+    }
+}
+
+/// A client and its machine.
+pub(crate) struct Node {
+    pub(crate) number: usize,
+    pub(crate) host: usize,
+    pub(crate) settings: Settings,
+    content: Arc<Content>,
+    pub(crate) disk: Disk,
+    /// Counts the starts of the process; what was meant for an earlier one is dropped.
+    life: u32,
+    run: Option<Run>,
+    /// When its user was told that all is there. Survives crashes.
+    pub(crate) reported_at: Option<Instant>,
+    /// It has said goodbye and will not come back.
+    pub(crate) has_left: bool,
+}
+
+/// A process.
+pub(crate) struct Run {
+    pub(crate) engine: Engine,
+    pub(crate) id: TorrentId,
+    out: Outbox,
+    links: BTreeMap<PeerKey, Link>,
+    by_stream: BTreeMap<StreamId, PeerKey>,
+    /// Links with data that the engine did not want to read yet.
+    unread: BTreeSet<PeerKey>,
+    to_flush: BTreeSet<PeerKey>,
+    pub(crate) audit: Audit,
+    turn_at: Instant,
+    /// Something has happened since the last turn.
+    was_told: bool,
+    idle_turns: u32,
+}
+
+impl Node {
+    pub(crate) fn new(number: usize, host: usize, content: Arc<Content>, settings: Settings) -> Self {
+        let disk = Disk::new(Arc::clone(&content), settings.is_seed);
+        Self { number, host, settings, content, disk, life: 0, run: None, reported_at: None, has_left: false }
+    }
+
+    /// The name in the trace.
+    pub(crate) fn name(&self) -> String {
+        format!("n{}", self.number)
+    }
+
+    pub(crate) fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
+    }
+
+    /// Starts the process, from what an earlier one has left.
+    pub(crate) fn start(&mut self, core: &mut Core) {
+        if self.run.is_some() {
+            return;
+        }
+        self.life += 1;
+        let mut random = [0; 12];
+        core.rng.fill(&mut random);
+        let settings = &self.settings;
+        let config = Config {
+            limit_down: settings.limit_down,
+            limit_up: settings.limit_up,
+            max_peers: settings.max_peers,
+            max_peers_per_torrent: settings.max_peers_per_torrent,
+            upload_slots: settings.upload_slots,
+            ..Config::new(PeerId::from_random(random), crate::net::PORT)
+        };
+        let mut engine = Engine::new(core.now, config, core.seed());
+        let (downloaded, uploaded) = self.disk.resume.as_ref().map_or((0, 0), |r| (r.downloaded, r.uploaded));
+        let add = AddTorrent {
+            meta: Arc::clone(&self.content.meta),
+            priorities: None,
+            sequential: settings.sequential,
+            peers: settings.peers.clone(),
+            uploaded,
+            downloaded,
+        };
+        let Ok(id) = engine.add(core.now, &add) else {
+            return core.fail(&[self.name()], "an empty engine does not take a torrent".into());
+        };
+        core.note(format_args!("{} starts, life {}", self.name(), self.life));
+        let audit = Audit::new(core.now, &self.content, settings, (downloaded, uploaded));
+        self.run = Some(Run {
+            engine,
+            id,
+            out: Outbox::default(),
+            links: BTreeMap::new(),
+            by_stream: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            to_flush: BTreeSet::new(),
+            audit,
+            turn_at: Instant::FAR_FUTURE,
+            was_told: true,
+            idle_turns: 0,
+        });
+        // A file system that kept the times of the files is believed, as the session does.
+        let trust = self.disk.resume.is_some() && core.rng.bool();
+        self.job(core, Job::Check { trust });
+        core.plan_in(SAVE_EVERY, Event::Save { node: self.number, life: self.life });
+        self.plan_turn(core, core.now);
+    }
+
+    /// The process is no more. Without its machine nobody is told.
+    pub(crate) fn crash(&mut self, core: &mut Core, net: &mut Net, power_cut: bool) {
+        let Some(run) = self.run.take() else { return };
+        for link in run.links.values() {
+            if power_cut {
+                net.vanish(link.stream, link.side);
+            } else {
+                net.close(core, link.stream, link.side, true);
+            }
+        }
+        self.life += 1;
+        self.disk.crash(&mut core.rng, power_cut);
+    }
+
+    pub(crate) fn leave(&mut self, core: &mut Core) {
+        self.has_left = true;
+        self.command(core, |_| Command::Shutdown);
+    }
+
+    pub(crate) fn command(&mut self, core: &mut Core, command: impl FnOnce(TorrentId) -> Command) {
+        let Some(run) = &self.run else { return };
+        let command = command(run.id);
+        self.tell(core, Happened::Command(command));
+    }
+
+    /// Learns of addresses, now and for every start to come.
+    pub(crate) fn meet(&mut self, core: &mut Core, addrs: &[SocketAddr]) {
+        self.settings.peers.extend(addrs);
+        let Some(run) = &mut self.run else { return };
+        run.audit.sources.extend(addrs);
+        self.command(core, |torrent| Command::AddPeers { torrent, addrs: addrs.to_vec() });
+    }
+
+    pub(crate) fn reset_streams(&mut self, core: &mut Core, net: &mut Net) {
+        let Some(run) = &mut self.run else { return };
+        let all: Vec<(PeerKey, StreamId, usize)> = run.links.iter().map(|(k, l)| (*k, l.stream, l.side)).collect();
+        for (key, stream, side) in all {
+            net.close(core, stream, side, true);
+            self.on_lost(core, self.life, key.as_u64(), "the connection was reset");
+        }
+    }
+
+    /// Whether its torrent is complete, and durably so.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.reported_at.is_some()
+    }
+
+    fn alive(&mut self, life: u32) -> Option<&mut Run> {
+        if self.life == life { self.run.as_mut() } else { None }
+    }
+
+    pub(crate) fn accept(&mut self, core: &mut Core, stream: StreamId, from: SocketAddr) -> Option<Owner> {
+        let (number, life) = (self.number, self.life);
+        let run = self.run.as_mut()?;
+        match run.engine.accept(core.now, from) {
+            Ok(key) => {
+                core.note(format_args!("n{number} takes {from} as #{}", key.as_u64() & 0xffff));
+                run.links.insert(key, Link::new(stream, 1, self.content.pieces()));
+                run.by_stream.insert(stream, key);
+                self.plan_turn(core, core.now);
+                Some(Owner::Node(number, life))
+            }
+            // The kernel had taken the connection; the program drops it.
+            Err(_) => Some(Owner::Nobody),
+        }
+    }
+
+    /// The engine's name for a stream that was just accepted.
+    pub(crate) fn key_of(&self, stream: StreamId) -> u64 {
+        self.run.as_ref().and_then(|run| run.by_stream.get(&stream)).map_or(0, |key| key.as_u64())
+    }
+
+    pub(crate) fn on_connected(&mut self, core: &mut Core, life: u32, key: u64) {
+        let peer = PeerKey::from_u64(key);
+        let Some(run) = self.alive(life) else { return };
+        if run.links.contains_key(&peer) {
+            self.tell(core, Happened::Connected { peer });
+        }
+    }
+
+    pub(crate) fn on_lost(&mut self, core: &mut Core, life: u32, key: u64, reason: &str) {
+        let peer = PeerKey::from_u64(key);
+        let Some(run) = self.alive(life) else { return };
+        if let Some(link) = run.links.remove(&peer) {
+            run.by_stream.remove(&link.stream);
+            run.unread.remove(&peer);
+            core.note(format_args!("n{} loses #{}: {reason}", self.number, key & 0xffff));
+            self.tell(core, Happened::Closed { peer, reason: reason.to_owned(), is_ours: false });
+        }
+    }
+
+    /// Something has come on a link; it is read if the engine likes to.
+    pub(crate) fn on_arrived(&mut self, core: &mut Core, net: &mut Net, life: u32, key: u64) {
+        let number = self.number;
+        let peer = PeerKey::from_u64(key);
+        let Some(run) = self.alive(life) else { return };
+        if !run.engine.may_read() {
+            run.unread.insert(peer);
+            return;
+        }
+        let Some(link) = run.links.get_mut(&peer) else { return };
+        let bytes = net.read(core, link.stream, link.side);
+        core.trace.mix(((key & 0xffff) << 32) | bytes.len() as u64);
+        if let Err(wrong) = link.ledger.heard(&bytes, &mut run.audit) {
+            core.fail(&[format!("n{number} ")], format!("n{number}: {wrong}"));
+        }
+        let mut data = std::mem::take(&mut link.tail);
+        data.extend_from_slice(&bytes);
+        run.was_told = true;
+        run.engine.handle(core.now, Happened::Received { peer, data: &mut data }, &mut run.out);
+        if let Some(link) = run.links.get_mut(&peer) {
+            link.tail = BytesMut::from(&data[..]);
+        }
+        self.plan_turn(core, core.now);
+    }
+
+    /// There is room in a socket again.
+    pub(crate) fn on_room(&mut self, core: &mut Core, net: &mut Net, life: u32, key: u64) {
+        let Some(run) = self.alive(life) else { return };
+        let peer = PeerKey::from_u64(key);
+        if run.links.get(&peer).is_some_and(|link| !link.backlog.is_empty()) {
+            run.to_flush.insert(peer);
+            self.flush(core, net);
+            self.plan_turn(core, core.now);
+        }
+    }
+
+    pub(crate) fn on_disk(&mut self, core: &mut Core, net: &mut Net, life: u32, job: Job) {
+        if self.life != life {
+            return;
+        }
+        let mut done = Vec::new();
+        self.disk.run(&mut core.rng, job, &mut done);
+        for result in done {
+            match result {
+                Done::Tell(event) => self.on_disk_event(core, event),
+                Done::Block { peer, block, data } => {
+                    let Some(run) = &mut self.run else { return };
+                    if let Some(link) = run.links.get_mut(&peer) {
+                        link.push_block(block, &data);
+                        run.to_flush.insert(peer);
+                        self.flush(core, net);
+                        self.plan_turn(core, core.now);
+                    }
+                }
+                Done::NoBlock { peer, message } => {
+                    let Some(link) = self.run.as_ref().and_then(|run| run.links.get(&peer)) else { continue };
+                    net.close(core, link.stream, link.side, false);
+                    self.on_lost(core, life, peer.as_u64(), "a block for it could not be read");
+                    self.on_disk_event(core, DiskEvent::ReadFailed { message });
+                }
+                Done::Synced { resume, finished } => self.job(core, Job::Commit { resume, finished }),
+                Done::Saved { finished } => {
+                    if finished && self.reported_at.is_none() {
+                        core.note(format_args!("n{} reports its torrent finished", self.number));
+                        self.reported_at = Some(core.now);
+                    }
+                }
+                Done::NotSaved => {
+                    if let Some(run) = &mut self.run {
+                        run.engine.not_saved(run.id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_disk_event(&mut self, core: &mut Core, event: DiskEvent) {
+        let number = self.number;
+        let Some(run) = &mut self.run else { return };
+        match &event {
+            DiskEvent::Checked { have } => {
+                core.note(format_args!("n{number} has {} of {} pieces on disk", have.count(), have.len()));
+                if let Some(piece) = have.iter().find(|piece| !self.disk.is_true(*piece)) {
+                    core.fail(&[format!("n{number} ")], format!("n{number}: piece {piece} is believed and is not on disk"));
+                }
+                if self.reported_at.is_some() && !have.is_full() {
+                    core.fail(&[format!("n{number} ")], format!("n{number}: was reported finished and is not"));
+                }
+                run.audit.checked(have);
+            }
+            DiskEvent::PieceOk { piece, .. } => {
+                core.note(format_args!("n{number} has piece {piece}"));
+                if !self.disk.is_true(*piece) {
+                    core.fail(&[format!("n{number} ")], format!("n{number}: piece {piece} hashed right and is wrong"));
+                }
+                run.audit.verified.insert(*piece);
+            }
+            DiskEvent::PieceBad { piece, .. } => core.note(format_args!("n{number}: piece {piece} is bad")),
+            DiskEvent::Failed { fault } => core.note(format_args!("n{number}: {}", fault.message)),
+            _ => {}
+        }
+        let torrent = run.id;
+        self.tell(core, Happened::Disk { torrent, event });
+    }
+
+    pub(crate) fn on_http(&mut self, core: &mut Core, life: u32, id: RequestId, result: Result<(u16, Vec<u8>), String>) {
+        let Some(run) = self.alive(life) else { return };
+        if let Ok((_, body)) = &result
+            && let Ok(reply) = ztor_tracker::http::parse_announce(body)
+        {
+            run.audit.sources.extend(reply.peers.iter().map(|peer| peer.addr));
+        }
+        self.tell(core, Happened::Http { id, result });
+    }
+
+    pub(crate) fn on_resolved(&mut self, core: &mut Core, life: u32, id: RequestId, result: Result<Vec<std::net::IpAddr>, String>) {
+        if self.alive(life).is_some() {
+            self.tell(core, Happened::Resolved { id, result });
+        }
+    }
+
+    pub(crate) fn on_datagram(&mut self, core: &mut Core, from: SocketAddr, data: &[u8]) {
+        let Some(run) = &mut self.run else { return };
+        if let Ok(ztor_tracker::udp::Response::Announce { reply, .. }) = ztor_tracker::udp::Response::decode(data, false) {
+            run.audit.sources.extend(reply.peers.iter().map(|peer| peer.addr));
+        }
+        self.tell(core, Happened::Datagram { from, data });
+    }
+
+    /// The beat at which progress is made durable.
+    pub(crate) fn save_some(&mut self, core: &mut Core, life: u32) {
+        if self.alive(life).is_some() {
+            self.save(core, false, false);
+            core.plan_in(SAVE_EVERY, Event::Save { node: self.number, life });
+        }
+    }
+
+    fn save(&mut self, core: &mut Core, always: bool, finished: bool) {
+        let Some(run) = &mut self.run else { return };
+        if let Some(resume) = run.engine.resume_data(run.id, always || finished) {
+            self.job(core, Job::Sync { resume, finished });
+        }
+    }
+
+    fn job(&mut self, core: &mut Core, job: Job) {
+        let at = self.disk.plan(core.now, &job);
+        core.plan(at, Event::Disk { node: self.number, life: self.life, job });
+    }
+
+    fn tell(&mut self, core: &mut Core, event: Happened<'_>) {
+        let Some(run) = &mut self.run else { return };
+        run.was_told = true;
+        run.engine.handle(core.now, event, &mut run.out);
+        self.plan_turn(core, core.now);
+    }
+
+    /// A turn at `at`, or the earlier one that is planned. What comes within some microseconds shares a turn.
+    fn plan_turn(&mut self, core: &mut Core, at: Instant) {
+        let (number, life) = (self.number, self.life);
+        let Some(run) = &mut self.run else { return };
+        let at = at.max(core.now) + Duration::from_micros(core.rng.u64(1..100));
+        if at < run.turn_at {
+            run.turn_at = at;
+            core.plan(at, Event::Turn { node: number, life });
+        }
+    }
+
+    /// The address its peers see.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        SocketAddr::new(ip_of(self.host), crate::net::PORT)
+    }
+}

@@ -1,0 +1,61 @@
+//! A connection as the driver has it.
+
+use crate::checkers::Ledger;
+use crate::net::{Net, SEND_BUFFER, Side, StreamId};
+use crate::world::Core;
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+use ztor_wire::{Block, PIECE_HEADER_LEN, piece_header};
+
+pub(crate) struct Link {
+    pub(crate) stream: StreamId,
+    pub(crate) side: Side,
+    /// What the engine has left of the last read.
+    pub(crate) tail: BytesMut,
+    /// What waits for room in the socket.
+    pub(crate) backlog: VecDeque<Item>,
+    pub(crate) ledger: Ledger,
+}
+
+pub(crate) struct Item {
+    bytes: Bytes,
+    /// How much of `bytes` is not piece data; it stands in front.
+    header: usize,
+}
+
+impl Link {
+    pub(crate) fn new(stream: StreamId, side: Side, pieces: u32) -> Self {
+        Self { stream, side, tail: BytesMut::new(), backlog: VecDeque::new(), ledger: Ledger::new(pieces) }
+    }
+
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.backlog.push_back(Item { bytes: Bytes::copy_from_slice(bytes), header: bytes.len() });
+    }
+
+    pub(crate) fn push_block(&mut self, block: Block, data: &[u8]) {
+        let mut bytes = BytesMut::with_capacity(PIECE_HEADER_LEN + data.len());
+        bytes.extend_from_slice(&piece_header(block.piece, block.begin, data.len() as u32));
+        bytes.extend_from_slice(data);
+        self.backlog.push_back(Item { bytes: bytes.freeze(), header: PIECE_HEADER_LEN });
+    }
+
+    /// Moves what fits into the socket. Returns how much of it was piece data.
+    pub(crate) fn flush(&mut self, core: &mut Core, net: &mut Net) -> u32 {
+        let mut moved = 0;
+        while let Some(item) = self.backlog.front_mut() {
+            let used = net.stream(self.stream).map_or(0, |stream| stream.pipes[self.side].socket.len());
+            let len = SEND_BUFFER.saturating_sub(used).min(item.bytes.len());
+            if len == 0 {
+                break;
+            }
+            let bytes = item.bytes.split_to(len);
+            moved += (len - len.min(item.header)) as u32;
+            item.header -= len.min(item.header);
+            if item.bytes.is_empty() {
+                self.backlog.pop_front();
+            }
+            net.send(core, self.stream, self.side, &bytes);
+        }
+        moved
+    }
+}

@@ -1,0 +1,105 @@
+//! What a scenario does to its world, now or later.
+
+use crate::disk::Health;
+use crate::world::{Event, World};
+use ztor_engine::Command;
+use ztor_time::{Duration, Instant};
+
+/// An intervention.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Action {
+    /// The process dies; with `power_cut` its machine too, and nobody is told.
+    Crash { node: usize, power_cut: bool },
+    /// The machine is there again, and the process starts.
+    Restart { node: usize },
+    /// The process says goodbye and ends.
+    Leave { node: usize },
+    Disk { node: usize, health: Health },
+    /// The user has seen to the disk and takes the torrent up again.
+    Resume { node: usize },
+    /// Puts a host where only those of the same group are reached.
+    Group { host: usize, group: u32 },
+    /// Every path is open again.
+    Heal,
+    /// All streams of a node are reset by something in between.
+    Reset { node: usize },
+    Tracker { tracker: usize, down_for: Duration },
+    /// Notes down what everybody has moved by now.
+    Note,
+    /// Nothing in this world is broken any more: from here the time for liveness counts.
+    Healed,
+}
+
+impl World {
+    pub(crate) fn plan(&mut self, wait: Duration, action: Action) {
+        self.core.plan_in(wait, Event::Do(action));
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        let Self { core, net, nodes, .. } = self;
+        if !matches!(action, Action::Group { .. }) {
+            core.note(format_args!("-- {action:?}"));
+        }
+        match action {
+            Action::Crash { node, power_cut } => {
+                nodes[node].crash(core, net, power_cut);
+                net.host_mut(nodes[node].host).is_off = power_cut;
+            }
+            Action::Restart { node } => {
+                net.host_mut(nodes[node].host).is_off = false;
+                nodes[node].start(core);
+                net.heal(core);
+            }
+            Action::Leave { node } => nodes[node].leave(core),
+            Action::Disk { node, health } => nodes[node].disk.health = health,
+            Action::Resume { node } => nodes[node].command(core, Command::Resume),
+            Action::Group { host, group } => net.host_mut(host).group = group,
+            Action::Heal => {
+                for host in 0..net.hosts() {
+                    net.host_mut(host).group = 0;
+                }
+                net.heal(core);
+            }
+            Action::Reset { node } => nodes[node].reset_streams(core, net),
+            Action::Tracker { tracker, down_for } => self.trackers[tracker].down_until = core.now + down_for,
+            Action::Note => self.mark(),
+            Action::Healed => self.heal_all(),
+        }
+    }
+
+    /// A node knows these from the start.
+    pub(crate) fn meet(&mut self, node: usize, addrs: &[std::net::SocketAddr]) {
+        self.nodes[node].meet(&mut self.core, addrs);
+    }
+
+    fn mark(&mut self) {
+        let moved = |pick: fn(&ztor_engine::TorrentStatus) -> u64| {
+            let status = |node: &crate::node::Node| node.run().and_then(|run| run.engine.status(self.core.now).pop());
+            self.nodes.iter().map(|node| status(node).as_ref().map_or(0, pick)).collect()
+        };
+        let (down, up) = (moved(|status| status.session_downloaded), moved(|status| status.session_uploaded));
+        self.marks.push(down);
+        self.up_marks.push(up);
+    }
+
+    /// Everything works again, and everybody who shall be there is.
+    fn heal_all(&mut self) {
+        self.act(Action::Heal);
+        for node in 0..self.nodes.len() {
+            self.act(Action::Disk { node, health: Health::Fine });
+            if !self.nodes[node].has_left {
+                self.act(Action::Restart { node });
+                self.act(Action::Resume { node });
+            }
+        }
+        for tracker in &mut self.trackers {
+            tracker.down_until = Instant::ZERO;
+        }
+        self.healed_at = Some(self.core.now);
+    }
+
+    /// When the last fault was over, if it is.
+    pub(crate) fn healed(&self) -> Option<Instant> {
+        self.healed_at
+    }
+}

@@ -1,0 +1,110 @@
+//! One run: a scenario and a seed.
+
+use crate::scenarios::Scenario;
+use crate::world::{Failure, World};
+use fastrand::Rng;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use ztor_time::{Duration, Instant};
+
+/// Lines of the story that a failure is shown with.
+const SHOWN_LINES: usize = 40;
+/// A world is watched for so long after its goal was reached.
+const AFTERMATH: Duration = Duration::from_secs(15);
+/// No scenario plans faults for longer.
+const MAX_FAULTS: Duration = Duration::from_secs(6 * 3600);
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The same for the same scenario and seed, always.
+    pub hash: u64,
+    /// Virtual time that passed.
+    pub took: Duration,
+    /// What the scenario has to say of itself: numbers, mostly.
+    pub notes: Vec<String>,
+    /// What was found wrong.
+    pub failure: Option<Failure>,
+    /// The last of the story, as far as it concerns the failure.
+    pub story: Vec<String>,
+}
+
+/// Runs a scenario. With `is_loud` the whole story goes to standard output.
+pub fn run(scenario: &Scenario, seed: u64, is_loud: bool) -> Outcome {
+    let mut world = None;
+    // A panic of the engine is a finding like any other, to be told with its seed.
+    let result = catch_unwind(AssertUnwindSafe(|| play(scenario, seed, is_loud, &mut world)));
+    let notes = match result {
+        Ok(Ok(notes)) => notes,
+        Ok(Err(error)) => return broken(format!("the scenario cannot be set up: {error:#}")),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let message = format!("panic: {}", text.unwrap_or("without a message"));
+            match &mut world {
+                Some(world) => world.core.fail(&[], message),
+                None => return broken(message),
+            }
+            Vec::new()
+        }
+    };
+    let Some(world) = world else { return broken("there is no world".to_owned()) };
+    let failure = world.core.failure.clone();
+    let story = failure.as_ref().map_or_else(Vec::new, |failure| world.core.trace.last(SHOWN_LINES, &failure.about));
+    Outcome { hash: world.core.trace.hash(), took: world.core.now.since(Instant::ZERO), notes, failure, story }
+}
+
+fn play(scenario: &Scenario, seed: u64, is_loud: bool, place: &mut Option<World>) -> anyhow::Result<Vec<String>> {
+    let mut rng = Rng::with_seed(seed ^ name_hash(scenario.name));
+    let world = place.insert((scenario.build)(&mut rng)?);
+    world.core.trace.is_loud = is_loud;
+    world.run_until(MAX_FAULTS, |world| world.healed().is_some());
+    if let Some(healed) = world.healed() {
+        let bound = world.liveness_bound(healed);
+        let done = world.run_until(bound, World::all_are_done);
+        if !done && world.core.failure.is_none() {
+            let late: Vec<String> = world.unfinished().map(|node| node.name() + " ").collect();
+            let message = format!("not finished {bound:?} after the last fault: {}", late.concat());
+            world.core.fail(&late, message);
+        }
+    } else if world.core.failure.is_none() {
+        world.core.fail(&[], "the scenario's faults never end".to_owned());
+    }
+    let took = world.core.now;
+    world.run_for(AFTERMATH);
+    let mut notes = vec![format!("done after {took:?} of virtual time")];
+    if world.core.failure.is_none() {
+        world.judge();
+        notes.extend((scenario.report)(world));
+    }
+    Ok(notes)
+}
+
+impl World {
+    fn unfinished(&self) -> impl Iterator<Item = &crate::node::Node> {
+        self.nodes.iter().filter(|node| node.settings.is_honest && !node.has_left && !node.is_finished())
+    }
+
+    fn all_are_done(&self) -> bool {
+        self.unfinished().next().is_none()
+    }
+
+    /// Everybody who was told of a finished torrent has it, byte for byte.
+    fn judge(&mut self) {
+        let pieces = self.content.pieces();
+        let wrong = self.nodes.iter().filter(|node| node.is_finished());
+        let wrong: Vec<String> = wrong.filter(|node| !(0..pieces).all(|p| node.disk.is_true(p))).map(|node| node.name()).collect();
+        if !wrong.is_empty() {
+            let message = format!("finished with wrong bytes: {}", wrong.join(", "));
+            self.core.fail(&wrong, message);
+        }
+    }
+}
+
+fn broken(message: String) -> Outcome {
+    let failure = Failure { at: Instant::ZERO, message, about: Vec::new() };
+    Outcome { hash: 0, took: Duration::ZERO, notes: Vec::new(), failure: Some(failure), story: Vec::new() }
+}
+
+/// Scenarios of one seed are to differ.
+fn name_hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,65 @@
+//! Pieces that worlds are made of.
+
+use crate::content::{Content, Shape};
+use crate::net::{Line, addr_of};
+use crate::node::Settings;
+use crate::plan::Action;
+use crate::tracker::Manner;
+use crate::world::World;
+use fastrand::Rng;
+use std::net::SocketAddr;
+use ztor_time::Duration;
+
+pub(super) const KIB: u64 = 1024;
+pub(super) const MIB: u64 = 1024 * KIB;
+
+/// Where the tracker of most worlds is.
+pub(super) const TRACKER: &str = "http://t0.sim/announce";
+
+/// A world about a torrent of this shape, with one honest tracker in it.
+pub(super) fn tracked(rng: &mut Rng, mut shape: Shape) -> anyhow::Result<World> {
+    if shape.trackers.is_empty() {
+        shape.trackers = vec![vec![TRACKER.to_owned()]];
+    }
+    let mut world = bare(rng, &shape)?;
+    world.add_tracker(Line::default(), Manner::Honest, 60);
+    Ok(world)
+}
+
+/// A world about a torrent of this shape, and nobody in it.
+pub(super) fn bare(rng: &mut Rng, shape: &Shape) -> anyhow::Result<World> {
+    let content = Content::new(rng, shape)?;
+    let mut world = World::new(rng.fork(), content);
+    world.core.note(format_args!(
+        "{:?}, pieces of {}, {} bytes in {} files",
+        shape.version,
+        shape.piece_length,
+        shape.files.iter().sum::<u64>(),
+        shape.files.len()
+    ));
+    Ok(world)
+}
+
+/// Seeds and leechers who find each other through the tracker.
+pub(super) fn populate(world: &mut World, seeds: usize, leechers: usize, line: Line) {
+    for _ in 0..seeds {
+        world.add_node(line, Settings::seed());
+    }
+    for _ in 0..leechers {
+        world.add_node(line, Settings::leech(Vec::new()));
+    }
+}
+
+/// Nothing (more) breaks from this time on.
+pub(super) fn healed_after(world: &mut World, wait: Duration) {
+    world.plan(wait, Action::Healed);
+}
+
+/// The addresses of everybody who is there by now.
+pub(super) fn everybody(world: &World) -> Vec<SocketAddr> {
+    world.nodes.iter().map(|node| addr_of(node.host)).chain(world.actors.iter().map(|actor| actor.addr())).collect()
+}
+
+pub(super) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

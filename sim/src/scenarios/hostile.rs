@@ -1,0 +1,81 @@
+//! Swarms with peers and trackers that mean no good.
+
+use super::common::{KIB, MIB, TRACKER, bare, everybody, healed_after, populate, tracked};
+use crate::actors::Character;
+use crate::content::Shape;
+use crate::net::Line;
+use crate::node::Settings;
+use crate::tracker::Manner;
+use crate::world::World;
+use fastrand::Rng;
+use ztor_time::Duration;
+
+/// A seed, four leechers, and these.
+fn among(rng: &mut Rng, characters: impl Fn(&World, &mut Rng) -> Vec<Character>) -> anyhow::Result<World> {
+    let mut world = tracked(rng, Shape::plain(64 * 1024, 3 * MIB))?;
+    world.add_node(Line { up: 400 * KIB, ..Line::default() }, Settings::seed());
+    for character in characters(&world, rng) {
+        let calls = !character.calls.is_empty();
+        world.add_actor(Line { nat: calls && rng.bool(), ..Line::default() }, character);
+    }
+    let known = everybody(&world);
+    for _ in 0..4 {
+        world.add_node(Line::default(), Settings::leech(known.clone()));
+    }
+    let honest = everybody(&world);
+    for actor in &mut world.actors {
+        if !actor.character.calls.is_empty() {
+            actor.character.calls.clone_from(&honest);
+        }
+    }
+    healed_after(&mut world, Duration::ZERO);
+    Ok(world)
+}
+
+pub(super) fn poisoning(rng: &mut Rng) -> anyhow::Result<World> {
+    among(rng, |_, rng| (0..3).map(|_| Character::liar([30, 300, 1000][rng.usize(0..3)])).collect())
+}
+
+pub(super) fn false_haves(rng: &mut Rng) -> anyhow::Result<World> {
+    among(rng, |_, _| vec![Character::braggart(); 4])
+}
+
+pub(super) fn slow_loris(rng: &mut Rng) -> anyhow::Result<World> {
+    among(rng, |_, _| vec![Character::slow_loris(1), Character::slow_loris(100), Character::slow_loris(2000), Character::deaf()])
+}
+
+pub(super) fn flood(rng: &mut Rng) -> anyhow::Result<World> {
+    among(rng, |world, _| {
+        let calls = everybody(world);
+        vec![Character::flooder(calls.clone()), Character { is_fast: false, ..Character::flooder(calls) }]
+    })
+}
+
+pub(super) fn nonsense(rng: &mut Rng) -> anyhow::Result<World> {
+    among(rng, |world, _| {
+        let calls = everybody(world);
+        vec![Character::babbler(calls.clone()), Character { is_fast: false, ..Character::babbler(calls) }]
+    })
+}
+
+pub(super) fn vanishing(rng: &mut Rng) -> anyhow::Result<World> {
+    among(rng, |_, rng| (0..5).map(|_| Character::vanisher(rng.u64(1..60))).collect())
+}
+
+/// Every bad kind in one tier or another, and a good one at the end.
+pub(super) fn bad_trackers(rng: &mut Rng) -> anyhow::Result<World> {
+    let manners = [Manner::Lying, Manner::Stalling, Manner::Garbage, Manner::Refusing, Manner::Honest];
+    let mut urls: Vec<String> = (0..manners.len())
+        .map(|n| if rng.bool() { format!("http://t{n}.sim/announce") } else { format!("udp://t{n}.sim:6881/announce") })
+        .collect();
+    urls[4] = TRACKER.replace("t0", "t4");
+    rng.shuffle(&mut urls);
+    let shape = Shape { trackers: urls.chunks(2).map(<[String]>::to_vec).collect(), ..Shape::plain(32 * 1024, MIB) };
+    let mut world = bare(rng, &shape)?;
+    for manner in manners {
+        world.add_tracker(Line::default(), manner, 60);
+    }
+    populate(&mut world, 1, 4, Line::default());
+    healed_after(&mut world, Duration::ZERO);
+    Ok(world)
+}

@@ -1,0 +1,140 @@
+//! Trackers: honest ones, and others.
+
+use crate::net::{Net, ip_of};
+use crate::world::Core;
+use std::net::{IpAddr, SocketAddr};
+use ztor_time::Instant;
+use ztor_tracker::http::{PeerForm, encode_announce, encode_failure, parse_announce_query};
+use ztor_tracker::swarms::{Asker, Config, Families, Swarms};
+use ztor_tracker::udp::{Request, Response};
+use ztor_tracker::{AnnounceReply, AnnounceRequest, TrackerPeer};
+
+/// How a tracker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Honest,
+    /// Names peers that are not there.
+    Lying,
+    /// Takes requests and never answers.
+    Stalling,
+    /// Answers with anything.
+    Garbage,
+    /// Refuses, politely.
+    Refusing,
+}
+
+/// What answers over HTTP at `http://t<number>.sim/announce` and over UDP at `udp://t<number>.sim:6881`.
+pub(crate) struct Tracker {
+    number: usize,
+    pub(crate) host: usize,
+    pub(crate) manner: Manner,
+    /// Refuses connections until then.
+    pub(crate) down_until: Instant,
+    swarms: Swarms,
+    /// What UDP askers have to show.
+    connection: u64,
+}
+
+impl Tracker {
+    pub(crate) fn new(number: usize, host: usize, manner: Manner, interval_s: u32, seed: u64) -> Self {
+        let config = Config { interval_s, max_peers_per_ip: 4, ..Config::default() };
+        Self { number, host, manner, down_until: Instant::ZERO, swarms: Swarms::new(config, seed), connection: seed }
+    }
+
+    /// Its host's name.
+    pub(crate) fn name(&self) -> String {
+        format!("t{}.sim", self.number)
+    }
+
+    pub(crate) fn interval_s(&self) -> u32 {
+        self.swarms.config().interval_s
+    }
+
+    pub(crate) fn lies(&self) -> bool {
+        self.manner == Manner::Lying
+    }
+
+    fn is_down(&self, now: Instant) -> bool {
+        now < self.down_until
+    }
+
+    /// The answer to a request of a client, or `None` if there will never be one.
+    pub(crate) fn answer_http(&mut self, core: &mut Core, ip: IpAddr, url: &str) -> Option<Result<(u16, Vec<u8>), String>> {
+        if self.is_down(core.now) {
+            return Some(Err("connection refused".to_owned()));
+        }
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        match self.manner {
+            Manner::Stalling => return None,
+            Manner::Garbage => return Some(garbage(core)),
+            Manner::Refusing => return Some(Ok((200, encode_failure("go away", Some(1))))),
+            Manner::Honest | Manner::Lying => {}
+        }
+        let body = match parse_announce_query(query) {
+            Err(error) => {
+                core.fail(&[], format!("a client's announce cannot be read: {error}: {url}"));
+                return None;
+            }
+            Ok(query) => match self.answer(core, &query.request, ip) {
+                Ok(reply) => encode_announce(&reply, if core.rng.bool() { PeerForm::Compact } else { PeerForm::WithoutIds }),
+                Err(reason) => encode_failure(&reason, None),
+            },
+        };
+        Some(Ok((200, body)))
+    }
+
+    pub(crate) fn on_datagram(&mut self, core: &mut Core, net: &mut Net, from: SocketAddr, data: &[u8]) {
+        if self.is_down(core.now) || matches!(self.manner, Manner::Stalling | Manner::Refusing) {
+            return;
+        }
+        if self.manner == Manner::Garbage {
+            let len = core.rng.usize(0..200);
+            let noise = (0..len).map(|_| core.rng.u8(..)).collect();
+            return net.send_datagram(core, self.host, from, noise);
+        }
+        let response = match Request::decode(data) {
+            Ok(Request::Connect { transaction }) => Response::Connect { transaction, connection: self.connection },
+            Ok(Request::Announce { connection, transaction, request, .. }) if connection == self.connection => {
+                match self.answer(core, &request, from.ip()) {
+                    Ok(reply) => Response::Announce { transaction, reply },
+                    Err(message) => Response::Error { transaction, message },
+                }
+            }
+            Ok(other) => {
+                let (Request::Connect { transaction } | Request::Announce { transaction, .. } | Request::Scrape { transaction, .. }) = other;
+                Response::Error { transaction, message: "connection id unknown".to_owned() }
+            }
+            Err(error) => return core.fail(&[], format!("a client's datagram cannot be read: {error}")),
+        };
+        net.send_datagram(core, self.host, from, response.encode(false));
+    }
+
+    fn answer(&mut self, core: &mut Core, request: &AnnounceRequest, ip: IpAddr) -> Result<AnnounceReply, String> {
+        self.swarms.expire(core.now);
+        let asker = Asker { ip, reached: None, families: Families::Both };
+        let mut reply = self.swarms.announce(core.now, request, asker).map_err(|refusal| refusal.to_string())?;
+        core.note(format_args!("t{} tells {ip} of {} peers ({:?}, {} left)", self.number, reply.peers.len(), request.event, request.left));
+        if self.manner == Manner::Lying {
+            let invent = |core: &mut Core| TrackerPeer {
+                addr: SocketAddr::new(if core.rng.bool() { ip_of(core.rng.usize(0..2000)) } else { ip }, core.rng.u16(..)),
+                peer_id: None,
+            };
+            reply.peers.extend((0..core.rng.usize(1..100)).map(|_| invent(core)).collect::<Vec<_>>());
+            reply.interval_s = core.rng.u32(0..100);
+            reply.seeders = Some(core.rng.u32(..));
+        }
+        Ok(reply)
+    }
+}
+
+fn garbage(core: &mut Core) -> Result<(u16, Vec<u8>), String> {
+    let len = core.rng.usize(0..2000);
+    let noise: Vec<u8> = (0..len).map(|_| core.rng.u8(..)).collect();
+    match core.rng.u8(0..5) {
+        0 => Ok((200, noise)),
+        1 => Ok((404, b"<html><body>Not here</body></html>".to_vec())),
+        2 => Ok((200, [b"d5:peers".as_slice(), &noise].concat())),
+        3 => Ok((200, b"d8:intervali-5e5:peersi7ee".to_vec())),
+        _ => Err("the connection was reset".to_owned()),
+    }
+}
