@@ -200,7 +200,7 @@ impl<R: Read> Reader<R> {
                     return Err(Error { offset, kind }.into());
                 }
             }
-            if text.len() > MAX_INT_DIGITS {
+            if text.len() - usize::from(text.starts_with(b"-")) > MAX_INT_DIGITS {
                 return Err(self.malformed(ErrorKind::NumberTooLong { max: MAX_INT_DIGITS }));
             }
         }

@@ -45,6 +45,17 @@ fn a_claimed_length_costs_nothing() {
 }
 
 #[test]
+fn a_sign_is_no_digit() {
+    let number = |digits: usize| format!("i-{}1e", "0".repeat(digits - 1));
+    for (digits, is_taken) in [(MAX_INT_DIGITS, true), (MAX_INT_DIGITS + 1, false)] {
+        let text = number(digits);
+        let mut reader = Reader::with(text.as_bytes(), Mode::Lenient, Limits::default(), 9);
+        assert_eq!(reader.next_token().is_ok(), is_taken, "{digits} digits");
+        assert_eq!(crate::decode_with(text.as_bytes(), Mode::Lenient, Limits::default()).is_ok(), is_taken);
+    }
+}
+
+#[test]
 fn limits_hold() {
     let deep = [b'l'; 300];
     let mut reader = Reader::with(&deep[..], Mode::Strict, Limits { depth: 1000, tokens: 1000 }, 10);
