@@ -44,6 +44,8 @@ pub struct Metainfo {
     /// What the pieces hash to.
     pub hashes: PieceHashes,
     single_file: bool,
+    /// `source` stood beside the info dictionary, against the custom.
+    pub(crate) source_is_outside: bool,
 }
 
 impl Metainfo {
@@ -176,6 +178,7 @@ impl Metainfo {
             layout: Arc::new(info.layout),
             hashes: info.hashes,
             single_file: info.single_file,
+            source_is_outside: false,
         }
     }
 
@@ -202,6 +205,9 @@ impl Metainfo {
             let layers =
                 files.filter_map(|(i, file)| Some((file.pieces_root?, self.piece_layer(i)?.concat())));
             outer::write_piece_layers(layers.collect(), &mut e)?;
+        }
+        if let Some(source) = self.source.as_ref().filter(|_| self.source_is_outside) {
+            e.key(b"source")?.str(source)?;
         }
         outer::write_web_seeds(&self.web_seeds, &mut e)?;
         e.end()?;

@@ -1,5 +1,6 @@
 //! What stands in a torrent file beside the info dictionary.
 
+// order-free: both are looked up by key and never iterated.
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Write};
 
@@ -28,7 +29,10 @@ pub(crate) fn read(torrent: Value<'_>, metainfo: &mut Metainfo) -> Result<(), Me
     metainfo.created_by = torrent.advisory("created by");
     metainfo.creation_date = torrent.value.get(b"creation date").and_then(|date| date.as_int());
     // It belongs into the info dictionary; some put it here.
-    metainfo.source = metainfo.source.take().or_else(|| torrent.advisory("source"));
+    if metainfo.source.is_none() {
+        metainfo.source = torrent.advisory("source");
+        metainfo.source_is_outside = metainfo.source.is_some();
+    }
     Ok(())
 }
 

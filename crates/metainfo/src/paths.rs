@@ -6,6 +6,7 @@
 //! torrent is opened again.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
+// order-free: all are looked up by key and never iterated.
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher;
 

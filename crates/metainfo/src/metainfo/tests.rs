@@ -341,6 +341,14 @@ fn totals_are_bounded() {
 }
 
 #[test]
+fn a_source_beside_the_info_is_kept_there() {
+    let torrent = Tree::dict([("info", v1_single(1)), ("source", "s".into())]);
+    let metainfo = Metainfo::from_bytes(&torrent.to_vec()).unwrap();
+    assert_eq!(metainfo.source.as_deref(), Some("s"));
+    assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes()).unwrap(), metainfo);
+}
+
+#[test]
 fn what_stands_around_the_info() {
     let tiers = Tree::List(vec![
         list(&["http://a/", "udp://b:1", "http://a/", "", "gopher://x"]),
