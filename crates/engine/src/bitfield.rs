@@ -19,7 +19,7 @@ impl Bitfield {
     pub fn full(len: u32) -> Self {
         let mut set = Self { words: vec![u64::MAX; len.div_ceil(64) as usize], len, ones: len };
         if let Some(last) = set.words.last_mut()
-            && len % 64 != 0
+            && !len.is_multiple_of(64)
         {
             *last = u64::MAX << (64 - len % 64);
         }
@@ -37,7 +37,7 @@ impl Bitfield {
             buf[..chunk.len()].copy_from_slice(chunk);
             *word = u64::from_be_bytes(buf);
         }
-        if len % 64 != 0 && set.words.last().is_some_and(|w| w << (len % 64) != 0) {
+        if !len.is_multiple_of(64) && set.words.last().is_some_and(|w| w << (len % 64) != 0) {
             return None;
         }
         set.ones = set.words.iter().map(|w| w.count_ones()).sum();
@@ -126,7 +126,13 @@ impl Bitfield {
         // The starting word is looked at twice: first its end, and at last its beginning.
         (0..=count).find_map(|step| {
             let at = (start + step) % count;
-            let mask = if step == 0 { head } else if step == count { !head } else { u64::MAX };
+            let mask = if step == 0 {
+                head
+            } else if step == count {
+                !head
+            } else {
+                u64::MAX
+            };
             ones(at, word(at) & mask).find(|index| *index < self.len)
         })
     }

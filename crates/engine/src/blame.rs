@@ -17,7 +17,12 @@ pub(crate) struct Blame {
 
 impl Blame {
     /// A piece failed. Returns its author if there is only one.
-    pub(crate) fn piece_failed(&mut self, piece: u32, digests: &[BlockDigest], sources: &[(u32, Source)]) -> Option<Source> {
+    pub(crate) fn piece_failed(
+        &mut self,
+        piece: u32,
+        digests: &[BlockDigest],
+        sources: &[(u32, Source)],
+    ) -> Option<Source> {
         let (_, first) = sources.first()?;
         if sources.iter().all(|(_, s)| s == first) {
             return Some(*first);

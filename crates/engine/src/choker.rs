@@ -83,7 +83,12 @@ impl Engine {
         candidates.iter().take(slots).map(|c| (c.key, c.optimistic)).collect()
     }
 
-    fn full_round(&mut self, id: TorrentId, mut candidates: Vec<Candidate>, rotate: bool) -> Vec<(PeerKey, bool)> {
+    fn full_round(
+        &mut self,
+        id: TorrentId,
+        mut candidates: Vec<Candidate>,
+        rotate: bool,
+    ) -> Vec<(PeerKey, bool)> {
         let slots = self.slots(&candidates);
         if self.torrents[id].finished {
             // Those still in their turn stay; then who waited longest; then those who have had theirs.
@@ -97,7 +102,8 @@ impl Engine {
         let regular = slots.saturating_sub(optimistic_slots).min(candidates.len());
         let rest = candidates.split_off(regular);
         let mut chosen: Vec<(PeerKey, bool)> = candidates.iter().map(|c| (c.key, false)).collect();
-        let (mut holders, mut others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|c| c.optimistic && !rotate);
+        let (mut holders, mut others): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|c| c.optimistic && !rotate);
         self.rng.shuffle(&mut others);
         // Who has waited longest first; the last holder waits like all others.
         others.sort_by_key(|c| (c.optimistic, c.waiting_since));

@@ -74,7 +74,13 @@ pub struct Pick<'a> {
 
 impl Picker {
     /// A picker after the check.
-    pub fn new(layout: Arc<Layout>, have: Bitfield, wants: Option<Box<[Priority]>>, sequential: bool, seed: u64) -> Self {
+    pub fn new(
+        layout: Arc<Layout>,
+        have: Bitfield,
+        wants: Option<Box<[Priority]>>,
+        sequential: bool,
+        seed: u64,
+    ) -> Self {
         let mut rng = Rng::with_seed(seed);
         let mut inner = picker::Picker::new(layout);
         inner.sequential = sequential;

@@ -128,15 +128,35 @@ impl Engine {
             table("attempts to connect", self.connects.half_open(), MAX_HALF_OPEN),
             // One turn of reading may come on top of the mark.
             Table { name: "bytes for the disk", len: self.disk_bytes, max: DISK_HIGH_WATER + (64 << 20) },
-            table("peers waiting for tokens", self.starved.len(), 2 * self.config.max_peers),
+            table(
+                "peers waiting for tokens",
+                self.down_line.len() + self.up_line.len(),
+                2 * self.config.max_peers,
+            ),
             table("timers", self.timers.len(), 64 * (self.peers.len() + self.torrents.len() + 16)),
         ];
         let fullest = |lens: &mut dyn Iterator<Item = usize>| lens.max().unwrap_or(0);
-        tables.push(table("requests to a peer", fullest(&mut peers().map(|p| p.download.asked.len())), 2 * MAX_REQUESTS + 1));
-        tables.push(table("requests of a peer", fullest(&mut peers().map(|p| p.upload.queue.len())), MAX_PEER_REQUESTS));
-        tables.push(table("known addresses", fullest(&mut torrents().map(|t| t.known.len())), MAX_KNOWN_PEERS));
+        tables.push(table(
+            "requests to a peer",
+            fullest(&mut peers().map(|p| p.download.asked.len())),
+            2 * MAX_REQUESTS + 1,
+        ));
+        tables.push(table(
+            "requests of a peer",
+            fullest(&mut peers().map(|p| p.upload.queue.len())),
+            MAX_PEER_REQUESTS,
+        ));
+        tables.push(table(
+            "known addresses",
+            fullest(&mut torrents().map(|t| t.known.len())),
+            MAX_KNOWN_PEERS,
+        ));
         let per_torrent = self.config.max_peers_per_torrent;
-        tables.push(table("peers of a torrent", fullest(&mut torrents().map(|t| t.peers.len())), per_torrent));
+        tables.push(table(
+            "peers of a torrent",
+            fullest(&mut torrents().map(|t| t.peers.len())),
+            per_torrent,
+        ));
         tables
     }
 

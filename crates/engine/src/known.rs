@@ -31,7 +31,13 @@ pub(crate) struct KnownPeers {
 
 impl KnownPeers {
     /// Adds an address some source named. The peer id is what a tracker's dictionary reply said (BEP 3).
-    pub(crate) fn add(&mut self, now: Instant, addr: SocketAddr, expected_id: Option<[u8; 20]>, rng: &mut Rng) {
+    pub(crate) fn add(
+        &mut self,
+        now: Instant,
+        addr: SocketAddr,
+        expected_id: Option<[u8; 20]>,
+        rng: &mut Rng,
+    ) {
         if addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast() {
             return;
         }

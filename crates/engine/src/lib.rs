@@ -55,10 +55,11 @@ use peer::Peer;
 use rate::Bucket;
 use settle::Timers;
 use slotmap::SlotMap;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use thiserror::Error;
 use torrent::Torrent;
+use transfer::Line;
 use ztor_time::Instant;
 
 /// Connections of one host on the public network.
@@ -83,11 +84,9 @@ pub struct Engine {
     /// To be looked at when the turn ends.
     dirty_peers: Vec<PeerKey>,
     dirty_torrents: Vec<TorrentId>,
-    /// Peers that found a bucket empty, first come, first served.
-    starved: VecDeque<PeerKey>,
-    quota_at: Instant,
-    /// Those who wait are being given their turn.
-    is_feeding: bool,
+    /// Peers that wait for tokens of either direction.
+    down_line: Line,
+    up_line: Line,
     /// Piece data handed over to be written.
     disk_bytes: u64,
     disk_is_full: bool,
@@ -139,9 +138,8 @@ impl Engine {
             timers: Timers::default(),
             dirty_peers: Vec::new(),
             dirty_torrents: Vec::new(),
-            starved: VecDeque::new(),
-            quota_at: Instant::FAR_FUTURE,
-            is_feeding: false,
+            down_line: Line::default(),
+            up_line: Line::default(),
             disk_bytes: 0,
             disk_is_full: false,
             reading_since: now,
@@ -206,7 +204,13 @@ impl Engine {
         if !self.dirty_peers.is_empty() || !self.dirty_torrents.is_empty() {
             return Some(Instant::ZERO);
         }
-        let next = [self.timers.next(), self.trackers.next_timeout(), Some(self.quota_at), self.connects.next()];
+        let next = [
+            self.timers.next(),
+            self.trackers.next_timeout(),
+            self.down_line.next(),
+            self.up_line.next(),
+            self.connects.next(),
+        ];
         next.into_iter().flatten().min().filter(|at| *at < Instant::FAR_FUTURE)
     }
 

@@ -29,13 +29,13 @@ impl Engine {
             Command::SetLimits { down, up } => {
                 self.down.set_limit(now, down);
                 self.up.set_limit(now, up);
-                self.quota_at = now;
+                self.look_at_lines(now);
             }
             Command::SetTorrentLimits { torrent: id, down, up } => {
                 let Some(torrent) = self.torrents.get_mut(id) else { return };
                 torrent.down.set_limit(now, down);
                 torrent.up.set_limit(now, up);
-                self.quota_at = now;
+                self.look_at_lines(now);
             }
             Command::Shutdown => {
                 self.shutting_down = true;

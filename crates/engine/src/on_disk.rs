@@ -6,6 +6,7 @@ use crate::misbehaviour::Misbehaviour;
 use crate::outbox::{Notice, Outbox};
 use crate::torrent::Phase;
 use crate::{Engine, PeerKey, TorrentId};
+use ztor_metainfo::Layout;
 use ztor_time::Instant;
 
 impl Engine {
@@ -42,10 +43,10 @@ impl Engine {
         if !matches!(torrent.phase, Phase::Checking { .. }) || have.len() != torrent.layout.piece_count() {
             return;
         }
-        torrent.have_bytes = have.iter().map(|p| u64::from(torrent.layout.piece_len(p))).sum();
+        torrent.have_bytes = have.iter().map(|p| data_len(&torrent.layout, p)).sum();
         torrent.picker.reset(have, torrent.priorities.clone(), &mut self.rng);
         let missing = (0..torrent.layout.piece_count()).filter(|p| torrent.picker.needs(*p));
-        torrent.left_bytes = missing.map(|p| u64::from(torrent.layout.piece_len(p))).sum();
+        torrent.left_bytes = missing.map(|p| data_len(&torrent.layout, p)).sum();
         torrent.phase = Phase::Live;
         torrent.checked = true;
         torrent.finished = torrent.picker.is_finished();
@@ -53,14 +54,21 @@ impl Engine {
         out.notices.push(Notice::Started { torrent: id, finished: torrent.finished });
     }
 
-    fn on_piece_ok(&mut self, now: Instant, id: TorrentId, piece: u32, digests: &[BlockDigest], out: &mut Outbox) {
+    fn on_piece_ok(
+        &mut self,
+        now: Instant,
+        id: TorrentId,
+        piece: u32,
+        digests: &[BlockDigest],
+        out: &mut Outbox,
+    ) {
         let torrent = &mut self.torrents[id];
         // After a fault it still counts; during a check, the check says what is there.
         let counts = torrent.checked && !matches!(torrent.phase, Phase::Checking { .. });
         if !counts || piece >= torrent.layout.piece_count() || !torrent.picker.verified(piece) {
             return;
         }
-        let bytes = u64::from(torrent.layout.piece_len(piece));
+        let bytes = data_len(&torrent.layout, piece);
         torrent.have_bytes += bytes;
         torrent.left_bytes = torrent.left_bytes.saturating_sub(bytes);
         torrent.resume_is_stale = true;
@@ -87,7 +95,14 @@ impl Engine {
         }
     }
 
-    fn on_piece_bad(&mut self, now: Instant, id: TorrentId, piece: u32, digests: &[BlockDigest], out: &mut Outbox) {
+    fn on_piece_bad(
+        &mut self,
+        now: Instant,
+        id: TorrentId,
+        piece: u32,
+        digests: &[BlockDigest],
+        out: &mut Outbox,
+    ) {
         let torrent = &mut self.torrents[id];
         if piece >= torrent.layout.piece_count() {
             return;
@@ -123,9 +138,18 @@ impl Engine {
     pub(crate) fn wake_idle(&mut self, id: TorrentId) {
         let peers: Vec<PeerKey> = self.torrents[id].peers.clone();
         for key in peers {
-            if self.peers.get(key).is_some_and(|p| p.we_are_interested && !p.chokes_us && p.download.live == 0) {
+            if self
+                .peers
+                .get(key)
+                .is_some_and(|p| p.we_are_interested && !p.chokes_us && p.download.live == 0)
+            {
                 self.mark_peer(key);
             }
         }
     }
+}
+
+/// Bytes of files in a piece: its length without pads (BEP 47).
+fn data_len(layout: &Layout, piece: u32) -> u64 {
+    layout.ranges(piece, 0, layout.piece_len(piece)).filter(|r| !r.pad).map(|r| u64::from(r.len)).sum()
 }

@@ -16,7 +16,13 @@ const MAX_ALLOWED_FAST: usize = 64;
 const MAX_BITFIELDS: u32 = 8;
 
 impl Engine {
-    pub(crate) fn on_message(&mut self, now: Instant, key: PeerKey, message: Message, out: &mut Outbox) -> Result<(), Misbehaviour> {
+    pub(crate) fn on_message(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        message: Message,
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
         let Some(peer) = self.peers.get_mut(key) else { return Ok(()) };
         let Some(id) = peer.torrent else { return Ok(()) };
         if let Some(message) = fast_only(&message)
@@ -52,7 +58,8 @@ impl Engine {
             Message::Have { piece } => self.on_have(key, id, piece),
             Message::Bitfield(bytes) => {
                 let pieces = self.torrents[id].layout.piece_count();
-                let set = Bitfield::from_wire(&bytes, pieces).ok_or(Misbehaviour::BadBitfield { got: bytes.len(), pieces })?;
+                let set = Bitfield::from_wire(&bytes, pieces)
+                    .ok_or(Misbehaviour::BadBitfield { got: bytes.len(), pieces })?;
                 self.on_has(key, id, if set.is_full() { PeerPieces::All } else { PeerPieces::Some(set) })
             }
             Message::HaveAll => self.on_has(key, id, PeerPieces::All),
@@ -142,13 +149,23 @@ impl Engine {
         Ok(())
     }
 
-    fn on_request(&mut self, key: PeerKey, id: TorrentId, block: Block, out: &mut Outbox) -> Result<(), Misbehaviour> {
+    fn on_request(
+        &mut self,
+        key: PeerKey,
+        id: TorrentId,
+        block: Block,
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
         let torrent = &self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
         let in_piece = block.piece < torrent.layout.piece_count()
             && block.len > 0
-            && block.begin.checked_add(block.len).is_some_and(|end| end <= torrent.layout.piece_len(block.piece));
-        let servable = in_piece && block.len <= MAX_SERVED_BLOCK && torrent.picker.have().contains(block.piece);
+            && block
+                .begin
+                .checked_add(block.len)
+                .is_some_and(|end| end <= torrent.layout.piece_len(block.piece));
+        let servable =
+            in_piece && block.len <= MAX_SERVED_BLOCK && torrent.picker.have().contains(block.piece);
         let newcomer = peer.we_choke
             && peer.upload.allowed_fast.contains(&block.piece)
             && peer.upload.allowed_fast_bytes >= u64::from(block.len);
@@ -184,7 +201,16 @@ impl Engine {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of the message, which is already taken apart")]
-    fn on_block(&mut self, now: Instant, key: PeerKey, id: TorrentId, piece: u32, begin: u32, data: Bytes, out: &mut Outbox) -> Result<(), Misbehaviour> {
+    fn on_block(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        piece: u32,
+        begin: u32,
+        data: Bytes,
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
         let len = data.len() as u32;
@@ -192,7 +218,11 @@ impl Engine {
         let Some(asked) = peer.download.answered(block) else {
             peer.unasked_blocks += 1;
             torrent.wasted += u64::from(len);
-            return if peer.unasked_blocks > MAX_UNASKED_BLOCKS { Err(Misbehaviour::Unasked) } else { Ok(()) };
+            return if peer.unasked_blocks > MAX_UNASKED_BLOCKS {
+                Err(Misbehaviour::Unasked)
+            } else {
+                Ok(())
+            };
         };
         if asked.released {
             // Its tokens went back when it was given up.
@@ -289,7 +319,10 @@ impl crate::peer::Peer {
 }
 
 /// A peer that is known to be there: the caller has just found it, or walks its torrent's list.
-fn peer_mut(peers: &mut slotmap::SlotMap<PeerKey, crate::peer::Peer>, key: PeerKey) -> &mut crate::peer::Peer {
+fn peer_mut(
+    peers: &mut slotmap::SlotMap<PeerKey, crate::peer::Peer>,
+    key: PeerKey,
+) -> &mut crate::peer::Peer {
     &mut peers[key]
 }
 

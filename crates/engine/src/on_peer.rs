@@ -43,7 +43,13 @@ impl Engine {
         }
     }
 
-    fn read_stream(&mut self, now: Instant, key: PeerKey, data: &mut BytesMut, out: &mut Outbox) -> Result<(), Misbehaviour> {
+    fn read_stream(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        data: &mut BytesMut,
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
         if self.peers.get(key).is_some_and(|p| p.stage == Stage::Handshaking) {
             let Some(handshake) = Handshake::decode(data)? else { return Ok(()) };
             let _ = data.split_to(HANDSHAKE_LEN);
@@ -66,7 +72,13 @@ impl Engine {
         bitfield.max(MAX_EXTENSION_MESSAGE)
     }
 
-    fn on_handshake(&mut self, now: Instant, key: PeerKey, theirs: &Handshake, out: &mut Outbox) -> Result<(), Misbehaviour> {
+    fn on_handshake(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        theirs: &Handshake,
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
         let Some(peer) = self.peers.get(key) else { return Ok(()) };
         let (direction, addr) = (peer.direction, peer.addr);
         let named = self.swarms.get(&theirs.info_hash).copied();
@@ -77,13 +89,21 @@ impl Engine {
             (None, None) => return Err(Misbehaviour::UnknownTorrent),
         };
         if theirs.peer_id == self.config.peer_id {
+            if direction == Direction::Incoming {
+                // The other end is ours as well: it learns from this that the address is not to be tried again.
+                self.send_handshake(key, id, theirs.info_hash, out);
+            }
             return Err(Misbehaviour::Myself);
         }
         let torrent = &mut self.torrents[id];
         if !torrent.is_live() {
             return Err(Misbehaviour::UnknownTorrent);
         }
-        if torrent.known.expected_id(addr).is_some_and(|want| direction == Direction::Outgoing && want != theirs.peer_id.0) {
+        if torrent
+            .known
+            .expected_id(addr)
+            .is_some_and(|want| direction == Direction::Outgoing && want != theirs.peer_id.0)
+        {
             return Err(Misbehaviour::WrongPeerId);
         }
         if direction == Direction::Incoming && torrent.peers.len() >= self.config.max_peers_per_torrent {
@@ -112,11 +132,19 @@ impl Engine {
 
     /// Two connections to one peer: both sides must drop the same one. Calls in the same direction drop the
     /// newer; crossed calls keep the one made by the higher peer id.
-    fn resolve_double(&mut self, now: Instant, key: PeerKey, id: TorrentId, peer_id: PeerId, out: &mut Outbox) -> Result<(), Misbehaviour> {
+    fn resolve_double(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        peer_id: PeerId,
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
         let same = |k: &&PeerKey| **k != key && self.peers.get(**k).is_some_and(|p| p.id == Some(peer_id));
         let Some(old) = self.torrents[id].peers.iter().find(same).copied() else { return Ok(()) };
         let (Some(older), Some(newer)) = (self.peers.get(old), self.peers.get(key)) else { return Ok(()) };
-        let wanted = if self.config.peer_id.0 > peer_id.0 { Direction::Outgoing } else { Direction::Incoming };
+        let wanted =
+            if self.config.peer_id.0 > peer_id.0 { Direction::Outgoing } else { Direction::Incoming };
         if older.direction == newer.direction || older.direction == wanted {
             return Err(Misbehaviour::Duplicate);
         }
@@ -201,10 +229,18 @@ impl Engine {
     }
 
     /// Bans an address: all its connections end and its addresses are forgotten.
-    pub(crate) fn ban_source(&mut self, now: Instant, id: TorrentId, ip: IpAddr, offence: &Misbehaviour, out: &mut Outbox) {
+    pub(crate) fn ban_source(
+        &mut self,
+        now: Instant,
+        id: TorrentId,
+        ip: IpAddr,
+        offence: &Misbehaviour,
+        out: &mut Outbox,
+    ) {
         let is_new = self.ban(ip);
         let reason = offence.to_string();
-        let all: Vec<PeerKey> = self.peers.iter().filter(|(_, p)| p.addr.ip() == ip).map(|(k, _)| k).collect();
+        let all: Vec<PeerKey> =
+            self.peers.iter().filter(|(_, p)| p.addr.ip() == ip).map(|(k, _)| k).collect();
         let addr = all.first().map_or_else(|| (ip, 0).into(), |k| self.peers[*k].addr);
         for key in all {
             let Peer { addr, torrent, .. } = self.peers[key];

@@ -45,7 +45,13 @@ struct UdpTarget {
 
 impl Trackers {
     pub(crate) fn new(rng: &mut Rng) -> Self {
-        Self { pending: BTreeMap::new(), udp: udp::Client::new(rng.u64(..)), next_id: 0, key: rng.u32(..), saying_goodbye: false }
+        Self {
+            pending: BTreeMap::new(),
+            udp: udp::Client::new(rng.u64(..)),
+            next_id: 0,
+            key: rng.u32(..),
+            saying_goodbye: false,
+        }
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
@@ -66,7 +72,8 @@ impl Engine {
             if !torrent.is_live() || self.shutting_down {
                 return;
             }
-            let wants_peers = !torrent.finished && torrent.peers.len() < self.config.max_peers_per_torrent / 2;
+            let wants_peers =
+                !torrent.finished && torrent.peers.len() < self.config.max_peers_per_torrent / 2;
             let Some(due) = torrent.announcer.poll(now, wants_peers) else { return };
             self.announce(now, id, due, None, out);
         }
@@ -76,8 +83,13 @@ impl Engine {
     pub(crate) fn say_goodbye(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         // What is still under way must not be repeated after the goodbye.
-        let under_way: Vec<RequestId> =
-            self.trackers.pending.iter().filter(|(_, p)| p.torrent == id).map(|(number, _)| *number).collect();
+        let under_way: Vec<RequestId> = self
+            .trackers
+            .pending
+            .iter()
+            .filter(|(_, p)| p.torrent == id)
+            .map(|(number, _)| *number)
+            .collect();
         for number in under_way {
             self.trackers.pending.remove(&number);
             self.trackers.udp.cancel(number.0);
@@ -87,7 +99,14 @@ impl Engine {
         }
     }
 
-    fn announce(&mut self, now: Instant, id: TorrentId, due: Due, goodbye_until: Option<Instant>, out: &mut Outbox) {
+    fn announce(
+        &mut self,
+        now: Instant,
+        id: TorrentId,
+        due: Due,
+        goodbye_until: Option<Instant>,
+        out: &mut Outbox,
+    ) {
         let Some(torrent) = self.torrents.get(id) else { return };
         let request = AnnounceRequest {
             info_hash: torrent.meta.info_hashes.swarm_id(),
@@ -112,7 +131,10 @@ impl Engine {
                     out.resolves.push(Resolve { id: number, host });
                     Ok(())
                 }
-                None => Err(TrackerError::BadUrl { tracker: redact(&due.url), why: "a udp tracker needs a host and a port" }),
+                None => Err(TrackerError::BadUrl {
+                    tracker: redact(&due.url),
+                    why: "a udp tracker needs a host and a port",
+                }),
             },
             _ => http::announce_url(&due.url, &pending.request).map(|url| {
                 out.https.push(HttpGet { id: number, url, is_goodbye: goodbye_until.is_some() });
@@ -125,7 +147,13 @@ impl Engine {
         }
     }
 
-    pub(crate) fn on_http(&mut self, now: Instant, id: RequestId, result: Result<(u16, Vec<u8>), String>, out: &mut Outbox) {
+    pub(crate) fn on_http(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<(u16, Vec<u8>), String>,
+        out: &mut Outbox,
+    ) {
         let reply = match result {
             Ok((status, body)) => http::parse_response(status, &body),
             Err(reason) => Err(TrackerError::Network(reason)),
@@ -133,14 +161,22 @@ impl Engine {
         self.announced(now, id, reply, out);
     }
 
-    pub(crate) fn on_resolved(&mut self, now: Instant, id: RequestId, result: Result<Vec<IpAddr>, String>, out: &mut Outbox) {
+    pub(crate) fn on_resolved(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<Vec<IpAddr>, String>,
+        out: &mut Outbox,
+    ) {
         let Some(Pending { udp: Some(target), request, .. }) = self.trackers.pending.get(&id) else { return };
         match result.map(|ips| ips.first().copied()) {
             Ok(Some(ip)) => {
                 let to = SocketAddr::new(ip, target.port);
                 self.trackers.udp.announce(now, id.0, to, &target.url_data, request.clone());
             }
-            Ok(None) => self.announced(now, id, Err(TrackerError::Network("its name has no address".into())), out),
+            Ok(None) => {
+                self.announced(now, id, Err(TrackerError::Network("its name has no address".into())), out)
+            }
             Err(reason) => self.announced(now, id, Err(TrackerError::Network(reason)), out),
         }
     }
@@ -158,7 +194,8 @@ impl Engine {
         self.trackers.saying_goodbye = self.trackers.has_goodbyes();
         if self.trackers.saying_goodbye {
             let late = |p: &Pending| p.goodbye_until.is_some_and(|until| until <= now);
-            let gone: Vec<RequestId> = self.trackers.pending.iter().filter(|(_, p)| late(p)).map(|(id, _)| *id).collect();
+            let gone: Vec<RequestId> =
+                self.trackers.pending.iter().filter(|(_, p)| late(p)).map(|(id, _)| *id).collect();
             for id in gone {
                 self.trackers.pending.remove(&id);
                 self.trackers.udp.cancel(id.0);
@@ -183,7 +220,13 @@ impl Engine {
         }
     }
 
-    fn announced(&mut self, now: Instant, id: RequestId, result: Result<AnnounceReply, TrackerError>, out: &mut Outbox) {
+    fn announced(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        result: Result<AnnounceReply, TrackerError>,
+        out: &mut Outbox,
+    ) {
         let Some(pending) = self.trackers.pending.remove(&id) else { return };
         let Some(torrent) = self.torrents.get_mut(pending.torrent) else { return };
         let notice = |torrent: &Torrent, message: String, is_error: bool| {

@@ -1,8 +1,8 @@
 //! One connection to a peer, from the attempt to the close.
 
 use crate::config::{
-    DEFAULT_PEER_REQUESTS, MAX_BLOCK_TIMEOUT, MAX_REQUESTS, MAX_UPLOAD_AHEAD, MIN_BLOCK_TIMEOUT, MIN_REQUESTS,
-    MIN_UPLOAD_AHEAD, REQUEST_AHEAD, WHOLE_PIECE_WITHIN,
+    DEFAULT_PEER_REQUESTS, MAX_BLOCK_TIMEOUT, MAX_REQUESTS, MAX_UPLOAD_AHEAD, MIN_BLOCK_TIMEOUT,
+    MIN_REQUESTS, MIN_UPLOAD_AHEAD, REQUEST_AHEAD, WHOLE_PIECE_WITHIN,
 };
 use crate::ids::TorrentId;
 use crate::picker::PeerPieces;
@@ -121,7 +121,12 @@ pub(crate) struct Upload {
 }
 
 impl Peer {
-    pub(crate) fn new(now: Instant, addr: SocketAddr, direction: Direction, torrent: Option<TorrentId>) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        addr: SocketAddr,
+        direction: Direction,
+        torrent: Option<TorrentId>,
+    ) -> Self {
         Self {
             addr,
             direction,

@@ -42,7 +42,7 @@ impl Engine {
         }
         self.dirty_torrents.clear();
         self.connect_some(now, out);
-        self.feed_starved(now, out);
+        self.feed_lines(now, out);
         index = 0;
         while let Some(key) = self.dirty_peers.get(index).copied() {
             index += 1;
@@ -96,7 +96,11 @@ impl Engine {
         let next = [
             torrent.announcer.poll_timeout().filter(|_| torrent.is_live() && !self.shutting_down),
             // An address that is due already waits for the pace, or for a place: another look in a while.
-            torrent.known.next_due().filter(|_| wants_more).map(|due| if due > now { due } else { now + CHOKE_ROUND }),
+            torrent
+                .known
+                .next_due()
+                .filter(|_| wants_more)
+                .map(|due| if due > now { due } else { now + CHOKE_ROUND }),
             someone_wants.then_some(torrent.choke_at),
         ];
         if let Some(at) = next.into_iter().flatten().min() {
@@ -127,7 +131,8 @@ impl Engine {
             return;
         }
         let peers = self.torrents[id].peers.iter();
-        let seeds: Vec<PeerKey> = peers.filter(|k| self.peers.get(**k).is_some_and(|p| p.is_seed())).copied().collect();
+        let seeds: Vec<PeerKey> =
+            peers.filter(|k| self.peers.get(**k).is_some_and(|p| p.is_seed())).copied().collect();
         for key in seeds {
             self.close(now, key, "both sides have everything", out);
         }
@@ -170,7 +175,10 @@ impl Engine {
             }
             let keepalive = peer.sent_at + KEEPALIVE_EVERY;
             let silence = peer.received_at.max(self.reading_since) + SILENCE_TIMEOUT;
-            let next = [Some(keepalive), Some(silence), peer.download.stalls_at(self.reading_since)].into_iter().flatten().min();
+            let next = [Some(keepalive), Some(silence), peer.download.stalls_at(self.reading_since)]
+                .into_iter()
+                .flatten()
+                .min();
             // While nothing is read, a verdict has to wait.
             if self.disk_is_full { next.map(|at| at.max(now + Duration::from_secs(1))) } else { next }
         } else {
@@ -194,7 +202,8 @@ impl Engine {
         if !self.disk_is_full && now.since(peer.received_at.max(self.reading_since)) >= SILENCE_TIMEOUT {
             return Some("was silent for too long");
         }
-        let idle = !peer.is_interested && !peer.we_are_interested && now.since(peer.useful_at) >= USELESS_TIMEOUT;
+        let idle =
+            !peer.is_interested && !peer.we_are_interested && now.since(peer.useful_at) >= USELESS_TIMEOUT;
         // Places are only worth taking back when others could use them.
         let crowded = self.peers.len() * 10 >= self.config.max_peers * 9;
         (idle && crowded).then_some("was of no use to either side")

@@ -145,7 +145,10 @@ impl Engine {
     /// and while it is: what was kept before is better.
     pub fn resume_data(&mut self, id: TorrentId, always: bool) -> Option<ResumeData> {
         let torrent = self.torrents.get_mut(id)?;
-        if !torrent.checked || matches!(torrent.phase, Phase::Checking { .. }) || !(torrent.resume_is_stale || always) {
+        if !torrent.checked
+            || matches!(torrent.phase, Phase::Checking { .. })
+            || !(torrent.resume_is_stale || always)
+        {
             return None;
         }
         torrent.resume_is_stale = false;

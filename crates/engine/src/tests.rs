@@ -114,7 +114,10 @@ impl World {
 
     fn carry_out(&mut self, n: usize, mut out: Outbox) -> bool {
         let (now, meta) = (self.now, Arc::clone(&self.meta));
-        let busy = !(out.sends.is_empty() && out.blocks.is_empty() && out.connects.is_empty() && out.writes.is_empty());
+        let busy = !(out.sends.is_empty()
+            && out.blocks.is_empty()
+            && out.connects.is_empty()
+            && out.writes.is_empty());
         for connect in out.connects.drain(..) {
             let to = usize::from(match connect.addr.ip() {
                 std::net::IpAddr::V4(ip) => ip.octets()[3],
@@ -127,7 +130,8 @@ impl World {
                     self.nodes[n].links.insert(connect.peer, link(to, their_key));
                     self.handle(n, Event::Connected { peer: connect.peer });
                 }
-                Err(why) => self.handle(n, Event::Closed { peer: connect.peer, reason: why.to_string(), is_ours: false }),
+                Err(why) => self
+                    .handle(n, Event::Closed { peer: connect.peer, reason: why.to_string(), is_ours: false }),
             }
         }
         for send in out.sends.drain(..) {
@@ -154,14 +158,18 @@ impl World {
         for close in out.closes.drain(..) {
             if let Some(link) = self.nodes[n].links.remove(&close.peer) {
                 self.nodes[link.to].links.remove(&link.their_key);
-                self.handle(link.to, Event::Closed { peer: link.their_key, reason: close.reason, is_ours: false });
+                self.handle(
+                    link.to,
+                    Event::Closed { peer: link.their_key, reason: close.reason, is_ours: false },
+                );
             }
         }
         for torrent in out.checks.drain(..) {
             let node = &mut self.nodes[n];
             node.written.clear();
             let pieces = node.disk.chunks(meta.layout.piece_length() as usize).zip(0..);
-            let right = pieces.filter(|(bytes, p)| meta.hashes.v1(*p).unwrap()[..] == Sha1::digest(bytes)[..]);
+            let right =
+                pieces.filter(|(bytes, p)| meta.hashes.v1(*p).unwrap()[..] == Sha1::digest(bytes)[..]);
             let mut have = Bitfield::new(meta.layout.piece_count());
             have.extend(right.map(|(_, p)| p));
             self.handle(n, Event::Disk { torrent, event: DiskEvent::Checked { have } });
@@ -180,7 +188,9 @@ impl World {
         let Some(link) = self.nodes[from].links.get(&key) else { return };
         let (to, their_key) = (link.to, link.their_key);
         let node = &mut self.nodes[to];
-        let Some(mut data) = node.links.get_mut(&their_key).map(|l| std::mem::take(&mut l.inbound)) else { return };
+        let Some(mut data) = node.links.get_mut(&their_key).map(|l| std::mem::take(&mut l.inbound)) else {
+            return;
+        };
         data.extend_from_slice(bytes);
         node.engine.handle(self.now, Event::Received { peer: their_key, data: &mut data }, &mut node.out);
         if let Some(link) = node.links.get_mut(&their_key) {
@@ -235,7 +245,14 @@ impl World {
     fn describe(&self) -> Vec<String> {
         let node = |n: &Node| {
             let s = &n.engine.status(self.now)[0];
-            format!("{:?} {}/{} peers {} partial {}", s.state, s.have_pieces, self.meta.layout.piece_count(), s.peers, s.partial_pieces)
+            format!(
+                "{:?} {}/{} peers {} partial {}",
+                s.state,
+                s.have_pieces,
+                self.meta.layout.piece_count(),
+                s.peers,
+                s.partial_pieces
+            )
         };
         self.nodes.iter().map(node).collect()
     }
@@ -275,7 +292,11 @@ fn a_swarm_spreads_pieces_among_leechers() {
         assert_eq!(world.nodes[*n].disk, data);
     }
     let total = 80 * all.len() as u64;
-    assert!(world.nodes[seed].blocks_sent < total / 2, "{} of {total} from the seed", world.nodes[seed].blocks_sent);
+    assert!(
+        world.nodes[seed].blocks_sent < total / 2,
+        "{} of {total} from the seed",
+        world.nodes[seed].blocks_sent
+    );
 }
 
 #[test]
@@ -328,7 +349,10 @@ fn a_disk_fault_stops_and_resume_goes_on() {
     assert_eq!(status[0].state, TorrentState::Stopped(fault));
     assert!(status[0].have_pieces >= 5);
     world.handle(leech, Event::Command(Command::Resume(id)));
-    assert!(world.nodes[leech].engine.resume_data(id, true).is_none(), "nothing is believed before it was looked at");
+    assert!(
+        world.nodes[leech].engine.resume_data(id, true).is_none(),
+        "nothing is believed before it was looked at"
+    );
     world.run(LIMIT, |w| w.finished(leech));
     assert_eq!(world.nodes[leech].disk, data);
 }
@@ -341,7 +365,9 @@ fn a_vanished_peers_blocks_are_fetched_from_another() {
     let leech = world.add(None, &[first, second], |_| {});
     world.run(LIMIT, |w| w.nodes[leech].engine.status(w.now)[0].have_pieces >= 3);
     // No goodbye: its bytes just stop.
-    for link in world.nodes[leech].links.values().filter(|l| l.to == first).map(|l| l.their_key).collect::<Vec<_>>() {
+    for link in
+        world.nodes[leech].links.values().filter(|l| l.to == first).map(|l| l.their_key).collect::<Vec<_>>()
+    {
         world.nodes[first].links.remove(&link);
     }
     world.run(LIMIT, |w| w.finished(leech));
@@ -379,7 +405,11 @@ impl Scripted {
     fn say_raw(&mut self, bytes: &[u8]) -> Vec<Message> {
         let node = &mut self.world.nodes[self.seed];
         self.inbound.extend_from_slice(bytes);
-        node.engine.handle(self.world.now, Event::Received { peer: self.key, data: &mut self.inbound }, &mut node.out);
+        node.engine.handle(
+            self.world.now,
+            Event::Received { peer: self.key, data: &mut self.inbound },
+            &mut node.out,
+        );
         node.engine.settle(self.world.now, &mut node.out);
         let mut sent = BytesMut::from(&node.out.bytes[..]);
         node.out.bytes.clear();
@@ -489,4 +519,125 @@ fn the_same_seed_and_events_give_the_same_effects() {
         (world.now, world.nodes.iter().map(|n| n.blocks_sent).collect::<Vec<_>>())
     };
     assert_eq!(trace(), trace());
+}
+
+#[test]
+fn a_tiny_request_queue_of_the_peer_is_respected() {
+    let mut peer = Scripted::new(false, Reserved::NONE.with_extended().with_fast());
+    peer.say(&Message::Extended { id: 0, payload: Bytes::from_static(b"d1:md4:reqqi1eee") });
+    peer.say(&Message::Extended { id: 0, payload: Bytes::from_static(b"d1:mde4:reqqi0ee") });
+    peer.say(&Message::HaveAll);
+    let asked = peer.say(&Message::Unchoke);
+    assert_eq!(asked.iter().filter(|m| matches!(m, Message::Request(_))).count(), 1);
+}
+
+#[test]
+fn a_peer_that_asks_in_vain_without_end_is_let_go() {
+    for vain in [
+        Message::HashRequest(ztor_wire::HashRequest {
+            pieces_root: [0; 32],
+            base_layer: 0,
+            index: 0,
+            length: 2,
+            proof_layers: 0,
+        }),
+        Message::Request(Block { piece: 0, begin: 1, len: 100 }),
+        Message::HaveNone,
+    ] {
+        let mut peer = Scripted::new(true, Reserved::NONE.with_fast());
+        let mut answers = 0;
+        while peer.closed().is_none() {
+            answers += peer.say(&vain).len();
+            assert!(answers < 20_000, "{vain:?}");
+        }
+    }
+}
+
+#[test]
+fn everyone_gets_a_turn_at_a_busy_seed() {
+    let (mut world, data) = World::new(400 * 32768, 32768);
+    let seed = world.add(Some(&data), &[], |c| (c.limit_up, c.upload_slots) = (Some(100_000), 2));
+    // Each knows only the seed, so only its turns bring them anything.
+    let leechers: Vec<usize> = (0..5).map(|_| world.add(None, &[seed], |_| {})).collect();
+    world.run(Duration::from_secs(900), |w| {
+        leechers.iter().all(|n| w.nodes[*n].engine.status(w.now)[0].session_downloaded > 300_000)
+    });
+}
+
+#[test]
+fn a_silent_peer_cannot_hold_a_piece_another_could_give() {
+    let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
+    scripted.say(&Message::HaveAll);
+    let asked = scripted.say(&Message::Unchoke);
+    assert!(asked.iter().any(|m| matches!(m, Message::Request(_))));
+    // It keeps the connection alive and gives nothing; an honest seed comes.
+    let mut world = scripted.world;
+    let data = content(8 * 32768 - 100);
+    let seed = world.add(Some(&data), &[], |_| {});
+    let id = world.nodes[0].id;
+    world.handle(0, Event::Command(Command::AddPeers { torrent: id, addrs: vec![addr(seed as u8)] }));
+    world.run(LIMIT, |w| w.finished(0));
+    assert_eq!(world.nodes[0].disk, data);
+}
+
+#[test]
+fn a_limit_is_shared_among_torrents_and_peers() {
+    let (mut world, data) = World::new(300 * 32768, 32768);
+    let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(200_000));
+    let leechers: Vec<usize> = (0..4).map(|_| world.add(None, &[seed], |_| {})).collect();
+    let got = |w: &World, n: usize| w.nodes[n].engine.status(w.now)[0].session_downloaded;
+    world.run(LIMIT, |w| w.now > Instant::from_micros(20_000_000));
+    let all: Vec<u64> = leechers.iter().map(|n| got(&world, *n)).collect();
+    let (least, most) = (all.iter().min().unwrap(), all.iter().max().unwrap());
+    assert!(*least > 0 && *most < 2 * *least, "{all:?}");
+}
+
+#[test]
+fn a_fault_during_the_check_does_not_count_as_nothing_there() {
+    let (mut world, data) = World::new(8 * 32768, 32768);
+    let node = world.add(Some(&data), &[], |_| {});
+    let (mut engine, mut out) =
+        (Engine::new(world.now, Config::new(PeerId([1; 20]), 1), 5), Outbox::default());
+    let add = AddTorrent {
+        meta: Arc::clone(&world.meta),
+        priorities: None,
+        sequential: false,
+        peers: vec![addr(node as u8)],
+        uploaded: 0,
+        downloaded: 0,
+    };
+    let id = engine.add(world.now, &add).unwrap();
+    let fault = DiskFault { kind: DiskFaultKind::Io, message: "no drive".into() };
+    engine.handle(world.now, Event::Disk { torrent: id, event: DiskEvent::Failed { fault } }, &mut out);
+    engine.settle(world.now, &mut out);
+    assert!(engine.resume_data(id, true).is_none());
+    assert!(engine.poll_timeout().is_none_or(|at| at > world.now), "no busy waiting while stopped");
+    engine.handle(world.now, Event::Command(Command::Resume(id)), &mut out);
+    assert_eq!(out.checks, [id]);
+    engine.handle(
+        world.now,
+        Event::Disk { torrent: id, event: DiskEvent::Checked { have: Bitfield::new(8) } },
+        &mut out,
+    );
+    engine.settle(world.now, &mut out);
+    engine.settle(world.now + Duration::from_secs(1), &mut out);
+    assert_eq!(out.connects.len(), 1, "it is live");
+}
+
+#[test]
+fn a_verdict_that_comes_after_a_fault_still_counts() {
+    let (mut world, data) = World::new(20 * 65536, 65536);
+    let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(300_000));
+    let leech = world.add(None, &[seed], |_| {});
+    world.run(LIMIT, |w| w.nodes[leech].engine.status(w.now)[0].have_pieces >= 5);
+    let id = world.nodes[leech].id;
+    let have = world.nodes[leech].engine.resume_data(id, true).unwrap().have;
+    let late = (0..20).find(|p| !have.contains(*p)).unwrap();
+    let fault = DiskFault { kind: DiskFaultKind::Full, message: "no space".into() };
+    world.handle(leech, Event::Disk { torrent: id, event: DiskEvent::Failed { fault } });
+    world.handle(
+        leech,
+        Event::Disk { torrent: id, event: DiskEvent::PieceOk { piece: late, digests: Vec::new() } },
+    );
+    assert!(world.nodes[leech].engine.resume_data(id, true).unwrap().have.contains(late));
 }

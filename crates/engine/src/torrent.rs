@@ -15,7 +15,10 @@ use ztor_tracker::announcer::Announcer;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// The disk is looking at what is there.
-    Checking { done: u32, total: u32 },
+    Checking {
+        done: u32,
+        total: u32,
+    },
     Live,
     /// A disk fault; nothing moves until it is taken up again.
     Stopped(DiskFault),

@@ -2,23 +2,28 @@
 
 use crate::outbox::{Outbox, SendBlock};
 use crate::picker::Ask;
+use crate::rate::Bucket;
 use crate::{Engine, PeerKey, TorrentId};
+use std::collections::VecDeque;
 use ztor_metainfo::BLOCK_LEN;
 use ztor_time::{Duration, Instant};
 use ztor_wire::{Block, Message};
 
 /// Blocks a peer gets in its turn where a limit makes peers wait for each other.
 const QUANTUM: usize = 4;
-/// Turns given out at once, at the most, if few wait.
-const MAX_TURNS: usize = 256;
 /// Between two looks at the line.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 impl Engine {
     /// Asks a peer for as much as its rate and the limits allow.
     pub(crate) fn request_from(&mut self, now: Instant, key: PeerKey, id: TorrentId, out: &mut Outbox) {
-        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else { return };
-        if !torrent.is_live() || !peer.we_are_interested || (peer.chokes_us && peer.download.allowed_fast.is_empty()) {
+        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
+            return;
+        };
+        if !torrent.is_live()
+            || !peer.we_are_interested
+            || (peer.chokes_us && peer.download.allowed_fast.is_empty())
+        {
             return;
         }
         let target = peer.download.target(now);
@@ -29,12 +34,13 @@ impl Engine {
         let limited = self.down.limit().is_some() || torrent.down.limit().is_some();
         let mut affordable = if limited { 0 } else { room };
         // Where tokens are short they go round: a few at a time, and nobody passes those who wait.
-        while limited && affordable < room.min(QUANTUM) && (self.starved.is_empty() || self.is_feeding) {
+        while limited && affordable < room.min(QUANTUM) && self.down_line.is_open() {
             if !self.down.has(now, BLOCK_LEN) || !torrent.down.has(now, BLOCK_LEN) {
                 break;
             }
             self.down.take(BLOCK_LEN);
             torrent.down.take(BLOCK_LEN);
+            self.down_line.granted += 1;
             affordable += 1;
         }
         let mut blocks: Vec<Block> = Vec::with_capacity(affordable);
@@ -52,7 +58,8 @@ impl Engine {
                 idle: peer.download.live == 0,
             };
             let peers = torrent.peers.len();
-            peer.download.current_piece = torrent.picker.pick(&ask, affordable, peers, &mut self.rng, &mut blocks);
+            peer.download.current_piece =
+                torrent.picker.pick(&ask, affordable, peers, &mut self.rng, &mut blocks);
         }
         let asked: u32 = blocks.iter().map(|b| b.len).sum();
         let spare = (affordable as u32 * BLOCK_LEN).saturating_sub(asked);
@@ -64,14 +71,15 @@ impl Engine {
         }
         if affordable < room && blocks.len() == affordable {
             peer.download.waits_for_quota = true;
-            let at = self.down.ready_at(BLOCK_LEN).max(torrent.down.ready_at(BLOCK_LEN));
-            self.starve(key, at);
+            self.down_line.join(key, self.down.ready_at(BLOCK_LEN).max(torrent.down.ready_at(BLOCK_LEN)));
         }
     }
 
     /// Hands over as many of the peer's requests as its socket and the limits can take.
     pub(crate) fn serve(&mut self, now: Instant, key: PeerKey, id: TorrentId, out: &mut Outbox) {
-        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else { return };
+        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
+            return;
+        };
         if !torrent.is_live() {
             return;
         }
@@ -85,14 +93,14 @@ impl Engine {
             if peer.upload.in_flight_bytes >= ahead {
                 return;
             }
-            let in_turn = given < QUANTUM && (self.starved.is_empty() || self.is_feeding);
+            let in_turn = given < QUANTUM && self.up_line.is_open();
             if limited && !(in_turn && self.up.has(now, block.len) && torrent.up.has(now, block.len)) {
                 peer.upload.waits_for_quota = true;
-                let at = self.up.ready_at(block.len).max(torrent.up.ready_at(block.len));
-                self.starve(key, at);
+                self.up_line.join(key, self.up.ready_at(block.len).max(torrent.up.ready_at(block.len)));
                 return;
             }
             given += 1;
+            self.up_line.granted += 1;
             self.up.take(block.len);
             torrent.up.take(block.len);
             peer.upload.queue.pop_front();
@@ -118,33 +126,97 @@ impl Engine {
     }
 
     /// Those who wait for tokens get them in turn, a few each, as long as there are some.
-    pub(crate) fn feed_starved(&mut self, now: Instant, out: &mut Outbox) {
-        if now < self.quota_at {
+    pub(crate) fn feed_lines(&mut self, now: Instant, out: &mut Outbox) {
+        self.feed(now, Way::Down, out);
+        self.feed(now, Way::Up, out);
+    }
+
+    /// A limit changed.
+    pub(crate) fn look_at_lines(&mut self, now: Instant) {
+        self.down_line.at = now;
+        self.up_line.at = now;
+    }
+
+    fn feed(&mut self, now: Instant, way: Way, out: &mut Outbox) {
+        let (line, _) = self.line(way);
+        if now < line.at {
             return;
         }
-        self.quota_at = Instant::FAR_FUTURE;
-        self.is_feeding = true;
-        // Who wants more goes to the end of the line; the count ends it for those held up by their torrent's limit.
-        for _ in 0..MAX_TURNS.max(2 * self.starved.len()) {
-            if !self.down.has(now, BLOCK_LEN) && !self.up.has(now, BLOCK_LEN) {
+        line.at = Instant::FAR_FUTURE;
+        line.is_feeding = true;
+        let mut turns_in_vain = 0;
+        // Who wants more goes to the end of the line. Some may be held up by their torrent's own limit: a round
+        // in which nobody got anything is the last.
+        loop {
+            let (line, bucket) = self.line(way);
+            if turns_in_vain >= line.queue.len() || !bucket.has(now, BLOCK_LEN) {
                 break;
             }
-            let Some(key) = self.starved.pop_front() else { break };
+            let before = line.granted;
+            let Some(key) = line.queue.pop_front() else { break };
             if let Some(peer) = self.peers.get_mut(key) {
-                peer.download.waits_for_quota = false;
-                peer.upload.waits_for_quota = false;
+                match way {
+                    Way::Down => peer.download.waits_for_quota = false,
+                    Way::Up => peer.upload.waits_for_quota = false,
+                }
                 self.settle_peer(now, key, out);
             }
+            turns_in_vain = if self.line(way).0.granted == before { turns_in_vain + 1 } else { 0 };
         }
-        self.is_feeding = false;
-        if !self.starved.is_empty() {
-            let next = self.down.ready_at(BLOCK_LEN).min(self.up.ready_at(BLOCK_LEN));
-            self.quota_at = self.quota_at.min(next).max(now + SHORTEST_WAIT);
+        let (line, bucket) = self.line(way);
+        line.is_feeding = false;
+        if !line.queue.is_empty() {
+            line.at = line.at.min(bucket.ready_at(BLOCK_LEN)).max(now + SHORTEST_WAIT);
         }
     }
 
-    fn starve(&mut self, key: PeerKey, until: Instant) {
-        self.starved.push_back(key);
-        self.quota_at = self.quota_at.min(until);
+    fn line(&mut self, way: Way) -> (&mut Line, &mut Bucket) {
+        match way {
+            Way::Down => (&mut self.down_line, &mut self.down),
+            Way::Up => (&mut self.up_line, &mut self.up),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Down,
+    Up,
+}
+
+/// Peers that found a bucket empty, first come, first served.
+pub(crate) struct Line {
+    queue: VecDeque<PeerKey>,
+    /// When there may be tokens for the first.
+    at: Instant,
+    /// Blocks that were let pass, ever.
+    granted: u64,
+    /// Those who wait are being given their turn.
+    is_feeding: bool,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { queue: VecDeque::new(), at: Instant::FAR_FUTURE, granted: 0, is_feeding: false }
+    }
+}
+
+impl Line {
+    pub(crate) fn next(&self) -> Option<Instant> {
+        Some(self.at).filter(|at| *at < Instant::FAR_FUTURE)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Nobody is passed by taking tokens now.
+    fn is_open(&self) -> bool {
+        self.queue.is_empty() || self.is_feeding
+    }
+
+    fn join(&mut self, key: PeerKey, until: Instant) {
+        self.queue.push_back(key);
+        self.at = self.at.min(until);
     }
 }

@@ -33,7 +33,8 @@ impl Control {
     }
 
     pub(crate) fn get(&self, request: HttpGet) {
-        let (fetcher, inbox, places) = (self.fetcher.clone(), Arc::clone(&self.inbox), Arc::clone(&self.places));
+        let (fetcher, inbox, places) =
+            (self.fetcher.clone(), Arc::clone(&self.inbox), Arc::clone(&self.places));
         self.runtime.spawn(async move {
             // Goodbyes do not queue behind announces: there are only seconds left.
             let _place = if request.is_goodbye { None } else { places.acquire().await.ok() };
@@ -45,7 +46,10 @@ impl Control {
     pub(crate) fn resolve(&self, request: Resolve) {
         let inbox = Arc::clone(&self.inbox);
         self.runtime.spawn(async move {
-            let found = tokio::time::timeout(Duration::from_secs(15), tokio::net::lookup_host((request.host.as_str(), 0)));
+            let found = tokio::time::timeout(
+                Duration::from_secs(15),
+                tokio::net::lookup_host((request.host.as_str(), 0)),
+            );
             let result = match found.await {
                 Ok(Ok(addrs)) => Ok(addrs.map(|a| a.ip()).collect()),
                 Ok(Err(error)) => Err(format!("its name cannot be looked up: {error}")),

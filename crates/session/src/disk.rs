@@ -12,9 +12,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use ztor_engine::{Bitfield, BlockDigest, DiskEvent, DiskFault, DiskFaultKind, PeerKey, SendBlock, TorrentId};
+use ztor_engine::{
+    Bitfield, BlockDigest, DiskEvent, DiskFault, DiskFaultKind, PeerKey, SendBlock, TorrentId,
+};
 use ztor_storage::resume::Resume;
-use ztor_storage::{FileStamp, PieceWriter, Pieces, StorageError, TorrentStore, WriteDone, WriteJob, check_all};
+use ztor_storage::{
+    FileStamp, PieceWriter, Pieces, StorageError, TorrentStore, WriteDone, WriteJob, check_all,
+};
 use ztor_wire::Block;
 
 /// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
@@ -120,7 +124,14 @@ impl Disk {
     pub(crate) fn write(&mut self, write: ztor_engine::Write, store: Arc<TorrentStore>) {
         let worker = self.route(write.torrent, write.piece);
         let ztor_engine::Write { torrent, piece, begin, data } = write;
-        self.staged[worker].push(Job::Write(WriteJob { store, torrent: torrent.as_u64(), piece, begin, data, tag: 0 }));
+        self.staged[worker].push(Job::Write(WriteJob {
+            store,
+            torrent: torrent.as_u64(),
+            piece,
+            begin,
+            data,
+            tag: 0,
+        }));
     }
 
     pub(crate) fn locate(&mut self, send: SendBlock, store: Arc<TorrentStore>) {
@@ -216,7 +227,12 @@ fn work(queue: &Queue, inbox: &Inbox<ToNet>) {
     }
 }
 
-fn write_batch(writer: &mut PieceWriter, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>, answers: &mut Vec<ToNet>) {
+fn write_batch(
+    writer: &mut PieceWriter,
+    batch: &mut Vec<WriteJob>,
+    done: &mut Vec<WriteDone>,
+    answers: &mut Vec<ToNet>,
+) {
     if batch.is_empty() {
         return;
     }
@@ -227,7 +243,9 @@ fn write_batch(writer: &mut PieceWriter, batch: &mut Vec<WriteJob>, done: &mut V
             WriteDone::PieceOk { torrent, piece, blocks } => {
                 (torrent, DiskEvent::PieceOk { piece, digests: digests(blocks.unwrap_or_default()) })
             }
-            WriteDone::PieceBad { torrent, piece, blocks } => (torrent, DiskEvent::PieceBad { piece, digests: digests(blocks) }),
+            WriteDone::PieceBad { torrent, piece, blocks } => {
+                (torrent, DiskEvent::PieceBad { piece, digests: digests(blocks) })
+            }
             WriteDone::Failed { torrent, len, error, .. } => {
                 let id = TorrentId::from_u64(torrent);
                 answers.push(ToNet::Disk(id, DiskEvent::Written { bytes: len }));
@@ -254,7 +272,9 @@ fn locate(send: SendBlock, store: &TorrentStore) -> ToNet {
     });
     match found {
         Ok(source) => ToNet::Located(Located { peer, block, source }),
-        Err(error) => ToNet::LocateFailed { peer, torrent, message: error.to_string(), is_ours: is_ours(&error) },
+        Err(error) => {
+            ToNet::LocateFailed { peer, torrent, message: error.to_string(), is_ours: is_ours(&error) }
+        }
     }
 }
 

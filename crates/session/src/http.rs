@@ -65,7 +65,9 @@ fn is_local(ip: IpAddr) -> bool {
             let shared = a == 100 && (64..128).contains(&b);
             ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || shared
         }
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local(),
+        IpAddr::V6(ip) => {
+            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
     }
 }
 
@@ -97,7 +99,10 @@ impl Fetcher {
     /// Connections leave from `bind`, if given.
     pub(crate) fn new(bind: Option<IpAddr>) -> Result<Self, FetchError> {
         let build = |builder: ClientBuilder| builder.build().map_err(|e| FetchError::Setup(e.to_string()));
-        Ok(Self { any: build(client(bind)?)?, public: build(client(bind)?.dns_resolver(Arc::new(PublicOnly)))? })
+        Ok(Self {
+            any: build(client(bind)?)?,
+            public: build(client(bind)?.dns_resolver(Arc::new(PublicOnly)))?,
+        })
     }
 
     /// Status and body; at most `max_len` bytes of body. Follows redirects.
@@ -106,13 +111,19 @@ impl Fetcher {
         let mut client = &self.any;
         for _ in 0..=MAX_REDIRECTS {
             let mut response = client.get(url.clone()).send().await.map_err(plain)?;
-            let target = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| url.join(to).ok());
+            let target = response
+                .headers()
+                .get(LOCATION)
+                .and_then(|to| to.to_str().ok())
+                .and_then(|to| url.join(to).ok());
             if let Some(target) = target.filter(|_| response.status().is_redirection()) {
                 // Behind a proxy the address is unknown: better too careful.
                 if !response.remote_addr().is_some_and(|addr| is_local(addr.ip())) {
                     client = &self.public;
                     if literal_ip(&target).is_some_and(is_local) {
-                        return Err(FetchError::Network("a redirect from a public to a local address".into()));
+                        return Err(FetchError::Network(
+                            "a redirect from a public to a local address".into(),
+                        ));
                     }
                 }
                 url = parse(target.as_str())?;
@@ -178,7 +189,18 @@ mod tests {
 
     #[test]
     fn local_addresses_are_known_in_all_their_forms() {
-        for local in ["127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.1.1", "100.64.0.1", "::1", "fd00::1", "fe80::1", "::ffff:10.0.0.1", "0.0.0.0"] {
+        for local in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.0.1",
+            "169.254.1.1",
+            "100.64.0.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+            "0.0.0.0",
+        ] {
             assert!(local.parse().is_ok_and(is_local), "{local}");
         }
         for public in ["1.1.1.1", "100.128.0.1", "2001:4860::1"] {

@@ -18,7 +18,8 @@ pub use http::{FetchError, fetch_url};
 pub use snapshot::{SessionEvent, Snapshot};
 pub use state::default_state_dir;
 pub use ztor_engine::{
-    Command, DiskFault, DiskFaultKind, PeerStatus, Priority, TorrentId, TorrentState, TorrentStatus, TrackerLine,
+    Command, DiskFault, DiskFaultKind, PeerStatus, Priority, TorrentId, TorrentState, TorrentStatus,
+    TrackerLine,
 };
 pub use ztor_storage::{Allocation, StorageError};
 
@@ -179,10 +180,11 @@ impl Session {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let setup = |e: &dyn std::fmt::Display| StartError::Setup(e.to_string());
         let Config { bind, port, .. } = config;
-        let listening = sockets::listen(bind, port, config.port_is_fixed).map_err(|error| match error.kind() {
-            ErrorKind::AddrInUse => StartError::PortTaken { port, bind },
-            _ => StartError::Listen { port, bind, error },
-        })?;
+        let listening =
+            sockets::listen(bind, port, config.port_is_fixed).map_err(|error| match error.kind() {
+                ErrorKind::AddrInUse => StartError::PortTaken { port, bind },
+                _ => StartError::Listen { port, bind, error },
+            })?;
         raise_file_limit();
         let addr = listening.addr;
         let poll = mio::Poll::new().map_err(|e| setup(&e))?;

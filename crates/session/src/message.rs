@@ -12,13 +12,34 @@ use ztor_storage::resume::Resume;
 pub(crate) enum ToNet {
     Disk(TorrentId, DiskEvent),
     Located(Located),
-    LocateFailed { peer: PeerKey, torrent: TorrentId, message: String, is_ours: bool },
-    Saved { torrent: TorrentId, resume: Box<Resume>, error: Option<SaveError> },
-    Http { id: RequestId, result: Result<(u16, Vec<u8>), String> },
-    Resolved { id: RequestId, result: Result<Vec<IpAddr>, String> },
-    Add { request: Box<NewTorrent>, answer: Sender<Result<TorrentId, ztor_engine::AddError>> },
+    LocateFailed {
+        peer: PeerKey,
+        torrent: TorrentId,
+        message: String,
+        is_ours: bool,
+    },
+    Saved {
+        torrent: TorrentId,
+        resume: Box<Resume>,
+        error: Option<SaveError>,
+    },
+    Http {
+        id: RequestId,
+        result: Result<(u16, Vec<u8>), String>,
+    },
+    Resolved {
+        id: RequestId,
+        result: Result<Vec<IpAddr>, String>,
+    },
+    Add {
+        request: Box<NewTorrent>,
+        answer: Sender<Result<TorrentId, ztor_engine::AddError>>,
+    },
     Command(Command),
-    Peers { torrent: TorrentId, answer: Sender<Vec<PeerStatus>> },
+    Peers {
+        torrent: TorrentId,
+        answer: Sender<Vec<PeerStatus>>,
+    },
     /// Datagrams were left in the socket.
     MoreDatagrams,
     Shutdown,

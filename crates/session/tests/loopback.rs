@@ -162,7 +162,10 @@ fn fifty_torrents_from_two_seeds() {
     metas.iter().for_each(|_| finished(&leech));
     for n in 0..50 {
         let name = format!("file-{n}");
-        assert!(std::fs::read(source.join(&name)).unwrap() == std::fs::read(target.join(&name)).unwrap(), "{name}");
+        assert!(
+            std::fs::read(source.join(&name)).unwrap() == std::fs::read(target.join(&name)).unwrap(),
+            "{name}"
+        );
     }
     assert!(leech.shutdown(LIMIT));
     seeds.iter().for_each(|seed| assert!(seed.shutdown(LIMIT)));

@@ -105,7 +105,10 @@ fn duplicates_change_nothing() {
     assert_eq!(answers(&done), 3);
     assert_eq!(verdicts(&done), [(0, true)]);
     let done = write_all(&mut writer, vec![evil]);
-    assert!(matches!(done[..], [WriteDone::Written { .. }, WriteDone::PieceOk { blocks: None, .. }]), "told once more");
+    assert!(
+        matches!(done[..], [WriteDone::Written { .. }, WriteDone::PieceOk { blocks: None, .. }]),
+        "told once more"
+    );
     assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
     assert_eq!(writer.in_flight(), 0, "a late block does not begin the piece again");
 }

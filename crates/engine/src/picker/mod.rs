@@ -181,14 +181,21 @@ impl Picker {
 
     /// Chooses up to `count` blocks for the peer and marks them as asked for. Returns the piece the peer
     /// should go on with next time.
-    pub(crate) fn pick(&mut self, ask: &Ask<'_>, count: usize, peers: usize, rng: &mut Rng, out: &mut Vec<Block>) -> Option<u32> {
+    pub(crate) fn pick(
+        &mut self,
+        ask: &Ask<'_>,
+        count: usize,
+        peers: usize,
+        rng: &mut Rng,
+        out: &mut Vec<Block>,
+    ) -> Option<u32> {
         let end = out.len() + count;
         let mut current = ask.current;
         if let Some(piece) = current {
             self.take(piece, ask.peer, end, out);
         }
         // Few pieces in progress per peer, or a slow swarm would start them all and finish none.
-        let crowded = self.partials.len() >= peers + peers / 2 + 1;
+        let crowded = self.partials.len() > peers + peers / 2;
         while out.len() < end {
             let share = crowded || !ask.whole_pieces;
             let next = self
@@ -319,7 +326,8 @@ impl Picker {
     /// Nothing else is left for an idle peer: the piece another has to itself is shared after all.
     fn take_over(&mut self, ask: &Ask<'_>) -> Option<u32> {
         let held = |p: &Partial| p.is_exclusive() && p.free() > 0;
-        let (piece, partial) = self.partials.iter_mut().find(|(piece, p)| held(p) && ask.has.contains(**piece))?;
+        let (piece, partial) =
+            self.partials.iter_mut().find(|(piece, p)| held(p) && ask.has.contains(**piece))?;
         partial.open_to_all();
         Some(*piece)
     }

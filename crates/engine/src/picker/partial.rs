@@ -105,7 +105,8 @@ impl Partial {
 
     /// Takes a block that others are asked for already, for the endgame.
     pub(crate) fn ask_again(&mut self, peer: PeerKey, copies: u8) -> Option<u32> {
-        let at = self.slots.iter().position(|s| s.state == State::Asked && s.askers < copies && s.by != peer)?;
+        let at =
+            self.slots.iter().position(|s| s.state == State::Asked && s.askers < copies && s.by != peer)?;
         self.slots[at].askers += 1;
         self.slots[at].by = peer;
         Some(at as u32)
@@ -173,7 +174,9 @@ impl Partial {
             .iter()
             .enumerate()
             .filter(|(_, s)| s.state == State::Received)
-            .filter_map(|(i, s)| Some((i as u32 * ztor_metainfo::BLOCK_LEN, *was.sources.get(usize::from(s.source))?)))
+            .filter_map(|(i, s)| {
+                Some((i as u32 * ztor_metainfo::BLOCK_LEN, *was.sources.get(usize::from(s.source))?))
+            })
             .collect()
     }
 }

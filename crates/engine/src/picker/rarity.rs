@@ -54,7 +54,8 @@ pub(crate) struct Rarity {
 impl Rarity {
     /// All of `priorities.len()` pieces with nobody having them, and no candidate yet.
     pub(crate) fn new(priorities: impl Iterator<Item = Priority>) -> Self {
-        let entries = priorities.map(|priority| Entry { availability: 0, priority, position: OUTSIDE }).collect();
+        let entries =
+            priorities.map(|priority| Entry { availability: 0, priority, position: OUTSIDE }).collect();
         Self { entries, order: Vec::new(), ends: vec![0] }
     }
 

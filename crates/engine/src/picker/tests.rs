@@ -12,7 +12,10 @@ fn layout(pieces: u32) -> Arc<Layout> {
     let piece_length = 3 * u64::from(BLOCK_LEN);
     let length = piece_length * u64::from(pieces - 1) + 100;
     let hashes = "x".repeat(20 * pieces as usize);
-    let info = format!("d4:infod6:lengthi{length}e4:name1:f12:piece lengthi{piece_length}e6:pieces{}:{hashes}ee", hashes.len());
+    let info = format!(
+        "d4:infod6:lengthi{length}e4:name1:f12:piece lengthi{piece_length}e6:pieces{}:{hashes}ee",
+        hashes.len()
+    );
     Arc::clone(&Metainfo::from_bytes(info.as_bytes()).unwrap().layout)
 }
 

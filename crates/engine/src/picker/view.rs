@@ -14,7 +14,10 @@ pub(crate) struct PickerView {
 impl Picker {
     pub(crate) fn view(&self) -> PickerView {
         let rarity = self.rarity.as_ref();
-        let partial = |(piece, partial): (&u32, &super::Partial)| PartialView { piece: *piece, blocks: partial.states() };
+        let partial = |(piece, partial): (&u32, &super::Partial)| PartialView {
+            piece: *piece,
+            blocks: partial.states(),
+        };
         PickerView {
             missing: self.missing,
             availability: rarity.map_or_else(Vec::new, |r| r.availability()),

@@ -129,7 +129,10 @@ impl Conn {
             Segment::File { file, offset, left } => {
                 let sent = rustix::fs::sendfile(&self.stream, &*file, Some(offset), *left as usize)?;
                 if sent == 0 {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a file that is being served became shorter"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "a file that is being served became shorter",
+                    ));
                 }
                 *left -= sent as u32;
                 (sent as u32, *left == 0)

@@ -101,7 +101,8 @@ impl Driver {
                 Ok((stream, addr)) => self.take_in(now, stream, sockets::canonical(addr)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // The caller has gone away between the kernel's hand and ours.
-                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept connections for now");
                     self.accept_again_at = Some(now + ACCEPT_PAUSE);

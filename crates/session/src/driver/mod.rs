@@ -202,9 +202,13 @@ impl Driver {
 
     fn on_message(&mut self, now: Instant, message: ToNet) {
         match message {
-            ToNet::Disk(torrent, event) => self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out),
+            ToNet::Disk(torrent, event) => {
+                self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out)
+            }
             ToNet::Located(located) => self.on_located(located),
-            ToNet::LocateFailed { peer, message, is_ours: true, .. } => self.closed(now, peer, &message, true),
+            ToNet::LocateFailed { peer, message, is_ours: true, .. } => {
+                self.closed(now, peer, &message, true)
+            }
             ToNet::LocateFailed { peer, torrent, message, .. } => {
                 self.closed(now, peer, "a block for it could not be read", true);
                 let event = DiskEvent::ReadFailed { message };

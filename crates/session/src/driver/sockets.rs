@@ -75,13 +75,18 @@ pub(crate) fn connect(bind: Option<IpAddr>, addr: SocketAddr) -> io::Result<TcpS
     socket.set_tcp_nodelay(true)?;
     // "All IPv6 addresses" means all addresses, as it does for listening.
     if bind.is_some_and(|ip| ip.is_ipv4() != addr.is_ipv4() && ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED)) {
-        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "the bound address is of the other family"));
+        return Err(io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            "the bound address is of the other family",
+        ));
     }
     if let Some(ip) = bind.filter(|ip| !ip.is_unspecified()) {
         socket.bind(&SocketAddr::new(ip, 0).into())?;
     }
     match socket.connect(&addr.into()) {
-        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Err(error),
+        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
+            Err(error)
+        }
         _ => Ok(TcpStream::from_std(socket.into())),
     }
 }
@@ -89,14 +94,24 @@ pub(crate) fn connect(bind: Option<IpAddr>, addr: SocketAddr) -> io::Result<TcpS
 /// Whether the error says nothing about the other side: no network, no address, no file descriptors.
 pub(crate) fn is_ours(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    let ours = [Errno::NETUNREACH, Errno::NETDOWN, Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+    let ours = [
+        Errno::NETUNREACH,
+        Errno::NETDOWN,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::ADDRNOTAVAIL,
+    ];
     error.raw_os_error().is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// The form of `to` that a socket bound to `own` can send to; `None` if it cannot.
 pub(crate) fn sendable(own: SocketAddr, to: SocketAddr) -> Option<SocketAddr> {
     match (own.ip(), to.ip()) {
-        (IpAddr::V6(own), IpAddr::V4(ip)) if own.is_unspecified() => Some(SocketAddr::new(ip.to_ipv6_mapped().into(), to.port())),
+        (IpAddr::V6(own), IpAddr::V4(ip)) if own.is_unspecified() => {
+            Some(SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()))
+        }
         (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => Some(to),
         _ => None,
     }
