@@ -1,0 +1,22 @@
+use ztor_metainfo::{MAX_MAGNET_LEN, Magnet};
+
+use crate::paths::assert_safe;
+
+/// A magnet link, and the same one again after it was written.
+pub fn magnet(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let magnet = match text.parse::<Magnet>() {
+        Ok(magnet) => magnet,
+        Err(error) => return crate::assert_plain(&error.to_string()),
+    };
+    assert!(magnet.info_hashes.v1.is_some() || magnet.info_hashes.v2.is_some());
+    if let Some(name) = &magnet.name {
+        assert_safe(name);
+    }
+    let _ = magnet.selects(0) || magnet.selects(usize::MAX);
+    let written = magnet.to_string();
+    assert!(written.is_ascii() && !written.contains(|c: char| c.is_whitespace() || c.is_control()));
+    if written.len() <= MAX_MAGNET_LEN {
+        assert_eq!(written.parse(), Ok(magnet));
+    }
+}

@@ -1,0 +1,104 @@
+use std::collections::BTreeSet;
+use std::path::Component;
+
+use ztor_metainfo::paths::Naming;
+use ztor_metainfo::{BLOCK_LEN, Layout, MAX_NODES, MAX_TRACKERS, MAX_WEB_SEEDS, Magnet, Metainfo};
+
+use crate::paths::assert_safe;
+
+/// Pieces looked at from either end of a torrent; the middle is like them.
+const PIECES: u32 = 16;
+
+/// A torrent file: what is taken has a sound layout, stays below its folder, and is the same after it was written.
+pub fn metainfo(data: &[u8]) {
+    let _ = Metainfo::from_info(data);
+    let _ = Metainfo::from_bytes_named(data, Naming::Portable).map(|meta| check_paths(&meta));
+    let Ok(meta) = Metainfo::from_bytes(data) else { return };
+    check_paths(&meta);
+    check_bounds(&meta);
+    check_layout(&meta.layout);
+    check_hashes(&meta);
+
+    let written = meta.to_bytes();
+    assert_eq!(Metainfo::from_bytes(&written).as_ref(), Ok(&meta), "written and read again");
+    let bare = Metainfo::from_info(&meta.info).expect("its info dictionary was good enough");
+    assert_eq!((&bare.info_hashes, &bare.layout, &bare.name), (&meta.info_hashes, &meta.layout, &meta.name));
+    let link = Magnet::from(&meta).to_string();
+    assert_eq!(link.parse::<Magnet>().map(|link| link.info_hashes), Ok(meta.info_hashes), "{link}");
+}
+
+fn check_bounds(meta: &Metainfo) {
+    assert!(meta.trackers.iter().map(Vec::len).sum::<usize>() <= MAX_TRACKERS);
+    assert!(meta.trackers.iter().all(|tier| !tier.is_empty()));
+    assert!(meta.web_seeds.len() <= MAX_WEB_SEEDS && meta.nodes.len() <= MAX_NODES);
+    assert!(meta.is_v1() || meta.is_v2());
+    assert!(meta.info_hashes.swarm_ids().any(|id| id == meta.info_hashes.swarm_id()));
+}
+
+/// Nothing leaves the torrent's folder, no two files share a place, none lies behind a file or a link.
+fn check_paths(meta: &Metainfo) {
+    assert_safe(&meta.name);
+    let files = meta.layout.files().iter().enumerate().filter(|(_, file)| !file.pad);
+    let mut places = BTreeSet::new();
+    for (index, file) in files.clone() {
+        file.path.iter().chain(file.symlink.iter().flatten()).for_each(|element| assert_safe(element));
+        let path = meta.relative_path(index);
+        assert!(path.components().all(|part| matches!(part, Component::Normal(_))), "{}", path.display());
+        assert!(!file.path.is_empty() && places.insert(file.path.as_slice()), "{:?} twice", file.path);
+    }
+    for (_, file) in files {
+        let mut folders = (1..file.path.len()).map(|depth| &file.path[..depth]);
+        assert!(!folders.any(|folder| places.contains(folder)), "{:?} lies in a file", file.path);
+    }
+}
+
+fn check_layout(layout: &Layout) {
+    let count = layout.piece_count();
+    let from_either_end = (0..count.min(PIECES)).chain(count.saturating_sub(PIECES)..count);
+    for piece in from_either_end {
+        let len = layout.piece_len(piece);
+        assert!((1..=layout.piece_length()).contains(&len));
+        assert!(layout.v2_piece_len(piece) <= len);
+        let blocks = layout.block_count(piece);
+        assert_eq!((blocks - 1) * BLOCK_LEN + layout.block_len(piece, blocks - 1), len);
+        assert_eq!(layout.block_len(piece, blocks), 0);
+        assert!(layout.v2_leaf_width(piece).is_power_of_two());
+        let mut at = 0;
+        for range in layout.ranges(piece, 0, u32::MAX) {
+            let file = &layout.files()[range.file];
+            assert_eq!((range.at, range.pad), (at, file.pad), "no gaps");
+            assert!(range.len > 0 && range.offset + u64::from(range.len) <= file.length);
+            assert!(range.pad || layout.pieces_of(range.file).contains(&piece), "from the file to the piece");
+            at += range.len;
+        }
+        assert_eq!(at, len, "every byte is in a file");
+    }
+    let mut total = 0;
+    for (index, file) in layout.files().iter().enumerate() {
+        let pieces = layout.pieces_of(index);
+        assert_eq!(pieces.is_empty(), !file.has_data());
+        for piece in [pieces.start, pieces.end.saturating_sub(1)].into_iter().filter(|p| pieces.contains(p)) {
+            let mut ranges = layout.ranges(piece, 0, u32::MAX);
+            assert!(ranges.any(|range| range.file == index), "from the piece to the file");
+        }
+        total += if file.pad { 0 } else { file.length };
+    }
+    assert_eq!(layout.total_len(), total);
+    assert_eq!(
+        (layout.piece_len(count), layout.ranges(count, 0, 1).count()),
+        (0, 0),
+        "nothing behind the end"
+    );
+}
+
+fn check_hashes(meta: &Metainfo) {
+    let count = meta.layout.piece_count();
+    for piece in [0, count / 2, count.saturating_sub(1)].into_iter().filter(|piece| *piece < count) {
+        assert_eq!(meta.hashes.v1(piece).is_some(), meta.is_v1());
+        assert_eq!(
+            meta.hashes.v2(piece).is_some(),
+            meta.is_v2() && meta.layout.file_of_piece(piece).is_some()
+        );
+    }
+    assert_eq!(meta.hashes.v1(count), None);
+}

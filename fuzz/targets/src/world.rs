@@ -1,0 +1,515 @@
+//! What surrounds a live engine: connections, a disk, trackers. It carries out what the engine wants done and
+//! checks every bit of it; what happens next is for the targets to say.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use ztor_bencode::Tree;
+use ztor_engine::inspect::{BlockState, Pieces};
+use ztor_engine::{
+    AddTorrent, Bitfield, Config, Connect, DiskEvent, Engine, Event, HttpGet, Outbox, PeerKey, Resolve,
+    SendBlock, TorrentId, Write,
+};
+use ztor_metainfo::{BLOCK_LEN, Metainfo};
+use ztor_time::{Duration, Instant};
+use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
+
+/// Piece data on its way to a socket at most: the declared 4 MiB, and the block that goes over it.
+const MAX_IN_FLIGHT: u64 = (4 << 20) + BLOCK_LEN as u64;
+/// Bytes of messages in one turn at most: for each peer its requests and haves, and so much for what came.
+const MAX_SENT_PER_PEER: usize = 64 << 10;
+const MAX_SENT_PER_BYTE: usize = 4;
+/// Turns at one moment after which the engine must have nothing left to do at that moment.
+const MAX_TURNS_AT_ONCE: usize = 8;
+
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) now: Instant,
+    pub(crate) torrents: Vec<Swarm>,
+    pub(crate) links: BTreeMap<PeerKey, Link>,
+    pub(crate) connects: Vec<Connect>,
+    /// Written, and not told yet.
+    pub(crate) disk: VecDeque<Write>,
+    pub(crate) checks: Vec<TorrentId>,
+    pub(crate) https: Vec<HttpGet>,
+    pub(crate) resolves: Vec<Resolve>,
+    pub(crate) datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    out: Outbox,
+    max_peers: usize,
+    /// Bytes given to the engine since the last turn.
+    bytes_in: usize,
+}
+
+/// A torrent as the world knows it.
+pub(crate) struct Swarm {
+    pub(crate) id: TorrentId,
+    pub(crate) meta: Arc<Metainfo>,
+    /// Pieces that the disk said are right.
+    vouched: BTreeSet<u32>,
+    /// Blocks that were asked of anyone.
+    asked: BTreeSet<Block>,
+    /// Blocks handed over to be written, since their piece began.
+    written: BTreeSet<Block>,
+    /// Blocks that the disk has said are written.
+    pub(crate) on_disk: BTreeMap<u32, BTreeSet<Block>>,
+}
+
+/// A connection as its other end knows it.
+pub(crate) struct Link {
+    pub(crate) torrent: Option<usize>,
+    reserved: Reserved,
+    /// What the engine has left for the next time.
+    pub(crate) inbound: BytesMut,
+    outbound: BytesMut,
+    greeted: bool,
+    is_noisy: bool,
+    /// The engine has sent its part.
+    pub(crate) heard: bool,
+    /// Blocks the engine asked for.
+    pub(crate) asked: Vec<Block>,
+    /// Blocks asked of the engine, and how often.
+    requests: BTreeMap<Block, usize>,
+    pub(crate) is_unchoked: bool,
+    pub(crate) unchokes: usize,
+    allowed_fast: BTreeSet<u32>,
+    /// Blocks on their way to the socket.
+    pub(crate) in_flight: VecDeque<SendBlock>,
+}
+
+impl World {
+    pub(crate) fn new(config: Config, seed: u64) -> Self {
+        let now = Instant::from_micros(1);
+        let max_peers = config.max_peers;
+        Self {
+            engine: Engine::new(now, config, seed),
+            now,
+            torrents: Vec::new(),
+            links: BTreeMap::new(),
+            connects: Vec::new(),
+            disk: VecDeque::new(),
+            checks: Vec::new(),
+            https: Vec::new(),
+            resolves: Vec::new(),
+            datagrams: Vec::new(),
+            out: Outbox::default(),
+            max_peers,
+            bytes_in: 0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, add: &AddTorrent) {
+        let id = self.engine.add(self.now, add).expect("a new torrent");
+        self.torrents.push(Swarm {
+            id,
+            meta: Arc::clone(&add.meta),
+            vouched: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            written: BTreeSet::new(),
+            on_disk: BTreeMap::new(),
+        });
+    }
+
+    pub(crate) fn handle(&mut self, event: Event<'_>) {
+        self.engine.handle(self.now, event, &mut self.out);
+    }
+
+    /// The disk says something of a torrent; right or wrong, it is believed.
+    pub(crate) fn disk_says(&mut self, torrent: usize, event: DiskEvent) {
+        let swarm = &mut self.torrents[torrent];
+        match &event {
+            DiskEvent::PieceOk { piece, .. } => drop(swarm.vouched.insert(*piece)),
+            DiskEvent::PieceBad { piece, .. } => {
+                swarm.written.retain(|block| block.piece != *piece);
+                swarm.on_disk.remove(piece);
+            }
+            DiskEvent::Checked { have } => {
+                swarm.vouched.extend(have.iter());
+                swarm.written.clear();
+            }
+            _ => {}
+        }
+        let id = swarm.id;
+        self.handle(Event::Disk { torrent: id, event });
+    }
+
+    /// The other end calls.
+    pub(crate) fn accept(&mut self, addr: SocketAddr) -> Option<PeerKey> {
+        let key = self.engine.accept(self.now, addr).ok()?;
+        self.links.insert(key, Link::new());
+        Some(key)
+    }
+
+    /// The call of the engine is answered.
+    pub(crate) fn connected(&mut self, connect: Connect) {
+        self.links.insert(connect.peer, Link::new());
+        self.handle(Event::Connected { peer: connect.peer });
+    }
+
+    /// The other end hangs up.
+    pub(crate) fn closed(&mut self, peer: PeerKey, is_ours: bool) {
+        self.links.remove(&peer);
+        self.connects.retain(|connect| connect.peer != peer);
+        self.handle(Event::Closed { peer, reason: "gone".to_owned(), is_ours });
+    }
+
+    pub(crate) fn greet(&mut self, peer: PeerKey, torrent: usize, reserved: Reserved, id: [u8; 20]) {
+        let Some(link) = self.links.get_mut(&peer).filter(|link| !link.greeted) else { return };
+        link.greeted = true;
+        link.torrent = Some(torrent);
+        link.reserved = reserved;
+        let info_hash = self.torrents[torrent].meta.info_hashes.swarm_id();
+        self.receive(peer, &Handshake { reserved, info_hash, peer_id: PeerId(id) }.encode());
+    }
+
+    pub(crate) fn say(&mut self, peer: PeerKey, message: &Message) {
+        let Some(link) = self.links.get_mut(&peer).filter(|link| link.greeted) else { return };
+        match message {
+            Message::Request(block) => *link.requests.entry(*block).or_default() += 1,
+            Message::Piece { piece, begin, data } => {
+                let block = Block { piece: *piece, begin: *begin, len: data.len() as u32 };
+                link.asked.retain(|asked| *asked != block);
+            }
+            _ => {}
+        }
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes);
+        self.receive(peer, &bytes);
+    }
+
+    /// Bytes as they come.
+    pub(crate) fn receive(&mut self, peer: PeerKey, bytes: &[u8]) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        let mut data = std::mem::take(&mut link.inbound);
+        data.extend_from_slice(bytes);
+        self.bytes_in += bytes.len();
+        self.handle(Event::Received { peer, data: &mut data });
+        if let Some(link) = self.links.get_mut(&peer) {
+            assert!(data.len() <= (1 << 20) + 4, "more is left than one message");
+            link.inbound = data;
+        }
+    }
+
+    /// Bytes that are no messages of ours. There may be requests in them: these are not counted any more.
+    pub(crate) fn receive_noise(&mut self, peer: PeerKey, bytes: &[u8]) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.greeted = true;
+            link.is_noisy = true;
+        }
+        self.receive(peer, bytes);
+    }
+
+    pub(crate) fn sent(&mut self, peer: PeerKey) {
+        let Some(block) = self.links.get_mut(&peer).and_then(|link| link.in_flight.pop_front()) else {
+            return;
+        };
+        self.handle(Event::Sent { peer, block_bytes: block.block.len });
+    }
+
+    /// The disk gets one write done, and says what became of the piece if that was the last of it.
+    pub(crate) fn write_one(&mut self, is_bad: bool) {
+        let Some(write) = self.disk.pop_front() else { return };
+        let Some(torrent) = self.torrents.iter().position(|swarm| swarm.id == write.torrent) else { return };
+        let len = write.data.len() as u32;
+        self.disk_says(torrent, DiskEvent::Written { bytes: len });
+        let swarm = &mut self.torrents[torrent];
+        let blocks = swarm.on_disk.entry(write.piece).or_default();
+        blocks.insert(Block { piece: write.piece, begin: write.begin, len });
+        let bytes: u32 = blocks.iter().map(|block| block.len).sum();
+        if bytes == swarm.meta.layout.piece_len(write.piece) {
+            swarm.on_disk.remove(&write.piece);
+            let digest = |begin| ztor_engine::BlockDigest { begin, digest: [u8::from(is_bad); 32] };
+            let digests = (0..bytes).step_by(BLOCK_LEN as usize).map(digest).collect();
+            let piece = write.piece;
+            self.disk_says(
+                torrent,
+                if is_bad {
+                    DiskEvent::PieceBad { piece, digests }
+                } else {
+                    DiskEvent::PieceOk { piece, digests }
+                },
+            );
+        }
+    }
+
+    pub(crate) fn sleep(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    /// Ends the turn, and those that follow at the same moment.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..MAX_TURNS_AT_ONCE {
+            self.engine.settle(self.now, &mut self.out);
+            self.carry_out();
+            if self.engine.poll_timeout().is_none_or(|at| at > self.now) {
+                self.check_state();
+                return;
+            }
+        }
+        panic!("busy: after {MAX_TURNS_AT_ONCE} turns it wants another at once");
+    }
+
+    /// Lets the engine sleep until it wants to wake, so many times. Wakes that do nothing must be far apart.
+    pub(crate) fn idle(&mut self, times: usize) {
+        let (mut idle_since, mut idle_wakes) = (self.now, 0);
+        for _ in 0..times {
+            let Some(at) = self.engine.poll_timeout() else { return };
+            self.now = self.now.max(at);
+            self.engine.settle(self.now, &mut self.out);
+            if self.carry_out() {
+                (idle_since, idle_wakes) = (self.now, 0);
+            } else {
+                idle_wakes += 1;
+            }
+            let passed = self.now.since(idle_since);
+            assert!(
+                idle_wakes < 100 || passed > Duration::from_millis(10),
+                "{idle_wakes} wakes for nothing in {passed:?}"
+            );
+        }
+        self.settle();
+    }
+
+    /// True if there was anything to do.
+    fn carry_out(&mut self) -> bool {
+        let mut out = std::mem::take(&mut self.out);
+        self.check_sizes(&out);
+        self.bytes_in = 0;
+        let something = [
+            out.sends.len(),
+            out.blocks.len(),
+            out.connects.len(),
+            out.closes.len(),
+            out.writes.len(),
+            out.https.len(),
+            out.resolves.len(),
+            out.datagrams.len(),
+            out.notices.len(),
+        ];
+        for send in out.sends.drain(..) {
+            let bytes = &out.bytes[send.range];
+            if let Some(link) = self.links.get_mut(&send.peer) {
+                link.outbound.extend_from_slice(bytes);
+            }
+            self.hear(send.peer);
+        }
+        for block in out.blocks.drain(..) {
+            self.check_block(block);
+        }
+        for write in out.writes.drain(..) {
+            self.check_write(&write);
+            self.disk.push_back(write);
+        }
+        for close in out.closes.drain(..) {
+            self.links.remove(&close.peer);
+            self.connects.retain(|connect| connect.peer != close.peer);
+        }
+        for id in out.forgets.drain(..) {
+            for swarm in self.torrents.iter_mut().filter(|swarm| swarm.id == id) {
+                swarm.written.clear();
+                swarm.on_disk.clear();
+            }
+            self.disk.retain(|write| write.torrent != id);
+        }
+        self.connects.append(&mut out.connects);
+        self.checks.append(&mut out.checks);
+        self.https.append(&mut out.https);
+        self.resolves.append(&mut out.resolves);
+        self.datagrams.append(&mut out.datagrams);
+        out.clear();
+        self.out = out;
+        something.iter().any(|len| *len > 0)
+    }
+
+    fn check_sizes(&self, out: &Outbox) {
+        let peers = self.max_peers + 1;
+        let sent = MAX_SENT_PER_PEER * peers + MAX_SENT_PER_BYTE * self.bytes_in;
+        assert!(out.bytes.len() <= sent, "{} bytes to send after {} came", out.bytes.len(), self.bytes_in);
+        assert!(out.sends.len() <= out.bytes.len());
+        assert!(out.blocks.len() <= 2000 * peers, "{} blocks to send", out.blocks.len());
+        let written: usize = out.writes.iter().map(|write| write.data.len()).sum();
+        assert!(
+            written <= self.bytes_in + (1 << 20),
+            "{written} bytes to write after {} came",
+            self.bytes_in
+        );
+        let few =
+            [out.connects.len(), out.closes.len(), out.https.len(), out.resolves.len(), out.checks.len()];
+        assert!(few.iter().all(|len| *len <= 4 * peers + 64), "{few:?}");
+        assert!(out.notices.len() <= 64 + 4 * peers + self.bytes_in, "{} notices", out.notices.len());
+        assert!(self.links.len() + self.connects.len() <= self.max_peers);
+    }
+
+    /// What the engine says to a peer: it must be the protocol, and in its place.
+    fn hear(&mut self, peer: PeerKey) {
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if !link.heard {
+            let Some(handshake) = Handshake::decode(&link.outbound).expect("a handshake first") else {
+                return;
+            };
+            let _ = link.outbound.split_to(HANDSHAKE_LEN);
+            link.heard = true;
+            let named = self
+                .torrents
+                .iter()
+                .position(|t| t.meta.info_hashes.swarm_ids().any(|id| id == handshake.info_hash));
+            assert!(named.is_some(), "a handshake for a torrent that is not here");
+            link.torrent = link.torrent.or(named);
+        }
+        let mut decoder = Decoder::default();
+        while let Some(message) = decoder.decode(&mut link.outbound).expect("the engine speaks the protocol")
+        {
+            let Some(swarm) = link.torrent.map(|torrent| &mut self.torrents[torrent]) else { continue };
+            let pieces = swarm.meta.layout.piece_count();
+            match message {
+                Message::Choke => {
+                    assert!(std::mem::take(&mut link.is_unchoked), "choked twice");
+                    if !link.reserved.fast() {
+                        link.requests.clear();
+                    }
+                }
+                Message::Unchoke => {
+                    assert!(!std::mem::replace(&mut link.is_unchoked, true), "unchoked twice");
+                    link.unchokes += 1;
+                }
+                Message::Have { piece } => {
+                    assert!(swarm.vouched.contains(&piece), "a have for what is not had")
+                }
+                Message::Bitfield(bits) => {
+                    let have = Bitfield::from_wire(&bits, pieces).expect("a fitting bitfield");
+                    assert!(have.iter().all(|piece| swarm.vouched.contains(&piece)));
+                }
+                Message::HaveAll => assert!((0..pieces).all(|piece| swarm.vouched.contains(&piece))),
+                Message::AllowedFast { piece } => drop(link.allowed_fast.insert(piece)),
+                Message::Request(block) => {
+                    let index = block.begin / BLOCK_LEN;
+                    assert_eq!(block.len, swarm.meta.layout.block_len(block.piece, index), "{block:?}");
+                    assert!(block.len > 0 && block.begin % BLOCK_LEN == 0);
+                    swarm.asked.insert(block);
+                    link.asked.push(block);
+                }
+                Message::Cancel(block) => {
+                    assert!(swarm.asked.contains(&block), "cancelled without having been asked for");
+                    link.asked.retain(|asked| *asked != block);
+                }
+                Message::Reject(block) => {
+                    if let Some(count) = link.requests.get_mut(&block) {
+                        *count = count.saturating_sub(1);
+                    }
+                }
+                Message::Piece { .. } => panic!("a block among the messages"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Only what was asked for, is had, and may go out now.
+    fn check_block(&mut self, block: SendBlock) {
+        let Some(torrent) = self.torrents.iter().position(|swarm| swarm.id == block.torrent) else {
+            panic!("a block of a torrent that is not here")
+        };
+        let swarm = &self.torrents[torrent];
+        assert!(swarm.vouched.contains(&block.block.piece), "a block of a piece that is not had");
+        let end = block.block.begin.checked_add(block.block.len).expect("a range");
+        assert!(block.block.len > 0 && block.block.len <= BLOCK_LEN);
+        assert!(end <= swarm.meta.layout.piece_len(block.block.piece));
+        let Some(link) = self.links.get_mut(&block.peer) else { return };
+        link.in_flight.push_back(block);
+        let in_flight: u64 = link.in_flight.iter().map(|sent| u64::from(sent.block.len)).sum();
+        assert!(in_flight <= MAX_IN_FLIGHT, "{in_flight} bytes on their way to one peer");
+        if link.is_noisy {
+            return;
+        }
+        assert_eq!(link.torrent, Some(torrent));
+        assert!(link.is_unchoked || link.allowed_fast.contains(&block.block.piece), "sent although choked");
+        let count = link.requests.get_mut(&block.block).filter(|count| **count > 0);
+        *count.expect("sent without having been asked for") -= 1;
+    }
+
+    /// Only what was asked for, and once.
+    fn check_write(&mut self, write: &Write) {
+        let block = Block { piece: write.piece, begin: write.begin, len: write.data.len() as u32 };
+        let swarm = self.torrents.iter_mut().find(|swarm| swarm.id == write.torrent).expect("a torrent");
+        assert!(swarm.asked.contains(&block), "written without having been asked for: {block:?}");
+        assert!(swarm.written.insert(block), "written twice: {block:?}");
+    }
+
+    /// Tables within their bounds, counts as a naive recount has them.
+    fn check_state(&self) {
+        for table in self.engine.tables() {
+            assert!(table.len <= table.max, "{}: {} of {}", table.name, table.len, table.max);
+        }
+        for swarm in &self.torrents {
+            let Some(view) = self.engine.inspect(swarm.id) else { continue };
+            let pieces = swarm.meta.layout.piece_count();
+            assert!(view.have.iter().all(|piece| swarm.vouched.contains(&piece)), "believed without a check");
+            let seeds = view.peers.iter().filter(|peer| peer.has == Pieces::All).count();
+            assert_eq!(view.seeds as usize, seeds);
+            for (piece, count) in view.availability.iter().enumerate() {
+                let has = |pieces: &Pieces| matches!(pieces, Pieces::Some(set) if set.contains(piece as u32));
+                let recount = view.peers.iter().filter(|peer| has(&peer.has)).count();
+                assert_eq!(usize::from(*count), recount, "availability of piece {piece}");
+            }
+            let free =
+                view.partials.iter().flat_map(|p| &p.blocks).filter(|b| **b == BlockState::Free).count();
+            assert_eq!(view.open_blocks as usize, free);
+            assert!(
+                view.partials
+                    .iter()
+                    .all(|partial| !view.have.contains(partial.piece) && partial.piece < pieces)
+            );
+            for peer in &view.peers {
+                assert_eq!(peer.asked.iter().filter(|(_, released)| !released).count(), peer.outstanding);
+                if let Some(link) = self.links.get(&peer.key).filter(|link| link.heard) {
+                    assert_eq!(link.is_unchoked, !peer.we_choke, "it was not told");
+                }
+            }
+        }
+    }
+}
+
+impl Link {
+    fn new() -> Self {
+        Self {
+            torrent: None,
+            reserved: Reserved::NONE,
+            inbound: BytesMut::new(),
+            outbound: BytesMut::new(),
+            greeted: false,
+            is_noisy: false,
+            heard: false,
+            asked: Vec::new(),
+            requests: BTreeMap::new(),
+            is_unchoked: false,
+            unchokes: 0,
+            allowed_fast: BTreeSet::new(),
+            in_flight: VecDeque::new(),
+        }
+    }
+}
+
+/// A v1 torrent of one file whose hashes nobody will compute.
+pub(crate) fn torrent(name: &str, length: u64, piece_length: u32, trackers: &[&str]) -> Arc<Metainfo> {
+    let pieces = length.div_ceil(piece_length.into()) as usize;
+    let info = Tree::dict([
+        ("length", Tree::Int(length as i64)),
+        ("name", name.into()),
+        ("piece length", piece_length.into()),
+        ("pieces", Tree::Bytes(vec![b'h'; 20 * pieces])),
+    ]);
+    let tiers: Vec<Tree> = trackers.iter().map(|url| Tree::List(vec![(*url).into()])).collect();
+    let root = Tree::dict([("announce-list", Tree::List(tiers)), ("info", info)]);
+    Arc::new(Metainfo::from_bytes(&root.to_vec()).expect("a good torrent"))
+}
+
+pub(crate) fn add(meta: &Arc<Metainfo>) -> AddTorrent {
+    AddTorrent {
+        meta: Arc::clone(meta),
+        priorities: None,
+        sequential: false,
+        peers: Vec::new(),
+        uploaded: 0,
+        downloaded: 0,
+    }
+}
