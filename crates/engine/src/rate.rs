@@ -63,12 +63,13 @@ const MIN_BURST_BYTES: u64 = 16 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Bucket {
     limit: Option<u64>,
-    /// In byte-microseconds per second, so that no refill is lost to rounding.
-    level: u128,
+    /// In byte-microseconds per second, so that no refill is lost to rounding. Below zero it is a debt: what
+    /// could not be refused, because it was there already, is paid before anything else passes.
+    level: i128,
     at: Instant,
 }
 
-const SCALE: u128 = 1_000_000;
+const SCALE: i128 = 1_000_000;
 
 impl Bucket {
     /// An empty bucket: the first byte waits for its tokens, so restarting gives no free burst.
@@ -91,46 +92,48 @@ impl Bucket {
     /// Whether `bytes` may pass now. Takes nothing.
     pub(crate) fn has(&mut self, now: Instant, bytes: u32) -> bool {
         self.refill(now);
-        self.limit.is_none() || self.level >= u128::from(bytes) * SCALE
+        self.limit.is_none() || self.level >= i128::from(bytes) * SCALE
     }
 
-    /// Takes `bytes`; call after [`has`](Self::has) said yes for every bucket on the way.
+    /// Takes `bytes`; call after [`has`](Self::has) said yes for every bucket on the way, or for what came
+    /// unasked: that makes a debt.
     pub(crate) fn take(&mut self, bytes: u32) {
         if self.limit.is_some() {
-            self.level = self.level.saturating_sub(u128::from(bytes) * SCALE);
+            self.level = self.level.saturating_sub(i128::from(bytes) * SCALE);
         }
     }
 
     /// Gives back what was taken for something that will not be used.
     pub(crate) fn refund(&mut self, bytes: u32) {
         if self.limit.is_some() {
-            self.level = (self.level + u128::from(bytes) * SCALE).min(self.burst());
+            self.level = (self.level + i128::from(bytes) * SCALE).min(self.burst());
         }
     }
 
     /// When `bytes` will be there, if nobody else takes them. [`Instant::FAR_FUTURE`] with a limit of zero.
     pub(crate) fn ready_at(&self, bytes: u32) -> Instant {
         let Some(limit) = self.limit else { return self.at };
-        let lack = (u128::from(bytes) * SCALE).saturating_sub(self.level);
-        if lack == 0 {
+        let lack = i128::from(bytes) * SCALE - self.level;
+        if lack <= 0 {
             return self.at;
         }
         if limit == 0 {
             return Instant::FAR_FUTURE;
         }
-        self.at + Duration::from_micros(u64::try_from(lack.div_ceil(u128::from(limit))).unwrap_or(u64::MAX))
+        self.at + Duration::from_micros(u64::try_from(lack.unsigned_abs().div_ceil(u128::from(limit))).unwrap_or(u64::MAX))
     }
 
     fn refill(&mut self, now: Instant) {
         let passed_us = now.since(self.at).as_micros();
         self.at = self.at.max(now);
         if let Some(limit) = self.limit {
-            self.level = (self.level + u128::from(limit).saturating_mul(passed_us)).min(self.burst());
+            let gained = i128::try_from(u128::from(limit).saturating_mul(passed_us)).unwrap_or(i128::MAX);
+            self.level = self.level.saturating_add(gained).min(self.burst());
         }
     }
 
-    fn burst(&self) -> u128 {
-        u128::from((self.limit.unwrap_or(0) / 4).max(MIN_BURST_BYTES)) * SCALE
+    fn burst(&self) -> i128 {
+        i128::from((self.limit.unwrap_or(0) / 4).max(MIN_BURST_BYTES)) * SCALE
     }
 }
 
@@ -175,6 +178,16 @@ mod tests {
             let wait = bucket.ready_at(16_384);
             prop_assert!(!bucket.has(wait - Duration::from_micros(1), 16_384) || wait <= now);
             prop_assert!(bucket.has(wait, 16_384));
+        }
+
+        #[test]
+        fn what_could_not_be_refused_is_paid_later(limit in 1_000u64..50_000_000, late in 1u32..10_000_000) {
+            let mut bucket = Bucket::new(Some(limit), Instant::ZERO);
+            bucket.take(late);
+            let paid = bucket.ready_at(16_384);
+            let us = (u128::from(late) + 16_384) * 1_000_000 / u128::from(limit);
+            prop_assert!(u128::from(paid.as_micros()).abs_diff(us) <= 1);
+            prop_assert!(!bucket.has(paid - Duration::from_micros(2), 16_384) && bucket.has(paid, 16_384));
         }
 
         #[test]
