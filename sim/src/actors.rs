@@ -65,7 +65,7 @@ impl Actor {
         if self.is_mute || self.character.refuses {
             return false;
         }
-        core.note(format_args!("a{} takes {from}", self.number));
+        core.note(format_args!("a{}, a {}, takes {from}", self.number, self.character.name));
         self.accepted += 1;
         self.talks.insert(stream, Talk::new(1, self.content.pieces()));
         true

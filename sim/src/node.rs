@@ -6,7 +6,7 @@ mod link;
 use crate::checkers::Audit;
 use crate::content::Content;
 use crate::disk::{Disk, Done, Job};
-use crate::net::{Net, Owner, StreamId, ip_of};
+use crate::net::{Net, Owner, StreamId};
 use crate::world::{Core, Event};
 use bytes::BytesMut;
 use link::Link;
@@ -415,10 +415,5 @@ impl Node {
             run.turn_at = at;
             core.plan(at, Event::Turn { node: number, life });
         }
-    }
-
-    /// The address its peers see.
-    pub(crate) fn addr(&self) -> SocketAddr {
-        SocketAddr::new(ip_of(self.host), crate::net::PORT)
     }
 }

@@ -133,7 +133,8 @@ impl Engine {
                 self.down_line.len() + self.up_line.len(),
                 2 * self.config.max_peers,
             ),
-            table("timers", self.timers.len(), 64 * (self.peers.len() + self.torrents.len() + 16)),
+            // Those of connections that are gone stay until they are due.
+            table("timers", self.timers.len(), 64 * (self.config.max_peers + self.torrents.len()) + 10_000),
         ];
         let fullest = |lens: &mut dyn Iterator<Item = usize>| lens.max().unwrap_or(0);
         tables.push(table(

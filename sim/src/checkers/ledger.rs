@@ -29,6 +29,8 @@ pub(crate) struct Ledger {
     requests: BTreeMap<Block, u32>,
     /// Our requests that were neither answered nor refused.
     asked: BTreeMap<Block, u32>,
+    /// All that we ever asked for: a turn may cancel what came in the same turn.
+    ever_asked: BTreeSet<Block>,
 }
 
 impl Ledger {
@@ -47,6 +49,7 @@ impl Ledger {
             they_have: Bitfield::new(pieces),
             requests: BTreeMap::new(),
             asked: BTreeMap::new(),
+            ever_asked: BTreeSet::new(),
         }
     }
 
@@ -177,9 +180,10 @@ impl Ledger {
             Message::Request(block) => {
                 self.may_ask(*block, audit)?;
                 *self.asked.entry(*block).or_default() += 1;
+                self.ever_asked.insert(*block);
             }
             Message::Cancel(block) => {
-                if !self.asked.contains_key(block) {
+                if !self.ever_asked.contains(block) {
                     return Err(format!("cancels {block:?}, which it has not asked for"));
                 }
             }

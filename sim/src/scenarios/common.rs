@@ -55,6 +55,11 @@ pub(super) fn healed_after(world: &mut World, wait: Duration) {
     world.plan(wait, Action::Healed);
 }
 
+/// The addresses of all clients that are there by now.
+pub(super) fn clients(world: &World) -> Vec<SocketAddr> {
+    world.nodes.iter().map(|node| addr_of(node.host)).collect()
+}
+
 /// The addresses of everybody who is there by now.
 pub(super) fn everybody(world: &World) -> Vec<SocketAddr> {
     world.nodes.iter().map(|node| addr_of(node.host)).chain(world.actors.iter().map(|actor| actor.addr())).collect()

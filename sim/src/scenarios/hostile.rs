@@ -1,6 +1,6 @@
 //! Swarms with peers and trackers that mean no good.
 
-use super::common::{KIB, MIB, TRACKER, bare, everybody, healed_after, populate, tracked};
+use super::common::{KIB, MIB, TRACKER, bare, clients, everybody, healed_after, populate, tracked};
 use crate::actors::Character;
 use crate::content::Shape;
 use crate::net::Line;
@@ -22,7 +22,7 @@ fn among(rng: &mut Rng, characters: impl Fn(&World, &mut Rng) -> Vec<Character>)
     for _ in 0..4 {
         world.add_node(Line::default(), Settings::leech(known.clone()));
     }
-    let honest = everybody(&world);
+    let honest = clients(&world);
     for actor in &mut world.actors {
         if !actor.character.calls.is_empty() {
             actor.character.calls.clone_from(&honest);
@@ -46,14 +46,14 @@ pub(super) fn slow_loris(rng: &mut Rng) -> anyhow::Result<World> {
 
 pub(super) fn flood(rng: &mut Rng) -> anyhow::Result<World> {
     among(rng, |world, _| {
-        let calls = everybody(world);
+        let calls = clients(world);
         vec![Character::flooder(calls.clone()), Character { is_fast: false, ..Character::flooder(calls) }]
     })
 }
 
 pub(super) fn nonsense(rng: &mut Rng) -> anyhow::Result<World> {
     among(rng, |world, _| {
-        let calls = everybody(world);
+        let calls = clients(world);
         vec![Character::babbler(calls.clone()), Character { is_fast: false, ..Character::babbler(calls) }]
     })
 }

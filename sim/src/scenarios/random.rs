@@ -1,6 +1,6 @@
 //! Anything, and much at once.
 
-use super::common::{KIB, MIB, bare, everybody, healed_after};
+use super::common::{KIB, MIB, bare, clients, everybody, healed_after};
 use crate::actors::Character;
 use crate::content::Shape;
 use crate::disk::Health;
@@ -74,16 +74,16 @@ fn settings(rng: &mut Rng, is_seed: bool) -> Settings {
 }
 
 fn character(rng: &mut Rng, world: &World) -> Character {
-    let calls = if rng.bool() { everybody(world) } else { Vec::new() };
+    let calls = if rng.bool() { clients(world) } else { Vec::new() };
     let character = match rng.u8(0..10) {
         0 => Character::honest(),
         1 => Character::liar(rng.u32(1..1000)),
         2 => Character::braggart(),
-        3 => Character::free_rider(everybody(world)),
+        3 => Character::free_rider(clients(world)),
         4 => Character::slow_loris(rng.usize(1..3000)),
-        5 => Character::flooder(everybody(world)),
+        5 => Character::flooder(clients(world)),
         6 => Character::vanisher(rng.u64(1..50)),
-        7 => Character::babbler(everybody(world)),
+        7 => Character::babbler(clients(world)),
         8 => Character::deaf(),
         _ => Character { refuses: true, ..Character::honest() },
     };

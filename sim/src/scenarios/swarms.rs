@@ -82,10 +82,10 @@ pub(super) fn last_block(rng: &mut Rng) -> anyhow::Result<World> {
 /// Six leechers, one of which gives nothing, at a seed that is slower than all of them want.
 pub(super) fn fairness(rng: &mut Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(32 * 1024, 8 * MIB))?;
-    world.add_node(Line { up: 100 * KIB, ..Line::default() }, Settings { upload_slots: 3, ..Settings::seed() });
+    world.add_node(Line { up: 200 * KIB, ..Line::default() }, Settings { upload_slots: 3, ..Settings::seed() });
     let leech = Settings { upload_slots: 3, ..Settings::leech(Vec::new()) };
     for _ in 0..8 {
-        world.add_node(slow_line(), leech.clone());
+        world.add_node(Line { up: 50 * KIB, ..slow_line() }, leech.clone());
     }
     let free_rider = Settings { limit_up: Some(0), is_honest: false, ..leech };
     world.add_node(slow_line(), free_rider);
