@@ -134,9 +134,11 @@ impl Engine {
         out.notices.push(Notice::Stopped { torrent: id, fault });
     }
 
-    /// Peers that had nothing left to ask for may have again.
+    /// Peers that had nothing left to ask for may have again: first those that have not let us wait, or a few
+    /// that never give could hand the last blocks to each other for ever.
     pub(crate) fn wake_idle(&mut self, id: TorrentId) {
-        let peers: Vec<PeerKey> = self.torrents[id].peers.clone();
+        let mut peers: Vec<PeerKey> = self.torrents[id].peers.clone();
+        peers.sort_by_key(|key| self.peers.get(*key).is_some_and(|p| p.download.snubbed));
         for key in peers {
             if self
                 .peers

@@ -273,11 +273,18 @@ impl Engine {
         let Some(asked) = peer.download.answered(block) else { return };
         // What it offered it now refuses: not to be asked for again and again while choked.
         peer.download.allowed_fast.retain(|p| *p != block.piece);
-        if !asked.released {
-            torrent.picker.release(block, key, &mut self.rng);
-            self.down.refund(block.len);
-            torrent.down.refund(block.len);
+        if asked.released {
+            return;
         }
+        if !peer.chokes_us {
+            // Who refuses what it offers would be asked again at once, and so hold the block from the others.
+            peer.download.snubbed = true;
+            peer.download.yields = true;
+        }
+        torrent.picker.release(block, key, &mut self.rng);
+        self.down.refund(block.len);
+        torrent.down.refund(block.len);
+        self.wake_idle(id);
     }
 
     /// Gives everything asked of a peer back to the picker.

@@ -74,6 +74,8 @@ pub(crate) struct Download {
     pub(crate) current_piece: Option<u32>,
     pub(crate) allowed_fast: Vec<u32>,
     pub(crate) snubbed: bool,
+    /// What it gave back is offered to the others before it is asked again.
+    pub(crate) yields: bool,
     /// What the peer said it accepts.
     pub(crate) peer_queue_limit: usize,
     /// While starting: one more block ahead for each that comes, until the rate stops growing.
@@ -149,6 +151,7 @@ impl Peer {
                 current_piece: None,
                 allowed_fast: Vec::new(),
                 snubbed: false,
+                yields: false,
                 peer_queue_limit: DEFAULT_PEER_REQUESTS,
                 slow_start: Some(SlowStart { target: MIN_REQUESTS, checked_at: now, rate_then: 0 }),
                 last_block_at: None,
@@ -293,6 +296,7 @@ impl Download {
     /// The peer let its time pass: back to one block at a time.
     pub(crate) fn stalled(&mut self) {
         self.snubbed = true;
+        self.yields = true;
         self.slow_start = None;
     }
 }

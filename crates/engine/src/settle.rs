@@ -155,7 +155,8 @@ impl Engine {
             if !self.disk_is_full && peer.download.stalls_at(self.reading_since).is_some_and(|at| at <= now) {
                 peer.download.stalled();
                 self.release_requests(key, id);
-                // Its blocks are offered to the others before it is asked again itself.
+            }
+            if self.peers.get_mut(key).is_some_and(|p| std::mem::take(&mut p.download.yields)) {
                 self.mark_peer(key);
             } else {
                 self.request_from(now, key, id, out);
