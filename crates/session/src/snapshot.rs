@@ -22,7 +22,7 @@ impl Snapshot {
     }
 }
 
-/// What happened.
+/// What happened. A snapshot taken after an event shows it already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionEvent {
     /// The data on disk has been checked; the torrent is live.
@@ -41,7 +41,8 @@ pub enum SessionEvent {
         /// Why.
         fault: DiskFault,
     },
-    /// Progress could not be made durable. If the torrent was about to be finished, it is not reported so.
+    /// What is known of the torrent could not be kept for the next start, which will check its data again. The
+    /// data itself is safe.
     NotSaved {
         /// Which.
         torrent: TorrentId,

@@ -195,13 +195,8 @@ impl Swarm {
                 self.on_failure(torrent, Exit::Storage, fault.message)
             }
             SessionEvent::NotSaved { torrent, fault } => {
-                // A download that is complete but not safe on disk will not be told finished any more.
-                let complete = self.session.snapshot().torrent(torrent).is_some_and(|t| t.left_bytes == 0);
-                if complete {
-                    self.on_failure(torrent, Exit::Storage, fault.message);
-                } else {
-                    self.warn(Some(torrent), &fault.message);
-                }
+                let message = format!("{}; the next run will check the data again", fault.message);
+                self.warn(Some(torrent), &message);
             }
             SessionEvent::Banned { torrent, addr, reason } => {
                 self.warn(Some(torrent), &format!("peer {addr} is banned: {reason}"));
@@ -217,7 +212,7 @@ impl Swarm {
     }
 
     fn on_started(&mut self, id: TorrentId, finished: bool, goal: Goal) {
-        let have_bytes = self.checked_bytes(id);
+        let have_bytes = self.session.snapshot().torrent(id).map_or(0, |status| status.have_bytes);
         let Some(torrent) = self.torrent(id) else { return };
         let (info_hash, name) = (torrent.info_hash.clone(), torrent.meta.name.clone());
         self.display.event(&Event::Checked { info_hash: &info_hash, name: &name, have_bytes });
@@ -236,19 +231,6 @@ impl Swarm {
                 self.on_failure(id, Exit::Failed, message);
             }
         }
-    }
-
-    /// Bytes found right by the check. Snapshots come a moment later than events.
-    fn checked_bytes(&self, id: TorrentId) -> u64 {
-        for _ in 0..20 {
-            match self.session.snapshot().torrent(id) {
-                Some(status) if !matches!(status.state, TorrentState::Checking { .. }) => {
-                    return status.have_bytes;
-                }
-                _ => std::thread::sleep(TICK),
-            }
-        }
-        0
     }
 
     fn on_done(&mut self, id: TorrentId, goal: Goal) {
