@@ -202,3 +202,58 @@ fn a_taken_port_is_told_or_avoided() {
     assert_ne!(second.local_addr().port(), port);
     assert!(second.shutdown(LIMIT) && first.shutdown(LIMIT));
 }
+
+#[test]
+fn what_others_did_to_the_files_meanwhile_is_found_at_the_next_start() {
+    let tmp = tempfile::tempdir().unwrap();
+    let state = tmp.path().join("state");
+    content(&tmp.path().join("blob"), 3_000_000);
+    let meta = torrent(&tmp.path().join("blob"));
+    let run = |damage: &dyn Fn(&Path), expect_finished: bool| {
+        let session = session(Some(&state), |_| {});
+        session.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path()) }).unwrap();
+        wait(&session, "started", |e| match e {
+            SessionEvent::Started { finished, .. } => {
+                assert_eq!(*finished, expect_finished);
+                true
+            }
+            _ => false,
+        });
+        damage(&tmp.path().join("blob"));
+        assert!(session.shutdown(LIMIT));
+    };
+    run(&|_| {}, true);
+    run(&|path| std::fs::rename(path, path.with_extension("away")).unwrap(), true);
+    run(&|path| std::fs::rename(path.with_extension("away"), path).unwrap(), false);
+    let flip = |path: &Path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[1_000_000] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    run(&flip, true);
+    run(&flip, false);
+    run(&|_| {}, true);
+}
+
+#[test]
+fn a_stopped_torrent_goes_on_when_the_cause_is_gone() {
+    let tmp = tempfile::tempdir().unwrap();
+    let source = tmp.path().join("src");
+    std::fs::create_dir_all(&source).unwrap();
+    content(&source.join("blob"), 3_000_000);
+    let meta = torrent(&source.join("blob"));
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source)).unwrap();
+    started(&seed);
+    // A file stands where the folder should be.
+    let target = tmp.path().join("dst");
+    std::fs::write(&target, b"in the way").unwrap();
+    let leech = session(None, |_| {});
+    let id = leech.add(with_peer(&meta, &target, &seed)).unwrap();
+    wait(&leech, "stopped", |e| matches!(e, SessionEvent::Stopped { .. }));
+    std::fs::remove_file(&target).unwrap();
+    leech.command(ztor_session::Command::Resume(id));
+    finished(&leech);
+    assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
+    assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}
