@@ -103,8 +103,11 @@ proptest! {
             let covered = part.iter().map(|range| range.len).sum::<u32>();
             prop_assert_eq!(covered, len.min(piece_len.saturating_sub(begin)));
         }
-        for (file, read) in layout.files().iter().zip(read) {
+        for (index, (file, read)) in layout.files().iter().zip(read).enumerate() {
             prop_assert_eq!(file.length, read);
+            let holds = |piece: &u32| layout.ranges(*piece, 0, u32::MAX).any(|range| range.file == index && !range.pad);
+            let pieces: Vec<u32> = (0..layout.piece_count()).filter(holds).collect();
+            prop_assert_eq!(pieces, layout.pieces_of(index).collect::<Vec<_>>(), "the way back");
         }
         prop_assert_eq!(sum, layout.files().iter().map(|file| file.length).sum::<u64>());
         let data = layout.files().iter().filter(|file| !file.pad).map(|file| file.length).sum::<u64>();
