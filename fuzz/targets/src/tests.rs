@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::TARGETS;
 
 /// Changed copies of the whole of a corpus, about; each file gets its share.
-const COPIES: usize = 1500;
+const COPIES: usize = 1000;
 
 fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(name);

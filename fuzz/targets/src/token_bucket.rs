@@ -15,16 +15,25 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let mut bucket = Bucket::new(limit, now);
     // Since the last change of the limit.
     let (mut since, mut taken, mut refunded) = (now, 0_u128, 0_u128);
+    // What was taken without a question, ever.
+    let mut debts = 0_u128;
     while !u.is_empty() {
-        match u.int_in_range(0..=6)? {
+        match u.int_in_range(0..=7)? {
             0..=2 => {
                 let bytes = u.int_in_range(1..=BLOCK)?;
                 if bucket.has(now, bytes) {
-                    assert!(limit != Some(0) || taken + u128::from(bytes) <= burst(0) + refunded);
                     bucket.take(bytes);
                     taken += u128::from(bytes);
+                    if let Some(limit) = limit {
+                        let refilled = u128::from(limit) * now.since(since).as_micros() / 1_000_000;
+                        let passed = now.since(since);
+                        assert!(
+                            taken <= burst(limit) + refilled + refunded,
+                            "{taken} of {limit} B/s in {passed:?}"
+                        );
+                    }
                 } else {
-                    check_promise(&mut bucket, now, bytes, limit);
+                    check_promise(now, debts + u128::from(bytes), bucket.ready_at(bytes), limit);
                 }
             }
             3 => now += Duration::from_micros(u.arbitrary::<u32>()?.into()),
@@ -34,36 +43,32 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
                 bucket.refund(bytes);
                 refunded += u128::from(bytes);
             }
+            6 => {
+                let bytes = u.int_in_range(0..=BLOCK)?;
+                bucket.take(bytes);
+                taken += u128::from(bytes);
+                debts += u128::from(bytes);
+            }
             _ => {
                 limit = any_limit(u)?;
                 bucket.set_limit(now, limit);
                 (since, taken, refunded) = (now, 0, 0);
             }
         }
-        if let Some(limit) = limit {
-            let refilled = u128::from(limit) * now.since(since).as_micros() / 1_000_000;
-            assert!(
-                taken <= burst(limit) + refilled + refunded,
-                "{taken} of {limit} B/s in {:?}",
-                now.since(since)
-            );
-        }
     }
     Ok(())
 }
 
-/// What is refused is there when it was said to be, and not a moment before.
-fn check_promise(bucket: &mut Bucket, now: Instant, bytes: u32, limit: Option<u64>) {
-    let at = bucket.ready_at(bytes);
+/// What is refused is there when it was said to be: later than now, and not later than all of it takes.
+fn check_promise(now: Instant, lack: u128, at: Instant, limit: Option<u64>) {
     assert!(at > now, "refused although ready");
     match limit {
         None => panic!("refused without a limit"),
         Some(0) => assert_eq!(at, Instant::FAR_FUTURE),
         Some(limit) => {
-            // On copies of time: a bucket that is asked ahead of its time would stay there.
-            let lack = u128::from(bytes) * 1_000_000;
+            let whole = (lack * 1_000_000).div_ceil(u128::from(limit));
             assert!(
-                at.since(now).as_micros() <= lack.div_ceil(u128::from(limit)),
+                at == Instant::FAR_FUTURE || at.since(now).as_micros() <= whole,
                 "a longer wait than for all of it"
             );
         }

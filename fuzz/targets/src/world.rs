@@ -319,6 +319,7 @@ impl World {
         self.datagrams.append(&mut out.datagrams);
         out.clear();
         self.out = out;
+        assert!(self.links.len() + self.connects.len() <= self.max_peers);
         something.iter().any(|len| *len > 0)
     }
 
@@ -338,7 +339,6 @@ impl World {
             [out.connects.len(), out.closes.len(), out.https.len(), out.resolves.len(), out.checks.len()];
         assert!(few.iter().all(|len| *len <= 4 * peers + 64), "{few:?}");
         assert!(out.notices.len() <= 64 + 4 * peers + self.bytes_in, "{} notices", out.notices.len());
-        assert!(self.links.len() + self.connects.len() <= self.max_peers);
     }
 
     /// What the engine says to a peer: it must be the protocol, and in its place.
