@@ -226,8 +226,8 @@ impl Engine {
         };
         if asked.released {
             // Its tokens went back when it was given up.
-            self.down.take(len);
-            torrent.down.take(len);
+            self.down.owe(now, len);
+            torrent.down.owe(now, len);
         }
         peer.download.came(now, len);
         peer.useful_at = now;

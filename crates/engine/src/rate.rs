@@ -95,8 +95,13 @@ impl Bucket {
         self.limit.is_none() || self.level >= i128::from(bytes) * SCALE
     }
 
-    /// Takes `bytes`; call after [`has`](Self::has) said yes for every bucket on the way, or for what came
-    /// unasked: that makes a debt.
+    /// Takes `bytes` for what has come already and cannot be refused. That may make a debt.
+    pub(crate) fn owe(&mut self, now: Instant, bytes: u32) {
+        self.refill(now);
+        self.take(bytes);
+    }
+
+    /// Takes `bytes`; call after [`has`](Self::has) said yes for every bucket on the way.
     pub(crate) fn take(&mut self, bytes: u32) {
         if self.limit.is_some() {
             self.level = self.level.saturating_sub(i128::from(bytes) * SCALE);
@@ -183,7 +188,7 @@ mod tests {
         #[test]
         fn what_could_not_be_refused_is_paid_later(limit in 1_000u64..50_000_000, late in 1u32..10_000_000) {
             let mut bucket = Bucket::new(Some(limit), Instant::ZERO);
-            bucket.take(late);
+            bucket.owe(Instant::ZERO, late);
             let paid = bucket.ready_at(16_384);
             let us = (u128::from(late) + 16_384) * 1_000_000 / u128::from(limit);
             prop_assert!(u128::from(paid.as_micros()).abs_diff(us) <= 1);
