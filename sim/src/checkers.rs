@@ -37,6 +37,8 @@ pub(crate) struct Audit {
     down: Option<Bucket>,
     /// Bytes that came or were outstanding at the last look.
     claimed: u64,
+    /// Bytes that were asked for since.
+    asked_bytes: u64,
     up_hunger: Hunger,
     down_hunger: Hunger,
     turns: u64,
@@ -56,6 +58,7 @@ impl Audit {
             up: settings.limit_up.map(|limit| Bucket::new(now, limit)),
             down: settings.limit_down.map(|limit| Bucket::new(now, limit)),
             claimed: 0,
+            asked_bytes: 0,
             up_hunger: Hunger::default(),
             down_hunger: Hunger::default(),
             turns: 0,
@@ -92,15 +95,25 @@ impl Audit {
         Ok(())
     }
 
-    /// What was asked for and has come or may still come, in bytes, counts against the limit.
+    /// Requests go out.
+    fn asks(&mut self, bytes: u32) {
+        self.asked_bytes += u64::from(bytes);
+    }
+
+    /// What was asked for and has come or may still come, in bytes, counts against the limit. What was given up
+    /// and comes all the same cannot be refused; nothing may be asked for before it is paid.
     fn downloads(&mut self, now: Instant, claimed: u64) -> Result<(), String> {
+        let asked_bytes = std::mem::take(&mut self.asked_bytes);
         let Some(bucket) = &mut self.down else { return Ok(()) };
         let before = std::mem::replace(&mut self.claimed, claimed);
         if claimed <= before {
             bucket.give_back(now, before - claimed);
             return Ok(());
         }
-        bucket.take(now, claimed - before).map_err(|over| format!("asks for more than its download limit: {over} bytes over"))
+        match bucket.take(now, claimed - before) {
+            Err(over) if asked_bytes > 0 => Err(format!("asks for more than its download limit: {over} bytes over")),
+            _ => Ok(()),
+        }
     }
 
     fn uploads(&mut self, now: Instant, bytes: u32) -> Result<(), String> {
@@ -165,13 +178,16 @@ impl Audit {
             return fail("bytes uploaded in all", status.uploaded, self.before.1 + status.session_uploaded);
         }
         let Some(have) = engine.have(id) else { return Ok(status.session_downloaded) };
-        let have_bytes = self.len_of(have);
+        // Pads are no data.
+        let layout = &self.content.meta.layout;
+        let data_len = |piece| layout.ranges(piece, 0, u32::MAX).filter(|r| !r.pad).map(|r| u64::from(r.len)).sum::<u64>();
+        let have_bytes = have.iter().map(data_len).sum();
         if status.have_bytes != have_bytes && !matches!(status.state, ztor_engine::TorrentState::Checking { .. }) {
             return fail("bytes it has", status.have_bytes, have_bytes);
         }
         let is_live = matches!(status.state, ztor_engine::TorrentState::Downloading | ztor_engine::TorrentState::Seeding);
-        if is_live && status.left_bytes != self.content.len() - have_bytes {
-            return fail("bytes left", status.left_bytes, self.content.len() - have_bytes);
+        if is_live && status.left_bytes != layout.total_len() - have_bytes {
+            return fail("bytes left", status.left_bytes, layout.total_len() - have_bytes);
         }
         if have_bytes.saturating_sub(self.had_bytes) > status.session_downloaded {
             return fail("bytes gained are more than were downloaded", have_bytes, status.session_downloaded);

@@ -3,6 +3,7 @@
 //! The bound is a sum of waits that are each written down somewhere: in the engine's timeouts, in the trackers'
 //! intervals, in the lines. It is a bound, not a forecast: everything is assumed to go as badly as these allow.
 
+use crate::tracker::MAX_LIES;
 use crate::world::World;
 use ztor_time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ const SILENCE: Duration = Duration::from_secs(130);
 const RETRY: Duration = Duration::from_secs(120);
 /// An attempt to connect, and how many there are at a time.
 const HANDSHAKE: Duration = Duration::from_secs(20);
-const HALF_OPEN: u64 = 60;
+const HALF_OPEN: usize = 60;
 /// The longest wait for a block that does not come.
 const BLOCK: Duration = Duration::from_secs(60);
 /// The longest rest of a tracker that failed, jitter included.
@@ -35,10 +36,11 @@ impl World {
         // Waits double, so that the last began before half of the trouble was over.
         let trouble = healed.since(Instant::ZERO) * 2;
         let trackers = Duration::from_secs(interval) + trouble.min(MAX_BACKOFF) + TRACKER * self.trackers.len() as u32;
-        // A lying tracker names up to a hundred at each announce, the nearest of which are due first.
-        let lies = self.trackers.iter().filter(|t| t.lies()).count() as u64 * 300;
-        let addresses = self.net.hosts() as u64 + lies;
-        let calls = HANDSHAKE * addresses.div_ceil(HALF_OPEN) as u32;
+        // Each address may be tried, in vain, before the right one, and four times before it is given up.
+        let lies = self.trackers.iter().filter(|t| t.lies()).count() * (MAX_LIES + self.nodes.len());
+        let places = self.nodes.iter().map(|n| n.settings.max_peers.min(n.settings.max_peers_per_torrent)).min();
+        let at_once = HALF_OPEN.min(places.unwrap_or(1) / 2).max(1);
+        let calls = HANDSHAKE * (4 * (self.net.hosts() + lies)).div_ceil(at_once) as u32;
         SILENCE + RETRY + trackers + calls + BLOCK * (1 + self.actors.len() as u32)
     }
 

@@ -129,14 +129,14 @@ impl Net {
 
     /// Begins a connection; `Event::Syn` follows at the other host, or nothing at all.
     pub(crate) fn connect(&mut self, core: &mut Core, from: usize, owner: Owner, key: u64, to: SocketAddr) -> Option<StreamId> {
-        let to = self.host_of(to.ip())?;
+        let host = self.host_of(to.ip())?;
         self.last_stream += 1;
         self.next_port = if self.next_port == u16::MAX { 40_000 } else { self.next_port + 1 };
         let id = StreamId(self.last_stream);
         let caller = End::new(from, owner, key, SocketAddr::new(ip_of(from), self.next_port));
-        let called = End::new(to, Owner::Nobody, 0, SocketAddr::new(ip_of(to), PORT));
+        let called = End::new(host, Owner::Nobody, 0, to);
         self.streams.insert(id, Stream::new(caller, called));
-        let at = core.now + self.way(core, from, to);
+        let at = core.now + self.way(core, from, host);
         core.plan(at, Event::Syn { stream: id });
         Some(id)
     }
@@ -329,8 +329,8 @@ impl Net {
 
     pub(crate) fn host_of(&self, ip: IpAddr) -> Option<usize> {
         let IpAddr::V4(ip) = ip else { return None };
-        let [10, high, low, last] = ip.octets() else { return None };
-        let index = usize::from(high) * 65_536 + usize::from(low) * 256 + usize::from(last);
+        let [10, high, low, 1] = ip.octets() else { return None };
+        let index = usize::from(high) * 256 + usize::from(low);
         index.checked_sub(1).filter(|host| *host < self.hosts.len())
     }
 
@@ -340,10 +340,10 @@ impl Net {
     }
 }
 
-/// The address of a host.
+/// The address of a host: each is in a network of its own.
 pub(crate) fn ip_of(host: usize) -> IpAddr {
     let number = host + 1;
-    Ipv4Addr::new(10, (number >> 16) as u8, (number >> 8) as u8, number as u8).into()
+    Ipv4Addr::new(10, (number >> 8) as u8, number as u8, 1).into()
 }
 
 /// Where a host listens.

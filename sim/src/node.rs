@@ -90,6 +90,8 @@ pub(crate) struct Run {
     /// Something has happened since the last turn.
     was_told: bool,
     idle_turns: u32,
+    /// When these began to be counted.
+    idle_since: Instant,
 }
 
 impl Node {
@@ -151,6 +153,7 @@ impl Node {
             turn_at: Instant::FAR_FUTURE,
             was_told: true,
             idle_turns: 0,
+            idle_since: core.now,
         });
         // A file system that kept the times of the files is believed, as the session does.
         let trust = self.disk.resume.is_some() && core.rng.bool();

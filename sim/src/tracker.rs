@@ -2,12 +2,16 @@
 
 use crate::net::{Net, ip_of};
 use crate::world::Core;
+use fastrand::Rng;
 use std::net::{IpAddr, SocketAddr};
 use ztor_time::Instant;
 use ztor_tracker::http::{PeerForm, encode_announce, encode_failure, parse_announce_query};
 use ztor_tracker::swarms::{Asker, Config, Families, Swarms};
 use ztor_tracker::udp::{Request, Response};
 use ztor_tracker::{AnnounceReply, AnnounceRequest, TrackerPeer};
+
+/// Addresses that a lying tracker makes up.
+pub(crate) const MAX_LIES: usize = 60;
 
 /// How a tracker is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub(crate) struct Tracker {
     /// Refuses connections until then.
     pub(crate) down_until: Instant,
     swarms: Swarms,
+    /// Addresses it names if it lies: of nobody, and of people who know nothing of it.
+    lies: Vec<SocketAddr>,
     /// What UDP askers have to show.
     connection: u64,
 }
@@ -38,7 +44,10 @@ pub(crate) struct Tracker {
 impl Tracker {
     pub(crate) fn new(number: usize, host: usize, manner: Manner, interval_s: u32, seed: u64) -> Self {
         let config = Config { interval_s, max_peers_per_ip: 4, ..Config::default() };
-        Self { number, host, manner, down_until: Instant::ZERO, swarms: Swarms::new(config, seed), connection: seed }
+        let mut rng = Rng::with_seed(seed);
+        let lies = (0..MAX_LIES).map(|_| SocketAddr::new(ip_of(rng.usize(0..40)), rng.u16(1..))).collect();
+        let swarms = Swarms::new(config, seed);
+        Self { number, host, manner, down_until: Instant::ZERO, swarms, lies, connection: seed }
     }
 
     /// Its host's name.
@@ -115,11 +124,10 @@ impl Tracker {
         let mut reply = self.swarms.announce(core.now, request, asker).map_err(|refusal| refusal.to_string())?;
         core.note(format_args!("t{} tells {ip} of {} peers ({:?}, {} left)", self.number, reply.peers.len(), request.event, request.left));
         if self.manner == Manner::Lying {
-            let invent = |core: &mut Core| TrackerPeer {
-                addr: SocketAddr::new(if core.rng.bool() { ip_of(core.rng.usize(0..2000)) } else { ip }, core.rng.u16(..)),
-                peer_id: None,
-            };
-            reply.peers.extend((0..core.rng.usize(1..100)).map(|_| invent(core)).collect::<Vec<_>>());
+            let lies = core.rng.usize(0..self.lies.len());
+            reply.peers.extend(self.lies[lies..].iter().map(|addr| TrackerPeer { addr: *addr, peer_id: None }));
+            // Its askers are among those it names, with ports that nobody listens on.
+            reply.peers.push(TrackerPeer { addr: SocketAddr::new(ip, self.lies[lies].port()), peer_id: None });
             reply.interval_s = core.rng.u32(0..100);
             reply.seeders = Some(core.rng.u32(..));
         }

@@ -228,11 +228,13 @@ impl World {
         let Self { core, net, .. } = self;
         let Some(stream) = net.stream(id) else { return };
         let (from, to, caller) = (stream.ends[0].host, stream.ends[1].host, stream.ends[0].addr);
+        let port = stream.ends[1].addr.port();
         let way = net.way(core, from, to);
         if !net.can_reach(from, to) || net.host(to).line.nat {
             return net.vanish(id, 1);
         }
         let answer = match self.tenants[to] {
+            _ if port != crate::net::PORT => None,
             Tenant::Node(node) => self.nodes[node].accept(core, id, caller),
             Tenant::Actor(actor) => self.actors[actor].accept(core, id, caller).then_some(Owner::Actor(actor)),
             Tenant::Tracker(_) => None,

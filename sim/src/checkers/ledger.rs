@@ -115,7 +115,7 @@ impl Ledger {
     }
 
     /// Bytes the client sends, piece data aside: whole messages.
-    pub(crate) fn said(&mut self, core: &mut Core, node: usize, peer: PeerKey, bytes: &[u8], audit: &Audit) -> Result<(), String> {
+    pub(crate) fn said(&mut self, core: &mut Core, node: usize, peer: PeerKey, bytes: &[u8], audit: &mut Audit) -> Result<(), String> {
         let mut bytes = BytesMut::from(bytes);
         if !self.has_greeted {
             let greeting = Handshake::decode(&bytes);
@@ -141,7 +141,7 @@ impl Ledger {
         }
     }
 
-    fn say(&mut self, message: &Message, audit: &Audit) -> Result<(), String> {
+    fn say(&mut self, message: &Message, audit: &mut Audit) -> Result<(), String> {
         let verified = &audit.verified;
         match message {
             Message::Choke | Message::Unchoke => {
@@ -181,6 +181,7 @@ impl Ledger {
                 self.may_ask(*block, audit)?;
                 *self.asked.entry(*block).or_default() += 1;
                 self.ever_asked.insert(*block);
+                audit.asks(block.len);
             }
             Message::Cancel(block) => {
                 if !self.ever_asked.contains(block) {
