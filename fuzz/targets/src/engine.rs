@@ -369,6 +369,12 @@ impl Scene {
     fn nonsense(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let peer = PeerKey::from_u64(u.arbitrary()?);
         let torrent = TorrentId::from_u64(u.arbitrary()?);
+        let is_there = self.world.links.contains_key(&peer)
+            || self.world.connects.iter().any(|connect| connect.peer == peer)
+            || self.world.torrents.iter().any(|swarm| swarm.id == torrent);
+        if is_there {
+            return Ok(());
+        }
         let id = ztor_engine::RequestId(u.arbitrary::<u8>()?.into());
         let event = match u.int_in_range(0..=6)? {
             0 => Event::Connected { peer },
