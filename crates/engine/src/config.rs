@@ -74,8 +74,8 @@ pub(crate) const MIN_UPLOAD_AHEAD: u64 = 256 * 1024;
 pub(crate) const MAX_UPLOAD_AHEAD: u64 = 4 * 1024 * 1024;
 /// Piece data handed to the disk and not yet written: above the first, sockets are not read; below the
 /// second they are again.
-pub(crate) const DISK_HIGH_WATER: u64 = 24 * 1024 * 1024;
-pub(crate) const DISK_LOW_WATER: u64 = 12 * 1024 * 1024;
+pub(crate) const DISK_HIGH_WATER: u64 = 8 * 1024 * 1024;
+pub(crate) const DISK_LOW_WATER: u64 = 4 * 1024 * 1024;
 /// Known addresses per torrent.
 pub(crate) const MAX_KNOWN_PEERS: usize = 3000;
 /// Blocks nobody asked for, after which a peer is sent away.
