@@ -26,8 +26,8 @@ impl Bucket {
     pub(crate) fn take(&mut self, now: Instant, bytes: u64) -> Result<(), u64> {
         self.drain(now);
         self.level += u128::from(bytes) * 1_000_000;
-        // One byte for rounding.
-        let over = self.level.saturating_sub(burst(self.limit) + 1_000_000);
+        // What happens in one turn is counted at its end: a millisecond of the limit is allowed for that.
+        let over = self.level.saturating_sub(burst(self.limit) + u128::from(self.limit) * 1_000 + 1_000_000);
         if over > 0 { Err((over / 1_000_000) as u64) } else { Ok(()) }
     }
 

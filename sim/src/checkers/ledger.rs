@@ -100,11 +100,13 @@ impl Ledger {
                 self.allowed_to_us.insert(*piece);
             }
             Message::Request(block) => {
-                if !self.we_choke || self.allowed_to_them.contains(&block.piece) {
+                // With the Fast Extension every request is answered or rejected.
+                if !self.we_choke || self.they_are_fast {
                     *self.requests.entry(*block).or_default() += 1;
                 }
             }
-            Message::Cancel(block) => drop(take(&mut self.requests, block)),
+            // With the Fast Extension a request that is taken back in time is rejected.
+            Message::Cancel(block) if !self.they_are_fast => drop(take(&mut self.requests, block)),
             Message::Reject(block) => drop(take(&mut self.asked, block)),
             Message::Piece { piece, begin, data } => {
                 audit.received_bytes += data.len() as u64;

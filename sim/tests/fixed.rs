@@ -1,0 +1,58 @@
+//! A fixed set of runs, and every run that ever found something.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use ztor_sim::{Outcome, SCENARIOS, Scenario, run, sweep};
+
+/// Too long for a build without optimisation; the sweep of the program runs them.
+const LONG: &[&str] = &["flash-crowd", "slow-disk", "crowded-seed"];
+
+fn scenario(name: &str) -> &'static Scenario {
+    SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap()
+}
+
+fn must_hold(name: &str, seed: u64) -> Outcome {
+    let outcome = run(scenario(name), seed, false);
+    if let Some(failure) = &outcome.failure {
+        panic!("{name}, seed {seed}, at {:?}: {}\n{}", failure.at, failure.message, outcome.story.join("\n"));
+    }
+    outcome
+}
+
+#[test]
+fn every_scenario_holds() {
+    for scenario in SCENARIOS.iter().filter(|scenario| !LONG.contains(&scenario.name)) {
+        must_hold(scenario.name, 0);
+    }
+}
+
+#[test]
+fn random_swarms_hold() {
+    let swept = sweep(&[scenario("random")], 0..48);
+    if let Some((seed, _, outcome)) = swept.failure {
+        panic!("seed {seed}: {:?}\n{}", outcome.failure, outcome.story.join("\n"));
+    }
+    assert_eq!(swept.runs, 48);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_story() {
+    for name in ["random", "crash-in-turn", "poisoning"] {
+        let hashes = [5, 5, 6].map(|seed| run(scenario(name), seed, false).hash);
+        assert_eq!(hashes[0], hashes[1], "{name}");
+        assert_ne!(hashes[0], hashes[2], "{name}");
+    }
+}
+
+/// Two peers that had never given anything handed the last block of a piece to each other for ever, while a
+/// seed had nothing to do.
+#[test]
+fn the_last_block_is_not_held_by_those_who_never_give() {
+    must_hold("false-haves", 0);
+}
+
+/// Blocks that came after they had been given up were not charged to the download limit.
+#[test]
+fn late_blocks_count_against_the_download_limit() {
+    must_hold("random", 1);
+    must_hold("random", 47);
+}
