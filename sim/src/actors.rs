@@ -41,7 +41,13 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn new(number: usize, host: usize, content: Arc<Content>, character: Character, seed: u64) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        host: usize,
+        content: Arc<Content>,
+        character: Character,
+        seed: u64,
+    ) -> Self {
         Self {
             number,
             host,
@@ -108,7 +114,10 @@ impl Actor {
                 Ok(Some(message)) => self.on_message(core, net, stream, &message),
                 Ok(None) => return,
                 Err(error) => {
-                    core.fail(&[format!("a{}", self.number)], format!("an engine sends what cannot be read: {error}"));
+                    core.fail(
+                        &[format!("a{}", self.number)],
+                        format!("an engine sends what cannot be read: {error}"),
+                    );
                     return;
                 }
             }
@@ -154,7 +163,8 @@ impl Actor {
         }
         let mut id = [b'a'; 20];
         id[16..].copy_from_slice(&(self.number as u32).to_be_bytes());
-        Handshake { reserved, info_hash: self.content.meta.info_hashes.swarm_id(), peer_id: PeerId(id) }.encode()
+        Handshake { reserved, info_hash: self.content.meta.info_hashes.swarm_id(), peer_id: PeerId(id) }
+            .encode()
     }
 
     /// Sends bytes, at once or, by the slow, in drops.

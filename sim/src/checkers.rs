@@ -111,14 +111,18 @@ impl Audit {
             return Ok(());
         }
         match bucket.take(now, claimed - before) {
-            Err(over) if asked_bytes > 0 => Err(format!("asks for more than its download limit: {over} bytes over")),
+            Err(over) if asked_bytes > 0 => {
+                Err(format!("asks for more than its download limit: {over} bytes over"))
+            }
             _ => Ok(()),
         }
     }
 
     fn uploads(&mut self, now: Instant, bytes: u32) -> Result<(), String> {
         let Some(bucket) = &mut self.up else { return Ok(()) };
-        bucket.take(now, bytes.into()).map_err(|over| format!("sends more than its upload limit: {over} bytes over"))
+        bucket
+            .take(now, bytes.into())
+            .map_err(|over| format!("sends more than its upload limit: {over} bytes over"))
     }
 
     /// The end of a turn.
@@ -142,8 +146,14 @@ impl Audit {
                 recount::recount(&self.content, view)?;
                 let downloaded = self.statistics(now, engine, id)?;
                 let outstanding = view.peers.iter().flat_map(|p| &p.asked).filter(|(_, released)| !released);
-                self.downloads(now, downloaded + outstanding.map(|(block, _)| u64::from(block.len)).sum::<u64>())?;
-                let starved = (view.peers.iter().any(|p| p.waits_for_upload_quota), view.peers.iter().any(|p| p.waits_for_download_quota));
+                self.downloads(
+                    now,
+                    downloaded + outstanding.map(|(block, _)| u64::from(block.len)).sum::<u64>(),
+                )?;
+                let starved = (
+                    view.peers.iter().any(|p| p.waits_for_upload_quota),
+                    view.peers.iter().any(|p| p.waits_for_download_quota),
+                );
                 self.starvation(now, starved)?;
             }
         }
@@ -163,16 +173,27 @@ impl Audit {
 
     /// Holds the statistics against what was counted. Returns the bytes downloaded in this session.
     fn statistics(&self, now: Instant, engine: &Engine, id: TorrentId) -> Result<u64, String> {
-        let Some(status) = engine.status(now).into_iter().find(|status| status.id == id) else { return Ok(self.claimed) };
-        let fail = |what: &str, said: u64, counted: u64| Err(format!("{what}: it says {said}, counted {counted}"));
+        let Some(status) = engine.status(now).into_iter().find(|status| status.id == id) else {
+            return Ok(self.claimed);
+        };
+        let fail =
+            |what: &str, said: u64, counted: u64| Err(format!("{what}: it says {said}, counted {counted}"));
         if status.session_uploaded != self.sent_bytes {
             return fail("bytes uploaded", status.session_uploaded, self.sent_bytes);
         }
         if status.session_downloaded > self.received_bytes {
-            return fail("bytes downloaded are more than came", status.session_downloaded, self.received_bytes);
+            return fail(
+                "bytes downloaded are more than came",
+                status.session_downloaded,
+                self.received_bytes,
+            );
         }
         if status.downloaded != self.before.0 + status.session_downloaded {
-            return fail("bytes downloaded in all", status.downloaded, self.before.0 + status.session_downloaded);
+            return fail(
+                "bytes downloaded in all",
+                status.downloaded,
+                self.before.0 + status.session_downloaded,
+            );
         }
         if status.uploaded != self.before.1 + status.session_uploaded {
             return fail("bytes uploaded in all", status.uploaded, self.before.1 + status.session_uploaded);
@@ -180,12 +201,19 @@ impl Audit {
         let Some(have) = engine.have(id) else { return Ok(status.session_downloaded) };
         // Pads are no data.
         let layout = &self.content.meta.layout;
-        let data_len = |piece| layout.ranges(piece, 0, u32::MAX).filter(|r| !r.pad).map(|r| u64::from(r.len)).sum::<u64>();
+        let data_len = |piece| {
+            layout.ranges(piece, 0, u32::MAX).filter(|r| !r.pad).map(|r| u64::from(r.len)).sum::<u64>()
+        };
         let have_bytes = have.iter().map(data_len).sum();
-        if status.have_bytes != have_bytes && !matches!(status.state, ztor_engine::TorrentState::Checking { .. }) {
+        if status.have_bytes != have_bytes
+            && !matches!(status.state, ztor_engine::TorrentState::Checking { .. })
+        {
             return fail("bytes it has", status.have_bytes, have_bytes);
         }
-        let is_live = matches!(status.state, ztor_engine::TorrentState::Downloading | ztor_engine::TorrentState::Seeding);
+        let is_live = matches!(
+            status.state,
+            ztor_engine::TorrentState::Downloading | ztor_engine::TorrentState::Seeding
+        );
         if is_live && status.left_bytes != layout.total_len() - have_bytes {
             return fail("bytes left", status.left_bytes, layout.total_len() - have_bytes);
         }

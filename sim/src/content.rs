@@ -26,7 +26,7 @@ impl Shape {
     /// Any format, any layout of about `length` bytes.
     pub(crate) fn random(rng: &mut Rng, length: u64) -> Self {
         let version = [Version::V1, Version::V2, Version::Hybrid][rng.usize(0..3)];
-        let piece_length = 16 * 1024 << rng.u32(0..5);
+        let piece_length = (16 * 1024) << rng.u32(0..5);
         let count = if rng.bool() { 1 } else { rng.u64(2..12) };
         let mut files: Vec<u64> = (0..count)
             .map(|_| match rng.u8(0..10) {
@@ -69,7 +69,10 @@ impl Content {
             builder.insert(piece, hasher.finish()?);
         }
         let meta = Arc::new(Metainfo::from_bytes(&builder.finish()?)?);
-        anyhow::ensure!(meta.layout.piece_count() == plan.layout().piece_count(), "the torrent is not as planned");
+        anyhow::ensure!(
+            meta.layout.piece_count() == plan.layout().piece_count(),
+            "the torrent is not as planned"
+        );
         Ok(Self { meta, image })
     }
 
@@ -124,7 +127,11 @@ impl Content {
 pub(crate) fn digests(bytes: &[u8]) -> Vec<BlockDigest> {
     use sha2::{Digest, Sha256};
     let begins = (0..).step_by(BLOCK_LEN as usize);
-    bytes.chunks(BLOCK_LEN as usize).zip(begins).map(|(block, begin)| BlockDigest { begin, digest: Sha256::digest(block).into() }).collect()
+    bytes
+        .chunks(BLOCK_LEN as usize)
+        .zip(begins)
+        .map(|(block, begin)| BlockDigest { begin, digest: Sha256::digest(block).into() })
+        .collect()
 }
 
 fn plan(shape: &Shape) -> Result<Plan, CreateError> {
@@ -138,7 +145,8 @@ fn plan(shape: &Shape) -> Result<Plan, CreateError> {
     match shape.files[..] {
         [length] => Plan::single_file("blob", Input::new(["blob"], length), options),
         _ => {
-            let files = shape.files.iter().enumerate().map(|(n, length)| Input::new([format!("{n:02}")], *length));
+            let files =
+                shape.files.iter().enumerate().map(|(n, length)| Input::new([format!("{n:02}")], *length));
             Plan::folder("folder", files.collect(), options)
         }
     }

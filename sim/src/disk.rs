@@ -30,12 +30,23 @@ pub(crate) enum Health {
 #[derive(Debug)]
 pub(crate) enum Job {
     Write(Write),
-    Read { peer: PeerKey, block: Block },
-    Check { trust: bool },
+    Read {
+        peer: PeerKey,
+        block: Block,
+    },
+    Check {
+        trust: bool,
+    },
     Forget,
     /// Make durable what was written, so that the resume data may say so.
-    Sync { resume: ResumeData, finished: bool },
-    Commit { resume: ResumeData, finished: bool },
+    Sync {
+        resume: ResumeData,
+        finished: bool,
+    },
+    Commit {
+        resume: ResumeData,
+        finished: bool,
+    },
 }
 
 /// What came of a job.
@@ -43,11 +54,23 @@ pub(crate) enum Done {
     /// For the engine.
     Tell(DiskEvent),
     /// A block to send.
-    Block { peer: PeerKey, block: Block, data: Vec<u8> },
+    Block {
+        peer: PeerKey,
+        block: Block,
+        data: Vec<u8>,
+    },
     /// A block to send could not be read.
-    NoBlock { peer: PeerKey, message: String },
-    Synced { resume: ResumeData, finished: bool },
-    Saved { finished: bool },
+    NoBlock {
+        peer: PeerKey,
+        message: String,
+    },
+    Synced {
+        resume: ResumeData,
+        finished: bool,
+    },
+    Saved {
+        finished: bool,
+    },
     NotSaved,
 }
 
@@ -131,7 +154,11 @@ impl Disk {
                 }
             },
             Job::Commit { resume, finished } => {
-                self.resume = Some(Resume { have: resume.have, downloaded: resume.downloaded, uploaded: resume.uploaded });
+                self.resume = Some(Resume {
+                    have: resume.have,
+                    downloaded: resume.downloaded,
+                    uploaded: resume.uploaded,
+                });
                 out.push(Done::Saved { finished });
             }
         }
@@ -207,7 +234,9 @@ impl Disk {
         let mut have = Bitfield::new(pieces);
         match &self.resume {
             Some(resume) if trust => have.clone_from(&resume.have),
-            _ => have.extend((0..pieces).filter(|p| self.content.verifies(*p, &self.bytes[self.content.span(*p)]))),
+            _ => have.extend(
+                (0..pieces).filter(|p| self.content.verifies(*p, &self.bytes[self.content.span(*p)])),
+            ),
         }
         DiskEvent::Checked { have }
     }

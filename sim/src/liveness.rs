@@ -35,10 +35,12 @@ impl World {
         let interval = self.trackers.iter().map(|t| u64::from(t.interval_s())).max().unwrap_or(0);
         // Waits double, so that the last began before half of the trouble was over.
         let trouble = healed.since(Instant::ZERO) * 2;
-        let trackers = Duration::from_secs(interval) + trouble.min(MAX_BACKOFF) + TRACKER * self.trackers.len() as u32;
+        let trackers =
+            Duration::from_secs(interval) + trouble.min(MAX_BACKOFF) + TRACKER * self.trackers.len() as u32;
         // Each address may be tried, in vain, before the right one, and four times before it is given up.
         let lies = self.trackers.iter().filter(|t| t.lies()).count() * (MAX_LIES + self.nodes.len());
-        let places = self.nodes.iter().map(|n| n.settings.max_peers.min(n.settings.max_peers_per_torrent)).min();
+        let places =
+            self.nodes.iter().map(|n| n.settings.max_peers.min(n.settings.max_peers_per_torrent)).min();
         let at_once = HALF_OPEN.min(places.unwrap_or(1) / 2).max(1);
         let calls = HANDSHAKE * (4 * (self.net.hosts() + lies)).div_ceil(at_once) as u32;
         SILENCE + RETRY + trackers + calls + BLOCK * (1 + self.actors.len() as u32)
@@ -49,7 +51,8 @@ impl World {
     fn transfer(&self) -> Duration {
         let honest = || self.nodes.iter().filter(|node| node.settings.is_honest && !node.has_left);
         let takers = 1 + self.actors.iter().filter(|actor| actor.character.downloads).count() as u64;
-        let missing = self.content.len() * (honest().filter(|node| !node.settings.is_seed).count() as u64 + takers);
+        let missing =
+            self.content.len() * (honest().filter(|node| !node.settings.is_seed).count() as u64 + takers);
         let rate = |limit: Option<u64>, line: u64| limit.unwrap_or(u64::MAX).min(line);
         let lines = honest().map(|node| (node, self.net.host(node.host).line));
         let seeds = lines.clone().filter(|(node, _)| node.settings.is_seed);

@@ -50,7 +50,12 @@ fn play_all(scenarios: &[&'static Scenario], seed: u64, is_loud: bool) -> ExitCo
     for scenario in scenarios {
         let begun = std::time::Instant::now();
         let outcome = run(scenario, seed, is_loud);
-        println!("{}, seed {seed}: trace {:016x}, {:.1} s", scenario.name, outcome.hash, begun.elapsed().as_secs_f64());
+        println!(
+            "{}, seed {seed}: trace {:016x}, {:.1} s",
+            scenario.name,
+            outcome.hash,
+            begun.elapsed().as_secs_f64()
+        );
         outcome.notes.iter().for_each(|note| println!("  {note}"));
         if outcome.failure.is_some() {
             show_failure(scenario, seed, &outcome);

@@ -128,7 +128,14 @@ impl Net {
     }
 
     /// Begins a connection; `Event::Syn` follows at the other host, or nothing at all.
-    pub(crate) fn connect(&mut self, core: &mut Core, from: usize, owner: Owner, key: u64, to: SocketAddr) -> Option<StreamId> {
+    pub(crate) fn connect(
+        &mut self,
+        core: &mut Core,
+        from: usize,
+        owner: Owner,
+        key: u64,
+        to: SocketAddr,
+    ) -> Option<StreamId> {
         let host = self.host_of(to.ip())?;
         self.last_stream += 1;
         self.next_port = if self.next_port == u16::MAX { 40_000 } else { self.next_port + 1 };
@@ -228,7 +235,13 @@ impl Net {
     }
 
     /// The receipt of so many bytes. Whose end it is, if there is room in its socket again.
-    pub(crate) fn on_ack(&mut self, core: &mut Core, id: StreamId, side: Side, len: usize) -> Option<(Owner, u64)> {
+    pub(crate) fn on_ack(
+        &mut self,
+        core: &mut Core,
+        id: StreamId,
+        side: Side,
+        len: usize,
+    ) -> Option<(Owner, u64)> {
         let stream = self.streams.get_mut(&id)?;
         stream.pipes[side].on_ack(len);
         let end = &stream.ends[side];

@@ -13,7 +13,9 @@ use link::Link;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use ztor_engine::{AddTorrent, Command, Config, DiskEvent, Engine, Event as Happened, Outbox, PeerKey, RequestId, TorrentId};
+use ztor_engine::{
+    AddTorrent, Command, Config, DiskEvent, Engine, Event as Happened, Outbox, PeerKey, RequestId, TorrentId,
+};
 use ztor_time::{Duration, Instant};
 use ztor_wire::PeerId;
 
@@ -197,7 +199,8 @@ impl Node {
 
     pub(crate) fn reset_streams(&mut self, core: &mut Core, net: &mut Net) {
         let Some(run) = &mut self.run else { return };
-        let all: Vec<(PeerKey, StreamId, usize)> = run.links.iter().map(|(k, l)| (*k, l.stream, l.side)).collect();
+        let all: Vec<(PeerKey, StreamId, usize)> =
+            run.links.iter().map(|(k, l)| (*k, l.stream, l.side)).collect();
         for (key, stream, side) in all {
             net.close(core, stream, side, true);
             self.on_lost(core, self.life, key.as_u64(), "the connection was reset");
@@ -336,17 +339,26 @@ impl Node {
             DiskEvent::Checked { have } => {
                 core.note(format_args!("n{number} has {} of {} pieces on disk", have.count(), have.len()));
                 if let Some(piece) = have.iter().find(|piece| !self.disk.is_true(*piece)) {
-                    core.fail(&[format!("n{number} ")], format!("n{number}: piece {piece} is believed and is not on disk"));
+                    core.fail(
+                        &[format!("n{number} ")],
+                        format!("n{number}: piece {piece} is believed and is not on disk"),
+                    );
                 }
                 if self.reported_at.is_some() && !have.is_full() {
-                    core.fail(&[format!("n{number} ")], format!("n{number}: was reported finished and is not"));
+                    core.fail(
+                        &[format!("n{number} ")],
+                        format!("n{number}: was reported finished and is not"),
+                    );
                 }
                 run.audit.checked(have);
             }
             DiskEvent::PieceOk { piece, .. } => {
                 core.note(format_args!("n{number} has piece {piece}"));
                 if !self.disk.is_true(*piece) {
-                    core.fail(&[format!("n{number} ")], format!("n{number}: piece {piece} hashed right and is wrong"));
+                    core.fail(
+                        &[format!("n{number} ")],
+                        format!("n{number}: piece {piece} hashed right and is wrong"),
+                    );
                 }
                 run.audit.verified.insert(*piece);
             }
@@ -358,7 +370,13 @@ impl Node {
         self.tell(core, Happened::Disk { torrent, event });
     }
 
-    pub(crate) fn on_http(&mut self, core: &mut Core, life: u32, id: RequestId, result: Result<(u16, Vec<u8>), String>) {
+    pub(crate) fn on_http(
+        &mut self,
+        core: &mut Core,
+        life: u32,
+        id: RequestId,
+        result: Result<(u16, Vec<u8>), String>,
+    ) {
         let Some(run) = self.alive(life) else { return };
         if let Ok((_, body)) = &result
             && let Ok(reply) = ztor_tracker::http::parse_announce(body)
@@ -368,7 +386,13 @@ impl Node {
         self.tell(core, Happened::Http { id, result });
     }
 
-    pub(crate) fn on_resolved(&mut self, core: &mut Core, life: u32, id: RequestId, result: Result<Vec<std::net::IpAddr>, String>) {
+    pub(crate) fn on_resolved(
+        &mut self,
+        core: &mut Core,
+        life: u32,
+        id: RequestId,
+        result: Result<Vec<std::net::IpAddr>, String>,
+    ) {
         if self.alive(life).is_some() {
             self.tell(core, Happened::Resolved { id, result });
         }
@@ -376,7 +400,9 @@ impl Node {
 
     pub(crate) fn on_datagram(&mut self, core: &mut Core, from: SocketAddr, data: &[u8]) {
         let Some(run) = &mut self.run else { return };
-        if let Ok(ztor_tracker::udp::Response::Announce { reply, .. }) = ztor_tracker::udp::Response::decode(data, false) {
+        if let Ok(ztor_tracker::udp::Response::Announce { reply, .. }) =
+            ztor_tracker::udp::Response::decode(data, false)
+        {
             run.audit.sources.extend(reply.peers.iter().map(|peer| peer.addr));
         }
         self.tell(core, Happened::Datagram { from, data });

@@ -9,21 +9,41 @@ use ztor_time::{Duration, Instant};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Action {
     /// The process dies; with `power_cut` its machine too, and nobody is told.
-    Crash { node: usize, power_cut: bool },
+    Crash {
+        node: usize,
+        power_cut: bool,
+    },
     /// The machine is there again, and the process starts.
-    Restart { node: usize },
+    Restart {
+        node: usize,
+    },
     /// The process says goodbye and ends.
-    Leave { node: usize },
-    Disk { node: usize, health: Health },
+    Leave {
+        node: usize,
+    },
+    Disk {
+        node: usize,
+        health: Health,
+    },
     /// The user has seen to the disk and takes the torrent up again.
-    Resume { node: usize },
+    Resume {
+        node: usize,
+    },
     /// Puts a host where only those of the same group are reached.
-    Group { host: usize, group: u32 },
+    Group {
+        host: usize,
+        group: u32,
+    },
     /// Every path is open again.
     Heal,
     /// All streams of a node are reset by something in between.
-    Reset { node: usize },
-    Tracker { tracker: usize, down_for: Duration },
+    Reset {
+        node: usize,
+    },
+    Tracker {
+        tracker: usize,
+        down_for: Duration,
+    },
     /// Notes down what everybody has moved by now.
     Note,
     /// Nothing in this world is broken any more: from here the time for liveness counts.
@@ -74,7 +94,8 @@ impl World {
 
     fn mark(&mut self) {
         let moved = |pick: fn(&ztor_engine::TorrentStatus) -> u64| {
-            let status = |node: &crate::node::Node| node.run().and_then(|run| run.engine.status(self.core.now).pop());
+            let status =
+                |node: &crate::node::Node| node.run().and_then(|run| run.engine.status(self.core.now).pop());
             self.nodes.iter().map(|node| status(node).as_ref().map_or(0, pick)).collect()
         };
         let (down, up) = (moved(|status| status.session_downloaded), moved(|status| status.session_uploaded));

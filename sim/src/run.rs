@@ -37,7 +37,10 @@ pub fn run(scenario: &Scenario, seed: u64, is_loud: bool) -> Outcome {
         Ok(Ok(notes)) => notes,
         Ok(Err(error)) => return broken(format!("the scenario cannot be set up: {error:#}")),
         Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
             let message = format!("panic: {}", text.unwrap_or("without a message"));
             match &mut world {
                 Some(world) => world.core.fail(&[], message),
@@ -48,11 +51,23 @@ pub fn run(scenario: &Scenario, seed: u64, is_loud: bool) -> Outcome {
     };
     let Some(world) = world else { return broken("there is no world".to_owned()) };
     let failure = world.core.failure.clone();
-    let story = failure.as_ref().map_or_else(Vec::new, |failure| world.core.trace.last(SHOWN_LINES, &failure.about));
-    Outcome { hash: world.core.trace.hash(), took: world.core.now.since(Instant::ZERO), notes, failure, story }
+    let story =
+        failure.as_ref().map_or_else(Vec::new, |failure| world.core.trace.last(SHOWN_LINES, &failure.about));
+    Outcome {
+        hash: world.core.trace.hash(),
+        took: world.core.now.since(Instant::ZERO),
+        notes,
+        failure,
+        story,
+    }
 }
 
-fn play(scenario: &Scenario, seed: u64, is_loud: bool, place: &mut Option<World>) -> anyhow::Result<Vec<String>> {
+fn play(
+    scenario: &Scenario,
+    seed: u64,
+    is_loud: bool,
+    place: &mut Option<World>,
+) -> anyhow::Result<Vec<String>> {
     let mut rng = Rng::with_seed(seed ^ name_hash(scenario.name));
     let world = place.insert((scenario.build)(&mut rng)?);
     world.core.trace.is_loud = is_loud;
@@ -91,7 +106,8 @@ impl World {
     fn judge(&mut self) {
         let pieces = self.content.pieces();
         let wrong = self.nodes.iter().filter(|node| node.is_finished());
-        let wrong: Vec<String> = wrong.filter(|node| !(0..pieces).all(|p| node.disk.is_true(p))).map(|node| node.name()).collect();
+        let wrong: Vec<String> =
+            wrong.filter(|node| !(0..pieces).all(|p| node.disk.is_true(p))).map(|node| node.name()).collect();
         if !wrong.is_empty() {
             let message = format!("finished with wrong bytes: {}", wrong.join(", "));
             self.core.fail(&wrong, message);
@@ -106,5 +122,6 @@ fn broken(message: String) -> Outcome {
 
 /// Scenarios of one seed are to differ.
 fn name_hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    name.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -27,7 +27,11 @@ impl std::fmt::Debug for Scenario {
     }
 }
 
-const fn scenario(name: &'static str, about: &'static str, build: fn(&mut Rng) -> anyhow::Result<World>) -> Scenario {
+const fn scenario(
+    name: &'static str,
+    about: &'static str,
+    build: fn(&mut Rng) -> anyhow::Result<World>,
+) -> Scenario {
     Scenario { name, about, build, report: |_| Vec::new() }
 }
 
@@ -46,9 +50,18 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("loss", "every line loses 5 %", swarms::loss),
     scenario("far-away", "300 ms between any two peers", swarms::far_away),
     scenario("last-block", "a very slow peer holds what is asked for last", swarms::last_block),
-    reporting(scenario("fairness", "a free rider among contributors", swarms::fairness), swarms::report_fairness),
-    reporting(scenario("crowded-seed", "1,000 connections to one seed", swarms::crowded_seed), swarms::report_crowded),
-    reporting(scenario("rate-limits", "limits both ways under load", swarms::rate_limits), swarms::report_limits),
+    reporting(
+        scenario("fairness", "a free rider among contributors", swarms::fairness),
+        swarms::report_fairness,
+    ),
+    reporting(
+        scenario("crowded-seed", "1,000 connections to one seed", swarms::crowded_seed),
+        swarms::report_crowded,
+    ),
+    reporting(
+        scenario("rate-limits", "limits both ways under load", swarms::rate_limits),
+        swarms::report_limits,
+    ),
     scenario("layouts", "piece sizes, files and layouts at random", swarms::layouts),
     scenario("formats", "v1, v2 and hybrid at random", swarms::formats),
     scenario("poisoning", "30 % of the peers send false blocks", hostile::poisoning),

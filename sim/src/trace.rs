@@ -23,7 +23,8 @@ impl Trace {
 
     /// Adds a line.
     pub(crate) fn note(&mut self, now: Instant, what: fmt::Arguments<'_>) {
-        let mut line = if self.lines.len() >= KEPT { self.lines.pop_front().unwrap_or_default() } else { String::new() };
+        let mut line =
+            if self.lines.len() >= KEPT { self.lines.pop_front().unwrap_or_default() } else { String::new() };
         line.clear();
         // Writing to a string cannot fail.
         let _ = write!(line, "{now:?} {what}");
@@ -49,7 +50,8 @@ impl Trace {
 
     /// The last lines that contain any of `words` (all lines, if there are no words), oldest first.
     pub(crate) fn last(&self, count: usize, words: &[String]) -> Vec<String> {
-        let wanted = |line: &&String| words.is_empty() || words.iter().any(|word| line.contains(word.as_str()));
+        let wanted =
+            |line: &&String| words.is_empty() || words.iter().any(|word| line.contains(word.as_str()));
         let mut found: Vec<String> = self.lines.iter().rev().filter(wanted).take(count).cloned().collect();
         found.reverse();
         found

@@ -68,7 +68,12 @@ impl Tracker {
     }
 
     /// The answer to a request of a client, or `None` if there will never be one.
-    pub(crate) fn answer_http(&mut self, core: &mut Core, ip: IpAddr, url: &str) -> Option<Result<(u16, Vec<u8>), String>> {
+    pub(crate) fn answer_http(
+        &mut self,
+        core: &mut Core,
+        ip: IpAddr,
+        url: &str,
+    ) -> Option<Result<(u16, Vec<u8>), String>> {
         if self.is_down(core.now) {
             return Some(Err("connection refused".to_owned()));
         }
@@ -85,7 +90,10 @@ impl Tracker {
                 return None;
             }
             Ok(query) => match self.answer(core, &query.request, ip) {
-                Ok(reply) => encode_announce(&reply, if core.rng.bool() { PeerForm::Compact } else { PeerForm::WithoutIds }),
+                Ok(reply) => encode_announce(
+                    &reply,
+                    if core.rng.bool() { PeerForm::Compact } else { PeerForm::WithoutIds },
+                ),
                 Err(reason) => encode_failure(&reason, None),
             },
         };
@@ -102,15 +110,21 @@ impl Tracker {
             return net.send_datagram(core, self.host, from, noise);
         }
         let response = match Request::decode(data) {
-            Ok(Request::Connect { transaction }) => Response::Connect { transaction, connection: self.connection },
-            Ok(Request::Announce { connection, transaction, request, .. }) if connection == self.connection => {
+            Ok(Request::Connect { transaction }) => {
+                Response::Connect { transaction, connection: self.connection }
+            }
+            Ok(Request::Announce { connection, transaction, request, .. })
+                if connection == self.connection =>
+            {
                 match self.answer(core, &request, from.ip()) {
                     Ok(reply) => Response::Announce { transaction, reply },
                     Err(message) => Response::Error { transaction, message },
                 }
             }
             Ok(other) => {
-                let (Request::Connect { transaction } | Request::Announce { transaction, .. } | Request::Scrape { transaction, .. }) = other;
+                let (Request::Connect { transaction }
+                | Request::Announce { transaction, .. }
+                | Request::Scrape { transaction, .. }) = other;
                 Response::Error { transaction, message: "connection id unknown".to_owned() }
             }
             Err(error) => return core.fail(&[], format!("a client's datagram cannot be read: {error}")),
@@ -118,16 +132,32 @@ impl Tracker {
         net.send_datagram(core, self.host, from, response.encode(false));
     }
 
-    fn answer(&mut self, core: &mut Core, request: &AnnounceRequest, ip: IpAddr) -> Result<AnnounceReply, String> {
+    fn answer(
+        &mut self,
+        core: &mut Core,
+        request: &AnnounceRequest,
+        ip: IpAddr,
+    ) -> Result<AnnounceReply, String> {
         self.swarms.expire(core.now);
         let asker = Asker { ip, reached: None, families: Families::Both };
-        let mut reply = self.swarms.announce(core.now, request, asker).map_err(|refusal| refusal.to_string())?;
-        core.note(format_args!("t{} tells {ip} of {} peers ({:?}, {} left)", self.number, reply.peers.len(), request.event, request.left));
+        let mut reply =
+            self.swarms.announce(core.now, request, asker).map_err(|refusal| refusal.to_string())?;
+        core.note(format_args!(
+            "t{} tells {ip} of {} peers ({:?}, {} left)",
+            self.number,
+            reply.peers.len(),
+            request.event,
+            request.left
+        ));
         if self.manner == Manner::Lying {
             let lies = core.rng.usize(0..self.lies.len());
-            reply.peers.extend(self.lies[lies..].iter().map(|addr| TrackerPeer { addr: *addr, peer_id: None }));
+            reply
+                .peers
+                .extend(self.lies[lies..].iter().map(|addr| TrackerPeer { addr: *addr, peer_id: None }));
             // Its askers are among those it names, with ports that nobody listens on.
-            reply.peers.push(TrackerPeer { addr: SocketAddr::new(ip, self.lies[lies].port()), peer_id: None });
+            reply
+                .peers
+                .push(TrackerPeer { addr: SocketAddr::new(ip, self.lies[lies].port()), peer_id: None });
             reply.interval_s = core.rng.u32(0..100);
             reply.seeders = Some(core.rng.u32(..));
         }
@@ -135,6 +165,7 @@ impl Tracker {
     }
 }
 
+/// Never an answer that could be taken for one: who is content with it need not ask the next tracker (BEP 12).
 fn garbage(core: &mut Core) -> Result<(u16, Vec<u8>), String> {
     let len = core.rng.usize(0..2000);
     let noise: Vec<u8> = (0..len).map(|_| core.rng.u8(..)).collect();
@@ -142,7 +173,7 @@ fn garbage(core: &mut Core) -> Result<(u16, Vec<u8>), String> {
         0 => Ok((200, noise)),
         1 => Ok((404, b"<html><body>Not here</body></html>".to_vec())),
         2 => Ok((200, [b"d5:peers".as_slice(), &noise].concat())),
-        3 => Ok((200, b"d8:intervali-5e5:peersi7ee".to_vec())),
+        3 => Ok((200, b"d8:intervali-5e5:peersi7e".to_vec())),
         _ => Err("the connection was reset".to_owned()),
     }
 }

@@ -236,7 +236,9 @@ impl World {
         let answer = match self.tenants[to] {
             _ if port != crate::net::PORT => None,
             Tenant::Node(node) => self.nodes[node].accept(core, id, caller),
-            Tenant::Actor(actor) => self.actors[actor].accept(core, id, caller).then_some(Owner::Actor(actor)),
+            Tenant::Actor(actor) => {
+                self.actors[actor].accept(core, id, caller).then_some(Owner::Actor(actor))
+            }
             Tenant::Tracker(_) => None,
         };
         let Some(owner) = answer else {
@@ -281,7 +283,9 @@ impl World {
 
     fn lost(&mut self, end: Option<(Owner, u64)>, reason: &str) {
         match end {
-            Some((Owner::Node(node, life), key)) => self.nodes[node].on_lost(&mut self.core, life, key, reason),
+            Some((Owner::Node(node, life), key)) => {
+                self.nodes[node].on_lost(&mut self.core, life, key, reason)
+            }
             Some((Owner::Actor(actor), key)) => self.actors[actor].on_lost(StreamId(key)),
             _ => {}
         }
@@ -311,7 +315,9 @@ impl World {
         };
         let ip: IpAddr = crate::net::ip_of(host);
         let (wait, result) = match tracker.answer_http(core, ip, url) {
-            Some(result) if net.can_reach(host, tracker.host) => (net.way(core, host, tracker.host) * 2, result),
+            Some(result) if net.can_reach(host, tracker.host) => {
+                (net.way(core, host, tracker.host) * 2, result)
+            }
             _ => (timeout, Err("no answer in time".to_owned())),
         };
         core.plan_in(wait, Event::HttpAnswer { node, life, id, result });

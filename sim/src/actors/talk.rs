@@ -80,7 +80,9 @@ impl Actor {
                 }
             }
             Message::Have { piece } if *piece < pieces => drop(talk.they_have.insert(*piece)),
-            Message::Interested if !talk.unchoked && (self.character.serves || self.character.false_haves) => {
+            Message::Interested
+                if !talk.unchoked && (self.character.serves || self.character.false_haves) =>
+            {
                 talk.unchoked = true;
                 self.say(core, net, stream, &Message::Unchoke);
             }
@@ -101,7 +103,10 @@ impl Actor {
                 let block = Block { piece: *piece, begin: *begin, len: data.len() as u32 };
                 let Some(at) = talk.asked.iter().position(|b| *b == block) else {
                     if !self.character.floods && talk.is_fast {
-                        core.fail(&[], format!("a{} gets {block:?}, which it has not asked for", self.number));
+                        core.fail(
+                            &[],
+                            format!("a{} gets {block:?}, which it has not asked for", self.number),
+                        );
                     }
                     return;
                 };
@@ -229,8 +234,15 @@ impl Actor {
             4 => Message::AllowedFast { piece: number(rng) },
             5 => Message::Suggest { piece: number(rng) },
             6 => Message::Bitfield((0..rng.usize(0..30)).map(|_| rng.u8(..)).collect()),
-            7 => Message::Extended { id: rng.u8(0..3), payload: (0..rng.usize(0..60)).map(|_| rng.u8(..)).collect() },
-            8 => Message::Piece { piece: block.piece, begin: block.begin, data: Bytes::from(vec![7; rng.usize(0..20_000)]) },
+            7 => Message::Extended {
+                id: rng.u8(0..3),
+                payload: (0..rng.usize(0..60)).map(|_| rng.u8(..)).collect(),
+            },
+            8 => Message::Piece {
+                piece: block.piece,
+                begin: block.begin,
+                data: Bytes::from(vec![7; rng.usize(0..20_000)]),
+            },
             9 => Message::HashRequest(HashRequest {
                 pieces_root: [3; 32],
                 base_layer: block.piece,
@@ -238,7 +250,9 @@ impl Actor {
                 length: block.len,
                 proof_layers: number(rng),
             }),
-            10 => [Message::HaveAll, Message::HaveNone, Message::Unchoke, Message::Interested][rng.usize(0..4)].clone(),
+            10 => [Message::HaveAll, Message::HaveNone, Message::Unchoke, Message::Interested]
+                [rng.usize(0..4)]
+            .clone(),
             _ => {
                 let noise: Vec<u8> = (0..rng.usize(1..300)).map(|_| rng.u8(..)).collect();
                 return self.put(core, net, stream, &noise);

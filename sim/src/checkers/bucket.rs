@@ -45,7 +45,9 @@ impl Bucket {
 
     /// When two blocks, or all that may pass at once, could have passed.
     fn has_plenty_at(&self) -> Instant {
-        let lack = self.level.saturating_sub(burst(self.limit) - burst(self.limit).min(2 * u128::from(MIN_BURST) * 1_000_000));
+        let lack = self
+            .level
+            .saturating_sub(burst(self.limit) - burst(self.limit).min(2 * u128::from(MIN_BURST) * 1_000_000));
         if self.limit == 0 {
             return Instant::FAR_FUTURE;
         }

@@ -99,11 +99,9 @@ impl Ledger {
             Message::AllowedFast { piece } => {
                 self.allowed_to_us.insert(*piece);
             }
-            Message::Request(block) => {
-                // With the Fast Extension every request is answered or rejected.
-                if !self.we_choke || self.they_are_fast {
-                    *self.requests.entry(*block).or_default() += 1;
-                }
+            // With the Fast Extension every request is answered or rejected.
+            Message::Request(block) if !self.we_choke || self.they_are_fast => {
+                *self.requests.entry(*block).or_default() += 1;
             }
             // With the Fast Extension a request that is taken back in time is rejected.
             Message::Cancel(block) if !self.they_are_fast => drop(take(&mut self.requests, block)),
@@ -117,7 +115,14 @@ impl Ledger {
     }
 
     /// Bytes the client sends, piece data aside: whole messages.
-    pub(crate) fn said(&mut self, core: &mut Core, node: usize, peer: PeerKey, bytes: &[u8], audit: &mut Audit) -> Result<(), String> {
+    pub(crate) fn said(
+        &mut self,
+        core: &mut Core,
+        node: usize,
+        peer: PeerKey,
+        bytes: &[u8],
+        audit: &mut Audit,
+    ) -> Result<(), String> {
         let mut bytes = BytesMut::from(bytes);
         if !self.has_greeted {
             let greeting = Handshake::decode(&bytes);
@@ -167,12 +172,15 @@ impl Ledger {
                 return Err(format!("says it has piece {piece}, which has not hashed right"));
             }
             Message::Bitfield(bits) => {
-                let claimed = Bitfield::from_wire(bits, verified.len()).ok_or("sends a bitfield that does not fit")?;
+                let claimed =
+                    Bitfield::from_wire(bits, verified.len()).ok_or("sends a bitfield that does not fit")?;
                 if claimed.count_without(verified) > 0 {
                     return Err("claims pieces in its bitfield that have not hashed right".into());
                 }
             }
-            Message::HaveAll if !verified.is_full() => return Err("says it has everything, and has not".into()),
+            Message::HaveAll if !verified.is_full() => {
+                return Err("says it has everything, and has not".into());
+            }
             Message::AllowedFast { piece } => {
                 if !verified.contains(*piece) {
                     return Err(format!("allows requests for piece {piece}, which it has not"));
@@ -185,10 +193,8 @@ impl Ledger {
                 self.ever_asked.insert(*block);
                 audit.asks(block.len);
             }
-            Message::Cancel(block) => {
-                if !self.ever_asked.contains(block) {
-                    return Err(format!("cancels {block:?}, which it has not asked for"));
-                }
+            Message::Cancel(block) if !self.ever_asked.contains(block) => {
+                return Err(format!("cancels {block:?}, which it has not asked for"));
             }
             Message::Reject(block) => {
                 if !self.they_are_fast {
@@ -205,7 +211,10 @@ impl Ledger {
         let layout = &audit.content.meta.layout;
         let end = u64::from(block.begin) + u64::from(block.len);
         if block.len == 0 || block.len > MAX_BLOCK || end > u64::from(layout.piece_len(block.piece)) {
-            return Err(format!("asks for {block:?}, which is no block of {} bytes", layout.piece_len(block.piece)));
+            return Err(format!(
+                "asks for {block:?}, which is no block of {} bytes",
+                layout.piece_len(block.piece)
+            ));
         }
         if audit.verified.contains(block.piece) {
             return Err(format!("asks for {block:?}, which it has"));

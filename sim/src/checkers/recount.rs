@@ -32,7 +32,10 @@ fn availability(view: &TorrentView) -> Result<(), String> {
         }
     }
     if let Some(piece) = (0..counts.len()).find(|piece| counts[*piece] != view.availability[*piece]) {
-        return Err(format!("counts {} peers with piece {piece}, there are {}", view.availability[piece], counts[piece]));
+        return Err(format!(
+            "counts {} peers with piece {piece}, there are {}",
+            view.availability[piece], counts[piece]
+        ));
     }
     let sorted = view.order.windows(2).all(|pair| counts[pair[0] as usize] <= counts[pair[1] as usize]);
     if !sorted {
@@ -49,7 +52,10 @@ fn interest(view: &TorrentView) -> Result<(), String> {
             Pieces::Some(set) => set.count_without(&view.have),
         };
         if peer.interesting != counted {
-            return Err(format!("finds {} pieces of {} interesting, there are {counted}", peer.interesting, peer.addr));
+            return Err(format!(
+                "finds {} pieces of {} interesting, there are {counted}",
+                peer.interesting, peer.addr
+            ));
         }
         if peer.we_are_interested != (counted > 0) && !peer.is_dirty {
             return Err(format!("its interest in {} is not as it should be", peer.addr));
@@ -81,15 +87,21 @@ fn outstanding(content: &Content, view: &TorrentView) -> Result<(), String> {
         }
         for (index, state) in (0..).zip(&partial.blocks) {
             let begin = index * ztor_metainfo::BLOCK_LEN;
-            let is_it = |asked: &&(ztor_wire::Block, bool)| asked.0.piece == piece && asked.0.begin == begin && !asked.1;
+            let is_it = |asked: &&(ztor_wire::Block, bool)| {
+                asked.0.piece == piece && asked.0.begin == begin && !asked.1
+            };
             let askers = view.peers.iter().flat_map(|peer| &peer.asked).filter(is_it).count();
             match state {
                 BlockState::Free if askers > 0 => {
-                    return Err(format!("block {index} of piece {piece} is free, and {askers} peers are asked for it"));
+                    return Err(format!(
+                        "block {index} of piece {piece} is free, and {askers} peers are asked for it"
+                    ));
                 }
                 BlockState::Free => free_in_all += 1,
                 BlockState::Asked(count) if usize::from(*count) != askers => {
-                    return Err(format!("block {index} of piece {piece}: {count} requests are counted, there are {askers}"));
+                    return Err(format!(
+                        "block {index} of piece {piece}: {count} requests are counted, there are {askers}"
+                    ));
                 }
                 BlockState::Asked(_) | BlockState::Received => {}
             }

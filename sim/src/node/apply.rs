@@ -20,7 +20,8 @@ impl Node {
         run.turn_at = Instant::FAR_FUTURE;
         run.engine.settle(core.now, &mut run.out);
         let mut out = std::mem::take(&mut run.out);
-        let is_idle = !run.was_told && out.sends.is_empty() && out.blocks.is_empty() && out.connects.is_empty();
+        let is_idle =
+            !run.was_told && out.sends.is_empty() && out.blocks.is_empty() && out.connects.is_empty();
         run.was_told = false;
         run.idle_turns = if is_idle { run.idle_turns + 1 } else { 0 };
         if run.idle_turns % MAX_IDLE_TURNS == 0 {
@@ -74,10 +75,16 @@ impl Node {
         jobs.extend(out.forgets.drain(..).map(|_| Job::Forget));
         jobs.extend(out.checks.drain(..).map(|_| Job::Check { trust: false }));
         for get in out.https.drain(..) {
-            core.plan_in(Duration::from_millis(20), Event::HttpAsk { node: number, life, id: get.id, url: get.url });
+            core.plan_in(
+                Duration::from_millis(20),
+                Event::HttpAsk { node: number, life, id: get.id, url: get.url },
+            );
         }
         for resolve in out.resolves.drain(..) {
-            core.plan_in(Duration::from_millis(20), Event::Resolve { node: number, life, id: resolve.id, host: resolve.host });
+            core.plan_in(
+                Duration::from_millis(20),
+                Event::Resolve { node: number, life, id: resolve.id, host: resolve.host },
+            );
         }
         for (to, datagram) in out.datagrams.drain(..) {
             net.send_datagram(core, self.host, to, datagram);
@@ -86,7 +93,11 @@ impl Node {
             if let Err(wrong) = run.audit.connects(connect.addr) {
                 core.fail(&about, format!("n{number}: {wrong}"));
             }
-            core.note(format_args!("n{number} calls {} as #{}", connect.addr, connect.peer.as_u64() & 0xffff));
+            core.note(format_args!(
+                "n{number} calls {} as #{}",
+                connect.addr,
+                connect.peer.as_u64() & 0xffff
+            ));
             let owner = Owner::Node(number, life);
             // Nobody has such an address: no answer will come.
             let stream = net.connect(core, self.host, owner, connect.peer.as_u64(), connect.addr);
@@ -107,7 +118,12 @@ impl Node {
     fn close_some(&mut self, core: &mut Core, net: &mut Net, out: &mut Outbox) {
         let Some(run) = &mut self.run else { return };
         for close in out.closes.drain(..) {
-            core.note(format_args!("n{} closes #{}: {}", self.number, close.peer.as_u64() & 0xffff, close.reason));
+            core.note(format_args!(
+                "n{} closes #{}: {}",
+                self.number,
+                close.peer.as_u64() & 0xffff,
+                close.reason
+            ));
             if let Some(mut link) = run.links.remove(&close.peer) {
                 // What is queued gets its one try.
                 link.flush(core, net);

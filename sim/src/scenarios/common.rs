@@ -62,7 +62,12 @@ pub(super) fn clients(world: &World) -> Vec<SocketAddr> {
 
 /// The addresses of everybody who is there by now.
 pub(super) fn everybody(world: &World) -> Vec<SocketAddr> {
-    world.nodes.iter().map(|node| addr_of(node.host)).chain(world.actors.iter().map(|actor| actor.addr())).collect()
+    world
+        .nodes
+        .iter()
+        .map(|node| addr_of(node.host))
+        .chain(world.actors.iter().map(|actor| actor.addr()))
+        .collect()
 }
 
 pub(super) fn secs(seconds: u64) -> Duration {

@@ -41,7 +41,14 @@ pub(super) fn false_haves(rng: &mut Rng) -> anyhow::Result<World> {
 }
 
 pub(super) fn slow_loris(rng: &mut Rng) -> anyhow::Result<World> {
-    among(rng, |_, _| vec![Character::slow_loris(1), Character::slow_loris(100), Character::slow_loris(2000), Character::deaf()])
+    among(rng, |_, _| {
+        vec![
+            Character::slow_loris(1),
+            Character::slow_loris(100),
+            Character::slow_loris(2000),
+            Character::deaf(),
+        ]
+    })
 }
 
 pub(super) fn flood(rng: &mut Rng) -> anyhow::Result<World> {
@@ -66,11 +73,18 @@ pub(super) fn vanishing(rng: &mut Rng) -> anyhow::Result<World> {
 pub(super) fn bad_trackers(rng: &mut Rng) -> anyhow::Result<World> {
     let manners = [Manner::Lying, Manner::Stalling, Manner::Garbage, Manner::Refusing, Manner::Honest];
     let mut urls: Vec<String> = (0..manners.len())
-        .map(|n| if rng.bool() { format!("http://t{n}.sim/announce") } else { format!("udp://t{n}.sim:6881/announce") })
+        .map(|n| {
+            if rng.bool() {
+                format!("http://t{n}.sim/announce")
+            } else {
+                format!("udp://t{n}.sim:6881/announce")
+            }
+        })
         .collect();
     urls[4] = TRACKER.replace("t0", "t4");
     rng.shuffle(&mut urls);
-    let shape = Shape { trackers: urls.chunks(2).map(<[String]>::to_vec).collect(), ..Shape::plain(32 * 1024, MIB) };
+    let shape =
+        Shape { trackers: urls.chunks(2).map(<[String]>::to_vec).collect(), ..Shape::plain(32 * 1024, MIB) };
     let mut world = bare(rng, &shape)?;
     for manner in manners {
         world.add_tracker(Line::default(), manner, 60);

@@ -17,7 +17,9 @@ pub(super) fn anything(rng: &mut Rng) -> anyhow::Result<World> {
     let trackers = rng.usize(1..4);
     // One is good, somewhere.
     let good = rng.usize(0..trackers);
-    let url = |n: usize, rng: &mut Rng| if rng.bool() { format!("http://t{n}.sim/announce") } else { format!("udp://t{n}.sim:6881/a") };
+    let url = |n: usize, rng: &mut Rng| {
+        if rng.bool() { format!("http://t{n}.sim/announce") } else { format!("udp://t{n}.sim:6881/a") }
+    };
     let urls: Vec<Vec<String>> = (0..trackers).map(|n| vec![url(n, rng)]).collect();
     let shape = Shape { trackers: urls, ..Shape::random(rng, length) };
     let mut world = bare(rng, &shape)?;

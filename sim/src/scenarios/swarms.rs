@@ -29,11 +29,20 @@ pub(super) fn report_flash_crowd(world: &mut World) -> Vec<String> {
     let line = slow_line();
     let uploads = (CROWD + 1) as f64 * line.up as f64;
     let optimum = (len / line.up as f64).max(len / line.down as f64).max(CROWD as f64 * len / uploads);
-    let mut times: Vec<f64> =
-        world.nodes.iter().skip(1).filter_map(|n| Some(n.reported_at?.since(Instant::from_micros(1_000_000)).as_secs_f64())).collect();
+    let mut times: Vec<f64> = world
+        .nodes
+        .iter()
+        .skip(1)
+        .filter_map(|n| Some(n.reported_at?.since(Instant::from_micros(1_000_000)).as_secs_f64()))
+        .collect();
     times.sort_by(f64::total_cmp);
-    let (median, last) = (times.get(times.len() / 2).copied().unwrap_or(0.0), times.last().copied().unwrap_or(0.0));
-    vec![format!("optimum {optimum:.1} s; median {median:.1} s ({:.2}), last {last:.1} s ({:.2})", median / optimum, last / optimum)]
+    let (median, last) =
+        (times.get(times.len() / 2).copied().unwrap_or(0.0), times.last().copied().unwrap_or(0.0));
+    vec![format!(
+        "optimum {optimum:.1} s; median {median:.1} s ({:.2}), last {last:.1} s ({:.2})",
+        median / optimum,
+        last / optimum
+    )]
 }
 
 /// The seed goes as soon as it has sent every byte once and a bit; what it gave must be enough.
@@ -55,10 +64,18 @@ pub(super) fn seed_leaves(rng: &mut Rng) -> anyhow::Result<World> {
 }
 
 pub(super) fn loss(rng: &mut Rng) -> anyhow::Result<World> {
-    let shape = Shape { trackers: vec![vec!["udp://t0.sim:6881/announce".to_owned()]], ..Shape::plain(64 * 1024, 3 * MIB) };
+    let shape = Shape {
+        trackers: vec![vec!["udp://t0.sim:6881/announce".to_owned()]],
+        ..Shape::plain(64 * 1024, 3 * MIB)
+    };
     let mut world = tracked(rng, shape)?;
     // Both lines of a path lose.
-    populate(&mut world, 1, 6, Line { loss_permille: 25, jitter: Duration::from_millis(40), ..Line::default() });
+    populate(
+        &mut world,
+        1,
+        6,
+        Line { loss_permille: 25, jitter: Duration::from_millis(40), ..Line::default() },
+    );
     healed_after(&mut world, Duration::ZERO);
     Ok(world)
 }
@@ -82,7 +99,10 @@ pub(super) fn last_block(rng: &mut Rng) -> anyhow::Result<World> {
 /// Six leechers, one of which gives nothing, at a seed that is slower than all of them want.
 pub(super) fn fairness(rng: &mut Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(32 * 1024, 8 * MIB))?;
-    world.add_node(Line { up: 200 * KIB, ..Line::default() }, Settings { upload_slots: 3, ..Settings::seed() });
+    world.add_node(
+        Line { up: 200 * KIB, ..Line::default() },
+        Settings { upload_slots: 3, ..Settings::seed() },
+    );
     let leech = Settings { upload_slots: 3, ..Settings::leech(Vec::new()) };
     for _ in 0..8 {
         world.add_node(Line { up: 50 * KIB, ..slow_line() }, leech.clone());
@@ -95,7 +115,9 @@ pub(super) fn fairness(rng: &mut Rng) -> anyhow::Result<World> {
 }
 
 pub(super) fn report_fairness(world: &mut World) -> Vec<String> {
-    let Some(marks) = world.marks.first().cloned() else { return vec!["done before it could be measured".to_owned()] };
+    let Some(marks) = world.marks.first().cloned() else {
+        return vec!["done before it could be measured".to_owned()];
+    };
     let rider = marks.last().copied().unwrap_or(0);
     let others = &marks[1..marks.len() - 1];
     let mean = others.iter().sum::<u64>() / others.len() as u64;
@@ -103,14 +125,20 @@ pub(super) fn report_fairness(world: &mut World) -> Vec<String> {
         world.core.fail(&[], format!("a free rider got {rider} bytes, contributors {mean} in the mean"));
     }
     let least = others.iter().min().copied().unwrap_or(0);
-    vec![format!("after 60 s: contributors {} KiB in the mean, {} at least; the free rider {}", mean / KIB, least / KIB, rider / KIB)]
+    vec![format!(
+        "after 60 s: contributors {} KiB in the mean, {} at least; the free rider {}",
+        mean / KIB,
+        least / KIB,
+        rider / KIB
+    )]
 }
 
 /// A seed with a thousand visitors, each of whom wants a few blocks.
 pub(super) fn crowded_seed(rng: &mut Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 2 * MIB))?;
     let line = Line { up: 20 * MIB, down: 20 * MIB, ..Line::default() };
-    let settings = Settings { max_peers: 1000, max_peers_per_torrent: 1000, upload_slots: 50, ..Settings::seed() };
+    let settings =
+        Settings { max_peers: 1000, max_peers_per_torrent: 1000, upload_slots: 50, ..Settings::seed() };
     world.add_node(line, settings);
     let calls = everybody(&world);
     for _ in 0..1000 {
@@ -133,7 +161,8 @@ pub(super) fn rate_limits(rng: &mut Rng) -> anyhow::Result<World> {
     world.add_node(line, Settings { limit_up: Some(limit), ..Settings::seed() });
     for n in 0..6 {
         let limit_down = (n % 2 == 0).then_some(100 * KIB);
-        world.add_node(line, Settings { limit_down, limit_up: Some(30 * KIB), ..Settings::leech(Vec::new()) });
+        world
+            .add_node(line, Settings { limit_down, limit_up: Some(30 * KIB), ..Settings::leech(Vec::new()) });
     }
     world.plan(secs(5), Action::Note);
     world.plan(secs(35), Action::Note);
@@ -147,10 +176,17 @@ pub(super) fn report_limits(world: &mut World) -> Vec<String> {
     let limited: Vec<u64> = (1..7).step_by(2).map(|n| (late[n] - early[n]) / 30).collect();
     let sent = world.up_marks.windows(2).next().map_or(0, |pair| (pair[1][0] - pair[0][0]) / 30);
     if sent < 300 * KIB * 95 / 100 {
-        world.core.fail(&["n0 ".to_owned()], format!("{sent} bytes a second went out under a limit of {}", 300 * KIB));
+        world.core.fail(
+            &["n0 ".to_owned()],
+            format!("{sent} bytes a second went out under a limit of {}", 300 * KIB),
+        );
     }
     let shown: Vec<String> = limited.iter().map(|rate| format!("{} KiB/s", rate / KIB)).collect();
-    vec![format!("the seed sent {} KiB/s of 300; those limited to 100 KiB/s got {}", sent / KIB, shown.join(", "))]
+    vec![format!(
+        "the seed sent {} KiB/s of 300; those limited to 100 KiB/s got {}",
+        sent / KIB,
+        shown.join(", ")
+    )]
 }
 
 pub(super) fn layouts(rng: &mut Rng) -> anyhow::Result<World> {
@@ -163,7 +199,8 @@ pub(super) fn layouts(rng: &mut Rng) -> anyhow::Result<World> {
 
 pub(super) fn formats(rng: &mut Rng) -> anyhow::Result<World> {
     let version = [Version::V1, Version::V2, Version::Hybrid][rng.usize(0..3)];
-    let shape = Shape { version, files: vec![MIB + 17, 0, 300_000, 16 * KIB, 1], ..Shape::plain(32 * 1024, 0) };
+    let shape =
+        Shape { version, files: vec![MIB + 17, 0, 300_000, 16 * KIB, 1], ..Shape::plain(32 * 1024, 0) };
     let mut world = tracked(rng, shape)?;
     populate(&mut world, 1, 4, Line::default());
     healed_after(&mut world, Duration::ZERO);
