@@ -125,7 +125,10 @@ impl Bucket {
         if limit == 0 {
             return Instant::FAR_FUTURE;
         }
-        self.at + Duration::from_micros(u64::try_from(lack.unsigned_abs().div_ceil(u128::from(limit))).unwrap_or(u64::MAX))
+        self.at
+            + Duration::from_micros(
+                u64::try_from(lack.unsigned_abs().div_ceil(u128::from(limit))).unwrap_or(u64::MAX),
+            )
     }
 
     fn refill(&mut self, now: Instant) {

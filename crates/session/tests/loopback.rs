@@ -211,7 +211,9 @@ fn what_others_did_to_the_files_meanwhile_is_found_at_the_next_start() {
     let meta = torrent(&tmp.path().join("blob"));
     let run = |damage: &dyn Fn(&Path), expect_finished: bool| {
         let session = session(Some(&state), |_| {});
-        session.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path()) }).unwrap();
+        session
+            .add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path()) })
+            .unwrap();
         wait(&session, "started", |e| match e {
             SessionEvent::Started { finished, .. } => {
                 assert_eq!(*finished, expect_finished);
