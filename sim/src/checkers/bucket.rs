@@ -62,23 +62,23 @@ fn burst(limit: u64) -> u128 {
 /// How long somebody has waited although tokens were there.
 #[derive(Default)]
 pub(crate) struct Hunger {
-    since: Option<Instant>,
+    /// When it was looked at last, if somebody waited then, and from when on there were to be tokens.
+    waiting: Option<(Instant, Instant)>,
+    looked_at: Instant,
+    /// Time that was lost, less a tenth of all time.
+    lost: Duration,
 }
 
 impl Hunger {
     /// True if it has been too long.
     pub(crate) fn look(&mut self, now: Instant, bucket: Option<&mut Bucket>, waits: bool) -> bool {
-        let Some(bucket) = bucket.filter(|_| waits) else {
-            self.since = None;
-            return false;
-        };
-        let plenty_at = bucket.has_plenty_at();
-        if plenty_at > now {
-            self.since = None;
-            return false;
+        let Some(bucket) = bucket else { return false };
+        self.lost = self.lost.saturating_sub(now.since(self.looked_at) / 10);
+        if let Some((since, plenty_at)) = self.waiting {
+            self.lost += now.since(since.max(plenty_at));
         }
-        // It may have been there since before anybody waited.
-        let since = *self.since.get_or_insert(now);
-        now.since(since) > PATIENCE
+        self.looked_at = now;
+        self.waiting = waits.then(|| (now, bucket.has_plenty_at()));
+        self.lost > PATIENCE
     }
 }

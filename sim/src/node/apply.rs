@@ -118,6 +118,7 @@ impl Node {
     fn close_some(&mut self, core: &mut Core, net: &mut Net, out: &mut Outbox) {
         let Some(run) = &mut self.run else { return };
         for close in out.closes.drain(..) {
+            run.audit.closes += 1;
             core.note(format_args!(
                 "n{} closes #{}: {}",
                 self.number,
