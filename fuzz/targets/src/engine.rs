@@ -228,8 +228,13 @@ impl Scene {
             15 => Message::AllowedFast { piece },
             16 => Message::Suggest { piece },
             17 => {
+                let request_queue = match u.int_in_range(0..=2)? {
+                    0 => None,
+                    1 => Some(u.int_in_range(0..=8)?),
+                    _ => Some(u.arbitrary()?),
+                };
                 let hello = ExtendedHandshake {
-                    request_queue: u.arbitrary()?,
+                    request_queue,
                     client: Some("fuzz".to_owned()),
                     ..ExtendedHandshake::default()
                 };
