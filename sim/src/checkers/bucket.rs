@@ -14,12 +14,14 @@ pub(crate) struct Bucket {
     /// In millionths of a byte.
     level: u128,
     at: Instant,
+    /// When something was given back last.
+    returned_at: Instant,
 }
 
 impl Bucket {
     /// A full bucket, for a limit in bytes per second: a start gives no burst.
     pub(crate) fn new(now: Instant, limit: u64) -> Self {
-        Self { limit, level: burst(limit), at: now }
+        Self { limit, level: burst(limit), at: now, returned_at: Instant::ZERO }
     }
 
     /// So many bytes pass. The error is by how many the limit was passed.
@@ -34,6 +36,7 @@ impl Bucket {
     /// So many bytes did not pass after all.
     pub(crate) fn give_back(&mut self, now: Instant, bytes: u64) {
         self.drain(now);
+        self.returned_at = now;
         self.level = self.level.saturating_sub(u128::from(bytes) * 1_000_000);
     }
 
@@ -51,7 +54,11 @@ impl Bucket {
         if self.limit == 0 {
             return Instant::FAR_FUTURE;
         }
-        self.at + Duration::from_micros(u64::try_from(lack / u128::from(self.limit)).unwrap_or(u64::MAX))
+        // Who waits looks again when tokens were to be there, not when some are given back.
+        let planned = self.returned_at + Duration::from_micros(2 * MIN_BURST * 1_000_000 / self.limit);
+        planned.max(
+            self.at + Duration::from_micros(u64::try_from(lack / u128::from(self.limit)).unwrap_or(u64::MAX)),
+        )
     }
 }
 
