@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 /// Failed pieces remembered per torrent; beyond it the oldest by index is dropped.
 const MAX_PIECES: usize = 64;
+/// Suspect blocks remembered of one piece, over all its failures.
+const MAX_SUSPECTS: usize = 8192;
 
 #[derive(Debug, Default)]
 pub(crate) struct Blame {
@@ -29,7 +31,9 @@ impl Blame {
         }
         let by_begin: BTreeMap<u32, Source> = sources.iter().copied().collect();
         let suspects = digests.iter().filter_map(|d| Some((*d, *by_begin.get(&d.begin)?)));
-        self.failed.entry(piece).or_default().extend(suspects);
+        let kept = self.failed.entry(piece).or_default();
+        kept.extend(suspects);
+        kept.truncate(MAX_SUSPECTS);
         if self.failed.len() > MAX_PIECES {
             self.failed.pop_first();
         }
@@ -89,5 +93,9 @@ mod tests {
             blame.piece_failed(piece, &[digest(0, 1), digest(16384, 1)], &[(0, ip(1)), (16384, ip(2))]);
         }
         assert_eq!(blame.failed.len(), MAX_PIECES);
+        for _ in 0..10_000 {
+            blame.piece_failed(9_999, &[digest(0, 1), digest(16384, 1)], &[(0, ip(1)), (16384, ip(2))]);
+        }
+        assert_eq!(blame.failed[&9_999].len(), MAX_SUSPECTS);
     }
 }

@@ -12,7 +12,7 @@ use ztor_time::Duration;
 use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
 
 fn content(len: usize) -> Vec<u8> {
-    let mut rng = fastrand::Rng::with_seed(7);
+    let mut rng = Rng::with_seed(7);
     (0..len).map(|_| rng.u8(..)).collect()
 }
 
@@ -120,8 +120,8 @@ impl World {
             && out.writes.is_empty());
         for connect in out.connects.drain(..) {
             let to = usize::from(match connect.addr.ip() {
-                std::net::IpAddr::V4(ip) => ip.octets()[3],
-                std::net::IpAddr::V6(_) => unreachable!("the world is IPv4"),
+                IpAddr::V4(ip) => ip.octets()[3],
+                IpAddr::V6(_) => unreachable!("the world is IPv4"),
             });
             match self.nodes[to].engine.accept(now, addr(n as u8)) {
                 Ok(their_key) => {

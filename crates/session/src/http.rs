@@ -184,6 +184,7 @@ fn plain(error: reqwest::Error) -> FetchError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
