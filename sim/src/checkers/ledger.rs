@@ -209,8 +209,8 @@ impl Ledger {
 
     fn may_ask(&self, block: Block, audit: &Audit) -> Result<(), String> {
         let layout = &audit.content.meta.layout;
-        let end = u64::from(block.begin) + u64::from(block.len);
-        if block.len == 0 || block.len > MAX_BLOCK || end > u64::from(layout.piece_len(block.piece)) {
+        let whole = layout.block_len(block.piece, block.begin / MAX_BLOCK);
+        if block.len == 0 || block.len != whole || !block.begin.is_multiple_of(MAX_BLOCK) {
             return Err(format!(
                 "asks for {block:?}, which is no block of {} bytes",
                 layout.piece_len(block.piece)
