@@ -12,7 +12,7 @@ use ztor_time::Instant;
 use ztor_wire::{Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
 
 /// How much a choked newcomer gets for nothing, in bytes.
-const ALLOWED_FAST_BYTES: u64 = 4 * 1024 * 1024;
+const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
 /// Longest message of an extension that is read.
 const MAX_EXTENSION_MESSAGE: usize = 64 * 1024;
 /// Pieces below which a newcomer is given some for nothing (BEP 6).
@@ -185,7 +185,8 @@ impl Engine {
         } else if have.count() > 0 {
             out.send(key, &Message::Bitfield(Bytes::from(have.to_wire())));
         }
-        if peer.fast && have.count() >= POOR {
+        // A seed serves everybody in turn; what it gave away beside that, it would give again and again.
+        if peer.fast && have.count() >= POOR && !torrent.finished {
             let pieces = torrent.layout.piece_count();
             let swarm = torrent.meta.info_hashes.swarm_id();
             let set = ztor_wire::allowed_fast_set(peer.addr.ip(), &swarm, pieces, ALLOWED_FAST_PIECES);
