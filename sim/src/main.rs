@@ -28,8 +28,14 @@ struct Args {
     list: bool,
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    play(Args::parse()).unwrap_or_else(|error| {
+        eprintln!("ztor-sim: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+fn play(args: Args) -> anyhow::Result<ExitCode> {
     if args.list {
         SCENARIOS.iter().for_each(|scenario| println!("{:<28} {}", scenario.name, scenario.about));
         return Ok(ExitCode::SUCCESS);
