@@ -56,3 +56,9 @@ fn late_blocks_count_against_the_download_limit() {
     must_hold("random", 1);
     must_hold("random", 47);
 }
+
+/// A peer that asked for the same few bytes again and again never had its turn at a seed, and so never gave up its place.
+#[test]
+fn a_trickle_does_not_hold_a_place_for_ever() {
+    must_hold("random", 7297);
+}

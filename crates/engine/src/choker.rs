@@ -12,6 +12,8 @@ use ztor_wire::Message;
 
 /// Pieces a peer gets in one turn while we seed, if its time is up as well.
 const SEED_TURN_PIECES: u64 = 20;
+/// Nobody keeps a place longer than this many turns while we seed, however little it takes.
+const LONGEST_TURNS: u32 = 3;
 /// Slots grow with the number of peers served faster than this many bytes per second.
 const GOOD_RATE_PER_S: u64 = 50 * 1024;
 
@@ -63,9 +65,11 @@ impl Engine {
                 optimistic: p.upload.is_optimistic,
                 down_per_s: p.download.meter.per_s(now),
                 up_per_s: p.upload.meter.per_s(now),
-                served: p.upload.unchoked_at.is_some_and(|at| now.since(at) >= SEED_TURN)
-                    && (p.upload.total_bytes - p.upload.total_at_unchoke >= turn_bytes
-                        || p.upload.meter.per_s(now) == 0),
+                served: p.upload.unchoked_at.is_some_and(|at| {
+                    let bytes = p.upload.total_bytes - p.upload.total_at_unchoke;
+                    let had_enough = bytes >= turn_bytes || p.upload.meter.per_s(now) == 0;
+                    now.since(at) >= if had_enough { SEED_TURN } else { SEED_TURN * LONGEST_TURNS }
+                }),
                 waiting_since: p.upload.waiting_since,
             })
             .collect()
