@@ -259,3 +259,32 @@ fn a_stopped_torrent_goes_on_when_the_cause_is_gone() {
     assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
+
+#[test]
+fn a_file_lost_in_mid_download_stops_the_torrent_and_is_not_believed_later() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target, state) = (tmp.path().join("src"), tmp.path().join("dst"), tmp.path().join("state"));
+    std::fs::create_dir_all(&source).unwrap();
+    content(&source.join("blob"), 64 << 20);
+    let meta = torrent(&source.join("blob"));
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source)).unwrap();
+    started(&seed);
+
+    let first = session(Some(&state), |c| c.limit_down = Some(2 << 20));
+    let id = first.add(with_peer(&meta, &target, &seed)).unwrap();
+    let end = Instant::now() + LIMIT;
+    while first.snapshot().torrent(id).unwrap().have_bytes < 1 << 20 {
+        assert!(Instant::now() < end, "{:?}", first.snapshot());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::fs::remove_file(target.join("blob")).unwrap();
+    wait(&first, "stopped", |e| matches!(e, SessionEvent::Stopped { .. }));
+    assert!(first.shutdown(LIMIT));
+
+    let second = session(Some(&state), |_| {});
+    second.add(with_peer(&meta, &target, &seed)).unwrap();
+    finished(&second);
+    assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
+    assert!(second.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}

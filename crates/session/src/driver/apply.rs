@@ -25,6 +25,7 @@ impl Driver {
             is_saving: false,
             save_again: false,
             finish_pending: false,
+            in_doubt: false,
         };
         self.torrents.insert(id, entry);
         self.check(id);
@@ -102,6 +103,9 @@ impl Driver {
     fn on_notice(&mut self, notice: Notice) {
         let event = match notice {
             Notice::Started { torrent, finished } => {
+                if let Some(entry) = self.torrents.get_mut(torrent) {
+                    entry.in_doubt = false;
+                }
                 self.save(torrent, true);
                 SessionEvent::Started { torrent, finished }
             }

@@ -60,6 +60,9 @@ struct Entry {
     save_again: bool,
     /// The torrent is finished, to be reported once that is safe.
     finish_pending: bool,
+    /// Written data may be lost. The system says so once, so a later sync that succeeds proves nothing: what was
+    /// saved last stands until the disk has been looked at again.
+    in_doubt: bool,
 }
 
 pub(crate) struct Driver {
@@ -281,7 +284,7 @@ impl Driver {
 
     /// Queues what is known of a torrent to be made durable; one save of a torrent at a time.
     fn save(&mut self, id: TorrentId, always: bool) {
-        let Some(entry) = self.torrents.get_mut(id) else { return };
+        let Some(entry) = self.torrents.get_mut(id).filter(|entry| !entry.in_doubt) else { return };
         if entry.is_saving {
             entry.save_again |= always;
             return;
@@ -322,8 +325,8 @@ impl Driver {
                 self.tell_finished(torrent, &resume);
             }
             Some(SaveError::Data(fault)) => {
-                // What was verified since the last good save is in doubt: the torrent stops, and taking it up
-                // again begins with a look at the disk.
+                // The torrent stops, and taking it up again begins with a look at the disk.
+                entry.in_doubt = true;
                 let event = DiskEvent::Failed { fault };
                 self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
             }
