@@ -6,12 +6,7 @@
 
 mod cases;
 mod clients;
-mod net;
 mod payload;
-mod process;
-mod tools;
-mod torrent;
-mod tracker;
 mod transfer;
 
 use std::collections::VecDeque;
@@ -22,17 +17,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::lab::tools::{self, Tools, Wanted};
+use crate::lab::{net, process};
 use cases::Case;
 use payload::{Content, Payloads};
-use tools::Tools;
 
 /// How long the whole suite may run; cases that have not begun by then fail.
 const SUITE_LIMIT: Duration = Duration::from_secs(9 * 60);
 
 /// Begins the name of a run's folder; the id of its process follows.
 const RUN_PREFIX: &str = "run-";
+
+/// Begins the name of every namespace of the suite.
+const NET_PREFIX: &str = "zti-";
 
 /// What to run, and how.
 #[derive(Clone, Debug, Default)]
@@ -60,16 +58,21 @@ pub fn case_names(options: &Options) -> Vec<String> {
 /// When the suite cannot run at all: not root, a program missing, interrupted.
 pub fn run(options: &Options) -> Result<bool> {
     ensure!(rustix::process::geteuid().is_root(), "network namespaces need root");
-    let stop = stop_on_signals()?;
-    net::remove_stale();
+    let stop = process::stop_on_signals()?;
+    net::remove_stale(NET_PREFIX);
     let root = crate::tidy::workspace_root();
     let cases = selected(options);
     ensure!(!cases.is_empty(), "no case matches; `cargo xtask interop --list` shows them");
     let home = tools::target_dir(&root)?.join("interop");
-    let (tools, missing) = Tools::find(&root, &home, options, &cases)?;
+    let wanted = Wanted {
+        programs: cases.iter().flat_map(Case::needs).collect(),
+        given: options.ztor.iter().map(|path| ("ztor", path.clone())).collect(),
+        allow_missing: options.allow_missing,
+    };
+    let (tools, missing) = Tools::find(&root, &home, wanted)?;
     let (cases, skipped): (Vec<Case>, Vec<Case>) =
         cases.into_iter().partition(|case| !missing.iter().any(|program| case.needs().contains(program)));
-    remove_stale_runs(&home)?;
+    process::remove_stale_runs(&home, RUN_PREFIX)?;
     let prefix = format!("{RUN_PREFIX}{}-", std::process::id());
     let work = tempfile::Builder::new().prefix(&prefix).tempdir_in(&home)?;
     let suite = Suite {
@@ -99,26 +102,6 @@ fn selected(options: &Options) -> Vec<Case> {
     let all = if options.controls { cases::controls() } else { cases::all() };
     let filter = options.filter.as_deref().unwrap_or_default();
     all.into_iter().filter(|case| case.name().contains(filter)).collect()
-}
-
-/// The first signal asks for an orderly end; a second one ends the process at once.
-fn stop_on_signals() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
-    Ok(stop)
-}
-
-/// Removes the folders of runs that were killed.
-fn remove_stale_runs(home: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(home)?.flatten() {
-        if process::is_left_over(&entry.file_name().to_string_lossy(), RUN_PREFIX) {
-            std::fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 struct Outcome {

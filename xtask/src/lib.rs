@@ -2,4 +2,6 @@
 
 #[cfg(target_os = "linux")]
 pub mod interop;
+#[cfg(target_os = "linux")]
+mod lab;
 pub mod tidy;

@@ -2,8 +2,8 @@
 
 use super::clients::Client;
 use super::payload::Content;
-use super::torrent::{Format, Maker};
-use super::tracker::{Server, Tracker, Transport};
+use crate::lab::torrent::{Format, Maker};
+use crate::lab::tracker::{Server, Tracker, Transport};
 
 /// One transfer of one torrent from one client to another.
 #[derive(Clone, Copy, Debug)]

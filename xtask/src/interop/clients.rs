@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use super::net::{Host, Net};
 use super::payload::EmptyFiles;
-use super::process::{Invocation, Process};
-use super::tools::Tools;
+use crate::lab::net::{Host, Net};
+use crate::lab::process::{Invocation, Process};
+use crate::lab::tools::Tools;
 
 /// A BitTorrent client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,12 +8,12 @@ use anyhow::{Context, Result};
 
 use super::cases::Case;
 use super::clients::{Client, Running, Setup};
-use super::net::{Host, Net};
 use super::payload::Payloads;
-use super::process::Patience;
-use super::tools::Tools;
-use super::torrent::{self, InfoHash, Request};
-use super::tracker::{self, Swarm};
+use crate::lab::net::{Host, Net};
+use crate::lab::process::Patience;
+use crate::lab::tools::Tools;
+use crate::lab::torrent::{self, InfoHash, Request};
+use crate::lab::tracker::{self, Swarm};
 
 /// Between questions.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -42,7 +42,7 @@ pub(super) fn run(
     let torrent = dir.join("case.torrent");
     let hashes = make_torrent(case, &source, &torrent, dir, tools).context("making the torrent")?;
 
-    let net = Net::up(number).context("setting up the network")?;
+    let net = Net::up(super::NET_PREFIX, number).context("setting up the network")?;
     let mut tracker = case.tracker.start(&hashes, &net, dir, tools)?;
     patience.until("the tracker listens", PAUSE, || {
         tracker.expect_alive()?;

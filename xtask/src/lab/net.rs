@@ -1,4 +1,4 @@
-//! The hosts of a case: three network namespaces on a bridge.
+//! The hosts of a case or of a measurement: three network namespaces on a bridge.
 
 use std::fs::File;
 use std::io::Write;
@@ -17,12 +17,9 @@ use super::process;
 /// Where `ip netns` keeps the namespaces by name.
 const NETNS_DIR: &str = "/run/netns";
 
-/// Begins the name of every namespace of the suite; the id of its process follows.
-const PREFIX: &str = "zti-";
-
 /// A host of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Host {
+pub(crate) enum Host {
     /// Holds the bridge.
     Tracker,
     Seeder,
@@ -33,7 +30,7 @@ impl Host {
     const ALL: [Self; 3] = [Self::Tracker, Self::Seeder, Self::Leecher];
 
     /// The same in every case, since no case sees another.
-    pub(super) fn ip(self) -> Ipv4Addr {
+    pub(crate) fn ip(self) -> Ipv4Addr {
         match self {
             Self::Tracker => Ipv4Addr::new(10, 91, 0, 1),
             Self::Seeder => Ipv4Addr::new(10, 91, 0, 2),
@@ -51,15 +48,16 @@ impl Host {
 }
 
 /// The network of a case; gone when dropped.
-pub(super) struct Net {
+pub(crate) struct Net {
     id: String,
 }
 
 impl Net {
-    /// `number` tells the cases of this process apart.
-    pub(super) fn up(number: usize) -> Result<Self> {
+    /// The name of every namespace begins with `prefix`, then comes the id of this process; `number` tells its
+    /// networks apart.
+    pub(crate) fn up(prefix: &str, number: usize) -> Result<Self> {
         // From here on `drop` removes what was made, also when the rest fails.
-        let net = Self { id: format!("{PREFIX}{}-{number}", std::process::id()) };
+        let net = Self { id: format!("{prefix}{}-{number}", std::process::id()) };
         for host in Host::ALL {
             ip(&["netns", "add", &net.namespace(host)], "")?;
         }
@@ -92,12 +90,12 @@ impl Net {
     }
 
     /// The name that `ip netns exec` takes.
-    pub(super) fn namespace(&self, host: Host) -> String {
+    pub(crate) fn namespace(&self, host: Host) -> String {
         format!("{}{}", self.id, host.suffix())
     }
 
     /// Runs `work` on that host, so that the sockets it opens are there.
-    pub(super) fn within<T: Send>(&self, host: Host, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    pub(crate) fn within<T: Send>(&self, host: Host, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let path = Path::new(NETNS_DIR).join(self.namespace(host));
         let enter = || {
             let namespace = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
@@ -122,12 +120,12 @@ impl Drop for Net {
     }
 }
 
-/// Removes what a run left that was killed: namespaces of the suite whose process is gone, and what runs in them.
-pub(super) fn remove_stale() {
+/// Removes what a run left that was killed: namespaces with this prefix whose process is gone, and what runs in them.
+pub(crate) fn remove_stale(prefix: &str) {
     let Ok(entries) = std::fs::read_dir(NETNS_DIR) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !process::is_left_over(&name, PREFIX) {
+        if !process::is_left_over(&name, prefix) {
             continue;
         }
         if let Ok(pids) = ip(&["netns", "pids", &name], "") {

@@ -1,13 +1,11 @@
-//! The programs that the suite runs: found, built, or installed into a virtual environment.
+//! The programs that are run: found, built, or installed into a virtual environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Options;
-use super::cases::Case;
 use super::process::Invocation;
 
 /// What the virtual environment gets.
@@ -16,72 +14,82 @@ const LIBTORRENT: &str = "libtorrent==2.1.1";
 /// Names the Python that has libtorrent, in place of an environment of our own.
 const PYTHON_VARIABLE: &str = "ZTOR_INTEROP_PYTHON";
 
+/// The programs that somebody needs.
+pub(crate) struct Wanted {
+    pub(crate) programs: BTreeSet<&'static str>,
+    /// Where some of them are; the others are looked for, and ztor is built.
+    pub(crate) given: BTreeMap<&'static str, PathBuf>,
+    pub(crate) allow_missing: bool,
+}
+
 /// Where the programs are.
-pub(super) struct Tools {
+pub(crate) struct Tools {
     programs: BTreeMap<&'static str, PathBuf>,
     libtorrent_script: PathBuf,
 }
 
 impl Tools {
-    /// Finds what these cases need; with [`Options::allow_missing`] also returns what there is not.
-    pub(super) fn find(
-        root: &Path,
-        home: &Path,
-        options: &Options,
-        cases: &[Case],
-    ) -> Result<(Self, Vec<&'static str>)> {
+    /// Finds what is wanted; also returns what there is not, if something may be missing.
+    pub(crate) fn find(root: &Path, home: &Path, wanted: Wanted) -> Result<(Self, Vec<&'static str>)> {
         std::fs::create_dir_all(home)?;
-        let mut needed: Vec<&'static str> = cases.iter().flat_map(Case::needs).collect();
-        needed.sort_unstable();
-        needed.dedup();
         let mut programs = BTreeMap::new();
         let mut missing = Vec::new();
-        for name in needed {
-            let found = match name {
-                "ztor" => Ok(ztor(root, options)?),
-                "libtorrent" => python_with_libtorrent(home),
+        for name in wanted.programs {
+            let found = match (name, wanted.given.get(name)) {
+                (_, Some(path)) => Ok(given(name, path)?),
+                ("ztor", None) => Ok(build_ztor(root)?),
+                ("libtorrent", None) => python_with_libtorrent(home),
                 _ => on_path(name).with_context(|| format!("{name} is not installed")),
             };
             match found {
                 Ok(path) => drop(programs.insert(name, path)),
-                Err(error) if options.allow_missing => {
+                Err(error) if wanted.allow_missing => {
                     println!("left out: {error:#}");
                     missing.push(name);
                 }
-                Err(error) => bail!("{error:#}\n(--allow-missing leaves out the cases that need it)"),
+                Err(error) => bail!("{error:#}\n(--allow-missing leaves out what needs it)"),
             }
         }
-        let libtorrent_script = root.join("xtask/src/interop/libtorrent_peer.py");
+        let libtorrent_script = root.join("xtask/src/lab/libtorrent_peer.py");
         Ok((Self { programs, libtorrent_script }, missing))
     }
 
     /// Where the program of this name is.
-    pub(super) fn program(&self, name: &'static str) -> Result<&Path> {
+    pub(crate) fn program(&self, name: &'static str) -> Result<&Path> {
         self.programs
             .get(name)
             .map(PathBuf::as_path)
-            .with_context(|| format!("no case said that it needs {name}"))
+            .with_context(|| format!("{name} was not among the programs wanted"))
     }
 
     /// Our script on libtorrent's Python binding, up to its first argument.
-    pub(super) fn libtorrent(&self) -> Result<Invocation> {
+    pub(crate) fn libtorrent(&self) -> Result<Invocation> {
         Ok(Invocation::new(self.program("libtorrent")?).arg("-u").arg(&self.libtorrent_script))
     }
 }
 
 /// The folder that cargo builds into.
-pub(super) fn target_dir(root: &Path) -> Result<PathBuf> {
+pub(crate) fn target_dir(root: &Path) -> Result<PathBuf> {
     let mut command = cargo_metadata::MetadataCommand::new();
     command.manifest_path(root.join("Cargo.toml")).no_deps().other_options(vec!["--offline".to_owned()]);
     Ok(command.exec().context("cargo metadata")?.target_directory.into())
 }
 
-fn ztor(root: &Path, options: &Options) -> Result<PathBuf> {
-    if let Some(path) = &options.ztor {
-        return std::path::absolute(path).context("--ztor");
-    }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+fn given(name: &str, path: &Path) -> Result<PathBuf> {
+    ensure!(path.is_file(), "{name}: there is no {}", path.display());
+    Ok(std::path::absolute(path)?)
+}
+
+fn build_ztor(root: &Path) -> Result<PathBuf> {
     let build = ["build", "--release", "--locked", "--package", "ztor"];
+    let status = cargo(root).args(build).status().context("starting cargo")?;
+    ensure!(status.success(), "cargo {}: {status}", build.join(" "));
+    Ok(target_dir(root)?.join("release/ztor"))
+}
+
+/// Cargo, as if xtask had not been started by it.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     // What cargo told us about xtask would make build scripts that look at it run again, and with them all above.
     for (name, _) in std::env::vars_os() {
@@ -93,9 +101,8 @@ fn ztor(root: &Path, options: &Options) -> Result<PathBuf> {
             command.env_remove(&name);
         }
     }
-    let status = command.args(build).current_dir(root).status().context("starting cargo")?;
-    ensure!(status.success(), "cargo {}: {status}", build.join(" "));
-    Ok(target_dir(root)?.join("release/ztor"))
+    command.current_dir(root);
+    command
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {

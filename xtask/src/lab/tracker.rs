@@ -17,27 +17,27 @@ const PORT: u16 = 6969;
 
 /// A program that tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Server {
+pub(crate) enum Server {
     Opentracker,
     Ztor,
 }
 
 /// How the clients talk to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transport {
+pub(crate) enum Transport {
     Http,
     Udp,
 }
 
 /// A tracker as a torrent names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tracker {
-    pub(super) server: Server,
-    pub(super) transport: Transport,
+pub(crate) struct Tracker {
+    pub(crate) server: Server,
+    pub(crate) transport: Transport,
 }
 
 impl Server {
-    pub(super) fn program(self) -> &'static str {
+    pub(crate) fn program(self) -> &'static str {
         match self {
             Self::Opentracker => "opentracker",
             Self::Ztor => "ztor",
@@ -46,7 +46,7 @@ impl Server {
 }
 
 impl Tracker {
-    pub(super) fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         let transport = match self.transport {
             Transport::Http => "http",
             Transport::Udp => "udp",
@@ -54,7 +54,7 @@ impl Tracker {
         format!("{}-{transport}", self.server.program())
     }
 
-    pub(super) fn announce_url(self) -> String {
+    pub(crate) fn announce_url(self) -> String {
         let ip = Host::Tracker.ip();
         match self.transport {
             Transport::Http => format!("http://{ip}:{PORT}/announce"),
@@ -63,7 +63,7 @@ impl Tracker {
     }
 
     /// Starts it for the torrents with these info-hashes.
-    pub(super) fn start(self, hashes: &[InfoHash], net: &Net, dir: &Path, tools: &Tools) -> Result<Process> {
+    pub(crate) fn start(self, hashes: &[InfoHash], net: &Net, dir: &Path, tools: &Tools) -> Result<Process> {
         let (ip, port) = (Host::Tracker.ip().to_string(), PORT.to_string());
         let home = dir.join("tracker");
         std::fs::create_dir_all(&home)?;
@@ -87,20 +87,20 @@ impl Tracker {
 
 /// Who is in a swarm, as its tracker says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Swarm {
-    pub(super) seeders: u64,
-    pub(super) leechers: u64,
+pub(crate) struct Swarm {
+    pub(crate) seeders: u64,
+    pub(crate) leechers: u64,
     /// How often somebody reported to have finished.
-    pub(super) finished: u64,
+    pub(crate) finished: u64,
 }
 
 /// Whether the tracker takes connections.
-pub(super) fn is_up(net: &Net) -> Result<bool> {
+pub(crate) fn is_up(net: &Net) -> Result<bool> {
     net.within(Host::Tracker, || Ok(connect().is_ok()))
 }
 
 /// Asks the tracker over HTTP, whatever the clients use. A torrent it does not know has an empty swarm.
-pub(super) fn scrape(net: &Net, hash: &InfoHash) -> Result<Swarm> {
+pub(crate) fn scrape(net: &Net, hash: &InfoHash) -> Result<Swarm> {
     let query: String = hash.0.iter().map(|byte| format!("%{byte:02x}")).collect();
     let answer = net.within(Host::Tracker, move || {
         let mut stream = connect()?;

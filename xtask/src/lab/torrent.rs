@@ -12,14 +12,14 @@ use super::tools::Tools;
 
 /// Which of the two formats a torrent has, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     V1,
     V2,
     Hybrid,
 }
 
 impl Format {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::V1 => "v1",
             Self::V2 => "v2",
@@ -30,7 +30,7 @@ impl Format {
 
 /// A program that makes torrents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Maker {
+pub(crate) enum Maker {
     /// v1 only.
     Mktorrent,
     Libtorrent,
@@ -38,7 +38,7 @@ pub(super) enum Maker {
 }
 
 impl Maker {
-    pub(super) fn program(self) -> &'static str {
+    pub(crate) fn program(self) -> &'static str {
         match self {
             Self::Mktorrent => "mktorrent",
             Self::Libtorrent => "libtorrent",
@@ -47,7 +47,7 @@ impl Maker {
     }
 
     /// Makes the torrent of `data` at `output`.
-    pub(super) fn make(self, what: &Request<'_>, output: &Path, home: &Path, tools: &Tools) -> Result<()> {
+    pub(crate) fn make(self, what: &Request<'_>, output: &Path, home: &Path, tools: &Tools) -> Result<()> {
         let piece_len = what.piece_kib * 1024;
         let invocation = match self {
             Self::Mktorrent => {
@@ -72,19 +72,19 @@ impl Maker {
 }
 
 /// What a torrent is to be.
-pub(super) struct Request<'a> {
-    pub(super) data: &'a Path,
-    pub(super) format: Format,
-    pub(super) piece_kib: u32,
-    pub(super) announce_url: &'a str,
+pub(crate) struct Request<'a> {
+    pub(crate) data: &'a Path,
+    pub(crate) format: Format,
+    pub(crate) piece_kib: u32,
+    pub(crate) announce_url: &'a str,
 }
 
 /// An info-hash as trackers take it: that of v2 is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InfoHash(pub(super) [u8; 20]);
+pub(crate) struct InfoHash(pub(crate) [u8; 20]);
 
 impl InfoHash {
-    pub(super) fn hex(&self) -> String {
+    pub(crate) fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -92,7 +92,7 @@ impl InfoHash {
 /// The info-hashes of a torrent file: one, or for a hybrid torrent two, that of v1 first.
 ///
 /// Worked out here, not by ztor: what is tested does not vouch for itself.
-pub(super) fn info_hashes(torrent: &Path, format: Format) -> Result<Vec<InfoHash>> {
+pub(crate) fn info_hashes(torrent: &Path, format: Format) -> Result<Vec<InfoHash>> {
     let bytes = fs::read(torrent)?;
     let info = info_span(&bytes).with_context(|| format!("{} has no info dictionary", torrent.display()))?;
     let v1 = InfoHash(Sha1::digest(info).into());

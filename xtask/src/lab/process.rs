@@ -1,44 +1,47 @@
-//! What a case starts: in a namespace, in a process group of its own, with its output in a file.
+//! What is started: in a namespace, in a process group of its own, with its output in a file.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use wait4::{ResUse, Wait4};
 
 /// Lines of each log that are shown after a failure.
 const TAIL: usize = 40;
 
-/// A program and its arguments, as a case wants it to run.
+/// A program and its arguments, as it is to run.
 #[derive(Clone, Debug)]
-pub(super) struct Invocation {
-    pub(super) program: PathBuf,
-    pub(super) arguments: Vec<OsString>,
+pub(crate) struct Invocation {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 impl Invocation {
-    pub(super) fn new(program: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(program: impl Into<PathBuf>) -> Self {
         Self { program: program.into(), arguments: Vec::new() }
     }
 
-    pub(super) fn arg(mut self, argument: impl Into<OsString>) -> Self {
+    pub(crate) fn arg(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    pub(super) fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+    pub(crate) fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
     /// The command, in the namespace if one is given. It has `home` for its own files and nothing of the caller's
     /// environment but the search path: no proxies, no settings.
-    pub(super) fn command(&self, namespace: Option<&str>, home: &Path) -> Command {
+    pub(crate) fn command(&self, namespace: Option<&str>, home: &Path) -> Command {
         let mut command = match namespace {
             Some(namespace) => {
                 let mut command = Command::new("ip");
@@ -57,7 +60,7 @@ impl Invocation {
     }
 
     /// Runs it to its end; returns what it printed. Fails when it does.
-    pub(super) fn output(&self, namespace: Option<&str>, home: &Path) -> Result<String> {
+    pub(crate) fn output(&self, namespace: Option<&str>, home: &Path) -> Result<String> {
         let output = self.command(namespace, home).output().with_context(|| self.to_string())?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
@@ -75,14 +78,16 @@ impl std::fmt::Display for Invocation {
 }
 
 /// A running program. Dropping it kills its process group.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
+    /// Set once it has been waited for: from then on its id may be another's.
+    ended: Option<ResUse>,
     log: PathBuf,
 }
 
 impl Process {
     /// Starts it with its output going to `log`, which begins with its command line.
-    pub(super) fn start(invocation: &Invocation, namespace: &str, home: &Path, log: &Path) -> Result<Self> {
+    pub(crate) fn start(invocation: &Invocation, namespace: &str, home: &Path, log: &Path) -> Result<Self> {
         fs::create_dir_all(home)?;
         fs::write(log, format!("$ {invocation}\n"))?;
         let output = File::options().append(true).open(log)?;
@@ -92,16 +97,28 @@ impl Process {
             .stderr(output)
             .spawn()
             .with_context(|| invocation.to_string())?;
-        Ok(Self { child, log: log.to_path_buf() })
+        Ok(Self { child, ended: None, log: log.to_path_buf() })
     }
 
     /// How it ended, if it did.
-    pub(super) fn exit(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.child.try_wait()?)
+    pub(crate) fn exit(&mut self) -> Result<Option<ExitStatus>> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait4()?;
+        }
+        Ok(self.ended.map(|ended| ended.status))
+    }
+
+    /// The kernel's account of it, once [`Self::exit`] has told how it ended.
+    pub(crate) fn cpu_in_the_end(&self) -> Option<Duration> {
+        self.ended.map(|ended| ended.rusage.utime + ended.rusage.stime)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Fails if it has ended.
-    pub(super) fn expect_alive(&mut self) -> Result<()> {
+    pub(crate) fn expect_alive(&mut self) -> Result<()> {
         match self.exit()? {
             Some(status) => bail!("{} ended early: {status}", self.name()),
             None => Ok(()),
@@ -109,17 +126,17 @@ impl Process {
     }
 
     /// What it has printed so far.
-    pub(super) fn log_text(&self) -> Result<String> {
+    pub(crate) fn log_text(&self) -> Result<String> {
         Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
     }
 
     /// What Ctrl-C does.
-    pub(super) fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         self.signal(Signal::INT);
     }
 
     /// The name of its log without the extension.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.log.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
@@ -135,7 +152,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // The group may outlive its first process; once that has been waited for, its id may be another's.
-        if matches!(self.child.try_wait(), Ok(None)) {
+        if matches!(self.exit(), Ok(None)) {
             self.signal(Signal::KILL);
             // Fails only if there is no such child: nothing to wait for.
             let _ = self.child.wait();
@@ -143,20 +160,20 @@ impl Drop for Process {
     }
 }
 
-/// The time a case has, and whether the suite is to stop.
-pub(super) struct Patience<'a> {
+/// The time a case has, and whether everything is to stop.
+pub(crate) struct Patience<'a> {
     deadline: Instant,
     limit: Duration,
     stop: &'a AtomicBool,
 }
 
 impl<'a> Patience<'a> {
-    pub(super) fn new(limit: Duration, stop: &'a AtomicBool) -> Self {
+    pub(crate) fn new(limit: Duration, stop: &'a AtomicBool) -> Self {
         Self { deadline: Instant::now() + limit, limit, stop }
     }
 
     /// Asks every `pause` until the answer is yes.
-    pub(super) fn until(
+    pub(crate) fn until(
         &self,
         what: &str,
         pause: Duration,
@@ -177,14 +194,34 @@ impl<'a> Patience<'a> {
     }
 }
 
+/// The first signal asks for an orderly end; a second one ends the process at once.
+pub(crate) fn stop_on_signals() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// Removes the folders in `home` of runs that were killed.
+pub(crate) fn remove_stale_runs(home: &Path, prefix: &str) -> Result<()> {
+    for entry in fs::read_dir(home)?.flatten() {
+        if is_left_over(&entry.file_name().to_string_lossy(), prefix) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a name made of `prefix`, a process id, `-` and anything belongs to a run that was killed.
-pub(super) fn is_left_over(name: &str, prefix: &str) -> bool {
+pub(crate) fn is_left_over(name: &str, prefix: &str) -> bool {
     let owner = name.strip_prefix(prefix).and_then(|rest| rest.split_once('-')).map(|(owner, _)| owner);
     owner.is_some_and(|owner| owner.parse::<u32>().is_ok() && !Path::new("/proc").join(owner).exists())
 }
 
 /// Prints the end of every log in `dir`.
-pub(super) fn print_logs(dir: &Path) {
+pub(crate) fn print_logs(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     let mut logs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     logs.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
