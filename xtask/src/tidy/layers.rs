@@ -31,6 +31,7 @@ pub struct Room {
 /// The house, from the ground up. A new crate gets its line here, with the fewest uses that do.
 pub const ROOMS: &[Room] = &[
     Room { package: "ztor-time", level: 0, kind: Kind::Pure, uses: &[] },
+    Room { package: "ztor-sha", level: 0, kind: Kind::Pure, uses: &[] },
     Room { package: "ztor-bencode", level: 1, kind: Kind::Pure, uses: &[] },
     Room { package: "ztor-metainfo", level: 2, kind: Kind::Pure, uses: &["ztor-bencode"] },
     Room { package: "ztor-wire", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
@@ -41,7 +42,12 @@ pub const ROOMS: &[Room] = &[
         kind: Kind::Pure,
         uses: &["ztor-time", "ztor-bencode", "ztor-metainfo", "ztor-wire", "ztor-tracker"],
     },
-    Room { package: "ztor-storage", level: 4, kind: Kind::Files, uses: &["ztor-bencode", "ztor-metainfo"] },
+    Room {
+        package: "ztor-storage",
+        level: 4,
+        kind: Kind::Files,
+        uses: &["ztor-sha", "ztor-bencode", "ztor-metainfo"],
+    },
     Room {
         package: "ztor-session",
         level: 5,

@@ -25,10 +25,13 @@ pub fn check(member: &Member, sources: &[Source]) -> Vec<Finding> {
         }
     }
     if kind == Kind::Pure {
-        findings.extend(check_forbids_unsafe(member, sources));
+        findings.extend(check_unsafe_code(member, sources));
     }
     findings
 }
+
+/// Machines that need `unsafe`, and the one file each may have it in.
+const UNSAFE_IN: &[(&str, &str)] = &[("ztor-sha", "src/shani.rs")];
 
 /// A path that a kind of crate must not name.
 struct Ban {
@@ -234,21 +237,36 @@ fn is_justified(source: &Source, line: usize) -> bool {
     false
 }
 
-fn check_forbids_unsafe(member: &Member, sources: &[Source]) -> Option<Finding> {
-    let root = member.manifest.replace("Cargo.toml", "src/lib.rs");
+fn check_unsafe_code(member: &Member, sources: &[Source]) -> Vec<Finding> {
+    let folder = member.manifest.trim_end_matches("Cargo.toml");
+    let root = format!("{folder}src/lib.rs");
+    let excepted = UNSAFE_IN.iter().find(|(package, _)| *package == member.name);
+    let (level, remedy) = match excepted {
+        None => ("forbid", "the machines without IO have no use for it"),
+        Some(_) => ("deny", "the module that needs it allows it, with its reason"),
+    };
     let source = sources.iter().find(|source| source.path == root);
-    let forbids = source.is_some_and(|source| {
+    let says_so = source.is_some_and(|source| {
         source.tokens.windows(7).any(|tokens| {
             let texts: Vec<&str> = tokens.iter().map(|token| token.text.as_str()).collect();
-            texts == ["#", "!", "[", "forbid", "(", "unsafe_code", ")"]
+            texts == ["#", "!", "[", level, "(", "unsafe_code", ")"]
         })
     });
-    (!forbids).then(|| Finding {
-        file: root,
-        line: 1,
-        rule: "forbid-unsafe",
-        message: "add `#![forbid(unsafe_code)]`: the machines without IO have no use for it".to_owned(),
-    })
+    let mut findings = Vec::new();
+    if !says_so {
+        let message = format!("add `#![{level}(unsafe_code)]`: {remedy}");
+        findings.push(Finding { file: root, line: 1, rule: "forbid-unsafe", message });
+    }
+    if let Some((_, file)) = excepted {
+        let elsewhere = sources.iter().filter(|source| source.path != format!("{folder}{file}"));
+        for source in elsewhere {
+            for token in source.tokens.iter().filter(|token| token.is_word("unsafe")) {
+                let message = format!("`unsafe` of this crate belongs into {file}");
+                findings.push(finding(source, token.line, "forbid-unsafe", message));
+            }
+        }
+    }
+    findings
 }
 
 fn product(source: &Source) -> impl Iterator<Item = &Token> {

@@ -124,6 +124,26 @@ fn pure_crates_forbid_unsafe_code() {
 }
 
 #[test]
+fn where_unsafe_is_needed_it_stays_in_one_file() {
+    let rules = |root: &str, file: &str| {
+        let member = Member {
+            name: "ztor-sha".to_owned(),
+            manifest: "crates/sha/Cargo.toml".to_owned(),
+            ..Member::default()
+        };
+        let block = "// SAFETY: nothing is read.\nunsafe fn f() {}";
+        let sources = [Source::parse("crates/sha/src/lib.rs", root), Source::parse(file, block)];
+        let findings = check(&member, &sources).into_iter();
+        findings.map(|finding| (finding.file, finding.line, finding.rule)).collect::<Vec<_>>()
+    };
+    let root = "crates/sha/src/lib.rs";
+    let (here, there) = ("crates/sha/src/shani.rs", "crates/sha/src/many.rs");
+    assert_eq!(rules("#![deny(unsafe_code)]", here), []);
+    assert_eq!(rules("//! A crate.", here), [(root.to_owned(), 1, "forbid-unsafe")]);
+    assert_eq!(rules("#![deny(unsafe_code)]", there), [(there.to_owned(), 2, "forbid-unsafe")]);
+}
+
+#[test]
 fn length() {
     let long = "fn f() {}\n".repeat(MAX_LINES);
     assert_eq!(findings("ztor-session", &long), []);

@@ -1,0 +1,124 @@
+use std::fmt;
+
+use crate::algorithm::{Algorithm, BLOCK_LEN, Block};
+use crate::backend::Backend;
+
+/// Padding and length need this much behind the last byte of a message.
+const LEN_BYTES: usize = 8;
+
+/// The running hash of one message, as [`Sha1`](crate::Sha1) or [`Sha256`](crate::Sha256).
+///
+/// Small and without memory of its own: as cheap to make and to clone as an array.
+#[derive(Clone)]
+pub struct Hasher<A: Algorithm> {
+    pub(crate) state: A::State,
+    /// Bytes so far.
+    len: u64,
+    /// The last `len % 64` of them.
+    partial: Block,
+}
+
+impl<A: Algorithm> Hasher<A> {
+    /// The hash of an empty message, to be added to.
+    pub fn new() -> Self {
+        Self { state: A::INITIAL, len: 0, partial: [0; BLOCK_LEN] }
+    }
+
+    /// The digest of a message that lies in one piece.
+    pub fn digest(message: impl AsRef<[u8]>) -> A::Output {
+        let mut hasher = Self::new();
+        hasher.update(message.as_ref());
+        hasher.finish_reset()
+    }
+
+    /// Adds bytes to the message.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.update_with(Backend::detect(), bytes);
+    }
+
+    /// The digest of the message; the hasher is then as [`new`](Self::new).
+    pub fn finish_reset(&mut self) -> A::Output {
+        self.finish_with(Backend::detect())
+    }
+
+    pub(crate) fn update_with(&mut self, backend: Backend, bytes: &[u8]) {
+        let blocks = self.absorb(backend, bytes);
+        A::compress(backend, [&mut self.state], [blocks]);
+    }
+
+    pub(crate) fn finish_with(&mut self, backend: Backend) -> A::Output {
+        let tail = self.tail();
+        A::compress(backend, [&mut self.state], [tail.blocks()]);
+        self.take_output()
+    }
+
+    /// Takes bytes but for the whole blocks in their midst, which are returned: the caller compresses them
+    /// before it adds more.
+    pub(crate) fn absorb<'a>(&mut self, backend: Backend, mut bytes: &'a [u8]) -> &'a [Block] {
+        let filled = self.filled();
+        self.len += bytes.len() as u64;
+        if filled > 0 {
+            let room = BLOCK_LEN - filled;
+            if bytes.len() < room {
+                self.partial[filled..][..bytes.len()].copy_from_slice(bytes);
+                return &[];
+            }
+            let (head, rest) = bytes.split_at(room);
+            self.partial[filled..].copy_from_slice(head);
+            A::compress(backend, [&mut self.state], [&[self.partial]]);
+            bytes = rest;
+        }
+        let (blocks, rest) = bytes.as_chunks();
+        self.partial[..rest.len()].copy_from_slice(rest);
+        blocks
+    }
+
+    /// What remains to be compressed at the end of the message.
+    pub(crate) fn tail(&self) -> Tail {
+        let filled = self.filled();
+        let mut tail = Tail { blocks: [[0; BLOCK_LEN]; 2], is_long: filled + LEN_BYTES >= BLOCK_LEN };
+        tail.blocks[0][..filled].copy_from_slice(&self.partial[..filled]);
+        tail.blocks[0][filled] = 0x80;
+        let bits = self.len.wrapping_mul(8).to_be_bytes();
+        tail.blocks[usize::from(tail.is_long)][BLOCK_LEN - LEN_BYTES..].copy_from_slice(&bits);
+        tail
+    }
+
+    /// The digest once the [`tail`](Self::tail) was compressed.
+    pub(crate) fn take_output(&mut self) -> A::Output {
+        let output = A::output(&self.state);
+        *self = Self::new();
+        output
+    }
+
+    fn filled(&self) -> usize {
+        (self.len % BLOCK_LEN as u64) as usize
+    }
+}
+
+/// The last block or two of a message, padded (FIPS 180-4, section 5.1.1).
+#[derive(Clone, Copy)]
+pub(crate) struct Tail {
+    blocks: [Block; 2],
+    is_long: bool,
+}
+
+impl Tail {
+    pub(crate) const NONE: Self = Self { blocks: [[0; BLOCK_LEN]; 2], is_long: false };
+
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks[..1 + usize::from(self.is_long)]
+    }
+}
+
+impl<A: Algorithm> Default for Hasher<A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<A: Algorithm> fmt::Debug for Hasher<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("len", &self.len).finish_non_exhaustive()
+    }
+}

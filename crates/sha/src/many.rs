@@ -1,0 +1,148 @@
+use std::iter;
+
+use crate::LANES;
+use crate::algorithm::{Algorithm, Block};
+use crate::backend::Backend;
+use crate::hasher::{Hasher, Tail};
+
+/// Adds to several messages at once: each job is a hasher and the buffers to add, in order.
+///
+/// The first [`LANES`] jobs run side by side; when one ends, the next takes its place. Jobs of any length
+/// mix, but it is fastest if long ones do not come last. Allocates nothing.
+pub fn update_many<'a, A, D>(jobs: impl IntoIterator<Item = (&'a mut Hasher<A>, D)>)
+where
+    A: Algorithm + 'a,
+    D: IntoIterator<Item = &'a [u8]>,
+{
+    update_many_with(Backend::detect(), jobs);
+}
+
+/// The digests of several messages at once, which are complete. The hashers are then as new.
+///
+/// # Panics
+/// If there are not as many `outputs` as `hashers`.
+pub fn finish_many<A: Algorithm>(hashers: &mut [Hasher<A>], outputs: &mut [A::Output]) {
+    finish_many_with(Backend::detect(), hashers, outputs);
+}
+
+/// The digests of several messages at once, each in one piece. Made for messages of equal length: always
+/// [`LANES`] of them are begun and ended together.
+///
+/// # Panics
+/// If there are not as many `outputs` as `messages`.
+pub fn digest_many<A: Algorithm>(messages: &[impl AsRef<[u8]>], outputs: &mut [A::Output]) {
+    digest_many_with::<A>(Backend::detect(), messages, outputs);
+}
+
+pub(crate) fn update_many_with<'a, A, D>(
+    backend: Backend,
+    jobs: impl IntoIterator<Item = (&'a mut Hasher<A>, D)>,
+) where
+    A: Algorithm + 'a,
+    D: IntoIterator<Item = &'a [u8]>,
+{
+    let lanes = jobs.into_iter().map(|(hasher, data)| Lane { hasher, rest: data.into_iter(), blocks: &[] });
+    run(backend, lanes);
+}
+
+pub(crate) fn finish_many_with<A: Algorithm>(
+    backend: Backend,
+    hashers: &mut [Hasher<A>],
+    outputs: &mut [A::Output],
+) {
+    assert_eq!(hashers.len(), outputs.len(), "as many digests as messages");
+    for (hashers, outputs) in hashers.chunks_mut(LANES).zip(outputs.chunks_mut(LANES)) {
+        let mut tails = [Tail::NONE; LANES];
+        for (tail, hasher) in tails.iter_mut().zip(&*hashers) {
+            *tail = hasher.tail();
+        }
+        let lanes = hashers.iter_mut().zip(&tails);
+        run(backend, lanes.map(|(hasher, tail)| Lane { hasher, rest: iter::empty(), blocks: tail.blocks() }));
+        for (output, hasher) in outputs.iter_mut().zip(hashers) {
+            *output = hasher.take_output();
+        }
+    }
+}
+
+pub(crate) fn digest_many_with<A: Algorithm>(
+    backend: Backend,
+    messages: &[impl AsRef<[u8]>],
+    outputs: &mut [A::Output],
+) {
+    assert_eq!(messages.len(), outputs.len(), "as many digests as messages");
+    let mut hashers: [Hasher<A>; LANES] = Default::default();
+    for (messages, outputs) in messages.chunks(LANES).zip(outputs.chunks_mut(LANES)) {
+        let hashers = &mut hashers[..messages.len()];
+        update_many_with(backend, hashers.iter_mut().zip(messages.iter().map(|data| [data.as_ref()])));
+        finish_many_with(backend, hashers, outputs);
+    }
+}
+
+/// A message under way.
+struct Lane<'a, A: Algorithm, D> {
+    hasher: &'a mut Hasher<A>,
+    /// Buffers after those that `blocks` were taken from.
+    rest: D,
+    /// What to compress next.
+    blocks: &'a [Block],
+}
+
+/// Runs every lane to its end, as many at a time as there is room for.
+fn run<'a, A, D>(backend: Backend, waiting: impl IntoIterator<Item = Lane<'a, A, D>>)
+where
+    A: Algorithm + 'a,
+    D: Iterator<Item = &'a [u8]>,
+{
+    let mut waiting =
+        waiting.into_iter().filter_map(|mut lane| lane.find_blocks(backend).then_some(lane)).fuse();
+    // Those under way stand in front.
+    let mut lanes: [Option<Lane<'_, A, D>>; LANES] = [const { None }; LANES];
+    loop {
+        for place in &mut lanes {
+            if let Some(lane) = place
+                && !lane.find_blocks(backend)
+            {
+                *place = None;
+            }
+            if place.is_none() {
+                *place = waiting.next();
+            }
+        }
+        lanes.sort_by_key(Option::is_none);
+        match &mut lanes {
+            [Some(a), Some(b), Some(c), Some(d)] => step(backend, [a, b, c, d]),
+            [Some(a), Some(b), Some(c), None] => step(backend, [a, b, c]),
+            [Some(a), Some(b), ..] => step(backend, [a, b]),
+            [Some(a), ..] => step(backend, [a]),
+            [None, ..] => return,
+        }
+    }
+}
+
+/// Compresses what the lanes have, as far as the shortest reaches.
+fn step<A, D, const N: usize>(backend: Backend, lanes: [&mut Lane<'_, A, D>; N])
+where
+    A: Algorithm,
+{
+    let count = lanes.iter().map(|lane| lane.blocks.len()).min().unwrap_or(0);
+    let mut blocks: [&[Block]; N] = [&[]; N];
+    for (blocks, lane) in blocks.iter_mut().zip(&lanes) {
+        *blocks = &lane.blocks[..count];
+    }
+    let states = lanes.map(|lane| {
+        lane.blocks = &lane.blocks[count..];
+        &mut lane.hasher.state
+    });
+    A::compress(backend, states, blocks);
+}
+
+impl<'a, A: Algorithm, D: Iterator<Item = &'a [u8]>> Lane<'a, A, D> {
+    /// Makes sure that there is something to compress; false at the end of the message.
+    fn find_blocks(&mut self, backend: Backend) -> bool {
+        while self.blocks.is_empty() {
+            let Some(bytes) = self.rest.next() else { return false };
+            self.blocks = self.hasher.absorb(backend, bytes);
+        }
+        true
+    }
+}
