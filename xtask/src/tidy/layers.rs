@@ -88,6 +88,20 @@ pub const ROOMS: &[Room] = &[
         kind: Kind::Open,
         uses: &["ztor-time", "ztor-metainfo", "ztor-wire", "ztor-tracker", "ztor-engine"],
     },
+    Room {
+        package: "ztor-bench",
+        level: 8,
+        kind: Kind::Open,
+        uses: &[
+            "ztor-time",
+            "ztor-bencode",
+            "ztor-metainfo",
+            "ztor-wire",
+            "ztor-engine",
+            "ztor-storage",
+            "ztor-session",
+        ],
+    },
     Room { package: "xtask", level: 8, kind: Kind::Open, uses: &[] },
     Room {
         package: "ztor-fuzz-targets",

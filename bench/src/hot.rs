@@ -1,0 +1,379 @@
+//! Operations a busy client does over and over, each as a closure that can be run any number of times.
+
+use crate::swarm::Swarm;
+use crate::torrents;
+use anyhow::Context;
+use bytes::{Bytes, BytesMut};
+use std::hint::black_box;
+use std::sync::Arc;
+use ztor_engine::fuzzing::{Pick, Picker};
+use ztor_engine::inspect::Pieces;
+use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, Engine, Event, Outbox, TorrentId};
+use ztor_metainfo::{BLOCK_LEN, Metainfo};
+use ztor_time::{Duration, Instant};
+use ztor_wire::{Block, Decoder, Message, PeerId};
+
+/// How large the world around an operation is.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Pieces of the torrent.
+    pub pieces: u32,
+    /// Its peers.
+    pub peers: usize,
+    /// Idle torrents beside it.
+    pub torrents: usize,
+}
+
+impl Scale {
+    /// As large as a client must bear.
+    pub const FULL: Self = Self { pieces: 100_000, peers: 500, torrents: 50_000 };
+    /// Small enough for an emulated processor.
+    pub const SMALL: Self = Self { pieces: 4_000, peers: 100, torrents: 1_000 };
+}
+
+/// One of the operations.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What one run of it does.
+    pub about: &'static str,
+    make: fn(Scale) -> anyhow::Result<Run>,
+}
+
+/// Does the operation once.
+pub type Run = Box<dyn FnMut()>;
+
+impl Operation {
+    /// Builds the world it happens in.
+    ///
+    /// # Errors
+    /// If the world cannot be built.
+    pub fn make(&self, scale: Scale) -> anyhow::Result<Run> {
+        (self.make)(scale).with_context(|| format!("setting up {}", self.name))
+    }
+}
+
+/// All of them.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "decode-pieces",
+        about: "cut a 256 KiB read of 15 blocks into messages",
+        make: decode_pieces,
+    },
+    Operation {
+        name: "decode-requests",
+        about: "cut a read of 1,000 requests into messages",
+        make: decode_requests,
+    },
+    Operation {
+        name: "decode-torrent",
+        about: "read a torrent file with that many pieces",
+        make: decode_torrent,
+    },
+    Operation {
+        name: "blocks",
+        about: "an engine takes a read of 15 blocks, settles, and asks for more",
+        make: blocks,
+    },
+    Operation {
+        name: "serve",
+        about: "an engine takes 16 requests, hands the blocks over and hears they are gone",
+        make: serve,
+    },
+    Operation {
+        name: "have",
+        about: "an engine takes one have, of one of its peers, and settles",
+        make: have,
+    },
+    Operation {
+        name: "interest",
+        about: "an engine hears one of its peers lose interest, or find it again, and settles",
+        make: interest,
+    },
+    Operation {
+        name: "rejects",
+        about: "a peer refuses the blocks it was asked for, and the engine asks again",
+        make: rejects,
+    },
+    Operation {
+        name: "choke-round",
+        about: "a round of the choker, all peers interested",
+        make: choke_round,
+    },
+    Operation { name: "pick", about: "the picker chooses 16 blocks, and takes them back", make: pick },
+    Operation {
+        name: "rarity-have",
+        about: "the picker hears of one more peer with a piece",
+        make: rarity_have,
+    },
+    Operation {
+        name: "bitfield",
+        about: "a peer with half of the pieces comes and goes, a pick between",
+        make: bitfield,
+    },
+    Operation { name: "settle-idle", about: "a turn in which nothing happened", make: settle_idle },
+    Operation { name: "status", about: "what changed in all torrents, when one did", make: status },
+    Operation { name: "unsaved", about: "which torrents are to be saved, when one is", make: unsaved },
+];
+
+const PIECE_LENGTH: u32 = 256 * 1024;
+/// Of whole blocks, this many fit into 256 KiB with their headers.
+const BLOCKS_PER_READ: usize = 15;
+
+fn decode_pieces(_: Scale) -> anyhow::Result<Run> {
+    let mut bytes = Vec::new();
+    for begin in 0..BLOCKS_PER_READ as u32 {
+        bytes.extend_from_slice(&ztor_wire::piece_header(7, begin * BLOCK_LEN, BLOCK_LEN));
+        bytes.resize(bytes.len() + BLOCK_LEN as usize, 0);
+    }
+    Ok(decode_all(bytes))
+}
+
+fn decode_requests(_: Scale) -> anyhow::Result<Run> {
+    let mut bytes = Vec::new();
+    for begin in 0..1000 {
+        Message::Request(Block { piece: 7, begin, len: BLOCK_LEN }).encode(&mut bytes);
+    }
+    Ok(decode_all(bytes))
+}
+
+fn decode_all(bytes: Vec<u8>) -> Run {
+    let mut decoder = Decoder::new(ztor_wire::MAX_MESSAGE_LEN);
+    Box::new(move || {
+        let mut stream = BytesMut::from(bytes.as_slice());
+        while let Ok(Some(message)) = decoder.decode(&mut stream) {
+            black_box(message);
+        }
+    })
+}
+
+fn decode_torrent(scale: Scale) -> anyhow::Result<Run> {
+    let bytes = torrents::encode_made_up("large", scale.pieces, PIECE_LENGTH);
+    torrents::read(&bytes)?;
+    Ok(Box::new(move || {
+        // It was read well above.
+        let _ = black_box(Metainfo::from_bytes(black_box(&bytes)));
+    }))
+}
+
+/// An engine that has nothing, and peers with random halves of the pieces.
+fn leeching(scale: Scale) -> anyhow::Result<Swarm> {
+    let meta = torrents::read(&torrents::encode_made_up("large", scale.pieces, PIECE_LENGTH))?;
+    let mut swarm = Swarm::new(&meta, Bitfield::new(scale.pieces), scale.peers + 1)?;
+    for _ in 0..scale.peers {
+        let half = Bytes::from(swarm.random_half().to_wire());
+        swarm.join(&[Message::Bitfield(half), Message::Unchoke])?;
+    }
+    swarm.settle();
+    Ok(swarm)
+}
+
+/// An engine that has everything, and peers that have nothing and want it.
+fn seeding(scale: Scale) -> anyhow::Result<Swarm> {
+    let meta = torrents::read(&torrents::encode_made_up("large", scale.pieces, PIECE_LENGTH))?;
+    let mut swarm = Swarm::new(&meta, Bitfield::full(scale.pieces), scale.peers + 1)?;
+    for _ in 0..scale.peers {
+        swarm.join(&[Message::HaveNone, Message::Interested])?;
+    }
+    for _ in 0..3 {
+        swarm.settle();
+        swarm.wait(Duration::from_secs(10));
+    }
+    Ok(swarm)
+}
+
+fn blocks(scale: Scale) -> anyhow::Result<Run> {
+    let mut swarm = leeching(scale)?;
+    let mut turn = 0;
+    Ok(Box::new(move || {
+        let key = swarm.peers[turn % swarm.peers.len()];
+        turn += 1;
+        swarm.wait(Duration::from_micros(100));
+        swarm.give(key, BLOCKS_PER_READ);
+        swarm.settle();
+    }))
+}
+
+fn serve(scale: Scale) -> anyhow::Result<Run> {
+    let mut swarm = seeding(scale)?;
+    let mut turn = 0;
+    Ok(Box::new(move || {
+        let key = swarm.peers[turn % swarm.peers.len()];
+        turn += 1;
+        let blocks =
+            (0..16).map(|n| Block { piece: turn as u32 % 1000, begin: n * BLOCK_LEN, len: BLOCK_LEN });
+        let requests: Vec<Message> = blocks.map(Message::Request).collect();
+        swarm.say(key, &requests);
+        swarm.settle();
+    }))
+}
+
+fn have(scale: Scale) -> anyhow::Result<Run> {
+    let mut swarm = leeching(scale)?;
+    let mut rng = fastrand::Rng::with_seed(3);
+    Ok(Box::new(move || {
+        let key = swarm.peers[rng.usize(..swarm.peers.len())];
+        swarm.say(key, &[Message::Have { piece: rng.u32(..scale.pieces) }]);
+        swarm.settle();
+    }))
+}
+
+fn interest(scale: Scale) -> anyhow::Result<Run> {
+    let mut swarm = seeding(scale)?;
+    let mut turn = 0;
+    Ok(Box::new(move || {
+        let key = swarm.peers[(turn / 2) % swarm.peers.len()];
+        swarm.say(key, &[if turn % 2 == 0 { Message::NotInterested } else { Message::Interested }]);
+        swarm.settle();
+        turn += 1;
+    }))
+}
+
+fn rejects(scale: Scale) -> anyhow::Result<Run> {
+    let mut swarm = leeching(scale)?;
+    let mut turn = 0;
+    Ok(Box::new(move || {
+        let key = swarm.peers[turn % swarm.peers.len()];
+        turn += 1;
+        let asked = swarm.asked.get_mut(&key).map(std::mem::take).unwrap_or_default();
+        let refusals: Vec<Message> = asked.into_iter().map(Message::Reject).collect();
+        swarm.say(key, &[Message::Choke]);
+        swarm.say(key, &refusals);
+        swarm.say(key, &[Message::Unchoke]);
+        swarm.settle();
+    }))
+}
+
+fn choke_round(scale: Scale) -> anyhow::Result<Run> {
+    let mut swarm = seeding(scale)?;
+    Ok(Box::new(move || {
+        swarm.wait(Duration::from_secs(10));
+        // Nobody falls silent.
+        for at in 0..swarm.peers.len() {
+            swarm.read(swarm.peers[at], &[0; 4]);
+        }
+        swarm.settle();
+    }))
+}
+
+fn picker(scale: Scale) -> anyhow::Result<(Picker, Vec<Bitfield>)> {
+    let meta = torrents::read(&torrents::encode_made_up("large", scale.pieces, PIECE_LENGTH))?;
+    let have = Bitfield::new(scale.pieces);
+    let mut picker = Picker::new(Arc::clone(&meta.layout), have, None, false, 4);
+    let mut rng = fastrand::Rng::with_seed(5);
+    let sets: Vec<Bitfield> = (0..scale.peers)
+        .map(|_| {
+            let mut set = Bitfield::new(scale.pieces);
+            set.extend((0..scale.pieces).filter(|_| rng.bool()));
+            set
+        })
+        .collect();
+    sets.iter().for_each(|set| picker.peer_has_all_of(set));
+    Ok((picker, sets))
+}
+
+fn choose(picker: &mut Picker, peer: u64, has: &Pieces, peers: usize) -> Vec<Block> {
+    let pick = Pick { peer, has, current: None, whole_pieces: true, idle: true, count: 16, peers };
+    picker.pick(&pick).0
+}
+
+fn pick(scale: Scale) -> anyhow::Result<Run> {
+    let (mut picker, sets) = picker(scale)?;
+    let sets: Vec<Pieces> = sets.into_iter().map(Pieces::Some).collect();
+    // All but the last are at work already.
+    for (peer, has) in sets.iter().enumerate().skip(1) {
+        choose(&mut picker, peer as u64, has, scale.peers);
+    }
+    Ok(Box::new(move || {
+        for block in choose(&mut picker, 0, &sets[0], scale.peers) {
+            picker.release(block, 0);
+        }
+    }))
+}
+
+fn rarity_have(scale: Scale) -> anyhow::Result<Run> {
+    let (mut picker, _) = picker(scale)?;
+    let mut rng = fastrand::Rng::with_seed(6);
+    Ok(Box::new(move || picker.peer_has(rng.u32(..scale.pieces))))
+}
+
+fn bitfield(scale: Scale) -> anyhow::Result<Run> {
+    let (mut picker, mut sets) = picker(scale)?;
+    let set = sets.pop().context("no peers")?;
+    let has = Pieces::Some(set.clone());
+    Ok(Box::new(move || {
+        picker.peer_has_all_of(&set);
+        for block in choose(&mut picker, 0, &has, scale.peers) {
+            picker.release(block, 0);
+        }
+        picker.peer_gone(&set);
+    }))
+}
+
+/// An engine with idle seeding torrents.
+struct Idle {
+    engine: Engine,
+    out: Outbox,
+    now: Instant,
+    torrents: Vec<TorrentId>,
+}
+
+impl Idle {
+    fn new(scale: Scale) -> anyhow::Result<Self> {
+        let now = Instant::from_micros(1_000_000);
+        let engine = Engine::new(now, Config::new(PeerId::from_random([1; 12]), 6881), 1);
+        let mut idle = Self { engine, out: Outbox::default(), now, torrents: Vec::new() };
+        for number in 0..scale.torrents {
+            let meta = torrents::read(&torrents::encode_made_up(&format!("{number}"), 1, BLOCK_LEN))?;
+            let add = AddTorrent {
+                meta,
+                priorities: None,
+                sequential: false,
+                peers: Vec::new(),
+                uploaded: 0,
+                downloaded: 0,
+            };
+            let torrent = idle.engine.add(now, &add)?;
+            idle.torrents.push(torrent);
+            idle.tell(torrent, DiskEvent::Checked { have: Bitfield::full(1) });
+        }
+        idle.settle();
+        Ok(idle)
+    }
+
+    fn tell(&mut self, torrent: TorrentId, event: DiskEvent) {
+        self.engine.handle(self.now, Event::Disk { torrent, event }, &mut self.out);
+    }
+
+    fn settle(&mut self) {
+        self.engine.settle(self.now, &mut self.out);
+        self.out.clear();
+    }
+}
+
+fn settle_idle(scale: Scale) -> anyhow::Result<Run> {
+    let mut idle = Idle::new(scale)?;
+    Ok(Box::new(move || {
+        idle.now += Duration::from_millis(10);
+        idle.settle();
+        black_box(idle.engine.poll_timeout());
+    }))
+}
+
+fn status(scale: Scale) -> anyhow::Result<Run> {
+    let mut idle = Idle::new(scale)?;
+    Ok(Box::new(move || {
+        idle.settle();
+        black_box(idle.engine.status(idle.now));
+    }))
+}
+
+fn unsaved(scale: Scale) -> anyhow::Result<Run> {
+    let mut idle = Idle::new(scale)?;
+    Ok(Box::new(move || {
+        for id in idle.engine.torrent_ids() {
+            black_box(idle.engine.resume_data(id, false));
+        }
+    }))
+}

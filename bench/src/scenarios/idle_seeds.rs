@@ -1,0 +1,85 @@
+//! Thousands of torrents that nobody wants at the moment. Ends within three minutes.
+
+use super::files::wait_for;
+use super::session;
+use crate::figure::Report;
+use crate::usage;
+use anyhow::{Context, bail};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use ztor_bench::torrents;
+use ztor_metainfo::BLOCK_LEN;
+use ztor_session::{AddTorrent, SessionEvent};
+
+const LIMIT: Duration = Duration::from_secs(150);
+const WATCHED: Duration = Duration::from_secs(10);
+/// Names one file may have, on the file systems that allow the fewest.
+const MAX_LINKS: usize = 30_000;
+
+pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let (data, state) = (dir.join("data"), dir.join("state"));
+    std::fs::create_dir_all(&data)?;
+    // One block of zeros under many names.
+    let hash = {
+        let file = dir.join("block");
+        std::fs::write(&file, vec![0; BLOCK_LEN as usize])?;
+        super::files::torrent_of(&file)?.hashes.v1(0).context("no hash")?
+    };
+    let mut metas = Vec::with_capacity(count);
+    for number in 0..count {
+        let (name, source) = (format!("{number:05}"), dir.join(format!("block-{}", number / MAX_LINKS)));
+        if number % MAX_LINKS == 0 {
+            std::fs::write(&source, vec![0; BLOCK_LEN as usize])?;
+        }
+        std::fs::hard_link(&source, data.join(&name)).with_context(|| format!("naming file {name}"))?;
+        metas.push(torrents::encode(&name, u64::from(BLOCK_LEN), BLOCK_LEN, &hash));
+    }
+
+    let session = session(|config| config.state_dir = Some(state))?;
+    let (resident, cpu, begun) = (usage::resident_bytes(), usage::cpu_time(), Instant::now());
+    for bytes in metas {
+        session.add(AddTorrent { read_only: true, ..AddTorrent::new(torrents::read(&bytes)?, &data) })?;
+        if begun.elapsed() > LIMIT {
+            bail!("adding the torrents takes longer than {LIMIT:?}");
+        }
+    }
+    report.add("added", begun.elapsed().as_secs_f64(), "s", "until all were taken");
+    let left = LIMIT.saturating_sub(begun.elapsed());
+    if !wait_for(&session, left, count, |event| {
+        matches!(event, SessionEvent::Started { finished: true, .. })
+    })? {
+        bail!("not all of {count} torrents seed within {LIMIT:?}");
+    }
+    report.add("all seed", begun.elapsed().as_secs_f64(), "s", "until all were checked as well");
+    report.add("start cpu", (usage::cpu_time() - cpu).as_secs_f64(), "CPU-s", "all threads, all of that");
+    // What is left to be saved.
+    std::thread::sleep(Duration::from_secs(6));
+    let resident = usage::resident_bytes().saturating_sub(resident);
+    report.add("resident", resident as f64 / 1048576.0, "MiB", "");
+    report.add("resident per torrent", resident as f64 / count as f64, "bytes", "");
+    report.add("open handles", usage::open_handles() as f64, "", "sockets and pipes included");
+
+    let (cpu, threads) = (usage::cpu_time(), usage::threads());
+    std::thread::sleep(WATCHED);
+    let share = (usage::cpu_time() - cpu).as_secs_f64() / WATCHED.as_secs_f64();
+    report.add("idle cpu", share * 100.0, "% of a core", format!("over {WATCHED:?}, nobody looks"));
+    let net = usage::thread_since(&threads, "net");
+    report.add("idle wake-ups", net.sleeps as f64 / WATCHED.as_secs_f64(), "per s", "of the network thread");
+
+    let (cpu, end) = (usage::cpu_time(), Instant::now() + WATCHED / 2);
+    while Instant::now() < end {
+        if session.snapshot().torrents.len() != count {
+            bail!("the picture does not show all torrents");
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    let share = (usage::cpu_time() - cpu).as_secs_f64() / (WATCHED / 2).as_secs_f64();
+    report.add("watched cpu", share * 100.0, "% of a core", "a face looks four times a second");
+
+    let begun = Instant::now();
+    if !session.shutdown(Duration::from_secs(60)) {
+        bail!("the session does not end within a minute");
+    }
+    report.add("end", begun.elapsed().as_secs_f64(), "s", "everything saved");
+    Ok(())
+}
