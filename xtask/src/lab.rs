@@ -6,3 +6,4 @@ pub(crate) mod process;
 pub(crate) mod tools;
 pub(crate) mod torrent;
 pub(crate) mod tracker;
+pub(crate) mod usage;

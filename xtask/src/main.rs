@@ -20,6 +20,17 @@ enum Command {
     Tidy,
     /// Run transfers between ztor and other clients in network namespaces (Linux, root).
     Interop(InteropArgs),
+    /// Measure ztor and other clients side by side in network namespaces (Linux, root).
+    ///
+    /// Every client seeds to itself, fetches from itself and checks its data, ztor also exchanges with libtorrent; the
+    /// runs of all alternate. The floor is what no client can do with less. Writes a Markdown table, a plot, and all
+    /// raw figures as JSON into history/. bench/README.md says what the figures mean. Exits with 1 if a run failed.
+    #[cfg(target_os = "linux")]
+    Bench(xtask::bench::Options),
+    /// One side of the benchmark's floor.
+    #[cfg(target_os = "linux")]
+    #[command(subcommand, hide = true)]
+    Floor(xtask::bench::Floor),
 }
 
 #[derive(Args)]
@@ -49,6 +60,10 @@ fn main() -> ExitCode {
     let passed = match Cli::parse().command {
         Command::Tidy => tidy(),
         Command::Interop(args) => interop(args),
+        #[cfg(target_os = "linux")]
+        Command::Bench(options) => xtask::bench::run(&options),
+        #[cfg(target_os = "linux")]
+        Command::Floor(floor) => floor.run().map(|()| true),
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,

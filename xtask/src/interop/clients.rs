@@ -64,12 +64,12 @@ impl Client {
             Self::Aria2 => aria2(setup)?,
             Self::Libtorrent => {
                 let options = ["--bind", &host.ip().to_string(), "--port", PORT];
-                tools.libtorrent()?.arg("peer").args(options).arg(torrent).arg(data)
+                tools.libtorrent()?.arg("peer").args(options).arg(data).arg(torrent)
             }
         };
         let namespace = net.namespace(host);
         let log = dir.join(format!("{role}-{}.log", self.name()));
-        let process = Process::start(&invocation, &namespace, &home, &log)?;
+        let process = Process::start(&invocation, Some(&namespace), &home, &log)?;
         let remote = match self {
             Self::Transmission => {
                 Some(Invocation::new(tools.program("transmission-remote")?).arg("127.0.0.1:9091"))

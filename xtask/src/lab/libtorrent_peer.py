@@ -1,4 +1,4 @@
-"""What the interop suite does with libtorrent: makes torrents, and is a peer.
+"""What the interop suite and the benchmark do with libtorrent: make torrents, be a peer, check data.
 
 The peer checks what is in its folder, fetches what is missing, prints DONE when it has everything, and goes on seeding.
 """
@@ -26,25 +26,64 @@ def make(options):
         output.write(lt.bencode(torrent.generate()))
 
 
-def peer(options):
-    session = lt.session({
+# For measuring: as many connections and slots as there are peers, and nothing but what fails is told.
+FAST = {
+    "connections_limit": 2000, "unchoke_slots_limit": -1, "allow_multiple_connections_per_ip": True,
+    "out_enc_policy": lt.enc_policy.disabled, "in_enc_policy": lt.enc_policy.disabled,
+    "active_limit": -1, "active_downloads": -1, "active_seeds": -1,
+}
+
+
+def alert_mask(names):
+    return functools.reduce(operator.or_, (getattr(lt.alert.category_t, name) for name in names))
+
+
+def start_session(options, **more):
+    return lt.session({
         "listen_interfaces": f"{options.bind}:{options.port}",
         "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
         "enable_outgoing_utp": False, "enable_incoming_utp": False,
-        "alert_mask": functools.reduce(operator.or_, (getattr(lt.alert.category_t, name) for name in ALERTS)),
+        **more,
     })
-    parameters = lt.load_torrent_file(options.torrent)
-    parameters.save_path = options.folder
+
+
+def add_torrent(session, path, folder, trust=False):
+    parameters = lt.load_torrent_file(path)
+    parameters.save_path = folder
     parameters.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
-    torrent = session.add_torrent(parameters)
+    if trust:
+        parameters.flags |= lt.torrent_flags.seed_mode
+    return session.add_torrent(parameters)
+
+
+def peer(options):
+    if options.fast:
+        session = start_session(options, alert_mask=alert_mask(["error_notification"]), **FAST)
+    else:
+        session = start_session(options, alert_mask=alert_mask(ALERTS))
+    torrents = [add_torrent(session, path, options.folder, options.trust) for path in options.torrents]
     done = False
     while True:
         for alert in session.pop_alerts():
             print(f"{type(alert).__name__}: {alert.message()}", flush=True)
-        if not done and torrent.status().is_seeding:
+        if not done and all(torrent.status().is_seeding for torrent in torrents):
             done = True
             print("DONE", flush=True)
         time.sleep(0.05)
+
+
+def check(options):
+    """Reads everything in the folder; prints CHECKED, the seconds it took, and the part that is right."""
+    mask = alert_mask(["status_notification", "error_notification"])
+    session = start_session(options, alert_mask=mask, hashing_threads=os.cpu_count(), **FAST)
+    begun = time.monotonic()
+    torrent = add_torrent(session, options.torrents[0], options.folder)
+    while True:
+        session.wait_for_alert(1000)
+        for alert in session.pop_alerts():
+            if isinstance(alert, lt.torrent_checked_alert):
+                print("CHECKED", time.monotonic() - begun, torrent.status().progress, flush=True)
+                return
 
 
 def main():
@@ -59,12 +98,16 @@ def main():
     command.add_argument("path")
     command.set_defaults(run=make)
 
-    command = commands.add_parser("peer")
-    command.add_argument("--bind", required=True)
-    command.add_argument("--port", type=int, required=True)
-    command.add_argument("torrent")
-    command.add_argument("folder")
-    command.set_defaults(run=peer)
+    for name, run in [("peer", peer), ("check", check)]:
+        command = commands.add_parser(name)
+        command.add_argument("--bind", required=True)
+        command.add_argument("--port", type=int, required=True)
+        command.add_argument("folder")
+        command.add_argument("torrents", nargs="+")
+        command.set_defaults(run=run)
+        if name == "peer":
+            command.add_argument("--fast", action="store_true", help="for measuring")
+            command.add_argument("--trust", action="store_true", help="take what is in the folder as complete")
 
     options = parser.parse_args()
     options.run(options)

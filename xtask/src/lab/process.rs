@@ -87,12 +87,17 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts it with its output going to `log`, which begins with its command line.
-    pub(crate) fn start(invocation: &Invocation, namespace: &str, home: &Path, log: &Path) -> Result<Self> {
+    pub(crate) fn start(
+        invocation: &Invocation,
+        namespace: Option<&str>,
+        home: &Path,
+        log: &Path,
+    ) -> Result<Self> {
         fs::create_dir_all(home)?;
         fs::write(log, format!("$ {invocation}\n"))?;
         let output = File::options().append(true).open(log)?;
         let child = invocation
-            .command(Some(namespace), home)
+            .command(namespace, home)
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()

@@ -70,9 +70,18 @@ impl Tools {
 
 /// The folder that cargo builds into.
 pub(crate) fn target_dir(root: &Path) -> Result<PathBuf> {
+    Ok(metadata(root)?.target_directory.into())
+}
+
+/// Whether the workspace has a package of this name.
+pub(crate) fn has_package(root: &Path, name: &str) -> Result<bool> {
+    Ok(metadata(root)?.workspace_packages().iter().any(|package| package.name.as_str() == name))
+}
+
+fn metadata(root: &Path) -> Result<cargo_metadata::Metadata> {
     let mut command = cargo_metadata::MetadataCommand::new();
     command.manifest_path(root.join("Cargo.toml")).no_deps().other_options(vec!["--offline".to_owned()]);
-    Ok(command.exec().context("cargo metadata")?.target_directory.into())
+    command.exec().context("cargo metadata")
 }
 
 fn given(name: &str, path: &Path) -> Result<PathBuf> {

@@ -81,7 +81,8 @@ impl Tracker {
                 .args(["tracker", "--bind", &ip, "--http-port", &port, "--udp-port", &port])
                 .args(["--log-level", "info"]),
         };
-        Process::start(&invocation, &net.namespace(Host::Tracker), &home, &dir.join("tracker.log"))
+        let namespace = net.namespace(Host::Tracker);
+        Process::start(&invocation, Some(&namespace), &home, &dir.join("tracker.log"))
     }
 }
 

@@ -60,15 +60,19 @@ impl Received {
 
 fn children(pid: u32) -> Vec<u32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    let lists =
+        threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 /// `utime`, `stime`, `cutime` and `cstime` of `/proc/PID/stat`, added up. See proc_pid_stat(5).
 fn cpu_ticks(stat: &str) -> Option<u64> {
     // The name of the program is in parentheses and may hold anything.
     let (_, fields) = stat.rsplit_once(')')?;
-    let times: Vec<u64> = fields.split_whitespace().skip(11).take(4).map_while(|field| field.parse().ok()).collect();
+    let times: Vec<u64> =
+        fields.split_whitespace().skip(11).take(4).map_while(|field| field.parse().ok()).collect();
     (times.len() == 4).then(|| times.iter().sum())
 }
 

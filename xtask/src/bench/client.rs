@@ -1,0 +1,139 @@
+//! Who takes part, and in which pairs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Something that seeds, fetches and checks. The order is that of the columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Client {
+    /// The least work that moves the bytes: no client can do with less.
+    Floor,
+    Libtorrent,
+    Rqbit,
+    Aria2,
+    Transmission,
+    /// An older ztor, to judge a change by.
+    ZtorBase,
+    Ztor,
+}
+
+impl Client {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Floor,
+        Self::Libtorrent,
+        Self::Rqbit,
+        Self::Aria2,
+        Self::Transmission,
+        Self::ZtorBase,
+        Self::Ztor,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Libtorrent => "libtorrent",
+            Self::Rqbit => "rqbit",
+            Self::Aria2 => "aria2",
+            Self::Transmission => "transmission",
+            Self::ZtorBase => "ztor-base",
+            Self::Ztor => "ztor",
+        }
+    }
+
+    /// What it takes. The floor is this program.
+    pub(super) fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Floor => &[],
+            Self::Libtorrent => &["libtorrent"],
+            Self::Rqbit => &["rqbit"],
+            Self::Aria2 => &["aria2c"],
+            Self::Transmission => &["transmission-daemon", "transmission-remote"],
+            Self::ZtorBase => &["ztor-base"],
+            Self::Ztor => &["ztor"],
+        }
+    }
+
+    /// Whether one process of it takes many torrents here.
+    pub(super) fn takes_many(self) -> bool {
+        matches!(self, Self::Libtorrent | Self::ZtorBase | Self::Ztor)
+    }
+}
+
+impl FromStr for Client {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = match text {
+            "lt" => "libtorrent",
+            "tr" => "transmission",
+            name => name,
+        };
+        Self::ALL.into_iter().find(|client| client.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("no client is called {text:?}; there are {names} (short: lt, tr)")
+        })
+    }
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Who gives to whom. Written `SEEDER:LEECHER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Pair {
+    pub(super) seeder: Client,
+    pub(super) leecher: Client,
+}
+
+impl Pair {
+    pub(super) fn of(client: Client) -> Self {
+        Self { seeder: client, leecher: client }
+    }
+}
+
+impl FromStr for Pair {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (seeder, leecher) = text.split_once(':').ok_or("a pair is written SEEDER:LEECHER")?;
+        let pair = Self { seeder: seeder.parse()?, leecher: leecher.parse()? };
+        if pair.seeder != pair.leecher && [pair.seeder, pair.leecher].contains(&Client::Floor) {
+            return Err("the floor speaks with itself only".to_owned());
+        }
+        Ok(pair)
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}:{}", self.seeder, self.leecher))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "that is how a test fails")]
+
+    use super::*;
+
+    #[test]
+    fn pairs_are_read_as_they_are_written() {
+        for seeder in Client::ALL {
+            for leecher in Client::ALL {
+                let pair = Pair { seeder, leecher };
+                let mixes_floor = seeder != leecher && (seeder == Client::Floor || leecher == Client::Floor);
+                assert_eq!(pair.to_string().parse::<Pair>().ok(), (!mixes_floor).then_some(pair));
+            }
+        }
+        assert_eq!("lt:tr".parse::<Pair>().unwrap().to_string(), "libtorrent:transmission");
+        for wrong in ["", "ztor", "ztor:", "ztor:ztor:ztor", "ztor:utorrent"] {
+            assert!(wrong.parse::<Pair>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The figures that every client has alone: the rows of the table and the panels of the plot.
+
+use super::client::{Client, Pair};
+use super::payload::Load;
+use super::record::{Recheck, Record, Transfer};
+use super::stats::Spread;
+
+/// A row of the table.
+pub(super) struct Figure {
+    pub(super) name: &'static str,
+    pub(super) unit: &'static str,
+    /// Behind the point.
+    pub(super) digits: usize,
+    pub(super) less_is_better: bool,
+    of: Source,
+}
+
+enum Source {
+    Transfer(Load, fn(&Transfer) -> f64),
+    Recheck(fn(&Recheck) -> f64),
+}
+
+impl Figure {
+    pub(super) fn of(&self, record: &Record, client: Client) -> Option<Spread> {
+        match self.of {
+            Source::Transfer(load, figure) => record.transfer(load, Pair::of(client), figure),
+            Source::Recheck(figure) => record.recheck(client, figure),
+        }
+    }
+
+    /// How many runs of it failed.
+    pub(super) fn failed_count(&self, record: &Record, client: Client) -> usize {
+        match self.of {
+            Source::Transfer(load, _) => {
+                let runs =
+                    record.transfers.iter().filter(|run| run.load == load && run.pair == Pair::of(client));
+                runs.filter(|run| run.outcome.measured().is_none()).count()
+            }
+            Source::Recheck(_) => {
+                let runs = record.rechecks.iter().filter(|run| run.client == client);
+                runs.filter(|run| run.outcome.measured().is_none()).count()
+            }
+        }
+    }
+}
+
+pub(super) const FIGURES: [Figure; 8] = [
+    Figure {
+        name: "seed CPU",
+        unit: "s/GiB",
+        digits: 2,
+        less_is_better: true,
+        of: Source::Transfer(Load::OneFile, Transfer::seed_cpu_s_per_gib),
+    },
+    Figure {
+        name: "leech CPU",
+        unit: "s/GiB",
+        digits: 2,
+        less_is_better: true,
+        of: Source::Transfer(Load::OneFile, Transfer::leech_cpu_s_per_gib),
+    },
+    Figure {
+        name: "to itself",
+        unit: "MB/s",
+        digits: 0,
+        less_is_better: false,
+        of: Source::Transfer(Load::OneFile, |transfer| transfer.mb_per_s),
+    },
+    Figure {
+        name: "20 torrents to itself",
+        unit: "MB/s",
+        digits: 0,
+        less_is_better: false,
+        of: Source::Transfer(Load::ManyTorrents, |transfer| transfer.mb_per_s),
+    },
+    Figure {
+        name: "recheck",
+        unit: "MB/s",
+        digits: 0,
+        less_is_better: false,
+        of: Source::Recheck(Recheck::mb_per_s),
+    },
+    Figure {
+        name: "recheck CPU",
+        unit: "s/GiB",
+        digits: 2,
+        less_is_better: true,
+        of: Source::Recheck(Recheck::cpu_s_per_gib),
+    },
+    Figure {
+        name: "peak RSS, seed",
+        unit: "MiB",
+        digits: 0,
+        less_is_better: true,
+        of: Source::Transfer(Load::OneFile, Transfer::seed_peak_rss_mib),
+    },
+    Figure {
+        name: "peak RSS, leech",
+        unit: "MiB",
+        digits: 0,
+        less_is_better: true,
+        of: Source::Transfer(Load::OneFile, Transfer::leech_peak_rss_mib),
+    },
+];
