@@ -9,10 +9,10 @@ use crate::hasher::{Hasher, Tail};
 ///
 /// The first [`LANES`] jobs run side by side; when one ends, the next takes its place. Jobs of any length
 /// mix, but it is fastest if long ones do not come last. Allocates nothing.
-pub fn update_many<'a, A, D>(jobs: impl IntoIterator<Item = (&'a mut Hasher<A>, D)>)
+pub fn update_many<'h, 'd, A, D>(jobs: impl IntoIterator<Item = (&'h mut Hasher<A>, D)>)
 where
-    A: Algorithm + 'a,
-    D: IntoIterator<Item = &'a [u8]>,
+    A: Algorithm + 'h,
+    D: IntoIterator<Item = &'d [u8]>,
 {
     update_many_with(Backend::detect(), jobs);
 }
@@ -34,12 +34,12 @@ pub fn digest_many<A: Algorithm>(messages: &[impl AsRef<[u8]>], outputs: &mut [A
     digest_many_with::<A>(Backend::detect(), messages, outputs);
 }
 
-pub(crate) fn update_many_with<'a, A, D>(
+pub(crate) fn update_many_with<'h, 'd, A, D>(
     backend: Backend,
-    jobs: impl IntoIterator<Item = (&'a mut Hasher<A>, D)>,
+    jobs: impl IntoIterator<Item = (&'h mut Hasher<A>, D)>,
 ) where
-    A: Algorithm + 'a,
-    D: IntoIterator<Item = &'a [u8]>,
+    A: Algorithm + 'h,
+    D: IntoIterator<Item = &'d [u8]>,
 {
     let lanes = jobs.into_iter().map(|(hasher, data)| Lane { hasher, rest: data.into_iter(), blocks: &[] });
     run(backend, lanes);
@@ -79,24 +79,24 @@ pub(crate) fn digest_many_with<A: Algorithm>(
 }
 
 /// A message under way.
-struct Lane<'a, A: Algorithm, D> {
-    hasher: &'a mut Hasher<A>,
+struct Lane<'h, 'd, A: Algorithm, D> {
+    hasher: &'h mut Hasher<A>,
     /// Buffers after those that `blocks` were taken from.
     rest: D,
     /// What to compress next.
-    blocks: &'a [Block],
+    blocks: &'d [Block],
 }
 
 /// Runs every lane to its end, as many at a time as there is room for.
-fn run<'a, A, D>(backend: Backend, waiting: impl IntoIterator<Item = Lane<'a, A, D>>)
+fn run<'h, 'd, A, D>(backend: Backend, waiting: impl IntoIterator<Item = Lane<'h, 'd, A, D>>)
 where
-    A: Algorithm + 'a,
-    D: Iterator<Item = &'a [u8]>,
+    A: Algorithm + 'h,
+    D: Iterator<Item = &'d [u8]>,
 {
     let mut waiting =
         waiting.into_iter().filter_map(|mut lane| lane.find_blocks(backend).then_some(lane)).fuse();
     // Those under way stand in front.
-    let mut lanes: [Option<Lane<'_, A, D>>; LANES] = [const { None }; LANES];
+    let mut lanes: [Option<Lane<'_, '_, A, D>>; LANES] = [const { None }; LANES];
     loop {
         for place in &mut lanes {
             if let Some(lane) = place
@@ -120,7 +120,7 @@ where
 }
 
 /// Compresses what the lanes have, as far as the shortest reaches.
-fn step<A, D, const N: usize>(backend: Backend, lanes: [&mut Lane<'_, A, D>; N])
+fn step<A, D, const N: usize>(backend: Backend, lanes: [&mut Lane<'_, '_, A, D>; N])
 where
     A: Algorithm,
 {
@@ -136,7 +136,7 @@ where
     A::compress(backend, states, blocks);
 }
 
-impl<'a, A: Algorithm, D: Iterator<Item = &'a [u8]>> Lane<'a, A, D> {
+impl<'d, A: Algorithm, D: Iterator<Item = &'d [u8]>> Lane<'_, 'd, A, D> {
     /// Makes sure that there is something to compress; false at the end of the message.
     fn find_blocks(&mut self, backend: Backend) -> bool {
         while self.blocks.is_empty() {

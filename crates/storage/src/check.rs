@@ -2,16 +2,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
+use ztor_sha::LANES;
 
 use crate::error::StorageError;
-use crate::hasher::{Digests, PieceHasher};
-use crate::pool::{End, in_parallel};
+use crate::hasher::{Digests, Kinds, PieceHasher, update_many};
+use crate::pool::{End, Shares, in_parallel};
 use crate::store::TorrentStore;
 
-/// What is read and hashed at once.
-const CHUNK_LEN: usize = 1 << 20;
-/// Neighbouring pieces given to one thread together, in bytes, so that the disk reads in order.
-const STRETCH_LEN: u32 = 16 << 20;
+/// What is read before it is hashed, of all pieces together: half of what a second-level cache holds.
+const READ_LEN: usize = 512 * 1024;
 
 /// Which pieces [`check_all`] looks at.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +24,7 @@ pub enum Pieces<'a> {
 /// Checks pieces on disk against their hashes, with `threads` threads (at least one).
 ///
 /// Returns one entry per piece of the torrent: true if it is there and right, false if it is not or was not
-/// asked for. `progress` is called from any of the threads with the number of pieces done so far. Memory: 1 MiB
+/// asked for. `progress` is called from any of the threads with the number of pieces done so far. Memory: 512 KiB
 /// per thread.
 ///
 /// Errors: [`StorageError::Stopped`] if `stop` was set before the end; whatever cannot be read although
@@ -48,21 +47,24 @@ pub fn check_all(
         Pieces::All => u32::try_from(index).ok().filter(|piece| *piece < piece_count),
         Pieces::Only(pieces) => pieces.get(index).copied().filter(|piece| *piece < piece_count),
     };
-    let piece_length = store.layout().piece_length().max(1);
-    let stretch = (STRETCH_LEN / piece_length).max(1) as usize;
+    let shares = Shares::of_pieces(total, store.layout().piece_length(), threads, lanes(store.meta()));
     // Below that the system's own read-ahead does as well.
-    let ahead = piece_length >= 256 * 1024;
+    let ahead = store.layout().piece_length() >= 256 * 1024;
 
     let have: Vec<AtomicBool> = (0..piece_count).map(|_| AtomicBool::new(false)).collect();
     let done = AtomicU32::new(0);
-    let end = in_parallel(total, stretch, threads, stop, Vec::new, |buf, index| {
-        if let Some(piece) = piece_at(index) {
-            if ahead && let Some(following) = piece_at(index + 1) {
-                store.read_ahead(following);
-            }
-            have[piece as usize].store(store.check_piece(piece, buf)?, Ordering::Relaxed);
+    let end = in_parallel(total, shares, threads, stop, Scratch::default, |scratch, group| {
+        if ahead {
+            let following = group.end..total.min(group.end + shares.group);
+            following.filter_map(piece_at).for_each(|piece| store.read_ahead(piece));
         }
-        progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+        let count = group.len() as u32;
+        let pieces: Vec<u32> = group.filter_map(piece_at).collect();
+        let good = store.check_together(&pieces, scratch, stop)?;
+        for (piece, good) in pieces.into_iter().zip(good) {
+            have[piece as usize].store(good, Ordering::Relaxed);
+        }
+        (0..count).for_each(|_| progress(done.fetch_add(1, Ordering::Relaxed) + 1));
         Ok(())
     })?;
     match end {
@@ -71,13 +73,124 @@ pub fn check_all(
     }
 }
 
+/// How many pieces to check at a time. SHA-1 has to have several, while the blocks of a single piece do for
+/// SHA-256.
+fn lanes(meta: &Metainfo) -> usize {
+    let has_v1 = meta.layout.piece_count() == 0 || meta.hashes.v1(0).is_some();
+    let blocks = (meta.layout.piece_length() / BLOCK_LEN).max(1) as usize;
+    if has_v1 { LANES } else { LANES.div_ceil(blocks) }
+}
+
+/// What a thread checks with, to be used again.
+#[derive(Debug, Default)]
+struct Scratch {
+    buf: Vec<u8>,
+    lanes: Vec<Lane>,
+}
+
+/// A piece that is being checked.
+#[derive(Debug, Default)]
+struct Lane {
+    piece: u32,
+    hasher: PieceHasher,
+    /// Bytes hashed.
+    at: u32,
+    len: u32,
+    expected: Option<Digests>,
+    /// Known before the end of the piece if there is nothing to read, or no more.
+    verdict: Option<Result<bool, StorageError>>,
+}
+
 impl TorrentStore {
     /// Reads a piece and compares its hash. False if it is wrong, or its files are missing or too short.
     ///
-    /// `buf` is scratch space to be used again, at most 1 MiB. A piece in which nothing was ever written (a hole
-    /// in a sparse file) is not read.
+    /// `buf` is scratch space to be used again, at most 512 KiB. A piece in which nothing was ever written (a
+    /// hole in a sparse file) is not read.
     pub fn check_piece(&self, piece: u32, buf: &mut Vec<u8>) -> Result<bool, StorageError> {
-        let good = match self.matches(piece, buf) {
+        let mut scratch = Scratch { buf: std::mem::take(buf), lanes: Vec::new() };
+        let good = self.check_together(&[piece], &mut scratch, &AtomicBool::new(false));
+        *buf = scratch.buf;
+        good.map(|good| good.contains(&true))
+    }
+
+    /// The same as [`check_piece`](Self::check_piece) for a few pieces, which are hashed at the same time.
+    /// Returns whether each is right.
+    ///
+    /// Errors: the first of any piece, after the others were checked; [`StorageError::Stopped`].
+    fn check_together(
+        &self,
+        pieces: &[u32],
+        scratch: &mut Scratch,
+        stop: &AtomicBool,
+    ) -> Result<Vec<bool>, StorageError> {
+        let Scratch { buf, lanes } = scratch;
+        lanes.resize_with(pieces.len(), Lane::default);
+        for (lane, piece) in lanes.iter_mut().zip(pieces) {
+            lane.verdict = self.begin(lane, *piece).transpose();
+        }
+        let longest = lanes.iter().map(|lane| lane.len as usize).max().unwrap_or(0);
+        let step = (READ_LEN / lanes.len().max(1)).min(longest).max(1);
+        buf.resize(step * lanes.len(), 0);
+        while lanes.iter().any(Lane::goes_on) {
+            if stop.load(Ordering::Relaxed) {
+                return Err(StorageError::Stopped);
+            }
+            self.advance(lanes, buf, step);
+        }
+        let mut all = Ok(Vec::with_capacity(pieces.len()));
+        for lane in lanes {
+            let matches = match lane.verdict.take() {
+                Some(verdict) => verdict,
+                None => Ok(Some(lane.hasher.finish()) == lane.expected),
+            };
+            match (self.conclude(lane.piece, matches), &mut all) {
+                (Ok(good), Ok(verdicts)) => verdicts.push(good),
+                (Err(error), Ok(_)) => all = Err(error),
+                (_, Err(_)) => {}
+            }
+        }
+        all
+    }
+
+    /// Prepares a lane for a piece; gives the verdict if it needs no reading.
+    fn begin(&self, lane: &mut Lane, piece: u32) -> Result<Option<bool>, StorageError> {
+        let (meta, layout) = (self.meta(), self.layout());
+        (lane.piece, lane.at, lane.len) = (piece, 0, 0);
+        if piece >= layout.piece_count() {
+            return Err(StorageError::OutOfRange { piece, begin: 0, len: 0 });
+        }
+        let expected = Digests::expected(meta, piece)?;
+        if self.is_hole(piece)? {
+            return Ok(Some(self.zero_digests.get(meta, piece, expected.kinds()) == expected));
+        }
+        lane.len = layout.piece_len(piece);
+        lane.expected = Some(expected);
+        lane.hasher.restart(layout, piece, expected.kinds());
+        Ok(None)
+    }
+
+    /// Reads and hashes the next `step` bytes of every piece that goes on.
+    fn advance(&self, lanes: &mut [Lane], buf: &mut [u8], step: usize) {
+        let mut jobs = Vec::with_capacity(lanes.len());
+        for (lane, buf) in lanes.iter_mut().zip(buf.chunks_mut(step)) {
+            if !lane.goes_on() {
+                continue;
+            }
+            let buf = &mut buf[..step.min((lane.len - lane.at) as usize)];
+            match self.read(lane.piece, lane.at, buf) {
+                Ok(()) => {
+                    lane.at += buf.len() as u32;
+                    jobs.push((&mut lane.hasher, [&*buf]));
+                }
+                Err(error) => lane.verdict = Some(Err(error)),
+            }
+        }
+        update_many(&mut jobs);
+    }
+
+    /// Judges and remembers whether a piece is right.
+    fn conclude(&self, piece: u32, matches: Result<bool, StorageError>) -> Result<bool, StorageError> {
+        let good = match matches {
             Err(error) if error.is_absent() => false,
             Err(StorageError::FileGone { path }) if path == self.full_parts_path() => {
                 self.accept_missing_parts();
@@ -95,32 +208,15 @@ impl TorrentStore {
         Ok(good)
     }
 
-    fn matches(&self, piece: u32, buf: &mut Vec<u8>) -> Result<bool, StorageError> {
-        let meta = self.meta();
-        let layout = self.layout();
-        if piece >= layout.piece_count() {
-            return Err(StorageError::OutOfRange { piece, begin: 0, len: 0 });
-        }
-        let expected = Digests::expected(meta, piece)?;
-        if self.is_hole(piece)? {
-            return Ok(self.zero_digests.get(meta, piece, &expected) == expected);
-        }
-        let mut hasher = PieceHasher::new(meta, piece, &expected);
-        let piece_len = layout.piece_len(piece);
-        buf.resize(CHUNK_LEN.min(piece_len as usize).max(BLOCK_LEN as usize), 0);
-        let mut at = 0;
-        while at < piece_len {
-            let step = buf.len().min((piece_len - at) as usize);
-            self.read(piece, at, &mut buf[..step])?;
-            hasher.update(&buf[..step]);
-            at += step as u32;
-        }
-        Ok(hasher.finish() == expected)
-    }
-
     fn files_of(&self, piece: u32) -> impl Iterator<Item = usize> + '_ {
         let layout = self.layout();
         layout.ranges(piece, 0, layout.piece_len(piece)).filter(|range| !range.pad).map(|range| range.file)
+    }
+}
+
+impl Lane {
+    fn goes_on(&self) -> bool {
+        self.verdict.is_none() && self.at < self.len
     }
 }
 
@@ -133,23 +229,23 @@ struct Shape {
     len: u32,
     v2_len: u32,
     v2_width: usize,
-    kinds: (bool, bool),
+    kinds: Kinds,
 }
 
 impl ZeroDigests {
-    fn get(&self, meta: &Metainfo, piece: u32, like: &Digests) -> Digests {
+    fn get(&self, meta: &Metainfo, piece: u32, kinds: Kinds) -> Digests {
         let layout = &meta.layout;
-        let (v2_len, v2_width) = match like.v2 {
-            Some(_) => (layout.v2_piece_len(piece), layout.v2_leaf_width(piece)),
-            None => (0, 0),
+        let (v2_len, v2_width) = match kinds.v2 {
+            true => (layout.v2_piece_len(piece), layout.v2_leaf_width(piece)),
+            false => (0, 0),
         };
-        let kinds = (like.v1.is_some(), like.v2.is_some());
         let shape = Shape { len: layout.piece_len(piece), v2_len, v2_width, kinds };
         let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, digests)) = known.filter(|known| known.0 == shape) {
             return digests;
         }
-        let mut hasher = PieceHasher::new(meta, piece, like);
+        let mut hasher = PieceHasher::default();
+        hasher.restart(layout, piece, kinds);
         hasher.update_zeros(shape.len);
         let digests = hasher.finish();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((shape, digests));

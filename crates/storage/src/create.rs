@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use ztor_metainfo::create::{Builder, Input, PieceDigest, Plan};
+use ztor_metainfo::create::{Builder, Input, PieceDigest, Plan, Version};
+use ztor_sha::LANES;
 
 use crate::error::{At, Operation, StorageError};
-use crate::pool::{End, in_parallel};
+use crate::hasher::{Digests, Kinds, PieceHasher, update_many};
+use crate::pool::{End, Shares, in_parallel};
 use crate::positional::read_at;
 
 mod walk;
 
-/// What is read and hashed at once.
-const CHUNK_LEN: usize = 1 << 20;
-/// Neighbouring pieces given to one thread together, in bytes.
-const STRETCH_LEN: u32 = 16 << 20;
+/// What is read before it is hashed, of all pieces together: half of what a second-level cache holds.
+const READ_LEN: usize = 512 * 1024;
 
 /// What torrent to make, and of which files.
 #[derive(Debug, Clone, Default)]
@@ -127,7 +127,7 @@ struct Stamp {
 
 /// Makes the torrent of a file, or of a folder with all that is below it.
 ///
-/// Hashes with `threads` threads (at least one), each with a buffer of 1 MiB. `progress` is called from any of
+/// Hashes with `threads` threads (at least one), each with a buffer of 512 KiB. `progress` is called from any of
 /// them with the bytes hashed so far and in all. Setting `stop` ends it with [`CreateError::Stopped`].
 pub fn create(
     path: &Path,
@@ -179,23 +179,21 @@ fn hash(
     stop: &AtomicBool,
 ) -> Result<Vec<u8>, CreateError> {
     let layout = plan.layout();
-    let stretch = (STRETCH_LEN / layout.piece_length().max(1)).max(1) as usize;
+    let count = layout.piece_count() as usize;
+    let shares = Shares::of_pieces(count, layout.piece_length(), threads, LANES);
     let builder = Mutex::new(Builder::new(plan));
     let (done, total) = (AtomicU64::new(0), layout.total_len());
-    let end = in_parallel(
-        layout.piece_count() as usize,
-        stretch,
-        threads,
-        stop,
-        Reader::default,
-        |reader, piece| {
-            let piece = u32::try_from(piece).unwrap_or(u32::MAX);
-            let (digest, len) = reader.hash_piece(plan, sources, piece)?;
-            builder.lock().unwrap_or_else(PoisonError::into_inner).insert(piece, digest);
-            progress(done.fetch_add(len, Ordering::Relaxed) + len, total);
-            Ok::<(), CreateError>(())
-        },
-    )?;
+    let end = in_parallel(count, shares, threads, stop, Reader::default, |reader, group| {
+        let first = u32::try_from(group.start).unwrap_or(u32::MAX);
+        for lane in reader.hash(plan, sources, first, group.len(), stop)? {
+            let Digests { v1, v2 } = lane.hasher.finish();
+            let mut builder = builder.lock().unwrap_or_else(PoisonError::into_inner);
+            builder.insert(lane.piece, PieceDigest { v1, v2 });
+            drop(builder);
+            progress(done.fetch_add(lane.file_bytes, Ordering::Relaxed) + lane.file_bytes, total);
+        }
+        Ok::<(), CreateError>(())
+    })?;
     if end == End::Stopped {
         return Err(CreateError::Stopped);
     }
@@ -209,56 +207,96 @@ fn hash(
     Ok(builder.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?)
 }
 
-/// What one thread reads with.
+/// What one thread reads with, to be used again.
 #[derive(Default)]
 struct Reader {
     buf: Vec<u8>,
+    lanes: Vec<Lane>,
+}
+
+/// A piece that is being hashed.
+#[derive(Default)]
+struct Lane {
+    piece: u32,
+    hasher: PieceHasher,
+    /// Bytes hashed.
+    at: u32,
+    len: u32,
+    /// Those of them that are not pads.
+    file_bytes: u64,
     open: Option<(usize, File)>,
 }
 
 impl Reader {
-    /// The hashes of a piece and the number of bytes of files in it.
-    fn hash_piece(
+    /// Hashes `count` pieces from `first` on at the same time.
+    fn hash(
         &mut self,
         plan: &Plan,
         sources: &[Source],
-        piece: u32,
-    ) -> Result<(PieceDigest, u64), CreateError> {
-        self.buf.resize(CHUNK_LEN, 0);
-        let mut hasher = plan.hasher(piece);
-        let mut total = 0;
-        for range in plan.layout().ranges(piece, 0, u32::MAX) {
-            let Some(input) = plan.input_of(range.file) else { continue };
-            let Some(source) = sources.get(input) else { continue };
-            self.open(input, source)?;
-            let Some((_, file)) = &self.open else { continue };
-            let (mut offset, mut left) = (range.offset, range.len as usize);
-            while left > 0 {
-                let buf = &mut self.buf[..left.min(CHUNK_LEN)];
-                let read = read_at(file, buf, offset).at(Operation::Read, || source.path.clone())?;
-                if read < buf.len() {
-                    return Err(CreateError::Changed { path: source.path.clone() });
-                }
-                hasher.update(buf);
-                offset += read as u64;
-                left -= read;
-            }
-            total += u64::from(range.len);
+        first: u32,
+        count: usize,
+        stop: &AtomicBool,
+    ) -> Result<&mut [Lane], CreateError> {
+        let kinds = Kinds { v1: plan.version() != Version::V2, v2: plan.version() != Version::V1 };
+        self.lanes.resize_with(count, Lane::default);
+        for (lane, piece) in self.lanes.iter_mut().zip(first..) {
+            (lane.piece, lane.at, lane.file_bytes) = (piece, 0, 0);
+            lane.len = plan.layout().piece_len(piece);
+            lane.hasher.restart(plan.layout(), piece, kinds);
         }
-        Ok((hasher.finish()?, total))
+        let longest = self.lanes.iter().map(|lane| lane.len as usize).max().unwrap_or(0);
+        let step = (READ_LEN / count.max(1)).min(longest).max(1);
+        self.buf.resize(step * count, 0);
+        while self.lanes.iter().any(|lane| lane.at < lane.len) {
+            if stop.load(Ordering::Relaxed) {
+                return Err(CreateError::Stopped);
+            }
+            let mut jobs = Vec::with_capacity(count);
+            for (lane, buf) in self.lanes.iter_mut().zip(self.buf.chunks_mut(step)) {
+                let buf = &mut buf[..step.min((lane.len - lane.at) as usize)];
+                lane.read(plan, sources, buf)?;
+                jobs.push((&mut lane.hasher, [&*buf]));
+            }
+            update_many(&mut jobs);
+        }
+        Ok(&mut self.lanes)
+    }
+}
+
+impl Lane {
+    /// Fills `buf` with the next bytes of the piece.
+    fn read(&mut self, plan: &Plan, sources: &[Source], buf: &mut [u8]) -> Result<(), CreateError> {
+        for range in plan.layout().ranges(self.piece, self.at, buf.len() as u32) {
+            let buf = &mut buf[range.at as usize..][..range.len as usize];
+            let Some((input, source)) =
+                plan.input_of(range.file).and_then(|input| Some((input, sources.get(input)?)))
+            else {
+                buf.fill(0);
+                continue;
+            };
+            let file = self.open(input, source)?;
+            if read_at(file, buf, range.offset).at(Operation::Read, || source.path.clone())? < buf.len() {
+                return Err(CreateError::Changed { path: source.path.clone() });
+            }
+            self.file_bytes += buf.len() as u64;
+        }
+        self.at += buf.len() as u32;
+        Ok(())
     }
 
-    fn open(&mut self, input: usize, source: &Source) -> Result<(), CreateError> {
-        if self.open.as_ref().is_some_and(|open| open.0 == input) {
-            return Ok(());
-        }
-        let file = File::open(&source.path).at(Operation::Open, || source.path.clone())?;
-        let metadata = file.metadata().at(Operation::Inspect, || source.path.clone())?;
-        if Stamp::of(&metadata) != source.stamp {
-            return Err(CreateError::Changed { path: source.path.clone() });
-        }
-        self.open = Some((input, file));
-        Ok(())
+    fn open(&mut self, input: usize, source: &Source) -> Result<&File, CreateError> {
+        let open = match self.open.take() {
+            Some(open) if open.0 == input => open,
+            _ => {
+                let file = File::open(&source.path).at(Operation::Open, || source.path.clone())?;
+                let metadata = file.metadata().at(Operation::Inspect, || source.path.clone())?;
+                if Stamp::of(&metadata) != source.stamp {
+                    return Err(CreateError::Changed { path: source.path.clone() });
+                }
+                (input, file)
+            }
+        };
+        Ok(&self.open.insert(open).1)
     }
 }
 

@@ -1,6 +1,5 @@
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
-use ztor_metainfo::{BLOCK_LEN, Metainfo, merkle};
+use ztor_metainfo::{BLOCK_LEN, Layout, Metainfo, merkle};
+use ztor_sha::{LANES, Sha1, Sha256, Sha256Algorithm};
 
 use crate::error::StorageError;
 
@@ -14,6 +13,41 @@ pub(crate) static ZEROS: [u8; BLOCK_LEN as usize] = [0; BLOCK_LEN as usize];
 pub(crate) struct PieceHasher {
     v1: Option<Sha1>,
     v2: Option<Blocks>,
+}
+
+/// Feeds several pieces with their next bytes, given as slices, at a fraction of what it takes one by one.
+pub(crate) fn update_many<'a, D>(jobs: &mut [(&mut PieceHasher, D)])
+where
+    D: IntoIterator<Item = &'a [u8]> + Clone,
+{
+    ztor_sha::update_many(
+        jobs.iter_mut().filter_map(|(hasher, bytes)| Some((hasher.v1.as_mut()?, bytes.clone()))),
+    );
+    let mut waiting = WholeBlocks::default();
+    for job in 0..jobs.len() {
+        let (hasher, bytes) = &mut jobs[job];
+        if hasher.v2.is_none() {
+            continue;
+        }
+        for mut bytes in bytes.clone() {
+            while let Some(blocks) = &mut jobs[job].0.v2
+                && let Some(block) = blocks.take(&mut bytes)
+            {
+                waiting.push(job, blocks.leaves.len() - 1, block);
+                if waiting.count == LANES {
+                    waiting.hash(jobs);
+                }
+            }
+        }
+    }
+    waiting.hash(jobs);
+}
+
+/// Which hashes a torrent has of its pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kinds {
+    pub v1: bool,
+    pub v2: bool,
 }
 
 /// What a piece hashed to, or should hash to.
@@ -33,6 +67,15 @@ struct Blocks {
     leaves: Vec<merkle::Hash>,
 }
 
+/// Blocks of 16 KiB that are hashed together.
+#[derive(Default)]
+struct WholeBlocks<'a> {
+    blocks: [&'a [u8]; LANES],
+    /// Which job each is of, and which leaf of the piece it is.
+    places: [(usize, usize); LANES],
+    count: usize,
+}
+
 impl Digests {
     /// What the torrent says of a piece; an error if it says nothing.
     pub(crate) fn expected(meta: &Metainfo, piece: u32) -> Result<Self, StorageError> {
@@ -42,35 +85,27 @@ impl Digests {
         }
         Ok(expected)
     }
+
+    pub(crate) fn kinds(&self) -> Kinds {
+        Kinds { v1: self.v1.is_some(), v2: self.v2.is_some() }
+    }
 }
 
 impl PieceHasher {
-    /// Hashes with what `expected` has.
-    pub(crate) fn new(meta: &Metainfo, piece: u32, expected: &Digests) -> Self {
-        let mut hasher = Self::default();
-        hasher.restart(meta, piece, expected);
-        hasher
-    }
-
-    /// The same as [`new`](Self::new) with the memory of an earlier piece.
-    pub(crate) fn restart(&mut self, meta: &Metainfo, piece: u32, expected: &Digests) {
-        self.v1 = expected.v1.map(|_| Sha1::new());
+    /// Begins a piece, with the memory of an earlier one.
+    pub(crate) fn restart(&mut self, layout: &Layout, piece: u32, kinds: Kinds) {
+        self.v1 = kinds.v1.then(Sha1::new);
         let spare = self.v2.take().map(|blocks| blocks.leaves).unwrap_or_default();
-        self.v2 = expected.v2.map(|_| {
+        self.v2 = kinds.v2.then(|| {
             let mut leaves = spare;
             leaves.clear();
-            let (left, width) = (meta.layout.v2_piece_len(piece), meta.layout.v2_leaf_width(piece));
+            let (left, width) = (layout.v2_piece_len(piece), layout.v2_leaf_width(piece));
             Blocks { current: Sha256::new(), in_current: 0, left, width, leaves }
         });
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        if let Some(v1) = &mut self.v1 {
-            v1.update(bytes);
-        }
-        if let Some(v2) = &mut self.v2 {
-            v2.update(bytes);
-        }
+        update_many(&mut [(self, [bytes])]);
     }
 
     pub(crate) fn update_zeros(&mut self, mut count: u32) {
@@ -89,7 +124,7 @@ impl PieceHasher {
             }
             merkle::root_of(&blocks.leaves, blocks.width)
         });
-        Digests { v1: self.v1.take().map(|v1| v1.finalize().into()), v2 }
+        Digests { v1: self.v1.take().map(|mut v1| v1.finish_reset()), v2 }
     }
 
     /// The SHA-256 of every block so far, if this torrent has v2 hashes.
@@ -99,23 +134,49 @@ impl PieceHasher {
 }
 
 impl Blocks {
-    fn update(&mut self, bytes: &[u8]) {
-        let mut bytes = &bytes[..bytes.len().min(self.left as usize)];
+    /// Takes bytes up to the next whole block that lies together, which is returned, or to their end. The
+    /// caller hashes the block into the last leaf.
+    fn take<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+        *bytes = &bytes[..bytes.len().min(self.left as usize)];
         while !bytes.is_empty() {
             let room = (BLOCK_LEN - self.in_current) as usize;
             let (now, later) = bytes.split_at(room.min(bytes.len()));
+            *bytes = later;
+            self.left -= now.len() as u32;
+            if now.len() == BLOCK_LEN as usize {
+                self.leaves.push([0; 32]);
+                return Some(now);
+            }
             self.current.update(now);
             self.in_current += now.len() as u32;
-            self.left -= now.len() as u32;
             if self.in_current == BLOCK_LEN {
                 self.end_block();
             }
-            bytes = later;
         }
+        None
     }
 
     fn end_block(&mut self) {
-        self.leaves.push(self.current.finalize_reset().into());
+        self.leaves.push(self.current.finish_reset());
         self.in_current = 0;
+    }
+}
+
+impl<'a> WholeBlocks<'a> {
+    fn push(&mut self, job: usize, leaf: usize, block: &'a [u8]) {
+        self.blocks[self.count] = block;
+        self.places[self.count] = (job, leaf);
+        self.count += 1;
+    }
+
+    fn hash<D>(&mut self, jobs: &mut [(&mut PieceHasher, D)]) {
+        let mut digests = [[0; 32]; LANES];
+        ztor_sha::digest_many::<Sha256Algorithm>(&self.blocks[..self.count], &mut digests[..self.count]);
+        for ((job, leaf), digest) in self.places[..self.count].iter().zip(digests) {
+            if let Some(blocks) = &mut jobs[*job].0.v2 {
+                blocks.leaves[*leaf] = digest;
+            }
+        }
+        self.count = 0;
     }
 }

@@ -19,7 +19,7 @@ use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
-use sha2::{Digest, Sha256};
+use ztor_sha::Sha256;
 
 use crate::positional::{read_at, write_at};
 
@@ -231,7 +231,7 @@ fn decode_slot(entry: &[u8; SLOT_HEADER_LEN]) -> Option<u32> {
 }
 
 fn checksum_of(bytes: &[u8]) -> [u8; CHECKSUM_LEN] {
-    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    let digest = Sha256::digest(bytes);
     let mut out = [0; CHECKSUM_LEN];
     out.copy_from_slice(&digest[..CHECKSUM_LEN]);
     out

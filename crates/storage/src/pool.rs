@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -8,18 +9,27 @@ pub(crate) enum End {
     Stopped,
 }
 
+/// How [`in_parallel`] hands out its numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shares {
+    /// Neighbours that a thread takes at a time, so that it reads them in order.
+    pub stretch: usize,
+    /// How many of them it does at once, at most.
+    pub group: usize,
+}
+
 /// Does `work` for all of `0..count` on `threads` threads, the calling one among them.
 ///
-/// A thread takes `stretch` neighbours at a time, and so reads them in order. The first error ends all, and so
-/// does `stop`. Each thread has a scratch of its own.
+/// The first error ends all, and so does `stop`. Each thread has a scratch of its own.
 pub(crate) fn in_parallel<S, E: Send>(
     count: usize,
-    stretch: usize,
+    shares: Shares,
     threads: usize,
     stop: &AtomicBool,
     scratch: impl Fn() -> S + Sync,
-    work: impl Fn(&mut S, usize) -> Result<(), E> + Sync,
+    work: impl Fn(&mut S, Range<usize>) -> Result<(), E> + Sync,
 ) -> Result<End, E> {
+    let Shares { stretch, group } = shares;
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let stopped = AtomicBool::new(false);
@@ -31,7 +41,8 @@ pub(crate) fn in_parallel<S, E: Send>(
             if start >= count {
                 return;
             }
-            for index in start..count.min(start.saturating_add(stretch)) {
+            let end = count.min(start.saturating_add(stretch));
+            for first in (start..end).step_by(group) {
                 if stop.load(Ordering::Relaxed) {
                     stopped.store(true, Ordering::Relaxed);
                     return;
@@ -39,7 +50,7 @@ pub(crate) fn in_parallel<S, E: Send>(
                 if failed.load(Ordering::Relaxed) {
                     return;
                 }
-                if let Err(error) = work(&mut scratch, index) {
+                if let Err(error) = work(&mut scratch, first..end.min(first + group)) {
                     failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                     failed.store(true, Ordering::Relaxed);
                     return;
@@ -48,7 +59,7 @@ pub(crate) fn in_parallel<S, E: Send>(
         }
     };
     std::thread::scope(|scope| {
-        for number in 1..threads.min(count) {
+        for number in 1..threads.min(count.div_ceil(stretch)) {
             let thread = std::thread::Builder::new().name(format!("ztor-hash-{number}"));
             if let Err(error) = thread.spawn_scoped(scope, run) {
                 tracing::warn!(%error, "hashing with fewer threads");
@@ -61,5 +72,18 @@ pub(crate) fn in_parallel<S, E: Send>(
         Some(error) => Err(error),
         None if stopped.into_inner() => Ok(End::Stopped),
         None => Ok(End::Complete),
+    }
+}
+
+impl Shares {
+    /// Shares of `count` pieces of `piece_length` bytes for `threads` threads: stretches long enough for a
+    /// disk to read in order, short enough that all threads have some, and groups of up to `lanes`.
+    pub(crate) fn of_pieces(count: usize, piece_length: u32, threads: usize, lanes: usize) -> Self {
+        const STRETCH_LEN: u32 = 16 << 20;
+
+        let even = count.div_ceil(threads.max(1)).max(1);
+        let group = lanes.clamp(1, even);
+        let stretch = (STRETCH_LEN / piece_length.max(1)) as usize;
+        Self { stretch: stretch.clamp(group, even).next_multiple_of(group), group }
     }
 }

@@ -2,8 +2,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use ztor_metainfo::BLOCK_LEN;
+use ztor_sha::Sha256;
 
 use crate::error::StorageError;
 use crate::hasher::{Digests, PieceHasher};
@@ -235,7 +235,7 @@ impl PieceWriter {
         });
         piece.store = store.id();
         piece.expected = expected;
-        piece.hasher.restart(meta, index, &expected);
+        piece.hasher.restart(&meta.layout, index, expected.kinds());
         piece.hashed = 0;
         piece.written.clear();
         Ok(piece)
@@ -356,7 +356,7 @@ impl PieceWriter {
         for begin in begins.take_while(|begin| *begin < piece_len) {
             let buf = &mut self.read_back[..(piece_len - begin).min(BLOCK_LEN) as usize];
             match store.read(index, begin, buf) {
-                Ok(()) => blocks.push(BlockDigest { begin, digest: Sha256::digest(&*buf).into() }),
+                Ok(()) => blocks.push(BlockDigest { begin, digest: Sha256::digest(buf) }),
                 Err(error) => {
                     tracing::warn!(%error, piece = index, "cannot read a piece back to find its bad block");
                     break;
