@@ -12,26 +12,22 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use ztor_engine::{
-    Bitfield, BlockDigest, DiskEvent, DiskFault, DiskFaultKind, PeerKey, SendBlock, TorrentId,
-};
+use ztor_engine::{Bitfield, BlockDigest, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId};
 use ztor_storage::resume::Resume;
 use ztor_storage::{
     FileStamp, PieceWriter, Pieces, StorageError, TorrentStore, WriteDone, WriteJob, check_all,
 };
-use ztor_wire::Block;
 
 /// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
 const MAX_BATCH: usize = 256;
 
 /// Files of one block that may be held open until it is sent; a block of more small files is read at once.
-const MAX_OPEN_SLICES: usize = 4;
+pub(crate) const MAX_OPEN_SLICES: usize = 4;
 
 /// A block found.
 #[derive(Debug)]
 pub(crate) struct Located {
-    pub(crate) peer: PeerKey,
-    pub(crate) block: Block,
+    pub(crate) send: SendBlock,
     pub(crate) source: BlockSource,
 }
 
@@ -271,7 +267,7 @@ fn locate(send: SendBlock, store: &TorrentStore) -> ToNet {
         Ok(BlockSource::Bytes(bytes))
     });
     match found {
-        Ok(source) => ToNet::Located(Located { peer, block, source }),
+        Ok(source) => ToNet::Located(Located { send, source }),
         Err(error) => {
             ToNet::LocateFailed { peer, torrent, message: error.to_string(), is_ours: is_ours(&error) }
         }

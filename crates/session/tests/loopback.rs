@@ -288,3 +288,35 @@ fn a_file_lost_in_mid_download_stops_the_torrent_and_is_not_believed_later() {
     assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
     assert!(second.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
+
+/// On a disk the worker that looks for a block finds out; in memory, where it need not look, the sending does.
+#[test]
+fn a_file_that_becomes_shorter_while_it_is_served_stops_the_torrent_and_says_so() {
+    let memory = Path::new("/dev/shm");
+    let places = [Some(std::env::temp_dir()), memory.is_dir().then(|| memory.to_owned())];
+    for place in places.into_iter().flatten() {
+        let tmp = tempfile::tempdir_in(place).unwrap();
+        let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
+        std::fs::create_dir_all(&source).unwrap();
+        content(&source.join("blob"), 16 << 20);
+        let meta = torrent(&source.join("blob"));
+        let seed = session(None, |_| {});
+        seed.add(AddTorrent::new(Arc::clone(&meta), &source)).unwrap();
+        started(&seed);
+
+        let leech = session(None, |c| c.limit_down = Some(1 << 20));
+        let id = leech.add(with_peer(&meta, &target, &seed)).unwrap();
+        let end = Instant::now() + LIMIT;
+        while leech.snapshot().torrent(id).unwrap().have_bytes == 0 {
+            assert!(Instant::now() < end, "{:?}", leech.snapshot());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::fs::File::options().write(true).open(source.join("blob")).unwrap().set_len(0).unwrap();
+        wait(
+            &seed,
+            "stopped",
+            |e| matches!(e, SessionEvent::Stopped { fault, .. } if fault.message.contains("blob")),
+        );
+        assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+    }
+}

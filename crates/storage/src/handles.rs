@@ -25,6 +25,14 @@ pub(crate) enum Access {
     ReadWrite,
 }
 
+/// A file that is kept open.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenFile {
+    pub(crate) file: Arc<File>,
+    /// The file system has no disk: reading never waits for one.
+    pub(crate) is_in_memory: bool,
+}
+
 #[derive(Debug, Default)]
 struct Open {
     entries: HashMap<Key, Entry>,
@@ -33,7 +41,7 @@ struct Open {
 
 #[derive(Debug)]
 struct Entry {
-    file: Arc<File>,
+    open: OpenFile,
     access: Access,
     used: u64,
 }
@@ -81,24 +89,30 @@ impl HandleCache {
         access: Access,
         open: impl FnOnce() -> Result<File, E>,
     ) -> Result<Arc<File>, E> {
-        if let Some(file) = self.lock().touch(key, access) {
-            return Ok(file);
+        if let Some(open) = self.lock().touch(key, access) {
+            return Ok(open.file);
         }
         let file = Arc::new(open()?);
+        let opened = OpenFile { file: Arc::clone(&file), is_in_memory: is_in_memory(&file) };
         let mut closing = None;
         let mut state = self.lock();
         if let Some(earlier) = state.touch(key, access) {
             drop(state);
-            return Ok(earlier);
+            return Ok(earlier.file);
         }
         if state.entries.len() >= self.limit && !state.entries.contains_key(&key) {
             closing = state.evict();
         }
         let used = state.tick();
-        let replaced = state.entries.insert(key, Entry { file: Arc::clone(&file), access, used });
+        let replaced = state.entries.insert(key, Entry { open: opened, access, used });
         drop(state);
         drop((closing, replaced));
         Ok(file)
+    }
+
+    /// The handle of `key` for reading, if one is kept.
+    pub(crate) fn peek(&self, key: Key) -> Option<OpenFile> {
+        self.lock().touch(key, Access::Read)
     }
 
     /// Drops the handle of one file, so that the next use opens it anew.
@@ -126,11 +140,11 @@ impl Open {
         self.clock
     }
 
-    fn touch(&mut self, key: Key, access: Access) -> Option<Arc<File>> {
+    fn touch(&mut self, key: Key, access: Access) -> Option<OpenFile> {
         let used = self.tick();
         let entry = self.entries.get_mut(&key).filter(|entry| entry.access >= access)?;
         entry.used = used;
-        Some(Arc::clone(&entry.file))
+        Some(entry.open.clone())
     }
 
     /// A scan, because it goes with an `open` that costs far more than looking at some hundred entries.
@@ -138,6 +152,21 @@ impl Open {
         let oldest = *self.entries.iter().min_by_key(|(_, entry)| entry.used)?.0;
         self.entries.remove(&oldest)
     }
+}
+
+/// Where there is no disk to wait for, the system need not be asked whether bytes are in memory; and it does
+/// not tell, for tmpfs knows no reads that must not wait. (Swapped out pages are waited for like any of our own.)
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_in_memory(file: &File) -> bool {
+    const TMPFS_MAGIC: u64 = 0x0102_1994;
+    const RAMFS_MAGIC: u64 = 0x8584_58f6;
+    rustix::fs::fstatfs(file)
+        .is_ok_and(|fs| [TMPFS_MAGIC, RAMFS_MAGIC].contains(&(fs.f_type as u64 & 0xffff_ffff)))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn is_in_memory(_: &File) -> bool {
+    false
 }
 
 #[cfg(test)]

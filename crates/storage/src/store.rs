@@ -7,16 +7,17 @@ use rustix::io::Errno;
 use ztor_metainfo::{Layout, Metainfo};
 
 use crate::error::{At, Operation, StorageError};
-use crate::handles::{Access, HandleCache};
+use crate::handles::{Access, HandleCache, OpenFile};
 use crate::parts::{Geometry, PartFile};
 use crate::positional::write_at;
 use crate::root::{How, Opened, Root};
 
 mod io;
+mod locate;
 mod places;
 mod prepare;
 
-pub use io::FileSlice;
+pub use locate::FileSlice;
 use places::Places;
 
 /// The key of the part file in the handle cache; a torrent never has that many files.
@@ -304,6 +305,11 @@ impl TorrentStore {
     fn handle(&self, file: usize, access: Access) -> Result<Arc<File>, StorageError> {
         let key = (self.id, u32::try_from(file).unwrap_or(PART_FILE));
         self.handles.get(key, access, || self.open_file(file, access))
+    }
+
+    /// The handle of a file that is open already.
+    fn open_handle(&self, file: usize) -> Option<OpenFile> {
+        self.handles.peek((self.id, u32::try_from(file).unwrap_or(PART_FILE)))
     }
 
     fn open_file(&self, index: usize, access: Access) -> Result<File, StorageError> {

@@ -2,12 +2,13 @@
 
 use super::conn::Conn;
 use super::{Driver, Entry, sockets};
-use crate::disk::{CheckJob, KnownStamps, Located};
+use crate::disk::{BlockSource, CheckJob, KnownStamps, Located, MAX_OPEN_SLICES};
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use ztor_engine::{AddError, Connect, Event, Notice, PeerKey, TorrentId};
+use ztor_engine::{AddError, Connect, Event, Notice, PeerKey, SendBlock, TorrentId};
 use ztor_time::Instant;
 
 impl Driver {
@@ -57,9 +58,7 @@ impl Driver {
             }
         }
         for send in out.blocks.drain(..) {
-            if let Some(entry) = self.torrents.get(send.torrent) {
-                self.disk.locate(send, Arc::clone(&entry.store));
-            }
+            self.send_block(send);
         }
         for write in out.writes.drain(..) {
             match self.torrents.get(write.torrent) {
@@ -131,11 +130,29 @@ impl Driver {
         self.tell(event);
     }
 
-    pub(super) fn on_located(&mut self, located: Located) {
-        if let Some(conn) = self.conns.get_mut(located.peer) {
-            conn.push_block(located.block, located.source);
-            self.want_flush(located.peer);
+    /// Queues a block: at once if its bytes are in memory, through a worker otherwise.
+    fn send_block(&mut self, send: SendBlock) {
+        let Some(entry) = self.torrents.get(send.torrent) else { return };
+        let SendBlock { peer, block, .. } = send;
+        let Some(conn) = self.conns.get_mut(peer) else { return };
+        let is_ready = entry.store.locate_at_once(block.piece, block.begin, block.len, &mut self.slices);
+        if is_ready && self.slices.len() <= MAX_OPEN_SLICES {
+            conn.push_block(send, self.slices.drain(..));
+            self.want_flush(peer);
+        } else {
+            self.slices.clear();
+            self.disk.locate(send, Arc::clone(&entry.store));
         }
+    }
+
+    pub(super) fn on_located(&mut self, located: Located) {
+        let Located { send, source } = located;
+        let Some(conn) = self.conns.get_mut(send.peer) else { return };
+        match source {
+            BlockSource::Files(slices) => conn.push_block(send, slices),
+            BlockSource::Bytes(bytes) => conn.push_read_block(send, bytes),
+        }
+        self.want_flush(send.peer);
     }
 
     pub(super) fn want_flush(&mut self, key: PeerKey) {
@@ -159,12 +176,26 @@ impl Driver {
             }
             let flooded = self.conns.get(key).is_some_and(Conn::is_flooded);
             match result {
-                Err(error) => self.failed(now, key, &error),
+                Err(error) => {
+                    self.look_at_unsent(key, &error);
+                    self.failed(now, key, &error);
+                }
                 Ok(()) if flooded => self.lost(now, key, "it does not read the answers to what it asks"),
                 Ok(()) => {}
             }
         }
         keys.append(&mut self.to_flush);
         self.to_flush = keys;
+    }
+
+    /// A file that ended before the block did is the torrent's trouble, not only the connection's: a worker finds
+    /// out what happened to it.
+    fn look_at_unsent(&mut self, key: PeerKey, error: &std::io::Error) {
+        if error.kind() == ErrorKind::UnexpectedEof
+            && let Some(send) = self.conns.get(key).and_then(Conn::unsent_block)
+            && let Some(entry) = self.torrents.get(send.torrent)
+        {
+            self.disk.locate(send, Arc::clone(&entry.store));
+        }
     }
 }

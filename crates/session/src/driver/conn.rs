@@ -1,12 +1,13 @@
 //! One TCP connection: what is to go out, and what came of a message so far.
 
-use crate::disk::BlockSource;
 use mio::net::TcpStream;
 use rustix::net::{SendFlags, send};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use ztor_engine::SendBlock;
+use ztor_storage::FileSlice;
 use ztor_wire::Block;
 
 /// What pads (BEP 47) are sent from.
@@ -18,7 +19,7 @@ const MAX_CONTROL_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 enum Segment {
     Bytes { data: Vec<u8>, at: usize },
-    Header { data: [u8; 13], at: usize },
+    Header { send: SendBlock, at: usize },
     File { file: Arc<File>, offset: u64, left: u32 },
     Zeros { left: u32 },
     Block { data: Vec<u8>, at: usize },
@@ -40,6 +41,8 @@ pub(crate) struct Conn {
     out: VecDeque<Segment>,
     /// Bytes in `out` that are not piece data; the engine bounds the rest.
     control_bytes: usize,
+    /// The block whose data goes out now.
+    sending: Option<SendBlock>,
 }
 
 impl Conn {
@@ -54,6 +57,7 @@ impl Conn {
             tail: Vec::new(),
             out: VecDeque::new(),
             control_bytes: 0,
+            sending: None,
         }
     }
 
@@ -74,17 +78,28 @@ impl Conn {
         }
     }
 
-    /// A `piece` message whose data, if it can, goes from the files to the socket without passing through here.
-    pub(crate) fn push_block(&mut self, block: Block, source: BlockSource) {
-        let header = ztor_wire::piece_header(block.piece, block.begin, block.len);
-        self.out.push_back(Segment::Header { data: header, at: 0 });
-        match source {
-            BlockSource::Bytes(data) => self.out.push_back(Segment::Block { data, at: 0 }),
-            BlockSource::Files(slices) => self.out.extend(slices.into_iter().map(|slice| match slice.file {
-                Some(file) => Segment::File { file, offset: slice.offset, left: slice.len },
-                None => Segment::Zeros { left: slice.len },
-            })),
-        }
+    /// A `piece` message whose data goes from the files to the socket without passing through here.
+    pub(crate) fn push_block(&mut self, send: SendBlock, slices: impl IntoIterator<Item = FileSlice>) {
+        self.push_header(send);
+        self.out.extend(slices.into_iter().map(|slice| match slice.file {
+            Some(file) => Segment::File { file, offset: slice.offset, left: slice.len },
+            None => Segment::Zeros { left: slice.len },
+        }));
+    }
+
+    /// A `piece` message whose data was read.
+    pub(crate) fn push_read_block(&mut self, send: SendBlock, data: Vec<u8>) {
+        self.push_header(send);
+        self.out.push_back(Segment::Block { data, at: 0 });
+    }
+
+    /// The block whose data could not be sent, after an error.
+    pub(crate) fn unsent_block(&self) -> Option<SendBlock> {
+        self.sending
+    }
+
+    fn push_header(&mut self, send: SendBlock) {
+        self.out.push_back(Segment::Header { send, at: 0 });
     }
 
     /// Writes as much as the kernel takes. Returns how many bytes of piece data went, also before an error.
@@ -122,9 +137,12 @@ impl Conn {
                 *at += sent;
                 (sent as u32, *at == data.len())
             }
-            Segment::Header { data, at } => {
-                *at += send(&self.stream, &data[*at..], flags)?;
-                (0, *at == data.len())
+            Segment::Header { send: block, at } => {
+                let Block { piece, begin, len } = block.block;
+                let header = ztor_wire::piece_header(piece, begin, len);
+                *at += send(&self.stream, &header[*at..], flags)?;
+                self.sending = Some(*block);
+                (0, *at == header.len())
             }
             Segment::File { file, offset, left } => {
                 let sent = rustix::fs::sendfile(&self.stream, &*file, Some(offset), *left as usize)?;

@@ -27,8 +27,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use ztor_engine::{Command, DiskEvent, Engine, Event, Outbox, PeerKey, TorrentId};
-use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
+use ztor_storage::{FileSlice, TorrentStore};
 use ztor_time::{Duration, Instant};
 
 pub(crate) const WAKER: Token = Token(usize::MAX);
@@ -77,6 +77,8 @@ pub(crate) struct Driver {
     readable: VecDeque<PeerKey>,
     to_flush: Vec<PeerKey>,
     pool: ReadPool,
+    /// Reused from block to block.
+    slices: Vec<FileSlice>,
     inbox: Arc<Inbox<ToNet>>,
     disk: Disk,
     control: Control,
@@ -136,6 +138,7 @@ impl Driver {
             readable: VecDeque::new(),
             to_flush: Vec::new(),
             pool: ReadPool::default(),
+            slices: Vec::new(),
             inbox,
             disk,
             control,

@@ -12,23 +12,6 @@ use crate::error::{At, Operation, StorageError};
 use crate::handles::Access;
 use crate::positional::{Run, read_at};
 
-/// Bytes of a piece as they lie in one file: what `sendfile` wants to know.
-#[derive(Debug, Clone)]
-pub struct FileSlice {
-    /// The open file; `None` for a pad (BEP 47), which is sent as zeros.
-    pub file: Option<Arc<File>>,
-    /// First byte in the file.
-    pub offset: u64,
-    /// Number of bytes.
-    pub len: u32,
-}
-
-/// How far ahead of a range that was not in memory the system is asked to read.
-const READ_AHEAD: u64 = 512 * 1024;
-/// Distance of the bytes that are looked at to tell whether a range is in memory.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const PROBE_STEP: u64 = 32 * 1024;
-
 impl TorrentStore {
     /// Writes a run of buffers that follow each other, `begin` bytes into the piece.
     ///
@@ -84,42 +67,6 @@ impl TorrentStore {
         Ok(())
     }
 
-    /// Where bytes of a piece lie, for `sendfile`. Blocks until they are in memory, so that sending does not.
-    pub fn locate(&self, piece: u32, begin: u32, len: u32) -> Result<Vec<FileSlice>, StorageError> {
-        let mut slices = Vec::new();
-        self.locate_into(piece, begin, len, &mut slices)?;
-        Ok(slices)
-    }
-
-    /// The same as [`locate`](Self::locate), appended to a vector that the caller uses again.
-    pub fn locate_into(
-        &self,
-        piece: u32,
-        begin: u32,
-        len: u32,
-        out: &mut Vec<FileSlice>,
-    ) -> Result<(), StorageError> {
-        self.checked_len(piece, begin, u64::from(len))?;
-        let places = self.places();
-        for range in self.layout().ranges(piece, begin, len) {
-            let slice = match self.source(&places, piece, begin, &range)? {
-                None => FileSlice { file: None, offset: 0, len: range.len },
-                Some((file, offset)) => {
-                    let path = || self.source_path(&places, &range);
-                    if !warm(&file, offset, range.len).at(Operation::Read, path)? {
-                        return Err(StorageError::Short {
-                            path: path(),
-                            needed: range.offset + u64::from(range.len),
-                        });
-                    }
-                    FileSlice { file: Some(file), offset, len: range.len }
-                }
-            };
-            out.push(slice);
-        }
-        Ok(())
-    }
-
     /// Tells the system that a piece will be read soon. Never fails: it is only a hint.
     pub(crate) fn read_ahead(&self, piece: u32) {
         let places = self.places();
@@ -143,7 +90,7 @@ impl TorrentStore {
         Ok(true)
     }
 
-    fn checked_len(&self, piece: u32, begin: u32, len: u64) -> Result<u32, StorageError> {
+    pub(super) fn checked_len(&self, piece: u32, begin: u32, len: u64) -> Result<u32, StorageError> {
         let layout = self.layout();
         let inside =
             piece < layout.piece_count() && u64::from(begin) + len <= u64::from(layout.piece_len(piece));
@@ -154,7 +101,7 @@ impl TorrentStore {
     }
 
     /// The file that holds a range and the offset in it; `None` for a pad.
-    fn source(
+    pub(super) fn source(
         &self,
         places: &Places,
         piece: u32,
@@ -175,7 +122,7 @@ impl TorrentStore {
         }
     }
 
-    fn source_path(&self, places: &Places, range: &FileRange) -> std::path::PathBuf {
+    pub(super) fn source_path(&self, places: &Places, range: &FileRange) -> std::path::PathBuf {
         if places.is_moved(range.file) { self.full_parts_path() } else { self.path_of(range.file) }
     }
 
@@ -197,60 +144,14 @@ impl TorrentStore {
     }
 }
 
-/// Makes sure that the range is in the page cache; false if the file ends before it does.
-///
-/// Costs one short system call per 32 KiB when it is there already.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn warm(file: &File, offset: u64, len: u32) -> Result<bool, Errno> {
-    use rustix::io::{ReadWriteFlags, preadv2, retry_on_intr};
-    use std::io::IoSliceMut;
-
-    // From the end backwards: what lies before was read before, so one look suffices for an ordinary block.
-    let mut end = offset + u64::from(len);
-    while end > offset {
-        let mut byte = [0];
-        match retry_on_intr(|| {
-            preadv2(file, &mut [IoSliceMut::new(&mut byte)], end - 1, ReadWriteFlags::NOWAIT)
-        }) {
-            Ok(0) => return Ok(false),
-            Ok(_) => end = end.saturating_sub(PROBE_STEP),
-            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
-                advise(file, offset, u64::from(len).max(READ_AHEAD));
-                return read_through(file, offset, len);
-            }
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(true)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn warm(file: &File, offset: u64, len: u32) -> Result<bool, Errno> {
-    read_through(file, offset, len)
-}
-
-fn read_through(file: &File, mut offset: u64, len: u32) -> Result<bool, Errno> {
-    let mut scratch = [0; 16 * 1024];
-    let mut left = len as usize;
-    while left > 0 {
-        let step = left.min(scratch.len());
-        if read_at(file, &mut scratch[..step], offset)? < step {
-            return Ok(false);
-        }
-        offset += step as u64;
-        left -= step;
-    }
-    Ok(true)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn advise(file: &File, offset: u64, len: u64) {
+pub(super) fn advise(file: &File, offset: u64, len: u64) {
     // A file system that cannot take the hint is only slower.
     let _ = rustix::fs::fadvise(file, offset, std::num::NonZeroU64::new(len), rustix::fs::Advice::WillNeed);
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn advise(_: &File, _: u64, _: u64) {}
+pub(super) fn advise(_: &File, _: u64, _: u64) {}
 
 /// Whether the range exists but holds no data. File systems that cannot tell say no.
 fn is_hole(file: &File, offset: u64, len: u64) -> bool {

@@ -240,7 +240,26 @@ fn finds_bytes_for_sendfile() {
             }
         }
         assert_eq!(bytes, torrent.piece(piece)[1..]);
+        let (looked_up, before) = (slices.clone(), slices.len());
+        if store.locate_at_once(piece, 1, len - 1, &mut slices) {
+            let same = |(a, b): (&FileSlice, &FileSlice)| {
+                a.file.as_ref().map(Arc::as_ptr) == b.file.as_ref().map(Arc::as_ptr)
+                    && (a.offset, a.len) == (b.offset, b.len)
+            };
+            assert_eq!(slices.len(), 2 * before);
+            assert!(looked_up.iter().zip(&slices[before..]).all(same));
+        } else {
+            assert_eq!(slices.len(), before, "nothing is left of a look-up that failed half way");
+        }
     }
+    let mut slices = Vec::new();
+    let fresh = torrent.store_with(Some(&wanted), StoreOptions::default());
+    assert!(!fresh.locate_at_once(0, 0, 100, &mut slices), "opening a file may wait for the disk");
+    let moved = torrent.meta.layout.piece_count() - 1;
+    assert!(!store.locate_at_once(moved, 0, 100, &mut slices), "the part file is the worker's");
+    assert!(!store.locate_at_once(0, 0, u32::MAX, &mut slices));
+    assert!(!store.locate_at_once(u32::MAX, 0, 0, &mut slices));
+    assert!(slices.is_empty());
     assert!(matches!(store.locate(0, 0, u32::MAX), Err(StorageError::OutOfRange { .. })));
     assert!(matches!(store.locate(u32::MAX, 0, 0), Err(StorageError::OutOfRange { .. })));
 }
