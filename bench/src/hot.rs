@@ -363,16 +363,28 @@ fn settle_idle(scale: Scale) -> anyhow::Result<Run> {
 
 fn status(scale: Scale) -> anyhow::Result<Run> {
     let mut idle = Idle::new(scale)?;
+    idle.engine.status_changes(idle.now);
+    let mut turn = 0;
     Ok(Box::new(move || {
+        let torrent = idle.torrents[turn % idle.torrents.len()];
+        turn += 1;
+        // Of no meaning to a torrent that is live, but it is looked at.
+        idle.tell(torrent, DiskEvent::CheckProgress { done: 1, total: 1 });
         idle.settle();
-        black_box(idle.engine.status(idle.now));
+        black_box(idle.engine.status_changes(idle.now));
     }))
 }
 
 fn unsaved(scale: Scale) -> anyhow::Result<Run> {
     let mut idle = Idle::new(scale)?;
+    for id in idle.engine.unsaved(false) {
+        idle.engine.resume_data(id, false);
+    }
+    let mut turn = 0;
     Ok(Box::new(move || {
-        for id in idle.engine.torrent_ids() {
+        idle.engine.not_saved(idle.torrents[turn % idle.torrents.len()]);
+        turn += 1;
+        for id in idle.engine.unsaved(false) {
             black_box(idle.engine.resume_data(id, false));
         }
     }))

@@ -1,10 +1,12 @@
 //! A set of piece indices in the wire's order.
 
 /// A set over `0..len`, kept in 64-bit words; index 0 is the most significant bit of the first byte on the
-/// wire (BEP 3 §"peer messages"). Indices at or beyond `len` are never members.
+/// wire (BEP 3 §"peer messages"). Indices at or beyond `len` are never members. Nothing and everything, which is
+/// what most torrents and peers have, take no memory.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Bitfield {
-    words: Vec<u64>,
+    /// Empty while the set is, and while it has every index.
+    words: Box<[u64]>,
     len: u32,
     ones: u32,
 }
@@ -12,18 +14,12 @@ pub struct Bitfield {
 impl Bitfield {
     /// The empty set over `0..len`.
     pub fn new(len: u32) -> Self {
-        Self { words: vec![0; len.div_ceil(64) as usize], len, ones: 0 }
+        Self { words: Box::default(), len, ones: 0 }
     }
 
     /// All of `0..len`.
     pub fn full(len: u32) -> Self {
-        let mut set = Self { words: vec![u64::MAX; len.div_ceil(64) as usize], len, ones: len };
-        if let Some(last) = set.words.last_mut()
-            && !len.is_multiple_of(64)
-        {
-            *last = u64::MAX << (64 - len % 64);
-        }
-        set
+        Self { words: Box::default(), len, ones: len }
     }
 
     /// Reads the wire form; `None` if it has not exactly `len.div_ceil(8)` bytes or a spare bit is set.
@@ -31,22 +27,24 @@ impl Bitfield {
         if bytes.len() != len.div_ceil(8) as usize {
             return None;
         }
-        let mut set = Self::new(len);
-        for (word, chunk) in set.words.iter_mut().zip(bytes.chunks(8)) {
+        let words = bytes.chunks(8).map(|chunk| {
             let mut buf = [0; 8];
             buf[..chunk.len()].copy_from_slice(chunk);
-            *word = u64::from_be_bytes(buf);
-        }
-        if !len.is_multiple_of(64) && set.words.last().is_some_and(|w| w << (len % 64) != 0) {
+            u64::from_be_bytes(buf)
+        });
+        let words: Box<[u64]> = words.collect();
+        if !len.is_multiple_of(64) && words.last().is_some_and(|w| w << (len % 64) != 0) {
             return None;
         }
-        set.ones = set.words.iter().map(|w| w.count_ones()).sum();
+        let ones = words.iter().map(|w| w.count_ones()).sum();
+        let mut set = Self { words, len, ones };
+        set.shrink();
         Some(set)
     }
 
     /// The wire form: `len.div_ceil(8)` bytes, spare bits zero.
     pub fn to_wire(&self) -> Vec<u8> {
-        let mut bytes: Vec<u8> = self.words.iter().flat_map(|w| w.to_be_bytes()).collect();
+        let mut bytes: Vec<u8> = (0..self.word_count()).flat_map(|at| self.word(at).to_be_bytes()).collect();
         bytes.truncate(self.len.div_ceil(8) as usize);
         bytes
     }
@@ -73,7 +71,11 @@ impl Bitfield {
 
     /// Membership; false beyond `len`.
     pub fn contains(&self, index: u32) -> bool {
-        index < self.len && self.words[(index / 64) as usize] & bit(index) != 0
+        index < self.len
+            && match self.words.get((index / 64) as usize) {
+                Some(word) => word & bit(index) != 0,
+                None => self.is_full(),
+            }
     }
 
     /// Adds `index`; true if it was not a member. Indices beyond `len` are ignored.
@@ -81,8 +83,10 @@ impl Bitfield {
         if index >= self.len || self.contains(index) {
             return false;
         }
+        self.spread();
         self.words[(index / 64) as usize] |= bit(index);
         self.ones += 1;
+        self.shrink();
         true
     }
 
@@ -91,33 +95,35 @@ impl Bitfield {
         if !self.contains(index) {
             return false;
         }
+        self.spread();
         self.words[(index / 64) as usize] &= !bit(index);
         self.ones -= 1;
+        self.shrink();
         true
     }
 
     /// Members in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.words.iter().enumerate().flat_map(|(at, &word)| ones(at, word))
+        (0..self.word_count()).flat_map(|at| ones(at, self.word(at)))
     }
 
     /// How many members of `self` are not in `other`. Both must have the same `len`.
     pub fn count_without(&self, other: &Self) -> u32 {
-        self.words.iter().zip(&other.words).map(|(a, b)| (a & !b).count_ones()).sum()
+        (0..self.word_count()).map(|at| (self.word(at) & !other.word(at)).count_ones()).sum()
     }
 
     /// The first index at or after `from`, then from zero, that is in `self` and not in `other`.
     pub fn first_without(&self, other: &Self, from: u32) -> Option<u32> {
-        self.find(from, |at| self.words[at] & !other.words[at])
+        self.find(from, |at| self.word(at) & !other.word(at))
     }
 
     /// The first index at or after `from`, then from zero, that is not in the set.
     pub fn first_absent(&self, from: u32) -> Option<u32> {
-        self.find(from, |at| !self.words[at])
+        self.find(from, |at| !self.word(at))
     }
 
     fn find(&self, from: u32, word: impl Fn(usize) -> u64) -> Option<u32> {
-        let count = self.words.len();
+        let count = self.word_count();
         if count == 0 {
             return None;
         }
@@ -135,6 +141,35 @@ impl Bitfield {
             };
             ones(at, word(at) & mask).find(|index| *index < self.len)
         })
+    }
+
+    fn word_count(&self) -> usize {
+        self.len.div_ceil(64) as usize
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        match self.words.get(at) {
+            Some(word) => *word,
+            None if self.ones == 0 => 0,
+            None if at + 1 == self.word_count() && !self.len.is_multiple_of(64) => {
+                u64::MAX << (64 - self.len % 64)
+            }
+            None => u64::MAX,
+        }
+    }
+
+    /// Makes the words, before one of them changes.
+    fn spread(&mut self) {
+        if self.words.is_empty() {
+            self.words = (0..self.word_count()).map(|at| self.word(at)).collect();
+        }
+    }
+
+    /// Drops the words if the count says it all.
+    fn shrink(&mut self) {
+        if self.ones == 0 || self.is_full() {
+            self.words = Box::default();
+        }
     }
 }
 
@@ -198,6 +233,13 @@ mod tests {
             prop_assert_eq!(sa.first_absent(from), absent.range(from..).next().or_else(|| absent.first()).copied());
             let full = Bitfield::full(len);
             prop_assert!(full.is_full() && full.iter().count() == len as usize);
+            let mut filled = sa.clone();
+            filled.extend(0..len);
+            prop_assert_eq!(&filled, &full);
+            prop_assert_eq!(Bitfield::from_wire(&full.to_wire(), len), Some(full.clone()));
+            prop_assert_eq!(full.count_without(&sa), len - sa.count());
+            prop_assert_eq!(full.first_without(&sa, from), sa.first_absent(from));
+            prop_assert!(filled.remove(from) && !filled.contains(from) && filled.count() == len - 1);
             let mut gone = sa.clone();
             for i in &a { gone.remove(*i); }
             prop_assert_eq!(gone, Bitfield::new(len));

@@ -11,6 +11,7 @@
 
 mod bitfield;
 mod blame;
+mod changes;
 mod choker;
 mod config;
 mod connect;
@@ -47,6 +48,7 @@ pub use peer::Direction;
 pub use picker::Priority;
 pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerLine};
 
+use changes::Changes;
 use config::{CONNECTS_PER_S, DISK_HIGH_WATER, DISK_LOW_WATER};
 use connect::Connects;
 use fastrand::Rng;
@@ -84,6 +86,7 @@ pub struct Engine {
     /// To be looked at when the turn ends.
     dirty_peers: Vec<PeerKey>,
     dirty_torrents: Vec<TorrentId>,
+    changes: Changes,
     /// Peers that wait for tokens of either direction.
     down_line: Line,
     up_line: Line,
@@ -138,6 +141,7 @@ impl Engine {
             timers: Timers::default(),
             dirty_peers: Vec::new(),
             dirty_torrents: Vec::new(),
+            changes: Changes::default(),
             down_line: Line::default(),
             up_line: Line::default(),
             disk_bytes: 0,
@@ -160,6 +164,7 @@ impl Engine {
         let torrent = Torrent::new(now, add, &mut self.rng);
         let id = self.torrents.insert(torrent);
         self.swarms.extend(ids.into_iter().map(|swarm| (swarm, id)));
+        self.changes.shown.insert(id);
         Ok(id)
     }
 

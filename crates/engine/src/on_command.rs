@@ -23,6 +23,7 @@ impl Engine {
                 {
                     // A drive may be back with other contents: nothing moves before it was looked at.
                     torrent.phase = Phase::Checking { done: 0, total: 0 };
+                    self.changes.shown.insert(id);
                     out.checks.push(id);
                 }
             }
@@ -58,8 +59,11 @@ impl Engine {
         for key in std::mem::take(&mut torrent.peers) {
             self.close(now, key, "the torrent was removed", out);
         }
-        self.torrents.remove(id);
-        self.swarms.retain(|_, owner| *owner != id);
+        let Some(torrent) = self.torrents.remove(id) else { return };
+        for swarm in torrent.meta.info_hashes.swarm_ids() {
+            self.swarms.remove(&swarm);
+        }
+        self.changes.removed(id);
         out.forgets.push(id);
         out.notices.push(Notice::Removed(id));
     }

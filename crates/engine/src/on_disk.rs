@@ -4,8 +4,9 @@ use crate::bitfield::Bitfield;
 use crate::event::{BlockDigest, DiskEvent, DiskFault};
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::{Notice, Outbox};
+use crate::peer::Peer;
 use crate::torrent::Phase;
-use crate::{Engine, PeerKey, TorrentId};
+use crate::{Engine, TorrentId};
 use ztor_metainfo::Layout;
 use ztor_time::Instant;
 
@@ -50,7 +51,7 @@ impl Engine {
         torrent.phase = Phase::Live;
         torrent.checked = true;
         torrent.finished = torrent.picker.is_finished();
-        torrent.resume_is_stale = true;
+        self.changes.unsaved.insert(id);
         out.notices.push(Notice::Started { torrent: id, finished: torrent.finished });
     }
 
@@ -71,7 +72,7 @@ impl Engine {
         let bytes = data_len(&torrent.layout, piece);
         torrent.have_bytes += bytes;
         torrent.left_bytes = torrent.left_bytes.saturating_sub(bytes);
-        torrent.resume_is_stale = true;
+        self.changes.unsaved.insert(id);
         torrent.new_pieces.push(piece);
         let finished = torrent.picker.is_finished() && !torrent.finished;
         for key in torrent.peers.clone() {
@@ -137,15 +138,13 @@ impl Engine {
     /// Peers that had nothing left to ask for may have again: first those that have not let us wait, or a few
     /// that never give could hand the last blocks to each other for ever.
     pub(crate) fn wake_idle(&mut self, id: TorrentId) {
-        let mut peers: Vec<PeerKey> = self.torrents[id].peers.clone();
-        peers.sort_by_key(|key| self.peers.get(*key).is_some_and(|p| p.download.snubbed));
-        for key in peers {
-            if self
-                .peers
-                .get(key)
-                .is_some_and(|p| p.we_are_interested && !p.chokes_us && p.download.live == 0)
-            {
-                self.mark_peer(key);
+        for snubbed in [false, true] {
+            for at in 0..self.torrents[id].peers.len() {
+                let key = self.torrents[id].peers[at];
+                let is_idle = |p: &Peer| p.download.snubbed == snubbed && p.is_out_of_work();
+                if self.peers.get(key).is_some_and(is_idle) {
+                    self.mark_peer(key);
+                }
             }
         }
     }

@@ -37,10 +37,10 @@ impl Engine {
                 // Without the Fast Extension a choke drops all requests; with it each is rejected in turn.
                 if peer.fast {
                     self.torrents[id].picker.disown(key);
-                    self.wake_idle(id);
                 } else {
                     self.release_requests(key, id);
                 }
+                self.freed_blocks(id);
                 Ok(())
             }
             Message::Unchoke => {
@@ -49,9 +49,11 @@ impl Engine {
                 Ok(())
             }
             Message::Interested | Message::NotInterested => {
-                peer.is_interested = message == Message::Interested;
+                let torrent = &mut self.torrents[id];
+                let was = std::mem::replace(&mut peer.is_interested, message == Message::Interested);
+                torrent.interested = torrent.interested + u32::from(peer.is_interested) - u32::from(was);
+                torrent.slots_changed = true;
                 peer.useful_at = now;
-                self.torrents[id].slots_changed = true;
                 self.mark_torrent(id);
                 Ok(())
             }
@@ -72,7 +74,7 @@ impl Engine {
             Message::Piece { piece, begin, data } => self.on_block(now, key, id, piece, begin, data, out),
             Message::Reject(block) => {
                 self.on_reject(key, id, block);
-                self.wake_idle(id);
+                self.freed_blocks(id);
                 Ok(())
             }
             Message::AllowedFast { piece } => {
@@ -234,6 +236,7 @@ impl Engine {
         torrent.down_meter.add(now, u64::from(len));
         torrent.downloaded += u64::from(len);
         torrent.session_downloaded += u64::from(len);
+        self.changes.uncounted.insert(id);
         match torrent.picker.received(block, peer.addr.ip()) {
             Receipt::Unneeded => torrent.wasted += u64::from(len),
             Receipt::New { asked_of_others } => {
@@ -284,7 +287,12 @@ impl Engine {
         torrent.picker.release(block, key, &mut self.rng);
         self.down.refund(block.len);
         torrent.down.refund(block.len);
-        self.wake_idle(id);
+    }
+
+    /// Who has run out of work is looked at when the turn ends, once for all blocks that became free in it.
+    fn freed_blocks(&mut self, id: TorrentId) {
+        self.torrents[id].has_freed_blocks = true;
+        self.mark_torrent(id);
     }
 
     /// Gives everything asked of a peer back to the picker.
@@ -298,7 +306,6 @@ impl Engine {
         }
         peer.download.current_piece = None;
         torrent.picker.disown(key);
-        self.wake_idle(id);
     }
 
     fn on_extended_handshake(&mut self, key: PeerKey, payload: &[u8]) -> Result<(), Misbehaviour> {

@@ -280,13 +280,9 @@ impl Engine {
             torrent.known.gone(now, peer.addr, useless && !is_ours, &mut self.rng);
         }
         torrent.slots_changed |= !peer.we_choke;
+        torrent.interested -= u32::from(peer.is_interested);
         // Blocks it held may now be asked of peers that had run out of work.
-        let idle: Vec<PeerKey> = torrent.peers.clone();
-        for other in idle {
-            if self.peers.get(other).is_some_and(|p| p.we_are_interested && p.download.live == 0) {
-                self.mark_peer(other);
-            }
-        }
+        torrent.has_freed_blocks = true;
         self.mark_torrent(id);
         Some(peer)
     }

@@ -5,7 +5,7 @@ use crate::status::TrackerLine;
 use crate::torrent::Torrent;
 use crate::{Engine, TorrentId};
 use fastrand::Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use url::Url;
 use ztor_time::{Duration, Instant};
@@ -24,8 +24,8 @@ pub(crate) struct Trackers {
     next_id: u64,
     /// BEP 7: the same for all announces of this run, so that a tracker knows us after our address changed.
     key: u32,
-    /// Some of `pending` may be goodbyes.
-    saying_goodbye: bool,
+    /// Those of `pending` that are goodbyes, in the order in which they are given up.
+    goodbyes: BTreeSet<(Instant, RequestId)>,
 }
 
 struct Pending {
@@ -50,17 +50,26 @@ impl Trackers {
             udp: udp::Client::new(rng.u64(..)),
             next_id: 0,
             key: rng.u32(..),
-            saying_goodbye: false,
+            goodbyes: BTreeSet::new(),
         }
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let goodbyes = self.saying_goodbye.then(|| self.pending.values().filter_map(|p| p.goodbye_until));
-        self.udp.poll_timeout().into_iter().chain(goodbyes.into_iter().flatten()).min()
+        let goodbye = self.goodbyes.first().map(|(until, _)| *until);
+        self.udp.poll_timeout().into_iter().chain(goodbye).min()
     }
 
     pub(crate) fn has_goodbyes(&self) -> bool {
-        self.saying_goodbye && self.pending.values().any(|p| p.goodbye_until.is_some())
+        !self.goodbyes.is_empty()
+    }
+
+    /// Takes a request that was answered or given up.
+    fn remove(&mut self, id: RequestId) -> Option<Pending> {
+        let pending = self.pending.remove(&id)?;
+        if let Some(until) = pending.goodbye_until {
+            self.goodbyes.remove(&(until, id));
+        }
+        Some(pending)
     }
 }
 
@@ -83,17 +92,11 @@ impl Engine {
     pub(crate) fn say_goodbye(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         // What is still under way must not be repeated after the goodbye.
-        let under_way: Vec<RequestId> = self
-            .trackers
-            .pending
-            .iter()
-            .filter(|(_, p)| p.torrent == id)
-            .map(|(number, _)| *number)
-            .collect();
-        for number in under_way {
-            self.trackers.pending.remove(&number);
+        for number in std::mem::take(&mut torrent.announcing) {
+            self.trackers.remove(number);
             self.trackers.udp.cancel(number.0);
         }
+        self.changes.shown.insert(id);
         for due in torrent.announcer.stop() {
             self.announce(now, id, due, Some(now + GOODBYE_TIMEOUT), out);
         }
@@ -107,7 +110,7 @@ impl Engine {
         goodbye_until: Option<Instant>,
         out: &mut Outbox,
     ) {
-        let Some(torrent) = self.torrents.get(id) else { return };
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
         let request = AnnounceRequest {
             info_hash: torrent.meta.info_hashes.swarm_id(),
             peer_id: self.config.peer_id.0,
@@ -123,6 +126,7 @@ impl Engine {
         };
         self.trackers.next_id += 1;
         let number = RequestId(self.trackers.next_id);
+        torrent.announcing.push(number);
         let mut pending = Pending { torrent: id, tracker: due.tracker, request, udp: None, goodbye_until };
         let started = match Url::parse(&due.url) {
             Ok(url) if url.scheme() == "udp" => match udp_target(&url) {
@@ -140,7 +144,7 @@ impl Engine {
                 out.https.push(HttpGet { id: number, url, is_goodbye: goodbye_until.is_some() });
             }),
         };
-        self.trackers.saying_goodbye |= goodbye_until.is_some();
+        self.trackers.goodbyes.extend(goodbye_until.map(|until| (until, number)));
         self.trackers.pending.insert(number, pending);
         if let Err(error) = started {
             self.announced(now, number, Err(error), out);
@@ -191,15 +195,12 @@ impl Engine {
     pub(crate) fn settle_trackers(&mut self, now: Instant, out: &mut Outbox) {
         self.trackers.udp.tick(now);
         self.drain_udp(now, out);
-        self.trackers.saying_goodbye = self.trackers.has_goodbyes();
-        if self.trackers.saying_goodbye {
-            let late = |p: &Pending| p.goodbye_until.is_some_and(|until| until <= now);
-            let gone: Vec<RequestId> =
-                self.trackers.pending.iter().filter(|(_, p)| late(p)).map(|(id, _)| *id).collect();
-            for id in gone {
-                self.trackers.pending.remove(&id);
-                self.trackers.udp.cancel(id.0);
-            }
+        while let Some((until, id)) = self.trackers.goodbyes.first().copied()
+            && until <= now
+        {
+            self.trackers.goodbyes.pop_first();
+            self.answered(id);
+            self.trackers.udp.cancel(id.0);
         }
     }
 
@@ -227,7 +228,7 @@ impl Engine {
         result: Result<AnnounceReply, TrackerError>,
         out: &mut Outbox,
     ) {
-        let Some(pending) = self.trackers.pending.remove(&id) else { return };
+        let Some(pending) = self.answered(id) else { return };
         let Some(torrent) = self.torrents.get_mut(pending.torrent) else { return };
         let notice = |torrent: &Torrent, message: String, is_error: bool| {
             let status = torrent.announcer.status().find(|s| s.id == pending.tracker);
@@ -250,6 +251,15 @@ impl Engine {
             }
         }
         self.mark_torrent(pending.torrent);
+    }
+
+    /// Takes a request that was answered or given up out of the tables.
+    fn answered(&mut self, id: RequestId) -> Option<Pending> {
+        let pending = self.trackers.remove(id)?;
+        if let Some(torrent) = self.torrents.get_mut(pending.torrent) {
+            torrent.announcing.retain(|number| *number != id);
+        }
+        Some(pending)
     }
 
     pub(crate) fn tracker_lines(&self, torrent: &Torrent) -> Vec<TrackerLine> {

@@ -188,6 +188,12 @@ impl Peer {
         self.stage == Stage::Live
     }
 
+    /// It would give, but nothing is asked of it.
+    pub(crate) fn is_out_of_work(&self) -> bool {
+        let may_ask = !self.chokes_us || !self.download.allowed_fast.is_empty();
+        self.we_are_interested && may_ask && self.download.live == 0
+    }
+
     pub(crate) fn is_seed(&self) -> bool {
         self.has == PeerPieces::All
     }

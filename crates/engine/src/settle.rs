@@ -83,6 +83,10 @@ impl Engine {
     fn settle_torrent(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         torrent.is_dirty = false;
+        self.changes.shown.insert(id);
+        if std::mem::take(&mut torrent.has_freed_blocks) {
+            self.wake_idle(id);
+        }
         self.tell_new_pieces(id, out);
         if self.torrents[id].finished {
             self.drop_seeds(now, id, out);
@@ -92,7 +96,6 @@ impl Engine {
         self.queue_connects(now, id);
         let torrent = &self.torrents[id];
         let wants_more = torrent.is_live() && torrent.peers.len() < self.config.max_peers_per_torrent;
-        let someone_wants = torrent.peers.iter().any(|k| self.peers.get(*k).is_some_and(|p| p.is_interested));
         let next = [
             torrent.announcer.poll_timeout().filter(|_| torrent.is_live() && !self.shutting_down),
             // An address that is due already waits for the pace, or for a place: another look in a while.
@@ -101,7 +104,7 @@ impl Engine {
                 .next_due()
                 .filter(|_| wants_more)
                 .map(|due| if due > now { due } else { now + CHOKE_ROUND }),
-            someone_wants.then_some(torrent.choke_at),
+            (torrent.interested > 0).then_some(torrent.choke_at),
         ];
         if let Some(at) = next.into_iter().flatten().min() {
             self.set_timer(now, Timer::Torrent(id), at);
@@ -141,6 +144,9 @@ impl Engine {
     pub(crate) fn settle_peer(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.is_dirty = false;
+        if let Some(id) = peer.torrent {
+            self.changes.shown.insert(id);
+        }
         if let Some(reason) = self.overdue(now, key) {
             return self.close(now, key, reason, out);
         }
@@ -155,6 +161,7 @@ impl Engine {
             if !self.disk_is_full && peer.download.stalls_at(self.reading_since).is_some_and(|at| at <= now) {
                 peer.download.stalled();
                 self.release_requests(key, id);
+                self.wake_idle(id);
             }
             if self.peers.get_mut(key).is_some_and(|p| std::mem::take(&mut p.download.yields)) {
                 self.mark_peer(key);

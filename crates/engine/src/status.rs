@@ -28,7 +28,7 @@ pub enum TorrentState {
 }
 
 /// A torrent at a moment. Byte counts are of piece data; rates are bytes per second over about five seconds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TorrentStatus {
     /// Which.
     pub id: TorrentId,
@@ -121,6 +121,26 @@ impl Engine {
         self.torrents.iter().map(|(id, torrent)| self.torrent_status(now, id, torrent)).collect()
     }
 
+    /// The torrents that are not as they were at the last call, in order of their ids; `None` for one that is
+    /// gone. All of them the first time. Costs nothing for those that rest.
+    pub fn status_changes(&mut self, now: Instant) -> Vec<(TorrentId, Option<TorrentStatus>)> {
+        let changed = std::mem::take(&mut self.changes.shown);
+        let news = changed.into_iter().map(|id| {
+            let status = self.torrents.get(id).map(|torrent| self.torrent_status(now, id, torrent));
+            if status.as_ref().is_some_and(|s| s.down_per_s > 0 || s.up_per_s > 0) {
+                // A rate falls by itself.
+                self.changes.shown.insert(id);
+            }
+            (id, status)
+        });
+        news.collect()
+    }
+
+    /// Whether there is anything for [`status_changes`](Self::status_changes) to tell.
+    pub fn has_status_changes(&self) -> bool {
+        !self.changes.shown.is_empty()
+    }
+
     /// Live peers of a torrent.
     pub fn peer_status(&self, now: Instant, id: TorrentId) -> Vec<PeerStatus> {
         let Some(torrent) = self.torrents.get(id) else { return Vec::new() };
@@ -144,14 +164,14 @@ impl Engine {
     /// What to keep of a torrent, if it changed since the last call or `always`. `None` before it was checked
     /// and while it is: what was kept before is better.
     pub fn resume_data(&mut self, id: TorrentId, always: bool) -> Option<ResumeData> {
-        let torrent = self.torrents.get_mut(id)?;
+        let torrent = self.torrents.get(id)?;
         if !torrent.checked
             || matches!(torrent.phase, Phase::Checking { .. })
-            || !(torrent.resume_is_stale || always)
+            || !(self.changes.unsaved.contains(&id) || always)
         {
             return None;
         }
-        torrent.resume_is_stale = false;
+        self.changes.saved(id);
         Some(ResumeData {
             have: torrent.picker.have().clone(),
             downloaded: torrent.downloaded,
@@ -162,9 +182,22 @@ impl Engine {
 
     /// The last [`resume_data`](Self::resume_data) could not be kept: it is to be offered again.
     pub fn not_saved(&mut self, id: TorrentId) {
-        if let Some(torrent) = self.torrents.get_mut(id) {
-            torrent.resume_is_stale = true;
+        if self.torrents.contains_key(id) {
+            self.changes.unsaved.insert(id);
         }
+    }
+
+    /// Torrents for which [`resume_data`](Self::resume_data) has news: of pieces, and with `counts` also those
+    /// where nothing but bytes were counted.
+    pub fn unsaved(&self, counts: bool) -> Vec<TorrentId> {
+        let uncounted =
+            self.changes.uncounted.iter().filter(|id| counts && !self.changes.unsaved.contains(id));
+        self.changes.unsaved.iter().chain(uncounted).copied().collect()
+    }
+
+    /// Whether a torrent has pieces that [`resume_data`](Self::resume_data) has not told yet.
+    pub fn has_unsaved(&self) -> bool {
+        !self.changes.unsaved.is_empty()
     }
 
     /// Whether nothing wanted is missing from `have`, a bitfield in wire form.

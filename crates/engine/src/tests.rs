@@ -46,6 +46,25 @@ struct Node {
     lies: bool,
     notices: Vec<Notice>,
     blocks_sent: u64,
+    /// All that was told to have changed.
+    picture: BTreeMap<TorrentId, TorrentStatus>,
+}
+
+impl Node {
+    /// What was told to have changed is all that changed.
+    fn look(&mut self, now: Instant) {
+        for (id, status) in self.engine.status_changes(now) {
+            match status {
+                Some(status) => self.picture.insert(id, status),
+                None => self.picture.remove(&id),
+            };
+        }
+        assert!(self.picture.values().eq(&self.engine.status(now)), "{:?}", self.picture);
+        for torrent in self.engine.torrents.values() {
+            let peers = torrent.peers.iter().filter(|key| self.engine.peers[**key].is_interested);
+            assert_eq!(torrent.interested as usize, peers.count());
+        }
+    }
 }
 
 struct Link {
@@ -97,6 +116,7 @@ impl World {
             lies: false,
             notices: Vec::new(),
             blocks_sent: 0,
+            picture: BTreeMap::new(),
         });
         n
     }
@@ -106,6 +126,7 @@ impl World {
         for n in 0..self.nodes.len() {
             let node = &mut self.nodes[n];
             node.engine.settle(self.now, &mut node.out);
+            node.look(self.now);
             let out = std::mem::take(&mut node.out);
             busy |= self.carry_out(n, out);
         }

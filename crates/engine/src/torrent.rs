@@ -4,6 +4,7 @@ use crate::blame::Blame;
 use crate::event::{AddTorrent, DiskFault};
 use crate::ids::PeerKey;
 use crate::known::KnownPeers;
+use crate::outbox::RequestId;
 use crate::picker::{Picker, Priority};
 use crate::rate::{Bucket, Meter};
 use fastrand::Rng;
@@ -35,10 +36,14 @@ pub(crate) struct Torrent {
     pub(crate) picker: Picker,
     pub(crate) priorities: Option<Box<[Priority]>>,
     pub(crate) peers: Vec<PeerKey>,
+    /// How many of them are interested in what we have.
+    pub(crate) interested: u32,
     /// Live peers that have everything; the picker does not count them.
     pub(crate) seeds: u32,
     pub(crate) known: KnownPeers,
     pub(crate) announcer: Announcer,
+    /// Announces under way.
+    pub(crate) announcing: Vec<RequestId>,
     pub(crate) blame: Blame,
     pub(crate) down: Bucket,
     pub(crate) up: Bucket,
@@ -57,12 +62,12 @@ pub(crate) struct Torrent {
     pub(crate) left_bytes: u64,
     /// Pieces that became ours and have not been told to the peers.
     pub(crate) new_pieces: Vec<u32>,
-    /// Something changed that a restart should know.
-    pub(crate) resume_is_stale: bool,
     pub(crate) choke_at: Instant,
     pub(crate) optimistic_at: Instant,
     /// A slot may be free, or one is taken by somebody without use for it.
     pub(crate) slots_changed: bool,
+    /// Blocks were given back: peers that had run out of work may have some again.
+    pub(crate) has_freed_blocks: bool,
     pub(crate) wake: Instant,
     pub(crate) is_dirty: bool,
     pub(crate) wants_connects: bool,
@@ -86,9 +91,11 @@ impl Torrent {
             picker,
             priorities: add.priorities.clone(),
             peers: Vec::new(),
+            interested: 0,
             seeds: 0,
             known,
             announcer: Announcer::new(add.meta.trackers.clone(), rng.u64(..)),
+            announcing: Vec::new(),
             blame: Blame::default(),
             down: Bucket::new(None, now),
             up: Bucket::new(None, now),
@@ -102,10 +109,10 @@ impl Torrent {
             have_bytes: 0,
             left_bytes: layout.total_len(),
             new_pieces: Vec::new(),
-            resume_is_stale: false,
             choke_at: now,
             optimistic_at: now,
             slots_changed: false,
+            has_freed_blocks: false,
             wake: Instant::FAR_FUTURE,
             is_dirty: false,
             wants_connects: false,

@@ -117,7 +117,10 @@ impl Engine {
         peer.upload.meter.add(now, bytes);
         peer.sent_at = now;
         peer.useful_at = now;
-        if let Some(torrent) = peer.torrent.and_then(|t| self.torrents.get_mut(t)) {
+        if let Some(id) = peer.torrent
+            && let Some(torrent) = self.torrents.get_mut(id)
+        {
+            self.changes.uncounted.insert(id);
             torrent.uploaded += bytes;
             torrent.session_uploaded += bytes;
             torrent.up_meter.add(now, bytes);

@@ -15,7 +15,7 @@ mod snapshot;
 mod state;
 
 pub use http::{FetchError, fetch_url};
-pub use snapshot::{SessionEvent, Snapshot};
+pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use state::default_state_dir;
 pub use ztor_engine::{
     Command, DiskFault, DiskFaultKind, PeerStatus, Priority, TorrentId, TorrentState, TorrentStatus,
@@ -257,7 +257,7 @@ impl Session {
         self.inbox.push(ToNet::Command(command));
     }
 
-    /// The newest picture; a new one is made four times a second.
+    /// The newest picture; there is news four times a second, if there is any.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.viewer.snapshot()
     }

@@ -1,6 +1,10 @@
 //! What faces see: pictures at a steady beat, and events as they happen.
+//!
+//! The net thread tells what changed, and that is all it does: whoever looks puts the picture together, out of the
+//! last one and the news since. A torrent that rests costs neither of them anything.
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use ztor_engine::{DiskFault, TorrentId, TorrentStatus};
@@ -12,15 +16,60 @@ const MAX_WAITING: usize = 16 * 1024;
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// In order of their ids.
-    pub torrents: Vec<TorrentStatus>,
+    pub torrents: Torrents,
 }
+
+/// The torrents of a [`Snapshot`], which shares those that did not change with the one before.
+#[derive(Debug, Clone, Default)]
+pub struct Torrents(Vec<Arc<TorrentStatus>>);
 
 impl Snapshot {
     /// One torrent.
     pub fn torrent(&self, id: TorrentId) -> Option<&TorrentStatus> {
-        self.torrents.iter().find(|t| t.id == id)
+        let at = self.torrents.0.binary_search_by_key(&id, |t| t.id).ok()?;
+        Some(&self.torrents.0[at])
     }
 }
+
+impl Torrents {
+    /// In order of their ids.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &TorrentStatus> + DoubleEndedIterator + Clone {
+        self.0.iter().map(|status| &**status)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn update(&mut self, news: News) {
+        let (mut left, mut joined) = (BTreeSet::new(), Vec::new());
+        for (id, status) in news {
+            match (self.0.binary_search_by_key(&id, |t| t.id), status) {
+                (Ok(at), Some(status)) => self.0[at] = status,
+                (Err(_), Some(status)) => joined.push(status),
+                (Ok(_), None) => drop(left.insert(id)),
+                (Err(_), None) => {}
+            }
+        }
+        if !left.is_empty() {
+            self.0.retain(|t| !left.contains(&t.id));
+        }
+        if !joined.is_empty() {
+            self.0.append(&mut joined);
+            // Two runs in order, which this sort joins in one go.
+            self.0.sort_by_key(|t| t.id);
+        }
+    }
+}
+
+/// What was told since somebody last looked; `None` of a torrent that is gone. Bounded by the torrents there were.
+type News = BTreeMap<TorrentId, Option<Arc<TorrentStatus>>>;
 
 /// What happened. A snapshot taken after an event shows it already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,26 +131,30 @@ pub enum SessionEvent {
 
 /// The net thread's end.
 pub(crate) struct Publisher {
-    picture: Arc<Mutex<Arc<Snapshot>>>,
+    news: Arc<Mutex<News>>,
     events: Sender<SessionEvent>,
 }
 
 /// The faces' end.
 #[derive(Debug, Clone)]
 pub(crate) struct Viewer {
+    /// Held by the net thread too, so never for long.
+    news: Arc<Mutex<News>>,
     picture: Arc<Mutex<Arc<Snapshot>>>,
     pub(crate) events: Receiver<SessionEvent>,
 }
 
 pub(crate) fn channel() -> (Publisher, Viewer) {
-    let picture = Arc::new(Mutex::new(Arc::new(Snapshot::default())));
+    let news = Arc::new(Mutex::new(News::new()));
     let (sender, events) = bounded(MAX_WAITING);
-    (Publisher { picture: Arc::clone(&picture), events: sender }, Viewer { picture, events })
+    (Publisher { news: Arc::clone(&news), events: sender }, Viewer { news, picture: Arc::default(), events })
 }
 
 impl Publisher {
-    pub(crate) fn publish(&self, torrents: Vec<TorrentStatus>) {
-        *self.picture.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Snapshot { torrents });
+    /// Tells what changed since the last call; `None` of a torrent that is gone.
+    pub(crate) fn publish(&self, changes: Vec<(TorrentId, Option<TorrentStatus>)>) {
+        let changes = changes.into_iter().map(|(id, status)| (id, status.map(Arc::new)));
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
     }
 
     pub(crate) fn tell(&self, event: SessionEvent) {
@@ -114,6 +167,71 @@ impl Publisher {
 
 impl Viewer {
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.picture.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));
+        if !news.is_empty() {
+            Arc::make_mut(&mut picture).torrents.update(news);
+        }
+        Arc::clone(&picture)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ztor_engine::TorrentState;
+
+    fn status(n: u64, have_bytes: u64) -> TorrentStatus {
+        TorrentStatus {
+            id: id(n),
+            state: TorrentState::Seeding,
+            have_bytes,
+            left_bytes: 0,
+            have_pieces: 0,
+            down_per_s: 0,
+            up_per_s: 0,
+            downloaded: 0,
+            uploaded: 0,
+            session_downloaded: 0,
+            session_uploaded: 0,
+            wasted: 0,
+            peers: 0,
+            seeds: 0,
+            known_peers: 0,
+            partial_pieces: 0,
+            trackers: Vec::new(),
+        }
+    }
+
+    fn id(n: u64) -> TorrentId {
+        TorrentId::from_u64((1 << 32) | n)
+    }
+
+    #[test]
+    fn a_picture_is_the_last_one_and_the_news() {
+        let (publisher, viewer) = channel();
+        let tell =
+            |n: u64, have: Option<u64>| publisher.publish(vec![(id(n), have.map(|have| status(n, have)))]);
+        let seen = || {
+            let all = viewer.snapshot();
+            all.torrents.iter().for_each(|t| assert_eq!(all.torrent(t.id), Some(t)));
+            all.torrents.iter().map(|t| (t.id.as_u64() as u32, t.have_bytes)).collect::<Vec<_>>()
+        };
+        assert!(viewer.snapshot().torrents.is_empty());
+        for n in [5, 3, 7] {
+            tell(n, Some(0));
+        }
+        let before = viewer.snapshot();
+        assert_eq!(seen(), [(3, 0), (5, 0), (7, 0)]);
+        tell(5, Some(1));
+        tell(5, Some(2));
+        tell(4, Some(1));
+        tell(3, None);
+        tell(9, Some(1));
+        tell(9, None);
+        assert_eq!(seen(), [(4, 1), (5, 2), (7, 0)]);
+        assert_eq!(before.torrents.len(), 3, "a picture does not change");
+        assert_eq!(viewer.snapshot().torrent(id(3)), None);
+        assert!(Arc::ptr_eq(&viewer.snapshot(), &viewer.snapshot()), "nothing happened");
     }
 }

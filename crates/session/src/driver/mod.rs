@@ -39,6 +39,8 @@ const UDP: Token = Token(usize::MAX - 2);
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How often faces get a new picture.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+/// How long the loop may sleep when there is nothing to save or to tell.
+const RARELY: Duration = Duration::from_secs(3600);
 /// How long an event may wait for the next picture.
 const EVENTS_WITHIN: Duration = Duration::from_millis(20);
 /// After running out of file descriptors, accepting waits this long.
@@ -255,16 +257,22 @@ impl Driver {
 
     fn housekeeping(&mut self, now: Instant) {
         if now >= self.save_at {
-            self.save_at = now + SAVE_EVERY;
-            for id in self.engine.torrent_ids() {
+            self.save_at = now + RARELY;
+            for id in self.engine.unsaved(false) {
                 self.save(id, false);
             }
         }
+        if self.engine.has_unsaved() {
+            self.save_at = self.save_at.min(now + SAVE_EVERY);
+        }
         if now >= self.publish_at {
-            self.publish_at = now + PUBLISH_EVERY;
+            self.publish_at = now + RARELY;
             self.published_at = now;
-            self.publisher.publish(self.engine.status(now));
+            self.publisher.publish(self.engine.status_changes(now));
             self.events.drain(..).for_each(|event| self.publisher.tell(event));
+        }
+        if self.engine.has_status_changes() {
+            self.publish_at = self.publish_at.min(self.published_at + PUBLISH_EVERY);
         }
     }
 
@@ -278,7 +286,7 @@ impl Driver {
     fn has_ended(&mut self) -> bool {
         if self.ending == Ending::Draining && self.engine.disk_backlog() == 0 {
             self.ending = Ending::Saving;
-            for id in self.engine.torrent_ids() {
+            for id in self.engine.unsaved(true) {
                 self.save(id, true);
             }
         }
@@ -355,7 +363,7 @@ impl Driver {
         for key in keys {
             self.drop_conn(key);
         }
-        self.publisher.publish(self.engine.status(self.clock.now()));
+        self.publisher.publish(self.engine.status_changes(self.clock.now()));
         self.events.drain(..).for_each(|event| self.publisher.tell(event));
         self.disk.stop();
         self.control.stop();
