@@ -80,8 +80,12 @@ pub fn run(options: &Options) -> Result<bool> {
     let work = tempfile::Builder::new().prefix(&prefix).tempdir_in(&options.work)?;
     ensure_room(options, &plan)?;
     measure(options, &plan, &tools, &stop, work.path(), &mut record)?;
-    if options.measures(Part::Many) {
+    if options.measures(Part::Scenarios) {
+        println!("scenarios of many peers and torrents");
         many_scenarios(&root, work.path(), &stop, &mut record);
+    }
+    if stop.load(Ordering::Relaxed) {
+        bail!("interrupted");
     }
     write(options, &options.out(&root, &target), &record)?;
     print!("\n{}", report::summary(&record));
@@ -103,7 +107,10 @@ enum Job {
 
 impl Job {
     fn all(options: &Options) -> Vec<Self> {
-        let transfers = options.transfers().into_iter().map(|pair| Self::Transfer(Load::OneFile, pair));
+        let transfers = options.transfers().into_iter().map(|pair| {
+            let slow = pair.clients().map(Load::one_for).into_iter().find(|&load| load != Load::OneFile);
+            Self::Transfer(slow.unwrap_or(Load::OneFile), pair)
+        });
         let many = options.many_transfers().into_iter().map(|pair| Self::Transfer(Load::ManyTorrents, pair));
         transfers.chain(many).chain(options.rechecks().into_iter().map(Self::Recheck)).collect()
     }
@@ -117,7 +124,7 @@ impl Job {
 
     fn clients(self) -> [Client; 2] {
         match self {
-            Self::Transfer(_, pair) => [pair.seeder, pair.leecher],
+            Self::Transfer(_, pair) => pair.clients(),
             Self::Recheck(client) => [client, client],
         }
     }
@@ -125,13 +132,11 @@ impl Job {
 
 impl Plan {
     fn of(options: &Options, missing: &[&str]) -> Self {
-        let is_missing = |program: &&str| missing.contains(program);
-        let (absent, jobs): (Vec<Job>, Vec<Job>) = Job::all(options).into_iter().partition(|job| {
-            job.clients().iter().any(|client| client.programs().iter().any(|p| is_missing(&p)))
-        });
-        let clients: BTreeSet<Client> = absent.into_iter().flat_map(Job::clients).collect();
-        let gone = clients.into_iter().filter(|client| client.programs().iter().any(|p| is_missing(&p)));
-        Self { jobs, left_out: gone.map(|client| format!("{client} is not installed")).collect() }
+        let is_missing = |client: &Client| client.programs().iter().any(|program| missing.contains(program));
+        let (absent, jobs): (Vec<Job>, Vec<Job>) =
+            Job::all(options).into_iter().partition(|job| job.clients().iter().any(is_missing));
+        let gone: BTreeSet<Client> = absent.into_iter().flat_map(Job::clients).filter(is_missing).collect();
+        Self { jobs, left_out: gone.iter().map(|client| format!("{client} is not installed")).collect() }
     }
 
     fn clients(&self) -> BTreeSet<Client> {
@@ -157,7 +162,7 @@ fn ensure_room(options: &Options, plan: &Plan) -> Result<()> {
         return Ok(());
     }
     let space = rustix::fs::statvfs(&options.work)?;
-    let (free_mib, needed_mib) = (space.f_bavail * space.f_frsize >> 20, 3 * options.size_bytes() >> 20);
+    let (free_mib, needed_mib) = ((space.f_bavail * space.f_frsize) >> 20, (3 * options.size_bytes()) >> 20);
     let work = options.work.display();
     ensure!(
         free_mib > needed_mib,

@@ -95,6 +95,10 @@ impl Pair {
     pub(super) fn of(client: Client) -> Self {
         Self { seeder: client, leecher: client }
     }
+
+    pub(super) fn clients(self) -> [Client; 2] {
+        [self.seeder, self.leecher]
+    }
 }
 
 impl FromStr for Pair {

@@ -132,7 +132,7 @@ impl<'a> Rqbit<'a> {
             let patience = Duration::from_secs(10);
             let Ok(mut stream) = TcpStream::connect_timeout(&address, patience) else { return Ok(None) };
             stream.set_read_timeout(Some(patience))?;
-            stream.write_all(format!("{head}Host: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes())?;
+            stream.write_all(format!("{head}Host: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
             stream.write_all(body)?;
             let mut answer = Vec::new();
             stream.take(1 << 20).read_to_end(&mut answer)?;

@@ -16,26 +16,30 @@ pub(super) struct Figure {
 }
 
 enum Source {
-    Transfer(Load, fn(&Transfer) -> f64),
+    /// Of a single file.
+    Transfer(fn(&Transfer) -> f64),
+    ManyTorrents(fn(&Transfer) -> f64),
     Recheck(fn(&Recheck) -> f64),
 }
 
 impl Figure {
     pub(super) fn of(&self, record: &Record, client: Client) -> Option<Spread> {
         match self.of {
-            Source::Transfer(load, figure) => record.transfer(load, Pair::of(client), figure),
+            Source::Transfer(figure) => record.transfer(Load::one_for(client), Pair::of(client), figure),
+            Source::ManyTorrents(figure) => record.transfer(Load::ManyTorrents, Pair::of(client), figure),
             Source::Recheck(figure) => record.recheck(client, figure),
         }
     }
 
     /// How many runs of it failed.
     pub(super) fn failed_count(&self, record: &Record, client: Client) -> usize {
+        let transfers_failed = |load| {
+            let runs = record.transfers.iter().filter(|run| run.load == load && run.pair == Pair::of(client));
+            runs.filter(|run| run.outcome.measured().is_none()).count()
+        };
         match self.of {
-            Source::Transfer(load, _) => {
-                let runs =
-                    record.transfers.iter().filter(|run| run.load == load && run.pair == Pair::of(client));
-                runs.filter(|run| run.outcome.measured().is_none()).count()
-            }
+            Source::Transfer(_) => transfers_failed(Load::one_for(client)),
+            Source::ManyTorrents(_) => transfers_failed(Load::ManyTorrents),
             Source::Recheck(_) => {
                 let runs = record.rechecks.iter().filter(|run| run.client == client);
                 runs.filter(|run| run.outcome.measured().is_none()).count()
@@ -50,28 +54,28 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "s/GiB",
         digits: 2,
         less_is_better: true,
-        of: Source::Transfer(Load::OneFile, Transfer::seed_cpu_s_per_gib),
+        of: Source::Transfer(Transfer::seed_cpu_s_per_gib),
     },
     Figure {
         name: "leech CPU",
         unit: "s/GiB",
         digits: 2,
         less_is_better: true,
-        of: Source::Transfer(Load::OneFile, Transfer::leech_cpu_s_per_gib),
+        of: Source::Transfer(Transfer::leech_cpu_s_per_gib),
     },
     Figure {
         name: "to itself",
         unit: "MB/s",
         digits: 0,
         less_is_better: false,
-        of: Source::Transfer(Load::OneFile, |transfer| transfer.mb_per_s),
+        of: Source::Transfer(|transfer| transfer.mb_per_s),
     },
     Figure {
         name: "20 torrents to itself",
         unit: "MB/s",
         digits: 0,
         less_is_better: false,
-        of: Source::Transfer(Load::ManyTorrents, |transfer| transfer.mb_per_s),
+        of: Source::ManyTorrents(|transfer| transfer.mb_per_s),
     },
     Figure {
         name: "recheck",
@@ -92,13 +96,13 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "MiB",
         digits: 0,
         less_is_better: true,
-        of: Source::Transfer(Load::OneFile, Transfer::seed_peak_rss_mib),
+        of: Source::Transfer(Transfer::seed_peak_rss_mib),
     },
     Figure {
         name: "peak RSS, leech",
         unit: "MiB",
         digits: 0,
         less_is_better: true,
-        of: Source::Transfer(Load::OneFile, Transfer::leech_peak_rss_mib),
+        of: Source::Transfer(Transfer::leech_peak_rss_mib),
     },
 ];

@@ -135,7 +135,7 @@ mod tests {
     fn what_is_received_is_what_was_sent() {
         let dir = tempfile::tempdir().unwrap();
         let (source, target) = (dir.path().join("source"), dir.path().join("target"));
-        let bytes: Vec<u8> = (0..3 * PIECE_LEN + 5).map(|index| (index * 31 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..3 * PIECE_LEN + 5).map(|index| ((index * 31) >> 3) as u8).collect();
         std::fs::write(&source, &bytes).unwrap();
         check(&source).unwrap();
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -59,8 +59,10 @@ pub(super) enum Part {
     Transfer,
     /// A complete check of the file.
     Recheck,
-    /// Twenty torrents at once, and the scenarios of the package ztor-bench.
+    /// Twenty torrents at once, from one process to one other.
     Many,
+    /// Many peers or torrents in one session: the scenarios of the package ztor-bench.
+    Scenarios,
 }
 
 impl Options {
@@ -137,7 +139,7 @@ impl Options {
     /// Those that take part, without the floor: those of the pairs, if pairs are given.
     fn clients(&self) -> Vec<Client> {
         if !self.pairs.is_empty() {
-            let named = self.pairs.iter().flat_map(|pair| [pair.seeder, pair.leecher]);
+            let named = self.pairs.iter().flat_map(|pair| pair.clients());
             let mut clients: Vec<Client> = named.filter(|&client| client != Client::Floor).collect();
             clients.sort_unstable();
             clients.dedup();

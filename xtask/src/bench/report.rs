@@ -23,10 +23,9 @@ fn write(out: &mut String, record: &Record, plot: &str) -> fmt::Result {
     if record.versions.contains_key(&Client::ZtorBase) {
         against_base(out, record)?;
     }
-    for (load, title) in [(Load::OneFile, "Every transfer"), (Load::ManyTorrents, "Twenty torrents at once")]
-    {
-        transfers(out, record, load, title)?;
-    }
+    transfers(out, record, Load::OneFile, "Every transfer")?;
+    transfers(out, record, Load::SmallFile, "Transfers of a smaller file")?;
+    transfers(out, record, Load::ManyTorrents, "Twenty torrents at once")?;
     scenarios(out, record)?;
     missing(out, record)
 }
@@ -67,7 +66,11 @@ fn head(out: &mut String, record: &Record) -> fmt::Result {
 fn compared(out: &mut String, record: &Record) -> fmt::Result {
     let clients: Vec<Client> = record.versions.keys().copied().collect();
     writeln!(out, "## Side by side\n")?;
-    writeln!(out, "Each client on both sides of its transfer. × is the ratio to the floor.\n")?;
+    writeln!(out, "Each client on both sides of its transfer. × is the ratio to the floor.")?;
+    if clients.contains(&Client::Transmission) {
+        writeln!(out, "Transmission is slow: its transfers are of a file of at most 256 MiB.")?;
+    }
+    writeln!(out)?;
     write!(out, "| |")?;
     clients.iter().try_for_each(|client| write!(out, " {client} |"))?;
     writeln!(out, "\n|---|{}", "--:|".repeat(clients.len()))?;
@@ -103,6 +106,7 @@ fn against_base(out: &mut String, record: &Record) -> fmt::Result {
             ratio(now, base).map_or("–".to_owned(), |ratio| format!("{:+.1} %", (ratio - 1.0) * 100.0));
         let overlap = now.min <= base.max && base.min <= now.max;
         let verdict = match (overlap, (now.median < base.median) == figure.less_is_better) {
+            _ if now.count.min(base.count) < 2 => "too few runs to tell",
             (true, _) => "within the spread",
             (false, true) => "better",
             (false, false) => "worse",
@@ -177,7 +181,7 @@ fn missing(out: &mut String, record: &Record) -> fmt::Result {
 
 /// The median, and the rest if there is one.
 fn shown(spread: Spread, digits: usize) -> String {
-    let Spread { median, min, max } = spread;
+    let Spread { median, min, max, .. } = spread;
     let [median, min, max] = [median, min, max].map(|value| format!("{value:.digits$}"));
     if min == max { median } else { format!("{median} ({min}–{max})") }
 }
@@ -206,7 +210,7 @@ pub(super) fn line(transfer: &Transfer) -> String {
 /// What each pair had, for the end of the terminal's output.
 pub(super) fn summary(record: &Record) -> String {
     let mut text = String::new();
-    for load in [Load::OneFile, Load::ManyTorrents] {
+    for load in [Load::OneFile, Load::SmallFile, Load::ManyTorrents] {
         for pair in record.pairs(load) {
             let figure = |figure: fn(&Transfer) -> f64| {
                 record.transfer(load, pair, figure).map(|spread| spread.median)

@@ -28,7 +28,7 @@ pub(super) fn run(root: &Path, dir: &Path, stop: &AtomicBool) -> Result<Option<V
     let status = tools::cargo(root).args(build).status().context("starting cargo")?;
     ensure!(status.success(), "cargo {}: {status}", build.join(" "));
     let program = tools::target_dir(root)?.join("release").join(PACKAGE);
-    let invocation = Invocation::new(program).args(["scenarios", "--json"]);
+    let invocation = Invocation::new(program).args(["scenarios", "--json", "--dir"]).arg(dir);
     let mut process = Process::start(&invocation, None, &dir.join("home"), &dir.join("scenarios.log"))?;
     Patience::new(LIMIT, stop).until("the scenarios end", PAUSE, || Ok(process.exit()?.is_some()))?;
     if let Some(status) = process.exit()?.filter(|status| !status.success()) {

@@ -6,6 +6,7 @@ pub(super) struct Spread {
     pub(super) median: f64,
     pub(super) min: f64,
     pub(super) max: f64,
+    pub(super) count: usize,
 }
 
 impl Spread {
@@ -17,7 +18,7 @@ impl Spread {
         let middle = values.len() / 2;
         let median =
             if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
-        Some(Self { median, min, max })
+        Some(Self { median, min, max, count: values.len() })
     }
 }
 
@@ -29,8 +30,8 @@ mod tests {
     fn the_median_is_in_the_middle() {
         let spread = |values: &[f64]| Spread::of(values.iter().copied());
         assert_eq!(spread(&[]), None);
-        assert_eq!(spread(&[2.0]), Some(Spread { median: 2.0, min: 2.0, max: 2.0 }));
-        assert_eq!(spread(&[9.0, 1.0]), Some(Spread { median: 5.0, min: 1.0, max: 9.0 }));
-        assert_eq!(spread(&[3.0, 100.0, 1.0]), Some(Spread { median: 3.0, min: 1.0, max: 100.0 }));
+        assert_eq!(spread(&[2.0]), Some(Spread { median: 2.0, min: 2.0, max: 2.0, count: 1 }));
+        assert_eq!(spread(&[9.0, 1.0]), Some(Spread { median: 5.0, min: 1.0, max: 9.0, count: 2 }));
+        assert_eq!(spread(&[3.0, 100.0, 1.0]), Some(Spread { median: 3.0, min: 1.0, max: 100.0, count: 3 }));
     }
 }
