@@ -102,7 +102,7 @@ impl Options {
             pairs.push(Pair::of(Client::Floor));
         }
         if self.measures(Part::Transfer) {
-            pairs.extend(if self.pairs.is_empty() { self.default_pairs() } else { self.pairs.clone() });
+            pairs.extend(if self.pairs.is_empty() { self.default_pairs() } else { self.given_pairs() });
         }
         pairs
     }
@@ -125,6 +125,19 @@ impl Options {
         clients
     }
 
+    /// The pairs of the command line, those of ztor also with ztor-base in its place.
+    fn given_pairs(&self) -> Vec<Pair> {
+        let mut pairs = Vec::new();
+        for &pair in &self.pairs {
+            let old = |client| if client == Client::Ztor { Client::ZtorBase } else { client };
+            let twin = Pair { seeder: old(pair.seeder), leecher: old(pair.leecher) };
+            // One that is written without ztor is its own twin, and there already.
+            let twin = (self.baseline.is_some() && !self.pairs.contains(&twin)).then_some(twin);
+            pairs.extend(twin.into_iter().chain([pair]));
+        }
+        pairs
+    }
+
     fn default_pairs(&self) -> Vec<Pair> {
         let mut pairs: Vec<Pair> = self.clients().into_iter().map(Pair::of).collect();
         if !self.quick {
@@ -139,7 +152,8 @@ impl Options {
     /// Those that take part, without the floor: those of the pairs, if pairs are given.
     fn clients(&self) -> Vec<Client> {
         if !self.pairs.is_empty() {
-            let named = self.pairs.iter().flat_map(|pair| pair.clients());
+            let given = self.given_pairs();
+            let named = given.iter().flat_map(|pair| pair.clients());
             let mut clients: Vec<Client> = named.filter(|&client| client != Client::Floor).collect();
             clients.sort_unstable();
             clients.dedup();
@@ -230,6 +244,18 @@ mod tests {
         }
         assert!(options.rechecks().contains(&Client::ZtorBase));
         assert!(shown(&options.many_transfers()).contains(&"ztor-base:ztor-base".to_owned()));
+    }
+
+    #[test]
+    fn a_baseline_takes_part_in_the_pairs_given() {
+        let transfers = |pairs| {
+            let chosen = options(&["--baseline", "old", "--only", "transfer", "--pairs", pairs]);
+            shown(&chosen.transfers())
+        };
+        let twins = ["ztor-base:ztor-base", "ztor:ztor", "libtorrent:ztor-base", "libtorrent:ztor"];
+        assert_eq!(transfers("ztor:ztor,lt:ztor"), twins);
+        assert_eq!(transfers("ztor-base:lt,ztor:lt"), ["ztor-base:libtorrent", "ztor:libtorrent"]);
+        assert_eq!(transfers("ztor:ztor-base"), ["ztor-base:ztor-base", "ztor:ztor-base"]);
     }
 
     #[test]
