@@ -3,16 +3,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ztor_metainfo::BLOCK_LEN;
-use ztor_sha::Sha256;
+use ztor_sha::{LANES, Sha256};
 
 use crate::error::StorageError;
 use crate::hasher::{Digests, PieceHasher};
-use crate::positional::Run;
 use crate::ranges::Ranges;
 use crate::store::TorrentStore;
 
-/// What is read back at once, when blocks came out of order.
-const READ_BACK_LEN: usize = 256 * 1024;
+mod share;
+
+use share::{Share, State};
+
+/// Pieces that are written and then hashed together, at most.
+const MAX_GROUP: usize = 2 * LANES;
+/// When there are enough pieces for all lanes, no more than this is written before it is hashed, so that it is
+/// still in the cache.
+const GROUP_LEN: usize = 512 * 1024;
 /// Failed pieces remembered for blame; beyond that the oldest are forgotten.
 const MAX_FAILED: usize = 1024;
 /// States of finished pieces kept for the next ones.
@@ -109,14 +115,15 @@ pub struct PieceWriter {
     pieces: HashMap<(u64, u32), Piece>,
     failed: Failed,
     spare: Vec<Piece>,
-    /// Reused from call to call.
-    run: Vec<Bytes>,
+    /// What goes out of one group. Reused from call to call, as is the next.
+    buffers: Vec<Bytes>,
     read_back: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Piece {
     store: u64,
+    len: u32,
     expected: Digests,
     hasher: PieceHasher,
     /// Bytes hashed so far, from the start of the piece.
@@ -138,14 +145,22 @@ impl PieceWriter {
 
     /// Writes all blocks of `batch`, which is left empty, and appends the answers to `done`.
     ///
-    /// Adjacent blocks of a piece go out together. Bytes that are there already are not written again, and
+    /// Adjacent blocks of a piece go out together, and a few pieces are hashed at the same time. Bytes that are there already are not written again, and
     /// blocks of a piece that [is verified](TorrentStore::is_verified) are dropped, both answered as written;
     /// the latter with the verdict once more, for a caller that has missed it.
     pub fn write(&mut self, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>) {
         batch.sort_unstable_by_key(|job| (job.torrent, job.piece, job.begin));
-        for jobs in batch.chunk_by_mut(|a, b| (a.torrent, a.piece) == (b.torrent, b.piece)) {
-            self.write_piece(jobs, done);
+        let mut group = Vec::with_capacity(MAX_GROUP);
+        let mut group_len = 0;
+        for jobs in batch.chunk_by(|a, b| (a.torrent, a.piece) == (b.torrent, b.piece)) {
+            group.extend(self.take_up(jobs));
+            group_len += jobs.iter().map(|job| job.data.len()).sum::<usize>();
+            if group.len() == MAX_GROUP || (group.len() >= LANES && group_len >= GROUP_LEN) {
+                self.write_group(&mut group, done);
+                group_len = 0;
+            }
         }
+        self.write_group(&mut group, done);
         batch.clear();
     }
 
@@ -167,56 +182,43 @@ impl PieceWriter {
         self.pieces.len()
     }
 
-    fn write_piece(&mut self, jobs: &mut [WriteJob], done: &mut Vec<WriteDone>) {
-        let Some(first) = jobs.first() else { return };
-        let store = Arc::clone(&first.store);
-        let key = (first.torrent, first.piece);
+    /// Takes the piece of these jobs in hand.
+    fn take_up<'a>(&mut self, jobs: &'a [WriteJob]) -> Option<Share<'a>> {
+        let WriteJob { store, torrent, piece, .. } = jobs.first()?;
+        let key = (*torrent, *piece);
         if self.pieces.get(&key).is_some_and(|piece| piece.store != store.id()) {
             self.forget(key.0, key.1);
         }
-        if !self.pieces.contains_key(&key) {
-            if store.is_verified(key.1) {
-                done.extend(jobs.iter().map(written));
-                done.push(WriteDone::PieceOk { torrent: key.0, piece: key.1, blocks: None });
-                return;
-            }
-            match self.begin(&store, key.1) {
-                Ok(piece) => self.pieces.insert(key, piece),
-                Err(error) => {
-                    done.extend(jobs.iter().map(|job| failed(job, error.clone())));
-                    return;
-                }
-            };
-        }
-        let Some(mut piece) = self.pieces.remove(&key) else { return };
+        let state = match self.pieces.remove(&key) {
+            Some(piece) => State::Begun(piece),
+            None if store.is_verified(key.1) => State::Verified,
+            None => self.begin(store, key.1).map_or_else(State::Refused, State::Begun),
+        };
+        Some(Share::new(jobs, state))
+    }
 
-        let piece_len = store.layout().piece_len(key.1);
-        let write_error = self.write_runs(&store, key.1, &mut piece, jobs, piece_len);
-        let hash_error = self.catch_up(&store, key.1, &mut piece, piece_len).err();
-        for (index, job) in jobs.iter().enumerate() {
-            let is_last = index + 1 == jobs.len();
-            let end = end_of(job);
-            let answer = if end > u64::from(piece_len) {
-                failed(
-                    job,
-                    StorageError::OutOfRange { piece: key.1, begin: job.begin, len: job.data.len() as u64 },
-                )
-            } else if !piece.written.covers(job.begin, end as u32)
-                && let Some(error) = &write_error
-            {
-                failed(job, error.clone())
-            } else if is_last && let Some(error) = &hash_error {
-                // The bytes are there, but hashing goes on only with the next block: ask for this one again.
-                failed(job, error.clone())
-            } else {
-                written(job)
-            };
-            done.push(answer);
+    fn write_group(&mut self, group: &mut Vec<Share<'_>>, done: &mut Vec<WriteDone>) {
+        for share in &mut *group {
+            share.write(&mut self.buffers);
         }
-        if piece.hashed == piece_len {
-            done.push(self.conclude(&store, key, piece));
-        } else {
-            self.pieces.insert(key, piece);
+        share::hash(group, &self.buffers, &mut self.read_back);
+        self.buffers.clear();
+        for share in group.drain(..) {
+            share.answer(done);
+            let Some(WriteJob { store, torrent, piece: index, .. }) = share.jobs.first() else { continue };
+            let key = (*torrent, *index);
+            match share.state {
+                State::Begun(piece) if piece.hashed == piece.len => {
+                    done.push(self.conclude(store, key, piece))
+                }
+                State::Begun(piece) => {
+                    self.pieces.insert(key, piece);
+                }
+                State::Verified => {
+                    done.push(WriteDone::PieceOk { torrent: key.0, piece: key.1, blocks: None });
+                }
+                State::Refused(_) => {}
+            }
         }
     }
 
@@ -228,102 +230,19 @@ impl PieceWriter {
         let expected = Digests::expected(meta, index)?;
         let mut piece = self.spare.pop().unwrap_or_else(|| Piece {
             store: 0,
+            len: 0,
             expected,
             hasher: PieceHasher::default(),
             hashed: 0,
             written: Ranges::default(),
         });
         piece.store = store.id();
+        piece.len = meta.layout.piece_len(index);
         piece.expected = expected;
         piece.hasher.restart(&meta.layout, index, expected.kinds());
         piece.hashed = 0;
         piece.written.clear();
         Ok(piece)
-    }
-
-    /// Writes what is new in the jobs, which are sorted by `begin`. Returns the first error; the ranges
-    /// tell which jobs it concerns.
-    fn write_runs(
-        &mut self,
-        store: &TorrentStore,
-        index: u32,
-        piece: &mut Piece,
-        jobs: &mut [WriteJob],
-        piece_len: u32,
-    ) -> Option<StorageError> {
-        let mut first_error = None;
-        let (mut run_begin, mut run_end) = (0, 0);
-        for job in jobs {
-            let end = end_of(job);
-            if end > u64::from(piece_len) {
-                continue;
-            }
-            let end = end as u32;
-            let mut from = if run_begin < run_end { job.begin.max(run_end) } else { job.begin };
-            while let Some((gap_begin, gap_end)) = piece.written.gap(from, end) {
-                if gap_begin != run_end || run_begin == run_end {
-                    self.flush(store, index, piece, run_begin, &mut first_error);
-                    run_begin = gap_begin;
-                }
-                let slice = (gap_begin - job.begin) as usize..(gap_end - job.begin) as usize;
-                self.run.push(job.data.slice(slice));
-                run_end = gap_end;
-                from = gap_end;
-            }
-        }
-        self.flush(store, index, piece, run_begin, &mut first_error);
-        first_error
-    }
-
-    /// Writes the collected run and hashes it if it is its turn.
-    fn flush(
-        &mut self,
-        store: &TorrentStore,
-        index: u32,
-        piece: &mut Piece,
-        begin: u32,
-        first_error: &mut Option<StorageError>,
-    ) {
-        if self.run.is_empty() {
-            return;
-        }
-        let run = std::mem::take(&mut self.run);
-        match store.write(index, begin, &run) {
-            Ok(()) => {
-                // A read error here is met again, and reported, when the batch has been written.
-                let _ = self.catch_up(store, index, piece, begin);
-                let len: usize = run.iter().map(Bytes::len).sum();
-                piece.written.insert(begin, begin + len as u32);
-                if piece.hashed == begin {
-                    piece.hash_run(store, index, &run, len as u32);
-                }
-            }
-            Err(error) => {
-                first_error.get_or_insert(error);
-            }
-        }
-        self.run = run;
-        self.run.clear();
-    }
-
-    /// Reads back and hashes what was written early, as far as there is no gap, up to `limit`.
-    fn catch_up(
-        &mut self,
-        store: &TorrentStore,
-        index: u32,
-        piece: &mut Piece,
-        limit: u32,
-    ) -> Result<(), StorageError> {
-        let end = piece.written.end_from(piece.hashed).min(limit);
-        while piece.hashed < end {
-            self.read_back.resize(READ_BACK_LEN, 0);
-            let step = ((end - piece.hashed) as usize).min(READ_BACK_LEN);
-            let buf = &mut self.read_back[..step];
-            store.read(index, piece.hashed, buf)?;
-            piece.hasher.update(buf);
-            piece.hashed += step as u32;
-        }
-        Ok(())
     }
 
     fn conclude(&mut self, store: &TorrentStore, key: (u64, u32), mut piece: Piece) -> WriteDone {
@@ -341,7 +260,7 @@ impl PieceWriter {
         answer
     }
 
-    fn digests(&mut self, store: &TorrentStore, index: u32, piece: &Piece) -> Vec<BlockDigest> {
+    fn digests(&self, store: &TorrentStore, index: u32, piece: &Piece) -> Vec<BlockDigest> {
         let begins = (0..).step_by(BLOCK_LEN as usize);
         if let Some(leaves) = piece.hasher.leaves() {
             return begins
@@ -351,10 +270,10 @@ impl PieceWriter {
         }
         let layout = store.layout();
         let piece_len = layout.piece_len(index);
-        self.read_back.resize(READ_BACK_LEN, 0);
+        let mut buf = vec![0; BLOCK_LEN as usize];
         let mut blocks = Vec::with_capacity(piece_len.div_ceil(BLOCK_LEN) as usize);
         for begin in begins.take_while(|begin| *begin < piece_len) {
-            let buf = &mut self.read_back[..(piece_len - begin).min(BLOCK_LEN) as usize];
+            let buf = &mut buf[..(piece_len - begin).min(BLOCK_LEN) as usize];
             match store.read(index, begin, buf) {
                 Ok(()) => blocks.push(BlockDigest { begin, digest: Sha256::digest(buf) }),
                 Err(error) => {
@@ -370,28 +289,6 @@ impl PieceWriter {
         if self.spare.len() < MAX_SPARE {
             self.spare.push(piece);
         }
-    }
-}
-
-impl Piece {
-    /// Hashes a run from memory. Pads count as zeros whatever was sent, for that is how they are served.
-    fn hash_run(&mut self, store: &TorrentStore, index: u32, buffers: &[Bytes], len: u32) {
-        let mut run = Run::new(buffers);
-        for range in store.layout().ranges(index, self.hashed, len) {
-            if range.pad {
-                run.skip(range.len as usize);
-                self.hasher.update_zeros(range.len);
-                continue;
-            }
-            let mut left = range.len as usize;
-            while left > 0
-                && let Some(slice) = run.next_slice(left)
-            {
-                self.hasher.update(slice);
-                left -= slice.len();
-            }
-        }
-        self.hashed += len;
     }
 }
 
@@ -420,20 +317,6 @@ impl Failed {
         self.pieces.retain(|key| key.0 != torrent);
         self.order.retain(|key| key.0 != torrent);
     }
-}
-
-fn end_of(job: &WriteJob) -> u64 {
-    u64::from(job.begin) + job.data.len() as u64
-}
-
-fn written(job: &WriteJob) -> WriteDone {
-    let WriteJob { torrent, piece, begin, tag, .. } = *job;
-    WriteDone::Written { torrent, piece, begin, len: job.data.len() as u32, tag }
-}
-
-fn failed(job: &WriteJob, error: StorageError) -> WriteDone {
-    let WriteJob { torrent, piece, begin, tag, .. } = *job;
-    WriteDone::Failed { torrent, piece, begin, len: job.data.len() as u32, tag, error }
 }
 
 #[cfg(test)]

@@ -335,4 +335,64 @@ proptest! {
         }
         prop_assert!(torrent.handles.len() <= torrent.handles.limit());
     }
+
+    /// A batch of several pieces is answered as if each piece had come in a batch of its own, whatever the
+    /// order, gaps, wrong bytes, duplicates and failing files.
+    #[test]
+    fn pieces_of_a_batch_do_not_mind_each_other(
+        kind in prop::sample::select(kinds().to_vec()),
+        shift in 14u32..17,
+        lengths in prop::collection::vec(prop_oneof![1usize..200, 1usize..250_000], 1..5),
+        fails in prop::option::weighted(0.3, 0usize..5),
+        batches in prop::collection::vec(prop::collection::vec((any::<u16>(), any::<u16>(), 0u8..30), 1..80), 1..12),
+    ) {
+        let torrents = [(); 2].map(|()| Fixture::of_lengths(kind, 1 << shift, &lengths));
+        let [together, apart] = &torrents;
+        let stores = torrents.each_ref().map(Fixture::store);
+        for torrent in &torrents {
+            if let Some(file) = fails.filter(|file| torrent.meta.layout.files().get(*file).is_some_and(|file| !file.pad)) {
+                std::fs::create_dir_all(torrent.path(file)).unwrap();
+            }
+        }
+        let all: [Vec<Vec<WriteJob>>; 2] = [0, 1].map(|side: usize| {
+            torrents[side].pieces().map(|piece| torrents[side].jobs(&stores[side], piece)).collect()
+        });
+        let mut writers = [PieceWriter::new(), PieceWriter::new()];
+        for (round, picks) in batches.into_iter().enumerate() {
+            let batch = |side: usize| -> Vec<WriteJob> {
+                let job = |(piece, block, luck): &(u16, u16, u8)| {
+                    // Few pieces at a time, so that some of them are completed.
+                    let pieces = &all[side];
+                    let jobs = &pieces[(usize::from(*piece) % 6 + round / 2) % pieces.len()];
+                    let mut job = jobs[usize::from(*block) % jobs.len()].clone();
+                    // The same for all of a batch that begin in the same place, for they have no order.
+                    if (job.piece as usize + job.begin as usize / 64 + round).is_multiple_of(11) {
+                        let mut wrong = job.data.to_vec();
+                        wrong[0] ^= 1;
+                        job.data = wrong.into();
+                    } else if *luck == 0 {
+                        job.begin = u32::MAX - 1;
+                    }
+                    job
+                };
+                picks.iter().map(job).collect()
+            };
+            let done = write_all(&mut writers[0], batch(0));
+            let mut one_by_one = Vec::new();
+            let mut jobs = batch(1);
+            jobs.sort_by_key(|job| job.piece);
+            for jobs in jobs.chunk_by(|a, b| a.piece == b.piece) {
+                one_by_one.extend(write_all(&mut writers[1], jobs.to_vec()));
+            }
+            let told = |done: &[WriteDone], torrent: &Fixture| -> Vec<String> {
+                let folder = torrent.dir.path().display().to_string();
+                done.iter().map(|done| format!("{done:?}").replace(&folder, "")).collect()
+            };
+            prop_assert_eq!(told(&done, together), told(&one_by_one, apart));
+            prop_assert_eq!(writers[0].in_flight(), writers[1].in_flight());
+        }
+        for piece in together.pieces() {
+            prop_assert_eq!(stores[0].is_verified(piece), stores[1].is_verified(piece));
+        }
+    }
 }
