@@ -252,3 +252,7 @@ impl ZeroDigests {
         digests
     }
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;
