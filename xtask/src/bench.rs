@@ -57,7 +57,8 @@ pub fn run(options: &Options) -> Result<bool> {
     ensure!(rustix::process::geteuid().is_root(), "network namespaces need root");
     let stop = process::stop_on_signals()?;
     net::remove_stale(NET_PREFIX);
-    process::remove_stale_runs(&options.work, RUN_PREFIX)?;
+    let remove_stale = process::remove_stale_runs(&options.work, RUN_PREFIX);
+    remove_stale.with_context(|| format!("--work {}", options.work.display()))?;
     let root = crate::tidy::workspace_root();
     let target = tools::target_dir(&root)?;
     let (tools, missing) = Tools::find(&root, &target.join("interop"), wanted(options))?;

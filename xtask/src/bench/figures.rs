@@ -12,6 +12,8 @@ pub(super) struct Figure {
     /// Behind the point.
     pub(super) digits: usize,
     pub(super) less_is_better: bool,
+    /// Whether the floor has a figure to compare with: its memory is that of the program that measures.
+    pub(super) has_floor: bool,
     of: Source,
 }
 
@@ -24,6 +26,9 @@ enum Source {
 
 impl Figure {
     pub(super) fn of(&self, record: &Record, client: Client) -> Option<Spread> {
+        if client == Client::Floor && !self.has_floor {
+            return None;
+        }
         match self.of {
             Source::Transfer(figure) => record.transfer(Load::one_for(client), Pair::of(client), figure),
             Source::ManyTorrents(figure) => record.transfer(Load::ManyTorrents, Pair::of(client), figure),
@@ -54,6 +59,7 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "s/GiB",
         digits: 2,
         less_is_better: true,
+        has_floor: true,
         of: Source::Transfer(Transfer::seed_cpu_s_per_gib),
     },
     Figure {
@@ -61,6 +67,7 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "s/GiB",
         digits: 2,
         less_is_better: true,
+        has_floor: true,
         of: Source::Transfer(Transfer::leech_cpu_s_per_gib),
     },
     Figure {
@@ -68,6 +75,7 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "MB/s",
         digits: 0,
         less_is_better: false,
+        has_floor: true,
         of: Source::Transfer(|transfer| transfer.mb_per_s),
     },
     Figure {
@@ -75,6 +83,7 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "MB/s",
         digits: 0,
         less_is_better: false,
+        has_floor: true,
         of: Source::ManyTorrents(|transfer| transfer.mb_per_s),
     },
     Figure {
@@ -82,6 +91,7 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "MB/s",
         digits: 0,
         less_is_better: false,
+        has_floor: true,
         of: Source::Recheck(Recheck::mb_per_s),
     },
     Figure {
@@ -89,6 +99,7 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "s/GiB",
         digits: 2,
         less_is_better: true,
+        has_floor: true,
         of: Source::Recheck(Recheck::cpu_s_per_gib),
     },
     Figure {
@@ -96,6 +107,7 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "MiB",
         digits: 0,
         less_is_better: true,
+        has_floor: false,
         of: Source::Transfer(Transfer::seed_peak_rss_mib),
     },
     Figure {
@@ -103,6 +115,7 @@ pub(super) const FIGURES: [Figure; 8] = [
         unit: "MiB",
         digits: 0,
         less_is_better: true,
+        has_floor: false,
         of: Source::Transfer(Transfer::leech_peak_rss_mib),
     },
 ];

@@ -41,9 +41,7 @@ fn panel<DB: DrawingBackend>(
     let bars: Vec<(Client, Spread)> =
         clients.filter_map(|client| Some((client, figure.of(record, client)?))).collect();
     let most = bars.iter().map(|(_, spread)| spread.max).fold(0.0, f64::max);
-    if most <= 0.0 {
-        return Ok(());
-    }
+    let (true, Some(last)) = (most > 0.0, bars.len().checked_sub(1)) else { return Ok(()) };
     let better = if figure.less_is_better { "less is better" } else { "more is better" };
     let mut chart = ChartBuilder::on(area)
         .caption(format!("{}, {} ({better})", figure.name, figure.unit), (FONT, 15))
@@ -51,7 +49,7 @@ fn panel<DB: DrawingBackend>(
         .set_label_area_size(LabelAreaPosition::Left, 90)
         .set_label_area_size(LabelAreaPosition::Bottom, 24)
         // Room for the number behind the longest bar.
-        .build_cartesian_2d(0.0..most * 1.2, (0..bars.len()).into_segmented())?;
+        .build_cartesian_2d(0.0..most * 1.2, (0..last).into_segmented())?;
     let name = |segment: &SegmentValue<usize>| match segment {
         SegmentValue::CenterOf(index) => {
             bars.get(*index).map_or_else(String::new, |(client, _)| client.to_string())
