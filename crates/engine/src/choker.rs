@@ -50,7 +50,7 @@ impl Engine {
         }
         let candidates = self.candidates(now, id);
         let chosen = if round { self.full_round(id, candidates, rotate) } else { self.fill_free(candidates) };
-        self.apply(now, id, chosen, out);
+        self.apply(now, id, &chosen, out);
     }
 
     fn candidates(&self, now: Instant, id: TorrentId) -> Vec<Candidate> {
@@ -116,16 +116,20 @@ impl Engine {
         chosen
     }
 
-    fn apply(&mut self, now: Instant, id: TorrentId, mut chosen: Vec<(PeerKey, bool)>, out: &mut Outbox) {
-        chosen.sort_unstable();
-        for key in self.torrents[id].peers.clone() {
-            let at = chosen.binary_search_by_key(&key, |(key, _)| *key).ok();
-            let pick = at.map(|at| chosen[at]);
+    fn apply(&mut self, now: Instant, id: TorrentId, chosen: &[(PeerKey, bool)], out: &mut Outbox) {
+        for (key, optimistic) in chosen {
+            if let Some(peer) = self.peers.get_mut(*key) {
+                peer.upload.chosen = Some(*optimistic);
+            }
+        }
+        for at in 0..self.torrents[id].peers.len() {
+            let key = self.torrents[id].peers[at];
             let Some(peer) = self.peers.get_mut(key) else { continue };
             if !peer.is_live() {
                 continue;
             }
-            peer.upload.is_optimistic = pick.is_some_and(|(_, optimistic)| optimistic);
+            let pick = peer.upload.chosen.take();
+            peer.upload.is_optimistic = pick == Some(true);
             match (pick.is_some(), peer.we_choke) {
                 (true, true) => {
                     peer.we_choke = false;

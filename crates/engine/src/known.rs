@@ -69,6 +69,11 @@ impl KnownPeers {
         self.queue.first().map(|(due, ..)| *due)
     }
 
+    /// The address to try next, if its time has come.
+    pub(crate) fn first_due(&self, now: Instant) -> Option<SocketAddr> {
+        self.queue.first().filter(|(due, ..)| *due <= now).map(|(.., addr)| *addr)
+    }
+
     /// Takes an address whose time has come, for an attempt.
     pub(crate) fn take_due(&mut self, now: Instant, skip_seeds: bool) -> Option<SocketAddr> {
         while let Some((due, tie, addr)) = self.queue.first().copied() {

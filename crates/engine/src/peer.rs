@@ -119,6 +119,8 @@ pub(crate) struct Upload {
     /// Last time it got or lost its place, or came.
     pub(crate) waiting_since: Instant,
     pub(crate) is_optimistic: bool,
+    /// While a choice of whom to serve is carried out: it was chosen, perhaps for an optimistic slot.
+    pub(crate) chosen: Option<bool>,
     pub(crate) waits_for_quota: bool,
 }
 
@@ -170,6 +172,7 @@ impl Peer {
                 total_at_unchoke: 0,
                 waiting_since: now,
                 is_optimistic: false,
+                chosen: None,
                 waits_for_quota: false,
             },
             started_at: now,

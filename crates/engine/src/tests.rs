@@ -63,6 +63,7 @@ impl Node {
         for torrent in self.engine.torrents.values() {
             let peers = torrent.peers.iter().filter(|key| self.engine.peers[**key].is_interested);
             assert_eq!(torrent.interested as usize, peers.count());
+            torrent.picker.check_open();
         }
     }
 }

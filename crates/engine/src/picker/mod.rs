@@ -19,7 +19,7 @@ use partial::Partial;
 pub(crate) use partial::{Receipt, Source};
 pub use rarity::Priority;
 use rarity::Rarity;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use ztor_metainfo::{BLOCK_LEN, Layout};
 use ztor_wire::Block;
@@ -79,6 +79,10 @@ pub(crate) struct Picker {
     /// Not there once nothing is left to fetch: a seed needs no order.
     rarity: Option<Rarity>,
     partials: BTreeMap<u32, Partial>,
+    /// Those of the partials with free blocks, and those among them that no peer works on: what a pick looks
+    /// through, where most partials wait for blocks that were asked for.
+    open: BTreeSet<u32>,
+    orphans: BTreeSet<u32>,
     priorities: Option<Box<[Priority]>>,
     /// Wanted pieces we do not have.
     missing: u32,
@@ -96,6 +100,8 @@ impl Picker {
             closed: Bitfield::new(count),
             rarity: None,
             partials: BTreeMap::new(),
+            open: BTreeSet::new(),
+            orphans: BTreeSet::new(),
             priorities: None,
             missing: count,
             open_blocks: 0,
@@ -144,6 +150,8 @@ impl Picker {
         self.have = have;
         self.priorities = priorities;
         self.partials.clear();
+        self.open.clear();
+        self.orphans.clear();
         self.open_blocks = 0;
         let count = self.layout.piece_count();
         self.closed = self.have.clone();
@@ -239,7 +247,10 @@ impl Picker {
         let Some(partial) = self.partials.get_mut(&block.piece) else { return Receipt::Unneeded };
         let free_before = partial.free();
         let receipt = partial.received(block.begin / BLOCK_LEN, source);
-        self.open_blocks -= free_before - partial.free();
+        if partial.free() != free_before {
+            self.open_blocks -= free_before - partial.free();
+            self.sort_in(block.piece);
+        }
         receipt
     }
 
@@ -251,18 +262,25 @@ impl Picker {
         self.open_blocks += partial.free() - free_before;
         if partial.is_untouched() {
             self.close_untouched(block.piece, rng);
+        } else {
+            self.sort_in(block.piece);
         }
     }
 
     /// `peer` has left, or will give nothing for now: the pieces it was working on are open to others.
     pub(crate) fn disown(&mut self, peer: PeerKey) {
-        self.partials.values_mut().for_each(|partial| partial.disown(peer));
+        for (piece, partial) in &mut self.partials {
+            if partial.disown(peer) && partial.free() > 0 {
+                self.orphans.insert(*piece);
+            }
+        }
     }
 
     /// The piece hashed right, also one that is not in progress any more. False if it was had already.
     pub(crate) fn verified(&mut self, piece: u32) -> bool {
         if let Some(partial) = self.partials.remove(&piece) {
             self.open_blocks -= partial.free();
+            self.sort_in(piece);
         } else if let Some(rarity) = &mut self.rarity {
             rarity.remove(piece);
         }
@@ -286,12 +304,15 @@ impl Picker {
         let free_before = partial.free();
         let sources = partial.restart();
         self.open_blocks = self.open_blocks + partial.free() - free_before;
+        self.sort_in(piece);
         Some(sources)
     }
 
     /// Forgets everything in progress, as when the disk failed and what was written is not known to be there.
     pub(crate) fn drop_partials(&mut self, rng: &mut Rng) {
         self.open_blocks = 0;
+        self.open.clear();
+        self.orphans.clear();
         for piece in std::mem::take(&mut self.partials).into_keys() {
             self.closed.remove(piece);
             if let Some(rarity) = &mut self.rarity {
@@ -309,6 +330,7 @@ impl Picker {
             let len = self.layout.block_len(piece, index);
             out.push(Block { piece, begin: index * BLOCK_LEN, len });
         }
+        self.sort_in(piece);
         out.len() - before
     }
 
@@ -316,11 +338,10 @@ impl Picker {
         if self.open_blocks == 0 {
             return None;
         }
-        self.partials
-            .iter()
-            .filter(|(piece, partial)| partial.admits(ask.peer, share) && ask.has.contains(**piece))
-            .map(|(piece, _)| *piece)
-            .next()
+        // Its own piece, if it has one with free blocks, was the peer's first choice anyway.
+        let mut pieces = if share { self.open.iter() } else { self.orphans.iter() };
+        let admits = |piece| self.partials.get(piece).is_some_and(|p| p.admits(ask.peer, share));
+        pieces.find(|piece| ask.has.contains(**piece) && admits(piece)).copied()
     }
 
     /// Nothing else is left for an idle peer: the piece another has to itself is shared after all.
@@ -329,7 +350,9 @@ impl Picker {
         let (piece, partial) =
             self.partials.iter_mut().find(|(piece, p)| held(p) && ask.has.contains(**piece))?;
         partial.open_to_all();
-        Some(*piece)
+        let piece = *piece;
+        self.sort_in(piece);
+        Some(piece)
     }
 
     fn start(&mut self, ask: &Ask<'_>, rng: &mut Rng) -> Option<u32> {
@@ -368,6 +391,7 @@ impl Picker {
         let blocks = self.layout.block_count(piece);
         self.partials.insert(piece, Partial::new(blocks));
         self.open_blocks += blocks;
+        self.sort_in(piece);
         self.closed.insert(piece);
         if let Some(rarity) = &mut self.rarity {
             rarity.remove(piece);
@@ -378,10 +402,20 @@ impl Picker {
     fn close_untouched(&mut self, piece: u32, rng: &mut Rng) {
         let Some(partial) = self.partials.remove(&piece) else { return };
         self.open_blocks -= partial.free();
+        self.sort_in(piece);
         self.closed.remove(piece);
         if let Some(rarity) = &mut self.rarity {
             rarity.insert(piece, rng);
         }
+    }
+
+    /// Notes what became of a partial, or that it is none any more.
+    fn sort_in(&mut self, piece: u32) {
+        let partial = self.partials.get(&piece).filter(|partial| partial.free() > 0);
+        let put =
+            |set: &mut BTreeSet<u32>, is_in: bool| if is_in { set.insert(piece) } else { set.remove(&piece) };
+        put(&mut self.open, partial.is_some());
+        put(&mut self.orphans, partial.is_some_and(|partial| !partial.is_owned()));
     }
 
     fn double(&mut self, ask: &Ask<'_>, rng: &mut Rng) -> Option<Block> {

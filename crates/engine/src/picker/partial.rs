@@ -149,10 +149,17 @@ impl Partial {
         }
     }
 
-    pub(crate) fn disown(&mut self, peer: PeerKey) {
-        if self.owner == Some(peer) {
+    /// True if it was the peer's.
+    pub(crate) fn disown(&mut self, peer: PeerKey) -> bool {
+        let was_owner = self.owner == Some(peer);
+        if was_owner {
             self.open_to_all();
         }
+        was_owner
+    }
+
+    pub(crate) fn is_owned(&self) -> bool {
+        self.owner.is_some()
     }
 
     /// Rather a piece with several authors than one that is waited for.

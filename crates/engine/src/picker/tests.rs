@@ -205,3 +205,13 @@ fn a_failed_piece_comes_from_one_peer() {
     picker.pick(&ask, 9, 2, &mut rng, &mut out);
     assert!(out.iter().all(|b| b.piece == 1), "the rest of piece 0 is left to the peer that began it");
 }
+
+impl Picker {
+    /// What is kept of the partials beside them agrees with them.
+    pub(crate) fn check_open(&self) {
+        let open = || self.partials.iter().filter(|(_, partial)| partial.free() > 0);
+        assert!(self.open.iter().eq(open().map(|(piece, _)| piece)));
+        assert!(self.orphans.iter().eq(open().filter(|(_, p)| !p.is_owned()).map(|(piece, _)| piece)));
+        assert_eq!(self.open_blocks, self.partials.values().map(Partial::free).sum::<u32>());
+    }
+}
