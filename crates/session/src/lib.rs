@@ -4,6 +4,8 @@
 //! engine; a few disk threads write and hash; a small tokio runtime does HTTP and DNS. Faces look at
 //! [`Snapshot`]s and [`SessionEvent`]s and never hold anything up.
 
+#![deny(unsafe_code)]
+
 mod clock;
 mod control;
 mod disk;

@@ -1,11 +1,13 @@
 //! What comes in from sockets.
 
 use super::conn::Conn;
+use super::fill::read_more;
+use super::pool::MAX_READ;
 use super::{ACCEPT_PAUSE, Driver, sockets};
 use mio::event::Event as Ready;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use ztor_engine::{Event, PeerKey};
 use ztor_time::Instant;
@@ -59,11 +61,9 @@ impl Driver {
     /// Reads once. True if there may be more.
     fn read_one(&mut self, now: Instant, key: PeerKey) -> bool {
         let Some(conn) = self.conns.get_mut(key) else { return false };
-        let kept = conn.tail.len();
-        let room = self.pool.room(kept);
-        room[..kept].copy_from_slice(&conn.tail);
-        let wanted = room.len() - kept;
-        let got = match conn.stream.read(&mut room[kept..]) {
+        let room = self.pool.room(&conn.tail);
+        let wanted = MAX_READ.min(room.capacity() - room.len());
+        let got = match read_more(&conn.stream, room, wanted) {
             Ok(0) => {
                 self.lost(now, key, "the peer ended the connection");
                 return false;
@@ -83,7 +83,7 @@ impl Driver {
         let more = got == wanted || conn.has_ended;
         conn.is_readable = more;
         conn.tail.clear();
-        let mut data = self.pool.take(kept + got);
+        let mut data = self.pool.take();
         self.engine.handle(now, Event::Received { peer: key, data: &mut data }, &mut self.out);
         if let Some(conn) = self.conns.get_mut(key) {
             conn.tail.extend_from_slice(&data);

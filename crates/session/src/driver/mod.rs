@@ -5,6 +5,7 @@
 
 mod apply;
 mod conn;
+mod fill;
 mod input;
 mod pool;
 pub(crate) mod sockets;

@@ -17,41 +17,42 @@ const LOOK: usize = 8;
 /// Hands out room to read into. A buffer whose slices are all gone is used again.
 #[derive(Debug, Default)]
 pub(crate) struct ReadPool {
+    /// Empty; its capacity is what is left of a buffer.
     chunk: BytesMut,
     spare: VecDeque<BytesMut>,
 }
 
 impl ReadPool {
-    /// Initialised room for `prefix` bytes and a good read.
-    pub(crate) fn room(&mut self, prefix: usize) -> &mut [u8] {
-        if self.chunk.len() < prefix + MIN_READ {
-            let size = CHUNK_LEN.max(prefix + MAX_READ);
+    /// A buffer that begins with `prefix` and has room for a good read. What is in it is taken with
+    /// [`take`](Self::take).
+    pub(crate) fn room(&mut self, prefix: &[u8]) -> &mut BytesMut {
+        self.chunk.clear();
+        if self.chunk.capacity() < prefix.len() + MIN_READ {
+            let size = CHUNK_LEN.max(prefix.len() + MAX_READ);
             let fresh = self.recycled(size);
-            let mut used = std::mem::replace(&mut self.chunk, fresh);
-            used.clear();
+            let used = std::mem::replace(&mut self.chunk, fresh);
             if self.spare.len() < MAX_SPARE && used.capacity() > 0 {
                 self.spare.push_back(used);
             }
         }
-        let len = self.chunk.len().min(prefix + MAX_READ);
-        &mut self.chunk[..len]
+        self.chunk.extend_from_slice(prefix);
+        &mut self.chunk
     }
 
-    /// Takes the first `len` bytes of the room.
-    pub(crate) fn take(&mut self, len: usize) -> BytesMut {
-        self.chunk.split_to(len)
+    /// Takes what was put into the room; the rest is kept.
+    pub(crate) fn take(&mut self) -> BytesMut {
+        self.chunk.split()
     }
 
     fn recycled(&mut self, size: usize) -> BytesMut {
         for _ in 0..LOOK.min(self.spare.len()) {
             let Some(mut old) = self.spare.pop_front() else { break };
             if old.try_reclaim(size) {
-                old.resize(size, 0);
                 return old;
             }
             self.spare.push_back(old);
         }
-        BytesMut::zeroed(size)
+        BytesMut::with_capacity(size)
     }
 }
 
@@ -64,11 +65,10 @@ mod tests {
         let mut pool = ReadPool::default();
         let mut held = Vec::new();
         for round in 0..200u32 {
-            let room = pool.room(10);
-            assert!(room.len() >= 10 + MIN_READ);
-            room[..4].copy_from_slice(&round.to_be_bytes());
-            let len = room.len();
-            held.push((round, pool.take(len).freeze()));
+            let room = pool.room(&round.to_be_bytes());
+            assert!(room.capacity() >= 4 + MIN_READ);
+            room.resize(room.capacity().min(MAX_READ), 0);
+            held.push((round, pool.take().freeze()));
             if held.len() > 8 {
                 held.remove(0);
             }
@@ -82,6 +82,16 @@ mod tests {
     #[test]
     fn a_long_prefix_gets_its_room() {
         let mut pool = ReadPool::default();
-        assert!(pool.room(2 << 20).len() >= (2 << 20) + MIN_READ);
+        let room = pool.room(&vec![1; 2 << 20]);
+        assert!(room.capacity() >= (2 << 20) + MIN_READ);
+        assert_eq!(room.len(), 2 << 20);
+    }
+
+    #[test]
+    fn what_was_not_taken_is_forgotten() {
+        let mut pool = ReadPool::default();
+        pool.room(b"not taken");
+        pool.room(b"taken");
+        assert_eq!(&pool.take()[..], b"taken");
     }
 }
