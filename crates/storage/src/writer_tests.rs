@@ -365,13 +365,13 @@ proptest! {
                     let pieces = &all[side];
                     let jobs = &pieces[(usize::from(*piece) % 6 + round / 2) % pieces.len()];
                     let mut job = jobs[usize::from(*block) % jobs.len()].clone();
-                    // The same for all of a batch that begin in the same place, for they have no order.
+                    // The same for all of a batch that begin in the same place: they are taken in any order.
                     if (job.piece as usize + job.begin as usize / 64 + round).is_multiple_of(11) {
                         let mut wrong = job.data.to_vec();
                         wrong[0] ^= 1;
                         job.data = wrong.into();
                     } else if *luck == 0 {
-                        job.begin = u32::MAX - 1;
+                        job.begin = u32::MAX - job.begin;
                     }
                     job
                 };
