@@ -257,12 +257,12 @@ impl Picker {
     /// A block asked of `peer` will not come, or not soon: it may be asked of others.
     pub(crate) fn release(&mut self, block: Block, peer: PeerKey, rng: &mut Rng) {
         let Some(partial) = self.partials.get_mut(&block.piece) else { return };
-        let free_before = partial.free();
+        let (free_before, was_open) = (partial.free(), partial.is_open());
         partial.release(block.begin / BLOCK_LEN, peer);
         self.open_blocks += partial.free() - free_before;
         if partial.is_untouched() {
             self.close_untouched(block.piece, rng);
-        } else {
+        } else if partial.is_open() != was_open {
             self.sort_in(block.piece);
         }
     }
@@ -323,14 +323,16 @@ impl Picker {
 
     fn take(&mut self, piece: u32, peer: PeerKey, end: usize, out: &mut Vec<Block>) -> usize {
         let Some(partial) = self.partials.get_mut(&piece) else { return 0 };
-        let before = out.len();
+        let (before, was_open) = (out.len(), partial.is_open());
         while out.len() < end {
             let Some(index) = partial.ask_next(peer) else { break };
             self.open_blocks -= 1;
             let len = self.layout.block_len(piece, index);
             out.push(Block { piece, begin: index * BLOCK_LEN, len });
         }
-        self.sort_in(piece);
+        if partial.is_open() != was_open {
+            self.sort_in(piece);
+        }
         out.len() - before
     }
 
@@ -411,11 +413,11 @@ impl Picker {
 
     /// Notes what became of a partial, or that it is none any more.
     fn sort_in(&mut self, piece: u32) {
-        let partial = self.partials.get(&piece).filter(|partial| partial.free() > 0);
+        let (open, orphan) = self.partials.get(&piece).map_or((false, false), Partial::is_open);
         let put =
             |set: &mut BTreeSet<u32>, is_in: bool| if is_in { set.insert(piece) } else { set.remove(&piece) };
-        put(&mut self.open, partial.is_some());
-        put(&mut self.orphans, partial.is_some_and(|partial| !partial.is_owned()));
+        put(&mut self.open, open);
+        put(&mut self.orphans, orphan);
     }
 
     fn double(&mut self, ask: &Ask<'_>, rng: &mut Rng) -> Option<Block> {

@@ -158,8 +158,9 @@ impl Partial {
         was_owner
     }
 
-    pub(crate) fn is_owned(&self) -> bool {
-        self.owner.is_some()
+    /// Whether it has free blocks, and whether it has and no peer works on it.
+    pub(crate) fn is_open(&self) -> (bool, bool) {
+        (self.free > 0, self.free > 0 && self.owner.is_none())
     }
 
     /// Rather a piece with several authors than one that is waited for.

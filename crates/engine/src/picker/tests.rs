@@ -209,9 +209,10 @@ fn a_failed_piece_comes_from_one_peer() {
 impl Picker {
     /// What is kept of the partials beside them agrees with them.
     pub(crate) fn check_open(&self) {
-        let open = || self.partials.iter().filter(|(_, partial)| partial.free() > 0);
-        assert!(self.open.iter().eq(open().map(|(piece, _)| piece)));
-        assert!(self.orphans.iter().eq(open().filter(|(_, p)| !p.is_owned()).map(|(piece, _)| piece)));
+        let those =
+            |is: fn(&Partial) -> bool| self.partials.iter().filter(move |(_, p)| is(p)).map(|(at, _)| at);
+        assert!(self.open.iter().eq(those(|p| p.is_open().0)));
+        assert!(self.orphans.iter().eq(those(|p| p.is_open().1)));
         assert_eq!(self.open_blocks, self.partials.values().map(Partial::free).sum::<u32>());
     }
 }
