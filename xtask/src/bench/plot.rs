@@ -17,14 +17,17 @@ const COLUMNS: usize = 2;
 const GAP: i32 = 6;
 const FONT: &str = "sans-serif";
 
-/// Draws what there is; panels without a figure stay empty.
+/// Draws the figures that somebody has.
 pub(super) fn draw(record: &Record, path: &Path) -> Result<()> {
-    let rows = FIGURES.len().div_ceil(COLUMNS);
+    let is_known =
+        |figure: &&Figure| record.versions.keys().any(|&client| figure.of(record, client).is_some());
+    let figures: Vec<&Figure> = FIGURES.iter().filter(is_known).collect();
+    let rows = figures.len().div_ceil(COLUMNS).max(1);
     let size = (PANEL.0 * COLUMNS as u32, PANEL.1 * rows as u32);
     let root = SVGBackend::new(path, size).into_drawing_area();
     let picture = || -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
         root.fill(&WHITE)?;
-        for (figure, area) in FIGURES.iter().zip(root.split_evenly((rows, COLUMNS))) {
+        for (figure, area) in figures.into_iter().zip(root.split_evenly((rows, COLUMNS))) {
             panel(record, figure, &area)?;
         }
         root.present()

@@ -158,7 +158,8 @@ fn scenarios(out: &mut String, record: &Record) -> fmt::Result {
     }
     writeln!(out, "## Many peers, many torrents: one session of ztor\n\n| | | |\n|---|--:|---|")?;
     for scenario in &record.scenarios {
-        let digits = if scenario.value.abs() < 100.0 { 2 } else { 0 };
+        let is_whole = scenario.value.fract() == 0.0;
+        let digits = if is_whole || scenario.value.abs() >= 100.0 { 0 } else { 2 };
         let (name, unit, note) = (cell(&scenario.name), cell(&scenario.unit), cell(&scenario.note));
         writeln!(out, "| {name} | {:.digits$} {unit} | {note} |", scenario.value)?;
     }
