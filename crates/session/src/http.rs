@@ -1,7 +1,7 @@
 //! HTTP(S) requests: trackers and torrent files.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::LOCATION;
+use reqwest::header::{CONNECTION, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use std::net::{IpAddr, SocketAddr};
@@ -53,6 +53,10 @@ fn client(bind: Option<IpAddr>) -> Result<ClientBuilder, FetchError> {
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(WHOLE_TIMEOUT)
         .local_address(bind)
+        // Trackers end a connection after one answer, many without saying so: a request on one that was kept
+        // would meet its end, and the tracker would seem to fail.
+        .pool_max_idle_per_host(0)
+        .default_headers(HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]))
         // The address we come from may hold a passkey.
         .referer(false)
         .redirect(redirect::Policy::none()))
@@ -187,6 +191,38 @@ fn plain(error: reqwest::Error) -> FetchError {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    /// Answers one request on each of `count` connections as if more were welcome; at the second it hangs up.
+    fn answer_once_each(listener: &TcpListener, count: usize) {
+        for stream in listener.incoming().take(count) {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            if lines.any(|line| line.is_empty()) {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
+                lines.any(|line| line.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_that_answers_once_per_connection_is_asked_again_and_again() {
+        const TIMES: usize = 20;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/announce", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || answer_once_each(&listener, TIMES));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let fetcher = Fetcher::new(None).unwrap();
+            for _ in 0..TIMES {
+                assert_eq!(fetcher.get(&url, 100).await.unwrap(), (200, b"ok".to_vec()));
+            }
+        });
+        // Whatever the client has left open ends with its runtime.
+        drop(runtime);
+        server.join().unwrap();
+    }
 
     #[test]
     fn local_addresses_are_known_in_all_their_forms() {
