@@ -43,8 +43,12 @@ impl Config {
 
 /// Connection attempts that may be under way at a time.
 pub(crate) const MAX_HALF_OPEN: usize = 60;
-/// Connection attempts started per second, so that home routers keep up.
+/// Connection attempts started per second, so that home routers keep up; and how many may be made at once after a
+/// rest, so that a few torrents need not wait for each other.
 pub(crate) const CONNECTS_PER_S: u64 = 30;
+pub(crate) const CONNECT_BURST: u64 = 30;
+/// Addresses remembered as our own: those of a few interfaces, as a few trackers see them.
+pub(crate) const MAX_OWN_ADDRS: usize = 16;
 /// From connecting to the end of the handshake.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A peer silent for this long is gone (BEP 3: keep-alives come every two minutes).

@@ -1,26 +1,34 @@
 //! Outgoing connections: a few at a time, at a bounded pace, every torrent in its turn.
 
-use crate::config::MAX_HALF_OPEN;
+use crate::config::{CONNECT_BURST, CONNECTS_PER_S, MAX_HALF_OPEN, MAX_OWN_ADDRS};
 use crate::outbox::{Connect, Outbox};
 use crate::peer::{Direction, Peer};
-use crate::rate::Bucket;
 use crate::{Engine, TorrentId};
-use std::collections::VecDeque;
-use ztor_time::Instant;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use ztor_time::{Duration, Instant};
 
-/// What one attempt takes from the bucket: its smallest burst is one attempt.
-pub(crate) const COST: u64 = 16 * 1024;
-
+#[derive(Default)]
 pub(crate) struct Connects {
     /// Torrents with an address to try, each once.
     queue: VecDeque<TorrentId>,
-    pace: Bucket,
+    pace: Pace,
     half_open: usize,
+    /// Where we met ourselves, in whichever torrent. Trackers name us to ourselves in every one of them.
+    ours: BTreeSet<SocketAddr>,
 }
 
 impl Connects {
-    pub(crate) fn new(pace: Bucket) -> Self {
-        Self { queue: VecDeque::new(), pace, half_open: 0 }
+    /// Remembers an address as our own: no torrent calls it again.
+    pub(crate) fn met_ourselves(&mut self, addr: SocketAddr) {
+        if self.ours.len() >= MAX_OWN_ADDRS {
+            self.ours.pop_first();
+        }
+        self.ours.insert(addr);
+    }
+
+    pub(crate) fn own_addrs(&self) -> usize {
+        self.ours.len()
     }
 
     pub(crate) fn attempt_over(&mut self) {
@@ -33,7 +41,7 @@ impl Connects {
 
     pub(crate) fn next(&self) -> Option<Instant> {
         let blocked = self.queue.is_empty() || self.half_open >= MAX_HALF_OPEN;
-        (!blocked).then(|| self.pace.ready_at(COST as u32))
+        (!blocked).then(|| self.pace.ready_at())
     }
 }
 
@@ -64,8 +72,9 @@ impl Engine {
             let Some(id) = self.connects.queue.front().copied() else { return };
             let first = self.torrents.get(id).and_then(|torrent| torrent.known.first_due(now));
             // The pace is for the sake of routers: on this machine there is none.
-            let is_paced = first.is_some_and(|addr| !addr.ip().is_loopback());
-            if is_paced && !self.connects.pace.has(now, COST as u32) {
+            let is_paced =
+                first.is_some_and(|addr| !addr.ip().is_loopback() && !self.connects.ours.contains(&addr));
+            if is_paced && self.connects.pace.ready_at() > now {
                 return;
             }
             self.connects.queue.pop_front();
@@ -75,13 +84,13 @@ impl Engine {
                 continue;
             }
             let Some(addr) = torrent.known.take_due(now, torrent.finished) else { continue };
-            if self.banned.contains(&addr.ip()) {
+            if self.banned.contains(&addr.ip()) || self.connects.ours.contains(&addr) {
                 torrent.known.forget(addr);
                 self.mark_torrent(id);
                 continue;
             }
             if !addr.ip().is_loopback() {
-                self.connects.pace.take(COST as u32);
+                self.connects.pace.take(now);
             }
             self.connects.half_open += 1;
             let key = self.peers.insert(Peer::new(now, addr, Direction::Outgoing, Some(id)));
@@ -89,6 +98,55 @@ impl Engine {
             out.connects.push(Connect { peer: key, addr });
             self.mark_peer(key);
             self.queue_connects(now, id);
+        }
+    }
+}
+
+/// The pace of attempts: [`CONNECTS_PER_S`] in the long run, [`CONNECT_BURST`] at once after a rest.
+#[derive(Default)]
+struct Pace {
+    /// When all attempts so far would have been made, one after the other.
+    caught_up_at: Instant,
+}
+
+const BETWEEN_ATTEMPTS: Duration = Duration::from_micros(1_000_000 / CONNECTS_PER_S);
+/// How far attempts may run ahead.
+const AHEAD: Duration = Duration::from_micros((CONNECT_BURST - 1) * 1_000_000 / CONNECTS_PER_S);
+
+impl Pace {
+    /// When the next attempt may be made.
+    fn ready_at(&self) -> Instant {
+        self.caught_up_at - AHEAD
+    }
+
+    fn take(&mut self, now: Instant) {
+        self.caught_up_at = self.caught_up_at.max(now) + BETWEEN_ATTEMPTS;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn attempts_keep_their_pace(steps in prop::collection::vec(0u64..400_000, 1..200)) {
+            let (mut pace, mut now, mut made) = (Pace::default(), Instant::ZERO, Vec::new());
+            for step in steps {
+                now += Duration::from_micros(step);
+                while pace.ready_at() <= now {
+                    pace.take(now);
+                    made.push(now);
+                }
+            }
+            prop_assert!(made.len() as u64 >= CONNECT_BURST, "a burst at the start");
+            for (index, first) in made.iter().enumerate() {
+                for (count, last) in (1..).zip(&made[index..]) {
+                    let longest = BETWEEN_ATTEMPTS * (count as u32).saturating_sub(CONNECT_BURST as u32);
+                    prop_assert!(last.since(*first) + BETWEEN_ATTEMPTS >= longest, "{count} attempts");
+                }
+            }
         }
     }
 }

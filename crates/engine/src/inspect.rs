@@ -4,7 +4,9 @@
 //! numbers against its own count.
 
 use crate::bitfield::Bitfield;
-use crate::config::{DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_PEER_REQUESTS, MAX_REQUESTS};
+use crate::config::{
+    DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
+};
 use crate::ids::{PeerKey, TorrentId};
 use crate::picker::PeerPieces;
 use crate::{Engine, MAX_BANS};
@@ -126,6 +128,7 @@ impl Engine {
             table("peers", self.peers.len(), self.config.max_peers),
             table("banned addresses", self.banned.len(), MAX_BANS),
             table("attempts to connect", self.connects.half_open(), MAX_HALF_OPEN),
+            table("own addresses", self.connects.own_addrs(), MAX_OWN_ADDRS),
             // One turn of reading may come on top of the mark.
             Table { name: "bytes for the disk", len: self.disk_bytes, max: DISK_HIGH_WATER + (64 << 20) },
             table(

@@ -49,7 +49,7 @@ pub use picker::Priority;
 pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerLine};
 
 use changes::Changes;
-use config::{CONNECTS_PER_S, DISK_HIGH_WATER, DISK_LOW_WATER};
+use config::{DISK_HIGH_WATER, DISK_LOW_WATER};
 use connect::Connects;
 use fastrand::Rng;
 use on_tracker::Trackers;
@@ -130,7 +130,7 @@ impl Engine {
         Self {
             down: Bucket::new(config.limit_down, now),
             up: Bucket::new(config.limit_up, now),
-            connects: Connects::new(Bucket::new(Some(CONNECTS_PER_S * connect::COST), now)),
+            connects: Connects::default(),
             trackers: Trackers::new(&mut rng),
             config,
             rng,

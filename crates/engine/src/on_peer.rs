@@ -89,9 +89,10 @@ impl Engine {
             (None, None) => return Err(Misbehaviour::UnknownTorrent),
         };
         if theirs.peer_id == self.config.peer_id {
-            if direction == Direction::Incoming {
+            match direction {
+                Direction::Outgoing => self.connects.met_ourselves(addr),
                 // The other end is ours as well: it learns from this that the address is not to be tried again.
-                self.send_handshake(key, id, theirs.info_hash, out);
+                Direction::Incoming => self.send_handshake(key, id, theirs.info_hash, out),
             }
             return Err(Misbehaviour::Myself);
         }

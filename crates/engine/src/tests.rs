@@ -516,6 +516,52 @@ fn wrong_and_own_handshakes_are_refused() {
     }
 }
 
+/// The addresses that are called in this turn.
+fn called(node: &mut Node, now: Instant) -> Vec<(PeerKey, SocketAddr)> {
+    node.engine.settle(now, &mut node.out);
+    node.out.connects.drain(..).map(|c| (c.peer, c.addr)).collect()
+}
+
+#[test]
+fn a_few_addresses_are_called_at_once() {
+    let (mut world, _) = World::new(65536, 65536);
+    let others: Vec<usize> = (1..=20).collect();
+    let node = world.add(None, &others, |_| {});
+    assert_eq!(called(&mut world.nodes[node], world.now).len(), others.len());
+}
+
+#[test]
+fn where_we_met_ourselves_no_torrent_calls_again() {
+    let (mut world, _) = World::new(65536, 65536);
+    let (own, other, now) = (addr(7), addr(8), world.now);
+    let peer_id = PeerId([3; 20]);
+    let n = world.add(None, &[7], |c| c.peer_id = peer_id);
+    let info_hash = world.meta.info_hashes.swarm_id();
+    let node = &mut world.nodes[n];
+    let (key, _) = called(node, now)[0];
+    node.engine.handle(now, Event::Connected { peer: key }, &mut node.out);
+    let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id }.encode();
+    let mut data = BytesMut::from(&hello[..]);
+    node.engine.handle(now, Event::Received { peer: key, data: &mut data }, &mut node.out);
+    assert!(node.out.closes.pop().unwrap().reason.contains("ourselves"));
+
+    let add = AddTorrent {
+        meta: torrent(&content(1000), 65536),
+        priorities: None,
+        sequential: false,
+        peers: vec![own, other],
+        uploaded: 0,
+        downloaded: 0,
+    };
+    let id = node.engine.add(now, &add).unwrap();
+    let event = DiskEvent::Checked { have: Bitfield::new(1) };
+    node.engine.handle(now, Event::Disk { torrent: id, event }, &mut node.out);
+    let mut all: Vec<_> = called(node, now);
+    all.extend(called(node, now));
+    assert_eq!(all.iter().map(|(_, addr)| *addr).collect::<Vec<_>>(), [other]);
+    assert!(node.engine.poll_timeout() > Some(now), "nothing more to do now");
+}
+
 #[test]
 fn a_silent_peer_is_let_go() {
     let mut peer = Scripted::new(true, Reserved::NONE);
