@@ -79,6 +79,8 @@ pub(crate) struct World {
     /// Bytes that each client had downloaded, and uploaded, when it was noted down.
     pub(crate) marks: Vec<Vec<u64>>,
     pub(crate) up_marks: Vec<Vec<u64>>,
+    /// How much of what each had downloaded was from the first client.
+    pub(crate) first_marks: Vec<Vec<u64>>,
 }
 
 impl Core {
@@ -127,6 +129,7 @@ impl World {
             healed_at: None,
             marks: Vec::new(),
             up_marks: Vec::new(),
+            first_marks: Vec::new(),
         }
     }
 

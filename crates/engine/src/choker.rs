@@ -1,7 +1,9 @@
 //! Whom to serve.
 //!
 //! While leeching: those who give us most, and one or two others by turns so that newcomers can show what they
-//! are worth (BEP 3). While seeding: everybody in turn, so that no peer holds a slot for ever and pieces spread.
+//! are worth (BEP 3). Places that nobody has earned go to whom it is longest since they were tried: a peer that gives
+//! has been in and out of places all the time, and would wait behind one that never gives if it were counted by when it
+//! was last choked. While seeding: everybody in turn, so that no peer holds a slot for ever and pieces spread.
 
 use crate::config::{CHOKE_ROUND, OPTIMISTIC_ROUND, SEED_TURN};
 use crate::outbox::Outbox;
@@ -14,6 +16,9 @@ use ztor_wire::Message;
 const SEED_TURN_PIECES: u64 = 20;
 /// Nobody keeps a place longer than this many turns while we seed, however little it takes.
 const LONGEST_TURNS: u32 = 3;
+/// A peer that has had this many times what it gave is tried again later than others, by this many rounds.
+const DEBTOR_TIMES: u64 = 4;
+const DEBTOR_ROUNDS: u32 = 4;
 /// Slots grow with the number of peers served faster than this many bytes per second.
 const GOOD_RATE_PER_S: u64 = 50 * 1024;
 
@@ -27,6 +32,8 @@ struct Candidate {
     /// Has had its turn, while seeding, or does not use it.
     served: bool,
     waiting_since: Instant,
+    /// Orders those who have not earned a place, oldest first.
+    tried_at: Instant,
 }
 
 impl Engine {
@@ -49,7 +56,7 @@ impl Engine {
             torrent.optimistic_at = now + OPTIMISTIC_ROUND;
         }
         let candidates = self.candidates(now, id);
-        let chosen = if round { self.full_round(id, candidates, rotate) } else { self.fill_free(candidates) };
+        let chosen = if round { self.full_round(id, candidates, rotate) } else { self.fill_free(id, candidates) };
         self.apply(now, id, &chosen, out);
     }
 
@@ -71,6 +78,11 @@ impl Engine {
                     now.since(at) >= if had_enough { SEED_TURN } else { SEED_TURN * LONGEST_TURNS }
                 }),
                 waiting_since: p.upload.waiting_since,
+                tried_at: if p.upload.total_bytes > DEBTOR_TIMES * p.download.total_bytes {
+                    p.upload.tried_at + OPTIMISTIC_ROUND * DEBTOR_ROUNDS
+                } else {
+                    p.upload.tried_at
+                },
             })
             .collect()
     }
@@ -80,11 +92,16 @@ impl Engine {
         self.config.upload_slots.max(good + 1 + good / 4)
     }
 
-    /// Between rounds: free slots go to those who wait longest; nobody loses one.
-    fn fill_free(&self, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
+    /// Between rounds: free slots go to those who give, then to those who wait longest; nobody loses one.
+    fn fill_free(&self, id: TorrentId, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
         let slots = self.slots(&candidates);
-        candidates.sort_by_key(|c| (Reverse(c.unchoked), Reverse(c.down_per_s), c.waiting_since));
-        candidates.iter().take(slots).map(|c| (c.key, c.optimistic)).collect()
+        let seeding = self.torrents[id].finished;
+        candidates.sort_by_key(|c| {
+            let since = if seeding { c.waiting_since } else { c.tried_at };
+            (Reverse(c.unchoked), Reverse(c.down_per_s), since)
+        });
+        let unearned = |c: &Candidate| !seeding && !c.unchoked && c.down_per_s == 0;
+        candidates.iter().take(slots).map(|c| (c.key, c.optimistic || unearned(c))).collect()
     }
 
     fn full_round(
@@ -101,16 +118,14 @@ impl Engine {
             return candidates.iter().take(slots).map(|c| (c.key, false)).collect();
         }
         let optimistic_slots = (slots / 5).max(1);
-        // Among those who give nothing the place goes round.
-        candidates.sort_by_key(|c| (Reverse(c.down_per_s), c.waiting_since));
-        let regular = slots.saturating_sub(optimistic_slots).min(candidates.len());
-        let rest = candidates.split_off(regular);
+        self.rng.shuffle(&mut candidates);
+        candidates.sort_by_key(|c| Reverse(c.down_per_s));
+        let givers = candidates.partition_point(|c| c.down_per_s > 0);
+        let rest = candidates.split_off(slots.saturating_sub(optimistic_slots).min(givers));
         let mut chosen: Vec<(PeerKey, bool)> = candidates.iter().map(|c| (c.key, false)).collect();
         let (mut holders, mut others): (Vec<_>, Vec<_>) =
             rest.into_iter().partition(|c| c.optimistic && !rotate);
-        self.rng.shuffle(&mut others);
-        // Who has waited longest first; the last holder waits like all others.
-        others.sort_by_key(|c| (c.optimistic, c.waiting_since));
+        others.sort_by_key(|c| c.tried_at);
         holders.append(&mut others);
         chosen.extend(holders.iter().take(slots - chosen.len()).map(|c| (c.key, true)));
         chosen
@@ -129,19 +144,23 @@ impl Engine {
                 continue;
             }
             let pick = peer.upload.chosen.take();
+            if peer.upload.is_optimistic || pick == Some(true) {
+                peer.upload.tried_at = now;
+            }
             peer.upload.is_optimistic = pick == Some(true);
             match (pick.is_some(), peer.we_choke) {
                 (true, true) => {
                     peer.we_choke = false;
                     peer.upload.unchoked_at = Some(now);
-                    peer.upload.waiting_since = now;
                     peer.upload.total_at_unchoke = peer.upload.total_bytes;
                     out.send(key, &Message::Unchoke);
                 }
                 (false, false) => {
                     peer.we_choke = true;
-                    peer.upload.unchoked_at = None;
-                    peer.upload.waiting_since = now;
+                    // Who had to go before its turn was over, for there were fewer places, is the first to come back.
+                    if peer.upload.unchoked_at.take().is_some_and(|at| now.since(at) >= SEED_TURN) {
+                        peer.upload.waiting_since = now;
+                    }
                     out.send(key, &Message::Choke);
                     let dropped = std::mem::take(&mut peer.upload.queue);
                     for block in dropped {

@@ -116,9 +116,11 @@ pub(crate) struct Upload {
     pub(crate) unchoked_at: Option<Instant>,
     /// Total at the last unchoke.
     pub(crate) total_at_unchoke: u64,
-    /// Last time it got or lost its place, or came.
+    /// When its last whole turn was over, or it came.
     pub(crate) waiting_since: Instant,
     pub(crate) is_optimistic: bool,
+    /// Last time it held a place it had not earned by giving, or came.
+    pub(crate) tried_at: Instant,
     /// While a choice of whom to serve is carried out: it was chosen, perhaps for an optimistic slot.
     pub(crate) chosen: Option<bool>,
     pub(crate) waits_for_quota: bool,
@@ -172,6 +174,7 @@ impl Peer {
                 total_at_unchoke: 0,
                 waiting_since: now,
                 is_optimistic: false,
+                tried_at: now,
                 chosen: None,
                 waits_for_quota: false,
             },
