@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use ztor_engine::{Bitfield, BlockDigest, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId};
 use ztor_storage::resume::Resume;
 use ztor_storage::{
@@ -20,6 +21,11 @@ use ztor_storage::{
 
 /// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
 const MAX_BATCH: usize = 256;
+/// Bytes a worker waits for before it writes: several pieces hashed together cost half of one after the other, and
+/// it sleeps and wakes less often. All workers together stay well below what the engine lets wait for the disk.
+const GATHER_BYTES: usize = 1024 * 1024;
+/// How long it waits for them.
+const GATHER_FOR: Duration = Duration::from_millis(2);
 
 /// Files of one block that may be held open until it is sent; a block of more small files is read at once.
 pub(crate) const MAX_OPEN_SLICES: usize = 4;
@@ -83,15 +89,70 @@ enum Job {
 
 #[derive(Default)]
 struct Queue {
-    jobs: Mutex<Vec<Job>>,
+    waiting: Mutex<Jobs>,
     ready: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    list: Vec<Job>,
+    bytes_to_write: usize,
+    /// Something else than writing is to be done, and that does not wait.
+    is_urgent: bool,
+}
+
+impl Jobs {
+    fn push(&mut self, job: Job) {
+        match &job {
+            Job::Write(write) => self.bytes_to_write += write.data.len(),
+            Job::Locate { .. } | Job::Forget(_) | Job::Stop => self.is_urgent = true,
+        }
+        self.list.push(job);
+    }
+
+    fn append(&mut self, other: &mut Self) {
+        self.list.append(&mut other.list);
+        self.bytes_to_write += std::mem::take(&mut other.bytes_to_write);
+        self.is_urgent |= std::mem::take(&mut other.is_urgent);
+    }
+
+    fn are_enough(&self) -> bool {
+        self.is_urgent || self.bytes_to_write >= GATHER_BYTES
+    }
+}
+
+impl Queue {
+    /// Adds `jobs`, which is left empty.
+    fn add(&self, jobs: &mut Jobs) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (was_empty, were_enough) = (waiting.list.is_empty(), waiting.are_enough());
+        waiting.append(jobs);
+        let is_news = was_empty || (!were_enough && waiting.are_enough());
+        drop(waiting);
+        if is_news {
+            self.ready.notify_one();
+        }
+    }
+
+    /// Moves what is waiting to `jobs`, which is empty; waits until there is something, and a little longer for more
+    /// of it.
+    fn take(&self, jobs: &mut Jobs) {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self
+            .ready
+            .wait_while(waiting, |jobs| jobs.list.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        let gathered = self.ready.wait_timeout_while(waiting, GATHER_FOR, |jobs| !jobs.are_enough());
+        let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *waiting, jobs);
+    }
 }
 
 /// The disk threads, as the net thread sees them.
 pub(crate) struct Disk {
     queues: Vec<Arc<Queue>>,
     /// Jobs of this turn, per worker; handed over together.
-    staged: Vec<Vec<Job>>,
+    staged: Vec<Jobs>,
     checks: Option<Sender<CheckJob>>,
     saves: Option<Sender<SaveJob>>,
     threads: Vec<JoinHandle<()>>,
@@ -113,7 +174,7 @@ impl Disk {
         threads.push(spawn("disk-check".into(), move || check_loop(&check_jobs, &to_net))?);
         let to_net = Arc::clone(inbox);
         threads.push(spawn("disk-save".into(), move || save_loop(&save_jobs, &to_net))?);
-        let staged = queues.iter().map(|_| Vec::new()).collect();
+        let staged = queues.iter().map(|_| Jobs::default()).collect();
         Ok(Self { queues, staged, checks: Some(checks), saves: Some(saves), threads })
     }
 
@@ -155,9 +216,8 @@ impl Disk {
     /// Hands over what was staged in this turn.
     pub(crate) fn submit(&mut self) {
         for (queue, jobs) in self.queues.iter().zip(&mut self.staged) {
-            if !jobs.is_empty() {
-                queue.jobs.lock().unwrap_or_else(PoisonError::into_inner).append(jobs);
-                queue.ready.notify_one();
+            if !jobs.list.is_empty() {
+                queue.add(jobs);
             }
         }
     }
@@ -188,17 +248,13 @@ fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<
 
 fn work(queue: &Queue, inbox: &Inbox<ToNet>) {
     let mut writer = PieceWriter::new();
-    let (mut jobs, mut batch, mut done, mut answers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut batch, mut done, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+    let mut jobs = Jobs::default();
     loop {
-        {
-            let mut waiting = queue.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-            while waiting.is_empty() {
-                waiting = queue.ready.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-            }
-            std::mem::swap(&mut *waiting, &mut jobs);
-        }
+        queue.take(&mut jobs);
         let mut stop = false;
-        for job in jobs.drain(..) {
+        (jobs.bytes_to_write, jobs.is_urgent) = (0, false);
+        for job in jobs.list.drain(..) {
             match job {
                 Job::Write(write) => {
                     batch.push(write);

@@ -17,8 +17,8 @@ const LOOK: usize = 8;
 /// Hands out room to read into. A buffer whose slices are all gone is used again.
 #[derive(Debug, Default)]
 pub(crate) struct ReadPool {
-    /// Empty; its capacity is what is left of a buffer.
-    chunk: BytesMut,
+    /// Empty; its capacity is what is left of the buffer read into last.
+    chunk: Option<BytesMut>,
     spare: VecDeque<BytesMut>,
 }
 
@@ -26,22 +26,27 @@ impl ReadPool {
     /// A buffer that begins with `prefix` and has room for a good read. What is in it is taken with
     /// [`take`](Self::take).
     pub(crate) fn room(&mut self, prefix: &[u8]) -> &mut BytesMut {
-        self.chunk.clear();
-        if self.chunk.capacity() < prefix.len() + MIN_READ {
-            let size = CHUNK_LEN.max(prefix.len() + MAX_READ);
-            let fresh = self.recycled(size);
-            let used = std::mem::replace(&mut self.chunk, fresh);
-            if self.spare.len() < MAX_SPARE && used.capacity() > 0 {
-                self.spare.push_back(used);
+        let wanted = prefix.len() + MIN_READ;
+        let left = self.chunk.take().and_then(|mut chunk| {
+            chunk.clear();
+            if chunk.capacity() >= wanted {
+                return Some(chunk);
             }
-        }
-        self.chunk.extend_from_slice(prefix);
-        &mut self.chunk
+            // Also with no room left at all: it is the way back to the memory once the slices are gone.
+            if self.spare.len() < MAX_SPARE {
+                self.spare.push_back(chunk);
+            }
+            None
+        });
+        let chunk = left.unwrap_or_else(|| self.recycled(CHUNK_LEN.max(prefix.len() + MAX_READ)));
+        let chunk = self.chunk.insert(chunk);
+        chunk.extend_from_slice(prefix);
+        chunk
     }
 
     /// Takes what was put into the room; the rest is kept.
     pub(crate) fn take(&mut self) -> BytesMut {
-        self.chunk.split()
+        self.chunk.as_mut().map(BytesMut::split).unwrap_or_default()
     }
 
     fn recycled(&mut self, size: usize) -> BytesMut {
@@ -77,6 +82,19 @@ mod tests {
             }
         }
         assert!(pool.spare.len() <= 16, "{}", pool.spare.len());
+    }
+
+    #[test]
+    fn a_buffer_read_full_to_the_last_byte_comes_back() {
+        let mut pool = ReadPool::default();
+        let mut places = std::collections::HashSet::new();
+        for _ in 0..20 {
+            let room = pool.room(&[]);
+            room.resize(room.capacity(), 0);
+            places.insert(room.as_ptr());
+            assert_eq!(pool.take().len(), CHUNK_LEN);
+        }
+        assert!(places.len() <= 2, "{places:?}");
     }
 
     #[test]
