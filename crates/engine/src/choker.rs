@@ -56,7 +56,8 @@ impl Engine {
             torrent.optimistic_at = now + OPTIMISTIC_ROUND;
         }
         let candidates = self.candidates(now, id);
-        let chosen = if round { self.full_round(id, candidates, rotate) } else { self.fill_free(id, candidates) };
+        let chosen =
+            if round { self.full_round(id, candidates, rotate) } else { self.fill_free(id, candidates) };
         self.apply(now, id, &chosen, out);
     }
 

@@ -49,7 +49,7 @@ impl Engine {
     /// Whether the torrent would like another peer now, and has an address for it.
     pub(crate) fn queue_connects(&mut self, now: Instant, id: TorrentId) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
-        let ready = torrent.is_live()
+        let ready = torrent.is_open()
             && !self.shutting_down
             && torrent.peers.len() < self.config.max_peers_per_torrent
             && torrent.known.next_due().is_some_and(|due| due <= now);
@@ -80,7 +80,7 @@ impl Engine {
             self.connects.queue.pop_front();
             let Some(torrent) = self.torrents.get_mut(id) else { continue };
             torrent.wants_connects = false;
-            if !torrent.is_live() || torrent.peers.len() >= self.config.max_peers_per_torrent {
+            if !torrent.is_open() || torrent.peers.len() >= self.config.max_peers_per_torrent {
                 continue;
             }
             let Some(addr) = torrent.known.take_due(now, torrent.finished) else { continue };

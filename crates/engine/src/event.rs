@@ -6,7 +6,7 @@ use crate::picker::Priority;
 use bytes::BytesMut;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use ztor_metainfo::Metainfo;
+use ztor_metainfo::{InfoHashes, Metainfo};
 
 /// Everything the world can tell an engine.
 #[derive(Debug)]
@@ -119,6 +119,30 @@ pub struct AddTorrent {
     pub sequential: bool,
     /// Addresses known from elsewhere.
     pub peers: Vec<SocketAddr>,
+    /// Counts of earlier sessions, for trackers and ratios.
+    pub uploaded: u64,
+    /// Counts of earlier sessions, for trackers and ratios.
+    pub downloaded: u64,
+}
+
+/// A torrent of which only the info-hash is known, as magnet links have it (BEP 9).
+#[derive(Debug, Clone)]
+pub struct AddMagnet {
+    /// What the link says; at least one.
+    pub info_hashes: InfoHashes,
+    /// Announce URLs in tiers (BEP 12).
+    pub trackers: Vec<Vec<String>>,
+    /// Addresses known from elsewhere.
+    pub peers: Vec<SocketAddr>,
+}
+
+/// What to do with a torrent whose metadata has come.
+#[derive(Debug, Clone, Default)]
+pub struct Begin {
+    /// Per piece; `None` means all of them normal.
+    pub priorities: Option<Box<[Priority]>>,
+    /// Fetch in order.
+    pub sequential: bool,
     /// Counts of earlier sessions, for trackers and ratios.
     pub uploaded: u64,
     /// Counts of earlier sessions, for trackers and ratios.

@@ -11,8 +11,32 @@ const MAX_FAILURES: u8 = 4;
 /// Before a lost or refused connection is tried again: this, doubled by each failure.
 const RETRY_AFTER: Duration = Duration::from_secs(15);
 
+/// A peer that called us is not called before this time: most are there for longer.
+const MET_AGAIN_AFTER: Duration = Duration::from_secs(300);
+
+/// Who named an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// The user, the magnet link, or the last run.
+    Hand = 1,
+    Tracker = 2,
+    /// The DHT (BEP 5).
+    Dht = 4,
+    /// Another peer (BEP 11).
+    Pex = 8,
+    /// The local network (BEP 14).
+    Local = 16,
+    /// It called, and said where it listens.
+    Incoming = 32,
+}
+
+/// Addresses from elsewhere are dropped when a torrent turns out to be private (BEP 27).
+const PRIVATE_ORIGINS: u8 = Origin::Hand as u8 | Origin::Tracker as u8;
+
 #[derive(Clone, Copy, Debug)]
 struct Known {
+    /// [`Origin`]s, as bits.
+    origins: u8,
     expected_id: Option<[u8; 20]>,
     failures: u8,
     /// `None` while connected or given up.
@@ -20,6 +44,8 @@ struct Known {
     connected: bool,
     /// Says it has everything: of no use once we have, too.
     seed: bool,
+    /// Piece data has passed between us.
+    proved: bool,
 }
 
 /// A bounded list of addresses ordered by when they may be tried.
@@ -27,6 +53,15 @@ struct Known {
 pub(crate) struct KnownPeers {
     peers: BTreeMap<SocketAddr, Known>,
     queue: BTreeSet<(Instant, u32, SocketAddr)>,
+    /// What others see us as, to order addresses by their priority (BEP 40). At random while it is not known.
+    pub(crate) own_addrs: OwnAddrs,
+}
+
+/// Our addresses as seen from outside, with the port we listen on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct OwnAddrs {
+    pub(crate) v4: Option<SocketAddr>,
+    pub(crate) v6: Option<SocketAddr>,
 }
 
 impl KnownPeers {
@@ -35,15 +70,18 @@ impl KnownPeers {
         &mut self,
         now: Instant,
         addr: SocketAddr,
+        origin: Origin,
         expected_id: Option<[u8; 20]>,
         rng: &mut Rng,
     ) {
+        let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
         if addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast() {
             return;
         }
         match self.peers.get_mut(&addr) {
             Some(known) => {
                 known.expected_id = expected_id.or(known.expected_id);
+                known.origins |= origin as u8;
                 if known.due.is_none() && !known.connected {
                     known.failures = MAX_FAILURES - 1;
                     self.schedule(addr, now + RETRY_AFTER, rng);
@@ -53,10 +91,29 @@ impl KnownPeers {
                 if self.peers.len() >= MAX_KNOWN_PEERS && !self.evict() {
                     return;
                 }
-                let known = Known { expected_id, failures: 0, due: None, connected: false, seed: false };
+                let known = Known {
+                    origins: origin as u8,
+                    expected_id,
+                    failures: 0,
+                    due: None,
+                    connected: false,
+                    seed: false,
+                    proved: false,
+                };
                 self.peers.insert(addr, known);
-                self.schedule(addr, now, rng);
+                // Before all that was tried already, and among each other by priority.
+                self.schedule(addr, Instant::ZERO, rng);
             }
+        }
+    }
+
+    /// A peer called, and said where it listens: it is known, and need not be called while it is there.
+    pub(crate) fn met(&mut self, now: Instant, addr: SocketAddr, origin: Origin, rng: &mut Rng) {
+        let is_new = !self.peers.contains_key(&SocketAddr::new(addr.ip().to_canonical(), addr.port()));
+        if is_new {
+            self.add(now, addr, origin, None, rng);
+            let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
+            self.schedule(addr, now + MET_AGAIN_AFTER, rng);
         }
     }
 
@@ -102,6 +159,30 @@ impl KnownPeers {
         }
     }
 
+    /// Piece data has passed.
+    pub(crate) fn proved(&mut self, addr: SocketAddr) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.proved = true;
+        }
+    }
+
+    /// Addresses worth remembering for another run: where piece data has passed; `count` at most.
+    pub(crate) fn good(&self, count: usize) -> Vec<SocketAddr> {
+        self.peers.iter().filter(|(_, k)| k.proved).map(|(addr, _)| *addr).take(count).collect()
+    }
+
+    /// Whether the trackers, or the user, know of it.
+    pub(crate) fn is_private_origin(&self, addr: SocketAddr) -> bool {
+        self.peers.get(&addr).is_some_and(|k| k.origins & PRIVATE_ORIGINS != 0)
+    }
+
+    /// Forgets all that neither the trackers nor the user named.
+    pub(crate) fn keep_private_origins(&mut self) {
+        let others = self.peers.iter().filter(|(_, k)| k.origins & PRIVATE_ORIGINS == 0);
+        let others: Vec<SocketAddr> = others.map(|(addr, _)| *addr).collect();
+        others.into_iter().for_each(|addr| self.forget(addr));
+    }
+
     /// The connection or attempt is over. `failed`: it came to nothing, or broke before it was of use.
     pub(crate) fn gone(&mut self, now: Instant, addr: SocketAddr, failed: bool, rng: &mut Rng) {
         let Some(known) = self.peers.get_mut(&addr) else { return };
@@ -125,7 +206,8 @@ impl KnownPeers {
         if let Some((old, tie)) = known.due.take() {
             self.queue.remove(&(old, tie, addr));
         }
-        let tie = rng.u32(..);
+        let ours = if addr.is_ipv4() { self.own_addrs.v4 } else { self.own_addrs.v6 };
+        let tie = ours.map_or_else(|| rng.u32(..), |ours| !ztor_wire::peer_priority(ours, addr));
         known.due = Some((due, tie));
         self.queue.insert((due, tie, addr));
     }
@@ -156,7 +238,7 @@ mod tests {
     #[test]
     fn failures_back_off_and_end() {
         let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
-        known.add(at(0), addr(1), None, &mut rng);
+        known.add(at(0), addr(1), Origin::Tracker, None, &mut rng);
         let mut waits = Vec::new();
         let mut now = at(0);
         while let Some(due) = known.next_due() {
@@ -167,7 +249,7 @@ mod tests {
             known.gone(now, addr(1), true, &mut rng);
         }
         assert_eq!(waits, [0, 30, 60, 120]);
-        known.add(now, addr(1), None, &mut rng);
+        known.add(now, addr(1), Origin::Tracker, None, &mut rng);
         assert!(known.next_due().is_some(), "a source names it again: one more chance");
     }
 
@@ -175,18 +257,46 @@ mod tests {
     fn the_list_is_bounded_and_skips_nonsense() {
         let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
         for n in 0..MAX_KNOWN_PEERS as u16 + 500 {
-            known.add(at(0), addr(n), None, &mut rng);
+            known.add(at(0), addr(n), Origin::Tracker, None, &mut rng);
         }
         assert_eq!(known.len(), MAX_KNOWN_PEERS);
-        known.add(at(0), SocketAddr::from(([0, 0, 0, 0], 80)), None, &mut rng);
-        known.add(at(0), SocketAddr::from(([1, 1, 1, 1], 0)), None, &mut rng);
+        known.add(at(0), SocketAddr::from(([0, 0, 0, 0], 80)), Origin::Tracker, None, &mut rng);
+        known.add(at(0), SocketAddr::from(([1, 1, 1, 1], 0)), Origin::Tracker, None, &mut rng);
         assert_eq!(known.len(), MAX_KNOWN_PEERS);
+    }
+
+    #[test]
+    fn fresh_addresses_come_by_priority_and_before_those_that_failed() {
+        let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+        let ours = SocketAddr::from(([200, 1, 2, 3], 6881));
+        known.own_addrs.v4 = Some(ours);
+        known.add(at(0), addr(0), Origin::Tracker, None, &mut rng);
+        assert_eq!(known.take_due(at(0), false), Some(addr(0)));
+        known.gone(at(0), addr(0), true, &mut rng);
+        (1..50).for_each(|n| known.add(at(50), addr(n), Origin::Pex, None, &mut rng));
+        let mut order: Vec<SocketAddr> = std::iter::from_fn(|| known.take_due(at(100), false)).collect();
+        assert_eq!(order.pop(), Some(addr(0)));
+        assert!(order.is_sorted_by_key(|a| std::cmp::Reverse(ztor_wire::peer_priority(ours, *a))));
+    }
+
+    #[test]
+    fn a_private_torrent_forgets_what_others_told() {
+        let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+        for (n, origin) in
+            [Origin::Hand, Origin::Tracker, Origin::Dht, Origin::Pex, Origin::Local].into_iter().enumerate()
+        {
+            known.add(at(0), addr(n as u16), origin, None, &mut rng);
+        }
+        known.add(at(0), addr(3), Origin::Tracker, None, &mut rng);
+        known.keep_private_origins();
+        let left: Vec<u16> = (0..5).filter(|n| known.is_private_origin(addr(*n))).collect();
+        assert_eq!((left, known.len()), (vec![0, 1, 3], 3));
     }
 
     #[test]
     fn seeds_are_left_alone_when_we_seed() {
         let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
-        known.add(at(0), addr(1), None, &mut rng);
+        known.add(at(0), addr(1), Origin::Tracker, None, &mut rng);
         known.is_seed(addr(1));
         assert_eq!(known.take_due(at(1), true), None);
     }

@@ -16,20 +16,26 @@ mod choker;
 mod config;
 mod connect;
 mod event;
+mod extended;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod ids;
 pub mod inspect;
 mod known;
+mod layers;
+mod metadata;
 mod misbehaviour;
 mod on_command;
 mod on_disk;
+mod on_extended;
 mod on_message;
+mod on_metadata;
 mod on_peer;
 mod on_tracker;
 mod outbox;
 mod peer;
+mod pex;
 mod picker;
 mod rate;
 mod settle;
@@ -41,8 +47,11 @@ mod transfer;
 
 pub use bitfield::Bitfield;
 pub use config::Config;
-pub use event::{AddTorrent, BlockDigest, Command, DiskEvent, DiskFault, DiskFaultKind, Event};
+pub use event::{
+    AddMagnet, AddTorrent, Begin, BlockDigest, Command, DiskEvent, DiskFault, DiskFaultKind, Event,
+};
 pub use ids::{PeerKey, TorrentId};
+pub use on_metadata::BeginError;
 pub use outbox::{Close, Connect, HttpGet, Notice, Outbox, RequestId, Resolve, Send, SendBlock, Write};
 pub use peer::Direction;
 pub use picker::Priority;
@@ -165,6 +174,23 @@ impl Engine {
         let id = self.torrents.insert(torrent);
         self.swarms.extend(ids.into_iter().map(|swarm| (swarm, id)));
         self.changes.shown.insert(id);
+        Ok(id)
+    }
+
+    /// Takes up a magnet link: peers are looked for, and asked for the metadata. When that has come,
+    /// [`Notice::Metadata`] says so, and [`begin`](Self::begin) makes a torrent of it like any other.
+    pub fn add_magnet(&mut self, now: Instant, add: &AddMagnet) -> Result<TorrentId, AddError> {
+        if self.shutting_down {
+            return Err(AddError::ShuttingDown);
+        }
+        let ids: Vec<[u8; 20]> = add.info_hashes.swarm_ids().collect();
+        if ids.iter().any(|id| self.swarms.contains_key(id)) {
+            return Err(AddError::Duplicate);
+        }
+        let id = self.torrents.insert(Torrent::magnet(now, add, &mut self.rng));
+        self.swarms.extend(ids.into_iter().map(|swarm| (swarm, id)));
+        self.changes.shown.insert(id);
+        self.mark_torrent(id);
         Ok(id)
     }
 

@@ -34,6 +34,10 @@ pub(crate) enum Misbehaviour {
     Unasked,
     #[error("kept asking for more than {0} blocks at a time")]
     TooManyRequests(usize),
+    #[error("sent metadata that is not the torrent's")]
+    BadMetadata,
+    #[error("sent hashes that are not the torrent's")]
+    BadHashes,
     #[error("sent bad data: piece {piece} hashed wrong")]
     BadData { piece: u32 },
 }
@@ -52,7 +56,7 @@ pub(crate) enum Verdict {
 impl Misbehaviour {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
-            Self::BadData { .. } => Verdict::Ban,
+            Self::BadData { .. } | Self::BadMetadata | Self::BadHashes => Verdict::Ban,
             Self::Myself | Self::WrongTorrent | Self::WrongPeerId => Verdict::Forget,
             Self::Wire(_)
             | Self::UnknownTorrent

@@ -1,6 +1,7 @@
 //! Wishes of the user.
 
 use crate::event::Command;
+use crate::known::Origin;
 use crate::outbox::{Notice, Outbox};
 use crate::torrent::Phase;
 use crate::{Engine, PeerKey, TorrentId};
@@ -12,7 +13,7 @@ impl Engine {
             Command::AddPeers { torrent: id, addrs } => {
                 let Some(torrent) = self.torrents.get_mut(id) else { return };
                 for addr in addrs {
-                    torrent.known.add(now, addr, None, &mut self.rng);
+                    torrent.known.add(now, addr, Origin::Hand, None, &mut self.rng);
                 }
                 self.mark_torrent(id);
             }
@@ -60,7 +61,7 @@ impl Engine {
             self.close(now, key, "the torrent was removed", out);
         }
         let Some(torrent) = self.torrents.remove(id) else { return };
-        for swarm in torrent.meta.info_hashes.swarm_ids() {
+        for swarm in torrent.hashes.swarm_ids() {
             self.swarms.remove(&swarm);
         }
         self.changes.removed(id);

@@ -5,10 +5,15 @@ use crate::event::{BlockDigest, DiskEvent, DiskFault};
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::{Notice, Outbox};
 use crate::peer::Peer;
+use crate::picker::PeerPieces;
 use crate::torrent::Phase;
 use crate::{Engine, TorrentId};
 use ztor_metainfo::Layout;
 use ztor_time::Instant;
+use ztor_wire::Message;
+
+/// Pieces that a peer is told of one by one, if it was here before they were; a bitfield may only come first.
+const MAX_TOLD_ONE_BY_ONE: u32 = 4096;
 
 impl Engine {
     pub(crate) fn on_disk(&mut self, now: Instant, id: TorrentId, event: DiskEvent, out: &mut Outbox) {
@@ -19,7 +24,7 @@ impl Engine {
             return;
         }
         match event {
-            DiskEvent::Checked { have } => self.on_checked(id, have, out),
+            DiskEvent::Checked { have } => self.on_checked(now, id, have, out),
             DiskEvent::CheckProgress { done, total } => {
                 if let Some(torrent) = self.torrents.get_mut(id)
                     && matches!(torrent.phase, Phase::Checking { .. })
@@ -39,7 +44,7 @@ impl Engine {
         self.mark_torrent(id);
     }
 
-    fn on_checked(&mut self, id: TorrentId, have: Bitfield, out: &mut Outbox) {
+    fn on_checked(&mut self, now: Instant, id: TorrentId, have: Bitfield, out: &mut Outbox) {
         let torrent = &mut self.torrents[id];
         if !matches!(torrent.phase, Phase::Checking { .. }) || have.len() != torrent.layout.piece_count() {
             return;
@@ -53,6 +58,29 @@ impl Engine {
         torrent.finished = torrent.picker.is_finished();
         self.changes.unsaved.insert(id);
         out.notices.push(Notice::Started { torrent: id, finished: torrent.finished });
+        self.meet_again(now, id, out);
+    }
+
+    /// Peers that were here before the pieces were: those that gave the metadata of a magnet link.
+    fn meet_again(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
+        let torrent = &mut self.torrents[id];
+        let is_much = torrent.picker.have().count() > MAX_TOLD_ONE_BY_ONE;
+        for key in torrent.peers.clone() {
+            let torrent = &mut self.torrents[id];
+            let Some(peer) = self.peers.get_mut(key) else { continue };
+            if let PeerPieces::Some(set) = &peer.has {
+                torrent.picker.peer_has_all_of(set, &mut self.rng);
+            }
+            peer.interesting = torrent.picker.interesting(&peer.has);
+            if is_much && peer.is_live() {
+                self.close(now, key, "it will be told all pieces at once when it is called again", out);
+                continue;
+            }
+            if peer.is_live() {
+                torrent.picker.have().iter().for_each(|piece| out.send(key, &Message::Have { piece }));
+            }
+            self.mark_peer(key);
+        }
     }
 
     fn on_piece_ok(

@@ -8,7 +8,7 @@ use crate::picker::{PeerPieces, Receipt};
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use ztor_time::Instant;
-use ztor_wire::{Block, ExtendedHandshake, Message};
+use ztor_wire::{Block, Message};
 
 /// Pieces a peer may offer us although it chokes us; more are not remembered.
 const MAX_ALLOWED_FAST: usize = 64;
@@ -29,6 +29,9 @@ impl Engine {
             && !peer.fast
         {
             return Err(Misbehaviour::NotFast { message });
+        }
+        if self.torrents.get(id).is_some_and(|t| t.is_unknown()) && speaks_of_pieces(&message) {
+            return self.on_early(key, id, &message);
         }
         match message {
             Message::KeepAlive | Message::Port(_) | Message::Unknown { .. } => Ok(()),
@@ -86,15 +89,15 @@ impl Engine {
                 Ok(())
             }
             Message::Suggest { piece } => self.check_piece(id, piece),
-            Message::Extended { id: 0, payload } => self.on_extended_handshake(key, &payload),
-            Message::Extended { .. } => Ok(()),
-            Message::HashRequest(request) => {
-                // Layers are not served yet; a refusal lets the peer ask another at once (BEP 52).
-                peer.refused()?;
-                out.send(key, &Message::HashReject(request));
+            Message::Extended { id: extension, payload } => {
+                self.on_extended(now, key, id, (extension, &payload), out)
+            }
+            Message::HashRequest(request) => self.on_hash_request(now, key, id, request, out),
+            Message::Hashes { request, hashes } => self.on_hashes(now, key, id, (&request, &hashes), out),
+            Message::HashReject(request) => {
+                self.on_hash_reject(now, key, id, &request);
                 Ok(())
             }
-            Message::Hashes { .. } | Message::HashReject(_) => Ok(()),
         }
     }
 
@@ -104,7 +107,12 @@ impl Engine {
     }
 
     /// The peer's pieces, all at once. Some clients send it late or twice: the last word counts.
-    fn on_has(&mut self, key: PeerKey, id: TorrentId, has: PeerPieces) -> Result<(), Misbehaviour> {
+    pub(crate) fn on_has(
+        &mut self,
+        key: PeerKey,
+        id: TorrentId,
+        has: PeerPieces,
+    ) -> Result<(), Misbehaviour> {
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
         peer.bitfields += 1;
@@ -307,23 +315,11 @@ impl Engine {
         peer.download.current_piece = None;
         torrent.picker.disown(key);
     }
-
-    fn on_extended_handshake(&mut self, key: PeerKey, payload: &[u8]) -> Result<(), Misbehaviour> {
-        let hello = ExtendedHandshake::decode(payload)?;
-        let peer = peer_mut(&mut self.peers, key);
-        if let Some(limit) = hello.request_queue {
-            peer.download.peer_queue_limit = (limit as usize).max(1);
-        }
-        if hello.client.is_some() {
-            peer.client = hello.client;
-        }
-        Ok(())
-    }
 }
 
 impl crate::peer::Peer {
-    /// Counts an answer that says no.
-    fn refused(&mut self) -> Result<(), Misbehaviour> {
+    /// Counts an answer that says no, or that costs us more than it costs the peer to ask.
+    pub(crate) fn refused(&mut self) -> Result<(), Misbehaviour> {
         self.refused_requests += 1;
         if self.refused_requests > 4 * MAX_PEER_REQUESTS {
             return Err(Misbehaviour::TooManyRequests(MAX_PEER_REQUESTS));
@@ -338,6 +334,18 @@ fn peer_mut(
     key: PeerKey,
 ) -> &mut crate::peer::Peer {
     &mut peers[key]
+}
+
+fn speaks_of_pieces(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::Have { .. }
+            | Message::Bitfield(_)
+            | Message::HaveAll
+            | Message::HaveNone
+            | Message::AllowedFast { .. }
+            | Message::Suggest { .. }
+    )
 }
 
 fn fast_only(message: &Message) -> Option<&'static str> {

@@ -1,15 +1,17 @@
 //! Connections: made, greeted, ended.
 
-use crate::config::{ALLOWED_FAST_PIECES, MAX_PEER_REQUESTS};
+use crate::config::ALLOWED_FAST_PIECES;
 use crate::misbehaviour::{Misbehaviour, Verdict};
 use crate::outbox::{Close, Notice, Outbox};
 use crate::peer::{Direction, Peer, Stage};
 use crate::picker::PeerPieces;
+use crate::torrent::Knowledge;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::{Bytes, BytesMut};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use ztor_metainfo::MAX_PIECES;
 use ztor_time::Instant;
-use ztor_wire::{Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
+use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
 
 /// How much a choked newcomer gets for nothing, in bytes.
 const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
@@ -28,7 +30,7 @@ impl Engine {
         peer.started_at = now;
         self.connects.attempt_over();
         let Some(id) = peer.torrent else { return };
-        let swarm = self.torrents[id].meta.info_hashes.swarm_id();
+        let swarm = self.torrents[id].hashes.swarm_id();
         self.send_handshake(key, id, swarm, out);
         self.mark_peer(key);
     }
@@ -68,7 +70,8 @@ impl Engine {
     /// The longest message that makes sense from this peer: a bitfield, or an extension's.
     fn max_message_len(&self, key: PeerKey) -> usize {
         let torrent = self.peers.get(key).and_then(|p| p.torrent).and_then(|t| self.torrents.get(t));
-        let bitfield = torrent.map_or(0, |t| 1 + t.layout.piece_count().div_ceil(8) as usize);
+        let pieces = torrent.map_or(0, |t| if t.is_unknown() { MAX_PIECES } else { t.layout.piece_count() });
+        let bitfield = 1 + pieces.div_ceil(8) as usize;
         bitfield.max(MAX_EXTENSION_MESSAGE)
     }
 
@@ -97,7 +100,7 @@ impl Engine {
             return Err(Misbehaviour::Myself);
         }
         let torrent = &mut self.torrents[id];
-        if !torrent.is_live() {
+        if !torrent.is_open() {
             return Err(Misbehaviour::UnknownTorrent);
         }
         if torrent
@@ -157,7 +160,7 @@ impl Engine {
     fn send_handshake(&mut self, key: PeerKey, id: TorrentId, info_hash: [u8; 20], out: &mut Outbox) {
         let Some(torrent) = self.torrents.get(id) else { return };
         let mut reserved = Reserved::NONE.with_fast().with_extended();
-        if torrent.meta.is_hybrid() {
+        if torrent.hashes.v1.is_some() && torrent.hashes.v2.is_some() {
             reserved = reserved.with_v2();
         }
         out.send_raw(key, &Handshake { reserved, info_hash, peer_id: self.config.peer_id }.encode());
@@ -166,20 +169,12 @@ impl Engine {
     /// The first messages: what we are, what we have.
     fn greet(&mut self, key: PeerKey, id: TorrentId, theirs: Reserved, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.extended.is_spoken = theirs.extended();
+        self.send_extended_handshake(key, &self.torrents[id], out);
+        let Some(peer) = self.peers.get_mut(key) else { return };
         let torrent = &self.torrents[id];
         let have = torrent.picker.have();
-        if theirs.extended() {
-            let hello = ExtendedHandshake {
-                client: Some(self.config.client.clone()),
-                port: Some(self.config.listen_port).filter(|p| *p != 0),
-                request_queue: Some(MAX_PEER_REQUESTS as u32),
-                your_ip: Some(peer.addr.ip()),
-                upload_only: torrent.finished,
-                ..ExtendedHandshake::default()
-            };
-            out.send(key, &Message::Extended { id: 0, payload: hello.encode().into() });
-        }
-        if peer.fast && have.is_full() {
+        if peer.fast && torrent.checked && have.is_full() {
             out.send(key, &Message::HaveAll);
         } else if peer.fast && have.count() == 0 {
             out.send(key, &Message::HaveNone);
@@ -189,7 +184,7 @@ impl Engine {
         // A seed serves everybody in turn; what it gave away beside that, it would give again and again.
         if peer.fast && have.count() >= POOR && !torrent.finished {
             let pieces = torrent.layout.piece_count();
-            let swarm = torrent.meta.info_hashes.swarm_id();
+            let swarm = torrent.hashes.swarm_id();
             let set = ztor_wire::allowed_fast_set(peer.addr.ip(), &swarm, pieces, ALLOWED_FAST_PIECES);
             peer.upload.allowed_fast = set.into_iter().filter(|p| have.contains(*p)).collect();
             peer.upload.allowed_fast_bytes = ALLOWED_FAST_BYTES;
@@ -201,6 +196,16 @@ impl Engine {
 
     pub(crate) fn on_closed(&mut self, now: Instant, key: PeerKey, is_ours: bool) {
         self.remove_peer(now, key, is_ours);
+    }
+
+    /// Ends a connection that neither side has use for any more. Others may have (BEP 11).
+    pub(crate) fn part(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        if let Some(peer) = self.peers.get(key)
+            && let Some(torrent) = peer.torrent.and_then(|id| self.torrents.get_mut(id))
+        {
+            torrent.recent.add(now, peer);
+        }
+        self.close(now, key, "both sides have everything", out);
     }
 
     /// Ends a connection from our side.
@@ -265,6 +270,15 @@ impl Engine {
         let Some(id) = peer.torrent else { return Some(peer) };
         let Some(torrent) = self.torrents.get_mut(id) else { return Some(peer) };
         torrent.peers.retain(|k| *k != key);
+        match &mut torrent.knowledge {
+            Knowledge::Hash(fetch) => fetch.remove_source(key),
+            Knowledge::Info(_, layers) => layers.remove_source(key),
+            Knowledge::All(_) => {}
+        }
+        if peer.download.total_bytes + peer.upload.total_bytes > 0 {
+            let listens = peer.extended.listen_port.map(|port| SocketAddr::new(peer.addr.ip(), port));
+            torrent.known.proved(listens.unwrap_or(peer.addr));
+        }
         for block in peer.download.release_all() {
             torrent.picker.release(block, key, &mut self.rng);
             self.down.refund(block.len);

@@ -1,5 +1,6 @@
 //! Announces, from the due date to the peers they bring.
 
+use crate::known::Origin;
 use crate::outbox::{HttpGet, Notice, Outbox, RequestId, Resolve};
 use crate::status::TrackerLine;
 use crate::torrent::Torrent;
@@ -78,7 +79,7 @@ impl Engine {
     pub(crate) fn announce_due(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
         loop {
             let Some(torrent) = self.torrents.get_mut(id) else { return };
-            if !torrent.is_live() || self.shutting_down {
+            if !torrent.is_open() || self.shutting_down {
                 return;
             }
             let wants_peers =
@@ -112,7 +113,7 @@ impl Engine {
     ) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         let request = AnnounceRequest {
-            info_hash: torrent.meta.info_hashes.swarm_id(),
+            info_hash: torrent.hashes.swarm_id(),
             peer_id: self.config.peer_id.0,
             port: self.config.listen_port,
             uploaded: torrent.session_uploaded,
@@ -242,7 +243,7 @@ impl Engine {
                     out.notices.push(notice(torrent, warning.clone(), false));
                 }
                 for peer in reply.peers {
-                    torrent.known.add(now, peer.addr, peer.peer_id, &mut self.rng);
+                    torrent.known.add(now, peer.addr, Origin::Tracker, peer.peer_id, &mut self.rng);
                 }
             }
             Err(error) => {

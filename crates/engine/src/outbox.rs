@@ -5,6 +5,8 @@ use crate::ids::{PeerKey, TorrentId};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
+use ztor_metainfo::Metainfo;
 use ztor_wire::{Block, Message};
 
 /// Effects of one turn, one list per kind. The driver carries them out and clears it; the vectors keep their
@@ -116,6 +118,21 @@ pub struct Resolve {
 /// What faces want to know as it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
+    /// The metadata of a magnet link has come and is right. Nothing is fetched before
+    /// [`Engine::begin`](crate::Engine::begin) says what and where.
+    Metadata {
+        /// Which.
+        torrent: TorrentId,
+        /// What it is.
+        meta: Arc<Metainfo>,
+    },
+    /// The metadata of a magnet link has come, is what its hash promises, and no usable torrent.
+    Unusable {
+        /// Which.
+        torrent: TorrentId,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The check is done; the torrent is live.
     Started {
         /// Which.

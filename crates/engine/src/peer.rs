@@ -4,6 +4,7 @@ use crate::config::{
     DEFAULT_PEER_REQUESTS, MAX_BLOCK_TIMEOUT, MAX_REQUESTS, MAX_UPLOAD_AHEAD, MIN_BLOCK_TIMEOUT,
     MIN_REQUESTS, MIN_UPLOAD_AHEAD, REQUEST_AHEAD, WHOLE_PIECE_WITHIN,
 };
+use crate::extended::Extended;
 use crate::ids::TorrentId;
 use crate::picker::PeerPieces;
 use crate::rate::Meter;
@@ -61,6 +62,7 @@ pub(crate) struct Peer {
     pub(crate) refused_requests: usize,
     /// How often it has told all its pieces at once.
     pub(crate) bitfields: u32,
+    pub(crate) extended: Extended,
 }
 
 /// What comes from the peer.
@@ -187,6 +189,7 @@ impl Peer {
             unasked_blocks: 0,
             refused_requests: 0,
             bitfields: 0,
+            extended: Extended::default(),
         }
     }
 

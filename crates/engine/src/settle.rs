@@ -21,6 +21,9 @@ pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Timer)>>,
 }
 
+/// Between two looks at whom to ask for metadata, when nothing happens.
+const SHORTEST_RETRY: Duration = Duration::from_millis(100);
+
 impl Timers {
     pub(crate) fn len(&self) -> usize {
         self.heap.len()
@@ -94,10 +97,11 @@ impl Engine {
         self.choke(now, id, out);
         self.announce_due(now, id, out);
         self.queue_connects(now, id);
+        let fetch_again = self.fetch_metadata(now, id, out);
         let torrent = &self.torrents[id];
-        let wants_more = torrent.is_live() && torrent.peers.len() < self.config.max_peers_per_torrent;
+        let wants_more = torrent.is_open() && torrent.peers.len() < self.config.max_peers_per_torrent;
         let next = [
-            torrent.announcer.poll_timeout().filter(|_| torrent.is_live() && !self.shutting_down),
+            torrent.announcer.poll_timeout().filter(|_| torrent.is_open() && !self.shutting_down),
             // An address that is due already waits for the pace, or for a place: another look in a while.
             torrent
                 .known
@@ -105,6 +109,7 @@ impl Engine {
                 .filter(|_| wants_more)
                 .map(|due| if due > now { due } else { now + CHOKE_ROUND }),
             (torrent.interested > 0).then_some(torrent.choke_at),
+            fetch_again.map(|at| at.max(now + SHORTEST_RETRY)),
         ];
         if let Some(at) = next.into_iter().flatten().min() {
             self.set_timer(now, Timer::Torrent(id), at);
@@ -137,7 +142,7 @@ impl Engine {
         let seeds: Vec<PeerKey> =
             peers.filter(|k| self.peers.get(**k).is_some_and(|p| p.is_seed())).copied().collect();
         for key in seeds {
-            self.close(now, key, "both sides have everything", out);
+            self.part(now, key, out);
         }
     }
 
@@ -150,6 +155,7 @@ impl Engine {
         if let Some(reason) = self.overdue(now, key) {
             return self.close(now, key, reason, out);
         }
+        let mut pex_at = None;
         let Some(peer) = self.peers.get_mut(key) else { return };
         if let (Stage::Live, Some(id)) = (peer.stage, peer.torrent) {
             let interested = peer.interesting > 0 && self.torrents.get(id).is_some_and(|t| t.is_live());
@@ -169,10 +175,11 @@ impl Engine {
                 self.request_from(now, key, id, out);
             }
             self.serve(now, key, id, out);
+            pex_at = self.tell_pex(now, key, id, out);
             let Some(peer) = self.peers.get(key) else { return };
             if self.torrents.get(id).is_some_and(|t| t.finished) && peer.is_seed() {
                 self.mark_torrent(id);
-                return self.close(now, key, "both sides have everything", out);
+                return self.part(now, key, out);
             }
         }
         let Some(peer) = self.peers.get_mut(key) else { return };
@@ -183,7 +190,7 @@ impl Engine {
             }
             let keepalive = peer.sent_at + KEEPALIVE_EVERY;
             let silence = peer.received_at.max(self.reading_since) + SILENCE_TIMEOUT;
-            let next = [Some(keepalive), Some(silence), peer.download.stalls_at(self.reading_since)]
+            let next = [Some(keepalive), Some(silence), peer.download.stalls_at(self.reading_since), pex_at]
                 .into_iter()
                 .flatten()
                 .min();

@@ -4,14 +4,28 @@ use crate::bitfield::Bitfield;
 use crate::event::DiskFault;
 use crate::peer::Direction;
 use crate::picker::PeerPieces;
-use crate::torrent::{Phase, Torrent};
+use crate::torrent::{Knowledge, Phase, Torrent};
 use crate::{Engine, TorrentId};
 use std::net::SocketAddr;
 use ztor_time::Instant;
 
+/// Peers that are remembered for the next run.
+const MAX_GOOD_PEERS: usize = 100;
+
 /// What a torrent is at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TorrentState {
+    /// The metadata of a magnet link is being fetched: parts done and to do, as far as that is known.
+    Metadata {
+        /// Parts that are there.
+        done: u32,
+        /// Parts there are; 0 while nobody has told.
+        total: u32,
+    },
+    /// The metadata has come; what to fetch is to be said.
+    Waiting,
+    /// The metadata is no usable torrent.
+    Unusable(String),
     /// Looking at what is on disk; pieces done and to do.
     Checking {
         /// Pieces looked at.
@@ -113,6 +127,8 @@ pub struct ResumeData {
     pub uploaded: u64,
     /// Nothing wanted is missing.
     pub finished: bool,
+    /// Peers that piece data came from, at most a hundred.
+    pub peers: Vec<SocketAddr>,
 }
 
 impl Engine {
@@ -172,12 +188,26 @@ impl Engine {
             return None;
         }
         self.changes.saved(id);
+        let torrent = self.torrents.get(id)?;
         Some(ResumeData {
             have: torrent.picker.have().clone(),
             downloaded: torrent.downloaded,
             uploaded: torrent.uploaded,
             finished: torrent.finished,
+            peers: self.good_peers(torrent),
         })
+    }
+
+    /// Those with which it is worth to begin the next time.
+    fn good_peers(&self, torrent: &Torrent) -> Vec<SocketAddr> {
+        let live = torrent.peers.iter().filter_map(|key| self.peers.get(*key));
+        let good = live.filter(|p| p.direction == Direction::Outgoing && p.download.total_bytes > 0);
+        let mut addrs: Vec<SocketAddr> = good.map(|p| p.addr).collect();
+        addrs.extend(torrent.known.good(MAX_GOOD_PEERS));
+        addrs.sort_unstable();
+        addrs.dedup();
+        addrs.truncate(MAX_GOOD_PEERS);
+        addrs
     }
 
     /// The last [`resume_data`](Self::resume_data) could not be kept: it is to be offered again.
@@ -221,6 +251,18 @@ impl Engine {
         TorrentStatus {
             id,
             state: match &torrent.phase {
+                Phase::Metadata => match &torrent.knowledge {
+                    Knowledge::Hash(fetch) => {
+                        let (done, total) = fetch.progress();
+                        TorrentState::Metadata { done, total }
+                    }
+                    Knowledge::Info(_, layers) => {
+                        let (done, total) = layers.progress();
+                        TorrentState::Metadata { done, total }
+                    }
+                    Knowledge::All(_) => TorrentState::Waiting,
+                },
+                Phase::Unusable(message) => TorrentState::Unusable(message.clone()),
                 Phase::Checking { done, total } => TorrentState::Checking { done: *done, total: *total },
                 Phase::Live | Phase::Ending if torrent.finished => TorrentState::Seeding,
                 Phase::Live | Phase::Ending => TorrentState::Downloading,

@@ -1,20 +1,28 @@
 //! One torrent: what it is, how far it is, whom it knows.
 
 use crate::blame::Blame;
+use crate::event::AddMagnet;
 use crate::event::{AddTorrent, DiskFault};
 use crate::ids::PeerKey;
-use crate::known::KnownPeers;
+use crate::known::{KnownPeers, Origin};
+use crate::layers::Layers;
+use crate::metadata::Fetch;
 use crate::outbox::RequestId;
+use crate::pex::RecentPeers;
 use crate::picker::{Picker, Priority};
 use crate::rate::{Bucket, Meter};
 use fastrand::Rng;
 use std::sync::Arc;
-use ztor_metainfo::{Layout, Metainfo};
+use ztor_metainfo::{BLOCK_LEN, InfoHashes, Layout, Metainfo, merkle};
 use ztor_time::Instant;
 use ztor_tracker::announcer::Announcer;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// Only the info-hash is known yet, or all is known and nobody has said yet where to put it.
+    Metadata,
+    /// The metadata is what the info-hash promises, and no torrent all the same.
+    Unusable(String),
     /// The disk is looking at what is there.
     Checking {
         done: u32,
@@ -27,9 +35,25 @@ pub(crate) enum Phase {
     Ending,
 }
 
+/// What is known of what a torrent is.
+pub(crate) enum Knowledge {
+    /// The info dictionary is being fetched.
+    Hash(Fetch),
+    /// The hashes of the pieces are being fetched (BEP 52).
+    Info(Box<Metainfo>, Layers),
+    /// All.
+    All(Arc<Metainfo>),
+}
+
 pub(crate) struct Torrent {
-    pub(crate) meta: Arc<Metainfo>,
+    pub(crate) hashes: InfoHashes,
+    pub(crate) knowledge: Knowledge,
+    /// Peers come from the trackers only (BEP 27). False until that is known.
+    pub(crate) private: bool,
+    /// Of no pieces until it is known.
     pub(crate) layout: Arc<Layout>,
+    /// Hash trees of files that peers asked about last, by file.
+    pub(crate) trees: Vec<(usize, merkle::Tree)>,
     pub(crate) phase: Phase,
     /// The disk has been looked at: what the picker says we have is true.
     pub(crate) checked: bool,
@@ -41,6 +65,7 @@ pub(crate) struct Torrent {
     /// Live peers that have everything; the picker does not count them.
     pub(crate) seeds: u32,
     pub(crate) known: KnownPeers,
+    pub(crate) recent: RecentPeers,
     pub(crate) announcer: Announcer,
     /// Announces under way.
     pub(crate) announcing: Vec<RequestId>,
@@ -77,37 +102,80 @@ pub(crate) struct Torrent {
 
 impl Torrent {
     pub(crate) fn new(now: Instant, add: &AddTorrent, rng: &mut Rng) -> Self {
-        let layout = Arc::clone(&add.meta.layout);
-        let mut known = KnownPeers::default();
+        let mut torrent = Self::bare(now, add.meta.info_hashes, add.meta.trackers.clone(), rng);
         for addr in &add.peers {
-            known.add(now, *addr, None, rng);
+            torrent.known.add(now, *addr, Origin::Hand, None, rng);
         }
-        let mut picker = Picker::new(Arc::clone(&layout));
-        picker.sequential = add.sequential;
+        torrent.know(Arc::clone(&add.meta));
+        torrent.begin(add.priorities.clone(), add.sequential, add.uploaded, add.downloaded);
+        torrent
+    }
+
+    /// A torrent of which only the link is known.
+    pub(crate) fn magnet(now: Instant, add: &AddMagnet, rng: &mut Rng) -> Self {
+        let mut torrent = Self::bare(now, add.info_hashes, add.trackers.clone(), rng);
+        for addr in &add.peers {
+            torrent.known.add(now, *addr, Origin::Hand, None, rng);
+        }
+        torrent
+    }
+
+    /// Takes in what the torrent is.
+    pub(crate) fn know(&mut self, meta: Arc<Metainfo>) {
+        self.layout = Arc::clone(&meta.layout);
+        self.picker = Picker::new(Arc::clone(&self.layout));
+        self.left_bytes = self.layout.total_len();
+        self.private = meta.private;
+        self.hashes = meta.info_hashes;
+        self.knowledge = Knowledge::All(meta);
+    }
+
+    /// What is to be done with it is known, too: the disk looks at what is there.
+    pub(crate) fn begin(
+        &mut self,
+        priorities: Option<Box<[Priority]>>,
+        sequential: bool,
+        uploaded: u64,
+        downloaded: u64,
+    ) {
+        self.phase = Phase::Checking { done: 0, total: self.layout.piece_count() };
+        self.priorities = priorities;
+        self.picker.sequential = sequential;
+        self.uploaded = uploaded;
+        self.downloaded = downloaded;
+    }
+
+    fn bare(now: Instant, hashes: InfoHashes, trackers: Vec<Vec<String>>, rng: &mut Rng) -> Self {
+        let layout = Arc::new(Layout::empty());
         Self {
-            meta: Arc::clone(&add.meta),
-            phase: Phase::Checking { done: 0, total: layout.piece_count() },
+            hashes,
+            knowledge: Knowledge::Hash(Fetch::default()),
+            private: false,
+            trees: Vec::new(),
+            phase: Phase::Metadata,
             checked: false,
-            picker,
-            priorities: add.priorities.clone(),
+            picker: Picker::new(Arc::clone(&layout)),
+            priorities: None,
             peers: Vec::new(),
             interested: 0,
             seeds: 0,
-            known,
-            announcer: Announcer::new(add.meta.trackers.clone(), rng.u64(..)),
+            known: KnownPeers::default(),
+            recent: RecentPeers::default(),
+            announcer: Announcer::new(trackers, rng.u64(..)),
             announcing: Vec::new(),
             blame: Blame::default(),
             down: Bucket::new(None, now),
             up: Bucket::new(None, now),
             down_meter: Meter::default(),
             up_meter: Meter::default(),
-            downloaded: add.downloaded,
-            uploaded: add.uploaded,
+            downloaded: 0,
+            uploaded: 0,
             session_downloaded: 0,
             session_uploaded: 0,
             wasted: 0,
             have_bytes: 0,
-            left_bytes: layout.total_len(),
+            // Not nothing, or trackers would take us for a seed.
+            left_bytes: u64::from(BLOCK_LEN),
             new_pieces: Vec::new(),
             choke_at: now,
             optimistic_at: now,
@@ -121,7 +189,21 @@ impl Torrent {
         }
     }
 
+    /// Pieces move.
     pub(crate) fn is_live(&self) -> bool {
         self.phase == Phase::Live
+    }
+
+    /// Peers may come and are looked for: pieces move, or the metadata does.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Live | Phase::Metadata)
+    }
+
+    /// What it is, once all of that is known.
+    pub(crate) fn meta(&self) -> Option<&Arc<Metainfo>> {
+        match &self.knowledge {
+            Knowledge::All(meta) => Some(meta),
+            Knowledge::Hash(_) | Knowledge::Info(..) => None,
+        }
     }
 }

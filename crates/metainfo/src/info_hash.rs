@@ -1,5 +1,8 @@
 use std::fmt;
 
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+
 /// SHA-1 of a v1 torrent's info dictionary (BEP 3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InfoHashV1(pub [u8; 20]);
@@ -50,6 +53,13 @@ impl InfoHashes {
         let v1 = self.v1.map(|hash| hash.0);
         let v2 = self.v2.map(|hash| hash.truncated());
         v1.into_iter().chain(v2)
+    }
+
+    /// Whether these bytes are the info dictionary that is meant: every hash there is is theirs.
+    pub fn are_of(&self, info: &[u8]) -> bool {
+        let v1 = self.v1.map(|hash| hash.0 == <[u8; 20]>::from(Sha1::digest(info)));
+        let v2 = self.v2.map(|hash| hash.0 == <[u8; 32]>::from(Sha256::digest(info)));
+        (v1.is_some() || v2.is_some()) && v1 != Some(false) && v2 != Some(false)
     }
 
     /// Whether both name the same torrent: some hash is the same, and none differs.

@@ -124,6 +124,12 @@ impl Layout {
         Ok(Self { piece_length, piece_count, alignment, span, total_len, files })
     }
 
+    /// The layout of a torrent of which nothing is known: no files, no pieces.
+    pub fn empty() -> Self {
+        let (piece_length, alignment) = (BLOCK_LEN, Alignment::EndToEnd);
+        Self { piece_length, piece_count: 0, alignment, span: 0, total_len: 0, files: Vec::new() }
+    }
+
     /// How many pieces there are.
     pub fn piece_count(&self) -> u32 {
         self.piece_count

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
-use ztor_engine::{HttpGet, Resolve};
+use ztor_engine::{Command, HttpGet, Resolve, TorrentId};
 
 /// Requests under way at a time; thousands of torrents announce at once after a start.
 const MAX_AT_ONCE: usize = 64;
@@ -56,6 +56,21 @@ impl Control {
                 Err(_) => Err("its name was not found in time".into()),
             };
             inbox.push(ToNet::Resolved { id: request.id, result });
+        });
+    }
+
+    /// Looks up a peer that is given by name, `host:port`. One that is not found is as good as none.
+    pub(crate) fn find_peer(&self, torrent: TorrentId, name: String) {
+        let inbox = Arc::clone(&self.inbox);
+        self.runtime.spawn(async move {
+            match tokio::time::timeout(Duration::from_secs(15), tokio::net::lookup_host(&name)).await {
+                Ok(Ok(addrs)) => {
+                    let addrs = addrs.take(8).collect();
+                    inbox.push(ToNet::Command(Command::AddPeers { torrent, addrs }));
+                }
+                Ok(Err(error)) => tracing::debug!(name, %error, "a peer's name was not found"),
+                Err(_) => tracing::debug!(name, "a peer's name was not found in time"),
+            }
         });
     }
 

@@ -20,8 +20,8 @@ pub use http::{FetchError, fetch_url};
 pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use state::default_state_dir;
 pub use ztor_engine::{
-    Command, DiskFault, DiskFaultKind, PeerStatus, Priority, TorrentId, TorrentState, TorrentStatus,
-    TrackerLine,
+    BeginError, Command, DiskFault, DiskFaultKind, PeerStatus, Priority, TorrentId, TorrentState,
+    TorrentStatus, TrackerLine,
 };
 pub use ztor_storage::{Allocation, StorageError};
 
@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use ztor_engine::Engine;
-use ztor_metainfo::Metainfo;
+use ztor_metainfo::{Magnet, Metainfo};
 use ztor_storage::resume::{Resume, ResumeError};
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
 use ztor_wire::PeerId;
@@ -123,6 +123,9 @@ pub enum AddError {
     /// The engine says no.
     #[error(transparent)]
     Engine(#[from] ztor_engine::AddError),
+    /// It does not wait for a beginning.
+    #[error(transparent)]
+    Begin(#[from] BeginError),
     /// Its files cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -163,6 +166,15 @@ impl AddTorrent {
             read_only: false,
         }
     }
+}
+
+/// A magnet link to take up.
+#[derive(Debug, Clone)]
+pub struct AddMagnet {
+    /// What is known of the torrent, and who may know more. Peers that are names are looked up meanwhile.
+    pub magnet: Magnet,
+    /// Addresses to try besides those.
+    pub peers: Vec<SocketAddr>,
 }
 
 /// A running client. Dropping it ends it within a moment, without goodbyes; [`shutdown`](Self::shutdown) is
@@ -225,6 +237,40 @@ impl Session {
     /// Takes up a torrent: what is on disk is checked (or believed, where the resume data still fits), then
     /// the rest is fetched, then it is served.
     pub fn add(&self, add: AddTorrent) -> Result<TorrentId, AddError> {
+        let new = self.prepare(add)?;
+        let (answer, reply) = bounded(1);
+        self.inbox.push(ToNet::Add { request: Box::new(new), answer });
+        Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
+    }
+
+    /// Takes up a magnet link: peers are looked for and asked what the torrent is. It is known once
+    /// [`SessionEvent::Metadata`] comes; nothing is fetched before [`begin`](Self::begin) says what and where.
+    pub fn add_magnet(&self, add: AddMagnet) -> Result<TorrentId, AddError> {
+        let AddMagnet { magnet, mut peers } = add;
+        let mut names = Vec::new();
+        for peer in magnet.peers {
+            match peer.parse() {
+                Ok(addr) => peers.push(addr),
+                Err(_) => names.push(peer),
+            }
+        }
+        let trackers = magnet.trackers.into_iter().map(|url| vec![url]).collect();
+        let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers };
+        let (answer, reply) = bounded(1);
+        self.inbox.push(ToNet::AddMagnet { request, names, answer });
+        Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
+    }
+
+    /// Says what to do with a magnet link's torrent, once it is known. From then on it is as one that was
+    /// [added](Self::add); `add.meta` must be what [`SessionEvent::Metadata`] told.
+    pub fn begin(&self, torrent: TorrentId, add: AddTorrent) -> Result<(), AddError> {
+        let new = self.prepare(add)?;
+        let (answer, reply) = bounded(1);
+        self.inbox.push(ToNet::Begin { torrent, request: Box::new(new), answer });
+        Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
+    }
+
+    fn prepare(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
         let AddTorrent { meta, dir, wanted, sequential, peers, allocate, read_only } = add;
         let dir = std::path::absolute(&dir).unwrap_or(dir);
         let options = StoreOptions { allocate, read_only };
@@ -237,21 +283,18 @@ impl Session {
             meta,
             priorities,
             sequential,
-            peers,
+            peers: peers.into_iter().chain(resume.iter().flat_map(|r| r.peers.iter().copied())).collect(),
             uploaded: resume.as_ref().map_or(0, |r| r.uploaded),
             downloaded: resume.as_ref().map_or(0, |r| r.downloaded),
         };
-        let new = NewTorrent {
+        Ok(NewTorrent {
             add: engine_add,
             store: Arc::new(store),
             resume,
             resume_path,
             wanted: wanted.unwrap_or_default(),
             prepare: !read_only,
-        };
-        let (answer, reply) = bounded(1);
-        self.inbox.push(ToNet::Add { request: Box::new(new), answer });
-        Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
+        })
     }
 
     /// Tells the engine a wish. Its effect shows in snapshots and events.

@@ -4,7 +4,9 @@ use crate::disk::{Located, SaveError};
 use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::sync::Arc;
-use ztor_engine::{AddTorrent, Command, DiskEvent, PeerKey, PeerStatus, RequestId, TorrentId};
+use ztor_engine::{
+    AddMagnet, AddTorrent, BeginError, Command, DiskEvent, PeerKey, PeerStatus, RequestId, TorrentId,
+};
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
 
@@ -34,6 +36,17 @@ pub(crate) enum ToNet {
     Add {
         request: Box<NewTorrent>,
         answer: Sender<Result<TorrentId, ztor_engine::AddError>>,
+    },
+    AddMagnet {
+        request: AddMagnet,
+        /// Peers whose names are to be looked up, with their ports.
+        names: Vec<String>,
+        answer: Sender<Result<TorrentId, ztor_engine::AddError>>,
+    },
+    Begin {
+        torrent: TorrentId,
+        request: Box<NewTorrent>,
+        answer: Sender<Result<(), BeginError>>,
     },
     Command(Command),
     Peers {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use ztor_engine::{DiskFault, TorrentId, TorrentStatus};
+use ztor_metainfo::Metainfo;
 
 /// Events that wait to be read; a face that does not read loses the newest, never the engine its time.
 const MAX_WAITING: usize = 16 * 1024;
@@ -74,6 +75,20 @@ type News = BTreeMap<TorrentId, Option<Arc<TorrentStatus>>>;
 /// What happened. A snapshot taken after an event shows it already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionEvent {
+    /// It is known what a magnet link's torrent is; [`Session::begin`](crate::Session::begin) goes on with it.
+    Metadata {
+        /// Which.
+        torrent: TorrentId,
+        /// What it is.
+        meta: Arc<Metainfo>,
+    },
+    /// What a magnet link leads to is no usable torrent.
+    Unusable {
+        /// Which.
+        torrent: TorrentId,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The data on disk has been checked; the torrent is live.
     Started {
         /// Which.
@@ -158,9 +173,14 @@ impl Publisher {
     }
 
     pub(crate) fn tell(&self, event: SessionEvent) {
-        tracing::debug!(?event);
+        match &event {
+            // Too much for a log, and with passkeys in it.
+            SessionEvent::Metadata { torrent, .. } => tracing::debug!(?torrent, "metadata"),
+            event => tracing::debug!(?event),
+        }
         if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
-            tracing::warn!(?event, "nobody reads the events: this one is dropped");
+            drop(event);
+            tracing::warn!("nobody reads the events: one is dropped");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which tracker of a torrent is told what, and when (BEP 12).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use ztor_time::{Duration, Instant};
@@ -297,6 +297,15 @@ impl Announcer {
             [patience, rests.then_some(tracker.next), (rests && early).then_some(tracker.earliest)]
         });
         times.flatten().filter(|&time| time > asked).min()
+    }
+
+    /// The announce URLs in their tiers, as they are tried now. They may hold a passkey: not for logs or screens.
+    pub fn tiers(&self) -> Vec<Vec<String>> {
+        let mut tiers: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for status in self.status() {
+            tiers.entry(status.tier).or_default().push(status.url.clone());
+        }
+        tiers.into_values().collect()
     }
 
     /// The trackers, in the order in which they are tried.

@@ -28,12 +28,22 @@ pub enum WireError {
         /// What it may be, counted in the same way.
         expected: ExpectedLen,
     },
-    /// The extended handshake (BEP 10) is not bencode.
-    #[error("extended handshake: {0}")]
+    /// An extended message (BEP 10) is not bencode.
+    #[error("extended message: {0}")]
     Bencode(#[from] ztor_bencode::Error),
     /// The extended handshake (BEP 10) is not a dictionary.
     #[error("extended handshake: expected a dictionary, found something else")]
     NotADictionary,
+    /// A message of an extension has a part that makes no sense.
+    #[error("{extension}: {field}: expected {expected}")]
+    Extension {
+        /// Its name in the extended handshake.
+        extension: &'static str,
+        /// The part.
+        field: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
 }
 
 /// The lengths that a message may have, in bytes, its id included.

@@ -77,11 +77,23 @@ pub(crate) struct NetArgs {
     /// Be connected to at most this many peers, over all torrents
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_peers: Option<u32>,
+    /// Do not look for peers in the DHT [default on a loopback address, unless --dht-bootstrap is given]
+    #[arg(long)]
+    pub(crate) no_dht: bool,
+    /// Enter the DHT through this node, HOST:PORT, instead of the usual ones; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) dht_bootstrap: Vec<String>,
+    /// Do not exchange addresses with peers
+    #[arg(long)]
+    pub(crate) no_pex: bool,
+    /// Do not look for peers in the local network [default on a loopback address]
+    #[arg(long)]
+    pub(crate) no_lsd: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct GetArgs {
-    /// Torrent files, or http(s) URLs of torrent files
+    /// Torrent files, http(s) URLs of torrent files, or magnet links (in quotes)
     #[arg(required = true, value_name = "TORRENT")]
     pub(crate) torrents: Vec<String>,
     /// Put the data into this folder; it is made if missing. Data already there is checked, not fetched again
@@ -91,6 +103,9 @@ pub(crate) struct GetArgs {
     /// comma-separated
     #[arg(long, value_name = "GLOB|INDEX,...")]
     pub(crate) files: Vec<String>,
+    /// Fetch no more than what a magnet link's torrent is, and write it as NAME.torrent into the folder
+    #[arg(long)]
+    pub(crate) metadata_only: bool,
     /// Fetch the pieces in order, for playing while it loads
     #[arg(long)]
     pub(crate) sequential: bool,
@@ -303,9 +318,11 @@ const SWARM_JSON: &str = "\
 With --json, every line on stdout is an object with the field `event`:
   listening  port: accepts peers on this TCP port
   sharing    magnet, url, tracker (share)
+  fetching_metadata  info_hash, name: a magnet link was taken in; `added` follows once it is known what it is
+  metadata   info_hash, name, total_bytes, files: it is known
   added      info_hash, name, total_bytes, wanted_bytes, dir: a torrent was taken in
   checked    info_hash, name, have_bytes: existing data was compared with the torrent
-  progress   once a second for every torrent: info_hash, name, state (checking, downloading,
+  progress   once a second for every torrent: info_hash, name, state (metadata, checking, downloading,
              seeding, stopped, failed), total_bytes, wanted_bytes, done_bytes,
              down_bytes_per_s, up_bytes_per_s, downloaded_bytes, uploaded_bytes, peers, seeds,
              eta_s (null if unknown), message (null, or what is wrong).

@@ -10,17 +10,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use ztor_metainfo::{Magnet, Metainfo};
 use ztor_session::{
-    AddTorrent, Command, Config, Session, SessionEvent, Snapshot, TorrentId, TorrentState, default_state_dir,
+    AddMagnet, AddTorrent, Command, Config, Session, SessionEvent, Snapshot, TorrentId, TorrentState,
+    default_state_dir,
 };
 
 use crate::args::NetArgs;
 use crate::console::Console;
 use crate::display::{Display, Event, Row, Summary};
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, Fault, Report};
 use crate::stop::Stop;
 use crate::units::Span;
-use torrent::{Outcome, Torrent, wanted_bytes};
+use torrent::{Outcome, Then, Torrent, wanted_bytes};
 
 pub(crate) use torrent::info_hash;
 
@@ -65,6 +67,28 @@ pub(crate) struct Swarm {
     display: Display,
     torrents: Vec<Torrent>,
     started: Instant,
+    finds_peers: bool,
+}
+
+/// What is told of a torrent that was taken in.
+struct Added {
+    total_bytes: u64,
+    /// Of pieces, and of files.
+    wanted_bytes: u64,
+    wanted_file_bytes: u64,
+    dir: PathBuf,
+}
+
+impl Added {
+    fn of(add: &AddTorrent) -> Added {
+        let (wanted_bytes, wanted_file_bytes) = wanted_bytes(&add.meta, add.wanted.as_deref());
+        Added {
+            total_bytes: add.meta.layout.total_len(),
+            wanted_bytes,
+            wanted_file_bytes,
+            dir: add.dir.clone(),
+        }
+    }
 }
 
 impl Swarm {
@@ -85,9 +109,10 @@ impl Swarm {
             state_dir,
             ..defaults
         };
+        let finds_peers = false;
         let session = Session::start(config)?;
         display.event(&Event::Listening { port: session.local_addr().port() });
-        Ok(Swarm { session, display, torrents: Vec::new(), started: Instant::now() })
+        Ok(Swarm { session, display, torrents: Vec::new(), started: Instant::now(), finds_peers })
     }
 
     /// The address peers reach the session at; unspecified if it listens on all.
@@ -100,22 +125,102 @@ impl Swarm {
         self.display.event(event);
     }
 
+    /// Whether peers are found without a tracker.
+    pub(crate) fn finds_peers(&self) -> bool {
+        self.finds_peers
+    }
+
     /// Takes a torrent in. Its data is checked in the background.
     pub(crate) fn add(&mut self, add: AddTorrent) -> anyhow::Result<()> {
-        let (meta, dir) = (Arc::clone(&add.meta), add.dir.clone());
-        let (wanted_bytes, wanted_file_bytes) = wanted_bytes(&meta, add.wanted.as_deref());
+        let meta = Arc::clone(&add.meta);
+        let news = Added::of(&add);
         let id = self.session.add(add).with_context(|| format!("cannot take in {}", meta.name))?;
-        let info_hash = info_hash(&meta);
-        self.display.event(&Event::Added {
-            info_hash: &info_hash,
+        self.torrents.push(Torrent {
+            id,
+            name: meta.name.clone(),
+            info_hash: info_hash(&meta),
+            wanted_bytes: news.wanted_bytes,
+            meta: Some(meta),
+            then: None,
+            outcome: Outcome::Open,
+            added: Instant::now(),
+        });
+        self.tell_added(id, &news);
+        Ok(())
+    }
+
+    /// Takes a magnet link in. `then` is asked what to do once it is known what it leads to.
+    pub(crate) fn add_magnet(
+        &mut self,
+        magnet: Magnet,
+        peers: Vec<SocketAddr>,
+        then: Then,
+    ) -> anyhow::Result<()> {
+        let info_hash = magnet.info_hashes.to_string();
+        let name = magnet.name.clone().unwrap_or_else(|| info_hash.clone());
+        let id = self
+            .session
+            .add_magnet(AddMagnet { magnet, peers })
+            .with_context(|| format!("cannot take in {name}"))?;
+        self.display.event(&Event::FetchingMetadata { info_hash: &info_hash, name: &name });
+        self.torrents.push(Torrent {
+            id,
+            name,
+            info_hash,
+            wanted_bytes: 0,
+            meta: None,
+            then: Some(then),
+            outcome: Outcome::Open,
+            added: Instant::now(),
+        });
+        Ok(())
+    }
+
+    /// It is known what a magnet link leads to.
+    fn on_metadata(&mut self, id: TorrentId, meta: &Arc<Metainfo>, goal: Goal) {
+        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
+        let Some(then) = torrent.then.take() else { return };
+        torrent.name.clone_from(&meta.name);
+        torrent.meta = Some(Arc::clone(meta));
+        self.display.event(&Event::Metadata {
+            info_hash: &torrent.info_hash,
             name: &meta.name,
             total_bytes: meta.layout.total_len(),
-            wanted_bytes: wanted_file_bytes,
-            dir: &dir,
+            files: meta.layout.files().iter().filter(|file| !file.pad).count(),
         });
-        let (outcome, added) = (Outcome::Open, Instant::now());
-        self.torrents.push(Torrent { id, meta, info_hash, wanted_bytes, outcome, added });
-        Ok(())
+        let begun = then(meta).and_then(|add| {
+            let Some(add) = add else { return Ok(None) };
+            let news = Added::of(&add);
+            self.session.begin(id, add).with_context(|| format!("cannot take in {}", meta.name))?;
+            Ok(Some(news))
+        });
+        match begun {
+            Ok(Some(news)) => {
+                torrent.wanted_bytes = news.wanted_bytes;
+                self.tell_added(id, &news);
+            }
+            // That was all.
+            Ok(None) => {
+                self.on_done(id, goal);
+                self.session.command(Command::Remove(id));
+            }
+            Err(error) => {
+                let report = Report::of(&error);
+                self.session.command(Command::Remove(id));
+                self.on_failure(id, report.exit, report.message);
+            }
+        }
+    }
+
+    fn tell_added(&self, id: TorrentId, news: &Added) {
+        let Some(torrent) = self.torrent(id) else { return };
+        self.display.event(&Event::Added {
+            info_hash: &torrent.info_hash,
+            name: &torrent.name,
+            total_bytes: news.total_bytes,
+            wanted_bytes: news.wanted_file_bytes,
+            dir: &news.dir,
+        });
     }
 
     /// Shows what happens until the goal is reached, nothing can be done any more, or the user stops it. The
@@ -189,6 +294,10 @@ impl Swarm {
 
     fn on_event(&mut self, event: SessionEvent, goal: Goal) {
         match event {
+            SessionEvent::Metadata { torrent, meta } => self.on_metadata(torrent, &meta, goal),
+            SessionEvent::Unusable { torrent, message } => {
+                self.on_failure(torrent, Exit::BadTorrent, message);
+            }
             SessionEvent::Started { torrent, finished } => self.on_started(torrent, finished, goal),
             SessionEvent::Finished(torrent) => self.on_done(torrent, goal),
             SessionEvent::Stopped { torrent, fault } => {
@@ -214,7 +323,7 @@ impl Swarm {
     fn on_started(&mut self, id: TorrentId, finished: bool, goal: Goal) {
         let have_bytes = self.session.snapshot().torrent(id).map_or(0, |status| status.have_bytes);
         let Some(torrent) = self.torrent(id) else { return };
-        let (info_hash, name) = (torrent.info_hash.clone(), torrent.meta.name.clone());
+        let (info_hash, name) = (torrent.info_hash.clone(), torrent.name.clone());
         self.display.event(&Event::Checked { info_hash: &info_hash, name: &name, have_bytes });
         match (finished, goal) {
             (true, _) => self.on_done(id, goal),
@@ -240,7 +349,7 @@ impl Swarm {
             return;
         }
         torrent.outcome = Outcome::Done;
-        let (info_hash, name) = (torrent.info_hash.as_str(), torrent.meta.name.as_str());
+        let (info_hash, name) = (torrent.info_hash.as_str(), torrent.name.as_str());
         let status = snapshot.torrent(id);
         let have_bytes = status.map_or(torrent.wanted_bytes, |status| status.have_bytes);
         let serves = match goal {
@@ -327,7 +436,7 @@ impl Swarm {
 
     fn silent_fault(&self, patience: Duration) -> Fault {
         let mut open = self.torrents.iter().filter(|torrent| matches!(torrent.outcome, Outcome::Open));
-        let name = open.next().map_or("", |torrent| &torrent.meta.name);
+        let name = open.next().map_or("", |torrent| &torrent.name);
         let others = match open.count() {
             0 => String::new(),
             n => format!(" and {n} more"),
@@ -348,7 +457,7 @@ impl Swarm {
         match torrent {
             Some(torrent) => {
                 // Of several torrents the user wants to know which.
-                let named = format!("{}: {message}", torrent.meta.name);
+                let named = format!("{}: {message}", torrent.name);
                 let message = if self.torrents.len() > 1 { &named } else { message };
                 self.display.event(&Event::Warning { info_hash: Some(&torrent.info_hash), message });
             }
@@ -365,7 +474,7 @@ impl Swarm {
     }
 
     fn name(&self, id: TorrentId) -> &str {
-        self.torrent(id).map_or("", |torrent| &torrent.meta.name)
+        self.torrent(id).map_or("", |torrent| &torrent.name)
     }
 }
 

@@ -125,7 +125,8 @@ pub(super) fn report_fairness(world: &mut World) -> Vec<String> {
     let mean = others.iter().sum::<u64>() / others.len() as u64;
     let least = others.iter().min().copied().unwrap_or(0);
     if rider * 10 >= mean * 9 {
-        let message = format!("a free rider got {rider} bytes from leechers, contributors {mean} in the mean");
+        let message =
+            format!("a free rider got {rider} bytes from leechers, contributors {mean} in the mean");
         world.core.fail(&[], message);
     }
     vec![format!(

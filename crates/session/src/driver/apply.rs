@@ -8,13 +8,35 @@ use crate::snapshot::SessionEvent;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use ztor_engine::{AddError, Connect, Event, Notice, PeerKey, SendBlock, TorrentId};
+use ztor_engine::{
+    AddError, Begin, BeginError, Command, Connect, Event, Notice, PeerKey, SendBlock, TorrentId,
+};
 use ztor_time::Instant;
 
 impl Driver {
     pub(super) fn add(&mut self, now: Instant, new: NewTorrent) -> Result<TorrentId, AddError> {
-        let NewTorrent { add, store, resume, resume_path, wanted, prepare } = new;
-        let id = self.engine.add(now, &add)?;
+        let id = self.engine.add(now, &new.add)?;
+        self.open(now, id, new);
+        Ok(id)
+    }
+
+    /// A magnet link's torrent, of which is now known what to do with it.
+    pub(super) fn begin(&mut self, now: Instant, id: TorrentId, new: NewTorrent) -> Result<(), BeginError> {
+        let begin = Begin {
+            priorities: new.add.priorities.clone(),
+            sequential: new.add.sequential,
+            uploaded: new.add.uploaded,
+            downloaded: new.add.downloaded,
+        };
+        self.engine.begin(id, begin)?;
+        let addrs = new.add.peers.clone();
+        self.engine.handle(now, Event::Command(Command::AddPeers { torrent: id, addrs }), &mut self.out);
+        self.open(now, id, new);
+        Ok(())
+    }
+
+    fn open(&mut self, now: Instant, id: TorrentId, new: NewTorrent) {
+        let NewTorrent { store, resume, resume_path, wanted, prepare, .. } = new;
         let entry = Entry {
             store,
             resume_path,
@@ -31,7 +53,6 @@ impl Driver {
         self.torrents.insert(id, entry);
         self.check(id);
         self.publish_at = now;
-        Ok(id)
     }
 
     /// Has the disk looked at: what was known when it was last saved is believed where the files are as they
@@ -101,6 +122,8 @@ impl Driver {
 
     fn on_notice(&mut self, notice: Notice) {
         let event = match notice {
+            Notice::Metadata { torrent, meta } => SessionEvent::Metadata { torrent, meta },
+            Notice::Unusable { torrent, message } => SessionEvent::Unusable { torrent, message },
             Notice::Started { torrent, finished } => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
                     entry.in_doubt = false;

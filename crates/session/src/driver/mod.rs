@@ -237,6 +237,17 @@ impl Driver {
                 // A caller that has gone away needs no answer.
                 let _ = answer.send(result);
             }
+            ToNet::AddMagnet { request, names, answer } => {
+                let result = self.engine.add_magnet(now, &request);
+                if let Ok(torrent) = result {
+                    names.into_iter().for_each(|name| self.control.find_peer(torrent, name));
+                    self.publish_at = now;
+                }
+                let _ = answer.send(result);
+            }
+            ToNet::Begin { torrent, request, answer } => {
+                let _ = answer.send(self.begin(now, torrent, *request));
+            }
             ToNet::Peers { torrent, answer } => {
                 let _ = answer.send(self.engine.peer_status(now, torrent));
             }
@@ -310,7 +321,7 @@ impl Driver {
             wanted: entry.wanted.clone(),
             uploaded: data.uploaded,
             downloaded: data.downloaded,
-            peers: Vec::new(),
+            peers: data.peers,
         };
         entry.is_saving = true;
         entry.save_again = false;

@@ -1,12 +1,15 @@
 //! `ztor get`: download, verify, and perhaps seed.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context;
-use ztor_metainfo::Metainfo;
+use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_session::{AddTorrent, Allocation};
 
 use crate::args::{Allocate, GetArgs};
@@ -21,30 +24,43 @@ use crate::swarm::{self, Goal, Seed, Swarm, info_hash};
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
     let peers = swarm::peers(&args.peer)?;
-    let Some(torrents) = load_all(args, console, stop)? else {
+    let Some(Wanted { torrents, magnets }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
-    let mut wanted = Vec::new();
+    if args.metadata_only {
+        return fetch_metadata(args, torrents, magnets, peers, console, stop);
+    }
+    let mut plan = Plan { owners: HashMap::new(), selection, peers, args: args.clone() };
+    let mut adds = Vec::new();
     for meta in &torrents {
-        wanted.push(selection.as_ref().map(|selection| selection.wanted(meta)).transpose()?);
+        adds.push(plan.add(meta, &[])?);
     }
-    refuse_collisions(&torrents, &wanted)?;
-    prepare_output(&args.output, &torrents)?;
-    for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && peers.is_empty()) {
-        console.warn(&format!("{} names no tracker: without --peer it waits for peers to come", meta.name));
-    }
+    prepare_output(&args.output, magnets.is_empty().then_some(&torrents))?;
     let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
-    for (meta, wanted) in torrents.into_iter().zip(wanted) {
-        swarm.add(AddTorrent {
-            wanted,
-            sequential: args.sequential,
-            peers: peers.clone(),
-            allocate: match args.allocate {
-                Allocate::Sparse => Allocation::Sparse,
-                Allocate::Full => Allocation::Full,
-            },
-            ..AddTorrent::new(meta, &args.output)
-        })?;
+    for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
+        if meta.private || !swarm.finds_peers() {
+            console
+                .warn(&format!("{} names no tracker: without --peer it waits for peers to come", meta.name));
+        }
+    }
+    for add in adds {
+        swarm.add(add)?;
+    }
+    let plan = Rc::new(RefCell::new(plan));
+    for magnet in magnets {
+        let (plan, select) = (Rc::clone(&plan), magnet.clone());
+        let peers = plan.borrow().peers.clone();
+        swarm.add_magnet(
+            magnet,
+            peers,
+            Box::new(move |meta| {
+                let wanted: Vec<bool> = match select.select.is_empty() {
+                    true => Vec::new(),
+                    false => (0..meta.layout.files().len()).map(|file| select.selects(file)).collect(),
+                };
+                plan.borrow_mut().add(meta, &wanted).map(Some)
+            }),
+        )?;
     }
     let seed = Seed { always: args.seed, ratio: args.seed_ratio, time: args.seed_time };
     let result = swarm.run(Goal::Fetch { seed, give_up: args.give_up }, stop);
@@ -52,9 +68,48 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     result
 }
 
-/// Reads or fetches every torrent, each once; `None` if the user stopped it.
-fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Option<Vec<Arc<Metainfo>>>> {
-    let mut torrents: Vec<Arc<Metainfo>> = Vec::new();
+/// Writes the torrent file of every magnet link, and fetches nothing else.
+fn fetch_metadata(
+    args: &GetArgs,
+    torrents: Vec<Arc<Metainfo>>,
+    magnets: Vec<Magnet>,
+    peers: Vec<SocketAddr>,
+    console: &Console,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    if let Some(meta) = torrents.first() {
+        return Err(Fault::usage(format!("--metadata-only: {} is known already", meta.name))
+            .hint("it is for magnet links; `ztor show` lists what is in a torrent file")
+            .into());
+    }
+    prepare_output(&args.output, None)?;
+    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
+    for magnet in magnets {
+        let (dir, link) = (args.output.clone(), magnet.clone());
+        let write = move |meta: &Arc<Metainfo>| {
+            let path = dir.join(format!("{}.torrent", meta.name));
+            let mut meta = Metainfo::clone(meta);
+            meta.web_seeds.clone_from(&link.web_seeds);
+            std::fs::write(&path, meta.to_bytes())
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            Ok(None)
+        };
+        swarm.add_magnet(magnet, peers.clone(), Box::new(write))?;
+    }
+    let result = swarm.run(Goal::Fetch { seed: Seed::default(), give_up: args.give_up }, stop);
+    swarm.end(stop.is_set());
+    result
+}
+
+/// What the arguments name, each once.
+struct Wanted {
+    torrents: Vec<Arc<Metainfo>>,
+    magnets: Vec<Magnet>,
+}
+
+/// Reads or fetches every torrent file; `None` if the user stopped it.
+fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Option<Wanted>> {
+    let mut wanted = Wanted { torrents: Vec::new(), magnets: Vec::new() };
     for text in &args.torrents {
         let meta = match Source::parse(text) {
             Source::File(path) => load::torrent_file(path)?,
@@ -63,41 +118,80 @@ fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Op
                 None => return Ok(None),
             },
             Source::Magnet(link) => {
-                load::magnet(link)?;
-                return Err(Fault::new(
-                    Exit::BadTorrent,
-                    "magnet links are not supported yet by get; give a .torrent file",
-                )
-                .hint("`ztor show` tells what is in the link")
-                .into());
+                let magnet = load::magnet(link)?;
+                if wanted.knows(&magnet.info_hashes) {
+                    console.warn(&format!("{} is here twice; it is taken once", magnet.info_hashes));
+                } else {
+                    wanted.magnets.push(magnet);
+                }
+                continue;
             }
         };
-        if let Some(first) = torrents.iter().find(|other| other.info_hashes == meta.info_hashes) {
-            console.warn(&format!(
-                "{text} is the same torrent as one before it ({}); it is taken once",
-                first.name
-            ));
+        if wanted.knows(&meta.info_hashes) {
+            console.warn(&format!("{text} is the same torrent as one before it; it is taken once"));
         } else {
-            torrents.push(Arc::new(meta));
+            wanted.torrents.push(Arc::new(meta));
         }
     }
-    Ok(Some(torrents))
+    Ok(Some(wanted))
 }
 
-/// Two torrents that write the same file would spoil each other's data for ever.
-fn refuse_collisions(torrents: &[Arc<Metainfo>], wanted: &[Option<Vec<bool>>]) -> Result<(), Fault> {
-    let mut owners: HashMap<PathBuf, &Metainfo> = HashMap::new();
-    for (meta, wanted) in torrents.iter().zip(wanted) {
+impl Wanted {
+    fn knows(&self, hashes: &InfoHashes) -> bool {
+        let torrents = self.torrents.iter().map(|meta| &meta.info_hashes);
+        torrents.chain(self.magnets.iter().map(|m| &m.info_hashes)).any(|other| other.matches(hashes))
+    }
+}
+
+/// What is to be done with every torrent, be it known from the start or later.
+struct Plan {
+    /// Who writes which file.
+    owners: HashMap<PathBuf, Arc<Metainfo>>,
+    selection: Option<Selection>,
+    peers: Vec<SocketAddr>,
+    args: GetArgs,
+}
+
+impl Plan {
+    /// `linked` are the files a magnet link asks for; none means all of them. What the user says goes first.
+    fn add(&mut self, meta: &Arc<Metainfo>, linked: &[bool]) -> anyhow::Result<AddTorrent> {
+        let wanted = match &self.selection {
+            Some(selection) => Some(selection.wanted(meta)?),
+            None => Some(linked.to_vec()).filter(|linked| !linked.is_empty()),
+        };
+        if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&true)) {
+            return Err(Fault::usage(format!(
+                "the magnet link asks for files that {} does not have",
+                meta.name
+            ))
+            .hint("choose files with --files")
+            .into());
+        }
+        self.claim(meta, wanted.as_deref())?;
+        Ok(AddTorrent {
+            wanted,
+            sequential: self.args.sequential,
+            peers: self.peers.clone(),
+            allocate: match self.args.allocate {
+                Allocate::Sparse => Allocation::Sparse,
+                Allocate::Full => Allocation::Full,
+            },
+            ..AddTorrent::new(Arc::clone(meta), &self.args.output)
+        })
+    }
+
+    /// Two torrents that write the same file would spoil each other's data for ever.
+    fn claim(&mut self, meta: &Arc<Metainfo>, wanted: Option<&[bool]>) -> Result<(), Fault> {
         for (index, file) in meta.layout.files().iter().enumerate() {
-            let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted.get(index) == Some(&true));
+            let is_wanted = wanted.is_none_or(|wanted| wanted.get(index) == Some(&true));
             if file.pad || !is_wanted {
                 continue;
             }
             let path = meta.relative_path(index);
-            if let Some(other) = owners.insert(path.clone(), meta)
+            if let Some(other) = self.owners.insert(path.clone(), Arc::clone(meta))
                 && other.info_hashes != meta.info_hashes
             {
-                let (one, two) = (info_hash(other), info_hash(meta));
+                let (one, two) = (info_hash(&other), info_hash(meta));
                 return Err(Fault::usage(format!(
                     "the torrents {one} and {two} both write {}",
                     path.display()
@@ -105,15 +199,15 @@ fn refuse_collisions(torrents: &[Arc<Metainfo>], wanted: &[Option<Vec<bool>>]) -
                 .hint("get them one by one, each into a folder of its own with -o"));
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Makes the folder, and finds out early whether it can be written, unless everything might be there already.
-fn prepare_output(dir: &Path, torrents: &[Arc<Metainfo>]) -> anyhow::Result<()> {
+fn prepare_output(dir: &Path, torrents: Option<&Vec<Arc<Metainfo>>>) -> anyhow::Result<()> {
     let cannot = || format!("cannot put data into {}", dir.display());
     std::fs::create_dir_all(dir).with_context(cannot)?;
-    if torrents.iter().all(|meta| dir.join(&meta.name).exists()) {
+    if torrents.is_some_and(|all| all.iter().all(|meta| dir.join(&meta.name).exists())) {
         return Ok(());
     }
     match tempfile::tempfile_in(dir) {

@@ -139,6 +139,7 @@ fn message(row: &Row) -> String {
     let size = Size(row.wanted_bytes);
     let rates = format!("↓{:>11} ↑{:>11}", Rate(row.down_bytes_per_s), Rate(row.up_bytes_per_s));
     match row.state {
+        State::Metadata => format!("{:>8} metadata {:>3}p", "", row.peers),
         State::Checking => format!("{size:>8} checking"),
         State::Downloading => {
             let eta = row.eta_s.map_or_else(|| "--".into(), |eta| Span(eta).to_string());

@@ -21,6 +21,16 @@ pub(crate) enum Event<'a> {
         url: &'a str,
         tracker: &'a str,
     },
+    FetchingMetadata {
+        info_hash: &'a str,
+        name: &'a str,
+    },
+    Metadata {
+        info_hash: &'a str,
+        name: &'a str,
+        total_bytes: u64,
+        files: usize,
+    },
     Added {
         info_hash: &'a str,
         name: &'a str,
@@ -91,6 +101,12 @@ impl fmt::Display for Event<'_> {
                     f,
                     "On the other machine:\n  ztor get {url}\nMagnet link:\n  {magnet}\nTracker:\n  {tracker}"
                 )
+            }
+            Event::FetchingMetadata { name, .. } => {
+                write!(f, "{}: looking for peers who know what it is", Shown(name))
+            }
+            Event::Metadata { name, total_bytes, files, .. } => {
+                write!(f, "{}: {} in {}", Shown(name), Size(*total_bytes), Count(*files as u64, "file"))
             }
             Event::Added { name, total_bytes, wanted_bytes, dir, .. } => {
                 write!(f, "{}: {}", Shown(name), Size(*total_bytes))?;

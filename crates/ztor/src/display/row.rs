@@ -11,6 +11,7 @@ use crate::units::{Count, Rate, Size, Span};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
+    Metadata,
     Checking,
     Downloading,
     Seeding,
@@ -68,7 +69,7 @@ impl Row {
             total.peers = total.peers.saturating_add(row.peers);
             total.seeds = total.seeds.saturating_add(row.seeds);
         }
-        for state in [State::Downloading, State::Checking, State::Seeding, State::Failed] {
+        for state in [State::Downloading, State::Metadata, State::Checking, State::Seeding, State::Failed] {
             if rows.iter().any(|row| row.state == state) {
                 total.state = state;
                 break;
@@ -80,6 +81,9 @@ impl Row {
 
     /// Whole percents, rounded down: 100 means complete.
     pub(crate) fn percent(&self) -> u64 {
+        if self.state == State::Metadata {
+            return 0;
+        }
         if self.wanted_bytes == 0 {
             return 100;
         }
@@ -89,7 +93,8 @@ impl Row {
 
     /// Whether there is anything new to tell about it.
     pub(crate) fn is_moving(&self) -> bool {
-        matches!(self.state, State::Checking | State::Downloading) || self.up_bytes_per_s > 0
+        matches!(self.state, State::Metadata | State::Checking | State::Downloading)
+            || self.up_bytes_per_s > 0
     }
 
     /// What follows the name in a line of a plain log.
@@ -97,6 +102,7 @@ impl Row {
         let percent = self.percent();
         let (done, wanted) = (Size(self.done_bytes), Size(self.wanted_bytes));
         match self.state {
+            State::Metadata => format!("finding out what it is, {}", Count(self.peers, "peer")),
             State::Checking => format!("checking, {percent}% of {wanted}"),
             State::Downloading => format!("{percent}% of {wanted} ({done}), {self}"),
             State::Seeding => format!("seeding {done}, {self}"),

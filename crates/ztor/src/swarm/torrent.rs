@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ztor_metainfo::Metainfo;
-use ztor_session::{TorrentId, TorrentState, TorrentStatus};
+use ztor_session::{AddTorrent, TorrentId, TorrentState, TorrentStatus};
 
 use crate::display::{Row, State, eta_s};
 use crate::exit::Exit;
@@ -13,13 +13,20 @@ use crate::exit::Exit;
 /// What is remembered of a torrent besides what the session tells.
 pub(super) struct Torrent {
     pub(super) id: TorrentId,
-    pub(super) meta: Arc<Metainfo>,
+    pub(super) name: String,
+    /// Not known yet of a magnet link.
+    pub(super) meta: Option<Arc<Metainfo>>,
+    /// What to do with it then.
+    pub(super) then: Option<Then>,
     pub(super) info_hash: String,
     /// Bytes of all pieces that are wanted, as the session counts.
     pub(super) wanted_bytes: u64,
     pub(super) outcome: Outcome,
     pub(super) added: Instant,
 }
+
+/// Says what to fetch of a torrent that has become known, or that this was all that was wanted.
+pub(crate) type Then = Box<dyn Fn(&Arc<Metainfo>) -> anyhow::Result<Option<AddTorrent>>>;
 
 /// How far a torrent has come.
 pub(super) enum Outcome {
@@ -36,9 +43,9 @@ impl Torrent {
     pub(super) fn row(&self, status: Option<&TorrentStatus>) -> Row {
         let mut row = Row {
             info_hash: self.info_hash.clone(),
-            name: self.meta.name.clone(),
-            state: State::Checking,
-            total_bytes: self.meta.layout.total_len(),
+            name: self.name.clone(),
+            state: if self.meta.is_some() { State::Checking } else { State::Metadata },
+            total_bytes: self.meta.as_ref().map_or(0, |meta| meta.layout.total_len()),
             wanted_bytes: self.wanted_bytes,
             done_bytes: 0,
             down_bytes_per_s: 0,
@@ -66,6 +73,11 @@ impl Torrent {
                     row.done_bytes = u64::try_from(share).unwrap_or(self.wanted_bytes);
                     State::Checking
                 }
+                TorrentState::Metadata { .. } | TorrentState::Waiting => {
+                    row.done_bytes = 0;
+                    State::Metadata
+                }
+                TorrentState::Unusable(_) => State::Failed,
                 TorrentState::Downloading => State::Downloading,
                 TorrentState::Seeding => State::Seeding,
                 TorrentState::Stopped(_) => State::Stopped,

@@ -1,0 +1,393 @@
+//! Getting the info dictionary from peers (BEP 9).
+//!
+//! Everybody who says the same length works on one copy. Only the whole can be verified: if a copy turns out wrong
+//! and has one author, that one lied; if it has several, from then on each peer gets a copy of its own, so that
+//! every further lie has its author. Peers that do not answer are passed over after moments, and come last from
+//! then on.
+
+use crate::PeerKey;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use ztor_time::{Duration, Instant};
+use ztor_wire::METADATA_BLOCK_LEN;
+
+/// Longest info dictionary that is fetched.
+pub(crate) const MAX_METADATA_LEN: u32 = ztor_metainfo::MAX_TORRENT_LEN as u32;
+/// Copies being put together at a time; each is at most [`MAX_METADATA_LEN`] long.
+const MAX_COPIES: usize = 4;
+/// Requests to one peer that are under way.
+const MAX_ASKED: usize = 3;
+/// A block that did not come within this time is asked of another peer, too.
+const ASK_ANOTHER_AFTER: Duration = Duration::from_secs(2);
+/// An answer later than this is not waited for.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(20);
+/// A copy that did not grow for this long makes place for another, if there is one.
+const STALE_AFTER: Duration = Duration::from_secs(10);
+/// A peer that refused a block is not asked again before.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
+
+/// What came of a block.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// It was not asked for, or is there already.
+    Unneeded,
+    /// It is one of several.
+    Taken,
+    /// It cannot be what was asked for.
+    Nonsense,
+    /// All of it is there, and right.
+    Complete(Vec<u8>),
+    /// All of it is there, and wrong. If it had one author, that is who.
+    Wrong(Option<IpAddr>),
+}
+
+/// An info dictionary in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Fetch {
+    sources: BTreeMap<PeerKey, Source>,
+    copies: Vec<Copy>,
+    /// A copy of several authors was wrong.
+    each_alone: bool,
+}
+
+/// A peer that says it has it.
+#[derive(Debug)]
+struct Source {
+    ip: IpAddr,
+    size: u32,
+    /// Blocks under way, and since when.
+    asked: Vec<(u32, Instant)>,
+    /// Let us wait, or held up a copy: asked after all others.
+    is_slow: bool,
+    refused_until: Instant,
+}
+
+#[derive(Debug)]
+struct Copy {
+    size: u32,
+    /// The only one who may give to it; else all who say its size.
+    owner: Option<PeerKey>,
+    blocks: Vec<Option<(Bytes, IpAddr)>>,
+    missing: usize,
+    grew_at: Instant,
+}
+
+impl Fetch {
+    /// A peer says it has an info dictionary of this length.
+    pub(crate) fn add_source(&mut self, key: PeerKey, ip: IpAddr, size: u32) {
+        if size == 0 || size > MAX_METADATA_LEN {
+            return;
+        }
+        if self.sources.get(&key).is_some_and(|known| known.size == size) {
+            return;
+        }
+        self.remove_source(key);
+        let fresh = Source { ip, size, asked: Vec::new(), is_slow: false, refused_until: Instant::ZERO };
+        self.sources.insert(key, fresh);
+    }
+
+    pub(crate) fn remove_source(&mut self, key: PeerKey) {
+        self.sources.remove(&key);
+        let sources = &self.sources;
+        self.copies.retain(|copy| sources.iter().any(|(key, source)| copy.is_open_to(*key, source)));
+    }
+
+    /// Blocks that are there, and all of them, of the copy that is furthest.
+    pub(crate) fn progress(&self) -> (u32, u32) {
+        let best = self.copies.iter().max_by_key(|copy| copy.blocks.len() - copy.missing);
+        best.map_or((0, 0), |copy| ((copy.blocks.len() - copy.missing) as u32, copy.blocks.len() as u32))
+    }
+
+    /// When to ask again at the latest.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let asked = self.sources.values().flat_map(|s| s.asked.iter().map(|(_, at)| *at + ASK_ANOTHER_AFTER));
+        let refused = self.sources.values().map(|s| s.refused_until).filter(|at| *at > Instant::ZERO);
+        asked.chain(refused).min()
+    }
+
+    /// Whom to ask for which block now.
+    pub(crate) fn asks(&mut self, now: Instant) -> Vec<(PeerKey, u32)> {
+        for source in self.sources.values_mut() {
+            let before = source.asked.len();
+            source.asked.retain(|(_, at)| now.since(*at) < GIVE_UP_AFTER);
+            source.is_slow |= source.asked.len() < before;
+            if source.refused_until <= now {
+                source.refused_until = Instant::ZERO;
+            }
+        }
+        self.open_copies(now);
+        let mut order: Vec<PeerKey> = self.sources.keys().copied().collect();
+        order.sort_by_key(|key| self.sources[key].is_slow);
+        let mut asks = Vec::new();
+        for key in order {
+            while let Some(block) = self.next_block(now, key) {
+                if let Some(source) = self.sources.get_mut(&key) {
+                    source.asked.push((block, now));
+                }
+                asks.push((key, block));
+            }
+        }
+        asks
+    }
+
+    /// Takes a block. `is_right` is asked about the whole once it is there.
+    pub(crate) fn on_data(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        (block, total_size, data): (u32, u32, Bytes),
+        is_right: impl Fn(&[u8]) -> bool,
+    ) -> Came {
+        let Some(source) = self.sources.get_mut(&key) else { return Came::Unneeded };
+        let Some(at) = source.asked.iter().position(|(asked, _)| *asked == block) else {
+            return Came::Unneeded;
+        };
+        source.asked.swap_remove(at);
+        source.is_slow = false;
+        if total_size != source.size || data.len() as u32 != block_len(source.size, block) {
+            return Came::Nonsense;
+        }
+        let Some(index) = self.copies.iter().position(|copy| copy.is_open_to(key, &self.sources[&key]))
+        else {
+            return Came::Unneeded;
+        };
+        let copy = &mut self.copies[index];
+        let Some(slot @ None) = copy.blocks.get_mut(block as usize) else { return Came::Unneeded };
+        // A slice of what the network thread read would keep all of that alive.
+        *slot = Some((Bytes::copy_from_slice(&data), self.sources[&key].ip));
+        copy.missing -= 1;
+        copy.grew_at = now;
+        if copy.missing > 0 {
+            return Came::Taken;
+        }
+        let copy = self.copies.swap_remove(index);
+        let whole: Vec<u8> =
+            copy.blocks.iter().flatten().flat_map(|(data, _)| data.iter().copied()).collect();
+        if is_right(&whole) {
+            return Came::Complete(whole);
+        }
+        let authors: BTreeSet<IpAddr> = copy.blocks.iter().flatten().map(|(_, ip)| *ip).collect();
+        self.each_alone |= authors.len() > 1;
+        if self.each_alone {
+            self.copies.retain(|copy| copy.owner.is_some());
+        }
+        Came::Wrong(authors.first().copied().filter(|_| authors.len() == 1))
+    }
+
+    pub(crate) fn on_reject(&mut self, now: Instant, key: PeerKey, block: u32) {
+        let Some(source) = self.sources.get_mut(&key) else { return };
+        if let Some(at) = source.asked.iter().position(|(asked, _)| *asked == block) {
+            source.asked.swap_remove(at);
+            source.is_slow = true;
+            source.refused_until = now + REFUSED_FOR;
+        }
+    }
+
+    /// Begins copies for those who have none to work on, and drops what does not grow if that is in their way.
+    fn open_copies(&mut self, now: Instant) {
+        for is_slow in [false, true] {
+            let without: Vec<PeerKey> = self
+                .sources
+                .iter()
+                .filter(|(key, s)| {
+                    s.is_slow == is_slow && !self.copies.iter().any(|c| c.is_open_to(**key, s))
+                })
+                .map(|(key, _)| *key)
+                .collect();
+            for key in without {
+                let source = &self.sources[&key];
+                let is_served = self.copies.iter().any(|copy| copy.is_open_to(key, source));
+                if is_served
+                    || source.refused_until > now
+                    || (self.copies.len() >= MAX_COPIES && !self.drop_stale(now))
+                {
+                    continue;
+                }
+                let source = &self.sources[&key];
+                let count = source.size.div_ceil(METADATA_BLOCK_LEN) as usize;
+                self.copies.push(Copy {
+                    size: source.size,
+                    owner: self.each_alone.then_some(key),
+                    blocks: vec![None; count],
+                    missing: count,
+                    grew_at: now,
+                });
+            }
+        }
+    }
+
+    fn drop_stale(&mut self, now: Instant) -> bool {
+        let oldest = self.copies.iter().enumerate().min_by_key(|(_, copy)| copy.grew_at).map(|(at, _)| at);
+        let Some(at) = oldest.filter(|at| now.since(self.copies[*at].grew_at) >= STALE_AFTER) else {
+            return false;
+        };
+        let stale = self.copies.swap_remove(at);
+        for (key, source) in &mut self.sources {
+            source.is_slow |= stale.is_open_to(*key, source);
+        }
+        true
+    }
+
+    /// The next block to ask of a peer: one that nobody was asked for, or else one that is late.
+    fn next_block(&self, now: Instant, key: PeerKey) -> Option<u32> {
+        let source = self.sources.get(&key)?;
+        if source.asked.len() >= MAX_ASKED || source.refused_until > now {
+            return None;
+        }
+        let copy = self.copies.iter().find(|copy| copy.is_open_to(key, source))?;
+        let others = |block: u32| {
+            let of_copy = self.sources.iter().filter(|(key, s)| copy.is_open_to(**key, s));
+            of_copy
+                .flat_map(|(_, s)| &s.asked)
+                .filter(move |(asked, _)| *asked == block)
+                .map(|(_, at)| *at)
+                .max()
+        };
+        let missing = || (0..copy.blocks.len() as u32).filter(|block| copy.blocks[*block as usize].is_none());
+        let mine = |block: &u32| source.asked.iter().any(|(asked, _)| asked == block);
+        missing().find(|block| others(*block).is_none()).or_else(|| {
+            let late = |block: &u32| others(*block).is_some_and(|at| now.since(at) >= ASK_ANOTHER_AFTER);
+            missing().filter(|block| !mine(block)).find(late)
+        })
+    }
+}
+
+impl Copy {
+    fn is_open_to(&self, key: PeerKey, source: &Source) -> bool {
+        self.size == source.size && self.owner.is_none_or(|owner| owner == key)
+    }
+}
+
+/// Length of a block of an info dictionary; 0 behind its end.
+pub(crate) fn block_len(size: u32, block: u32) -> u32 {
+    let begin = u64::from(block) * u64::from(METADATA_BLOCK_LEN);
+    u64::from(size).saturating_sub(begin).min(u64::from(METADATA_BLOCK_LEN)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u64) -> PeerKey {
+        PeerKey::from_u64((1 << 32) | n)
+    }
+
+    fn ip(n: u64) -> IpAddr {
+        IpAddr::from([10, 0, 0, n as u8])
+    }
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_micros(ms * 1000)
+    }
+
+    fn truth(len: usize) -> Vec<u8> {
+        (0..len).map(|n| (n / 7) as u8).collect()
+    }
+
+    fn part(whole: &[u8], block: u32) -> Bytes {
+        let begin = block as usize * METADATA_BLOCK_LEN as usize;
+        Bytes::copy_from_slice(&whole[begin..whole.len().min(begin + METADATA_BLOCK_LEN as usize)])
+    }
+
+    /// Lets peers answer until the dictionary is there or nobody is asked any more. `speaks` says what a peer
+    /// answers: the bytes it takes for the whole, or nothing. Gives the time it took, and who was found lying.
+    fn run(
+        fetch: &mut Fetch,
+        right: &[u8],
+        speaks: impl Fn(u64) -> Option<Vec<u8>>,
+    ) -> Option<(u64, Vec<IpAddr>)> {
+        let mut banned = Vec::new();
+        for ms in (0..300_000).step_by(100) {
+            let asks = fetch.asks(at(ms));
+            for (peer, block) in asks {
+                let Some(whole) = speaks(peer.as_u64() & 0xffff) else { continue };
+                let size = whole.len() as u32;
+                match fetch.on_data(at(ms), peer, (block, size, part(&whole, block)), |all| all == right) {
+                    Came::Complete(all) => {
+                        assert_eq!(all, right);
+                        return Some((ms, banned));
+                    }
+                    Came::Wrong(Some(author)) => {
+                        banned.push(author);
+                        let all: Vec<PeerKey> =
+                            fetch.sources.iter().filter(|(_, s)| s.ip == author).map(|(k, _)| *k).collect();
+                        all.into_iter().for_each(|key| fetch.remove_source(key));
+                    }
+                    Came::Wrong(None) | Came::Taken | Came::Unneeded => {}
+                    Came::Nonsense => fetch.remove_source(peer),
+                }
+                assert!(fetch.copies.len() <= MAX_COPIES);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn several_peers_give_a_part_each() {
+        let whole = truth(100_000);
+        let mut fetch = Fetch::default();
+        (0..3).for_each(|n| fetch.add_source(key(n), ip(n), whole.len() as u32));
+        let asks = fetch.asks(at(0));
+        assert_eq!(asks.len(), 7, "every block once");
+        assert!((0..3).all(|n| asks.iter().any(|(peer, _)| *peer == key(n))));
+        let mut fetch = Fetch::default();
+        (0..3).for_each(|n| fetch.add_source(key(n), ip(n), whole.len() as u32));
+        assert_eq!(run(&mut fetch, &whole, |_| Some(whole.clone())), Some((0, vec![])));
+    }
+
+    #[test]
+    fn one_honest_peer_among_nine_liars_is_enough() {
+        let whole = truth(100_000);
+        let mut lie = whole.clone();
+        lie[50_000] ^= 1;
+        for honest in 0..10 {
+            let mut fetch = Fetch::default();
+            (0..10).for_each(|n| fetch.add_source(key(n), ip(n), whole.len() as u32));
+            let speaks = |n| Some(if n == honest { whole.clone() } else { lie.clone() });
+            let (_, banned) = run(&mut fetch, &whole, speaks).expect("found");
+            assert!(!banned.contains(&ip(honest)), "the honest one is not blamed");
+        }
+    }
+
+    #[test]
+    fn nine_silent_peers_hold_nothing_up_for_long() {
+        let whole = truth(40_000);
+        for honest in 0..10 {
+            let mut fetch = Fetch::default();
+            (0..10).for_each(|n| fetch.add_source(key(n), ip(n), whole.len() as u32));
+            let (ms, _) = run(&mut fetch, &whole, |n| (n == honest).then(|| whole.clone())).expect("found");
+            assert!(ms <= 30_000, "{ms}");
+        }
+    }
+
+    #[test]
+    fn lies_about_the_length_are_kept_apart() {
+        let whole = truth(40_000);
+        let mut fetch = Fetch::default();
+        for n in 0..9 {
+            fetch.add_source(key(n), ip(n), 1_000 + n as u32);
+        }
+        fetch.add_source(key(9), ip(9), whole.len() as u32);
+        let (ms, _) = run(&mut fetch, &whole, |n| (n == 9).then(|| whole.clone())).expect("found");
+        assert!(ms <= 40_000, "{ms}");
+        let mut fetch = Fetch::default();
+        fetch.add_source(key(1), ip(1), 0);
+        fetch.add_source(key(2), ip(2), u32::MAX);
+        assert!(fetch.asks(at(0)).is_empty(), "no such length");
+    }
+
+    #[test]
+    fn who_refuses_is_asked_later_and_nonsense_is_told() {
+        let mut fetch = Fetch::default();
+        fetch.add_source(key(1), ip(1), 100);
+        assert_eq!(fetch.asks(at(0)), [(key(1), 0)]);
+        fetch.on_reject(at(0), key(1), 0);
+        assert!(fetch.asks(at(1000)).is_empty());
+        assert_eq!(fetch.poll_timeout(), Some(at(30_000)));
+        assert_eq!(fetch.asks(at(30_000)), [(key(1), 0)]);
+        let data = Bytes::from_static(b"short");
+        assert_eq!(fetch.on_data(at(30_000), key(1), (0, 100, data.clone()), |_| true), Came::Nonsense);
+        assert_eq!(fetch.on_data(at(30_000), key(1), (0, 100, data), |_| true), Came::Unneeded);
+    }
+}

@@ -1,0 +1,412 @@
+//! From a magnet link to a torrent (BEP 9, and BEP 52 for the hashes of pieces), and the same for others.
+
+use crate::event::Begin;
+use crate::extended::Early;
+use crate::layers::{self, Layers};
+use crate::metadata::{self, block_len};
+use crate::misbehaviour::Misbehaviour;
+use crate::outbox::{Notice, Outbox};
+use crate::peer::Direction;
+use crate::picker::PeerPieces;
+use crate::torrent::{Knowledge, Phase, Torrent};
+use crate::{Engine, PeerKey, TorrentId};
+use bytes::Bytes;
+use std::sync::Arc;
+use thiserror::Error;
+use ztor_metainfo::{Metainfo, merkle};
+use ztor_time::Instant;
+use ztor_wire::{HashRequest, METADATA_BLOCK_LEN, Message, MetadataMessage};
+
+/// How many times over a peer may have our metadata; a few blocks more of a short one.
+const METADATA_TIMES: u64 = 4;
+const METADATA_SPARE_BYTES: u64 = 64 * 1024;
+/// Hash trees kept at a time; each has at most twice as many hashes as the torrent has pieces.
+const MAX_TREES: usize = 4;
+/// Hash requests a peer may make: this, and a few for every 512 pieces.
+const MIN_HASH_REQUESTS: u32 = 256;
+
+/// Why a torrent cannot begin.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum BeginError {
+    /// It is gone.
+    #[error("this torrent is not here any more")]
+    Gone,
+    /// It has begun, or its metadata has not come.
+    #[error("this torrent does not wait for a beginning")]
+    NotWaiting,
+}
+
+impl Torrent {
+    /// The info dictionary, once it is known to be right.
+    pub(crate) fn info(&self) -> Option<&Arc<[u8]>> {
+        match &self.knowledge {
+            Knowledge::Hash(_) => None,
+            Knowledge::Info(meta, _) => Some(&meta.info),
+            Knowledge::All(meta) => Some(&meta.info),
+        }
+    }
+
+    /// How many pieces there are is not known yet.
+    pub(crate) fn is_unknown(&self) -> bool {
+        !matches!(self.knowledge, Knowledge::All(_))
+    }
+}
+
+impl Engine {
+    /// Says what is to be done with a torrent whose metadata has come. The driver has the disk looked at, as for one
+    /// that was [added](Self::add).
+    ///
+    /// # Errors
+    /// It is not there, or not waiting.
+    pub fn begin(&mut self, id: TorrentId, begin: Begin) -> Result<(), BeginError> {
+        let torrent = self.torrents.get_mut(id).ok_or(BeginError::Gone)?;
+        if torrent.phase != Phase::Metadata || torrent.is_unknown() {
+            return Err(BeginError::NotWaiting);
+        }
+        let Begin { priorities, sequential, uploaded, downloaded } = begin;
+        torrent.begin(priorities, sequential, uploaded, downloaded);
+        self.changes.shown.insert(id);
+        Ok(())
+    }
+
+    /// A peer may have what is missing.
+    pub(crate) fn offers_metadata(&mut self, key: PeerKey, id: TorrentId) {
+        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get(key)) else { return };
+        match &mut torrent.knowledge {
+            Knowledge::Hash(fetch) => {
+                if let (Some(size), Some(_)) = (peer.extended.metadata_size, peer.extended.ut_metadata) {
+                    fetch.add_source(key, peer.addr.ip(), size);
+                }
+            }
+            Knowledge::Info(_, layers) => layers.add_source(key),
+            Knowledge::All(_) => return,
+        }
+        self.mark_torrent(id);
+    }
+
+    /// Asks for what is missing. Says when to ask again at the latest.
+    pub(crate) fn fetch_metadata(
+        &mut self,
+        now: Instant,
+        id: TorrentId,
+        out: &mut Outbox,
+    ) -> Option<Instant> {
+        let torrent = self.torrents.get_mut(id)?;
+        match &mut torrent.knowledge {
+            Knowledge::Hash(fetch) => {
+                for (key, piece) in fetch.asks(now) {
+                    let extension = self.peers.get(key).and_then(|peer| peer.extended.ut_metadata);
+                    let Some(extension) = extension else { continue };
+                    let payload = MetadataMessage::Request { piece }.encode().into();
+                    out.send(key, &Message::Extended { id: extension, payload });
+                }
+                fetch.poll_timeout()
+            }
+            Knowledge::Info(_, layers) => {
+                for (key, request) in layers.asks(now) {
+                    out.send(key, &Message::HashRequest(request));
+                }
+                layers.poll_timeout()
+            }
+            Knowledge::All(_) => None,
+        }
+    }
+
+    pub(crate) fn on_metadata_message(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        message: MetadataMessage,
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
+        match message {
+            MetadataMessage::Request { piece } => self.serve_metadata(now, key, id, piece, out),
+            MetadataMessage::Reject { piece } => {
+                if let Some(Torrent { knowledge: Knowledge::Hash(fetch), .. }) = self.torrents.get_mut(id) {
+                    fetch.on_reject(now, key, piece);
+                    self.mark_torrent(id);
+                }
+                Ok(())
+            }
+            MetadataMessage::Data { piece, total_size, data } => {
+                self.on_metadata(now, key, id, (piece, total_size, data), out)
+            }
+            MetadataMessage::Unknown => Ok(()),
+        }
+    }
+
+    fn on_metadata(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        block: (u32, u32, Bytes),
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
+        let Some(torrent) = self.torrents.get_mut(id) else { return Ok(()) };
+        let hashes = torrent.hashes;
+        let Knowledge::Hash(fetch) = &mut torrent.knowledge else { return Ok(()) };
+        self.down.owe(now, block.2.len() as u32);
+        let came = fetch.on_data(now, key, block, |info| hashes.are_of(info));
+        self.mark_torrent(id);
+        match came {
+            metadata::Came::Unneeded | metadata::Came::Taken => {}
+            metadata::Came::Nonsense => return Err(Misbehaviour::BadMetadata),
+            metadata::Came::Wrong(None) => {}
+            metadata::Came::Wrong(Some(author)) => {
+                self.ban_source(now, id, author, &Misbehaviour::BadMetadata, out);
+            }
+            metadata::Came::Complete(info) => self.on_info(now, id, &info, out),
+        }
+        Ok(())
+    }
+
+    /// The info dictionary is there, and its hash is right.
+    fn on_info(&mut self, now: Instant, id: TorrentId, info: &[u8], out: &mut Outbox) {
+        let mut meta = match Metainfo::from_info(info) {
+            Ok(meta) => meta,
+            Err(error) => return self.give_up_on(now, id, error.to_string(), out),
+        };
+        // A link may name one half of a hybrid torrent only.
+        if meta.info_hashes.swarm_ids().any(|swarm| self.swarms.get(&swarm).is_some_and(|other| *other != id))
+        {
+            return self.give_up_on(
+                now,
+                id,
+                "this torrent is here already, under its other hash".into(),
+                out,
+            );
+        }
+        self.swarms.extend(meta.info_hashes.swarm_ids().map(|swarm| (swarm, id)));
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        meta.trackers = torrent.announcer.tiers();
+        torrent.hashes = meta.info_hashes;
+        if meta.private {
+            self.make_private(now, id, out);
+        }
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        // Of a hybrid torrent the v1 hashes are enough to tell good pieces from bad ones.
+        match (meta.is_v1(), Layers::new(&meta)) {
+            (false, Some(layers)) => {
+                torrent.knowledge = Knowledge::Info(Box::new(meta), layers);
+                for key in torrent.peers.clone() {
+                    if self.peers.get(key).is_some_and(|peer| peer.is_live()) {
+                        self.offers_metadata(key, id);
+                    }
+                }
+            }
+            _ => self.on_known(now, id, Arc::new(meta), out),
+        }
+    }
+
+    /// Everything is known of what the torrent is.
+    fn on_known(&mut self, now: Instant, id: TorrentId, meta: Arc<Metainfo>, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        torrent.know(Arc::clone(&meta));
+        for key in torrent.peers.clone() {
+            let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.is_live()) else { continue };
+            let early = peer.extended.early.take();
+            let told = early.map_or(Ok(None), |early| early.pieces(meta.layout.piece_count()).map(Some));
+            let result = match told {
+                // Seeds have been counted as they came.
+                Ok(None | Some(PeerPieces::All | PeerPieces::None)) => Ok(()),
+                Ok(Some(pieces)) => self.on_has(key, id, pieces),
+                Err(offence) => Err(offence),
+            };
+            if let Err(offence) = result {
+                self.punish(now, key, &offence, out);
+            }
+        }
+        self.changes.shown.insert(id);
+        self.mark_torrent(id);
+        let torrent = &self.torrents[id];
+        for key in &torrent.peers {
+            self.send_extended_handshake(*key, torrent, out);
+        }
+        out.notices.push(Notice::Metadata { torrent: id, meta });
+    }
+
+    /// Nothing can be done with it.
+    fn give_up_on(&mut self, now: Instant, id: TorrentId, message: String, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        torrent.phase = Phase::Unusable(message.clone());
+        for key in torrent.peers.clone() {
+            self.close(now, key, "its torrent cannot be used", out);
+        }
+        self.changes.shown.insert(id);
+        out.notices.push(Notice::Unusable { torrent: id, message });
+    }
+
+    /// Only now it is known that nobody but the trackers may name peers: whom others named is forgotten (BEP 27).
+    fn make_private(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        torrent.private = true;
+        let known = &torrent.known;
+        let others = torrent.peers.iter().copied().filter(|key| {
+            let peer = self.peers.get(*key);
+            peer.is_some_and(|p| p.direction == Direction::Outgoing && !known.is_private_origin(p.addr))
+        });
+        let others: Vec<PeerKey> = others.collect();
+        torrent.known.keep_private_origins();
+        for key in others {
+            self.close(now, key, "the torrent is private, and no tracker has named it", out);
+        }
+    }
+
+    /// What a peer says of its pieces while it is not known how many there are.
+    pub(crate) fn on_early(
+        &mut self,
+        key: PeerKey,
+        id: TorrentId,
+        message: &Message,
+    ) -> Result<(), Misbehaviour> {
+        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
+            return Ok(());
+        };
+        let early = peer.extended.early.get_or_insert_default();
+        match message {
+            Message::Bitfield(bits) => early.bitfield(bits)?,
+            Message::Have { piece } => early.have(*piece)?,
+            Message::HaveNone => *early = Early::default(),
+            Message::HaveAll if peer.has != PeerPieces::All => {
+                early.has_all();
+                peer.has = PeerPieces::All;
+                torrent.seeds += 1;
+                torrent.known.is_seed(peer.addr);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn serve_metadata(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        piece: u32,
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
+        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
+            return Ok(());
+        };
+        peer.refused()?;
+        let Some(extension) = peer.extended.ut_metadata else { return Ok(()) };
+        let info = torrent.info().cloned();
+        let size = info.as_ref().map_or(0, |info| info.len() as u32);
+        let len = block_len(size, piece);
+        let served = peer.extended.metadata_served_bytes + u64::from(len);
+        let message = match info {
+            Some(info) if len > 0 && served <= METADATA_TIMES * u64::from(size) + METADATA_SPARE_BYTES => {
+                let begin = piece as usize * METADATA_BLOCK_LEN as usize;
+                let data = Bytes::copy_from_slice(&info[begin..begin + len as usize]);
+                peer.extended.metadata_served_bytes = served;
+                self.up.owe(now, len);
+                torrent.up.owe(now, len);
+                MetadataMessage::Data { piece, total_size: size, data }
+            }
+            _ => MetadataMessage::Reject { piece },
+        };
+        out.send(key, &Message::Extended { id: extension, payload: message.encode().into() });
+        Ok(())
+    }
+
+    pub(crate) fn on_hashes(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        (request, hashes): (&HashRequest, &[u8]),
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
+        let Some(torrent) = self.torrents.get_mut(id) else { return Ok(()) };
+        let Knowledge::Info(meta, layers) = &mut torrent.knowledge else { return Ok(()) };
+        let came = layers.on_hashes(key, request, hashes);
+        if came == layers::Came::Wrong {
+            let ip = self.peers.get(key).map(|peer| peer.addr.ip());
+            self.mark_torrent(id);
+            if let Some(ip) = ip {
+                self.ban_source(now, id, ip, &Misbehaviour::BadHashes, out);
+            }
+            return Ok(());
+        }
+        if layers.complete(meta) {
+            let meta = Arc::new((**meta).clone());
+            self.on_known(now, id, meta, out);
+        }
+        self.mark_torrent(id);
+        Ok(())
+    }
+
+    pub(crate) fn on_hash_reject(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        request: &HashRequest,
+    ) {
+        if let Some(Torrent { knowledge: Knowledge::Info(_, layers), .. }) = self.torrents.get_mut(id) {
+            layers.on_reject(now, key, request);
+            self.mark_torrent(id);
+        }
+    }
+
+    /// Answers a hash request out of the piece layers, or rejects it (BEP 52). The leaves below them are not kept.
+    pub(crate) fn on_hash_request(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        request: HashRequest,
+        out: &mut Outbox,
+    ) -> Result<(), Misbehaviour> {
+        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
+            return Ok(());
+        };
+        peer.refused()?;
+        peer.extended.hash_requests += 1;
+        let most = MIN_HASH_REQUESTS + torrent.layout.piece_count() / 128;
+        let answer = (peer.extended.hash_requests <= most).then(|| torrent.hashes_for(&request)).flatten();
+        let message = match answer {
+            Some(hashes) => {
+                let hashes = Bytes::from(hashes.concat());
+                self.up.owe(now, hashes.len() as u32);
+                Message::Hashes { request, hashes }
+            }
+            None => Message::HashReject(request),
+        };
+        out.send(key, &message);
+        Ok(())
+    }
+}
+
+impl Torrent {
+    fn hashes_for(&mut self, request: &HashRequest) -> Option<Vec<merkle::Hash>> {
+        let Knowledge::All(meta) = &self.knowledge else { return None };
+        let piece_length = meta.layout.piece_length();
+        let range = merkle::Range {
+            base_layer: request.base_layer,
+            index: request.index,
+            length: request.length,
+            proof_layers: request.proof_layers,
+        };
+        if !meta.is_v2() || range.base_layer < merkle::piece_layer(piece_length) {
+            return None;
+        }
+        let is_it = |file: &ztor_metainfo::File| file.pieces_root == Some(request.pieces_root);
+        let file = meta.layout.files().iter().position(is_it)?;
+        let at = match self.trees.iter().position(|(known, _)| *known == file) {
+            Some(at) => at,
+            None => {
+                let tree = merkle::Tree::of_piece_layer(meta.piece_layer(file)?, piece_length);
+                if self.trees.len() >= MAX_TREES {
+                    self.trees.remove(0);
+                }
+                self.trees.push((file, tree));
+                self.trees.len() - 1
+            }
+        };
+        self.trees[at].1.answer(range)
+    }
+}

@@ -1,0 +1,110 @@
+//! Local service discovery: peers of the same network, by multicast (BEP 14).
+
+use std::fmt::Write;
+
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+
+/// The most info-hashes in one announce: with the headers they stay below 1400 bytes (BEP 14).
+pub const MAX_LOCAL_HASHES: usize = 20;
+/// The longest cookie that is read, in bytes.
+const MAX_COOKIE_LEN: usize = 64;
+
+/// An announce to the local network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalAnnounce {
+    /// The TCP port the sender listens on. Never 0.
+    pub port: u16,
+    /// The swarms it is in; at least one, at most [`MAX_LOCAL_HASHES`].
+    pub info_hashes: Vec<[u8; 20]>,
+    /// By which a sender knows its own announces.
+    pub cookie: Option<String>,
+}
+
+impl LocalAnnounce {
+    /// The datagram for a multicast group, which is named in it as `host:port`.
+    pub fn encode(&self, group: &str) -> Vec<u8> {
+        let mut text = format!("BT-SEARCH * HTTP/1.1\r\nHost: {group}\r\nPort: {}\r\n", self.port);
+        for hash in self.info_hashes.iter().take(MAX_LOCAL_HASHES) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "Infohash: {}\r\n", HEXLOWER.encode(hash));
+        }
+        if let Some(cookie) = &self.cookie {
+            let _ = write!(text, "cookie: {cookie}\r\n");
+        }
+        text.push_str("\r\n\r\n");
+        text.into_bytes()
+    }
+
+    /// Reads a datagram; `None` if it is no announce. Headers that mean nothing here are passed over, and so are
+    /// hashes that are none.
+    pub fn decode(datagram: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(datagram).ok()?;
+        let mut lines = text.split("\r\n");
+        if !lines.next()?.starts_with("BT-SEARCH * HTTP/1.") {
+            return None;
+        }
+        let mut announce = Self { port: 0, info_hashes: Vec::new(), cookie: None };
+        for (name, value) in lines.take(64).filter_map(|line| line.split_once(':')) {
+            let value = value.trim();
+            if name.eq_ignore_ascii_case("port") {
+                announce.port = value.parse().ok()?;
+            } else if name.eq_ignore_ascii_case("infohash") && announce.info_hashes.len() < MAX_LOCAL_HASHES {
+                let hash = HEXLOWER_PERMISSIVE.decode(value.as_bytes()).ok();
+                announce.info_hashes.extend(hash.and_then(|hash| <[u8; 20]>::try_from(hash).ok()));
+            } else if name.eq_ignore_ascii_case("cookie") && value.len() <= MAX_COOKIE_LEN {
+                announce.cookie = Some(value.to_owned());
+            }
+        }
+        (announce.port != 0 && !announce.info_hashes.is_empty()).then_some(announce)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_clients_send() {
+        let text = "BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 51413\r\n\
+            Infohash: 0123456789ABCDEF0123456789abcdef01234567\r\nInfohash: xyz\r\ncookie: a1\r\nX: y\r\n\r\n\r\n";
+        let announce = LocalAnnounce::decode(text.as_bytes()).unwrap();
+        assert_eq!(announce.port, 51413);
+        assert_eq!(announce.info_hashes.len(), 1);
+        assert_eq!(announce.info_hashes[0][..4], [0x01, 0x23, 0x45, 0x67]);
+        assert_eq!(announce.cookie.as_deref(), Some("a1"));
+    }
+
+    #[test]
+    fn what_is_no_announce_is_none() {
+        for text in [
+            "",
+            "M-SEARCH * HTTP/1.1\r\nPort: 1\r\n\r\n",
+            "BT-SEARCH * HTTP/1.1\r\nPort: 0\r\nInfohash: 0123456789abcdef0123456789abcdef01234567\r\n\r\n",
+            "BT-SEARCH * HTTP/1.1\r\nPort: 70000\r\nInfohash: 0123456789abcdef0123456789abcdef01234567\r\n\r\n",
+            "BT-SEARCH * HTTP/1.1\r\nPort: 6881\r\n\r\n",
+        ] {
+            assert_eq!(LocalAnnounce::decode(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(
+            port in 1..=u16::MAX,
+            info_hashes in prop::collection::vec(any::<[u8; 20]>(), 1..=MAX_LOCAL_HASHES),
+            cookie in prop::option::of("[a-z0-9]{1,20}"),
+        ) {
+            let announce = LocalAnnounce { port, info_hashes, cookie };
+            let bytes = announce.encode("[ff15::efc0:988f]:6771");
+            prop_assert!(bytes.len() < 1400);
+            prop_assert_eq!(LocalAnnounce::decode(&bytes), Some(announce));
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>) {
+            let _ = LocalAnnounce::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `ut_pex`: which peers came and went at another peer (BEP 11).
+
+use std::net::{IpAddr, SocketAddr};
+
+use ztor_bencode::{Kind, Limits, Mode, Tree, decode_with};
+
+use crate::WireError;
+
+/// The name of the extension in the extended handshake.
+pub const UT_PEX: &str = "ut_pex";
+/// Contacts that a message should have at most, of those added and of those dropped (BEP 11).
+pub const MAX_PEX_CONTACTS: usize = 50;
+/// Contacts that are read of a message: a first one may have more than others.
+const MAX_READ: usize = 200;
+
+/// What is said of a peer that was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PexFlags(pub u8);
+
+impl PexFlags {
+    /// It would rather speak encrypted (BEP 8).
+    pub const PREFERS_ENCRYPTION: Self = Self(0x01);
+    /// It wants nothing.
+    pub const SEED: Self = Self(0x02);
+    /// It speaks µTP (BEP 29).
+    pub const UTP: Self = Self(0x04);
+    /// It can be reached by hole punching (BEP 55).
+    pub const HOLEPUNCH: Self = Self(0x08);
+    /// The sender called it: it can be reached.
+    pub const REACHABLE: Self = Self(0x10);
+
+    /// Whether all of `other` is said.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// A message of `ut_pex`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PexMessage {
+    /// Peers the sender is connected to since its last message.
+    pub added: Vec<(SocketAddr, PexFlags)>,
+    /// Peers it is no longer connected to.
+    pub dropped: Vec<SocketAddr>,
+}
+
+impl PexMessage {
+    /// Whether there is nothing to say; such a message may not be sent.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.dropped.is_empty()
+    }
+
+    /// The payload of the extended message. IPv4-mapped addresses count as IPv4.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut fields: [Vec<u8>; 6] = Default::default();
+        for (addr, flags) in &self.added {
+            let at = if push(&mut fields, 0, 2, *addr) { 1 } else { 3 };
+            fields[at].push(flags.0);
+        }
+        for addr in &self.dropped {
+            push(&mut fields, 4, 5, *addr);
+        }
+        let keys = ["added", "added.f", "added6", "added6.f", "dropped", "dropped6"];
+        let said = keys.into_iter().zip(fields).filter(|(_, value)| !value.is_empty());
+        Tree::dict(said.map(|(key, value)| (key, Tree::Bytes(value)))).to_vec()
+    }
+
+    /// Reads the payload of an extended message: of either list the first two hundred contacts. Flags that are
+    /// missing are taken for none, half a contact at the end is ignored.
+    ///
+    /// # Errors
+    /// What is not a dictionary.
+    pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
+        let document = decode_with(payload, Mode::Lenient, Limits { depth: 8, tokens: 256 })?;
+        let root = document.root();
+        if root.kind() != Kind::Dict {
+            let (field, expected) = ("message", "a dictionary");
+            return Err(WireError::Extension { extension: UT_PEX, field, expected });
+        }
+        let field = |key: &[u8]| root.get(key).and_then(|v| v.as_bytes()).unwrap_or_default();
+        let flagged = |contacts: Vec<SocketAddr>, flags: &[u8]| {
+            let flags: Vec<u8> = flags.to_vec();
+            contacts
+                .into_iter()
+                .enumerate()
+                .map(move |(at, addr)| (addr, PexFlags(flags.get(at).copied().unwrap_or(0))))
+        };
+        let mut added: Vec<_> = flagged(v4(field(b"added")).collect(), field(b"added.f")).collect();
+        added.extend(flagged(v6(field(b"added6")).collect(), field(b"added6.f")));
+        let mut dropped: Vec<_> = v4(field(b"dropped")).chain(v6(field(b"dropped6"))).collect();
+        added.truncate(MAX_READ);
+        dropped.truncate(MAX_READ);
+        Ok(Self { added, dropped })
+    }
+}
+
+/// Appends to the field of the address's family; true for IPv4.
+fn push(fields: &mut [Vec<u8>; 6], v4: usize, v6: usize, addr: SocketAddr) -> bool {
+    let is_v4 = match addr.ip().to_canonical() {
+        IpAddr::V4(ip) => {
+            fields[v4].extend(ip.octets());
+            fields[v4].extend(addr.port().to_be_bytes());
+            true
+        }
+        IpAddr::V6(ip) => {
+            fields[v6].extend(ip.octets());
+            fields[v6].extend(addr.port().to_be_bytes());
+            false
+        }
+    };
+    is_v4
+}
+
+fn v4(bytes: &[u8]) -> impl Iterator<Item = SocketAddr> + '_ {
+    let contacts = bytes.as_chunks::<6>().0.iter().take(MAX_READ);
+    contacts.map(|[a, b, c, d, high, low]| ([*a, *b, *c, *d], u16::from_be_bytes([*high, *low])).into())
+}
+
+fn v6(bytes: &[u8]) -> impl Iterator<Item = SocketAddr> + '_ {
+    bytes.as_chunks::<18>().0.iter().take(MAX_READ).map(|chunk| {
+        let mut ip = [0; 16];
+        ip.copy_from_slice(&chunk[..16]);
+        (ip, u16::from_be_bytes([chunk[16], chunk[17]])).into()
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_both_families_and_what_is_missing() {
+        let bytes = b"d5:added12:\x01\x02\x03\x04\x1a\xe1\x05\x06\x07\x08\x1a\xe27:added.f1:\x12\
+            6:added618:\x20\x01aaaaaaaaaaaaaa\x1a\xe37:dropped7:\x09\x09\x09\x09\x00\x01\xffe";
+        let message = PexMessage::decode(bytes).unwrap();
+        assert_eq!(message.added.len(), 3);
+        assert_eq!(message.added[0], (([1, 2, 3, 4], 6881).into(), PexFlags(0x12)));
+        assert!(message.added[0].1.has(PexFlags::SEED.and(PexFlags::REACHABLE)));
+        assert_eq!(message.added[1], (([5, 6, 7, 8], 6882).into(), PexFlags(0)));
+        assert!(message.added[2].0.is_ipv6());
+        assert_eq!(message.dropped, [([9, 9, 9, 9], 1).into()]);
+        assert!(PexMessage::decode(b"le").is_err());
+        assert_eq!(PexMessage::decode(b"d5:addedi1ee"), Ok(PexMessage::default()));
+    }
+
+    #[test]
+    fn a_flood_is_cut() {
+        let mut bytes = b"d5:added60000:".to_vec();
+        bytes.resize(bytes.len() + 60_000, 1);
+        bytes.push(b'e');
+        assert_eq!(PexMessage::decode(&bytes).unwrap().added.len(), MAX_READ);
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(
+            v4 in prop::collection::vec(any::<([u8; 4], u16, u8)>(), 0..20),
+            v6 in prop::collection::vec(any::<([u8; 14], u16, u8)>(), 0..20),
+            dropped in prop::collection::vec(any::<([u8; 4], u16)>(), 0..20),
+        ) {
+            let v4 = v4.into_iter().map(|(ip, port, flags)| ((ip, port).into(), PexFlags(flags)));
+            let v6 = v6.into_iter().map(|(tail, port, flags)| {
+                let mut ip = [0x20; 16];
+                ip[2..].copy_from_slice(&tail);
+                ((ip, port).into(), PexFlags(flags))
+            });
+            let message = PexMessage {
+                added: v4.chain(v6).collect(),
+                dropped: dropped.into_iter().map(SocketAddr::from).collect(),
+            };
+            prop_assert_eq!(PexMessage::decode(&message.encode()), Ok(message));
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>) {
+            let _ = PexMessage::decode(&bytes);
+        }
+    }
+}
