@@ -23,6 +23,10 @@ pub struct Config {
     /// Peers of one torrent that may be unchoked at a time, the optimistic ones included. While seeding to
     /// fast peers it grows by one for each that is served well.
     pub upload_slots: usize,
+    /// Exchange addresses with peers (BEP 11).
+    pub peer_exchange: bool,
+    /// Tell and hear of torrents in the local network (BEP 14).
+    pub local_discovery: bool,
 }
 
 impl Config {
@@ -37,6 +41,8 @@ impl Config {
             max_peers: 500,
             max_peers_per_torrent: 100,
             upload_slots: 8,
+            peer_exchange: true,
+            local_discovery: true,
         }
     }
 }

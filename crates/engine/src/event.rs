@@ -68,6 +68,13 @@ pub enum Event<'a> {
         /// The payload.
         data: &'a [u8],
     },
+    /// A datagram of local discovery (BEP 14).
+    LocalAnnounce {
+        /// The sender as the socket says.
+        from: SocketAddr,
+        /// The payload.
+        data: &'a [u8],
+    },
     /// A wish of the user.
     Command(Command),
 }

@@ -29,6 +29,7 @@ mod misbehaviour;
 mod on_command;
 mod on_disk;
 mod on_extended;
+mod on_local;
 mod on_message;
 mod on_metadata;
 mod on_peer;
@@ -61,6 +62,7 @@ use changes::Changes;
 use config::{DISK_HIGH_WATER, DISK_LOW_WATER};
 use connect::Connects;
 use fastrand::Rng;
+use on_local::Local;
 use on_tracker::Trackers;
 use peer::Peer;
 use rate::Bucket;
@@ -92,6 +94,7 @@ pub struct Engine {
     connects: Connects,
     trackers: Trackers,
     timers: Timers,
+    local: Local,
     /// To be looked at when the turn ends.
     dirty_peers: Vec<PeerKey>,
     dirty_torrents: Vec<TorrentId>,
@@ -141,6 +144,7 @@ impl Engine {
             up: Bucket::new(config.limit_up, now),
             connects: Connects::default(),
             trackers: Trackers::new(&mut rng),
+            local: Local::new(&mut rng),
             config,
             rng,
             torrents: SlotMap::with_key(),
@@ -190,6 +194,7 @@ impl Engine {
         let id = self.torrents.insert(Torrent::magnet(now, add, &mut self.rng));
         self.swarms.extend(ids.into_iter().map(|swarm| (swarm, id)));
         self.changes.shown.insert(id);
+        self.plan_local(now, id);
         self.mark_torrent(id);
         Ok(id)
     }
@@ -221,6 +226,7 @@ impl Engine {
             Event::Http { id, result } => self.on_http(now, id, result, out),
             Event::Resolved { id, result } => self.on_resolved(now, id, result, out),
             Event::Datagram { from, data } => self.on_datagram(now, from, data, out),
+            Event::LocalAnnounce { from, data } => self.on_local_announce(now, from, data),
             Event::Command(command) => self.on_command(now, command, out),
         }
     }
@@ -241,6 +247,7 @@ impl Engine {
             self.down_line.next(),
             self.up_line.next(),
             self.connects.next(),
+            self.local.next().filter(|_| !self.shutting_down),
         ];
         next.into_iter().flatten().min().filter(|at| *at < Instant::FAR_FUTURE)
     }

@@ -59,6 +59,7 @@ impl Engine {
         self.changes.unsaved.insert(id);
         out.notices.push(Notice::Started { torrent: id, finished: torrent.finished });
         self.meet_again(now, id, out);
+        self.plan_local(now, id);
     }
 
     /// Peers that were here before the pieces were: those that gave the metadata of a magnet link.

@@ -18,7 +18,7 @@ impl Engine {
     /// Says what we are and can do; again when that changes.
     pub(crate) fn send_extended_handshake(&self, key: PeerKey, torrent: &Torrent, out: &mut Outbox) {
         let Some(peer) = self.peers.get(key).filter(|peer| peer.extended.is_spoken) else { return };
-        let pex = Self::our_pex_id(torrent).map(|id| (UT_PEX.to_owned(), id));
+        let pex = self.our_pex_id(torrent).map(|id| (UT_PEX.to_owned(), id));
         let messages = pex.into_iter().chain([(UT_METADATA.to_owned(), OUR_UT_METADATA)]).collect();
         let hello = ExtendedHandshake {
             messages,

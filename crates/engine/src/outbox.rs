@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use ztor_metainfo::Metainfo;
-use ztor_wire::{Block, Message};
+use ztor_wire::{Block, LocalAnnounce, Message};
 
 /// Effects of one turn, one list per kind. The driver carries them out and clears it; the vectors keep their
 /// memory. Within a list order is kept; between lists there is none, but for this: a peer's `sends` go before
@@ -36,6 +36,8 @@ pub struct Outbox {
     pub resolves: Vec<Resolve>,
     /// Datagrams to send.
     pub datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    /// Announces to the local network, to be sent over every interface (BEP 14).
+    pub local_announces: Vec<LocalAnnounce>,
     /// For faces.
     pub notices: Vec<Notice>,
 }
@@ -207,6 +209,7 @@ impl Outbox {
         self.https.clear();
         self.resolves.clear();
         self.datagrams.clear();
+        self.local_announces.clear();
         self.notices.clear();
     }
 

@@ -80,7 +80,7 @@ impl Engine {
         let torrent = self.torrents.get(id)?;
         let peer = self.peers.get(key)?;
         let ut_pex = peer.extended.ut_pex?;
-        if torrent.private || !torrent.is_open() {
+        if torrent.private || !self.config.peer_exchange || !torrent.is_open() {
             return None;
         }
         if now < peer.extended.pex.next_at {
@@ -134,7 +134,7 @@ impl Engine {
         };
         let pex = &mut peer.extended.pex;
         let too_soon = pex.read_at.is_some_and(|at| now.since(at) < READ_EVERY);
-        if torrent.private || (too_soon && pex.read >= READ_AT_ONCE) {
+        if torrent.private || !self.config.peer_exchange || (too_soon && pex.read >= READ_AT_ONCE) {
             return;
         }
         pex.read_at = Some(now);
@@ -155,8 +155,8 @@ impl Engine {
     }
 
     /// What our messages of this kind are called.
-    pub(crate) fn our_pex_id(torrent: &Torrent) -> Option<u8> {
-        (!torrent.private).then_some(OUR_UT_PEX)
+    pub(crate) fn our_pex_id(&self, torrent: &Torrent) -> Option<u8> {
+        (self.config.peer_exchange && !torrent.private).then_some(OUR_UT_PEX)
     }
 }
 
@@ -184,7 +184,7 @@ pub(crate) fn may_name(teller: IpAddr, ip: IpAddr) -> bool {
     }
 }
 
-fn is_local(ip: IpAddr) -> bool {
+pub(crate) fn is_local(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),

@@ -44,6 +44,7 @@ impl Engine {
             self.settle_torrent(now, id, out);
         }
         self.dirty_torrents.clear();
+        self.announce_local(now, out);
         self.connect_some(now, out);
         self.feed_lines(now, out);
         index = 0;

@@ -1,6 +1,8 @@
 //! Engines talking to each other over an instant network and a disk in memory, and to scripted peers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod finding;
+
 use crate::*;
 use bytes::{Bytes, BytesMut};
 use sha1::{Digest, Sha1};
@@ -17,15 +19,24 @@ fn content(len: usize) -> Vec<u8> {
 }
 
 fn torrent(data: &[u8], piece_length: usize) -> Arc<Metainfo> {
+    torrent_with(data, piece_length, &[])
+}
+
+fn private_torrent(data: &[u8], piece_length: usize) -> Arc<Metainfo> {
+    torrent_with(data, piece_length, &[("private", 1)])
+}
+
+fn torrent_with(data: &[u8], piece_length: usize, more: &[(&str, i64)]) -> Arc<Metainfo> {
     let pieces: Vec<u8> = data.chunks(piece_length).flat_map(|p| Sha1::digest(p).to_vec()).collect();
     let text = |s: &str| Tree::Bytes(s.as_bytes().to_vec());
-    let info = Tree::Dict(BTreeMap::from([
+    let mut info = BTreeMap::from([
         (b"length".to_vec(), Tree::Int(data.len() as i64)),
         (b"name".to_vec(), text("blob")),
         (b"piece length".to_vec(), Tree::Int(piece_length as i64)),
         (b"pieces".to_vec(), Tree::Bytes(pieces)),
-    ]));
-    let root = Tree::Dict(BTreeMap::from([(b"info".to_vec(), info)]));
+    ]);
+    info.extend(more.iter().map(|(key, value)| (key.as_bytes().to_vec(), Tree::Int(*value))));
+    let root = Tree::Dict(BTreeMap::from([(b"info".to_vec(), Tree::Dict(info))]));
     Arc::new(Metainfo::from_bytes(&root.to_vec()).unwrap())
 }
 
@@ -51,6 +62,22 @@ struct Node {
 }
 
 impl Node {
+    fn new(engine: Engine, out: Outbox, id: TorrentId, disk: Vec<u8>) -> Self {
+        Self {
+            engine,
+            out,
+            id,
+            disk,
+            written: BTreeMap::new(),
+            was_bad: BTreeSet::new(),
+            links: BTreeMap::new(),
+            lies: false,
+            notices: Vec::new(),
+            blocks_sent: 0,
+            picture: BTreeMap::new(),
+        }
+    }
+
     /// What was told to have changed is all that changed.
     fn look(&mut self, now: Instant) {
         for (id, status) in self.engine.status_changes(now) {
@@ -106,19 +133,7 @@ impl World {
         let mut out = Outbox::default();
         engine.handle(self.now, Event::Disk { torrent: id, event: DiskEvent::Checked { have } }, &mut out);
         let disk = disk.map_or_else(|| vec![0; self.meta.layout.total_len() as usize], <[u8]>::to_vec);
-        self.nodes.push(Node {
-            engine,
-            out,
-            id,
-            disk,
-            written: BTreeMap::new(),
-            was_bad: BTreeSet::new(),
-            links: BTreeMap::new(),
-            lies: false,
-            notices: Vec::new(),
-            blocks_sent: 0,
-            picture: BTreeMap::new(),
-        });
+        self.nodes.push(Node::new(engine, out, id, disk));
         n
     }
 

@@ -96,6 +96,8 @@ pub(crate) struct Torrent {
     pub(crate) wake: Instant,
     pub(crate) is_dirty: bool,
     pub(crate) wants_connects: bool,
+    /// Announces to the local network are planned.
+    pub(crate) is_told_locally: bool,
     /// When the last wanted piece was verified, or the check found nothing missing.
     pub(crate) finished: bool,
 }
@@ -184,6 +186,7 @@ impl Torrent {
             wake: Instant::FAR_FUTURE,
             is_dirty: false,
             wants_connects: false,
+            is_told_locally: false,
             finished: false,
             layout,
         }

@@ -65,6 +65,10 @@ pub struct Config {
     pub max_peers: usize,
     /// Connections of one torrent.
     pub max_peers_per_torrent: usize,
+    /// Exchange addresses with peers (BEP 11).
+    pub peer_exchange: bool,
+    /// Look for peers in the local network (BEP 14).
+    pub local_discovery: bool,
     /// Where to remember progress; `None` remembers nothing.
     pub state_dir: Option<PathBuf>,
     /// Threads that write and hash; 0 takes one per core, four at the most.
@@ -81,6 +85,8 @@ impl Default for Config {
             limit_up: None,
             max_peers: 500,
             max_peers_per_torrent: 100,
+            peer_exchange: true,
+            local_discovery: true,
             state_dir: default_state_dir(),
             disk_workers: 0,
         }
@@ -217,6 +223,7 @@ impl Session {
             engine,
             listening,
             bind,
+            finds_local: config.local_discovery,
             inbox: Arc::clone(&inbox),
             disk,
             control,
@@ -352,6 +359,8 @@ fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Confi
     engine.limit_down = config.limit_down;
     engine.limit_up = config.limit_up;
     engine.max_peers = config.max_peers;
+    engine.peer_exchange = config.peer_exchange;
+    engine.local_discovery = config.local_discovery;
     engine.max_peers_per_torrent = config.max_peers_per_torrent.min(config.max_peers);
     Ok(engine)
 }

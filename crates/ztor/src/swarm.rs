@@ -105,6 +105,9 @@ impl Swarm {
             port_is_fixed: net.port.is_some(),
             limit_down: net.limit_down.and_then(|limit| limit.0),
             limit_up: net.limit_up.and_then(|limit| limit.0),
+            peer_exchange: !net.no_pex,
+            // The machine itself is no network to look for peers in.
+            local_discovery: !net.no_lsd && net.bind.is_none_or(|ip| !ip.is_loopback()),
             max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             state_dir,
             ..defaults

@@ -98,6 +98,11 @@ impl Driver {
                 tracing::debug!(%error, "UDP send");
             }
         }
+        for announce in out.local_announces.drain(..) {
+            if let Some(local) = &mut self.local {
+                local.announce(&announce);
+            }
+        }
         for notice in out.notices.drain(..) {
             self.on_notice(notice);
         }

@@ -152,6 +152,23 @@ impl Driver {
         self.inbox.push(crate::message::ToNet::MoreDatagrams);
     }
 
+    pub(super) fn read_local(&mut self, now: Instant) {
+        let Some(local) = &self.local else { return };
+        let mut buf = [0; MAX_DATAGRAM];
+        for socket in [&local.v4, &local.v6].into_iter().flatten() {
+            let mut left = DATAGRAMS_PER_TURN;
+            while let Ok((len, from)) = socket.recv_from(&mut buf) {
+                let event = Event::LocalAnnounce { from: sockets::canonical(from), data: &buf[..len] };
+                self.engine.handle(now, event, &mut self.out);
+                left -= 1;
+                if left == 0 {
+                    self.inbox.push(crate::message::ToNet::MoreDatagrams);
+                    break;
+                }
+            }
+        }
+    }
+
     /// The connection is gone from the other side.
     pub(super) fn lost(&mut self, now: Instant, key: PeerKey, reason: &str) {
         self.closed(now, key, reason, false);

@@ -7,6 +7,7 @@ mod apply;
 mod conn;
 mod fill;
 mod input;
+mod local;
 mod pool;
 pub(crate) mod sockets;
 
@@ -17,6 +18,7 @@ use crate::inbox::Inbox;
 use crate::message::ToNet;
 use crate::snapshot::{Publisher, SessionEvent};
 use conn::Conn;
+use local::LocalSockets;
 use crossbeam_channel::Sender;
 use mio::{Events, Interest, Poll, Token};
 use pool::ReadPool;
@@ -35,6 +37,8 @@ use ztor_time::{Duration, Instant};
 pub(crate) const WAKER: Token = Token(usize::MAX);
 const LISTENER: Token = Token(usize::MAX - 1);
 const UDP: Token = Token(usize::MAX - 2);
+const LOCAL_V4: Token = Token(usize::MAX - 3);
+const LOCAL_V6: Token = Token(usize::MAX - 4);
 
 /// How often progress is made durable.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
@@ -75,6 +79,8 @@ pub(crate) struct Driver {
     out: Outbox,
     listening: Listening,
     bind: Option<IpAddr>,
+    /// `None` if local discovery is off.
+    local: Option<LocalSockets>,
     conns: SecondaryMap<PeerKey, Conn>,
     /// Connections with something to read, in turn.
     readable: VecDeque<PeerKey>,
@@ -116,6 +122,8 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) listening: Listening,
     pub(crate) bind: Option<IpAddr>,
+    /// Look for peers in the local network.
+    pub(crate) finds_local: bool,
     pub(crate) inbox: Arc<Inbox<ToNet>>,
     pub(crate) disk: Disk,
     pub(crate) control: Control,
@@ -126,7 +134,14 @@ pub(crate) struct Parts {
 
 impl Driver {
     pub(crate) fn new(parts: Parts) -> std::io::Result<Self> {
-        let Parts { poll, clock, engine, mut listening, bind, inbox, disk, control, publisher, done } = parts;
+        let Parts { poll, clock, engine, mut listening, bind, finds_local, inbox, .. } = parts;
+        let Parts { disk, control, publisher, done, .. } = parts;
+        let mut local = finds_local.then(|| LocalSockets::open(bind));
+        for (token, socket) in local.iter_mut().flat_map(|l| [(LOCAL_V4, &mut l.v4), (LOCAL_V6, &mut l.v6)]) {
+            if let Some(socket) = socket {
+                poll.registry().register(socket, token, Interest::READABLE)?;
+            }
+        }
         poll.registry().register(&mut listening.tcp, LISTENER, Interest::READABLE)?;
         poll.registry().register(&mut listening.udp, UDP, Interest::READABLE)?;
         let now = clock.now();
@@ -137,6 +152,7 @@ impl Driver {
             out: Outbox::default(),
             listening,
             bind,
+            local,
             conns: SecondaryMap::new(),
             readable: VecDeque::new(),
             to_flush: Vec::new(),
@@ -175,6 +191,7 @@ impl Driver {
                     WAKER => {}
                     LISTENER => self.accept(now),
                     UDP => self.read_datagrams(now),
+                    LOCAL_V4 | LOCAL_V6 => self.read_local(now),
                     Token(number) => self.on_ready(now, PeerKey::from_u64(number as u64), event),
                 }
             }
@@ -262,7 +279,10 @@ impl Driver {
                 self.torrents.values().for_each(|entry| entry.stop.store(true, Ordering::Relaxed));
                 self.engine.handle(now, Event::Command(Command::Shutdown), &mut self.out);
             }
-            ToNet::MoreDatagrams => self.read_datagrams(now),
+            ToNet::MoreDatagrams => {
+                self.read_datagrams(now);
+                self.read_local(now);
+            }
             ToNet::Shutdown => {}
         }
     }

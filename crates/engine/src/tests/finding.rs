@@ -1,0 +1,198 @@
+//! How peers and torrents are found: magnet links, peer exchange, the local network; and that private torrents do
+//! nothing of it.
+
+use super::*;
+use ztor_metainfo::InfoHashes;
+use ztor_wire::{ExtendedHandshake, LocalAnnounce, PexMessage, UT_METADATA, UT_PEX};
+
+impl World {
+    fn add_magnet(&mut self, info_hashes: InfoHashes, peers: &[usize]) -> usize {
+        let n = self.nodes.len();
+        let mut engine = Engine::new(self.now, Config::new(PeerId::from_random([n as u8; 12]), 6881), n as u64 + 1);
+        let peers = peers.iter().map(|p| addr(*p as u8)).collect();
+        let id = engine.add_magnet(self.now, &AddMagnet { info_hashes, trackers: Vec::new(), peers }).unwrap();
+        let disk = vec![0; self.meta.layout.total_len() as usize];
+        self.nodes.push(Node::new(engine, Outbox::default(), id, disk));
+        n
+    }
+
+    /// What the driver does once the metadata is there.
+    fn begin(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        node.engine.begin(node.id, Begin::default()).unwrap();
+        let have = Bitfield::new(self.meta.layout.piece_count());
+        let event = Event::Disk { torrent: node.id, event: DiskEvent::Checked { have } };
+        node.engine.handle(self.now, event, &mut node.out);
+    }
+
+    fn metadata(&self, n: usize) -> Option<Arc<Metainfo>> {
+        self.nodes[n].notices.iter().find_map(|notice| match notice {
+            Notice::Metadata { meta, .. } => Some(Arc::clone(meta)),
+            _ => None,
+        })
+    }
+
+    fn peers(&self, n: usize) -> usize {
+        self.nodes[n].engine.status(self.now)[0].peers as usize
+    }
+}
+
+#[test]
+fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
+    let (mut world, data) = World::new(40 * 32768 + 5, 32768);
+    let seed = world.add(Some(&data), &[], |_| {});
+    let leech = world.add_magnet(world.meta.info_hashes, &[seed]);
+    let status = &world.nodes[leech].engine.status(world.now)[0];
+    assert_eq!(status.state, TorrentState::Metadata { done: 0, total: 0 });
+    assert_eq!(world.nodes[leech].engine.begin(status.id, Begin::default()), Err(BeginError::NotWaiting));
+    world.run(LIMIT, |w| w.metadata(leech).is_some());
+    let meta = world.metadata(leech).unwrap();
+    assert_eq!((&meta.info, &meta.layout), (&world.meta.info, &world.meta.layout));
+    assert_eq!(world.nodes[leech].engine.status(world.now)[0].state, TorrentState::Waiting);
+    // The seed goes, and the metadata is had from one who has nothing else yet.
+    let other = world.add_magnet(world.meta.info_hashes, &[leech]);
+    world.run(LIMIT, |w| w.metadata(other).is_some());
+    world.begin(leech);
+    world.begin(other);
+    world.run(LIMIT, |w| w.finished(leech) && w.finished(other));
+    assert_eq!(world.nodes[leech].disk, data);
+    assert_eq!(world.nodes[other].disk, data);
+}
+
+#[test]
+fn the_wrong_info_dictionary_is_never_taken() {
+    let (mut world, data) = World::new(4 * 32768, 32768);
+    let seed = world.add(Some(&data), &[], |_| {});
+    let wrong = InfoHashes::from_v1(ztor_metainfo::InfoHashV1([7; 20]));
+    let leech = world.add_magnet(wrong, &[seed]);
+    for _ in 0..500 {
+        world.turn();
+        world.now += Duration::from_millis(10);
+    }
+    assert!(world.metadata(leech).is_none());
+    assert_eq!(world.peers(leech), 0, "the seed does not know such a torrent");
+}
+
+#[test]
+fn peers_get_to_know_each_other() {
+    let (mut world, data) = World::new(20 * 65536, 65536);
+    let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(16 * 1024));
+    let leechers: Vec<usize> = (0..6).map(|_| world.add(None, &[seed], |c| c.limit_down = Some(20_000))).collect();
+    world.run(Duration::from_secs(30), |w| leechers.iter().all(|n| w.peers(*n) == 6));
+    let (mut world, data) = World::new(20 * 65536, 65536);
+    let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(16 * 1024));
+    let apart = |c: &mut Config| {
+        c.limit_down = Some(20_000);
+        c.peer_exchange = false;
+    };
+    let leechers: Vec<usize> = (0..3).map(|_| world.add(None, &[seed], apart)).collect();
+    for _ in 0..3000 {
+        world.turn();
+        world.now += Duration::from_millis(10);
+    }
+    assert!(leechers.iter().all(|n| world.peers(*n) == 1), "not if they do not want to");
+}
+
+#[test]
+fn the_local_network_is_told_and_heard() {
+    let (mut world, data) = World::new(4 * 32768, 32768);
+    let seed = world.add(Some(&data), &[], |_| {});
+    let leech = world.add(None, &[], |_| {});
+    let mut told = None;
+    while told.is_none() {
+        assert!(world.now < Instant::from_micros(10_000_000), "nothing is told");
+        let node = &mut world.nodes[leech];
+        node.engine.settle(world.now, &mut node.out);
+        told = node.out.local_announces.pop();
+        world.now += Duration::from_millis(50);
+    }
+    let told: LocalAnnounce = told.unwrap();
+    assert_eq!((told.port, &told.info_hashes[..]), (6881, &[world.meta.info_hashes.swarm_id()][..]));
+    let datagram = told.encode("239.192.152.143:6771");
+    // Our own comes back to us; the seed hears of the leecher, but not from a stranger.
+    world.handle(leech, Event::LocalAnnounce { from: addr(leech as u8), data: &datagram });
+    world.handle(seed, Event::LocalAnnounce { from: ([8, 8, 8, 8], 6771).into(), data: &datagram });
+    assert_eq!(world.nodes[leech].engine.status(world.now)[0].known_peers, 0);
+    assert_eq!(world.nodes[seed].engine.status(world.now)[0].known_peers, 0);
+    world.handle(seed, Event::LocalAnnounce { from: addr(leech as u8), data: &datagram });
+    world.run(LIMIT, |w| w.finished(leech));
+    assert_eq!(world.nodes[leech].disk, data);
+}
+
+#[test]
+fn a_private_torrent_is_told_to_nobody() {
+    let (mut world, data) = World::new(20 * 65536, 65536);
+    world.meta = private_torrent(&data, 65536);
+    let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(16 * 1024));
+    let leechers: Vec<usize> = (0..3).map(|_| world.add(None, &[seed], |c| c.limit_down = Some(20_000))).collect();
+    for _ in 0..7000 {
+        world.turn();
+        for node in &mut world.nodes {
+            assert!(node.out.local_announces.is_empty());
+        }
+        world.now += Duration::from_millis(10);
+    }
+    assert!(leechers.iter().all(|n| world.peers(*n) == 1), "nobody else was named");
+    let leech = leechers[0];
+    let datagram = LocalAnnounce { port: 1, info_hashes: vec![world.meta.info_hashes.swarm_id()], cookie: None };
+    world.handle(leech, Event::LocalAnnounce { from: addr(9), data: &datagram.encode("x") });
+    assert_eq!(world.nodes[leech].engine.status(world.now)[0].known_peers, 1, "nor heard of");
+}
+
+/// A magnet link that turns out private forgets whom others named, and is told to nobody from then on.
+#[test]
+fn a_magnet_link_may_turn_out_private() {
+    let (mut world, data) = World::new(20 * 65536, 65536);
+    world.meta = private_torrent(&data, 65536);
+    let swarm = world.meta.info_hashes.swarm_id();
+    let seed = world.add(Some(&data), &[], |_| {});
+    let leech = world.add_magnet(world.meta.info_hashes, &[seed]);
+    let others = LocalAnnounce { port: 1, info_hashes: vec![swarm], cookie: None };
+    world.handle(leech, Event::LocalAnnounce { from: addr(0), data: &others.encode("x") });
+    assert_eq!(world.nodes[leech].engine.status(world.now)[0].known_peers, 2);
+    let id = world.nodes[leech].id;
+    world.nodes[leech].engine.torrents[id].known.forget((addr(0).ip(), 1).into());
+    world.handle(leech, Event::LocalAnnounce { from: ([10, 0, 9, 9], 1).into(), data: &others.encode("x") });
+    // Nothing listens there: as if it was being called.
+    world.nodes[leech].engine.torrents[id].known.take_due(world.now, false);
+    world.run(LIMIT, |w| w.metadata(leech).is_some());
+    assert_eq!(world.nodes[leech].engine.status(world.now)[0].known_peers, 1, "only who was given by hand");
+    assert!(world.nodes[leech].engine.torrents[id].private);
+}
+
+/// A peer that floods us with addresses is heard once in a while, and what it says is bounded.
+#[test]
+fn a_flood_of_addresses_is_bounded() {
+    let (mut world, _) = World::new(4 * 32768, 32768);
+    let node = world.add(None, &[], |_| {});
+    let engine = &mut world.nodes[node].engine;
+    let now = world.now;
+    let key = engine.accept(now, ([8, 8, 8, 8], 1).into()).unwrap();
+    let mut out = Outbox::default();
+    let mut data = BytesMut::new();
+    let handshake = Handshake {
+        reserved: Reserved::NONE.with_extended(),
+        info_hash: world.meta.info_hashes.swarm_id(),
+        peer_id: PeerId::from_random([99; 12]),
+    };
+    data.extend_from_slice(&handshake.encode());
+    let hello = ExtendedHandshake {
+        messages: vec![(UT_PEX.into(), 5), (UT_METADATA.into(), 6)],
+        port: Some(7000),
+        ..ExtendedHandshake::default()
+    };
+    let mut bytes = Vec::new();
+    Message::Extended { id: 0, payload: hello.encode().into() }.encode(&mut bytes);
+    for round in 0..50u8 {
+        let address = |n: u32| {
+            let [_, _, a, b] = n.to_be_bytes();
+            (SocketAddr::from(([9, round, a, b], 80)), Default::default())
+        };
+        let message = PexMessage { added: (0..200).map(address).collect(), dropped: Vec::new() };
+        Message::Extended { id: extended::OUR_UT_PEX, payload: message.encode().into() }.encode(&mut bytes);
+    }
+    data.extend_from_slice(&bytes);
+    engine.handle(now, Event::Received { peer: key, data: &mut data }, &mut out);
+    let known = engine.status(now)[0].known_peers;
+    assert!((1..=201).contains(&known), "{known}");
+}
