@@ -89,6 +89,13 @@ pub enum Command {
         /// Addresses to try.
         addrs: Vec<SocketAddr>,
     },
+    /// Nodes to enter the DHT by.
+    AddDhtNodes {
+        /// Where they are.
+        addrs: Vec<SocketAddr>,
+        /// They are many clients' beginning: asked for the way, and for nothing else.
+        are_routers: bool,
+    },
     /// Ends a torrent: peers are closed and its trackers told `stopped`. The id is gone when
     /// [`Notice::Removed`](crate::Notice) comes.
     Remove(TorrentId),

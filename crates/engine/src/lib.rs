@@ -27,6 +27,7 @@ mod layers;
 mod metadata;
 mod misbehaviour;
 mod on_command;
+mod on_dht;
 mod on_disk;
 mod on_extended;
 mod on_local;
@@ -62,6 +63,8 @@ use changes::Changes;
 use config::{DISK_HIGH_WATER, DISK_LOW_WATER};
 use connect::Connects;
 use fastrand::Rng;
+use known::OwnAddrs;
+use on_dht::DhtPart;
 use on_local::Local;
 use on_tracker::Trackers;
 use peer::Peer;
@@ -95,6 +98,10 @@ pub struct Engine {
     trackers: Trackers,
     timers: Timers,
     local: Local,
+    /// `None` if it takes no part in it.
+    dht: Option<DhtPart>,
+    /// As the world sees us.
+    own_addrs: OwnAddrs,
     /// To be looked at when the turn ends.
     dirty_peers: Vec<PeerKey>,
     dirty_torrents: Vec<TorrentId>,
@@ -145,6 +152,8 @@ impl Engine {
             connects: Connects::default(),
             trackers: Trackers::new(&mut rng),
             local: Local::new(&mut rng),
+            dht: None,
+            own_addrs: OwnAddrs::default(),
             config,
             rng,
             torrents: SlotMap::with_key(),
@@ -176,6 +185,7 @@ impl Engine {
         }
         let torrent = Torrent::new(now, add, &mut self.rng);
         let id = self.torrents.insert(torrent);
+        self.torrents[id].known.own_addrs = self.own_addrs;
         self.swarms.extend(ids.into_iter().map(|swarm| (swarm, id)));
         self.changes.shown.insert(id);
         Ok(id)
@@ -194,7 +204,9 @@ impl Engine {
         let id = self.torrents.insert(Torrent::magnet(now, add, &mut self.rng));
         self.swarms.extend(ids.into_iter().map(|swarm| (swarm, id)));
         self.changes.shown.insert(id);
+        self.torrents[id].known.own_addrs = self.own_addrs;
         self.plan_local(now, id);
+        self.plan_dht(id);
         self.mark_torrent(id);
         Ok(id)
     }
@@ -247,6 +259,7 @@ impl Engine {
             self.down_line.next(),
             self.up_line.next(),
             self.connects.next(),
+            self.dht.as_ref().and_then(DhtPart::next).filter(|_| !self.shutting_down),
             self.local.next().filter(|_| !self.shutting_down),
         ];
         next.into_iter().flatten().min().filter(|at| *at < Instant::FAR_FUTURE)

@@ -17,6 +17,7 @@ impl Engine {
                 }
                 self.mark_torrent(id);
             }
+            Command::AddDhtNodes { addrs, are_routers } => self.add_dht_nodes(now, &addrs, are_routers),
             Command::Remove(id) => self.end_torrent(now, id, out),
             Command::Resume(id) => {
                 if let Some(torrent) = self.torrents.get_mut(id)
@@ -55,6 +56,7 @@ impl Engine {
     /// Closes the peers and says `stopped`. The torrent's entry goes at once: its goodbyes carry all they need.
     fn end_torrent(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
         self.say_goodbye(now, id, out);
+        self.leave_dht(id);
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         torrent.phase = Phase::Ending;
         for key in std::mem::take(&mut torrent.peers) {

@@ -60,6 +60,7 @@ impl Engine {
         out.notices.push(Notice::Started { torrent: id, finished: torrent.finished });
         self.meet_again(now, id, out);
         self.plan_local(now, id);
+        self.plan_dht(id);
     }
 
     /// Peers that were here before the pieces were: those that gave the metadata of a magnet link.

@@ -34,7 +34,11 @@ impl Engine {
             return self.on_early(key, id, &message);
         }
         match message {
-            Message::KeepAlive | Message::Port(_) | Message::Unknown { .. } => Ok(()),
+            Message::KeepAlive | Message::Unknown { .. } => Ok(()),
+            Message::Port(port) => {
+                self.on_port(now, key, port);
+                Ok(())
+            }
             Message::Choke => {
                 peer.chokes_us = true;
                 // Without the Fast Extension a choke drops all requests; with it each is rejected in turn.

@@ -242,6 +242,8 @@ impl Engine {
     fn make_private(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         torrent.private = true;
+        self.leave_dht(id);
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
         let known = &torrent.known;
         let others = torrent.peers.iter().copied().filter(|key| {
             let peer = self.peers.get(*key);

@@ -130,6 +130,9 @@ impl Engine {
             self.send_handshake(key, id, theirs.info_hash, out);
         }
         self.greet(key, id, theirs.reserved, out);
+        if theirs.reserved.dht() {
+            self.tell_port(key, id, out);
+        }
         self.mark_torrent(id);
         Ok(())
     }
@@ -160,6 +163,9 @@ impl Engine {
     fn send_handshake(&mut self, key: PeerKey, id: TorrentId, info_hash: [u8; 20], out: &mut Outbox) {
         let Some(torrent) = self.torrents.get(id) else { return };
         let mut reserved = Reserved::NONE.with_fast().with_extended();
+        if self.dht.is_some() && !torrent.private {
+            reserved = reserved.with_dht();
+        }
         if torrent.hashes.v1.is_some() && torrent.hashes.v2.is_some() {
             reserved = reserved.with_v2();
         }

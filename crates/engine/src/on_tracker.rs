@@ -187,6 +187,9 @@ impl Engine {
     }
 
     pub(crate) fn on_datagram(&mut self, now: Instant, from: SocketAddr, data: &[u8], out: &mut Outbox) {
+        if self.on_dht_datagram(now, from, data) {
+            return;
+        }
         if self.trackers.udp.handle(now, from, data) {
             self.drain_udp(now, out);
         }
@@ -220,6 +223,7 @@ impl Engine {
         while let Some(datagram) = self.trackers.udp.poll_transmit() {
             out.datagrams.push(datagram);
         }
+        self.send_dht_datagrams(out);
     }
 
     fn announced(
@@ -236,9 +240,12 @@ impl Engine {
             let tracker = status.map_or_else(String::new, |s| s.shown_url.clone());
             Notice::Tracker { torrent: pending.torrent, tracker, message, is_error }
         };
+        let mut seen_as = None;
         match result {
             Ok(reply) => {
                 torrent.announcer.on_reply(now, pending.tracker, &reply);
+                // A tracker in the local network sees an address that means nothing elsewhere.
+                seen_as = reply.external_ip.filter(|ip| !crate::pex::is_local(*ip));
                 if let Some(warning) = &reply.warning {
                     out.notices.push(notice(torrent, warning.clone(), false));
                 }
@@ -250,6 +257,9 @@ impl Engine {
                 torrent.announcer.on_error(now, pending.tracker, &error);
                 out.notices.push(notice(torrent, error.to_string(), true));
             }
+        }
+        if let Some(ip) = seen_as {
+            self.seen_as(ip);
         }
         self.mark_torrent(pending.torrent);
     }

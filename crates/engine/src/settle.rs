@@ -45,6 +45,7 @@ impl Engine {
         }
         self.dirty_torrents.clear();
         self.announce_local(now, out);
+        self.settle_dht(now);
         self.connect_some(now, out);
         self.feed_lines(now, out);
         index = 0;

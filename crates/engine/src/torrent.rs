@@ -96,6 +96,8 @@ pub(crate) struct Torrent {
     pub(crate) wake: Instant,
     pub(crate) is_dirty: bool,
     pub(crate) wants_connects: bool,
+    /// When it is looked up in the DHT, unless that is under way.
+    pub(crate) dht_due: Option<Instant>,
     /// Announces to the local network are planned.
     pub(crate) is_told_locally: bool,
     /// When the last wanted piece was verified, or the check found nothing missing.
@@ -186,6 +188,7 @@ impl Torrent {
             wake: Instant::FAR_FUTURE,
             is_dirty: false,
             wants_connects: false,
+            dht_due: None,
             is_told_locally: false,
             finished: false,
             layout,
@@ -200,13 +203,5 @@ impl Torrent {
     /// Peers may come and are looked for: pieces move, or the metadata does.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Live | Phase::Metadata)
-    }
-
-    /// What it is, once all of that is known.
-    pub(crate) fn meta(&self) -> Option<&Arc<Metainfo>> {
-        match &self.knowledge {
-            Knowledge::All(meta) => Some(meta),
-            Knowledge::Hash(_) | Knowledge::Info(..) => None,
-        }
     }
 }

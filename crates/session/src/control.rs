@@ -13,6 +13,9 @@ use ztor_engine::{Command, HttpGet, Resolve, TorrentId};
 /// Requests under way at a time; thousands of torrents announce at once after a start.
 const MAX_AT_ONCE: usize = 64;
 
+/// DHT nodes of one torrent that are looked up.
+const MAX_TORRENT_NODES: usize = 16;
+
 pub(crate) struct Control {
     runtime: Runtime,
     fetcher: Fetcher,
@@ -72,6 +75,51 @@ impl Control {
                 Err(_) => tracing::debug!(name, "a peer's name was not found in time"),
             }
         });
+    }
+
+    /// Looks up the names of nodes to enter the DHT by, again and again until one is found: the network may not be
+    /// there yet.
+    pub(crate) fn find_dht(&self, names: Vec<String>) {
+        let inbox = Arc::clone(&self.inbox);
+        self.runtime.spawn(async move {
+            let mut wait = Duration::from_secs(2);
+            loop {
+                let mut addrs = Vec::new();
+                for name in &names {
+                    let found = tokio::net::lookup_host(name);
+                    match tokio::time::timeout(Duration::from_secs(15), found).await {
+                        Ok(Ok(found)) => addrs.extend(found.take(4)),
+                        Ok(Err(error)) => tracing::debug!(name, %error, "a DHT node's name was not found"),
+                        Err(_) => tracing::debug!(name, "a DHT node's name was not found in time"),
+                    }
+                }
+                if !addrs.is_empty() || names.is_empty() {
+                    return inbox.push(ToNet::Command(Command::AddDhtNodes { addrs, are_routers: true }));
+                }
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(300));
+            }
+        });
+    }
+
+    /// Looks up nodes that a torrent names (BEP 5).
+    pub(crate) fn find_nodes(&self, nodes: Vec<(String, u16)>) {
+        let inbox = Arc::clone(&self.inbox);
+        self.runtime.spawn(async move {
+            let mut addrs = Vec::new();
+            for (host, port) in nodes.iter().take(MAX_TORRENT_NODES) {
+                let found = tokio::net::lookup_host((host.as_str(), *port));
+                if let Ok(Ok(found)) = tokio::time::timeout(Duration::from_secs(15), found).await {
+                    addrs.extend(found.take(2));
+                }
+            }
+            inbox.push(ToNet::Command(Command::AddDhtNodes { addrs, are_routers: false }));
+        });
+    }
+
+    /// Runs what may wait for the disk.
+    pub(crate) fn run_blocking(&self, job: impl FnOnce() + Send + 'static) {
+        self.runtime.spawn_blocking(job);
     }
 
     /// Drops what is under way.

@@ -8,6 +8,7 @@
 
 mod clock;
 mod control;
+mod dht_state;
 mod disk;
 mod driver;
 mod http;
@@ -16,6 +17,7 @@ mod message;
 mod snapshot;
 mod state;
 
+pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use http::{FetchError, fetch_url};
 pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use state::default_state_dir;
@@ -65,6 +67,8 @@ pub struct Config {
     pub max_peers: usize,
     /// Connections of one torrent.
     pub max_peers_per_torrent: usize,
+    /// Take part in the DHT (BEP 5). `None` does not, which is the default: an embedding program says so.
+    pub dht: Option<DhtOptions>,
     /// Exchange addresses with peers (BEP 11).
     pub peer_exchange: bool,
     /// Look for peers in the local network (BEP 14).
@@ -85,6 +89,7 @@ impl Default for Config {
             limit_up: None,
             max_peers: 500,
             max_peers_per_torrent: 100,
+            dht: None,
             peer_exchange: true,
             local_discovery: true,
             state_dir: default_state_dir(),
@@ -215,7 +220,13 @@ impl Session {
         let control = Control::start(bind, &inbox).map_err(|e| setup(&e))?;
         let (publisher, viewer) = snapshot::channel();
         let clock = Clock::start();
-        let engine = Engine::new(clock.now(), engine_config(&config, addr.port())?, random_u64()?);
+        let mut engine = Engine::new(clock.now(), engine_config(&config, addr.port())?, random_u64()?);
+        let dht_path = config.state_dir.as_deref().filter(|_| config.dht.is_some()).map(dht_state::path);
+        if let Some(dht) = &config.dht {
+            let saved = dht_path.as_deref().and_then(dht_state::load);
+            engine.start_dht(clock.now(), dht_config(addr), saved.as_ref());
+            control.find_dht(dht.bootstrap.clone());
+        }
         let (done_sender, done) = bounded(1);
         let parts = Parts {
             poll,
@@ -223,6 +234,7 @@ impl Session {
             engine,
             listening,
             bind,
+            dht_path,
             finds_local: config.local_discovery,
             inbox: Arc::clone(&inbox),
             disk,
@@ -363,6 +375,15 @@ fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Confi
     engine.local_discovery = config.local_discovery;
     engine.max_peers_per_torrent = config.max_peers_per_torrent.min(config.max_peers);
     Ok(engine)
+}
+
+/// An unspecified IPv6 address serves both families.
+fn dht_config(listening: SocketAddr) -> ztor_dht::Config {
+    let (v4, v6) = match listening.ip() {
+        IpAddr::V4(_) => (true, false),
+        IpAddr::V6(ip) => (ip.is_unspecified(), true),
+    };
+    ztor_dht::Config { families: ztor_dht::PerFamily { v4, v6 }, ..ztor_dht::Config::default() }
 }
 
 fn random_u64() -> Result<u64, StartError> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use ztor_metainfo::{Magnet, Metainfo};
 use ztor_session::{
-    AddMagnet, AddTorrent, Command, Config, Session, SessionEvent, Snapshot, TorrentId, TorrentState,
+    AddMagnet, AddTorrent, Command, Config, DhtOptions, Session, SessionEvent, Snapshot, TorrentId, TorrentState,
     default_state_dir,
 };
 
@@ -105,6 +105,7 @@ impl Swarm {
             port_is_fixed: net.port.is_some(),
             limit_down: net.limit_down.and_then(|limit| limit.0),
             limit_up: net.limit_up.and_then(|limit| limit.0),
+            dht: dht(net),
             peer_exchange: !net.no_pex,
             // The machine itself is no network to look for peers in.
             local_discovery: !net.no_lsd && net.bind.is_none_or(|ip| !ip.is_loopback()),
@@ -112,7 +113,7 @@ impl Swarm {
             state_dir,
             ..defaults
         };
-        let finds_peers = false;
+        let finds_peers = config.dht.is_some() || config.local_discovery;
         let session = Session::start(config)?;
         display.event(&Event::Listening { port: session.local_addr().port() });
         Ok(Swarm { session, display, torrents: Vec::new(), started: Instant::now(), finds_peers })
@@ -479,6 +480,18 @@ impl Swarm {
     fn name(&self, id: TorrentId) -> &str {
         self.torrent(id).map_or("", |torrent| &torrent.name)
     }
+}
+
+/// How the DHT is entered. The machine itself has none, unless a node on it is named.
+fn dht(net: &NetArgs) -> Option<DhtOptions> {
+    let is_loopback = net.bind.is_some_and(|ip| ip.is_loopback());
+    if net.no_dht || (is_loopback && net.dht_bootstrap.is_empty()) {
+        return None;
+    }
+    if net.dht_bootstrap.is_empty() {
+        return Some(DhtOptions::default());
+    }
+    Some(DhtOptions { bootstrap: net.dht_bootstrap.clone() })
 }
 
 /// What must be remembered from one look to the next.

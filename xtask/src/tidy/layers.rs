@@ -35,12 +35,13 @@ pub const ROOMS: &[Room] = &[
     Room { package: "ztor-bencode", level: 1, kind: Kind::Pure, uses: &[] },
     Room { package: "ztor-metainfo", level: 2, kind: Kind::Pure, uses: &["ztor-bencode"] },
     Room { package: "ztor-wire", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
+    Room { package: "ztor-dht", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
     Room { package: "ztor-tracker", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
     Room {
         package: "ztor-engine",
         level: 4,
         kind: Kind::Pure,
-        uses: &["ztor-time", "ztor-bencode", "ztor-metainfo", "ztor-wire", "ztor-tracker"],
+        uses: &["ztor-time", "ztor-bencode", "ztor-metainfo", "ztor-wire", "ztor-dht", "ztor-tracker"],
     },
     Room {
         package: "ztor-storage",
@@ -57,6 +58,7 @@ pub const ROOMS: &[Room] = &[
             "ztor-bencode",
             "ztor-metainfo",
             "ztor-wire",
+            "ztor-dht",
             "ztor-tracker",
             "ztor-engine",
             "ztor-storage",

@@ -36,6 +36,10 @@ impl Driver {
     }
 
     fn open(&mut self, now: Instant, id: TorrentId, new: NewTorrent) {
+        let meta = &new.add.meta;
+        if !meta.private && !meta.nodes.is_empty() {
+            self.control.find_nodes(meta.nodes.clone());
+        }
         let NewTorrent { store, resume, resume_path, wanted, prepare, .. } = new;
         let entry = Entry {
             store,

@@ -13,6 +13,7 @@ pub(crate) mod sockets;
 
 use crate::clock::Clock;
 use crate::control::Control;
+use crate::dht_state;
 use crate::disk::{Disk, KnownStamps, SaveError, SaveJob};
 use crate::inbox::Inbox;
 use crate::message::ToNet;
@@ -42,6 +43,8 @@ const LOCAL_V6: Token = Token(usize::MAX - 4);
 
 /// How often progress is made durable.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// How often the DHT's nodes are kept.
+const DHT_SAVE_EVERY: Duration = Duration::from_secs(300);
 /// How often faces get a new picture.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 /// How long the loop may sleep when there is nothing to save or to tell.
@@ -81,6 +84,8 @@ pub(crate) struct Driver {
     bind: Option<IpAddr>,
     /// `None` if local discovery is off.
     local: Option<LocalSockets>,
+    dht_path: Option<PathBuf>,
+    dht_save_at: Instant,
     conns: SecondaryMap<PeerKey, Conn>,
     /// Connections with something to read, in turn.
     readable: VecDeque<PeerKey>,
@@ -122,6 +127,8 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) listening: Listening,
     pub(crate) bind: Option<IpAddr>,
+    /// Where the DHT's nodes are kept, if it is on and they are.
+    pub(crate) dht_path: Option<PathBuf>,
     /// Look for peers in the local network.
     pub(crate) finds_local: bool,
     pub(crate) inbox: Arc<Inbox<ToNet>>,
@@ -134,7 +141,7 @@ pub(crate) struct Parts {
 
 impl Driver {
     pub(crate) fn new(parts: Parts) -> std::io::Result<Self> {
-        let Parts { poll, clock, engine, mut listening, bind, finds_local, inbox, .. } = parts;
+        let Parts { poll, clock, engine, mut listening, bind, dht_path, finds_local, inbox, .. } = parts;
         let Parts { disk, control, publisher, done, .. } = parts;
         let mut local = finds_local.then(|| LocalSockets::open(bind));
         for (token, socket) in local.iter_mut().flat_map(|l| [(LOCAL_V4, &mut l.v4), (LOCAL_V6, &mut l.v6)]) {
@@ -153,6 +160,8 @@ impl Driver {
             listening,
             bind,
             local,
+            dht_path,
+            dht_save_at: now + DHT_SAVE_EVERY,
             conns: SecondaryMap::new(),
             readable: VecDeque::new(),
             to_flush: Vec::new(),
@@ -220,7 +229,8 @@ impl Driver {
         if more_to_read || !self.to_flush.is_empty() {
             return Some(Duration::ZERO);
         }
-        let own = [Some(self.save_at), Some(self.publish_at), self.accept_again_at];
+        let dht_save_at = self.dht_path.is_some().then_some(self.dht_save_at);
+        let own = [Some(self.save_at), Some(self.publish_at), self.accept_again_at, dht_save_at];
         let next = own.into_iter().chain([self.engine.poll_timeout()]).flatten().min()?;
         // Rounded up, or the poll would return just before the time.
         Some(self.clock.until(next) + Duration::from_micros(500))
@@ -296,6 +306,15 @@ impl Driver {
         }
         if self.engine.has_unsaved() {
             self.save_at = self.save_at.min(now + SAVE_EVERY);
+        }
+        if let Some(path) = &self.dht_path
+            && now >= self.dht_save_at
+        {
+            self.dht_save_at = now + DHT_SAVE_EVERY;
+            if let Some(saved) = self.engine.dht_to_save() {
+                let path = path.clone();
+                self.control.run_blocking(move || dht_state::store(&path, &saved));
+            }
         }
         if now >= self.publish_at {
             self.publish_at = now + RARELY;
@@ -397,6 +416,9 @@ impl Driver {
         }
         self.publisher.publish(self.engine.status_changes(self.clock.now()));
         self.events.drain(..).for_each(|event| self.publisher.tell(event));
+        if let (Some(path), Some(saved)) = (&self.dht_path, self.engine.dht_to_save()) {
+            dht_state::store(path, &saved);
+        }
         self.disk.stop();
         self.control.stop();
         // Nobody may be waiting.

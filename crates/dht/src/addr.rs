@@ -1,0 +1,140 @@
+//! Addresses: their family, their neighbourhood, and which of them can be trusted to be a node's.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::ops::{Index, IndexMut};
+
+/// An address family. Each has a DHT of its own (BEP 32).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+
+    /// The family of an address; IPv4 written as IPv6 is IPv4.
+    pub fn of(addr: SocketAddr) -> Self {
+        Self::of_ip(addr.ip())
+    }
+
+    /// As [`Family::of`].
+    pub fn of_ip(ip: IpAddr) -> Self {
+        if ip.to_canonical().is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::V4 => Self::V6,
+            Self::V6 => Self::V4,
+        }
+    }
+}
+
+/// Something that each family has one of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PerFamily<T> {
+    /// Of IPv4.
+    pub v4: T,
+    /// Of IPv6.
+    pub v6: T,
+}
+
+impl<T> PerFamily<T> {
+    pub(crate) fn from_fn(mut f: impl FnMut(Family) -> T) -> Self {
+        Self { v4: f(Family::V4), v6: f(Family::V6) }
+    }
+}
+
+impl<T> Index<Family> for PerFamily<T> {
+    type Output = T;
+    fn index(&self, family: Family) -> &T {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+}
+
+impl<T> IndexMut<Family> for PerFamily<T> {
+    fn index_mut(&mut self, family: Family) -> &mut T {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
+}
+
+/// What one owner is taken to hold whole: an IPv4 /24 or an IPv6 /64. A single local address is its own, since
+/// there one machine may well run several nodes, and nobody from outside can.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Subnet {
+    V4([u8; 3]),
+    V6([u8; 8]),
+    Local(SocketAddr),
+}
+
+impl Subnet {
+    pub(crate) fn of(addr: SocketAddr) -> Self {
+        match addr.ip() {
+            ip if is_local(ip) => Self::Local(addr),
+            IpAddr::V4(ip) => {
+                let [a, b, c, _] = ip.octets();
+                Self::V4([a, b, c])
+            }
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, e, f, g, h, ..] = ip.octets();
+                Self::V6([a, b, c, d, e, f, g, h])
+            }
+        }
+    }
+}
+
+/// The address as a socket of its own family has it, so that a dual-stack socket's way of writing IPv4 compares.
+pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+/// Whether an address only means something near here: the ones that BEP 42 exempts, and their IPv6 likes.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => {
+            let first = ip.segments()[0];
+            ip.is_loopback() || first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80
+        }
+    }
+}
+
+/// Whether something can be at an address that `teller` named. One from the internet has no business to send us
+/// to local addresses: that would make us a tool against our own network.
+pub(crate) fn is_plausible(addr: SocketAddr, teller: SocketAddr) -> bool {
+    let possible = match addr.ip() {
+        IpAddr::V4(ip) => !matches!(ip.octets()[0], 0 | 224..),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+    };
+    possible && addr.port() != 0 && (!is_local(addr.ip()) || is_local(teller.ip()))
+}
+
+/// Appends an address in its compact form: 6 or 18 bytes.
+pub(crate) fn write_compact(addr: SocketAddr, out: &mut Vec<u8>) {
+    match addr.ip().to_canonical() {
+        IpAddr::V4(ip) => out.extend_from_slice(&ip.octets()),
+        IpAddr::V6(ip) => out.extend_from_slice(&ip.octets()),
+    }
+    out.extend_from_slice(&addr.port().to_be_bytes());
+}
+
+/// Reads an address of 6 or 18 bytes; nothing else is one.
+pub(crate) fn read_compact(bytes: &[u8]) -> Option<SocketAddr> {
+    if let Ok([a, b, c, d, high, low]) = <[u8; 6]>::try_from(bytes) {
+        return Some(SocketAddr::new(IpAddr::from([a, b, c, d]), u16::from_be_bytes([high, low])));
+    }
+    let (ip, port) = bytes.split_first_chunk::<16>()?;
+    let port = u16::from_be_bytes(port.try_into().ok()?);
+    Some(SocketAddr::new(IpAddr::V6(Ipv6Addr::from(*ip)).to_canonical(), port))
+}

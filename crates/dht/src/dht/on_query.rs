@@ -1,0 +1,212 @@
+//! What others ask.
+
+use std::net::SocketAddr;
+
+use ztor_time::Instant;
+
+use super::Dht;
+use crate::addr::Family;
+use crate::item::Item;
+use crate::krpc::{Body, Fault, Message, Method, Query, Response, Want, code};
+use crate::{Contact, K, MAX_DATAGRAM_BYTES, NodeId};
+
+/// The longest answer without an item or a scrape, in bytes (BEP 32).
+const MAX_ANSWER_BYTES: usize = 1024;
+/// Nodes that are asked at a time whether they are there because they asked something. Senders can be forged, so
+/// this must not be much.
+const MAX_CHECKS: usize = 8;
+
+impl Dht {
+    pub(super) fn on_query(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        transaction: Vec<u8>,
+        query: Query,
+        is_read_only: bool,
+    ) {
+        if !self.admits(now, from) {
+            return;
+        }
+        let asker = Contact { id: query.id, addr: from };
+        let body = match self.answer(now, from, query) {
+            Ok(response) => Body::Response(Box::new(response)),
+            Err(fault) => Body::Error(fault),
+        };
+        self.send_answer(now, from, transaction, body);
+        if !is_read_only {
+            self.meet(now, asker);
+        }
+    }
+
+    /// A question that makes no sense is told so, unless it comes too often.
+    pub(super) fn on_bad_query(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        transaction: Vec<u8>,
+        fault: Fault,
+    ) {
+        if self.admits(now, from) {
+            self.send_answer(now, from, transaction, Body::Error(fault));
+        }
+    }
+
+    /// Counts a question, and says whether it is answered.
+    fn admits(&mut self, now: Instant, from: SocketAddr) -> bool {
+        self.counts.queries_in += 1;
+        let admits = !self.config.read_only && self.guard.admits(now, from);
+        self.counts.queries_dropped += u64::from(!admits);
+        admits
+    }
+
+    /// Someone who asks may be a node: if there would be a place for it, it is asked whether it answers as well.
+    fn meet(&mut self, now: Instant, asker: Contact) {
+        let table = &mut self.tables[Family::of(asker.addr)];
+        let is_known = table.queried(now, asker) || self.routers.contains(&asker.addr);
+        if is_known || !self.tables[Family::of(asker.addr)].has_room_for(now, asker) {
+            return;
+        }
+        if self.rpc.check_count() < MAX_CHECKS && !self.rpc.is_asking(asker.addr) {
+            self.ask_check(now, asker.addr, Some(asker.id));
+        }
+    }
+
+    fn send_answer(&mut self, now: Instant, to: SocketAddr, transaction: Vec<u8>, body: Body) {
+        let version = Some(self.config.version.to_vec());
+        let mut message = Message { transaction, body, external: Some(to), read_only: false, version };
+        let mut datagram = message.encode();
+        // Only an item of full length with nodes of both families is too long: then they are fewer.
+        while datagram.len() > MAX_DATAGRAM_BYTES
+            && let Body::Response(response) = &mut message.body
+            && drop_some_nodes(response, Family::of(to))
+        {
+            datagram = message.encode();
+        }
+        if self.guard.take(now, datagram.len()) {
+            self.rpc.answer(to, datagram);
+        } else {
+            self.counts.queries_dropped += 1;
+        }
+    }
+
+    fn answer(&mut self, now: Instant, from: SocketAddr, query: Query) -> Result<Response, Fault> {
+        let family = Family::of(from);
+        let own = self.tables[family].own();
+        let mut response = Response::new(own);
+        match query.method {
+            Method::Ping => {}
+            Method::FindNode { target } | Method::Unknown { target: Some(target) } => {
+                self.add_nodes(now, &mut response, family, query.want, target);
+            }
+            Method::Unknown { target: None } => {
+                return Err(Fault::new(code::METHOD_UNKNOWN, "method unknown"));
+            }
+            Method::GetPeers { info_hash, no_seed, scrape } => {
+                self.add_nodes(now, &mut response, family, query.want, info_hash);
+                response.token = Some(self.tokens.make(now, from.ip(), info_hash));
+                if scrape && let Some((seeds, peers)) = self.peers[family].scrape(now, info_hash) {
+                    response.seeds = Some(seeds);
+                    response.peers = Some(peers);
+                }
+                let max = self.room_for_peers(&response, family);
+                response.values = self.peers[family].choose(now, info_hash, no_seed, max, &mut self.rng);
+            }
+            Method::AnnouncePeer { info_hash, port, implied_port, seed, token } => {
+                self.check_token(now, &token, from, info_hash)?;
+                let port = if implied_port { from.port() } else { port };
+                let peer = SocketAddr::new(from.ip(), port);
+                self.peers[family].announce(now, own, info_hash, peer, seed);
+            }
+            Method::Get { target, seq } => {
+                self.add_nodes(now, &mut response, family, query.want, target);
+                response.token = Some(self.tokens.make(now, from.ip(), target));
+                if let Some(item) = self.items.get(now, target) {
+                    add_item(&mut response, item, seq);
+                }
+            }
+            Method::Put { token, cas, item } => {
+                self.check_token(now, &token, from, item.target())?;
+                self.items.put(now, own, item, cas)?;
+            }
+            Method::SampleInfohashes { target } => {
+                self.add_nodes(now, &mut response, family, query.want, target);
+                response.samples = Some(self.peers[family].sample(now, &mut self.rng));
+            }
+        }
+        Ok(response)
+    }
+
+    /// The nodes nearest to a place, of the families asked for (BEP 32).
+    fn add_nodes(
+        &self,
+        now: Instant,
+        response: &mut Response,
+        family: Family,
+        want: Option<Want>,
+        target: NodeId,
+    ) {
+        let own_family = Want { v4: family == Family::V4, v6: family == Family::V6 };
+        let want = want.filter(|want| want.v4 || want.v6).unwrap_or(own_family);
+        let nodes = |family: Family| {
+            self.config.families[family].then(|| self.tables[family].closest(now, target, K))
+        };
+        response.nodes4 = want.v4.then(|| nodes(Family::V4)).flatten();
+        response.nodes6 = want.v6.then(|| nodes(Family::V6)).flatten();
+    }
+
+    /// How many peers an answer has room for.
+    fn room_for_peers(&self, response: &Response, family: Family) -> usize {
+        // Keys, transaction id, version, external address and the like take less than this.
+        let mut taken = 200;
+        taken += response.nodes4.as_ref().map_or(0, |nodes| nodes.len() * 26);
+        taken += response.nodes6.as_ref().map_or(0, |nodes| nodes.len() * 38);
+        let mut room = MAX_ANSWER_BYTES;
+        if response.seeds.is_some() {
+            taken += 2 * 270;
+            room = MAX_DATAGRAM_BYTES;
+        }
+        let each = match family {
+            Family::V4 => 8,
+            Family::V6 => 21,
+        };
+        room.saturating_sub(taken) / each
+    }
+
+    fn check_token(
+        &mut self,
+        now: Instant,
+        token: &[u8],
+        from: SocketAddr,
+        target: NodeId,
+    ) -> Result<(), Fault> {
+        if self.tokens.accepts(now, token, from.ip(), target) {
+            Ok(())
+        } else {
+            Err(Fault::new(code::PROTOCOL, "bad token"))
+        }
+    }
+}
+
+/// A stored item; of a mutable one that the asker has in this version already, the version alone (BEP 44).
+fn add_item(response: &mut Response, item: &Item, known_seq: Option<i64>) {
+    if let Item::Mutable { key, seq, signature, .. } = item {
+        response.seq = Some(*seq);
+        if known_seq.is_some_and(|known| *seq <= known) {
+            return;
+        }
+        response.key = Some(*key);
+        response.signature = Some(*signature);
+    }
+    response.value = Some(item.value().to_vec());
+}
+
+/// Makes an answer shorter, by nodes of the other family first. False if there are none left.
+fn drop_some_nodes(response: &mut Response, family: Family) -> bool {
+    let (own, other) = match family {
+        Family::V4 => (&mut response.nodes4, &mut response.nodes6),
+        Family::V6 => (&mut response.nodes6, &mut response.nodes4),
+    };
+    let pop = |nodes: &mut Option<Vec<Contact>>| nodes.as_mut().and_then(Vec::pop).is_some();
+    pop(other) || pop(own)
+}

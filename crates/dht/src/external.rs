@@ -1,0 +1,84 @@
+//! Which address we have, by the word of those who answer us (BEP 42).
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::addr::{Family, Subnet, is_local};
+
+/// The newest votes count, one a neighbourhood.
+const MAX_VOTES: usize = 24;
+/// How many neighbourhoods must agree, and these must be more than half of all.
+const MIN_AGREED: usize = 5;
+
+/// The votes of one family.
+#[derive(Debug, Default)]
+pub(crate) struct Votes {
+    votes: VecDeque<(Subnet, IpAddr)>,
+    elected: Option<IpAddr>,
+}
+
+impl Votes {
+    /// The address, if enough agreed.
+    pub(crate) fn elected(&self) -> Option<IpAddr> {
+        self.elected
+    }
+
+    /// Counts what an answer from `voter` says. Gives the address if this made another one of it.
+    pub(crate) fn count(&mut self, voter: SocketAddr, claimed: IpAddr) -> Option<IpAddr> {
+        let claimed = claimed.to_canonical();
+        let odd = claimed.is_unspecified() || claimed.is_multicast() || is_local(claimed);
+        if odd || is_local(voter.ip()) || Family::of(voter) != Family::of_ip(claimed) {
+            return None;
+        }
+        let subnet = Subnet::of(voter);
+        self.votes.retain(|(of, _)| *of != subnet);
+        self.votes.push_back((subnet, claimed));
+        if self.votes.len() > MAX_VOTES {
+            self.votes.pop_front();
+        }
+        let agreed = self.votes.iter().filter(|(_, ip)| *ip == claimed).count();
+        let won = agreed >= MIN_AGREED && agreed * 2 > self.votes.len() && self.elected != Some(claimed);
+        won.then(|| *self.elected.insert(claimed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn voter(subnet: u8, last: u8) -> SocketAddr {
+        SocketAddr::new(IpAddr::from([80, 1, subnet, last]), 6881)
+    }
+
+    #[test]
+    fn several_neighbourhoods_must_agree() {
+        let mut votes = Votes::default();
+        let ours = IpAddr::from([84, 124, 73, 14]);
+        for last in 0..100 {
+            assert_eq!(votes.count(voter(1, last), ours), None);
+        }
+        assert!((2..5).all(|subnet| votes.count(voter(subnet, 1), ours).is_none()));
+        assert_eq!(votes.count(voter(5, 1), ours), Some(ours));
+        assert_eq!(votes.count(voter(6, 1), ours), None);
+        assert_eq!(votes.elected(), Some(ours));
+    }
+
+    #[test]
+    fn a_minority_changes_nothing() {
+        let mut votes = Votes::default();
+        let (ours, lie) = (IpAddr::from([84, 124, 73, 14]), IpAddr::from([6, 6, 6, 6]));
+        (0..12).for_each(|subnet| drop(votes.count(voter(subnet, 1), ours)));
+        assert!((100..111).all(|subnet| votes.count(voter(subnet, 1), lie).is_none()));
+        assert_eq!(votes.elected(), Some(ours));
+    }
+
+    #[test]
+    fn what_cannot_be_is_not_counted() {
+        let mut votes = Votes::default();
+        for subnet in 0..20 {
+            for ip in ["10.0.0.1", "0.0.0.0", "224.0.0.1", "2001:db8::1"] {
+                assert_eq!(votes.count(voter(subnet, 1), ip.parse().unwrap_or(IpAddr::from([0; 4]))), None);
+            }
+        }
+    }
+}

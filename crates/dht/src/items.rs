@@ -1,0 +1,157 @@
+//! The items that others stored here (BEP 44).
+
+use std::collections::BTreeMap;
+
+use ztor_time::{Duration, Instant};
+
+use crate::krpc::{Fault, code};
+use crate::{Item, ItemError, NodeId};
+
+/// How long an item is kept after it was stored last (BEP 44).
+const ITEM_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
+/// Items kept; with the bound of their values, some megabyte.
+const MAX_ITEMS: usize = 1000;
+
+#[derive(Debug, Default)]
+pub(crate) struct ItemStore {
+    items: BTreeMap<NodeId, Stored>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    item: Item,
+    expires: Instant,
+}
+
+impl ItemStore {
+    pub(crate) fn get(&self, now: Instant, target: NodeId) -> Option<&Item> {
+        self.items.get(&target).filter(|stored| now < stored.expires).map(|stored| &stored.item)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Stores an item, if it keeps the rules of BEP 44. Where there is no room, the one farthest from `own` goes.
+    ///
+    /// # Errors
+    /// What the one who sent it is to be told.
+    pub(crate) fn put(
+        &mut self,
+        now: Instant,
+        own: NodeId,
+        item: Item,
+        cas: Option<i64>,
+    ) -> Result<(), Fault> {
+        let target = item.target();
+        if let Some(stored) = self.get(now, target) {
+            // Before the signature, which is dear to check.
+            check_order(stored, &item, cas)?;
+        }
+        item.verify().map_err(fault)?;
+        if !self.items.contains_key(&target) && self.items.len() >= MAX_ITEMS {
+            let farthest = self.items.keys().copied().max_by_key(|id| own.distance(*id));
+            match farthest.filter(|id| own.distance(*id) > own.distance(target)) {
+                Some(farthest) => drop(self.items.remove(&farthest)),
+                None => return Err(Fault::new(code::SERVER, "no room for more items")),
+            }
+        }
+        self.items.insert(target, Stored { item, expires: now + ITEM_LIFE });
+        Ok(())
+    }
+
+    /// Forgets items that have not been stored again.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        self.items.retain(|_, stored| now < stored.expires);
+    }
+}
+
+/// Whether `new` may take the place of `stored`.
+fn check_order(stored: &Item, new: &Item, cas: Option<i64>) -> Result<(), Fault> {
+    let (Some(stored_seq), Some(seq)) = (stored.seq(), new.seq()) else { return Ok(()) };
+    if cas.is_some_and(|cas| cas != stored_seq) {
+        return Err(Fault::new(code::CAS_MISMATCH, "the stored sequence number is another one"));
+    }
+    if seq < stored_seq || seq == stored_seq && new.value() != stored.value() {
+        return Err(Fault::new(code::SEQ_TOO_LOW, "the stored sequence number is not lower"));
+    }
+    Ok(())
+}
+
+fn fault(error: ItemError) -> Fault {
+    let code = match error {
+        ItemError::ValueTooLong { .. } => code::TOO_BIG,
+        ItemError::SaltTooLong { .. } => code::SALT_TOO_BIG,
+        ItemError::BadSignature => code::BAD_SIGNATURE,
+        ItemError::NotBencode(_) | ItemError::NegativeSeq(_) | ItemError::BadSeed => code::PROTOCOL,
+    };
+    Fault::new(code, &error.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const OWN: NodeId = NodeId::new([0; 20]);
+
+    fn item(seq: i64, value: &[u8]) -> Item {
+        Item::sign(&[7; 32], b"s".to_vec(), seq, value.to_vec()).unwrap()
+    }
+
+    fn put(store: &mut ItemStore, item: Item, cas: Option<i64>) -> Result<(), i64> {
+        store.put(Instant::ZERO, OWN, item, cas).map_err(|fault| fault.code)
+    }
+
+    #[test]
+    fn versions_only_go_up() {
+        let mut store = ItemStore::default();
+        // Without a stored item, what is expected of it plays no part.
+        assert_eq!(put(&mut store, item(3, b"i1e"), Some(9)), Ok(()));
+        assert_eq!(put(&mut store, item(3, b"i1e"), None), Ok(()));
+        assert_eq!(put(&mut store, item(3, b"i2e"), None), Err(302));
+        assert_eq!(put(&mut store, item(2, b"i2e"), None), Err(302));
+        assert_eq!(put(&mut store, item(4, b"i2e"), Some(2)), Err(301));
+        assert_eq!(put(&mut store, item(4, b"i2e"), Some(3)), Ok(()));
+        let target = item(4, b"i2e").target();
+        assert_eq!(store.get(Instant::ZERO, target), Some(&item(4, b"i2e")));
+        let end = Instant::ZERO + ITEM_LIFE;
+        assert_eq!(store.get(end, target), None);
+        store.expire(end);
+        assert_eq!(store.len(), 0);
+    }
+
+    #[test]
+    fn rules_have_their_codes() {
+        let mut store = ItemStore::default();
+        let long = Item::Immutable { value: vec![b'x'; 1001] };
+        assert_eq!(put(&mut store, long, None), Err(205));
+        assert_eq!(put(&mut store, Item::Immutable { value: b"x".to_vec() }, None), Err(203));
+        let forged = Item::Mutable {
+            key: [1; 32],
+            salt: Vec::new(),
+            seq: 1,
+            signature: [0; 64],
+            value: b"i1e".to_vec(),
+        };
+        assert_eq!(put(&mut store, forged, None), Err(206));
+        let salted = Item::Mutable {
+            key: [1; 32],
+            salt: vec![0; 65],
+            seq: 1,
+            signature: [0; 64],
+            value: b"i1e".to_vec(),
+        };
+        assert_eq!(put(&mut store, salted, None), Err(207));
+        assert_eq!(store.len(), 0);
+    }
+
+    #[test]
+    fn the_store_is_bounded() {
+        let mut store = ItemStore::default();
+        for n in 0..MAX_ITEMS * 2 {
+            let _ = put(&mut store, Item::Immutable { value: format!("i{n}e").into_bytes() }, None);
+        }
+        assert_eq!(store.len(), MAX_ITEMS);
+    }
+}

@@ -1,0 +1,68 @@
+//! A node of the Mainline DHT (BEP 5) as a machine without IO.
+//!
+//! [`Dht`] is told what time it is, which datagrams came and what its owner wants; it says what to send, when it
+//! wants to be woken and what it found. It opens no socket, asks no clock and takes its randomness from a seed,
+//! so that a network of any number of nodes can run inside a test.
+//!
+//! ```
+//! use ztor_dht::{Config, Dht};
+//! use ztor_time::Instant;
+//!
+//! let mut now = Instant::ZERO;
+//! let mut dht = Dht::new(now, Config::default(), 42, None);
+//! dht.bootstrap(now, &["192.0.2.1:6881".parse()?]);
+//! let lookup = dht.get_peers(now, [7; 20], None);
+//! // A driver's turn: send what there is, look at what happened, sleep until a datagram or the time comes.
+//! while let Some((_to, _datagram)) = dht.poll_transmit() {}
+//! while let Some(_event) = dht.poll_event() {}
+//! now = dht.poll_timeout().unwrap_or(now);
+//! dht.tick(now);
+//! # dht.cancel(lookup);
+//! # Ok::<(), std::net::AddrParseError>(())
+//! ```
+//!
+//! What it knows: IPv4 and IPv6 as two networks side by side (BEP 32), scrapes (BEP 33), node ids that fit their
+//! addresses (BEP 42), read-only nodes (BEP 43), stored items (BEP 44) and samples of info-hashes (BEP 51). A
+//! node on several addresses of one family (BEP 45) is several [`Dht`]s.
+//!
+//! Where things are: [`krpc`] is the protocol as bytes; `table` and `bucket` hold the nodes that answer; `search`
+//! is one iterative lookup in one network; `peers` and `items` are what others store here, `tokens` and `guard`
+//! what keeps them from abusing it; `rpc` matches answers with questions. `dht` ties them together, split by the
+//! source of what happens: `on_query`, `on_response`, `lookups`, `maintain`.
+#![forbid(unsafe_code)]
+
+mod addr;
+mod bloom;
+mod bucket;
+mod dht;
+mod event;
+mod external;
+mod guard;
+mod hash;
+mod item;
+mod items;
+pub mod krpc;
+mod lookup;
+mod node_id;
+mod peers;
+mod rpc;
+mod save;
+mod search;
+mod table;
+mod tokens;
+
+pub use addr::{Family, PerFamily};
+pub use bloom::Bloom;
+pub use dht::{Announce, Config, Dht, LookupId, QueryId};
+pub use event::{Event, FamilyStats, QueryError, Stats, Summary};
+pub use item::{Item, ItemError, MAX_SALT_BYTES, MAX_VALUE_BYTES, mutable_target};
+pub use krpc::Contact;
+pub use node_id::NodeId;
+pub use save::{Saved, SavedError};
+
+/// How many nodes a bucket holds, an answer names and a lookup looks for: the `k` of BEP 5.
+pub const K: usize = 8;
+
+/// The longest datagram that is sent, in bytes: it crosses every usual link in one piece. Only answers with an
+/// item (BEP 44) or a scrape (BEP 33) come near it; others keep to the 1024 bytes of BEP 32.
+pub const MAX_DATAGRAM_BYTES: usize = 1400;

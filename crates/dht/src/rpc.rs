@@ -1,0 +1,281 @@
+//! Questions on their way, and which answer belongs to which.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+
+use fastrand::Rng;
+use ztor_time::{Duration, Instant};
+
+use crate::krpc::{Body, Message, Query};
+use crate::{LookupId, NodeId, QueryId};
+
+/// How long a lookup waits before it asks another node as well.
+pub(crate) const SLOW_AFTER: Duration = Duration::from_secs(1);
+/// How long an answer is awaited.
+pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(15);
+/// How long the receipt of something stored is awaited; the lookup is not done before.
+const STORE_DEAD_AFTER: Duration = Duration::from_secs(5);
+/// Questions that wait for an answer.
+const MAX_IN_FLIGHT: usize = 512;
+/// Questions that wait to be sent.
+const MAX_QUEUED: usize = 2048;
+
+/// What a question is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// To see whether a node is there.
+    Check,
+    /// The owner asked whether it is there.
+    Ping(QueryId),
+    /// The owner asked for a sample.
+    Sample(QueryId),
+    /// A step of a lookup.
+    Lookup(LookupId),
+    /// To store something at the end of a lookup.
+    Store(LookupId),
+}
+
+/// A question that was sent.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) to: SocketAddr,
+    /// Who should answer, if that is known.
+    pub(crate) id: Option<NodeId>,
+    pub(crate) purpose: Purpose,
+    pub(crate) sent: Instant,
+    is_slow: bool,
+}
+
+/// A question that got no answer in time.
+#[derive(Debug)]
+pub(crate) enum Late {
+    /// It may still come.
+    Slow {
+        to: SocketAddr,
+        lookup: LookupId,
+    },
+    Dead(Pending),
+}
+
+#[derive(Debug)]
+struct Queued {
+    to: SocketAddr,
+    id: Option<NodeId>,
+    purpose: Purpose,
+    query: Query,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rpc {
+    rng: Rng,
+    read_only: bool,
+    version: [u8; 4],
+    /// By transaction id; at most [`MAX_IN_FLIGHT`].
+    in_flight: BTreeMap<u32, Pending>,
+    deadlines: BTreeSet<(Instant, u32)>,
+    /// At most [`MAX_QUEUED`].
+    queue: VecDeque<Queued>,
+    transmits: VecDeque<(SocketAddr, Vec<u8>)>,
+    pub(crate) queries_sent: u64,
+}
+
+impl Rpc {
+    pub(crate) fn new(seed: u64, read_only: bool, version: [u8; 4]) -> Self {
+        Self {
+            rng: Rng::with_seed(seed),
+            read_only,
+            version,
+            in_flight: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            queue: VecDeque::new(),
+            transmits: VecDeque::new(),
+            queries_sent: 0,
+        }
+    }
+
+    /// Sends a question, or queues it. False if there is no room for it: it will get no answer and no timeout.
+    pub(crate) fn ask(
+        &mut self,
+        now: Instant,
+        to: SocketAddr,
+        id: Option<NodeId>,
+        purpose: Purpose,
+        query: Query,
+    ) -> bool {
+        let question = Queued { to, id, purpose, query };
+        if self.in_flight.len() < MAX_IN_FLIGHT {
+            self.send(now, question);
+        } else if self.queue.len() < MAX_QUEUED {
+            self.queue.push_back(question);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Sends a message that is no question.
+    pub(crate) fn answer(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+        self.transmits.push_back((to, datagram));
+    }
+
+    pub(crate) fn poll_transmit(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        self.transmits.pop_front()
+    }
+
+    /// The question that an answer from `from` belongs to, if there is one.
+    pub(crate) fn take(&mut self, now: Instant, from: SocketAddr, transaction: &[u8]) -> Option<Pending> {
+        let transaction = u32::from_be_bytes(transaction.try_into().ok()?);
+        self.in_flight.get(&transaction).filter(|pending| pending.to == from)?;
+        let pending = self.in_flight.remove(&transaction)?;
+        self.deadlines.remove(&(pending.deadline(), transaction));
+        self.send_queued(now);
+        Some(pending)
+    }
+
+    /// The next question that has waited for too long.
+    pub(crate) fn next_late(&mut self, now: Instant) -> Option<Late> {
+        let &(deadline, transaction) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
+        self.deadlines.remove(&(deadline, transaction));
+        let pending = self.in_flight.get_mut(&transaction)?;
+        if let Purpose::Lookup(lookup) = pending.purpose
+            && !pending.is_slow
+        {
+            pending.is_slow = true;
+            let to = pending.to;
+            let deadline = pending.deadline();
+            self.deadlines.insert((deadline, transaction));
+            return Some(Late::Slow { to, lookup });
+        }
+        let pending = self.in_flight.remove(&transaction)?;
+        self.send_queued(now);
+        Some(Late::Dead(pending))
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Whether something was asked of this address and the answer is not there.
+    pub(crate) fn is_asking(&self, addr: SocketAddr) -> bool {
+        self.in_flight.values().any(|pending| pending.to == addr)
+            || self.queue.iter().any(|question| question.to == addr)
+    }
+
+    /// How many nodes are being looked at only to see whether they are there.
+    pub(crate) fn check_count(&self) -> usize {
+        self.in_flight.values().filter(|pending| pending.purpose == Purpose::Check).count()
+    }
+
+    /// Forgets what a lookup still wanted to ask.
+    pub(crate) fn forget(&mut self, lookup: LookupId) {
+        self.queue.retain(|question| {
+            question.purpose != Purpose::Lookup(lookup) && question.purpose != Purpose::Store(lookup)
+        });
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    fn send_queued(&mut self, now: Instant) {
+        while self.in_flight.len() < MAX_IN_FLIGHT {
+            let Some(question) = self.queue.pop_front() else { return };
+            self.send(now, question);
+        }
+    }
+
+    fn send(&mut self, now: Instant, question: Queued) {
+        let Queued { to, id, purpose, query } = question;
+        let transaction = loop {
+            let transaction = self.rng.u32(..);
+            if !self.in_flight.contains_key(&transaction) {
+                break transaction;
+            }
+        };
+        let message = Message {
+            transaction: transaction.to_be_bytes().to_vec(),
+            body: Body::Query(query),
+            external: None,
+            read_only: self.read_only,
+            version: Some(self.version.to_vec()),
+        };
+        let pending = Pending { to, id, purpose, sent: now, is_slow: false };
+        self.deadlines.insert((pending.deadline(), transaction));
+        self.in_flight.insert(transaction, pending);
+        self.queries_sent += 1;
+        self.transmits.push_back((to, message.encode()));
+    }
+}
+
+impl Pending {
+    fn deadline(&self) -> Instant {
+        self.sent
+            + match self.purpose {
+                Purpose::Lookup(_) if !self.is_slow => SLOW_AFTER,
+                Purpose::Store(_) => STORE_DEAD_AFTER,
+                _ => DEAD_AFTER,
+            }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::krpc::{Method, decode};
+
+    const FROM: &str = "8.8.8.8:6881";
+
+    fn ping() -> Query {
+        Query { id: NodeId::new([1; 20]), want: None, method: Method::Ping }
+    }
+
+    fn transaction(rpc: &mut Rpc) -> Vec<u8> {
+        decode(&rpc.poll_transmit().unwrap().1).unwrap().transaction
+    }
+
+    #[test]
+    fn only_the_one_who_was_asked_answers() {
+        let mut rpc = Rpc::new(1, true, *b"ZR01");
+        let to: SocketAddr = FROM.parse().unwrap();
+        assert!(rpc.ask(Instant::ZERO, to, None, Purpose::Check, ping()));
+        let datagram = rpc.poll_transmit().unwrap().1;
+        let message = decode(&datagram).unwrap();
+        assert!(message.read_only);
+        let transaction = message.transaction;
+        assert!(rpc.take(Instant::ZERO, "8.8.8.8:6882".parse().unwrap(), &transaction).is_none());
+        assert!(rpc.take(Instant::ZERO, to, b"aa").is_none());
+        assert!(rpc.take(Instant::ZERO, to, &transaction).is_some());
+        assert!(rpc.take(Instant::ZERO, to, &transaction).is_none());
+        assert_eq!(rpc.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_lookup_hears_of_slowness_and_later_of_death() {
+        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let to: SocketAddr = FROM.parse().unwrap();
+        assert!(rpc.ask(Instant::ZERO, to, None, Purpose::Lookup(LookupId(7)), ping()));
+        let slow = Instant::ZERO + SLOW_AFTER;
+        assert_eq!(rpc.poll_timeout(), Some(slow));
+        assert!(matches!(rpc.next_late(slow), Some(Late::Slow { lookup: LookupId(7), .. })));
+        assert!(rpc.next_late(slow).is_none());
+        let dead = Instant::ZERO + DEAD_AFTER;
+        assert_eq!(rpc.poll_timeout(), Some(dead));
+        assert!(matches!(rpc.next_late(dead), Some(Late::Dead(_))));
+        assert_eq!((rpc.poll_timeout(), rpc.in_flight()), (None, 0));
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_bounded() {
+        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let to: SocketAddr = FROM.parse().unwrap();
+        let asked = (0..5000).filter(|_| rpc.ask(Instant::ZERO, to, None, Purpose::Check, ping())).count();
+        assert_eq!((asked, rpc.in_flight()), (MAX_IN_FLIGHT + MAX_QUEUED, MAX_IN_FLIGHT));
+        let first = transaction(&mut rpc);
+        assert!(rpc.take(Instant::ZERO, to, &first).is_some());
+        assert_eq!((rpc.queue.len(), rpc.in_flight()), (MAX_QUEUED - 1, MAX_IN_FLIGHT));
+        let dead = Instant::ZERO + DEAD_AFTER;
+        let late = std::iter::from_fn(|| rpc.next_late(dead)).count();
+        assert_eq!((late, rpc.queue.len()), (MAX_IN_FLIGHT - 1, MAX_QUEUED - MAX_IN_FLIGHT));
+    }
+}

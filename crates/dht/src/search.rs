@@ -1,0 +1,279 @@
+//! One iterative lookup in one family's network (BEP 5), on its guard against those who would own its result.
+
+use std::net::SocketAddr;
+
+use crate::addr::Subnet;
+use crate::{Contact, K, NodeId};
+
+/// Nodes that are asked at the same time; ones that are slow do not count.
+const ALPHA: usize = 4;
+/// As before, slow ones included.
+const MAX_OPEN: usize = 24;
+/// Nodes asked in one search. Honest searches need some 30.
+const MAX_ASKED: usize = 200;
+/// Candidates kept: the nearest ones.
+const MAX_CANDIDATES: usize = 100;
+/// Of these, ones whose id doesn't fit their address and that have not answered. Such ids can be chosen at will
+/// (BEP 42), so they must not crowd out the others.
+const MAX_MISFITS: usize = 24;
+/// Addresses without an id, of routers for one.
+const MAX_BLIND: usize = 64;
+/// The nodes taken of one answer: as many as BEP 5 has an answer name.
+const MAX_NAMED: usize = K;
+/// Of the nearest candidates so many are looked at for the one that most others know.
+const CHOICE: usize = 3;
+/// Neighbourhoods counted that named a candidate.
+const MAX_VOUCHERS: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct Search {
+    own: NodeId,
+    target: NodeId,
+    /// Nearest first. One that is asked, or has answered, is alone in its neighbourhood.
+    candidates: Vec<Candidate>,
+    blind: Vec<(SocketAddr, State)>,
+    pub(crate) asked: usize,
+    pub(crate) answered: usize,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    contact: Contact,
+    distance: [u8; 20],
+    /// Its id fits its address (BEP 42).
+    fits: bool,
+    /// Who named it.
+    vouchers: Vec<Subnet>,
+    state: State,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum State {
+    Fresh,
+    Asked,
+    /// Asked, and late, but not given up.
+    Slow,
+    Answered(Answer),
+    Failed,
+}
+
+/// What is kept of an answer.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) token: Option<Vec<u8>>,
+    /// The sequence number of the item that the node has (BEP 44).
+    pub(crate) seq: Option<i64>,
+}
+
+impl Search {
+    pub(crate) fn new(own: NodeId, target: NodeId) -> Self {
+        Self { own, target, candidates: Vec::new(), blind: Vec::new(), asked: 0, answered: 0 }
+    }
+
+    /// A node of our own table, or of the last run.
+    pub(crate) fn add_known(&mut self, contact: Contact) {
+        self.add(contact, None);
+    }
+
+    /// A node whose id is not known.
+    pub(crate) fn add_blind(&mut self, addr: SocketAddr) {
+        if self.blind.len() < MAX_BLIND && self.blind.iter().all(|(known, _)| *known != addr) {
+            self.blind.push((addr, State::Fresh));
+        }
+    }
+
+    /// Nodes that an answer names. The rest of what is too much for one answer is left out.
+    pub(crate) fn add_named(&mut self, contacts: impl IntoIterator<Item = Contact>, from: SocketAddr) {
+        for contact in contacts.into_iter().take(MAX_NAMED) {
+            self.add(contact, Some(Subnet::of(from)));
+        }
+    }
+
+    /// The next node to ask, which counts as asked from now on; `None` if none should be now.
+    pub(crate) fn next(&mut self) -> Option<(SocketAddr, Option<NodeId>)> {
+        let open = self.count(&State::Asked);
+        if self.asked >= MAX_ASKED || open >= ALPHA || open + self.count(&State::Slow) >= MAX_OPEN {
+            return None;
+        }
+        if self.needs_blind()
+            && let Some((addr, state)) = self.blind.iter_mut().find(|(_, state)| *state == State::Fresh)
+        {
+            *state = State::Asked;
+            self.asked += 1;
+            return Some((*addr, None));
+        }
+        let horizon = self.horizon();
+        let fresh = self.candidates[..horizon].iter().enumerate();
+        let fresh = fresh.filter(|(_, candidate)| candidate.state == State::Fresh).take(CHOICE);
+        // Of equals the last one is the maximum, hence from the far end.
+        let (index, _) = fresh.collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, c)| c.vouchers.len())?;
+        let candidate = &mut self.candidates[index];
+        candidate.state = State::Asked;
+        self.asked += 1;
+        Some((candidate.contact.addr, Some(candidate.contact.id)))
+    }
+
+    /// A node that was asked answered. One that has another id than was said, or a neighbour that answered before
+    /// it, counts for nothing, though what it says may be of use.
+    pub(crate) fn answered(&mut self, from: Contact, answer: Answer) {
+        self.blind.retain(|(addr, _)| *addr != from.addr);
+        self.answered += 1;
+        let subnet = Subnet::of(from.addr);
+        let is_answer = |candidate: &Candidate| matches!(candidate.state, State::Answered(_));
+        let crowded = self.candidates.iter().any(|c| is_answer(c) && Subnet::of(c.contact.addr) == subnet);
+        if let Some(candidate) = self.asked_mut(from.addr) {
+            let counts = candidate.contact.id == from.id && !crowded;
+            candidate.state = if counts { State::Answered(answer) } else { State::Failed };
+        }
+    }
+
+    /// A node that was asked is late.
+    pub(crate) fn slow(&mut self, addr: SocketAddr) {
+        self.set_open(addr, State::Slow);
+    }
+
+    /// A node that was asked will not answer.
+    pub(crate) fn failed(&mut self, addr: SocketAddr) {
+        self.set_open(addr, State::Failed);
+    }
+
+    /// Whether the nearest nodes have answered, or there is nobody left to ask.
+    pub(crate) fn is_done(&self) -> bool {
+        let open = self.count(&State::Asked);
+        if self.asked >= MAX_ASKED {
+            return open == 0;
+        }
+        let near = &self.candidates[..self.horizon()];
+        let nears = |state: &State| near.iter().any(|candidate| candidate.state == *state);
+        if nears(&State::Fresh) || nears(&State::Asked) {
+            return false;
+        }
+        if self.needs_blind() && self.blind.iter().any(|(_, state)| *state != State::Slow) {
+            return false;
+        }
+        self.solid_count() >= K || open + self.count(&State::Slow) == 0
+    }
+
+    /// The nodes to store something at: the nearest that gave a token and whose ids fit (BEP 42), and of the others
+    /// those that are as near as these, since many lookups will end at them.
+    pub(crate) fn stores(&self) -> Vec<(Contact, Answer)> {
+        let mut solid = 0;
+        let mut stores = Vec::new();
+        let mut answers = self.candidates.iter().filter_map(|candidate| match &candidate.state {
+            State::Answered(answer) if answer.token.is_some() => Some((candidate, answer)),
+            _ => None,
+        });
+        while solid < K
+            && let Some((candidate, answer)) = answers.next()
+        {
+            if candidate.fits || stores.len() - solid < K {
+                stores.push((candidate.contact, answer.clone()));
+                solid += usize::from(candidate.fits);
+            }
+        }
+        stores
+    }
+
+    /// The nearest nodes that answered.
+    pub(crate) fn nearest(&self) -> Vec<Contact> {
+        let answers = self.candidates.iter().filter(|c| matches!(c.state, State::Answered(_)));
+        answers.map(|candidate| candidate.contact).take(K).collect()
+    }
+
+    fn add(&mut self, contact: Contact, voucher: Option<Subnet>) {
+        if contact.id == self.own {
+            return;
+        }
+        if let Some(known) = self.candidates.iter_mut().find(|known| known.contact.addr == contact.addr) {
+            if let Some(voucher) = voucher
+                && known.contact.id == contact.id
+                && known.vouchers.len() < MAX_VOUCHERS
+                && !known.vouchers.contains(&voucher)
+            {
+                known.vouchers.push(voucher);
+            }
+            return;
+        }
+        let fits = contact.id.fits(contact.addr.ip());
+        let subnet = Subnet::of(contact.addr);
+        // One that is slow may be made up, to keep its neighbours out.
+        let blocks = |state: &State| !matches!(state, State::Slow | State::Failed);
+        let rival =
+            self.candidates.iter().position(|c| blocks(&c.state) && Subnet::of(c.contact.addr) == subnet);
+        if let Some(rival) = rival {
+            let other = &self.candidates[rival];
+            if other.state != State::Fresh || other.fits || !fits {
+                return;
+            }
+            self.candidates.remove(rival);
+        }
+        let distance = contact.id.distance(self.target);
+        let at = self.candidates.partition_point(|candidate| candidate.distance <= distance);
+        let vouchers = voucher.into_iter().collect();
+        self.candidates.insert(at, Candidate { contact, distance, fits, vouchers, state: State::Fresh });
+        self.trim();
+    }
+
+    /// Keeps the list bounded. Nodes that are asked stay, for their answers will come.
+    fn trim(&mut self) {
+        let is_misfit = |candidate: &Candidate| candidate.state == State::Fresh && !candidate.fits;
+        if self.candidates.iter().filter(|candidate| is_misfit(candidate)).count() > MAX_MISFITS
+            && let Some(farthest) = self.candidates.iter().rposition(is_misfit)
+        {
+            self.candidates.remove(farthest);
+        }
+        let is_idle = |candidate: &Candidate| !matches!(candidate.state, State::Asked | State::Slow);
+        if self.candidates.len() > MAX_CANDIDATES
+            && let Some(farthest) = self.candidates.iter().rposition(is_idle)
+        {
+            self.candidates.remove(farthest);
+        }
+    }
+
+    /// How many candidates matter: up to the [`K`]th that answered and whose id fits its address. Others do not
+    /// count for the end of a search (BEP 42).
+    fn horizon(&self) -> usize {
+        let mut solid = self.candidates.iter().enumerate().filter(|(_, candidate)| candidate.is_solid());
+        solid.nth(K - 1).map_or(self.candidates.len(), |(index, _)| index + 1)
+    }
+
+    fn solid_count(&self) -> usize {
+        self.candidates.iter().filter(|candidate| candidate.is_solid()).count()
+    }
+
+    /// Addresses without an id are for beginnings.
+    fn needs_blind(&self) -> bool {
+        self.solid_count() < K
+    }
+
+    fn count(&self, state: &State) -> usize {
+        self.candidates.iter().filter(|candidate| candidate.state == *state).count()
+            + self.blind.iter().filter(|(_, blind)| blind == state).count()
+    }
+
+    fn set_open(&mut self, addr: SocketAddr, state: State) {
+        if state == State::Failed {
+            self.blind.retain(|(blind, _)| *blind != addr);
+        } else if let Some((_, blind)) = self.blind.iter_mut().find(|(blind, _)| *blind == addr) {
+            *blind = state.clone();
+        }
+        if let Some(candidate) = self.asked_mut(addr) {
+            candidate.state = state;
+        }
+    }
+
+    fn asked_mut(&mut self, addr: SocketAddr) -> Option<&mut Candidate> {
+        let is_open = |candidate: &Candidate| matches!(candidate.state, State::Asked | State::Slow);
+        self.candidates.iter_mut().find(|candidate| candidate.contact.addr == addr && is_open(candidate))
+    }
+}
+
+impl Candidate {
+    fn is_solid(&self) -> bool {
+        self.fits && matches!(self.state, State::Answered(_))
+    }
+}
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod tests;

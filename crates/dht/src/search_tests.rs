@@ -1,0 +1,178 @@
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use fastrand::Rng;
+use proptest::prelude::*;
+
+use super::*;
+
+const OWN: NodeId = NodeId::new([0xff; 20]);
+const TARGET: NodeId = NodeId::new([0; 20]);
+
+/// A node at a local address, where every id fits, that shares `bits` with the target.
+fn local(bits: usize, n: u8) -> Contact {
+    let id = TARGET.random_at(bits, &mut Rng::with_seed(n.into()));
+    Contact { id, addr: SocketAddr::new(IpAddr::from([10, 0, 0, n]), 1) }
+}
+
+/// One in the world, whose id doesn't fit.
+fn misfit(bits: usize, ip: [u8; 4]) -> Contact {
+    let mut rng = Rng::with_seed(ip.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)));
+    let addr = SocketAddr::new(IpAddr::from(ip), 1);
+    loop {
+        let id = TARGET.random_at(bits, &mut rng);
+        if !id.fits(addr.ip()) {
+            return Contact { id, addr };
+        }
+    }
+}
+
+fn with_token() -> Answer {
+    Answer { token: Some(vec![1]), seq: None }
+}
+
+fn asked(search: &mut Search) -> Vec<SocketAddr> {
+    std::iter::from_fn(|| search.next().map(|(addr, _)| addr)).collect()
+}
+
+#[test]
+fn asks_the_nearest_and_ends_when_they_have_answered() {
+    let mut search = Search::new(OWN, TARGET);
+    (0..20).for_each(|n| search.add_known(local(usize::from(n), n)));
+    let nearest: Vec<_> = (12..20).rev().map(|n| local(n, n as u8)).collect();
+    assert_eq!(asked(&mut search), nearest[..4].iter().map(|c| c.addr).collect::<Vec<_>>());
+    for contact in &nearest {
+        assert!(!search.is_done());
+        search.answered(*contact, with_token());
+        search.next();
+    }
+    assert!(search.is_done());
+    assert_eq!(search.nearest(), nearest);
+    assert_eq!(search.stores().len(), K);
+}
+
+#[test]
+fn slow_nodes_do_not_hold_it_up_but_count_if_they_come() {
+    let mut search = Search::new(OWN, TARGET);
+    (0..4).for_each(|n| search.add_known(local(usize::from(n), n)));
+    assert_eq!(asked(&mut search).len(), 4);
+    (0..4).for_each(|n| search.slow(local(usize::from(n), n).addr));
+    assert!(!search.is_done(), "they may still answer");
+    search.answered(local(0, 0), with_token());
+    (1..4).for_each(|n| search.failed(local(usize::from(n), n).addr));
+    assert!(search.is_done());
+    assert_eq!(search.stores().len(), 1);
+}
+
+#[test]
+fn blind_addresses_are_for_beginnings() {
+    let mut search = Search::new(OWN, TARGET);
+    assert!(search.is_done());
+    let router = SocketAddr::new(IpAddr::from([10, 9, 9, 9]), 1);
+    search.add_blind(router);
+    assert_eq!(search.next(), Some((router, None)));
+    search.answered(Contact { id: NodeId::new([7; 20]), addr: router }, Answer::default());
+    search.add_named([local(3, 1)], router);
+    assert_eq!(asked(&mut search), [local(3, 1).addr]);
+    search.answered(local(3, 1), Answer::default());
+    assert!(search.is_done());
+    // The router itself is no result, and who gave no token stores nothing.
+    assert_eq!(search.nearest(), [local(3, 1)]);
+    assert_eq!(search.stores(), []);
+}
+
+#[test]
+fn another_id_than_was_said_counts_for_nothing() {
+    let mut search = Search::new(OWN, TARGET);
+    search.add_known(local(3, 1));
+    search.next();
+    search.answered(Contact { id: NodeId::new([1; 20]), ..local(3, 1) }, with_token());
+    assert!(search.is_done() && search.nearest().is_empty());
+}
+
+#[test]
+fn one_neighbourhood_is_one_node() {
+    let mut search = Search::new(OWN, TARGET);
+    (0..100).for_each(|n| {
+        search.add_named([misfit(40, [8, 8, 8, n])], SocketAddr::new(IpAddr::from([9, n, 0, 1]), 1))
+    });
+    assert_eq!(asked(&mut search).len(), 1);
+}
+
+#[test]
+fn sybils_near_the_target_neither_end_nor_own_it() {
+    let mut search = Search::new(OWN, TARGET);
+    (0..10).for_each(|n| search.add_known(local(usize::from(n), n)));
+    let mut asked_misfits = 0;
+    let mut left = 1000;
+    while let Some((addr, id)) = search.next() {
+        let contact = Contact { id: id.unwrap_or(TARGET), addr };
+        search.answered(contact, with_token());
+        if contact.id.fits(addr.ip()) {
+            continue;
+        }
+        asked_misfits += 1;
+        // Each of them names ever more of its kind, each in a neighbourhood of its own.
+        let named = (0..50).map(|n| misfit(30 + asked_misfits % 100, [20 + n, asked_misfits as u8, 1, 1]));
+        search.add_named(named, addr);
+        left -= 1;
+        assert!(left > 0);
+        if asked_misfits == 1 {
+            search.add_named([misfit(30, [99, 1, 1, 1])], addr);
+        }
+    }
+    let mut search = Search::new(OWN, TARGET);
+    (0..10).for_each(|n| search.add_known(local(usize::from(n), n)));
+    search.add_named(
+        (0..50).map(|n| misfit(60, [20 + n, 1, 1, 1])),
+        SocketAddr::new(IpAddr::from([9, 9, 9, 9]), 1),
+    );
+    while let Some((addr, id)) = search.next() {
+        search.answered(Contact { id: id.unwrap_or(TARGET), addr }, with_token());
+    }
+    assert!(search.is_done());
+    let honest = search
+        .stores()
+        .iter()
+        .filter(|(contact, _)| contact.addr.ip().to_string().starts_with("10."))
+        .count();
+    assert_eq!(honest, K, "the nearest whose ids fit are all there");
+    assert!(search.stores().len() <= 2 * K);
+}
+
+proptest! {
+    #[test]
+    fn invariants(steps in proptest::collection::vec((0u8..6, any::<[u8; 4]>(), 0usize..40), 1..400)) {
+        let mut search = Search::new(OWN, TARGET);
+        let mut open = Vec::new();
+        for (what, bytes, bits) in steps {
+            let [a, b, c, d] = bytes;
+            match what {
+                0 | 1 => {
+                    let named = (0..12).map(|n| misfit(bits, [10 + (a % 4), b % 8, c.wrapping_add(n), d]));
+                    search.add_named(named, SocketAddr::new(IpAddr::from([9, a, b, c]), 1));
+                }
+                2 => search.add_blind(SocketAddr::new(IpAddr::from(bytes), 1)),
+                3 => open.extend(search.next()),
+                4 => if let Some((addr, id)) = open.pop() {
+                    search.answered(Contact { id: id.unwrap_or(TARGET), addr }, with_token());
+                },
+                _ => if let Some((addr, _)) = open.first().copied() {
+                    search.slow(addr);
+                    if a % 2 == 0 {
+                        search.failed(addr);
+                        open.remove(0);
+                    }
+                },
+            }
+            let slow = search.count(&State::Slow);
+            prop_assert!(search.candidates.len() <= MAX_CANDIDATES + MAX_OPEN);
+            prop_assert!(search.count(&State::Asked) <= ALPHA && search.count(&State::Asked) + slow <= MAX_OPEN);
+            prop_assert!(search.candidates.is_sorted_by_key(|candidate| candidate.distance));
+            let answered = search.candidates.iter().filter(|c| matches!(c.state, State::Answered(_)));
+            let mut subnets = BTreeSet::new();
+            prop_assert!(answered.map(|c| Subnet::of(c.contact.addr)).all(|subnet| subnets.insert(subnet)));
+            prop_assert!(search.stores().len() <= 2 * K);
+        }
+    }
+}
