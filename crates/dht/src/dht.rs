@@ -89,6 +89,8 @@ pub struct Dht {
     upkeep: PerFamily<Upkeep>,
     /// Nodes that know nodes, asked when we know none. They are many clients' beginning: never kept as nodes.
     routers: Vec<SocketAddr>,
+    /// Those of them that are nodes like any other.
+    kept_routers: Vec<SocketAddr>,
     /// Nodes of the last run, asked at the beginning.
     remembered: Vec<Contact>,
     rpc: Rpc,
@@ -134,6 +136,7 @@ impl Dht {
             votes: PerFamily::default(),
             upkeep: PerFamily::from_fn(|_| Upkeep::new(now)),
             routers: Vec::new(),
+            kept_routers: Vec::new(),
             // From our own file, so that local ones are welcome.
             remembered: nodes.filter(|node| is_plausible(node.addr, node.addr)).take(MAX_SAVED * 2).collect(),
             rpc: Rpc::new(derive_seed(seed, "transactions"), config.read_only, config.version),
@@ -217,6 +220,16 @@ impl Dht {
     /// remembered, 32 at most, and asked again whenever all nodes are lost; they are never asked for anything else.
     pub fn bootstrap(&mut self, now: Instant, addrs: &[SocketAddr]) {
         self.add_routers(now, addrs);
+    }
+
+    /// As [`bootstrap`](Dht::bootstrap), for nodes that the owner named himself: they are kept like any other, for in
+    /// a small network they may be all there is.
+    pub fn enter_by(&mut self, now: Instant, addrs: &[SocketAddr]) {
+        self.add_routers(now, addrs);
+        let routers = &self.routers;
+        self.kept_routers.extend(addrs.iter().map(|addr| canonical(*addr)).filter(|addr| routers.contains(addr)));
+        self.kept_routers.sort_unstable();
+        self.kept_routers.dedup();
     }
 
     /// Looks for peers of a torrent in both families, and announces us to the nodes nearest to it if `announce` is

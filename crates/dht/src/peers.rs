@@ -14,6 +14,8 @@ use crate::{Bloom, NodeId};
 const PEER_LIFE: Duration = Duration::from_secs(30 * 60);
 /// Peers kept of one torrent and family. Far below the 6000 where the filters of BEP 33 break down.
 const MAX_PEERS_PER_TORRENT: usize = 500;
+/// Peers of one torrent at one address: a home, or some customers of a provider, but no crowd made up by one host.
+const MAX_PEERS_PER_HOST: usize = 8;
 /// Torrents kept of a family.
 const MAX_TORRENTS: usize = 4000;
 /// Peers kept of a family in all; each costs some 50 bytes.
@@ -45,7 +47,7 @@ impl PeerStore {
         Self { family, torrents: BTreeMap::new(), peer_count: 0, sample: Vec::new(), sample_until: None }
     }
 
-    /// Keeps a peer. One address is one peer (BEP 33), whatever its port. Where there is no room, the torrent
+    /// Keeps a peer. Behind one address there may be a few, at different ports. Where there is no room, the torrent
     /// farthest from `own` goes: lookups for it rather end elsewhere.
     pub(crate) fn announce(
         &mut self,
@@ -60,8 +62,15 @@ impl PeerStore {
         }
         let peer = Peer { addr, seed, expires: now + PEER_LIFE };
         if let Some(peers) = self.torrents.get_mut(&info_hash) {
-            if let Some(known) = peers.iter_mut().find(|known| known.addr.ip() == addr.ip()) {
+            if let Some(known) = peers.iter_mut().find(|known| known.addr == addr) {
                 *known = peer;
+                return;
+            }
+            let same_host = || peers.iter().enumerate().filter(|(_, known)| known.addr.ip() == addr.ip());
+            if same_host().count() >= MAX_PEERS_PER_HOST
+                && let Some((oldest, _)) = same_host().min_by_key(|(_, known)| known.expires)
+            {
+                peers[oldest] = peer;
                 return;
             }
             if peers.len() >= MAX_PEERS_PER_TORRENT {

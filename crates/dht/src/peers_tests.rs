@@ -19,21 +19,33 @@ fn choose(store: &PeerStore, now: Instant, no_seed: bool) -> Vec<SocketAddr> {
 }
 
 #[test]
-fn an_address_is_one_peer_and_expires() {
+fn a_peer_announced_again_is_the_same_and_expires() {
     let mut store = PeerStore::new(Family::V4);
     let mut now = Instant::ZERO;
     store.announce(now, OWN, hash(1), addr(1), false);
     now += Duration::from_secs(60);
-    let moved = SocketAddr::new(addr(1).ip(), 7000);
-    store.announce(now, OWN, hash(1), moved, true);
-    store.announce(now, OWN, hash(1), "[2001:db8::1]:1".parse().unwrap_or(moved), false);
-    assert_eq!(choose(&store, now, false), [moved]);
+    store.announce(now, OWN, hash(1), addr(1), true);
+    store.announce(now, OWN, hash(1), SocketAddr::from(([0x20; 16], 1)), false);
+    assert_eq!(choose(&store, now, false), [addr(1)]);
     assert_eq!(choose(&store, now, true), []);
     assert_eq!((store.peer_count(), store.torrent_count()), (1, 1));
     now += PEER_LIFE;
     assert_eq!(choose(&store, now, false), []);
     store.expire(now);
     assert_eq!((store.peer_count(), store.torrent_count()), (0, 0));
+}
+
+#[test]
+fn one_host_has_a_few_peers_and_no_crowd() {
+    let mut store = PeerStore::new(Family::V4);
+    let host = |port| SocketAddr::new(addr(1).ip(), port);
+    for port in 1..100 {
+        store.announce(Instant::from_micros(u64::from(port)), OWN, hash(1), host(port), false);
+    }
+    let mut last = choose(&store, Instant::ZERO, false);
+    last.sort();
+    assert_eq!(last, (92..100).map(host).collect::<Vec<_>>());
+    assert_eq!(store.peer_count(), MAX_PEERS_PER_HOST);
 }
 
 #[test]

@@ -93,8 +93,8 @@ pub enum Command {
     AddDhtNodes {
         /// Where they are.
         addrs: Vec<SocketAddr>,
-        /// They are many clients' beginning: asked for the way, and for nothing else.
-        are_routers: bool,
+        /// What they are.
+        role: DhtRole,
     },
     /// Ends a torrent: peers are closed and its trackers told `stopped`. The id is gone when
     /// [`Notice::Removed`](crate::Notice) comes.
@@ -120,6 +120,17 @@ pub enum Command {
     /// Says `stopped` to all trackers and closes all peers. No new work is taken; the torrents stay, so that
     /// what the disk still finishes is counted.
     Shutdown,
+}
+
+/// What a node of the DHT is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DhtRole {
+    /// Many clients' beginning: asked for the way whenever we know nobody, and for nothing else.
+    Router,
+    /// Named by the user: asked for the way, too, and a node like any other.
+    Entry,
+    /// Named by a torrent or a peer: a node, if it answers.
+    Node,
 }
 
 /// A torrent to take up.

@@ -50,7 +50,7 @@ mod transfer;
 pub use bitfield::Bitfield;
 pub use config::Config;
 pub use event::{
-    AddMagnet, AddTorrent, Begin, BlockDigest, Command, DiskEvent, DiskFault, DiskFaultKind, Event,
+    AddMagnet, AddTorrent, Begin, BlockDigest, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind, Event,
 };
 pub use ids::{PeerKey, TorrentId};
 pub use on_metadata::BeginError;

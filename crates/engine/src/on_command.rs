@@ -17,7 +17,7 @@ impl Engine {
                 }
                 self.mark_torrent(id);
             }
-            Command::AddDhtNodes { addrs, are_routers } => self.add_dht_nodes(now, &addrs, are_routers),
+            Command::AddDhtNodes { addrs, role } => self.add_dht_nodes(now, &addrs, role),
             Command::Remove(id) => self.end_torrent(now, id, out),
             Command::Resume(id) => {
                 if let Some(torrent) = self.torrents.get_mut(id)

@@ -1,5 +1,6 @@
 //! Peers from the DHT (BEP 5): which torrent is looked up and announced when. Never a private one (BEP 27).
 
+use crate::event::DhtRole;
 use crate::known::Origin;
 use crate::outbox::Outbox;
 use crate::{Engine, PeerKey, TorrentId};
@@ -82,20 +83,20 @@ impl Engine {
         data.first() == Some(&b'd') && self.dht.as_mut().is_some_and(|dht| dht.node.handle(now, from, data))
     }
 
-    /// Nodes to enter by. Routers are asked for the way only.
-    pub(crate) fn add_dht_nodes(&mut self, now: Instant, addrs: &[SocketAddr], are_routers: bool) {
+    /// Nodes that somebody named.
+    pub(crate) fn add_dht_nodes(&mut self, now: Instant, addrs: &[SocketAddr], role: DhtRole) {
         let Some(dht) = &mut self.dht else { return };
-        if are_routers {
-            dht.node.bootstrap(now, addrs);
-        } else {
-            addrs.iter().for_each(|addr| dht.node.add_node(now, *addr));
+        match role {
+            DhtRole::Router => dht.node.bootstrap(now, addrs),
+            DhtRole::Entry => dht.node.enter_by(now, addrs),
+            DhtRole::Node => addrs.iter().for_each(|addr| dht.node.add_node(now, *addr)),
         }
     }
 
     /// A peer says where its node is.
     pub(crate) fn on_port(&mut self, now: Instant, key: PeerKey, port: u16) {
         if let Some(ip) = self.peers.get(key).map(|peer| peer.addr.ip()) {
-            self.add_dht_nodes(now, &[SocketAddr::new(ip, port)], false);
+            self.add_dht_nodes(now, &[SocketAddr::new(ip, port)], DhtRole::Node);
         }
     }
 

@@ -93,7 +93,9 @@ impl Engine {
         let addr = SocketAddr::new(from.ip(), announce.port);
         for hash in announce.info_hashes {
             let Some(id) = self.swarms.get(&hash).copied() else { continue };
-            let Some(torrent) = self.torrents.get_mut(id).filter(|t| t.is_open() && !t.private) else { continue };
+            let Some(torrent) = self.torrents.get_mut(id).filter(|t| t.is_open() && !t.private) else {
+                continue;
+            };
             torrent.known.add(now, addr, Origin::Local, None, &mut self.rng);
             self.mark_torrent(id);
         }

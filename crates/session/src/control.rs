@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
-use ztor_engine::{Command, HttpGet, Resolve, TorrentId};
+use ztor_engine::{Command, DhtRole, HttpGet, Resolve, TorrentId};
 
 /// Requests under way at a time; thousands of torrents announce at once after a start.
 const MAX_AT_ONCE: usize = 64;
@@ -79,7 +79,7 @@ impl Control {
 
     /// Looks up the names of nodes to enter the DHT by, again and again until one is found: the network may not be
     /// there yet.
-    pub(crate) fn find_dht(&self, names: Vec<String>) {
+    pub(crate) fn find_dht(&self, names: Vec<String>, role: DhtRole) {
         let inbox = Arc::clone(&self.inbox);
         self.runtime.spawn(async move {
             let mut wait = Duration::from_secs(2);
@@ -94,7 +94,7 @@ impl Control {
                     }
                 }
                 if !addrs.is_empty() || names.is_empty() {
-                    return inbox.push(ToNet::Command(Command::AddDhtNodes { addrs, are_routers: true }));
+                    return inbox.push(ToNet::Command(Command::AddDhtNodes { addrs, role }));
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(300));
@@ -113,7 +113,7 @@ impl Control {
                     addrs.extend(found.take(2));
                 }
             }
-            inbox.push(ToNet::Command(Command::AddDhtNodes { addrs, are_routers: false }));
+            inbox.push(ToNet::Command(Command::AddDhtNodes { addrs, role: DhtRole::Node }));
         });
     }
 

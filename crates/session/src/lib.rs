@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use ztor_engine::Engine;
+use ztor_engine::{DhtRole, Engine};
 use ztor_metainfo::{Magnet, Metainfo};
 use ztor_storage::resume::{Resume, ResumeError};
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
@@ -225,7 +225,10 @@ impl Session {
         if let Some(dht) = &config.dht {
             let saved = dht_path.as_deref().and_then(dht_state::load);
             engine.start_dht(clock.now(), dht_config(addr), saved.as_ref());
-            control.find_dht(dht.bootstrap.clone());
+            // Whoever names other nodes than the usual ones may have a small network of his own.
+            let is_usual = dht.bootstrap == DhtOptions::default().bootstrap;
+            let role = if is_usual { DhtRole::Router } else { DhtRole::Entry };
+            control.find_dht(dht.bootstrap.clone(), role);
         }
         let (done_sender, done) = bounded(1);
         let parts = Parts {

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use ztor_metainfo::{Magnet, Metainfo};
 use ztor_session::{
-    AddMagnet, AddTorrent, Command, Config, DhtOptions, Session, SessionEvent, Snapshot, TorrentId, TorrentState,
-    default_state_dir,
+    AddMagnet, AddTorrent, Command, Config, DhtOptions, Session, SessionEvent, Snapshot, TorrentId,
+    TorrentState, default_state_dir,
 };
 
 use crate::args::NetArgs;

@@ -100,6 +100,11 @@ impl Dht {
         }
     }
 
+    /// Asked for the way, but not to be kept as a node.
+    pub(super) fn is_mere_router(&self, addr: SocketAddr) -> bool {
+        self.routers.contains(&addr) && !self.kept_routers.contains(&addr)
+    }
+
     /// Looks for our place in a family's network.
     pub(super) fn bootstrap_family(&mut self, now: Instant, family: Family) {
         if let Some(old) = self.upkeep[family].bootstrap.take() {

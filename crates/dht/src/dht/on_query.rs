@@ -63,7 +63,7 @@ impl Dht {
     /// Someone who asks may be a node: if there would be a place for it, it is asked whether it answers as well.
     fn meet(&mut self, now: Instant, asker: Contact) {
         let table = &mut self.tables[Family::of(asker.addr)];
-        let is_known = table.queried(now, asker) || self.routers.contains(&asker.addr);
+        let is_known = table.queried(now, asker) || self.is_mere_router(asker.addr);
         if is_known || !self.tables[Family::of(asker.addr)].has_room_for(now, asker) {
             return;
         }

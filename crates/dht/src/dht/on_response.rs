@@ -87,7 +87,7 @@ impl Dht {
             // Whoever is at this address, it is not the one that the table has there.
             self.tables[family].remove(now, Contact { id: said, addr: node.addr });
         }
-        if self.routers.contains(&node.addr) {
+        if self.is_mere_router(node.addr) {
             return;
         }
         if let Heard::Ask(oldest) = self.tables[family].replied(now, node)

@@ -8,9 +8,11 @@ use ztor_wire::{ExtendedHandshake, LocalAnnounce, PexMessage, UT_METADATA, UT_PE
 impl World {
     fn add_magnet(&mut self, info_hashes: InfoHashes, peers: &[usize]) -> usize {
         let n = self.nodes.len();
-        let mut engine = Engine::new(self.now, Config::new(PeerId::from_random([n as u8; 12]), 6881), n as u64 + 1);
+        let mut engine =
+            Engine::new(self.now, Config::new(PeerId::from_random([n as u8; 12]), 6881), n as u64 + 1);
         let peers = peers.iter().map(|p| addr(*p as u8)).collect();
-        let id = engine.add_magnet(self.now, &AddMagnet { info_hashes, trackers: Vec::new(), peers }).unwrap();
+        let id =
+            engine.add_magnet(self.now, &AddMagnet { info_hashes, trackers: Vec::new(), peers }).unwrap();
         let disk = vec![0; self.meta.layout.total_len() as usize];
         self.nodes.push(Node::new(engine, Outbox::default(), id, disk));
         n
@@ -77,7 +79,8 @@ fn the_wrong_info_dictionary_is_never_taken() {
 fn peers_get_to_know_each_other() {
     let (mut world, data) = World::new(20 * 65536, 65536);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(16 * 1024));
-    let leechers: Vec<usize> = (0..6).map(|_| world.add(None, &[seed], |c| c.limit_down = Some(20_000))).collect();
+    let leechers: Vec<usize> =
+        (0..6).map(|_| world.add(None, &[seed], |c| c.limit_down = Some(20_000))).collect();
     world.run(Duration::from_secs(30), |w| leechers.iter().all(|n| w.peers(*n) == 6));
     let (mut world, data) = World::new(20 * 65536, 65536);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(16 * 1024));
@@ -124,7 +127,8 @@ fn a_private_torrent_is_told_to_nobody() {
     let (mut world, data) = World::new(20 * 65536, 65536);
     world.meta = private_torrent(&data, 65536);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(16 * 1024));
-    let leechers: Vec<usize> = (0..3).map(|_| world.add(None, &[seed], |c| c.limit_down = Some(20_000))).collect();
+    let leechers: Vec<usize> =
+        (0..3).map(|_| world.add(None, &[seed], |c| c.limit_down = Some(20_000))).collect();
     for _ in 0..7000 {
         world.turn();
         for node in &mut world.nodes {
@@ -134,7 +138,8 @@ fn a_private_torrent_is_told_to_nobody() {
     }
     assert!(leechers.iter().all(|n| world.peers(*n) == 1), "nobody else was named");
     let leech = leechers[0];
-    let datagram = LocalAnnounce { port: 1, info_hashes: vec![world.meta.info_hashes.swarm_id()], cookie: None };
+    let datagram =
+        LocalAnnounce { port: 1, info_hashes: vec![world.meta.info_hashes.swarm_id()], cookie: None };
     world.handle(leech, Event::LocalAnnounce { from: addr(9), data: &datagram.encode("x") });
     assert_eq!(world.nodes[leech].engine.status(world.now)[0].known_peers, 1, "nor heard of");
 }

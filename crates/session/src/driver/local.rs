@@ -27,13 +27,17 @@ pub(crate) struct LocalSockets {
 impl LocalSockets {
     /// Opens what can be opened: a machine without one family does without it.
     pub(crate) fn open(bind: Option<IpAddr>) -> Self {
-        let wants = |ip: IpAddr| bind.is_none_or(|bind| bind.is_unspecified() || bind.is_ipv4() == ip.is_ipv4());
+        let wants =
+            |ip: IpAddr| bind.is_none_or(|bind| bind.is_unspecified() || bind.is_ipv4() == ip.is_ipv4());
         let socket = |group: IpAddr| {
             let opened = wants(group).then(|| receiver(group));
-            opened.and_then(|opened| opened.inspect_err(|error| tracing::debug!(%error, "local discovery")).ok())
+            opened.and_then(|opened| {
+                opened.inspect_err(|error| tracing::debug!(%error, "local discovery")).ok()
+            })
         };
         let (v4, v6) = (socket(GROUP_V4.into()), socket(GROUP_V6.into()));
-        let mut sockets = Self { v4, v6, bind: bind.filter(|ip| !ip.is_unspecified()), joined: BTreeSet::new() };
+        let mut sockets =
+            Self { v4, v6, bind: bind.filter(|ip| !ip.is_unspecified()), joined: BTreeSet::new() };
         sockets.interfaces();
         sockets
     }
