@@ -94,6 +94,25 @@ impl Subnet {
     }
 }
 
+/// Who counts as one machine or home: an IPv4 address or an IPv6 /64.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Host {
+    V4([u8; 4]),
+    V6([u8; 8]),
+}
+
+impl Host {
+    pub(crate) fn of(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip.octets()),
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, e, f, g, h, ..] = ip.octets();
+                Self::V6([a, b, c, d, e, f, g, h])
+            }
+        }
+    }
+}
+
 /// The address as a socket of its own family has it, so that a dual-stack socket's way of writing IPv4 compares.
 pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())

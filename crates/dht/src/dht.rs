@@ -104,6 +104,10 @@ pub struct Dht {
     peers: PerFamily<PeerStore>,
     items: ItemStore,
     events: VecDeque<Event>,
+    /// When lookups of the owner may start again.
+    next_start_at: Instant,
+    /// When what others stored is looked through next.
+    next_expiry: Instant,
     /// When [`Dht::tick`] looks at everything that is not a matter of seconds.
     next_upkeep: Instant,
     counts: Counts,
@@ -148,6 +152,8 @@ impl Dht {
             peers: PerFamily::from_fn(PeerStore::new),
             items: ItemStore::default(),
             events: VecDeque::new(),
+            next_start_at: now,
+            next_expiry: now,
             next_upkeep: now,
             counts: Counts::default(),
         };
@@ -191,8 +197,8 @@ impl Dht {
 
     /// When [`Dht::tick`] wants to be called at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let rpc = self.rpc.poll_timeout().unwrap_or(self.next_upkeep);
-        Some(rpc.min(self.next_upkeep))
+        let others = [self.rpc.poll_timeout(), self.next_start()];
+        Some(others.into_iter().flatten().fold(self.next_upkeep, Instant::min))
     }
 
     /// The next datagram to send, and where to.
@@ -227,7 +233,8 @@ impl Dht {
     pub fn enter_by(&mut self, now: Instant, addrs: &[SocketAddr]) {
         self.add_routers(now, addrs);
         let routers = &self.routers;
-        self.kept_routers.extend(addrs.iter().map(|addr| canonical(*addr)).filter(|addr| routers.contains(addr)));
+        self.kept_routers
+            .extend(addrs.iter().map(|addr| canonical(*addr)).filter(|addr| routers.contains(addr)));
         self.kept_routers.sort_unstable();
         self.kept_routers.dedup();
     }
@@ -416,7 +423,8 @@ impl Dht {
                 | Method::Get { .. }
                 | Method::SampleInfohashes { .. }
         );
-        let want = Some(Want { v4: true, v6: true }).filter(|_| names_nodes && self.is_poor(family.other()));
+        let want =
+            Some(Want { v4: true, v6: true }).filter(|_| names_nodes && self.is_poor(now, family.other()));
         let query = Query { id: self.tables[family].own(), want, method };
         self.rpc.ask(now, to, id, purpose, query)
     }

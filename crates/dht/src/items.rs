@@ -1,14 +1,18 @@
 //! The items that others stored here (BEP 44).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use ztor_time::{Duration, Instant};
 
+use crate::addr::Host;
 use crate::krpc::{Fault, code};
 use crate::{Item, ItemError, NodeId};
 
 /// How long an item is kept after it was stored last (BEP 44).
 const ITEM_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
+/// Items of one host, so that it cannot fill the store.
+const MAX_OF_HOST: usize = 100;
 /// Items kept; with the bound of their values, some megabyte.
 const MAX_ITEMS: usize = 1000;
 
@@ -20,6 +24,8 @@ pub(crate) struct ItemStore {
 #[derive(Debug)]
 struct Stored {
     item: Item,
+    /// Who stored it first.
+    host: Host,
     expires: Instant,
 }
 
@@ -40,23 +46,29 @@ impl ItemStore {
         &mut self,
         now: Instant,
         own: NodeId,
+        from: IpAddr,
         item: Item,
         cas: Option<i64>,
     ) -> Result<(), Fault> {
         let target = item.target();
+        let mut host = Host::of(from);
         if let Some(stored) = self.get(now, target) {
             // Before the signature, which is dear to check.
             check_order(stored, &item, cas)?;
         }
         item.verify().map_err(fault)?;
-        if !self.items.contains_key(&target) && self.items.len() >= MAX_ITEMS {
+        if let Some(stored) = self.items.get(&target) {
+            host = stored.host;
+        } else if self.items.values().filter(|stored| stored.host == host).count() >= MAX_OF_HOST {
+            return Err(Fault::new(code::SERVER, "no room for more items of one host"));
+        } else if self.items.len() >= MAX_ITEMS {
             let farthest = self.items.keys().copied().max_by_key(|id| own.distance(*id));
             match farthest.filter(|id| own.distance(*id) > own.distance(target)) {
                 Some(farthest) => drop(self.items.remove(&farthest)),
                 None => return Err(Fault::new(code::SERVER, "no room for more items")),
             }
         }
-        self.items.insert(target, Stored { item, expires: now + ITEM_LIFE });
+        self.items.insert(target, Stored { item, host, expires: now + ITEM_LIFE });
         Ok(())
     }
 
@@ -100,7 +112,12 @@ mod tests {
     }
 
     fn put(store: &mut ItemStore, item: Item, cas: Option<i64>) -> Result<(), i64> {
-        store.put(Instant::ZERO, OWN, item, cas).map_err(|fault| fault.code)
+        put_from(store, 1, item, cas)
+    }
+
+    fn put_from(store: &mut ItemStore, host: u32, item: Item, cas: Option<i64>) -> Result<(), i64> {
+        let host = IpAddr::from(host.to_be_bytes());
+        store.put(Instant::ZERO, OWN, host, item, cas).map_err(|fault| fault.code)
     }
 
     #[test]
@@ -149,8 +166,11 @@ mod tests {
     #[test]
     fn the_store_is_bounded() {
         let mut store = ItemStore::default();
-        for n in 0..MAX_ITEMS * 2 {
-            let _ = put(&mut store, Item::Immutable { value: format!("i{n}e").into_bytes() }, None);
+        let number = |n: u32| Item::Immutable { value: format!("i{n}e").into_bytes() };
+        let of_one = (0..500).filter(|n| put_from(&mut store, 1, number(*n), None).is_ok());
+        assert_eq!(of_one.count(), MAX_OF_HOST);
+        for n in 0..MAX_ITEMS as u32 * 2 {
+            let _ = put_from(&mut store, n, number(n), None);
         }
         assert_eq!(store.len(), MAX_ITEMS);
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use fastrand::Rng;
 use ztor_time::{Duration, Instant};
 
-use crate::addr::Family;
+use crate::addr::{Family, Host};
 use crate::krpc::Samples;
 use crate::{Bloom, NodeId};
 
@@ -16,6 +16,8 @@ const PEER_LIFE: Duration = Duration::from_secs(30 * 60);
 const MAX_PEERS_PER_TORRENT: usize = 500;
 /// Peers of one torrent at one address: a home, or some customers of a provider, but no crowd made up by one host.
 const MAX_PEERS_PER_HOST: usize = 8;
+/// Peers at one address over all torrents, so that a host cannot fill the store with torrents that it made up.
+const MAX_OF_HOST: u32 = 400;
 /// Torrents kept of a family.
 const MAX_TORRENTS: usize = 4000;
 /// Peers kept of a family in all; each costs some 50 bytes.
@@ -31,6 +33,8 @@ pub(crate) struct PeerStore {
     family: Family,
     torrents: BTreeMap<NodeId, Vec<Peer>>,
     peer_count: usize,
+    /// How many peers each host has had since the last [`PeerStore::expire`], at least those that it has.
+    hosts: BTreeMap<Host, u32>,
     sample: Vec<NodeId>,
     sample_until: Option<Instant>,
 }
@@ -44,7 +48,14 @@ struct Peer {
 
 impl PeerStore {
     pub(crate) fn new(family: Family) -> Self {
-        Self { family, torrents: BTreeMap::new(), peer_count: 0, sample: Vec::new(), sample_until: None }
+        Self {
+            family,
+            torrents: BTreeMap::new(),
+            peer_count: 0,
+            hosts: BTreeMap::new(),
+            sample: Vec::new(),
+            sample_until: None,
+        }
     }
 
     /// Keeps a peer. Behind one address there may be a few, at different ports. Where there is no room, the torrent
@@ -80,6 +91,11 @@ impl PeerStore {
                 return;
             }
         }
+        let of_host = self.hosts.entry(Host::of(addr.ip())).or_default();
+        if *of_host >= MAX_OF_HOST {
+            return;
+        }
+        *of_host += 1;
         let is_new = !self.torrents.contains_key(&info_hash);
         if is_new && self.torrents.len() >= MAX_TORRENTS || self.peer_count >= MAX_PEERS {
             self.drop_farthest(own, info_hash);
@@ -149,6 +165,10 @@ impl PeerStore {
             !peers.is_empty()
         });
         self.peer_count = self.torrents.values().map(Vec::len).sum();
+        self.hosts.clear();
+        for peer in self.torrents.values().flatten() {
+            *self.hosts.entry(Host::of(peer.addr.ip())).or_default() += 1;
+        }
     }
 
     fn alive(&self, now: Instant, info_hash: NodeId) -> impl Iterator<Item = &Peer> {

@@ -87,3 +87,14 @@ fn samples_stay_for_their_interval() {
     let third = store.sample(Instant::from_micros(600_000_000), &mut rng);
     assert_ne!(third.info_hashes, first.info_hashes);
 }
+
+#[test]
+fn one_host_does_not_fill_the_store() {
+    let mut store = PeerStore::new(Family::V4);
+    (0..2000).for_each(|n| store.announce(Instant::ZERO, OWN, hash(n), addr(1), false));
+    assert_eq!(store.peer_count(), MAX_OF_HOST as usize);
+    let now = Instant::ZERO + PEER_LIFE;
+    store.expire(now);
+    store.announce(now, OWN, hash(5000), addr(1), false);
+    assert_eq!(store.peer_count(), 1);
+}

@@ -149,7 +149,7 @@ proptest! {
             let [a, b, c, d] = bytes;
             match what {
                 0 | 1 => {
-                    let named = (0..12).map(|n| misfit(bits, [10 + (a % 4), b % 8, c.wrapping_add(n), d]));
+                    let named = (0..12).map(|n| misfit(bits, [20 + (a % 4), b % 8, c.wrapping_add(n), d]));
                     search.add_named(named, SocketAddr::new(IpAddr::from([9, a, b, c]), 1));
                 }
                 2 => search.add_blind(SocketAddr::new(IpAddr::from(bytes), 1)),

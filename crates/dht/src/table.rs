@@ -44,7 +44,8 @@ impl Table {
     /// The same nodes, seen from another id.
     pub(crate) fn move_to(&mut self, own: NodeId, now: Instant) {
         let old = std::mem::replace(self, Self::new(own, now));
-        for node in old.buckets.into_iter().flat_map(|bucket| bucket.nodes) {
+        let nodes = old.buckets.into_iter().flat_map(|bucket| bucket.nodes);
+        for node in nodes.filter(|node| node.contact.id != own) {
             self.admit(now, node);
         }
     }

@@ -8,6 +8,7 @@
 
 mod clock;
 mod control;
+mod dht_client;
 mod dht_state;
 mod disk;
 mod driver;
@@ -17,10 +18,12 @@ mod message;
 mod snapshot;
 mod state;
 
+pub use dht_client::DhtClient;
 pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use http::{FetchError, fetch_url};
 pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use state::default_state_dir;
+pub use ztor_dht as dht;
 pub use ztor_engine::{
     BeginError, Command, DiskFault, DiskFaultKind, PeerStatus, Priority, TorrentId, TorrentState,
     TorrentStatus, TrackerLine,

@@ -53,6 +53,9 @@ pub(crate) enum ToNet {
         torrent: TorrentId,
         answer: Sender<Vec<PeerStatus>>,
     },
+    DhtStats {
+        answer: Sender<Option<ztor_dht::Stats>>,
+    },
     /// Datagrams were left in the socket.
     MoreDatagrams,
     Shutdown,

@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Compare data on disk with a torrent; list bad files and pieces
     #[command(after_long_help = VERIFY_JSON)]
     Verify(VerifyArgs),
+    /// Look into the DHT: find peers, read and store items, see what it is like
+    #[command(subcommand)]
+    Dht(DhtCommand),
     /// Run an HTTP and UDP tracker
     #[command(after_long_help = TRACKER_JSON)]
     Tracker(TrackerArgs),
@@ -238,8 +241,82 @@ pub(crate) enum Date {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// A torrent file, or a magnet link (in quotes)
+    /// A torrent file, or a magnet link (in quotes), of which peers are asked what it leads to
     pub(crate) torrent: String,
+    /// Show what the magnet link itself says, and ask nobody
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Ask this peer too, HOST:PORT; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) peer: Vec<String>,
+    /// How long to look for somebody who knows: 30s, 10m
+    #[arg(long, value_name = "D", default_value = "60s", value_parser = parse_duration)]
+    pub(crate) give_up: Duration,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DhtCommand {
+    /// Ask a node whether it is there
+    Ping {
+        /// The node, HOST:PORT
+        node: String,
+        #[command(flatten)]
+        net: DhtArgs,
+    },
+    /// Find peers of a torrent
+    GetPeers {
+        /// Its info-hash in hex (of a v2 torrent the first 40 digits), or a magnet link
+        torrent: String,
+        #[command(flatten)]
+        net: DhtArgs,
+    },
+    /// Read an item that somebody stored (BEP 44)
+    Get {
+        /// Where it is: the SHA-1 of an immutable item, or of the public key and the salt of a mutable one, in hex
+        target: String,
+        /// The salt of a mutable item
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        salt: String,
+        #[command(flatten)]
+        net: DhtArgs,
+    },
+    /// Store a text (BEP 44), and print where it is
+    Put {
+        /// The text, up to about 1000 bytes
+        text: String,
+        /// Sign it, so that it can be replaced later: a file with 64 hex digits, the seed of an Ed25519 key
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Tells several mutable items of one key apart
+        #[arg(long, value_name = "TEXT", default_value = "", requires = "key")]
+        salt: String,
+        /// The number of this version; a higher one replaces a lower one
+        #[arg(long, value_name = "N", default_value_t = 1, requires = "key")]
+        seq: i64,
+        #[command(flatten)]
+        net: DhtArgs,
+    },
+    /// Enter the DHT and tell what is found there
+    Stats {
+        #[command(flatten)]
+        net: DhtArgs,
+    },
+}
+
+/// Flags of the commands that look into the DHT.
+#[derive(Debug, Args)]
+pub(crate) struct DhtArgs {
+    /// Use only this local IP address [default: all addresses]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bind: Option<IpAddr>,
+    /// Enter the DHT through this node, HOST:PORT, instead of the usual ones; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) dht_bootstrap: Vec<String>,
+    /// Stop after this time: 30s, 2m
+    #[arg(long, value_name = "D", default_value = "30s", value_parser = parse_duration)]
+    pub(crate) give_up: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -351,7 +428,8 @@ Of a torrent file: kind (torrent), name, info_hash_v1 and info_hash_v2 (null if 
 total_bytes, piece_length, pieces, private, single_file, trackers (tiers: lists of URLs),
 web_seeds, nodes, comment, created_by, creation_date (seconds since 1970), source, magnet, files:
 a list of index, path, length, and where they apply executable, hidden, symlink, pieces_root.
-Of a magnet link: kind (magnet), name, info_hash_v1, info_hash_v2, trackers, peers, web_seeds,
+Of a magnet link the same, once a peer has told what it leads to (exit code 5 if none did); with
+--offline: kind (magnet), name, info_hash_v1, info_hash_v2, trackers, peers, web_seeds,
 select (file indices from 0 on, or ranges, as in the link).";
 
 const VERIFY_JSON: &str = "\

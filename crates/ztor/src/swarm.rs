@@ -29,7 +29,7 @@ pub(crate) use torrent::info_hash;
 /// How often the session is looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// How long an orderly end may take: with what comes before and after it, the program has two seconds.
-const SHUTDOWN: Duration = Duration::from_millis(1500);
+pub(crate) const SHUTDOWN: Duration = Duration::from_millis(1500);
 
 /// When [`Swarm::run`] is over.
 #[derive(Clone, Copy, Debug)]
@@ -98,21 +98,7 @@ impl Swarm {
         state_dir: Option<PathBuf>,
         display: Display,
     ) -> anyhow::Result<Swarm> {
-        let defaults = Config::default();
-        let config = Config {
-            bind: net.bind,
-            port: net.port.unwrap_or(defaults.port),
-            port_is_fixed: net.port.is_some(),
-            limit_down: net.limit_down.and_then(|limit| limit.0),
-            limit_up: net.limit_up.and_then(|limit| limit.0),
-            dht: dht(net),
-            peer_exchange: !net.no_pex,
-            // The machine itself is no network to look for peers in.
-            local_discovery: !net.no_lsd && net.bind.is_none_or(|ip| !ip.is_loopback()),
-            max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
-            state_dir,
-            ..defaults
-        };
+        let config = config(net, state_dir);
         let finds_peers = config.dht.is_some() || config.local_discovery;
         let session = Session::start(config)?;
         display.event(&Event::Listening { port: session.local_addr().port() });
@@ -479,6 +465,25 @@ impl Swarm {
 
     fn name(&self, id: TorrentId) -> &str {
         self.torrent(id).map_or("", |torrent| &torrent.name)
+    }
+}
+
+/// How a session is to run that talks to peers.
+pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
+    let defaults = Config::default();
+    Config {
+        bind: net.bind,
+        port: net.port.unwrap_or(defaults.port),
+        port_is_fixed: net.port.is_some(),
+        limit_down: net.limit_down.and_then(|limit| limit.0),
+        limit_up: net.limit_up.and_then(|limit| limit.0),
+        dht: dht(net),
+        peer_exchange: !net.no_pex,
+        // The machine itself is no network to look for peers in.
+        local_discovery: !net.no_lsd && net.bind.is_none_or(|ip| !ip.is_loopback()),
+        max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+        state_dir,
+        ..defaults
     }
 }
 

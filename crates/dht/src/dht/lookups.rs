@@ -17,8 +17,14 @@ use crate::{Contact, Item, K, LookupId, NodeId};
 const MAX_RUNNING: usize = 32;
 /// How long a lookup waits for a first node.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Lookups of the owner that begin at once, and between the later ones. In a small network they all ask the same few
+/// nodes, which do not answer more than some questions a second.
+const BURST: u32 = 16;
+const GAP: Duration = Duration::from_millis(200);
 /// Nodes of the other family that are asked at a time whether they are there, at the beginning.
 const MAX_LEAKED: usize = 16;
+/// Our own peers that a lookup gives.
+const MAX_OWN_PEERS: usize = 200;
 
 impl Dht {
     /// Takes a lookup in, to run when there is a node to ask and fewer others run.
@@ -35,15 +41,66 @@ impl Dht {
 
     /// Starts lookups whose turn it is.
     pub(super) fn start_waiting(&mut self, now: Instant) {
-        while !self.waiting.is_empty()
-            && self.has_nodes()
-            && self.lookups.values().filter(|lookup| lookup.is_owners()).count() < MAX_RUNNING
-        {
+        while self.next_start().is_some_and(|start| start <= now) {
             let Some((_, mut lookup)) = self.waiting.pop_front() else { return };
-            for family in self.config.families() {
+            self.next_start_at = self.next_start_at.max(now - GAP * BURST) + GAP;
+            for family in self.config.families().filter(|family| self.knows_any(*family)) {
                 lookup.searches[family] = Some(self.search(now, family, lookup.target));
             }
+            self.ask_ourselves(now, &mut lookup);
             self.run(now, lookup);
+        }
+    }
+
+    /// When the next waiting lookup may start; `None` if none is waiting or it waits for something else.
+    pub(super) fn next_start(&self) -> Option<Instant> {
+        let is_free = || self.lookups.values().filter(|lookup| lookup.is_owners()).count() < MAX_RUNNING;
+        (!self.waiting.is_empty() && self.has_nodes() && is_free()).then_some(self.next_start_at)
+    }
+
+    /// A family's first node is known: lookups that have begun without it look there as well.
+    pub(super) fn widen_lookups(&mut self, now: Instant, family: Family) {
+        let lacks = |lookup: &&Lookup| {
+            lookup.is_owners() && lookup.storing.is_none() && lookup.searches[family].is_none()
+        };
+        let ids: Vec<_> = self.lookups.values().filter(lacks).map(|lookup| lookup.id).collect();
+        for id in ids {
+            let Some(target) = self.lookups.get(&id).map(|lookup| lookup.target) else { continue };
+            let search = self.search(now, family, target);
+            if let Some(lookup) = self.lookups.get_mut(&id) {
+                lookup.searches[family] = Some(search);
+                self.advance(now, id);
+            }
+        }
+    }
+
+    /// We may be the one whom others told what is looked for; in a small network we surely are.
+    fn ask_ourselves(&mut self, now: Instant, lookup: &mut Lookup) {
+        let target = lookup.target;
+        let mut peers = Vec::new();
+        for family in self.config.families() {
+            match &mut lookup.job {
+                Job::Peers { .. } => {}
+                Job::Scrape(scrape) => {
+                    let (seeds, peers) = self.peers[family].scrape(now, target).unzip();
+                    scrape.add(seeds.as_ref(), peers.as_ref(), &[]);
+                }
+                Job::Get { salt, best } => {
+                    let own = self.items.get(now, target);
+                    let fits = |item: &&Item| !matches!(item, Item::Mutable { salt: of, .. } if of != salt);
+                    *best = own.filter(fits).cloned();
+                    continue;
+                }
+                Job::Nodes | Job::Upkeep { .. } | Job::Put { .. } => continue,
+            }
+            peers.extend(self.peers[family].choose(now, target, false, MAX_OWN_PEERS, &mut self.rng));
+        }
+        let peers = lookup.new_peers(peers);
+        if !peers.is_empty() {
+            self.events.push_back(Event::Peers { lookup: lookup.id, peers });
+        }
+        if let Job::Get { best: Some(Item::Immutable { .. }), .. } = lookup.job {
+            lookup.storing = Some(0);
         }
     }
 
@@ -169,8 +226,9 @@ impl Dht {
         }
         let waits_in_vain = |since: &Instant| now.since(*since) >= LONGEST_WAIT;
         while !self.has_nodes()
-            && let Some((_, lookup)) = self.waiting.pop_front_if(|(since, _)| waits_in_vain(since))
+            && let Some((_, mut lookup)) = self.waiting.pop_front_if(|(since, _)| waits_in_vain(since))
         {
+            lookup.began = now;
             self.end(now, lookup);
         }
     }
@@ -180,19 +238,25 @@ impl Dht {
         for node in strangers {
             let family = Family::of(node.addr);
             let is_known = self.tables[family].has_address(node.addr) || self.rpc.is_asking(node.addr);
-            if self.is_poor(family) && !is_known && self.rpc.check_count() < MAX_LEAKED {
+            if self.is_poor(now, family) && !is_known && self.rpc.check_count() < MAX_LEAKED {
+                self.upkeep[family].count_leak(now);
                 self.ask_check(now, node.addr, Some(node.id));
             }
         }
     }
 
-    /// Whether few nodes of a family that we have are known.
-    pub(super) fn is_poor(&self, family: Family) -> bool {
-        self.config.families[family] && self.tables[family].len() < K
+    /// Whether few nodes of a family that we have are known, and there is hope for more: a host may have a socket but
+    /// no way into the network.
+    pub(super) fn is_poor(&self, now: Instant, family: Family) -> bool {
+        self.config.families[family] && self.tables[family].len() < K && !self.upkeep[family].is_hopeless(now)
     }
 
     fn has_nodes(&self) -> bool {
-        Family::ALL.iter().any(|family| self.tables[*family].nodes().any(|node| !node.is_bad()))
+        Family::ALL.iter().any(|family| self.knows_any(*family))
+    }
+
+    fn knows_any(&self, family: Family) -> bool {
+        self.tables[family].nodes().any(|node| !node.is_bad())
     }
 
     /// The search is over: sends what is to be stored to the nodes that it found.

@@ -8,7 +8,7 @@ use super::Dht;
 use crate::addr::{Family, canonical, is_plausible};
 use crate::event::Event;
 use crate::lookup::{Job, Lookup};
-use crate::{K, LookupId};
+use crate::{K, LookupId, NodeId};
 
 /// How often everything is looked at that takes minutes. One questionable node is asked each time: more than a
 /// full table needs in the 15 minutes that a node stays good.
@@ -18,6 +18,12 @@ const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_secs(5 * 60);
 /// Routers remembered.
 const MAX_ROUTERS: usize = 32;
+/// Nodes that others named and that are asked without anyone being heard, in so long a time: then the family is given
+/// up for the rest of it.
+const MAX_LEAKS: u32 = 32;
+const LEAKS_LIFE: Duration = Duration::from_secs(10 * 60);
+/// How often what others stored is looked through for what is too old.
+const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 /// Between two changes of our id, however often votes change.
 const ID_LIFE: Duration = Duration::from_secs(30 * 60);
 
@@ -37,6 +43,9 @@ pub(super) struct Upkeep {
     refresh: Option<LookupId>,
     /// When our id changed last.
     moved: Option<Instant>,
+    /// Nodes that were asked because the other family's named them, and since when they are counted.
+    leaks: u32,
+    leaks_since: Instant,
 }
 
 impl Upkeep {
@@ -49,7 +58,24 @@ impl Upkeep {
             failures: 0,
             refresh: None,
             moved: None,
+            leaks: 0,
+            leaks_since: now,
         }
+    }
+
+    /// Counts a node that is asked because the other family's named it.
+    pub(super) fn count_leak(&mut self, now: Instant) {
+        if now.since(self.leaks_since) >= LEAKS_LIFE {
+            self.leaks = 0;
+            self.leaks_since = now;
+        }
+        self.leaks += 1;
+    }
+
+    /// Whether many were asked of late, and nobody was heard.
+    pub(super) fn is_hopeless(&self, now: Instant) -> bool {
+        let is_heard = self.heard.is_some_and(|heard| heard >= self.leaks_since);
+        !is_heard && self.leaks >= MAX_LEAKS && now.since(self.leaks_since) < LEAKS_LIFE
     }
 
     /// Whether the id may change, and counts it as changed.
@@ -71,9 +97,12 @@ impl Dht {
             for family in self.config.families() {
                 self.keep_up(now, family);
             }
-            self.peers.v4.expire(now);
-            self.peers.v6.expire(now);
-            self.items.expire(now);
+            if now >= self.next_expiry {
+                self.next_expiry = now + EXPIRE_EVERY;
+                self.peers.v4.expire(now);
+                self.peers.v6.expire(now);
+                self.items.expire(now);
+            }
             self.end_old_lookups(now);
         }
         self.start_waiting(now);
@@ -146,10 +175,22 @@ impl Dht {
         }
     }
 
+    /// Takes an id that fits our address (BEP 42), once that is known.
+    pub(super) fn fit_id(&mut self, now: Instant, family: Family) {
+        let Some(external) = self.votes[family].elected() else { return };
+        if !self.tables[family].own().fits(external) && self.upkeep[family].may_move(now) {
+            let id = NodeId::for_ip(external, &mut self.rng);
+            self.tables[family].move_to(id, now);
+            // Our neighbours are other ones now, and have to hear of us.
+            self.bootstrap_family(now, family);
+        }
+    }
+
     fn keep_up(&mut self, now: Instant, family: Family) {
         if self.upkeep[family].is_settled && self.tables[family].good_count(now) == 0 {
             self.upkeep[family].is_settled = false;
         }
+        self.fit_id(now, family);
         self.settle(now, family);
         if let Some(oldest) = self.tables[family].questionable(now)
             && !self.rpc.is_asking(oldest.addr)

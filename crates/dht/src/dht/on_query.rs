@@ -127,7 +127,7 @@ impl Dht {
             }
             Method::Put { token, cas, item } => {
                 self.check_token(now, &token, from, item.target())?;
-                self.items.put(now, own, item, cas)?;
+                self.items.put(now, own, from.ip(), item, cas)?;
             }
             Method::SampleInfohashes { target } => {
                 self.add_nodes(now, &mut response, family, query.want, target);

@@ -10,7 +10,7 @@ use crate::event::{Event, QueryError};
 use crate::krpc::{Fault, Response};
 use crate::rpc::{Late, Pending, Purpose};
 use crate::table::Heard;
-use crate::{Contact, NodeId, QueryId};
+use crate::{Contact, QueryId};
 
 impl Dht {
     pub(super) fn on_response(
@@ -90,10 +90,14 @@ impl Dht {
         if self.is_mere_router(node.addr) {
             return;
         }
+        let was_empty = self.tables[family].len() == 0;
         if let Heard::Ask(oldest) = self.tables[family].replied(now, node)
             && !self.rpc.is_asking(oldest.addr)
         {
             self.ask_check(now, oldest.addr, Some(oldest.id));
+        }
+        if was_empty {
+            self.widen_lookups(now, family);
         }
     }
 
@@ -112,12 +116,7 @@ impl Dht {
             return;
         };
         self.events.push_back(Event::ExternalAddress(external));
-        if !self.tables[family].own().fits(external) && self.upkeep[family].may_move(now) {
-            let id = NodeId::for_ip(external, &mut self.rng);
-            self.tables[family].move_to(id, now);
-            // Our neighbours are other ones now, and have to hear of us.
-            self.bootstrap_family(now, family);
-        }
+        self.fit_id(now, family);
     }
 
     fn on_sample(&mut self, query: QueryId, node: Contact, response: Response) {

@@ -132,7 +132,7 @@ fn unknown_methods_keep_their_target() {
 
 #[test]
 fn foreign_text_is_made_safe_to_show() {
-    let bytes = "d1:eli201e12:a\u{1b}[31mb\u{202e}\ne1:t2:aa1:y1:ee".as_bytes();
+    let bytes = "d1:eli201e11:a\u{1b}[31mb\u{202e}\ne1:t2:aa1:y1:ee".as_bytes();
     let Body::Error(fault) = decode(bytes).unwrap().body else { panic!("no error") };
     assert_eq!(fault.message, "a[31mb");
 }

@@ -278,6 +278,9 @@ impl Driver {
             ToNet::Peers { torrent, answer } => {
                 let _ = answer.send(self.engine.peer_status(now, torrent));
             }
+            ToNet::DhtStats { answer } => {
+                let _ = answer.send(self.engine.dht_stats(now));
+            }
             ToNet::Command(command) => {
                 if let Command::Remove(id) = command {
                     self.save(id, true);

@@ -2,6 +2,7 @@
 
 mod create;
 mod demo;
+mod dht;
 mod get;
 mod seed;
 mod share;
@@ -21,8 +22,9 @@ pub(crate) fn run(command: Command, console: &Console, stop: &Stop) -> anyhow::R
         Command::Seed(args) => seed::run(&args, console, stop),
         Command::Share(args) => share::run(&args, console, stop),
         Command::Create(args) => create::run(&args, console, stop),
-        Command::Show(args) => show::run(&args, console),
+        Command::Show(args) => show::run(&args, console, stop),
         Command::Verify(args) => verify::run(&args, console, stop),
+        Command::Dht(command) => dht::run(&command, console, stop),
         Command::Tracker(args) => tracker::run(&args, console, stop),
         Command::Demo(args) => demo::run(&args, console, stop),
     }

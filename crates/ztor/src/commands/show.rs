@@ -1,22 +1,29 @@
 //! `ztor show`: what is in a torrent file or magnet link.
 
 use std::fmt::Write;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use serde::Serialize;
 use ztor_metainfo::{Magnet, Metainfo};
+use ztor_session::{AddMagnet, Session, SessionEvent};
 
 use crate::args::ShowArgs;
 use crate::console::Console;
 use crate::exit::{Exit, Fault};
 use crate::load::{self, Source};
 use crate::select::numbered;
+use crate::stop::Stop;
+use crate::swarm;
 use crate::text::Shown;
 use crate::units::Size;
 
+/// How often Ctrl-C is looked for.
+const TICK: Duration = Duration::from_millis(50);
 /// Width of the column of labels.
 const LABEL: usize = 14;
 
-pub(super) fn run(args: &ShowArgs, console: &Console) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &ShowArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     match Source::parse(&args.torrent) {
         Source::File(path) => {
             let meta = load::torrent_file(path)?;
@@ -28,6 +35,9 @@ pub(super) fn run(args: &ShowArgs, console: &Console) -> anyhow::Result<Exit> {
         }
         Source::Magnet(link) => {
             let magnet = load::magnet(link)?;
+            if !args.offline {
+                return show_found(args, &magnet, console, stop);
+            }
             if console.is_json() {
                 console.json(&magnet_json(&magnet));
             } else {
@@ -39,6 +49,45 @@ pub(super) fn run(args: &ShowArgs, console: &Console) -> anyhow::Result<Exit> {
                 .hint("fetch the file first, for instance with curl -O")
                 .into());
         }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Shows what peers say a magnet link leads to.
+fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let peers = swarm::peers(&args.peer)?;
+    let session = Session::start(swarm::config(&args.net, None))?;
+    let add = AddMagnet { magnet: magnet.clone(), peers };
+    let id = session.add_magnet(add).context("cannot look for the torrent")?;
+    if !console.is_json() {
+        console.warn(&format!("looking for peers who know what {} is ...", magnet.info_hashes));
+    }
+    let events = session.events();
+    let until = Instant::now() + args.give_up;
+    let found = loop {
+        if stop.is_set() {
+            return Ok(Exit::Interrupted);
+        }
+        match events.recv_timeout(TICK) {
+            Ok(SessionEvent::Metadata { torrent, meta }) if torrent == id => break meta,
+            Ok(SessionEvent::Unusable { message, .. }) => {
+                return Err(Fault::new(Exit::BadTorrent, format!("what the link leads to: {message}")).into());
+            }
+            Ok(_) => {}
+            Err(_) if Instant::now() >= until => {
+                let fault = Fault::new(Exit::Network, "nobody was found who knows what the link leads to");
+                return Err(fault.hint("try again later, or see what the link itself says with --offline").into());
+            }
+            Err(_) => {}
+        }
+    };
+    session.shutdown(swarm::SHUTDOWN);
+    let mut meta = Metainfo::clone(&found);
+    meta.web_seeds.clone_from(&magnet.web_seeds);
+    if console.is_json() {
+        console.json(&torrent_json(&meta));
+    } else {
+        console.line(&torrent_text(&meta));
     }
     Ok(Exit::Ok)
 }

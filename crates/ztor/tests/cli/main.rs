@@ -8,6 +8,7 @@ mod scratch;
 mod create;
 mod damaged;
 mod liar;
+mod magnet;
 mod show;
 mod swarm;
 mod trouble;

@@ -11,15 +11,15 @@ fn a_magnet_link() {
     let scratch = Scratch::new();
     let link = "magnet:?xt=urn:btih:c9e15763f722f23e98a29decdfae341b98d53056&dn=some+name\
                 &tr=http%3A%2F%2Ftracker.example%2Fannounce&x.pe=192.0.2.1:6881";
-    let show = &scratch.ztor(&[&"show", &"--json", &link]).expect(0).json()[0];
+    let show = &scratch.ztor(&[&"show", &"--offline", &"--json", &link]).expect(0).json()[0];
     assert_eq!(show["kind"], "magnet");
     assert_eq!(show["info_hash_v1"], "c9e15763f722f23e98a29decdfae341b98d53056");
     assert_eq!(show["name"], "some name");
     assert_eq!(show["trackers"][0], "http://tracker.example/announce");
-    let text = scratch.ztor(&[&"show", &link]).expect(0).stdout;
+    let text = scratch.ztor(&[&"show", &"--offline", &link]).expect(0).stdout;
     assert!(text.contains("c9e15763f722f23e98a29decdfae341b98d53056"), "{text}");
     for bad in ["magnet:?dn=x", "magnet:?xt=urn:btih:123", "magnet:"] {
-        scratch.ztor(&[&"show", &bad]).expect(3);
+        scratch.ztor(&[&"show", &"--offline", &bad]).expect(3);
     }
 }
 
@@ -30,7 +30,7 @@ fn the_magnet_link_of_a_torrent_leads_back_to_it() {
         scratch.create(&scratch.album(), &["--format", "hybrid", "--tracker", "udp://t.example:1/announce"]);
     let show = scratch.ztor(&[&"show", &"--json", &torrent]).expect(0).json().remove(0);
     let link = show["magnet"].as_str().unwrap();
-    let again = scratch.ztor(&[&"show", &"--json", &link]).expect(0).json().remove(0);
+    let again = scratch.ztor(&[&"show", &"--offline", &"--json", &link]).expect(0).json().remove(0);
     for field in ["name", "info_hash_v1", "info_hash_v2"] {
         assert_eq!(show[field], again[field], "{field}");
     }

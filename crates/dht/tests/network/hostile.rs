@@ -1,0 +1,216 @@
+//! Those who lie, flood and forge.
+
+use super::*;
+use proptest::prelude::*;
+use ztor_dht::krpc::{Body, Message, Method, Query, Response, decode};
+use ztor_dht::{Contact, Dht, NodeId};
+use ztor_time::Instant;
+
+fn query(method: Method) -> Vec<u8> {
+    let body = Body::Query(Query { id: NodeId::new([9; 20]), want: None, method });
+    Message { transaction: b"aa".to_vec(), body, external: None, read_only: true, version: None }.encode()
+}
+
+fn lone() -> Dht {
+    Dht::new(Instant::ZERO, config(true, false), 1, None)
+}
+
+/// What a node says to one question.
+fn answer(dht: &mut Dht, now: Instant, from: SocketAddr, data: &[u8]) -> Option<Message> {
+    assert!(dht.handle(now, from, data));
+    let (to, data) = dht.poll_transmit()?;
+    assert_eq!(to, from);
+    Some(decode(&data).unwrap())
+}
+
+fn code_of(message: Option<Message>) -> Option<i64> {
+    match message?.body {
+        Body::Error(fault) => Some(fault.code),
+        _ => None,
+    }
+}
+
+#[test]
+fn only_who_was_given_a_token_stores() {
+    let mut dht = lone();
+    let (from, other) = (addr(Family::V4, 1), addr(Family::V4, 2));
+    let info_hash = NodeId::new(HASH);
+    let ask = query(Method::GetPeers { info_hash, no_seed: false, scrape: false });
+    let message = answer(&mut dht, Instant::ZERO, from, &ask).unwrap();
+    assert_eq!(message.external, Some(from));
+    let Body::Response(response) = message.body else { panic!("refused") };
+    let token = response.token.unwrap();
+    let announce = |token: &[u8], info_hash| {
+        let token = token.to_vec();
+        query(Method::AnnouncePeer { info_hash, port: 1000, implied_port: false, seed: false, token })
+    };
+    let elsewhere = NodeId::new([3; 20]);
+    assert_eq!(code_of(answer(&mut dht, Instant::ZERO, from, &announce(b"guess", info_hash))), Some(203));
+    assert_eq!(code_of(answer(&mut dht, Instant::ZERO, other, &announce(&token, info_hash))), Some(203));
+    assert_eq!(code_of(answer(&mut dht, Instant::ZERO, from, &announce(&token, elsewhere))), Some(203));
+    let late = Instant::from_micros(601_000_000);
+    assert_eq!(dht.stats(Instant::ZERO).stored_peers, 0);
+    assert_eq!(code_of(answer(&mut dht, Instant::ZERO, from, &announce(&token, info_hash))), None);
+    assert_eq!(dht.stats(Instant::ZERO).stored_peers, 1);
+    assert_eq!(code_of(answer(&mut dht, late, from, &announce(&token, info_hash))), Some(203));
+}
+
+#[test]
+fn errors_have_their_codes() {
+    let mut dht = lone();
+    let from = addr(Family::V4, 1);
+    let mut code = |data: &[u8]| code_of(answer(&mut dht, Instant::ZERO, from, data));
+    assert_eq!(code(b"d1:ad2:id20:abcdefghij0123456789e1:q4:vote2:roi1e1:t2:aa1:y1:qe"), Some(204));
+    assert_eq!(code(b"d1:q4:ping1:t2:aa1:y1:qe"), Some(203));
+    assert!(!dht.handle(Instant::ZERO, from, b"\x01\x00 a uTP packet"));
+    assert!(dht.handle(Instant::ZERO, from, b"d1:rd2:id20:abcdefghij0123456789e1:t2:aa1:y1:re"));
+    assert_eq!(dht.poll_transmit(), None);
+}
+
+#[test]
+fn a_flood_is_not_answered() {
+    let mut dht = lone();
+    let ping = query(Method::Ping);
+    let from = addr(Family::V4, 1);
+    let answered = (0..500).filter(|_| answer(&mut dht, Instant::ZERO, from, &ping).is_some()).count();
+    assert_eq!(answered, 50);
+    assert!(answer(&mut dht, Instant::ZERO, addr(Family::V4, 2), &ping).is_some());
+    assert_eq!(dht.stats(Instant::ZERO).queries_dropped, 450);
+}
+
+#[test]
+fn forged_senders_are_asked_little() {
+    let mut dht = lone();
+    let body = Body::Query(Query { id: NodeId::new([9; 20]), want: None, method: Method::Ping });
+    let message =
+        Message { transaction: b"aa".to_vec(), body, external: None, read_only: false, version: None };
+    let mut asked = 0;
+    for n in 0..5000 {
+        dht.handle(Instant::ZERO, addr(Family::V4, n), &message.encode());
+        while let Some((_, data)) = dht.poll_transmit() {
+            asked += usize::from(matches!(decode(&data).unwrap().body, Body::Query(_)));
+        }
+    }
+    assert_eq!(asked, 8);
+}
+
+#[test]
+fn nobody_sends_us_against_our_own_network() {
+    let mut net = Net::settled(41, 20, config(true, false));
+    let bait: Vec<SocketAddr> = ["192.168.0.1:80", "127.0.0.1:53", "0.0.0.0:1", "224.0.0.1:9", "9.9.9.9:0"]
+        .iter()
+        .map(|addr| addr.parse().unwrap())
+        .collect();
+    let liars: BTreeSet<_> = (0..20).map(|n| addr(Family::V4, 500 + n)).collect();
+    let named = bait.clone();
+    net.liar = Some((
+        liars.clone(),
+        Box::new(move |_, to, data| {
+            let message = decode(data).ok()?;
+            let Body::Query(_) = message.body else { return None };
+            let mut response = Response::new(NodeId::new([to.port() as u8; 20]));
+            response.values = named.clone();
+            response.nodes4 =
+                Some(named.iter().map(|addr| Contact { id: NodeId::new(HASH), addr: *addr }).collect());
+            Some(Message { body: Body::Response(Box::new(response)), ..message }.encode())
+        }),
+    ));
+    let index = net.add(config(true, false), None);
+    net.dhts[index].bootstrap(net.now, &liars.iter().copied().collect::<Vec<_>>());
+    net.run(Duration::from_secs(30));
+    let lookup = net.dhts[index].get_peers(net.now, HASH, None);
+    done(&mut net, index, lookup);
+    assert_eq!(peers(&net, index, lookup), BTreeSet::new());
+    assert!(bait.iter().all(|addr| net.dhts[index].save().nodes.iter().all(|node| node.addr != *addr)));
+}
+
+/// A crowd of nodes nearer to a torrent than any honest one, all vouching for each other, and none telling of peers.
+#[test]
+fn sybils_do_not_hide_a_torrent() {
+    let mut net = Net::settled(42, 50, config(true, false));
+    let lookup = net.dhts[3].get_peers(net.now, HASH, announce(1000));
+    done(&mut net, 3, lookup);
+    let sybils: Vec<Contact> = (0..100u8)
+        .map(|n| {
+            let mut id = HASH;
+            id[19] = n;
+            Contact { id: NodeId::new(id), addr: addr(Family::V4, 500 + usize::from(n)) }
+        })
+        .collect();
+    let known = sybils.clone();
+    net.liar = Some((
+        sybils.iter().map(|sybil| sybil.addr).collect(),
+        Box::new(move |_, to, data| {
+            let message = decode(data).ok()?;
+            let Body::Query(_) = message.body else { return None };
+            let mut response = Response::new(known.iter().find(|sybil| sybil.addr == to)?.id);
+            response.nodes4 = Some(known.clone());
+            response.token = Some(b"lie".to_vec());
+            Some(Message { body: Body::Response(Box::new(response)), ..message }.encode())
+        }),
+    ));
+    for index in 10..40 {
+        sybils.iter().for_each(|sybil| net.dhts[index].add_node(net.now, sybil.addr));
+    }
+    net.run(Duration::from_secs(120));
+    let expected = SocketAddr::new(addr(Family::V4, 3).ip(), 1000);
+    for index in [11, 20, 30, 45] {
+        let lookup = net.dhts[index].get_peers(net.now, HASH, announce(2000));
+        let summary = done(&mut net, index, lookup);
+        assert!(peers(&net, index, lookup).contains(&expected), "{index}: {summary:?}");
+        assert!(summary.nodes_asked <= 200, "{summary:?}");
+    }
+    // And what is announced meanwhile is found by the others.
+    net.liar = None;
+    let lookup = net.dhts[48].get_peers(net.now, HASH, None);
+    done(&mut net, 48, lookup);
+    assert!(peers(&net, 48, lookup).contains(&SocketAddr::new(addr(Family::V4, 20).ip(), 2000)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Answers to questions that were really asked, with anything in them.
+    #[test]
+    fn any_answers_are_survived(
+        chunks in proptest::collection::vec((any::<Vec<u8>>(), 0u8..6, any::<[u8; 20]>(), any::<u64>()), 1..60),
+    ) {
+        let mut now = Instant::ZERO;
+        let mut dht = Dht::new(now, config(true, true), 7, None);
+        dht.bootstrap(now, &[addr(Family::V4, 0), addr(Family::V6, 0)]);
+        for (bytes, what, id, time) in chunks {
+            now += Duration::from_micros(time % 20_000_000);
+            let from = addr(Family::V4, usize::from(what));
+            dht.handle(now, from, &bytes);
+            match what {
+                0 => drop(dht.get_peers(now, id, Some(Announce { port: 1, implied_port: true, is_seed: true }))),
+                1 => drop(dht.scrape(now, id)),
+                2 => drop(dht.get(now, id, b"")),
+                3 => drop(dht.put_immutable(now, b"i1e".to_vec())),
+                _ => dht.tick(now),
+            }
+            while let Some((to, data)) = dht.poll_transmit() {
+                let mut message = decode(&data).unwrap();
+                if !matches!(message.body, Body::Query(_)) {
+                    continue;
+                }
+                let mut response = Response::new(NodeId::new(id));
+                response.nodes4 = Some(vec![Contact { id: NodeId::new(id), addr: from }; 40]);
+                response.token = Some(bytes.clone());
+                response.value = Some(b"le".to_vec());
+                response.seq = Some(time as i64);
+                response.values = vec![to, from];
+                message.body = Body::Response(Box::new(response));
+                let mut data = message.encode();
+                if let Some(byte) = data.get_mut(time as usize % 300) {
+                    *byte = id[0];
+                }
+                dht.handle(now, to, &data);
+                if now > Instant::from_micros(100_000_000) {
+                    break;
+                }
+            }
+            while dht.poll_event().is_some() {}
+        }
+    }
+}

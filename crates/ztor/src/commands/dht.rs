@@ -1,0 +1,273 @@
+//! `ztor dht`: a look into the DHT.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use serde_json::{Value, json};
+use ztor_metainfo::Magnet;
+use ztor_session::dht::{Event, Family, Item, LookupId, QueryId, Summary};
+use ztor_session::{DHT_ROUTERS, DhtClient};
+
+use crate::args::{DhtArgs, DhtCommand};
+use crate::console::Console;
+use crate::exit::{Exit, Fault};
+use crate::stop::Stop;
+use crate::text::Shown;
+
+pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let look = |net| Look::start(net, console, stop);
+    match command {
+        DhtCommand::Ping { node, net } => look(net)?.ping(node),
+        DhtCommand::GetPeers { torrent, net } => {
+            let info_hash = info_hash(torrent)?;
+            look(net)?.get_peers(info_hash)
+        }
+        DhtCommand::Get { target, salt, net } => {
+            let target = hash(target)?;
+            look(net)?.get(target, salt.as_bytes())
+        }
+        DhtCommand::Put { text, key, salt, seq, net } => {
+            // A bencoded string.
+            let value = format!("{}:{text}", text.len()).into_bytes();
+            let item = match key {
+                None => Item::immutable(value),
+                Some(file) => Item::sign(&key_seed(file)?, salt.clone().into_bytes(), *seq, value),
+            };
+            let item = item.map_err(|error| Fault::usage(format!("this cannot be stored: {error}")))?;
+            look(net)?.put(item)
+        }
+        DhtCommand::Stats { net } => look(net)?.stats(),
+    }
+}
+
+/// A node with what it is asked for.
+struct Look<'a> {
+    client: DhtClient,
+    console: &'a Console,
+    stop: &'a Stop,
+    until: Instant,
+    patience: Duration,
+}
+
+impl<'a> Look<'a> {
+    fn start(net: &DhtArgs, console: &'a Console, stop: &'a Stop) -> anyhow::Result<Look<'a>> {
+        let usual: Vec<String> = DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect();
+        let bootstrap = if net.dht_bootstrap.is_empty() { &usual } else { &net.dht_bootstrap };
+        let client = DhtClient::start(net.bind, bootstrap)?;
+        Ok(Look { client, console, stop, until: Instant::now() + net.give_up, patience: net.give_up })
+    }
+
+    fn ping(mut self, node: &str) -> anyhow::Result<Exit> {
+        let addr = resolve(node)?;
+        let now = self.client.now();
+        let query = self.client.node.ping(now, addr);
+        self.until_some(|look, event| match event {
+            Event::Pong { node, rtt, .. } if is_of(event, query) => {
+                look.tell(
+                    &format!("{} {} {:.1} ms", node.addr, node.id, rtt.as_micros() as f64 / 1000.0),
+                    &json!({"event": "pong", "node": node.addr.to_string(), "id": node.id.to_string(),
+                            "rtt_ms": rtt.as_micros() as f64 / 1000.0}),
+                );
+                Some(Ok(Exit::Ok))
+            }
+            Event::Failed { error, .. } if is_of(event, query) => {
+                Some(Err(Fault::new(Exit::Network, format!("{addr}: {error}")).into()))
+            }
+            _ => None,
+        })
+    }
+
+    fn get_peers(mut self, info_hash: [u8; 20]) -> anyhow::Result<Exit> {
+        let now = self.client.now();
+        let lookup = self.client.node.get_peers(now, info_hash, None);
+        let mut count = 0;
+        self.until_some(|look, event| match event {
+            Event::Peers { lookup: of, peers } if *of == lookup => {
+                count += peers.len();
+                for peer in peers {
+                    look.tell(&peer.to_string(), &json!({"event": "peer", "peer": peer.to_string()}));
+                }
+                None
+            }
+            _ => look.is_done(event, lookup, json!({"peers": count})).then_some(Ok(Exit::Ok)),
+        })
+    }
+
+    fn get(mut self, target: [u8; 20], salt: &[u8]) -> anyhow::Result<Exit> {
+        let now = self.client.now();
+        let lookup = self.client.node.get(now, target, salt);
+        let mut found = false;
+        self.until_some(|look, event| match event {
+            Event::Item { lookup: of, item } if *of == lookup => {
+                found = true;
+                look.tell_item(item);
+                None
+            }
+            _ if look.is_done(event, lookup, json!({})) => Some(match found {
+                true => Ok(Exit::Ok),
+                false => Err(Fault::new(Exit::Failed, "nothing is stored there").into()),
+            }),
+            _ => None,
+        })
+    }
+
+    fn put(mut self, item: Item) -> anyhow::Result<Exit> {
+        let now = self.client.now();
+        let target = item.target();
+        let lookup = self.client.node.put(now, item, None)?;
+        let mut kept = 0;
+        self.until_some(|look, event| match event {
+            Event::Put { lookup: of, stored, refused } if *of == lookup => {
+                kept = *stored;
+                let no = refused.map_or(String::new(), |code| format!("; one refused it with error {code}"));
+                look.tell(
+                    &format!("{target}\nstored by {stored} nodes{no}"),
+                    &json!({"event": "stored", "target": target.to_string(), "nodes": stored, "refused": refused}),
+                );
+                None
+            }
+            _ if look.is_done(event, lookup, json!({})) => Some(match kept {
+                0 => Err(Fault::new(Exit::Failed, "no node stored it").into()),
+                _ => Ok(Exit::Ok),
+            }),
+            _ => None,
+        })
+    }
+
+    fn stats(mut self) -> anyhow::Result<Exit> {
+        let now = self.client.now();
+        let own = self.client.node.id(Family::V4);
+        let lookup = self.client.node.find_node(now, own);
+        self.until_some(|look, event| match event {
+            Event::Nodes { lookup: of, nodes } if *of == lookup => {
+                for node in nodes {
+                    let object = json!({"event": "node", "node": node.addr.to_string(), "id": node.id.to_string()});
+                    look.tell(&format!("{} {}", node.id, node.addr), &object);
+                }
+                None
+            }
+            _ => look.is_done(event, lookup, json!({})).then_some(Ok(())),
+        })?;
+        let stats = self.client.node.stats(self.client.now());
+        for family in Family::ALL {
+            let Some(of) = stats.families[family] else { continue };
+            let name = if family == Family::V4 { "IPv4" } else { "IPv6" };
+            let seen_as = of.external.map_or_else(|| "not known".to_owned(), |ip| ip.to_string());
+            self.tell(
+                &format!("{name}: {} good nodes, {} questionable, we are seen as {seen_as}", of.good, of.questionable),
+                &json!({"event": "family", "family": name, "id": of.id.to_string(), "good": of.good,
+                        "questionable": of.questionable, "external": of.external.map(|ip| ip.to_string())}),
+            );
+        }
+        self.tell(
+            &format!("{} questions sent, {} answered", stats.queries_out, stats.answers_in),
+            &json!({"event": "stats", "queries_out": stats.queries_out, "answers_in": stats.answers_in,
+                    "timeouts": stats.timeouts}),
+        );
+        Ok(Exit::Ok)
+    }
+
+    /// Lets the node run until `look_at` has what it wants of the events.
+    fn until_some<T>(
+        &mut self,
+        mut look_at: impl FnMut(&mut Self, &Event) -> Option<anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        while Instant::now() < self.until {
+            if self.stop.is_set() {
+                return Err(Fault::new(Exit::Interrupted, "interrupted").into());
+            }
+            for event in self.client.step().context("the socket")? {
+                if let Some(result) = look_at(self, &event) {
+                    return result;
+                }
+            }
+        }
+        let known = self.client.node.node_count();
+        let why = match known {
+            0 => "no node of the DHT answered",
+            _ => "the search did not come to an end",
+        };
+        let fault = Fault::new(Exit::Network, format!("{why} in {} s", self.patience.as_secs()));
+        Err(fault.hint("is there a network? --dht-bootstrap names another node, --give-up gives it more time").into())
+    }
+
+    /// Whether this was the end of a lookup, which is told.
+    fn is_done(&self, event: &Event, lookup: LookupId, more: Value) -> bool {
+        let Event::Done { lookup: of, summary } = event else { return false };
+        if *of != lookup {
+            return false;
+        }
+        let Summary { nodes_asked, nodes_answered, messages, took, .. } = summary;
+        let mut object = json!({"event": "done", "nodes_asked": nodes_asked, "nodes_answered": nodes_answered,
+                                "messages": messages, "took_ms": took.as_micros() / 1000});
+        if let (Value::Object(all), Value::Object(more)) = (&mut object, more) {
+            all.extend(more);
+        }
+        if self.console.is_json() {
+            self.console.json(&object);
+        } else {
+            let ms = took.as_micros() / 1000;
+            self.console.warn(&format!("{nodes_answered} of {nodes_asked} nodes answered, {ms} ms"));
+        }
+        true
+    }
+
+    fn tell_item(&self, item: &Item) {
+        let value = item.value();
+        // A bencoded string is shown as what it says, all else as it is.
+        let text = ztor_bencode::decode(value).ok().and_then(|document| {
+            let text = document.root().as_bytes()?;
+            Some(String::from_utf8_lossy(text).into_owned())
+        });
+        let text = text.unwrap_or_else(|| String::from_utf8_lossy(value).into_owned());
+        self.tell(
+            &Shown(&text).to_string(),
+            &json!({"event": "item", "value": text, "bencoded": HEXLOWER.encode(value), "seq": item.seq()}),
+        );
+    }
+
+    fn tell(&self, text: &str, object: &Value) {
+        if self.console.is_json() {
+            self.console.json(object);
+        } else {
+            self.console.line(text);
+        }
+    }
+}
+
+fn is_of(event: &Event, query: QueryId) -> bool {
+    matches!(event, Event::Pong { query: of, .. } | Event::Failed { query: of, .. } if *of == query)
+}
+
+fn resolve(node: &str) -> Result<SocketAddr, Fault> {
+    let wrong = |why: String| Fault::usage(format!("{node}: {why}")).hint("write HOST:PORT");
+    let mut found = node.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
+    found.next().ok_or_else(|| wrong("this name has no address".into()))
+}
+
+fn info_hash(torrent: &str) -> Result<[u8; 20], Fault> {
+    match torrent.parse::<Magnet>() {
+        Ok(magnet) => Ok(magnet.info_hashes.swarm_id()),
+        Err(_) => hash(torrent),
+    }
+}
+
+fn hash(text: &str) -> Result<[u8; 20], Fault> {
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        Fault::usage(format!("`{text}` is no hash")).hint("write 40 hex digits")
+    })
+}
+
+fn key_seed(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        Fault::usage(format!("{shown} is no key: expected 64 hex digits"))
+            .hint("`openssl rand -hex 32 > FILE` makes one")
+            .into()
+    })
+}

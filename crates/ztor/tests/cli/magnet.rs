@@ -1,0 +1,101 @@
+//! Magnet links and the DHT over loopback, with no tracker at all.
+
+use std::process::Command;
+
+use crate::process::{Running, ztor};
+use crate::scratch::{Scratch, assert_same_tree};
+use crate::swarm::{get, seed};
+
+fn magnet(scratch: &Scratch, torrent: &std::path::Path) -> String {
+    let show = scratch.ztor(&[&"show", &"--json", &torrent]).expect(0).json().remove(0);
+    show["magnet"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_format_arrives_by_its_link_alone() {
+    for format in ["v1", "v2", "hybrid"] {
+        let scratch = Scratch::new();
+        let album = scratch.album();
+        let torrent = scratch.create(&album, &["--format", format, "--piece-length", "16KiB"]);
+        let seed = seed(&scratch, &[&torrent, &album]);
+        let link = format!("{}&x.pe={}", magnet(&scratch, &torrent), seed.addr);
+        let run = Running::start(get(&scratch, &[&"--json", &link])).finish().expect(0);
+        assert_eq!(run.event("metadata")["name"], "album", "{run:#?}");
+        assert_same_tree(&album, &scratch.path("out/album"));
+    }
+}
+
+#[test]
+fn a_link_selects_files() {
+    let scratch = Scratch::new();
+    let album = scratch.dir("in/two");
+    std::fs::write(album.join("a"), vec![1; 100_000]).unwrap();
+    std::fs::write(album.join("b"), vec![2; 100_000]).unwrap();
+    let torrent = scratch.create(&album, &["--piece-length", "16KiB"]);
+    let seed = seed(&scratch, &[&torrent, &album]);
+    let link = format!("{}&so=1&x.pe={}", magnet(&scratch, &torrent), seed.addr);
+    let run = Running::start(get(&scratch, &[&"--json", &link])).finish().expect(0);
+    assert_eq!(run.event("added")["wanted_bytes"], 100_000);
+    assert_eq!(std::fs::read(scratch.path("out/two/b")).unwrap(), vec![2; 100_000]);
+    let link = format!("{}&so=7&x.pe={}", magnet(&scratch, &torrent), seed.addr);
+    let run = Running::start(get(&scratch, &[&"--json", &link])).finish().expect(2);
+    assert!(run.all().contains("asks for files"), "{run:#?}");
+}
+
+#[test]
+fn metadata_alone_makes_the_same_torrent() {
+    for format in ["v1", "v2"] {
+        let scratch = Scratch::new();
+        let album = scratch.album();
+        let torrent = scratch.create(&album, &["--format", format, "--piece-length", "16KiB"]);
+        let seed = seed(&scratch, &[&torrent, &album]);
+        let link = magnet(&scratch, &torrent);
+        Running::start(get(&scratch, &[&"--metadata-only", &link, &"--peer", &seed.addr])).finish().expect(0);
+        assert!(!scratch.path("out/album").exists(), "nothing else is fetched");
+        assert_eq!(magnet(&scratch, &scratch.path("out/album.torrent")), link);
+        let shown = scratch.ztor(&[&"show", &"--json", &link, &"--bind", &"127.0.0.1", &"--peer", &seed.addr]);
+        assert_eq!(shown.expect(0).json()[0]["name"], "album");
+        let run = scratch.ztor(&[&"verify", &scratch.path("out/album.torrent"), &album]);
+        run.expect(0);
+    }
+}
+
+/// A DHT of this machine's own, in which everybody is ztor.
+#[test]
+fn peers_are_found_in_the_dht() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let torrent = scratch.create(&album, &[]);
+    let other = scratch.create(&scratch.data("in/other.bin", 50_000, 3), &[]);
+    // The first node knows nobody: whom it names does not exist.
+    let first = seed(&scratch, &[&other, &scratch.path("in"), &"--dht-bootstrap", &"127.0.0.1:9"]);
+    let entry = ["--dht-bootstrap", &first.addr];
+    let seeder = seed(&scratch, &[&torrent, &album, &entry[0], &entry[1]]);
+    let link = magnet(&scratch, &torrent);
+    Running::start(get(&scratch, &[&link, &entry[0], &entry[1]])).finish().expect(0);
+    assert_same_tree(&album, &scratch.path("out/album"));
+
+    let dht = |args: &[&str]| {
+        let mut command: Command = ztor(&scratch.home());
+        command.args(["dht", args[0], "--json", "--bind", "127.0.0.1"]).args(entry).args(&args[1..]);
+        Running::start(command).finish()
+    };
+    let pong = dht(&["ping", &first.addr]).expect(0).event("pong");
+    assert_eq!(pong["node"], first.addr.as_str());
+    let peers = dht(&["get-peers", &link]).expect(0);
+    assert!(peers.json().iter().any(|line| line["peer"] == seeder.addr.as_str()), "{peers:#?}");
+    let stored = dht(&["put", "hello world"]).expect(0).event("stored");
+    let target = stored["target"].as_str().unwrap();
+    assert_eq!(dht(&["get", target]).expect(0).event("item")["value"], "hello world");
+    dht(&["get", "0000000000000000000000000000000000000000"]).expect(1);
+    assert!(dht(&["stats"]).expect(0).event("family")["good"].as_u64().unwrap() >= 1);
+    let key = scratch.path("key");
+    std::fs::write(&key, "11".repeat(32)).unwrap();
+    let key = key.to_str().unwrap();
+    let first = dht(&["put", "one", "--key", key, "--salt", "s"]).expect(0).event("stored");
+    let second = dht(&["put", "two", "--key", key, "--salt", "s", "--seq", "2"]).expect(0).event("stored");
+    assert_eq!(first["target"], second["target"]);
+    let target = first["target"].as_str().unwrap();
+    let item = dht(&["get", target, "--salt", "s"]).expect(0).event("item");
+    assert_eq!((&item["value"], item["seq"].as_i64()), (&"two".into(), Some(2)));
+}
