@@ -12,8 +12,9 @@ use ztor_wire::Message;
 
 /// Between two announces of a torrent.
 const EVERY: Duration = Duration::from_secs(15 * 60);
-/// The same for one that lacks peers, or even its metadata.
-const URGENT_EVERY: Duration = Duration::from_secs(60);
+/// The same for one that has no peers at all: this at first, twice as long each time, up to the second.
+const URGENT_AFTER: Duration = Duration::from_secs(4);
+const URGENT_EVERY: Duration = Duration::from_secs(64);
 /// Torrents that are looked up at a time, so that thousands of them are a trickle.
 const MAX_AT_ONCE: usize = 8;
 
@@ -160,7 +161,11 @@ impl Engine {
         let is_last = !dht.running.values().any(|running| *running == id);
         if is_last && torrent.dht_due.is_none() && torrent.is_open() && !torrent.private {
             let is_urgent = !torrent.finished && torrent.peers.is_empty();
-            let every = if is_urgent { URGENT_EVERY } else { EVERY };
+            torrent.dht_vain = if is_urgent { (torrent.dht_vain + 1).min(10) } else { 0 };
+            let every = match torrent.dht_vain {
+                0 => EVERY,
+                vain => (URGENT_AFTER * (1 << (vain - 1))).min(URGENT_EVERY),
+            };
             // Spread, or torrents added together would be announced together for ever.
             let spread_ms = self.rng.u64(0..every.as_secs() * 100);
             let at = now + every + Duration::from_millis(spread_ms);

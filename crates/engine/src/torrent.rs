@@ -98,6 +98,8 @@ pub(crate) struct Torrent {
     pub(crate) wants_connects: bool,
     /// When it is looked up in the DHT, unless that is under way.
     pub(crate) dht_due: Option<Instant>,
+    /// Times in a row that this brought no peer.
+    pub(crate) dht_vain: u32,
     /// Announces to the local network are planned.
     pub(crate) is_told_locally: bool,
     /// When the last wanted piece was verified, or the check found nothing missing.
@@ -189,6 +191,7 @@ impl Torrent {
             is_dirty: false,
             wants_connects: false,
             dht_due: None,
+            dht_vain: 0,
             is_told_locally: false,
             finished: false,
             layout,

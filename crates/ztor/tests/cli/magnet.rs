@@ -1,8 +1,9 @@
 //! Magnet links and the DHT over loopback, with no tracker at all.
 
 use std::process::Command;
+use std::time::Instant;
 
-use crate::process::{Running, ztor};
+use crate::process::{DEADLINE, Running, ztor};
 use crate::scratch::{Scratch, assert_same_tree};
 use crate::swarm::{get, seed};
 
@@ -72,9 +73,6 @@ fn peers_are_found_in_the_dht() {
     let entry = ["--dht-bootstrap", &first.addr];
     let seeder = seed(&scratch, &[&torrent, &album, &entry[0], &entry[1]]);
     let link = magnet(&scratch, &torrent);
-    Running::start(get(&scratch, &[&link, &entry[0], &entry[1]])).finish().expect(0);
-    assert_same_tree(&album, &scratch.path("out/album"));
-
     let dht = |args: &[&str]| {
         let mut command: Command = ztor(&scratch.home());
         command.args(["dht", args[0], "--json", "--bind", "127.0.0.1"]).args(entry).args(&args[1..]);
@@ -82,8 +80,14 @@ fn peers_are_found_in_the_dht() {
     };
     let pong = dht(&["ping", &first.addr]).expect(0).event("pong");
     assert_eq!(pong["node"], first.addr.as_str());
-    let peers = dht(&["get-peers", &link]).expect(0);
-    assert!(peers.json().iter().any(|line| line["peer"] == seeder.addr.as_str()), "{peers:#?}");
+    let start = Instant::now();
+    loop {
+        let peers = dht(&["get-peers", &link]).expect(0);
+        if peers.json().iter().any(|line| line["peer"] == seeder.addr.as_str()) {
+            break;
+        }
+        assert!(start.elapsed() < DEADLINE, "the seed is not announced: {peers:#?}");
+    }
     let stored = dht(&["put", "hello world"]).expect(0).event("stored");
     let target = stored["target"].as_str().unwrap();
     assert_eq!(dht(&["get", target]).expect(0).event("item")["value"], "hello world");
@@ -98,4 +102,7 @@ fn peers_are_found_in_the_dht() {
     let target = first["target"].as_str().unwrap();
     let item = dht(&["get", target, "--salt", "s"]).expect(0).event("item");
     assert_eq!((&item["value"], item["seq"].as_i64()), (&"two".into(), Some(2)));
+
+    Running::start(get(&scratch, &[&link, &entry[0], &entry[1]])).finish().expect(0);
+    assert_same_tree(&album, &scratch.path("out/album"));
 }
