@@ -7,7 +7,7 @@ use crate::content::Content;
 use crate::net::{Net, Owner, Side, StreamId, addr_of};
 use crate::world::{Core, Event};
 use bytes::BytesMut;
-pub(crate) use character::{Character, Claim};
+pub(crate) use character::{Character, Claim, MetadataManner};
 use fastrand::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -160,6 +160,9 @@ impl Actor {
         let mut reserved = Reserved::NONE;
         if self.character.is_fast {
             reserved = reserved.with_fast();
+        }
+        if self.character.metadata.is_some() {
+            reserved = reserved.with_extended();
         }
         let mut id = [b'a'; 20];
         id[16..].copy_from_slice(&(self.number as u32).to_be_bytes());

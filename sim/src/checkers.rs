@@ -74,13 +74,18 @@ impl Audit {
         self.had_bytes = self.len_of(have);
     }
 
+    /// Peers may come from the trackers only (BEP 27).
+    pub(crate) fn is_private(&self) -> bool {
+        self.content.meta.private
+    }
+
     /// A connection is wished for.
     pub(crate) fn connects(&self, addr: SocketAddr) -> Result<(), String> {
         if self.banned.contains(&addr.ip()) {
             return Err(format!("calls {addr}, which it has banned"));
         }
         if !self.sources.contains(&addr) {
-            return Err(format!("calls {addr}, which no tracker and no user has named"));
+            return Err(format!("calls {addr}, which nobody has named who may"));
         }
         Ok(())
     }

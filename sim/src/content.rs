@@ -76,6 +76,12 @@ impl Content {
         Ok(Self { meta, image })
     }
 
+    /// Whether a message of the DHT is about this torrent.
+    pub(crate) fn is_named_in(&self, datagram: &[u8]) -> bool {
+        let hash = self.meta.info_hashes.swarm_id();
+        ztor_dht::krpc::decode(datagram).is_ok() && datagram.windows(20).any(|window| *window == hash)
+    }
+
     pub(crate) fn pieces(&self) -> u32 {
         self.meta.layout.piece_count()
     }

@@ -13,8 +13,10 @@ use link::Link;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use ztor_dht::krpc;
 use ztor_engine::{
-    AddTorrent, Command, Config, DiskEvent, Engine, Event as Happened, Outbox, PeerKey, RequestId, TorrentId,
+    AddMagnet, AddTorrent, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened, Outbox, PeerKey, RequestId,
+    TorrentId,
 };
 use ztor_time::{Duration, Instant};
 use ztor_wire::PeerId;
@@ -37,6 +39,10 @@ pub(crate) struct Settings {
     /// Hosts it knows from the start.
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) sequential: bool,
+    /// It has nothing but the link.
+    pub(crate) is_magnet: bool,
+    /// Takes part in the DHT, and enters it by these.
+    pub(crate) dht: Option<Vec<SocketAddr>>,
     /// The rules hold for it, and it is to finish.
     pub(crate) is_honest: bool,
 }
@@ -52,6 +58,8 @@ impl Settings {
             upload_slots: 8,
             peers,
             sequential: false,
+            is_magnet: false,
+            dht: None,
             is_honest: true,
         }
     }
@@ -129,6 +137,11 @@ impl Node {
             ..Config::new(PeerId::from_random(random), crate::net::PORT)
         };
         let mut engine = Engine::new(core.now, config, core.seed());
+        if let Some(nodes) = &settings.dht {
+            engine.start_dht(core.now, ztor_dht::Config::default(), None);
+            let command = Command::AddDhtNodes { addrs: nodes.clone(), role: DhtRole::Entry };
+            engine.handle(core.now, Happened::Command(command), &mut Outbox::default());
+        }
         let (downloaded, uploaded) = self.disk.resume.as_ref().map_or((0, 0), |r| (r.downloaded, r.uploaded));
         let add = AddTorrent {
             meta: Arc::clone(&self.content.meta),
@@ -138,7 +151,15 @@ impl Node {
             uploaded,
             downloaded,
         };
-        let Ok(id) = engine.add(core.now, &add) else {
+        // Who has begun before knows what the torrent is.
+        let is_magnet = settings.is_magnet && self.disk.resume.is_none();
+        let magnet = AddMagnet {
+            info_hashes: self.content.meta.info_hashes,
+            trackers: self.content.meta.trackers.clone(),
+            peers: settings.peers.clone(),
+        };
+        let added = if is_magnet { engine.add_magnet(core.now, &magnet) } else { engine.add(core.now, &add) };
+        let Ok(id) = added else {
             return core.fail(&[self.name()], "an empty engine does not take a torrent".into());
         };
         core.note(format_args!("{} starts, life {}", self.name(), self.life));
@@ -159,7 +180,9 @@ impl Node {
         });
         // A file system that kept the times of the files is believed, as the session does.
         let trust = self.disk.resume.is_some() && core.rng.bool();
-        self.job(core, Job::Check { trust });
+        if !is_magnet {
+            self.job(core, Job::Check { trust });
+        }
         core.plan_in(SAVE_EVERY, Event::Save { node: self.number, life: self.life });
         self.plan_turn(core, core.now);
     }
@@ -222,6 +245,8 @@ impl Node {
         match run.engine.accept(core.now, from) {
             Ok(key) => {
                 core.note(format_args!("n{number} takes {from} as #{}", key.as_u64() & 0xffff));
+                // Whoever calls may be called back.
+                run.audit.sources.insert(SocketAddr::new(from.ip(), crate::net::PORT));
                 run.links.insert(key, Link::new(stream, 1, self.content.pieces()));
                 run.by_stream.insert(stream, key);
                 self.plan_turn(core, core.now);
@@ -404,6 +429,18 @@ impl Node {
             ztor_tracker::udp::Response::decode(data, false)
         {
             run.audit.sources.extend(reply.peers.iter().map(|peer| peer.addr));
+        }
+        if !run.audit.is_private()
+            && let Ok(message) = krpc::decode(data)
+        {
+            match message.body {
+                krpc::Body::Response(response) => run.audit.sources.extend(response.values),
+                // Who announces itself here is found here, too.
+                krpc::Body::Query(_) => {
+                    run.audit.sources.insert(SocketAddr::new(from.ip(), crate::net::PORT));
+                }
+                krpc::Body::Error(_) => {}
+            }
         }
         self.tell(core, Happened::Datagram { from, data });
     }

@@ -162,11 +162,13 @@ impl Bucket {
         self.spares.retain(|spare| !same_place(spare.contact.addr, addr));
     }
 
-    /// Fills free places from the spares, the newest first.
+    /// Fills free places from the spares, the newest first. Nobody looks after spares, so old ones are worth nothing.
     pub(crate) fn promote(&mut self, now: Instant) {
         while self.nodes.len() < K {
             let Some(spare) = self.spares.pop() else { return };
-            self.insert(now, spare);
+            if spare.is_good(now) {
+                self.insert(now, spare);
+            }
         }
     }
 

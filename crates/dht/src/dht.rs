@@ -75,7 +75,7 @@ pub struct Announce {
     pub is_seed: bool,
 }
 
-/// A node of the DHT; see the [crate](crate).
+/// A node of the DHT; see the [crate].
 ///
 /// After any call there may be something to [send](Dht::poll_transmit), to [hear](Dht::poll_event) and another
 /// time to [wake](Dht::poll_timeout) at. The lists behind the first two are emptied by whoever drives it; what
@@ -104,8 +104,6 @@ pub struct Dht {
     peers: PerFamily<PeerStore>,
     items: ItemStore,
     events: VecDeque<Event>,
-    /// When lookups of the owner may start again.
-    next_start_at: Instant,
     /// When what others stored is looked through next.
     next_expiry: Instant,
     /// When [`Dht::tick`] looks at everything that is not a matter of seconds.
@@ -152,7 +150,6 @@ impl Dht {
             peers: PerFamily::from_fn(PeerStore::new),
             items: ItemStore::default(),
             events: VecDeque::new(),
-            next_start_at: now,
             next_expiry: now,
             next_upkeep: now,
             counts: Counts::default(),
@@ -197,8 +194,8 @@ impl Dht {
 
     /// When [`Dht::tick`] wants to be called at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let others = [self.rpc.poll_timeout(), self.next_start()];
-        Some(others.into_iter().flatten().fold(self.next_upkeep, Instant::min))
+        let rpc = self.rpc.poll_timeout().unwrap_or(self.next_upkeep);
+        Some(rpc.min(self.next_upkeep))
     }
 
     /// The next datagram to send, and where to.
@@ -296,7 +293,7 @@ impl Dht {
     /// The rule that the item breaks.
     pub fn put(&mut self, now: Instant, item: Item, cas: Option<i64>) -> Result<LookupId, ItemError> {
         item.verify()?;
-        Ok(self.begin(now, item.target(), Job::Put { item, cas }))
+        Ok(self.begin(now, item.target(), Job::Put { item, cas, best: None }))
     }
 
     /// Asks whether a node is there. Gives [`Event::Pong`] or [`Event::Failed`].

@@ -16,7 +16,7 @@ pub(crate) fn derive(seed: u64, label: &str) -> [u8; 20] {
     sha1(&[&seed.to_be_bytes(), label.as_bytes()])
 }
 
-/// As [`derive`], for the seed of a generator.
+/// As [`derive()`], for the seed of a generator.
 pub(crate) fn derive_seed(seed: u64, label: &str) -> u64 {
     derive(seed, label).iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte))
 }

@@ -79,7 +79,7 @@ impl ItemStore {
 }
 
 /// Whether `new` may take the place of `stored`.
-fn check_order(stored: &Item, new: &Item, cas: Option<i64>) -> Result<(), Fault> {
+pub(crate) fn check_order(stored: &Item, new: &Item, cas: Option<i64>) -> Result<(), Fault> {
     let (Some(stored_seq), Some(seq)) = (stored.seq(), new.seq()) else { return Ok(()) };
     if cas.is_some_and(|cas| cas != stored_seq) {
         return Err(Fault::new(code::CAS_MISMATCH, "the stored sequence number is another one"));

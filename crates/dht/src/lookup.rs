@@ -54,6 +54,8 @@ pub(crate) enum Job {
     Put {
         item: Item,
         cas: Option<i64>,
+        /// The newest version that was found, if it is mutable.
+        best: Option<Item>,
     },
 }
 

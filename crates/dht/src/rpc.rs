@@ -17,6 +17,12 @@ pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(15);
 const STORE_DEAD_AFTER: Duration = Duration::from_secs(5);
 /// Questions that wait for an answer.
 const MAX_IN_FLIGHT: usize = 512;
+/// Questions to one address: so many at once, then one in each gap. Others do not answer more than 50 in 10 s, and in
+/// a small network all lookups ask the same few nodes.
+const BURST: u32 = 20;
+const GAP: Duration = Duration::from_millis(400);
+/// Addresses whose pace is kept, as a rule; there are more only while all of them were asked a moment ago.
+const MAX_PACES: usize = 4096;
 /// Questions that wait to be sent.
 const MAX_QUEUED: usize = 2048;
 
@@ -75,6 +81,8 @@ pub(crate) struct Rpc {
     deadlines: BTreeSet<(Instant, u32)>,
     /// At most [`MAX_QUEUED`].
     queue: VecDeque<Queued>,
+    /// When each address would be through with what it was asked at one question a [`GAP`].
+    paces: BTreeMap<SocketAddr, Instant>,
     transmits: VecDeque<(SocketAddr, Vec<u8>)>,
     pub(crate) queries_sent: u64,
 }
@@ -88,6 +96,7 @@ impl Rpc {
             in_flight: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             queue: VecDeque::new(),
+            paces: BTreeMap::new(),
             transmits: VecDeque::new(),
             queries_sent: 0,
         }
@@ -103,7 +112,7 @@ impl Rpc {
         query: Query,
     ) -> bool {
         let question = Queued { to, id, purpose, query };
-        if self.in_flight.len() < MAX_IN_FLIGHT {
+        if self.in_flight.len() < MAX_IN_FLIGHT && self.free_at(to) <= now {
             self.send(now, question);
         } else if self.queue.len() < MAX_QUEUED {
             self.queue.push_back(question);
@@ -152,7 +161,12 @@ impl Rpc {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
+        if self.in_flight.len() >= MAX_IN_FLIGHT {
+            return deadline;
+        }
+        let free = self.queue.iter().map(|question| self.free_at(question.to)).min();
+        deadline.into_iter().chain(free).min()
     }
 
     /// Whether something was asked of this address and the answer is not there.
@@ -177,11 +191,18 @@ impl Rpc {
         self.in_flight.len()
     }
 
-    fn send_queued(&mut self, now: Instant) {
+    /// Sends what is queued and may be sent now.
+    pub(crate) fn send_queued(&mut self, now: Instant) {
         while self.in_flight.len() < MAX_IN_FLIGHT {
-            let Some(question) = self.queue.pop_front() else { return };
+            let free = self.queue.iter().position(|question| self.free_at(question.to) <= now);
+            let Some(question) = free.and_then(|index| self.queue.remove(index)) else { return };
             self.send(now, question);
         }
+    }
+
+    /// When an address may be asked again.
+    fn free_at(&self, to: SocketAddr) -> Instant {
+        self.paces.get(&to).map_or(Instant::ZERO, |through| *through - GAP * (BURST - 1))
     }
 
     fn send(&mut self, now: Instant, question: Queued) {
@@ -199,6 +220,11 @@ impl Rpc {
             read_only: self.read_only,
             version: Some(self.version.to_vec()),
         };
+        if self.paces.len() >= MAX_PACES {
+            self.paces.retain(|_, through| now < *through);
+        }
+        let through = self.paces.entry(to).or_insert(now);
+        *through = now.max(*through) + GAP;
         let pending = Pending { to, id, purpose, sent: now, is_slow: false };
         self.deadlines.insert((pending.deadline(), transaction));
         self.in_flight.insert(transaction, pending);
@@ -269,13 +295,44 @@ mod tests {
     fn what_is_on_its_way_is_bounded() {
         let mut rpc = Rpc::new(1, false, *b"ZR01");
         let to: SocketAddr = FROM.parse().unwrap();
-        let asked = (0..5000).filter(|_| rpc.ask(Instant::ZERO, to, None, Purpose::Check, ping())).count();
+        let each = |n: u16| SocketAddr::new(to.ip(), n + 1);
+        let mut ask = |n| rpc.ask(Instant::ZERO, each(n), None, Purpose::Check, ping());
+        let asked = (0..5000).filter(|n| ask(*n)).count();
         assert_eq!((asked, rpc.in_flight()), (MAX_IN_FLIGHT + MAX_QUEUED, MAX_IN_FLIGHT));
         let first = transaction(&mut rpc);
-        assert!(rpc.take(Instant::ZERO, to, &first).is_some());
+        assert!(rpc.take(Instant::ZERO, each(0), &first).is_some());
         assert_eq!((rpc.queue.len(), rpc.in_flight()), (MAX_QUEUED - 1, MAX_IN_FLIGHT));
         let dead = Instant::ZERO + DEAD_AFTER;
         let late = std::iter::from_fn(|| rpc.next_late(dead)).count();
         assert_eq!((late, rpc.queue.len()), (MAX_IN_FLIGHT, MAX_QUEUED - 1 - MAX_IN_FLIGHT));
+    }
+
+    #[test]
+    fn one_address_is_asked_at_its_pace() {
+        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let to: SocketAddr = FROM.parse().unwrap();
+        let mut now = Instant::from_micros(5_000_000);
+        let mut sent = Vec::new();
+        assert!((0..200).all(|_| rpc.ask(now, to, None, Purpose::Check, ping())));
+        loop {
+            while let Some((_, data)) = rpc.poll_transmit() {
+                sent.push(now);
+                let transaction = decode(&data).unwrap().transaction;
+                assert!(rpc.take(now, to, &transaction).is_some());
+            }
+            let Some(wake) = rpc.poll_timeout() else { break };
+            assert!(wake > now);
+            now = wake;
+            rpc.send_queued(now);
+        }
+        assert_eq!((sent.len(), sent[19], rpc.queue.len()), (200, sent[0], 0));
+        let window = Duration::from_secs(10);
+        assert!(
+            sent.iter().all(|at| sent
+                .iter()
+                .filter(|other| other.since(*at) < window && *other >= at)
+                .count()
+                <= 50)
+        );
     }
 }

@@ -113,17 +113,30 @@ impl Search {
         Some((candidate.contact.addr, Some(candidate.contact.id)))
     }
 
-    /// A node that was asked answered. One that has another id than was said, or a neighbour that answered before
-    /// it, counts for nothing, though what it says may be of use.
+    /// A node that was asked answered. A neighbour that answered before it makes it count for nothing. One that has
+    /// another id than was said, as after a change of its address, counts under that id only if it fits: else a node
+    /// could take the best one for each who asks.
     pub(crate) fn answered(&mut self, from: Contact, answer: Answer) {
         self.blind.retain(|(addr, _)| *addr != from.addr);
         self.answered += 1;
         let subnet = Subnet::of(from.addr);
         let is_answer = |candidate: &Candidate| matches!(candidate.state, State::Answered(_));
         let crowded = self.candidates.iter().any(|c| is_answer(c) && Subnet::of(c.contact.addr) == subnet);
-        if let Some(candidate) = self.asked_mut(from.addr) {
-            let counts = candidate.contact.id == from.id && !crowded;
-            candidate.state = if counts { State::Answered(answer) } else { State::Failed };
+        // Ourselves, under an id that we had before.
+        let is_own = from.id == self.own;
+        let target = self.target;
+        let Some(candidate) = self.asked_mut(from.addr) else { return };
+        let is_same = candidate.contact.id == from.id;
+        if crowded || is_own || !is_same && !from.id.fits(from.addr.ip()) {
+            candidate.state = State::Failed;
+            return;
+        }
+        candidate.state = State::Answered(answer);
+        if !is_same {
+            candidate.contact = from;
+            candidate.fits = true;
+            candidate.distance = from.id.distance(target);
+            self.candidates.sort_by_key(|candidate| candidate.distance);
         }
     }
 

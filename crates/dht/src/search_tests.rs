@@ -82,12 +82,18 @@ fn blind_addresses_are_for_beginnings() {
 }
 
 #[test]
-fn another_id_than_was_said_counts_for_nothing() {
+fn another_id_than_was_said_counts_only_if_it_fits() {
     let mut search = Search::new(OWN, TARGET);
+    let world = misfit(3, [8, 8, 8, 8]);
     search.add_known(local(3, 1));
-    search.next();
-    search.answered(Contact { id: NodeId::new([1; 20]), ..local(3, 1) }, with_token());
-    assert!(search.is_done() && search.nearest().is_empty());
+    search.add_known(world);
+    assert_eq!(asked(&mut search).len(), 2);
+    search.answered(Contact { id: misfit(90, [8, 8, 8, 8]).id, ..world }, with_token());
+    assert!(search.nearest().is_empty());
+    let moved = Contact { id: NodeId::new([1; 20]), ..local(3, 1) };
+    search.answered(moved, with_token());
+    assert!(search.is_done());
+    assert_eq!(search.nearest(), [moved]);
 }
 
 #[test]

@@ -112,9 +112,14 @@ impl Table {
         contacts
     }
 
-    /// The questionable node that was not heard of for the longest, of the whole table.
-    pub(crate) fn questionable(&self, now: Instant) -> Option<Contact> {
-        let nodes = self.buckets.iter().filter_map(|bucket| bucket.questionable(now));
+    /// The questionable node that was not heard of for the longest, of the whole table, but for those that are being
+    /// asked: a silent one must not keep others from their turn.
+    pub(crate) fn questionable(
+        &self,
+        now: Instant,
+        is_asked: impl Fn(SocketAddr) -> bool,
+    ) -> Option<Contact> {
+        let nodes = self.nodes().filter(|node| !node.is_good(now) && !is_asked(node.contact.addr));
         nodes.min_by_key(|node| node.seen()).map(|node| node.contact)
     }
 

@@ -14,6 +14,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(15);
 /// A peer that called us is not called before this time: most are there for longer.
 const MET_AGAIN_AFTER: Duration = Duration::from_secs(300);
 
+/// Addresses that were named within this time of each other are ordered by their priority.
+const FRESH_SPAN: Duration = Duration::from_secs(10);
+
 /// Who named an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Origin {
@@ -101,8 +104,10 @@ impl KnownPeers {
                     proved: false,
                 };
                 self.peers.insert(addr, known);
-                // Before all that was tried already, and among each other by priority.
-                self.schedule(addr, Instant::ZERO, rng);
+                // Those that come in one such span go by priority. Not before all others: whoever makes up addresses
+                // without end would keep the rest from ever being tried again.
+                let due = Instant::from_micros(now.as_micros() - now.as_micros() % FRESH_SPAN.as_micros() as u64);
+                self.schedule(addr, due, rng);
             }
         }
     }
@@ -188,10 +193,11 @@ impl KnownPeers {
         let Some(known) = self.peers.get_mut(&addr) else { return };
         known.connected = false;
         known.failures = if failed { known.failures.saturating_add(1) } else { 0 };
-        if known.failures >= MAX_FAILURES {
+        if known.failures >= MAX_FAILURES && known.origins & Origin::Hand as u8 == 0 {
             return;
         }
-        let wait = RETRY_AFTER * (1 << known.failures);
+        // Nobody names such an address again: it is tried for as long as the torrent is there.
+        let wait = RETRY_AFTER * (1 << known.failures.min(MAX_FAILURES));
         self.schedule(addr, now + wait, rng);
     }
 
@@ -254,6 +260,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_given_by_hand_is_never_given_up() {
+        let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+        known.add(at(0), addr(1), Origin::Hand, None, &mut rng);
+        let mut now = at(0);
+        for _ in 0..50 {
+            now = known.next_due().expect("it is tried again").max(now);
+            assert_eq!(known.take_due(now, false), Some(addr(1)));
+            known.gone(now, addr(1), true, &mut rng);
+        }
+        assert_eq!(known.next_due(), Some(now + RETRY_AFTER * 16));
+    }
+
+    #[test]
     fn the_list_is_bounded_and_skips_nonsense() {
         let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
         for n in 0..MAX_KNOWN_PEERS as u16 + 500 {
@@ -266,16 +285,17 @@ mod tests {
     }
 
     #[test]
-    fn fresh_addresses_come_by_priority_and_before_those_that_failed() {
+    fn fresh_addresses_come_by_priority_and_after_what_was_due_before() {
         let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
         let ours = SocketAddr::from(([200, 1, 2, 3], 6881));
         known.own_addrs.v4 = Some(ours);
         known.add(at(0), addr(0), Origin::Tracker, None, &mut rng);
         assert_eq!(known.take_due(at(0), false), Some(addr(0)));
         known.gone(at(0), addr(0), true, &mut rng);
-        (1..50).for_each(|n| known.add(at(50), addr(n), Origin::Pex, None, &mut rng));
-        let mut order: Vec<SocketAddr> = std::iter::from_fn(|| known.take_due(at(100), false)).collect();
-        assert_eq!(order.pop(), Some(addr(0)));
+        (1..50).for_each(|n| known.add(at(50 + u64::from(n) / 5), addr(n), Origin::Pex, None, &mut rng));
+        let order: Vec<SocketAddr> = std::iter::from_fn(|| known.take_due(at(100), false)).collect();
+        let (first, order) = order.split_first().expect("all of them");
+        assert_eq!(*first, addr(0));
         assert!(order.is_sorted_by_key(|a| std::cmp::Reverse(ztor_wire::peer_priority(ours, *a))));
     }
 

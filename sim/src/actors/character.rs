@@ -13,6 +13,19 @@ pub(crate) enum Claim {
     Nonsense,
 }
 
+/// How a scripted peer gives metadata (BEP 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MetadataManner {
+    /// Other bytes, of the right length.
+    Lies,
+    /// Of another length.
+    LiesOfLength,
+    /// It has it, and never sends it.
+    Silent,
+    /// It has it, and refuses it.
+    Refuses,
+}
+
 /// The habits of a scripted peer.
 #[derive(Debug, Clone)]
 pub(crate) struct Character {
@@ -38,6 +51,8 @@ pub(crate) struct Character {
     /// Never reads what is said.
     pub(crate) is_deaf: bool,
     pub(crate) refuses: bool,
+    /// What it does when asked for the metadata; `None` does not speak of it.
+    pub(crate) metadata: Option<MetadataManner>,
     /// Whom it calls.
     pub(crate) calls: Vec<SocketAddr>,
 }
@@ -60,6 +75,7 @@ impl Character {
             babbles: false,
             is_deaf: false,
             refuses: false,
+            metadata: None,
             calls: Vec::new(),
         }
     }
@@ -103,6 +119,11 @@ impl Character {
     /// Speaks nonsense.
     pub(crate) fn babbler(calls: Vec<SocketAddr>) -> Self {
         Self { name: "babbler", babbles: true, claim: Claim::Nonsense, calls, ..Self::honest() }
+    }
+
+    /// Says it has the metadata, and does not give what it should.
+    pub(crate) fn metadata_liar(manner: MetadataManner) -> Self {
+        Self { name: "metadata liar", metadata: Some(manner), serves: false, ..Self::honest() }
     }
 
     /// Takes connections and never looks at them.

@@ -6,7 +6,14 @@ use crate::world::Core;
 use bytes::Bytes;
 use ztor_engine::Bitfield;
 use ztor_metainfo::BLOCK_LEN;
-use ztor_wire::{Block, HashRequest, Message};
+use ztor_wire::{
+    Block, ExtendedHandshake, HashRequest, METADATA_BLOCK_LEN, Message, MetadataMessage, UT_METADATA,
+};
+
+use super::MetadataManner;
+
+/// What messages of metadata to it are called.
+const OUR_METADATA: u8 = 9;
 
 /// Requests it has open at a time.
 const PIPELINE: usize = 8;
@@ -24,6 +31,8 @@ pub(crate) struct Talk {
     /// Its own requests that are open.
     asked: Vec<Block>,
     received: u64,
+    /// What they call messages of metadata.
+    their_metadata: Option<u8>,
 }
 
 impl Talk {
@@ -39,6 +48,7 @@ impl Talk {
             unchoked: false,
             asked: Vec::new(),
             received: 0,
+            their_metadata: None,
         }
     }
 }
@@ -64,6 +74,7 @@ impl Actor {
             }
         };
         self.say(core, net, stream, &message);
+        self.offer_metadata(core, net, stream);
         if self.character.downloads || self.character.floods {
             self.say(core, net, stream, &Message::Interested);
         }
@@ -97,6 +108,10 @@ impl Actor {
                     talk.asked.clear();
                 }
             }
+            Message::Extended { id: 0, payload } => {
+                talk.their_metadata = ExtendedHandshake::decode(payload).ok().and_then(|h| h.id_of(UT_METADATA));
+            }
+            Message::Extended { id: OUR_METADATA, payload } => self.give_metadata(core, net, stream, payload),
             Message::Reject(block) => talk.asked.retain(|b| b != block),
             Message::Request(block) => self.serve(core, net, stream, *block),
             Message::Piece { piece, begin, data } => {
@@ -123,6 +138,39 @@ impl Actor {
                 self.ask(core, net, stream);
             }
             _ => {}
+        }
+    }
+
+    fn offer_metadata(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
+        let Some(manner) = self.character.metadata else { return };
+        let right = self.content.meta.info.len() as u32;
+        let size = if manner == MetadataManner::LiesOfLength { self.rng.u32(1..right * 2) } else { right };
+        let hello = ExtendedHandshake {
+            messages: vec![(UT_METADATA.to_owned(), OUR_METADATA)],
+            metadata_size: Some(size),
+            ..ExtendedHandshake::default()
+        };
+        self.say(core, net, stream, &Message::Extended { id: 0, payload: hello.encode().into() });
+    }
+
+    fn give_metadata(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, payload: &Bytes) {
+        let id = self.talks.get(&stream).and_then(|talk| talk.their_metadata);
+        let Ok(MetadataMessage::Request { piece }) = MetadataMessage::decode(payload) else { return };
+        let info = &self.content.meta.info;
+        let begin = (piece * METADATA_BLOCK_LEN) as usize;
+        let end = info.len().min(begin + METADATA_BLOCK_LEN as usize);
+        let mut data = info.get(begin..end).unwrap_or(&[1]).to_vec();
+        let answer = match self.character.metadata {
+            Some(MetadataManner::Lies | MetadataManner::LiesOfLength) => {
+                let at = self.rng.usize(0..data.len());
+                data[at] ^= 0x20;
+                MetadataMessage::Data { piece, total_size: info.len() as u32, data: data.into() }
+            }
+            Some(MetadataManner::Refuses) => MetadataMessage::Reject { piece },
+            Some(MetadataManner::Silent) | None => return,
+        };
+        if let Some(id) = id {
+            self.say(core, net, stream, &Message::Extended { id, payload: answer.encode().into() });
         }
     }
 

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet};
 use ztor_engine::{Bitfield, PeerKey};
 use ztor_time::Instant;
-use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message};
+use ztor_wire::{Block, Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, Message, PexMessage, UT_PEX};
 
 /// The longest block a client may ask for or serve.
 const MAX_BLOCK: u32 = 16 * 1024;
@@ -31,6 +31,8 @@ pub(crate) struct Ledger {
     asked: BTreeMap<Block, u32>,
     /// All that we ever asked for: a turn may cancel what came in the same turn.
     ever_asked: BTreeSet<Block>,
+    /// What messages of peer exchange to us are called.
+    our_pex: Option<u8>,
 }
 
 impl Ledger {
@@ -50,6 +52,7 @@ impl Ledger {
             requests: BTreeMap::new(),
             asked: BTreeMap::new(),
             ever_asked: BTreeSet::new(),
+            our_pex: None,
         }
     }
 
@@ -94,6 +97,11 @@ impl Ledger {
                     self.they_have = set;
                 }
             }
+            // Only of a torrent that is not private is a peer's word good for an address (BEP 27).
+            Message::Extended { id, payload } if Some(*id) == self.our_pex && !audit.is_private() => {
+                let named = PexMessage::decode(payload).unwrap_or_default().added;
+                audit.sources.extend(named.into_iter().map(|(addr, _)| addr));
+            }
             Message::HaveAll => self.they_have = Bitfield::full(pieces),
             Message::HaveNone => self.they_have = Bitfield::new(pieces),
             Message::AllowedFast { piece } => {
@@ -136,6 +144,13 @@ impl Ledger {
         loop {
             match decoder.decode(&mut bytes) {
                 Ok(Some(message)) => {
+                    if let Message::Extended { id: 0, payload } = &message {
+                        let hello = ExtendedHandshake::decode(payload).map_err(|e| e.to_string())?;
+                        self.our_pex = hello.id_of(UT_PEX);
+                        if self.our_pex.is_some() && audit.is_private() && hello.metadata_size.is_some() {
+                            return Err("offers to exchange peers of a private torrent".into());
+                        }
+                    }
                     if !matches!(message, Message::Extended { .. } | Message::Bitfield(_)) {
                         core.note(format_args!("n{node} to #{}: {message:?}", peer.as_u64() & 0xffff));
                     }

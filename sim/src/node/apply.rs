@@ -6,7 +6,7 @@ use crate::disk::Job;
 use crate::net::{Net, Owner};
 use crate::world::{Core, Event};
 use std::collections::BTreeSet;
-use ztor_engine::{Event as Happened, Notice, Outbox, PeerKey};
+use ztor_engine::{Begin, Event as Happened, Notice, Outbox, PeerKey};
 use ztor_time::{Duration, Instant};
 
 impl Node {
@@ -86,7 +86,13 @@ impl Node {
                 Event::Resolve { node: number, life, id: resolve.id, host: resolve.host },
             );
         }
+        if run.audit.is_private() && !out.local_announces.is_empty() {
+            core.fail(&about, format!("n{number}: tells the local network of a private torrent"));
+        }
         for (to, datagram) in out.datagrams.drain(..) {
+            if run.audit.is_private() && self.content.is_named_in(&datagram) {
+                core.fail(&about, format!("n{number}: asks the DHT for a private torrent"));
+            }
             net.send_datagram(core, self.host, to, datagram);
         }
         for connect in out.connects.drain(..) {
@@ -136,8 +142,20 @@ impl Node {
     }
 
     fn on_notice(&mut self, core: &mut Core, notice: Notice) {
-        core.note(format_args!("n{}: {notice:?}", self.number));
+        match &notice {
+            Notice::Metadata { .. } => core.note(format_args!("n{}: has the metadata", self.number)),
+            notice => core.note(format_args!("n{}: {notice:?}", self.number)),
+        }
         match notice {
+            Notice::Metadata { meta, .. } => {
+                if meta.info != self.content.meta.info {
+                    core.fail(&[format!("n{}", self.number)], "takes metadata that is not the torrent's".into());
+                }
+                let Some(run) = &mut self.run else { return };
+                if run.engine.begin(run.id, Begin::default()).is_ok() {
+                    self.job(core, Job::Check { trust: false });
+                }
+            }
             Notice::Started { finished, .. } => self.save(core, true, finished),
             Notice::Finished(_) => self.save(core, true, true),
             Notice::Banned { addr, .. } => {

@@ -88,7 +88,7 @@ pub const ROOMS: &[Room] = &[
         package: "ztor-sim",
         level: 8,
         kind: Kind::Open,
-        uses: &["ztor-time", "ztor-metainfo", "ztor-wire", "ztor-tracker", "ztor-engine"],
+        uses: &["ztor-time", "ztor-metainfo", "ztor-wire", "ztor-dht", "ztor-tracker", "ztor-engine"],
     },
     Room {
         package: "ztor-bench",

@@ -7,6 +7,7 @@ use ztor_time::{Duration, Instant};
 use super::Dht;
 use crate::addr::{Family, is_plausible};
 use crate::event::{Event, Summary};
+use crate::items::check_order;
 use crate::krpc::{Method, Response};
 use crate::lookup::{Job, LONGEST, Lookup};
 use crate::rpc::Purpose;
@@ -17,10 +18,6 @@ use crate::{Contact, Item, K, LookupId, NodeId};
 const MAX_RUNNING: usize = 32;
 /// How long a lookup waits for a first node.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Lookups of the owner that begin at once, and between the later ones. In a small network they all ask the same few
-/// nodes, which do not answer more than some questions a second.
-const BURST: u32 = 16;
-const GAP: Duration = Duration::from_millis(200);
 /// Nodes of the other family that are asked at a time whether they are there, at the beginning.
 const MAX_LEAKED: usize = 16;
 /// Our own peers that a lookup gives.
@@ -41,21 +38,17 @@ impl Dht {
 
     /// Starts lookups whose turn it is.
     pub(super) fn start_waiting(&mut self, now: Instant) {
-        while self.next_start().is_some_and(|start| start <= now) {
+        while !self.waiting.is_empty()
+            && self.has_nodes()
+            && self.lookups.values().filter(|lookup| lookup.is_owners()).count() < MAX_RUNNING
+        {
             let Some((_, mut lookup)) = self.waiting.pop_front() else { return };
-            self.next_start_at = self.next_start_at.max(now - GAP * BURST) + GAP;
             for family in self.config.families().filter(|family| self.knows_any(*family)) {
                 lookup.searches[family] = Some(self.search(now, family, lookup.target));
             }
             self.ask_ourselves(now, &mut lookup);
             self.run(now, lookup);
         }
-    }
-
-    /// When the next waiting lookup may start; `None` if none is waiting or it waits for something else.
-    pub(super) fn next_start(&self) -> Option<Instant> {
-        let is_free = || self.lookups.values().filter(|lookup| lookup.is_owners()).count() < MAX_RUNNING;
-        (!self.waiting.is_empty() && self.has_nodes() && is_free()).then_some(self.next_start_at)
     }
 
     /// A family's first node is known: lookups that have begun without it look there as well.
@@ -160,7 +153,13 @@ impl Dht {
                 scrape.add(response.seeds.as_ref(), response.peers.as_ref(), &response.values);
             }
             Job::Get { salt, best } => take_item(best, &response, lookup.target, salt),
-            Job::Nodes | Job::Upkeep { .. } | Job::Put { .. } => response.values.clear(),
+            Job::Put { item: Item::Mutable { salt, .. }, best, .. } => {
+                take_item(best, &response, lookup.target, salt);
+            }
+            Job::Nodes | Job::Upkeep { .. } | Job::Put { .. } => {}
+        }
+        if !matches!(lookup.job, Job::Peers { .. } | Job::Scrape(_)) {
+            response.values.clear();
         }
         let peers = lookup.new_peers(std::mem::take(&mut response.values));
         if !peers.is_empty() {
@@ -262,6 +261,14 @@ impl Dht {
     /// The search is over: sends what is to be stored to the nodes that it found.
     fn store(&mut self, now: Instant, lookup: &mut Lookup) {
         let mut sent = 0;
+        if let Job::Put { item, cas, best: Some(best) } = &lookup.job
+            && let Err(fault) = check_order(best, item, *cas)
+        {
+            // Nodes that have an older version, or none, would take it all the same, and there would be two.
+            lookup.refused = Some(fault.code);
+            lookup.storing = Some(0);
+            return;
+        }
         for family in Family::ALL {
             let Some(search) = lookup.searches[family].as_ref() else { continue };
             for (node, answer) in search.stores() {
@@ -328,7 +335,7 @@ fn store_method(job: &Job, target: NodeId, answer: Answer) -> Option<Method> {
             token,
         }),
         // What a node doesn't have cannot be compared (BEP 44).
-        Job::Put { item, cas } => {
+        Job::Put { item, cas, .. } => {
             Some(Method::Put { token, cas: cas.filter(|_| answer.seq.is_some()), item: item.clone() })
         }
         _ => None,

@@ -192,9 +192,7 @@ impl Dht {
         }
         self.fit_id(now, family);
         self.settle(now, family);
-        if let Some(oldest) = self.tables[family].questionable(now)
-            && !self.rpc.is_asking(oldest.addr)
-        {
+        if let Some(oldest) = self.tables[family].questionable(now, |addr| self.rpc.is_asking(addr)) {
             self.ask_check(now, oldest.addr, Some(oldest.id));
         }
         if !self.upkeep[family].is_settled || self.upkeep[family].refresh.is_some() {

@@ -61,6 +61,7 @@ impl Dht {
 
     /// Looks at the questions that have waited for too long.
     pub(super) fn expire_questions(&mut self, now: Instant) {
+        self.rpc.send_queued(now);
         while let Some(late) = self.rpc.next_late(now) {
             match late {
                 Late::Slow { to, lookup } => self.on_lookup_slow(now, lookup, to),

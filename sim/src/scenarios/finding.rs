@@ -1,0 +1,92 @@
+//! Swarms that find each other, and out what their torrent is, without a tracker.
+
+use super::common::{KIB, MIB, bare, healed_after, secs, tracked};
+use crate::actors::{Character, MetadataManner};
+use crate::content::Shape;
+use crate::net::{Line, addr_of};
+use crate::node::Settings;
+use crate::plan::Action;
+use crate::world::World;
+use fastrand::Rng;
+use std::net::SocketAddr;
+use ztor_metainfo::create::Version;
+use ztor_time::Duration;
+
+/// One honest client among nine that do not give the metadata they say they have.
+pub(super) fn metadata_liars(rng: &mut Rng) -> anyhow::Result<World> {
+    let version = [Version::V1, Version::V2, Version::Hybrid][rng.usize(0..3)];
+    // Many small pieces: the metadata has several blocks, or there are piece layers to fetch.
+    let mut world = bare(rng, &Shape { version, ..Shape::plain(16 * 1024, 24 * MIB) })?;
+    let seed = world.add_node(Line::default(), Settings::seed());
+    let mut known = vec![addr_of(world.nodes[seed].host)];
+    for _ in 0..9 {
+        let manners = [
+            MetadataManner::Lies,
+            MetadataManner::Lies,
+            MetadataManner::LiesOfLength,
+            MetadataManner::Silent,
+            MetadataManner::Refuses,
+        ];
+        let liar = Character::metadata_liar(manners[rng.usize(0..manners.len())]);
+        let actor = world.add_actor(Line::default(), liar);
+        known.push(world.actors[actor].addr());
+    }
+    rng.shuffle(&mut known);
+    for _ in 0..3 {
+        world.add_node(Line::default(), Settings { is_magnet: true, ..Settings::leech(known.clone()) });
+    }
+    healed_after(&mut world, Duration::ZERO);
+    Ok(world)
+}
+
+/// A hundred clients know one address, and the link: all the rest they have from each other.
+pub(super) fn pex_only(rng: &mut Rng) -> anyhow::Result<World> {
+    let mut world = bare(rng, &Shape::plain(32 * 1024, MIB))?;
+    let line = Line { up: 400 * KIB, down: 2 * MIB, ..Line::default() };
+    let seed = world.add_node(line, Settings::seed());
+    let known = vec![addr_of(world.nodes[seed].host)];
+    for _ in 0..100 {
+        world.add_node(line, Settings { is_magnet: true, ..Settings::leech(known.clone()) });
+    }
+    world.plan(secs(60), Action::Note);
+    healed_after(&mut world, Duration::ZERO);
+    Ok(world)
+}
+
+pub(super) fn report_pex(world: &mut World) -> Vec<String> {
+    let met = |node: &crate::node::Node| {
+        let run = node.run()?;
+        run.engine.status(world.core.now).first().map(|status| status.known_peers)
+    };
+    let known: Vec<u32> = world.nodes.iter().filter_map(met).collect();
+    let mean = known.iter().sum::<u32>() as usize / known.len().max(1);
+    vec![format!("a client knows {mean} of {} in the mean", world.nodes.len() - 1)]
+}
+
+/// Thirty clients with nothing but a link and one node of the DHT.
+pub(super) fn dht_only(rng: &mut Rng) -> anyhow::Result<World> {
+    let mut world = bare(rng, &Shape::plain(32 * 1024, MIB))?;
+    with_dht(&mut world, 30, true, 400 * KIB);
+    healed_after(&mut world, Duration::ZERO);
+    Ok(world)
+}
+
+/// The same with a private torrent, its tracker, and somebody who sends addresses nobody may use: the checkers see
+/// that nothing is said of it, and that only the tracker's addresses are called.
+pub(super) fn private_silence(rng: &mut Rng) -> anyhow::Result<World> {
+    let mut world = tracked(rng, Shape { private: true, ..Shape::plain(32 * 1024, MIB) })?;
+    // Slow enough for several rounds of everything that might be said.
+    with_dht(&mut world, 12, false, 10 * KIB);
+    healed_after(&mut world, Duration::ZERO);
+    Ok(world)
+}
+
+fn with_dht(world: &mut World, leechers: usize, is_magnet: bool, up: u64) {
+    let line = Line { up, down: 2 * MIB, ..Line::default() };
+    let seed = world.add_node(line, Settings { dht: Some(Vec::new()), ..Settings::seed() });
+    let entry: Vec<SocketAddr> = vec![addr_of(world.nodes[seed].host)];
+    for _ in 0..leechers {
+        let settings = Settings { is_magnet, dht: Some(entry.clone()), ..Settings::leech(Vec::new()) };
+        world.add_node(line, settings);
+    }
+}
