@@ -23,6 +23,8 @@ pub struct Config {
     /// Peers of one torrent that may be unchoked at a time, the optimistic ones included. While seeding to
     /// fast peers it grows by one for each that is served well.
     pub upload_slots: usize,
+    /// Announce to every tracker, and not to one that works of every tier (BEP 12).
+    pub announce_to_all: bool,
     /// Exchange addresses with peers (BEP 11).
     pub peer_exchange: bool,
     /// Tell and hear of torrents in the local network (BEP 14).
@@ -41,6 +43,7 @@ impl Config {
             max_peers: 500,
             max_peers_per_torrent: 100,
             upload_slots: 8,
+            announce_to_all: false,
             peer_exchange: true,
             local_discovery: true,
         }

@@ -4,7 +4,7 @@ use crate::known::Origin;
 use crate::outbox::{HttpGet, Notice, Outbox, RequestId, Resolve};
 use crate::status::TrackerLine;
 use crate::torrent::Torrent;
-use crate::{Engine, TorrentId};
+use crate::{Engine, PeerKey, TorrentId};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +15,9 @@ use ztor_tracker::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, Tracker
 
 /// Peers asked for while downloading.
 const NUM_WANT: u32 = 100;
+/// When no peer has had anything we lack for so long, every tracker is asked and not one of a tier: the one that
+/// works may know the wrong peers.
+const STARVING: Duration = Duration::from_secs(30);
 /// How long a goodbye is worth waiting for.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(1500);
 
@@ -75,6 +78,18 @@ impl Trackers {
 }
 
 impl Engine {
+    /// Notes whether anybody has anything for a torrent. Says when it is starving, if nobody has.
+    pub(crate) fn watch_hunger(&mut self, now: Instant, id: TorrentId) -> Option<Instant> {
+        let torrent = self.torrents.get_mut(id)?;
+        let is_fed = |key: &PeerKey| self.peers.get(*key).is_some_and(|peer| peer.interesting > 0);
+        if torrent.finished || !torrent.is_open() || torrent.peers.iter().any(is_fed) {
+            torrent.starves_since = None;
+            return None;
+        }
+        let since = *torrent.starves_since.get_or_insert(now);
+        Some(since + STARVING).filter(|at| *at > now)
+    }
+
     /// Makes the announces of a torrent that are due.
     pub(crate) fn announce_due(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
         loop {
@@ -84,6 +99,8 @@ impl Engine {
             }
             let wants_peers =
                 !torrent.finished && torrent.peers.len() < self.config.max_peers_per_torrent / 2;
+            let is_starving = torrent.starves_since.is_some_and(|since| now.since(since) >= STARVING);
+            torrent.announcer.set_all(self.config.announce_to_all || is_starving);
             let Some(due) = torrent.announcer.poll(now, wants_peers) else { return };
             self.announce(now, id, due, None, out);
         }

@@ -97,6 +97,7 @@ impl Engine {
             self.drop_seeds(now, id, out);
         }
         self.choke(now, id, out);
+        let starving_at = self.watch_hunger(now, id);
         self.announce_due(now, id, out);
         self.queue_connects(now, id);
         let fetch_again = self.fetch_metadata(now, id, out);
@@ -111,6 +112,7 @@ impl Engine {
                 .filter(|_| wants_more)
                 .map(|due| if due > now { due } else { now + CHOKE_ROUND }),
             (torrent.interested > 0).then_some(torrent.choke_at),
+            starving_at,
             fetch_again.map(|at| at.max(now + SHORTEST_RETRY)),
         ];
         if let Some(at) = next.into_iter().flatten().min() {

@@ -96,6 +96,8 @@ pub(crate) struct Torrent {
     pub(crate) wake: Instant,
     pub(crate) is_dirty: bool,
     pub(crate) wants_connects: bool,
+    /// Since when no peer has had anything that is missing.
+    pub(crate) starves_since: Option<Instant>,
     /// When it is looked up in the DHT, unless that is under way.
     pub(crate) dht_due: Option<Instant>,
     /// Times in a row that this brought no peer.
@@ -190,6 +192,7 @@ impl Torrent {
             wake: Instant::FAR_FUTURE,
             is_dirty: false,
             wants_connects: false,
+            starves_since: None,
             dht_due: None,
             dht_vain: 0,
             is_told_locally: false,

@@ -70,6 +70,8 @@ pub struct Config {
     pub max_peers: usize,
     /// Connections of one torrent.
     pub max_peers_per_torrent: usize,
+    /// Announce to every tracker, and not to one that works of every tier (BEP 12).
+    pub announce_to_all: bool,
     /// Take part in the DHT (BEP 5). `None` does not, which is the default: an embedding program says so.
     pub dht: Option<DhtOptions>,
     /// Exchange addresses with peers (BEP 11).
@@ -92,6 +94,7 @@ impl Default for Config {
             limit_up: None,
             max_peers: 500,
             max_peers_per_torrent: 100,
+            announce_to_all: false,
             dht: None,
             peer_exchange: true,
             local_discovery: true,
@@ -377,6 +380,7 @@ fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Confi
     engine.limit_down = config.limit_down;
     engine.limit_up = config.limit_up;
     engine.max_peers = config.max_peers;
+    engine.announce_to_all = config.announce_to_all;
     engine.peer_exchange = config.peer_exchange;
     engine.local_discovery = config.local_discovery;
     engine.max_peers_per_torrent = config.max_peers_per_torrent.min(config.max_peers);

@@ -51,8 +51,8 @@ pub struct Due {
 /// The rules: tiers in order, and within a tier in an order shuffled once. A tracker that works is told so at its
 /// own interval and moves to the front of its tier. When one fails, the next in its tier is asked at once, then
 /// the next tier; the failed one rests for longer each time. While more peers are wanted, a tier that works does
-/// not keep the following tiers from being asked as well, for those may know others. There is never more than
-/// one announce under way to a tracker.
+/// not keep the following tiers from being asked as well, for those may know others; and if that does not help
+/// either, [all](Self::set_all) can be asked. There is never more than one announce under way to a tracker.
 #[derive(Debug)]
 pub struct Announcer {
     trackers: Vec<Tracker>,
@@ -65,6 +65,8 @@ pub struct Announcer {
     changed: bool,
     /// When, and with what wish, `poll` was last asked.
     asked: (Instant, bool),
+    /// Every tracker is announced to, and not one of a tier.
+    all: bool,
 }
 
 #[derive(Debug)]
@@ -141,6 +143,7 @@ impl Announcer {
             completed: false,
             changed: true,
             asked: (Instant::ZERO, true),
+            all: false,
         };
         let mut seen = BTreeSet::new();
         for mut urls in tiers {
@@ -179,6 +182,12 @@ impl Announcer {
         tracker.status.state = TrackerState::Announcing;
         tracker.status.next_announce = None;
         Some(tracker.due(event))
+    }
+
+    /// Whether every tracker is announced to from now on, instead of one that works of every tier that is asked.
+    pub fn set_all(&mut self, all: bool) {
+        self.changed |= self.all != all;
+        self.all = all;
     }
 
     /// A tracker has answered.
@@ -338,8 +347,8 @@ impl Announcer {
         for tier in &self.tiers {
             match self.look_at(tier, now, wants_peers, searching) {
                 Look::Due(index) => return Some(index),
-                Look::Works => searching &= wants_peers,
-                Look::Waits => searching = false,
+                Look::Works => searching &= wants_peers || self.all,
+                Look::Waits => searching &= self.all,
                 Look::Fails => {}
             }
         }
@@ -347,14 +356,20 @@ impl Announcer {
     }
 
     fn look_at(&self, tier: &[usize], now: Instant, wants_peers: bool, searching: bool) -> Look {
+        let mut works = false;
         for &index in tier {
             let Some(tracker) = self.trackers.get(index) else { continue };
             match (tracker.outstanding, tracker.status.state) {
+                (Some(_), _) if self.all => {}
                 (Some((since, _)), _) if now < since + PATIENCE => return Look::Waits,
                 (Some(_), _) => {}
                 (None, TrackerState::Working) => {
                     let is_due = now >= tracker.next || (wants_peers && now >= tracker.earliest);
-                    return if is_due { Look::Due(index) } else { Look::Works };
+                    match is_due {
+                        true => return Look::Due(index),
+                        false if self.all => works = true,
+                        false => return Look::Works,
+                    }
                 }
                 (None, TrackerState::Untried | TrackerState::Failing | TrackerState::Announcing) => {
                     if searching && now >= tracker.next {
@@ -364,7 +379,7 @@ impl Announcer {
                 (None, TrackerState::GaveUp | TrackerState::NotSupported) => {}
             }
         }
-        Look::Fails
+        if works { Look::Works } else { Look::Fails }
     }
 }
 

@@ -80,6 +80,9 @@ pub(crate) struct NetArgs {
     /// Be connected to at most this many peers, over all torrents
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_peers: Option<u32>,
+    /// Announce to every tracker of a torrent at once, and not to one that works of every tier
+    #[arg(long)]
+    pub(crate) announce_to_all: bool,
     /// Do not look for peers in the DHT [default on a loopback address, unless --dht-bootstrap is given]
     #[arg(long)]
     pub(crate) no_dht: bool,

@@ -477,6 +477,7 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
         port_is_fixed: net.port.is_some(),
         limit_down: net.limit_down.and_then(|limit| limit.0),
         limit_up: net.limit_up.and_then(|limit| limit.0),
+        announce_to_all: net.announce_to_all,
         dht: dht(net),
         peer_exchange: !net.no_pex,
         // The machine itself is no network to look for peers in.

@@ -240,3 +240,26 @@ proptest! {
         }
     }
 }
+
+/// Trackers of one tier should know the same peers, but one that lies would keep an honest one from being asked.
+#[test]
+fn all_trackers_are_asked_if_that_is_wished() {
+    let urls = |tier: &[&str]| tier.iter().map(|url| (*url).to_owned()).collect::<Vec<_>>();
+    let tiers = vec![urls(&["http://a/announce", "http://b/announce"]), urls(&["http://c/announce"])];
+    let mut announcer = Announcer::new(tiers, 1);
+    let reply = AnnounceReply { interval_s: 1800, ..AnnounceReply::default() };
+    let now = Instant::from_micros(1);
+    let first = announcer.poll(now, false).expect("one is asked");
+    assert!(announcer.poll(now, false).is_none());
+    announcer.on_reply(now, first.tracker, &reply);
+    assert!(announcer.poll(now, false).is_none(), "one that works is enough");
+    announcer.set_all(true);
+    assert_eq!(announcer.poll_timeout(), Some(now));
+    let others: Vec<Due> = std::iter::from_fn(|| announcer.poll(now, false)).collect();
+    assert_eq!(others.len(), 2);
+    assert!(others.iter().all(|due| due.event == AnnounceEvent::Started && due.tracker != first.tracker));
+    others.iter().for_each(|due| announcer.on_reply(now, due.tracker, &reply));
+    assert!(announcer.poll(now, false).is_none(), "their interval holds for them, too");
+    let later = now + Duration::from_secs(1800);
+    assert_eq!(std::iter::from_fn(|| announcer.poll(later, false)).count(), 3);
+}
