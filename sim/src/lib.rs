@@ -8,12 +8,15 @@
 //! A [`Scenario`] sets up a world and plans what befalls it. While it runs, checkers hold every client to what must
 //! always be true, by counting again; once the last fault has healed, every honest client must finish within a
 //! time that follows from the lines and the timeouts.
+//!
+//! `dht_world` is a world of another kind: thousands of nodes of the DHT, and nothing else.
 #![forbid(unsafe_code)]
 
 mod actors;
 mod checkers;
 mod clock;
 mod content;
+mod dht_world;
 mod disk;
 mod liveness;
 mod net;

@@ -1,8 +1,9 @@
 //! One run: a scenario and a seed.
 
-use crate::scenarios::Scenario;
+use crate::scenarios::{Body, Scenario};
 use crate::world::{Failure, World};
 use fastrand::Rng;
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use ztor_time::{Duration, Instant};
 
@@ -12,6 +13,9 @@ const SHOWN_LINES: usize = 40;
 const AFTERMATH: Duration = Duration::from_secs(15);
 /// No scenario plans faults for longer.
 const MAX_FAULTS: Duration = Duration::from_secs(6 * 3600);
+
+type Build = fn(&mut Rng) -> anyhow::Result<World>;
+type Report = fn(&mut World) -> Vec<String>;
 
 /// What came of a run.
 #[derive(Debug, Clone)]
@@ -30,18 +34,24 @@ pub struct Outcome {
 
 /// Runs a scenario. With `is_loud` the whole story goes to standard output.
 pub fn run(scenario: &Scenario, seed: u64, is_loud: bool) -> Outcome {
+    let rng = Rng::with_seed(seed ^ name_hash(scenario.name));
+    match scenario.body {
+        Body::Swarm { build, report } => run_swarm(build, report, rng, is_loud),
+        Body::Own(play) => {
+            catch_unwind(|| play(rng, is_loud)).unwrap_or_else(|panic| broken(panic_message(&*panic)))
+        }
+    }
+}
+
+fn run_swarm(build: Build, report: Report, rng: Rng, is_loud: bool) -> Outcome {
     let mut world = None;
     // A panic of the engine is a finding like any other, to be told with its seed.
-    let result = catch_unwind(AssertUnwindSafe(|| play(scenario, seed, is_loud, &mut world)));
+    let result = catch_unwind(AssertUnwindSafe(|| play(build, report, rng, is_loud, &mut world)));
     let notes = match result {
         Ok(Ok(notes)) => notes,
         Ok(Err(error)) => return broken(format!("the scenario cannot be set up: {error:#}")),
         Err(panic) => {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied());
-            let message = format!("panic: {}", text.unwrap_or("without a message"));
+            let message = panic_message(&*panic);
             match &mut world {
                 Some(world) => world.core.fail(&[], message),
                 None => return broken(message),
@@ -63,13 +73,13 @@ pub fn run(scenario: &Scenario, seed: u64, is_loud: bool) -> Outcome {
 }
 
 fn play(
-    scenario: &Scenario,
-    seed: u64,
+    build: Build,
+    report: Report,
+    mut rng: Rng,
     is_loud: bool,
     place: &mut Option<World>,
 ) -> anyhow::Result<Vec<String>> {
-    let mut rng = Rng::with_seed(seed ^ name_hash(scenario.name));
-    let world = place.insert((scenario.build)(&mut rng)?);
+    let world = place.insert(build(&mut rng)?);
     world.core.trace.is_loud = is_loud;
     world.run_until(MAX_FAULTS, |world| world.healed().is_some());
     if let Some(healed) = world.healed() {
@@ -88,7 +98,7 @@ fn play(
     let mut notes = vec![format!("done after {took:?} of virtual time")];
     if world.core.failure.is_none() {
         world.judge();
-        notes.extend((scenario.report)(world));
+        notes.extend(report(world));
     }
     Ok(notes)
 }
@@ -113,6 +123,12 @@ impl World {
             self.core.fail(&wrong, message);
         }
     }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("panic: {}", text.unwrap_or("without a message"))
 }
 
 fn broken(message: String) -> Outcome {

@@ -7,19 +7,32 @@ mod hostile;
 mod random;
 mod swarms;
 
+use crate::dht_world;
+use crate::run::Outcome;
 use crate::world::World;
 use fastrand::Rng;
 
-/// A world and what befalls it, under a name.
+/// Something to be played, under a name.
 #[derive(Clone, Copy)]
 pub struct Scenario {
     /// What `--scenario` takes.
     pub name: &'static str,
     /// One line for people.
     pub about: &'static str,
-    pub(crate) build: fn(&mut Rng) -> anyhow::Result<World>,
-    /// Numbers worth printing; may find something wrong.
-    pub(crate) report: fn(&mut World) -> Vec<String>,
+    pub(crate) body: Body,
+}
+
+/// What is played.
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    /// A swarm of engines and what befalls it, watched from outside.
+    Swarm {
+        build: fn(&mut Rng) -> anyhow::Result<World>,
+        /// Numbers worth printing; may find something wrong.
+        report: fn(&mut World) -> Vec<String>,
+    },
+    /// Something that has a loop of its own and judges itself; with `true` it tells its story as it happens.
+    Own(fn(Rng, bool) -> Outcome),
 }
 
 impl std::fmt::Debug for Scenario {
@@ -33,11 +46,18 @@ const fn scenario(
     about: &'static str,
     build: fn(&mut Rng) -> anyhow::Result<World>,
 ) -> Scenario {
-    Scenario { name, about, build, report: |_| Vec::new() }
+    Scenario { name, about, body: Body::Swarm { build, report: |_| Vec::new() } }
 }
 
 const fn reporting(scenario: Scenario, report: fn(&mut World) -> Vec<String>) -> Scenario {
-    Scenario { report, ..scenario }
+    match scenario.body {
+        Body::Swarm { build, .. } => Scenario { body: Body::Swarm { build, report }, ..scenario },
+        Body::Own(_) => scenario,
+    }
+}
+
+const fn own(name: &'static str, about: &'static str, play: fn(Rng, bool) -> Outcome) -> Scenario {
+    Scenario { name, about, body: Body::Own(play) }
 }
 
 /// All scenarios, the random one first.
@@ -87,4 +107,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("dht-only", "30 peers find each other in the DHT", finding::dht_only),
     scenario("private-silence", "a private torrent among peers with a DHT", finding::private_silence),
     scenario("nat", "most peers cannot be called", faults::nat),
+    own("dht-200", "a DHT of 200 nodes that come and go, some of them hostile", dht_world::of_200),
+    own("dht-2000", "the same of 2,000 nodes", dht_world::of_2000),
+    own("dht-sybil", "400 identities gather around one torrent in the DHT", dht_world::against_sybils),
 ];

@@ -6,6 +6,7 @@
 
 mod cases;
 mod clients;
+mod finding;
 mod payload;
 mod transfer;
 
@@ -21,6 +22,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crate::lab::tools::{self, Tools, Wanted};
 use crate::lab::{net, process};
 use cases::Case;
+use finding::Find;
 use payload::{Content, Payloads};
 
 /// How long the whole suite may run; cases that have not begun by then fail.
@@ -49,7 +51,7 @@ pub struct Options {
 
 /// The names of the cases that these options select, in the order they start.
 pub fn case_names(options: &Options) -> Vec<String> {
-    selected(options).iter().map(Case::name).collect()
+    selected(options).iter().map(Job::name).collect()
 }
 
 /// Runs the suite; prints as it goes, and a table at the end. True when every case passed.
@@ -65,12 +67,12 @@ pub fn run(options: &Options) -> Result<bool> {
     ensure!(!cases.is_empty(), "no case matches; `cargo xtask interop --list` shows them");
     let home = tools::target_dir(&root)?.join("interop");
     let wanted = Wanted {
-        programs: cases.iter().flat_map(Case::needs).collect(),
+        programs: cases.iter().flat_map(Job::needs).collect(),
         given: options.ztor.iter().map(|path| ("ztor", path.clone())).collect(),
         allow_missing: options.allow_missing,
     };
     let (tools, missing) = Tools::find(&root, &home, wanted)?;
-    let (cases, skipped): (Vec<Case>, Vec<Case>) =
+    let (cases, skipped): (Vec<Job>, Vec<Job>) =
         cases.into_iter().partition(|case| !missing.iter().any(|program| case.needs().contains(program)));
     process::remove_stale_runs(&home, RUN_PREFIX)?;
     let prefix = format!("{RUN_PREFIX}{}-", std::process::id());
@@ -98,10 +100,38 @@ pub fn run(options: &Options) -> Result<bool> {
     Ok(report(outcomes, &skipped, suite.begun.elapsed()))
 }
 
-fn selected(options: &Options) -> Vec<Case> {
-    let all = if options.controls { cases::controls() } else { cases::all() };
+fn selected(options: &Options) -> Vec<Job> {
+    let transfers = if options.controls { cases::controls() } else { cases::all() };
+    let finds = if options.controls { Vec::new() } else { finding::all() };
+    // Those that look for each other wait most of the time: they come first, and the others fill the time.
+    let all = finds.into_iter().map(Job::Find).chain(transfers.into_iter().map(Job::Transfer));
     let filter = options.filter.as_deref().unwrap_or_default();
-    all.into_iter().filter(|case| case.name().contains(filter)).collect()
+    all.filter(|case| case.name().contains(filter)).collect()
+}
+
+/// A case of either kind.
+#[derive(Clone, Copy, Debug)]
+enum Job {
+    /// With a torrent file and a tracker.
+    Transfer(Case),
+    /// With a magnet link and no tracker.
+    Find(Find),
+}
+
+impl Job {
+    fn name(&self) -> String {
+        match self {
+            Self::Transfer(case) => case.name(),
+            Self::Find(case) => case.name(),
+        }
+    }
+
+    fn needs(&self) -> Vec<&'static str> {
+        match self {
+            Self::Transfer(case) => case.needs(),
+            Self::Find(case) => case.needs(),
+        }
+    }
 }
 
 struct Outcome {
@@ -118,7 +148,7 @@ struct Suite {
     begun: Instant,
     case_count: usize,
     started: AtomicUsize,
-    queue: Mutex<VecDeque<Case>>,
+    queue: Mutex<VecDeque<Job>>,
     outcomes: Mutex<Vec<Outcome>>,
 }
 
@@ -137,21 +167,24 @@ impl Suite {
         }
     }
 
-    fn next(&self) -> Option<Case> {
+    fn next(&self) -> Option<Job> {
         let stopped = self.stop.load(Ordering::Relaxed);
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if stopped { None } else { queue.pop_front() }
     }
 
-    fn run_case(&self, case: &Case, number: usize, dir: &Path) -> Result<()> {
+    fn run_case(&self, case: &Job, number: usize, dir: &Path) -> Result<()> {
         ensure!(self.begun.elapsed() < SUITE_LIMIT, "not begun: the suite is over its {SUITE_LIMIT:?}");
         std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-        let run = || transfer::run(case, number, dir, &self.payloads, &self.tools, &self.stop);
+        let run = || match case {
+            Job::Transfer(case) => transfer::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
+            Job::Find(case) => finding::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
+        };
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(anyhow!("the harness panicked, see above")))
     }
 
-    fn finish(&self, case: &Case, result: Result<()>, took: Duration, dir: &Path) {
+    fn finish(&self, case: &Job, result: Result<()>, took: Duration, dir: &Path) {
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         let (name, seconds, passed) = (case.name(), took.as_secs_f64(), result.is_ok());
         outcomes.push(Outcome { name, seconds, passed });
@@ -169,7 +202,7 @@ impl Suite {
 }
 
 /// Prints the table: a row for each pair of clients, then what failed and how many passed.
-fn report(mut outcomes: Vec<Outcome>, skipped: &[Case], took: Duration) -> bool {
+fn report(mut outcomes: Vec<Outcome>, skipped: &[Job], took: Duration) -> bool {
     outcomes.sort_by(|a, b| a.name.cmp(&b.name));
     let width = outcomes.iter().map(|outcome| outcome.name.len()).max().unwrap_or_default();
     println!("\n{:width$} {:>8} {:>6}", "case", "seconds", "result");

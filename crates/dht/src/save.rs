@@ -58,10 +58,11 @@ impl Saved {
         }
         let string = |key: &[u8]| root.get(key).and_then(|value| value.as_bytes());
         let id = |key: &[u8]| string(key).and_then(NodeId::from_slice);
-        let nodes = |key: &[u8], width: usize| {
-            string(key).unwrap_or_default().chunks_exact(width).take(MAX_SAVED).filter_map(contact)
+        let nodes = |key: &[u8], width: usize, family: Family| {
+            let chunks = string(key).unwrap_or_default().chunks_exact(width).take(MAX_SAVED);
+            chunks.filter_map(contact).filter(move |node| Family::of(node.addr) == family)
         };
-        let nodes = nodes(b"nodes", 26).chain(nodes(b"nodes6", 38)).collect();
+        let nodes = nodes(b"nodes", 26, Family::V4).chain(nodes(b"nodes6", 38, Family::V6)).collect();
         Ok(Self { ids: PerFamily { v4: id(b"id"), v6: id(b"id6") }, nodes })
     }
 }
@@ -104,6 +105,13 @@ mod tests {
         fn any_bytes_are_survived(bytes: Vec<u8>) {
             let _ = Saved::from_bytes(&bytes);
         }
+    }
+
+    #[test]
+    fn ipv4_among_ipv6_is_left_out() {
+        let mapped = [&[7; 20][..], &[0; 10], &[255, 255, 81, 1, 1, 1, 26, 225]].concat();
+        let bytes = Tree::dict([("nodes6", Tree::Bytes(mapped))]).to_vec();
+        assert_eq!(Saved::from_bytes(&bytes), Ok(Saved::default()));
     }
 
     #[test]

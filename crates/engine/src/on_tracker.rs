@@ -21,6 +21,10 @@ const STARVING: Duration = Duration::from_secs(30);
 /// How long a goodbye is worth waiting for.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// How long the address of a UDP tracker is believed: many torrents have the same few, and announce by the hour.
+const NAME_LIFE: Duration = Duration::from_secs(600);
+const MAX_NAMES: usize = 512;
+
 /// Announces under way, of all torrents.
 pub(crate) struct Trackers {
     pending: BTreeMap<RequestId, Pending>,
@@ -28,6 +32,8 @@ pub(crate) struct Trackers {
     next_id: u64,
     /// BEP 7: the same for all announces of this run, so that a tracker knows us after our address changed.
     key: u32,
+    /// Addresses of UDP trackers, and until when they are believed. At most [`MAX_NAMES`].
+    names: BTreeMap<String, (Instant, Vec<IpAddr>)>,
     /// Those of `pending` that are goodbyes, in the order in which they are given up.
     goodbyes: BTreeSet<(Instant, RequestId)>,
 }
@@ -39,9 +45,14 @@ struct Pending {
     /// Of a UDP tracker: where to go once its name is known.
     udp: Option<UdpTarget>,
     goodbye_until: Option<Instant>,
+    /// The same announce over the other address family, as long as it has no answer.
+    twin: Option<RequestId>,
+    /// Its twin was answered well: this one may bring peers, and that is all.
+    is_echo: bool,
 }
 
 struct UdpTarget {
+    host: String,
     port: u16,
     /// Path and query (BEP 41).
     url_data: String,
@@ -53,6 +64,7 @@ impl Trackers {
             pending: BTreeMap::new(),
             udp: udp::Client::new(rng.u64(..)),
             next_id: 0,
+            names: BTreeMap::new(),
             key: rng.u32(..),
             goodbyes: BTreeSet::new(),
         }
@@ -145,12 +157,18 @@ impl Engine {
         self.trackers.next_id += 1;
         let number = RequestId(self.trackers.next_id);
         torrent.announcing.push(number);
-        let mut pending = Pending { torrent: id, tracker: due.tracker, request, udp: None, goodbye_until };
+        let (tracker, udp) = (due.tracker, None);
+        let mut pending =
+            Pending { torrent: id, tracker, request, udp, goodbye_until, twin: None, is_echo: false };
+        let mut known = None;
         let started = match Url::parse(&due.url) {
             Ok(url) if url.scheme() == "udp" => match udp_target(&url) {
-                Some((host, target)) => {
+                Some(target) => {
+                    known = self.trackers.names.get(&target.host).filter(|(until, _)| *until > now).cloned();
+                    if known.is_none() {
+                        out.resolves.push(Resolve { id: number, host: target.host.clone() });
+                    }
                     pending.udp = Some(target);
-                    out.resolves.push(Resolve { id: number, host });
                     Ok(())
                 }
                 None => Err(TrackerError::BadUrl {
@@ -166,6 +184,9 @@ impl Engine {
         self.trackers.pending.insert(number, pending);
         if let Err(error) = started {
             self.announced(now, number, Err(error), out);
+        }
+        if let Some((_, ips)) = known {
+            self.announce_to(now, number, &ips, out);
         }
     }
 
@@ -190,17 +211,51 @@ impl Engine {
         result: Result<Vec<IpAddr>, String>,
         out: &mut Outbox,
     ) {
-        let Some(Pending { udp: Some(target), request, .. }) = self.trackers.pending.get(&id) else { return };
-        match result.map(|ips| ips.first().copied()) {
-            Ok(Some(ip)) => {
-                let to = SocketAddr::new(ip, target.port);
-                self.trackers.udp.announce(now, id.0, to, &target.url_data, request.clone());
-            }
-            Ok(None) => {
-                self.announced(now, id, Err(TrackerError::Network("its name has no address".into())), out)
+        let Some(Pending { udp: Some(target), .. }) = self.trackers.pending.get(&id) else { return };
+        match result {
+            Ok(ips) => {
+                if self.trackers.names.len() >= MAX_NAMES {
+                    self.trackers.names.pop_first();
+                }
+                self.trackers.names.insert(target.host.clone(), (now + NAME_LIFE, ips.clone()));
+                self.announce_to(now, id, &ips, out);
             }
             Err(reason) => self.announced(now, id, Err(TrackerError::Network(reason)), out),
         }
+    }
+
+    /// Announces to a UDP tracker, over both address families if it has both: it learns both of our addresses, and
+    /// tells the peers of both (BEP 15).
+    fn announce_to(&mut self, now: Instant, id: RequestId, ips: &[IpAddr], out: &mut Outbox) {
+        let v4 = ips.iter().find(|ip| ip.is_ipv4());
+        let v6 = ips.iter().find(|ip| ip.is_ipv6());
+        let (first, second) = (v4.or(v6).copied(), v4.and(v6).copied());
+        let Some(first) = first else {
+            return self.announced(now, id, Err(TrackerError::Network("its name has no address".into())), out);
+        };
+        let twin = RequestId(self.trackers.next_id + 1);
+        let Some(pending) = self.trackers.pending.get_mut(&id) else { return };
+        let Some(target) = &pending.udp else { return };
+        let (port, url_data, request) = (target.port, target.url_data.clone(), pending.request.clone());
+        self.trackers.udp.announce(now, id.0, SocketAddr::new(first, port), &url_data, request.clone());
+        let Some(second) = second else { return };
+        pending.twin = Some(twin);
+        let other = Pending {
+            request: request.clone(),
+            udp: None,
+            twin: Some(id),
+            is_echo: false,
+            torrent: pending.torrent,
+            tracker: pending.tracker,
+            goodbye_until: pending.goodbye_until,
+        };
+        self.trackers.next_id += 1;
+        if let Some(torrent) = self.torrents.get_mut(other.torrent) {
+            torrent.announcing.push(twin);
+        }
+        self.trackers.goodbyes.extend(other.goodbye_until.map(|until| (until, twin)));
+        self.trackers.pending.insert(twin, other);
+        self.trackers.udp.announce(now, twin.0, SocketAddr::new(second, port), &url_data, request);
     }
 
     pub(crate) fn on_datagram(&mut self, now: Instant, from: SocketAddr, data: &[u8], out: &mut Outbox) {
@@ -251,6 +306,14 @@ impl Engine {
         out: &mut Outbox,
     ) {
         let Some(pending) = self.answered(id) else { return };
+        if let Some(twin) = pending.twin.and_then(|twin| self.trackers.pending.get_mut(&twin)) {
+            twin.twin = None;
+            twin.is_echo = result.is_ok();
+            if result.is_err() {
+                // The other one decides.
+                return;
+            }
+        }
         let Some(torrent) = self.torrents.get_mut(pending.torrent) else { return };
         let notice = |torrent: &Torrent, message: String, is_error: bool| {
             let status = torrent.announcer.status().find(|s| s.id == pending.tracker);
@@ -260,7 +323,9 @@ impl Engine {
         let mut seen_as = None;
         match result {
             Ok(reply) => {
-                torrent.announcer.on_reply(now, pending.tracker, &reply);
+                if !pending.is_echo {
+                    torrent.announcer.on_reply(now, pending.tracker, &reply);
+                }
                 // A tracker in the local network sees an address that means nothing elsewhere.
                 seen_as = reply.external_ip.filter(|ip| !crate::pex::is_local(*ip));
                 if let Some(warning) = &reply.warning {
@@ -270,6 +335,7 @@ impl Engine {
                     torrent.known.add(now, peer.addr, Origin::Tracker, peer.peer_id, &mut self.rng);
                 }
             }
+            Err(_) if pending.is_echo => {}
             Err(error) => {
                 torrent.announcer.on_error(now, pending.tracker, &error);
                 out.notices.push(notice(torrent, error.to_string(), true));
@@ -309,8 +375,8 @@ impl Engine {
     }
 }
 
-fn udp_target(url: &Url) -> Option<(String, UdpTarget)> {
+fn udp_target(url: &Url) -> Option<UdpTarget> {
     let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
     let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
-    Some((host, UdpTarget { port: url.port()?, url_data: format!("{}{query}", url.path()) }))
+    Some(UdpTarget { host, port: url.port()?, url_data: format!("{}{query}", url.path()) })
 }

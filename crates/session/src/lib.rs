@@ -15,12 +15,14 @@ mod driver;
 mod http;
 mod inbox;
 mod message;
+mod scrape;
 mod snapshot;
 mod state;
 
 pub use dht_client::DhtClient;
 pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use http::{FetchError, fetch_url};
+pub use scrape::{ScrapeError, scrape};
 pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use state::default_state_dir;
 pub use ztor_dht as dht;

@@ -249,6 +249,9 @@ pub(crate) struct ShowArgs {
     /// Show what the magnet link itself says, and ask nobody
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Ask the trackers how many seed it and how many fetch it
+    #[arg(long)]
+    pub(crate) scrape: bool,
     /// Ask this peer too, HOST:PORT; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) peer: Vec<String>,
@@ -429,6 +432,7 @@ const SHOW_JSON: &str = "\
 With --json, stdout has one object.
 Of a torrent file: kind (torrent), name, info_hash_v1 and info_hash_v2 (null if absent),
 total_bytes, piece_length, pieces, private, single_file, trackers (tiers: lists of URLs),
+swarms (with --scrape: a list of tracker, seeders, leechers, downloads, error),
 web_seeds, nodes, comment, created_by, creation_date (seconds since 1970), source, magnet, files:
 a list of index, path, length, and where they apply executable, hidden, symlink, pieces_root.
 Of a magnet link the same, once a peer has told what it leads to (exit code 5 if none did); with

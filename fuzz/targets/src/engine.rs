@@ -1,3 +1,5 @@
+mod finding;
+
 use std::net::{IpAddr, SocketAddr};
 
 use arbitrary::{Result, Unstructured};
@@ -13,7 +15,7 @@ use ztor_tracker::udp::{Request, Response};
 use ztor_tracker::{AnnounceReply, TrackerPeer};
 use ztor_wire::{Block, ExtendedHandshake, HashRequest, Message, PeerId, Reserved};
 
-use crate::world::{World, add, torrent};
+use crate::world::{World, add, torrent, torrent_v2};
 
 const MAX_OPERATIONS: usize = 400;
 const TRACKERS: &[&str] = &["http://t.example/announce", "udp://u.example:6969/announce", "wss://w.example"];
@@ -65,6 +67,10 @@ impl Scene {
                 world.disk_says(world.torrents.len() - 1, DiskEvent::Checked { have });
             }
         }
+        world.add(&add(&torrent_v2("layers", 40)));
+        // The metadata of both takes more than one question.
+        world.add_magnet(&torrent("magnet", 1000 * u64::from(BLOCK_LEN), BLOCK_LEN, TRACKERS));
+        world.add_magnet(&torrent_v2("magnet of layers", 700));
         world.settle();
         Ok(Self { world })
     }
@@ -83,14 +89,15 @@ impl Scene {
     }
 
     fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        match u.int_in_range(0..=31)? {
+        match u.int_in_range(0..=37)? {
             0 => drop(self.world.accept(address(u.arbitrary()?))),
             1 | 2 => self.connect(u)?,
             3 | 4 => self.greet(u)?,
             5..=12 => {
                 let Some(peer) = self.peer(u)? else { return Ok(()) };
-                let message = self.message(peer, u)?;
-                self.world.say(peer, &message);
+                if let Some(message) = self.message(peer, u)? {
+                    self.world.say(peer, &message);
+                }
             }
             13..=16 => self.answer(u)?,
             17 => self.noise(u)?,
@@ -115,7 +122,26 @@ impl Scene {
             27 => self.world.sleep(Duration::from_micros(u.arbitrary::<u32>()?.into())),
             28 => self.world.sleep(Duration::from_secs(u.arbitrary::<u8>()?.into())),
             29 | 30 => self.world.idle(u.int_in_range(1..=4)?),
-            _ => self.nonsense(u)?,
+            31 => self.nonsense(u)?,
+            32 => self.local_announce(u)?,
+            33 | 34 => self.dht(u)?,
+            35 => self.begin(u)?,
+            _ => self.extension(u)?,
+        }
+        Ok(())
+    }
+
+    /// More of what brings a magnet link on than comes by chance.
+    fn extension(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let Some(peer) = self.peer(u)? else { return Ok(()) };
+        let torrent = self.world.links.get(&peer).and_then(|link| link.torrent).unwrap_or(0);
+        let message = match u.int_in_range(0..=3)? {
+            0 => Some(self.hello(torrent, u)?),
+            1 | 2 => Some(self.metadata(peer, torrent, u)?),
+            _ => self.hashes(peer, torrent, u)?,
+        };
+        if let Some(message) = message {
+            self.world.say(peer, &message);
         }
         Ok(())
     }
@@ -193,15 +219,18 @@ impl Scene {
         Ok(())
     }
 
-    fn message(&self, peer: PeerKey, u: &mut Unstructured<'_>) -> Result<Message> {
+    /// `None` if there is no such message for this torrent.
+    fn message(&self, peer: PeerKey, u: &mut Unstructured<'_>) -> Result<Option<Message>> {
         let torrent = self.world.links.get(&peer).and_then(|link| link.torrent).unwrap_or(0);
         let pieces = self.world.torrents[torrent].meta.layout.piece_count();
         let piece =
             if u.ratio(15, 16)? { u.int_in_range(0..=pieces.saturating_sub(1))? } else { u.arbitrary()? };
-        Ok(match u.int_in_range(0..=19)? {
+        Ok(Some(match u.int_in_range(0..=23)? {
             0 => Message::KeepAlive,
             1 => Message::Choke,
             2 | 3 => Message::Unchoke,
+            // Where nothing is served yet, one that is interested keeps the engine from its sleep.
+            4 if !self.world.is_live(torrent) => return Ok(None),
             4 => Message::Interested,
             5 => Message::NotInterested,
             6 => Message::Have { piece },
@@ -255,8 +284,12 @@ impl Scene {
                     _ => Message::Hashes { request, hashes: Bytes::from_static(&[0; 64]) },
                 }
             }
-            _ => Message::Port(u.arbitrary()?),
-        })
+            19 => Message::Port(u.arbitrary()?),
+            20 => self.hello(torrent, u)?,
+            21 => Self::pex(u)?,
+            22 => self.metadata(peer, torrent, u)?,
+            _ => return self.hashes(peer, torrent, u),
+        }))
     }
 
     fn block(&self, torrent: usize, piece: u32, u: &mut Unstructured<'_>) -> Result<Block> {
@@ -424,4 +457,17 @@ fn any_limit(u: &mut Unstructured<'_>) -> Result<Option<u64>> {
         3 => Some(u.arbitrary()?),
         _ => None,
     })
+}
+
+pub(crate) fn look(data: &[u8]) -> [usize; 6] {
+    let mut u = Unstructured::new(data);
+    let Ok(mut scene) = Scene::new(&mut u) else { return [0; 6] };
+    let _ = scene.run(&mut u);
+    let w = &scene.world;
+    let log = |n: usize| (usize::BITS - n.leading_zeros()) as usize;
+    let known = w.unknown();
+    let md: usize = w.links.values().map(|l| l.asked_metadata.len()).sum();
+    let h: usize = w.links.values().map(|l| l.asked_hashes.len()).sum();
+    let live = w.torrents.iter().skip(5).filter(|t| w.engine.inspect(t.id).is_some_and(|v| v.is_live)).count();
+    [4 * (2 - known), log(md).min(3), 2 * log(h).min(3), 5 * live, w.engine.dht_stats(w.now).map_or(0, |s| log(s.answers_in as usize).min(3)), log(w.links.len()).min(2)]
 }

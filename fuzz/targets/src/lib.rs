@@ -13,7 +13,10 @@
 
 mod bencode;
 mod choker;
+mod dht;
 mod engine;
+mod extensions;
+mod krpc;
 mod magnet;
 mod metainfo;
 mod paths;
@@ -29,7 +32,10 @@ mod world;
 
 pub use bencode::bencode;
 pub use choker::choker;
+pub use dht::dht;
 pub use engine::engine;
+pub use extensions::{local_announce, ut_metadata, ut_pex};
+pub use krpc::{dht_saved, krpc};
 pub use magnet::magnet;
 pub use metainfo::metainfo;
 pub use paths::paths;
@@ -49,8 +55,12 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("bencode", bencode),
     ("choker", choker),
+    ("dht", dht),
+    ("dht_saved", dht_saved),
     ("engine", engine),
     ("handshake", handshake),
+    ("krpc", krpc),
+    ("local_announce", local_announce),
     ("magnet", magnet),
     ("messages", messages),
     ("metainfo", metainfo),
@@ -62,6 +72,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tracker_query", tracker_query),
     ("tracker_udp", tracker_udp),
     ("udp_client", udp_client),
+    ("ut_metadata", ut_metadata),
+    ("ut_pex", ut_pex),
 ];
 
 /// Foreign text that is shown to people is one line without control characters.

@@ -7,20 +7,31 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use ztor_bencode::Tree;
+use ztor_dht::krpc;
 use ztor_engine::inspect::{BlockState, Pieces};
 use ztor_engine::{
-    AddTorrent, Bitfield, Config, Connect, DiskEvent, Engine, Event, HttpGet, Outbox, PeerKey, Resolve,
-    SendBlock, TorrentId, Write,
+    AddMagnet, AddTorrent, Begin, Bitfield, Config, Connect, DiskEvent, Engine, Event, HttpGet, Notice, Outbox,
+    PeerKey, Resolve, SendBlock, TorrentId, Write,
 };
-use ztor_metainfo::{BLOCK_LEN, Metainfo};
+use ztor_metainfo::{BLOCK_LEN, Metainfo, merkle};
 use ztor_time::{Duration, Instant};
-use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
+use ztor_wire::{
+    Block, Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, HashRequest, MAX_LOCAL_HASHES,
+    MAX_PEX_CONTACTS, METADATA_BLOCK_LEN, Message, MetadataMessage, PeerId, PexMessage, Reserved,
+};
 
 /// Piece data on its way to a socket at most: the declared 4 MiB, and the block that goes over it.
 const MAX_IN_FLIGHT: u64 = (4 << 20) + BLOCK_LEN as u64;
 /// Bytes of messages in one turn at most: for each peer its requests and haves, and so much for what came.
 const MAX_SENT_PER_PEER: usize = 64 << 10;
 const MAX_SENT_PER_BYTE: usize = 4;
+/// The longest answer to one question about metadata or hashes.
+const MAX_SENT_PER_QUESTION: usize = METADATA_BLOCK_LEN as usize + 1024;
+/// The ids of extended messages: of those that the engine takes, and of those that we do.
+pub(crate) const ENGINE_UT_PEX: u8 = 1;
+pub(crate) const ENGINE_UT_METADATA: u8 = 2;
+pub(crate) const OUR_UT_METADATA: u8 = 3;
+pub(crate) const OUR_UT_PEX: u8 = 4;
 /// Turns at one moment after which the engine must have nothing left to do at that moment.
 const MAX_TURNS_AT_ONCE: usize = 8;
 
@@ -36,16 +47,24 @@ pub(crate) struct World {
     pub(crate) https: Vec<HttpGet>,
     pub(crate) resolves: Vec<Resolve>,
     pub(crate) datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    /// Questions of the engine's node of the DHT.
+    pub(crate) dht_questions: Vec<(SocketAddr, krpc::Message)>,
+    has_dht: bool,
+    /// Magnets whose metadata has come.
+    ready: Vec<TorrentId>,
     out: Outbox,
     max_peers: usize,
-    /// Bytes given to the engine since the last turn.
+    /// Bytes given to the engine since the last turn, and questions about metadata and hashes among them.
     bytes_in: usize,
+    questions_in: usize,
 }
 
 /// A torrent as the world knows it.
 pub(crate) struct Swarm {
     pub(crate) id: TorrentId,
     pub(crate) meta: Arc<Metainfo>,
+    /// The engine knows no more than its hash.
+    is_unknown: bool,
     /// Pieces that the disk said are right.
     vouched: BTreeSet<u32>,
     /// Blocks that were asked of anyone.
@@ -69,6 +88,9 @@ pub(crate) struct Link {
     pub(crate) heard: bool,
     /// Blocks the engine asked for.
     pub(crate) asked: Vec<Block>,
+    /// Blocks of metadata, and hashes, that it asked for.
+    pub(crate) asked_metadata: Vec<u32>,
+    pub(crate) asked_hashes: Vec<HashRequest>,
     /// Blocks asked of the engine, and how often.
     requests: BTreeMap<Block, usize>,
     pub(crate) is_unchoked: bool,
@@ -93,22 +115,60 @@ impl World {
             https: Vec::new(),
             resolves: Vec::new(),
             datagrams: Vec::new(),
+            dht_questions: Vec::new(),
+            has_dht: false,
+            ready: Vec::new(),
             out: Outbox::default(),
             max_peers,
             bytes_in: 0,
+            questions_in: 0,
         }
     }
 
     pub(crate) fn add(&mut self, add: &AddTorrent) {
         let id = self.engine.add(self.now, add).expect("a new torrent");
+        self.know(id, &add.meta, false);
+    }
+
+    /// As a magnet link has it.
+    pub(crate) fn add_magnet(&mut self, meta: &Arc<Metainfo>) {
+        let peers = (1..4).map(|n| SocketAddr::from(([10, 0, 1, n], 6881))).collect();
+        let add = AddMagnet { info_hashes: meta.info_hashes, trackers: Vec::new(), peers };
+        let id = self.engine.add_magnet(self.now, &add).expect("a new torrent");
+        self.know(id, meta, true);
+    }
+
+    fn know(&mut self, id: TorrentId, meta: &Arc<Metainfo>, is_unknown: bool) {
         self.torrents.push(Swarm {
             id,
-            meta: Arc::clone(&add.meta),
+            meta: Arc::clone(meta),
+            is_unknown,
             vouched: BTreeSet::new(),
             asked: BTreeSet::new(),
             written: BTreeSet::new(),
             on_disk: BTreeMap::new(),
         });
+    }
+
+    pub(crate) fn unknown(&self) -> usize { self.torrents.iter().filter(|t| t.is_unknown).count() }
+    pub(crate) fn is_live(&self, torrent: usize) -> bool {
+        self.engine.inspect(self.torrents[torrent].id).is_some_and(|view| view.is_live)
+    }
+
+    /// Begins a torrent whose metadata has come, if there is one; gives which.
+    pub(crate) fn begin_one(&mut self) -> Option<usize> {
+        let id = self.ready.pop()?;
+        let begun = self.engine.begin(id, Begin::default());
+        assert!(begun.is_ok() || self.engine.have(id).is_none(), "{begun:?}");
+        self.torrents.iter().position(|swarm| swarm.id == id)
+    }
+
+    /// True if it was not started before.
+    pub(crate) fn start_dht(&mut self) -> bool {
+        if !self.has_dht {
+            self.engine.start_dht(self.now, ztor_dht::Config::default(), None);
+        }
+        !std::mem::replace(&mut self.has_dht, true)
     }
 
     pub(crate) fn handle(&mut self, event: Event<'_>) {
@@ -171,6 +231,7 @@ impl World {
                 let block = Block { piece: *piece, begin: *begin, len: data.len() as u32 };
                 link.asked.retain(|asked| *asked != block);
             }
+            Message::Extended { id: ENGINE_UT_METADATA, .. } | Message::HashRequest(_) => self.questions_in += 1,
             _ => {}
         }
         let mut bytes = Vec::new();
@@ -275,7 +336,7 @@ impl World {
     fn carry_out(&mut self) -> bool {
         let mut out = std::mem::take(&mut self.out);
         self.check_sizes(&out);
-        self.bytes_in = 0;
+        (self.bytes_in, self.questions_in) = (0, 0);
         let something = [
             out.sends.len(),
             out.blocks.len(),
@@ -285,6 +346,7 @@ impl World {
             out.https.len(),
             out.resolves.len(),
             out.datagrams.len(),
+            out.local_announces.len(),
             out.notices.len(),
         ];
         for send in out.sends.drain(..) {
@@ -316,7 +378,24 @@ impl World {
         self.checks.append(&mut out.checks);
         self.https.append(&mut out.https);
         self.resolves.append(&mut out.resolves);
-        self.datagrams.append(&mut out.datagrams);
+        for (to, datagram) in out.datagrams.drain(..) {
+            match krpc::decode(&datagram) {
+                Ok(message) => self.dht_questions.push((to, message)),
+                Err(_) => self.datagrams.push((to, datagram)),
+            }
+        }
+        for announce in out.local_announces.drain(..) {
+            assert!((1..=MAX_LOCAL_HASHES).contains(&announce.info_hashes.len()) && announce.port != 0);
+        }
+        for notice in out.notices.drain(..) {
+            if let Notice::Metadata { torrent, meta } = notice {
+                let swarm = self.torrents.iter_mut().find(|swarm| swarm.id == torrent).expect("a torrent");
+                assert!(std::mem::take(&mut swarm.is_unknown), "known already");
+                assert_eq!(meta.info, swarm.meta.info);
+                assert_eq!(meta.piece_layer(0), swarm.meta.piece_layer(0));
+                self.ready.push(torrent);
+            }
+        }
         out.clear();
         self.out = out;
         assert!(self.links.len() + self.connects.len() <= self.max_peers);
@@ -325,7 +404,9 @@ impl World {
 
     fn check_sizes(&self, out: &Outbox) {
         let peers = self.max_peers + 1;
-        let sent = MAX_SENT_PER_PEER * peers + MAX_SENT_PER_BYTE * self.bytes_in;
+        let sent = MAX_SENT_PER_PEER * peers
+            + MAX_SENT_PER_BYTE * self.bytes_in
+            + MAX_SENT_PER_QUESTION * self.questions_in;
         assert!(out.bytes.len() <= sent, "{} bytes to send after {} came", out.bytes.len(), self.bytes_in);
         assert!(out.sends.len() <= out.bytes.len());
         assert!(out.blocks.len() <= 2000 * peers, "{} blocks to send", out.blocks.len());
@@ -383,6 +464,7 @@ impl World {
                 Message::HaveAll => assert!((0..pieces).all(|piece| swarm.vouched.contains(&piece))),
                 Message::AllowedFast { piece } => drop(link.allowed_fast.insert(piece)),
                 Message::Request(block) => {
+                    assert!(!swarm.is_unknown, "a request before the metadata");
                     let index = block.begin / BLOCK_LEN;
                     assert_eq!(block.len, swarm.meta.layout.block_len(block.piece, index), "{block:?}");
                     assert!(block.len > 0 && block.begin % BLOCK_LEN == 0);
@@ -399,6 +481,11 @@ impl World {
                     }
                 }
                 Message::Piece { .. } => panic!("a block among the messages"),
+                Message::Extended { id, payload } => hear_extended(id, &payload, swarm, link),
+                Message::HashRequest(request) => link.asked_hashes.push(request),
+                Message::Hashes { request, hashes } => {
+                    assert!(!swarm.is_unknown && swarm.hashes_for(&request).unwrap().concat() == hashes);
+                }
                 _ => {}
             }
         }
@@ -480,12 +567,36 @@ impl Link {
             is_noisy: false,
             heard: false,
             asked: Vec::new(),
+            asked_metadata: Vec::new(),
+            asked_hashes: Vec::new(),
             requests: BTreeMap::new(),
             is_unchoked: false,
             unchokes: 0,
             allowed_fast: BTreeSet::new(),
             in_flight: VecDeque::new(),
         }
+    }
+}
+
+/// The extensions that a peer with our ids hears of.
+fn hear_extended(id: u8, payload: &bytes::Bytes, swarm: &Swarm, link: &mut Link) {
+    match id {
+        0 => drop(ExtendedHandshake::decode(payload).expect("a handshake")),
+        OUR_UT_PEX => {
+            let pex = PexMessage::decode(payload).expect("addresses");
+            assert!(!pex.is_empty() && pex.added.len() + pex.dropped.len() <= 2 * MAX_PEX_CONTACTS);
+        }
+        OUR_UT_METADATA => match MetadataMessage::decode(payload).expect("metadata") {
+            MetadataMessage::Request { piece } => link.asked_metadata.push(piece),
+            MetadataMessage::Data { piece, total_size, data } => {
+                assert_eq!(total_size as usize, swarm.meta.info.len());
+                let begin = (piece * METADATA_BLOCK_LEN) as usize;
+                assert!(swarm.meta.info[begin..].starts_with(&data), "other metadata than it had");
+            }
+            MetadataMessage::Reject { .. } => {}
+            MetadataMessage::Unknown => panic!("no message"),
+        },
+        id => assert!(link.is_noisy, "an extended message {id} that was not agreed on"),
     }
 }
 
@@ -501,6 +612,23 @@ pub(crate) fn torrent(name: &str, length: u64, piece_length: u32, trackers: &[&s
     let tiers: Vec<Tree> = trackers.iter().map(|url| Tree::List(vec![(*url).into()])).collect();
     let root = Tree::dict([("announce-list", Tree::List(tiers)), ("info", info)]);
     Arc::new(Metainfo::from_bytes(&root.to_vec()).expect("a good torrent"))
+}
+
+/// A v2 torrent of one file of so many pieces, whose blocks nobody will compute the hashes of.
+pub(crate) fn torrent_v2(name: &str, pieces: u32) -> Arc<Metainfo> {
+    let layer: Vec<merkle::Hash> = (0..pieces).map(|piece| [piece as u8; 32]).collect();
+    let root = merkle::root_of_piece_layer(&layer, BLOCK_LEN);
+    let length = Tree::Int(i64::from(pieces) * i64::from(BLOCK_LEN));
+    let file = Tree::dict([("length", length), ("pieces root", Tree::Bytes(root.to_vec()))]);
+    let info = Tree::dict([
+        ("file tree", Tree::dict([(name, Tree::dict([("", file)]))])),
+        ("meta version", Tree::Int(2)),
+        ("name", name.into()),
+        ("piece length", BLOCK_LEN.into()),
+    ]);
+    let layers = Tree::dict([(&root[..], Tree::Bytes(layer.concat()))]);
+    let torrent = Tree::dict([("info", info), ("piece layers", layers)]);
+    Arc::new(Metainfo::from_bytes(&torrent.to_vec()).expect("a good torrent"))
 }
 
 pub(crate) fn add(meta: &Arc<Metainfo>) -> AddTorrent {

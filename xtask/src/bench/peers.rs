@@ -154,7 +154,8 @@ fn ztor(setup: &Setup<'_>, program: &'static str) -> Result<Invocation> {
     } else {
         invocation = invocation.arg("get").args(&setup.payload.torrents).arg("--output").arg(setup.data);
     }
-    Ok(invocation.args(["--bind", &setup.host.ip().to_string(), "--port", &PORT.to_string()]))
+    let invocation = invocation.args(["--bind", &setup.host.ip().to_string(), "--port", &PORT.to_string()]);
+    Ok(invocation.args(["--no-dht", "--no-pex", "--no-lsd"]))
 }
 
 fn libtorrent(setup: &Setup<'_>) -> Result<Invocation> {

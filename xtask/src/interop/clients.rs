@@ -1,5 +1,6 @@
 //! The clients: how each is started in a role, and how it says that it serves or has finished.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -19,7 +20,7 @@ pub(super) enum Client {
 }
 
 /// Where every client listens for peers.
-const PORT: &str = "6881";
+pub(super) const PORT: &str = "6881";
 
 impl Client {
     pub(super) fn name(self) -> &'static str {
@@ -48,23 +49,32 @@ impl Client {
         }
     }
 
-    /// Starts it on `host` with `torrent`, whose data is in `data` or goes there.
+    /// Starts it on `host` with a torrent, whose data is in `data` or goes there.
     pub(super) fn start(self, setup: &Setup<'_>) -> Result<Running> {
-        let &Setup { host, net, torrent, data, dir, tools, .. } = setup;
+        let &Setup { host, net, what, data, dir, tools, .. } = setup;
         let role = if host == Host::Seeder { "seeder" } else { "leecher" };
         let home = dir.join(format!("{role}-home"));
         std::fs::create_dir_all(&home)?;
         let invocation = match self {
             Self::Ztor => ztor(setup)?,
             Self::Transmission => {
-                let settings = transmission_settings(host, data);
+                let settings = transmission_settings(host, data, setup.finds);
                 std::fs::write(home.join("settings.json"), settings)?;
+                if let Finds::Dht(entry) = setup.finds {
+                    std::fs::write(home.join("dht.bootstrap"), entry.replace(':', " "))?;
+                }
                 Invocation::new(tools.program("transmission-daemon")?).args(["-f", "-g"]).arg(&home)
             }
             Self::Aria2 => aria2(setup)?,
             Self::Libtorrent => {
                 let options = ["--bind", &host.ip().to_string(), "--port", PORT];
-                tools.libtorrent()?.arg("peer").args(options).arg(data).arg(torrent)
+                let peer = tools.libtorrent()?.arg("peer").args(options);
+                let peer = match setup.finds {
+                    Finds::Dht(entry) => peer.args(["--dht", entry]),
+                    Finds::Local => peer.arg("--local"),
+                    Finds::Tracker | Finds::Exchange => peer,
+                };
+                peer.arg(data).arg(what.argument())
             }
         };
         let namespace = net.namespace(host);
@@ -76,7 +86,7 @@ impl Client {
             }
             _ => None,
         };
-        let torrent = torrent.to_path_buf();
+        let torrent = what.argument();
         Ok(Running { client: self, process, namespace, home, torrent, remote, was_told: false })
     }
 }
@@ -85,7 +95,9 @@ impl Client {
 pub(super) struct Setup<'a> {
     pub(super) host: Host,
     pub(super) net: &'a Net,
-    pub(super) torrent: &'a Path,
+    pub(super) what: What<'a>,
+    /// Where its peers come from.
+    pub(super) finds: Finds<'a>,
     /// The save folder.
     pub(super) data: &'a Path,
     /// What the torrent is made of, in the save folder: its one file, or its folder.
@@ -97,13 +109,47 @@ pub(super) struct Setup<'a> {
     pub(super) tools: &'a Tools,
 }
 
+/// What a client is to seed or to fetch.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum What<'a> {
+    Torrent(&'a Path),
+    /// To be fetched.
+    Magnet(&'a str),
+}
+
+impl What<'_> {
+    /// As it is given to a program.
+    pub(super) fn argument(self) -> OsString {
+        match self {
+            Self::Torrent(path) => path.into(),
+            Self::Magnet(link) => link.into(),
+        }
+    }
+}
+
+/// Where peers come from; nothing else is turned on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Finds<'a> {
+    Tracker,
+    /// With a node to enter by.
+    Dht(&'a str),
+    Exchange,
+    Local,
+}
+
 fn ztor(setup: &Setup<'_>) -> Result<Invocation> {
     let invocation = Invocation::new(setup.tools.program("ztor")?);
     let invocation = if setup.host == Host::Seeder {
         let path = if setup.names_content { setup.content } else { setup.data };
-        invocation.arg("seed").arg(setup.torrent).arg(path)
+        invocation.arg("seed").arg(setup.what.argument()).arg(path)
     } else {
-        invocation.arg("get").arg(setup.torrent).arg("--output").arg(setup.data)
+        invocation.arg("get").arg(setup.what.argument()).arg("--output").arg(setup.data)
+    };
+    let invocation = match setup.finds {
+        Finds::Tracker => invocation.args(["--no-dht", "--no-pex", "--no-lsd"]),
+        Finds::Dht(entry) => invocation.args(["--dht-bootstrap", entry, "--no-pex", "--no-lsd"]),
+        Finds::Exchange => invocation.args(["--no-dht", "--no-lsd"]),
+        Finds::Local => invocation.args(["--no-dht", "--no-pex"]),
     };
     let ip = setup.host.ip().to_string();
     Ok(invocation.args(["--bind", &ip, "--port", PORT, "--log-level", "debug"]))
@@ -111,9 +157,14 @@ fn ztor(setup: &Setup<'_>) -> Result<Invocation> {
 
 fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
     let mut invocation = Invocation::new(setup.tools.program("aria2c")?).arg("--no-conf");
-    // Without its DHT, aria2 has no socket for UDP trackers. It finds no node here.
+    // Without its DHT, aria2 has no socket for UDP trackers. It finds no node here unless it is given one.
     invocation = invocation.args(["--enable-dht=true", "--enable-dht6=false", "--bt-enable-lpd=false"]);
-    invocation = invocation.arg("--enable-peer-exchange=false").arg(format!("--dht-listen-port={PORT}"));
+    if let Finds::Dht(entry) = setup.finds {
+        invocation = invocation.arg(format!("--dht-entry-point={entry}"));
+    }
+    let exchanges = matches!(setup.finds, Finds::Exchange);
+    invocation = invocation.arg(format!("--enable-peer-exchange={exchanges}"));
+    invocation = invocation.arg(format!("--dht-listen-port={PORT}"));
     invocation = invocation.args(["--disable-ipv6=true", "--file-allocation=none", "--summary-interval=0"]);
     invocation =
         invocation.args(["--show-console-readout=false", "--enable-color=false", "--console-log-level=info"]);
@@ -123,15 +174,17 @@ fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
     } else {
         invocation.arg("--seed-time=0")
     };
-    Ok(invocation.arg(setup.torrent))
+    Ok(invocation.arg(setup.what.argument()))
 }
 
-fn transmission_settings(host: Host, data: &Path) -> String {
+fn transmission_settings(host: Host, data: &Path, finds: Finds<'_>) -> String {
     let (ip, data) = (host.ip(), data.display());
+    let dht = matches!(finds, Finds::Dht(_));
+    let (pex, lpd) = (matches!(finds, Finds::Exchange), matches!(finds, Finds::Local));
     format!(
         r#"{{
             "bind-address-ipv4": "{ip}", "peer-port": {PORT}, "download-dir": "{data}",
-            "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": false,
+            "dht-enabled": {dht}, "lpd-enabled": {lpd}, "pex-enabled": {pex}, "utp-enabled": false,
             "port-forwarding-enabled": false, "rename-partial-files": false, "preallocation": 0,
             "rpc-enabled": true, "rpc-bind-address": "127.0.0.1", "rpc-port": 9091, "rpc-whitelist-enabled": false,
             "ratio-limit-enabled": false, "start-added-torrents": true, "message-level": 3
@@ -145,7 +198,7 @@ pub(super) struct Running {
     process: Process,
     namespace: String,
     home: std::path::PathBuf,
-    torrent: std::path::PathBuf,
+    torrent: OsString,
     /// The program that talks to it, if it takes one.
     remote: Option<Invocation>,
     /// It has been given its torrent.

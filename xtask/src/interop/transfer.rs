@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::cases::Case;
-use super::clients::{Client, Running, Setup};
+use super::clients::{Client, Finds, Running, Setup, What};
 use super::payload::Payloads;
 use crate::lab::net::{Host, Net};
 use crate::lab::process::Patience;
@@ -52,7 +52,8 @@ pub(super) fn run(
     let setup = |host, data| Setup {
         host,
         net: &net,
-        torrent: &torrent,
+        what: What::Torrent(&torrent),
+        finds: Finds::Tracker,
         data,
         content: &content,
         names_content: number % 2 == 1,

@@ -47,8 +47,24 @@ def start_session(options, **more):
     })
 
 
+# In a network of a few hosts everybody is at the same few addresses.
+SMALL_DHT = {
+    "enable_dht": True, "dht_restrict_routing_ips": False, "dht_restrict_search_ips": False,
+    "dht_enforce_node_id": False, "dht_prefer_verified_node_ids": False, "dht_ignore_dark_internet": False,
+    "dht_max_peers_reply": 100, "allow_multiple_connections_per_ip": True,
+}
+
+
+def address(text):
+    host, port = text.rsplit(":", 1)
+    return host, int(port)
+
+
 def add_torrent(session, path, folder, trust=False):
-    parameters = lt.load_torrent_file(path)
+    if path.startswith("magnet:"):
+        parameters = lt.parse_magnet_uri(path)
+    else:
+        parameters = lt.load_torrent_file(path)
     parameters.save_path = folder
     parameters.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
     if trust:
@@ -60,16 +76,53 @@ def peer(options):
     if options.fast:
         session = start_session(options, alert_mask=alert_mask(["error_notification"]), **FAST)
     else:
-        session = start_session(options, alert_mask=alert_mask(ALERTS))
+        more = {"enable_lsd": options.local}
+        if options.dht:
+            more.update(SMALL_DHT, dht_bootstrap_nodes=options.dht)
+        if options.idle:
+            more.update(download_rate_limit=1000, unchoke_slots_limit=0)
+        session = start_session(options, alert_mask=alert_mask(ALERTS), **more)
+    if options.dht:
+        session.add_dht_node(address(options.dht))
     torrents = [add_torrent(session, path, options.folder, options.trust) for path in options.torrents]
     done = False
+    called = 0
     while True:
+        if options.connect and time.monotonic() - called > 2:
+            called = time.monotonic()
+            for peer in options.connect:
+                torrents[0].connect_peer(address(peer))
         for alert in session.pop_alerts():
             print(f"{type(alert).__name__}: {alert.message()}", flush=True)
         if not done and all(torrent.status().is_seeding for torrent in torrents):
             done = True
             print("DONE", flush=True)
         time.sleep(0.05)
+
+
+def dht(options):
+    """A DHT of nodes on successive ports. Prints READY when most know another: the last ones take minutes."""
+    nodes = []
+    for number in range(options.count):
+        node = lt.session({
+            "listen_interfaces": f"{options.bind}:{options.port + number}",
+            "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+            "alert_mask": alert_mask(["stats_notification"]), **SMALL_DHT,
+            "dht_bootstrap_nodes": f"{options.bind}:{options.port}",
+        })
+        node.add_dht_node((options.bind, options.port))
+        nodes.append(node)
+    known = {}
+    while len(known) * 4 < options.count * 3:
+        for number, node in enumerate(nodes):
+            node.post_session_stats()
+            for alert in node.pop_alerts():
+                if isinstance(alert, lt.session_stats_alert) and alert.values["dht.dht_nodes"] > 0:
+                    known[number] = True
+        time.sleep(0.1)
+    print("READY", flush=True)
+    while True:
+        time.sleep(1)
 
 
 def check(options):
@@ -107,7 +160,17 @@ def main():
         command.set_defaults(run=run)
         if name == "peer":
             command.add_argument("--fast", action="store_true", help="for measuring")
+            command.add_argument("--dht", metavar="HOST:PORT", help="take part in the DHT, and enter it there")
+            command.add_argument("--local", action="store_true", help="look for peers in the local network")
+            command.add_argument("--connect", metavar="HOST:PORT", action="append", help="call this peer")
+            command.add_argument("--idle", action="store_true", help="give nothing, and take hardly anything")
             command.add_argument("--trust", action="store_true", help="take what is in the folder as complete")
+
+    command = commands.add_parser("dht")
+    command.add_argument("--bind", required=True)
+    command.add_argument("--port", type=int, required=True)
+    command.add_argument("count", type=int)
+    command.set_defaults(run=dht)
 
     options = parser.parse_args()
     options.run(options)

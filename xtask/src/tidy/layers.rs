@@ -114,6 +114,7 @@ pub const ROOMS: &[Room] = &[
             "ztor-bencode",
             "ztor-metainfo",
             "ztor-wire",
+            "ztor-dht",
             "ztor-tracker",
             "ztor-engine",
             "ztor-storage",

@@ -125,7 +125,12 @@ fn query(root: Value<'_>) -> Result<Query, Fault> {
             }
         }
         b"get" => Method::Get { target: target(b"target")?, seq: int(args, b"seq") },
-        b"put" => Method::Put { token: token(args)?, cas: int(args, b"cas"), item: item(args)? },
+        b"put" => {
+            let item = item(args)?;
+            // Of an immutable item there is only one version.
+            let cas = int(args, b"cas").filter(|_| matches!(item, Item::Mutable { .. }));
+            Method::Put { token: token(args)?, cas, item }
+        }
         b"sample_infohashes" => Method::SampleInfohashes { target: target(b"target")? },
         _ => Method::Unknown { target: place(args, b"target").or_else(|| place(args, b"info_hash")) },
     };

@@ -148,7 +148,7 @@ pub enum Method {
     Put {
         /// What an answer to `get` gave.
         token: Vec<u8>,
-        /// The sequence number that the stored item must have.
+        /// The sequence number that the stored item must have; `None` for immutable items.
         cas: Option<i64>,
         /// The item.
         item: crate::Item,

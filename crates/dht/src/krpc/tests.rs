@@ -137,6 +137,13 @@ fn foreign_text_is_made_safe_to_show() {
     assert_eq!(fault.message, "a[31mb");
 }
 
+#[test]
+fn a_put_of_an_immutable_item_has_no_expected_sequence_number() {
+    let item = Item::Immutable { value: b"i1e".to_vec() };
+    let bytes = b"d1:ad3:casi1e2:id20:abcdefghij01234567895:token1:t1:vi1ee1:q3:put1:t2:aa1:y1:qe";
+    assert_eq!(decode(bytes), Ok(query(Method::Put { token: b"t".to_vec(), cas: None, item })));
+}
+
 fn place() -> impl Strategy<Value = NodeId> {
     any::<[u8; 20]>().prop_map(NodeId::new)
 }

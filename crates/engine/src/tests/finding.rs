@@ -201,3 +201,41 @@ fn a_flood_of_addresses_is_bounded() {
     let known = engine.status(now)[0].known_peers;
     assert!((1..=201).contains(&known), "{known}");
 }
+
+/// A tracker with addresses of both families is told over both, and its name is not looked up for every torrent.
+#[test]
+fn udp_trackers_are_told_over_both_families() {
+    let now = Instant::from_micros(1);
+    let mut engine = Engine::new(now, Config::new(PeerId::from_random([1; 12]), 6881), 1);
+    let magnet = |n: u8| AddMagnet {
+        info_hashes: InfoHashes::from_v1(ztor_metainfo::InfoHashV1([n; 20])),
+        trackers: vec![vec!["udp://tracker.example:80/announce".into()]],
+        peers: Vec::new(),
+    };
+    engine.add_magnet(now, &magnet(1)).unwrap();
+    let mut out = Outbox::default();
+    engine.settle(now, &mut out);
+    let asked = out.resolves.pop().expect("the name is looked up");
+    let ips: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+    engine.handle(now, Event::Resolved { id: asked.id, result: Ok(ips) }, &mut out);
+    engine.settle(now, &mut out);
+    let told: BTreeSet<bool> = out.datagrams.iter().map(|(to, _)| to.is_ipv4()).collect();
+    assert_eq!(told.len(), 2, "{:?}", out.datagrams);
+    engine.add_magnet(now, &magnet(2)).unwrap();
+    engine.settle(now, &mut out);
+    assert!(out.resolves.is_empty(), "the name is known");
+    // One family without an answer is no failure, as long as the other may have one.
+    let mut later = now;
+    while out.notices.is_empty() && later < Instant::from_micros(600_000_000) {
+        later += Duration::from_millis(500);
+        engine.settle(later, &mut out);
+        out.datagrams.clear();
+    }
+    assert!(matches!(&out.notices[..], [Notice::Tracker { is_error: true, .. }, ..]), "{:?}", out.notices);
+    let failed: BTreeSet<TorrentId> = out
+        .notices
+        .iter()
+        .filter_map(|notice| if let Notice::Tracker { torrent, .. } = notice { Some(*torrent) } else { None })
+        .collect();
+    assert_eq!(failed.len(), out.notices.len(), "each torrent is told once");
+}

@@ -18,6 +18,8 @@ use crate::swarm;
 use crate::text::Shown;
 use crate::units::Size;
 
+/// Trackers that are asked about one torrent.
+const MAX_SCRAPED: usize = 50;
 /// How often Ctrl-C is looked for.
 const TICK: Duration = Duration::from_millis(50);
 /// Width of the column of labels.
@@ -27,11 +29,7 @@ pub(super) fn run(args: &ShowArgs, console: &Console, stop: &Stop) -> anyhow::Re
     match Source::parse(&args.torrent) {
         Source::File(path) => {
             let meta = load::torrent_file(path)?;
-            if console.is_json() {
-                console.json(&torrent_json(&meta));
-            } else {
-                console.line(&torrent_text(&meta));
-            }
+            show_torrent(args, &meta, console);
         }
         Source::Magnet(link) => {
             let magnet = load::magnet(link)?;
@@ -84,12 +82,58 @@ fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) 
     session.shutdown(swarm::SHUTDOWN);
     let mut meta = Metainfo::clone(&found);
     meta.web_seeds.clone_from(&magnet.web_seeds);
-    if console.is_json() {
-        console.json(&torrent_json(&meta));
-    } else {
-        console.line(&torrent_text(&meta));
-    }
+    show_torrent(args, &meta, console);
     Ok(Exit::Ok)
+}
+
+fn show_torrent(args: &ShowArgs, meta: &Metainfo, console: &Console) {
+    let swarms = args.scrape.then(|| scrape_all(args, meta));
+    if console.is_json() {
+        let mut torrent = torrent_json(meta);
+        torrent.swarms = swarms;
+        return console.json(&torrent);
+    }
+    let mut text = torrent_text(meta);
+    for swarm in swarms.into_iter().flatten() {
+        let says = match (&swarm.error, swarm.seeders, swarm.leechers) {
+            (Some(error), ..) => error.clone(),
+            (None, seeders, leechers) => {
+                format!("{} seed, {} fetch", seeders.unwrap_or(0), leechers.unwrap_or(0))
+            }
+        };
+        let _ = write!(text, "\n{}: {}", Shown(&swarm.tracker), Shown(&says));
+    }
+    console.line(&text);
+}
+
+/// What the trackers say, asked side by side.
+fn scrape_all(args: &ShowArgs, meta: &Metainfo) -> Vec<SwarmJson> {
+    let (hash, bind) = (meta.info_hashes.swarm_id(), args.net.bind);
+    let urls: Vec<String> = meta.trackers.iter().flatten().take(MAX_SCRAPED).cloned().collect();
+    let ask = |url: String| std::thread::spawn(move || (ztor_session::scrape(&url, hash, bind), url));
+    let asked: Vec<_> = urls.into_iter().map(ask).collect();
+    let answers = asked.into_iter().filter_map(|thread| thread.join().ok());
+    answers
+        .map(|(answer, url)| {
+            let entry = answer.as_ref().ok();
+            SwarmJson {
+                tracker: ztor_tracker::redact(&url),
+                seeders: entry.map(|e| e.seeders),
+                leechers: entry.map(|e| e.leechers),
+                downloads: entry.map(|e| e.downloads),
+                error: answer.as_ref().err().map(ToString::to_string),
+            }
+        })
+        .collect()
+}
+
+#[derive(Serialize)]
+struct SwarmJson {
+    tracker: String,
+    seeders: Option<u32>,
+    leechers: Option<u32>,
+    downloads: Option<u32>,
+    error: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -104,6 +148,8 @@ struct TorrentJson<'a> {
     private: bool,
     single_file: bool,
     trackers: &'a [Vec<String>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    swarms: Option<Vec<SwarmJson>>,
     web_seeds: &'a [String],
     nodes: Vec<String>,
     comment: Option<&'a str>,
@@ -162,6 +208,7 @@ fn torrent_json(meta: &Metainfo) -> TorrentJson<'_> {
         private: meta.private,
         single_file: meta.is_single_file(),
         trackers: &meta.trackers,
+        swarms: None,
         web_seeds: &meta.web_seeds,
         nodes: nodes(meta),
         comment: meta.comment.as_deref(),

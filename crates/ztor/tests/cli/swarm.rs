@@ -95,6 +95,8 @@ fn peers_are_found_through_http_and_udp_trackers() {
         let album = scratch.album();
         let torrent = scratch.create(&album, &["--tracker", url]);
         let seed = seed(&scratch, &[&torrent, &album]);
+        let show = scratch.ztor(&[&"show", &"--json", &"--scrape", &torrent]).expect(0).json().remove(0);
+        assert_eq!((&show["swarms"][0]["seeders"], &show["swarms"][0]["error"]), (&1.into(), &().into()));
         Running::start(get(&scratch, &[&torrent])).finish().expect(0);
         assert_same_tree(&album, &scratch.path("out/album"));
         fs::remove_dir_all(scratch.path("out")).unwrap();

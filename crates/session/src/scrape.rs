@@ -1,0 +1,81 @@
+//! Asking a tracker how large a swarm is, without joining it (BEP 15, BEP 48).
+
+use crate::clock::Clock;
+use crate::driver::sockets::sendable;
+use crate::{FetchError, fetch_url, random_u64};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs, UdpSocket};
+use std::time::Duration;
+use thiserror::Error;
+use ztor_tracker::{Reply, ScrapeEntry, TrackerError, http, udp};
+
+/// The longest answer that is read, in bytes: of one torrent.
+const MAX_REPLY: usize = 64 * 1024;
+/// The longest wait for a datagram between looks at the time.
+const STEP: Duration = Duration::from_millis(200);
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum ScrapeError {
+    /// The tracker says no, says nonsense, or does not know of this.
+    #[error(transparent)]
+    Tracker(#[from] TrackerError),
+    /// It was not reached.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Another failure of the network.
+    #[error("{0}")]
+    Network(String),
+}
+
+/// Asks a tracker, by its announce URL, about the swarm of this info-hash (that of v2 cut to 20 bytes). Blocks until
+/// there is an answer, for half a minute or so at the longest.
+///
+/// # Errors
+/// If there is none.
+pub fn scrape(url: &str, info_hash: [u8; 20], bind: Option<IpAddr>) -> Result<ScrapeEntry, ScrapeError> {
+    let entries = match url.strip_prefix("udp://") {
+        Some(rest) => scrape_udp(rest, info_hash, bind)?,
+        None => {
+            let url = http::scrape_url(url, &[info_hash])?;
+            http::parse_scrape(&fetch_url(&url, bind, MAX_REPLY)?, &[info_hash])?
+        }
+    };
+    entries.into_iter().next().ok_or_else(|| ScrapeError::Network("the tracker does not know the torrent".into()))
+}
+
+fn scrape_udp(rest: &str, info_hash: [u8; 20], bind: Option<IpAddr>) -> Result<Vec<ScrapeEntry>, ScrapeError> {
+    let network = |error: &dyn std::fmt::Display| ScrapeError::Network(error.to_string());
+    let host = rest.split(['/', '?']).next().unwrap_or(rest);
+    let socket = match bind {
+        Some(ip) => UdpSocket::bind((ip, 0)),
+        None => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))),
+    };
+    let socket = socket.map_err(|e| network(&e))?;
+    let own = socket.local_addr().map_err(|e| network(&e))?;
+    let mut found = host.to_socket_addrs().map_err(|e| network(&e))?;
+    let to = found.find(|to| sendable(own, *to).is_some()).ok_or_else(|| network(&"its name has no address of ours"))?;
+    let clock = Clock::start();
+    let seed = random_u64().map_err(|e| network(&e))?;
+    let mut client = udp::Client::new(seed);
+    client.scrape(clock.now(), 0, to, vec![info_hash]);
+    let mut buf = [0; 2048];
+    loop {
+        while let Some((to, datagram)) = client.poll_transmit() {
+            let Some(to) = sendable(own, to) else { continue };
+            socket.send_to(&datagram, to).map_err(|e| network(&e))?;
+        }
+        let wait = client.poll_timeout().map_or(STEP, |at| clock.until(at).min(STEP));
+        socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)))).map_err(|e| network(&e))?;
+        // Whatever goes wrong here, the client's own time runs out.
+        if let Ok((len, from)) = socket.recv_from(&mut buf) {
+            let from = crate::driver::sockets::canonical(from);
+            client.handle(clock.now(), from, &buf[..len]);
+        }
+        client.tick(clock.now());
+        match client.poll_event() {
+            Some((_, Ok(Reply::Scrape(entries)))) => return Ok(entries),
+            Some((_, Ok(Reply::Announce(_)))) | None => {}
+            Some((_, Err(error))) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use ztor_wire::{LocalAnnounce, MAX_LOCAL_HASHES, METADATA_BLOCK_LEN, MetadataMessage, PexMessage};
+
+/// Messages of `ut_metadata` (BEP 9).
+pub fn ut_metadata(data: &[u8]) {
+    let Ok(message) = MetadataMessage::decode(&Bytes::copy_from_slice(data)) else { return };
+    if let MetadataMessage::Data { data, .. } = &message {
+        assert!((1..=METADATA_BLOCK_LEN as usize).contains(&data.len()));
+    }
+    assert_eq!(MetadataMessage::decode(&message.encode().into()), Ok(message));
+}
+
+/// Messages of `ut_pex` (BEP 11). The two families are lists of their own on the wire, so that IPv4 written as IPv6
+/// changes its place when it is written again, and only then.
+pub fn ut_pex(data: &[u8]) {
+    let Ok(message) = PexMessage::decode(data) else { return };
+    assert!(message.added.len() <= 200 && message.dropped.len() <= 200);
+    let written = message.encode();
+    let again = PexMessage::decode(&written).expect("what we write can be read");
+    let count = |message: &PexMessage| {
+        let mut counts = BTreeMap::new();
+        let contacts = message.added.iter().map(|(addr, flags)| (*addr, Some(flags.0)));
+        for (addr, flags) in contacts.chain(message.dropped.iter().map(|addr| (*addr, None))) {
+            let addr = (addr.ip().to_canonical(), addr.port());
+            *counts.entry((addr, flags)).or_insert(0) += 1;
+        }
+        counts
+    };
+    assert_eq!(count(&again), count(&message));
+    assert_eq!(again.encode(), written);
+    assert_eq!(message.is_empty(), again.is_empty());
+}
+
+/// Announces to the local network (BEP 14).
+pub fn local_announce(data: &[u8]) {
+    let Some(announce) = LocalAnnounce::decode(data) else { return };
+    assert!(announce.port != 0 && (1..=MAX_LOCAL_HASHES).contains(&announce.info_hashes.len()));
+    let written = announce.encode("239.192.152.143:6771");
+    assert_eq!(LocalAnnounce::decode(&written), Some(announce));
+}
