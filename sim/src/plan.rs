@@ -99,14 +99,14 @@ impl World {
             self.nodes.iter().map(|node| status(node).as_ref().map_or(0, pick)).collect()
         };
         let (down, up) = (moved(|status| status.session_downloaded), moved(|status| status.session_uploaded));
-        let from_first = self.nodes.iter().map(|node| self.from_first(node)).collect();
+        let from_first = self.nodes.iter().map(|node| self.had_from_first(node)).collect();
         self.marks.push(down);
         self.first_marks.push(from_first);
         self.up_marks.push(up);
     }
 
     /// What a client has from the first one over the connections that stand.
-    fn from_first(&self, node: &crate::node::Node) -> u64 {
+    fn had_from_first(&self, node: &crate::node::Node) -> u64 {
         let first = self.nodes.first().map(|first| crate::net::ip_of(first.host));
         let peers = node.run().map(|run| run.engine.peer_status(self.core.now, run.id)).unwrap_or_default();
         peers.iter().filter(|peer| Some(peer.addr.ip()) == first).map(|peer| peer.downloaded).sum()

@@ -106,7 +106,8 @@ impl KnownPeers {
                 self.peers.insert(addr, known);
                 // Those that come in one such span go by priority. Not before all others: whoever makes up addresses
                 // without end would keep the rest from ever being tried again.
-                let due = Instant::from_micros(now.as_micros() - now.as_micros() % FRESH_SPAN.as_micros() as u64);
+                let due =
+                    Instant::from_micros(now.as_micros() - now.as_micros() % FRESH_SPAN.as_micros() as u64);
                 self.schedule(addr, due, rng);
             }
         }
@@ -230,6 +231,7 @@ impl KnownPeers {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 

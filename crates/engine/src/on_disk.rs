@@ -57,7 +57,8 @@ impl Engine {
         torrent.checked = true;
         torrent.finished = torrent.picker.is_finished();
         self.changes.unsaved.insert(id);
-        out.notices.push(Notice::Started { torrent: id, finished: torrent.finished });
+        let (finished, have_bytes) = (torrent.finished, torrent.have_bytes);
+        out.notices.push(Notice::Started { torrent: id, finished, have_bytes });
         self.meet_again(now, id, out);
         self.plan_local(now, id);
         self.plan_dht(id);

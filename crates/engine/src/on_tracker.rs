@@ -231,7 +231,12 @@ impl Engine {
         let v6 = ips.iter().find(|ip| ip.is_ipv6());
         let (first, second) = (v4.or(v6).copied(), v4.and(v6).copied());
         let Some(first) = first else {
-            return self.announced(now, id, Err(TrackerError::Network("its name has no address".into())), out);
+            return self.announced(
+                now,
+                id,
+                Err(TrackerError::Network("its name has no address".into())),
+                out,
+            );
         };
         let twin = RequestId(self.trackers.next_id + 1);
         let Some(pending) = self.trackers.pending.get_mut(&id) else { return };

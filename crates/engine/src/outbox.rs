@@ -141,6 +141,8 @@ pub enum Notice {
         torrent: TorrentId,
         /// Nothing wanted is missing.
         finished: bool,
+        /// Bytes of pieces that are there.
+        have_bytes: u64,
     },
     /// The last wanted piece hashed right. To be reported to people only once it is safe on disk.
     Finished(TorrentId),

@@ -40,20 +40,30 @@ pub fn scrape(url: &str, info_hash: [u8; 20], bind: Option<IpAddr>) -> Result<Sc
             http::parse_scrape(&fetch_url(&url, bind, MAX_REPLY)?, &[info_hash])?
         }
     };
-    entries.into_iter().next().ok_or_else(|| ScrapeError::Network("the tracker does not know the torrent".into()))
+    entries
+        .into_iter()
+        .next()
+        .ok_or_else(|| ScrapeError::Network("the tracker does not know the torrent".into()))
 }
 
-fn scrape_udp(rest: &str, info_hash: [u8; 20], bind: Option<IpAddr>) -> Result<Vec<ScrapeEntry>, ScrapeError> {
+fn scrape_udp(
+    rest: &str,
+    info_hash: [u8; 20],
+    bind: Option<IpAddr>,
+) -> Result<Vec<ScrapeEntry>, ScrapeError> {
     let network = |error: &dyn std::fmt::Display| ScrapeError::Network(error.to_string());
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     let socket = match bind {
         Some(ip) => UdpSocket::bind((ip, 0)),
-        None => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))),
+        None => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
+            .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))),
     };
     let socket = socket.map_err(|e| network(&e))?;
     let own = socket.local_addr().map_err(|e| network(&e))?;
     let mut found = host.to_socket_addrs().map_err(|e| network(&e))?;
-    let to = found.find(|to| sendable(own, *to).is_some()).ok_or_else(|| network(&"its name has no address of ours"))?;
+    let to = found
+        .find(|to| sendable(own, *to).is_some())
+        .ok_or_else(|| network(&"its name has no address of ours"))?;
     let clock = Clock::start();
     let seed = random_u64().map_err(|e| network(&e))?;
     let mut client = udp::Client::new(seed);

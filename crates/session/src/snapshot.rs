@@ -95,6 +95,8 @@ pub enum SessionEvent {
         torrent: TorrentId,
         /// Nothing wanted is missing.
         finished: bool,
+        /// Bytes of pieces that were there.
+        have_bytes: u64,
     },
     /// Everything wanted is here, verified, and safe on disk.
     Finished(TorrentId),

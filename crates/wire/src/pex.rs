@@ -102,7 +102,7 @@ impl PexMessage {
 
 /// Appends to the field of the address's family; true for IPv4.
 fn push(fields: &mut [Vec<u8>; 6], v4: usize, v6: usize, addr: SocketAddr) -> bool {
-    let is_v4 = match addr.ip().to_canonical() {
+    match addr.ip().to_canonical() {
         IpAddr::V4(ip) => {
             fields[v4].extend(ip.octets());
             fields[v4].extend(addr.port().to_be_bytes());
@@ -113,8 +113,7 @@ fn push(fields: &mut [Vec<u8>; 6], v4: usize, v6: usize, addr: SocketAddr) -> bo
             fields[v6].extend(addr.port().to_be_bytes());
             false
         }
-    };
-    is_v4
+    }
 }
 
 fn v4(bytes: &[u8]) -> impl Iterator<Item = SocketAddr> + '_ {

@@ -288,7 +288,9 @@ impl Swarm {
             SessionEvent::Unusable { torrent, message } => {
                 self.on_failure(torrent, Exit::BadTorrent, message);
             }
-            SessionEvent::Started { torrent, finished } => self.on_started(torrent, finished, goal),
+            SessionEvent::Started { torrent, finished, have_bytes } => {
+                self.on_started(torrent, finished, have_bytes, goal);
+            }
             SessionEvent::Finished(torrent) => self.on_done(torrent, goal),
             SessionEvent::Stopped { torrent, fault } => {
                 self.on_failure(torrent, Exit::Storage, fault.message)
@@ -310,8 +312,7 @@ impl Swarm {
         }
     }
 
-    fn on_started(&mut self, id: TorrentId, finished: bool, goal: Goal) {
-        let have_bytes = self.session.snapshot().torrent(id).map_or(0, |status| status.have_bytes);
+    fn on_started(&mut self, id: TorrentId, finished: bool, have_bytes: u64, goal: Goal) {
         let Some(torrent) = self.torrent(id) else { return };
         let (info_hash, name) = (torrent.info_hash.clone(), torrent.name.clone());
         self.display.event(&Event::Checked { info_hash: &info_hash, name: &name, have_bytes });

@@ -1,5 +1,6 @@
 //! One transfer, measured.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -68,6 +69,7 @@ pub(super) fn run(
     }
     let before = at_rest(&mut seeder, &patience)?;
 
+    warm_memory(dir, payload.bytes)?;
     let mut flow = Flow::watch(Received::on(&net, Host::Leecher)?)?;
     let begun = Instant::now();
     let mut leecher = Running::start(pair.leecher, &setup(Host::Leecher, &target))?;
@@ -96,6 +98,15 @@ pub(super) fn run(
         seed_peak_rss_kib: seeded.peak_rss_kib,
         leech_peak_rss_kib: fetched.peak_rss_kib,
     })
+}
+
+/// Has the machine's memory for the data used once. A guest gives unused memory back to its host, and getting it anew
+/// costs whoever comes first, most of all after a slow client, more than the whole transfer.
+fn warm_memory(dir: &Path, bytes: u64) -> Result<()> {
+    let path = dir.join("warm");
+    let mut file = std::fs::File::create(&path)?;
+    std::io::copy(&mut std::io::repeat(0).take(bytes), &mut file)?;
+    std::fs::remove_file(&path).context("giving the memory back")
 }
 
 /// The floor needs none.

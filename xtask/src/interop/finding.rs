@@ -16,6 +16,8 @@ use crate::lab::torrent::{self, Format};
 
 /// Between questions.
 const PAUSE: Duration = Duration::from_millis(300);
+/// Between looks into the DHT, which counts how often it is asked.
+const LONG_PAUSE: Duration = Duration::from_secs(3);
 /// Others look into the DHT once a minute, or wait for their table to fill.
 const LIMIT: Duration = Duration::from_secs(200);
 /// For what follows when the data is there.
@@ -90,9 +92,11 @@ pub(super) fn all() -> Vec<Find> {
     ];
     let local = [(Ztor, Transmission), (Transmission, Ztor), (Ztor, Libtorrent), (Libtorrent, Ztor)];
     let dht = dht.into_iter().map(|(seeder, leecher)| Find { seeder, leecher, way: Way::Dht });
-    let exchange = exchange
-        .into_iter()
-        .map(|(seeder, third, leecher)| Find { seeder, leecher, way: Way::Exchange(third) });
+    let exchange = exchange.into_iter().map(|(seeder, third, leecher)| Find {
+        seeder,
+        leecher,
+        way: Way::Exchange(third),
+    });
     let local = local.into_iter().map(|(seeder, leecher)| Find { seeder, leecher, way: Way::Local });
     dht.chain(exchange).chain(local).collect()
 }
@@ -114,7 +118,8 @@ pub(super) fn run(
     std::fs::create_dir_all(&target)?;
     payloads.copy(CONTENT, &source)?;
     let (content, torrent) = (source.join(CONTENT.name()), dir.join("case.torrent"));
-    let create = Invocation::new(tools.program("ztor")?).args(["create", "--piece-length", "32KiB", "--output"]);
+    let create =
+        Invocation::new(tools.program("ztor")?).args(["create", "--piece-length", "32KiB", "--output"]);
     create.arg(&torrent).arg(&content).output(None, dir).context("making the torrent")?;
     let hash = torrent::info_hashes(&torrent, Format::V1)?[0].hex();
     let magnet = format!("magnet:?xt=urn:btih:{hash}");
@@ -152,7 +157,9 @@ pub(super) fn run(
     if case.way == Way::Dht {
         // Others ask once, and then not for minutes.
         let seeder = format!("{}:{PORT}", Host::Seeder.ip());
-        patience.until("the DHT knows the seeder", PAUSE, || Ok(peers_in_dht(&net, &hash, dir, tools)?.contains(&seeder)))?;
+        patience.until("the DHT knows the seeder", LONG_PAUSE, || {
+            Ok(peers_in_dht(&net, &hash, dir, tools)?.contains(&seeder))
+        })?;
     }
     let mut leecher = case.leecher.start(&setup(Host::Leecher, &target, What::Magnet(&magnet)))?;
     let _third = match case.way {
@@ -190,8 +197,10 @@ fn start_third(third: Client, net: &Net, torrent: &Path, dir: &Path, tools: &Too
             peer.args(peers.iter().flat_map(|peer| ["--connect", peer])).arg(&data).arg(torrent)
         }
         _ => {
-            let get = Invocation::new(tools.program("ztor")?).arg("get").arg(torrent).arg("--output").arg(&data);
-            let get = get.args(["--bind", &ip, "--port", PORT, "--no-dht", "--no-lsd", "--log-level", "debug"]);
+            let get =
+                Invocation::new(tools.program("ztor")?).arg("get").arg(torrent).arg("--output").arg(&data);
+            let get =
+                get.args(["--bind", &ip, "--port", PORT, "--no-dht", "--no-lsd", "--log-level", "debug"]);
             let get = get.args(["--limit-down", "1000", "--limit-up", "1"]);
             get.args(peers.iter().flat_map(|peer| ["--peer", peer]))
         }

@@ -51,7 +51,7 @@ def start_session(options, **more):
 SMALL_DHT = {
     "enable_dht": True, "dht_restrict_routing_ips": False, "dht_restrict_search_ips": False,
     "dht_enforce_node_id": False, "dht_prefer_verified_node_ids": False, "dht_ignore_dark_internet": False,
-    "dht_max_peers_reply": 100, "allow_multiple_connections_per_ip": True,
+    "dht_block_ratelimit": 10000, "dht_upload_rate_limit": 10000000, "dht_max_peers_reply": 100, "allow_multiple_connections_per_ip": True,
 }
 
 
@@ -81,9 +81,12 @@ def peer(options):
             more.update(SMALL_DHT, dht_bootstrap_nodes=options.dht)
         if options.idle:
             more.update(download_rate_limit=1000, unchoke_slots_limit=0)
-        session = start_session(options, alert_mask=alert_mask(ALERTS), **more)
+        session = start_session(options, alert_mask=alert_mask(ALERTS + (["stats_notification"] if options.dht else [])), **more)
     if options.dht:
         session.add_dht_node(address(options.dht))
+        # It looks for peers once, at first, and then not for a quarter of an hour: not before it knows somebody.
+        while not knows_nodes(session):
+            time.sleep(0.2)
     torrents = [add_torrent(session, path, options.folder, options.trust) for path in options.torrents]
     done = False
     called = 0
@@ -100,6 +103,13 @@ def peer(options):
         time.sleep(0.05)
 
 
+def knows_nodes(session):
+    session.post_session_stats()
+    time.sleep(0.1)
+    stats = (alert for alert in session.pop_alerts() if isinstance(alert, lt.session_stats_alert))
+    return any(alert.values["dht.dht_nodes"] > 0 for alert in stats)
+
+
 def dht(options):
     """A DHT of nodes on successive ports. Prints READY when most know another: the last ones take minutes."""
     nodes = []
@@ -112,14 +122,8 @@ def dht(options):
         })
         node.add_dht_node((options.bind, options.port))
         nodes.append(node)
-    known = {}
-    while len(known) * 4 < options.count * 3:
-        for number, node in enumerate(nodes):
-            node.post_session_stats()
-            for alert in node.pop_alerts():
-                if isinstance(alert, lt.session_stats_alert) and alert.values["dht.dht_nodes"] > 0:
-                    known[number] = True
-        time.sleep(0.1)
+    while sum(map(knows_nodes, nodes)) * 4 < options.count * 3:
+        pass
     print("READY", flush=True)
     while True:
         time.sleep(1)

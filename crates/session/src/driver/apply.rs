@@ -133,12 +133,12 @@ impl Driver {
         let event = match notice {
             Notice::Metadata { torrent, meta } => SessionEvent::Metadata { torrent, meta },
             Notice::Unusable { torrent, message } => SessionEvent::Unusable { torrent, message },
-            Notice::Started { torrent, finished } => {
+            Notice::Started { torrent, finished, have_bytes } => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
                     entry.in_doubt = false;
                 }
                 self.save(torrent, true);
-                SessionEvent::Started { torrent, finished }
+                SessionEvent::Started { torrent, finished, have_bytes }
             }
             Notice::Finished(torrent) => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {

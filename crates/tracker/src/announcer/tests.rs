@@ -202,7 +202,7 @@ proptest! {
             .collect();
         let mut a = Announcer::new(tiers, 7);
         let (mut now, mut under_way) = (at(0), Vec::new());
-        let mut known: std::collections::BTreeMap<TrackerId, Instant> = Default::default();
+        let mut known: BTreeMap<TrackerId, Instant> = Default::default();
         let (mut finished, mut acknowledged) = (false, BTreeSet::new());
         for (wait, what, wants) in steps {
             now += Duration::from_secs(wait);
@@ -249,7 +249,7 @@ fn all_trackers_are_asked_if_that_is_wished() {
     let mut announcer = Announcer::new(tiers, 1);
     let reply = AnnounceReply { interval_s: 1800, ..AnnounceReply::default() };
     let now = Instant::from_micros(1);
-    let first = announcer.poll(now, false).expect("one is asked");
+    let first = announcer.poll(now, false).unwrap();
     assert!(announcer.poll(now, false).is_none());
     announcer.on_reply(now, first.tracker, &reply);
     assert!(announcer.poll(now, false).is_none(), "one that works is enough");
@@ -257,7 +257,7 @@ fn all_trackers_are_asked_if_that_is_wished() {
     assert_eq!(announcer.poll_timeout(), Some(now));
     let others: Vec<Due> = std::iter::from_fn(|| announcer.poll(now, false)).collect();
     assert_eq!(others.len(), 2);
-    assert!(others.iter().all(|due| due.event == AnnounceEvent::Started && due.tracker != first.tracker));
+    assert!(others.iter().all(|due| due.event == Started && due.tracker != first.tracker));
     others.iter().for_each(|due| announcer.on_reply(now, due.tracker, &reply));
     assert!(announcer.poll(now, false).is_none(), "their interval holds for them, too");
     let later = now + Duration::from_secs(1800);

@@ -143,7 +143,8 @@ impl<'a> Look<'a> {
         self.until_some(|look, event| match event {
             Event::Nodes { lookup: of, nodes } if *of == lookup => {
                 for node in nodes {
-                    let object = json!({"event": "node", "node": node.addr.to_string(), "id": node.id.to_string()});
+                    let object =
+                        json!({"event": "node", "node": node.addr.to_string(), "id": node.id.to_string()});
                     look.tell(&format!("{} {}", node.id, node.addr), &object);
                 }
                 None
@@ -156,7 +157,10 @@ impl<'a> Look<'a> {
             let name = if family == Family::V4 { "IPv4" } else { "IPv6" };
             let seen_as = of.external.map_or_else(|| "not known".to_owned(), |ip| ip.to_string());
             self.tell(
-                &format!("{name}: {} good nodes, {} questionable, we are seen as {seen_as}", of.good, of.questionable),
+                &format!(
+                    "{name}: {} good nodes, {} questionable, we are seen as {seen_as}",
+                    of.good, of.questionable
+                ),
                 &json!({"event": "family", "family": name, "id": of.id.to_string(), "good": of.good,
                         "questionable": of.questionable, "external": of.external.map(|ip| ip.to_string())}),
             );
@@ -190,7 +194,9 @@ impl<'a> Look<'a> {
             _ => "the search did not come to an end",
         };
         let fault = Fault::new(Exit::Network, format!("{why} in {} s", self.patience.as_secs()));
-        Err(fault.hint("is there a network? --dht-bootstrap names another node, --give-up gives it more time").into())
+        Err(fault
+            .hint("is there a network? --dht-bootstrap names another node, --give-up gives it more time")
+            .into())
     }
 
     /// Whether this was the end of a lookup, which is told.
@@ -256,9 +262,9 @@ fn info_hash(torrent: &str) -> Result<[u8; 20], Fault> {
 
 fn hash(text: &str) -> Result<[u8; 20], Fault> {
     let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
-    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        Fault::usage(format!("`{text}` is no hash")).hint("write 40 hex digits")
-    })
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| Fault::usage(format!("`{text}` is no hash")).hint("write 40 hex digits"))
 }
 
 fn key_seed(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {

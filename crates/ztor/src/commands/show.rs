@@ -74,7 +74,9 @@ fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) 
             Ok(_) => {}
             Err(_) if Instant::now() >= until => {
                 let fault = Fault::new(Exit::Network, "nobody was found who knows what the link leads to");
-                return Err(fault.hint("try again later, or see what the link itself says with --offline").into());
+                return Err(fault
+                    .hint("try again later, or see what the link itself says with --offline")
+                    .into());
             }
             Err(_) => {}
         }

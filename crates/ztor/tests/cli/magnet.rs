@@ -54,7 +54,8 @@ fn metadata_alone_makes_the_same_torrent() {
         Running::start(get(&scratch, &[&"--metadata-only", &link, &"--peer", &seed.addr])).finish().expect(0);
         assert!(!scratch.path("out/album").exists(), "nothing else is fetched");
         assert_eq!(magnet(&scratch, &scratch.path("out/album.torrent")), link);
-        let shown = scratch.ztor(&[&"show", &"--json", &link, &"--bind", &"127.0.0.1", &"--peer", &seed.addr]);
+        let shown =
+            scratch.ztor(&[&"show", &"--json", &link, &"--bind", &"127.0.0.1", &"--peer", &seed.addr]);
         assert_eq!(shown.expect(0).json()[0]["name"], "album");
         let run = scratch.ztor(&[&"verify", &scratch.path("out/album.torrent"), &album]);
         run.expect(0);
