@@ -22,6 +22,10 @@ const MAX_BLIND: usize = 64;
 const MAX_NAMED: usize = K;
 /// Of the nearest candidates so many are looked at for the one that most others know.
 const CHOICE: usize = 3;
+/// Nodes of our own table that have to answer, if there are so many, however near the answers of others lead. Whoever
+/// is first met must not be the only one to say where the search goes: a few that name only each other would end it far
+/// from the target.
+const OWN_ANSWERS: usize = K;
 /// Neighbourhoods counted that named a candidate.
 const MAX_VOUCHERS: usize = 4;
 
@@ -42,6 +46,8 @@ struct Candidate {
     distance: [u8; 20],
     /// Its id fits its address (BEP 42).
     fits: bool,
+    /// It was known before the search.
+    is_known: bool,
     /// Who named it.
     vouchers: Vec<Subnet>,
     state: State,
@@ -106,7 +112,8 @@ impl Search {
         let fresh = self.candidates[..horizon].iter().enumerate();
         let fresh = fresh.filter(|(_, candidate)| candidate.state == State::Fresh).take(CHOICE);
         // Of equals the last one is the maximum, hence from the far end.
-        let (index, _) = fresh.collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, c)| c.vouchers.len())?;
+        let best = fresh.collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, c)| c.vouchers.len());
+        let index = best.map(|(index, _)| index).or_else(|| self.own_to_ask())?;
         let candidate = &mut self.candidates[index];
         candidate.state = State::Asked;
         self.asked += 1;
@@ -158,7 +165,10 @@ impl Search {
         }
         let near = &self.candidates[..self.horizon()];
         let nears = |state: &State| near.iter().any(|candidate| candidate.state == *state);
-        if nears(&State::Fresh) || nears(&State::Asked) {
+        if nears(&State::Fresh) || nears(&State::Asked) || self.own_to_ask().is_some() {
+            return false;
+        }
+        if self.candidates.iter().any(|c| c.is_known && c.state == State::Asked) {
             return false;
         }
         if self.needs_blind() && self.blind.iter().any(|(_, state)| *state != State::Slow) {
@@ -222,8 +232,10 @@ impl Search {
         }
         let distance = contact.id.distance(self.target);
         let at = self.candidates.partition_point(|candidate| candidate.distance <= distance);
+        let is_known = voucher.is_none();
         let vouchers = voucher.into_iter().collect();
-        self.candidates.insert(at, Candidate { contact, distance, fits, vouchers, state: State::Fresh });
+        let candidate = Candidate { contact, distance, fits, is_known, vouchers, state: State::Fresh };
+        self.candidates.insert(at, candidate);
         self.trim();
     }
 
@@ -248,6 +260,14 @@ impl Search {
     fn horizon(&self) -> usize {
         let mut solid = self.candidates.iter().enumerate().filter(|(_, candidate)| candidate.is_solid());
         solid.nth(K - 1).map_or(self.candidates.len(), |(index, _)| index + 1)
+    }
+
+    /// The nearest node of our own that is to be asked because too few of them were.
+    fn own_to_ask(&self) -> Option<usize> {
+        let counts = |state: &State| matches!(state, State::Asked | State::Answered(_));
+        let count = self.candidates.iter().filter(|c| c.is_known && counts(&c.state)).count();
+        let is_fresh = |c: &Candidate| c.is_known && c.state == State::Fresh;
+        (count < OWN_ANSWERS).then(|| self.candidates.iter().position(is_fresh)).flatten()
     }
 
     fn solid_count(&self) -> usize {

@@ -333,9 +333,11 @@ impl Engine {
             }
             return Ok(());
         }
-        if layers.complete(meta) {
-            let meta = Arc::new((**meta).clone());
-            self.on_known(now, id, meta, out);
+        if layers.complete(meta)
+            && let Knowledge::Info(meta, _) =
+                std::mem::replace(&mut torrent.knowledge, Knowledge::Hash(Default::default()))
+        {
+            self.on_known(now, id, Arc::new(*meta), out);
         }
         self.mark_torrent(id);
         Ok(())

@@ -78,7 +78,7 @@ pub struct Config {
     pub dht: Option<DhtOptions>,
     /// Exchange addresses with peers (BEP 11).
     pub peer_exchange: bool,
-    /// Look for peers in the local network (BEP 14).
+    /// Look for peers in the local network (BEP 14). Off unless an embedding program says so, as the DHT is.
     pub local_discovery: bool,
     /// Where to remember progress; `None` remembers nothing.
     pub state_dir: Option<PathBuf>,
@@ -99,7 +99,7 @@ impl Default for Config {
             announce_to_all: false,
             dht: None,
             peer_exchange: true,
-            local_discovery: true,
+            local_discovery: false,
             state_dir: default_state_dir(),
             disk_workers: 0,
         }

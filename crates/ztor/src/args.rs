@@ -168,6 +168,10 @@ pub(crate) struct ShareArgs {
     pub(crate) path: PathBuf,
     #[command(flatten)]
     pub(crate) content: ContentArgs,
+    /// Let peers find each other in the DHT and by exchange, too; then anybody may find it [default: only by its
+    /// tracker, as a private torrent (BEP 27)]
+    #[arg(long)]
+    pub(crate) public: bool,
     /// The port of the tracker and of the torrent's URL [default: 6969, or a free one]
     #[arg(long, value_name = "N")]
     pub(crate) tracker_port: Option<u16>,

@@ -24,7 +24,9 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     let files = Files::new();
     let tracker = start_for_share(args.net.bind, args.tracker_port, files.clone())?;
     let urls = Urls::of(&tracker, ip);
-    let extras = Extras { tiers: vec![urls.tier()], ..Extras::default() };
+    // What people share with each other is not for the whole world to find: without this flag every client that has
+    // the link would announce it in the DHT.
+    let extras = Extras { tiers: vec![urls.tier()], private: !args.public, ..Extras::default() };
     let Some(made) = content::make(&args.path, &args.content, extras, console, stop)? else {
         return Ok(Exit::Ok);
     };
