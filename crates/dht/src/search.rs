@@ -165,10 +165,7 @@ impl Search {
         }
         let near = &self.candidates[..self.horizon()];
         let nears = |state: &State| near.iter().any(|candidate| candidate.state == *state);
-        if nears(&State::Fresh) || nears(&State::Asked) || self.own_to_ask().is_some() {
-            return false;
-        }
-        if self.candidates.iter().any(|c| c.is_known && c.state == State::Asked) {
+        if nears(&State::Fresh) || nears(&State::Asked) || self.waits_for_own() {
             return false;
         }
         if self.needs_blind() && self.blind.iter().any(|(_, state)| *state != State::Slow) {
@@ -262,12 +259,24 @@ impl Search {
         solid.nth(K - 1).map_or(self.candidates.len(), |(index, _)| index + 1)
     }
 
-    /// The nearest node of our own that is to be asked because too few of them were.
+    /// The nearest node of our own table that is to be asked since too few of them were.
     fn own_to_ask(&self) -> Option<usize> {
-        let counts = |state: &State| matches!(state, State::Asked | State::Answered(_));
-        let count = self.candidates.iter().filter(|c| c.is_known && counts(&c.state)).count();
         let is_fresh = |c: &Candidate| c.is_known && c.state == State::Fresh;
-        (count < OWN_ANSWERS).then(|| self.candidates.iter().position(is_fresh)).flatten()
+        let (asked, answered) = self.own_counts();
+        (asked + answered < OWN_ANSWERS).then(|| self.candidates.iter().position(is_fresh)).flatten()
+    }
+
+    /// Whether too few of them have answered, and others may.
+    fn waits_for_own(&self) -> bool {
+        let (asked, answered) = self.own_counts();
+        answered < OWN_ANSWERS && (asked > 0 || self.own_to_ask().is_some())
+    }
+
+    /// How many of them are asked, and how many have answered.
+    fn own_counts(&self) -> (usize, usize) {
+        let own = || self.candidates.iter().filter(|candidate| candidate.is_known);
+        let asked = own().filter(|candidate| candidate.state == State::Asked).count();
+        (asked, own().filter(|candidate| matches!(candidate.state, State::Answered(_))).count())
     }
 
     fn solid_count(&self) -> usize {

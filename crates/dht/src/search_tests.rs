@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -49,6 +51,32 @@ fn asks_the_nearest_and_ends_when_they_have_answered() {
     assert!(search.is_done());
     assert_eq!(search.nearest(), nearest);
     assert_eq!(search.stores().len(), K);
+}
+
+/// One that lies is met first, and names its friends: they would be the nearest, did nobody else say anything.
+#[test]
+fn a_clique_does_not_end_it_before_our_own_nodes_were_asked() {
+    let mut search = Search::new(OWN, TARGET);
+    let own: Vec<_> = (0..12).map(|n| local(usize::from(n) / 4, n)).collect();
+    own.iter().for_each(|contact| search.add_known(*contact));
+    let liar = own[11];
+    let clique: Vec<_> = (0..8).map(|n| local(10, 100 + n)).collect();
+    let truly_near = local(30, 200);
+    let mut heard = BTreeSet::new();
+    while let Some((addr, _)) = search.next() {
+        let contact = *own.iter().chain(&clique).chain([&truly_near]).find(|c| c.addr == addr).unwrap();
+        heard.insert(addr);
+        search.answered(contact, with_token());
+        let named =
+            if contact == liar || clique.contains(&contact) { clique.clone() } else { vec![truly_near] };
+        // Of the honest ones only the farther half knows of the node that matters.
+        if contact == liar || clique.contains(&contact) || own[..6].contains(&contact) {
+            search.add_named(named, addr);
+        }
+    }
+    assert!(search.is_done());
+    assert_eq!(search.nearest()[0], truly_near);
+    assert!(own.iter().filter(|contact| heard.contains(&contact.addr)).count() >= K);
 }
 
 #[test]

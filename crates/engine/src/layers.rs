@@ -15,6 +15,8 @@ const MAX_RUN: u32 = 512;
 const MAX_ASKED: usize = 4;
 /// An answer later than this is not waited for.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
+/// How long nothing may come before a hybrid torrent does without.
+const OPTIONAL_FOR: Duration = Duration::from_secs(8);
 /// A peer that refused rests this long.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 /// Refusals and silences after which a peer is not asked any more.
@@ -41,6 +43,8 @@ pub(crate) struct Layers {
     /// Runs that have not come.
     missing: usize,
     runs: usize,
+    /// When to do without them, if that is possible and no more come.
+    optional_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -59,8 +63,9 @@ struct Source {
 }
 
 impl Layers {
-    /// What is missing of `meta`; `None` if nothing is.
-    pub(crate) fn new(meta: &Metainfo) -> Option<Self> {
+    /// What is missing of `meta`; `None` if nothing is. Of a hybrid torrent it is optional: its v1 hashes are enough to
+    /// tell good pieces from bad ones, and the peers may know v1 only.
+    pub(crate) fn new(now: Instant, meta: &Metainfo) -> Option<Self> {
         let mut files: BTreeMap<[u8; 32], FileLayer> = BTreeMap::new();
         let mut waiting = VecDeque::new();
         let base_layer = merkle::piece_layer(meta.layout.piece_length());
@@ -86,7 +91,9 @@ impl Layers {
             );
         }
         let runs = waiting.len();
-        (runs > 0).then(|| Self { files, waiting, sources: BTreeMap::new(), missing: runs, runs })
+        let optional_until = meta.is_v1().then(|| now + OPTIONAL_FOR);
+        let sources = BTreeMap::new();
+        (runs > 0).then(|| Self { files, waiting, sources, missing: runs, runs, optional_until })
     }
 
     pub(crate) fn add_source(&mut self, key: PeerKey) {
@@ -105,11 +112,16 @@ impl Layers {
         ((self.runs - self.missing) as u32, self.runs as u32)
     }
 
+    /// Whether to do without.
+    pub(crate) fn is_hopeless(&self, now: Instant) -> bool {
+        self.optional_until.is_some_and(|until| until <= now)
+    }
+
     /// When to ask again at the latest.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let asked = self.sources.values().flat_map(|s| s.asked.iter().map(|(_, at)| *at + GIVE_UP_AFTER));
         let resting = self.sources.values().map(|s| s.rests_until).filter(|at| *at > Instant::ZERO);
-        asked.chain(resting).min()
+        asked.chain(resting).chain(self.optional_until).min()
     }
 
     /// Whom to ask for what now.
@@ -143,7 +155,13 @@ impl Layers {
     }
 
     /// Takes an answer.
-    pub(crate) fn on_hashes(&mut self, key: PeerKey, request: &HashRequest, hashes: &[u8]) -> Came {
+    pub(crate) fn on_hashes(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        request: &HashRequest,
+        hashes: &[u8],
+    ) -> Came {
         let Some(source) = self.sources.get_mut(&key) else { return Came::Unneeded };
         let Some(at) = source.asked.iter().position(|(asked, _)| asked == request) else {
             return Came::Unneeded;
@@ -166,6 +184,7 @@ impl Layers {
         let slots = file.hashes.get_mut(request.index as usize..).unwrap_or_default();
         slots.iter_mut().zip(run).for_each(|(slot, hash)| *slot = *hash);
         self.missing -= 1;
+        self.optional_until = self.optional_until.map(|_| now + OPTIONAL_FOR);
         Came::Taken
     }
 

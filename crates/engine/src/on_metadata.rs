@@ -102,6 +102,10 @@ impl Engine {
                 }
                 fetch.poll_timeout()
             }
+            Knowledge::Info(_, layers) if layers.is_hopeless(now) => {
+                self.layers_done(now, id, out);
+                None
+            }
             Knowledge::Info(_, layers) => {
                 for (key, request) in layers.asks(now) {
                     out.send(key, &Message::HashRequest(request));
@@ -186,9 +190,8 @@ impl Engine {
             self.make_private(now, id, out);
         }
         let Some(torrent) = self.torrents.get_mut(id) else { return };
-        // Of a hybrid torrent the v1 hashes are enough to tell good pieces from bad ones.
-        match (meta.is_v1(), Layers::new(&meta)) {
-            (false, Some(layers)) => {
+        match Layers::new(now, &meta) {
+            Some(layers) => {
                 torrent.knowledge = Knowledge::Info(Box::new(meta), layers);
                 for key in torrent.peers.clone() {
                     if self.peers.get(key).is_some_and(|peer| peer.is_live()) {
@@ -196,7 +199,7 @@ impl Engine {
                     }
                 }
             }
-            _ => self.on_known(now, id, Arc::new(meta), out),
+            None => self.on_known(now, id, Arc::new(meta), out),
         }
     }
 
@@ -324,7 +327,7 @@ impl Engine {
     ) -> Result<(), Misbehaviour> {
         let Some(torrent) = self.torrents.get_mut(id) else { return Ok(()) };
         let Knowledge::Info(meta, layers) = &mut torrent.knowledge else { return Ok(()) };
-        let came = layers.on_hashes(key, request, hashes);
+        let came = layers.on_hashes(now, key, request, hashes);
         if came == layers::Came::Wrong {
             let ip = self.peers.get(key).map(|peer| peer.addr.ip());
             self.mark_torrent(id);
@@ -333,14 +336,20 @@ impl Engine {
             }
             return Ok(());
         }
-        if layers.complete(meta)
-            && let Knowledge::Info(meta, _) =
-                std::mem::replace(&mut torrent.knowledge, Knowledge::Hash(Default::default()))
-        {
-            self.on_known(now, id, Arc::new(*meta), out);
+        if layers.complete(meta) {
+            self.layers_done(now, id, out);
         }
         self.mark_torrent(id);
         Ok(())
+    }
+
+    /// All hashes there will be have come.
+    fn layers_done(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        let nothing = Knowledge::Hash(Default::default());
+        if let Knowledge::Info(meta, _) = std::mem::replace(&mut torrent.knowledge, nothing) {
+            self.on_known(now, id, Arc::new(*meta), out);
+        }
     }
 
     pub(crate) fn on_hash_reject(

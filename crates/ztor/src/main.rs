@@ -10,6 +10,7 @@ mod content;
 mod display;
 mod exit;
 mod load;
+mod memory;
 mod select;
 mod stop;
 mod swarm;

@@ -17,6 +17,7 @@ use crate::console::Console;
 use crate::display::Display;
 use crate::exit::{Exit, Fault};
 use crate::load::{self, Source};
+use crate::memory;
 use crate::select::Selection;
 use crate::stop::Stop;
 use crate::swarm::{self, Goal, Seed, Swarm, info_hash};
@@ -24,9 +25,19 @@ use crate::swarm::{self, Goal, Seed, Swarm, info_hash};
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
     let peers = swarm::peers(&args.peer)?;
-    let Some(Wanted { torrents, magnets }) = load_all(args, console, stop)? else {
+    let Some(Wanted { mut torrents, mut magnets }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
+    let state_dir = swarm::state_dir(console);
+    // What an earlier run has found out need not be asked again, and may be all that is left of the swarm.
+    if let Some(dir) = &state_dir {
+        magnets.retain(|magnet| {
+            let known =
+                memory::recall(dir, magnet).filter(|_| !args.metadata_only && magnet.select.is_empty());
+            torrents.extend(known.iter().cloned());
+            known.is_none()
+        });
+    }
     if args.metadata_only {
         return fetch_metadata(args, torrents, magnets, peers, console, stop);
     }
@@ -36,7 +47,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         adds.push(plan.add(meta, &[])?);
     }
     prepare_output(&args.output, magnets.is_empty().then_some(&torrents))?;
-    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
+    let mut swarm = Swarm::start(&args.net, state_dir.clone(), Display::new(console))?;
     for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
         if meta.private || !swarm.finds_peers() {
             console
@@ -49,11 +60,15 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     let plan = Rc::new(RefCell::new(plan));
     for magnet in magnets {
         let (plan, select) = (Rc::clone(&plan), magnet.clone());
+        let state_dir = state_dir.clone();
         let peers = plan.borrow().peers.clone();
         swarm.add_magnet(
             magnet,
             peers,
             Box::new(move |meta| {
+                if let Some(dir) = &state_dir {
+                    memory::keep(dir, meta);
+                }
                 let wanted: Vec<bool> = match select.select.is_empty() {
                     true => Vec::new(),
                     false => (0..meta.layout.files().len()).map(|file| select.selects(file)).collect(),
@@ -87,6 +102,13 @@ fn fetch_metadata(
     for magnet in magnets {
         let (dir, link) = (args.output.clone(), magnet.clone());
         let write = move |meta: &Arc<Metainfo>| {
+            if !meta.hashes.is_complete() {
+                let fault =
+                    Fault::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
+                return Err(fault
+                    .hint("it is a hybrid torrent, and the peers that were found know v1 only")
+                    .into());
+            }
             let path = dir.join(format!("{}.torrent", meta.name));
             let mut meta = Metainfo::clone(meta);
             meta.web_seeds.clone_from(&link.web_seeds);

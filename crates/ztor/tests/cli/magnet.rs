@@ -23,6 +23,10 @@ fn every_format_arrives_by_its_link_alone() {
         let run = Running::start(get(&scratch, &[&"--json", &link])).finish().expect(0);
         assert_eq!(run.event("metadata")["name"], "album", "{run:#?}");
         assert_same_tree(&album, &scratch.path("out/album"));
+        // What it is is remembered: nobody need be there when the same is wanted again.
+        drop(seed);
+        let run = Running::start(get(&scratch, &[&"--json", &link])).finish().expect(0);
+        assert_eq!(run.event("done")["downloaded_bytes"], 0, "{run:#?}");
     }
 }
 
@@ -45,7 +49,7 @@ fn a_link_selects_files() {
 
 #[test]
 fn metadata_alone_makes_the_same_torrent() {
-    for format in ["v1", "v2"] {
+    for format in ["v1", "v2", "hybrid"] {
         let scratch = Scratch::new();
         let album = scratch.album();
         let torrent = scratch.create(&album, &["--format", format, "--piece-length", "16KiB"]);

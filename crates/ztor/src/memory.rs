@@ -1,0 +1,47 @@
+//! What magnet links turned out to be, from one run to the next.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
+
+use crate::load;
+
+/// What the link leads to, if an earlier run has found out, with the link's own trackers and web seeds.
+pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>> {
+    let path = path(state_dir, &magnet.info_hashes);
+    if !path.exists() {
+        return None;
+    }
+    let known = load::torrent_file(&path);
+    let mut meta = known.inspect_err(|error| tracing::warn!("{error:#}; it is asked for again")).ok()?;
+    if !meta.info_hashes.matches(&magnet.info_hashes) {
+        return None;
+    }
+    let known: Vec<&String> = meta.trackers.iter().flatten().collect();
+    let new: Vec<_> =
+        magnet.trackers.iter().filter(|url| !known.contains(url)).map(|url| vec![url.clone()]).collect();
+    meta.trackers.extend(new);
+    meta.web_seeds.clone_from(&magnet.web_seeds);
+    Some(Arc::new(meta))
+}
+
+/// Keeps what a link leads to. If that fails it is asked for again, and nothing is lost.
+pub(crate) fn keep(state_dir: &Path, meta: &Metainfo) {
+    // A hybrid torrent whose peers know v1 only has no piece layers, and without them it is no torrent file.
+    if !meta.hashes.is_complete() {
+        return;
+    }
+    let path = path(state_dir, &meta.info_hashes);
+    let beside = path.with_extension("new");
+    let written = std::fs::create_dir_all(path.parent().unwrap_or(state_dir))
+        .and_then(|()| std::fs::write(&beside, meta.to_bytes()))
+        .and_then(|()| std::fs::rename(&beside, &path));
+    if let Err(error) = written {
+        tracing::warn!(path = %path.display(), %error, "what the link leads to is not kept for the next run");
+    }
+}
+
+fn path(state_dir: &Path, hashes: &InfoHashes) -> PathBuf {
+    state_dir.join("metadata").join(format!("{hashes}.torrent"))
+}
