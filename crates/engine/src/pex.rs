@@ -77,14 +77,14 @@ impl Engine {
         id: TorrentId,
         out: &mut Outbox,
     ) -> Option<Instant> {
-        let torrent = self.torrents.get(id)?;
         let peer = self.peers.get(key)?;
         let ut_pex = peer.extended.ut_pex?;
+        if now < peer.extended.pex.next_at {
+            return Some(peer.extended.pex.next_at).filter(|at| *at < Instant::FAR_FUTURE);
+        }
+        let torrent = self.torrents.get(id)?;
         if torrent.private || !self.config.peer_exchange || !torrent.is_open() {
             return None;
-        }
-        if now < peer.extended.pex.next_at {
-            return Some(peer.extended.pex.next_at);
         }
         let contacts = self.contacts(now, torrent, key);
         let told = &peer.extended.pex.told;

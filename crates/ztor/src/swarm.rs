@@ -1,6 +1,7 @@
 //! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the
 //! user stops it.
 
+mod magnet;
 mod torrent;
 
 use std::collections::{HashMap, HashSet};
@@ -10,19 +11,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ztor_metainfo::{Magnet, Metainfo};
 use ztor_session::{
-    AddMagnet, AddTorrent, Command, Config, DhtOptions, Session, SessionEvent, Snapshot, TorrentId,
-    TorrentState, default_state_dir,
+    AddTorrent, Command, Config, DhtOptions, Session, SessionEvent, Snapshot, TorrentId, TorrentState,
+    default_state_dir,
 };
 
 use crate::args::NetArgs;
 use crate::console::Console;
 use crate::display::{Display, Event, Row, Summary};
-use crate::exit::{Exit, Fault, Report};
+use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
 use crate::units::Span;
-use torrent::{Outcome, Then, Torrent, wanted_bytes};
+use torrent::{Outcome, Torrent, wanted_bytes};
 
 pub(crate) use torrent::info_hash;
 
@@ -137,69 +137,6 @@ impl Swarm {
         });
         self.tell_added(id, &news);
         Ok(())
-    }
-
-    /// Takes a magnet link in. `then` is asked what to do once it is known what it leads to.
-    pub(crate) fn add_magnet(
-        &mut self,
-        magnet: Magnet,
-        peers: Vec<SocketAddr>,
-        then: Then,
-    ) -> anyhow::Result<()> {
-        let info_hash = magnet.info_hashes.to_string();
-        let name = magnet.name.clone().unwrap_or_else(|| info_hash.clone());
-        let id = self
-            .session
-            .add_magnet(AddMagnet { magnet, peers })
-            .with_context(|| format!("cannot take in {name}"))?;
-        self.display.event(&Event::FetchingMetadata { info_hash: &info_hash, name: &name });
-        self.torrents.push(Torrent {
-            id,
-            name,
-            info_hash,
-            wanted_bytes: 0,
-            meta: None,
-            then: Some(then),
-            outcome: Outcome::Open,
-            added: Instant::now(),
-        });
-        Ok(())
-    }
-
-    /// It is known what a magnet link leads to.
-    fn on_metadata(&mut self, id: TorrentId, meta: &Arc<Metainfo>, goal: Goal) {
-        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
-        let Some(then) = torrent.then.take() else { return };
-        torrent.name.clone_from(&meta.name);
-        torrent.meta = Some(Arc::clone(meta));
-        self.display.event(&Event::Metadata {
-            info_hash: &torrent.info_hash,
-            name: &meta.name,
-            total_bytes: meta.layout.total_len(),
-            files: meta.layout.files().iter().filter(|file| !file.pad).count(),
-        });
-        let begun = then(meta).and_then(|add| {
-            let Some(add) = add else { return Ok(None) };
-            let news = Added::of(&add);
-            self.session.begin(id, add).with_context(|| format!("cannot take in {}", meta.name))?;
-            Ok(Some(news))
-        });
-        match begun {
-            Ok(Some(news)) => {
-                torrent.wanted_bytes = news.wanted_bytes;
-                self.tell_added(id, &news);
-            }
-            // That was all.
-            Ok(None) => {
-                self.on_done(id, goal);
-                self.session.command(Command::Remove(id));
-            }
-            Err(error) => {
-                let report = Report::of(&error);
-                self.session.command(Command::Remove(id));
-                self.on_failure(id, report.exit, report.message);
-            }
-        }
     }
 
     fn tell_added(&self, id: TorrentId, news: &Added) {
