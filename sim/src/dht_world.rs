@@ -110,12 +110,21 @@ enum Wish {
 }
 
 enum Task {
-    Deliver { from: SocketAddr, to: SocketAddr, data: Vec<u8> },
+    Deliver {
+        from: SocketAddr,
+        to: SocketAddr,
+        data: Vec<u8>,
+    },
     Wake(usize),
     Join,
+    /// A hostile host begins.
+    Enter(usize),
     /// A host leaves without a word, and another one comes.
     Leave(usize),
-    Announce { torrent: usize, host: Option<usize> },
+    Announce {
+        torrent: usize,
+        host: Option<usize>,
+    },
     LookUp(usize),
 }
 
@@ -180,6 +189,10 @@ impl DhtWorld {
             Task::Deliver { from, to, data } => self.deliver(from, to, &data),
             Task::Wake(index) => self.wake(index),
             Task::Join => self.join(),
+            Task::Enter(index) => {
+                self.hosts[index].is_up = true;
+                self.wake_at(index, self.now);
+            }
             Task::Leave(index) => {
                 self.leave(index);
                 self.join();
@@ -304,7 +317,9 @@ impl DhtWorld {
     fn join(&mut self) {
         // Some have been here before.
         let old = self.someone().filter(|_| self.rng.u8(0..4) == 0);
-        let saved = old.and_then(|index| self.dht(index)).map(|dht| Saved { ids: PerFamily::default(), ..dht.save() });
+        let saved = old
+            .and_then(|index| self.dht(index))
+            .map(|dht| Saved { ids: PerFamily::default(), ..dht.save() });
         let index = self.add_honest(saved.as_ref());
         self.trace.note(self.now, format_args!("{} joins", self.hosts[index].addr));
         self.honest.push(index);
@@ -323,7 +338,12 @@ impl DhtWorld {
         self.trace.note(self.now, format_args!("{} leaves", self.hosts[index].addr));
         self.hosts[index].is_up = false;
         self.honest.retain(|other| *other != index);
-        self.running.retain(|(host, _), _| *host != index);
+        let figures = &mut self.figures;
+        self.running.retain(|(host, _), wish| {
+            let goes = *host == index;
+            figures.ended += usize::from(goes && matches!(wish, Wish::Lookup { .. }));
+            !goes
+        });
         self.figures.left += 1;
         if let Who::Honest(dht) = &mut self.hosts[index].who {
             // Its memory is wanted for others.
@@ -337,9 +357,9 @@ impl DhtWorld {
 
     /// A peer is announced, for the first time by anyone, and then again and again.
     fn announce(&mut self, torrent: usize, host: Option<usize>) {
-        let Some(index) = host.or_else(|| self.someone()).filter(|index| self.hosts[*index].is_up) else {
-            return;
-        };
+        // Another takes the place of one that has left, so that there always is something to be found in the end.
+        let host = host.filter(|index| self.hosts[*index].is_up);
+        let Some(index) = host.or_else(|| self.someone()) else { return };
         let (now, implied_port) = (self.now, index % 2 == 0);
         let port = if implied_port { place::PORT } else { 51_413 };
         let announce = Announce { port, implied_port, is_seed: index % 3 == 0 };
@@ -353,7 +373,8 @@ impl DhtWorld {
 
     fn look_up(&mut self, torrent: usize) {
         let now = self.now;
-        let is_peer = |world: &Self, index: usize| world.torrents[torrent].peers.iter().any(|(host, _)| *host == index);
+        let is_peer =
+            |world: &Self, index: usize| world.torrents[torrent].peers.iter().any(|(host, _)| *host == index);
         let host = self.someone().filter(|index| !is_peer(self, *index));
         if host.is_none() || !self.is_there(torrent) {
             // Nobody to ask, or nothing to be found: another one, a little later.
@@ -375,8 +396,11 @@ impl DhtWorld {
     fn on_event(&mut self, index: usize, event: Event) {
         match event {
             Event::Peers { lookup, peers } => {
-                let Some(Wish::Lookup { torrent, found }) = self.running.get_mut(&(index, lookup)) else { return };
-                let is_real = |(host, addr): &(usize, SocketAddr)| self.hosts[*host].is_up && peers.contains(addr);
+                let Some(Wish::Lookup { torrent, found }) = self.running.get_mut(&(index, lookup)) else {
+                    return;
+                };
+                let is_real =
+                    |(host, addr): &(usize, SocketAddr)| self.hosts[*host].is_up && peers.contains(addr);
                 *found |= self.torrents[*torrent].peers.iter().any(is_real);
             }
             Event::Done { lookup, summary } => {

@@ -15,8 +15,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_dht::krpc;
 use ztor_engine::{
-    AddMagnet, AddTorrent, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened, Outbox, PeerKey, RequestId,
-    TorrentId,
+    AddMagnet, AddTorrent, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened, Outbox, PeerKey,
+    RequestId, TorrentId,
 };
 use ztor_time::{Duration, Instant};
 use ztor_wire::PeerId;

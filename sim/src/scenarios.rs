@@ -99,9 +99,17 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("disk-full", "a disk is full and is freed", faults::disk_full),
     scenario("drive-gone", "a drive is unplugged and comes back", faults::drive_gone),
     scenario("slow-disk", "a disk that is slower than the line", faults::slow_disk),
-    scenario("metadata-liars", "nine of ten do not give the metadata they say they have", finding::metadata_liars),
+    scenario(
+        "metadata-liars",
+        "nine of ten do not give the metadata they say they have",
+        finding::metadata_liars,
+    ),
     reporting(
-        scenario("pex-only", "100 peers know one address, and find the others by exchange", finding::pex_only),
+        scenario(
+            "pex-only",
+            "100 peers know one address, and find the others by exchange",
+            finding::pex_only,
+        ),
         finding::report_pex,
     ),
     scenario("dht-only", "30 peers find each other in the DHT", finding::dht_only),

@@ -4,7 +4,7 @@
 use ztor_sim::{Outcome, SCENARIOS, Scenario, run, sweep};
 
 /// Too long for a build without optimisation; the sweep of the program runs them.
-const LONG: &[&str] = &["flash-crowd", "slow-disk", "crowded-seed"];
+const LONG: &[&str] = &["flash-crowd", "slow-disk", "crowded-seed", "dht-2000", "dht-sybil"];
 
 fn scenario(name: &str) -> &'static Scenario {
     SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap()
@@ -36,7 +36,7 @@ fn random_swarms_hold() {
 
 #[test]
 fn the_same_seed_gives_the_same_story() {
-    for name in ["random", "crash-in-turn", "poisoning"] {
+    for name in ["random", "crash-in-turn", "poisoning", "dht-200"] {
         let hashes = [5, 5, 6].map(|seed| run(scenario(name), seed, false).hash);
         assert_eq!(hashes[0], hashes[1], "{name}");
         assert_ne!(hashes[0], hashes[2], "{name}");

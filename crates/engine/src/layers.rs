@@ -93,7 +93,7 @@ impl Layers {
         let runs = waiting.len();
         let optional_until = meta.is_v1().then(|| now + OPTIONAL_FOR);
         let sources = BTreeMap::new();
-        (runs > 0).then(|| Self { files, waiting, sources, missing: runs, runs, optional_until })
+        (runs > 0).then_some(Self { files, waiting, sources, missing: runs, runs, optional_until })
     }
 
     pub(crate) fn add_source(&mut self, key: PeerKey) {

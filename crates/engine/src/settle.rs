@@ -111,7 +111,7 @@ impl Engine {
                 .next_due()
                 .filter(|_| wants_more)
                 .map(|due| if due > now { due } else { now + CHOKE_ROUND }),
-            (torrent.interested > 0).then_some(torrent.choke_at),
+            (torrent.interested > 0 && torrent.is_live()).then_some(torrent.choke_at),
             starving_at,
             fetch_again.map(|at| at.max(now + SHORTEST_RETRY)),
         ];

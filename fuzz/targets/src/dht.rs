@@ -162,7 +162,10 @@ impl World {
         let from = if u.ratio(1, 8)? { address(u.arbitrary()?) } else { to };
         let id = if u.ratio(1, 8)? { place(u)? } else { id_at(to) };
         let body = if u.ratio(1, 8)? {
-            Body::Error(Fault { code: *u.choose(&[code::GENERIC, code::METHOD_UNKNOWN, 0])?, message: "no".into() })
+            Body::Error(Fault {
+                code: *u.choose(&[code::GENERIC, code::METHOD_UNKNOWN, 0])?,
+                message: "no".into(),
+            })
         } else {
             Body::Response(Box::new(response(id, &query.method, u)?))
         };
@@ -337,9 +340,8 @@ fn response(id: NodeId, method: &Method, u: &mut Unstructured<'_>) -> Result<Res
     (response.nodes4, response.nodes6) = (Some(nodes4), Some(nodes6));
     match method {
         Method::GetPeers { .. } => {
-            response.values = (0..u.int_in_range(0..=4)?)
-                .map(|_| u.arbitrary().map(address))
-                .collect::<Result<_>>()?;
+            response.values =
+                (0..u.int_in_range(0..=4)?).map(|_| u.arbitrary().map(address)).collect::<Result<_>>()?;
             response.token = Some(u.arbitrary::<[u8; 2]>()?.to_vec());
         }
         Method::Get { target, .. } => {

@@ -229,8 +229,6 @@ impl Scene {
             0 => Message::KeepAlive,
             1 => Message::Choke,
             2 | 3 => Message::Unchoke,
-            // Where nothing is served yet, one that is interested keeps the engine from its sleep.
-            4 if !self.world.is_live(torrent) => return Ok(None),
             4 => Message::Interested,
             5 => Message::NotInterested,
             6 => Message::Have { piece },
@@ -457,17 +455,4 @@ fn any_limit(u: &mut Unstructured<'_>) -> Result<Option<u64>> {
         3 => Some(u.arbitrary()?),
         _ => None,
     })
-}
-
-pub(crate) fn look(data: &[u8]) -> [usize; 6] {
-    let mut u = Unstructured::new(data);
-    let Ok(mut scene) = Scene::new(&mut u) else { return [0; 6] };
-    let _ = scene.run(&mut u);
-    let w = &scene.world;
-    let log = |n: usize| (usize::BITS - n.leading_zeros()) as usize;
-    let known = w.unknown();
-    let md: usize = w.links.values().map(|l| l.asked_metadata.len()).sum();
-    let h: usize = w.links.values().map(|l| l.asked_hashes.len()).sum();
-    let live = w.torrents.iter().skip(5).filter(|t| w.engine.inspect(t.id).is_some_and(|v| v.is_live)).count();
-    [4 * (2 - known), log(md).min(3), 2 * log(h).min(3), 5 * live, w.engine.dht_stats(w.now).map_or(0, |s| log(s.answers_in as usize).min(3)), log(w.links.len()).min(2)]
 }

@@ -91,36 +91,3 @@ targets! {
     bencode choker dht dht_saved engine handshake krpc local_announce magnet messages metainfo paths picker resume
     token_bucket tracker_http tracker_query tracker_udp udp_client ut_metadata ut_pex
 }
-
-#[test]
-fn generate() {
-    let mut rng = fastrand::Rng::with_seed(12);
-    let files = corpus("engine");
-    let mut kept: std::collections::BTreeMap<[usize; 6], Vec<u8>> = Default::default();
-    let begun = std::time::Instant::now();
-    while begun.elapsed().as_secs() < 90 {
-        let mut bytes: Vec<u8> = (0..rng.usize(100..1500)).map(|_| rng.u8(..)).collect();
-        if !kept.is_empty() && rng.u8(..) < 230 {
-            // The better half, more often.
-            let mut by: Vec<_> = kept.iter().collect();
-            by.sort_by_key(|(key, _)| std::cmp::Reverse(key.iter().sum::<usize>()));
-            bytes = by[rng.usize(..by.len().min(12))].1.clone();
-            let other = &files[rng.usize(..files.len())].1;
-            if rng.bool() { bytes.extend((0..rng.usize(1..200)).map(|_| rng.u8(..))); } else { change(&mut rng, &mut bytes, other); }
-            bytes.truncate(2900);
-        }
-        let Ok(key) = std::panic::catch_unwind(|| crate::engine::look(&bytes)) else { std::fs::write(format!("/tmp/crash-{}", bytes.len()), &bytes).unwrap(); continue };
-        let entry = kept.entry(key).or_insert_with(|| bytes.clone());
-        if bytes.len() < entry.len() {
-            *entry = bytes;
-        }
-    }
-    let mut kept: Vec<_> = kept.into_iter().collect();
-    kept.sort_by_key(|(key, _)| std::cmp::Reverse(key.iter().sum::<usize>()));
-    eprintln!("{} kinds", kept.len());
-    for (n, (key, bytes)) in kept.iter().enumerate().take(24) {
-        eprintln!("{key:?} {}", bytes.len());
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/engine");
-        std::fs::write(folder.join(format!("magnet-{n:02}")), bytes).unwrap();
-    }
-}

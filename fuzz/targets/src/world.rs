@@ -10,8 +10,8 @@ use ztor_bencode::Tree;
 use ztor_dht::krpc;
 use ztor_engine::inspect::{BlockState, Pieces};
 use ztor_engine::{
-    AddMagnet, AddTorrent, Begin, Bitfield, Config, Connect, DiskEvent, Engine, Event, HttpGet, Notice, Outbox,
-    PeerKey, Resolve, SendBlock, TorrentId, Write,
+    AddMagnet, AddTorrent, Begin, Bitfield, Config, Connect, DiskEvent, Engine, Event, HttpGet, Notice,
+    Outbox, PeerKey, Resolve, SendBlock, TorrentId, Write,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo, merkle};
 use ztor_time::{Duration, Instant};
@@ -150,11 +150,6 @@ impl World {
         });
     }
 
-    pub(crate) fn unknown(&self) -> usize { self.torrents.iter().filter(|t| t.is_unknown).count() }
-    pub(crate) fn is_live(&self, torrent: usize) -> bool {
-        self.engine.inspect(self.torrents[torrent].id).is_some_and(|view| view.is_live)
-    }
-
     /// Begins a torrent whose metadata has come, if there is one; gives which.
     pub(crate) fn begin_one(&mut self) -> Option<usize> {
         let id = self.ready.pop()?;
@@ -231,7 +226,9 @@ impl World {
                 let block = Block { piece: *piece, begin: *begin, len: data.len() as u32 };
                 link.asked.retain(|asked| *asked != block);
             }
-            Message::Extended { id: ENGINE_UT_METADATA, .. } | Message::HashRequest(_) => self.questions_in += 1,
+            Message::Extended { id: ENGINE_UT_METADATA, .. } | Message::HashRequest(_) => {
+                self.questions_in += 1
+            }
             _ => {}
         }
         let mut bytes = Vec::new();

@@ -109,7 +109,8 @@ impl Actor {
                 }
             }
             Message::Extended { id: 0, payload } => {
-                talk.their_metadata = ExtendedHandshake::decode(payload).ok().and_then(|h| h.id_of(UT_METADATA));
+                talk.their_metadata =
+                    ExtendedHandshake::decode(payload).ok().and_then(|h| h.id_of(UT_METADATA));
             }
             Message::Extended { id: OUR_METADATA, payload } => self.give_metadata(core, net, stream, payload),
             Message::Reject(block) => talk.asked.retain(|b| b != block),

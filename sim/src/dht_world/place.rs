@@ -72,7 +72,10 @@ pub(super) fn anywhere(rng: &mut Rng) -> NodeId {
 /// CRC-32C, bit by bit.
 fn crc32c(bytes: [u8; 4]) -> u32 {
     !bytes.into_iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 })
+        (0..8).fold(
+            crc ^ u32::from(byte),
+            |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 },
+        )
     })
 }
 

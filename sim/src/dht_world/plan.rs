@@ -96,7 +96,9 @@ impl DhtWorld {
 
     /// Half of them have the best id that their address allows, the others one that is right beside the target.
     fn add_sybils(&mut self, count: usize, subnets: usize) {
-        let Some(target) = self.torrents.first().map(|torrent| NodeId::new(torrent.info_hash)) else { return };
+        let Some(target) = self.torrents.first().map(|torrent| NodeId::new(torrent.info_hash)) else {
+            return;
+        };
         let subnets: Vec<_> = (0..subnets).map(|_| Land::subnet(&mut self.rng)).collect();
         for number in 0..count {
             let subnet = subnets[number % subnets.len()];
@@ -114,8 +116,10 @@ impl DhtWorld {
         };
         clique.push(Contact { id, addr });
         let index = self.add(addr, who);
-        let at = self.within(Duration::ZERO, ADVERTISE_EVERY);
-        self.wake_at(index, at);
+        // They come with the others: routers that met them first would know few others for good.
+        self.hosts[index].is_up = false;
+        let at = self.within(Duration::ZERO, self.setup.joined);
+        self.plan(at, Task::Enter(index));
     }
 
     fn within(&mut self, from: Duration, to: Duration) -> Instant {

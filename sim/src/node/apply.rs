@@ -149,7 +149,10 @@ impl Node {
         match notice {
             Notice::Metadata { meta, .. } => {
                 if meta.info != self.content.meta.info {
-                    core.fail(&[format!("n{}", self.number)], "takes metadata that is not the torrent's".into());
+                    core.fail(
+                        &[format!("n{}", self.number)],
+                        "takes metadata that is not the torrent's".into(),
+                    );
                 }
                 let Some(run) = &mut self.run else { return };
                 if run.engine.begin(run.id, Begin::default()).is_ok() {

@@ -239,3 +239,22 @@ fn udp_trackers_are_told_over_both_families() {
         .collect();
     assert_eq!(failed.len(), out.notices.len(), "each torrent is told once");
 }
+
+/// Whoever is interested in a torrent that has nothing yet waits, and nothing goes round in circles meanwhile.
+#[test]
+fn interest_in_a_torrent_without_pieces_waits() {
+    let (mut world, data) = World::new(4 * 32768, 32768);
+    let seed = world.add(Some(&data), &[], |_| {});
+    let leech = world.add_magnet(world.meta.info_hashes, &[seed]);
+    world.run(LIMIT, |w| w.metadata(leech).is_some());
+    let node = &mut world.nodes[leech];
+    let key = *node.links.keys().next().unwrap();
+    let mut interested = BytesMut::new();
+    interested.extend_from_slice(&[0, 0, 0, 1, 2]);
+    node.engine.handle(world.now, Event::Received { peer: key, data: &mut interested }, &mut node.out);
+    let later = world.now + Duration::from_secs(60);
+    node.engine.settle(later, &mut node.out);
+    assert!(node.engine.poll_timeout().unwrap() > later);
+    world.begin(leech);
+    world.run(LIMIT, |w| w.finished(leech));
+}

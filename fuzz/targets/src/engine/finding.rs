@@ -46,7 +46,8 @@ impl Scene {
         torrent: usize,
         u: &mut Unstructured<'_>,
     ) -> Result<Message> {
-        let asked = self.world.links.get(&peer).map(|link| link.asked_metadata.as_slice()).unwrap_or_default();
+        let asked =
+            self.world.links.get(&peer).map(|link| link.asked_metadata.as_slice()).unwrap_or_default();
         let piece = match u.choose(asked) {
             Ok(piece) if u.ratio(7, 8)? => *piece,
             _ => u.int_in_range(0..=3)?,
@@ -78,7 +79,9 @@ impl Scene {
         u: &mut Unstructured<'_>,
     ) -> Result<Option<Message>> {
         let meta = &self.world.torrents[torrent].meta;
-        let Some(root) = meta.layout.files().first().and_then(|file| file.pieces_root) else { return Ok(None) };
+        let Some(root) = meta.layout.files().first().and_then(|file| file.pieces_root) else {
+            return Ok(None);
+        };
         let asked = self.world.links.get(&peer).map(|link| link.asked_hashes.as_slice()).unwrap_or_default();
         let request = match u.choose(asked) {
             Ok(request) if u.ratio(7, 8)? => *request,
@@ -94,7 +97,8 @@ impl Scene {
             0 | 1 => Message::HashRequest(request),
             2 => Message::HashReject(request),
             _ => {
-                let mut hashes = self.world.torrents[torrent].hashes_for(&request).unwrap_or(vec![[0; 32]; 2]);
+                let mut hashes =
+                    self.world.torrents[torrent].hashes_for(&request).unwrap_or(vec![[0; 32]; 2]);
                 if u.ratio(1, 8)? {
                     hashes[0][0] ^= 1;
                 }
