@@ -198,6 +198,10 @@ impl Layers {
         }
     }
 
+    pub(crate) fn are_all_here(&self) -> bool {
+        self.missing == 0
+    }
+
     /// Puts everything into `meta`, if everything is there. The proofs have been checked; a layer that does not fit
     /// all the same makes it false.
     pub(crate) fn complete(&self, meta: &mut Metainfo) -> bool {

@@ -60,6 +60,8 @@ struct Source {
     asked: Vec<(u32, Instant)>,
     /// Let us wait, or held up a copy: asked after all others.
     is_slow: bool,
+    /// A copy of its was given up: whatever it sends, it comes after the others.
+    held_up: bool,
     refused_until: Instant,
 }
 
@@ -70,6 +72,7 @@ struct Copy {
     owner: Option<PeerKey>,
     blocks: Vec<Option<(Bytes, IpAddr)>>,
     missing: usize,
+    opened_at: Instant,
     grew_at: Instant,
 }
 
@@ -83,7 +86,14 @@ impl Fetch {
             return;
         }
         self.remove_source(key);
-        let fresh = Source { ip, size, asked: Vec::new(), is_slow: false, refused_until: Instant::ZERO };
+        let fresh = Source {
+            ip,
+            size,
+            asked: Vec::new(),
+            is_slow: false,
+            held_up: false,
+            refused_until: Instant::ZERO,
+        };
         self.sources.insert(key, fresh);
     }
 
@@ -144,7 +154,7 @@ impl Fetch {
             return Came::Unneeded;
         };
         source.asked.swap_remove(at);
-        source.is_slow = false;
+        source.is_slow = source.held_up;
         if total_size != source.size || data.len() as u32 != block_len(source.size, block) {
             return Came::Nonsense;
         }
@@ -211,6 +221,7 @@ impl Fetch {
                     owner: self.each_alone.then_some(key),
                     blocks: vec![None; count],
                     missing: count,
+                    opened_at: now,
                     grew_at: now,
                 });
             }
@@ -218,13 +229,13 @@ impl Fetch {
     }
 
     fn drop_stale(&mut self, now: Instant) -> bool {
-        let oldest = self.copies.iter().enumerate().min_by_key(|(_, copy)| copy.grew_at).map(|(at, _)| at);
-        let Some(at) = oldest.filter(|at| now.since(self.copies[*at].grew_at) >= STALE_AFTER) else {
-            return false;
-        };
+        let stale = self.copies.iter().enumerate().filter(|(_, copy)| copy.is_stale(now));
+        let Some((at, _)) = stale.min_by_key(|(_, copy)| copy.grew_at) else { return false };
         let stale = self.copies.swap_remove(at);
         for (key, source) in &mut self.sources {
-            source.is_slow |= stale.is_open_to(*key, source);
+            if stale.is_open_to(*key, source) {
+                (source.is_slow, source.held_up) = (true, true);
+            }
         }
         true
     }
@@ -254,6 +265,12 @@ impl Fetch {
 }
 
 impl Copy {
+    /// It does not grow, or by so little that it would take hours.
+    fn is_stale(&self, now: Instant) -> bool {
+        let (got, age) = ((self.blocks.len() - self.missing) as u64, now.since(self.opened_at));
+        now.since(self.grew_at) >= STALE_AFTER || (age >= STALE_AFTER && got < age.as_secs())
+    }
+
     fn is_open_to(&self, key: PeerKey, source: &Source) -> bool {
         self.size == source.size && self.owner.is_none_or(|owner| owner == key)
     }
@@ -376,6 +393,39 @@ mod tests {
         fetch.add_source(key(1), ip(1), 0);
         fetch.add_source(key(2), ip(2), u32::MAX);
         assert!(fetch.asks(at(0)).is_empty(), "no such length");
+    }
+
+    /// Four sizes, four peers that send a block every nine seconds: an honest one gets its turn all the same.
+    #[test]
+    fn peers_that_trickle_do_not_hold_all_places() {
+        let whole = truth(40_000);
+        let mut fetch = Fetch::default();
+        (0..4).for_each(|n| fetch.add_source(key(n), ip(n), MAX_METADATA_LEN - n as u32));
+        fetch.add_source(key(9), ip(9), whole.len() as u32);
+        let mut asked: Vec<(PeerKey, u32)> = Vec::new();
+        for second in 0..300 {
+            let now = at(second * 1000);
+            asked.extend(fetch.asks(now));
+            let mine: Vec<_> = asked.extract_if(.., |(peer, _)| *peer == key(9)).collect();
+            for (peer, block) in mine {
+                let data = (block, whole.len() as u32, part(&whole, block));
+                if let Came::Complete(_) = fetch.on_data(now, peer, data, |all| all == whole) {
+                    assert!(second <= 60, "{second}");
+                    return;
+                }
+            }
+            if second % 9 == 0 {
+                let mut answered = BTreeSet::new();
+                for (peer, block) in std::mem::take(&mut asked) {
+                    if answered.insert(peer) {
+                        let size = fetch.sources[&peer].size;
+                        let data = Bytes::from(vec![7; block_len(size, block) as usize]);
+                        fetch.on_data(now, peer, (block, size, data), |_| false);
+                    }
+                }
+            }
+        }
+        panic!("never");
     }
 
     #[test]

@@ -81,10 +81,13 @@ impl Engine {
         }
         peer.extended.upload_only = hello.upload_only;
         peer.extended.metadata_size = hello.metadata_size.or(peer.extended.metadata_size);
-        if let (Direction::Incoming, Some(port)) = (peer.direction, hello.port) {
+        // Its first word counts: with one port after the other it could have us call them all.
+        if let (Direction::Incoming, Some(port), None) =
+            (peer.direction, hello.port, peer.extended.listen_port)
+        {
             peer.extended.listen_port = Some(port);
             let addr = SocketAddr::new(peer.addr.ip(), port);
-            if let Some(torrent) = self.torrents.get_mut(id) {
+            if let Some(torrent) = self.torrents.get_mut(id).filter(|torrent| !torrent.private) {
                 torrent.known.met(now, addr, Origin::Incoming, &mut self.rng);
             }
         }

@@ -78,8 +78,9 @@ impl Engine {
                     fetch.add_source(key, peer.addr.ip(), size);
                 }
             }
-            Knowledge::Info(_, layers) => layers.add_source(key),
-            Knowledge::All(_) => return,
+            // Some that know v1 only hang up on what they do not know.
+            Knowledge::Info(meta, layers) if !meta.is_v1() || peer.speaks_v2 => layers.add_source(key),
+            Knowledge::Info(..) | Knowledge::All(_) => return,
         }
         self.mark_torrent(id);
     }
@@ -209,11 +210,13 @@ impl Engine {
         torrent.know(Arc::clone(&meta));
         for key in torrent.peers.clone() {
             let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.is_live()) else { continue };
+            // Who said that it has everything was counted as it came.
+            let is_counted = peer.has == PeerPieces::All;
             let early = peer.extended.early.take();
             let told = early.map_or(Ok(None), |early| early.pieces(meta.layout.piece_count()).map(Some));
             let result = match told {
-                // Seeds have been counted as they came.
-                Ok(None | Some(PeerPieces::All | PeerPieces::None)) => Ok(()),
+                Ok(None | Some(PeerPieces::None)) => Ok(()),
+                Ok(Some(PeerPieces::All)) if is_counted => Ok(()),
                 Ok(Some(pieces)) => self.on_has(key, id, pieces),
                 Err(offence) => Err(offence),
             };
@@ -336,8 +339,13 @@ impl Engine {
             }
             return Ok(());
         }
-        if layers.complete(meta) {
-            self.layers_done(now, id, out);
+        if layers.are_all_here() {
+            if layers.complete(meta) {
+                self.layers_done(now, id, out);
+            } else {
+                let message = "two of its files claim the same content and different lengths".to_owned();
+                self.give_up_on(now, id, message, out);
+            }
         }
         self.mark_torrent(id);
         Ok(())

@@ -125,6 +125,8 @@ impl Engine {
         peer.client = Some(theirs.peer_id.to_string());
         peer.stage = Stage::Live;
         peer.fast = theirs.reserved.fast();
+        peer.speaks_v2 =
+            theirs.reserved.v2() || torrent.hashes.v2.is_some_and(|v2| v2.truncated() == theirs.info_hash);
         peer.useful_at = now;
         if direction == Direction::Incoming {
             self.send_handshake(key, id, theirs.info_hash, out);

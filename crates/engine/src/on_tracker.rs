@@ -51,6 +51,7 @@ struct Pending {
     is_echo: bool,
 }
 
+#[derive(Clone)]
 struct UdpTarget {
     host: String,
     port: u16,
@@ -217,7 +218,9 @@ impl Engine {
                 if self.trackers.names.len() >= MAX_NAMES {
                     self.trackers.names.pop_first();
                 }
-                self.trackers.names.insert(target.host.clone(), (now + NAME_LIFE, ips.clone()));
+                if !ips.is_empty() {
+                    self.trackers.names.insert(target.host.clone(), (now + NAME_LIFE, ips.clone()));
+                }
                 self.announce_to(now, id, &ips, out);
             }
             Err(reason) => self.announced(now, id, Err(TrackerError::Network(reason)), out),
@@ -247,7 +250,7 @@ impl Engine {
         pending.twin = Some(twin);
         let other = Pending {
             request: request.clone(),
-            udp: None,
+            udp: Some(target.clone()),
             twin: Some(id),
             is_echo: false,
             torrent: pending.torrent,
@@ -342,6 +345,10 @@ impl Engine {
             }
             Err(_) if pending.is_echo => {}
             Err(error) => {
+                // It may have moved.
+                if let Some(target) = &pending.udp {
+                    self.trackers.names.remove(&target.host);
+                }
                 torrent.announcer.on_error(now, pending.tracker, &error);
                 out.notices.push(notice(torrent, error.to_string(), true));
             }

@@ -40,6 +40,8 @@ pub(crate) struct Peer {
     pub(crate) id: Option<PeerId>,
     pub(crate) client: Option<String>,
     pub(crate) fast: bool,
+    /// Knows of hashes of pieces (BEP 52).
+    pub(crate) speaks_v2: bool,
     pub(crate) has: PeerPieces,
     /// How many pieces it has that we want and lack.
     pub(crate) interesting: u32,
@@ -143,6 +145,7 @@ impl Peer {
             id: None,
             client: None,
             fast: false,
+            speaks_v2: false,
             has: PeerPieces::None,
             interesting: 0,
             we_choke: true,

@@ -258,3 +258,51 @@ fn interest_in_a_torrent_without_pieces_waits() {
     world.begin(leech);
     world.run(LIMIT, |w| w.finished(leech));
 }
+
+/// A seed without the Fast Extension tells all its pieces in a bitfield, long before anybody knows how many there are.
+#[test]
+fn a_full_bitfield_before_the_metadata_is_a_seed() {
+    let (mut world, _) = World::new(4 * 32768, 32768);
+    let leech = world.add_magnet(world.meta.info_hashes, &[]);
+    let (now, meta) = (world.now, Arc::clone(&world.meta));
+    let node = &mut world.nodes[leech];
+    let key = node.engine.accept(now, addr(77)).unwrap();
+    let handshake = Handshake {
+        reserved: Reserved::NONE.with_extended(),
+        info_hash: meta.info_hashes.swarm_id(),
+        peer_id: PeerId::from_random([99; 12]),
+    };
+    let mut bytes = handshake.encode().to_vec();
+    Message::Bitfield(Bytes::from_static(&[0xf0])).encode(&mut bytes);
+    let hello = ExtendedHandshake {
+        messages: vec![(UT_METADATA.into(), 6)],
+        metadata_size: Some(meta.info.len() as u32),
+        ..ExtendedHandshake::default()
+    };
+    Message::Extended { id: 0, payload: hello.encode().into() }.encode(&mut bytes);
+    node.engine.handle(
+        now,
+        Event::Received { peer: key, data: &mut BytesMut::from(&bytes[..]) },
+        &mut node.out,
+    );
+    node.engine.settle(now, &mut node.out);
+    let data = ztor_wire::MetadataMessage::Data {
+        piece: 0,
+        total_size: meta.info.len() as u32,
+        data: Bytes::copy_from_slice(&meta.info),
+    };
+    let mut bytes = Vec::new();
+    let payload = data.encode().into();
+    Message::Extended { id: extended::OUR_UT_METADATA, payload }.encode(&mut bytes);
+    node.engine.handle(
+        now,
+        Event::Received { peer: key, data: &mut BytesMut::from(&bytes[..]) },
+        &mut node.out,
+    );
+    node.engine.begin(node.id, Begin::default()).unwrap();
+    let have = Bitfield::new(meta.layout.piece_count());
+    let event = Event::Disk { torrent: node.id, event: DiskEvent::Checked { have } };
+    node.engine.handle(now, event, &mut node.out);
+    assert_eq!(node.engine.status(now)[0].seeds, 1);
+    assert_eq!(node.engine.peers[key].interesting, 4);
+}

@@ -261,6 +261,7 @@ impl Driver {
             }
             ToNet::Add { request, answer } => {
                 let result = self.add(now, *request);
+                self.publish(now);
                 // A caller that has gone away needs no answer.
                 let _ = answer.send(result);
             }
@@ -268,7 +269,7 @@ impl Driver {
                 let result = self.engine.add_magnet(now, &request);
                 if let Ok(torrent) = result {
                     names.into_iter().for_each(|name| self.control.find_peer(torrent, name));
-                    self.publish_at = now;
+                    self.publish(now);
                 }
                 let _ = answer.send(result);
             }
@@ -320,14 +321,19 @@ impl Driver {
             }
         }
         if now >= self.publish_at {
-            self.publish_at = now + RARELY;
-            self.published_at = now;
-            self.publisher.publish(self.engine.status_changes(now));
-            self.events.drain(..).for_each(|event| self.publisher.tell(event));
+            self.publish(now);
         }
         if self.engine.has_status_changes() {
             self.publish_at = self.publish_at.min(self.published_at + PUBLISH_EVERY);
         }
+    }
+
+    /// Gives faces a new picture, and the events that it shows. Whoever took a torrent in finds it there.
+    fn publish(&mut self, now: Instant) {
+        self.publish_at = now + RARELY;
+        self.published_at = now;
+        self.publisher.publish(self.engine.status_changes(now));
+        self.events.drain(..).for_each(|event| self.publisher.tell(event));
     }
 
     /// Events come with the next picture, which comes soon.

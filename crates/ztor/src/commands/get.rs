@@ -24,7 +24,7 @@ use crate::swarm::{self, Goal, Seed, Swarm, info_hash};
 
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
-    let peers = swarm::peers(&args.peer)?;
+    let mut peers = swarm::peers(&args.peer)?;
     let Some(Wanted { mut torrents, mut magnets }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
@@ -34,8 +34,12 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         magnets.retain(|magnet| {
             let known =
                 memory::recall(dir, magnet).filter(|_| !args.metadata_only && magnet.select.is_empty());
-            torrents.extend(known.iter().cloned());
-            known.is_none()
+            let is_new = known.is_none();
+            if let Some((meta, more)) = known {
+                peers.extend(more);
+                torrents.push(meta);
+            }
+            is_new
         });
     }
     if args.metadata_only {
