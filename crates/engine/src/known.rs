@@ -115,10 +115,9 @@ impl KnownPeers {
 
     /// A peer called, and said where it listens: it is known, and need not be called while it is there.
     pub(crate) fn met(&mut self, now: Instant, addr: SocketAddr, origin: Origin, rng: &mut Rng) {
-        let is_new = !self.peers.contains_key(&SocketAddr::new(addr.ip().to_canonical(), addr.port()));
-        if is_new {
+        let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
+        if !self.peers.contains_key(&addr) {
             self.add(now, addr, origin, None, rng);
-            let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
             self.schedule(addr, now + MET_AGAIN_AFTER, rng);
         }
     }

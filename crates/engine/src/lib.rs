@@ -277,11 +277,7 @@ impl Engine {
 
     /// One host may not take all the places. Hosts of the local network may be many behind one address.
     fn is_greedy(&self, ip: IpAddr) -> bool {
-        let local = match ip {
-            IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-            IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-        };
-        !local && self.peers.values().filter(|p| p.addr.ip() == ip).count() >= MAX_PEERS_PER_IP
+        !pex::is_local(ip) && self.peers.values().filter(|p| p.addr.ip() == ip).count() >= MAX_PEERS_PER_IP
     }
 
     pub(crate) fn mark_peer(&mut self, key: PeerKey) {

@@ -27,13 +27,7 @@ impl DhtClient {
     /// If there is no socket to be had, or none of the names is found.
     pub fn start(bind: Option<IpAddr>, bootstrap: &[String]) -> Result<Self, StartError> {
         let setup = |error: &dyn std::fmt::Display| StartError::Setup(error.to_string());
-        let socket = match bind {
-            Some(ip) => UdpSocket::bind((ip, 0)),
-            // Of a machine without IPv6 the other family will do.
-            None => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
-                .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))),
-        };
-        let socket = socket.map_err(|error| StartError::Listen { port: 0, bind, error })?;
+        let socket = udp_socket(bind).map_err(|error| StartError::Listen { port: 0, bind, error })?;
         let clock = Clock::start();
         let config = dht_config(socket.local_addr().map_err(|e| setup(&e))?);
         let config = Config { read_only: true, ..config };
@@ -85,6 +79,15 @@ impl DhtClient {
         }
         self.node.tick(self.clock.now());
         Ok(std::iter::from_fn(|| self.node.poll_event()).collect())
+    }
+}
+
+/// A blocking socket at `bind`, or at all addresses; of a machine without IPv6 the other family will do.
+pub(crate) fn udp_socket(bind: Option<IpAddr>) -> io::Result<UdpSocket> {
+    match bind {
+        Some(ip) => UdpSocket::bind((ip, 0)),
+        None => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
+            .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))),
     }
 }
 

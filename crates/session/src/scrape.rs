@@ -1,9 +1,10 @@
 //! Asking a tracker how large a swarm is, without joining it (BEP 15, BEP 48).
 
 use crate::clock::Clock;
+use crate::dht_client::udp_socket;
 use crate::driver::sockets::sendable;
 use crate::{FetchError, fetch_url, random_u64};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, ToSocketAddrs};
 use std::time::Duration;
 use thiserror::Error;
 use ztor_tracker::{Reply, ScrapeEntry, TrackerError, http, udp};
@@ -53,12 +54,7 @@ fn scrape_udp(
 ) -> Result<Vec<ScrapeEntry>, ScrapeError> {
     let network = |error: &dyn std::fmt::Display| ScrapeError::Network(error.to_string());
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
-    let socket = match bind {
-        Some(ip) => UdpSocket::bind((ip, 0)),
-        None => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
-            .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))),
-    };
-    let socket = socket.map_err(|e| network(&e))?;
+    let socket = udp_socket(bind).map_err(|e| network(&e))?;
     let own = socket.local_addr().map_err(|e| network(&e))?;
     let mut found = host.to_socket_addrs().map_err(|e| network(&e))?;
     let to = found

@@ -3,7 +3,7 @@
 
 use super::*;
 use ztor_metainfo::InfoHashes;
-use ztor_wire::{ExtendedHandshake, LocalAnnounce, PexMessage, UT_METADATA, UT_PEX};
+use ztor_wire::{ExtendedHandshake, LocalAnnounce, MetadataMessage, PexMessage, UT_METADATA, UT_PEX};
 
 impl World {
     fn add_magnet(&mut self, info_hashes: InfoHashes, peers: &[usize]) -> usize {
@@ -25,6 +25,36 @@ impl World {
         let have = Bitfield::new(self.meta.layout.piece_count());
         let event = Event::Disk { torrent: node.id, event: DiskEvent::Checked { have } };
         node.engine.handle(self.now, event, &mut node.out);
+    }
+
+    /// A peer calls that is no ztor: it has everything, says so in a bitfield, and gives this for the metadata.
+    fn give_metadata(&mut self, n: usize, info: &[u8]) -> PeerKey {
+        let (now, total_size) = (self.now, info.len() as u32);
+        let handshake = Handshake {
+            reserved: Reserved::NONE.with_extended(),
+            info_hash: self.meta.info_hashes.swarm_id(),
+            peer_id: PeerId::from_random([99; 12]),
+        };
+        let hello = ExtendedHandshake {
+            messages: vec![(UT_METADATA.into(), 6)],
+            metadata_size: Some(total_size),
+            ..ExtendedHandshake::default()
+        };
+        let data = MetadataMessage::Data { piece: 0, total_size, data: Bytes::copy_from_slice(info) };
+        let (mut greeting, mut answer) = (handshake.encode().to_vec(), Vec::new());
+        Message::Bitfield(Bytes::from_static(&[0xf0])).encode(&mut greeting);
+        Message::Extended { id: 0, payload: hello.encode().into() }.encode(&mut greeting);
+        let payload = data.encode().into();
+        Message::Extended { id: extended::OUR_UT_METADATA, payload }.encode(&mut answer);
+        let node = &mut self.nodes[n];
+        let key = node.engine.accept(now, addr(77)).unwrap();
+        for bytes in [greeting, answer] {
+            let mut data = BytesMut::from(&bytes[..]);
+            node.engine.handle(now, Event::Received { peer: key, data: &mut data }, &mut node.out);
+            // Here it asks.
+            node.engine.settle(now, &mut node.out);
+        }
+        key
     }
 
     fn metadata(&self, n: usize) -> Option<Arc<Metainfo>> {
@@ -63,16 +93,16 @@ fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
 
 #[test]
 fn the_wrong_info_dictionary_is_never_taken() {
-    let (mut world, data) = World::new(4 * 32768, 32768);
-    let seed = world.add(Some(&data), &[], |_| {});
-    let wrong = InfoHashes::from_v1(ztor_metainfo::InfoHashV1([7; 20]));
-    let leech = world.add_magnet(wrong, &[seed]);
-    for _ in 0..500 {
-        world.turn();
-        world.now += Duration::from_millis(10);
-    }
-    assert!(world.metadata(leech).is_none());
-    assert_eq!(world.peers(leech), 0, "the seed does not know such a torrent");
+    let (mut world, _) = World::new(4 * 32768, 32768);
+    let leech = world.add_magnet(world.meta.info_hashes, &[]);
+    let mut wrong = world.meta.info.to_vec();
+    wrong[20] ^= 1;
+    let key = world.give_metadata(leech, &wrong);
+    let node = &mut world.nodes[leech];
+    let taken = |notice: &Notice| matches!(notice, Notice::Metadata { .. });
+    assert!(!node.out.notices.iter().any(taken), "{:?}", node.out.notices);
+    assert!(matches!(&node.out.notices[..], [Notice::Banned { .. }]), "{:?}", node.out.notices);
+    assert!(!node.engine.peers.contains_key(key));
 }
 
 #[test]
@@ -264,45 +294,10 @@ fn interest_in_a_torrent_without_pieces_waits() {
 fn a_full_bitfield_before_the_metadata_is_a_seed() {
     let (mut world, _) = World::new(4 * 32768, 32768);
     let leech = world.add_magnet(world.meta.info_hashes, &[]);
-    let (now, meta) = (world.now, Arc::clone(&world.meta));
-    let node = &mut world.nodes[leech];
-    let key = node.engine.accept(now, addr(77)).unwrap();
-    let handshake = Handshake {
-        reserved: Reserved::NONE.with_extended(),
-        info_hash: meta.info_hashes.swarm_id(),
-        peer_id: PeerId::from_random([99; 12]),
-    };
-    let mut bytes = handshake.encode().to_vec();
-    Message::Bitfield(Bytes::from_static(&[0xf0])).encode(&mut bytes);
-    let hello = ExtendedHandshake {
-        messages: vec![(UT_METADATA.into(), 6)],
-        metadata_size: Some(meta.info.len() as u32),
-        ..ExtendedHandshake::default()
-    };
-    Message::Extended { id: 0, payload: hello.encode().into() }.encode(&mut bytes);
-    node.engine.handle(
-        now,
-        Event::Received { peer: key, data: &mut BytesMut::from(&bytes[..]) },
-        &mut node.out,
-    );
-    node.engine.settle(now, &mut node.out);
-    let data = ztor_wire::MetadataMessage::Data {
-        piece: 0,
-        total_size: meta.info.len() as u32,
-        data: Bytes::copy_from_slice(&meta.info),
-    };
-    let mut bytes = Vec::new();
-    let payload = data.encode().into();
-    Message::Extended { id: extended::OUR_UT_METADATA, payload }.encode(&mut bytes);
-    node.engine.handle(
-        now,
-        Event::Received { peer: key, data: &mut BytesMut::from(&bytes[..]) },
-        &mut node.out,
-    );
-    node.engine.begin(node.id, Begin::default()).unwrap();
-    let have = Bitfield::new(meta.layout.piece_count());
-    let event = Event::Disk { torrent: node.id, event: DiskEvent::Checked { have } };
-    node.engine.handle(now, event, &mut node.out);
-    assert_eq!(node.engine.status(now)[0].seeds, 1);
-    assert_eq!(node.engine.peers[key].interesting, 4);
+    let info = Arc::clone(&world.meta.info);
+    let key = world.give_metadata(leech, &info);
+    world.begin(leech);
+    let engine = &world.nodes[leech].engine;
+    assert_eq!(engine.status(world.now)[0].seeds, 1);
+    assert_eq!(engine.peers[key].interesting, 4);
 }
