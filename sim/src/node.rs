@@ -242,7 +242,7 @@ impl Node {
     pub(crate) fn accept(&mut self, core: &mut Core, stream: StreamId, from: SocketAddr) -> Option<Owner> {
         let (number, life) = (self.number, self.life);
         let run = self.run.as_mut()?;
-        match run.engine.accept(core.now, from) {
+        match run.engine.accept(core.now, from, ztor_engine::Transport::Tcp) {
             Ok(key) => {
                 core.note(format_args!("n{number} takes {from} as #{}", key.as_u64() & 0xffff));
                 // Whoever calls may be called back.

@@ -29,10 +29,47 @@ pub struct Config {
     pub peer_exchange: bool,
     /// Tell and hear of torrents in the local network (BEP 14).
     pub local_discovery: bool,
+    /// How peers are called.
+    pub transports: Transports,
+    /// Whether peers are called, and may call, with an encrypted handshake.
+    pub encryption: Encryption,
+}
+
+/// Which transports may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Transports {
+    /// TCP.
+    pub tcp: bool,
+    /// µTP (BEP 29).
+    pub utp: bool,
+}
+
+impl Transports {
+    /// TCP alone.
+    pub const TCP: Self = Self { tcp: true, utp: false };
+    /// µTP alone.
+    pub const UTP: Self = Self { tcp: false, utp: true };
+    /// Either, as it suits the peer.
+    pub const BOTH: Self = Self { tcp: true, utp: true };
+}
+
+/// What is done about encrypted connections (Message Stream Encryption, [`ztor_wire::mse`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encryption {
+    /// None, neither way.
+    Off,
+    /// Peers are called plainly, and encrypted if they will not have that; callers do as they like.
+    Allow,
+    /// Peers are called encrypted, and plainly if they will not have that; callers do as they like, and get RC4 if
+    /// they leave it to us.
+    Prefer,
+    /// RC4 and nothing else, both ways.
+    Require,
 }
 
 impl Config {
-    /// Defaults for a home machine, with the given id and port.
+    /// Defaults for a home machine, with the given id and port; of transports and encryption what every driver has,
+    /// which is TCP without.
     pub fn new(peer_id: PeerId, listen_port: u16) -> Self {
         Self {
             peer_id,
@@ -46,6 +83,8 @@ impl Config {
             announce_to_all: false,
             peer_exchange: true,
             local_discovery: true,
+            transports: Transports::TCP,
+            encryption: Encryption::Off,
         }
     }
 }
@@ -60,6 +99,10 @@ pub(crate) const CONNECT_BURST: u64 = 30;
 pub(crate) const MAX_OWN_ADDRS: usize = 16;
 /// From connecting to the end of the handshake.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long one transport is tried alone before the other joins: this where nothing is known of the peer, and this
+/// where the first is known to work.
+pub(crate) const HEAD_START: Duration = Duration::from_millis(500);
+pub(crate) const LONG_HEAD_START: Duration = Duration::from_secs(3);
 /// A peer silent for this long is gone (BEP 3: keep-alives come every two minutes).
 pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(130);
 /// We say something at least this often.

@@ -1,9 +1,13 @@
 //! Outgoing connections: a few at a time, at a bounded pace, every torrent in its turn.
 
-use crate::config::{CONNECT_BURST, CONNECTS_PER_S, MAX_HALF_OPEN, MAX_OWN_ADDRS};
+use crate::config::{
+    CONNECT_BURST, CONNECTS_PER_S, HEAD_START, LONG_HEAD_START, MAX_HALF_OPEN, MAX_OWN_ADDRS,
+};
+use crate::dial::Dial;
 use crate::outbox::{Connect, Outbox};
 use crate::peer::{Direction, Peer};
-use crate::{Engine, TorrentId};
+use crate::way::{Offer, Way, methods};
+use crate::{Engine, PeerKey, TorrentId};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use ztor_time::{Duration, Instant};
@@ -14,6 +18,8 @@ pub(crate) struct Connects {
     queue: VecDeque<TorrentId>,
     pace: Pace,
     half_open: usize,
+    /// Addresses that are being called and are to be called in another way, before any new ones.
+    again: VecDeque<Again>,
     /// Where we met ourselves, in whichever torrent. Trackers name us to ourselves in every one of them.
     ours: BTreeSet<SocketAddr>,
 }
@@ -35,12 +41,18 @@ impl Connects {
         self.half_open = self.half_open.saturating_sub(1);
     }
 
+    /// No further attempt may be made now.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.half_open >= MAX_HALF_OPEN
+    }
+
     pub(crate) fn half_open(&self) -> usize {
         self.half_open
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        let blocked = self.queue.is_empty() || self.half_open >= MAX_HALF_OPEN;
+        let is_idle = self.queue.is_empty() && self.again.is_empty();
+        let blocked = is_idle || self.half_open >= MAX_HALF_OPEN;
         (!blocked).then(|| self.pace.ready_at())
     }
 }
@@ -60,6 +72,7 @@ impl Engine {
     }
 
     pub(crate) fn connect_some(&mut self, now: Instant, out: &mut Outbox) {
+        self.call_again(now, out);
         // When all places are taken the queue is dropped; the torrents' timers fill it again.
         if self.peers.len() >= self.config.max_peers {
             for id in std::mem::take(&mut self.connects.queue) {
@@ -89,17 +102,79 @@ impl Engine {
                 self.mark_torrent(id);
                 continue;
             }
-            if !addr.ip().is_loopback() {
-                self.connects.pace.take(now);
-            }
-            self.connects.half_open += 1;
-            let key = self.peers.insert(Peer::new(now, addr, Direction::Outgoing, Some(id)));
-            torrent.peers.push(key);
-            out.connects.push(Connect { peer: key, addr });
-            self.mark_peer(key);
+            let spoken = torrent.known.spoken(addr);
+            let way = Way::first(&self.config, addr, spoken);
+            self.call(now, Again { torrent: id, addr, way, rival: None }, out);
             self.queue_connects(now, id);
         }
     }
+}
+
+impl Engine {
+    /// Calls those that are to be called in another way.
+    fn call_again(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(again) = self.connects.again.front() {
+            let (id, addr) = (again.torrent, again.addr);
+            let is_paced = !addr.ip().is_loopback() && self.connects.pace.ready_at() > now;
+            if is_paced || self.connects.half_open >= MAX_HALF_OPEN {
+                return;
+            }
+            let Some(again) = self.connects.again.pop_front() else { return };
+            // The other attempt may have come to an end meanwhile: then this one has taken its place already.
+            let Some(torrent) = self.torrents.get_mut(id) else { continue };
+            let is_wanted = torrent.is_open()
+                && !self.shutting_down
+                && self.peers.len() < self.config.max_peers
+                && torrent.peers.len() < self.config.max_peers_per_torrent
+                && !self.banned.contains(&addr.ip());
+            match again.rival {
+                Some(rival) if !is_wanted || !self.peers.contains_key(rival) => {}
+                None if !is_wanted => torrent.known.gone(now, addr, true, &mut self.rng),
+                _ => self.call(now, again, out),
+            }
+        }
+    }
+
+    pub(crate) fn queue_again(&mut self, again: Again) {
+        self.connects.again.push_back(again);
+    }
+
+    /// Begins an attempt.
+    pub(crate) fn call(&mut self, now: Instant, again: Again, out: &mut Outbox) {
+        let Again { torrent: id, addr, way, rival } = again;
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        if !addr.ip().is_loopback() {
+            self.connects.pace.take(now);
+        }
+        self.connects.half_open += 1;
+        let mut peer = Peer::new(now, addr, Direction::Outgoing, way.transport, Some(id));
+        let offer = way.is_encrypted.then(|| Offer {
+            info_hash: torrent.hashes.swarm_id(),
+            methods: methods(self.config.encryption),
+        });
+        let is_trusted = torrent.known.spoken(addr).transport == Some(way.transport);
+        let head_start = if is_trusted { LONG_HEAD_START } else { HEAD_START };
+        let race_at = way.may_change_transport.then(|| now + head_start);
+        peer.dial = Some(Dial { way, rival, race_at, is_succeeded: false });
+        let key = self.peers.insert(peer);
+        torrent.peers.push(key);
+        if let Some(dial) = rival.and_then(|rival| self.peers.get_mut(rival)).and_then(|r| r.dial.as_mut()) {
+            dial.rival = Some(key);
+            dial.way.may_change_transport = false;
+        }
+        out.connects.push(Connect { peer: key, addr, transport: way.transport, offer });
+        self.mark_peer(key);
+    }
+}
+
+/// An address to call in another way.
+#[derive(Debug)]
+pub(crate) struct Again {
+    pub(crate) torrent: TorrentId,
+    pub(crate) addr: SocketAddr,
+    pub(crate) way: Way,
+    /// The attempt that goes on beside it.
+    pub(crate) rival: Option<PeerKey>,
 }
 
 /// The pace of attempts: [`CONNECTS_PER_S`] in the long run, [`CONNECT_BURST`] at once after a rest.

@@ -7,14 +7,24 @@ use bytes::BytesMut;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use ztor_metainfo::{InfoHashes, Metainfo};
+use ztor_wire::mse::Method;
 
 /// Everything the world can tell an engine.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// An outgoing connection stands.
+    /// An outgoing connection stands. If it was to begin with an encrypted handshake, that begins now.
     Connected {
         /// Which.
         peer: PeerKey,
+    },
+    /// The encrypted handshake of a connection is done, which the peer or we began; what comes next is the stream.
+    Secured {
+        /// Which.
+        peer: PeerKey,
+        /// The info-hash that it named, or knew of.
+        info_hash: [u8; 20],
+        /// What was agreed on.
+        method: Method,
     },
     /// Bytes from a peer. The engine takes what is whole off the front; what it leaves must be presented again
     /// at the front of that peer's next `Received`. The rest is never longer than one message.

@@ -2,6 +2,7 @@
 
 use crate::bitfield::Bitfield;
 use crate::misbehaviour::Misbehaviour;
+use crate::on_holepunch::Punch;
 use crate::pex::PexPeer;
 use crate::picker::PeerPieces;
 use ztor_metainfo::MAX_PIECES;
@@ -9,6 +10,7 @@ use ztor_metainfo::MAX_PIECES;
 /// The ids that messages to us carry.
 pub(crate) const OUR_UT_PEX: u8 = 1;
 pub(crate) const OUR_UT_METADATA: u8 = 2;
+pub(crate) const OUR_UT_HOLEPUNCH: u8 = 3;
 
 /// A peer's side of the extensions.
 #[derive(Debug, Default)]
@@ -18,6 +20,7 @@ pub(crate) struct Extended {
     /// The ids that messages to it carry.
     pub(crate) ut_metadata: Option<u8>,
     pub(crate) ut_pex: Option<u8>,
+    pub(crate) ut_holepunch: Option<u8>,
     /// The length of the metadata, as it says.
     pub(crate) metadata_size: Option<u32>,
     /// Where it listens.
@@ -31,6 +34,7 @@ pub(crate) struct Extended {
     /// What it has said of its pieces before we knew how many there are.
     pub(crate) early: Option<Early>,
     pub(crate) pex: PexPeer,
+    pub(crate) punch: Punch,
 }
 
 /// Pieces of a torrent of which the number of pieces is not known.

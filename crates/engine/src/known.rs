@@ -1,6 +1,7 @@
 //! Addresses a torrent knows of, and when to try which.
 
 use crate::config::MAX_KNOWN_PEERS;
+use crate::way::Transport;
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -49,6 +50,16 @@ struct Known {
     seed: bool,
     /// Piece data has passed between us.
     proved: bool,
+    spoken: Spoken,
+}
+
+/// What an address is known to speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Spoken {
+    /// Over which transport it was reached last, or is said to be reached.
+    pub(crate) transport: Option<Transport>,
+    /// Whether it was reached with an encrypted handshake, or is said to want one.
+    pub(crate) encryption: Option<bool>,
 }
 
 /// A bounded list of addresses ordered by when they may be tried.
@@ -102,6 +113,7 @@ impl KnownPeers {
                     connected: false,
                     seed: false,
                     proved: false,
+                    spoken: Spoken::default(),
                 };
                 self.peers.insert(addr, known);
                 // Those that come in one such span go by priority. Not before all others: whoever makes up addresses
@@ -162,6 +174,36 @@ impl KnownPeers {
         if let Some(known) = self.peers.get_mut(&addr) {
             known.seed = true;
         }
+    }
+
+    /// What an address is known to speak.
+    pub(crate) fn spoken(&self, addr: SocketAddr) -> Spoken {
+        self.peers.get(&addr).map_or_else(Spoken::default, |known| known.spoken)
+    }
+
+    /// It was reached in this way.
+    pub(crate) fn spoke(&mut self, addr: SocketAddr, transport: Transport, is_encrypted: bool) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.spoken = Spoken { transport: Some(transport), encryption: Some(is_encrypted) };
+        }
+    }
+
+    /// Somebody says so; what we know ourselves counts more.
+    pub(crate) fn is_said_to_speak(&mut self, addr: SocketAddr, said: Spoken) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.spoken.transport = known.spoken.transport.or(said.transport);
+            known.spoken.encryption = known.spoken.encryption.or(said.encryption);
+        }
+    }
+
+    /// Takes an address for an attempt that was not its turn; false if there is a connection or an attempt.
+    pub(crate) fn take(&mut self, addr: SocketAddr) -> bool {
+        let Some(known) = self.peers.get_mut(&addr).filter(|known| !known.connected) else { return false };
+        known.connected = true;
+        if let Some((due, tie)) = known.due.take() {
+            self.queue.remove(&(due, tie, addr));
+        }
+        true
     }
 
     /// Piece data has passed.

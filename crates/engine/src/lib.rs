@@ -15,6 +15,7 @@ mod changes;
 mod choker;
 mod config;
 mod connect;
+mod dial;
 mod event;
 mod extended;
 #[cfg(feature = "fuzzing")]
@@ -30,6 +31,7 @@ mod on_command;
 mod on_dht;
 mod on_disk;
 mod on_extended;
+mod on_holepunch;
 mod on_local;
 mod on_message;
 mod on_metadata;
@@ -42,13 +44,15 @@ mod picker;
 mod rate;
 mod settle;
 mod status;
+mod swarms;
 #[cfg(test)]
 mod tests;
 mod torrent;
 mod transfer;
+mod way;
 
 pub use bitfield::Bitfield;
-pub use config::Config;
+pub use config::{Config, Encryption, Transports};
 pub use event::{
     AddMagnet, AddTorrent, Begin, BlockDigest, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind, Event,
 };
@@ -58,6 +62,7 @@ pub use outbox::{Close, Connect, HttpGet, Notice, Outbox, RequestId, Resolve, Se
 pub use peer::Direction;
 pub use picker::Priority;
 pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerLine};
+pub use way::{Offer, Protection, Transport};
 
 use changes::Changes;
 use config::{DISK_HIGH_WATER, DISK_LOW_WATER};
@@ -71,8 +76,9 @@ use peer::Peer;
 use rate::Bucket;
 use settle::Timers;
 use slotmap::SlotMap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use swarms::Swarms;
 use thiserror::Error;
 use torrent::Torrent;
 use transfer::Line;
@@ -88,8 +94,7 @@ pub struct Engine {
     config: Config,
     rng: Rng,
     torrents: SlotMap<TorrentId, Torrent>,
-    /// v1 and truncated v2 info-hashes, as they appear in handshakes.
-    swarms: BTreeMap<[u8; 20], TorrentId>,
+    swarms: Swarms,
     peers: SlotMap<PeerKey, Peer>,
     banned: BTreeSet<IpAddr>,
     down: Bucket,
@@ -157,7 +162,7 @@ impl Engine {
             config,
             rng,
             torrents: SlotMap::with_key(),
-            swarms: BTreeMap::new(),
+            swarms: Swarms::default(),
             peers: SlotMap::with_key(),
             banned: BTreeSet::new(),
             timers: Timers::default(),
@@ -180,13 +185,13 @@ impl Engine {
             return Err(AddError::ShuttingDown);
         }
         let ids: Vec<[u8; 20]> = add.meta.info_hashes.swarm_ids().collect();
-        if ids.iter().any(|id| self.swarms.contains_key(id)) {
+        if ids.iter().any(|id| self.swarms.contains(id)) {
             return Err(AddError::Duplicate);
         }
         let torrent = Torrent::new(now, add, &mut self.rng);
         let id = self.torrents.insert(torrent);
         self.torrents[id].known.own_addrs = self.own_addrs;
-        self.swarms.extend(ids.into_iter().map(|swarm| (swarm, id)));
+        ids.into_iter().for_each(|swarm| self.swarms.insert(swarm, id));
         self.changes.shown.insert(id);
         Ok(id)
     }
@@ -198,11 +203,11 @@ impl Engine {
             return Err(AddError::ShuttingDown);
         }
         let ids: Vec<[u8; 20]> = add.info_hashes.swarm_ids().collect();
-        if ids.iter().any(|id| self.swarms.contains_key(id)) {
+        if ids.iter().any(|id| self.swarms.contains(id)) {
             return Err(AddError::Duplicate);
         }
         let id = self.torrents.insert(Torrent::magnet(now, add, &mut self.rng));
-        self.swarms.extend(ids.into_iter().map(|swarm| (swarm, id)));
+        ids.into_iter().for_each(|swarm| self.swarms.insert(swarm, id));
         self.changes.shown.insert(id);
         self.torrents[id].known.own_addrs = self.own_addrs;
         self.plan_local(now, id);
@@ -212,7 +217,12 @@ impl Engine {
     }
 
     /// Takes an incoming connection. The driver drops it on an error.
-    pub fn accept(&mut self, now: Instant, addr: SocketAddr) -> Result<PeerKey, Refused> {
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        addr: SocketAddr,
+        transport: Transport,
+    ) -> Result<PeerKey, Refused> {
         if self.shutting_down || self.torrents.is_empty() {
             return Err(Refused::Idle);
         }
@@ -222,15 +232,24 @@ impl Engine {
         if self.peers.len() >= self.config.max_peers || self.is_greedy(addr.ip()) {
             return Err(Refused::Full);
         }
-        let key = self.peers.insert(Peer::new(now, addr, Direction::Incoming, None));
+        let key = self.peers.insert(Peer::new(now, addr, Direction::Incoming, transport, None));
         self.mark_peer(key);
         Ok(key)
+    }
+
+    /// The info-hash of a torrent that is here, by what an encrypted handshake calls it
+    /// ([`ztor_wire::mse::obfuscated_swarm`]).
+    pub fn swarm_of(&self, obfuscated: &[u8; 20]) -> Option<[u8; 20]> {
+        self.swarms.of_obfuscated(obfuscated)
     }
 
     /// Records what happened. Cheap; decisions wait for [`settle`](Self::settle).
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Outbox) {
         match event {
             Event::Connected { peer } => self.on_connected(now, peer, out),
+            Event::Secured { peer, info_hash, method } => {
+                self.on_secured(now, peer, (info_hash, method), out)
+            }
             Event::Received { peer, data } => self.on_received(now, peer, data, out),
             Event::Sent { peer, block_bytes } => self.on_sent(now, peer, block_bytes),
             Event::Closed { peer, is_ours, .. } => self.on_closed(now, peer, is_ours),

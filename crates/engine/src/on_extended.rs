@@ -1,6 +1,6 @@
 //! Extended messages (BEP 10): the handshake, and to whom the others go.
 
-use crate::extended::{OUR_UT_METADATA, OUR_UT_PEX};
+use crate::extended::{OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX};
 use crate::known::Origin;
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::Outbox;
@@ -10,7 +10,10 @@ use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use ztor_time::Instant;
-use ztor_wire::{ExtendedHandshake, Message, MetadataMessage, PexMessage, UT_METADATA, UT_PEX};
+use ztor_wire::{
+    ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage, UT_HOLEPUNCH, UT_METADATA,
+    UT_PEX,
+};
 
 use crate::config::MAX_PEER_REQUESTS;
 
@@ -19,7 +22,9 @@ impl Engine {
     pub(crate) fn send_extended_handshake(&self, key: PeerKey, torrent: &Torrent, out: &mut Outbox) {
         let Some(peer) = self.peers.get(key).filter(|peer| peer.extended.is_spoken) else { return };
         let pex = self.our_pex_id(torrent).map(|id| (UT_PEX.to_owned(), id));
-        let messages = pex.into_iter().chain([(UT_METADATA.to_owned(), OUR_UT_METADATA)]).collect();
+        let punch = self.our_holepunch_id(torrent.private).map(|id| (UT_HOLEPUNCH.to_owned(), id));
+        let metadata = (UT_METADATA.to_owned(), OUR_UT_METADATA);
+        let messages = pex.into_iter().chain([metadata]).chain(punch).collect();
         let hello = ExtendedHandshake {
             messages,
             client: Some(self.config.client.clone()),
@@ -51,6 +56,10 @@ impl Engine {
                 let message = MetadataMessage::decode(payload)?;
                 self.on_metadata_message(now, key, id, message, out)
             }
+            OUR_UT_HOLEPUNCH => {
+                self.on_holepunch(now, key, id, HolepunchMessage::decode(payload)?, out);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -76,6 +85,7 @@ impl Engine {
             match name.as_str() {
                 UT_METADATA => peer.extended.ut_metadata = number,
                 UT_PEX => peer.extended.ut_pex = number,
+                UT_HOLEPUNCH => peer.extended.ut_holepunch = number,
                 _ => {}
             }
         }

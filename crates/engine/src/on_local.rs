@@ -92,7 +92,7 @@ impl Engine {
         }
         let addr = SocketAddr::new(from.ip(), announce.port);
         for hash in announce.info_hashes {
-            let Some(id) = self.swarms.get(&hash).copied() else { continue };
+            let Some(id) = self.swarms.get(&hash) else { continue };
             let Some(torrent) = self.torrents.get_mut(id).filter(|t| t.is_open() && !t.private) else {
                 continue;
             };

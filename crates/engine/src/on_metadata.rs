@@ -174,7 +174,7 @@ impl Engine {
             Err(error) => return self.give_up_on(now, id, error.to_string(), out),
         };
         // A link may name one half of a hybrid torrent only.
-        if meta.info_hashes.swarm_ids().any(|swarm| self.swarms.get(&swarm).is_some_and(|other| *other != id))
+        if meta.info_hashes.swarm_ids().any(|swarm| self.swarms.get(&swarm).is_some_and(|other| other != id))
         {
             return self.give_up_on(
                 now,
@@ -183,7 +183,7 @@ impl Engine {
                 out,
             );
         }
-        self.swarms.extend(meta.info_hashes.swarm_ids().map(|swarm| (swarm, id)));
+        meta.info_hashes.swarm_ids().for_each(|swarm| self.swarms.insert(swarm, id));
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         meta.trackers = torrent.announcer.tiers();
         torrent.hashes = meta.info_hashes;

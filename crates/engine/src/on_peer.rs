@@ -1,16 +1,19 @@
 //! Connections: made, greeted, ended.
 
 use crate::config::ALLOWED_FAST_PIECES;
+use crate::dial::Dial;
 use crate::misbehaviour::{Misbehaviour, Verdict};
 use crate::outbox::{Close, Notice, Outbox};
 use crate::peer::{Direction, Peer, Stage};
 use crate::picker::PeerPieces;
 use crate::torrent::Knowledge;
+use crate::way::Protection;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::{Bytes, BytesMut};
 use std::net::{IpAddr, SocketAddr};
 use ztor_metainfo::MAX_PIECES;
 use ztor_time::Instant;
+use ztor_wire::mse::Method;
 use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
 
 /// How much a choked newcomer gets for nothing, in bytes.
@@ -26,13 +29,39 @@ impl Engine {
         if peer.stage != Stage::Connecting {
             return;
         }
-        peer.stage = Stage::Handshaking;
+        let is_encrypted = peer.dial.as_ref().is_some_and(|dial| dial.way.is_encrypted);
+        peer.stage = if is_encrypted { Stage::Securing } else { Stage::Handshaking };
         peer.started_at = now;
         self.connects.attempt_over();
-        let Some(id) = peer.torrent else { return };
+        self.won_race(now, key, out);
+        if !is_encrypted {
+            self.begin_handshake(key, out);
+        }
+        self.mark_peer(key);
+    }
+
+    pub(crate) fn on_secured(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        (info_hash, method): ([u8; 20], Method),
+        out: &mut Outbox,
+    ) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.protection = Protection::Handshake(method);
+        peer.secured_for = Some(info_hash);
+        peer.received_at = now;
+        if peer.stage == Stage::Securing {
+            peer.stage = Stage::Handshaking;
+            self.begin_handshake(key, out);
+        }
+        self.mark_peer(key);
+    }
+
+    fn begin_handshake(&mut self, key: PeerKey, out: &mut Outbox) {
+        let Some(id) = self.peers.get(key).and_then(|peer| peer.torrent) else { return };
         let swarm = self.torrents[id].hashes.swarm_id();
         self.send_handshake(key, id, swarm, out);
-        self.mark_peer(key);
     }
 
     pub(crate) fn on_received(&mut self, now: Instant, key: PeerKey, data: &mut BytesMut, out: &mut Outbox) {
@@ -83,14 +112,17 @@ impl Engine {
         out: &mut Outbox,
     ) -> Result<(), Misbehaviour> {
         let Some(peer) = self.peers.get(key) else { return Ok(()) };
-        let (direction, addr) = (peer.direction, peer.addr);
-        let named = self.swarms.get(&theirs.info_hash).copied();
+        let (direction, addr, secured_for) = (peer.direction, peer.addr, peer.secured_for);
+        let named = self.swarms.get(&theirs.info_hash);
         let id = match (peer.torrent, named) {
             (Some(ours), Some(named)) if ours == named => ours,
             (Some(_), _) => return Err(Misbehaviour::WrongTorrent),
             (None, Some(named)) => named,
             (None, None) => return Err(Misbehaviour::UnknownTorrent),
         };
+        if secured_for.is_some_and(|info_hash| self.swarms.get(&info_hash) != Some(id)) {
+            return Err(Misbehaviour::WrongTorrent);
+        }
         if theirs.peer_id == self.config.peer_id {
             match direction {
                 Direction::Outgoing => self.connects.met_ourselves(addr),
@@ -120,6 +152,9 @@ impl Engine {
         if direction == Direction::Incoming {
             peer.torrent = Some(id);
             torrent.peers.push(key);
+        }
+        if let Some(Dial { way, .. }) = peer.dial.take() {
+            torrent.known.spoke(addr, way.transport, way.is_encrypted);
         }
         peer.id = Some(theirs.peer_id);
         peer.client = Some(theirs.peer_id.to_string());
@@ -203,6 +238,7 @@ impl Engine {
     }
 
     pub(crate) fn on_closed(&mut self, now: Instant, key: PeerKey, is_ours: bool) {
+        self.try_another_way(key);
         self.remove_peer(now, key, is_ours);
     }
 
@@ -270,11 +306,12 @@ impl Engine {
     }
 
     /// Takes a peer out of every table. What was asked of it can be asked of others.
-    fn remove_peer(&mut self, now: Instant, key: PeerKey, is_ours: bool) -> Option<Peer> {
+    pub(crate) fn remove_peer(&mut self, now: Instant, key: PeerKey, is_ours: bool) -> Option<Peer> {
         let mut peer = self.peers.remove(key)?;
         if peer.stage == Stage::Connecting {
             self.connects.attempt_over();
         }
+        self.leave_race(&peer);
         let Some(id) = peer.torrent else { return Some(peer) };
         let Some(torrent) = self.torrents.get_mut(id) else { return Some(peer) };
         torrent.peers.retain(|k| *k != key);
@@ -298,9 +335,13 @@ impl Engine {
             PeerPieces::Some(set) => torrent.picker.peer_gone(set, &mut self.rng),
             PeerPieces::None => {}
         }
-        if peer.direction == Direction::Outgoing {
+        let goes_on = peer.dial.as_ref().is_some_and(|dial| dial.rival.is_some() || dial.is_succeeded);
+        if peer.direction == Direction::Outgoing && !goes_on {
             let useless = !peer.is_live() || peer.download.total_bytes + peer.upload.total_bytes == 0;
             torrent.known.gone(now, peer.addr, useless && !is_ours, &mut self.rng);
+            if peer.stage == Stage::Connecting && !is_ours {
+                torrent.unreached.push(peer.addr);
+            }
         }
         torrent.slots_changed |= !peer.we_choke;
         torrent.interested -= u32::from(peer.is_interested);

@@ -2,6 +2,7 @@
 
 use crate::event::DiskFault;
 use crate::ids::{PeerKey, TorrentId};
+use crate::way::{Offer, Transport};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -73,6 +74,10 @@ pub struct Connect {
     pub peer: PeerKey,
     /// Where to.
     pub addr: SocketAddr,
+    /// Over which transport.
+    pub transport: Transport,
+    /// Begin with an encrypted handshake.
+    pub offer: Option<Offer>,
 }
 
 /// A connection to end.

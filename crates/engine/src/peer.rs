@@ -4,10 +4,12 @@ use crate::config::{
     DEFAULT_PEER_REQUESTS, MAX_BLOCK_TIMEOUT, MAX_REQUESTS, MAX_UPLOAD_AHEAD, MIN_BLOCK_TIMEOUT,
     MIN_REQUESTS, MIN_UPLOAD_AHEAD, REQUEST_AHEAD, WHOLE_PIECE_WITHIN,
 };
+use crate::dial::Dial;
 use crate::extended::Extended;
 use crate::ids::TorrentId;
 use crate::picker::PeerPieces;
 use crate::rate::Meter;
+use crate::way::{Protection, Transport};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use ztor_metainfo::BLOCK_LEN;
@@ -26,6 +28,8 @@ pub enum Direction {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stage {
     Connecting,
+    /// Connected; the encrypted handshake is under way.
+    Securing,
     Handshaking,
     Live,
 }
@@ -34,6 +38,12 @@ pub(crate) enum Stage {
 pub(crate) struct Peer {
     pub(crate) addr: SocketAddr,
     pub(crate) direction: Direction,
+    pub(crate) transport: Transport,
+    pub(crate) protection: Protection,
+    /// The swarm an encrypted handshake was for.
+    pub(crate) secured_for: Option<[u8; 20]>,
+    /// How it is being called; until it has answered in the same swarm.
+    pub(crate) dial: Option<Dial>,
     pub(crate) stage: Stage,
     /// Known from the start for outgoing connections, from the handshake for incoming ones.
     pub(crate) torrent: Option<TorrentId>,
@@ -135,11 +145,16 @@ impl Peer {
         now: Instant,
         addr: SocketAddr,
         direction: Direction,
+        transport: Transport,
         torrent: Option<TorrentId>,
     ) -> Self {
         Self {
             addr,
             direction,
+            transport,
+            protection: Protection::None,
+            secured_for: None,
+            dial: None,
             stage: if direction == Direction::Outgoing { Stage::Connecting } else { Stage::Handshaking },
             torrent,
             id: None,

@@ -1,10 +1,11 @@
 //! Telling peers of one another (BEP 11). Never of private torrents (BEP 27).
 
 use crate::extended::OUR_UT_PEX;
-use crate::known::Origin;
+use crate::known::{Origin, Spoken};
 use crate::outbox::Outbox;
 use crate::peer::{Direction, Peer};
 use crate::torrent::Torrent;
+use crate::way::{Protection, Transport};
 use crate::{Engine, PeerKey, TorrentId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -150,6 +151,16 @@ impl Engine {
             if flags.has(PexFlags::SEED) {
                 torrent.known.is_seed(*addr);
             }
+            torrent.known.is_said_to_speak(
+                *addr,
+                Spoken {
+                    transport: (flags.has(PexFlags::UTP) && !is_local(addr.ip())).then_some(Transport::Utp),
+                    encryption: flags.has(PexFlags::PREFERS_ENCRYPTION).then_some(true),
+                },
+            );
+            if flags.has(PexFlags::HOLEPUNCH) {
+                peer.extended.punch.heard(*addr);
+            }
         }
         self.mark_torrent(id);
     }
@@ -160,17 +171,28 @@ impl Engine {
     }
 }
 
-/// Where a peer can be reached, and what there is to say of it. Of one that called, only if it told its port.
-fn contact(peer: &Peer) -> Option<(SocketAddr, PexFlags)> {
+/// Where a peer can be reached, and what there is to say of it. Of one that called over TCP, only if it told its port;
+/// a call over µTP comes from where it listens, or from the hole in its NAT that leads there.
+pub(crate) fn contact(peer: &Peer) -> Option<(SocketAddr, PexFlags)> {
     let mut flags = PexFlags::default();
     if peer.is_seed() || peer.extended.upload_only {
         flags = flags.and(PexFlags::SEED);
+    }
+    if peer.transport == Transport::Utp {
+        flags = flags.and(PexFlags::UTP);
+    }
+    if peer.extended.ut_holepunch.is_some() {
+        flags = flags.and(PexFlags::HOLEPUNCH);
+    }
+    if peer.protection != Protection::None {
+        flags = flags.and(PexFlags::PREFERS_ENCRYPTION);
     }
     let addr = match peer.direction {
         Direction::Outgoing => {
             flags = flags.and(PexFlags::REACHABLE);
             peer.addr
         }
+        Direction::Incoming if peer.transport == Transport::Utp => peer.addr,
         Direction::Incoming => SocketAddr::new(peer.addr.ip(), peer.extended.listen_port?),
     };
     Some((SocketAddr::new(addr.ip().to_canonical(), addr.port()), flags))

@@ -97,6 +97,9 @@ impl Engine {
             self.drop_seeds(now, id, out);
         }
         self.choke(now, id, out);
+        for addr in std::mem::take(&mut self.torrents[id].unreached) {
+            self.ask_for_meeting(now, id, addr, out);
+        }
         let starving_at = self.watch_hunger(now, id);
         self.announce_due(now, id, out);
         self.queue_connects(now, id);
@@ -157,8 +160,10 @@ impl Engine {
             self.changes.shown.insert(id);
         }
         if let Some(reason) = self.overdue(now, key) {
+            self.try_another_way(key);
             return self.close(now, key, reason, out);
         }
+        self.race(now, key);
         let mut pex_at = None;
         let Some(peer) = self.peers.get_mut(key) else { return };
         if let (Stage::Live, Some(id)) = (peer.stage, peer.torrent) {
@@ -201,7 +206,8 @@ impl Engine {
             // While nothing is read, a verdict has to wait.
             if self.disk_is_full { next.map(|at| at.max(now + Duration::from_secs(1))) } else { next }
         } else {
-            Some(peer.started_at + HANDSHAKE_TIMEOUT)
+            let race_at = peer.dial.as_ref().and_then(|dial| dial.race_at);
+            Some(race_at.unwrap_or(Instant::FAR_FUTURE).min(peer.started_at + HANDSHAKE_TIMEOUT))
         };
         if let Some(at) = next {
             self.set_timer(now, Timer::Peer(key), at);
@@ -215,6 +221,7 @@ impl Engine {
             let late = now.since(peer.started_at) >= HANDSHAKE_TIMEOUT;
             return late.then_some(match peer.stage {
                 Stage::Connecting => "could not be reached in time",
+                Stage::Securing => "did not finish the encrypted handshake in time",
                 _ => "did not finish the handshake in time",
             });
         }

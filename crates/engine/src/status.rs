@@ -5,6 +5,7 @@ use crate::event::DiskFault;
 use crate::peer::Direction;
 use crate::picker::PeerPieces;
 use crate::torrent::{Knowledge, Phase, Torrent};
+use crate::way::{Protection, Transport};
 use crate::{Engine, TorrentId};
 use std::net::SocketAddr;
 use ztor_time::Instant;
@@ -100,6 +101,10 @@ pub struct PeerStatus {
     pub client: Option<String>,
     /// Who called.
     pub direction: Direction,
+    /// What carries its stream.
+    pub transport: Transport,
+    /// Whether its stream is hidden.
+    pub protection: Protection,
     /// Share of the pieces it has, in thousandths.
     pub have_permille: u16,
     /// Bytes per second from it.
@@ -166,6 +171,8 @@ impl Engine {
             addr: p.addr,
             client: p.client.clone(),
             direction: p.direction,
+            transport: p.transport,
+            protection: p.protection,
             have_permille: (u64::from(p.has.count(pieces)) * 1000 / u64::from(pieces)) as u16,
             down_per_s: p.download.meter.per_s(now),
             up_per_s: p.upload.meter.per_s(now),

@@ -160,7 +160,7 @@ impl World {
                 IpAddr::V4(ip) => ip.octets()[3],
                 IpAddr::V6(_) => unreachable!("the world is IPv4"),
             });
-            match self.nodes[to].engine.accept(now, addr(n as u8)) {
+            match self.nodes[to].engine.accept(now, addr(n as u8), Transport::Tcp) {
                 Ok(their_key) => {
                     let link = |to, their_key| Link { to, their_key, inbound: BytesMut::new() };
                     self.nodes[to].links.insert(their_key, link(n, connect.peer));
@@ -423,7 +423,7 @@ impl Scripted {
     fn new(disk: bool, reserved: Reserved) -> Self {
         let (mut world, data) = World::new(8 * 32768 - 100, 32768);
         let seed = world.add(disk.then_some(&data[..]), &[], |_| {});
-        let key = world.nodes[seed].engine.accept(world.now, addr(99)).unwrap();
+        let key = world.nodes[seed].engine.accept(world.now, addr(99), Transport::Tcp).unwrap();
         let info_hash = world.meta.info_hashes.swarm_id();
         let hello = Handshake { reserved, info_hash, peer_id: PeerId([9; 20]) }.encode();
         let mut scripted = Self { world, seed, key, inbound: BytesMut::new() };
@@ -522,7 +522,7 @@ fn wrong_and_own_handshakes_are_refused() {
     let swarm = world.meta.info_hashes.swarm_id();
     let own = PeerId::from_random([node as u8; 12]);
     for (info_hash, peer_id, reason) in [([1; 20], PeerId([1; 20]), "not here"), (swarm, own, "ourselves")] {
-        let key = world.nodes[node].engine.accept(world.now, addr(50)).unwrap();
+        let key = world.nodes[node].engine.accept(world.now, addr(50), Transport::Tcp).unwrap();
         let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id }.encode();
         let mut data = BytesMut::from(&hello[..]);
         world.handle(node, Event::Received { peer: key, data: &mut data });

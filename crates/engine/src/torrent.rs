@@ -12,6 +12,7 @@ use crate::pex::RecentPeers;
 use crate::picker::{Picker, Priority};
 use crate::rate::{Bucket, Meter};
 use fastrand::Rng;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_metainfo::{BLOCK_LEN, InfoHashes, Layout, Metainfo, merkle};
 use ztor_time::Instant;
@@ -66,6 +67,10 @@ pub(crate) struct Torrent {
     pub(crate) seeds: u32,
     pub(crate) known: KnownPeers,
     pub(crate) recent: RecentPeers,
+    /// Meetings that were asked for (BEP 55), and when.
+    pub(crate) meetings: Vec<(SocketAddr, Instant)>,
+    /// Addresses that could not be reached in this turn.
+    pub(crate) unreached: Vec<SocketAddr>,
     pub(crate) announcer: Announcer,
     /// Announces under way.
     pub(crate) announcing: Vec<RequestId>,
@@ -169,6 +174,8 @@ impl Torrent {
             seeds: 0,
             known: KnownPeers::default(),
             recent: RecentPeers::default(),
+            meetings: Vec::new(),
+            unreached: Vec::new(),
             announcer: Announcer::new(trackers, rng.u64(..)),
             announcing: Vec::new(),
             blame: Blame::default(),

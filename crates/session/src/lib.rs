@@ -14,6 +14,7 @@ mod disk;
 mod driver;
 mod http;
 mod inbox;
+mod keys;
 mod message;
 mod scrape;
 mod snapshot;
@@ -27,8 +28,8 @@ pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use state::default_state_dir;
 pub use ztor_dht as dht;
 pub use ztor_engine::{
-    BeginError, Command, DiskFault, DiskFaultKind, PeerStatus, Priority, TorrentId, TorrentState,
-    TorrentStatus, TrackerLine,
+    BeginError, Command, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority, Protection, TorrentId,
+    TorrentState, TorrentStatus, TrackerLine, Transport, Transports,
 };
 pub use ztor_storage::{Allocation, StorageError};
 
@@ -36,8 +37,9 @@ use clock::Clock;
 use control::Control;
 use crossbeam_channel::{Receiver, bounded};
 use disk::Disk;
-use driver::{Driver, Parts, WAKER, sockets};
+use driver::{Driver, Parts, Utp, WAKER, sockets};
 use inbox::Inbox;
+use keys::Keys;
 use message::{NewTorrent, ToNet};
 use snapshot::Viewer;
 use std::io::ErrorKind;
@@ -80,6 +82,10 @@ pub struct Config {
     pub peer_exchange: bool,
     /// Look for peers in the local network (BEP 14). Off unless an embedding program says so, as the DHT is.
     pub local_discovery: bool,
+    /// How peers are called, and may call.
+    pub transports: Transports,
+    /// Whether peers are called, and may call, with an encrypted handshake.
+    pub encryption: Encryption,
     /// Where to remember progress; `None` remembers nothing.
     pub state_dir: Option<PathBuf>,
     /// Threads that write and hash; 0 takes one per core, four at the most.
@@ -100,6 +106,8 @@ impl Default for Config {
             dht: None,
             peer_exchange: true,
             local_discovery: false,
+            transports: Transports::BOTH,
+            encryption: Encryption::Allow,
             state_dir: default_state_dir(),
             disk_workers: 0,
         }
@@ -213,11 +221,14 @@ impl Session {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let setup = |e: &dyn std::fmt::Display| StartError::Setup(e.to_string());
         let Config { bind, port, .. } = config;
-        let listening =
+        let mut listening =
             sockets::listen(bind, port, config.port_is_fixed).map_err(|error| match error.kind() {
                 ErrorKind::AddrInUse => StartError::PortTaken { port, bind },
                 _ => StartError::Listen { port, bind, error },
             })?;
+        if !config.transports.tcp {
+            listening.tcp = None;
+        }
         raise_file_limit();
         let addr = listening.addr;
         let poll = mio::Poll::new().map_err(|e| setup(&e))?;
@@ -239,7 +250,11 @@ impl Session {
             control.find_dht(dht.bootstrap.clone(), role);
         }
         let (done_sender, done) = bounded(1);
+        let max_utp = config.max_peers.saturating_mul(2);
         let parts = Parts {
+            utp: Utp::new(clock.now(), config.transports.utp, max_utp, random_u64()?),
+            encryption: config.encryption,
+            keys: Keys::start(&inbox).map_err(|e| setup(&e))?,
             poll,
             clock,
             engine,
@@ -385,6 +400,8 @@ fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Confi
     engine.announce_to_all = config.announce_to_all;
     engine.peer_exchange = config.peer_exchange;
     engine.local_discovery = config.local_discovery;
+    engine.transports = config.transports;
+    engine.encryption = config.encryption;
     engine.max_peers_per_torrent = config.max_peers_per_torrent.min(config.max_peers);
     Ok(engine)
 }

@@ -9,10 +9,16 @@ use ztor_engine::{
 };
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
+use ztor_wire::mse::Worked;
 
 /// One message to the net thread.
 pub(crate) enum ToNet {
     Disk(TorrentId, DiskEvent),
+    /// Arithmetic for an encrypted handshake is done.
+    Worked {
+        peer: PeerKey,
+        worked: Worked,
+    },
     Located(Located),
     LocateFailed {
         peer: PeerKey,

@@ -1,8 +1,8 @@
 //! The BitTorrent peer protocol as bytes: handshake, messages, and the reader that cuts a stream into them.
 //!
 //! Covers BEP 3 (the protocol), BEP 6 (Fast Extension), BEP 9 (metadata), BEP 10 (extended messages and their
-//! handshake), BEP 11 (peer exchange), BEP 14 (local discovery), BEP 20 (peer ids), BEP 40 (whom to call first) and
-//! BEP 52 (hash messages). Nothing here knows a torrent: whether a piece index exists or a block
+//! handshake), BEP 11 (peer exchange), BEP 14 (local discovery), BEP 20 (peer ids), BEP 40 (whom to call first),
+//! BEP 52 (hash messages), BEP 55 (hole punching) and encrypted connections ([`mse`]). Nothing here knows a torrent: whether a piece index exists or a block
 //! was asked for is for the engine to say. What is checked here is what the bytes alone can tell, and every
 //! decoder is total: any input gives a value, a wish for more, or a typed [`WireError`].
 #![forbid(unsafe_code)]
@@ -12,9 +12,11 @@ mod error;
 mod extended;
 mod fast;
 mod handshake;
+mod holepunch;
 mod local;
 mod message;
 mod metadata;
+pub mod mse;
 mod peer_id;
 mod pex;
 mod priority;
@@ -24,6 +26,7 @@ pub use error::{ExpectedLen, WireError};
 pub use extended::{EXTENDED_HANDSHAKE_ID, ExtendedHandshake};
 pub use fast::allowed_fast_set;
 pub use handshake::{HANDSHAKE_LEN, Handshake, Reserved};
+pub use holepunch::{HolepunchError, HolepunchMessage, UT_HOLEPUNCH};
 pub use local::{LocalAnnounce, MAX_LOCAL_HASHES};
 pub use message::{Block, HashRequest, Message, PIECE_HEADER_LEN, piece_header};
 pub use metadata::{METADATA_BLOCK_LEN, MetadataMessage, UT_METADATA};

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use ztor_session::{Encryption, Transports};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -80,6 +81,14 @@ pub(crate) struct NetArgs {
     /// Be connected to at most this many peers, over all torrents
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_peers: Option<u32>,
+    /// Talk to peers over TCP, over µTP (which gives way to whatever else the line is used for), or over what suits
+    /// the peer: µTP first, and TCP first in the local network
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub(crate) transport: TransportArg,
+    /// Whether the protocol is hidden from the network: require it of all peers, prefer it, allow it (plain first),
+    /// or switch it off
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub(crate) encryption: EncryptionArg,
     /// Announce to every tracker of a torrent at once, and not to one that works of every tier
     #[arg(long)]
     pub(crate) announce_to_all: bool,
@@ -95,6 +104,44 @@ pub(crate) struct NetArgs {
     /// Do not look for peers in the local network [default on a loopback address]
     #[arg(long)]
     pub(crate) no_lsd: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TransportArg {
+    Tcp,
+    Utp,
+    #[default]
+    Both,
+}
+
+impl From<TransportArg> for Transports {
+    fn from(arg: TransportArg) -> Self {
+        match arg {
+            TransportArg::Tcp => Self::TCP,
+            TransportArg::Utp => Self::UTP,
+            TransportArg::Both => Self::BOTH,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EncryptionArg {
+    Require,
+    Prefer,
+    #[default]
+    Allow,
+    Off,
+}
+
+impl From<EncryptionArg> for Encryption {
+    fn from(arg: EncryptionArg) -> Self {
+        match arg {
+            EncryptionArg::Require => Self::Require,
+            EncryptionArg::Prefer => Self::Prefer,
+            EncryptionArg::Allow => Self::Allow,
+            EncryptionArg::Off => Self::Off,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Args)]

@@ -419,6 +419,8 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
         dht: dht(net),
         peer_exchange: !net.no_pex,
         // The machine itself is no network to look for peers in.
+        transports: net.transport.into(),
+        encryption: net.encryption.into(),
         local_discovery: !net.no_lsd && net.bind.is_none_or(|ip| !ip.is_loopback()),
         max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
         state_dir,

@@ -191,7 +191,7 @@ impl World {
 
     /// The other end calls.
     pub(crate) fn accept(&mut self, addr: SocketAddr) -> Option<PeerKey> {
-        let key = self.engine.accept(self.now, addr).ok()?;
+        let key = self.engine.accept(self.now, addr, ztor_engine::Transport::Tcp).ok()?;
         self.links.insert(key, Link::new());
         Some(key)
     }

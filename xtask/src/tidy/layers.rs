@@ -36,6 +36,7 @@ pub const ROOMS: &[Room] = &[
     Room { package: "ztor-metainfo", level: 2, kind: Kind::Pure, uses: &["ztor-bencode"] },
     Room { package: "ztor-wire", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
     Room { package: "ztor-dht", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
+    Room { package: "ztor-utp", level: 3, kind: Kind::Pure, uses: &["ztor-time"] },
     Room { package: "ztor-tracker", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
     Room {
         package: "ztor-engine",
@@ -59,6 +60,7 @@ pub const ROOMS: &[Room] = &[
             "ztor-metainfo",
             "ztor-wire",
             "ztor-dht",
+            "ztor-utp",
             "ztor-tracker",
             "ztor-engine",
             "ztor-storage",

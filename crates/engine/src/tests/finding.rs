@@ -47,7 +47,7 @@ impl World {
         let payload = data.encode().into();
         Message::Extended { id: extended::OUR_UT_METADATA, payload }.encode(&mut answer);
         let node = &mut self.nodes[n];
-        let key = node.engine.accept(now, addr(77)).unwrap();
+        let key = node.engine.accept(now, addr(77), Transport::Tcp).unwrap();
         for bytes in [greeting, answer] {
             let mut data = BytesMut::from(&bytes[..]);
             node.engine.handle(now, Event::Received { peer: key, data: &mut data }, &mut node.out);
@@ -202,7 +202,7 @@ fn a_flood_of_addresses_is_bounded() {
     let node = world.add(None, &[], |_| {});
     let engine = &mut world.nodes[node].engine;
     let now = world.now;
-    let key = engine.accept(now, ([8, 8, 8, 8], 1).into()).unwrap();
+    let key = engine.accept(now, ([8, 8, 8, 8], 1).into(), Transport::Tcp).unwrap();
     let mut out = Outbox::default();
     let mut data = BytesMut::new();
     let handshake = Handshake {

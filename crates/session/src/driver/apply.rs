@@ -1,6 +1,7 @@
 //! What the engine wants done.
 
-use super::conn::Conn;
+use super::conn::{Conn, Link};
+use super::crypt::Crypt;
 use super::{Driver, Entry, sockets};
 use crate::disk::{BlockSource, CheckJob, KnownStamps, Located, MAX_OPEN_SLICES};
 use crate::message::NewTorrent;
@@ -9,7 +10,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use ztor_engine::{
-    AddError, Begin, BeginError, Command, Connect, Event, Notice, PeerKey, SendBlock, TorrentId,
+    AddError, Begin, BeginError, Command, Connect, Event, Notice, PeerKey, SendBlock, TorrentId, Transport,
 };
 use ztor_time::Instant;
 
@@ -98,7 +99,7 @@ impl Driver {
         for (to, datagram) in out.datagrams.drain(..) {
             let Some(to) = sockets::sendable(self.listening.addr, to) else { continue };
             // A datagram that cannot be sent is a lost one; its transaction is repeated.
-            if let Err(error) = self.listening.udp.send_to(&datagram, to) {
+            if let Err(error) = self.udp.socket.send_to(&datagram, to) {
                 tracing::debug!(%error, "UDP send");
             }
         }
@@ -114,18 +115,32 @@ impl Driver {
             if let Some(conn) = self.conns.get_mut(close.peer) {
                 tracing::debug!(peer = close.peer.as_u64(), reason = close.reason, "connection closed");
                 // What is queued gets its one try; an error changes nothing now.
-                let _ = conn.flush();
+                let _ = conn.flush(now, &mut self.utp.endpoint, &mut self.scratch);
             }
-            self.drop_conn(close.peer);
+            self.drop_conn(now, close.peer);
         }
         let connects = std::mem::take(&mut out.connects);
         out.clear();
         self.out = out;
-        for Connect { peer, addr } in connects {
-            match sockets::connect(self.bind, addr) {
-                Ok(stream) => self.insert(now, peer, stream, true),
+        connects.into_iter().for_each(|connect| self.connect(now, connect));
+    }
+
+    fn connect(&mut self, now: Instant, connect: Connect) {
+        let Connect { peer, addr, transport, offer } = connect;
+        let Ok(crypt) = Crypt::calling(offer) else {
+            return self.closed(now, peer, "there is no randomness to be had", true);
+        };
+        match transport {
+            Transport::Tcp => match sockets::connect(self.bind, addr) {
+                Ok(stream) => self.insert(now, peer, stream, true, crypt),
                 Err(error) => self.failed(now, peer, &error),
-            }
+            },
+            Transport::Utp => match self.utp.call(now, peer, addr) {
+                Ok(conn) => {
+                    self.conns.insert(peer, Conn::new(Link::Utp(conn), true, crypt));
+                }
+                Err(reason) => self.closed(now, peer, &reason, true),
+            },
         }
     }
 
@@ -202,7 +217,7 @@ impl Driver {
         for key in keys.drain(..) {
             let Some(conn) = self.conns.get_mut(key) else { continue };
             conn.wants_flush = false;
-            let (block_bytes, result) = conn.flush();
+            let (block_bytes, result) = conn.flush(now, &mut self.utp.endpoint, &mut self.scratch);
             if block_bytes > 0 {
                 self.engine.handle(now, Event::Sent { peer: key, block_bytes }, &mut self.out);
             }

@@ -1,5 +1,7 @@
-//! One TCP connection: what is to go out, and what came of a message so far.
+//! One connection: what is to go out, and what came of a message so far.
 
+use super::crypt::Crypt;
+use super::staged::Staged;
 use mio::net::TcpStream;
 use rustix::net::{SendFlags, send};
 use std::collections::VecDeque;
@@ -8,6 +10,8 @@ use std::io;
 use std::sync::Arc;
 use ztor_engine::SendBlock;
 use ztor_storage::FileSlice;
+use ztor_time::Instant;
+use ztor_utp::{ConnKey, Endpoint};
 use ztor_wire::Block;
 
 /// What pads (BEP 47) are sent from.
@@ -16,48 +20,71 @@ static ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
 /// Unsent messages without piece data, in bytes, at which a peer is given up.
 const MAX_CONTROL_BYTES: usize = 1024 * 1024;
 
+/// What is to be sent, in order.
 #[derive(Debug)]
-enum Segment {
+pub(super) enum Segment {
+    /// Of an encrypted handshake: goes out as it is.
+    Raw { data: Vec<u8>, at: usize },
+    /// Messages without piece data.
     Bytes { data: Vec<u8>, at: usize },
+    /// The beginning of a `piece` message.
     Header { send: SendBlock, at: usize },
+    /// Piece data that lies in a file.
     File { file: Arc<File>, offset: u64, left: u32 },
+    /// Piece data of a pad.
     Zeros { left: u32 },
+    /// Piece data that was read.
     Block { data: Vec<u8>, at: usize },
+}
+
+/// What carries the stream.
+#[derive(Debug)]
+pub(crate) enum Link {
+    Tcp(TcpStream),
+    Utp(ConnKey),
 }
 
 #[derive(Debug)]
 pub(crate) struct Conn {
-    pub(crate) stream: TcpStream,
+    pub(crate) link: Link,
     pub(crate) is_connecting: bool,
-    /// The kernel has said so and no read has run dry since; then the connection is in the ready queue.
+    /// There is something to read, as far as we know; then the connection is in the ready queue.
     pub(crate) is_readable: bool,
-    /// The other side has ended or broken the connection: read until that shows, the kernel tells it once.
+    /// The other side has ended or broken the connection: read until that shows, it is told once.
     pub(crate) has_ended: bool,
-    is_writable: bool,
+    pub(super) is_writable: bool,
     /// In the list of connections to flush at the end of the turn.
     pub(crate) wants_flush: bool,
     /// The start of a message whose rest has not come. Empty for an idle peer, which so holds no buffer.
     pub(crate) tail: Vec<u8>,
-    out: VecDeque<Segment>,
-    /// Bytes in `out` that are not piece data; the engine bounds the rest.
-    control_bytes: usize,
+    pub(crate) crypt: Crypt,
+    out: Out,
+    staged: Staged,
+}
+
+/// What waits to be sent.
+#[derive(Debug, Default)]
+pub(super) struct Out {
+    pub(super) segments: VecDeque<Segment>,
+    /// Bytes that are not piece data; the engine bounds the rest.
+    pub(super) control_bytes: usize,
     /// The block whose data goes out now.
-    sending: Option<SendBlock>,
+    pub(super) sending: Option<SendBlock>,
 }
 
 impl Conn {
-    pub(crate) fn new(stream: TcpStream, is_connecting: bool) -> Self {
+    pub(crate) fn new(link: Link, is_connecting: bool, crypt: Crypt) -> Self {
         Self {
-            stream,
+            link,
             is_connecting,
             is_readable: false,
             has_ended: false,
             is_writable: !is_connecting,
             wants_flush: false,
             tail: Vec::new(),
-            out: VecDeque::new(),
-            control_bytes: 0,
-            sending: None,
+            crypt,
+            out: Out::default(),
+            staged: Staged::default(),
         }
     }
 
@@ -67,21 +94,28 @@ impl Conn {
 
     /// The peer asks for answers and does not read them.
     pub(crate) fn is_flooded(&self) -> bool {
-        self.control_bytes > MAX_CONTROL_BYTES
+        self.out.control_bytes > MAX_CONTROL_BYTES
     }
 
-    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        self.control_bytes += bytes.len();
-        match self.out.back_mut() {
-            Some(Segment::Bytes { data, .. }) => data.extend_from_slice(bytes),
-            _ => self.out.push_back(Segment::Bytes { data: bytes.to_vec(), at: 0 }),
+    /// Bytes of an encrypted handshake.
+    pub(crate) fn push_raw(&mut self, data: Vec<u8>) {
+        if !data.is_empty() {
+            self.out.segments.push_back(Segment::Raw { data, at: 0 });
         }
     }
 
-    /// A `piece` message whose data goes from the files to the socket without passing through here.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.out.control_bytes += bytes.len();
+        match self.out.segments.back_mut() {
+            Some(Segment::Bytes { data, .. }) => data.extend_from_slice(bytes),
+            _ => self.out.segments.push_back(Segment::Bytes { data: bytes.to_vec(), at: 0 }),
+        }
+    }
+
+    /// A `piece` message whose data is to be taken from the files when it goes out.
     pub(crate) fn push_block(&mut self, send: SendBlock, slices: impl IntoIterator<Item = FileSlice>) {
         self.push_header(send);
-        self.out.extend(slices.into_iter().map(|slice| match slice.file {
+        self.out.segments.extend(slices.into_iter().map(|slice| match slice.file {
             Some(file) => Segment::File { file, offset: slice.offset, left: slice.len },
             None => Segment::Zeros { left: slice.len },
         }));
@@ -90,26 +124,41 @@ impl Conn {
     /// A `piece` message whose data was read.
     pub(crate) fn push_read_block(&mut self, send: SendBlock, data: Vec<u8>) {
         self.push_header(send);
-        self.out.push_back(Segment::Block { data, at: 0 });
+        self.out.segments.push_back(Segment::Block { data, at: 0 });
     }
 
     /// The block whose data could not be sent, after an error.
     pub(crate) fn unsent_block(&self) -> Option<SendBlock> {
-        self.sending
+        self.out.sending
     }
 
     fn push_header(&mut self, send: SendBlock) {
-        self.out.push_back(Segment::Header { send, at: 0 });
+        self.out.segments.push_back(Segment::Header { send, at: 0 });
     }
 
-    /// Writes as much as the kernel takes. Returns how many bytes of piece data went, also before an error.
-    pub(crate) fn flush(&mut self) -> (u32, io::Result<()>) {
+    /// Sends as much as the transport takes. Returns how many bytes of piece data went, also before an error.
+    ///
+    /// What goes over TCP as it is goes from the files to the socket without passing through here; the rest is put
+    /// together in `scratch` first.
+    pub(crate) fn flush(
+        &mut self,
+        now: Instant,
+        utp: &mut Endpoint,
+        scratch: &mut Vec<u8>,
+    ) -> (u32, io::Result<()>) {
         let mut block_bytes = 0;
         if self.is_connecting {
             return (0, Ok(()));
         }
         while self.is_writable {
-            match self.write_front() {
+            let sent = match &self.link {
+                Link::Tcp(stream) if self.crypt.is_plain() && self.staged.is_empty() => {
+                    self.out.send_front(stream)
+                }
+                Link::Tcp(stream) => self.staged.send(stream, &mut self.out, self.crypt.ciphers(), scratch),
+                Link::Utp(key) => Staged::write(now, *key, utp, &mut self.out, self.crypt.ciphers()),
+            };
+            match sent {
                 Ok(Some(sent)) => block_bytes += sent,
                 Ok(None) => break,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_writable = false,
@@ -119,52 +168,59 @@ impl Conn {
         }
         (block_bytes, Ok(()))
     }
+}
 
+impl Out {
     /// One system call. Returns the piece data it took, `None` if there is nothing to send.
-    fn write_front(&mut self) -> io::Result<Option<u32>> {
-        let more = if self.out.len() > 1 { SendFlags::MORE } else { SendFlags::empty() };
+    fn send_front(&mut self, stream: &TcpStream) -> io::Result<Option<u32>> {
+        let more = if self.segments.len() > 1 { SendFlags::MORE } else { SendFlags::empty() };
         let flags = SendFlags::NOSIGNAL | more;
-        let Some(front) = self.out.front_mut() else { return Ok(None) };
+        let Some(front) = self.segments.front_mut() else { return Ok(None) };
         let (sent, done) = match front {
+            Segment::Raw { data, at } => {
+                *at += send(stream, &data[*at..], flags)?;
+                (0, *at == data.len())
+            }
             Segment::Bytes { data, at } => {
-                let sent = send(&self.stream, &data[*at..], flags)?;
+                let sent = send(stream, &data[*at..], flags)?;
                 *at += sent;
                 self.control_bytes -= sent;
                 (0, *at == data.len())
             }
             Segment::Block { data, at } => {
-                let sent = send(&self.stream, &data[*at..], flags)?;
+                let sent = send(stream, &data[*at..], flags)?;
                 *at += sent;
                 (sent as u32, *at == data.len())
             }
             Segment::Header { send: block, at } => {
                 let Block { piece, begin, len } = block.block;
                 let header = ztor_wire::piece_header(piece, begin, len);
-                *at += send(&self.stream, &header[*at..], flags)?;
+                *at += send(stream, &header[*at..], flags)?;
                 self.sending = Some(*block);
                 (0, *at == header.len())
             }
             Segment::File { file, offset, left } => {
-                let sent = rustix::fs::sendfile(&self.stream, &*file, Some(offset), *left as usize)?;
+                let sent = rustix::fs::sendfile(stream, &*file, Some(offset), *left as usize)?;
                 if sent == 0 {
-                    return Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        "a file that is being served became shorter",
-                    ));
+                    return Err(became_shorter());
                 }
                 *left -= sent as u32;
                 (sent as u32, *left == 0)
             }
             Segment::Zeros { left } => {
                 let len = ZEROS.len().min(*left as usize);
-                let sent = send(&self.stream, &ZEROS[..len], flags)?;
+                let sent = send(stream, &ZEROS[..len], flags)?;
                 *left -= sent as u32;
                 (sent as u32, *left == 0)
             }
         };
         if done {
-            self.out.pop_front();
+            self.segments.pop_front();
         }
         Ok(Some(sent))
     }
+}
+
+pub(super) fn became_shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "a file that is being served became shorter")
 }

@@ -1,15 +1,17 @@
 //! What comes in from sockets.
 
-use super::conn::Conn;
+use super::conn::{Conn, Link};
+use super::crypt::Crypt;
 use super::fill::read_more;
 use super::pool::MAX_READ;
+use super::utp::read_utp;
 use super::{ACCEPT_PAUSE, Driver, sockets};
 use mio::event::Event as Ready;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use ztor_engine::{Event, PeerKey};
+use ztor_engine::{Event, PeerKey, Transport};
 use ztor_time::Instant;
 
 /// Reads per turn, over all connections, so that a turn stays short when many send at once.
@@ -22,10 +24,11 @@ impl Driver {
     pub(super) fn on_ready(&mut self, now: Instant, key: PeerKey, ready: &Ready) {
         let Some(conn) = self.conns.get_mut(key) else { return };
         if conn.is_connecting {
-            match conn.stream.take_error() {
-                Ok(None) if ready.is_writable() && conn.stream.peer_addr().is_ok() => {
+            let Link::Tcp(stream) = &conn.link else { return };
+            match stream.take_error() {
+                Ok(None) if ready.is_writable() && stream.peer_addr().is_ok() => {
                     conn.is_connecting = false;
-                    self.engine.handle(now, Event::Connected { peer: key }, &mut self.out);
+                    self.connected(now, key);
                 }
                 Ok(Some(error)) | Err(error) => return self.failed(now, key, &error),
                 // Not yet: the next event will tell.
@@ -42,6 +45,14 @@ impl Driver {
         if (ready.is_readable() || ready.is_read_closed() || ready.is_error()) && !conn.is_readable {
             conn.is_readable = true;
             self.readable.push_back(key);
+        }
+    }
+
+    /// A connection that we asked for stands.
+    pub(super) fn connected(&mut self, now: Instant, key: PeerKey) {
+        self.engine.handle(now, Event::Connected { peer: key }, &mut self.out);
+        if self.conns.get(key).is_some_and(|conn| conn.crypt.is_undecided()) {
+            self.secure(now, key);
         }
     }
 
@@ -63,7 +74,11 @@ impl Driver {
         let Some(conn) = self.conns.get_mut(key) else { return false };
         let room = self.pool.room(&conn.tail);
         let wanted = MAX_READ.min(room.capacity() - room.len());
-        let got = match read_more(&conn.stream, room, wanted) {
+        let read = match &conn.link {
+            Link::Tcp(stream) => read_more(stream, room, wanted),
+            Link::Utp(utp) => read_utp(&mut self.utp.endpoint, now, (*utp, conn.has_ended), wanted, room),
+        };
+        let got = match read {
             Ok(0) => {
                 self.lost(now, key, "the peer ended the connection");
                 return false;
@@ -82,7 +97,14 @@ impl Driver {
         // A short read has emptied the socket; the kernel will tell when more comes, but not the end again.
         let more = got == wanted || conn.has_ended;
         conn.is_readable = more;
+        let start = conn.tail.len();
         conn.tail.clear();
+        conn.crypt.take_in(room, start);
+        if conn.crypt.is_undecided() {
+            self.pool.take();
+            self.secure(now, key);
+            return more;
+        }
         let mut data = self.pool.take();
         self.engine.handle(now, Event::Received { peer: key, data: &mut data }, &mut self.out);
         if let Some(conn) = self.conns.get_mut(key) {
@@ -97,7 +119,8 @@ impl Driver {
     pub(super) fn accept(&mut self, now: Instant) {
         self.accept_again_at = None;
         for _ in 0..ACCEPTS_PER_TURN {
-            match self.listening.tcp.accept() {
+            let Some(tcp) = &self.listening.tcp else { return };
+            match tcp.accept() {
                 Ok((stream, addr)) => self.take_in(now, stream, sockets::canonical(addr)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // The caller has gone away between the kernel's hand and ours.
@@ -115,41 +138,32 @@ impl Driver {
     }
 
     fn take_in(&mut self, now: Instant, stream: TcpStream, addr: SocketAddr) {
-        match self.engine.accept(now, addr) {
+        match self.engine.accept(now, addr, Transport::Tcp) {
             Ok(key) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%addr, %error, "no TCP_NODELAY");
                 }
-                self.insert(now, key, stream, false);
+                self.insert(now, key, stream, false, Crypt::called(self.encryption));
             }
             Err(reason) => tracing::debug!(%addr, %reason, "incoming connection refused"),
         }
     }
 
-    pub(super) fn insert(&mut self, now: Instant, key: PeerKey, mut stream: TcpStream, is_connecting: bool) {
+    pub(super) fn insert(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        mut stream: TcpStream,
+        is_connecting: bool,
+        crypt: Crypt,
+    ) {
         let token = Token(key.as_u64() as usize);
         match self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE) {
             Ok(()) => {
-                self.conns.insert(key, Conn::new(stream, is_connecting));
+                self.conns.insert(key, Conn::new(Link::Tcp(stream), is_connecting, crypt));
             }
             Err(error) => self.failed(now, key, &error),
         }
-    }
-
-    pub(super) fn read_datagrams(&mut self, now: Instant) {
-        let mut buf = [0; MAX_DATAGRAM];
-        for _ in 0..DATAGRAMS_PER_TURN {
-            match self.listening.udp.recv_from(&mut buf) {
-                Ok((len, from)) => {
-                    let event = Event::Datagram { from: sockets::canonical(from), data: &buf[..len] };
-                    self.engine.handle(now, event, &mut self.out);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // An ICMP error of an earlier datagram: the transaction will time out.
-                Err(error) => tracing::trace!(%error, "UDP receive"),
-            }
-        }
-        self.inbox.push(crate::message::ToNet::MoreDatagrams);
     }
 
     pub(super) fn read_local(&mut self, now: Instant) {
@@ -180,17 +194,21 @@ impl Driver {
     }
 
     pub(super) fn closed(&mut self, now: Instant, key: PeerKey, reason: &str, is_ours: bool) {
-        self.drop_conn(key);
+        self.drop_conn(now, key);
         tracing::debug!(peer = key.as_u64(), reason, "connection lost");
         let event = Event::Closed { peer: key, reason: reason.to_owned(), is_ours };
         self.engine.handle(now, event, &mut self.out);
     }
 
-    pub(super) fn drop_conn(&mut self, key: PeerKey) {
-        if let Some(mut conn) = self.conns.remove(key)
-            && let Err(error) = self.poll.registry().deregister(&mut conn.stream)
-        {
-            tracing::debug!(%error, "deregister");
+    pub(super) fn drop_conn(&mut self, now: Instant, key: PeerKey) {
+        match self.conns.remove(key).map(|conn| conn.link) {
+            Some(Link::Tcp(mut stream)) => {
+                if let Err(error) = self.poll.registry().deregister(&mut stream) {
+                    tracing::debug!(%error, "deregister");
+                }
+            }
+            Some(Link::Utp(conn)) => self.utp.drop(now, conn),
+            None => {}
         }
     }
 }

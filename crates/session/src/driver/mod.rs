@@ -5,17 +5,22 @@
 
 mod apply;
 mod conn;
+mod crypt;
 mod fill;
 mod input;
 mod local;
 mod pool;
 pub(crate) mod sockets;
+mod staged;
+mod udp;
+mod utp;
 
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::dht_state;
 use crate::disk::{Disk, KnownStamps, SaveError, SaveJob};
 use crate::inbox::Inbox;
+use crate::keys::Keys;
 use crate::message::ToNet;
 use crate::snapshot::{Publisher, SessionEvent};
 use conn::Conn;
@@ -30,7 +35,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use ztor_engine::{Command, DiskEvent, Engine, Event, Outbox, PeerKey, TorrentId};
+use udp::UdpIo;
+pub(crate) use utp::Utp;
+use ztor_engine::{Command, DiskEvent, Encryption, Engine, Event, Outbox, PeerKey, TorrentId};
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
 use ztor_time::{Duration, Instant};
@@ -81,6 +88,10 @@ pub(crate) struct Driver {
     engine: Engine,
     out: Outbox,
     listening: Listening,
+    udp: UdpIo,
+    utp: Utp,
+    encryption: Encryption,
+    keys: Keys,
     bind: Option<IpAddr>,
     /// `None` if local discovery is off.
     local: Option<LocalSockets>,
@@ -91,6 +102,8 @@ pub(crate) struct Driver {
     readable: VecDeque<PeerKey>,
     to_flush: Vec<PeerKey>,
     pool: ReadPool,
+    /// What is sent is put together in it, where it has to be.
+    scratch: Vec<u8>,
     /// Reused from block to block.
     slices: Vec<FileSlice>,
     inbox: Arc<Inbox<ToNet>>,
@@ -126,6 +139,9 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) engine: Engine,
     pub(crate) listening: Listening,
+    pub(crate) utp: Utp,
+    pub(crate) encryption: Encryption,
+    pub(crate) keys: Keys,
     pub(crate) bind: Option<IpAddr>,
     /// Where the DHT's nodes are kept, if it is on and they are.
     pub(crate) dht_path: Option<PathBuf>,
@@ -142,6 +158,7 @@ pub(crate) struct Parts {
 impl Driver {
     pub(crate) fn new(parts: Parts) -> std::io::Result<Self> {
         let Parts { poll, clock, engine, mut listening, bind, dht_path, finds_local, inbox, .. } = parts;
+        let Parts { utp, encryption, keys, .. } = parts;
         let Parts { disk, control, publisher, done, .. } = parts;
         let mut local = finds_local.then(|| LocalSockets::open(bind));
         for (token, socket) in local.iter_mut().flat_map(|l| [(LOCAL_V4, &mut l.v4), (LOCAL_V6, &mut l.v6)]) {
@@ -149,8 +166,11 @@ impl Driver {
                 poll.registry().register(socket, token, Interest::READABLE)?;
             }
         }
-        poll.registry().register(&mut listening.tcp, LISTENER, Interest::READABLE)?;
-        poll.registry().register(&mut listening.udp, UDP, Interest::READABLE)?;
+        if let Some(tcp) = &mut listening.tcp {
+            poll.registry().register(tcp, LISTENER, Interest::READABLE)?;
+        }
+        let mut udp = UdpIo::new(listening.take_udp()?)?;
+        poll.registry().register(&mut udp.socket, UDP, Interest::READABLE | Interest::WRITABLE)?;
         let now = clock.now();
         Ok(Self {
             poll,
@@ -158,6 +178,10 @@ impl Driver {
             engine,
             out: Outbox::default(),
             listening,
+            udp,
+            utp,
+            encryption,
+            keys,
             bind,
             local,
             dht_path,
@@ -166,6 +190,7 @@ impl Driver {
             readable: VecDeque::new(),
             to_flush: Vec::new(),
             pool: ReadPool::default(),
+            scratch: Vec::new(),
             slices: Vec::new(),
             inbox,
             disk,
@@ -208,6 +233,10 @@ impl Driver {
             for message in messages.drain(..) {
                 self.on_message(now, message);
             }
+            if self.utp.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+                self.utp.endpoint.tick(now);
+                self.on_utp_events(now);
+            }
             self.read_some(now);
             if self.accept_again_at.is_some_and(|at| at <= now) {
                 self.accept(now);
@@ -215,6 +244,7 @@ impl Driver {
             self.engine.settle(now, &mut self.out);
             self.apply(now);
             self.flush(now);
+            self.utp.transmit(now, &self.udp, self.listening.addr);
             self.disk.submit();
             self.housekeeping(now);
             if self.has_ended() {
@@ -231,7 +261,11 @@ impl Driver {
         }
         let dht_save_at = self.dht_path.is_some().then_some(self.dht_save_at);
         let own = [Some(self.save_at), Some(self.publish_at), self.accept_again_at, dht_save_at];
-        let next = own.into_iter().chain([self.engine.poll_timeout()]).flatten().min()?;
+        let next = own
+            .into_iter()
+            .chain([self.engine.poll_timeout(), self.utp.endpoint.poll_timeout()])
+            .flatten()
+            .min()?;
         // Rounded up, or the poll would return just before the time.
         Some(self.clock.until(next) + Duration::from_micros(500))
     }
@@ -241,6 +275,7 @@ impl Driver {
             ToNet::Disk(torrent, event) => {
                 self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out)
             }
+            ToNet::Worked { peer, worked } => self.on_worked(now, peer, worked),
             ToNet::Located(located) => self.on_located(located),
             ToNet::LocateFailed { peer, message, is_ours: true, .. } => {
                 self.closed(now, peer, &message, true)
@@ -420,9 +455,11 @@ impl Driver {
     fn end(mut self) {
         self.inbox.close();
         let keys: Vec<PeerKey> = self.conns.keys().collect();
+        let now = self.clock.now();
         for key in keys {
-            self.drop_conn(key);
+            self.drop_conn(now, key);
         }
+        self.utp.transmit(now, &self.udp, self.listening.addr);
         self.publisher.publish(self.engine.status_changes(self.clock.now()));
         self.events.drain(..).for_each(|event| self.publisher.tell(event));
         if let (Some(path), Some(saved)) = (&self.dht_path, self.engine.dht_to_save()) {

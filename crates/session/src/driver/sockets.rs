@@ -11,9 +11,17 @@ const BACKLOG: i32 = 512;
 
 /// The sockets that are open all the time, TCP and UDP on the same port.
 pub(crate) struct Listening {
-    pub(crate) tcp: TcpListener,
-    pub(crate) udp: UdpSocket,
+    /// `None` where TCP is not used.
+    pub(crate) tcp: Option<TcpListener>,
+    udp: Option<UdpSocket>,
     pub(crate) addr: SocketAddr,
+}
+
+impl Listening {
+    /// The UDP socket, for whoever has come for it first.
+    pub(crate) fn take_udp(&mut self) -> io::Result<UdpSocket> {
+        self.udp.take().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
 }
 
 /// Listens on `bind`, or on all addresses of both families. If `fixed`, only `port` will do.
@@ -56,7 +64,7 @@ fn listen_at(addr: SocketAddr) -> io::Result<Listening> {
     let udp = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     prepare(&udp, addr)?;
     udp.bind(&addr.into())?;
-    Ok(Listening { tcp: TcpListener::from_std(tcp), udp: UdpSocket::from_std(udp.into()), addr })
+    Ok(Listening { tcp: Some(TcpListener::from_std(tcp)), udp: Some(UdpSocket::from_std(udp.into())), addr })
 }
 
 fn prepare(socket: &Socket, addr: SocketAddr) -> io::Result<()> {

@@ -1,0 +1,232 @@
+//! What cannot go straight from a file to a socket is put together here, and encrypted: for µTP, and for what is
+//! encrypted over TCP.
+
+use super::conn::{Out, Segment, became_shorter};
+use bytes::Bytes;
+use mio::net::TcpStream;
+use rustix::net::{SendFlags, send};
+use std::io;
+use std::os::unix::fs::FileExt;
+use ztor_time::Instant;
+use ztor_utp::{ConnKey, Endpoint};
+use ztor_wire::mse::Ciphers;
+
+/// Bytes that are put together at a time: enough to make a system call cheap, little enough to stay in the cache.
+const STAGE_BYTES: usize = 128 * 1024;
+/// The same for µTP, which keeps them until they have arrived.
+const UTP_STAGE_BYTES: usize = 64 * 1024;
+/// Less room than this in a µTP connection is waited for to grow.
+const MIN_UTP_ROOM: usize = 1024;
+
+/// What a socket did not take the last time.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    left: Vec<u8>,
+    at: usize,
+    /// Piece data that counts as sent once it is gone.
+    block_bytes: u32,
+}
+
+impl Staged {
+    pub(super) fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Sends over TCP with one system call. Returns the piece data that is gone with it, `None` if there is nothing
+    /// to send.
+    pub(super) fn send(
+        &mut self,
+        stream: &TcpStream,
+        out: &mut Out,
+        ciphers: Option<&mut Ciphers>,
+        scratch: &mut Vec<u8>,
+    ) -> io::Result<Option<u32>> {
+        if self.is_empty() {
+            scratch.clear();
+            let block_bytes = out.gather(STAGE_BYTES, ciphers, scratch)?;
+            if scratch.is_empty() {
+                return Ok(None);
+            }
+            let sent = match send(stream, scratch, SendFlags::NOSIGNAL) {
+                Ok(sent) => sent,
+                Err(error) => {
+                    self.keep(scratch, block_bytes);
+                    return Err(error.into());
+                }
+            };
+            if sent < scratch.len() {
+                self.keep(&scratch[sent..], block_bytes);
+                return Ok(Some(0));
+            }
+            return Ok(Some(block_bytes));
+        }
+        self.at += send(stream, &self.left[self.at..], SendFlags::NOSIGNAL)?;
+        if self.at < self.left.len() {
+            return Ok(Some(0));
+        }
+        Ok(Some(std::mem::take(self).block_bytes))
+    }
+
+    fn keep(&mut self, bytes: &[u8], block_bytes: u32) {
+        *self = Self { left: bytes.to_vec(), at: 0, block_bytes };
+    }
+
+    /// Hands over to µTP as much as it has room for. Returns the piece data among it, `None` if there is nothing to
+    /// send.
+    pub(super) fn write(
+        now: Instant,
+        key: ConnKey,
+        utp: &mut Endpoint,
+        out: &mut Out,
+        ciphers: Option<&mut Ciphers>,
+    ) -> io::Result<Option<u32>> {
+        if out.segments.is_empty() {
+            return Ok(None);
+        }
+        let room = utp.send_room(key).min(UTP_STAGE_BYTES);
+        if room < MIN_UTP_ROOM {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut bytes = Vec::new();
+        let block_bytes = out.gather(room, ciphers, &mut bytes)?;
+        utp.write(now, key, Bytes::from(bytes));
+        Ok(Some(block_bytes))
+    }
+}
+
+impl Out {
+    /// Moves up to `limit` bytes from the front of the queue to the end of `into`, encrypted. Returns how many of
+    /// them are piece data.
+    fn gather(&mut self, limit: usize, ciphers: Option<&mut Ciphers>, into: &mut Vec<u8>) -> io::Result<u32> {
+        let start = into.len();
+        // A handshake is as it is; nothing else goes with it, as that may be encrypted.
+        while let Some(Segment::Raw { data, at }) = self.segments.front_mut() {
+            let len = (data.len() - *at).min(limit - (into.len() - start));
+            into.extend_from_slice(&data[*at..*at + len]);
+            *at += len;
+            if *at < data.len() {
+                return Ok(0);
+            }
+            self.segments.pop_front();
+        }
+        if into.len() > start {
+            return Ok(0);
+        }
+        let mut block_bytes = 0;
+        while into.len() - start < limit {
+            let left = limit - (into.len() - start);
+            match self.gather_front(left, into)? {
+                Some(bytes) => block_bytes += bytes,
+                None => break,
+            }
+        }
+        if let Some(ciphers) = ciphers {
+            ciphers.encrypt(&mut into[start..]);
+        }
+        Ok(block_bytes)
+    }
+
+    /// Of the front segment. Returns the piece data among it, `None` if there is no segment.
+    fn gather_front(&mut self, limit: usize, into: &mut Vec<u8>) -> io::Result<Option<u32>> {
+        let Some(front) = self.segments.front_mut() else { return Ok(None) };
+        let (bytes, done) = match front {
+            Segment::Raw { .. } => return Ok(None),
+            Segment::Bytes { data, at } => {
+                let len = copy(data, at, limit, into);
+                self.control_bytes -= len;
+                (0, *at == data.len())
+            }
+            Segment::Block { data, at } => {
+                let len = copy(data, at, limit, into);
+                (len as u32, *at == data.len())
+            }
+            Segment::Header { send, at } => {
+                let header = ztor_wire::piece_header(send.block.piece, send.block.begin, send.block.len);
+                copy(&header, at, limit, into);
+                self.sending = Some(*send);
+                (0, *at == header.len())
+            }
+            Segment::File { file, offset, left } => {
+                let (before, len) = (into.len(), limit.min(*left as usize));
+                into.resize(before + len, 0);
+                // In memory already: whoever located it has seen to that.
+                let got = file.read_at(&mut into[before..], *offset)?;
+                into.truncate(before + got);
+                if got == 0 {
+                    return Err(became_shorter());
+                }
+                *offset += got as u64;
+                *left -= got as u32;
+                (got as u32, *left == 0)
+            }
+            Segment::Zeros { left } => {
+                let len = limit.min(*left as usize);
+                into.resize(into.len() + len, 0);
+                *left -= len as u32;
+                (len as u32, *left == 0)
+            }
+        };
+        if done {
+            self.segments.pop_front();
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// Copies from `at` on, at most `limit` bytes.
+fn copy(data: &[u8], at: &mut usize, limit: usize, into: &mut Vec<u8>) -> usize {
+    let len = limit.min(data.len() - *at);
+    into.extend_from_slice(&data[*at..*at + len]);
+    *at += len;
+    len
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+    use super::*;
+    use std::io::Write;
+    use std::sync::Arc;
+
+    fn out(file: &Arc<std::fs::File>) -> Out {
+        let mut out = Out::default();
+        out.segments.push_back(Segment::Raw { data: vec![9; 50], at: 0 });
+        out.segments.push_back(Segment::Bytes { data: vec![1; 30], at: 0 });
+        out.segments.push_back(Segment::File { file: Arc::clone(file), offset: 5, left: 40 });
+        out.segments.push_back(Segment::Zeros { left: 20 });
+        out.segments.push_back(Segment::Block { data: vec![2; 10], at: 0 });
+        out.control_bytes = 30;
+        out
+    }
+
+    #[test]
+    fn any_step_gives_the_same_bytes() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&(0..100).collect::<Vec<u8>>()).unwrap();
+        let file = Arc::new(file);
+        let wanted: Vec<u8> =
+            [vec![9; 50], vec![1; 30], (5..45).collect(), vec![0; 20], vec![2; 10]].concat();
+        for step in [1, 7, 64, 1000] {
+            let (mut out, mut got, mut block_bytes) = (out(&file), Vec::new(), 0);
+            loop {
+                let before = got.len();
+                block_bytes += out.gather(step, None, &mut got).unwrap();
+                assert!(got.len() - before <= step);
+                if got.len() == before {
+                    break;
+                }
+            }
+            assert_eq!((got, block_bytes, out.control_bytes), (wanted.clone(), 70, 0));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_shorter_is_an_error() {
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let mut out = out(&file);
+        let mut got = Vec::new();
+        out.gather(1000, None, &mut got).unwrap();
+        assert_eq!(out.gather(1000, None, &mut got).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

@@ -1,0 +1,83 @@
+//! The one UDP socket, which µTP, the DHT and UDP trackers share: many datagrams with one system call where the
+//! system can do that.
+
+use mio::net::UdpSocket;
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+
+/// Buffers that a system call fills. With receive offload each holds many datagrams of one sender.
+const BATCH: usize = 8;
+/// Longest datagram that is read where there is no receive offload; longer ones are cut, and so of no use.
+const MAX_DATAGRAM: usize = 2048;
+/// A buffer of the kernel for what comes while we are busy, if it lets us.
+const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
+
+pub(crate) struct UdpIo {
+    pub(crate) socket: UdpSocket,
+    state: UdpSocketState,
+    /// Of each buffer.
+    buffer_len: usize,
+    buffers: Vec<u8>,
+}
+
+impl UdpIo {
+    pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        enlarge(&socket);
+        let (gso, gro) = (state.max_gso_segments(), state.gro_segments());
+        if gso <= 1 || gro <= 1 {
+            tracing::info!(
+                send = gso,
+                receive = gro,
+                "this system has no segmentation offload for UDP in both directions: µTP costs more time"
+            );
+        }
+        let buffer_len = if gro > 1 { 64 * 1024 } else { MAX_DATAGRAM };
+        Ok(Self { socket, state, buffer_len, buffers: vec![0; BATCH * buffer_len] })
+    }
+
+    /// How many datagrams of one length and destination go with one system call.
+    pub(crate) fn max_segments(&self) -> usize {
+        self.state.max_gso_segments().max(1)
+    }
+
+    /// Receives once, and hands each datagram to `take`. Returns how many bytes came.
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) -> io::Result<usize> {
+        let mut metas = [RecvMeta::default(); BATCH];
+        let mut slices = self.buffers.chunks_exact_mut(self.buffer_len).map(IoSliceMut::new);
+        let mut slices: [IoSliceMut<'_>; BATCH] =
+            std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+        let count = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas)?;
+        let mut total = 0;
+        for (meta, buffer) in metas.iter().zip(&slices).take(count) {
+            let bytes = &buffer[..meta.len.min(buffer.len())];
+            total += bytes.len();
+            let from = super::sockets::canonical(meta.addr);
+            bytes.chunks(meta.stride.max(1)).for_each(|datagram| take(from, datagram));
+        }
+        Ok(total)
+    }
+
+    /// Sends datagrams of `segment_len` bytes each, but for the last, which may be shorter.
+    pub(crate) fn send(&self, to: SocketAddr, contents: &[u8], segment_len: usize) -> io::Result<()> {
+        let segment_size = (contents.len() > segment_len).then_some(segment_len);
+        let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
+        self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+    }
+}
+
+/// Asks for larger buffers than the usual, which hold a fraction of a millisecond of a fast line.
+fn enlarge(socket: &UdpSocket) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::net::sockopt::set_socket_recv_buffer_size_force;
+        // Only for the mighty; all others get what the system allows.
+        if set_socket_recv_buffer_size_force(socket, KERNEL_BUFFER).is_ok() {
+            return;
+        }
+    }
+    if let Err(error) = socket2::SockRef::from(socket).set_recv_buffer_size(KERNEL_BUFFER) {
+        tracing::debug!(%error, "the UDP receive buffer stays as it is");
+    }
+}

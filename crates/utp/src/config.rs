@@ -1,0 +1,38 @@
+//! What an endpoint is allowed.
+
+/// The bounds of an [`Endpoint`](crate::Endpoint).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Connections at the same time, those included that are on their way in, out or down. At most so many SYNs
+    /// are answered as there is room for.
+    pub max_connections: usize,
+    /// Bytes received and not yet read, per connection: the window that we advertise (BEP 29, `wnd_size`). What
+    /// arrives out of order may take as much again.
+    pub max_receive_bytes: usize,
+    /// The same for all connections together. As it fills the windows shrink, but each keeps a small allowance
+    /// (32 KiB), so that nobody stalls for ever.
+    pub max_total_receive_bytes: usize,
+    /// Bytes written and not yet acknowledged, per connection.
+    pub max_send_bytes: usize,
+    /// The longest datagram that is ever tried, in bytes without IP and UDP headers, 548 … 9000. What the family
+    /// and the path allow is found out (1472 for IPv4 and 1452 for IPv6 over Ethernet).
+    pub max_datagram_bytes: usize,
+    /// RESETs in answer to strangers' datagrams, per second.
+    pub max_resets_per_s: u32,
+    /// Answers to SYNs, per second.
+    pub max_syn_answers_per_s: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_connections: 2000,
+            max_receive_bytes: 4 << 20,
+            max_total_receive_bytes: 64 << 20,
+            max_send_bytes: 4 << 20,
+            max_datagram_bytes: 1472,
+            max_resets_per_s: 200,
+            max_syn_answers_per_s: 1000,
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! One connection.
+
+mod ack;
+mod life;
+mod receive;
+mod send;
+mod transmit;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use ztor_time::{Duration, Instant};
+
+use crate::header::{HEADER_BYTES, Packet, Type};
+use crate::ledbat::{Ledbat, Sample};
+use crate::mtu::Mtu;
+use crate::rtt::Rtt;
+use crate::seq::SeqNr;
+use crate::{Closed, Config, ConnKey, Event, Stats};
+
+use ack::{Acked, Newest};
+use receive::{Arrival, Receiver};
+use send::Sender;
+
+/// An acknowledgement of a single packet waits so long for company.
+const ACK_DELAY: Duration = Duration::from_millis(10);
+/// So many packets are acknowledged without waiting.
+const ACK_PACKETS: u32 = 2;
+/// How far back an `ack_nr` may be for the packet to be from the other end: what was sent before others may arrive
+/// after them, and keep-alives are one behind.
+const MAX_STALE_ACK: i32 = 4096;
+
+/// What a connection needs to know of the world around it.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    /// Our clock as others see it, modulo 2³².
+    pub(crate) clock_us: u32,
+    pub(crate) config: &'a Config,
+    /// Bytes that all connections hold for their readers.
+    pub(crate) total_held: usize,
+    pub(crate) events: &'a mut VecDeque<Event>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// Our SYN is under way, for the n-th time.
+    SynSent {
+        tries: u32,
+    },
+    Established,
+    /// Over, but the owner has not given the key back.
+    Dead,
+}
+
+/// A connection. The endpoint calls it with what happens, then asks what there is to send and when to wake it.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) key: ConnKey,
+    pub(crate) to: SocketAddr,
+    /// The `conn_id` of packets to us and from us.
+    pub(crate) recv_id: u16,
+    pub(crate) send_id: u16,
+    pub(crate) is_initiator: bool,
+    pub(crate) state: State,
+    /// Someone holds the key. Else it only finishes what it has begun.
+    pub(crate) is_owned: bool,
+    /// It is of no more use and can be forgotten.
+    pub(crate) is_over: bool,
+    /// The endpoint has it in its line of those that may have something to send.
+    pub(crate) is_in_line: bool,
+    /// The earliest time that the endpoint has noted for it.
+    pub(crate) alarm: Instant,
+    /// Bytes that the endpoint has counted for it.
+    pub(crate) counted_held: usize,
+    receiver: Receiver,
+    sender: Sender,
+    rtt: Rtt,
+    ledbat: Ledbat,
+    mtu: Mtu,
+    /// How long the last packet took (`timestamp_difference_microseconds`).
+    reply_us: u32,
+    peer_window: usize,
+    /// The first acknowledgement of a packet of ours is here. Until then the other end may not know us yet, and
+    /// would take what is too far ahead for a stranger's; see `cookie`.
+    is_confirmed: bool,
+    /// The window kept us from sending.
+    was_limited: bool,
+    /// The room for writing had become small.
+    wants_room: bool,
+    timers: Timers,
+    due: Due,
+    unacked_arrivals: u32,
+    /// Timeouts in a row.
+    timeouts_in_row: u32,
+    timeouts: u64,
+    last_heard: Instant,
+    last_sent: Instant,
+    /// Something old was sent so that the other end says what it has, see [`Conn::unpack`].
+    asked_what_arrived: bool,
+}
+
+/// When to do what; [`Instant::FAR_FUTURE`] is never.
+#[derive(Debug)]
+struct Timers {
+    ack: Instant,
+    /// To probe for a lost tail, or the retransmission timeout.
+    loss: Instant,
+    /// To try whether the other end's window is still shut.
+    persist: Instant,
+    /// To say something so that NATs keep the way open.
+    keep_alive: Instant,
+    /// To give up finishing in the background.
+    linger: Instant,
+}
+
+/// What to send besides what is queued.
+#[derive(Debug, Default)]
+struct Due {
+    syn: bool,
+    ack: bool,
+    /// The last packet again, whatever the window says. Once done it has been tried until something arrives.
+    tail_probe: bool,
+    tail_probed: bool,
+    /// A packet beyond the other end's window.
+    window_probe: bool,
+    window_probes: u32,
+    keep_alive: bool,
+    /// See [`Conn::unpack`].
+    question: bool,
+}
+
+impl Conn {
+    pub(crate) fn connect(key: ConnKey, cx: &Context<'_>, to: SocketAddr, recv_id: u16, syn: SeqNr) -> Self {
+        let mut conn = Self::new(key, cx, to, recv_id, recv_id.wrapping_add(1), syn.plus(1), SeqNr(0));
+        conn.is_initiator = true;
+        conn.state = State::SynSent { tries: 0 };
+        conn.due.syn = true;
+        conn.timers.keep_alive = Instant::FAR_FUTURE;
+        conn
+    }
+
+    /// A connection that someone else asked for with the SYN of that number and whom our answer has reached.
+    pub(crate) fn accept(
+        key: ConnKey,
+        cx: &Context<'_>,
+        from: SocketAddr,
+        recv_id: u16,
+        first: SeqNr,
+        syn: SeqNr,
+    ) -> Self {
+        let mut conn = Self::new(key, cx, from, recv_id, recv_id.wrapping_sub(1), first, syn);
+        conn.is_confirmed = true;
+        conn
+    }
+
+    fn new(
+        key: ConnKey,
+        cx: &Context<'_>,
+        to: SocketAddr,
+        recv_id: u16,
+        send_id: u16,
+        first: SeqNr,
+        ack_nr: SeqNr,
+    ) -> Self {
+        let mtu = Mtu::new(cx.now, to, cx.config.max_datagram_bytes);
+        Self {
+            key,
+            to,
+            recv_id,
+            send_id,
+            is_initiator: false,
+            state: State::Established,
+            is_owned: true,
+            is_over: false,
+            is_in_line: false,
+            alarm: Instant::FAR_FUTURE,
+            counted_held: 0,
+            receiver: Receiver::new(ack_nr),
+            sender: Sender::new(first),
+            rtt: Rtt::new(cx.now),
+            ledbat: Ledbat::new(cx.now, cx.config.max_send_bytes, mtu.datagram_bytes() - HEADER_BYTES),
+            mtu,
+            reply_us: 0,
+            peer_window: 0,
+            is_confirmed: false,
+            was_limited: false,
+            wants_room: false,
+            timers: Timers::new(cx.now),
+            due: Due::default(),
+            unacked_arrivals: 0,
+            timeouts_in_row: 0,
+            timeouts: 0,
+            last_heard: cx.now,
+            last_sent: cx.now,
+            asked_what_arrived: false,
+        }
+    }
+
+    /// A packet came that names this connection.
+    pub(crate) fn on_packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        match self.state {
+            State::SynSent { .. } => self.on_syn_answer(cx, packet),
+            State::Established => self.on_established(cx, packet),
+            State::Dead => {}
+        }
+    }
+
+    /// Whether a RESET is about something that we sent: it names the number of the packet that it answers, or of the
+    /// last one that arrived.
+    pub(crate) fn is_plausible_reset(&self, ack_nr: SeqNr) -> bool {
+        let distance = ack_nr.since(self.sender.acked_seq_nr());
+        (-256..=self.sender.next_seq_nr().since(self.sender.acked_seq_nr())).contains(&distance)
+    }
+
+    fn on_syn_answer(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        let State::SynSent { tries } = self.state else { return };
+        let header = &packet.header;
+        if header.kind != Type::State || header.ack_nr != self.sender.acked_seq_nr() {
+            return;
+        }
+        if tries == 1 {
+            self.rtt.sample(cx.now, cx.now.since(self.last_sent));
+        }
+        self.receiver.ack_nr = header.seq_nr.minus(1);
+        self.state = State::Established;
+        self.timers.loss = Instant::FAR_FUTURE;
+        self.timers.keep_alive = cx.now + life::KEEP_ALIVE;
+        self.heard(cx, packet);
+        self.peer_window = header.wnd_bytes as usize;
+        cx.events.push_back(Event::Connected(self.key));
+    }
+
+    fn on_established(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        let header = &packet.header;
+        let in_order = header.ack_nr.since(self.sender.acked_seq_nr());
+        let is_ours = in_order >= -MAX_STALE_ACK
+            && header.ack_nr.since(self.sender.next_seq_nr()) < 0
+            && self.receiver.is_plausible(header.seq_nr);
+        if !is_ours {
+            return;
+        }
+        self.heard(cx, packet);
+        if let Ok(in_order) = usize::try_from(in_order) {
+            self.on_ack(cx, in_order, packet);
+        }
+        if let Type::Data | Type::Fin = header.kind {
+            self.on_payload(cx, packet);
+        }
+        self.check_finished(cx);
+    }
+
+    fn heard(&mut self, cx: &Context<'_>, packet: &Packet<'_>) {
+        self.last_heard = cx.now;
+        // Zero is for "not known".
+        self.reply_us = cx.clock_us.wrapping_sub(packet.header.timestamp_us).max(1);
+    }
+
+    fn on_ack(&mut self, cx: &mut Context<'_>, in_order: usize, packet: &Packet<'_>) {
+        let header = &packet.header;
+        let window = header.wnd_bytes as usize;
+        let sack = packet.sack.unwrap_or_default();
+        let was_shut = self.peer_window < self.payload_bytes();
+        let is_repeated = in_order == 0
+            && sack.is_empty()
+            && header.kind == Type::State
+            && window == self.peer_window
+            && self.sender.has_outstanding();
+        self.peer_window = window;
+        if self.asked_what_arrived && sack.is_empty() && header.kind == Type::State {
+            self.on_what_arrived(in_order);
+        }
+        let mut acked = self.sender.on_ack(in_order, sack, self.rtt.min(), cx.now);
+        if is_repeated && acked.packets == 0 {
+            acked = self.sender.on_repeated_ack();
+        }
+        if acked.packets > 0 {
+            self.on_arrivals(cx, &acked, header.delay_us);
+        }
+        self.on_losses(cx, &acked);
+        if was_shut && window >= self.payload_bytes() {
+            self.on_window_opened(in_order);
+        }
+        if !self.sender.has_outstanding() {
+            self.timers.loss = Instant::FAR_FUTURE;
+        }
+    }
+
+    fn on_arrivals(&mut self, cx: &mut Context<'_>, acked: &Acked, delay_us: u32) {
+        self.is_confirmed = true;
+        self.timeouts_in_row = 0;
+        self.asked_what_arrived = false;
+        self.due.tail_probed = false;
+        self.due.tail_probe = false;
+        self.rtt.progress();
+        if let Some(newest) = acked.newest {
+            let rtt = cx.now.since(newest.sent_at);
+            self.rtt.sample(cx.now, rtt);
+            if delay_us != 0 {
+                self.ledbat.delays.sample(cx.now, delay_us, rtt, self.rtt.min());
+            }
+            let Newest { order, flight_bytes, .. } = newest;
+            self.ledbat.on_sample(Sample { order, next_order: self.sender.next_order, flight_bytes, rtt });
+        }
+        if acked.was_spurious {
+            self.ledbat.undo_loss();
+        }
+        if let Some(len) = acked.probe_arrived {
+            self.mtu.arrived(len);
+            self.ledbat.set_packet_bytes(self.payload_bytes());
+        }
+        self.ledbat.on_ack(cx.now, acked.bytes, self.was_limited, &self.rtt);
+        self.arm_loss_timer(cx.now);
+        let room = self.send_room(cx.config);
+        if self.wants_room && self.is_owned && room >= cx.config.max_send_bytes / 2 {
+            self.wants_room = false;
+            cx.events.push_back(Event::Writable(self.key));
+        }
+    }
+
+    fn on_losses(&mut self, cx: &Context<'_>, acked: &Acked) {
+        if let Some(len) = acked.probe_lost {
+            self.mtu.probe_lost(cx.now, len);
+        }
+        if acked.is_congested {
+            self.ledbat.on_loss(cx.now);
+        }
+    }
+
+    fn on_payload(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        if self.is_owned || !self.sender.is_finished() {
+            let was_empty = self.receiver.readable() == 0;
+            let was_ended = self.receiver.is_ended;
+            let header = &packet.header;
+            let is_fin = header.kind == Type::Fin;
+            let arrival = self.receiver.take(header.seq_nr, packet.payload, is_fin, cx.config, cx.total_held);
+            match arrival {
+                Arrival::Next { filled: false } => {
+                    self.unacked_arrivals += 1;
+                    self.timers.ack = self.timers.ack.min(cx.now + ACK_DELAY);
+                    self.due.ack |= is_fin || self.unacked_arrivals >= ACK_PACKETS;
+                }
+                _ => self.due.ack = true,
+            }
+            if self.is_owned {
+                if was_empty && self.receiver.readable() > 0 {
+                    cx.events.push_back(Event::Readable(self.key));
+                }
+                if self.receiver.is_ended && !was_ended {
+                    cx.events.push_back(Event::Closed { key: self.key, reason: Closed::Ended });
+                }
+            }
+        } else {
+            self.on_payload_after_end(cx, packet);
+        }
+    }
+
+    /// Payload bytes of an ordinary packet.
+    fn payload_bytes(&self) -> usize {
+        self.mtu.datagram_bytes() - HEADER_BYTES
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.receiver.held_bytes()
+    }
+
+    pub(crate) fn readable(&self) -> usize {
+        self.receiver.readable()
+    }
+
+    pub(crate) fn read(&mut self, cx: &Context<'_>, limit: usize, into: &mut bytes::BytesMut) -> usize {
+        let held = self.held_bytes();
+        let len = self.receiver.read(limit, into);
+        let total_held = cx.total_held.saturating_sub(held - self.held_bytes());
+        if self.state == State::Established
+            && !self.receiver.is_ended
+            && self.receiver.wants_window_update(cx.config, total_held)
+        {
+            self.due.ack = true;
+        }
+        len
+    }
+
+    pub(crate) fn send_room(&self, config: &Config) -> usize {
+        if self.state == State::Dead {
+            0
+        } else {
+            config.max_send_bytes.saturating_sub(self.sender.unacked_bytes())
+        }
+    }
+
+    pub(crate) fn write(&mut self, cx: &Context<'_>, data: bytes::Bytes) {
+        let room = self.send_room(cx.config);
+        if room == 0 {
+            return;
+        }
+        self.wants_room |= room.saturating_sub(data.len()) < cx.config.max_send_bytes / 4;
+        self.sender.write(data);
+    }
+
+    pub(crate) fn too_big(&mut self, now: Instant, len: usize) {
+        self.mtu.too_big(now, len);
+        self.ledbat.set_packet_bytes(self.payload_bytes());
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let counts = self.sender.counts;
+        Stats {
+            rtt: self.rtt.smoothed(),
+            min_rtt: self.rtt.min(),
+            our_delay: Duration::from_micros(self.ledbat.delays.queue_us() as u64),
+            cwnd_bytes: self.ledbat.cwnd_bytes(),
+            in_flight_bytes: self.sender.flight_bytes,
+            unacked_bytes: self.sender.unacked_bytes(),
+            peer_window_bytes: self.peer_window,
+            mtu_bytes: self.mtu.datagram_bytes(),
+            acked_bytes: self.sender.acked_bytes(),
+            received_bytes: self.receiver.received_bytes,
+            sent_packets: counts.sent,
+            lost_packets: counts.lost,
+            retransmitted_packets: counts.resent,
+            duplicate_packets: self.receiver.duplicates,
+            timeouts: self.timeouts,
+        }
+    }
+}
+
+impl Timers {
+    fn new(now: Instant) -> Self {
+        let never = Instant::FAR_FUTURE;
+        Self { ack: never, loss: never, persist: never, keep_alive: now + life::KEEP_ALIVE, linger: never }
+    }
+
+    fn earliest(&self) -> Instant {
+        self.ack.min(self.loss).min(self.persist).min(self.keep_alive).min(self.linger)
+    }
+}

@@ -1,0 +1,177 @@
+//! What acknowledgements say of packets that were sent (BEP 29, "packet loss").
+
+use ztor_time::{Duration, Instant};
+
+use super::send::{Fate, Sender, Sent};
+
+/// Packets that may arrive in another order before that counts as loss, at the most; see [`Sender::reorder`].
+const MAX_REORDER_PACKETS: u64 = 64;
+/// Repeated acks that mean that the first packet is lost (BEP 29), from peers without selective acks.
+const MAX_REPEATED_ACKS: u32 = 3;
+
+/// What an acknowledgement said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Acked {
+    /// Payload that is now known to have arrived.
+    pub(crate) bytes: usize,
+    /// Packets, likewise.
+    pub(crate) packets: usize,
+    /// The last sent of them, if it was sent only once.
+    pub(crate) newest: Option<Newest>,
+    /// The first packet that was waited for is one of them.
+    pub(crate) is_in_order: bool,
+    /// Packets were lost, for the first time in a round trip.
+    pub(crate) is_congested: bool,
+    /// Packets that seemed lost were only late.
+    pub(crate) was_spurious: bool,
+    /// The length of a probing datagram that arrived, and of one that was lost.
+    pub(crate) probe_arrived: Option<usize>,
+    pub(crate) probe_lost: Option<usize>,
+}
+
+/// Of the packets that an acknowledgement is about, the one that was sent last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Newest {
+    pub(crate) sent_at: Instant,
+    /// See [`Sent::order`].
+    pub(crate) order: u64,
+    /// Payload that was under way when it was sent, its own included.
+    pub(crate) flight_bytes: u32,
+}
+
+impl Sender {
+    /// Takes an acknowledgement of the first `in_order` packets, and selectively of others. Bits outside of what was
+    /// sent are ignored.
+    pub(crate) fn on_ack(&mut self, in_order: usize, sack: &[u8], min_rtt: Duration, now: Instant) -> Acked {
+        let mut acked = Acked { is_in_order: in_order > 0, ..Acked::default() };
+        let mut newest = None;
+        for _ in 0..in_order {
+            let Some(sent) = self.sent.pop_front() else { break };
+            self.first += 1;
+            self.arrived(sent, &mut acked, &mut newest, min_rtt, now);
+        }
+        if in_order > 0 {
+            self.release();
+        }
+        self.take_sack(sack, &mut acked, &mut newest, min_rtt, now);
+        if let Some((_, sent)) = newest.filter(|(_, sent)| !sent.was_resent) {
+            let Sent { sent_at, order, flight_bytes, .. } = sent;
+            acked.newest = Some(Newest { sent_at, order, flight_bytes });
+        }
+        if acked.was_spurious {
+            self.reorder = (2 * self.reorder).min(MAX_REORDER_PACKETS);
+        }
+        if acked.packets > 0 {
+            self.repeated_acks = 0;
+            self.find_lost(&mut acked);
+        }
+        acked
+    }
+
+    /// An acknowledgement came that said nothing new.
+    pub(crate) fn on_repeated_ack(&mut self) -> Acked {
+        let mut acked = Acked::default();
+        self.repeated_acks += 1;
+        if self.repeated_acks == MAX_REPEATED_ACKS && !self.has_hole() {
+            self.lose(0, &mut acked);
+        }
+        acked
+    }
+
+    /// Everything that is under way counts as lost. Answers the lengths of lost probes.
+    pub(crate) fn lose_all(&mut self) -> Acked {
+        let mut acked = Acked::default();
+        for index in 0..self.sent.len() {
+            self.lose(index, &mut acked);
+        }
+        // The window was answered for all of them.
+        self.recovery_order = self.next_order;
+        acked
+    }
+
+    fn take_sack(
+        &mut self,
+        sack: &[u8],
+        acked: &mut Acked,
+        newest: &mut Option<(u64, Sent)>,
+        min_rtt: Duration,
+        now: Instant,
+    ) {
+        for (i, byte) in sack.iter().enumerate().filter(|(_, byte)| **byte != 0) {
+            for bit in (0..8).filter(|bit| byte >> bit & 1 == 1) {
+                // The first bit is for the second packet that is not acknowledged in order.
+                let index = 1 + 8 * i + bit;
+                let Some(sent) = self.sent.get_mut(index) else { return };
+                if sent.fate != Fate::Sacked {
+                    let before = *sent;
+                    sent.fate = Fate::Sacked;
+                    self.sacked_to = self.sacked_to.max(self.first + index as u64 + 1);
+                    self.arrived(before, acked, newest, min_rtt, now);
+                }
+            }
+        }
+    }
+
+    fn arrived(
+        &mut self,
+        sent: Sent,
+        acked: &mut Acked,
+        newest: &mut Option<(u64, Sent)>,
+        min_rtt: Duration,
+        now: Instant,
+    ) {
+        match sent.fate {
+            Fate::Sacked => return,
+            Fate::InFlight => {
+                self.flight_bytes -= usize::from(sent.len);
+                self.flight_packets -= 1;
+                // Too soon for an answer to the last transmission: the first one was only late.
+                acked.was_spurious |= sent.was_resent && now.since(sent.sent_at) < min_rtt / 2;
+            }
+            Fate::Lost => {
+                self.lost -= 1;
+                acked.was_spurious = true;
+            }
+        }
+        acked.bytes += usize::from(sent.len);
+        acked.packets += 1;
+        if sent.probe_bytes > 0 {
+            acked.probe_arrived = Some(usize::from(sent.probe_bytes));
+        }
+        self.arrived_order = self.arrived_order.max(sent.order + 1);
+        if newest.is_none_or(|(order, _)| sent.order > order) {
+            *newest = Some((sent.order, sent));
+        }
+    }
+
+    /// What was sent well before something that arrived is lost. Beyond the last selective ack there is no telling:
+    /// libutp's masks are 32 bits long.
+    fn find_lost(&mut self, acked: &mut Acked) {
+        let upto = usize::try_from(self.sacked_to.saturating_sub(self.first)).unwrap_or(0);
+        for index in 0..upto.min(self.sent.len()) {
+            let sent = &self.sent[index];
+            if sent.fate == Fate::InFlight && sent.order + self.reorder < self.arrived_order {
+                self.lose(index, acked);
+            }
+        }
+    }
+
+    fn lose(&mut self, index: usize, acked: &mut Acked) {
+        let Some(sent) = self.sent.get_mut(index).filter(|sent| sent.fate == Fate::InFlight) else { return };
+        sent.fate = Fate::Lost;
+        self.lost += 1;
+        self.flight_bytes -= usize::from(sent.len);
+        self.flight_packets -= 1;
+        self.resend_from = self.resend_from.min(self.first + index as u64);
+        if sent.probe_bytes > 0 {
+            // It was too long rather than too much.
+            acked.probe_lost = Some(usize::from(sent.probe_bytes));
+            return;
+        }
+        self.counts.lost += 1;
+        if sent.order >= self.recovery_order {
+            acked.is_congested = true;
+            self.recovery_order = self.next_order;
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What time does to a connection, and how it ends.
+
+use ztor_time::{Duration, Instant};
+
+use super::receive::Arrival;
+use super::{Conn, Context, State};
+use crate::header::{Packet, Type};
+use crate::{Closed, Event};
+
+/// After so much silence something is said, so that NATs keep the way open. The field's value.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(29);
+/// Waits after each SYN.
+const SYN_WAITS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(3), Duration::from_secs(5)];
+/// Who does not answer for so long, and for so many timeouts, is dead.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+const DEAD_TIMEOUTS: u32 = 4;
+/// Longest wait between two probes of a shut window.
+const MAX_PERSIST: Duration = Duration::from_secs(15);
+/// A retransmission into a shut window waits no longer than this, since what opens it may get lost.
+const MAX_SHUT_RTO: Duration = Duration::from_secs(10);
+/// Time for the rest of what was written and the FIN to arrive, after the owner has gone.
+const CLOSE_WITHIN: Duration = Duration::from_secs(120);
+/// Time for the other end's FIN after ours has arrived.
+const LINGER: Duration = Duration::from_secs(5);
+/// Timeouts in a row after which long packets are under suspicion.
+const BLACK_HOLE_TIMEOUTS: u32 = 2;
+
+impl Conn {
+    /// When [`Conn::on_time`] wants to be called.
+    pub(crate) fn deadline(&self) -> Instant {
+        if self.state == State::Dead { Instant::FAR_FUTURE } else { self.timers.earliest() }
+    }
+
+    /// Does what is due by now.
+    pub(crate) fn on_time(&mut self, cx: &mut Context<'_>) {
+        let never = Instant::FAR_FUTURE;
+        if cx.now >= self.timers.ack {
+            self.timers.ack = never;
+            self.due.ack = true;
+        }
+        if cx.now >= self.timers.persist {
+            self.timers.persist = never;
+            self.due.window_probe = true;
+        }
+        if cx.now >= self.timers.keep_alive {
+            // Sending only moves `last_sent`.
+            self.timers.keep_alive = self.last_sent + KEEP_ALIVE;
+            if cx.now >= self.timers.keep_alive {
+                self.timers.keep_alive = cx.now + KEEP_ALIVE;
+                self.due.keep_alive = true;
+            }
+        }
+        if cx.now >= self.timers.loss {
+            self.timers.loss = never;
+            self.on_loss_timer(cx);
+        }
+        if cx.now >= self.timers.linger {
+            self.is_over = true;
+        }
+    }
+
+    /// The owner wants no more: what was written goes out, then a FIN.
+    pub(crate) fn close(&mut self, now: Instant) {
+        self.is_owned = false;
+        self.receiver.discard();
+        if self.state != State::Established {
+            self.is_over = true;
+            return;
+        }
+        self.sender.finish();
+        self.timers.linger = now + CLOSE_WITHIN;
+    }
+
+    /// It is over without the owner having asked for that.
+    pub(crate) fn die(&mut self, cx: &mut Context<'_>, reason: Closed) {
+        if !self.is_owned {
+            self.is_over = true;
+        } else if self.state != State::Dead && !self.receiver.is_ended {
+            cx.events.push_back(Event::Closed { key: self.key, reason });
+        }
+        self.state = State::Dead;
+    }
+
+    /// Whether an end in the background has come to its end.
+    pub(super) fn check_finished(&mut self, cx: &Context<'_>) {
+        if self.is_owned || !self.sender.is_finished() {
+            return;
+        }
+        if self.receiver.is_ended && !self.due.ack {
+            self.is_over = true;
+        } else {
+            self.timers.linger = self.timers.linger.min(cx.now + LINGER);
+        }
+    }
+
+    /// A SYN came again. Only the caller of this connection can mean it.
+    pub(crate) fn on_late_syn(&mut self) {
+        self.due.ack |= !self.is_initiator && self.state == State::Established;
+    }
+
+    /// Our FIN has arrived, so the other end knows that nobody listens. Its own FIN is acknowledged; to what else it
+    /// sends the answer is that there is no connection.
+    pub(super) fn on_payload_after_end(&mut self, cx: &Context<'_>, packet: &Packet<'_>) {
+        let header = &packet.header;
+        let is_fin = header.kind == Type::Fin;
+        let arrival = self.receiver.take(header.seq_nr, &[], is_fin, cx.config, cx.total_held);
+        self.due.ack = true;
+        self.is_over |= !is_fin && arrival != Arrival::Duplicate;
+    }
+
+    /// Sets the timer that notices losses, if anything is outstanding.
+    pub(super) fn arm_loss_timer(&mut self, now: Instant) {
+        if !self.sender.has_outstanding() {
+            self.timers.loss = Instant::FAR_FUTURE;
+            return;
+        }
+        let mut wait = self.rtt.rto();
+        if self.peer_window < self.payload_bytes() {
+            wait = wait.min(MAX_SHUT_RTO);
+        }
+        if self.wants_tail_probe() {
+            wait = wait.min(self.rtt.probe_wait(self.sender.flight_packets));
+        }
+        self.timers.loss = now + wait;
+    }
+
+    fn wants_tail_probe(&self) -> bool {
+        self.rtt.has_sample()
+            && !self.due.tail_probed
+            && self.timeouts_in_row == 0
+            && self.sender.flight_packets > 0
+    }
+
+    fn on_loss_timer(&mut self, cx: &mut Context<'_>) {
+        if let State::SynSent { tries } = self.state {
+            if tries as usize >= SYN_WAITS.len() {
+                return self.die(cx, Closed::Unreachable);
+            }
+            self.due.syn = true;
+            return;
+        }
+        if self.wants_tail_probe() {
+            self.due.tail_probe = true;
+            self.due.tail_probed = true;
+            self.timers.loss = cx.now + self.rtt.rto();
+            return;
+        }
+        self.on_timeout(cx);
+    }
+
+    fn on_timeout(&mut self, cx: &mut Context<'_>) {
+        self.timeouts += 1;
+        self.timeouts_in_row += 1;
+        if self.timeouts_in_row >= DEAD_TIMEOUTS && cx.now.since(self.last_heard) >= DEAD_AFTER {
+            return self.die(cx, Closed::TimedOut);
+        }
+        self.rtt.back_off();
+        let acked = self.sender.lose_all();
+        if let Some(len) = acked.probe_lost {
+            self.mtu.probe_lost(cx.now, len);
+        }
+        // A shut window is no congestion.
+        if self.peer_window >= self.payload_bytes() {
+            self.ledbat.on_timeout(self.timeouts_in_row == 1);
+        }
+        self.asked_what_arrived = false;
+        self.unpack(cx);
+        self.arm_loss_timer(cx.now);
+    }
+
+    /// If long packets get lost again and again, the path may have become one that does not take them. They cannot
+    /// be sent again in smaller ones: the numbers stay with what they were first sent with, since the other end may
+    /// have received them. So every second time, instead of sending again, we send something that it surely has, to
+    /// which it answers with what it has. By then at least a whole timeout has passed since we last sent the packets
+    /// in question; if it has none of them, none will arrive any more.
+    fn unpack(&mut self, cx: &Context<'_>) {
+        if self.timeouts_in_row < BLACK_HOLE_TIMEOUTS || !self.timeouts_in_row.is_multiple_of(2) {
+            return;
+        }
+        let base = self.mtu.base_bytes();
+        if self.mtu.datagram_bytes() > base {
+            self.mtu.black_hole(cx.now);
+            self.ledbat.set_packet_bytes(self.payload_bytes());
+        }
+        if self.sender.payload_bytes(0) > self.payload_bytes() && !self.sender.has_hole() {
+            self.due.question = true;
+        }
+    }
+
+    /// The answer to the question in [`Conn::unpack`].
+    pub(super) fn on_what_arrived(&mut self, in_order: usize) {
+        self.asked_what_arrived = false;
+        if in_order == 0 && !self.sender.has_hole() {
+            self.sender.repack();
+            self.timeouts_in_row = 0;
+            self.rtt.progress();
+        }
+    }
+
+    /// The other end takes packets again. What was sent into the shut window was dropped by it.
+    pub(super) fn on_window_opened(&mut self, in_order: usize) {
+        self.timers.persist = Instant::FAR_FUTURE;
+        if in_order == 0 && self.due.window_probes > 0 {
+            self.sender.lose_all();
+        }
+        self.due.window_probe = false;
+        self.due.window_probes = 0;
+    }
+
+    /// Notes when to try a shut window, if that is what keeps us from sending.
+    pub(super) fn arm_persist_timer(&mut self, now: Instant) {
+        if self.timers.persist == Instant::FAR_FUTURE && !self.due.window_probe {
+            let wait = self.rtt.rto().saturating_mul(1 << self.due.window_probes.min(5));
+            self.timers.persist = now + wait.min(MAX_PERSIST);
+        }
+    }
+
+    /// Notes that the SYN is going out.
+    pub(super) fn syn_sent(&mut self, now: Instant) {
+        if let State::SynSent { tries } = &mut self.state {
+            let wait = SYN_WAITS.get(*tries as usize).copied().unwrap_or(MAX_PERSIST);
+            *tries += 1;
+            self.timers.loss = now + wait;
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What comes in: putting packets in order.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, BytesMut};
+
+use crate::Config;
+use crate::header::MAX_SACK_BYTES;
+use crate::seq::SeqNr;
+
+/// Packets after the next one that are kept, or their gaps. A window of 4 MiB has 2900 packets of the usual length.
+const MAX_AHEAD: u16 = 4096;
+/// What a connection may hold however full the others are.
+const ALLOWANCE_BYTES: usize = 32 << 10;
+/// One connection may promise this part of what all together have left.
+const SHARE: usize = 8;
+/// A window that has grown by less than so many packets' worth is not worth telling of.
+const WINDOW_STEP_BYTES: usize = 2 * 1500;
+
+/// What became of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Arrival {
+    /// It was the next one. `filled` if there were later ones already.
+    Next { filled: bool },
+    /// It was a later one and is kept.
+    Ahead,
+    /// It was here before.
+    Duplicate,
+    /// There was no room for it, or it was after the end.
+    Dropped,
+}
+
+/// The receiving half of a connection.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    /// The last one before the first gap.
+    pub(crate) ack_nr: SeqNr,
+    /// In order and unread.
+    ready: BytesMut,
+    /// What came after a gap: the first element is for `ack_nr + 1`, and empty if there are others. The last one is
+    /// never empty.
+    ahead: VecDeque<Option<Box<[u8]>>>,
+    ahead_bytes: usize,
+    /// The number of the FIN, once it came (BEP 29, `eof_pkt`).
+    eof: Option<SeqNr>,
+    /// Everything up to the FIN is here.
+    pub(crate) is_ended: bool,
+    /// Nobody will read: what comes is acknowledged and forgotten.
+    is_discarding: bool,
+    /// The window last told.
+    advertised_bytes: usize,
+    pub(crate) received_bytes: u64,
+    pub(crate) duplicates: u64,
+}
+
+impl Receiver {
+    pub(crate) fn new(ack_nr: SeqNr) -> Self {
+        Self {
+            ack_nr,
+            ready: BytesMut::new(),
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
+            eof: None,
+            is_ended: false,
+            is_discarding: false,
+            advertised_bytes: 0,
+            received_bytes: 0,
+            duplicates: 0,
+        }
+    }
+
+    /// Whether a number is near enough to those that we expect for the packet to be from the other end.
+    pub(crate) fn is_plausible(&self, seq_nr: SeqNr) -> bool {
+        seq_nr.since(self.ack_nr).unsigned_abs() <= 2 * u32::from(MAX_AHEAD)
+    }
+
+    /// Takes the payload of a packet. `total_held` is what all connections hold.
+    pub(crate) fn take(
+        &mut self,
+        seq_nr: SeqNr,
+        payload: &[u8],
+        is_fin: bool,
+        config: &Config,
+        total_held: usize,
+    ) -> Arrival {
+        let distance = seq_nr.since(self.ack_nr);
+        if distance <= 0 {
+            self.duplicates += 1;
+            return Arrival::Duplicate;
+        }
+        let is_after_end = self.eof.is_some_and(|eof| seq_nr.since(eof) > 0);
+        if distance > i32::from(MAX_AHEAD)
+            || is_after_end
+            || !self.has_room(distance, payload.len(), config, total_held)
+        {
+            return Arrival::Dropped;
+        }
+        if is_fin && self.eof.is_none() {
+            self.set_eof(seq_nr);
+        }
+        if distance > 1 {
+            return self.keep(distance as usize - 1, payload);
+        }
+        self.advance(payload);
+        if self.ahead.is_empty() {
+            return Arrival::Next { filled: false };
+        }
+        self.ahead.pop_front();
+        while let Some(Some(payload)) = self.ahead.front_mut().map(Option::take) {
+            self.ahead.pop_front();
+            self.ahead_bytes -= payload.len();
+            self.advance(&payload);
+        }
+        Arrival::Next { filled: true }
+    }
+
+    /// The bits of the selective ack that is to be sent; empty if there is no gap (BEP 29, "Selective ACK").
+    pub(crate) fn sack<'a>(&self, bits: &'a mut [u8; MAX_SACK_BYTES]) -> &'a [u8] {
+        // The first bit is for `ack_nr + 2`.
+        let mut len = 0;
+        for (i, _) in
+            self.ahead.iter().skip(1).take(8 * MAX_SACK_BYTES).enumerate().filter(|(_, kept)| kept.is_some())
+        {
+            bits[i / 8] |= 1 << (i % 8);
+            len = i / 8 + 1;
+        }
+        &bits[..len.next_multiple_of(4)]
+    }
+
+    pub(crate) fn has_gap(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
+    pub(crate) fn readable(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Bytes that are kept for the reader.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.ready.len() + self.ahead_bytes
+    }
+
+    /// Moves up to `limit` bytes to the end of `into`.
+    pub(crate) fn read(&mut self, limit: usize, into: &mut BytesMut) -> usize {
+        let len = self.ready.len().min(limit);
+        if into.is_empty() && len == self.ready.len() {
+            std::mem::swap(into, &mut self.ready);
+        } else {
+            into.extend_from_slice(&self.ready[..len]);
+            self.ready.advance(len);
+        }
+        len
+    }
+
+    /// Nobody will read any more.
+    pub(crate) fn discard(&mut self) {
+        self.is_discarding = true;
+        self.ready = BytesMut::new();
+        for kept in self.ahead.iter_mut().flatten() {
+            *kept = Box::default();
+        }
+        self.ahead_bytes = 0;
+    }
+
+    /// The window to tell the other end of (`wnd_size`): counted from `ack_nr`, so that what is ahead of it is part
+    /// of it.
+    pub(crate) fn window_bytes(&self, config: &Config, total_held: usize) -> usize {
+        let own = config.max_receive_bytes.saturating_sub(self.ready.len());
+        let share = config.max_total_receive_bytes.saturating_sub(total_held) / SHARE;
+        own.min(share.max(ALLOWANCE_BYTES.saturating_sub(self.ready.len())))
+    }
+
+    /// The window, which is told now.
+    pub(crate) fn advertise(&mut self, config: &Config, total_held: usize) -> u32 {
+        self.advertised_bytes = self.window_bytes(config, total_held);
+        u32::try_from(self.advertised_bytes).unwrap_or(u32::MAX)
+    }
+
+    /// Whether the other end may be waiting for a window that has become much wider than it knows. What it has used
+    /// of it since then does not matter when it was wide.
+    pub(crate) fn wants_window_update(&self, config: &Config, total_held: usize) -> bool {
+        let now = self.window_bytes(config, total_held);
+        now >= 2 * self.advertised_bytes
+            && now >= self.advertised_bytes + WINDOW_STEP_BYTES.min(config.max_receive_bytes)
+    }
+
+    fn has_room(&self, distance: i32, len: usize, config: &Config, total_held: usize) -> bool {
+        // The next packet must always find room while the window says so, whatever is kept beyond it.
+        let held = if distance == 1 { self.ready.len() } else { self.held_bytes() };
+        let within = |bound| held + len <= bound;
+        self.is_discarding
+            || within(config.max_receive_bytes)
+                && (total_held + len <= config.max_total_receive_bytes || within(ALLOWANCE_BYTES))
+    }
+
+    fn set_eof(&mut self, seq_nr: SeqNr) {
+        self.eof = Some(seq_nr);
+        // What is after the end is none of the stream.
+        let keep = usize::try_from(seq_nr.since(self.ack_nr)).unwrap_or(0);
+        for late in self.ahead.drain(keep.min(self.ahead.len())..).flatten() {
+            self.ahead_bytes -= late.len();
+        }
+        while let Some(None) = self.ahead.back() {
+            self.ahead.pop_back();
+        }
+    }
+
+    fn keep(&mut self, index: usize, payload: &[u8]) -> Arrival {
+        if self.ahead.len() <= index {
+            self.ahead.resize(index + 1, None);
+        }
+        let slot = &mut self.ahead[index];
+        if slot.is_some() {
+            self.duplicates += 1;
+            return Arrival::Duplicate;
+        }
+        let payload = if self.is_discarding { &[] } else { payload };
+        self.ahead_bytes += payload.len();
+        *slot = Some(payload.into());
+        Arrival::Ahead
+    }
+
+    fn advance(&mut self, payload: &[u8]) {
+        self.ack_nr = self.ack_nr.plus(1);
+        self.received_bytes += payload.len() as u64;
+        if !self.is_discarding {
+            self.ready.extend_from_slice(payload);
+        }
+        self.is_ended |= self.eof == Some(self.ack_nr);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn take(receiver: &mut Receiver, seq: u16, payload: &[u8]) -> Arrival {
+        receiver.take(SeqNr(seq), payload, payload.is_empty(), &Config::default(), 0)
+    }
+
+    fn sack(receiver: &Receiver) -> Vec<u8> {
+        receiver.sack(&mut [0; MAX_SACK_BYTES]).to_vec()
+    }
+
+    #[test]
+    fn gaps_are_told_and_filled() {
+        let mut receiver = Receiver::new(SeqNr(0xfffe));
+        assert_eq!(take(&mut receiver, 0xffff, b"a"), Arrival::Next { filled: false });
+        assert_eq!(sack(&receiver), b"");
+        assert_eq!(take(&mut receiver, 1, b"c"), Arrival::Ahead);
+        assert_eq!(take(&mut receiver, 9, b"k"), Arrival::Ahead);
+        assert_eq!(take(&mut receiver, 9, b"k"), Arrival::Duplicate);
+        assert_eq!(take(&mut receiver, 0xffff, b"a"), Arrival::Duplicate);
+        assert_eq!(sack(&receiver), [1, 1, 0, 0]);
+        assert_eq!(take(&mut receiver, 0, b"b"), Arrival::Next { filled: true });
+        assert_eq!((receiver.ack_nr, receiver.readable(), receiver.held_bytes()), (SeqNr(1), 3, 4));
+        assert_eq!(sack(&receiver), [0x40, 0, 0, 0]);
+    }
+
+    #[test]
+    fn nothing_comes_after_the_end() {
+        let mut receiver = Receiver::new(SeqNr(0));
+        assert_eq!(take(&mut receiver, 5, b"late"), Arrival::Ahead);
+        assert_eq!(take(&mut receiver, 3, b""), Arrival::Ahead);
+        assert_eq!(receiver.held_bytes(), 0);
+        assert_eq!(take(&mut receiver, 4, b"late"), Arrival::Dropped);
+        assert_eq!(take(&mut receiver, 1, b"a"), Arrival::Next { filled: true });
+        assert!(!receiver.is_ended);
+        assert_eq!(take(&mut receiver, 2, b"b"), Arrival::Next { filled: true });
+        assert!(receiver.is_ended && !receiver.has_gap());
+    }
+
+    #[test]
+    fn bounds_are_kept() {
+        let config = Config { max_receive_bytes: 10, max_total_receive_bytes: 100_000, ..Config::default() };
+        let mut receiver = Receiver::new(SeqNr(0));
+        assert_eq!(receiver.take(SeqNr(2), &[0; 6], false, &config, 0), Arrival::Ahead);
+        assert_eq!(receiver.take(SeqNr(3), &[0; 6], false, &config, 0), Arrival::Dropped);
+        assert_eq!(receiver.take(SeqNr(1), &[0; 6], false, &config, 0), Arrival::Next { filled: true });
+        assert_eq!((receiver.readable(), receiver.window_bytes(&config, 0)), (12, 0));
+        assert_eq!(receiver.take(SeqNr(3), b"x", false, &config, 0), Arrival::Dropped);
+        let config = Config { max_total_receive_bytes: 100_000, ..Config::default() };
+        let mut receiver = Receiver::new(SeqNr(0));
+        assert_eq!(receiver.window_bytes(&config, 0), 32 << 10);
+        assert_eq!(
+            receiver.take(SeqNr(1), &[0; 30_000], false, &config, 100_000),
+            Arrival::Next { filled: false }
+        );
+        assert_eq!(receiver.take(SeqNr(2), &[0; 30_000], false, &config, 100_000), Arrival::Dropped);
+        assert_eq!(receiver.window_bytes(&config, 200_000), (32 << 10) - 30_000);
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_gives_the_same_stream(
+            start: u16,
+            order in Just((0..50u16).collect::<Vec<_>>()).prop_shuffle(),
+            repeats in proptest::collection::vec(0..50u16, 0..50),
+        ) {
+            let mut receiver = Receiver::new(SeqNr(start));
+            for i in repeats.iter().take(25).chain(&order).chain(&repeats) {
+                take(&mut receiver, start.wrapping_add(1 + i), &[*i as u8]);
+                let gap = receiver.has_gap();
+                prop_assert_eq!(gap, !sack(&receiver).is_empty());
+            }
+            let mut all = BytesMut::new();
+            receiver.read(usize::MAX, &mut all);
+            prop_assert_eq!(&all[..], &(0..50).collect::<Vec<u8>>()[..]);
+            prop_assert_eq!(receiver.held_bytes(), 0);
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What goes out: the queue of bytes and the packets that were made of it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use ztor_time::Instant;
+
+use crate::header::HEADER_BYTES;
+use crate::seq::SeqNr;
+
+/// A packet counts as lost when one that was sent so much later has arrived (BEP 29, "packet loss").
+const REORDER_PACKETS: u64 = 3;
+
+/// What is known of a packet that was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    InFlight,
+    /// To be sent again.
+    Lost,
+    /// It arrived, but one before it did not (BEP 29, "Selective ACK").
+    Sacked,
+}
+
+/// A packet that was sent and is not yet acknowledged in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// Where its payload begins in the stream.
+    pub(super) start: u64,
+    pub(super) len: u16,
+    /// Length of the datagram, if it was padded to probe the path.
+    pub(super) probe_bytes: u16,
+    pub(super) is_fin: bool,
+    pub(super) was_resent: bool,
+    pub(super) fate: Fate,
+    /// Counts transmissions, so it tells which of two packets was last sent later.
+    pub(super) order: u64,
+    pub(super) sent_at: Instant,
+    /// Payload that was under way then, its own included.
+    pub(super) flight_bytes: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fin {
+    No,
+    /// To be sent after everything else.
+    Wanted,
+    Sent,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    start: u64,
+    bytes: Bytes,
+}
+
+/// The sending half of a connection.
+///
+/// Packets are counted by 64 bits inside, of which the low 16 are the `seq_nr`.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    /// What is not acknowledged in order, as it was written. The first may be partly acknowledged.
+    chunks: VecDeque<Chunk>,
+    /// Places in the stream: acknowledged in order up to here, made into packets up to here, written up to here.
+    acked: u64,
+    next: u64,
+    end: u64,
+    /// The number of the first element of `sent`, or of the next packet if there is none.
+    pub(super) first: u64,
+    pub(super) sent: VecDeque<Sent>,
+    pub(super) fin: Fin,
+    pub(super) flight_bytes: usize,
+    pub(super) flight_packets: usize,
+    /// How many of `sent` are lost, and a number before which there are none.
+    pub(super) lost: usize,
+    pub(super) resend_from: u64,
+    /// One more than the highest number that was selectively acknowledged.
+    pub(super) sacked_to: u64,
+    /// One more than the highest order that is known to have arrived.
+    pub(super) arrived_order: u64,
+    pub(super) next_order: u64,
+    /// Losses among transmissions before this one belong to a loss that the window has answered.
+    pub(super) recovery_order: u64,
+    pub(super) reorder: u64,
+    pub(super) repeated_acks: u32,
+    pub(crate) counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) sent: u64,
+    pub(crate) lost: u64,
+    pub(crate) resent: u64,
+}
+
+impl Sender {
+    /// The first packet will have the number `first`.
+    pub(crate) fn new(first: SeqNr) -> Self {
+        // Away from zero, so that there is a number before the first one.
+        let first = (1 << 16) + u64::from(first.0);
+        Self {
+            chunks: VecDeque::new(),
+            acked: 0,
+            next: 0,
+            end: 0,
+            first,
+            sent: VecDeque::new(),
+            fin: Fin::No,
+            flight_bytes: 0,
+            flight_packets: 0,
+            lost: 0,
+            resend_from: first,
+            sacked_to: first,
+            arrived_order: 0,
+            next_order: 0,
+            recovery_order: 0,
+            reorder: REORDER_PACKETS,
+            repeated_acks: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    pub(crate) fn write(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            let start = self.end;
+            self.end += bytes.len() as u64;
+            self.chunks.push_back(Chunk { start, bytes });
+        }
+    }
+
+    /// Asks for a FIN after everything that was written.
+    pub(crate) fn finish(&mut self) {
+        if self.fin == Fin::No {
+            self.fin = Fin::Wanted;
+        }
+    }
+
+    /// Whether everything has arrived, the FIN too.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.fin == Fin::Sent && self.sent.is_empty()
+    }
+
+    /// Bytes written and not acknowledged in order.
+    pub(crate) fn unacked_bytes(&self) -> usize {
+        usize::try_from(self.end - self.acked).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes written and never sent.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        usize::try_from(self.end - self.next).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes that take up the other end's window.
+    pub(crate) fn outstanding_bytes(&self) -> usize {
+        usize::try_from(self.next - self.acked).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn acked_bytes(&self) -> u64 {
+        self.acked
+    }
+
+    /// The number of the next new packet, which is what packets without payload carry.
+    pub(crate) fn next_seq_nr(&self) -> SeqNr {
+        SeqNr::from(self.first + self.sent.len() as u64)
+    }
+
+    /// The number before the first one that is not acknowledged in order.
+    pub(crate) fn acked_seq_nr(&self) -> SeqNr {
+        SeqNr::from(self.first - 1)
+    }
+
+    pub(crate) fn has_outstanding(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
+    /// Packets from the first that is not acknowledged in order to the last that was sent.
+    pub(crate) fn span(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// Whether the FIN is still to be sent.
+    pub(crate) fn wants_fin(&self) -> bool {
+        self.fin == Fin::Wanted
+    }
+
+    /// Whether a packet was skipped by selective acks.
+    pub(crate) fn has_hole(&self) -> bool {
+        self.sacked_to > self.first
+    }
+
+    /// The first packet that has to be sent again: its index among those that were sent.
+    pub(crate) fn next_lost(&mut self) -> Option<usize> {
+        if self.lost == 0 {
+            return None;
+        }
+        let from = usize::try_from(self.resend_from.saturating_sub(self.first)).unwrap_or(0);
+        let index = from + self.sent.iter().skip(from).position(|sent| sent.fate == Fate::Lost)?;
+        self.resend_from = self.first + index as u64;
+        Some(index)
+    }
+
+    /// The last packet that is not known to have arrived.
+    pub(crate) fn last_unacked(&self) -> Option<usize> {
+        self.sent.iter().rposition(|sent| sent.fate != Fate::Sacked)
+    }
+
+    /// The length of the payload of a packet that was sent.
+    pub(crate) fn payload_bytes(&self, index: usize) -> usize {
+        self.sent.get(index).map_or(0, |sent| usize::from(sent.len))
+    }
+
+    /// Makes a packet of the next `len` bytes that were never sent, or of the FIN if there are none. Returns its
+    /// index. If `probe_bytes` is not zero it will be sent in a datagram of that length.
+    pub(crate) fn make(&mut self, now: Instant, len: usize, probe_bytes: usize) -> usize {
+        let len = len.min(self.unsent_bytes()).min(usize::from(u16::MAX) - HEADER_BYTES) as u16;
+        let is_fin = len == 0;
+        if is_fin {
+            self.fin = Fin::Sent;
+        }
+        self.sent.push_back(Sent {
+            start: self.next,
+            len,
+            probe_bytes: probe_bytes as u16,
+            is_fin,
+            was_resent: false,
+            fate: Fate::InFlight,
+            order: self.next_order,
+            sent_at: now,
+            flight_bytes: (self.flight_bytes + usize::from(len)) as u32,
+        });
+        self.next += u64::from(len);
+        self.next_order += 1;
+        self.flight_bytes += usize::from(len);
+        self.flight_packets += 1;
+        self.counts.sent += 1;
+        self.sent.len() - 1
+    }
+
+    /// A packet is about to be sent again.
+    pub(crate) fn resend(&mut self, now: Instant, index: usize) {
+        let Some(sent) = self.sent.get_mut(index) else { return };
+        match sent.fate {
+            Fate::Lost => {
+                self.lost -= 1;
+                self.flight_bytes += usize::from(sent.len);
+                self.flight_packets += 1;
+            }
+            Fate::InFlight => {}
+            Fate::Sacked => return,
+        }
+        sent.fate = Fate::InFlight;
+        sent.was_resent = true;
+        sent.probe_bytes = 0;
+        sent.order = self.next_order;
+        sent.sent_at = now;
+        self.next_order += 1;
+        self.counts.sent += 1;
+        self.counts.resent += 1;
+    }
+
+    /// The `seq_nr` of a packet and whether it is the FIN.
+    pub(crate) fn label(&self, index: usize) -> (SeqNr, bool) {
+        let is_fin = self.sent.get(index).is_some_and(|sent| sent.is_fin);
+        (SeqNr::from(self.first + index as u64), is_fin)
+    }
+
+    /// Appends the payload of a packet to `buf`.
+    pub(crate) fn copy_payload(&self, index: usize, buf: &mut Vec<u8>) {
+        let Some(sent) = self.sent.get(index) else { return };
+        let (mut at, end) = (sent.start, sent.start + u64::from(sent.len));
+        let first = self.chunks.partition_point(|chunk| chunk.end() <= at);
+        for chunk in self.chunks.range(first..) {
+            if at >= end {
+                break;
+            }
+            let from = (at - chunk.start) as usize;
+            let to = (end.min(chunk.end()) - chunk.start) as usize;
+            buf.extend_from_slice(&chunk.bytes[from..to]);
+            at = chunk.end();
+        }
+    }
+
+    /// Takes all packets apart again, as if none had ever been sent. Only for when the other end has none of them:
+    /// the same numbers will carry other bytes.
+    pub(crate) fn repack(&mut self) {
+        if self.fin == Fin::Sent {
+            self.fin = Fin::Wanted;
+        }
+        self.sent.clear();
+        self.next = self.acked;
+        (self.flight_bytes, self.flight_packets, self.lost) = (0, 0, 0);
+        (self.resend_from, self.sacked_to) = (self.first, self.first);
+        self.recovery_order = self.next_order;
+    }
+
+    /// Forgets what is acknowledged in order.
+    pub(super) fn release(&mut self) {
+        self.acked = self.sent.front().map_or(self.next, |sent| sent.start);
+        while self.chunks.front().is_some_and(|chunk| chunk.end() <= self.acked) {
+            self.chunks.pop_front();
+        }
+    }
+}
+
+impl Chunk {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}

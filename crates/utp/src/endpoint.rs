@@ -1,0 +1,341 @@
+//! All connections of one socket.
+
+mod on_datagram;
+mod strangers;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use fastrand::Rng;
+use sha1::{Digest, Sha1};
+use slotmap::SlotMap;
+use ztor_time::Instant;
+
+use crate::conn::{Conn, Context, State};
+use crate::seq::SeqNr;
+use crate::{Config, ConnKey, ConnectError, Event, Stats, Transmit};
+
+use strangers::Strangers;
+
+/// Tries to find a `conn_id` that is free. With the bound on connections one in fifty is taken at the worst.
+const ID_TRIES: usize = 64;
+/// Of all connections one in so many may be one that finishes in the background.
+const CLOSING_SHARE: usize = 4;
+
+/// The µTP connections of one UDP socket; see the [crate].
+///
+/// After any call there may be something to [send](Endpoint::poll_transmit), to [hear](Endpoint::poll_event) and
+/// another time to [wake](Endpoint::poll_timeout) at.
+#[derive(Debug)]
+pub struct Endpoint {
+    config: Config,
+    rng: Rng,
+    /// What is added to our clock before others see it (modulo 2³²).
+    clock_offset_us: u32,
+    conns: SlotMap<ConnKey, Conn>,
+    /// By address and the `conn_id` of packets to us.
+    routes: BTreeMap<(SocketAddr, u16), ConnKey>,
+    /// The last route that was taken: datagrams come in runs.
+    last_route: Option<((SocketAddr, u16), ConnKey)>,
+    /// Who may have something to send, each once, in the order of their turns.
+    line: VecDeque<ConnKey>,
+    /// One entry for each connection that waits for a time.
+    alarms: BTreeSet<(Instant, ConnKey)>,
+    /// Connections that finish in the background, oldest first, and ones that have.
+    closing: VecDeque<ConnKey>,
+    strangers: Strangers,
+    total_held: usize,
+    events: VecDeque<Event>,
+}
+
+impl Endpoint {
+    /// An endpoint without connections. `seed` must be random and secret: what keeps strangers out comes from it.
+    pub fn new(now: Instant, config: Config, seed: u64) -> Self {
+        let mut rng = Rng::with_seed(first_u64(derive(seed, "choices")));
+        Self {
+            config,
+            clock_offset_us: rng.u32(..),
+            rng,
+            conns: SlotMap::with_key(),
+            routes: BTreeMap::new(),
+            last_route: None,
+            line: VecDeque::new(),
+            alarms: BTreeSet::new(),
+            closing: VecDeque::new(),
+            strangers: Strangers::new(now, &config, derive(seed, "cookies")),
+            total_held: 0,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Begins a connection. What is written before it stands is sent as soon as it does.
+    pub fn connect(&mut self, now: Instant, to: SocketAddr) -> Result<ConnKey, ConnectError> {
+        if self.conns.len() >= self.config.max_connections {
+            return Err(ConnectError::Full);
+        }
+        let recv_id = self.free_id(to).ok_or(ConnectError::Full)?;
+        let syn = SeqNr(self.rng.u16(..));
+        let key = self.insert(now, |key, cx| Conn::connect(key, cx, to, recv_id, syn));
+        self.settle(now, key, true);
+        Ok(key)
+    }
+
+    /// Takes a datagram in. Whether it was one of µTP, be it taken or dropped; one that was not is somebody else's.
+    pub fn handle(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
+        self.on_datagram(now, from, datagram)
+    }
+
+    /// Does what time asks for. To be called when [`Endpoint::poll_timeout`] is reached and after a batch of
+    /// [`Endpoint::handle`].
+    pub fn tick(&mut self, now: Instant) {
+        while let Some((at, key)) = self.alarms.first().copied().filter(|(at, _)| *at <= now) {
+            self.alarms.remove(&(at, key));
+            if let Some(conn) = self.conns.get_mut(key) {
+                conn.alarm = Instant::FAR_FUTURE;
+            }
+            self.with(now, key, |conn, cx| conn.on_time(cx));
+        }
+    }
+
+    /// When [`Endpoint::tick`] wants to be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.alarms.first().map(|(at, _)| *at)
+    }
+
+    /// Appends up to `max_datagrams` datagrams for one destination to `buf`: all of the same length but the last,
+    /// which may be shorter, as UDP's segmentation offload wants them. To be called until there is nothing more, but
+    /// only when all that the socket had was handed in: an acknowledgement is for all that came until then.
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut Vec<u8>,
+    ) -> Option<Transmit> {
+        if max_datagrams == 0 {
+            return None;
+        }
+        if let Some(transmit) = self.strangers.poll_transmit(buf) {
+            return Some(transmit);
+        }
+        while let Some(key) = self.line.pop_front() {
+            let clock_us = self.clock_us(now);
+            let Some(conn) = self.conns.get_mut(key) else { continue };
+            conn.is_in_line = false;
+            let (config, events, total_held) = (&self.config, &mut self.events, self.total_held);
+            let appended =
+                conn.transmit(&mut Context { now, clock_us, config, total_held, events }, max_datagrams, buf);
+            let to = conn.to;
+            self.settle(now, key, appended.is_some());
+            if let Some(appended) = appended {
+                return Some(Transmit { to, len: appended.len, segment_len: appended.segment_len });
+            }
+        }
+        None
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Bytes that [`Endpoint::write`] takes now.
+    pub fn send_room(&self, key: ConnKey) -> usize {
+        self.owned(key).map_or(0, |conn| conn.send_room(&self.config))
+    }
+
+    /// Queues bytes, without copying them. Callers keep to [`Endpoint::send_room`]; one `data` that goes beyond is
+    /// taken as long as there is any room at all, else it is dropped, as is what is written to a connection that
+    /// is over.
+    pub fn write(&mut self, now: Instant, key: ConnKey, data: Bytes) {
+        if self.owned(key).is_some() {
+            self.with(now, key, |conn, cx| conn.write(cx, data));
+        }
+    }
+
+    /// Bytes that [`Endpoint::read`] has now.
+    pub fn readable(&self, key: ConnKey) -> usize {
+        self.owned(key).map_or(0, Conn::readable)
+    }
+
+    /// Moves up to `limit` received bytes to the end of `into` and says how many. If `into` is empty and all is read
+    /// the two buffers are swapped, which costs no copy.
+    pub fn read(&mut self, now: Instant, key: ConnKey, limit: usize, into: &mut BytesMut) -> usize {
+        if self.owned(key).is_none() {
+            return 0;
+        }
+        self.with(now, key, |conn, cx| conn.read(cx, limit, into)).unwrap_or(0)
+    }
+
+    /// Ends a connection after all that was written has arrived (BEP 29, ST_FIN). The key is gone at once.
+    ///
+    /// What arrives from now on is acknowledged and forgotten. If the other end does not take what is left within
+    /// two minutes, or too many others are finishing too, the connection is broken off.
+    pub fn close(&mut self, now: Instant, key: ConnKey) {
+        if self.owned(key).is_none() {
+            return;
+        }
+        self.forget_events(key);
+        self.with(now, key, |conn, cx| conn.close(cx.now));
+        if !self.conns.contains_key(key) {
+            return;
+        }
+        self.closing.push_back(key);
+        if self.closing.len() > (self.config.max_connections / CLOSING_SHARE).max(1)
+            && let Some(oldest) = self.closing.pop_front()
+        {
+            self.abort(now, oldest);
+        }
+    }
+
+    /// Breaks a connection off (BEP 29, ST_RESET). The key is gone at once.
+    pub fn reset(&mut self, now: Instant, key: ConnKey) {
+        if self.owned(key).is_some() {
+            self.forget_events(key);
+            self.abort(now, key);
+        }
+    }
+
+    /// The system said that a datagram of `len` bytes is too long for the way to `to` (EMSGSIZE).
+    pub fn too_big(&mut self, now: Instant, to: SocketAddr, len: usize) {
+        let keys: Vec<_> = self.routes.range((to, 0)..=(to, u16::MAX)).map(|(_, key)| *key).collect();
+        for key in keys {
+            self.with(now, key, |conn, cx| conn.too_big(cx.now, len));
+        }
+    }
+
+    /// How a connection is doing; `None` if it is gone.
+    pub fn stats(&self, key: ConnKey) -> Option<Stats> {
+        self.owned(key).map(Conn::stats)
+    }
+
+    /// Connections that there are, those included that finish in the background.
+    pub fn len(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.conns.is_empty()
+    }
+}
+
+/// What the rest of the endpoint is made of.
+impl Endpoint {
+    fn owned(&self, key: ConnKey) -> Option<&Conn> {
+        self.conns.get(key).filter(|conn| conn.is_owned)
+    }
+
+    fn clock_us(&self, now: Instant) -> u32 {
+        // The low 32 bits are meant.
+        (now.as_micros() as u32).wrapping_add(self.clock_offset_us)
+    }
+
+    /// Adds a connection. It still has to be settled.
+    fn insert(&mut self, now: Instant, make: impl FnOnce(ConnKey, &Context<'_>) -> Conn) -> ConnKey {
+        let clock_us = self.clock_us(now);
+        let (config, events, total_held) = (&self.config, &mut self.events, self.total_held);
+        let cx = Context { now, clock_us, config, total_held, events };
+        let key = self.conns.insert_with_key(|key| make(key, &cx));
+        if let Some(conn) = self.conns.get(key) {
+            self.routes.insert((conn.to, conn.recv_id), key);
+        }
+        key
+    }
+
+    /// Lets something happen to a connection and draws the consequences.
+    fn with<R>(
+        &mut self,
+        now: Instant,
+        key: ConnKey,
+        happen: impl FnOnce(&mut Conn, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let clock_us = self.clock_us(now);
+        let conn = self.conns.get_mut(key)?;
+        let (config, events, total_held) = (&self.config, &mut self.events, self.total_held);
+        let result = happen(conn, &mut Context { now, clock_us, config, total_held, events });
+        self.settle(now, key, true);
+        Some(result)
+    }
+
+    /// Brings what the endpoint notes of a connection up to date. `may_send` puts it in line.
+    fn settle(&mut self, now: Instant, key: ConnKey, may_send: bool) {
+        let Some(conn) = self.conns.get_mut(key) else { return };
+        let held = conn.held_bytes();
+        self.total_held = self.total_held + held - conn.counted_held;
+        conn.counted_held = held;
+        if conn.is_over {
+            self.remove(now, key);
+            return;
+        }
+        if conn.state == State::Dead {
+            let route = (conn.to, conn.recv_id);
+            self.unroute(route, key);
+            return;
+        }
+        if may_send && !conn.is_in_line {
+            conn.is_in_line = true;
+            self.line.push_back(key);
+        }
+        // One that has moved back is found out when it rings.
+        let deadline = conn.deadline();
+        if deadline < conn.alarm {
+            self.alarms.remove(&(conn.alarm, key));
+            conn.alarm = deadline;
+            self.alarms.insert((deadline, key));
+        }
+    }
+
+    /// Tells the other end that it is over, and forgets it.
+    fn abort(&mut self, now: Instant, key: ConnKey) {
+        let Some(conn) = self.conns.get(key) else { return };
+        if let Some(header) = conn.reset_header(self.clock_us(now)) {
+            self.strangers.reply(conn.to, &header);
+        }
+        self.remove(now, key);
+    }
+
+    fn remove(&mut self, now: Instant, key: ConnKey) {
+        let Some(conn) = self.conns.remove(key) else { return };
+        self.total_held -= conn.counted_held;
+        self.alarms.remove(&(conn.alarm, key));
+        let route = (conn.to, conn.recv_id);
+        self.unroute(route, key);
+        if !conn.is_initiator {
+            self.strangers.remember(now, route);
+        }
+    }
+
+    fn unroute(&mut self, route: (SocketAddr, u16), key: ConnKey) {
+        if self.routes.get(&route) == Some(&key) {
+            self.routes.remove(&route);
+        }
+        self.last_route = None;
+    }
+
+    /// The owner has gone, so there is nobody to tell.
+    fn forget_events(&mut self, key: ConnKey) {
+        self.events.retain(|event| event.key() != key);
+    }
+
+    /// A `conn_id` for packets to us that no other connection with the same address is near to.
+    fn free_id(&mut self, to: SocketAddr) -> Option<u16> {
+        (0..ID_TRIES).map(|_| self.rng.u16(..)).find(|id| {
+            let near = [id.wrapping_sub(1), *id, id.wrapping_add(1)];
+            near.iter().all(|id| !self.routes.contains_key(&(to, *id)))
+        })
+    }
+}
+
+/// An independent secret for each `label` out of one seed, so that outputs of the one, which others see, say nothing
+/// about the other.
+fn derive(seed: u64, label: &str) -> [u8; 20] {
+    let mut hasher = Sha1::new();
+    hasher.update(seed.to_be_bytes());
+    hasher.update(label.as_bytes());
+    hasher.finalize().into()
+}
+
+fn first_u64(bytes: [u8; 20]) -> u64 {
+    bytes.iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte))
+}

@@ -1,0 +1,96 @@
+//! What a datagram is about.
+
+use std::net::SocketAddr;
+
+use ztor_time::Instant;
+
+use super::Endpoint;
+use super::strangers::Verdict;
+use crate::conn::{Conn, State};
+use crate::header::{Packet, Type, is_utp};
+use crate::{Closed, ConnKey, Event};
+
+impl Endpoint {
+    pub(super) fn on_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
+        if !is_utp(datagram) {
+            return false;
+        }
+        if let Some(packet) = Packet::parse(datagram) {
+            match packet.header.kind {
+                Type::Syn => self.on_syn(now, from, &packet),
+                Type::Reset => self.on_reset(now, from, &packet),
+                Type::Data | Type::Fin | Type::State => self.on_packet(now, from, &packet),
+            }
+        }
+        true
+    }
+
+    fn on_packet(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
+        match self.route(from, packet.header.conn_id) {
+            Some(key) => _ = self.with(now, key, |conn, cx| conn.on_packet(cx, packet)),
+            None => self.on_stranger(now, from, packet),
+        }
+    }
+
+    fn route(&mut self, from: SocketAddr, conn_id: u16) -> Option<ConnKey> {
+        let route = (from, conn_id);
+        if let Some((last, key)) = self.last_route
+            && last == route
+        {
+            return Some(key);
+        }
+        let key = *self.routes.get(&route)?;
+        self.last_route = Some((route, key));
+        Some(key)
+    }
+
+    /// A packet of no connection: the first of one whose SYN we answered, or a late one.
+    fn on_stranger(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
+        let clock_us = self.clock_us(now);
+        let header = &packet.header;
+        match self.strangers.judge(now, from, header) {
+            Verdict::Reset => self.strangers.reset(now, from, header, clock_us),
+            Verdict::Ignore => {}
+            Verdict::Accept { syn } if self.conns.len() < self.config.max_connections => {
+                let (recv_id, first) = (header.conn_id, header.ack_nr.plus(1));
+                let key = self.insert(now, |key, cx| Conn::accept(key, cx, from, recv_id, first, syn));
+                self.events.push_back(Event::Incoming { key, from });
+                self.with(now, key, |conn, cx| conn.on_packet(cx, packet));
+            }
+            Verdict::Accept { .. } => self.strangers.reset(now, from, header, clock_us),
+        }
+    }
+
+    /// Keeps nothing: see [`crate::cookie`].
+    fn on_syn(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
+        let clock_us = self.clock_us(now);
+        let recv_id = packet.header.conn_id.wrapping_add(1);
+        if let Some(key) = self.route(from, recv_id) {
+            // A late or repeated one, which only wants to be acknowledged; or the number is taken by a connection
+            // that we asked for, and the caller has to try another.
+            self.with(now, key, |conn, _| conn.on_late_syn());
+        } else if self.conns.len() < self.config.max_connections {
+            self.strangers.answer_syn(now, from, &packet.header, clock_us, self.config.max_receive_bytes);
+        } else {
+            self.strangers.reset(now, from, &packet.header, clock_us);
+        }
+    }
+
+    /// A RESET names the connection by the number of packets to us, or by that of packets from us if it is the
+    /// answer to one that the other end doesn't know. It must also say something of our packets that could be true,
+    /// so that it can't be sent blindly.
+    fn on_reset(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
+        let id = packet.header.conn_id;
+        let keys = [id, id.wrapping_sub(1), id.wrapping_add(1)]
+            .map(|recv_id| self.routes.get(&(from, recv_id)).copied());
+        for key in keys.into_iter().flatten() {
+            self.with(now, key, |conn, cx| {
+                let is_meant = conn.recv_id == id || conn.send_id == id;
+                if is_meant && conn.is_plausible_reset(packet.header.ack_nr) {
+                    let refused = matches!(conn.state, State::SynSent { .. });
+                    conn.die(cx, if refused { Closed::Refused } else { Closed::Reset });
+                }
+            });
+        }
+    }
+}

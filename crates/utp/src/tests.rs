@@ -1,0 +1,5 @@
+//! Whole connections over a simulated network.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod congestion;
+mod transfer;

@@ -1,0 +1,54 @@
+//! Everything arrives, in order, whatever happens on the way.
+
+use crate::testing::{Link, MS, Net, SECOND, expected};
+use crate::{Closed, Event};
+
+/// Sends so much over a pair of such links and back, and checks what arrives.
+fn transfer(seed: u64, link: Link, len: u64, within_s: u32) -> Net {
+    let mut net = Net::pair(seed, link);
+    let key = net.connect(0, 1);
+    net.send(0, key, len);
+    let arrived = net.run_while(within_s * SECOND, |net| net.nodes[1].total() < len);
+    assert!(arrived, "{} of {len} {:?}", net.nodes[1].total(), net.nodes[0].endpoint.stats(key));
+    let back = net.nodes[1].conns[0];
+    assert_eq!(net.nodes[1].got[&back], expected(len));
+    net.send(1, back, len / 2);
+    assert!(net.run_while(within_s * SECOND, |net| net.nodes[0].total() < len / 2));
+    assert_eq!(net.nodes[0].got[&key], expected(len / 2));
+    net
+}
+
+#[test]
+fn over_a_good_link() {
+    let mut net = transfer(1, Link::default(), 5_000_000, 10);
+    assert_eq!(net.nodes[0].events[0], Event::Connected(net.nodes[0].conns[0]));
+    let (key, from) = (net.nodes[1].conns[0], net.nodes[0].addr);
+    assert_eq!(net.nodes[1].events[0], Event::Incoming { key, from });
+    let stats = net.nodes[0].endpoint.stats(net.nodes[0].conns[0]).unwrap();
+    assert_eq!((stats.lost_packets, stats.retransmitted_packets, stats.timeouts), (0, 0, 0), "{stats:?}");
+    assert_eq!(stats.mtu_bytes, 1472);
+    net.nodes[0].closes_after = true;
+    net.nodes[1].closes_after = true;
+    let key = net.nodes[0].conns[0];
+    net.send(0, key, 10);
+    net.run(20 * SECOND);
+    assert_eq!(net.nodes[1].closed(net.nodes[1].conns[0]), Some(Closed::Ended));
+    assert!(net.nodes[0].endpoint.is_empty() && net.nodes[1].endpoint.is_empty());
+}
+
+#[test]
+fn over_bad_links() {
+    for (seed, latency_ms, loss, reordered, duplicated, len) in [
+        (1, 5, 0.01, 0.0, 0.0, 2_000_000),
+        (2, 50, 0.01, 0.05, 0.05, 500_000),
+        (3, 50, 0.10, 0.2, 0.1, 200_000),
+        (4, 250, 0.05, 0.1, 0.0, 100_000),
+        (5, 250, 0.10, 0.3, 0.3, 50_000),
+        (6, 5, 0.10, 0.5, 0.5, 500_000),
+        (7, 5, 0.0, 0.5, 0.5, 2_000_000),
+    ] {
+        let link = Link { latency: latency_ms * MS, loss, reordered, duplicated, ..Link::default() };
+        let net = transfer(seed, link, len, 120);
+        println!("{seed}: {:?} {:?}", net.now, net.nodes[0].endpoint.stats(net.nodes[0].conns[0]));
+    }
+}

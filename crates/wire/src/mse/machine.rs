@@ -1,0 +1,392 @@
+//! The handshake.
+
+use bytes::{Buf, BytesMut};
+use fastrand::Rng;
+use sha1::{Digest, Sha1};
+use thiserror::Error;
+
+use super::keys::{KEY_LEN, PRIVATE_LEN, Private, PublicKey, Secret, Work, Worked};
+use super::{Accept, Ciphers, Method, Methods, Rc4};
+
+/// Longest padding.
+const MAX_PAD: usize = 512;
+/// The verification constant: zeros, encrypted.
+const VC: [u8; 8] = [0; 8];
+const HASH_LEN: usize = 20;
+/// The verification constant, the choice of methods and the length of what follows.
+const NEGOTIATION_LEN: usize = VC.len() + 4 + 2;
+
+/// Why a handshake failed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MseError {
+    /// What must come within the longest padding did not.
+    #[error("no {expected} in the first {within} bytes after the public key: not an encrypted handshake")]
+    NoSync {
+        /// What was looked for.
+        expected: &'static str,
+        /// Bytes it was looked for in.
+        within: usize,
+    },
+    /// The public key would give the secret away.
+    #[error("a public key of 0, 1, P - 1 or more")]
+    BadKey,
+    /// The caller knows none of our info-hashes.
+    #[error("an encrypted handshake for a torrent that is not here")]
+    UnknownTorrent,
+    /// The constant came out wrong: the other side has another secret, or info-hash.
+    #[error("the verification constant of the encrypted handshake is wrong")]
+    BadConstant,
+    /// Nothing that was provided, or selected, will do.
+    #[error("no encryption method in common: {theirs:#x} was {what}")]
+    NoMethod {
+        /// As on the wire.
+        theirs: u32,
+        /// Who chose.
+        what: &'static str,
+    },
+    /// A padding longer than there is.
+    #[error("a padding of {0} bytes, 512 at the most")]
+    BadPadding(usize),
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Step {
+    /// Wait for more bytes.
+    More,
+    /// Do this and come back with [`Mse::worked`]; bytes that come meanwhile are kept.
+    Work(Work),
+    /// It is done. What is left of the bytes is the first of the stream, and still to be decrypted.
+    Done(Box<Established>),
+}
+
+/// The outcome of a handshake.
+#[derive(Debug)]
+pub struct Established {
+    /// The info-hash both sides know.
+    pub info_hash: [u8; 20],
+    /// What was agreed on.
+    pub method: Method,
+    /// For the stream after the handshake.
+    pub ciphers: Ciphers,
+}
+
+#[derive(Debug)]
+enum Role {
+    Caller { info_hash: [u8; 20], provides: Methods },
+    Called { accepts: Accept },
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The caller's key is to be made.
+    Begin,
+    TheirKey,
+    Working,
+    /// Called: the hash of the secret, after the padding.
+    Hash(Secret),
+    /// Called: constant, provided methods, padding.
+    Provided {
+        info_hash: [u8; 20],
+        send: Box<Rc4>,
+        recv: Box<Rc4>,
+    },
+    /// Caller: the encrypted constant, after the padding.
+    Constant {
+        info_hash: [u8; 20],
+        send: Box<Rc4>,
+        recv: Box<Rc4>,
+    },
+    /// Caller: what was selected, and the padding.
+    Selected {
+        info_hash: [u8; 20],
+        send: Box<Rc4>,
+        recv: Box<Rc4>,
+    },
+    Over,
+}
+
+/// One side of a handshake.
+#[derive(Debug)]
+pub struct Mse {
+    role: Role,
+    stage: Stage,
+    private: Private,
+    pads: Rng,
+    output: Vec<u8>,
+}
+
+/// What a caller names a swarm by: `HASH('req2', SKEY)`. To be searched for without trying every torrent.
+pub fn obfuscated_swarm(info_hash: &[u8; 20]) -> [u8; 20] {
+    hash(&[b"req2", info_hash])
+}
+
+fn hash(parts: &[&[u8]]) -> [u8; HASH_LEN] {
+    let mut sha = Sha1::new();
+    parts.iter().for_each(|part| sha.update(part));
+    sha.finalize().into()
+}
+
+impl Mse {
+    /// The side that calls, for this swarm. `private` must be unpredictable; the lengths of paddings come from
+    /// `seed`.
+    pub fn call(info_hash: [u8; 20], provides: Methods, private: [u8; PRIVATE_LEN], seed: u64) -> Self {
+        Self::new(Role::Caller { info_hash, provides }, Stage::Begin, private, seed)
+    }
+
+    /// The side that is called.
+    pub fn answer(accepts: Accept, private: [u8; PRIVATE_LEN], seed: u64) -> Self {
+        Self::new(Role::Called { accepts }, Stage::TheirKey, private, seed)
+    }
+
+    fn new(role: Role, stage: Stage, private: [u8; PRIVATE_LEN], seed: u64) -> Self {
+        Self { role, stage, private: Private(private), pads: Rng::with_seed(seed), output: Vec::new() }
+    }
+
+    /// Goes on with what came, taking from the front of `data` what belongs to the handshake; what is left must be
+    /// presented again, with more behind it. At most some 1.2 KiB are ever left.
+    ///
+    /// `find` tells the info-hash of an [`obfuscated_swarm`].
+    ///
+    /// # Errors
+    /// Of what is no such handshake, or one that cannot come to an end.
+    pub fn read(
+        &mut self,
+        data: &mut BytesMut,
+        find: impl FnOnce(&[u8; 20]) -> Option<[u8; 20]>,
+    ) -> Result<Step, MseError> {
+        if let Stage::Hash(secret) = &self.stage {
+            let secret = secret.clone();
+            if !self.read_hash(&secret, data, find)? {
+                return Ok(Step::More);
+            }
+        }
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Begin => {
+                self.stage = Stage::Working;
+                Ok(Step::Work(Work { private: self.private, wants_public: true, theirs: None }))
+            }
+            Stage::TheirKey => Ok(self.read_key(data)),
+            Stage::Provided { info_hash, send, recv } => self.read_provided(data, info_hash, send, recv),
+            Stage::Constant { info_hash, send, recv } => self.read_constant(data, info_hash, send, recv),
+            Stage::Selected { info_hash, send, recv } => self.read_selected(data, info_hash, send, recv),
+            stage @ (Stage::Working | Stage::Hash(_) | Stage::Over) => {
+                self.stage = stage;
+                Ok(Step::More)
+            }
+        }
+    }
+
+    /// Takes back what was worked out; [`read`](Self::read) is to be called after it, as there may be bytes already.
+    ///
+    /// # Errors
+    /// If the other side's key is a bad one.
+    pub fn worked(&mut self, worked: Worked) -> Result<(), MseError> {
+        if let Some(public) = worked.public {
+            self.output.extend_from_slice(&*public);
+            self.pad();
+        }
+        self.stage = match worked.secret {
+            None => Stage::TheirKey,
+            Some(secret) => {
+                let secret = secret.map_err(|_| MseError::BadKey)?;
+                match self.role {
+                    Role::Called { .. } => Stage::Hash(secret),
+                    Role::Caller { info_hash, provides } => self.propose(&secret, info_hash, provides),
+                }
+            }
+        };
+        Ok(())
+    }
+
+    /// Bytes to send.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output)
+    }
+
+    fn read_key(&mut self, data: &mut BytesMut) -> Step {
+        let Some(theirs) = data.first_chunk::<KEY_LEN>().copied() else {
+            self.stage = Stage::TheirKey;
+            return Step::More;
+        };
+        data.advance(KEY_LEN);
+        self.stage = Stage::Working;
+        let wants_public = matches!(self.role, Role::Called { .. });
+        let theirs: Option<Box<PublicKey>> = Some(Box::new(theirs));
+        Step::Work(Work { private: self.private, wants_public, theirs })
+    }
+
+    /// Finds the hash of the secret after the padding, and whom it is for. False if more must come.
+    fn read_hash(
+        &mut self,
+        secret: &Secret,
+        data: &mut BytesMut,
+        find: impl FnOnce(&[u8; 20]) -> Option<[u8; 20]>,
+    ) -> Result<bool, MseError> {
+        let wanted = hash(&[b"req1", &secret.0]);
+        let Some(at) = sync(data, &wanted, "hash of the secret")? else { return Ok(false) };
+        let Some(named) = data.get(at + HASH_LEN..at + 2 * HASH_LEN) else { return Ok(false) };
+        let mask = hash(&[b"req3", &secret.0]);
+        let obfuscated: [u8; HASH_LEN] = std::array::from_fn(|i| named[i] ^ mask[i]);
+        let info_hash = find(&obfuscated).ok_or(MseError::UnknownTorrent)?;
+        data.advance(at + 2 * HASH_LEN);
+        let recv = Box::new(Rc4::new(&hash(&[b"keyA", &secret.0, &info_hash])));
+        let send = Box::new(Rc4::new(&hash(&[b"keyB", &secret.0, &info_hash])));
+        self.stage = Stage::Provided { info_hash, send, recv };
+        Ok(true)
+    }
+
+    fn read_provided(
+        &mut self,
+        data: &mut BytesMut,
+        info_hash: [u8; 20],
+        mut send: Box<Rc4>,
+        recv: Box<Rc4>,
+    ) -> Result<Step, MseError> {
+        let Some((provided, pad_len)) = negotiation(data, &recv)? else {
+            self.stage = Stage::Provided { info_hash, send, recv };
+            return Ok(Step::More);
+        };
+        let len = NEGOTIATION_LEN + pad_len + 2;
+        let Some(head) = data.get(..len) else {
+            self.stage = Stage::Provided { info_hash, send, recv };
+            return Ok(Step::More);
+        };
+        let (mut head, mut recv) = (head.to_vec(), recv);
+        recv.apply(&mut head);
+        let initial_len = usize::from(u16::from_be_bytes([head[len - 2], head[len - 1]]));
+        let Role::Called { accepts } = self.role else { return Ok(Step::More) };
+        let method = accepts
+            .choose(Methods(provided))
+            .ok_or(MseError::NoMethod { theirs: provided, what: "provided" })?;
+        data.advance(len);
+        self.negotiate(method as u32, &mut send);
+        let ciphers = match method {
+            Method::Rc4 => Ciphers::rc4(*send, *recv),
+            Method::Plain => Ciphers::plain_after(*recv, initial_len),
+        };
+        Ok(Step::Done(Box::new(Established { info_hash, method, ciphers })))
+    }
+
+    /// The caller's second message: proof of the secret, the swarm, the methods.
+    fn propose(&mut self, secret: &Secret, info_hash: [u8; 20], provides: Methods) -> Stage {
+        self.output.extend_from_slice(&hash(&[b"req1", &secret.0]));
+        let mask = hash(&[b"req3", &secret.0]);
+        self.output.extend(obfuscated_swarm(&info_hash).iter().zip(mask).map(|(a, b)| a ^ b));
+        let mut send = Box::new(Rc4::new(&hash(&[b"keyA", &secret.0, &info_hash])));
+        let recv = Box::new(Rc4::new(&hash(&[b"keyB", &secret.0, &info_hash])));
+        self.negotiate(provides.0, &mut send);
+        // No initial payload: the stream begins once it is known how it goes on.
+        let mut initial_len = [0; 2];
+        send.apply(&mut initial_len);
+        self.output.extend_from_slice(&initial_len);
+        Stage::Constant { info_hash, send, recv }
+    }
+
+    fn read_constant(
+        &mut self,
+        data: &mut BytesMut,
+        info_hash: [u8; 20],
+        send: Box<Rc4>,
+        recv: Box<Rc4>,
+    ) -> Result<Step, MseError> {
+        let mut wanted = VC;
+        recv.clone().apply(&mut wanted);
+        match sync(data, &wanted, "verification constant")? {
+            None => {
+                self.stage = Stage::Constant { info_hash, send, recv };
+                Ok(Step::More)
+            }
+            Some(at) => {
+                data.advance(at);
+                self.read_selected(data, info_hash, send, recv)
+            }
+        }
+    }
+
+    fn read_selected(
+        &mut self,
+        data: &mut BytesMut,
+        info_hash: [u8; 20],
+        send: Box<Rc4>,
+        mut recv: Box<Rc4>,
+    ) -> Result<Step, MseError> {
+        let Some((selected, pad_len)) = negotiation(data, &recv)? else {
+            self.stage = Stage::Selected { info_hash, send, recv };
+            return Ok(Step::More);
+        };
+        let len = NEGOTIATION_LEN + pad_len;
+        let Some(head) = data.get(..len) else {
+            self.stage = Stage::Selected { info_hash, send, recv };
+            return Ok(Step::More);
+        };
+        recv.apply(&mut head.to_vec());
+        data.advance(len);
+        let Role::Caller { provides, .. } = self.role else { return Ok(Step::More) };
+        let method = [Method::Plain, Method::Rc4]
+            .into_iter()
+            .find(|method| *method as u32 == selected && provides.has(*method))
+            .ok_or(MseError::NoMethod { theirs: selected, what: "selected" })?;
+        let ciphers = match method {
+            Method::Rc4 => Ciphers::rc4(*send, *recv),
+            Method::Plain => Ciphers::plain_after(*recv, 0),
+        };
+        Ok(Step::Done(Box::new(Established { info_hash, method, ciphers })))
+    }
+
+    /// Constant, methods and padding, encrypted.
+    fn negotiate(&mut self, methods: u32, send: &mut Rc4) {
+        let pad_len = self.pads.usize(..=MAX_PAD);
+        let mut message = Vec::with_capacity(NEGOTIATION_LEN + pad_len);
+        message.extend_from_slice(&VC);
+        message.extend_from_slice(&methods.to_be_bytes());
+        message.extend_from_slice(&(pad_len as u16).to_be_bytes());
+        message.resize(NEGOTIATION_LEN + pad_len, 0);
+        send.apply(&mut message);
+        self.output.extend_from_slice(&message);
+    }
+
+    fn pad(&mut self) {
+        let len = self.pads.usize(..=MAX_PAD);
+        let start = self.output.len();
+        self.output.resize(start + len, 0);
+        self.pads.fill(&mut self.output[start..]);
+    }
+}
+
+/// Where `wanted` begins, at most the longest padding away; `None` if more must come.
+fn sync(data: &[u8], wanted: &[u8], expected: &'static str) -> Result<Option<usize>, MseError> {
+    let within = MAX_PAD + wanted.len();
+    let head = &data[..data.len().min(within)];
+    let at = head.windows(wanted.len()).position(|window| window == wanted);
+    match at {
+        None if data.len() >= within => Err(MseError::NoSync { expected, within }),
+        at => Ok(at),
+    }
+}
+
+/// Constant, methods and length of the padding at the front of `data`, if they have come.
+fn negotiation(data: &[u8], recv: &Rc4) -> Result<Option<(u32, usize)>, MseError> {
+    let Some(mut head) = data.first_chunk::<NEGOTIATION_LEN>().copied() else { return Ok(None) };
+    recv.clone().apply(&mut head);
+    let [v @ .., m0, m1, m2, m3, p0, p1] = head;
+    if v != VC {
+        return Err(MseError::BadConstant);
+    }
+    let pad_len = usize::from(u16::from_be_bytes([p0, p1]));
+    if pad_len > MAX_PAD {
+        return Err(MseError::BadPadding(pad_len));
+    }
+    Ok(Some((u32::from_be_bytes([m0, m1, m2, m3]), pad_len)))
+}
+
+#[cfg(test)]
+impl Mse {
+    /// The cipher of a caller that has proposed, as it is then.
+    pub(super) fn sending(self) -> Option<Rc4> {
+        match self.stage {
+            Stage::Constant { send, .. } => Some(*send),
+            _ => None,
+        }
+    }
+}

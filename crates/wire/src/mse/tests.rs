@@ -1,0 +1,180 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use super::*;
+use ::rc4::{KeyInit, StreamCipher};
+use bytes::BytesMut;
+use proptest::prelude::*;
+
+const SWARM: [u8; 20] = [7; 20];
+
+/// One side with what has come for it.
+struct Side {
+    mse: Mse,
+    input: BytesMut,
+    done: Option<Box<Established>>,
+}
+
+impl Side {
+    fn new(mse: Mse) -> Self {
+        Self { mse, input: BytesMut::new(), done: None }
+    }
+
+    /// Goes on as far as it can; returns what is to be sent.
+    fn go(&mut self, known: &[[u8; 20]]) -> Result<Vec<u8>, MseError> {
+        while self.done.is_none() {
+            let find = |named: &[u8; 20]| known.iter().find(|hash| obfuscated_swarm(hash) == *named).copied();
+            match self.mse.read(&mut self.input, find)? {
+                Step::More => break,
+                Step::Work(work) => self.mse.worked(work.run())?,
+                Step::Done(done) => self.done = Some(done),
+            }
+        }
+        Ok(self.mse.take_output())
+    }
+}
+
+/// Runs a handshake, its bytes in pieces of `step`.
+fn meet(caller: Mse, called: Mse, known: &[[u8; 20]], step: usize) -> Result<(Side, Side), MseError> {
+    let (mut caller, mut called) = (Side::new(caller), Side::new(called));
+    let (mut to_called, mut to_caller) = (Vec::new(), Vec::new());
+    loop {
+        to_called.extend(caller.go(&[])?);
+        to_caller.extend(called.go(known)?);
+        if to_called.is_empty() && to_caller.is_empty() {
+            return Ok((caller, called));
+        }
+        called.input.extend(to_called.drain(..step.min(to_called.len())));
+        caller.input.extend(to_caller.drain(..step.min(to_caller.len())));
+    }
+}
+
+fn caller(provides: Methods, seed: u64) -> Mse {
+    Mse::call(SWARM, provides, [(seed as u8).wrapping_add(1); 20], seed)
+}
+
+fn called(accepts: Accept, seed: u64) -> Mse {
+    Mse::answer(accepts, [(seed as u8).wrapping_add(77); 20], seed ^ 5)
+}
+
+#[test]
+fn both_sides_agree_whatever_they_offer() {
+    use Accept::{OnlyRc4, RatherPlain, RatherRc4};
+    let cases = [
+        (Methods::BOTH, OnlyRc4, Some(Method::Rc4)),
+        (Methods::BOTH, RatherRc4, Some(Method::Rc4)),
+        (Methods::BOTH, RatherPlain, Some(Method::Plain)),
+        (Methods::RC4, RatherPlain, Some(Method::Rc4)),
+        (Methods::PLAIN, RatherRc4, Some(Method::Plain)),
+        (Methods::PLAIN, OnlyRc4, None),
+    ];
+    for (seed, (provides, accepts, expected)) in (0..).zip(cases) {
+        let met = meet(caller(provides, seed), called(accepts, seed), &[[1; 20], SWARM], 100);
+        let Some(method) = expected else {
+            assert_eq!(met.err(), Some(MseError::NoMethod { theirs: 1, what: "provided" }));
+            continue;
+        };
+        let (a, b) = met.expect("a handshake");
+        let (mut a, mut b) = (a.done.expect("the caller is done"), b.done.expect("the called is done"));
+        assert_eq!((a.method, b.method), (method, method));
+        assert_eq!((a.info_hash, b.info_hash), (SWARM, SWARM));
+        assert_eq!(a.ciphers.are_plain(), method == Method::Plain);
+        for (from, to) in [(0, 1), (1, 0), (0, 1)] {
+            let sides = [&mut a, &mut b];
+            let mut text = *b"the quick brown fox";
+            sides[from].ciphers.encrypt(&mut text);
+            assert_eq!(text == *b"the quick brown fox", method == Method::Plain);
+            sides[to].ciphers.decrypt(&mut text);
+            assert_eq!(text, *b"the quick brown fox");
+        }
+    }
+}
+
+#[test]
+fn strangers_and_liars_are_told_apart() {
+    let unknown = meet(caller(Methods::BOTH, 1), called(Accept::RatherRc4, 1), &[[9; 20]], 1000);
+    assert_eq!(unknown.err(), Some(MseError::UnknownTorrent));
+    for bad in [[0; 96], [0xff; 96]] {
+        let mut side = Side::new(called(Accept::RatherRc4, 1));
+        side.input.extend_from_slice(&bad);
+        assert_eq!(side.go(&[]), Err(MseError::BadKey));
+    }
+    let mut side = Side::new(called(Accept::RatherRc4, 1));
+    side.input.extend_from_slice(&[3; 96 + 531]);
+    side.go(&[SWARM]).expect("its key is as good as any");
+    assert!(side.done.is_none());
+    side.input.extend_from_slice(&[3]);
+    assert_eq!(side.go(&[SWARM]), Err(MseError::NoSync { expected: "hash of the secret", within: 532 }));
+}
+
+/// Others put the first of the stream into the handshake.
+#[test]
+fn an_initial_payload_is_encrypted_even_if_nothing_else_is() {
+    let mut side = Side::new(called(Accept::RatherPlain, 3));
+    let mut first = caller(Methods::BOTH, 3);
+    let Ok(Step::Work(work)) = first.read(&mut BytesMut::new(), |_| None) else { panic!("a key") };
+    first.worked(work.run()).expect("a key");
+    side.input.extend_from_slice(&first.take_output());
+    let theirs = side.go(&[SWARM]).expect("an answer");
+    let Ok(Step::Work(work)) = first.read(&mut BytesMut::from(&theirs[..96]), |_| None) else {
+        panic!("work")
+    };
+    first.worked(work.run()).expect("a secret");
+    let mut proposal = first.take_output();
+    let Stage { mut send } = stage_of(first);
+    // The length of the payload was sent as none: the two bytes are changed in place, and the payload follows.
+    let end = proposal.len();
+    proposal[end - 1] ^= 5;
+    let mut payload = *b"hello";
+    send.apply(&mut payload);
+    side.input.extend_from_slice(&proposal);
+    side.input.extend_from_slice(&payload);
+    side.input.extend_from_slice(b", plainly");
+    side.go(&[SWARM]).expect("done");
+    let mut done = side.done.expect("done");
+    let mut stream = side.input.to_vec();
+    let (head, tail) = stream.split_at_mut(3);
+    done.ciphers.decrypt(head);
+    done.ciphers.decrypt(tail);
+    assert_eq!(stream, b"hello, plainly");
+    assert!(done.ciphers.are_plain());
+}
+
+struct Stage {
+    send: Rc4,
+}
+
+fn stage_of(mse: Mse) -> Stage {
+    Stage { send: mse.sending().expect("it has proposed") }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn any_cut_of_the_stream_will_do(seed: u8, step in 1usize..700) {
+        let seed = u64::from(seed);
+        let (a, b) = meet(caller(Methods::BOTH, seed), called(Accept::RatherRc4, seed), &[SWARM], step).unwrap();
+        prop_assert!(a.done.is_some() && b.done.is_some());
+        prop_assert!(a.input.is_empty() && b.input.is_empty(), "nothing is left over");
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..1500), is_caller: bool) {
+        let mse = if is_caller { caller(Methods::BOTH, 1) } else { called(Accept::RatherRc4, 1) };
+        let mut side = Side::new(mse);
+        side.input.extend_from_slice(&bytes);
+        let _ = side.go(&[SWARM]);
+        prop_assert!(side.done.is_none());
+    }
+
+    #[test]
+    fn the_cipher_is_rc4(key in proptest::collection::vec(any::<u8>(), 1..64), cuts in proptest::collection::vec(0usize..40, 0..20)) {
+        let (mut ours, mut theirs) = (Rc4::raw(&key), ::rc4::Rc4::new_from_slice(&key).unwrap());
+        for len in cuts {
+            let (mut a, mut b) = (vec![0x5a; len], vec![0x5a; len]);
+            ours.apply(&mut a);
+            theirs.apply_keystream(&mut b);
+            prop_assert_eq!(a, b);
+        }
+    }
+}
