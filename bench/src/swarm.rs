@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant as OsInstant;
-use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, Engine, Event, Outbox, PeerKey, TorrentId};
+use ztor_engine::{
+    AddTorrent, Bitfield, Config, DiskEvent, Engine, Event, Outbox, PeerKey, TorrentId, Transport,
+};
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_time::{Duration, Instant};
 use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
@@ -83,7 +85,7 @@ impl Swarm {
     pub fn join(&mut self, first: &[Message]) -> anyhow::Result<PeerKey> {
         let number = self.peers.len() as u32;
         let [_, a, b, c] = number.to_be_bytes();
-        let key = self.engine.accept(self.now, SocketAddr::from(([10, a, b, c], 6881)))?;
+        let key = self.engine.accept(self.now, SocketAddr::from(([10, a, b, c], 6881)), Transport::Tcp)?;
         let mut random = [0; 12];
         random[..4].copy_from_slice(&number.to_be_bytes());
         let hello = Handshake {

@@ -61,8 +61,12 @@ fn default_dir() -> PathBuf {
 
 /// A session on loopback.
 fn session(tune: impl FnOnce(&mut Config)) -> anyhow::Result<Session> {
-    let mut config =
-        Config { bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), port: 0, state_dir: None, ..Config::default() };
+    let mut config = Config {
+        bind: IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
+        port: 0,
+        state_dir: None,
+        ..Config::default()
+    };
     tune(&mut config);
     Ok(Session::start(config)?)
 }

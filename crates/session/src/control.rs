@@ -1,9 +1,9 @@
 //! What is slow and rare: HTTP and name look-ups, on a small tokio runtime.
 
+use crate::bind::{Bind, DeviceState, LOOK_EVERY};
 use crate::http::{Fetcher, MAX_TRACKER_REPLY};
 use crate::inbox::Inbox;
 use crate::message::ToNet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -24,7 +24,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    pub(crate) fn start(bind: Option<IpAddr>, inbox: &Arc<Inbox<ToNet>>) -> Result<Self, String> {
+    pub(crate) fn start(bind: &Bind, inbox: &Arc<Inbox<ToNet>>) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("control")
@@ -33,6 +33,21 @@ impl Control {
             .map_err(|e| e.to_string())?;
         let fetcher = Fetcher::new(bind).map_err(|e| e.to_string())?;
         Ok(Self { runtime, fetcher, inbox: Arc::clone(inbox), places: Arc::new(Semaphore::new(MAX_AT_ONCE)) })
+    }
+
+    /// Looks again and again whether an interface is still as it was.
+    pub(crate) fn watch_device(&self, name: String, mut last: DeviceState) {
+        let inbox = Arc::clone(&self.inbox);
+        self.runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                let state = DeviceState::look(&name);
+                if state != last {
+                    last = state.clone();
+                    inbox.push(ToNet::Device(state));
+                }
+            }
+        });
     }
 
     pub(crate) fn get(&self, request: HttpGet) {

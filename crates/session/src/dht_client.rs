@@ -1,7 +1,9 @@
 //! A node of the DHT by itself, for people who look into it: it asks and is not asked (BEP 43).
 
+use crate::bind::Bind;
 use crate::clock::Clock;
 use crate::{Session, StartError, dht_config, random_u64};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
@@ -25,9 +27,10 @@ impl DhtClient {
     ///
     /// # Errors
     /// If there is no socket to be had, or none of the names is found.
-    pub fn start(bind: Option<IpAddr>, bootstrap: &[String]) -> Result<Self, StartError> {
+    pub fn start(bind: &Bind, bootstrap: &[String]) -> Result<Self, StartError> {
         let setup = |error: &dyn std::fmt::Display| StartError::Setup(error.to_string());
-        let socket = udp_socket(bind).map_err(|error| StartError::Listen { port: 0, bind, error })?;
+        let socket =
+            udp_socket(bind).map_err(|error| StartError::Listen { port: 0, bind: bind.clone(), error })?;
         let clock = Clock::start();
         let config = dht_config(socket.local_addr().map_err(|e| setup(&e))?);
         let config = Config { read_only: true, ..config };
@@ -83,11 +86,19 @@ impl DhtClient {
 }
 
 /// A blocking socket at `bind`, or at all addresses; of a machine without IPv6 the other family will do.
-pub(crate) fn udp_socket(bind: Option<IpAddr>) -> io::Result<UdpSocket> {
-    match bind {
-        Some(ip) => UdpSocket::bind((ip, 0)),
-        None => UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
-            .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))),
+pub(crate) fn udp_socket(bind: &Bind) -> io::Result<UdpSocket> {
+    let open = |ip: IpAddr| {
+        let socket = Socket::new(Domain::for_address((ip, 0).into()), Type::DGRAM, Some(Protocol::UDP))?;
+        bind.hold(&socket)?;
+        if ip.is_ipv6() {
+            socket.set_only_v6(!ip.is_unspecified())?;
+        }
+        socket.bind(&SocketAddr::new(ip, 0).into())?;
+        Ok(socket.into())
+    };
+    match bind.ip() {
+        Some(ip) => open(ip),
+        None => open(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| open(Ipv4Addr::UNSPECIFIED.into())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! HTTP(S) requests: trackers and torrent files.
 
+use crate::bind::Bind;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, redirect};
@@ -36,7 +37,7 @@ pub enum FetchError {
     Setup(String),
 }
 
-fn client(bind: Option<IpAddr>) -> Result<ClientBuilder, FetchError> {
+fn client(bind: &Bind) -> Result<ClientBuilder, FetchError> {
     let setup = |e: &dyn std::fmt::Display| FetchError::Setup(e.to_string());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     // A machine without certificates of its own still reaches the public ones.
@@ -47,12 +48,17 @@ fn client(bind: Option<IpAddr>) -> Result<ClientBuilder, FetchError> {
         .map_err(|e| setup(&e))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Client::builder()
+    let builder = match bind.device() {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Some(name) => Client::builder().interface(name),
+        _ => Client::builder(),
+    };
+    Ok(builder
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("ztor/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(WHOLE_TIMEOUT)
-        .local_address(bind)
+        .local_address(bind.ip())
         // Trackers end a connection after one answer, many without saying so: a request on one that was kept
         // would meet its end, and the tracker would seem to fail.
         .pool_max_idle_per_host(0)
@@ -101,7 +107,7 @@ pub(crate) struct Fetcher {
 
 impl Fetcher {
     /// Connections leave from `bind`, if given.
-    pub(crate) fn new(bind: Option<IpAddr>) -> Result<Self, FetchError> {
+    pub(crate) fn new(bind: &Bind) -> Result<Self, FetchError> {
         let build = |builder: ClientBuilder| builder.build().map_err(|e| FetchError::Setup(e.to_string()));
         Ok(Self {
             any: build(client(bind)?)?,
@@ -161,7 +167,7 @@ fn parse(url: &str) -> Result<Url, FetchError> {
 }
 
 /// Fetches a file over HTTP(S), on a runtime of its own: for before there is a session.
-pub fn fetch_url(url: &str, bind: Option<IpAddr>, max_len: usize) -> Result<Vec<u8>, FetchError> {
+pub fn fetch_url(url: &str, bind: &Bind, max_len: usize) -> Result<Vec<u8>, FetchError> {
     parse(url)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod bind;
 mod clock;
 mod control;
 mod dht_client;
@@ -20,6 +21,7 @@ mod scrape;
 mod snapshot;
 mod state;
 
+pub use bind::{BadBind, Bind};
 pub use dht_client::DhtClient;
 pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use http::{FetchError, fetch_url};
@@ -33,6 +35,7 @@ pub use ztor_engine::{
 };
 pub use ztor_storage::{Allocation, StorageError};
 
+use bind::DeviceState;
 use clock::Clock;
 use control::Control;
 use crossbeam_channel::{Receiver, bounded};
@@ -60,8 +63,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How a session is to run. Rates are bytes per second, `None` is no limit.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The only address to use, for every socket. `None`: all, of both families.
-    pub bind: Option<IpAddr>,
+    /// The only address or interface to use, for every socket.
+    pub bind: Bind,
     /// The port to listen on; 0 lets the system choose.
     pub port: u16,
     /// Fail if the port is taken, instead of taking the next free one.
@@ -95,7 +98,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            bind: None,
+            bind: Bind::All,
             port: 6881,
             port_is_fixed: false,
             limit_down: None,
@@ -122,26 +125,34 @@ pub enum StartError {
     PortTaken {
         /// The port.
         port: u16,
-        /// The address, if one was given.
-        bind: Option<IpAddr>,
+        /// What was to be bound to.
+        bind: Bind,
     },
     /// Listening failed otherwise.
     #[error("cannot listen on port {port}{}: {error}", at(.bind))]
     Listen {
         /// The port.
         port: u16,
-        /// The address, if one was given.
-        bind: Option<IpAddr>,
+        /// What was to be bound to.
+        bind: Bind,
         /// What the system says.
         error: std::io::Error,
+    },
+    /// The interface is not there.
+    #[error("there is no interface {name} that is up and has an address; there are: {others}")]
+    NoInterface {
+        /// Its name.
+        name: String,
+        /// Those that are there.
+        others: String,
     },
     /// A thread, the poll or the HTTP client could not be set up.
     #[error("cannot start: {0}")]
     Setup(String),
 }
 
-fn at(bind: &Option<IpAddr>) -> String {
-    bind.map(|ip| format!(" of {ip}")).unwrap_or_default()
+fn at(bind: &Bind) -> String {
+    if *bind == Bind::All { String::new() } else { format!(" of {bind}") }
 }
 
 /// Why a torrent was not taken.
@@ -220,11 +231,17 @@ impl Session {
     /// Listens and starts the threads.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let setup = |e: &dyn std::fmt::Display| StartError::Setup(e.to_string());
-        let Config { bind, port, .. } = config;
+        let (bind, port) = (config.bind.clone(), config.port);
+        let device = bind.device().map(DeviceState::look).unwrap_or_default();
+        if let Some(name) = bind.device()
+            && device.index.is_none()
+        {
+            return Err(StartError::NoInterface { name: name.to_owned(), others: bind::device_names() });
+        }
         let mut listening =
-            sockets::listen(bind, port, config.port_is_fixed).map_err(|error| match error.kind() {
-                ErrorKind::AddrInUse => StartError::PortTaken { port, bind },
-                _ => StartError::Listen { port, bind, error },
+            sockets::listen(&bind, port, config.port_is_fixed).map_err(|error| match error.kind() {
+                ErrorKind::AddrInUse => StartError::PortTaken { port, bind: bind.clone() },
+                _ => StartError::Listen { port, bind: bind.clone(), error },
             })?;
         if !config.transports.tcp {
             listening.tcp = None;
@@ -236,7 +253,10 @@ impl Session {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
         let disk = Disk::start(workers, &inbox).map_err(|e| setup(&e))?;
-        let control = Control::start(bind, &inbox).map_err(|e| setup(&e))?;
+        let control = Control::start(&bind, &inbox).map_err(|e| setup(&e))?;
+        if let Some(name) = bind.device() {
+            control.watch_device(name.to_owned(), device.clone());
+        }
         let (publisher, viewer) = snapshot::channel();
         let clock = Clock::start();
         let mut engine = Engine::new(clock.now(), engine_config(&config, addr.port())?, random_u64()?);
@@ -260,6 +280,7 @@ impl Session {
             engine,
             listening,
             bind,
+            device,
             dht_path,
             finds_local: config.local_discovery,
             inbox: Arc::clone(&inbox),

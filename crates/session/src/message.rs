@@ -1,5 +1,6 @@
 //! What reaches the net thread from others.
 
+use crate::bind::DeviceState;
 use crate::disk::{Located, SaveError};
 use crossbeam_channel::Sender;
 use std::net::IpAddr;
@@ -14,6 +15,8 @@ use ztor_wire::mse::Worked;
 /// One message to the net thread.
 pub(crate) enum ToNet {
     Disk(TorrentId, DiskEvent),
+    /// The interface that everything is bound to is not as it was.
+    Device(DeviceState),
     /// Arithmetic for an encrypted handshake is done.
     Worked {
         peer: PeerKey,

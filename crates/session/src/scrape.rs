@@ -1,10 +1,11 @@
 //! Asking a tracker how large a swarm is, without joining it (BEP 15, BEP 48).
 
+use crate::bind::Bind;
 use crate::clock::Clock;
 use crate::dht_client::udp_socket;
 use crate::driver::sockets::sendable;
 use crate::{FetchError, fetch_url, random_u64};
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::time::Duration;
 use thiserror::Error;
 use ztor_tracker::{Reply, ScrapeEntry, TrackerError, http, udp};
@@ -33,7 +34,7 @@ pub enum ScrapeError {
 ///
 /// # Errors
 /// If there is none.
-pub fn scrape(url: &str, info_hash: [u8; 20], bind: Option<IpAddr>) -> Result<ScrapeEntry, ScrapeError> {
+pub fn scrape(url: &str, info_hash: [u8; 20], bind: &Bind) -> Result<ScrapeEntry, ScrapeError> {
     let entries = match url.strip_prefix("udp://") {
         Some(rest) => scrape_udp(rest, info_hash, bind)?,
         None => {
@@ -47,11 +48,7 @@ pub fn scrape(url: &str, info_hash: [u8; 20], bind: Option<IpAddr>) -> Result<Sc
         .ok_or_else(|| ScrapeError::Network("the tracker does not know the torrent".into()))
 }
 
-fn scrape_udp(
-    rest: &str,
-    info_hash: [u8; 20],
-    bind: Option<IpAddr>,
-) -> Result<Vec<ScrapeEntry>, ScrapeError> {
+fn scrape_udp(rest: &str, info_hash: [u8; 20], bind: &Bind) -> Result<Vec<ScrapeEntry>, ScrapeError> {
     let network = |error: &dyn std::fmt::Display| ScrapeError::Network(error.to_string());
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     let socket = udp_socket(bind).map_err(|e| network(&e))?;

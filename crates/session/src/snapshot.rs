@@ -115,6 +115,13 @@ pub enum SessionEvent {
         /// Why.
         fault: DiskFault,
     },
+    /// The interface that everything is bound to is gone, with all its connections; or it is back.
+    Interface {
+        /// Its name.
+        name: String,
+        /// It is back.
+        is_there: bool,
+    },
     /// The torrent is gone from the session.
     Removed(TorrentId),
     /// A piece hashed wrong and will be fetched again.

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 fn session(state: Option<&Path>, tune: impl FnOnce(&mut Config)) -> Session {
     let mut config = Config {
-        bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        bind: IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
         port: 0,
         state_dir: state.map(Path::to_owned),
         ..Config::default()
@@ -194,8 +194,8 @@ fn a_folder_that_cannot_be_made_stops_the_torrent_with_its_name() {
 fn a_taken_port_is_told_or_avoided() {
     let first = session(None, |_| {});
     let port = first.local_addr().port();
-    let bind = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let config = Config { bind, port, state_dir: None, ..Config::default() };
+    let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let config = Config { bind: bind.into(), port, state_dir: None, ..Config::default() };
     let error = Session::start(Config { port_is_fixed: true, ..config.clone() }).unwrap_err().to_string();
     assert!(error.contains(&format!("port {port}")) && error.contains("in use"), "{error}");
     let second = Session::start(config).unwrap();

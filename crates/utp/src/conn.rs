@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use ztor_time::{Duration, Instant};
 
-use crate::header::{HEADER_BYTES, Packet, Type};
+use crate::header::{HEADER_BYTES, Header, Packet, Type};
 use crate::ledbat::{Ledbat, Sample};
 use crate::mtu::Mtu;
 use crate::rtt::Rtt;
@@ -274,7 +274,7 @@ impl Conn {
             acked = self.sender.on_repeated_ack();
         }
         if acked.packets > 0 {
-            self.on_arrivals(cx, &acked, header.delay_us);
+            self.on_arrivals(cx, &acked, header);
         }
         self.on_losses(cx, &acked);
         if was_shut && window >= self.payload_bytes() {
@@ -285,7 +285,7 @@ impl Conn {
         }
     }
 
-    fn on_arrivals(&mut self, cx: &mut Context<'_>, acked: &Acked, delay_us: u32) {
+    fn on_arrivals(&mut self, cx: &mut Context<'_>, acked: &Acked, header: &Header) {
         self.is_confirmed = true;
         self.timeouts_in_row = 0;
         self.asked_what_arrived = false;
@@ -295,11 +295,13 @@ impl Conn {
         if let Some(newest) = acked.newest {
             let rtt = cx.now.since(newest.sent_at);
             self.rtt.sample(cx.now, rtt);
-            if delay_us != 0 {
-                self.ledbat.delays.sample(cx.now, delay_us, rtt, self.rtt.min());
+            if header.delay_us != 0 {
+                self.ledbat.delays.sample(cx.now, header.delay_us, rtt, self.rtt.min());
             }
             let Newest { order, flight_bytes, .. } = newest;
-            self.ledbat.on_sample(Sample { order, next_order: self.sender.next_order, flight_bytes, rtt });
+            let next_order = self.sender.next_order;
+            let clocks_us = [cx.clock_us, header.timestamp_us];
+            self.ledbat.on_sample(Sample { order, next_order, flight_bytes, rtt, clocks_us });
         }
         if acked.was_spurious {
             self.ledbat.undo_loss();
@@ -322,7 +324,7 @@ impl Conn {
             self.mtu.probe_lost(cx.now, len);
         }
         if acked.is_congested {
-            self.ledbat.on_loss(cx.now);
+            self.ledbat.on_loss();
         }
     }
 

@@ -35,9 +35,10 @@
 //! or the search for the longest datagram will find one that the path carries only in pieces.
 //!
 //! Where things are: `header` is the protocol as bytes, `seq` the arithmetic of its numbers; `cookie` answers SYNs
-//! without keeping anything; `conn` is one connection, split into `receive`, `send`, `ack` and `life`; `ledbat` is
-//! the congestion window, `rtt` the round trip, `mtu` the length of datagrams; `endpoint` routes between all of
-//! these and the driver.
+//! without keeping anything. `conn` is one connection: `receive` puts in order what comes, `send` keeps what goes,
+//! `ack` draws conclusions from acknowledgements, `transmit` says what is next and `life` is about time and ends.
+//! `ledbat` is the congestion window, `delay` and `rtt` what it is steered by, `mtu` the length of datagrams.
+//! `endpoint` routes between all of these and the driver; `strangers` are those with whom we have no connection.
 #![forbid(unsafe_code)]
 
 mod config;

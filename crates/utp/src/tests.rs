@@ -2,4 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod congestion;
+mod handshake;
+mod hostile;
+mod paths;
 mod transfer;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use ztor_session::{Encryption, Transports};
+use ztor_session::{Bind, Encryption, Transports};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -66,9 +66,10 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetArgs {
-    /// Use only this local IP address for everything [default: all addresses]
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) bind: Option<IpAddr>,
+    /// Use only this local IP address or interface for everything; while the interface is gone, nothing goes
+    /// anywhere [default: all addresses]
+    #[arg(long, value_name = "ADDR|INTERFACE", default_value = "", hide_default_value = true, value_parser = parse_bind)]
+    pub(crate) bind: Bind,
     /// Listen for peers on this port [default: 6881, or the next free one]
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
@@ -365,9 +366,9 @@ pub(crate) enum DhtCommand {
 /// Flags of the commands that look into the DHT.
 #[derive(Debug, Args)]
 pub(crate) struct DhtArgs {
-    /// Use only this local IP address [default: all addresses]
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) bind: Option<IpAddr>,
+    /// Use only this local IP address or interface [default: all addresses]
+    #[arg(long, value_name = "ADDR|INTERFACE", default_value = "", hide_default_value = true, value_parser = parse_bind)]
+    pub(crate) bind: Bind,
     /// Enter the DHT through this node, HOST:PORT, instead of the usual ones; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) dht_bootstrap: Vec<String>,
@@ -409,6 +410,11 @@ pub(crate) struct DemoArgs {
     /// files]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+/// Nothing given binds to nothing.
+fn parse_bind(text: &str) -> Result<Bind, ztor_session::BadBind> {
+    if text.is_empty() { Ok(Bind::All) } else { text.parse() }
 }
 
 fn parse_ratio(text: &str) -> Result<f64, String> {

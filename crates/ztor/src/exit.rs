@@ -125,7 +125,7 @@ fn judge(error: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<Stri
         let is_listen = matches!(error, session::StartError::Listen { .. });
         return Some((
             Exit::CannotListen,
-            is_listen.then(|| "--bind takes an address of this machine".into()),
+            is_listen.then(|| "--bind takes an address or an interface of this machine".into()),
         ));
     }
     if error.is::<tracker::StartError>() {

@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::Context;
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{FetchError, fetch_url};
+use ztor_session::{Bind, FetchError, fetch_url};
 
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
@@ -64,11 +63,11 @@ pub(crate) fn magnet(link: &str) -> anyhow::Result<Magnet> {
 }
 
 /// Fetches a torrent file; `None` if the user stopped it.
-pub(crate) fn torrent_url(url: &str, bind: Option<IpAddr>, stop: &Stop) -> anyhow::Result<Option<Metainfo>> {
+pub(crate) fn torrent_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Metainfo>> {
     let (answer, reply) = channel();
-    let asked = url.to_owned();
+    let (asked, bind) = (url.to_owned(), bind.clone());
     // On a thread of its own, so that Ctrl-C need not wait for a server that doesn't answer.
-    std::thread::spawn(move || answer.send(fetch_url(&asked, bind, ztor_metainfo::MAX_TORRENT_LEN)));
+    std::thread::spawn(move || answer.send(fetch_url(&asked, &bind, ztor_metainfo::MAX_TORRENT_LEN)));
     let fetched = loop {
         match reply.recv_timeout(Duration::from_millis(50)) {
             Ok(fetched) => break fetched,

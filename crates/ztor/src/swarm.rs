@@ -245,6 +245,13 @@ impl Swarm {
             SessionEvent::PieceFailed { torrent, piece } => {
                 tracing::info!(torrent = self.name(torrent), piece, "hashed wrong, to be fetched again");
             }
+            SessionEvent::Interface { name, is_there } => {
+                let message = match is_there {
+                    true => format!("the interface {name} is back"),
+                    false => format!("the interface {name} is gone; waiting for it to come back"),
+                };
+                self.tell(&Event::Warning { info_hash: None, message: &message });
+            }
             SessionEvent::Removed(_) => {}
         }
     }
@@ -410,7 +417,7 @@ impl Swarm {
 pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
     let defaults = Config::default();
     Config {
-        bind: net.bind,
+        bind: net.bind.clone(),
         port: net.port.unwrap_or(defaults.port),
         port_is_fixed: net.port.is_some(),
         limit_down: net.limit_down.and_then(|limit| limit.0),
@@ -421,7 +428,7 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
         // The machine itself is no network to look for peers in.
         transports: net.transport.into(),
         encryption: net.encryption.into(),
-        local_discovery: !net.no_lsd && net.bind.is_none_or(|ip| !ip.is_loopback()),
+        local_discovery: !net.no_lsd && !net.bind.is_loopback(),
         max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
         state_dir,
         ..defaults
@@ -430,7 +437,7 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
 
 /// How the DHT is entered. The machine itself has none, unless a node on it is named.
 fn dht(net: &NetArgs) -> Option<DhtOptions> {
-    let is_loopback = net.bind.is_some_and(|ip| ip.is_loopback());
+    let is_loopback = net.bind.is_loopback();
     if net.no_dht || (is_loopback && net.dht_bootstrap.is_empty()) {
         return None;
     }

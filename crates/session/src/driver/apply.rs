@@ -131,7 +131,7 @@ impl Driver {
             return self.closed(now, peer, "there is no randomness to be had", true);
         };
         match transport {
-            Transport::Tcp => match sockets::connect(self.bind, addr) {
+            Transport::Tcp => match sockets::connect(&self.bind, addr) {
                 Ok(stream) => self.insert(now, peer, stream, true, crypt),
                 Err(error) => self.failed(now, peer, &error),
             },

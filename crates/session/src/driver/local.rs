@@ -1,6 +1,7 @@
 //! The sockets of local discovery (BEP 14): multicast of both families, on every interface or on the one we are
 //! bound to.
 
+use crate::bind::Bind;
 use if_addrs::{IfAddr, Interface};
 use mio::net::UdpSocket;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
@@ -19,25 +20,24 @@ const TTL: u32 = 8;
 pub(crate) struct LocalSockets {
     pub(crate) v4: Option<UdpSocket>,
     pub(crate) v6: Option<UdpSocket>,
-    bind: Option<IpAddr>,
+    bind: Bind,
     /// Interfaces whose groups have been joined.
     joined: BTreeSet<(bool, u32)>,
 }
 
 impl LocalSockets {
     /// Opens what can be opened: a machine without one family does without it.
-    pub(crate) fn open(bind: Option<IpAddr>) -> Self {
+    pub(crate) fn open(bind: Bind) -> Self {
         let wants =
-            |ip: IpAddr| bind.is_none_or(|bind| bind.is_unspecified() || bind.is_ipv4() == ip.is_ipv4());
+            |ip: IpAddr| bind.ip().is_none_or(|bind| bind.is_unspecified() || bind.is_ipv4() == ip.is_ipv4());
         let socket = |group: IpAddr| {
-            let opened = wants(group).then(|| receiver(group));
+            let opened = wants(group).then(|| receiver(&bind, group));
             opened.and_then(|opened| {
                 opened.inspect_err(|error| tracing::debug!(%error, "local discovery")).ok()
             })
         };
         let (v4, v6) = (socket(GROUP_V4.into()), socket(GROUP_V6.into()));
-        let mut sockets =
-            Self { v4, v6, bind: bind.filter(|ip| !ip.is_unspecified()), joined: BTreeSet::new() };
+        let mut sockets = Self { v4, v6, bind, joined: BTreeSet::new() };
         sockets.interfaces();
         sockets
     }
@@ -46,14 +46,16 @@ impl LocalSockets {
     pub(crate) fn announce(&mut self, announce: &LocalAnnounce) {
         for interface in self.interfaces() {
             let sent = match &interface.addr {
-                IfAddr::V4(addr) => sender_v4(addr.ip).and_then(|socket| {
+                IfAddr::V4(addr) => sender_v4(&self.bind, addr.ip).and_then(|socket| {
                     let group = SocketAddr::from((GROUP_V4, PORT));
                     socket.send_to(&announce.encode(&group.to_string()), &group.into())
                 }),
-                IfAddr::V6(addr) => sender_v6(addr.ip, interface.index.unwrap_or(0)).and_then(|socket| {
-                    let group = SocketAddr::from((GROUP_V6, PORT));
-                    socket.send_to(&announce.encode(&group.to_string()), &group.into())
-                }),
+                IfAddr::V6(addr) => {
+                    sender_v6(&self.bind, addr.ip, interface.index.unwrap_or(0)).and_then(|socket| {
+                        let group = SocketAddr::from((GROUP_V6, PORT));
+                        socket.send_to(&announce.encode(&group.to_string()), &group.into())
+                    })
+                }
             };
             if let Err(error) = sent {
                 tracing::debug!(interface = interface.name, %error, "local announce");
@@ -67,10 +69,7 @@ impl LocalSockets {
         let all = if_addrs::get_if_addrs().unwrap_or_default();
         let used: Vec<Interface> = all
             .into_iter()
-            .filter(|i| match self.bind {
-                Some(bind) => i.ip() == bind,
-                None => !i.is_loopback(),
-            })
+            .filter(|i| self.bind.admits(i))
             .filter(|i| match &i.addr {
                 IfAddr::V4(_) => self.v4.is_some(),
                 IfAddr::V6(_) => self.v6.is_some() && i.index.is_some(),
@@ -97,11 +96,12 @@ impl LocalSockets {
     }
 }
 
-fn receiver(group: IpAddr) -> io::Result<UdpSocket> {
+fn receiver(bind: &Bind, group: IpAddr) -> io::Result<UdpSocket> {
     // Bound to the group itself, so that nothing else sent to the port comes here.
     let addr = SocketAddr::new(group, PORT);
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
+    bind.hold(&socket)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     if group.is_ipv6() {
@@ -111,18 +111,20 @@ fn receiver(group: IpAddr) -> io::Result<UdpSocket> {
     Ok(UdpSocket::from_std(socket.into()))
 }
 
-fn sender_v4(ip: Ipv4Addr) -> io::Result<Socket> {
+fn sender_v4(bind: &Bind, ip: Ipv4Addr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
+    bind.hold(&socket)?;
     socket.bind(&SocketAddr::from((ip, 0)).into())?;
     socket.set_multicast_if_v4(&ip)?;
     socket.set_multicast_ttl_v4(TTL)?;
     Ok(socket)
 }
 
-fn sender_v6(ip: Ipv6Addr, index: u32) -> io::Result<Socket> {
+fn sender_v6(bind: &Bind, ip: Ipv6Addr, index: u32) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
+    bind.hold(&socket)?;
     let scope = if ip.is_unicast_link_local() { index } else { 0 };
     socket.bind(&std::net::SocketAddrV6::new(ip, 0, 0, scope).into())?;
     socket.set_multicast_if_v6(index)?;

@@ -6,6 +6,7 @@
 mod apply;
 mod conn;
 mod crypt;
+mod device;
 mod fill;
 mod input;
 mod local;
@@ -15,6 +16,7 @@ mod staged;
 mod udp;
 mod utp;
 
+use crate::bind::{Bind, DeviceState};
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::dht_state;
@@ -92,7 +94,11 @@ pub(crate) struct Driver {
     utp: Utp,
     encryption: Encryption,
     keys: Keys,
-    bind: Option<IpAddr>,
+    bind: Bind,
+    /// The interface that is bound to, as it was when last looked at, and its number when the sockets were made.
+    device: DeviceState,
+    bound_to: Option<u32>,
+    listen_again_at: Option<Instant>,
     /// `None` if local discovery is off.
     local: Option<LocalSockets>,
     dht_path: Option<PathBuf>,
@@ -142,7 +148,8 @@ pub(crate) struct Parts {
     pub(crate) utp: Utp,
     pub(crate) encryption: Encryption,
     pub(crate) keys: Keys,
-    pub(crate) bind: Option<IpAddr>,
+    pub(crate) bind: Bind,
+    pub(crate) device: DeviceState,
     /// Where the DHT's nodes are kept, if it is on and they are.
     pub(crate) dht_path: Option<PathBuf>,
     /// Look for peers in the local network.
@@ -158,9 +165,9 @@ pub(crate) struct Parts {
 impl Driver {
     pub(crate) fn new(parts: Parts) -> std::io::Result<Self> {
         let Parts { poll, clock, engine, mut listening, bind, dht_path, finds_local, inbox, .. } = parts;
-        let Parts { utp, encryption, keys, .. } = parts;
+        let Parts { utp, encryption, keys, device, .. } = parts;
         let Parts { disk, control, publisher, done, .. } = parts;
-        let mut local = finds_local.then(|| LocalSockets::open(bind));
+        let mut local = finds_local.then(|| LocalSockets::open(bind.clone()));
         for (token, socket) in local.iter_mut().flat_map(|l| [(LOCAL_V4, &mut l.v4), (LOCAL_V6, &mut l.v6)]) {
             if let Some(socket) = socket {
                 poll.registry().register(socket, token, Interest::READABLE)?;
@@ -183,6 +190,9 @@ impl Driver {
             encryption,
             keys,
             bind,
+            bound_to: device.index,
+            device,
+            listen_again_at: None,
             local,
             dht_path,
             dht_save_at: now + DHT_SAVE_EVERY,
@@ -260,7 +270,13 @@ impl Driver {
             return Some(Duration::ZERO);
         }
         let dht_save_at = self.dht_path.is_some().then_some(self.dht_save_at);
-        let own = [Some(self.save_at), Some(self.publish_at), self.accept_again_at, dht_save_at];
+        let own = [
+            Some(self.save_at),
+            Some(self.publish_at),
+            self.accept_again_at,
+            self.listen_again_at,
+            dht_save_at,
+        ];
         let next = own
             .into_iter()
             .chain([self.engine.poll_timeout(), self.utp.endpoint.poll_timeout()])
@@ -275,6 +291,7 @@ impl Driver {
             ToNet::Disk(torrent, event) => {
                 self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out)
             }
+            ToNet::Device(state) => self.on_device(now, state),
             ToNet::Worked { peer, worked } => self.on_worked(now, peer, worked),
             ToNet::Located(located) => self.on_located(located),
             ToNet::LocateFailed { peer, message, is_ours: true, .. } => {
@@ -337,6 +354,7 @@ impl Driver {
     }
 
     fn housekeeping(&mut self, now: Instant) {
+        self.listen_again(now);
         if now >= self.save_at {
             self.save_at = now + RARELY;
             for id in self.engine.unsaved(false) {

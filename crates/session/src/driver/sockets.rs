@@ -1,5 +1,6 @@
 //! Sockets: where we listen, how we call.
 
+use crate::bind::Bind;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -25,8 +26,8 @@ impl Listening {
 }
 
 /// Listens on `bind`, or on all addresses of both families. If `fixed`, only `port` will do.
-pub(crate) fn listen(bind: Option<IpAddr>, port: u16, fixed: bool) -> io::Result<Listening> {
-    let ips = match bind {
+pub(crate) fn listen(bind: &Bind, port: u16, fixed: bool) -> io::Result<Listening> {
+    let ips = match bind.ip() {
         Some(ip) => vec![ip],
         None => vec![IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::UNSPECIFIED)],
     };
@@ -36,7 +37,7 @@ pub(crate) fn listen(bind: Option<IpAddr>, port: u16, fixed: bool) -> io::Result
     let mut failure = None;
     for port in ports {
         for ip in &ips {
-            match listen_at(SocketAddr::new(*ip, port)) {
+            match listen_at(bind, SocketAddr::new(*ip, port)) {
                 Ok(listening) => return Ok(listening),
                 Err(error) => failure = Some(keep_telling(failure, error)),
             }
@@ -53,22 +54,23 @@ fn keep_telling(before: Option<io::Error>, error: io::Error) -> io::Error {
     }
 }
 
-fn listen_at(addr: SocketAddr) -> io::Result<Listening> {
+fn listen_at(bind: &Bind, addr: SocketAddr) -> io::Result<Listening> {
     let tcp = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    prepare(&tcp, addr)?;
+    prepare(bind, &tcp, addr)?;
     tcp.set_reuse_address(true)?;
     tcp.bind(&addr.into())?;
     tcp.listen(BACKLOG)?;
     let tcp: std::net::TcpListener = tcp.into();
     let addr = tcp.local_addr()?;
     let udp = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
-    prepare(&udp, addr)?;
+    prepare(bind, &udp, addr)?;
     udp.bind(&addr.into())?;
     Ok(Listening { tcp: Some(TcpListener::from_std(tcp)), udp: Some(UdpSocket::from_std(udp.into())), addr })
 }
 
-fn prepare(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+fn prepare(bind: &Bind, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
     socket.set_nonblocking(true)?;
+    bind.hold(socket)?;
     if addr.is_ipv6() {
         // An unspecified IPv6 address serves both families.
         socket.set_only_v6(!addr.ip().is_unspecified())?;
@@ -77,10 +79,12 @@ fn prepare(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
 }
 
 /// Begins to connect, from `bind` if given.
-pub(crate) fn connect(bind: Option<IpAddr>, addr: SocketAddr) -> io::Result<TcpStream> {
+pub(crate) fn connect(bind: &Bind, addr: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
+    bind.hold(&socket)?;
+    let bind = bind.ip();
     // "All IPv6 addresses" means all addresses, as it does for listening.
     if bind.is_some_and(|ip| ip.is_ipv4() != addr.is_ipv4() && ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED)) {
         return Err(io::Error::new(
@@ -105,6 +109,7 @@ pub(crate) fn is_ours(error: &io::Error) -> bool {
     let ours = [
         Errno::NETUNREACH,
         Errno::NETDOWN,
+        Errno::NODEV,
         Errno::MFILE,
         Errno::NFILE,
         Errno::NOBUFS,

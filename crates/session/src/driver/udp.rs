@@ -10,6 +10,8 @@ use std::net::SocketAddr;
 const BATCH: usize = 8;
 /// Longest datagram that is read where there is no receive offload; longer ones are cut, and so of no use.
 const MAX_DATAGRAM: usize = 2048;
+/// Bytes that go with one system call, however many datagrams they are: what one of them could be.
+const MAX_SEND: usize = 65_507;
 /// A buffer of the kernel for what comes while we are busy, if it lets us.
 const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 
@@ -37,9 +39,9 @@ impl UdpIo {
         Ok(Self { socket, state, buffer_len, buffers: vec![0; BATCH * buffer_len] })
     }
 
-    /// How many datagrams of one length and destination go with one system call.
-    pub(crate) fn max_segments(&self) -> usize {
-        self.state.max_gso_segments().max(1)
+    /// How many datagrams of up to `len` bytes, of one length and to one destination, go with one system call.
+    pub(crate) fn max_segments(&self, len: usize) -> usize {
+        self.state.max_gso_segments().min(MAX_SEND / len.max(1)).max(1)
     }
 
     /// Receives once, and hands each datagram to `take`. Returns how many bytes came.

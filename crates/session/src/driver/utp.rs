@@ -22,14 +22,21 @@ pub(crate) struct Utp {
     peers: SecondaryMap<ConnKey, PeerKey>,
     /// What is being sent, or could not be sent yet.
     buffer: Vec<u8>,
+    max_datagram_bytes: usize,
     unsent: Option<(SocketAddr, usize)>,
 }
 
 impl Utp {
     pub(crate) fn new(now: Instant, is_on: bool, max_connections: usize, seed: u64) -> Self {
         let config = Config { max_connections, ..Config::default() };
-        let endpoint = Endpoint::new(now, config, seed);
-        Self { endpoint, is_on, peers: SecondaryMap::new(), buffer: Vec::new(), unsent: None }
+        Self {
+            max_datagram_bytes: config.max_datagram_bytes,
+            endpoint: Endpoint::new(now, config, seed),
+            is_on,
+            peers: SecondaryMap::new(),
+            buffer: Vec::new(),
+            unsent: None,
+        }
     }
 
     /// Takes up a connection that another has made.
@@ -45,16 +52,19 @@ impl Utp {
     /// The loop has no use for a connection any more.
     pub(crate) fn drop(&mut self, now: Instant, conn: ConnKey) {
         self.peers.remove(conn);
+        if let Some(stats) = self.endpoint.stats(conn) {
+            tracing::debug!(?stats, "µTP connection over");
+        }
         self.endpoint.close(now, conn);
     }
 
     /// Sends what is to be sent, as far as the socket takes it.
     pub(crate) fn transmit(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) {
+        let max_segments = udp.max_segments(self.max_datagram_bytes);
         loop {
             if self.unsent.is_none() {
                 self.buffer.clear();
-                let Some(next) = self.endpoint.poll_transmit(now, udp.max_segments(), &mut self.buffer)
-                else {
+                let Some(next) = self.endpoint.poll_transmit(now, max_segments, &mut self.buffer) else {
                     return;
                 };
                 self.unsent = Some((next.to, next.segment_len));

@@ -10,7 +10,7 @@ use crate::{Closed, Event};
 /// After so much silence something is said, so that NATs keep the way open. The field's value.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(29);
 /// Waits after each SYN.
-const SYN_WAITS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(3), Duration::from_secs(5)];
+const SYN_WAITS_S: [u64; 4] = [1, 2, 3, 4];
 /// Who does not answer for so long, and for so many timeouts, is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 const DEAD_TIMEOUTS: u32 = 4;
@@ -133,7 +133,7 @@ impl Conn {
 
     fn on_loss_timer(&mut self, cx: &mut Context<'_>) {
         if let State::SynSent { tries } = self.state {
-            if tries as usize >= SYN_WAITS.len() {
+            if tries as usize >= SYN_WAITS_S.len() {
                 return self.die(cx, Closed::Unreachable);
             }
             self.due.syn = true;
@@ -174,7 +174,8 @@ impl Conn {
     /// which it answers with what it has. By then at least a whole timeout has passed since we last sent the packets
     /// in question; if it has none of them, none will arrive any more.
     fn unpack(&mut self, cx: &Context<'_>) {
-        if self.timeouts_in_row < BLACK_HOLE_TIMEOUTS || !self.timeouts_in_row.is_multiple_of(2) {
+        let is_shut = self.peer_window < self.payload_bytes();
+        if is_shut || self.timeouts_in_row < BLACK_HOLE_TIMEOUTS || !self.timeouts_in_row.is_multiple_of(2) {
             return;
         }
         let base = self.mtu.base_bytes();
@@ -218,7 +219,7 @@ impl Conn {
     /// Notes that the SYN is going out.
     pub(super) fn syn_sent(&mut self, now: Instant) {
         if let State::SynSent { tries } = &mut self.state {
-            let wait = SYN_WAITS.get(*tries as usize).copied().unwrap_or(MAX_PERSIST);
+            let wait = SYN_WAITS_S.get(*tries as usize).map_or(MAX_PERSIST, |s| Duration::from_secs(*s));
             *tries += 1;
             self.timers.loss = now + wait;
         }

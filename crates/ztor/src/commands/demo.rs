@@ -105,7 +105,7 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
 }
 
 fn net() -> NetArgs {
-    NetArgs { bind: Some(LOOPBACK), port: Some(0), ..NetArgs::default() }
+    NetArgs { bind: LOOPBACK.into(), port: Some(0), ..NetArgs::default() }
 }
 
 /// Reads the copy back and hashes it once more. False if the user stopped it.

@@ -55,7 +55,7 @@ impl<'a> Look<'a> {
     fn start(net: &DhtArgs, console: &'a Console, stop: &'a Stop) -> anyhow::Result<Look<'a>> {
         let usual: Vec<String> = DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect();
         let bootstrap = if net.dht_bootstrap.is_empty() { &usual } else { &net.dht_bootstrap };
-        let client = DhtClient::start(net.bind, bootstrap)?;
+        let client = DhtClient::start(&net.bind, bootstrap)?;
         Ok(Look { client, console, stop, until: Instant::now() + net.give_up, patience: net.give_up })
     }
 

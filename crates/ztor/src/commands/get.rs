@@ -139,7 +139,7 @@ fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Op
     for text in &args.torrents {
         let meta = match Source::parse(text) {
             Source::File(path) => load::torrent_file(path)?,
-            Source::Url(url) => match load::torrent_url(url, args.net.bind, stop)? {
+            Source::Url(url) => match load::torrent_url(url, &args.net.bind, stop)? {
                 Some(meta) => meta,
                 None => return Ok(None),
             },

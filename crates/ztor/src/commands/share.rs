@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use ztor_metainfo::Magnet;
 use ztor_server::files::{Files, TORRENT_TYPE};
-use ztor_session::AddTorrent;
+use ztor_session::{AddTorrent, Bind};
 
 use super::tracker::{Urls, start_for_share};
 use crate::args::ShareArgs;
@@ -19,10 +19,10 @@ use crate::stop::Stop;
 use crate::swarm::{self, Goal, Swarm};
 
 pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let ip = reachable(args.net.bind, console);
+    let ip = reachable(&args.net.bind, console);
     // The tracker comes first: its address goes into the torrent.
     let files = Files::new();
-    let tracker = start_for_share(args.net.bind, args.tracker_port, files.clone())?;
+    let tracker = start_for_share(tracker_ip(&args.net.bind), args.tracker_port, files.clone())?;
     let urls = Urls::of(&tracker, ip);
     // What people share with each other is not for the whole world to find: without this flag every client that has
     // the link would announce it in the DHT.
@@ -51,9 +51,14 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     result
 }
 
+/// Where the tracker listens: it is bound to an address, also where peers are bound to an interface.
+fn tracker_ip(bind: &Bind) -> Option<IpAddr> {
+    bind.ip().or_else(|| bind.reachable_ip())
+}
+
 /// The address other machines know this one by; if there is none, loopback, with a warning.
-fn reachable(bind: Option<IpAddr>, console: &Console) -> IpAddr {
-    bind.filter(|ip| !ip.is_unspecified()).or_else(ztor_server::reachable_ip).unwrap_or_else(|| {
+fn reachable(bind: &Bind, console: &Console) -> IpAddr {
+    bind.reachable_ip().or_else(ztor_server::reachable_ip).unwrap_or_else(|| {
         console.warn("this machine has no network address: the links work on it alone; --bind gives another");
         Ipv4Addr::LOCALHOST.into()
     })

@@ -110,9 +110,12 @@ fn show_torrent(args: &ShowArgs, meta: &Metainfo, console: &Console) {
 
 /// What the trackers say, asked side by side.
 fn scrape_all(args: &ShowArgs, meta: &Metainfo) -> Vec<SwarmJson> {
-    let (hash, bind) = (meta.info_hashes.swarm_id(), args.net.bind);
+    let (hash, bind) = (meta.info_hashes.swarm_id(), &args.net.bind);
     let urls: Vec<String> = meta.trackers.iter().flatten().take(MAX_SCRAPED).cloned().collect();
-    let ask = |url: String| std::thread::spawn(move || (ztor_session::scrape(&url, hash, bind), url));
+    let ask = |url: String| {
+        let bind = bind.clone();
+        std::thread::spawn(move || (ztor_session::scrape(&url, hash, &bind), url))
+    };
     let asked: Vec<_> = urls.into_iter().map(ask).collect();
     let answers = asked.into_iter().filter_map(|thread| thread.join().ok());
     answers
