@@ -9,6 +9,7 @@ mod clients;
 mod finding;
 mod payload;
 mod transfer;
+mod ways;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -158,8 +158,7 @@ impl Endpoint {
         self.owned(key).map_or(0, Conn::readable)
     }
 
-    /// Moves up to `limit` received bytes to the end of `into` and says how many. If `into` is empty and all is read
-    /// the two buffers are swapped, which costs no copy.
+    /// Moves up to `limit` received bytes to the end of `into` and says how many.
     pub fn read(&mut self, now: Instant, key: ConnKey, limit: usize, into: &mut BytesMut) -> usize {
         if self.owned(key).is_none() {
             return 0;

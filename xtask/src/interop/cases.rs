@@ -2,6 +2,7 @@
 
 use super::clients::Client;
 use super::payload::Content;
+use super::ways::Ways;
 use crate::lab::torrent::{Format, Maker};
 use crate::lab::tracker::{Server, Tracker, Transport};
 
@@ -15,15 +16,17 @@ pub(super) struct Case {
     pub(super) format: Format,
     pub(super) maker: Maker,
     pub(super) tracker: Tracker,
+    pub(super) ways: Ways,
 }
 
 impl Case {
     /// Unique among the cases; what `--filter` looks at.
     pub(super) fn name(&self) -> String {
-        let Self { seeder, leecher, content, piece_kib, format, maker, tracker } = self;
+        let Self { seeder, leecher, content, piece_kib, format, maker, tracker, ways } = self;
         let (seeder, leecher, content) = (seeder.name(), leecher.name(), content.name());
         let (format, maker, tracker) = (format.name(), maker.program(), tracker.name());
-        format!("{seeder}:{leecher} {content}/{piece_kib}K {format} by {maker} over {tracker}")
+        let ways = ways.name();
+        format!("{seeder}:{leecher} {content}/{piece_kib}K {format} by {maker} over {tracker}{ways}")
     }
 
     /// The programs it takes.
@@ -69,12 +72,22 @@ pub(super) fn all() -> Vec<Case> {
             for (index, (content, piece_kib)) in CONTENTS.into_iter().enumerate() {
                 let maker = able(MAKERS[(index + number + turn) % MAKERS.len()], piece_kib);
                 let tracker = TRACKERS[(index + number + 2 * turn) % TRACKERS.len()];
-                cases.push(Case { seeder, leecher, content, piece_kib, format: Format::V1, maker, tracker });
+                cases.push(Case {
+                    seeder,
+                    leecher,
+                    content,
+                    piece_kib,
+                    format: Format::V1,
+                    maker,
+                    tracker,
+                    ways: Ways::Usual,
+                });
             }
         }
     }
     cases.extend(v2_cases());
     cases.extend(own_cases());
+    cases.extend(ways_cases());
     cases
 }
 
@@ -96,7 +109,16 @@ fn v2_cases() -> Vec<Case> {
         for (index, (format, content, piece_kib)) in contents.into_iter().enumerate() {
             let maker = [Maker::Libtorrent, Maker::Ztor][(index + turn) % 2];
             let tracker = TRACKERS[(index + turn) % TRACKERS.len()];
-            cases.push(Case { seeder, leecher, content, piece_kib, format, maker, tracker });
+            cases.push(Case {
+                seeder,
+                leecher,
+                content,
+                piece_kib,
+                format,
+                maker,
+                tracker,
+                ways: Ways::Usual,
+            });
         }
     }
     cases
@@ -113,9 +135,34 @@ fn own_cases() -> Vec<Case> {
     cases
         .map(|((format, content, piece_kib, maker), tracker)| {
             let (seeder, leecher) = (Client::Ztor, Client::Ztor);
-            Case { seeder, leecher, content, piece_kib, format, maker, tracker }
+            Case { seeder, leecher, content, piece_kib, format, maker, tracker, ways: Ways::Usual }
         })
         .collect()
+}
+
+/// Over every transport and with every kind of beginning, in both roles. Transmission has no way to insist on an
+/// encrypted handshake with plain bytes after it; aria2 speaks no µTP.
+fn ways_cases() -> Vec<Case> {
+    use Ways::{HeaderOnly, OtherWantsPlain, OtherWantsRc4, Rc4, Utp, UtpRc4};
+    let others = [
+        (Client::Libtorrent, &[Utp, UtpRc4, Rc4, HeaderOnly, OtherWantsRc4, OtherWantsPlain][..]),
+        (Client::Transmission, &[Utp, UtpRc4, Rc4, OtherWantsRc4, OtherWantsPlain]),
+        (Client::Ztor, &[Utp, UtpRc4, Rc4]),
+    ];
+    let mut cases = Vec::new();
+    for (other, all_ways) in others {
+        for (index, ways) in all_ways.iter().copied().enumerate() {
+            let pairs = [(Client::Ztor, other), (other, Client::Ztor)];
+            for (seeder, leecher) in pairs.into_iter().take(if other == Client::Ztor { 1 } else { 2 }) {
+                let (content, piece_kib) =
+                    if index % 2 == 0 { (Content::Big, 1024) } else { (Content::Tree, 64) };
+                let (maker, tracker) = (Maker::Ztor, TRACKERS[index % TRACKERS.len()]);
+                let format = Format::V1;
+                cases.push(Case { seeder, leecher, content, piece_kib, format, maker, tracker, ways });
+            }
+        }
+    }
+    cases
 }
 
 /// Transfers among the other clients over the other tracker.
@@ -126,13 +173,31 @@ pub(super) fn controls() -> Vec<Case> {
             for (index, (content, piece_kib)) in CONTENTS.into_iter().enumerate() {
                 let maker = able(MAKERS[index % 2], piece_kib);
                 let tracker = TRACKERS[index % 2];
-                cases.push(Case { seeder, leecher, content, piece_kib, format: Format::V1, maker, tracker });
+                cases.push(Case {
+                    seeder,
+                    leecher,
+                    content,
+                    piece_kib,
+                    format: Format::V1,
+                    maker,
+                    tracker,
+                    ways: Ways::Usual,
+                });
             }
         }
     }
     for (format, content) in [(Format::V2, Content::Tree), (Format::Hybrid, Content::Tree)] {
         let (seeder, leecher, maker) = (Client::Libtorrent, Client::Libtorrent, Maker::Libtorrent);
-        cases.push(Case { seeder, leecher, content, piece_kib: 16, format, maker, tracker: TRACKERS[0] });
+        cases.push(Case {
+            seeder,
+            leecher,
+            content,
+            piece_kib: 16,
+            format,
+            maker,
+            tracker: TRACKERS[0],
+            ways: Ways::Usual,
+        });
     }
     cases
 }

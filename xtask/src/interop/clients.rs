@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::payload::EmptyFiles;
+use super::ways::Ways;
 use crate::lab::net::{Host, Net};
 use crate::lab::process::{Invocation, Process};
 use crate::lab::tools::Tools;
@@ -58,7 +59,7 @@ impl Client {
         let invocation = match self {
             Self::Ztor => ztor(setup)?,
             Self::Transmission => {
-                let settings = transmission_settings(host, data, setup.finds);
+                let settings = transmission_settings(host, data, setup);
                 std::fs::write(home.join("settings.json"), settings)?;
                 if let Finds::Dht(entry) = setup.finds {
                     std::fs::write(home.join("dht.bootstrap"), entry.replace(':', " "))?;
@@ -74,7 +75,7 @@ impl Client {
                     Finds::Local => peer.arg("--local"),
                     Finds::Tracker | Finds::Exchange => peer,
                 };
-                peer.arg(data).arg(what.argument())
+                peer.args(setup.ways.libtorrent().iter().copied()).arg(data).arg(what.argument())
             }
         };
         let namespace = net.namespace(host);
@@ -98,6 +99,7 @@ pub(super) struct Setup<'a> {
     pub(super) what: What<'a>,
     /// Where its peers come from.
     pub(super) finds: Finds<'a>,
+    pub(super) ways: Ways,
     /// The save folder.
     pub(super) data: &'a Path,
     /// What the torrent is made of, in the save folder: its one file, or its folder.
@@ -151,6 +153,7 @@ fn ztor(setup: &Setup<'_>) -> Result<Invocation> {
         Finds::Exchange => invocation.args(["--no-dht", "--no-lsd"]),
         Finds::Local => invocation.args(["--no-dht", "--no-pex"]),
     };
+    let invocation = invocation.args(setup.ways.ztor().iter().copied());
     let ip = setup.host.ip().to_string();
     Ok(invocation.args(["--bind", &ip, "--port", PORT, "--log-level", "debug"]))
 }
@@ -177,14 +180,17 @@ fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
     Ok(invocation.arg(setup.what.argument()))
 }
 
-fn transmission_settings(host: Host, data: &Path, finds: Finds<'_>) -> String {
+fn transmission_settings(host: Host, data: &Path, setup: &Setup<'_>) -> String {
+    let finds = setup.finds;
+    let (utp, encryption) = setup.ways.transmission();
     let (ip, data) = (host.ip(), data.display());
     let dht = matches!(finds, Finds::Dht(_));
     let (pex, lpd) = (matches!(finds, Finds::Exchange), matches!(finds, Finds::Local));
     format!(
         r#"{{
             "bind-address-ipv4": "{ip}", "peer-port": {PORT}, "download-dir": "{data}",
-            "dht-enabled": {dht}, "lpd-enabled": {lpd}, "pex-enabled": {pex}, "utp-enabled": false,
+            "dht-enabled": {dht}, "lpd-enabled": {lpd}, "pex-enabled": {pex}, "utp-enabled": {utp},
+            "encryption": {encryption},
             "port-forwarding-enabled": false, "rename-partial-files": false, "preallocation": 0,
             "rpc-enabled": true, "rpc-bind-address": "127.0.0.1", "rpc-port": 9091, "rpc-whitelist-enabled": false,
             "ratio-limit-enabled": false, "start-added-torrents": true, "message-level": 3
@@ -226,6 +232,11 @@ impl Running {
             (Client::Libtorrent, None) => Ok(self.process.log_text()?.contains("DONE")),
             (Client::Transmission, None) => self.transmission_is_complete(),
         }
+    }
+
+    /// What it has written so far.
+    pub(super) fn log_text(&self) -> Result<String> {
+        self.process.log_text()
     }
 
     /// Presses Ctrl-C.

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use super::clients::{Client, Finds, PORT, Running, Setup, What};
 use super::payload::{Content, Payloads};
+use super::ways::Ways;
 use crate::lab::net::{Host, Net};
 use crate::lab::process::{Invocation, Patience, Process};
 use crate::lab::tools::Tools;
@@ -136,6 +137,7 @@ pub(super) fn run(
         net: &net,
         what,
         finds,
+        ways: Ways::Usual,
         data,
         content: &content,
         names_content: number % 2 == 1,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::cases::Case;
 use super::clients::{Client, Finds, Running, Setup, What};
@@ -54,6 +54,7 @@ pub(super) fn run(
         net: &net,
         what: What::Torrent(&torrent),
         finds: Finds::Tracker,
+        ways: case.ways,
         data,
         content: &content,
         names_content: number % 2 == 1,
@@ -68,6 +69,7 @@ pub(super) fn run(
     let mut leecher = case.leecher.start(&setup(Host::Leecher, &target))?;
     patience.until("the leecher has everything", LONG_PAUSE, || leecher.is_done())?;
     compare(case, payloads, &target, stop)?;
+    met_in_the_way(case, &seeder, &leecher)?;
     if case.leecher == Client::Ztor {
         says_goodbye_as_leecher(swarm, stop)?;
     }
@@ -105,6 +107,16 @@ fn compare(case: &Case, payloads: &Payloads, target: &Path, stop: &AtomicBool) -
         let _ = patience.until("the files are right", PAUSE, || Ok(compare().is_ok()));
     }
     compare().context("the result")
+}
+
+/// A transfer in another way than the case is about proves nothing.
+fn met_in_the_way(case: &Case, seeder: &Running, leecher: &Running) -> Result<()> {
+    let ztor = if case.seeder == Client::Ztor { seeder } else { leecher };
+    let log = ztor.log_text()?;
+    for evidence in case.ways.evidence() {
+        ensure!(log.contains(evidence), "the data came, but ztor's log says nothing of '{evidence}'");
+    }
+    Ok(())
 }
 
 /// Ztor has exited, so it has told the tracker that it finished and that it left.

@@ -221,6 +221,9 @@ impl Driver {
             if block_bytes > 0 {
                 self.engine.handle(now, Event::Sent { peer: key, block_bytes }, &mut self.out);
             }
+            if self.conns.get_mut(key).is_some_and(Conn::wants_turn) {
+                self.want_flush(key);
+            }
             let flooded = self.conns.get(key).is_some_and(Conn::is_flooded);
             match result {
                 Err(error) => {

@@ -12,7 +12,7 @@ use ztor_engine::SendBlock;
 use ztor_storage::FileSlice;
 use ztor_time::Instant;
 use ztor_utp::{ConnKey, Endpoint};
-use ztor_wire::Block;
+use ztor_wire::{Block, HANDSHAKE_LEN};
 
 /// What pads (BEP 47) are sent from.
 static ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
@@ -58,6 +58,9 @@ pub(crate) struct Conn {
     /// The start of a message whose rest has not come. Empty for an idle peer, which so holds no buffer.
     pub(crate) tail: Vec<u8>,
     pub(crate) crypt: Crypt,
+    /// Of our first bytes of the stream, those that have not gone.
+    greeting_left: usize,
+    waits_for_turn: bool,
     out: Out,
     staged: Staged,
 }
@@ -83,6 +86,8 @@ impl Conn {
             wants_flush: false,
             tail: Vec::new(),
             crypt,
+            greeting_left: HANDSHAKE_LEN,
+            waits_for_turn: false,
             out: Out::default(),
             staged: Staged::default(),
         }
@@ -156,7 +161,10 @@ impl Conn {
                     self.out.send_front(stream)
                 }
                 Link::Tcp(stream) => self.staged.send(stream, &mut self.out, self.crypt.ciphers(), scratch),
-                Link::Utp(key) => Staged::write(now, *key, utp, &mut self.out, self.crypt.ciphers()),
+                Link::Utp(key) => {
+                    let key = *key;
+                    self.write_utp(now, key, utp)
+                }
             };
             match sent {
                 Ok(Some(sent)) => block_bytes += sent,
@@ -170,7 +178,32 @@ impl Conn {
     }
 }
 
+impl Conn {
+    /// The handshake goes in a packet of its own, and the rest not before the next turn: Transmission 3 does not look
+    /// at what comes with the handshake until more comes.
+    fn write_utp(&mut self, now: Instant, key: ConnKey, utp: &mut Endpoint) -> io::Result<Option<u32>> {
+        let is_greeting = self.greeting_left > 0 && !self.out.begins_raw();
+        let limit = if is_greeting { self.greeting_left } else { usize::MAX };
+        let written = Staged::write(now, key, utp, &mut self.out, limit, self.crypt.ciphers())?;
+        let Some((len, block_bytes)) = written else { return Ok(None) };
+        if is_greeting {
+            self.greeting_left -= len.min(self.greeting_left);
+            self.waits_for_turn = self.greeting_left == 0;
+        }
+        Ok(if self.waits_for_turn { None } else { Some(block_bytes) })
+    }
+
+    /// The rest is to be flushed in the next turn.
+    pub(crate) fn wants_turn(&mut self) -> bool {
+        std::mem::take(&mut self.waits_for_turn) && !self.out.segments.is_empty()
+    }
+}
+
 impl Out {
+    fn begins_raw(&self) -> bool {
+        matches!(self.segments.front(), Some(Segment::Raw { .. }))
+    }
+
     /// One system call. Returns the piece data it took, `None` if there is nothing to send.
     fn send_front(&mut self, stream: &TcpStream) -> io::Result<Option<u32>> {
         let more = if self.segments.len() > 1 { SendFlags::MORE } else { SendFlags::empty() };

@@ -166,6 +166,7 @@ impl Driver {
                     conn.crypt = Crypt::Plain;
                 }
                 self.want_flush(key);
+                tracing::debug!(peer = key.as_u64(), method = ?done.method, "encrypted handshake done");
                 let event = Event::Secured { peer: key, info_hash: done.info_hash, method: done.method };
                 self.engine.handle(now, event, &mut self.out);
                 self.present(now, key, rest);

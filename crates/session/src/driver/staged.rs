@@ -71,15 +71,16 @@ impl Staged {
         *self = Self { left: bytes.to_vec(), at: 0, block_bytes };
     }
 
-    /// Hands over to µTP as much as it has room for. Returns the piece data among it, `None` if there is nothing to
-    /// send.
+    /// Hands over to µTP as much as it has room for, at most `limit` bytes. Returns how many they are and the piece
+    /// data among them, `None` if there is nothing to send.
     pub(super) fn write(
         now: Instant,
         key: ConnKey,
         utp: &mut Endpoint,
         out: &mut Out,
+        limit: usize,
         ciphers: Option<&mut Ciphers>,
-    ) -> io::Result<Option<u32>> {
+    ) -> io::Result<Option<(usize, u32)>> {
         if out.segments.is_empty() {
             return Ok(None);
         }
@@ -88,9 +89,10 @@ impl Staged {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut bytes = Vec::new();
-        let block_bytes = out.gather(room, ciphers, &mut bytes)?;
+        let block_bytes = out.gather(room.min(limit), ciphers, &mut bytes)?;
+        let len = bytes.len();
         utp.write(now, key, Bytes::from(bytes));
-        Ok(Some(block_bytes))
+        Ok(Some((len, block_bytes)))
     }
 }
 

@@ -122,6 +122,7 @@ impl Driver {
                 Happened::Incoming { key, from } => self.take_in_utp(now, key, from),
                 Happened::Connected(conn) => {
                     let Some(key) = self.utp.peers.get(conn).copied() else { continue };
+                    tracing::debug!(peer = key.as_u64(), "µTP connection stands");
                     if let Some(conn) = self.conns.get_mut(key) {
                         conn.is_connecting = false;
                         conn.now_writable();
@@ -144,6 +145,7 @@ impl Driver {
     fn take_in_utp(&mut self, now: Instant, conn: ConnKey, from: SocketAddr) {
         match self.engine.accept(now, from, Transport::Utp) {
             Ok(key) => {
+                tracing::debug!(peer = key.as_u64(), %from, "µTP connection stands");
                 self.utp.peers.insert(conn, key);
                 self.conns.insert(key, Conn::new(Link::Utp(conn), false, Crypt::called(self.encryption)));
                 self.utp_readable(conn);

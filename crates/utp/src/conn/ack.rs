@@ -2,7 +2,7 @@
 
 use ztor_time::{Duration, Instant};
 
-use super::send::{Fate, Sender, Sent};
+use super::send::{Fate, REORDER_PACKETS, Sender, Sent};
 
 /// Packets that may arrive in another order before that counts as loss, at the most; see [`Sender::reorder`].
 const MAX_REORDER_PACKETS: u64 = 64;
@@ -73,7 +73,7 @@ impl Sender {
         let mut acked = Acked::default();
         self.repeated_acks += 1;
         if self.repeated_acks == MAX_REPEATED_ACKS && !self.has_hole() {
-            self.lose(0, &mut acked);
+            self.lose(0, true, &mut acked);
         }
         acked
     }
@@ -82,7 +82,7 @@ impl Sender {
     pub(crate) fn lose_all(&mut self) -> Acked {
         let mut acked = Acked::default();
         for index in 0..self.sent.len() {
-            self.lose(index, &mut acked);
+            self.lose(index, false, &mut acked);
         }
         // The window was answered for all of them.
         self.recovery_order = self.next_order;
@@ -126,11 +126,12 @@ impl Sender {
                 self.flight_bytes -= usize::from(sent.len);
                 self.flight_packets -= 1;
                 // Too soon for an answer to the last transmission: the first one was only late.
-                acked.was_spurious |= sent.was_resent && now.since(sent.sent_at) < min_rtt / 2;
+                acked.was_spurious |=
+                    sent.was_resent && sent.was_overtaken && now.since(sent.sent_at) < min_rtt / 2;
             }
             Fate::Lost => {
                 self.lost -= 1;
-                acked.was_spurious = true;
+                acked.was_spurious |= sent.was_overtaken;
             }
         }
         acked.bytes += usize::from(sent.len);
@@ -150,15 +151,20 @@ impl Sender {
         let upto = usize::try_from(self.sacked_to.saturating_sub(self.first)).unwrap_or(0);
         for index in 0..upto.min(self.sent.len()) {
             let sent = &self.sent[index];
-            if sent.fate == Fate::InFlight && sent.order + self.reorder < self.arrived_order {
-                self.lose(index, acked);
+            // What comes later than half a window later is not waited for: a small window would wait for many round
+            // trips, again and again if what is sent again gets lost.
+            let half_window = u64::from(sent.flight_bytes) / u64::from(sent.len.max(1)) / 2;
+            let reorder = self.reorder.min(half_window.max(REORDER_PACKETS));
+            if sent.fate == Fate::InFlight && sent.order + reorder < self.arrived_order {
+                self.lose(index, true, acked);
             }
         }
     }
 
-    fn lose(&mut self, index: usize, acked: &mut Acked) {
+    fn lose(&mut self, index: usize, is_overtaken: bool, acked: &mut Acked) {
         let Some(sent) = self.sent.get_mut(index).filter(|sent| sent.fate == Fate::InFlight) else { return };
         sent.fate = Fate::Lost;
+        sent.was_overtaken = is_overtaken;
         self.lost += 1;
         self.flight_bytes -= usize::from(sent.len);
         self.flight_packets -= 1;

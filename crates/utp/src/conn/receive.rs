@@ -8,6 +8,8 @@ use crate::Config;
 use crate::header::MAX_SACK_BYTES;
 use crate::seq::SeqNr;
 
+/// The buffer that a first packet gets: others are likely to come with it.
+const FIRST_BUFFER_BYTES: usize = 16 << 10;
 /// Packets after the next one that are kept, or their gaps. A window of 4 MiB has 2900 packets of the usual length.
 const MAX_AHEAD: u16 = 4096;
 /// What a connection may hold however full the others are.
@@ -143,11 +145,11 @@ impl Receiver {
     /// Moves up to `limit` bytes to the end of `into`.
     pub(crate) fn read(&mut self, limit: usize, into: &mut BytesMut) -> usize {
         let len = self.ready.len().min(limit);
-        if into.is_empty() && len == self.ready.len() {
-            std::mem::swap(into, &mut self.ready);
-        } else {
-            into.extend_from_slice(&self.ready[..len]);
-            self.ready.advance(len);
+        into.extend_from_slice(&self.ready[..len]);
+        self.ready.advance(len);
+        if self.ready.is_empty() {
+            // A connection that rests holds no buffer.
+            self.ready = BytesMut::new();
         }
         len
     }
@@ -224,6 +226,9 @@ impl Receiver {
         self.ack_nr = self.ack_nr.plus(1);
         self.received_bytes += payload.len() as u64;
         if !self.is_discarding {
+            if self.ready.is_empty() {
+                self.ready.reserve(FIRST_BUFFER_BYTES.max(payload.len()));
+            }
             self.ready.extend_from_slice(payload);
         }
         self.is_ended |= self.eof == Some(self.ack_nr);

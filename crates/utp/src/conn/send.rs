@@ -9,7 +9,7 @@ use crate::header::HEADER_BYTES;
 use crate::seq::SeqNr;
 
 /// A packet counts as lost when one that was sent so much later has arrived (BEP 29, "packet loss").
-const REORDER_PACKETS: u64 = 3;
+pub(super) const REORDER_PACKETS: u64 = 3;
 
 /// What is known of a packet that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct Sent {
     pub(super) probe_bytes: u16,
     pub(super) is_fin: bool,
     pub(super) was_resent: bool,
+    /// It counts or counted as lost because later ones had arrived, and was not sent for another reason since.
+    pub(super) was_overtaken: bool,
     pub(super) fate: Fate,
     /// Counts transmissions, so it tells which of two packets was last sent later.
     pub(super) order: u64,
@@ -222,6 +224,7 @@ impl Sender {
             probe_bytes: probe_bytes as u16,
             is_fin,
             was_resent: false,
+            was_overtaken: false,
             fate: Fate::InFlight,
             order: self.next_order,
             sent_at: now,
@@ -244,7 +247,8 @@ impl Sender {
                 self.flight_bytes += usize::from(sent.len);
                 self.flight_packets += 1;
             }
-            Fate::InFlight => {}
+            // A probe for a lost tail. If it arrives soon it says nothing about the order of packets.
+            Fate::InFlight => sent.was_overtaken = false,
             Fate::Sacked => return,
         }
         sent.fate = Fate::InFlight;

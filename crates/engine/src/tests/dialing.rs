@@ -1,0 +1,286 @@
+//! The ways to a peer: raced, tried one after the other, remembered; and meetings through a third (BEP 55).
+
+use super::*;
+use ztor_wire::mse::Method;
+use ztor_wire::{
+    ExtendedHandshake, HolepunchError, HolepunchMessage, PexFlags, PexMessage, UT_HOLEPUNCH, UT_PEX,
+};
+
+const HIS_PUNCH: u8 = 9;
+const HIS_PEX: u8 = 8;
+
+/// An engine with one torrent and no peers.
+struct Caller {
+    engine: Engine,
+    out: Outbox,
+    id: TorrentId,
+    swarm: [u8; 20],
+    now: Instant,
+}
+
+fn at(a: u8, port: u16) -> SocketAddr {
+    SocketAddr::from(([200, 1, 1, a], port))
+}
+
+impl Caller {
+    fn new(tune: impl FnOnce(&mut Config)) -> Self {
+        let data = content(4 * 32768);
+        let meta = torrent(&data, 32768);
+        let now = Instant::from_micros(1);
+        let mut config = Config::new(PeerId::from_random([1; 12]), 6881);
+        (config.transports, config.encryption) = (Transports::BOTH, Encryption::Allow);
+        tune(&mut config);
+        let mut engine = Engine::new(now, config, 1);
+        let swarm = meta.info_hashes.swarm_id();
+        let add = AddTorrent {
+            meta,
+            priorities: None,
+            sequential: false,
+            peers: Vec::new(),
+            uploaded: 0,
+            downloaded: 0,
+        };
+        let id = engine.add(now, &add).unwrap();
+        let mut out = Outbox::default();
+        let event = DiskEvent::Checked { have: Bitfield::new(4) };
+        engine.handle(now, Event::Disk { torrent: id, event }, &mut out);
+        Self { engine, out, id, swarm, now }
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        self.engine.handle(self.now, event, &mut self.out);
+    }
+
+    fn know(&mut self, addr: SocketAddr) {
+        let command = Command::AddPeers { torrent: self.id, addrs: vec![addr] };
+        self.tell(Event::Command(command));
+    }
+
+    /// Lets time pass, a turn at each timeout; returns the calls that were made.
+    fn pass(&mut self, time: Duration) -> Vec<Connect> {
+        let end = self.now + time;
+        loop {
+            self.engine.settle(self.now, &mut self.out);
+            match self.engine.poll_timeout().filter(|next| *next <= end) {
+                Some(next) => self.now = self.now.max(next),
+                None => break,
+            }
+        }
+        self.now = end;
+        self.engine.settle(self.now, &mut self.out);
+        std::mem::take(&mut self.out.connects)
+    }
+
+    fn call(&mut self) -> Connect {
+        let mut calls = self.pass(Duration::ZERO);
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        calls.remove(0)
+    }
+
+    fn close(&mut self, peer: PeerKey) {
+        self.tell(Event::Closed { peer, reason: "gone".into(), is_ours: false });
+    }
+
+    fn say(&mut self, peer: PeerKey, bytes: &[u8]) {
+        let mut data = BytesMut::from(bytes);
+        self.tell(Event::Received { peer, data: &mut data });
+    }
+
+    fn greet(&mut self, peer: PeerKey, id: u8) {
+        let reserved = Reserved::NONE.with_extended();
+        let hello = Handshake { reserved, info_hash: self.swarm, peer_id: PeerId([id; 20]) };
+        self.say(peer, &hello.encode());
+    }
+
+    fn extended(&mut self, peer: PeerKey, id: u8, payload: Vec<u8>) {
+        let mut bytes = Vec::new();
+        Message::Extended { id, payload: payload.into() }.encode(&mut bytes);
+        self.say(peer, &bytes);
+    }
+
+    /// A peer calls over µTP, perhaps one that takes part in hole punching.
+    fn called_by(&mut self, addr: SocketAddr, id: u8, punches: bool) -> PeerKey {
+        let key = self.engine.accept(self.now, addr, Transport::Utp).unwrap();
+        self.greet(key, id);
+        let mut messages = vec![(UT_PEX.to_owned(), HIS_PEX)];
+        messages.extend(punches.then(|| (UT_HOLEPUNCH.to_owned(), HIS_PUNCH)));
+        let hello = ExtendedHandshake { messages, ..ExtendedHandshake::default() };
+        self.extended(key, 0, hello.encode());
+        key
+    }
+
+    /// Messages of hole punching that were sent, to whom.
+    fn punches(&mut self) -> Vec<(PeerKey, HolepunchMessage)> {
+        let mut found = Vec::new();
+        for send in std::mem::take(&mut self.out.sends) {
+            let mut bytes = BytesMut::from(&self.out.bytes[send.range]);
+            if bytes.first() == Some(&0x13) {
+                let _ = bytes.split_to(HANDSHAKE_LEN);
+            }
+            while let Some(message) = Decoder::default().decode(&mut bytes).unwrap() {
+                if let Message::Extended { id: HIS_PUNCH, payload } = message {
+                    found.push((send.peer, HolepunchMessage::decode(&payload).unwrap()));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn way(connect: &Connect) -> (Transport, bool) {
+    (connect.transport, connect.offer.is_some())
+}
+
+#[test]
+fn the_other_transport_joins_after_a_head_start_and_the_loser_goes() {
+    let mut caller = Caller::new(|_| {});
+    caller.know(at(1, 1));
+    let utp = caller.call();
+    assert_eq!(way(&utp), (Transport::Utp, false));
+    assert!(caller.pass(Duration::from_millis(400)).is_empty(), "a head start");
+    let calls = caller.pass(Duration::from_millis(200));
+    assert_eq!(calls.iter().map(way).collect::<Vec<_>>(), [(Transport::Tcp, false)]);
+    caller.tell(Event::Connected { peer: calls[0].peer });
+    let closed: Vec<PeerKey> = caller.out.closes.drain(..).map(|close| close.peer).collect();
+    assert_eq!(closed, [utp.peer]);
+    caller.greet(calls[0].peer, 7);
+    assert_eq!(caller.engine.status(caller.now)[0].peers, 1);
+    // It is called in the way that it was reached.
+    caller.close(calls[0].peer);
+    let calls = caller.pass(Duration::from_secs(60));
+    assert_eq!(way(&calls[0]), (Transport::Tcp, false));
+    assert!(calls.len() > 1 && way(&calls[1]) == (Transport::Utp, false), "the other joins later: {calls:?}");
+}
+
+#[test]
+fn in_the_local_network_tcp_comes_first() {
+    let mut caller = Caller::new(|_| {});
+    caller.know(addr(9));
+    assert_eq!(way(&caller.call()), (Transport::Tcp, false));
+}
+
+#[test]
+fn an_address_has_failed_when_the_last_way_has() {
+    let mut caller = Caller::new(|_| {});
+    caller.know(at(1, 1));
+    let first = caller.call();
+    caller.close(first.peer);
+    let second = caller.call();
+    assert_eq!(way(&second), (Transport::Tcp, false));
+    let known = &caller.engine.torrents[caller.id].known;
+    assert_eq!(known.next_due(), None, "it is still being called");
+    caller.close(second.peer);
+    assert!(caller.pass(Duration::from_secs(29)).is_empty(), "one failure, not two");
+    assert_eq!(caller.pass(Duration::from_secs(3)).len(), 2);
+}
+
+#[test]
+fn who_hangs_up_on_a_plain_handshake_is_called_encrypted_and_that_is_remembered() {
+    let mut caller = Caller::new(|config| config.transports = Transports::TCP);
+    caller.know(at(1, 1));
+    let plain = caller.call();
+    caller.tell(Event::Connected { peer: plain.peer });
+    caller.close(plain.peer);
+    let encrypted = caller.call();
+    assert_eq!(way(&encrypted), (Transport::Tcp, true));
+    caller.out.sends.clear();
+    caller.tell(Event::Connected { peer: encrypted.peer });
+    assert!(caller.out.sends.is_empty(), "nothing is said before the handshake is done");
+    let info_hash = caller.swarm;
+    caller.tell(Event::Secured { peer: encrypted.peer, info_hash, method: Method::Rc4 });
+    assert_eq!(caller.out.sends.len(), 1);
+    caller.greet(encrypted.peer, 7);
+    caller.close(encrypted.peer);
+    let again = caller.pass(Duration::from_secs(60));
+    assert_eq!(way(&again[0]), (Transport::Tcp, true));
+}
+
+#[test]
+fn an_encrypted_handshake_for_one_torrent_is_none_for_another() {
+    let mut caller = Caller::new(|_| {});
+    let key = caller.engine.accept(caller.now, at(5, 5), Transport::Tcp).unwrap();
+    caller.tell(Event::Secured { peer: key, info_hash: [9; 20], method: Method::Rc4 });
+    caller.greet(key, 5);
+    assert!(caller.out.closes[0].reason.contains("another torrent"), "{:?}", caller.out.closes);
+}
+
+#[test]
+fn a_torrent_that_ends_takes_its_attempts_with_it() {
+    let mut caller = Caller::new(|_| {});
+    caller.know(at(1, 1));
+    let first = caller.call();
+    caller.pass(Duration::from_millis(600));
+    caller.close(first.peer);
+    let id = caller.id;
+    caller.tell(Event::Command(Command::Remove(id)));
+    assert!(caller.pass(Duration::from_secs(60)).is_empty());
+    assert_eq!((caller.engine.peers.len(), caller.engine.connects.half_open()), (0, 0));
+}
+
+#[test]
+fn a_relay_brings_two_together_and_says_why_not() {
+    let mut caller = Caller::new(|_| {});
+    let (asker, target) = (caller.called_by(at(1, 11), 1, true), caller.called_by(at(2, 22), 2, true));
+    let deaf = caller.called_by(at(3, 33), 3, false);
+    caller.out.sends.clear();
+    let ask = |addr| HolepunchMessage::Rendezvous(addr).encode();
+    caller.extended(asker, extended::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
+    let mut told = caller.punches();
+    told.sort_by_key(|(key, _)| *key != asker);
+    let connect = HolepunchMessage::Connect;
+    assert_eq!(told, [(asker, connect(at(2, 22))), (target, connect(at(1, 11)))]);
+    for (addr, error) in [
+        (at(3, 33), HolepunchError::NO_SUPPORT),
+        (at(4, 44), HolepunchError::NOT_CONNECTED),
+        (at(1, 11), HolepunchError::NOT_CONNECTED),
+        (at(4, 0), HolepunchError::NO_SUCH_PEER),
+    ] {
+        caller.extended(asker, extended::OUR_UT_HOLEPUNCH, ask(addr));
+        assert_eq!(caller.punches(), [(asker, HolepunchMessage::Error(addr, error))]);
+    }
+    caller.extended(deaf, extended::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
+    assert!(caller.punches().is_empty(), "who does not take part is not answered (BEP 55)");
+    for _ in 0..100 {
+        caller.extended(asker, extended::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
+    }
+    assert!(caller.punches().len() < 50, "nobody makes others call without end");
+}
+
+#[test]
+fn who_cannot_be_reached_is_met_through_whoever_told_of_him() {
+    let mut caller = Caller::new(|_| {});
+    let relay = caller.called_by(at(1, 11), 1, true);
+    let flags = PexFlags::UTP.and(PexFlags::HOLEPUNCH);
+    let added = vec![(at(2, 22), flags), (at(3, 33), PexFlags::UTP)];
+    let message = PexMessage { added, dropped: Vec::new() };
+    caller.extended(relay, extended::OUR_UT_PEX, message.encode());
+    let calls = caller.pass(Duration::from_millis(600));
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    caller.out.sends.clear();
+    let mut calls: Vec<Connect> = calls;
+    while let Some(call) = calls.pop() {
+        caller.close(call.peer);
+        calls.extend(caller.pass(Duration::from_millis(100)));
+    }
+    let asked = caller.punches();
+    assert_eq!(asked, [(relay, HolepunchMessage::Rendezvous(at(2, 22)))]);
+    caller.extended(relay, extended::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(2, 22)).encode());
+    let call = caller.call();
+    assert_eq!((call.addr, way(&call)), (at(2, 22), (Transport::Utp, false)));
+    caller.extended(relay, extended::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(2, 22)).encode());
+    assert!(caller.pass(Duration::ZERO).is_empty(), "who is being called is not called again");
+}
+
+#[test]
+fn a_relay_cannot_send_us_into_our_own_network_nor_without_end() {
+    let mut caller = Caller::new(|config| config.max_peers_per_torrent = 1000);
+    let relay = caller.called_by(at(1, 11), 1, true);
+    caller.extended(relay, extended::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(addr(7)).encode());
+    assert!(caller.pass(Duration::ZERO).is_empty());
+    let mut calls = 0;
+    for port in 1..200 {
+        caller.extended(relay, extended::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(9, port)).encode());
+        calls += std::mem::take(&mut caller.out.connects).len();
+    }
+    assert!((1..=20).contains(&calls), "{calls}");
+}

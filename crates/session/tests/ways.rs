@@ -1,0 +1,208 @@
+//! Sessions that meet over every transport, with every kind of beginning, or not at all.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use ztor_metainfo::Metainfo;
+use ztor_session::{
+    AddTorrent, Bind, Config, Encryption, PeerStatus, Protection, Session, SessionEvent, Transport,
+    Transports,
+};
+use ztor_storage::create::{CreateOptions, create};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn session(ip: IpAddr, transports: Transports, encryption: Encryption) -> Session {
+    let bind = ip.into();
+    let config = Config { bind, port: 0, state_dir: None, transports, encryption, ..Config::default() };
+    Session::start(config).unwrap()
+}
+
+fn content(dir: &Path, len: usize) -> Arc<Metainfo> {
+    let mut rng = 7u64;
+    let mut next = || {
+        rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (rng >> 56) as u8
+    };
+    let path = dir.join("data");
+    std::fs::write(&path, (0..len).map(|_| next()).collect::<Vec<u8>>()).unwrap();
+    let made = create(&path, &CreateOptions::default(), 2, |_, _| {}, &AtomicBool::new(false)).unwrap();
+    Arc::new(Metainfo::from_bytes(&made.torrent).unwrap())
+}
+
+fn wait(session: &Session, what: &str, done: impl Fn(&SessionEvent) -> bool) {
+    let end = Instant::now() + LIMIT;
+    while let Ok(event) = session.events().recv_timeout(end.saturating_duration_since(Instant::now())) {
+        if done(&event) {
+            return;
+        }
+    }
+    panic!("{what}: not within {LIMIT:?}; {:?}", session.snapshot());
+}
+
+/// Moves a file from one session to another; says how the seed saw the other.
+fn transfer(seed: &Session, leech: &Session, len: usize) -> PeerStatus {
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target) = (tmp.path().join("a"), tmp.path().join("b"));
+    std::fs::create_dir_all(&source).unwrap();
+    let meta = content(&source, len);
+    let id = seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
+    wait(seed, "started", |e| matches!(e, SessionEvent::Started { finished: true, .. }));
+    let add = AddTorrent { peers: vec![seed.local_addr()], ..AddTorrent::new(meta, &target) };
+    // Both sides end the connection as soon as both have everything: it is watched while it lasts.
+    let watching = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let end = Instant::now() + LIMIT;
+            while Instant::now() < end {
+                if let Some(peer) = seed.peers(id).into_iter().find(|peer| peer.client.is_some()) {
+                    return Some(peer);
+                }
+            }
+            None
+        });
+        leech.add(add).unwrap();
+        wait(leech, "finished", |e| matches!(e, SessionEvent::Finished(_)));
+        watch.join().unwrap()
+    });
+    assert_eq!(std::fs::read(source.join("data")).unwrap(), std::fs::read(target.join("data")).unwrap());
+    watching.expect("the connection was seen")
+}
+
+/// How two sessions meet, of which the second calls.
+fn meets(
+    seed: (Transports, Encryption),
+    leech: (Transports, Encryption),
+    wanted: (Transport, fn(Protection) -> bool),
+) {
+    let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let (seeder, leecher) = (session(ip, seed.0, seed.1), session(ip, leech.0, leech.1));
+    let peer = transfer(&seeder, &leecher, 6_000_000);
+    let protection = peer.protection;
+    assert!(peer.transport == wanted.0 && wanted.1(protection), "{seed:?} {leech:?}: {peer:?}");
+    assert!(seeder.shutdown(LIMIT) && leecher.shutdown(LIMIT));
+}
+
+fn plain(protection: Protection) -> bool {
+    protection == Protection::None
+}
+
+fn rc4(protection: Protection) -> bool {
+    format!("{protection:?}").contains("Rc4")
+}
+
+fn header_only(protection: Protection) -> bool {
+    format!("{protection:?}").contains("Plain")
+}
+
+const TCP: Transports = Transports::TCP;
+const UTP: Transports = Transports::UTP;
+const BOTH: Transports = Transports::BOTH;
+
+#[test]
+fn plain_and_encrypted_meet_over_tcp_as_both_sides_wish() {
+    use Encryption::{Allow, Off, Prefer, Require};
+    meets((TCP, Allow), (TCP, Allow), (Transport::Tcp, plain));
+    meets((TCP, Allow), (TCP, Prefer), (Transport::Tcp, header_only));
+    meets((TCP, Prefer), (TCP, Prefer), (Transport::Tcp, rc4));
+    meets((TCP, Allow), (TCP, Require), (Transport::Tcp, rc4));
+    meets((TCP, Require), (TCP, Allow), (Transport::Tcp, rc4));
+    meets((TCP, Off), (TCP, Prefer), (Transport::Tcp, plain));
+}
+
+#[test]
+fn the_same_goes_over_utp() {
+    use Encryption::{Allow, Off, Prefer, Require};
+    meets((UTP, Off), (UTP, Off), (Transport::Utp, plain));
+    meets((UTP, Allow), (UTP, Prefer), (Transport::Utp, header_only));
+    meets((UTP, Require), (UTP, Allow), (Transport::Utp, rc4));
+}
+
+#[test]
+fn who_speaks_only_one_transport_is_met_over_that_one() {
+    use Encryption::Allow;
+    meets((UTP, Allow), (BOTH, Allow), (Transport::Utp, plain));
+    meets((BOTH, Allow), (UTP, Allow), (Transport::Utp, plain));
+    meets((TCP, Allow), (BOTH, Allow), (Transport::Tcp, plain));
+}
+
+#[test]
+fn utp_goes_over_ipv6() {
+    let ip = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    // A machine without IPv6 has nothing to show here.
+    if std::net::UdpSocket::bind((ip, 0)).is_err() {
+        return;
+    }
+    let (seed, leech) = (session(ip, UTP, Encryption::Prefer), session(ip, UTP, Encryption::Prefer));
+    let peer = transfer(&seed, &leech, 3_000_000);
+    assert!(peer.transport == Transport::Utp && rc4(peer.protection), "{peer:?}");
+    assert!(seed.shutdown(LIMIT) && leech.shutdown(LIMIT));
+}
+
+/// What a caller hears who says `hello` and waits for an answer or the end.
+fn answer(addr: SocketAddr, hello: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(hello).unwrap();
+    let mut answer = vec![0; 20];
+    let got = stream.read(&mut answer).unwrap_or(0);
+    answer.truncate(got);
+    answer
+}
+
+#[test]
+fn who_requires_encryption_gives_nothing_to_a_plain_caller_and_who_has_none_nothing_to_an_encrypted_one() {
+    let tmp = tempfile::tempdir().unwrap();
+    let meta = content(tmp.path(), 100_000);
+    let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let mut hello = b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0".to_vec();
+    hello.extend(meta.info_hashes.swarm_ids().next().unwrap());
+    hello.extend(b"-XX0000-abcdefghijkl");
+    for (encryption, hello, is_answered) in [
+        (Encryption::Require, &hello[..], false),
+        (Encryption::Prefer, &hello[..], true),
+        (Encryption::Off, &[0x55; 700][..], false),
+        // Any 96 bytes are a key, and the answer to it comes before the rest can be wrong.
+        (Encryption::Allow, &[0x55; 96][..], true),
+    ] {
+        let seed = session(ip, TCP, encryption);
+        seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path()) }).unwrap();
+        wait(&seed, "started", |e| matches!(e, SessionEvent::Started { .. }));
+        assert_eq!(!answer(seed.local_addr(), hello).is_empty(), is_answered, "{encryption:?}");
+        assert!(seed.shutdown(LIMIT));
+    }
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_named() {
+    let bind = Bind::Device("no-such-if0".to_owned());
+    let error =
+        Session::start(Config { bind, state_dir: None, ..Config::default() }).unwrap_err().to_string();
+    assert!(error.contains("no-such-if0") && error.contains("there are:"), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_session_lives_on_one_interface() {
+    let on = |transports| Config {
+        bind: Bind::Device("lo".to_owned()),
+        port: 0,
+        state_dir: None,
+        transports,
+        ..Config::default()
+    };
+    let (seed, leech) = (Session::start(on(BOTH)).unwrap(), Session::start(on(UTP)).unwrap());
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target) = (tmp.path().join("a"), tmp.path().join("b"));
+    std::fs::create_dir_all(&source).unwrap();
+    let meta = content(&source, 1_000_000);
+    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
+    wait(&seed, "started", |e| matches!(e, SessionEvent::Started { .. }));
+    let peers = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, seed.local_addr().port()))];
+    leech.add(AddTorrent { peers, ..AddTorrent::new(meta, &target) }).unwrap();
+    wait(&leech, "finished", |e| matches!(e, SessionEvent::Finished(_)));
+    assert!(seed.shutdown(LIMIT) && leech.shutdown(LIMIT));
+}
