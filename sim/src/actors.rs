@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use talk::Talk;
+use ztor_engine::Transport;
 use ztor_time::{Duration, Instant};
 use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
 
@@ -148,7 +149,8 @@ impl Actor {
         }
         self.next_call = core.now + Duration::from_millis(self.rng.u64(200..5000));
         let to = self.character.calls[self.rng.usize(0..self.character.calls.len())];
-        if let Some(stream) = net.connect(core, self.host, Owner::Actor(self.number), 0, to) {
+        if let Some(stream) = net.connect(core, self.host, Owner::Actor(self.number), 0, (to, Transport::Tcp))
+        {
             if let Some(ends) = net.stream_mut(stream).map(|s| &mut s.ends[0]) {
                 ends.key = stream.0;
             }

@@ -9,7 +9,8 @@
 //! always be true, by counting again; once the last fault has healed, every honest client must finish within a
 //! time that follows from the lines and the timeouts.
 //!
-//! `dht_world` is a world of another kind: thousands of nodes of the DHT, and nothing else.
+//! `dht_world` is a world of another kind: thousands of nodes of the DHT, and nothing else. `utp_links` is one more:
+//! a few connections of µTP and the link that they share, measured.
 #![forbid(unsafe_code)]
 
 mod actors;
@@ -27,6 +28,7 @@ mod scenarios;
 mod sweep;
 mod trace;
 mod tracker;
+mod utp_links;
 mod world;
 
 pub use run::{Outcome, run};

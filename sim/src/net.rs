@@ -12,6 +12,7 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub(crate) use stream::{End, Owner, SEND_BUFFER, Side, Stream, StreamId};
+use ztor_engine::Transport;
 use ztor_time::{Duration, Instant};
 
 /// The port that everybody listens on.
@@ -20,6 +21,11 @@ pub(crate) const PORT: u16 = 6881;
 const MIN_RETRANSMIT: Duration = Duration::from_millis(200);
 /// How long a side that has closed goes on telling so over a path that is cut.
 const FIN_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a caller over µTP knocks again, after one, two and four seconds.
+const MAX_SYNS: u32 = 3;
+/// How long a NAT lets in what comes from where something went.
+const HOLE_LASTS: Duration = Duration::from_secs(30);
 
 /// A host's line.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +40,7 @@ pub(crate) struct Line {
     pub(crate) jitter: Duration,
     /// Lost, in thousandths.
     pub(crate) loss_permille: u32,
-    /// Nobody can connect to it.
+    /// Nobody can connect to it, but over µTP whom it has called itself.
     pub(crate) nat: bool,
 }
 
@@ -69,13 +75,21 @@ pub(crate) struct Host {
 pub(crate) struct Net {
     hosts: Vec<Host>,
     streams: BTreeMap<StreamId, Stream>,
+    /// When one host last sent a datagram of µTP to another: its NAT lets in what comes from there for a while.
+    holes: BTreeMap<(usize, usize), Instant>,
     last_stream: u64,
     next_port: u16,
 }
 
 impl Net {
     pub(crate) fn new() -> Self {
-        Self { hosts: Vec::new(), streams: BTreeMap::new(), last_stream: 0, next_port: 40_000 }
+        Self {
+            hosts: Vec::new(),
+            streams: BTreeMap::new(),
+            holes: BTreeMap::new(),
+            last_stream: 0,
+            next_port: 40_000,
+        }
     }
 
     pub(crate) fn add_host(&mut self, line: Line) -> usize {
@@ -134,18 +148,47 @@ impl Net {
         from: usize,
         owner: Owner,
         key: u64,
-        to: SocketAddr,
+        (to, transport): (SocketAddr, Transport),
     ) -> Option<StreamId> {
         let host = self.host_of(to.ip())?;
         self.last_stream += 1;
         self.next_port = if self.next_port == u16::MAX { 40_000 } else { self.next_port + 1 };
         let id = StreamId(self.last_stream);
-        let caller = End::new(from, owner, key, SocketAddr::new(ip_of(from), self.next_port));
+        // All of µTP comes from the one socket.
+        let port = if transport == Transport::Utp { PORT } else { self.next_port };
+        let caller = End::new(from, owner, key, SocketAddr::new(ip_of(from), port));
         let called = End::new(host, Owner::Nobody, 0, to);
-        self.streams.insert(id, Stream::new(caller, called));
+        self.streams.insert(id, Stream::new(caller, called, transport));
+        if transport == Transport::Utp {
+            self.holes.insert((from, host), core.now);
+        }
         let at = core.now + self.way(core, from, host);
         core.plan(at, Event::Syn { stream: id });
         Some(id)
+    }
+
+    /// Whether a caller gets through to the host that it calls: a NAT lets in what it has seen an answer go to.
+    pub(crate) fn is_let_in(&self, core: &Core, from: usize, to: usize, transport: Transport) -> bool {
+        let hole = self.holes.get(&(to, from)).filter(|at| core.now.since(**at) < HOLE_LASTS);
+        !self.hosts[to].line.nat || (transport == Transport::Utp && hole.is_some())
+    }
+
+    /// A caller over µTP knocks again, as long as it has patience. False if it gives up.
+    pub(crate) fn knock_again(&mut self, core: &mut Core, id: StreamId) -> bool {
+        let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.transport == Transport::Utp)
+        else {
+            return false;
+        };
+        stream.syns += 1;
+        let (from, to, syns) = (stream.ends[0].host, stream.ends[1].host, stream.syns);
+        if syns > MAX_SYNS || stream.ends[0].is_closed {
+            return false;
+        }
+        let at = core.now + Duration::from_secs(1 << (syns - 1));
+        self.holes.insert((from, to), at);
+        let way = self.way(core, from, to);
+        core.plan(at + way, Event::Syn { stream: id });
+        true
     }
 
     /// The one-way time of something small.

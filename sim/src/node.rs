@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ztor_dht::krpc;
 use ztor_engine::{
     AddMagnet, AddTorrent, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened, Outbox, PeerKey,
-    RequestId, TorrentId,
+    RequestId, TorrentId, Transport, Transports,
 };
 use ztor_time::{Duration, Instant};
 use ztor_wire::PeerId;
@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) sequential: bool,
     /// It has nothing but the link.
     pub(crate) is_magnet: bool,
+    /// Speaks µTP beside TCP.
+    pub(crate) utp: bool,
     /// Takes part in the DHT, and enters it by these.
     pub(crate) dht: Option<Vec<SocketAddr>>,
     /// The rules hold for it, and it is to finish.
@@ -59,6 +61,7 @@ impl Settings {
             peers,
             sequential: false,
             is_magnet: false,
+            utp: false,
             dht: None,
             is_honest: true,
         }
@@ -134,6 +137,7 @@ impl Node {
             max_peers: settings.max_peers,
             max_peers_per_torrent: settings.max_peers_per_torrent,
             upload_slots: settings.upload_slots,
+            transports: if settings.utp { Transports::BOTH } else { Transports::TCP },
             ..Config::new(PeerId::from_random(random), crate::net::PORT)
         };
         let mut engine = Engine::new(core.now, config, core.seed());
@@ -239,10 +243,16 @@ impl Node {
         if self.life == life { self.run.as_mut() } else { None }
     }
 
-    pub(crate) fn accept(&mut self, core: &mut Core, stream: StreamId, from: SocketAddr) -> Option<Owner> {
+    pub(crate) fn accept(
+        &mut self,
+        core: &mut Core,
+        stream: StreamId,
+        from: SocketAddr,
+        transport: Transport,
+    ) -> Option<Owner> {
         let (number, life) = (self.number, self.life);
         let run = self.run.as_mut()?;
-        match run.engine.accept(core.now, from, ztor_engine::Transport::Tcp) {
+        match run.engine.accept(core.now, from, transport) {
             Ok(key) => {
                 core.note(format_args!("n{number} takes {from} as #{}", key.as_u64() & 0xffff));
                 // Whoever calls may be called back.

@@ -9,6 +9,7 @@ mod swarms;
 
 use crate::dht_world;
 use crate::run::Outcome;
+use crate::utp_links;
 use crate::world::World;
 use fastrand::Rng;
 
@@ -115,7 +116,17 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("dht-only", "30 peers find each other in the DHT", finding::dht_only),
     scenario("private-silence", "a private torrent among peers with a DHT", finding::private_silence),
     scenario("nat", "most peers cannot be called", faults::nat),
+    reporting(
+        scenario(
+            "meetings",
+            "peers that nobody can call meet through one that gives nothing",
+            finding::meetings,
+        ),
+        finding::report_meetings,
+    ),
     own("dht-200", "a DHT of 200 nodes that come and go, some of them hostile", dht_world::of_200),
     own("dht-2000", "the same of 2,000 nodes", dht_world::of_2000),
     own("dht-sybil", "400 identities gather around one torrent in the DHT", dht_world::against_sybils),
+    own("utp-links", "throughput, queues and shares of µTP on links of all kinds", utp_links::table),
+    own("utp-grid", "the same on many more links, and for longer", utp_links::grid),
 ];

@@ -233,12 +233,16 @@ impl World {
         let (from, to, caller) = (stream.ends[0].host, stream.ends[1].host, stream.ends[0].addr);
         let port = stream.ends[1].addr.port();
         let way = net.way(core, from, to);
-        if !net.can_reach(from, to) || net.host(to).line.nat {
-            return net.vanish(id, 1);
+        let transport = stream.transport;
+        if !net.can_reach(from, to) || !net.is_let_in(core, from, to, transport) {
+            if !net.knock_again(core, id) {
+                net.vanish(id, 1);
+            }
+            return;
         }
         let answer = match self.tenants[to] {
             _ if port != crate::net::PORT => None,
-            Tenant::Node(node) => self.nodes[node].accept(core, id, caller),
+            Tenant::Node(node) => self.nodes[node].accept(core, id, caller, transport),
             Tenant::Actor(actor) => {
                 self.actors[actor].accept(core, id, caller).then_some(Owner::Actor(actor))
             }

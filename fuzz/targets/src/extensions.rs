@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use ztor_wire::{LocalAnnounce, MAX_LOCAL_HASHES, METADATA_BLOCK_LEN, MetadataMessage, PexMessage};
+use ztor_wire::{
+    HolepunchMessage, LocalAnnounce, MAX_LOCAL_HASHES, METADATA_BLOCK_LEN, MetadataMessage, PexMessage,
+};
 
 /// Messages of `ut_metadata` (BEP 9).
 pub fn ut_metadata(data: &[u8]) {
@@ -31,6 +33,15 @@ pub fn ut_pex(data: &[u8]) {
     assert_eq!(count(&again), count(&message));
     assert_eq!(again.encode(), written);
     assert_eq!(message.is_empty(), again.is_empty());
+}
+
+/// Messages of `ut_holepunch` (BEP 55).
+pub fn ut_holepunch(data: &[u8]) {
+    let Ok(message) = HolepunchMessage::decode(data) else { return };
+    let written = message.encode();
+    assert_eq!(HolepunchMessage::decode(&written), Ok(message));
+    // What follows the message is ignored.
+    assert_eq!(HolepunchMessage::decode(&[&written[..], b"x"].concat()), Ok(message));
 }
 
 /// Announces to the local network (BEP 14).

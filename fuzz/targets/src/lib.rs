@@ -19,6 +19,7 @@ mod extensions;
 mod krpc;
 mod magnet;
 mod metainfo;
+mod mse;
 mod paths;
 mod picker;
 mod resume;
@@ -27,6 +28,8 @@ mod tracker_http;
 mod tracker_query;
 mod tracker_udp;
 mod udp_client;
+mod utp_endpoint;
+mod utp_packet;
 mod wire;
 mod world;
 
@@ -34,10 +37,11 @@ pub use bencode::bencode;
 pub use choker::choker;
 pub use dht::dht;
 pub use engine::engine;
-pub use extensions::{local_announce, ut_metadata, ut_pex};
+pub use extensions::{local_announce, ut_holepunch, ut_metadata, ut_pex};
 pub use krpc::{dht_saved, krpc};
 pub use magnet::magnet;
 pub use metainfo::metainfo;
+pub use mse::mse;
 pub use paths::paths;
 pub use picker::picker;
 pub use resume::resume;
@@ -46,6 +50,8 @@ pub use tracker_http::tracker_http;
 pub use tracker_query::tracker_query;
 pub use tracker_udp::tracker_udp;
 pub use udp_client::udp_client;
+pub use utp_endpoint::utp_endpoint;
+pub use utp_packet::utp_packet;
 pub use wire::{handshake, messages};
 
 /// A fuzz target: any bytes, a panic if a law is broken.
@@ -64,6 +70,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("magnet", magnet),
     ("messages", messages),
     ("metainfo", metainfo),
+    ("mse", mse),
     ("paths", paths),
     ("picker", picker),
     ("resume", resume),
@@ -72,8 +79,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tracker_query", tracker_query),
     ("tracker_udp", tracker_udp),
     ("udp_client", udp_client),
+    ("ut_holepunch", ut_holepunch),
     ("ut_metadata", ut_metadata),
     ("ut_pex", ut_pex),
+    ("utp_endpoint", utp_endpoint),
+    ("utp_packet", utp_packet),
 ];
 
 /// Foreign text that is shown to people is one line without control characters.

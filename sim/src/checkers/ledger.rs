@@ -6,7 +6,10 @@ use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet};
 use ztor_engine::{Bitfield, PeerKey};
 use ztor_time::Instant;
-use ztor_wire::{Block, Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, Message, PexMessage, UT_PEX};
+use ztor_wire::{
+    Block, Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, HolepunchMessage, Message, PexMessage,
+    UT_HOLEPUNCH, UT_PEX,
+};
 
 /// The longest block a client may ask for or serve.
 const MAX_BLOCK: u32 = 16 * 1024;
@@ -33,6 +36,7 @@ pub(crate) struct Ledger {
     ever_asked: BTreeSet<Block>,
     /// What messages of peer exchange to us are called.
     our_pex: Option<u8>,
+    our_punch: Option<u8>,
 }
 
 impl Ledger {
@@ -53,6 +57,7 @@ impl Ledger {
             asked: BTreeMap::new(),
             ever_asked: BTreeSet::new(),
             our_pex: None,
+            our_punch: None,
         }
     }
 
@@ -102,6 +107,11 @@ impl Ledger {
                 let named = PexMessage::decode(payload).unwrap_or_default().added;
                 audit.sources.extend(named.into_iter().map(|(addr, _)| addr));
             }
+            Message::Extended { id, payload } if Some(*id) == self.our_punch && !audit.is_private() => {
+                if let Ok(HolepunchMessage::Connect(addr)) = HolepunchMessage::decode(payload) {
+                    audit.sources.insert(addr);
+                }
+            }
             Message::HaveAll => self.they_have = Bitfield::full(pieces),
             Message::HaveNone => self.they_have = Bitfield::new(pieces),
             Message::AllowedFast { piece } => {
@@ -147,6 +157,7 @@ impl Ledger {
                     if let Message::Extended { id: 0, payload } = &message {
                         let hello = ExtendedHandshake::decode(payload).map_err(|e| e.to_string())?;
                         self.our_pex = hello.id_of(UT_PEX);
+                        self.our_punch = hello.id_of(UT_HOLEPUNCH);
                         if self.our_pex.is_some() && audit.is_private() && hello.metadata_size.is_some() {
                             return Err("offers to exchange peers of a private torrent".into());
                         }

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use ztor_engine::Transport;
 use ztor_time::Instant;
 
 /// What a socket takes before a sender has to wait.
@@ -37,6 +38,9 @@ pub(crate) struct Stream {
     pub(crate) pipes: [Pipe; 2],
     /// Somebody has accepted it.
     pub(crate) is_open: bool,
+    pub(crate) transport: Transport,
+    /// How often the caller has knocked.
+    pub(crate) syns: u32,
 }
 
 pub(crate) struct End {
@@ -75,9 +79,9 @@ impl End {
 }
 
 impl Stream {
-    pub(crate) fn new(caller: End, called: End) -> Self {
+    pub(crate) fn new(caller: End, called: End, transport: Transport) -> Self {
         let pipe = || Pipe { window: FIRST_WINDOW, threshold: RECEIVE_BUFFER, ..Pipe::default() };
-        Self { ends: [caller, called], pipes: [pipe(), pipe()], is_open: false }
+        Self { ends: [caller, called], pipes: [pipe(), pipe()], is_open: false, transport, syns: 0 }
     }
 }
 

@@ -100,13 +100,15 @@ impl Node {
                 core.fail(&about, format!("n{number}: {wrong}"));
             }
             core.note(format_args!(
-                "n{number} calls {} as #{}",
+                "n{number} calls {} over {:?} as #{}",
                 connect.addr,
+                connect.transport,
                 connect.peer.as_u64() & 0xffff
             ));
             let owner = Owner::Node(number, life);
             // Nobody has such an address: no answer will come.
-            let stream = net.connect(core, self.host, owner, connect.peer.as_u64(), connect.addr);
+            let stream =
+                net.connect(core, self.host, owner, connect.peer.as_u64(), (connect.addr, connect.transport));
             if let Some(stream) = stream {
                 run.links.insert(connect.peer, Link::new(stream, 0, self.content.pieces()));
                 run.by_stream.insert(stream, connect.peer);

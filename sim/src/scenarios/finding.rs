@@ -9,6 +9,7 @@ use crate::plan::Action;
 use crate::world::World;
 use fastrand::Rng;
 use std::net::SocketAddr;
+use ztor_engine::Transport;
 use ztor_metainfo::create::Version;
 use ztor_time::Duration;
 
@@ -79,6 +80,33 @@ pub(super) fn private_silence(rng: &mut Rng) -> anyhow::Result<World> {
     with_dht(&mut world, 12, false, 10 * KIB);
     healed_after(&mut world, Duration::ZERO);
     Ok(world)
+}
+
+/// Seven clients that nobody can call, a seed among them, and one that all of them know and that gives next to
+/// nothing: what they have they have from each other, through holes in their NATs (BEP 55).
+pub(super) fn meetings(rng: &mut Rng) -> anyhow::Result<World> {
+    let mut world = bare(rng, &Shape::plain(32 * 1024, 4 * MIB))?;
+    let leech = Settings { utp: true, ..Settings::leech(Vec::new()) };
+    let miser = Settings { limit_down: Some(2 * KIB), limit_up: Some(0), is_honest: false, ..leech.clone() };
+    let relay = world.add_node(Line::default(), miser);
+    let peers = vec![addr_of(world.nodes[relay].host)];
+    let hidden = Line { nat: true, ..Line::default() };
+    world.add_node(hidden, Settings { utp: true, peers: peers.clone(), ..Settings::seed() });
+    for _ in 0..6 {
+        world.add_node(hidden, Settings { peers: peers.clone(), ..leech.clone() });
+    }
+    healed_after(&mut world, Duration::ZERO);
+    Ok(world)
+}
+
+pub(super) fn report_meetings(world: &mut World) -> Vec<String> {
+    let met = |node: &crate::node::Node| {
+        let run = node.run()?;
+        let peers = run.engine.peer_status(world.core.now, run.id);
+        Some(peers.iter().filter(|peer| peer.transport == Transport::Utp).count())
+    };
+    let met: usize = world.nodes.iter().filter_map(met).sum();
+    vec![format!("{} meetings stand at the end", met / 2)]
 }
 
 fn with_dht(world: &mut World, leechers: usize, is_magnet: bool, up: u64) {

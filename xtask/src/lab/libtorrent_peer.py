@@ -34,6 +34,15 @@ FAST = {
 }
 
 
+FORCED = {"out_enc_policy": lt.enc_policy.forced, "in_enc_policy": lt.enc_policy.forced}
+ENCRYPTION = {
+    "usual": {},
+    "off": {"out_enc_policy": lt.enc_policy.disabled, "in_enc_policy": lt.enc_policy.disabled},
+    "header": {"allowed_enc_level": lt.enc_level.plaintext, **FORCED},
+    "rc4": {"allowed_enc_level": lt.enc_level.rc4, "prefer_rc4": True, **FORCED},
+}
+
+
 def alert_mask(names):
     return functools.reduce(operator.or_, (getattr(lt.alert.category_t, name) for name in names))
 
@@ -76,7 +85,9 @@ def peer(options):
     if options.fast:
         session = start_session(options, alert_mask=alert_mask(["error_notification"]), **FAST)
     else:
-        more = {"enable_lsd": options.local}
+        more = {"enable_lsd": options.local, **ENCRYPTION[options.encryption]}
+        if options.utp:
+            more.update(enable_outgoing_utp=True, enable_incoming_utp=True, enable_outgoing_tcp=False, enable_incoming_tcp=False)
         if options.dht:
             more.update(SMALL_DHT, dht_bootstrap_nodes=options.dht)
         if options.idle:
@@ -166,6 +177,8 @@ def main():
             command.add_argument("--fast", action="store_true", help="for measuring")
             command.add_argument("--dht", metavar="HOST:PORT", help="take part in the DHT, and enter it there")
             command.add_argument("--local", action="store_true", help="look for peers in the local network")
+            command.add_argument("--utp", action="store_true", help="speak µTP and nothing else")
+            command.add_argument("--encryption", choices=ENCRYPTION, default="usual")
             command.add_argument("--connect", metavar="HOST:PORT", action="append", help="call this peer")
             command.add_argument("--idle", action="store_true", help="give nothing, and take hardly anything")
             command.add_argument("--trust", action="store_true", help="take what is in the folder as complete")
