@@ -152,9 +152,12 @@ impl DeviceState {
         state
     }
 
-    /// Whether what was connected before is lost: the interface, or an address of it, is gone.
+    /// Whether what was connected before is lost: the interface, or an address of it, is gone. IPv6 addresses of one
+    /// interface come and go for the sake of privacy; as long as one is left, connections end by themselves.
     pub(crate) fn has_lost(&self, before: &Self) -> bool {
-        before.index.is_some() && (self.index != before.index || !before.addrs.is_subset(&self.addrs))
+        let v6 = |state: &Self| state.addrs.iter().any(IpAddr::is_ipv6);
+        let v4_lost = before.addrs.iter().any(|ip| ip.is_ipv4() && !self.addrs.contains(ip));
+        before.index.is_some() && (self.index != before.index || v4_lost || (v6(before) && !v6(self)))
     }
 }
 

@@ -2,19 +2,22 @@
 
 use crate::inbox::Inbox;
 use crate::message::ToNet;
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, bounded};
 use std::sync::Arc;
 use ztor_engine::PeerKey;
 use ztor_wire::mse::Work;
 
-/// Where the work goes. The queue is bounded by the number of connections, each of which waits for one answer at most.
-/// The thread ends with it.
+/// Jobs that may wait, of some 0.2 ms each. Callers that are gone leave theirs behind, so it is not enough that there
+/// are only so many connections.
+const MAX_WAITING: usize = 512;
+
+/// Where the work goes. The thread ends with it.
 #[derive(Debug)]
 pub(crate) struct Keys(Sender<(PeerKey, Work)>);
 
 impl Keys {
     pub(crate) fn start(inbox: &Arc<Inbox<ToNet>>) -> std::io::Result<Self> {
-        let (jobs, queue) = unbounded::<(PeerKey, Work)>();
+        let (jobs, queue) = bounded::<(PeerKey, Work)>(MAX_WAITING);
         let inbox = Arc::clone(inbox);
         std::thread::Builder::new().name("keys".into()).spawn(move || {
             while let Ok((peer, work)) = queue.recv() {
@@ -24,8 +27,8 @@ impl Keys {
         Ok(Self(jobs))
     }
 
-    pub(crate) fn work(&self, peer: PeerKey, work: Work) {
-        // The thread lives as long as this does.
-        let _ = self.0.send((peer, work));
+    /// False if too much is waiting already.
+    pub(crate) fn work(&self, peer: PeerKey, work: Work) -> bool {
+        self.0.try_send((peer, work)).is_ok()
     }
 }

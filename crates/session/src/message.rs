@@ -65,8 +65,6 @@ pub(crate) enum ToNet {
     DhtStats {
         answer: Sender<Option<ztor_dht::Stats>>,
     },
-    /// Datagrams were left in the socket.
-    MoreDatagrams,
     Shutdown,
 }
 

@@ -154,8 +154,10 @@ impl Driver {
             }
             Ok(Step::Work(work)) => {
                 conn.push_raw(output);
-                self.keys.work(key, work);
                 self.want_flush(key);
+                if !self.keys.work(key, work) {
+                    self.closed(now, key, "too many encrypted handshakes at a time", true);
+                }
             }
             Ok(Step::Done(done)) => {
                 let mut rest = std::mem::take(input);

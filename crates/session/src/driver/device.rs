@@ -1,5 +1,6 @@
 //! The interface that everything is bound to: what happens when it goes, and when it comes back.
 
+use super::local::LocalSockets;
 use super::udp::UdpIo;
 use super::{Driver, LISTENER, UDP, sockets};
 use crate::bind::DeviceState;
@@ -43,7 +44,7 @@ impl Driver {
         match self.replace_sockets() {
             Ok(()) => {
                 self.bound_to = self.device.index;
-                self.read_datagrams(now);
+                self.has_datagrams = true;
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot listen on the interface that came back, for now");
@@ -59,16 +60,17 @@ impl Driver {
             new.tcp = None;
         }
         let mut udp = UdpIo::new(new.take_udp()?)?;
+        let mut local = self.local.is_some().then(|| LocalSockets::open(self.bind.clone()));
         let registry = self.poll.registry();
-        if let Some(old) = &mut self.listening.tcp {
-            registry.deregister(old)?;
-        }
-        registry.deregister(&mut self.udp.socket)?;
         if let Some(tcp) = &mut new.tcp {
             registry.register(tcp, LISTENER, Interest::READABLE)?;
         }
         registry.register(&mut udp.socket, UDP, Interest::READABLE | Interest::WRITABLE)?;
-        (self.listening, self.udp) = (new, udp);
+        if let Some(local) = &mut local {
+            local.register(registry)?;
+        }
+        // The old ones leave the registry as they are closed.
+        (self.listening, self.udp, self.local) = (new, udp, local);
         Ok(())
     }
 }

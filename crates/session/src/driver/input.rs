@@ -167,6 +167,7 @@ impl Driver {
     }
 
     pub(super) fn read_local(&mut self, now: Instant) {
+        self.has_local = false;
         let Some(local) = &self.local else { return };
         let mut buf = [0; MAX_DATAGRAM];
         for socket in [&local.v4, &local.v6].into_iter().flatten() {
@@ -176,7 +177,7 @@ impl Driver {
                 self.engine.handle(now, event, &mut self.out);
                 left -= 1;
                 if left == 0 {
-                    self.inbox.push(crate::message::ToNet::MoreDatagrams);
+                    self.has_local = true;
                     break;
                 }
             }

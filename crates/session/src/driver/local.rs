@@ -1,9 +1,11 @@
 //! The sockets of local discovery (BEP 14): multicast of both families, on every interface or on the one we are
 //! bound to.
 
+use super::{LOCAL_V4, LOCAL_V6};
 use crate::bind::Bind;
 use if_addrs::{IfAddr, Interface};
 use mio::net::UdpSocket;
+use mio::{Interest, Registry};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use std::collections::BTreeSet;
 use std::io;
@@ -40,6 +42,16 @@ impl LocalSockets {
         let mut sockets = Self { v4, v6, bind, joined: BTreeSet::new() };
         sockets.interfaces();
         sockets
+    }
+
+    /// Has the loop told when something comes.
+    pub(crate) fn register(&mut self, registry: &Registry) -> io::Result<()> {
+        for (token, socket) in [(LOCAL_V4, &mut self.v4), (LOCAL_V6, &mut self.v6)] {
+            if let Some(socket) = socket {
+                registry.register(socket, token, Interest::READABLE)?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends an announce over every interface.

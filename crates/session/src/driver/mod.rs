@@ -104,6 +104,9 @@ pub(crate) struct Driver {
     dht_path: Option<PathBuf>,
     dht_save_at: Instant,
     conns: SecondaryMap<PeerKey, Conn>,
+    /// Datagrams may be left in the socket, or in those of local discovery.
+    has_datagrams: bool,
+    has_local: bool,
     /// Connections with something to read, in turn.
     readable: VecDeque<PeerKey>,
     to_flush: Vec<PeerKey>,
@@ -168,10 +171,8 @@ impl Driver {
         let Parts { utp, encryption, keys, device, .. } = parts;
         let Parts { disk, control, publisher, done, .. } = parts;
         let mut local = finds_local.then(|| LocalSockets::open(bind.clone()));
-        for (token, socket) in local.iter_mut().flat_map(|l| [(LOCAL_V4, &mut l.v4), (LOCAL_V6, &mut l.v6)]) {
-            if let Some(socket) = socket {
-                poll.registry().register(socket, token, Interest::READABLE)?;
-            }
+        if let Some(local) = &mut local {
+            local.register(poll.registry())?;
         }
         if let Some(tcp) = &mut listening.tcp {
             poll.registry().register(tcp, LISTENER, Interest::READABLE)?;
@@ -197,6 +198,8 @@ impl Driver {
             dht_path,
             dht_save_at: now + DHT_SAVE_EVERY,
             conns: SecondaryMap::new(),
+            has_datagrams: false,
+            has_local: false,
             readable: VecDeque::new(),
             to_flush: Vec::new(),
             pool: ReadPool::default(),
@@ -234,10 +237,17 @@ impl Driver {
                 match event.token() {
                     WAKER => {}
                     LISTENER => self.accept(now),
-                    UDP => self.read_datagrams(now),
-                    LOCAL_V4 | LOCAL_V6 => self.read_local(now),
+                    UDP => self.has_datagrams = true,
+                    LOCAL_V4 | LOCAL_V6 => self.has_local = true,
                     Token(number) => self.on_ready(now, PeerKey::from_u64(number as u64), event),
                 }
+            }
+            // Once a turn, however many there are: a flood of them must not keep the rest waiting.
+            if self.has_datagrams {
+                self.read_datagrams(now);
+            }
+            if self.has_local {
+                self.read_local(now);
             }
             self.inbox.take(&mut messages);
             for message in messages.drain(..) {
@@ -254,7 +264,7 @@ impl Driver {
             self.engine.settle(now, &mut self.out);
             self.apply(now);
             self.flush(now);
-            self.utp.transmit(now, &self.udp, self.listening.addr);
+            self.transmit(now);
             self.disk.submit();
             self.housekeeping(now);
             if self.has_ended() {
@@ -266,7 +276,7 @@ impl Driver {
 
     fn timeout(&self) -> Option<Duration> {
         let more_to_read = !self.readable.is_empty() && self.engine.may_read();
-        if more_to_read || !self.to_flush.is_empty() {
+        if more_to_read || self.has_datagrams || self.has_local || !self.to_flush.is_empty() {
             return Some(Duration::ZERO);
         }
         let dht_save_at = self.dht_path.is_some().then_some(self.dht_save_at);
@@ -344,10 +354,6 @@ impl Driver {
                 self.ending = Ending::Draining;
                 self.torrents.values().for_each(|entry| entry.stop.store(true, Ordering::Relaxed));
                 self.engine.handle(now, Event::Command(Command::Shutdown), &mut self.out);
-            }
-            ToNet::MoreDatagrams => {
-                self.read_datagrams(now);
-                self.read_local(now);
             }
             ToNet::Shutdown => {}
         }
@@ -477,7 +483,7 @@ impl Driver {
         for key in keys {
             self.drop_conn(now, key);
         }
-        self.utp.transmit(now, &self.udp, self.listening.addr);
+        self.transmit(now);
         self.publisher.publish(self.engine.status_changes(self.clock.now()));
         self.events.drain(..).for_each(|event| self.publisher.tell(event));
         if let (Some(path), Some(saved)) = (&self.dht_path, self.engine.dht_to_save()) {

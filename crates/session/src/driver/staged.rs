@@ -5,6 +5,7 @@ use super::conn::{Out, Segment, became_shorter};
 use bytes::Bytes;
 use mio::net::TcpStream;
 use rustix::net::{SendFlags, send};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use ztor_time::Instant;
@@ -90,6 +91,8 @@ impl Staged {
         }
         let mut bytes = Vec::new();
         let block_bytes = out.gather(room.min(limit), ciphers, &mut bytes)?;
+        // They stay until they have arrived.
+        bytes.shrink_to_fit();
         let len = bytes.len();
         utp.write(now, key, Bytes::from(bytes));
         Ok(Some((len, block_bytes)))
@@ -152,8 +155,9 @@ impl Out {
                 let (before, len) = (into.len(), limit.min(*left as usize));
                 into.resize(before + len, 0);
                 // In memory already: whoever located it has seen to that.
-                let got = file.read_at(&mut into[before..], *offset)?;
-                into.truncate(before + got);
+                let got = read_at(file, &mut into[before..], *offset);
+                into.truncate(before + got.as_ref().map_or(0, |got| *got));
+                let got = got?;
                 if got == 0 {
                     return Err(became_shorter());
                 }
@@ -172,6 +176,16 @@ impl Out {
             self.segments.pop_front();
         }
         Ok(Some(bytes))
+    }
+}
+
+/// A signal is no reason to stop: what was gathered before would be lost.
+fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(buf, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 

@@ -44,21 +44,19 @@ impl UdpIo {
         self.state.max_gso_segments().min(MAX_SEND / len.max(1)).max(1)
     }
 
-    /// Receives once, and hands each datagram to `take`. Returns how many bytes came.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) -> io::Result<usize> {
+    /// Receives once, and hands each datagram to `take`.
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) -> io::Result<()> {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slices = self.buffers.chunks_exact_mut(self.buffer_len).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
         let count = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas)?;
-        let mut total = 0;
         for (meta, buffer) in metas.iter().zip(&slices).take(count) {
             let bytes = &buffer[..meta.len.min(buffer.len())];
-            total += bytes.len();
             let from = super::sockets::canonical(meta.addr);
             bytes.chunks(meta.stride.max(1)).for_each(|datagram| take(from, datagram));
         }
-        Ok(total)
+        Ok(())
     }
 
     /// Sends datagrams of `segment_len` bytes each, but for the last, which may be shorter.

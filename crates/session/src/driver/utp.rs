@@ -6,6 +6,7 @@ use super::udp::UdpIo;
 use super::{Driver, sockets};
 use bytes::BytesMut;
 use slotmap::SecondaryMap;
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use ztor_engine::{Event, PeerKey, Transport};
@@ -15,11 +16,16 @@ use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event as Happened};
 /// Bytes of datagrams that are read in a turn, so that a turn stays short.
 const BYTES_PER_TURN: usize = 1024 * 1024;
 
+/// What a datagram counts at least.
+const DATAGRAM_COST: usize = 256;
+
 pub(crate) struct Utp {
     pub(crate) endpoint: Endpoint,
     /// Off: callers get no answer, and nobody is called.
     is_on: bool,
     peers: SecondaryMap<ConnKey, PeerKey>,
+    /// Where connections on their way out are to.
+    calls: SecondaryMap<ConnKey, SocketAddr>,
     /// What is being sent, or could not be sent yet.
     buffer: Vec<u8>,
     max_datagram_bytes: usize,
@@ -34,6 +40,7 @@ impl Utp {
             endpoint: Endpoint::new(now, config, seed),
             is_on,
             peers: SecondaryMap::new(),
+            calls: SecondaryMap::new(),
             buffer: Vec::new(),
             unsent: None,
         }
@@ -46,42 +53,51 @@ impl Utp {
         }
         let conn = self.endpoint.connect(now, to).map_err(|error| error.to_string())?;
         self.peers.insert(conn, key);
+        self.calls.insert(conn, to);
         Ok(conn)
     }
 
     /// The loop has no use for a connection any more.
     pub(crate) fn drop(&mut self, now: Instant, conn: ConnKey) {
         self.peers.remove(conn);
+        self.calls.remove(conn);
         if let Some(stats) = self.endpoint.stats(conn) {
             tracing::debug!(?stats, "µTP connection over");
         }
         self.endpoint.close(now, conn);
     }
 
-    /// Sends what is to be sent, as far as the socket takes it.
-    pub(crate) fn transmit(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) {
+    /// Sends what is to be sent, as far as the socket takes it. Returns where nothing can be sent to, for reasons that
+    /// lie with us.
+    fn transmit(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) -> BTreeSet<SocketAddr> {
+        let mut unreachable = BTreeSet::new();
         let max_segments = udp.max_segments(self.max_datagram_bytes);
         loop {
             if self.unsent.is_none() {
                 self.buffer.clear();
                 let Some(next) = self.endpoint.poll_transmit(now, max_segments, &mut self.buffer) else {
-                    return;
+                    return unreachable;
                 };
                 self.unsent = Some((next.to, next.segment_len));
             }
-            let Some((to, segment_len)) = self.unsent else { return };
-            // Of the other family, a datagram is as good as lost.
+            let Some((to, segment_len)) = self.unsent else { return unreachable };
             let sent = sockets::sendable(own, to).map(|to| udp.send(to, &self.buffer, segment_len));
             match sent {
-                Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => return,
+                Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => return unreachable,
                 Some(Err(error)) if error.kind() == ErrorKind::Interrupted => continue,
                 Some(Err(error))
                     if error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error()) =>
                 {
                     self.endpoint.too_big(now, to, segment_len);
                 }
-                Some(Err(error)) => tracing::debug!(%to, %error, "UDP send"),
-                Some(Ok(())) | None => {}
+                Some(Err(error)) => {
+                    tracing::debug!(%to, %error, "UDP send");
+                    if sockets::is_ours(&error) {
+                        unreachable.insert(to);
+                    }
+                }
+                None => drop(unreachable.insert(to)),
+                Some(Ok(())) => {}
             }
             self.unsent = None;
         }
@@ -89,30 +105,48 @@ impl Utp {
 }
 
 impl Driver {
+    pub(super) fn transmit(&mut self, now: Instant) {
+        let unreachable = self.utp.transmit(now, &self.udp, self.listening.addr);
+        if unreachable.is_empty() {
+            return;
+        }
+        // Calls that go nowhere are given up at once, and not held against the peer.
+        let calls = self.utp.calls.iter().filter(|(_, to)| unreachable.contains(to));
+        let keys: Vec<PeerKey> = calls.filter_map(|(conn, _)| self.utp.peers.get(conn).copied()).collect();
+        for key in keys {
+            self.closed(now, key, "there is no way to its network", true);
+        }
+    }
+
     /// Reads datagrams. Those of µTP go to its machine, all others to the engine.
     pub(super) fn read_datagrams(&mut self, now: Instant) {
         let mut total = 0;
         while total < BYTES_PER_TURN {
             let (utp, engine, out) = (&mut self.utp, &mut self.engine, &mut self.out);
             let got = self.udp.receive(|from, data| {
+                // Every one costs something, an empty one too.
+                total += data.len().max(DATAGRAM_COST);
+                // Nobody can be there; and an attempt to answer is taken by the socket's batches for a lack of them.
+                if from.port() == 0 || from.ip().is_unspecified() || from.ip().is_multicast() {
+                    return;
+                }
                 if !(utp.is_on && utp.endpoint.handle(now, from, data)) {
                     engine.handle(now, Event::Datagram { from, data }, out);
                 }
             });
             match got {
-                // Even an empty datagram costs something.
-                Ok(got) => total += got.max(64),
+                Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return self.on_utp_events(now);
+                    self.has_datagrams = false;
+                    break;
                 }
-                // An ICMP error of an earlier datagram: the transaction will time out.
+                // Of an earlier datagram, whose transaction will time out.
                 Err(error) => {
                     tracing::trace!(%error, "UDP receive");
-                    total += 64;
+                    total += BYTES_PER_TURN / 16;
                 }
             }
         }
-        self.inbox.push(crate::message::ToNet::MoreDatagrams);
         self.on_utp_events(now);
     }
 
@@ -123,6 +157,7 @@ impl Driver {
                 Happened::Connected(conn) => {
                     let Some(key) = self.utp.peers.get(conn).copied() else { continue };
                     tracing::debug!(peer = key.as_u64(), "µTP connection stands");
+                    self.utp.calls.remove(conn);
                     if let Some(conn) = self.conns.get_mut(key) {
                         conn.is_connecting = false;
                         conn.now_writable();

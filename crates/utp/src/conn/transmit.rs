@@ -205,7 +205,8 @@ impl Conn {
             return Some(room);
         }
         if self.due.window_probe {
-            return Some(len);
+            // Short, for what is once sent cannot be cut, and has to fit into the window that opens in the end.
+            return Some(len.min(LEAST_PART_BYTES));
         }
         self.arm_persist_timer(now);
         None

@@ -1,7 +1,7 @@
 //! Everything arrives, in order, whatever happens on the way.
 
 use crate::testing::{Link, MS, Net, SECOND, expected};
-use crate::{Closed, Event};
+use crate::{Closed, Config, Event};
 
 /// Sends so much over a pair of such links and back, and checks what arrives.
 fn transfer(seed: u64, link: Link, len: u64, within_s: u32) -> Net {
@@ -50,4 +50,45 @@ fn over_bad_links() {
         let link = Link { latency: latency_ms * MS, loss, reordered, duplicated, ..Link::default() };
         transfer(seed, link, len, 120);
     }
+}
+
+/// What probes a shut window has to fit into it when it opens.
+#[test]
+fn a_window_may_be_smaller_than_a_packet() {
+    let mut net = Net::new(1, Link { mtu: 9000, ..Link::default() }, Link::default());
+    net.add(Config { max_datagram_bytes: 9000, ..Config::default() });
+    net.add(Config { max_receive_bytes: 16 << 10, ..Config::default() });
+    let key = net.connect(0, 1);
+    net.send(0, key, 200_000);
+    assert!(net.run_while(20 * SECOND, |net| net.nodes[1].total() < 200_000));
+    net.nodes[1].reads = false;
+    net.send(0, key, 100_000);
+    net.run(60 * SECOND);
+    let now = net.nodes[1].time(net.now);
+    let back = net.nodes[1].conns[0];
+    // Only some of it is read, so that the window opens by less than a packet.
+    for _ in 0..200 {
+        let mut into = bytes::BytesMut::new();
+        net.nodes[1].endpoint.read(now, back, 4000, &mut into);
+        net.nodes[1].got.entry(back).or_default().unsplit(into);
+        net.turn(1);
+        net.run(SECOND);
+    }
+    assert_eq!(net.nodes[1].got[&back][200_000..], expected(100_000));
+}
+
+/// Tail probes and timeouts made it believe in packets that overtake each other by dozens, so that it waited for
+/// dozens more before it sent a lost one again, which took a quarter of a minute.
+#[test]
+fn a_slow_and_lossy_link_is_used() {
+    let mut worst = u64::MAX;
+    for seed in 0..12 {
+        let link = Link { rate: 12_500.0, latency: 250 * MS, queue: 25_000.0, loss: 0.1, ..Link::default() };
+        let mut net = Net::pair(seed, link);
+        let key = net.connect(0, 1);
+        net.send(0, key, u64::MAX / 2);
+        net.run(200 * SECOND);
+        worst = worst.min(net.nodes[1].total());
+    }
+    assert!(worst > 500_000, "{worst}");
 }
