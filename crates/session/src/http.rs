@@ -220,7 +220,7 @@ mod tests {
         let server = std::thread::spawn(move || answer_once_each(&listener, TIMES));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let fetcher = Fetcher::new(None).unwrap();
+            let fetcher = Fetcher::new(&Bind::All).unwrap();
             for _ in 0..TIMES {
                 assert_eq!(fetcher.get(&url, 100).await.unwrap(), (200, b"ok".to_vec()));
             }

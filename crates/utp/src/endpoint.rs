@@ -268,8 +268,11 @@ impl Endpoint {
             return;
         }
         if conn.state == State::Dead {
-            let route = (conn.to, conn.recv_id);
-            self.unroute(route, key);
+            let (route, is_initiator) = ((conn.to, conn.recv_id), conn.is_initiator);
+            // A late first packet must not begin it again while the owner still has the key.
+            if self.unroute(route, key) && !is_initiator {
+                self.strangers.remember(now, route);
+            }
             return;
         }
         if may_send && !conn.is_in_line {
@@ -305,11 +308,14 @@ impl Endpoint {
         }
     }
 
-    fn unroute(&mut self, route: (SocketAddr, u16), key: ConnKey) {
-        if self.routes.get(&route) == Some(&key) {
+    /// Whether packets still went to it.
+    fn unroute(&mut self, route: (SocketAddr, u16), key: ConnKey) -> bool {
+        let was_routed = self.routes.get(&route) == Some(&key);
+        if was_routed {
             self.routes.remove(&route);
         }
         self.last_route = None;
+        was_routed
     }
 
     /// The owner has gone, so there is nobody to tell.

@@ -11,6 +11,9 @@ const MAX_OPERATIONS: usize = 200;
 const MAX_CONNECTS: usize = 4;
 /// Datagrams on their way; more are lost.
 const MAX_ON_WIRE: usize = 400;
+/// What is older never arrives: a sender that has waited for a whole timeout may use numbers again (BEP 29 has no
+/// longer ones), and the least timeout is 500 ms.
+const MAX_AGE: Duration = Duration::from_millis(450);
 const LATENCY: Duration = Duration::from_millis(10);
 /// After the last operation all that can arrive does so within this.
 const SETTLES_WITHIN: Duration = Duration::from_secs(200);
@@ -41,6 +44,7 @@ struct End {
 }
 
 struct Datagram {
+    sent_at: Instant,
     from: SocketAddr,
     to: usize,
     bytes: Vec<u8>,
@@ -141,8 +145,8 @@ impl World {
                 let Ok(index) = u.choose_index(self.wire.len()) else { return Ok(()) };
                 if u.arbitrary()? {
                     self.wire.swap(0, index);
-                } else if let Some(Datagram { from, to, bytes }) = self.wire.get(index) {
-                    let copy = Datagram { from: *from, to: *to, bytes: bytes.clone() };
+                } else if let Some(Datagram { sent_at, from, to, bytes }) = self.wire.get(index) {
+                    let copy = Datagram { sent_at: *sent_at, from: *from, to: *to, bytes: bytes.clone() };
                     self.wire.push_back(copy);
                 }
             }
@@ -269,7 +273,10 @@ impl World {
     }
 
     fn deliver(&mut self) {
-        let Some(Datagram { from, to, bytes }) = self.wire.pop_front() else { return };
+        let Some(Datagram { sent_at, from, to, bytes }) = self.wire.pop_front() else { return };
+        if self.now.since(sent_at) > MAX_AGE {
+            return;
+        }
         assert!(self.ends[to].endpoint.handle(self.now, from, &bytes), "what we send is µTP");
     }
 
@@ -280,6 +287,7 @@ impl World {
 
     /// What an end has to say and to send.
     fn settle(&mut self, index: usize) {
+        let peer = self.ends[1 - index].addr;
         let end = &mut self.ends[index];
         end.endpoint.tick(self.now);
         assert!(end.endpoint.len() <= end.config.max_connections);
@@ -292,12 +300,10 @@ impl World {
             assert!(transmit.segment_len <= end.config.max_datagram_bytes);
             for datagram in buf.chunks(transmit.segment_len) {
                 self.seen.push_back(datagram.to_vec());
-                let to = if index == 0 { 1 } else { 0 };
-                if self.wire.len() < MAX_ON_WIRE
-                    && transmit.to != self.attacker
-                    && transmit.to.ip().to_string().starts_with("10.")
-                {
-                    self.wire.push_back(Datagram { from: end.addr, to, bytes: datagram.to_vec() });
+                let to = 1 - index;
+                if self.wire.len() < MAX_ON_WIRE && transmit.to == peer {
+                    let (sent_at, from) = (self.now, end.addr);
+                    self.wire.push_back(Datagram { sent_at, from, to, bytes: datagram.to_vec() });
                 }
             }
             let surplus = self.seen.len().saturating_sub(16);

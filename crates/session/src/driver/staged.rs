@@ -205,7 +205,7 @@ mod tests {
     use std::io::Write;
     use std::sync::Arc;
 
-    fn out(file: &Arc<std::fs::File>) -> Out {
+    fn out(file: &Arc<File>) -> Out {
         let mut out = Out::default();
         out.segments.push_back(Segment::Raw { data: vec![9; 50], at: 0 });
         out.segments.push_back(Segment::Bytes { data: vec![1; 30], at: 0 });
