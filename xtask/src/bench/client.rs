@@ -18,10 +18,15 @@ pub(super) enum Client {
     /// An older ztor, to judge a change by.
     ZtorBase,
     Ztor,
+    /// The same over µTP, and with RC4.
+    LibtorrentUtp,
+    LibtorrentRc4,
+    ZtorUtp,
+    ZtorRc4,
 }
 
 impl Client {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Floor,
         Self::Libtorrent,
         Self::Rqbit,
@@ -29,7 +34,31 @@ impl Client {
         Self::Transmission,
         Self::ZtorBase,
         Self::Ztor,
+        Self::LibtorrentUtp,
+        Self::LibtorrentRc4,
+        Self::ZtorUtp,
+        Self::ZtorRc4,
     ];
+
+    /// The program, whatever way it goes.
+    pub(super) fn base(self) -> Self {
+        match self {
+            Self::LibtorrentUtp | Self::LibtorrentRc4 => Self::Libtorrent,
+            Self::ZtorUtp | Self::ZtorRc4 => Self::Ztor,
+            other => other,
+        }
+    }
+
+    /// What it is told besides, to go another way than it would.
+    pub(super) fn way(self) -> &'static [&'static str] {
+        match self {
+            Self::LibtorrentUtp => &["--utp"],
+            Self::LibtorrentRc4 => &["--encryption", "rc4"],
+            Self::ZtorUtp => &["--transport", "utp"],
+            Self::ZtorRc4 => &["--encryption", "require"],
+            _ => &[],
+        }
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -40,19 +69,23 @@ impl Client {
             Self::Transmission => "transmission",
             Self::ZtorBase => "ztor-base",
             Self::Ztor => "ztor",
+            Self::LibtorrentUtp => "libtorrent-utp",
+            Self::LibtorrentRc4 => "libtorrent-rc4",
+            Self::ZtorUtp => "ztor-utp",
+            Self::ZtorRc4 => "ztor-rc4",
         }
     }
 
     /// What it takes. The floor is this program.
     pub(super) fn programs(self) -> &'static [&'static str] {
-        match self {
+        match self.base() {
             Self::Floor => &[],
             Self::Libtorrent => &["libtorrent"],
             Self::Rqbit => &["rqbit"],
             Self::Aria2 => &["aria2c"],
             Self::Transmission => &["transmission-daemon", "transmission-remote"],
             Self::ZtorBase => &["ztor-base"],
-            Self::Ztor => &["ztor"],
+            _ => &["ztor"],
         }
     }
 
@@ -69,6 +102,8 @@ impl FromStr for Client {
         let name = match text {
             "lt" => "libtorrent",
             "tr" => "transmission",
+            "lt-utp" => "libtorrent-utp",
+            "lt-rc4" => "libtorrent-rc4",
             name => name,
         };
         Self::ALL.into_iter().find(|client| client.name() == name).ok_or_else(|| {

@@ -45,14 +45,14 @@ fn version(client: Client, tools: &Tools, commit: &str) -> String {
     };
     let Ok(path) = tools.program(program) else { return String::new() };
     let mut command = Command::new(path);
-    match client {
+    match client.base() {
         Client::Libtorrent => {
             command.args(["-c", "import libtorrent; print('libtorrent', libtorrent.__version__)"])
         }
         _ => command.arg("--version"),
     };
     let version = first_line(&mut command).unwrap_or_else(|| "unknown version".to_owned());
-    match client {
+    match client.base() {
         Client::Ztor => format!("{version}, checkout at {commit}"),
         Client::ZtorBase => format!("{version}, {}", path.display()),
         _ => version,

@@ -140,7 +140,15 @@ impl Options {
 
     fn default_pairs(&self) -> Vec<Pair> {
         let mut pairs: Vec<Pair> = self.clients().into_iter().map(Pair::of).collect();
+        pairs.extend([Client::ZtorUtp, Client::ZtorRc4].map(Pair::of));
         if !self.quick {
+            pairs.extend([Client::LibtorrentUtp, Client::LibtorrentRc4].map(Pair::of));
+            for (ztor, libtorrent) in
+                [(Client::ZtorUtp, Client::LibtorrentUtp), (Client::ZtorRc4, Client::LibtorrentRc4)]
+            {
+                pairs.push(Pair { seeder: ztor, leecher: libtorrent });
+                pairs.push(Pair { seeder: libtorrent, leecher: ztor });
+            }
             for ztor in self.ztors() {
                 pairs.push(Pair { seeder: ztor, leecher: Client::Libtorrent });
                 pairs.push(Pair { seeder: Client::Libtorrent, leecher: ztor });
@@ -275,7 +283,10 @@ mod tests {
     fn quick_is_small() {
         let quick = options(&["--quick"]);
         assert_eq!((quick.size_bytes(), quick.runs()), (64 << 20, 1));
-        assert_eq!(shown(&quick.transfers()), ["floor:floor", "ztor:ztor"]);
+        assert_eq!(
+            shown(&quick.transfers()),
+            ["floor:floor", "ztor:ztor", "ztor-utp:ztor-utp", "ztor-rc4:ztor-rc4"]
+        );
         assert!(quick.rechecks().is_empty() && quick.many_transfers().is_empty());
         assert!(quick.out(Path::new("r"), Path::new("t")).starts_with("t"));
         assert_eq!(options(&["--quick", "--runs", "2"]).runs(), 2);

@@ -55,11 +55,13 @@ pub(super) struct Running<'a> {
 impl<'a> Running<'a> {
     /// Starts `client` in the role that its host has.
     pub(super) fn start(client: Client, setup: &Setup<'a>) -> Result<Self> {
-        let invocation = match client {
+        let invocation = match client.base() {
             Client::Floor => floor_side(setup)?,
-            Client::Ztor => ztor(setup, "ztor")?,
+            Client::Ztor | Client::ZtorUtp | Client::ZtorRc4 => {
+                ztor(setup, "ztor")?.args(client.way().iter().copied())
+            }
             Client::ZtorBase => ztor(setup, "ztor-base")?,
-            Client::Libtorrent => libtorrent(setup)?,
+            Client::Libtorrent | Client::LibtorrentUtp | Client::LibtorrentRc4 => libtorrent(setup, client)?,
             Client::Aria2 => aria2(setup)?,
             Client::Transmission => transmission(setup)?,
             Client::Rqbit => rqbit(setup)?,
@@ -86,12 +88,14 @@ impl<'a> Running<'a> {
     /// As a seeder it says that it has everything. Aria2 says nothing: the tracker has to be asked.
     pub(super) fn is_serving(&mut self) -> Result<bool> {
         self.process.expect_alive()?;
-        match self.client {
+        match self.client.base() {
             Client::Floor => Ok(self.process.log_text()?.contains(floor::READY)),
-            Client::Ztor | Client::ZtorBase => {
+            Client::Ztor | Client::ZtorUtp | Client::ZtorRc4 | Client::ZtorBase => {
                 Ok(self.process.log_text()?.matches("Seeding").count() >= self.torrent_count)
             }
-            Client::Libtorrent => Ok(self.process.log_text()?.contains("DONE")),
+            Client::Libtorrent | Client::LibtorrentUtp | Client::LibtorrentRc4 => {
+                Ok(self.process.log_text()?.contains("DONE"))
+            }
             Client::Aria2 => Ok(true),
             Client::Transmission | Client::Rqbit => self.says_complete(),
         }
@@ -99,7 +103,7 @@ impl<'a> Running<'a> {
 
     /// As a leecher it says that it has everything; most say so by exiting with success.
     pub(super) fn is_done(&mut self) -> Result<bool> {
-        match (self.client, self.process.exit()?) {
+        match (self.client.base(), self.process.exit()?) {
             (Client::Libtorrent | Client::Transmission, Some(status)) => {
                 bail!("{} ended: {status}", self.process.name())
             }
@@ -158,12 +162,13 @@ fn ztor(setup: &Setup<'_>, program: &'static str) -> Result<Invocation> {
     Ok(invocation.args(["--no-dht", "--no-pex", "--no-lsd"]))
 }
 
-fn libtorrent(setup: &Setup<'_>) -> Result<Invocation> {
+fn libtorrent(setup: &Setup<'_>, client: Client) -> Result<Invocation> {
     let (ip, port) = (setup.host.ip().to_string(), PORT.to_string());
     let mut invocation = setup.tools.libtorrent()?.args(["peer", "--fast", "--bind", &ip, "--port", &port]);
     if setup.host == Host::Seeder {
         invocation = invocation.arg("--trust");
     }
+    let invocation = invocation.args(client.way().iter().copied());
     Ok(invocation.arg(setup.data).args(&setup.payload.torrents))
 }
 

@@ -64,7 +64,8 @@ fn head(out: &mut String, record: &Record) -> fmt::Result {
 
 /// The table of the clients against each other: each with itself on the other side.
 fn compared(out: &mut String, record: &Record) -> fmt::Result {
-    let clients: Vec<Client> = record.versions.keys().copied().collect();
+    let clients: Vec<Client> =
+        record.versions.keys().copied().filter(|client| client.base() == *client).collect();
     writeln!(out, "## Side by side\n")?;
     writeln!(out, "Each client on both sides of its transfer. × is the ratio to the floor.")?;
     if clients.contains(&Client::Transmission) {

@@ -82,12 +82,13 @@ def add_torrent(session, path, folder, trust=False):
 
 
 def peer(options):
+    ways = dict(ENCRYPTION[options.encryption])
+    if options.utp:
+        ways.update(enable_outgoing_utp=True, enable_incoming_utp=True, enable_outgoing_tcp=False, enable_incoming_tcp=False)
     if options.fast:
-        session = start_session(options, alert_mask=alert_mask(["error_notification"]), **FAST)
+        session = start_session(options, alert_mask=alert_mask(["error_notification"]), **{**FAST, **ways})
     else:
-        more = {"enable_lsd": options.local, **ENCRYPTION[options.encryption]}
-        if options.utp:
-            more.update(enable_outgoing_utp=True, enable_incoming_utp=True, enable_outgoing_tcp=False, enable_incoming_tcp=False)
+        more = {"enable_lsd": options.local, **ways}
         if options.dht:
             more.update(SMALL_DHT, dht_bootstrap_nodes=options.dht)
         if options.idle:
