@@ -6,6 +6,7 @@
 
 mod cases;
 mod clients;
+mod device;
 mod finding;
 mod payload;
 mod transfer;
@@ -23,6 +24,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crate::lab::tools::{self, Tools, Wanted};
 use crate::lab::{net, process};
 use cases::Case;
+use device::Device;
 use finding::Find;
 use payload::{Content, Payloads};
 
@@ -105,7 +107,9 @@ fn selected(options: &Options) -> Vec<Job> {
     let transfers = if options.controls { cases::controls() } else { cases::all() };
     let finds = if options.controls { Vec::new() } else { finding::all() };
     // Those that look for each other wait most of the time: they come first, and the others fill the time.
-    let all = finds.into_iter().map(Job::Find).chain(transfers.into_iter().map(Job::Transfer));
+    let devices = if options.controls { Vec::new() } else { device::all() };
+    let finds = devices.into_iter().map(Job::Device).chain(finds.into_iter().map(Job::Find));
+    let all = finds.chain(transfers.into_iter().map(Job::Transfer));
     let filter = options.filter.as_deref().unwrap_or_default();
     all.filter(|case| case.name().contains(filter)).collect()
 }
@@ -117,6 +121,8 @@ enum Job {
     Transfer(Case),
     /// With a magnet link and no tracker.
     Find(Find),
+    /// With an interface that goes and comes back.
+    Device(Device),
 }
 
 impl Job {
@@ -124,6 +130,7 @@ impl Job {
         match self {
             Self::Transfer(case) => case.name(),
             Self::Find(case) => case.name(),
+            Self::Device(case) => case.name(),
         }
     }
 
@@ -131,6 +138,7 @@ impl Job {
         match self {
             Self::Transfer(case) => case.needs(),
             Self::Find(case) => case.needs(),
+            Self::Device(_) => vec!["ztor"],
         }
     }
 }
@@ -180,6 +188,7 @@ impl Suite {
         let run = || match case {
             Job::Transfer(case) => transfer::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
             Job::Find(case) => finding::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
+            Job::Device(case) => device::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
         };
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(anyhow!("the harness panicked, see above")))

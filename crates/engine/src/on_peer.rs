@@ -12,7 +12,7 @@ use crate::{Engine, PeerKey, TorrentId};
 use bytes::{Bytes, BytesMut};
 use std::net::{IpAddr, SocketAddr};
 use ztor_metainfo::MAX_PIECES;
-use ztor_time::Instant;
+use ztor_time::{Duration, Instant};
 use ztor_wire::mse::Method;
 use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
 
@@ -20,6 +20,10 @@ use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
 const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
 /// Longest message of an extension that is read.
 const MAX_EXTENSION_MESSAGE: usize = 64 * 1024;
+/// A connection that was silent for this long makes place when its peer calls again, from the same address or from
+/// another.
+const STALE_AFTER: Duration = Duration::from_secs(5);
+const STALE_ELSEWHERE_AFTER: Duration = Duration::from_secs(30);
 /// Pieces below which a newcomer is given some for nothing (BEP 6).
 const POOR: u32 = ALLOWED_FAST_PIECES as u32;
 
@@ -175,7 +179,7 @@ impl Engine {
     }
 
     /// Two connections to one peer: both sides must drop the same one. Calls in the same direction drop the
-    /// newer; crossed calls keep the one made by the higher peer id.
+    /// newer, unless the older has fallen silent; crossed calls keep the one made by the higher peer id.
     fn resolve_double(
         &mut self,
         now: Instant,
@@ -187,6 +191,12 @@ impl Engine {
         let same = |k: &&PeerKey| **k != key && self.peers.get(**k).is_some_and(|p| p.id == Some(peer_id));
         let Some(old) = self.torrents[id].peers.iter().find(same).copied() else { return Ok(()) };
         let (Some(older), Some(newer)) = (self.peers.get(old), self.peers.get(key)) else { return Ok(()) };
+        // Its network was gone for a while: it has forgotten the connection, and we have not been told.
+        let patience = if older.addr.ip() == newer.addr.ip() { STALE_AFTER } else { STALE_ELSEWHERE_AFTER };
+        if older.direction == newer.direction && now.since(older.received_at) >= patience {
+            self.close(now, old, "the peer has come anew", out);
+            return Ok(());
+        }
         let wanted =
             if self.config.peer_id.0 > peer_id.0 { Direction::Outgoing } else { Direction::Incoming };
         if older.direction == newer.direction || older.direction == wanted {

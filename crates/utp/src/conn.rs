@@ -97,6 +97,8 @@ pub(crate) struct Conn {
     last_sent: Instant,
     /// Something old was sent so that the other end says what it has, see [`Conn::unpack`].
     asked_what_arrived: bool,
+    /// When the other end sent the first answer that said that nothing had.
+    nothing_arrived_us: Option<u32>,
 }
 
 /// When to do what; [`Instant::FAR_FUTURE`] is never.
@@ -193,6 +195,7 @@ impl Conn {
             last_heard: cx.now,
             last_sent: cx.now,
             asked_what_arrived: false,
+            nothing_arrived_us: None,
         }
     }
 
@@ -267,7 +270,7 @@ impl Conn {
             && self.sender.has_outstanding();
         self.peer_window = window;
         if self.asked_what_arrived && sack.is_empty() && header.kind == Type::State {
-            self.on_what_arrived(in_order);
+            self.on_what_arrived(in_order, header.timestamp_us);
         }
         let mut acked = self.sender.on_ack(in_order, sack, self.rtt.min(), cx.now);
         if is_repeated && acked.packets == 0 {
@@ -289,6 +292,7 @@ impl Conn {
         self.is_confirmed = true;
         self.timeouts_in_row = 0;
         self.asked_what_arrived = false;
+        self.nothing_arrived_us = None;
         self.due.tail_probed = false;
         self.due.tail_probe = false;
         self.rtt.progress();

@@ -91,30 +91,3 @@ targets! {
     bencode choker dht dht_saved engine handshake krpc local_announce magnet messages metainfo mse paths picker resume
     token_bucket tracker_http tracker_query tracker_udp udp_client ut_holepunch ut_metadata ut_pex utp_endpoint utp_packet
 }
-
-#[test]
-fn zz_random() {
-    let mut rng = fastrand::Rng::with_seed(std::env::var("ZSEED").unwrap().parse().unwrap());
-    let name = std::env::var("ZT").unwrap();
-    let n: usize = std::env::var("ZN").unwrap().parse().unwrap();
-    let (_, target) = TARGETS.iter().find(|(target, _)| *target == name).unwrap();
-    let files = corpus(&name);
-    for i in 0..n {
-        let mut input: Vec<u8> = if i % 2 == 0 {
-            (0..rng.usize(20..1500)).map(|_| rng.u8(..)).collect()
-        } else {
-            files[rng.usize(..files.len())].1.clone()
-        };
-        let other = &files[rng.usize(..files.len())].1;
-        for _ in 0..rng.usize(0..5) {
-            change(&mut rng, &mut input, other);
-        }
-        tell(&format!("{i} {input:?}"), || target(&input));
-    }
-}
-
-#[test]
-fn zz_one() {
-    let (_, target) = TARGETS.iter().find(|(target, _)| *target == std::env::var("ZT").unwrap()).unwrap();
-    target(&std::fs::read(std::env::var("ZF").unwrap()).unwrap());
-}

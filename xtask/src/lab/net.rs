@@ -70,23 +70,60 @@ impl Net {
         );
         ip(&["-n", &net.namespace(Host::Tracker), "-batch", "-"], &bridge)?;
         for host in [Host::Seeder, Host::Leecher] {
-            let (name, port) = (net.namespace(host), format!("port-{}", host.suffix()));
-            let plug = format!(
-                "link add name {port} type veth peer name eth0 netns {name}\n\
-                 link set {port} master br0 up\n"
-            );
-            ip(&["-n", &net.namespace(Host::Tracker), "-batch", "-"], &plug)?;
-            let address = format!(
-                "link set lo up\n\
-                 addr add {}/24 dev eth0\n\
-                 link set eth0 up\n\
-                 route add default via {}\n",
-                host.ip(),
-                Host::Tracker.ip()
-            );
-            ip(&["-n", &name, "-batch", "-"], &address)?;
+            ip(&["-n", &net.namespace(host), "link", "set", "lo", "up"], "")?;
+            net.plug_in(host)?;
         }
         Ok(net)
+    }
+
+    /// Connects a host to the bridge, by an interface `eth0` that is the way to everything.
+    pub(crate) fn plug_in(&self, host: Host) -> Result<()> {
+        let (name, port) = (self.namespace(host), format!("port-{}", host.suffix()));
+        let plug = format!(
+            "link add name {port} type veth peer name eth0 netns {name}\n\
+             link set {port} master br0 up\n"
+        );
+        ip(&["-n", &self.namespace(Host::Tracker), "-batch", "-"], &plug)?;
+        let address = format!(
+            "addr add {}/24 dev eth0\n\
+             link set eth0 up\n\
+             route add default via {}\n",
+            host.ip(),
+            Host::Tracker.ip()
+        );
+        ip(&["-n", &name, "-batch", "-"], &address)?;
+        Ok(())
+    }
+
+    /// Takes that interface away.
+    pub(crate) fn unplug(&self, host: Host) -> Result<()> {
+        ip(&["-n", &self.namespace(host), "link", "del", "eth0"], "")?;
+        Ok(())
+    }
+
+    /// Another interface `eth1`, which is the way to everything when there is no better one.
+    pub(crate) fn add_second_way(&self, host: Host) -> Result<()> {
+        let (name, router) = (self.namespace(host), self.namespace(Host::Tracker));
+        let plug = format!(
+            "link add name second type veth peer name eth1 netns {name}\n\
+             link set second addrgenmode none\n\
+             addr add 10.91.1.1/24 dev second\n\
+             link set second up\n"
+        );
+        ip(&["-n", &router, "-batch", "-"], &plug)?;
+        // Without addresses of IPv6 it says nothing by itself.
+        let address = "link set eth1 addrgenmode none\n\
+             addr add 10.91.1.2/24 dev eth1\n\
+             link set eth1 up\n\
+             route add default via 10.91.1.1 metric 1000\n";
+        ip(&["-n", &name, "-batch", "-"], address)?;
+        self.within(Host::Tracker, || Ok(std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?))
+    }
+
+    /// What has gone through an interface; nothing through one that is not there.
+    pub(crate) fn counters(&self, host: Host, interface: &str) -> Result<Counters> {
+        let table = self.within(host, || Ok(std::fs::read_to_string("/proc/thread-self/net/dev")?))?;
+        Ok(counters(&table, interface).unwrap_or_default())
     }
 
     /// The name that `ip netns exec` takes.
@@ -105,6 +142,21 @@ impl Net {
         // A namespace belongs to a thread: this one ends with the work.
         std::thread::scope(|scope| scope.spawn(enter).join()).map_err(|_| anyhow!("panicked"))?
     }
+}
+
+/// What has gone through an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub(crate) received_bytes: u64,
+    pub(crate) sent_packets: u64,
+}
+
+/// See proc_pid_net(5).
+fn counters(table: &str, interface: &str) -> Option<Counters> {
+    let mut named = table.lines().filter_map(|line| line.split_once(':'));
+    let (_, numbers) = named.find(|(name, _)| name.trim() == interface)?;
+    let numbers: Vec<u64> = numbers.split_whitespace().map_while(|number| number.parse().ok()).collect();
+    Some(Counters { received_bytes: *numbers.first()?, sent_packets: *numbers.get(9)? })
 }
 
 impl Drop for Net {
@@ -153,4 +205,17 @@ fn ip(arguments: &[&str], input: &str) -> Result<String> {
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "ip {}: {}", arguments.join(" "), complaint.trim());
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_those_of_the_interface() {
+        let table = "Inter-|   Receive\n face |bytes\n    lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n  \
+                     eth0: 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36\n";
+        assert_eq!(counters(table, "eth0"), Some(Counters { received_bytes: 21, sent_packets: 30 }));
+        assert_eq!(counters(table, "eth1"), None);
+    }
 }

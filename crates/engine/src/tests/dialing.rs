@@ -205,6 +205,23 @@ fn an_encrypted_handshake_for_one_torrent_is_none_for_another() {
 }
 
 #[test]
+fn a_peer_whose_network_was_gone_is_let_in_again() {
+    let mut caller = Caller::new(|_| {});
+    let first = caller.called_by(at(5, 5), 5, false);
+    caller.pass(Duration::from_secs(4));
+    let early = caller.engine.accept(caller.now, at(5, 6), Transport::Tcp).unwrap();
+    caller.greet(early, 5);
+    let closed: Vec<PeerKey> = caller.out.closes.drain(..).map(|close| close.peer).collect();
+    assert_eq!(closed, [early], "it is connected already");
+    caller.pass(Duration::from_secs(2));
+    let again = caller.engine.accept(caller.now, at(5, 7), Transport::Tcp).unwrap();
+    caller.greet(again, 5);
+    let closed: Vec<PeerKey> = caller.out.closes.drain(..).map(|close| close.peer).collect();
+    assert_eq!(closed, [first]);
+    assert_eq!(caller.engine.status(caller.now)[0].peers, 1);
+}
+
+#[test]
 fn a_torrent_that_ends_takes_its_attempts_with_it() {
     let mut caller = Caller::new(|_| {});
     caller.know(at(1, 1));

@@ -164,6 +164,7 @@ impl Conn {
             self.ledbat.on_timeout(self.timeouts_in_row == 1);
         }
         self.asked_what_arrived = false;
+        self.nothing_arrived_us = None;
         self.unpack(cx);
         self.arm_loss_timer(cx.now);
     }
@@ -188,10 +189,20 @@ impl Conn {
         }
     }
 
-    /// The answer to the question in [`Conn::unpack`].
-    pub(super) fn on_what_arrived(&mut self, in_order: usize) {
+    /// The answer to the question in [`Conn::unpack`]. A keep-alive looks like one but acknowledges one packet too
+    /// few, so it takes two: between two keep-alives there are half a minute and the real answer.
+    pub(super) fn on_what_arrived(&mut self, in_order: usize, sent_us: u32) {
+        if in_order == 0 && self.nothing_arrived_us == Some(sent_us) {
+            return;
+        }
         self.asked_what_arrived = false;
         if in_order == 0 && !self.sender.has_hole() {
+            if self.nothing_arrived_us.is_none() {
+                self.nothing_arrived_us = Some(sent_us);
+                self.due.question = true;
+                return;
+            }
+            self.nothing_arrived_us = None;
             self.sender.repack();
             self.timeouts_in_row = 0;
             self.rtt.progress();
