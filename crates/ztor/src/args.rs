@@ -456,7 +456,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 
 const SWARM_JSON: &str = "\
 With --json, every line on stdout is an object with the field `event`:
-  listening  port: accepts peers on this TCP port
+  listening  port: accepts peers on this port
   sharing    magnet, url, tracker (share)
   fetching_metadata  info_hash, name: a magnet link was taken in; `added` follows once it is known what it is
   metadata   info_hash, name, total_bytes, files: it is known
