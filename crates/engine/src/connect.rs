@@ -5,7 +5,7 @@ use crate::config::{
 };
 use crate::dial::Dial;
 use crate::outbox::{Connect, Outbox};
-use crate::peer::{Direction, Peer};
+use crate::peer::{Direction, Peer, Stage};
 use crate::way::{Offer, Way, methods};
 use crate::{Engine, PeerKey, TorrentId};
 use std::collections::{BTreeSet, VecDeque};
@@ -44,6 +44,14 @@ impl Connects {
     /// No further attempt may be made now.
     pub(crate) fn is_busy(&self) -> bool {
         self.half_open >= MAX_HALF_OPEN
+    }
+
+    pub(crate) fn again(&self) -> usize {
+        self.again.len()
+    }
+
+    pub(crate) fn is_ours(&self, addr: SocketAddr) -> bool {
+        self.ours.contains(&addr)
     }
 
     pub(crate) fn half_open(&self) -> usize {
@@ -120,19 +128,27 @@ impl Engine {
                 return;
             }
             let Some(again) = self.connects.again.pop_front() else { return };
+            let rival_is_calling = again.rival.is_some_and(|rival| self.is_calling(rival));
             // The other attempt may have come to an end meanwhile: then this one has taken its place already.
             let Some(torrent) = self.torrents.get_mut(id) else { continue };
-            let is_wanted = torrent.is_open()
+            let is_named =
+                torrent.known.contains(addr) && (!torrent.private || torrent.known.is_private_origin(addr));
+            let is_wanted = is_named
+                && torrent.is_open()
                 && !self.shutting_down
                 && self.peers.len() < self.config.max_peers
                 && torrent.peers.len() < self.config.max_peers_per_torrent
                 && !self.banned.contains(&addr.ip());
             match again.rival {
-                Some(rival) if !is_wanted || !self.peers.contains_key(rival) => {}
-                None if !is_wanted => torrent.known.gone(now, addr, true, &mut self.rng),
+                Some(_) if !is_wanted || !rival_is_calling => {}
+                None if !is_wanted => torrent.known.gone(now, addr, false, &mut self.rng),
                 _ => self.call(now, again, out),
             }
         }
+    }
+
+    pub(crate) fn is_calling(&self, key: PeerKey) -> bool {
+        self.peers.get(key).is_some_and(|peer| peer.stage == Stage::Connecting)
     }
 
     pub(crate) fn queue_again(&mut self, again: Again) {
@@ -155,6 +171,7 @@ impl Engine {
         let is_trusted = torrent.known.spoken(addr).transport == Some(way.transport);
         let head_start = if is_trusted { LONG_HEAD_START } else { HEAD_START };
         let race_at = way.may_change_transport.then(|| now + head_start);
+        peer.is_punched = way.is_punched;
         peer.dial = Some(Dial { way, rival, race_at, is_succeeded: false });
         let key = self.peers.insert(peer);
         torrent.peers.push(key);

@@ -43,7 +43,8 @@ impl Engine {
     pub(crate) fn won_race(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let Some(dial) = self.peers.get_mut(key).and_then(|peer| peer.dial.as_mut()) else { return };
         dial.race_at = None;
-        let Some(rival) = dial.rival else { return };
+        let rival = dial.rival;
+        let Some(rival) = rival.filter(|rival| self.is_calling(*rival)) else { return };
         // It is the loser's own link to us that keeps its address from counting as failed.
         if self.remove_peer(now, rival, false).is_some() {
             out.closes.push(Close { peer: rival, reason: "the other transport was quicker".to_owned() });
@@ -58,13 +59,14 @@ impl Engine {
         }
     }
 
-    /// An attempt has failed: another way is tried at once, if there is one.
-    pub(crate) fn try_another_way(&mut self, key: PeerKey) {
+    /// An attempt has failed: another way is tried at once, if there is one. Where the cause lies with us, the peer has
+    /// not refused how it was spoken to.
+    pub(crate) fn try_another_way(&mut self, key: PeerKey, is_ours: bool) {
         let Some(peer) = self.peers.get_mut(key).filter(|peer| !peer.is_live()) else { return };
         let reached = peer.stage != Stage::Connecting;
         let (Some(torrent), addr) = (peer.torrent, peer.addr) else { return };
         let Some(dial) = peer.dial.as_mut().filter(|dial| dial.rival.is_none()) else { return };
-        let Some(way) = dial.way.after_failure(reached) else { return };
+        let Some(way) = dial.way.after_failure(reached).filter(|_| !(reached && is_ours)) else { return };
         dial.is_succeeded = true;
         self.queue_again(Again { torrent, addr, way, rival: None });
     }

@@ -128,6 +128,8 @@ impl Engine {
             table("peers", self.peers.len(), self.config.max_peers),
             table("banned addresses", self.banned.len(), MAX_BANS),
             table("attempts to connect", self.connects.half_open(), MAX_HALF_OPEN),
+            // Each is an attempt that has ended or is under way.
+            table("attempts to be repeated", self.connects.again(), 2 * self.config.max_peers),
             table("own addresses", self.connects.own_addrs(), MAX_OWN_ADDRS),
             // One turn of reading may come on top of the mark.
             Table { name: "bytes for the disk", len: self.disk_bytes, max: DISK_HIGH_WATER + (64 << 20) },

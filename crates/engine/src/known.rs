@@ -32,6 +32,8 @@ pub(crate) enum Origin {
     Local = 16,
     /// It called, and said where it listens.
     Incoming = 32,
+    /// A relay sent us there (BEP 55).
+    Meeting = 64,
 }
 
 /// Addresses from elsewhere are dropped when a torrent turns out to be private (BEP 27).
@@ -130,7 +132,32 @@ impl KnownPeers {
         let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
         if !self.peers.contains_key(&addr) {
             self.add(now, addr, origin, None, rng);
+        }
+        self.put_off(now, addr, rng);
+    }
+
+    /// We have a connection to who is there, by another way.
+    pub(crate) fn put_off(&mut self, now: Instant, addr: SocketAddr, rng: &mut Rng) {
+        if self.peers.get(&addr).is_some_and(|known| !known.connected) {
             self.schedule(addr, now + MET_AGAIN_AFTER, rng);
+        }
+    }
+
+    pub(crate) fn contains(&self, addr: SocketAddr) -> bool {
+        self.peers.contains_key(&addr)
+    }
+
+    /// A connection stood, and nothing came of it: perhaps the network lets only the other transport through.
+    pub(crate) fn carried_nothing(&mut self, addr: SocketAddr, transport: Transport) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.spoken.transport = Some(transport.other());
+        }
+    }
+
+    /// Forgets an address that nobody but a relay has named.
+    pub(crate) fn forget_meeting(&mut self, addr: SocketAddr) {
+        if self.peers.get(&addr).is_some_and(|known| known.origins == Origin::Meeting as u8) {
+            self.forget(addr);
         }
     }
 
@@ -170,9 +197,10 @@ impl KnownPeers {
         self.peers.get(&addr).and_then(|k| k.expected_id)
     }
 
+    /// A peer says that it has everything. Of addresses that only peers have named it is believed.
     pub(crate) fn is_seed(&mut self, addr: SocketAddr) {
         if let Some(known) = self.peers.get_mut(&addr) {
-            known.seed = true;
+            known.seed |= known.origins & !(Origin::Pex as u8 | Origin::Incoming as u8) == 0;
         }
     }
 
@@ -359,8 +387,15 @@ mod tests {
     #[test]
     fn seeds_are_left_alone_when_we_seed() {
         let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
-        known.add(at(0), addr(1), Origin::Tracker, None, &mut rng);
+        known.add(at(0), addr(1), Origin::Pex, None, &mut rng);
         known.is_seed(addr(1));
         assert_eq!(known.take_due(at(1), true), None);
+        known.add(at(1), addr(2), Origin::Tracker, None, &mut rng);
+        known.is_seed(addr(2));
+        assert_eq!(
+            known.take_due(at(2), true),
+            Some(addr(2)),
+            "a peer's word is no reason to leave it alone"
+        );
     }
 }

@@ -296,7 +296,9 @@ impl Engine {
 
     /// One host may not take all the places. Hosts of the local network may be many behind one address.
     fn is_greedy(&self, ip: IpAddr) -> bool {
-        !pex::is_local(ip) && self.peers.values().filter(|p| p.addr.ip() == ip).count() >= MAX_PEERS_PER_IP
+        !pex::is_local(ip)
+            && self.peers.values().filter(|p| p.addr.ip() == ip && p.stands_or_called()).count()
+                >= MAX_PEERS_PER_IP
     }
 
     pub(crate) fn mark_peer(&mut self, key: PeerKey) {

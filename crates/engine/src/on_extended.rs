@@ -57,7 +57,10 @@ impl Engine {
                 self.on_metadata_message(now, key, id, message, out)
             }
             OUR_UT_HOLEPUNCH => {
-                self.on_holepunch(now, key, id, HolepunchMessage::decode(payload)?, out);
+                // What does not make sense is ignored (BEP 55).
+                if let Ok(message) = HolepunchMessage::decode(payload) {
+                    self.on_holepunch(now, key, id, message, out);
+                }
                 Ok(())
             }
             _ => Ok(()),

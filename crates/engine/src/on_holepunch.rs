@@ -5,6 +5,7 @@ use crate::connect::Again;
 use crate::extended::OUR_UT_HOLEPUNCH;
 use crate::known::Origin;
 use crate::outbox::Outbox;
+use crate::peer::Stage;
 use crate::pex::{contact, may_name};
 use crate::way::Way;
 use crate::{Engine, PeerKey, TorrentId};
@@ -17,10 +18,12 @@ const MAX_HEARD: usize = 200;
 /// Rendezvous that a peer may ask for in a row, and how long until it has one more.
 const ASKS_AT_ONCE: u32 = 20;
 const ASK_EVERY: Duration = Duration::from_secs(3);
-/// How long a meeting that we asked for may take to come about.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Meetings of one torrent that are waited for.
-const MAX_WAITING: usize = 32;
+/// Between two meetings with one address that we ask for.
+const AGAIN_AFTER: Duration = Duration::from_secs(600);
+/// Meetings of one torrent that are remembered so long.
+const MAX_MEETINGS: usize = 128;
+/// Calls under way that others had us make.
+const MAX_PUNCHING: usize = 8;
 
 /// A peer's side of it.
 #[derive(Debug, Default)]
@@ -73,18 +76,19 @@ impl Engine {
             return;
         }
         let Some(torrent) = self.torrents.get_mut(id).filter(|t| !t.private && t.is_open()) else { return };
-        torrent.meetings.retain(|(_, at)| now.since(*at) < PATIENCE);
-        if torrent.meetings.len() >= MAX_WAITING || torrent.meetings.iter().any(|(met, _)| *met == addr) {
+        torrent.meetings.retain(|(_, at)| now.since(*at) < AGAIN_AFTER);
+        if torrent.meetings.len() >= MAX_MEETINGS || torrent.meetings.iter().any(|(met, _)| *met == addr) {
             return;
         }
-        let relay = torrent.peers.iter().find(|key| {
-            self.peers.get(**key).is_some_and(|peer| {
+        let relays = torrent.peers.iter().copied().filter(|key| {
+            self.peers.get(*key).is_some_and(|peer| {
                 peer.is_live()
                     && peer.extended.ut_holepunch.is_some()
                     && peer.extended.punch.heard.contains(&addr)
             })
         });
-        let Some(relay) = relay.copied() else { return };
+        let relays: Vec<PeerKey> = relays.collect();
+        let Some(relay) = self.rng.choice(relays) else { return };
         torrent.meetings.push((addr, now));
         self.send_holepunch(relay, HolepunchMessage::Rendezvous(addr), out);
     }
@@ -106,6 +110,9 @@ impl Engine {
             HolepunchMessage::Rendezvous(addr) => self.relay(now, key, id, addr, out),
             HolepunchMessage::Connect(addr) => self.meet(now, key, id, addr, out),
             HolepunchMessage::Error(addr, _) => {
+                if let Some(peer) = self.peers.get_mut(key) {
+                    peer.extended.punch.heard.retain(|heard| *heard != addr);
+                }
                 if let Some(torrent) = self.torrents.get_mut(id) {
                     torrent.meetings.retain(|(met, _)| *met != addr);
                 }
@@ -137,7 +144,14 @@ impl Engine {
         if let Some(error) = error {
             return self.send_holepunch(key, HolepunchMessage::Error(addr, error), out);
         }
-        let (Some(target), Some(asker)) = (target, self.peers.get(key).map(|peer| peer.addr)) else { return };
+        // Of a call over TCP the port is of no use; where it listens, its datagrams come from.
+        let asker = self.peers.get(key).map(|peer| contact(peer).map_or(peer.addr, |(at, _)| at));
+        let (Some(target), Some(asker)) = (target, asker) else { return };
+        let target_ip = self.peers.get(target).map_or(addr.ip(), |peer| peer.addr.ip());
+        if !may_name(target_ip, asker.ip()) || !may_name(asker.ip(), target_ip) {
+            let error = HolepunchError::NOT_CONNECTED;
+            return self.send_holepunch(key, HolepunchMessage::Error(addr, error), out);
+        }
         self.send_holepunch(target, HolepunchMessage::Connect(asker), out);
         self.send_holepunch(key, HolepunchMessage::Connect(addr), out);
     }
@@ -150,17 +164,24 @@ impl Engine {
         if !may_name(teller, addr.ip()) || !relay.extended.punch.may_ask(now) {
             return;
         }
-        let is_ours = |peer: &&PeerKey| self.peers.get(**peer).is_some_and(|peer| peer.addr == addr);
+        let is_there = |peer: &PeerKey| {
+            self.peers
+                .get(*peer)
+                .is_some_and(|peer| peer.addr == addr || contact(peer).is_some_and(|(at, _)| at == addr))
+        };
+        let punching = || self.peers.values().filter(|p| p.is_punched && p.stage == Stage::Connecting);
+        let is_busy = punching().count() >= MAX_PUNCHING || punching().any(|p| p.addr.ip() == addr.ip());
+        let is_us =
+            self.connects.is_ours(addr) || [self.own_addrs.v4, self.own_addrs.v6].contains(&Some(addr));
         let Some(torrent) = self.torrents.get_mut(id) else { return };
-        torrent.meetings.retain(|(met, _)| *met != addr);
         let is_full = torrent.peers.len() >= self.config.max_peers_per_torrent
             || self.peers.len() >= self.config.max_peers
             || self.connects.is_busy()
             || self.banned.contains(&addr.ip());
-        if is_full || torrent.peers.iter().any(|peer| is_ours(&peer)) {
+        if is_full || is_busy || is_us || torrent.peers.iter().any(is_there) {
             return;
         }
-        torrent.known.add(now, addr, Origin::Pex, None, &mut self.rng);
+        torrent.known.add(now, addr, Origin::Meeting, None, &mut self.rng);
         if torrent.known.take(addr) {
             let way = Way::punched(&self.config, torrent.known.spoken(addr));
             // Not in its turn: the other end's packets open our NAT only while they are on their way.

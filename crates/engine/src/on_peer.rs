@@ -22,7 +22,7 @@ const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
 const MAX_EXTENSION_MESSAGE: usize = 64 * 1024;
 /// A connection that was silent for this long makes place when its peer calls again, from the same address or from
 /// another.
-const STALE_AFTER: Duration = Duration::from_secs(5);
+const STALE_AFTER: Duration = Duration::from_secs(10);
 const STALE_ELSEWHERE_AFTER: Duration = Duration::from_secs(30);
 /// Pieces below which a newcomer is given some for nothing (BEP 6).
 const POOR: u32 = ALLOWED_FAST_PIECES as u32;
@@ -74,6 +74,10 @@ impl Engine {
         self.mark_peer(key);
         if let Err(offence) = self.read_stream(now, key, data, out) {
             data.clear();
+            // Whoever takes a plain handshake for the key of an encrypted one answers with a key.
+            if matches!(offence, Misbehaviour::Wire(_)) {
+                self.try_another_way(key, false);
+            }
             self.punish(now, key, &offence, out);
         }
     }
@@ -146,10 +150,11 @@ impl Engine {
         {
             return Err(Misbehaviour::WrongPeerId);
         }
-        if direction == Direction::Incoming && torrent.peers.len() >= self.config.max_peers_per_torrent {
+        self.resolve_double(now, key, id, theirs.peer_id, out)?;
+        let is_full = self.torrents[id].peers.len() >= self.config.max_peers_per_torrent;
+        if direction == Direction::Incoming && is_full {
             return Err(Misbehaviour::Full);
         }
-        self.resolve_double(now, key, id, theirs.peer_id, out)?;
 
         let torrent = &mut self.torrents[id];
         let Some(peer) = self.peers.get_mut(key) else { return Ok(()) };
@@ -193,13 +198,21 @@ impl Engine {
         let (Some(older), Some(newer)) = (self.peers.get(old), self.peers.get(key)) else { return Ok(()) };
         // Its network was gone for a while: it has forgotten the connection, and we have not been told.
         let patience = if older.addr.ip() == newer.addr.ip() { STALE_AFTER } else { STALE_ELSEWHERE_AFTER };
-        if older.direction == newer.direction && now.since(older.received_at) >= patience {
+        // What we have sent is what the other side has heard, when it judges our call.
+        let heard_at = match newer.direction {
+            Direction::Incoming => older.received_at,
+            Direction::Outgoing => older.sent_at,
+        };
+        if older.direction == newer.direction && now.since(heard_at) >= patience {
             self.close(now, old, "the peer has come anew", out);
             return Ok(());
         }
         let wanted =
             if self.config.peer_id.0 > peer_id.0 { Direction::Outgoing } else { Direction::Incoming };
         if older.direction == newer.direction || older.direction == wanted {
+            if let Some(newer) = self.peers.get_mut(key) {
+                newer.is_double = true;
+            }
             return Err(Misbehaviour::Duplicate);
         }
         self.close(now, old, "the peer is connected twice", out);
@@ -248,7 +261,7 @@ impl Engine {
     }
 
     pub(crate) fn on_closed(&mut self, now: Instant, key: PeerKey, is_ours: bool) {
-        self.try_another_way(key);
+        self.try_another_way(key, is_ours);
         self.remove_peer(now, key, is_ours);
     }
 
@@ -348,9 +361,19 @@ impl Engine {
         let goes_on = peer.dial.as_ref().is_some_and(|dial| dial.rival.is_some() || dial.is_succeeded);
         if peer.direction == Direction::Outgoing && !goes_on {
             let useless = !peer.is_live() || peer.download.total_bytes + peer.upload.total_bytes == 0;
-            torrent.known.gone(now, peer.addr, useless && !is_ours, &mut self.rng);
-            if peer.stage == Stage::Connecting && !is_ours {
-                torrent.unreached.push(peer.addr);
+            let failed = useless && !is_ours && !peer.is_double;
+            torrent.known.gone(now, peer.addr, failed, &mut self.rng);
+            if peer.is_double {
+                torrent.known.put_off(now, peer.addr, &mut self.rng);
+            }
+            match peer.stage {
+                Stage::Connecting if is_ours => {}
+                Stage::Connecting if peer.is_punched => torrent.known.forget_meeting(peer.addr),
+                Stage::Connecting => torrent.unreached.push(peer.addr),
+                Stage::Securing | Stage::Handshaking if failed => {
+                    torrent.known.carried_nothing(peer.addr, peer.transport);
+                }
+                Stage::Securing | Stage::Handshaking | Stage::Live => {}
             }
         }
         torrent.slots_changed |= !peer.we_choke;

@@ -44,6 +44,10 @@ pub(crate) struct Peer {
     pub(crate) secured_for: Option<[u8; 20]>,
     /// How it is being called; until it has answered in the same swarm.
     pub(crate) dial: Option<Dial>,
+    /// It was met through a third (BEP 55).
+    pub(crate) is_punched: bool,
+    /// It is another connection to a peer that we have one to.
+    pub(crate) is_double: bool,
     pub(crate) stage: Stage,
     /// Known from the start for outgoing connections, from the handshake for incoming ones.
     pub(crate) torrent: Option<TorrentId>,
@@ -155,6 +159,8 @@ impl Peer {
             protection: Protection::None,
             secured_for: None,
             dial: None,
+            is_punched: false,
+            is_double: false,
             stage: if direction == Direction::Outgoing { Stage::Connecting } else { Stage::Handshaking },
             torrent,
             id: None,
@@ -213,6 +219,11 @@ impl Peer {
 
     pub(crate) fn is_live(&self) -> bool {
         self.stage == Stage::Live
+    }
+
+    /// It is more than an attempt of ours.
+    pub(crate) fn stands_or_called(&self) -> bool {
+        self.is_live() || self.direction == Direction::Incoming
     }
 
     /// It would give, but nothing is asked of it.

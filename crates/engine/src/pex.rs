@@ -147,6 +147,7 @@ impl Engine {
             if !may_name(teller, addr.ip()) || !(hosts.insert(addr.ip()) || is_local(addr.ip())) {
                 continue;
             }
+            let addr = &SocketAddr::new(addr.ip().to_canonical(), addr.port());
             torrent.known.add(now, *addr, Origin::Pex, None, &mut self.rng);
             if flags.has(PexFlags::SEED) {
                 torrent.known.is_seed(*addr);
@@ -188,11 +189,18 @@ pub(crate) fn contact(peer: &Peer) -> Option<(SocketAddr, PexFlags)> {
         flags = flags.and(PexFlags::PREFERS_ENCRYPTION);
     }
     let addr = match peer.direction {
+        Direction::Outgoing if peer.is_punched => peer.addr,
         Direction::Outgoing => {
             flags = flags.and(PexFlags::REACHABLE);
             peer.addr
         }
-        Direction::Incoming if peer.transport == Transport::Utp => peer.addr,
+        // The hole in its NAT is where it can be met.
+        Direction::Incoming
+            if peer.transport == Transport::Utp
+                && (peer.extended.ut_holepunch.is_some() || peer.extended.listen_port.is_none()) =>
+        {
+            peer.addr
+        }
         Direction::Incoming => SocketAddr::new(peer.addr.ip(), peer.extended.listen_port?),
     };
     Some((SocketAddr::new(addr.ip().to_canonical(), addr.port()), flags))

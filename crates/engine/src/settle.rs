@@ -160,7 +160,7 @@ impl Engine {
             self.changes.shown.insert(id);
         }
         if let Some(reason) = self.overdue(now, key) {
-            self.try_another_way(key);
+            self.try_another_way(key, false);
             return self.close(now, key, reason, out);
         }
         self.race(now, key);

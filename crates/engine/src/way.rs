@@ -42,6 +42,8 @@ pub(crate) struct Way {
     pub(crate) may_change_transport: bool,
     /// The other kind of beginning is still untried.
     pub(crate) may_change_beginning: bool,
+    /// Through a hole in two NATs (BEP 55).
+    pub(crate) is_punched: bool,
 }
 
 impl Way {
@@ -61,13 +63,19 @@ impl Way {
         };
         let (is_encrypted, may_change_beginning) = Self::beginning(config.encryption, spoken);
         let may_change_transport = transports.tcp && transports.utp;
-        Self { transport, is_encrypted, may_change_transport, may_change_beginning }
+        Self { transport, is_encrypted, may_change_transport, may_change_beginning, is_punched: false }
     }
 
     /// Through a hole in two NATs (BEP 55).
     pub(crate) fn punched(config: &Config, spoken: Spoken) -> Self {
         let (is_encrypted, may_change_beginning) = Self::beginning(config.encryption, spoken);
-        Self { transport: Transport::Utp, is_encrypted, may_change_transport: false, may_change_beginning }
+        Self {
+            transport: Transport::Utp,
+            is_encrypted,
+            may_change_transport: false,
+            may_change_beginning,
+            is_punched: true,
+        }
     }
 
     fn beginning(encryption: Encryption, spoken: Spoken) -> (bool, bool) {

@@ -68,7 +68,7 @@ pub(crate) enum Command {
 pub(crate) struct NetArgs {
     /// Use only this local IP address or interface for everything; while the interface is gone, nothing goes
     /// anywhere [default: all addresses]
-    #[arg(long, value_name = "ADDR|INTERFACE", default_value = "", hide_default_value = true, value_parser = parse_bind)]
+    #[arg(long, value_name = "ADDR|INTERFACE", default_value = "*", hide_default_value = true, value_parser = parse_bind)]
     pub(crate) bind: Bind,
     /// Listen for peers on this port [default: 6881, or the next free one]
     #[arg(long, value_name = "N")]
@@ -367,7 +367,7 @@ pub(crate) enum DhtCommand {
 #[derive(Debug, Args)]
 pub(crate) struct DhtArgs {
     /// Use only this local IP address or interface [default: all addresses]
-    #[arg(long, value_name = "ADDR|INTERFACE", default_value = "", hide_default_value = true, value_parser = parse_bind)]
+    #[arg(long, value_name = "ADDR|INTERFACE", default_value = "*", hide_default_value = true, value_parser = parse_bind)]
     pub(crate) bind: Bind,
     /// Enter the DHT through this node, HOST:PORT, instead of the usual ones; may be repeated
     #[arg(long, value_name = "ADDR")]
@@ -412,9 +412,9 @@ pub(crate) struct DemoArgs {
     pub(crate) dir: Option<PathBuf>,
 }
 
-/// Nothing given binds to nothing.
+/// Everything by default. An empty word is refused: it is a variable that was not set, and not a wish.
 fn parse_bind(text: &str) -> Result<Bind, ztor_session::BadBind> {
-    if text.is_empty() { Ok(Bind::All) } else { text.parse() }
+    if text == "*" { Ok(Bind::All) } else { text.parse() }
 }
 
 fn parse_ratio(text: &str) -> Result<f64, String> {

@@ -1,6 +1,7 @@
 //! The ways to a peer: raced, tried one after the other, remembered; and meetings through a third (BEP 55).
 
 use super::*;
+use crate::config::HEAD_START;
 use ztor_wire::mse::Method;
 use ztor_wire::{
     ExtendedHandshake, HolepunchError, HolepunchMessage, PexFlags, PexMessage, UT_HOLEPUNCH, UT_PEX,
@@ -213,7 +214,7 @@ fn a_peer_whose_network_was_gone_is_let_in_again() {
     caller.greet(early, 5);
     let closed: Vec<PeerKey> = caller.out.closes.drain(..).map(|close| close.peer).collect();
     assert_eq!(closed, [early], "it is connected already");
-    caller.pass(Duration::from_secs(2));
+    caller.pass(Duration::from_secs(7));
     let again = caller.engine.accept(caller.now, at(5, 7), Transport::Tcp).unwrap();
     caller.greet(again, 5);
     let closed: Vec<PeerKey> = caller.out.closes.drain(..).map(|close| close.peer).collect();
@@ -300,4 +301,67 @@ fn a_relay_cannot_send_us_into_our_own_network_nor_without_end() {
         calls += std::mem::take(&mut caller.out.connects).len();
     }
     assert!((1..=20).contains(&calls), "{calls}");
+}
+
+/// A race may be queued for long, when all places for attempts are taken.
+#[test]
+fn a_rival_that_comes_late_does_not_touch_a_connection_that_stands() {
+    let mut caller = Caller::new(|_| {});
+    caller.know(at(1, 1));
+    let first = caller.call();
+    caller.now += HEAD_START;
+    // It is time for the other transport; in the same turn the first one stands.
+    caller.engine.settle(caller.now, &mut caller.out);
+    caller.tell(Event::Connected { peer: first.peer });
+    caller.greet(first.peer, 7);
+    let calls = caller.pass(Duration::from_secs(5));
+    assert!(calls.is_empty(), "{calls:?}");
+    assert!(caller.out.closes.is_empty(), "{:?}", caller.out.closes);
+    assert_eq!(caller.engine.status(caller.now)[0].peers, 1);
+}
+
+#[test]
+fn a_meeting_that_comes_to_nothing_is_not_asked_for_again_and_again() {
+    let mut caller = Caller::new(|config| config.transports = Transports::UTP);
+    let relay = caller.called_by(at(1, 11), 1, true);
+    let flags = PexFlags::UTP.and(PexFlags::HOLEPUNCH);
+    let message = PexMessage { added: vec![(at(2, 22), flags)], dropped: Vec::new() };
+    caller.extended(relay, extended::OUR_UT_PEX, message.encode());
+    let mut asked = 0;
+    for _ in 0..20 {
+        for call in caller.pass(Duration::from_secs(10)) {
+            caller.close(call.peer);
+        }
+        caller.pass(Duration::ZERO);
+        let rendezvous = caller.punches().len();
+        asked += rendezvous;
+        for _ in 0..rendezvous {
+            let connect = HolepunchMessage::Connect(at(2, 22)).encode();
+            caller.extended(relay, extended::OUR_UT_HOLEPUNCH, connect);
+        }
+        caller.say(relay, &[0, 0, 0, 0]);
+    }
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn what_waits_to_be_called_again_is_forgotten_with_its_address() {
+    let mut caller = Caller::new(|_| {});
+    caller.know(at(1, 1));
+    let first = caller.call();
+    caller.close(first.peer);
+    caller.engine.torrents[caller.id].known.forget(at(1, 1));
+    assert!(caller.pass(Duration::from_secs(60)).is_empty());
+}
+
+#[test]
+fn a_transport_that_stands_and_carries_nothing_is_not_the_first_the_next_time() {
+    let mut caller = Caller::new(|config| config.encryption = Encryption::Off);
+    caller.know(at(1, 1));
+    let first = caller.call();
+    assert_eq!(way(&first), (Transport::Utp, false));
+    caller.tell(Event::Connected { peer: first.peer });
+    caller.close(first.peer);
+    let calls = caller.pass(Duration::from_secs(31));
+    assert_eq!(way(&calls[0]), (Transport::Tcp, false), "{calls:?}");
 }

@@ -111,6 +111,8 @@ impl Driver {
         for notice in out.notices.drain(..) {
             self.on_notice(notice);
         }
+        // What is called and given up in one turn is not called at all.
+        out.connects.retain(|connect| !out.closes.iter().any(|close| close.peer == connect.peer));
         for close in out.closes.drain(..) {
             if let Some(conn) = self.conns.get_mut(close.peer) {
                 tracing::debug!(peer = close.peer.as_u64(), reason = close.reason, "connection closed");
