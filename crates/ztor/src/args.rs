@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use ztor_session::{Bind, Encryption, Transports};
+use ztor_session::Bind;
+
+use crate::net_args::{EncryptionArg, TransportArg, parse_bind};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -105,44 +107,6 @@ pub(crate) struct NetArgs {
     /// Do not look for peers in the local network [default on a loopback address]
     #[arg(long)]
     pub(crate) no_lsd: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TransportArg {
-    Tcp,
-    Utp,
-    #[default]
-    Both,
-}
-
-impl From<TransportArg> for Transports {
-    fn from(arg: TransportArg) -> Self {
-        match arg {
-            TransportArg::Tcp => Self::TCP,
-            TransportArg::Utp => Self::UTP,
-            TransportArg::Both => Self::BOTH,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EncryptionArg {
-    Require,
-    Prefer,
-    #[default]
-    Allow,
-    Off,
-}
-
-impl From<EncryptionArg> for Encryption {
-    fn from(arg: EncryptionArg) -> Self {
-        match arg {
-            EncryptionArg::Require => Self::Require,
-            EncryptionArg::Prefer => Self::Prefer,
-            EncryptionArg::Allow => Self::Allow,
-            EncryptionArg::Off => Self::Off,
-        }
-    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -410,11 +374,6 @@ pub(crate) struct DemoArgs {
     /// files]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-}
-
-/// Everything by default. An empty word is refused: it is a variable that was not set, and not a wish.
-fn parse_bind(text: &str) -> Result<Bind, ztor_session::BadBind> {
-    if text == "*" { Ok(Bind::All) } else { text.parse() }
 }
 
 fn parse_ratio(text: &str) -> Result<f64, String> {

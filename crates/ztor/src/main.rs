@@ -11,6 +11,7 @@ mod display;
 mod exit;
 mod load;
 mod memory;
+mod net_args;
 mod select;
 mod stop;
 mod swarm;

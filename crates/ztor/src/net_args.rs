@@ -1,0 +1,47 @@
+//! Values of the flags that say how peers are reached.
+
+use clap::ValueEnum;
+use ztor_session::{BadBind, Bind, Encryption, Transports};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TransportArg {
+    Tcp,
+    Utp,
+    #[default]
+    Both,
+}
+
+impl From<TransportArg> for Transports {
+    fn from(arg: TransportArg) -> Self {
+        match arg {
+            TransportArg::Tcp => Self::TCP,
+            TransportArg::Utp => Self::UTP,
+            TransportArg::Both => Self::BOTH,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EncryptionArg {
+    Require,
+    Prefer,
+    #[default]
+    Allow,
+    Off,
+}
+
+impl From<EncryptionArg> for Encryption {
+    fn from(arg: EncryptionArg) -> Self {
+        match arg {
+            EncryptionArg::Require => Self::Require,
+            EncryptionArg::Prefer => Self::Prefer,
+            EncryptionArg::Allow => Self::Allow,
+            EncryptionArg::Off => Self::Off,
+        }
+    }
+}
+
+/// Everything by default. An empty word is refused: it is a variable that was not set, and not a wish.
+pub(crate) fn parse_bind(text: &str) -> Result<Bind, BadBind> {
+    if text == "*" { Ok(Bind::All) } else { text.parse() }
+}
