@@ -10,17 +10,23 @@ pub struct Config {
     /// arrives out of order may take as much again.
     pub max_receive_bytes: usize,
     /// The same for all connections together. As it fills the windows shrink, but each keeps a small allowance
-    /// (32 KiB), so that nobody stalls for ever.
+    /// (32 KiB), so that nobody stalls for ever. What arrives out of order may take up a quarter of it.
     pub max_total_receive_bytes: usize,
-    /// Bytes written and not yet acknowledged, per connection.
+    /// Bytes written and not yet acknowledged, per connection. There may be less room, but not less than 128 KiB, as
+    /// long as the congestion window is small.
     pub max_send_bytes: usize,
+    /// The same for all connections together; each keeps a small allowance (64 KiB).
+    pub max_total_send_bytes: usize,
     /// The longest datagram that is ever tried, in bytes without IP and UDP headers, 548 … 9000. What the family
     /// and the path allow is found out (1472 for IPv4 and 1452 for IPv6 over Ethernet).
     pub max_datagram_bytes: usize,
-    /// RESETs in answer to strangers' datagrams, per second.
+    /// RESETs in answer to strangers' datagrams, per second and network (/24 and /56). All networks together get
+    /// eight times as many.
     pub max_resets_per_s: u32,
-    /// Answers to SYNs, per second.
+    /// Answers to SYNs, likewise.
     pub max_syn_answers_per_s: u32,
+    /// Connections of others that are accepted, per second. Who comes when that is spent has to wait a little.
+    pub max_incoming_per_s: u32,
 }
 
 impl Default for Config {
@@ -30,9 +36,11 @@ impl Default for Config {
             max_receive_bytes: 4 << 20,
             max_total_receive_bytes: 64 << 20,
             max_send_bytes: 4 << 20,
+            max_total_send_bytes: 64 << 20,
             max_datagram_bytes: 1472,
-            max_resets_per_s: 200,
-            max_syn_answers_per_s: 1000,
+            max_resets_per_s: 50,
+            max_syn_answers_per_s: 200,
+            max_incoming_per_s: 100,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod ack;
 mod life;
 mod receive;
+mod room;
 mod send;
 mod transmit;
 
@@ -17,6 +18,8 @@ use crate::mtu::Mtu;
 use crate::rtt::Rtt;
 use crate::seq::SeqNr;
 use crate::{Closed, Config, ConnKey, Event, Stats};
+
+pub(crate) use room::Totals;
 
 use ack::{Acked, Newest};
 use receive::{Arrival, Receiver};
@@ -36,8 +39,8 @@ pub(crate) struct Context<'a> {
     /// Our clock as others see it, modulo 2³².
     pub(crate) clock_us: u32,
     pub(crate) config: &'a Config,
-    /// Bytes that all connections hold for their readers.
-    pub(crate) total_held: usize,
+    /// What all connections hold.
+    pub(crate) totals: Totals,
     pub(crate) events: &'a mut VecDeque<Event>,
 }
 
@@ -66,12 +69,14 @@ pub(crate) struct Conn {
     pub(crate) is_owned: bool,
     /// It is of no more use and can be forgotten.
     pub(crate) is_over: bool,
+    /// Not without telling the other end, for it has not got everything.
+    pub(crate) is_broken_off: bool,
     /// The endpoint has it in its line of those that may have something to send.
     pub(crate) is_in_line: bool,
     /// The earliest time that the endpoint has noted for it.
     pub(crate) alarm: Instant,
-    /// Bytes that the endpoint has counted for it.
-    pub(crate) counted_held: usize,
+    /// What the endpoint has counted for it.
+    pub(crate) counted: Totals,
     receiver: Receiver,
     sender: Sender,
     rtt: Rtt,
@@ -82,7 +87,7 @@ pub(crate) struct Conn {
     peer_window: usize,
     /// The first acknowledgement of a packet of ours is here. Until then the other end may not know us yet, and
     /// would take what is too far ahead for a stranger's; see `cookie`.
-    is_confirmed: bool,
+    pub(crate) is_confirmed: bool,
     /// The window kept us from sending.
     was_limited: bool,
     /// The room for writing had become small.
@@ -95,10 +100,18 @@ pub(crate) struct Conn {
     timeouts: u64,
     last_heard: Instant,
     last_sent: Instant,
-    /// Something old was sent so that the other end says what it has, see [`Conn::unpack`].
-    asked_what_arrived: bool,
+    /// When something old was sent, by our clock, so that the other end says what it has; see [`Conn::unpack`].
+    asked_us: Option<u32>,
     /// When the other end sent the first answer that said that nothing had.
     nothing_arrived_us: Option<u32>,
+    stuck: Stuck,
+}
+
+/// How long the first packet that is not acknowledged has been waited for.
+#[derive(Debug)]
+struct Stuck {
+    since: Instant,
+    timeouts: u32,
 }
 
 /// When to do what; [`Instant::FAR_FUTURE`] is never.
@@ -113,6 +126,8 @@ struct Timers {
     keep_alive: Instant,
     /// To give up finishing in the background.
     linger: Instant,
+    /// To give up waiting for a packet that others have overtaken.
+    gap: Instant,
 }
 
 /// What to send besides what is queued.
@@ -174,9 +189,10 @@ impl Conn {
             state: State::Established,
             is_owned: true,
             is_over: false,
+            is_broken_off: false,
             is_in_line: false,
             alarm: Instant::FAR_FUTURE,
-            counted_held: 0,
+            counted: Totals::default(),
             receiver: Receiver::new(ack_nr),
             sender: Sender::new(first),
             rtt: Rtt::new(cx.now),
@@ -194,8 +210,9 @@ impl Conn {
             timeouts: 0,
             last_heard: cx.now,
             last_sent: cx.now,
-            asked_what_arrived: false,
+            asked_us: None,
             nothing_arrived_us: None,
+            stuck: Stuck::new(cx.now),
         }
     }
 
@@ -269,8 +286,8 @@ impl Conn {
             && window == self.peer_window
             && self.sender.has_outstanding();
         self.peer_window = window;
-        if self.asked_what_arrived && sack.is_empty() && header.kind == Type::State {
-            self.on_what_arrived(in_order, header.timestamp_us);
+        if sack.is_empty() {
+            self.on_what_arrived(in_order, header);
         }
         let mut acked = self.sender.on_ack(in_order, sack, self.rtt.min(), cx.now);
         if is_repeated && acked.packets == 0 {
@@ -291,8 +308,11 @@ impl Conn {
     fn on_arrivals(&mut self, cx: &mut Context<'_>, acked: &Acked, header: &Header) {
         self.is_confirmed = true;
         self.timeouts_in_row = 0;
-        self.asked_what_arrived = false;
+        self.asked_us = None;
         self.nothing_arrived_us = None;
+        if acked.is_in_order {
+            self.stuck = Stuck::new(cx.now);
+        }
         self.due.tail_probed = false;
         self.due.tail_probe = false;
         self.rtt.progress();
@@ -316,11 +336,6 @@ impl Conn {
         }
         self.ledbat.on_ack(cx.now, acked.bytes, self.was_limited, &self.rtt);
         self.arm_loss_timer(cx.now);
-        let room = self.send_room(cx.config);
-        if self.wants_room && self.is_owned && room >= cx.config.max_send_bytes / 2 {
-            self.wants_room = false;
-            cx.events.push_back(Event::Writable(self.key));
-        }
     }
 
     fn on_losses(&mut self, cx: &Context<'_>, acked: &Acked) {
@@ -338,7 +353,8 @@ impl Conn {
             let was_ended = self.receiver.is_ended;
             let header = &packet.header;
             let is_fin = header.kind == Type::Fin;
-            let arrival = self.receiver.take(header.seq_nr, packet.payload, is_fin, cx.config, cx.total_held);
+            let arrival = self.receiver.take(header.seq_nr, packet.payload, is_fin, cx.config, cx.totals);
+            self.watch_gap(cx.now, arrival);
             match arrival {
                 Arrival::Next { filled: false } => {
                     self.unacked_arrivals += 1;
@@ -365,42 +381,22 @@ impl Conn {
         self.mtu.datagram_bytes() - HEADER_BYTES
     }
 
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.receiver.held_bytes()
-    }
-
     pub(crate) fn readable(&self) -> usize {
         self.receiver.readable()
     }
 
     pub(crate) fn read(&mut self, cx: &Context<'_>, limit: usize, into: &mut bytes::BytesMut) -> usize {
-        let held = self.held_bytes();
         let len = self.receiver.read(limit, into);
-        let total_held = cx.total_held.saturating_sub(held - self.held_bytes());
+        let total_held = cx.totals.held.saturating_sub(len);
         if self.state == State::Established
             && !self.receiver.is_ended
             && self.receiver.wants_window_update(cx.config, total_held)
         {
             self.due.ack = true;
+            // Only now the other end learns that there is room for what is missing.
+            self.watch_gap(cx.now, Arrival::Next { filled: true });
         }
         len
-    }
-
-    pub(crate) fn send_room(&self, config: &Config) -> usize {
-        if self.state == State::Dead {
-            0
-        } else {
-            config.max_send_bytes.saturating_sub(self.sender.unacked_bytes())
-        }
-    }
-
-    pub(crate) fn write(&mut self, cx: &Context<'_>, data: bytes::Bytes) {
-        let room = self.send_room(cx.config);
-        if room == 0 {
-            return;
-        }
-        self.wants_room |= room.saturating_sub(data.len()) < cx.config.max_send_bytes / 4;
-        self.sender.write(data);
     }
 
     pub(crate) fn too_big(&mut self, now: Instant, len: usize) {
@@ -430,13 +426,26 @@ impl Conn {
     }
 }
 
+impl Stuck {
+    fn new(now: Instant) -> Self {
+        Self { since: now, timeouts: 0 }
+    }
+}
+
 impl Timers {
     fn new(now: Instant) -> Self {
         let never = Instant::FAR_FUTURE;
-        Self { ack: never, loss: never, persist: never, keep_alive: now + life::KEEP_ALIVE, linger: never }
+        Self {
+            ack: never,
+            loss: never,
+            persist: never,
+            keep_alive: now + life::KEEP_ALIVE,
+            linger: never,
+            gap: never,
+        }
     }
 
     fn earliest(&self) -> Instant {
-        self.ack.min(self.loss).min(self.persist).min(self.keep_alive).min(self.linger)
+        self.ack.min(self.loss).min(self.persist).min(self.keep_alive).min(self.linger).min(self.gap)
     }
 }

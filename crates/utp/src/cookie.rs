@@ -13,9 +13,9 @@ use crate::seq::SeqNr;
 
 /// Seconds that one bucket of time is long. A cookie is good until the end of the next bucket.
 const BUCKET_S: u64 = 30;
-/// The caller's first packets may change places on their way: one that comes first may be this far from the SYN.
-/// Callers must not have more under way before our first acknowledgement than a usual first window has.
-const MAX_AHEAD: u16 = 4;
+/// Packets that a caller has under way before our first acknowledgement. Whoever begins with more may be taken for a
+/// stranger if they overtake the first one.
+const MAX_AHEAD: i32 = 4;
 
 /// Makes and checks cookies.
 #[derive(Debug)]
@@ -23,18 +23,28 @@ pub(crate) struct Cookies {
     secret: [u8; 20],
 }
 
+/// A packet after a SYN that we answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Follower {
+    /// The `seq_nr` of the SYN.
+    pub(crate) syn: SeqNr,
+    /// It is the very next one, so that nothing of the stream is missing.
+    pub(crate) is_first: bool,
+}
+
 impl Cookies {
     pub(crate) fn new(secret: [u8; 20]) -> Self {
         Self { secret }
     }
 
-    /// The number that our first data packet will have if this SYN becomes a connection.
+    /// The number that our first data packet will have if this SYN becomes a connection: the hash and the SYN's own
+    /// number, so that the latter can be had from it again.
     pub(crate) fn make(&self, now: Instant, from: SocketAddr, conn_id: u16, syn: SeqNr) -> SeqNr {
-        self.hash(bucket(now), from, conn_id, syn)
+        syn.plus(self.hash(bucket(now), from, conn_id))
     }
 
-    /// The SYN's `seq_nr`, if there was one of that `conn_id` which we answered a while ago, and the packet with
-    /// `seq_nr` and `ack_nr` is among the first after it.
+    /// Whether there was a SYN of that `conn_id` which we answered a while ago, and the packet with `seq_nr` and
+    /// `ack_nr` is among the first after it. Costs two hashes.
     pub(crate) fn check(
         &self,
         now: Instant,
@@ -42,15 +52,16 @@ impl Cookies {
         conn_id: u16,
         seq_nr: SeqNr,
         ack_nr: SeqNr,
-    ) -> Option<SeqNr> {
+    ) -> Option<Follower> {
         let bucket = bucket(now);
-        let buckets = [Some(bucket), bucket.checked_sub(1)];
-        (1..=MAX_AHEAD).map(|ahead| seq_nr.minus(ahead)).find(|syn| {
-            buckets.iter().flatten().any(|bucket| self.hash(*bucket, from, conn_id, *syn) == ack_nr.plus(1))
+        [Some(bucket), bucket.checked_sub(1)].into_iter().flatten().find_map(|bucket| {
+            let syn = ack_nr.plus(1).minus(self.hash(bucket, from, conn_id));
+            let ahead = seq_nr.since(syn);
+            (1..=MAX_AHEAD).contains(&ahead).then_some(Follower { syn, is_first: ahead == 1 })
         })
     }
 
-    fn hash(&self, bucket: u64, from: SocketAddr, conn_id: u16, syn: SeqNr) -> SeqNr {
+    fn hash(&self, bucket: u64, from: SocketAddr, conn_id: u16) -> u16 {
         let mut hasher = Sha1::new();
         hasher.update(self.secret);
         match from.ip().to_canonical() {
@@ -59,10 +70,9 @@ impl Cookies {
         }
         hasher.update(from.port().to_be_bytes());
         hasher.update(conn_id.to_be_bytes());
-        hasher.update(syn.0.to_be_bytes());
         hasher.update(bucket.to_be_bytes());
         let digest: [u8; 20] = hasher.finalize().into();
-        SeqNr(u16::from_be_bytes([digest[0], digest[1]]))
+        u16::from_be_bytes([digest[0], digest[1]])
     }
 }
 
@@ -88,15 +98,17 @@ mod tests {
             cookies.check(start + Duration::from_secs(after_s), from, id, seq, ack)
         };
         let ack = cookie.minus(1);
-        for ahead in 1..=MAX_AHEAD {
-            assert_eq!(check(0, from, 9, syn.plus(ahead), ack), Some(syn));
+        for ahead in 1..=4 {
+            let follower = Follower { syn, is_first: ahead == 1 };
+            assert_eq!(check(0, from, 9, syn.plus(ahead), ack), Some(follower));
         }
-        assert_eq!(check(30, from, 9, syn.plus(1), ack), Some(syn));
+        assert_eq!(check(30, from, 9, syn.plus(1), ack), Some(Follower { syn, is_first: true }));
         assert_eq!(check(61, from, 9, syn.plus(1), ack), None);
         assert_eq!(check(0, other, 9, syn.plus(1), ack), None);
         assert_eq!(check(0, from, 8, syn.plus(1), ack), None);
         assert_eq!(check(0, from, 9, syn, ack), None);
-        assert_eq!(check(0, from, 9, syn.plus(MAX_AHEAD + 1), ack), None);
-        assert_eq!(check(0, from, 9, syn.plus(1), cookie), None);
+        assert_eq!(check(0, from, 9, syn.plus(5), ack), None);
+        assert_eq!(check(0, from, 9, syn.plus(1), cookie.plus(4)), None);
+        assert_eq!(check(0, from, 9, syn.plus(1), cookie.minus(6)), None);
     }
 }

@@ -1,5 +1,6 @@
 //! All connections of one socket.
 
+mod limits;
 mod on_datagram;
 mod strangers;
 
@@ -12,7 +13,7 @@ use sha1::{Digest, Sha1};
 use slotmap::SlotMap;
 use ztor_time::Instant;
 
-use crate::conn::{Conn, Context, State};
+use crate::conn::{Conn, Context, State, Totals};
 use crate::seq::SeqNr;
 use crate::{Config, ConnKey, ConnectError, Event, Stats, Transmit};
 
@@ -45,7 +46,7 @@ pub struct Endpoint {
     /// Connections that finish in the background, oldest first, and ones that have.
     closing: VecDeque<ConnKey>,
     strangers: Strangers,
-    total_held: usize,
+    totals: Totals,
     events: VecDeque<Event>,
 }
 
@@ -64,7 +65,7 @@ impl Endpoint {
             alarms: BTreeSet::new(),
             closing: VecDeque::new(),
             strangers: Strangers::new(now, &config, derive(seed, "cookies")),
-            total_held: 0,
+            totals: Totals::default(),
             events: VecDeque::new(),
         }
     }
@@ -95,6 +96,9 @@ impl Endpoint {
                 conn.alarm = Instant::FAR_FUTURE;
             }
             self.with(now, key, |conn, cx| conn.on_time(cx));
+            if self.conns.get(key).is_some_and(Conn::wants_new_id) {
+                self.renumber(now, key);
+            }
         }
     }
 
@@ -122,9 +126,9 @@ impl Endpoint {
             let clock_us = self.clock_us(now);
             let Some(conn) = self.conns.get_mut(key) else { continue };
             conn.is_in_line = false;
-            let (config, events, total_held) = (&self.config, &mut self.events, self.total_held);
+            let (config, events, totals) = (&self.config, &mut self.events, self.totals);
             let appended =
-                conn.transmit(&mut Context { now, clock_us, config, total_held, events }, max_datagrams, buf);
+                conn.transmit(&mut Context { now, clock_us, config, totals, events }, max_datagrams, buf);
             let to = conn.to;
             self.settle(now, key, appended.is_some());
             if let Some(appended) = appended {
@@ -140,8 +144,12 @@ impl Endpoint {
     }
 
     /// Bytes that [`Endpoint::write`] takes now.
-    pub fn send_room(&self, key: ConnKey) -> usize {
-        self.owned(key).map_or(0, |conn| conn.send_room(&self.config))
+    ///
+    /// It follows the congestion window: what waits here waits in front of whatever is written next. If there is
+    /// little there will be an [`Event::Writable`] when it has grown.
+    pub fn send_room(&mut self, key: ConnKey) -> usize {
+        let (config, totals) = (&self.config, self.totals);
+        self.conns.get_mut(key).filter(|conn| conn.is_owned).map_or(0, |conn| conn.send_room(config, totals))
     }
 
     /// Queues bytes, without copying them. Callers keep to [`Endpoint::send_room`]; one `data` that goes beyond is
@@ -169,7 +177,7 @@ impl Endpoint {
     /// Ends a connection after all that was written has arrived (BEP 29, ST_FIN). The key is gone at once.
     ///
     /// What arrives from now on is acknowledged and forgotten. If the other end does not take what is left within
-    /// two minutes, or too many others are finishing too, the connection is broken off.
+    /// half a minute, or too many others are finishing too, the connection is broken off.
     pub fn close(&mut self, now: Instant, key: ConnKey) {
         if self.owned(key).is_none() {
             return;
@@ -233,8 +241,8 @@ impl Endpoint {
     /// Adds a connection. It still has to be settled.
     fn insert(&mut self, now: Instant, make: impl FnOnce(ConnKey, &Context<'_>) -> Conn) -> ConnKey {
         let clock_us = self.clock_us(now);
-        let (config, events, total_held) = (&self.config, &mut self.events, self.total_held);
-        let cx = Context { now, clock_us, config, total_held, events };
+        let (config, events, totals) = (&self.config, &mut self.events, self.totals);
+        let cx = Context { now, clock_us, config, totals, events };
         let key = self.conns.insert_with_key(|key| make(key, &cx));
         if let Some(conn) = self.conns.get(key) {
             self.routes.insert((conn.to, conn.recv_id), key);
@@ -251,8 +259,8 @@ impl Endpoint {
     ) -> Option<R> {
         let clock_us = self.clock_us(now);
         let conn = self.conns.get_mut(key)?;
-        let (config, events, total_held) = (&self.config, &mut self.events, self.total_held);
-        let result = happen(conn, &mut Context { now, clock_us, config, total_held, events });
+        let (config, events, totals) = (&self.config, &mut self.events, self.totals);
+        let result = happen(conn, &mut Context { now, clock_us, config, totals, events });
         self.settle(now, key, true);
         Some(result)
     }
@@ -260,17 +268,19 @@ impl Endpoint {
     /// Brings what the endpoint notes of a connection up to date. `may_send` puts it in line.
     fn settle(&mut self, now: Instant, key: ConnKey, may_send: bool) {
         let Some(conn) = self.conns.get_mut(key) else { return };
-        let held = conn.held_bytes();
-        self.total_held = self.total_held + held - conn.counted_held;
-        conn.counted_held = held;
+        let holds = conn.holds();
+        self.totals.replace(conn.counted, holds);
+        conn.counted = holds;
+        if conn.has_room_again(&self.config, self.totals) {
+            self.events.push_back(Event::Writable(key));
+        }
         if conn.is_over {
-            self.remove(now, key);
-            return;
+            return if conn.is_broken_off { self.abort(now, key) } else { self.remove(now, key) };
         }
         if conn.state == State::Dead {
-            let (route, is_initiator) = ((conn.to, conn.recv_id), conn.is_initiator);
-            // A late first packet must not begin it again while the owner still has the key.
-            if self.unroute(route, key) && !is_initiator {
+            let (route, has_begun) = ((conn.to, conn.recv_id), conn.is_confirmed);
+            // A late packet must not begin it again while the owner still has the key.
+            if self.unroute(route, key) && has_begun {
                 self.strangers.remember(now, route);
             }
             return;
@@ -288,22 +298,33 @@ impl Endpoint {
         }
     }
 
+    /// Calls by another `conn_id`. What is answered to the old one is of no connection.
+    fn renumber(&mut self, now: Instant, key: ConnKey) {
+        let Some((to, old)) = self.conns.get(key).map(|conn| (conn.to, conn.recv_id)) else { return };
+        // Not near the old one either, for that is still routed.
+        let Some(new) = self.free_id(to) else { return };
+        self.unroute((to, old), key);
+        self.routes.insert((to, new), key);
+        self.with(now, key, |conn, _| (conn.recv_id, conn.send_id) = (new, new.wrapping_add(1)));
+    }
+
     /// Tells the other end that it is over, and forgets it.
     fn abort(&mut self, now: Instant, key: ConnKey) {
         let Some(conn) = self.conns.get(key) else { return };
         if let Some(header) = conn.reset_header(self.clock_us(now)) {
-            self.strangers.reply(conn.to, &header);
+            self.strangers.tell(conn.to, &header);
         }
         self.remove(now, key);
     }
 
     fn remove(&mut self, now: Instant, key: ConnKey) {
         let Some(conn) = self.conns.remove(key) else { return };
-        self.total_held -= conn.counted_held;
+        self.totals.replace(conn.counted, Totals::default());
         self.alarms.remove(&(conn.alarm, key));
         let route = (conn.to, conn.recv_id);
         self.unroute(route, key);
-        if !conn.is_initiator {
+        // Of the many that may be on their way to one that we asked for, one could be taken for a first one too.
+        if conn.is_confirmed {
             self.strangers.remember(now, route);
         }
     }

@@ -8,8 +8,14 @@ pub(crate) const HEADER_BYTES: usize = 20;
 const VERSION: u8 = 1;
 const EXT_NONE: u8 = 0;
 const EXT_SELECTIVE_ACK: u8 = 1;
-/// An extension that nobody knows, so that everybody skips it. 2 and 3 are in use by libutp and libtorrent.
+/// libutp's "extension bits": eight bytes that nobody has found a use for.
+const EXT_BITS: u8 = 2;
+const EXT_BITS_BYTES: usize = 8;
+/// An extension that nobody knows, so that everybody skips it; but libutp takes a packet whose first one is above 2
+/// for no µTP at all (`UTP_Version`), so it may not come first.
 const EXT_PADDING: u8 = 0x7f;
+/// By less than this no packet can be made longer: the two extensions above, with nothing in the second.
+pub(crate) const MIN_PADDING_BYTES: usize = 2 + EXT_BITS_BYTES + 2;
 /// Bytes of the longest selective ack: what a length of one byte allows, in multiples of four.
 pub(crate) const MAX_SACK_BYTES: usize = 252;
 
@@ -108,13 +114,15 @@ impl Header {
     }
 
     /// Appends the header of a packet that is longer by `padding` bytes than it needs to be, by way of extensions
-    /// that are skipped. One byte alone cannot be added; none is then.
+    /// that are skipped. Less than [`MIN_PADDING_BYTES`] cannot be added; none are then.
     pub(crate) fn write_padded(&self, padding: usize, buf: &mut Vec<u8>) {
-        if padding < 2 {
+        if padding < MIN_PADDING_BYTES {
             return self.write(&[], buf);
         }
-        self.write_fixed(EXT_PADDING, buf);
-        let mut left = padding;
+        self.write_fixed(EXT_BITS, buf);
+        buf.extend_from_slice(&[EXT_PADDING, EXT_BITS_BYTES as u8]);
+        buf.resize(buf.len() + EXT_BITS_BYTES, 0);
+        let mut left = padding - 2 - EXT_BITS_BYTES;
         while left > 0 {
             // An extension is 2 … 257 bytes long, and what is left after it must not be 1.
             let mut len = left.min(257);
@@ -175,6 +183,19 @@ mod tests {
     }
 
     #[test]
+    fn padding_begins_with_what_libutp_knows() {
+        let mut buf = Vec::new();
+        header(0).write_padded(15, &mut buf);
+        assert_eq!(buf[..2], [0x01, 2]);
+        assert_eq!(buf[20..], [0x7f, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0]);
+        buf.push(b'x');
+        assert_eq!(Packet::parse(&buf), Some(Packet { header: header(0), sack: None, payload: b"x" }));
+        buf.clear();
+        header(0).write_padded(11, &mut buf);
+        assert_eq!((buf.len(), buf[1]), (20, 0));
+    }
+
+    #[test]
     fn other_protocols_are_not_taken_for_it() {
         for other in
             [&b"d1:ad2:id20:aaaaaaaaaaaaaaaaaaaae"[..], &[0; 20], &[0, 0, 4, 0x17, 0, 0, 0, 0], &[0x51; 20]]
@@ -204,7 +225,10 @@ mod tests {
         fn padding_is_exact_and_skipped(padding in 0usize..2000, payload: Vec<u8>, kind: u8) {
             let mut buf = Vec::new();
             header(kind).write_padded(padding, &mut buf);
-            prop_assert_eq!(buf.len(), HEADER_BYTES + if padding == 1 { 0 } else { padding });
+            let added = if padding < MIN_PADDING_BYTES { 0 } else { padding };
+            prop_assert_eq!(buf.len(), HEADER_BYTES + added);
+            // What libutp asks of a packet (`UTP_Version`).
+            prop_assert!(buf[1] < 3);
             buf.extend_from_slice(&payload);
             let packet = Packet::parse(&buf).unwrap();
             prop_assert_eq!(packet, Packet { header: header(kind), sack: None, payload: &payload });

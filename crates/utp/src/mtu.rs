@@ -11,6 +11,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use ztor_time::{Duration, Instant};
 
+use crate::header::MIN_PADDING_BYTES;
+
 /// What every IPv4 path has to carry in one piece in practice: 576 bytes less IP and UDP headers.
 const BASE_V4_BYTES: usize = 548;
 /// The least MTU of IPv6, 1280, less IP and UDP headers.
@@ -76,11 +78,14 @@ impl Mtu {
             return None;
         }
         let ceiling = if now >= self.raise_at { self.limit } else { self.ceiling };
-        if ceiling < self.known + GRAIN_BYTES && ceiling != self.limit || ceiling <= self.known {
+        let left = ceiling.saturating_sub(self.known);
+        // A probe is as long as the padding that it needs can be made.
+        if left < MIN_PADDING_BYTES || left < GRAIN_BYTES && ceiling != self.limit {
             return None;
         }
         // The limit is the likeliest length; only when that is out does searching begin.
-        Some(if ceiling == self.limit { ceiling } else { self.known + (ceiling - self.known).div_ceil(2) })
+        let step = if ceiling == self.limit { left } else { left.div_ceil(2).max(MIN_PADDING_BYTES) };
+        Some(self.known + step)
     }
 
     /// A probe goes out.
@@ -94,13 +99,23 @@ impl Mtu {
 
     /// A datagram of that length arrived.
     pub(crate) fn arrived(&mut self, len: usize) {
-        self.probe = None;
+        self.probe_gone(len);
         self.misses = 0;
         self.known = self.known.max(len.min(self.ceiling));
     }
 
-    /// A probe of that length was lost.
+    /// What becomes of a probe of that length will not be known.
+    pub(crate) fn probe_gone(&mut self, len: usize) {
+        if self.probe == Some(len) {
+            self.probe = None;
+        }
+    }
+
+    /// A probe of that length was lost. If it is no longer the one under way, that has been answered already.
     pub(crate) fn probe_lost(&mut self, now: Instant, len: usize) {
+        if self.probe != Some(len) {
+            return;
+        }
         self.probe = None;
         self.misses += 1;
         if self.misses >= MAX_MISSES {
@@ -136,6 +151,7 @@ impl Mtu {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -145,6 +161,7 @@ mod tests {
             probes += 1;
             mtu.probe_sent(now, len);
             assert_eq!(mtu.wanted_probe(now), None);
+            assert!(len >= mtu.datagram_bytes() + MIN_PADDING_BYTES);
             if len <= path { mtu.arrived(len) } else { mtu.probe_lost(now, len) }
         }
         probes
@@ -161,9 +178,10 @@ mod tests {
             assert!(mtu.datagram_bytes() <= path && mtu.datagram_bytes() + GRAIN_BYTES > path, "{mtu:?}");
             // The path has become a better one.
             now += RAISE_AFTER;
-            assert!(path == 1472 || mtu.wanted_probe(now) == Some(1472));
+            let is_near = mtu.datagram_bytes() + MIN_PADDING_BYTES > 1472;
+            assert_eq!(mtu.wanted_probe(now), (!is_near).then_some(1472));
             search(&mut mtu, now, 1472);
-            assert_eq!(mtu.datagram_bytes(), 1472);
+            assert!(mtu.datagram_bytes() + MIN_PADDING_BYTES > 1472);
         }
         let mapped = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped(), 1));
         assert_eq!(Mtu::new(Instant::ZERO, mapped, 1472).datagram_bytes(), 548);
@@ -186,5 +204,24 @@ mod tests {
         assert!((1280..1299).contains(&mtu.datagram_bytes()));
         mtu.too_big(now, 0);
         assert_eq!(mtu.datagram_bytes(), LEAST_BYTES);
+    }
+
+    #[test]
+    fn what_the_system_refused_is_not_missed_as_well() {
+        let now = Instant::ZERO;
+        let mut mtu = Mtu::new(now, SocketAddr::from(([192, 0, 2, 1], 1)), 1472);
+        mtu.probe_sent(now, 1472);
+        mtu.too_big(now, 1472);
+        let next = mtu.wanted_probe(now).unwrap();
+        mtu.probe_sent(now, next);
+        mtu.probe_lost(now, 1472);
+        assert_eq!((mtu.probe, mtu.misses), (Some(next), 0));
+        mtu.arrived(next);
+        assert_eq!((mtu.probe, mtu.datagram_bytes()), (None, next));
+        // Nothing is known of one whose packet was sent again without padding.
+        let last = mtu.wanted_probe(now).unwrap();
+        mtu.probe_sent(now, last);
+        mtu.probe_gone(last);
+        assert_eq!(mtu.wanted_probe(now), Some(last));
     }
 }

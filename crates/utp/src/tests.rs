@@ -5,4 +5,6 @@ mod congestion;
 mod handshake;
 mod hostile;
 mod paths;
+mod room;
+mod stalls;
 mod transfer;

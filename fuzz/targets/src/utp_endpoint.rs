@@ -75,6 +75,7 @@ impl World {
                 max_datagram_bytes: *u.choose(&[548, 1472, 9000])?,
                 max_resets_per_s: 10,
                 max_syn_answers_per_s: 10,
+                ..Config::default()
             };
             Ok(End {
                 endpoint: Endpoint::new(now, config, u64::from(seed) * 256 + u64::from(last)),

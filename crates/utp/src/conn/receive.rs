@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, BytesMut};
 
+use super::Totals;
 use crate::Config;
 use crate::header::MAX_SACK_BYTES;
 use crate::seq::SeqNr;
@@ -16,6 +17,9 @@ const MAX_AHEAD: u16 = 4096;
 const ALLOWANCE_BYTES: usize = 32 << 10;
 /// One connection may promise this part of what all together have left.
 const SHARE: usize = 8;
+/// What came out of order may be this part of what all together may hold: the packet that is missing need never
+/// come.
+const AHEAD_SHARE: usize = 4;
 /// A window that has grown by less than so many packets' worth is not worth telling of.
 const WINDOW_STEP_BYTES: usize = 2 * 1500;
 
@@ -76,14 +80,14 @@ impl Receiver {
         seq_nr.since(self.ack_nr).unsigned_abs() <= 2 * u32::from(MAX_AHEAD)
     }
 
-    /// Takes the payload of a packet. `total_held` is what all connections hold.
+    /// Takes the payload of a packet. `totals` is what all connections hold.
     pub(crate) fn take(
         &mut self,
         seq_nr: SeqNr,
         payload: &[u8],
         is_fin: bool,
         config: &Config,
-        total_held: usize,
+        totals: Totals,
     ) -> Arrival {
         let distance = seq_nr.since(self.ack_nr);
         if distance <= 0 {
@@ -93,7 +97,7 @@ impl Receiver {
         let is_after_end = self.eof.is_some_and(|eof| seq_nr.since(eof) > 0);
         if distance > i32::from(MAX_AHEAD)
             || is_after_end
-            || !self.has_room(distance, payload.len(), config, total_held)
+            || !self.has_room(distance, payload.len(), config, totals)
         {
             return Arrival::Dropped;
         }
@@ -112,6 +116,9 @@ impl Receiver {
             self.ahead.pop_front();
             self.ahead_bytes -= payload.len();
             self.advance(&payload);
+        }
+        if self.ahead.is_empty() {
+            self.ahead = VecDeque::new();
         }
         Arrival::Next { filled: true }
     }
@@ -140,6 +147,17 @@ impl Receiver {
     /// Bytes that are kept for the reader.
     pub(crate) fn held_bytes(&self) -> usize {
         self.ready.len() + self.ahead_bytes
+    }
+
+    /// Bytes of them that came out of order.
+    pub(crate) fn ahead_bytes(&self) -> usize {
+        self.ahead_bytes
+    }
+
+    /// What came out of order will not be needed.
+    pub(crate) fn drop_ahead(&mut self) {
+        self.ahead = VecDeque::new();
+        self.ahead_bytes = 0;
     }
 
     /// Moves up to `limit` bytes to the end of `into`.
@@ -186,13 +204,15 @@ impl Receiver {
             && now >= self.advertised_bytes + WINDOW_STEP_BYTES.min(config.max_receive_bytes)
     }
 
-    fn has_room(&self, distance: i32, len: usize, config: &Config, total_held: usize) -> bool {
+    fn has_room(&self, distance: i32, len: usize, config: &Config, totals: Totals) -> bool {
         // The next packet must always find room while the window says so, whatever is kept beyond it.
-        let held = if distance == 1 { self.ready.len() } else { self.held_bytes() };
+        let is_next = distance == 1;
+        let held = if is_next { self.ready.len() } else { self.held_bytes() };
         let within = |bound| held + len <= bound;
         self.is_discarding
             || within(config.max_receive_bytes)
-                && (total_held + len <= config.max_total_receive_bytes || within(ALLOWANCE_BYTES))
+                && (totals.held + len <= config.max_total_receive_bytes || within(ALLOWANCE_BYTES))
+                && (is_next || totals.ahead + len <= config.max_total_receive_bytes / AHEAD_SHARE)
     }
 
     fn set_eof(&mut self, seq_nr: SeqNr) {
@@ -243,7 +263,7 @@ mod tests {
     use super::*;
 
     fn take(receiver: &mut Receiver, seq: u16, payload: &[u8]) -> Arrival {
-        receiver.take(SeqNr(seq), payload, payload.is_empty(), &Config::default(), 0)
+        receiver.take(SeqNr(seq), payload, payload.is_empty(), &Config::default(), Totals::default())
     }
 
     fn sack(receiver: &Receiver) -> Vec<u8> {
@@ -282,20 +302,39 @@ mod tests {
     fn bounds_are_kept() {
         let config = Config { max_receive_bytes: 10, max_total_receive_bytes: 100_000, ..Config::default() };
         let mut receiver = Receiver::new(SeqNr(0));
-        assert_eq!(receiver.take(SeqNr(2), &[0; 6], false, &config, 0), Arrival::Ahead);
-        assert_eq!(receiver.take(SeqNr(3), &[0; 6], false, &config, 0), Arrival::Dropped);
-        assert_eq!(receiver.take(SeqNr(1), &[0; 6], false, &config, 0), Arrival::Next { filled: true });
+        assert_eq!(receiver.take(SeqNr(2), &[0; 6], false, &config, Totals::default()), Arrival::Ahead);
+        assert_eq!(receiver.take(SeqNr(3), &[0; 6], false, &config, Totals::default()), Arrival::Dropped);
+        assert_eq!(
+            receiver.take(SeqNr(1), &[0; 6], false, &config, Totals::default()),
+            Arrival::Next { filled: true }
+        );
         assert_eq!((receiver.readable(), receiver.window_bytes(&config, 0)), (12, 0));
-        assert_eq!(receiver.take(SeqNr(3), b"x", false, &config, 0), Arrival::Dropped);
+        assert_eq!(receiver.take(SeqNr(3), b"x", false, &config, Totals::default()), Arrival::Dropped);
         let config = Config { max_total_receive_bytes: 100_000, ..Config::default() };
         let mut receiver = Receiver::new(SeqNr(0));
         assert_eq!(receiver.window_bytes(&config, 0), 32 << 10);
+        let full = Totals { held: 100_000, ..Totals::default() };
         assert_eq!(
-            receiver.take(SeqNr(1), &[0; 30_000], false, &config, 100_000),
+            receiver.take(SeqNr(1), &[0; 30_000], false, &config, full),
             Arrival::Next { filled: false }
         );
-        assert_eq!(receiver.take(SeqNr(2), &[0; 30_000], false, &config, 100_000), Arrival::Dropped);
+        assert_eq!(receiver.take(SeqNr(2), &[0; 30_000], false, &config, full), Arrival::Dropped);
         assert_eq!(receiver.window_bytes(&config, 200_000), (32 << 10) - 30_000);
+    }
+
+    #[test]
+    fn what_overtakes_others_has_a_share_only() {
+        let config = Config { max_total_receive_bytes: 40_000, ..Config::default() };
+        let mut receiver = Receiver::new(SeqNr(0));
+        let totals = Totals { ahead: 9000, held: 9000, queued: 0 };
+        assert_eq!(receiver.take(SeqNr(2), &[0; 1001], false, &config, totals), Arrival::Dropped);
+        assert_eq!(receiver.take(SeqNr(2), &[0; 1000], false, &config, totals), Arrival::Ahead);
+        assert_eq!(receiver.ahead_bytes(), 1000);
+        assert_eq!(
+            receiver.take(SeqNr(1), &[0; 1001], false, &config, totals),
+            Arrival::Next { filled: true }
+        );
+        assert_eq!((receiver.ahead_bytes(), receiver.ahead.capacity()), (0, 0));
     }
 
     proptest! {

@@ -205,6 +205,11 @@ impl Sender {
         self.sent.iter().rposition(|sent| sent.fate != Fate::Sacked)
     }
 
+    /// When a packet was last sent that is not acknowledged in order.
+    pub(crate) fn last_sent_at(&self) -> Instant {
+        self.sent.iter().map(|sent| sent.sent_at).max().unwrap_or(Instant::ZERO)
+    }
+
     /// The length of the payload of a packet that was sent.
     pub(crate) fn payload_bytes(&self, index: usize) -> usize {
         self.sent.get(index).map_or(0, |sent| usize::from(sent.len))
@@ -238,9 +243,9 @@ impl Sender {
         self.sent.len() - 1
     }
 
-    /// A packet is about to be sent again.
-    pub(crate) fn resend(&mut self, now: Instant, index: usize) {
-        let Some(sent) = self.sent.get_mut(index) else { return };
+    /// A packet is about to be sent again. Returns the length of the probe that it was and that will tell nothing.
+    pub(crate) fn resend(&mut self, now: Instant, index: usize) -> Option<usize> {
+        let sent = self.sent.get_mut(index)?;
         match sent.fate {
             Fate::Lost => {
                 self.lost -= 1;
@@ -249,16 +254,17 @@ impl Sender {
             }
             // A probe for a lost tail. If it arrives soon it says nothing about the order of packets.
             Fate::InFlight => sent.was_overtaken = false,
-            Fate::Sacked => return,
+            Fate::Sacked => return None,
         }
+        let probe_bytes = std::mem::take(&mut sent.probe_bytes);
         sent.fate = Fate::InFlight;
         sent.was_resent = true;
-        sent.probe_bytes = 0;
         sent.order = self.next_order;
         sent.sent_at = now;
         self.next_order += 1;
         self.counts.sent += 1;
         self.counts.resent += 1;
+        (probe_bytes > 0).then_some(usize::from(probe_bytes))
     }
 
     /// The `seq_nr` of a packet and whether it is the FIN.
@@ -294,6 +300,28 @@ impl Sender {
         (self.flight_bytes, self.flight_packets, self.lost) = (0, 0, 0);
         (self.resend_from, self.sacked_to) = (self.first, self.first);
         self.recovery_order = self.next_order;
+    }
+
+    /// Forgets what was never sent but for the first `keep` bytes of it.
+    pub(crate) fn cut(&mut self, keep: usize) {
+        self.end = self.end.min(self.next + keep as u64);
+        while self.chunks.back().is_some_and(|chunk| chunk.start >= self.end) {
+            self.chunks.pop_back();
+        }
+        if let Some(last) = self.chunks.back_mut() {
+            last.bytes.truncate((self.end - last.start) as usize);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.sent.capacity() + self.chunks.capacity()
+    }
+
+    /// Gives back memory that is not in use.
+    pub(crate) fn shrink(&mut self) {
+        self.sent.shrink_to_fit();
+        self.chunks.shrink_to_fit();
     }
 
     /// Forgets what is acknowledged in order.

@@ -1,9 +1,9 @@
 //! What a connection sends when it is its turn.
 
-use ztor_time::Instant;
+use ztor_time::{Duration, Instant};
 
-use super::{Conn, Context, State};
-use crate::header::{HEADER_BYTES, Header, MAX_SACK_BYTES, Type};
+use super::{Conn, Context, State, Stuck};
+use crate::header::{HEADER_BYTES, Header, MAX_SACK_BYTES, MIN_PADDING_BYTES, Type};
 use crate::seq::SeqNr;
 
 /// Packets under way before the first of them was acknowledged; see [`crate::cookie`].
@@ -17,6 +17,9 @@ const MAX_SPAN_WITH_HOLE: usize = 1000;
 const LEAST_PART_BYTES: usize = 150;
 /// A probe of the path has so many ordinary packets after it, which show quickly if it is lost.
 const PACKETS_AFTER_PROBE: usize = 4;
+
+/// An answer may seem to be from so long before its question at the most.
+const MAX_BACK: Duration = Duration::from_secs(10);
 
 /// What was appended to the buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -128,10 +131,15 @@ impl Conn {
     }
 
     fn write_packet(&mut self, now: Instant, next: Next, header: Header, buf: &mut Vec<u8>) {
-        let had_outstanding = self.sender.has_outstanding();
+        if !self.sender.has_outstanding() {
+            self.stuck = Stuck::new(now);
+            self.timers.loss = Instant::FAR_FUTURE;
+        }
         let (index, padding) = match next {
             Next::Again(index) => {
-                self.sender.resend(now, index);
+                if let Some(len) = self.sender.resend(now, index) {
+                    self.mtu.probe_gone(len);
+                }
                 (index, 0)
             }
             Next::New { len, probe_bytes } => {
@@ -149,8 +157,9 @@ impl Conn {
         if std::mem::take(&mut self.due.window_probe) {
             self.due.window_probes += 1;
         }
-        let is_new = !matches!(next, Next::Again(_));
-        if !had_outstanding || is_new && !self.due.tail_probed || self.timers.loss == Instant::FAR_FUTURE {
+        // It runs from the oldest packet on (RFC 6298 §5.1): who sends a little all the time has to notice too that
+        // nothing arrives.
+        if self.timers.loss == Instant::FAR_FUTURE {
             self.arm_loss_timer(now);
         }
     }
@@ -162,7 +171,7 @@ impl Conn {
         {
             return Some(Next::Again(index));
         }
-        if self.asked_what_arrived {
+        if self.asked_us.is_some() {
             return None;
         }
         if let Some(index) = self.sender.next_lost() {
@@ -222,11 +231,15 @@ impl Conn {
 
     fn probe_bytes(&self, now: Instant, len: usize, unsent: usize) -> usize {
         let payload = self.payload_bytes();
+        // Nobody keeps what comes before the very first packet, so that one has to arrive; see `cookie`.
         let is_worth_it = len == payload
+            && (self.is_confirmed || self.sender.has_outstanding())
             && unsent > PACKETS_AFTER_PROBE * payload
             && self.ledbat.cwnd_bytes() > PACKETS_AFTER_PROBE * payload
             && self.sender.outstanding_bytes() + PACKETS_AFTER_PROBE * payload < self.peer_window;
-        if is_worth_it { self.mtu.wanted_probe(now).unwrap_or(0) } else { 0 }
+        // It is sent at the length that it stands for or not at all.
+        let is_possible = |bytes: &usize| *bytes >= HEADER_BYTES + len + MIN_PADDING_BYTES;
+        if is_worth_it { self.mtu.wanted_probe(now).filter(is_possible).unwrap_or(0) } else { 0 }
     }
 
     fn transmit_state(&mut self, cx: &Context<'_>, buf: &mut Vec<u8>) -> usize {
@@ -248,7 +261,9 @@ impl Conn {
     /// matter.
     fn transmit_question(&mut self, cx: &Context<'_>, buf: &mut Vec<u8>) -> usize {
         self.due.question = false;
-        self.asked_what_arrived = true;
+        // Some way back, since libutp does not measure anew for what it has had; but well after the packets in question.
+        let back = (cx.now.since(self.sender.last_sent_at()) / 2).min(MAX_BACK);
+        self.asked_us = Some(cx.clock_us.wrapping_sub(back.as_micros() as u32));
         let header = self.header(cx, Type::Data, self.sender.acked_seq_nr());
         header.write(&[], buf);
         buf.push(0);
@@ -280,7 +295,7 @@ impl Conn {
             conn_id: self.send_id,
             timestamp_us: cx.clock_us,
             delay_us: self.reply_us,
-            wnd_bytes: self.receiver.advertise(cx.config, cx.total_held),
+            wnd_bytes: self.receiver.advertise(cx.config, cx.totals.held),
             seq_nr,
             ack_nr: self.receiver.ack_nr,
         }

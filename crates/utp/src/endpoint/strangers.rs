@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 
 use ztor_time::{Duration, Instant};
 
+use super::limits::{Limiter, NetLimits};
 use crate::cookie::Cookies;
 use crate::header::{HEADER_BYTES, Header, Type};
 use crate::seq::SeqNr;
 use crate::{Config, Transmit};
 
-/// Answers that wait to be sent; more are dropped.
+/// Answers to strangers that wait to be sent; more are dropped.
 const MAX_REPLIES: usize = 1024;
-/// Connections of others that ended and are remembered, so that a late first packet does not begin them again.
+/// Connections that ended and are remembered, so that a late packet does not begin them again.
 const MAX_REMEMBERED: usize = 4096;
 /// As long as a cookie is good.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
@@ -32,8 +33,10 @@ pub(super) enum Verdict {
 pub(super) struct Strangers {
     cookies: Cookies,
     replies: VecDeque<(SocketAddr, Vec<u8>)>,
-    resets: Limiter,
-    syn_answers: Limiter,
+    resets: NetLimits,
+    syn_answers: NetLimits,
+    incoming: Limiter,
+    max_incoming_per_s: u32,
     /// When it ended.
     ended: BTreeMap<(SocketAddr, u16), Instant>,
     /// The same, oldest first.
@@ -45,24 +48,34 @@ impl Strangers {
         Self {
             cookies: Cookies::new(secret),
             replies: VecDeque::new(),
-            resets: Limiter::new(now, config.max_resets_per_s),
-            syn_answers: Limiter::new(now, config.max_syn_answers_per_s),
+            resets: NetLimits::new(now, config.max_resets_per_s, secret),
+            syn_answers: NetLimits::new(now, config.max_syn_answers_per_s, secret),
+            incoming: Limiter::new(now, config.max_incoming_per_s),
+            max_incoming_per_s: config.max_incoming_per_s,
             ended: BTreeMap::new(),
             ended_order: VecDeque::new(),
         }
     }
 
     /// What to do about a packet that is no SYN and no RESET.
-    pub(super) fn judge(&self, now: Instant, from: SocketAddr, header: &Header) -> Verdict {
+    pub(super) fn judge(&mut self, now: Instant, from: SocketAddr, header: &Header) -> Verdict {
+        let is_candidate = matches!(header.kind, Type::Data | Type::State | Type::Fin);
+        if !is_candidate || self.has_ended(now, (from, header.conn_id)) {
+            return Verdict::Reset;
+        }
         let syn_id = header.conn_id.wrapping_sub(1);
-        let syn = self.cookies.check(now, from, syn_id, header.seq_nr, header.ack_nr);
-        match (header.kind, syn) {
-            (Type::Data, Some(syn)) if !self.has_ended(now, (from, header.conn_id)) => {
-                Verdict::Accept { syn }
+        let Some(follower) = self.cookies.check(now, from, syn_id, header.seq_nr, header.ack_nr) else {
+            return Verdict::Reset;
+        };
+        match header.kind {
+            Type::Data if follower.is_first => {
+                // Who has to wait sends it again.
+                let may_come = self.incoming.take(now, self.max_incoming_per_s);
+                if may_come { Verdict::Accept { syn: follower.syn } } else { Verdict::Ignore }
             }
-            // A sign of life of someone whose first packet is yet to come.
-            (Type::State, Some(_)) => Verdict::Ignore,
-            _ => Verdict::Reset,
+            Type::Fin if follower.is_first => Verdict::Reset,
+            // Of someone whose first packet is yet to come, after which this one will be sent again.
+            _ => Verdict::Ignore,
         }
     }
 
@@ -75,7 +88,7 @@ impl Strangers {
         clock_us: u32,
         wnd_bytes: usize,
     ) {
-        if self.syn_answers.take(now) {
+        if self.syn_answers.take(now, from) {
             let header = Header {
                 kind: Type::State,
                 conn_id: syn.conn_id,
@@ -85,13 +98,13 @@ impl Strangers {
                 seq_nr: self.cookies.make(now, from, syn.conn_id, syn.seq_nr),
                 ack_nr: syn.seq_nr,
             };
-            self.reply(from, &header);
+            self.answer(from, &header);
         }
     }
 
     /// Tells the sender of a packet that we don't know it.
     pub(super) fn reset(&mut self, now: Instant, from: SocketAddr, about: &Header, clock_us: u32) {
-        if self.resets.take(now) {
+        if self.resets.take(now, from) {
             let header = Header {
                 kind: Type::Reset,
                 conn_id: about.conn_id,
@@ -101,17 +114,21 @@ impl Strangers {
                 seq_nr: SeqNr(0),
                 ack_nr: about.seq_nr,
             };
-            self.reply(from, &header);
+            self.answer(from, &header);
         }
     }
 
-    /// Queues a packet that is nothing but a header.
-    pub(super) fn reply(&mut self, to: SocketAddr, header: &Header) {
+    fn answer(&mut self, to: SocketAddr, header: &Header) {
         if self.replies.len() < MAX_REPLIES {
-            let mut bytes = Vec::with_capacity(HEADER_BYTES);
-            header.write(&[], &mut bytes);
-            self.replies.push_back((to, bytes));
+            self.tell(to, header);
         }
+    }
+
+    /// Queues a packet that is nothing but a header, for one who is no stranger, whatever they have asked for.
+    pub(super) fn tell(&mut self, to: SocketAddr, header: &Header) {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES);
+        header.write(&[], &mut bytes);
+        self.replies.push_back((to, bytes));
     }
 
     pub(super) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
@@ -120,7 +137,7 @@ impl Strangers {
         Some(Transmit { to, len: bytes.len(), segment_len: bytes.len() })
     }
 
-    /// A connection that someone else had asked for is gone.
+    /// A connection that had begun is gone.
     pub(super) fn remember(&mut self, now: Instant, route: (SocketAddr, u16)) {
         if self.ended.insert(route, now).is_none() {
             self.ended_order.push_back(route);
@@ -134,29 +151,5 @@ impl Strangers {
 
     fn has_ended(&self, now: Instant, route: (SocketAddr, u16)) -> bool {
         self.ended.get(&route).is_some_and(|at| now.since(*at) < REMEMBERED_FOR)
-    }
-}
-
-/// So many a second and no more, with a second's worth in store.
-#[derive(Debug)]
-struct Limiter {
-    per_s: u32,
-    left: u32,
-    second_begun: Instant,
-}
-
-impl Limiter {
-    fn new(now: Instant, per_s: u32) -> Self {
-        Self { per_s, left: per_s, second_begun: now }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        if now.since(self.second_begun) >= Duration::from_secs(1) {
-            self.second_begun = now;
-            self.left = self.per_s;
-        }
-        let is_left = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        is_left
     }
 }

@@ -1,10 +1,14 @@
 //! How connections begin and end.
 
-use bytes::{Bytes, BytesMut};
-use ztor_time::Duration;
+use std::net::SocketAddr;
 
+use bytes::{Bytes, BytesMut};
+use ztor_time::{Duration, Instant};
+
+use crate::header::{HEADER_BYTES, Header, Packet, Type};
+use crate::seq::SeqNr;
 use crate::testing::{Link, MS, Net, SECOND, expected};
-use crate::{Closed, Config, ConnKey, ConnectError, Event};
+use crate::{Closed, Config, ConnKey, ConnectError, Endpoint, Event};
 
 /// A connection that stands, by its keys at both ends.
 fn established(link: Link) -> (Net, ConnKey, ConnKey) {
@@ -59,6 +63,44 @@ fn nobody_there() {
     close(&mut net, 0, key);
     assert!(net.nodes[0].endpoint.is_empty());
     assert_eq!(net.nodes[0].endpoint.poll_timeout(), None);
+}
+
+/// libtorrent answers a SYN once only.
+#[test]
+fn a_lost_answer_is_asked_for_by_another_name() {
+    let mut now = Instant::from_micros(1_000_000);
+    let mut endpoint = Endpoint::new(now, Config::default(), 1);
+    let to = SocketAddr::from(([192, 0, 2, 1], 6881));
+    let key = endpoint.connect(now, to).unwrap();
+    let mut syns = Vec::new();
+    let mut buf = Vec::new();
+    while syns.len() < 4 {
+        endpoint.tick(now);
+        while endpoint.poll_transmit(now, 1, &mut buf).is_some() {}
+        syns.extend(buf.chunks(HEADER_BYTES).map(|bytes| Packet::parse(bytes).unwrap().header));
+        buf.clear();
+        now = endpoint.poll_timeout().unwrap();
+    }
+    let ids: Vec<u16> = syns.iter().map(|syn| syn.conn_id).collect();
+    assert!(ids[0] == ids[1] && ids[2] == ids[3] && ids[0].abs_diff(ids[2]) > 1, "{ids:?}");
+    let answer = |syn: &Header, ack_nr| {
+        let mut bytes = Vec::new();
+        let seq_nr = SeqNr(7);
+        Header { kind: Type::State, seq_nr, ack_nr, wnd_bytes: 1000, ..*syn }.write(&[], &mut bytes);
+        bytes
+    };
+    // A late answer to the first: who sent it learns that nobody is there.
+    endpoint.handle(now, to, &answer(&syns[0], syns[0].seq_nr));
+    endpoint.poll_transmit(now, 1, &mut buf).unwrap();
+    assert_eq!((buf[0] >> 4, endpoint.poll_event()), (Type::Reset as u8, None));
+    endpoint.handle(now, to, &answer(&syns[2], syns[2].seq_nr));
+    assert_eq!(endpoint.poll_event(), Some(Event::Connected(key)));
+    endpoint.close(now, key);
+    endpoint.tick(now);
+    buf.clear();
+    endpoint.poll_transmit(now, 1, &mut buf).unwrap();
+    let fin = Packet::parse(&buf).unwrap().header;
+    assert_eq!((fin.kind, fin.conn_id), (Type::Fin, ids[2].wrapping_add(1)));
 }
 
 #[test]

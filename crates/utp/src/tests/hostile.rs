@@ -40,7 +40,8 @@ fn a_flood_of_syns_leaves_nothing() {
         assert!(endpoint.handle(now, from, &packet(Type::Syn, i as u16, 1, 0)));
     }
     assert!(endpoint.is_empty() && endpoint.poll_event().is_none() && endpoint.poll_timeout().is_none());
-    assert_eq!(drain(&mut endpoint, now).len(), 1000);
+    let answers = drain(&mut endpoint, now).len();
+    assert!((500..=1024).contains(&answers), "{answers}");
     // Data with a number out of the air makes connections no more than one time in some thousands.
     for i in 0..5000_u32 {
         let from = SocketAddr::from((i.to_be_bytes(), 6881));
@@ -48,7 +49,7 @@ fn a_flood_of_syns_leaves_nothing() {
     }
     assert!(endpoint.len() <= 5, "{}", endpoint.len());
     let resets = drain(&mut endpoint, now);
-    assert!(resets.len() <= 205);
+    assert!(resets.len() <= 405);
     assert!(
         resets.iter().filter(|bytes| Packet::parse(bytes).unwrap().header.kind == Type::Reset).count() >= 195
     );
@@ -67,13 +68,90 @@ fn the_answer_to_a_syn_is_as_others_expect_it() {
         (Type::State, 0xffff, SeqNr(1), 1)
     );
     assert_eq!(header.wnd_bytes, 4 << 20);
-    // The second packet comes first.
-    endpoint.handle(now, from, &packet(Type::Data, 0, 3, header.seq_nr.minus(1).0));
+    // The second packet comes first, and even the end: they will come again.
+    let ack = header.seq_nr.minus(1).0;
+    endpoint.handle(now, from, &packet(Type::Data, 0, 3, ack));
+    endpoint.handle(now, from, &packet(Type::Fin, 0, 4, ack));
+    endpoint.handle(now, from, &packet(Type::State, 0, 2, ack));
+    assert!(endpoint.is_empty() && drain(&mut endpoint, now).is_empty());
+    endpoint.handle(now, from, &packet(Type::Data, 0, 2, ack));
     assert_eq!(endpoint.len(), 1);
-    endpoint.handle(now, from, &packet(Type::Data, 0, 2, header.seq_nr.minus(1).0));
+    endpoint.handle(now, from, &packet(Type::Data, 0, 3, ack));
     let answer = drain(&mut endpoint, now);
     let header = Packet::parse(&answer[0]).unwrap().header;
     assert_eq!((header.kind, header.conn_id, header.ack_nr), (Type::State, 0xffff, SeqNr(3)));
+}
+
+/// A caller who has done all that there is to do before his first packet.
+fn answered(endpoint: &mut Endpoint, now: Instant, from: SocketAddr, id: u16) -> Vec<u8> {
+    endpoint.handle(now, from, &packet(Type::Syn, id, 1, 0));
+    let answer = drain(endpoint, now).remove(0);
+    packet(Type::Data, id.wrapping_add(1), 2, Packet::parse(&answer).unwrap().header.seq_nr.minus(1).0)
+}
+
+/// What the other end had sent before it learnt of the end was taken for the beginning of something else.
+#[test]
+fn late_packets_of_a_connection_of_ours_do_not_begin_another() {
+    let mut net = Net::pair(1, Link::default());
+    let key = net.connect(0, 1);
+    net.send(0, key, 10);
+    net.run(SECOND);
+    let (now, from) = (net.nodes[0].time(net.now), net.nodes[1].addr);
+    let endpoint = &mut net.nodes[0].endpoint;
+    endpoint.reset(now, key);
+    let id = Packet::parse(&drain(endpoint, now)[0]).unwrap().header.conn_id.wrapping_sub(1);
+    for seq in 0..=u16::MAX {
+        endpoint.handle(now, from, &packet(Type::Data, id, seq, 7));
+    }
+    assert!(endpoint.is_empty());
+}
+
+#[test]
+fn not_everybody_is_let_in_at_once() {
+    let mut now = Instant::from_micros(5_000_000);
+    let mut endpoint = Endpoint::new(now, Config { max_incoming_per_s: 10, ..Config::default() }, 1);
+    let mut callers = Vec::new();
+    for i in 0..15 {
+        let from = SocketAddr::from(([192, 0, 2, 1], 6000 + i));
+        callers.push((from, answered(&mut endpoint, now, from, i)));
+    }
+    for expected in [10, 15] {
+        for (from, first) in &callers {
+            endpoint.handle(now, *from, first);
+        }
+        assert_eq!(endpoint.len(), expected);
+        assert!(drain(&mut endpoint, now).iter().all(|bytes| bytes[0] >> 4 == Type::State as u8));
+        now += SECOND;
+    }
+}
+
+#[test]
+fn a_flood_from_one_network_leaves_the_others_alone() {
+    let now = Instant::from_micros(5_000_000);
+    let mut endpoint = Endpoint::new(now, Config::default(), 1);
+    let key = endpoint.connect(now, SocketAddr::from(([192, 0, 2, 1], 6881))).unwrap();
+    let syn = Packet::parse(&drain(&mut endpoint, now)[0]).unwrap().header;
+    endpoint.handle(
+        now,
+        SocketAddr::from(([192, 0, 2, 1], 6881)),
+        &packet(Type::State, syn.conn_id, 1, syn.seq_nr.0),
+    );
+    for i in 0..5000_u16 {
+        let from = SocketAddr::from(([10, 1, 1, i as u8], i));
+        endpoint.handle(now, from, &packet(Type::Syn, i, 1, 0));
+        endpoint.handle(now, from, &packet(Type::Data, i.wrapping_mul(7), 1, 0));
+    }
+    endpoint.handle(now, SocketAddr::from(([10, 2, 1, 1], 1)), &packet(Type::Syn, 1, 1, 0));
+    let answers = drain(&mut endpoint, now).len();
+    assert_eq!(answers, 200 + 50 + 1);
+    // As many networks as it takes to fill the queue do not keep a connection of ours from being broken off.
+    for i in 0..20_000_u32 {
+        endpoint.handle(now, SocketAddr::from(((i << 12).to_be_bytes(), 1)), &packet(Type::Syn, 1, 1, 0));
+    }
+    endpoint.reset(now, key);
+    let resets = drain(&mut endpoint, now);
+    assert_eq!(resets.iter().filter(|bytes| bytes[0] >> 4 == Type::Reset as u8).count(), 1);
+    assert!(resets.len() > 1000, "{}", resets.len());
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn the_longest_datagram_is_found() {
         for mtu in [548, 972, 1000, 1372, 1464, 1472] {
             let mut net = Net::pair(1, Link { mtu, ..Link::default() });
             net.tells_too_big = tells;
-            send(&mut net, 2_000_000, 5);
+            send(&mut net, 3_000_000, 5);
             let stats = net.nodes[0].endpoint.stats(net.nodes[0].conns[0]).unwrap();
             assert!(stats.mtu_bytes <= mtu && stats.mtu_bytes + 16 > mtu, "{mtu} {stats:?}");
             assert_eq!((stats.timeouts, stats.lost_packets), (0, 0), "{mtu} {stats:?}");

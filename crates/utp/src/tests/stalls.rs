@@ -1,0 +1,122 @@
+//! What does not arrive, and what is made of that.
+
+use bytes::Bytes;
+
+use crate::testing::{Link, MS, Net, SECOND, expected};
+use crate::{Closed, ConnKey};
+
+/// What a node sends now.
+fn taken_out(net: &mut Net, node: usize) -> Vec<Vec<u8>> {
+    let node = &mut net.nodes[node];
+    let (now, mut all, mut buf) = (node.time(net.now), Vec::new(), Vec::new());
+    node.endpoint.tick(now);
+    while let Some(transmit) = node.endpoint.poll_transmit(now, 64, &mut buf) {
+        all.extend(buf.chunks(transmit.segment_len).map(<[u8]>::to_vec));
+        buf.clear();
+    }
+    all
+}
+
+fn put_in(net: &mut Net, from: usize, to: usize, datagram: &[u8]) {
+    let from = net.nodes[from].addr;
+    let node = &mut net.nodes[to];
+    node.endpoint.handle(node.time(net.now), from, datagram);
+}
+
+fn write(net: &mut Net, node: usize, key: ConnKey, data: Vec<u8>) {
+    let now = net.nodes[node].time(net.now);
+    net.nodes[node].endpoint.write(now, key, Bytes::from(data));
+}
+
+/// Acknowledgements that were long on their way were taken for the answer to the question whether long packets had
+/// arrived, and what had arrived was packed anew, under the same numbers.
+#[test]
+fn an_old_acknowledgement_is_no_answer() {
+    let mut net = Net::pair(1, Link::default());
+    let key = net.connect(0, 1);
+    net.send(0, key, 1_000_000);
+    net.run(3 * SECOND);
+    let other = net.nodes[1].conns[0];
+    assert_eq!(net.nodes[0].endpoint.stats(key).unwrap().mtu_bytes, 1472);
+    write(&mut net, 0, key, vec![1]);
+    let small = taken_out(&mut net, 0).remove(0);
+    put_in(&mut net, 0, 1, &small);
+    net.run(SECOND);
+    // The same again, twice; the answers stay on their way.
+    let mut late = Vec::new();
+    for _ in 0..2 {
+        put_in(&mut net, 0, 1, &small);
+        late.extend(taken_out(&mut net, 1));
+        net.run(50 * MS);
+    }
+    assert_eq!(late.len(), 2);
+    // Long packets arrive, but not their acknowledgements, until the question is out.
+    net.links[1].is_up = false;
+    write(&mut net, 0, key, vec![2; 3000]);
+    net.turn(0);
+    assert!(net.run_while(20 * SECOND, |net| net.nodes[0].endpoint.stats(key).unwrap().timeouts < 2));
+    for late in late {
+        net.run(MS);
+        put_in(&mut net, 1, 0, &late);
+        net.turn(0);
+    }
+    net.run(100 * MS);
+    net.links[1].is_up = true;
+    write(&mut net, 0, key, vec![3; 3000]);
+    net.turn(0);
+    net.run(20 * SECOND);
+    let all = [&expected(1_000_000)[..], &[1], &[2; 3000], &[3; 3000]].concat();
+    assert_eq!(net.nodes[1].got[&other].len(), all.len());
+    assert!(net.nodes[1].got[&other] == all);
+}
+
+/// A packet that never arrived kept a connection for ever, if the other end said anything at all.
+#[test]
+fn one_packet_that_never_arrives_is_the_end() {
+    let start = || {
+        let mut net = Net::pair(1, Link { rate: 50_000.0, ..Link::default() });
+        let key = net.connect(0, 1);
+        net.send(0, key, 10);
+        net.run(SECOND);
+        net.send(1, net.nodes[1].conns[0], u64::MAX / 2);
+        (net, key)
+    };
+    let (mut net, key) = start();
+    net.meddle = Some(|_, datagram| {
+        if datagram.len() == 20 + 333 {
+            datagram.clear();
+        }
+    });
+    net.send(0, key, 333);
+    net.run(59 * SECOND);
+    assert_eq!(net.nodes[0].closed(key), None);
+    assert!(net.run_while(70 * SECOND, |net| net.nodes[0].closed(key).is_none()));
+    assert_eq!(net.nodes[0].closed(key), Some(Closed::TimedOut));
+    // A shut window is another matter.
+    let (mut net, key) = start();
+    net.meddle = Some(|_, datagram| {
+        if datagram.len() == 20 + 333 {
+            datagram.clear();
+        } else if datagram.len() >= 20 && datagram[0] != 0x41 {
+            datagram[12..16].fill(0);
+        }
+    });
+    net.send(0, key, 333);
+    net.run(300 * SECOND);
+    assert_eq!(net.nodes[0].closed(key), None);
+}
+
+/// The timer began anew with each packet.
+#[test]
+fn who_sends_a_little_all_the_time_notices_that_nobody_is_there() {
+    let mut net = Net::pair(1, Link::default());
+    let key = net.connect(0, 1);
+    net.send(0, key, 10);
+    net.run(SECOND);
+    net.links.iter_mut().for_each(|link| link.is_up = false);
+    for _ in 0..2000 {
+        net.send(0, key, 1);
+        net.run(20 * MS);
+    }
+    assert_eq!(net.nodes[0].closed(key), Some(Closed::TimedOut));
+}
