@@ -14,6 +14,9 @@ use ztor_wire::{Block, Message};
 const MAX_ALLOWED_FAST: usize = 64;
 /// How often a peer may tell all its pieces; each time costs a look at all of them.
 const MAX_BITFIELDS: u32 = 8;
+/// One that has gained this part of all pieces since the last time may do so for nothing: aria2 tells its pieces like
+/// that where it would have to send many `have` messages.
+const WORTH_TELLING: u32 = 128;
 
 impl Engine {
     pub(crate) fn on_message(
@@ -119,7 +122,14 @@ impl Engine {
     ) -> Result<(), Misbehaviour> {
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
-        peer.bitfields += 1;
+        let pieces = torrent.layout.piece_count();
+        let count = |has: &PeerPieces| match has {
+            PeerPieces::All => pieces,
+            PeerPieces::Some(set) => set.count(),
+            PeerPieces::None => 0,
+        };
+        let gained = count(&has).saturating_sub(count(&peer.has));
+        peer.bitfields += u32::from(gained == 0 || gained < pieces / WORTH_TELLING);
         if peer.bitfields > MAX_BITFIELDS {
             return Err(Misbehaviour::Bitfields);
         }

@@ -725,3 +725,27 @@ fn a_verdict_that_comes_after_a_fault_still_counts() {
     );
     assert!(world.nodes[leech].engine.resume_data(id, true).unwrap().have.contains(late));
 }
+
+/// As aria2 does in a fast download, instead of many `have` messages; but not without end for nothing.
+#[test]
+fn a_peer_may_tell_all_its_pieces_again_when_it_has_more() {
+    let (mut world, _) = World::new(40 * 32768, 32768);
+    let node = world.add(None, &[], |_| {});
+    let info_hash = world.meta.info_hashes.swarm_id();
+    let key = world.nodes[node].engine.accept(world.now, addr(50), Transport::Tcp).unwrap();
+    let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id: PeerId([7; 20]) }.encode();
+    world.handle(node, Event::Received { peer: key, data: &mut BytesMut::from(&hello[..]) });
+    let tell = |world: &mut World, bits: &Bitfield| {
+        let mut bytes = Vec::new();
+        Message::Bitfield(bits.to_wire().into()).encode(&mut bytes);
+        world.handle(node, Event::Received { peer: key, data: &mut BytesMut::from(&bytes[..]) });
+        world.nodes[node].out.closes.pop().map(|close| close.reason)
+    };
+    let mut bits = Bitfield::new(40);
+    for piece in 0..39 {
+        bits.insert(piece);
+        assert_eq!(tell(&mut world, &bits), None, "piece {piece}");
+    }
+    let closed = (0..20).find_map(|_| tell(&mut world, &bits));
+    assert!(closed.unwrap().contains("all its pieces at once"));
+}
