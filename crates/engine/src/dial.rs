@@ -1,8 +1,9 @@
 //! One address, several ways to it: which are tried beside each other, and which one after the other.
 //!
 //! An address is tried over one transport first, and after a head start over both; the first to stand wins. An
-//! attempt that fails makes place for the next way, and only when the last has failed does the address count as
-//! failed. The two addresses that a peer may have, of IPv4 and IPv6, are raced as any two addresses are: the
+//! attempt that fails makes place for the next way: the other transport if nobody answered, the other beginning if
+//! somebody did and hung up. Only when there is none left does the address count as failed. A transport that stood and
+//! carried nothing is not the first the next time. The two addresses that a peer may have, of IPv4 and IPv6, are raced as any two addresses are: the
 //! connection that stands later is known for a double by its peer id.
 
 use crate::connect::Again;

@@ -151,8 +151,8 @@ pub(crate) struct Counters {
     pub(crate) sent_packets: u64,
 }
 
-/// See proc_pid_net(5).
-fn counters(table: &str, interface: &str) -> Option<Counters> {
+/// Those of an interface in `/proc/PID/net/dev`. See proc_pid_net(5).
+pub(super) fn counters(table: &str, interface: &str) -> Option<Counters> {
     let mut named = table.lines().filter_map(|line| line.split_once(':'));
     let (_, numbers) = named.find(|(name, _)| name.trim() == interface)?;
     let numbers: Vec<u64> = numbers.split_whitespace().map_while(|number| number.parse().ok()).collect();

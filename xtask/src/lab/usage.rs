@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::net::{Host, Net};
+use super::net::{self, Host, Net};
 
 /// What a process and everything below it has used up to now. Nothing, if it is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,11 +86,8 @@ fn peak_rss_kib(status: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The first counter of an interface in `/proc/PID/net/dev`. See proc_pid_net(5).
 fn received_bytes(dev: &str, interface: &str) -> Option<u64> {
-    let named = dev.lines().filter_map(|line| line.split_once(':'));
-    let (_, counters) = named.into_iter().find(|(name, _)| name.trim() == interface)?;
-    counters.split_whitespace().next()?.parse().ok()
+    net::counters(dev, interface).map(|counters| counters.received_bytes)
 }
 
 #[cfg(test)]
@@ -118,7 +115,7 @@ mod tests {
     fn the_counter_is_that_of_the_interface() {
         let dev = "Inter-|   Receive                            |  Transmit\n \
                    face |bytes    packets errs drop fifo frame compressed multicast|bytes\n    \
-                   lo: 11 1 0 0 0 0 0 0 11\n  eth0:2200 22 0 0 0 0 0 0 33\n eth01: 5 6\n";
+                   lo: 11 1 0 0 0 0 0 0 11 1\n  eth0:2200 22 0 0 0 0 0 0 33 3\n eth01: 5 6 0 0 0 0 0 0 7 8\n";
         assert_eq!(received_bytes(dev, "eth0"), Some(2200));
         assert_eq!(received_bytes(dev, "lo"), Some(11));
         assert_eq!(received_bytes(dev, "eth1"), None);

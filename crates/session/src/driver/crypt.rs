@@ -164,9 +164,6 @@ impl Driver {
                 conn.push_raw(output);
                 conn.crypt = Crypt::Ciphers(done.ciphers);
                 conn.crypt.take_in(&mut rest, 0);
-                if conn.crypt.ciphers().is_some_and(|ciphers| ciphers.are_plain()) {
-                    conn.crypt = Crypt::Plain;
-                }
                 self.want_flush(key);
                 tracing::debug!(peer = key.as_u64(), method = ?done.method, "encrypted handshake done");
                 let event = Event::Secured { peer: key, info_hash: done.info_hash, method: done.method };
