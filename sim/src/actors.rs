@@ -8,7 +8,6 @@ use crate::net::{Net, Owner, Side, StreamId, addr_of};
 use crate::world::{Core, Event};
 use bytes::BytesMut;
 pub(crate) use character::{Character, Claim, MetadataManner};
-use fastrand::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,7 +29,6 @@ pub(crate) struct Actor {
     pub(crate) host: usize,
     content: Arc<Content>,
     pub(crate) character: Character,
-    rng: Rng,
     talks: BTreeMap<StreamId, Talk>,
     /// It has stopped answering for good.
     is_mute: bool,
@@ -42,19 +40,12 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn new(
-        number: usize,
-        host: usize,
-        content: Arc<Content>,
-        character: Character,
-        seed: u64,
-    ) -> Self {
+    pub(crate) fn new(number: usize, host: usize, content: Arc<Content>, character: Character) -> Self {
         Self {
             number,
             host,
             content,
             character,
-            rng: Rng::with_seed(seed),
             talks: BTreeMap::new(),
             is_mute: false,
             served_blocks: 0,
@@ -147,8 +138,8 @@ impl Actor {
         if self.character.calls.is_empty() || core.now < self.next_call || self.talks.len() >= MAX_CALLS {
             return;
         }
-        self.next_call = core.now + Duration::from_millis(self.rng.u64(200..5000));
-        let to = self.character.calls[self.rng.usize(0..self.character.calls.len())];
+        self.next_call = core.now + Duration::from_millis(core.rng.u64(200..5000));
+        let to = self.character.calls[core.rng.usize(0..self.character.calls.len())];
         if let Some(stream) = net.connect(core, self.host, Owner::Actor(self.number), 0, (to, Transport::Tcp))
         {
             if let Some(ends) = net.stream_mut(stream).map(|s| &mut s.ends[0]) {
@@ -205,7 +196,7 @@ impl Actor {
 
     fn hang_up(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         if let Some(talk) = self.talks.remove(&stream) {
-            let reset = self.rng.bool();
+            let reset = core.rng.bool();
             net.close(core, stream, talk.side, reset);
         }
     }

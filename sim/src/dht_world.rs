@@ -11,7 +11,7 @@ mod plan;
 pub(crate) use plan::{against_sybils, of_200, of_2000};
 
 use crate::run::Outcome;
-use crate::trace::Trace;
+use crate::trace::{Subject, Trace, number_of};
 use crate::world::Failure;
 use fastrand::Rng;
 use figures::Figures;
@@ -20,7 +20,7 @@ use place::Land;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
-use ztor_dht::{Announce, Config, Contact, Dht, Event, LookupId, NodeId, PerFamily, Saved};
+use ztor_dht::{Announce, Config, Contact, Dht, Event, LookupId, NodeId, PerFamily, Saved, Summary};
 use ztor_time::{Duration, Instant};
 
 /// Lines of the story that a failure is shown with.
@@ -209,7 +209,7 @@ impl DhtWorld {
             return;
         }
         self.figures.datagrams += 1;
-        self.trace.mix(self.now.as_micros() << 16 ^ index as u64);
+        self.trace.record(self.now, Subject::Delivered, &[index as u64]);
         let (hostile, friends) = match &mut host.who {
             Who::Honest(dht) => {
                 dht.handle(self.now, from, data);
@@ -322,6 +322,7 @@ impl DhtWorld {
             .map(|dht| Saved { ids: PerFamily::default(), ..dht.save() });
         let index = self.add_honest(saved.as_ref());
         self.trace.note(self.now, format_args!("{} joins", self.hosts[index].addr));
+        self.trace.record(self.now, Subject::Joined, &[number_of(self.hosts[index].addr)]);
         self.honest.push(index);
         self.figures.joined += 1;
         let at = self.now + self.lifetime();
@@ -336,6 +337,7 @@ impl DhtWorld {
 
     fn leave(&mut self, index: usize) {
         self.trace.note(self.now, format_args!("{} leaves", self.hosts[index].addr));
+        self.trace.record(self.now, Subject::Left, &[number_of(self.hosts[index].addr)]);
         self.hosts[index].is_up = false;
         self.honest.retain(|other| *other != index);
         let figures = &mut self.figures;
@@ -408,6 +410,7 @@ impl DhtWorld {
                 match self.running.remove(&(index, lookup)) {
                     Some(Wish::Announce { torrent, port }) => {
                         self.trace.note(self.now, format_args!("{name} announced {torrent}: {summary:?}"));
+                        self.trace.record(self.now, Subject::Announced, &numbers_of(&summary));
                         self.figures.announces.push(summary);
                         let peer = (index, SocketAddr::new(name.ip(), port));
                         let known = &mut self.torrents[torrent].peers;
@@ -422,6 +425,7 @@ impl DhtWorld {
                             self.figures.lookups.push((found, summary));
                             let how = if found { "found" } else { "missed" };
                             self.trace.note(self.now, format_args!("{name} {how} {torrent}: {summary:?}"));
+                            self.trace.record(self.now, Subject::LookupEnded, &numbers_of(&summary));
                         }
                     }
                     None => {}
@@ -430,6 +434,11 @@ impl DhtWorld {
             _ => {}
         }
     }
+}
+
+fn numbers_of(summary: &Summary) -> [u64; 5] {
+    let Summary { nodes_asked, nodes_answered, messages, announced, took } = *summary;
+    [nodes_asked as u64, nodes_answered as u64, messages as u64, announced as u64, took.as_micros() as u64]
 }
 
 impl Ord for Due {

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod actors;
+mod baseline;
 mod checkers;
 mod clock;
 mod content;
@@ -23,6 +24,7 @@ mod liveness;
 mod net;
 mod node;
 mod plan;
+mod record;
 mod run;
 mod scenarios;
 mod sweep;
@@ -31,6 +33,7 @@ mod tracker;
 mod utp_links;
 mod world;
 
+pub use baseline::{Baseline, Difference};
 pub use run::{Outcome, run};
 pub use scenarios::{SCENARIOS, Scenario};
 pub use sweep::{Swept, sweep};

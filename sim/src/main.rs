@@ -4,8 +4,9 @@
 use anyhow::{Context, bail};
 use clap::Parser;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use ztor_sim::{Outcome, SCENARIOS, Scenario, run, sweep};
+use ztor_sim::{Baseline, Outcome, SCENARIOS, Scenario, run, sweep};
 
 /// Swarms of real engines on a virtual network, disk and clock
 #[derive(Debug, Parser)]
@@ -23,6 +24,12 @@ struct Args {
     /// Print all that happens as it happens (with --seed)
     #[arg(long, requires = "seed")]
     trace: bool,
+    /// Repeat the runs of this file, and list those whose trace hash has changed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "scenario"])]
+    baseline: Option<PathBuf>,
+    /// Run every scenario with the seeds of a baseline, and write the trace hashes into this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "seeds", "scenario", "baseline"])]
+    write_baseline: Option<PathBuf>,
     /// List the scenarios
     #[arg(long)]
     list: bool,
@@ -40,6 +47,15 @@ fn play(args: Args) -> anyhow::Result<ExitCode> {
         SCENARIOS.iter().for_each(|scenario| println!("{:<28} {}", scenario.name, scenario.about));
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(path) = &args.baseline {
+        return compare_with(path);
+    }
+    if let Some(path) = &args.write_baseline {
+        let baseline = Baseline::measure();
+        std::fs::write(path, baseline.to_text()).with_context(|| format!("writing {}", path.display()))?;
+        println!("{} runs written to {}", baseline.runs(), path.display());
+        return Ok(ExitCode::SUCCESS);
+    }
     let chosen: Vec<&'static Scenario> =
         SCENARIOS.iter().filter(|s| args.scenario.as_deref().is_none_or(|name| name == s.name)).collect();
     if chosen.is_empty() {
@@ -49,6 +65,19 @@ fn play(args: Args) -> anyhow::Result<ExitCode> {
         Some(seeds) => Ok(sweep_all(&chosen, seeds)),
         None => Ok(play_all(&chosen, args.seed.unwrap_or(0), args.trace)),
     }
+}
+
+fn compare_with(path: &Path) -> anyhow::Result<ExitCode> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let baseline = Baseline::from_text(&text).with_context(|| path.display().to_string())?;
+    let differences = baseline.compare();
+    let shown = |hash: Option<u64>| hash.map_or("failed".to_owned(), |hash| format!("{hash:016x}"));
+    for run in &differences {
+        let (before, now) = (shown(run.before), shown(run.now));
+        println!("{}, seed {}: trace {before} has become {now}", run.scenario, run.seed);
+    }
+    println!("{} runs, {} with another trace", baseline.runs(), differences.len());
+    Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn play_all(scenarios: &[&'static Scenario], seed: u64, is_loud: bool) -> ExitCode {

@@ -7,6 +7,7 @@ use crate::checkers::Audit;
 use crate::content::Content;
 use crate::disk::{Disk, Done, Job};
 use crate::net::{Net, Owner, StreamId};
+use crate::trace::Subject;
 use crate::world::{Core, Event};
 use bytes::BytesMut;
 use link::Link;
@@ -167,6 +168,7 @@ impl Node {
             return core.fail(&[self.name()], "an empty engine does not take a torrent".into());
         };
         core.note(format_args!("{} starts, life {}", self.name(), self.life));
+        core.record(Subject::Start, &[self.number as u64, u64::from(self.life)]);
         let audit = Audit::new(core.now, &self.content, settings, (downloaded, uploaded));
         self.run = Some(Run {
             engine,
@@ -302,7 +304,6 @@ impl Node {
         }
         let Some(link) = run.links.get_mut(&peer) else { return };
         let bytes = net.read(core, link.stream, link.side);
-        core.trace.mix(((key & 0xffff) << 32) | bytes.len() as u64);
         if let Err(wrong) = link.ledger.heard(&bytes, &mut run.audit) {
             core.fail(&[format!("n{number} ")], format!("n{number}: {wrong}"));
         }
@@ -355,6 +356,7 @@ impl Node {
                 Done::Saved { finished } => {
                     if finished && self.reported_at.is_none() {
                         core.note(format_args!("n{} reports its torrent finished", self.number));
+                        core.record(Subject::Reported, &[self.number as u64]);
                         self.reported_at = Some(core.now);
                     }
                 }

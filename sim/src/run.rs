@@ -14,7 +14,7 @@ const AFTERMATH: Duration = Duration::from_secs(15);
 /// No scenario plans faults for longer.
 const MAX_FAULTS: Duration = Duration::from_secs(6 * 3600);
 
-type Build = fn(&mut Rng) -> anyhow::Result<World>;
+type Build = fn(Rng) -> anyhow::Result<World>;
 type Report = fn(&mut World) -> Vec<String>;
 
 /// What came of a run.
@@ -75,11 +75,11 @@ fn run_swarm(build: Build, report: Report, rng: Rng, is_loud: bool) -> Outcome {
 fn play(
     build: Build,
     report: Report,
-    mut rng: Rng,
+    rng: Rng,
     is_loud: bool,
     place: &mut Option<World>,
 ) -> anyhow::Result<Vec<String>> {
-    let world = place.insert(build(&mut rng)?);
+    let world = place.insert(build(rng)?);
     world.core.trace.is_loud = is_loud;
     world.run_until(MAX_FAULTS, |world| world.healed().is_some());
     if let Some(healed) = world.healed() {

@@ -28,7 +28,7 @@ pub struct Scenario {
 pub(crate) enum Body {
     /// A swarm of engines and what befalls it, watched from outside.
     Swarm {
-        build: fn(&mut Rng) -> anyhow::Result<World>,
+        build: fn(Rng) -> anyhow::Result<World>,
         /// Numbers worth printing; may find something wrong.
         report: fn(&mut World) -> Vec<String>,
     },
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Scenario {
 const fn scenario(
     name: &'static str,
     about: &'static str,
-    build: fn(&mut Rng) -> anyhow::Result<World>,
+    build: fn(Rng) -> anyhow::Result<World>,
 ) -> Scenario {
     Scenario { name, about, body: Body::Swarm { build, report: |_| Vec::new() } }
 }

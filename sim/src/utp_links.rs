@@ -13,7 +13,7 @@ mod rows;
 mod way;
 
 use crate::run::Outcome;
-use crate::trace::Trace;
+use crate::trace::{Subject, Trace};
 use crate::world::Failure;
 use fastrand::Rng;
 use figures::{Figures, heading};
@@ -56,6 +56,7 @@ fn play(rows: &[Row], mut rng: Rng, is_loud: bool) -> Outcome {
         took += now.since(Instant::ZERO);
         let line = figures.line(row);
         trace.note(now, format_args!("{line}"));
+        trace.record(now, Subject::UtpRow, &figures.numbers());
         notes.push(line);
         if let Some(message) = figures.fault(row) {
             let message = format!("{}: {message}", row.name);

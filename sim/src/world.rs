@@ -7,7 +7,7 @@ use crate::disk::Job;
 use crate::net::{Line, Net, Owner, Side, StreamId};
 use crate::node::{Node, Settings};
 use crate::plan::Action;
-use crate::trace::Trace;
+use crate::trace::{Subject, Trace};
 use crate::tracker::{Manner, Tracker};
 use fastrand::Rng;
 use std::fmt;
@@ -96,9 +96,15 @@ impl Core {
         self.trace.note(self.now, what);
     }
 
+    /// Adds numbers to the hash of the run.
+    pub(crate) fn record(&mut self, subject: Subject, numbers: &[u64]) {
+        self.trace.record(self.now, subject, numbers);
+    }
+
     /// Records a failure; the run ends with the event that is being worked on.
     pub(crate) fn fail(&mut self, about: &[String], message: String) {
         self.note(format_args!("FAILED: {message}"));
+        self.record(Subject::Failure, &[]);
         let at = self.now;
         self.failure.get_or_insert(Failure { at, message, about: about.to_vec() });
     }
@@ -146,8 +152,7 @@ impl World {
     pub(crate) fn add_actor(&mut self, line: Line, character: Character) -> usize {
         let number = self.actors.len();
         let host = self.add_host(line, Tenant::Actor(number));
-        let seed = self.core.seed();
-        self.actors.push(Actor::new(number, host, Arc::clone(&self.content), character, seed));
+        self.actors.push(Actor::new(number, host, Arc::clone(&self.content), character));
         self.core.plan_in(Duration::from_millis(number as u64 % 100), Event::Tick { actor: number });
         number
     }
@@ -156,8 +161,7 @@ impl World {
     pub(crate) fn add_tracker(&mut self, line: Line, manner: Manner, interval_s: u32) -> usize {
         let number = self.trackers.len();
         let host = self.add_host(line, Tenant::Tracker(number));
-        let seed = self.core.seed();
-        self.trackers.push(Tracker::new(number, host, manner, interval_s, seed));
+        self.trackers.push(Tracker::new(number, host, manner, interval_s, &mut self.core.rng));
         number
     }
 
@@ -178,6 +182,7 @@ impl World {
                 return done(self);
             };
             self.core.now = at;
+            event.record(at, &mut self.core.trace);
             self.happen(event);
         }
         false

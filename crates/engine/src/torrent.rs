@@ -176,7 +176,7 @@ impl Torrent {
             recent: RecentPeers::default(),
             meetings: Vec::new(),
             unreached: Vec::new(),
-            announcer: Announcer::new(trackers, rng.u64(..)),
+            announcer: Announcer::new(trackers, rng),
             announcing: Vec::new(),
             blame: Blame::default(),
             down: Bucket::new(None, now),

@@ -58,7 +58,6 @@ pub struct Announcer {
     trackers: Vec<Tracker>,
     /// Indices of `trackers`, in the order in which they are tried.
     tiers: Vec<Vec<usize>>,
-    rng: Rng,
     stopped: bool,
     completed: bool,
     /// Whether something happened since `poll` last had nothing to do.
@@ -133,12 +132,11 @@ pub enum TrackerState {
 
 impl Announcer {
     /// An announcer for these tiers of URLs. Blank ones and repetitions are left out, and all beyond
-    /// [`MAX_TRACKERS`]. The order within each tier is shuffled by `seed`.
-    pub fn new(tiers: Vec<Vec<String>>, seed: u64) -> Self {
+    /// [`MAX_TRACKERS`]. The order within each tier is shuffled.
+    pub fn new(tiers: Vec<Vec<String>>, rng: &mut Rng) -> Self {
         let mut announcer = Self {
             trackers: Vec::new(),
             tiers: Vec::new(),
-            rng: Rng::with_seed(seed),
             stopped: false,
             completed: false,
             changed: true,
@@ -148,7 +146,7 @@ impl Announcer {
         let mut seen = BTreeSet::new();
         for mut urls in tiers {
             urls.retain(|url| !url.trim().is_empty() && seen.insert(url.trim().to_owned()));
-            announcer.rng.shuffle(&mut urls);
+            rng.shuffle(&mut urls);
             let tier = announcer.tiers.len();
             for url in urls {
                 announcer.push(&url, tier);

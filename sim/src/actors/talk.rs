@@ -4,6 +4,7 @@ use super::{Actor, Claim, Drops, Inbound};
 use crate::net::{Net, Side, StreamId};
 use crate::world::Core;
 use bytes::Bytes;
+use fastrand::Rng;
 use ztor_engine::Bitfield;
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{
@@ -65,12 +66,12 @@ impl Actor {
             Claim::Everything => bits(Bitfield::full(pieces)),
             Claim::Random => {
                 let mut set = Bitfield::new(pieces);
-                set.extend((0..pieces).filter(|_| self.rng.bool()));
+                set.extend((0..pieces).filter(|_| core.rng.bool()));
                 bits(set)
             }
             Claim::Nonsense => {
-                let len = self.rng.usize(0..40);
-                Message::Bitfield((0..len).map(|_| self.rng.u8(..)).collect())
+                let len = core.rng.usize(0..40);
+                Message::Bitfield((0..len).map(|_| core.rng.u8(..)).collect())
             }
         };
         self.say(core, net, stream, &message);
@@ -145,7 +146,7 @@ impl Actor {
     fn offer_metadata(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         let Some(manner) = self.character.metadata else { return };
         let right = self.content.meta.info.len() as u32;
-        let size = if manner == MetadataManner::LiesOfLength { self.rng.u32(1..right * 2) } else { right };
+        let size = if manner == MetadataManner::LiesOfLength { core.rng.u32(1..right * 2) } else { right };
         let hello = ExtendedHandshake {
             messages: vec![(UT_METADATA.to_owned(), OUR_METADATA)],
             metadata_size: Some(size),
@@ -163,7 +164,7 @@ impl Actor {
         let mut data = info.get(begin..end).unwrap_or(&[1]).to_vec();
         let answer = match self.character.metadata {
             Some(MetadataManner::Lies | MetadataManner::LiesOfLength) => {
-                let at = self.rng.usize(0..data.len());
+                let at = core.rng.usize(0..data.len());
                 data[at] ^= 0x20;
                 MetadataMessage::Data { piece, total_size: info.len() as u32, data: data.into() }
             }
@@ -178,20 +179,20 @@ impl Actor {
     fn serve(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, block: Block) {
         if !self.character.serves {
             // A braggart keeps them waiting, most of the time.
-            if self.rng.u8(0..4) == 0 && self.talks.get(&stream).is_some_and(|talk| talk.is_fast) {
+            if core.rng.u8(0..4) == 0 && self.talks.get(&stream).is_some_and(|talk| talk.is_fast) {
                 self.say(core, net, stream, &Message::Reject(block));
             }
             return;
         }
         let mut data = self.content.block(block.piece, block.begin, block.len).to_vec();
         let mut said = block;
-        if self.character.lies_permille > 0 && self.rng.u32(0..1000) < self.character.lies_permille {
-            match self.rng.u8(0..8) {
-                0 => data.truncate(self.rng.usize(0..=data.len())),
+        if self.character.lies_permille > 0 && core.rng.u32(0..1000) < self.character.lies_permille {
+            match core.rng.u8(0..8) {
+                0 => data.truncate(core.rng.usize(0..=data.len())),
                 1 => said.begin ^= BLOCK_LEN,
                 2 => said.piece ^= 1,
                 _ => {
-                    let at = self.rng.usize(0..data.len().max(1));
+                    let at = core.rng.usize(0..data.len().max(1));
                     data.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 0x55);
                 }
             }
@@ -212,9 +213,9 @@ impl Actor {
         }
         let mut new = Vec::new();
         while talk.asked.len() < PIPELINE {
-            let nth = self.rng.usize(0..talk.they_have.count() as usize);
+            let nth = core.rng.usize(0..talk.they_have.count() as usize);
             let Some(piece) = talk.they_have.iter().nth(nth) else { return };
-            let index = self.rng.u32(0..self.content.meta.layout.block_count(piece).max(1));
+            let index = core.rng.u32(0..self.content.meta.layout.block_count(piece).max(1));
             let len = self.content.meta.layout.block_len(piece, index);
             let block = Block { piece, begin: index * BLOCK_LEN, len };
             if len == 0 || talk.asked.contains(&block) {
@@ -237,27 +238,27 @@ impl Actor {
         if self.character.downloads && !talk.they_choke {
             self.ask(core, net, stream);
         }
-        if self.character.false_haves && self.rng.u8(0..4) == 0 {
-            let piece = self.rng.u32(0..self.content.pieces().max(1));
+        if self.character.false_haves && core.rng.u8(0..4) == 0 {
+            let piece = core.rng.u32(0..self.content.pieces().max(1));
             self.say(core, net, stream, &Message::Have { piece });
         }
         if self.character.floods {
-            for _ in 0..self.rng.usize(0..200) {
-                let message = self.nuisance();
+            for _ in 0..core.rng.usize(0..200) {
+                let message = self.nuisance(&mut core.rng);
                 self.say(core, net, stream, &message);
             }
         }
-        if self.character.babbles && self.rng.u8(0..8) == 0 {
+        if self.character.babbles && core.rng.u8(0..8) == 0 {
             self.babble(core, net, stream);
         }
     }
 
     /// A message that is well formed, and mostly fits.
-    fn nuisance(&mut self) -> Message {
+    fn nuisance(&self, rng: &mut Rng) -> Message {
         let pieces = self.content.pieces().max(1);
-        let piece = self.rng.u32(0..pieces);
-        let block = Block { piece, begin: self.rng.u32(0..4) * BLOCK_LEN, len: self.rng.u32(1..=BLOCK_LEN) };
-        match self.rng.u8(0..12) {
+        let piece = rng.u32(0..pieces);
+        let block = Block { piece, begin: rng.u32(0..4) * BLOCK_LEN, len: rng.u32(1..=BLOCK_LEN) };
+        match rng.u8(0..12) {
             0 => Message::Have { piece },
             1 => Message::Cancel(block),
             2 => Message::Choke,
@@ -272,8 +273,8 @@ impl Actor {
 
     /// Anything, or something that is nearly right.
     fn babble(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
-        let number = |rng: &mut fastrand::Rng| if rng.bool() { rng.u32(0..8) } else { rng.u32(..) };
-        let rng = &mut self.rng;
+        let number = |rng: &mut Rng| if rng.bool() { rng.u32(0..8) } else { rng.u32(..) };
+        let rng = &mut core.rng;
         let block = Block { piece: number(rng), begin: number(rng), len: number(rng) };
         let message = match rng.u8(0..12) {
             0 => Message::Request(block),

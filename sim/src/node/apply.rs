@@ -4,6 +4,7 @@ use super::link::Link;
 use super::{MAX_IDLE_TURNS, Node};
 use crate::disk::Job;
 use crate::net::{Net, Owner};
+use crate::record::record_effects;
 use crate::world::{Core, Event};
 use std::collections::BTreeSet;
 use ztor_engine::{Begin, Event as Happened, Notice, Outbox, PeerKey};
@@ -20,6 +21,7 @@ impl Node {
         run.turn_at = Instant::FAR_FUTURE;
         run.engine.settle(core.now, &mut run.out);
         let mut out = std::mem::take(&mut run.out);
+        record_effects(core.now, number, &out, &mut core.trace);
         let is_idle =
             !run.was_told && out.sends.is_empty() && out.blocks.is_empty() && out.connects.is_empty();
         run.was_told = false;

@@ -17,7 +17,7 @@ pub(super) const MIB: u64 = 1024 * KIB;
 pub(super) const TRACKER: &str = "http://t0.sim/announce";
 
 /// A world about a torrent of this shape, with one honest tracker in it.
-pub(super) fn tracked(rng: &mut Rng, mut shape: Shape) -> anyhow::Result<World> {
+pub(super) fn tracked(rng: Rng, mut shape: Shape) -> anyhow::Result<World> {
     if shape.trackers.is_empty() {
         shape.trackers = vec![vec![TRACKER.to_owned()]];
     }
@@ -27,9 +27,9 @@ pub(super) fn tracked(rng: &mut Rng, mut shape: Shape) -> anyhow::Result<World> 
 }
 
 /// A world about a torrent of this shape, and nobody in it.
-pub(super) fn bare(rng: &mut Rng, shape: &Shape) -> anyhow::Result<World> {
-    let content = Content::new(rng, shape)?;
-    let mut world = World::new(rng.fork(), content);
+pub(super) fn bare(mut rng: Rng, shape: &Shape) -> anyhow::Result<World> {
+    let content = Content::new(&mut rng, shape)?;
+    let mut world = World::new(rng, content);
     world.core.note(format_args!(
         "{:?}, pieces of {}, {} bytes in {} files",
         shape.version,

@@ -11,14 +11,14 @@ use fastrand::Rng;
 use ztor_time::Duration;
 
 /// A swarm that needs about a minute.
-fn a_minute(rng: &mut Rng, leechers: usize) -> anyhow::Result<World> {
+fn a_minute(rng: Rng, leechers: usize) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 4 * MIB))?;
     populate(&mut world, 1, leechers, Line { up: 100 * KIB, down: MIB, ..Line::default() });
     Ok(world)
 }
 
 /// Nobody knows anybody before the tracker is back.
-pub(super) fn tracker_down(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn tracker_down(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(32 * 1024, MIB))?;
     world.act(Action::Tracker { tracker: 0, down_for: secs(3600) });
     populate(&mut world, 1, 4, Line::default());
@@ -26,7 +26,7 @@ pub(super) fn tracker_down(rng: &mut Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-pub(super) fn private(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn private(rng: Rng) -> anyhow::Result<World> {
     let trackers = vec![vec!["udp://t0.sim:6881/announce".to_owned()]];
     let mut world = tracked(rng, Shape { private: true, trackers, ..Shape::plain(32 * 1024, MIB) })?;
     populate(&mut world, 1, 4, Line { loss_permille: 10, ..Line::default() });
@@ -35,9 +35,9 @@ pub(super) fn private(rng: &mut Rng) -> anyhow::Result<World> {
 }
 
 /// Half of the leechers lose the seed, the tracker and the others for some minutes.
-pub(super) fn partition(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn partition(rng: Rng) -> anyhow::Result<World> {
     let mut world = a_minute(rng, 6)?;
-    let length = secs([20, 100, 400][rng.usize(0..3)]);
+    let length = secs([20, 100, 400][world.core.rng.usize(0..3)]);
     for node in 4..7 {
         let host = world.nodes[node].host;
         world.plan(secs(15), Action::Group { host, group: 1 });
@@ -47,26 +47,28 @@ pub(super) fn partition(rng: &mut Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-pub(super) fn crash_in_turn(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn crash_in_turn(rng: Rng) -> anyhow::Result<World> {
     let mut world = a_minute(rng, 4)?;
     let mut at = Duration::ZERO;
     for node in 0..world.nodes.len() {
-        at += Duration::from_millis(rng.u64(3_000..15_000));
-        world.plan(at, Action::Crash { node, power_cut: rng.bool() });
-        world.plan(at + Duration::from_millis(rng.u64(1..8_000)), Action::Restart { node });
+        at += Duration::from_millis(world.core.rng.u64(3_000..15_000));
+        let power_cut = world.core.rng.bool();
+        let away = Duration::from_millis(world.core.rng.u64(1..8_000));
+        world.plan(at, Action::Crash { node, power_cut });
+        world.plan(at + away, Action::Restart { node });
     }
     healed_after(&mut world, at + secs(8));
     Ok(world)
 }
 
-fn a_disk(rng: &mut Rng, health: Health) -> anyhow::Result<World> {
+fn a_disk(rng: Rng, health: Health) -> anyhow::Result<World> {
     let mut world = a_minute(rng, 4)?;
     // A seed's drive may go as well, but not everybody's.
     let first = if health == Health::Full { 1 } else { 0 };
-    let nodes = [rng.usize(first..3), 3];
+    let nodes = [world.core.rng.usize(first..3), 3];
     for node in nodes {
-        let from = Duration::from_millis(rng.u64(2_000..30_000));
-        let back = from + Duration::from_millis(rng.u64(1_000..60_000));
+        let from = Duration::from_millis(world.core.rng.u64(2_000..30_000));
+        let back = from + Duration::from_millis(world.core.rng.u64(1_000..60_000));
         world.plan(from, Action::Disk { node, health });
         world.plan(back, Action::Disk { node, health: Health::Fine });
         world.plan(back + secs(1), Action::Resume { node });
@@ -75,16 +77,16 @@ fn a_disk(rng: &mut Rng, health: Health) -> anyhow::Result<World> {
     Ok(world)
 }
 
-pub(super) fn disk_full(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn disk_full(rng: Rng) -> anyhow::Result<World> {
     a_disk(rng, Health::Full)
 }
 
-pub(super) fn drive_gone(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn drive_gone(rng: Rng) -> anyhow::Result<World> {
     a_disk(rng, Health::Gone)
 }
 
 /// The line brings a hundred times what the disk takes: sockets are left unread, and nothing piles up.
-pub(super) fn slow_disk(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn slow_disk(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(256 * 1024, 48 * MIB))?;
     let line = Line { up: 50 * MIB, down: 50 * MIB, latency: Duration::from_millis(1), ..Line::default() };
     populate(&mut world, 1, 1, line);
@@ -93,7 +95,7 @@ pub(super) fn slow_disk(rng: &mut Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-pub(super) fn nat(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn nat(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 3 * MIB))?;
     populate(&mut world, 1, 1, Line::default());
     for _ in 0..6 {

@@ -14,7 +14,7 @@ use ztor_metainfo::create::Version;
 use ztor_time::Duration;
 
 /// One honest client among nine that do not give the metadata they say they have.
-pub(super) fn metadata_liars(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn metadata_liars(mut rng: Rng) -> anyhow::Result<World> {
     let version = [Version::V1, Version::V2, Version::Hybrid][rng.usize(0..3)];
     // Many small pieces: the metadata has several blocks, or there are piece layers to fetch.
     let mut world = bare(rng, &Shape { version, ..Shape::plain(16 * 1024, 24 * MIB) })?;
@@ -28,11 +28,11 @@ pub(super) fn metadata_liars(rng: &mut Rng) -> anyhow::Result<World> {
             MetadataManner::Silent,
             MetadataManner::Refuses,
         ];
-        let liar = Character::metadata_liar(manners[rng.usize(0..manners.len())]);
+        let liar = Character::metadata_liar(manners[world.core.rng.usize(0..manners.len())]);
         let actor = world.add_actor(Line::default(), liar);
         known.push(world.actors[actor].addr());
     }
-    rng.shuffle(&mut known);
+    world.core.rng.shuffle(&mut known);
     for _ in 0..3 {
         world.add_node(Line::default(), Settings { is_magnet: true, ..Settings::leech(known.clone()) });
     }
@@ -41,7 +41,7 @@ pub(super) fn metadata_liars(rng: &mut Rng) -> anyhow::Result<World> {
 }
 
 /// A hundred clients know one address, and the link: all the rest they have from each other.
-pub(super) fn pex_only(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn pex_only(rng: Rng) -> anyhow::Result<World> {
     let mut world = bare(rng, &Shape::plain(32 * 1024, MIB))?;
     let line = Line { up: 400 * KIB, down: 2 * MIB, ..Line::default() };
     let seed = world.add_node(line, Settings::seed());
@@ -65,7 +65,7 @@ pub(super) fn report_pex(world: &mut World) -> Vec<String> {
 }
 
 /// Thirty clients with nothing but a link and one node of the DHT.
-pub(super) fn dht_only(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn dht_only(rng: Rng) -> anyhow::Result<World> {
     let mut world = bare(rng, &Shape::plain(32 * 1024, MIB))?;
     with_dht(&mut world, 30, true, 400 * KIB);
     healed_after(&mut world, Duration::ZERO);
@@ -74,7 +74,7 @@ pub(super) fn dht_only(rng: &mut Rng) -> anyhow::Result<World> {
 
 /// The same with a private torrent, its tracker, and somebody who sends addresses nobody may use: the checkers see
 /// that nothing is said of it, and that only the tracker's addresses are called.
-pub(super) fn private_silence(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn private_silence(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape { private: true, ..Shape::plain(32 * 1024, MIB) })?;
     // Slow enough for several rounds of everything that might be said.
     with_dht(&mut world, 12, false, 10 * KIB);
@@ -84,7 +84,7 @@ pub(super) fn private_silence(rng: &mut Rng) -> anyhow::Result<World> {
 
 /// Seven clients that nobody can call, a seed among them, and one that all of them know and that gives next to
 /// nothing: what they have they have from each other, through holes in their NATs (BEP 55).
-pub(super) fn meetings(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn meetings(rng: Rng) -> anyhow::Result<World> {
     let mut world = bare(rng, &Shape::plain(32 * 1024, 4 * MIB))?;
     let leech = Settings { utp: true, ..Settings::leech(Vec::new()) };
     let miser = Settings { limit_down: Some(2 * KIB), limit_up: Some(0), is_honest: false, ..leech.clone() };

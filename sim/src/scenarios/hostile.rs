@@ -11,12 +11,13 @@ use fastrand::Rng;
 use ztor_time::Duration;
 
 /// A seed, four leechers, and these.
-fn among(rng: &mut Rng, characters: impl Fn(&World, &mut Rng) -> Vec<Character>) -> anyhow::Result<World> {
+fn among(rng: Rng, characters: impl Fn(&mut World) -> Vec<Character>) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 3 * MIB))?;
     world.add_node(Line { up: 400 * KIB, ..Line::default() }, Settings::seed());
-    for character in characters(&world, rng) {
+    for character in characters(&mut world) {
         let calls = !character.calls.is_empty();
-        world.add_actor(Line { nat: calls && rng.bool(), ..Line::default() }, character);
+        let nat = calls && world.core.rng.bool();
+        world.add_actor(Line { nat, ..Line::default() }, character);
     }
     let known = everybody(&world);
     for _ in 0..4 {
@@ -32,16 +33,16 @@ fn among(rng: &mut Rng, characters: impl Fn(&World, &mut Rng) -> Vec<Character>)
     Ok(world)
 }
 
-pub(super) fn poisoning(rng: &mut Rng) -> anyhow::Result<World> {
-    among(rng, |_, rng| (0..3).map(|_| Character::liar([30, 300, 1000][rng.usize(0..3)])).collect())
+pub(super) fn poisoning(rng: Rng) -> anyhow::Result<World> {
+    among(rng, |world| (0..3).map(|_| Character::liar([30, 300, 1000][world.core.rng.usize(0..3)])).collect())
 }
 
-pub(super) fn false_haves(rng: &mut Rng) -> anyhow::Result<World> {
-    among(rng, |_, _| vec![Character::braggart(); 4])
+pub(super) fn false_haves(rng: Rng) -> anyhow::Result<World> {
+    among(rng, |_| vec![Character::braggart(); 4])
 }
 
-pub(super) fn slow_loris(rng: &mut Rng) -> anyhow::Result<World> {
-    among(rng, |_, _| {
+pub(super) fn slow_loris(rng: Rng) -> anyhow::Result<World> {
+    among(rng, |_| {
         vec![
             Character::slow_loris(1),
             Character::slow_loris(100),
@@ -51,26 +52,26 @@ pub(super) fn slow_loris(rng: &mut Rng) -> anyhow::Result<World> {
     })
 }
 
-pub(super) fn flood(rng: &mut Rng) -> anyhow::Result<World> {
-    among(rng, |world, _| {
+pub(super) fn flood(rng: Rng) -> anyhow::Result<World> {
+    among(rng, |world| {
         let calls = clients(world);
         vec![Character::flooder(calls.clone()), Character { is_fast: false, ..Character::flooder(calls) }]
     })
 }
 
-pub(super) fn nonsense(rng: &mut Rng) -> anyhow::Result<World> {
-    among(rng, |world, _| {
+pub(super) fn nonsense(rng: Rng) -> anyhow::Result<World> {
+    among(rng, |world| {
         let calls = clients(world);
         vec![Character::babbler(calls.clone()), Character { is_fast: false, ..Character::babbler(calls) }]
     })
 }
 
-pub(super) fn vanishing(rng: &mut Rng) -> anyhow::Result<World> {
-    among(rng, |_, rng| (0..5).map(|_| Character::vanisher(rng.u64(1..60))).collect())
+pub(super) fn vanishing(rng: Rng) -> anyhow::Result<World> {
+    among(rng, |world| (0..5).map(|_| Character::vanisher(world.core.rng.u64(1..60))).collect())
 }
 
 /// Every bad kind in one tier or another, and a good one at the end.
-pub(super) fn bad_trackers(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn bad_trackers(mut rng: Rng) -> anyhow::Result<World> {
     let manners = [Manner::Lying, Manner::Stalling, Manner::Garbage, Manner::Refusing, Manner::Honest];
     let mut urls: Vec<String> = (0..manners.len())
         .map(|n| {

@@ -12,7 +12,7 @@ use crate::world::World;
 use fastrand::Rng;
 use ztor_time::Duration;
 
-pub(super) fn anything(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn anything(mut rng: Rng) -> anyhow::Result<World> {
     let length = rng.u64(20 * KIB..3 * MIB / 2);
     let trackers = rng.usize(1..4);
     // One is good, somewhere.
@@ -20,18 +20,22 @@ pub(super) fn anything(rng: &mut Rng) -> anyhow::Result<World> {
     let url = |n: usize, rng: &mut Rng| {
         if rng.bool() { format!("http://t{n}.sim/announce") } else { format!("udp://t{n}.sim:6881/a") }
     };
-    let urls: Vec<Vec<String>> = (0..trackers).map(|n| vec![url(n, rng)]).collect();
-    let shape = Shape { trackers: urls, ..Shape::random(rng, length) };
+    let urls: Vec<Vec<String>> = (0..trackers).map(|n| vec![url(n, &mut rng)]).collect();
+    let shape = Shape { trackers: urls, ..Shape::random(&mut rng, length) };
     let mut world = bare(rng, &shape)?;
     for n in 0..trackers {
         let bad = [Manner::Honest, Manner::Lying, Manner::Stalling, Manner::Garbage, Manner::Refusing];
-        let manner = if n == good { Manner::Honest } else { bad[rng.usize(0..bad.len())] };
-        world.add_tracker(Line::default(), manner, rng.u32(30..120));
+        let manner = if n == good { Manner::Honest } else { bad[world.core.rng.usize(0..bad.len())] };
+        let interval_s = world.core.rng.u32(30..120);
+        world.add_tracker(Line::default(), manner, interval_s);
     }
     // A seed that can be called, and to which nothing happens for good.
-    world.add_node(Line { nat: false, ..line(rng) }, settings(rng, true));
+    let rng = &mut world.core.rng;
+    let (line_of_seed, settings_of_seed) = (line(rng), settings(rng, true));
+    world.add_node(Line { nat: false, ..line_of_seed }, settings_of_seed);
     let known = everybody(&world);
-    for _ in 0..rng.usize(1..7) {
+    for _ in 0..world.core.rng.usize(1..7) {
+        let rng = &mut world.core.rng;
         let is_seed = rng.u8(0..5) == 0;
         let mut settings = settings(rng, is_seed);
         if rng.bool() && !shape.private {
@@ -40,13 +44,13 @@ pub(super) fn anything(rng: &mut Rng) -> anyhow::Result<World> {
         let line = line(rng);
         world.add_node(line, settings);
     }
-    for _ in 0..rng.usize(0..4) {
-        let character = character(rng, &world);
-        let line = line(rng);
+    for _ in 0..world.core.rng.usize(0..4) {
+        let character = character(&mut world);
+        let line = line(&mut world.core.rng);
         world.add_actor(line, character);
     }
-    introduce(rng, &mut world);
-    trouble(rng, &mut world);
+    introduce(&mut world);
+    trouble(&mut world);
     Ok(world)
 }
 
@@ -75,17 +79,19 @@ fn settings(rng: &mut Rng, is_seed: bool) -> Settings {
     }
 }
 
-fn character(rng: &mut Rng, world: &World) -> Character {
-    let calls = if rng.bool() { clients(world) } else { Vec::new() };
+fn character(world: &mut World) -> Character {
+    let clients = clients(world);
+    let rng = &mut world.core.rng;
+    let calls = if rng.bool() { clients.clone() } else { Vec::new() };
     let character = match rng.u8(0..10) {
         0 => Character::honest(),
         1 => Character::liar(rng.u32(1..1000)),
         2 => Character::braggart(),
-        3 => Character::free_rider(clients(world)),
+        3 => Character::free_rider(clients),
         4 => Character::slow_loris(rng.usize(1..3000)),
-        5 => Character::flooder(clients(world)),
+        5 => Character::flooder(clients),
         6 => Character::vanisher(rng.u64(1..50)),
-        7 => Character::babbler(clients(world)),
+        7 => Character::babbler(clients),
         8 => Character::deaf(),
         _ => Character { refuses: true, ..Character::honest() },
     };
@@ -94,21 +100,23 @@ fn character(rng: &mut Rng, world: &World) -> Character {
 }
 
 /// Some of the leechers know the scripted peers, which no tracker does.
-fn introduce(rng: &mut Rng, world: &mut World) {
+fn introduce(world: &mut World) {
     let actors: Vec<_> = world.actors.iter().map(|actor| actor.addr()).collect();
     for node in 0..world.nodes.len() {
-        if rng.bool() && !actors.is_empty() {
+        if world.core.rng.bool() && !actors.is_empty() {
             world.meet(node, &actors);
         }
     }
 }
 
 /// Faults of all kinds, for up to two minutes.
-fn trouble(rng: &mut Rng, world: &mut World) {
+fn trouble(world: &mut World) {
+    let rng = &mut world.core.rng;
     let end = Duration::from_millis(rng.u64(0..120_000));
     let count = if rng.u8(0..4) == 0 { 0 } else { rng.usize(1..8) };
     let nodes = world.nodes.len();
     for _ in 0..count {
+        let rng = &mut world.core.rng;
         let node = rng.usize(0..nodes);
         let host = world.nodes[node].host;
         let from = Duration::from_millis(rng.u64(0..=end.as_millis() as u64));

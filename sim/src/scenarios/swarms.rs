@@ -17,7 +17,7 @@ fn slow_line() -> Line {
     Line { up: 256 * KIB, down: 2 * MIB, ..Line::default() }
 }
 
-pub(super) fn flash_crowd(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn flash_crowd(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 8 * MIB))?;
     populate(&mut world, 1, CROWD, slow_line());
     healed_after(&mut world, Duration::ZERO);
@@ -46,7 +46,7 @@ pub(super) fn report_flash_crowd(world: &mut World) -> Vec<String> {
 }
 
 /// The seed goes as soon as it has sent every byte once and a bit; what it gave must be enough.
-pub(super) fn seed_leaves(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn seed_leaves(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(32 * 1024, 4 * MIB))?;
     let settings = Settings { limit_up: Some(256 * KIB), ..Settings::seed() };
     world.add_node(Line::default(), settings);
@@ -63,7 +63,7 @@ pub(super) fn seed_leaves(rng: &mut Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-pub(super) fn loss(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn loss(rng: Rng) -> anyhow::Result<World> {
     let shape = Shape {
         trackers: vec![vec!["udp://t0.sim:6881/announce".to_owned()]],
         ..Shape::plain(64 * 1024, 3 * MIB)
@@ -80,7 +80,7 @@ pub(super) fn loss(rng: &mut Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-pub(super) fn far_away(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn far_away(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 6 * MIB))?;
     populate(&mut world, 1, 6, Line { latency: Duration::from_millis(75), ..Line::default() });
     healed_after(&mut world, Duration::ZERO);
@@ -88,7 +88,7 @@ pub(super) fn far_away(rng: &mut Rng) -> anyhow::Result<World> {
 }
 
 /// Of two seeds one hardly moves: what it was asked for must come from the other in the end.
-pub(super) fn last_block(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn last_block(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(128 * 1024, 4 * MIB))?;
     populate(&mut world, 1, 0, Line { up: 2 * KIB, ..Line::default() });
     populate(&mut world, 1, 2, Line::default());
@@ -98,7 +98,7 @@ pub(super) fn last_block(rng: &mut Rng) -> anyhow::Result<World> {
 
 /// Nine leechers, one of which gives nothing, at a seed that is slower than all of them want. The seed serves
 /// everybody in turn, for it wants nothing in return: what the leechers give each other is what counts.
-pub(super) fn fairness(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn fairness(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(32 * 1024, 24 * MIB))?;
     world.add_node(
         Line { up: 200 * KIB, ..Line::default() },
@@ -138,7 +138,7 @@ pub(super) fn report_fairness(world: &mut World) -> Vec<String> {
 }
 
 /// A seed with a thousand visitors, each of whom wants a few blocks.
-pub(super) fn crowded_seed(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn crowded_seed(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 2 * MIB))?;
     let line = Line { up: 20 * MIB, down: 20 * MIB, ..Line::default() };
     let settings =
@@ -158,7 +158,7 @@ pub(super) fn report_crowded(world: &mut World) -> Vec<String> {
     vec![format!("{served} of {} visitors were served", world.actors.len())]
 }
 
-pub(super) fn rate_limits(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn rate_limits(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 4 * MIB))?;
     let line = Line { up: 20 * MIB, down: 20 * MIB, ..Line::default() };
     let limit = 300 * KIB;
@@ -193,15 +193,15 @@ pub(super) fn report_limits(world: &mut World) -> Vec<String> {
     )]
 }
 
-pub(super) fn layouts(rng: &mut Rng) -> anyhow::Result<World> {
-    let shape = Shape { private: false, ..Shape::random(rng, 2 * MIB) };
+pub(super) fn layouts(mut rng: Rng) -> anyhow::Result<World> {
+    let shape = Shape { private: false, ..Shape::random(&mut rng, 2 * MIB) };
     let mut world = tracked(rng, shape)?;
     populate(&mut world, 1, 3, Line::default());
     healed_after(&mut world, Duration::ZERO);
     Ok(world)
 }
 
-pub(super) fn formats(rng: &mut Rng) -> anyhow::Result<World> {
+pub(super) fn formats(mut rng: Rng) -> anyhow::Result<World> {
     let version = [Version::V1, Version::V2, Version::Hybrid][rng.usize(0..3)];
     let shape =
         Shape { version, files: vec![MIB + 17, 0, 300_000, 16 * KIB, 1], ..Shape::plain(32 * 1024, 0) };

@@ -58,6 +58,14 @@ impl Figures {
         }
     }
 
+    /// The row for the hash of the run.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        let waits = [500, 990, 1000].map(|per_mille| u64::from(self.wait_us(per_mille)));
+        let (rival, alone) = self.rival.unwrap_or_default();
+        let totals = [self.sent, self.again, self.missing, self.broken as u64, rival, alone];
+        waits.into_iter().chain(totals).chain(self.shares.iter().copied()).collect()
+    }
+
     /// Everything is counted in whole numbers and cut off, not rounded.
     pub(super) fn line(&self, row: &Row) -> String {
         let kbit = self.bits_of_all() / self.measured_ms;

@@ -11,7 +11,10 @@ fn at(seconds: u64) -> Instant {
 
 fn announcer(tiers: &[&[&str]]) -> Announcer {
     let url = |name: &&str| format!("http://{name}.example/announce");
-    Announcer::new(tiers.iter().map(|tier| tier.iter().map(url).collect()).collect(), 1)
+    Announcer::new(
+        tiers.iter().map(|tier| tier.iter().map(url).collect()).collect(),
+        &mut fastrand::Rng::with_seed(1),
+    )
 }
 
 fn reply(interval_s: u32, min_interval_s: Option<u32>) -> AnnounceReply {
@@ -167,8 +170,10 @@ fn refusals_are_taken_at_their_word() {
 #[test]
 fn what_is_not_spoken_is_shown_and_skipped() {
     let tiers = [["wss://t.example/", "wss://t.example/"], ["http://t.example/announce", "rubbish"]];
-    let mut a =
-        Announcer::new(tiers.iter().map(|t| t.iter().map(ToString::to_string).collect()).collect(), 1);
+    let mut a = Announcer::new(
+        tiers.iter().map(|t| t.iter().map(ToString::to_string).collect()).collect(),
+        &mut fastrand::Rng::with_seed(1),
+    );
     assert_eq!(a.poll(at(0), true).unwrap().url, "http://t.example/announce");
     let messages: Vec<_> = a.status().filter_map(|s| s.message.clone()).collect();
     assert_eq!(messages.len(), 2);
@@ -200,7 +205,7 @@ proptest! {
         let tiers = sizes.iter().enumerate()
             .map(|(tier, n)| (0..*n).map(|i| format!("http://t{tier}{i}.example/announce")).collect())
             .collect();
-        let mut a = Announcer::new(tiers, 7);
+        let mut a = Announcer::new(tiers, &mut fastrand::Rng::with_seed(7));
         let (mut now, mut under_way) = (at(0), Vec::new());
         let mut known: BTreeMap<TrackerId, Instant> = Default::default();
         let (mut finished, mut acknowledged) = (false, BTreeSet::new());
@@ -246,7 +251,7 @@ proptest! {
 fn all_trackers_are_asked_if_that_is_wished() {
     let urls = |tier: &[&str]| tier.iter().map(|url| (*url).to_owned()).collect::<Vec<_>>();
     let tiers = vec![urls(&["http://a/announce", "http://b/announce"]), urls(&["http://c/announce"])];
-    let mut announcer = Announcer::new(tiers, 1);
+    let mut announcer = Announcer::new(tiers, &mut fastrand::Rng::with_seed(1));
     let reply = AnnounceReply { interval_s: 1800, ..AnnounceReply::default() };
     let now = Instant::from_micros(1);
     let first = announcer.poll(now, false).unwrap();
