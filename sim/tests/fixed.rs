@@ -56,12 +56,12 @@ fn the_last_block_is_not_held_by_those_who_never_give() {
 /// Blocks that came after they had been given up were not charged to the download limit.
 #[test]
 fn late_blocks_count_against_the_download_limit() {
-    must_hold("random", 1);
-    must_hold("random", 47);
+    must_hold("random", 32);
+    must_hold("rate-limits", 3);
 }
 
 /// A peer that asked for the same few bytes again and again never had its turn at a seed, and so never gave up its place.
 #[test]
 fn a_trickle_does_not_hold_a_place_for_ever() {
-    must_hold("random", 7297);
+    must_hold("random", 11_820);
 }
