@@ -1,0 +1,95 @@
+//! What is fuzzed: one function for every decoder and every machine that eats foreign bytes.
+//!
+//! A target takes any bytes and panics if a law is broken; laws are written beside the calls they are about. The
+//! binaries in `tools/fuzz/fuzz_targets` hand these functions to libFuzzer. The tests of this crate run them over the
+//! kept corpus and over mutations of it, so that what was found once stays found on any toolchain.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a target tells by panic what it found"
+)]
+
+mod bencode;
+mod choker;
+mod dht;
+mod engine;
+mod extensions;
+mod krpc;
+mod magnet;
+mod metainfo;
+mod mse;
+mod paths;
+mod picker;
+mod resume;
+mod token_bucket;
+mod tracker_http;
+mod tracker_query;
+mod tracker_udp;
+mod udp_client;
+mod utp_endpoint;
+mod utp_packet;
+mod wire;
+mod world;
+
+pub use bencode::bencode;
+pub use choker::choker;
+pub use dht::dht;
+pub use engine::engine;
+pub use extensions::{local_announce, ut_holepunch, ut_metadata, ut_pex};
+pub use krpc::{dht_saved, krpc};
+pub use magnet::magnet;
+pub use metainfo::metainfo;
+pub use mse::mse;
+pub use paths::paths;
+pub use picker::picker;
+pub use resume::resume;
+pub use token_bucket::token_bucket;
+pub use tracker_http::tracker_http;
+pub use tracker_query::tracker_query;
+pub use tracker_udp::tracker_udp;
+pub use udp_client::udp_client;
+pub use utp_endpoint::utp_endpoint;
+pub use utp_packet::utp_packet;
+pub use wire::{handshake, messages};
+
+/// A fuzz target: any bytes, a panic if a law is broken.
+pub type Target = fn(&[u8]);
+
+/// All targets by the names of their binaries and of their folders in `tools/fuzz/corpus`.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("bencode", bencode),
+    ("choker", choker),
+    ("dht", dht),
+    ("dht_saved", dht_saved),
+    ("engine", engine),
+    ("handshake", handshake),
+    ("krpc", krpc),
+    ("local_announce", local_announce),
+    ("magnet", magnet),
+    ("messages", messages),
+    ("metainfo", metainfo),
+    ("mse", mse),
+    ("paths", paths),
+    ("picker", picker),
+    ("resume", resume),
+    ("token_bucket", token_bucket),
+    ("tracker_http", tracker_http),
+    ("tracker_query", tracker_query),
+    ("tracker_udp", tracker_udp),
+    ("udp_client", udp_client),
+    ("ut_holepunch", ut_holepunch),
+    ("ut_metadata", ut_metadata),
+    ("ut_pex", ut_pex),
+    ("utp_endpoint", utp_endpoint),
+    ("utp_packet", utp_packet),
+];
+
+/// Foreign text that is shown to people is one line without control characters.
+fn assert_plain(text: &str) {
+    assert!(!text.chars().any(char::is_control), "control characters in {text:?}");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! Real transfers between ztor and the clients of other people, in network namespaces, compared byte for byte.
+//!
+//! Every case gets three hosts of its own (tracker, seeder, leecher) on a bridge of its own, so that any number of
+//! cases run side by side, nothing leaks into or out of them, and every client sees proper addresses: some ignore
+//! peers on 127/8. Whatever a case starts is ended with it, also when it fails, panics or is interrupted.
+
+mod cases;
+mod clients;
+mod device;
+mod finding;
+mod payload;
+mod transfer;
+mod ways;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use crate::tools::{self, Tools, Wanted};
+use crate::{net, process};
+use cases::Case;
+use device::Device;
+use finding::Find;
+use payload::{Content, Payloads};
+
+/// How long the whole suite may run; cases that have not begun by then fail.
+const SUITE_LIMIT: Duration = Duration::from_secs(9 * 60);
+
+/// Begins the name of a run's folder; the id of its process follows.
+const RUN_PREFIX: &str = "run-";
+
+/// Begins the name of every namespace of the suite.
+const NET_PREFIX: &str = "zti-";
+
+/// What to run, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only the cases whose name contains this.
+    pub filter: Option<String>,
+    /// The ztor to test; built in release mode if not given.
+    pub ztor: Option<PathBuf>,
+    /// Cases at the same time; at least one.
+    pub jobs: usize,
+    /// Leave out the cases whose programs are not installed.
+    pub allow_missing: bool,
+    /// Run transfers among the other clients instead: they show that a failure is not the harness's.
+    pub controls: bool,
+}
+
+/// The names of the cases that these options select, in the order they start.
+pub fn case_names(options: &Options) -> Vec<String> {
+    selected(options).iter().map(Job::name).collect()
+}
+
+/// Runs the suite; prints as it goes, and a table at the end. True when every case passed.
+///
+/// # Errors
+/// When the suite cannot run at all: not root, a program missing, interrupted.
+pub fn run(options: &Options) -> Result<bool> {
+    ensure!(rustix::process::geteuid().is_root(), "network namespaces need root");
+    let stop = process::stop_on_signals()?;
+    net::remove_stale(NET_PREFIX);
+    let root = crate::workspace_root();
+    let cases = selected(options);
+    ensure!(!cases.is_empty(), "no case matches; `cargo lab interop --list` shows them");
+    let home = tools::target_dir(&root)?.join("interop");
+    let wanted = Wanted {
+        programs: cases.iter().flat_map(Job::needs).collect(),
+        given: options.ztor.iter().map(|path| ("ztor", path.clone())).collect(),
+        allow_missing: options.allow_missing,
+    };
+    let (tools, missing) = Tools::find(&root, &home, wanted)?;
+    let (cases, skipped): (Vec<Job>, Vec<Job>) =
+        cases.into_iter().partition(|case| !missing.iter().any(|program| case.needs().contains(program)));
+    process::remove_stale_runs(&home, RUN_PREFIX)?;
+    let prefix = format!("{RUN_PREFIX}{}-", std::process::id());
+    let work = tempfile::Builder::new().prefix(&prefix).tempdir_in(&home)?;
+    let suite = Suite {
+        payloads: Payloads::make(&work.path().join("payloads"), &Content::ALL)?,
+        work: work.path().to_path_buf(),
+        tools,
+        stop,
+        begun: Instant::now(),
+        case_count: cases.len(),
+        started: AtomicUsize::new(0),
+        queue: Mutex::new(cases.into()),
+        outcomes: Mutex::new(Vec::new()),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.max(1) {
+            scope.spawn(|| suite.work_off());
+        }
+    });
+    if suite.stop.load(Ordering::Relaxed) {
+        bail!("interrupted");
+    }
+    let outcomes = suite.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(report(outcomes, &skipped, suite.begun.elapsed()))
+}
+
+fn selected(options: &Options) -> Vec<Job> {
+    let transfers = if options.controls { cases::controls() } else { cases::all() };
+    let finds = if options.controls { Vec::new() } else { finding::all() };
+    // Those that look for each other wait most of the time: they come first, and the others fill the time.
+    let devices = if options.controls { Vec::new() } else { device::all() };
+    let finds = devices.into_iter().map(Job::Device).chain(finds.into_iter().map(Job::Find));
+    let all = finds.chain(transfers.into_iter().map(Job::Transfer));
+    let filter = options.filter.as_deref().unwrap_or_default();
+    all.filter(|case| case.name().contains(filter)).collect()
+}
+
+/// A case of either kind.
+#[derive(Clone, Copy, Debug)]
+enum Job {
+    /// With a torrent file and a tracker.
+    Transfer(Case),
+    /// With a magnet link and no tracker.
+    Find(Find),
+    /// With an interface that goes and comes back.
+    Device(Device),
+}
+
+impl Job {
+    fn name(&self) -> String {
+        match self {
+            Self::Transfer(case) => case.name(),
+            Self::Find(case) => case.name(),
+            Self::Device(case) => case.name(),
+        }
+    }
+
+    fn needs(&self) -> Vec<&'static str> {
+        match self {
+            Self::Transfer(case) => case.needs(),
+            Self::Find(case) => case.needs(),
+            Self::Device(_) => vec!["ztor"],
+        }
+    }
+}
+
+struct Outcome {
+    name: String,
+    seconds: f64,
+    passed: bool,
+}
+
+struct Suite {
+    payloads: Payloads,
+    work: PathBuf,
+    tools: Tools,
+    stop: Arc<AtomicBool>,
+    begun: Instant,
+    case_count: usize,
+    started: AtomicUsize,
+    queue: Mutex<VecDeque<Job>>,
+    outcomes: Mutex<Vec<Outcome>>,
+}
+
+impl Suite {
+    /// Runs cases until none is left. One of these goes on in each of several threads.
+    fn work_off(&self) {
+        while let Some(case) = self.next() {
+            let number = self.started.fetch_add(1, Ordering::Relaxed);
+            let begun = Instant::now();
+            let dir = self.work.join(format!("case-{number}"));
+            let result = self.run_case(&case, number, &dir);
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            self.finish(&case, result, begun.elapsed(), &dir);
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let stopped = self.stop.load(Ordering::Relaxed);
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if stopped { None } else { queue.pop_front() }
+    }
+
+    fn run_case(&self, case: &Job, number: usize, dir: &Path) -> Result<()> {
+        ensure!(self.begun.elapsed() < SUITE_LIMIT, "not begun: the suite is over its {SUITE_LIMIT:?}");
+        std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        let run = || match case {
+            Job::Transfer(case) => transfer::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
+            Job::Find(case) => finding::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
+            Job::Device(case) => device::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
+        };
+        catch_unwind(AssertUnwindSafe(run))
+            .unwrap_or_else(|_| Err(anyhow!("the harness panicked, see above")))
+    }
+
+    fn finish(&self, case: &Job, result: Result<()>, took: Duration, dir: &Path) {
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (name, seconds, passed) = (case.name(), took.as_secs_f64(), result.is_ok());
+        outcomes.push(Outcome { name, seconds, passed });
+        // Printed under the lock: the lines of two failures must not mix.
+        let verdict = if passed { "ok  " } else { "FAIL" };
+        println!("[{:3}/{}] {verdict} {seconds:5.1} s  {}", outcomes.len(), self.case_count, case.name());
+        if let Err(error) = result {
+            println!("    {error:#}");
+            process::print_logs(dir);
+        }
+        drop(outcomes);
+        // Kept only when it can't be removed; the whole run's folder goes at the end anyway.
+        let _ = std::fs::remove_dir_all(dir);
+    }
+}
+
+/// Prints the table: a row for each pair of clients, then what failed and how many passed.
+fn report(mut outcomes: Vec<Outcome>, skipped: &[Job], took: Duration) -> bool {
+    outcomes.sort_by(|a, b| a.name.cmp(&b.name));
+    let width = outcomes.iter().map(|outcome| outcome.name.len()).max().unwrap_or_default();
+    println!("\n{:width$} {:>8} {:>6}", "case", "seconds", "result");
+    for outcome in &outcomes {
+        let result = if outcome.passed { "ok" } else { "FAIL" };
+        println!("{:width$} {:8.1} {result:>6}", outcome.name, outcome.seconds);
+    }
+    for case in skipped {
+        println!("{:width$} {:>8} {:>6}", case.name(), "-", "absent");
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+    let skipped = if skipped.is_empty() { String::new() } else { format!(", {} left out", skipped.len()) };
+    println!("\n{} passed, {failed} failed{skipped} in {:.0} s", outcomes.len() - failed, took.as_secs_f64());
+    failed == 0
+}

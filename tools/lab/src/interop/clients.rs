@@ -1,0 +1,270 @@
+//! The clients: how each is started in a role, and how it says that it serves or has finished.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use super::payload::EmptyFiles;
+use super::ways::Ways;
+use crate::net::{Host, Net};
+use crate::process::{Invocation, Process};
+use crate::tools::Tools;
+
+/// A BitTorrent client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    Ztor,
+    Transmission,
+    Aria2,
+    Libtorrent,
+}
+
+/// Where every client listens for peers.
+pub(super) const PORT: &str = "6881";
+
+impl Client {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ztor => "ztor",
+            Self::Transmission => "transmission",
+            Self::Aria2 => "aria2",
+            Self::Libtorrent => "libtorrent",
+        }
+    }
+
+    pub(super) fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Ztor => &["ztor"],
+            Self::Transmission => &["transmission-daemon", "transmission-remote"],
+            Self::Aria2 => &["aria2c"],
+            Self::Libtorrent => &["libtorrent"],
+        }
+    }
+
+    /// Whether it makes the empty files of a torrent.
+    pub(super) fn empty_files(self) -> EmptyFiles {
+        match self {
+            Self::Ztor | Self::Libtorrent | Self::Aria2 => EmptyFiles::Needed,
+            Self::Transmission => EmptyFiles::Optional,
+        }
+    }
+
+    /// Starts it on `host` with a torrent, whose data is in `data` or goes there.
+    pub(super) fn start(self, setup: &Setup<'_>) -> Result<Running> {
+        let &Setup { host, net, what, data, dir, tools, .. } = setup;
+        let role = if host == Host::Seeder { "seeder" } else { "leecher" };
+        let home = dir.join(format!("{role}-home"));
+        std::fs::create_dir_all(&home)?;
+        let invocation = match self {
+            Self::Ztor => ztor(setup)?,
+            Self::Transmission => {
+                let settings = transmission_settings(host, data, setup);
+                std::fs::write(home.join("settings.json"), settings)?;
+                if let Finds::Dht(entry) = setup.finds {
+                    std::fs::write(home.join("dht.bootstrap"), entry.replace(':', " "))?;
+                }
+                Invocation::new(tools.program("transmission-daemon")?).args(["-f", "-g"]).arg(&home)
+            }
+            Self::Aria2 => aria2(setup)?,
+            Self::Libtorrent => {
+                let options = ["--bind", &host.ip().to_string(), "--port", PORT];
+                let peer = tools.libtorrent()?.arg("peer").args(options);
+                let peer = match setup.finds {
+                    Finds::Dht(entry) => peer.args(["--dht", entry]),
+                    Finds::Local => peer.arg("--local"),
+                    Finds::Tracker | Finds::Exchange => peer,
+                };
+                peer.args(setup.ways.libtorrent().iter().copied()).arg(data).arg(what.argument())
+            }
+        };
+        let namespace = net.namespace(host);
+        let log = dir.join(format!("{role}-{}.log", self.name()));
+        let process = Process::start(&invocation, Some(&namespace), &home, &log)?;
+        let remote = match self {
+            Self::Transmission => {
+                Some(Invocation::new(tools.program("transmission-remote")?).arg("127.0.0.1:9091"))
+            }
+            _ => None,
+        };
+        let torrent = what.argument();
+        Ok(Running { client: self, process, namespace, home, torrent, remote, was_told: false })
+    }
+}
+
+/// What a client is started with.
+pub(super) struct Setup<'a> {
+    pub(super) host: Host,
+    pub(super) net: &'a Net,
+    pub(super) what: What<'a>,
+    /// Where its peers come from.
+    pub(super) finds: Finds<'a>,
+    pub(super) ways: Ways,
+    /// The save folder.
+    pub(super) data: &'a Path,
+    /// What the torrent is made of, in the save folder: its one file, or its folder.
+    pub(super) content: &'a Path,
+    /// For ztor as seeder: give it the content, not the folder that holds it.
+    pub(super) names_content: bool,
+    /// The folder of the case.
+    pub(super) dir: &'a Path,
+    pub(super) tools: &'a Tools,
+}
+
+/// What a client is to seed or to fetch.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum What<'a> {
+    Torrent(&'a Path),
+    /// To be fetched.
+    Magnet(&'a str),
+}
+
+impl What<'_> {
+    /// As it is given to a program.
+    pub(super) fn argument(self) -> OsString {
+        match self {
+            Self::Torrent(path) => path.into(),
+            Self::Magnet(link) => link.into(),
+        }
+    }
+}
+
+/// Where peers come from; nothing else is turned on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Finds<'a> {
+    Tracker,
+    /// With a node to enter by.
+    Dht(&'a str),
+    Exchange,
+    Local,
+}
+
+fn ztor(setup: &Setup<'_>) -> Result<Invocation> {
+    let invocation = Invocation::new(setup.tools.program("ztor")?);
+    let invocation = if setup.host == Host::Seeder {
+        let path = if setup.names_content { setup.content } else { setup.data };
+        invocation.arg("seed").arg(setup.what.argument()).arg(path)
+    } else {
+        invocation.arg("get").arg(setup.what.argument()).arg("--output").arg(setup.data)
+    };
+    let invocation = match setup.finds {
+        Finds::Tracker => invocation.args(["--no-dht", "--no-pex", "--no-lsd"]),
+        Finds::Dht(entry) => invocation.args(["--dht-bootstrap", entry, "--no-pex", "--no-lsd"]),
+        Finds::Exchange => invocation.args(["--no-dht", "--no-lsd"]),
+        Finds::Local => invocation.args(["--no-dht", "--no-pex"]),
+    };
+    let invocation = invocation.args(setup.ways.ztor().iter().copied());
+    let ip = setup.host.ip().to_string();
+    Ok(invocation.args(["--bind", &ip, "--port", PORT, "--log-level", "debug"]))
+}
+
+fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
+    let mut invocation = Invocation::new(setup.tools.program("aria2c")?).arg("--no-conf");
+    // Without its DHT, aria2 has no socket for UDP trackers. It finds no node here unless it is given one.
+    invocation = invocation.args(["--enable-dht=true", "--enable-dht6=false", "--bt-enable-lpd=false"]);
+    if let Finds::Dht(entry) = setup.finds {
+        invocation = invocation.arg(format!("--dht-entry-point={entry}"));
+    }
+    let exchanges = matches!(setup.finds, Finds::Exchange);
+    invocation = invocation.arg(format!("--enable-peer-exchange={exchanges}"));
+    invocation = invocation.arg(format!("--dht-listen-port={PORT}"));
+    invocation = invocation.args(["--disable-ipv6=true", "--file-allocation=none", "--summary-interval=0"]);
+    invocation =
+        invocation.args(["--show-console-readout=false", "--enable-color=false", "--console-log-level=info"]);
+    invocation = invocation.arg(format!("--listen-port={PORT}")).arg("--dir").arg(setup.data);
+    invocation = if setup.host == Host::Seeder {
+        invocation.args(["--check-integrity=true", "--bt-hash-check-seed=true", "--seed-ratio=0"])
+    } else {
+        invocation.arg("--seed-time=0")
+    };
+    Ok(invocation.arg(setup.what.argument()))
+}
+
+fn transmission_settings(host: Host, data: &Path, setup: &Setup<'_>) -> String {
+    let finds = setup.finds;
+    let (utp, encryption) = setup.ways.transmission();
+    let (ip, data) = (host.ip(), data.display());
+    let dht = matches!(finds, Finds::Dht(_));
+    let (pex, lpd) = (matches!(finds, Finds::Exchange), matches!(finds, Finds::Local));
+    format!(
+        r#"{{
+            "bind-address-ipv4": "{ip}", "peer-port": {PORT}, "download-dir": "{data}",
+            "dht-enabled": {dht}, "lpd-enabled": {lpd}, "pex-enabled": {pex}, "utp-enabled": {utp},
+            "encryption": {encryption},
+            "port-forwarding-enabled": false, "rename-partial-files": false, "preallocation": 0,
+            "rpc-enabled": true, "rpc-bind-address": "127.0.0.1", "rpc-port": 9091, "rpc-whitelist-enabled": false,
+            "ratio-limit-enabled": false, "start-added-torrents": true, "message-level": 3
+        }}"#
+    )
+}
+
+/// A client that was started.
+pub(super) struct Running {
+    client: Client,
+    process: Process,
+    namespace: String,
+    home: std::path::PathBuf,
+    torrent: OsString,
+    /// The program that talks to it, if it takes one.
+    remote: Option<Invocation>,
+    /// It has been given its torrent.
+    was_told: bool,
+}
+
+impl Running {
+    /// As a seeder it says that it has everything; those that say nothing are taken at the tracker's word.
+    pub(super) fn is_serving(&mut self) -> Result<bool> {
+        self.process.expect_alive()?;
+        match self.client {
+            Client::Ztor => Ok(self.process.log_text()?.contains("Seeding")),
+            Client::Libtorrent => Ok(self.process.log_text()?.contains("DONE")),
+            Client::Transmission => self.transmission_is_complete(),
+            Client::Aria2 => Ok(true),
+        }
+    }
+
+    /// As a leecher it says that it has everything; ztor and aria2 say so by exiting with success.
+    pub(super) fn is_done(&mut self) -> Result<bool> {
+        match (self.client, self.process.exit()?) {
+            (Client::Ztor | Client::Aria2, Some(status)) if status.success() => Ok(true),
+            (_, Some(status)) => bail!("{} ended: {status}", self.process.name()),
+            (Client::Ztor | Client::Aria2, None) => Ok(false),
+            (Client::Libtorrent, None) => Ok(self.process.log_text()?.contains("DONE")),
+            (Client::Transmission, None) => self.transmission_is_complete(),
+        }
+    }
+
+    /// What it has written so far.
+    pub(super) fn log_text(&self) -> Result<String> {
+        self.process.log_text()
+    }
+
+    /// Presses Ctrl-C.
+    pub(super) fn interrupt(&self) {
+        self.process.interrupt();
+    }
+
+    /// It has ended, in whatever way.
+    pub(super) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.process.exit()?.is_some())
+    }
+
+    fn transmission_is_complete(&mut self) -> Result<bool> {
+        if !self.was_told {
+            // Refused until the daemon listens.
+            let answer = self.tell_transmission(&["--add", &self.torrent.to_string_lossy()]);
+            self.was_told = answer.is_ok_and(|answer| answer.contains("success"));
+            return Ok(false);
+        }
+        // A daemon that is busy may let a question time out.
+        let list = self.tell_transmission(&["--list"]).unwrap_or_default();
+        let row = list.lines().find(|line| line.trim_start().starts_with('1')).unwrap_or_default();
+        let is_at_rest = ["Idle", "Seeding", "Finished"].iter().any(|state| row.contains(state));
+        Ok(is_at_rest && row.split_whitespace().nth(1) == Some("100%"))
+    }
+
+    fn tell_transmission(&self, arguments: &[&str]) -> Result<String> {
+        let Some(remote) = self.remote.clone() else { bail!("{} takes no orders", self.process.name()) };
+        remote.args(arguments).output(Some(&self.namespace), &self.home)
+    }
+}

@@ -1,0 +1,112 @@
+//! A client that is bound to an interface: the interface goes in the middle of a download, and comes back as another
+//! one of the same name. Meanwhile there is a second way to the seeder, and nothing may take it.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::clients::PORT;
+use super::payload::{Content, EmptyFiles, Payloads};
+use crate::net::{Host, Net};
+use crate::process::{Invocation, Patience, Process};
+use crate::tools::Tools;
+
+/// Between questions.
+const PAUSE: Duration = Duration::from_millis(100);
+/// For the whole case.
+const LIMIT: Duration = Duration::from_secs(90);
+/// How long it is watched that nothing goes the other way.
+const SILENCE: Duration = Duration::from_secs(4);
+/// Slow enough for all of this to happen before it ends.
+const RATE: &str = "600KiB/s";
+const CONTENT: Content = Content::Tree;
+
+/// The transport that the client goes over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Device(pub(super) &'static str);
+
+impl Device {
+    /// Unique among the cases; what `--filter` looks at.
+    pub(super) fn name(&self) -> String {
+        format!("ztor:ztor interface that goes and comes back over {}", self.0)
+    }
+}
+
+pub(super) fn all() -> Vec<Device> {
+    vec![Device("tcp"), Device("utp")]
+}
+
+/// Runs a case, as [`transfer::run`](super::transfer::run) does.
+///
+/// # Errors
+/// Everything that is wrong.
+pub(super) fn run(
+    case: &Device,
+    number: usize,
+    dir: &Path,
+    payloads: &Payloads,
+    tools: &Tools,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let patience = Patience::new(LIMIT, stop);
+    let (source, target, torrent) = (dir.join("source"), dir.join("target"), dir.join("case.torrent"));
+    std::fs::create_dir_all(&target)?;
+    payloads.copy(CONTENT, &source)?;
+    let ztor = || tools.program("ztor").map(Invocation::new);
+    let create = ztor()?.args(["create", "--piece-length", "32KiB", "--output"]).arg(&torrent);
+    create.arg(source.join(CONTENT.name())).output(None, dir).context("making the torrent")?;
+
+    let net = Net::up(super::NET_PREFIX, number).context("setting up the network")?;
+    net.add_second_way(Host::Leecher).context("setting up the second way")?;
+    let quiet = ["--no-dht", "--no-pex", "--no-lsd", "--log-level", "debug", "--port", PORT];
+    let seed = ztor()?.arg("seed").arg(&torrent).arg(&source).args(quiet);
+    let mut seeder = start(&seed, &net, Host::Seeder, dir)?;
+    patience.until("the seeder serves", PAUSE, || {
+        seeder.expect_alive()?;
+        Ok(seeder.log_text()?.contains("Seeding"))
+    })?;
+    let peer = SocketAddr::from((Host::Seeder.ip(), PORT.parse()?));
+    let get = ztor()?.arg("get").arg(&torrent).arg("--output").arg(&target).args(quiet);
+    let get = get.args(["--bind", "eth0", "--transport", case.0, "--limit-down", RATE]);
+    let get = get.args(["--peer", &peer.to_string()]);
+    let mut leecher = start(&get, &net, Host::Leecher, dir)?;
+    patience.until("data comes", PAUSE, || {
+        leecher.expect_alive()?;
+        Ok(net.counters(Host::Leecher, "eth0")?.received_bytes > 1_000_000)
+    })?;
+
+    net.unplug(Host::Leecher)?;
+    patience.until("the leecher sees that the interface is gone", PAUSE, || {
+        leecher.expect_alive()?;
+        Ok(leecher.log_text()?.contains("the interface eth0 is gone"))
+    })?;
+    let before = net.counters(Host::Leecher, "eth1")?.sent_packets;
+    let begun = Instant::now();
+    patience.until("a while has passed", PAUSE, || Ok(begun.elapsed() > SILENCE))?;
+    let sent = net.counters(Host::Leecher, "eth1")?.sent_packets - before;
+    ensure!(sent == 0, "{sent} packets went over the other interface");
+    // The way is there: whoever is not bound goes it.
+    net.within(Host::Leecher, || Ok(TcpStream::connect_timeout(&peer, Duration::from_secs(5))?))
+        .context("the second way is none")?;
+
+    net.plug_in(Host::Leecher)?;
+    patience.until("the leecher has everything", PAUSE, || match leecher.exit()? {
+        Some(status) => {
+            ensure!(status.success(), "the leecher ended: {status}");
+            Ok(true)
+        }
+        None => Ok(false),
+    })?;
+    ensure!(leecher.log_text()?.contains("the interface eth0 is back"), "it does not say that it is back");
+    payloads.compare(CONTENT, &target, EmptyFiles::Needed).context("the result")
+}
+
+fn start(invocation: &Invocation, net: &Net, host: Host, dir: &Path) -> Result<Process> {
+    let role = if host == Host::Seeder { "seeder" } else { "leecher" };
+    let home = dir.join(format!("{role}-home"));
+    std::fs::create_dir_all(&home)?;
+    Process::start(invocation, Some(&net.namespace(host)), &home, &dir.join(format!("{role}-ztor.log")))
+}

@@ -1,0 +1,243 @@
+//! Cases without a tracker: a magnet link is all the leecher has, and its peers come from the DHT, from peer
+//! exchange, or from the local network.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::clients::{Client, Finds, PORT, Running, Setup, What};
+use super::payload::{Content, Payloads};
+use super::ways::Ways;
+use crate::net::{Host, Net};
+use crate::process::{Invocation, Patience, Process};
+use crate::tools::Tools;
+use crate::torrent::{self, Format};
+
+/// Between questions.
+const PAUSE: Duration = Duration::from_millis(300);
+/// Between looks into the DHT, which counts how often it is asked.
+const LONG_PAUSE: Duration = Duration::from_secs(3);
+/// Others look into the DHT once a minute, or wait for their table to fill.
+const LIMIT: Duration = Duration::from_secs(200);
+/// For what follows when the data is there.
+const AFTERMATH: Duration = Duration::from_secs(10);
+/// Nodes of the DHT that stands in for the world's.
+const DHT_NODES: &str = "20";
+/// What is fetched: of several files, and long enough for pieces to come in any order.
+const CONTENT: Content = Content::Tree;
+
+/// How the leecher finds the seeder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Dht,
+    /// A third client, which gives no data, knows both.
+    Exchange(Client),
+    Local,
+}
+
+/// One transfer by a magnet link.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Find {
+    pub(super) seeder: Client,
+    pub(super) leecher: Client,
+    pub(super) way: Way,
+}
+
+impl Find {
+    /// Unique among the cases; what `--filter` looks at.
+    pub(super) fn name(&self) -> String {
+        let (seeder, leecher) = (self.seeder.name(), self.leecher.name());
+        match self.way {
+            Way::Dht => format!("{seeder}:{leecher} magnet by DHT"),
+            Way::Exchange(third) => format!("{seeder}:{leecher} magnet by exchange through {}", third.name()),
+            Way::Local => format!("{seeder}:{leecher} magnet by local discovery"),
+        }
+    }
+
+    /// The programs it takes.
+    pub(super) fn needs(&self) -> Vec<&'static str> {
+        let mut programs = vec!["ztor"];
+        programs.extend(self.seeder.programs());
+        programs.extend(self.leecher.programs());
+        match self.way {
+            Way::Dht => programs.push("libtorrent"),
+            Way::Exchange(third) => programs.extend(third.programs()),
+            Way::Local => {}
+        }
+        programs.sort_unstable();
+        programs.dedup();
+        programs
+    }
+}
+
+/// Every case, slow ones first.
+pub(super) fn all() -> Vec<Find> {
+    use Client::{Aria2, Libtorrent, Transmission, Ztor};
+    let dht = [
+        (Ztor, Transmission),
+        (Transmission, Ztor),
+        (Ztor, Aria2),
+        (Aria2, Ztor),
+        (Ztor, Libtorrent),
+        (Libtorrent, Ztor),
+        (Ztor, Ztor),
+    ];
+    let exchange = [
+        (Ztor, Ztor, Transmission),
+        (Ztor, Ztor, Aria2),
+        (Ztor, Ztor, Libtorrent),
+        (Libtorrent, Libtorrent, Ztor),
+        (Ztor, Ztor, Ztor),
+    ];
+    let local = [(Ztor, Transmission), (Transmission, Ztor), (Ztor, Libtorrent), (Libtorrent, Ztor)];
+    let dht = dht.into_iter().map(|(seeder, leecher)| Find { seeder, leecher, way: Way::Dht });
+    let exchange = exchange.into_iter().map(|(seeder, third, leecher)| Find {
+        seeder,
+        leecher,
+        way: Way::Exchange(third),
+    });
+    let local = local.into_iter().map(|(seeder, leecher)| Find { seeder, leecher, way: Way::Local });
+    dht.chain(exchange).chain(local).collect()
+}
+
+/// Runs a case, as [`transfer::run`](super::transfer::run) does.
+///
+/// # Errors
+/// Everything that is wrong.
+pub(super) fn run(
+    case: &Find,
+    number: usize,
+    dir: &Path,
+    payloads: &Payloads,
+    tools: &Tools,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let patience = Patience::new(LIMIT, stop);
+    let (source, target) = (dir.join("source"), dir.join("target"));
+    std::fs::create_dir_all(&target)?;
+    payloads.copy(CONTENT, &source)?;
+    let (content, torrent) = (source.join(CONTENT.name()), dir.join("case.torrent"));
+    let create =
+        Invocation::new(tools.program("ztor")?).args(["create", "--piece-length", "32KiB", "--output"]);
+    create.arg(&torrent).arg(&content).output(None, dir).context("making the torrent")?;
+    let hash = torrent::info_hashes(&torrent, Format::V1)?[0].hex();
+    let magnet = format!("magnet:?xt=urn:btih:{hash}");
+
+    let net = Net::up(super::NET_PREFIX, number).context("setting up the network")?;
+    let entry = format!("{}:{PORT}", Host::Tracker.ip());
+    let finds = match case.way {
+        Way::Dht => Finds::Dht(&entry),
+        Way::Exchange(_) => Finds::Exchange,
+        Way::Local => Finds::Local,
+    };
+    let setup = |host, data, what| Setup {
+        host,
+        net: &net,
+        what,
+        finds,
+        ways: Ways::Usual,
+        data,
+        content: &content,
+        names_content: number % 2 == 1,
+        dir,
+        tools,
+    };
+    let mut dht = match case.way {
+        Way::Dht => Some(start_dht(&net, dir, tools)?),
+        _ => None,
+    };
+    if let Some(dht) = &mut dht {
+        patience.until("the DHT is there", PAUSE, || {
+            dht.expect_alive()?;
+            Ok(dht.log_text()?.contains("READY"))
+        })?;
+    }
+    let mut seeder = case.seeder.start(&setup(Host::Seeder, &source, What::Torrent(&torrent)))?;
+    patience.until("the seeder serves", PAUSE, || seeder.is_serving())?;
+    if case.way == Way::Dht {
+        // Others ask once, and then not for minutes.
+        let seeder = format!("{}:{PORT}", Host::Seeder.ip());
+        patience.until("the DHT knows the seeder", LONG_PAUSE, || {
+            Ok(peers_in_dht(&net, &hash, dir, tools)?.contains(&seeder))
+        })?;
+    }
+    let mut leecher = case.leecher.start(&setup(Host::Leecher, &target, What::Magnet(&magnet)))?;
+    let _third = match case.way {
+        Way::Exchange(third) => Some(start_third(third, &net, &torrent, dir, tools)?),
+        _ => None,
+    };
+    patience.until("the leecher has everything", PAUSE, || leecher.is_done())?;
+    compare(case, payloads, &target, &mut leecher, stop)
+}
+
+fn start_dht(net: &Net, dir: &Path, tools: &Tools) -> Result<Process> {
+    let ip = Host::Tracker.ip().to_string();
+    let invocation = tools.libtorrent()?.args(["dht", "--bind", &ip, "--port", PORT, DHT_NODES]);
+    let namespace = net.namespace(Host::Tracker);
+    Process::start(&invocation, Some(&namespace), &dir.join("dht-home"), &dir.join("dht.log"))
+}
+
+/// Whom the DHT names for a torrent, one a line.
+fn peers_in_dht(net: &Net, hash: &str, dir: &Path, tools: &Tools) -> Result<String> {
+    let ip = Host::Tracker.ip().to_string();
+    let entry = format!("{ip}:{PORT}");
+    let look = Invocation::new(tools.program("ztor")?).args(["dht", "get-peers", hash, "--bind", &ip]);
+    look.args(["--dht-bootstrap", &entry]).output(Some(&net.namespace(Host::Tracker)), &dir.join("look-home"))
+}
+
+/// Starts a client that is connected to both others, and too slow to give or to get what they exchange.
+fn start_third(third: Client, net: &Net, torrent: &Path, dir: &Path, tools: &Tools) -> Result<Process> {
+    let data = dir.join("third");
+    std::fs::create_dir_all(&data)?;
+    let peers = [Host::Seeder, Host::Leecher].map(|host| format!("{}:{PORT}", host.ip()));
+    let ip = Host::Tracker.ip().to_string();
+    let invocation = match third {
+        Client::Libtorrent => {
+            let peer = tools.libtorrent()?.args(["peer", "--idle", "--bind", &ip, "--port", PORT]);
+            peer.args(peers.iter().flat_map(|peer| ["--connect", peer])).arg(&data).arg(torrent)
+        }
+        _ => {
+            let get =
+                Invocation::new(tools.program("ztor")?).arg("get").arg(torrent).arg("--output").arg(&data);
+            let get =
+                get.args(["--bind", &ip, "--port", PORT, "--no-dht", "--no-lsd", "--log-level", "debug"]);
+            let get = get.args(["--limit-down", "1000", "--limit-up", "1"]);
+            get.args(peers.iter().flat_map(|peer| ["--peer", peer]))
+        }
+    };
+    let namespace = net.namespace(Host::Tracker);
+    Process::start(&invocation, Some(&namespace), &dir.join("third-home"), &dir.join("third.log"))
+}
+
+fn compare(
+    case: &Find,
+    payloads: &Payloads,
+    target: &Path,
+    leecher: &mut Running,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let compare = || payloads.compare(CONTENT, target, case.leecher.empty_files());
+    if case.leecher != Client::Ztor {
+        // The others may hold data back when they say that they are done.
+        let patience = Patience::new(AFTERMATH, stop);
+        let _ = patience.until("the files are right", PAUSE, || Ok(compare().is_ok()));
+        leecher.interrupt();
+    }
+    compare().context("the result")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_ztor_takes_part() {
+        let names: BTreeSet<String> = all().iter().map(Find::name).collect();
+        assert_eq!(names.len(), all().len());
+        assert!(all().iter().all(|case| case.name().contains("ztor")));
+    }
+}

@@ -1,0 +1,96 @@
+//! `cargo lab`: the interop suite and the side-by-side benchmark.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+mod cli {
+    use anyhow::Result;
+    use clap::{Args, Parser, Subcommand};
+    use std::path::PathBuf;
+    use ztor_lab::{bench, interop};
+
+    /// ztor and other clients in network namespaces (Linux, root).
+    #[derive(Parser)]
+    #[command(name = "cargo lab", bin_name = "cargo lab", version)]
+    pub(crate) struct Cli {
+        #[command(subcommand)]
+        command: Command,
+    }
+
+    #[derive(Subcommand)]
+    enum Command {
+        /// Run transfers between ztor and other clients.
+        Interop(InteropArgs),
+        /// Measure ztor and other clients side by side.
+        ///
+        /// Every client seeds to itself, fetches from itself and checks its data, ztor also exchanges with libtorrent;
+        /// the runs of all alternate. The floor is what no client can do with less. Writes a Markdown table, a plot,
+        /// and all raw figures as JSON into history/. tools/lab/README.md says what the figures mean. Exits with 1 if
+        /// a run failed.
+        Bench(bench::Options),
+        /// One side of the benchmark's floor.
+        #[command(subcommand, hide = true)]
+        Floor(bench::Floor),
+    }
+
+    #[derive(Args)]
+    struct InteropArgs {
+        /// Run only the cases whose name contains this.
+        #[arg(long, value_name = "STR")]
+        filter: Option<String>,
+        /// The ztor to test; built in release mode if not given.
+        #[arg(long, value_name = "PATH")]
+        ztor: Option<PathBuf>,
+        /// Transfers at the same time.
+        #[arg(long, value_name = "N", default_value_t = 4)]
+        jobs: usize,
+        /// Leave out the cases of programs that are not installed, instead of failing.
+        #[arg(long)]
+        allow_missing: bool,
+        /// Run transfers among the other clients instead: a control of the harness.
+        #[arg(long)]
+        controls: bool,
+        /// Only list the names of the cases.
+        #[arg(long)]
+        list: bool,
+    }
+
+    impl Cli {
+        pub(crate) fn run(self) -> Result<bool> {
+            match self.command {
+                Command::Interop(args) => run_interop(args),
+                Command::Bench(options) => bench::run(&options),
+                Command::Floor(floor) => floor.run().map(|()| true),
+            }
+        }
+    }
+
+    fn run_interop(args: InteropArgs) -> Result<bool> {
+        let InteropArgs { filter, ztor, jobs, allow_missing, controls, list } = args;
+        let options = interop::Options { filter, ztor, jobs, allow_missing, controls };
+        if list {
+            interop::case_names(&options).iter().for_each(|case| println!("{case}"));
+            return Ok(true);
+        }
+        interop::run(&options)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    match <cli::Cli as clap::Parser>::parse().run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    eprintln!("error: the lab needs Linux: it puts every client into a network namespace of its own");
+    ExitCode::from(2)
+}

@@ -1,0 +1,168 @@
+//! The programs that are run: found, built, or installed into a virtual environment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::process::Invocation;
+
+/// What the virtual environment gets.
+const LIBTORRENT: &str = "libtorrent==2.1.1";
+
+/// Names the Python that has libtorrent, in place of an environment of our own.
+const PYTHON_VARIABLE: &str = "ZTOR_INTEROP_PYTHON";
+
+/// The programs that somebody needs.
+pub(crate) struct Wanted {
+    pub(crate) programs: BTreeSet<&'static str>,
+    /// Where some of them are; the others are looked for, and ztor is built.
+    pub(crate) given: BTreeMap<&'static str, PathBuf>,
+    pub(crate) allow_missing: bool,
+}
+
+/// Where the programs are.
+pub(crate) struct Tools {
+    programs: BTreeMap<&'static str, PathBuf>,
+    libtorrent_script: PathBuf,
+}
+
+impl Tools {
+    /// Finds what is wanted; also returns what there is not, if something may be missing.
+    pub(crate) fn find(root: &Path, home: &Path, wanted: Wanted) -> Result<(Self, Vec<&'static str>)> {
+        std::fs::create_dir_all(home)?;
+        let mut programs = BTreeMap::new();
+        let mut missing = Vec::new();
+        for name in wanted.programs {
+            let found = match (name, wanted.given.get(name)) {
+                (_, Some(path)) => Ok(given(name, path)?),
+                ("ztor", None) => Ok(build_ztor(root)?),
+                ("libtorrent", None) => python_with_libtorrent(home),
+                _ => on_path(name).with_context(|| format!("{name} is not installed")),
+            };
+            match found {
+                Ok(path) => drop(programs.insert(name, path)),
+                Err(error) if wanted.allow_missing => {
+                    println!("left out: {error:#}");
+                    missing.push(name);
+                }
+                Err(error) => bail!("{error:#}\n(--allow-missing leaves out what needs it)"),
+            }
+        }
+        let libtorrent_script = root.join("tools/lab/libtorrent_peer.py");
+        Ok((Self { programs, libtorrent_script }, missing))
+    }
+
+    /// Where the program of this name is.
+    pub(crate) fn program(&self, name: &'static str) -> Result<&Path> {
+        self.programs
+            .get(name)
+            .map(PathBuf::as_path)
+            .with_context(|| format!("{name} was not among the programs wanted"))
+    }
+
+    /// Our script on libtorrent's Python binding, up to its first argument.
+    pub(crate) fn libtorrent(&self) -> Result<Invocation> {
+        Ok(Invocation::new(self.program("libtorrent")?).arg("-u").arg(&self.libtorrent_script))
+    }
+}
+
+/// The folder that cargo builds into.
+pub(crate) fn target_dir(root: &Path) -> Result<PathBuf> {
+    Ok(metadata(root)?.target_directory.into())
+}
+
+/// Whether the workspace has a package of this name.
+pub(crate) fn has_package(root: &Path, name: &str) -> Result<bool> {
+    Ok(metadata(root)?.workspace_packages().iter().any(|package| package.name.as_str() == name))
+}
+
+fn metadata(root: &Path) -> Result<cargo_metadata::Metadata> {
+    let mut command = cargo_metadata::MetadataCommand::new();
+    command.manifest_path(root.join("Cargo.toml")).no_deps().other_options(vec!["--offline".to_owned()]);
+    command.exec().context("cargo metadata")
+}
+
+fn given(name: &str, path: &Path) -> Result<PathBuf> {
+    ensure!(path.is_file(), "{name}: there is no {}", path.display());
+    Ok(std::path::absolute(path)?)
+}
+
+fn build_ztor(root: &Path) -> Result<PathBuf> {
+    let build = ["build", "--release", "--locked", "--package", "ztor"];
+    let status = cargo(root).args(build).status().context("starting cargo")?;
+    ensure!(status.success(), "cargo {}: {status}", build.join(" "));
+    Ok(target_dir(root)?.join("release/ztor"))
+}
+
+/// Cargo, as if this program had not been started by it.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    // What cargo told us about this program would make build scripts that look at it run again, and with them all above.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+            .iter()
+            .any(|told| text.starts_with(told))
+        {
+            command.env_remove(&name);
+        }
+    }
+    command.current_dir(root);
+    command
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    search_path().map(|dir| dir.join(name)).find(|path| path.is_file())
+}
+
+/// The folders of the search path, and those that a plain user's lacks.
+fn search_path() -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    dirs.into_iter().chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from))
+}
+
+fn python_with_libtorrent(home: &Path) -> Result<PathBuf> {
+    if let Some(python) = std::env::var_os(PYTHON_VARIABLE) {
+        let python = PathBuf::from(python);
+        ensure!(has_libtorrent(&python), "{PYTHON_VARIABLE}={}: cannot import libtorrent", python.display());
+        return Ok(python);
+    }
+    let python = home.join("venv/bin/python");
+    if !has_libtorrent(&python) {
+        install_libtorrent(home, &python).with_context(|| format!("installing {LIBTORRENT}"))?;
+    }
+    Ok(python)
+}
+
+fn install_libtorrent(home: &Path, python: &Path) -> Result<()> {
+    let venv = home.join("venv");
+    // Any Python will do, but not every one can make an environment: some come without the parts for it.
+    let made = search_path().map(|dir| dir.join("python3")).filter(|path| path.is_file()).any(|candidate| {
+        quietly(Command::new(candidate).args(["-m", "venv", "--clear"]).arg(&venv))
+            && quietly(pip(python).arg("--version"))
+    });
+    ensure!(made, "no python3 on the search path can make a virtual environment (python3-venv)");
+    let output = pip(python).args(["install", "--quiet", LIBTORRENT]).output()?;
+    ensure!(output.status.success(), "pip: {}", String::from_utf8_lossy(&output.stderr).trim());
+    ensure!(has_libtorrent(python), "installed, but it cannot be imported");
+    Ok(())
+}
+
+fn pip(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "--disable-pip-version-check", "--no-input"]);
+    command
+}
+
+fn has_libtorrent(python: &Path) -> bool {
+    quietly(Command::new(python).args(["-c", "import libtorrent"]))
+}
+
+fn quietly(command: &mut Command) -> bool {
+    let silent = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    silent.status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,3 @@
+//! Rules of the workspace that `cargo xtask` checks.
+
+pub mod tidy;
