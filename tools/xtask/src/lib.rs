@@ -1,3 +1,8 @@
-//! Rules of the workspace that `cargo xtask` checks.
+//! Commands for those who work on ztor: `cargo xtask tidy` checks the rules of the workspace, `cargo xtask shape`
+//! measures its structure and language.
+#![forbid(unsafe_code)]
 
+pub mod shape;
+pub mod source;
 pub mod tidy;
+pub mod workspace;

@@ -1,9 +1,12 @@
 //! Developer commands; see `cargo xtask --help`.
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use xtask::shape::Section;
+use xtask::workspace::{Workspace, workspace_root};
 
 /// Developer commands of ztor.
 #[derive(Parser)]
@@ -15,13 +18,20 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check the house rules: layering, what the machines must not name, file lengths, leftovers.
+    /// Check layers, banned paths, file lengths and leftovers.
     Tidy,
+    /// Print figures on the structure and the language of the sources.
+    Shape {
+        /// Print all rows of one section.
+        #[arg(long, value_name = "SECTION")]
+        list: Option<Section>,
+    },
 }
 
 fn main() -> ExitCode {
     let passed = match Cli::parse().command {
         Command::Tidy => tidy(),
+        Command::Shape { list } => shape(list),
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,
@@ -34,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn tidy() -> Result<bool> {
-    let findings = xtask::tidy::check(&xtask::tidy::workspace_root())?;
+    let findings = xtask::tidy::check(&workspace_root())?;
     for finding in &findings {
         println!("{finding}");
     }
@@ -43,4 +53,14 @@ fn tidy() -> Result<bool> {
         count => println!("{count} findings"),
     }
     Ok(findings.is_empty())
+}
+
+fn shape(list: Option<Section>) -> Result<bool> {
+    let workspace = Workspace::load(&workspace_root())?;
+    let report = xtask::shape::report(&workspace, list);
+    match std::io::stdout().write_all(report.as_bytes()) {
+        // The reader has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(true),
+        written => written.map(|()| true).context("writing the report"),
+    }
 }

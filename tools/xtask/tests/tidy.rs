@@ -1,4 +1,4 @@
-//! The house rules hold, checked by `cargo test` too.
+//! The rules of `cargo xtask tidy`, checked by `cargo test` too.
 #![allow(clippy::panic, clippy::expect_used, reason = "that is how a test fails")]
 
 #[test]

@@ -1,140 +1,97 @@
-//! The rooms of the house: which crate stands on which level, and what it may use.
+//! The layers of the workspace, and the dependencies that a crate of each may have.
 
 use toml::de::{DeTable, DeValue};
 
-use super::Finding;
+use super::finding::Finding;
+use crate::workspace::{Dependency, Package};
 
-/// What a room may do with the world outside.
+/// The access that a crate has to the world outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A machine: time, randomness and bytes come in as arguments, effects go out as values.
+pub(super) enum Kind {
+    /// None: time, randomness and bytes come in as arguments, effects go out as values.
     Pure,
-    /// File IO and threads for it; otherwise as [`Kind::Pure`].
+    /// Files, and threads for them; otherwise as [`Kind::Pure`].
     Files,
-    /// Anything.
+    /// Any.
     Open,
 }
 
-/// A crate of the workspace and its place in the house.
-#[derive(Debug)]
-pub struct Room {
-    /// Name of the package.
-    pub package: &'static str,
-    /// Height above the ground. A room uses lower ones only, so those of one level never see each other.
-    pub level: u8,
-    /// What it may do.
-    pub kind: Kind,
-    /// The workspace crates it may depend on.
-    pub uses: &'static [&'static str],
+/// The layers, lowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Layer {
+    /// Data types and formats.
+    Foundations,
+    /// Codecs and state machines of one protocol each.
+    Protocols,
+    /// The client without sockets, and its files.
+    Core,
+    /// Sockets, threads and the clock.
+    Runtime,
+    /// Programs, and the libraries that only they use.
+    Application,
+    /// Developer tools.
+    Tools,
 }
 
-/// The house, from the ground up. A new crate gets its line here, with the fewest uses that do.
-pub const ROOMS: &[Room] = &[
-    Room { package: "ztor-time", level: 0, kind: Kind::Pure, uses: &[] },
-    Room { package: "ztor-sha", level: 0, kind: Kind::Pure, uses: &[] },
-    Room { package: "ztor-bencode", level: 1, kind: Kind::Pure, uses: &[] },
-    Room { package: "ztor-metainfo", level: 2, kind: Kind::Pure, uses: &["ztor-bencode"] },
-    Room { package: "ztor-wire", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
-    Room { package: "ztor-dht", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
-    Room { package: "ztor-utp", level: 3, kind: Kind::Pure, uses: &["ztor-time"] },
-    Room { package: "ztor-tracker", level: 3, kind: Kind::Pure, uses: &["ztor-time", "ztor-bencode"] },
-    Room {
-        package: "ztor-engine",
-        level: 4,
-        kind: Kind::Pure,
-        uses: &["ztor-time", "ztor-bencode", "ztor-metainfo", "ztor-wire", "ztor-dht", "ztor-tracker"],
-    },
-    Room {
-        package: "ztor-storage",
-        level: 4,
-        kind: Kind::Files,
-        uses: &["ztor-sha", "ztor-bencode", "ztor-metainfo"],
-    },
-    Room {
-        package: "ztor-session",
-        level: 5,
-        kind: Kind::Open,
-        uses: &[
-            "ztor-time",
-            "ztor-bencode",
-            "ztor-metainfo",
-            "ztor-wire",
-            "ztor-dht",
-            "ztor-utp",
-            "ztor-tracker",
-            "ztor-engine",
-            "ztor-storage",
-        ],
-    },
-    Room {
-        package: "ztor-server",
-        level: 6,
-        kind: Kind::Open,
-        uses: &["ztor-time", "ztor-bencode", "ztor-metainfo", "ztor-tracker", "ztor-session"],
-    },
-    Room {
-        package: "ztor",
-        level: 7,
-        kind: Kind::Open,
-        uses: &[
-            "ztor-time",
-            "ztor-bencode",
-            "ztor-metainfo",
-            "ztor-tracker",
-            "ztor-storage",
-            "ztor-session",
-            "ztor-server",
-        ],
-    },
-    Room {
-        package: "ztor-sim",
-        level: 8,
-        kind: Kind::Open,
-        uses: &[
-            "ztor-time",
-            "ztor-metainfo",
-            "ztor-wire",
-            "ztor-dht",
-            "ztor-utp",
-            "ztor-tracker",
-            "ztor-engine",
-        ],
-    },
-    Room {
-        package: "ztor-bench",
-        level: 8,
-        kind: Kind::Open,
-        uses: &[
-            "ztor-time",
-            "ztor-bencode",
-            "ztor-metainfo",
-            "ztor-wire",
-            "ztor-engine",
-            "ztor-storage",
-            "ztor-session",
-        ],
-    },
-    Room { package: "ztor-lab", level: 8, kind: Kind::Open, uses: &[] },
-    Room { package: "xtask", level: 8, kind: Kind::Open, uses: &[] },
-    Room {
-        package: "ztor-fuzz-targets",
-        level: 8,
-        kind: Kind::Open,
-        uses: &[
-            "ztor-time",
-            "ztor-bencode",
-            "ztor-metainfo",
-            "ztor-wire",
-            "ztor-dht",
-            "ztor-utp",
-            "ztor-tracker",
-            "ztor-engine",
-            "ztor-storage",
-        ],
-    },
+/// The height of a crate: its layer, and its step within that layer. Dependencies go to lower levels only.
+type Level = (Layer, u8);
+
+/// A crate of the workspace and its place.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Name of the package.
+    pub(super) package: &'static str,
+    /// Its height.
+    pub(super) level: Level,
+    /// Its access to the world outside.
+    pub(super) kind: Kind,
+    /// The workspace crates it may depend on, where these are fewer than those of lower levels.
+    pub(super) only: Option<&'static [&'static str]>,
+}
+
+/// All crates, lowest first. A new crate gets its entry here.
+pub(super) const CRATES: &[Entry] = &[
+    entry("ztor-time", (Layer::Foundations, 0), Kind::Pure),
+    entry("ztor-sha", (Layer::Foundations, 0), Kind::Pure),
+    entry("ztor-bencode", (Layer::Foundations, 1), Kind::Pure),
+    entry("ztor-metainfo", (Layer::Foundations, 2), Kind::Pure),
+    entry("ztor-wire", (Layer::Protocols, 0), Kind::Pure),
+    entry("ztor-dht", (Layer::Protocols, 0), Kind::Pure),
+    entry("ztor-utp", (Layer::Protocols, 0), Kind::Pure),
+    entry("ztor-tracker", (Layer::Protocols, 0), Kind::Pure),
+    entry("ztor-engine", (Layer::Core, 0), Kind::Pure),
+    // Storage knows torrents, but no network protocol.
+    entry("ztor-storage", (Layer::Core, 0), Kind::Files).only(&["ztor-sha", "ztor-bencode", "ztor-metainfo"]),
+    entry("ztor-session", (Layer::Runtime, 0), Kind::Open),
+    // Applications reach the engine and the peer protocol through the session.
+    entry("ztor-server", (Layer::Application, 0), Kind::Open).only(&["ztor-time", "ztor-tracker"]),
+    entry("ztor", (Layer::Application, 1), Kind::Open).only(&[
+        "ztor-bencode",
+        "ztor-metainfo",
+        "ztor-tracker",
+        "ztor-storage",
+        "ztor-session",
+        "ztor-server",
+    ]),
+    entry("ztor-sim", (Layer::Tools, 0), Kind::Open),
+    entry("ztor-bench", (Layer::Tools, 0), Kind::Open),
+    entry("ztor-fuzz-targets", (Layer::Tools, 0), Kind::Open),
+    entry("ztor-lab", (Layer::Tools, 0), Kind::Open).only(&[]),
+    // The checks must build when nothing else does.
+    entry("xtask", (Layer::Tools, 0), Kind::Open).only(&[]),
 ];
 
-/// Crates that bring a clock, a socket, an async runtime or randomness: nothing from the engine down has them.
+const fn entry(package: &'static str, level: Level, kind: Kind) -> Entry {
+    Entry { package, level, kind, only: None }
+}
+
+impl Entry {
+    const fn only(self, only: &'static [&'static str]) -> Self {
+        Self { only: Some(only), ..self }
+    }
+}
+
+/// Crates that bring a clock, a socket, an async runtime or randomness: for the session and above.
 const IMPURE: &[&str] = &[
     "async-std",
     "async-trait",
@@ -183,123 +140,98 @@ const SYSTEM: &[&str] = &[
     "tempfile",
 ];
 
-/// A member of the workspace, as far as the rules care.
-#[derive(Debug, Default)]
-pub struct Member {
-    /// Name of the package.
-    pub name: String,
-    /// Its `Cargo.toml`, from the root of the workspace.
-    pub manifest: String,
-    /// What stands in it.
-    pub manifest_text: String,
-    /// Direct dependencies, of every kind and target.
-    pub dependencies: Vec<Dependency>,
+/// The entry of a package.
+pub(super) fn entry_of(package: &str) -> Option<&'static Entry> {
+    CRATES.iter().find(|entry| entry.package == package)
 }
 
-/// A direct dependency of a member.
-#[derive(Clone, Debug, Default)]
-pub struct Dependency {
-    /// Name of the package, not of a rename.
-    pub name: String,
-    /// Only for tests, examples and benchmarks.
-    pub dev: bool,
-    /// Itself a member of the workspace.
-    pub in_workspace: bool,
-}
-
-/// The room of a package.
-pub fn room(package: &str) -> Option<&'static Room> {
-    ROOMS.iter().find(|room| room.package == package)
-}
-
-/// Every member has a room, every room a member, and dependencies point downward only.
-pub fn check_members(members: &[Member]) -> Vec<Finding> {
+/// Checks that every package has an entry, every entry a package, and that dependencies point downward only.
+pub(super) fn check_packages(packages: &[Package]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for room in ROOMS {
-        if !members.iter().any(|member| member.name == room.package) {
+    for entry in CRATES {
+        if !packages.iter().any(|package| package.name == entry.package) {
             findings.push(Finding {
-                file: "tools/xtask/src/tidy/layers.rs".to_owned(),
+                file: file!().to_owned(),
                 line: 1,
                 rule: "layers",
-                message: format!("no package is called `{}` any more: remove its room", room.package),
+                message: format!("no package is called `{}`: remove its entry", entry.package),
             });
         }
     }
-    for member in members {
-        let Some(room) = room(&member.name) else {
-            findings.push(member.finding(
-                "name",
-                "layers",
-                format!("`{}` has no room: give it a level in tools/xtask/src/tidy/layers.rs", member.name),
-            ));
+    for package in packages {
+        let Some(entry) = entry_of(&package.name) else {
+            let message = format!("`{}` has no level: add it to {}", package.name, file!());
+            findings.push(finding(package, "name", "layers", message));
             continue;
         };
-        for dependency in &member.dependencies {
-            if let Some((rule, message)) = judge(room, dependency) {
-                findings.push(member.finding(&dependency.name, rule, message));
+        for dependency in &package.dependencies {
+            if let Some((rule, message)) = judge(entry, dependency) {
+                findings.push(finding(package, &dependency.name, rule, message));
             }
         }
     }
     findings
 }
 
-fn judge(room: &Room, dependency: &Dependency) -> Option<(&'static str, String)> {
+fn judge(entry: &Entry, dependency: &Dependency) -> Option<(&'static str, String)> {
+    let this = entry.package;
     let name = dependency.name.as_str();
     if dependency.in_workspace {
-        let Some(other) = self::room(name) else {
-            return Some(("layers", format!("`{name}` has no room: give it one, below this crate")));
+        let Some(other) = entry_of(name) else {
+            return Some(("layers", format!("`{name}` has no level: give it one below this crate")));
         };
-        if other.level >= room.level {
-            let (this, level, above) = (room.package, room.level, other.level);
+        if other.level >= entry.level {
+            let (level, above) = (describe(entry.level), describe(other.level));
             return Some((
                 "layers",
                 format!(
-                    "`{this}` (level {level}) uses `{name}` (level {above}): dependencies point downward, \
-                     so move the shared part to a lower crate or pass it in as a value"
+                    "`{this}` ({level}) depends on `{name}` ({above}): dependencies point downward, so move the \
+                     shared part to a lower crate or pass it in as a value"
                 ),
             ));
         }
-        if !dependency.dev && !room.uses.contains(&name) {
-            return Some((
-                "layers",
-                format!("`{}` may not use `{name}`: go through what it has, or widen its room", room.package),
-            ));
-        }
-        return None;
+        let is_listed = entry.only.is_none_or(|only| only.contains(&name));
+        return (!dependency.dev && !is_listed).then(|| {
+            ("layers", format!("`{this}` may not depend on `{name}`: go through the crates it may depend on"))
+        });
     }
-    let refused = match room.kind {
+    let refused = match entry.kind {
         Kind::Open => false,
         Kind::Files => IMPURE.contains(&name),
         Kind::Pure => IMPURE.contains(&name) || SYSTEM.contains(&name),
     };
     (refused && !dependency.dev).then(|| {
-        let why = "machines get time, randomness and bytes as arguments; put it into ztor-session";
-        ("pure-deps", format!("`{}` depends on `{name}`: {why}", room.package))
+        let why = "time, randomness and bytes come in as arguments; put it into ztor-session";
+        ("pure-deps", format!("`{this}` depends on `{name}`: {why}"))
     })
 }
 
-/// Every dependency comes from the workspace's table, and so do the lints.
-pub fn check_manifest(member: &Member) -> Vec<Finding> {
-    let text = &member.manifest_text;
+fn describe((layer, step): Level) -> String {
+    format!("{layer:?} {step}").to_lowercase()
+}
+
+/// Checks that every dependency comes from the workspace's table, and so do the lints.
+pub(super) fn check_manifest(package: &Package) -> Vec<Finding> {
+    let text = &package.manifest_text;
     let table = match DeTable::parse(text) {
         Ok(table) => table.into_inner(),
-        Err(error) => return vec![member.finding("", "manifest", format!("not readable: {error}"))],
+        Err(error) => return vec![finding(package, "", "manifest", format!("not readable: {error}"))],
     };
     let mut findings = Vec::new();
-    check_dependency_tables(member, &table, &mut findings);
+    check_dependency_tables(package, &table, &mut findings);
     if let Some(targets) = table.get("target").and_then(|targets| targets.get_ref().as_table()) {
         for target in targets.values().filter_map(|target| target.get_ref().as_table()) {
-            check_dependency_tables(member, target, &mut findings);
+            check_dependency_tables(package, target, &mut findings);
         }
     }
     if !table.get("lints").is_some_and(|lints| is_inherited(lints.get_ref())) {
-        let message = "add `[lints] workspace = true`: one set of lints for the whole house";
-        findings.push(member.finding("", "manifest", message.to_owned()));
+        let message = "add `[lints] workspace = true`: one set of lints for the whole workspace";
+        findings.push(finding(package, "", "manifest", message.to_owned()));
     }
     findings
 }
 
-fn check_dependency_tables(member: &Member, table: &DeTable<'_>, findings: &mut Vec<Finding>) {
+fn check_dependency_tables(package: &Package, table: &DeTable<'_>, findings: &mut Vec<Finding>) {
     for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
         let Some(dependencies) = table.get(kind).and_then(|table| table.get_ref().as_table()) else {
             continue;
@@ -308,8 +240,8 @@ fn check_dependency_tables(member: &Member, table: &DeTable<'_>, findings: &mut 
             if !is_inherited(value.get_ref()) {
                 let name = name.get_ref();
                 findings.push(Finding {
-                    file: member.manifest.clone(),
-                    line: line_at(&member.manifest_text, value.span().start),
+                    file: package.manifest.clone(),
+                    line: line_at(&package.manifest_text, value.span().start),
                     rule: "workspace-deps",
                     message: format!(
                         "name `{name}` in the root's [workspace.dependencies] and say `{name}.workspace = true`"
@@ -329,17 +261,15 @@ fn line_at(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
 }
 
-impl Member {
-    /// A finding in the manifest, at the line where `key` is set.
-    fn finding(&self, key: &str, rule: &'static str, message: String) -> Finding {
-        let sets_key = |line: &str| {
-            let line = line.trim_start();
-            let rest = line.strip_prefix(key).or_else(|| line.split_once(key).map(|(_, rest)| rest));
-            !key.is_empty() && rest.is_some_and(|rest| rest.starts_with(['.', ' ', '=', ']', '"']))
-        };
-        let line = self.manifest_text.lines().position(sets_key).map_or(1, |index| index + 1);
-        Finding { file: self.manifest.clone(), line, rule, message }
-    }
+/// A finding in the manifest, at the line where `key` is set.
+fn finding(package: &Package, key: &str, rule: &'static str, message: String) -> Finding {
+    let sets_key = |line: &str| {
+        let line = line.trim_start();
+        let rest = line.strip_prefix(key).or_else(|| line.split_once(key).map(|(_, rest)| rest));
+        !key.is_empty() && rest.is_some_and(|rest| rest.starts_with(['.', ' ', '=', ']', '"']))
+    };
+    let line = package.manifest_text.lines().position(sets_key).map_or(1, |index| index + 1);
+    Finding { file: package.manifest.clone(), line, rule, message }
 }
 
 #[cfg(test)]
