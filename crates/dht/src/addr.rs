@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::{Index, IndexMut};
+use ztor_base::addr::{is_dialable, is_local, may_refer};
 
 /// An address family. Each has a DHT of its own (BEP 32).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -94,49 +95,9 @@ impl Subnet {
     }
 }
 
-/// Who counts as one machine or home: an IPv4 address or an IPv6 /64.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Host {
-    V4([u8; 4]),
-    V6([u8; 8]),
-}
-
-impl Host {
-    pub(crate) fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip.octets()),
-            IpAddr::V6(ip) => {
-                let [a, b, c, d, e, f, g, h, ..] = ip.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
-        }
-    }
-}
-
-/// The address as a socket of its own family has it, so that a dual-stack socket's way of writing IPv4 compares.
-pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port())
-}
-
-/// Whether an address only means something near here: the ones that BEP 42 exempts, and their IPv6 likes.
-pub(crate) fn is_local(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
-        IpAddr::V6(ip) => {
-            let first = ip.segments()[0];
-            ip.is_loopback() || first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80
-        }
-    }
-}
-
-/// Whether something can be at an address that `teller` named. One from the internet has no business to send us
-/// to local addresses: that would make us a tool against our own network.
+/// Whether a node can be at an address that `teller` named.
 pub(crate) fn is_plausible(addr: SocketAddr, teller: SocketAddr) -> bool {
-    let possible = match addr.ip() {
-        IpAddr::V4(ip) => !matches!(ip.octets()[0], 0 | 224..),
-        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
-    };
-    possible && addr.port() != 0 && (!is_local(addr.ip()) || is_local(teller.ip()))
+    is_dialable(addr) && may_refer(teller.ip(), addr.ip())
 }
 
 /// Appends an address in its compact form: 6 or 18 bytes.

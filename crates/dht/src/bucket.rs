@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
-use ztor_time::{Duration, Instant};
+use ztor_base::addr::is_local;
+use ztor_base::{Duration, Instant};
 
-use crate::addr::{Subnet, is_local};
+use crate::addr::Subnet;
 use crate::{Contact, K};
 
 /// How long a node is good after it was heard of (BEP 5).

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use fastrand::Rng;
-use ztor_time::Instant;
+use ztor_base::addr::canonical;
+use ztor_base::{Instant, SwarmId};
 
-use crate::addr::{Family, PerFamily, canonical, is_plausible};
+use crate::addr::{Family, PerFamily, is_plausible};
 use crate::event::{Event, FamilyStats, QueryError, Stats};
 use crate::external::Votes;
 use crate::guard::Guard;
@@ -238,14 +239,14 @@ impl Dht {
 
     /// Looks for peers of a torrent in both families, and announces us to the nodes nearest to it if `announce` is
     /// given. Gives [`Event::Peers`] as they come, then [`Event::Done`].
-    pub fn get_peers(&mut self, now: Instant, info_hash: [u8; 20], announce: Option<Announce>) -> LookupId {
-        self.begin(now, NodeId::new(info_hash), Job::Peers { announce })
+    pub fn get_peers(&mut self, now: Instant, info_hash: SwarmId, announce: Option<Announce>) -> LookupId {
+        self.begin(now, NodeId::from(info_hash), Job::Peers { announce })
     }
 
     /// Estimates how many seeds and peers a torrent has (BEP 33). Gives [`Event::Peers`] as they come,
     /// [`Event::Scrape`], [`Event::Done`].
-    pub fn scrape(&mut self, now: Instant, info_hash: [u8; 20]) -> LookupId {
-        self.begin(now, NodeId::new(info_hash), Job::Scrape(Box::<Scrape>::default()))
+    pub fn scrape(&mut self, now: Instant, info_hash: SwarmId) -> LookupId {
+        self.begin(now, NodeId::from(info_hash), Job::Scrape(Box::<Scrape>::default()))
     }
 
     /// Looks for the nodes nearest to a place. Gives [`Event::Nodes`], [`Event::Done`].
@@ -256,8 +257,8 @@ impl Dht {
     /// Looks for an item (BEP 44): an immutable one by its hash, a mutable one by its
     /// [target](crate::mutable_target) and its salt, which may be empty. Gives [`Event::Item`] if there is one,
     /// then [`Event::Done`].
-    pub fn get(&mut self, now: Instant, target: [u8; 20], salt: &[u8]) -> LookupId {
-        self.begin(now, NodeId::new(target), Job::Get { salt: salt.to_vec(), best: None })
+    pub fn get(&mut self, now: Instant, target: NodeId, salt: &[u8]) -> LookupId {
+        self.begin(now, target, Job::Get { salt: salt.to_vec(), best: None })
     }
 
     /// Stores a bencoded value (BEP 44) under its hash. Gives [`Event::Put`], [`Event::Done`].

@@ -1,6 +1,6 @@
 use std::net::{IpAddr, SocketAddr};
 
-use ztor_time::Duration;
+use ztor_base::Duration;
 
 use crate::krpc::{Fault, Samples};
 use crate::{Contact, Family, Item, LookupId, NodeId, PerFamily, QueryId};

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use ztor_base::addr::is_local;
 
-use crate::addr::{Family, Subnet, is_local};
+use crate::addr::{Family, Subnet};
 
 /// The newest votes count, one a neighbourhood.
 const MAX_VOTES: usize = 24;

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use ztor_time::{Duration, Instant};
-
-use crate::addr::{Host, is_local};
+use ztor_base::addr::is_local;
+use ztor_base::{Duration, Host, Instant};
 
 /// Questions that are answered an address and window.
 const MAX_QUERIES: u32 = 50;

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Host, Instant};
 
-use crate::addr::Host;
 use crate::krpc::{Fault, code};
 use crate::{Item, ItemError, NodeId};
 

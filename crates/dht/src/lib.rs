@@ -6,12 +6,12 @@
 //!
 //! ```
 //! use ztor_dht::{Config, Dht};
-//! use ztor_time::Instant;
+//! use ztor_base::Instant;
 //!
 //! let mut now = Instant::ZERO;
 //! let mut dht = Dht::new(now, Config::default(), 42, None);
 //! dht.bootstrap(now, &["192.0.2.1:6881".parse()?]);
-//! let lookup = dht.get_peers(now, [7; 20], None);
+//! let lookup = dht.get_peers(now, [7; 20].into(), None);
 //! // A driver's turn: send what there is, look at what happened, sleep until a datagram or the time comes.
 //! while let Some((_to, _datagram)) = dht.poll_transmit() {}
 //! while let Some(_event) = dht.poll_event() {}
@@ -57,7 +57,7 @@ pub use dht::{Announce, Config, Dht, LookupId, QueryId};
 pub use event::{Event, FamilyStats, QueryError, Stats, Summary};
 pub use item::{Item, ItemError, MAX_SALT_BYTES, MAX_VALUE_BYTES, mutable_target};
 pub use krpc::Contact;
-pub use node_id::NodeId;
+pub use node_id::{Distance, NodeId};
 pub use save::{Saved, SavedError};
 
 /// How many nodes a bucket holds, an answer names and a lookup looks for: the `k` of BEP 5.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::krpc::Method;
 use crate::search::Search;

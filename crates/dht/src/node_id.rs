@@ -1,14 +1,17 @@
 use std::fmt;
 use std::net::IpAddr;
+use ztor_base::{SwarmId, addr::is_local};
 
 use fastrand::Rng;
-
-use crate::addr::is_local;
 
 /// A place in the DHT's space of 160 bits: of a node, an info-hash or an item. Places are compared by the bytes;
 /// nearness is [`NodeId::distance`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId([u8; 20]);
+
+/// The distance between two places: the XOR of their bytes, compared as a number (BEP 5).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Distance([u8; 20]);
 
 impl NodeId {
     /// Length in bytes.
@@ -29,16 +32,16 @@ impl NodeId {
         &self.0
     }
 
-    /// How far apart two ids are: their XOR, to be compared as a number (BEP 5).
-    pub fn distance(self, other: Self) -> [u8; 20] {
+    /// The distance to another place.
+    pub fn distance(self, other: Self) -> Distance {
         let mut distance = self.0;
         distance.iter_mut().zip(other.0).for_each(|(byte, other)| *byte ^= other);
-        distance
+        Distance(distance)
     }
 
     /// How many leading bits two ids share, from 0 to 160.
     pub fn shared_bits(self, other: Self) -> usize {
-        let distance = self.distance(other);
+        let Distance(distance) = self.distance(other);
         let zeroes = distance.iter().take_while(|&&byte| byte == 0).count();
         zeroes * 8 + distance.get(zeroes).map_or(0, |byte| byte.leading_zeros() as usize)
     }
@@ -111,6 +114,12 @@ impl fmt::Debug for NodeId {
     }
 }
 
+impl From<SwarmId> for NodeId {
+    fn from(swarm: SwarmId) -> Self {
+        Self(swarm.into())
+    }
+}
+
 impl From<[u8; 20]> for NodeId {
     fn from(bytes: [u8; 20]) -> Self {
         Self(bytes)
@@ -171,7 +180,7 @@ mod tests {
         fn distance_is_a_metric(a: [u8; 20], b: [u8; 20], c: [u8; 20]) {
             let (a, b, c) = (NodeId::new(a), NodeId::new(b), NodeId::new(c));
             prop_assert_eq!(a.distance(b), b.distance(a));
-            prop_assert_eq!(a.distance(a), [0; 20]);
+            prop_assert_eq!(a.distance(a), Distance([0; 20]));
             prop_assert_eq!(a.distance(b) == a.distance(c), b == c);
         }
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use fastrand::Rng;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Host, Instant};
 
-use crate::addr::{Family, Host};
+use crate::addr::Family;
 use crate::krpc::Samples;
 use crate::{Bloom, NodeId};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use fastrand::Rng;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::krpc::{Body, Message, Query};
 use crate::{LookupId, NodeId, QueryId};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::addr::Subnet;
-use crate::{Contact, K, NodeId};
+use crate::{Contact, Distance, K, NodeId};
 
 /// Nodes that are asked at the same time; ones that are slow do not count.
 const ALPHA: usize = 4;
@@ -43,7 +43,7 @@ pub(crate) struct Search {
 #[derive(Debug)]
 struct Candidate {
     contact: Contact,
-    distance: [u8; 20],
+    distance: Distance,
     /// Its id fits its address (BEP 42).
     fits: bool,
     /// It was known before the search.

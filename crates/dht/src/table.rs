@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use fastrand::Rng;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::bucket::{Bucket, Entry, Node};
 use crate::{Contact, K, NodeId};

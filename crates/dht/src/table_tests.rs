@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use ztor_base::addr::is_local;
 
 use fastrand::Rng;
 use proptest::prelude::*;
 
 use super::*;
-use crate::addr::{Subnet, is_local};
+use crate::addr::Subnet;
 
 const OWN: NodeId = NodeId::new([0; 20]);
 

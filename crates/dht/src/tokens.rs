@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::NodeId;
 use crate::hash::{derive, sha1};

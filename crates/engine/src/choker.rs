@@ -9,7 +9,7 @@ use crate::config::{CHOKE_ROUND, OPTIMISTIC_ROUND, SEED_TURN};
 use crate::outbox::Outbox;
 use crate::{Engine, PeerKey, TorrentId};
 use std::cmp::Reverse;
-use ztor_time::Instant;
+use ztor_base::Instant;
 use ztor_wire::Message;
 
 /// Pieces a peer gets in one turn while we seed, if its time is up as well.

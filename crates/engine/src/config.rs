@@ -1,7 +1,6 @@
 //! What the engine is told once, and the constants it lives by.
 
-use ztor_time::Duration;
-use ztor_wire::PeerId;
+use ztor_base::{Duration, PeerId};
 
 /// Settings of a whole engine. Rates are bytes per second, `None` is no limit.
 #[derive(Clone, Debug)]

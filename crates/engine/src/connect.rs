@@ -10,7 +10,7 @@ use crate::way::{Offer, Way, methods};
 use crate::{Engine, PeerKey, TorrentId};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 #[derive(Default)]
 pub(crate) struct Connects {

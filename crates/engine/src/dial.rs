@@ -11,7 +11,7 @@ use crate::outbox::{Close, Outbox};
 use crate::peer::{Peer, Stage};
 use crate::way::Way;
 use crate::{Engine, PeerKey};
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 /// An attempt to reach a peer.
 #[derive(Debug)]

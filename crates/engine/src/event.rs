@@ -6,6 +6,7 @@ use crate::picker::Priority;
 use bytes::BytesMut;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use ztor_base::SwarmId;
 use ztor_metainfo::{InfoHashes, Metainfo};
 use ztor_wire::mse::Method;
 
@@ -22,7 +23,7 @@ pub enum Event<'a> {
         /// Which.
         peer: PeerKey,
         /// The info-hash that it named, or knew of.
-        info_hash: [u8; 20],
+        info_hash: SwarmId,
         /// What was agreed on.
         method: Method,
     },

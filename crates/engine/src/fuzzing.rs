@@ -9,8 +9,8 @@ use crate::rate;
 use fastrand::Rng;
 use std::net::IpAddr;
 use std::sync::Arc;
+use ztor_base::Instant;
 use ztor_metainfo::Layout;
-use ztor_time::Instant;
 use ztor_wire::Block;
 
 /// A token bucket; see the calls of the same name in `rate`.

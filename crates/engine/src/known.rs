@@ -5,7 +5,8 @@ use crate::way::Transport;
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use ztor_time::{Duration, Instant};
+use ztor_base::addr::{canonical, is_dialable};
+use ztor_base::{Duration, Instant, PeerId};
 
 /// Failures in a row after which an address is given up until a source names it again.
 const MAX_FAILURES: u8 = 4;
@@ -43,7 +44,7 @@ const PRIVATE_ORIGINS: u8 = Origin::Hand as u8 | Origin::Tracker as u8;
 struct Known {
     /// [`Origin`]s, as bits.
     origins: u8,
-    expected_id: Option<[u8; 20]>,
+    expected_id: Option<PeerId>,
     failures: u8,
     /// `None` while connected or given up.
     due: Option<(Instant, u32)>,
@@ -87,11 +88,11 @@ impl KnownPeers {
         now: Instant,
         addr: SocketAddr,
         origin: Origin,
-        expected_id: Option<[u8; 20]>,
+        expected_id: Option<PeerId>,
         rng: &mut Rng,
     ) {
-        let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
-        if addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast() {
+        let addr = canonical(addr);
+        if !is_dialable(addr) {
             return;
         }
         match self.peers.get_mut(&addr) {
@@ -129,7 +130,7 @@ impl KnownPeers {
 
     /// A peer called, and said where it listens: it is known, and need not be called while it is there.
     pub(crate) fn met(&mut self, now: Instant, addr: SocketAddr, origin: Origin, rng: &mut Rng) {
-        let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
+        let addr = canonical(addr);
         if !self.peers.contains_key(&addr) {
             self.add(now, addr, origin, None, rng);
         }
@@ -193,7 +194,7 @@ impl KnownPeers {
         None
     }
 
-    pub(crate) fn expected_id(&self, addr: SocketAddr) -> Option<[u8; 20]> {
+    pub(crate) fn expected_id(&self, addr: SocketAddr) -> Option<PeerId> {
         self.peers.get(&addr).and_then(|k| k.expected_id)
     }
 

@@ -5,8 +5,8 @@
 
 use crate::PeerKey;
 use std::collections::{BTreeMap, VecDeque};
+use ztor_base::{Duration, Instant};
 use ztor_metainfo::{Metainfo, merkle};
-use ztor_time::{Duration, Instant};
 use ztor_wire::HashRequest;
 
 /// Hashes asked for at a time, at most: what others accept.

@@ -82,7 +82,8 @@ use swarms::Swarms;
 use thiserror::Error;
 use torrent::Torrent;
 use transfer::Line;
-use ztor_time::Instant;
+use ztor_base::addr::is_local;
+use ztor_base::{Instant, Sha1Digest, SwarmId};
 
 /// Connections of one host on the public network.
 const MAX_PEERS_PER_IP: usize = 8;
@@ -184,8 +185,8 @@ impl Engine {
         if self.shutting_down {
             return Err(AddError::ShuttingDown);
         }
-        let ids: Vec<[u8; 20]> = add.meta.info_hashes.swarm_ids().collect();
-        if ids.iter().any(|id| self.swarms.contains(id)) {
+        let ids: Vec<SwarmId> = add.meta.info_hashes.swarm_ids().collect();
+        if ids.iter().any(|id| self.swarms.contains(*id)) {
             return Err(AddError::Duplicate);
         }
         let torrent = Torrent::new(now, add, &mut self.rng);
@@ -202,8 +203,8 @@ impl Engine {
         if self.shutting_down {
             return Err(AddError::ShuttingDown);
         }
-        let ids: Vec<[u8; 20]> = add.info_hashes.swarm_ids().collect();
-        if ids.iter().any(|id| self.swarms.contains(id)) {
+        let ids: Vec<SwarmId> = add.info_hashes.swarm_ids().collect();
+        if ids.iter().any(|id| self.swarms.contains(*id)) {
             return Err(AddError::Duplicate);
         }
         let id = self.torrents.insert(Torrent::magnet(now, add, &mut self.rng));
@@ -239,7 +240,7 @@ impl Engine {
 
     /// The info-hash of a torrent that is here, by what an encrypted handshake calls it
     /// ([`ztor_wire::mse::obfuscated_swarm`]).
-    pub fn swarm_of(&self, obfuscated: &[u8; 20]) -> Option<[u8; 20]> {
+    pub fn swarm_of(&self, obfuscated: Sha1Digest) -> Option<SwarmId> {
         self.swarms.of_obfuscated(obfuscated)
     }
 
@@ -296,7 +297,7 @@ impl Engine {
 
     /// One host may not take all the places. Hosts of the local network may be many behind one address.
     fn is_greedy(&self, ip: IpAddr) -> bool {
-        !pex::is_local(ip)
+        !is_local(ip)
             && self.peers.values().filter(|p| p.addr.ip() == ip && p.stands_or_called()).count()
                 >= MAX_PEERS_PER_IP
     }

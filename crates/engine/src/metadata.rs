@@ -9,7 +9,7 @@ use crate::PeerKey;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 use ztor_wire::METADATA_BLOCK_LEN;
 
 /// Longest info dictionary that is fetched.

@@ -5,7 +5,7 @@ use crate::known::Origin;
 use crate::outbox::{Notice, Outbox};
 use crate::torrent::Phase;
 use crate::{Engine, PeerKey, TorrentId};
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 impl Engine {
     pub(crate) fn on_command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
@@ -64,7 +64,7 @@ impl Engine {
         }
         let Some(torrent) = self.torrents.remove(id) else { return };
         for swarm in torrent.hashes.swarm_ids() {
-            self.swarms.remove(&swarm);
+            self.swarms.remove(swarm);
         }
         self.changes.removed(id);
         out.forgets.push(id);

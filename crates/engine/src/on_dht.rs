@@ -6,8 +6,8 @@ use crate::outbox::Outbox;
 use crate::{Engine, PeerKey, TorrentId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use ztor_base::{Duration, Instant};
 use ztor_dht::{Announce, Dht, LookupId, Saved, Stats};
-use ztor_time::{Duration, Instant};
 use ztor_wire::Message;
 
 /// Between two announces of a torrent.

@@ -8,8 +8,8 @@ use crate::peer::Peer;
 use crate::picker::PeerPieces;
 use crate::torrent::Phase;
 use crate::{Engine, TorrentId};
+use ztor_base::Instant;
 use ztor_metainfo::Layout;
-use ztor_time::Instant;
 use ztor_wire::Message;
 
 /// Pieces that a peer is told of one by one, if it was here before they were; a bitfield may only come first.

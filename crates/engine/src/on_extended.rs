@@ -9,7 +9,7 @@ use crate::torrent::Torrent;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use std::net::SocketAddr;
-use ztor_time::Instant;
+use ztor_base::Instant;
 use ztor_wire::{
     ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage, UT_HOLEPUNCH, UT_METADATA,
     UT_PEX,

@@ -6,11 +6,12 @@ use crate::extended::OUR_UT_HOLEPUNCH;
 use crate::known::Origin;
 use crate::outbox::Outbox;
 use crate::peer::Stage;
-use crate::pex::{contact, may_name};
+use crate::pex::contact;
 use crate::way::Way;
 use crate::{Engine, PeerKey, TorrentId};
 use std::net::SocketAddr;
-use ztor_time::{Duration, Instant};
+use ztor_base::addr::may_refer;
+use ztor_base::{Duration, Instant};
 use ztor_wire::{HolepunchError, HolepunchMessage, Message};
 
 /// Addresses of peers with the extension that are remembered of what one peer has told.
@@ -148,7 +149,7 @@ impl Engine {
         let asker = self.peers.get(key).map(|peer| contact(peer).map_or(peer.addr, |(at, _)| at));
         let (Some(target), Some(asker)) = (target, asker) else { return };
         let target_ip = self.peers.get(target).map_or(addr.ip(), |peer| peer.addr.ip());
-        if !may_name(target_ip, asker.ip()) || !may_name(asker.ip(), target_ip) {
+        if !may_refer(target_ip, asker.ip()) || !may_refer(asker.ip(), target_ip) {
             let error = HolepunchError::NOT_CONNECTED;
             return self.send_holepunch(key, HolepunchMessage::Error(addr, error), out);
         }
@@ -161,7 +162,7 @@ impl Engine {
         let Some(relay) = self.peers.get_mut(key) else { return };
         // Whoever may send us to any address, as often as he likes, has a weapon.
         let teller = relay.addr.ip();
-        if !may_name(teller, addr.ip()) || !relay.extended.punch.may_ask(now) {
+        if !may_refer(teller, addr.ip()) || !relay.extended.punch.may_ask(now) {
             return;
         }
         let is_there = |peer: &PeerKey| {

@@ -3,12 +3,12 @@
 
 use crate::known::Origin;
 use crate::outbox::Outbox;
-use crate::pex::is_local;
 use crate::{Engine, TorrentId};
 use fastrand::Rng;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use ztor_time::{Duration, Instant};
+use ztor_base::addr::is_local;
+use ztor_base::{Duration, Instant};
 use ztor_wire::{LocalAnnounce, MAX_LOCAL_HASHES};
 
 /// Between two announces of a torrent (BEP 14).
@@ -92,7 +92,7 @@ impl Engine {
         }
         let addr = SocketAddr::new(from.ip(), announce.port);
         for hash in announce.info_hashes {
-            let Some(id) = self.swarms.get(&hash) else { continue };
+            let Some(id) = self.swarms.get(hash) else { continue };
             let Some(torrent) = self.torrents.get_mut(id).filter(|t| t.is_open() && !t.private) else {
                 continue;
             };

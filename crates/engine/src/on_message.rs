@@ -7,7 +7,7 @@ use crate::outbox::{Outbox, Write};
 use crate::picker::{PeerPieces, Receipt};
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
-use ztor_time::Instant;
+use ztor_base::Instant;
 use ztor_wire::{Block, Message};
 
 /// Pieces a peer may offer us although it chokes us; more are not remembered.

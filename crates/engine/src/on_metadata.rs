@@ -13,8 +13,8 @@ use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use std::sync::Arc;
 use thiserror::Error;
+use ztor_base::Instant;
 use ztor_metainfo::{Metainfo, merkle};
-use ztor_time::Instant;
 use ztor_wire::{HashRequest, METADATA_BLOCK_LEN, Message, MetadataMessage};
 
 /// How many times over a peer may have our metadata; a few blocks more of a short one.
@@ -174,8 +174,7 @@ impl Engine {
             Err(error) => return self.give_up_on(now, id, error.to_string(), out),
         };
         // A link may name one half of a hybrid torrent only.
-        if meta.info_hashes.swarm_ids().any(|swarm| self.swarms.get(&swarm).is_some_and(|other| other != id))
-        {
+        if meta.info_hashes.swarm_ids().any(|swarm| self.swarms.get(swarm).is_some_and(|other| other != id)) {
             return self.give_up_on(
                 now,
                 id,

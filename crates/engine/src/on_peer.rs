@@ -11,10 +11,10 @@ use crate::way::Protection;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::{Bytes, BytesMut};
 use std::net::{IpAddr, SocketAddr};
-use ztor_metainfo::MAX_PIECES;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant, PeerId, SwarmId};
+use ztor_metainfo::{InfoHashes, MAX_PIECES};
 use ztor_wire::mse::Method;
-use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
+use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, Reserved};
 
 /// How much a choked newcomer gets for nothing, in bytes.
 const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
@@ -48,7 +48,7 @@ impl Engine {
         &mut self,
         now: Instant,
         key: PeerKey,
-        (info_hash, method): ([u8; 20], Method),
+        (info_hash, method): (SwarmId, Method),
         out: &mut Outbox,
     ) {
         let Some(peer) = self.peers.get_mut(key) else { return };
@@ -121,14 +121,14 @@ impl Engine {
     ) -> Result<(), Misbehaviour> {
         let Some(peer) = self.peers.get(key) else { return Ok(()) };
         let (direction, addr, secured_for) = (peer.direction, peer.addr, peer.secured_for);
-        let named = self.swarms.get(&theirs.info_hash);
+        let named = self.swarms.get(theirs.info_hash);
         let id = match (peer.torrent, named) {
             (Some(ours), Some(named)) if ours == named => ours,
             (Some(_), _) => return Err(Misbehaviour::WrongTorrent),
             (None, Some(named)) => named,
             (None, None) => return Err(Misbehaviour::UnknownTorrent),
         };
-        if secured_for.is_some_and(|info_hash| self.swarms.get(&info_hash) != Some(id)) {
+        if secured_for.is_some_and(|info_hash| self.swarms.get(info_hash) != Some(id)) {
             return Err(Misbehaviour::WrongTorrent);
         }
         if theirs.peer_id == self.config.peer_id {
@@ -146,7 +146,7 @@ impl Engine {
         if torrent
             .known
             .expected_id(addr)
-            .is_some_and(|want| direction == Direction::Outgoing && want != theirs.peer_id.0)
+            .is_some_and(|want| direction == Direction::Outgoing && want != theirs.peer_id)
         {
             return Err(Misbehaviour::WrongPeerId);
         }
@@ -170,7 +170,7 @@ impl Engine {
         peer.stage = Stage::Live;
         peer.fast = theirs.reserved.fast();
         peer.speaks_v2 =
-            theirs.reserved.v2() || torrent.hashes.v2.is_some_and(|v2| v2.truncated() == theirs.info_hash);
+            theirs.reserved.v2() || torrent.hashes.v2().is_some_and(|v2| v2.truncated() == theirs.info_hash);
         peer.useful_at = now;
         if direction == Direction::Incoming {
             self.send_handshake(key, id, theirs.info_hash, out);
@@ -207,8 +207,7 @@ impl Engine {
             self.close(now, old, "the peer has come anew", out);
             return Ok(());
         }
-        let wanted =
-            if self.config.peer_id.0 > peer_id.0 { Direction::Outgoing } else { Direction::Incoming };
+        let wanted = if self.config.peer_id > peer_id { Direction::Outgoing } else { Direction::Incoming };
         if older.direction == newer.direction || older.direction == wanted {
             if let Some(newer) = self.peers.get_mut(key) {
                 newer.is_double = true;
@@ -220,13 +219,13 @@ impl Engine {
     }
 
     /// `info_hash`: a hybrid torrent has two, and the answer must name the one it was called by (BEP 52).
-    fn send_handshake(&mut self, key: PeerKey, id: TorrentId, info_hash: [u8; 20], out: &mut Outbox) {
+    fn send_handshake(&mut self, key: PeerKey, id: TorrentId, info_hash: SwarmId, out: &mut Outbox) {
         let Some(torrent) = self.torrents.get(id) else { return };
         let mut reserved = Reserved::NONE.with_fast().with_extended();
         if self.dht.is_some() && !torrent.private {
             reserved = reserved.with_dht();
         }
-        if torrent.hashes.v1.is_some() && torrent.hashes.v2.is_some() {
+        if matches!(torrent.hashes, InfoHashes::Hybrid(..)) {
             reserved = reserved.with_v2();
         }
         out.send_raw(key, &Handshake { reserved, info_hash, peer_id: self.config.peer_id }.encode());
@@ -251,7 +250,7 @@ impl Engine {
         if peer.fast && have.count() >= POOR && !torrent.finished {
             let pieces = torrent.layout.piece_count();
             let swarm = torrent.hashes.swarm_id();
-            let set = ztor_wire::allowed_fast_set(peer.addr.ip(), &swarm, pieces, ALLOWED_FAST_PIECES);
+            let set = ztor_wire::allowed_fast_set(peer.addr.ip(), swarm, pieces, ALLOWED_FAST_PIECES);
             peer.upload.allowed_fast = set.into_iter().filter(|p| have.contains(*p)).collect();
             peer.upload.allowed_fast_bytes = ALLOWED_FAST_BYTES;
             for piece in &peer.upload.allowed_fast {

@@ -9,7 +9,8 @@ use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use url::Url;
-use ztor_time::{Duration, Instant};
+use ztor_base::addr::is_local;
+use ztor_base::{Duration, Instant};
 use ztor_tracker::announcer::{Due, TrackerId, TrackerState};
 use ztor_tracker::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, TrackerError, http, redact, udp};
 
@@ -144,7 +145,7 @@ impl Engine {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         let request = AnnounceRequest {
             info_hash: torrent.hashes.swarm_id(),
-            peer_id: self.config.peer_id.0,
+            peer_id: self.config.peer_id,
             port: self.config.listen_port,
             uploaded: torrent.session_uploaded,
             downloaded: torrent.session_downloaded,
@@ -335,7 +336,7 @@ impl Engine {
                     torrent.announcer.on_reply(now, pending.tracker, &reply);
                 }
                 // A tracker in the local network sees an address that means nothing elsewhere.
-                seen_as = reply.external_ip.filter(|ip| !crate::pex::is_local(*ip));
+                seen_as = reply.external_ip.filter(|ip| !is_local(*ip));
                 if let Some(warning) = &reply.warning {
                     out.notices.push(notice(torrent, warning.clone(), false));
                 }

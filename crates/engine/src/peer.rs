@@ -12,9 +12,9 @@ use crate::rate::Meter;
 use crate::way::{Protection, Transport};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use ztor_base::{Duration, Instant, PeerId, SwarmId};
 use ztor_metainfo::BLOCK_LEN;
-use ztor_time::{Duration, Instant};
-use ztor_wire::{Block, PeerId};
+use ztor_wire::Block;
 
 /// Who called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Peer {
     pub(crate) transport: Transport,
     pub(crate) protection: Protection,
     /// The swarm an encrypted handshake was for.
-    pub(crate) secured_for: Option<[u8; 20]>,
+    pub(crate) secured_for: Option<SwarmId>,
     /// How it is being called; until it has answered in the same swarm.
     pub(crate) dial: Option<Dial>,
     /// It was met through a third (BEP 55).

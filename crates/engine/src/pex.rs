@@ -8,8 +8,9 @@ use crate::torrent::Torrent;
 use crate::way::{Protection, Transport};
 use crate::{Engine, PeerKey, TorrentId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, SocketAddr};
-use ztor_time::{Duration, Instant};
+use std::net::SocketAddr;
+use ztor_base::addr::{canonical, is_local, may_refer};
+use ztor_base::{Duration, Instant};
 use ztor_wire::{MAX_PEX_CONTACTS, Message, PexFlags, PexMessage};
 
 /// Between two messages to a peer (BEP 11: a minute at least).
@@ -144,10 +145,10 @@ impl Engine {
         let mut hosts = BTreeSet::new();
         for (addr, flags) in message.added.iter().take(2 * MAX_PEX_CONTACTS) {
             // A host named twice, or one that only the teller could reach, is no contact for us.
-            if !may_name(teller, addr.ip()) || !(hosts.insert(addr.ip()) || is_local(addr.ip())) {
+            if !may_refer(teller, addr.ip()) || !(hosts.insert(addr.ip()) || is_local(addr.ip())) {
                 continue;
             }
-            let addr = &SocketAddr::new(addr.ip().to_canonical(), addr.port());
+            let addr = &canonical(*addr);
             torrent.known.add(now, *addr, Origin::Pex, None, &mut self.rng);
             if flags.has(PexFlags::SEED) {
                 torrent.known.is_seed(*addr);
@@ -203,38 +204,5 @@ pub(crate) fn contact(peer: &Peer) -> Option<(SocketAddr, PexFlags)> {
         }
         Direction::Incoming => SocketAddr::new(peer.addr.ip(), peer.extended.listen_port?),
     };
-    Some((SocketAddr::new(addr.ip().to_canonical(), addr.port()), flags))
-}
-
-/// Whether somebody at `teller` may send us to `ip`: nobody outside may send us into our own network.
-pub(crate) fn may_name(teller: IpAddr, ip: IpAddr) -> bool {
-    match (ip.to_canonical(), teller.to_canonical()) {
-        (ip, teller) if ip.is_loopback() => teller.is_loopback(),
-        (ip, teller) => !is_local(ip) || is_local(teller),
-    }
-}
-
-pub(crate) fn is_local(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_outside_sends_us_into_our_own_network() {
-        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
-        assert!(may_name(ip("8.8.8.8"), ip("9.9.9.9")));
-        assert!(!may_name(ip("8.8.8.8"), ip("192.168.1.1")));
-        assert!(!may_name(ip("192.168.1.1"), ip("127.0.0.1")));
-        assert!(!may_name(ip("2001:db8::1"), ip("fe80::1")));
-        assert!(!may_name(ip("8.8.8.8"), ip("::ffff:10.0.0.1")));
-        assert!(may_name(ip("192.168.1.1"), ip("192.168.1.2")));
-        assert!(may_name(ip("127.0.0.1"), ip("127.0.0.1")));
-    }
+    Some((canonical(addr), flags))
 }

@@ -1,6 +1,6 @@
 //! Measured rates and rate limits, on the time they are told.
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 const SLOT_US: u64 = 500_000;
 const SLOTS: usize = 10;

@@ -6,7 +6,7 @@ use crate::peer::Stage;
 use crate::{Engine, PeerKey, TorrentId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 use ztor_wire::Message;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -8,7 +8,7 @@ use crate::torrent::{Knowledge, Phase, Torrent};
 use crate::way::{Protection, Transport};
 use crate::{Engine, TorrentId};
 use std::net::SocketAddr;
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 /// Peers that are remembered for the next run.
 const MAX_GOOD_PEERS: usize = 100;

@@ -2,36 +2,37 @@
 
 use crate::ids::TorrentId;
 use std::collections::BTreeMap;
+use ztor_base::{Sha1Digest, SwarmId};
 use ztor_wire::mse::obfuscated_swarm;
 
 /// v1 and truncated v2 info-hashes, as they appear in handshakes.
 #[derive(Debug, Default)]
 pub(crate) struct Swarms {
-    torrents: BTreeMap<[u8; 20], TorrentId>,
+    torrents: BTreeMap<SwarmId, TorrentId>,
     /// What encrypted handshakes call them: a caller costs one look-up, however many torrents there are.
-    obfuscated: BTreeMap<[u8; 20], [u8; 20]>,
+    obfuscated: BTreeMap<Sha1Digest, SwarmId>,
 }
 
 impl Swarms {
-    pub(crate) fn get(&self, info_hash: &[u8; 20]) -> Option<TorrentId> {
-        self.torrents.get(info_hash).copied()
+    pub(crate) fn get(&self, info_hash: SwarmId) -> Option<TorrentId> {
+        self.torrents.get(&info_hash).copied()
     }
 
-    pub(crate) fn contains(&self, info_hash: &[u8; 20]) -> bool {
-        self.torrents.contains_key(info_hash)
+    pub(crate) fn contains(&self, info_hash: SwarmId) -> bool {
+        self.torrents.contains_key(&info_hash)
     }
 
-    pub(crate) fn insert(&mut self, info_hash: [u8; 20], id: TorrentId) {
+    pub(crate) fn insert(&mut self, info_hash: SwarmId, id: TorrentId) {
         self.torrents.insert(info_hash, id);
-        self.obfuscated.insert(obfuscated_swarm(&info_hash), info_hash);
+        self.obfuscated.insert(obfuscated_swarm(info_hash), info_hash);
     }
 
-    pub(crate) fn remove(&mut self, info_hash: &[u8; 20]) {
-        self.torrents.remove(info_hash);
+    pub(crate) fn remove(&mut self, info_hash: SwarmId) {
+        self.torrents.remove(&info_hash);
         self.obfuscated.remove(&obfuscated_swarm(info_hash));
     }
 
-    pub(crate) fn of_obfuscated(&self, obfuscated: &[u8; 20]) -> Option<[u8; 20]> {
-        self.obfuscated.get(obfuscated).copied()
+    pub(crate) fn of_obfuscated(&self, obfuscated: Sha1Digest) -> Option<SwarmId> {
+        self.obfuscated.get(&obfuscated).copied()
     }
 }

@@ -9,10 +9,10 @@ use bytes::{Bytes, BytesMut};
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use ztor_base::{Duration, PeerId};
 use ztor_bencode::Tree;
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
-use ztor_time::Duration;
-use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
+use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message, Reserved};
 
 fn content(len: usize) -> Vec<u8> {
     let mut rng = Rng::with_seed(7);
@@ -206,8 +206,8 @@ impl World {
             let node = &mut self.nodes[n];
             node.written.clear();
             let pieces = node.disk.chunks(meta.layout.piece_length() as usize).zip(0..);
-            let right =
-                pieces.filter(|(bytes, p)| meta.hashes.v1(*p).unwrap()[..] == Sha1::digest(bytes)[..]);
+            let right = pieces
+                .filter(|(bytes, p)| meta.hashes.v1(*p).unwrap().as_ref() == Sha1::digest(bytes).as_slice());
             let mut have = Bitfield::new(meta.layout.piece_count());
             have.extend(right.map(|(_, p)| p));
             self.handle(n, Event::Disk { torrent, event: DiskEvent::Checked { have } });
@@ -257,7 +257,7 @@ impl World {
                     BlockDigest { begin: i as u32 * BLOCK_LEN, digest }
                 })
                 .collect();
-            let right = self.meta.hashes.v1(write.piece).unwrap()[..] == Sha1::digest(piece)[..];
+            let right = self.meta.hashes.v1(write.piece).unwrap().as_ref() == Sha1::digest(piece).as_slice();
             events.push(if right {
                 let digests = if node.was_bad.remove(&write.piece) { digests } else { Vec::new() };
                 DiskEvent::PieceOk { piece: write.piece, digests }
@@ -426,7 +426,7 @@ impl Scripted {
         let seed = world.add(disk.then_some(&data[..]), &[], |_| {});
         let key = world.nodes[seed].engine.accept(world.now, addr(99), Transport::Tcp).unwrap();
         let info_hash = world.meta.info_hashes.swarm_id();
-        let hello = Handshake { reserved, info_hash, peer_id: PeerId([9; 20]) }.encode();
+        let hello = Handshake { reserved, info_hash, peer_id: PeerId::new([9; 20]) }.encode();
         let mut scripted = Self { world, seed, key, inbound: BytesMut::new() };
         let (first, rest) = hello.split_at(HANDSHAKE_LEN / 2);
         assert!(scripted.say_raw(first).is_empty(), "half a handshake gets no answer");
@@ -522,9 +522,11 @@ fn wrong_and_own_handshakes_are_refused() {
     let node = world.add(Some(&data), &[], |_| {});
     let swarm = world.meta.info_hashes.swarm_id();
     let own = PeerId::from_random([node as u8; 12]);
-    for (info_hash, peer_id, reason) in [([1; 20], PeerId([1; 20]), "not here"), (swarm, own, "ourselves")] {
+    for (info_hash, peer_id, reason) in
+        [([1; 20], PeerId::new([1; 20]), "not here"), (swarm.into(), own, "ourselves")]
+    {
         let key = world.nodes[node].engine.accept(world.now, addr(50), Transport::Tcp).unwrap();
-        let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id }.encode();
+        let hello = Handshake { reserved: Reserved::NONE, info_hash: info_hash.into(), peer_id }.encode();
         let mut data = BytesMut::from(&hello[..]);
         world.handle(node, Event::Received { peer: key, data: &mut data });
         let close = world.nodes[node].out.closes.pop().unwrap();
@@ -550,7 +552,7 @@ fn a_few_addresses_are_called_at_once() {
 fn where_we_met_ourselves_no_torrent_calls_again() {
     let (mut world, _) = World::new(65536, 65536);
     let (own, other, now) = (addr(7), addr(8), world.now);
-    let peer_id = PeerId([3; 20]);
+    let peer_id = PeerId::new([3; 20]);
     let n = world.add(None, &[7], |c| c.peer_id = peer_id);
     let info_hash = world.meta.info_hashes.swarm_id();
     let node = &mut world.nodes[n];
@@ -681,7 +683,7 @@ fn a_fault_during_the_check_does_not_count_as_nothing_there() {
     let (mut world, data) = World::new(8 * 32768, 32768);
     let node = world.add(Some(&data), &[], |_| {});
     let (mut engine, mut out) =
-        (Engine::new(world.now, Config::new(PeerId([1; 20]), 1), 5), Outbox::default());
+        (Engine::new(world.now, Config::new(PeerId::new([1; 20]), 1), 5), Outbox::default());
     let add = AddTorrent {
         meta: Arc::clone(&world.meta),
         priorities: None,
@@ -733,7 +735,7 @@ fn a_peer_may_tell_all_its_pieces_again_when_it_has_more() {
     let node = world.add(None, &[], |_| {});
     let info_hash = world.meta.info_hashes.swarm_id();
     let key = world.nodes[node].engine.accept(world.now, addr(50), Transport::Tcp).unwrap();
-    let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id: PeerId([7; 20]) }.encode();
+    let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id: PeerId::new([7; 20]) }.encode();
     world.handle(node, Event::Received { peer: key, data: &mut BytesMut::from(&hello[..]) });
     let tell = |world: &mut World, bits: &Bitfield| {
         let mut bytes = Vec::new();

@@ -14,8 +14,8 @@ use crate::rate::{Bucket, Meter};
 use fastrand::Rng;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use ztor_base::Instant;
 use ztor_metainfo::{BLOCK_LEN, InfoHashes, Layout, Metainfo, merkle};
-use ztor_time::Instant;
 use ztor_tracker::announcer::Announcer;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use crate::picker::Ask;
 use crate::rate::Bucket;
 use crate::{Engine, PeerKey, TorrentId};
 use std::collections::VecDeque;
+use ztor_base::{Duration, Instant};
 use ztor_metainfo::BLOCK_LEN;
-use ztor_time::{Duration, Instant};
 use ztor_wire::{Block, Message};
 
 /// Blocks a peer gets in its turn where a limit makes peers wait for each other.

@@ -2,8 +2,9 @@
 
 use crate::config::{Config, Encryption};
 use crate::known::Spoken;
-use crate::pex;
 use std::net::SocketAddr;
+use ztor_base::SwarmId;
+use ztor_base::addr::is_local;
 use ztor_wire::mse::{Method, Methods};
 
 /// What carries a stream of bytes.
@@ -28,7 +29,7 @@ impl Transport {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Offer {
     /// The swarm, which the other side knows as well.
-    pub info_hash: [u8; 20],
+    pub info_hash: SwarmId,
     /// What may follow.
     pub methods: Methods,
 }
@@ -54,7 +55,7 @@ impl Way {
     pub(crate) fn first(config: &Config, addr: SocketAddr, spoken: Spoken) -> Self {
         let transports = config.transports;
         let transport = match (transports.tcp, transports.utp) {
-            (true, true) => spoken.transport.unwrap_or(match pex::is_local(addr.ip()) {
+            (true, true) => spoken.transport.unwrap_or(match is_local(addr.ip()) {
                 true => Transport::Tcp,
                 false => Transport::Utp,
             }),
@@ -124,10 +125,10 @@ pub enum Protection {
 mod tests {
     use super::*;
     use crate::config::Transports;
-    use ztor_wire::PeerId;
+    use ztor_base::PeerId;
 
     fn config(transports: Transports, encryption: Encryption) -> Config {
-        Config { transports, encryption, ..Config::new(PeerId([1; 20]), 1) }
+        Config { transports, encryption, ..Config::new(PeerId::new([1; 20]), 1) }
     }
 
     /// All ways that are tried one after the other, when each fails in the same manner.

@@ -27,6 +27,7 @@
 mod encode;
 
 use std::sync::Arc;
+use ztor_base::Sha1Digest;
 
 use sha1::Sha1;
 use sha2::Digest;
@@ -346,7 +347,7 @@ impl PieceHasher {
             }
         }
         Ok(PieceDigest {
-            v1: self.v1.map(|sha1| sha1.finalize().into()),
+            v1: self.v1.map(|sha1| Sha1Digest::new(sha1.finalize().into())),
             v2: self.v2.map(|leaves| merkle::root_of(&leaves.finish(), self.leaf_width)),
         })
     }
@@ -387,7 +388,7 @@ impl Leaves {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PieceDigest {
     /// SHA-1 of the piece with its pads; of v1 and hybrid torrents.
-    pub v1: Option<[u8; 20]>,
+    pub v1: Option<Sha1Digest>,
     /// The root of the piece's subtree; of v2 and hybrid torrents.
     pub v2: Option<Hash>,
 }
@@ -396,7 +397,7 @@ pub struct PieceDigest {
 #[derive(Clone, Debug)]
 pub struct Builder {
     plan: Plan,
-    v1: Vec<[u8; 20]>,
+    v1: Vec<Sha1Digest>,
     v2: Vec<Hash>,
     is_done: Vec<bool>,
     missing: u32,
@@ -409,7 +410,7 @@ impl Builder {
         let count = missing as usize;
         Self {
             plan: plan.clone(),
-            v1: vec![[0; 20]; if plan.version().has_v1() { count } else { 0 }],
+            v1: vec![Sha1Digest::new([0; 20]); if plan.version().has_v1() { count } else { 0 }],
             v2: vec![[0; 32]; if plan.version().has_v2() { count } else { 0 }],
             is_done: vec![false; count],
             missing,

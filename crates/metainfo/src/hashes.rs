@@ -1,23 +1,25 @@
 use std::ops::Range;
 
+use ztor_base::Sha1Digest;
+
 use crate::merkle::{self, Hash};
 
 /// What the pieces of a torrent must hash to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PieceHashes {
     /// Of v1 and hybrid torrents, one for every piece.
-    v1: Option<Vec<[u8; 20]>>,
+    v1: Option<Vec<Sha1Digest>>,
     /// Of v2 and hybrid torrents, one for every piece, as far as they are known.
     v2: Option<Vec<Option<Hash>>>,
 }
 
 impl PieceHashes {
-    pub(crate) fn new(v1: Option<Vec<[u8; 20]>>, v2: Option<Vec<Option<Hash>>>) -> Self {
+    pub(crate) fn new(v1: Option<Vec<Sha1Digest>>, v2: Option<Vec<Option<Hash>>>) -> Self {
         Self { v1, v2 }
     }
 
     /// SHA-1 of the piece with its pads (BEP 3); `None` if the torrent is v2-only.
-    pub fn v1(&self, piece: u32) -> Option<[u8; 20]> {
+    pub fn v1(&self, piece: u32) -> Option<Sha1Digest> {
         self.v1.as_ref()?.get(piece as usize).copied()
     }
 

@@ -80,9 +80,12 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
         decode_with(value.raw(), Mode::Strict, crate::metainfo::LIMITS)?;
     }
     let has_v1 = !has_v2 || info.has("pieces");
-    let info_hashes = InfoHashes {
-        v1: has_v1.then(|| InfoHashV1(Sha1::digest(value.raw()).into())),
-        v2: has_v2.then(|| InfoHashV2(Sha256::digest(value.raw()).into())),
+    let v1 = || InfoHashV1::new(Sha1::digest(value.raw()).into());
+    let v2 = || InfoHashV2::new(Sha256::digest(value.raw()).into());
+    let info_hashes = match (has_v1, has_v2) {
+        (true, true) => InfoHashes::Hybrid(v1(), v2()),
+        (false, true) => InfoHashes::V2(v2()),
+        (_, false) => InfoHashes::V1(v1()),
     };
     let piece_length = info.uint("piece length")?;
     if has_v2 && (piece_length < u64::from(BLOCK_LEN) || !piece_length.is_power_of_two()) {

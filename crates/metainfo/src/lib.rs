@@ -25,10 +25,11 @@ pub mod paths;
 
 pub use error::MetainfoError;
 pub use hashes::PieceHashes;
-pub use info_hash::{InfoHashV1, InfoHashV2, InfoHashes};
+pub use info_hash::InfoHashes;
 pub use layout::{Alignment, File, FileRange, Layout, LayoutError};
 pub use magnet::{MAX_MAGNET_LEN, Magnet, MagnetError};
 pub use metainfo::Metainfo;
+pub use ztor_base::{InfoHashV1, InfoHashV2, SwarmId};
 
 /// Bytes of a block: what peers request of each other, and what a leaf of a hash tree covers.
 pub const BLOCK_LEN: u32 = 16 * 1024;

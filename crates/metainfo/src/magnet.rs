@@ -84,20 +84,29 @@ impl Magnet {
         self.select.is_empty()
             || u32::try_from(file).is_ok_and(|file| self.select.iter().any(|range| range.contains(&file)))
     }
+}
 
-    fn add_topic(&mut self, topic: &str) -> Result<(), MagnetError> {
+/// The hashes that the topics of a link have named so far.
+#[derive(Default)]
+struct Topics {
+    v1: Option<InfoHashV1>,
+    v2: Option<InfoHashV2>,
+}
+
+impl Topics {
+    fn add(&mut self, topic: &str) -> Result<(), MagnetError> {
         let prefixed = |prefix: &str| {
             let (head, rest) = topic.split_at_checked(prefix.len())?;
             head.eq_ignore_ascii_case(prefix).then_some(rest)
         };
         if let Some(text) = prefixed("urn:btih:") {
-            let hash = InfoHashV1(v1_hash(text)?);
-            if self.info_hashes.v1.replace(hash).is_some_and(|other| other != hash) {
+            let hash = v1_hash(text)?;
+            if self.v1.replace(hash).is_some_and(|other| other != hash) {
                 return Err(MagnetError::TwoTorrents);
             }
         } else if let Some(text) = prefixed("urn:btmh:") {
-            let hash = InfoHashV2(v2_hash(text)?);
-            if self.info_hashes.v2.replace(hash).is_some_and(|other| other != hash) {
+            let hash = v2_hash(text)?;
+            if self.v2.replace(hash).is_some_and(|other| other != hash) {
                 return Err(MagnetError::TwoTorrents);
             }
         }
@@ -128,7 +137,10 @@ impl FromStr for Magnet {
         let query = link.split_at_checked(8).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("magnet:?"));
         let (_, query) = query.ok_or(MagnetError::Scheme)?;
 
-        let mut magnet = Self::new(InfoHashes { v1: None, v2: None });
+        let mut topics = Topics::default();
+        let mut name = None;
+        let (mut tracker_urls, mut seed_urls) = (Vec::new(), Vec::new());
+        let (mut peers, mut selected) = (Vec::new(), Vec::new());
         let (mut trackers, mut web_seeds) = (UrlList::of_trackers(), UrlList::of_web_seeds());
         for parameter in query.split('&') {
             // Links copied out of a page's source have `&amp;` between parameters.
@@ -136,26 +148,24 @@ impl FromStr for Magnet {
             let Some((key, value)) = parameter.split_once('=') else { continue };
             let text = || percent_decode_str(value).decode_utf8().ok();
             match base_key(key).to_ascii_lowercase().as_str() {
-                "xt" => magnet.add_topic(&text().unwrap_or_default())?,
-                "dn" if magnet.name.is_none() && !value.is_empty() => {
+                "xt" => topics.add(&text().unwrap_or_default())?,
+                "dn" if name.is_none() && !value.is_empty() => {
                     let spaced = value.replace('+', " ");
                     let raw: Vec<u8> = percent_decode_str(&spaced).collect();
-                    magnet.name = Some(safe_element(&raw, Naming::Portable));
+                    name = Some(safe_element(&raw, Naming::Portable));
                 }
-                "tr" => magnet.trackers.extend(text().and_then(|url| trackers.take_str(&url))),
-                "ws" => magnet.web_seeds.extend(text().and_then(|url| web_seeds.take_str(&url))),
-                "x.pe" if magnet.peers.len() < MAX_PEERS => {
+                "tr" => tracker_urls.extend(text().and_then(|url| trackers.take_str(&url))),
+                "ws" => seed_urls.extend(text().and_then(|url| web_seeds.take_str(&url))),
+                "x.pe" if peers.len() < MAX_PEERS => {
                     let peer = text().filter(|peer| is_peer(peer)).map(|peer| peer.into_owned());
-                    magnet.peers.extend(peer.filter(|peer| !magnet.peers.contains(peer)));
+                    peers.extend(peer.filter(|peer| !peers.contains(peer)));
                 }
-                "so" => magnet.select.extend(select(&text().unwrap_or_default())?),
+                "so" => selected.extend(select(&text().unwrap_or_default())?),
                 _ => {}
             }
         }
-        if magnet.info_hashes.v1.is_none() && magnet.info_hashes.v2.is_none() {
-            return Err(MagnetError::NoTorrent);
-        }
-        Ok(magnet)
+        let info_hashes = InfoHashes::new(topics.v1, topics.v2).ok_or(MagnetError::NoTorrent)?;
+        Ok(Self { info_hashes, name, trackers: tracker_urls, peers, select: selected, web_seeds: seed_urls })
     }
 }
 
@@ -163,11 +173,11 @@ impl fmt::Display for Magnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("magnet:?")?;
         let mut separator = "";
-        if let Some(v1) = self.info_hashes.v1 {
+        if let Some(v1) = self.info_hashes.v1() {
             write!(f, "xt=urn:btih:{v1}")?;
             separator = "&";
         }
-        if let Some(v2) = self.info_hashes.v2 {
+        if let Some(v2) = self.info_hashes.v2() {
             write!(f, "{separator}xt=urn:btmh:{MULTIHASH_SHA256}{v2}")?;
         }
         let lists = [("tr", &self.trackers), ("ws", &self.web_seeds), ("x.pe", &self.peers)];
@@ -194,23 +204,23 @@ fn base_key(key: &str) -> &str {
     }
 }
 
-fn v1_hash(text: &str) -> Result<[u8; 20], MagnetError> {
+fn v1_hash(text: &str) -> Result<InfoHashV1, MagnetError> {
     let decoded = match text.len() {
         40 => HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok(),
         32 => BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok(),
         _ => None,
     };
-    let hash = decoded.and_then(|bytes| bytes.try_into().ok());
+    let hash = decoded.and_then(|bytes| bytes.as_slice().try_into().ok());
     hash.ok_or_else(|| MagnetError::Hash {
         found: shown(text),
         expected: "a hash of 40 hexadecimal or 32 base32 digits",
     })
 }
 
-fn v2_hash(text: &str) -> Result<[u8; 32], MagnetError> {
+fn v2_hash(text: &str) -> Result<InfoHashV2, MagnetError> {
     let digits = text.strip_prefix(MULTIHASH_SHA256);
     let decoded = digits.and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok());
-    let hash = decoded.and_then(|bytes| bytes.try_into().ok());
+    let hash = decoded.and_then(|bytes| bytes.as_slice().try_into().ok());
     hash.ok_or_else(|| MagnetError::Hash {
         found: shown(text),
         expected: "a SHA-256 multihash: 1220 and 64 hexadecimal digits",

@@ -109,12 +109,12 @@ impl Metainfo {
 
     /// Whether there is a v1 half: v1 and hybrid torrents.
     pub fn is_v1(&self) -> bool {
-        self.info_hashes.v1.is_some()
+        self.info_hashes.v1().is_some()
     }
 
     /// Whether there is a v2 half: v2 and hybrid torrents.
     pub fn is_v2(&self) -> bool {
-        self.info_hashes.v2.is_some()
+        self.info_hashes.v2().is_some()
     }
 
     /// Whether there are both halves.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
-use ztor_time::Instant;
+use ztor_base::{Instant, SwarmId};
 use ztor_tracker::swarms::{self, Asker, Families, Refusal, Swarms};
 use ztor_tracker::{AnnounceReply, AnnounceRequest};
 
@@ -37,7 +37,7 @@ pub struct Config {
     /// Seconds before which clients should not announce again even if they want more peers.
     pub min_interval_s: Option<u32>,
     /// The only torrents that are tracked; `None` tracks whatever is announced.
-    pub allowed: Option<Vec<[u8; 20]>>,
+    pub allowed: Option<Vec<SwarmId>>,
     /// What else is handed out over HTTP.
     pub files: Files,
 }
@@ -131,7 +131,7 @@ impl TrackerServer {
     }
 
     /// Adds to the torrents that are tracked, if there is a list of them.
-    pub fn allow(&self, info_hash: [u8; 20]) {
+    pub fn allow(&self, info_hash: SwarmId) {
         self.state.swarms().allow(info_hash);
     }
 

@@ -1,7 +1,7 @@
 //! The one place that reads the clock for the engine.
 
 use std::time::Instant as OsInstant;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 /// Turns the system's monotonic clock into the engine's time, which starts at zero with the session.
 #[derive(Debug, Clone, Copy)]

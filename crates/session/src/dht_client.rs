@@ -7,8 +7,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
+use ztor_base::Instant;
+use ztor_base::addr::canonical;
 use ztor_dht::{Config, Dht, Event};
-use ztor_time::Instant;
 
 /// The longest step: how late a caller may be told.
 const STEP: Duration = Duration::from_millis(200);
@@ -72,7 +73,7 @@ impl DhtClient {
         let mut buf = [0; 4096];
         match self.socket.recv_from(&mut buf) {
             Ok((len, from)) => {
-                let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+                let from = canonical(from);
                 self.node.handle(self.clock.now(), from, &buf[..len]);
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}

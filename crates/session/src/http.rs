@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use url::Url;
+use ztor_base::addr::is_local;
 
 /// Longest answer of a tracker that is read, after decompression.
 pub(crate) const MAX_TRACKER_REPLY: usize = 1024 * 1024;
@@ -66,19 +67,6 @@ fn client(bind: &Bind) -> Result<ClientBuilder, FetchError> {
         // The address we come from may hold a passkey.
         .referer(false)
         .redirect(redirect::Policy::none()))
-}
-
-fn is_local(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || shared
-        }
-        IpAddr::V6(ip) => {
-            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
-        }
-    }
 }
 
 /// Looks names up, and forgets local addresses.

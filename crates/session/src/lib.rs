@@ -51,11 +51,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use ztor_base::PeerId;
 use ztor_engine::{DhtRole, Engine};
 use ztor_metainfo::{Magnet, Metainfo};
 use ztor_storage::resume::{Resume, ResumeError};
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
-use ztor_wire::PeerId;
 
 /// How long the network thread may take to answer a question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);

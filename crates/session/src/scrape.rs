@@ -8,6 +8,8 @@ use crate::{FetchError, fetch_url, random_u64};
 use std::net::ToSocketAddrs;
 use std::time::Duration;
 use thiserror::Error;
+use ztor_base::SwarmId;
+use ztor_base::addr::canonical;
 use ztor_tracker::{Reply, ScrapeEntry, TrackerError, http, udp};
 
 /// The longest answer that is read, in bytes: of one torrent.
@@ -34,7 +36,7 @@ pub enum ScrapeError {
 ///
 /// # Errors
 /// If there is none.
-pub fn scrape(url: &str, info_hash: [u8; 20], bind: &Bind) -> Result<ScrapeEntry, ScrapeError> {
+pub fn scrape(url: &str, info_hash: SwarmId, bind: &Bind) -> Result<ScrapeEntry, ScrapeError> {
     let entries = match url.strip_prefix("udp://") {
         Some(rest) => scrape_udp(rest, info_hash, bind)?,
         None => {
@@ -48,7 +50,7 @@ pub fn scrape(url: &str, info_hash: [u8; 20], bind: &Bind) -> Result<ScrapeEntry
         .ok_or_else(|| ScrapeError::Network("the tracker does not know the torrent".into()))
 }
 
-fn scrape_udp(rest: &str, info_hash: [u8; 20], bind: &Bind) -> Result<Vec<ScrapeEntry>, ScrapeError> {
+fn scrape_udp(rest: &str, info_hash: SwarmId, bind: &Bind) -> Result<Vec<ScrapeEntry>, ScrapeError> {
     let network = |error: &dyn std::fmt::Display| ScrapeError::Network(error.to_string());
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     let socket = udp_socket(bind).map_err(|e| network(&e))?;
@@ -71,7 +73,7 @@ fn scrape_udp(rest: &str, info_hash: [u8; 20], bind: &Bind) -> Result<Vec<Scrape
         socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)))).map_err(|e| network(&e))?;
         // Whatever goes wrong here, the client's own time runs out.
         if let Ok((len, from)) = socket.recv_from(&mut buf) {
-            let from = crate::driver::sockets::canonical(from);
+            let from = canonical(from);
             client.handle(clock.now(), from, &buf[..len]);
         }
         client.tick(clock.now());

@@ -17,8 +17,7 @@ pub(crate) fn resume_path(state: &Path, meta: &Metainfo, dir: &Path) -> PathBuf 
     let swarm = meta.info_hashes.swarm_id();
     let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
     fnv.write(dir.as_os_str().as_encoded_bytes());
-    let hex: String = swarm.iter().map(|b| format!("{b:02x}")).collect();
-    state.join("resume").join(format!("{hex}-{:016x}.resume", fnv.finish()))
+    state.join("resume").join(format!("{swarm}-{:016x}.resume", fnv.finish()))
 }
 
 /// FNV-1a: names must be the same in every run and build.

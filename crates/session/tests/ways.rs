@@ -159,7 +159,7 @@ fn who_requires_encryption_gives_nothing_to_a_plain_caller_and_who_has_none_noth
     let meta = content(tmp.path(), 100_000);
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let mut hello = b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0".to_vec();
-    hello.extend(meta.info_hashes.swarm_ids().next().unwrap());
+    hello.extend(meta.info_hashes.swarm_id().as_bytes());
     hello.extend(b"-XX0000-abcdefghijkl");
     for (encryption, hello, is_answered) in [
         (Encryption::Require, &hello[..], false),

@@ -1,3 +1,4 @@
+use ztor_base::Sha1Digest;
 use ztor_metainfo::{BLOCK_LEN, Layout, Metainfo, merkle};
 use ztor_sha::{LANES, Sha1, Sha256, Sha256Algorithm};
 
@@ -53,7 +54,7 @@ pub(crate) struct Kinds {
 /// What a piece hashed to, or should hash to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digests {
-    pub v1: Option<[u8; 20]>,
+    pub v1: Option<Sha1Digest>,
     pub v2: Option<[u8; 32]>,
 }
 
@@ -124,7 +125,7 @@ impl PieceHasher {
             }
             merkle::root_of(&blocks.leaves, blocks.width)
         });
-        Digests { v1: self.v1.take().map(|mut v1| v1.finish_reset()), v2 }
+        Digests { v1: self.v1.take().map(|mut v1| v1.finish_reset().into()), v2 }
     }
 
     /// The SHA-256 of every block so far, if this torrent has v2 hashes.

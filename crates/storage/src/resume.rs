@@ -151,11 +151,11 @@ impl Resume {
         let mut put = |key: &str, value: Tree| root.insert(key.as_bytes().to_vec(), value);
         put("format", Tree::Bytes(b"ztor resume".to_vec()));
         put("version", Tree::Int(VERSION));
-        if let Some(v1) = self.info_hashes.v1 {
-            put("info-hash", Tree::Bytes(v1.0.to_vec()));
+        if let Some(v1) = self.info_hashes.v1() {
+            put("info-hash", Tree::Bytes(v1.as_bytes().to_vec()));
         }
-        if let Some(v2) = self.info_hashes.v2 {
-            put("info-hash2", Tree::Bytes(v2.0.to_vec()));
+        if let Some(v2) = self.info_hashes.v2() {
+            put("info-hash2", Tree::Bytes(v2.as_bytes().to_vec()));
         }
         put("dir", Tree::Bytes(self.dir.as_os_str().as_bytes().to_vec()));
         put("have", Tree::Bytes(self.have.clone()));
@@ -191,11 +191,9 @@ impl Resume {
             Some(found) => return Err(ResumeError::Version { path: path.to_owned(), found }),
             None => return Err(corrupt(path, "`version` is missing or no number")),
         }
-        let v1 = hash_of(root, "info-hash", path)?.map(InfoHashV1);
-        let v2 = hash_of(root, "info-hash2", path)?.map(InfoHashV2);
-        if v1.is_none() && v2.is_none() {
-            return Err(corrupt(path, "`info-hash` is missing"));
-        }
+        let v1 = hash_of(root, "info-hash", path)?.map(InfoHashV1::new);
+        let v2 = hash_of(root, "info-hash2", path)?.map(InfoHashV2::new);
+        let info_hashes = InfoHashes::new(v1, v2).ok_or_else(|| corrupt(path, "`info-hash` is missing"))?;
         let (stamps, rest) = bytes_of("stamps")?.as_chunks::<STAMP_LEN>();
         if !rest.is_empty() {
             return Err(corrupt(path, "`stamps` ends early"));
@@ -206,7 +204,7 @@ impl Resume {
         }
         let peers = root.get(b"peers").into_iter().flat_map(|peers| peers.items());
         Ok(Self {
-            info_hashes: InfoHashes { v1, v2 },
+            info_hashes,
             dir: PathBuf::from(OsStr::from_bytes(bytes_of("dir")?)),
             have: bytes_of("have")?.to_vec(),
             stamps: stamps.iter().map(decode_stamp).collect(),

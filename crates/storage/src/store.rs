@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustix::io::Errno;
-use ztor_metainfo::{Layout, Metainfo};
+use ztor_metainfo::{InfoHashes, Layout, Metainfo};
 
 use crate::error::{At, Operation, StorageError};
 use crate::handles::{Access, HandleCache, OpenFile};
@@ -401,14 +401,13 @@ impl Drop for TorrentStore {
 
 /// The id inside the part file and the hexadecimal info-hash in its name.
 fn identity(meta: &Metainfo) -> ([u8; 32], String) {
-    match (meta.info_hashes.v1, meta.info_hashes.v2) {
-        (Some(v1), _) => {
+    match meta.info_hashes {
+        InfoHashes::V1(v1) | InfoHashes::Hybrid(v1, _) => {
             let mut id = [0; 32];
-            id[..20].copy_from_slice(&v1.0);
+            id[..20].copy_from_slice(v1.as_ref());
             (id, v1.to_string())
         }
-        (None, Some(v2)) => (v2.0, v2.to_string()),
-        (None, None) => ([0; 32], String::from("torrent")),
+        InfoHashes::V2(v2) => (v2.into(), v2.to_string()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, redact, text};
 

@@ -19,7 +19,4 @@ pub mod udp;
 
 pub use error::{Retry, TrackerError};
 pub use text::redact;
-pub use types::{
-    AnnounceEvent, AnnounceReply, AnnounceRequest, MAX_PEERS, Reply, ScrapeEntry, TrackerPeer,
-    is_plausible_peer,
-};
+pub use types::{AnnounceEvent, AnnounceReply, AnnounceRequest, MAX_PEERS, Reply, ScrapeEntry, TrackerPeer};

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use fastrand::Rng;
-use ztor_time::{Duration, Instant};
+use ztor_base::addr::is_dialable;
+use ztor_base::{Duration, Instant, PeerId, SwarmId};
 
-use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer, is_plausible_peer};
+use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer};
 
 /// The bounds and habits of a tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Config {
     /// The most peers that are given at once.
     pub max_num_want: usize,
     /// The only swarms that are tracked, if there is such a list.
-    pub allowed: Option<BTreeSet<[u8; 20]>>,
+    pub allowed: Option<BTreeSet<SwarmId>>,
 }
 
 impl Default for Config {
@@ -92,7 +93,7 @@ pub enum Refusal {
 #[derive(Debug)]
 pub struct Swarms {
     config: Config,
-    swarms: BTreeMap<[u8; 20], Swarm>,
+    swarms: BTreeMap<SwarmId, Swarm>,
     peers_in_all: usize,
     rng: Rng,
 }
@@ -109,7 +110,7 @@ struct Swarm {
 #[derive(Debug)]
 struct Peer {
     addr: SocketAddr,
-    id: [u8; 20],
+    id: PeerId,
     is_seeder: bool,
     /// Whether its `completed` has been counted.
     counted: bool,
@@ -128,7 +129,7 @@ impl Swarms {
     }
 
     /// Adds to the list of swarms that are tracked; nothing if every swarm is.
-    pub fn allow(&mut self, info_hash: [u8; 20]) {
+    pub fn allow(&mut self, info_hash: SwarmId) {
         if let Some(allowed) = &mut self.config.allowed {
             allowed.insert(info_hash);
         }
@@ -181,7 +182,7 @@ impl Swarms {
     }
 
     /// The numbers of a swarm; `None` if it is not known.
-    pub fn scrape(&self, info_hash: &[u8; 20]) -> Option<ScrapeEntry> {
+    pub fn scrape(&self, info_hash: &SwarmId) -> Option<ScrapeEntry> {
         self.swarms.get(info_hash).map(Swarm::entry)
     }
 
@@ -208,17 +209,17 @@ impl Swarms {
         if self.config.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&request.info_hash)) {
             return Err(Refusal::NotAllowed);
         }
-        if !is_plausible_peer(addr) {
+        if !is_dialable(addr) {
             return Err(Refusal::BadAddress);
         }
-        if request.peer_id == [0; 20] {
+        if request.peer_id == PeerId::new([0; 20]) {
             return Err(Refusal::BadPeerId);
         }
         Ok(())
     }
 
     /// Makes room where it can be had cheaply: in the one swarm that is full.
-    fn expire_if_full(&mut self, now: Instant, info_hash: &[u8; 20]) {
+    fn expire_if_full(&mut self, now: Instant, info_hash: &SwarmId) {
         let patience = self.patience();
         if let Some(swarm) = self.swarms.get_mut(info_hash)
             && swarm.peers.len() >= self.config.max_peers
@@ -260,7 +261,7 @@ impl Swarms {
         Ok(())
     }
 
-    fn remove(&mut self, info_hash: &[u8; 20], addr: SocketAddr, id: &[u8; 20]) {
+    fn remove(&mut self, info_hash: &SwarmId, addr: SocketAddr, id: &PeerId) {
         let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
         let at = swarm.index.get(&addr).copied();
         let at = at.filter(|&at| swarm.peers.get(at).is_some_and(|peer| peer.id == *id));
@@ -329,7 +330,7 @@ impl Swarm {
 /// Whom an asker is told of, and under which address.
 struct View {
     addr: SocketAddr,
-    id: [u8; 20],
+    id: PeerId,
     is_seeder: bool,
     source: IpAddr,
     asker: Asker,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use ztor_base::{PeerId, SwarmId, addr::is_dialable};
 
 /// The most peers kept of one reply. Trackers give 50 to 200; the rest of a larger list is dropped.
 pub const MAX_PEERS: usize = 1000;
@@ -10,9 +11,9 @@ pub const MAX_PEERS: usize = 1000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnnounceRequest {
     /// The swarm.
-    pub info_hash: [u8; 20],
+    pub info_hash: SwarmId,
     /// Who announces.
-    pub peer_id: [u8; 20],
+    pub peer_id: PeerId,
     /// The TCP port it listens on.
     pub port: u16,
     /// Payload bytes sent since the `started` event.
@@ -77,7 +78,7 @@ pub struct TrackerPeer {
     /// Where it listens.
     pub addr: SocketAddr,
     /// Its id, if the list was not compact.
-    pub peer_id: Option<[u8; 20]>,
+    pub peer_id: Option<PeerId>,
 }
 
 /// The state of one swarm as a scrape tells it (BEP 48).
@@ -100,17 +101,6 @@ pub enum Reply {
     Scrape(Vec<ScrapeEntry>),
 }
 
-/// Whether someone could listen there at all: not port 0, and neither an unspecified nor a multicast address.
-pub fn is_plausible_peer(addr: SocketAddr) -> bool {
-    let ip_is_possible = match addr.ip() {
-        IpAddr::V4(ip) => {
-            !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast() && ip.octets()[0] != 0
-        }
-        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
-    };
-    addr.port() != 0 && ip_is_possible
-}
-
 /// Gathers the peers of a reply: plausible ones, each once, [`MAX_PEERS`] at most.
 #[derive(Debug, Default)]
 pub(crate) struct PeerList {
@@ -119,9 +109,9 @@ pub(crate) struct PeerList {
 }
 
 impl PeerList {
-    pub(crate) fn push(&mut self, ip: IpAddr, port: u16, peer_id: Option<[u8; 20]>) {
+    pub(crate) fn push(&mut self, ip: IpAddr, port: u16, peer_id: Option<PeerId>) {
         let addr = SocketAddr::new(ip.to_canonical(), port);
-        if self.peers.len() < MAX_PEERS && is_plausible_peer(addr) && self.seen.insert(addr) {
+        if self.peers.len() < MAX_PEERS && is_dialable(addr) && self.seen.insert(addr) {
             self.peers.push(TrackerPeer { addr, peer_id });
         }
     }

@@ -10,7 +10,7 @@ mod transmit;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::header::{HEADER_BYTES, Header, Packet, Type};
 use crate::ledbat::{Ledbat, Sample};

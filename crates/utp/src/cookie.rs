@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sha1::{Digest, Sha1};
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 use crate::seq::SeqNr;
 
@@ -82,7 +82,7 @@ fn bucket(now: Instant) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use ztor_time::Duration;
+    use ztor_base::Duration;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 //! A packet's way takes what two clocks say, which start anywhere, run at different speeds and are set now and
 //! then; the counts go round after 71 minutes. Only differences within minutes mean anything.
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 /// Minutes over which the least delay is known. Ten, as RFC 6817 suggests, would be off by 60 ms with clocks that
 /// differ by 100 ppm; and in these three an occasional slowdown shows the least delay anew.

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
 use sha1::{Digest, Sha1};
 use slotmap::SlotMap;
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 use crate::conn::{Conn, Context, State, Totals};
 use crate::seq::SeqNr;

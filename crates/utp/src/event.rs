@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ztor_time::Duration;
+use ztor_base::Duration;
 
 slotmap::new_key_type! {
     /// Names a connection. None is used twice in the life of an [`Endpoint`](crate::Endpoint); one that is gone

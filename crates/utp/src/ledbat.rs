@@ -10,7 +10,7 @@
 //! One of twenty that slows down alone sees the queue of the other nineteen. So it is done when one of the two ends'
 //! clocks passes certain marks: connections that share a bottleneck mostly share one end, and slow down together.
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::delay::Delays;
 use crate::rtt::Rtt;

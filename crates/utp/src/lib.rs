@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};
-//! use ztor_time::Instant;
+//! use ztor_base::Instant;
 //! use ztor_utp::{Config, Endpoint, Event};
 //!
 //! let mut now = Instant::ZERO;

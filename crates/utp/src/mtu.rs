@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::header::MIN_PADDING_BYTES;
 

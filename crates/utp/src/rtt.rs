@@ -1,6 +1,6 @@
 //! The round trip and what follows from it (BEP 29, "timeouts"; RFC 6298, RFC 8985).
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 /// Before there was a round trip (BEP 29).
 const INITIAL_RTO: Duration = Duration::from_secs(1);

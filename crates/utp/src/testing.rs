@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::{Closed, Config, ConnKey, Endpoint, Event};
 

@@ -1,6 +1,7 @@
 //! The allowed-fast set (BEP 6).
 
 use std::net::IpAddr;
+use ztor_base::SwarmId;
 
 use sha1::{Digest, Sha1};
 
@@ -9,12 +10,12 @@ use sha1::{Digest, Sha1};
 ///
 /// The set depends on the peer's network only (its /24), so that reconnecting doesn't bring new pieces. BEP 6
 /// says nothing of IPv6; its /64 is taken in the same way. An IPv4-mapped address counts as IPv4.
-pub fn allowed_fast_set(ip: IpAddr, info_hash: &[u8; 20], pieces: u32, count: usize) -> Vec<u32> {
+pub fn allowed_fast_set(ip: IpAddr, info_hash: SwarmId, pieces: u32, count: usize) -> Vec<u32> {
     let Some(wanted) = u32::try_from(count).ok().filter(|&count| count < pieces) else {
         return (0..pieces).collect();
     };
     let mut seed = network(ip);
-    seed.extend_from_slice(info_hash);
+    seed.extend_from_slice(info_hash.as_ref());
     let mut set: Vec<u32> = Vec::new();
     let mut chain = Sha1::digest(&seed);
     // The chain is long enough for any set in practice; the bound is there because nothing proves it has no cycle.
@@ -56,14 +57,17 @@ mod tests {
     fn the_example_of_bep_6() {
         let ip = IpAddr::from([80, 4, 4, 200]);
         let seven = [1059, 431, 808, 1217, 287, 376, 1188];
-        assert_eq!(allowed_fast_set(ip, &[0xaa; 20], 1313, 7), seven);
-        assert_eq!(allowed_fast_set(ip, &[0xaa; 20], 1313, 9), [&seven[..], &[353, 508]].concat());
+        assert_eq!(allowed_fast_set(ip, SwarmId::new([0xaa; 20]), 1313, 7), seven);
+        assert_eq!(
+            allowed_fast_set(ip, SwarmId::new([0xaa; 20]), 1313, 9),
+            [&seven[..], &[353, 508]].concat()
+        );
     }
 
     proptest! {
         #[test]
         fn distinct_indices_of_the_torrent(ip: [u8; 16], hash: [u8; 20], pieces in 0..200_u32, count in 0..60_usize) {
-            let set = allowed_fast_set(IpAddr::from(ip), &hash, pieces, count);
+            let set = allowed_fast_set(IpAddr::from(ip), hash.into(), pieces, count);
             prop_assert_eq!(set.len(), count.min(pieces as usize));
             prop_assert!(set.iter().all(|&i| i < pieces));
             let distinct: std::collections::HashSet<_> = set.iter().collect();

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::{PeerId, WireError};
+use ztor_base::{PeerId, SwarmId};
+
+use crate::WireError;
 
 /// Length of a handshake in bytes.
 pub const HANDSHAKE_LEN: usize = 68;
@@ -15,7 +17,7 @@ pub struct Handshake {
     /// Which extensions the sender speaks.
     pub reserved: Reserved,
     /// The swarm: a v1 info-hash, or a v2 one cut to 20 bytes (BEP 52).
-    pub info_hash: [u8; 20],
+    pub info_hash: SwarmId,
     /// Who the sender says it is.
     pub peer_id: PeerId,
 }
@@ -26,8 +28,8 @@ impl Handshake {
         let mut out = [0; HANDSHAKE_LEN];
         out[..20].copy_from_slice(PREFIX);
         out[20..28].copy_from_slice(&self.reserved.0);
-        out[28..48].copy_from_slice(&self.info_hash);
-        out[48..].copy_from_slice(&self.peer_id.0);
+        out[28..48].copy_from_slice(self.info_hash.as_ref());
+        out[48..].copy_from_slice(self.peer_id.as_ref());
         out
     }
 
@@ -42,15 +44,19 @@ impl Handshake {
         }
         let Some((_, rest)) = buf.split_first_chunk::<20>() else { return Ok(None) };
         let Some((&reserved, rest)) = rest.split_first_chunk() else { return Ok(None) };
-        let Some((&info_hash, rest)) = rest.split_first_chunk() else { return Ok(None) };
+        let Some((&info_hash, rest)) = rest.split_first_chunk::<20>() else { return Ok(None) };
         let Some((&peer_id, _)) = rest.split_first_chunk() else { return Ok(None) };
-        Ok(Some(Self { reserved: Reserved(reserved), info_hash, peer_id: PeerId(peer_id) }))
+        Ok(Some(Self {
+            reserved: Reserved(reserved),
+            info_hash: info_hash.into(),
+            peer_id: PeerId::new(peer_id),
+        }))
     }
 
     /// Reads as much of a handshake as tells the swarm: the info-hash, once its 48 bytes are there.
     ///
     /// A listener needs this: some peers hold back their peer id until they have seen the answer.
-    pub fn peek_info_hash(buf: &[u8]) -> Result<Option<[u8; 20]>, WireError> {
+    pub fn peek_info_hash(buf: &[u8]) -> Result<Option<SwarmId>, WireError> {
         Self::decode(buf)?;
         Ok(buf.get(28..48).and_then(|hash| hash.try_into().ok()))
     }
@@ -152,11 +158,11 @@ mod tests {
         fn round_trip_and_every_prefix_asks_for_more(
             reserved: [u8; 8], info_hash: [u8; 20], id: [u8; 20], cut in 0..HANDSHAKE_LEN, tail: Vec<u8>
         ) {
-            let handshake = Handshake { reserved: Reserved(reserved), info_hash, peer_id: PeerId(id) };
+            let handshake = Handshake { reserved: Reserved(reserved), info_hash: info_hash.into(), peer_id: PeerId::new(id) };
             let mut bytes = handshake.encode().to_vec();
             prop_assert_eq!(Handshake::decode(&bytes[..cut]), Ok(None));
             let hash = Handshake::peek_info_hash(&bytes[..cut]).unwrap();
-            prop_assert_eq!(hash, (cut >= 48).then_some(info_hash));
+            prop_assert_eq!(hash, (cut >= 48).then_some(SwarmId::new(info_hash)));
             bytes.extend(tail);
             prop_assert_eq!(Handshake::decode(&bytes), Ok(Some(handshake)));
         }

@@ -17,7 +17,6 @@ mod local;
 mod message;
 mod metadata;
 pub mod mse;
-mod peer_id;
 mod pex;
 mod priority;
 
@@ -30,6 +29,5 @@ pub use holepunch::{HolepunchError, HolepunchMessage, UT_HOLEPUNCH};
 pub use local::{LocalAnnounce, MAX_LOCAL_HASHES};
 pub use message::{Block, HashRequest, Message, PIECE_HEADER_LEN, piece_header};
 pub use metadata::{METADATA_BLOCK_LEN, MetadataMessage, UT_METADATA};
-pub use peer_id::PeerId;
 pub use pex::{MAX_PEX_CONTACTS, PexFlags, PexMessage, UT_PEX};
 pub use priority::peer_priority;

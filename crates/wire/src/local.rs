@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use ztor_base::SwarmId;
 
 /// The most info-hashes in one announce: with the headers they stay below 1400 bytes (BEP 14).
 pub const MAX_LOCAL_HASHES: usize = 20;
@@ -15,7 +16,7 @@ pub struct LocalAnnounce {
     /// The TCP port the sender listens on. Never 0.
     pub port: u16,
     /// The swarms it is in; at least one, at most [`MAX_LOCAL_HASHES`].
-    pub info_hashes: Vec<[u8; 20]>,
+    pub info_hashes: Vec<SwarmId>,
     /// By which a sender knows its own announces.
     pub cookie: Option<String>,
 }
@@ -26,7 +27,7 @@ impl LocalAnnounce {
         let mut text = format!("BT-SEARCH * HTTP/1.1\r\nHost: {group}\r\nPort: {}\r\n", self.port);
         for hash in self.info_hashes.iter().take(MAX_LOCAL_HASHES) {
             // Writing to a string cannot fail.
-            let _ = write!(text, "Infohash: {}\r\n", HEXLOWER.encode(hash));
+            let _ = write!(text, "Infohash: {}\r\n", HEXLOWER.encode(hash.as_ref()));
         }
         if let Some(cookie) = &self.cookie {
             let _ = write!(text, "cookie: {cookie}\r\n");
@@ -50,7 +51,7 @@ impl LocalAnnounce {
                 announce.port = value.parse().ok()?;
             } else if name.eq_ignore_ascii_case("infohash") && announce.info_hashes.len() < MAX_LOCAL_HASHES {
                 let hash = HEXLOWER_PERMISSIVE.decode(value.as_bytes()).ok();
-                announce.info_hashes.extend(hash.and_then(|hash| <[u8; 20]>::try_from(hash).ok()));
+                announce.info_hashes.extend(hash.and_then(|hash| SwarmId::try_from(hash.as_slice()).ok()));
             } else if name.eq_ignore_ascii_case("cookie") && value.len() <= MAX_COOKIE_LEN {
                 announce.cookie = Some(value.to_owned());
             }
@@ -72,7 +73,7 @@ mod tests {
         let announce = LocalAnnounce::decode(text.as_bytes()).unwrap();
         assert_eq!(announce.port, 51413);
         assert_eq!(announce.info_hashes.len(), 1);
-        assert_eq!(announce.info_hashes[0][..4], [0x01, 0x23, 0x45, 0x67]);
+        assert_eq!(announce.info_hashes[0].as_ref()[..4], [0x01, 0x23, 0x45, 0x67]);
         assert_eq!(announce.cookie.as_deref(), Some("a1"));
     }
 
@@ -93,7 +94,7 @@ mod tests {
         #[test]
         fn round_trip(
             port in 1..=u16::MAX,
-            info_hashes in prop::collection::vec(any::<[u8; 20]>(), 1..=MAX_LOCAL_HASHES),
+            info_hashes in prop::collection::vec(any::<[u8; 20]>().prop_map(SwarmId::new), 1..=MAX_LOCAL_HASHES),
             cookie in prop::option::of("[a-z0-9]{1,20}"),
         ) {
             let announce = LocalAnnounce { port, info_hashes, cookie };

@@ -6,12 +6,12 @@ use anyhow::Context;
 use bytes::{Bytes, BytesMut};
 use std::hint::black_box;
 use std::sync::Arc;
+use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::fuzzing::{Pick, Picker};
 use ztor_engine::inspect::Pieces;
 use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, Engine, Event, Outbox, TorrentId};
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
-use ztor_time::{Duration, Instant};
-use ztor_wire::{Block, Decoder, Message, PeerId};
+use ztor_wire::{Block, Decoder, Message};
 
 /// How large the world around an operation is.
 #[derive(Debug, Clone, Copy)]

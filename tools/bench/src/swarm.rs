@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant as OsInstant;
+use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::{
     AddTorrent, Bitfield, Config, DiskEvent, Engine, Event, Outbox, PeerKey, TorrentId, Transport,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
-use ztor_time::{Duration, Instant};
-use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
+use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message, Reserved};
 
 /// An engine, its one torrent, and its peers.
 pub struct Swarm {

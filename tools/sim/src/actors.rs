@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use talk::Talk;
+use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::Transport;
-use ztor_time::{Duration, Instant};
-use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
+use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, Reserved};
 
 /// How often an actor does something of its own accord.
 const TICK: Duration = Duration::from_millis(250);
@@ -159,7 +159,7 @@ impl Actor {
         }
         let mut id = [b'a'; 20];
         id[16..].copy_from_slice(&(self.number as u32).to_be_bytes());
-        Handshake { reserved, info_hash: self.content.meta.info_hashes.swarm_id(), peer_id: PeerId(id) }
+        Handshake { reserved, info_hash: self.content.meta.info_hashes.swarm_id(), peer_id: PeerId::new(id) }
             .encode()
     }
 

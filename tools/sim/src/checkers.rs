@@ -14,8 +14,8 @@ pub(crate) use ledger::Ledger;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use ztor_base::Instant;
 use ztor_engine::{Bitfield, Engine, TorrentId, Write};
-use ztor_time::Instant;
 
 /// What one process is held to.
 pub(crate) struct Audit {

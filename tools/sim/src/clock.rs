@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 /// Things that will happen, in the order of their times; those of one instant in the order they were planned.
 pub(crate) struct Queue<T> {

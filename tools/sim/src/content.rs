@@ -79,7 +79,7 @@ impl Content {
     /// Whether a message of the DHT is about this torrent.
     pub(crate) fn is_named_in(&self, datagram: &[u8]) -> bool {
         let hash = self.meta.info_hashes.swarm_id();
-        ztor_dht::krpc::decode(datagram).is_ok() && datagram.windows(20).any(|window| *window == hash)
+        ztor_dht::krpc::decode(datagram).is_ok() && datagram.windows(20).any(|window| window == hash.as_ref())
     }
 
     pub(crate) fn pieces(&self) -> u32 {
@@ -119,7 +119,7 @@ impl Content {
     pub(crate) fn verifies(&self, piece: u32, bytes: &[u8]) -> bool {
         use sha1::{Digest, Sha1};
         let (hashes, layout) = (&self.meta.hashes, &self.meta.layout);
-        let v1 = hashes.v1(piece).map(|want| want[..] == Sha1::digest(bytes)[..]);
+        let v1 = hashes.v1(piece).map(|want| want.as_ref() == Sha1::digest(bytes).as_slice());
         let v2 = hashes.v2(piece).map(|want| {
             let covered = &bytes[..bytes.len().min(layout.v2_piece_len(piece) as usize)];
             let leaves: Vec<merkle::Hash> = covered.chunks(BLOCK_LEN as usize).map(merkle::leaf).collect();

@@ -20,8 +20,8 @@ use place::Land;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
+use ztor_base::{Duration, Instant};
 use ztor_dht::{Announce, Config, Contact, Dht, Event, LookupId, NodeId, PerFamily, Saved, Summary};
-use ztor_time::{Duration, Instant};
 
 /// Lines of the story that a failure is shown with.
 const SHOWN_LINES: usize = 40;
@@ -367,7 +367,7 @@ impl DhtWorld {
         let announce = Announce { port, implied_port, is_seed: index % 3 == 0 };
         let info_hash = self.torrents[torrent].info_hash;
         let Some(dht) = self.dht(index) else { return };
-        let lookup = dht.get_peers(now, info_hash, Some(announce));
+        let lookup = dht.get_peers(now, info_hash.into(), Some(announce));
         self.running.insert((index, lookup), Wish::Announce { torrent, port });
         self.plan(now + ANNOUNCE_EVERY, Task::Announce { torrent, host: Some(index) });
         self.flush(index);
@@ -385,7 +385,7 @@ impl DhtWorld {
         }
         let info_hash = self.torrents[torrent].info_hash;
         let Some((index, dht)) = host.and_then(|index| Some((index, self.dht(index)?))) else { return };
-        let lookup = dht.get_peers(now, info_hash, None);
+        let lookup = dht.get_peers(now, info_hash.into(), None);
         self.running.insert((index, lookup), Wish::Lookup { torrent, found: false });
         self.flush(index);
     }

@@ -7,8 +7,8 @@ use crate::content::{Content, digests};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use ztor_base::{Duration, Instant};
 use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, PeerKey, ResumeData, Write};
-use ztor_time::{Duration, Instant};
 use ztor_wire::Block;
 
 /// What survives a power cut whole or not at all, in bytes.

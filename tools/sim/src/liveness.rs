@@ -5,7 +5,7 @@
 
 use crate::tracker::MAX_LIES;
 use crate::world::World;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 /// Until a connection that nobody answers on is given up.
 const SILENCE: Duration = Duration::from_secs(130);

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub(crate) use stream::{End, Owner, SEND_BUFFER, Side, Stream, StreamId};
+use ztor_base::{Duration, Instant};
 use ztor_engine::Transport;
-use ztor_time::{Duration, Instant};
 
 /// The port that everybody listens on.
 pub(crate) const PORT: u16 = 6881;

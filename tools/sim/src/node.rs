@@ -14,13 +14,12 @@ use link::Link;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use ztor_base::{Duration, Instant, PeerId};
 use ztor_dht::krpc;
 use ztor_engine::{
     AddMagnet, AddTorrent, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened, Outbox, PeerKey,
     RequestId, TorrentId, Transport, Transports,
 };
-use ztor_time::{Duration, Instant};
-use ztor_wire::PeerId;
 
 /// How often progress is made durable, as the session does it.
 const SAVE_EVERY: Duration = Duration::from_secs(5);

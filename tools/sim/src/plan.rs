@@ -2,8 +2,8 @@
 
 use crate::disk::Health;
 use crate::world::{Event, World};
+use ztor_base::{Duration, Instant};
 use ztor_engine::Command;
-use ztor_time::{Duration, Instant};
 
 /// An intervention.
 #[derive(Debug, Clone, Copy)]

@@ -7,9 +7,9 @@ use crate::disk::Job;
 use crate::plan::Action;
 use crate::trace::{Subject, Trace, number_of};
 use crate::world::Event;
+use ztor_base::Instant;
 use ztor_dht::krpc;
 use ztor_engine::{Notice, Outbox, PeerKey, Transport};
-use ztor_time::Instant;
 
 /// The slot of a peer: what the trace calls `#3`.
 pub(crate) fn slot(peer: PeerKey) -> u64 {

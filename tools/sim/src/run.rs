@@ -5,7 +5,7 @@ use crate::world::{Failure, World};
 use fastrand::Rng;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 /// Lines of the story that a failure is shown with.
 const SHOWN_LINES: usize = 40;

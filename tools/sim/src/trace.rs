@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 /// Lines kept for the reader of a failure.
 const KEPT: usize = 400;

@@ -4,7 +4,7 @@ use crate::net::{Net, ip_of};
 use crate::world::Core;
 use fastrand::Rng;
 use std::net::{IpAddr, SocketAddr};
-use ztor_time::Instant;
+use ztor_base::Instant;
 use ztor_tracker::http::{PeerForm, encode_announce, encode_failure, parse_announce_query};
 use ztor_tracker::swarms::{Asker, Config, Families, Swarms};
 use ztor_tracker::udp::{Request, Response};

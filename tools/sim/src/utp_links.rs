@@ -21,7 +21,7 @@ use lab::Lab;
 use node::Content;
 use rows::{Row, Senders};
 use std::collections::BTreeMap;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 use ztor_utp::ConnKey;
 
 /// By then all that was written has to be there. The slowest rows write some hundred kilobytes ahead.

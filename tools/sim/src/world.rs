@@ -13,8 +13,8 @@ use fastrand::Rng;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use ztor_base::{Duration, Instant};
 use ztor_engine::RequestId;
-use ztor_time::{Duration, Instant};
 
 /// What can happen.
 #[derive(Debug)]

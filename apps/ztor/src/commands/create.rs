@@ -61,8 +61,8 @@ fn report(output: &Path, made: &content::Made, console: &Console) {
     let created = CreatedJson {
         file: output,
         name: &meta.name,
-        info_hash_v1: meta.info_hashes.v1.map(|hash| hash.to_string()),
-        info_hash_v2: meta.info_hashes.v2.map(|hash| hash.to_string()),
+        info_hash_v1: meta.info_hashes.v1().map(|hash| hash.to_string()),
+        info_hash_v2: meta.info_hashes.v2().map(|hash| hash.to_string()),
         magnet: Magnet::from(meta).to_string(),
         total_bytes: meta.layout.total_len(),
         files: crate::select::numbered(meta).count(),

@@ -2,12 +2,13 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
+use ztor_base::SwarmId;
 
 use anyhow::Context;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde_json::{Value, json};
 use ztor_metainfo::Magnet;
-use ztor_session::dht::{Event, Family, Item, LookupId, QueryId, Summary};
+use ztor_session::dht::{Event, Family, Item, LookupId, NodeId, QueryId, Summary};
 use ztor_session::{DHT_ROUTERS, DhtClient};
 
 use crate::args::{DhtArgs, DhtCommand};
@@ -25,7 +26,7 @@ pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyho
             look(net)?.get_peers(info_hash)
         }
         DhtCommand::Get { target, salt, net } => {
-            let target = hash(target)?;
+            let target = NodeId::new(hash(target)?);
             look(net)?.get(target, salt.as_bytes())
         }
         DhtCommand::Put { text, key, salt, seq, net } => {
@@ -79,7 +80,7 @@ impl<'a> Look<'a> {
         })
     }
 
-    fn get_peers(mut self, info_hash: [u8; 20]) -> anyhow::Result<Exit> {
+    fn get_peers(mut self, info_hash: SwarmId) -> anyhow::Result<Exit> {
         let now = self.client.now();
         let lookup = self.client.node.get_peers(now, info_hash, None);
         let mut count = 0;
@@ -95,7 +96,7 @@ impl<'a> Look<'a> {
         })
     }
 
-    fn get(mut self, target: [u8; 20], salt: &[u8]) -> anyhow::Result<Exit> {
+    fn get(mut self, target: NodeId, salt: &[u8]) -> anyhow::Result<Exit> {
         let now = self.client.now();
         let lookup = self.client.node.get(now, target, salt);
         let mut found = false;
@@ -253,10 +254,10 @@ fn resolve(node: &str) -> Result<SocketAddr, Fault> {
     found.next().ok_or_else(|| wrong("this name has no address".into()))
 }
 
-fn info_hash(torrent: &str) -> Result<[u8; 20], Fault> {
+fn info_hash(torrent: &str) -> Result<SwarmId, Fault> {
     match torrent.parse::<Magnet>() {
         Ok(magnet) => Ok(magnet.info_hashes.swarm_id()),
-        Err(_) => hash(torrent),
+        Err(_) => hash(torrent).map(SwarmId::new),
     }
 }
 

@@ -205,8 +205,8 @@ fn torrent_json(meta: &Metainfo) -> TorrentJson<'_> {
     TorrentJson {
         kind: "torrent",
         name: &meta.name,
-        info_hash_v1: meta.info_hashes.v1.map(|hash| hash.to_string()),
-        info_hash_v2: meta.info_hashes.v2.map(|hash| hash.to_string()),
+        info_hash_v1: meta.info_hashes.v1().map(|hash| hash.to_string()),
+        info_hash_v2: meta.info_hashes.v2().map(|hash| hash.to_string()),
         total_bytes: meta.layout.total_len(),
         piece_length: meta.layout.piece_length(),
         pieces: meta.layout.piece_count(),
@@ -229,8 +229,8 @@ fn magnet_json(magnet: &Magnet) -> MagnetJson<'_> {
     MagnetJson {
         kind: "magnet",
         name: magnet.name.as_deref(),
-        info_hash_v1: magnet.info_hashes.v1.map(|hash| hash.to_string()),
-        info_hash_v2: magnet.info_hashes.v2.map(|hash| hash.to_string()),
+        info_hash_v1: magnet.info_hashes.v1().map(|hash| hash.to_string()),
+        info_hash_v2: magnet.info_hashes.v2().map(|hash| hash.to_string()),
         trackers: &magnet.trackers,
         peers: &magnet.peers,
         web_seeds: &magnet.web_seeds,
@@ -315,8 +315,8 @@ impl Sheet {
     }
 
     fn hashes(&mut self, hashes: &ztor_metainfo::InfoHashes) {
-        self.optional("Info-hash v1", hashes.v1.map(|hash| hash.to_string()).as_deref());
-        self.optional("Info-hash v2", hashes.v2.map(|hash| hash.to_string()).as_deref());
+        self.optional("Info-hash v1", hashes.v1().map(|hash| hash.to_string()).as_deref());
+        self.optional("Info-hash v2", hashes.v2().map(|hash| hash.to_string()).as_deref());
     }
 
     fn file(&mut self, number: usize, file: &ztor_metainfo::File) {

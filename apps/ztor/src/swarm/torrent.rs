@@ -94,9 +94,7 @@ impl Torrent {
 
 /// The info-hash that stands for a torrent in what `--json` prints.
 pub(crate) fn info_hash(meta: &Metainfo) -> String {
-    let hashes = &meta.info_hashes;
-    let v1 = hashes.v1.map(|hash| hash.to_string());
-    v1.or_else(|| hashes.v2.map(|hash| hash.to_string())).unwrap_or_default()
+    meta.info_hashes.to_string()
 }
 
 /// Bytes of the pieces that are wanted, and of the files.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use super::Dht;
 use crate::addr::{Family, is_plausible};

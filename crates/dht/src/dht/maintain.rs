@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use ztor_time::{Duration, Instant};
+use ztor_base::addr::canonical;
+use ztor_base::{Duration, Instant};
 
 use super::Dht;
-use crate::addr::{Family, canonical, is_plausible};
+use crate::addr::{Family, is_plausible};
 use crate::event::Event;
 use crate::lookup::{Job, Lookup};
 use crate::{K, LookupId, NodeId};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 use super::Dht;
 use crate::addr::{Family, is_plausible};

@@ -2,9 +2,9 @@
 
 use super::*;
 use proptest::prelude::*;
+use ztor_base::Instant;
 use ztor_dht::krpc::{Body, Message, Method, Query, Response, decode};
 use ztor_dht::{Contact, Dht, NodeId};
-use ztor_time::Instant;
 
 fn query(method: Method) -> Vec<u8> {
     let body = Body::Query(Query { id: NodeId::new([9; 20]), want: None, method });
@@ -34,7 +34,7 @@ fn code_of(message: Option<Message>) -> Option<i64> {
 fn only_who_was_given_a_token_stores() {
     let mut dht = lone();
     let (from, other) = (addr(Family::V4, 1), addr(Family::V4, 2));
-    let info_hash = NodeId::new(HASH);
+    let info_hash = NodeId::from(HASH);
     let ask = query(Method::GetPeers { info_hash, no_seed: false, scrape: false });
     let message = answer(&mut dht, Instant::ZERO, from, &ask).unwrap();
     assert_eq!(message.external, Some(from));
@@ -111,7 +111,7 @@ fn nobody_sends_us_against_our_own_network() {
             let mut response = Response::new(NodeId::new([to.port() as u8; 20]));
             response.values = named.clone();
             response.nodes4 =
-                Some(named.iter().map(|addr| Contact { id: NodeId::new(HASH), addr: *addr }).collect());
+                Some(named.iter().map(|addr| Contact { id: NodeId::from(HASH), addr: *addr }).collect());
             Some(Message { body: Body::Response(Box::new(response)), ..message }.encode())
         }),
     ));
@@ -132,7 +132,7 @@ fn sybils_do_not_hide_a_torrent() {
     done(&mut net, 3, lookup);
     let sybils: Vec<Contact> = (0..100u8)
         .map(|n| {
-            let mut id = HASH;
+            let mut id = *HASH.as_bytes();
             id[19] = n;
             Contact { id: NodeId::new(id), addr: addr(Family::V4, 500 + usize::from(n)) }
         })
@@ -183,9 +183,9 @@ proptest! {
             let from = addr(Family::V4, usize::from(what));
             dht.handle(now, from, &bytes);
             match what {
-                0 => drop(dht.get_peers(now, id, Some(Announce { port: 1, implied_port: true, is_seed: true }))),
-                1 => drop(dht.scrape(now, id)),
-                2 => drop(dht.get(now, id, b"")),
+                0 => drop(dht.get_peers(now, id.into(), Some(Announce { port: 1, implied_port: true, is_seed: true }))),
+                1 => drop(dht.scrape(now, id.into())),
+                2 => drop(dht.get(now, id.into(), b"")),
                 3 => drop(dht.put_immutable(now, b"i1e".to_vec())),
                 _ => dht.tick(now),
             }

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use net::{Net, addr, config};
+use ztor_base::{Duration, SwarmId};
 use ztor_dht::{Announce, Config, Event, Family, LookupId, Summary};
-use ztor_time::Duration;
 
-const HASH: [u8; 20] = *b"\x12\x9a0123456789abcdefgh";
+const HASH: SwarmId = SwarmId::new(*b"\x12\x9a0123456789abcdefgh");
 
 fn announce(port: u16) -> Option<Announce> {
     Some(Announce { port, implied_port: false, is_seed: false })
@@ -165,7 +165,8 @@ fn two_nodes_are_a_network() {
 fn many_lookups_take_turns_and_are_never_blocked() {
     let mut net = Net::settled(15, 5, config(true, false));
     let hash = |n: u8| [n; 20];
-    let lookups: Vec<_> = (0..100).map(|n| net.dhts[1].get_peers(net.now, hash(n), announce(1000))).collect();
+    let lookups: Vec<_> =
+        (0..100).map(|n| net.dhts[1].get_peers(net.now, hash(n).into(), announce(1000))).collect();
     assert!(net.dhts[1].stats(net.now).waiting_lookups >= 60);
     for lookup in lookups {
         // The fifth one is everyone's router, which nobody keeps.

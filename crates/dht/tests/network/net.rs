@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use fastrand::Rng;
+use ztor_base::{Duration, Instant};
 use ztor_dht::{Config, Dht, Event, Family, PerFamily, Saved};
-use ztor_time::{Duration, Instant};
 
 /// What answers in the place of a node: from, to whom, what came; gives what goes back.
 pub(crate) type Liar = Box<dyn FnMut(SocketAddr, SocketAddr, &[u8]) -> Option<Vec<u8>>>;

@@ -46,7 +46,7 @@ fn items_are_stored_found_and_replaced() {
     let lookup = net.dhts[1].put_immutable(net.now, b"5:hello".to_vec()).unwrap();
     assert!(put_result(&mut net, 1, lookup).0 >= 8);
     let stored = Item::immutable(b"5:hello".to_vec()).unwrap();
-    let lookup = net.dhts[20].get(net.now, *stored.target().as_bytes(), b"");
+    let lookup = net.dhts[20].get(net.now, stored.target(), b"");
     assert_eq!(item(&mut net, 20, lookup), Some(stored));
 
     let put = |net: &mut Net, seq, cas, value: &[u8]| {
@@ -60,7 +60,7 @@ fn items_are_stored_found_and_replaced() {
     let Item::Mutable { key, .. } = Item::sign(&SEED, Vec::new(), 0, b"i0e".to_vec()).unwrap() else {
         panic!("an immutable item")
     };
-    let target = *mutable_target(&key, b"salt").as_bytes();
+    let target = mutable_target(&key, b"salt");
     let lookup = net.dhts[30].get(net.now, target, b"salt");
     let found = item(&mut net, 30, lookup).unwrap();
     assert_eq!((found.seq(), found.value()), (Some(2), &b"i2e"[..]));
@@ -80,7 +80,7 @@ fn long_items_fit_into_datagrams_of_both_families() {
     // The network checks the length of each.
     assert!(put_result(&mut net, 1, lookup).0 >= 8);
     let target = Item::sign(&SEED, vec![1; 64], 1, value.clone()).unwrap().target();
-    let lookup = net.dhts[9].get(net.now, *target.as_bytes(), &[1; 64]);
+    let lookup = net.dhts[9].get(net.now, target, &[1; 64]);
     assert_eq!(item(&mut net, 9, lookup).map(|item| item.value().to_vec()), Some(value));
 }
 
@@ -98,7 +98,7 @@ fn nodes_give_samples() {
     let announced = done(&mut net, 3, lookup).announced;
     let mut samples = Vec::new();
     for index in 0..19 {
-        let query = net.dhts[19].sample_infohashes(net.now, addr(Family::V4, index), NodeId::new(HASH));
+        let query = net.dhts[19].sample_infohashes(net.now, addr(Family::V4, index), NodeId::from(HASH));
         let (sample, nodes) = net.wait(19, |event| match event {
             Event::Samples { query: of, samples, nodes, .. } if *of == query => {
                 Some((samples.clone(), nodes.len()))
@@ -110,7 +110,7 @@ fn nodes_give_samples() {
     }
     // The one that asks is not asked.
     assert!(samples.len() + 1 >= announced, "{} of {announced}", samples.len());
-    assert!(announced >= 6 && samples.iter().all(|hash| *hash == NodeId::new(HASH)));
+    assert!(announced >= 6 && samples.iter().all(|hash| *hash == NodeId::from(HASH)));
 }
 
 #[test]

@@ -15,7 +15,7 @@ struct Caller {
     engine: Engine,
     out: Outbox,
     id: TorrentId,
-    swarm: [u8; 20],
+    swarm: SwarmId,
     now: Instant,
 }
 
@@ -89,7 +89,7 @@ impl Caller {
 
     fn greet(&mut self, peer: PeerKey, id: u8) {
         let reserved = Reserved::NONE.with_extended();
-        let hello = Handshake { reserved, info_hash: self.swarm, peer_id: PeerId([id; 20]) };
+        let hello = Handshake { reserved, info_hash: self.swarm, peer_id: PeerId::new([id; 20]) };
         self.say(peer, &hello.encode());
     }
 
@@ -200,7 +200,7 @@ fn who_hangs_up_on_a_plain_handshake_is_called_encrypted_and_that_is_remembered(
 fn an_encrypted_handshake_for_one_torrent_is_none_for_another() {
     let mut caller = Caller::new(|_| {});
     let key = caller.engine.accept(caller.now, at(5, 5), Transport::Tcp).unwrap();
-    caller.tell(Event::Secured { peer: key, info_hash: [9; 20], method: Method::Rc4 });
+    caller.tell(Event::Secured { peer: key, info_hash: [9; 20].into(), method: Method::Rc4 });
     caller.greet(key, 5);
     assert!(caller.out.closes[0].reason.contains("another torrent"), "{:?}", caller.out.closes);
 }

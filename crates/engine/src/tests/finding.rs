@@ -238,7 +238,7 @@ fn udp_trackers_are_told_over_both_families() {
     let now = Instant::from_micros(1);
     let mut engine = Engine::new(now, Config::new(PeerId::from_random([1; 12]), 6881), 1);
     let magnet = |n: u8| AddMagnet {
-        info_hashes: InfoHashes::from_v1(ztor_metainfo::InfoHashV1([n; 20])),
+        info_hashes: InfoHashes::V1(ztor_metainfo::InfoHashV1::new([n; 20])),
         trackers: vec![vec!["udp://tracker.example:80/announce".into()]],
         peers: Vec::new(),
     };

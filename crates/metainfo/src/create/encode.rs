@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use ztor_base::Sha1Digest;
 
 use ztor_bencode::Encoder;
 
@@ -11,12 +12,12 @@ use crate::{File, outer};
 
 type Out = Encoder<Vec<u8>>;
 
-pub(super) fn torrent(plan: &Shared, v1: &[[u8; 20]], v2: &[Hash]) -> Vec<u8> {
+pub(super) fn torrent(plan: &Shared, v1: &[Sha1Digest], v2: &[Hash]) -> Vec<u8> {
     // Keys are written in their order, names were checked and sorted, and a vector takes all that is written.
     write(plan, v1, v2).unwrap_or_default()
 }
 
-fn write(plan: &Shared, v1: &[[u8; 20]], v2: &[Hash]) -> io::Result<Vec<u8>> {
+fn write(plan: &Shared, v1: &[Sha1Digest], v2: &[Hash]) -> io::Result<Vec<u8>> {
     let trees = FileTrees::new(plan, v2);
     let options = &plan.options;
     let mut e = Encoder::new(Vec::new());
@@ -66,7 +67,7 @@ impl FileTrees {
     }
 }
 
-fn info(plan: &Shared, v1: &[[u8; 20]], roots: &[Option<Hash>], e: &mut Out) -> io::Result<()> {
+fn info(plan: &Shared, v1: &[Sha1Digest], roots: &[Option<Hash>], e: &mut Out) -> io::Result<()> {
     let Shared { options, layout, .. } = plan;
     let (has_v1, has_v2) = (options.version.has_v1(), options.version.has_v2());
     e.begin_dict()?;
@@ -91,7 +92,8 @@ fn info(plan: &Shared, v1: &[[u8; 20]], roots: &[Option<Hash>], e: &mut Out) -> 
     e.key(b"name")?.str(&plan.name)?;
     e.key(b"piece length")?.uint(layout.piece_length().into())?;
     if has_v1 {
-        e.key(b"pieces")?.bytes(v1.as_flattened())?;
+        let pieces: Vec<u8> = v1.iter().flat_map(|hash| *hash.as_bytes()).collect();
+        e.key(b"pieces")?.bytes(&pieces)?;
     }
     if options.private {
         e.key(b"private")?.int(1)?;

@@ -45,7 +45,10 @@ fn check(metainfo: &Metainfo, find: impl Fn(&File) -> Vec<u8>) {
             .ranges(piece, 0, u32::MAX)
             .flat_map(|range| contents[range.file][range.offset as usize..][..range.len as usize].to_vec())
             .collect();
-        assert_eq!(metainfo.hashes.v1(piece), metainfo.is_v1().then(|| Sha1::digest(&whole).into()));
+        assert_eq!(
+            metainfo.hashes.v1(piece),
+            metainfo.is_v1().then(|| Sha1Digest::new(Sha1::digest(&whole).into()))
+        );
         let data = &whole[..layout.v2_piece_len(piece).min(layout.piece_len(piece)) as usize];
         let leaves: Vec<Hash> = data.chunks(BLOCK_LEN as usize).map(leaf).collect();
         let root = merkle::root_of(&leaves, layout.v2_leaf_width(piece));
@@ -187,7 +190,7 @@ fn what_cannot_be_a_torrent() {
     hasher.update(b"123");
     assert_eq!(hasher.finish().unwrap_err(), CreateError::PieceLen { piece: 0, found: 3, expected: 10 });
     let mut builder = Builder::new(&plan);
-    builder.insert(0, PieceDigest { v1: Some([0; 20]), v2: None });
+    builder.insert(0, PieceDigest { v1: Some(Sha1Digest::new([0; 20])), v2: None });
     builder.insert(1, PieceDigest { v1: None, v2: Some([0; 32]) });
     assert_eq!(builder.finish().unwrap_err(), CreateError::Missing(1));
 }

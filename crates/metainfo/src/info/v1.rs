@@ -1,5 +1,6 @@
 //! The v1 half (BEP 3): `pieces`, and `length` or `files`.
 
+use ztor_base::Sha1Digest;
 use ztor_bencode::Value;
 
 use super::{Files, RawFile, properties, too_deep};
@@ -32,7 +33,7 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
     Ok(Files { list: files, single: false })
 }
 
-pub(super) fn hashes(info: Dict<'_, '_>, layout: &Layout) -> Result<Vec<[u8; 20]>, MetainfoError> {
+pub(super) fn hashes(info: Dict<'_, '_>, layout: &Layout) -> Result<Vec<Sha1Digest>, MetainfoError> {
     let bytes = info.bytes("pieces")?;
     let (hashes, rest) = bytes.as_chunks::<20>();
     let count = layout.piece_count() as usize;
@@ -45,7 +46,7 @@ pub(super) fn hashes(info: Dict<'_, '_>, layout: &Layout) -> Result<Vec<[u8; 20]
         );
         return Err(info.place.key("pieces").invalid(problem));
     }
-    Ok(hashes.to_vec())
+    Ok(hashes.iter().map(|hash| Sha1Digest::new(*hash)).collect())
 }
 
 fn file<'d>(value: Value<'d>, place: &Place<'_>) -> Result<RawFile<'d>, MetainfoError> {

@@ -18,8 +18,8 @@ fn a_link_with_everything() {
         "ab".repeat(32)
     );
     let magnet = parse(&link).unwrap();
-    assert_eq!(magnet.info_hashes.v1.unwrap().to_string(), HEX.to_lowercase());
-    assert_eq!(magnet.info_hashes.v2, Some(InfoHashV2([0xab; 32])));
+    assert_eq!(magnet.info_hashes.v1().unwrap().to_string(), HEX.to_lowercase());
+    assert_eq!(magnet.info_hashes.v2(), Some(InfoHashV2::new([0xab; 32])));
     assert_eq!(magnet.name.as_deref(), Some("A name with_slash"));
     assert_eq!(magnet.trackers, ["udp://t.example:80", "https://t.example/announce"]);
     assert_eq!(magnet.peers, ["10.0.0.1:6881", "[::1]:1"]);
@@ -35,7 +35,7 @@ fn hashes_come_in_base32_too() {
     let base32 = BASE32_NOPAD.encode(&[7; 20]);
     for digits in [base32.to_lowercase(), base32] {
         let magnet = parse(&format!("MAGNET:?XT=URN:BTIH:{digits}")).unwrap();
-        assert_eq!(magnet, Magnet::new(InfoHashes::from_v1(InfoHashV1([7; 20]))));
+        assert_eq!(magnet, Magnet::new(InfoHashes::V1(InfoHashV1::new([7; 20]))));
         assert!(magnet.selects(usize::MAX));
     }
 }
@@ -79,9 +79,10 @@ prop_compose! {
     ) -> Magnet {
         let path = path.replace(' ', "");
         Magnet {
-            info_hashes: InfoHashes {
-                v1: v1.map(InfoHashV1),
-                v2: (has_v2 || v1.is_none()).then_some(InfoHashV2(v2)),
+            info_hashes: match v1.map(InfoHashV1::new) {
+                None => InfoHashes::V2(InfoHashV2::new(v2)),
+                Some(v1) if has_v2 => InfoHashes::Hybrid(v1, InfoHashV2::new(v2)),
+                Some(v1) => InfoHashes::V1(v1),
             },
             name: name.map(|name| safe_element(name.as_bytes(), Naming::Portable)),
             trackers: hosts.iter().map(|host| format!("udp://{host}/{path}")).collect(),

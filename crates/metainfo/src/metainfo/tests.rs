@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 use ztor_bencode::Tree;
 
 use super::*;
+use ztor_base::Sha1Digest;
+
 use crate::{InfoHashV1, InfoHashV2, LayoutError, merkle};
 
 const K: i64 = 16 << 10;
@@ -92,12 +94,12 @@ fn message(info: &Tree) -> String {
 fn a_v1_file() {
     let info = v1_single(3 * K + 5);
     let metainfo = read(&info).unwrap();
-    assert_eq!(metainfo.info_hashes, InfoHashes::from_v1(InfoHashV1(Sha1::digest(info.to_vec()).into())));
+    assert_eq!(metainfo.info_hashes, InfoHashes::V1(InfoHashV1::new(Sha1::digest(info.to_vec()).into())));
     assert_eq!(&metainfo.info[..], info.to_vec());
     assert!(metainfo.is_single_file() && metainfo.is_v1() && !metainfo.is_v2());
     assert_eq!(metainfo.relative_path(0), Path::new("n"));
     assert_eq!((metainfo.layout.piece_count(), metainfo.layout.piece_len(3)), (4, 5));
-    assert_eq!((metainfo.hashes.v1(3), metainfo.hashes.v1(4)), (Some([7; 20]), None));
+    assert_eq!((metainfo.hashes.v1(3), metainfo.hashes.v1(4)), (Some(Sha1Digest::new([7; 20])), None));
     assert_eq!(metainfo.hashes.v2(0), None);
 }
 
@@ -128,8 +130,8 @@ fn the_wild_is_forgiven() {
     bytes.extend(behind);
     let metainfo = Metainfo::from_bytes(&bytes).unwrap();
     let span = b"d4:info".len()..bytes.len() - behind.len();
-    let hash = InfoHashV1(Sha1::digest(&bytes[span]).into());
-    assert_eq!(metainfo.info_hashes.v1, Some(hash), "over the bytes as they came");
+    let hash = InfoHashV1::new(Sha1::digest(&bytes[span]).into());
+    assert_eq!(metainfo.info_hashes.v1(), Some(hash), "over the bytes as they came");
     assert_eq!(metainfo.trackers, [["udp://t:80/an"]]);
     let nameless = read(&without(&v1_single(10), "name")).unwrap();
     assert_eq!(nameless.name, nameless.info_hashes.to_string());
@@ -155,8 +157,8 @@ fn a_v2_folder() {
     let info = v2_info(tree);
     let bytes = |layers: Tree| Tree::dict([("info", info.clone()), ("piece layers", layers)]).to_vec();
     let metainfo = Metainfo::from_bytes(&bytes(Tree::dict([(&root[..], layer.clone().into())]))).unwrap();
-    let hash = InfoHashV2(Sha256::digest(info.to_vec()).into());
-    assert_eq!(metainfo.info_hashes, InfoHashes::from_v2(hash));
+    let hash = InfoHashV2::new(Sha256::digest(info.to_vec()).into());
+    assert_eq!(metainfo.info_hashes, InfoHashes::V2(hash));
     let paths: Vec<String> = metainfo.layout.files().iter().map(|file| file.path.join("/")).collect();
     assert_eq!(paths, ["big", "dir/empty", "dir/same", "small"]);
     let hashes: Vec<u8> = (0..5).map(|piece| metainfo.hashes.v2(piece).unwrap()[0]).collect();
@@ -208,9 +210,12 @@ fn a_hybrid() {
     let (info, _) = hybrid();
     let metainfo = read(&info).unwrap();
     assert!(metainfo.is_hybrid() && !metainfo.is_single_file());
-    assert_eq!(metainfo.info_hashes.v1, Some(InfoHashV1(Sha1::digest(info.to_vec()).into())));
-    assert_eq!(metainfo.info_hashes.v2, Some(InfoHashV2(Sha256::digest(info.to_vec()).into())));
-    assert_eq!((metainfo.hashes.v1(1), metainfo.hashes.v2(1)), (Some([7; 20]), Some([2; 32])));
+    assert_eq!(metainfo.info_hashes.v1(), Some(InfoHashV1::new(Sha1::digest(info.to_vec()).into())));
+    assert_eq!(metainfo.info_hashes.v2(), Some(InfoHashV2::new(Sha256::digest(info.to_vec()).into())));
+    assert_eq!(
+        (metainfo.hashes.v1(1), metainfo.hashes.v2(1)),
+        (Some(Sha1Digest::new([7; 20])), Some([2; 32]))
+    );
     assert_eq!((metainfo.layout.piece_len(0), metainfo.layout.v2_piece_len(0)), (K as u32, 10));
     assert_eq!(metainfo.layout.files()[2].pieces_root, Some([2; 32]));
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use ztor_base::SwarmId;
 
 use ztor_tracker::http::{announce_url, parse_announce, parse_scrape, scrape_url};
 use ztor_tracker::udp::{Request, Response};
@@ -18,14 +19,14 @@ fn tracker(http: Option<&str>, udp: Option<&str>) -> TrackerServer {
 }
 
 /// An info-hash that is neither text nor free of what queries are made of.
-const HASH: [u8; 20] = *b"\x00\xff\xfe&=%+ #?/\r\n\x80\x81\x82\x83abc";
+const HASH: SwarmId = SwarmId::new(*b"\x00\xff\xfe&=%+ #?/\r\n\x80\x81\x82\x83abc");
 
 fn request(port: u16, left: u64, event: AnnounceEvent) -> AnnounceRequest {
     let mut peer_id = *b"-ZR0100-abcdefghijkl";
     peer_id[18..].copy_from_slice(&port.to_be_bytes());
     AnnounceRequest {
         info_hash: HASH,
-        peer_id,
+        peer_id: peer_id.into(),
         port,
         uploaded: 0,
         downloaded: 0,
@@ -76,8 +77,8 @@ fn announce_and_scrape_over_http() {
     let second = announce(addr, &request(1002, 9, AnnounceEvent::Started)).unwrap();
     assert_eq!(second.peers.iter().map(|peer| peer.addr.to_string()).collect::<Vec<_>>(), ["127.0.0.1:1001"]);
     assert_eq!((second.seeders, second.leechers), (Some(1), Some(1)));
-    let url = scrape_url(&format!("http://{addr}/announce"), &[HASH, [7; 20]]).unwrap();
-    let entries = parse_scrape(&get(addr, path_of(&url)).1, &[HASH, [7; 20]]).unwrap();
+    let url = scrape_url(&format!("http://{addr}/announce"), &[HASH, SwarmId::new([7; 20])]).unwrap();
+    let entries = parse_scrape(&get(addr, path_of(&url)).1, &[HASH, SwarmId::new([7; 20])]).unwrap();
     assert_eq!(entries, [ScrapeEntry { seeders: 1, leechers: 1, downloads: 0 }, ScrapeEntry::default()]);
     announce(addr, &request(1001, 0, AnnounceEvent::Stopped)).unwrap();
     assert_eq!(server.counts(), (1, 1));
@@ -100,7 +101,7 @@ fn peers_in_dictionaries_with_their_ids() {
 fn what_is_refused_over_http() {
     let server = TrackerServer::start(Config {
         http: Some(LOOPBACK.parse().unwrap()),
-        allowed: Some(vec![[9; 20]]),
+        allowed: Some(vec![[9; 20].into()]),
         ..Config::default()
     })
     .unwrap();
@@ -200,8 +201,11 @@ fn announce_and_scrape_over_udp() {
         panic!()
     };
     assert_eq!(reply.peers[0].addr.to_string(), "127.0.0.1:1001");
-    let scrape =
-        Request::Scrape { connection: udp.connection, transaction: 7, info_hashes: vec![[7; 20], HASH] };
+    let scrape = Request::Scrape {
+        connection: udp.connection,
+        transaction: 7,
+        info_hashes: vec![SwarmId::new([7; 20]), HASH],
+    };
     let entries = vec![ScrapeEntry::default(), ScrapeEntry { seeders: 1, leechers: 1, downloads: 0 }];
     assert_eq!(udp.ask(&scrape), Response::Scrape { transaction: 7, entries });
     let Response::Error { message, .. } = udp.announce(request(0, 1, AnnounceEvent::None)) else { panic!() };

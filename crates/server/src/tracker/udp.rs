@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socket2::Socket;
 use tokio::net::UdpSocket;
-use ztor_time::Instant;
+use ztor_base::Instant;
 use ztor_tracker::swarms::Families;
 use ztor_tracker::udp::{Request, Response};
 

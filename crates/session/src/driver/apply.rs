@@ -9,10 +9,10 @@ use crate::snapshot::SessionEvent;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use ztor_base::Instant;
 use ztor_engine::{
     AddError, Begin, BeginError, Command, Connect, Event, Notice, PeerKey, SendBlock, TorrentId, Transport,
 };
-use ztor_time::Instant;
 
 impl Driver {
     pub(super) fn add(&mut self, now: Instant, new: NewTorrent) -> Result<TorrentId, AddError> {

@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use ztor_base::Instant;
 use ztor_engine::SendBlock;
 use ztor_storage::FileSlice;
-use ztor_time::Instant;
 use ztor_utp::{ConnKey, Endpoint};
 use ztor_wire::{Block, HANDSHAKE_LEN};
 

@@ -3,8 +3,8 @@
 use super::Driver;
 use super::conn::Conn;
 use bytes::BytesMut;
+use ztor_base::Instant;
 use ztor_engine::{Encryption, Event, Offer, PeerKey};
-use ztor_time::Instant;
 use ztor_wire::mse::{Accept, Ciphers, Mse, Step, Worked};
 
 /// The beginning of a plain stream (BEP 3).

@@ -7,8 +7,8 @@ use crate::bind::DeviceState;
 use crate::snapshot::SessionEvent;
 use mio::Interest;
 use std::io;
+use ztor_base::{Duration, Instant};
 use ztor_engine::PeerKey;
-use ztor_time::{Duration, Instant};
 
 /// Between two attempts to listen again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);

@@ -11,8 +11,9 @@ use mio::net::TcpStream;
 use mio::{Interest, Token};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use ztor_base::Instant;
+use ztor_base::addr::canonical;
 use ztor_engine::{Event, PeerKey, Transport};
-use ztor_time::Instant;
 
 /// Reads per turn, over all connections, so that a turn stays short when many send at once.
 const READS_PER_TURN: usize = 64;
@@ -121,7 +122,7 @@ impl Driver {
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(tcp) = &self.listening.tcp else { return };
             match tcp.accept() {
-                Ok((stream, addr)) => self.take_in(now, stream, sockets::canonical(addr)),
+                Ok((stream, addr)) => self.take_in(now, stream, canonical(addr)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // The caller has gone away between the kernel's hand and ours.
                 Err(error)
@@ -173,7 +174,7 @@ impl Driver {
         for socket in [&local.v4, &local.v6].into_iter().flatten() {
             let mut left = DATAGRAMS_PER_TURN;
             while let Ok((len, from)) = socket.recv_from(&mut buf) {
-                let event = Event::LocalAnnounce { from: sockets::canonical(from), data: &buf[..len] };
+                let event = Event::LocalAnnounce { from: canonical(from), data: &buf[..len] };
                 self.engine.handle(now, event, &mut self.out);
                 left -= 1;
                 if left == 0 {

@@ -39,10 +39,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use udp::UdpIo;
 pub(crate) use utp::Utp;
+use ztor_base::{Duration, Instant};
 use ztor_engine::{Command, DiskEvent, Encryption, Engine, Event, Outbox, PeerKey, TorrentId};
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
-use ztor_time::{Duration, Instant};
 
 pub(crate) const WAKER: Token = Token(usize::MAX);
 const LISTENER: Token = Token(usize::MAX - 1);

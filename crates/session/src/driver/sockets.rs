@@ -129,8 +129,3 @@ pub(crate) fn sendable(own: SocketAddr, to: SocketAddr) -> Option<SocketAddr> {
         _ => None,
     }
 }
-
-/// The address with IPv4 written as IPv4.
-pub(crate) fn canonical(addr: SocketAddr) -> SocketAddr {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port())
-}

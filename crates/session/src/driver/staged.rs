@@ -8,7 +8,7 @@ use rustix::net::{SendFlags, send};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use ztor_time::Instant;
+use ztor_base::Instant;
 use ztor_utp::{ConnKey, Endpoint};
 use ztor_wire::mse::Ciphers;
 

@@ -5,6 +5,7 @@ use mio::net::UdpSocket;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use ztor_base::addr::canonical;
 
 /// Buffers that a system call fills. With receive offload each holds many datagrams of one sender.
 const BATCH: usize = 8;
@@ -53,7 +54,7 @@ impl UdpIo {
         let count = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas)?;
         for (meta, buffer) in metas.iter().zip(&slices).take(count) {
             let bytes = &buffer[..meta.len.min(buffer.len())];
-            let from = super::sockets::canonical(meta.addr);
+            let from = canonical(meta.addr);
             bytes.chunks(meta.stride.max(1)).for_each(|datagram| take(from, datagram));
         }
         Ok(())

@@ -9,8 +9,8 @@ use slotmap::SecondaryMap;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use ztor_base::Instant;
 use ztor_engine::{Event, PeerKey, Transport};
-use ztor_time::Instant;
 use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event as Happened};
 
 /// Bytes of datagrams that are read in a turn, so that a turn stays short.

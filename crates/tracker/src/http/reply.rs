@@ -1,6 +1,7 @@
 //! What a client makes of a tracker's body.
 
 use std::net::IpAddr;
+use ztor_base::SwarmId;
 
 use ztor_bencode::{Document, Kind, Limits, Mode, Value, decode_with};
 
@@ -65,13 +66,13 @@ pub fn parse_response(status: u16, body: &[u8]) -> Result<AnnounceReply, Tracker
 
 /// Reads the body of an answer to a scrape of `info_hashes` (BEP 48): one entry each, in the same order; all
 /// zeroes for those the tracker left out.
-pub fn parse_scrape(body: &[u8], info_hashes: &[[u8; 20]]) -> Result<Vec<ScrapeEntry>, TrackerError> {
+pub fn parse_scrape(body: &[u8], info_hashes: &[SwarmId]) -> Result<Vec<ScrapeEntry>, TrackerError> {
     let document = parse(body)?;
     let Some(files) = document.root().get(b"files").filter(|v| v.kind() == Kind::Dict) else {
         return Err(malformed("the answer has no files dictionary", body));
     };
-    let entry = |hash: &[u8; 20]| {
-        files.get(hash).map_or(ScrapeEntry::default(), |file| ScrapeEntry {
+    let entry = |hash: &SwarmId| {
+        files.get(hash.as_ref()).map_or(ScrapeEntry::default(), |file| ScrapeEntry {
             seeders: count(file, b"complete").unwrap_or(0),
             leechers: count(file, b"incomplete").unwrap_or(0),
             downloads: count(file, b"downloaded").unwrap_or(0),

@@ -1,6 +1,7 @@
 //! The URLs a client fetches.
 
 use std::fmt::Write as _;
+use ztor_base::SwarmId;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use url::{Host, Url};
@@ -34,8 +35,8 @@ const OUR_KEYS: [&str; 12] = [
 pub fn announce_url(tracker: &str, req: &AnnounceRequest) -> Result<String, TrackerError> {
     let mut url = tracker_url(tracker)?;
     let mut query = own_query(&url);
-    write_value(&mut query, "info_hash", &req.info_hash);
-    write_value(&mut query, "peer_id", &req.peer_id);
+    write_value(&mut query, "info_hash", req.info_hash.as_ref());
+    write_value(&mut query, "peer_id", req.peer_id.as_ref());
     // Writing to a String cannot fail.
     let _ = write!(
         query,
@@ -63,7 +64,7 @@ pub fn announce_url(tracker: &str, req: &AnnounceRequest) -> Result<String, Trac
 
 /// The URL that scrapes `info_hashes`, if the tracker's announce URL tells one: the last part of its path must
 /// begin with `announce` (BEP 48).
-pub fn scrape_url(tracker: &str, info_hashes: &[[u8; 20]]) -> Result<String, TrackerError> {
+pub fn scrape_url(tracker: &str, info_hashes: &[SwarmId]) -> Result<String, TrackerError> {
     let mut url = tracker_url(tracker)?;
     let scrape_path = url
         .path()
@@ -73,7 +74,7 @@ pub fn scrape_url(tracker: &str, info_hashes: &[[u8; 20]]) -> Result<String, Tra
     url.set_path(&scrape_path);
     let mut query = own_query(&url);
     for hash in info_hashes {
-        write_value(&mut query, "info_hash", hash);
+        write_value(&mut query, "info_hash", hash.as_ref());
     }
     url.set_query(Some(query.trim_start_matches('&')));
     Ok(url.into())

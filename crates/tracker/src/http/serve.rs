@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use ztor_base::SwarmId;
 
 use percent_encoding::percent_decode;
 use ztor_bencode::Tree;
@@ -86,7 +87,7 @@ pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, QueryError> {
 }
 
 /// Reads the query of a scrape: the info-hashes asked for, at least one and at most [`MAX_SCRAPE`].
-pub fn parse_scrape_query(query: &str) -> Result<Vec<[u8; 20]>, QueryError> {
+pub fn parse_scrape_query(query: &str) -> Result<Vec<SwarmId>, QueryError> {
     let mut hashes = Vec::new();
     for (_, value) in pairs(query).filter(|(key, _)| *key == "info_hash") {
         if hashes.len() == MAX_SCRAPE {
@@ -150,7 +151,7 @@ pub fn encode_failure(reason: &str, retry_in_min: Option<u32>) -> Vec<u8> {
 }
 
 /// The body that answers a scrape. Swarms the tracker doesn't know are best left out.
-pub fn encode_scrape(entries: &[([u8; 20], ScrapeEntry)]) -> Vec<u8> {
+pub fn encode_scrape(entries: &[(SwarmId, ScrapeEntry)]) -> Vec<u8> {
     let file = |entry: &ScrapeEntry| {
         Tree::Dict(BTreeMap::from([
             (b"complete".to_vec(), int(entry.seeders)),
@@ -158,7 +159,7 @@ pub fn encode_scrape(entries: &[([u8; 20], ScrapeEntry)]) -> Vec<u8> {
             (b"incomplete".to_vec(), int(entry.leechers)),
         ]))
     };
-    let files = entries.iter().map(|(hash, entry)| (hash.to_vec(), file(entry))).collect();
+    let files = entries.iter().map(|(hash, entry)| (hash.as_ref().to_vec(), file(entry))).collect();
     Tree::Dict(BTreeMap::from([(b"files".to_vec(), Tree::Dict(files))])).to_vec()
 }
 
@@ -194,9 +195,10 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, Cow<'_, [u8]>)> {
     })
 }
 
-fn twenty(key: &'static str, value: Option<&[u8]>) -> Result<[u8; 20], QueryError> {
+fn twenty<T: From<[u8; 20]>>(key: &'static str, value: Option<&[u8]>) -> Result<T, QueryError> {
     let value = value.ok_or(QueryError::Missing(key))?;
-    value.try_into().map_err(|_| QueryError::Invalid { key, expected: "20 bytes, percent-encoded" })
+    let bytes: Result<[u8; 20], _> = value.try_into();
+    bytes.map(T::from).map_err(|_| QueryError::Invalid { key, expected: "20 bytes, percent-encoded" })
 }
 
 fn number<T: std::str::FromStr>(key: &'static str, value: &[u8]) -> Result<T, QueryError> {

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::net::{IpAddr, SocketAddr};
+use ztor_base::{PeerId, SwarmId};
 
 use proptest::prelude::*;
 
@@ -11,8 +12,8 @@ use crate::{
 
 fn request() -> AnnounceRequest {
     AnnounceRequest {
-        info_hash: *b"\x00\x01 +&=%abc~._-XYZ\xff\x80\n",
-        peer_id: *b"-ZR0100-abcdefghijkl",
+        info_hash: (*b"\x00\x01 +&=%abc~._-XYZ\xff\x80\n").into(),
+        peer_id: (*b"-ZR0100-abcdefghijkl").into(),
         port: 6881,
         uploaded: 1,
         downloaded: 2,
@@ -73,7 +74,7 @@ fn addresses_that_are_not_asked() {
 
 #[test]
 fn the_scrape_url() {
-    let hashes = [[b'a'; 20], [0xff; 20]];
+    let hashes = [[b'a'; 20], [0xff; 20]].map(SwarmId::new);
     let scrape = scrape_url("http://t.example/x/announce.php?k=v", &hashes).unwrap();
     let escaped = "%FF".repeat(20);
     let expected =
@@ -244,8 +245,8 @@ fn an_announce() -> impl Strategy<Value = AnnounceRequest> {
         .prop_map(|(ids, (port, uploaded, downloaded, left, key), event, num_want, tracker_id, ip)| {
             let ((info_hash, peer_id), ip) = (ids, ip.map(IpAddr::from));
             AnnounceRequest {
-                info_hash,
-                peer_id,
+                info_hash: info_hash.into(),
+                peer_id: peer_id.into(),
                 port,
                 uploaded,
                 downloaded,
@@ -282,7 +283,7 @@ proptest! {
             ip[2..].copy_from_slice(&low);
             SocketAddr::from((ip, port))
         });
-        let peer_id = (form == PeerForm::Dictionaries).then_some(id);
+        let peer_id = (form == PeerForm::Dictionaries).then_some(PeerId::new(id));
         let reply = AnnounceReply {
             interval_s, min_interval_s, seeders: numbers.0, leechers: numbers.1, downloads: numbers.2,
             peers: v4.chain(v6).map(|addr| TrackerPeer { addr, peer_id }).collect(),
@@ -294,7 +295,7 @@ proptest! {
     #[test]
     fn scrapes_round_trip(files in proptest::collection::btree_map(any::<[u8; 20]>(), any::<(u32, u32, u32)>(), 0..10)) {
         let files: Vec<_> = files.into_iter()
-            .map(|(hash, (seeders, leechers, downloads))| (hash, ScrapeEntry { seeders, leechers, downloads }))
+            .map(|(hash, (seeders, leechers, downloads))| (SwarmId::new(hash), ScrapeEntry { seeders, leechers, downloads }))
             .collect();
         let hashes: Vec<_> = files.iter().map(|(hash, _)| *hash).collect();
         let entries: Vec<_> = files.iter().map(|(_, entry)| *entry).collect();
@@ -312,7 +313,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_survived(bytes: Vec<u8>, text: String, at: prop::sample::Index, to: u8) {
-        let _ = (parse_announce(&bytes), parse_scrape(&bytes, &[[0; 20]]), parse_response(500, &bytes));
+        let _ = (parse_announce(&bytes), parse_scrape(&bytes, &[[0; 20].into()]), parse_response(500, &bytes));
         let _ = (parse_announce_query(&text), parse_scrape_query(&text));
         let _ = (announce_url(&text, &request()), scrape_url(&text, &[]));
         let mut near = b"d8:completei5e11:external ip4:abcd8:intervali18e5:peersld2:ip9:192.0.2.14:porti6881eeee".to_vec();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const HASH: [u8; 20] = [1; 20];
+const HASH: SwarmId = SwarmId::new([1; 20]);
 
 fn at(seconds: u64) -> Instant {
     Instant::ZERO + Duration::from_secs(seconds)
@@ -13,7 +13,7 @@ fn at(seconds: u64) -> Instant {
 fn request(id: u8, port: u16, left: u64, event: AnnounceEvent) -> AnnounceRequest {
     AnnounceRequest {
         info_hash: HASH,
-        peer_id: [id; 20],
+        peer_id: [id; 20].into(),
         port,
         uploaded: 0,
         downloaded: 0,
@@ -48,7 +48,7 @@ fn peers_are_told_of_each_other() {
     let seen = announce(&mut swarms, "2001:db8::2", 2, 5);
     assert_eq!(seen, ["192.0.2.1:6881", "192.0.2.3:6881", "192.0.2.4:6881"]);
     assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 2, leechers: 3, downloads: 0 }));
-    assert_eq!(swarms.scrape(&[9; 20]), None);
+    assert_eq!(swarms.scrape(&SwarmId::new([9; 20])), None);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn the_asked_for_address_counts_only_over_loopback() {
     };
     swarms.announce(at(0), &with_ip, asker("192.0.2.1")).unwrap();
     assert_eq!(announce(&mut swarms, "192.0.2.2", 2, 1), ["192.0.2.1:6881"]);
-    let with_ip = AnnounceRequest { peer_id: [3; 20], ..with_ip };
+    let with_ip = AnnounceRequest { peer_id: [3; 20].into(), ..with_ip };
     swarms.announce(at(0), &with_ip, asker("127.0.0.1")).unwrap();
     assert_eq!(announce(&mut swarms, "192.0.2.2", 2, 1), ["192.0.2.1:6881", "198.51.100.7:6881"]);
 }
@@ -114,10 +114,10 @@ fn peers_on_the_trackers_machine_are_found_where_the_tracker_was() {
 fn what_is_refused() {
     let config = Config { allowed: Some([HASH].into()), max_torrents: 1, ..Config::default() };
     let mut swarms = Swarms::new(config, 1);
-    let other = AnnounceRequest { info_hash: [2; 20], ..request(1, 1, 1, AnnounceEvent::Started) };
+    let other = AnnounceRequest { info_hash: [2; 20].into(), ..request(1, 1, 1, AnnounceEvent::Started) };
     assert_eq!(swarms.announce(at(0), &other, asker("192.0.2.1")), Err(Refusal::NotAllowed));
     announce(&mut swarms, "192.0.2.1", 1, 1);
-    swarms.allow([2; 20]);
+    swarms.allow([2; 20].into());
     assert_eq!(swarms.announce(at(0), &other, asker("192.0.2.1")), Err(Refusal::NoRoom));
     let no_port = request(1, 0, 1, AnnounceEvent::Started);
     assert_eq!(swarms.announce(at(0), &no_port, asker("192.0.2.1")), Err(Refusal::BadAddress));
@@ -164,7 +164,7 @@ proptest! {
         let mut now = at(0);
         for (torrent, host, port, is_seeder, event, wait) in steps {
             now += Duration::from_secs(wait);
-            let ask = AnnounceRequest { info_hash: [torrent; 20], ..request(host, port, u64::from(!is_seeder), event) };
+            let ask = AnnounceRequest { info_hash: [torrent; 20].into(), ..request(host, port, u64::from(!is_seeder), event) };
             let asker = asker(&format!("192.0.2.{}", host / 4));
             let reply = swarms.announce(now, &ask, asker);
             prop_assert_eq!(&reply, &again.announce(now, &ask, asker));

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use fastrand::Rng;
-use ztor_time::{Duration, Instant};
+use ztor_base::addr::canonical;
+use ztor_base::{Duration, Instant, SwarmId};
 
 use super::codec::{DecodeError, Request, Response};
 use crate::{AnnounceReply, AnnounceRequest, Reply, Retry, TrackerError};
@@ -72,7 +73,7 @@ struct Task {
 #[derive(Debug)]
 enum What {
     Announce { request: Box<AnnounceRequest>, url_data: Vec<u8> },
-    Scrape { info_hashes: Vec<[u8; 20]> },
+    Scrape { info_hashes: Vec<SwarmId> },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +112,7 @@ impl Client {
 
     /// Begins a scrape; of more than [`super::MAX_SCRAPE`] info-hashes the rest is left out. A transaction that
     /// still runs under `token` is cancelled.
-    pub fn scrape(&mut self, now: Instant, token: u64, to: SocketAddr, mut info_hashes: Vec<[u8; 20]>) {
+    pub fn scrape(&mut self, now: Instant, token: u64, to: SocketAddr, mut info_hashes: Vec<SwarmId>) {
         info_hashes.truncate(super::MAX_SCRAPE);
         self.begin(now, token, to, What::Scrape { info_hashes });
     }
@@ -370,11 +371,6 @@ fn checked(mut reply: AnnounceReply) -> AnnounceReply {
         reply.interval_s = crate::http::DEFAULT_INTERVAL_S;
     }
     reply
-}
-
-/// The address as a socket of its own family has it, so that a dual-stack socket's way of writing IPv4 compares.
-fn canonical(addr: SocketAddr) -> SocketAddr {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ fn tracker() -> SocketAddr {
 
 fn request() -> AnnounceRequest {
     AnnounceRequest {
-        info_hash: [1; 20],
-        peer_id: [2; 20],
+        info_hash: [1; 20].into(),
+        peer_id: [2; 20].into(),
         port: 6881,
         uploaded: 0,
         downloaded: 0,
@@ -81,7 +81,7 @@ fn connect_then_announce_then_the_id_is_used_again() {
     let (mut client, transaction) = announced();
     assert!(answer(&mut client, at(1), Response::Announce { transaction, reply: reply() }));
     assert_eq!(client.poll_event(), Some((1, Ok(Reply::Announce(reply())))));
-    client.scrape(at(59), 2, tracker(), vec![[1; 20], [2; 20]]);
+    client.scrape(at(59), 2, tracker(), vec![[1; 20].into(), [2; 20].into()]);
     let Request::Scrape { connection: 77, transaction, info_hashes } = only(&mut client) else { panic!() };
     assert_eq!(info_hashes.len(), 2);
     let entry = ScrapeEntry { seeders: 1, leechers: 2, downloads: 3 };

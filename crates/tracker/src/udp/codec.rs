@@ -1,6 +1,7 @@
 //! The datagrams of BEP 15 and the options of BEP 41.
 
 use std::net::{IpAddr, Ipv4Addr};
+use ztor_base::{PeerId, SwarmId};
 
 use crate::types::{PeerList, write_compact};
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, text};
@@ -45,7 +46,7 @@ pub enum Request {
         /// To be repeated in the response.
         transaction: u32,
         /// The swarms asked for; at most [`MAX_SCRAPE`] are carried.
-        info_hashes: Vec<[u8; 20]>,
+        info_hashes: Vec<SwarmId>,
     },
 }
 
@@ -117,7 +118,7 @@ impl Request {
             }
             Self::Scrape { connection, transaction, info_hashes } => {
                 let mut out = header(*connection, SCRAPE, *transaction);
-                out.extend(info_hashes.iter().take(MAX_SCRAPE).flatten());
+                out.extend(info_hashes.iter().take(MAX_SCRAPE).flat_map(SwarmId::as_bytes));
                 out
             }
         }
@@ -139,7 +140,14 @@ impl Request {
                 Ok(Self::Announce { connection, transaction, request, url_data: read_url_data(input.rest) })
             }
             SCRAPE => {
-                let info_hashes = input.rest.as_chunks().0.iter().take(MAX_SCRAPE).copied().collect();
+                let info_hashes = input
+                    .rest
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .take(MAX_SCRAPE)
+                    .map(|hash| SwarmId::new(*hash))
+                    .collect();
                 Ok(Self::Scrape { connection, transaction, info_hashes })
             }
             other => Err(DecodeError::UnknownAction(other)),
@@ -244,8 +252,8 @@ fn header(connection: u64, action: u32, transaction: u32) -> Vec<u8> {
 }
 
 fn write_announce(request: &AnnounceRequest, out: &mut Vec<u8>) {
-    out.extend(request.info_hash);
-    out.extend(request.peer_id);
+    out.extend(request.info_hash.as_bytes());
+    out.extend(request.peer_id.as_bytes());
     for n in [request.downloaded, request.left, request.uploaded] {
         out.extend(n.to_be_bytes());
     }
@@ -280,8 +288,8 @@ fn read_announce(input: &mut Input<'_>) -> Result<AnnounceRequest, DecodeError> 
     let key = input.u32();
     let num_want = input.u32();
     Ok(AnnounceRequest {
-        info_hash,
-        peer_id,
+        info_hash: SwarmId::new(info_hash),
+        peer_id: PeerId::new(peer_id),
         port: u16::from_be_bytes(input.array()),
         uploaded,
         downloaded,

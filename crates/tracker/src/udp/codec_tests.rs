@@ -20,8 +20,8 @@ fn an_announce() -> impl Strategy<Value = AnnounceRequest> {
             let ip = Some(IpAddr::from(ip.to_be_bytes()));
             let tracker_id = None;
             AnnounceRequest {
-                info_hash,
-                peer_id,
+                info_hash: info_hash.into(),
+                peer_id: peer_id.into(),
                 port,
                 uploaded,
                 downloaded,
@@ -43,7 +43,7 @@ proptest! {
     }
 
     #[test]
-    fn scrapes_round_trip(connection: u64, transaction: u32, info_hashes in proptest::collection::vec(any::<[u8; 20]>(), 0..MAX_SCRAPE)) {
+    fn scrapes_round_trip(connection: u64, transaction: u32, info_hashes in proptest::collection::vec(any::<[u8; 20]>().prop_map(SwarmId::new), 0..MAX_SCRAPE)) {
         let request = Request::Scrape { connection, transaction, info_hashes };
         prop_assert_eq!(Request::decode(&request.encode()), Ok(request));
     }

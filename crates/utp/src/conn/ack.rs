@@ -1,6 +1,6 @@
 //! What acknowledgements say of packets that were sent (BEP 29, "packet loss").
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use super::send::{Fate, REORDER_PACKETS, Sender, Sent};
 

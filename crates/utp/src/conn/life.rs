@@ -1,6 +1,6 @@
 //! What time does to a connection, and how it ends.
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use super::receive::Arrival;
 use super::room::ALLOWANCE_BYTES;

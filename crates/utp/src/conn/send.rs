@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 use crate::header::HEADER_BYTES;
 use crate::seq::SeqNr;

@@ -1,6 +1,6 @@
 //! What a connection sends when it is its turn.
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use super::{Conn, Context, State, Stuck};
 use crate::header::{HEADER_BYTES, Header, MAX_SACK_BYTES, MIN_PADDING_BYTES, Type};

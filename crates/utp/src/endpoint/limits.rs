@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 /// Places for networks. Two may share one, but nobody can choose with whom.
 const BUCKETS: usize = 256;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use super::limits::{Limiter, NetLimits};
 use crate::cookie::Cookies;

@@ -1,6 +1,6 @@
 //! The congestion window does what it should.
 
-use ztor_time::Duration;
+use ztor_base::Duration;
 
 use crate::Config;
 use crate::testing::{Link, MS, Net, Reno, SECOND};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::header::{HEADER_BYTES, Header, Packet, Type};
 use crate::seq::SeqNr;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 use crate::header::{Header, Packet, Type};
 use crate::seq::SeqNr;

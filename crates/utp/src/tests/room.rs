@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
-use ztor_time::Instant;
+use ztor_base::Instant;
 
 use crate::header::{Header, Packet, Type};
 use crate::seq::SeqNr;

@@ -4,6 +4,7 @@ use bytes::{Buf, BytesMut};
 use fastrand::Rng;
 use sha1::{Digest, Sha1};
 use thiserror::Error;
+use ztor_base::{Sha1Digest, SwarmId};
 
 use super::keys::{KEY_LEN, PRIVATE_LEN, Private, PublicKey, Secret, Work, Worked};
 use super::{Accept, Ciphers, Method, Methods, Rc4};
@@ -64,7 +65,7 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Established {
     /// The info-hash both sides know.
-    pub info_hash: [u8; 20],
+    pub info_hash: SwarmId,
     /// What was agreed on.
     pub method: Method,
     /// For the stream after the handshake.
@@ -73,7 +74,7 @@ pub struct Established {
 
 #[derive(Debug)]
 enum Role {
-    Caller { info_hash: [u8; 20], provides: Methods },
+    Caller { info_hash: SwarmId, provides: Methods },
     Called { accepts: Accept },
 }
 
@@ -87,19 +88,19 @@ enum Stage {
     Hash(Secret),
     /// Called: constant, provided methods, padding.
     Provided {
-        info_hash: [u8; 20],
+        info_hash: SwarmId,
         send: Box<Rc4>,
         recv: Box<Rc4>,
     },
     /// Caller: the encrypted constant, after the padding.
     Constant {
-        info_hash: [u8; 20],
+        info_hash: SwarmId,
         send: Box<Rc4>,
         recv: Box<Rc4>,
     },
     /// Caller: what was selected, and the padding.
     Selected {
-        info_hash: [u8; 20],
+        info_hash: SwarmId,
         send: Box<Rc4>,
         recv: Box<Rc4>,
     },
@@ -117,8 +118,8 @@ pub struct Mse {
 }
 
 /// What a caller names a swarm by: `HASH('req2', SKEY)`. To be searched for without trying every torrent.
-pub fn obfuscated_swarm(info_hash: &[u8; 20]) -> [u8; 20] {
-    hash(&[b"req2", info_hash])
+pub fn obfuscated_swarm(info_hash: SwarmId) -> Sha1Digest {
+    hash(&[b"req2", info_hash.as_ref()]).into()
 }
 
 fn hash(parts: &[&[u8]]) -> [u8; HASH_LEN] {
@@ -130,7 +131,7 @@ fn hash(parts: &[&[u8]]) -> [u8; HASH_LEN] {
 impl Mse {
     /// The side that calls, for this swarm. `private` must be unpredictable; the lengths of paddings come from
     /// `seed`.
-    pub fn call(info_hash: [u8; 20], provides: Methods, private: [u8; PRIVATE_LEN], seed: u64) -> Self {
+    pub fn call(info_hash: SwarmId, provides: Methods, private: [u8; PRIVATE_LEN], seed: u64) -> Self {
         Self::new(Role::Caller { info_hash, provides }, Stage::Begin, private, seed)
     }
 
@@ -153,7 +154,7 @@ impl Mse {
     pub fn read(
         &mut self,
         data: &mut BytesMut,
-        find: impl FnOnce(&[u8; 20]) -> Option<[u8; 20]>,
+        find: impl FnOnce(Sha1Digest) -> Option<SwarmId>,
     ) -> Result<Step, MseError> {
         if let Stage::Hash(secret) = &self.stage {
             let secret = secret.clone();
@@ -221,17 +222,17 @@ impl Mse {
         &mut self,
         secret: &Secret,
         data: &mut BytesMut,
-        find: impl FnOnce(&[u8; 20]) -> Option<[u8; 20]>,
+        find: impl FnOnce(Sha1Digest) -> Option<SwarmId>,
     ) -> Result<bool, MseError> {
         let wanted = hash(&[b"req1", &secret.0]);
         let Some(at) = sync(data, &wanted, "hash of the secret")? else { return Ok(false) };
         let Some(named) = data.get(at + HASH_LEN..at + 2 * HASH_LEN) else { return Ok(false) };
         let mask = hash(&[b"req3", &secret.0]);
         let obfuscated: [u8; HASH_LEN] = std::array::from_fn(|i| named[i] ^ mask[i]);
-        let info_hash = find(&obfuscated).ok_or(MseError::UnknownTorrent)?;
+        let info_hash = find(obfuscated.into()).ok_or(MseError::UnknownTorrent)?;
         data.advance(at + 2 * HASH_LEN);
-        let recv = Box::new(Rc4::new(&hash(&[b"keyA", &secret.0, &info_hash])));
-        let send = Box::new(Rc4::new(&hash(&[b"keyB", &secret.0, &info_hash])));
+        let recv = Box::new(Rc4::new(&hash(&[b"keyA", &secret.0, info_hash.as_ref()])));
+        let send = Box::new(Rc4::new(&hash(&[b"keyB", &secret.0, info_hash.as_ref()])));
         self.stage = Stage::Provided { info_hash, send, recv };
         Ok(true)
     }
@@ -239,7 +240,7 @@ impl Mse {
     fn read_provided(
         &mut self,
         data: &mut BytesMut,
-        info_hash: [u8; 20],
+        info_hash: SwarmId,
         mut send: Box<Rc4>,
         recv: Box<Rc4>,
     ) -> Result<Step, MseError> {
@@ -269,12 +270,12 @@ impl Mse {
     }
 
     /// The caller's second message: proof of the secret, the swarm, the methods.
-    fn propose(&mut self, secret: &Secret, info_hash: [u8; 20], provides: Methods) -> Stage {
+    fn propose(&mut self, secret: &Secret, info_hash: SwarmId, provides: Methods) -> Stage {
         self.output.extend_from_slice(&hash(&[b"req1", &secret.0]));
         let mask = hash(&[b"req3", &secret.0]);
-        self.output.extend(obfuscated_swarm(&info_hash).iter().zip(mask).map(|(a, b)| a ^ b));
-        let mut send = Box::new(Rc4::new(&hash(&[b"keyA", &secret.0, &info_hash])));
-        let recv = Box::new(Rc4::new(&hash(&[b"keyB", &secret.0, &info_hash])));
+        self.output.extend(obfuscated_swarm(info_hash).as_bytes().iter().zip(mask).map(|(a, b)| a ^ b));
+        let mut send = Box::new(Rc4::new(&hash(&[b"keyA", &secret.0, info_hash.as_ref()])));
+        let recv = Box::new(Rc4::new(&hash(&[b"keyB", &secret.0, info_hash.as_ref()])));
         self.negotiate(provides.0, &mut send);
         // No initial payload: the stream begins once it is known how it goes on.
         let mut initial_len = [0; 2];
@@ -286,7 +287,7 @@ impl Mse {
     fn read_constant(
         &mut self,
         data: &mut BytesMut,
-        info_hash: [u8; 20],
+        info_hash: SwarmId,
         send: Box<Rc4>,
         recv: Box<Rc4>,
     ) -> Result<Step, MseError> {
@@ -307,7 +308,7 @@ impl Mse {
     fn read_selected(
         &mut self,
         data: &mut BytesMut,
-        info_hash: [u8; 20],
+        info_hash: SwarmId,
         send: Box<Rc4>,
         mut recv: Box<Rc4>,
     ) -> Result<Step, MseError> {

@@ -32,7 +32,7 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
             std::fs::write(&source, vec![0; BLOCK_LEN as usize])?;
         }
         std::fs::hard_link(&source, data.join(&name)).with_context(|| format!("naming file {name}"))?;
-        metas.push(torrents::encode(&name, u64::from(BLOCK_LEN), BLOCK_LEN, &hash));
+        metas.push(torrents::encode(&name, u64::from(BLOCK_LEN), BLOCK_LEN, hash.as_ref()));
     }
 
     let session = session(|config| config.state_dir = Some(state))?;

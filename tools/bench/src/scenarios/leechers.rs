@@ -13,9 +13,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use ztor_base::PeerId;
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_session::{AddTorrent, SessionEvent};
-use ztor_wire::{Block, HANDSHAKE_LEN, Handshake, Message, PeerId, Reserved};
+use ztor_wire::{Block, HANDSHAKE_LEN, Handshake, Message, Reserved};
 
 const LEECHERS: u32 = 200;
 const DATA_BYTES: usize = 256 << 20;

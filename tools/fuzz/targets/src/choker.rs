@@ -2,10 +2,10 @@ use std::net::SocketAddr;
 
 use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
+use ztor_base::{Duration, PeerId};
 use ztor_engine::{Bitfield, Config, DiskEvent, PeerKey};
 use ztor_metainfo::BLOCK_LEN;
-use ztor_time::Duration;
-use ztor_wire::{Block, Message, PeerId, Reserved};
+use ztor_wire::{Block, Message, Reserved};
 
 use crate::world::{World, add, torrent};
 
@@ -33,7 +33,7 @@ struct Scene {
 
 impl Scene {
     fn new(u: &mut Unstructured<'_>) -> Result<Self> {
-        let mut config = Config::new(PeerId([9; 20]), 6881);
+        let mut config = Config::new(PeerId::new([9; 20]), 6881);
         config.upload_slots = u.int_in_range(0..=10)?;
         if u.ratio(1, 4)? {
             config.limit_up = Some(u.int_in_range(1..=1_000_000)?);

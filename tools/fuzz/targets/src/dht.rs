@@ -3,12 +3,12 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
+use ztor_base::{Duration, Instant, SwarmId};
 use ztor_dht::krpc::{Body, Fault, Message, Method, Query, Response, Samples, Want, code, decode};
 use ztor_dht::{
     Announce, Config, Contact, Dht, Event, Item, K, LookupId, MAX_DATAGRAM_BYTES, NodeId, PerFamily, QueryId,
     Saved,
 };
-use ztor_time::{Duration, Instant};
 
 const MAX_OPERATIONS: usize = 300;
 /// Questions that may wait for an answer, as the node declares it, and what one call may send at most: these, and the
@@ -137,7 +137,7 @@ impl World {
 
     fn look_up(&mut self, u: &mut Unstructured<'_>) -> Result<LookupId> {
         let (now, target) = (self.now, place(u)?);
-        let hash = *target.as_bytes();
+        let hash = SwarmId::new(*target.as_bytes());
         Ok(match u.int_in_range(0..=6)? {
             0 => self.dht.get_peers(now, hash, None),
             1 => {
@@ -147,7 +147,7 @@ impl World {
             }
             2 => self.dht.scrape(now, hash),
             3 => self.dht.find_node(now, target),
-            4 => self.dht.get(now, hash, if u.arbitrary()? { b"salt" } else { b"" }),
+            4 => self.dht.get(now, target, if u.arbitrary()? { b"salt" } else { b"" }),
             _ => {
                 let (item, cas) = (u.choose(ITEMS.as_slice())?.clone(), u.arbitrary()?);
                 self.dht.put(now, item, cas).expect("a good item")

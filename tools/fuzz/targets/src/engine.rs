@@ -4,16 +4,16 @@ use std::net::{IpAddr, SocketAddr};
 
 use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
+use ztor_base::{Duration, PeerId};
 use ztor_bencode::Tree;
 use ztor_engine::{
     Bitfield, BlockDigest, Command, Config, DiskEvent, DiskFault, DiskFaultKind, Event, PeerKey, Priority,
     TorrentId,
 };
 use ztor_metainfo::BLOCK_LEN;
-use ztor_time::Duration;
 use ztor_tracker::udp::{Request, Response};
 use ztor_tracker::{AnnounceReply, TrackerPeer};
-use ztor_wire::{Block, ExtendedHandshake, HashRequest, Message, PeerId, Reserved};
+use ztor_wire::{Block, ExtendedHandshake, HashRequest, Message, Reserved};
 
 use crate::world::{World, add, torrent, torrent_v2};
 
@@ -35,7 +35,7 @@ struct Scene {
 
 impl Scene {
     fn new(u: &mut Unstructured<'_>) -> Result<Self> {
-        let mut config = Config::new(PeerId([9; 20]), 6881);
+        let mut config = Config::new(PeerId::new([9; 20]), 6881);
         config.max_peers = u.int_in_range(1..=12)?;
         config.max_peers_per_torrent = u.int_in_range(1..=12)?;
         config.upload_slots = u.int_in_range(0..=4)?;

@@ -9,7 +9,6 @@ pub fn magnet(data: &[u8]) {
         Ok(magnet) => magnet,
         Err(error) => return crate::assert_plain(&error.to_string()),
     };
-    assert!(magnet.info_hashes.v1.is_some() || magnet.info_hashes.v2.is_some());
     if let Some(name) = &magnet.name {
         assert_safe(name);
     }

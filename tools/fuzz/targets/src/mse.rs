@@ -1,8 +1,9 @@
 use arbitrary::{Result, Unstructured};
 use bytes::BytesMut;
+use ztor_base::{Sha1Digest, SwarmId};
 use ztor_wire::mse::{Accept, Established, Methods, Mse, MseError, Step, obfuscated_swarm};
 
-const SWARMS: [[u8; 20]; 2] = [[1; 20], [2; 20]];
+const SWARMS: [SwarmId; 2] = [SwarmId::new([1; 20]), SwarmId::new([2; 20])];
 /// What a side may leave unread while it waits, besides for its arithmetic.
 const MAX_LEFT_BYTES: usize = 1300;
 const AFTER: &[u8] = b"\x13BitTorrent protocol";
@@ -124,7 +125,7 @@ impl Side {
     /// Reads as long as there is something to be done about it.
     fn go_on(&mut self) {
         let find =
-            |obfuscated: &[u8; 20]| SWARMS.into_iter().find(|swarm| obfuscated_swarm(swarm) == *obfuscated);
+            |obfuscated: Sha1Digest| SWARMS.into_iter().find(|swarm| obfuscated_swarm(*swarm) == obfuscated);
         while self.established.is_none() && self.error.is_none() {
             match self.mse.read(&mut self.inbox, find) {
                 Ok(Step::More) => {

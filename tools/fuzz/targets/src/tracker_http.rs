@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
+use ztor_base::{SwarmId, addr::is_dialable};
 
 use ztor_tracker::http::{
     PeerForm, encode_announce, encode_scrape, parse_announce, parse_response, parse_scrape,
 };
-use ztor_tracker::{AnnounceReply, MAX_PEERS, TrackerError, is_plausible_peer};
+use ztor_tracker::{AnnounceReply, MAX_PEERS, TrackerError};
 
 /// A tracker's body, as the answer to an announce and to a scrape.
 pub fn tracker_http(data: &[u8]) {
@@ -19,8 +20,9 @@ pub fn tracker_http(data: &[u8]) {
         }
         Err(error) => check_error(&error),
     }
-    let hash =
-        |at: usize| data.get(at..at + 20).and_then(|hash| hash.try_into().ok()).unwrap_or([at as u8; 20]);
+    let hash = |at: usize| {
+        data.get(at..at + 20).and_then(|hash| hash.try_into().ok()).unwrap_or(SwarmId::new([at as u8; 20]))
+    };
     // A body of one swarm begins `d5:filesd20:`.
     let hashes = [hash(12), hash(40)];
     match parse_scrape(data, &hashes) {
@@ -40,7 +42,7 @@ fn check_reply(reply: &AnnounceReply) {
     assert!(reply.peers.len() <= MAX_PEERS);
     let distinct: BTreeSet<_> = reply.peers.iter().map(|peer| peer.addr).collect();
     assert_eq!(distinct.len(), reply.peers.len());
-    assert!(distinct.into_iter().all(is_plausible_peer));
+    assert!(distinct.into_iter().all(is_dialable));
     reply.warning.iter().for_each(|warning| crate::assert_plain(warning));
 }
 

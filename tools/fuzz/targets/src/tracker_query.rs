@@ -19,7 +19,7 @@ pub fn tracker_query(data: &[u8]) {
         let url = scrape_url("http://tracker.example/announce", &hashes).expect("a good tracker");
         assert_eq!(parse_scrape_query(&query(url)), Ok(hashes));
     }
-    for url in [scrape_url(&text, &[[7; 20]]), scrape_url(&format!("http://{text}/announce"), &[])]
+    for url in [scrape_url(&text, &[[7; 20].into()]), scrape_url(&format!("http://{text}/announce"), &[])]
         .into_iter()
         .flatten()
     {

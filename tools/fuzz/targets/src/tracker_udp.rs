@@ -1,5 +1,6 @@
+use ztor_base::addr::is_dialable;
+use ztor_tracker::MAX_PEERS;
 use ztor_tracker::udp::{MAX_SCRAPE, Request, Response};
-use ztor_tracker::{MAX_PEERS, is_plausible_peer};
 
 /// Datagrams of BEP 15 both ways, in both address families.
 pub fn tracker_udp(data: &[u8]) {
@@ -12,7 +13,7 @@ pub fn tracker_udp(data: &[u8]) {
         match &response {
             Response::Announce { reply, .. } => {
                 assert!(reply.peers.len() <= MAX_PEERS);
-                assert!(reply.peers.iter().all(|peer| is_plausible_peer(peer.addr)));
+                assert!(reply.peers.iter().all(|peer| is_dialable(peer.addr)));
             }
             Response::Scrape { entries, .. } => assert!(entries.len() <= MAX_SCRAPE),
             Response::Error { message, .. } => crate::assert_plain(message),

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use arbitrary::{Result, Unstructured};
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant, SwarmId};
 use ztor_tracker::udp::{Client, Request, Response};
 use ztor_tracker::{AnnounceReply, AnnounceRequest, Reply, ScrapeEntry};
 
@@ -51,7 +51,7 @@ impl World {
                 if u.arbitrary()? {
                     self.client.announce(now, token, to, "/announce?a=b", announce());
                 } else {
-                    let hashes = vec![[3; 20]; u.int_in_range(0..=80)?];
+                    let hashes = vec![SwarmId::new([3; 20]); u.int_in_range(0..=80)?];
                     self.client.scrape(now, token, to, hashes);
                 }
                 self.running.insert(token);
@@ -150,8 +150,8 @@ fn address(n: u8) -> SocketAddr {
 
 fn announce() -> AnnounceRequest {
     AnnounceRequest {
-        info_hash: [1; 20],
-        peer_id: [2; 20],
+        info_hash: [1; 20].into(),
+        peer_id: [2; 20].into(),
         port: 6881,
         uploaded: 0,
         downloaded: 0,

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 
 use arbitrary::{Result, Unstructured};
 use bytes::{Bytes, BytesMut};
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 use ztor_utp::{Config, ConnKey, Endpoint, Event};
 
 const MAX_OPERATIONS: usize = 200;

@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 use ztor_utp::{Config, Endpoint};
 
 const HEADER_BYTES: usize = 20;

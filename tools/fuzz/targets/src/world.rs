@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use ztor_base::{Duration, Instant, PeerId};
 use ztor_bencode::Tree;
 use ztor_dht::krpc;
 use ztor_engine::inspect::{BlockState, Pieces};
@@ -14,10 +15,9 @@ use ztor_engine::{
     Outbox, PeerKey, Resolve, SendBlock, TorrentId, Write,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo, merkle};
-use ztor_time::{Duration, Instant};
 use ztor_wire::{
     Block, Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, HashRequest, MAX_LOCAL_HASHES,
-    MAX_PEX_CONTACTS, METADATA_BLOCK_LEN, Message, MetadataMessage, PeerId, PexMessage, Reserved,
+    MAX_PEX_CONTACTS, METADATA_BLOCK_LEN, Message, MetadataMessage, PexMessage, Reserved,
 };
 
 /// Piece data on its way to a socket at most: the declared 4 MiB, and the block that goes over it.
@@ -215,7 +215,7 @@ impl World {
         link.torrent = Some(torrent);
         link.reserved = reserved;
         let info_hash = self.torrents[torrent].meta.info_hashes.swarm_id();
-        self.receive(peer, &Handshake { reserved, info_hash, peer_id: PeerId(id) }.encode());
+        self.receive(peer, &Handshake { reserved, info_hash, peer_id: PeerId::new(id) }.encode());
     }
 
     pub(crate) fn say(&mut self, peer: PeerKey, message: &Message) {

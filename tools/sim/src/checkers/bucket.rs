@@ -1,6 +1,6 @@
 //! Limits, counted the other way round.
 
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 /// What may pass at once, whatever the limit.
 const MIN_BURST: u64 = 16 * 1024;

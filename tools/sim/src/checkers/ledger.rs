@@ -4,8 +4,8 @@ use super::Audit;
 use crate::world::Core;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet};
+use ztor_base::Instant;
 use ztor_engine::{Bitfield, PeerKey};
-use ztor_time::Instant;
 use ztor_wire::{
     Block, Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, HolepunchMessage, Message, PexMessage,
     UT_HOLEPUNCH, UT_PEX,

@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use ztor_base::Instant;
 use ztor_engine::Transport;
-use ztor_time::Instant;
 
 /// What a socket takes before a sender has to wait.
 pub(crate) const SEND_BUFFER: usize = 128 * 1024;

@@ -7,8 +7,8 @@ use crate::net::{Net, Owner};
 use crate::record::record_effects;
 use crate::world::{Core, Event};
 use std::collections::BTreeSet;
+use ztor_base::{Duration, Instant};
 use ztor_engine::{Begin, Event as Happened, Notice, Outbox, PeerKey};
-use ztor_time::{Duration, Instant};
 
 impl Node {
     pub(crate) fn turn(&mut self, core: &mut Core, net: &mut Net, life: u32) {

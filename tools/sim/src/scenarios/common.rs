@@ -8,7 +8,7 @@ use crate::tracker::Manner;
 use crate::world::World;
 use fastrand::Rng;
 use std::net::SocketAddr;
-use ztor_time::Duration;
+use ztor_base::Duration;
 
 pub(super) const KIB: u64 = 1024;
 pub(super) const MIB: u64 = 1024 * KIB;

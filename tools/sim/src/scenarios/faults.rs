@@ -8,7 +8,7 @@ use crate::node::Settings;
 use crate::plan::Action;
 use crate::world::World;
 use fastrand::Rng;
-use ztor_time::Duration;
+use ztor_base::Duration;
 
 /// A swarm that needs about a minute.
 fn a_minute(rng: Rng, leechers: usize) -> anyhow::Result<World> {

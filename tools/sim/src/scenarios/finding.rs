@@ -9,9 +9,9 @@ use crate::plan::Action;
 use crate::world::World;
 use fastrand::Rng;
 use std::net::SocketAddr;
+use ztor_base::Duration;
 use ztor_engine::Transport;
 use ztor_metainfo::create::Version;
-use ztor_time::Duration;
 
 /// One honest client among nine that do not give the metadata they say they have.
 pub(super) fn metadata_liars(mut rng: Rng) -> anyhow::Result<World> {

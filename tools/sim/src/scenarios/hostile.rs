@@ -8,7 +8,7 @@ use crate::node::Settings;
 use crate::tracker::Manner;
 use crate::world::World;
 use fastrand::Rng;
-use ztor_time::Duration;
+use ztor_base::Duration;
 
 /// A seed, four leechers, and these.
 fn among(rng: Rng, characters: impl Fn(&mut World) -> Vec<Character>) -> anyhow::Result<World> {

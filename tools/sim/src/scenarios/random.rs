@@ -10,7 +10,7 @@ use crate::plan::Action;
 use crate::tracker::Manner;
 use crate::world::World;
 use fastrand::Rng;
-use ztor_time::Duration;
+use ztor_base::Duration;
 
 pub(super) fn anything(mut rng: Rng) -> anyhow::Result<World> {
     let length = rng.u64(20 * KIB..3 * MIB / 2);

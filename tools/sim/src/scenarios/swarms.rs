@@ -8,8 +8,8 @@ use crate::node::Settings;
 use crate::plan::Action;
 use crate::world::World;
 use fastrand::Rng;
+use ztor_base::{Duration, Instant};
 use ztor_metainfo::create::Version;
-use ztor_time::{Duration, Instant};
 
 const CROWD: usize = 50;
 

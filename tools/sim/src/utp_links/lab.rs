@@ -7,7 +7,7 @@ use fastrand::Rng;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 use ztor_utp::Config;
 
 /// Datagrams that a driver sends at once.

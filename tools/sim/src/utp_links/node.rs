@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use ztor_time::Instant;
+use ztor_base::Instant;
 use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event, Stats};
 
 /// What a writer keeps queued, besides twice the window: enough that the window is all that limits.

@@ -4,7 +4,7 @@
 //! gets of the line, not what it says. Windows are whole packets.
 
 use std::collections::BTreeMap;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 /// What its packets take, without IP and UDP headers, which stand for those of IP and TCP.
 pub(super) const PACKET_BYTES: usize = 1472;

@@ -1,7 +1,7 @@
 //! What the table is about.
 
 use super::way::Line;
-use ztor_time::Duration;
+use ztor_base::Duration;
 
 /// Ethernet's, for UDP over IPv4.
 const MTU_BYTES: usize = 1472;

@@ -1,7 +1,7 @@
 //! One direction of a link: a queue with a tail, a line that serves it, and what the line does to datagrams.
 
 use fastrand::Rng;
-use ztor_time::{Duration, Instant};
+use ztor_base::{Duration, Instant};
 
 /// Bytes of the IP and UDP headers of each datagram.
 pub(super) const HEADERS_BYTES: usize = 28;

@@ -6,7 +6,7 @@ use crate::shape::ids::bare_ids;
 use crate::workspace::Package;
 
 /// The gates in use.
-pub(super) const GATES: Gates = Gates { cycles: None, bare_ids: false };
+pub(super) const GATES: Gates = Gates { cycles: None, bare_ids: true };
 
 /// Crates whose import cycles are not judged.
 const CYCLES_ALLOWED: &[&str] = &["ztor-engine", "ztor-session"];

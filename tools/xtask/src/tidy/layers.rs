@@ -51,7 +51,7 @@ pub(super) struct Entry {
 
 /// All crates, lowest first. A new crate gets its entry here.
 pub(super) const CRATES: &[Entry] = &[
-    entry("ztor-time", (Layer::Foundations, 0), Kind::Pure),
+    entry("ztor-base", (Layer::Foundations, 0), Kind::Pure),
     entry("ztor-sha", (Layer::Foundations, 0), Kind::Pure),
     entry("ztor-bencode", (Layer::Foundations, 1), Kind::Pure),
     entry("ztor-metainfo", (Layer::Foundations, 2), Kind::Pure),
@@ -61,11 +61,17 @@ pub(super) const CRATES: &[Entry] = &[
     entry("ztor-tracker", (Layer::Protocols, 0), Kind::Pure),
     entry("ztor-engine", (Layer::Core, 0), Kind::Pure),
     // Storage knows torrents, but no network protocol.
-    entry("ztor-storage", (Layer::Core, 0), Kind::Files).only(&["ztor-sha", "ztor-bencode", "ztor-metainfo"]),
+    entry("ztor-storage", (Layer::Core, 0), Kind::Files).only(&[
+        "ztor-base",
+        "ztor-sha",
+        "ztor-bencode",
+        "ztor-metainfo",
+    ]),
     entry("ztor-session", (Layer::Runtime, 0), Kind::Open),
     // Applications reach the engine and the peer protocol through the session.
-    entry("ztor-server", (Layer::Application, 0), Kind::Open).only(&["ztor-time", "ztor-tracker"]),
+    entry("ztor-server", (Layer::Application, 0), Kind::Open).only(&["ztor-base", "ztor-tracker"]),
     entry("ztor", (Layer::Application, 1), Kind::Open).only(&[
+        "ztor-base",
         "ztor-bencode",
         "ztor-metainfo",
         "ztor-tracker",

@@ -47,7 +47,7 @@ const PURE: &[Kind] = &[Kind::Pure];
 const FILES: &[Kind] = &[Kind::Files];
 
 const SOCKETS: &str = "sockets belong to ztor-session: take events in, give effects out";
-const CLOCK: &str = "time comes in as a `ztor_time::Instant`";
+const CLOCK: &str = "time comes in as a `ztor_base::Instant`";
 const SYSTEM: &str = "threads, locks, processes and environment belong to the caller";
 const FILE_IO: &str = "files belong to ztor-storage: take bytes in, give bytes out";
 const SEEDED: &str = "randomness comes in as a seed at construction";

@@ -52,7 +52,7 @@ fn clocks() {
         assert_eq!(findings("ztor-storage", text), [(line, "clock")], "{text}");
         assert_eq!(findings("ztor", text), [], "{text}");
     }
-    assert_eq!(findings("ztor-engine", "use ztor_time::{Duration, Instant};\nfn f(now: Instant) {}"), []);
+    assert_eq!(findings("ztor-engine", "use ztor_base::{Duration, Instant};\nfn f(now: Instant) {}"), []);
     assert_eq!(findings("ztor-engine", "use std::time::SystemTime;"), [(1, "clock")]);
     let stamp = "use std::time::SystemTime;\nfn f() {\n    SystemTime::now();\n}";
     assert_eq!(findings("ztor-storage", stamp), [(3, "clock")]);

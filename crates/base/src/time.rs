@@ -1,9 +1,8 @@
 //! The clock as a value.
 //!
-//! The machines below the session never ask what time it is; they are told. [`Instant`] is what they are
-//! told: microseconds since an arbitrary start that the driver chose. Zero is a valid time, and a simulator
-//! may step it as it likes, as long as it never goes back.
-#![forbid(unsafe_code)]
+//! Machines below the session never ask for the time; it is given to them as an [`Instant`]: microseconds since an
+//! arbitrary start that the driver chose. Zero is a valid time, and a simulator may step it as it likes, as long as it
+//! never goes back.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
-/// The 20 bytes by which a client names itself in one session. Chosen by the peer, so proof of nothing.
-///
-/// `Display` gives the client's name and version where the id follows a known convention, else the id's
-/// printable characters; the text is always short, printable ASCII.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId(pub [u8; 20]);
+use crate::bytes::byte_array;
+
+byte_array! {
+    /// The 20 bytes by which a client names itself in one session. Chosen by the peer, so proof of nothing.
+    ///
+    /// `Display` gives the client's name and version where the id follows a known convention, else the id's
+    /// printable characters; the text is always short, printable ASCII.
+    PeerId, 20
+}
 
 impl PeerId {
     /// What the ids of this client begin with: its code and version.
@@ -146,7 +149,7 @@ mod tests {
             (b"M---7-10-5--abcdefgh", "unknown client (M---7-10)"),
             (&[0; 20], "unknown client"),
         ] {
-            assert_eq!(PeerId(*id).to_string(), shown);
+            assert_eq!(PeerId::new(*id).to_string(), shown);
         }
         assert_eq!(PeerId::from_random([7; 12]).to_string(), "ztor 0.1");
     }
@@ -154,7 +157,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_id_shows_as_short_printable_text(id: [u8; 20]) {
-            let shown = PeerId(id).to_string();
+            let shown = PeerId::new(id).to_string();
             prop_assert!(shown.len() <= 40 && shown.bytes().all(|b| (b' '..=b'~').contains(&b)), "{}", shown);
         }
     }

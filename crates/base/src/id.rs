@@ -1,0 +1,62 @@
+//! Hashes that name torrents, swarms and pieces.
+
+use crate::bytes::{byte_array, hash_type};
+
+hash_type! {
+    /// SHA-1 of a v1 torrent's info dictionary (BEP 3).
+    InfoHashV1, 20
+}
+
+hash_type! {
+    /// SHA-256 of a v2 torrent's info dictionary (BEP 52).
+    InfoHashV2, 32
+}
+
+hash_type! {
+    /// The 20 bytes that name a swarm to peers, trackers and the DHT: the v1 info-hash, or the v2 info-hash cut to
+    /// 20 bytes (BEP 52, "infohash").
+    SwarmId, 20
+}
+
+hash_type! {
+    /// A SHA-1 digest that names no torrent, such as the hash of a v1 piece.
+    Sha1Digest, 20
+}
+
+impl InfoHashV2 {
+    /// The id of the torrent's v2 swarm: the first 20 bytes.
+    pub fn truncated(&self) -> SwarmId {
+        let mut short = [0; SwarmId::LEN];
+        short.copy_from_slice(&self.as_bytes()[..SwarmId::LEN]);
+        SwarmId::new(short)
+    }
+}
+
+impl From<InfoHashV1> for SwarmId {
+    fn from(hash: InfoHashV1) -> Self {
+        Self::new(hash.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_convert_both_ways_and_show_as_hex() {
+        let bytes: [u8; 20] = std::array::from_fn(|index| index as u8);
+        let id = SwarmId::from(bytes);
+        assert_eq!(<[u8; 20]>::from(id), bytes);
+        assert_eq!(SwarmId::try_from(&bytes[..]).ok(), Some(id));
+        assert!(SwarmId::try_from(&bytes[1..]).is_err());
+        assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f10111213");
+        assert_eq!(format!("{id:?}"), id.to_string());
+        assert_eq!(SwarmId::from(InfoHashV1::new(bytes)), id);
+    }
+
+    #[test]
+    fn swarm_of_v2_torrent_is_start_of_its_hash() {
+        let hash = InfoHashV2::new(std::array::from_fn(|index| index as u8));
+        assert_eq!(hash.truncated().as_ref(), &hash.as_bytes()[..20]);
+    }
+}
