@@ -1,17 +1,7 @@
+use crate::mode::Mode;
 use crate::number::{self, MAX_INT_DIGITS, MAX_LEN_DIGITS};
 use crate::value::{Document, Kind, Node};
 use crate::{Error, ErrorKind};
-
-/// How much is forgiven.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Mode {
-    /// What BEP 3 demands: keys sorted and unique, numbers in their shortest form, nothing after the value.
-    #[default]
-    Strict,
-    /// What the wild contains: unsorted keys, duplicate keys (the first one wins), numbers with leading
-    /// zeroes, `-0`, and bytes after the value.
-    Lenient,
-}
 
 /// What a document may cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

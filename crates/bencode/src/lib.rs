@@ -16,14 +16,16 @@
 mod decode;
 mod encode;
 mod error;
+mod mode;
 mod number;
 mod reader;
 mod tree;
 mod value;
 
-pub use decode::{Limits, Mode, decode, decode_prefix, decode_with};
+pub use decode::{Limits, decode, decode_prefix, decode_with};
 pub use encode::{EncodeError, Encoder};
 pub use error::{Error, ErrorKind};
+pub use mode::Mode;
 pub use reader::{ReadError, Reader, Token};
 pub use tree::Tree;
 pub use value::{Document, Entries, Items, Kind, Value};

@@ -22,6 +22,7 @@ use crate::items::ItemStore;
 use crate::krpc::{self, Body, DecodeError, Method, Query, Want};
 use crate::lookup::{Job, Lookup, Scrape};
 use crate::peers::PeerStore;
+use crate::request::{Announce, LookupId, QueryId};
 use crate::rpc::{Purpose, Rpc};
 use crate::save::{MAX_SAVED, Saved};
 use crate::table::Table;
@@ -54,26 +55,6 @@ impl Config {
     pub(crate) fn families(self) -> impl Iterator<Item = Family> {
         Family::ALL.into_iter().filter(move |family| self.families[*family])
     }
-}
-
-/// Names a lookup. None is used twice in the life of a [`Dht`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct LookupId(pub(crate) u64);
-
-/// Names a question to one node. None is used twice in the life of a [`Dht`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct QueryId(pub(crate) u64);
-
-/// What is said of us at the end of a lookup for peers (BEP 5).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Announce {
-    /// The port that we take peers' connections at.
-    pub port: u16,
-    /// Others shall rather take the port that our datagrams come from: right behind a NAT, if peers are heard at
-    /// the same UDP port (BEP 29).
-    pub implied_port: bool,
-    /// We have everything (BEP 33).
-    pub is_seed: bool,
 }
 
 /// A node of the DHT; see the [crate].

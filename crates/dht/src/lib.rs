@@ -45,6 +45,7 @@ pub mod krpc;
 mod lookup;
 mod node_id;
 mod peers;
+mod request;
 mod rpc;
 mod save;
 mod search;
@@ -53,11 +54,12 @@ mod tokens;
 
 pub use addr::{Family, PerFamily};
 pub use bloom::Bloom;
-pub use dht::{Announce, Config, Dht, LookupId, QueryId};
+pub use dht::{Config, Dht};
 pub use event::{Event, FamilyStats, QueryError, Stats, Summary};
 pub use item::{Item, ItemError, MAX_SALT_BYTES, MAX_VALUE_BYTES, mutable_target};
 pub use krpc::Contact;
 pub use node_id::{Distance, NodeId};
+pub use request::{Announce, LookupId, QueryId};
 pub use save::{Saved, SavedError};
 
 /// How many nodes a bucket holds, an answer names and a lookup looks for: the `k` of BEP 5.

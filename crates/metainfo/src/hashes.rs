@@ -2,6 +2,7 @@ use std::ops::Range;
 
 use ztor_base::Sha1Digest;
 
+use crate::Layout;
 use crate::merkle::{self, Hash};
 
 /// What the pieces of a torrent must hash to.
@@ -45,14 +46,15 @@ impl PieceHashes {
         pieces.map(|piece| self.v2(piece)).collect()
     }
 
-    /// Takes the piece layer of a file of these pieces, if it is the one with this root.
-    pub(crate) fn set_layer(
-        &mut self,
-        pieces: Range<u32>,
-        layer: &[Hash],
-        piece_length: u32,
-        root: &Hash,
-    ) -> bool {
+    /// Takes the piece layer of a file, if it is the one with the file's root. False if not, and if the file has none.
+    pub(crate) fn set_layer_of(&mut self, layout: &Layout, file: usize, layer: &[Hash]) -> bool {
+        let Some(root) = layout.files().get(file).and_then(|file| file.pieces_root) else {
+            return false;
+        };
+        self.set_layer(layout.pieces_of(file), layer, layout.piece_length(), &root)
+    }
+
+    fn set_layer(&mut self, pieces: Range<u32>, layer: &[Hash], piece_length: u32, root: &Hash) -> bool {
         let slots = self.v2.as_mut().and_then(|all| all.get_mut(pieces.start as usize..pieces.end as usize));
         let Some(slots) = slots.filter(|slots| slots.len() == layer.len() && layer.len() > 1) else {
             return false;

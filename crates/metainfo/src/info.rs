@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use ztor_bencode::{Mode, Value, decode_with};
+use ztor_bencode::{Limits, Mode, Value, decode_with};
 
 use crate::field::{Dict, Place};
 use crate::merkle::Hash;
@@ -61,6 +61,9 @@ struct Files<'d> {
     single: bool,
 }
 
+/// Limits on the nesting and size of a torrent: room for the deepest tree of folders, and what is around it.
+pub(crate) const DECODE_LIMITS: Limits = Limits { depth: MAX_PATH_LEVELS + 10, tokens: 3_000_000 };
+
 /// Reads an info dictionary that was decoded in `mode`.
 pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info, MetainfoError> {
     let place = Place::top("info");
@@ -77,7 +80,7 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
     if has_v2 && mode == Mode::Lenient {
         // BEP 52 wants the dictionary refused rather than read in a way that others might not; the rest of
         // the file need not be canonical.
-        decode_with(value.raw(), Mode::Strict, crate::metainfo::LIMITS)?;
+        decode_with(value.raw(), Mode::Strict, DECODE_LIMITS)?;
     }
     let has_v1 = !has_v2 || info.has("pieces");
     let v1 = || InfoHashV1::new(Sha1::digest(value.raw()).into());

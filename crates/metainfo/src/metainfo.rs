@@ -2,13 +2,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ztor_bencode::{Document, Encoder, Limits, Mode, decode_with};
+use ztor_bencode::{Document, Encoder, Mode, decode_with};
 
 use crate::field::{Dict, Place};
-use crate::info::{self, Info};
+use crate::info::{self, DECODE_LIMITS, Info};
 use crate::merkle::Hash;
+use crate::outer::{self, Outer};
 use crate::paths::Naming;
-use crate::{InfoHashes, Layout, MAX_PATH_LEVELS, MAX_TORRENT_LEN, MetainfoError, PieceHashes, outer};
+use crate::{InfoHashes, Layout, MAX_TORRENT_LEN, MetainfoError, PieceHashes};
 
 /// A torrent.
 ///
@@ -45,7 +46,7 @@ pub struct Metainfo {
     pub hashes: PieceHashes,
     single_file: bool,
     /// `source` stood beside the info dictionary, against the custom.
-    pub(crate) source_is_outside: bool,
+    source_is_outside: bool,
 }
 
 impl Metainfo {
@@ -75,10 +76,21 @@ impl Metainfo {
         let layers = torrent.value.get(b"piece layers");
         let mut metainfo = Self::new(info::parse(info, mode, naming)?);
         if metainfo.is_v2() {
-            outer::piece_layers(layers, &mut metainfo)?;
+            outer::piece_layers(layers, &metainfo.layout, &mut metainfo.hashes)?;
         }
-        outer::read(torrent.value, &mut metainfo)?;
-        Ok(metainfo)
+        let outer = Outer::read(torrent.value)?;
+        // It belongs into the info dictionary; some put it here.
+        metainfo.source_is_outside = metainfo.source.is_none() && outer.source.is_some();
+        metainfo.source = metainfo.source.or(outer.source);
+        Ok(Self {
+            trackers: outer.trackers,
+            web_seeds: outer.web_seeds,
+            nodes: outer.nodes,
+            comment: outer.comment,
+            created_by: outer.created_by,
+            creation_date: outer.creation_date,
+            ..metainfo
+        })
     }
 
     /// Reads an info dictionary alone, as peers send it to those who have a magnet link (BEP 9). The caller
@@ -142,10 +154,7 @@ impl Metainfo {
     /// Takes the piece layer of a file, which peers have sent (BEP 52, `hashes`). Returns whether it is the
     /// one that the file's root promises; if not, nothing changes.
     pub fn add_piece_layer(&mut self, file: usize, layer: &[Hash]) -> bool {
-        let Some(root) = self.layout.files().get(file).and_then(|file| file.pieces_root) else {
-            return false;
-        };
-        self.hashes.set_layer(self.layout.pieces_of(file), layer, self.layout.piece_length(), &root)
+        self.hashes.set_layer_of(&self.layout, file, layer)
     }
 
     /// The piece layer of a v2 file of more than one piece, if it is known.
@@ -215,18 +224,15 @@ impl Metainfo {
     }
 }
 
-/// Room for the deepest tree of folders, and what is around it.
-pub(crate) const LIMITS: Limits = Limits { depth: MAX_PATH_LEVELS + 10, tokens: 3_000_000 };
-
 /// Decodes strictly if that is possible, or else leniently; of the two errors the lenient one tells the real
 /// trouble.
 fn decode_any(bytes: &[u8]) -> Result<(Document<'_>, Mode), MetainfoError> {
     if bytes.len() > MAX_TORRENT_LEN {
         return Err(MetainfoError::TooLong { len: bytes.len() });
     }
-    match decode_with(bytes, Mode::Strict, LIMITS) {
+    match decode_with(bytes, Mode::Strict, DECODE_LIMITS) {
         Ok(document) => Ok((document, Mode::Strict)),
-        Err(_) => Ok((decode_with(bytes, Mode::Lenient, LIMITS)?, Mode::Lenient)),
+        Err(_) => Ok((decode_with(bytes, Mode::Lenient, DECODE_LIMITS)?, Mode::Lenient)),
     }
 }
 

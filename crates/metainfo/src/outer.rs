@@ -8,7 +8,7 @@ use ztor_bencode::{Encoder, Kind, Value};
 
 use crate::field::{Dict, Place};
 use crate::merkle::Hash;
-use crate::{MAX_NODES, MAX_TRACKERS, MAX_WEB_SEEDS, Metainfo, MetainfoError};
+use crate::{Layout, MAX_NODES, MAX_TRACKERS, MAX_WEB_SEEDS, MetainfoError, PieceHashes};
 
 /// The longest URL or host name that is kept, in bytes.
 const MAX_URL_LEN: usize = 2048;
@@ -16,36 +16,50 @@ const MAX_URL_LEN: usize = 2048;
 const TRACKER_SCHEMES: &[&str] = &["http", "https", "udp", "ws", "wss"];
 const WEB_SEED_SCHEMES: &[&str] = &["http", "https"];
 
-/// Reads trackers, web seeds, nodes and what people should know. Single entries that make no sense are left
-/// out: they are no reason to refuse the torrent.
-pub(crate) fn read(torrent: Value<'_>, metainfo: &mut Metainfo) -> Result<(), MetainfoError> {
-    metainfo.trackers = trackers(torrent)?;
-    metainfo.web_seeds = web_seeds(torrent);
-    metainfo.nodes = nodes(torrent);
-    // The place is for errors, and what is advisory has none.
-    let place = Place::top("torrent");
-    let torrent = Dict::new(torrent, &place)?;
-    metainfo.comment = torrent.advisory("comment");
-    metainfo.created_by = torrent.advisory("created by");
-    metainfo.creation_date = torrent.value.get(b"creation date").and_then(|date| date.as_int());
-    // It belongs into the info dictionary; some put it here.
-    if metainfo.source.is_none() {
-        metainfo.source = torrent.advisory("source");
-        metainfo.source_is_outside = metainfo.source.is_some();
+/// The fields of a torrent file that have no part in its hash.
+pub(crate) struct Outer {
+    pub(crate) trackers: Vec<Vec<String>>,
+    pub(crate) web_seeds: Vec<String>,
+    pub(crate) nodes: Vec<(String, u16)>,
+    pub(crate) comment: Option<String>,
+    pub(crate) created_by: Option<String>,
+    /// Seconds since 1970.
+    pub(crate) creation_date: Option<i64>,
+    pub(crate) source: Option<String>,
+}
+
+impl Outer {
+    /// Reads a torrent file. Single entries that make no sense are left out: they are no reason to refuse the torrent.
+    pub(crate) fn read(torrent: Value<'_>) -> Result<Self, MetainfoError> {
+        // The place is for errors, and what is advisory has none.
+        let place = Place::top("torrent");
+        let dict = Dict::new(torrent, &place)?;
+        Ok(Self {
+            trackers: trackers(torrent)?,
+            web_seeds: web_seeds(torrent),
+            nodes: nodes(torrent),
+            comment: dict.advisory("comment"),
+            created_by: dict.advisory("created by"),
+            creation_date: torrent.get(b"creation date").and_then(|date| date.as_int()),
+            source: dict.advisory("source"),
+        })
     }
-    Ok(())
 }
 
 /// Checks and takes the piece layers (BEP 52): there must be one for every file of more than one piece.
-pub(crate) fn piece_layers(layers: Option<Value<'_>>, metainfo: &mut Metainfo) -> Result<(), MetainfoError> {
+pub(crate) fn piece_layers(
+    layers: Option<Value<'_>>,
+    layout: &Layout,
+    all: &mut PieceHashes,
+) -> Result<(), MetainfoError> {
     let place = Place::top("piece layers");
     let mut by_root: HashMap<&[u8], Value<'_>> = HashMap::new();
     if let Some(layers) = layers {
         by_root.extend(Dict::new(layers, &place)?.value.entries());
     }
-    for file in 0..metainfo.layout.files().len() {
-        let pieces = metainfo.layout.pieces_of(file).len();
-        let Some(root) = metainfo.layout.files()[file].pieces_root.filter(|_| pieces > 1) else { continue };
+    for file in 0..layout.files().len() {
+        let pieces = layout.pieces_of(file).len();
+        let Some(root) = layout.files()[file].pieces_root.filter(|_| pieces > 1) else { continue };
         let entry = data_encoding::HEXLOWER.encode(&root);
         let place = place.key(&entry);
         let Some(layer) = by_root.get(&root[..]) else {
@@ -59,7 +73,7 @@ pub(crate) fn piece_layers(layers: Option<Value<'_>>, metainfo: &mut Metainfo) -
                 .map_or_else(|| layer.kind().to_string(), |bytes| format!("{} bytes", bytes.len()));
             return Err(place.invalid(format!("found {found}, expected {} for {pieces} pieces", pieces * 32)));
         }
-        if !metainfo.add_piece_layer(file, hashes) {
+        if !all.set_layer_of(layout, file, hashes) {
             return Err(place.invalid("the hashes do not add up to the root of the file"));
         }
     }

@@ -1,11 +1,7 @@
 use std::fmt::Debug;
 
 use crate::backend::Backend;
-
-/// What both functions work on at a time.
-pub(crate) type Block = [u8; BLOCK_LEN];
-
-pub(crate) const BLOCK_LEN: usize = 64;
+use crate::block::Block;
 
 /// SHA-1 or SHA-256, for code that does not care which. Nothing outside this crate can implement it.
 pub trait Algorithm: sealed::Compress {}

@@ -1,7 +1,8 @@
 use std::fmt;
 
-use crate::algorithm::{Algorithm, BLOCK_LEN, Block};
+use crate::algorithm::Algorithm;
 use crate::backend::Backend;
+use crate::block::{BLOCK_LEN, Block};
 
 /// Padding and length need this much behind the last byte of a message.
 const LEN_BYTES: usize = 8;

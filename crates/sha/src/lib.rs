@@ -19,6 +19,7 @@
 
 mod algorithm;
 mod backend;
+mod block;
 mod hasher;
 mod many;
 #[cfg(target_arch = "x86_64")]

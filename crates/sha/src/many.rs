@@ -1,8 +1,9 @@
 use std::iter;
 
 use crate::LANES;
-use crate::algorithm::{Algorithm, Block};
+use crate::algorithm::Algorithm;
 use crate::backend::Backend;
+use crate::block::Block;
 use crate::hasher::{Hasher, Tail};
 
 /// Adds to several messages at once: each job is a hasher and the buffers to add, in order.

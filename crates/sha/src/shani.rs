@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm_sha256rnds2_epu32, _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_storeu_si128, _mm_xor_si128,
 };
 
-use crate::algorithm::Block;
+use crate::block::Block;
 
 /// Proof that this processor has the instructions.
 #[derive(Debug, Clone, Copy)]

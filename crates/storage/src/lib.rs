@@ -27,6 +27,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod writer;
+mod zeros;
 
 pub use check::{Pieces, check_all};
 pub use error::{Operation, StorageError};

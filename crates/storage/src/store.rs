@@ -11,6 +11,7 @@ use crate::handles::{Access, HandleCache, OpenFile};
 use crate::parts::{Geometry, PartFile};
 use crate::positional::write_at;
 use crate::root::{How, Opened, Root};
+use crate::zeros::ZeroDigests;
 
 mod io;
 mod locate;
@@ -47,7 +48,7 @@ pub struct TorrentStore {
     /// Files get their size by one thread at a time, or the zeros of one could cover the data of another.
     growing: Mutex<()>,
     verified: Box<[AtomicU64]>,
-    pub(crate) zero_digests: crate::check::ZeroDigests,
+    pub(crate) zero_digests: ZeroDigests,
 }
 
 /// How a [`TorrentStore`] treats the disk.
@@ -135,7 +136,7 @@ impl TorrentStore {
             parts_dirty: AtomicBool::new(false),
             growing: Mutex::default(),
             verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
-            zero_digests: crate::check::ZeroDigests::default(),
+            zero_digests: ZeroDigests::default(),
             meta,
         };
         let moved = store.load_parts()?;

@@ -4,8 +4,8 @@ mod character;
 mod talk;
 
 use crate::content::Content;
+use crate::core::{Core, Event};
 use crate::net::{Net, Owner, Side, StreamId, addr_of};
-use crate::world::{Core, Event};
 use bytes::BytesMut;
 pub(crate) use character::{Character, Claim, MetadataManner};
 use std::collections::{BTreeMap, VecDeque};

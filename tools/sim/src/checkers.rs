@@ -8,7 +8,7 @@ mod ledger;
 mod recount;
 
 use crate::content::Content;
-use crate::node::Settings;
+use crate::settings::Settings;
 use bucket::{Bucket, Hunger};
 pub(crate) use ledger::Ledger;
 use std::collections::BTreeSet;

@@ -10,9 +10,9 @@ mod plan;
 
 pub(crate) use plan::{against_sybils, of_200, of_2000};
 
-use crate::run::Outcome;
+use crate::outcome::Failure;
+use crate::outcome::Outcome;
 use crate::trace::{Subject, Trace, number_of};
-use crate::world::Failure;
 use fastrand::Rng;
 use figures::Figures;
 use hostile::{Hostile, Malice};

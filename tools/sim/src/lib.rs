@@ -13,20 +13,24 @@
 //! a few connections of µTP and the link that they share, measured.
 #![forbid(unsafe_code)]
 
+mod action;
 mod actors;
 mod baseline;
 mod checkers;
 mod clock;
 mod content;
+mod core;
 mod dht_world;
 mod disk;
 mod liveness;
 mod net;
 mod node;
+mod outcome;
 mod plan;
 mod record;
 mod run;
 mod scenarios;
+mod settings;
 mod sweep;
 mod trace;
 mod tracker;
@@ -34,7 +38,7 @@ mod utp_links;
 mod world;
 
 pub use baseline::{Baseline, Difference};
-pub use run::{Outcome, run};
+pub use outcome::{Failure, Outcome};
+pub use run::run;
 pub use scenarios::{SCENARIOS, Scenario};
 pub use sweep::{Swept, sweep};
-pub use world::Failure;

@@ -5,9 +5,9 @@
 //! stream comes later and halves its window; what is lost of a datagram is gone. Where a path is cut, streams
 //! wait, and nobody is told.
 
-mod stream;
+pub(crate) mod stream;
 
-use crate::world::{Core, Event};
+use crate::core::{Core, Event};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -3,10 +3,10 @@
 //! Handles that the engine makes up for its own use (request ids, the upper half of peer keys) are left out, and so
 //! is every text that a person might reword.
 
+use crate::action::Action;
+use crate::core::Event;
 use crate::disk::Job;
-use crate::plan::Action;
 use crate::trace::{Subject, Trace, number_of};
-use crate::world::Event;
 use ztor_base::Instant;
 use ztor_dht::krpc;
 use ztor_engine::{Notice, Outbox, PeerKey, Transport};

@@ -1,7 +1,8 @@
 //! One run: a scenario and a seed.
 
+use crate::outcome::{Failure, Outcome};
 use crate::scenarios::{Body, Scenario};
-use crate::world::{Failure, World};
+use crate::world::World;
 use fastrand::Rng;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,21 +17,6 @@ const MAX_FAULTS: Duration = Duration::from_secs(6 * 3600);
 
 type Build = fn(Rng) -> anyhow::Result<World>;
 type Report = fn(&mut World) -> Vec<String>;
-
-/// What came of a run.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// The same for the same scenario and seed, always.
-    pub hash: u64,
-    /// Virtual time that passed.
-    pub took: Duration,
-    /// What the scenario has to say of itself: numbers, mostly.
-    pub notes: Vec<String>,
-    /// What was found wrong.
-    pub failure: Option<Failure>,
-    /// The last of the story, as far as it concerns the failure.
-    pub story: Vec<String>,
-}
 
 /// Runs a scenario. With `is_loud` the whole story goes to standard output.
 pub fn run(scenario: &Scenario, seed: u64, is_loud: bool) -> Outcome {

@@ -8,7 +8,7 @@ mod random;
 mod swarms;
 
 use crate::dht_world;
-use crate::run::Outcome;
+use crate::outcome::Outcome;
 use crate::utp_links;
 use crate::world::World;
 use fastrand::Rng;

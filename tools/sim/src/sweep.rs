@@ -1,6 +1,7 @@
 //! Many seeds on all cores.
 
-use crate::run::{Outcome, run};
+use crate::outcome::Outcome;
+use crate::run::run;
 use crate::scenarios::Scenario;
 use std::ops::Range;
 use std::sync::Mutex;

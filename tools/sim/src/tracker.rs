@@ -1,7 +1,7 @@
 //! Trackers: honest ones, and others.
 
+use crate::core::Core;
 use crate::net::{Net, ip_of};
-use crate::world::Core;
 use fastrand::Rng;
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::Instant;

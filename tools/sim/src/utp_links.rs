@@ -12,9 +12,9 @@ mod reno;
 mod rows;
 mod way;
 
-use crate::run::Outcome;
+use crate::outcome::Failure;
+use crate::outcome::Outcome;
 use crate::trace::{Subject, Trace};
-use crate::world::Failure;
 use fastrand::Rng;
 use figures::{Figures, heading};
 use lab::Lab;

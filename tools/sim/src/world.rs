@@ -1,62 +1,17 @@
 //! The world of a run: everything there is, and what happens next.
 
 use crate::actors::{Actor, Character};
-use crate::clock::Queue;
 use crate::content::Content;
-use crate::disk::Job;
+use crate::core::{Core, Event};
 use crate::net::{Line, Net, Owner, Side, StreamId};
-use crate::node::{Node, Settings};
-use crate::plan::Action;
-use crate::trace::{Subject, Trace};
+use crate::node::Node;
+use crate::settings::Settings;
 use crate::tracker::{Manner, Tracker};
 use fastrand::Rng;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use ztor_base::{Duration, Instant};
 use ztor_engine::RequestId;
-
-/// What can happen.
-#[derive(Debug)]
-pub(crate) enum Event {
-    Syn { stream: StreamId },
-    SynAck { stream: StreamId },
-    Refused { stream: StreamId },
-    Pump { host: usize },
-    Arrive { stream: StreamId, from: Side },
-    Ack { stream: StreamId, to: Side, len: usize },
-    Fin { stream: StreamId, from: Side },
-    Datagram { host: usize, from: SocketAddr, data: Vec<u8> },
-    Turn { node: usize, life: u32 },
-    Disk { node: usize, life: u32, job: Job },
-    Save { node: usize, life: u32 },
-    HttpAsk { node: usize, life: u32, id: RequestId, url: String },
-    HttpAnswer { node: usize, life: u32, id: RequestId, result: Result<(u16, Vec<u8>), String> },
-    Resolve { node: usize, life: u32, id: RequestId, host: String },
-    Tick { actor: usize },
-    Do(Action),
-}
-
-/// What every part of the world needs: the time, the future, chance and the record.
-pub(crate) struct Core {
-    pub(crate) now: Instant,
-    queue: Queue<Event>,
-    pub(crate) rng: Rng,
-    pub(crate) trace: Trace,
-    /// What was found wrong first.
-    pub(crate) failure: Option<Failure>,
-}
-
-/// Something that must not be.
-#[derive(Debug, Clone)]
-pub struct Failure {
-    /// The virtual time.
-    pub at: Instant,
-    /// Which checker found what.
-    pub message: String,
-    /// Words that the trace lines of those concerned contain.
-    pub about: Vec<String>,
-}
 
 /// Who is at a host.
 #[derive(Debug, Clone, Copy)]
@@ -83,49 +38,10 @@ pub(crate) struct World {
     pub(crate) first_marks: Vec<Vec<u64>>,
 }
 
-impl Core {
-    pub(crate) fn plan(&mut self, at: Instant, event: Event) {
-        self.queue.push(at.max(self.now), event);
-    }
-
-    pub(crate) fn plan_in(&mut self, wait: Duration, event: Event) {
-        self.plan(self.now + wait, event);
-    }
-
-    pub(crate) fn note(&mut self, what: fmt::Arguments<'_>) {
-        self.trace.note(self.now, what);
-    }
-
-    /// Adds numbers to the hash of the run.
-    pub(crate) fn record(&mut self, subject: Subject, numbers: &[u64]) {
-        self.trace.record(self.now, subject, numbers);
-    }
-
-    /// Records a failure; the run ends with the event that is being worked on.
-    pub(crate) fn fail(&mut self, about: &[String], message: String) {
-        self.note(format_args!("FAILED: {message}"));
-        self.record(Subject::Failure, &[]);
-        let at = self.now;
-        self.failure.get_or_insert(Failure { at, message, about: about.to_vec() });
-    }
-
-    /// A seed for something of its own.
-    pub(crate) fn seed(&mut self) -> u64 {
-        self.rng.u64(..)
-    }
-}
-
 impl World {
     pub(crate) fn new(rng: Rng, content: Content) -> Self {
-        let core = Core {
-            now: Instant::from_micros(1_000_000),
-            queue: Queue::new(),
-            rng,
-            trace: Trace::new(),
-            failure: None,
-        };
         Self {
-            core,
+            core: Core::new(rng),
             net: Net::new(),
             content: Arc::new(content),
             nodes: Vec::new(),
@@ -177,12 +93,7 @@ impl World {
             if done(self) {
                 return true;
             }
-            let Some((at, event)) = self.core.queue.pop(end) else {
-                self.core.now = end;
-                return done(self);
-            };
-            self.core.now = at;
-            event.record(at, &mut self.core.trace);
+            let Some(event) = self.core.next_event(end) else { return done(self) };
             self.happen(event);
         }
         false

@@ -28,7 +28,7 @@ pub fn check(root: &Path) -> Result<Vec<Finding>> {
     for package in &workspace.packages {
         findings.extend(layers::check_manifest(package));
         findings.extend(rules::check(package));
-        findings.extend(gates::check(package, &gates::GATES));
+        findings.extend(gates::check(package));
     }
     findings.sort();
     Ok(findings)

@@ -10,7 +10,7 @@ use ztor_bencode::Tree;
 use super::*;
 use ztor_base::Sha1Digest;
 
-use crate::{InfoHashV1, InfoHashV2, LayoutError, merkle};
+use crate::{InfoHashV1, InfoHashV2, LayoutError, MAX_PATH_LEVELS, merkle};
 
 const K: i64 = 16 << 10;
 

@@ -1,8 +1,8 @@
 //! One conversation of a scripted peer.
 
 use super::{Actor, Claim, Drops, Inbound};
+use crate::core::Core;
 use crate::net::{Net, Side, StreamId};
-use crate::world::Core;
 use bytes::Bytes;
 use fastrand::Rng;
 use ztor_engine::Bitfield;

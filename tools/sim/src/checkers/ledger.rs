@@ -1,7 +1,7 @@
 //! What two peers have said to each other, kept from what went over the wire.
 
 use super::Audit;
-use crate::world::Core;
+use crate::core::Core;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet};
 use ztor_base::Instant;

@@ -2,10 +2,10 @@
 
 use super::link::Link;
 use super::{MAX_IDLE_TURNS, Node};
+use crate::core::{Core, Event};
 use crate::disk::Job;
 use crate::net::{Net, Owner};
 use crate::record::record_effects;
-use crate::world::{Core, Event};
 use std::collections::BTreeSet;
 use ztor_base::{Duration, Instant};
 use ztor_engine::{Begin, Event as Happened, Notice, Outbox, PeerKey};

@@ -1,8 +1,8 @@
 //! A connection as the driver has it.
 
 use crate::checkers::Ledger;
+use crate::core::Core;
 use crate::net::{Net, SEND_BUFFER, Side, StreamId};
-use crate::world::Core;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use ztor_wire::{Block, PIECE_HEADER_LEN, piece_header};

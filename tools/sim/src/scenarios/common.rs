@@ -1,9 +1,9 @@
 //! Pieces that worlds are made of.
 
+use crate::action::Action;
 use crate::content::{Content, Shape};
 use crate::net::{Line, addr_of};
-use crate::node::Settings;
-use crate::plan::Action;
+use crate::settings::Settings;
 use crate::tracker::Manner;
 use crate::world::World;
 use fastrand::Rng;

@@ -1,11 +1,11 @@
 //! Swarms to which something happens.
 
 use super::common::{KIB, MIB, healed_after, populate, secs, tracked};
+use crate::action::Action;
 use crate::content::Shape;
 use crate::disk::Health;
 use crate::net::Line;
-use crate::node::Settings;
-use crate::plan::Action;
+use crate::settings::Settings;
 use crate::world::World;
 use fastrand::Rng;
 use ztor_base::Duration;

@@ -1,11 +1,11 @@
 //! Swarms that find each other, and out what their torrent is, without a tracker.
 
 use super::common::{KIB, MIB, bare, healed_after, secs, tracked};
+use crate::action::Action;
 use crate::actors::{Character, MetadataManner};
 use crate::content::Shape;
 use crate::net::{Line, addr_of};
-use crate::node::Settings;
-use crate::plan::Action;
+use crate::settings::Settings;
 use crate::world::World;
 use fastrand::Rng;
 use std::net::SocketAddr;

@@ -4,7 +4,7 @@ use super::common::{KIB, MIB, TRACKER, bare, clients, everybody, healed_after, p
 use crate::actors::Character;
 use crate::content::Shape;
 use crate::net::Line;
-use crate::node::Settings;
+use crate::settings::Settings;
 use crate::tracker::Manner;
 use crate::world::World;
 use fastrand::Rng;

@@ -1,12 +1,12 @@
 //! Anything, and much at once.
 
 use super::common::{KIB, MIB, bare, clients, everybody, healed_after};
+use crate::action::Action;
 use crate::actors::Character;
 use crate::content::Shape;
 use crate::disk::Health;
 use crate::net::Line;
-use crate::node::Settings;
-use crate::plan::Action;
+use crate::settings::Settings;
 use crate::tracker::Manner;
 use crate::world::World;
 use fastrand::Rng;

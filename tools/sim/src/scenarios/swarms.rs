@@ -1,11 +1,11 @@
 //! Swarms in which everybody is honest and little breaks.
 
 use super::common::{KIB, MIB, everybody, healed_after, populate, secs, tracked};
+use crate::action::Action;
 use crate::actors::Character;
 use crate::content::Shape;
 use crate::net::Line;
-use crate::node::Settings;
-use crate::plan::Action;
+use crate::settings::Settings;
 use crate::world::World;
 use fastrand::Rng;
 use ztor_base::{Duration, Instant};
