@@ -161,6 +161,13 @@ pub struct AddTorrent {
     pub downloaded: u64,
 }
 
+impl AddTorrent {
+    /// A torrent of which every piece is wanted and nothing else is known.
+    pub fn new(meta: Arc<Metainfo>) -> Self {
+        Self { meta, priorities: None, sequential: false, peers: Vec::new(), uploaded: 0, downloaded: 0 }
+    }
+}
+
 /// A torrent of which only the info-hash is known, as magnet links have it (BEP 9).
 #[derive(Debug, Clone)]
 pub struct AddMagnet {

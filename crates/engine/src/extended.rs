@@ -4,7 +4,7 @@ use crate::bitfield::Bitfield;
 use crate::misbehaviour::Misbehaviour;
 use crate::on_holepunch::Punch;
 use crate::pex::PexPeer;
-use crate::picker::PeerPieces;
+use crate::pieces::Pieces;
 use ztor_metainfo::MAX_PIECES;
 
 /// The ids that messages to us carry.
@@ -77,12 +77,12 @@ impl Early {
     }
 
     /// What it comes to, now that the number of pieces is known.
-    pub(crate) fn pieces(mut self, pieces: u32) -> Result<PeerPieces, Misbehaviour> {
+    pub(crate) fn pieces(mut self, pieces: u32) -> Result<Pieces, Misbehaviour> {
         if self.has_all {
-            return Ok(PeerPieces::All);
+            return Ok(Pieces::All);
         }
         if self.bits.is_empty() {
-            return Ok(PeerPieces::None);
+            return Ok(Pieces::None);
         }
         let wanted = pieces.div_ceil(8) as usize;
         let got = self.bits.len();
@@ -90,7 +90,7 @@ impl Early {
             self.bits.resize(wanted, 0);
         }
         let set = Bitfield::from_wire(&self.bits, pieces).ok_or(Misbehaviour::BadBitfield { got, pieces })?;
-        Ok(if set.is_full() { PeerPieces::All } else { PeerPieces::Some(set) })
+        Ok(if set.is_full() { Pieces::All } else { Pieces::Some(set) })
     }
 }
 
@@ -104,15 +104,15 @@ mod tests {
         let mut early = Early::default();
         early.have(3).expect("a piece");
         early.have(9).expect("a piece");
-        let PeerPieces::Some(set) = early.pieces(20).expect("pieces") else { panic!("some") };
+        let Pieces::Some(set) = early.pieces(20).expect("pieces") else { panic!("some") };
         assert_eq!(set.iter().collect::<Vec<_>>(), [3, 9]);
         let mut early = Early::default();
         early.bitfield(&[0xff, 0xc0]).expect("a bitfield");
-        assert_eq!(early.pieces(10).expect("pieces"), PeerPieces::All);
+        assert_eq!(early.pieces(10).expect("pieces"), Pieces::All);
         let mut early = Early::default();
         early.has_all();
-        assert_eq!(early.pieces(10).expect("pieces"), PeerPieces::All);
-        assert_eq!(Early::default().pieces(10).expect("pieces"), PeerPieces::None);
+        assert_eq!(early.pieces(10).expect("pieces"), Pieces::All);
+        assert_eq!(Early::default().pieces(10).expect("pieces"), Pieces::None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::config::{
     DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
 };
 use crate::ids::{PeerKey, TorrentId};
-use crate::picker::PeerPieces;
+use crate::pieces::Pieces;
 use crate::{Engine, MAX_BANS};
 use std::net::SocketAddr;
 use ztor_wire::Block;
@@ -65,17 +65,6 @@ pub enum BlockState {
     Asked(u8),
     /// Here, if perhaps not yet on disk.
     Received,
-}
-
-/// What a peer has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pieces {
-    /// Nothing.
-    None,
-    /// Everything.
-    All,
-    /// These.
-    Some(Bitfield),
 }
 
 /// A connection's state.
@@ -186,11 +175,7 @@ impl Engine {
             addr: p.addr,
             is_live: p.is_live(),
             is_dirty: p.is_dirty,
-            has: match &p.has {
-                PeerPieces::None => Pieces::None,
-                PeerPieces::All => Pieces::All,
-                PeerPieces::Some(set) => Pieces::Some(set.clone()),
-            },
+            has: p.has.clone(),
             interesting: p.interesting,
             we_are_interested: p.we_are_interested,
             we_choke: p.we_choke,

@@ -18,9 +18,6 @@ mod connect;
 mod dial;
 mod event;
 mod extended;
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing;
 mod ids;
 pub mod inspect;
 mod known;
@@ -40,11 +37,16 @@ mod on_tracker;
 mod outbox;
 mod peer;
 mod pex;
+#[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod picker;
+mod pieces;
+#[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod rate;
 mod settle;
 mod status;
 mod swarms;
+#[cfg(any(test, feature = "testing"))]
+pub mod testkit;
 #[cfg(test)]
 mod tests;
 mod torrent;
@@ -61,6 +63,7 @@ pub use on_metadata::BeginError;
 pub use outbox::{Close, Connect, HttpGet, Notice, Outbox, RequestId, Resolve, Send, SendBlock, Write};
 pub use peer::Direction;
 pub use picker::Priority;
+pub use pieces::Pieces;
 pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerLine};
 pub use way::{Offer, Protection, Transport};
 

@@ -5,7 +5,7 @@ use crate::event::{BlockDigest, DiskEvent, DiskFault};
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::{Notice, Outbox};
 use crate::peer::Peer;
-use crate::picker::PeerPieces;
+use crate::pieces::Pieces;
 use crate::torrent::Phase;
 use crate::{Engine, TorrentId};
 use ztor_base::Instant;
@@ -71,7 +71,7 @@ impl Engine {
         for key in torrent.peers.clone() {
             let torrent = &mut self.torrents[id];
             let Some(peer) = self.peers.get_mut(key) else { continue };
-            if let PeerPieces::Some(set) = &peer.has {
+            if let Pieces::Some(set) = &peer.has {
                 torrent.picker.peer_has_all_of(set, &mut self.rng);
             }
             peer.interesting = torrent.picker.interesting(&peer.has);

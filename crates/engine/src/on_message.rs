@@ -4,7 +4,8 @@ use crate::bitfield::Bitfield;
 use crate::config::{MAX_PEER_REQUESTS, MAX_SERVED_BLOCK, MAX_UNASKED_BLOCKS};
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::{Outbox, Write};
-use crate::picker::{PeerPieces, Receipt};
+use crate::picker::Receipt;
+use crate::pieces::Pieces;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use ztor_base::Instant;
@@ -72,10 +73,10 @@ impl Engine {
                 let pieces = self.torrents[id].layout.piece_count();
                 let set = Bitfield::from_wire(&bytes, pieces)
                     .ok_or(Misbehaviour::BadBitfield { got: bytes.len(), pieces })?;
-                self.on_has(key, id, if set.is_full() { PeerPieces::All } else { PeerPieces::Some(set) })
+                self.on_has(key, id, if set.is_full() { Pieces::All } else { Pieces::Some(set) })
             }
-            Message::HaveAll => self.on_has(key, id, PeerPieces::All),
-            Message::HaveNone => self.on_has(key, id, PeerPieces::None),
+            Message::HaveAll => self.on_has(key, id, Pieces::All),
+            Message::HaveNone => self.on_has(key, id, Pieces::None),
             Message::Request(block) => self.on_request(key, id, block, out),
             Message::Cancel(block) => {
                 self.on_cancel(key, block, out);
@@ -114,19 +115,14 @@ impl Engine {
     }
 
     /// The peer's pieces, all at once. Some clients send it late or twice: the last word counts.
-    pub(crate) fn on_has(
-        &mut self,
-        key: PeerKey,
-        id: TorrentId,
-        has: PeerPieces,
-    ) -> Result<(), Misbehaviour> {
+    pub(crate) fn on_has(&mut self, key: PeerKey, id: TorrentId, has: Pieces) -> Result<(), Misbehaviour> {
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
         let pieces = torrent.layout.piece_count();
-        let count = |has: &PeerPieces| match has {
-            PeerPieces::All => pieces,
-            PeerPieces::Some(set) => set.count(),
-            PeerPieces::None => 0,
+        let count = |has: &Pieces| match has {
+            Pieces::All => pieces,
+            Pieces::Some(set) => set.count(),
+            Pieces::None => 0,
         };
         let gained = count(&has).saturating_sub(count(&peer.has));
         peer.bitfields += u32::from(gained == 0 || gained < pieces / WORTH_TELLING);
@@ -134,17 +130,17 @@ impl Engine {
             return Err(Misbehaviour::Bitfields);
         }
         match std::mem::replace(&mut peer.has, has) {
-            PeerPieces::All => torrent.seeds -= 1,
-            PeerPieces::Some(set) => torrent.picker.peer_gone(&set, &mut self.rng),
-            PeerPieces::None => {}
+            Pieces::All => torrent.seeds -= 1,
+            Pieces::Some(set) => torrent.picker.peer_gone(&set, &mut self.rng),
+            Pieces::None => {}
         }
         match &peer.has {
-            PeerPieces::All => {
+            Pieces::All => {
                 torrent.seeds += 1;
                 torrent.known.is_seed(peer.addr);
             }
-            PeerPieces::Some(set) => torrent.picker.peer_has_all_of(set, &mut self.rng),
-            PeerPieces::None => {}
+            Pieces::Some(set) => torrent.picker.peer_has_all_of(set, &mut self.rng),
+            Pieces::None => {}
         }
         peer.interesting = torrent.picker.interesting(&peer.has);
         self.mark_peer(key);
@@ -156,10 +152,10 @@ impl Engine {
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
         let pieces = torrent.layout.piece_count();
-        if peer.has == PeerPieces::None {
-            peer.has = PeerPieces::Some(Bitfield::new(pieces));
+        if peer.has == Pieces::None {
+            peer.has = Pieces::Some(Bitfield::new(pieces));
         }
-        let PeerPieces::Some(set) = &mut peer.has else { return Ok(()) };
+        let Pieces::Some(set) = &mut peer.has else { return Ok(()) };
         if !set.insert(piece) {
             return Ok(());
         }
@@ -167,7 +163,7 @@ impl Engine {
         torrent.picker.peer_has(piece, &mut self.rng);
         peer.interesting += u32::from(torrent.picker.needs(piece));
         if full {
-            self.on_has(key, id, PeerPieces::All)?;
+            self.on_has(key, id, Pieces::All)?;
         }
         self.mark_peer(key);
         Ok(())

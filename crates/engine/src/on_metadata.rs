@@ -7,7 +7,7 @@ use crate::metadata::{self, block_len};
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::{Notice, Outbox};
 use crate::peer::Direction;
-use crate::picker::PeerPieces;
+use crate::pieces::Pieces;
 use crate::torrent::{Knowledge, Phase, Torrent};
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
@@ -210,12 +210,12 @@ impl Engine {
         for key in torrent.peers.clone() {
             let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.is_live()) else { continue };
             // Who said that it has everything was counted as it came.
-            let is_counted = peer.has == PeerPieces::All;
+            let is_counted = peer.has == Pieces::All;
             let early = peer.extended.early.take();
             let told = early.map_or(Ok(None), |early| early.pieces(meta.layout.piece_count()).map(Some));
             let result = match told {
-                Ok(None | Some(PeerPieces::None)) => Ok(()),
-                Ok(Some(PeerPieces::All)) if is_counted => Ok(()),
+                Ok(None | Some(Pieces::None)) => Ok(()),
+                Ok(Some(Pieces::All)) if is_counted => Ok(()),
                 Ok(Some(pieces)) => self.on_has(key, id, pieces),
                 Err(offence) => Err(offence),
             };
@@ -276,9 +276,9 @@ impl Engine {
             Message::Bitfield(bits) => early.bitfield(bits)?,
             Message::Have { piece } => early.have(*piece)?,
             Message::HaveNone => *early = Early::default(),
-            Message::HaveAll if peer.has != PeerPieces::All => {
+            Message::HaveAll if peer.has != Pieces::All => {
                 early.has_all();
-                peer.has = PeerPieces::All;
+                peer.has = Pieces::All;
                 torrent.seeds += 1;
                 torrent.known.is_seed(peer.addr);
             }

@@ -5,7 +5,7 @@ use crate::dial::Dial;
 use crate::misbehaviour::{Misbehaviour, Verdict};
 use crate::outbox::{Close, Notice, Outbox};
 use crate::peer::{Direction, Peer, Stage};
-use crate::picker::PeerPieces;
+use crate::pieces::Pieces;
 use crate::torrent::Knowledge;
 use crate::way::Protection;
 use crate::{Engine, PeerKey, TorrentId};
@@ -353,9 +353,9 @@ impl Engine {
         }
         torrent.picker.disown(key);
         match &peer.has {
-            PeerPieces::All => torrent.seeds -= 1,
-            PeerPieces::Some(set) => torrent.picker.peer_gone(set, &mut self.rng),
-            PeerPieces::None => {}
+            Pieces::All => torrent.seeds -= 1,
+            Pieces::Some(set) => torrent.picker.peer_gone(set, &mut self.rng),
+            Pieces::None => {}
         }
         let goes_on = peer.dial.as_ref().is_some_and(|dial| dial.rival.is_some() || dial.is_succeeded);
         if peer.direction == Direction::Outgoing && !goes_on {

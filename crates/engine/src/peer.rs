@@ -7,7 +7,7 @@ use crate::config::{
 use crate::dial::Dial;
 use crate::extended::Extended;
 use crate::ids::TorrentId;
-use crate::picker::PeerPieces;
+use crate::pieces::Pieces;
 use crate::rate::Meter;
 use crate::way::{Protection, Transport};
 use std::collections::VecDeque;
@@ -56,7 +56,7 @@ pub(crate) struct Peer {
     pub(crate) fast: bool,
     /// Knows of hashes of pieces (BEP 52).
     pub(crate) speaks_v2: bool,
-    pub(crate) has: PeerPieces,
+    pub(crate) has: Pieces,
     /// How many pieces it has that we want and lack.
     pub(crate) interesting: u32,
     pub(crate) we_choke: bool,
@@ -167,7 +167,7 @@ impl Peer {
             client: None,
             fast: false,
             speaks_v2: false,
-            has: PeerPieces::None,
+            has: Pieces::None,
             interesting: 0,
             we_choke: true,
             we_are_interested: false,
@@ -233,7 +233,7 @@ impl Peer {
     }
 
     pub(crate) fn is_seed(&self) -> bool {
-        self.has == PeerPieces::All
+        self.has == Pieces::All
     }
 }
 

@@ -61,7 +61,7 @@ const MIN_BURST_BYTES: u64 = 16 * 1024;
 /// A token bucket: `limit` bytes per second on the long run, with a burst of a quarter of a second (or one
 /// block if that is more). `None` is no limit.
 #[derive(Clone, Debug)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     limit: Option<u64>,
     /// In byte-microseconds per second, so that no refill is lost to rounding. Below zero it is a debt: what
     /// could not be refused, because it was there already, is paid before anything else passes.
@@ -73,50 +73,50 @@ const SCALE: i128 = 1_000_000;
 
 impl Bucket {
     /// An empty bucket: the first byte waits for its tokens, so restarting gives no free burst.
-    pub(crate) fn new(limit: Option<u64>, now: Instant) -> Self {
+    pub fn new(limit: Option<u64>, now: Instant) -> Self {
         Self { limit, level: 0, at: now }
     }
 
     /// Bytes per second, if limited.
-    pub(crate) fn limit(&self) -> Option<u64> {
+    pub fn limit(&self) -> Option<u64> {
         self.limit
     }
 
     /// Changes the limit; what has been saved up stays, up to the new burst.
-    pub(crate) fn set_limit(&mut self, now: Instant, limit: Option<u64>) {
+    pub fn set_limit(&mut self, now: Instant, limit: Option<u64>) {
         self.refill(now);
         self.limit = limit;
         self.refill(now);
     }
 
     /// Whether `bytes` may pass now. Takes nothing.
-    pub(crate) fn has(&mut self, now: Instant, bytes: u32) -> bool {
+    pub fn has(&mut self, now: Instant, bytes: u32) -> bool {
         self.refill(now);
         self.limit.is_none() || self.level >= i128::from(bytes) * SCALE
     }
 
     /// Takes `bytes` for what has come already and cannot be refused. That may make a debt.
-    pub(crate) fn owe(&mut self, now: Instant, bytes: u32) {
+    pub fn owe(&mut self, now: Instant, bytes: u32) {
         self.refill(now);
         self.take(bytes);
     }
 
     /// Takes `bytes`; call after [`has`](Self::has) said yes for every bucket on the way.
-    pub(crate) fn take(&mut self, bytes: u32) {
+    pub fn take(&mut self, bytes: u32) {
         if self.limit.is_some() {
             self.level = self.level.saturating_sub(i128::from(bytes) * SCALE);
         }
     }
 
     /// Gives back what was taken for something that will not be used.
-    pub(crate) fn refund(&mut self, bytes: u32) {
+    pub fn refund(&mut self, bytes: u32) {
         if self.limit.is_some() {
             self.level = (self.level + i128::from(bytes) * SCALE).min(self.burst());
         }
     }
 
     /// When `bytes` will be there, if nobody else takes them. [`Instant::FAR_FUTURE`] with a limit of zero.
-    pub(crate) fn ready_at(&self, bytes: u32) -> Instant {
+    pub fn ready_at(&self, bytes: u32) -> Instant {
         let Some(limit) = self.limit else { return self.at };
         let lack = i128::from(bytes) * SCALE - self.level;
         if lack <= 0 {

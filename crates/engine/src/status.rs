@@ -3,7 +3,7 @@
 use crate::bitfield::Bitfield;
 use crate::event::DiskFault;
 use crate::peer::Direction;
-use crate::picker::PeerPieces;
+use crate::pieces::Pieces;
 use crate::torrent::{Knowledge, Phase, Torrent};
 use crate::way::{Protection, Transport};
 use crate::{Engine, TorrentId};
@@ -254,7 +254,7 @@ impl Engine {
 
     fn torrent_status(&self, now: Instant, id: TorrentId, torrent: &Torrent) -> TorrentStatus {
         let live = torrent.peers.iter().filter_map(|k| self.peers.get(*k)).filter(|p| p.is_live());
-        let (peers, seeds) = live.fold((0, 0), |(n, s), p| (n + 1, s + u32::from(p.has == PeerPieces::All)));
+        let (peers, seeds) = live.fold((0, 0), |(n, s), p| (n + 1, s + u32::from(p.has == Pieces::All)));
         TorrentStatus {
             id,
             state: match &torrent.phase {

@@ -4,12 +4,12 @@ use crate::swarm::Swarm;
 use crate::torrents;
 use anyhow::Context;
 use bytes::{Bytes, BytesMut};
+use fastrand::Rng;
 use std::hint::black_box;
 use std::sync::Arc;
 use ztor_base::{Duration, Instant, PeerId};
-use ztor_engine::fuzzing::{Pick, Picker};
-use ztor_engine::inspect::Pieces;
-use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, Engine, Event, Outbox, TorrentId};
+use ztor_engine::testkit::{Ask, Picker, Rig, peer_key};
+use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, Pieces, TorrentId};
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{Block, Decoder, Message};
 
@@ -149,8 +149,7 @@ fn decode_all(bytes: Vec<u8>) -> Run {
 }
 
 fn decode_torrent(scale: Scale) -> anyhow::Result<Run> {
-    let bytes = torrents::encode_made_up("large", scale.pieces, PIECE_LENGTH);
-    torrents::read(&bytes)?;
+    let bytes = torrents::made_up("large", scale.pieces, PIECE_LENGTH).to_bytes();
     Ok(Box::new(move || {
         // It was read well above.
         let _ = black_box(Metainfo::from_bytes(black_box(&bytes)));
@@ -159,8 +158,8 @@ fn decode_torrent(scale: Scale) -> anyhow::Result<Run> {
 
 /// An engine that has nothing, and peers with random halves of the pieces.
 fn leeching(scale: Scale) -> anyhow::Result<Swarm> {
-    let meta = torrents::read(&torrents::encode_made_up("large", scale.pieces, PIECE_LENGTH))?;
-    let mut swarm = Swarm::new(&meta, Bitfield::new(scale.pieces), scale.peers + 1)?;
+    let meta = torrents::made_up("large", scale.pieces, PIECE_LENGTH);
+    let mut swarm = Swarm::new(&meta, Bitfield::new(scale.pieces), scale.peers + 1);
     for _ in 0..scale.peers {
         let half = Bytes::from(swarm.random_half().to_wire());
         swarm.join(&[Message::Bitfield(half), Message::Unchoke])?;
@@ -171,8 +170,8 @@ fn leeching(scale: Scale) -> anyhow::Result<Swarm> {
 
 /// An engine that has everything, and peers that have nothing and want it.
 fn seeding(scale: Scale) -> anyhow::Result<Swarm> {
-    let meta = torrents::read(&torrents::encode_made_up("large", scale.pieces, PIECE_LENGTH))?;
-    let mut swarm = Swarm::new(&meta, Bitfield::full(scale.pieces), scale.peers + 1)?;
+    let meta = torrents::made_up("large", scale.pieces, PIECE_LENGTH);
+    let mut swarm = Swarm::new(&meta, Bitfield::full(scale.pieces), scale.peers + 1);
     for _ in 0..scale.peers {
         swarm.join(&[Message::HaveNone, Message::Interested])?;
     }
@@ -211,7 +210,7 @@ fn serve(scale: Scale) -> anyhow::Result<Run> {
 
 fn have(scale: Scale) -> anyhow::Result<Run> {
     let mut swarm = leeching(scale)?;
-    let mut rng = fastrand::Rng::with_seed(3);
+    let mut rng = Rng::with_seed(3);
     Ok(Box::new(move || {
         let key = swarm.peers[rng.usize(..swarm.peers.len())];
         swarm.say(key, &[Message::Have { piece: rng.u32(..scale.pieces) }]);
@@ -257,11 +256,13 @@ fn choke_round(scale: Scale) -> anyhow::Result<Run> {
     }))
 }
 
-fn picker(scale: Scale) -> anyhow::Result<(Picker, Vec<Bitfield>)> {
-    let meta = torrents::read(&torrents::encode_made_up("large", scale.pieces, PIECE_LENGTH))?;
-    let have = Bitfield::new(scale.pieces);
-    let mut picker = Picker::new(Arc::clone(&meta.layout), have, None, false, 4);
-    let mut rng = fastrand::Rng::with_seed(5);
+/// A picker with its generator, and the pieces of its peers.
+fn picker(scale: Scale) -> (Picker, Rng, Vec<Bitfield>) {
+    let meta = torrents::made_up("large", scale.pieces, PIECE_LENGTH);
+    let mut picker = Picker::new(Arc::clone(&meta.layout));
+    let mut chance = Rng::with_seed(4);
+    picker.reset(Bitfield::new(scale.pieces), None, &mut chance);
+    let mut rng = Rng::with_seed(5);
     let sets: Vec<Bitfield> = (0..scale.peers)
         .map(|_| {
             let mut set = Bitfield::new(scale.pieces);
@@ -269,123 +270,111 @@ fn picker(scale: Scale) -> anyhow::Result<(Picker, Vec<Bitfield>)> {
             set
         })
         .collect();
-    sets.iter().for_each(|set| picker.peer_has_all_of(set));
-    Ok((picker, sets))
+    sets.iter().for_each(|set| picker.peer_has_all_of(set, &mut chance));
+    (picker, chance, sets)
 }
 
-fn choose(picker: &mut Picker, peer: u64, has: &Pieces, peers: usize) -> Vec<Block> {
-    let pick = Pick { peer, has, current: None, whole_pieces: true, idle: true, count: 16, peers };
-    picker.pick(&pick).0
+fn choose(picker: &mut Picker, rng: &mut Rng, peer: u32, has: &Pieces, peers: usize) -> Vec<Block> {
+    let ask = Ask { peer: peer_key(peer), has, current: None, whole_pieces: true, idle: true };
+    let mut blocks = Vec::new();
+    picker.pick(&ask, 16, peers, rng, &mut blocks);
+    blocks
 }
 
 fn pick(scale: Scale) -> anyhow::Result<Run> {
-    let (mut picker, sets) = picker(scale)?;
+    let (mut picker, mut rng, sets) = picker(scale);
     let sets: Vec<Pieces> = sets.into_iter().map(Pieces::Some).collect();
     // All but the last are at work already.
-    for (peer, has) in sets.iter().enumerate().skip(1) {
-        choose(&mut picker, peer as u64, has, scale.peers);
+    for (peer, has) in (0..).zip(&sets).skip(1) {
+        choose(&mut picker, &mut rng, peer, has, scale.peers);
     }
     Ok(Box::new(move || {
-        for block in choose(&mut picker, 0, &sets[0], scale.peers) {
-            picker.release(block, 0);
+        for block in choose(&mut picker, &mut rng, 0, &sets[0], scale.peers) {
+            picker.release(block, peer_key(0), &mut rng);
         }
     }))
 }
 
 fn rarity_have(scale: Scale) -> anyhow::Result<Run> {
-    let (mut picker, _) = picker(scale)?;
-    let mut rng = fastrand::Rng::with_seed(6);
-    Ok(Box::new(move || picker.peer_has(rng.u32(..scale.pieces))))
+    let (mut picker, mut chance, _) = picker(scale);
+    let mut rng = Rng::with_seed(6);
+    Ok(Box::new(move || picker.peer_has(rng.u32(..scale.pieces), &mut chance)))
 }
 
 fn bitfield(scale: Scale) -> anyhow::Result<Run> {
-    let (mut picker, mut sets) = picker(scale)?;
+    let (mut picker, mut rng, mut sets) = picker(scale);
     let set = sets.pop().context("no peers")?;
     let has = Pieces::Some(set.clone());
     Ok(Box::new(move || {
-        picker.peer_has_all_of(&set);
-        for block in choose(&mut picker, 0, &has, scale.peers) {
-            picker.release(block, 0);
+        picker.peer_has_all_of(&set, &mut rng);
+        for block in choose(&mut picker, &mut rng, 0, &has, scale.peers) {
+            picker.release(block, peer_key(0), &mut rng);
         }
-        picker.peer_gone(&set);
+        picker.peer_gone(&set, &mut rng);
     }))
 }
 
 /// An engine with idle seeding torrents.
 struct Idle {
-    engine: Engine,
-    out: Outbox,
-    now: Instant,
+    rig: Rig,
     torrents: Vec<TorrentId>,
 }
 
 impl Idle {
-    fn new(scale: Scale) -> anyhow::Result<Self> {
-        let now = Instant::from_micros(1_000_000);
-        let engine = Engine::new(now, Config::new(PeerId::from_random([1; 12]), 6881), 1);
-        let mut idle = Self { engine, out: Outbox::default(), now, torrents: Vec::new() };
+    fn new(scale: Scale) -> Self {
+        let config = Config::new(PeerId::from_random([1; 12]), 6881);
+        let rig = Rig::new(Instant::from_micros(1_000_000), config, 1);
+        let mut idle = Self { rig, torrents: Vec::new() };
         for number in 0..scale.torrents {
-            let meta = torrents::read(&torrents::encode_made_up(&format!("{number}"), 1, BLOCK_LEN))?;
-            let add = AddTorrent {
-                meta,
-                priorities: None,
-                sequential: false,
-                peers: Vec::new(),
-                uploaded: 0,
-                downloaded: 0,
-            };
-            let torrent = idle.engine.add(now, &add)?;
+            let meta = torrents::made_up(&format!("{number}"), 1, BLOCK_LEN);
+            let torrent = idle.rig.add(&AddTorrent::new(meta));
             idle.torrents.push(torrent);
-            idle.tell(torrent, DiskEvent::Checked { have: Bitfield::full(1) });
+            idle.rig.disk(torrent, DiskEvent::Checked { have: Bitfield::full(1) });
         }
         idle.settle();
-        Ok(idle)
-    }
-
-    fn tell(&mut self, torrent: TorrentId, event: DiskEvent) {
-        self.engine.handle(self.now, Event::Disk { torrent, event }, &mut self.out);
+        idle
     }
 
     fn settle(&mut self) {
-        self.engine.settle(self.now, &mut self.out);
-        self.out.clear();
+        self.rig.settle();
+        self.rig.out.clear();
     }
 }
 
 fn settle_idle(scale: Scale) -> anyhow::Result<Run> {
-    let mut idle = Idle::new(scale)?;
+    let mut idle = Idle::new(scale);
     Ok(Box::new(move || {
-        idle.now += Duration::from_millis(10);
+        idle.rig.now += Duration::from_millis(10);
         idle.settle();
-        black_box(idle.engine.poll_timeout());
+        black_box(idle.rig.engine.poll_timeout());
     }))
 }
 
 fn status(scale: Scale) -> anyhow::Result<Run> {
-    let mut idle = Idle::new(scale)?;
-    idle.engine.status_changes(idle.now);
+    let mut idle = Idle::new(scale);
+    idle.rig.engine.status_changes(idle.rig.now);
     let mut turn = 0;
     Ok(Box::new(move || {
         let torrent = idle.torrents[turn % idle.torrents.len()];
         turn += 1;
         // Of no meaning to a torrent that is live, but it is looked at.
-        idle.tell(torrent, DiskEvent::CheckProgress { done: 1, total: 1 });
+        idle.rig.disk(torrent, DiskEvent::CheckProgress { done: 1, total: 1 });
         idle.settle();
-        black_box(idle.engine.status_changes(idle.now));
+        black_box(idle.rig.engine.status_changes(idle.rig.now));
     }))
 }
 
 fn unsaved(scale: Scale) -> anyhow::Result<Run> {
-    let mut idle = Idle::new(scale)?;
-    for id in idle.engine.unsaved(false) {
-        idle.engine.resume_data(id, false);
+    let mut idle = Idle::new(scale);
+    for id in idle.rig.engine.unsaved(false) {
+        idle.rig.engine.resume_data(id, false);
     }
     let mut turn = 0;
     Ok(Box::new(move || {
-        idle.engine.not_saved(idle.torrents[turn % idle.torrents.len()]);
+        idle.rig.engine.not_saved(idle.torrents[turn % idle.torrents.len()]);
         turn += 1;
-        for id in idle.engine.unsaved(false) {
-            black_box(idle.engine.resume_data(id, false));
+        for id in idle.rig.engine.unsaved(false) {
+            black_box(idle.rig.engine.resume_data(id, false));
         }
     }))
 }

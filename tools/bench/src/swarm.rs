@@ -1,76 +1,59 @@
 //! An engine with one torrent and as many peers as one likes, each of them a few lines of protocol.
 
-use bytes::BytesMut;
 use fastrand::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant as OsInstant;
 use ztor_base::{Duration, Instant, PeerId};
+use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddTorrent, Bitfield, Config, DiskEvent, Engine, Event, Outbox, PeerKey, TorrentId, Transport,
+    AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Notice, Outbox, PeerKey,
+    Resolve, SendBlock, TorrentId, Transport, Write,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
-use ztor_wire::{Block, Decoder, HANDSHAKE_LEN, Handshake, Message, Reserved};
+use ztor_wire::{Block, Handshake, LocalAnnounce, Message, Reserved};
 
 /// An engine, its one torrent, and its peers.
 pub struct Swarm {
-    /// What is measured.
-    pub engine: Engine,
-    /// Its time.
-    pub now: Instant,
-    /// In the order they came.
+    /// The engine that is measured.
+    pub rig: Rig,
+    /// Peers in the order in which they came.
     pub peers: Vec<PeerKey>,
-    /// What the engine has asked of each and not been given.
+    /// Blocks that the engine has asked of each peer and has not been given.
     pub asked: BTreeMap<PeerKey, VecDeque<Block>>,
+    far_ends: BTreeMap<PeerKey, FarEnd>,
     meta: Arc<Metainfo>,
     torrent: TorrentId,
-    out: Outbox,
+    disk: InstantDisk,
     /// An empty one that keeps its memory.
     spare: Outbox,
     rng: Rng,
-    /// Blocks that came, per piece in progress.
-    received: BTreeMap<u32, u32>,
-    buffer: BytesMut,
     spent: Duration,
 }
 
 impl Swarm {
     /// An engine that has checked the torrent and found `have`.
-    ///
-    /// # Errors
-    /// If the engine does not take the torrent.
-    pub fn new(meta: &Arc<Metainfo>, have: Bitfield, max_peers: usize) -> anyhow::Result<Self> {
-        let now = Instant::from_micros(1_000_000);
+    pub fn new(meta: &Arc<Metainfo>, have: Bitfield, max_peers: usize) -> Self {
         let mut config = Config::new(PeerId::from_random([1; 12]), 6881);
         (config.max_peers, config.max_peers_per_torrent) = (max_peers, max_peers);
-        let mut engine = Engine::new(now, config, 1);
-        let add = AddTorrent {
-            meta: Arc::clone(meta),
-            priorities: None,
-            sequential: false,
-            peers: Vec::new(),
-            uploaded: 0,
-            downloaded: 0,
-        };
-        let torrent = engine.add(now, &add)?;
+        let mut rig = Rig::new(Instant::from_micros(1_000_000), config, 1);
+        let torrent = rig.add(&AddTorrent::new(Arc::clone(meta)));
         let mut swarm = Self {
-            engine,
-            now,
+            rig,
             peers: Vec::new(),
             asked: BTreeMap::new(),
+            far_ends: BTreeMap::new(),
             meta: Arc::clone(meta),
             torrent,
-            out: Outbox::default(),
+            disk: InstantDisk::without_data(Arc::clone(meta)),
             spare: Outbox::default(),
             rng: Rng::with_seed(2),
-            received: BTreeMap::new(),
-            buffer: BytesMut::new(),
             spent: Duration::ZERO,
         };
         swarm.disk(DiskEvent::Checked { have });
         swarm.settle();
-        Ok(swarm)
+        swarm
     }
 
     /// Time spent in the engine since the last call.
@@ -78,14 +61,15 @@ impl Swarm {
         std::mem::take(&mut self.spent)
     }
 
-    /// A peer calls, greets and tells `first`, all in one read.
+    /// Has a peer call, greet and say `first`, all in one read.
     ///
     /// # Errors
     /// If the engine refuses the call.
     pub fn join(&mut self, first: &[Message]) -> anyhow::Result<PeerKey> {
         let number = self.peers.len() as u32;
         let [_, a, b, c] = number.to_be_bytes();
-        let key = self.engine.accept(self.now, SocketAddr::from(([10, a, b, c], 6881)), Transport::Tcp)?;
+        let addr = SocketAddr::from(([10, a, b, c], 6881));
+        let key = self.rig.engine.accept(self.rig.now, addr, Transport::Tcp)?;
         let mut random = [0; 12];
         random[..4].copy_from_slice(&number.to_be_bytes());
         let hello = Handshake {
@@ -93,11 +77,10 @@ impl Swarm {
             info_hash: self.meta.info_hashes.swarm_id(),
             peer_id: PeerId::from_random(random),
         };
-        let mut bytes = hello.encode().to_vec();
-        first.iter().for_each(|message| message.encode(&mut bytes));
         self.peers.push(key);
         self.asked.insert(key, VecDeque::new());
-        self.read(key, &bytes);
+        self.far_ends.insert(key, FarEnd::default());
+        self.read(key, &[&hello.encode()[..], &encode(first)].concat());
         Ok(key)
     }
 
@@ -109,21 +92,20 @@ impl Swarm {
         set
     }
 
-    /// One read from a peer.
+    /// Gives the engine one read from a peer.
     pub fn read(&mut self, key: PeerKey, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
-        let mut data = self.buffer.split();
-        self.timed(|s| s.engine.handle(s.now, Event::Received { peer: key, data: &mut data }, &mut s.out));
+        let Some(far_end) = self.far_ends.get_mut(&key) else { return };
+        let begun = OsInstant::now();
+        self.rig.give(key, far_end, bytes);
+        self.spent += begun.elapsed();
     }
 
-    /// One read of these messages from a peer.
+    /// Gives the engine these messages of a peer, in one read.
     pub fn say(&mut self, key: PeerKey, messages: &[Message]) {
-        let mut bytes = Vec::new();
-        messages.iter().for_each(|message| message.encode(&mut bytes));
-        self.read(key, &bytes);
+        self.read(key, &encode(messages));
     }
 
-    /// The peer sends up to `count` of the blocks it was asked for, in one read. Returns how many.
+    /// Has a peer send up to `count` of the blocks it was asked for, in one read. Returns their number.
     pub fn give(&mut self, key: PeerKey, count: usize) -> usize {
         let Some(asked) = self.asked.get_mut(&key) else { return 0 };
         let blocks: Vec<Block> = asked.drain(..count.min(asked.len())).collect();
@@ -138,56 +120,49 @@ impl Swarm {
         blocks.len()
     }
 
-    /// A connection ends.
+    /// Ends a connection.
     pub fn leave(&mut self, key: PeerKey) {
         self.peers.retain(|peer| *peer != key);
         self.asked.remove(&key);
-        let event = Event::Closed { peer: key, reason: String::new(), is_ours: false };
-        self.timed(|s| s.engine.handle(s.now, event, &mut s.out));
+        self.far_ends.remove(&key);
+        self.handle(Event::Closed { peer: key, reason: String::new(), is_ours: false });
     }
 
-    /// Something is told by the disk.
+    /// Gives the engine an event of the disk.
     pub fn disk(&mut self, event: DiskEvent) {
-        self.timed(|s| s.engine.handle(s.now, Event::Disk { torrent: s.torrent, event }, &mut s.out));
+        self.handle(Event::Disk { torrent: self.torrent, event });
     }
 
-    /// Time goes on.
+    /// Lets time pass.
     pub fn wait(&mut self, time: Duration) {
-        self.now += time;
+        self.rig.now += time;
     }
 
-    /// Ends the turn: what is to be written is written and hashes right, what is to be sent is sent, and the
-    /// peers learn what they are asked for.
+    /// Ends the turn: blocks are written and hash right, data is sent, and the peers learn what they are asked for.
     pub fn settle(&mut self) {
-        self.timed(|s| s.engine.settle(s.now, &mut s.out));
-        // What the answers below bring about waits for the next turn.
-        let mut out = std::mem::replace(&mut self.out, std::mem::take(&mut self.spare));
-        for send in &out.sends {
-            self.hear(send.peer, &out.bytes[send.range.clone()]);
-        }
-        for write in out.writes.drain(..) {
-            self.disk(DiskEvent::Written { bytes: write.data.len() as u32 });
-            let received = self.received.entry(write.piece).or_default();
-            *received += 1;
-            if *received == self.meta.layout.block_count(write.piece) {
-                self.received.remove(&write.piece);
-                self.disk(DiskEvent::PieceOk { piece: write.piece, digests: Vec::new() });
-            }
-        }
-        for send in out.blocks.drain(..) {
-            let event = Event::Sent { peer: send.peer, block_bytes: send.block.len };
-            self.timed(|s| s.engine.handle(s.now, event, &mut s.out));
-        }
-        out.clear();
+        let begun = OsInstant::now();
+        self.rig.settle();
+        self.spent += begun.elapsed();
+        // What the answers lead to waits for the next turn.
+        let mut out = std::mem::replace(&mut self.rig.out, std::mem::take(&mut self.spare));
+        carry_out(&mut out, self);
         self.spare = out;
     }
 
-    fn hear(&mut self, key: PeerKey, bytes: &[u8]) {
-        let Some(asked) = self.asked.get_mut(&key) else { return };
-        let bytes = if bytes.starts_with(b"\x13BitTorrent") { &bytes[HANDSHAKE_LEN..] } else { bytes };
-        let mut stream = BytesMut::from(bytes);
-        let mut decoder = Decoder::new(ztor_wire::MAX_MESSAGE_LEN);
-        while let Ok(Some(message)) = decoder.decode(&mut stream) {
+    fn handle(&mut self, event: Event<'_>) {
+        let begun = OsInstant::now();
+        self.rig.handle(event);
+        self.spent += begun.elapsed();
+    }
+}
+
+/// Only what a transfer needs takes place: nobody is called, and no tracker asked.
+impl Effects for Swarm {
+    fn send(&mut self, peer: PeerKey, bytes: &[u8]) {
+        let Some((far_end, asked)) = self.far_ends.get_mut(&peer).zip(self.asked.get_mut(&peer)) else {
+            return;
+        };
+        for message in far_end.heard.take(bytes).into_iter().flatten() {
             match message {
                 Message::Request(block) => asked.push_back(block),
                 Message::Cancel(block) => asked.retain(|b| *b != block),
@@ -196,9 +171,37 @@ impl Swarm {
         }
     }
 
-    fn timed(&mut self, act: impl FnOnce(&mut Self)) {
-        let begun = OsInstant::now();
-        act(self);
-        self.spent += begun.elapsed();
+    fn send_block(&mut self, send: SendBlock) {
+        self.handle(Event::Sent { peer: send.peer, block_bytes: send.block.len });
     }
+
+    fn write(&mut self, write: Write) {
+        self.disk(DiskEvent::Written { bytes: write.data.len() as u32 });
+        if let Some(piece) = self.disk.write(&write) {
+            let verdict = self.disk.judge_as(piece, true);
+            self.disk(verdict);
+        }
+    }
+
+    fn forget(&mut self, _: TorrentId) {
+        self.disk.forget();
+    }
+
+    fn check(&mut self, _: TorrentId) {}
+
+    fn http(&mut self, _: HttpGet) {}
+
+    fn resolve(&mut self, _: Resolve) {}
+
+    fn local_announce(&mut self, _: LocalAnnounce) {}
+
+    fn datagram(&mut self, _: SocketAddr, _: Vec<u8>) {}
+
+    fn connect(&mut self, _: Connect) {}
+
+    fn close(&mut self, close: Close) {
+        self.far_ends.remove(&close.peer);
+    }
+
+    fn notice(&mut self, _: Notice) {}
 }

@@ -6,7 +6,6 @@ mod talk;
 use crate::content::Content;
 use crate::core::{Core, Event};
 use crate::net::{Net, Owner, Side, StreamId, addr_of};
-use bytes::BytesMut;
 pub(crate) use character::{Character, Claim, MetadataManner};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -14,7 +13,7 @@ use std::sync::Arc;
 use talk::Talk;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::Transport;
-use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, Reserved};
+use ztor_wire::{HANDSHAKE_LEN, Handshake, Message, Reserved};
 
 /// How often an actor does something of its own accord.
 const TICK: Duration = Duration::from_millis(250);
@@ -87,11 +86,16 @@ impl Actor {
         if self.is_mute || self.character.is_deaf {
             return;
         }
-        talk.inbound.extend_from_slice(&bytes);
-        if !talk.is_greeted {
-            let Ok(Some(theirs)) = Handshake::decode(&talk.inbound) else { return };
-            let _ = talk.inbound.split_to(HANDSHAKE_LEN);
-            talk.is_greeted = true;
+        let was_greeted = talk.heard.handshake().is_some();
+        let messages = match talk.heard.take(&bytes) {
+            Ok(messages) => messages,
+            Err(error) => {
+                let what = format!("an engine sends what cannot be read: {error}");
+                return core.fail(&[format!("a{}", self.number)], what);
+            }
+        };
+        let Some(theirs) = talk.heard.handshake() else { return };
+        if !was_greeted {
             talk.is_fast = theirs.reserved.fast() && self.character.is_fast;
             if side == 1 {
                 let hello = self.handshake();
@@ -99,20 +103,8 @@ impl Actor {
             }
             self.greet(core, net, stream);
         }
-        let mut decoder = Decoder::default();
-        loop {
-            let Some(talk) = self.talks.get_mut(&stream) else { return };
-            match decoder.decode(&mut talk.inbound) {
-                Ok(Some(message)) => self.on_message(core, net, stream, &message),
-                Ok(None) => return,
-                Err(error) => {
-                    core.fail(
-                        &[format!("a{}", self.number)],
-                        format!("an engine sends what cannot be read: {error}"),
-                    );
-                    return;
-                }
-            }
+        for message in messages {
+            self.on_message(core, net, stream, &message);
         }
     }
 
@@ -202,6 +194,5 @@ impl Actor {
     }
 }
 
-/// Shared by the parts of a talk: bytes that came and bytes that wait.
+/// Bytes that wait.
 pub(crate) type Drops = VecDeque<u8>;
-pub(crate) type Inbound = BytesMut;

@@ -10,7 +10,6 @@ use crate::disk::{Disk, Done, Job};
 use crate::net::{Net, Owner, StreamId};
 use crate::settings::Settings;
 use crate::trace::Subject;
-use bytes::BytesMut;
 use link::Link;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -103,12 +102,11 @@ impl Node {
         }
         let (downloaded, uploaded) = self.disk.resume.as_ref().map_or((0, 0), |r| (r.downloaded, r.uploaded));
         let add = AddTorrent {
-            meta: Arc::clone(&self.content.meta),
-            priorities: None,
             sequential: settings.sequential,
             peers: settings.peers.clone(),
             uploaded,
             downloaded,
+            ..AddTorrent::new(Arc::clone(&self.content.meta))
         };
         // Who has begun before knows what the torrent is.
         let is_magnet = settings.is_magnet && self.disk.resume.is_none();
@@ -249,7 +247,6 @@ impl Node {
 
     /// Something has come on a link; it is read if the engine likes to.
     pub(crate) fn on_arrived(&mut self, core: &mut Core, net: &mut Net, life: u32, key: u64) {
-        let number = self.number;
         let peer = PeerKey::from_u64(key);
         let Some(run) = self.alive(life) else { return };
         if !run.engine.may_read() {
@@ -258,16 +255,10 @@ impl Node {
         }
         let Some(link) = run.links.get_mut(&peer) else { return };
         let bytes = net.read(core, link.stream, link.side);
-        if let Err(wrong) = link.ledger.heard(&bytes, &mut run.audit) {
-            core.fail(&[format!("n{number} ")], format!("n{number}: {wrong}"));
-        }
-        let mut data = std::mem::take(&mut link.tail);
-        data.extend_from_slice(&bytes);
+        link.ledger.heard(&bytes, &mut run.audit);
         run.was_told = true;
-        run.engine.handle(core.now, Happened::Received { peer, data: &mut data }, &mut run.out);
-        if let Some(link) = run.links.get_mut(&peer) {
-            link.tail = BytesMut::from(&data[..]);
-        }
+        let (engine, out) = (&mut run.engine, &mut run.out);
+        link.far_end.give(peer, &bytes, |event| engine.handle(core.now, event, out));
         self.plan_turn(core, core.now);
     }
 

@@ -14,12 +14,15 @@ mod view;
 
 use crate::bitfield::Bitfield;
 use crate::ids::PeerKey;
+use crate::pieces::Pieces;
 use fastrand::Rng;
 use partial::Partial;
-pub(crate) use partial::{Receipt, Source};
+pub use partial::Receipt;
+pub(crate) use partial::Source;
 pub use rarity::Priority;
 use rarity::Rarity;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use ztor_metainfo::{BLOCK_LEN, Layout};
 use ztor_wire::Block;
@@ -31,47 +34,22 @@ const SCAN_LIMIT: usize = 256;
 /// How many peers may be asked for the same block in the endgame.
 const ENDGAME_COPIES: u8 = 2;
 
-/// What a peer says it has.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub(crate) enum PeerPieces {
-    #[default]
-    None,
-    All,
-    Some(Bitfield),
-}
-
-impl PeerPieces {
-    pub(crate) fn contains(&self, piece: u32) -> bool {
-        match self {
-            Self::None => false,
-            Self::All => true,
-            Self::Some(set) => set.contains(piece),
-        }
-    }
-
-    pub(crate) fn count(&self, pieces: u32) -> u32 {
-        match self {
-            Self::None => 0,
-            Self::All => pieces,
-            Self::Some(set) => set.count(),
-        }
-    }
-}
-
-/// On whose behalf a pick is made.
-pub(crate) struct Ask<'a> {
-    pub(crate) peer: PeerKey,
-    pub(crate) has: &'a PeerPieces,
+/// The peer on whose behalf a pick is made.
+pub struct Ask<'a> {
+    /// The peer.
+    pub peer: PeerKey,
+    /// The pieces it has.
+    pub has: &'a Pieces,
     /// The piece it was last given, if any.
-    pub(crate) current: Option<u32>,
+    pub current: Option<u32>,
     /// Fast enough to be given whole pieces.
-    pub(crate) whole_pieces: bool,
+    pub whole_pieces: bool,
     /// Nothing is outstanding from it: the endgame may double a block.
-    pub(crate) idle: bool,
+    pub idle: bool,
 }
 
 /// The state of a torrent's pieces: had, in progress, wanted.
-pub(crate) struct Picker {
+pub struct Picker {
     layout: Arc<Layout>,
     have: Bitfield,
     /// Pieces no new download may start on: had, in progress or not wanted.
@@ -88,11 +66,13 @@ pub(crate) struct Picker {
     missing: u32,
     /// Free blocks in the partials.
     open_blocks: u32,
-    pub(crate) sequential: bool,
+    /// Pieces are taken in order.
+    pub sequential: bool,
 }
 
 impl Picker {
-    pub(crate) fn new(layout: Arc<Layout>) -> Self {
+    /// A picker that has no piece and wants all of them; [`reset`](Self::reset) says better.
+    pub fn new(layout: Arc<Layout>) -> Self {
         let count = layout.piece_count();
         Self {
             layout,
@@ -109,11 +89,13 @@ impl Picker {
         }
     }
 
-    pub(crate) fn have(&self) -> &Bitfield {
+    /// The pieces that are there.
+    pub fn have(&self) -> &Bitfield {
         &self.have
     }
 
-    pub(crate) fn is_finished(&self) -> bool {
+    /// Whether nothing wanted is missing.
+    pub fn is_finished(&self) -> bool {
         self.missing == 0
     }
 
@@ -131,12 +113,12 @@ impl Picker {
     }
 
     /// How many pieces of `has` we want and lack.
-    pub(crate) fn interesting(&self, has: &PeerPieces) -> u32 {
+    pub fn interesting(&self, has: &Pieces) -> u32 {
         match has {
-            PeerPieces::None => 0,
-            PeerPieces::All => self.missing,
-            PeerPieces::Some(set) if self.priorities.is_none() => set.count_without(&self.have),
-            PeerPieces::Some(set) => set.iter().filter(|p| self.needs(*p)).count() as u32,
+            Pieces::None => 0,
+            Pieces::All => self.missing,
+            Pieces::Some(set) if self.priorities.is_none() => set.count_without(&self.have),
+            Pieces::Some(set) => set.iter().filter(|p| self.needs(*p)).count() as u32,
         }
     }
 
@@ -146,7 +128,7 @@ impl Picker {
 
     /// Starts anew from what is on disk and what is wanted (`None`: everything). What was in progress is
     /// dropped. The peers' pieces must be told again, by [`peer_has_all_of`](Self::peer_has_all_of).
-    pub(crate) fn reset(&mut self, have: Bitfield, priorities: Option<Box<[Priority]>>, rng: &mut Rng) {
+    pub fn reset(&mut self, have: Bitfield, priorities: Option<Box<[Priority]>>, rng: &mut Rng) {
         self.have = have;
         self.priorities = priorities;
         self.partials.clear();
@@ -169,19 +151,21 @@ impl Picker {
     }
 
     /// Counts the pieces of a peer that is not a seed. Seeds are not told: they raise every piece alike.
-    pub(crate) fn peer_has_all_of(&mut self, set: &Bitfield, rng: &mut Rng) {
+    pub fn peer_has_all_of(&mut self, set: &Bitfield, rng: &mut Rng) {
         if let Some(rarity) = &mut self.rarity {
             set.iter().for_each(|piece| rarity.gained(piece, rng));
         }
     }
 
-    pub(crate) fn peer_has(&mut self, piece: u32, rng: &mut Rng) {
+    /// A peer that is no seed has one more piece.
+    pub fn peer_has(&mut self, piece: u32, rng: &mut Rng) {
         if let Some(rarity) = &mut self.rarity {
             rarity.gained(piece, rng);
         }
     }
 
-    pub(crate) fn peer_gone(&mut self, set: &Bitfield, rng: &mut Rng) {
+    /// A peer that is no seed is gone.
+    pub fn peer_gone(&mut self, set: &Bitfield, rng: &mut Rng) {
         if let Some(rarity) = &mut self.rarity {
             set.iter().for_each(|piece| rarity.lost(piece, rng));
         }
@@ -189,7 +173,7 @@ impl Picker {
 
     /// Chooses up to `count` blocks for the peer and marks them as asked for. Returns the piece the peer
     /// should go on with next time.
-    pub(crate) fn pick(
+    pub fn pick(
         &mut self,
         ask: &Ask<'_>,
         count: usize,
@@ -228,7 +212,7 @@ impl Picker {
     }
 
     /// Blocks of `piece` itself, for a peer that may only be asked for certain pieces (allowed fast, BEP 6).
-    pub(crate) fn pick_in(&mut self, piece: u32, peer: PeerKey, count: usize, out: &mut Vec<Block>) {
+    pub fn pick_in(&mut self, piece: u32, peer: PeerKey, count: usize, out: &mut Vec<Block>) {
         if count == 0 || !self.needs(piece) {
             return;
         }
@@ -243,7 +227,7 @@ impl Picker {
     }
 
     /// A block has come in from `source`.
-    pub(crate) fn received(&mut self, block: Block, source: Source) -> Receipt {
+    pub fn received(&mut self, block: Block, source: IpAddr) -> Receipt {
         let Some(partial) = self.partials.get_mut(&block.piece) else { return Receipt::Unneeded };
         let free_before = partial.free();
         let receipt = partial.received(block.begin / BLOCK_LEN, source);
@@ -255,7 +239,7 @@ impl Picker {
     }
 
     /// A block asked of `peer` will not come, or not soon: it may be asked of others.
-    pub(crate) fn release(&mut self, block: Block, peer: PeerKey, rng: &mut Rng) {
+    pub fn release(&mut self, block: Block, peer: PeerKey, rng: &mut Rng) {
         let Some(partial) = self.partials.get_mut(&block.piece) else { return };
         let (free_before, was_open) = (partial.free(), partial.is_open());
         partial.release(block.begin / BLOCK_LEN, peer);
@@ -268,7 +252,7 @@ impl Picker {
     }
 
     /// `peer` has left, or will give nothing for now: the pieces it was working on are open to others.
-    pub(crate) fn disown(&mut self, peer: PeerKey) {
+    pub fn disown(&mut self, peer: PeerKey) {
         for (piece, partial) in &mut self.partials {
             if partial.disown(peer) && partial.free() > 0 {
                 self.orphans.insert(*piece);
@@ -277,7 +261,7 @@ impl Picker {
     }
 
     /// The piece hashed right, also one that is not in progress any more. False if it was had already.
-    pub(crate) fn verified(&mut self, piece: u32) -> bool {
+    pub fn verified(&mut self, piece: u32) -> bool {
         if let Some(partial) = self.partials.remove(&piece) {
             self.open_blocks -= partial.free();
             self.sort_in(piece);
@@ -299,7 +283,7 @@ impl Picker {
 
     /// The piece hashed wrong: it starts again, whole from one peer. Returns who sent each of its blocks;
     /// `None` if it is not in progress.
-    pub(crate) fn failed(&mut self, piece: u32) -> Option<Vec<(u32, Source)>> {
+    pub fn failed(&mut self, piece: u32) -> Option<Vec<(u32, IpAddr)>> {
         let partial = self.partials.get_mut(&piece)?;
         let free_before = partial.free();
         let sources = partial.restart();
@@ -309,7 +293,7 @@ impl Picker {
     }
 
     /// Forgets everything in progress, as when the disk failed and what was written is not known to be there.
-    pub(crate) fn drop_partials(&mut self, rng: &mut Rng) {
+    pub fn drop_partials(&mut self, rng: &mut Rng) {
         self.open_blocks = 0;
         self.open.clear();
         self.orphans.clear();
@@ -363,9 +347,9 @@ impl Picker {
         Some(piece)
     }
 
-    fn fresh(&self, has: &PeerPieces, rng: &mut Rng) -> Option<u32> {
+    fn fresh(&self, has: &Pieces, rng: &mut Rng) -> Option<u32> {
         // What a peer with some of the pieces has, at least one peer has.
-        let skip_unavailable = matches!(has, PeerPieces::Some(_));
+        let skip_unavailable = matches!(has, Pieces::Some(_));
         let order = self.rarity.as_ref()?.candidates(skip_unavailable);
         if order.is_empty() {
             return None;
@@ -380,9 +364,9 @@ impl Picker {
             }
         }
         match has {
-            PeerPieces::None => None,
-            PeerPieces::All => self.closed.first_absent(from),
-            PeerPieces::Some(set) => set.first_without(&self.closed, from),
+            Pieces::None => None,
+            Pieces::All => self.closed.first_absent(from),
+            Pieces::Some(set) => set.first_without(&self.closed, from),
         }
     }
 

@@ -9,7 +9,7 @@ pub(crate) type Source = IpAddr;
 
 /// What became of a block that came in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Receipt {
+pub enum Receipt {
     /// It was missing and is now here.
     New {
         /// Other peers were asked for it too.

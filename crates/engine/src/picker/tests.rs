@@ -30,7 +30,7 @@ fn source(n: u64) -> Source {
 struct Model {
     picker: Picker,
     rng: Rng,
-    has: Vec<PeerPieces>,
+    has: Vec<Pieces>,
     asked: BTreeMap<u64, Vec<Block>>,
     current: BTreeMap<u64, u32>,
     received: BTreeMap<u32, u32>,
@@ -112,7 +112,7 @@ fn model(pieces: u32, seed: u64) -> Model {
     let mut rng = Rng::with_seed(seed);
     let mut picker = Picker::new(layout(pieces));
     picker.reset(Bitfield::new(pieces), None, &mut rng);
-    let mut has = vec![PeerPieces::All];
+    let mut has = vec![Pieces::All];
     for _ in 0..3 {
         let mut set = Bitfield::new(pieces);
         for piece in 0..pieces {
@@ -121,7 +121,7 @@ fn model(pieces: u32, seed: u64) -> Model {
             }
         }
         picker.peer_has_all_of(&set, &mut rng);
-        has.push(PeerPieces::Some(set));
+        has.push(Pieces::Some(set));
     }
     Model { picker, rng, has, asked: BTreeMap::new(), current: BTreeMap::new(), received: BTreeMap::new() }
 }
@@ -165,7 +165,7 @@ fn rare_pieces_come_first() {
     let mut common = Bitfield::full(10);
     common.remove(7);
     (0..3).for_each(|_| picker.peer_has_all_of(&common, &mut rng));
-    let ask = Ask { peer: key(0), has: &PeerPieces::All, current: None, whole_pieces: true, idle: true };
+    let ask = Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: true };
     let mut out = Vec::new();
     picker.pick(&ask, 1, 4, &mut rng, &mut out);
     assert_eq!(out[0].piece, 7);
@@ -177,7 +177,7 @@ fn sequential_goes_in_order() {
     let mut picker = Picker::new(layout(10));
     picker.reset(Bitfield::new(10), None, &mut rng);
     picker.sequential = true;
-    let ask = Ask { peer: key(0), has: &PeerPieces::All, current: None, whole_pieces: true, idle: true };
+    let ask = Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: true };
     let mut out = Vec::new();
     picker.pick(&ask, 100, 1, &mut rng, &mut out);
     let order: Vec<(u32, u32)> = out.iter().map(|b| (b.piece, b.begin)).collect();
@@ -189,7 +189,7 @@ fn a_failed_piece_comes_from_one_peer() {
     let mut rng = Rng::with_seed(3);
     let mut picker = Picker::new(layout(2));
     picker.reset(Bitfield::new(2), None, &mut rng);
-    let mut ask = Ask { peer: key(0), has: &PeerPieces::All, current: None, whole_pieces: true, idle: false };
+    let mut ask = Ask { peer: key(0), has: &Pieces::All, current: None, whole_pieces: true, idle: false };
     let mut out = Vec::new();
     picker.sequential = true;
     picker.pick(&ask, 3, 2, &mut rng, &mut out);

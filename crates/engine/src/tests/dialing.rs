@@ -12,11 +12,9 @@ const HIS_PEX: u8 = 8;
 
 /// An engine with one torrent and no peers.
 struct Caller {
-    engine: Engine,
-    out: Outbox,
+    rig: Rig,
     id: TorrentId,
     swarm: SwarmId,
-    now: Instant,
 }
 
 fn at(a: u8, port: u16) -> SocketAddr {
@@ -25,31 +23,19 @@ fn at(a: u8, port: u16) -> SocketAddr {
 
 impl Caller {
     fn new(tune: impl FnOnce(&mut Config)) -> Self {
-        let data = content(4 * 32768);
-        let meta = torrent(&data, 32768);
-        let now = Instant::from_micros(1);
+        let meta = torrent(&noise(4 * 32768), 32768);
         let mut config = Config::new(PeerId::from_random([1; 12]), 6881);
         (config.transports, config.encryption) = (Transports::BOTH, Encryption::Allow);
         tune(&mut config);
-        let mut engine = Engine::new(now, config, 1);
+        let mut rig = Rig::new(Instant::from_micros(1), config, 1);
         let swarm = meta.info_hashes.swarm_id();
-        let add = AddTorrent {
-            meta,
-            priorities: None,
-            sequential: false,
-            peers: Vec::new(),
-            uploaded: 0,
-            downloaded: 0,
-        };
-        let id = engine.add(now, &add).unwrap();
-        let mut out = Outbox::default();
-        let event = DiskEvent::Checked { have: Bitfield::new(4) };
-        engine.handle(now, Event::Disk { torrent: id, event }, &mut out);
-        Self { engine, out, id, swarm, now }
+        let id = rig.add(&AddTorrent::new(meta));
+        rig.disk(id, DiskEvent::Checked { have: Bitfield::new(4) });
+        Self { rig, id, swarm }
     }
 
     fn tell(&mut self, event: Event<'_>) {
-        self.engine.handle(self.now, event, &mut self.out);
+        self.rig.handle(event);
     }
 
     fn know(&mut self, addr: SocketAddr) {
@@ -59,17 +45,17 @@ impl Caller {
 
     /// Lets time pass, a turn at each timeout; returns the calls that were made.
     fn pass(&mut self, time: Duration) -> Vec<Connect> {
-        let end = self.now + time;
+        let end = self.rig.now + time;
         loop {
-            self.engine.settle(self.now, &mut self.out);
-            match self.engine.poll_timeout().filter(|next| *next <= end) {
-                Some(next) => self.now = self.now.max(next),
+            self.rig.settle();
+            match self.rig.engine.poll_timeout().filter(|next| *next <= end) {
+                Some(next) => self.rig.now = self.rig.now.max(next),
                 None => break,
             }
         }
-        self.now = end;
-        self.engine.settle(self.now, &mut self.out);
-        std::mem::take(&mut self.out.connects)
+        self.rig.now = end;
+        self.rig.settle();
+        std::mem::take(&mut self.rig.out.connects)
     }
 
     fn call(&mut self) -> Connect {
@@ -83,8 +69,7 @@ impl Caller {
     }
 
     fn say(&mut self, peer: PeerKey, bytes: &[u8]) {
-        let mut data = BytesMut::from(bytes);
-        self.tell(Event::Received { peer, data: &mut data });
+        self.rig.give(peer, &mut FarEnd::default(), bytes);
     }
 
     fn greet(&mut self, peer: PeerKey, id: u8) {
@@ -94,14 +79,12 @@ impl Caller {
     }
 
     fn extended(&mut self, peer: PeerKey, id: u8, payload: Vec<u8>) {
-        let mut bytes = Vec::new();
-        Message::Extended { id, payload: payload.into() }.encode(&mut bytes);
-        self.say(peer, &bytes);
+        self.say(peer, &encode(&[Message::Extended { id, payload: payload.into() }]));
     }
 
     /// A peer calls over µTP, perhaps one that takes part in hole punching.
     fn called_by(&mut self, addr: SocketAddr, id: u8, punches: bool) -> PeerKey {
-        let key = self.engine.accept(self.now, addr, Transport::Utp).unwrap();
+        let key = self.rig.engine.accept(self.rig.now, addr, Transport::Utp).unwrap();
         self.greet(key, id);
         let mut messages = vec![(UT_PEX.to_owned(), HIS_PEX)];
         messages.extend(punches.then(|| (UT_HOLEPUNCH.to_owned(), HIS_PUNCH)));
@@ -113,12 +96,11 @@ impl Caller {
     /// Messages of hole punching that were sent, to whom.
     fn punches(&mut self) -> Vec<(PeerKey, HolepunchMessage)> {
         let mut found = Vec::new();
-        for send in std::mem::take(&mut self.out.sends) {
-            let mut bytes = BytesMut::from(&self.out.bytes[send.range]);
-            if bytes.first() == Some(&0x13) {
-                let _ = bytes.split_to(HANDSHAKE_LEN);
-            }
-            while let Some(message) = Decoder::default().decode(&mut bytes).unwrap() {
+        for send in std::mem::take(&mut self.rig.out.sends) {
+            let bytes = &self.rig.out.bytes[send.range];
+            let is_first = bytes.first() == Some(&0x13);
+            let mut heard = if is_first { Transcript::default() } else { Transcript::after_handshake() };
+            for message in heard.take(bytes).unwrap() {
                 if let Message::Extended { id: HIS_PUNCH, payload } = message {
                     found.push((send.peer, HolepunchMessage::decode(&payload).unwrap()));
                 }
@@ -142,10 +124,10 @@ fn the_other_transport_joins_after_a_head_start_and_the_loser_goes() {
     let calls = caller.pass(Duration::from_millis(200));
     assert_eq!(calls.iter().map(way).collect::<Vec<_>>(), [(Transport::Tcp, false)]);
     caller.tell(Event::Connected { peer: calls[0].peer });
-    let closed: Vec<PeerKey> = caller.out.closes.drain(..).map(|close| close.peer).collect();
+    let closed: Vec<PeerKey> = caller.rig.out.closes.drain(..).map(|close| close.peer).collect();
     assert_eq!(closed, [utp.peer]);
     caller.greet(calls[0].peer, 7);
-    assert_eq!(caller.engine.status(caller.now)[0].peers, 1);
+    assert_eq!(caller.rig.engine.status(caller.rig.now)[0].peers, 1);
     // It is called in the way that it was reached.
     caller.close(calls[0].peer);
     let calls = caller.pass(Duration::from_secs(60));
@@ -168,7 +150,7 @@ fn an_address_has_failed_when_the_last_way_has() {
     caller.close(first.peer);
     let second = caller.call();
     assert_eq!(way(&second), (Transport::Tcp, false));
-    let known = &caller.engine.torrents[caller.id].known;
+    let known = &caller.rig.engine.torrents[caller.id].known;
     assert_eq!(known.next_due(), None, "it is still being called");
     caller.close(second.peer);
     assert!(caller.pass(Duration::from_secs(29)).is_empty(), "one failure, not two");
@@ -184,12 +166,12 @@ fn who_hangs_up_on_a_plain_handshake_is_called_encrypted_and_that_is_remembered(
     caller.close(plain.peer);
     let encrypted = caller.call();
     assert_eq!(way(&encrypted), (Transport::Tcp, true));
-    caller.out.sends.clear();
+    caller.rig.out.sends.clear();
     caller.tell(Event::Connected { peer: encrypted.peer });
-    assert!(caller.out.sends.is_empty(), "nothing is said before the handshake is done");
+    assert!(caller.rig.out.sends.is_empty(), "nothing is said before the handshake is done");
     let info_hash = caller.swarm;
     caller.tell(Event::Secured { peer: encrypted.peer, info_hash, method: Method::Rc4 });
-    assert_eq!(caller.out.sends.len(), 1);
+    assert_eq!(caller.rig.out.sends.len(), 1);
     caller.greet(encrypted.peer, 7);
     caller.close(encrypted.peer);
     let again = caller.pass(Duration::from_secs(60));
@@ -199,10 +181,10 @@ fn who_hangs_up_on_a_plain_handshake_is_called_encrypted_and_that_is_remembered(
 #[test]
 fn an_encrypted_handshake_for_one_torrent_is_none_for_another() {
     let mut caller = Caller::new(|_| {});
-    let key = caller.engine.accept(caller.now, at(5, 5), Transport::Tcp).unwrap();
+    let key = caller.rig.engine.accept(caller.rig.now, at(5, 5), Transport::Tcp).unwrap();
     caller.tell(Event::Secured { peer: key, info_hash: [9; 20].into(), method: Method::Rc4 });
     caller.greet(key, 5);
-    assert!(caller.out.closes[0].reason.contains("another torrent"), "{:?}", caller.out.closes);
+    assert!(caller.rig.out.closes[0].reason.contains("another torrent"), "{:?}", caller.rig.out.closes);
 }
 
 #[test]
@@ -210,16 +192,16 @@ fn a_peer_whose_network_was_gone_is_let_in_again() {
     let mut caller = Caller::new(|_| {});
     let first = caller.called_by(at(5, 5), 5, false);
     caller.pass(Duration::from_secs(4));
-    let early = caller.engine.accept(caller.now, at(5, 6), Transport::Tcp).unwrap();
+    let early = caller.rig.engine.accept(caller.rig.now, at(5, 6), Transport::Tcp).unwrap();
     caller.greet(early, 5);
-    let closed: Vec<PeerKey> = caller.out.closes.drain(..).map(|close| close.peer).collect();
+    let closed: Vec<PeerKey> = caller.rig.out.closes.drain(..).map(|close| close.peer).collect();
     assert_eq!(closed, [early], "it is connected already");
     caller.pass(Duration::from_secs(7));
-    let again = caller.engine.accept(caller.now, at(5, 7), Transport::Tcp).unwrap();
+    let again = caller.rig.engine.accept(caller.rig.now, at(5, 7), Transport::Tcp).unwrap();
     caller.greet(again, 5);
-    let closed: Vec<PeerKey> = caller.out.closes.drain(..).map(|close| close.peer).collect();
+    let closed: Vec<PeerKey> = caller.rig.out.closes.drain(..).map(|close| close.peer).collect();
     assert_eq!(closed, [first]);
-    assert_eq!(caller.engine.status(caller.now)[0].peers, 1);
+    assert_eq!(caller.rig.engine.status(caller.rig.now)[0].peers, 1);
 }
 
 #[test]
@@ -232,7 +214,7 @@ fn a_torrent_that_ends_takes_its_attempts_with_it() {
     let id = caller.id;
     caller.tell(Event::Command(Command::Remove(id)));
     assert!(caller.pass(Duration::from_secs(60)).is_empty());
-    assert_eq!((caller.engine.peers.len(), caller.engine.connects.half_open()), (0, 0));
+    assert_eq!((caller.rig.engine.peers.len(), caller.rig.engine.connects.half_open()), (0, 0));
 }
 
 #[test]
@@ -240,7 +222,7 @@ fn a_relay_brings_two_together_and_says_why_not() {
     let mut caller = Caller::new(|_| {});
     let (asker, target) = (caller.called_by(at(1, 11), 1, true), caller.called_by(at(2, 22), 2, true));
     let deaf = caller.called_by(at(3, 33), 3, false);
-    caller.out.sends.clear();
+    caller.rig.out.sends.clear();
     let ask = |addr| HolepunchMessage::Rendezvous(addr).encode();
     caller.extended(asker, extended::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
     let mut told = caller.punches();
@@ -274,7 +256,7 @@ fn who_cannot_be_reached_is_met_through_whoever_told_of_him() {
     caller.extended(relay, extended::OUR_UT_PEX, message.encode());
     let calls = caller.pass(Duration::from_millis(600));
     assert_eq!(calls.len(), 2, "{calls:?}");
-    caller.out.sends.clear();
+    caller.rig.out.sends.clear();
     let mut calls: Vec<Connect> = calls;
     while let Some(call) = calls.pop() {
         caller.close(call.peer);
@@ -298,7 +280,7 @@ fn a_relay_cannot_send_us_into_our_own_network_nor_without_end() {
     let mut calls = 0;
     for port in 1..200 {
         caller.extended(relay, extended::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(9, port)).encode());
-        calls += std::mem::take(&mut caller.out.connects).len();
+        calls += std::mem::take(&mut caller.rig.out.connects).len();
     }
     assert!((1..=20).contains(&calls), "{calls}");
 }
@@ -309,15 +291,15 @@ fn a_rival_that_comes_late_does_not_touch_a_connection_that_stands() {
     let mut caller = Caller::new(|_| {});
     caller.know(at(1, 1));
     let first = caller.call();
-    caller.now += HEAD_START;
+    caller.rig.now += HEAD_START;
     // It is time for the other transport; in the same turn the first one stands.
-    caller.engine.settle(caller.now, &mut caller.out);
+    caller.rig.settle();
     caller.tell(Event::Connected { peer: first.peer });
     caller.greet(first.peer, 7);
     let calls = caller.pass(Duration::from_secs(5));
     assert!(calls.is_empty(), "{calls:?}");
-    assert!(caller.out.closes.is_empty(), "{:?}", caller.out.closes);
-    assert_eq!(caller.engine.status(caller.now)[0].peers, 1);
+    assert!(caller.rig.out.closes.is_empty(), "{:?}", caller.rig.out.closes);
+    assert_eq!(caller.rig.engine.status(caller.rig.now)[0].peers, 1);
 }
 
 #[test]
@@ -350,7 +332,7 @@ fn what_waits_to_be_called_again_is_forgotten_with_its_address() {
     caller.know(at(1, 1));
     let first = caller.call();
     caller.close(first.peer);
-    caller.engine.torrents[caller.id].known.forget(at(1, 1));
+    caller.rig.engine.torrents[caller.id].known.forget(at(1, 1));
     assert!(caller.pass(Duration::from_secs(60)).is_empty());
 }
 

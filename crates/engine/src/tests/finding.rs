@@ -8,23 +8,21 @@ use ztor_wire::{ExtendedHandshake, LocalAnnounce, MetadataMessage, PexMessage, U
 impl World {
     fn add_magnet(&mut self, info_hashes: InfoHashes, peers: &[usize]) -> usize {
         let n = self.nodes.len();
-        let mut engine =
-            Engine::new(self.now, Config::new(PeerId::from_random([n as u8; 12]), 6881), n as u64 + 1);
+        let config = Config::new(PeerId::from_random([n as u8; 12]), 6881);
+        let mut rig = Rig::new(self.now, config, n as u64 + 1);
         let peers = peers.iter().map(|p| addr(*p as u8)).collect();
-        let id =
-            engine.add_magnet(self.now, &AddMagnet { info_hashes, trackers: Vec::new(), peers }).unwrap();
-        let disk = vec![0; self.meta.layout.total_len() as usize];
-        self.nodes.push(Node::new(engine, Outbox::default(), id, disk));
+        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers };
+        let id = rig.engine.add_magnet(self.now, &add).unwrap();
+        self.nodes.push(Node::new(rig, id, InstantDisk::new(Arc::clone(&self.meta), None)));
         n
     }
 
     /// What the driver does once the metadata is there.
     fn begin(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        node.engine.begin(node.id, Begin::default()).unwrap();
+        node.rig.engine.begin(node.id, Begin::default()).unwrap();
         let have = Bitfield::new(self.meta.layout.piece_count());
-        let event = Event::Disk { torrent: node.id, event: DiskEvent::Checked { have } };
-        node.engine.handle(self.now, event, &mut node.out);
+        node.rig.disk(node.id, DiskEvent::Checked { have });
     }
 
     /// A peer calls that is no ztor: it has everything, says so in a bitfield, and gives this for the metadata.
@@ -41,18 +39,20 @@ impl World {
             ..ExtendedHandshake::default()
         };
         let data = MetadataMessage::Data { piece: 0, total_size, data: Bytes::copy_from_slice(info) };
-        let (mut greeting, mut answer) = (handshake.encode().to_vec(), Vec::new());
-        Message::Bitfield(Bytes::from_static(&[0xf0])).encode(&mut greeting);
-        Message::Extended { id: 0, payload: hello.encode().into() }.encode(&mut greeting);
+        let greeting = encode(&[
+            Message::Bitfield(Bytes::from_static(&[0xf0])),
+            Message::Extended { id: 0, payload: hello.encode().into() },
+        ]);
+        let greeting = [&handshake.encode()[..], &greeting].concat();
         let payload = data.encode().into();
-        Message::Extended { id: extended::OUR_UT_METADATA, payload }.encode(&mut answer);
+        let answer = encode(&[Message::Extended { id: extended::OUR_UT_METADATA, payload }]);
         let node = &mut self.nodes[n];
-        let key = node.engine.accept(now, addr(77), Transport::Tcp).unwrap();
+        let key = node.rig.engine.accept(now, addr(77), Transport::Tcp).unwrap();
+        let mut far_end = FarEnd::default();
         for bytes in [greeting, answer] {
-            let mut data = BytesMut::from(&bytes[..]);
-            node.engine.handle(now, Event::Received { peer: key, data: &mut data }, &mut node.out);
+            node.rig.give(key, &mut far_end, &bytes);
             // Here it asks.
-            node.engine.settle(now, &mut node.out);
+            node.rig.settle();
         }
         key
     }
@@ -65,7 +65,7 @@ impl World {
     }
 
     fn peers(&self, n: usize) -> usize {
-        self.nodes[n].engine.status(self.now)[0].peers as usize
+        self.nodes[n].status().peers as usize
     }
 }
 
@@ -74,21 +74,21 @@ fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
     let (mut world, data) = World::new(40 * 32768 + 5, 32768);
     let seed = world.add(Some(&data), &[], |_| {});
     let leech = world.add_magnet(world.meta.info_hashes, &[seed]);
-    let status = &world.nodes[leech].engine.status(world.now)[0];
+    let status = &world.nodes[leech].status();
     assert_eq!(status.state, TorrentState::Metadata { done: 0, total: 0 });
-    assert_eq!(world.nodes[leech].engine.begin(status.id, Begin::default()), Err(BeginError::NotWaiting));
+    assert_eq!(world.nodes[leech].rig.engine.begin(status.id, Begin::default()), Err(BeginError::NotWaiting));
     world.run(LIMIT, |w| w.metadata(leech).is_some());
     let meta = world.metadata(leech).unwrap();
     assert_eq!((&meta.info, &meta.layout), (&world.meta.info, &world.meta.layout));
-    assert_eq!(world.nodes[leech].engine.status(world.now)[0].state, TorrentState::Waiting);
+    assert_eq!(world.nodes[leech].status().state, TorrentState::Waiting);
     // The seed goes, and the metadata is had from one who has nothing else yet.
     let other = world.add_magnet(world.meta.info_hashes, &[leech]);
     world.run(LIMIT, |w| w.metadata(other).is_some());
     world.begin(leech);
     world.begin(other);
     world.run(LIMIT, |w| w.finished(leech) && w.finished(other));
-    assert_eq!(world.nodes[leech].disk, data);
-    assert_eq!(world.nodes[other].disk, data);
+    assert_eq!(world.nodes[leech].disk.data(), data);
+    assert_eq!(world.nodes[other].disk.data(), data);
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn the_wrong_info_dictionary_is_never_taken() {
     let key = world.give_metadata(leech, &wrong);
     let node = &mut world.nodes[leech];
     let taken = |notice: &Notice| matches!(notice, Notice::Metadata { .. });
-    assert!(!node.out.notices.iter().any(taken), "{:?}", node.out.notices);
-    assert!(matches!(&node.out.notices[..], [Notice::Banned { .. }]), "{:?}", node.out.notices);
-    assert!(!node.engine.peers.contains_key(key));
+    assert!(!node.rig.out.notices.iter().any(taken), "{:?}", node.rig.out.notices);
+    assert!(matches!(&node.rig.out.notices[..], [Notice::Banned { .. }]), "{:?}", node.rig.out.notices);
+    assert!(!node.rig.engine.peers.contains_key(key));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn peers_get_to_know_each_other() {
     let leechers: Vec<usize> = (0..3).map(|_| world.add(None, &[seed], apart)).collect();
     for _ in 0..3000 {
         world.turn();
-        world.now += Duration::from_millis(10);
+        world.wait(Duration::from_millis(10));
     }
     assert!(leechers.iter().all(|n| world.peers(*n) == 1), "not if they do not want to");
 }
@@ -135,9 +135,9 @@ fn the_local_network_is_told_and_heard() {
     while told.is_none() {
         assert!(world.now < Instant::from_micros(10_000_000), "nothing is told");
         let node = &mut world.nodes[leech];
-        node.engine.settle(world.now, &mut node.out);
-        told = node.out.local_announces.pop();
-        world.now += Duration::from_millis(50);
+        node.rig.settle();
+        told = node.rig.out.local_announces.pop();
+        world.wait(Duration::from_millis(50));
     }
     let told: LocalAnnounce = told.unwrap();
     assert_eq!((told.port, &told.info_hashes[..]), (6881, &[world.meta.info_hashes.swarm_id()][..]));
@@ -145,11 +145,11 @@ fn the_local_network_is_told_and_heard() {
     // Our own comes back to us; the seed hears of the leecher, but not from a stranger.
     world.handle(leech, Event::LocalAnnounce { from: addr(leech as u8), data: &datagram });
     world.handle(seed, Event::LocalAnnounce { from: ([8, 8, 8, 8], 6771).into(), data: &datagram });
-    assert_eq!(world.nodes[leech].engine.status(world.now)[0].known_peers, 0);
-    assert_eq!(world.nodes[seed].engine.status(world.now)[0].known_peers, 0);
+    assert_eq!(world.nodes[leech].status().known_peers, 0);
+    assert_eq!(world.nodes[seed].status().known_peers, 0);
     world.handle(seed, Event::LocalAnnounce { from: addr(leech as u8), data: &datagram });
     world.run(LIMIT, |w| w.finished(leech));
-    assert_eq!(world.nodes[leech].disk, data);
+    assert_eq!(world.nodes[leech].disk.data(), data);
 }
 
 #[test]
@@ -162,16 +162,16 @@ fn a_private_torrent_is_told_to_nobody() {
     for _ in 0..7000 {
         world.turn();
         for node in &mut world.nodes {
-            assert!(node.out.local_announces.is_empty());
+            assert!(node.local_announces.is_empty());
         }
-        world.now += Duration::from_millis(10);
+        world.wait(Duration::from_millis(10));
     }
     assert!(leechers.iter().all(|n| world.peers(*n) == 1), "nobody else was named");
     let leech = leechers[0];
     let datagram =
         LocalAnnounce { port: 1, info_hashes: vec![world.meta.info_hashes.swarm_id()], cookie: None };
     world.handle(leech, Event::LocalAnnounce { from: addr(9), data: &datagram.encode("x") });
-    assert_eq!(world.nodes[leech].engine.status(world.now)[0].known_peers, 1, "nor heard of");
+    assert_eq!(world.nodes[leech].status().known_peers, 1, "nor heard of");
 }
 
 /// A magnet link that turns out private forgets whom others named, and is told to nobody from then on.
@@ -184,15 +184,15 @@ fn a_magnet_link_may_turn_out_private() {
     let leech = world.add_magnet(world.meta.info_hashes, &[seed]);
     let others = LocalAnnounce { port: 1, info_hashes: vec![swarm], cookie: None };
     world.handle(leech, Event::LocalAnnounce { from: addr(0), data: &others.encode("x") });
-    assert_eq!(world.nodes[leech].engine.status(world.now)[0].known_peers, 2);
+    assert_eq!(world.nodes[leech].status().known_peers, 2);
     let id = world.nodes[leech].id;
-    world.nodes[leech].engine.torrents[id].known.forget((addr(0).ip(), 1).into());
+    world.nodes[leech].rig.engine.torrents[id].known.forget((addr(0).ip(), 1).into());
     world.handle(leech, Event::LocalAnnounce { from: ([10, 0, 9, 9], 1).into(), data: &others.encode("x") });
     // Nothing listens there: as if it was being called.
-    world.nodes[leech].engine.torrents[id].known.take_due(world.now, false);
+    world.nodes[leech].rig.engine.torrents[id].known.take_due(world.now, false);
     world.run(LIMIT, |w| w.metadata(leech).is_some());
-    assert_eq!(world.nodes[leech].engine.status(world.now)[0].known_peers, 1, "only who was given by hand");
-    assert!(world.nodes[leech].engine.torrents[id].private);
+    assert_eq!(world.nodes[leech].status().known_peers, 1, "only who was given by hand");
+    assert!(world.nodes[leech].rig.engine.torrents[id].private);
 }
 
 /// A peer that floods us with addresses is heard once in a while, and what it says is bounded.
@@ -200,7 +200,7 @@ fn a_magnet_link_may_turn_out_private() {
 fn a_flood_of_addresses_is_bounded() {
     let (mut world, _) = World::new(4 * 32768, 32768);
     let node = world.add(None, &[], |_| {});
-    let engine = &mut world.nodes[node].engine;
+    let engine = &mut world.nodes[node].rig.engine;
     let now = world.now;
     let key = engine.accept(now, ([8, 8, 8, 8], 1).into(), Transport::Tcp).unwrap();
     let mut out = Outbox::default();
@@ -279,12 +279,11 @@ fn interest_in_a_torrent_without_pieces_waits() {
     world.run(LIMIT, |w| w.metadata(leech).is_some());
     let node = &mut world.nodes[leech];
     let key = *node.links.keys().next().unwrap();
-    let mut interested = BytesMut::new();
-    interested.extend_from_slice(&[0, 0, 0, 1, 2]);
-    node.engine.handle(world.now, Event::Received { peer: key, data: &mut interested }, &mut node.out);
-    let later = world.now + Duration::from_secs(60);
-    node.engine.settle(later, &mut node.out);
-    assert!(node.engine.poll_timeout().unwrap() > later);
+    node.rig.give(key, &mut FarEnd::default(), &encode(&[Message::Interested]));
+    world.wait(Duration::from_secs(60));
+    let rig = &mut world.nodes[leech].rig;
+    rig.settle();
+    assert!(rig.engine.poll_timeout().unwrap() > rig.now);
     world.begin(leech);
     world.run(LIMIT, |w| w.finished(leech));
 }
@@ -297,7 +296,7 @@ fn a_full_bitfield_before_the_metadata_is_a_seed() {
     let info = Arc::clone(&world.meta.info);
     let key = world.give_metadata(leech, &info);
     world.begin(leech);
-    let engine = &world.nodes[leech].engine;
+    let engine = &world.nodes[leech].rig.engine;
     assert_eq!(engine.status(world.now)[0].seeds, 1);
     assert_eq!(engine.peers[key].interesting, 4);
 }

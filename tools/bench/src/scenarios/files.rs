@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use ztor_bench::torrents;
 use ztor_metainfo::Metainfo;
 use ztor_session::{Session, SessionEvent};
 use ztor_storage::create::{CreateOptions, create};
@@ -22,7 +21,7 @@ pub(crate) fn torrent(path: &Path, len: usize, seed: u64) -> anyhow::Result<Arc<
 pub(crate) fn torrent_of(path: &Path) -> anyhow::Result<Arc<Metainfo>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let made = create(path, &CreateOptions::default(), threads, |_, _| {}, &AtomicBool::new(false))?;
-    torrents::read(&made.torrent)
+    Ok(Arc::new(Metainfo::from_bytes(&made.torrent)?))
 }
 
 /// Waits for `count` events of a kind; false if they did not come in time.

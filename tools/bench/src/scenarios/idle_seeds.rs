@@ -6,9 +6,11 @@ use crate::figure::Report;
 use crate::usage;
 use anyhow::{Context, bail};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use ztor_bench::torrents;
+use ztor_engine::testkit::Blueprint;
 use ztor_metainfo::BLOCK_LEN;
+use ztor_metainfo::Metainfo;
 use ztor_session::{AddTorrent, SessionEvent};
 
 const LIMIT: Duration = Duration::from_secs(150);
@@ -32,7 +34,8 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
             std::fs::write(&source, vec![0; BLOCK_LEN as usize])?;
         }
         std::fs::hard_link(&source, data.join(&name)).with_context(|| format!("naming file {name}"))?;
-        metas.push(torrents::encode(&name, u64::from(BLOCK_LEN), BLOCK_LEN, hash.as_ref()));
+        let torrent = Blueprint::new(&name, BLOCK_LEN).with_hashes(BLOCK_LEN.into(), hash.as_ref().to_vec());
+        metas.push(torrent.to_bytes());
     }
 
     let session = session(|config| config.state_dir = Some(state))?;
@@ -40,7 +43,10 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
     let (events, mut seeding) = (session.events(), 0);
     let is_seed = |event: &SessionEvent| matches!(event, SessionEvent::Started { finished: true, .. });
     for bytes in metas {
-        session.add(AddTorrent { read_only: true, ..AddTorrent::new(torrents::read(&bytes)?, &data) })?;
+        session.add(AddTorrent {
+            read_only: true,
+            ..AddTorrent::new(Arc::new(Metainfo::from_bytes(&bytes)?), &data)
+        })?;
         // The queue of events is bounded.
         seeding += events.try_iter().filter(is_seed).count();
         if begun.elapsed() > LIMIT {

@@ -21,9 +21,9 @@ const BLOCKS_PER_READ: usize = 15;
 const LIMIT: Duration = Duration::from_secs(15);
 
 pub(crate) fn run(_: &Path, report: &mut Report) -> anyhow::Result<()> {
-    let meta = torrents::read(&torrents::encode_made_up("large", PIECES, PIECE_LENGTH))?;
+    let meta = torrents::made_up("large", PIECES, PIECE_LENGTH);
     let resident = usage::resident_bytes();
-    let mut swarm = Swarm::new(&meta, Bitfield::new(PIECES), PEERS)?;
+    let mut swarm = Swarm::new(&meta, Bitfield::new(PIECES), PEERS);
     swarm.take_spent();
     let halves: Vec<Bytes> = (0..PEERS).map(|_| Bytes::from(swarm.random_half().to_wire())).collect();
     for half in halves {

@@ -3,11 +3,12 @@ use std::net::SocketAddr;
 use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
 use ztor_base::{Duration, PeerId};
-use ztor_engine::{Bitfield, Config, DiskEvent, PeerKey};
+use ztor_engine::testkit::Blueprint;
+use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, PeerKey};
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{Block, Message, Reserved};
 
-use crate::world::{World, add, torrent};
+use crate::world::World;
 
 const PIECES: u32 = 30;
 const MAX_PEERS: u8 = 24;
@@ -40,7 +41,8 @@ impl Scene {
         }
         let slots = config.upload_slots;
         let mut world = World::new(config, u.arbitrary()?);
-        world.add(&add(&torrent("choker", u64::from(PIECES) * u64::from(BLOCK_LEN), BLOCK_LEN, &[])));
+        let meta = Blueprint::new("choker", BLOCK_LEN).made_up(u64::from(PIECES) * u64::from(BLOCK_LEN));
+        world.add(&AddTorrent::new(meta));
         let mut have = Bitfield::full(PIECES);
         if u.arbitrary()? {
             have.remove(0);
@@ -120,7 +122,7 @@ impl Scene {
         let most = self.slots.max(unchoked_bound(self.world.links.len()));
         assert!(unchoked <= most.max(1), "{unchoked} places for {} peers", self.world.links.len());
         // Without a single byte sent nobody is served well, and there are no more places than configured.
-        let status = self.world.engine.status(self.world.now);
+        let status = self.world.rig.engine.status(self.world.rig.now);
         if status[0].session_uploaded == 0 {
             assert!(unchoked <= self.slots.max(1), "{unchoked} places, {} configured", self.slots);
         }
@@ -144,8 +146,8 @@ impl Scene {
         let had_a_place = |world: &World, peer: &PeerKey| {
             world.links.get(peer).is_none_or(|link| link.is_unchoked || link.unchokes > 0)
         };
-        let until = self.world.now + PATIENCE;
-        while self.world.now < until && !self.peers.iter().all(|peer| had_a_place(&self.world, peer)) {
+        let until = self.world.rig.now + PATIENCE;
+        while self.world.rig.now < until && !self.peers.iter().all(|peer| had_a_place(&self.world, peer)) {
             self.world.sleep(Duration::from_secs(5));
             for peer in self.peers.clone() {
                 self.world.say(peer, &Message::KeepAlive);

@@ -1,21 +1,23 @@
 mod finding;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
 use ztor_base::{Duration, PeerId};
 use ztor_bencode::Tree;
+use ztor_engine::testkit::{Blueprint, v2_made_up};
 use ztor_engine::{
-    Bitfield, BlockDigest, Command, Config, DiskEvent, DiskFault, DiskFaultKind, Event, PeerKey, Priority,
-    TorrentId,
+    AddTorrent, Bitfield, BlockDigest, Command, Config, DiskEvent, DiskFault, DiskFaultKind, Event, PeerKey,
+    Priority, TorrentId,
 };
 use ztor_metainfo::BLOCK_LEN;
 use ztor_tracker::udp::{Request, Response};
 use ztor_tracker::{AnnounceReply, TrackerPeer};
 use ztor_wire::{Block, ExtendedHandshake, HashRequest, Message, Reserved};
 
-use crate::world::{World, add, torrent, torrent_v2};
+use crate::world::World;
 
 const MAX_OPERATIONS: usize = 400;
 const TRACKERS: &[&str] = &["http://t.example/announce", "udp://u.example:6969/announce", "wss://w.example"];
@@ -43,13 +45,13 @@ impl Scene {
         config.limit_up = any_limit(u)?;
         let mut world = World::new(config, u.arbitrary()?);
         let metas = [
-            torrent("one", 100, 16 << 10, &TRACKERS[..1]),
-            torrent("some", 5 * 40_000 - 7, 40_000, TRACKERS),
-            torrent("many", 300 * u64::from(BLOCK_LEN), BLOCK_LEN, &[]),
-            torrent("none", 0, BLOCK_LEN, &TRACKERS[1..2]),
+            Blueprint { trackers: &TRACKERS[..1], ..Blueprint::new("one", 16 << 10) }.made_up(100),
+            Blueprint { trackers: TRACKERS, ..Blueprint::new("some", 40_000) }.made_up(5 * 40_000 - 7),
+            Blueprint::new("many", BLOCK_LEN).made_up(300 * u64::from(BLOCK_LEN)),
+            Blueprint { trackers: &TRACKERS[1..2], ..Blueprint::new("none", BLOCK_LEN) }.made_up(0),
         ];
         for meta in &metas {
-            let mut add = add(meta);
+            let mut add = AddTorrent::new(Arc::clone(meta));
             add.sequential = u.ratio(1, 4)?;
             let pieces = meta.layout.piece_count();
             if u.ratio(1, 4)? {
@@ -67,10 +69,11 @@ impl Scene {
                 world.disk_says(world.torrents.len() - 1, DiskEvent::Checked { have });
             }
         }
-        world.add(&add(&torrent_v2("layers", 40)));
+        world.add(&AddTorrent::new(v2_made_up("layers", 40)));
         // The metadata of both takes more than one question.
-        world.add_magnet(&torrent("magnet", 1000 * u64::from(BLOCK_LEN), BLOCK_LEN, TRACKERS));
-        world.add_magnet(&torrent_v2("magnet of layers", 700));
+        let magnet = Blueprint { trackers: TRACKERS, ..Blueprint::new("magnet", BLOCK_LEN) };
+        world.add_magnet(&magnet.made_up(1000 * u64::from(BLOCK_LEN)));
+        world.add_magnet(&v2_made_up("magnet of layers", 700));
         world.settle();
         Ok(Self { world })
     }
@@ -325,7 +328,7 @@ impl Scene {
         let Some(torrent) = self.world.torrents.iter().position(|swarm| swarm.id == id) else {
             return Ok(());
         };
-        let have = self.world.engine.have(id).cloned().unwrap_or_default();
+        let have = self.world.rig.engine.have(id).cloned().unwrap_or_default();
         let have = if u.arbitrary()? { have } else { Bitfield::new(have.len()) };
         self.world.disk_says(torrent, DiskEvent::Checked { have });
         Ok(())
@@ -429,13 +432,13 @@ impl Scene {
     fn finish(&mut self) {
         self.world.settle();
         self.world.idle(100);
-        let _ = self.world.engine.status(self.world.now);
+        let _ = self.world.rig.engine.status(self.world.rig.now);
         self.world.handle(Event::Command(Command::Shutdown));
         self.world.settle();
         assert!(self.world.links.is_empty() && self.world.connects.is_empty(), "connections after the end");
         self.world.sleep(Duration::from_secs(10));
         self.world.settle();
-        assert!(!self.world.engine.has_goodbyes(), "goodbyes without an end");
+        assert!(!self.world.rig.engine.has_goodbyes(), "goodbyes without an end");
     }
 }
 

@@ -3,9 +3,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
-use ztor_engine::fuzzing::{Pick, Picker};
-use ztor_engine::inspect::Pieces;
-use ztor_engine::{Bitfield, Priority};
+use fastrand::Rng;
+use ztor_engine::Pieces;
+use ztor_engine::testkit::{Ask, Picker, Receipt, peer_key};
+use ztor_engine::{Bitfield, PeerKey, Priority};
 use ztor_metainfo::{Alignment, BLOCK_LEN, File, Layout};
 use ztor_wire::Block;
 
@@ -26,6 +27,7 @@ pub fn picker(data: &[u8]) {
 
 struct Model {
     picker: Picker,
+    rng: Rng,
     layout: Arc<Layout>,
     wants: Vec<Priority>,
     sequential: bool,
@@ -68,10 +70,14 @@ impl Model {
         }
         let sequential = u.ratio(1, 4)?;
         let priorities = with_priorities.then(|| wants.clone().into_boxed_slice());
-        let picker = Picker::new(Arc::clone(&layout), have.clone(), priorities, sequential, u.arbitrary()?);
+        let mut rng = Rng::with_seed(u.arbitrary()?);
+        let mut picker = Picker::new(Arc::clone(&layout));
+        picker.sequential = sequential;
+        picker.reset(have.clone(), priorities, &mut rng);
         let nobody = Peer { has: Pieces::None, asked: Vec::new(), current: None };
         Ok(Self {
             picker,
+            rng,
             layout,
             wants,
             sequential,
@@ -112,7 +118,7 @@ impl Model {
                 }
                 _ => {
                     (0..PEERS).for_each(|peer| self.leave(peer));
-                    self.picker.drop_partials();
+                    self.picker.drop_partials(&mut self.rng);
                     self.received.clear();
                     self.restarted.clear();
                 }
@@ -143,48 +149,43 @@ impl Model {
         assert!(self.picker.have().iter().eq(self.have.iter().copied()));
         assert_eq!(self.picker.is_finished(), self.needed().next().is_none());
         for peer in &self.peers {
-            let interesting = self.needed().filter(|piece| has(&peer.has, *piece)).count();
+            let interesting = self.needed().filter(|piece| peer.has.contains(*piece)).count();
             assert_eq!(self.picker.interesting(&peer.has) as usize, interesting);
         }
     }
 
     fn pick(&mut self, peer: u64, count: usize, whole_pieces: bool) {
         let Peer { has, asked, current } = self.peers[peer as usize].clone();
-        let pick = Pick {
-            peer,
-            has: &has,
-            current,
-            whole_pieces,
-            idle: asked.is_empty(),
-            count,
-            peers: PEERS as usize,
-        };
-        let (blocks, current) = self.picker.pick(&pick);
+        let idle = asked.is_empty();
+        let ask = Ask { peer: key(peer), has: &has, current, whole_pieces, idle };
+        let mut blocks = Vec::new();
+        let current = self.picker.pick(&ask, count, PEERS as usize, &mut self.rng, &mut blocks);
         assert!(blocks.len() <= count);
         self.check_doubles(&blocks, asked.is_empty());
         self.check_order(&blocks, &has);
         for block in &blocks {
-            assert!(self::has(&has, block.piece), "the peer has not got it");
+            assert!(has.contains(block.piece), "the peer has not got it");
             self.ask(peer, *block);
         }
         self.peers[peer as usize].current = current;
         if blocks.len() < count {
-            let left = self.needed().filter(|p| self::has(&has, *p) && self.free_blocks(*p) > 0);
+            let left = self.needed().filter(|p| has.contains(*p) && self.free_blocks(*p) > 0);
             let left: Vec<u32> = left.filter(|p| !self.restarted.contains(p)).collect();
             assert!(left.is_empty() || blocks.iter().any(|b| self.askers(*b) > 1), "left undone: {left:?}");
         }
         if blocks.is_empty() && asked.is_empty() {
-            let mut left = self.needed().filter(|p| self::has(&has, *p) && self.free_blocks(*p) > 0);
+            let mut left = self.needed().filter(|p| has.contains(*p) && self.free_blocks(*p) > 0);
             assert_eq!(left.next(), None, "an idle peer is left idle");
         }
     }
 
     fn pick_in(&mut self, peer: u64, piece: u32, count: usize) {
         // An offer does not tell that the peer has the piece; the engine looks at both.
-        if !has(&self.peers[peer as usize].has, piece) {
+        if !self.peers[peer as usize].has.contains(piece) {
             return;
         }
-        let blocks = self.picker.pick_in(piece, peer, count);
+        let mut blocks = Vec::new();
+        self.picker.pick_in(piece, key(peer), count, &mut blocks);
         assert!(blocks.len() <= count && blocks.iter().all(|b| b.piece == piece));
         assert!(blocks.iter().all(|b| self.askers(*b) == 0));
         blocks.iter().for_each(|block| self.ask(peer, *block));
@@ -213,7 +214,7 @@ impl Model {
         let Some(new) = blocks.iter().map(|block| block.piece).find(|piece| self.is_fresh(*piece)) else {
             return;
         };
-        let fresh = || self.needed().filter(|piece| self.is_fresh(*piece) && self::has(has, *piece));
+        let fresh = || self.needed().filter(|piece| self.is_fresh(*piece) && has.contains(*piece));
         if self.sequential {
             assert_eq!(Some(new), fresh().next());
         } else if self.have.len() as u32 >= RANDOM_FIRST {
@@ -232,7 +233,8 @@ impl Model {
         let block = asked.remove(at % asked.len());
         let receipt = self.picker.received(block, source(peer));
         let others = self.askers(block);
-        assert_eq!(receipt, Some(others > 0), "whoever else was asked is to be told");
+        let expected = Receipt::New { asked_of_others: others > 0 };
+        assert_eq!(receipt, expected, "whoever else was asked is to be told");
         self.peers.iter_mut().for_each(|peer| peer.asked.retain(|b| *b != block));
         let blocks = self.received.entry(block.piece).or_default();
         blocks.insert(block.begin / BLOCK_LEN);
@@ -269,22 +271,22 @@ impl Model {
         let asked = &mut self.peers[peer as usize].asked;
         if !asked.is_empty() {
             let block = asked.remove(at % asked.len());
-            self.picker.release(block, peer);
+            self.picker.release(block, key(peer), &mut self.rng);
         }
     }
 
     fn choke(&mut self, peer: u64) {
         for block in std::mem::take(&mut self.peers[peer as usize].asked) {
-            self.picker.release(block, peer);
+            self.picker.release(block, key(peer), &mut self.rng);
         }
         self.peers[peer as usize].current = None;
-        self.picker.disown(peer);
+        self.picker.disown(key(peer));
     }
 
     fn leave(&mut self, peer: u64) {
         self.choke(peer);
         if let Pieces::Some(set) = std::mem::replace(&mut self.peers[peer as usize].has, Pieces::None) {
-            self.picker.peer_gone(&set);
+            self.picker.peer_gone(&set, &mut self.rng);
         }
     }
 
@@ -299,7 +301,7 @@ impl Model {
                     set.insert(piece);
                 }
             }
-            self.picker.peer_has_all_of(&set);
+            self.picker.peer_has_all_of(&set, &mut self.rng);
             Pieces::Some(set)
         };
         self.peers[peer as usize].has = has;
@@ -310,7 +312,7 @@ impl Model {
         if let Pieces::Some(set) = &mut self.peers[peer as usize].has
             && set.insert(piece)
         {
-            self.picker.peer_has(piece);
+            self.picker.peer_has(piece, &mut self.rng);
         }
     }
 
@@ -348,12 +350,8 @@ impl Model {
     }
 }
 
-fn has(pieces: &Pieces, piece: u32) -> bool {
-    match pieces {
-        Pieces::None => false,
-        Pieces::All => true,
-        Pieces::Some(set) => set.contains(piece),
-    }
+fn key(peer: u64) -> PeerKey {
+    peer_key(peer as u32)
 }
 
 fn source(peer: u64) -> IpAddr {

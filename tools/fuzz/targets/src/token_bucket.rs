@@ -1,6 +1,6 @@
 use arbitrary::{Result, Unstructured};
 use ztor_base::{Duration, Instant};
-use ztor_engine::fuzzing::Bucket;
+use ztor_engine::testkit::Bucket;
 
 const BLOCK: u32 = 16 * 1024;
 

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use ztor_base::{Duration, Instant, PeerId};
-use ztor_bencode::Tree;
 use ztor_dht::krpc;
-use ztor_engine::inspect::{BlockState, Pieces};
+use ztor_engine::Pieces;
+use ztor_engine::inspect::BlockState;
+use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddMagnet, AddTorrent, Begin, Bitfield, Config, Connect, DiskEvent, Engine, Event, HttpGet, Notice,
+    AddMagnet, AddTorrent, Begin, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Notice,
     Outbox, PeerKey, Resolve, SendBlock, TorrentId, Write,
 };
-use ztor_metainfo::{BLOCK_LEN, Metainfo, merkle};
+use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{
-    Block, Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, HashRequest, MAX_LOCAL_HASHES,
-    MAX_PEX_CONTACTS, METADATA_BLOCK_LEN, Message, MetadataMessage, PexMessage, Reserved,
+    Block, ExtendedHandshake, Handshake, HashRequest, LocalAnnounce, MAX_LOCAL_HASHES, MAX_PEX_CONTACTS,
+    METADATA_BLOCK_LEN, Message, MetadataMessage, PexMessage, Reserved,
 };
 
 /// Piece data on its way to a socket at most: the declared 4 MiB, and the block that goes over it.
@@ -36,8 +36,7 @@ pub(crate) const OUR_UT_PEX: u8 = 4;
 const MAX_TURNS_AT_ONCE: usize = 8;
 
 pub(crate) struct World {
-    pub(crate) engine: Engine,
-    pub(crate) now: Instant,
+    pub(crate) rig: Rig,
     pub(crate) torrents: Vec<Swarm>,
     pub(crate) links: BTreeMap<PeerKey, Link>,
     pub(crate) connects: Vec<Connect>,
@@ -52,7 +51,6 @@ pub(crate) struct World {
     has_dht: bool,
     /// Magnets whose metadata has come.
     ready: Vec<TorrentId>,
-    out: Outbox,
     max_peers: usize,
     /// Bytes given to the engine since the last turn, and questions about metadata and hashes among them.
     bytes_in: usize,
@@ -71,21 +69,17 @@ pub(crate) struct Swarm {
     asked: BTreeSet<Block>,
     /// Blocks handed over to be written, since their piece began.
     written: BTreeSet<Block>,
-    /// Blocks that the disk has said are written.
-    pub(crate) on_disk: BTreeMap<u32, BTreeSet<Block>>,
+    /// It has the blocks that were said to be written.
+    pub(crate) disk: InstantDisk,
 }
 
 /// A connection as its other end knows it.
 pub(crate) struct Link {
     pub(crate) torrent: Option<usize>,
     reserved: Reserved,
-    /// What the engine has left for the next time.
-    pub(crate) inbound: BytesMut,
-    outbound: BytesMut,
+    pub(crate) far_end: FarEnd,
     greeted: bool,
     is_noisy: bool,
-    /// The engine has sent its part.
-    pub(crate) heard: bool,
     /// Blocks the engine asked for.
     pub(crate) asked: Vec<Block>,
     /// Blocks of metadata, and hashes, that it asked for.
@@ -102,11 +96,9 @@ pub(crate) struct Link {
 
 impl World {
     pub(crate) fn new(config: Config, seed: u64) -> Self {
-        let now = Instant::from_micros(1);
         let max_peers = config.max_peers;
         Self {
-            engine: Engine::new(now, config, seed),
-            now,
+            rig: Rig::new(Instant::from_micros(1), config, seed),
             torrents: Vec::new(),
             links: BTreeMap::new(),
             connects: Vec::new(),
@@ -118,7 +110,6 @@ impl World {
             dht_questions: Vec::new(),
             has_dht: false,
             ready: Vec::new(),
-            out: Outbox::default(),
             max_peers,
             bytes_in: 0,
             questions_in: 0,
@@ -126,7 +117,7 @@ impl World {
     }
 
     pub(crate) fn add(&mut self, add: &AddTorrent) {
-        let id = self.engine.add(self.now, add).expect("a new torrent");
+        let id = self.rig.add(add);
         self.know(id, &add.meta, false);
     }
 
@@ -134,7 +125,7 @@ impl World {
     pub(crate) fn add_magnet(&mut self, meta: &Arc<Metainfo>) {
         let peers = (1..4).map(|n| SocketAddr::from(([10, 0, 1, n], 6881))).collect();
         let add = AddMagnet { info_hashes: meta.info_hashes, trackers: Vec::new(), peers };
-        let id = self.engine.add_magnet(self.now, &add).expect("a new torrent");
+        let id = self.rig.engine.add_magnet(self.rig.now, &add).expect("a new torrent");
         self.know(id, meta, true);
     }
 
@@ -146,28 +137,28 @@ impl World {
             vouched: BTreeSet::new(),
             asked: BTreeSet::new(),
             written: BTreeSet::new(),
-            on_disk: BTreeMap::new(),
+            disk: InstantDisk::without_data(Arc::clone(meta)),
         });
     }
 
     /// Begins a torrent whose metadata has come, if there is one; gives which.
     pub(crate) fn begin_one(&mut self) -> Option<usize> {
         let id = self.ready.pop()?;
-        let begun = self.engine.begin(id, Begin::default());
-        assert!(begun.is_ok() || self.engine.have(id).is_none(), "{begun:?}");
+        let begun = self.rig.engine.begin(id, Begin::default());
+        assert!(begun.is_ok() || self.rig.engine.have(id).is_none(), "{begun:?}");
         self.torrents.iter().position(|swarm| swarm.id == id)
     }
 
     /// True if it was not started before.
     pub(crate) fn start_dht(&mut self) -> bool {
         if !self.has_dht {
-            self.engine.start_dht(self.now, ztor_dht::Config::default(), None);
+            self.rig.engine.start_dht(self.rig.now, ztor_dht::Config::default(), None);
         }
         !std::mem::replace(&mut self.has_dht, true)
     }
 
     pub(crate) fn handle(&mut self, event: Event<'_>) {
-        self.engine.handle(self.now, event, &mut self.out);
+        self.rig.handle(event);
     }
 
     /// The disk says something of a torrent; right or wrong, it is believed.
@@ -177,7 +168,7 @@ impl World {
             DiskEvent::PieceOk { piece, .. } => drop(swarm.vouched.insert(*piece)),
             DiskEvent::PieceBad { piece, .. } => {
                 swarm.written.retain(|block| block.piece != *piece);
-                swarm.on_disk.remove(piece);
+                swarm.disk.forget_piece(*piece);
             }
             DiskEvent::Checked { have } => {
                 swarm.vouched.extend(have.iter());
@@ -191,7 +182,7 @@ impl World {
 
     /// The other end calls.
     pub(crate) fn accept(&mut self, addr: SocketAddr) -> Option<PeerKey> {
-        let key = self.engine.accept(self.now, addr, ztor_engine::Transport::Tcp).ok()?;
+        let key = self.rig.engine.accept(self.rig.now, addr, ztor_engine::Transport::Tcp).ok()?;
         self.links.insert(key, Link::new());
         Some(key)
     }
@@ -231,22 +222,15 @@ impl World {
             }
             _ => {}
         }
-        let mut bytes = Vec::new();
-        message.encode(&mut bytes);
-        self.receive(peer, &bytes);
+        self.receive(peer, &encode(std::slice::from_ref(message)));
     }
 
     /// Bytes as they come.
     pub(crate) fn receive(&mut self, peer: PeerKey, bytes: &[u8]) {
         let Some(link) = self.links.get_mut(&peer) else { return };
-        let mut data = std::mem::take(&mut link.inbound);
-        data.extend_from_slice(bytes);
         self.bytes_in += bytes.len();
-        self.handle(Event::Received { peer, data: &mut data });
-        if let Some(link) = self.links.get_mut(&peer) {
-            assert!(data.len() <= (1 << 20) + 4, "more is left than one message");
-            link.inbound = data;
-        }
+        self.rig.give(peer, &mut link.far_end, bytes);
+        assert!(link.far_end.tail_len() <= (1 << 20) + 4, "more is left than one message");
     }
 
     /// Bytes that are no messages of ours. There may be requests in them: these are not counted any more.
@@ -269,38 +253,24 @@ impl World {
     pub(crate) fn write_one(&mut self, is_bad: bool) {
         let Some(write) = self.disk.pop_front() else { return };
         let Some(torrent) = self.torrents.iter().position(|swarm| swarm.id == write.torrent) else { return };
-        let len = write.data.len() as u32;
-        self.disk_says(torrent, DiskEvent::Written { bytes: len });
-        let swarm = &mut self.torrents[torrent];
-        let blocks = swarm.on_disk.entry(write.piece).or_default();
-        blocks.insert(Block { piece: write.piece, begin: write.begin, len });
-        let bytes: u32 = blocks.iter().map(|block| block.len).sum();
-        if bytes == swarm.meta.layout.piece_len(write.piece) {
-            swarm.on_disk.remove(&write.piece);
-            let digest = |begin| ztor_engine::BlockDigest { begin, digest: [u8::from(is_bad); 32] };
-            let digests = (0..bytes).step_by(BLOCK_LEN as usize).map(digest).collect();
-            let piece = write.piece;
-            self.disk_says(
-                torrent,
-                if is_bad {
-                    DiskEvent::PieceBad { piece, digests }
-                } else {
-                    DiskEvent::PieceOk { piece, digests }
-                },
-            );
+        self.disk_says(torrent, DiskEvent::Written { bytes: write.data.len() as u32 });
+        let disk = &mut self.torrents[torrent].disk;
+        if let Some(piece) = disk.write(&write) {
+            let verdict = disk.judge_as(piece, !is_bad);
+            self.disk_says(torrent, verdict);
         }
     }
 
     pub(crate) fn sleep(&mut self, time: Duration) {
-        self.now += time;
+        self.rig.now += time;
     }
 
     /// Ends the turn, and those that follow at the same moment.
     pub(crate) fn settle(&mut self) {
         for _ in 0..MAX_TURNS_AT_ONCE {
-            self.engine.settle(self.now, &mut self.out);
+            self.rig.settle();
             self.carry_out();
-            if self.engine.poll_timeout().is_none_or(|at| at > self.now) {
+            if self.rig.engine.poll_timeout().is_none_or(|at| at > self.rig.now) {
                 self.check_state();
                 return;
             }
@@ -310,17 +280,17 @@ impl World {
 
     /// Lets the engine sleep until it wants to wake, so many times. Wakes that do nothing must be far apart.
     pub(crate) fn idle(&mut self, times: usize) {
-        let (mut idle_since, mut idle_wakes) = (self.now, 0);
+        let (mut idle_since, mut idle_wakes) = (self.rig.now, 0);
         for _ in 0..times {
-            let Some(at) = self.engine.poll_timeout() else { return };
-            self.now = self.now.max(at);
-            self.engine.settle(self.now, &mut self.out);
+            let Some(at) = self.rig.engine.poll_timeout() else { return };
+            self.rig.now = self.rig.now.max(at);
+            self.rig.settle();
             if self.carry_out() {
-                (idle_since, idle_wakes) = (self.now, 0);
+                (idle_since, idle_wakes) = (self.rig.now, 0);
             } else {
                 idle_wakes += 1;
             }
-            let passed = self.now.since(idle_since);
+            let passed = self.rig.now.since(idle_since);
             assert!(
                 idle_wakes < 100 || passed > Duration::from_millis(10),
                 "{idle_wakes} wakes for nothing in {passed:?}"
@@ -331,72 +301,13 @@ impl World {
 
     /// True if there was anything to do.
     fn carry_out(&mut self) -> bool {
-        let mut out = std::mem::take(&mut self.out);
+        let mut out = self.rig.take_out();
         self.check_sizes(&out);
         (self.bytes_in, self.questions_in) = (0, 0);
-        let something = [
-            out.sends.len(),
-            out.blocks.len(),
-            out.connects.len(),
-            out.closes.len(),
-            out.writes.len(),
-            out.https.len(),
-            out.resolves.len(),
-            out.datagrams.len(),
-            out.local_announces.len(),
-            out.notices.len(),
-        ];
-        for send in out.sends.drain(..) {
-            let bytes = &out.bytes[send.range];
-            if let Some(link) = self.links.get_mut(&send.peer) {
-                link.outbound.extend_from_slice(bytes);
-            }
-            self.hear(send.peer);
-        }
-        for block in out.blocks.drain(..) {
-            self.check_block(block);
-        }
-        for write in out.writes.drain(..) {
-            self.check_write(&write);
-            self.disk.push_back(write);
-        }
-        for close in out.closes.drain(..) {
-            self.links.remove(&close.peer);
-            self.connects.retain(|connect| connect.peer != close.peer);
-        }
-        for id in out.forgets.drain(..) {
-            for swarm in self.torrents.iter_mut().filter(|swarm| swarm.id == id) {
-                swarm.written.clear();
-                swarm.on_disk.clear();
-            }
-            self.disk.retain(|write| write.torrent != id);
-        }
-        self.connects.append(&mut out.connects);
-        self.checks.append(&mut out.checks);
-        self.https.append(&mut out.https);
-        self.resolves.append(&mut out.resolves);
-        for (to, datagram) in out.datagrams.drain(..) {
-            match krpc::decode(&datagram) {
-                Ok(message) => self.dht_questions.push((to, message)),
-                Err(_) => self.datagrams.push((to, datagram)),
-            }
-        }
-        for announce in out.local_announces.drain(..) {
-            assert!((1..=MAX_LOCAL_HASHES).contains(&announce.info_hashes.len()) && announce.port != 0);
-        }
-        for notice in out.notices.drain(..) {
-            if let Notice::Metadata { torrent, meta } = notice {
-                let swarm = self.torrents.iter_mut().find(|swarm| swarm.id == torrent).expect("a torrent");
-                assert!(std::mem::take(&mut swarm.is_unknown), "known already");
-                assert_eq!(meta.info, swarm.meta.info);
-                assert_eq!(meta.piece_layer(0), swarm.meta.piece_layer(0));
-                self.ready.push(torrent);
-            }
-        }
-        out.clear();
-        self.out = out;
+        let something = carry_out(&mut out, self);
+        self.rig.out = out;
         assert!(self.links.len() + self.connects.len() <= self.max_peers);
-        something.iter().any(|len| *len > 0)
+        something
     }
 
     fn check_sizes(&self, out: &Outbox) {
@@ -420,24 +331,17 @@ impl World {
     }
 
     /// What the engine says to a peer: it must be the protocol, and in its place.
-    fn hear(&mut self, peer: PeerKey) {
+    fn hear(&mut self, peer: PeerKey, bytes: &[u8]) {
         let Some(link) = self.links.get_mut(&peer) else { return };
-        if !link.heard {
-            let Some(handshake) = Handshake::decode(&link.outbound).expect("a handshake first") else {
-                return;
-            };
-            let _ = link.outbound.split_to(HANDSHAKE_LEN);
-            link.heard = true;
-            let named = self
-                .torrents
-                .iter()
-                .position(|t| t.meta.info_hashes.swarm_ids().any(|id| id == handshake.info_hash));
-            assert!(named.is_some(), "a handshake for a torrent that is not here");
-            link.torrent = link.torrent.or(named);
-        }
-        let mut decoder = Decoder::default();
-        while let Some(message) = decoder.decode(&mut link.outbound).expect("the engine speaks the protocol")
-        {
+        let messages = link.far_end.heard.take(bytes).expect("the engine speaks the protocol");
+        let Some(handshake) = link.far_end.heard.handshake() else { return };
+        let named = self
+            .torrents
+            .iter()
+            .position(|t| t.meta.info_hashes.swarm_ids().any(|id| id == handshake.info_hash));
+        assert!(named.is_some(), "a handshake for a torrent that is not here");
+        link.torrent = link.torrent.or(named);
+        for message in messages {
             let Some(swarm) = link.torrent.map(|torrent| &mut self.torrents[torrent]) else { continue };
             let pieces = swarm.meta.layout.piece_count();
             match message {
@@ -521,11 +425,11 @@ impl World {
 
     /// Tables within their bounds, counts as a naive recount has them.
     fn check_state(&self) {
-        for table in self.engine.tables() {
+        for table in self.rig.engine.tables() {
             assert!(table.len <= table.max, "{}: {} of {}", table.name, table.len, table.max);
         }
         for swarm in &self.torrents {
-            let Some(view) = self.engine.inspect(swarm.id) else { continue };
+            let Some(view) = self.rig.engine.inspect(swarm.id) else { continue };
             let pieces = swarm.meta.layout.piece_count();
             assert!(view.have.iter().all(|piece| swarm.vouched.contains(&piece)), "believed without a check");
             let seeds = view.peers.iter().filter(|peer| peer.has == Pieces::All).count();
@@ -545,11 +449,77 @@ impl World {
             );
             for peer in &view.peers {
                 assert_eq!(peer.asked.iter().filter(|(_, released)| !released).count(), peer.outstanding);
-                if let Some(link) = self.links.get(&peer.key).filter(|link| link.heard) {
+                if let Some(link) =
+                    self.links.get(&peer.key).filter(|link| link.far_end.heard.handshake().is_some())
+                {
                     assert_eq!(link.is_unchoked, !peer.we_choke, "it was not told");
                 }
             }
         }
+    }
+}
+
+impl Effects for World {
+    fn send(&mut self, peer: PeerKey, bytes: &[u8]) {
+        self.hear(peer, bytes);
+    }
+
+    fn send_block(&mut self, send: SendBlock) {
+        self.check_block(send);
+    }
+
+    fn write(&mut self, write: Write) {
+        self.check_write(&write);
+        self.disk.push_back(write);
+    }
+
+    fn forget(&mut self, torrent: TorrentId) {
+        for swarm in self.torrents.iter_mut().filter(|swarm| swarm.id == torrent) {
+            swarm.written.clear();
+            swarm.disk.forget();
+        }
+        self.disk.retain(|write| write.torrent != torrent);
+    }
+
+    fn check(&mut self, torrent: TorrentId) {
+        self.checks.push(torrent);
+    }
+
+    fn http(&mut self, get: HttpGet) {
+        self.https.push(get);
+    }
+
+    fn resolve(&mut self, resolve: Resolve) {
+        self.resolves.push(resolve);
+    }
+
+    fn local_announce(&mut self, announce: LocalAnnounce) {
+        assert!((1..=MAX_LOCAL_HASHES).contains(&announce.info_hashes.len()) && announce.port != 0);
+    }
+
+    fn datagram(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+        match krpc::decode(&datagram) {
+            Ok(message) => self.dht_questions.push((to, message)),
+            Err(_) => self.datagrams.push((to, datagram)),
+        }
+    }
+
+    fn connect(&mut self, connect: Connect) {
+        self.connects.push(connect);
+    }
+
+    fn close(&mut self, close: Close) {
+        self.links.remove(&close.peer);
+        self.connects.retain(|connect| connect.peer != close.peer);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let Notice::Metadata { torrent, meta } = notice else { return };
+        let swarm = self.torrents.iter_mut().find(|swarm| swarm.id == torrent).expect("a torrent");
+        assert!(std::mem::take(&mut swarm.is_unknown), "known already");
+        assert_eq!(meta.info, swarm.meta.info);
+        assert_eq!(meta.piece_layer(0), swarm.meta.piece_layer(0));
+        self.ready.push(torrent);
     }
 }
 
@@ -558,11 +528,9 @@ impl Link {
         Self {
             torrent: None,
             reserved: Reserved::NONE,
-            inbound: BytesMut::new(),
-            outbound: BytesMut::new(),
+            far_end: FarEnd::default(),
             greeted: false,
             is_noisy: false,
-            heard: false,
             asked: Vec::new(),
             asked_metadata: Vec::new(),
             asked_hashes: Vec::new(),
@@ -594,47 +562,5 @@ fn hear_extended(id: u8, payload: &bytes::Bytes, swarm: &Swarm, link: &mut Link)
             MetadataMessage::Unknown => panic!("no message"),
         },
         id => assert!(link.is_noisy, "an extended message {id} that was not agreed on"),
-    }
-}
-
-/// A v1 torrent of one file whose hashes nobody will compute.
-pub(crate) fn torrent(name: &str, length: u64, piece_length: u32, trackers: &[&str]) -> Arc<Metainfo> {
-    let pieces = length.div_ceil(piece_length.into()) as usize;
-    let info = Tree::dict([
-        ("length", Tree::Int(length as i64)),
-        ("name", name.into()),
-        ("piece length", piece_length.into()),
-        ("pieces", Tree::Bytes(vec![b'h'; 20 * pieces])),
-    ]);
-    let tiers: Vec<Tree> = trackers.iter().map(|url| Tree::List(vec![(*url).into()])).collect();
-    let root = Tree::dict([("announce-list", Tree::List(tiers)), ("info", info)]);
-    Arc::new(Metainfo::from_bytes(&root.to_vec()).expect("a good torrent"))
-}
-
-/// A v2 torrent of one file of so many pieces, whose blocks nobody will compute the hashes of.
-pub(crate) fn torrent_v2(name: &str, pieces: u32) -> Arc<Metainfo> {
-    let layer: Vec<merkle::Hash> = (0..pieces).map(|piece| [piece as u8; 32]).collect();
-    let root = merkle::root_of_piece_layer(&layer, BLOCK_LEN);
-    let length = Tree::Int(i64::from(pieces) * i64::from(BLOCK_LEN));
-    let file = Tree::dict([("length", length), ("pieces root", Tree::Bytes(root.to_vec()))]);
-    let info = Tree::dict([
-        ("file tree", Tree::dict([(name, Tree::dict([("", file)]))])),
-        ("meta version", Tree::Int(2)),
-        ("name", name.into()),
-        ("piece length", BLOCK_LEN.into()),
-    ]);
-    let layers = Tree::dict([(&root[..], Tree::Bytes(layer.concat()))]);
-    let torrent = Tree::dict([("info", info), ("piece layers", layers)]);
-    Arc::new(Metainfo::from_bytes(&torrent.to_vec()).expect("a good torrent"))
-}
-
-pub(crate) fn add(meta: &Arc<Metainfo>) -> AddTorrent {
-    AddTorrent {
-        meta: Arc::clone(meta),
-        priorities: None,
-        sequential: false,
-        peers: Vec::new(),
-        uploaded: 0,
-        downloaded: 0,
     }
 }

@@ -1,11 +1,12 @@
 //! One conversation of a scripted peer.
 
-use super::{Actor, Claim, Drops, Inbound};
+use super::{Actor, Claim, Drops};
 use crate::core::Core;
 use crate::net::{Net, Side, StreamId};
 use bytes::Bytes;
 use fastrand::Rng;
 use ztor_engine::Bitfield;
+use ztor_engine::testkit::Transcript;
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{
     Block, ExtendedHandshake, HashRequest, METADATA_BLOCK_LEN, Message, MetadataMessage, UT_METADATA,
@@ -22,9 +23,8 @@ const PIPELINE: usize = 8;
 /// What it knows of a connection.
 pub(crate) struct Talk {
     pub(super) side: Side,
-    pub(super) inbound: Inbound,
+    pub(super) heard: Transcript,
     pub(super) drops: Drops,
-    pub(super) is_greeted: bool,
     pub(super) is_fast: bool,
     they_have: Bitfield,
     they_choke: bool,
@@ -40,9 +40,8 @@ impl Talk {
     pub(super) fn new(side: Side, pieces: u32) -> Self {
         Self {
             side,
-            inbound: Inbound::new(),
+            heard: Transcript::default(),
             drops: Drops::new(),
-            is_greeted: false,
             is_fast: false,
             they_have: Bitfield::new(pieces),
             they_choke: true,
@@ -232,7 +231,7 @@ impl Actor {
     /// What the bad do at every tick.
     pub(super) fn act_up(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         let Some(talk) = self.talks.get(&stream) else { return };
-        if !talk.is_greeted {
+        if talk.heard.handshake().is_none() {
             return;
         }
         if self.character.downloads && !talk.they_choke {

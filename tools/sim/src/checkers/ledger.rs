@@ -2,26 +2,22 @@
 
 use super::Audit;
 use crate::core::Core;
-use bytes::BytesMut;
+use crate::record::slot;
 use std::collections::{BTreeMap, BTreeSet};
 use ztor_base::Instant;
+use ztor_engine::testkit::Transcript;
 use ztor_engine::{Bitfield, PeerKey};
-use ztor_wire::{
-    Block, Decoder, ExtendedHandshake, HANDSHAKE_LEN, Handshake, HolepunchMessage, Message, PexMessage,
-    UT_HOLEPUNCH, UT_PEX,
-};
+use ztor_wire::{Block, ExtendedHandshake, HolepunchMessage, Message, PexMessage, UT_HOLEPUNCH, UT_PEX};
 
 /// The longest block a client may ask for or serve.
 const MAX_BLOCK: u32 = 16 * 1024;
 
 /// One connection, from the side of a client.
 pub(crate) struct Ledger {
-    has_greeted: bool,
-    inbound: BytesMut,
+    ours: Transcript,
+    theirs: Transcript,
     /// What comes makes no sense (any more); the engine will close.
     is_broken: bool,
-    they_have_greeted: bool,
-    they_are_fast: bool,
     pub(crate) we_choke: bool,
     they_choke: bool,
     we_are_interested: bool,
@@ -42,11 +38,9 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(pieces: u32) -> Self {
         Self {
-            has_greeted: false,
-            inbound: BytesMut::new(),
+            ours: Transcript::default(),
+            theirs: Transcript::default(),
             is_broken: false,
-            they_have_greeted: false,
-            they_are_fast: false,
             we_choke: true,
             they_choke: true,
             we_are_interested: false,
@@ -62,31 +56,25 @@ impl Ledger {
     }
 
     /// Bytes from the peer, before the engine sees them.
-    pub(crate) fn heard(&mut self, bytes: &[u8], audit: &mut Audit) -> Result<(), String> {
+    pub(crate) fn heard(&mut self, bytes: &[u8], audit: &mut Audit) {
         if self.is_broken {
-            return Ok(());
+            return;
         }
-        self.inbound.extend_from_slice(bytes);
-        if !self.they_have_greeted {
-            match Handshake::decode(&self.inbound) {
-                Ok(Some(handshake)) => {
-                    let _ = self.inbound.split_to(HANDSHAKE_LEN);
-                    self.they_are_fast = handshake.reserved.fast();
-                    self.they_have_greeted = true;
-                }
-                Ok(None) => return Ok(()),
-                Err(_) => self.is_broken = true,
-            }
-        }
-        let mut decoder = Decoder::default();
-        while !self.is_broken {
-            match decoder.decode(&mut self.inbound) {
+        self.theirs.push(bytes);
+        loop {
+            match self.theirs.next_message() {
                 Ok(Some(message)) => self.hear(&message, audit),
-                Ok(None) => return Ok(()),
-                Err(_) => self.is_broken = true,
+                Ok(None) => return,
+                Err(_) => {
+                    self.is_broken = true;
+                    return;
+                }
             }
         }
-        Ok(())
+    }
+
+    fn they_are_fast(&self) -> bool {
+        self.theirs.handshake().is_some_and(|handshake| handshake.reserved.fast())
     }
 
     fn hear(&mut self, message: &Message, audit: &mut Audit) {
@@ -118,11 +106,11 @@ impl Ledger {
                 self.allowed_to_us.insert(*piece);
             }
             // With the Fast Extension every request is answered or rejected.
-            Message::Request(block) if !self.we_choke || self.they_are_fast => {
+            Message::Request(block) if !self.we_choke || self.they_are_fast() => {
                 *self.requests.entry(*block).or_default() += 1;
             }
             // With the Fast Extension a request that is taken back in time is rejected.
-            Message::Cancel(block) if !self.they_are_fast => drop(take(&mut self.requests, block)),
+            Message::Cancel(block) if !self.they_are_fast() => drop(take(&mut self.requests, block)),
             Message::Reject(block) => drop(take(&mut self.asked, block)),
             Message::Piece { piece, begin, data } => {
                 audit.received_bytes += data.len() as u64;
@@ -141,36 +129,25 @@ impl Ledger {
         bytes: &[u8],
         audit: &mut Audit,
     ) -> Result<(), String> {
-        let mut bytes = BytesMut::from(bytes);
-        if !self.has_greeted {
-            let greeting = Handshake::decode(&bytes);
-            if !matches!(greeting, Ok(Some(_))) {
-                return Err("begins with something else than a handshake".into());
-            }
-            let _ = bytes.split_to(HANDSHAKE_LEN);
-            self.has_greeted = true;
-        }
-        let mut decoder = Decoder::default();
-        loop {
-            match decoder.decode(&mut bytes) {
-                Ok(Some(message)) => {
-                    if let Message::Extended { id: 0, payload } = &message {
-                        let hello = ExtendedHandshake::decode(payload).map_err(|e| e.to_string())?;
-                        self.our_pex = hello.id_of(UT_PEX);
-                        self.our_punch = hello.id_of(UT_HOLEPUNCH);
-                        if self.our_pex.is_some() && audit.is_private() && hello.metadata_size.is_some() {
-                            return Err("offers to exchange peers of a private torrent".into());
-                        }
-                    }
-                    if !matches!(message, Message::Extended { .. } | Message::Bitfield(_)) {
-                        core.note(format_args!("n{node} to #{}: {message:?}", peer.as_u64() & 0xffff));
-                    }
-                    self.say(&message, audit)?;
+        let messages =
+            self.ours.take(bytes).map_err(|error| format!("sends what cannot be read: {error}"))?;
+        for message in messages {
+            if let Message::Extended { id: 0, payload } = &message {
+                let hello = ExtendedHandshake::decode(payload).map_err(|e| e.to_string())?;
+                self.our_pex = hello.id_of(UT_PEX);
+                self.our_punch = hello.id_of(UT_HOLEPUNCH);
+                if self.our_pex.is_some() && audit.is_private() && hello.metadata_size.is_some() {
+                    return Err("offers to exchange peers of a private torrent".into());
                 }
-                Ok(None) if bytes.is_empty() => return Ok(()),
-                Ok(None) => return Err("sends part of a message".into()),
-                Err(error) => return Err(format!("sends what cannot be read: {error}")),
             }
+            if !matches!(message, Message::Extended { .. } | Message::Bitfield(_)) {
+                core.note(format_args!("n{node} to #{}: {message:?}", slot(peer)));
+            }
+            self.say(&message, audit)?;
+        }
+        match self.ours.pending_len() {
+            0 => Ok(()),
+            _ => Err("sends part of a message".into()),
         }
     }
 
@@ -183,7 +160,7 @@ impl Ledger {
                     return Err(format!("says {message:?} twice"));
                 }
                 self.we_choke = choke;
-                if choke && !self.they_are_fast {
+                if choke && !self.they_are_fast() {
                     self.requests.clear();
                 }
             }
@@ -223,7 +200,7 @@ impl Ledger {
                 return Err(format!("cancels {block:?}, which it has not asked for"));
             }
             Message::Reject(block) => {
-                if !self.they_are_fast {
+                if !self.they_are_fast() {
                     return Err("rejects a request of a peer without the Fast Extension".into());
                 }
                 take(&mut self.requests, block);

@@ -2,7 +2,8 @@
 
 use crate::content::Content;
 use ztor_engine::Bitfield;
-use ztor_engine::inspect::{BlockState, Pieces, TorrentView};
+use ztor_engine::Pieces;
+use ztor_engine::inspect::{BlockState, TorrentView};
 
 /// Holds what the engine keeps up to date in small steps against what a fresh count gives.
 pub(crate) fn recount(content: &Content, view: &TorrentView) -> Result<(), String> {

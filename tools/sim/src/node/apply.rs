@@ -5,10 +5,19 @@ use super::{MAX_IDLE_TURNS, Node};
 use crate::core::{Core, Event};
 use crate::disk::Job;
 use crate::net::{Net, Owner};
-use crate::record::record_effects;
+use crate::record::{record_effects, slot};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Begin, Event as Happened, Notice, Outbox, PeerKey};
+use ztor_engine::testkit::{Effects, carry_out};
+use ztor_engine::{
+    Begin, Close, Connect, Event as Happened, HttpGet, Notice, Outbox, PeerKey, Resolve, SendBlock,
+    TorrentId, Write,
+};
+use ztor_wire::LocalAnnounce;
+
+/// Until a request of a client is on its way.
+const REQUEST_DELAY: Duration = Duration::from_millis(20);
 
 impl Node {
     pub(crate) fn turn(&mut self, core: &mut Core, net: &mut Net, life: u32) {
@@ -48,101 +57,11 @@ impl Node {
     }
 
     fn apply(&mut self, core: &mut Core, net: &mut Net, out: &mut Outbox) {
-        let (number, life) = (self.number, self.life);
-        let Some(run) = &mut self.run else { return };
-        let about = [format!("n{number} ")];
-        for send in &out.sends {
-            let bytes = &out.bytes[send.range.clone()];
-            let Some(link) = run.links.get_mut(&send.peer) else { continue };
-            if let Err(wrong) = link.ledger.said(core, number, send.peer, bytes, &mut run.audit) {
-                core.fail(&about, format!("n{number}: {wrong}"));
-            }
-            link.push_bytes(bytes);
-            run.to_flush.insert(send.peer);
-        }
-        let mut jobs = Vec::new();
-        for send in out.blocks.drain(..) {
-            let Some(link) = run.links.get_mut(&send.peer) else { continue };
-            if let Err(wrong) = link.ledger.served(core.now, send.block, &mut run.audit) {
-                core.fail(&about, format!("n{number}: {wrong}"));
-            }
-            jobs.push(Job::Read { peer: send.peer, block: send.block });
-        }
-        for write in out.writes.drain(..) {
-            if let Err(wrong) = run.audit.written(&write) {
-                core.fail(&about, format!("n{number}: {wrong}"));
-            }
-            jobs.push(Job::Write(write));
-        }
-        jobs.extend(out.forgets.drain(..).map(|_| Job::Forget));
-        jobs.extend(out.checks.drain(..).map(|_| Job::Check { trust: false }));
-        for get in out.https.drain(..) {
-            core.plan_in(
-                Duration::from_millis(20),
-                Event::HttpAsk { node: number, life, id: get.id, url: get.url },
-            );
-        }
-        for resolve in out.resolves.drain(..) {
-            core.plan_in(
-                Duration::from_millis(20),
-                Event::Resolve { node: number, life, id: resolve.id, host: resolve.host },
-            );
-        }
-        if run.audit.is_private() && !out.local_announces.is_empty() {
-            core.fail(&about, format!("n{number}: tells the local network of a private torrent"));
-        }
-        for (to, datagram) in out.datagrams.drain(..) {
-            if run.audit.is_private() && self.content.is_named_in(&datagram) {
-                core.fail(&about, format!("n{number}: asks the DHT for a private torrent"));
-            }
-            net.send_datagram(core, self.host, to, datagram);
-        }
-        for connect in out.connects.drain(..) {
-            if let Err(wrong) = run.audit.connects(connect.addr) {
-                core.fail(&about, format!("n{number}: {wrong}"));
-            }
-            core.note(format_args!(
-                "n{number} calls {} over {:?} as #{}",
-                connect.addr,
-                connect.transport,
-                connect.peer.as_u64() & 0xffff
-            ));
-            let owner = Owner::Node(number, life);
-            // Nobody has such an address: no answer will come.
-            let stream =
-                net.connect(core, self.host, owner, connect.peer.as_u64(), (connect.addr, connect.transport));
-            if let Some(stream) = stream {
-                run.links.insert(connect.peer, Link::new(stream, 0, self.content.pieces()));
-                run.by_stream.insert(stream, connect.peer);
-            }
-        }
-        self.close_some(core, net, out);
-        for job in jobs {
-            self.job(core, job);
-        }
-        for notice in out.notices.drain(..) {
-            self.on_notice(core, notice);
-        }
-    }
-
-    fn close_some(&mut self, core: &mut Core, net: &mut Net, out: &mut Outbox) {
-        let Some(run) = &mut self.run else { return };
-        for close in out.closes.drain(..) {
-            run.audit.closes += 1;
-            core.note(format_args!(
-                "n{} closes #{}: {}",
-                self.number,
-                close.peer.as_u64() & 0xffff,
-                close.reason
-            ));
-            if let Some(mut link) = run.links.remove(&close.peer) {
-                // What is queued gets its one try.
-                link.flush(core, net);
-                run.by_stream.remove(&link.stream);
-                run.unread.remove(&close.peer);
-                net.close(core, link.stream, link.side, false);
-            }
-        }
+        let mut turn = Turn { node: self, core, net, jobs: Vec::new(), notices: Vec::new() };
+        carry_out(out, &mut turn);
+        let Turn { jobs, notices, .. } = turn;
+        jobs.into_iter().for_each(|job| self.job(core, job));
+        notices.into_iter().for_each(|notice| self.on_notice(core, notice));
     }
 
     fn on_notice(&mut self, core: &mut Core, notice: Notice) {
@@ -206,7 +125,7 @@ impl Node {
         if let Err(wrong) = run.audit.look(core.now, &run.engine, run.id) {
             core.fail(&[format!("n{number} ")], format!("n{number}: {wrong}"));
         }
-        let tails = run.links.values().map(|link| link.tail.len()).max().unwrap_or(0);
+        let tails = run.links.values().map(|link| link.far_end.tail_len()).max().unwrap_or(0);
         if tails > ztor_wire::MAX_MESSAGE_LEN {
             core.fail(&[format!("n{number} ")], format!("n{number}: {tails} bytes of one message are kept"));
         }
@@ -217,5 +136,122 @@ impl Node {
         if is_done {
             self.crash(core, net, false);
         }
+    }
+}
+
+/// The effects of one turn of a client.
+struct Turn<'a> {
+    node: &'a mut Node,
+    core: &'a mut Core,
+    net: &'a mut Net,
+    /// For the disk, once everything has been sent.
+    jobs: Vec<Job>,
+    notices: Vec<Notice>,
+}
+
+impl Turn<'_> {
+    fn number(&self) -> usize {
+        self.node.number
+    }
+
+    /// A rule that the client has broken, if it has.
+    fn judge(&mut self, result: Result<(), String>) {
+        if let Err(wrong) = result {
+            let number = self.number();
+            self.core.fail(&[format!("n{number} ")], format!("n{number}: {wrong}"));
+        }
+    }
+}
+
+impl Effects for Turn<'_> {
+    fn send(&mut self, peer: PeerKey, bytes: &[u8]) {
+        let number = self.number();
+        let Some(run) = &mut self.node.run else { return };
+        let Some(link) = run.links.get_mut(&peer) else { return };
+        let said = link.ledger.said(self.core, number, peer, bytes, &mut run.audit);
+        link.push_bytes(bytes);
+        run.to_flush.insert(peer);
+        self.judge(said);
+    }
+
+    fn send_block(&mut self, send: SendBlock) {
+        let Some(run) = &mut self.node.run else { return };
+        let Some(link) = run.links.get_mut(&send.peer) else { return };
+        let served = link.ledger.served(self.core.now, send.block, &mut run.audit);
+        self.jobs.push(Job::Read { peer: send.peer, block: send.block });
+        self.judge(served);
+    }
+
+    fn write(&mut self, write: Write) {
+        let Some(run) = &mut self.node.run else { return };
+        let written = run.audit.written(&write);
+        self.jobs.push(Job::Write(write));
+        self.judge(written);
+    }
+
+    fn forget(&mut self, _: TorrentId) {
+        self.jobs.push(Job::Forget);
+    }
+
+    fn check(&mut self, _: TorrentId) {
+        self.jobs.push(Job::Check { trust: false });
+    }
+
+    fn http(&mut self, get: HttpGet) {
+        let (node, life) = (self.number(), self.node.life);
+        self.core.plan_in(REQUEST_DELAY, Event::HttpAsk { node, life, id: get.id, url: get.url });
+    }
+
+    fn resolve(&mut self, resolve: Resolve) {
+        let (node, life) = (self.number(), self.node.life);
+        self.core.plan_in(REQUEST_DELAY, Event::Resolve { node, life, id: resolve.id, host: resolve.host });
+    }
+
+    fn local_announce(&mut self, _: LocalAnnounce) {
+        if self.node.run.as_ref().is_some_and(|run| run.audit.is_private()) {
+            self.judge(Err("tells the local network of a private torrent".into()));
+        }
+    }
+
+    fn datagram(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+        let is_private = self.node.run.as_ref().is_some_and(|run| run.audit.is_private());
+        if is_private && self.node.content.is_named_in(&datagram) {
+            self.judge(Err("asks the DHT for a private torrent".into()));
+        }
+        self.net.send_datagram(self.core, self.node.host, to, datagram);
+    }
+
+    fn connect(&mut self, connect: Connect) {
+        let (number, life) = (self.number(), self.node.life);
+        let Some(run) = &mut self.node.run else { return };
+        let allowed = run.audit.connects(connect.addr);
+        self.judge(allowed);
+        let Connect { peer, addr, transport, .. } = connect;
+        self.core.note(format_args!("n{number} calls {addr} over {transport:?} as #{}", slot(peer)));
+        let owner = Owner::Node(number, life);
+        let stream = self.net.connect(self.core, self.node.host, owner, peer.as_u64(), (addr, transport));
+        // Without a stream nobody has such an address: no answer will come.
+        if let Some((stream, run)) = stream.zip(self.node.run.as_mut()) {
+            run.links.insert(peer, Link::new(stream, 0, self.node.content.pieces()));
+            run.by_stream.insert(stream, peer);
+        }
+    }
+
+    fn close(&mut self, close: Close) {
+        let number = self.number();
+        let Some(run) = &mut self.node.run else { return };
+        run.audit.closes += 1;
+        self.core.note(format_args!("n{number} closes #{}: {}", slot(close.peer), close.reason));
+        if let Some(mut link) = run.links.remove(&close.peer) {
+            // What is queued gets its one try.
+            link.flush(self.core, self.net);
+            run.by_stream.remove(&link.stream);
+            run.unread.remove(&close.peer);
+            self.net.close(self.core, link.stream, link.side, false);
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.notices.push(notice);
     }
 }

@@ -5,13 +5,14 @@ use crate::core::Core;
 use crate::net::{Net, SEND_BUFFER, Side, StreamId};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
+use ztor_engine::testkit::FarEnd;
 use ztor_wire::{Block, PIECE_HEADER_LEN, piece_header};
 
 pub(crate) struct Link {
     pub(crate) stream: StreamId,
     pub(crate) side: Side,
-    /// What the engine has left of the last read.
-    pub(crate) tail: BytesMut,
+    /// Keeps what the engine has left of the last read.
+    pub(crate) far_end: FarEnd,
     /// What waits for room in the socket.
     pub(crate) backlog: VecDeque<Item>,
     pub(crate) ledger: Ledger,
@@ -25,7 +26,13 @@ pub(crate) struct Item {
 
 impl Link {
     pub(crate) fn new(stream: StreamId, side: Side, pieces: u32) -> Self {
-        Self { stream, side, tail: BytesMut::new(), backlog: VecDeque::new(), ledger: Ledger::new(pieces) }
+        Self {
+            stream,
+            side,
+            far_end: FarEnd::default(),
+            backlog: VecDeque::new(),
+            ledger: Ledger::new(pieces),
+        }
     }
 
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {

@@ -1,0 +1,27 @@
+//! The test kit: parts that surround an engine in tests, in the simulator, under fuzzing and in benchmarks.
+//!
+//! - [`Rig`] is an engine with its time and its outbox.
+//! - [`carry_out`] gives the effects of a turn to an [`Effects`], in the order that a driver keeps. It names every
+//!   list of the outbox, and the trait has no default methods: a new kind of effect does not compile before every
+//!   world has a place for it.
+//! - [`FarEnd`] is the far end of a connection, played by a script; a [`Transcript`] reads one direction of it.
+//! - [`InstantDisk`] is the disk of one torrent, on which everything is there at once.
+//! - [`Blueprint`] makes torrents of noise or of made-up hashes.
+//! - [`Picker`] and [`Bucket`] are parts of the engine that have fuzz targets of their own.
+//!
+//! It exists with the feature `testing` only, and is no part of the interface. Wrong use of it panics.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a kit for tests")]
+
+mod disk;
+mod effects;
+mod far_end;
+mod rig;
+mod torrents;
+
+pub use crate::picker::{Ask, Picker, Receipt};
+pub use crate::rate::Bucket;
+pub use disk::InstantDisk;
+pub use effects::{Effects, carry_out};
+pub use far_end::{FarEnd, Transcript, encode};
+pub use rig::{Rig, peer_key};
+pub use torrents::{Blueprint, noise, v2_made_up};

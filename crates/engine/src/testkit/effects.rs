@@ -1,0 +1,81 @@
+//! Carrying out what an engine wants done.
+
+use crate::ids::{PeerKey, TorrentId};
+use crate::outbox::{Close, Connect, HttpGet, Notice, Outbox, Resolve, SendBlock, Write};
+use std::net::SocketAddr;
+use ztor_wire::LocalAnnounce;
+
+/// A world in which effects take place. The methods stand in the order in which [`carry_out`] calls them.
+pub trait Effects {
+    /// Protocol messages without piece data.
+    fn send(&mut self, peer: PeerKey, bytes: &[u8]);
+    /// Piece data to read and send, answered by `Sent`.
+    fn send_block(&mut self, send: SendBlock);
+    /// A block to write, answered by `Written`.
+    fn write(&mut self, write: Write);
+    /// A torrent whose running hashes will not be finished.
+    fn forget(&mut self, torrent: TorrentId);
+    /// A torrent whose files have to be checked, answered by `Checked`.
+    fn check(&mut self, torrent: TorrentId);
+    /// An HTTP request, answered by `Http`.
+    fn http(&mut self, get: HttpGet);
+    /// A name to look up, answered by `Resolved`.
+    fn resolve(&mut self, resolve: Resolve);
+    /// An announce to the local network.
+    fn local_announce(&mut self, announce: LocalAnnounce);
+    /// A datagram to send.
+    fn datagram(&mut self, to: SocketAddr, datagram: Vec<u8>);
+    /// A connection to open, answered by `Connected` or `Closed`.
+    fn connect(&mut self, connect: Connect);
+    /// A connection to end.
+    fn close(&mut self, close: Close);
+    /// News for front ends.
+    fn notice(&mut self, notice: Notice);
+}
+
+/// Carries out the effects of one turn and empties `out`, which keeps its memory. Returns whether there were any.
+pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
+    let Outbox {
+        bytes,
+        sends,
+        blocks,
+        connects,
+        closes,
+        writes,
+        forgets,
+        checks,
+        https,
+        resolves,
+        datagrams,
+        local_announces,
+        notices,
+    } = out;
+    let lens = [
+        sends.len(),
+        blocks.len(),
+        connects.len(),
+        closes.len(),
+        writes.len(),
+        forgets.len(),
+        checks.len(),
+        https.len(),
+        resolves.len(),
+        datagrams.len(),
+        local_announces.len(),
+        notices.len(),
+    ];
+    sends.drain(..).for_each(|send| effects.send(send.peer, &bytes[send.range]));
+    blocks.drain(..).for_each(|block| effects.send_block(block));
+    writes.drain(..).for_each(|write| effects.write(write));
+    forgets.drain(..).for_each(|torrent| effects.forget(torrent));
+    checks.drain(..).for_each(|torrent| effects.check(torrent));
+    https.drain(..).for_each(|get| effects.http(get));
+    resolves.drain(..).for_each(|resolve| effects.resolve(resolve));
+    local_announces.drain(..).for_each(|announce| effects.local_announce(announce));
+    datagrams.drain(..).for_each(|(to, datagram)| effects.datagram(to, datagram));
+    connects.drain(..).for_each(|connect| effects.connect(connect));
+    closes.drain(..).for_each(|close| effects.close(close));
+    notices.drain(..).for_each(|notice| effects.notice(notice));
+    bytes.clear();
+    lens.iter().any(|len| *len > 0)
+}

@@ -1,0 +1,70 @@
+//! An engine with what every world around one has.
+
+use crate::Engine;
+use crate::config::Config;
+use crate::event::{AddTorrent, DiskEvent, Event};
+use crate::ids::{PeerKey, TorrentId};
+use crate::outbox::Outbox;
+use crate::testkit::{Effects, FarEnd, carry_out};
+use ztor_base::Instant;
+
+/// A peer for parts of the engine that stand alone; different numbers give different peers.
+pub fn peer_key(number: u32) -> PeerKey {
+    PeerKey::from_u64((1 << 32) | u64::from(number))
+}
+
+/// An engine, its time, and effects that wait to be carried out.
+pub struct Rig {
+    /// The engine.
+    pub engine: Engine,
+    /// The time that the engine is given. Never to be set back.
+    pub now: Instant,
+    /// The effects of the turn so far.
+    pub out: Outbox,
+}
+
+impl Rig {
+    /// An engine without a torrent, at `now`.
+    pub fn new(now: Instant, config: Config, seed: u64) -> Self {
+        Self { engine: Engine::new(now, config, seed), now, out: Outbox::default() }
+    }
+
+    /// Adds a torrent.
+    ///
+    /// # Panics
+    /// If the engine refuses it.
+    pub fn add(&mut self, add: &AddTorrent) -> TorrentId {
+        self.engine.add(self.now, add).expect("a new torrent")
+    }
+
+    /// Gives an event to the engine.
+    pub fn handle(&mut self, event: Event<'_>) {
+        self.engine.handle(self.now, event, &mut self.out);
+    }
+
+    /// Gives an event of a torrent's disk to the engine.
+    pub fn disk(&mut self, torrent: TorrentId, event: DiskEvent) {
+        self.handle(Event::Disk { torrent, event });
+    }
+
+    /// Gives bytes of a peer to the engine, in one read.
+    pub fn give(&mut self, peer: PeerKey, far_end: &mut FarEnd, bytes: &[u8]) {
+        let Self { engine, now, out } = self;
+        far_end.give(peer, bytes, |event| engine.handle(*now, event, out));
+    }
+
+    /// Ends the turn; its effects wait in [`out`](Self::out).
+    pub fn settle(&mut self) {
+        self.engine.settle(self.now, &mut self.out);
+    }
+
+    /// Takes the effects, to give them to [`carry_out`], which may lead to new ones.
+    pub fn take_out(&mut self) -> Outbox {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Carries out the effects in a world that is not around this rig. Returns whether there were any.
+    pub fn carry_out(&mut self, effects: &mut impl Effects) -> bool {
+        carry_out(&mut self.out, effects)
+    }
+}

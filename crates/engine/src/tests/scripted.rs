@@ -1,0 +1,62 @@
+//! One engine and one peer that follows a script.
+
+use super::*;
+
+/// Length in bytes of the torrent of a [`Scripted`].
+pub(super) const SCRIPTED_LEN: usize = 8 * 32768 - 100;
+
+/// An engine with a small torrent, and a peer that has greeted it.
+pub(super) struct Scripted {
+    pub(super) rig: Rig,
+    pub(super) id: TorrentId,
+    pub(super) meta: Arc<Metainfo>,
+    pub(super) key: PeerKey,
+    pub(super) far_end: FarEnd,
+}
+
+impl Scripted {
+    pub(super) fn new(is_seed: bool, reserved: Reserved) -> Self {
+        let meta = torrent(&noise(SCRIPTED_LEN), 32768);
+        let mut rig = Rig::new(Instant::from_micros(1), Config::new(PeerId::from_random([0; 12]), 6881), 1);
+        let info_hash = meta.info_hashes.swarm_id();
+        let id = rig.add(&AddTorrent::new(Arc::clone(&meta)));
+        let have = if is_seed { Bitfield::full(8) } else { Bitfield::new(8) };
+        rig.disk(id, DiskEvent::Checked { have });
+        let key = rig.engine.accept(rig.now, addr(99), Transport::Tcp).unwrap();
+        let hello = Handshake { reserved, info_hash, peer_id: PeerId::new([9; 20]) }.encode();
+        let mut scripted = Self { rig, id, meta, key, far_end: FarEnd::default() };
+        let (first, rest) = hello.split_at(HANDSHAKE_LEN / 2);
+        assert!(scripted.say_raw(first).is_empty(), "half a handshake gets no answer");
+        scripted.say_raw(rest);
+        scripted
+    }
+
+    pub(super) fn say(&mut self, message: &Message) -> Vec<Message> {
+        self.say_raw(&encode(std::slice::from_ref(message)))
+    }
+
+    pub(super) fn say_raw(&mut self, bytes: &[u8]) -> Vec<Message> {
+        self.rig.give(self.key, &mut self.far_end, bytes);
+        self.settle()
+    }
+
+    /// Ends the turn; returns what the engine says.
+    pub(super) fn settle(&mut self) -> Vec<Message> {
+        self.rig.settle();
+        self.rig.out.sends.clear();
+        let bytes = std::mem::take(&mut self.rig.out.bytes);
+        self.far_end.heard.take(&bytes).unwrap()
+    }
+
+    /// A world of nothing but this engine, in which the peer says no more; and the content of the torrent.
+    pub(super) fn into_world(self) -> (World, Vec<u8>) {
+        let Self { rig, id, meta, .. } = self;
+        let now = rig.now;
+        let disk = InstantDisk::new(Arc::clone(&meta), None);
+        (World { now, meta, nodes: vec![Node::new(rig, id, disk)] }, noise(SCRIPTED_LEN))
+    }
+
+    pub(super) fn closed(&self) -> Option<&str> {
+        self.rig.out.closes.first().map(|c| &*c.reason)
+    }
+}
