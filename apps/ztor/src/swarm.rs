@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use ztor_session::{
-    AddTorrent, Command, Config, DhtOptions, Session, SessionEvent, Snapshot, TorrentId, TorrentState,
-    default_state_dir,
+    AddTorrent, Command, Config, DhtOptions, Session, SessionEvent, Snapshot, TorrentEvent, TorrentId,
+    TorrentState, default_state_dir,
 };
 
 use crate::args::NetArgs;
@@ -221,28 +221,30 @@ impl Swarm {
 
     fn on_event(&mut self, event: SessionEvent, goal: Goal) {
         match event {
-            SessionEvent::Metadata { torrent, meta } => self.on_metadata(torrent, &meta, goal),
-            SessionEvent::Unusable { torrent, message } => {
+            SessionEvent::Torrent(TorrentEvent::Metadata { torrent, meta }) => {
+                self.on_metadata(torrent, &meta, goal)
+            }
+            SessionEvent::Torrent(TorrentEvent::Unusable { torrent, message }) => {
                 self.on_failure(torrent, Exit::BadTorrent, message);
             }
-            SessionEvent::Started { torrent, finished, have_bytes } => {
+            SessionEvent::Torrent(TorrentEvent::Started { torrent, finished, have_bytes }) => {
                 self.on_started(torrent, finished, have_bytes, goal);
             }
-            SessionEvent::Finished(torrent) => self.on_done(torrent, goal),
-            SessionEvent::Stopped { torrent, fault } => {
+            SessionEvent::Torrent(TorrentEvent::Finished(torrent)) => self.on_done(torrent, goal),
+            SessionEvent::Torrent(TorrentEvent::Stopped { torrent, fault }) => {
                 self.on_failure(torrent, Exit::Storage, fault.message)
             }
             SessionEvent::NotSaved { torrent, fault } => {
                 let message = format!("{}; the next run will check the data again", fault.message);
                 self.warn(Some(torrent), &message);
             }
-            SessionEvent::Banned { torrent, addr, reason } => {
+            SessionEvent::Torrent(TorrentEvent::Banned { torrent, addr, reason }) => {
                 self.warn(Some(torrent), &format!("peer {addr} is banned: {reason}"));
             }
-            SessionEvent::Tracker { torrent, tracker, message, .. } => {
+            SessionEvent::Torrent(TorrentEvent::Tracker { torrent, tracker, message, .. }) => {
                 self.warn(Some(torrent), &format!("tracker {tracker}: {message}"));
             }
-            SessionEvent::PieceFailed { torrent, piece } => {
+            SessionEvent::Torrent(TorrentEvent::PieceFailed { torrent, piece }) => {
                 tracing::info!(torrent = self.name(torrent), piece, "hashed wrong, to be fetched again");
             }
             SessionEvent::Interface { name, is_there } => {
@@ -252,7 +254,7 @@ impl Swarm {
                 };
                 self.tell(&Event::Warning { info_hash: None, message: &message });
             }
-            SessionEvent::Removed(_) => {}
+            SessionEvent::Torrent(TorrentEvent::Removed(_)) => {}
         }
     }
 

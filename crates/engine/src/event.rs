@@ -108,7 +108,7 @@ pub enum Command {
         role: DhtRole,
     },
     /// Ends a torrent: peers are closed and its trackers told `stopped`. The id is gone when
-    /// [`Notice::Removed`](crate::Notice) comes.
+    /// [`TorrentEvent::Removed`](crate::TorrentEvent) comes.
     Remove(TorrentId),
     /// Takes up again what a disk fault had stopped, beginning with a look at what is there.
     Resume(TorrentId),

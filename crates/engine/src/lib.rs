@@ -50,6 +50,7 @@ pub mod testkit;
 #[cfg(test)]
 mod tests;
 mod torrent;
+mod torrent_event;
 mod transfer;
 mod way;
 
@@ -60,11 +61,12 @@ pub use event::{
 };
 pub use ids::{PeerKey, TorrentId};
 pub use on_metadata::BeginError;
-pub use outbox::{Close, Connect, HttpGet, Notice, Outbox, RequestId, Resolve, Send, SendBlock, Write};
+pub use outbox::{Close, Connect, HttpGet, Outbox, RequestId, Resolve, Send, SendBlock, Write};
 pub use peer::Direction;
 pub use picker::Priority;
 pub use pieces::Pieces;
 pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerLine};
+pub use torrent_event::TorrentEvent;
 pub use way::{Offer, Protection, Transport};
 
 use changes::Changes;
@@ -201,7 +203,7 @@ impl Engine {
     }
 
     /// Takes up a magnet link: peers are looked for, and asked for the metadata. When that has come,
-    /// [`Notice::Metadata`] says so, and [`begin`](Self::begin) makes a torrent of it like any other.
+    /// [`TorrentEvent::Metadata`] says so, and [`begin`](Self::begin) makes a torrent of it like any other.
     pub fn add_magnet(&mut self, now: Instant, add: &AddMagnet) -> Result<TorrentId, AddError> {
         if self.shutting_down {
             return Err(AddError::ShuttingDown);

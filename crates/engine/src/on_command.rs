@@ -2,8 +2,9 @@
 
 use crate::event::Command;
 use crate::known::Origin;
-use crate::outbox::{Notice, Outbox};
+use crate::outbox::Outbox;
 use crate::torrent::Phase;
+use crate::torrent_event::TorrentEvent;
 use crate::{Engine, PeerKey, TorrentId};
 use ztor_base::Instant;
 
@@ -68,6 +69,6 @@ impl Engine {
         }
         self.changes.removed(id);
         out.forgets.push(id);
-        out.notices.push(Notice::Removed(id));
+        out.events.push(TorrentEvent::Removed(id));
     }
 }

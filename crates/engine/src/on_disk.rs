@@ -3,10 +3,11 @@
 use crate::bitfield::Bitfield;
 use crate::event::{BlockDigest, DiskEvent, DiskFault};
 use crate::misbehaviour::Misbehaviour;
-use crate::outbox::{Notice, Outbox};
+use crate::outbox::Outbox;
 use crate::peer::Peer;
 use crate::pieces::Pieces;
 use crate::torrent::Phase;
+use crate::torrent_event::TorrentEvent;
 use crate::{Engine, TorrentId};
 use ztor_base::Instant;
 use ztor_metainfo::Layout;
@@ -58,7 +59,7 @@ impl Engine {
         torrent.finished = torrent.picker.is_finished();
         self.changes.unsaved.insert(id);
         let (finished, have_bytes) = (torrent.finished, torrent.have_bytes);
-        out.notices.push(Notice::Started { torrent: id, finished, have_bytes });
+        out.events.push(TorrentEvent::Started { torrent: id, finished, have_bytes });
         self.meet_again(now, id, out);
         self.plan_local(now, id);
         self.plan_dht(id);
@@ -123,7 +124,7 @@ impl Engine {
             let torrent = &mut self.torrents[id];
             torrent.finished = true;
             torrent.announcer.completed();
-            out.notices.push(Notice::Finished(id));
+            out.events.push(TorrentEvent::Finished(id));
         }
     }
 
@@ -141,7 +142,7 @@ impl Engine {
         }
         let Some(sources) = torrent.picker.failed(piece) else { return };
         torrent.wasted += u64::from(torrent.layout.piece_len(piece));
-        out.notices.push(Notice::PieceFailed { torrent: id, piece });
+        out.events.push(TorrentEvent::PieceFailed { torrent: id, piece });
         let author = torrent.blame.piece_failed(piece, digests, &sources);
         if let Some(author) = author {
             self.ban_source(now, id, author, &Misbehaviour::BadData { piece }, out);
@@ -163,7 +164,7 @@ impl Engine {
         let torrent = &mut self.torrents[id];
         torrent.picker.drop_partials(&mut self.rng);
         out.forgets.push(id);
-        out.notices.push(Notice::Stopped { torrent: id, fault });
+        out.events.push(TorrentEvent::Stopped { torrent: id, fault });
     }
 
     /// Peers that had nothing left to ask for may have again: first those that have not let us wait, or a few

@@ -5,10 +5,11 @@ use crate::extended::Early;
 use crate::layers::{self, Layers};
 use crate::metadata::{self, block_len};
 use crate::misbehaviour::Misbehaviour;
-use crate::outbox::{Notice, Outbox};
+use crate::outbox::Outbox;
 use crate::peer::Direction;
 use crate::pieces::Pieces;
 use crate::torrent::{Knowledge, Phase, Torrent};
+use crate::torrent_event::TorrentEvent;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -229,7 +230,7 @@ impl Engine {
         for key in &torrent.peers {
             self.send_extended_handshake(*key, torrent, out);
         }
-        out.notices.push(Notice::Metadata { torrent: id, meta });
+        out.events.push(TorrentEvent::Metadata { torrent: id, meta });
     }
 
     /// Nothing can be done with it.
@@ -240,7 +241,7 @@ impl Engine {
             self.close(now, key, "its torrent cannot be used", out);
         }
         self.changes.shown.insert(id);
-        out.notices.push(Notice::Unusable { torrent: id, message });
+        out.events.push(TorrentEvent::Unusable { torrent: id, message });
     }
 
     /// Only now it is known that nobody but the trackers may name peers: whom others named is forgotten (BEP 27).

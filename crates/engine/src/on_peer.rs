@@ -3,10 +3,11 @@
 use crate::config::ALLOWED_FAST_PIECES;
 use crate::dial::Dial;
 use crate::misbehaviour::{Misbehaviour, Verdict};
-use crate::outbox::{Close, Notice, Outbox};
+use crate::outbox::{Close, Outbox};
 use crate::peer::{Direction, Peer, Stage};
 use crate::pieces::Pieces;
 use crate::torrent::Knowledge;
+use crate::torrent_event::TorrentEvent;
 use crate::way::Protection;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::{Bytes, BytesMut};
@@ -323,7 +324,7 @@ impl Engine {
             }
         }
         if is_new {
-            out.notices.push(Notice::Banned { torrent: id, addr, reason });
+            out.events.push(TorrentEvent::Banned { torrent: id, addr, reason });
         }
     }
 

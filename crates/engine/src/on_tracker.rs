@@ -1,9 +1,10 @@
 //! Announces, from the due date to the peers they bring.
 
 use crate::known::Origin;
-use crate::outbox::{HttpGet, Notice, Outbox, RequestId, Resolve};
+use crate::outbox::{HttpGet, Outbox, RequestId, Resolve};
 use crate::status::TrackerLine;
 use crate::torrent::Torrent;
+use crate::torrent_event::TorrentEvent;
 use crate::{Engine, PeerKey, TorrentId};
 use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -324,10 +325,10 @@ impl Engine {
             }
         }
         let Some(torrent) = self.torrents.get_mut(pending.torrent) else { return };
-        let notice = |torrent: &Torrent, message: String, is_error: bool| {
+        let event = |torrent: &Torrent, message: String, is_error: bool| {
             let status = torrent.announcer.status().find(|s| s.id == pending.tracker);
             let tracker = status.map_or_else(String::new, |s| s.shown_url.clone());
-            Notice::Tracker { torrent: pending.torrent, tracker, message, is_error }
+            TorrentEvent::Tracker { torrent: pending.torrent, tracker, message, is_error }
         };
         let mut seen_as = None;
         match result {
@@ -338,7 +339,7 @@ impl Engine {
                 // A tracker in the local network sees an address that means nothing elsewhere.
                 seen_as = reply.external_ip.filter(|ip| !is_local(*ip));
                 if let Some(warning) = &reply.warning {
-                    out.notices.push(notice(torrent, warning.clone(), false));
+                    out.events.push(event(torrent, warning.clone(), false));
                 }
                 for peer in reply.peers {
                     torrent.known.add(now, peer.addr, Origin::Tracker, peer.peer_id, &mut self.rng);
@@ -351,7 +352,7 @@ impl Engine {
                     self.trackers.names.remove(&target.host);
                 }
                 torrent.announcer.on_error(now, pending.tracker, &error);
-                out.notices.push(notice(torrent, error.to_string(), true));
+                out.events.push(event(torrent, error.to_string(), true));
             }
         }
         if let Some(ip) = seen_as {

@@ -1,13 +1,11 @@
 //! What an engine wants done.
 
-use crate::event::DiskFault;
 use crate::ids::{PeerKey, TorrentId};
+use crate::torrent_event::TorrentEvent;
 use crate::way::{Offer, Transport};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
-use ztor_metainfo::Metainfo;
 use ztor_wire::{Block, LocalAnnounce, Message};
 
 /// Effects of one turn, one list per kind. The driver carries them out and clears it; the vectors keep their
@@ -39,8 +37,8 @@ pub struct Outbox {
     pub datagrams: Vec<(SocketAddr, Vec<u8>)>,
     /// Announces to the local network, to be sent over every interface (BEP 14).
     pub local_announces: Vec<LocalAnnounce>,
-    /// For faces.
-    pub notices: Vec<Notice>,
+    /// News for front ends.
+    pub events: Vec<TorrentEvent>,
 }
 
 /// A request of the engine that is answered later.
@@ -122,73 +120,6 @@ pub struct Resolve {
     pub host: String,
 }
 
-/// What faces want to know as it happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// The metadata of a magnet link has come and is right. Nothing is fetched before
-    /// [`Engine::begin`](crate::Engine::begin) says what and where.
-    Metadata {
-        /// Which.
-        torrent: TorrentId,
-        /// What it is.
-        meta: Arc<Metainfo>,
-    },
-    /// The metadata of a magnet link has come, is what its hash promises, and no usable torrent.
-    Unusable {
-        /// Which.
-        torrent: TorrentId,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// The check is done; the torrent is live.
-    Started {
-        /// Which.
-        torrent: TorrentId,
-        /// Nothing wanted is missing.
-        finished: bool,
-        /// Bytes of pieces that are there.
-        have_bytes: u64,
-    },
-    /// The last wanted piece hashed right. To be reported to people only once it is safe on disk.
-    Finished(TorrentId),
-    /// A disk fault stopped the torrent.
-    Stopped {
-        /// Which.
-        torrent: TorrentId,
-        /// Why.
-        fault: DiskFault,
-    },
-    /// Everything of the torrent is gone.
-    Removed(TorrentId),
-    /// A piece hashed wrong.
-    PieceFailed {
-        /// Which torrent.
-        torrent: TorrentId,
-        /// Which piece.
-        piece: u32,
-    },
-    /// A peer was banned.
-    Banned {
-        /// Which torrent.
-        torrent: TorrentId,
-        /// Who.
-        addr: SocketAddr,
-        /// Why, in plain words.
-        reason: String,
-    },
-    /// A tracker failed or warned; passkeys are left out.
-    Tracker {
-        /// Which torrent.
-        torrent: TorrentId,
-        /// The tracker, shortened.
-        tracker: String,
-        /// What it said, or what went wrong.
-        message: String,
-        /// Nothing came of it (against a mere warning).
-        is_error: bool,
-    },
-}
-
 impl Outbox {
     /// Queues a message to a peer. Piece data goes through [`Outbox::blocks`].
     pub(crate) fn send(&mut self, peer: PeerKey, message: &Message) {
@@ -217,7 +148,7 @@ impl Outbox {
         self.resolves.clear();
         self.datagrams.clear();
         self.local_announces.clear();
-        self.notices.clear();
+        self.events.clear();
     }
 
     fn record(&mut self, peer: PeerKey, start: usize) {

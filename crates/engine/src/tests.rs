@@ -25,12 +25,12 @@ fn a_leecher_fetches_all_from_a_seed() {
     let (mut world, data) = World::new(3 * 65536 + 12_345, 65536);
     let seed = world.add(Some(&data), &[], |_| {});
     let leech = world.add(None, &[seed], |_| {});
-    let finished = Notice::Finished(world.nodes[leech].id);
-    world.run(LIMIT, |w| w.nodes[leech].notices.contains(&finished));
+    let finished = TorrentEvent::Finished(world.nodes[leech].id);
+    world.run(LIMIT, |w| w.nodes[leech].events.contains(&finished));
     assert!(world.finished(leech));
     assert_eq!(world.nodes[leech].disk.data(), data);
     assert_eq!(world.nodes[seed].blocks_sent, 13, "every block once");
-    assert_eq!(world.nodes[leech].notices.iter().filter(|n| **n == finished).count(), 1);
+    assert_eq!(world.nodes[leech].events.iter().filter(|n| **n == finished).count(), 1);
     world.run(LIMIT, |w| w.nodes[leech].links.is_empty());
 }
 
@@ -65,10 +65,10 @@ fn a_liar_is_banned_and_the_download_ends_right() {
     world.run(LIMIT, |w| w.finished(leech));
     assert_eq!(world.nodes[leech].disk.data(), data);
     let banned: Vec<_> = world.nodes[leech]
-        .notices
+        .events
         .iter()
         .filter_map(|n| match n {
-            Notice::Banned { addr, .. } => Some(addr.ip()),
+            TorrentEvent::Banned { addr, .. } => Some(addr.ip()),
             _ => None,
         })
         .collect();

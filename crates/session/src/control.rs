@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
-use ztor_engine::{Command, DhtRole, HttpGet, Resolve, TorrentId};
+use ztor_engine::{Command, DhtRole, Event, HttpGet, Resolve, TorrentId};
 
 /// Requests under way at a time; thousands of torrents announce at once after a start.
 const MAX_AT_ONCE: usize = 64;
@@ -57,7 +57,7 @@ impl Control {
             // Goodbyes do not queue behind announces: there are only seconds left.
             let _place = if request.is_goodbye { None } else { places.acquire().await.ok() };
             let result = fetcher.get(&request.url, MAX_TRACKER_REPLY).await.map_err(|e| e.to_string());
-            inbox.push(ToNet::Http { id: request.id, result });
+            inbox.push(ToNet::Engine(Event::Http { id: request.id, result }));
         });
     }
 

@@ -300,11 +300,11 @@ fn write_batch(
             }
             WriteDone::Failed { torrent, len, error, .. } => {
                 let id = TorrentId::from_u64(torrent);
-                answers.push(ToNet::Disk(id, DiskEvent::Written { bytes: len }));
+                answers.push(ToNet::disk(id, DiskEvent::Written { bytes: len }));
                 (torrent, DiskEvent::Failed { fault: fault(&error) })
             }
         };
-        answers.push(ToNet::Disk(TorrentId::from_u64(torrent), event));
+        answers.push(ToNet::disk(TorrentId::from_u64(torrent), event));
     }
 }
 
@@ -353,9 +353,9 @@ fn check_loop(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
     while let Ok(job) = jobs.recv() {
         let torrent = job.torrent;
         match check(&job, inbox) {
-            Ok(have) => inbox.push(ToNet::Disk(torrent, DiskEvent::Checked { have })),
+            Ok(have) => inbox.push(ToNet::disk(torrent, DiskEvent::Checked { have })),
             Err(StorageError::Stopped) => {}
-            Err(error) => inbox.push(ToNet::Disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
+            Err(error) => inbox.push(ToNet::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
         }
     }
 }
@@ -381,7 +381,7 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError>
         // About two hundred steps are enough for a bar.
         let step = (total / 200).max(1);
         if done / step > told.fetch_max(done / step, Ordering::Relaxed) {
-            inbox.push(ToNet::Disk(job.torrent, DiskEvent::CheckProgress { done, total }));
+            inbox.push(ToNet::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
         }
     };
     if total > 0 {

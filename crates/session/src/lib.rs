@@ -30,8 +30,8 @@ pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use state::default_state_dir;
 pub use ztor_dht as dht;
 pub use ztor_engine::{
-    BeginError, Command, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority, Protection, TorrentId,
-    TorrentState, TorrentStatus, TrackerLine, Transport, Transports,
+    BeginError, Command, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority, Protection,
+    TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerLine, Transport, Transports,
 };
 pub use ztor_storage::{Allocation, StorageError};
 
@@ -310,7 +310,7 @@ impl Session {
     }
 
     /// Takes up a magnet link: peers are looked for and asked what the torrent is. It is known once
-    /// [`SessionEvent::Metadata`] comes; nothing is fetched before [`begin`](Self::begin) says what and where.
+    /// [`TorrentEvent::Metadata`] comes; nothing is fetched before [`begin`](Self::begin) says what and where.
     pub fn add_magnet(&self, add: AddMagnet) -> Result<TorrentId, AddError> {
         let AddMagnet { magnet, mut peers } = add;
         let mut names = Vec::new();
@@ -328,7 +328,7 @@ impl Session {
     }
 
     /// Says what to do with a magnet link's torrent, once it is known. From then on it is as one that was
-    /// [added](Self::add); `add.meta` must be what [`SessionEvent::Metadata`] told.
+    /// [added](Self::add); `add.meta` must be what [`TorrentEvent::Metadata`] told.
     pub fn begin(&self, torrent: TorrentId, add: AddTorrent) -> Result<(), AddError> {
         let new = self.prepare(add)?;
         let (answer, reply) = bounded(1);

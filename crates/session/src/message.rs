@@ -6,7 +6,7 @@ use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::sync::Arc;
 use ztor_engine::{
-    AddMagnet, AddTorrent, BeginError, Command, DiskEvent, PeerKey, PeerStatus, RequestId, TorrentId,
+    AddMagnet, AddTorrent, BeginError, Command, DiskEvent, Event, PeerKey, PeerStatus, RequestId, TorrentId,
 };
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
@@ -14,7 +14,8 @@ use ztor_wire::mse::Worked;
 
 /// One message to the net thread.
 pub(crate) enum ToNet {
-    Disk(TorrentId, DiskEvent),
+    /// An event for the engine, as it is.
+    Engine(Event<'static>),
     /// The interface that everything is bound to is not as it was.
     Device(DeviceState),
     /// Arithmetic for an encrypted handshake is done.
@@ -34,10 +35,7 @@ pub(crate) enum ToNet {
         resume: Box<Resume>,
         error: Option<SaveError>,
     },
-    Http {
-        id: RequestId,
-        result: Result<(u16, Vec<u8>), String>,
-    },
+    /// An answer to the engine from which addresses that cannot be sent to are left out.
     Resolved {
         id: RequestId,
         result: Result<Vec<IpAddr>, String>,
@@ -78,4 +76,11 @@ pub(crate) struct NewTorrent {
     pub(crate) wanted: Vec<bool>,
     /// Make folders and empty files.
     pub(crate) prepare: bool,
+}
+
+impl ToNet {
+    /// An event of a torrent's disk.
+    pub(crate) fn disk(torrent: TorrentId, event: DiskEvent) -> Self {
+        Self::Engine(Event::Disk { torrent, event })
+    }
 }

@@ -5,10 +5,8 @@
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use ztor_engine::{DiskFault, TorrentId, TorrentStatus};
-use ztor_metainfo::Metainfo;
+use ztor_engine::{DiskFault, TorrentEvent, TorrentId, TorrentStatus};
 
 /// Events that wait to be read; a face that does not read loses the newest, never the engine its time.
 const MAX_WAITING: usize = 16 * 1024;
@@ -72,84 +70,25 @@ impl Torrents {
 /// What was told since somebody last looked; `None` of a torrent that is gone. Bounded by the torrents there were.
 type News = BTreeMap<TorrentId, Option<Arc<TorrentStatus>>>;
 
-/// What happened. A snapshot taken after an event shows it already.
+/// Something that happened. A snapshot taken after an event shows it already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionEvent {
-    /// It is known what a magnet link's torrent is; [`Session::begin`](crate::Session::begin) goes on with it.
-    Metadata {
-        /// Which.
-        torrent: TorrentId,
-        /// What it is.
-        meta: Arc<Metainfo>,
-    },
-    /// What a magnet link leads to is no usable torrent.
-    Unusable {
-        /// Which.
-        torrent: TorrentId,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// The data on disk has been checked; the torrent is live.
-    Started {
-        /// Which.
-        torrent: TorrentId,
-        /// Nothing wanted is missing.
-        finished: bool,
-        /// Bytes of pieces that were there.
-        have_bytes: u64,
-    },
-    /// Everything wanted is here, verified, and safe on disk.
-    Finished(TorrentId),
-    /// A disk fault stopped the torrent.
-    Stopped {
-        /// Which.
-        torrent: TorrentId,
-        /// Why.
-        fault: DiskFault,
-    },
-    /// What is known of the torrent could not be kept for the next start, which will check its data again. The
-    /// data itself is safe.
+    /// News of a torrent. [`TorrentEvent::Finished`] comes once everything wanted is safe on disk.
+    Torrent(TorrentEvent),
+    /// The resume data of a torrent could not be saved: the next start will check its data again. The data itself is
+    /// safe.
     NotSaved {
-        /// Which.
+        /// The torrent.
         torrent: TorrentId,
-        /// Why.
+        /// The cause.
         fault: DiskFault,
     },
     /// The interface that everything is bound to is gone, with all its connections; or it is back.
     Interface {
-        /// Its name.
+        /// Name of the interface.
         name: String,
         /// It is back.
         is_there: bool,
-    },
-    /// The torrent is gone from the session.
-    Removed(TorrentId),
-    /// A piece hashed wrong and will be fetched again.
-    PieceFailed {
-        /// Which torrent.
-        torrent: TorrentId,
-        /// Which piece.
-        piece: u32,
-    },
-    /// A peer sent bad data and was banned.
-    Banned {
-        /// Which torrent.
-        torrent: TorrentId,
-        /// Who.
-        addr: SocketAddr,
-        /// Why.
-        reason: String,
-    },
-    /// A tracker failed or warned.
-    Tracker {
-        /// Which torrent.
-        torrent: TorrentId,
-        /// The tracker, without passkeys.
-        tracker: String,
-        /// What it said or what went wrong.
-        message: String,
-        /// It failed, against a mere warning.
-        is_error: bool,
     },
 }
 
@@ -184,7 +123,9 @@ impl Publisher {
     pub(crate) fn tell(&self, event: SessionEvent) {
         match &event {
             // Too much for a log, and with passkeys in it.
-            SessionEvent::Metadata { torrent, .. } => tracing::debug!(?torrent, "metadata"),
+            SessionEvent::Torrent(TorrentEvent::Metadata { torrent, .. }) => {
+                tracing::debug!(?torrent, "metadata");
+            }
             event => tracing::debug!(?event),
         }
         if let Err(TrySendError::Full(event)) = self.events.try_send(event) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use ztor_metainfo::Metainfo;
-use ztor_session::{AddTorrent, Config, Session, SessionEvent, TorrentId, TorrentState};
+use ztor_session::{AddTorrent, Config, Session, SessionEvent, TorrentEvent, TorrentId, TorrentState};
 use ztor_storage::create::{CreateOptions, create};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -53,11 +53,11 @@ fn wait(session: &Session, what: &str, mut done: impl FnMut(&SessionEvent) -> bo
 }
 
 fn started(session: &Session) {
-    wait(session, "started", |e| matches!(e, SessionEvent::Started { .. }));
+    wait(session, "started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
 }
 
 fn finished(session: &Session) {
-    wait(session, "finished", |e| matches!(e, SessionEvent::Finished(_)));
+    wait(session, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
 }
 
 fn with_peer(meta: &Arc<Metainfo>, dir: &Path, peer: &Session) -> AddTorrent {
@@ -78,7 +78,9 @@ fn a_folder_goes_from_one_session_to_another_and_is_remembered() {
 
     let seed = session(None, |_| {});
     seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    wait(&seed, "seed started", |e| matches!(e, SessionEvent::Started { finished: true, .. }));
+    wait(&seed, "seed started", |e| {
+        matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
+    });
 
     let leech = session(Some(&state), |_| {});
     leech.add(with_peer(&meta, &target, &seed)).unwrap();
@@ -91,7 +93,9 @@ fn a_folder_goes_from_one_session_to_another_and_is_remembered() {
 
     let again = session(Some(&state), |_| {});
     let id = again.add(AddTorrent::new(Arc::clone(&meta), &target)).unwrap();
-    wait(&again, "started again", |e| matches!(e, SessionEvent::Started { finished: true, .. }));
+    wait(&again, "started again", |e| {
+        matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
+    });
     let snapshot = again.snapshot();
     let status = snapshot.torrent(id).unwrap();
     assert_eq!(status.state, TorrentState::Seeding);
@@ -181,7 +185,7 @@ fn a_folder_that_cannot_be_made_stops_the_torrent_with_its_name() {
     let target = tmp.path().join("blob/inside");
     session.add(AddTorrent::new(meta, &target)).unwrap();
     wait(&session, "stopped", |e| match e {
-        SessionEvent::Stopped { fault, .. } => {
+        SessionEvent::Torrent(TorrentEvent::Stopped { fault, .. }) => {
             assert!(fault.message.contains("blob"), "{}", fault.message);
             true
         }
@@ -215,7 +219,7 @@ fn what_others_did_to_the_files_meanwhile_is_found_at_the_next_start() {
             .add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path()) })
             .unwrap();
         wait(&session, "started", |e| match e {
-            SessionEvent::Started { finished, .. } => {
+            SessionEvent::Torrent(TorrentEvent::Started { finished, .. }) => {
                 assert_eq!(*finished, expect_finished);
                 true
             }
@@ -252,7 +256,7 @@ fn a_stopped_torrent_goes_on_when_the_cause_is_gone() {
     std::fs::write(&target, b"in the way").unwrap();
     let leech = session(None, |_| {});
     let id = leech.add(with_peer(&meta, &target, &seed)).unwrap();
-    wait(&leech, "stopped", |e| matches!(e, SessionEvent::Stopped { .. }));
+    wait(&leech, "stopped", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Stopped { .. })));
     std::fs::remove_file(&target).unwrap();
     leech.command(ztor_session::Command::Resume(id));
     finished(&leech);
@@ -279,7 +283,7 @@ fn a_file_lost_in_mid_download_stops_the_torrent_and_is_not_believed_later() {
         std::thread::sleep(Duration::from_millis(20));
     }
     std::fs::remove_file(target.join("blob")).unwrap();
-    wait(&first, "stopped", |e| matches!(e, SessionEvent::Stopped { .. }));
+    wait(&first, "stopped", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Stopped { .. })));
     assert!(first.shutdown(LIMIT));
 
     let second = session(Some(&state), |_| {});
@@ -315,7 +319,7 @@ fn a_file_that_becomes_shorter_while_it_is_served_stops_the_torrent_and_says_so(
         wait(
             &seed,
             "stopped",
-            |e| matches!(e, SessionEvent::Stopped { fault, .. } if fault.message.contains("blob")),
+            |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Stopped { fault, .. }) if fault.message.contains("blob")),
         );
         assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
     }

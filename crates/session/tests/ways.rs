@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use ztor_metainfo::Metainfo;
 use ztor_session::{
-    AddTorrent, Bind, Config, Encryption, PeerStatus, Protection, Session, SessionEvent, Transport,
-    Transports,
+    AddTorrent, Bind, Config, Encryption, PeerStatus, Protection, Session, SessionEvent, TorrentEvent,
+    Transport, Transports,
 };
 use ztor_storage::create::{CreateOptions, create};
 
@@ -51,7 +51,9 @@ fn transfer(seed: &Session, leech: &Session, len: usize) -> PeerStatus {
     std::fs::create_dir_all(&source).unwrap();
     let meta = content(&source, len);
     let id = seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    wait(seed, "started", |e| matches!(e, SessionEvent::Started { finished: true, .. }));
+    wait(seed, "started", |e| {
+        matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
+    });
     let add = AddTorrent { peers: vec![seed.local_addr()], ..AddTorrent::new(meta, &target) };
     // Both sides end the connection as soon as both have everything: it is watched while it lasts.
     let watching = std::thread::scope(|scope| {
@@ -65,7 +67,7 @@ fn transfer(seed: &Session, leech: &Session, len: usize) -> PeerStatus {
             None
         });
         leech.add(add).unwrap();
-        wait(leech, "finished", |e| matches!(e, SessionEvent::Finished(_)));
+        wait(leech, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
         watch.join().unwrap()
     });
     assert_eq!(std::fs::read(source.join("data")).unwrap(), std::fs::read(target.join("data")).unwrap());
@@ -170,7 +172,7 @@ fn who_requires_encryption_gives_nothing_to_a_plain_caller_and_who_has_none_noth
     ] {
         let seed = session(ip, TCP, encryption);
         seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path()) }).unwrap();
-        wait(&seed, "started", |e| matches!(e, SessionEvent::Started { .. }));
+        wait(&seed, "started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
         assert_eq!(!answer(seed.local_addr(), hello).is_empty(), is_answered, "{encryption:?}");
         assert!(seed.shutdown(LIMIT));
     }
@@ -200,9 +202,9 @@ fn a_session_lives_on_one_interface() {
     std::fs::create_dir_all(&source).unwrap();
     let meta = content(&source, 1_000_000);
     seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    wait(&seed, "started", |e| matches!(e, SessionEvent::Started { .. }));
+    wait(&seed, "started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
     let peers = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, seed.local_addr().port()))];
     leech.add(AddTorrent { peers, ..AddTorrent::new(meta, &target) }).unwrap();
-    wait(&leech, "finished", |e| matches!(e, SessionEvent::Finished(_)));
+    wait(&leech, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
     assert!(seed.shutdown(LIMIT) && leech.shutdown(LIMIT));
 }

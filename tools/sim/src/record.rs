@@ -9,7 +9,7 @@ use crate::disk::Job;
 use crate::trace::{Subject, Trace, number_of};
 use ztor_base::Instant;
 use ztor_dht::krpc;
-use ztor_engine::{Notice, Outbox, PeerKey, Transport};
+use ztor_engine::{Outbox, PeerKey, TorrentEvent, Transport};
 
 /// The slot of a peer: what the trace calls `#3`.
 pub(crate) fn slot(peer: PeerKey) -> u64 {
@@ -120,9 +120,9 @@ pub(crate) fn record_effects(now: Instant, node: usize, out: &Outbox, trace: &mu
         trace.record(now, Subject::LocalAnnounce, &[node, u64::from(announce.port)]);
         announce.info_hashes.iter().for_each(|hash| trace.record_bytes(hash.as_ref()));
     }
-    for notice in &out.notices {
-        let [kind, a, b] = numbers_of_notice(notice);
-        trace.record(now, Subject::Notice, &[node, kind, a, b]);
+    for event in &out.events {
+        let [kind, a, b] = numbers_of_event(event);
+        trace.record(now, Subject::TorrentEvent, &[node, kind, a, b]);
     }
 }
 
@@ -137,16 +137,16 @@ fn numbers_of(job: &Job) -> [u64; 4] {
     }
 }
 
-fn numbers_of_notice(notice: &Notice) -> [u64; 3] {
-    match notice {
-        Notice::Metadata { .. } => [1, 0, 0],
-        Notice::Unusable { .. } => [2, 0, 0],
-        Notice::Started { finished, have_bytes, .. } => [3, u64::from(*finished), *have_bytes],
-        Notice::Finished(_) => [4, 0, 0],
-        Notice::Stopped { .. } => [5, 0, 0],
-        Notice::Removed(_) => [6, 0, 0],
-        Notice::PieceFailed { piece, .. } => [7, u64::from(*piece), 0],
-        Notice::Banned { addr, .. } => [8, number_of(*addr), 0],
-        Notice::Tracker { is_error, .. } => [9, u64::from(*is_error), 0],
+fn numbers_of_event(event: &TorrentEvent) -> [u64; 3] {
+    match event {
+        TorrentEvent::Metadata { .. } => [1, 0, 0],
+        TorrentEvent::Unusable { .. } => [2, 0, 0],
+        TorrentEvent::Started { finished, have_bytes, .. } => [3, u64::from(*finished), *have_bytes],
+        TorrentEvent::Finished(_) => [4, 0, 0],
+        TorrentEvent::Stopped { .. } => [5, 0, 0],
+        TorrentEvent::Removed(_) => [6, 0, 0],
+        TorrentEvent::PieceFailed { piece, .. } => [7, u64::from(*piece), 0],
+        TorrentEvent::Banned { addr, .. } => [8, number_of(*addr), 0],
+        TorrentEvent::Tracker { is_error, .. } => [9, u64::from(*is_error), 0],
     }
 }

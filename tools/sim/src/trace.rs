@@ -43,7 +43,7 @@ pub(crate) enum Subject {
     Lookup = 40,
     Transmit = 41,
     LocalAnnounce = 42,
-    Notice = 43,
+    TorrentEvent = 43,
     Start = 64,
     Reported = 65,
     Failure = 66,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{AddMagnet, Session, SessionEvent};
+use ztor_session::{AddMagnet, Session, SessionEvent, TorrentEvent};
 
 use crate::args::ShowArgs;
 use crate::console::Console;
@@ -67,8 +67,10 @@ fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) 
             return Ok(Exit::Interrupted);
         }
         match events.recv_timeout(TICK) {
-            Ok(SessionEvent::Metadata { torrent, meta }) if torrent == id => break meta,
-            Ok(SessionEvent::Unusable { message, .. }) => {
+            Ok(SessionEvent::Torrent(TorrentEvent::Metadata { torrent, meta })) if torrent == id => {
+                break meta;
+            }
+            Ok(SessionEvent::Torrent(TorrentEvent::Unusable { message, .. })) => {
                 return Err(Fault::new(Exit::BadTorrent, format!("what the link leads to: {message}")).into());
             }
             Ok(_) => {}

@@ -40,12 +40,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The sum of several rows. Its ETA is that of the whole at the present rate.
-    pub(crate) fn total(rows: &[Row]) -> Row {
-        let mut total = Row {
-            info_hash: String::new(),
-            name: format!("total ({} torrents)", rows.len()),
-            state: State::Stopped,
+    /// A torrent that has no bytes and moves none.
+    pub(crate) fn new(info_hash: String, name: String, state: State) -> Row {
+        Row {
+            info_hash,
+            name,
+            state,
             total_bytes: 0,
             wanted_bytes: 0,
             done_bytes: 0,
@@ -57,7 +57,12 @@ impl Row {
             seeds: 0,
             eta_s: None,
             message: None,
-        };
+        }
+    }
+
+    /// The sum of several rows. Its ETA is that of the whole at the present rate.
+    pub(crate) fn total(rows: &[Row]) -> Row {
+        let mut total = Row::new(String::new(), format!("total ({} torrents)", rows.len()), State::Stopped);
         for row in rows {
             total.total_bytes = total.total_bytes.saturating_add(row.total_bytes);
             total.wanted_bytes = total.wanted_bytes.saturating_add(row.wanted_bytes);

@@ -41,22 +41,10 @@ pub(super) enum Outcome {
 
 impl Torrent {
     pub(super) fn row(&self, status: Option<&TorrentStatus>) -> Row {
-        let mut row = Row {
-            info_hash: self.info_hash.clone(),
-            name: self.name.clone(),
-            state: if self.meta.is_some() { State::Checking } else { State::Metadata },
-            total_bytes: self.meta.as_ref().map_or(0, |meta| meta.layout.total_len()),
-            wanted_bytes: self.wanted_bytes,
-            done_bytes: 0,
-            down_bytes_per_s: 0,
-            up_bytes_per_s: 0,
-            downloaded_bytes: 0,
-            uploaded_bytes: 0,
-            peers: 0,
-            seeds: 0,
-            eta_s: None,
-            message: None,
-        };
+        let state = if self.meta.is_some() { State::Checking } else { State::Metadata };
+        let mut row = Row::new(self.info_hash.clone(), self.name.clone(), state);
+        row.total_bytes = self.meta.as_ref().map_or(0, |meta| meta.layout.total_len());
+        row.wanted_bytes = self.wanted_bytes;
         if let Some(status) = status {
             row.done_bytes = self.wanted_bytes.saturating_sub(status.left_bytes);
             row.down_bytes_per_s = status.down_per_s;

@@ -1,7 +1,8 @@
 //! Carrying out what an engine wants done.
 
 use crate::ids::{PeerKey, TorrentId};
-use crate::outbox::{Close, Connect, HttpGet, Notice, Outbox, Resolve, SendBlock, Write};
+use crate::outbox::{Close, Connect, HttpGet, Outbox, Resolve, SendBlock, Write};
+use crate::torrent_event::TorrentEvent;
 use std::net::SocketAddr;
 use ztor_wire::LocalAnnounce;
 
@@ -30,7 +31,7 @@ pub trait Effects {
     /// A connection to end.
     fn close(&mut self, close: Close);
     /// News for front ends.
-    fn notice(&mut self, notice: Notice);
+    fn torrent_event(&mut self, event: TorrentEvent);
 }
 
 /// Carries out the effects of one turn and empties `out`, which keeps its memory. Returns whether there were any.
@@ -48,7 +49,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
         resolves,
         datagrams,
         local_announces,
-        notices,
+        events,
     } = out;
     let lens = [
         sends.len(),
@@ -62,7 +63,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
         resolves.len(),
         datagrams.len(),
         local_announces.len(),
-        notices.len(),
+        events.len(),
     ];
     sends.drain(..).for_each(|send| effects.send(send.peer, &bytes[send.range]));
     blocks.drain(..).for_each(|block| effects.send_block(block));
@@ -75,7 +76,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     datagrams.drain(..).for_each(|(to, datagram)| effects.datagram(to, datagram));
     connects.drain(..).for_each(|connect| effects.connect(connect));
     closes.drain(..).for_each(|close| effects.close(close));
-    notices.drain(..).for_each(|notice| effects.notice(notice));
+    events.drain(..).for_each(|event| effects.torrent_event(event));
     bytes.clear();
     lens.iter().any(|len| *len > 0)
 }

@@ -58,8 +58,8 @@ impl World {
     }
 
     fn metadata(&self, n: usize) -> Option<Arc<Metainfo>> {
-        self.nodes[n].notices.iter().find_map(|notice| match notice {
-            Notice::Metadata { meta, .. } => Some(Arc::clone(meta)),
+        self.nodes[n].events.iter().find_map(|event| match event {
+            TorrentEvent::Metadata { meta, .. } => Some(Arc::clone(meta)),
             _ => None,
         })
     }
@@ -99,9 +99,9 @@ fn the_wrong_info_dictionary_is_never_taken() {
     wrong[20] ^= 1;
     let key = world.give_metadata(leech, &wrong);
     let node = &mut world.nodes[leech];
-    let taken = |notice: &Notice| matches!(notice, Notice::Metadata { .. });
-    assert!(!node.rig.out.notices.iter().any(taken), "{:?}", node.rig.out.notices);
-    assert!(matches!(&node.rig.out.notices[..], [Notice::Banned { .. }]), "{:?}", node.rig.out.notices);
+    let taken = |event: &TorrentEvent| matches!(event, TorrentEvent::Metadata { .. });
+    assert!(!node.rig.out.events.iter().any(taken), "{:?}", node.rig.out.events);
+    assert!(matches!(&node.rig.out.events[..], [TorrentEvent::Banned { .. }]), "{:?}", node.rig.out.events);
     assert!(!node.rig.engine.peers.contains_key(key));
 }
 
@@ -256,18 +256,24 @@ fn udp_trackers_are_told_over_both_families() {
     assert!(out.resolves.is_empty(), "the name is known");
     // One family without an answer is no failure, as long as the other may have one.
     let mut later = now;
-    while out.notices.is_empty() && later < Instant::from_micros(600_000_000) {
+    while out.events.is_empty() && later < Instant::from_micros(600_000_000) {
         later += Duration::from_millis(500);
         engine.settle(later, &mut out);
         out.datagrams.clear();
     }
-    assert!(matches!(&out.notices[..], [Notice::Tracker { is_error: true, .. }, ..]), "{:?}", out.notices);
+    assert!(
+        matches!(&out.events[..], [TorrentEvent::Tracker { is_error: true, .. }, ..]),
+        "{:?}",
+        out.events
+    );
     let failed: BTreeSet<TorrentId> = out
-        .notices
+        .events
         .iter()
-        .filter_map(|notice| if let Notice::Tracker { torrent, .. } = notice { Some(*torrent) } else { None })
+        .filter_map(
+            |event| if let TorrentEvent::Tracker { torrent, .. } = event { Some(*torrent) } else { None },
+        )
         .collect();
-    assert_eq!(failed.len(), out.notices.len(), "each torrent is told once");
+    assert_eq!(failed.len(), out.events.len(), "each torrent is told once");
 }
 
 /// Whoever is interested in a torrent that has nothing yet waits, and nothing goes round in circles meanwhile.

@@ -22,7 +22,7 @@ pub(super) struct Node {
     pub(super) links: BTreeMap<PeerKey, Link>,
     /// Flips a bit in every block it sends.
     pub(super) lies: bool,
-    pub(super) notices: Vec<Notice>,
+    pub(super) events: Vec<TorrentEvent>,
     pub(super) local_announces: Vec<LocalAnnounce>,
     pub(super) blocks_sent: u64,
     /// All that was told to have changed.
@@ -37,7 +37,7 @@ impl Node {
             disk,
             links: BTreeMap::new(),
             lies: false,
-            notices: Vec::new(),
+            events: Vec::new(),
             local_announces: Vec::new(),
             blocks_sent: 0,
             picture: BTreeMap::new(),
@@ -243,7 +243,7 @@ impl Effects for Surroundings<'_> {
         self.world.handle(link.to, event);
     }
 
-    fn notice(&mut self, notice: Notice) {
-        self.world.nodes[self.n].notices.push(notice);
+    fn torrent_event(&mut self, event: TorrentEvent) {
+        self.world.nodes[self.n].events.push(event);
     }
 }

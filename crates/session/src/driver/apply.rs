@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use ztor_base::Instant;
 use ztor_engine::{
-    AddError, Begin, BeginError, Command, Connect, Event, Notice, PeerKey, SendBlock, TorrentId, Transport,
+    AddError, Begin, BeginError, Command, Connect, Event, PeerKey, SendBlock, TorrentEvent, TorrentId,
+    Transport,
 };
 
 impl Driver {
@@ -108,8 +109,8 @@ impl Driver {
                 local.announce(&announce);
             }
         }
-        for notice in out.notices.drain(..) {
-            self.on_notice(notice);
+        for event in out.events.drain(..) {
+            self.on_torrent_event(event);
         }
         // What is called and given up in one turn is not called at all.
         out.connects.retain(|connect| !out.closes.iter().any(|close| close.peer == connect.peer));
@@ -146,37 +147,34 @@ impl Driver {
         }
     }
 
-    fn on_notice(&mut self, notice: Notice) {
-        let event = match notice {
-            Notice::Metadata { torrent, meta } => SessionEvent::Metadata { torrent, meta },
-            Notice::Unusable { torrent, message } => SessionEvent::Unusable { torrent, message },
-            Notice::Started { torrent, finished, have_bytes } => {
+    fn on_torrent_event(&mut self, event: TorrentEvent) {
+        match event {
+            TorrentEvent::Started { torrent, .. } => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
                     entry.in_doubt = false;
                 }
                 self.save(torrent, true);
-                SessionEvent::Started { torrent, finished, have_bytes }
             }
-            Notice::Finished(torrent) => {
+            // It is passed on once it is saved.
+            TorrentEvent::Finished(torrent) => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
                     entry.finish_pending = true;
                 }
                 return self.save(torrent, true);
             }
-            Notice::Removed(torrent) => {
+            TorrentEvent::Removed(torrent) => {
                 if let Some(entry) = self.torrents.remove(torrent) {
                     entry.stop.store(true, Ordering::Relaxed);
                 }
-                SessionEvent::Removed(torrent)
             }
-            Notice::Stopped { torrent, fault } => SessionEvent::Stopped { torrent, fault },
-            Notice::PieceFailed { torrent, piece } => SessionEvent::PieceFailed { torrent, piece },
-            Notice::Banned { torrent, addr, reason } => SessionEvent::Banned { torrent, addr, reason },
-            Notice::Tracker { torrent, tracker, message, is_error } => {
-                SessionEvent::Tracker { torrent, tracker, message, is_error }
-            }
-        };
-        self.tell(event);
+            TorrentEvent::Metadata { .. }
+            | TorrentEvent::Unusable { .. }
+            | TorrentEvent::Stopped { .. }
+            | TorrentEvent::PieceFailed { .. }
+            | TorrentEvent::Banned { .. }
+            | TorrentEvent::Tracker { .. } => {}
+        }
+        self.tell(SessionEvent::Torrent(event));
     }
 
     /// Queues a block: at once if its bytes are in memory, through a worker otherwise.

@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use udp::UdpIo;
 pub(crate) use utp::Utp;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Command, DiskEvent, Encryption, Engine, Event, Outbox, PeerKey, TorrentId};
+use ztor_engine::{Command, DiskEvent, Encryption, Engine, Event, Outbox, PeerKey, TorrentEvent, TorrentId};
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
 
@@ -298,9 +298,7 @@ impl Driver {
 
     fn on_message(&mut self, now: Instant, message: ToNet) {
         match message {
-            ToNet::Disk(torrent, event) => {
-                self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out)
-            }
+            ToNet::Engine(event) => self.engine.handle(now, event, &mut self.out),
             ToNet::Device(state) => self.on_device(now, state),
             ToNet::Worked { peer, worked } => self.on_worked(now, peer, worked),
             ToNet::Located(located) => self.on_located(located),
@@ -313,7 +311,6 @@ impl Driver {
                 self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
             }
             ToNet::Saved { torrent, resume, error } => self.on_saved(now, torrent, *resume, error),
-            ToNet::Http { id, result } => self.engine.handle(now, Event::Http { id, result }, &mut self.out),
             ToNet::Resolved { id, result } => {
                 // An address we cannot send to is as good as none.
                 let own = self.listening.addr;
@@ -473,7 +470,7 @@ impl Driver {
             return;
         }
         entry.finish_pending = false;
-        self.tell(SessionEvent::Finished(torrent));
+        self.tell(SessionEvent::Torrent(TorrentEvent::Finished(torrent)));
     }
 
     fn end(mut self) {

@@ -1,12 +1,12 @@
 //! Data to share, and waiting for what becomes of it.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use ztor_metainfo::Metainfo;
-use ztor_session::{Session, SessionEvent};
+use ztor_session::{AddTorrent, Session, SessionEvent, TorrentEvent};
 use ztor_storage::create::{CreateOptions, create};
 
 /// A file of that many random bytes, and its torrent.
@@ -37,10 +37,53 @@ pub(crate) fn wait_for(
             return Ok(false);
         };
         match event {
-            SessionEvent::Stopped { fault, .. } => bail!("a torrent stopped: {}", fault.message),
+            SessionEvent::Torrent(TorrentEvent::Stopped { fault, .. }) => {
+                bail!("a torrent stopped: {}", fault.message)
+            }
             event if is_one(&event) => count -= 1,
             _ => {}
         }
     }
     Ok(true)
+}
+
+/// A session that has checked `count` torrents of `len` bytes each, below `dir`, and seeds them.
+pub(super) fn seeding(
+    dir: &Path,
+    count: usize,
+    len: usize,
+    limit: Duration,
+) -> anyhow::Result<(Session, Vec<Arc<Metainfo>>)> {
+    let source = dir.join("source");
+    std::fs::create_dir_all(&source)?;
+    let seed = super::session(|_| {})?;
+    let mut metas = Vec::new();
+    for number in 0..count {
+        let meta = torrent(&source.join(number.to_string()), len, number as u64)?;
+        seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) })?;
+        metas.push(meta);
+    }
+    let is_started =
+        |event: &SessionEvent| matches!(event, SessionEvent::Torrent(TorrentEvent::Started { .. }));
+    ensure!(wait_for(&seed, limit, count, is_started)?, "the seed is not ready within {limit:?}");
+    Ok((seed, metas))
+}
+
+/// Fetches torrents into `dir` from the session that seeds them, until all are finished.
+pub(super) fn fetch(
+    leech: &Session,
+    seed: &Session,
+    metas: Vec<Arc<Metainfo>>,
+    dir: &Path,
+    limit: Duration,
+) -> anyhow::Result<()> {
+    let count = metas.len();
+    for meta in metas {
+        let peers = vec![seed.local_addr()];
+        leech.add(AddTorrent { peers, ..AddTorrent::new(meta, dir.join("target")) })?;
+    }
+    let is_finished =
+        |event: &SessionEvent| matches!(event, SessionEvent::Torrent(TorrentEvent::Finished(_)));
+    ensure!(wait_for(leech, limit, count, is_finished)?, "not finished within {limit:?}");
+    Ok(())
 }

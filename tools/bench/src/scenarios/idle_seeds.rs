@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ztor_engine::testkit::Blueprint;
 use ztor_metainfo::BLOCK_LEN;
 use ztor_metainfo::Metainfo;
-use ztor_session::{AddTorrent, SessionEvent};
+use ztor_session::{AddTorrent, SessionEvent, TorrentEvent};
 
 const LIMIT: Duration = Duration::from_secs(150);
 const WATCHED: Duration = Duration::from_secs(10);
@@ -41,7 +41,9 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
     let session = session(|config| config.state_dir = Some(state))?;
     let (resident, cpu, begun) = (usage::resident_bytes(), usage::cpu_time(), Instant::now());
     let (events, mut seeding) = (session.events(), 0);
-    let is_seed = |event: &SessionEvent| matches!(event, SessionEvent::Started { finished: true, .. });
+    let is_seed = |event: &SessionEvent| {
+        matches!(event, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
+    };
     for bytes in metas {
         session.add(AddTorrent {
             read_only: true,

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use ztor_base::PeerId;
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
-use ztor_session::{AddTorrent, SessionEvent};
+use ztor_session::{AddTorrent, SessionEvent, TorrentEvent};
 use ztor_wire::{Block, HANDSHAKE_LEN, Handshake, Message, Reserved};
 
 const LEECHERS: u32 = 200;
@@ -34,7 +34,9 @@ pub(crate) fn run(dir: &Path, report: &mut Report) -> anyhow::Result<()> {
         config.max_peers_per_torrent = LEECHERS as usize + 10;
     })?;
     let id = seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), dir) })?;
-    if !wait_for(&seed, LIMIT, 1, |event| matches!(event, SessionEvent::Started { .. }))? {
+    if !wait_for(&seed, LIMIT, 1, |event| {
+        matches!(event, SessionEvent::Torrent(TorrentEvent::Started { .. }))
+    })? {
         bail!("the seed is not ready within {LIMIT:?}");
     }
     let (stop, received) = (AtomicBool::new(false), AtomicU64::new(0));

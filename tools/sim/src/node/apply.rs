@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use ztor_base::{Duration, Instant};
 use ztor_engine::testkit::{Effects, carry_out};
 use ztor_engine::{
-    Begin, Close, Connect, Event as Happened, HttpGet, Notice, Outbox, PeerKey, Resolve, SendBlock,
+    Begin, Close, Connect, Event as Happened, HttpGet, Outbox, PeerKey, Resolve, SendBlock, TorrentEvent,
     TorrentId, Write,
 };
 use ztor_wire::LocalAnnounce;
@@ -57,20 +57,20 @@ impl Node {
     }
 
     fn apply(&mut self, core: &mut Core, net: &mut Net, out: &mut Outbox) {
-        let mut turn = Turn { node: self, core, net, jobs: Vec::new(), notices: Vec::new() };
+        let mut turn = Turn { node: self, core, net, jobs: Vec::new(), events: Vec::new() };
         carry_out(out, &mut turn);
-        let Turn { jobs, notices, .. } = turn;
+        let Turn { jobs, events, .. } = turn;
         jobs.into_iter().for_each(|job| self.job(core, job));
-        notices.into_iter().for_each(|notice| self.on_notice(core, notice));
+        events.into_iter().for_each(|event| self.on_torrent_event(core, event));
     }
 
-    fn on_notice(&mut self, core: &mut Core, notice: Notice) {
-        match &notice {
-            Notice::Metadata { .. } => core.note(format_args!("n{}: has the metadata", self.number)),
-            notice => core.note(format_args!("n{}: {notice:?}", self.number)),
+    fn on_torrent_event(&mut self, core: &mut Core, event: TorrentEvent) {
+        match &event {
+            TorrentEvent::Metadata { .. } => core.note(format_args!("n{}: has the metadata", self.number)),
+            event => core.note(format_args!("n{}: {event:?}", self.number)),
         }
-        match notice {
-            Notice::Metadata { meta, .. } => {
+        match event {
+            TorrentEvent::Metadata { meta, .. } => {
                 if meta.info != self.content.meta.info {
                     core.fail(
                         &[format!("n{}", self.number)],
@@ -82,9 +82,9 @@ impl Node {
                     self.job(core, Job::Check { trust: false });
                 }
             }
-            Notice::Started { finished, .. } => self.save(core, true, finished),
-            Notice::Finished(_) => self.save(core, true, true),
-            Notice::Banned { addr, .. } => {
+            TorrentEvent::Started { finished, .. } => self.save(core, true, finished),
+            TorrentEvent::Finished(_) => self.save(core, true, true),
+            TorrentEvent::Banned { addr, .. } => {
                 if let Some(run) = &mut self.run {
                     run.audit.banned.insert(addr.ip());
                 }
@@ -146,7 +146,7 @@ struct Turn<'a> {
     net: &'a mut Net,
     /// For the disk, once everything has been sent.
     jobs: Vec<Job>,
-    notices: Vec<Notice>,
+    events: Vec<TorrentEvent>,
 }
 
 impl Turn<'_> {
@@ -251,7 +251,7 @@ impl Effects for Turn<'_> {
         }
     }
 
-    fn notice(&mut self, notice: Notice) {
-        self.notices.push(notice);
+    fn torrent_event(&mut self, event: TorrentEvent) {
+        self.events.push(event);
     }
 }

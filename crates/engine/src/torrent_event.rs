@@ -1,0 +1,74 @@
+//! News of torrents for front ends.
+
+use crate::event::DiskFault;
+use crate::ids::TorrentId;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use ztor_metainfo::Metainfo;
+
+/// Something that happened to a torrent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TorrentEvent {
+    /// The metadata of a magnet link has arrived and matches its hash. Nothing is fetched before
+    /// [`Engine::begin`](crate::Engine::begin) says what to fetch and where to put it.
+    Metadata {
+        /// The torrent.
+        torrent: TorrentId,
+        /// Its metadata.
+        meta: Arc<Metainfo>,
+    },
+    /// The metadata of a magnet link has arrived, matches its hash, and is no usable torrent.
+    Unusable {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The defect, in plain words.
+        message: String,
+    },
+    /// The check of the data on disk is done, and the torrent is active.
+    Started {
+        /// The torrent.
+        torrent: TorrentId,
+        /// Nothing wanted is missing.
+        finished: bool,
+        /// Bytes of the pieces that were there.
+        have_bytes: u64,
+    },
+    /// The last wanted piece hashed right. Front ends learn of it only once it is safe on disk.
+    Finished(TorrentId),
+    /// A disk fault stopped the torrent.
+    Stopped {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The fault.
+        fault: DiskFault,
+    },
+    /// The torrent is gone, with everything that belonged to it.
+    Removed(TorrentId),
+    /// A piece hashed wrong and will be fetched again.
+    PieceFailed {
+        /// The torrent.
+        torrent: TorrentId,
+        /// Index of the piece.
+        piece: u32,
+    },
+    /// A peer sent bad data and was banned.
+    Banned {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The peer's address.
+        addr: SocketAddr,
+        /// The offence, in plain words.
+        reason: String,
+    },
+    /// A tracker failed or warned.
+    Tracker {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The tracker's URL without passkeys.
+        tracker: String,
+        /// The failure or warning, in plain words and without passkeys.
+        message: String,
+        /// It is a failure, and no mere warning.
+        is_error: bool,
+    },
+}
