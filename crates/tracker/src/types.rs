@@ -35,6 +35,25 @@ pub struct AnnounceRequest {
     pub ip: Option<IpAddr>,
 }
 
+impl AnnounceRequest {
+    /// A regular announce of a client that has moved nothing and lacks nothing.
+    pub fn new(info_hash: SwarmId, peer_id: PeerId, port: u16) -> Self {
+        Self {
+            info_hash,
+            peer_id,
+            port,
+            uploaded: 0,
+            downloaded: 0,
+            left: 0,
+            event: AnnounceEvent::None,
+            num_want: None,
+            key: 0,
+            tracker_id: None,
+            ip: None,
+        }
+    }
+}
+
 /// What has happened since the last announce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AnnounceEvent {
@@ -143,4 +162,32 @@ pub(crate) fn write_compact(addr: SocketAddr, out: &mut Vec<u8>) {
         IpAddr::V6(ip) => out.extend(ip.octets()),
     }
     out.extend(addr.port().to_be_bytes());
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Announces that differ in all that both protocols carry in the same way.
+    pub(crate) fn any_announce() -> impl Strategy<Value = AnnounceRequest> {
+        let event = prop_oneof![
+            Just(AnnounceEvent::None),
+            Just(AnnounceEvent::Started),
+            Just(AnnounceEvent::Stopped),
+            Just(AnnounceEvent::Completed)
+        ];
+        let ids = any::<([u8; 20], [u8; 20])>();
+        let numbers = any::<(u16, u64, u64, u64, u32)>();
+        (ids, numbers, event).prop_map(
+            |((info_hash, peer_id), (port, uploaded, downloaded, left, key), event)| AnnounceRequest {
+                uploaded,
+                downloaded,
+                left,
+                event,
+                key,
+                ..AnnounceRequest::new(info_hash.into(), peer_id.into(), port)
+            },
+        )
+    }
 }

@@ -8,8 +8,8 @@ use std::time::Instant as OsInstant;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Notice, Outbox, PeerKey,
-    Resolve, SendBlock, TorrentId, Transport, Write,
+    AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Outbox, PeerKey, Resolve,
+    SendBlock, TorrentEvent, TorrentId, Transport, Write,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{Block, Handshake, LocalAnnounce, Message, Reserved};
@@ -162,7 +162,8 @@ impl Effects for Swarm {
         let Some((far_end, asked)) = self.far_ends.get_mut(&peer).zip(self.asked.get_mut(&peer)) else {
             return;
         };
-        for message in far_end.heard.take(bytes).into_iter().flatten() {
+        far_end.heard.push(bytes);
+        while let Ok(Some(message)) = far_end.heard.next_message() {
             match message {
                 Message::Request(block) => asked.push_back(block),
                 Message::Cancel(block) => asked.retain(|b| *b != block),
@@ -203,5 +204,5 @@ impl Effects for Swarm {
         self.far_ends.remove(&close.peer);
     }
 
-    fn notice(&mut self, _: Notice) {}
+    fn torrent_event(&mut self, _: TorrentEvent) {}
 }

@@ -7,6 +7,7 @@
 mod cases;
 mod clients;
 mod device;
+mod env;
 mod finding;
 mod payload;
 mod transfer;
@@ -25,6 +26,7 @@ use crate::tools::{self, Tools, Wanted};
 use crate::{net, process};
 use cases::Case;
 use device::Device;
+use env::CaseEnv;
 use finding::Find;
 use payload::{Content, Payloads};
 
@@ -185,10 +187,12 @@ impl Suite {
     fn run_case(&self, case: &Job, number: usize, dir: &Path) -> Result<()> {
         ensure!(self.begun.elapsed() < SUITE_LIMIT, "not begun: the suite is over its {SUITE_LIMIT:?}");
         std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        let Self { payloads, tools, stop, .. } = self;
+        let env = CaseEnv { number, dir, payloads, tools, stop };
         let run = || match case {
-            Job::Transfer(case) => transfer::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
-            Job::Find(case) => finding::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
-            Job::Device(case) => device::run(case, number, dir, &self.payloads, &self.tools, &self.stop),
+            Job::Transfer(case) => transfer::run(case, &env),
+            Job::Find(case) => finding::run(case, &env),
+            Job::Device(case) => device::run(case, &env),
         };
         catch_unwind(AssertUnwindSafe(run))
             .unwrap_or_else(|_| Err(anyhow!("the harness panicked, see above")))

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
-use ztor_base::SwarmId;
+use ztor_base::{PeerId, SwarmId};
 
 use ztor_tracker::http::{announce_url, parse_announce, parse_scrape, scrape_url};
 use ztor_tracker::udp::{Request, Response};
@@ -24,19 +24,7 @@ const HASH: SwarmId = SwarmId::new(*b"\x00\xff\xfe&=%+ #?/\r\n\x80\x81\x82\x83ab
 fn request(port: u16, left: u64, event: AnnounceEvent) -> AnnounceRequest {
     let mut peer_id = *b"-ZR0100-abcdefghijkl";
     peer_id[18..].copy_from_slice(&port.to_be_bytes());
-    AnnounceRequest {
-        info_hash: HASH,
-        peer_id: peer_id.into(),
-        port,
-        uploaded: 0,
-        downloaded: 0,
-        left,
-        event,
-        num_want: None,
-        key: 1,
-        tracker_id: None,
-        ip: None,
-    }
+    AnnounceRequest { left, event, key: 1, ..AnnounceRequest::new(HASH, PeerId::new(peer_id), port) }
 }
 
 /// Sends raw bytes and gives all that comes back until the server closes.

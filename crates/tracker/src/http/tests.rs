@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use crate::types::testing::any_announce;
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::{PeerId, SwarmId};
 
@@ -11,19 +12,9 @@ use crate::{
 };
 
 fn request() -> AnnounceRequest {
-    AnnounceRequest {
-        info_hash: (*b"\x00\x01 +&=%abc~._-XYZ\xff\x80\n").into(),
-        peer_id: (*b"-ZR0100-abcdefghijkl").into(),
-        port: 6881,
-        uploaded: 1,
-        downloaded: 2,
-        left: 3,
-        event: AnnounceEvent::None,
-        num_want: None,
-        key: 0xab,
-        tracker_id: None,
-        ip: None,
-    }
+    let info_hash = SwarmId::new(*b"\x00\x01 +&=%abc~._-XYZ\xff\x80\n");
+    let request = AnnounceRequest::new(info_hash, PeerId::new(*b"-ZR0100-abcdefghijkl"), 6881);
+    AnnounceRequest { uploaded: 1, downloaded: 2, left: 3, key: 0xab, ..request }
 }
 
 fn refused(body: &[u8]) -> String {
@@ -225,39 +216,17 @@ fn scrape_queries() {
     assert_eq!(parse_scrape_query(&many), Err(QueryError::TooManyHashes));
 }
 
+/// Over HTTP an announce may have a tracker id, and an address of either family.
 fn an_announce() -> impl Strategy<Value = AnnounceRequest> {
-    let event = prop_oneof![
-        Just(AnnounceEvent::None),
-        Just(AnnounceEvent::Started),
-        Just(AnnounceEvent::Stopped),
-        Just(AnnounceEvent::Completed)
-    ];
-    let numbers = any::<(u16, u64, u64, u64, u32)>();
     let tracker_id = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..30));
-    (
-        any::<([u8; 20], [u8; 20])>(),
-        numbers,
-        event,
-        any::<Option<u32>>(),
-        tracker_id,
-        any::<Option<[u8; 16]>>(),
+    (any_announce(), any::<Option<u32>>(), tracker_id, any::<Option<[u8; 16]>>()).prop_map(
+        |(announce, num_want, tracker_id, ip)| AnnounceRequest {
+            num_want,
+            tracker_id,
+            ip: ip.map(IpAddr::from),
+            ..announce
+        },
     )
-        .prop_map(|(ids, (port, uploaded, downloaded, left, key), event, num_want, tracker_id, ip)| {
-            let ((info_hash, peer_id), ip) = (ids, ip.map(IpAddr::from));
-            AnnounceRequest {
-                info_hash: info_hash.into(),
-                peer_id: peer_id.into(),
-                port,
-                uploaded,
-                downloaded,
-                left,
-                event,
-                num_want,
-                key,
-                tracker_id,
-                ip,
-            }
-        })
 }
 
 proptest! {

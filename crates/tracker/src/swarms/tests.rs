@@ -11,19 +11,7 @@ fn at(seconds: u64) -> Instant {
 }
 
 fn request(id: u8, port: u16, left: u64, event: AnnounceEvent) -> AnnounceRequest {
-    AnnounceRequest {
-        info_hash: HASH,
-        peer_id: [id; 20].into(),
-        port,
-        uploaded: 0,
-        downloaded: 0,
-        left,
-        event,
-        num_want: None,
-        key: 0,
-        tracker_id: None,
-        ip: None,
-    }
+    AnnounceRequest { left, event, ..AnnounceRequest::new(HASH, PeerId::new([id; 20]), port) }
 }
 
 fn asker(ip: &str) -> Asker {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::udp::CONNECT_MAGIC;
 use crate::{AnnounceEvent, ScrapeEntry};
+use ztor_base::PeerId;
 
 const TRACKER: &str = "192.0.2.1:6969";
 
@@ -15,19 +16,9 @@ fn tracker() -> SocketAddr {
 }
 
 fn request() -> AnnounceRequest {
-    AnnounceRequest {
-        info_hash: [1; 20].into(),
-        peer_id: [2; 20].into(),
-        port: 6881,
-        uploaded: 0,
-        downloaded: 0,
-        left: 1,
-        event: AnnounceEvent::Started,
-        num_want: None,
-        key: 3,
-        tracker_id: None,
-        ip: None,
-    }
+    let (info_hash, peer_id) = (SwarmId::new([1; 20]), PeerId::new([2; 20]));
+    let request = AnnounceRequest::new(info_hash, peer_id, 6881);
+    AnnounceRequest { left: 1, event: AnnounceEvent::Started, key: 3, ..request }
 }
 
 fn sent(client: &mut Client) -> Vec<Request> {

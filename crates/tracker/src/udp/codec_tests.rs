@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use crate::types::testing::any_announce;
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
@@ -7,32 +8,15 @@ use proptest::prelude::*;
 use super::*;
 use crate::TrackerPeer;
 
+/// Over UDP an announce has an IPv4 address, and no tracker id.
 fn an_announce() -> impl Strategy<Value = AnnounceRequest> {
-    let event = prop_oneof![
-        Just(AnnounceEvent::None),
-        Just(AnnounceEvent::Started),
-        Just(AnnounceEvent::Stopped),
-        Just(AnnounceEvent::Completed)
-    ];
-    let numbers = any::<(u16, u64, u64, u64, u32)>();
-    (any::<([u8; 20], [u8; 20])>(), numbers, event, proptest::option::of(0..0x8000_0000_u32), 1..=u32::MAX)
-        .prop_map(|((info_hash, peer_id), (port, uploaded, downloaded, left, key), event, num_want, ip)| {
-            let ip = Some(IpAddr::from(ip.to_be_bytes()));
-            let tracker_id = None;
-            AnnounceRequest {
-                info_hash: info_hash.into(),
-                peer_id: peer_id.into(),
-                port,
-                uploaded,
-                downloaded,
-                left,
-                event,
-                num_want,
-                key,
-                tracker_id,
-                ip,
-            }
-        })
+    (any_announce(), proptest::option::of(0..0x8000_0000_u32), 1..=u32::MAX).prop_map(
+        |(announce, num_want, ip)| AnnounceRequest {
+            num_want,
+            ip: Some(IpAddr::from(ip.to_be_bytes())),
+            ..announce
+        },
+    )
 }
 
 proptest! {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::{Bytes, BytesMut};
 use ztor_base::{Duration, Instant};
 
+use super::stuck_reader;
 use crate::header::{HEADER_BYTES, Header, Packet, Type};
 use crate::seq::SeqNr;
 use crate::testing::{Link, MS, Net, SECOND, expected};
@@ -256,13 +257,7 @@ fn the_way_is_kept_open() {
 #[test]
 fn a_shut_window_opens_again() {
     for lost_update in [false, true] {
-        let link = Link::default();
-        let mut net = Net::new(1, link.clone(), link);
-        net.add(Config::default());
-        net.add(Config { max_receive_bytes: 100_000, ..Config::default() });
-        net.nodes[1].reads = false;
-        let key = net.connect(0, 1);
-        net.send(0, key, 1_000_000);
+        let (mut net, key) = stuck_reader(100_000);
         net.run(60 * SECOND);
         let other = net.nodes[1].conns[0];
         let held = net.nodes[1].endpoint.readable(other);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::{Bytes, BytesMut};
 use ztor_base::Instant;
 
+use super::stuck_reader;
 use crate::header::{Header, Packet, Type};
 use crate::seq::SeqNr;
 use crate::testing::{Link, MS, Net, SECOND};
@@ -75,13 +76,7 @@ fn whoever_waits_for_room_gets_it() {
 
 #[test]
 fn what_is_left_at_the_end_is_not_kept_for_long() {
-    let link = Link::default();
-    let mut net = Net::new(1, link.clone(), link);
-    net.add(Config::default());
-    net.add(Config { max_receive_bytes: 50_000, ..Config::default() });
-    net.nodes[1].reads = false;
-    let key = net.connect(0, 1);
-    net.send(0, key, 1_000_000);
+    let (mut net, key) = stuck_reader(50_000);
     net.run(5 * SECOND);
     let (now, other) = (net.nodes[0].time(net.now), net.nodes[1].conns[0]);
     assert!(net.nodes[0].endpoint.stats(key).unwrap().unacked_bytes > 100_000);
@@ -98,13 +93,7 @@ fn what_is_left_at_the_end_is_not_kept_for_long() {
 
 #[test]
 fn what_is_cut_off_is_not_ended() {
-    let link = Link::default();
-    let mut net = Net::new(1, link.clone(), link);
-    net.add(Config::default());
-    net.add(Config { max_receive_bytes: 50_000, ..Config::default() });
-    net.nodes[1].reads = false;
-    let key = net.connect(0, 1);
-    net.send(0, key, 1_000_000);
+    let (mut net, key) = stuck_reader(50_000);
     net.run(5 * SECOND);
     let (now, other) = (net.nodes[0].time(net.now), net.nodes[1].conns[0]);
     net.nodes[0].to_write.clear();

@@ -8,21 +8,19 @@ use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, PeerKey};
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{Block, Message, Reserved};
 
+use crate::machine::Machine;
 use crate::world::World;
 
 const PIECES: u32 = 30;
 const MAX_PEERS: u8 = 24;
-const MAX_OPERATIONS: usize = 300;
 /// By then everybody has had a place: the optimistic one moves every 30 seconds, a seed's turn is a minute.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// The choker of a live engine: places are never more than they may be, and nobody waits for ever.
 pub fn choker(data: &[u8]) {
     let mut u = Unstructured::new(data);
-    let Ok(mut scene) = Scene::new(&mut u) else { return };
-    // The bytes running out is the end of the story.
-    let _ = scene.run(&mut u);
-    scene.finish();
+    let Ok(scene) = Scene::new(&mut u) else { return };
+    scene.play(&mut u);
 }
 
 struct Scene {
@@ -32,37 +30,8 @@ struct Scene {
     next_addr: u8,
 }
 
-impl Scene {
-    fn new(u: &mut Unstructured<'_>) -> Result<Self> {
-        let mut config = Config::new(PeerId::new([9; 20]), 6881);
-        config.upload_slots = u.int_in_range(0..=10)?;
-        if u.ratio(1, 4)? {
-            config.limit_up = Some(u.int_in_range(1..=1_000_000)?);
-        }
-        let slots = config.upload_slots;
-        let mut world = World::new(config, u.arbitrary()?);
-        let meta = Blueprint::new("choker", BLOCK_LEN).made_up(u64::from(PIECES) * u64::from(BLOCK_LEN));
-        world.add(&AddTorrent::new(meta));
-        let mut have = Bitfield::full(PIECES);
-        if u.arbitrary()? {
-            have.remove(0);
-        }
-        world.disk_says(0, DiskEvent::Checked { have });
-        world.settle();
-        Ok(Self { world, peers: Vec::new(), slots, next_addr: 1 })
-    }
-
-    fn run(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        for _ in 0..MAX_OPERATIONS {
-            if u.is_empty() {
-                break;
-            }
-            self.step(u)?;
-            self.world.settle();
-            self.check();
-        }
-        Ok(())
-    }
+impl Machine for Scene {
+    const MAX_OPERATIONS: usize = 300;
 
     fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let operation = u.int_in_range(0..=9)?;
@@ -93,43 +62,9 @@ impl Scene {
         Ok(())
     }
 
-    fn join(&mut self) {
-        self.next_addr = self.next_addr.wrapping_add(1).max(1);
-        let addr = SocketAddr::from(([10, 0, 1, self.next_addr], 6881));
-        let Some(peer) = self.world.accept(addr) else { return };
-        self.world.greet(peer, 0, Reserved::NONE.with_fast(), [self.next_addr; 20]);
-        self.world.say(peer, &Message::Unchoke);
-        self.peers.push(peer);
-    }
-
-    /// The peer has the piece that is missing, and gives it.
-    fn give(&mut self, peer: PeerKey) {
-        self.world.say(peer, &Message::Have { piece: 0 });
-        self.world.settle();
-        let asked = self.world.links.get(&peer).and_then(|link| link.asked.first().copied());
-        if let Some(block) = asked {
-            let data = Bytes::from(vec![0; block.len as usize]);
-            self.world.say(peer, &Message::Piece { piece: block.piece, begin: block.begin, data });
-            self.world.settle();
-            // Always wrong, so that the engine stays a leecher; the giver is banned for it.
-            self.world.write_one(true);
-        }
-    }
-
     fn check(&mut self) {
-        self.forget_gone();
-        let unchoked = self.world.links.values().filter(|link| link.is_unchoked).count();
-        let most = self.slots.max(unchoked_bound(self.world.links.len()));
-        assert!(unchoked <= most.max(1), "{unchoked} places for {} peers", self.world.links.len());
-        // Without a single byte sent nobody is served well, and there are no more places than configured.
-        let status = self.world.rig.engine.status(self.world.rig.now);
-        if status[0].session_uploaded == 0 {
-            assert!(unchoked <= self.slots.max(1), "{unchoked} places, {} configured", self.slots);
-        }
-    }
-
-    fn forget_gone(&mut self) {
-        self.peers.retain(|peer| self.world.links.contains_key(peer));
+        self.world.settle();
+        self.check_places();
     }
 
     /// All are interested and stay: each of them gets a place before long.
@@ -154,10 +89,70 @@ impl Scene {
                 self.world.sent(peer);
             }
             self.world.settle();
-            self.check();
+            self.check_places();
         }
         let waiting = self.peers.iter().filter(|peer| !had_a_place(&self.world, peer)).count();
         assert_eq!(waiting, 0, "of {} peers, with {} places", self.peers.len(), self.slots);
+    }
+}
+
+impl Scene {
+    fn new(u: &mut Unstructured<'_>) -> Result<Self> {
+        let mut config = Config::new(PeerId::new([9; 20]), 6881);
+        config.upload_slots = u.int_in_range(0..=10)?;
+        if u.ratio(1, 4)? {
+            config.limit_up = Some(u.int_in_range(1..=1_000_000)?);
+        }
+        let slots = config.upload_slots;
+        let mut world = World::new(config, u.arbitrary()?);
+        let meta = Blueprint::new("choker", BLOCK_LEN).made_up(u64::from(PIECES) * u64::from(BLOCK_LEN));
+        world.add(&AddTorrent::new(meta));
+        let mut have = Bitfield::full(PIECES);
+        if u.arbitrary()? {
+            have.remove(0);
+        }
+        world.disk_says(0, DiskEvent::Checked { have });
+        world.settle();
+        Ok(Self { world, peers: Vec::new(), slots, next_addr: 1 })
+    }
+
+    fn join(&mut self) {
+        self.next_addr = self.next_addr.wrapping_add(1).max(1);
+        let addr = SocketAddr::from(([10, 0, 1, self.next_addr], 6881));
+        let Some(peer) = self.world.accept(addr) else { return };
+        self.world.greet(peer, 0, Reserved::NONE.with_fast(), [self.next_addr; 20]);
+        self.world.say(peer, &Message::Unchoke);
+        self.peers.push(peer);
+    }
+
+    /// The peer has the piece that is missing, and gives it.
+    fn give(&mut self, peer: PeerKey) {
+        self.world.say(peer, &Message::Have { piece: 0 });
+        self.world.settle();
+        let asked = self.world.links.get(&peer).and_then(|link| link.asked.first().copied());
+        if let Some(block) = asked {
+            let data = Bytes::from(vec![0; block.len as usize]);
+            self.world.say(peer, &Message::Piece { piece: block.piece, begin: block.begin, data });
+            self.world.settle();
+            // Always wrong, so that the engine stays a leecher; the giver is banned for it.
+            self.world.write_one(true);
+        }
+    }
+
+    fn check_places(&mut self) {
+        self.forget_gone();
+        let unchoked = self.world.links.values().filter(|link| link.is_unchoked).count();
+        let most = self.slots.max(unchoked_bound(self.world.links.len()));
+        assert!(unchoked <= most.max(1), "{unchoked} places for {} peers", self.world.links.len());
+        // Without a single byte sent nobody is served well, and there are no more places than configured.
+        let status = self.world.rig.engine.status(self.world.rig.now);
+        if status[0].session_uploaded == 0 {
+            assert!(unchoked <= self.slots.max(1), "{unchoked} places, {} configured", self.slots);
+        }
+    }
+
+    fn forget_gone(&mut self) {
+        self.peers.retain(|peer| self.world.links.contains_key(peer));
     }
 }
 

@@ -10,6 +10,8 @@ use ztor_dht::{
     Saved,
 };
 
+use crate::machine::Machine;
+
 const MAX_OPERATIONS: usize = 300;
 /// Questions that may wait for an answer, as the node declares it, and what one call may send at most: these, and the
 /// answer to what came.
@@ -33,10 +35,8 @@ static ITEMS: LazyLock<[Item; 4]> = LazyLock::new(|| {
 /// A node of the DHT among nodes that answer right, wrong, late, twice or for each other, and ask for anything.
 pub fn dht(data: &[u8]) {
     let mut u = Unstructured::new(data);
-    let Ok(mut world) = World::new(&mut u) else { return };
-    // The bytes running out is the end of the story.
-    let _ = world.run(&mut u);
-    world.finish();
+    let Ok(world) = World::new(&mut u) else { return };
+    world.play(&mut u);
 }
 
 struct World {
@@ -55,43 +55,8 @@ struct World {
     transactions: u32,
 }
 
-impl World {
-    fn new(u: &mut Unstructured<'_>) -> Result<Self> {
-        let families = match u.int_in_range(0..=3)? {
-            0 => PerFamily { v4: true, v6: false },
-            1 => PerFamily { v4: false, v6: true },
-            _ => PerFamily { v4: true, v6: true },
-        };
-        let config = Config { read_only: u.ratio(1, 8)?, families, ..Config::default() };
-        let mut saved = Saved::default();
-        for _ in 0..u.int_in_range(0..=12)? {
-            saved.nodes.push(contact(u)?);
-        }
-        let now = Instant::from_micros(1);
-        Ok(Self {
-            dht: Dht::new(now, config, u.arbitrary()?, Some(&saved)),
-            config,
-            now,
-            lookups: BTreeSet::new(),
-            queries: BTreeSet::new(),
-            asked: Vec::new(),
-            question: None,
-            tokens: Vec::new(),
-            transactions: 0,
-        })
-    }
-
-    fn run(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        for _ in 0..MAX_OPERATIONS {
-            if u.is_empty() {
-                break;
-            }
-            self.step(u)?;
-            self.drain();
-            self.check();
-        }
-        Ok(())
-    }
+impl Machine for World {
+    const MAX_OPERATIONS: usize = MAX_OPERATIONS;
 
     fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         match u.int_in_range(0..=23)? {
@@ -133,6 +98,51 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn check(&mut self) {
+        self.drain();
+        self.check_bounds();
+    }
+
+    /// Left alone, all that the owner wanted comes to its end, and nothing is asked of nodes that are not there but
+    /// now and then.
+    fn finish(&mut self) {
+        self.drain();
+        let end = self.now + PATIENCE;
+        while !(self.lookups.is_empty() && self.queries.is_empty()) {
+            assert!(self.now < end, "without an end: {:?}, {:?}", self.lookups, self.queries);
+            self.wake(1);
+        }
+        self.wake(20);
+        self.check_bounds();
+    }
+}
+
+impl World {
+    fn new(u: &mut Unstructured<'_>) -> Result<Self> {
+        let families = match u.int_in_range(0..=3)? {
+            0 => PerFamily { v4: true, v6: false },
+            1 => PerFamily { v4: false, v6: true },
+            _ => PerFamily { v4: true, v6: true },
+        };
+        let config = Config { read_only: u.ratio(1, 8)?, families, ..Config::default() };
+        let mut saved = Saved::default();
+        for _ in 0..u.int_in_range(0..=12)? {
+            saved.nodes.push(contact(u)?);
+        }
+        let now = Instant::from_micros(1);
+        Ok(Self {
+            dht: Dht::new(now, config, u.arbitrary()?, Some(&saved)),
+            config,
+            now,
+            lookups: BTreeSet::new(),
+            queries: BTreeSet::new(),
+            asked: Vec::new(),
+            question: None,
+            tokens: Vec::new(),
+            transactions: 0,
+        })
     }
 
     fn look_up(&mut self, u: &mut Unstructured<'_>) -> Result<LookupId> {
@@ -299,7 +309,7 @@ impl World {
         stats.stored_peers + stats.stored_items
     }
 
-    fn check(&self) {
+    fn check_bounds(&self) {
         let stats = self.dht.stats(self.now);
         assert!(stats.in_flight <= MAX_IN_FLIGHT, "{} questions", stats.in_flight);
         assert!(stats.lookups <= MAX_LOOKUPS, "{} lookups", stats.lookups);
@@ -313,19 +323,6 @@ impl World {
         let saved = self.dht.save();
         assert!(saved.nodes.iter().all(|node| node.addr.port() != 0));
         assert_eq!(Saved::from_bytes(&saved.to_bytes()), Ok(saved));
-    }
-
-    /// Left alone, all that the owner wanted comes to its end, and nothing is asked of nodes that are not there but
-    /// now and then.
-    fn finish(&mut self) {
-        self.drain();
-        let end = self.now + PATIENCE;
-        while !(self.lookups.is_empty() && self.queries.is_empty()) {
-            assert!(self.now < end, "without an end: {:?}, {:?}", self.lookups, self.queries);
-            self.wake(1);
-        }
-        self.wake(20);
-        self.check();
     }
 }
 

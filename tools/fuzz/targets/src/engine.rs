@@ -17,22 +17,48 @@ use ztor_tracker::udp::{Request, Response};
 use ztor_tracker::{AnnounceReply, TrackerPeer};
 use ztor_wire::{Block, ExtendedHandshake, HashRequest, Message, Reserved};
 
+use crate::machine::Machine;
 use crate::world::World;
 
-const MAX_OPERATIONS: usize = 400;
 const TRACKERS: &[&str] = &["http://t.example/announce", "udp://u.example:6969/announce", "wss://w.example"];
 
 /// A live engine fed anything that can happen, and some things that cannot.
 pub fn engine(data: &[u8]) {
     let mut u = Unstructured::new(data);
-    let Ok(mut scene) = Scene::new(&mut u) else { return };
-    // The bytes running out is the end of the story.
-    let _ = scene.run(&mut u);
-    scene.finish();
+    let Ok(scene) = Scene::new(&mut u) else { return };
+    scene.play(&mut u);
 }
 
 struct Scene {
     world: World,
+}
+
+impl Machine for Scene {
+    const MAX_OPERATIONS: usize = 400;
+
+    fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        self.operate(u)?;
+        if u.ratio(7, 8)? {
+            self.world.settle();
+        }
+        Ok(())
+    }
+
+    /// A settled world has been checked.
+    fn check(&mut self) {}
+
+    /// Left alone for a while, then told to end: it says its goodbyes and comes to rest.
+    fn finish(&mut self) {
+        self.world.settle();
+        self.world.idle(100);
+        let _ = self.world.rig.engine.status(self.world.rig.now);
+        self.world.handle(Event::Command(Command::Shutdown));
+        self.world.settle();
+        assert!(self.world.links.is_empty() && self.world.connects.is_empty(), "connections after the end");
+        self.world.sleep(Duration::from_secs(10));
+        self.world.settle();
+        assert!(!self.world.rig.engine.has_goodbyes(), "goodbyes without an end");
+    }
 }
 
 impl Scene {
@@ -78,20 +104,7 @@ impl Scene {
         Ok(Self { world })
     }
 
-    fn run(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        for _ in 0..MAX_OPERATIONS {
-            if u.is_empty() {
-                break;
-            }
-            self.step(u)?;
-            if u.ratio(7, 8)? {
-                self.world.settle();
-            }
-        }
-        Ok(())
-    }
-
-    fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+    fn operate(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         match u.int_in_range(0..=37)? {
             0 => drop(self.world.accept(address(u.arbitrary()?))),
             1 | 2 => self.connect(u)?,
@@ -426,19 +439,6 @@ impl Scene {
         };
         self.world.handle(event);
         Ok(())
-    }
-
-    /// Left alone for a while, then told to end: it says its goodbyes and comes to rest.
-    fn finish(&mut self) {
-        self.world.settle();
-        self.world.idle(100);
-        let _ = self.world.rig.engine.status(self.world.rig.now);
-        self.world.handle(Event::Command(Command::Shutdown));
-        self.world.settle();
-        assert!(self.world.links.is_empty() && self.world.connects.is_empty(), "connections after the end");
-        self.world.sleep(Duration::from_secs(10));
-        self.world.settle();
-        assert!(!self.world.rig.engine.has_goodbyes(), "goodbyes without an end");
     }
 }
 

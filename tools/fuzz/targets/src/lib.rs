@@ -17,6 +17,7 @@ mod dht;
 mod engine;
 mod extensions;
 mod krpc;
+mod machine;
 mod magnet;
 mod metainfo;
 mod mse;

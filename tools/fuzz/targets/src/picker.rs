@@ -10,8 +10,9 @@ use ztor_engine::{Bitfield, PeerKey, Priority};
 use ztor_metainfo::{Alignment, BLOCK_LEN, File, Layout};
 use ztor_wire::Block;
 
+use crate::machine::Machine;
+
 const PEERS: u64 = 6;
-const MAX_OPERATIONS: usize = 400;
 /// From so many pieces on the rarest are taken, and not any.
 const RANDOM_FIRST: u32 = 4;
 const ENDGAME_COPIES: usize = 2;
@@ -19,10 +20,8 @@ const ENDGAME_COPIES: usize = 2;
 /// The picker against a model that remembers every block and counts everything anew.
 pub fn picker(data: &[u8]) {
     let mut u = Unstructured::new(data);
-    let Ok(mut model) = Model::new(&mut u) else { return };
-    // The bytes running out is the end of the story.
-    let _ = model.run(&mut u);
-    model.finish();
+    let Ok(model) = Model::new(&mut u) else { return };
+    model.play(&mut u);
 }
 
 struct Model {
@@ -44,6 +43,65 @@ struct Peer {
     has: Pieces,
     asked: Vec<Block>,
     current: Option<u32>,
+}
+
+impl Machine for Model {
+    const MAX_OPERATIONS: usize = 400;
+
+    fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let peer = u.int_in_range(0..=PEERS - 1)?;
+        match u.int_in_range(0..=15)? {
+            0..=3 => self.pick(peer, u.int_in_range(1..=9)?, u.arbitrary()?),
+            4..=7 => {
+                let at = u.arbitrary::<u8>()?.into();
+                self.receive(peer, at, u.ratio(1, 4)?);
+            }
+            8 => self.reject(peer, u.arbitrary::<u8>()?.into()),
+            9 => self.choke(peer),
+            10 => self.leave(peer),
+            11 => self.join(peer, u)?,
+            12 => {
+                let piece = u.int_in_range(0..=self.layout.piece_count() - 1)?;
+                self.tell_have(peer, piece);
+            }
+            13 => {
+                let piece = u.int_in_range(0..=self.layout.piece_count() - 1)?;
+                self.pick_in(peer, piece, u.int_in_range(0..=4)?);
+            }
+            14 => {
+                let piece = u.int_in_range(0..=self.layout.piece_count() - 1)?;
+                if u.arbitrary()? { self.verified(piece) } else { self.failed(piece) }
+            }
+            _ => {
+                (0..PEERS).for_each(|peer| self.leave(peer));
+                self.picker.drop_partials(&mut self.rng);
+                self.received.clear();
+                self.restarted.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) {
+        self.check_counts();
+    }
+
+    /// From whatever state, one seed can finish it.
+    fn finish(&mut self) {
+        (0..PEERS).for_each(|peer| self.leave(peer));
+        self.peers[0].has = Pieces::All;
+        for _ in 0..=4 * 3 * self.layout.piece_count() {
+            if self.picker.is_finished() {
+                break;
+            }
+            self.pick(0, 3, true);
+            for at in (0..3).rev() {
+                self.receive(0, at, false);
+            }
+            self.check_counts();
+        }
+        assert!(self.picker.is_finished(), "stuck with {:?}", self.needed().collect::<Vec<_>>());
+    }
 }
 
 impl Model {
@@ -88,64 +146,7 @@ impl Model {
         })
     }
 
-    fn run(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        for _ in 0..MAX_OPERATIONS {
-            if u.is_empty() {
-                break;
-            }
-            let peer = u.int_in_range(0..=PEERS - 1)?;
-            match u.int_in_range(0..=15)? {
-                0..=3 => self.pick(peer, u.int_in_range(1..=9)?, u.arbitrary()?),
-                4..=7 => {
-                    let at = u.arbitrary::<u8>()?.into();
-                    self.receive(peer, at, u.ratio(1, 4)?);
-                }
-                8 => self.reject(peer, u.arbitrary::<u8>()?.into()),
-                9 => self.choke(peer),
-                10 => self.leave(peer),
-                11 => self.join(peer, u)?,
-                12 => {
-                    let piece = u.int_in_range(0..=self.layout.piece_count() - 1)?;
-                    self.tell_have(peer, piece);
-                }
-                13 => {
-                    let piece = u.int_in_range(0..=self.layout.piece_count() - 1)?;
-                    self.pick_in(peer, piece, u.int_in_range(0..=4)?);
-                }
-                14 => {
-                    let piece = u.int_in_range(0..=self.layout.piece_count() - 1)?;
-                    if u.arbitrary()? { self.verified(piece) } else { self.failed(piece) }
-                }
-                _ => {
-                    (0..PEERS).for_each(|peer| self.leave(peer));
-                    self.picker.drop_partials(&mut self.rng);
-                    self.received.clear();
-                    self.restarted.clear();
-                }
-            }
-            self.check();
-        }
-        Ok(())
-    }
-
-    /// From whatever state, one seed can finish it.
-    fn finish(&mut self) {
-        (0..PEERS).for_each(|peer| self.leave(peer));
-        self.peers[0].has = Pieces::All;
-        for _ in 0..=4 * 3 * self.layout.piece_count() {
-            if self.picker.is_finished() {
-                break;
-            }
-            self.pick(0, 3, true);
-            for at in (0..3).rev() {
-                self.receive(0, at, false);
-            }
-            self.check();
-        }
-        assert!(self.picker.is_finished(), "stuck with {:?}", self.needed().collect::<Vec<_>>());
-    }
-
-    fn check(&self) {
+    fn check_counts(&self) {
         assert!(self.picker.have().iter().eq(self.have.iter().copied()));
         assert_eq!(self.picker.is_finished(), self.needed().next().is_none());
         for peer in &self.peers {

@@ -2,23 +2,21 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use arbitrary::{Result, Unstructured};
-use ztor_base::{Duration, Instant, SwarmId};
+use ztor_base::{Duration, Instant, PeerId, SwarmId};
 use ztor_tracker::udp::{Client, Request, Response};
 use ztor_tracker::{AnnounceReply, AnnounceRequest, Reply, ScrapeEntry};
 
-const MAX_OPERATIONS: usize = 200;
+use crate::machine::Machine;
 
 /// The client of BEP 15 among trackers that answer right, wrong, late, twice or for each other.
 pub fn udp_client(data: &[u8]) {
-    let mut world = World {
+    let world = World {
         client: Client::new(data.len() as u64),
         now: Instant::from_micros(1),
         running: BTreeSet::new(),
         asked: Vec::new(),
     };
-    // The bytes running out is the end of the story.
-    let _ = world.run(&mut Unstructured::new(data));
-    world.finish();
+    world.play(&mut Unstructured::new(data));
 }
 
 struct World {
@@ -30,17 +28,8 @@ struct World {
     asked: Vec<(SocketAddr, Request)>,
 }
 
-impl World {
-    fn run(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        for _ in 0..MAX_OPERATIONS {
-            if u.is_empty() {
-                break;
-            }
-            self.step(u)?;
-            self.drain();
-        }
-        Ok(())
-    }
+impl Machine for World {
+    const MAX_OPERATIONS: usize = 200;
 
     fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let now = self.now;
@@ -76,6 +65,25 @@ impl World {
         Ok(())
     }
 
+    fn check(&mut self) {
+        self.drain();
+    }
+
+    /// Left alone, everything ends, and the client falls asleep for good.
+    fn finish(&mut self) {
+        self.drain();
+        for _ in 0..200 {
+            let Some(wake) = self.client.poll_timeout() else { break };
+            self.now = self.now.max(wake);
+            self.client.tick(self.now);
+            self.drain();
+        }
+        assert_eq!(self.client.poll_timeout(), None, "busy for ever");
+        assert!(self.running.is_empty(), "without an end: {:?}", self.running);
+    }
+}
+
+impl World {
     /// Answers one of the last questions: mostly right, or of another kind, from elsewhere, or cut off.
     fn answer(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let Some((to, request)) = u.choose(&self.asked).ok().cloned() else { return Ok(()) };
@@ -125,19 +133,6 @@ impl World {
             }
         }
     }
-
-    /// Left alone, everything ends, and the client falls asleep for good.
-    fn finish(&mut self) {
-        self.drain();
-        for _ in 0..200 {
-            let Some(wake) = self.client.poll_timeout() else { break };
-            self.now = self.now.max(wake);
-            self.client.tick(self.now);
-            self.drain();
-        }
-        assert_eq!(self.client.poll_timeout(), None, "busy for ever");
-        assert!(self.running.is_empty(), "without an end: {:?}", self.running);
-    }
 }
 
 fn address(n: u8) -> SocketAddr {
@@ -149,17 +144,13 @@ fn address(n: u8) -> SocketAddr {
 }
 
 fn announce() -> AnnounceRequest {
+    let (info_hash, peer_id) = (SwarmId::new([1; 20]), PeerId::new([2; 20]));
+    let request = AnnounceRequest::new(info_hash, peer_id, 6881);
     AnnounceRequest {
-        info_hash: [1; 20].into(),
-        peer_id: [2; 20].into(),
-        port: 6881,
-        uploaded: 0,
-        downloaded: 0,
         left: 1,
         event: ztor_tracker::AnnounceEvent::Started,
         num_want: Some(50),
         key: 1,
-        tracker_id: None,
-        ip: None,
+        ..request
     }
 }

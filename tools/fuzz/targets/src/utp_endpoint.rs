@@ -6,7 +6,8 @@ use bytes::{Bytes, BytesMut};
 use ztor_base::{Duration, Instant};
 use ztor_utp::{Config, ConnKey, Endpoint, Event};
 
-const MAX_OPERATIONS: usize = 200;
+use crate::machine::Machine;
+
 /// Connections that each end begins.
 const MAX_CONNECTS: usize = 4;
 /// Datagrams on their way; more are lost.
@@ -22,10 +23,8 @@ const SETTLES_WITHIN: Duration = Duration::from_secs(200);
 /// an address of his own, or also from theirs, in which case nothing is promised but bounds.
 pub fn utp_endpoint(data: &[u8]) {
     let mut u = Unstructured::new(data);
-    let Ok(mut world) = World::new(&mut u) else { return };
-    // The bytes running out is the end of the story.
-    let _ = world.run(&mut u);
-    world.finish();
+    let Ok(world) = World::new(&mut u) else { return };
+    world.play(&mut u);
 }
 
 struct End {
@@ -60,6 +59,58 @@ struct World {
     /// He sends from the others' addresses too.
     spoofs: bool,
     next_tag: u8,
+}
+
+impl Machine for World {
+    const MAX_OPERATIONS: usize = 200;
+
+    fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
+        let end = u.choose_index(2)?;
+        self.operate(end, u)
+    }
+
+    fn check(&mut self) {
+        self.settle(0);
+        self.settle(1);
+    }
+
+    /// On a good line, with readers that read, whatever still lives brings all that was written.
+    fn finish(&mut self) {
+        let end = self.now + SETTLES_WITHIN;
+        while self.now < end {
+            (0..2).for_each(|index| self.settle(index));
+            for index in 0..2 {
+                for key in self.ends[index].keys.clone() {
+                    self.read(index, key, usize::MAX);
+                }
+                self.settle(index);
+            }
+            if self.wire.is_empty() {
+                let wakes = self.ends.iter().filter_map(|end| end.endpoint.poll_timeout()).min();
+                self.now = self.now.max(wakes.unwrap_or(end));
+            } else {
+                self.now += LATENCY;
+                while !self.wire.is_empty() {
+                    self.deliver();
+                }
+            }
+        }
+        if self.spoofs {
+            return;
+        }
+        let alive = |end: &End, key: &ConnKey| end.keys.contains(key) && !end.over.contains(key);
+        for index in 0..2 {
+            let (reader, writer) = (&self.ends[index], &self.ends[1 - index]);
+            for (key, (tag, got)) in reader.got.iter().filter(|(key, _)| alive(reader, key)) {
+                let Some((other, (_, written))) = writer.tags.iter().find(|(_, (other, _))| other == tag)
+                else {
+                    continue;
+                };
+                let is_alive = alive(writer, other);
+                assert!(!is_alive || got == written, "{got} of {written} bytes came by {key:?}");
+            }
+        }
+    }
 }
 
 impl World {
@@ -101,20 +152,7 @@ impl World {
         })
     }
 
-    fn run(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        for _ in 0..MAX_OPERATIONS {
-            if u.is_empty() {
-                break;
-            }
-            let end = u.choose_index(2)?;
-            self.step(end, u)?;
-            self.settle(0);
-            self.settle(1);
-        }
-        Ok(())
-    }
-
-    fn step(&mut self, end: usize, u: &mut Unstructured<'_>) -> Result<()> {
+    fn operate(&mut self, end: usize, u: &mut Unstructured<'_>) -> Result<()> {
         let now = self.now;
         match u.int_in_range(0..=15)? {
             0 => self.connect(end, u.ratio(1, 8)?),
@@ -330,44 +368,6 @@ impl World {
                 assert!(end.over.insert(key), "ended twice");
             }
             Event::Connected(key) | Event::Writable(key) => assert!(end.keys.contains(&key)),
-        }
-    }
-
-    /// On a good line, with readers that read, whatever still lives brings all that was written.
-    fn finish(&mut self) {
-        let end = self.now + SETTLES_WITHIN;
-        while self.now < end {
-            (0..2).for_each(|index| self.settle(index));
-            for index in 0..2 {
-                for key in self.ends[index].keys.clone() {
-                    self.read(index, key, usize::MAX);
-                }
-                self.settle(index);
-            }
-            if self.wire.is_empty() {
-                let wakes = self.ends.iter().filter_map(|end| end.endpoint.poll_timeout()).min();
-                self.now = self.now.max(wakes.unwrap_or(end));
-            } else {
-                self.now += LATENCY;
-                while !self.wire.is_empty() {
-                    self.deliver();
-                }
-            }
-        }
-        if self.spoofs {
-            return;
-        }
-        let alive = |end: &End, key: &ConnKey| end.keys.contains(key) && !end.over.contains(key);
-        for index in 0..2 {
-            let (reader, writer) = (&self.ends[index], &self.ends[1 - index]);
-            for (key, (tag, got)) in reader.got.iter().filter(|(key, _)| alive(reader, key)) {
-                let Some((other, (_, written))) = writer.tags.iter().find(|(_, (other, _))| other == tag)
-                else {
-                    continue;
-                };
-                let is_alive = alive(writer, other);
-                assert!(!is_alive || got == written, "{got} of {written} bytes came by {key:?}");
-            }
         }
     }
 }

@@ -11,8 +11,8 @@ use ztor_engine::Pieces;
 use ztor_engine::inspect::BlockState;
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddMagnet, AddTorrent, Begin, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Notice,
-    Outbox, PeerKey, Resolve, SendBlock, TorrentId, Write,
+    AddMagnet, AddTorrent, Begin, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Outbox,
+    PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, Write,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{
@@ -327,7 +327,7 @@ impl World {
         let few =
             [out.connects.len(), out.closes.len(), out.https.len(), out.resolves.len(), out.checks.len()];
         assert!(few.iter().all(|len| *len <= 4 * peers + 64), "{few:?}");
-        assert!(out.notices.len() <= 64 + 4 * peers + self.bytes_in, "{} notices", out.notices.len());
+        assert!(out.events.len() <= 64 + 4 * peers + self.bytes_in, "{} events", out.events.len());
     }
 
     /// What the engine says to a peer: it must be the protocol, and in its place.
@@ -513,8 +513,8 @@ impl Effects for World {
         self.connects.retain(|connect| connect.peer != close.peer);
     }
 
-    fn notice(&mut self, notice: Notice) {
-        let Notice::Metadata { torrent, meta } = notice else { return };
+    fn torrent_event(&mut self, event: TorrentEvent) {
+        let TorrentEvent::Metadata { torrent, meta } = event else { return };
         let swarm = self.torrents.iter_mut().find(|swarm| swarm.id == torrent).expect("a torrent");
         assert!(std::mem::take(&mut swarm.is_unknown), "known already");
         assert_eq!(meta.info, swarm.meta.info);

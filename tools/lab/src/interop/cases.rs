@@ -20,6 +20,17 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// A transfer of a v1 torrent of this content and length of piece in KiB, over the usual ways.
+    fn v1(
+        seeder: Client,
+        leecher: Client,
+        (content, piece_kib): (Content, u32),
+        maker: Maker,
+        tracker: Tracker,
+    ) -> Self {
+        Self { seeder, leecher, content, piece_kib, format: Format::V1, maker, tracker, ways: Ways::Usual }
+    }
+
     /// Unique among the cases; what `--filter` looks at.
     pub(super) fn name(&self) -> String {
         let Self { seeder, leecher, content, piece_kib, format, maker, tracker, ways } = self;
@@ -72,16 +83,7 @@ pub(super) fn all() -> Vec<Case> {
             for (index, (content, piece_kib)) in CONTENTS.into_iter().enumerate() {
                 let maker = able(MAKERS[(index + number + turn) % MAKERS.len()], piece_kib);
                 let tracker = TRACKERS[(index + number + 2 * turn) % TRACKERS.len()];
-                cases.push(Case {
-                    seeder,
-                    leecher,
-                    content,
-                    piece_kib,
-                    format: Format::V1,
-                    maker,
-                    tracker,
-                    ways: Ways::Usual,
-                });
+                cases.push(Case::v1(seeder, leecher, (content, piece_kib), maker, tracker));
             }
         }
     }
@@ -173,16 +175,7 @@ pub(super) fn controls() -> Vec<Case> {
             for (index, (content, piece_kib)) in CONTENTS.into_iter().enumerate() {
                 let maker = able(MAKERS[index % 2], piece_kib);
                 let tracker = TRACKERS[index % 2];
-                cases.push(Case {
-                    seeder,
-                    leecher,
-                    content,
-                    piece_kib,
-                    format: Format::V1,
-                    maker,
-                    tracker,
-                    ways: Ways::Usual,
-                });
+                cases.push(Case::v1(seeder, leecher, (content, piece_kib), maker, tracker));
             }
         }
     }

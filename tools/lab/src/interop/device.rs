@@ -3,16 +3,15 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::clients::PORT;
-use super::payload::{Content, EmptyFiles, Payloads};
+use super::env::CaseEnv;
+use super::payload::{Content, EmptyFiles};
 use crate::net::{Host, Net};
-use crate::process::{Invocation, Patience, Process};
-use crate::tools::Tools;
+use crate::process::{Invocation, Process};
 
 /// Between questions.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,23 +42,14 @@ pub(super) fn all() -> Vec<Device> {
 ///
 /// # Errors
 /// Everything that is wrong.
-pub(super) fn run(
-    case: &Device,
-    number: usize,
-    dir: &Path,
-    payloads: &Payloads,
-    tools: &Tools,
-    stop: &AtomicBool,
-) -> Result<()> {
-    let patience = Patience::new(LIMIT, stop);
-    let (source, target, torrent) = (dir.join("source"), dir.join("target"), dir.join("case.torrent"));
-    std::fs::create_dir_all(&target)?;
-    payloads.copy(CONTENT, &source)?;
+pub(super) fn run(case: &Device, env: &CaseEnv<'_>) -> Result<()> {
+    let &CaseEnv { dir, payloads, tools, .. } = env;
+    let patience = env.patience(LIMIT);
+    let (source, target) = env.folders(CONTENT)?;
+    let torrent = env.make_torrent(&source.join(CONTENT.name()))?;
     let ztor = || tools.program("ztor").map(Invocation::new);
-    let create = ztor()?.args(["create", "--piece-length", "32KiB", "--output"]).arg(&torrent);
-    create.arg(source.join(CONTENT.name())).output(None, dir).context("making the torrent")?;
 
-    let net = Net::up(super::NET_PREFIX, number).context("setting up the network")?;
+    let net = env.network()?;
     net.add_second_way(Host::Leecher).context("setting up the second way")?;
     let quiet = ["--no-dht", "--no-pex", "--no-lsd", "--log-level", "debug", "--port", PORT];
     let seed = ztor()?.arg("seed").arg(&torrent).arg(&source).args(quiet);

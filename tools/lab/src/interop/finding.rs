@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::clients::{Client, Finds, PORT, Running, Setup, What};
+use super::env::CaseEnv;
 use super::payload::{Content, Payloads};
 use super::ways::Ways;
 use crate::net::{Host, Net};
@@ -106,26 +107,16 @@ pub(super) fn all() -> Vec<Find> {
 ///
 /// # Errors
 /// Everything that is wrong.
-pub(super) fn run(
-    case: &Find,
-    number: usize,
-    dir: &Path,
-    payloads: &Payloads,
-    tools: &Tools,
-    stop: &AtomicBool,
-) -> Result<()> {
-    let patience = Patience::new(LIMIT, stop);
-    let (source, target) = (dir.join("source"), dir.join("target"));
-    std::fs::create_dir_all(&target)?;
-    payloads.copy(CONTENT, &source)?;
-    let (content, torrent) = (source.join(CONTENT.name()), dir.join("case.torrent"));
-    let create =
-        Invocation::new(tools.program("ztor")?).args(["create", "--piece-length", "32KiB", "--output"]);
-    create.arg(&torrent).arg(&content).output(None, dir).context("making the torrent")?;
+pub(super) fn run(case: &Find, env: &CaseEnv<'_>) -> Result<()> {
+    let &CaseEnv { number, dir, payloads, tools, stop } = env;
+    let patience = env.patience(LIMIT);
+    let (source, target) = env.folders(CONTENT)?;
+    let content = source.join(CONTENT.name());
+    let torrent = env.make_torrent(&content)?;
     let hash = torrent::info_hashes(&torrent, Format::V1)?[0].hex();
     let magnet = format!("magnet:?xt=urn:btih:{hash}");
 
-    let net = Net::up(super::NET_PREFIX, number).context("setting up the network")?;
+    let net = env.network()?;
     let entry = format!("{}:{PORT}", Host::Tracker.ip());
     let finds = match case.way {
         Way::Dht => Finds::Dht(&entry),

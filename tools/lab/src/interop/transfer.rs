@@ -8,8 +8,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::cases::Case;
 use super::clients::{Client, Finds, Running, Setup, What};
+use super::env::CaseEnv;
 use super::payload::Payloads;
-use crate::net::{Host, Net};
+use crate::net::Host;
 use crate::process::Patience;
 use crate::tools::Tools;
 use crate::torrent::{self, InfoHash, Request};
@@ -22,27 +23,18 @@ const LONG_PAUSE: Duration = Duration::from_millis(500);
 /// For what follows when the data is there: flushing, saying goodbye.
 const AFTERMATH: Duration = Duration::from_secs(10);
 
-/// Makes a torrent, has it seeded and fetched, and compares. `number` tells the cases of a run apart; `dir` is
-/// the case's own folder, where the logs stay.
+/// Makes a torrent, has it seeded and fetched, and compares.
 ///
 /// # Errors
 /// Everything that is wrong: the data, a client that ends early or never comes to an end, a tracker told too little.
-pub(super) fn run(
-    case: &Case,
-    number: usize,
-    dir: &Path,
-    payloads: &Payloads,
-    tools: &Tools,
-    stop: &AtomicBool,
-) -> Result<()> {
-    let patience = Patience::new(limit(case), stop);
-    let (source, target) = (dir.join("source"), dir.join("target"));
-    std::fs::create_dir_all(&target)?;
-    payloads.copy(case.content, &source)?;
-    let torrent = dir.join("case.torrent");
+pub(super) fn run(case: &Case, env: &CaseEnv<'_>) -> Result<()> {
+    let &CaseEnv { number, dir, payloads, tools, stop } = env;
+    let patience = env.patience(limit(case));
+    let (source, target) = env.folders(case.content)?;
+    let torrent = env.torrent();
     let hashes = make_torrent(case, &source, &torrent, dir, tools).context("making the torrent")?;
 
-    let net = Net::up(super::NET_PREFIX, number).context("setting up the network")?;
+    let net = env.network()?;
     let mut tracker = case.tracker.start(&hashes, &net, dir, tools)?;
     patience.until("the tracker listens", PAUSE, || {
         tracker.expect_alive()?;
