@@ -13,7 +13,7 @@ mod payload;
 mod transfer;
 mod ways;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -52,6 +52,8 @@ pub struct Options {
     pub allow_missing: bool,
     /// Run transfers among the other clients instead: they show that a failure is not the harness's.
     pub controls: bool,
+    /// Only the first case of each kind: pair of clients, format and ways, or way of finding each other.
+    pub quick: bool,
 }
 
 /// The names of the cases that these options select, in the order they start.
@@ -113,7 +115,8 @@ fn selected(options: &Options) -> Vec<Job> {
     let finds = devices.into_iter().map(Job::Device).chain(finds.into_iter().map(Job::Find));
     let all = finds.chain(transfers.into_iter().map(Job::Transfer));
     let filter = options.filter.as_deref().unwrap_or_default();
-    all.filter(|case| case.name().contains(filter)).collect()
+    let mut kinds = BTreeSet::new();
+    all.filter(|case| case.name().contains(filter) && (!options.quick || kinds.insert(case.kind()))).collect()
 }
 
 /// A case of either kind.
@@ -133,6 +136,15 @@ impl Job {
             Self::Transfer(case) => case.name(),
             Self::Find(case) => case.name(),
             Self::Device(case) => case.name(),
+        }
+    }
+
+    /// The same for cases that differ only in what `--quick` leaves out.
+    fn kind(&self) -> String {
+        match self {
+            Self::Transfer(case) => case.kind(),
+            Self::Find(case) => case.kind(),
+            Self::Device(_) => "device".to_owned(),
         }
     }
 

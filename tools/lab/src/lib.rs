@@ -1,8 +1,8 @@
 //! Real clients in network namespaces of their own: the interop suite ([`interop`]) and the side-by-side benchmark
-//! ([`bench`]). Linux only, as root.
+//! ([`mod@bench`]). Linux only, as root.
 //!
-//! Both share hosts on a bridge ([`net`]), programs that are ended with whoever started them ([`process`]), the
-//! programs themselves ([`tools`]), trackers and torrents.
+//! Both share hosts on a bridge (`net`), programs that are ended with whoever started them (`process`), the
+//! programs themselves (`tools`), trackers and torrents.
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 

@@ -51,6 +51,9 @@ mod cli {
         /// Run transfers among the other clients instead: a control of the harness.
         #[arg(long)]
         controls: bool,
+        /// Run only the first case of each kind.
+        #[arg(long)]
+        quick: bool,
         /// Only list the names of the cases.
         #[arg(long)]
         list: bool,
@@ -67,8 +70,8 @@ mod cli {
     }
 
     fn run_interop(args: InteropArgs) -> Result<bool> {
-        let InteropArgs { filter, ztor, jobs, allow_missing, controls, list } = args;
-        let options = interop::Options { filter, ztor, jobs, allow_missing, controls };
+        let InteropArgs { filter, ztor, jobs, allow_missing, controls, quick, list } = args;
+        let options = interop::Options { filter, ztor, jobs, allow_missing, controls, quick };
         if list {
             interop::case_names(&options).iter().for_each(|case| println!("{case}"));
             return Ok(true);

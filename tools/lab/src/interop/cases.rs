@@ -40,6 +40,12 @@ impl Case {
         format!("{seeder}:{leecher} {content}/{piece_kib}K {format} by {maker} over {tracker}{ways}")
     }
 
+    /// The name without content, maker and tracker.
+    pub(super) fn kind(&self) -> String {
+        let Self { seeder, leecher, format, ways, .. } = self;
+        format!("{}:{} {}{}", seeder.name(), leecher.name(), format.name(), ways.name())
+    }
+
     /// The programs it takes.
     pub(super) fn needs(&self) -> Vec<&'static str> {
         let mut programs = vec![self.maker.program(), self.tracker.server.program()];

@@ -57,6 +57,16 @@ impl Find {
         }
     }
 
+    /// The way, and ztor's part in it.
+    pub(super) fn kind(&self) -> String {
+        let way = match self.way {
+            Way::Dht => "DHT",
+            Way::Exchange(_) => "exchange",
+            Way::Local => "local discovery",
+        };
+        format!("{way}, ztor leeches: {}", self.leecher == Client::Ztor)
+    }
+
     /// The programs it takes.
     pub(super) fn needs(&self) -> Vec<&'static str> {
         let mut programs = vec!["ztor"];

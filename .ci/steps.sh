@@ -1,0 +1,43 @@
+# Steps with their times, for .ci/run and .ci/full. Sourced from the root of the repository.
+
+export CARGO_TERM_COLOR=never CARGO_NET_RETRY=5 DEBIAN_FRONTEND=noninteractive
+
+timings=()
+current=
+begun=$SECONDS
+
+report() {
+  local status=$?
+  [[ -z $current ]] || timings+=("$(printf '%5d s  %s  (did not pass)' $((SECONDS - begun)) "$current")")
+  echo
+  printf '%s\n' "${timings[@]}"
+  printf '%5d s  in all\n' "$SECONDS"
+  exit "$status"
+}
+trap report EXIT
+
+step() {
+  current=$1 begun=$SECONDS
+  shift
+  echo
+  echo "== $current: $*"
+  "$@"
+  timings+=("$(printf '%5d s  %s' $((SECONDS - begun)) "$current")")
+  current=
+}
+
+# For what needs the network: other people's servers have bad moments.
+retry() {
+  local attempt
+  for attempt in 1 2 3; do
+    "$@" && return
+    echo "attempt $attempt failed: $*" >&2
+    sleep $((5 * attempt))
+  done
+  return 1
+}
+
+install_packages() {
+  retry apt-get update -qq
+  retry apt-get install -y -qq --no-install-recommends "$@"
+}
