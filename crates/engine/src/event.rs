@@ -35,12 +35,15 @@ pub enum Event<'a> {
         /// What came.
         data: &'a mut BytesMut,
     },
-    /// Piece data handed over by [`Outbox::blocks`](crate::Outbox) has gone to the kernel.
+    /// What was handed over by [`Outbox::blocks`](crate::Outbox) and [`Outbox::replies`](crate::Outbox) has gone to
+    /// the kernel.
     Sent {
         /// To whom.
         peer: PeerKey,
         /// Bytes of piece data, headers not counted.
         block_bytes: u32,
+        /// Bytes of replies.
+        reply_bytes: u32,
     },
     /// The connection is gone, or could not be made. Not told for connections the engine closed itself.
     Closed {

@@ -27,10 +27,6 @@ pub(crate) struct Extended {
     pub(crate) listen_port: Option<u16>,
     /// Wants nothing (BEP 21).
     pub(crate) upload_only: bool,
-    /// What it had of our metadata.
-    pub(crate) metadata_served_bytes: u64,
-    /// Hash requests it made.
-    pub(crate) hash_requests: u32,
     /// What it has said of its pieces before we knew how many there are.
     pub(crate) early: Option<Early>,
     pub(crate) pex: PexPeer,

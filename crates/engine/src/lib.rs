@@ -40,6 +40,8 @@ mod pex;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod picker;
 mod pieces;
+mod proofs;
+mod questions;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod rate;
 mod settle;
@@ -257,7 +259,9 @@ impl Engine {
                 self.on_secured(now, peer, (info_hash, method), out)
             }
             Event::Received { peer, data } => self.on_received(now, peer, data, out),
-            Event::Sent { peer, block_bytes } => self.on_sent(now, peer, block_bytes),
+            Event::Sent { peer, block_bytes, reply_bytes } => {
+                self.on_sent(now, peer, block_bytes, reply_bytes)
+            }
             Event::Closed { peer, is_ours, .. } => self.on_closed(now, peer, is_ours),
             Event::Disk { torrent, event } => self.on_disk(now, torrent, event, out),
             Event::Http { id, result } => self.on_http(now, id, result, out),

@@ -6,6 +6,7 @@ use crate::misbehaviour::Misbehaviour;
 use crate::outbox::{Outbox, Write};
 use crate::picker::Receipt;
 use crate::pieces::Pieces;
+use crate::questions::Question;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use ztor_base::Instant;
@@ -100,7 +101,7 @@ impl Engine {
             Message::Extended { id: extension, payload } => {
                 self.on_extended(now, key, id, (extension, &payload), out)
             }
-            Message::HashRequest(request) => self.on_hash_request(now, key, id, request, out),
+            Message::HashRequest(request) => self.on_question(key, Question::Hashes(request)),
             Message::Hashes { request, hashes } => self.on_hashes(now, key, id, (&request, &hashes), out),
             Message::HashReject(request) => {
                 self.on_hash_reject(now, key, id, &request);

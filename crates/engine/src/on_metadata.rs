@@ -3,11 +3,12 @@
 use crate::event::Begin;
 use crate::extended::Early;
 use crate::layers::{self, Layers};
-use crate::metadata::{self, block_len};
+use crate::metadata;
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::Outbox;
 use crate::peer::Direction;
 use crate::pieces::Pieces;
+use crate::questions::Question;
 use crate::torrent::{Knowledge, Phase, Torrent};
 use crate::torrent_event::TorrentEvent;
 use crate::{Engine, PeerKey, TorrentId};
@@ -15,16 +16,8 @@ use bytes::Bytes;
 use std::sync::Arc;
 use thiserror::Error;
 use ztor_base::Instant;
-use ztor_metainfo::{Metainfo, merkle};
-use ztor_wire::{HashRequest, METADATA_BLOCK_LEN, Message, MetadataMessage};
-
-/// How many times over a peer may have our metadata; a few blocks more of a short one.
-const METADATA_TIMES: u64 = 4;
-const METADATA_SPARE_BYTES: u64 = 64 * 1024;
-/// Hash trees kept at a time; each has at most twice as many hashes as the torrent has pieces.
-const MAX_TREES: usize = 4;
-/// Hash requests a peer may make: this, and a few for every 512 pieces.
-const MIN_HASH_REQUESTS: u32 = 256;
+use ztor_metainfo::Metainfo;
+use ztor_wire::{HashRequest, Message, MetadataMessage};
 
 /// Why a torrent cannot begin.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -127,7 +120,7 @@ impl Engine {
         out: &mut Outbox,
     ) -> Result<(), Misbehaviour> {
         match message {
-            MetadataMessage::Request { piece } => self.serve_metadata(now, key, id, piece, out),
+            MetadataMessage::Request { piece } => self.on_question(key, Question::Metadata(piece)),
             MetadataMessage::Reject { piece } => {
                 if let Some(Torrent { knowledge: Knowledge::Hash(fetch), .. }) = self.torrents.get_mut(id) {
                     fetch.on_reject(now, key, piece);
@@ -288,38 +281,6 @@ impl Engine {
         Ok(())
     }
 
-    fn serve_metadata(
-        &mut self,
-        now: Instant,
-        key: PeerKey,
-        id: TorrentId,
-        piece: u32,
-        out: &mut Outbox,
-    ) -> Result<(), Misbehaviour> {
-        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
-            return Ok(());
-        };
-        peer.refused()?;
-        let Some(extension) = peer.extended.ut_metadata else { return Ok(()) };
-        let info = torrent.info().cloned();
-        let size = info.as_ref().map_or(0, |info| info.len() as u32);
-        let len = block_len(size, piece);
-        let served = peer.extended.metadata_served_bytes + u64::from(len);
-        let message = match info {
-            Some(info) if len > 0 && served <= METADATA_TIMES * u64::from(size) + METADATA_SPARE_BYTES => {
-                let begin = piece as usize * METADATA_BLOCK_LEN as usize;
-                let data = Bytes::copy_from_slice(&info[begin..begin + len as usize]);
-                peer.extended.metadata_served_bytes = served;
-                self.up.owe(now, len);
-                torrent.up.owe(now, len);
-                MetadataMessage::Data { piece, total_size: size, data }
-            }
-            _ => MetadataMessage::Reject { piece },
-        };
-        out.send(key, &Message::Extended { id: extension, payload: message.encode().into() });
-        Ok(())
-    }
-
     pub(crate) fn on_hashes(
         &mut self,
         now: Instant,
@@ -371,63 +332,5 @@ impl Engine {
             layers.on_reject(now, key, request);
             self.mark_torrent(id);
         }
-    }
-
-    /// Answers a hash request out of the piece layers, or rejects it (BEP 52). The leaves below them are not kept.
-    pub(crate) fn on_hash_request(
-        &mut self,
-        now: Instant,
-        key: PeerKey,
-        id: TorrentId,
-        request: HashRequest,
-        out: &mut Outbox,
-    ) -> Result<(), Misbehaviour> {
-        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
-            return Ok(());
-        };
-        peer.refused()?;
-        peer.extended.hash_requests += 1;
-        let most = MIN_HASH_REQUESTS + torrent.layout.piece_count() / 128;
-        let answer = (peer.extended.hash_requests <= most).then(|| torrent.hashes_for(&request)).flatten();
-        let message = match answer {
-            Some(hashes) => {
-                let hashes = Bytes::from(hashes.concat());
-                self.up.owe(now, hashes.len() as u32);
-                Message::Hashes { request, hashes }
-            }
-            None => Message::HashReject(request),
-        };
-        out.send(key, &message);
-        Ok(())
-    }
-}
-
-impl Torrent {
-    fn hashes_for(&mut self, request: &HashRequest) -> Option<Vec<merkle::Hash>> {
-        let Knowledge::All(meta) = &self.knowledge else { return None };
-        let piece_length = meta.layout.piece_length();
-        let range = merkle::Range {
-            base_layer: request.base_layer,
-            index: request.index,
-            length: request.length,
-            proof_layers: request.proof_layers,
-        };
-        if !meta.is_v2() || range.base_layer < merkle::piece_layer(piece_length) {
-            return None;
-        }
-        let is_it = |file: &ztor_metainfo::File| file.pieces_root == Some(request.pieces_root);
-        let file = meta.layout.files().iter().position(is_it)?;
-        let at = match self.trees.iter().position(|(known, _)| *known == file) {
-            Some(at) => at,
-            None => {
-                let tree = merkle::Tree::of_piece_layer(meta.piece_layer(file)?, piece_length);
-                if self.trees.len() >= MAX_TREES {
-                    self.trees.remove(0);
-                }
-                self.trees.push((file, tree));
-                self.trees.len() - 1
-            }
-        };
-        self.trees[at].1.answer(range)
     }
 }

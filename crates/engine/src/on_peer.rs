@@ -352,6 +352,11 @@ impl Engine {
             self.down.refund(block.len);
             torrent.down.refund(block.len);
         }
+        // What was handed over and has not gone will not go any more.
+        let unsent = peer.upload.in_flight_bytes + peer.questions.in_flight_bytes();
+        let unsent = u32::try_from(unsent).unwrap_or(u32::MAX);
+        self.up.refund(unsent);
+        torrent.up.refund(unsent);
         torrent.picker.disown(key);
         match &peer.has {
             Pieces::All => torrent.seeds -= 1,

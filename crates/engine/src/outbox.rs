@@ -10,13 +10,16 @@ use ztor_wire::{Block, LocalAnnounce, Message};
 
 /// Effects of one turn, one list per kind. The driver carries them out and clears it; the vectors keep their
 /// memory. Within a list order is kept; between lists there is none, but for this: a peer's `sends` go before
-/// its `blocks` of the same turn, and `close` comes last of all.
+/// its `replies` and `blocks` of the same turn, and `close` comes last of all.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Bytes that `sends` point into.
     pub bytes: Vec<u8>,
     /// Protocol messages without piece data.
     pub sends: Vec<Send>,
+    /// Answers to what peers have asked, for which the engine waits before it makes more: answered by
+    /// [`Event::Sent`](crate::Event) once gone.
+    pub replies: Vec<Send>,
     /// Piece data to read and send; each is answered by [`Event::Sent`](crate::Event) once gone.
     pub blocks: Vec<SendBlock>,
     /// Connections to open, answered by `Connected` or `Closed`.
@@ -40,6 +43,9 @@ pub struct Outbox {
     /// News for front ends.
     pub events: Vec<TorrentEvent>,
 }
+
+/// What [`Outbox::bytes`] keeps of its memory between turns.
+const MAX_KEPT_BYTES: usize = 256 * 1024;
 
 /// A request of the engine that is answered later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -128,6 +134,15 @@ impl Outbox {
         self.record(peer, start);
     }
 
+    /// Queues the answer to a question. Returns its length in bytes, which the driver tells when they have gone.
+    pub(crate) fn reply(&mut self, peer: PeerKey, message: &Message) -> u64 {
+        let start = self.bytes.len();
+        message.encode(&mut self.bytes);
+        let end = self.bytes.len();
+        self.replies.push(Send { peer, range: start..end });
+        (end - start) as u64
+    }
+
     pub(crate) fn send_raw(&mut self, peer: PeerKey, bytes: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -137,7 +152,9 @@ impl Outbox {
     /// Forgets what was done; keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.bytes.shrink_to(MAX_KEPT_BYTES);
         self.sends.clear();
+        self.replies.clear();
         self.blocks.clear();
         self.connects.clear();
         self.closes.clear();

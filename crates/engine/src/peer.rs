@@ -8,6 +8,7 @@ use crate::dial::Dial;
 use crate::extended::Extended;
 use crate::ids::TorrentId;
 use crate::pieces::Pieces;
+use crate::questions::Questions;
 use crate::rate::Meter;
 use crate::way::{Protection, Transport};
 use std::collections::VecDeque;
@@ -79,6 +80,7 @@ pub(crate) struct Peer {
     /// How often it has told all its pieces at once.
     pub(crate) bitfields: u32,
     pub(crate) extended: Extended,
+    pub(crate) questions: Questions,
 }
 
 /// What comes from the peer.
@@ -214,6 +216,7 @@ impl Peer {
             refused_requests: 0,
             bitfields: 0,
             extended: Extended::default(),
+            questions: Questions::default(),
         }
     }
 

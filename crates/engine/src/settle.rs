@@ -55,7 +55,7 @@ impl Engine {
         }
         self.dirty_peers.clear();
         self.send_datagrams(out);
-        for send in &out.sends {
+        for send in out.sends.iter().chain(&out.replies) {
             if let Some(peer) = self.peers.get_mut(send.peer) {
                 peer.sent_at = now;
             }

@@ -3,13 +3,16 @@
 
 mod dialing;
 mod finding;
+mod questions;
 mod scripted;
 mod world;
 
 use scripted::Scripted;
 use world::{Node, World, addr, private_torrent, torrent};
 
-use crate::testkit::{Blueprint, Effects, FarEnd, InstantDisk, Rig, Transcript, carry_out, encode, noise};
+use crate::testkit::{
+    Blueprint, Effects, FarEnd, InstantDisk, Rig, Transcript, carry_out, encode, noise, v2_made_up,
+};
 use crate::*;
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;

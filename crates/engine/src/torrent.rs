@@ -10,12 +10,13 @@ use crate::metadata::Fetch;
 use crate::outbox::RequestId;
 use crate::pex::RecentPeers;
 use crate::picker::{Picker, Priority};
+use crate::proofs::Proofs;
 use crate::rate::{Bucket, Meter};
 use fastrand::Rng;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_base::Instant;
-use ztor_metainfo::{BLOCK_LEN, InfoHashes, Layout, Metainfo, merkle};
+use ztor_metainfo::{BLOCK_LEN, InfoHashes, Layout, Metainfo};
 use ztor_tracker::announcer::Announcer;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +54,7 @@ pub(crate) struct Torrent {
     pub(crate) private: bool,
     /// Of no pieces until it is known.
     pub(crate) layout: Arc<Layout>,
-    /// Hash trees of files that peers asked about last, by file.
-    pub(crate) trees: Vec<(usize, merkle::Tree)>,
+    pub(crate) proofs: Proofs,
     pub(crate) phase: Phase,
     /// The disk has been looked at: what the picker says we have is true.
     pub(crate) checked: bool,
@@ -164,7 +164,7 @@ impl Torrent {
             hashes,
             knowledge: Knowledge::Hash(Fetch::default()),
             private: false,
-            trees: Vec::new(),
+            proofs: Proofs::default(),
             phase: Phase::Metadata,
             checked: false,
             picker: Picker::new(Arc::clone(&layout)),

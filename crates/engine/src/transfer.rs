@@ -75,8 +75,35 @@ impl Engine {
         }
     }
 
-    /// Hands over as many of the peer's requests as its socket and the limits can take.
+    /// Hands over as much of what the peer asked for as its socket and the limits can take.
     pub(crate) fn serve(&mut self, now: Instant, key: PeerKey, id: TorrentId, out: &mut Outbox) {
+        self.serve_questions(now, key, id, out);
+        self.serve_blocks(now, key, id, out);
+    }
+
+    fn serve_questions(&mut self, now: Instant, key: PeerKey, id: TorrentId, out: &mut Outbox) {
+        let mut given = 0;
+        loop {
+            let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
+                return;
+            };
+            let Some(len) = peer.questions.next().filter(|_| !peer.upload.waits_for_quota) else { return };
+            let limited = self.up.limit().is_some() || torrent.up.limit().is_some();
+            let in_turn = given < QUANTUM && self.up_line.is_open();
+            if limited && !(in_turn && self.up.has(now, len) && torrent.up.has(now, len)) {
+                peer.upload.waits_for_quota = true;
+                self.up_line.join(key, self.up.ready_at(len).max(torrent.up.ready_at(len)));
+                return;
+            }
+            given += 1;
+            self.up_line.granted += 1;
+            let len = self.answer(key, id, out);
+            self.up.take(len);
+            self.torrents[id].up.take(len);
+        }
+    }
+
+    fn serve_blocks(&mut self, now: Instant, key: PeerKey, id: TorrentId, out: &mut Outbox) {
         let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
             return;
         };
@@ -109,13 +136,22 @@ impl Engine {
         }
     }
 
-    pub(crate) fn on_sent(&mut self, now: Instant, key: PeerKey, block_bytes: u32) {
+    pub(crate) fn on_sent(&mut self, now: Instant, key: PeerKey, block_bytes: u32, reply_bytes: u32) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.questions.sent(reply_bytes);
+        peer.sent_at = now;
+        self.mark_peer(key);
+        if block_bytes > 0 {
+            self.on_blocks_sent(now, key, block_bytes);
+        }
+    }
+
+    fn on_blocks_sent(&mut self, now: Instant, key: PeerKey, block_bytes: u32) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let bytes = u64::from(block_bytes);
         peer.upload.in_flight_bytes = peer.upload.in_flight_bytes.saturating_sub(bytes);
         peer.upload.total_bytes += bytes;
         peer.upload.meter.add(now, bytes);
-        peer.sent_at = now;
         peer.useful_at = now;
         if let Some(id) = peer.torrent
             && let Some(torrent) = self.torrents.get_mut(id)
@@ -125,7 +161,6 @@ impl Engine {
             torrent.session_uploaded += bytes;
             torrent.up_meter.add(now, bytes);
         }
-        self.mark_peer(key);
     }
 
     /// Those who wait for tokens get them in turn, a few each, as long as there are some.

@@ -8,6 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::BLOCK_LEN;
 
+pub use crown::Crown;
+
+mod crown;
+
 /// A hash of the tree.
 pub type Hash = [u8; 32];
 

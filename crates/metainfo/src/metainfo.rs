@@ -164,6 +164,18 @@ impl Metainfo {
         (pieces.len() > 1).then(|| self.hashes.layer(pieces)).flatten()
     }
 
+    /// A part of the piece layer of a v2 file of more than one piece: at most `count` hashes from the one of the
+    /// file's piece `first` on, fewer where the layer ends. `None` if the layer is not known.
+    pub fn piece_layer_part(&self, file: usize, first: u32, count: u32) -> Option<Vec<Hash>> {
+        self.layout.files().get(file)?.pieces_root?;
+        let pieces = self.layout.pieces_of(file);
+        if pieces.len() <= 1 {
+            return None;
+        }
+        let start = pieces.start.saturating_add(first).min(pieces.end);
+        self.hashes.layer(start..start.saturating_add(count).min(pieces.end))
+    }
+
     /// A `.torrent` file of this torrent. Of one that came as a file it has all that is kept here; to one
     /// that came from a magnet link, the link's trackers may be added before.
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -172,8 +172,13 @@ impl Effects for Swarm {
         }
     }
 
+    fn send_reply(&mut self, peer: PeerKey, bytes: &[u8]) {
+        let reply_bytes = bytes.len() as u32;
+        self.handle(Event::Sent { peer, block_bytes: 0, reply_bytes });
+    }
+
     fn send_block(&mut self, send: SendBlock) {
-        self.handle(Event::Sent { peer: send.peer, block_bytes: send.block.len });
+        self.handle(Event::Sent { peer: send.peer, block_bytes: send.block.len, reply_bytes: 0 });
     }
 
     fn write(&mut self, write: Write) {

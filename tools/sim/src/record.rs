@@ -81,6 +81,10 @@ pub(crate) fn record_effects(now: Instant, node: usize, out: &Outbox, trace: &mu
         trace.record(now, Subject::Send, &[node, slot(send.peer)]);
         trace.record_bytes(&out.bytes[send.range.clone()]);
     }
+    for send in &out.replies {
+        trace.record(now, Subject::Reply, &[node, slot(send.peer)]);
+        trace.record_bytes(&out.bytes[send.range.clone()]);
+    }
     for send in &out.blocks {
         let block = send.block;
         let place = [block.piece, block.begin, block.len].map(u64::from);

@@ -44,6 +44,7 @@ pub(crate) enum Subject {
     Transmit = 41,
     LocalAnnounce = 42,
     TorrentEvent = 43,
+    Reply = 44,
     Start = 64,
     Reported = 65,
     Failure = 66,

@@ -10,6 +10,8 @@ use ztor_wire::LocalAnnounce;
 pub trait Effects {
     /// Protocol messages without piece data.
     fn send(&mut self, peer: PeerKey, bytes: &[u8]);
+    /// Answers to questions, answered by `Sent`.
+    fn send_reply(&mut self, peer: PeerKey, bytes: &[u8]);
     /// Piece data to read and send, answered by `Sent`.
     fn send_block(&mut self, send: SendBlock);
     /// A block to write, answered by `Written`.
@@ -39,6 +41,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     let Outbox {
         bytes,
         sends,
+        replies,
         blocks,
         connects,
         closes,
@@ -53,6 +56,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     } = out;
     let lens = [
         sends.len(),
+        replies.len(),
         blocks.len(),
         connects.len(),
         closes.len(),
@@ -66,6 +70,7 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
         events.len(),
     ];
     sends.drain(..).for_each(|send| effects.send(send.peer, &bytes[send.range]));
+    replies.drain(..).for_each(|send| effects.send_reply(send.peer, &bytes[send.range]));
     blocks.drain(..).for_each(|block| effects.send_block(block));
     writes.drain(..).for_each(|write| effects.write(write));
     forgets.drain(..).for_each(|torrent| effects.forget(torrent));

@@ -17,10 +17,22 @@ pub(super) struct Scripted {
 impl Scripted {
     pub(super) fn new(is_seed: bool, reserved: Reserved) -> Self {
         let meta = torrent(&noise(SCRIPTED_LEN), 32768);
-        let mut rig = Rig::new(Instant::from_micros(1), Config::new(PeerId::from_random([0; 12]), 6881), 1);
+        Self::of(meta, is_seed, reserved, |_| {})
+    }
+
+    pub(super) fn of(
+        meta: Arc<Metainfo>,
+        is_seed: bool,
+        reserved: Reserved,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut config = Config::new(PeerId::from_random([0; 12]), 6881);
+        configure(&mut config);
+        let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+        let pieces = meta.layout.piece_count();
         let info_hash = meta.info_hashes.swarm_id();
         let id = rig.add(&AddTorrent::new(Arc::clone(&meta)));
-        let have = if is_seed { Bitfield::full(8) } else { Bitfield::new(8) };
+        let have = if is_seed { Bitfield::full(pieces) } else { Bitfield::new(pieces) };
         rig.disk(id, DiskEvent::Checked { have });
         let key = rig.engine.accept(rig.now, addr(99), Transport::Tcp).unwrap();
         let hello = Handshake { reserved, info_hash, peer_id: PeerId::new([9; 20]) }.encode();
@@ -40,12 +52,31 @@ impl Scripted {
         self.settle()
     }
 
-    /// Ends the turn; returns what the engine says.
+    /// Ends the turn, and those in which the engine goes on as its answers are read; returns what it says.
     pub(super) fn settle(&mut self) -> Vec<Message> {
+        let mut said = Vec::new();
+        loop {
+            let (messages, reply_bytes) = self.settle_unread();
+            said.extend(messages);
+            if reply_bytes == 0 {
+                return said;
+            }
+            self.read(reply_bytes);
+        }
+    }
+
+    /// Ends the turn; returns what the engine says, and how much of it are answers in bytes, which are not read.
+    pub(super) fn settle_unread(&mut self) -> (Vec<Message>, u32) {
         self.rig.settle();
         self.rig.out.sends.clear();
+        let reply_bytes = self.rig.out.replies.drain(..).map(|reply| reply.range.len() as u32).sum();
         let bytes = std::mem::take(&mut self.rig.out.bytes);
-        self.far_end.heard.take(&bytes).unwrap()
+        (self.far_end.heard.take(&bytes).unwrap(), reply_bytes)
+    }
+
+    /// The peer reads answers.
+    pub(super) fn read(&mut self, reply_bytes: u32) {
+        self.rig.handle(Event::Sent { peer: self.key, block_bytes: 0, reply_bytes });
     }
 
     /// A world of nothing but this engine, in which the peer says no more; and the content of the torrent.

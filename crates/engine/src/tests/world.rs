@@ -179,6 +179,12 @@ impl Effects for Surroundings<'_> {
         self.world.deliver(self.n, peer, bytes);
     }
 
+    fn send_reply(&mut self, peer: PeerKey, bytes: &[u8]) {
+        self.world.deliver(self.n, peer, bytes);
+        let reply_bytes = bytes.len() as u32;
+        self.world.handle(self.n, Event::Sent { peer, block_bytes: 0, reply_bytes });
+    }
+
     fn send_block(&mut self, SendBlock { peer, block, .. }: SendBlock) {
         let node = &mut self.world.nodes[self.n];
         node.blocks_sent += 1;
@@ -188,7 +194,7 @@ impl Effects for Surroundings<'_> {
         }
         let piece = Message::Piece { piece: block.piece, begin: block.begin, data: data.into() };
         self.world.deliver(self.n, peer, &encode(&[piece]));
-        self.world.handle(self.n, Event::Sent { peer, block_bytes: block.len });
+        self.world.handle(self.n, Event::Sent { peer, block_bytes: block.len, reply_bytes: 0 });
     }
 
     fn write(&mut self, write: Write) {

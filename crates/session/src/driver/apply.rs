@@ -1,6 +1,6 @@
 //! What the engine wants done.
 
-use super::conn::{Conn, Link};
+use super::conn::{Conn, Link, Sent};
 use super::crypt::Crypt;
 use super::{Driver, Entry, sockets};
 use crate::disk::{BlockSource, CheckJob, KnownStamps, Located, MAX_OPEN_SLICES};
@@ -81,6 +81,12 @@ impl Driver {
         for send in &out.sends {
             if let Some(conn) = self.conns.get_mut(send.peer) {
                 conn.push_bytes(&out.bytes[send.range.clone()]);
+                self.want_flush(send.peer);
+            }
+        }
+        for send in &out.replies {
+            if let Some(conn) = self.conns.get_mut(send.peer) {
+                conn.push_reply(&out.bytes[send.range.clone()]);
                 self.want_flush(send.peer);
             }
         }
@@ -217,9 +223,10 @@ impl Driver {
         for key in keys.drain(..) {
             let Some(conn) = self.conns.get_mut(key) else { continue };
             conn.wants_flush = false;
-            let (block_bytes, result) = conn.flush(now, &mut self.utp.endpoint, &mut self.scratch);
-            if block_bytes > 0 {
-                self.engine.handle(now, Event::Sent { peer: key, block_bytes }, &mut self.out);
+            let (sent, result) = conn.flush(now, &mut self.utp.endpoint, &mut self.scratch);
+            if sent != Sent::default() {
+                let Sent { block_bytes, reply_bytes } = sent;
+                self.engine.handle(now, Event::Sent { peer: key, block_bytes, reply_bytes }, &mut self.out);
             }
             if self.conns.get_mut(key).is_some_and(Conn::wants_turn) {
                 self.want_flush(key);

@@ -7,6 +7,7 @@ use rustix::net::{SendFlags, send};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::ops::AddAssign;
 use std::sync::Arc;
 use ztor_base::Instant;
 use ztor_engine::SendBlock;
@@ -27,6 +28,8 @@ pub(super) enum Segment {
     Raw { data: Vec<u8>, at: usize },
     /// Messages without piece data.
     Bytes { data: Vec<u8>, at: usize },
+    /// An answer that the engine waits for.
+    Reply { data: Vec<u8>, at: usize },
     /// The beginning of a `piece` message.
     Header { send: SendBlock, at: usize },
     /// Piece data that lies in a file.
@@ -35,6 +38,30 @@ pub(super) enum Segment {
     Zeros { left: u32 },
     /// Piece data that was read.
     Block { data: Vec<u8>, at: usize },
+}
+
+/// What has gone of what the engine counts.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) block_bytes: u32,
+    pub(crate) reply_bytes: u32,
+}
+
+impl Sent {
+    pub(super) fn blocks(bytes: usize) -> Self {
+        Self { block_bytes: bytes as u32, reply_bytes: 0 }
+    }
+
+    pub(super) fn replies(bytes: usize) -> Self {
+        Self { block_bytes: 0, reply_bytes: bytes as u32 }
+    }
+}
+
+impl AddAssign for Sent {
+    fn add_assign(&mut self, other: Self) {
+        self.block_bytes += other.block_bytes;
+        self.reply_bytes += other.reply_bytes;
+    }
 }
 
 /// What carries the stream.
@@ -112,9 +139,20 @@ impl Conn {
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
         self.out.control_bytes += bytes.len();
         match self.out.segments.back_mut() {
-            Some(Segment::Bytes { data, .. }) => data.extend_from_slice(bytes),
+            Some(Segment::Bytes { data, at }) => {
+                // A peer that always leaves a rest unread must not make this grow for ever.
+                if *at > data.len() / 2 {
+                    data.drain(..std::mem::take(at));
+                }
+                data.extend_from_slice(bytes);
+            }
             _ => self.out.segments.push_back(Segment::Bytes { data: bytes.to_vec(), at: 0 }),
         }
+    }
+
+    /// An answer to a question.
+    pub(crate) fn push_reply(&mut self, bytes: &[u8]) {
+        self.out.segments.push_back(Segment::Reply { data: bytes.to_vec(), at: 0 });
     }
 
     /// A `piece` message whose data is to be taken from the files when it goes out.
@@ -141,7 +179,7 @@ impl Conn {
         self.out.segments.push_back(Segment::Header { send, at: 0 });
     }
 
-    /// Sends as much as the transport takes. Returns how many bytes of piece data went, also before an error.
+    /// Sends as much as the transport takes. Returns what went, also before an error.
     ///
     /// What goes over TCP as it is goes from the files to the socket without passing through here; the rest is put
     /// together in `scratch` first.
@@ -150,10 +188,10 @@ impl Conn {
         now: Instant,
         utp: &mut Endpoint,
         scratch: &mut Vec<u8>,
-    ) -> (u32, io::Result<()>) {
-        let mut block_bytes = 0;
+    ) -> (Sent, io::Result<()>) {
+        let mut total = Sent::default();
         if self.is_connecting {
-            return (0, Ok(()));
+            return (total, Ok(()));
         }
         while self.is_writable {
             let sent = match &self.link {
@@ -167,30 +205,30 @@ impl Conn {
                 }
             };
             match sent {
-                Ok(Some(sent)) => block_bytes += sent,
+                Ok(Some(sent)) => total += sent,
                 Ok(None) => break,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return (block_bytes, Err(error)),
+                Err(error) => return (total, Err(error)),
             }
         }
-        (block_bytes, Ok(()))
+        (total, Ok(()))
     }
 }
 
 impl Conn {
     /// The handshake goes in a packet of its own, and the rest not before the next turn: Transmission 3 does not look
     /// at what comes with the handshake until more comes.
-    fn write_utp(&mut self, now: Instant, key: ConnKey, utp: &mut Endpoint) -> io::Result<Option<u32>> {
+    fn write_utp(&mut self, now: Instant, key: ConnKey, utp: &mut Endpoint) -> io::Result<Option<Sent>> {
         let is_greeting = self.greeting_left > 0 && !self.out.begins_raw();
         let limit = if is_greeting { self.greeting_left } else { usize::MAX };
         let written = Staged::write(now, key, utp, &mut self.out, limit, self.crypt.ciphers())?;
-        let Some((len, block_bytes)) = written else { return Ok(None) };
+        let Some((len, sent)) = written else { return Ok(None) };
         if is_greeting {
             self.greeting_left -= len.min(self.greeting_left);
             self.waits_for_turn = self.greeting_left == 0;
         }
-        Ok(if self.waits_for_turn { None } else { Some(block_bytes) })
+        Ok(if self.waits_for_turn { None } else { Some(sent) })
     }
 
     /// The rest is to be flushed in the next turn.
@@ -204,33 +242,38 @@ impl Out {
         matches!(self.segments.front(), Some(Segment::Raw { .. }))
     }
 
-    /// One system call. Returns the piece data it took, `None` if there is nothing to send.
-    fn send_front(&mut self, stream: &TcpStream) -> io::Result<Option<u32>> {
+    /// One system call. Returns what it took, `None` if there is nothing to send.
+    fn send_front(&mut self, stream: &TcpStream) -> io::Result<Option<Sent>> {
         let more = if self.segments.len() > 1 { SendFlags::MORE } else { SendFlags::empty() };
         let flags = SendFlags::NOSIGNAL | more;
         let Some(front) = self.segments.front_mut() else { return Ok(None) };
         let (sent, done) = match front {
             Segment::Raw { data, at } => {
                 *at += send(stream, &data[*at..], flags)?;
-                (0, *at == data.len())
+                (Sent::default(), *at == data.len())
             }
             Segment::Bytes { data, at } => {
                 let sent = send(stream, &data[*at..], flags)?;
                 *at += sent;
                 self.control_bytes -= sent;
-                (0, *at == data.len())
+                (Sent::default(), *at == data.len())
+            }
+            Segment::Reply { data, at } => {
+                let sent = send(stream, &data[*at..], flags)?;
+                *at += sent;
+                (Sent::replies(sent), *at == data.len())
             }
             Segment::Block { data, at } => {
                 let sent = send(stream, &data[*at..], flags)?;
                 *at += sent;
-                (sent as u32, *at == data.len())
+                (Sent::blocks(sent), *at == data.len())
             }
             Segment::Header { send: block, at } => {
                 let Block { piece, begin, len } = block.block;
                 let header = ztor_wire::piece_header(piece, begin, len);
                 *at += send(stream, &header[*at..], flags)?;
                 self.sending = Some(*block);
-                (0, *at == header.len())
+                (Sent::default(), *at == header.len())
             }
             Segment::File { file, offset, left } => {
                 let sent = rustix::fs::sendfile(stream, &*file, Some(offset), *left as usize)?;
@@ -238,13 +281,13 @@ impl Out {
                     return Err(became_shorter());
                 }
                 *left -= sent as u32;
-                (sent as u32, *left == 0)
+                (Sent::blocks(sent), *left == 0)
             }
             Segment::Zeros { left } => {
                 let len = ZEROS.len().min(*left as usize);
                 let sent = send(stream, &ZEROS[..len], flags)?;
                 *left -= sent as u32;
-                (sent as u32, *left == 0)
+                (Sent::blocks(sent), *left == 0)
             }
         };
         if done {

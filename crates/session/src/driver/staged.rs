@@ -1,7 +1,7 @@
 //! What cannot go straight from a file to a socket is put together here, and encrypted: for µTP, and for what is
 //! encrypted over TCP.
 
-use super::conn::{Out, Segment, became_shorter};
+use super::conn::{Out, Segment, Sent, became_shorter};
 use bytes::Bytes;
 use mio::net::TcpStream;
 use rustix::net::{SendFlags, send};
@@ -24,8 +24,8 @@ const MIN_UTP_ROOM: usize = 1024;
 pub(super) struct Staged {
     left: Vec<u8>,
     at: usize,
-    /// Piece data that counts as sent once it is gone.
-    block_bytes: u32,
+    /// What counts as sent once all is gone.
+    counts: Sent,
 }
 
 impl Staged {
@@ -33,7 +33,7 @@ impl Staged {
         self.left.is_empty()
     }
 
-    /// Sends over TCP with one system call. Returns the piece data that is gone with it, `None` if there is nothing
+    /// Sends over TCP with one system call. Returns what is gone with it, `None` if there is nothing
     /// to send.
     pub(super) fn send(
         &mut self,
@@ -41,39 +41,39 @@ impl Staged {
         out: &mut Out,
         ciphers: Option<&mut Ciphers>,
         scratch: &mut Vec<u8>,
-    ) -> io::Result<Option<u32>> {
+    ) -> io::Result<Option<Sent>> {
         if self.is_empty() {
             scratch.clear();
-            let block_bytes = out.gather(STAGE_BYTES, ciphers, scratch)?;
+            let counts = out.gather(STAGE_BYTES, ciphers, scratch)?;
             if scratch.is_empty() {
                 return Ok(None);
             }
             let sent = match send(stream, scratch, SendFlags::NOSIGNAL) {
                 Ok(sent) => sent,
                 Err(error) => {
-                    self.keep(scratch, block_bytes);
+                    self.keep(scratch, counts);
                     return Err(error.into());
                 }
             };
             if sent < scratch.len() {
-                self.keep(&scratch[sent..], block_bytes);
-                return Ok(Some(0));
+                self.keep(&scratch[sent..], counts);
+                return Ok(Some(Sent::default()));
             }
-            return Ok(Some(block_bytes));
+            return Ok(Some(counts));
         }
         self.at += send(stream, &self.left[self.at..], SendFlags::NOSIGNAL)?;
         if self.at < self.left.len() {
-            return Ok(Some(0));
+            return Ok(Some(Sent::default()));
         }
-        Ok(Some(std::mem::take(self).block_bytes))
+        Ok(Some(std::mem::take(self).counts))
     }
 
-    fn keep(&mut self, bytes: &[u8], block_bytes: u32) {
-        *self = Self { left: bytes.to_vec(), at: 0, block_bytes };
+    fn keep(&mut self, bytes: &[u8], counts: Sent) {
+        *self = Self { left: bytes.to_vec(), at: 0, counts };
     }
 
-    /// Hands over to µTP as much as it has room for, at most `limit` bytes. Returns how many they are and the piece
-    /// data among them, `None` if there is nothing to send.
+    /// Hands over to µTP as much as it has room for, at most `limit` bytes. Returns how many they are and what
+    /// counts among them, `None` if there is nothing to send.
     pub(super) fn write(
         now: Instant,
         key: ConnKey,
@@ -81,7 +81,7 @@ impl Staged {
         out: &mut Out,
         limit: usize,
         ciphers: Option<&mut Ciphers>,
-    ) -> io::Result<Option<(usize, u32)>> {
+    ) -> io::Result<Option<(usize, Sent)>> {
         if out.segments.is_empty() {
             return Ok(None);
         }
@@ -90,19 +90,24 @@ impl Staged {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut bytes = Vec::new();
-        let block_bytes = out.gather(room.min(limit), ciphers, &mut bytes)?;
+        let counts = out.gather(room.min(limit), ciphers, &mut bytes)?;
         // They stay until they have arrived.
         bytes.shrink_to_fit();
         let len = bytes.len();
         utp.write(now, key, Bytes::from(bytes));
-        Ok(Some((len, block_bytes)))
+        Ok(Some((len, counts)))
     }
 }
 
 impl Out {
-    /// Moves up to `limit` bytes from the front of the queue to the end of `into`, encrypted. Returns how many of
-    /// them are piece data.
-    fn gather(&mut self, limit: usize, ciphers: Option<&mut Ciphers>, into: &mut Vec<u8>) -> io::Result<u32> {
+    /// Moves up to `limit` bytes from the front of the queue to the end of `into`, encrypted. Returns what
+    /// counts among them.
+    fn gather(
+        &mut self,
+        limit: usize,
+        ciphers: Option<&mut Ciphers>,
+        into: &mut Vec<u8>,
+    ) -> io::Result<Sent> {
         let start = into.len();
         // A handshake is as it is; nothing else goes with it, as that may be encrypted.
         while let Some(Segment::Raw { data, at }) = self.segments.front_mut() {
@@ -110,46 +115,50 @@ impl Out {
             into.extend_from_slice(&data[*at..*at + len]);
             *at += len;
             if *at < data.len() {
-                return Ok(0);
+                return Ok(Sent::default());
             }
             self.segments.pop_front();
         }
         if into.len() > start {
-            return Ok(0);
+            return Ok(Sent::default());
         }
-        let mut block_bytes = 0;
+        let mut total = Sent::default();
         while into.len() - start < limit {
             let left = limit - (into.len() - start);
             match self.gather_front(left, into)? {
-                Some(bytes) => block_bytes += bytes,
+                Some(sent) => total += sent,
                 None => break,
             }
         }
         if let Some(ciphers) = ciphers {
             ciphers.encrypt(&mut into[start..]);
         }
-        Ok(block_bytes)
+        Ok(total)
     }
 
-    /// Of the front segment. Returns the piece data among it, `None` if there is no segment.
-    fn gather_front(&mut self, limit: usize, into: &mut Vec<u8>) -> io::Result<Option<u32>> {
+    /// Of the front segment. Returns what counts of it, `None` if there is no segment.
+    fn gather_front(&mut self, limit: usize, into: &mut Vec<u8>) -> io::Result<Option<Sent>> {
         let Some(front) = self.segments.front_mut() else { return Ok(None) };
         let (bytes, done) = match front {
             Segment::Raw { .. } => return Ok(None),
             Segment::Bytes { data, at } => {
                 let len = copy(data, at, limit, into);
                 self.control_bytes -= len;
-                (0, *at == data.len())
+                (Sent::default(), *at == data.len())
+            }
+            Segment::Reply { data, at } => {
+                let len = copy(data, at, limit, into);
+                (Sent::replies(len), *at == data.len())
             }
             Segment::Block { data, at } => {
                 let len = copy(data, at, limit, into);
-                (len as u32, *at == data.len())
+                (Sent::blocks(len), *at == data.len())
             }
             Segment::Header { send, at } => {
                 let header = ztor_wire::piece_header(send.block.piece, send.block.begin, send.block.len);
                 copy(&header, at, limit, into);
                 self.sending = Some(*send);
-                (0, *at == header.len())
+                (Sent::default(), *at == header.len())
             }
             Segment::File { file, offset, left } => {
                 let (before, len) = (into.len(), limit.min(*left as usize));
@@ -163,13 +172,13 @@ impl Out {
                 }
                 *offset += got as u64;
                 *left -= got as u32;
-                (got as u32, *left == 0)
+                (Sent::blocks(got), *left == 0)
             }
             Segment::Zeros { left } => {
                 let len = limit.min(*left as usize);
                 into.resize(into.len() + len, 0);
                 *left -= len as u32;
-                (len as u32, *left == 0)
+                (Sent::blocks(len), *left == 0)
             }
         };
         if done {
@@ -212,6 +221,7 @@ mod tests {
         out.segments.push_back(Segment::File { file: Arc::clone(file), offset: 5, left: 40 });
         out.segments.push_back(Segment::Zeros { left: 20 });
         out.segments.push_back(Segment::Block { data: vec![2; 10], at: 0 });
+        out.segments.push_back(Segment::Reply { data: vec![3; 15], at: 0 });
         out.control_bytes = 30;
         out
     }
@@ -222,18 +232,19 @@ mod tests {
         file.write_all(&(0..100).collect::<Vec<u8>>()).unwrap();
         let file = Arc::new(file);
         let wanted: Vec<u8> =
-            [vec![9; 50], vec![1; 30], (5..45).collect(), vec![0; 20], vec![2; 10]].concat();
+            [vec![9; 50], vec![1; 30], (5..45).collect(), vec![0; 20], vec![2; 10], vec![3; 15]].concat();
         for step in [1, 7, 64, 1000] {
-            let (mut out, mut got, mut block_bytes) = (out(&file), Vec::new(), 0);
+            let (mut out, mut got, mut counts) = (out(&file), Vec::new(), Sent::default());
             loop {
                 let before = got.len();
-                block_bytes += out.gather(step, None, &mut got).unwrap();
+                counts += out.gather(step, None, &mut got).unwrap();
                 assert!(got.len() - before <= step);
                 if got.len() == before {
                     break;
                 }
             }
-            assert_eq!((got, block_bytes, out.control_bytes), (wanted.clone(), 70, 0));
+            let sent = Sent { block_bytes: 70, reply_bytes: 15 };
+            assert_eq!((got, counts, out.control_bytes), (wanted.clone(), sent, 0));
         }
     }
 

@@ -430,7 +430,7 @@ impl Scene {
         let id = ztor_engine::RequestId(u.arbitrary::<u8>()?.into());
         let event = match u.int_in_range(0..=6)? {
             0 => Event::Connected { peer },
-            1 => Event::Sent { peer, block_bytes: u.arbitrary()? },
+            1 => Event::Sent { peer, block_bytes: u.arbitrary()?, reply_bytes: u.arbitrary()? },
             2 => Event::Disk { torrent, event: DiskEvent::PieceOk { piece: 0, digests: Vec::new() } },
             3 => Event::Http { id, result: Ok((200, u.arbitrary()?)) },
             4 => Event::Resolved { id, result: Ok(vec![IpAddr::from([10, 9, 9, 9])]) },

@@ -25,8 +25,8 @@ const MAX_IN_FLIGHT: u64 = (4 << 20) + BLOCK_LEN as u64;
 /// Bytes of messages in one turn at most: for each peer its requests and haves, and so much for what came.
 const MAX_SENT_PER_PEER: usize = 64 << 10;
 const MAX_SENT_PER_BYTE: usize = 4;
-/// The longest answer to one question about metadata or hashes.
-const MAX_SENT_PER_QUESTION: usize = METADATA_BLOCK_LEN as usize + 1024;
+/// Answers about metadata and hashes on their way to a socket at most: less than 16 KiB, and the one that goes over it.
+const MAX_REPLIES: usize = 2 * (METADATA_BLOCK_LEN as usize + 1024);
 /// The ids of extended messages: of those that the engine takes, and of those that we do.
 pub(crate) const ENGINE_UT_PEX: u8 = 1;
 pub(crate) const ENGINE_UT_METADATA: u8 = 2;
@@ -52,9 +52,8 @@ pub(crate) struct World {
     /// Magnets whose metadata has come.
     ready: Vec<TorrentId>,
     max_peers: usize,
-    /// Bytes given to the engine since the last turn, and questions about metadata and hashes among them.
+    /// Bytes given to the engine since the last turn.
     bytes_in: usize,
-    questions_in: usize,
 }
 
 /// A torrent as the world knows it.
@@ -92,6 +91,8 @@ pub(crate) struct Link {
     allowed_fast: BTreeSet<u32>,
     /// Blocks on their way to the socket.
     pub(crate) in_flight: VecDeque<SendBlock>,
+    /// The same of answers, by their length in bytes.
+    replies: VecDeque<u32>,
 }
 
 impl World {
@@ -112,7 +113,6 @@ impl World {
             ready: Vec::new(),
             max_peers,
             bytes_in: 0,
-            questions_in: 0,
         }
     }
 
@@ -217,9 +217,6 @@ impl World {
                 let block = Block { piece: *piece, begin: *begin, len: data.len() as u32 };
                 link.asked.retain(|asked| *asked != block);
             }
-            Message::Extended { id: ENGINE_UT_METADATA, .. } | Message::HashRequest(_) => {
-                self.questions_in += 1
-            }
             _ => {}
         }
         self.receive(peer, &encode(std::slice::from_ref(message)));
@@ -243,10 +240,12 @@ impl World {
     }
 
     pub(crate) fn sent(&mut self, peer: PeerKey) {
-        let Some(block) = self.links.get_mut(&peer).and_then(|link| link.in_flight.pop_front()) else {
-            return;
-        };
-        self.handle(Event::Sent { peer, block_bytes: block.block.len });
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        if let Some(reply_bytes) = link.replies.pop_front() {
+            return self.handle(Event::Sent { peer, block_bytes: 0, reply_bytes });
+        }
+        let Some(block) = link.in_flight.pop_front() else { return };
+        self.handle(Event::Sent { peer, block_bytes: block.block.len, reply_bytes: 0 });
     }
 
     /// The disk gets one write done, and says what became of the piece if that was the last of it.
@@ -303,7 +302,7 @@ impl World {
     fn carry_out(&mut self) -> bool {
         let mut out = self.rig.take_out();
         self.check_sizes(&out);
-        (self.bytes_in, self.questions_in) = (0, 0);
+        self.bytes_in = 0;
         let something = carry_out(&mut out, self);
         self.rig.out = out;
         assert!(self.links.len() + self.connects.len() <= self.max_peers);
@@ -312,9 +311,7 @@ impl World {
 
     fn check_sizes(&self, out: &Outbox) {
         let peers = self.max_peers + 1;
-        let sent = MAX_SENT_PER_PEER * peers
-            + MAX_SENT_PER_BYTE * self.bytes_in
-            + MAX_SENT_PER_QUESTION * self.questions_in;
+        let sent = MAX_SENT_PER_PEER * peers + MAX_SENT_PER_BYTE * self.bytes_in;
         assert!(out.bytes.len() <= sent, "{} bytes to send after {} came", out.bytes.len(), self.bytes_in);
         assert!(out.sends.len() <= out.bytes.len());
         assert!(out.blocks.len() <= 2000 * peers, "{} blocks to send", out.blocks.len());
@@ -464,6 +461,14 @@ impl Effects for World {
         self.hear(peer, bytes);
     }
 
+    fn send_reply(&mut self, peer: PeerKey, bytes: &[u8]) {
+        self.hear(peer, bytes);
+        let Some(link) = self.links.get_mut(&peer) else { return };
+        link.replies.push_back(bytes.len() as u32);
+        let unsent: usize = link.replies.iter().map(|len| *len as usize).sum();
+        assert!(unsent <= MAX_REPLIES, "{unsent} bytes of answers on their way to one peer");
+    }
+
     fn send_block(&mut self, send: SendBlock) {
         self.check_block(send);
     }
@@ -539,6 +544,7 @@ impl Link {
             unchokes: 0,
             allowed_fast: BTreeSet::new(),
             in_flight: VecDeque::new(),
+            replies: VecDeque::new(),
         }
     }
 }

@@ -31,8 +31,8 @@ impl Node {
         run.engine.settle(core.now, &mut run.out);
         let mut out = std::mem::take(&mut run.out);
         record_effects(core.now, number, &out, &mut core.trace);
-        let is_idle =
-            !run.was_told && out.sends.is_empty() && out.blocks.is_empty() && out.connects.is_empty();
+        let says_nothing = out.sends.is_empty() && out.replies.is_empty() && out.blocks.is_empty();
+        let is_idle = !run.was_told && says_nothing && out.connects.is_empty();
         run.was_told = false;
         run.idle_turns = if is_idle { run.idle_turns + 1 } else { 0 };
         if run.idle_turns % MAX_IDLE_TURNS == 0 {
@@ -98,11 +98,11 @@ impl Node {
         let Some(run) = &mut self.run else { return };
         for peer in std::mem::take(&mut run.to_flush) {
             let Some(link) = run.links.get_mut(&peer) else { continue };
-            let block_bytes = link.flush(core, net);
-            if block_bytes > 0 {
+            let (block_bytes, reply_bytes) = link.flush(core, net);
+            if block_bytes + reply_bytes > 0 {
                 run.audit.sent_bytes += u64::from(block_bytes);
                 run.was_told = true;
-                run.engine.handle(core.now, Happened::Sent { peer, block_bytes }, &mut run.out);
+                run.engine.handle(core.now, Happened::Sent { peer, block_bytes, reply_bytes }, &mut run.out);
             }
         }
     }
@@ -170,6 +170,16 @@ impl Effects for Turn<'_> {
         let Some(link) = run.links.get_mut(&peer) else { return };
         let said = link.ledger.said(self.core, number, peer, bytes, &mut run.audit);
         link.push_bytes(bytes);
+        run.to_flush.insert(peer);
+        self.judge(said);
+    }
+
+    fn send_reply(&mut self, peer: PeerKey, bytes: &[u8]) {
+        let number = self.number();
+        let Some(run) = &mut self.node.run else { return };
+        let Some(link) = run.links.get_mut(&peer) else { return };
+        let said = link.ledger.said(self.core, number, peer, bytes, &mut run.audit);
+        link.push_reply(bytes);
         run.to_flush.insert(peer);
         self.judge(said);
     }

@@ -20,6 +20,7 @@ pub(crate) struct Link {
 
 pub(crate) struct Item {
     bytes: Bytes,
+    is_reply: bool,
     /// How much of `bytes` is not piece data; it stands in front.
     header: usize,
 }
@@ -36,19 +37,28 @@ impl Link {
     }
 
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        self.backlog.push_back(Item { bytes: Bytes::copy_from_slice(bytes), header: bytes.len() });
+        self.push(bytes, false);
+    }
+
+    pub(crate) fn push_reply(&mut self, bytes: &[u8]) {
+        self.push(bytes, true);
+    }
+
+    fn push(&mut self, bytes: &[u8], is_reply: bool) {
+        let header = bytes.len();
+        self.backlog.push_back(Item { bytes: Bytes::copy_from_slice(bytes), is_reply, header });
     }
 
     pub(crate) fn push_block(&mut self, block: Block, data: &[u8]) {
         let mut bytes = BytesMut::with_capacity(PIECE_HEADER_LEN + data.len());
         bytes.extend_from_slice(&piece_header(block.piece, block.begin, data.len() as u32));
         bytes.extend_from_slice(data);
-        self.backlog.push_back(Item { bytes: bytes.freeze(), header: PIECE_HEADER_LEN });
+        self.backlog.push_back(Item { bytes: bytes.freeze(), is_reply: false, header: PIECE_HEADER_LEN });
     }
 
-    /// Moves what fits into the socket. Returns how much of it was piece data.
-    pub(crate) fn flush(&mut self, core: &mut Core, net: &mut Net) -> u32 {
-        let mut moved = 0;
+    /// Moves what fits into the socket. Returns how much of it was piece data, and how much replies.
+    pub(crate) fn flush(&mut self, core: &mut Core, net: &mut Net) -> (u32, u32) {
+        let (mut moved, mut replies) = (0, 0);
         while let Some(item) = self.backlog.front_mut() {
             let used = net.stream(self.stream).map_or(0, |stream| stream.pipes[self.side].socket.len());
             let len = SEND_BUFFER.saturating_sub(used).min(item.bytes.len());
@@ -56,6 +66,9 @@ impl Link {
                 break;
             }
             let bytes = item.bytes.split_to(len);
+            if item.is_reply {
+                replies += len as u32;
+            }
             moved += (len - len.min(item.header)) as u32;
             item.header -= len.min(item.header);
             if item.bytes.is_empty() {
@@ -63,6 +76,6 @@ impl Link {
             }
             net.send(core, self.stream, self.side, &bytes);
         }
-        moved
+        (moved, replies)
     }
 }

@@ -1,0 +1,69 @@
+//! Hashes of pieces for others (BEP 52), with the proofs up to the root of their file.
+
+use std::collections::BTreeMap;
+use ztor_metainfo::merkle::{self, Crown};
+use ztor_metainfo::{Layout, Metainfo};
+use ztor_wire::HashRequest;
+
+/// What is kept of a torrent for such answers. Empty until the first question.
+#[derive(Debug, Default)]
+pub(crate) struct Proofs {
+    /// The files that have a piece layer, sorted by root.
+    by_root: Option<Vec<u32>>,
+    /// Of files with more pieces than one answer has hashes: an eighth of a byte for each piece.
+    crowns: BTreeMap<u32, Crown>,
+}
+
+/// Bytes of the answer to a request, if it is not rejected; a little more for one that asks for proofs.
+pub(crate) fn answer_len(request: &HashRequest) -> u32 {
+    request.length.min(Crown::SPAN) * size_of::<merkle::Hash>() as u32
+}
+
+impl Proofs {
+    /// Answers a hash request out of the piece layers; `None` is to be rejected. The leaves below them are not kept, and
+    /// layers above them nobody needs to ask for. Costs a hash computation for each hash of the file's piece layer, once
+    /// in the life of the torrent; after that at most two for each of [`Crown::SPAN`] hashes.
+    pub(crate) fn answer(&mut self, meta: &Metainfo, request: &HashRequest) -> Option<Vec<merkle::Hash>> {
+        let base_layer = merkle::piece_layer(meta.layout.piece_length());
+        let range = merkle::Range {
+            base_layer: request.base_layer,
+            index: request.index,
+            length: request.length,
+            proof_layers: request.proof_layers,
+        };
+        if !meta.is_v2() || range.base_layer != base_layer || range.length > Crown::SPAN {
+            return None;
+        }
+        let file = self.file(&meta.layout, &request.pieces_root)?;
+        let pieces = meta.layout.pieces_of(file as usize).len() as u32;
+        let start = range.index / Crown::SPAN * Crown::SPAN;
+        let group = meta.piece_layer_part(file as usize, start, Crown::SPAN)?;
+        if pieces <= Crown::SPAN {
+            return merkle::Tree::new(group, base_layer, 0).answer(range);
+        }
+        let crown = self.crowns.entry(file).or_insert_with(|| crown(meta, file, pieces, base_layer));
+        crown.answer(range, &group)
+    }
+
+    fn file(&mut self, layout: &Layout, root: &merkle::Hash) -> Option<u32> {
+        let root_of = |file: &u32| layout.files().get(*file as usize).and_then(|file| file.pieces_root);
+        let by_root = self.by_root.get_or_insert_with(|| {
+            let files = 0..layout.files().len() as u32;
+            let has_layer =
+                |file: &u32| root_of(file).is_some() && layout.pieces_of(*file as usize).len() > 1;
+            let mut by_root: Vec<u32> = files.filter(has_layer).collect();
+            by_root.sort_by_key(root_of);
+            by_root
+        });
+        let at = by_root.binary_search_by_key(&Some(*root), root_of).ok()?;
+        by_root.get(at).copied()
+    }
+}
+
+fn crown(meta: &Metainfo, file: u32, pieces: u32, base_layer: u32) -> Crown {
+    let starts = (0..pieces).step_by(Crown::SPAN as usize);
+    Crown::new(
+        base_layer,
+        starts.filter_map(|first| meta.piece_layer_part(file as usize, first, Crown::SPAN)),
+    )
+}

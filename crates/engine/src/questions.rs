@@ -1,0 +1,157 @@
+//! What peers ask that has an answer much longer than the question: pieces of the metadata (BEP 9) and hashes (BEP 52).
+//!
+//! An answer is made when the socket can take it, and not when the question comes: a read may hold thousands of
+//! questions, whose answers nobody has to take.
+
+use crate::misbehaviour::Misbehaviour;
+use crate::outbox::Outbox;
+use crate::proofs;
+use crate::torrent::{Knowledge, Torrent};
+use crate::{Engine, PeerKey, TorrentId};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use ztor_metainfo::merkle;
+use ztor_wire::{HashRequest, METADATA_BLOCK_LEN, Message, MetadataMessage};
+
+/// Questions of one peer that wait; one beyond is dropped unanswered, and counts as a refused request. A client that
+/// asks for all metadata at once has this many for 4 MiB, and asks again for what does not come.
+const MAX_QUESTIONS: usize = 256;
+/// Answers on their way to the socket at a time: the next is made when less than this has not gone.
+const AHEAD_BYTES: u64 = 16 * 1024;
+/// How many times over a peer may have our metadata; a few blocks more of a short one.
+const METADATA_TIMES: u64 = 4;
+const METADATA_SPARE_BYTES: u64 = 64 * 1024;
+/// Hash requests that a peer may make: this, and a few for every 512 pieces.
+const MIN_HASH_REQUESTS: u32 = 256;
+
+/// A question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Question {
+    /// A piece of the info dictionary, by its number.
+    Metadata(u32),
+    Hashes(HashRequest),
+}
+
+/// What one peer has asked.
+#[derive(Debug, Default)]
+pub(crate) struct Questions {
+    queue: VecDeque<Question>,
+    /// Answers handed to the driver and not yet gone.
+    in_flight_bytes: u64,
+    metadata_served_bytes: u64,
+    hash_requests: u32,
+}
+
+impl Question {
+    /// How long the answer is, at most, in bytes of what is asked for.
+    fn answer_len(&self) -> u32 {
+        match self {
+            Self::Metadata(_) => METADATA_BLOCK_LEN,
+            Self::Hashes(request) => proofs::answer_len(request),
+        }
+    }
+}
+
+impl Questions {
+    /// Takes a question. False if too many wait.
+    pub(crate) fn ask(&mut self, question: Question) -> bool {
+        let has_room = self.queue.len() < MAX_QUESTIONS;
+        if has_room {
+            self.queue.push_back(question);
+        }
+        has_room
+    }
+
+    /// The question whose turn it is, if the socket has taken most of the answers before.
+    pub(crate) fn next(&self) -> Option<u32> {
+        let question = self.queue.front().filter(|_| self.in_flight_bytes < AHEAD_BYTES)?;
+        Some(question.answer_len())
+    }
+
+    /// Bytes of answers that have not gone.
+    pub(crate) fn in_flight_bytes(&self) -> u64 {
+        self.in_flight_bytes
+    }
+
+    /// Bytes of answers have gone.
+    pub(crate) fn sent(&mut self, bytes: u32) {
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes.into());
+    }
+
+    fn pop(&mut self) -> Option<Question> {
+        let question = self.queue.pop_front();
+        if self.queue.is_empty() {
+            // Most peers ask once in their life.
+            self.queue = VecDeque::new();
+        }
+        question
+    }
+}
+
+impl Engine {
+    /// A peer asks; it is answered by [`serve`](Self::serve).
+    pub(crate) fn on_question(&mut self, key: PeerKey, question: Question) -> Result<(), Misbehaviour> {
+        let Some(peer) = self.peers.get_mut(key) else { return Ok(()) };
+        // Over a whole life these are bounded too.
+        peer.refused()?;
+        peer.questions.ask(question);
+        Ok(())
+    }
+
+    /// Answers the first question of a peer. Returns the bytes of what was asked for, 0 if that is rejected.
+    pub(crate) fn answer(&mut self, key: PeerKey, id: TorrentId, out: &mut Outbox) -> u32 {
+        let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
+            return 0;
+        };
+        let questions = &mut peer.questions;
+        let (len, message) = match questions.pop() {
+            None => return 0,
+            Some(Question::Metadata(piece)) => {
+                let Some(extension) = peer.extended.ut_metadata else { return 0 };
+                let message = questions.metadata(torrent.info(), piece);
+                let len = if let MetadataMessage::Data { data, .. } = &message { data.len() } else { 0 };
+                (len as u32, Message::Extended { id: extension, payload: message.encode().into() })
+            }
+            Some(Question::Hashes(request)) => {
+                questions.hash_requests += 1;
+                let most = MIN_HASH_REQUESTS + torrent.layout.piece_count() / 128;
+                let is_within = questions.hash_requests <= most;
+                match is_within.then(|| torrent.prove(&request)).flatten() {
+                    Some(hashes) => {
+                        let hashes = Bytes::from(hashes.concat());
+                        (hashes.len() as u32, Message::Hashes { request, hashes })
+                    }
+                    None => (0, Message::HashReject(request)),
+                }
+            }
+        };
+        questions.in_flight_bytes += out.reply(key, &message);
+        len
+    }
+}
+
+impl Questions {
+    fn metadata(&mut self, info: Option<&Arc<[u8]>>, piece: u32) -> MetadataMessage {
+        let size = info.map_or(0, |info| info.len() as u32);
+        let begin = piece.checked_mul(METADATA_BLOCK_LEN).filter(|begin| *begin < size);
+        let (Some(info), Some(begin)) = (info, begin) else { return MetadataMessage::Reject { piece } };
+        let len = METADATA_BLOCK_LEN.min(size - begin);
+        let served = self.metadata_served_bytes + u64::from(len);
+        if served > METADATA_TIMES * u64::from(size) + METADATA_SPARE_BYTES {
+            return MetadataMessage::Reject { piece };
+        }
+        self.metadata_served_bytes = served;
+        let data = Bytes::copy_from_slice(&info[begin as usize..][..len as usize]);
+        MetadataMessage::Data { piece, total_size: size, data }
+    }
+}
+
+impl Torrent {
+    fn prove(&mut self, request: &HashRequest) -> Option<Vec<merkle::Hash>> {
+        match &self.knowledge {
+            Knowledge::All(meta) => self.proofs.answer(meta, request),
+            Knowledge::Hash(_) | Knowledge::Info(..) => None,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Questions with long answers, of peers that do not read them.
+
+use super::*;
+use ztor_metainfo::merkle;
+use ztor_wire::{ExtendedHandshake, HashRequest, MetadataMessage, UT_METADATA};
+
+/// More than one answer has hashes.
+const PIECES: u32 = 4096;
+/// A few more than are answered at a time.
+const MAX_UNREAD_BYTES: usize = 40 * 1024;
+/// Of a peer that speaks all of it.
+const SPEAKING: Reserved = Reserved::NONE.with_extended().with_v2();
+const THEIR_UT_METADATA: u8 = 5;
+
+fn asked(hashes: u32) -> (Scripted, Message) {
+    let meta = v2_made_up("v2", PIECES);
+    let root = meta.layout.files()[0].pieces_root.unwrap();
+    let scripted = Scripted::of(meta, true, SPEAKING, |_| {});
+    let request =
+        HashRequest { pieces_root: root, base_layer: 0, index: 0, length: hashes, proof_layers: 12 };
+    (scripted, Message::HashRequest(request))
+}
+
+/// Says which metadata extension the peer has, and asks for metadata so many times.
+fn metadata_questions(count: u32, pieces: u32) -> Vec<u8> {
+    let ours =
+        ExtendedHandshake { messages: vec![(UT_METADATA.into(), THEIR_UT_METADATA)], ..Default::default() };
+    let hello = Message::Extended { id: 0, payload: ours.encode().into() };
+    let question = |n| {
+        let payload = MetadataMessage::Request { piece: n % pieces }.encode().into();
+        Message::Extended { id: 2, payload }
+    };
+    encode(&std::iter::once(hello).chain((0..count).map(question)).collect::<Vec<_>>())
+}
+
+#[test]
+fn hash_answers_wait_for_the_socket() {
+    let (mut scripted, question) = asked(512);
+    let flood = encode(&vec![question; 5000]);
+    scripted.rig.give(scripted.key, &mut scripted.far_end, &flood);
+    let (_, unread) = scripted.settle_unread();
+    assert!(unread > 0 && (unread as usize) < MAX_UNREAD_BYTES, "{unread} bytes");
+    let (said, more) = scripted.settle_unread();
+    assert_eq!((said.len(), more), (0, 0), "nothing more before that is read");
+    scripted.read(unread);
+    let (said, more) = scripted.settle_unread();
+    assert!(matches!(said[..], [Message::Hashes { .. }]), "the next once it is read");
+    scripted.read(more);
+    let answers = 2 + scripted.settle().len();
+    assert!(answers <= 256, "{answers} answers: the rest of the questions is dropped");
+    assert_eq!(scripted.closed(), None);
+}
+
+#[test]
+fn metadata_answers_wait_for_the_socket() {
+    let meta = Blueprint::new("big", 16384).made_up(16384 * 50_000);
+    let blocks = meta.info.len().div_ceil(16384) as u32;
+    let mut scripted = Scripted::of(meta, true, SPEAKING, |_| {});
+    let flood = metadata_questions(3000, blocks);
+    scripted.rig.give(scripted.key, &mut scripted.far_end, &flood);
+    let (_, unread) = scripted.settle_unread();
+    assert!(unread > 0 && (unread as usize) < MAX_UNREAD_BYTES, "{unread} bytes");
+    assert_eq!(scripted.settle_unread().1, 0);
+    scripted.read(unread);
+    assert!(scripted.settle().len() >= 250, "those that waited are answered");
+}
+
+#[test]
+fn any_part_of_a_long_layer_is_proved_and_more_is_rejected() {
+    let (mut scripted, question) = asked(512);
+    let Message::HashRequest(first) = question else { unreachable!("a question") };
+    for index in (0..PIECES).step_by(512) {
+        let request = HashRequest { index, ..first };
+        let said = scripted.say(&Message::HashRequest(request));
+        let [Message::Hashes { hashes, .. }] = &said[..] else { panic!("an answer, not {said:?}") };
+        let range = merkle::Range { base_layer: 0, index, length: 512, proof_layers: 12 };
+        let hashes: Vec<merkle::Hash> = hashes.chunks(32).map(|hash| hash.try_into().unwrap()).collect();
+        let checked = merkle::check(&first.pieces_root, 12, range, &hashes).expect("a proof");
+        assert_eq!(checked.first(), Some(&[index as u8; 32]));
+    }
+    for bad in [
+        HashRequest { length: 1024, ..first },
+        HashRequest { length: PIECES, ..first },
+        HashRequest { base_layer: 1, ..first },
+        HashRequest { pieces_root: [7; 32], ..first },
+    ] {
+        assert_eq!(scripted.say(&Message::HashRequest(bad)), [Message::HashReject(bad)]);
+    }
+}
+
+/// A flood must leave no debt: what never went costs nobody anything.
+#[test]
+fn answers_that_did_not_go_cost_no_upload() {
+    let meta = Blueprint::new("big", 16384).made_up(16384 * 50_000);
+    let mut scripted = Scripted::of(meta, true, SPEAKING, |config| config.limit_up = Some(50_000));
+    let flood = metadata_questions(500, 10);
+    scripted.rig.give(scripted.key, &mut scripted.far_end, &flood);
+    for _ in 0..20 {
+        scripted.rig.now += Duration::from_secs(1);
+        let (_, unread) = scripted.settle_unread();
+        assert!((unread as usize) < MAX_UNREAD_BYTES);
+    }
+    let gone = Event::Closed { peer: scripted.key, reason: "gone".into(), is_ours: false };
+    scripted.rig.handle(gone);
+    scripted.rig.settle();
+    scripted.rig.take_out();
+
+    let other = scripted.rig.engine.accept(scripted.rig.now, addr(98), Transport::Tcp).unwrap();
+    let info_hash = scripted.meta.info_hashes.swarm_id();
+    let hello = Handshake { reserved: SPEAKING, info_hash, peer_id: PeerId::new([8; 20]) }.encode();
+    let mut far_end = FarEnd::default();
+    scripted.rig.give(other, &mut far_end, &[&hello[..], &metadata_questions(1, 10)].concat());
+    for _ in 0..2 {
+        scripted.rig.settle();
+        scripted.rig.now += Duration::from_millis(500);
+    }
+    assert_eq!(scripted.rig.out.replies.len(), 1, "an honest peer is answered at once");
+}
