@@ -73,6 +73,9 @@ impl Engine {
             && !self.shutting_down
             && torrent.peers.len() < self.config.max_peers_per_torrent
             && torrent.known.next_due().is_some_and(|due| due <= now);
+        if ready {
+            self.places.call_wanted(now);
+        }
         if ready && !torrent.wants_connects {
             torrent.wants_connects = true;
             self.connects.queue.push_back(id);
@@ -81,13 +84,18 @@ impl Engine {
 
     pub(crate) fn connect_some(&mut self, now: Instant, out: &mut Outbox) {
         self.call_again(now, out);
-        // When all places are taken the queue is dropped; the torrents' timers fill it again.
+        // When all places are taken the queue is dropped, but for one that gets a place of another torrent; the torrents'
+        // timers fill it again.
         if self.peers.len() >= self.config.max_peers {
+            let waiting = self.connects.queue.clone();
+            let favoured = self.move_place(now, waiting, out);
+            self.connects.queue.retain(|id| Some(*id) != favoured);
             for id in std::mem::take(&mut self.connects.queue) {
                 if let Some(torrent) = self.torrents.get_mut(id) {
                     torrent.wants_connects = false;
                 }
             }
+            self.connects.queue.extend(favoured);
         }
         while self.connects.half_open < MAX_HALF_OPEN && self.peers.len() < self.config.max_peers {
             let Some(id) = self.connects.queue.front().copied() else { return };

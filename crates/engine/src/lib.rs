@@ -40,6 +40,7 @@ mod pex;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod picker;
 mod pieces;
+mod places;
 mod proofs;
 mod questions;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
@@ -80,6 +81,7 @@ use on_dht::DhtPart;
 use on_local::Local;
 use on_tracker::Trackers;
 use peer::Peer;
+use places::Places;
 use rate::Bucket;
 use settle::Timers;
 use slotmap::SlotMap;
@@ -90,10 +92,10 @@ use thiserror::Error;
 use torrent::Torrent;
 use transfer::Line;
 use ztor_base::addr::is_local;
-use ztor_base::{Instant, Sha1Digest, SwarmId};
+use ztor_base::{Host, Instant, Sha1Digest, SwarmId};
 
 /// Connections of one host on the public network.
-const MAX_PEERS_PER_IP: usize = 8;
+const MAX_PEERS_PER_HOST: usize = 8;
 /// Addresses that were banned, at most; further ones replace the lowest.
 const MAX_BANS: usize = 10_000;
 
@@ -108,6 +110,7 @@ pub struct Engine {
     down: Bucket,
     up: Bucket,
     connects: Connects,
+    places: Places,
     trackers: Trackers,
     timers: Timers,
     local: Local,
@@ -163,6 +166,7 @@ impl Engine {
             down: Bucket::new(config.limit_down, now),
             up: Bucket::new(config.limit_up, now),
             connects: Connects::default(),
+            places: Places::new(now),
             trackers: Trackers::new(&mut rng),
             local: Local::new(&mut rng),
             dht: None,
@@ -237,9 +241,10 @@ impl Engine {
         if self.banned.contains(&addr.ip()) {
             return Err(Refused::Banned);
         }
-        if self.peers.len() >= self.config.max_peers || self.is_greedy(addr.ip()) {
+        if self.is_greedy(addr.ip()) {
             return Err(Refused::Full);
         }
+        self.place_for_stranger(now)?;
         let key = self.peers.insert(Peer::new(now, addr, Direction::Incoming, transport, None));
         self.mark_peer(key);
         Ok(key)
@@ -306,9 +311,9 @@ impl Engine {
 
     /// One host may not take all the places. Hosts of the local network may be many behind one address.
     fn is_greedy(&self, ip: IpAddr) -> bool {
-        !is_local(ip)
-            && self.peers.values().filter(|p| p.addr.ip() == ip && p.stands_or_called()).count()
-                >= MAX_PEERS_PER_IP
+        let host = Host::of(ip);
+        let of_host = |p: &&Peer| Host::of(p.addr.ip()) == host && p.stands_or_called();
+        !is_local(ip) && self.peers.values().filter(of_host).count() >= MAX_PEERS_PER_HOST
     }
 
     pub(crate) fn mark_peer(&mut self, key: PeerKey) {

@@ -251,6 +251,7 @@ impl Engine {
             torrent.down.owe(now, len);
         }
         peer.download.came(now, len);
+        peer.payload_at = now;
         peer.useful_at = now;
         torrent.down_meter.add(now, u64::from(len));
         torrent.downloaded += u64::from(len);

@@ -152,8 +152,7 @@ impl Engine {
             return Err(Misbehaviour::WrongPeerId);
         }
         self.resolve_double(now, key, id, theirs.peer_id, out)?;
-        let is_full = self.torrents[id].peers.len() >= self.config.max_peers_per_torrent;
-        if direction == Direction::Incoming && is_full {
+        if direction == Direction::Incoming && !self.place_for_caller(now, id, out) {
             return Err(Misbehaviour::Full);
         }
 
@@ -352,9 +351,8 @@ impl Engine {
             self.down.refund(block.len);
             torrent.down.refund(block.len);
         }
-        // What was handed over and has not gone will not go any more.
-        let unsent = peer.upload.in_flight_bytes + peer.questions.in_flight_bytes();
-        let unsent = u32::try_from(unsent).unwrap_or(u32::MAX);
+        // Answers that were handed over and have not gone will not go any more.
+        let unsent = u32::try_from(peer.questions.in_flight_bytes()).unwrap_or(u32::MAX);
         self.up.refund(unsent);
         torrent.up.refund(unsent);
         torrent.picker.disown(key);

@@ -69,6 +69,8 @@ pub(crate) struct Peer {
     pub(crate) started_at: Instant,
     pub(crate) received_at: Instant,
     pub(crate) sent_at: Instant,
+    /// Last time piece data moved either way, or since when it is connected.
+    pub(crate) payload_at: Instant,
     /// Last time one side was interested in the other.
     pub(crate) useful_at: Instant,
     /// The timer that is set for this peer.
@@ -209,6 +211,7 @@ impl Peer {
             started_at: now,
             received_at: now,
             sent_at: now,
+            payload_at: now,
             useful_at: now,
             wake: Instant::FAR_FUTURE,
             is_dirty: false,
@@ -233,6 +236,10 @@ impl Peer {
     pub(crate) fn is_out_of_work(&self) -> bool {
         let may_ask = !self.chokes_us || !self.download.allowed_fast.is_empty();
         self.we_are_interested && may_ask && self.download.live == 0
+    }
+
+    pub(crate) fn has_moved_payload(&self) -> bool {
+        self.download.total_bytes + self.upload.total_bytes > 0
     }
 
     pub(crate) fn is_seed(&self) -> bool {

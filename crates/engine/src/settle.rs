@@ -36,6 +36,7 @@ impl Timers {
 
 impl Engine {
     pub(crate) fn settle_all(&mut self, now: Instant, out: &mut Outbox) {
+        self.send_away(out);
         self.wake_timers(now);
         self.settle_trackers(now, out);
         let mut index = 0;
@@ -102,6 +103,7 @@ impl Engine {
         }
         let starving_at = self.watch_hunger(now, id);
         self.announce_due(now, id, out);
+        let place_at = self.place_for_call(now, id, out);
         self.queue_connects(now, id);
         let fetch_again = self.fetch_metadata(now, id, out);
         let torrent = &self.torrents[id];
@@ -116,6 +118,7 @@ impl Engine {
                 .map(|due| if due > now { due } else { now + CHOKE_ROUND }),
             (torrent.interested > 0 && torrent.is_live()).then_some(torrent.choke_at),
             starving_at,
+            place_at,
             fetch_again.map(|at| at.max(now + SHORTEST_RETRY)),
         ];
         if let Some(at) = next.into_iter().flatten().min() {

@@ -3,6 +3,7 @@
 
 mod dialing;
 mod finding;
+mod places;
 mod questions;
 mod scripted;
 mod world;

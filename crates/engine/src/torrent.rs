@@ -103,6 +103,8 @@ pub(crate) struct Torrent {
     pub(crate) wants_connects: bool,
     /// Since when no peer has had anything that is missing.
     pub(crate) starves_since: Option<Instant>,
+    /// When a peer last made place for another.
+    pub(crate) exchanged_at: Instant,
     /// When it is looked up in the DHT, unless that is under way.
     pub(crate) dht_due: Option<Instant>,
     /// Times in a row that this brought no peer.
@@ -200,6 +202,7 @@ impl Torrent {
             is_dirty: false,
             wants_connects: false,
             starves_since: None,
+            exchanged_at: now,
             dht_due: None,
             dht_vain: 0,
             is_told_locally: false,

@@ -153,6 +153,7 @@ impl Engine {
         peer.upload.total_bytes += bytes;
         peer.upload.meter.add(now, bytes);
         peer.useful_at = now;
+        peer.payload_at = now;
         if let Some(id) = peer.torrent
             && let Some(torrent) = self.torrents.get_mut(id)
         {

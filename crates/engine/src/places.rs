@@ -1,0 +1,201 @@
+//! Who has a connection when there are not enough for all.
+//!
+//! Every table of connections is bounded, and whoever holds its places without use makes place for others:
+//! - callers that have not greeted have a small budget of their own, and the oldest of the host with the most leaves;
+//! - callers leave a part of the places to calls of our own, of the session's and of each torrent's;
+//! - a torrent that is full exchanges its least useful peers, at a pace, for one that calls or could be called;
+//! - a session that is full takes places from torrents with more than their share, for downloads with less.
+
+use crate::outbox::{Close, Outbox};
+use crate::peer::{Direction, Peer};
+use crate::torrent::Torrent;
+use crate::{Engine, PeerKey, Refused, TorrentId};
+use std::collections::BTreeMap;
+use ztor_base::{Duration, Host, Instant};
+
+/// Nobody is sent away before he had this long to show what he is good for, nor this soon after the last block.
+const TRIAL: Duration = Duration::from_secs(30);
+const PAYLOAD_COUNTS: Duration = Duration::from_secs(60);
+/// Between two exchanges of a torrent: while nothing comes, and otherwise.
+const STARVING_PACE: Duration = Duration::from_secs(5);
+const PACE: Duration = Duration::from_secs(60);
+/// Between two places that the session moves from one torrent to another.
+const SESSION_PACE: Duration = Duration::from_secs(1);
+/// How long after a torrent had someone to call places are kept free for calls.
+const CALLS_COUNT: Duration = Duration::from_secs(60);
+/// One of so many places is kept for calls of our own.
+const RESERVED_SHARE: usize = 5;
+/// Callers that have not greeted may have one of so many places; at most, and at least, this many.
+const SILENT_SHARE: usize = 10;
+const MAX_SILENT: usize = 50;
+const MIN_SILENT: usize = 2;
+
+/// The session's part.
+pub(crate) struct Places {
+    /// Callers that made place since the last turn.
+    sent_away: Vec<PeerKey>,
+    moved_at: Instant,
+    /// When a torrent last had someone to call.
+    call_wanted_at: Option<Instant>,
+}
+
+/// What a peer is good for; the least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Use {
+    None,
+    /// Wants something from us.
+    Takes,
+    /// Has what we want.
+    Gives,
+}
+
+impl Places {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { sent_away: Vec::new(), moved_at: now, call_wanted_at: None }
+    }
+
+    /// A torrent has someone to call.
+    pub(crate) fn call_wanted(&mut self, now: Instant) {
+        self.call_wanted_at = Some(now);
+    }
+
+    fn reserved(&self, now: Instant, places: usize) -> usize {
+        let is_wanted = self.call_wanted_at.is_some_and(|at| now.since(at) < CALLS_COUNT);
+        if is_wanted { places / RESERVED_SHARE } else { 0 }
+    }
+}
+
+impl Engine {
+    /// A place for a caller of whom nothing is known yet, or the reason why there is none.
+    pub(crate) fn place_for_stranger(&mut self, now: Instant) -> Result<(), Refused> {
+        let most = self.config.max_peers;
+        let callers = self.peers.values().filter(|peer| peer.direction == Direction::Incoming).count();
+        let is_silent = |peer: &Peer| peer.direction == Direction::Incoming && !peer.is_live();
+        let silent = self.peers.values().filter(|peer| is_silent(peer)).count();
+        let most_silent = (most / SILENT_SHARE).clamp(MIN_SILENT, MAX_SILENT);
+        let is_full = self.peers.len() >= most || callers + self.places.reserved(now, most) >= most;
+        if silent < most_silent && !is_full {
+            return Ok(());
+        }
+        let mut by_host: BTreeMap<Host, usize> = BTreeMap::new();
+        for peer in self.peers.values().filter(|peer| is_silent(peer)) {
+            *by_host.entry(Host::of(peer.addr.ip())).or_default() += 1;
+        }
+        let order = |(key, peer): (PeerKey, &Peer)| {
+            let of_host = by_host.get(&Host::of(peer.addr.ip())).copied().unwrap_or(0);
+            (usize::MAX - of_host, peer.started_at, key)
+        };
+        let oldest = self.peers.iter().filter(|(_, peer)| is_silent(peer)).map(order).min();
+        let (.., key) = oldest.ok_or(Refused::Full)?;
+        self.remove_peer(now, key, true);
+        self.places.sent_away.push(key);
+        Ok(())
+    }
+
+    /// Ends the connections of those that made place for other callers.
+    pub(crate) fn send_away(&mut self, out: &mut Outbox) {
+        let reason = "others called, and it had not said what it wants";
+        let closes = self.places.sent_away.drain(..);
+        out.closes.extend(closes.map(|peer| Close { peer, reason: reason.to_owned() }));
+    }
+
+    /// Whether there is a place in a torrent for a caller; another peer may leave for it.
+    pub(crate) fn place_for_caller(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) -> bool {
+        let Some(torrent) = self.torrents.get(id) else { return false };
+        let most = self.config.max_peers_per_torrent;
+        let has_called =
+            |key: &&PeerKey| self.peers.get(**key).is_some_and(|peer| peer.direction == Direction::Incoming);
+        let callers = torrent.peers.iter().filter(has_called).count();
+        let reserved = if torrent.known.first_due(now).is_some() { most / RESERVED_SHARE } else { 0 };
+        let has_room = torrent.peers.len() < most && callers + reserved < most;
+        has_room || self.exchange(now, id, out)
+    }
+
+    /// Makes place in a full download for a peer that could be called. Says when to look again, if it is full.
+    pub(crate) fn place_for_call(
+        &mut self,
+        now: Instant,
+        id: TorrentId,
+        out: &mut Outbox,
+    ) -> Option<Instant> {
+        let torrent = self.torrents.get(id)?;
+        let is_full = torrent.peers.len() >= self.config.max_peers_per_torrent;
+        let wants_more = torrent.is_live() && !torrent.finished && !self.shutting_down;
+        let due = torrent.known.next_due().filter(|_| is_full && wants_more)?;
+        if due > now {
+            return Some(due);
+        }
+        self.exchange(now, id, out);
+        Some(now + STARVING_PACE)
+    }
+
+    /// Ends the connection to the least useful peer of a torrent, if there is one and it is time.
+    fn exchange(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) -> bool {
+        let Some(torrent) = self.torrents.get(id) else { return false };
+        let is_starving = !torrent.finished && torrent.down_meter.per_s(now) == 0;
+        let pace = if is_starving { STARVING_PACE } else { PACE };
+        if now.since(torrent.exchanged_at) < pace {
+            return false;
+        }
+        let peers = torrent.peers.iter().filter_map(|key| Some((*key, self.peers.get(*key)?)));
+        let least = peers.filter_map(|(key, peer)| rank(now, torrent, key, peer)).min();
+        let Some((.., key)) = least else { return false };
+        self.torrents[id].exchanged_at = now;
+        self.make_place(now, id, key, out);
+        true
+    }
+
+    /// Moves a place to a download that waits for one and has less than its share, from a torrent that has more, or is
+    /// no download. Returns the download.
+    pub(crate) fn move_place(
+        &mut self,
+        now: Instant,
+        waiting: impl IntoIterator<Item = TorrentId>,
+        out: &mut Outbox,
+    ) -> Option<TorrentId> {
+        if now.since(self.places.moved_at) < SESSION_PACE {
+            return None;
+        }
+        let sharing = self.torrents.values().filter(|torrent| !torrent.peers.is_empty()).count() + 1;
+        let share = (self.config.max_peers / sharing).max(1);
+        let is_poor = |id: &TorrentId| {
+            let torrent = self.torrents.get(*id);
+            torrent.is_some_and(|t| t.is_open() && !t.finished && t.peers.len() < share)
+        };
+        let poor = waiting.into_iter().find(is_poor)?;
+        let owners =
+            self.torrents.iter().filter(|(id, t)| *id != poor && (t.finished || t.peers.len() > share));
+        let candidates = owners.flat_map(|(id, torrent)| {
+            let peers = torrent.peers.iter().filter_map(|key| Some((*key, self.peers.get(*key)?)));
+            peers.filter_map(move |(key, peer)| Some((rank(now, torrent, key, peer)?, id)))
+        });
+        let ((.., key), owner) = candidates.min()?;
+        self.places.moved_at = now;
+        self.make_place(now, owner, key, out);
+        Some(poor)
+    }
+
+    fn make_place(&mut self, now: Instant, id: TorrentId, key: PeerKey, out: &mut Outbox) {
+        let called = self.peers.get(key).filter(|peer| peer.direction == Direction::Outgoing);
+        let addr = called.map(|peer| peer.addr);
+        self.close(now, key, "it made place for another peer", out);
+        if let Some((torrent, addr)) = self.torrents.get_mut(id).zip(addr) {
+            torrent.known.put_off(now, addr, &mut self.rng);
+        }
+    }
+}
+
+/// Whom to send away first: the lowest. `None` for who stays.
+fn rank(now: Instant, torrent: &Torrent, key: PeerKey, peer: &Peer) -> Option<(Use, Instant, PeerKey)> {
+    let has_had_time = peer.is_live()
+        && now.since(peer.started_at) >= TRIAL
+        && (!peer.has_moved_payload() || now.since(peer.payload_at) >= PAYLOAD_COUNTS);
+    let good_for = if peer.interesting > 0 && !torrent.finished {
+        Use::Gives
+    } else if peer.is_interested {
+        Use::Takes
+    } else {
+        Use::None
+    };
+    has_had_time.then_some((good_for, peer.payload_at, key))
+}
