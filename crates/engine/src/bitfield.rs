@@ -22,7 +22,8 @@ impl Bitfield {
         Self { words: Box::default(), len, ones: len }
     }
 
-    /// Reads the wire form; `None` if it has not exactly `len.div_ceil(8)` bytes or a spare bit is set.
+    /// Reads the wire form; `None` if it has not exactly `len.div_ceil(8)` bytes. Spare bits are ignored: BEP 3 lets us
+    /// drop who sets one, but there are clients that do.
     pub fn from_wire(bytes: &[u8], len: u32) -> Option<Self> {
         if bytes.len() != len.div_ceil(8) as usize {
             return None;
@@ -32,9 +33,9 @@ impl Bitfield {
             buf[..chunk.len()].copy_from_slice(chunk);
             u64::from_be_bytes(buf)
         });
-        let words: Box<[u64]> = words.collect();
-        if !len.is_multiple_of(64) && words.last().is_some_and(|w| w << (len % 64) != 0) {
-            return None;
+        let mut words: Box<[u64]> = words.collect();
+        if let Some(last) = words.last_mut().filter(|_| !len.is_multiple_of(64)) {
+            *last &= !(u64::MAX >> (len % 64));
         }
         let ones = words.iter().map(|w| w.count_ones()).sum();
         let mut set = Self { words, len, ones };
@@ -205,7 +206,8 @@ mod tests {
     fn wire_order_is_most_significant_first() {
         let set = Bitfield::from_wire(&[0b1000_0001, 0b0100_0000], 10);
         assert_eq!(set.map(|s| s.iter().collect::<Vec<_>>()), Some(vec![0, 7, 9]));
-        assert_eq!(Bitfield::from_wire(&[0, 0b0010_0000], 10), None, "a spare bit is set");
+        let spare = Bitfield::from_wire(&[0, 0b0110_0000], 10).map(|set| set.iter().collect::<Vec<_>>());
+        assert_eq!(spare, Some(vec![9]), "spare bits are ignored");
         assert_eq!(Bitfield::from_wire(&[0], 10), None, "too short");
         assert_eq!(Bitfield::from_wire(&[0, 0, 0], 10), None, "too long");
     }

@@ -14,8 +14,6 @@ pub(crate) enum Misbehaviour {
     WrongTorrent,
     #[error("it is ourselves")]
     Myself,
-    #[error("is not who the tracker said")]
-    WrongPeerId,
     #[error("is connected already")]
     Duplicate,
     #[error("comes when the torrent has all the peers it may")]
@@ -57,7 +55,7 @@ impl Misbehaviour {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Self::BadData { .. } | Self::BadMetadata | Self::BadHashes => Verdict::Ban,
-            Self::Myself | Self::WrongTorrent | Self::WrongPeerId => Verdict::Forget,
+            Self::Myself | Self::WrongTorrent => Verdict::Forget,
             Self::Wire(_)
             | Self::UnknownTorrent
             | Self::Duplicate

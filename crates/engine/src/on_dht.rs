@@ -94,9 +94,14 @@ impl Engine {
         }
     }
 
-    /// A peer says where its node is.
+    /// A peer says where its node is. Once is enough, and from swarms without DHT nobody is to say it (BEP 27).
     pub(crate) fn on_port(&mut self, now: Instant, key: PeerKey, port: u16) {
-        if let Some(ip) = self.peers.get(key).map(|peer| peer.addr.ip()) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let is_private =
+            peer.torrent.and_then(|id| self.torrents.get(id)).is_none_or(|torrent| torrent.private);
+        let is_first = !std::mem::replace(&mut peer.has_told_port, true);
+        let ip = peer.addr.ip();
+        if is_first && !is_private {
             self.add_dht_nodes(now, &[SocketAddr::new(ip, port)], DhtRole::Node);
         }
     }

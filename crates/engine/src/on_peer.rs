@@ -144,13 +144,9 @@ impl Engine {
         if !torrent.is_open() {
             return Err(Misbehaviour::UnknownTorrent);
         }
-        if torrent
-            .known
-            .expected_id(addr)
-            .is_some_and(|want| direction == Direction::Outgoing && want != theirs.peer_id)
-        {
-            return Err(Misbehaviour::WrongPeerId);
-        }
+        // Clients take a new id whenever they like, libtorrent one for each connection: another than the tracker has
+        // named is shown, and no reason to refuse.
+        let named_id = torrent.known.expected_id(addr).filter(|_| direction == Direction::Outgoing);
         self.resolve_double(now, key, id, theirs.peer_id, out)?;
         if direction == Direction::Incoming && !self.place_for_caller(now, id, out) {
             return Err(Misbehaviour::Full);
@@ -166,6 +162,7 @@ impl Engine {
             torrent.known.spoke(addr, way.transport, way.is_encrypted);
         }
         peer.id = Some(theirs.peer_id);
+        peer.id_as_named = named_id.map(|id| id == theirs.peer_id);
         peer.client = Some(theirs.peer_id.to_string());
         peer.stage = Stage::Live;
         peer.fast = theirs.reserved.fast();

@@ -55,6 +55,10 @@ pub(crate) struct Peer {
     pub(crate) id: Option<PeerId>,
     pub(crate) client: Option<String>,
     pub(crate) fast: bool,
+    /// Has said where its DHT node is.
+    pub(crate) has_told_port: bool,
+    /// Whether its id is the one that a tracker has named; `None` if none has.
+    pub(crate) id_as_named: Option<bool>,
     /// Knows of hashes of pieces (BEP 52).
     pub(crate) speaks_v2: bool,
     pub(crate) has: Pieces,
@@ -170,6 +174,8 @@ impl Peer {
             id: None,
             client: None,
             fast: false,
+            has_told_port: false,
+            id_as_named: None,
             speaks_v2: false,
             has: Pieces::None,
             interesting: 0,

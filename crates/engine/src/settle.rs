@@ -134,10 +134,12 @@ impl Engine {
         }
         for key in &torrent.peers {
             let Some(peer) = self.peers.get(*key) else { continue };
-            if !peer.is_live() {
+            // One that has the piece is told as well: a super-seeding seed shows no other piece before it hears that this
+            // one has spread (BEP 16).
+            if !peer.is_live() || peer.is_seed() {
                 continue;
             }
-            for piece in pieces.iter().filter(|p| !peer.has.contains(**p)) {
+            for piece in &pieces {
                 out.send(*key, &Message::Have { piece: *piece });
             }
         }

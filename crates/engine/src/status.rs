@@ -115,6 +115,9 @@ pub struct PeerStatus {
     pub downloaded: u64,
     /// Bytes to it.
     pub uploaded: u64,
+    /// Whether its peer id is the one that a tracker has named for its address (BEP 3); `None` if none has. Some clients
+    /// take a new one for each connection.
+    pub id_as_named: Option<bool>,
     /// It does not serve us.
     pub chokes_us: bool,
     /// We do not serve it.
@@ -178,6 +181,7 @@ impl Engine {
             up_per_s: p.upload.meter.per_s(now),
             downloaded: p.download.total_bytes,
             uploaded: p.upload.total_bytes,
+            id_as_named: p.id_as_named,
             chokes_us: p.chokes_us,
             we_choke: p.we_choke,
         })

@@ -3,12 +3,13 @@
 
 mod dialing;
 mod finding;
+mod odd_peers;
 mod places;
 mod questions;
 mod scripted;
 mod world;
 
-use scripted::Scripted;
+use scripted::{SCRIPTED_LEN, Scripted};
 use world::{Node, World, addr, private_torrent, torrent};
 
 use crate::testkit::{

@@ -13,6 +13,9 @@ use ztor_wire::{Block, Message};
 const QUANTUM: usize = 4;
 /// Between two looks at the line.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+/// The same where all in the line are held up by their torrents. A torrent's bucket holds what comes in a quarter of a
+/// second, or a block: nothing is lost by looking no more often.
+const HELD_UP_WAIT: Duration = Duration::from_millis(50);
 
 impl Engine {
     /// Asks a peer for as much as its rate and the limits allow.
@@ -183,12 +186,13 @@ impl Engine {
         }
         line.at = Instant::FAR_FUTURE;
         line.is_feeding = true;
-        let mut turns_in_vain = 0;
+        // Those who have not had a turn since somebody got something.
+        let mut left = line.queue.len();
         // Who wants more goes to the end of the line. Some may be held up by their torrent's own limit: a round
         // in which nobody got anything is the last.
         loop {
             let (line, bucket) = self.line(way);
-            if turns_in_vain >= line.queue.len() || !bucket.has(now, BLOCK_LEN) {
+            if left == 0 || !bucket.has(now, BLOCK_LEN) {
                 break;
             }
             let before = line.granted;
@@ -200,12 +204,18 @@ impl Engine {
                 }
                 self.settle_peer(now, key, out);
             }
-            turns_in_vain = if self.line(way).0.granted == before { turns_in_vain + 1 } else { 0 };
+            let line = self.line(way).0;
+            left = if line.granted == before { left - 1 } else { line.queue.len() };
         }
         let (line, bucket) = self.line(way);
         line.is_feeding = false;
         if !line.queue.is_empty() {
-            line.at = line.at.min(bucket.ready_at(BLOCK_LEN)).max(now + SHORTEST_WAIT);
+            // Those who had a turn have said when there may be tokens for them; the others wait for this bucket.
+            line.at = if left == 0 {
+                line.at.max(now + HELD_UP_WAIT)
+            } else {
+                line.at.min(bucket.ready_at(BLOCK_LEN)).max(now + SHORTEST_WAIT)
+            };
         }
     }
 

@@ -307,6 +307,10 @@ impl Actor {
                 return self.put(core, net, stream, &noise);
             }
         };
+        // It may happen to be a good one, and then is answered.
+        if let (Message::Request(block), Some(talk)) = (&message, self.talks.get_mut(&stream)) {
+            talk.asked.push(*block);
+        }
         self.say(core, net, stream, &message);
     }
 }

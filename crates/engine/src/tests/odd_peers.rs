@@ -1,0 +1,91 @@
+//! What peers do that is odd, or meant to make work, and no reason to part.
+
+use super::*;
+use crate::known::Origin;
+
+#[test]
+fn a_limit_of_a_torrent_does_not_keep_the_loop_busy() {
+    let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
+    let limit = Command::SetTorrentLimits { torrent: scripted.id, down: Some(8_000), up: None };
+    scripted.rig.handle(Event::Command(limit));
+    scripted.say(&Message::HaveAll);
+    scripted.say(&Message::Unchoke);
+    let (end, mut wakes) = (scripted.rig.now + Duration::from_secs(5), 0);
+    while let Some(at) = scripted.rig.engine.poll_timeout().filter(|at| *at < end) {
+        scripted.rig.now = scripted.rig.now.max(at);
+        scripted.settle();
+        wakes += 1;
+    }
+    assert!(wakes <= 100, "{wakes} wakes in 5 s");
+    let asked = scripted.rig.engine.peers[scripted.key].download.live;
+    assert!((2..=4).contains(&asked), "{asked} blocks of 16 KiB asked for in 5 s at 8 kB/s");
+}
+
+#[test]
+fn a_flood_of_ports_is_one_node() {
+    let mut scripted = Scripted::new(true, Reserved::NONE.with_dht());
+    scripted.rig.engine.start_dht(scripted.rig.now, ztor_dht::Config::default(), None);
+    let flood: Vec<Message> = (1000..3000).map(Message::Port).collect();
+    scripted.say_raw(&encode(&flood));
+    let port = |to: &SocketAddr| to.ip() == addr(99).ip();
+    let asked = scripted.rig.out.datagrams.iter().filter(|(to, _)| port(to)).count();
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn the_nodes_of_peers_of_a_private_torrent_are_not_asked() {
+    let meta = private_torrent(&noise(4 * 32768), 32768);
+    let mut scripted = Scripted::of(meta, true, Reserved::NONE.with_dht(), |_| {});
+    scripted.rig.engine.start_dht(scripted.rig.now, ztor_dht::Config::default(), None);
+    scripted.say(&Message::Port(1000));
+    assert!(scripted.rig.out.datagrams.is_empty());
+}
+
+/// libtorrent takes another id for each connection; trackers that answer with dictionaries name the one it told them.
+#[test]
+fn an_id_that_a_tracker_did_not_name_is_shown_and_welcome() {
+    for (id, as_named) in [(7, true), (8, false)] {
+        let mut scripted = Scripted::new(true, Reserved::NONE);
+        let Engine { torrents, rng, .. } = &mut scripted.rig.engine;
+        let named = Some(PeerId::new([7; 20]));
+        torrents[scripted.id].finished = false;
+        torrents[scripted.id].known.add(scripted.rig.now, addr(50), Origin::Tracker, named, rng);
+        scripted.rig.engine.mark_torrent(scripted.id);
+        scripted.settle();
+        let connect = scripted.rig.out.connects.pop().expect("a call");
+        scripted.rig.handle(Event::Connected { peer: connect.peer });
+        let info_hash = scripted.meta.info_hashes.swarm_id();
+        let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id: PeerId::new([id; 20]) };
+        scripted.rig.give(connect.peer, &mut FarEnd::default(), &hello.encode());
+        scripted.rig.settle();
+        let status = scripted.rig.engine.peer_status(scripted.rig.now, scripted.id);
+        let called = status.iter().find(|peer| peer.addr == addr(50)).expect("it is connected");
+        assert_eq!(called.id_as_named, Some(as_named));
+    }
+}
+
+#[test]
+fn a_super_seeding_seed_hears_that_its_piece_has_come() {
+    let mut scripted = Scripted::new(false, Reserved::NONE);
+    scripted.say(&Message::Have { piece: 3 });
+    let asked = scripted.say(&Message::Unchoke);
+    let blocks: Vec<Block> =
+        asked.iter().filter_map(|m| if let Message::Request(b) = m { Some(*b) } else { None }).collect();
+    assert_eq!(blocks.len(), 2);
+    let data = noise(SCRIPTED_LEN);
+    let mut said = Vec::new();
+    for block in blocks {
+        let start = (block.piece * 32768 + block.begin) as usize;
+        let data = Bytes::copy_from_slice(&data[start..start + block.len as usize]);
+        said.extend(scripted.say(&Message::Piece { piece: block.piece, begin: block.begin, data }));
+    }
+    let id = scripted.id;
+    let writes = std::mem::take(&mut scripted.rig.out.writes);
+    assert_eq!(writes.len(), 2);
+    for write in writes {
+        scripted.rig.disk(id, DiskEvent::Written { bytes: write.data.len() as u32 });
+    }
+    scripted.rig.disk(id, DiskEvent::PieceOk { piece: 3, digests: Vec::new() });
+    said.extend(scripted.settle());
+    assert!(said.contains(&Message::Have { piece: 3 }), "{said:?}");
+}
