@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use ztor_base::addr::is_local;
-use ztor_base::{Duration, Host, Instant};
+use ztor_base::{Duration, Instant};
+
+use crate::addr::Remote;
 
 /// Questions that are answered an address and window.
 const MAX_QUERIES: u32 = 50;
@@ -21,17 +22,10 @@ const BURST_BYTES: u64 = 512 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Guard {
-    entries: BTreeMap<Asker, Entry>,
+    entries: BTreeMap<Remote, Entry>,
     /// Bytes that may be answered now.
     allowance: u64,
     refilled: Instant,
-}
-
-/// Who counts as one. Local addresses count with their port, since many nodes may run on one machine.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Asker {
-    Host(Host),
-    Local(SocketAddr),
 }
 
 #[derive(Debug)]
@@ -57,7 +51,7 @@ impl Guard {
 
     /// Counts a question, and says whether it may be answered.
     pub(crate) fn admits(&mut self, now: Instant, from: SocketAddr) -> bool {
-        let asker = Asker::of(from);
+        let asker = Remote::of(from);
         if !self.entries.contains_key(&asker) {
             self.make_room(now);
         }
@@ -102,12 +96,6 @@ impl Guard {
         if self.entries.len() >= MAX_ENTRIES * 3 / 4 {
             self.entries.clear();
         }
-    }
-}
-
-impl Asker {
-    fn of(from: SocketAddr) -> Self {
-        if is_local(from.ip()) { Self::Local(from) } else { Self::Host(Host::of(from.ip())) }
     }
 }
 

@@ -62,12 +62,15 @@ impl Dht {
 
     /// Someone who asks may be a node: if there would be a place for it, it is asked whether it answers as well.
     fn meet(&mut self, now: Instant, asker: Contact) {
-        let table = &mut self.tables[Family::of(asker.addr)];
-        let is_known = table.queried(now, asker) || self.is_mere_router(asker.addr);
-        if is_known || !self.tables[Family::of(asker.addr)].has_room_for(now, asker) {
+        let family = Family::of(asker.addr);
+        if self.tables[family].queried(now, asker) || self.is_mere_router(asker.addr) {
             return;
         }
-        if self.rpc.check_count() < MAX_CHECKS && !self.rpc.is_asking(asker.addr) {
+        // The table is searched last: senders can be forged.
+        if self.rpc.may_check(asker.addr, MAX_CHECKS)
+            && !self.rpc.is_asking(asker.addr)
+            && self.tables[family].has_room_for(now, asker)
+        {
             self.ask_check(now, asker.addr, Some(asker.id));
         }
     }

@@ -95,6 +95,24 @@ fn forged_senders_are_asked_little() {
 }
 
 #[test]
+fn add_node_in_a_flood_leaves_questions_to_lookups() {
+    let mut net = Net::settled(43, 30, config(true, false));
+    let before = net.dhts[5].stats(net.now).queries_out;
+    let host = addr(Family::V4, 900).ip();
+    for port in 1..=u16::MAX {
+        net.dhts[5].add_node(net.now, SocketAddr::new(host, port));
+    }
+    assert!(net.dhts[5].stats(net.now).queries_out <= before + 1);
+    for n in 1000..4000 {
+        net.dhts[5].add_node(net.now, addr(Family::V4, n));
+    }
+    assert!(net.dhts[5].stats(net.now).queries_out <= before + 16);
+    let lookup = net.dhts[5].get_peers(net.now, HASH, announce(1000));
+    let summary = done(&mut net, 5, lookup);
+    assert!(summary.announced >= 8, "{summary:?}");
+}
+
+#[test]
 fn nobody_sends_us_against_our_own_network() {
     let mut net = Net::settled(41, 20, config(true, false));
     let bait: Vec<SocketAddr> = ["192.168.0.1:80", "127.0.0.1:53", "0.0.0.0:1", "224.0.0.1:9", "9.9.9.9:0"]
