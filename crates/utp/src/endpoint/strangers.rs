@@ -11,8 +11,13 @@ use crate::header::{HEADER_BYTES, Header, Type};
 use crate::seq::SeqNr;
 use crate::{Config, Transmit};
 
-/// Answers to strangers that wait to be sent; more are dropped.
-const MAX_REPLIES: usize = 1024;
+/// Bytes of answers to strangers that wait to be sent; more are dropped. They are no longer than what they answer, and
+/// are sent within a turn.
+const MAX_REPLY_BYTES: usize = 512 << 10;
+/// The part of them that may be RESETs when more wait.
+const MAX_RESET_BYTES: usize = MAX_REPLY_BYTES / 4;
+/// All networks together get so many times the RESETs that one gets.
+const RESETS_FOR_ALL: u32 = 64;
 /// Connections that ended and are remembered, so that a late packet does not begin them again.
 const MAX_REMEMBERED: usize = 4096;
 /// As long as a cookie is good.
@@ -32,7 +37,9 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Strangers {
     cookies: Cookies,
-    replies: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// At most [`MAX_REPLY_BYTES`], but for those that end connections.
+    replies: VecDeque<(SocketAddr, [u8; HEADER_BYTES])>,
+    /// RESETs, and packets with a wrong cookie.
     resets: NetLimits,
     syn_answers: NetLimits,
     incoming: Limiter,
@@ -48,8 +55,13 @@ impl Strangers {
         Self {
             cookies: Cookies::new(secret),
             replies: VecDeque::new(),
-            resets: NetLimits::new(now, config.max_resets_per_s, secret),
-            syn_answers: NetLimits::new(now, config.max_syn_answers_per_s, secret),
+            resets: NetLimits::new(
+                now,
+                config.max_resets_per_s,
+                config.max_resets_per_s.saturating_mul(RESETS_FOR_ALL),
+                secret,
+            ),
+            syn_answers: NetLimits::new(now, config.max_syn_answers_per_s, u32::MAX, secret),
             incoming: Limiter::new(now, config.max_incoming_per_s),
             max_incoming_per_s: config.max_incoming_per_s,
             ended: BTreeMap::new(),
@@ -62,6 +74,10 @@ impl Strangers {
         let is_candidate = matches!(header.kind, Type::Data | Type::State | Type::Fin);
         if !is_candidate || self.has_ended(now, (from, header.conn_id)) {
             return Verdict::Reset;
+        }
+        if !self.resets.has_share(now, from) {
+            // Numbers have been tried out from there, or in its name.
+            return Verdict::Ignore;
         }
         let syn_id = header.conn_id.wrapping_sub(1);
         let Some(follower) = self.cookies.check(now, from, syn_id, header.seq_nr, header.ack_nr) else {
@@ -98,7 +114,7 @@ impl Strangers {
                 seq_nr: self.cookies.make(now, from, syn.conn_id, syn.seq_nr),
                 ack_nr: syn.seq_nr,
             };
-            self.answer(from, &header);
+            self.answer(from, &header, MAX_REPLY_BYTES);
         }
     }
 
@@ -114,21 +130,20 @@ impl Strangers {
                 seq_nr: SeqNr(0),
                 ack_nr: about.seq_nr,
             };
-            self.answer(from, &header);
+            self.answer(from, &header, MAX_RESET_BYTES);
         }
     }
 
-    fn answer(&mut self, to: SocketAddr, header: &Header) {
-        if self.replies.len() < MAX_REPLIES {
+    /// Queues an answer unless `max_bytes` wait already.
+    fn answer(&mut self, to: SocketAddr, header: &Header, max_bytes: usize) {
+        if (self.replies.len() + 1) * HEADER_BYTES <= max_bytes {
             self.tell(to, header);
         }
     }
 
     /// Queues a packet that is nothing but a header, for one who is no stranger, whatever they have asked for.
     pub(super) fn tell(&mut self, to: SocketAddr, header: &Header) {
-        let mut bytes = Vec::with_capacity(HEADER_BYTES);
-        header.write(&[], &mut bytes);
-        self.replies.push_back((to, bytes));
+        self.replies.push_back((to, header.bytes()));
     }
 
     pub(super) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
