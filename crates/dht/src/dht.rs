@@ -228,8 +228,10 @@ impl Dht {
     }
 
     /// Looks for peers of a torrent in both families, and announces us to the nodes nearest to it if `announce` is
-    /// given. Gives [`Event::Peers`] as they come, then [`Event::Done`].
+    /// given. Gives [`Event::Peers`] as they come, then [`Event::Done`]. A port of 0 is not announced: nobody can be
+    /// reached there, and nodes refuse it.
     pub fn get_peers(&mut self, now: Instant, info_hash: SwarmId, announce: Option<Announce>) -> LookupId {
+        let announce = announce.filter(|announce| announce.port != 0);
         self.begin(now, NodeId::from(info_hash), Job::Peers { announce })
     }
 
