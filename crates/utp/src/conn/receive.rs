@@ -20,7 +20,8 @@ const SHARE: usize = 8;
 /// What came out of order may be this part of what all together may hold: the packet that is missing need never
 /// come.
 const AHEAD_SHARE: usize = 4;
-/// A window that has grown by less than so many packets' worth is not worth telling of.
+/// A window that has grown by less than so many packets' worth, or than half of all that there is, is not worth
+/// telling of.
 const WINDOW_STEP_BYTES: usize = 2 * 1500;
 
 /// What became of a packet.
@@ -201,7 +202,7 @@ impl Receiver {
     pub(crate) fn wants_window_update(&self, config: &Config, total_held: usize) -> bool {
         let now = self.window_bytes(config, total_held);
         now >= 2 * self.advertised_bytes
-            && now >= self.advertised_bytes + WINDOW_STEP_BYTES.min(config.max_receive_bytes)
+            && now >= self.advertised_bytes + WINDOW_STEP_BYTES.min(config.max_receive_bytes / 2)
     }
 
     fn has_room(&self, distance: i32, len: usize, config: &Config, totals: Totals) -> bool {
@@ -335,6 +336,24 @@ mod tests {
             Arrival::Next { filled: true }
         );
         assert_eq!((receiver.ahead_bytes(), receiver.ahead.capacity()), (0, 0));
+    }
+
+    /// It was told only when it had grown by all that there is, which it cannot unless it was shut.
+    #[test]
+    fn a_small_window_that_opens_is_told() {
+        for max_receive_bytes in [10, 150, 2048, 4096, 1 << 20] {
+            let config = Config { max_receive_bytes, ..Config::default() };
+            for left in [0, 1, max_receive_bytes / 20] {
+                let mut receiver = Receiver::new(SeqNr(0));
+                let payload = vec![0; max_receive_bytes - left];
+                let arrival = receiver.take(SeqNr(1), &payload, false, &config, Totals::default());
+                assert_eq!(arrival, Arrival::Next { filled: false });
+                assert_eq!(receiver.advertise(&config, 0) as usize, left);
+                assert!(!receiver.wants_window_update(&config, 0));
+                receiver.read(usize::MAX, &mut BytesMut::new());
+                assert!(receiver.wants_window_update(&config, 0), "{left} of {max_receive_bytes}");
+            }
+        }
     }
 
     proptest! {
