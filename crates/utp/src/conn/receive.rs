@@ -20,6 +20,10 @@ const SHARE: usize = 8;
 /// What came out of order may be this part of what all together may hold: the packet that is missing need never
 /// come.
 const AHEAD_SHARE: usize = 4;
+/// Memory that a packet kept out of order takes besides its payload and its place, about: that of an allocation.
+const PACKET_OVERHEAD_BYTES: usize = 32;
+/// Places for packets out of order are made so many at a time, at least.
+const LEAST_SLOTS: usize = 16;
 /// A window that has grown by less than so many packets' worth, or than half of all that there is, is not worth
 /// telling of.
 const WINDOW_STEP_BYTES: usize = 2 * 1500;
@@ -37,6 +41,8 @@ pub(crate) enum Arrival {
     Dropped,
 }
 
+type Slot = Option<Box<[u8]>>;
+
 /// The receiving half of a connection.
 #[derive(Debug)]
 pub(crate) struct Receiver {
@@ -46,8 +52,11 @@ pub(crate) struct Receiver {
     ready: BytesMut,
     /// What came after a gap: the first element is for `ack_nr + 1`, and empty if there are others. The last one is
     /// never empty.
-    ahead: VecDeque<Option<Box<[u8]>>>,
-    ahead_bytes: usize,
+    ahead: VecDeque<Slot>,
+    /// Payload of the packets in it.
+    ahead_payload_bytes: usize,
+    /// Packets in it.
+    ahead_packets: usize,
     /// The number of the FIN, once it came (BEP 29, `eof_pkt`).
     eof: Option<SeqNr>,
     /// Everything up to the FIN is here.
@@ -66,7 +75,8 @@ impl Receiver {
             ack_nr,
             ready: BytesMut::new(),
             ahead: VecDeque::new(),
-            ahead_bytes: 0,
+            ahead_payload_bytes: 0,
+            ahead_packets: 0,
             eof: None,
             is_ended: false,
             is_discarding: false,
@@ -115,12 +125,10 @@ impl Receiver {
         self.ahead.pop_front();
         while let Some(Some(payload)) = self.ahead.front_mut().map(Option::take) {
             self.ahead.pop_front();
-            self.ahead_bytes -= payload.len();
+            self.uncount(&payload);
             self.advance(&payload);
         }
-        if self.ahead.is_empty() {
-            self.ahead = VecDeque::new();
-        }
+        self.shrink();
         Arrival::Next { filled: true }
     }
 
@@ -145,20 +153,24 @@ impl Receiver {
         self.ready.len()
     }
 
-    /// Bytes that are kept for the reader.
+    /// Memory that is held for the reader, in bytes.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.ready.len() + self.ahead_bytes
+        self.ready.len() + self.ahead_bytes()
     }
 
-    /// Bytes of them that came out of order.
+    /// The part of it that came out of order. A packet counts with its place and its allocation, which may be much
+    /// more than its payload.
     pub(crate) fn ahead_bytes(&self) -> usize {
-        self.ahead_bytes
+        self.ahead_payload_bytes
+            + self.ahead_packets * PACKET_OVERHEAD_BYTES
+            + self.ahead.capacity() * size_of::<Slot>()
     }
 
     /// What came out of order will not be needed.
     pub(crate) fn drop_ahead(&mut self) {
         self.ahead = VecDeque::new();
-        self.ahead_bytes = 0;
+        self.ahead_payload_bytes = 0;
+        self.ahead_packets = 0;
     }
 
     /// Moves up to `limit` bytes to the end of `into`.
@@ -180,7 +192,7 @@ impl Receiver {
         for kept in self.ahead.iter_mut().flatten() {
             *kept = Box::default();
         }
-        self.ahead_bytes = 0;
+        self.ahead_payload_bytes = 0;
     }
 
     /// The window to tell the other end of (`wnd_size`): counted from `ack_nr`, so that what is ahead of it is part
@@ -206,30 +218,46 @@ impl Receiver {
     }
 
     fn has_room(&self, distance: i32, len: usize, config: &Config, totals: Totals) -> bool {
+        let len = if self.is_discarding { 0 } else { len };
         // The next packet must always find room while the window says so, whatever is kept beyond it.
-        let is_next = distance == 1;
-        let held = if is_next { self.ready.len() } else { self.held_bytes() };
-        let within = |bound| held + len <= bound;
-        self.is_discarding
-            || within(config.max_receive_bytes)
-                && (totals.held + len <= config.max_total_receive_bytes || within(ALLOWANCE_BYTES))
-                && (is_next || totals.ahead + len <= config.max_total_receive_bytes / AHEAD_SHARE)
+        if distance == 1 {
+            let within = |bound| self.ready.len() + len <= bound;
+            return self.is_discarding
+                || within(config.max_receive_bytes)
+                    && (totals.held + len <= config.max_total_receive_bytes || within(ALLOWANCE_BYTES));
+        }
+        let cost = self.cost(distance as usize - 1, len);
+        // The window is a promise of payload, the bounds for all are of memory.
+        self.ready.len() + self.ahead_payload_bytes + len <= config.max_receive_bytes
+            && (totals.held + cost <= config.max_total_receive_bytes
+                || self.held_bytes() + cost <= ALLOWANCE_BYTES)
+            && totals.ahead + cost <= config.max_total_receive_bytes / AHEAD_SHARE
+    }
+
+    /// Memory that a packet takes at that place.
+    fn cost(&self, index: usize, len: usize) -> usize {
+        let more_slots = slots(index).saturating_sub(self.ahead.capacity());
+        len + PACKET_OVERHEAD_BYTES + more_slots * size_of::<Slot>()
     }
 
     fn set_eof(&mut self, seq_nr: SeqNr) {
         self.eof = Some(seq_nr);
         // What is after the end is none of the stream.
         let keep = usize::try_from(seq_nr.since(self.ack_nr)).unwrap_or(0);
-        for late in self.ahead.drain(keep.min(self.ahead.len())..).flatten() {
-            self.ahead_bytes -= late.len();
+        for late in self.ahead.split_off(keep.min(self.ahead.len())).into_iter().flatten() {
+            self.uncount(&late);
         }
         while let Some(None) = self.ahead.back() {
             self.ahead.pop_back();
         }
+        self.shrink();
     }
 
     fn keep(&mut self, index: usize, payload: &[u8]) -> Arrival {
         if self.ahead.len() <= index {
+            if self.ahead.capacity() <= index {
+                self.ahead.reserve_exact(slots(index) - self.ahead.len());
+            }
             self.ahead.resize(index + 1, None);
         }
         let slot = &mut self.ahead[index];
@@ -238,9 +266,24 @@ impl Receiver {
             return Arrival::Duplicate;
         }
         let payload = if self.is_discarding { &[] } else { payload };
-        self.ahead_bytes += payload.len();
+        self.ahead_payload_bytes += payload.len();
+        self.ahead_packets += 1;
         *slot = Some(payload.into());
         Arrival::Ahead
+    }
+
+    fn uncount(&mut self, payload: &[u8]) {
+        self.ahead_payload_bytes -= payload.len();
+        self.ahead_packets -= 1;
+    }
+
+    /// Gives up places that are not needed any more. It takes time only when most of them are free.
+    fn shrink(&mut self) {
+        if self.ahead.is_empty() {
+            self.ahead = VecDeque::new();
+        } else if self.ahead.capacity() > 4 * self.ahead.len().max(LEAST_SLOTS) {
+            self.ahead.shrink_to(2 * self.ahead.len().max(LEAST_SLOTS));
+        }
     }
 
     fn advance(&mut self, payload: &[u8]) {
@@ -254,6 +297,11 @@ impl Receiver {
         }
         self.is_ended |= self.eof == Some(self.ack_nr);
     }
+}
+
+/// Places that are made for a packet at that one.
+fn slots(index: usize) -> usize {
+    (index + 1).next_power_of_two().max(LEAST_SLOTS)
 }
 
 #[cfg(test)]
@@ -282,7 +330,7 @@ mod tests {
         assert_eq!(take(&mut receiver, 0xffff, b"a"), Arrival::Duplicate);
         assert_eq!(sack(&receiver), [1, 1, 0, 0]);
         assert_eq!(take(&mut receiver, 0, b"b"), Arrival::Next { filled: true });
-        assert_eq!((receiver.ack_nr, receiver.readable(), receiver.held_bytes()), (SeqNr(1), 3, 4));
+        assert_eq!((receiver.ack_nr, receiver.readable(), receiver.ahead_payload_bytes), (SeqNr(1), 3, 1));
         assert_eq!(sack(&receiver), [0x40, 0, 0, 0]);
     }
 
@@ -291,7 +339,7 @@ mod tests {
         let mut receiver = Receiver::new(SeqNr(0));
         assert_eq!(take(&mut receiver, 5, b"late"), Arrival::Ahead);
         assert_eq!(take(&mut receiver, 3, b""), Arrival::Ahead);
-        assert_eq!(receiver.held_bytes(), 0);
+        assert_eq!((receiver.ahead_payload_bytes, receiver.ahead_packets), (0, 1));
         assert_eq!(take(&mut receiver, 4, b"late"), Arrival::Dropped);
         assert_eq!(take(&mut receiver, 1, b"a"), Arrival::Next { filled: true });
         assert!(!receiver.is_ended);
@@ -328,14 +376,53 @@ mod tests {
         let config = Config { max_total_receive_bytes: 40_000, ..Config::default() };
         let mut receiver = Receiver::new(SeqNr(0));
         let totals = Totals { ahead: 9000, held: 9000, queued: 0 };
-        assert_eq!(receiver.take(SeqNr(2), &[0; 1001], false, &config, totals), Arrival::Dropped);
-        assert_eq!(receiver.take(SeqNr(2), &[0; 1000], false, &config, totals), Arrival::Ahead);
+        let most = 1000 - PACKET_OVERHEAD_BYTES - LEAST_SLOTS * size_of::<Slot>();
+        assert_eq!(receiver.take(SeqNr(2), &vec![0; most + 1], false, &config, totals), Arrival::Dropped);
+        assert_eq!(receiver.take(SeqNr(2), &vec![0; most], false, &config, totals), Arrival::Ahead);
         assert_eq!(receiver.ahead_bytes(), 1000);
         assert_eq!(
             receiver.take(SeqNr(1), &[0; 1001], false, &config, totals),
             Arrival::Next { filled: true }
         );
         assert_eq!((receiver.ahead_bytes(), receiver.ahead.capacity()), (0, 0));
+    }
+
+    /// Connections whose packets of one byte all come out of order.
+    #[test]
+    fn tiny_packets_out_of_order_count_with_what_they_take() {
+        let config = Config::default();
+        let mut totals = Totals::default();
+        let mut receivers: Vec<_> = (0..1000).map(|_| Receiver::new(SeqNr(0))).collect();
+        let (mut slots, mut packets) = (0, 0);
+        for (i, receiver) in receivers.iter_mut().enumerate() {
+            // Some take many places for few packets, some give them up again.
+            let step = 1 + 40 * (i % 2) as u16;
+            for seq in (2..=MAX_AHEAD).step_by(step.into()) {
+                let before = receiver.ahead_bytes();
+                let arrival = receiver.take(SeqNr(seq), b"x", false, &config, totals);
+                totals.ahead += receiver.ahead_bytes() - before;
+                totals.held = totals.ahead;
+                packets += usize::from(arrival == Arrival::Ahead);
+            }
+            slots += receiver.ahead.capacity();
+        }
+        assert!(packets > 100_000, "{packets}");
+        let real = packets * 33 + slots * size_of::<Slot>();
+        let bound = config.max_total_receive_bytes / AHEAD_SHARE;
+        assert!(real == totals.ahead && real <= bound, "{real} of {bound}");
+    }
+
+    #[test]
+    fn places_are_given_up_with_their_packets() {
+        let mut receiver = Receiver::new(SeqNr(0));
+        let mut take = |seq| receiver.take(SeqNr(seq), b"x", false, &Config::default(), Totals::default());
+        assert_eq!(take(4000), Arrival::Ahead);
+        assert!((1..3990).all(|seq| take(seq) == Arrival::Next { filled: true }));
+        assert!(receiver.ahead_bytes() < 2000, "{}", receiver.ahead_bytes());
+        receiver.discard();
+        let full = Totals { ahead: 16 << 20, held: 16 << 20, queued: 0 };
+        let arrival = receiver.take(SeqNr(3995), b"x", false, &Config::default(), full);
+        assert_eq!(arrival, Arrival::Dropped);
     }
 
     /// It was told only when it had grown by all that there is, which it cannot unless it was shut.
