@@ -104,7 +104,7 @@ fn a_forged_flood_does_not_silence_a_node() {
     let (mut node, mut quiet, mut forged, mut bytes) = (0, 0, 0, 0);
     for n in 0..130 * 60 {
         net.now += Duration::from_micros(1_000_000 / 130);
-        assert!(net.dhts[0].handle(net.now, addr(Family::V4, 4000 + n % 26), &ask));
+        assert!(net.dhts[0].handle(net.now, addr(Family::V4, 4000 + n % 28), &ask));
         while let Some((_, data)) = net.dhts[0].poll_transmit() {
             forged += 1;
             bytes += data.len();
