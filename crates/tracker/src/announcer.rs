@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use ztor_base::{Duration, Instant};
 
-use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, redact, text};
+use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, redact, redact_echo, text};
 
 /// How long one tracker's answer is waited for before the next one is asked as well. A dead tracker in front
 /// then costs a new torrent seconds, not the minutes that its protocol takes to give up.
@@ -206,7 +206,7 @@ impl Announcer {
         }
         let status = &mut tracker.status;
         status.state = TrackerState::Working;
-        status.message.clone_from(&reply.warning);
+        status.message = reply.warning.as_ref().map(|warning| redact_echo(warning, &status.url));
         status.next_announce = Some(tracker.next);
         status.fails = 0;
         status.peers = Some(reply.peers.len());
@@ -228,7 +228,7 @@ impl Announcer {
             return;
         }
         let status = &mut tracker.status;
-        status.message = Some(text::redact_urls(&error.to_string()));
+        status.message = Some(redact_echo(&error.to_string(), &status.url));
         status.fails = status.fails.saturating_add(1);
         tracker.next = now + backoff(status.fails);
         status.state = match (error, error.retry()) {

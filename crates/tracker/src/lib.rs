@@ -18,5 +18,5 @@ mod types;
 pub mod udp;
 
 pub use error::{Retry, TrackerError};
-pub use text::redact;
+pub use text::{redact, redact_echo};
 pub use types::{AnnounceEvent, AnnounceReply, AnnounceRequest, MAX_PEERS, Reply, ScrapeEntry, TrackerPeer};

@@ -194,6 +194,25 @@ fn passkeys_stay_out_of_messages() {
     assert_eq!(message, "no route (https://t.example/…/announce?…)");
 }
 
+/// Trackers like to repeat what they do not know.
+#[test]
+fn passkeys_that_trackers_repeat_stay_out_of_messages() {
+    let url = "https://t.example/0123abcdef/announce?passkey=fedcba3210".to_owned();
+    let mut a = Announcer::new(vec![vec![url]], &mut fastrand::Rng::with_seed(1));
+    let id = a.poll(at(0), true).unwrap().tracker;
+    let reason = "passkey fedcba3210 is unknown".to_owned();
+    a.on_error(at(0), id, &TrackerError::Failure { reason, retry: Retry::Unsaid });
+    let message = |a: &Announcer| a.status().next().unwrap().message.clone().unwrap();
+    assert_eq!(message(&a), "the tracker says: passkey … is unknown");
+    assert!(a.poll(at(1000), true).is_some());
+    a.on_error(at(1000), id, &TrackerError::HttpStatus { status: 404, body: "no 0123ABCDEF".into() });
+    assert_eq!(message(&a), "HTTP status 404: no …");
+    assert!(a.poll(at(2000), true).is_some());
+    let warning = Some("0123abcdef is old".to_owned());
+    a.on_reply(at(2000), id, &AnnounceReply { warning, ..reply(1800, None) });
+    assert_eq!(message(&a), "… is old");
+}
+
 proptest! {
     /// Whatever the trackers do: one announce at a time each, no event out of place, no announce before its time,
     /// and no turn without end.

@@ -51,7 +51,7 @@ fn addresses_that_are_not_asked() {
         ("http://t.example:0/announce", "bad tracker address http://t.example:0/announce: port 0"),
         (
             "http://127.0.0.1:8080/api/v2/delete?x=1",
-            "bad tracker address http://127.0.0.1:8080/api/v2/delete?…: a tracker on this machine must have the path /announce",
+            "bad tracker address http://127.0.0.1:8080/api/v2/…?…: a tracker on this machine must have the path /announce",
         ),
         (
             "http://[::ffff:127.0.0.1]/announce?info_hash=x",
