@@ -64,6 +64,39 @@ fn addresses_that_are_not_asked() {
 }
 
 #[test]
+fn may_ask_loopback_only_with_requests_of_ours() {
+    for tracker in ["http://t.example/announce", "http://t.example/announce?token=1&x="] {
+        let mut req = request();
+        for _ in 0..2 {
+            assert!(may_ask_loopback(&announce_url(tracker, &req).unwrap()), "{tracker}");
+            req = AnnounceRequest {
+                tracker_id: Some(b"x".to_vec()),
+                num_want: Some(5),
+                ip: Some([1, 2, 3, 4].into()),
+                event: AnnounceEvent::Started,
+                ..req
+            };
+        }
+        assert!(may_ask_loopback(&scrape_url(tracker, &[SwarmId::new([1; 20]); 3]).unwrap()), "{tracker}");
+    }
+    for tracker in [
+        "http://t.example/api/v2/app/shutdown",
+        "http://t.example/transmission/rpc?x=1",
+        "http://t.example/x/announce",
+        "http://t.example/announce?info_hash=1",
+        "http://t.example/announce?info_hash=1&cmd=stop",
+        "http://t.example/announce?port=1",
+        "http://t.example/announce?event=stopped",
+        "http://t.example/announce?i%6efo_hash=1",
+    ] {
+        assert!(!may_ask_loopback(&announce_url(tracker, &request()).unwrap()), "{tracker}");
+    }
+    for request in ["http://t.example/announce", "http://t.example/scrape?x=1", "rubbish"] {
+        assert!(!may_ask_loopback(request), "{request}");
+    }
+}
+
+#[test]
 fn the_scrape_url() {
     let hashes = [[b'a'; 20], [0xff; 20]].map(SwarmId::new);
     let scrape = scrape_url("http://t.example/x/announce.php?k=v", &hashes).unwrap();
