@@ -228,6 +228,32 @@ fn made_up_resets_are_ignored() {
     assert_eq!(net.nodes[1].got_len[&other], 20);
 }
 
+/// Whoever knows both addresses and the connection's number has the other two numbers to guess.
+#[test]
+fn made_up_packets_have_to_be_near_what_is_under_way() {
+    let mut net = Net::pair(1, Link::default());
+    let key = net.connect(0, 1);
+    net.send(0, key, 1000);
+    net.run(SECOND);
+    let (now, there) = (net.nodes[0].time(net.now), net.nodes[1].time(net.now));
+    let from = net.nodes[0].addr;
+    net.nodes[0].endpoint.write(now, key, bytes::Bytes::from_static(b"x"));
+    let real = drain(&mut net.nodes[0].endpoint, now).remove(0);
+    let Header { conn_id, seq_nr, ack_nr, .. } = Packet::parse(&real).unwrap().header;
+    let endpoint = &mut net.nodes[1].endpoint;
+    endpoint.handle(there, from, &real);
+    drain(endpoint, there);
+    let mut taken = |seq: u16, ack: u16| {
+        endpoint.handle(there, from, &packet(Type::Data, conn_id, seq, ack));
+        !drain(endpoint, there).is_empty()
+    };
+    // All that is taken is acknowledged at once; by an old number, which changes nothing.
+    let acks = (0..=u16::MAX).filter(|ack| taken(seq_nr.0, *ack)).count();
+    assert!((1..=65).contains(&acks), "{acks}");
+    let seqs = (0..=u16::MAX).filter(|seq| taken(seq_nr.0.wrapping_sub(*seq), ack_nr.0)).count();
+    assert!((64..=130).contains(&seqs), "{seqs}");
+}
+
 #[test]
 fn a_peer_that_forgot_us_is_believed() {
     let mut net = Net::pair(1, Link::default());
