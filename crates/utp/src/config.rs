@@ -26,7 +26,8 @@ pub struct Config {
     /// Answers to SYNs, per second and network. There is no bound for all networks together: senders can be forged, an
     /// answer is as long as the SYN, and nothing is kept.
     pub max_syn_answers_per_s: u32,
-    /// Connections of others that are accepted, per second. Who comes when that is spent has to wait a little.
+    /// Connections of others that are accepted, per second; of one network half of them. Who comes when that is spent
+    /// has to wait a little.
     pub max_incoming_per_s: u32,
 }
 

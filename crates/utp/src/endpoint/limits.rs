@@ -53,17 +53,17 @@ impl NetLimits {
 
 /// So many a second and no more, with a second's worth in store.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limiter {
+struct Limiter {
     left: u32,
     second_begun: Instant,
 }
 
 impl Limiter {
-    pub(super) fn new(now: Instant, per_s: u32) -> Self {
+    fn new(now: Instant, per_s: u32) -> Self {
         Self { left: per_s, second_begun: now }
     }
 
-    pub(super) fn take(&mut self, now: Instant, per_s: u32) -> bool {
+    fn take(&mut self, now: Instant, per_s: u32) -> bool {
         if now.since(self.second_begun) >= Duration::from_secs(1) {
             self.second_begun = now;
             self.left = per_s;

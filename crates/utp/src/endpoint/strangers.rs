@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ztor_base::{Duration, Instant};
 
-use super::limits::{Limiter, NetLimits};
+use super::limits::NetLimits;
 use crate::cookie::Cookies;
 use crate::header::{HEADER_BYTES, Header, Type};
 use crate::seq::SeqNr;
@@ -42,8 +42,7 @@ pub(super) struct Strangers {
     /// RESETs, and packets with a wrong cookie.
     resets: NetLimits,
     syn_answers: NetLimits,
-    incoming: Limiter,
-    max_incoming_per_s: u32,
+    incoming: NetLimits,
     /// When it ended.
     ended: BTreeMap<(SocketAddr, u16), Instant>,
     /// The same, oldest first.
@@ -62,8 +61,12 @@ impl Strangers {
                 secret,
             ),
             syn_answers: NetLimits::new(now, config.max_syn_answers_per_s, u32::MAX, secret),
-            incoming: Limiter::new(now, config.max_incoming_per_s),
-            max_incoming_per_s: config.max_incoming_per_s,
+            incoming: NetLimits::new(
+                now,
+                config.max_incoming_per_s.div_ceil(2),
+                config.max_incoming_per_s,
+                secret,
+            ),
             ended: BTreeMap::new(),
             ended_order: VecDeque::new(),
         }
@@ -86,7 +89,7 @@ impl Strangers {
         match header.kind {
             Type::Data if follower.is_first => {
                 // Who has to wait sends it again.
-                let may_come = self.incoming.take(now, self.max_incoming_per_s);
+                let may_come = self.incoming.take(now, from);
                 if may_come { Verdict::Accept { syn: follower.syn } } else { Verdict::Ignore }
             }
             Type::Fin if follower.is_first => Verdict::Reset,

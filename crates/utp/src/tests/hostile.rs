@@ -157,20 +157,24 @@ fn late_packets_of_a_connection_of_ours_do_not_begin_another() {
 
 #[test]
 fn not_everybody_is_let_in_at_once() {
-    let mut now = Instant::from_micros(5_000_000);
-    let mut endpoint = Endpoint::new(now, Config { max_incoming_per_s: 10, ..Config::default() }, 1);
-    let mut callers = Vec::new();
-    for i in 0..15 {
-        let from = SocketAddr::from(([192, 0, 2, 1], 6000 + i));
-        callers.push((from, answered(&mut endpoint, now, from, i)));
-    }
-    for expected in [10, 15] {
-        for (from, first) in &callers {
-            endpoint.handle(now, *from, first);
+    let start = Instant::from_micros(5_000_000);
+    // From many networks, and from one.
+    for (is_one, expected) in [(false, [10, 15]), (true, [5, 10])] {
+        let mut now = start;
+        let mut endpoint = Endpoint::new(now, Config { max_incoming_per_s: 10, ..Config::default() }, 1);
+        let mut callers = Vec::new();
+        for i in 0..15 {
+            let from = SocketAddr::from(([192, if is_one { 0 } else { i as u8 }, 2, 1], 6000 + i));
+            callers.push((from, answered(&mut endpoint, now, from, i)));
         }
-        assert_eq!(endpoint.len(), expected);
-        assert!(drain(&mut endpoint, now).iter().all(|bytes| bytes[0] >> 4 == Type::State as u8));
-        now += SECOND;
+        for expected in expected {
+            for (from, first) in &callers {
+                endpoint.handle(now, *from, first);
+            }
+            assert_eq!(endpoint.len(), expected);
+            assert!(drain(&mut endpoint, now).iter().all(|bytes| bytes[0] >> 4 == Type::State as u8));
+            now += SECOND;
+        }
     }
 }
 
