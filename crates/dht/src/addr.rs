@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::{Index, IndexMut};
+use ztor_base::Host;
 use ztor_base::addr::{is_dialable, is_local, may_refer};
 
 /// An address family. Each has a DHT of its own (BEP 32).
@@ -92,6 +93,20 @@ impl Subnet {
                 Self::V6([a, b, c, d, e, f, g, h])
             }
         }
+    }
+}
+
+/// The unit that work for others is counted by: a [`Host`]. Local addresses count with their port, since many nodes may
+/// run on one machine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Remote {
+    Host(Host),
+    Local(SocketAddr),
+}
+
+impl Remote {
+    pub(crate) fn of(addr: SocketAddr) -> Self {
+        if is_local(addr.ip()) { Self::Local(addr) } else { Self::Host(Host::of(addr.ip())) }
     }
 }
 

@@ -34,6 +34,9 @@ use maintain::Upkeep;
 /// Lookups of the owner that wait for their turn.
 const MAX_WAITING: usize = 20_000;
 
+/// Checks in flight, whatever their cause, above which addresses that peers and torrents name are ignored.
+const MAX_NAMED: usize = 16;
+
 /// How a node behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -191,12 +194,18 @@ impl Dht {
     }
 
     /// Gives the address of something that may be a node: of a peer that sent its PORT message (BEP 5, BEP 32), or
-    /// one named in a torrent. It is asked, and kept if it answers.
+    /// one named in a torrent. It is asked, and kept if it answers. Addresses that come while 16 nodes are being
+    /// checked, or one at the same IP address, are ignored.
     pub fn add_node(&mut self, now: Instant, addr: SocketAddr) {
         let addr = canonical(addr);
         let family = Family::of(addr);
-        let is_known = self.tables[family].has_address(addr) || self.rpc.is_asking(addr);
-        if self.config.families[family] && is_plausible(addr, addr) && !is_known {
+        // The table is searched last: strangers choose how often this is called.
+        if self.config.families[family]
+            && is_plausible(addr, addr)
+            && self.rpc.may_check(addr, MAX_NAMED)
+            && !self.rpc.is_asking(addr)
+            && !self.tables[family].has_address(addr)
+        {
             self.ask_check(now, addr, None);
         }
     }
@@ -219,8 +228,10 @@ impl Dht {
     }
 
     /// Looks for peers of a torrent in both families, and announces us to the nodes nearest to it if `announce` is
-    /// given. Gives [`Event::Peers`] as they come, then [`Event::Done`].
+    /// given. Gives [`Event::Peers`] as they come, then [`Event::Done`]. A port of 0 is not announced: nobody can be
+    /// reached there, and nodes refuse it.
     pub fn get_peers(&mut self, now: Instant, info_hash: SwarmId, announce: Option<Announce>) -> LookupId {
+        let announce = announce.filter(|announce| announce.port != 0);
         self.begin(now, NodeId::from(info_hash), Job::Peers { announce })
     }
 

@@ -3,111 +3,164 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use ztor_base::addr::is_local;
-use ztor_base::{Duration, Host, Instant};
+use ztor_base::{Duration, Instant};
+
+use crate::MAX_DATAGRAM_BYTES;
+use crate::addr::Remote;
 
 /// Questions that are answered an address and window.
 const MAX_QUERIES: u32 = 50;
 const WINDOW: Duration = Duration::from_secs(10);
 /// How long an address that asked more is not heard.
 const BLOCK: Duration = Duration::from_secs(5 * 60);
+/// Questions an address and window up to which it counts as quiet. An ordinary node asks a handful.
+const MAX_QUIET: u32 = 8;
 /// Addresses kept.
 const MAX_ENTRIES: usize = 4096;
 
-/// What is answered to all together, in bytes. Addresses can be forged: this bounds what a flood of questions in
-/// the names of others can make of us.
+/// Bytes that are answered to all together. Addresses can be forged: this bounds what a flood of questions in the
+/// names of others can make of us. It is divided, so that a flood leaves something to the others.
 const BYTES_PER_S: u64 = 128 * 1024;
-const BURST_BYTES: u64 = 512 * 1024;
+/// Seconds that unused bytes can be saved for.
+const SAVED_S: u64 = 4;
+
+/// Parts of [`BYTES_PER_S`]. Each is open to fewer than the one before, and touched only when those before are spent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Share {
+    /// For everyone.
+    Common,
+    /// For addresses that have asked little of late, and nodes of our table.
+    Quiet,
+    /// For nodes of our table.
+    Nodes,
+}
+
+impl Share {
+    const ALL: [Self; 3] = [Self::Common, Self::Quiet, Self::Nodes];
+
+    fn bytes_per_s(self) -> u64 {
+        match self {
+            Self::Common => BYTES_PER_S / 2,
+            Self::Quiet | Self::Nodes => BYTES_PER_S / 4,
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Guard {
-    entries: BTreeMap<Asker, Entry>,
-    /// Bytes that may be answered now.
-    allowance: u64,
+    entries: BTreeMap<Remote, Entry>,
+    /// Bytes that may be answered now, by share.
+    allowances: [u64; 3],
     refilled: Instant,
-}
-
-/// Who counts as one. Local addresses count with their port, since many nodes may run on one machine.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Asker {
-    Host(Host),
-    Local(SocketAddr),
 }
 
 #[derive(Debug)]
 struct Entry {
     since: Instant,
+    /// Questions since then, and in the window before.
     count: u32,
+    before: u32,
     blocked_until: Option<Instant>,
 }
 
 impl Entry {
+    fn new(now: Instant) -> Self {
+        Self { since: now, count: 0, before: 0, blocked_until: None }
+    }
+
+    /// Whether nothing would be lost with it.
     fn is_over(&self, now: Instant) -> bool {
         match self.blocked_until {
             Some(until) => until <= now,
-            None => now.since(self.since) >= WINDOW,
+            None => now.since(self.since) >= WINDOW * 2,
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.count.max(self.before) <= MAX_QUIET
+    }
+
+    fn turn(&mut self, now: Instant) {
+        if self.is_over(now) {
+            *self = Self::new(now);
+        } else if self.blocked_until.is_none() && now.since(self.since) >= WINDOW {
+            *self = Self { since: self.since + WINDOW, count: 0, before: self.count, blocked_until: None };
         }
     }
 }
 
 impl Guard {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { entries: BTreeMap::new(), allowance: BURST_BYTES, refilled: now }
+        let allowances = Share::ALL.map(|share| share.bytes_per_s() * SAVED_S);
+        Self { entries: BTreeMap::new(), allowances, refilled: now }
     }
 
-    /// Counts a question, and says whether it may be answered.
-    pub(crate) fn admits(&mut self, now: Instant, from: SocketAddr) -> bool {
-        let asker = Asker::of(from);
-        if !self.entries.contains_key(&asker) {
+    /// Counts a question. Returns the share that its answer is to be [charged](Guard::charge) to; `None` if it gets
+    /// none. `is_node` says that it comes from a node of our table.
+    pub(crate) fn admit(&mut self, now: Instant, from: SocketAddr, is_node: bool) -> Option<Share> {
+        let last = match (self.count(now, from, is_node)?, is_node) {
+            (_, true) => Share::Nodes,
+            (true, false) => Share::Quiet,
+            (false, false) => Share::Common,
+        };
+        self.refill(now);
+        // An answer's length is known only once it is made, so that there must be enough for any.
+        let has_enough = |share: &Share| self.allowances[*share as usize] >= MAX_DATAGRAM_BYTES as u64;
+        Share::ALL.into_iter().filter(|share| *share <= last).find(has_enough)
+    }
+
+    /// Takes an answer's bytes out of a share.
+    pub(crate) fn charge(&mut self, share: Share, bytes: usize) {
+        let allowance = &mut self.allowances[share as usize];
+        *allowance = allowance.saturating_sub(bytes as u64);
+    }
+
+    /// Whether an address is quiet; `None` if it asks too much. A node of our table is not blocked for long, or whoever
+    /// forges its address would cut it off from us.
+    fn count(&mut self, now: Instant, from: SocketAddr, is_node: bool) -> Option<bool> {
+        let remote = Remote::of(from);
+        if !self.entries.contains_key(&remote) {
             self.make_room(now);
         }
-        let entry = self.entries.entry(asker).or_insert(Entry { since: now, count: 0, blocked_until: None });
-        if entry.is_over(now) {
-            *entry = Entry { since: now, count: 0, blocked_until: None };
-        }
+        let entry = self.entries.entry(remote).or_insert_with(|| Entry::new(now));
+        entry.turn(now);
         entry.count = entry.count.saturating_add(1);
-        if entry.count > MAX_QUERIES && entry.blocked_until.is_none() {
+        let is_too_much = entry.count > MAX_QUERIES;
+        if is_too_much && entry.blocked_until.is_none() && !is_node {
             entry.blocked_until = Some(now + BLOCK);
         }
-        entry.blocked_until.is_none()
+        (!is_too_much && entry.blocked_until.is_none()).then(|| entry.is_quiet())
     }
 
-    /// Takes an answer's bytes out of what may be answered to all; false if there are too few left.
-    pub(crate) fn take(&mut self, now: Instant, bytes: usize) -> bool {
-        let fresh = now.since(self.refilled).as_micros() as u64;
-        let fresh =
-            u64::try_from(u128::from(fresh) * u128::from(BYTES_PER_S) / 1_000_000).unwrap_or(u64::MAX);
-        if fresh > 0 {
-            self.allowance = self.allowance.saturating_add(fresh).min(BURST_BYTES);
-            self.refilled = now;
+    fn refill(&mut self, now: Instant) {
+        let us = now.since(self.refilled).as_micros() as u64;
+        if us == 0 {
+            return;
         }
-        match self.allowance.checked_sub(bytes as u64) {
-            Some(left) => {
-                self.allowance = left;
-                true
-            }
-            None => false,
+        self.refilled = now;
+        for share in Share::ALL {
+            let fresh = u128::from(us) * u128::from(share.bytes_per_s()) / 1_000_000;
+            let fresh = u64::try_from(fresh).unwrap_or(u64::MAX);
+            let allowance = &mut self.allowances[share as usize];
+            *allowance = allowance.saturating_add(fresh).min(share.bytes_per_s() * SAVED_S);
         }
     }
 
-    /// Keeps the table bounded: who asks little is forgotten first, then everyone.
+    /// Keeps the table bounded: quiet addresses are forgotten first, then those that are not blocked, then all.
     fn make_room(&mut self, now: Instant) {
         if self.entries.len() < MAX_ENTRIES {
             return;
         }
         self.entries.retain(|_, entry| !entry.is_over(now));
         if self.entries.len() >= MAX_ENTRIES * 3 / 4 {
+            self.entries.retain(|_, entry| !entry.is_quiet() || entry.blocked_until.is_some());
+        }
+        if self.entries.len() >= MAX_ENTRIES * 3 / 4 {
             self.entries.retain(|_, entry| entry.blocked_until.is_some());
         }
         if self.entries.len() >= MAX_ENTRIES * 3 / 4 {
             self.entries.clear();
         }
-    }
-}
-
-impl Asker {
-    fn of(from: SocketAddr) -> Self {
-        if is_local(from.ip()) { Self::Local(from) } else { Self::Host(Host::of(from.ip())) }
     }
 }
 
@@ -120,24 +173,29 @@ mod tests {
         SocketAddr::new(IpAddr::from((0x0800_0000 + n).to_be_bytes()), 6881)
     }
 
+    /// A question of a stranger, whose answer takes nothing.
+    fn admits(guard: &mut Guard, now: Instant, from: SocketAddr) -> bool {
+        guard.admit(now, from, false).is_some()
+    }
+
     #[test]
     fn a_flood_is_blocked_for_five_minutes() {
         let mut guard = Guard::new(Instant::ZERO);
         let mut now = Instant::ZERO;
-        assert!((0..50).all(|_| guard.admits(now, addr(1))));
-        assert!(!guard.admits(now, addr(1)));
-        assert!(guard.admits(now, addr(2)));
+        assert!((0..50).all(|_| admits(&mut guard, now, addr(1))));
+        assert!(!admits(&mut guard, now, addr(1)));
+        assert!(admits(&mut guard, now, addr(2)));
         now += Duration::from_secs(299);
-        assert!(!guard.admits(now, addr(1)));
+        assert!(!admits(&mut guard, now, addr(1)));
         now += Duration::from_secs(1);
-        assert!(guard.admits(now, addr(1)));
+        assert!(admits(&mut guard, now, addr(1)));
     }
 
     #[test]
     fn steady_askers_are_answered() {
         let mut guard = Guard::new(Instant::ZERO);
         for n in 0..10_000u64 {
-            assert!(guard.admits(Instant::from_micros(n * 210_000), addr(1)));
+            assert!(admits(&mut guard, Instant::from_micros(n * 210_000), addr(1)));
         }
     }
 
@@ -145,21 +203,51 @@ mod tests {
     fn the_table_is_bounded() {
         let mut guard = Guard::new(Instant::ZERO);
         for n in 0..20_000 {
-            assert!(guard.admits(Instant::ZERO, addr(n)));
+            assert!(admits(&mut guard, Instant::ZERO, addr(n)));
             assert!(guard.entries.len() <= MAX_ENTRIES);
         }
         for n in 0..20_000 {
-            assert_eq!((0..60).filter(|_| guard.admits(Instant::ZERO, addr(n))).count(), 50);
+            assert_eq!((0..60).filter(|_| admits(&mut guard, Instant::ZERO, addr(n))).count(), 50);
             assert!(guard.entries.len() <= MAX_ENTRIES);
         }
     }
 
     #[test]
-    fn answers_are_bounded() {
+    fn a_node_that_asks_too_much_is_heard_again_in_the_next_window() {
         let mut guard = Guard::new(Instant::ZERO);
-        let sent = (0..10_000).filter(|_| guard.take(Instant::ZERO, 1000)).count() as u64;
-        assert_eq!(sent, BURST_BYTES / 1000);
-        assert!(guard.take(Instant::from_micros(1_000_000), 100_000));
-        assert!(!guard.take(Instant::from_micros(1_000_000), 100_000));
+        let asked = (0..500).filter(|_| guard.admit(Instant::ZERO, addr(1), true).is_some()).count();
+        assert_eq!(asked, 50);
+        assert!(guard.admit(Instant::ZERO + WINDOW, addr(1), true).is_some());
+    }
+
+    /// Answers of 1,000 bytes until there are no more.
+    fn spend(guard: &mut Guard, now: Instant, addrs: impl Iterator<Item = SocketAddr>, is_node: bool) -> u64 {
+        let mut sent = 0;
+        for addr in addrs {
+            if let Some(share) = guard.admit(now, addr, is_node) {
+                guard.charge(share, 1000);
+                sent += 1000;
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn answers_are_bounded_and_shared() {
+        let mut guard = Guard::new(Instant::ZERO);
+        let near = |bytes: u64, rate: u64| bytes <= rate && bytes + 2000 > rate;
+        let loud = (0..30).flat_map(|n| std::iter::repeat_n(addr(n), 50));
+        let asked = (0..30).flat_map(|n| std::iter::repeat_n(addr(n), 1 + MAX_QUIET as usize));
+        assert!(asked.into_iter().all(|addr| guard.admit(Instant::ZERO, addr, false).is_some()));
+        assert!(near(spend(&mut guard, Instant::ZERO, loud, false), Share::Common.bytes_per_s() * SAVED_S));
+        let quiet = (100..5000).map(addr);
+        assert!(near(spend(&mut guard, Instant::ZERO, quiet, false), Share::Quiet.bytes_per_s() * SAVED_S));
+        let nodes = (5000..10_000).map(addr);
+        assert!(near(spend(&mut guard, Instant::ZERO, nodes, true), Share::Nodes.bytes_per_s() * SAVED_S));
+        let later = Instant::from_micros(1_000_000);
+        let nodes = (10_000..15_000).map(addr);
+        let sent = spend(&mut guard, later, nodes, true);
+        // Each share may have had a little less than an answer's length left.
+        assert!(sent.abs_diff(BYTES_PER_S) < 3 * 1400);
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use fastrand::Rng;
 use ztor_base::{Duration, Instant};
 
+use crate::addr::Remote;
 use crate::krpc::{Body, Message, Query};
 use crate::{LookupId, NodeId, QueryId};
 
@@ -17,6 +18,9 @@ pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(15);
 const STORE_DEAD_AFTER: Duration = Duration::from_secs(5);
 /// Questions that wait for an answer.
 const MAX_IN_FLIGHT: usize = 512;
+/// The share of them that checks may take. A check is never queued: strangers cause most of them, and must not keep
+/// lookups waiting.
+const MAX_CHECKS: usize = 64;
 /// Questions to one address: so many at once, then one in each gap. Others do not answer more than 50 in 10 s, and in
 /// a small network all lookups ask the same few nodes.
 const BURST: u32 = 20;
@@ -81,6 +85,10 @@ pub(crate) struct Rpc {
     deadlines: BTreeSet<(Instant, u32)>,
     /// At most [`MAX_QUEUED`].
     queue: VecDeque<Queued>,
+    /// Questions in flight and queued, by address.
+    open: BTreeMap<SocketAddr, u32>,
+    /// Machines with a check in flight: one each, at most [`MAX_CHECKS`].
+    checked: BTreeSet<Remote>,
     /// When each address would be through with what it was asked at one question a [`GAP`].
     paces: BTreeMap<SocketAddr, Instant>,
     transmits: VecDeque<(SocketAddr, Vec<u8>)>,
@@ -96,13 +104,16 @@ impl Rpc {
             in_flight: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             queue: VecDeque::new(),
+            open: BTreeMap::new(),
+            checked: BTreeSet::new(),
             paces: BTreeMap::new(),
             transmits: VecDeque::new(),
             queries_sent: 0,
         }
     }
 
-    /// Sends a question, or queues it. False if there is no room for it: it will get no answer and no timeout.
+    /// Sends a question, or queues it unless it is a check. False if there is no room for it: it will get no answer
+    /// and no timeout.
     pub(crate) fn ask(
         &mut self,
         now: Instant,
@@ -111,14 +122,19 @@ impl Rpc {
         purpose: Purpose,
         query: Query,
     ) -> bool {
+        let is_check = purpose == Purpose::Check;
+        if is_check && !self.may_check(to, MAX_CHECKS) {
+            return false;
+        }
         let question = Queued { to, id, purpose, query };
         if self.in_flight.len() < MAX_IN_FLIGHT && self.free_at(to) <= now {
             self.send(now, question);
-        } else if self.queue.len() < MAX_QUEUED {
+        } else if !is_check && self.queue.len() < MAX_QUEUED {
             self.queue.push_back(question);
         } else {
             return false;
         }
+        *self.open.entry(to).or_default() += 1;
         true
     }
 
@@ -135,7 +151,7 @@ impl Rpc {
     pub(crate) fn take(&mut self, now: Instant, from: SocketAddr, transaction: &[u8]) -> Option<Pending> {
         let transaction = u32::from_be_bytes(transaction.try_into().ok()?);
         self.in_flight.get(&transaction).filter(|pending| pending.to == from)?;
-        let pending = self.in_flight.remove(&transaction)?;
+        let pending = self.end(transaction)?;
         self.deadlines.remove(&(pending.deadline(), transaction));
         self.send_queued(now);
         Some(pending)
@@ -155,7 +171,7 @@ impl Rpc {
             self.deadlines.insert((deadline, transaction));
             return Some(Late::Slow { to, lookup });
         }
-        let pending = self.in_flight.remove(&transaction)?;
+        let pending = self.end(transaction)?;
         self.send_queued(now);
         Some(Late::Dead(pending))
     }
@@ -171,19 +187,24 @@ impl Rpc {
 
     /// Whether something was asked of this address and the answer is not there.
     pub(crate) fn is_asking(&self, addr: SocketAddr) -> bool {
-        self.in_flight.values().any(|pending| pending.to == addr)
-            || self.queue.iter().any(|question| question.to == addr)
+        self.open.contains_key(&addr)
     }
 
-    /// How many nodes are being looked at only to see whether they are there.
-    pub(crate) fn check_count(&self) -> usize {
-        self.in_flight.values().filter(|pending| pending.purpose == Purpose::Check).count()
+    /// Whether fewer than `max` checks are in flight, and none to the machine of `to`.
+    pub(crate) fn may_check(&self, to: SocketAddr, max: usize) -> bool {
+        self.checked.len() < max && !self.checked.contains(&Remote::of(to))
     }
 
     /// Forgets what a lookup still wanted to ask.
     pub(crate) fn forget(&mut self, lookup: LookupId) {
+        let open = &mut self.open;
         self.queue.retain(|question| {
-            question.purpose != Purpose::Lookup(lookup) && question.purpose != Purpose::Store(lookup)
+            let is_kept =
+                question.purpose != Purpose::Lookup(lookup) && question.purpose != Purpose::Store(lookup);
+            if !is_kept {
+                release(open, question.to);
+            }
+            is_kept
         });
     }
 
@@ -198,6 +219,16 @@ impl Rpc {
             let Some(question) = free.and_then(|index| self.queue.remove(index)) else { return };
             self.send(now, question);
         }
+    }
+
+    /// Takes out a question that is answered, or will not be.
+    fn end(&mut self, transaction: u32) -> Option<Pending> {
+        let pending = self.in_flight.remove(&transaction)?;
+        release(&mut self.open, pending.to);
+        if pending.purpose == Purpose::Check {
+            self.checked.remove(&Remote::of(pending.to));
+        }
+        Some(pending)
     }
 
     /// When an address may be asked again.
@@ -228,8 +259,21 @@ impl Rpc {
         let pending = Pending { to, id, purpose, sent: now, is_slow: false };
         self.deadlines.insert((pending.deadline(), transaction));
         self.in_flight.insert(transaction, pending);
+        if purpose == Purpose::Check {
+            self.checked.insert(Remote::of(to));
+        }
         self.queries_sent += 1;
         self.transmits.push_back((to, message.encode()));
+    }
+}
+
+/// Counts one question less to an address.
+fn release(open: &mut BTreeMap<SocketAddr, u32>, addr: SocketAddr) {
+    if let Some(count) = open.get_mut(&addr) {
+        *count -= 1;
+        if *count == 0 {
+            open.remove(&addr);
+        }
     }
 }
 
@@ -296,7 +340,7 @@ mod tests {
         let mut rpc = Rpc::new(1, false, *b"ZR01");
         let to: SocketAddr = FROM.parse().unwrap();
         let each = |n: u16| SocketAddr::new(to.ip(), n + 1);
-        let mut ask = |n| rpc.ask(Instant::ZERO, each(n), None, Purpose::Check, ping());
+        let mut ask = |n| rpc.ask(Instant::ZERO, each(n), None, Purpose::Ping(QueryId(1)), ping());
         let asked = (0..5000).filter(|n| ask(*n)).count();
         assert_eq!((asked, rpc.in_flight()), (MAX_IN_FLIGHT + MAX_QUEUED, MAX_IN_FLIGHT));
         let first = transaction(&mut rpc);
@@ -308,12 +352,46 @@ mod tests {
     }
 
     #[test]
+    fn checks_over_their_share_are_refused() {
+        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let each = |n: u16| SocketAddr::from(([8, 8, (n >> 8) as u8, n as u8], 6881));
+        let mut ask = |to| rpc.ask(Instant::ZERO, to, None, Purpose::Check, ping());
+        assert_eq!((0..1000).filter(|n| ask(each(*n))).count(), MAX_CHECKS);
+        assert_eq!((rpc.in_flight(), rpc.queue.len()), (MAX_CHECKS, 0));
+        let first = transaction(&mut rpc);
+        assert!(rpc.take(Instant::ZERO, each(0), &first).is_some());
+        let mut ask = |to| rpc.ask(Instant::ZERO, to, None, Purpose::Check, ping());
+        let mut other_port = each(1);
+        other_port.set_port(1);
+        assert!(!ask(other_port));
+        assert!(ask(each(2000)));
+    }
+
+    #[test]
+    fn is_asking_follows_questions_to_their_end() {
+        let mut rpc = Rpc::new(1, false, *b"ZR01");
+        let to: SocketAddr = FROM.parse().unwrap();
+        let mut ask = |lookup| rpc.ask(Instant::ZERO, to, None, Purpose::Lookup(LookupId(lookup)), ping());
+        assert!((0..30).all(&mut ask));
+        let queued = rpc.queue.len();
+        assert!(queued > 0 && rpc.is_asking(to));
+        (0..30).for_each(|lookup| rpc.forget(LookupId(lookup)));
+        assert!(rpc.queue.is_empty() && rpc.is_asking(to));
+        while rpc.in_flight() > 0 {
+            assert!(rpc.is_asking(to));
+            let transaction = transaction(&mut rpc);
+            assert!(rpc.take(Instant::ZERO, to, &transaction).is_some());
+        }
+        assert!(!rpc.is_asking(to) && rpc.open.is_empty());
+    }
+
+    #[test]
     fn one_address_is_asked_at_its_pace() {
         let mut rpc = Rpc::new(1, false, *b"ZR01");
         let to: SocketAddr = FROM.parse().unwrap();
         let mut now = Instant::from_micros(5_000_000);
         let mut sent = Vec::new();
-        assert!((0..200).all(|_| rpc.ask(now, to, None, Purpose::Check, ping())));
+        assert!((0..200).all(|_| rpc.ask(now, to, None, Purpose::Ping(QueryId(1)), ping())));
         loop {
             while let Some((_, data)) = rpc.poll_transmit() {
                 sent.push(now);

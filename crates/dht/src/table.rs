@@ -98,6 +98,11 @@ impl Table {
         index + 1 == self.buckets.len() || bucket.nodes.len() < K || bucket.questionable(now).is_some()
     }
 
+    /// Whether exactly this node is in the table.
+    pub(crate) fn has(&self, contact: Contact) -> bool {
+        self.buckets[self.index(contact.id)].nodes.iter().any(|node| node.contact == contact)
+    }
+
     pub(crate) fn has_address(&self, addr: SocketAddr) -> bool {
         self.nodes().any(|node| node.contact.addr == addr)
     }

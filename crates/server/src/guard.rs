@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,16 +12,33 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
+use ztor_base::Host;
 
-/// The most connections at once; further ones wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 512;
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// In all; beyond it the one that has waited longest for its request makes way for a new one.
+    max: usize,
+    /// From one host; further ones are closed at once.
+    max_per_host: usize,
+}
 
-/// The most connections from one address; further ones are closed at once.
-const MAX_CONNECTIONS_PER_IP: usize = 128;
+impl Default for Limits {
+    /// Half of what the process may open, at most 16,384, and 128 from one host.
+    fn default() -> Self {
+        let allowed =
+            rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+        let max = usize::try_from(allowed / 2).unwrap_or(usize::MAX).clamp(1, 16 * 1024);
+        Self { max, max_per_host: 128 }
+    }
+}
 
-/// How long a connection may take to bring a request, or to take the next part of an answer.
+/// How long a connection may take to bring the line and the headers of a request.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it may take to take the next part of an answer, or to begin the next request.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The most bytes of a request, headers and all; an announce has less than 1 KiB.
@@ -30,8 +47,7 @@ const MAX_REQUEST_LEN: usize = 16 * 1024;
 /// See the module.
 pub(crate) struct GuardedListener {
     listener: TcpListener,
-    permits: Arc<Semaphore>,
-    per_ip: PerIp,
+    table: Table,
 }
 
 /// Both ends of a connection.
@@ -47,21 +63,42 @@ pub(crate) struct GuardedStream {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
     read_since_write: usize,
-    _permit: Option<OwnedSemaphorePermit>,
-    _slot: Slot,
+    slot: Slot,
+    /// Ready when the connection has to make way; `None` once it had to.
+    evicted: Option<oneshot::Receiver<()>>,
 }
 
-type PerIp = Arc<Mutex<BTreeMap<IpAddr, usize>>>;
+/// The connections that there are.
+#[derive(Clone)]
+struct Table {
+    limits: Limits,
+    places: Arc<Mutex<Places>>,
+}
 
-/// A connection's place among those of its address.
+#[derive(Default)]
+struct Places {
+    /// By when each last took something of an answer, or began: the first has waited longest.
+    waiting: BTreeMap<u64, Place>,
+    per_host: BTreeMap<Host, usize>,
+    /// Counts everything that happens.
+    clock: u64,
+}
+
+struct Place {
+    host: Host,
+    /// Dropped to have the connection end.
+    _keep: oneshot::Sender<()>,
+}
+
+/// A connection's place in the table.
 struct Slot {
-    per_ip: PerIp,
-    ip: IpAddr,
+    table: Table,
+    at: u64,
 }
 
 impl GuardedListener {
-    pub(crate) fn new(listener: TcpListener) -> Self {
-        Self { listener, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)), per_ip: PerIp::default() }
+    pub(crate) fn new(listener: TcpListener, limits: Limits) -> Self {
+        Self { listener, table: Table { limits, places: Arc::default() } }
     }
 }
 
@@ -71,21 +108,20 @@ impl Listener for GuardedListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
-            // The semaphore is never closed; should it be, connections are merely not counted.
-            let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
             let (stream, peer) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely: it passes, but not at once.
+                    // Out of file descriptors, most likely.
                     tracing::debug!(%error, "accept failed");
-                    sleep(Duration::from_millis(100)).await;
+                    self.table.lock().evict_oldest();
+                    sleep(Duration::from_millis(10)).await;
                     continue;
                 }
             };
-            let Some(slot) = Slot::take(&self.per_ip, peer.ip().to_canonical()) else { continue };
+            let Some((slot, evicted)) = self.table.take(Host::of(peer.ip())) else { continue };
             let local = stream.local_addr().ok();
-            let deadline = Box::pin(sleep(PATIENCE));
-            let io = GuardedStream { stream, deadline, read_since_write: 0, _permit: permit, _slot: slot };
+            let deadline = Box::pin(sleep(REQUEST_PATIENCE));
+            let io = GuardedStream { stream, deadline, read_since_write: 0, slot, evicted: Some(evicted) };
             return (io, Ends { peer, local });
         }
     }
@@ -104,6 +140,12 @@ impl Connected<IncomingStream<'_, GuardedListener>> for Ends {
 
 impl GuardedStream {
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.evicted.as_mut().is_some_and(|evicted| Pin::new(evicted).poll(cx).is_ready()) {
+            self.evicted = None;
+        }
+        if self.evicted.is_none() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         match self.deadline.as_mut().poll(cx) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
             Poll::Pending => Ok(()),
@@ -113,6 +155,7 @@ impl GuardedStream {
     fn on_written(&mut self, written: usize) {
         if written > 0 {
             self.read_since_write = 0;
+            self.slot.renew();
             self.deadline.as_mut().reset(Instant::now() + PATIENCE);
         }
     }
@@ -127,7 +170,12 @@ impl AsyncRead for GuardedStream {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
-        this.read_since_write += buf.filled().len().saturating_sub(before);
+        let read = buf.filled().len().saturating_sub(before);
+        if read > 0 && this.read_since_write == 0 {
+            let deadline = this.deadline.deadline().min(Instant::now() + REQUEST_PATIENCE);
+            this.deadline.as_mut().reset(deadline);
+        }
+        this.read_since_write += read;
         polled
     }
 }
@@ -170,26 +218,132 @@ impl AsyncWrite for GuardedStream {
     }
 }
 
-impl Slot {
-    fn take(per_ip: &PerIp, ip: IpAddr) -> Option<Self> {
-        let mut counts = per_ip.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(ip).or_default();
-        if *count >= MAX_CONNECTIONS_PER_IP {
+impl Table {
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a connection of a host, and what becomes ready when it has to be given up.
+    fn take(&self, host: Host) -> Option<(Slot, oneshot::Receiver<()>)> {
+        let mut places = self.lock();
+        if places.per_host.get(&host).is_some_and(|count| *count >= self.limits.max_per_host) {
             return None;
         }
-        *count += 1;
-        Some(Self { per_ip: Arc::clone(per_ip), ip })
+        if places.waiting.len() >= self.limits.max {
+            places.evict_oldest();
+        }
+        *places.per_host.entry(host).or_default() += 1;
+        let (keep, evicted) = oneshot::channel();
+        let at = places.put(Place { host, _keep: keep });
+        Some((Slot { table: self.clone(), at }, evicted))
+    }
+}
+
+impl Places {
+    fn put(&mut self, place: Place) -> u64 {
+        self.clock += 1;
+        self.waiting.insert(self.clock, place);
+        self.clock
+    }
+
+    fn evict_oldest(&mut self) {
+        if let Some((_, place)) = self.waiting.pop_first() {
+            self.release(place.host);
+        }
+    }
+
+    fn release(&mut self, host: Host) {
+        if let Some(count) = self.per_host.get_mut(&host) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_host.remove(&host);
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// The connection is of use, and the last to make way.
+    fn renew(&mut self) {
+        let mut places = self.table.lock();
+        if let Some(place) = places.waiting.remove(&self.at) {
+            self.at = places.put(place);
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut counts = self.per_ip.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.ip) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.ip);
-            }
+        let mut places = self.table.lock();
+        // It is gone if it was evicted.
+        if let Some(place) = places.waiting.remove(&self.at) {
+            places.release(place.host);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Write;
+    use std::net::IpAddr;
+
+    use super::*;
+
+    fn host(text: &str) -> Host {
+        Host::of(text.parse::<IpAddr>().unwrap())
+    }
+
+    #[test]
+    fn take_counts_by_host_and_forgets() {
+        let table = Table { limits: Limits { max: 10, max_per_host: 2 }, places: Arc::default() };
+        let a = table.take(host("2001:db8::1")).unwrap();
+        let _b = table.take(host("2001:db8::2")).unwrap();
+        assert!(table.take(host("2001:db8::3")).is_none());
+        assert!(table.take(host("2001:db8:0:1::1")).is_some());
+        drop(a);
+        let others: Vec<_> = (0..50).map(|n| table.take(host(&format!("192.0.2.{n}"))).unwrap()).collect();
+        assert!(table.take(host("2001:db8::3")).is_some());
+        assert_eq!(table.lock().waiting.len(), 9);
+        drop(others);
+        assert!(table.lock().waiting.is_empty() && table.lock().per_host.is_empty());
+    }
+
+    #[test]
+    fn accept_when_full_ends_the_connection_that_waited_longest() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let addr = listener.local_addr().unwrap();
+            let mut listener = GuardedListener::new(listener, Limits { max: 3, max_per_host: 100 });
+            let mut clients = Vec::new();
+            let mut streams = Vec::new();
+            for n in 0..5 {
+                clients.push(std::net::TcpStream::connect(addr).unwrap());
+                let before = Instant::now();
+                streams.push(listener.accept().await.0);
+                assert!(streams[n].deadline.deadline() <= Instant::now().max(before) + REQUEST_PATIENCE);
+                if n == 2 {
+                    // It gets an answer, so that it is not the one that has waited longest.
+                    let stream = &mut streams[0];
+                    poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, b"answer")).await.unwrap();
+                }
+            }
+            let mut byte = [0];
+            for (n, is_evicted) in [(0, false), (1, true), (2, true), (3, false), (4, false)] {
+                clients[n].write_all(b"x").unwrap();
+                for _ in 0..2 {
+                    let (stream, mut buf) = (&mut streams[n], ReadBuf::new(&mut byte));
+                    let read = poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut buf)).await;
+                    assert_eq!(read.is_err(), is_evicted, "{n}");
+                    if !is_evicted {
+                        break;
+                    }
+                }
+            }
+            // A request that has begun has to come to its end.
+            assert!(streams[0].deadline.deadline() <= Instant::now() + REQUEST_PATIENCE);
+        });
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 use ztor_base::addr::is_local;
+use ztor_tracker::http::may_ask_loopback;
 
 /// Longest answer of a tracker that is read, after decompression.
 pub(crate) const MAX_TRACKER_REPLY: usize = 1024 * 1024;
@@ -69,61 +70,119 @@ fn client(bind: &Bind) -> Result<ClientBuilder, FetchError> {
         .redirect(redirect::Policy::none()))
 }
 
-/// Looks names up, and forgets local addresses.
-struct PublicOnly;
+/// Addresses that a request may go to. Each takes fewer than the one before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Reach {
+    All,
+    /// All but this machine's own.
+    OffMachine,
+    /// None of the local network either.
+    Public,
+}
 
-impl Resolve for PublicOnly {
+impl Reach {
+    fn takes(self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        match self {
+            Self::All => true,
+            Self::OffMachine => !ip.is_loopback() && !ip.is_unspecified(),
+            Self::Public => !is_local(ip),
+        }
+    }
+
+    /// The places that a server at `from` may send us to; behind a proxy that is unknown.
+    fn by_redirect_from(from: Option<IpAddr>) -> Self {
+        match from.map(|ip| ip.to_canonical()) {
+            Some(ip) if ip.is_loopback() => Self::All,
+            Some(ip) if is_local(ip) => Self::OffMachine,
+            _ => Self::Public,
+        }
+    }
+
+    fn refusal(self) -> &'static str {
+        match self {
+            Self::All => "no address",
+            Self::OffMachine => "only announces and scrapes may go to this machine",
+            Self::Public => "a public server may not send us to the local network",
+        }
+    }
+}
+
+/// Looks names up, and forgets addresses out of reach. What a name looks like tells nothing of where it leads.
+struct Within(Reach);
+
+impl Resolve for Within {
     fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.0;
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|addr| !is_local(addr.ip())).collect();
-            if public.is_empty() {
-                return Err("a public server may not send us to the local network".into());
+            let taken: Vec<SocketAddr> = found.filter(|addr| reach.takes(addr.ip())).collect();
+            if taken.is_empty() {
+                return Err(reach.refusal().into());
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            Ok(Box::new(taken.into_iter()) as Addrs)
         })
     }
 }
 
-/// Does GETs. A server on the public network must not have us ask around in the local one, whatever names it
-/// uses for that.
+/// Does GETs. Whoever names a URL must not have us ask around on this machine, and a server on the public network not in
+/// the local one, whatever names they use for that.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
-    any: Client,
+    all: Client,
+    off_machine: Client,
     public: Client,
 }
 
 impl Fetcher {
     /// Connections leave from `bind`, if given.
     pub(crate) fn new(bind: &Bind) -> Result<Self, FetchError> {
-        let build = |builder: ClientBuilder| builder.build().map_err(|e| FetchError::Setup(e.to_string()));
+        let build = |reach: Reach| {
+            let client = client(bind)?.dns_resolver(Arc::new(Within(reach)));
+            client.build().map_err(|e| FetchError::Setup(e.to_string()))
+        };
         Ok(Self {
-            any: build(client(bind)?)?,
-            public: build(client(bind)?.dns_resolver(Arc::new(PublicOnly)))?,
+            all: build(Reach::All)?,
+            off_machine: build(Reach::OffMachine)?,
+            public: build(Reach::Public)?,
         })
     }
 
-    /// Status and body; at most `max_len` bytes of body. Follows redirects.
+    /// Status and body of a URL that a torrent or a link names; at most `max_len` bytes of body. Follows redirects.
+    /// This machine is asked for nothing but [what a tracker is](ztor_tracker::http::may_ask_loopback).
     pub(crate) async fn get(&self, url: &str, max_len: usize) -> Result<(u16, Vec<u8>), FetchError> {
+        self.get_within(url, max_len, false).await
+    }
+
+    /// As [`Fetcher::get`], for a URL that the user named himself, who may mean this machine.
+    pub(crate) async fn get_for_user(&self, url: &str, max_len: usize) -> Result<(u16, Vec<u8>), FetchError> {
+        self.get_within(url, max_len, true).await
+    }
+
+    async fn get_within(
+        &self,
+        url: &str,
+        max_len: usize,
+        is_users: bool,
+    ) -> Result<(u16, Vec<u8>), FetchError> {
         let mut url = parse(url)?;
-        let mut client = &self.any;
+        // The narrowest of those that sent us on the way.
+        let mut widest = Reach::All;
         for _ in 0..=MAX_REDIRECTS {
-            let mut response = client.get(url.clone()).send().await.map_err(plain)?;
+            let may_be_here = is_users || may_ask_loopback(url.as_str());
+            let reach = widest.max(if may_be_here { Reach::All } else { Reach::OffMachine });
+            // Addresses in the URL itself are not looked up, so the resolver does not see them.
+            if literal_ip(&url).is_some_and(|ip| !reach.takes(ip)) {
+                return Err(FetchError::Network(reach.refusal().into()));
+            }
+            let mut response = self.client(reach).get(url.clone()).send().await.map_err(plain)?;
             let target = response
                 .headers()
                 .get(LOCATION)
                 .and_then(|to| to.to_str().ok())
                 .and_then(|to| url.join(to).ok());
             if let Some(target) = target.filter(|_| response.status().is_redirection()) {
-                // Behind a proxy the address is unknown: better too careful.
-                if !response.remote_addr().is_some_and(|addr| is_local(addr.ip())) {
-                    client = &self.public;
-                    if literal_ip(&target).is_some_and(is_local) {
-                        return Err(FetchError::Network(
-                            "a redirect from a public to a local address".into(),
-                        ));
-                    }
-                }
+                widest = widest.max(Reach::by_redirect_from(response.remote_addr().map(|addr| addr.ip())));
                 url = parse(target.as_str())?;
                 continue;
             }
@@ -138,9 +197,16 @@ impl Fetcher {
         }
         Err(FetchError::Network("too many redirects".into()))
     }
+
+    fn client(&self, reach: Reach) -> &Client {
+        match reach {
+            Reach::All => &self.all,
+            Reach::OffMachine => &self.off_machine,
+            Reach::Public => &self.public,
+        }
+    }
 }
 
-/// Addresses in the URL itself are not looked up, so the resolver does not see them.
 fn literal_ip(url: &Url) -> Option<IpAddr> {
     match url.host()? {
         url::Host::Ipv4(ip) => Some(ip.into()),
@@ -154,15 +220,28 @@ fn parse(url: &str) -> Result<Url, FetchError> {
     parsed.ok_or_else(|| FetchError::BadUrl(ztor_tracker::redact(url)))
 }
 
-/// Fetches a file over HTTP(S), on a runtime of its own: for before there is a session.
+/// Fetches a file that the user named over HTTP(S), on a runtime of its own: for before there is a session.
 pub fn fetch_url(url: &str, bind: &Bind, max_len: usize) -> Result<Vec<u8>, FetchError> {
+    fetch(url, bind, max_len, true)
+}
+
+/// As [`fetch_url`], for a URL that a torrent names.
+pub(crate) fn fetch_named_url(url: &str, bind: &Bind, max_len: usize) -> Result<Vec<u8>, FetchError> {
+    fetch(url, bind, max_len, false)
+}
+
+fn fetch(url: &str, bind: &Bind, max_len: usize, is_users: bool) -> Result<Vec<u8>, FetchError> {
     parse(url)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| FetchError::Setup(e.to_string()))?;
     runtime.block_on(async {
-        let (status, body) = Fetcher::new(bind)?.get(url, max_len).await?;
+        let fetcher = Fetcher::new(bind)?;
+        let (status, body) = match is_users {
+            true => fetcher.get_for_user(url, max_len).await?,
+            false => fetcher.get(url, max_len).await?,
+        };
         if (200..300).contains(&status) { Ok(body) } else { Err(FetchError::Status(status)) }
     })
 }
@@ -187,6 +266,7 @@ mod tests {
     use super::*;
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// Answers one request on each of `count` connections as if more were welcome; at the second it hangs up.
     fn answer_once_each(listener: &TcpListener, count: usize) {
@@ -204,7 +284,7 @@ mod tests {
     fn a_server_that_answers_once_per_connection_is_asked_again_and_again() {
         const TIMES: usize = 20;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/announce", listener.local_addr().unwrap());
+        let url = format!("http://{}/announce?info_hash=a", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || answer_once_each(&listener, TIMES));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -216,6 +296,89 @@ mod tests {
         // Whatever the client has left open ends with its runtime.
         drop(runtime);
         server.join().unwrap();
+    }
+
+    /// A server that answers every request with `response`, and counts them.
+    fn server(response: String) -> (SocketAddr, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let count = Arc::new(AtomicUsize::new(0));
+        let requests = Arc::clone(&count);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                requests.fetch_add(1, Ordering::SeqCst);
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+                if lines.any(|line| line.is_empty()) {
+                    let _ = stream.write_all(response.as_bytes());
+                }
+            }
+        });
+        (addr, count)
+    }
+
+    fn get(url: &str, is_users: bool) -> Result<Vec<u8>, FetchError> {
+        fetch(url, &Bind::All, 100, is_users)
+    }
+
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+
+    #[test]
+    fn fetcher_asks_this_machine_for_announces_only() {
+        let (addr, requests) = server(OK.into());
+        let port = addr.port();
+        // Names lead here, too, that the check of the URL's text does not know: it would let any path through.
+        for host in ["localhost", "localhost.", "LocalHost", "127.0.0.1", "0x7f.1", "[::ffff:127.0.0.1]"] {
+            for path in
+                ["/api/v2/app/shutdown", "/transmission/rpc?x=1", "/announce", "/announce?port=1&info_hash=a"]
+            {
+                let error = get(&format!("http://{host}:{port}{path}"), false).unwrap_err().to_string();
+                // Not every system looks "localhost." up.
+                assert!(
+                    error.contains("only announces and scrapes") || host == "localhost.",
+                    "{host}{path}: {error}"
+                );
+            }
+        }
+        assert_eq!(requests.load(Ordering::SeqCst), 0);
+        for host in ["localhost", "127.0.0.1"] {
+            for path in ["/announce?token=1&info_hash=a&port=1", "/scrape?info_hash=a"] {
+                assert_eq!(get(&format!("http://{host}:{port}{path}"), false).unwrap(), b"ok");
+            }
+            assert_eq!(get(&format!("http://{host}:{port}/my.torrent"), true).unwrap(), b"ok");
+        }
+        assert_eq!(requests.load(Ordering::SeqCst), 6);
+    }
+
+    #[test]
+    fn fetcher_looks_at_redirects_as_at_first_requests() {
+        let (there, requests) = server(OK.into());
+        let (addr, _) = server(format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://localhost:{}/stop\r\nContent-Length: 0\r\n\r\n",
+            there.port()
+        ));
+        assert!(get(&format!("http://{addr}/announce?info_hash=a"), false).is_err());
+        assert_eq!(requests.load(Ordering::SeqCst), 0);
+        assert_eq!(get(&format!("http://{addr}/a.torrent"), true).unwrap(), b"ok");
+    }
+
+    #[test]
+    fn reach_narrows_by_whoever_sends_us() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        for (from, here, lan) in [
+            (Some("127.0.0.1"), true, true),
+            (Some("::1"), true, true),
+            (Some("192.168.1.1"), false, true),
+            (Some("8.8.8.8"), false, false),
+            (None, false, false),
+        ] {
+            let reach = Reach::by_redirect_from(from.map(ip));
+            for this in ["127.0.0.2", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1"] {
+                assert_eq!(reach.takes(ip(this)), here, "{from:?} to {this}");
+            }
+            assert_eq!(reach.takes(ip("10.0.0.1")), lan, "{from:?}");
+            assert!(reach.takes(ip("8.8.4.4")));
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use crate::bind::Bind;
 use crate::clock::Clock;
 use crate::dht_client::udp_socket;
 use crate::driver::sockets::sendable;
-use crate::{FetchError, fetch_url, random_u64};
+use crate::http::fetch_named_url;
+use crate::{FetchError, random_u64};
 use std::net::ToSocketAddrs;
 use std::time::Duration;
 use thiserror::Error;
@@ -41,7 +42,7 @@ pub fn scrape(url: &str, info_hash: SwarmId, bind: &Bind) -> Result<ScrapeEntry,
         Some(rest) => scrape_udp(rest, info_hash, bind)?,
         None => {
             let url = http::scrape_url(url, &[info_hash])?;
-            http::parse_scrape(&fetch_url(&url, bind, MAX_REPLY)?, &[info_hash])?
+            http::parse_scrape(&fetch_named_url(&url, bind, MAX_REPLY)?, &[info_hash])?
         }
     };
     entries

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use ztor_base::{Duration, Instant};
 
-use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, redact, text};
+use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, place, redact, redact_echo, text};
 
 /// How long one tracker's answer is waited for before the next one is asked as well. A dead tracker in front
 /// then costs a new torrent seconds, not the minutes that its protocol takes to give up.
@@ -14,9 +14,16 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// The most trackers of a torrent; more are not taken.
 pub const MAX_TRACKERS: usize = 500;
 
-/// The tracker's interval is kept exactly within these bounds, in seconds: 5 s for swarms on one machine, a day
-/// against a typing error that would never let a torrent announce again.
-const INTERVAL_BOUNDS_S: (u32, u32) = (5, 86_400);
+/// The most of them at one host, over all its ports: a torrent must not make its swarm flood somebody. An honest tracker
+/// has one URL for each of UDP, HTTP and HTTPS.
+pub const MAX_PER_HOST: usize = 4;
+
+/// The shortest interval that a tracker is followed to, in seconds, and the same on this machine and in the local
+/// network.
+const LEAST_INTERVAL_S: u32 = 60;
+const LEAST_LOCAL_INTERVAL_S: u32 = 5;
+/// The longest, in seconds: against a typing error that would never let a torrent announce again.
+const MOST_INTERVAL_S: u32 = 86_400;
 
 /// The longest wait after failures, unless the tracker asks for more.
 const MAX_BACKOFF: Duration = Duration::from_secs(3600);
@@ -82,6 +89,9 @@ struct Tracker {
     /// After a success: before this no announce is welcome.
     earliest: Instant,
     tracker_id: Option<Vec<u8>>,
+    /// The host that its URL names, in one spelling.
+    host: Option<String>,
+    least_interval_s: u32,
 }
 
 /// A tracker as it is shown to people.
@@ -132,7 +142,7 @@ pub enum TrackerState {
 
 impl Announcer {
     /// An announcer for these tiers of URLs. Blank ones and repetitions are left out, and all beyond
-    /// [`MAX_TRACKERS`]. The order within each tier is shuffled.
+    /// [`MAX_TRACKERS`] and [`MAX_PER_HOST`]. The order within each tier is shuffled.
     pub fn new(tiers: Vec<Vec<String>>, rng: &mut Rng) -> Self {
         let mut announcer = Self {
             trackers: Vec::new(),
@@ -196,7 +206,8 @@ impl Announcer {
         if event == AnnounceEvent::Completed {
             tracker.owes_completed = false;
         }
-        let seconds = |s: u32| Duration::from_secs(s.clamp(INTERVAL_BOUNDS_S.0, INTERVAL_BOUNDS_S.1).into());
+        let least = tracker.least_interval_s;
+        let seconds = |s: u32| Duration::from_secs(s.clamp(least, MOST_INTERVAL_S).into());
         let interval = seconds(reply.interval_s);
         let min_interval = reply.min_interval_s.map_or(interval, seconds);
         tracker.next = now + interval.max(min_interval);
@@ -206,7 +217,7 @@ impl Announcer {
         }
         let status = &mut tracker.status;
         status.state = TrackerState::Working;
-        status.message.clone_from(&reply.warning);
+        status.message = reply.warning.as_ref().map(|warning| redact_echo(warning, &status.url));
         status.next_announce = Some(tracker.next);
         status.fails = 0;
         status.peers = Some(reply.peers.len());
@@ -228,7 +239,7 @@ impl Announcer {
             return;
         }
         let status = &mut tracker.status;
-        status.message = Some(text::redact_urls(&error.to_string()));
+        status.message = Some(redact_echo(&error.to_string(), &status.url));
         status.fails = status.fails.saturating_add(1);
         tracker.next = now + backoff(status.fails);
         status.state = match (error, error.retry()) {
@@ -236,7 +247,7 @@ impl Announcer {
             (_, Retry::Never) => TrackerState::GaveUp,
             (_, Retry::After(seconds)) => {
                 tracker.next =
-                    tracker.next.max(now + Duration::from_secs(seconds.min(INTERVAL_BOUNDS_S.1).into()));
+                    tracker.next.max(now + Duration::from_secs(seconds.min(MOST_INTERVAL_S).into()));
                 TrackerState::Failing
             }
             (_, Retry::Unsaid) => TrackerState::Failing,
@@ -321,11 +332,15 @@ impl Announcer {
     }
 
     fn push(&mut self, url: &str, tier: usize) -> Option<TrackerId> {
-        if self.trackers.len() >= MAX_TRACKERS {
+        let host = place::host(url);
+        let is_there = |tracker: &&Tracker| host.is_some() && tracker.host == host;
+        if self.trackers.len() >= MAX_TRACKERS
+            || self.trackers.iter().filter(is_there).count() >= MAX_PER_HOST
+        {
             return None;
         }
         let id = TrackerId(self.trackers.len());
-        self.trackers.push(Tracker::new(id, url.trim(), tier));
+        self.trackers.push(Tracker::new(id, url.trim(), tier, host));
         if tier >= self.tiers.len() {
             self.tiers.push(Vec::new());
         }
@@ -394,7 +409,7 @@ enum Look {
 }
 
 impl Tracker {
-    fn new(id: TrackerId, url: &str, tier: usize) -> Self {
+    fn new(id: TrackerId, url: &str, tier: usize, host: Option<String>) -> Self {
         let supported = is_supported(url);
         let message = (!supported).then(|| match url.split_once(':') {
             Some((scheme, _)) if scheme.len() <= 10 => {
@@ -424,6 +439,8 @@ impl Tracker {
             next: Instant::ZERO,
             earliest: Instant::ZERO,
             tracker_id: None,
+            host,
+            least_interval_s: if place::names_local(url) { LEAST_LOCAL_INTERVAL_S } else { LEAST_INTERVAL_S },
         }
     }
 

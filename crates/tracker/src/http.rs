@@ -9,7 +9,7 @@ mod request;
 mod serve;
 
 pub use reply::{DEFAULT_INTERVAL_S, MAX_BODY_LEN, parse_announce, parse_response, parse_scrape};
-pub use request::{announce_url, scrape_url};
+pub use request::{announce_url, may_ask_loopback, scrape_url};
 pub use serve::{
     AnnounceQuery, MAX_SCRAPE, PeerForm, QueryError, encode_announce, encode_failure, encode_scrape,
     parse_announce_query, parse_scrape_query,

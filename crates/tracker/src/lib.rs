@@ -12,11 +12,13 @@
 pub mod announcer;
 mod error;
 pub mod http;
+mod place;
 pub mod swarms;
 pub mod text;
 mod types;
 pub mod udp;
 
 pub use error::{Retry, TrackerError};
-pub use text::redact;
+pub use place::names_loopback;
+pub use text::{redact, redact_echo};
 pub use types::{AnnounceEvent, AnnounceReply, AnnounceRequest, MAX_PEERS, Reply, ScrapeEntry, TrackerPeer};

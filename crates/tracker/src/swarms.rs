@@ -1,13 +1,20 @@
 //! What a tracker knows: who is in which swarm.
 
+mod hosts;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use fastrand::Rng;
 use ztor_base::addr::is_dialable;
 use ztor_base::{Duration, Instant, PeerId, SwarmId};
 
+use hosts::Hosts;
+
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer};
+
+/// The youngest swarms that are looked at when one has to leave.
+const EVICTION_CHOICE: usize = 64;
 
 /// The bounds and habits of a tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +23,16 @@ pub struct Config {
     pub interval_s: u32,
     /// Seconds before which a client should not announce again even if it wants more peers.
     pub min_interval_s: Option<u32>,
-    /// The most swarms; announces to new ones are refused beyond it.
+    /// The most swarms. Beyond it a new one takes the place of a young one that has one peer at most.
     pub max_torrents: usize,
+    /// The most swarms that a host (an IPv4 address or an IPv6 /64) is the first in, within an interval.
+    pub max_new_torrents_per_host: usize,
     /// The most peers in a swarm; those who come later are answered but not remembered.
     pub max_peers: usize,
-    /// The most peers in a swarm that share an address, so that one host cannot fill a swarm.
-    pub max_peers_per_ip: usize,
+    /// The most peers in a swarm of one host, so that it cannot fill the swarm.
+    pub max_peers_per_host: usize,
+    /// The most peers of one host in all swarms together; later ones are answered but not remembered.
+    pub max_peers_per_host_in_all: usize,
     /// The most peers in all swarms together.
     pub max_peers_in_all: usize,
     /// How many peers are given to who doesn't say how many it wants.
@@ -38,8 +49,10 @@ impl Default for Config {
             interval_s: 1800,
             min_interval_s: None,
             max_torrents: 100_000,
+            max_new_torrents_per_host: 5000,
             max_peers: 10_000,
-            max_peers_per_ip: 128,
+            max_peers_per_host: 128,
+            max_peers_per_host_in_all: 10_000,
             max_peers_in_all: 1_000_000,
             default_num_want: 50,
             max_num_want: 200,
@@ -80,6 +93,9 @@ pub enum Refusal {
     /// Too many torrents.
     #[error("this tracker has no room for another torrent")]
     NoRoom,
+    /// Too many new torrents of this host.
+    #[error("too many new torrents from this address; try again later")]
+    TooManyNew,
     /// Nobody can listen there.
     #[error("no peer can listen on this address and port")]
     BadAddress,
@@ -94,12 +110,16 @@ pub enum Refusal {
 pub struct Swarms {
     config: Config,
     swarms: BTreeMap<SwarmId, Swarm>,
+    /// Swarms of one peer at most, by their age: they leave when there is no room.
+    small: BTreeSet<(Instant, SwarmId)>,
+    hosts: Hosts,
     peers_in_all: usize,
     rng: Rng,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Swarm {
+    founded: Instant,
     peers: Vec<Peer>,
     /// Where in `peers` an address is; ordered, so that those of one IP stand together.
     index: BTreeMap<SocketAddr, usize>,
@@ -120,7 +140,14 @@ struct Peer {
 impl Swarms {
     /// No swarms yet. `seed` decides which peers are given when there are more than wanted.
     pub fn new(config: Config, seed: u64) -> Self {
-        Self { config, swarms: BTreeMap::new(), peers_in_all: 0, rng: Rng::with_seed(seed) }
+        Self {
+            config,
+            swarms: BTreeMap::new(),
+            small: BTreeSet::new(),
+            hosts: Hosts::default(),
+            peers_in_all: 0,
+            rng: Rng::with_seed(seed),
+        }
     }
 
     /// The bounds and habits.
@@ -190,10 +217,17 @@ impl Swarms {
     /// that nobody is in. To be called every minute or so.
     pub fn expire(&mut self, now: Instant) {
         let patience = self.patience();
-        self.swarms.retain(|_, swarm| {
-            self.peers_in_all = self.peers_in_all.saturating_sub(swarm.expire(now, patience));
+        self.small.clear();
+        self.swarms.retain(|hash, swarm| {
+            let gone = swarm.expire(now, patience, &mut self.hosts);
+            self.peers_in_all = self.peers_in_all.saturating_sub(gone);
+            if swarm.is_small() {
+                self.small.insert((swarm.founded, *hash));
+            }
             !swarm.peers.is_empty()
         });
+        self.small.retain(|(_, hash)| self.swarms.contains_key(hash));
+        self.hosts.expire(now, Duration::from_secs(self.config.interval_s.into()));
     }
 
     /// How many swarms and how many peers in them there are.
@@ -224,18 +258,60 @@ impl Swarms {
         if let Some(swarm) = self.swarms.get_mut(info_hash)
             && swarm.peers.len() >= self.config.max_peers
         {
-            self.peers_in_all = self.peers_in_all.saturating_sub(swarm.expire(now, patience));
+            let gone = swarm.expire(now, patience, &mut self.hosts);
+            self.peers_in_all = self.peers_in_all.saturating_sub(gone);
+            self.note_size(info_hash);
         }
+    }
+
+    /// Brings the list of small swarms up to date.
+    fn note_size(&mut self, info_hash: &SwarmId) {
+        let Some(swarm) = self.swarms.get(info_hash) else { return };
+        let entry = (swarm.founded, *info_hash);
+        if swarm.is_small() {
+            self.small.insert(entry);
+        } else {
+            self.small.remove(&entry);
+        }
+    }
+
+    /// Forgets one of the youngest swarms of one peer at most: that whose host takes most of the tracker. Whoever makes
+    /// swarms up so drives out his own.
+    fn evict(&mut self) -> bool {
+        let share = |hash: &SwarmId| {
+            let peer = self.swarms.get(hash).and_then(|swarm| swarm.peers.first());
+            peer.map_or(usize::MAX, |peer| self.hosts.peers(peer.addr.ip()))
+        };
+        let youngest = self.small.iter().rev().take(EVICTION_CHOICE);
+        // Of equals the youngest.
+        let Some(entry) = youngest.rev().max_by_key(|(_, hash)| share(hash)).copied() else { return false };
+        self.small.remove(&entry);
+        let Some(swarm) = self.swarms.remove(&entry.1) else { return false };
+        self.peers_in_all = self.peers_in_all.saturating_sub(swarm.peers.len());
+        swarm.peers.iter().for_each(|peer| self.hosts.remove_peer(peer.addr.ip()));
+        true
+    }
+
+    /// Makes a new swarm, in the place of another if there is no room.
+    fn found(&mut self, now: Instant, info_hash: SwarmId, ip: IpAddr) -> Result<(), Refusal> {
+        let interval = Duration::from_secs(self.config.interval_s.into());
+        let (max, max_hosts) = (self.config.max_new_torrents_per_host, self.config.max_peers_in_all);
+        if !self.hosts.found(now, ip, interval, max, max_hosts) {
+            return Err(Refusal::TooManyNew);
+        }
+        let is_full = self.swarms.len() >= self.config.max_torrents
+            || self.peers_in_all >= self.config.max_peers_in_all;
+        if is_full && !self.evict() {
+            return Err(Refusal::NoRoom);
+        }
+        self.swarms.insert(info_hash, Swarm::new(now));
+        self.small.insert((now, info_hash));
+        Ok(())
     }
 
     fn store(&mut self, now: Instant, request: &AnnounceRequest, addr: SocketAddr) -> Result<(), Refusal> {
         if !self.swarms.contains_key(&request.info_hash) {
-            if self.swarms.len() >= self.config.max_torrents
-                || self.peers_in_all >= self.config.max_peers_in_all
-            {
-                return Err(Refusal::NoRoom);
-            }
-            self.swarms.insert(request.info_hash, Swarm::default());
+            self.found(now, request.info_hash, addr.ip())?;
         }
         let Some(swarm) = self.swarms.get_mut(&request.info_hash) else { return Ok(()) };
         let is_seeder = request.left == 0;
@@ -250,13 +326,16 @@ impl Swarms {
         }
         let has_room = swarm.peers.len() < self.config.max_peers
             && self.peers_in_all < self.config.max_peers_in_all
-            && swarm.count_of(addr.ip()) < self.config.max_peers_per_ip;
+            && swarm.count_of(addr.ip()) < self.config.max_peers_per_host
+            && self.hosts.peers(addr.ip()) < self.config.max_peers_per_host_in_all;
         if has_room {
             swarm.index.insert(addr, swarm.peers.len());
             // Whoever begins as a seeder has not downloaded here, whatever it says.
             swarm.peers.push(Peer { addr, id: request.peer_id, is_seeder, counted: is_seeder, seen: now });
             swarm.seeders += usize::from(is_seeder);
             self.peers_in_all += 1;
+            self.hosts.add_peer(now, addr.ip());
+            self.note_size(&request.info_hash);
         }
         Ok(())
     }
@@ -268,11 +347,21 @@ impl Swarms {
         if let Some(at) = at {
             swarm.remove(at);
             self.peers_in_all = self.peers_in_all.saturating_sub(1);
+            self.hosts.remove_peer(addr.ip());
+            self.note_size(info_hash);
         }
     }
 }
 
 impl Swarm {
+    fn new(now: Instant) -> Self {
+        Self { founded: now, peers: Vec::new(), index: BTreeMap::new(), seeders: 0, downloads: 0 }
+    }
+
+    fn is_small(&self) -> bool {
+        self.peers.len() <= 1
+    }
+
     fn entry(&self) -> ScrapeEntry {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         ScrapeEntry {
@@ -282,8 +371,17 @@ impl Swarm {
         }
     }
 
+    /// Peers of the host of an address.
     fn count_of(&self, ip: IpAddr) -> usize {
-        self.index.range(SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX)).count()
+        let (first, last) = match ip {
+            IpAddr::V4(_) => (ip, ip),
+            IpAddr::V6(ip) => {
+                let low = u128::from(u64::MAX);
+                let bits = ip.to_bits();
+                (Ipv6Addr::from_bits(bits & !low).into(), Ipv6Addr::from_bits(bits | low).into())
+            }
+        };
+        self.index.range(SocketAddr::new(first, 0)..=SocketAddr::new(last, u16::MAX)).count()
     }
 
     fn remove(&mut self, at: usize) {
@@ -296,10 +394,13 @@ impl Swarm {
     }
 
     /// Removes who was not heard of for longer than `patience`; says how many.
-    fn expire(&mut self, now: Instant, patience: Duration) -> usize {
+    fn expire(&mut self, now: Instant, patience: Duration, hosts: &mut Hosts) -> usize {
         let before = self.peers.len();
         for at in (0..before).rev() {
-            if self.peers.get(at).is_some_and(|peer| now.since(peer.seen) > patience) {
+            if let Some(peer) = self.peers.get(at)
+                && now.since(peer.seen) > patience
+            {
+                hosts.remove_peer(peer.addr.ip());
                 self.remove(at);
             }
         }

@@ -5,6 +5,9 @@ use url::Url;
 /// The longest text of a tracker that is shown, in characters.
 const MAX_TEXT: usize = 200;
 
+/// The fewest characters of a part of a URL that is taken for a secret.
+const MIN_SECRET: usize = 6;
+
 /// Foreign bytes as one line of text: UTF-8 read leniently, markup-free of control, invisible and
 /// direction-changing characters, at most 200 characters.
 pub fn plain(bytes: &[u8]) -> String {
@@ -37,11 +40,12 @@ pub(crate) fn excerpt(body: &[u8]) -> String {
     }
 }
 
-/// A tracker's address without what may be a secret in it: user names, queries, and parts of the path that look
-/// like a passkey. What can't be read as a URL shows nothing of itself.
+/// A tracker's address without what may be a secret in it: user names, queries, and parts of the path and of the host's
+/// name that look like a passkey. What can't be read as a URL shows nothing of itself.
 pub fn redact(url: &str) -> String {
     let Ok(parsed) = Url::parse(url.trim()) else { return "(unreadable address)".to_owned() };
     let Some(host) = parsed.host_str() else { return format!("{}:…", parsed.scheme()) };
+    let host = redact_host(host);
     let mut out = format!("{}://{host}", parsed.scheme());
     if let Some(port) = parsed.port() {
         out.push_str(&format!(":{port}"));
@@ -74,10 +78,82 @@ pub fn redact_urls(message: &str) -> String {
     out
 }
 
+/// A text that came from the tracker at `url`, or about it, without the secrets of that URL, which trackers like to repeat
+/// ("unknown passkey …"), and with every URL in it [redacted](redact). To be applied to warnings and errors before they
+/// are shown. Parts of fewer than 6 characters are no secrets.
+pub fn redact_echo(text: &str, url: &str) -> String {
+    let mut text = redact_urls(text);
+    for secret in secrets(url) {
+        text = hide(&text, &secret);
+    }
+    text
+}
+
+/// What may be a secret in a URL, as it stands there and decoded; longer ones first.
+fn secrets(url: &str) -> Vec<String> {
+    let Ok(url) = Url::parse(url.trim()) else { return Vec::new() };
+    let mut found: Vec<String> =
+        vec![url.username().to_owned(), url.password().unwrap_or_default().to_owned()];
+    found.extend(url.path().split('/').filter(|part| !is_harmless(part)).map(str::to_owned));
+    for pair in url.query().unwrap_or_default().split('&') {
+        found.push(pair.split_once('=').map_or(pair, |(_, value)| value).to_owned());
+    }
+    let labels = url.host_str().unwrap_or_default().split('.');
+    found.extend(labels.filter(|label| is_key_like(label)).map(str::to_owned));
+    let decoded: Vec<_> = found
+        .iter()
+        .map(|part| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned())
+        .collect();
+    found.extend(decoded);
+    found.retain(|part| part.chars().count() >= MIN_SECRET);
+    found.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    found.dedup();
+    found
+}
+
+/// Replaces a word wherever it stands, in either case, and its beginning where the text was cut.
+fn hide(text: &str, secret: &str) -> String {
+    // Lengths stay what they are: only ASCII changes.
+    let (small, secret) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, found) in small.match_indices(&secret) {
+        out.push_str(&text[from..at]);
+        out.push('…');
+        from = at + found.len();
+    }
+    let rest = &text[from..];
+    if let Some(cut) = small[from..].strip_suffix('…') {
+        let starts = secret.char_indices().map(|(at, _)| &secret[..at]).skip(MIN_SECRET);
+        if let Some(start) = starts.filter(|start| cut.ends_with(start)).last() {
+            out.push_str(&rest[..cut.len() - start.len()]);
+            out.push('…');
+            return out;
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Usual names, and words too short to keep a secret.
 fn is_harmless(part: &str) -> bool {
-    const USUAL: [&str; 4] = ["announce", "announce.php", "scrape", "scrape.php"];
-    USUAL.contains(&part) || part.len() <= 6
+    const USUAL: [&str; 6] = ["announce", "announce.php", "scrape", "scrape.php", "tracker", "torrent"];
+    USUAL.contains(&part) || part.chars().count() < MIN_SECRET
+}
+
+/// The name of a host, which people have to recognise, without parts that are no words.
+fn redact_host(host: &str) -> String {
+    if host.starts_with('[') {
+        return host.to_owned();
+    }
+    let labels: Vec<_> = host.split('.').map(|label| if is_key_like(label) { "…" } else { label }).collect();
+    labels.join(".")
+}
+
+/// Long, and letters mixed with many digits. Names in other scripts (`xn--`) look like that, too.
+fn is_key_like(label: &str) -> bool {
+    let digits = label.bytes().filter(u8::is_ascii_digit).count();
+    label.len() >= 16 && digits >= 3 && !label.starts_with("xn--")
 }
 
 fn is_invisible(c: char) -> bool {
@@ -96,16 +172,49 @@ mod tests {
             ("https://t.example/announce.php?passkey=0123456789abcdef", "https://t.example/announce.php?…"),
             ("https://t.example/0123456789abcdef0123/announce", "https://t.example/…/announce"),
             ("https://me:pw@t.example/announce", "https://t.example/announce"),
+            ("https://t.example/abcde/ab12cd/announce", "https://t.example/abcde/…/announce"),
+            ("http://0123456789abcdef.t.example/announce", "http://….t.example/announce"),
+            (
+                "http://a-name-with-many-words.t.example/announce",
+                "http://a-name-with-many-words.t.example/announce",
+            ),
             ("udp://[::1]:6969", "udp://[::1]:6969"),
+            ("udp://[2001:db8:1234:5678:9abc::1]:6969", "udp://[2001:db8:1234:5678:9abc::1]:6969"),
             ("udp://t.example:80/", "udp://t.example:80"),
             ("not a url with a secret", "(unreadable address)"),
         ] {
             assert_eq!(redact(url), shown);
         }
+        assert!(is_key_like("abcdefghijklm123") && !is_key_like("xn--abcdefghi123456"));
         assert_eq!(
             redact_urls("error sending request for url (http://t.example/a?key=1): refused (udp://x:1/?k)"),
             "error sending request for url (http://t.example/a?…): refused (udp://x:1?…)"
         );
+    }
+
+    #[test]
+    fn redact_echo_hides_what_trackers_repeat() {
+        let url =
+            "https://user12:pw%201234@t.example/Abcdef0123/announce.php?passkey=0123%2f6789&x=short&bare12";
+        for (text, shown) in [
+            ("passkey ABCDEF0123 is unknown", "passkey … is unknown"),
+            ("no 0123/6789, no 0123%2F6789", "no …, no …"),
+            ("user12 with pw 1234 or bare12", "… with … or …"),
+            ("announce.php is short of x=short", "announce.php is short of x=short"),
+            ("see http://t.example/Abcdef0123/help", "see http://t.example/…/help"),
+            ("cut off: abcdef0…", "cut off: …"),
+            ("abcdef0123abcdef0123", "……"),
+            ("", ""),
+        ] {
+            assert_eq!(redact_echo(text, url), shown);
+        }
+        assert_eq!(redact_echo("anything", "rubbish"), "anything");
+        assert_eq!(
+            redact_echo("the tracker says: no", "http://t.example/tracker/announce"),
+            "the tracker says: no"
+        );
+        // Where letters change their length with their case, nothing is cut in two.
+        assert_eq!(redact_echo("İİ ſecret1 secret1", "http://t.example/secret1"), "İİ ſecret1 …");
     }
 
     #[test]
@@ -122,6 +231,9 @@ mod tests {
             prop_assert!(plain(&bytes).chars().count() <= MAX_TEXT + 1);
             prop_assert!(!plain(&bytes).chars().any(char::is_control));
             let _ = (redact(&text), redact_urls(&text), excerpt(&bytes));
+            let url = format!("http://t.example/{text}/x?k={text}");
+            let echo = redact_echo(&text, &url);
+            prop_assert!(text.chars().count() < 6 || secrets(&url).iter().all(|secret| !echo.contains(secret)));
         }
     }
 }

@@ -21,11 +21,13 @@ pub struct Config {
     /// and the path allow is found out (1472 for IPv4 and 1452 for IPv6 over Ethernet).
     pub max_datagram_bytes: usize,
     /// RESETs in answer to strangers' datagrams, per second and network (/24 and /56). All networks together get
-    /// eight times as many.
+    /// 64 times as many. A network from which more come is not believed to begin connections within that second.
     pub max_resets_per_s: u32,
-    /// Answers to SYNs, likewise.
+    /// Answers to SYNs, per second and network. There is no bound for all networks together: senders can be forged, an
+    /// answer is as long as the SYN, and nothing is kept.
     pub max_syn_answers_per_s: u32,
-    /// Connections of others that are accepted, per second. Who comes when that is spent has to wait a little.
+    /// Connections of others that are accepted, per second; of one network half of them. Who comes when that is spent
+    /// has to wait a little.
     pub max_incoming_per_s: u32,
 }
 

@@ -29,9 +29,11 @@ use send::Sender;
 const ACK_DELAY: Duration = Duration::from_millis(10);
 /// So many packets are acknowledged without waiting.
 const ACK_PACKETS: u32 = 2;
-/// How far back an `ack_nr` may be for the packet to be from the other end: what was sent before others may arrive
-/// after them, and keep-alives are one behind.
-const MAX_STALE_ACK: i32 = 4096;
+/// An `ack_nr` may be behind by as many times the most packets that were ever under way, and by so many at least, for the
+/// packet to be from the other end: what was sent before others may arrive after them, and keep-alives are one behind.
+/// Whoever has to guess the number should have to guess long.
+const STALE_FLIGHTS: usize = 2;
+const LEAST_STALE: usize = 64;
 
 /// What a connection needs to know of the world around it.
 pub(crate) struct Context<'a> {
@@ -253,7 +255,8 @@ impl Conn {
     fn on_established(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
         let header = &packet.header;
         let in_order = header.ack_nr.since(self.sender.acked_seq_nr());
-        let is_ours = in_order >= -MAX_STALE_ACK
+        let stale = (STALE_FLIGHTS * self.sender.peak_span()).max(LEAST_STALE);
+        let is_ours = in_order.min(0).unsigned_abs() as usize <= stale
             && header.ack_nr.since(self.sender.next_seq_nr()) < 0
             && self.receiver.is_plausible(header.seq_nr);
         if !is_ours {
@@ -353,7 +356,9 @@ impl Conn {
             let was_ended = self.receiver.is_ended;
             let header = &packet.header;
             let is_fin = header.kind == Type::Fin;
+            let before = self.receiver.ack_nr;
             let arrival = self.receiver.take(header.seq_nr, packet.payload, is_fin, cx.config, cx.totals);
+            self.receiver.note_progress(cx.now, before);
             self.watch_gap(cx.now, arrival);
             match arrival {
                 Arrival::Next { filled: false } => {

@@ -135,7 +135,16 @@ impl Header {
         }
     }
 
+    /// A whole packet of no extensions and no payload.
+    pub(crate) fn bytes(&self) -> [u8; HEADER_BYTES] {
+        self.fixed(EXT_NONE)
+    }
+
     fn write_fixed(&self, extension: u8, buf: &mut Vec<u8>) {
+        buf.extend_from_slice(&self.fixed(extension));
+    }
+
+    fn fixed(&self, extension: u8) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[0] = (self.kind as u8) << 4 | VERSION;
         bytes[1] = extension;
@@ -145,7 +154,7 @@ impl Header {
         bytes[12..16].copy_from_slice(&self.wnd_bytes.to_be_bytes());
         bytes[16..18].copy_from_slice(&self.seq_nr.0.to_be_bytes());
         bytes[18..20].copy_from_slice(&self.ack_nr.0.to_be_bytes());
-        buf.extend_from_slice(&bytes);
+        bytes
     }
 }
 

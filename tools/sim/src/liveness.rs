@@ -20,6 +20,8 @@ const BLOCK: Duration = Duration::from_secs(60);
 const MAX_BACKOFF: Duration = Duration::from_secs(4500);
 /// Until the next tracker is asked as well, and until a request is given up.
 const TRACKER: Duration = Duration::from_secs(40);
+/// The shortest interval that a tracker is followed to.
+const LEAST_INTERVAL_S: u64 = 60;
 /// A slot while seeding: it is kept for so long and so many pieces, then the next gets it.
 const TURN: Duration = Duration::from_secs(60);
 const TURN_PIECES: u64 = 20;
@@ -32,7 +34,8 @@ impl World {
 
     /// Until everybody knows somebody worth knowing.
     fn waits(&self, healed: Instant) -> Duration {
-        let interval = self.trackers.iter().map(|t| u64::from(t.interval_s())).max().unwrap_or(0);
+        let intervals = self.trackers.iter().map(|t| u64::from(t.interval_s()).max(LEAST_INTERVAL_S));
+        let interval = intervals.max().unwrap_or(0);
         // Waits double, so that the last began before half of the trouble was over.
         let trouble = healed.since(Instant::ZERO) * 2;
         let trackers =

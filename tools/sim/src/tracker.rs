@@ -43,7 +43,7 @@ pub(crate) struct Tracker {
 
 impl Tracker {
     pub(crate) fn new(number: usize, host: usize, manner: Manner, interval_s: u32, rng: &mut Rng) -> Self {
-        let config = Config { interval_s, max_peers_per_ip: 4, ..Config::default() };
+        let config = Config { interval_s, max_peers_per_host: 4, ..Config::default() };
         let lies = (0..MAX_LIES).map(|_| SocketAddr::new(ip_of(rng.usize(0..40)), rng.u16(1..))).collect();
         let swarms = Swarms::new(config, rng.u64(..));
         Self { number, host, manner, down_until: Instant::ZERO, swarms, lies, connection: rng.u64(..) }

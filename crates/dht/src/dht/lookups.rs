@@ -236,8 +236,11 @@ impl Dht {
     fn meet_strangers(&mut self, now: Instant, strangers: &[Contact]) {
         for node in strangers {
             let family = Family::of(node.addr);
-            let is_known = self.tables[family].has_address(node.addr) || self.rpc.is_asking(node.addr);
-            if self.is_poor(now, family) && !is_known && self.rpc.check_count() < MAX_LEAKED {
+            if self.rpc.may_check(node.addr, MAX_LEAKED)
+                && !self.rpc.is_asking(node.addr)
+                && self.is_poor(now, family)
+                && !self.tables[family].has_address(node.addr)
+            {
                 self.upkeep[family].count_leak(now);
                 self.ask_check(now, node.addr, Some(node.id));
             }

@@ -6,6 +6,7 @@ use ztor_base::Instant;
 
 use super::Dht;
 use crate::addr::Family;
+use crate::guard::Share;
 use crate::item::Item;
 use crate::krpc::{Body, Fault, Message, Method, Query, Response, Want, code};
 use crate::{Contact, K, MAX_DATAGRAM_BYTES, NodeId};
@@ -25,15 +26,14 @@ impl Dht {
         query: Query,
         is_read_only: bool,
     ) {
-        if !self.admits(now, from) {
-            return;
-        }
+        let is_node = self.tables[Family::of(from)].has(Contact { id: query.id, addr: from });
+        let Some(share) = self.admit(now, from, is_node) else { return };
         let asker = Contact { id: query.id, addr: from };
         let body = match self.answer(now, from, query) {
             Ok(response) => Body::Response(Box::new(response)),
             Err(fault) => Body::Error(fault),
         };
-        self.send_answer(now, from, transaction, body);
+        self.send_answer(share, from, transaction, body);
         if !is_read_only {
             self.meet(now, asker);
         }
@@ -47,32 +47,36 @@ impl Dht {
         transaction: Vec<u8>,
         fault: Fault,
     ) {
-        if self.admits(now, from) {
-            self.send_answer(now, from, transaction, Body::Error(fault));
+        if let Some(share) = self.admit(now, from, false) {
+            self.send_answer(share, from, transaction, Body::Error(fault));
         }
     }
 
-    /// Counts a question, and says whether it is answered.
-    fn admits(&mut self, now: Instant, from: SocketAddr) -> bool {
+    /// Counts a question. Returns the share of the answers' budget that pays for it; `None` if it is dropped, before
+    /// any work is done for it.
+    fn admit(&mut self, now: Instant, from: SocketAddr, is_node: bool) -> Option<Share> {
         self.counts.queries_in += 1;
-        let admits = !self.config.read_only && self.guard.admits(now, from);
-        self.counts.queries_dropped += u64::from(!admits);
-        admits
+        let share = if self.config.read_only { None } else { self.guard.admit(now, from, is_node) };
+        self.counts.queries_dropped += u64::from(share.is_none());
+        share
     }
 
     /// Someone who asks may be a node: if there would be a place for it, it is asked whether it answers as well.
     fn meet(&mut self, now: Instant, asker: Contact) {
-        let table = &mut self.tables[Family::of(asker.addr)];
-        let is_known = table.queried(now, asker) || self.is_mere_router(asker.addr);
-        if is_known || !self.tables[Family::of(asker.addr)].has_room_for(now, asker) {
+        let family = Family::of(asker.addr);
+        if self.tables[family].queried(now, asker) || self.is_mere_router(asker.addr) {
             return;
         }
-        if self.rpc.check_count() < MAX_CHECKS && !self.rpc.is_asking(asker.addr) {
+        // The table is searched last: senders can be forged.
+        if self.rpc.may_check(asker.addr, MAX_CHECKS)
+            && !self.rpc.is_asking(asker.addr)
+            && self.tables[family].has_room_for(now, asker)
+        {
             self.ask_check(now, asker.addr, Some(asker.id));
         }
     }
 
-    fn send_answer(&mut self, now: Instant, to: SocketAddr, transaction: Vec<u8>, body: Body) {
+    fn send_answer(&mut self, share: Share, to: SocketAddr, transaction: Vec<u8>, body: Body) {
         let version = Some(self.config.version.to_vec());
         let mut message = Message { transaction, body, external: Some(to), read_only: false, version };
         let mut datagram = message.encode();
@@ -83,11 +87,8 @@ impl Dht {
         {
             datagram = message.encode();
         }
-        if self.guard.take(now, datagram.len()) {
-            self.rpc.answer(to, datagram);
-        } else {
-            self.counts.queries_dropped += 1;
-        }
+        self.guard.charge(share, datagram.len());
+        self.rpc.answer(to, datagram);
     }
 
     fn answer(&mut self, now: Instant, from: SocketAddr, query: Query) -> Result<Response, Fault> {

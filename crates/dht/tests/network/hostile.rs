@@ -78,6 +78,47 @@ fn a_flood_is_not_answered() {
     assert_eq!(dht.stats(Instant::ZERO).queries_dropped, 450);
 }
 
+/// Answers of the length of a datagram in the names of others, as many as are answered.
+#[test]
+fn a_forged_flood_does_not_silence_a_node() {
+    let mut net = Net::settled(44, 20, config(true, false));
+    for n in 0..100 {
+        let from = addr(Family::V4, 2000 + n);
+        let ask = query(Method::GetPeers { info_hash: NodeId::from(HASH), no_seed: false, scrape: false });
+        let Some(message) = answer(&mut net.dhts[0], net.now, from, &ask) else { panic!("no answer") };
+        let Body::Response(response) = message.body else { panic!("refused") };
+        let token = response.token.unwrap();
+        let info_hash = NodeId::from(HASH);
+        let announce =
+            Method::AnnouncePeer { info_hash, port: 1000, implied_port: false, seed: false, token };
+        answer(&mut net.dhts[0], net.now, from, &query(announce)).unwrap();
+        net.now += Duration::from_millis(100);
+    }
+    let info_hash = NodeId::from(HASH);
+    let ask = query(Method::GetPeers { info_hash, no_seed: false, scrape: true });
+    let known = net.dhts[0].save().nodes[0];
+    let body = Body::Query(Query { id: known.id, want: None, method: Method::Ping });
+    let ping = Message { transaction: b"aa".to_vec(), body, external: None, read_only: true, version: None }
+        .encode();
+    let stranger = addr(Family::V4, 3000);
+    let (mut node, mut quiet, mut forged, mut bytes) = (0, 0, 0, 0);
+    for n in 0..130 * 60 {
+        net.now += Duration::from_micros(1_000_000 / 130);
+        assert!(net.dhts[0].handle(net.now, addr(Family::V4, 4000 + n % 28), &ask));
+        while let Some((_, data)) = net.dhts[0].poll_transmit() {
+            forged += 1;
+            bytes += data.len();
+        }
+        if n % 260 == 0 {
+            node += usize::from(answer(&mut net.dhts[0], net.now, known.addr, &ping).is_some());
+            quiet += usize::from(answer(&mut net.dhts[0], net.now, stranger, &ask).is_some());
+        }
+    }
+    assert_eq!((node, quiet), (30, 30), "{forged} answered, {bytes} bytes");
+    // The flood was one that had to be dropped, and was bounded.
+    assert!(forged > 1000 && forged < 130 * 55 && bytes < 60 * 100 * 1024, "{forged}, {bytes} bytes");
+}
+
 #[test]
 fn forged_senders_are_asked_little() {
     let mut dht = lone();
@@ -92,6 +133,24 @@ fn forged_senders_are_asked_little() {
         }
     }
     assert_eq!(asked, 8);
+}
+
+#[test]
+fn add_node_in_a_flood_leaves_questions_to_lookups() {
+    let mut net = Net::settled(43, 30, config(true, false));
+    let before = net.dhts[5].stats(net.now).queries_out;
+    let host = addr(Family::V4, 900).ip();
+    for port in 1..=u16::MAX {
+        net.dhts[5].add_node(net.now, SocketAddr::new(host, port));
+    }
+    assert!(net.dhts[5].stats(net.now).queries_out <= before + 1);
+    for n in 1000..4000 {
+        net.dhts[5].add_node(net.now, addr(Family::V4, n));
+    }
+    assert!(net.dhts[5].stats(net.now).queries_out <= before + 16);
+    let lookup = net.dhts[5].get_peers(net.now, HASH, announce(1000));
+    let summary = done(&mut net, 5, lookup);
+    assert!(summary.announced >= 8, "{summary:?}");
 }
 
 #[test]

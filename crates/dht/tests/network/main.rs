@@ -73,6 +73,18 @@ fn peers_are_found_where_they_were_announced() {
 }
 
 #[test]
+fn get_peers_with_port_0_announces_nothing() {
+    let mut net = Net::settled(14, 20, config(true, false));
+    for implied_port in [false, true] {
+        let announce = Some(Announce { port: 0, implied_port, is_seed: false });
+        let lookup = net.dhts[3].get_peers(net.now, HASH, announce);
+        let summary = done(&mut net, 3, lookup);
+        assert!(summary.announced == 0 && summary.nodes_answered >= 8, "{summary:?}");
+    }
+    assert!(net.dhts.iter().all(|dht| dht.stats(net.now).stored_peers == 0));
+}
+
+#[test]
 fn loss_and_dead_nodes_are_borne() {
     let mut net = Net::settled(3, 60, config(true, false));
     net.loss = 0.15;

@@ -17,12 +17,12 @@ use ztor_tracker::http::{
 use ztor_tracker::swarms::Families;
 
 use super::State;
-use crate::guard::{Ends, GuardedListener};
+use crate::guard::{Ends, GuardedListener, Limits};
 
 /// Serves until told to stop, then until the connections are done.
 pub(super) async fn serve(socket: Socket, state: Arc<State>, mut stopping: watch::Receiver<bool>) {
     let listener = match TcpListener::from_std(socket.into()) {
-        Ok(listener) => GuardedListener::new(listener),
+        Ok(listener) => GuardedListener::new(listener, Limits::default()),
         Err(error) => return tracing::error!(%error, "the tracker cannot serve HTTP"),
     };
     let app = Router::new()

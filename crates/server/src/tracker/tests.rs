@@ -218,6 +218,18 @@ fn without_a_connection_id_nothing_is_told_and_rubbish_is_not_answered() {
 }
 
 #[test]
+fn no_answer_without_a_connection_id_is_longer_than_its_question() {
+    let server = tracker(None, Some(LOOPBACK));
+    let mut udp = Udp::connect(server.udp_addr().unwrap());
+    udp.connection ^= 1;
+    let scrape =
+        |transaction, info_hashes| Request::Scrape { connection: udp.connection, transaction, info_hashes };
+    udp.socket.send(&scrape(7, Vec::new()).encode()).unwrap();
+    // Datagrams on loopback keep their order, so this is the first answer.
+    let Response::Error { transaction: 8, .. } = udp.ask(&scrape(8, vec![HASH])) else { panic!() };
+}
+
+#[test]
 fn one_swarm_for_both_protocols_and_both_families() {
     let Ok(server) = TrackerServer::start(Config {
         http: Some("[::]:0".parse().unwrap()),

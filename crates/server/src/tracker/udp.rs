@@ -63,16 +63,19 @@ impl Service {
     fn answer(&self, datagram: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
         let request = Request::decode(datagram).ok()?;
         let (now, ip) = (self.state.now(), from.ip().to_canonical());
+        let is_proved = match &request {
+            Request::Connect { .. } => false,
+            Request::Announce { connection, .. } | Request::Scrape { connection, .. } => {
+                self.connections.accepts(now, ip, *connection)
+            }
+        };
         let refused =
             |transaction, message: &str| Response::Error { transaction, message: message.to_owned() };
         let response = match request {
             Request::Connect { transaction } => {
                 Response::Connect { transaction, connection: self.connections.issue(now, ip) }
             }
-            Request::Announce { connection, transaction, .. }
-            | Request::Scrape { connection, transaction, .. }
-                if !self.connections.accepts(now, ip, connection) =>
-            {
+            Request::Announce { transaction, .. } | Request::Scrape { transaction, .. } if !is_proved => {
                 refused(transaction, "connection id unknown")
             }
             Request::Announce { transaction, mut request, .. } => {
@@ -91,7 +94,8 @@ impl Service {
                 Response::Scrape { transaction, entries }
             }
         };
-        Some(response.encode(ip.is_ipv6()))
+        let answer = response.encode(ip.is_ipv6());
+        Some(answer).filter(|answer| is_proved || answer.len() <= datagram.len())
     }
 
     /// The address of this machine on the way to `ip`. Connecting a UDP socket sends nothing: it asks the system's

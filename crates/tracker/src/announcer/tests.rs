@@ -194,6 +194,60 @@ fn passkeys_stay_out_of_messages() {
     assert_eq!(message, "no route (https://t.example/…/announce?…)");
 }
 
+#[test]
+fn one_host_has_four_trackers_at_most() {
+    let urls = |n: usize| (0..n).map(|n| format!("http://{}t.example:{n}/announce", ["", "u@"][n % 2]));
+    let mut tiers: Vec<Vec<String>> = urls(500).map(|url| vec![url]).collect();
+    tiers.push(vec!["udp://T.example.:80".into(), "udp://other.example:80".into(), "rubbish".into()]);
+    let mut a = Announcer::new(tiers, &mut fastrand::Rng::with_seed(1));
+    a.set_all(true);
+    assert_eq!(a.status().count(), MAX_PER_HOST + 2);
+    assert_eq!(a.tiers().len(), MAX_PER_HOST + 1, "a tier of nothing");
+    assert_eq!(std::iter::from_fn(|| a.poll(at(0), true)).count(), MAX_PER_HOST + 1);
+    assert_eq!(a.add("https://t.example/announce", 0), None);
+    let slash_64 = (0..9).filter(|n| a.add(&format!("udp://[2001:db8::{n}]:80"), 0).is_some());
+    assert_eq!(slash_64.count(), MAX_PER_HOST);
+    assert!(a.add("udp://[2001:db8:0:1::1]:80", 0).is_some());
+}
+
+#[test]
+fn intervals_have_a_floor_but_for_local_trackers() {
+    for (url, least) in [
+        ("http://t.example/announce", 60),
+        ("udp://8.8.8.8:80", 60),
+        ("http://localhost/announce", 5),
+        ("udp://127.0.0.1:80", 5),
+        ("http://192.168.1.1/announce", 5),
+    ] {
+        for wants_peers in [false, true] {
+            let mut a = Announcer::new(vec![vec![url.to_owned()]], &mut fastrand::Rng::with_seed(1));
+            let id = a.poll(at(0), wants_peers).unwrap().tracker;
+            a.on_reply(at(0), id, &reply(0, Some(0)));
+            assert_eq!(a.poll(at(least - 1), wants_peers), None, "{url}");
+            assert!(a.poll(at(least), wants_peers).is_some(), "{url}");
+        }
+    }
+}
+
+/// Trackers like to repeat what they do not know.
+#[test]
+fn passkeys_that_trackers_repeat_stay_out_of_messages() {
+    let url = "https://t.example/0123abcdef/announce?passkey=fedcba3210".to_owned();
+    let mut a = Announcer::new(vec![vec![url]], &mut fastrand::Rng::with_seed(1));
+    let id = a.poll(at(0), true).unwrap().tracker;
+    let reason = "passkey fedcba3210 is unknown".to_owned();
+    a.on_error(at(0), id, &TrackerError::Failure { reason, retry: Retry::Unsaid });
+    let message = |a: &Announcer| a.status().next().unwrap().message.clone().unwrap();
+    assert_eq!(message(&a), "the tracker says: passkey … is unknown");
+    assert!(a.poll(at(1000), true).is_some());
+    a.on_error(at(1000), id, &TrackerError::HttpStatus { status: 404, body: "no 0123ABCDEF".into() });
+    assert_eq!(message(&a), "HTTP status 404: no …");
+    assert!(a.poll(at(2000), true).is_some());
+    let warning = Some("0123abcdef is old".to_owned());
+    a.on_reply(at(2000), id, &AnnounceReply { warning, ..reply(1800, None) });
+    assert_eq!(message(&a), "… is old");
+}
+
 proptest! {
     /// Whatever the trackers do: one announce at a time each, no event out of place, no announce before its time,
     /// and no turn without end.
@@ -219,7 +273,7 @@ proptest! {
                 under_way.push((due.tracker, due.event));
                 match (due.event, known.get(&due.tracker)) {
                     (Started, since) => prop_assert_eq!(since, None),
-                    (Regular, Some(since)) => prop_assert!(now.since(*since) >= Duration::from_secs(30)),
+                    (Regular, Some(since)) => prop_assert!(now.since(*since) >= Duration::from_secs(60)),
                     (Completed, Some(_)) => prop_assert!(finished && !acknowledged.contains(&due.tracker)),
                     (event, since) => prop_assert!(false, "{event:?} after {since:?}"),
                 }

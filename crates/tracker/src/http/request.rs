@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use ztor_base::SwarmId;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use url::{Host, Url};
+use url::Url;
 
+use crate::place::is_loopback;
 use crate::{AnnounceEvent, AnnounceRequest, TrackerError, redact};
 
 /// Everything but the unreserved characters of RFC 3986.
@@ -80,6 +81,27 @@ pub fn scrape_url(tracker: &str, info_hashes: &[SwarmId]) -> Result<String, Trac
     Ok(url.into())
 }
 
+/// Whether a request that [`announce_url`] or [`scrape_url`] made may go to this machine. Names can lead here that do
+/// not look like it, so that whoever looks a name up has to ask this before it takes a loopback address: other services
+/// of this machine may act on a GET. The path has to be `/announce` or `/scrape`, and the keys of the announce may
+/// stand in the query only where they were written by us, behind those of the tracker.
+pub fn may_ask_loopback(request: &str) -> bool {
+    let Ok(url) = Url::parse(request) else { return false };
+    let mut keys = url.query_pairs().map(|(key, _)| key).skip_while(|key| !OUR_KEYS.contains(&&**key));
+    if keys.next().is_none_or(|key| key != "info_hash") {
+        return false;
+    }
+    match url.path() {
+        "/announce" => {
+            let rest: Vec<_> = keys.collect();
+            let is_twice = |(i, key): (usize, _)| rest.iter().skip(i + 1).any(|other| other == key);
+            rest.iter().all(|key| OUR_KEYS[1..].contains(&&**key)) && !rest.iter().enumerate().any(is_twice)
+        }
+        "/scrape" => keys.all(|key| key == "info_hash"),
+        _ => false,
+    }
+}
+
 fn tracker_url(tracker: &str) -> Result<Url, TrackerError> {
     let mut url = Url::parse(tracker.trim()).map_err(|_| bad(tracker, "not a URL"))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -98,21 +120,6 @@ fn tracker_url(tracker: &str) -> Result<Url, TrackerError> {
     }
     url.set_fragment(None);
     Ok(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
-        Some(Host::Ipv6(ip)) => {
-            let ip = ip.to_canonical();
-            ip.is_loopback() || ip.is_unspecified()
-        }
-        None => false,
-    }
 }
 
 fn own_query(url: &Url) -> String {

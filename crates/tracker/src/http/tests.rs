@@ -51,7 +51,7 @@ fn addresses_that_are_not_asked() {
         ("http://t.example:0/announce", "bad tracker address http://t.example:0/announce: port 0"),
         (
             "http://127.0.0.1:8080/api/v2/delete?x=1",
-            "bad tracker address http://127.0.0.1:8080/api/v2/delete?…: a tracker on this machine must have the path /announce",
+            "bad tracker address http://127.0.0.1:8080/api/v2/…?…: a tracker on this machine must have the path /announce",
         ),
         (
             "http://[::ffff:127.0.0.1]/announce?info_hash=x",
@@ -61,6 +61,39 @@ fn addresses_that_are_not_asked() {
         assert_eq!(announce_url(url, &request()).unwrap_err().to_string(), why);
     }
     assert!(announce_url("http://localhost:6969/announce?token=1", &request()).is_ok());
+}
+
+#[test]
+fn may_ask_loopback_only_with_requests_of_ours() {
+    for tracker in ["http://t.example/announce", "http://t.example/announce?token=1&x="] {
+        let mut req = request();
+        for _ in 0..2 {
+            assert!(may_ask_loopback(&announce_url(tracker, &req).unwrap()), "{tracker}");
+            req = AnnounceRequest {
+                tracker_id: Some(b"x".to_vec()),
+                num_want: Some(5),
+                ip: Some([1, 2, 3, 4].into()),
+                event: AnnounceEvent::Started,
+                ..req
+            };
+        }
+        assert!(may_ask_loopback(&scrape_url(tracker, &[SwarmId::new([1; 20]); 3]).unwrap()), "{tracker}");
+    }
+    for tracker in [
+        "http://t.example/api/v2/app/shutdown",
+        "http://t.example/transmission/rpc?x=1",
+        "http://t.example/x/announce",
+        "http://t.example/announce?info_hash=1",
+        "http://t.example/announce?info_hash=1&cmd=stop",
+        "http://t.example/announce?port=1",
+        "http://t.example/announce?event=stopped",
+        "http://t.example/announce?i%6efo_hash=1",
+    ] {
+        assert!(!may_ask_loopback(&announce_url(tracker, &request()).unwrap()), "{tracker}");
+    }
+    for request in ["http://t.example/announce", "http://t.example/scrape?x=1", "rubbish"] {
+        assert!(!may_ask_loopback(request), "{request}");
+    }
 }
 
 #[test]

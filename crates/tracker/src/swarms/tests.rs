@@ -106,7 +106,13 @@ fn what_is_refused() {
     assert_eq!(swarms.announce(at(0), &other, asker("192.0.2.1")), Err(Refusal::NotAllowed));
     announce(&mut swarms, "192.0.2.1", 1, 1);
     swarms.allow([2; 20].into());
-    assert_eq!(swarms.announce(at(0), &other, asker("192.0.2.1")), Err(Refusal::NoRoom));
+    // The one swarm is small and makes way for the next; when it is not, there is no room.
+    assert!(swarms.announce(at(0), &other, asker("192.0.2.1")).is_ok());
+    assert_eq!(swarms.scrape(&HASH), None);
+    let second = AnnounceRequest { peer_id: [2; 20].into(), ..other };
+    assert!(swarms.announce(at(0), &second, asker("192.0.2.2")).is_ok());
+    let again = request(1, 1, 1, AnnounceEvent::Started);
+    assert_eq!(swarms.announce(at(0), &again, asker("192.0.2.1")), Err(Refusal::NoRoom));
     let no_port = request(1, 0, 1, AnnounceEvent::Started);
     assert_eq!(swarms.announce(at(0), &no_port, asker("192.0.2.1")), Err(Refusal::BadAddress));
     let no_id = request(0, 1, 1, AnnounceEvent::Started);
@@ -128,6 +134,82 @@ fn the_number_wanted_is_heeded_and_bounded() {
     }
 }
 
+fn of(torrent: u32) -> SwarmId {
+    let mut hash = [7; 20];
+    hash[..4].copy_from_slice(&torrent.to_be_bytes());
+    hash.into()
+}
+
+fn announce_of(swarms: &mut Swarms, now: Instant, ip: &str, torrent: u32) -> Result<AnnounceReply, Refusal> {
+    let ask = AnnounceRequest { info_hash: of(torrent), ..request(1, 6881, 1, AnnounceEvent::Started) };
+    swarms.announce(now, &ask, asker(ip))
+}
+
+#[test]
+fn one_host_does_not_fill_the_tracker() {
+    let mut swarms = Swarms::new(Config::default(), 1);
+    for torrent in 0..100_000 {
+        let ip = format!("2001:db8::{:x}", torrent % 60_000);
+        let refused = announce_of(&mut swarms, at(0), &ip, torrent).is_err();
+        assert_eq!(refused, torrent >= 5000);
+    }
+    assert_eq!((swarms.counts(), swarms.hosts.len()), ((5000, 5000), 1));
+    assert!(announce_of(&mut swarms, at(0), "2001:db8:0:1::1", 200_000).is_ok());
+    // In the next interval it may go on, but not beyond its share of peers.
+    for torrent in 0..30_000 {
+        let _ = announce_of(&mut swarms, at(1800 * (u64::from(torrent) / 5000)), "2001:db8::1", torrent);
+    }
+    assert_eq!(swarms.hosts.peers("2001:db8::9".parse().unwrap()), 10_000);
+}
+
+#[test]
+fn swarms_made_up_by_a_few_hosts_make_way() {
+    let config = Config { max_torrents: 1000, max_peers_in_all: 3000, ..Config::default() };
+    let mut swarms = Swarms::new(config, 1);
+    // Old ones with one peer, and a young one with two.
+    for torrent in 0..10 {
+        announce_of(&mut swarms, at(0), &format!("198.51.100.{torrent}"), torrent).unwrap();
+    }
+    for ip in ["203.0.113.1", "203.0.113.2"] {
+        announce_of(&mut swarms, at(100), ip, 10).unwrap();
+    }
+    for torrent in 0..4000 {
+        announce_of(&mut swarms, at(100), &format!("192.0.2.{}", torrent % 4), 1000 + torrent).unwrap();
+        if torrent == 2000 {
+            announce_of(&mut swarms, at(100), "203.0.113.3", 11).unwrap();
+        }
+    }
+    assert_eq!(swarms.counts().0, 1000);
+    assert!((0..12).all(|torrent| swarms.scrape(&of(torrent)).is_some()));
+    swarms.expire(at(101));
+    assert_eq!((swarms.counts().0, swarms.small.len()), (1000, 999));
+}
+
+#[test]
+fn swarms_that_are_left_at_once_are_bounded_too() {
+    let config = Config { max_torrents: 100, max_new_torrents_per_host: 50, ..Config::default() };
+    let mut swarms = Swarms::new(config, 1);
+    for torrent in 0..1000 {
+        let ip = format!("192.0.2.{}", torrent / 50);
+        announce_of(&mut swarms, at(0), &ip, torrent).unwrap();
+        let stop = AnnounceRequest { info_hash: of(torrent), ..request(1, 6881, 1, AnnounceEvent::Stopped) };
+        swarms.announce(at(0), &stop, asker(&ip)).unwrap();
+    }
+    assert_eq!((swarms.counts(), swarms.small.len(), swarms.hosts.len()), ((100, 0), 100, 20));
+    swarms.expire(at(1800));
+    assert_eq!((swarms.counts(), swarms.small.len(), swarms.hosts.len()), ((0, 0), 0, 0));
+}
+
+#[test]
+fn a_64_counts_as_one_in_a_swarm() {
+    let mut swarms = Swarms::new(Config { max_peers_per_host: 3, ..Config::default() }, 1);
+    for n in 1..=9 {
+        announce(&mut swarms, &format!("2001:db8::{n}:1"), n, 1);
+        announce(&mut swarms, &format!("2001:db8:0:{n}::1"), n, 1);
+    }
+    assert_eq!(swarms.counts(), (1, 12));
+}
+
 fn an_event() -> impl Strategy<Value = AnnounceEvent> {
     prop_oneof![
         Just(AnnounceEvent::None),
@@ -145,7 +227,7 @@ proptest! {
         steps in proptest::collection::vec((0..3_u8, 1..30_u8, 0..20_u16, any::<bool>(), an_event(), 0..100_u64), 1..200)
     ) {
         let config = Config {
-            interval_s: 100, max_torrents: 2, max_peers: 10, max_peers_per_ip: 4, max_peers_in_all: 15,
+            interval_s: 100, max_torrents: 2, max_peers: 10, max_peers_per_host: 4, max_peers_in_all: 15,
             ..Config::default()
         };
         let (mut swarms, mut again) = (Swarms::new(config.clone(), seed), Swarms::new(config, seed));
@@ -171,6 +253,9 @@ proptest! {
             let total: usize = swarms.swarms.values().map(|swarm| swarm.peers.len()).sum();
             prop_assert_eq!(swarms.counts(), (swarms.swarms.len(), total));
             prop_assert!(total <= 15 && swarms.swarms.len() <= 2);
+            prop_assert_eq!(swarms.hosts.peers_in_all(), total);
+            let small = swarms.swarms.values().filter(|swarm| swarm.peers.len() <= 1).count();
+            prop_assert_eq!(swarms.small.len(), small);
             for swarm in swarms.swarms.values() {
                 prop_assert!(swarm.peers.len() <= 10);
                 prop_assert_eq!(swarm.seeders, swarm.peers.iter().filter(|peer| peer.is_seeder).count());

@@ -3,12 +3,18 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf, BytesMut};
+use ztor_base::{Duration, Instant};
 
 use super::Totals;
 use crate::Config;
 use crate::header::MAX_SACK_BYTES;
 use crate::seq::SeqNr;
 
+/// A number is near if it is within twice as many packets as came in the busiest of such times: no flight that is longer
+/// than that is likely, and what is far from any is not the other end's.
+const ARRIVALS_WINDOW: Duration = Duration::from_secs(8);
+/// Packets that are near in any case.
+const LEAST_NEAR: u32 = 64;
 /// The buffer that a first packet gets: others are likely to come with it.
 const FIRST_BUFFER_BYTES: usize = 16 << 10;
 /// Packets after the next one that are kept, or their gaps. A window of 4 MiB has 2900 packets of the usual length.
@@ -20,7 +26,12 @@ const SHARE: usize = 8;
 /// What came out of order may be this part of what all together may hold: the packet that is missing need never
 /// come.
 const AHEAD_SHARE: usize = 4;
-/// A window that has grown by less than so many packets' worth is not worth telling of.
+/// Memory that a packet kept out of order takes besides its payload and its place, about: that of an allocation.
+const PACKET_OVERHEAD_BYTES: usize = 32;
+/// Places for packets out of order are made so many at a time, at least.
+const LEAST_SLOTS: usize = 16;
+/// A window that has grown by less than so many packets' worth, or than half of all that there is, is not worth
+/// telling of.
 const WINDOW_STEP_BYTES: usize = 2 * 1500;
 
 /// What became of a packet.
@@ -36,6 +47,8 @@ pub(crate) enum Arrival {
     Dropped,
 }
 
+type Slot = Option<Box<[u8]>>;
+
 /// The receiving half of a connection.
 #[derive(Debug)]
 pub(crate) struct Receiver {
@@ -45,8 +58,11 @@ pub(crate) struct Receiver {
     ready: BytesMut,
     /// What came after a gap: the first element is for `ack_nr + 1`, and empty if there are others. The last one is
     /// never empty.
-    ahead: VecDeque<Option<Box<[u8]>>>,
-    ahead_bytes: usize,
+    ahead: VecDeque<Slot>,
+    /// Payload of the packets in it.
+    ahead_payload_bytes: usize,
+    /// Packets in it.
+    ahead_packets: usize,
     /// The number of the FIN, once it came (BEP 29, `eof_pkt`).
     eof: Option<SeqNr>,
     /// Everything up to the FIN is here.
@@ -57,6 +73,16 @@ pub(crate) struct Receiver {
     advertised_bytes: usize,
     pub(crate) received_bytes: u64,
     pub(crate) duplicates: u64,
+    arrivals: Arrivals,
+}
+
+/// How many packets come in order.
+#[derive(Debug)]
+struct Arrivals {
+    since: Instant,
+    /// In this window, and the most in any until now.
+    count: u32,
+    peak: u32,
 }
 
 impl Receiver {
@@ -65,19 +91,33 @@ impl Receiver {
             ack_nr,
             ready: BytesMut::new(),
             ahead: VecDeque::new(),
-            ahead_bytes: 0,
+            ahead_payload_bytes: 0,
+            ahead_packets: 0,
             eof: None,
             is_ended: false,
             is_discarding: false,
             advertised_bytes: 0,
             received_bytes: 0,
             duplicates: 0,
+            arrivals: Arrivals { since: Instant::ZERO, count: 0, peak: 0 },
         }
     }
 
     /// Whether a number is near enough to those that we expect for the packet to be from the other end.
     pub(crate) fn is_plausible(&self, seq_nr: SeqNr) -> bool {
-        seq_nr.since(self.ack_nr).unsigned_abs() <= 2 * u32::from(MAX_AHEAD)
+        let near = (2 * self.arrivals.peak).clamp(LEAST_NEAR, 2 * u32::from(MAX_AHEAD));
+        seq_nr.since(self.ack_nr).unsigned_abs() <= near
+    }
+
+    /// Counts the packets that came in order since `ack_nr` was `before`. Others may be made up.
+    pub(crate) fn note_progress(&mut self, now: Instant, before: SeqNr) {
+        let arrivals = &mut self.arrivals;
+        if now.since(arrivals.since) >= ARRIVALS_WINDOW {
+            (arrivals.since, arrivals.count) = (now, 0);
+        }
+        let progress = self.ack_nr.since(before).max(0).unsigned_abs();
+        arrivals.count = arrivals.count.saturating_add(progress).min(u32::from(MAX_AHEAD));
+        arrivals.peak = arrivals.peak.max(arrivals.count);
     }
 
     /// Takes the payload of a packet. `totals` is what all connections hold.
@@ -114,12 +154,10 @@ impl Receiver {
         self.ahead.pop_front();
         while let Some(Some(payload)) = self.ahead.front_mut().map(Option::take) {
             self.ahead.pop_front();
-            self.ahead_bytes -= payload.len();
+            self.uncount(&payload);
             self.advance(&payload);
         }
-        if self.ahead.is_empty() {
-            self.ahead = VecDeque::new();
-        }
+        self.shrink();
         Arrival::Next { filled: true }
     }
 
@@ -144,20 +182,24 @@ impl Receiver {
         self.ready.len()
     }
 
-    /// Bytes that are kept for the reader.
+    /// Memory that is held for the reader, in bytes.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.ready.len() + self.ahead_bytes
+        self.ready.len() + self.ahead_bytes()
     }
 
-    /// Bytes of them that came out of order.
+    /// The part of it that came out of order. A packet counts with its place and its allocation, which may be much
+    /// more than its payload.
     pub(crate) fn ahead_bytes(&self) -> usize {
-        self.ahead_bytes
+        self.ahead_payload_bytes
+            + self.ahead_packets * PACKET_OVERHEAD_BYTES
+            + self.ahead.capacity() * size_of::<Slot>()
     }
 
     /// What came out of order will not be needed.
     pub(crate) fn drop_ahead(&mut self) {
         self.ahead = VecDeque::new();
-        self.ahead_bytes = 0;
+        self.ahead_payload_bytes = 0;
+        self.ahead_packets = 0;
     }
 
     /// Moves up to `limit` bytes to the end of `into`.
@@ -179,7 +221,7 @@ impl Receiver {
         for kept in self.ahead.iter_mut().flatten() {
             *kept = Box::default();
         }
-        self.ahead_bytes = 0;
+        self.ahead_payload_bytes = 0;
     }
 
     /// The window to tell the other end of (`wnd_size`): counted from `ack_nr`, so that what is ahead of it is part
@@ -201,34 +243,50 @@ impl Receiver {
     pub(crate) fn wants_window_update(&self, config: &Config, total_held: usize) -> bool {
         let now = self.window_bytes(config, total_held);
         now >= 2 * self.advertised_bytes
-            && now >= self.advertised_bytes + WINDOW_STEP_BYTES.min(config.max_receive_bytes)
+            && now >= self.advertised_bytes + WINDOW_STEP_BYTES.min(config.max_receive_bytes / 2)
     }
 
     fn has_room(&self, distance: i32, len: usize, config: &Config, totals: Totals) -> bool {
+        let len = if self.is_discarding { 0 } else { len };
         // The next packet must always find room while the window says so, whatever is kept beyond it.
-        let is_next = distance == 1;
-        let held = if is_next { self.ready.len() } else { self.held_bytes() };
-        let within = |bound| held + len <= bound;
-        self.is_discarding
-            || within(config.max_receive_bytes)
-                && (totals.held + len <= config.max_total_receive_bytes || within(ALLOWANCE_BYTES))
-                && (is_next || totals.ahead + len <= config.max_total_receive_bytes / AHEAD_SHARE)
+        if distance == 1 {
+            let within = |bound| self.ready.len() + len <= bound;
+            return self.is_discarding
+                || within(config.max_receive_bytes)
+                    && (totals.held + len <= config.max_total_receive_bytes || within(ALLOWANCE_BYTES));
+        }
+        let cost = self.cost(distance as usize - 1, len);
+        // The window is a promise of payload, the bounds for all are of memory.
+        self.ready.len() + self.ahead_payload_bytes + len <= config.max_receive_bytes
+            && (totals.held + cost <= config.max_total_receive_bytes
+                || self.held_bytes() + cost <= ALLOWANCE_BYTES)
+            && totals.ahead + cost <= config.max_total_receive_bytes / AHEAD_SHARE
+    }
+
+    /// Memory that a packet takes at that place.
+    fn cost(&self, index: usize, len: usize) -> usize {
+        let more_slots = slots(index).saturating_sub(self.ahead.capacity());
+        len + PACKET_OVERHEAD_BYTES + more_slots * size_of::<Slot>()
     }
 
     fn set_eof(&mut self, seq_nr: SeqNr) {
         self.eof = Some(seq_nr);
         // What is after the end is none of the stream.
         let keep = usize::try_from(seq_nr.since(self.ack_nr)).unwrap_or(0);
-        for late in self.ahead.drain(keep.min(self.ahead.len())..).flatten() {
-            self.ahead_bytes -= late.len();
+        for late in self.ahead.split_off(keep.min(self.ahead.len())).into_iter().flatten() {
+            self.uncount(&late);
         }
         while let Some(None) = self.ahead.back() {
             self.ahead.pop_back();
         }
+        self.shrink();
     }
 
     fn keep(&mut self, index: usize, payload: &[u8]) -> Arrival {
         if self.ahead.len() <= index {
+            if self.ahead.capacity() <= index {
+                self.ahead.reserve_exact(slots(index) - self.ahead.len());
+            }
             self.ahead.resize(index + 1, None);
         }
         let slot = &mut self.ahead[index];
@@ -237,9 +295,24 @@ impl Receiver {
             return Arrival::Duplicate;
         }
         let payload = if self.is_discarding { &[] } else { payload };
-        self.ahead_bytes += payload.len();
+        self.ahead_payload_bytes += payload.len();
+        self.ahead_packets += 1;
         *slot = Some(payload.into());
         Arrival::Ahead
+    }
+
+    fn uncount(&mut self, payload: &[u8]) {
+        self.ahead_payload_bytes -= payload.len();
+        self.ahead_packets -= 1;
+    }
+
+    /// Gives up places that are not needed any more. It takes time only when most of them are free.
+    fn shrink(&mut self) {
+        if self.ahead.is_empty() {
+            self.ahead = VecDeque::new();
+        } else if self.ahead.capacity() > 4 * self.ahead.len().max(LEAST_SLOTS) {
+            self.ahead.shrink_to(2 * self.ahead.len().max(LEAST_SLOTS));
+        }
     }
 
     fn advance(&mut self, payload: &[u8]) {
@@ -255,105 +328,12 @@ impl Receiver {
     }
 }
 
+/// Places that are made for a packet at that one.
+fn slots(index: usize) -> usize {
+    (index + 1).next_power_of_two().max(LEAST_SLOTS)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn take(receiver: &mut Receiver, seq: u16, payload: &[u8]) -> Arrival {
-        receiver.take(SeqNr(seq), payload, payload.is_empty(), &Config::default(), Totals::default())
-    }
-
-    fn sack(receiver: &Receiver) -> Vec<u8> {
-        receiver.sack(&mut [0; MAX_SACK_BYTES]).to_vec()
-    }
-
-    #[test]
-    fn gaps_are_told_and_filled() {
-        let mut receiver = Receiver::new(SeqNr(0xfffe));
-        assert_eq!(take(&mut receiver, 0xffff, b"a"), Arrival::Next { filled: false });
-        assert_eq!(sack(&receiver), b"");
-        assert_eq!(take(&mut receiver, 1, b"c"), Arrival::Ahead);
-        assert_eq!(take(&mut receiver, 9, b"k"), Arrival::Ahead);
-        assert_eq!(take(&mut receiver, 9, b"k"), Arrival::Duplicate);
-        assert_eq!(take(&mut receiver, 0xffff, b"a"), Arrival::Duplicate);
-        assert_eq!(sack(&receiver), [1, 1, 0, 0]);
-        assert_eq!(take(&mut receiver, 0, b"b"), Arrival::Next { filled: true });
-        assert_eq!((receiver.ack_nr, receiver.readable(), receiver.held_bytes()), (SeqNr(1), 3, 4));
-        assert_eq!(sack(&receiver), [0x40, 0, 0, 0]);
-    }
-
-    #[test]
-    fn nothing_comes_after_the_end() {
-        let mut receiver = Receiver::new(SeqNr(0));
-        assert_eq!(take(&mut receiver, 5, b"late"), Arrival::Ahead);
-        assert_eq!(take(&mut receiver, 3, b""), Arrival::Ahead);
-        assert_eq!(receiver.held_bytes(), 0);
-        assert_eq!(take(&mut receiver, 4, b"late"), Arrival::Dropped);
-        assert_eq!(take(&mut receiver, 1, b"a"), Arrival::Next { filled: true });
-        assert!(!receiver.is_ended);
-        assert_eq!(take(&mut receiver, 2, b"b"), Arrival::Next { filled: true });
-        assert!(receiver.is_ended && !receiver.has_gap());
-    }
-
-    #[test]
-    fn bounds_are_kept() {
-        let config = Config { max_receive_bytes: 10, max_total_receive_bytes: 100_000, ..Config::default() };
-        let mut receiver = Receiver::new(SeqNr(0));
-        assert_eq!(receiver.take(SeqNr(2), &[0; 6], false, &config, Totals::default()), Arrival::Ahead);
-        assert_eq!(receiver.take(SeqNr(3), &[0; 6], false, &config, Totals::default()), Arrival::Dropped);
-        assert_eq!(
-            receiver.take(SeqNr(1), &[0; 6], false, &config, Totals::default()),
-            Arrival::Next { filled: true }
-        );
-        assert_eq!((receiver.readable(), receiver.window_bytes(&config, 0)), (12, 0));
-        assert_eq!(receiver.take(SeqNr(3), b"x", false, &config, Totals::default()), Arrival::Dropped);
-        let config = Config { max_total_receive_bytes: 100_000, ..Config::default() };
-        let mut receiver = Receiver::new(SeqNr(0));
-        assert_eq!(receiver.window_bytes(&config, 0), 32 << 10);
-        let full = Totals { held: 100_000, ..Totals::default() };
-        assert_eq!(
-            receiver.take(SeqNr(1), &[0; 30_000], false, &config, full),
-            Arrival::Next { filled: false }
-        );
-        assert_eq!(receiver.take(SeqNr(2), &[0; 30_000], false, &config, full), Arrival::Dropped);
-        assert_eq!(receiver.window_bytes(&config, 200_000), (32 << 10) - 30_000);
-    }
-
-    #[test]
-    fn what_overtakes_others_has_a_share_only() {
-        let config = Config { max_total_receive_bytes: 40_000, ..Config::default() };
-        let mut receiver = Receiver::new(SeqNr(0));
-        let totals = Totals { ahead: 9000, held: 9000, queued: 0 };
-        assert_eq!(receiver.take(SeqNr(2), &[0; 1001], false, &config, totals), Arrival::Dropped);
-        assert_eq!(receiver.take(SeqNr(2), &[0; 1000], false, &config, totals), Arrival::Ahead);
-        assert_eq!(receiver.ahead_bytes(), 1000);
-        assert_eq!(
-            receiver.take(SeqNr(1), &[0; 1001], false, &config, totals),
-            Arrival::Next { filled: true }
-        );
-        assert_eq!((receiver.ahead_bytes(), receiver.ahead.capacity()), (0, 0));
-    }
-
-    proptest! {
-        #[test]
-        fn any_order_gives_the_same_stream(
-            start: u16,
-            order in Just((0..50u16).collect::<Vec<_>>()).prop_shuffle(),
-            repeats in proptest::collection::vec(0..50u16, 0..50),
-        ) {
-            let mut receiver = Receiver::new(SeqNr(start));
-            for i in repeats.iter().take(25).chain(&order).chain(&repeats) {
-                take(&mut receiver, start.wrapping_add(1 + i), &[*i as u8]);
-                let gap = receiver.has_gap();
-                prop_assert_eq!(gap, !sack(&receiver).is_empty());
-            }
-            let mut all = BytesMut::new();
-            receiver.read(usize::MAX, &mut all);
-            prop_assert_eq!(&all[..], &(0..50).collect::<Vec<u8>>()[..]);
-            prop_assert_eq!(receiver.held_bytes(), 0);
-        }
-    }
-}
+#[path = "receive_tests.rs"]
+mod tests;

@@ -68,6 +68,8 @@ pub(crate) struct Sender {
     end: u64,
     /// The number of the first element of `sent`, or of the next packet if there is none.
     pub(super) first: u64,
+    /// The longest [`Sender::span`] so far.
+    peak_span: usize,
     pub(super) sent: VecDeque<Sent>,
     pub(super) fin: Fin,
     pub(super) flight_bytes: usize,
@@ -105,6 +107,7 @@ impl Sender {
             next: 0,
             end: 0,
             first,
+            peak_span: 0,
             sent: VecDeque::new(),
             fin: Fin::No,
             flight_bytes: 0,
@@ -179,6 +182,11 @@ impl Sender {
         self.sent.len()
     }
 
+    /// The greatest number of packets that were ever under way.
+    pub(crate) fn peak_span(&self) -> usize {
+        self.peak_span
+    }
+
     /// Whether the FIN is still to be sent.
     pub(crate) fn wants_fin(&self) -> bool {
         self.fin == Fin::Wanted
@@ -235,6 +243,7 @@ impl Sender {
             sent_at: now,
             flight_bytes: (self.flight_bytes + usize::from(len)) as u32,
         });
+        self.peak_span = self.peak_span.max(self.sent.len());
         self.next += u64::from(len);
         self.next_order += 1;
         self.flight_bytes += usize::from(len);

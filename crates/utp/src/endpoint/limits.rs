@@ -5,33 +5,38 @@ use std::net::{IpAddr, SocketAddr};
 
 use ztor_base::{Duration, Instant};
 
-/// Places for networks. Two may share one, but nobody can choose with whom.
-const BUCKETS: usize = 256;
-/// All networks together get so many times what one gets.
-const ALL: u32 = 8;
+/// Places for networks. Two may share one, but nobody can choose with whom. Senders can be forged, and forgers have to
+/// exhaust all of these places before they keep others out.
+const BUCKETS: usize = 1024;
 
-/// So many a second for each network and some times as many for all: one that asks too often spends its own share
-/// first, and who lies about where he is needs many lies.
+/// A number of times a second for each network, and perhaps another one for all of them: a network that asks too often
+/// spends its own share first.
 #[derive(Debug)]
 pub(super) struct NetLimits {
     secret: [u8; 20],
     per_s: u32,
+    all_per_s: u32,
     all: Limiter,
     buckets: Box<[Limiter]>,
 }
 
 impl NetLimits {
-    pub(super) fn new(now: Instant, per_s: u32, secret: [u8; 20]) -> Self {
-        let all = per_s.saturating_mul(ALL);
+    /// `all_per_s` is for all networks together; [`u32::MAX`] is no bound.
+    pub(super) fn new(now: Instant, per_s: u32, all_per_s: u32, secret: [u8; 20]) -> Self {
         let buckets = vec![Limiter::new(now, per_s); BUCKETS].into_boxed_slice();
-        Self { secret, per_s, all: Limiter::new(now, all), buckets }
+        Self { secret, per_s, all_per_s, all: Limiter::new(now, all_per_s), buckets }
     }
 
     /// Whether it may be done once more.
     pub(super) fn take(&mut self, now: Instant, from: SocketAddr) -> bool {
         let index = self.index(from);
         self.buckets.get_mut(index).is_some_and(|bucket| bucket.take(now, self.per_s))
-            && self.all.take(now, self.per_s.saturating_mul(ALL))
+            && self.all.take(now, self.all_per_s)
+    }
+
+    /// Whether the network of an address has something left of its own share.
+    pub(super) fn has_share(&self, now: Instant, from: SocketAddr) -> bool {
+        self.buckets.get(self.index(from)).is_some_and(|bucket| bucket.is_left(now))
     }
 
     fn index(&self, from: SocketAddr) -> usize {
@@ -48,17 +53,17 @@ impl NetLimits {
 
 /// So many a second and no more, with a second's worth in store.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limiter {
+struct Limiter {
     left: u32,
     second_begun: Instant,
 }
 
 impl Limiter {
-    pub(super) fn new(now: Instant, per_s: u32) -> Self {
+    fn new(now: Instant, per_s: u32) -> Self {
         Self { left: per_s, second_begun: now }
     }
 
-    pub(super) fn take(&mut self, now: Instant, per_s: u32) -> bool {
+    fn take(&mut self, now: Instant, per_s: u32) -> bool {
         if now.since(self.second_begun) >= Duration::from_secs(1) {
             self.second_begun = now;
             self.left = per_s;
@@ -66,6 +71,10 @@ impl Limiter {
         let is_left = self.left > 0;
         self.left = self.left.saturating_sub(1);
         is_left
+    }
+
+    fn is_left(&self, now: Instant) -> bool {
+        self.left > 0 || now.since(self.second_begun) >= Duration::from_secs(1)
     }
 }
 
@@ -76,7 +85,7 @@ mod tests {
     #[test]
     fn each_network_has_its_share_and_all_have_theirs() {
         let now = Instant::from_micros(1);
-        let mut limits = NetLimits::new(now, 10, [1; 20]);
+        let mut limits = NetLimits::new(now, 10, 80, [1; 20]);
         let mut taken = |now, net: u8, times: u32| {
             (0..times).filter(|i| limits.take(now, SocketAddr::from(([192, 0, net, *i as u8], 1)))).count()
         };
@@ -88,8 +97,18 @@ mod tests {
     }
 
     #[test]
+    fn forged_networks_without_a_bound_for_all_leave_a_share() {
+        let now = Instant::from_micros(1);
+        let mut limits = NetLimits::new(now, 200, u32::MAX, [1; 20]);
+        let forged = |i: u32| SocketAddr::from((i.wrapping_mul(0x9e37_79b9).to_be_bytes(), 1));
+        assert_eq!((0..50_000).filter(|i| limits.take(now, forged(*i))).count(), 50_000);
+        let honest = SocketAddr::from(([192, 0, 2, 1], 1));
+        assert!(limits.has_share(now, honest) && limits.take(now, honest));
+    }
+
+    #[test]
     fn a_network_is_what_one_site_has() {
-        let limits = NetLimits::new(Instant::ZERO, 1, [1; 20]);
+        let limits = NetLimits::new(Instant::ZERO, 1, 8, [1; 20]);
         let index = |addr: [u16; 8]| limits.index(SocketAddr::from((addr, 1)));
         assert_eq!(index([0x2001, 1, 2, 0x0300, 0, 0, 0, 1]), index([0x2001, 1, 2, 0x03ff, 9, 9, 9, 9]));
         assert_ne!(index([0x2001, 1, 2, 0x0300, 0, 0, 0, 1]), index([0x2001, 1, 2, 0x0400, 0, 0, 0, 1]));

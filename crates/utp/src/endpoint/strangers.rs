@@ -5,14 +5,19 @@ use std::net::SocketAddr;
 
 use ztor_base::{Duration, Instant};
 
-use super::limits::{Limiter, NetLimits};
+use super::limits::NetLimits;
 use crate::cookie::Cookies;
 use crate::header::{HEADER_BYTES, Header, Type};
 use crate::seq::SeqNr;
 use crate::{Config, Transmit};
 
-/// Answers to strangers that wait to be sent; more are dropped.
-const MAX_REPLIES: usize = 1024;
+/// Bytes of answers to strangers that wait to be sent; more are dropped. They are no longer than what they answer, and
+/// are sent within a turn.
+const MAX_REPLY_BYTES: usize = 512 << 10;
+/// The part of them that may be RESETs when more wait.
+const MAX_RESET_BYTES: usize = MAX_REPLY_BYTES / 4;
+/// All networks together get so many times the RESETs that one gets.
+const RESETS_FOR_ALL: u32 = 64;
 /// Connections that ended and are remembered, so that a late packet does not begin them again.
 const MAX_REMEMBERED: usize = 4096;
 /// As long as a cookie is good.
@@ -32,11 +37,12 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Strangers {
     cookies: Cookies,
-    replies: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// At most [`MAX_REPLY_BYTES`], but for those that end connections.
+    replies: VecDeque<(SocketAddr, [u8; HEADER_BYTES])>,
+    /// RESETs, and packets with a wrong cookie.
     resets: NetLimits,
     syn_answers: NetLimits,
-    incoming: Limiter,
-    max_incoming_per_s: u32,
+    incoming: NetLimits,
     /// When it ended.
     ended: BTreeMap<(SocketAddr, u16), Instant>,
     /// The same, oldest first.
@@ -48,10 +54,19 @@ impl Strangers {
         Self {
             cookies: Cookies::new(secret),
             replies: VecDeque::new(),
-            resets: NetLimits::new(now, config.max_resets_per_s, secret),
-            syn_answers: NetLimits::new(now, config.max_syn_answers_per_s, secret),
-            incoming: Limiter::new(now, config.max_incoming_per_s),
-            max_incoming_per_s: config.max_incoming_per_s,
+            resets: NetLimits::new(
+                now,
+                config.max_resets_per_s,
+                config.max_resets_per_s.saturating_mul(RESETS_FOR_ALL),
+                secret,
+            ),
+            syn_answers: NetLimits::new(now, config.max_syn_answers_per_s, u32::MAX, secret),
+            incoming: NetLimits::new(
+                now,
+                config.max_incoming_per_s.div_ceil(2),
+                config.max_incoming_per_s,
+                secret,
+            ),
             ended: BTreeMap::new(),
             ended_order: VecDeque::new(),
         }
@@ -63,6 +78,10 @@ impl Strangers {
         if !is_candidate || self.has_ended(now, (from, header.conn_id)) {
             return Verdict::Reset;
         }
+        if !self.resets.has_share(now, from) {
+            // Numbers have been tried out from there, or in its name.
+            return Verdict::Ignore;
+        }
         let syn_id = header.conn_id.wrapping_sub(1);
         let Some(follower) = self.cookies.check(now, from, syn_id, header.seq_nr, header.ack_nr) else {
             return Verdict::Reset;
@@ -70,7 +89,7 @@ impl Strangers {
         match header.kind {
             Type::Data if follower.is_first => {
                 // Who has to wait sends it again.
-                let may_come = self.incoming.take(now, self.max_incoming_per_s);
+                let may_come = self.incoming.take(now, from);
                 if may_come { Verdict::Accept { syn: follower.syn } } else { Verdict::Ignore }
             }
             Type::Fin if follower.is_first => Verdict::Reset,
@@ -98,7 +117,7 @@ impl Strangers {
                 seq_nr: self.cookies.make(now, from, syn.conn_id, syn.seq_nr),
                 ack_nr: syn.seq_nr,
             };
-            self.answer(from, &header);
+            self.answer(from, &header, MAX_REPLY_BYTES);
         }
     }
 
@@ -114,21 +133,20 @@ impl Strangers {
                 seq_nr: SeqNr(0),
                 ack_nr: about.seq_nr,
             };
-            self.answer(from, &header);
+            self.answer(from, &header, MAX_RESET_BYTES);
         }
     }
 
-    fn answer(&mut self, to: SocketAddr, header: &Header) {
-        if self.replies.len() < MAX_REPLIES {
+    /// Queues an answer unless `max_bytes` wait already.
+    fn answer(&mut self, to: SocketAddr, header: &Header, max_bytes: usize) {
+        if (self.replies.len() + 1) * HEADER_BYTES <= max_bytes {
             self.tell(to, header);
         }
     }
 
     /// Queues a packet that is nothing but a header, for one who is no stranger, whatever they have asked for.
     pub(super) fn tell(&mut self, to: SocketAddr, header: &Header) {
-        let mut bytes = Vec::with_capacity(HEADER_BYTES);
-        header.write(&[], &mut bytes);
-        self.replies.push_back((to, bytes));
+        self.replies.push_back((to, header.bytes()));
     }
 
     pub(super) fn poll_transmit(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {

@@ -28,7 +28,8 @@ struct Side {
 fn play(u: &mut Unstructured<'_>) -> Result<()> {
     let provides = [Methods::PLAIN, Methods::RC4, Methods::BOTH][u.choose_index(3)?];
     let accepts = [Accept::OnlyRc4, Accept::RatherRc4, Accept::RatherPlain][u.choose_index(3)?];
-    let mut key = [0; 20];
+    // Keys are drawn at random, so that neither is ever zero, with which the public key would be one.
+    let mut key = [1; 20];
     key[..4].copy_from_slice(&u.arbitrary::<[u8; 4]>()?);
     let caller = Mse::call(SWARMS[0], provides, key, u.arbitrary()?);
     let called = Mse::answer(accepts, key.map(|byte| byte ^ 0x55), u.arbitrary()?);

@@ -1,0 +1,92 @@
+//! Hosts that tracker URLs name, before any name is looked up.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+use ztor_base::addr::is_local;
+
+/// The IP address that a URL names literally. URLs of `udp` have theirs as text.
+fn literal_ip(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(ip) => Some(ip.into()),
+        Host::Ipv6(ip) => Some(IpAddr::from(ip).to_canonical()),
+        Host::Domain(name) => name.parse().ok(),
+    }
+}
+
+fn name(url: &Url) -> Option<String> {
+    Some(url.host_str()?.trim_end_matches('.').to_ascii_lowercase())
+}
+
+/// Whether a URL names this machine literally: by a loopback or unspecified address, or as `localhost` (RFC 6761). Other
+/// names may lead here as well, which shows only when they are looked up.
+pub fn names_loopback(url: &str) -> bool {
+    Url::parse(url.trim()).is_ok_and(|url| is_loopback(&url))
+}
+
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match literal_ip(url) {
+        Some(ip) => ip.is_loopback() || ip.is_unspecified(),
+        None => name(url).is_some_and(|name| name == "localhost" || name.ends_with(".localhost")),
+    }
+}
+
+/// Whether a URL names this machine or one of the local network literally.
+pub(crate) fn names_local(url: &str) -> bool {
+    let Ok(url) = Url::parse(url.trim()) else { return false };
+    is_loopback(&url) || literal_ip(&url).is_some_and(is_local)
+}
+
+/// The host of a URL in one spelling, an IPv6 /64 counting as one; `None` without a host.
+pub(crate) fn host(url: &str) -> Option<String> {
+    let url = Url::parse(url.trim()).ok()?;
+    match literal_ip(&url) {
+        Some(ip) => Some(format!("{:?}", ztor_base::Host::of(ip))),
+        None => name(&url),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_loopback_in_every_spelling() {
+        for host in [
+            "localhost",
+            "LOCALHOST.",
+            "a.localhost",
+            "127.0.0.1",
+            "127.1",
+            "0x7f.1",
+            "2130706433",
+            "0.0.0.0",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert!(names_loopback(&format!("http://{host}:80/announce")), "{host}");
+        }
+        for url in ["udp://127.0.0.1:80", "udp://localhost:80", "udp://[::1]:80"] {
+            assert!(names_loopback(url) && names_local(url), "{url}");
+        }
+        for url in ["http://t.example/", "udp://192.168.0.1:80", "rubbish", "http://localhost.example/"] {
+            assert!(!names_loopback(url), "{url}");
+        }
+        assert!(names_local("udp://192.168.0.1:80") && !names_local("http://t.example/"));
+    }
+
+    #[test]
+    fn host_is_one_in_every_spelling() {
+        for [a, b] in [
+            ["http://T.example./a", "udp://t.example:80"],
+            ["http://1.2.3.4/", "udp://1.2.3.4:80"],
+            ["http://[2001:db8::1]/", "udp://[2001:db8::2]:80"],
+        ] {
+            assert_eq!(host(a), host(b));
+            assert!(host(a).is_some());
+        }
+        assert_ne!(host("http://a.example/"), host("http://b.example/"));
+        assert_eq!(host("rubbish"), None);
+    }
+}
