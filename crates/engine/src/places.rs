@@ -2,12 +2,13 @@
 //!
 //! Every table of connections is bounded, and whoever holds its places without use makes place for others:
 //! - callers that have not greeted have a small budget of their own, and the oldest of the host with the most leaves;
+//! - calls that have not been answered make place for callers: those are there, and addresses may be made up;
 //! - callers leave a part of the places to calls of our own, of the session's and of each torrent's;
 //! - a torrent that is full exchanges its least useful peers, at a pace, for one that calls or could be called;
 //! - a session that is full takes places from torrents with more than their share, for downloads with less.
 
 use crate::outbox::{Close, Outbox};
-use crate::peer::{Direction, Peer};
+use crate::peer::{Direction, Peer, Stage};
 use crate::torrent::Torrent;
 use crate::{Engine, PeerKey, Refused, TorrentId};
 use std::collections::BTreeMap;
@@ -73,8 +74,13 @@ impl Engine {
         let is_silent = |peer: &Peer| peer.direction == Direction::Incoming && !peer.is_live();
         let silent = self.peers.values().filter(|peer| is_silent(peer)).count();
         let most_silent = (most / SILENT_SHARE).clamp(MIN_SILENT, MAX_SILENT);
-        let is_full = self.peers.len() >= most || callers + self.places.reserved(now, most) >= most;
-        if silent < most_silent && !is_full {
+        let may_come = silent < most_silent && callers + self.places.reserved(now, most) < most;
+        if may_come && self.peers.len() < most {
+            return Ok(());
+        }
+        if may_come && let Some(attempt) = oldest_attempt(self.peers.iter()) {
+            self.remove_peer(now, attempt, false);
+            self.places.sent_away.push(attempt);
             return Ok(());
         }
         let mut by_host: BTreeMap<Host, usize> = BTreeMap::new();
@@ -94,7 +100,7 @@ impl Engine {
 
     /// Ends the connections of those that made place for other callers.
     pub(crate) fn send_away(&mut self, out: &mut Outbox) {
-        let reason = "others called, and it had not said what it wants";
+        let reason = "others called, and it had said nothing";
         let closes = self.places.sent_away.drain(..);
         out.closes.extend(closes.map(|peer| Close { peer, reason: reason.to_owned() }));
     }
@@ -107,8 +113,16 @@ impl Engine {
             |key: &&PeerKey| self.peers.get(**key).is_some_and(|peer| peer.direction == Direction::Incoming);
         let callers = torrent.peers.iter().filter(has_called).count();
         let reserved = if torrent.known.first_due(now).is_some() { most / RESERVED_SHARE } else { 0 };
-        let has_room = torrent.peers.len() < most && callers + reserved < most;
-        has_room || self.exchange(now, id, out)
+        let may_come = callers + reserved < most;
+        if may_come && torrent.peers.len() < most {
+            return true;
+        }
+        let all = torrent.peers.iter().filter_map(|key| Some((*key, self.peers.get(*key)?)));
+        if let Some(attempt) = oldest_attempt(all).filter(|_| may_come) {
+            self.close(now, attempt, "it made place for a caller", out);
+            return true;
+        }
+        self.exchange(now, id, out)
     }
 
     /// Makes place in a full download for a peer that could be called. Says when to look again, if it is full.
@@ -183,6 +197,11 @@ impl Engine {
             torrent.known.put_off(now, addr, &mut self.rng);
         }
     }
+}
+
+fn oldest_attempt<'a>(peers: impl Iterator<Item = (PeerKey, &'a Peer)>) -> Option<PeerKey> {
+    let attempts = peers.filter(|(_, peer)| peer.stage == Stage::Connecting);
+    attempts.min_by_key(|(key, peer)| (peer.started_at, *key)).map(|(key, _)| key)
 }
 
 /// Whom to send away first: the lowest. `None` for who stays.

@@ -186,3 +186,21 @@ fn a_new_download_gets_places_of_a_session_full_of_leechers() {
     crowd.sleep(60);
     assert!(crowd.rig.engine.torrents[crowd.id].peers.len() > 40, "no more than were needed");
 }
+
+#[test]
+fn calls_that_nobody_answers_make_place_for_callers() {
+    let mut crowd =
+        Crowd::new(THEY_HAVE, |config| (config.max_peers, config.max_peers_per_torrent) = (20, 20));
+    let addrs = (1..=200).map(|n| host(n, 0)).collect();
+    crowd.rig.handle(Event::Command(Command::AddPeers { torrent: crowd.id, addrs }));
+    while crowd.rig.engine.peers.len() < 20 {
+        crowd.rig.now += Duration::from_millis(100);
+        crowd.rig.settle();
+        crowd.rig.take_out();
+    }
+    let caller = crowd.accept(host(220, 0)).expect("a place");
+    crowd.greet(caller, true);
+    assert!(crowd.rig.engine.peers.get(caller).is_some_and(|peer| peer.is_live()));
+    assert!(crowd.rig.engine.peers.len() <= 20);
+    assert!(crowd.ended.len() <= 2, "no more than had to");
+}
