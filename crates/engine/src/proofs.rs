@@ -14,11 +14,6 @@ pub(crate) struct Proofs {
     crowns: BTreeMap<u32, Crown>,
 }
 
-/// Bytes of the answer to a request, if it is not rejected; a little more for one that asks for proofs.
-pub(crate) fn answer_len(request: &HashRequest) -> u32 {
-    request.length.min(Crown::SPAN) * size_of::<merkle::Hash>() as u32
-}
-
 impl Proofs {
     /// Answers a hash request out of the piece layers; `None` is to be rejected. The leaves below them are not kept, and
     /// layers above them nobody needs to ask for. Costs a hash computation for each hash of the file's piece layer, once

@@ -5,7 +5,6 @@
 
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::Outbox;
-use crate::proofs;
 use crate::torrent::{Knowledge, Torrent};
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
@@ -43,16 +42,6 @@ pub(crate) struct Questions {
     hash_requests: u32,
 }
 
-impl Question {
-    /// How long the answer is, at most, in bytes of what is asked for.
-    fn answer_len(&self) -> u32 {
-        match self {
-            Self::Metadata(_) => METADATA_BLOCK_LEN,
-            Self::Hashes(request) => proofs::answer_len(request),
-        }
-    }
-}
-
 impl Questions {
     /// Takes a question. False if too many wait.
     pub(crate) fn ask(&mut self, question: Question) -> bool {
@@ -63,10 +52,9 @@ impl Questions {
         has_room
     }
 
-    /// The question whose turn it is, if the socket has taken most of the answers before.
-    pub(crate) fn next(&self) -> Option<u32> {
-        let question = self.queue.front().filter(|_| self.in_flight_bytes < AHEAD_BYTES)?;
-        Some(question.answer_len())
+    /// There is a question, and the socket has taken most of the answers before.
+    pub(crate) fn is_due(&self) -> bool {
+        !self.queue.is_empty() && self.in_flight_bytes < AHEAD_BYTES
     }
 
     /// Bytes of answers that have not gone.

@@ -90,12 +90,16 @@ impl Engine {
             let (Some(torrent), Some(peer)) = (self.torrents.get_mut(id), self.peers.get_mut(key)) else {
                 return;
             };
-            let Some(len) = peer.questions.next().filter(|_| !peer.upload.waits_for_quota) else { return };
+            if !peer.questions.is_due() || peer.upload.waits_for_quota {
+                return;
+            }
             let limited = self.up.limit().is_some() || torrent.up.limit().is_some();
             let in_turn = given < QUANTUM && self.up_line.is_open();
-            if limited && !(in_turn && self.up.has(now, len) && torrent.up.has(now, len)) {
+            // An answer may make a debt of its own length, but not add to one: at the lowest limit a peer still learns what
+            // the torrent is.
+            if limited && !(in_turn && self.up.has(now, 0) && torrent.up.has(now, 0)) {
                 peer.upload.waits_for_quota = true;
-                self.up_line.join(key, self.up.ready_at(len).max(torrent.up.ready_at(len)));
+                self.up_line.join(key, self.up.ready_at(0).max(torrent.up.ready_at(0)));
                 return;
             }
             given += 1;

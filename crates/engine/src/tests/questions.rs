@@ -116,3 +116,15 @@ fn answers_that_did_not_go_cost_no_upload() {
     }
     assert_eq!(scripted.rig.out.replies.len(), 1, "an honest peer is answered at once");
 }
+
+#[test]
+fn the_lowest_limit_lets_a_peer_learn_what_the_torrent_is() {
+    let meta = Blueprint::new("big", 16384).made_up(16384 * 50_000);
+    let mut scripted = Scripted::of(meta, true, SPEAKING, |config| config.limit_up = Some(1));
+    scripted.rig.give(scripted.key, &mut scripted.far_end, &metadata_questions(3, 10));
+    let (_, unread) = scripted.settle_unread();
+    assert!(unread > 16_000, "one answer goes");
+    scripted.read(unread);
+    scripted.rig.now += Duration::from_secs(60);
+    assert_eq!(scripted.settle_unread().1, 0, "the next waits until that is paid");
+}
