@@ -122,7 +122,8 @@ impl Engine {
             self.close(now, attempt, "it made place for a caller", out);
             return true;
         }
-        self.exchange(now, id, out)
+        // Callers that have all the places they may have make place for each other only.
+        self.exchange(now, id, |peer| may_come || peer.direction == Direction::Incoming, out)
     }
 
     /// Makes place in a full download for a peer that could be called. Says when to look again, if it is full.
@@ -139,12 +140,18 @@ impl Engine {
         if due > now {
             return Some(due);
         }
-        self.exchange(now, id, out);
+        self.exchange(now, id, |_| true, out);
         Some(now + STARVING_PACE)
     }
 
-    /// Ends the connection to the least useful peer of a torrent, if there is one and it is time.
-    fn exchange(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) -> bool {
+    /// Ends the connection to the least useful peer of a torrent that may leave, if there is one and it is time.
+    fn exchange(
+        &mut self,
+        now: Instant,
+        id: TorrentId,
+        may_leave: impl Fn(&Peer) -> bool,
+        out: &mut Outbox,
+    ) -> bool {
         let Some(torrent) = self.torrents.get(id) else { return false };
         let is_starving = !torrent.finished && torrent.down_meter.per_s(now) == 0;
         let pace = if is_starving { STARVING_PACE } else { PACE };
@@ -152,7 +159,8 @@ impl Engine {
             return false;
         }
         let peers = torrent.peers.iter().filter_map(|key| Some((*key, self.peers.get(*key)?)));
-        let least = peers.filter_map(|(key, peer)| rank(now, torrent, key, peer)).min();
+        let candidates = peers.filter(|(_, peer)| may_leave(peer));
+        let least = candidates.filter_map(|(key, peer)| rank(now, torrent, key, peer)).min();
         let Some((.., key)) = least else { return false };
         self.torrents[id].exchanged_at = now;
         self.make_place(now, id, key, out);

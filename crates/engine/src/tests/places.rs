@@ -204,3 +204,30 @@ fn calls_that_nobody_answers_make_place_for_callers() {
     assert!(crowd.rig.engine.peers.len() <= 20);
     assert!(crowd.ended.len() <= 2, "no more than had to");
 }
+
+#[test]
+fn callers_do_not_take_the_places_of_those_we_called() {
+    let mut crowd = Crowd::new(THEY_HAVE, |config| config.max_peers_per_torrent = 10);
+    // One that we called, silent for long and so the least useful.
+    crowd.rig.handle(Event::Command(Command::AddPeers { torrent: crowd.id, addrs: vec![host(150, 0)] }));
+    crowd.rig.settle();
+    let called = crowd.rig.out.connects.pop().expect("a call").peer;
+    crowd.rig.handle(Event::Connected { peer: called });
+    crowd.greet(called, false);
+    crowd.rig.now += Duration::from_secs(1);
+    crowd.fill((1..=8).map(|n| host(n, 0)), true);
+    crowd.sleep(60);
+    for n in 0..5 {
+        crowd.sleep(60);
+        // More addresses are known than there are places: a fifth of them is for calls.
+        let Engine { torrents, rng, .. } = &mut crowd.rig.engine;
+        let due = host(160 + n, 0);
+        torrents[crowd.id].known.add(crowd.rig.now, due, known::Origin::Tracker, None, rng);
+        let caller = crowd.accept(host(200 + n, 0)).unwrap();
+        crowd.greet(caller, true);
+        let peers = crowd.rig.engine.peers.values();
+        let callers = peers.filter(|peer| peer.direction == Direction::Incoming && peer.is_live()).count();
+        assert!(callers <= 8, "{callers} callers");
+        assert!(crowd.rig.engine.peers.contains_key(called));
+    }
+}
