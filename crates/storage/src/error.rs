@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
+use crate::store::InTheWay;
+
 /// Why the files of a torrent could not be read or written.
 ///
 /// Every message names the path, what was being done with it, and what a person can do next.
@@ -53,6 +55,14 @@ pub enum StorageError {
     NotAFile {
         /// What stands in the way.
         path: PathBuf,
+    },
+    /// A file is there already that is not this torrent's, and a write would destroy what is in it.
+    #[error("{}: {why}; move it away or choose another folder, or allow it to be overwritten", path.display())]
+    InTheWay {
+        /// The file.
+        path: PathBuf,
+        /// The evidence.
+        why: InTheWay,
     },
     /// The file ends before the bytes that were asked for.
     #[error("{} ends before byte {needed}; check the torrent again", path.display())]
@@ -194,6 +204,7 @@ impl StorageError {
             | Self::FileGone { path }
             | Self::Symlink { path }
             | Self::NotAFile { path }
+            | Self::InTheWay { path, .. }
             | Self::Short { path, .. }
             | Self::NotStored { path, .. }
             | Self::ReadOnly { path } => Some(path),

@@ -13,11 +13,13 @@ use crate::positional::write_at;
 use crate::root::{How, Opened, Root};
 use crate::zeros::ZeroDigests;
 
+mod existing;
 mod io;
 mod locate;
 mod places;
 mod prepare;
 
+pub use existing::InTheWay;
 pub use locate::FileSlice;
 use places::Places;
 
@@ -31,8 +33,11 @@ const PART_FILE: u32 = u32::MAX;
 ///
 /// Where bytes go: those of wanted files to their file, those of unwanted files to the part file
 /// `.<info-hash>.parts` in the download folder, pads (BEP 47) nowhere. An unwanted file is never created; one that
-/// exists already is used as it is. A file that is longer than the torrent says is left alone until
-/// [`prepare`](Self::prepare) is called while it is wanted, which cuts it to its length.
+/// exists already is used as it is.
+///
+/// Files that are there already are the user's until they are known to be the torrent's: [`prepare`](Self::prepare)
+/// refuses to go on where a write would destroy something else. A file that is longer than the torrent says is cut
+/// only with [`StoreOptions::overwrite`], and only after all its pieces have passed their check.
 #[derive(Debug)]
 pub struct TorrentStore {
     id: u64,
@@ -58,6 +63,8 @@ pub struct StoreOptions {
     pub allocate: Allocation,
     /// Never write, create or truncate anything. Single files may then be symbolic links.
     pub read_only: bool,
+    /// Write also over files that are there already and are not this torrent's.
+    pub overwrite: bool,
 }
 
 /// How files get their disk space.
@@ -71,7 +78,7 @@ pub enum Allocation {
 }
 
 /// Length and time of a file, to see whether it changed since (see [`TorrentStore::fingerprint`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct FileStamp {
     /// Length in bytes.
     pub len: u64,
@@ -92,6 +99,10 @@ mod flag {
     pub(super) const SEEN: u8 = 2;
     /// Was given its full length: must not become shorter from now on.
     pub(super) const SIZED: u8 = 4;
+    /// May be written to: it was made for this torrent, or was looked at and found to be its own.
+    pub(super) const OWN: u8 = 8;
+    /// Is longer than the torrent says, to be cut once all its pieces have passed.
+    pub(super) const LONG: u8 = 16;
 }
 
 impl TorrentStore {
@@ -169,7 +180,7 @@ impl TorrentStore {
     /// Returns the files that had been written: only they may have another [stamp](Self::fingerprint) now by
     /// our doing.
     pub fn sync(&self) -> Result<Vec<usize>, StorageError> {
-        let mut outcome = Ok(());
+        let mut outcome = self.trim();
         let mut written = Vec::new();
         let mut also = |done: Result<(), StorageError>| {
             if outcome.is_ok() {
@@ -225,7 +236,7 @@ impl TorrentStore {
             .collect()
     }
 
-    /// Whether the piece passed its check since the store was opened.
+    /// Whether the piece passed its check since the store was opened, or is [believed](Self::believe).
     ///
     /// [`PieceWriter`](crate::PieceWriter) ignores further blocks of such a piece, so that a late duplicate
     /// cannot spoil it. A failed check or sync takes the mark back, and so does [`distrust`](Self::distrust).
@@ -238,6 +249,11 @@ impl TorrentStore {
     /// Lets a piece be downloaded again although it passed before.
     pub fn distrust(&self, piece: u32) {
         self.set_verified(piece, false);
+    }
+
+    /// Counts a piece as verified that an earlier run has verified, of files that have not changed since.
+    pub fn believe(&self, piece: u32) {
+        self.set_verified(piece, true);
     }
 
     pub(crate) fn set_verified(&self, piece: u32, verified: bool) {
@@ -296,6 +312,10 @@ impl TorrentStore {
         self.flags.get(file).is_some_and(|flags| flags.load(Ordering::Acquire) & bits == bits)
     }
 
+    fn has_any_flag(&self, file: usize, bits: u8) -> bool {
+        self.flags.get(file).is_some_and(|flags| flags.load(Ordering::Acquire) & bits != 0)
+    }
+
     fn require_writable(&self) -> Result<(), StorageError> {
         if self.options.read_only {
             return Err(StorageError::ReadOnly { path: self.root.dir().to_owned() });
@@ -331,6 +351,11 @@ impl TorrentStore {
             }
             opened => opened?,
         };
+        // Who else opens it for writing at this moment has marked it before it got a length.
+        let is_new = access == Access::ReadWrite && !seen && opened.len > 0;
+        if is_new && !self.options.overwrite && !self.has_any_flag(index, flag::SEEN | flag::OWN) {
+            return Err(StorageError::InTheWay { path: self.path_of(index), why: InTheWay::Appeared });
+        }
         self.set_flag(index, flag::SEEN);
         if access == Access::ReadWrite {
             self.give_size(index, &opened.file)?;

@@ -227,6 +227,7 @@ fn a_forgotten_piece_starts_fresh() {
     store.distrust(0);
     write_all(&mut writer, jobs[..3].to_vec());
     let other = torrent.store();
+    other.set_own_files(&[true]);
     assert_eq!(verdicts(&write_all(&mut writer, torrent.jobs(&other, 0))), [(0, true)]);
     write_all(&mut writer, jobs[..3].to_vec());
     writer.forget_torrent(7);

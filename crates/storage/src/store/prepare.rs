@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::{Allocation, TorrentStore, allocate, flag};
-use crate::error::{At, Operation, StorageError};
+use super::{Allocation, TorrentStore, allocate};
+use crate::error::{Operation, StorageError};
 use crate::handles::Access;
 use crate::root::How;
 
@@ -12,14 +12,19 @@ impl TorrentStore {
     /// after an error.
     ///
     /// Makes the download folder, empty wanted files and symbolic links (BEP 47) that stay inside the
-    /// torrent; cuts wanted files that are too long; takes what the part file holds of wanted files;
-    /// with [`Allocation::Full`] reserves the space of all wanted files. A download folder on another file
-    /// system than before is accepted from now on.
+    /// torrent; takes what the part file holds of wanted files; with [`Allocation::Full`] reserves the space of all
+    /// wanted files. A download folder on another file system than before is accepted from now on.
+    ///
+    /// Call it after the pieces on disk were checked: it goes by which are [verified](Self::is_verified).
+    ///
+    /// Errors: [`StorageError::InTheWay`] where a file that would be written to is not this torrent's, before
+    /// anything is made or changed; whatever the operating system refuses.
     pub fn prepare(&self) -> Result<(), StorageError> {
         self.require_writable()?;
         self.root.accept_again();
         self.forget_handles();
         let mut places = self.places_mut();
+        self.admit_existing(&places)?;
         let folder = if self.meta.is_single_file() { PathBuf::new() } else { self.torrent_folder() };
         self.root.make_folder(&folder)?;
         self.take_in_wanted(&mut places)?;
@@ -33,10 +38,10 @@ impl TorrentStore {
                 self.root
                     .open(&self.meta.relative_path(index), How::Create { executable: file.executable })?;
             } else {
-                self.fit(index, file.length)?;
+                self.reserve(index, file.length)?;
             }
         }
-        Ok(())
+        self.trim()
     }
 
     /// The torrent's own folder, relative to the download folder.
@@ -59,7 +64,7 @@ impl TorrentStore {
         self.root.make_link(&relative, Path::new(&to))
     }
 
-    fn fit(&self, index: usize, length: u64) -> Result<(), StorageError> {
+    fn reserve(&self, index: usize, length: u64) -> Result<(), StorageError> {
         let path = || self.path_of(index);
         if self.options.allocate == Allocation::Full {
             let file = self.handle(index, Access::ReadWrite)?;
@@ -67,13 +72,6 @@ impl TorrentStore {
                 Ok(()) | Err(Errno::OPNOTSUPP) => {}
                 Err(errno) => return Err(StorageError::io(Operation::Allocate, path(), errno)),
             }
-        }
-        let too_long = std::fs::symlink_metadata(path())
-            .is_ok_and(|metadata| metadata.is_file() && metadata.len() > length);
-        if too_long {
-            let file = self.handle(index, Access::ReadWrite)?;
-            rustix::fs::ftruncate(&file, length).at(Operation::Truncate, path)?;
-            self.set_flag(index, flag::DIRTY);
         }
         Ok(())
     }

@@ -1,0 +1,239 @@
+//! Files that were on disk before the first write: whether they are this torrent's.
+//!
+//! Anybody can make a torrent that calls its file like one the user has. Nothing of the user's is written over
+//! before there is evidence that it is a copy of this torrent.
+
+use std::fmt;
+use std::fs::File;
+
+use rustix::io::Errno;
+
+use super::places::Places;
+use super::{FileStamp, TorrentStore, flag, stamp_of};
+use crate::error::{At, Operation, StorageError};
+use crate::handles::Access;
+use crate::positional::read_at;
+
+/// What is read at once of a file to see whether it holds anything.
+const LOOK_LEN: usize = 256 * 1024;
+
+/// Why a file that is there already is not taken for this torrent's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InTheWay {
+    /// It is longer than the torrent says.
+    Longer {
+        /// Its length in bytes.
+        found: u64,
+        /// The length that the torrent gives, in bytes.
+        expected: u64,
+    },
+    /// It holds something, and none of its pieces is right.
+    Different,
+    /// It is as another torrent of this session's records has left it.
+    OfAnotherTorrent,
+    /// It was not there when the folder was looked at.
+    Appeared,
+}
+
+impl fmt::Display for InTheWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Longer { found, expected } => write!(
+                f,
+                "a file of this name is there already, with {found} bytes where the torrent has {expected}"
+            ),
+            Self::Different => {
+                f.write_str("a file of this name is there already, and no piece of it matches the torrent")
+            }
+            Self::OfAnotherTorrent => f.write_str("this file belongs to another torrent that was downloaded"),
+            Self::Appeared => f.write_str("another program has made this file since the folder was checked"),
+        }
+    }
+}
+
+impl TorrentStore {
+    /// Marks files as this torrent's own, as [`own_files`](Self::own_files) of an earlier run has said: one entry per
+    /// file of the layout, further ones are ignored.
+    ///
+    /// A file of the right length is then written to even if none of its pieces is right.
+    pub fn set_own_files(&self, own: &[bool]) {
+        for (file, _) in own.iter().enumerate().filter(|(_, own)| **own) {
+            self.set_flag(file, flag::OWN);
+        }
+    }
+
+    /// The files that may be written to, one entry per file of the layout: those that were missing or found to be
+    /// this torrent's when [`prepare`](Self::prepare) was called.
+    pub fn own_files(&self) -> Vec<bool> {
+        (0..self.flags.len()).map(|file| self.has_flag(file, flag::OWN)).collect()
+    }
+
+    /// Files that are there, are not known to be this torrent's own, and would be written to, with their stamps.
+    pub fn files_at_risk(&self) -> Result<Vec<(usize, FileStamp)>, StorageError> {
+        if self.options.read_only || self.options.overwrite {
+            return Ok(Vec::new());
+        }
+        let places = self.places();
+        let mut found = Vec::new();
+        for file in 0..self.flags.len() {
+            if !self.has_flag(file, flag::OWN)
+                && let Some(stamp) = self.endangered(&places, file)?
+            {
+                found.push((file, stamp));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the torrent may write to this file on disk: it is wanted, or it is there and shares a piece with one that
+    /// is.
+    pub fn may_write_to(&self, file: usize) -> bool {
+        !self.options.read_only && self.may_be_written(&self.places(), file)
+    }
+
+    /// Refuses to go on where something of the user's would be written over; marks all others as own.
+    pub(super) fn admit_existing(&self, places: &Places) -> Result<(), StorageError> {
+        let mut admitted = Vec::new();
+        for file in 0..self.flags.len() {
+            if !self.may_be_written(places, file) {
+                continue;
+            }
+            let mut bits = flag::OWN;
+            if let Some(stamp) = self.endangered(places, file)? {
+                bits |= flag::SEEN;
+                let expected = self.length_of(file);
+                if stamp.len > expected {
+                    bits |= flag::LONG;
+                }
+                if !self.options.overwrite
+                    && let Some(why) = self.objection(file, stamp.len, expected)?
+                {
+                    return Err(StorageError::InTheWay { path: self.path_of(file), why });
+                }
+            } else if stamp_of(&self.path_of(file))? != FileStamp::ABSENT {
+                bits |= flag::SEEN;
+            }
+            admitted.push((file, bits));
+        }
+        admitted.into_iter().for_each(|(file, bits)| self.set_flag(file, bits));
+        Ok(())
+    }
+
+    /// Cuts files that are longer than the torrent says, of which every piece has passed its check.
+    pub(super) fn trim(&self) -> Result<(), StorageError> {
+        for (file, flags) in self.flags.iter().enumerate() {
+            if flags.load(std::sync::atomic::Ordering::Acquire) & flag::LONG == 0
+                || !self.layout().pieces_of(file).all(|piece| self.is_verified(piece))
+            {
+                continue;
+            }
+            let path = || self.path_of(file);
+            let handle = self.handle(file, Access::ReadWrite)?;
+            rustix::fs::ftruncate(&handle, self.length_of(file)).at(Operation::Truncate, path)?;
+            self.set_flag(file, flag::DIRTY);
+            flags.fetch_and(!flag::LONG, std::sync::atomic::Ordering::AcqRel);
+        }
+        Ok(())
+    }
+
+    fn length_of(&self, file: usize) -> u64 {
+        self.layout().files().get(file).map_or(0, |file| file.length)
+    }
+
+    /// Whether bytes of the torrent go to the file itself, once they come.
+    fn may_be_written(&self, places: &Places, file: usize) -> bool {
+        let Some(entry) = self.layout().files().get(file) else { return false };
+        if entry.pad || entry.symlink.is_some() {
+            return false;
+        }
+        places.is_wanted(file)
+            || (!places.is_moved(file)
+                && self.layout().pieces_of(file).any(|p| self.is_piece_wanted(places, p)))
+    }
+
+    fn is_piece_wanted(&self, places: &Places, piece: u32) -> bool {
+        let layout = self.layout();
+        layout
+            .ranges(piece, 0, layout.piece_len(piece))
+            .any(|range| !range.pad && places.is_wanted(range.file))
+    }
+
+    /// The stamp of a file with something in it that a write could destroy. What the part file holds of a file
+    /// goes into it first, so such a file was begun by this torrent.
+    fn endangered(&self, places: &Places, file: usize) -> Result<Option<FileStamp>, StorageError> {
+        if !self.may_be_written(places, file) || places.is_moved(file) {
+            return Ok(None);
+        }
+        let path = self.path_of(file);
+        let Ok(metadata) = std::fs::symlink_metadata(&path) else { return Ok(None) };
+        // What else may be there is refused when it is opened.
+        if !metadata.is_file() || metadata.len() == 0 {
+            return Ok(None);
+        }
+        let is_missing = |piece| !self.is_verified(piece) && self.is_piece_wanted(places, piece);
+        if metadata.len() <= self.length_of(file) && !self.layout().pieces_of(file).any(is_missing) {
+            return Ok(None);
+        }
+        stamp_of(&path).map(Some)
+    }
+
+    /// Why a file is not taken for this torrent's; `None` if it is.
+    ///
+    /// - One that is longer never is: this program makes none longer than the torrent says.
+    /// - One with a right piece is a copy that is not complete, or damaged.
+    /// - One of zeros alone is what a client leaves that reserves space and has got nothing: there is nothing in it
+    ///   to lose.
+    /// - One of the right length is, if an earlier run has begun it, or if it lies among others of the torrent that
+    ///   have right pieces. The pieces of small files are right only together with their neighbours.
+    fn objection(&self, file: usize, found: u64, expected: u64) -> Result<Option<InTheWay>, StorageError> {
+        if found > expected {
+            return Ok(Some(InTheWay::Longer { found, expected }));
+        }
+        let is_known = || self.has_flag(file, flag::OWN) || self.has_verified();
+        if self.layout().pieces_of(file).any(|piece| self.is_verified(piece))
+            || (found == expected && is_known())
+            || self.is_empty_of_content(file)?
+        {
+            return Ok(None);
+        }
+        Ok(Some(InTheWay::Different))
+    }
+
+    fn has_verified(&self) -> bool {
+        self.verified.iter().any(|word| word.load(std::sync::atomic::Ordering::Acquire) != 0)
+    }
+
+    /// Whether a file has nothing but zeros and holes.
+    fn is_empty_of_content(&self, file: usize) -> Result<bool, StorageError> {
+        let handle = self.handle(file, Access::Read)?;
+        is_zero(&handle).at(Operation::Read, || self.path_of(file))
+    }
+}
+
+/// Reads up to the first byte that is not zero, and skips holes.
+fn is_zero(file: &File) -> Result<bool, Errno> {
+    let mut buf = vec![0; LOOK_LEN];
+    let mut at = 0;
+    loop {
+        at = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => data,
+            // No data from here on.
+            Err(Errno::NXIO) => return Ok(true),
+            // The file system cannot tell.
+            Err(_) => at,
+        };
+        let read = read_at(file, &mut buf, at)?;
+        if read == 0 {
+            return Ok(true);
+        }
+        if buf[..read].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += read as u64;
+    }
+}
+
+#[cfg(test)]
+#[path = "existing_tests.rs"]
+mod tests;

@@ -1,0 +1,224 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed set-up should end the test")]
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::testing::{Fixture, Kind, noise};
+use crate::{PieceWriter, Pieces, StoreOptions, WriteDone, check_all};
+
+const OVERWRITE: StoreOptions =
+    StoreOptions { overwrite: true, read_only: false, allocate: crate::Allocation::Sparse };
+
+/// A torrent of one file of five pieces, and one beside it.
+fn torrent() -> Fixture {
+    let torrent = Fixture::of_lengths(Kind::V2, 16384, &[70_000, 20_000]);
+    std::fs::create_dir_all(torrent.path(0).parent().unwrap()).unwrap();
+    torrent
+}
+
+fn check(store: &TorrentStore) {
+    check_all(store, Pieces::All, 2, |_| {}, &AtomicBool::new(false)).unwrap();
+}
+
+fn prepare(store: &TorrentStore) -> Result<(), InTheWay> {
+    check(store);
+    match store.prepare() {
+        Ok(()) => Ok(()),
+        Err(StorageError::InTheWay { why, .. }) => Err(why),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn download(torrent: &Fixture, store: &Arc<TorrentStore>) {
+    let (mut writer, mut done) = (PieceWriter::new(), Vec::new());
+    for piece in torrent.pieces().filter(|piece| !store.is_verified(*piece)) {
+        writer.write(&mut torrent.jobs(store, piece), &mut done);
+        assert!(matches!(done.last(), Some(WriteDone::PieceOk { .. })), "{done:?}");
+    }
+}
+
+#[test]
+fn prepare_of_a_file_without_a_right_piece_refuses_and_changes_nothing() {
+    for len in [1, 40_000, 70_000] {
+        let torrent = torrent();
+        let users = noise(len, 99);
+        std::fs::write(torrent.path(0), &users).unwrap();
+        assert_eq!(prepare(&torrent.store()), Err(InTheWay::Different), "{len} bytes");
+        assert_eq!(std::fs::read(torrent.path(0)).unwrap(), users);
+        assert!(!torrent.path(1).exists(), "nothing is made beside it");
+        let error = torrent.store().prepare().unwrap_err();
+        assert_eq!(error.path(), Some(torrent.path(0).as_path()));
+    }
+}
+
+#[test]
+fn prepare_of_a_longer_file_refuses_even_if_its_pieces_are_right() {
+    for start in [noise(70_000, 99), torrent().data[0].clone()] {
+        let torrent = torrent();
+        let users = [start, noise(50_000, 98)].concat();
+        std::fs::write(torrent.path(0), &users).unwrap();
+        let longer = InTheWay::Longer { found: 120_000, expected: 70_000 };
+        assert_eq!(prepare(&torrent.store()), Err(longer));
+        assert_eq!(std::fs::read(torrent.path(0)).unwrap(), users);
+    }
+}
+
+#[test]
+fn prepare_of_a_longer_file_in_place_of_an_empty_one_refuses() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100, 0]);
+    std::fs::create_dir_all(torrent.path(0).parent().unwrap()).unwrap();
+    std::fs::write(torrent.path(1), b"mine").unwrap();
+    assert_eq!(prepare(&torrent.store()), Err(InTheWay::Longer { found: 4, expected: 0 }));
+    assert_eq!(std::fs::read(torrent.path(1)).unwrap(), b"mine");
+    prepare(&torrent.store_with(None, OVERWRITE)).unwrap();
+    assert_eq!(std::fs::read(torrent.path(1)).unwrap(), b"");
+}
+
+#[test]
+fn overwritten_longer_file_is_cut_only_when_all_its_pieces_are_right() {
+    let torrent = torrent();
+    std::fs::write(torrent.path(0), noise(120_000, 99)).unwrap();
+    let store = torrent.store_with(None, OVERWRITE);
+    prepare(&store).unwrap();
+    let len = || std::fs::metadata(torrent.path(0)).unwrap().len();
+    let (mut writer, mut done) = (PieceWriter::new(), Vec::new());
+    for piece in 0..5 {
+        assert_eq!(len(), 120_000, "before piece {piece}");
+        writer.write(&mut torrent.jobs(&store, piece), &mut done);
+        store.sync().unwrap();
+    }
+    assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
+    assert!(!torrent.path(1).exists());
+}
+
+#[test]
+fn longer_file_is_cut_by_the_next_run_if_this_one_could_not() {
+    let torrent = torrent();
+    let longer = [torrent.data[0].clone(), vec![1; 10]].concat();
+    std::fs::write(torrent.path(0), longer).unwrap();
+    prepare(&torrent.store_with(None, OVERWRITE)).unwrap();
+    assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
+}
+
+#[test]
+fn copy_that_is_not_complete_goes_on() {
+    let torrent = torrent();
+    // As a client without a record of ours leaves it: some pieces, in order or with holes.
+    for left in
+        [torrent.data[0][..40_000].to_vec(), [vec![0; 16384], torrent.data[0][16384..].to_vec()].concat()]
+    {
+        std::fs::write(torrent.path(0), left).unwrap();
+        let store = torrent.store();
+        prepare(&store).unwrap();
+        download(&torrent, &store);
+        assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
+    }
+}
+
+#[test]
+fn space_reserved_with_zeros_goes_on() {
+    let torrent = torrent();
+    for (len, is_written) in [(70_000, true), (70_000, false), (30_000, true)] {
+        let file = File::create(torrent.path(0)).unwrap();
+        file.set_len(len).unwrap();
+        if is_written {
+            std::fs::write(torrent.path(0), vec![0; len as usize]).unwrap();
+        }
+        prepare(&torrent.store()).unwrap();
+    }
+    std::fs::write(torrent.path(0), [vec![0; 69_999], vec![1]].concat()).unwrap();
+    assert_eq!(prepare(&torrent.store()), Err(InTheWay::Different));
+}
+
+#[test]
+fn own_download_without_a_right_piece_goes_on_by_its_record() {
+    let torrent = torrent();
+    let first = torrent.store();
+    prepare(&first).unwrap();
+    let own = first.own_files();
+    assert_eq!(own, [true, true]);
+    first.write(0, 100, &[Bytes::from(noise(500, 1))]).unwrap();
+    drop(first);
+
+    assert_eq!(prepare(&torrent.store()), Err(InTheWay::Different), "without the record");
+    let again = torrent.store();
+    again.set_own_files(&own);
+    prepare(&again).unwrap();
+    download(&torrent, &again);
+    assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
+
+    // This program makes files of the full length only: one of another length is somebody's.
+    std::fs::write(torrent.path(0), noise(69_999, 5)).unwrap();
+    let replaced = torrent.store();
+    replaced.set_own_files(&own);
+    assert_eq!(prepare(&replaced), Err(InTheWay::Different));
+}
+
+#[test]
+fn believed_pieces_count_as_evidence() {
+    let torrent = torrent();
+    std::fs::write(torrent.path(0), &torrent.data[0]).unwrap();
+    let store = torrent.store();
+    (0..5).for_each(|piece| store.believe(piece));
+    assert_eq!(store.files_at_risk().unwrap(), []);
+    store.prepare().unwrap();
+}
+
+#[test]
+fn small_file_beside_right_ones_goes_on_only_with_its_full_length() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[40_000, 100, 40_000]);
+    torrent.place_files();
+    // Its only piece fails because of the neighbour.
+    std::fs::write(torrent.path(2), &torrent.data[2][..0]).unwrap();
+    prepare(&torrent.store()).unwrap();
+    std::fs::write(torrent.path(1), noise(90, 9)).unwrap();
+    assert_eq!(prepare(&torrent.store()), Err(InTheWay::Different));
+}
+
+#[test]
+fn unwanted_file_of_the_user_that_shares_a_piece_is_not_written_to() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 10_000]);
+    std::fs::create_dir_all(torrent.path(0).parent().unwrap()).unwrap();
+    let users = noise(7_000, 9);
+    std::fs::write(torrent.path(1), &users).unwrap();
+    let wanted: &[bool] = &[true, false];
+    let store = torrent.store_with(Some(wanted), StoreOptions::default());
+    assert!(store.may_write_to(1));
+    assert_eq!(prepare(&store), Err(InTheWay::Different));
+    assert_eq!(std::fs::read(torrent.path(1)).unwrap(), users);
+
+    std::fs::remove_file(torrent.path(1)).unwrap();
+    let store = torrent.store_with(Some(wanted), StoreOptions::default());
+    assert!(!store.may_write_to(1), "the part file has its bytes");
+    prepare(&store).unwrap();
+}
+
+#[test]
+fn file_that_appears_after_the_check_is_not_written_to() {
+    let torrent = torrent();
+    let store = torrent.store();
+    check(&store);
+    let users = noise(50, 9);
+    std::fs::write(torrent.path(0), &users).unwrap();
+    let written = store.write(0, 0, &[Bytes::from(torrent.piece(0))]);
+    assert!(matches!(written, Err(StorageError::InTheWay { why: InTheWay::Appeared, .. })), "{written:?}");
+    assert_eq!(std::fs::read(torrent.path(0)).unwrap(), users);
+}
+
+#[test]
+fn files_at_risk_are_those_with_something_to_lose() {
+    let torrent = torrent();
+    let store = torrent.store();
+    check(&store);
+    assert_eq!(store.files_at_risk().unwrap(), []);
+    std::fs::write(torrent.path(0), &torrent.data[0][..40_000]).unwrap();
+    let store = torrent.store();
+    check(&store);
+    let at_risk = store.files_at_risk().unwrap();
+    assert_eq!(at_risk.iter().map(|(file, stamp)| (*file, stamp.len)).collect::<Vec<_>>(), [(0, 40_000)]);
+    store.prepare().unwrap();
+    assert_eq!(store.files_at_risk().unwrap(), [], "it is own now");
+}
