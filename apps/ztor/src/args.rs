@@ -142,6 +142,13 @@ pub(crate) struct GetArgs {
     /// Fail if nothing was received for this long: 30s, 10m, 2h [default: wait for ever]
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     pub(crate) give_up: Option<Duration>,
+    /// Write over files that are there already and are not the torrent's; without this flag such a file stops the
+    /// torrent with exit code 4 before anything is written
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Hash all data that is there, and do not trust the record of an earlier run
+    #[arg(long)]
+    pub(crate) recheck: bool,
     /// Reserve disk space as data comes (sparse) or all of it first (full)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Allocate::Sparse)]
     pub(crate) allocate: Allocate,
@@ -167,6 +174,9 @@ pub(crate) struct SeedArgs {
     /// The folder that holds the data of all the torrents; then only torrent files are given
     #[arg(long = "in", value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// Hash all the data, and do not trust the record of an earlier run
+    #[arg(long)]
+    pub(crate) recheck: bool,
     /// Connect to this peer too, HOST:PORT; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) peer: Vec<String>,
@@ -420,15 +430,17 @@ With --json, every line on stdout is an object with the field `event`:
   fetching_metadata  info_hash, name: a magnet link was taken in; `added` follows once it is known what it is
   metadata   info_hash, name, total_bytes, files: it is known
   added      info_hash, name, total_bytes, wanted_bytes, dir: a torrent was taken in
-  checked    info_hash, name, have_bytes: existing data was compared with the torrent
+  checked    info_hash, name, have_bytes, hashed_bytes, believed_bytes: existing data was looked at.
+             Pieces of hashed_bytes were compared with their hashes; those of believed_bytes are
+             there by the record of an earlier run, for their files have not changed since
   progress   once a second for every torrent: info_hash, name, state (metadata, checking, downloading,
              seeding, stopped, failed), total_bytes, wanted_bytes, done_bytes,
              down_bytes_per_s, up_bytes_per_s, downloaded_bytes, uploaded_bytes, peers, seeds,
              eta_s (null if unknown), message (null, or what is wrong).
              With a field `stage` (hashing, checking, writing), of work on local data: name,
              done_bytes, total_bytes (share, demo)
-  done       info_hash, name, bytes, downloaded_bytes, uploaded_bytes, seconds: a download is
-             complete and verified
+  done       info_hash, name, bytes, believed_bytes, downloaded_bytes, uploaded_bytes, seconds: a
+             download is complete; all but believed_bytes was verified in this run
   seeding    info_hash, name, have_bytes: the torrent is served to others
   warning    info_hash (or null), message
   summary    the sum at the end: torrents, done, failed, downloaded_bytes, uploaded_bytes,

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use ztor_session::{
-    AddTorrent, Command, Config, DhtOptions, Session, SessionEvent, Snapshot, TorrentEvent, TorrentId,
-    TorrentState, default_state_dir,
+    AddTorrent, Command, Config, DhtOptions, DiskFaultKind, Session, SessionEvent, Snapshot, TorrentEvent,
+    TorrentId, TorrentState, default_state_dir,
 };
 
 use crate::args::NetArgs;
@@ -132,6 +132,8 @@ impl Swarm {
             wanted_bytes: news.wanted_bytes,
             meta: Some(meta),
             then: None,
+            hashed_bytes: 0,
+            believed_bytes: 0,
             outcome: Outcome::Open,
             added: Instant::now(),
         });
@@ -227,12 +229,21 @@ impl Swarm {
             SessionEvent::Torrent(TorrentEvent::Unusable { torrent, message }) => {
                 self.on_failure(torrent, Exit::BadTorrent, message);
             }
+            SessionEvent::Checked { torrent, hashed_bytes, believed_bytes } => {
+                if let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == torrent) {
+                    (torrent.hashed_bytes, torrent.believed_bytes) = (hashed_bytes, believed_bytes);
+                }
+            }
             SessionEvent::Torrent(TorrentEvent::Started { torrent, finished, have_bytes }) => {
                 self.on_started(torrent, finished, have_bytes, goal);
             }
             SessionEvent::Torrent(TorrentEvent::Finished(torrent)) => self.on_done(torrent, goal),
             SessionEvent::Torrent(TorrentEvent::Stopped { torrent, fault }) => {
-                self.on_failure(torrent, Exit::Storage, fault.message)
+                let hint = match fault.kind {
+                    DiskFaultKind::InTheWay => " with --overwrite",
+                    _ => "",
+                };
+                self.on_failure(torrent, Exit::Storage, format!("{}{hint}", fault.message))
             }
             SessionEvent::NotSaved { torrent, fault } => {
                 let message = format!("{}; the next run will check the data again", fault.message);
@@ -261,7 +272,13 @@ impl Swarm {
     fn on_started(&mut self, id: TorrentId, finished: bool, have_bytes: u64, goal: Goal) {
         let Some(torrent) = self.torrent(id) else { return };
         let (info_hash, name) = (torrent.info_hash.clone(), torrent.name.clone());
-        self.display.event(&Event::Checked { info_hash: &info_hash, name: &name, have_bytes });
+        self.display.event(&Event::Checked {
+            info_hash: &info_hash,
+            name: &name,
+            have_bytes,
+            hashed_bytes: torrent.hashed_bytes,
+            believed_bytes: torrent.believed_bytes,
+        });
         match (finished, goal) {
             (true, _) => self.on_done(id, goal),
             (false, Goal::Fetch { .. }) => {}
@@ -296,6 +313,7 @@ impl Swarm {
                     info_hash,
                     name,
                     bytes: torrent.wanted_bytes,
+                    believed_bytes: torrent.believed_bytes,
                     downloaded_bytes: status.map_or(0, |status| status.session_downloaded),
                     uploaded_bytes: status.map_or(0, |status| status.session_uploaded),
                     seconds: seconds(torrent.added),

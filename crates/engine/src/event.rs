@@ -257,6 +257,8 @@ pub enum DiskFaultKind {
     Full,
     /// Not allowed, or read-only.
     Denied,
+    /// A file is there that is not the torrent's and would be written over.
+    InTheWay,
     /// Anything else.
     Io,
 }

@@ -7,17 +7,18 @@
 
 use crate::inbox::Inbox;
 use crate::message::ToNet;
-use crossbeam_channel::{Receiver, Sender, unbounded};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crossbeam_channel::{Sender, unbounded};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use ztor_engine::{Bitfield, BlockDigest, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId};
-use ztor_storage::resume::Resume;
-use ztor_storage::{
-    FileStamp, PieceWriter, Pieces, StorageError, TorrentStore, WriteDone, WriteJob, check_all,
-};
+use ztor_engine::{BlockDigest, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId};
+use ztor_storage::{PieceWriter, StorageError, TorrentStore, WriteDone, WriteJob};
+
+mod check;
+mod save;
+
+pub(crate) use check::CheckJob;
+pub(crate) use save::{Looks, SaveError, SaveJob};
 
 /// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
 const MAX_BATCH: usize = 256;
@@ -44,40 +45,6 @@ pub(crate) enum BlockSource {
     Files(Vec<ztor_storage::FileSlice>),
     /// The bytes.
     Bytes(Vec<u8>),
-}
-
-/// Stamps of the files as they were when this session last knew their content: `None` before the first check.
-pub(crate) type KnownStamps = Arc<Mutex<Option<Vec<FileStamp>>>>;
-
-/// Look at what is on disk.
-pub(crate) struct CheckJob {
-    pub(crate) torrent: TorrentId,
-    pub(crate) store: Arc<TorrentStore>,
-    /// What was known when it was last saved, already verified to be about this torrent and folder.
-    pub(crate) resume: Option<Resume>,
-    pub(crate) stamps: KnownStamps,
-    /// Make folders and empty files when done.
-    pub(crate) prepare: bool,
-    /// The torrent is removed meanwhile.
-    pub(crate) stop: Arc<AtomicBool>,
-}
-
-/// Make what was written durable, then remember it.
-pub(crate) struct SaveJob {
-    pub(crate) torrent: TorrentId,
-    pub(crate) store: Arc<TorrentStore>,
-    pub(crate) path: Option<PathBuf>,
-    pub(crate) resume: Resume,
-    pub(crate) stamps: KnownStamps,
-}
-
-/// Why a save failed.
-#[derive(Debug)]
-pub(crate) enum SaveError {
-    /// What was written may be lost.
-    Data(DiskFault),
-    /// The data is safe, but what is known of it could not be kept.
-    Memory(DiskFault),
 }
 
 enum Job {
@@ -171,9 +138,9 @@ impl Disk {
         let (checks, check_jobs) = unbounded();
         let (saves, save_jobs) = unbounded();
         let to_net = Arc::clone(inbox);
-        threads.push(spawn("disk-check".into(), move || check_loop(&check_jobs, &to_net))?);
+        threads.push(spawn("disk-check".into(), move || check::run(&check_jobs, &to_net))?);
         let to_net = Arc::clone(inbox);
-        threads.push(spawn("disk-save".into(), move || save_loop(&save_jobs, &to_net))?);
+        threads.push(spawn("disk-save".into(), move || save::run(&save_jobs, &to_net))?);
         let staged = queues.iter().map(|_| Jobs::default()).collect();
         Ok(Self { queues, staged, checks: Some(checks), saves: Some(saves), threads })
     }
@@ -339,100 +306,11 @@ fn is_ours(error: &StorageError) -> bool {
 
 /// A storage error as the engine sees it.
 pub(crate) fn fault(error: &StorageError) -> DiskFault {
-    let kind = if error.is_no_space() {
-        DiskFaultKind::Full
-    } else if error.is_read_only() {
-        DiskFaultKind::Denied
-    } else {
-        DiskFaultKind::Io
+    let kind = match error {
+        StorageError::InTheWay { .. } => DiskFaultKind::InTheWay,
+        error if error.is_no_space() => DiskFaultKind::Full,
+        error if error.is_read_only() => DiskFaultKind::Denied,
+        _ => DiskFaultKind::Io,
     };
     DiskFault { kind, message: error.to_string() }
-}
-
-fn check_loop(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
-    while let Ok(job) = jobs.recv() {
-        let torrent = job.torrent;
-        match check(&job, inbox) {
-            Ok(have) => inbox.push(ToNet::disk(torrent, DiskEvent::Checked { have })),
-            Err(StorageError::Stopped) => {}
-            Err(error) => inbox.push(ToNet::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
-        }
-    }
-}
-
-fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError> {
-    if job.stop.load(Ordering::Relaxed) {
-        return Err(StorageError::Stopped);
-    }
-    let layout = &job.store.meta().layout;
-    let mut have = Bitfield::new(layout.piece_count());
-    let doubtful: Vec<u32> = match &job.resume {
-        None => (0..layout.piece_count()).collect(),
-        Some(resume) => {
-            let look = doubtful(resume, &job.store)?;
-            have.extend((0..layout.piece_count()).filter(|p| resume.has(*p) && !look.contains(*p)));
-            look.iter().collect()
-        }
-    };
-    let total = doubtful.len() as u32;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let told = AtomicU32::new(0);
-    let progress = |done: u32| {
-        // About two hundred steps are enough for a bar.
-        let step = (total / 200).max(1);
-        if done / step > told.fetch_max(done / step, Ordering::Relaxed) {
-            inbox.push(ToNet::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
-        }
-    };
-    if total > 0 {
-        let found = check_all(&job.store, Pieces::Only(&doubtful), threads, progress, &job.stop)?;
-        have.extend((0..layout.piece_count()).zip(found).filter(|(_, good)| *good).map(|(piece, _)| piece));
-    }
-    if job.stop.load(Ordering::Relaxed) {
-        return Err(StorageError::Stopped);
-    }
-    if job.prepare {
-        job.store.prepare()?;
-    }
-    let stamps = job.store.fingerprint()?;
-    *job.stamps.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamps);
-    Ok(have)
-}
-
-/// Pieces to be hashed although there is resume data: of files that are not as they were, or not there at all.
-/// The latter also if they were missing when the resume data was made.
-fn doubtful(resume: &Resume, store: &TorrentStore) -> Result<Bitfield, StorageError> {
-    let layout = &store.meta().layout;
-    let now = store.fingerprint()?;
-    let is_missing = |file: &usize| now[*file] == FileStamp::ABSENT && layout.files()[*file].length > 0;
-    let mut look = Bitfield::new(layout.piece_count());
-    let files = resume.changed_files(&now).into_iter().chain((0..now.len()).filter(is_missing));
-    look.extend(files.flat_map(|file| layout.pieces_of(file)));
-    Ok(look)
-}
-
-fn save_loop(jobs: &Receiver<SaveJob>, inbox: &Inbox<ToNet>) {
-    while let Ok(mut job) = jobs.recv() {
-        let error = save(&mut job).err();
-        inbox.push(ToNet::Saved { torrent: job.torrent, resume: Box::new(job.resume), error });
-    }
-}
-
-/// The order is what keeps a crash from losing or inventing pieces: data first, then what is said about it.
-fn save(job: &mut SaveJob) -> Result<(), SaveError> {
-    let written = job.store.sync().map_err(|e| SaveError::Data(fault(&e)))?;
-    let now = job.store.fingerprint().map_err(|e| SaveError::Memory(fault(&e)))?;
-    {
-        // Only what we wrote ourselves gets a new stamp: what others did to a file meanwhile must show at the
-        // next start.
-        let mut known = job.stamps.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get_or_insert_with(|| now.clone());
-        for file in written {
-            known[file] = now[file];
-        }
-        job.resume.stamps.clone_from(known);
-    }
-    let Some(path) = &job.path else { return Ok(()) };
-    let kept = job.resume.save(path);
-    kept.map_err(|e| SaveError::Memory(DiskFault { kind: DiskFaultKind::Io, message: e.to_string() }))
 }

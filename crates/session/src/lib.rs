@@ -27,12 +27,13 @@ pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use http::{FetchError, fetch_url};
 pub use scrape::{ScrapeError, scrape};
 pub use snapshot::{SessionEvent, Snapshot, Torrents};
-pub use state::default_state_dir;
+pub use state::{default_state_dir, distrust_record};
 pub use ztor_dht as dht;
 pub use ztor_engine::{
     BeginError, Command, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority, Protection,
     TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerLine, Transport, Transports,
 };
+pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{Allocation, StorageError};
 
 use bind::DeviceState;
@@ -54,7 +55,7 @@ use thiserror::Error;
 use ztor_base::PeerId;
 use ztor_engine::{DhtRole, Engine};
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_storage::resume::{Resume, ResumeError};
+use ztor_storage::resume::Resume;
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
 
 /// How long the network thread may take to answer a question.
@@ -189,6 +190,11 @@ pub struct AddTorrent {
     pub allocate: Allocation,
     /// Serve what is there and never write.
     pub read_only: bool,
+    /// Write also over files that are there already and are not this torrent's. Without it such a file stops the torrent
+    /// with [`DiskFaultKind::InTheWay`] before anything is written.
+    pub overwrite: bool,
+    /// Hash all data that is there, and do not believe what an earlier run has remembered of it.
+    pub recheck: bool,
 }
 
 impl AddTorrent {
@@ -202,6 +208,8 @@ impl AddTorrent {
             peers: Vec::new(),
             allocate: Allocation::Sparse,
             read_only: false,
+            overwrite: false,
+            recheck: false,
         }
     }
 }
@@ -337,9 +345,10 @@ impl Session {
     }
 
     fn prepare(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
-        let AddTorrent { meta, dir, wanted, sequential, peers, allocate, read_only } = add;
+        let AddTorrent { meta, dir, wanted, sequential, peers, allocate, .. } = add;
+        let AddTorrent { read_only, overwrite, recheck, .. } = add;
         let dir = std::path::absolute(&dir).unwrap_or(dir);
-        let options = StoreOptions { allocate, read_only };
+        let options = StoreOptions { allocate, read_only, overwrite };
         let handles = Arc::clone(&self.handles);
         let store = TorrentStore::open(Arc::clone(&meta), &dir, wanted.as_deref(), options, handles)?;
         let resume_path = self.state_dir.as_ref().map(|state| state::resume_path(state, &meta, &dir));
@@ -360,6 +369,7 @@ impl Session {
             resume_path,
             wanted: wanted.unwrap_or_default(),
             prepare: !read_only,
+            recheck,
         })
     }
 

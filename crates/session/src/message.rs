@@ -76,6 +76,8 @@ pub(crate) struct NewTorrent {
     pub(crate) wanted: Vec<bool>,
     /// Make folders and empty files.
     pub(crate) prepare: bool,
+    /// Hash everything that is there, whatever the resume data says.
+    pub(crate) recheck: bool,
 }
 
 impl ToNet {

@@ -75,6 +75,16 @@ type News = BTreeMap<TorrentId, Option<Arc<TorrentStatus>>>;
 pub enum SessionEvent {
     /// News of a torrent. [`TorrentEvent::Finished`] comes once everything wanted is safe on disk.
     Torrent(TorrentEvent),
+    /// The check of the data on disk is done. [`TorrentEvent::Started`] follows, and says what is there.
+    Checked {
+        /// The torrent.
+        torrent: TorrentId,
+        /// Bytes of the pieces that were compared with their hashes, right or not.
+        hashed_bytes: u64,
+        /// Bytes of the pieces that are believed to be as an earlier run has left them, because length and time of
+        /// their files have not changed since.
+        believed_bytes: u64,
+    },
     /// The resume data of a torrent could not be saved: the next start will check its data again. The data itself is
     /// safe.
     NotSaved {

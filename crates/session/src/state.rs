@@ -3,6 +3,7 @@
 use etcetera::BaseStrategy;
 use std::path::{Path, PathBuf};
 use ztor_metainfo::Metainfo;
+use ztor_storage::resume::{Resume, ResumeError};
 
 /// The state folder: `$XDG_STATE_HOME/ztor`, usually `~/.local/state/ztor`. `None` without a home folder.
 pub fn default_state_dir() -> Option<PathBuf> {
@@ -18,6 +19,40 @@ pub(crate) fn resume_path(state: &Path, meta: &Metainfo, dir: &Path) -> PathBuf 
     let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
     fnv.write(dir.as_os_str().as_encoded_bytes());
     state.join("resume").join(format!("{swarm}-{:016x}.resume", fnv.finish()))
+}
+
+/// Corrects what an earlier run has remembered of a torrent in the folder `dir`, after its data was compared with the
+/// hashes: pieces that are not right (`good`, one entry per piece) are no longer remembered as there. The next start
+/// hashes and fetches them.
+///
+/// Returns whether there was something to correct. `state` is [`Config::state_dir`](crate::Config::state_dir).
+///
+/// # Errors
+/// The resume data cannot be written. If it cannot be read, nobody believes it either, and nothing is done.
+pub fn distrust_record(
+    state: &Path,
+    meta: &Metainfo,
+    dir: &Path,
+    good: &[bool],
+) -> Result<bool, ResumeError> {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let path = resume_path(state, meta, &dir);
+    let Ok(mut record) = Resume::load(&path) else { return Ok(false) };
+    if record.verify(meta, &dir).is_err() {
+        return Ok(false);
+    }
+    let mut is_wrong = false;
+    for (piece, _) in good.iter().enumerate().filter(|(_, good)| !**good) {
+        if let Some(byte) = record.have.get_mut(piece / 8) {
+            let bit = 0x80 >> (piece % 8);
+            is_wrong |= *byte & bit != 0;
+            *byte &= !bit;
+        }
+    }
+    if is_wrong {
+        record.save(&path)?;
+    }
+    Ok(is_wrong)
 }
 
 /// FNV-1a: names must be the same in every run and build.

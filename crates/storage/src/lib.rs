@@ -5,7 +5,7 @@
 //!   verdict on each piece;
 //! - [`check_all`]: checks what is on disk with several threads;
 //! - [`create`]: makes a torrent from files;
-//! - [`resume`]: what is remembered from one run to the next.
+//! - [`resume`]: what is remembered from one run to the next, and [`records`]: the folder of it.
 //!
 //! Nothing a torrent file or a peer says can make it write outside the torrent's folder, and a piece counts as
 //! there only after its bytes hashed right.
@@ -21,6 +21,7 @@ mod parts;
 mod pool;
 mod positional;
 mod ranges;
+pub mod records;
 pub mod resume;
 mod root;
 mod store;

@@ -42,6 +42,9 @@ pub struct Resume {
     pub stamps: Vec<FileStamp>,
     /// Which files are wanted; empty means all.
     pub wanted: Vec<bool>,
+    /// Which files this torrent may write to ([`TorrentStore::own_files`](crate::TorrentStore::own_files)); empty
+    /// means none.
+    pub own: Vec<bool>,
     /// Bytes sent to peers over all runs.
     pub uploaded: u64,
     /// Bytes got from peers over all runs.
@@ -128,7 +131,8 @@ impl Resume {
             return mismatch("bits beyond the last piece are set");
         }
         let files = meta.layout.files().len();
-        if self.stamps.len() != files || !(self.wanted.is_empty() || self.wanted.len() == files) {
+        let fits = |mask: &[bool]| mask.is_empty() || mask.len() == files;
+        if self.stamps.len() != files || !fits(&self.wanted) || !fits(&self.own) {
             return mismatch("it has another number of files");
         }
         Ok(())
@@ -162,7 +166,8 @@ impl Resume {
         let stamps =
             self.stamps.iter().flat_map(|stamp| [stamp.len.to_be_bytes(), stamp.mtime_ns.to_be_bytes()]);
         put("stamps", Tree::Bytes(stamps.flatten().collect()));
-        put("wanted", Tree::Bytes(self.wanted.iter().map(|wanted| u8::from(*wanted)).collect()));
+        put("wanted", Tree::Bytes(encode_mask(&self.wanted)));
+        put("own", Tree::Bytes(encode_mask(&self.own)));
         put("uploaded", Tree::Int(i64::try_from(self.uploaded).unwrap_or(i64::MAX)));
         put("downloaded", Tree::Int(i64::try_from(self.downloaded).unwrap_or(i64::MAX)));
         let peers = self.peers.iter().take(MAX_PEERS).map(|peer| Tree::Bytes(encode_peer(peer)));
@@ -198,17 +203,22 @@ impl Resume {
         if !rest.is_empty() {
             return Err(corrupt(path, "`stamps` ends early"));
         }
-        let wanted = bytes_of("wanted")?;
-        if wanted.iter().any(|wanted| *wanted > 1) {
-            return Err(corrupt(path, "`wanted` has something else than 0 and 1"));
-        }
+        let mask_of = |key: &'static str, mask: &[u8]| {
+            if mask.iter().any(|bit| *bit > 1) {
+                return Err(corrupt(path, format_args!("`{key}` has something else than 0 and 1")));
+            }
+            Ok(mask.iter().map(|bit| *bit == 1).collect())
+        };
+        // Files of earlier versions have no `own`.
+        let own = root.get(b"own").and_then(|own| own.as_bytes()).unwrap_or_default();
         let peers = root.get(b"peers").into_iter().flat_map(|peers| peers.items());
         Ok(Self {
             info_hashes,
             dir: PathBuf::from(OsStr::from_bytes(bytes_of("dir")?)),
             have: bytes_of("have")?.to_vec(),
             stamps: stamps.iter().map(decode_stamp).collect(),
-            wanted: wanted.iter().map(|wanted| *wanted == 1).collect(),
+            wanted: mask_of("wanted", bytes_of("wanted")?)?,
+            own: mask_of("own", own)?,
             uploaded: count_of("uploaded")?,
             downloaded: count_of("downloaded")?,
             peers: peers.take(MAX_PEERS).filter_map(|peer| decode_peer(peer.as_bytes()?)).collect(),
@@ -242,6 +252,10 @@ fn write_synced(path: &Path, content: &[u8]) -> Result<(), StorageError> {
     let mut file = File::create_new(path).at(Operation::Create, || path.to_owned())?;
     file.write_all(content).at(Operation::Write, || path.to_owned())?;
     file.sync_all().at(Operation::Sync, || path.to_owned())
+}
+
+fn encode_mask(mask: &[bool]) -> Vec<u8> {
+    mask.iter().map(|bit| u8::from(*bit)).collect()
 }
 
 fn corrupt(path: &Path, reason: impl std::fmt::Display) -> ResumeError {

@@ -12,6 +12,7 @@ fn sample(torrent: &Fixture) -> Resume {
         have: vec![0b1010_0000],
         stamps: vec![FileStamp { len: 5, mtime_ns: -7 }, FileStamp::ABSENT],
         wanted: vec![true, false],
+        own: vec![false, true],
         uploaded: 1 << 40,
         downloaded: 3,
         peers: vec!["127.0.0.1:6881".parse().unwrap(), "[::1]:9".parse().unwrap()],
@@ -67,6 +68,7 @@ fn refuses_what_belongs_elsewhere() {
     refused(Resume { have: vec![0, 0], ..good.clone() });
     refused(Resume { stamps: vec![], ..good.clone() });
     refused(Resume { wanted: vec![true], ..good.clone() });
+    refused(Resume { own: vec![true], ..good.clone() });
 }
 
 #[test]

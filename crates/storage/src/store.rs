@@ -236,6 +236,18 @@ impl TorrentStore {
             .collect()
     }
 
+    /// Files whose stamp, of those that [`fingerprint`](Self::fingerprint) has returned, has another length than the
+    /// torrent gives. Those that do not exist or lie in the part file are not among them.
+    pub fn files_of_wrong_length(&self, stamps: &[FileStamp]) -> Vec<usize> {
+        let places = self.places();
+        let files = self.layout().files().iter().zip(stamps).enumerate();
+        let wrong = files.filter(|(index, (file, stamp))| {
+            let is_there = !file.pad && file.symlink.is_none() && **stamp != FileStamp::ABSENT;
+            is_there && !places.is_moved(*index) && stamp.len != file.length
+        });
+        wrong.map(|(index, _)| index).collect()
+    }
+
     /// Whether the piece passed its check since the store was opened, or is [believed](Self::believe).
     ///
     /// [`PieceWriter`](crate::PieceWriter) ignores further blocks of such a piece, so that a late duplicate

@@ -197,6 +197,8 @@ impl Plan {
         Ok(AddTorrent {
             wanted,
             sequential: self.args.sequential,
+            overwrite: self.args.overwrite,
+            recheck: self.args.recheck,
             peers: self.peers.clone(),
             allocate: match self.args.allocate {
                 Allocate::Sparse => Allocation::Sparse,

@@ -20,7 +20,9 @@ pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Re
     let torrents = load_all(args, console)?;
     let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
     for (meta, dir) in torrents {
-        swarm.add(AddTorrent { read_only: true, peers: peers.clone(), ..AddTorrent::new(meta, dir) })?;
+        let peers = peers.clone();
+        let recheck = args.recheck;
+        swarm.add(AddTorrent { read_only: true, recheck, peers, ..AddTorrent::new(meta, dir) })?;
     }
     let result = swarm.run(Goal::Serve, stop);
     swarm.end(stop.is_set());

@@ -1,10 +1,12 @@
 //! `ztor verify`: data on disk against a torrent.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 use ztor_metainfo::Metainfo;
+use ztor_session::{default_state_dir, distrust_record};
 
 use crate::args::VerifyArgs;
 use crate::check;
@@ -31,6 +33,7 @@ pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::
             BadFile::find(&meta, index, &on_disk, &good)
         })
         .collect();
+    correct_record(&meta, &dir, &good, console);
     let verdict = Verdict::new(&meta, &good, bad_files.len());
     if console.is_json() {
         bad_files.iter().for_each(|file| console.json(file));
@@ -40,6 +43,20 @@ pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::
         console.line(&verdict.to_string());
     }
     Ok(if verdict.ok { Exit::Ok } else { Exit::Failed })
+}
+
+/// What is bad must not be believed by the next `get` or `seed`.
+fn correct_record(meta: &Metainfo, dir: &Path, good: &[bool], console: &Console) {
+    let Some(state) = default_state_dir() else { return };
+    match distrust_record(&state, meta, dir, good) {
+        Ok(false) => {}
+        Ok(true) => {
+            console.warn("an earlier run has recorded bad pieces as right; the record is corrected");
+        }
+        Err(error) => console.warn(&format!(
+            "the record of an earlier run still has the bad pieces as right: {error}; use --recheck with get or seed"
+        )),
+    }
 }
 
 #[derive(Serialize)]
@@ -57,7 +74,7 @@ struct BadFile {
 impl BadFile {
     /// What is wrong with a file, if anything. A file without pieces of its own (empty, a symlink) can only
     /// be missing or have the wrong length.
-    fn find(meta: &Metainfo, index: usize, on_disk: &std::path::Path, good: &[bool]) -> Option<BadFile> {
+    fn find(meta: &Metainfo, index: usize, on_disk: &Path, good: &[bool]) -> Option<BadFile> {
         let file = meta.layout.files().get(index)?;
         let pieces = meta.layout.pieces_of(index);
         let found = std::fs::symlink_metadata(on_disk);

@@ -42,12 +42,15 @@ pub(crate) enum Event<'a> {
         info_hash: &'a str,
         name: &'a str,
         have_bytes: u64,
+        hashed_bytes: u64,
+        believed_bytes: u64,
     },
     Progress(&'a Row),
     Done {
         info_hash: &'a str,
         name: &'a str,
         bytes: u64,
+        believed_bytes: u64,
         downloaded_bytes: u64,
         uploaded_bytes: u64,
         seconds: f64,
@@ -115,12 +118,29 @@ impl fmt::Display for Event<'_> {
                 }
                 write!(f, ", in {}", dir.display())
             }
-            Event::Checked { name, have_bytes, .. } => {
-                write!(f, "{}: checked, {} there", Shown(name), Size(*have_bytes))
+            Event::Checked { name, have_bytes, hashed_bytes, believed_bytes, .. } => {
+                let (name, have) = (Shown(name), Size(*have_bytes));
+                match (*hashed_bytes, *believed_bytes) {
+                    (_, 0) => write!(f, "{name}: checked, {have} there"),
+                    (0, _) => write!(f, "{name}: {have} there by its record, not hashed again"),
+                    (hashed, believed) => write!(
+                        f,
+                        "{name}: {have} there; {} checked, {} by its record",
+                        Size(hashed),
+                        Size(believed)
+                    ),
+                }
             }
             Event::Progress(row) => write!(f, "{}: {}", Shown(&row.name), row.status_line()),
-            Event::Done { name, bytes, downloaded_bytes, seconds, .. } => {
-                write!(f, "Done: {}, {} verified", Shown(name), Size(*bytes))?;
+            Event::Done { name, bytes, believed_bytes, downloaded_bytes, seconds, .. } => {
+                write!(f, "Done: {}, {}", Shown(name), Size(*bytes))?;
+                match *believed_bytes {
+                    0 => f.write_str(" verified")?,
+                    believed if believed < *bytes => {
+                        write!(f, ", {} of it by its record", Size(believed))?;
+                    }
+                    _ => f.write_str(" complete by its record; --recheck hashes it again")?,
+                }
                 if *downloaded_bytes > 0 {
                     let rate = Rate((*downloaded_bytes as f64 / seconds.max(0.001)) as u64);
                     write!(f, ", {} fetched in {}, {rate}", Size(*downloaded_bytes), Took(*seconds))?;

@@ -35,6 +35,8 @@ impl Swarm {
             wanted_bytes: 0,
             meta: None,
             then: Some(then),
+            hashed_bytes: 0,
+            believed_bytes: 0,
             outcome: Outcome::Open,
             added: Instant::now(),
         });

@@ -21,6 +21,9 @@ pub(super) struct Torrent {
     pub(super) info_hash: String,
     /// Bytes of all pieces that are wanted, as the session counts.
     pub(super) wanted_bytes: u64,
+    /// Bytes of the pieces that the check at the start has hashed, and of those that it has believed.
+    pub(super) hashed_bytes: u64,
+    pub(super) believed_bytes: u64,
     pub(super) outcome: Outcome,
     pub(super) added: Instant,
 }

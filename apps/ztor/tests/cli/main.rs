@@ -7,6 +7,7 @@ mod scratch;
 
 mod create;
 mod damaged;
+mod files;
 mod liar;
 mod magnet;
 mod show;

@@ -3,12 +3,12 @@
 use super::conn::{Conn, Link, Sent};
 use super::crypt::Crypt;
 use super::{Driver, Entry, sockets};
-use crate::disk::{BlockSource, CheckJob, KnownStamps, Located, MAX_OPEN_SLICES};
+use crate::disk::{BlockSource, CheckJob, Located, Looks, MAX_OPEN_SLICES};
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use ztor_base::Instant;
 use ztor_engine::{
     AddError, Begin, BeginError, Command, Connect, Event, PeerKey, SendBlock, TorrentEvent, TorrentId,
@@ -42,14 +42,15 @@ impl Driver {
         if !meta.private && !meta.nodes.is_empty() {
             self.control.find_nodes(meta.nodes.clone());
         }
-        let NewTorrent { store, resume, resume_path, wanted, prepare, .. } = new;
+        let NewTorrent { store, resume, resume_path, wanted, prepare, recheck, .. } = new;
         let entry = Entry {
             store,
             resume_path,
             wanted,
             prepare,
             saved: resume,
-            stamps: KnownStamps::default(),
+            looks: Looks::default(),
+            recheck,
             stop: Arc::default(),
             is_saving: false,
             save_again: false,
@@ -69,7 +70,10 @@ impl Driver {
             torrent: id,
             store: Arc::clone(&entry.store),
             resume: entry.saved.clone(),
-            stamps: Arc::clone(&entry.stamps),
+            distrust: entry.recheck,
+            path: entry.resume_path.clone(),
+            wanted: entry.wanted.clone(),
+            looks: Arc::clone(&entry.looks),
             prepare: entry.prepare,
             stop: Arc::clone(&entry.stop),
         });
@@ -157,7 +161,12 @@ impl Driver {
         match event {
             TorrentEvent::Started { torrent, .. } => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
-                    entry.in_doubt = false;
+                    (entry.in_doubt, entry.recheck) = (false, false);
+                    let look = entry.looks.lock().unwrap_or_else(PoisonError::into_inner);
+                    let (hashed_bytes, believed_bytes) =
+                        look.as_ref().map_or((0, 0), |look| (look.hashed_bytes, look.believed_bytes));
+                    drop(look);
+                    self.tell(SessionEvent::Checked { torrent, hashed_bytes, believed_bytes });
                 }
                 self.save(torrent, true);
             }

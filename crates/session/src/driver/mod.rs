@@ -20,7 +20,7 @@ use crate::bind::{Bind, DeviceState};
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::dht_state;
-use crate::disk::{Disk, KnownStamps, SaveError, SaveJob};
+use crate::disk::{Disk, Looks, SaveError, SaveJob};
 use crate::inbox::Inbox;
 use crate::keys::Keys;
 use crate::message::ToNet;
@@ -71,7 +71,9 @@ struct Entry {
     prepare: bool,
     /// What was last known to be durable.
     saved: Option<Resume>,
-    stamps: KnownStamps,
+    looks: Looks,
+    /// The next check hashes everything.
+    recheck: bool,
     /// Ends a check that is under way.
     stop: Arc<AtomicBool>,
     is_saving: bool,
@@ -423,6 +425,7 @@ impl Driver {
             have: data.have.to_wire(),
             stamps: Vec::new(),
             wanted: entry.wanted.clone(),
+            own: Vec::new(),
             uploaded: data.uploaded,
             downloaded: data.downloaded,
             peers: data.peers,
@@ -430,8 +433,8 @@ impl Driver {
         entry.is_saving = true;
         entry.save_again = false;
         self.saves_under_way += 1;
-        let (store, stamps) = (Arc::clone(&entry.store), Arc::clone(&entry.stamps));
-        self.disk.save(SaveJob { torrent: id, store, path: entry.resume_path.clone(), resume, stamps });
+        let (store, looks) = (Arc::clone(&entry.store), Arc::clone(&entry.looks));
+        self.disk.save(SaveJob { torrent: id, store, path: entry.resume_path.clone(), resume, looks });
     }
 
     fn on_saved(&mut self, now: Instant, torrent: TorrentId, resume: Resume, error: Option<SaveError>) {

@@ -1,0 +1,152 @@
+//! The look at what is on disk when a torrent starts.
+
+use super::fault;
+use super::save::{Look, Looks};
+use crate::inbox::Inbox;
+use crate::message::ToNet;
+use crossbeam_channel::Receiver;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError};
+use ztor_engine::{Bitfield, DiskEvent, TorrentId};
+use ztor_storage::resume::Resume;
+use ztor_storage::{FileStamp, InTheWay, Pieces, StorageError, TorrentStore, check_all, records};
+
+/// Look at what is on disk.
+pub(crate) struct CheckJob {
+    pub(crate) torrent: TorrentId,
+    pub(crate) store: Arc<TorrentStore>,
+    /// What was known when it was last saved, already verified to be about this torrent and folder.
+    pub(crate) resume: Option<Resume>,
+    /// Hash everything, whatever the resume data says of pieces.
+    pub(crate) distrust: bool,
+    /// Where the resume data is kept.
+    pub(crate) path: Option<PathBuf>,
+    /// Per file; empty means all.
+    pub(crate) wanted: Vec<bool>,
+    pub(crate) looks: Looks,
+    /// Make folders and empty files when done.
+    pub(crate) prepare: bool,
+    /// The torrent is removed meanwhile.
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
+    while let Ok(job) = jobs.recv() {
+        let torrent = job.torrent;
+        match check(&job, inbox) {
+            Ok(have) => inbox.push(ToNet::disk(torrent, DiskEvent::Checked { have })),
+            Err(StorageError::Stopped) => {}
+            Err(error) => inbox.push(ToNet::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
+        }
+    }
+}
+
+fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError> {
+    if job.stop.load(Ordering::Relaxed) {
+        return Err(StorageError::Stopped);
+    }
+    let layout = &job.store.meta().layout;
+    let mut have = Bitfield::new(layout.piece_count());
+    let doubtful: Vec<u32> = match job.resume.as_ref().filter(|_| !job.distrust) {
+        None => (0..layout.piece_count()).collect(),
+        Some(resume) => {
+            let look = doubtful(resume, &job.store)?;
+            have.extend((0..layout.piece_count()).filter(|p| resume.has(*p) && !look.contains(*p)));
+            have.iter().for_each(|piece| job.store.believe(piece));
+            look.iter().collect()
+        }
+    };
+    let believed_bytes = have.iter().map(|piece| u64::from(layout.piece_len(piece))).sum();
+    let total = doubtful.len() as u32;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let told = AtomicU32::new(0);
+    let progress = |done: u32| {
+        // About two hundred steps are enough for a bar.
+        let step = (total / 200).max(1);
+        if done / step > told.fetch_max(done / step, Ordering::Relaxed) {
+            inbox.push(ToNet::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
+        }
+    };
+    if total > 0 {
+        let found = check_all(&job.store, Pieces::Only(&doubtful), threads, progress, &job.stop)?;
+        have.extend((0..layout.piece_count()).zip(found).filter(|(_, good)| *good).map(|(piece, _)| piece));
+    }
+    if job.stop.load(Ordering::Relaxed) {
+        return Err(StorageError::Stopped);
+    }
+    if let Some(resume) = &job.resume {
+        job.store.set_own_files(&resume.own);
+    }
+    if job.prepare {
+        spare_other_torrents(job)?;
+        job.store.prepare()?;
+    }
+    let stamps = job.store.fingerprint()?;
+    if job.prepare {
+        remember_own(job, &have, &stamps);
+    }
+    let bytes_of = |piece| u64::from(layout.piece_len(piece));
+    let hashed_bytes = doubtful.iter().map(|piece| bytes_of(*piece)).sum();
+    let look = Look { stamps, hashed_bytes, believed_bytes };
+    *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
+    Ok(have)
+}
+
+/// Pieces to be hashed although there is resume data: of files that are not as they were, of the wrong length, or
+/// not there at all. The latter also if they were missing when the resume data was made.
+fn doubtful(resume: &Resume, store: &TorrentStore) -> Result<Bitfield, StorageError> {
+    let layout = &store.meta().layout;
+    let now = store.fingerprint()?;
+    let is_missing = |file: &usize| now[*file] == FileStamp::ABSENT && layout.files()[*file].length > 0;
+    let mut look = Bitfield::new(layout.piece_count());
+    let changed = resume.changed_files(&now).into_iter().chain(store.files_of_wrong_length(&now));
+    let files = changed.chain((0..now.len()).filter(is_missing));
+    look.extend(files.flat_map(|file| layout.pieces_of(file)));
+    Ok(look)
+}
+
+/// A file that is as another torrent has left it is that torrent's, even if some of its pieces are right for this one:
+/// both may be editions of one thing.
+fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
+    let Some(folder) = job.path.as_deref().and_then(|path| path.parent()) else { return Ok(()) };
+    let at_risk: HashMap<FileStamp, usize> =
+        job.store.files_at_risk()?.into_iter().map(|(file, stamp)| (stamp, file)).collect();
+    if at_risk.is_empty() {
+        return Ok(());
+    }
+    let stamps = at_risk.keys().copied().collect();
+    match records::left_by_another(folder, &job.store.meta().info_hashes, &stamps) {
+        Some(stamp) => {
+            let path = job.store.path_of(at_risk.get(&stamp).copied().unwrap_or_default());
+            Err(StorageError::InTheWay { path, why: InTheWay::OfAnotherTorrent })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Remembers which files may be written to before the first byte goes into one: after a crash in between a file would
+/// be there that has no right piece, and would be taken for the user's.
+fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) {
+    let Some(path) = &job.path else { return };
+    let own = job.store.own_files();
+    if job.resume.as_ref().is_some_and(|resume| resume.own == own) || have.count() == have.len() {
+        return;
+    }
+    let resume = Resume {
+        info_hashes: job.store.meta().info_hashes,
+        dir: job.store.dir().to_owned(),
+        have: have.to_wire(),
+        stamps: stamps.to_vec(),
+        wanted: job.wanted.clone(),
+        own,
+        uploaded: job.resume.as_ref().map_or(0, |resume| resume.uploaded),
+        downloaded: job.resume.as_ref().map_or(0, |resume| resume.downloaded),
+        peers: job.resume.as_ref().map(|resume| resume.peers.clone()).unwrap_or_default(),
+    };
+    if let Err(error) = resume.save(path) {
+        // The save that follows tells it.
+        tracing::debug!(%error, "cannot remember which files are the torrent's own");
+    }
+}
