@@ -30,7 +30,8 @@ Exit codes:
     1  the operation failed, or verify found bad data
     2  wrong usage: unknown flag, arguments that do not fit
     3  a torrent file or magnet link that cannot be used
-    4  storage: disk full, no permission, a file that cannot be read or written
+    4  storage: disk full, no permission, a file that cannot be read or written,
+       or that is there already and is not the torrent's
     5  network: a URL could not be fetched, or --give-up ran out
     6  cannot listen: the given port or address is taken or not ours
   130  interrupted by Ctrl-C or SIGTERM before the work was done";
@@ -120,6 +121,10 @@ fn judge(error: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<Stri
     // Errors that stand for another show only themselves in the chain.
     if let Some(session::AddError::Storage(error)) = error.downcast_ref() {
         return judge(error);
+    }
+    if let Some(session::AddError::FileShared { .. }) = error.downcast_ref() {
+        let hint = "get them one by one, each into a folder of its own with -o";
+        return Some((Exit::Usage, Some(hint.into())));
     }
     if let Some(error) = error.downcast_ref::<session::StartError>() {
         let is_listen = matches!(error, session::StartError::Listen { .. });

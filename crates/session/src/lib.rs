@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod bind;
+mod claims;
 mod clock;
 mod control;
 mod dht_client;
@@ -37,6 +38,7 @@ pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{Allocation, StorageError};
 
 use bind::DeviceState;
+use claims::{Claims, Shared};
 use clock::Clock;
 use control::Control;
 use crossbeam_channel::{Receiver, bounded};
@@ -54,7 +56,7 @@ use std::time::Duration;
 use thiserror::Error;
 use ztor_base::PeerId;
 use ztor_engine::{DhtRole, Engine};
-use ztor_metainfo::{Magnet, Metainfo};
+use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_storage::resume::Resume;
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
 
@@ -168,9 +170,30 @@ pub enum AddError {
     /// Its files cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Another torrent of the session has one of its files, and at least one of the two may write to it.
+    #[error(
+        "{} belongs to the torrent {name} ({info_hashes}) as well, and two torrents cannot write one file; give one of \
+         them another folder",
+        path.display()
+    )]
+    FileShared {
+        /// The file.
+        path: PathBuf,
+        /// Name of the other torrent.
+        name: String,
+        /// Info-hashes of the other torrent.
+        info_hashes: InfoHashes,
+    },
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
+}
+
+impl From<Shared> for AddError {
+    fn from(shared: Shared) -> Self {
+        let Shared { path, other } = shared;
+        Self::FileShared { path, name: other.name.clone(), info_hashes: other.info_hashes }
+    }
 }
 
 /// A torrent to take up.
@@ -232,6 +255,7 @@ pub struct Session {
     done: Receiver<()>,
     addr: SocketAddr,
     handles: Arc<HandleCache>,
+    claims: Claims,
     state_dir: Option<PathBuf>,
 }
 
@@ -300,7 +324,8 @@ impl Session {
         let driver = Driver::new(parts).map_err(|e| setup(&e))?;
         std::thread::Builder::new().name("net".into()).spawn(move || driver.run()).map_err(|e| setup(&e))?;
         let handles = Arc::new(HandleCache::default());
-        Ok(Self { inbox, viewer, done, addr, handles, state_dir: config.state_dir })
+        let claims = Claims::default();
+        Ok(Self { inbox, viewer, done, addr, handles, claims, state_dir: config.state_dir })
     }
 
     /// The address listened on; unspecified if all are.
@@ -310,6 +335,9 @@ impl Session {
 
     /// Takes up a torrent: what is on disk is checked (or believed, where the resume data still fits), then
     /// the rest is fetched, then it is served.
+    ///
+    /// Two torrents may have the same files only if both are [read only](AddTorrent::read_only). Files that are not
+    /// wanted do not count. The files of a removed torrent are free once what was queued for them is done.
     pub fn add(&self, add: AddTorrent) -> Result<TorrentId, AddError> {
         let new = self.prepare(add)?;
         let (answer, reply) = bounded(1);
@@ -351,6 +379,8 @@ impl Session {
         let options = StoreOptions { allocate, read_only, overwrite };
         let handles = Arc::clone(&self.handles);
         let store = TorrentStore::open(Arc::clone(&meta), &dir, wanted.as_deref(), options, handles)?;
+        let store = Arc::new(store);
+        self.claims.claim(&store)?;
         let resume_path = self.state_dir.as_ref().map(|state| state::resume_path(state, &meta, &dir));
         let resume = resume_path.as_deref().and_then(|path| load_resume(path, &meta, &dir));
         let priorities = wanted.as_deref().map(|wanted| piece_priorities(&meta, wanted));
@@ -364,7 +394,7 @@ impl Session {
         };
         Ok(NewTorrent {
             add: engine_add,
-            store: Arc::new(store),
+            store,
             resume,
             resume_path,
             wanted: wanted.unwrap_or_default(),

@@ -33,5 +33,5 @@ mod zeros;
 pub use check::{Pieces, check_all};
 pub use error::{Operation, StorageError};
 pub use handles::HandleCache;
-pub use store::{Allocation, FileSlice, FileStamp, InTheWay, StoreOptions, TorrentStore};
+pub use store::{Allocation, FileSlice, FileStamp, FileUse, InTheWay, StoreOptions, TorrentStore};
 pub use writer::{BlockDigest, PieceWriter, WriteDone, WriteJob};

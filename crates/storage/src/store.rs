@@ -19,7 +19,7 @@ mod locate;
 mod places;
 mod prepare;
 
-pub use existing::InTheWay;
+pub use existing::{FileUse, InTheWay};
 pub use locate::FileSlice;
 use places::Places;
 

@@ -1,10 +1,8 @@
 //! `ztor get`: download, verify, and perhaps seed.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,7 +18,7 @@ use crate::load::{self, Source};
 use crate::memory;
 use crate::select::Selection;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Seed, Swarm, info_hash};
+use crate::swarm::{self, Goal, Seed, Swarm};
 
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
@@ -45,7 +43,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     if args.metadata_only {
         return fetch_metadata(args, torrents, magnets, peers, console, stop);
     }
-    let mut plan = Plan { owners: HashMap::new(), selection, peers, args: args.clone() };
+    let plan = Plan { selection, peers, args: args.clone() };
     let mut adds = Vec::new();
     for meta in &torrents {
         adds.push(plan.add(meta, &[])?);
@@ -61,11 +59,11 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     for add in adds {
         swarm.add(add)?;
     }
-    let plan = Rc::new(RefCell::new(plan));
+    let plan = Rc::new(plan);
     for magnet in magnets {
         let (plan, select) = (Rc::clone(&plan), magnet.clone());
         let state_dir = state_dir.clone();
-        let peers = plan.borrow().peers.clone();
+        let peers = plan.peers.clone();
         swarm.add_magnet(
             magnet,
             peers,
@@ -77,7 +75,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
                     true => Vec::new(),
                     false => (0..meta.layout.files().len()).map(|file| select.selects(file)).collect(),
                 };
-                plan.borrow_mut().add(meta, &wanted).map(Some)
+                plan.add(meta, &wanted).map(Some)
             }),
         )?;
     }
@@ -171,8 +169,6 @@ impl Wanted {
 
 /// What is to be done with every torrent, be it known from the start or later.
 struct Plan {
-    /// Who writes which file.
-    owners: HashMap<PathBuf, Arc<Metainfo>>,
     selection: Option<Selection>,
     peers: Vec<SocketAddr>,
     args: GetArgs,
@@ -180,7 +176,7 @@ struct Plan {
 
 impl Plan {
     /// `linked` are the files a magnet link asks for; none means all of them. What the user says goes first.
-    fn add(&mut self, meta: &Arc<Metainfo>, linked: &[bool]) -> anyhow::Result<AddTorrent> {
+    fn add(&self, meta: &Arc<Metainfo>, linked: &[bool]) -> anyhow::Result<AddTorrent> {
         let wanted = match &self.selection {
             Some(selection) => Some(selection.wanted(meta)?),
             None => Some(linked.to_vec()).filter(|linked| !linked.is_empty()),
@@ -193,7 +189,6 @@ impl Plan {
             .hint("choose files with --files")
             .into());
         }
-        self.claim(meta, wanted.as_deref())?;
         Ok(AddTorrent {
             wanted,
             sequential: self.args.sequential,
@@ -206,28 +201,6 @@ impl Plan {
             },
             ..AddTorrent::new(Arc::clone(meta), &self.args.output)
         })
-    }
-
-    /// Two torrents that write the same file would spoil each other's data for ever.
-    fn claim(&mut self, meta: &Arc<Metainfo>, wanted: Option<&[bool]>) -> Result<(), Fault> {
-        for (index, file) in meta.layout.files().iter().enumerate() {
-            let is_wanted = wanted.is_none_or(|wanted| wanted.get(index) == Some(&true));
-            if file.pad || !is_wanted {
-                continue;
-            }
-            let path = meta.relative_path(index);
-            if let Some(other) = self.owners.insert(path.clone(), Arc::clone(meta))
-                && other.info_hashes != meta.info_hashes
-            {
-                let (one, two) = (info_hash(&other), info_hash(meta));
-                return Err(Fault::usage(format!(
-                    "the torrents {one} and {two} both write {}",
-                    path.display()
-                ))
-                .hint("get them one by one, each into a folder of its own with -o"));
-            }
-        }
-        Ok(())
     }
 }
 

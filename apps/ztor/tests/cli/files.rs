@@ -130,3 +130,12 @@ fn verify_of_bad_data_corrects_the_record() {
     fetch(&scratch, &torrent, &seed, &[]).expect(0);
     assert!(fs::read(&out).unwrap() == bytes);
 }
+
+#[test]
+fn two_torrents_that_write_one_file_are_refused() {
+    let scratch = Scratch::new();
+    let (a, _seed_a) = seeded(&scratch, "a", &noise(100_000, 1));
+    let (b, _seed_b) = seeded(&scratch, "b", &noise(100_000, 2));
+    let run = Running::start(get(&scratch, &[&a, &b])).finish().expect(2);
+    assert!(run.stderr.contains("thing.bin") && run.stderr.contains("-o"), "{run:#?}");
+}

@@ -36,6 +36,17 @@ pub enum InTheWay {
     Appeared,
 }
 
+/// The use that a torrent has for one of its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileUse {
+    /// Not wanted: its bytes, if any are needed, lie in the part file. Pads and links are no files either.
+    None,
+    /// It is only read.
+    Reads,
+    /// It may be written to: it is wanted, or it is there and shares a piece with a file that is.
+    Writes,
+}
+
 impl fmt::Display for InTheWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -86,10 +97,19 @@ impl TorrentStore {
         Ok(found)
     }
 
-    /// Whether the torrent may write to this file on disk: it is wanted, or it is there and shares a piece with one that
-    /// is.
-    pub fn may_write_to(&self, file: usize) -> bool {
-        !self.options.read_only && self.may_be_written(&self.places(), file)
+    /// How each file of the layout is used.
+    pub fn uses(&self) -> Vec<FileUse> {
+        let places = self.places();
+        let usage = |file| {
+            if !self.options.read_only && self.may_be_written(&places, file) {
+                FileUse::Writes
+            } else if places.is_wanted(file) && self.is_real(file) {
+                FileUse::Reads
+            } else {
+                FileUse::None
+            }
+        };
+        (0..self.flags.len()).map(usage).collect()
     }
 
     /// Refuses to go on where something of the user's would be written over; marks all others as own.
@@ -141,10 +161,14 @@ impl TorrentStore {
         self.layout().files().get(file).map_or(0, |file| file.length)
     }
 
+    /// Whether it is neither a pad nor a link.
+    fn is_real(&self, file: usize) -> bool {
+        self.layout().files().get(file).is_some_and(|file| !file.pad && file.symlink.is_none())
+    }
+
     /// Whether bytes of the torrent go to the file itself, once they come.
     fn may_be_written(&self, places: &Places, file: usize) -> bool {
-        let Some(entry) = self.layout().files().get(file) else { return false };
-        if entry.pad || entry.symlink.is_some() {
+        if !self.is_real(file) {
             return false;
         }
         places.is_wanted(file)

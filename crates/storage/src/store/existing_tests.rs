@@ -186,13 +186,13 @@ fn unwanted_file_of_the_user_that_shares_a_piece_is_not_written_to() {
     std::fs::write(torrent.path(1), &users).unwrap();
     let wanted: &[bool] = &[true, false];
     let store = torrent.store_with(Some(wanted), StoreOptions::default());
-    assert!(store.may_write_to(1));
+    assert_eq!(store.uses(), [FileUse::Writes; 2]);
     assert_eq!(prepare(&store), Err(InTheWay::Different));
     assert_eq!(std::fs::read(torrent.path(1)).unwrap(), users);
 
     std::fs::remove_file(torrent.path(1)).unwrap();
     let store = torrent.store_with(Some(wanted), StoreOptions::default());
-    assert!(!store.may_write_to(1), "the part file has its bytes");
+    assert_eq!(store.uses(), [FileUse::Writes, FileUse::None], "the part file has its bytes");
     prepare(&store).unwrap();
 }
 

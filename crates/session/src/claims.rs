@@ -1,0 +1,206 @@
+//! Which torrent has which files: two must never write one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use ztor_metainfo::Metainfo;
+use ztor_storage::{FileUse, TorrentStore};
+
+/// The files of all torrents of a session. A torrent's claim ends with its store, that is when nothing that was queued
+/// for its files is left.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(Mutex<Roots>);
+
+/// Torrents by the real path of their file or folder: files can only be shared where one is the other or lies in it.
+#[derive(Debug, Default)]
+struct Roots {
+    of: BTreeMap<PathBuf, Vec<Weak<TorrentStore>>>,
+    /// Entries at which those that have ended are removed.
+    sweep_at: usize,
+}
+
+/// A file that two torrents would use, at least one of them for writing.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) path: PathBuf,
+    /// The torrent that had it first.
+    pub(crate) other: Arc<Metainfo>,
+}
+
+impl Claims {
+    /// Claims the files of a torrent.
+    pub(crate) fn claim(&self, store: &Arc<TorrentStore>) -> Result<(), Shared> {
+        let root = root_of(store);
+        let mut roots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for other in roots.near(&root) {
+            if other.meta().info_hashes.matches(&store.meta().info_hashes) {
+                // The engine refuses a torrent that is there already.
+                continue;
+            }
+            if let Some(path) = shared_path(&other, store) {
+                return Err(Shared { path, other: Arc::clone(other.meta()) });
+            }
+        }
+        roots.insert(root, Arc::downgrade(store));
+        Ok(())
+    }
+}
+
+impl Roots {
+    /// The torrents whose file or folder is `root`, holds it or lies in it.
+    fn near(&self, root: &Path) -> Vec<Arc<TorrentStore>> {
+        let above = root.ancestors().skip(1).filter_map(|folder| self.of.get(folder));
+        let below = self.of.range(root.to_owned()..).take_while(|(path, _)| path.starts_with(root));
+        let all = above.chain(below.map(|(_, stores)| stores)).flatten();
+        all.filter_map(Weak::upgrade).collect()
+    }
+
+    fn insert(&mut self, root: PathBuf, store: Weak<TorrentStore>) {
+        if self.of.len() >= self.sweep_at {
+            self.of.retain(|_, stores| {
+                stores.retain(|store| store.strong_count() > 0);
+                !stores.is_empty()
+            });
+            self.sweep_at = 2 * self.of.len() + 64;
+        }
+        self.of.entry(root).or_default().push(store);
+    }
+}
+
+/// A file of both that either may write to.
+fn shared_path(one: &TorrentStore, two: &TorrentStore) -> Option<PathBuf> {
+    let first: HashMap<PathBuf, FileUse> = places_of(one).map(|(_, place, usage)| (place, usage)).collect();
+    places_of(two).find_map(|(file, place, usage)| {
+        let other = first.get(&place)?;
+        (usage == FileUse::Writes || *other == FileUse::Writes).then(|| two.path_of(file))
+    })
+}
+
+/// The files that a torrent uses, with their real paths. Below the torrent's own folder no links are followed.
+fn places_of(store: &TorrentStore) -> impl Iterator<Item = (usize, PathBuf, FileUse)> + '_ {
+    let root = root_of(store);
+    let used = store.uses().into_iter().enumerate().filter(|(_, usage)| *usage != FileUse::None);
+    used.map(move |(file, usage)| {
+        let relative = store.meta().relative_path(file);
+        let inside: PathBuf = relative.components().skip(1).collect();
+        let place = if inside.as_os_str().is_empty() { root.clone() } else { root.join(folded(inside)) };
+        (file, place, usage)
+    })
+}
+
+/// The real path of a torrent's file or folder.
+fn root_of(store: &TorrentStore) -> PathBuf {
+    let meta = store.meta();
+    // The path of a file that does not exist is that of the torrent.
+    let relative = if meta.is_single_file() { meta.relative_path(0) } else { meta.relative_path(usize::MAX) };
+    folded(real(&store.dir().join(relative)))
+}
+
+/// The path without links, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let mut missing: Vec<OsString> = Vec::new();
+    for folder in path.ancestors() {
+        if let Ok(mut real) = folder.canonicalize() {
+            real.extend(missing.iter().rev());
+            return real;
+        }
+        missing.extend(folder.file_name().map(ToOwned::to_owned));
+    }
+    path.to_owned()
+}
+
+/// One spelling for all names that are one file where case does not count.
+fn folded(path: PathBuf) -> PathBuf {
+    if cfg!(any(windows, target_os = "macos")) { path.to_string_lossy().to_lowercase().into() } else { path }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed set-up should end the test")]
+
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+    use ztor_storage::create::{CreateOptions, create};
+    use ztor_storage::{HandleCache, StoreOptions};
+
+    /// A torrent of `path`, whose content depends on `seed`.
+    fn torrent(files: &[&str], name: &str, seed: u8) -> Arc<Metainfo> {
+        let tmp = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = tmp.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, vec![seed; 20_000]).unwrap();
+        }
+        let options = CreateOptions::default();
+        let made = create(&tmp.path().join(name), &options, 1, |_, _| {}, &AtomicBool::new(false)).unwrap();
+        Arc::new(Metainfo::from_bytes(&made.torrent).unwrap())
+    }
+
+    fn store(
+        meta: &Arc<Metainfo>,
+        dir: &Path,
+        wanted: Option<&[bool]>,
+        read_only: bool,
+    ) -> Arc<TorrentStore> {
+        let options = StoreOptions { read_only, ..StoreOptions::default() };
+        let handles = Arc::new(HandleCache::default());
+        Arc::new(TorrentStore::open(Arc::clone(meta), dir, wanted, options, handles).unwrap())
+    }
+
+    #[test]
+    fn one_file_is_written_by_one_torrent_only_and_free_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (torrent(&["x"], "x", 1), torrent(&["x"], "x", 2));
+        let claims = Claims::default();
+        let first = store(&one, dir.path(), None, false);
+        claims.claim(&first).unwrap();
+        let shared = claims.claim(&store(&two, dir.path(), None, false)).unwrap_err();
+        assert_eq!((shared.path, shared.other.info_hashes), (dir.path().join("x"), one.info_hashes));
+        claims.claim(&store(&two, &dir.path().join("elsewhere"), None, false)).unwrap();
+        claims.claim(&store(&two, dir.path(), None, true)).unwrap_err();
+        drop(first);
+        claims.claim(&store(&two, dir.path(), None, false)).unwrap();
+    }
+
+    #[test]
+    fn readers_share_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (torrent(&["x"], "x", 1), torrent(&["x"], "x", 2));
+        let claims = Claims::default();
+        let stores = [store(&one, dir.path(), None, true), store(&two, dir.path(), None, true)];
+        stores.iter().for_each(|store| claims.claim(store).unwrap());
+        claims.claim(&store(&torrent(&["x"], "x", 3), dir.path(), None, false)).unwrap_err();
+    }
+
+    #[test]
+    fn links_and_folders_inside_each_other_are_seen_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+        let album = torrent(&["a/b/x", "a/y"], "a", 1);
+        let (inner, beside) = (torrent(&["x"], "x", 2), torrent(&["z"], "z", 2));
+        let claims = Claims::default();
+        let first = store(&album, &link, None, false);
+        claims.claim(&first).unwrap();
+        claims.claim(&store(&inner, &dir.path().join("a/b"), None, false)).unwrap_err();
+        claims.claim(&store(&beside, &dir.path().join("a/b"), None, false)).unwrap();
+
+        let claims = Claims::default();
+        let first = store(&inner, &dir.path().join("a/b"), None, false);
+        claims.claim(&first).unwrap();
+        claims.claim(&store(&album, &link, None, false)).unwrap_err();
+    }
+
+    #[test]
+    fn unwanted_files_are_not_claimed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (torrent(&["a/x", "a/y"], "a", 1), torrent(&["a/x", "a/y"], "a", 2));
+        let claims = Claims::default();
+        let first = store(&one, dir.path(), Some(&[true, false]), false);
+        claims.claim(&first).unwrap();
+        let second = store(&two, dir.path(), Some(&[false, true]), false);
+        claims.claim(&second).unwrap();
+        claims.claim(&store(&two, dir.path(), None, false)).unwrap_err();
+    }
+}
