@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use ztor_session::{
-    AddTorrent, Command, Config, DhtOptions, DiskFaultKind, Session, SessionEvent, Snapshot, TorrentEvent,
-    TorrentId, TorrentState, default_state_dir,
+    AddTorrent, Command, Config, DhtOptions, DiskFaultKind, End, Session, SessionEvent, Snapshot,
+    TorrentEvent, TorrentId, TorrentState, default_state_dir,
 };
 
 use crate::args::NetArgs;
@@ -28,8 +28,13 @@ pub(crate) use torrent::info_hash;
 
 /// How often the session is looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// How long an orderly end may take: with what comes before and after it, the program has two seconds.
-pub(crate) const SHUTDOWN: Duration = Duration::from_millis(1500);
+/// How long trackers may take to answer that we are gone: with what comes before and after, the program ends within two
+/// seconds if the disk does.
+pub(crate) const GOODBYES: Duration = Duration::from_millis(1500);
+/// How long the disk may take to write what was fetched before the user hears what the program waits for.
+const SOON: Duration = Duration::from_secs(3);
+/// How long it may take in all. What is not saved by then is checked again by the next run.
+const SAVING: Duration = Duration::from_secs(120);
 
 /// When [`Swarm::run`] is over.
 #[derive(Clone, Copy, Debug)]
@@ -202,8 +207,20 @@ impl Swarm {
     /// Says goodbye to trackers and peers and saves; then tells the sum of the run.
     pub(crate) fn end(mut self, interrupted: bool) -> Summary {
         self.display.finish();
-        if !self.session.shutdown(SHUTDOWN) {
-            self.warn(None, "not everything ended in time: some trackers may not know that we are gone");
+        let mut end = self.session.end(GOODBYES, SOON);
+        if end == End::Unfinished {
+            self.warn(None, "waiting for the disk to save what was fetched; Ctrl-C ends at once");
+            end = self.session.end(GOODBYES, SAVING);
+        }
+        match end {
+            End::Complete => {}
+            End::WithoutGoodbyes => self.warn(None, "some trackers may not know that we are gone"),
+            End::Unfinished => {
+                self.warn(
+                    None,
+                    "the disk did not save everything in time; the next run will check the data again",
+                );
+            }
         }
         let snapshot = self.session.snapshot();
         let count =

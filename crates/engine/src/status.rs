@@ -241,6 +241,11 @@ impl Engine {
         !self.changes.unsaved.is_empty()
     }
 
+    /// Whether bytes of a torrent were counted that [`resume_data`](Self::resume_data) has not told yet.
+    pub fn has_uncounted(&self) -> bool {
+        !self.changes.uncounted.is_empty()
+    }
+
     /// Whether nothing wanted is missing from `have`, a bitfield in wire form.
     pub fn is_finished_with(&self, id: TorrentId, have: &[u8]) -> bool {
         self.torrents.get(id).is_some_and(|t| t.finished && t.picker.have().to_wire() == have)

@@ -252,7 +252,7 @@ pub struct AddMagnet {
 pub struct Session {
     inbox: Arc<Inbox<ToNet>>,
     viewer: Viewer,
-    done: Receiver<()>,
+    done: Receiver<bool>,
     addr: SocketAddr,
     handles: Arc<HandleCache>,
     claims: Claims,
@@ -428,14 +428,38 @@ impl Session {
     /// Says `stopped` to trackers, saves, closes everything. Waits at most `deadline`; true if all was done
     /// by then.
     pub fn shutdown(&self, deadline: Duration) -> bool {
-        self.inbox.push(ToNet::Shutdown);
-        self.done.recv_timeout(deadline).is_ok()
+        self.inbox.push(ToNet::Shutdown { goodbyes: None });
+        self.done.recv_timeout(deadline) == Ok(true)
     }
+
+    /// The same with another limit for trackers, which may not answer, than for the disk, which has data to keep: the
+    /// end does not wait longer than `goodbyes` for the former, and the caller no longer than `deadline` in all.
+    ///
+    /// After [`End::Unfinished`] it may be called again, to wait longer; `goodbyes` counts from the first call.
+    pub fn end(&self, goodbyes: Duration, deadline: Duration) -> End {
+        self.inbox.push(ToNet::Shutdown { goodbyes: Some(goodbyes) });
+        match self.done.recv_timeout(deadline) {
+            Ok(true) => End::Complete,
+            Ok(false) => End::WithoutGoodbyes,
+            Err(_) => End::Unfinished,
+        }
+    }
+}
+
+/// How far [`Session::end`] came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All is saved, and the trackers know.
+    Complete,
+    /// All is saved. Some trackers have not answered, and may not know that this client is gone.
+    WithoutGoodbyes,
+    /// The disk has not finished, or the session had ended before.
+    Unfinished,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.inbox.push(ToNet::Shutdown);
+        self.inbox.push(ToNet::Shutdown { goodbyes: None });
     }
 }
 

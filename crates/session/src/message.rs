@@ -5,6 +5,7 @@ use crate::disk::{Located, SaveError};
 use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use ztor_engine::{
     AddMagnet, AddTorrent, BeginError, Command, DiskEvent, Event, PeerKey, PeerStatus, RequestId, TorrentId,
 };
@@ -63,7 +64,10 @@ pub(crate) enum ToNet {
     DhtStats {
         answer: Sender<Option<ztor_dht::Stats>>,
     },
-    Shutdown,
+    Shutdown {
+        /// How long goodbyes to trackers are waited for; `None` waits until they are answered or have failed.
+        goodbyes: Option<Duration>,
+    },
 }
 
 /// A torrent with its files opened and its past known.

@@ -83,7 +83,7 @@ fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) 
             Err(_) => {}
         }
     };
-    session.shutdown(swarm::SHUTDOWN);
+    session.end(swarm::GOODBYES, swarm::GOODBYES);
     let mut meta = Metainfo::clone(&found);
     meta.web_seeds.clone_from(&magnet.web_seeds);
     show_torrent(args, &meta, console);

@@ -11,6 +11,7 @@ mod fill;
 mod input;
 mod local;
 mod pool;
+mod saving;
 pub(crate) mod sockets;
 mod staged;
 mod udp;
@@ -20,7 +21,7 @@ use crate::bind::{Bind, DeviceState};
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::dht_state;
-use crate::disk::{Disk, Looks, SaveError, SaveJob};
+use crate::disk::{Disk, Looks};
 use crate::inbox::Inbox;
 use crate::keys::Keys;
 use crate::message::ToNet;
@@ -30,6 +31,7 @@ use crossbeam_channel::Sender;
 use local::LocalSockets;
 use mio::{Events, Interest, Poll, Token};
 use pool::ReadPool;
+use saving::{Ending, SaveTimes};
 use slotmap::SecondaryMap;
 use sockets::Listening;
 use std::collections::VecDeque;
@@ -40,7 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use udp::UdpIo;
 pub(crate) use utp::Utp;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Command, DiskEvent, Encryption, Engine, Event, Outbox, PeerKey, TorrentEvent, TorrentId};
+use ztor_engine::{Command, DiskEvent, Encryption, Engine, Event, Outbox, PeerKey, TorrentId};
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
 
@@ -50,8 +52,6 @@ const UDP: Token = Token(usize::MAX - 2);
 const LOCAL_V4: Token = Token(usize::MAX - 3);
 const LOCAL_V6: Token = Token(usize::MAX - 4);
 
-/// How often progress is made durable.
-const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How often the DHT's nodes are kept.
 const DHT_SAVE_EVERY: Duration = Duration::from_secs(300);
 /// How often faces get a new picture.
@@ -123,25 +123,18 @@ pub(crate) struct Driver {
     torrents: SecondaryMap<TorrentId, Entry>,
     publisher: Publisher,
     accept_again_at: Option<Instant>,
-    save_at: Instant,
+    saves: SaveTimes,
     publish_at: Instant,
     saves_under_way: usize,
     /// Told at the next publishing, so that a face that hears of something also sees it.
     events: Vec<SessionEvent>,
     published_at: Instant,
     ending: Ending,
-    /// Told when all is done; dropped without a word when the loop broke.
-    done: Sender<()>,
-}
-
-/// How far the end is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    No,
-    /// Peers are gone, goodbyes under way, the disk still has something to write.
-    Draining,
-    /// All that will ever be known is being saved.
-    Saving,
+    /// When goodbyes to trackers are no longer waited for; `None` waits until they are answered or have failed.
+    goodbyes_until: Option<Instant>,
+    ending_without_goodbyes: bool,
+    /// Hears when all is done, and whether all goodbyes were said; dropped without a word when the loop broke.
+    done: Sender<bool>,
 }
 
 /// What a driver is made of.
@@ -163,8 +156,8 @@ pub(crate) struct Parts {
     pub(crate) disk: Disk,
     pub(crate) control: Control,
     pub(crate) publisher: Publisher,
-    /// Told when the loop has ended well.
-    pub(crate) done: Sender<()>,
+    /// Hears when the loop has ended well, and whether all goodbyes were said.
+    pub(crate) done: Sender<bool>,
 }
 
 impl Driver {
@@ -213,12 +206,14 @@ impl Driver {
             torrents: SecondaryMap::new(),
             publisher,
             accept_again_at: None,
-            save_at: now + SAVE_EVERY,
+            saves: SaveTimes::new(now),
             publish_at: now,
             saves_under_way: 0,
             events: Vec::new(),
             published_at: now,
             ending: Ending::No,
+            goodbyes_until: None,
+            ending_without_goodbyes: false,
             done,
         })
     }
@@ -269,7 +264,7 @@ impl Driver {
             self.transmit(now);
             self.disk.submit();
             self.housekeeping(now);
-            if self.has_ended() {
+            if self.has_ended(now) {
                 break;
             }
         }
@@ -283,10 +278,11 @@ impl Driver {
         }
         let dht_save_at = self.dht_path.is_some().then_some(self.dht_save_at);
         let own = [
-            Some(self.save_at),
+            Some(self.saves.next()),
             Some(self.publish_at),
             self.accept_again_at,
             self.listen_again_at,
+            self.goodbyes_until,
             dht_save_at,
         ];
         let next = own
@@ -349,26 +345,19 @@ impl Driver {
                 }
                 self.engine.handle(now, Event::Command(command), &mut self.out);
             }
-            ToNet::Shutdown if self.ending == Ending::No => {
+            ToNet::Shutdown { goodbyes } if self.ending == Ending::No => {
                 self.ending = Ending::Draining;
+                self.goodbyes_until = goodbyes.map(|goodbyes| now + goodbyes);
                 self.torrents.values().for_each(|entry| entry.stop.store(true, Ordering::Relaxed));
                 self.engine.handle(now, Event::Command(Command::Shutdown), &mut self.out);
             }
-            ToNet::Shutdown => {}
+            ToNet::Shutdown { .. } => {}
         }
     }
 
     fn housekeeping(&mut self, now: Instant) {
         self.listen_again(now);
-        if now >= self.save_at {
-            self.save_at = now + RARELY;
-            for id in self.engine.unsaved(false) {
-                self.save(id, false);
-            }
-        }
-        if self.engine.has_unsaved() {
-            self.save_at = self.save_at.min(now + SAVE_EVERY);
-        }
+        self.save_what_is_due(now);
         if let Some(path) = &self.dht_path
             && now >= self.dht_save_at
         {
@@ -400,82 +389,6 @@ impl Driver {
         self.publish_at = self.publish_at.min(self.published_at + EVENTS_WITHIN);
     }
 
-    /// Moves the end on. True when nothing is left to wait for.
-    fn has_ended(&mut self) -> bool {
-        if self.ending == Ending::Draining && self.engine.disk_backlog() == 0 {
-            self.ending = Ending::Saving;
-            for id in self.engine.unsaved(true) {
-                self.save(id, true);
-            }
-        }
-        self.ending == Ending::Saving && self.saves_under_way == 0 && !self.engine.has_goodbyes()
-    }
-
-    /// Queues what is known of a torrent to be made durable; one save of a torrent at a time.
-    fn save(&mut self, id: TorrentId, always: bool) {
-        let Some(entry) = self.torrents.get_mut(id).filter(|entry| !entry.in_doubt) else { return };
-        if entry.is_saving {
-            entry.save_again |= always;
-            return;
-        }
-        let Some(data) = self.engine.resume_data(id, always || entry.finish_pending) else { return };
-        let resume = Resume {
-            info_hashes: entry.store.meta().info_hashes,
-            dir: entry.store.dir().to_owned(),
-            have: data.have.to_wire(),
-            stamps: Vec::new(),
-            wanted: entry.wanted.clone(),
-            own: Vec::new(),
-            uploaded: data.uploaded,
-            downloaded: data.downloaded,
-            peers: data.peers,
-        };
-        entry.is_saving = true;
-        entry.save_again = false;
-        self.saves_under_way += 1;
-        let (store, looks) = (Arc::clone(&entry.store), Arc::clone(&entry.looks));
-        self.disk.save(SaveJob { torrent: id, store, path: entry.resume_path.clone(), resume, looks });
-    }
-
-    fn on_saved(&mut self, now: Instant, torrent: TorrentId, resume: Resume, error: Option<SaveError>) {
-        self.saves_under_way = self.saves_under_way.saturating_sub(1);
-        let Some(entry) = self.torrents.get_mut(torrent) else { return };
-        entry.is_saving = false;
-        match error {
-            None => {
-                self.tell_finished(torrent, &resume);
-                if let Some(entry) = self.torrents.get_mut(torrent) {
-                    entry.saved = Some(resume);
-                }
-            }
-            Some(SaveError::Memory(fault)) => {
-                // The data itself is safe; the next start will have to look at it.
-                self.engine.not_saved(torrent);
-                self.tell(SessionEvent::NotSaved { torrent, fault });
-                self.tell_finished(torrent, &resume);
-            }
-            Some(SaveError::Data(fault)) => {
-                // The torrent stops, and taking it up again begins with a look at the disk.
-                entry.in_doubt = true;
-                let event = DiskEvent::Failed { fault };
-                self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
-            }
-        }
-        if self.torrents.get(torrent).is_some_and(|entry| entry.save_again) {
-            self.save(torrent, true);
-        }
-    }
-
-    /// Reports a torrent finished if what was just made durable is all of it.
-    fn tell_finished(&mut self, torrent: TorrentId, saved: &Resume) {
-        let Some(entry) = self.torrents.get_mut(torrent) else { return };
-        if !entry.finish_pending || !self.engine.is_finished_with(torrent, &saved.have) {
-            return;
-        }
-        entry.finish_pending = false;
-        self.tell(SessionEvent::Torrent(TorrentEvent::Finished(torrent)));
-    }
-
     fn end(mut self) {
         self.inbox.close();
         let keys: Vec<PeerKey> = self.conns.keys().collect();
@@ -492,6 +405,6 @@ impl Driver {
         self.disk.stop();
         self.control.stop();
         // Nobody may be waiting.
-        let _ = self.done.try_send(());
+        let _ = self.done.try_send(!self.engine.has_goodbyes());
     }
 }

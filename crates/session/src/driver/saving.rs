@@ -1,0 +1,198 @@
+//! When what is known of the torrents is made durable, and the end, which waits for that.
+
+use super::{Driver, RARELY};
+use crate::disk::{SaveError, SaveJob};
+use crate::snapshot::SessionEvent;
+use std::sync::Arc;
+use ztor_base::{Duration, Instant};
+use ztor_engine::{DiskEvent, Event, TorrentEvent, TorrentId};
+use ztor_storage::resume::Resume;
+
+/// How often new pieces are made durable.
+const PIECES_EVERY: Duration = Duration::from_secs(5);
+/// How often the counts of a torrent are that has no new pieces: so much of what a seed has sent can a crash lose.
+const COUNTS_EVERY: Duration = Duration::from_secs(300);
+
+/// When to save next.
+#[derive(Debug)]
+pub(super) struct SaveTimes {
+    pieces_at: Instant,
+    counts_at: Instant,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Nothing,
+    /// Torrents with new pieces.
+    Pieces,
+    /// Those, and torrents where only bytes were counted.
+    PiecesAndCounts,
+}
+
+impl SaveTimes {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { pieces_at: now + RARELY, counts_at: now + RARELY }
+    }
+
+    /// When to call [`due`](Self::due) at the latest.
+    pub(super) fn next(&self) -> Instant {
+        self.pieces_at.min(self.counts_at)
+    }
+
+    /// What is to be saved now. It is due again when [`has_news`](Self::has_news) has said so.
+    pub(super) fn due(&mut self, now: Instant) -> Due {
+        if now < self.next() {
+            return Due::Nothing;
+        }
+        self.pieces_at = now + RARELY;
+        if now < self.counts_at {
+            return Due::Pieces;
+        }
+        self.counts_at = now + RARELY;
+        Due::PiecesAndCounts
+    }
+
+    /// There is something to save.
+    pub(super) fn has_news(&mut self, now: Instant, pieces: bool, counts: bool) {
+        if pieces {
+            self.pieces_at = self.pieces_at.min(now + PIECES_EVERY);
+        }
+        if counts {
+            self.counts_at = self.counts_at.min(now + COUNTS_EVERY);
+        }
+    }
+}
+
+/// How far the end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    No,
+    /// Peers are gone, goodbyes under way, the disk still has something to write.
+    Draining,
+    /// All that will ever be known is being saved.
+    Saving,
+}
+
+impl Driver {
+    pub(super) fn save_what_is_due(&mut self, now: Instant) {
+        let due = self.saves.due(now);
+        if due != Due::Nothing {
+            let counts = due == Due::PiecesAndCounts;
+            for id in self.engine.unsaved(counts) {
+                self.save(id, counts);
+            }
+        }
+        self.saves.has_news(now, self.engine.has_unsaved(), self.engine.has_uncounted());
+    }
+
+    /// Moves the end on. True when nothing is left to wait for.
+    pub(super) fn has_ended(&mut self, now: Instant) -> bool {
+        if self.ending == Ending::Draining && self.engine.disk_backlog() == 0 {
+            self.ending = Ending::Saving;
+            for id in self.engine.unsaved(true) {
+                self.save(id, true);
+            }
+        }
+        let is_time = self.goodbyes_until.is_some_and(|at| at <= now);
+        if is_time {
+            self.goodbyes_until = None;
+            self.ending_without_goodbyes = true;
+        }
+        self.ending == Ending::Saving
+            && self.saves_under_way == 0
+            && (self.ending_without_goodbyes || !self.engine.has_goodbyes())
+    }
+
+    /// Queues what is known of a torrent to be made durable; one save of a torrent at a time.
+    pub(super) fn save(&mut self, id: TorrentId, always: bool) {
+        let Some(entry) = self.torrents.get_mut(id).filter(|entry| !entry.in_doubt) else { return };
+        if entry.is_saving {
+            entry.save_again |= always;
+            return;
+        }
+        let Some(data) = self.engine.resume_data(id, always || entry.finish_pending) else { return };
+        let resume = Resume {
+            info_hashes: entry.store.meta().info_hashes,
+            dir: entry.store.dir().to_owned(),
+            have: data.have.to_wire(),
+            stamps: Vec::new(),
+            wanted: entry.wanted.clone(),
+            own: Vec::new(),
+            uploaded: data.uploaded,
+            downloaded: data.downloaded,
+            peers: data.peers,
+        };
+        entry.is_saving = true;
+        entry.save_again = false;
+        self.saves_under_way += 1;
+        let (store, looks) = (Arc::clone(&entry.store), Arc::clone(&entry.looks));
+        self.disk.save(SaveJob { torrent: id, store, path: entry.resume_path.clone(), resume, looks });
+    }
+
+    pub(super) fn on_saved(
+        &mut self,
+        now: Instant,
+        torrent: TorrentId,
+        resume: Resume,
+        error: Option<SaveError>,
+    ) {
+        self.saves_under_way = self.saves_under_way.saturating_sub(1);
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        entry.is_saving = false;
+        match error {
+            None => {
+                self.tell_finished(torrent, &resume);
+                if let Some(entry) = self.torrents.get_mut(torrent) {
+                    entry.saved = Some(resume);
+                }
+            }
+            Some(SaveError::Memory(fault)) => {
+                // The data itself is safe; the next start will have to look at it.
+                self.engine.not_saved(torrent);
+                self.tell(SessionEvent::NotSaved { torrent, fault });
+                self.tell_finished(torrent, &resume);
+            }
+            Some(SaveError::Data(fault)) => {
+                // The torrent stops, and taking it up again begins with a look at the disk.
+                entry.in_doubt = true;
+                let event = DiskEvent::Failed { fault };
+                self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
+            }
+        }
+        if self.torrents.get(torrent).is_some_and(|entry| entry.save_again) {
+            self.save(torrent, true);
+        }
+    }
+
+    /// Reports a torrent finished if what was just made durable is all of it.
+    fn tell_finished(&mut self, torrent: TorrentId, saved: &Resume) {
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        if !entry.finish_pending || !self.engine.is_finished_with(torrent, &saved.have) {
+            return;
+        }
+        entry.finish_pending = false;
+        self.tell(SessionEvent::Torrent(TorrentEvent::Finished(torrent)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn pieces_are_due_in_seconds_and_counts_in_minutes() {
+        let start = Instant::ZERO + MINUTE;
+        let mut times = SaveTimes::new(start);
+        times.has_news(start, false, true);
+        assert_eq!(times.due(start + 4 * MINUTE), Due::Nothing);
+        // More bytes do not put it off.
+        times.has_news(start + 4 * MINUTE, true, true);
+        assert_eq!(times.due(start + 4 * MINUTE + PIECES_EVERY), Due::Pieces);
+        assert_eq!(times.next(), start + COUNTS_EVERY);
+        assert_eq!(times.due(start + COUNTS_EVERY), Due::PiecesAndCounts);
+        assert!(times.next() > start + COUNTS_EVERY + MINUTE, "nothing to save, nothing to wake up for");
+    }
+}
