@@ -262,6 +262,9 @@ impl Swarm {
                 };
                 self.on_failure(torrent, Exit::Storage, format!("{}{hint}", fault.message))
             }
+            SessionEvent::ChangedByOthers { torrent, fault } => {
+                self.warn(Some(torrent), &format!("{}: checking it", fault.message));
+            }
             SessionEvent::NotSaved { torrent, fault } => {
                 let message = format!("{}; the next run will check the data again", fault.message);
                 self.warn(Some(torrent), &message);

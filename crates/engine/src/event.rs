@@ -257,6 +257,10 @@ pub enum DiskFaultKind {
     Full,
     /// Not allowed, or read-only.
     Denied,
+    /// The download folder was there and is gone, as with a drive that was disconnected.
+    Gone,
+    /// Somebody else has removed, cut or changed a file of the torrent.
+    Changed,
     /// A file is there that is not the torrent's and would be written over.
     InTheWay,
     /// Anything else.

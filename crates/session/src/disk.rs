@@ -308,6 +308,10 @@ fn is_ours(error: &StorageError) -> bool {
 pub(crate) fn fault(error: &StorageError) -> DiskFault {
     let kind = match error {
         StorageError::InTheWay { .. } => DiskFaultKind::InTheWay,
+        StorageError::FolderGone { .. } => DiskFaultKind::Gone,
+        StorageError::FileGone { .. } | StorageError::FileChanged { .. } | StorageError::Short { .. } => {
+            DiskFaultKind::Changed
+        }
         error if error.is_no_space() => DiskFaultKind::Full,
         error if error.is_read_only() => DiskFaultKind::Denied,
         _ => DiskFaultKind::Io,

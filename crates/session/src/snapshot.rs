@@ -85,6 +85,15 @@ pub enum SessionEvent {
         /// their files have not changed since.
         believed_bytes: u64,
     },
+    /// A file of a running torrent was changed by another program. It is checked again. The torrent stops with
+    /// [`DiskFaultKind::Changed`](crate::DiskFaultKind::Changed) if it writes to its files and what it had is not there
+    /// any more.
+    ChangedByOthers {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The file, in words.
+        fault: DiskFault,
+    },
     /// The resume data of a torrent could not be saved: the next start will check its data again. The data itself is
     /// safe.
     NotSaved {

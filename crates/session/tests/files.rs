@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use ztor_metainfo::Metainfo;
 use ztor_metainfo::create::Options;
-use ztor_session::{AddTorrent, Config, End, Session, SessionEvent, TorrentEvent};
+use ztor_session::{AddTorrent, Config, DiskFaultKind, End, Session, SessionEvent, TorrentEvent};
 use ztor_storage::create::{CreateOptions, create};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -35,6 +35,10 @@ fn torrent(path: &Path, len: usize, trackers: &[String]) -> Arc<Metainfo> {
         .collect();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
+    torrent_of(path, trackers)
+}
+
+fn torrent_of(path: &Path, trackers: &[String]) -> Arc<Metainfo> {
     let torrent = Options {
         trackers: trackers.iter().map(|url| vec![url.clone()]).collect(),
         piece_length: Some(16384),
@@ -62,10 +66,6 @@ fn started(session: &Session) {
     wait(session, "started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
 }
 
-fn finished(session: &Session) {
-    wait(session, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
-}
-
 #[test]
 fn end_with_a_silent_tracker_saves_and_does_not_wait_for_it() {
     let tmp = tempfile::tempdir().unwrap();
@@ -81,4 +81,64 @@ fn end_with_a_silent_tracker_saves_and_does_not_wait_for_it() {
     let records = std::fs::read_dir(state.join("resume")).unwrap().count();
     assert_eq!(records, 1);
     assert_eq!(session.end(Duration::ZERO, Duration::ZERO), End::Unfinished, "it has ended before");
+}
+
+/// Downloads the second file of two, slowly, and changes the first, which is complete, meanwhile.
+fn change_while_running(change: impl Fn(&Path), done: impl FnMut(&SessionEvent) -> bool) -> bool {
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
+    std::fs::create_dir_all(target.join("album")).unwrap();
+    std::fs::create_dir_all(source.join("album")).unwrap();
+    torrent(&source.join("album/a.bin"), 64 * 16384, &[]);
+    torrent(&source.join("album/b.bin"), 1024 * 16384, &[]);
+    let meta = torrent_of(&source.join("album"), &[]);
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
+    started(&seed);
+    let first = target.join("album/a.bin");
+    std::fs::copy(source.join("album/a.bin"), &first).unwrap();
+    let leech = session(None, |c| c.limit_down = Some(100_000));
+    let peers = vec![seed.local_addr()];
+    leech.add(AddTorrent { peers, ..AddTorrent::new(meta, &target) }).unwrap();
+    started(&leech);
+    change(&first);
+    let changed = std::fs::read(&first).unwrap();
+    wait(
+        &leech,
+        "found",
+        |e| matches!(e, SessionEvent::ChangedByOthers { fault, .. } if fault.message.contains("a.bin")),
+    );
+    wait(&leech, "looked at", done);
+    assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+    std::fs::read(&first).unwrap() == changed
+}
+
+#[test]
+fn file_that_gets_another_time_only_is_checked_and_the_torrent_goes_on() {
+    let touch = |path: &Path| {
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    };
+    change_while_running(touch, |e| match e {
+        SessionEvent::Torrent(TorrentEvent::Started { .. }) => true,
+        SessionEvent::Torrent(TorrentEvent::Stopped { fault, .. }) => panic!("{fault:?}"),
+        _ => false,
+    });
+}
+
+#[test]
+fn file_that_the_user_edits_stops_the_torrent_and_stays_as_it_is() {
+    let edit = |path: &Path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[100_000] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    let is_kept = change_while_running(edit, |e| match e {
+        SessionEvent::Torrent(TorrentEvent::Stopped { fault, .. }) => {
+            assert_eq!(fault.kind, DiskFaultKind::Changed);
+            true
+        }
+        _ => false,
+    });
+    assert!(is_kept, "it was written over");
 }

@@ -41,6 +41,15 @@ pub enum StorageError {
         /// The file.
         path: PathBuf,
     },
+    /// A file was written to, replaced or cut short by someone else while this store used it.
+    #[error(
+        "the file {} was changed by another program while the torrent used it; start the torrent again to check it and fetch what is bad",
+        path.display()
+    )]
+    FileChanged {
+        /// The file.
+        path: PathBuf,
+    },
     /// A symbolic link stands where the torrent has a folder or a file; it may lead anywhere.
     #[error(
         "{} is a symbolic link inside the torrent's folder, which is not followed; replace it by what it points to",
@@ -202,6 +211,7 @@ impl StorageError {
             Self::Io { path, .. }
             | Self::FolderGone { path }
             | Self::FileGone { path }
+            | Self::FileChanged { path }
             | Self::Symlink { path }
             | Self::NotAFile { path }
             | Self::InTheWay { path, .. }

@@ -236,6 +236,31 @@ impl TorrentStore {
             .collect()
     }
 
+    /// The first file that was changed by someone else: its stamp is not what `known` says although this store has
+    /// not written to it, or it is shorter than the store has made it.
+    ///
+    /// `now` is the [`fingerprint`](Self::fingerprint) after a [`sync`](Self::sync) that has returned `written`; `known`
+    /// has the stamps of before, updated for every file that a sync has returned since.
+    pub fn changed_by_others(
+        &self,
+        known: &[FileStamp],
+        now: &[FileStamp],
+        written: &[usize],
+    ) -> Option<PathBuf> {
+        let places = self.places();
+        let stamps = known.iter().zip(now).enumerate();
+        let mut real = stamps.filter(|(file, _)| self.is_real(*file) && !places.is_moved(*file));
+        let is_changed = |file: usize, known: &FileStamp, now: &FileStamp| {
+            if written.contains(&file) || self.has_flag(file, flag::DIRTY) {
+                self.has_flag(file, flag::SIZED) && now.len < self.length_of(file)
+            } else {
+                // One that appears is found when it is to be written to.
+                known != now && *known != FileStamp::ABSENT
+            }
+        };
+        real.find(|(file, (known, now))| is_changed(*file, known, now)).map(|(file, _)| self.path_of(file))
+    }
+
     /// Files whose stamp, of those that [`fingerprint`](Self::fingerprint) has returned, has another length than the
     /// torrent gives. Those that do not exist or lie in the part file are not among them.
     pub fn files_of_wrong_length(&self, stamps: &[FileStamp]) -> Vec<usize> {

@@ -21,6 +21,8 @@ pub(crate) struct CheckJob {
     pub(crate) resume: Option<Resume>,
     /// Hash everything, whatever the resume data says of pieces.
     pub(crate) distrust: bool,
+    /// Somebody else has changed a file while the torrent was running.
+    pub(crate) changed: bool,
     /// Where the resume data is kept.
     pub(crate) path: Option<PathBuf>,
     /// Per file; empty means all.
@@ -80,6 +82,9 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError>
         job.store.set_own_files(&resume.own);
     }
     if job.prepare {
+        if job.changed {
+            spare_changes(job, &have)?;
+        }
         spare_other_torrents(job)?;
         job.store.prepare()?;
     }
@@ -124,6 +129,18 @@ fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
         }
         None => Ok(()),
     }
+}
+
+/// A piece that was there and is not any more was changed on purpose, as far as we know: it is not written over
+/// before the user says so.
+fn spare_changes(job: &CheckJob, have: &Bitfield) -> Result<(), StorageError> {
+    let Some(resume) = &job.resume else { return Ok(()) };
+    let layout = &job.store.meta().layout;
+    let mut lost = (0..layout.piece_count()).filter(|piece| resume.has(*piece) && !have.contains(*piece));
+    let Some(piece) = lost.next() else { return Ok(()) };
+    let file =
+        layout.ranges(piece, 0, layout.piece_len(piece)).find(|range| !range.pad).map(|range| range.file);
+    Err(StorageError::FileChanged { path: job.store.path_of(file.unwrap_or_default()) })
 }
 
 /// Remembers which files may be written to before the first byte goes into one: after a crash in between a file would

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use ztor_engine::{DiskFault, DiskFaultKind, TorrentId};
 use ztor_storage::resume::Resume;
-use ztor_storage::{FileStamp, TorrentStore};
+use ztor_storage::{FileStamp, StorageError, TorrentStore};
 
 /// The files of a torrent, as a check has found them.
 pub(crate) struct Look {
@@ -37,6 +37,8 @@ pub(crate) struct SaveJob {
 pub(crate) enum SaveError {
     /// What was written may be lost.
     Data(DiskFault),
+    /// Somebody else has changed a file: what is in it is not known.
+    Changed(DiskFault),
     /// The data is safe, but what is known of it could not be kept.
     Memory(DiskFault),
 }
@@ -53,11 +55,13 @@ fn save(job: &mut SaveJob) -> Result<(), SaveError> {
     let written = job.store.sync().map_err(|e| SaveError::Data(fault(&e)))?;
     let now = job.store.fingerprint().map_err(|e| SaveError::Memory(fault(&e)))?;
     {
-        // Only what we wrote ourselves gets a new stamp: what others did to a file meanwhile must show at the
-        // next start.
+        // Only what we wrote ourselves gets a new stamp. What others did to a file is found here, or at the next start.
         let mut look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);
         let look =
             look.get_or_insert_with(|| Look { stamps: now.clone(), hashed_bytes: 0, believed_bytes: 0 });
+        if let Some(path) = job.store.changed_by_others(&look.stamps, &now, &written) {
+            return Err(SaveError::Changed(fault(&StorageError::FileChanged { path })));
+        }
         for file in written {
             look.stamps[file] = now[file];
         }

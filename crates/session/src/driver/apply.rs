@@ -55,6 +55,8 @@ impl Driver {
             is_saving: false,
             save_again: false,
             finish_pending: false,
+            changed_at: None,
+            looks_at_change: false,
             in_doubt: false,
         };
         self.torrents.insert(id, entry);
@@ -71,6 +73,7 @@ impl Driver {
             store: Arc::clone(&entry.store),
             resume: entry.saved.clone(),
             distrust: entry.recheck,
+            changed: entry.looks_at_change,
             path: entry.resume_path.clone(),
             wanted: entry.wanted.clone(),
             looks: Arc::clone(&entry.looks),
@@ -177,6 +180,13 @@ impl Driver {
                 }
                 return self.save(torrent, true);
             }
+            TorrentEvent::Stopped { torrent, ref fault } => {
+                if let Some(entry) = self.torrents.get_mut(torrent)
+                    && std::mem::take(&mut entry.looks_at_change)
+                {
+                    return self.tell(SessionEvent::ChangedByOthers { torrent, fault: fault.clone() });
+                }
+            }
             TorrentEvent::Removed(torrent) => {
                 if let Some(entry) = self.torrents.remove(torrent) {
                     entry.stop.store(true, Ordering::Relaxed);
@@ -184,7 +194,6 @@ impl Driver {
             }
             TorrentEvent::Metadata { .. }
             | TorrentEvent::Unusable { .. }
-            | TorrentEvent::Stopped { .. }
             | TorrentEvent::PieceFailed { .. }
             | TorrentEvent::Banned { .. }
             | TorrentEvent::Tracker { .. } => {}

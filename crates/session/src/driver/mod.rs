@@ -81,6 +81,10 @@ struct Entry {
     save_again: bool,
     /// The torrent is finished, to be reported once that is safe.
     finish_pending: bool,
+    /// When a file was last found changed by somebody else.
+    changed_at: Option<Instant>,
+    /// A file was changed by somebody else, and the check that is asked for finds out whether its content is.
+    looks_at_change: bool,
     /// Written data may be lost. The system says so once, so a later sync that succeeds proves nothing: what was
     /// saved last stands until the disk has been looked at again.
     in_doubt: bool,

@@ -5,13 +5,16 @@ use crate::disk::{SaveError, SaveJob};
 use crate::snapshot::SessionEvent;
 use std::sync::Arc;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{DiskEvent, Event, TorrentEvent, TorrentId};
+use ztor_engine::{Command, DiskEvent, DiskFault, Event, TorrentEvent, TorrentId};
 use ztor_storage::resume::Resume;
 
 /// How often new pieces are made durable.
 const PIECES_EVERY: Duration = Duration::from_secs(5);
 /// How often the counts of a torrent are that has no new pieces: so much of what a seed has sent can a crash lose.
 const COUNTS_EVERY: Duration = Duration::from_secs(300);
+
+/// A torrent whose files others change more often than that stops, and is not looked at again by itself.
+const CHANGES_EVERY: Duration = Duration::from_secs(600);
 
 /// When to save next.
 #[derive(Debug)]
@@ -153,16 +156,32 @@ impl Driver {
                 self.tell(SessionEvent::NotSaved { torrent, fault });
                 self.tell_finished(torrent, &resume);
             }
-            Some(SaveError::Data(fault)) => {
-                // The torrent stops, and taking it up again begins with a look at the disk.
-                entry.in_doubt = true;
-                let event = DiskEvent::Failed { fault };
-                self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
+            Some(SaveError::Data(fault)) => self.stop_in_doubt(now, torrent, fault),
+            Some(SaveError::Changed(fault)) => {
+                // Once in a while it may be a harmless program that changes no more than the time.
+                let earlier = entry.changed_at.replace(now);
+                entry.looks_at_change = earlier.is_none_or(|at| now.since(at) >= CHANGES_EVERY);
+                let looks_again = entry.looks_at_change;
+                self.stop_in_doubt(now, torrent, fault);
+                if looks_again {
+                    let resume = Event::Command(Command::Resume(torrent));
+                    self.engine.handle(now, resume, &mut self.out);
+                }
             }
         }
         if self.torrents.get(torrent).is_some_and(|entry| entry.save_again) {
             self.save(torrent, true);
         }
+    }
+
+    /// The torrent stops, and taking it up again begins with a look at the disk. What was saved last stands: by the
+    /// stamps in it the files are hashed then.
+    fn stop_in_doubt(&mut self, now: Instant, torrent: TorrentId, fault: DiskFault) {
+        if let Some(entry) = self.torrents.get_mut(torrent) {
+            entry.in_doubt = true;
+        }
+        let event = DiskEvent::Failed { fault };
+        self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
     }
 
     /// Reports a torrent finished if what was just made durable is all of it.

@@ -157,12 +157,12 @@ impl TorrentStore {
         Ok(())
     }
 
-    fn length_of(&self, file: usize) -> u64 {
+    pub(super) fn length_of(&self, file: usize) -> u64 {
         self.layout().files().get(file).map_or(0, |file| file.length)
     }
 
     /// Whether it is neither a pad nor a link.
-    fn is_real(&self, file: usize) -> bool {
+    pub(super) fn is_real(&self, file: usize) -> bool {
         self.layout().files().get(file).is_some_and(|file| !file.pad && file.symlink.is_none())
     }
 

@@ -29,6 +29,9 @@ impl TorrentStore {
                 self.write_to_parts(&places, piece, begin, &range, &mut run)?;
             } else {
                 let file = self.handle(range.file, Access::ReadWrite)?;
+                // Before, so that a change of the file's time is known as our own at any moment; and after, for a sync
+                // in between has covered nothing of it.
+                self.set_flag(range.file, flag::DIRTY);
                 let written = run.write_to(&file, range.offset, range.len as usize);
                 self.set_flag(range.file, flag::DIRTY);
                 written.at(Operation::Write, || self.path_of(range.file))?;
