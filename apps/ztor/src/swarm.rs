@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use ztor_session::{
-    AddTorrent, Command, Config, DhtOptions, DiskFaultKind, End, Session, SessionEvent, Snapshot,
+    AddTorrent, Command, Config, DhtOptions, DiskFault, DiskFaultKind, End, Session, SessionEvent, Snapshot,
     TorrentEvent, TorrentId, TorrentState, default_state_dir,
 };
 
@@ -139,6 +139,7 @@ impl Swarm {
             then: None,
             hashed_bytes: 0,
             believed_bytes: 0,
+            retry_after: None,
             outcome: Outcome::Open,
             added: Instant::now(),
         });
@@ -256,11 +257,12 @@ impl Swarm {
             }
             SessionEvent::Torrent(TorrentEvent::Finished(torrent)) => self.on_done(torrent, goal),
             SessionEvent::Torrent(TorrentEvent::Stopped { torrent, fault }) => {
-                let hint = match fault.kind {
-                    DiskFaultKind::InTheWay => " with --overwrite",
-                    _ => "",
-                };
-                self.on_failure(torrent, Exit::Storage, format!("{}{hint}", fault.message))
+                self.on_stopped(torrent, &fault)
+            }
+            SessionEvent::WillRetry { torrent, after } => {
+                if let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == torrent) {
+                    torrent.retry_after = Some(after);
+                }
             }
             SessionEvent::ChangedByOthers { torrent, fault } => {
                 self.warn(Some(torrent), &format!("{}: checking it", fault.message));
@@ -289,7 +291,24 @@ impl Swarm {
         }
     }
 
+    /// A disk fault has stopped a torrent. The others go on, and the session tries it again; an only one ends the run.
+    fn on_stopped(&mut self, id: TorrentId, fault: &DiskFault) {
+        let hint = match fault.kind {
+            DiskFaultKind::InTheWay => " with --overwrite",
+            _ => "",
+        };
+        let message = format!("{}{hint}", fault.message);
+        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
+        let retry = torrent.retry_after.map(|after| format!("; will try again in {}", Span(after.as_secs())));
+        let warning = format!("{message}{}", retry.unwrap_or_default());
+        self.fail(id, Exit::Storage, message, &warning);
+    }
+
     fn on_started(&mut self, id: TorrentId, finished: bool, have_bytes: u64, goal: Goal) {
+        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
+        if torrent.retry_after.take().is_some() && matches!(torrent.outcome, Outcome::Failed { .. }) {
+            torrent.outcome = Outcome::Open;
+        }
         let Some(torrent) = self.torrent(id) else { return };
         let (info_hash, name) = (torrent.info_hash.clone(), torrent.name.clone());
         self.display.event(&Event::Checked {
@@ -347,14 +366,20 @@ impl Swarm {
     }
 
     fn on_failure(&mut self, id: TorrentId, exit: Exit, message: String) {
+        let warning = message.clone();
+        self.fail(id, exit, message, &warning);
+    }
+
+    /// `warning` is shown if the run goes on without it.
+    fn fail(&mut self, id: TorrentId, exit: Exit, message: String, warning: &str) {
         let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
         if matches!(torrent.outcome, Outcome::Failed { .. }) {
             return;
         }
-        torrent.outcome = Outcome::Failed { exit, message: message.clone() };
+        torrent.outcome = Outcome::Failed { exit, message };
         // That of an only torrent is told as the command's error.
         if self.torrents.len() > 1 {
-            self.warn(Some(id), &message);
+            self.warn(Some(id), warning);
         }
     }
 

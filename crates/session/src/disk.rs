@@ -10,7 +10,7 @@ use crate::message::ToNet;
 use crossbeam_channel::{Sender, unbounded};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use ztor_engine::{BlockDigest, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId};
 use ztor_storage::{PieceWriter, StorageError, TorrentStore, WriteDone, WriteJob};
 
@@ -27,6 +27,8 @@ const MAX_BATCH: usize = 256;
 const GATHER_BYTES: usize = 1024 * 1024;
 /// How long it waits for them.
 const GATHER_FOR: Duration = Duration::from_millis(2);
+/// How long a job waits that found no open file or memory left, before it is tried again.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
 /// Files of one block that may be held open until it is sent; a block of more small files is read at once.
 pub(crate) const MAX_OPEN_SLICES: usize = 4;
@@ -102,13 +104,20 @@ impl Queue {
     }
 
     /// Moves what is waiting to `jobs`, which is empty; waits until there is something, and a little longer for more
-    /// of it.
-    fn take(&self, jobs: &mut Jobs) {
+    /// of it. Waits no longer than `limit`, if there is one.
+    fn take(&self, jobs: &mut Jobs, limit: Option<Duration>) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = self
-            .ready
-            .wait_while(waiting, |jobs| jobs.list.is_empty())
-            .unwrap_or_else(PoisonError::into_inner);
+        let waiting = match limit {
+            None => self.ready.wait_while(waiting, |jobs| jobs.list.is_empty()),
+            Some(limit) => {
+                let waited = self.ready.wait_timeout_while(waiting, limit, |jobs| jobs.list.is_empty());
+                Ok(waited.unwrap_or_else(PoisonError::into_inner).0)
+            }
+        };
+        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        if waiting.list.is_empty() {
+            return;
+        }
         let gathered = self.ready.wait_timeout_while(waiting, GATHER_FOR, |jobs| !jobs.are_enough());
         let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut *waiting, jobs);
@@ -132,7 +141,9 @@ impl Disk {
         for number in 0..workers.max(1) {
             let queue = Arc::new(Queue::default());
             let (theirs, inbox) = (Arc::clone(&queue), Arc::clone(inbox));
-            threads.push(spawn(format!("disk-{number}"), move || work(&theirs, &inbox))?);
+            threads.push(spawn(format!("disk-{number}"), move || {
+                Worker::new(PieceWriter::new()).run(&theirs, &inbox)
+            })?);
             queues.push(queue);
         }
         let (checks, check_jobs) = unbounded();
@@ -213,65 +224,125 @@ fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<
     std::thread::Builder::new().name(name).spawn(body)
 }
 
-fn work(queue: &Queue, inbox: &Inbox<ToNet>) {
-    let mut writer = PieceWriter::new();
-    let (mut batch, mut done, mut answers) = (Vec::new(), Vec::new(), Vec::new());
-    let mut jobs = Jobs::default();
-    loop {
-        queue.take(&mut jobs);
-        let mut stop = false;
-        (jobs.bytes_to_write, jobs.is_urgent) = (0, false);
-        for job in jobs.list.drain(..) {
-            match job {
-                Job::Write(write) => {
-                    batch.push(write);
-                    if batch.len() >= MAX_BATCH {
-                        write_batch(&mut writer, &mut batch, &mut done, &mut answers);
-                        inbox.append(&mut answers);
-                    }
-                }
-                Job::Locate { send, store } => answers.push(locate(send, &store)),
-                Job::Forget(torrent) => {
-                    write_batch(&mut writer, &mut batch, &mut done, &mut answers);
-                    writer.forget_torrent(torrent.as_u64());
-                }
-                Job::Stop => stop = true,
-            }
-        }
-        write_batch(&mut writer, &mut batch, &mut done, &mut answers);
-        inbox.append(&mut answers);
-        if stop {
-            return;
-        }
+/// Writes blocks: a [`PieceWriter`], except in tests.
+trait Write {
+    fn write(&mut self, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>);
+    fn forget_torrent(&mut self, torrent: u64);
+}
+
+impl Write for PieceWriter {
+    fn write(&mut self, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>) {
+        PieceWriter::write(self, batch, done);
+    }
+
+    fn forget_torrent(&mut self, torrent: u64) {
+        PieceWriter::forget_torrent(self, torrent);
     }
 }
 
-fn write_batch(
-    writer: &mut PieceWriter,
-    batch: &mut Vec<WriteJob>,
-    done: &mut Vec<WriteDone>,
-    answers: &mut Vec<ToNet>,
-) {
-    if batch.is_empty() {
-        return;
+/// What a worker has in hand.
+struct Worker<W> {
+    writer: W,
+    batch: Vec<WriteJob>,
+    done: Vec<WriteDone>,
+    answers: Vec<ToNet>,
+    /// Jobs that found no open file or memory left, and when they are tried again. They count as waiting for the disk
+    /// until then, so there are no more than the engine lets wait.
+    later: Vec<WriteJob>,
+    again_at: Instant,
+}
+
+impl<W: Write> Worker<W> {
+    fn new(writer: W) -> Self {
+        let (batch, done, answers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { writer, batch, done, answers, later: Vec::new(), again_at: Instant::now() }
     }
-    writer.write(batch, done);
-    for result in done.drain(..) {
-        let (torrent, event) = match result {
-            WriteDone::Written { torrent, len, .. } => (torrent, DiskEvent::Written { bytes: len }),
-            WriteDone::PieceOk { torrent, piece, blocks } => {
-                (torrent, DiskEvent::PieceOk { piece, digests: digests(blocks.unwrap_or_default()) })
+
+    fn run(&mut self, queue: &Queue, inbox: &Inbox<ToNet>) {
+        let mut jobs = Jobs::default();
+        loop {
+            let pause = self.again_at.saturating_duration_since(Instant::now());
+            queue.take(&mut jobs, (!self.later.is_empty()).then_some(pause));
+            let mut stop = false;
+            (jobs.bytes_to_write, jobs.is_urgent) = (0, false);
+            for job in jobs.list.drain(..) {
+                match job {
+                    Job::Write(write) => {
+                        self.batch.push(write);
+                        if self.batch.len() >= MAX_BATCH {
+                            self.write_batch();
+                            inbox.append(&mut self.answers);
+                        }
+                    }
+                    Job::Locate { send, store } => self.answers.push(locate(send, &store)),
+                    Job::Forget(torrent) => {
+                        self.write_batch();
+                        self.forget(torrent);
+                    }
+                    Job::Stop => stop = true,
+                }
             }
-            WriteDone::PieceBad { torrent, piece, blocks } => {
-                (torrent, DiskEvent::PieceBad { piece, digests: digests(blocks) })
+            if stop || self.again_at <= Instant::now() {
+                self.batch.append(&mut self.later);
             }
-            WriteDone::Failed { torrent, len, error, .. } => {
-                let id = TorrentId::from_u64(torrent);
-                answers.push(ToNet::disk(id, DiskEvent::Written { bytes: len }));
-                (torrent, DiskEvent::Failed { fault: fault(&error) })
+            self.write_batch();
+            if stop {
+                self.give_up();
             }
-        };
-        answers.push(ToNet::disk(TorrentId::from_u64(torrent), event));
+            inbox.append(&mut self.answers);
+            if stop {
+                return;
+            }
+        }
+    }
+
+    fn forget(&mut self, torrent: TorrentId) {
+        self.writer.forget_torrent(torrent.as_u64());
+        for job in self.later.extract_if(.., |job| job.torrent == torrent.as_u64()) {
+            let bytes = job.data.len() as u32;
+            self.answers.push(ToNet::disk(torrent, DiskEvent::Written { bytes }));
+        }
+    }
+
+    /// Nothing is tried again any more.
+    fn give_up(&mut self) {
+        for job in self.later.drain(..) {
+            let torrent = TorrentId::from_u64(job.torrent);
+            let bytes = job.data.len() as u32;
+            self.answers.push(ToNet::disk(torrent, DiskEvent::Written { bytes }));
+        }
+    }
+
+    fn write_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        self.writer.write(&mut self.batch, &mut self.done);
+        for result in self.done.drain(..) {
+            let (torrent, event) = match result {
+                WriteDone::Written { torrent, len, .. } => (torrent, DiskEvent::Written { bytes: len }),
+                WriteDone::PieceOk { torrent, piece, blocks } => {
+                    (torrent, DiskEvent::PieceOk { piece, digests: digests(blocks.unwrap_or_default()) })
+                }
+                WriteDone::PieceBad { torrent, piece, blocks } => {
+                    (torrent, DiskEvent::PieceBad { piece, digests: digests(blocks) })
+                }
+                WriteDone::Failed { job, error } if error.is_exhausted() => {
+                    if self.later.is_empty() {
+                        tracing::warn!(%error, "cannot write for now; trying again");
+                    }
+                    self.again_at = Instant::now() + EXHAUSTED_PAUSE;
+                    self.later.push(job);
+                    continue;
+                }
+                WriteDone::Failed { job, error } => {
+                    let (id, bytes) = (TorrentId::from_u64(job.torrent), job.data.len() as u32);
+                    self.answers.push(ToNet::disk(id, DiskEvent::Written { bytes }));
+                    (job.torrent, DiskEvent::Failed { fault: fault(&error) })
+                }
+            };
+            self.answers.push(ToNet::disk(TorrentId::from_u64(torrent), event));
+        }
     }
 }
 
@@ -292,16 +363,9 @@ fn locate(send: SendBlock, store: &TorrentStore) -> ToNet {
     match found {
         Ok(source) => ToNet::Located(Located { send, source }),
         Err(error) => {
-            ToNet::LocateFailed { peer, torrent, message: error.to_string(), is_ours: is_ours(&error) }
+            ToNet::LocateFailed { peer, torrent, fault: fault(&error), is_ours: error.is_exhausted() }
         }
     }
-}
-
-/// Out of file descriptors or memory: the file may be fine.
-fn is_ours(error: &StorageError) -> bool {
-    use rustix::io::Errno;
-    let code = error.os_error().and_then(std::io::Error::raw_os_error);
-    [Errno::MFILE, Errno::NFILE, Errno::NOMEM].iter().any(|errno| code == Some(errno.raw_os_error()))
 }
 
 /// A storage error as the engine sees it.
@@ -318,3 +382,6 @@ pub(crate) fn fault(error: &StorageError) -> DiskFault {
     };
     DiskFault { kind, message: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

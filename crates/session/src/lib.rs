@@ -17,6 +17,7 @@ mod driver;
 mod http;
 mod inbox;
 mod keys;
+mod limits;
 mod message;
 mod scrape;
 mod snapshot;
@@ -76,7 +77,7 @@ pub struct Config {
     pub limit_down: Option<u64>,
     /// Limit for piece data going out.
     pub limit_up: Option<u64>,
-    /// Connections in all.
+    /// Connections in all. Fewer if the limit of open files, which is raised as far as it goes, does not allow as many.
     pub max_peers: usize,
     /// Connections of one torrent.
     pub max_peers_per_torrent: usize,
@@ -261,7 +262,7 @@ pub struct Session {
 
 impl Session {
     /// Listens and starts the threads.
-    pub fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start(mut config: Config) -> Result<Self, StartError> {
         let setup = |e: &dyn std::fmt::Display| StartError::Setup(e.to_string());
         let (bind, port) = (config.bind.clone(), config.port);
         let device = bind.device().map(DeviceState::look).unwrap_or_default();
@@ -278,7 +279,8 @@ impl Session {
         if !config.transports.tcp {
             listening.tcp = None;
         }
-        raise_file_limit();
+        let share = limits::share(config.max_peers);
+        config.max_peers = share.peers;
         let addr = listening.addr;
         let poll = mio::Poll::new().map_err(|e| setup(&e))?;
         let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).map_err(|e| setup(&e))?);
@@ -323,7 +325,7 @@ impl Session {
         };
         let driver = Driver::new(parts).map_err(|e| setup(&e))?;
         std::thread::Builder::new().name("net".into()).spawn(move || driver.run()).map_err(|e| setup(&e))?;
-        let handles = Arc::new(HandleCache::default());
+        let handles = Arc::new(HandleCache::new(share.files));
         let claims = Claims::default();
         Ok(Self { inbox, viewer, done, addr, handles, claims, state_dir: config.state_dir })
     }
@@ -460,18 +462,6 @@ pub enum End {
 impl Drop for Session {
     fn drop(&mut self) {
         self.inbox.push(ToNet::Shutdown { goodbyes: None });
-    }
-}
-
-/// Connections and files share one limit, and the usual one is from other times.
-fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current < limit.maximum || limit.maximum.is_none() {
-        limit.current = limit.maximum;
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::debug!(%error, "the limit of open files stays");
-        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
-    AddMagnet, AddTorrent, BeginError, Command, DiskEvent, Event, PeerKey, PeerStatus, RequestId, TorrentId,
+    AddMagnet, AddTorrent, BeginError, Command, DiskEvent, DiskFault, Event, PeerKey, PeerStatus, RequestId,
+    TorrentId,
 };
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
@@ -28,7 +29,7 @@ pub(crate) enum ToNet {
     LocateFailed {
         peer: PeerKey,
         torrent: TorrentId,
-        message: String,
+        fault: DiskFault,
         is_ours: bool,
     },
     Saved {

@@ -6,6 +6,7 @@
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use ztor_engine::{DiskFault, TorrentEvent, TorrentId, TorrentStatus};
 
 /// Events that wait to be read; a face that does not read loses the newest, never the engine its time.
@@ -84,6 +85,14 @@ pub enum SessionEvent {
         /// Bytes of the pieces that are believed to be as an earlier run has left them, because length and time of
         /// their files have not changed since.
         believed_bytes: u64,
+    },
+    /// A disk fault has stopped a torrent, which is tried again by itself. [`TorrentEvent::Stopped`] follows with the
+    /// fault; [`Command::Resume`](ztor_engine::Command::Resume) tries at once.
+    WillRetry {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The pause, from 30 seconds to 10 minutes.
+        after: Duration,
     },
     /// A file of a running torrent was changed by another program. It is checked again. The torrent stops with
     /// [`DiskFaultKind::Changed`](crate::DiskFaultKind::Changed) if it writes to its files and what it had is not there

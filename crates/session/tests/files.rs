@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use ztor_metainfo::Metainfo;
 use ztor_metainfo::create::Options;
-use ztor_session::{AddTorrent, Config, DiskFaultKind, End, Session, SessionEvent, TorrentEvent};
+use ztor_session::{AddTorrent, Command, Config, DiskFaultKind, End, Session, SessionEvent, TorrentEvent};
 use ztor_storage::create::{CreateOptions, create};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -141,4 +141,47 @@ fn file_that_the_user_edits_stops_the_torrent_and_stays_as_it_is() {
         _ => false,
     });
     assert!(is_kept, "it was written over");
+}
+
+#[test]
+fn folder_that_goes_away_stops_the_torrent_until_it_is_back_and_is_not_made_again() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
+    let meta = torrent(&source.join("blob"), 2048 * 16384, &[]);
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
+    started(&seed);
+    let leech = session(None, |c| c.limit_down = Some(200_000));
+    let peers = vec![seed.local_addr()];
+    let id = leech.add(AddTorrent { peers, ..AddTorrent::new(meta, &target) }).unwrap();
+    let end = Instant::now() + LIMIT;
+    while leech.snapshot().torrent(id).unwrap().have_bytes == 0 {
+        assert!(Instant::now() < end, "{:?}", leech.snapshot());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::fs::rename(&target, tmp.path().join("away")).unwrap();
+    let mut retry = None;
+    wait(&leech, "stopped", |e| match e {
+        SessionEvent::WillRetry { torrent, after } => {
+            retry = Some((*torrent, *after));
+            false
+        }
+        SessionEvent::Torrent(TorrentEvent::Stopped { fault, .. }) => {
+            assert_eq!(fault.kind, DiskFaultKind::Gone, "{}", fault.message);
+            true
+        }
+        _ => false,
+    });
+    assert_eq!(retry, Some((id, Duration::from_secs(30))));
+    assert!(!target.exists());
+    std::fs::rename(tmp.path().join("away"), &target).unwrap();
+    leech.command(Command::Resume(id));
+    wait(&leech, "back", |e| match e {
+        SessionEvent::Torrent(TorrentEvent::Started { have_bytes, .. }) => {
+            assert!(*have_bytes > 0);
+            true
+        }
+        _ => false,
+    });
+    assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }

@@ -188,6 +188,12 @@ impl StorageError {
         matches!(self.errno(), Some(Errno::IO | Errno::NXIO | Errno::NODEV))
     }
 
+    /// This process or the system has no more open files or memory to give. It says nothing about the disk, and goes by
+    /// itself.
+    pub fn is_exhausted(&self) -> bool {
+        matches!(self.errno(), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+    }
+
     /// The download folder or a file that was there before is gone.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::FolderGone { .. } | Self::FileGone { .. })

@@ -51,11 +51,14 @@ impl Default for HandleCache {
     fn default() -> Self {
         let allowed =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-        Self::new(usize::try_from(allowed / 4).unwrap_or(usize::MAX).min(512))
+        Self::new(usize::try_from(allowed / 4).unwrap_or(usize::MAX).min(Self::DEFAULT_LIMIT))
     }
 }
 
 impl HandleCache {
+    /// Files kept open where the system allows more than enough.
+    pub const DEFAULT_LIMIT: usize = 512;
+
     /// Keeps at most `limit` files open, and at least one.
     pub fn new(limit: usize) -> Self {
         Self { limit: limit.max(1), next_store: AtomicU64::new(0), open: Mutex::default() }
@@ -119,6 +122,17 @@ impl HandleCache {
     pub(crate) fn forget(&self, key: Key) {
         let entry = self.lock().entries.remove(&key);
         drop(entry);
+    }
+
+    /// Closes those files that were used least recently, half of all. False if there was none.
+    pub(crate) fn close_half(&self) -> bool {
+        let mut closing = Vec::new();
+        let mut state = self.lock();
+        for _ in 0..state.entries.len().div_ceil(2) {
+            closing.extend(state.evict());
+        }
+        drop(state);
+        !closing.is_empty()
     }
 
     pub(crate) fn forget_store(&self, store: u64) {
@@ -201,6 +215,16 @@ mod tests {
         let third = cache.get((0, 0), Access::Read, open).unwrap();
         assert!(Arc::ptr_eq(&writing, &third));
         assert_eq!(cache.len(), 1);
+    }
+
+    #[test]
+    fn half_of_the_files_give_way() {
+        let cache = HandleCache::default();
+        assert!(!cache.close_half());
+        (0..5).for_each(|file| drop(cache.get((0, file), Access::Read, open).unwrap()));
+        assert!(cache.close_half());
+        assert_eq!(cache.len(), 2);
+        assert!(cache.peek((0, 4)).is_some() && cache.peek((0, 2)).is_none());
     }
 
     #[test]

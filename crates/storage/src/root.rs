@@ -72,6 +72,11 @@ impl Root {
         self.seen.store(false, Ordering::Relaxed);
     }
 
+    /// Whether the download folder is there and on the file system it was on; also if it was never used.
+    pub(crate) fn is_as_before(&self) -> bool {
+        !self.seen.load(Ordering::Acquire) || self.open_dir(false).is_ok()
+    }
+
     /// Opens the regular file at `relative`.
     pub(crate) fn open(&self, relative: &Path, how: How) -> Result<Opened, StorageError> {
         let path = || self.dir.join(relative);

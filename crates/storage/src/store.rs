@@ -192,9 +192,11 @@ impl TorrentStore {
                 // Taken back first, so that a write from now on makes the file due again.
                 flags.fetch_and(!flag::DIRTY, Ordering::AcqRel);
                 written.push(file);
-                also(self.sync_file(file).inspect_err(|_| {
+                also(self.sync_file(file).inspect_err(|error| {
                     self.set_flag(file, flag::DIRTY);
-                    self.layout().pieces_of(file).for_each(|piece| self.distrust(piece));
+                    if !error.is_exhausted() {
+                        self.layout().pieces_of(file).for_each(|piece| self.distrust(piece));
+                    }
                 }));
             }
         }
@@ -202,13 +204,22 @@ impl TorrentStore {
             let places = self.places();
             written.extend((0..self.flags.len()).filter(|file| places.is_moved(*file)));
             drop(places);
-            also(self.sync_parts().inspect_err(|_| {
+            also(self.sync_parts().inspect_err(|error| {
                 self.parts_dirty.store(true, Ordering::Release);
-                self.parts.pieces().into_iter().for_each(|piece| self.distrust(piece));
+                if !error.is_exhausted() {
+                    self.parts.pieces().into_iter().for_each(|piece| self.distrust(piece));
+                }
             }));
         }
         also(self.root.sync_grown());
-        outcome.map(|()| written)
+        match outcome {
+            Ok(()) => Ok(written),
+            // Whatever failed, that is why.
+            Err(error) if !error.is_exhausted() && !self.has_its_folder() => {
+                Err(StorageError::FolderGone { path: self.root.dir().to_owned() })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Length and time of every file as they are now, to be kept with the resume data.
@@ -318,6 +329,11 @@ impl TorrentStore {
         self.forget_handle(file);
     }
 
+    /// Whether the download folder is still the one that this store has used; `true` if it has used none yet.
+    pub fn has_its_folder(&self) -> bool {
+        self.root.is_as_before()
+    }
+
     /// Makes every file be opened anew at its next use.
     pub(crate) fn forget_handles(&self) {
         self.handles.forget_store(self.id);
@@ -365,6 +381,14 @@ impl TorrentStore {
         self.handles.get(key, access, || self.open_file(file, access))
     }
 
+    /// Files that are kept open only to be used again give way to what needs a descriptor now.
+    fn with_room<T>(&self, open: impl Fn() -> Result<T, StorageError>) -> Result<T, StorageError> {
+        match open() {
+            Err(error) if error.is_exhausted() && self.handles.close_half() => open(),
+            opened => opened,
+        }
+    }
+
     /// The handle of a file that is open already.
     fn open_handle(&self, file: usize) -> Option<OpenFile> {
         self.handles.peek((self.id, u32::try_from(file).unwrap_or(PART_FILE)))
@@ -379,7 +403,7 @@ impl TorrentStore {
             Access::ReadWrite if seen => How::Write,
             Access::ReadWrite => How::Create { executable },
         };
-        let opened = match self.root.open(&relative, how) {
+        let opened = match self.with_room(|| self.root.open(&relative, how)) {
             Err(error) if seen && error.is_absent() => {
                 return Err(StorageError::FileGone { path: self.path_of(index) });
             }

@@ -1,4 +1,5 @@
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,7 +26,7 @@ const MAX_FAILED: usize = 1024;
 const MAX_SPARE: usize = 16;
 
 /// A block to be written, and to be hashed with its piece.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WriteJob {
     /// Where to.
     pub store: Arc<TorrentStore>,
@@ -39,6 +40,15 @@ pub struct WriteJob {
     pub data: Bytes,
     /// Comes back with the answer.
     pub tag: u64,
+}
+
+impl fmt::Debug for WriteJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { store: _, torrent, piece, begin, data, tag } = self;
+        let mut all = f.debug_struct("WriteJob");
+        all.field("torrent", torrent).field("piece", piece).field("begin", begin);
+        all.field("len", &data.len()).field("tag", tag).finish_non_exhaustive()
+    }
 }
 
 /// What became of [`WriteJob`]s. Every job is answered by one `Written` or one `Failed`; a verdict on the
@@ -79,16 +89,8 @@ pub enum WriteDone {
     /// The block has to be sent again once the cause is gone. The other blocks of the piece are kept, unless
     /// the piece is [forgotten](PieceWriter::forget).
     Failed {
-        /// As in the job.
-        torrent: u64,
-        /// As in the job.
-        piece: u32,
-        /// As in the job.
-        begin: u32,
-        /// Length of the block in bytes.
-        len: u32,
-        /// As in the job.
-        tag: u64,
+        /// The job, to be given again.
+        job: WriteJob,
         /// What went wrong.
         error: StorageError,
     },

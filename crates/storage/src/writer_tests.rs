@@ -138,9 +138,10 @@ fn ranges_outside_the_piece_fail_alone() {
     let failed: Vec<_> = done
         .iter()
         .filter_map(|done| match done {
-            WriteDone::Failed { error: StorageError::OutOfRange { .. }, piece, begin, .. } => {
-                Some((*piece, *begin))
-            }
+            WriteDone::Failed {
+                error: StorageError::OutOfRange { .. },
+                job: WriteJob { piece, begin, .. },
+            } => Some((*piece, *begin)),
             _ => None,
         })
         .collect();
@@ -159,7 +160,7 @@ fn goes_on_after_a_failed_write() {
     let failed: Vec<u64> = done
         .iter()
         .filter_map(|done| match done {
-            WriteDone::Failed { tag, error: StorageError::NotAFile { path }, .. } => {
+            WriteDone::Failed { job: WriteJob { tag, .. }, error: StorageError::NotAFile { path } } => {
                 assert_eq!(path, &in_the_way);
                 Some(*tag)
             }
@@ -186,7 +187,10 @@ fn goes_on_after_a_failed_read_back() {
     std::fs::File::options().write(true).open(torrent.path(0)).unwrap().set_len(0).unwrap();
     let done = write_all(&mut writer, jobs.clone());
     assert!(
-        matches!(done[..], [WriteDone::Failed { begin: 0, error: StorageError::Short { .. }, .. }]),
+        matches!(
+            done[..],
+            [WriteDone::Failed { job: WriteJob { begin: 0, .. }, error: StorageError::Short { .. } }]
+        ),
         "{done:?}"
     );
     std::fs::write(torrent.path(0), &torrent.data[0]).unwrap();

@@ -37,6 +37,7 @@ impl Swarm {
             then: Some(then),
             hashed_bytes: 0,
             believed_bytes: 0,
+            retry_after: None,
             outcome: Outcome::Open,
             added: Instant::now(),
         });

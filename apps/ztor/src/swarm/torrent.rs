@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ztor_metainfo::Metainfo;
 use ztor_session::{AddTorrent, TorrentId, TorrentState, TorrentStatus};
@@ -24,6 +24,8 @@ pub(super) struct Torrent {
     /// Bytes of the pieces that the check at the start has hashed, and of those that it has believed.
     pub(super) hashed_bytes: u64,
     pub(super) believed_bytes: u64,
+    /// A disk fault has stopped it, and it is tried again after this time.
+    pub(super) retry_after: Option<Duration>,
     pub(super) outcome: Outcome,
     pub(super) added: Instant,
 }

@@ -168,6 +168,23 @@ fn a_full_disk() {
     }
 }
 
+#[test]
+fn a_fault_stops_one_torrent_which_is_tried_again_and_not_the_others() {
+    let scratch = Scratch::new();
+    let (album, small) = (scratch.album(), scratch.data("in/small.bin", 100_000, 2));
+    let torrents = [&album, &small].map(|path| scratch.create(path, &[]));
+    let seed = seed(&scratch, &[&"--in", &scratch.path("in"), &torrents[0], &torrents[1]]);
+    scratch.file("out/album", b"where the folder should be");
+    let mut command = get(&scratch, &[&torrents[0], &torrents[1], &"--peer", &seed.addr]);
+    command.args(["--seed", "--json"]);
+    let mut run = Running::start(command);
+    let warning = run.line_with("will try again in 30s");
+    assert!(warning.contains("album"), "{warning}");
+    run.line_where("small.bin is done", |line| {
+        line.contains("\"event\":\"done\"") && line.contains("small.bin")
+    });
+}
+
 /// The same command with a small file system of its own on `dir`, which goes away with the process. `None`,
 /// with the reason printed, where the system allows no such thing.
 fn on_a_tmpfs(options: &str, dir: &Path, command: &Command) -> Option<Command> {

@@ -1,11 +1,11 @@
 //! The look at what is on disk when a torrent starts.
 
-use super::fault;
 use super::save::{Look, Looks};
+use super::{EXHAUSTED_PAUSE, fault};
 use crate::inbox::Inbox;
 use crate::message::ToNet;
-use crossbeam_channel::Receiver;
-use std::collections::HashMap;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -21,8 +21,10 @@ pub(crate) struct CheckJob {
     pub(crate) resume: Option<Resume>,
     /// Hash everything, whatever the resume data says of pieces.
     pub(crate) distrust: bool,
-    /// Somebody else has changed a file while the torrent was running.
-    pub(crate) changed: bool,
+    /// Somebody else has changed a file while the torrent was running, when these pieces were there (in wire form).
+    pub(crate) had_before_change: Option<Vec<u8>>,
+    /// The torrent is taken up again without the user: nothing may be made in place of a drive that is still away.
+    pub(crate) is_retry: bool,
     /// Where the resume data is kept.
     pub(crate) path: Option<PathBuf>,
     /// Per file; empty means all.
@@ -35,11 +37,38 @@ pub(crate) struct CheckJob {
 }
 
 pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
-    while let Ok(job) = jobs.recv() {
+    run_with(jobs, inbox, |job| check(job, inbox));
+}
+
+/// A job that found no open file or memory left is tried again after a pause, behind those that came in between.
+pub(super) fn run_with(
+    jobs: &Receiver<CheckJob>,
+    inbox: &Inbox<ToNet>,
+    check: impl Fn(&CheckJob) -> Result<Bitfield, StorageError>,
+) {
+    let mut later = VecDeque::new();
+    loop {
+        let job = if later.is_empty() {
+            jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            jobs.recv_timeout(EXHAUSTED_PAUSE)
+        };
+        let job = match job {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout) => match later.pop_front() {
+                Some(job) => job,
+                None => continue,
+            },
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let torrent = job.torrent;
-        match check(&job, inbox) {
+        match check(&job) {
             Ok(have) => inbox.push(ToNet::disk(torrent, DiskEvent::Checked { have })),
             Err(StorageError::Stopped) => {}
+            Err(error) if error.is_exhausted() => {
+                tracing::warn!(%error, "cannot check for now; trying again");
+                later.push_back(job);
+            }
             Err(error) => inbox.push(ToNet::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
         }
     }
@@ -48,6 +77,9 @@ pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
 fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError> {
     if job.stop.load(Ordering::Relaxed) {
         return Err(StorageError::Stopped);
+    }
+    if job.is_retry {
+        await_folder(job)?;
     }
     let layout = &job.store.meta().layout;
     let mut have = Bitfield::new(layout.piece_count());
@@ -82,8 +114,8 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError>
         job.store.set_own_files(&resume.own);
     }
     if job.prepare {
-        if job.changed {
-            spare_changes(job, &have)?;
+        if let Some(had) = &job.had_before_change {
+            spare_changes(&job.store, had, &have)?;
         }
         spare_other_torrents(job)?;
         job.store.prepare()?;
@@ -97,6 +129,20 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError>
     let look = Look { stamps, hashed_bytes, believed_bytes };
     *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
     Ok(have)
+}
+
+/// Refuses a download folder that is not the one it was, unless it has files as they were saved last: a drive that comes
+/// back may do so with another number, and an empty mount point is a folder too.
+fn await_folder(job: &CheckJob) -> Result<(), StorageError> {
+    if job.store.has_its_folder() {
+        return Ok(());
+    }
+    let now = job.store.fingerprint()?;
+    let saved = job.resume.iter().flat_map(|resume| &resume.stamps);
+    if saved.zip(&now).any(|(saved, now)| saved == now && now.len > 0) {
+        return Ok(());
+    }
+    Err(StorageError::FolderGone { path: job.store.dir().to_owned() })
 }
 
 /// Pieces to be hashed although there is resume data: of files that are not as they were, of the wrong length, or
@@ -133,14 +179,15 @@ fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
 
 /// A piece that was there and is not any more was changed on purpose, as far as we know: it is not written over
 /// before the user says so.
-fn spare_changes(job: &CheckJob, have: &Bitfield) -> Result<(), StorageError> {
-    let Some(resume) = &job.resume else { return Ok(()) };
-    let layout = &job.store.meta().layout;
-    let mut lost = (0..layout.piece_count()).filter(|piece| resume.has(*piece) && !have.contains(*piece));
+fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<(), StorageError> {
+    let layout = &store.meta().layout;
+    let was_there =
+        |piece: u32| had.get(piece as usize / 8).is_some_and(|byte| byte & (0x80 >> (piece % 8)) != 0);
+    let mut lost = (0..layout.piece_count()).filter(|piece| was_there(*piece) && !have.contains(*piece));
     let Some(piece) = lost.next() else { return Ok(()) };
     let file =
         layout.ranges(piece, 0, layout.piece_len(piece)).find(|range| !range.pad).map(|range| range.file);
-    Err(StorageError::FileChanged { path: job.store.path_of(file.unwrap_or_default()) })
+    Err(StorageError::FileChanged { path: store.path_of(file.unwrap_or_default()) })
 }
 
 /// Remembers which files may be written to before the first byte goes into one: after a crash in between a file would

@@ -1,13 +1,13 @@
 //! What was written made durable, then remembered.
 
-use super::fault;
+use super::{EXHAUSTED_PAUSE, fault};
 use crate::inbox::Inbox;
 use crate::message::ToNet;
 use crossbeam_channel::Receiver;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use ztor_engine::{DiskFault, DiskFaultKind, TorrentId};
-use ztor_storage::resume::Resume;
+use ztor_storage::resume::{Resume, ResumeError};
 use ztor_storage::{FileStamp, StorageError, TorrentStore};
 
 /// The files of a torrent, as a check has found them.
@@ -41,25 +41,56 @@ pub(crate) enum SaveError {
     Changed(DiskFault),
     /// The data is safe, but what is known of it could not be kept.
     Memory(DiskFault),
+    /// There was no open file or memory left. Nothing is lost, and it is due again.
+    Exhausted,
 }
+
+/// How often a save is tried in a row that finds no open file or memory left.
+const TRIES: u32 = 8;
 
 pub(super) fn run(jobs: &Receiver<SaveJob>, inbox: &Inbox<ToNet>) {
     while let Ok(mut job) = jobs.recv() {
-        let error = save(&mut job).err();
+        let error = patiently(|| save(&mut job)).err();
         inbox.push(ToNet::Saved { torrent: job.torrent, resume: Box::new(job.resume), error });
+    }
+}
+
+/// Tries again what found no open file or memory left.
+pub(super) fn patiently(mut save: impl FnMut() -> Result<(), SaveError>) -> Result<(), SaveError> {
+    for _ in 1..TRIES {
+        match save() {
+            Err(SaveError::Exhausted) => std::thread::sleep(EXHAUSTED_PAUSE),
+            done => return done,
+        }
+    }
+    save()
+}
+
+impl SaveError {
+    /// `otherwise` says what it means if the disk, and not this process, is the cause.
+    fn of(error: &StorageError, otherwise: impl FnOnce(DiskFault) -> Self) -> Self {
+        if error.is_exhausted() {
+            tracing::warn!(%error, "cannot save for now; trying again");
+            return Self::Exhausted;
+        }
+        otherwise(fault(error))
     }
 }
 
 /// The order is what keeps a crash from losing or inventing pieces: data first, then what is said about it.
 fn save(job: &mut SaveJob) -> Result<(), SaveError> {
-    let written = job.store.sync().map_err(|e| SaveError::Data(fault(&e)))?;
-    let now = job.store.fingerprint().map_err(|e| SaveError::Memory(fault(&e)))?;
+    let written = job.store.sync().map_err(|e| SaveError::of(&e, SaveError::Data))?;
+    let now = job.store.fingerprint().map_err(|e| SaveError::of(&e, SaveError::Memory))?;
     {
         // Only what we wrote ourselves gets a new stamp. What others did to a file is found here, or at the next start.
         let mut look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);
         let look =
             look.get_or_insert_with(|| Look { stamps: now.clone(), hashed_bytes: 0, believed_bytes: 0 });
         if let Some(path) = job.store.changed_by_others(&look.stamps, &now, &written) {
+            if !job.store.has_its_folder() {
+                let path = job.store.dir().to_owned();
+                return Err(SaveError::Data(fault(&StorageError::FolderGone { path })));
+            }
             return Err(SaveError::Changed(fault(&StorageError::FileChanged { path })));
         }
         for file in written {
@@ -69,6 +100,8 @@ fn save(job: &mut SaveJob) -> Result<(), SaveError> {
     }
     job.resume.own = job.store.own_files();
     let Some(path) = &job.path else { return Ok(()) };
-    let kept = job.resume.save(path);
-    kept.map_err(|e| SaveError::Memory(DiskFault { kind: DiskFaultKind::Io, message: e.to_string() }))
+    job.resume.save(path).map_err(|error| match error {
+        ResumeError::Storage(error) => SaveError::of(&error, SaveError::Memory),
+        error => SaveError::Memory(DiskFault { kind: DiskFaultKind::Io, message: error.to_string() }),
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::conn::{Conn, Link, Sent};
 use super::crypt::Crypt;
+use super::retry::Retry;
 use super::{Driver, Entry, sockets};
 use crate::disk::{BlockSource, CheckJob, Located, Looks, MAX_OPEN_SLICES};
 use crate::message::NewTorrent;
@@ -55,8 +56,10 @@ impl Driver {
             is_saving: false,
             save_again: false,
             finish_pending: false,
+            retry: Retry::default(),
+            is_retry: false,
             changed_at: None,
-            looks_at_change: false,
+            had_before_change: None,
             in_doubt: false,
         };
         self.torrents.insert(id, entry);
@@ -66,14 +69,16 @@ impl Driver {
 
     /// Has the disk looked at: what was known when it was last saved is believed where the files are as they
     /// were then.
-    fn check(&self, id: TorrentId) {
-        let Some(entry) = self.torrents.get(id) else { return };
+    fn check(&mut self, id: TorrentId) {
+        let Some(entry) = self.torrents.get_mut(id) else { return };
+        let is_retry = std::mem::take(&mut entry.is_retry);
         self.disk.check(CheckJob {
             torrent: id,
             store: Arc::clone(&entry.store),
             resume: entry.saved.clone(),
             distrust: entry.recheck,
-            changed: entry.looks_at_change,
+            had_before_change: entry.had_before_change.clone(),
+            is_retry,
             path: entry.resume_path.clone(),
             wanted: entry.wanted.clone(),
             looks: Arc::clone(&entry.looks),
@@ -123,7 +128,7 @@ impl Driver {
             }
         }
         for event in out.events.drain(..) {
-            self.on_torrent_event(event);
+            self.on_torrent_event(now, event);
         }
         // What is called and given up in one turn is not called at all.
         out.connects.retain(|connect| !out.closes.iter().any(|close| close.peer == connect.peer));
@@ -160,11 +165,12 @@ impl Driver {
         }
     }
 
-    fn on_torrent_event(&mut self, event: TorrentEvent) {
+    fn on_torrent_event(&mut self, now: Instant, event: TorrentEvent) {
         match event {
             TorrentEvent::Started { torrent, .. } => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
                     (entry.in_doubt, entry.recheck) = (false, false);
+                    entry.retry.started(now);
                     let look = entry.looks.lock().unwrap_or_else(PoisonError::into_inner);
                     let (hashed_bytes, believed_bytes) =
                         look.as_ref().map_or((0, 0), |look| (look.hashed_bytes, look.believed_bytes));
@@ -182,10 +188,11 @@ impl Driver {
             }
             TorrentEvent::Stopped { torrent, ref fault } => {
                 if let Some(entry) = self.torrents.get_mut(torrent)
-                    && std::mem::take(&mut entry.looks_at_change)
+                    && entry.had_before_change.take().is_some()
                 {
                     return self.tell(SessionEvent::ChangedByOthers { torrent, fault: fault.clone() });
                 }
+                self.plan_retry(now, torrent, fault);
             }
             TorrentEvent::Removed(torrent) => {
                 if let Some(entry) = self.torrents.remove(torrent) {

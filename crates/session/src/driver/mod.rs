@@ -11,6 +11,7 @@ mod fill;
 mod input;
 mod local;
 mod pool;
+mod retry;
 mod saving;
 pub(crate) mod sockets;
 mod staged;
@@ -31,6 +32,7 @@ use crossbeam_channel::Sender;
 use local::LocalSockets;
 use mio::{Events, Interest, Poll, Token};
 use pool::ReadPool;
+use retry::Retry;
 use saving::{Ending, SaveTimes};
 use slotmap::SecondaryMap;
 use sockets::Listening;
@@ -81,10 +83,14 @@ struct Entry {
     save_again: bool,
     /// The torrent is finished, to be reported once that is safe.
     finish_pending: bool,
+    retry: Retry,
+    /// The check that is asked for next comes of itself, and not from the user.
+    is_retry: bool,
     /// When a file was last found changed by somebody else.
     changed_at: Option<Instant>,
-    /// A file was changed by somebody else, and the check that is asked for finds out whether its content is.
-    looks_at_change: bool,
+    /// A file was changed by somebody else, and the check that is asked for finds out whether its content is: these are
+    /// the pieces that were there, in wire form.
+    had_before_change: Option<Vec<u8>>,
     /// Written data may be lost. The system says so once, so a later sync that succeeds proves nothing: what was
     /// saved last stands until the disk has been looked at again.
     in_doubt: bool,
@@ -128,6 +134,8 @@ pub(crate) struct Driver {
     publisher: Publisher,
     accept_again_at: Option<Instant>,
     saves: SaveTimes,
+    /// When a torrent that a disk fault has stopped is tried again.
+    retry_at: Instant,
     publish_at: Instant,
     saves_under_way: usize,
     /// Told at the next publishing, so that a face that hears of something also sees it.
@@ -211,6 +219,7 @@ impl Driver {
             publisher,
             accept_again_at: None,
             saves: SaveTimes::new(now),
+            retry_at: Instant::FAR_FUTURE,
             publish_at: now,
             saves_under_way: 0,
             events: Vec::new(),
@@ -287,6 +296,7 @@ impl Driver {
             self.accept_again_at,
             self.listen_again_at,
             self.goodbyes_until,
+            Some(self.retry_at).filter(|_| self.ending == Ending::No),
             dht_save_at,
         ];
         let next = own
@@ -304,12 +314,12 @@ impl Driver {
             ToNet::Device(state) => self.on_device(now, state),
             ToNet::Worked { peer, worked } => self.on_worked(now, peer, worked),
             ToNet::Located(located) => self.on_located(located),
-            ToNet::LocateFailed { peer, message, is_ours: true, .. } => {
-                self.closed(now, peer, &message, true)
+            ToNet::LocateFailed { peer, fault, is_ours: true, .. } => {
+                self.closed(now, peer, &fault.message, true)
             }
-            ToNet::LocateFailed { peer, torrent, message, .. } => {
+            ToNet::LocateFailed { peer, torrent, fault, .. } => {
                 self.closed(now, peer, "a block for it could not be read", true);
-                let event = DiskEvent::ReadFailed { message };
+                let event = DiskEvent::Failed { fault };
                 self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
             }
             ToNet::Saved { torrent, resume, error } => self.on_saved(now, torrent, *resume, error),
@@ -344,8 +354,14 @@ impl Driver {
                 let _ = answer.send(self.engine.dht_stats(now));
             }
             ToNet::Command(command) => {
-                if let Command::Remove(id) = command {
-                    self.save(id, true);
+                match &command {
+                    Command::Remove(id) => self.save(*id, true),
+                    Command::Resume(id) => {
+                        if let Some(entry) = self.torrents.get_mut(*id) {
+                            entry.retry.resumed();
+                        }
+                    }
+                    _ => {}
                 }
                 self.engine.handle(now, Event::Command(command), &mut self.out);
             }
@@ -362,6 +378,9 @@ impl Driver {
     fn housekeeping(&mut self, now: Instant) {
         self.listen_again(now);
         self.save_what_is_due(now);
+        if self.ending == Ending::No {
+            self.retry_what_is_due(now);
+        }
         if let Some(path) = &self.dht_path
             && now >= self.dht_save_at
         {

@@ -156,12 +156,13 @@ impl Driver {
                 self.tell(SessionEvent::NotSaved { torrent, fault });
                 self.tell_finished(torrent, &resume);
             }
+            Some(SaveError::Exhausted) => self.engine.not_saved(torrent),
             Some(SaveError::Data(fault)) => self.stop_in_doubt(now, torrent, fault),
             Some(SaveError::Changed(fault)) => {
                 // Once in a while it may be a harmless program that changes no more than the time.
                 let earlier = entry.changed_at.replace(now);
-                entry.looks_at_change = earlier.is_none_or(|at| now.since(at) >= CHANGES_EVERY);
-                let looks_again = entry.looks_at_change;
+                let looks_again = earlier.is_none_or(|at| now.since(at) >= CHANGES_EVERY);
+                entry.had_before_change = looks_again.then(|| resume.have.clone());
                 self.stop_in_doubt(now, torrent, fault);
                 if looks_again {
                     let resume = Event::Command(Command::Resume(torrent));

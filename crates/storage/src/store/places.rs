@@ -140,7 +140,7 @@ impl TorrentStore {
                 Access::ReadWrite if self.parts.begun() => How::Write,
                 Access::ReadWrite => How::Create { executable: false },
             };
-            match self.root.open(&self.parts_path, how) {
+            match self.with_room(|| self.root.open(&self.parts_path, how)) {
                 Err(error) if error.is_absent() && self.parts.begun() => {
                     Err(StorageError::FileGone { path: self.full_parts_path() })
                 }

@@ -560,7 +560,8 @@ fn a_full_disk_is_told_and_the_download_goes_on_afterwards() {
         writer.write(&mut torrent.jobs(&store, piece), &mut done);
         for done in done {
             match done {
-                crate::WriteDone::Failed { error, piece, .. } => {
+                crate::WriteDone::Failed { error, job } => {
+                    let piece = job.piece;
                     assert!(error.is_no_space(), "{error}");
                     failed.push(piece);
                 }

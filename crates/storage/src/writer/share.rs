@@ -240,6 +240,5 @@ fn written(job: &WriteJob) -> WriteDone {
 }
 
 fn failed(job: &WriteJob, error: StorageError) -> WriteDone {
-    let WriteJob { torrent, piece, begin, tag, .. } = *job;
-    WriteDone::Failed { torrent, piece, begin, len: job.data.len() as u32, tag, error }
+    WriteDone::Failed { job: job.clone(), error }
 }

@@ -1,0 +1,131 @@
+//! Torrents that a disk fault has stopped are tried again by themselves.
+
+use super::Driver;
+use crate::snapshot::SessionEvent;
+use ztor_base::{Duration, Instant};
+use ztor_engine::{Command, DiskFault, DiskFaultKind, Event, TorrentId};
+
+/// The first pause; each further fault doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// After running for this long the next fault counts as the first.
+const SOUND: Duration = Duration::from_secs(600);
+
+/// The attempts to take up one torrent again.
+#[derive(Debug, Default)]
+pub(super) struct Retry {
+    /// Faults in a row.
+    faults: u32,
+    at: Option<Instant>,
+    runs_since: Option<Instant>,
+}
+
+impl Retry {
+    /// When the torrent is taken up again by itself.
+    pub(super) fn at(&self) -> Option<Instant> {
+        self.at
+    }
+
+    /// A fault has stopped the torrent. Returns how long it rests; `None` if only the user can help.
+    pub(super) fn stopped(&mut self, now: Instant, kind: DiskFaultKind) -> Option<Duration> {
+        if self.runs_since.take().is_some_and(|since| now.since(since) >= SOUND) {
+            self.faults = 0;
+        }
+        self.at = None;
+        if !goes_by_itself(kind) {
+            return None;
+        }
+        let pause = LONGEST_PAUSE.min(FIRST_PAUSE * (1 << self.faults.min(10)));
+        self.faults += 1;
+        self.at = Some(now + pause);
+        Some(pause)
+    }
+
+    /// The torrent runs.
+    pub(super) fn started(&mut self, now: Instant) {
+        self.runs_since = Some(now);
+        self.at = None;
+    }
+
+    /// It is taken up again, by the user or because it is time.
+    pub(super) fn resumed(&mut self) {
+        self.at = None;
+    }
+}
+
+/// Whether the cause may vanish without anybody telling us: space is freed, a drive comes back. What others did to the
+/// files is for the user to look at.
+fn goes_by_itself(kind: DiskFaultKind) -> bool {
+    match kind {
+        DiskFaultKind::Full | DiskFaultKind::Denied | DiskFaultKind::Gone | DiskFaultKind::Io => true,
+        DiskFaultKind::Changed | DiskFaultKind::InTheWay => false,
+    }
+}
+
+impl Driver {
+    /// A fault has stopped a torrent: says when it is tried again, if it is.
+    pub(super) fn plan_retry(&mut self, now: Instant, torrent: TorrentId, fault: &DiskFault) {
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        if let Some(after) = entry.retry.stopped(now, fault.kind) {
+            self.retry_at = self.retry_at.min(now + after);
+            self.tell(SessionEvent::WillRetry { torrent, after });
+        }
+    }
+
+    /// Takes up the torrents whose time has come.
+    pub(super) fn retry_what_is_due(&mut self, now: Instant) {
+        if now < self.retry_at {
+            return;
+        }
+        let due: Vec<TorrentId> = self
+            .torrents
+            .iter()
+            .filter(|(_, entry)| entry.retry.at().is_some_and(|at| at <= now))
+            .map(|(id, _)| id)
+            .collect();
+        for id in due {
+            if let Some(entry) = self.torrents.get_mut(id) {
+                entry.retry.resumed();
+                entry.is_retry = true;
+            }
+            self.engine.handle(now, Event::Command(Command::Resume(id)), &mut self.out);
+        }
+        let next = self.torrents.values().filter_map(|entry| entry.retry.at()).min();
+        self.retry_at = next.unwrap_or(Instant::FAR_FUTURE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn pauses_grow_up_to_ten_minutes_and_start_over_after_a_sound_run() {
+        let mut now = Instant::ZERO;
+        let mut retry = Retry::default();
+        let mut fault = |now| retry.stopped(now, DiskFaultKind::Full).map(|pause| pause.as_secs());
+        let pauses: Vec<_> = (0..7).filter_map(|_| fault(now)).collect();
+        assert_eq!(pauses, [30, 60, 120, 240, 480, 600, 600]);
+        assert_eq!(retry.at(), Some(now + 10 * MINUTE));
+
+        retry.started(now);
+        assert_eq!(retry.at(), None);
+        now += 9 * MINUTE;
+        assert_eq!(retry.stopped(now, DiskFaultKind::Io), Some(10 * MINUTE), "it ran for a short time only");
+        retry.started(now);
+        now += 10 * MINUTE;
+        assert_eq!(retry.stopped(now, DiskFaultKind::Gone), Some(FIRST_PAUSE));
+    }
+
+    #[test]
+    fn what_others_did_waits_for_the_user() {
+        let mut retry = Retry::default();
+        for kind in [DiskFaultKind::Changed, DiskFaultKind::InTheWay] {
+            assert_eq!(retry.stopped(Instant::ZERO, kind), None);
+            assert_eq!(retry.at(), None);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! How many files and sockets may be open at once.
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use ztor_storage::HandleCache;
+
+/// Descriptors that are neither peers nor files of torrents: sockets that listen, trackers, the threads' own, and the
+/// files of the program that embeds the session.
+const RESERVED: u64 = 128;
+/// The fewest peers and kept files, however low the limit is.
+const LEAST: u64 = 8;
+
+/// How the descriptors of the process are shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// Connections.
+    pub(crate) peers: usize,
+    /// Files kept open to be used again.
+    pub(crate) files: usize,
+}
+
+/// Raises the limit of open files as far as it goes, for the usual one is from other times, and shares it out:
+/// `peers` is how many connections are asked for.
+pub(crate) fn share(peers: usize) -> Share {
+    let share = share_of(raise(), peers);
+    if share.peers < peers {
+        tracing::warn!(
+            asked = peers,
+            given = share.peers,
+            "the limit of open files does not allow as many peers; raise it (ulimit -n)"
+        );
+    }
+    share
+}
+
+/// `None` is no limit.
+fn share_of(limit: Option<u64>, peers: usize) -> Share {
+    let most_files = HandleCache::DEFAULT_LIMIT;
+    let Some(limit) = limit else { return Share { peers, files: most_files } };
+    let rest = limit - RESERVED.min(limit / 4);
+    let within = |share: u64, most: usize| usize::try_from(share.max(LEAST)).unwrap_or(most).min(most);
+    let files = within(rest / 4, most_files);
+    // Blocks on their way to peers hold their files open as well.
+    let peers = within((rest - (files as u64).min(rest)) / 4 * 3, peers);
+    Share { peers, files }
+}
+
+/// The limit after it was raised.
+fn raise() -> Option<u64> {
+    let mut limit = getrlimit(Resource::Nofile);
+    let before = limit.current;
+    if before.is_some() && before != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "the limit of open files stays");
+            return before;
+        }
+    }
+    limit.current
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_files_and_the_rest_fit_the_limit() {
+        assert_eq!(share_of(None, 500), Share { peers: 500, files: 512 });
+        assert_eq!(share_of(Some(1 << 20), 500), Share { peers: 500, files: 512 });
+        assert_eq!(share_of(Some(1024), 500), Share { peers: 500, files: 224 });
+        for limit in [64, 256, 1024, 4096, 100_000] {
+            let Share { peers, files } = share_of(Some(limit), 1_000_000);
+            assert!(peers as u64 + files as u64 <= limit - limit.min(4 * RESERVED) / 4, "{limit}");
+            assert!(peers >= 8 && files >= 8);
+        }
+        assert_eq!(share_of(Some(0), 500), Share { peers: 8, files: 8 });
+    }
+}
