@@ -142,6 +142,14 @@ pub enum AddError {
     /// The engine is ending.
     #[error("ztor is shutting down")]
     ShuttingDown,
+    /// The priorities are not one per piece.
+    #[error("there are priorities of {found} pieces, but the torrent has {expected}")]
+    WrongPieceCount {
+        /// Pieces of the torrent.
+        expected: usize,
+        /// Priorities given.
+        found: usize,
+    },
 }
 
 /// Why an incoming connection was not taken.
@@ -199,6 +207,10 @@ impl Engine {
         let ids: Vec<SwarmId> = add.meta.info_hashes.swarm_ids().collect();
         if ids.iter().any(|id| self.swarms.contains(*id)) {
             return Err(AddError::Duplicate);
+        }
+        let expected = add.meta.layout.piece_count() as usize;
+        if let Some(found) = add.priorities.as_ref().map(|all| all.len()).filter(|found| *found != expected) {
+            return Err(AddError::WrongPieceCount { expected, found });
         }
         let torrent = Torrent::new(now, add, &mut self.rng);
         let id = self.torrents.insert(torrent);

@@ -28,6 +28,17 @@ pub enum BeginError {
     /// It has begun, or its metadata has not come.
     #[error("this torrent does not wait for a beginning")]
     NotWaiting,
+    /// It is described as another torrent than the link has led to.
+    #[error("the link leads to another torrent than the one that is given")]
+    OtherTorrent,
+    /// The priorities are not one per piece.
+    #[error("there are priorities of {found} pieces, but the torrent has {expected}")]
+    WrongPieceCount {
+        /// Pieces of the torrent.
+        expected: usize,
+        /// Priorities given.
+        found: usize,
+    },
 }
 
 impl Torrent {
@@ -51,16 +62,28 @@ impl Engine {
     /// that was [added](Self::add).
     ///
     /// # Errors
-    /// It is not there, or not waiting.
+    /// It is not there, or not waiting; or `begin` does not have one priority per piece.
     pub fn begin(&mut self, id: TorrentId, begin: Begin) -> Result<(), BeginError> {
         let torrent = self.torrents.get_mut(id).ok_or(BeginError::Gone)?;
         if torrent.phase != Phase::Metadata || torrent.is_unknown() {
             return Err(BeginError::NotWaiting);
         }
         let Begin { priorities, sequential, uploaded, downloaded } = begin;
+        let expected = torrent.layout.piece_count() as usize;
+        if let Some(found) = priorities.as_ref().map(|all| all.len()).filter(|found| *found != expected) {
+            return Err(BeginError::WrongPieceCount { expected, found });
+        }
         torrent.begin(priorities, sequential, uploaded, downloaded);
         self.changes.shown.insert(id);
         Ok(())
+    }
+
+    /// What a torrent is; `None` while that is not known, or if it is not there.
+    pub fn metainfo(&self, id: TorrentId) -> Option<&Arc<Metainfo>> {
+        match &self.torrents.get(id)?.knowledge {
+            Knowledge::All(meta) => Some(meta),
+            Knowledge::Hash(_) | Knowledge::Info(..) => None,
+        }
     }
 
     /// A peer may have what is missing.

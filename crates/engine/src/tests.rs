@@ -337,6 +337,15 @@ fn a_limit_is_shared_among_torrents_and_peers() {
 }
 
 #[test]
+fn add_with_priorities_of_another_torrent_is_refused() {
+    let (world, _) = World::new(8 * 32768, 32768);
+    let mut rig = Rig::new(world.now, Config::new(PeerId::new([1; 20]), 1), 5);
+    let priorities = Some(vec![Priority::Normal; 9].into());
+    let add = AddTorrent { priorities, ..AddTorrent::new(Arc::clone(&world.meta)) };
+    assert_eq!(rig.engine.add(rig.now, &add), Err(AddError::WrongPieceCount { expected: 8, found: 9 }));
+}
+
+#[test]
 fn a_fault_during_the_check_does_not_count_as_nothing_there() {
     let (mut world, data) = World::new(8 * 32768, 32768);
     let node = world.add(Some(&data), &[], |_| {});

@@ -59,7 +59,7 @@ use ztor_base::PeerId;
 use ztor_engine::{DhtRole, Engine};
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_storage::resume::Resume;
-use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
+use ztor_storage::{HandleCache, StoreOptions, TorrentStore, records};
 
 /// How long the network thread may take to answer a question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -279,6 +279,9 @@ impl Session {
         if !config.transports.tcp {
             listening.tcp = None;
         }
+        if let Some(state) = &config.state_dir {
+            records::remove_leftovers(&state.join("resume"));
+        }
         let share = limits::share(config.max_peers);
         config.max_peers = share.peers;
         let addr = listening.addr;
@@ -366,7 +369,8 @@ impl Session {
     }
 
     /// Says what to do with a magnet link's torrent, once it is known. From then on it is as one that was
-    /// [added](Self::add); `add.meta` must be what [`TorrentEvent::Metadata`] told.
+    /// [added](Self::add); `add.meta` must be what [`TorrentEvent::Metadata`] told, or it is
+    /// [refused](BeginError::OtherTorrent).
     pub fn begin(&self, torrent: TorrentId, add: AddTorrent) -> Result<(), AddError> {
         let new = self.prepare(add)?;
         let (answer, reply) = bounded(1);

@@ -6,9 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use ztor_metainfo::Metainfo;
 use ztor_metainfo::create::Options;
-use ztor_session::{AddTorrent, Command, Config, DiskFaultKind, End, Session, SessionEvent, TorrentEvent};
+use ztor_metainfo::{Magnet, Metainfo};
+use ztor_session::{
+    AddError, AddMagnet, AddTorrent, BeginError, Command, Config, DiskFaultKind, End, Session, SessionEvent,
+    TorrentEvent,
+};
 use ztor_storage::create::{CreateOptions, create};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -183,5 +186,25 @@ fn folder_that_goes_away_stops_the_torrent_until_it_is_back_and_is_not_made_agai
         }
         _ => false,
     });
+    assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}
+
+#[test]
+fn begin_with_another_torrent_is_refused() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
+    let meta = torrent(&source.join("blob"), 100_000, &[]);
+    let other = torrent(&tmp.path().join("other/blob"), 500_000, &[]);
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
+    started(&seed);
+    let leech = session(None, |_| {});
+    let magnet = Magnet::from(meta.as_ref());
+    let id = leech.add_magnet(AddMagnet { magnet, peers: vec![seed.local_addr()] }).unwrap();
+    wait(&leech, "known", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Metadata { .. })));
+    let refused = leech.begin(id, AddTorrent::new(other, &target));
+    assert!(matches!(refused, Err(AddError::Begin(BeginError::OtherTorrent))), "{refused:?}");
+    leech.begin(id, AddTorrent::new(meta, &target)).unwrap();
+    wait(&leech, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }

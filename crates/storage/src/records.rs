@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::process::Pid;
 use ztor_metainfo::InfoHashes;
 
 use crate::resume::Resume;
@@ -10,6 +13,10 @@ use crate::store::FileStamp;
 
 /// The extension of resume files in the folder.
 pub const EXTENSION: &str = "resume";
+
+/// How long what a running process writes is left alone: far longer than that takes. A process of later may have the
+/// number of one that has crashed.
+const LEFT_ALONE: Duration = Duration::from_secs(3600);
 
 /// The most resume files that a search reads.
 const MAX_SEARCHED: usize = 10_000;
@@ -26,6 +33,34 @@ pub fn left_by_another(folder: &Path, own: &InfoHashes, stamps: &HashSet<FileSta
     let loaded = records.take(MAX_SEARCHED).filter_map(|path| Resume::load(&path).ok());
     let others = loaded.filter(|record| !record.info_hashes.matches(own));
     others.flat_map(|record| record.stamps).find(|stamp| stamp.len > 0 && stamps.contains(stamp))
+}
+
+/// Removes what writers of resume files have left in the folder that did not come to their end: see
+/// [`replace_file`](crate::resume::replace_file). Files of a process that runs are left alone for an hour.
+pub fn remove_leftovers(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let Some(process) = entry.file_name().to_str().and_then(writer_of) else { continue };
+        let age = entry.metadata().and_then(|file| file.modified()).ok().and_then(|time| time.elapsed().ok());
+        if is_running(process) && age.is_none_or(|age| age < LEFT_ALONE) {
+            continue;
+        }
+        if let Err(error) = std::fs::remove_file(entry.path()) {
+            tracing::debug!(path = %entry.path().display(), %error, "cannot remove what a crash has left");
+        }
+    }
+}
+
+/// The process that has written a file of this name, if it is one that is to be renamed: `<name>.<process>-<count>.tmp`.
+fn writer_of(name: &str) -> Option<i32> {
+    let (process, count) = name.strip_suffix(".tmp")?.rsplit('.').next()?.split_once('-')?;
+    count.parse::<u64>().ok()?;
+    process.parse().ok().filter(|process| *process > 0)
+}
+
+fn is_running(process: i32) -> bool {
+    let Some(pid) = Pid::from_raw(process) else { return false };
+    rustix::process::test_kill_process(pid) != Err(Errno::SRCH)
 }
 
 #[cfg(test)]
@@ -63,5 +98,31 @@ mod tests {
         record(&one, left).save(&folder.path().join("one.resume")).unwrap();
         assert_eq!(left_by_another(folder.path(), own, &stamps), other);
         assert_eq!(left_by_another(folder.path(), own, &HashSet::from([FileStamp::ABSENT])), None);
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_are_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| std::fs::write(folder.path().join(name), b"x").unwrap();
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let (dead, alive) = (ended.id(), std::process::id());
+        ended.wait().unwrap();
+        let kept = [
+            "a.resume".to_owned(),
+            "a.tmp".to_owned(),
+            "a.resume.x-1.tmp".to_owned(),
+            format!("a.resume.{alive}-1.tmp"),
+        ];
+        kept.iter().for_each(|name| write(name));
+        write(&format!("a.resume.{dead}-0.tmp"));
+        write(&format!("b.resume.{alive}-7.tmp"));
+        let old =
+            std::fs::File::options().write(true).open(folder.path().join(format!("b.resume.{alive}-7.tmp")));
+        old.unwrap().set_modified(std::time::SystemTime::now() - 2 * LEFT_ALONE).unwrap();
+        remove_leftovers(folder.path());
+        let mut expected = kept.to_vec();
+        expected.sort();
+        assert_eq!(crate::testing::names_in(folder.path()), expected);
+        remove_leftovers(&folder.path().join("missing"));
     }
 }

@@ -84,6 +84,11 @@ fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
     // The seed goes, and the metadata is had from one who has nothing else yet.
     let other = world.add_magnet(world.meta.info_hashes, &[leech]);
     world.run(LIMIT, |w| w.metadata(other).is_some());
+    let node = &mut world.nodes[leech];
+    let short = Begin { priorities: Some(vec![Priority::Normal; 1].into()), ..Begin::default() };
+    let expected = node.rig.engine.metainfo(node.id).unwrap().layout.piece_count() as usize;
+    let refused = node.rig.engine.begin(node.id, short);
+    assert_eq!(refused, Err(BeginError::WrongPieceCount { expected, found: 1 }));
     world.begin(leech);
     world.begin(other);
     world.run(LIMIT, |w| w.finished(leech) && w.finished(other));

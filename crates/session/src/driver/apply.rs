@@ -25,6 +25,11 @@ impl Driver {
 
     /// A magnet link's torrent, of which is now known what to do with it.
     pub(super) fn begin(&mut self, now: Instant, id: TorrentId, new: NewTorrent) -> Result<(), BeginError> {
+        // What is checked and asked for goes by what the engine knows, where the files go by what was given.
+        let known = self.engine.metainfo(id).map(|meta| meta.info_hashes);
+        if known.is_some_and(|known| known != new.add.meta.info_hashes) {
+            return Err(BeginError::OtherTorrent);
+        }
         let begin = Begin {
             priorities: new.add.priorities.clone(),
             sequential: new.add.sequential,
