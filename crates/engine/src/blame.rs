@@ -4,7 +4,7 @@
 //! has come right: then each block that differs convicts its sender, and the others are innocent.
 
 use crate::event::BlockDigest;
-use crate::picker::Source;
+use crate::picker::{ON_DISK, Source};
 use std::collections::BTreeMap;
 
 /// Failed pieces remembered per torrent; beyond it the oldest by index is dropped.
@@ -27,10 +27,11 @@ impl Blame {
     ) -> Option<Source> {
         let (_, first) = sources.first()?;
         if sources.iter().all(|(_, s)| s == first) {
-            return Some(*first);
+            return Some(*first).filter(|author| *author != ON_DISK);
         }
         let by_begin: BTreeMap<u32, Source> = sources.iter().copied().collect();
         let suspects = digests.iter().filter_map(|d| Some((*d, *by_begin.get(&d.begin)?)));
+        let suspects = suspects.filter(|(_, source)| *source != ON_DISK);
         let kept = self.failed.entry(piece).or_default();
         kept.extend(suspects);
         kept.truncate(MAX_SUSPECTS);
@@ -84,6 +85,17 @@ mod tests {
         let right = [digest(0, 1), digest(16384, 2), digest(32768, 3)];
         assert_eq!(blame.piece_ok(3, &right), [ip(2)]);
         assert!(blame.piece_ok(3, &right).is_empty(), "judged once");
+    }
+
+    #[test]
+    fn blocks_of_an_earlier_run_convict_nobody() {
+        let mut blame = Blame::default();
+        let bad = [digest(0, 1), digest(16384, 66)];
+        assert_eq!(blame.piece_failed(3, &bad, &[(0, ip(1)), (16384, ON_DISK)]), None);
+        assert_eq!(blame.piece_failed(4, &bad, &[(0, ON_DISK), (16384, ON_DISK)]), None);
+        let right = [digest(0, 1), digest(16384, 2)];
+        assert!(blame.piece_ok(3, &right).is_empty());
+        assert!(blame.piece_ok(4, &right).is_empty());
     }
 
     #[test]

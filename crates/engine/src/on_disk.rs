@@ -26,6 +26,13 @@ impl Engine {
         }
         match event {
             DiskEvent::Checked { have } => self.on_checked(now, id, have, out),
+            DiskEvent::Unfinished { pieces } => {
+                if let Some(torrent) = self.torrents.get_mut(id)
+                    && torrent.is_live()
+                {
+                    pieces.iter().for_each(|(piece, blocks)| torrent.picker.restore(*piece, blocks));
+                }
+            }
             DiskEvent::CheckProgress { done, total } => {
                 if let Some(torrent) = self.torrents.get_mut(id)
                     && matches!(torrent.phase, Phase::Checking { .. })

@@ -42,9 +42,13 @@ fn torrent(path: &Path, len: usize, trackers: &[String]) -> Arc<Metainfo> {
 }
 
 fn torrent_of(path: &Path, trackers: &[String]) -> Arc<Metainfo> {
+    torrent_in_pieces(path, trackers, 16384)
+}
+
+fn torrent_in_pieces(path: &Path, trackers: &[String], piece_length: u32) -> Arc<Metainfo> {
     let torrent = Options {
         trackers: trackers.iter().map(|url| vec![url.clone()]).collect(),
-        piece_length: Some(16384),
+        piece_length: Some(piece_length),
         ..Options::default()
     };
     let options = CreateOptions { torrent, ..CreateOptions::default() };
@@ -207,4 +211,33 @@ fn begin_with_another_torrent_is_refused() {
     leech.begin(id, AddTorrent::new(meta, &target)).unwrap();
     wait(&leech, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}
+
+#[test]
+fn piece_in_progress_goes_on_after_a_restart() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (source, target, state) = (tmp.path().join("src"), tmp.path().join("dst"), tmp.path().join("state"));
+    torrent(&source.join("blob"), 8 << 20, &[]);
+    // All of it is one piece.
+    let meta = torrent_in_pieces(&source.join("blob"), &[], 8 << 20);
+    let seed = session(None, |_| {});
+    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
+    started(&seed);
+    let add = || AddTorrent { peers: vec![seed.local_addr()], ..AddTorrent::new(Arc::clone(&meta), &target) };
+    let first = session(Some(&state), |c| c.limit_down = Some(4 << 20));
+    let id = first.add(add()).unwrap();
+    let end = Instant::now() + LIMIT;
+    while first.snapshot().torrent(id).unwrap().session_downloaded < 4 << 20 {
+        assert!(Instant::now() < end, "{:?}", first.snapshot());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(first.shutdown(LIMIT));
+
+    let second = session(Some(&state), |_| {});
+    let id = second.add(add()).unwrap();
+    wait(&second, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
+    let fetched = second.snapshot().torrent(id).unwrap().session_downloaded;
+    assert!(fetched <= 5 << 20, "{fetched} bytes fetched again");
+    assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
+    assert!(second.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }

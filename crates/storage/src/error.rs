@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use crate::store::InTheWay;
+use crate::in_the_way::InTheWay;
 
 /// Why the files of a torrent could not be read or written.
 ///

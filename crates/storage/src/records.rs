@@ -82,6 +82,7 @@ mod tests {
             stamps: vec![FileStamp::ABSENT, stamp],
             wanted: Vec::new(),
             own: Vec::new(),
+            unfinished: Vec::new(),
             uploaded: 0,
             downloaded: 0,
             peers: Vec::new(),

@@ -19,12 +19,14 @@ use ztor_metainfo::{InfoHashV1, InfoHashV2, InfoHashes, Metainfo};
 
 use crate::error::{At, Operation, StorageError};
 use crate::root::sync_folder;
-use crate::store::FileStamp;
+use crate::store::{FileStamp, UnfinishedPiece, fits};
 
 /// The longest resume file that is read, in bytes: far above what the largest torrent needs.
 pub const MAX_LEN: u64 = 64 << 20;
 /// The most peers that are remembered.
 pub const MAX_PEERS: usize = 1000;
+/// The most that is kept of [unfinished pieces](Resume::unfinished), in bytes: enough for 64 GiB of them.
+pub const MAX_UNFINISHED_LEN: usize = 1 << 20;
 
 const VERSION: i64 = 1;
 const STAMP_LEN: usize = 16;
@@ -45,6 +47,9 @@ pub struct Resume {
     /// Which files this torrent may write to ([`TorrentStore::own_files`](crate::TorrentStore::own_files)); empty
     /// means none.
     pub own: Vec<bool>,
+    /// Blocks on disk of pieces that are not there as a whole, in ascending order of the pieces. To be hashed with the
+    /// rest of the piece. What is beyond [`MAX_UNFINISHED_LEN`] is not kept.
+    pub unfinished: Vec<UnfinishedPiece>,
     /// Bytes sent to peers over all runs.
     pub uploaded: u64,
     /// Bytes got from peers over all runs.
@@ -131,9 +136,17 @@ impl Resume {
             return mismatch("bits beyond the last piece are set");
         }
         let files = meta.layout.files().len();
-        let fits = |mask: &[bool]| mask.is_empty() || mask.len() == files;
-        if self.stamps.len() != files || !fits(&self.wanted) || !fits(&self.own) {
+        let is_mask = |mask: &[bool]| mask.is_empty() || mask.len() == files;
+        if self.stamps.len() != files || !is_mask(&self.wanted) || !is_mask(&self.own) {
             return mismatch("it has another number of files");
+        }
+        let fits_layout = |unfinished: &UnfinishedPiece| {
+            (unfinished.piece as usize) < pieces
+                && fits(&unfinished.blocks, meta.layout.block_count(unfinished.piece))
+        };
+        if !self.unfinished.iter().all(fits_layout) || !self.unfinished.is_sorted_by(|a, b| a.piece < b.piece)
+        {
+            return mismatch("it has unfinished pieces of another torrent");
         }
         Ok(())
     }
@@ -168,6 +181,7 @@ impl Resume {
         put("stamps", Tree::Bytes(stamps.flatten().collect()));
         put("wanted", Tree::Bytes(encode_mask(&self.wanted)));
         put("own", Tree::Bytes(encode_mask(&self.own)));
+        put("unfinished", Tree::Bytes(encode_unfinished(&self.unfinished)));
         put("uploaded", Tree::Int(i64::try_from(self.uploaded).unwrap_or(i64::MAX)));
         put("downloaded", Tree::Int(i64::try_from(self.downloaded).unwrap_or(i64::MAX)));
         let peers = self.peers.iter().take(MAX_PEERS).map(|peer| Tree::Bytes(encode_peer(peer)));
@@ -211,6 +225,9 @@ impl Resume {
         };
         // Files of earlier versions have no `own`.
         let own = root.get(b"own").and_then(|own| own.as_bytes()).unwrap_or_default();
+        let unfinished = root.get(b"unfinished").and_then(|pieces| pieces.as_bytes()).unwrap_or_default();
+        let unfinished = decode_unfinished(unfinished)
+            .ok_or_else(|| corrupt(path, "`unfinished` ends early or is too long"))?;
         let peers = root.get(b"peers").into_iter().flat_map(|peers| peers.items());
         Ok(Self {
             info_hashes,
@@ -219,6 +236,7 @@ impl Resume {
             stamps: stamps.iter().map(decode_stamp).collect(),
             wanted: mask_of("wanted", bytes_of("wanted")?)?,
             own: mask_of("own", own)?,
+            unfinished,
             uploaded: count_of("uploaded")?,
             downloaded: count_of("downloaded")?,
             peers: peers.take(MAX_PEERS).filter_map(|peer| decode_peer(peer.as_bytes()?)).collect(),
@@ -252,6 +270,36 @@ fn write_synced(path: &Path, content: &[u8]) -> Result<(), StorageError> {
     let mut file = File::create_new(path).at(Operation::Create, || path.to_owned())?;
     file.write_all(content).at(Operation::Write, || path.to_owned())?;
     file.sync_all().at(Operation::Sync, || path.to_owned())
+}
+
+/// Per piece its index, the number of bytes of its bits, and those.
+fn encode_unfinished(pieces: &[UnfinishedPiece]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for UnfinishedPiece { piece, blocks } in pieces {
+        let Ok(len) = u32::try_from(blocks.len()) else { break };
+        if out.len() + 8 + blocks.len() > MAX_UNFINISHED_LEN {
+            break;
+        }
+        out.extend_from_slice(&piece.to_be_bytes());
+        out.extend_from_slice(&len.to_be_bytes());
+        out.extend_from_slice(blocks);
+    }
+    out
+}
+
+fn decode_unfinished(mut bytes: &[u8]) -> Option<Vec<UnfinishedPiece>> {
+    if bytes.len() > MAX_UNFINISHED_LEN {
+        return None;
+    }
+    let mut pieces = Vec::new();
+    while !bytes.is_empty() {
+        let (piece, rest) = bytes.split_first_chunk::<4>()?;
+        let (len, rest) = rest.split_first_chunk::<4>()?;
+        let (blocks, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*len)).ok()?)?;
+        pieces.push(UnfinishedPiece { piece: u32::from_be_bytes(*piece), blocks: blocks.to_vec() });
+        bytes = rest;
+    }
+    Some(pieces)
 }
 
 fn encode_mask(mask: &[bool]) -> Vec<u8> {

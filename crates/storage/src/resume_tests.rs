@@ -13,6 +13,7 @@ fn sample(torrent: &Fixture) -> Resume {
         stamps: vec![FileStamp { len: 5, mtime_ns: -7 }, FileStamp::ABSENT],
         wanted: vec![true, false],
         own: vec![false, true],
+        unfinished: vec![UnfinishedPiece { piece: 1, blocks: vec![0x80] }],
         uploaded: 1 << 40,
         downloaded: 3,
         peers: vec!["127.0.0.1:6881".parse().unwrap(), "[::1]:9".parse().unwrap()],
@@ -69,6 +70,17 @@ fn refuses_what_belongs_elsewhere() {
     refused(Resume { stamps: vec![], ..good.clone() });
     refused(Resume { wanted: vec![true], ..good.clone() });
     refused(Resume { own: vec![true], ..good.clone() });
+    let unfinished = |pieces: &[(u32, &[u8])]| {
+        let piece = |&(piece, blocks): &(u32, &[u8])| UnfinishedPiece { piece, blocks: blocks.to_vec() };
+        Resume { unfinished: pieces.iter().map(piece).collect(), ..good.clone() }
+    };
+    refused(unfinished(&[(3, &[0x80])]));
+    refused(unfinished(&[(u32::MAX, &[])]));
+    refused(unfinished(&[(0, &[0xc0])]));
+    refused(unfinished(&[(0, &[])]));
+    refused(unfinished(&[(0, &[0x80, 0])]));
+    refused(unfinished(&[(1, &[0x80]), (0, &[0x80])]));
+    refused(unfinished(&[(1, &[0x80]), (1, &[0x80])]));
 }
 
 #[test]
@@ -108,4 +120,13 @@ proptest! {
         let _ = Resume::from_bytes(&bytes, Path::new("x"));
         let _ = Resume::from_bytes(&junk, Path::new("x"));
     }
+}
+
+#[test]
+fn unfinished_pieces_are_bounded() {
+    let torrent = torrent();
+    let many: Vec<_> = (0..3000).map(|piece| UnfinishedPiece { piece, blocks: vec![0xff; 1000] }).collect();
+    let resume = Resume { unfinished: many.clone(), ..sample(&torrent) };
+    let back = Resume::from_bytes(&resume.to_bytes(), Path::new("x")).unwrap();
+    assert!(back.unfinished.len() < 1050 && back.unfinished[..] == many[..back.unfinished.len()]);
 }

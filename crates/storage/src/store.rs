@@ -8,6 +8,7 @@ use ztor_metainfo::{InfoHashes, Layout, Metainfo};
 
 use crate::error::{At, Operation, StorageError};
 use crate::handles::{Access, HandleCache, OpenFile};
+use crate::in_the_way::InTheWay;
 use crate::parts::{Geometry, PartFile};
 use crate::positional::write_at;
 use crate::root::{How, Opened, Root};
@@ -18,10 +19,14 @@ mod io;
 mod locate;
 mod places;
 mod prepare;
+mod unfinished;
 
-pub use existing::{FileUse, InTheWay};
+pub use existing::FileUse;
 pub use locate::FileSlice;
 use places::Places;
+use unfinished::Unfinished;
+pub use unfinished::UnfinishedPiece;
+pub(crate) use unfinished::fits;
 
 /// The key of the part file in the handle cache; a torrent never has that many files.
 const PART_FILE: u32 = u32::MAX;
@@ -53,6 +58,7 @@ pub struct TorrentStore {
     /// Files get their size by one thread at a time, or the zeros of one could cover the data of another.
     growing: Mutex<()>,
     verified: Box<[AtomicU64]>,
+    unfinished: Mutex<Unfinished>,
     pub(crate) zero_digests: ZeroDigests,
 }
 
@@ -147,6 +153,7 @@ impl TorrentStore {
             parts_dirty: AtomicBool::new(false),
             growing: Mutex::default(),
             verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            unfinished: Mutex::default(),
             zero_digests: ZeroDigests::default(),
             meta,
         };

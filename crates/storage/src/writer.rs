@@ -109,6 +109,9 @@ pub struct BlockDigest {
 
 /// Writes blocks and keeps the running hashes of the pieces routed to it: one per disk worker thread.
 ///
+/// A piece goes on where an earlier run has left it, if its blocks were
+/// [restored](TorrentStore::restore_unfinished).
+///
 /// Blocks that come in order are hashed from memory; those that come early are written at once and read
 /// back when the gap before them closes. Memory: one small state per piece begun and neither finished nor
 /// [forgotten](Self::forget), so the caller bounds it by the pieces it has in flight.
@@ -244,12 +247,16 @@ impl PieceWriter {
         piece.hasher.restart(&meta.layout, index, expected.kinds());
         piece.hashed = 0;
         piece.written.clear();
+        for (begin, end) in store.begin_piece(index) {
+            piece.written.insert(begin, end);
+        }
         Ok(piece)
     }
 
     fn conclude(&mut self, store: &TorrentStore, key: (u64, u32), mut piece: Piece) -> WriteDone {
         let good = piece.hasher.finish() == piece.expected;
         store.set_verified(key.1, good);
+        store.end_piece(key.1);
         let answer = if good {
             let blocks = self.failed.take(key).then(|| self.digests(store, key.1, &piece));
             WriteDone::PieceOk { torrent: key.0, piece: key.1, blocks }

@@ -18,7 +18,7 @@ use crate::pieces::Pieces;
 use fastrand::Rng;
 use partial::Partial;
 pub use partial::Receipt;
-pub(crate) use partial::Source;
+pub(crate) use partial::{ON_DISK, Source};
 pub use rarity::Priority;
 use rarity::Rarity;
 use std::collections::{BTreeMap, BTreeSet};
@@ -236,6 +236,23 @@ impl Picker {
             self.sort_in(block.piece);
         }
         receipt
+    }
+
+    /// Goes on with a piece of which some blocks are on disk, from an earlier run. Nothing happens if it is not needed,
+    /// is in progress already, or if `blocks` is not one bit per block, some of them set and some not.
+    pub(crate) fn restore(&mut self, piece: u32, blocks: &Bitfield) {
+        let fits = piece < self.layout.piece_count()
+            && blocks.len() == self.layout.block_count(piece)
+            && !blocks.is_empty()
+            && !blocks.is_full();
+        if !fits || !self.needs(piece) || self.partials.contains_key(&piece) || blocks.count() == 0 {
+            return;
+        }
+        self.open(piece);
+        for index in blocks.iter() {
+            let block = Block { piece, begin: index * BLOCK_LEN, len: self.layout.block_len(piece, index) };
+            self.received(block, ON_DISK);
+        }
     }
 
     /// A block asked of `peer` will not come, or not soon: it may be asked of others.

@@ -2,10 +2,13 @@
 
 use crate::ids::PeerKey;
 use crate::inspect::BlockState;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Who sent a block, as far as blame goes.
 pub(crate) type Source = IpAddr;
+
+/// The source of blocks that an earlier run has left on disk: nobody can be blamed for them. No peer has this address.
+pub(crate) const ON_DISK: Source = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// What became of a block that came in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

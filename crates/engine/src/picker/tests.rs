@@ -216,3 +216,43 @@ impl Picker {
         assert_eq!(self.open_blocks, self.partials.values().map(Partial::free).sum::<u32>());
     }
 }
+
+#[test]
+fn blocks_of_an_earlier_run_are_not_asked_for_and_convict_nobody() {
+    let mut rng = Rng::with_seed(1);
+    let mut picker = Picker::new(layout(4));
+    picker.reset(Bitfield::new(4), None, &mut rng);
+    let bits = |len: u32, set: &[u32]| {
+        let mut bits = Bitfield::new(len);
+        bits.extend(set.iter().copied());
+        bits
+    };
+    picker.restore(1, &bits(3, &[0, 2]));
+    for (piece, blocks) in
+        [(1, bits(3, &[1])), (2, bits(3, &[])), (2, bits(3, &[0, 1, 2])), (2, bits(4, &[0]))]
+    {
+        picker.restore(piece, &blocks);
+    }
+    picker.restore(9, &bits(3, &[0]));
+    assert_eq!(picker.partial_count(), 1);
+
+    let has = Pieces::All;
+    let ask = Ask { peer: key(1), has: &has, current: None, whole_pieces: false, idle: true };
+    let mut out = Vec::new();
+    picker.pick(&ask, 100, 1, &mut rng, &mut out);
+    let of_one: Vec<u32> = out.iter().filter(|b| b.piece == 1).map(|b| b.begin / BLOCK_LEN).collect();
+    assert_eq!((of_one, out.len()), (vec![1], 3 + 1 + 3 + 1), "all but the two blocks that are there");
+    picker.received(out.iter().copied().find(|b| b.piece == 1).unwrap(), source(1));
+    let sources = picker.failed(1).unwrap();
+    assert_eq!(sources.iter().map(|(_, source)| *source).collect::<Vec<_>>(), [ON_DISK, source(1), ON_DISK]);
+
+    // What is had or not wanted is left alone.
+    picker.reset(
+        bits(4, &[0]),
+        Some([0, 1, 2, 3].map(|p| [Priority::Normal, Priority::Skip][usize::from(p == 3)]).into()),
+        &mut rng,
+    );
+    picker.restore(0, &bits(3, &[1]));
+    picker.restore(3, &bits(1, &[]));
+    assert_eq!(picker.partial_count(), 0);
+}

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_engine::{Bitfield, DiskEvent, TorrentId};
 use ztor_storage::resume::Resume;
-use ztor_storage::{FileStamp, InTheWay, Pieces, StorageError, TorrentStore, check_all, records};
+use ztor_storage::{
+    FileStamp, InTheWay, Pieces, StorageError, TorrentStore, UnfinishedPiece, check_all, records,
+};
 
 /// Look at what is on disk.
 pub(crate) struct CheckJob {
@@ -36,6 +38,14 @@ pub(crate) struct CheckJob {
     pub(crate) stop: Arc<AtomicBool>,
 }
 
+/// What a check has found on disk.
+pub(super) struct Found {
+    /// Pieces that are there, by their hashes or by the resume data.
+    pub(super) have: Bitfield,
+    /// Pieces of which some blocks are there.
+    pub(super) unfinished: Vec<(u32, Bitfield)>,
+}
+
 pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
     run_with(jobs, inbox, |job| check(job, inbox));
 }
@@ -44,7 +54,7 @@ pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
 pub(super) fn run_with(
     jobs: &Receiver<CheckJob>,
     inbox: &Inbox<ToNet>,
-    check: impl Fn(&CheckJob) -> Result<Bitfield, StorageError>,
+    check: impl Fn(&CheckJob) -> Result<Found, StorageError>,
 ) {
     let mut later = VecDeque::new();
     loop {
@@ -63,7 +73,11 @@ pub(super) fn run_with(
         };
         let torrent = job.torrent;
         match check(&job) {
-            Ok(have) => inbox.push(ToNet::disk(torrent, DiskEvent::Checked { have })),
+            Ok(Found { have, unfinished: pieces }) => {
+                // Together, so that no block of them is asked for in between.
+                let checked = ToNet::disk(torrent, DiskEvent::Checked { have });
+                inbox.append(&mut vec![checked, ToNet::disk(torrent, DiskEvent::Unfinished { pieces })]);
+            }
             Err(StorageError::Stopped) => {}
             Err(error) if error.is_exhausted() => {
                 tracing::warn!(%error, "cannot check for now; trying again");
@@ -74,7 +88,7 @@ pub(super) fn run_with(
     }
 }
 
-fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError> {
+fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Found, StorageError> {
     if job.stop.load(Ordering::Relaxed) {
         return Err(StorageError::Stopped);
     }
@@ -86,7 +100,13 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError>
     let doubtful: Vec<u32> = match job.resume.as_ref().filter(|_| !job.distrust) {
         None => (0..layout.piece_count()).collect(),
         Some(resume) => {
-            let look = doubtful(resume, &job.store)?;
+            let mut look = doubtful(resume, &job.store)?;
+            let is_whole = |unfinished: &UnfinishedPiece| {
+                let blocks = Bitfield::from_wire(&unfinished.blocks, layout.block_count(unfinished.piece));
+                blocks.is_some_and(|blocks| blocks.is_full())
+            };
+            let whole = unfinished_of(job).into_iter().filter(is_whole).map(|unfinished| unfinished.piece);
+            look.extend(whole.filter(|piece| !resume.has(*piece)));
             have.extend((0..layout.piece_count()).filter(|p| resume.has(*p) && !look.contains(*p)));
             have.iter().for_each(|piece| job.store.believe(piece));
             look.iter().collect()
@@ -124,11 +144,30 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Bitfield, StorageError>
     if job.prepare {
         remember_own(job, &have, &stamps);
     }
+    let unfinished = if job.prepare { restore_unfinished(job) } else { Vec::new() };
     let bytes_of = |piece| u64::from(layout.piece_len(piece));
     let hashed_bytes = doubtful.iter().map(|piece| bytes_of(*piece)).sum();
     let look = Look { stamps, hashed_bytes, believed_bytes };
     *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
-    Ok(have)
+    Ok(Found { have, unfinished })
+}
+
+/// Goes on with pieces that were in progress: in this run, before a fault, or in the one before. Pieces of which all
+/// blocks are there were hashed, and start over if that was in vain.
+fn restore_unfinished(job: &CheckJob) -> Vec<(u32, Bitfield)> {
+    let layout = &job.store.meta().layout;
+    let kept = job.store.restore_unfinished(unfinished_of(job));
+    let pieces = kept.into_iter().filter_map(|UnfinishedPiece { piece, blocks }| {
+        Some((piece, Bitfield::from_wire(&blocks, layout.block_count(piece))?))
+    });
+    pieces.collect()
+}
+
+/// What this run knows of pieces in progress is newer than what was saved.
+fn unfinished_of(job: &CheckJob) -> Vec<UnfinishedPiece> {
+    let now = job.store.unfinished();
+    let saved = || job.resume.as_ref().map(|resume| resume.unfinished.clone()).unwrap_or_default();
+    if now.is_empty() { saved() } else { now }
 }
 
 /// Refuses a download folder that is not the one it was, unless it has files as they were saved last: a drive that comes
@@ -205,6 +244,7 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) {
         stamps: stamps.to_vec(),
         wanted: job.wanted.clone(),
         own,
+        unfinished: job.resume.as_ref().map(|resume| resume.unfinished.clone()).unwrap_or_default(),
         uploaded: job.resume.as_ref().map_or(0, |resume| resume.uploaded),
         downloaded: job.resume.as_ref().map_or(0, |resume| resume.downloaded),
         peers: job.resume.as_ref().map(|resume| resume.peers.clone()).unwrap_or_default(),

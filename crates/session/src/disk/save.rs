@@ -79,6 +79,8 @@ impl SaveError {
 
 /// The order is what keeps a crash from losing or inventing pieces: data first, then what is said about it.
 fn save(job: &mut SaveJob) -> Result<(), SaveError> {
+    // Before the sync, which covers them.
+    let unfinished = job.store.unfinished();
     let written = job.store.sync().map_err(|e| SaveError::of(&e, SaveError::Data))?;
     let now = job.store.fingerprint().map_err(|e| SaveError::of(&e, SaveError::Memory))?;
     {
@@ -99,6 +101,7 @@ fn save(job: &mut SaveJob) -> Result<(), SaveError> {
         job.resume.stamps.clone_from(&look.stamps);
     }
     job.resume.own = job.store.own_files();
+    job.resume.unfinished = unfinished;
     let Some(path) = &job.path else { return Ok(()) };
     job.resume.save(path).map_err(|error| match error {
         ResumeError::Storage(error) => SaveError::of(&error, SaveError::Memory),

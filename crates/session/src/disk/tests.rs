@@ -1,7 +1,7 @@
 //! The disk threads when the process runs out of open files.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::check::run_with;
+use super::check::{Found, run_with};
 use super::save::patiently;
 use super::*;
 use crate::driver::WAKER;
@@ -143,10 +143,10 @@ fn check_without_an_open_file_left_is_tried_again_behind_others() {
         order.push(job.torrent.as_u64() as u32);
         match order.len() {
             1 => Err(exhausted()),
-            2 => Ok(Bitfield::new(1)),
+            2 => Ok(Found { have: Bitfield::new(1), unfinished: Vec::new() }),
             _ => {
                 drop(sender.take());
-                Ok(Bitfield::new(1))
+                Ok(Found { have: Bitfield::new(1), unfinished: Vec::new() })
             }
         }
     });

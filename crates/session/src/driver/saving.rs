@@ -122,6 +122,7 @@ impl Driver {
             stamps: Vec::new(),
             wanted: entry.wanted.clone(),
             own: Vec::new(),
+            unfinished: Vec::new(),
             uploaded: data.uploaded,
             downloaded: data.downloaded,
             peers: data.peers,

@@ -3,7 +3,6 @@
 //! Anybody can make a torrent that calls its file like one the user has. Nothing of the user's is written over
 //! before there is evidence that it is a copy of this torrent.
 
-use std::fmt;
 use std::fs::File;
 
 use rustix::io::Errno;
@@ -12,29 +11,11 @@ use super::places::Places;
 use super::{FileStamp, TorrentStore, flag, stamp_of};
 use crate::error::{At, Operation, StorageError};
 use crate::handles::Access;
+use crate::in_the_way::InTheWay;
 use crate::positional::read_at;
 
 /// What is read at once of a file to see whether it holds anything.
 const LOOK_LEN: usize = 256 * 1024;
-
-/// Why a file that is there already is not taken for this torrent's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InTheWay {
-    /// It is longer than the torrent says.
-    Longer {
-        /// Its length in bytes.
-        found: u64,
-        /// The length that the torrent gives, in bytes.
-        expected: u64,
-    },
-    /// It holds something, and none of its pieces is right.
-    Different,
-    /// It is as another torrent of this session's records has left it.
-    OfAnotherTorrent,
-    /// It was not there when the folder was looked at.
-    Appeared,
-}
 
 /// The use that a torrent has for one of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,22 +26,6 @@ pub enum FileUse {
     Reads,
     /// It may be written to: it is wanted, or it is there and shares a piece with a file that is.
     Writes,
-}
-
-impl fmt::Display for InTheWay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Longer { found, expected } => write!(
-                f,
-                "a file of this name is there already, with {found} bytes where the torrent has {expected}"
-            ),
-            Self::Different => {
-                f.write_str("a file of this name is there already, and no piece of it matches the torrent")
-            }
-            Self::OfAnotherTorrent => f.write_str("this file belongs to another torrent that was downloaded"),
-            Self::Appeared => f.write_str("another program has made this file since the folder was checked"),
-        }
-    }
 }
 
 impl TorrentStore {

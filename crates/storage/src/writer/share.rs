@@ -222,6 +222,7 @@ fn put(
     match job.store.write(job.piece, run.begin, &buffers[run.buffers.clone()]) {
         Ok(()) => {
             piece.written.insert(run.begin, run.end);
+            job.store.note_written(job.piece, run.begin, run.end);
             runs.push(run);
         }
         Err(error) => {
