@@ -15,6 +15,8 @@ pub enum InTheWay {
     Different,
     /// It is as another torrent of this session's records has left it.
     OfAnotherTorrent,
+    /// It was put there while its bytes were not wanted and lay in the part file.
+    BesidePartFile,
     /// It was not there when the folder was looked at.
     Appeared,
 }
@@ -30,6 +32,9 @@ impl fmt::Display for InTheWay {
                 f.write_str("a file of this name is there already, and no piece of it matches the torrent")
             }
             Self::OfAnotherTorrent => f.write_str("this file belongs to another torrent that was downloaded"),
+            Self::BesidePartFile => {
+                f.write_str("another program has put this file where the torrent's own was not wanted before")
+            }
             Self::Appeared => f.write_str("another program has made this file since the folder was checked"),
         }
     }

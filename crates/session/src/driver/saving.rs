@@ -158,16 +158,21 @@ impl Driver {
                 self.tell_finished(torrent, &resume);
             }
             Some(SaveError::Exhausted) => self.engine.not_saved(torrent),
-            Some(SaveError::Data(fault)) => self.stop_in_doubt(now, torrent, fault),
+            Some(SaveError::Data(fault)) => {
+                self.stop_in_doubt(now, torrent, fault);
+            }
             Some(SaveError::Changed(fault)) => {
                 // Once in a while it may be a harmless program that changes no more than the time.
                 let earlier = entry.changed_at.replace(now);
                 let looks_again = earlier.is_none_or(|at| now.since(at) >= CHANGES_EVERY);
-                entry.had_before_change = looks_again.then(|| resume.have.clone());
-                self.stop_in_doubt(now, torrent, fault);
-                if looks_again {
-                    let resume = Event::Command(Command::Resume(torrent));
-                    self.engine.handle(now, resume, &mut self.out);
+                let had = looks_again.then(|| resume.have.clone());
+                if self.stop_in_doubt(now, torrent, fault)
+                    && let Some(entry) = self.torrents.get_mut(torrent)
+                    && had.is_some()
+                {
+                    entry.had_before_change = had;
+                    let again = Event::Command(Command::Resume(torrent));
+                    self.engine.handle(now, again, &mut self.out);
                 }
             }
         }
@@ -177,13 +182,16 @@ impl Driver {
     }
 
     /// The torrent stops, and taking it up again begins with a look at the disk. What was saved last stands: by the
-    /// stamps in it the files are hashed then.
-    fn stop_in_doubt(&mut self, now: Instant, torrent: TorrentId, fault: DiskFault) {
+    /// stamps in it the files are hashed then. False if another fault had stopped it already.
+    fn stop_in_doubt(&mut self, now: Instant, torrent: TorrentId, fault: DiskFault) -> bool {
         if let Some(entry) = self.torrents.get_mut(torrent) {
             entry.in_doubt = true;
         }
+        let before = self.out.events.len();
         let event = DiskEvent::Failed { fault };
         self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
+        let is_stop = |event: &TorrentEvent| matches!(event, TorrentEvent::Stopped { .. });
+        self.out.events.iter().skip(before).any(is_stop)
     }
 
     /// Reports a torrent finished if what was just made durable is all of it.

@@ -13,7 +13,10 @@ use crate::error::{At, Operation, StorageError};
 use crate::handles::Access;
 use crate::in_the_way::InTheWay;
 use crate::positional::read_at;
+use crate::root::How;
 
+/// What a disk writes as a whole, at least.
+const SECTOR_LEN: usize = 512;
 /// What is read at once of a file to see whether it holds anything.
 const LOOK_LEN: usize = 256 * 1024;
 
@@ -98,6 +101,10 @@ impl TorrentStore {
                 }
             } else if stamp_of(&self.path_of(file))? != FileStamp::ABSENT {
                 bits |= flag::SEEN;
+                if places.is_moved(file) && !self.options.overwrite && !self.is_half_copied(file)? {
+                    let (path, why) = (self.path_of(file), InTheWay::BesidePartFile);
+                    return Err(StorageError::InTheWay { path, why });
+                }
             }
             admitted.push((file, bits));
         }
@@ -148,8 +155,8 @@ impl TorrentStore {
             .any(|range| !range.pad && places.is_wanted(range.file))
     }
 
-    /// The stamp of a file with something in it that a write could destroy. What the part file holds of a file
-    /// goes into it first, so such a file was begun by this torrent.
+    /// The stamp of a file with something in it that a write could destroy. Files whose bytes the part file has are
+    /// another [matter](Self::is_half_copied).
     fn endangered(&self, places: &Places, file: usize) -> Result<Option<FileStamp>, StorageError> {
         if !self.may_be_written(places, file) || places.is_moved(file) {
             return Ok(None);
@@ -187,6 +194,43 @@ impl TorrentStore {
             return Ok(None);
         }
         Ok(Some(InTheWay::Different))
+    }
+
+    /// Whether a file holds nothing but what the part file has of it, and zeros: a crash has left it before all was
+    /// copied.
+    fn is_half_copied(&self, file: usize) -> Result<bool, StorageError> {
+        let path = || self.path_of(file);
+        let opened = self.root.open(&self.meta().relative_path(file), How::Read)?;
+        if opened.len > self.length_of(file) {
+            return Ok(false);
+        }
+        let parts = self.parts_handle(Access::Read)?;
+        let (mut found, mut kept) = (vec![0; LOOK_LEN], vec![0; LOOK_LEN]);
+        for piece in self.layout().pieces_of(file) {
+            let base = self.parts.find(piece);
+            let ranges = self.layout().ranges(piece, 0, self.layout().piece_len(piece));
+            for range in ranges.filter(|range| !range.pad && range.file == file) {
+                let mut at = 0;
+                while at < range.len {
+                    let step = ((range.len - at) as usize).min(LOOK_LEN);
+                    let (found, kept) = (&mut found[..step], &mut kept[..step]);
+                    let read = read_at(&opened.file, found, range.offset + u64::from(at));
+                    let read = read.at(Operation::Read, path)?;
+                    kept.fill(0);
+                    if let Some(base) = base {
+                        read_at(&parts, kept, base + u64::from(range.at) + u64::from(at))
+                            .at(Operation::Read, || self.full_parts_path())?;
+                    }
+                    let same =
+                        |(found, kept): (&[u8], &[u8])| found == kept || found.iter().all(|byte| *byte == 0);
+                    if !found[..read].chunks(SECTOR_LEN).zip(kept.chunks(SECTOR_LEN)).all(same) {
+                        return Ok(false);
+                    }
+                    at += step as u32;
+                }
+            }
+        }
+        Ok(true)
     }
 
     fn has_verified(&self) -> bool {

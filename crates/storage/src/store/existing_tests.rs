@@ -222,3 +222,29 @@ fn files_at_risk_are_those_with_something_to_lose() {
     store.prepare().unwrap();
     assert_eq!(store.files_at_risk().unwrap(), [], "it is own now");
 }
+
+#[test]
+fn file_put_where_the_part_file_has_its_bytes_is_not_written_to() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 50_000]);
+    let first = torrent.store_with(Some(&[true, false]), StoreOptions::default());
+    prepare(&first).unwrap();
+    first.write(0, 0, &[Bytes::from(torrent.piece(0))]).unwrap();
+    first.sync().unwrap();
+    drop(first);
+    // What a crash leaves of the copy: all, some, or none of its sectors.
+    let mut copy = vec![0; 50_000];
+    for copied in [0, 512, 6384] {
+        copy[..copied].copy_from_slice(&torrent.data[1][..copied]);
+        std::fs::write(torrent.path(1), &copy).unwrap();
+        let store = torrent.store();
+        check(&store);
+        let places = store.places();
+        assert!(store.admit_existing(&places).is_ok(), "{copied} bytes");
+    }
+    for users in [noise(50_000, 9), noise(60_000, 9), [&copy[..49_999], &[1]].concat()] {
+        std::fs::write(torrent.path(1), &users).unwrap();
+        assert_eq!(prepare(&torrent.store()), Err(InTheWay::BesidePartFile));
+        assert_eq!(std::fs::read(torrent.path(1)).unwrap(), users);
+    }
+    prepare(&torrent.store_with(None, OVERWRITE)).unwrap();
+}
