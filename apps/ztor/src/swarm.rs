@@ -1,29 +1,32 @@
 //! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the
 //! user stops it.
 
+mod goal;
 mod magnet;
+mod setup;
 mod torrent;
 
-use std::collections::{HashMap, HashSet};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use ztor_session::{
-    AddTorrent, Command, Config, DhtOptions, DiskFault, DiskFaultKind, End, Session, SessionEvent, Snapshot,
-    TorrentEvent, TorrentId, TorrentState, default_state_dir,
+    AddTorrent, Command, DiskFault, DiskFaultKind, End, Session, SessionEvent, TorrentEvent, TorrentId,
 };
 
 use crate::args::NetArgs;
-use crate::console::Console;
 use crate::display::{Display, Event, Row, Summary};
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
 use crate::units::Span;
+use goal::Watch;
 use torrent::{Outcome, Torrent, wanted_bytes};
 
+pub(crate) use goal::{Goal, Seed};
+pub(crate) use setup::{config, peers, state_dir};
 pub(crate) use torrent::info_hash;
 
 /// How often the session is looked at.
@@ -35,36 +38,6 @@ pub(crate) const GOODBYES: Duration = Duration::from_millis(1500);
 const SOON: Duration = Duration::from_secs(3);
 /// How long it may take in all. What is not saved by then is checked again by the next run.
 const SAVING: Duration = Duration::from_secs(120);
-
-/// When [`Swarm::run`] is over.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Goal {
-    /// Never: torrents are served until the user stops it.
-    Serve,
-    /// Once all torrents are done and seeded as long as asked.
-    Fetch {
-        seed: Seed,
-        /// Fail when nothing came for this long.
-        give_up: Option<Duration>,
-    },
-}
-
-/// How long to seed what was fetched.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seed {
-    /// Until stopped, unless one of the others comes first.
-    pub(crate) always: bool,
-    /// Until this many times the wanted bytes are uploaded.
-    pub(crate) ratio: Option<f64>,
-    /// Until this long after the last torrent is done.
-    pub(crate) time: Option<Duration>,
-}
-
-impl Seed {
-    fn is_asked(&self) -> bool {
-        self.always || self.ratio.is_some() || self.time.is_some()
-    }
-}
 
 /// A session with its torrents and its display.
 pub(crate) struct Swarm {
@@ -476,90 +449,6 @@ impl Swarm {
     fn name(&self, id: TorrentId) -> &str {
         self.torrent(id).map_or("", |torrent| &torrent.name)
     }
-}
-
-/// How a session is to run that talks to peers.
-pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
-    let defaults = Config::default();
-    Config {
-        bind: net.bind.clone(),
-        port: net.port.unwrap_or(defaults.port),
-        port_is_fixed: net.port.is_some(),
-        limit_down: net.limit_down.and_then(|limit| limit.0),
-        limit_up: net.limit_up.and_then(|limit| limit.0),
-        announce_to_all: net.announce_to_all,
-        dht: dht(net),
-        peer_exchange: !net.no_pex,
-        // The machine itself is no network to look for peers in.
-        transports: net.transport.into(),
-        encryption: net.encryption.into(),
-        local_discovery: !net.no_lsd && !net.bind.is_loopback(),
-        max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
-        state_dir,
-        ..defaults
-    }
-}
-
-/// How the DHT is entered. The machine itself has none, unless a node on it is named.
-fn dht(net: &NetArgs) -> Option<DhtOptions> {
-    let is_loopback = net.bind.is_loopback();
-    if net.no_dht || (is_loopback && net.dht_bootstrap.is_empty()) {
-        return None;
-    }
-    if net.dht_bootstrap.is_empty() {
-        return Some(DhtOptions::default());
-    }
-    Some(DhtOptions { bootstrap: net.dht_bootstrap.clone() })
-}
-
-/// What must be remembered from one look to the next.
-struct Watch {
-    last_bytes: u64,
-    last_news: Instant,
-    all_done: Option<Instant>,
-}
-
-impl Watch {
-    /// How long nothing was received. Checking data on disk is no silence.
-    fn silence(&mut self, snapshot: &Snapshot) -> Duration {
-        let bytes = snapshot.torrents.iter().map(|status| status.session_downloaded).sum();
-        let is_checking =
-            snapshot.torrents.iter().any(|status| matches!(status.state, TorrentState::Checking { .. }));
-        if bytes != self.last_bytes || is_checking {
-            (self.last_bytes, self.last_news) = (bytes, Instant::now());
-        }
-        self.last_news.elapsed()
-    }
-}
-
-/// Where to remember progress between runs: the usual folder, if it can be written.
-pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
-    let dir = default_state_dir()?;
-    match std::fs::create_dir_all(&dir) {
-        Ok(()) => Some(dir),
-        Err(error) => {
-            console.warn(&format!(
-                "cannot remember progress in {}: {error}; after an interruption the data will be checked again",
-                dir.display()
-            ));
-            None
-        }
-    }
-}
-
-/// The addresses of all `--peer` flags; names are looked up.
-pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, Fault> {
-    let mut peers = HashSet::new();
-    for flag in flags {
-        let found = flag.to_socket_addrs().map_err(|error| {
-            Fault::usage(format!("--peer {flag}: {error}"))
-                .hint("write HOST:PORT, for example 192.0.2.1:6881 or [2001:db8::1]:6881")
-        })?;
-        peers.extend(found);
-    }
-    let mut peers: Vec<SocketAddr> = peers.into_iter().collect();
-    peers.sort();
-    Ok(peers)
 }
 
 /// Seconds since then, to the millisecond.

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod add;
 mod bind;
 mod claims;
 mod clock;
@@ -23,6 +24,7 @@ mod scrape;
 mod snapshot;
 mod state;
 
+pub use add::{AddError, AddMagnet, AddTorrent};
 pub use bind::{BadBind, Bind};
 pub use dht_client::DhtClient;
 pub use dht_state::{DHT_ROUTERS, DhtOptions};
@@ -39,7 +41,7 @@ pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{Allocation, StorageError};
 
 use bind::DeviceState;
-use claims::{Claims, Shared};
+use claims::Claims;
 use clock::Clock;
 use control::Control;
 use crossbeam_channel::{Receiver, bounded};
@@ -57,7 +59,7 @@ use std::time::Duration;
 use thiserror::Error;
 use ztor_base::PeerId;
 use ztor_engine::{DhtRole, Engine};
-use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
+use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore, records};
 
@@ -157,94 +159,6 @@ pub enum StartError {
 
 fn at(bind: &Bind) -> String {
     if *bind == Bind::All { String::new() } else { format!(" of {bind}") }
-}
-
-/// Why a torrent was not taken.
-#[derive(Debug, Error)]
-pub enum AddError {
-    /// The engine says no.
-    #[error(transparent)]
-    Engine(#[from] ztor_engine::AddError),
-    /// It does not wait for a beginning.
-    #[error(transparent)]
-    Begin(#[from] BeginError),
-    /// Its files cannot be used.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// Another torrent of the session has one of its files, and at least one of the two may write to it.
-    #[error(
-        "{} belongs to the torrent {name} ({info_hashes}) as well, and two torrents cannot write one file; give one of \
-         them another folder",
-        path.display()
-    )]
-    FileShared {
-        /// The file.
-        path: PathBuf,
-        /// Name of the other torrent.
-        name: String,
-        /// Info-hashes of the other torrent.
-        info_hashes: InfoHashes,
-    },
-    /// The session has ended.
-    #[error("the session has ended")]
-    Ended,
-}
-
-impl From<Shared> for AddError {
-    fn from(shared: Shared) -> Self {
-        let Shared { path, other } = shared;
-        Self::FileShared { path, name: other.name.clone(), info_hashes: other.info_hashes }
-    }
-}
-
-/// A torrent to take up.
-#[derive(Debug, Clone)]
-pub struct AddTorrent {
-    /// What it is.
-    pub meta: Arc<Metainfo>,
-    /// The folder that holds the torrent's file or folder.
-    pub dir: PathBuf,
-    /// Per file of the layout; `None` wants all.
-    pub wanted: Option<Vec<bool>>,
-    /// Fetch in order.
-    pub sequential: bool,
-    /// Addresses to try besides what trackers tell.
-    pub peers: Vec<SocketAddr>,
-    /// How files get their space.
-    pub allocate: Allocation,
-    /// Serve what is there and never write.
-    pub read_only: bool,
-    /// Write also over files that are there already and are not this torrent's. Without it such a file stops the torrent
-    /// with [`DiskFaultKind::InTheWay`] before anything is written.
-    pub overwrite: bool,
-    /// Hash all data that is there, and do not believe what an earlier run has remembered of it.
-    pub recheck: bool,
-}
-
-impl AddTorrent {
-    /// All of `meta`, in `dir`, as most people want it.
-    pub fn new(meta: Arc<Metainfo>, dir: impl Into<PathBuf>) -> Self {
-        Self {
-            meta,
-            dir: dir.into(),
-            wanted: None,
-            sequential: false,
-            peers: Vec::new(),
-            allocate: Allocation::Sparse,
-            read_only: false,
-            overwrite: false,
-            recheck: false,
-        }
-    }
-}
-
-/// A magnet link to take up.
-#[derive(Debug, Clone)]
-pub struct AddMagnet {
-    /// What is known of the torrent, and who may know more. Peers that are names are looked up meanwhile.
-    pub magnet: Magnet,
-    /// Addresses to try besides those.
-    pub peers: Vec<SocketAddr>,
 }
 
 /// A running client. Dropping it ends it within a moment, without goodbyes; [`shutdown`](Self::shutdown) is

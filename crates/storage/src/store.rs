@@ -19,11 +19,13 @@ mod io;
 mod locate;
 mod places;
 mod prepare;
+mod stamps;
 mod unfinished;
 
 pub use existing::FileUse;
 pub use locate::FileSlice;
 use places::Places;
+pub use stamps::FileStamp;
 use unfinished::Unfinished;
 pub use unfinished::UnfinishedPiece;
 pub(crate) use unfinished::fits;
@@ -81,20 +83,6 @@ pub enum Allocation {
     Sparse,
     /// All disk space at the first write, so that a full disk shows early.
     Full,
-}
-
-/// Length and time of a file, to see whether it changed since (see [`TorrentStore::fingerprint`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct FileStamp {
-    /// Length in bytes.
-    pub len: u64,
-    /// Time of the last change of its content, in nanoseconds since 1970.
-    pub mtime_ns: i64,
-}
-
-impl FileStamp {
-    /// The stamp of a file that does not exist.
-    pub const ABSENT: Self = Self { len: 0, mtime_ns: i64::MIN };
 }
 
 /// What is known of a file, as bits.
@@ -175,120 +163,6 @@ impl TorrentStore {
     /// Where a file lies on disk, or would lie; pads have a path but are never there.
     pub fn path_of(&self, file: usize) -> PathBuf {
         self.root.dir().join(self.meta.relative_path(file))
-    }
-
-    /// Forces everything written since the last call to the disk, new folder entries included.
-    ///
-    /// What is written while it runs may or may not be covered and is covered by the next call. After an error
-    /// the rest is still done, and what failed stays due. The operating system may have dropped its unwritten bytes by then: pieces that
-    /// were finished since the last good call must be checked again before they are believed. Those of the
-    /// file are no longer [verified](Self::is_verified).
-    ///
-    /// Returns the files that had been written: only they may have another [stamp](Self::fingerprint) now by
-    /// our doing.
-    pub fn sync(&self) -> Result<Vec<usize>, StorageError> {
-        let mut outcome = self.trim();
-        let mut written = Vec::new();
-        let mut also = |done: Result<(), StorageError>| {
-            if outcome.is_ok() {
-                outcome = done;
-            }
-        };
-        for (file, flags) in self.flags.iter().enumerate() {
-            if flags.load(Ordering::Relaxed) & flag::DIRTY != 0 {
-                // Taken back first, so that a write from now on makes the file due again.
-                flags.fetch_and(!flag::DIRTY, Ordering::AcqRel);
-                written.push(file);
-                also(self.sync_file(file).inspect_err(|error| {
-                    self.set_flag(file, flag::DIRTY);
-                    if !error.is_exhausted() {
-                        self.layout().pieces_of(file).for_each(|piece| self.distrust(piece));
-                    }
-                }));
-            }
-        }
-        if self.parts_dirty.swap(false, Ordering::AcqRel) {
-            let places = self.places();
-            written.extend((0..self.flags.len()).filter(|file| places.is_moved(*file)));
-            drop(places);
-            also(self.sync_parts().inspect_err(|error| {
-                self.parts_dirty.store(true, Ordering::Release);
-                if !error.is_exhausted() {
-                    self.parts.pieces().into_iter().for_each(|piece| self.distrust(piece));
-                }
-            }));
-        }
-        also(self.root.sync_grown());
-        match outcome {
-            Ok(()) => Ok(written),
-            // Whatever failed, that is why.
-            Err(error) if !error.is_exhausted() && !self.has_its_folder() => {
-                Err(StorageError::FolderGone { path: self.root.dir().to_owned() })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Length and time of every file as they are now, to be kept with the resume data.
-    ///
-    /// A file whose bytes are in the part file has the stamp of the part file; pads and links have the
-    /// default one; what does not exist has [`FileStamp::ABSENT`].
-    pub fn fingerprint(&self) -> Result<Vec<FileStamp>, StorageError> {
-        let places = self.places();
-        let parts = if places.any_moved() {
-            stamp_of(&self.root.dir().join(&self.parts_path))?
-        } else {
-            FileStamp::ABSENT
-        };
-        let files = self.layout().files().iter().enumerate();
-        files
-            .map(|(index, file)| {
-                if file.pad || file.symlink.is_some() {
-                    Ok(FileStamp::default())
-                } else if places.is_moved(index) {
-                    Ok(parts)
-                } else {
-                    stamp_of(&self.path_of(index))
-                }
-            })
-            .collect()
-    }
-
-    /// The first file that was changed by someone else: its stamp is not what `known` says although this store has
-    /// not written to it, or it is shorter than the store has made it.
-    ///
-    /// `now` is the [`fingerprint`](Self::fingerprint) after a [`sync`](Self::sync) that has returned `written`; `known`
-    /// has the stamps of before, updated for every file that a sync has returned since.
-    pub fn changed_by_others(
-        &self,
-        known: &[FileStamp],
-        now: &[FileStamp],
-        written: &[usize],
-    ) -> Option<PathBuf> {
-        let places = self.places();
-        let stamps = known.iter().zip(now).enumerate();
-        let mut real = stamps.filter(|(file, _)| self.is_real(*file) && !places.is_moved(*file));
-        let is_changed = |file: usize, known: &FileStamp, now: &FileStamp| {
-            if written.contains(&file) || self.has_flag(file, flag::DIRTY) {
-                self.has_flag(file, flag::SIZED) && now.len < self.length_of(file)
-            } else {
-                // One that appears is found when it is to be written to.
-                known != now && *known != FileStamp::ABSENT
-            }
-        };
-        real.find(|(file, (known, now))| is_changed(*file, known, now)).map(|(file, _)| self.path_of(file))
-    }
-
-    /// Files whose stamp, of those that [`fingerprint`](Self::fingerprint) has returned, has another length than the
-    /// torrent gives. Those that do not exist or lie in the part file are not among them.
-    pub fn files_of_wrong_length(&self, stamps: &[FileStamp]) -> Vec<usize> {
-        let places = self.places();
-        let files = self.layout().files().iter().zip(stamps).enumerate();
-        let wrong = files.filter(|(index, (file, stamp))| {
-            let is_there = !file.pad && file.symlink.is_none() && **stamp != FileStamp::ABSENT;
-            is_there && !places.is_moved(*index) && stamp.len != file.length
-        });
-        wrong.map(|(index, _)| index).collect()
     }
 
     /// Whether the piece passed its check since the store was opened, or is [believed](Self::believe).
@@ -473,18 +347,6 @@ impl TorrentStore {
         }
         done.map_err(|errno| (Operation::Allocate, errno))
     }
-
-    fn sync_file(&self, index: usize) -> Result<(), StorageError> {
-        let path = || self.path_of(index);
-        let file = self.handle(index, Access::Read)?;
-        rustix::fs::fdatasync(&file).at(Operation::Sync, path)?;
-        let links = rustix::fs::fstat(&file).at(Operation::Inspect, path)?.st_nlink;
-        if links == 0 {
-            self.forget_handle(index);
-            return Err(StorageError::FileGone { path: path() });
-        }
-        Ok(())
-    }
 }
 
 impl Drop for TorrentStore {
@@ -502,20 +364,6 @@ fn identity(meta: &Metainfo) -> ([u8; 32], String) {
             (id, v1.to_string())
         }
         InfoHashes::V2(v2) => (v2.into(), v2.to_string()),
-    }
-}
-
-fn stamp_of(path: &Path) -> Result<FileStamp, StorageError> {
-    use std::os::unix::fs::MetadataExt as _;
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(FileStamp {
-            len: metadata.len(),
-            mtime_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
-        }),
-        Err(cause) if matches!(Errno::from_io_error(&cause), Some(Errno::NOENT | Errno::NOTDIR)) => {
-            Ok(FileStamp::ABSENT)
-        }
-        Err(cause) => Err(StorageError::io(Operation::Inspect, path, cause)),
     }
 }
 

@@ -8,7 +8,8 @@ use std::fs::File;
 use rustix::io::Errno;
 
 use super::places::Places;
-use super::{FileStamp, TorrentStore, flag, stamp_of};
+use super::stamps::{FileStamp, stamp_of};
+use super::{TorrentStore, flag};
 use crate::error::{At, Operation, StorageError};
 use crate::handles::Access;
 use crate::in_the_way::InTheWay;

@@ -321,7 +321,7 @@ impl Scene {
         let pieces = self.world.torrents[torrent].meta.layout.piece_count();
         let piece = if u.ratio(7, 8)? { u.int_in_range(0..=pieces)? } else { u.arbitrary()? };
         let digests = vec![BlockDigest { begin: u.arbitrary()?, digest: [3; 32] }; u.int_in_range(0..=3)?];
-        let event = match u.int_in_range(0..=6)? {
+        let event = match u.int_in_range(0..=7)? {
             0 => DiskEvent::Written { bytes: u.arbitrary()? },
             1 => DiskEvent::PieceOk { piece, digests },
             2 => DiskEvent::PieceBad { piece, digests },
@@ -330,6 +330,11 @@ impl Scene {
             5 => DiskEvent::Failed {
                 fault: DiskFault { kind: DiskFaultKind::Full, message: "the disk is full".to_owned() },
             },
+            6 => {
+                let mut blocks = Bitfield::new(u.int_in_range(0..=9)?);
+                blocks.extend((0..blocks.len()).filter(|block| block % 3 != 1));
+                DiskEvent::Unfinished { pieces: vec![(piece, blocks)] }
+            }
             _ => DiskEvent::ReadFailed { message: "the disk is gone".to_owned() },
         };
         self.world.disk_says(torrent, event);
@@ -428,7 +433,7 @@ impl Scene {
             return Ok(());
         }
         let id = ztor_engine::RequestId(u.arbitrary::<u8>()?.into());
-        let event = match u.int_in_range(0..=6)? {
+        let event = match u.int_in_range(0..=7)? {
             0 => Event::Connected { peer },
             1 => Event::Sent { peer, block_bytes: u.arbitrary()?, reply_bytes: u.arbitrary()? },
             2 => Event::Disk { torrent, event: DiskEvent::PieceOk { piece: 0, digests: Vec::new() } },

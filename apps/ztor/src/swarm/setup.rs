@@ -1,0 +1,75 @@
+//! What the flags and the environment say of a session.
+
+use std::collections::HashSet;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+use ztor_session::{Config, DhtOptions, default_state_dir};
+
+use crate::args::NetArgs;
+use crate::console::Console;
+use crate::exit::Fault;
+
+/// How a session is to run that talks to peers.
+pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
+    let defaults = Config::default();
+    Config {
+        bind: net.bind.clone(),
+        port: net.port.unwrap_or(defaults.port),
+        port_is_fixed: net.port.is_some(),
+        limit_down: net.limit_down.and_then(|limit| limit.0),
+        limit_up: net.limit_up.and_then(|limit| limit.0),
+        announce_to_all: net.announce_to_all,
+        dht: dht(net),
+        peer_exchange: !net.no_pex,
+        // The machine itself is no network to look for peers in.
+        transports: net.transport.into(),
+        encryption: net.encryption.into(),
+        local_discovery: !net.no_lsd && !net.bind.is_loopback(),
+        max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+        state_dir,
+        ..defaults
+    }
+}
+
+/// How the DHT is entered. The machine itself has none, unless a node on it is named.
+fn dht(net: &NetArgs) -> Option<DhtOptions> {
+    let is_loopback = net.bind.is_loopback();
+    if net.no_dht || (is_loopback && net.dht_bootstrap.is_empty()) {
+        return None;
+    }
+    if net.dht_bootstrap.is_empty() {
+        return Some(DhtOptions::default());
+    }
+    Some(DhtOptions { bootstrap: net.dht_bootstrap.clone() })
+}
+
+/// Where to remember progress between runs: the usual folder, if it can be written.
+pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
+    let dir = default_state_dir()?;
+    match std::fs::create_dir_all(&dir) {
+        Ok(()) => Some(dir),
+        Err(error) => {
+            console.warn(&format!(
+                "cannot remember progress in {}: {error}; after an interruption the data will be checked again",
+                dir.display()
+            ));
+            None
+        }
+    }
+}
+
+/// The addresses of all `--peer` flags; names are looked up.
+pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, Fault> {
+    let mut peers = HashSet::new();
+    for flag in flags {
+        let found = flag.to_socket_addrs().map_err(|error| {
+            Fault::usage(format!("--peer {flag}: {error}"))
+                .hint("write HOST:PORT, for example 192.0.2.1:6881 or [2001:db8::1]:6881")
+        })?;
+        peers.extend(found);
+    }
+    let mut peers: Vec<SocketAddr> = peers.into_iter().collect();
+    peers.sort();
+    Ok(peers)
+}
