@@ -139,6 +139,9 @@ fn file_that_the_user_edits_stops_the_torrent_and_stays_as_it_is() {
         let mut bytes = std::fs::read(path).unwrap();
         bytes[100_000] ^= 1;
         std::fs::write(path, bytes).unwrap();
+        // As if the file had been there for a while.
+        let later = std::time::SystemTime::now() + Duration::from_secs(60);
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(later).unwrap();
     };
     let is_kept = change_while_running(edit, |e| match e {
         SessionEvent::Torrent(TorrentEvent::Stopped { fault, .. }) => {

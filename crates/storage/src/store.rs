@@ -325,6 +325,8 @@ impl TorrentStore {
             if self.has_flag(index, flag::SIZED) {
                 return Err(StorageError::FileGone { path: path() });
             }
+            // Before as well, as for every write.
+            self.set_flag(index, flag::DIRTY);
             self.grow(file, len, length).map_err(|(done, errno)| StorageError::io(done, path(), errno))?;
             self.set_flag(index, flag::DIRTY);
         }

@@ -92,7 +92,7 @@ impl TorrentStore {
             if let Some(stamp) = self.endangered(places, file)? {
                 bits |= flag::SEEN;
                 let expected = self.length_of(file);
-                if stamp.len > expected {
+                if stamp.len > expected && places.is_wanted(file) {
                     bits |= flag::LONG;
                 }
                 if !self.options.overwrite
@@ -169,7 +169,8 @@ impl TorrentStore {
             return Ok(None);
         }
         let is_missing = |piece| !self.is_verified(piece) && self.is_piece_wanted(places, piece);
-        if metadata.len() <= self.length_of(file) && !self.layout().pieces_of(file).any(is_missing) {
+        let is_to_be_cut = places.is_wanted(file) && metadata.len() > self.length_of(file);
+        if !is_to_be_cut && !self.layout().pieces_of(file).any(is_missing) {
             return Ok(None);
         }
         stamp_of(&path).map(Some)

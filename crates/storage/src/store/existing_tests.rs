@@ -248,3 +248,22 @@ fn file_put_where_the_part_file_has_its_bytes_is_not_written_to() {
     }
     prepare(&torrent.store_with(None, OVERWRITE)).unwrap();
 }
+
+#[test]
+fn longer_file_that_is_not_wanted_is_never_cut() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 10_000]);
+    torrent.place_files();
+    let longer = [torrent.data[1].clone(), vec![1; 500]].concat();
+    std::fs::write(torrent.path(1), &longer).unwrap();
+    let wanted: &[bool] = &[true, false];
+    // All that is wanted is there, so nothing will be written.
+    prepare(&torrent.store_with(Some(wanted), StoreOptions::default())).unwrap();
+    std::fs::remove_file(torrent.path(0)).unwrap();
+    let longer_error = InTheWay::Longer { found: 10_500, expected: 10_000 };
+    assert_eq!(prepare(&torrent.store_with(Some(wanted), StoreOptions::default())), Err(longer_error));
+    let store = torrent.store_with(Some(wanted), OVERWRITE);
+    prepare(&store).unwrap();
+    download(&torrent, &store);
+    store.sync().unwrap();
+    assert_eq!(std::fs::read(torrent.path(1)).unwrap(), longer);
+}

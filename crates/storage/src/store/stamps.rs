@@ -21,6 +21,12 @@ pub struct FileStamp {
 impl FileStamp {
     /// The stamp of a file that does not exist.
     pub const ABSENT: Self = Self { len: 0, mtime_ns: i64::MIN };
+
+    /// Whether it may be the same without a change: some file systems and servers round a time a little later than they
+    /// take it, to two seconds at the most (FAT).
+    fn is_close_to(self, other: Self) -> bool {
+        self.len == other.len && self.mtime_ns.abs_diff(other.mtime_ns) <= 2_000_000_000
+    }
 }
 
 impl TorrentStore {
@@ -120,7 +126,7 @@ impl TorrentStore {
                 self.has_flag(file, flag::SIZED) && now.len < self.length_of(file)
             } else {
                 // One that appears is found when it is to be written to.
-                known != now && *known != FileStamp::ABSENT
+                *known != FileStamp::ABSENT && !known.is_close_to(*now)
             }
         };
         real.find(|(file, (known, now))| is_changed(*file, known, now)).map(|(file, _)| self.path_of(file))
@@ -162,5 +168,19 @@ pub(super) fn stamp_of(path: &Path) -> Result<FileStamp, StorageError> {
             Ok(FileStamp::ABSENT)
         }
         Err(cause) => Err(StorageError::io(Operation::Inspect, path, cause)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounded_time_is_no_change() {
+        let stamp = FileStamp { len: 7, mtime_ns: 1_700_000_001_234_567_890 };
+        assert!(stamp.is_close_to(FileStamp { mtime_ns: 1_700_000_000_000_000_000, ..stamp }));
+        assert!(!stamp.is_close_to(FileStamp { mtime_ns: stamp.mtime_ns + 2_000_000_001, ..stamp }));
+        assert!(!stamp.is_close_to(FileStamp { len: 8, ..stamp }));
+        assert!(!stamp.is_close_to(FileStamp::ABSENT));
     }
 }
