@@ -31,12 +31,12 @@ pub(crate) use torrent::info_hash;
 
 /// How often the session is looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// How long trackers may take to answer that we are gone: with what comes before and after, the program ends within two
+/// Limit for the trackers' answers to our goodbye: with what comes before and after, the program ends within two
 /// seconds if the disk does.
 pub(crate) const GOODBYES: Duration = Duration::from_millis(1500);
-/// How long the disk may take to write what was fetched before the user hears what the program waits for.
+/// Time the disk has to save before the user hears what the program waits for.
 const SOON: Duration = Duration::from_secs(3);
-/// How long it may take in all. What is not saved by then is checked again by the next run.
+/// Time the disk has in all. Data that is not saved by then is checked again by the next run.
 const SAVING: Duration = Duration::from_secs(120);
 
 /// A session with its torrents and its display.

@@ -203,7 +203,7 @@ pub enum DiskEvent {
         /// Pieces whose bytes hashed right.
         have: crate::Bitfield,
     },
-    /// Pieces that are not there as a whole, and which of their blocks are on disk, one bit each. Told right after
+    /// Pieces that are not there as a whole, and which of their blocks are on disk, one bit each. Comes right after
     /// [`Checked`](Self::Checked), before the turn ends. The blocks are not asked for again; the hash of the piece decides.
     Unfinished {
         /// Index of the piece, and its blocks.

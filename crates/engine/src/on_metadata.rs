@@ -28,7 +28,7 @@ pub enum BeginError {
     /// It has begun, or its metadata has not come.
     #[error("this torrent does not wait for a beginning")]
     NotWaiting,
-    /// It is described as another torrent than the link has led to.
+    /// The given metainfo is of another torrent than the link has led to.
     #[error("the link leads to another torrent than the one that is given")]
     OtherTorrent,
     /// The priorities are not one per piece.
@@ -62,7 +62,7 @@ impl Engine {
     /// that was [added](Self::add).
     ///
     /// # Errors
-    /// It is not there, or not waiting; or `begin` does not have one priority per piece.
+    /// The torrent is not there, or not waiting; or `begin` does not have one priority per piece.
     pub fn begin(&mut self, id: TorrentId, begin: Begin) -> Result<(), BeginError> {
         let torrent = self.torrents.get_mut(id).ok_or(BeginError::Gone)?;
         if torrent.phase != Phase::Metadata || torrent.is_unknown() {
@@ -78,7 +78,7 @@ impl Engine {
         Ok(())
     }
 
-    /// What a torrent is; `None` while that is not known, or if it is not there.
+    /// Metainfo of a torrent; `None` while it is not known, or if the torrent is not there.
     pub fn metainfo(&self, id: TorrentId) -> Option<&Arc<Metainfo>> {
         match &self.torrents.get(id)?.knowledge {
             Knowledge::All(meta) => Some(meta),

@@ -241,7 +241,7 @@ impl Engine {
         !self.changes.unsaved.is_empty()
     }
 
-    /// Whether bytes of a torrent were counted that [`resume_data`](Self::resume_data) has not told yet.
+    /// True if bytes of a torrent were counted that [`resume_data`](Self::resume_data) has not returned yet.
     pub fn has_uncounted(&self) -> bool {
         !self.changes.uncounted.is_empty()
     }

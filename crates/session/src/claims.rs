@@ -1,4 +1,4 @@
-//! Which torrent has which files: two must never write one.
+//! Claims of torrents to files: two must never write one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;

@@ -27,7 +27,7 @@ const MAX_BATCH: usize = 256;
 const GATHER_BYTES: usize = 1024 * 1024;
 /// How long it waits for them.
 const GATHER_FOR: Duration = Duration::from_millis(2);
-/// How long a job waits that found no open file or memory left, before it is tried again.
+/// Pause before a job that found no open file or memory left is tried again.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
 /// Files of one block that may be held open until it is sent; a block of more small files is read at once.
@@ -240,7 +240,7 @@ impl Write for PieceWriter {
     }
 }
 
-/// What a worker has in hand.
+/// State of a worker.
 struct Worker<W> {
     writer: W,
     batch: Vec<WriteJob>,

@@ -283,7 +283,7 @@ impl Session {
     }
 
     /// Says what to do with a magnet link's torrent, once it is known. From then on it is as one that was
-    /// [added](Self::add); `add.meta` must be what [`TorrentEvent::Metadata`] told, or it is
+    /// [added](Self::add); `add.meta` must be that of [`TorrentEvent::Metadata`], or it is
     /// [refused](BeginError::OtherTorrent).
     pub fn begin(&self, torrent: TorrentId, add: AddTorrent) -> Result<(), AddError> {
         let new = self.prepare(add)?;
@@ -366,7 +366,7 @@ impl Session {
     }
 }
 
-/// How far [`Session::end`] came.
+/// Result of [`Session::end`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// All is saved, and the trackers know.

@@ -1,4 +1,4 @@
-//! How many files and sockets may be open at once.
+//! The number of files and sockets that may be open at once.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use ztor_storage::HandleCache;
@@ -9,7 +9,7 @@ const RESERVED: u64 = 128;
 /// The fewest peers and kept files, however low the limit is.
 const LEAST: u64 = 8;
 
-/// How the descriptors of the process are shared out.
+/// The descriptors of the process, shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
     /// Connections.

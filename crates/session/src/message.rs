@@ -66,7 +66,7 @@ pub(crate) enum ToNet {
         answer: Sender<Option<ztor_dht::Stats>>,
     },
     Shutdown {
-        /// How long goodbyes to trackers are waited for; `None` waits until they are answered or have failed.
+        /// Limit for goodbyes to trackers; `None` waits until they are answered or have failed.
         goodbyes: Option<Duration>,
     },
 }

@@ -1,4 +1,4 @@
-//! What a session does with files and records: at the start, while it runs and at the end.
+//! Files and records of a session: at the start, while it runs and at the end.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
@@ -90,7 +90,7 @@ fn end_with_a_silent_tracker_saves_and_does_not_wait_for_it() {
     assert_eq!(session.end(Duration::ZERO, Duration::ZERO), End::Unfinished, "it has ended before");
 }
 
-/// Downloads the second file of two, slowly, and changes the first, which is complete, meanwhile.
+/// Downloads the second file of two, slowly, and changes the first, which is complete, at the same time.
 fn change_while_running(change: impl Fn(&Path), done: impl FnMut(&SessionEvent) -> bool) -> bool {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));

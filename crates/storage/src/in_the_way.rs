@@ -1,23 +1,23 @@
 use std::fmt;
 
-/// Why a file that is there already is not taken for this torrent's.
+/// The evidence that a file which is there already is not this torrent's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InTheWay {
-    /// It is longer than the torrent says.
+    /// The file is longer than the torrent says.
     Longer {
         /// Its length in bytes.
         found: u64,
         /// The length that the torrent gives, in bytes.
         expected: u64,
     },
-    /// It holds something, and none of its pieces is right.
+    /// The file holds something, and none of its pieces is right.
     Different,
-    /// It is as another torrent of this session's records has left it.
+    /// The file is as another torrent has left it, by that torrent's resume file.
     OfAnotherTorrent,
-    /// It was put there while its bytes were not wanted and lay in the part file.
+    /// The file was put there while its bytes were not wanted and lay in the part file.
     BesidePartFile,
-    /// It was not there when the folder was looked at.
+    /// The file was not there when the folder was looked at.
     Appeared,
 }
 

@@ -14,7 +14,7 @@ use crate::store::FileStamp;
 /// The extension of resume files in the folder.
 pub const EXTENSION: &str = "resume";
 
-/// How long what a running process writes is left alone: far longer than that takes. A process of later may have the
+/// Age up to which files of a running process are left alone: far more than a save takes. A process of later may have the
 /// number of one that has crashed.
 const LEFT_ALONE: Duration = Duration::from_secs(3600);
 
@@ -51,7 +51,7 @@ pub fn remove_leftovers(folder: &Path) {
     }
 }
 
-/// The process that has written a file of this name, if it is one that is to be renamed: `<name>.<process>-<count>.tmp`.
+/// The process that has written a file of this name, if it is one that waits for its last name: `<name>.<process>-<count>.tmp`.
 fn writer_of(name: &str) -> Option<i32> {
     let (process, count) = name.strip_suffix(".tmp")?.rsplit('.').next()?.split_once('-')?;
     count.parse::<u64>().ok()?;

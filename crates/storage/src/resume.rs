@@ -44,7 +44,7 @@ pub struct Resume {
     pub stamps: Vec<FileStamp>,
     /// Which files are wanted; empty means all.
     pub wanted: Vec<bool>,
-    /// Which files this torrent may write to ([`TorrentStore::own_files`](crate::TorrentStore::own_files)); empty
+    /// Files this torrent may write to ([`TorrentStore::own_files`](crate::TorrentStore::own_files)); empty
     /// means none.
     pub own: Vec<bool>,
     /// Blocks on disk of pieces that are not there as a whole, in ascending order of the pieces. To be hashed with the

@@ -72,7 +72,7 @@ impl Root {
         self.seen.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the download folder is there and on the file system it was on; also if it was never used.
+    /// True if the download folder is there and on the file system it was on; also if it was never used.
     pub(crate) fn is_as_before(&self) -> bool {
         !self.seen.load(Ordering::Acquire) || self.open_dir(false).is_ok()
     }

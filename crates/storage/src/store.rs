@@ -165,7 +165,7 @@ impl TorrentStore {
         self.root.dir().join(self.meta.relative_path(file))
     }
 
-    /// Whether the piece passed its check since the store was opened, or is [believed](Self::believe).
+    /// True if the piece passed its check since the store was opened, or is [believed](Self::believe).
     ///
     /// [`PieceWriter`](crate::PieceWriter) ignores further blocks of such a piece, so that a late duplicate
     /// cannot spoil it. A failed check or sync takes the mark back, and so does [`distrust`](Self::distrust).
@@ -210,7 +210,7 @@ impl TorrentStore {
         self.forget_handle(file);
     }
 
-    /// Whether the download folder is still the one that this store has used; `true` if it has used none yet.
+    /// True if the download folder is still the one that this store has used, or if it has used none yet.
     pub fn has_its_folder(&self) -> bool {
         self.root.is_as_before()
     }

@@ -1,4 +1,4 @@
-//! What happens when the process may open no further file. In a process of its own, for the limit is the process's.
+//! A process that may open no further file. In a process of its own, for the limit is the process's.
 #![allow(clippy::unwrap_used, reason = "a failed set-up should end the test")]
 
 use std::fs::File;

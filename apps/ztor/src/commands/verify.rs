@@ -45,7 +45,7 @@ pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::
     Ok(if verdict.ok { Exit::Ok } else { Exit::Failed })
 }
 
-/// What is bad must not be believed by the next `get` or `seed`.
+/// Keeps the next `get` or `seed` from believing pieces that are bad.
 fn correct_record(meta: &Metainfo, dir: &Path, good: &[bool], console: &Console) {
     let Some(state) = default_state_dir() else { return };
     match distrust_record(&state, meta, dir, good) {

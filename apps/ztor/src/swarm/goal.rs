@@ -1,4 +1,4 @@
-//! When a run is over.
+//! The end of a run.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What the flags and the environment say of a session.
+//! The settings of a session, from flags and environment.
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, ToSocketAddrs};

@@ -27,18 +27,18 @@ pub(crate) struct CheckJob {
     pub(crate) had_before_change: Option<Vec<u8>>,
     /// The torrent is taken up again without the user: nothing may be made in place of a drive that is still away.
     pub(crate) is_retry: bool,
-    /// Where the resume data is kept.
+    /// Path of the resume file.
     pub(crate) path: Option<PathBuf>,
     /// Per file; empty means all.
     pub(crate) wanted: Vec<bool>,
     pub(crate) looks: Looks,
     /// Make folders and empty files when done.
     pub(crate) prepare: bool,
-    /// The torrent is removed meanwhile.
+    /// The torrent was removed while the check ran.
     pub(crate) stop: Arc<AtomicBool>,
 }
 
-/// What a check has found on disk.
+/// Result of a check.
 pub(super) struct Found {
     /// Pieces that are there, by their hashes or by the resume data.
     pub(super) have: Bitfield,
@@ -115,11 +115,11 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Found, StorageError> {
     let believed_bytes = have.iter().map(|piece| u64::from(layout.piece_len(piece))).sum();
     let total = doubtful.len() as u32;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let told = AtomicU32::new(0);
+    let shown = AtomicU32::new(0);
     let progress = |done: u32| {
         // About two hundred steps are enough for a bar.
         let step = (total / 200).max(1);
-        if done / step > told.fetch_max(done / step, Ordering::Relaxed) {
+        if done / step > shown.fetch_max(done / step, Ordering::Relaxed) {
             inbox.push(ToNet::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
         }
     };
@@ -163,7 +163,7 @@ fn restore_unfinished(job: &CheckJob) -> Vec<(u32, Bitfield)> {
     pieces.collect()
 }
 
-/// What this run knows of pieces in progress is newer than what was saved.
+/// Pieces in progress: as this run knows them, or else as they were saved.
 fn unfinished_of(job: &CheckJob) -> Vec<UnfinishedPiece> {
     let now = job.store.unfinished();
     let saved = || job.resume.as_ref().map(|resume| resume.unfinished.clone()).unwrap_or_default();

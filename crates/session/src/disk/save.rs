@@ -1,4 +1,4 @@
-//! What was written made durable, then remembered.
+//! Saves: data made durable, then recorded.
 
 use super::{EXHAUSTED_PAUSE, fault};
 use crate::inbox::Inbox;
@@ -20,7 +20,7 @@ pub(crate) struct Look {
     pub(crate) believed_bytes: u64,
 }
 
-/// What the last check of a torrent has found: `None` before the first.
+/// Result of the last check of a torrent: `None` before the first.
 pub(crate) type Looks = Arc<Mutex<Option<Look>>>;
 
 /// Make what was written durable, then remember it.
@@ -45,7 +45,7 @@ pub(crate) enum SaveError {
     Exhausted,
 }
 
-/// How often a save is tried in a row that finds no open file or memory left.
+/// Attempts in a row for a save that finds no open file or memory left.
 const TRIES: u32 = 8;
 
 pub(super) fn run(jobs: &Receiver<SaveJob>, inbox: &Inbox<ToNet>) {

@@ -86,7 +86,7 @@ struct Entry {
     retry: Retry,
     /// The check that is asked for next comes of itself, and not from the user.
     is_retry: bool,
-    /// When a file was last found changed by somebody else.
+    /// Time at which a file was last found changed by somebody else.
     changed_at: Option<Instant>,
     /// A file was changed by somebody else, and the check that is asked for finds out whether its content is: these are
     /// the pieces that were there, in wire form.
@@ -134,7 +134,7 @@ pub(crate) struct Driver {
     publisher: Publisher,
     accept_again_at: Option<Instant>,
     saves: SaveTimes,
-    /// When a torrent that a disk fault has stopped is tried again.
+    /// Time of the next attempt with a torrent that a disk fault has stopped.
     retry_at: Instant,
     publish_at: Instant,
     saves_under_way: usize,
@@ -142,7 +142,7 @@ pub(crate) struct Driver {
     events: Vec<SessionEvent>,
     published_at: Instant,
     ending: Ending,
-    /// When goodbyes to trackers are no longer waited for; `None` waits until they are answered or have failed.
+    /// Deadline for goodbyes to trackers; `None` waits until they are answered or have failed.
     goodbyes_until: Option<Instant>,
     ending_without_goodbyes: bool,
     /// Hears when all is done, and whether all goodbyes were said; dropped without a word when the loop broke.

@@ -22,7 +22,7 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// When the torrent is taken up again by itself.
+    /// Time of the next attempt, if one is planned.
     pub(super) fn at(&self) -> Option<Instant> {
         self.at
     }
@@ -48,14 +48,14 @@ impl Retry {
         self.at = None;
     }
 
-    /// It is taken up again, by the user or because it is time.
+    /// Notes an attempt, by the user or because it is time.
     pub(super) fn resumed(&mut self) {
         self.at = None;
     }
 }
 
-/// Whether the cause may vanish without anybody telling us: space is freed, a drive comes back. What others did to the
-/// files is for the user to look at.
+/// True if the cause may vanish without notice: space is freed, a drive comes back. Changes by others are for the user
+/// to look at.
 fn goes_by_itself(kind: DiskFaultKind) -> bool {
     match kind {
         DiskFaultKind::Full | DiskFaultKind::Denied | DiskFaultKind::Gone | DiskFaultKind::Io => true,

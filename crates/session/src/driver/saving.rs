@@ -1,4 +1,4 @@
-//! When what is known of the torrents is made durable, and the end, which waits for that.
+//! Times of saves, and the end of the session, which waits for them.
 
 use super::{Driver, RARELY};
 use crate::disk::{SaveError, SaveJob};
@@ -8,28 +8,28 @@ use ztor_base::{Duration, Instant};
 use ztor_engine::{Command, DiskEvent, DiskFault, Event, TorrentEvent, TorrentId};
 use ztor_storage::resume::Resume;
 
-/// How often new pieces are made durable.
+/// Longest time before new pieces are made durable.
 const PIECES_EVERY: Duration = Duration::from_secs(5);
-/// How often the counts of a torrent are that has no new pieces: so much of what a seed has sent can a crash lose.
+/// Longest time before the counts of a torrent without new pieces are saved: a crash of a seed loses no more.
 const COUNTS_EVERY: Duration = Duration::from_secs(300);
 
 /// A torrent whose files others change more often than that stops, and is not looked at again by itself.
 const CHANGES_EVERY: Duration = Duration::from_secs(600);
 
-/// When to save next.
+/// Times of the next saves.
 #[derive(Debug)]
 pub(super) struct SaveTimes {
     pieces_at: Instant,
     counts_at: Instant,
 }
 
-/// What is due.
+/// The kind of save that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
     /// Torrents with new pieces.
     Pieces,
-    /// Those, and torrents where only bytes were counted.
+    /// Torrents with new pieces, and those where only bytes were counted.
     PiecesAndCounts,
 }
 
@@ -38,12 +38,12 @@ impl SaveTimes {
         Self { pieces_at: now + RARELY, counts_at: now + RARELY }
     }
 
-    /// When to call [`due`](Self::due) at the latest.
+    /// Latest time at which to call [`due`](Self::due).
     pub(super) fn next(&self) -> Instant {
         self.pieces_at.min(self.counts_at)
     }
 
-    /// What is to be saved now. It is due again when [`has_news`](Self::has_news) has said so.
+    /// Returns the save for this moment. It is due again when [`has_news`](Self::has_news) has said so.
     pub(super) fn due(&mut self, now: Instant) -> Due {
         if now < self.next() {
             return Due::Nothing;
@@ -181,8 +181,8 @@ impl Driver {
         }
     }
 
-    /// The torrent stops, and taking it up again begins with a look at the disk. What was saved last stands: by the
-    /// stamps in it the files are hashed then. False if another fault had stopped it already.
+    /// The torrent stops, and taking it up again begins with a look at the disk. The last save stays valid: by its
+    /// stamps the files are hashed then. False if another fault had stopped it already.
     fn stop_in_doubt(&mut self, now: Instant, torrent: TorrentId, fault: DiskFault) -> bool {
         if let Some(entry) = self.torrents.get_mut(torrent) {
             entry.in_doubt = true;

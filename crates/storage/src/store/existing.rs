@@ -16,9 +16,9 @@ use crate::in_the_way::InTheWay;
 use crate::positional::read_at;
 use crate::root::How;
 
-/// What a disk writes as a whole, at least.
+/// Bytes that a disk writes as a whole, at least.
 const SECTOR_LEN: usize = 512;
-/// What is read at once of a file to see whether it holds anything.
+/// Bytes read at once of a file to see whether it holds anything.
 const LOOK_LEN: usize = 256 * 1024;
 
 /// The use that a torrent has for one of its files.
@@ -26,9 +26,9 @@ const LOOK_LEN: usize = 256 * 1024;
 pub enum FileUse {
     /// Not wanted: its bytes, if any are needed, lie in the part file. Pads and links are no files either.
     None,
-    /// It is only read.
+    /// The file is only read.
     Reads,
-    /// It may be written to: it is wanted, or it is there and shares a piece with a file that is.
+    /// The file may be written to: it is wanted, or it is there and shares a piece with a file that is.
     Writes,
 }
 
@@ -66,7 +66,7 @@ impl TorrentStore {
         Ok(found)
     }
 
-    /// How each file of the layout is used.
+    /// The use of each file of the layout.
     pub fn uses(&self) -> Vec<FileUse> {
         let places = self.places();
         let usage = |file| {
@@ -134,12 +134,12 @@ impl TorrentStore {
         self.layout().files().get(file).map_or(0, |file| file.length)
     }
 
-    /// Whether it is neither a pad nor a link.
+    /// True if it is neither a pad nor a link.
     pub(super) fn is_real(&self, file: usize) -> bool {
         self.layout().files().get(file).is_some_and(|file| !file.pad && file.symlink.is_none())
     }
 
-    /// Whether bytes of the torrent go to the file itself, once they come.
+    /// True if bytes of the torrent go to the file itself, once they come.
     fn may_be_written(&self, places: &Places, file: usize) -> bool {
         if !self.is_real(file) {
             return false;
@@ -176,7 +176,7 @@ impl TorrentStore {
         stamp_of(&path).map(Some)
     }
 
-    /// Why a file is not taken for this torrent's; `None` if it is.
+    /// The evidence that a file is not this torrent's; `None` if there is none.
     ///
     /// - One that is longer never is: this program makes none longer than the torrent says.
     /// - One with a right piece is a copy that is not complete, or damaged.
@@ -198,7 +198,7 @@ impl TorrentStore {
         Ok(Some(InTheWay::Different))
     }
 
-    /// Whether a file holds nothing but what the part file has of it, and zeros: a crash has left it before all was
+    /// True if a file holds nothing but zeros and bytes that the part file has too: a crash has left it before all was
     /// copied.
     fn is_half_copied(&self, file: usize) -> Result<bool, StorageError> {
         let path = || self.path_of(file);
@@ -239,7 +239,7 @@ impl TorrentStore {
         self.verified.iter().any(|word| word.load(std::sync::atomic::Ordering::Acquire) != 0)
     }
 
-    /// Whether a file has nothing but zeros and holes.
+    /// True if a file has nothing but zeros and holes.
     fn is_empty_of_content(&self, file: usize) -> Result<bool, StorageError> {
         let handle = self.handle(file, Access::Read)?;
         is_zero(&handle).at(Operation::Read, || self.path_of(file))

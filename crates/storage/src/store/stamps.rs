@@ -1,4 +1,4 @@
-//! What was written made durable, and how a change by somebody else is seen.
+//! Written data made durable, and changes by somebody else found.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -22,8 +22,8 @@ impl FileStamp {
     /// The stamp of a file that does not exist.
     pub const ABSENT: Self = Self { len: 0, mtime_ns: i64::MIN };
 
-    /// Whether it may be the same without a change: some file systems and servers round a time a little later than they
-    /// take it, to two seconds at the most (FAT).
+    /// True if it may differ without a change: some file systems and servers round a time a little later than they
+    /// take it, to two seconds (FAT).
     fn is_close_to(self, other: Self) -> bool {
         self.len == other.len && self.mtime_ns.abs_diff(other.mtime_ns) <= 2_000_000_000
     }
@@ -125,7 +125,7 @@ impl TorrentStore {
             if written.contains(&file) || self.has_flag(file, flag::DIRTY) {
                 self.has_flag(file, flag::SIZED) && now.len < self.length_of(file)
             } else {
-                // One that appears is found when it is to be written to.
+                // One that appears is found by the first write to it.
                 *known != FileStamp::ABSENT && !known.is_close_to(*now)
             }
         };

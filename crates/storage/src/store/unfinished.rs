@@ -20,7 +20,7 @@ pub struct UnfinishedPiece {
 pub(super) struct Unfinished {
     /// Blocks that are in their files, of pieces without a verdict. As many as a writer has in progress.
     blocks: BTreeMap<u32, Vec<u8>>,
-    /// Those among them that an earlier run has written, and no writer has gone on with yet.
+    /// Pieces that an earlier run has written in part, and no writer has gone on with yet.
     restored: BTreeSet<u32>,
 }
 
@@ -91,7 +91,7 @@ impl TorrentStore {
         unfinished.restored.remove(&piece);
     }
 
-    /// Whether some blocks are there and some are not, and all can be read once they are.
+    /// True if some blocks are there and some are not, and all can be read once they are.
     fn can_go_on(&self, piece: u32, blocks: &[u8]) -> bool {
         let layout = self.layout();
         if piece >= layout.piece_count()
@@ -120,7 +120,7 @@ impl TorrentStore {
     }
 }
 
-/// Whether the bits are those of so many blocks, and spare ones are 0.
+/// True if there is one bit for each of `count` blocks, and spare bits are 0.
 pub(crate) fn fits(blocks: &[u8], count: u32) -> bool {
     let spare = (blocks.len() * 8).saturating_sub(count as usize);
     blocks.len() == (count as usize).div_ceil(8)
