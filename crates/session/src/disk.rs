@@ -52,6 +52,7 @@ pub(crate) enum BlockSource {
 enum Job {
     Write(WriteJob),
     Locate { send: SendBlock, store: Arc<TorrentStore> },
+    Rehash { torrent: TorrentId, piece: u32, store: Arc<TorrentStore> },
     Forget(TorrentId),
     Stop,
 }
@@ -74,7 +75,7 @@ impl Jobs {
     fn push(&mut self, job: Job) {
         match &job {
             Job::Write(write) => self.bytes_to_write += write.data.len(),
-            Job::Locate { .. } | Job::Forget(_) | Job::Stop => self.is_urgent = true,
+            Job::Locate { .. } | Job::Rehash { .. } | Job::Forget(_) | Job::Stop => self.is_urgent = true,
         }
         self.list.push(job);
     }
@@ -172,6 +173,12 @@ impl Disk {
     pub(crate) fn locate(&mut self, send: SendBlock, store: Arc<TorrentStore>) {
         let worker = self.route(send.torrent, send.block.piece);
         self.staged[worker].push(Job::Locate { send, store });
+    }
+
+    /// Has a piece hashed that is served; there is an answer only if it is not right.
+    pub(crate) fn rehash(&mut self, torrent: TorrentId, piece: u32, store: &Arc<TorrentStore>) {
+        let worker = self.route(torrent, piece);
+        self.staged[worker].push(Job::Rehash { torrent, piece, store: Arc::clone(store) });
     }
 
     pub(crate) fn forget(&mut self, torrent: TorrentId) {
@@ -275,6 +282,11 @@ impl<W: Write> Worker<W> {
                         }
                     }
                     Job::Locate { send, store } => self.answers.push(locate(send, &store)),
+                    Job::Rehash { torrent, piece, store } => {
+                        if !is_still_right(piece, &store) {
+                            self.answers.push(ToNet::Rehashed { torrent, piece });
+                        }
+                    }
                     Job::Forget(torrent) => {
                         self.write_batch();
                         self.forget(torrent);
@@ -342,6 +354,20 @@ impl<W: Write> Worker<W> {
                 }
             };
             self.answers.push(ToNet::disk(TorrentId::from_u64(torrent), event));
+        }
+    }
+}
+
+/// Hashes a piece that has passed before. Running out of files or memory says nothing about it.
+fn is_still_right(piece: u32, store: &TorrentStore) -> bool {
+    if !store.is_verified(piece) {
+        return true;
+    }
+    match store.check_piece(piece, &mut Vec::new()) {
+        Ok(good) => good,
+        Err(error) => {
+            tracing::warn!(%error, piece, "cannot hash a piece again");
+            error.is_exhausted()
         }
     }
 }

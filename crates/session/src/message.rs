@@ -32,6 +32,11 @@ pub(crate) enum ToNet {
         fault: DiskFault,
         is_ours: bool,
     },
+    /// A piece that was right before is not, or cannot be read.
+    Rehashed {
+        torrent: TorrentId,
+        piece: u32,
+    },
     Saved {
         torrent: TorrentId,
         resume: Box<Resume>,

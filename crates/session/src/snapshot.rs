@@ -94,7 +94,7 @@ pub enum SessionEvent {
         /// The pause, from 30 seconds to 10 minutes.
         after: Duration,
     },
-    /// A file of a running torrent was changed by another program. It is checked again. The torrent stops with
+    /// A file of a running torrent was changed by another program or has gone bad on its disk. It is checked again. The torrent stops with
     /// [`DiskFaultKind::Changed`](crate::DiskFaultKind::Changed) if it writes to its files and what it had is not there
     /// any more.
     ChangedByOthers {

@@ -244,3 +244,38 @@ fn piece_in_progress_goes_on_after_a_restart() {
     assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
     assert!(second.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
+
+#[test]
+fn piece_that_goes_bad_under_a_seed_is_found_when_peers_hang_up() {
+    let tmp = tempfile::tempdir().unwrap();
+    let blob = tmp.path().join("src/blob");
+    torrent(&blob, 100_000, &[]);
+    let meta = torrent_in_pieces(&blob, &[], 1 << 17);
+    let seed = session(None, |_| {});
+    let add = AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path().join("src")) };
+    seed.add(add).unwrap();
+    started(&seed);
+    let time = std::fs::metadata(&blob).unwrap().modified().unwrap();
+    let mut bytes = std::fs::read(&blob).unwrap();
+    bytes[50_000] ^= 1;
+    std::fs::write(&blob, bytes).unwrap();
+    std::fs::File::options().write(true).open(&blob).unwrap().set_modified(time).unwrap();
+    let leeches: Vec<Session> = (0..3)
+        .map(|n| {
+            let leech = session(None, |_| {});
+            let peers = vec![seed.local_addr()];
+            let target = tmp.path().join(format!("dst{n}"));
+            leech.add(AddTorrent { peers, ..AddTorrent::new(Arc::clone(&meta), target) }).unwrap();
+            leech
+        })
+        .collect();
+    wait(
+        &seed,
+        "found",
+        |e| matches!(e, SessionEvent::ChangedByOthers { fault, .. } if fault.message.contains("blob")),
+    );
+    wait(&seed, "hashed", |e| {
+        matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: false, have_bytes: 0, .. }))
+    });
+    assert!(seed.shutdown(LIMIT) && leeches.iter().all(|leech| leech.shutdown(LIMIT)));
+}

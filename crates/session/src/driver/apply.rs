@@ -3,6 +3,7 @@
 use super::conn::{Conn, Link, Sent};
 use super::crypt::Crypt;
 use super::retry::Retry;
+use super::suspects::Suspects;
 use super::{Driver, Entry, sockets};
 use crate::disk::{BlockSource, CheckJob, Located, Looks, MAX_OPEN_SLICES};
 use crate::message::NewTorrent;
@@ -62,6 +63,7 @@ impl Driver {
             save_again: false,
             finish_pending: false,
             retry: Retry::default(),
+            suspects: Suspects::default(),
             is_retry: false,
             changed_at: None,
             had_before_change: None,
@@ -218,6 +220,7 @@ impl Driver {
         let Some(entry) = self.torrents.get(send.torrent) else { return };
         let SendBlock { peer, block, .. } = send;
         let Some(conn) = self.conns.get_mut(peer) else { return };
+        conn.note_served(send);
         let is_ready = entry.store.locate_at_once(block.piece, block.begin, block.len, &mut self.slices);
         if is_ready && self.slices.len() <= MAX_OPEN_SLICES {
             conn.push_block(send, self.slices.drain(..));

@@ -2,6 +2,7 @@
 
 use super::crypt::Crypt;
 use super::staged::Staged;
+use super::suspects::Served;
 use mio::net::TcpStream;
 use rustix::net::{SendFlags, send};
 use std::collections::VecDeque;
@@ -88,6 +89,7 @@ pub(crate) struct Conn {
     /// Of our first bytes of the stream, those that have not gone.
     greeting_left: usize,
     waits_for_turn: bool,
+    served: Served,
     out: Out,
     staged: Staged,
 }
@@ -115,6 +117,7 @@ impl Conn {
             crypt,
             greeting_left: HANDSHAKE_LEN,
             waits_for_turn: false,
+            served: Served::default(),
             out: Out::default(),
             staged: Staged::default(),
         }
@@ -173,6 +176,16 @@ impl Conn {
     /// The block whose data could not be sent, after an error.
     pub(crate) fn unsent_block(&self) -> Option<SendBlock> {
         self.out.sending
+    }
+
+    /// Remembers the piece of a block that is to go out.
+    pub(crate) fn note_served(&mut self, send: SendBlock) {
+        self.served.note(send.torrent, send.block.piece);
+    }
+
+    /// The pieces that went out last.
+    pub(crate) fn served(&self) -> &Served {
+        &self.served
     }
 
     fn push_header(&mut self, send: SendBlock) {

@@ -196,6 +196,9 @@ impl Driver {
     }
 
     pub(super) fn closed(&mut self, now: Instant, key: PeerKey, reason: &str, is_ours: bool) {
+        if !is_ours {
+            self.on_hang_up(now, key);
+        }
         self.drop_conn(now, key);
         tracing::debug!(peer = key.as_u64(), reason, "connection lost");
         let event = Event::Closed { peer: key, reason: reason.to_owned(), is_ours };

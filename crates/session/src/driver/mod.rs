@@ -15,6 +15,7 @@ mod retry;
 mod saving;
 pub(crate) mod sockets;
 mod staged;
+mod suspects;
 mod udp;
 mod utp;
 
@@ -41,6 +42,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use suspects::Suspects;
 use udp::UdpIo;
 pub(crate) use utp::Utp;
 use ztor_base::{Duration, Instant};
@@ -84,6 +86,7 @@ struct Entry {
     /// The torrent is finished, to be reported once that is safe.
     finish_pending: bool,
     retry: Retry,
+    suspects: Suspects,
     /// The check that is asked for next comes of itself, and not from the user.
     is_retry: bool,
     /// Time at which a file was last found changed by somebody else.
@@ -322,6 +325,7 @@ impl Driver {
                 let event = DiskEvent::Failed { fault };
                 self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
             }
+            ToNet::Rehashed { torrent, piece } => self.on_rotten(now, torrent, piece),
             ToNet::Saved { torrent, resume, error } => self.on_saved(now, torrent, *resume, error),
             ToNet::Resolved { id, result } => {
                 // An address we cannot send to is as good as none.

@@ -183,7 +183,7 @@ impl Driver {
 
     /// The torrent stops, and taking it up again begins with a look at the disk. The last save stays valid: by its
     /// stamps the files are hashed then. False if another fault had stopped it already.
-    fn stop_in_doubt(&mut self, now: Instant, torrent: TorrentId, fault: DiskFault) -> bool {
+    pub(super) fn stop_in_doubt(&mut self, now: Instant, torrent: TorrentId, fault: DiskFault) -> bool {
         if let Some(entry) = self.torrents.get_mut(torrent) {
             entry.in_doubt = true;
         }

@@ -1,0 +1,141 @@
+//! Pieces after which peers hang up: they may have gone bad on disk since they were checked.
+//!
+//! A peer that gets a piece with a wrong hash closes the connection, and says nothing. When several have done so after
+//! the same piece, it is hashed again. Peers also leave for other reasons, so there is a limit to that.
+
+use super::{Conn, Driver};
+use ztor_base::{Duration, Instant};
+use ztor_engine::{Command, DiskFault, DiskFaultKind, Event, PeerKey, TorrentId};
+
+/// Pieces that a connection remembers as served last.
+const SERVED: usize = 8;
+/// Connections that were closed after a piece before it is hashed again.
+const HANG_UPS: u8 = 3;
+/// Pieces counted of a torrent at a time; further ones wait for the next [`FORGET_AFTER`].
+const MAX_COUNTED: usize = 256;
+/// Age at which counts are dropped.
+const FORGET_AFTER: Duration = Duration::from_secs(3600);
+/// Pause between two looks at pieces of one torrent.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// The pieces that a connection was served last.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    torrent: Option<TorrentId>,
+    pieces: Vec<u32>,
+}
+
+impl Served {
+    pub(super) fn note(&mut self, torrent: TorrentId, piece: u32) {
+        self.torrent = Some(torrent);
+        if self.pieces.last() == Some(&piece) {
+            return;
+        }
+        self.pieces.retain(|served| *served != piece);
+        if self.pieces.len() == SERVED {
+            self.pieces.remove(0);
+        }
+        self.pieces.push(piece);
+    }
+}
+
+/// The pieces of one torrent after which connections were closed.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    /// Closed connections per piece; at most [`MAX_COUNTED`].
+    counts: std::collections::BTreeMap<u32, u8>,
+    since: Instant,
+    next_look: Instant,
+}
+
+impl Suspects {
+    /// A peer that was served these pieces has closed the connection. Returns the pieces to hash again now.
+    fn hung_up(&mut self, now: Instant, served: &[u32]) -> Vec<u32> {
+        if now.since(self.since) >= FORGET_AFTER {
+            self.counts.clear();
+            self.since = now;
+        }
+        for piece in served {
+            if self.counts.len() < MAX_COUNTED || self.counts.contains_key(piece) {
+                let count = self.counts.entry(*piece).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        if now < self.next_look {
+            return Vec::new();
+        }
+        let many = self.counts.iter().filter(|(_, count)| **count >= HANG_UPS);
+        let due: Vec<u32> = many.map(|(piece, _)| *piece).take(SERVED).collect();
+        if !due.is_empty() {
+            self.next_look = now + LOOK_EVERY;
+            self.counts.retain(|piece, _| !due.contains(piece));
+        }
+        due
+    }
+}
+
+impl Driver {
+    /// A connection is closed from the other side.
+    pub(super) fn on_hang_up(&mut self, now: Instant, key: PeerKey) {
+        let Some(Served { torrent: Some(torrent), pieces }) = self.conns.get(key).map(Conn::served) else {
+            return;
+        };
+        let Some(entry) = self.torrents.get_mut(*torrent) else { return };
+        for piece in entry.suspects.hung_up(now, pieces) {
+            self.disk.rehash(*torrent, piece, &entry.store);
+        }
+    }
+
+    /// A piece that was checked before is not right any more: nothing of the torrent is believed before it is hashed.
+    pub(super) fn on_rotten(&mut self, now: Instant, torrent: TorrentId, piece: u32) {
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        let layout = &entry.store.meta().layout;
+        let file = layout.ranges(piece, 0, layout.piece_len(piece)).find(|range| !range.pad);
+        let path = entry.store.path_of(file.map_or(0, |range| range.file));
+        let message = format!(
+            "{}: a piece that was right has gone bad, although the file does not look changed; its disk may be failing",
+            path.display()
+        );
+        entry.recheck = true;
+        let Some(had) = self.engine.resume_data(torrent, true).map(|data| data.have.to_wire()) else {
+            return;
+        };
+        if self.stop_in_doubt(now, torrent, DiskFault { kind: DiskFaultKind::Changed, message })
+            && let Some(entry) = self.torrents.get_mut(torrent)
+        {
+            entry.had_before_change = Some(had);
+            self.engine.handle(now, Event::Command(Command::Resume(torrent)), &mut self.out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn piece_is_hashed_again_when_several_have_hung_up_after_it() {
+        let mut now = Instant::ZERO + FORGET_AFTER;
+        let mut suspects = Suspects::default();
+        assert_eq!(suspects.hung_up(now, &[1, 2]), []);
+        assert_eq!(suspects.hung_up(now, &[2, 3]), []);
+        assert_eq!(suspects.hung_up(now, &[2, 4]), [2]);
+        // The next look comes a minute later, and what was counted in between is not lost.
+        (0..5).for_each(|_| assert_eq!(suspects.hung_up(now, &[7]), []));
+        now += LOOK_EVERY;
+        assert_eq!(suspects.hung_up(now, &[9]), [7]);
+        now += FORGET_AFTER;
+        assert_eq!(suspects.hung_up(now, &[9]), []);
+        assert_eq!(suspects.counts.len(), 1, "old counts are dropped");
+        suspects.hung_up(now, &(0..100_000).collect::<Vec<_>>());
+        assert_eq!(suspects.counts.len(), MAX_COUNTED);
+    }
+
+    #[test]
+    fn connection_remembers_the_pieces_served_last() {
+        let mut served = Served::default();
+        let torrent = TorrentId::from_u64(1 << 32 | 1);
+        [1, 1, 2, 3, 4, 5, 6, 7, 8, 2, 9].iter().for_each(|piece| served.note(torrent, *piece));
+        assert_eq!(served.pieces, [3, 4, 5, 6, 7, 8, 2, 9]);
+    }
+}
