@@ -113,7 +113,7 @@ impl Engine {
                 continue;
             }
             let Some(addr) = torrent.known.take_due(now, torrent.finished) else { continue };
-            if self.banned.contains(&addr.ip()) || self.connects.ours.contains(&addr) {
+            if self.bans.forbids(now, addr) || self.connects.ours.contains(&addr) {
                 torrent.known.forget(addr);
                 self.mark_torrent(id);
                 continue;
@@ -146,7 +146,7 @@ impl Engine {
                 && !self.shutting_down
                 && self.peers.len() < self.config.max_peers
                 && torrent.peers.len() < self.config.max_peers_per_torrent
-                && !self.banned.contains(&addr.ip());
+                && !self.bans.forbids(now, addr);
             match again.rival {
                 Some(_) if !is_wanted || !rival_is_calling => {}
                 None if !is_wanted => torrent.known.gone(now, addr, false, &mut self.rng),

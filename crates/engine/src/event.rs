@@ -1,5 +1,6 @@
 //! What happens to an engine.
 
+use crate::bans::Author;
 use crate::ids::{PeerKey, TorrentId};
 use crate::outbox::RequestId;
 use crate::picker::Priority;
@@ -115,6 +116,8 @@ pub enum Command {
     Remove(TorrentId),
     /// Takes up again what a disk fault had stopped, beginning with a look at what is there.
     Resume(TorrentId),
+    /// Ends a ban before its time.
+    LiftBan(Author),
     /// Whole limits, bytes per second.
     SetLimits {
         /// Incoming piece data.
@@ -257,6 +260,8 @@ pub enum DiskFaultKind {
     Full,
     /// Not allowed, or read-only.
     Denied,
+    /// The torrent contradicts itself: what is right by its v1 hash is wrong by its v2 hash, or the other way round.
+    Inconsistent,
     /// Anything else.
     Io,
 }

@@ -3,13 +3,14 @@
 //! Nothing here is needed to drive an engine, and nothing changes what it does. The simulator holds these
 //! numbers against its own count.
 
+use crate::Engine;
+use crate::bans::{Author, MAX_BANS};
 use crate::bitfield::Bitfield;
 use crate::config::{
     DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
 };
 use crate::ids::{PeerKey, TorrentId};
 use crate::pieces::Pieces;
-use crate::{Engine, MAX_BANS};
 use std::net::SocketAddr;
 use ztor_wire::Block;
 
@@ -74,6 +75,8 @@ pub struct PeerView {
     pub key: PeerKey,
     /// Where.
     pub addr: SocketAddr,
+    /// The one who answers for what it sends.
+    pub author: Author,
     /// The handshake is done.
     pub is_live: bool,
     /// It is to be looked at when the turn ends.
@@ -115,7 +118,7 @@ impl Engine {
         let table = |name, len: usize, max: usize| Table { name, len: len as u64, max: max as u64 };
         let mut tables = vec![
             table("peers", self.peers.len(), self.config.max_peers),
-            table("banned addresses", self.banned.len(), MAX_BANS),
+            table("bans", self.bans.len(), MAX_BANS),
             table("attempts to connect", self.connects.half_open(), MAX_HALF_OPEN),
             // Each is an attempt that has ended or is under way.
             table("attempts to be repeated", self.connects.again(), 2 * self.config.max_peers),
@@ -174,6 +177,7 @@ impl Engine {
             key,
             addr: p.addr,
             is_live: p.is_live(),
+            author: p.author(),
             is_dirty: p.is_dirty,
             has: p.has.clone(),
             interesting: p.interesting,

@@ -14,6 +14,8 @@ pub(crate) enum Misbehaviour {
     WrongTorrent,
     #[error("it is ourselves")]
     Myself,
+    #[error("is banned")]
+    Banned,
     #[error("is connected already")]
     Duplicate,
     #[error("comes when the torrent has all the peers it may")]
@@ -55,7 +57,7 @@ impl Misbehaviour {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Self::BadData { .. } | Self::BadMetadata | Self::BadHashes => Verdict::Ban,
-            Self::Myself | Self::WrongTorrent => Verdict::Forget,
+            Self::Myself | Self::WrongTorrent | Self::Banned => Verdict::Forget,
             Self::Wire(_)
             | Self::UnknownTorrent
             | Self::Duplicate

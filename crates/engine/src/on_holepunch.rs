@@ -178,7 +178,7 @@ impl Engine {
         let is_full = torrent.peers.len() >= self.config.max_peers_per_torrent
             || self.peers.len() >= self.config.max_peers
             || self.connects.is_busy()
-            || self.banned.contains(&addr.ip());
+            || self.bans.forbids(now, addr);
         if is_full || is_busy || is_us || torrent.peers.iter().any(is_there) {
             return;
         }

@@ -257,7 +257,7 @@ impl Engine {
         torrent.downloaded += u64::from(len);
         torrent.session_downloaded += u64::from(len);
         self.changes.uncounted.insert(id);
-        match torrent.picker.received(block, peer.addr.ip()) {
+        match torrent.picker.received(block, peer.author()) {
             Receipt::Unneeded => torrent.wasted += u64::from(len),
             Receipt::New { asked_of_others } => {
                 out.writes.push(Write { torrent: id, piece, begin, data });

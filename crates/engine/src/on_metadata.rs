@@ -6,7 +6,7 @@ use crate::layers::{self, Layers};
 use crate::metadata;
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::Outbox;
-use crate::peer::Direction;
+use crate::peer::{Direction, Peer};
 use crate::pieces::Pieces;
 use crate::questions::Question;
 use crate::torrent::{Knowledge, Phase, Torrent};
@@ -69,7 +69,7 @@ impl Engine {
         match &mut torrent.knowledge {
             Knowledge::Hash(fetch) => {
                 if let (Some(size), Some(_)) = (peer.extended.metadata_size, peer.extended.ut_metadata) {
-                    fetch.add_source(key, peer.addr.ip(), size);
+                    fetch.add_source(key, peer.author(), size);
                 }
             }
             // Some that know v1 only hang up on what they do not know.
@@ -154,7 +154,7 @@ impl Engine {
             metadata::Came::Nonsense => return Err(Misbehaviour::BadMetadata),
             metadata::Came::Wrong(None) => {}
             metadata::Came::Wrong(Some(author)) => {
-                self.ban_source(now, id, author, &Misbehaviour::BadMetadata, out);
+                self.ban(now, id, author, &Misbehaviour::BadMetadata, out);
             }
             metadata::Came::Complete(info) => self.on_info(now, id, &info, out),
         }
@@ -293,10 +293,10 @@ impl Engine {
         let Knowledge::Info(meta, layers) = &mut torrent.knowledge else { return Ok(()) };
         let came = layers.on_hashes(now, key, request, hashes);
         if came == layers::Came::Wrong {
-            let ip = self.peers.get(key).map(|peer| peer.addr.ip());
+            let author = self.peers.get(key).map(Peer::author);
             self.mark_torrent(id);
-            if let Some(ip) = ip {
-                self.ban_source(now, id, ip, &Misbehaviour::BadHashes, out);
+            if let Some(author) = author {
+                self.ban(now, id, author, &Misbehaviour::BadHashes, out);
             }
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! Connections: made, greeted, ended.
 
+use crate::bans::Author;
 use crate::config::ALLOWED_FAST_PIECES;
 use crate::dial::Dial;
 use crate::misbehaviour::{Misbehaviour, Verdict};
@@ -11,7 +12,6 @@ use crate::torrent_event::TorrentEvent;
 use crate::way::Protection;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::{Bytes, BytesMut};
-use std::net::{IpAddr, SocketAddr};
 use ztor_base::{Duration, Instant, PeerId, SwarmId};
 use ztor_metainfo::{InfoHashes, MAX_PIECES};
 use ztor_wire::mse::Method;
@@ -139,6 +139,13 @@ impl Engine {
                 Direction::Incoming => self.send_handshake(key, id, theirs.info_hash, out),
             }
             return Err(Misbehaviour::Myself);
+        }
+        let author = Author::of(addr.ip(), Some(theirs.peer_id));
+        if self.bans.has(now, author) {
+            if direction == Direction::Outgoing {
+                self.bans.listens(author, addr);
+            }
+            return Err(Misbehaviour::Banned);
         }
         let torrent = &mut self.torrents[id];
         if !torrent.is_open() {
@@ -281,7 +288,7 @@ impl Engine {
     /// Carries out the verdict on an offence.
     pub(crate) fn punish(&mut self, now: Instant, key: PeerKey, offence: &Misbehaviour, out: &mut Outbox) {
         let Some(peer) = self.peers.get(key) else { return };
-        let (addr, torrent) = (peer.addr, peer.torrent);
+        let (addr, torrent, author) = (peer.addr, peer.torrent, peer.author());
         match offence.verdict() {
             Verdict::Close => self.close(now, key, &offence.to_string(), out),
             Verdict::Forget => {
@@ -292,35 +299,37 @@ impl Engine {
             }
             Verdict::Ban => {
                 if let Some(torrent) = torrent {
-                    self.ban_source(now, torrent, addr.ip(), offence, out);
+                    self.ban(now, torrent, author, offence, out);
                 }
             }
         }
     }
 
-    /// Bans an address: all its connections end and its addresses are forgotten.
-    pub(crate) fn ban_source(
+    /// Bans an author for a time: all its connections end and their addresses are forgotten.
+    pub(crate) fn ban(
         &mut self,
         now: Instant,
         id: TorrentId,
-        ip: IpAddr,
+        author: Author,
         offence: &Misbehaviour,
         out: &mut Outbox,
     ) {
-        let is_new = self.ban(ip);
         let reason = offence.to_string();
+        let ends_in = self.bans.add(now, author, &reason);
         let all: Vec<PeerKey> =
-            self.peers.iter().filter(|(_, p)| p.addr.ip() == ip).map(|(k, _)| k).collect();
-        let addr = all.first().map_or_else(|| (ip, 0).into(), |k| self.peers[*k].addr);
+            self.peers.iter().filter(|(_, p)| p.author() == author).map(|(key, _)| key).collect();
         for key in all {
-            let Peer { addr, torrent, .. } = self.peers[key];
+            let peer = &self.peers[key];
+            let (addr, torrent, listens) = (peer.addr, peer.torrent, peer.listens());
+            self.bans.listens(author, listens.unwrap_or(addr));
             self.close(now, key, &reason, out);
             if let Some(torrent) = torrent.and_then(|t| self.torrents.get_mut(t)) {
                 torrent.known.forget(addr);
+                listens.into_iter().for_each(|addr| torrent.known.forget(addr));
             }
         }
-        if is_new {
-            out.events.push(TorrentEvent::Banned { torrent: id, addr, reason });
+        if let Some(ends_in) = ends_in {
+            out.events.push(TorrentEvent::Banned { torrent: id, author, reason, ends_in });
         }
     }
 
@@ -340,8 +349,7 @@ impl Engine {
             Knowledge::All(_) => {}
         }
         if peer.download.total_bytes + peer.upload.total_bytes > 0 {
-            let listens = peer.extended.listen_port.map(|port| SocketAddr::new(peer.addr.ip(), port));
-            torrent.known.proved(listens.unwrap_or(peer.addr));
+            torrent.known.proved(peer.listens().unwrap_or(peer.addr));
         }
         for block in peer.download.release_all() {
             torrent.picker.release(block, key, &mut self.rng);

@@ -1,5 +1,6 @@
 //! One connection to a peer, from the attempt to the close.
 
+use crate::bans::Author;
 use crate::config::{
     DEFAULT_PEER_REQUESTS, MAX_BLOCK_TIMEOUT, MAX_REQUESTS, MAX_UPLOAD_AHEAD, MIN_BLOCK_TIMEOUT,
     MIN_REQUESTS, MIN_UPLOAD_AHEAD, REQUEST_AHEAD, WHOLE_PIECE_WITHIN,
@@ -227,6 +228,16 @@ impl Peer {
             extended: Extended::default(),
             questions: Questions::default(),
         }
+    }
+
+    /// The one who answers for what it sends.
+    pub(crate) fn author(&self) -> Author {
+        Author::of(self.addr.ip(), self.id)
+    }
+
+    /// Where it listens, if it has said so.
+    pub(crate) fn listens(&self) -> Option<SocketAddr> {
+        self.extended.listen_port.map(|port| SocketAddr::new(self.addr.ip(), port))
     }
 
     pub(crate) fn is_live(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Engines talking to each other over an instant network and a disk in memory, and to scripted peers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod bans;
 mod dialing;
 mod finding;
 mod odd_peers;
@@ -73,7 +74,7 @@ fn a_liar_is_banned_and_the_download_ends_right() {
         .events
         .iter()
         .filter_map(|n| match n {
-            TorrentEvent::Banned { addr, .. } => Some(addr.ip()),
+            TorrentEvent::Banned { author: Author::Peer(ip, _), .. } => Some(*ip),
             _ => None,
         })
         .collect();

@@ -6,7 +6,8 @@ use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::sync::Arc;
 use ztor_engine::{
-    AddMagnet, AddTorrent, BeginError, Command, DiskEvent, Event, PeerKey, PeerStatus, RequestId, TorrentId,
+    AddMagnet, AddTorrent, BanStatus, BeginError, Command, DiskEvent, Event, PeerKey, PeerStatus, RequestId,
+    TorrentId,
 };
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
@@ -59,6 +60,9 @@ pub(crate) enum ToNet {
     Peers {
         torrent: TorrentId,
         answer: Sender<Vec<PeerStatus>>,
+    },
+    Bans {
+        answer: Sender<Vec<BanStatus>>,
     },
     DhtStats {
         answer: Sender<Option<ztor_dht::Stats>>,

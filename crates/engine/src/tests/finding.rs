@@ -249,7 +249,7 @@ fn udp_trackers_are_told_over_both_families() {
     let ips: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
     engine.handle(now, Event::Resolved { id: asked.id, result: Ok(ips) }, &mut out);
     engine.settle(now, &mut out);
-    let told: BTreeSet<bool> = out.datagrams.iter().map(|(to, _)| to.is_ipv4()).collect();
+    let told: std::collections::BTreeSet<bool> = out.datagrams.iter().map(|(to, _)| to.is_ipv4()).collect();
     assert_eq!(told.len(), 2, "{:?}", out.datagrams);
     engine.add_magnet(now, &magnet(2)).unwrap();
     engine.settle(now, &mut out);
@@ -266,7 +266,7 @@ fn udp_trackers_are_told_over_both_families() {
         "{:?}",
         out.events
     );
-    let failed: BTreeSet<TorrentId> = out
+    let failed: std::collections::BTreeSet<TorrentId> = out
         .events
         .iter()
         .filter_map(

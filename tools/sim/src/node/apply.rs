@@ -84,11 +84,6 @@ impl Node {
             }
             TorrentEvent::Started { finished, .. } => self.save(core, true, finished),
             TorrentEvent::Finished(_) => self.save(core, true, true),
-            TorrentEvent::Banned { addr, .. } => {
-                if let Some(run) = &mut self.run {
-                    run.audit.banned.insert(addr.ip());
-                }
-            }
             _ => {}
         }
     }
