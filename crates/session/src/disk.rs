@@ -343,6 +343,8 @@ pub(crate) fn fault(error: &StorageError) -> DiskFault {
         DiskFaultKind::Full
     } else if error.is_read_only() {
         DiskFaultKind::Denied
+    } else if matches!(error, StorageError::Inconsistent { .. }) {
+        DiskFaultKind::Inconsistent
     } else {
         DiskFaultKind::Io
     };
