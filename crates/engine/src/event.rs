@@ -66,6 +66,8 @@ pub enum Event<'a> {
     Http {
         /// Which request.
         id: RequestId,
+        /// The server that answered, after redirects; `None` if that is not known. It may name peers of its own network.
+        from: Option<IpAddr>,
         /// Status and body, or the reason in plain words, without the URL.
         result: Result<(u16, Vec<u8>), String>,
     },

@@ -269,7 +269,7 @@ impl Engine {
             }
             Event::Closed { peer, is_ours, .. } => self.on_closed(now, peer, is_ours),
             Event::Disk { torrent, event } => self.on_disk(now, torrent, event, out),
-            Event::Http { id, result } => self.on_http(now, id, result, out),
+            Event::Http { id, from, result } => self.on_http(now, id, from, result, out),
             Event::Resolved { id, result } => self.on_resolved(now, id, result, out),
             Event::Datagram { from, data } => self.on_datagram(now, from, data, out),
             Event::LocalAnnounce { from, data } => self.on_local_announce(now, from, data),

@@ -8,6 +8,7 @@ mod odd_peers;
 mod places;
 mod questions;
 mod scripted;
+mod trackers;
 mod world;
 
 use scripted::{SCRIPTED_LEN, Scripted};

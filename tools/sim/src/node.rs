@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::trace::Subject;
 use link::Link;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_dht::krpc;
@@ -357,6 +357,7 @@ impl Node {
         core: &mut Core,
         life: u32,
         id: RequestId,
+        from: Option<IpAddr>,
         result: Result<(u16, Vec<u8>), String>,
     ) {
         let Some(run) = self.alive(life) else { return };
@@ -365,7 +366,7 @@ impl Node {
         {
             run.audit.sources.extend(reply.peers.iter().map(|peer| peer.addr));
         }
-        self.tell(core, Happened::Http { id, result });
+        self.tell(core, Happened::Http { id, from, result });
     }
 
     pub(crate) fn on_resolved(
@@ -373,7 +374,7 @@ impl Node {
         core: &mut Core,
         life: u32,
         id: RequestId,
-        result: Result<Vec<std::net::IpAddr>, String>,
+        result: Result<Vec<IpAddr>, String>,
     ) {
         if self.alive(life).is_some() {
             self.tell(core, Happened::Resolved { id, result });

@@ -189,7 +189,7 @@ fn a_magnet_link_may_turn_out_private() {
     world.nodes[leech].rig.engine.torrents[id].known.forget((addr(0).ip(), 1).into());
     world.handle(leech, Event::LocalAnnounce { from: ([10, 0, 9, 9], 1).into(), data: &others.encode("x") });
     // Nothing listens there: as if it was being called.
-    world.nodes[leech].rig.engine.torrents[id].known.take_due(world.now, false);
+    world.nodes[leech].rig.engine.torrents[id].known.take(([10, 0, 9, 9], 1).into());
     world.run(LIMIT, |w| w.metadata(leech).is_some());
     assert_eq!(world.nodes[leech].status().known_peers, 1, "only who was given by hand");
     assert!(world.nodes[leech].rig.engine.torrents[id].private);

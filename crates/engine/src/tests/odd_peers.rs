@@ -49,7 +49,7 @@ fn an_id_that_a_tracker_did_not_name_is_shown_and_welcome() {
         let Engine { torrents, rng, .. } = &mut scripted.rig.engine;
         let named = Some(PeerId::new([7; 20]));
         torrents[scripted.id].finished = false;
-        torrents[scripted.id].known.add(scripted.rig.now, addr(50), Origin::Tracker, named, rng);
+        torrents[scripted.id].known.add(scripted.rig.now, addr(50), Origin::Tracker(0), named, rng);
         scripted.rig.engine.mark_torrent(scripted.id);
         scripted.settle();
         let connect = scripted.rig.out.connects.pop().expect("a call");

@@ -222,7 +222,7 @@ fn callers_do_not_take_the_places_of_those_we_called() {
         // More addresses are known than there are places: a fifth of them is for calls.
         let Engine { torrents, rng, .. } = &mut crowd.rig.engine;
         let due = host(160 + n, 0);
-        torrents[crowd.id].known.add(crowd.rig.now, due, known::Origin::Tracker, None, rng);
+        torrents[crowd.id].known.add(crowd.rig.now, due, known::Origin::Tracker(0), None, rng);
         let caller = crowd.accept(host(200 + n, 0)).unwrap();
         crowd.greet(caller, true);
         let peers = crowd.rig.engine.peers.values();
