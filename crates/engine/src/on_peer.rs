@@ -21,9 +21,9 @@ use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, Reserved};
 const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
 /// Longest message of an extension that is read.
 const MAX_EXTENSION_MESSAGE: usize = 64 * 1024;
-/// A connection that was silent for this long makes place when its peer calls again, from the same address or from
-/// another.
+/// A connection that was silent for this long makes place when its peer calls again from the same address.
 const STALE_AFTER: Duration = Duration::from_secs(10);
+/// One that was silent for this long is no reason to refuse its peer from another address.
 const STALE_ELSEWHERE_AFTER: Duration = Duration::from_secs(30);
 /// Pieces below which a newcomer is given some for nothing (BEP 6).
 const POOR: u32 = ALLOWED_FAST_PIECES as u32;
@@ -187,8 +187,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Two connections to one peer: both sides must drop the same one. Calls in the same direction drop the
-    /// newer, unless the older has fallen silent; crossed calls keep the one made by the higher peer id.
+    /// Two connections to one peer.
+    ///
+    /// From one address, both sides must drop the same one: calls in the same direction drop the newer, unless the older
+    /// has fallen silent; crossed calls keep the one made by the higher peer id. From another address the id proves
+    /// nothing, as everybody learns it who connects to its owner: whoever repeats it must neither end the connection of
+    /// the owner nor keep it out. There the newer is refused only while the older is seen to be of use.
     fn resolve_double(
         &mut self,
         now: Instant,
@@ -197,28 +201,40 @@ impl Engine {
         peer_id: PeerId,
         out: &mut Outbox,
     ) -> Result<(), Misbehaviour> {
-        let same = |k: &&PeerKey| **k != key && self.peers.get(**k).is_some_and(|p| p.id == Some(peer_id));
-        let Some(old) = self.torrents[id].peers.iter().find(same).copied() else { return Ok(()) };
-        let (Some(older), Some(newer)) = (self.peers.get(old), self.peers.get(key)) else { return Ok(()) };
-        // Its network was gone for a while: it has forgotten the connection, and we have not been told.
-        let patience = if older.addr.ip() == newer.addr.ip() { STALE_AFTER } else { STALE_ELSEWHERE_AFTER };
-        // What we have sent is what the other side has heard, when it judges our call.
-        let heard_at = match newer.direction {
-            Direction::Incoming => older.received_at,
-            Direction::Outgoing => older.sent_at,
+        let Some(newer) = self.peers.get(key) else { return Ok(()) };
+        let (direction, ip) = (newer.direction, newer.addr.ip().to_canonical());
+        let same = |other: &&PeerKey| {
+            **other != key && self.peers.get(**other).is_some_and(|peer| peer.id == Some(peer_id))
         };
-        if older.direction == newer.direction && now.since(heard_at) >= patience {
-            self.close(now, old, "the peer has come anew", out);
-            return Ok(());
+        let (mut double, mut over) = (false, Vec::new());
+        for other in self.torrents[id].peers.iter().filter(same) {
+            let Some(older) = self.peers.get(*other) else { continue };
+            // What we have sent is what the other side has heard, when it judges our call.
+            let heard_at = match direction {
+                Direction::Incoming => older.received_at,
+                Direction::Outgoing => older.sent_at,
+            };
+            let silence = now.since(heard_at);
+            if older.addr.ip().to_canonical() != ip {
+                double |= older.has_moved_payload() && silence < STALE_ELSEWHERE_AFTER;
+            } else if older.direction == direction {
+                // Its network was gone for a while: it has forgotten the connection, and we have not heard of that.
+                if silence >= STALE_AFTER { over.push(*other) } else { double = true }
+            } else {
+                let wanted =
+                    if self.config.peer_id > peer_id { Direction::Outgoing } else { Direction::Incoming };
+                if older.direction == wanted { double = true } else { over.push(*other) }
+            }
         }
-        let wanted = if self.config.peer_id > peer_id { Direction::Outgoing } else { Direction::Incoming };
-        if older.direction == newer.direction || older.direction == wanted {
+        if double {
             if let Some(newer) = self.peers.get_mut(key) {
                 newer.is_double = true;
             }
             return Err(Misbehaviour::Duplicate);
         }
-        self.close(now, old, "the peer is connected twice", out);
+        for other in over {
+            self.close(now, other, "the peer is connected once more, or has come back", out);
+        }
         Ok(())
     }
 

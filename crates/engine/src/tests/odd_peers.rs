@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::known::Origin;
+use std::net::SocketAddr;
 
 #[test]
 fn a_limit_of_a_torrent_does_not_keep_the_loop_busy() {
@@ -88,4 +89,60 @@ fn a_super_seeding_seed_hears_that_its_piece_has_come() {
     scripted.rig.disk(id, DiskEvent::PieceOk { piece: 3, digests: Vec::new() });
     said.extend(scripted.settle());
     assert!(said.contains(&Message::Have { piece: 3 }), "{said:?}");
+}
+
+const OWNER: u8 = 0xff;
+
+/// An engine that has called the owner of an id above its own, who has given it a block if `is_proved`.
+fn called_owner(is_proved: bool) -> (Scripted, PeerKey) {
+    let mut scripted = Scripted::new(false, Reserved::NONE);
+    let owner: SocketAddr = ([198, 51, 100, 1], 6881).into();
+    scripted.rig.handle(Event::Command(Command::AddPeers { torrent: scripted.id, addrs: vec![owner] }));
+    scripted.rig.settle();
+    let called = scripted.rig.out.connects.pop().expect("a call").peer;
+    scripted.rig.handle(Event::Connected { peer: called });
+    greet(&mut scripted, called);
+    if is_proved {
+        scripted.rig.engine.peers[called].download.total_bytes = 16384;
+    }
+    (scripted, called)
+}
+
+fn greet(scripted: &mut Scripted, key: PeerKey) {
+    let info_hash = scripted.meta.info_hashes.swarm_id();
+    let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id: PeerId::new([OWNER; 20]) };
+    scripted.rig.give(key, &mut FarEnd::default(), &hello.encode());
+    scripted.rig.settle();
+}
+
+/// A caller that gives the owner's id; whether it and the owner are connected then.
+fn repeats_id(scripted: &mut Scripted, owner: PeerKey, from: [u8; 4]) -> (bool, bool) {
+    let key = scripted.rig.engine.accept(scripted.rig.now, (from, 7000).into(), Transport::Tcp).unwrap();
+    greet(scripted, key);
+    let is_there = |key| scripted.rig.engine.peers.contains_key(key);
+    (is_there(key), is_there(owner))
+}
+
+#[test]
+fn who_repeats_an_id_from_elsewhere_neither_ends_its_owner_nor_keeps_it_out() {
+    let thief = [203, 0, 113, 9];
+    // By the rule for crossed calls the owner would go.
+    let (mut scripted, owner) = called_owner(false);
+    assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
+    let (mut scripted, owner) = called_owner(true);
+    assert_eq!(repeats_id(&mut scripted, owner, thief), (false, true));
+    // An idle owner says nothing for two minutes.
+    scripted.rig.now += Duration::from_secs(60);
+    assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
+    // The other came first, and gives nothing: the owner gets in.
+    let mut scripted = Scripted::new(false, Reserved::NONE);
+    let first = scripted.rig.engine.accept(scripted.rig.now, (thief, 7000).into(), Transport::Tcp).unwrap();
+    greet(&mut scripted, first);
+    assert_eq!(repeats_id(&mut scripted, first, [198, 51, 100, 1]), (true, true));
+}
+
+#[test]
+fn crossed_calls_of_one_address_leave_one_connection() {
+    let (mut scripted, owner) = called_owner(false);
+    assert_eq!(repeats_id(&mut scripted, owner, [198, 51, 100, 1]), (true, false), "the higher id calls");
 }
