@@ -21,6 +21,7 @@ mod event;
 mod extended;
 mod ids;
 pub mod inspect;
+mod junk;
 mod known;
 mod layers;
 mod metadata;

@@ -34,6 +34,8 @@ pub(crate) enum Misbehaviour {
     Unasked,
     #[error("kept asking for more than {0} blocks at a time")]
     TooManyRequests(usize),
+    #[error("kept sending messages to no effect")]
+    Junk,
     #[error("sent metadata that is not the torrent's")]
     BadMetadata,
     #[error("sent hashes that are not the torrent's")]
@@ -68,6 +70,7 @@ impl Misbehaviour {
             | Self::NoSuchPiece { .. }
             | Self::BadRequest { .. }
             | Self::Unasked
+            | Self::Junk
             | Self::TooManyRequests(_) => Verdict::Close,
         }
     }

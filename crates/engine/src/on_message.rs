@@ -69,7 +69,7 @@ impl Engine {
                 self.mark_torrent(id);
                 Ok(())
             }
-            Message::Have { piece } => self.on_have(key, id, piece),
+            Message::Have { piece } => self.on_have(now, key, id, piece),
             Message::Bitfield(bytes) => {
                 let pieces = self.torrents[id].layout.piece_count();
                 let set = Bitfield::from_wire(&bytes, pieces)
@@ -85,7 +85,7 @@ impl Engine {
             }
             Message::Piece { piece, begin, data } => self.on_block(now, key, id, piece, begin, data, out),
             Message::Reject(block) => {
-                self.on_reject(key, id, block);
+                self.on_reject(now, key, id, block)?;
                 self.freed_blocks(id);
                 Ok(())
             }
@@ -148,7 +148,7 @@ impl Engine {
         Ok(())
     }
 
-    fn on_have(&mut self, key: PeerKey, id: TorrentId, piece: u32) -> Result<(), Misbehaviour> {
+    fn on_have(&mut self, now: Instant, key: PeerKey, id: TorrentId, piece: u32) -> Result<(), Misbehaviour> {
         self.check_piece(id, piece)?;
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
@@ -156,9 +156,9 @@ impl Engine {
         if peer.has == Pieces::None {
             peer.has = Pieces::Some(Bitfield::new(pieces));
         }
-        let Pieces::Some(set) = &mut peer.has else { return Ok(()) };
+        let Pieces::Some(set) = &mut peer.has else { return peer.junk.charge(now, 0) };
         if !set.insert(piece) {
-            return Ok(());
+            return peer.junk.charge(now, 0);
         }
         let full = set.is_full();
         torrent.picker.peer_has(piece, &mut self.rng);
@@ -290,23 +290,29 @@ impl Engine {
         }
     }
 
-    fn on_reject(&mut self, key: PeerKey, id: TorrentId, block: Block) {
+    fn on_reject(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        block: Block,
+    ) -> Result<(), Misbehaviour> {
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
-        let Some(asked) = peer.download.answered(block) else { return };
+        let Some(asked) = peer.download.answered(block) else { return peer.junk.charge(now, 0) };
         // What it offered it now refuses: not to be asked for again and again while choked.
         peer.download.allowed_fast.retain(|p| *p != block.piece);
         if asked.released {
-            return;
+            return Ok(());
         }
         if !peer.chokes_us {
             // Who refuses what it offers would be asked again at once, and so hold the block from the others.
-            peer.download.snubbed = true;
-            peer.download.yields = true;
+            peer.download.refused(now);
         }
         torrent.picker.release(block, key, &mut self.rng);
         self.down.refund(block.len);
         torrent.down.refund(block.len);
+        Ok(())
     }
 
     /// Who has run out of work is looked at when the turn ends, once for all blocks that became free in it.

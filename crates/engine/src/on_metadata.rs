@@ -126,12 +126,12 @@ impl Engine {
                     fetch.on_reject(now, key, piece);
                     self.mark_torrent(id);
                 }
-                Ok(())
+                self.charge(now, key, 0)
             }
             MetadataMessage::Data { piece, total_size, data } => {
                 self.on_metadata(now, key, id, (piece, total_size, data), out)
             }
-            MetadataMessage::Unknown => Ok(()),
+            MetadataMessage::Unknown => self.charge(now, key, 0),
         }
     }
 
@@ -145,12 +145,14 @@ impl Engine {
     ) -> Result<(), Misbehaviour> {
         let Some(torrent) = self.torrents.get_mut(id) else { return Ok(()) };
         let hashes = torrent.hashes;
-        let Knowledge::Hash(fetch) = &mut torrent.knowledge else { return Ok(()) };
-        self.down.owe(now, block.2.len() as u32);
+        let len = block.2.len();
+        let Knowledge::Hash(fetch) = &mut torrent.knowledge else { return self.charge(now, key, len) };
+        self.down.owe(now, len as u32);
         let came = fetch.on_data(now, key, block, |info| hashes.are_of(info));
         self.mark_torrent(id);
         match came {
-            metadata::Came::Unneeded | metadata::Came::Taken => {}
+            metadata::Came::Unneeded => return self.charge(now, key, len),
+            metadata::Came::Taken => {}
             metadata::Came::Nonsense => return Err(Misbehaviour::BadMetadata),
             metadata::Came::Wrong(None) => {}
             metadata::Came::Wrong(Some(author)) => {
@@ -159,6 +161,10 @@ impl Engine {
             metadata::Came::Complete(info) => self.on_info(now, id, &info, out),
         }
         Ok(())
+    }
+
+    fn charge(&mut self, now: Instant, key: PeerKey, bytes: usize) -> Result<(), Misbehaviour> {
+        self.peers.get_mut(key).map_or(Ok(()), |peer| peer.junk.charge(now, bytes))
     }
 
     /// The info dictionary is there, and its hash is right.
@@ -290,8 +296,13 @@ impl Engine {
         out: &mut Outbox,
     ) -> Result<(), Misbehaviour> {
         let Some(torrent) = self.torrents.get_mut(id) else { return Ok(()) };
-        let Knowledge::Info(meta, layers) = &mut torrent.knowledge else { return Ok(()) };
+        let Knowledge::Info(meta, layers) = &mut torrent.knowledge else {
+            return self.charge(now, key, hashes.len());
+        };
         let came = layers.on_hashes(now, key, request, hashes);
+        if came == layers::Came::Unneeded {
+            return self.charge(now, key, hashes.len());
+        }
         if came == layers::Came::Wrong {
             let author = self.peers.get(key).map(Peer::author);
             self.mark_torrent(id);

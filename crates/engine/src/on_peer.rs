@@ -3,6 +3,7 @@
 use crate::bans::Author;
 use crate::config::ALLOWED_FAST_PIECES;
 use crate::dial::Dial;
+use crate::junk;
 use crate::misbehaviour::{Misbehaviour, Verdict};
 use crate::outbox::{Close, Outbox};
 use crate::peer::{Direction, Peer, Stage};
@@ -98,7 +99,11 @@ impl Engine {
         let mut decoder = Decoder::new(self.max_message_len(key));
         // A message may have ended the connection.
         while self.peers.contains_key(key) {
+            let before = data.len();
             let Some(message) = decoder.decode(data)? else { return Ok(()) };
+            if let Some(peer) = self.peers.get_mut(key).filter(|_| junk::is_charged(&message)) {
+                peer.junk.charge(now, before - data.len())?;
+            }
             self.on_message(now, key, message, out)?;
         }
         data.clear();

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use ztor_base::{Duration, PeerId};
 use ztor_metainfo::Metainfo;
-use ztor_wire::{Block, HANDSHAKE_LEN, Handshake, LocalAnnounce, Message, Reserved};
+use ztor_wire::{Block, HANDSHAKE_LEN, Handshake, HashRequest, LocalAnnounce, Message, Reserved};
 
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -281,7 +281,7 @@ fn a_tiny_request_queue_of_the_peer_is_respected() {
 #[test]
 fn a_peer_that_asks_in_vain_without_end_is_let_go() {
     for vain in [
-        Message::HashRequest(ztor_wire::HashRequest {
+        Message::HashRequest(HashRequest {
             pieces_root: [0; 32],
             base_layer: 0,
             index: 0,

@@ -25,6 +25,7 @@ impl Engine {
         };
         if !torrent.is_live()
             || !peer.we_are_interested
+            || now < peer.download.rests_until
             || (peer.chokes_us && peer.download.allowed_fast.is_empty())
         {
             return;

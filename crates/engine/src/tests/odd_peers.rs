@@ -146,3 +146,65 @@ fn crossed_calls_of_one_address_leave_one_connection() {
     let (mut scripted, owner) = called_owner(false);
     assert_eq!(repeats_id(&mut scripted, owner, [198, 51, 100, 1]), (true, false), "the higher id calls");
 }
+
+#[test]
+fn a_flood_of_messages_without_effect_ends_the_connection() {
+    let far = HashRequest { pieces_root: [1; 32], base_layer: 0, index: 0, length: 2, proof_layers: 0 };
+    for message in [
+        Message::KeepAlive,
+        Message::Unknown { id: 200 },
+        Message::Choke,
+        Message::Interested,
+        Message::Have { piece: 1 },
+        Message::HaveNone,
+        Message::Suggest { piece: 1 },
+        Message::Reject(Block { piece: 0, begin: 0, len: 16384 }),
+        Message::Cancel(Block { piece: 0, begin: 0, len: 16384 }),
+        Message::Port(6881),
+        Message::Extended { id: 0, payload: Bytes::from_static(b"de") },
+        Message::Extended { id: 77, payload: Bytes::from_static(b"?") },
+        Message::HashReject(far),
+        Message::Hashes { request: far, hashes: Bytes::from_static(&[0; 32]) },
+    ] {
+        let mut scripted = Scripted::new(false, Reserved::NONE.with_fast().with_extended());
+        let some = encode(&vec![message.clone(); 100]);
+        let mut rounds = 0;
+        while scripted.closed().is_none() && rounds < 100 {
+            scripted.say_raw(&some);
+            rounds += 1;
+        }
+        assert!(rounds < 100, "{message:?} is minded");
+        // An honest pace is not.
+        let mut scripted = Scripted::new(false, Reserved::NONE.with_fast().with_extended());
+        if matches!(message, Message::HaveNone) {
+            continue;
+        }
+        for _ in 0..1000 {
+            scripted.rig.now += Duration::from_secs(1);
+            scripted.say_raw(&encode(&vec![message.clone(); 10]));
+        }
+        assert_eq!(scripted.closed(), None, "{message:?}");
+    }
+}
+
+#[test]
+fn who_refuses_everything_is_asked_less_and_less() {
+    let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
+    scripted.say(&Message::HaveAll);
+    let mut asked = scripted.say(&Message::Unchoke);
+    let mut count = 0;
+    let end = scripted.rig.now + Duration::from_secs(60);
+    while scripted.rig.now < end {
+        let blocks = asked.iter().filter_map(|m| if let Message::Request(b) = m { Some(*b) } else { None });
+        let refusals: Vec<Message> = blocks.map(Message::Reject).collect();
+        count += refusals.len();
+        scripted.rig.now += Duration::from_millis(1);
+        asked = scripted.say_raw(&encode(&refusals));
+    }
+    assert!(count < 600, "{count} requests that were refused at once");
+    // It changes its mind: it is of use again.
+    scripted.rig.now += Duration::from_secs(10);
+    asked.extend(scripted.settle());
+    assert!(asked.iter().any(|m| matches!(m, Message::Request(_))), "{asked:?}");
+    assert_eq!(scripted.closed(), None);
+}
