@@ -7,9 +7,11 @@ use crate::outbox::{Outbox, Write};
 use crate::picker::Receipt;
 use crate::pieces::Pieces;
 use crate::questions::Question;
+use crate::torrent::Torrent;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use ztor_base::Instant;
+use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{Block, Message};
 
 /// Pieces a peer may offer us although it chokes us; more are not remembered.
@@ -179,12 +181,7 @@ impl Engine {
     ) -> Result<(), Misbehaviour> {
         let torrent = &self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
-        let in_piece = block.piece < torrent.layout.piece_count()
-            && block.len > 0
-            && block
-                .begin
-                .checked_add(block.len)
-                .is_some_and(|end| end <= torrent.layout.piece_len(block.piece));
+        let in_piece = block.len > 0 && is_in_piece(torrent, block);
         let servable =
             in_piece && block.len <= MAX_SERVED_BLOCK && torrent.picker.have().contains(block.piece);
         let newcomer = peer.we_choke
@@ -344,6 +341,20 @@ impl crate::peer::Peer {
         }
         Ok(())
     }
+}
+
+/// Whether a torrent has these bytes. In v2 torrents the end of a file ends a piece, and libtorrent 2.0 asks for the whole
+/// of the block that it lies in: behind the end are zeros.
+fn is_in_piece(torrent: &Torrent, block: Block) -> bool {
+    if block.piece >= torrent.layout.piece_count() {
+        return false;
+    }
+    let piece_len = torrent.layout.piece_len(block.piece);
+    let is_whole_block = torrent.hashes.v2().is_some()
+        && block.len == BLOCK_LEN
+        && block.begin.is_multiple_of(BLOCK_LEN)
+        && block.begin < piece_len;
+    is_whole_block || block.begin.checked_add(block.len).is_some_and(|end| end <= piece_len)
 }
 
 /// A peer that is known to be there: the caller has just found it, or walks its torrent's list.

@@ -15,7 +15,7 @@ use scripted::{SCRIPTED_LEN, Scripted};
 use world::{Node, World, addr, private_torrent, torrent};
 
 use crate::testkit::{
-    Blueprint, Effects, FarEnd, InstantDisk, Rig, Transcript, carry_out, encode, noise, v2_made_up,
+    Blueprint, Effects, FarEnd, InstantDisk, Rig, SHORT_BY, Transcript, carry_out, encode, noise, v2_made_up,
 };
 use crate::*;
 use bytes::{Bytes, BytesMut};
@@ -150,7 +150,7 @@ fn requests_are_served_only_as_allowed() {
         Block { piece: 8, ..block },
         Block { begin: u32::MAX, len: 2, ..block },
         Block { len: 0, ..block },
-        Block { piece: 0, begin: 0, len: 32768 },
+        Block { piece: 0, begin: 0, len: 32769 },
     ] {
         assert_eq!(peer.say(&Message::Request(bad)), [Message::Reject(bad)]);
     }

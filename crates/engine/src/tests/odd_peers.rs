@@ -208,3 +208,59 @@ fn who_refuses_everything_is_asked_less_and_less() {
     assert!(asked.iter().any(|m| matches!(m, Message::Request(_))), "{asked:?}");
     assert_eq!(scripted.closed(), None);
 }
+
+fn blocks_for(
+    meta: Arc<Metainfo>,
+    configure: impl FnOnce(&mut Config),
+    ask: &[Block],
+) -> (Vec<Block>, Vec<Message>) {
+    let mut scripted = Scripted::of(meta, true, Reserved::NONE.with_fast(), configure);
+    scripted.say(&Message::Interested);
+    scripted.rig.now += Duration::from_secs(20);
+    scripted.settle();
+    let requests: Vec<Message> = ask.iter().map(|block| Message::Request(*block)).collect();
+    scripted.rig.out.blocks.clear();
+    let mut said = scripted.say_raw(&encode(&requests));
+    let mut served = Vec::new();
+    let end = scripted.rig.now + Duration::from_secs(60);
+    while let Some(at) = scripted.rig.engine.poll_timeout().filter(|at| *at < end) {
+        for sent in std::mem::take(&mut scripted.rig.out.blocks) {
+            served.push(sent.block);
+            let block_bytes = sent.block.len;
+            scripted.rig.handle(Event::Sent { peer: scripted.key, block_bytes, reply_bytes: 0 });
+        }
+        scripted.rig.now = scripted.rig.now.max(at);
+        said.extend(scripted.settle());
+    }
+    (served, said)
+}
+
+/// libtorrent 2.0 asks for whole blocks where a file of a v2 torrent ends.
+#[test]
+fn the_tail_of_a_v2_file_is_served_as_a_whole_block() {
+    const LEN: u32 = 16384;
+    let tail = |begin, len| Block { piece: 4, begin, len };
+    let good = [tail(0, LEN), tail(0, LEN - SHORT_BY), tail(1, 5)];
+    let bad = [tail(0, LEN - 1), tail(LEN, LEN), tail(0, 2 * LEN), tail(1, LEN), tail(LEN - SHORT_BY, 1)];
+    let (served, said) = blocks_for(v2_made_up("v2", 5), |_| {}, &[&good[..], &bad].concat());
+    assert_eq!(served, good);
+    assert!(bad.iter().all(|block| said.contains(&Message::Reject(*block))), "{said:?}");
+    // The pieces of a v1 torrent end where they end.
+    let v1 = torrent(&noise(5 * LEN as usize - SHORT_BY as usize), LEN);
+    let (served, _) = blocks_for(v1, |_| {}, &good);
+    assert_eq!(served, &good[1..]);
+}
+
+#[test]
+fn up_to_128_kib_are_served_at_a_time_and_the_limit_holds() {
+    let meta = torrent(&noise(3 << 20), 1 << 18);
+    let block = |n: u32| Block { piece: n, begin: 1 << 17, len: 1 << 17 };
+    let ask: Vec<Block> = (0..12).map(block).collect();
+    let (served, _) = blocks_for(Arc::clone(&meta), |_| {}, &ask[..2]);
+    assert_eq!(served, ask[..2]);
+    let (served, _) = blocks_for(Arc::clone(&meta), |c| c.limit_up = Some(20_000), &ask);
+    assert!((9..=11).contains(&served.len()), "{} blocks of 131 kB in 60 s at 20 kB/s", served.len());
+    let larger = Block { piece: 0, begin: 0, len: (1 << 17) + 1 };
+    let (served, said) = blocks_for(meta, |_| {}, &[larger]);
+    assert!(served.is_empty() && said.contains(&Message::Reject(larger)));
+}
