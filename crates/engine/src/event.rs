@@ -28,6 +28,14 @@ pub enum Event<'a> {
         /// What was agreed on.
         method: Method,
     },
+    /// A caller began with a plain handshake, which the settings do not allow. Its connection is closed next; its peer may
+    /// be called back with an encrypted one.
+    CalledPlainly {
+        /// Which.
+        peer: PeerKey,
+        /// The swarm that it named.
+        info_hash: SwarmId,
+    },
     /// Bytes from a peer. The engine takes what is whole off the front; what it leaves must be presented again
     /// at the front of that peer's next `Received`. The rest is never longer than one message.
     Received {

@@ -264,6 +264,7 @@ impl Engine {
             Event::Secured { peer, info_hash, method } => {
                 self.on_secured(now, peer, (info_hash, method), out)
             }
+            Event::CalledPlainly { peer, info_hash } => self.call_back(now, peer, info_hash),
             Event::Received { peer, data } => self.on_received(now, peer, data, out),
             Event::Sent { peer, block_bytes, reply_bytes } => {
                 self.on_sent(now, peer, block_bytes, reply_bytes)

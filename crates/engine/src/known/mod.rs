@@ -11,7 +11,7 @@ use fastrand::Rng;
 use origin::{Rank, Teller};
 use room::{Charge, Entry, Room};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use ztor_base::addr::{canonical, is_dialable};
 use ztor_base::{Duration, Host, Instant, PeerId};
 
@@ -28,6 +28,8 @@ const FRESH_SPAN: Duration = Duration::from_secs(10);
 
 /// Addresses of one host that are kept for having worked.
 const KEPT_PER_HOST: u32 = 8;
+/// Peers of one address that are called back at once.
+const MAX_CALLED_BACK: usize = 4;
 /// One of so many calls goes to the address that has waited longest, whatever its rank.
 const FAIR_SHARE: u32 = 3;
 
@@ -201,6 +203,15 @@ impl KnownPeers {
         if self.peers.get(&addr).is_some_and(|known| !known.connected) {
             self.schedule(addr, now + MET_AGAIN_AFTER, rng);
         }
+    }
+
+    /// The peer at this address, or those of it, called and can be called at once, if they have not failed before.
+    pub(crate) fn call_back(&mut self, now: Instant, ip: IpAddr, rng: &mut Rng) {
+        let ip = ip.to_canonical();
+        let range = SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX);
+        let fresh = self.peers.range(range).filter(|(_, known)| !known.connected && known.failures == 0);
+        let fresh: Vec<SocketAddr> = fresh.map(|(addr, _)| *addr).take(MAX_CALLED_BACK).collect();
+        fresh.into_iter().for_each(|addr| self.schedule(addr, now, rng));
     }
 
     pub(crate) fn contains(&self, addr: SocketAddr) -> bool {
