@@ -10,6 +10,7 @@ use crate::config::{
     DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
 };
 use crate::ids::{PeerKey, TorrentId};
+use crate::peer::{Asked, Peer};
 use crate::pieces::Pieces;
 use std::net::SocketAddr;
 use ztor_wire::Block;
@@ -161,6 +162,27 @@ impl Engine {
     /// Connections, attempts included.
     pub fn peer_count(&self) -> usize {
         self.peers.len()
+    }
+
+    /// The address of a connection, and about how much memory is kept for it, in bytes: all that the peer has a say in.
+    pub fn held_bytes(&self, key: PeerKey) -> Option<(SocketAddr, usize)> {
+        let peer = self.peers.get(key)?;
+        let pieces = match &peer.has {
+            Pieces::Some(set) => set.len() as usize / 8,
+            Pieces::None | Pieces::All => 0,
+        };
+        let early = peer.extended.early.as_ref().map_or(0, |early| early.bytes());
+        let held = size_of::<Peer>()
+            + pieces
+            + early
+            + peer.client.as_ref().map_or(0, String::capacity)
+            + peer.download.asked.capacity() * size_of::<Asked>()
+            + peer.download.allowed_fast.capacity() * size_of::<u32>()
+            + peer.upload.queue.capacity() * size_of::<Block>()
+            + peer.upload.allowed_fast.capacity() * size_of::<u32>()
+            + peer.questions.bytes()
+            + peer.extended.pex.bytes();
+        Some((peer.addr, held))
     }
 
     /// Pieces of a torrent that hashed right.

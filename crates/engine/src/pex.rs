@@ -43,6 +43,13 @@ impl Default for PexPeer {
     }
 }
 
+impl PexPeer {
+    /// Memory in bytes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.told.len() * 2 * size_of::<SocketAddr>()
+    }
+}
+
 /// Peers that are gone although nothing is wrong with them.
 #[derive(Debug, Default)]
 pub(crate) struct RecentPeers(VecDeque<(SocketAddr, PexFlags, Instant)>);

@@ -198,6 +198,8 @@ fn calls_that_nobody_answers_make_place_for_callers() {
         crowd.rig.settle();
         crowd.rig.take_out();
     }
+    assert!(crowd.accept(host(221, 0)).is_err(), "a call has a moment to be answered");
+    crowd.rig.now += Duration::from_secs(2);
     let caller = crowd.accept(host(220, 0)).expect("a place");
     crowd.greet(caller, true);
     assert!(crowd.rig.engine.peers.get(caller).is_some_and(|peer| peer.is_live()));
