@@ -370,6 +370,13 @@ pub(crate) struct TrackerArgs {
     /// The port for UDP [default: the same as for HTTP]
     #[arg(long, value_name = "N")]
     pub(crate) udp_port: Option<u16>,
+    /// HTTP comes through a reverse proxy at this address or network, such as 127.0.0.1 or 172.17.0.0/16; clients are known
+    /// by the X-Forwarded-For that it adds; may be repeated
+    #[arg(long, value_name = "NET", value_parser = parse_net)]
+    pub(crate) behind_proxy: Vec<ipnet::IpNet>,
+    /// Let clients announce another address than their own, which may be anybody's
+    #[arg(long)]
+    pub(crate) believe_ip: bool,
     /// How long peers are asked to wait between announces: 30s, 10m, 2h
     #[arg(long, value_name = "D", default_value = "30m", value_parser = parse_interval)]
     pub(crate) interval: Duration,
@@ -384,6 +391,11 @@ pub(crate) struct DemoArgs {
     /// files]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+fn parse_net(text: &str) -> Result<ipnet::IpNet, String> {
+    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from));
+    net.map_err(|_| "write an address such as 127.0.0.1, or a network such as 172.17.0.0/16".into())
 }
 
 fn parse_ratio(text: &str) -> Result<f64, String> {

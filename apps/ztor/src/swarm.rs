@@ -244,8 +244,9 @@ impl Swarm {
                 let message = format!("{}; the next run will check the data again", fault.message);
                 self.warn(Some(torrent), &message);
             }
-            SessionEvent::Torrent(TorrentEvent::Banned { torrent, addr, reason }) => {
-                self.warn(Some(torrent), &format!("peer {addr} is banned: {reason}"));
+            SessionEvent::Torrent(TorrentEvent::Banned { torrent, author, reason, ends_in }) => {
+                let hours = ends_in.as_secs() / 3600;
+                self.warn(Some(torrent), &format!("{author} is banned for {hours} h: {reason}"));
             }
             SessionEvent::Torrent(TorrentEvent::Tracker { torrent, tracker, message, .. }) => {
                 self.warn(Some(torrent), &format!("tracker {tracker}: {message}"));

@@ -1,5 +1,6 @@
 //! Rules about addresses: which ones can be used, which ones belong to one owner, and who may refer us where.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// The unit that limits on remote machines are counted by: an IPv4 address, or an IPv6 /64, of which one home usually
@@ -20,6 +21,18 @@ impl Host {
             IpAddr::V6(ip) => {
                 let [a, b, c, d, e, f, g, h, ..] = ip.octets();
                 Self::V6([a, b, c, d, e, f, g, h])
+            }
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(octets) => std::net::Ipv4Addr::from(*octets).fmt(f),
+            Self::V6([a, b, c, d, e, g, h, i]) => {
+                let first = [*a, *b, *c, *d, *e, *g, *h, *i, 0, 0, 0, 0, 0, 0, 0, 0];
+                write!(f, "{}/64", std::net::Ipv6Addr::from(first))
             }
         }
     }
@@ -82,6 +95,8 @@ mod tests {
         assert_ne!(Host::of(ip("2001:db8:1:2::1")), Host::of(ip("2001:db8:1:3::1")));
         assert_eq!(Host::of(ip("::ffff:192.0.2.1")), Host::of(ip("192.0.2.1")));
         assert_ne!(Host::of(ip("192.0.2.1")), Host::of(ip("192.0.2.2")));
+        assert_eq!(Host::of(ip("2001:db8:1:2::1")).to_string(), "2001:db8:1:2::/64");
+        assert_eq!(Host::of(ip("192.0.2.1")).to_string(), "192.0.2.1");
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum Event {
         lookup: LookupId,
         /// The peers.
         peers: Vec<SocketAddr>,
+        /// The node that named them; `None` if we knew them ourselves, as they have announced to us.
+        from: Option<SocketAddr>,
     },
     /// The size of a swarm (BEP 33).
     Scrape {

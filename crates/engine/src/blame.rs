@@ -3,8 +3,9 @@
 //! A piece with one author convicts it. With several, the digests of the bad blocks are kept until the piece
 //! has come right: then each block that differs convicts its sender, and the others are innocent.
 
+use crate::bans::Author;
 use crate::event::BlockDigest;
-use crate::picker::{ON_DISK, Source};
+use crate::picker::ON_DISK;
 use std::collections::BTreeMap;
 
 /// Failed pieces remembered per torrent; beyond it the oldest by index is dropped.
@@ -14,7 +15,7 @@ const MAX_SUSPECTS: usize = 8192;
 
 #[derive(Debug, Default)]
 pub(crate) struct Blame {
-    failed: BTreeMap<u32, Vec<(BlockDigest, Source)>>,
+    failed: BTreeMap<u32, Vec<(BlockDigest, Author)>>,
 }
 
 impl Blame {
@@ -23,13 +24,13 @@ impl Blame {
         &mut self,
         piece: u32,
         digests: &[BlockDigest],
-        sources: &[(u32, Source)],
-    ) -> Option<Source> {
+        sources: &[(u32, Author)],
+    ) -> Option<Author> {
         let (_, first) = sources.first()?;
         if sources.iter().all(|(_, s)| s == first) {
             return Some(*first).filter(|author| *author != ON_DISK);
         }
-        let by_begin: BTreeMap<u32, Source> = sources.iter().copied().collect();
+        let by_begin: BTreeMap<u32, Author> = sources.iter().copied().collect();
         let suspects = digests.iter().filter_map(|d| Some((*d, *by_begin.get(&d.begin)?)));
         let suspects = suspects.filter(|(_, source)| *source != ON_DISK);
         let kept = self.failed.entry(piece).or_default();
@@ -42,10 +43,10 @@ impl Blame {
     }
 
     /// A piece came right. Returns those who had sent other bytes for it.
-    pub(crate) fn piece_ok(&mut self, piece: u32, digests: &[BlockDigest]) -> Vec<Source> {
+    pub(crate) fn piece_ok(&mut self, piece: u32, digests: &[BlockDigest]) -> Vec<Author> {
         let Some(suspects) = self.failed.remove(&piece) else { return Vec::new() };
         let truth: BTreeMap<u32, [u8; 32]> = digests.iter().map(|d| (d.begin, d.digest)).collect();
-        let mut guilty: Vec<Source> = suspects
+        let mut guilty: Vec<Author> = suspects
             .into_iter()
             .filter(|(d, _)| truth.get(&d.begin).is_some_and(|right| *right != d.digest))
             .map(|(_, source)| source)
@@ -61,8 +62,8 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
 
-    fn ip(n: u8) -> IpAddr {
-        IpAddr::from([10, 0, 0, n])
+    fn ip(n: u8) -> Author {
+        Author::of(IpAddr::from([192, 0, 2, n]), None)
     }
 
     fn digest(begin: u32, fill: u8) -> BlockDigest {

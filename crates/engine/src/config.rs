@@ -122,8 +122,8 @@ pub(crate) const MAX_REQUESTS: usize = 500;
 pub(crate) const DEFAULT_PEER_REQUESTS: usize = 250;
 /// Requests we accept from a peer, as told in our `reqq`; further ones are rejected.
 pub(crate) const MAX_PEER_REQUESTS: usize = 2000;
-/// Largest block we serve (BEP 3 as practised).
-pub(crate) const MAX_SERVED_BLOCK: u32 = 16 * 1024;
+/// Largest block we serve. Clients ask for 16 KiB; BEP 3 speaks of 128 KiB, as do some old ones.
+pub(crate) const MAX_SERVED_BLOCK: u32 = 128 * 1024;
 /// Bytes of one peer's blocks on their way to its socket: half a second of its rate, within these.
 pub(crate) const MIN_UPLOAD_AHEAD: u64 = 256 * 1024;
 pub(crate) const MAX_UPLOAD_AHEAD: u64 = 4 * 1024 * 1024;

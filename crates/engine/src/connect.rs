@@ -4,13 +4,14 @@ use crate::config::{
     CONNECT_BURST, CONNECTS_PER_S, HEAD_START, LONG_HEAD_START, MAX_HALF_OPEN, MAX_OWN_ADDRS,
 };
 use crate::dial::Dial;
+use crate::known::{Origin, Spoken};
 use crate::outbox::{Connect, Outbox};
 use crate::peer::{Direction, Peer, Stage};
-use crate::way::{Offer, Way, methods};
+use crate::way::{Offer, Transport, Way, methods};
 use crate::{Engine, PeerKey, TorrentId};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use ztor_base::{Duration, Instant};
+use ztor_base::{Duration, Host, Instant, SwarmId};
 
 #[derive(Default)]
 pub(crate) struct Connects {
@@ -113,7 +114,7 @@ impl Engine {
                 continue;
             }
             let Some(addr) = torrent.known.take_due(now, torrent.finished) else { continue };
-            if self.banned.contains(&addr.ip()) || self.connects.ours.contains(&addr) {
+            if self.bans.forbids(now, addr) || self.connects.ours.contains(&addr) {
                 torrent.known.forget(addr);
                 self.mark_torrent(id);
                 continue;
@@ -146,13 +147,30 @@ impl Engine {
                 && !self.shutting_down
                 && self.peers.len() < self.config.max_peers
                 && torrent.peers.len() < self.config.max_peers_per_torrent
-                && !self.banned.contains(&addr.ip());
+                && !self.bans.forbids(now, addr);
             match again.rival {
                 Some(_) if !is_wanted || !rival_is_calling => {}
                 None if !is_wanted => torrent.known.gone(now, addr, false, &mut self.rng),
                 _ => self.call(now, again, out),
             }
         }
+    }
+
+    /// Has a peer called back that began plainly, instead of waiting until it tries again, which libtorrent does after a
+    /// minute. Over µTP calls come from where the peer listens; over TCP its address has to be known.
+    pub(crate) fn call_back(&mut self, now: Instant, key: PeerKey, info_hash: SwarmId) {
+        let Some(peer) = self.peers.get(key) else { return };
+        let (addr, transport) = (peer.addr, peer.transport);
+        let Some(id) = self.swarms.get(info_hash) else { return };
+        let Some(torrent) = self.torrents.get_mut(id).filter(|torrent| torrent.is_open()) else { return };
+        if transport == Transport::Utp && !torrent.private {
+            let origin = Origin::Incoming(Host::of(addr.ip()));
+            torrent.known.add(now, addr, origin, None, &mut self.rng);
+            let said = Spoken { transport: Some(transport), encryption: Some(true) };
+            torrent.known.is_said_to_speak(addr, said);
+        }
+        torrent.known.call_back(now, addr.ip(), &mut self.rng);
+        self.mark_torrent(id);
     }
 
     pub(crate) fn is_calling(&self, key: PeerKey) -> bool {

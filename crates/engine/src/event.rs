@@ -1,5 +1,6 @@
 //! What happens to an engine.
 
+use crate::bans::Author;
 use crate::ids::{PeerKey, TorrentId};
 use crate::outbox::RequestId;
 use crate::picker::Priority;
@@ -26,6 +27,14 @@ pub enum Event<'a> {
         info_hash: SwarmId,
         /// What was agreed on.
         method: Method,
+    },
+    /// A caller began with a plain handshake, which the settings do not allow. Its connection is closed next; its peer may
+    /// be called back with an encrypted one.
+    CalledPlainly {
+        /// Which.
+        peer: PeerKey,
+        /// The swarm that it named.
+        info_hash: SwarmId,
     },
     /// Bytes from a peer. The engine takes what is whole off the front; what it leaves must be presented again
     /// at the front of that peer's next `Received`. The rest is never longer than one message.
@@ -65,6 +74,8 @@ pub enum Event<'a> {
     Http {
         /// Which request.
         id: RequestId,
+        /// The server that answered, after redirects; `None` if that is not known. It may name peers of its own network.
+        from: Option<IpAddr>,
         /// Status and body, or the reason in plain words, without the URL.
         result: Result<(u16, Vec<u8>), String>,
     },
@@ -115,6 +126,8 @@ pub enum Command {
     Remove(TorrentId),
     /// Takes up again what a disk fault had stopped, beginning with a look at what is there.
     Resume(TorrentId),
+    /// Ends a ban before its time.
+    LiftBan(Author),
     /// Whole limits, bytes per second.
     SetLimits {
         /// Incoming piece data.
@@ -269,6 +282,8 @@ pub enum DiskFaultKind {
     Changed,
     /// A file is there that is not the torrent's and would be written over.
     InTheWay,
+    /// The torrent contradicts itself: what is right by its v1 hash is wrong by its v2 hash, or the other way round.
+    Inconsistent,
     /// Anything else.
     Io,
 }

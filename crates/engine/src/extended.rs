@@ -44,6 +44,11 @@ pub(crate) struct Early {
 }
 
 impl Early {
+    /// Memory in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bits.capacity()
+    }
+
     pub(crate) fn has_all(&mut self) {
         self.has_all = true;
     }

@@ -3,13 +3,15 @@
 //! Nothing here is needed to drive an engine, and nothing changes what it does. The simulator holds these
 //! numbers against its own count.
 
+use crate::Engine;
+use crate::bans::{Author, MAX_BANS};
 use crate::bitfield::Bitfield;
 use crate::config::{
     DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
 };
 use crate::ids::{PeerKey, TorrentId};
+use crate::peer::{Asked, Peer};
 use crate::pieces::Pieces;
-use crate::{Engine, MAX_BANS};
 use std::net::SocketAddr;
 use ztor_wire::Block;
 
@@ -74,6 +76,8 @@ pub struct PeerView {
     pub key: PeerKey,
     /// Where.
     pub addr: SocketAddr,
+    /// The one who answers for what it sends.
+    pub author: Author,
     /// The handshake is done.
     pub is_live: bool,
     /// It is to be looked at when the turn ends.
@@ -115,7 +119,7 @@ impl Engine {
         let table = |name, len: usize, max: usize| Table { name, len: len as u64, max: max as u64 };
         let mut tables = vec![
             table("peers", self.peers.len(), self.config.max_peers),
-            table("banned addresses", self.banned.len(), MAX_BANS),
+            table("bans", self.bans.len(), MAX_BANS),
             table("attempts to connect", self.connects.half_open(), MAX_HALF_OPEN),
             // Each is an attempt that has ended or is under way.
             table("attempts to be repeated", self.connects.again(), 2 * self.config.max_peers),
@@ -160,6 +164,27 @@ impl Engine {
         self.peers.len()
     }
 
+    /// The address of a connection, and about how much memory is kept for it, in bytes: all that the peer has a say in.
+    pub fn held_bytes(&self, key: PeerKey) -> Option<(SocketAddr, usize)> {
+        let peer = self.peers.get(key)?;
+        let pieces = match &peer.has {
+            Pieces::Some(set) => set.len() as usize / 8,
+            Pieces::None | Pieces::All => 0,
+        };
+        let early = peer.extended.early.as_ref().map_or(0, |early| early.bytes());
+        let held = size_of::<Peer>()
+            + pieces
+            + early
+            + peer.client.as_ref().map_or(0, String::capacity)
+            + peer.download.asked.capacity() * size_of::<Asked>()
+            + peer.download.allowed_fast.capacity() * size_of::<u32>()
+            + peer.upload.queue.capacity() * size_of::<Block>()
+            + peer.upload.allowed_fast.capacity() * size_of::<u32>()
+            + peer.questions.bytes()
+            + peer.extended.pex.bytes();
+        Some((peer.addr, held))
+    }
+
     /// Pieces of a torrent that hashed right.
     pub fn have(&self, id: TorrentId) -> Option<&Bitfield> {
         self.torrents.get(id).map(|torrent| torrent.picker.have())
@@ -174,6 +199,7 @@ impl Engine {
             key,
             addr: p.addr,
             is_live: p.is_live(),
+            author: p.author(),
             is_dirty: p.is_dirty,
             has: p.has.clone(),
             interesting: p.interesting,

@@ -9,6 +9,7 @@
 //! turn, carries out the outbox, and sleeps until [`Engine::poll_timeout`] at the latest.
 #![forbid(unsafe_code)]
 
+mod bans;
 mod bitfield;
 mod blame;
 mod changes;
@@ -20,6 +21,7 @@ mod event;
 mod extended;
 mod ids;
 pub mod inspect;
+mod junk;
 mod known;
 mod layers;
 mod metadata;
@@ -57,6 +59,7 @@ mod torrent_event;
 mod transfer;
 mod way;
 
+pub use bans::{Author, BanStatus};
 pub use bitfield::Bitfield;
 pub use config::{Config, Encryption, Transports};
 pub use event::{
@@ -72,6 +75,7 @@ pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerLin
 pub use torrent_event::TorrentEvent;
 pub use way::{Offer, Protection, Transport};
 
+use bans::Bans;
 use changes::Changes;
 use config::{DISK_HIGH_WATER, DISK_LOW_WATER};
 use connect::Connects;
@@ -85,7 +89,6 @@ use places::Places;
 use rate::Bucket;
 use settle::Timers;
 use slotmap::SlotMap;
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use swarms::Swarms;
 use thiserror::Error;
@@ -96,8 +99,6 @@ use ztor_base::{Host, Instant, Sha1Digest, SwarmId};
 
 /// Connections of one host on the public network.
 const MAX_PEERS_PER_HOST: usize = 8;
-/// Addresses that were banned, at most; further ones replace the lowest.
-const MAX_BANS: usize = 10_000;
 
 /// A BitTorrent client, but for its hands.
 pub struct Engine {
@@ -106,7 +107,7 @@ pub struct Engine {
     torrents: SlotMap<TorrentId, Torrent>,
     swarms: Swarms,
     peers: SlotMap<PeerKey, Peer>,
-    banned: BTreeSet<IpAddr>,
+    bans: Bans,
     down: Bucket,
     up: Bucket,
     connects: Connects,
@@ -184,7 +185,7 @@ impl Engine {
             torrents: SlotMap::with_key(),
             swarms: Swarms::default(),
             peers: SlotMap::with_key(),
-            banned: BTreeSet::new(),
+            bans: Bans::default(),
             timers: Timers::default(),
             dirty_peers: Vec::new(),
             dirty_torrents: Vec::new(),
@@ -250,7 +251,7 @@ impl Engine {
         if self.shutting_down || self.torrents.is_empty() {
             return Err(Refused::Idle);
         }
-        if self.banned.contains(&addr.ip()) {
+        if self.bans.refuses(now, addr.ip()) {
             return Err(Refused::Banned);
         }
         if self.is_greedy(addr.ip()) {
@@ -275,13 +276,14 @@ impl Engine {
             Event::Secured { peer, info_hash, method } => {
                 self.on_secured(now, peer, (info_hash, method), out)
             }
+            Event::CalledPlainly { peer, info_hash } => self.call_back(now, peer, info_hash),
             Event::Received { peer, data } => self.on_received(now, peer, data, out),
             Event::Sent { peer, block_bytes, reply_bytes } => {
                 self.on_sent(now, peer, block_bytes, reply_bytes)
             }
             Event::Closed { peer, is_ours, .. } => self.on_closed(now, peer, is_ours),
             Event::Disk { torrent, event } => self.on_disk(now, torrent, event, out),
-            Event::Http { id, result } => self.on_http(now, id, result, out),
+            Event::Http { id, from, result } => self.on_http(now, id, from, result, out),
             Event::Resolved { id, result } => self.on_resolved(now, id, result, out),
             Event::Datagram { from, data } => self.on_datagram(now, from, data, out),
             Event::LocalAnnounce { from, data } => self.on_local_announce(now, from, data),
@@ -314,6 +316,11 @@ impl Engine {
     /// False while the disk has more to write than is good: the driver then leaves sockets unread.
     pub fn may_read(&self) -> bool {
         !self.disk_is_full
+    }
+
+    /// Bans that are in force.
+    pub fn bans(&self, now: Instant) -> Vec<BanStatus> {
+        self.bans.list(now)
     }
 
     /// Whether goodbyes to trackers are still on their way.
@@ -359,13 +366,5 @@ impl Engine {
             self.disk_is_full = false;
             self.reading_since = now;
         }
-    }
-
-    /// True if it was not banned before.
-    pub(crate) fn ban(&mut self, ip: IpAddr) -> bool {
-        if self.banned.len() >= MAX_BANS {
-            self.banned.pop_first();
-        }
-        self.banned.insert(ip)
     }
 }

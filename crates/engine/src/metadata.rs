@@ -6,9 +6,9 @@
 //! then on.
 
 use crate::PeerKey;
+use crate::bans::Author;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use ztor_base::{Duration, Instant};
 use ztor_wire::METADATA_BLOCK_LEN;
 
@@ -39,7 +39,7 @@ pub(crate) enum Came {
     /// All of it is there, and right.
     Complete(Vec<u8>),
     /// All of it is there, and wrong. If it had one author, that is who.
-    Wrong(Option<IpAddr>),
+    Wrong(Option<Author>),
 }
 
 /// An info dictionary in the making.
@@ -54,7 +54,7 @@ pub(crate) struct Fetch {
 /// A peer that says it has it.
 #[derive(Debug)]
 struct Source {
-    ip: IpAddr,
+    author: Author,
     size: u32,
     /// Blocks under way, and since when.
     asked: Vec<(u32, Instant)>,
@@ -70,7 +70,7 @@ struct Copy {
     size: u32,
     /// The only one who may give to it; else all who say its size.
     owner: Option<PeerKey>,
-    blocks: Vec<Option<(Bytes, IpAddr)>>,
+    blocks: Vec<Option<(Bytes, Author)>>,
     missing: usize,
     opened_at: Instant,
     grew_at: Instant,
@@ -78,7 +78,7 @@ struct Copy {
 
 impl Fetch {
     /// A peer says it has an info dictionary of this length.
-    pub(crate) fn add_source(&mut self, key: PeerKey, ip: IpAddr, size: u32) {
+    pub(crate) fn add_source(&mut self, key: PeerKey, author: Author, size: u32) {
         if size == 0 || size > MAX_METADATA_LEN {
             return;
         }
@@ -87,7 +87,7 @@ impl Fetch {
         }
         self.remove_source(key);
         let fresh = Source {
-            ip,
+            author,
             size,
             asked: Vec::new(),
             is_slow: false,
@@ -165,7 +165,7 @@ impl Fetch {
         let copy = &mut self.copies[index];
         let Some(slot @ None) = copy.blocks.get_mut(block as usize) else { return Came::Unneeded };
         // A slice of what the network thread read would keep all of that alive.
-        *slot = Some((Bytes::copy_from_slice(&data), self.sources[&key].ip));
+        *slot = Some((Bytes::copy_from_slice(&data), self.sources[&key].author));
         copy.missing -= 1;
         copy.grew_at = now;
         if copy.missing > 0 {
@@ -177,7 +177,7 @@ impl Fetch {
         if is_right(&whole) {
             return Came::Complete(whole);
         }
-        let authors: BTreeSet<IpAddr> = copy.blocks.iter().flatten().map(|(_, ip)| *ip).collect();
+        let authors: BTreeSet<Author> = copy.blocks.iter().flatten().map(|(_, author)| *author).collect();
         self.each_alone |= authors.len() > 1;
         if self.each_alone {
             self.copies.retain(|copy| copy.owner.is_some());
@@ -291,8 +291,8 @@ mod tests {
         PeerKey::from_u64((1 << 32) | n)
     }
 
-    fn ip(n: u64) -> IpAddr {
-        IpAddr::from([10, 0, 0, n as u8])
+    fn ip(n: u64) -> Author {
+        Author::of([192, 0, 2, n as u8].into(), None)
     }
 
     fn at(ms: u64) -> Instant {
@@ -314,7 +314,7 @@ mod tests {
         fetch: &mut Fetch,
         right: &[u8],
         speaks: impl Fn(u64) -> Option<Vec<u8>>,
-    ) -> Option<(u64, Vec<IpAddr>)> {
+    ) -> Option<(u64, Vec<Author>)> {
         let mut banned = Vec::new();
         for ms in (0..300_000).step_by(100) {
             let asks = fetch.asks(at(ms));
@@ -328,8 +328,12 @@ mod tests {
                     }
                     Came::Wrong(Some(author)) => {
                         banned.push(author);
-                        let all: Vec<PeerKey> =
-                            fetch.sources.iter().filter(|(_, s)| s.ip == author).map(|(k, _)| *k).collect();
+                        let all: Vec<PeerKey> = fetch
+                            .sources
+                            .iter()
+                            .filter(|(_, s)| s.author == author)
+                            .map(|(k, _)| *k)
+                            .collect();
                         all.into_iter().for_each(|key| fetch.remove_source(key));
                     }
                     Came::Wrong(None) | Came::Taken | Came::Unneeded => {}

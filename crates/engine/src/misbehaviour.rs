@@ -14,6 +14,8 @@ pub(crate) enum Misbehaviour {
     WrongTorrent,
     #[error("it is ourselves")]
     Myself,
+    #[error("is banned")]
+    Banned,
     #[error("is connected already")]
     Duplicate,
     #[error("comes when the torrent has all the peers it may")]
@@ -32,6 +34,8 @@ pub(crate) enum Misbehaviour {
     Unasked,
     #[error("kept asking for more than {0} blocks at a time")]
     TooManyRequests(usize),
+    #[error("kept sending messages to no effect")]
+    Junk,
     #[error("sent metadata that is not the torrent's")]
     BadMetadata,
     #[error("sent hashes that are not the torrent's")]
@@ -55,7 +59,7 @@ impl Misbehaviour {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
             Self::BadData { .. } | Self::BadMetadata | Self::BadHashes => Verdict::Ban,
-            Self::Myself | Self::WrongTorrent => Verdict::Forget,
+            Self::Myself | Self::WrongTorrent | Self::Banned => Verdict::Forget,
             Self::Wire(_)
             | Self::UnknownTorrent
             | Self::Duplicate
@@ -66,6 +70,7 @@ impl Misbehaviour {
             | Self::NoSuchPiece { .. }
             | Self::BadRequest { .. }
             | Self::Unasked
+            | Self::Junk
             | Self::TooManyRequests(_) => Verdict::Close,
         }
     }

@@ -30,6 +30,9 @@ impl Engine {
                     out.checks.push(id);
                 }
             }
+            Command::LiftBan(author) => {
+                self.bans.lift(now, author);
+            }
             Command::SetLimits { down, up } => {
                 self.down.set_limit(now, down);
                 self.up.set_limit(now, up);

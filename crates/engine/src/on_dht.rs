@@ -6,7 +6,7 @@ use crate::outbox::Outbox;
 use crate::{Engine, PeerKey, TorrentId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use ztor_base::{Duration, Instant};
+use ztor_base::{Duration, Host, Instant};
 use ztor_dht::{Announce, Dht, LookupId, Saved, Stats};
 use ztor_wire::Message;
 
@@ -143,12 +143,13 @@ impl Engine {
     fn drain_dht(&mut self, now: Instant) {
         while let Some(event) = self.dht.as_mut().and_then(|dht| dht.node.poll_event()) {
             match event {
-                ztor_dht::Event::Peers { lookup, peers } => {
+                ztor_dht::Event::Peers { lookup, peers, from } => {
                     let id = self.dht.as_ref().and_then(|dht| dht.running.get(&lookup).copied());
                     let Some(id) = id else { continue };
                     let Some(torrent) = self.torrents.get_mut(id).filter(|t| !t.private) else { continue };
                     for addr in peers {
-                        torrent.known.add(now, addr, Origin::Dht, None, &mut self.rng);
+                        let teller = Host::of(from.map_or(addr.ip(), |from| from.ip()));
+                        torrent.known.add(now, addr, Origin::Dht(teller), None, &mut self.rng);
                     }
                     self.mark_torrent(id);
                 }

@@ -125,7 +125,7 @@ impl Engine {
             }
         }
         for guilty in torrent.blame.piece_ok(piece, digests) {
-            self.ban_source(now, id, guilty, &Misbehaviour::BadData { piece }, out);
+            self.ban(now, id, guilty, &Misbehaviour::BadData { piece }, out);
         }
         if finished {
             let torrent = &mut self.torrents[id];
@@ -152,7 +152,7 @@ impl Engine {
         out.events.push(TorrentEvent::PieceFailed { torrent: id, piece });
         let author = torrent.blame.piece_failed(piece, digests, &sources);
         if let Some(author) = author {
-            self.ban_source(now, id, author, &Misbehaviour::BadData { piece }, out);
+            self.ban(now, id, author, &Misbehaviour::BadData { piece }, out);
         }
         self.wake_idle(id);
     }

@@ -9,7 +9,7 @@ use crate::torrent::Torrent;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use std::net::SocketAddr;
-use ztor_base::Instant;
+use ztor_base::{Host, Instant};
 use ztor_wire::{
     ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage, UT_HOLEPUNCH, UT_METADATA,
     UT_PEX,
@@ -101,7 +101,7 @@ impl Engine {
             peer.extended.listen_port = Some(port);
             let addr = SocketAddr::new(peer.addr.ip(), port);
             if let Some(torrent) = self.torrents.get_mut(id).filter(|torrent| !torrent.private) {
-                torrent.known.met(now, addr, Origin::Incoming, &mut self.rng);
+                torrent.known.met(now, addr, Origin::Incoming(Host::of(addr.ip())), &mut self.rng);
             }
         }
         self.plan_pex(now, key);

@@ -11,7 +11,7 @@ use crate::way::Way;
 use crate::{Engine, PeerKey, TorrentId};
 use std::net::SocketAddr;
 use ztor_base::addr::may_refer;
-use ztor_base::{Duration, Instant};
+use ztor_base::{Duration, Host, Instant};
 use ztor_wire::{HolepunchError, HolepunchMessage, Message};
 
 /// Addresses of peers with the extension that are remembered of what one peer has told.
@@ -178,11 +178,11 @@ impl Engine {
         let is_full = torrent.peers.len() >= self.config.max_peers_per_torrent
             || self.peers.len() >= self.config.max_peers
             || self.connects.is_busy()
-            || self.banned.contains(&addr.ip());
+            || self.bans.forbids(now, addr);
         if is_full || is_busy || is_us || torrent.peers.iter().any(is_there) {
             return;
         }
-        torrent.known.add(now, addr, Origin::Meeting, None, &mut self.rng);
+        torrent.known.add(now, addr, Origin::Meeting(Host::of(teller)), None, &mut self.rng);
         if torrent.known.take(addr) {
             let way = Way::punched(&self.config, torrent.known.spoken(addr));
             // Not in its turn: the other end's packets open our NAT only while they are on their way.

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use ztor_base::addr::is_local;
-use ztor_base::{Duration, Instant};
+use ztor_base::{Duration, Host, Instant};
 use ztor_wire::{LocalAnnounce, MAX_LOCAL_HASHES};
 
 /// Between two announces of a torrent (BEP 14).
@@ -96,7 +96,7 @@ impl Engine {
             let Some(torrent) = self.torrents.get_mut(id).filter(|t| t.is_open() && !t.private) else {
                 continue;
             };
-            torrent.known.add(now, addr, Origin::Local, None, &mut self.rng);
+            torrent.known.add(now, addr, Origin::Local(Host::of(from.ip())), None, &mut self.rng);
             self.mark_torrent(id);
         }
     }

@@ -7,9 +7,11 @@ use crate::outbox::{Outbox, Write};
 use crate::picker::Receipt;
 use crate::pieces::Pieces;
 use crate::questions::Question;
+use crate::torrent::Torrent;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::Bytes;
 use ztor_base::Instant;
+use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{Block, Message};
 
 /// Pieces a peer may offer us although it chokes us; more are not remembered.
@@ -69,7 +71,7 @@ impl Engine {
                 self.mark_torrent(id);
                 Ok(())
             }
-            Message::Have { piece } => self.on_have(key, id, piece),
+            Message::Have { piece } => self.on_have(now, key, id, piece),
             Message::Bitfield(bytes) => {
                 let pieces = self.torrents[id].layout.piece_count();
                 let set = Bitfield::from_wire(&bytes, pieces)
@@ -85,7 +87,7 @@ impl Engine {
             }
             Message::Piece { piece, begin, data } => self.on_block(now, key, id, piece, begin, data, out),
             Message::Reject(block) => {
-                self.on_reject(key, id, block);
+                self.on_reject(now, key, id, block)?;
                 self.freed_blocks(id);
                 Ok(())
             }
@@ -148,7 +150,7 @@ impl Engine {
         Ok(())
     }
 
-    fn on_have(&mut self, key: PeerKey, id: TorrentId, piece: u32) -> Result<(), Misbehaviour> {
+    fn on_have(&mut self, now: Instant, key: PeerKey, id: TorrentId, piece: u32) -> Result<(), Misbehaviour> {
         self.check_piece(id, piece)?;
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
@@ -156,9 +158,9 @@ impl Engine {
         if peer.has == Pieces::None {
             peer.has = Pieces::Some(Bitfield::new(pieces));
         }
-        let Pieces::Some(set) = &mut peer.has else { return Ok(()) };
+        let Pieces::Some(set) = &mut peer.has else { return peer.junk.charge(now, 0) };
         if !set.insert(piece) {
-            return Ok(());
+            return peer.junk.charge(now, 0);
         }
         let full = set.is_full();
         torrent.picker.peer_has(piece, &mut self.rng);
@@ -179,12 +181,7 @@ impl Engine {
     ) -> Result<(), Misbehaviour> {
         let torrent = &self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
-        let in_piece = block.piece < torrent.layout.piece_count()
-            && block.len > 0
-            && block
-                .begin
-                .checked_add(block.len)
-                .is_some_and(|end| end <= torrent.layout.piece_len(block.piece));
+        let in_piece = block.len > 0 && is_in_piece(torrent, block);
         let servable =
             in_piece && block.len <= MAX_SERVED_BLOCK && torrent.picker.have().contains(block.piece);
         let newcomer = peer.we_choke
@@ -257,7 +254,7 @@ impl Engine {
         torrent.downloaded += u64::from(len);
         torrent.session_downloaded += u64::from(len);
         self.changes.uncounted.insert(id);
-        match torrent.picker.received(block, peer.addr.ip()) {
+        match torrent.picker.received(block, peer.author()) {
             Receipt::Unneeded => torrent.wasted += u64::from(len),
             Receipt::New { asked_of_others } => {
                 out.writes.push(Write { torrent: id, piece, begin, data });
@@ -290,23 +287,29 @@ impl Engine {
         }
     }
 
-    fn on_reject(&mut self, key: PeerKey, id: TorrentId, block: Block) {
+    fn on_reject(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        block: Block,
+    ) -> Result<(), Misbehaviour> {
         let torrent = &mut self.torrents[id];
         let peer = peer_mut(&mut self.peers, key);
-        let Some(asked) = peer.download.answered(block) else { return };
+        let Some(asked) = peer.download.answered(block) else { return peer.junk.charge(now, 0) };
         // What it offered it now refuses: not to be asked for again and again while choked.
         peer.download.allowed_fast.retain(|p| *p != block.piece);
         if asked.released {
-            return;
+            return Ok(());
         }
         if !peer.chokes_us {
             // Who refuses what it offers would be asked again at once, and so hold the block from the others.
-            peer.download.snubbed = true;
-            peer.download.yields = true;
+            peer.download.refused(now);
         }
         torrent.picker.release(block, key, &mut self.rng);
         self.down.refund(block.len);
         torrent.down.refund(block.len);
+        Ok(())
     }
 
     /// Who has run out of work is looked at when the turn ends, once for all blocks that became free in it.
@@ -338,6 +341,20 @@ impl crate::peer::Peer {
         }
         Ok(())
     }
+}
+
+/// Whether a torrent has these bytes. In v2 torrents the end of a file ends a piece, and libtorrent 2.0 asks for the whole
+/// of the block that it lies in: behind the end are zeros.
+fn is_in_piece(torrent: &Torrent, block: Block) -> bool {
+    if block.piece >= torrent.layout.piece_count() {
+        return false;
+    }
+    let piece_len = torrent.layout.piece_len(block.piece);
+    let is_whole_block = torrent.hashes.v2().is_some()
+        && block.len == BLOCK_LEN
+        && block.begin.is_multiple_of(BLOCK_LEN)
+        && block.begin < piece_len;
+    is_whole_block || block.begin.checked_add(block.len).is_some_and(|end| end <= piece_len)
 }
 
 /// A peer that is known to be there: the caller has just found it, or walks its torrent's list.

@@ -6,7 +6,7 @@ use crate::layers::{self, Layers};
 use crate::metadata;
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::Outbox;
-use crate::peer::Direction;
+use crate::peer::{Direction, Peer};
 use crate::pieces::Pieces;
 use crate::questions::Question;
 use crate::torrent::{Knowledge, Phase, Torrent};
@@ -92,7 +92,7 @@ impl Engine {
         match &mut torrent.knowledge {
             Knowledge::Hash(fetch) => {
                 if let (Some(size), Some(_)) = (peer.extended.metadata_size, peer.extended.ut_metadata) {
-                    fetch.add_source(key, peer.addr.ip(), size);
+                    fetch.add_source(key, peer.author(), size);
                 }
             }
             // Some that know v1 only hang up on what they do not know.
@@ -149,12 +149,12 @@ impl Engine {
                     fetch.on_reject(now, key, piece);
                     self.mark_torrent(id);
                 }
-                Ok(())
+                self.charge(now, key, 0)
             }
             MetadataMessage::Data { piece, total_size, data } => {
                 self.on_metadata(now, key, id, (piece, total_size, data), out)
             }
-            MetadataMessage::Unknown => Ok(()),
+            MetadataMessage::Unknown => self.charge(now, key, 0),
         }
     }
 
@@ -168,20 +168,26 @@ impl Engine {
     ) -> Result<(), Misbehaviour> {
         let Some(torrent) = self.torrents.get_mut(id) else { return Ok(()) };
         let hashes = torrent.hashes;
-        let Knowledge::Hash(fetch) = &mut torrent.knowledge else { return Ok(()) };
-        self.down.owe(now, block.2.len() as u32);
+        let len = block.2.len();
+        let Knowledge::Hash(fetch) = &mut torrent.knowledge else { return self.charge(now, key, len) };
+        self.down.owe(now, len as u32);
         let came = fetch.on_data(now, key, block, |info| hashes.are_of(info));
         self.mark_torrent(id);
         match came {
-            metadata::Came::Unneeded | metadata::Came::Taken => {}
+            metadata::Came::Unneeded => return self.charge(now, key, len),
+            metadata::Came::Taken => {}
             metadata::Came::Nonsense => return Err(Misbehaviour::BadMetadata),
             metadata::Came::Wrong(None) => {}
             metadata::Came::Wrong(Some(author)) => {
-                self.ban_source(now, id, author, &Misbehaviour::BadMetadata, out);
+                self.ban(now, id, author, &Misbehaviour::BadMetadata, out);
             }
             metadata::Came::Complete(info) => self.on_info(now, id, &info, out),
         }
         Ok(())
+    }
+
+    fn charge(&mut self, now: Instant, key: PeerKey, bytes: usize) -> Result<(), Misbehaviour> {
+        self.peers.get_mut(key).map_or(Ok(()), |peer| peer.junk.charge(now, bytes))
     }
 
     /// The info dictionary is there, and its hash is right.
@@ -313,13 +319,18 @@ impl Engine {
         out: &mut Outbox,
     ) -> Result<(), Misbehaviour> {
         let Some(torrent) = self.torrents.get_mut(id) else { return Ok(()) };
-        let Knowledge::Info(meta, layers) = &mut torrent.knowledge else { return Ok(()) };
+        let Knowledge::Info(meta, layers) = &mut torrent.knowledge else {
+            return self.charge(now, key, hashes.len());
+        };
         let came = layers.on_hashes(now, key, request, hashes);
+        if came == layers::Came::Unneeded {
+            return self.charge(now, key, hashes.len());
+        }
         if came == layers::Came::Wrong {
-            let ip = self.peers.get(key).map(|peer| peer.addr.ip());
+            let author = self.peers.get(key).map(Peer::author);
             self.mark_torrent(id);
-            if let Some(ip) = ip {
-                self.ban_source(now, id, ip, &Misbehaviour::BadHashes, out);
+            if let Some(author) = author {
+                self.ban(now, id, author, &Misbehaviour::BadHashes, out);
             }
             return Ok(());
         }

@@ -1,7 +1,9 @@
 //! Connections: made, greeted, ended.
 
+use crate::bans::Author;
 use crate::config::ALLOWED_FAST_PIECES;
 use crate::dial::Dial;
+use crate::junk;
 use crate::misbehaviour::{Misbehaviour, Verdict};
 use crate::outbox::{Close, Outbox};
 use crate::peer::{Direction, Peer, Stage};
@@ -11,7 +13,6 @@ use crate::torrent_event::TorrentEvent;
 use crate::way::Protection;
 use crate::{Engine, PeerKey, TorrentId};
 use bytes::{Bytes, BytesMut};
-use std::net::{IpAddr, SocketAddr};
 use ztor_base::{Duration, Instant, PeerId, SwarmId};
 use ztor_metainfo::{InfoHashes, MAX_PIECES};
 use ztor_wire::mse::Method;
@@ -21,9 +22,9 @@ use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, Reserved};
 const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
 /// Longest message of an extension that is read.
 const MAX_EXTENSION_MESSAGE: usize = 64 * 1024;
-/// A connection that was silent for this long makes place when its peer calls again, from the same address or from
-/// another.
+/// A connection that was silent for this long makes place when its peer calls again from the same address.
 const STALE_AFTER: Duration = Duration::from_secs(10);
+/// One that was silent for this long is no reason to refuse its peer from another address.
 const STALE_ELSEWHERE_AFTER: Duration = Duration::from_secs(30);
 /// Pieces below which a newcomer is given some for nothing (BEP 6).
 const POOR: u32 = ALLOWED_FAST_PIECES as u32;
@@ -98,7 +99,11 @@ impl Engine {
         let mut decoder = Decoder::new(self.max_message_len(key));
         // A message may have ended the connection.
         while self.peers.contains_key(key) {
+            let before = data.len();
             let Some(message) = decoder.decode(data)? else { return Ok(()) };
+            if let Some(peer) = self.peers.get_mut(key).filter(|_| junk::is_charged(&message)) {
+                peer.junk.charge(now, before - data.len())?;
+            }
             self.on_message(now, key, message, out)?;
         }
         data.clear();
@@ -140,6 +145,13 @@ impl Engine {
             }
             return Err(Misbehaviour::Myself);
         }
+        let author = Author::of(addr.ip(), Some(theirs.peer_id));
+        if self.bans.has(now, author) {
+            if direction == Direction::Outgoing {
+                self.bans.listens(author, addr);
+            }
+            return Err(Misbehaviour::Banned);
+        }
         let torrent = &mut self.torrents[id];
         if !torrent.is_open() {
             return Err(Misbehaviour::UnknownTorrent);
@@ -180,8 +192,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Two connections to one peer: both sides must drop the same one. Calls in the same direction drop the
-    /// newer, unless the older has fallen silent; crossed calls keep the one made by the higher peer id.
+    /// Two connections to one peer.
+    ///
+    /// From one address, both sides must drop the same one: calls in the same direction drop the newer, unless the older
+    /// has fallen silent; crossed calls keep the one made by the higher peer id. From another address the id proves
+    /// nothing, as everybody learns it who connects to its owner: whoever repeats it must neither end the connection of
+    /// the owner nor keep it out. There the newer is refused only while the older is seen to be of use.
     fn resolve_double(
         &mut self,
         now: Instant,
@@ -190,28 +206,40 @@ impl Engine {
         peer_id: PeerId,
         out: &mut Outbox,
     ) -> Result<(), Misbehaviour> {
-        let same = |k: &&PeerKey| **k != key && self.peers.get(**k).is_some_and(|p| p.id == Some(peer_id));
-        let Some(old) = self.torrents[id].peers.iter().find(same).copied() else { return Ok(()) };
-        let (Some(older), Some(newer)) = (self.peers.get(old), self.peers.get(key)) else { return Ok(()) };
-        // Its network was gone for a while: it has forgotten the connection, and we have not been told.
-        let patience = if older.addr.ip() == newer.addr.ip() { STALE_AFTER } else { STALE_ELSEWHERE_AFTER };
-        // What we have sent is what the other side has heard, when it judges our call.
-        let heard_at = match newer.direction {
-            Direction::Incoming => older.received_at,
-            Direction::Outgoing => older.sent_at,
+        let Some(newer) = self.peers.get(key) else { return Ok(()) };
+        let (direction, ip) = (newer.direction, newer.addr.ip().to_canonical());
+        let same = |other: &&PeerKey| {
+            **other != key && self.peers.get(**other).is_some_and(|peer| peer.id == Some(peer_id))
         };
-        if older.direction == newer.direction && now.since(heard_at) >= patience {
-            self.close(now, old, "the peer has come anew", out);
-            return Ok(());
+        let (mut double, mut over) = (false, Vec::new());
+        for other in self.torrents[id].peers.iter().filter(same) {
+            let Some(older) = self.peers.get(*other) else { continue };
+            // What we have sent is what the other side has heard, when it judges our call.
+            let heard_at = match direction {
+                Direction::Incoming => older.received_at,
+                Direction::Outgoing => older.sent_at,
+            };
+            let silence = now.since(heard_at);
+            if older.addr.ip().to_canonical() != ip {
+                double |= older.has_moved_payload() && silence < STALE_ELSEWHERE_AFTER;
+            } else if older.direction == direction {
+                // Its network was gone for a while: it has forgotten the connection, and we have not heard of that.
+                if silence >= STALE_AFTER { over.push(*other) } else { double = true }
+            } else {
+                let wanted =
+                    if self.config.peer_id > peer_id { Direction::Outgoing } else { Direction::Incoming };
+                if older.direction == wanted { double = true } else { over.push(*other) }
+            }
         }
-        let wanted = if self.config.peer_id > peer_id { Direction::Outgoing } else { Direction::Incoming };
-        if older.direction == newer.direction || older.direction == wanted {
+        if double {
             if let Some(newer) = self.peers.get_mut(key) {
                 newer.is_double = true;
             }
             return Err(Misbehaviour::Duplicate);
         }
-        self.close(now, old, "the peer is connected twice", out);
+        for other in over {
+            self.close(now, other, "the peer is connected once more, or has come back", out);
+        }
         Ok(())
     }
 
@@ -281,7 +309,7 @@ impl Engine {
     /// Carries out the verdict on an offence.
     pub(crate) fn punish(&mut self, now: Instant, key: PeerKey, offence: &Misbehaviour, out: &mut Outbox) {
         let Some(peer) = self.peers.get(key) else { return };
-        let (addr, torrent) = (peer.addr, peer.torrent);
+        let (addr, torrent, author) = (peer.addr, peer.torrent, peer.author());
         match offence.verdict() {
             Verdict::Close => self.close(now, key, &offence.to_string(), out),
             Verdict::Forget => {
@@ -292,35 +320,37 @@ impl Engine {
             }
             Verdict::Ban => {
                 if let Some(torrent) = torrent {
-                    self.ban_source(now, torrent, addr.ip(), offence, out);
+                    self.ban(now, torrent, author, offence, out);
                 }
             }
         }
     }
 
-    /// Bans an address: all its connections end and its addresses are forgotten.
-    pub(crate) fn ban_source(
+    /// Bans an author for a time: all its connections end and their addresses are forgotten.
+    pub(crate) fn ban(
         &mut self,
         now: Instant,
         id: TorrentId,
-        ip: IpAddr,
+        author: Author,
         offence: &Misbehaviour,
         out: &mut Outbox,
     ) {
-        let is_new = self.ban(ip);
         let reason = offence.to_string();
+        let ends_in = self.bans.add(now, author, &reason);
         let all: Vec<PeerKey> =
-            self.peers.iter().filter(|(_, p)| p.addr.ip() == ip).map(|(k, _)| k).collect();
-        let addr = all.first().map_or_else(|| (ip, 0).into(), |k| self.peers[*k].addr);
+            self.peers.iter().filter(|(_, p)| p.author() == author).map(|(key, _)| key).collect();
         for key in all {
-            let Peer { addr, torrent, .. } = self.peers[key];
+            let peer = &self.peers[key];
+            let (addr, torrent, listens) = (peer.addr, peer.torrent, peer.listens());
+            self.bans.listens(author, listens.unwrap_or(addr));
             self.close(now, key, &reason, out);
             if let Some(torrent) = torrent.and_then(|t| self.torrents.get_mut(t)) {
                 torrent.known.forget(addr);
+                listens.into_iter().for_each(|addr| torrent.known.forget(addr));
             }
         }
-        if is_new {
-            out.events.push(TorrentEvent::Banned { torrent: id, addr, reason });
+        if let Some(ends_in) = ends_in {
+            out.events.push(TorrentEvent::Banned { torrent: id, author, reason, ends_in });
         }
     }
 
@@ -340,8 +370,7 @@ impl Engine {
             Knowledge::All(_) => {}
         }
         if peer.download.total_bytes + peer.upload.total_bytes > 0 {
-            let listens = peer.extended.listen_port.map(|port| SocketAddr::new(peer.addr.ip(), port));
-            torrent.known.proved(listens.unwrap_or(peer.addr));
+            torrent.known.proved(peer.listens().unwrap_or(peer.addr));
         }
         for block in peer.download.release_all() {
             torrent.picker.release(block, key, &mut self.rng);

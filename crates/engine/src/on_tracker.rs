@@ -10,7 +10,7 @@ use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use url::Url;
-use ztor_base::addr::is_local;
+use ztor_base::addr::{is_local, may_refer};
 use ztor_base::{Duration, Instant};
 use ztor_tracker::announcer::{Due, TrackerId, TrackerState};
 use ztor_tracker::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, TrackerError, http, redact, udp};
@@ -46,6 +46,8 @@ struct Pending {
     request: AnnounceRequest,
     /// Of a UDP tracker: where to go once its name is known.
     udp: Option<UdpTarget>,
+    /// The address that it went to, once that is known.
+    asked_at: Option<IpAddr>,
     goodbye_until: Option<Instant>,
     /// The same announce over the other address family, as long as it has no answer.
     twin: Option<RequestId>,
@@ -59,6 +61,8 @@ struct UdpTarget {
     port: u16,
     /// Path and query (BEP 41).
     url_data: String,
+    /// The URL itself says that the tracker is on this machine.
+    is_here: bool,
 }
 
 impl Trackers {
@@ -161,8 +165,16 @@ impl Engine {
         let number = RequestId(self.trackers.next_id);
         torrent.announcing.push(number);
         let (tracker, udp) = (due.tracker, None);
-        let mut pending =
-            Pending { torrent: id, tracker, request, udp, goodbye_until, twin: None, is_echo: false };
+        let mut pending = Pending {
+            torrent: id,
+            tracker,
+            request,
+            udp,
+            asked_at: None,
+            goodbye_until,
+            twin: None,
+            is_echo: false,
+        };
         let mut known = None;
         let started = match Url::parse(&due.url) {
             Ok(url) if url.scheme() == "udp" => match udp_target(&url) {
@@ -197,9 +209,13 @@ impl Engine {
         &mut self,
         now: Instant,
         id: RequestId,
+        from: Option<IpAddr>,
         result: Result<(u16, Vec<u8>), String>,
         out: &mut Outbox,
     ) {
+        if let Some(pending) = self.trackers.pending.get_mut(&id) {
+            pending.asked_at = from;
+        }
         let reply = match result {
             Ok((status, body)) => http::parse_response(status, &body),
             Err(reason) => Err(TrackerError::Network(reason)),
@@ -232,27 +248,37 @@ impl Engine {
     /// Announces to a UDP tracker, over both address families if it has both: it learns both of our addresses, and
     /// tells the peers of both (BEP 15).
     fn announce_to(&mut self, now: Instant, id: RequestId, ips: &[IpAddr], out: &mut Outbox) {
-        let v4 = ips.iter().find(|ip| ip.is_ipv4());
-        let v6 = ips.iter().find(|ip| ip.is_ipv6());
+        let Some(is_here) = self.trackers.pending.get(&id).and_then(|p| Some(p.udp.as_ref()?.is_here)) else {
+            return;
+        };
+        // A name on the public network must not have us ask around on this machine.
+        let is_elsewhere = |ip: &&IpAddr| {
+            let ip = ip.to_canonical();
+            !ip.is_loopback() && !ip.is_unspecified()
+        };
+        let usable = || ips.iter().filter(|ip| is_here || is_elsewhere(ip));
+        let (v4, v6) = (usable().find(|ip| ip.is_ipv4()), usable().find(|ip| ip.is_ipv6()));
         let (first, second) = (v4.or(v6).copied(), v4.and(v6).copied());
         let Some(first) = first else {
-            return self.announced(
-                now,
-                id,
-                Err(TrackerError::Network("its name has no address".into())),
-                out,
-            );
+            let why = if ips.is_empty() {
+                "its name has no address"
+            } else {
+                "its name leads to this machine, which it does not say itself"
+            };
+            return self.announced(now, id, Err(TrackerError::Network(why.into())), out);
         };
         let twin = RequestId(self.trackers.next_id + 1);
         let Some(pending) = self.trackers.pending.get_mut(&id) else { return };
         let Some(target) = &pending.udp else { return };
         let (port, url_data, request) = (target.port, target.url_data.clone(), pending.request.clone());
+        pending.asked_at = Some(first);
         self.trackers.udp.announce(now, id.0, SocketAddr::new(first, port), &url_data, request.clone());
         let Some(second) = second else { return };
         pending.twin = Some(twin);
         let other = Pending {
             request: request.clone(),
-            udp: Some(target.clone()),
+            udp: pending.udp.clone(),
+            asked_at: Some(second),
             twin: Some(id),
             is_echo: false,
             torrent: pending.torrent,
@@ -327,7 +353,9 @@ impl Engine {
         let Some(torrent) = self.torrents.get_mut(pending.torrent) else { return };
         let event = |torrent: &Torrent, message: String, is_error: bool| {
             let status = torrent.announcer.status().find(|s| s.id == pending.tracker);
-            let tracker = status.map_or_else(String::new, |s| s.shown_url.clone());
+            let (tracker, url) =
+                status.map_or_else(Default::default, |s| (s.shown_url.clone(), s.url.as_str()));
+            let message = ztor_tracker::redact_echo(&message, url);
             TorrentEvent::Tracker { torrent: pending.torrent, tracker, message, is_error }
         };
         let mut seen_as = None;
@@ -341,8 +369,13 @@ impl Engine {
                 if let Some(warning) = &reply.warning {
                     out.events.push(event(torrent, warning.clone(), false));
                 }
+                let origin = Origin::Tracker(pending.tracker.index());
                 for peer in reply.peers {
-                    torrent.known.add(now, peer.addr, Origin::Tracker, peer.peer_id, &mut self.rng);
+                    let ip = peer.addr.ip();
+                    let may_name = pending.asked_at.map_or(!is_local(ip), |teller| may_refer(teller, ip));
+                    if may_name {
+                        torrent.known.add(now, peer.addr, origin, peer.peer_id, &mut self.rng);
+                    }
                 }
             }
             Err(_) if pending.is_echo => {}
@@ -392,5 +425,6 @@ impl Engine {
 fn udp_target(url: &Url) -> Option<UdpTarget> {
     let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
     let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
-    Some(UdpTarget { host, port: url.port()?, url_data: format!("{}{query}", url.path()) })
+    let is_here = ztor_tracker::names_loopback(url.as_str());
+    Some(UdpTarget { host, port: url.port()?, url_data: format!("{}{query}", url.path()), is_here })
 }

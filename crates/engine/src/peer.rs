@@ -1,5 +1,6 @@
 //! One connection to a peer, from the attempt to the close.
 
+use crate::bans::Author;
 use crate::config::{
     DEFAULT_PEER_REQUESTS, MAX_BLOCK_TIMEOUT, MAX_REQUESTS, MAX_UPLOAD_AHEAD, MIN_BLOCK_TIMEOUT,
     MIN_REQUESTS, MIN_UPLOAD_AHEAD, REQUEST_AHEAD, WHOLE_PIECE_WITHIN,
@@ -7,6 +8,7 @@ use crate::config::{
 use crate::dial::Dial;
 use crate::extended::Extended;
 use crate::ids::TorrentId;
+use crate::junk::Junk;
 use crate::pieces::Pieces;
 use crate::questions::Questions;
 use crate::rate::Meter;
@@ -83,6 +85,7 @@ pub(crate) struct Peer {
     /// Offences short of a verdict.
     pub(crate) unasked_blocks: u32,
     pub(crate) refused_requests: usize,
+    pub(crate) junk: Junk,
     /// How often it has told all its pieces at once.
     pub(crate) bitfields: u32,
     pub(crate) extended: Extended,
@@ -100,6 +103,10 @@ pub(crate) struct Download {
     pub(crate) current_piece: Option<u32>,
     pub(crate) allowed_fast: Vec<u32>,
     pub(crate) snubbed: bool,
+    /// Requests that it refused since the last block.
+    refusals: u32,
+    /// After many refusals it is asked nothing before this time.
+    pub(crate) rests_until: Instant,
     /// What it gave back is offered to the others before it is asked again.
     pub(crate) yields: bool,
     /// What the peer said it accepts.
@@ -191,6 +198,8 @@ impl Peer {
                 current_piece: None,
                 allowed_fast: Vec::new(),
                 snubbed: false,
+                refusals: 0,
+                rests_until: now,
                 yields: false,
                 peer_queue_limit: DEFAULT_PEER_REQUESTS,
                 slow_start: Some(SlowStart { target: MIN_REQUESTS, checked_at: now, rate_then: 0 }),
@@ -223,10 +232,21 @@ impl Peer {
             is_dirty: false,
             unasked_blocks: 0,
             refused_requests: 0,
+            junk: Junk::default(),
             bitfields: 0,
             extended: Extended::default(),
             questions: Questions::default(),
         }
+    }
+
+    /// The one who answers for what it sends.
+    pub(crate) fn author(&self) -> Author {
+        Author::of(self.addr.ip(), self.id)
+    }
+
+    /// Where it listens, if it has said so.
+    pub(crate) fn listens(&self) -> Option<SocketAddr> {
+        self.extended.listen_port.map(|port| SocketAddr::new(self.addr.ip(), port))
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -252,6 +272,9 @@ impl Peer {
         self.has == Pieces::All
     }
 }
+
+/// How long a peer is asked nothing that has refused more requests in a row than it can have had.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(10);
 
 impl Download {
     /// How many blocks to have asked for at a time.
@@ -331,8 +354,19 @@ impl Download {
             }
         }
         self.snubbed = false;
+        self.refusals = 0;
         if let Some(start) = &mut self.slow_start {
             start.target = (start.target + 1).min(MAX_REQUESTS);
+        }
+    }
+
+    /// It refused a request although it does not choke us: it is asked for less, and others first. One that does nothing
+    /// else is left alone for a while.
+    pub(crate) fn refused(&mut self, now: Instant) {
+        (self.snubbed, self.yields) = (true, true);
+        self.refusals += 1;
+        if self.refusals > MAX_REQUESTS as u32 {
+            self.rests_until = now + REFUSAL_PAUSE;
         }
     }
 

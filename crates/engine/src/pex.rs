@@ -10,7 +10,7 @@ use crate::{Engine, PeerKey, TorrentId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use ztor_base::addr::{canonical, is_local, may_refer};
-use ztor_base::{Duration, Instant};
+use ztor_base::{Duration, Host, Instant};
 use ztor_wire::{MAX_PEX_CONTACTS, Message, PexFlags, PexMessage};
 
 /// Between two messages to a peer (BEP 11: a minute at least).
@@ -40,6 +40,13 @@ pub(crate) struct PexPeer {
 impl Default for PexPeer {
     fn default() -> Self {
         Self { told: BTreeSet::new(), next_at: Instant::FAR_FUTURE, read_at: None, read: 0 }
+    }
+}
+
+impl PexPeer {
+    /// Memory in bytes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.told.len() * 2 * size_of::<SocketAddr>()
     }
 }
 
@@ -142,6 +149,7 @@ impl Engine {
         pex.read_at = Some(now);
         pex.read += 1;
         let teller = peer.addr.ip();
+        let origin = Origin::Pex(Host::of(teller));
         let mut hosts = BTreeSet::new();
         for (addr, flags) in message.added.iter().take(2 * MAX_PEX_CONTACTS) {
             // A host named twice, or one that only the teller could reach, is no contact for us.
@@ -149,7 +157,7 @@ impl Engine {
                 continue;
             }
             let addr = &canonical(*addr);
-            torrent.known.add(now, *addr, Origin::Pex, None, &mut self.rng);
+            torrent.known.add(now, *addr, origin, None, &mut self.rng);
             if flags.has(PexFlags::SEED) {
                 torrent.known.is_seed(*addr);
             }

@@ -17,6 +17,8 @@ use ztor_base::{Duration, Host, Instant};
 /// Nobody is sent away before he had this long to show what he is good for, nor this soon after the last block.
 const TRIAL: Duration = Duration::from_secs(30);
 const PAYLOAD_COUNTS: Duration = Duration::from_secs(60);
+/// Calls of ours that have had less than this to be answered make no place.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 /// Between two exchanges of a torrent: while nothing comes, and otherwise.
 const STARVING_PACE: Duration = Duration::from_secs(5);
 const PACE: Duration = Duration::from_secs(60);
@@ -78,7 +80,7 @@ impl Engine {
         if may_come && self.peers.len() < most {
             return Ok(());
         }
-        if may_come && let Some(attempt) = oldest_attempt(self.peers.iter()) {
+        if may_come && let Some(attempt) = oldest_attempt(now, self.peers.iter()) {
             self.remove_peer(now, attempt, false);
             self.places.sent_away.push(attempt);
             return Ok(());
@@ -112,13 +114,15 @@ impl Engine {
         let has_called =
             |key: &&PeerKey| self.peers.get(**key).is_some_and(|peer| peer.direction == Direction::Incoming);
         let callers = torrent.peers.iter().filter(has_called).count();
-        let reserved = if torrent.known.first_due(now).is_some() { most / RESERVED_SHARE } else { 0 };
+        let calls = torrent.peers.len() - callers;
+        let is_calling = calls > 0 || torrent.known.first_due(now).is_some();
+        let reserved = if is_calling { most / RESERVED_SHARE } else { 0 };
         let may_come = callers + reserved < most;
         if may_come && torrent.peers.len() < most {
             return true;
         }
         let all = torrent.peers.iter().filter_map(|key| Some((*key, self.peers.get(*key)?)));
-        if let Some(attempt) = oldest_attempt(all).filter(|_| may_come) {
+        if let Some(attempt) = oldest_attempt(now, all).filter(|_| may_come) {
             self.close(now, attempt, "it made place for a caller", out);
             return true;
         }
@@ -207,8 +211,10 @@ impl Engine {
     }
 }
 
-fn oldest_attempt<'a>(peers: impl Iterator<Item = (PeerKey, &'a Peer)>) -> Option<PeerKey> {
-    let attempts = peers.filter(|(_, peer)| peer.stage == Stage::Connecting);
+fn oldest_attempt<'a>(now: Instant, peers: impl Iterator<Item = (PeerKey, &'a Peer)>) -> Option<PeerKey> {
+    let is_late =
+        |peer: &Peer| peer.stage == Stage::Connecting && now.since(peer.started_at) >= ANSWERED_WITHIN;
+    let attempts = peers.filter(|(_, peer)| is_late(peer));
     attempts.min_by_key(|(key, peer)| (peer.started_at, *key)).map(|(key, _)| key)
 }
 

@@ -43,6 +43,11 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
+    /// Memory in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.queue.capacity() * size_of::<Question>()
+    }
+
     /// Takes a question. False if too many wait.
     pub(crate) fn ask(&mut self, question: Question) -> bool {
         let has_room = self.queue.len() < MAX_QUESTIONS;

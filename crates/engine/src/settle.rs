@@ -204,10 +204,10 @@ impl Engine {
             }
             let keepalive = peer.sent_at + KEEPALIVE_EVERY;
             let silence = peer.received_at.max(self.reading_since) + SILENCE_TIMEOUT;
-            let next = [Some(keepalive), Some(silence), peer.download.stalls_at(self.reading_since), pex_at]
-                .into_iter()
-                .flatten()
-                .min();
+            let rests_until = Some(peer.download.rests_until).filter(|at| *at > now);
+            let stalls_at = peer.download.stalls_at(self.reading_since);
+            let next =
+                [Some(keepalive), Some(silence), stalls_at, rests_until, pex_at].into_iter().flatten().min();
             // While nothing is read, a verdict has to wait.
             if self.disk_is_full { next.map(|at| at.max(now + Duration::from_secs(1))) } else { next }
         } else {

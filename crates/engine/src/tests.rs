@@ -1,19 +1,21 @@
 //! Engines talking to each other over an instant network and a disk in memory, and to scripted peers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod bans;
 mod dialing;
 mod finding;
 mod odd_peers;
 mod places;
 mod questions;
 mod scripted;
+mod trackers;
 mod world;
 
 use scripted::{SCRIPTED_LEN, Scripted};
 use world::{Node, World, addr, private_torrent, torrent};
 
 use crate::testkit::{
-    Blueprint, Effects, FarEnd, InstantDisk, Rig, Transcript, carry_out, encode, noise, v2_made_up,
+    Blueprint, Effects, FarEnd, InstantDisk, Rig, SHORT_BY, Transcript, carry_out, encode, noise, v2_made_up,
 };
 use crate::*;
 use bytes::{Bytes, BytesMut};
@@ -21,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use ztor_base::{Duration, PeerId};
 use ztor_metainfo::Metainfo;
-use ztor_wire::{Block, HANDSHAKE_LEN, Handshake, LocalAnnounce, Message, Reserved};
+use ztor_wire::{Block, HANDSHAKE_LEN, Handshake, HashRequest, LocalAnnounce, Message, Reserved};
 
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -73,7 +75,7 @@ fn a_liar_is_banned_and_the_download_ends_right() {
         .events
         .iter()
         .filter_map(|n| match n {
-            TorrentEvent::Banned { addr, .. } => Some(addr.ip()),
+            TorrentEvent::Banned { author: Author::Peer(ip, _), .. } => Some(*ip),
             _ => None,
         })
         .collect();
@@ -148,7 +150,7 @@ fn requests_are_served_only_as_allowed() {
         Block { piece: 8, ..block },
         Block { begin: u32::MAX, len: 2, ..block },
         Block { len: 0, ..block },
-        Block { piece: 0, begin: 0, len: 32768 },
+        Block { piece: 0, begin: 0, len: 32769 },
     ] {
         assert_eq!(peer.say(&Message::Request(bad)), [Message::Reject(bad)]);
     }
@@ -279,7 +281,7 @@ fn a_tiny_request_queue_of_the_peer_is_respected() {
 #[test]
 fn a_peer_that_asks_in_vain_without_end_is_let_go() {
     for vain in [
-        Message::HashRequest(ztor_wire::HashRequest {
+        Message::HashRequest(HashRequest {
             pieces_root: [0; 32],
             base_layer: 0,
             index: 0,

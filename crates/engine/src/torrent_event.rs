@@ -1,9 +1,10 @@
 //! News of torrents for front ends.
 
+use crate::bans::Author;
 use crate::event::DiskFault;
 use crate::ids::TorrentId;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use ztor_base::Duration;
 use ztor_metainfo::Metainfo;
 
 /// Something that happened to a torrent.
@@ -51,14 +52,16 @@ pub enum TorrentEvent {
         /// Index of the piece.
         piece: u32,
     },
-    /// A peer sent bad data and was banned.
+    /// Somebody sent bad data and is banned, for all torrents.
     Banned {
-        /// The torrent.
+        /// The torrent that it was about.
         torrent: TorrentId,
-        /// The peer's address.
-        addr: SocketAddr,
+        /// The banned one.
+        author: Author,
         /// The offence, in plain words.
         reason: String,
+        /// How long the ban lasts, unless [`Command::LiftBan`](crate::Command::LiftBan) ends it.
+        ends_in: Duration,
     },
     /// A tracker failed or warned.
     Tracker {

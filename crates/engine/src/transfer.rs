@@ -25,6 +25,7 @@ impl Engine {
         };
         if !torrent.is_live()
             || !peer.we_are_interested
+            || now < peer.download.rests_until
             || (peer.chokes_us && peer.download.allowed_fast.is_empty())
         {
             return;
@@ -128,9 +129,11 @@ impl Engine {
                 return;
             }
             let in_turn = given < QUANTUM && self.up_line.is_open();
-            if limited && !(in_turn && self.up.has(now, block.len) && torrent.up.has(now, block.len)) {
+            // More than 16 KiB at a time is more than a bucket may hold: the rest is owed.
+            let at_hand = block.len.min(BLOCK_LEN);
+            if limited && !(in_turn && self.up.has(now, at_hand) && torrent.up.has(now, at_hand)) {
                 peer.upload.waits_for_quota = true;
-                self.up_line.join(key, self.up.ready_at(block.len).max(torrent.up.ready_at(block.len)));
+                self.up_line.join(key, self.up.ready_at(at_hand).max(torrent.up.ready_at(at_hand)));
                 return;
             }
             given += 1;

@@ -20,9 +20,9 @@ use ztor_base::Host;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// In all; beyond it the one that has waited longest for its request makes way for a new one.
-    max: usize,
+    pub(crate) max: usize,
     /// From one host; further ones are closed at once.
-    max_per_host: usize,
+    pub(crate) max_per_host: usize,
 }
 
 impl Default for Limits {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 use ztor_base::{Instant, SwarmId};
@@ -38,6 +39,11 @@ pub struct Config {
     pub min_interval_s: Option<u32>,
     /// The only torrents that are tracked; `None` tracks whatever is announced.
     pub allowed: Option<Vec<SwarmId>>,
+    /// Reverse proxies in front of HTTP: of requests from these addresses the last other one in `X-Forwarded-For` is the
+    /// client's.
+    pub proxies: Vec<IpNet>,
+    /// Whether a client may announce another address than its own (BEP 3, `ip`). It could be a victim's.
+    pub believes_asked_ip: bool,
     /// What else is handed out over HTTP.
     pub files: Files,
 }
@@ -50,6 +56,8 @@ impl Default for Config {
             interval_s: 1800,
             min_interval_s: None,
             allowed: None,
+            proxies: Vec::new(),
+            believes_asked_ip: false,
             files: Files::new(),
         }
     }
@@ -166,6 +174,7 @@ impl Drop for TrackerServer {
 struct State {
     swarms: Mutex<Swarms>,
     files: Files,
+    proxies: Vec<IpNet>,
     started: std::time::Instant,
     /// Whether any peer has announced over loopback.
     has_local_peers: AtomicBool,
@@ -176,6 +185,7 @@ impl State {
         let swarms_config = swarms::Config {
             interval_s: config.interval_s,
             min_interval_s: config.min_interval_s,
+            believes_asked_ip: config.believes_asked_ip,
             allowed: config.allowed.map(|allowed| allowed.into_iter().collect()),
             ..swarms::Config::default()
         };
@@ -184,6 +194,7 @@ impl State {
         Self {
             swarms: Mutex::new(Swarms::new(swarms_config, seed)),
             files: config.files,
+            proxies: config.proxies,
             started: std::time::Instant::now(),
             has_local_peers: AtomicBool::new(false),
         }
@@ -204,6 +215,24 @@ impl State {
         let reached =
             if is_local || !self.has_local_peers.load(Ordering::Relaxed) { None } else { reached() };
         self.swarms().announce(self.now(), request, Asker { ip, reached, families })
+    }
+
+    /// The client of a request from `peer`, with this `X-Forwarded-For`. `None` if a proxy does not say.
+    fn client_of(&self, peer: IpAddr, forwarded_for: &[&str]) -> Option<IpAddr> {
+        let is_proxy = |ip: &IpAddr| self.proxies.iter().any(|net| net.contains(ip));
+        let peer = peer.to_canonical();
+        if !is_proxy(&peer) {
+            return Some(peer);
+        }
+        // Each proxy adds the address that called it; what stands before those may be made up.
+        let named = forwarded_for.iter().rev().flat_map(|line| line.rsplit(','));
+        for name in named {
+            let ip = name.trim().parse::<IpAddr>().ok()?.to_canonical();
+            if !is_proxy(&ip) {
+                return Some(ip);
+            }
+        }
+        None
     }
 
     fn swarms(&self) -> MutexGuard<'_, Swarms> {

@@ -56,8 +56,11 @@ impl Control {
         self.runtime.spawn(async move {
             // Goodbyes do not queue behind announces: there are only seconds left.
             let _place = if request.is_goodbye { None } else { places.acquire().await.ok() };
-            let result = fetcher.get(&request.url, MAX_TRACKER_REPLY).await.map_err(|e| e.to_string());
-            inbox.push(ToNet::Engine(Event::Http { id: request.id, result }));
+            let fetched = fetcher.get(&request.url, MAX_TRACKER_REPLY).await;
+            let from = fetched.as_ref().ok().and_then(|fetched| fetched.from);
+            let result =
+                fetched.map(|fetched| (fetched.status, fetched.body)).map_err(|error| error.to_string());
+            inbox.push(ToNet::Engine(Event::Http { id: request.id, from, result }));
         });
     }
 

@@ -347,6 +347,9 @@ impl<W: Write> Worker<W> {
                     self.later.push(job);
                     continue;
                 }
+                WriteDone::Unjudged { torrent, error, .. } => {
+                    (torrent, DiskEvent::Failed { fault: fault(&error) })
+                }
                 WriteDone::Failed { job, error } => {
                     let (id, bytes) = (TorrentId::from_u64(job.torrent), job.data.len() as u32);
                     self.answers.push(ToNet::disk(id, DiskEvent::Written { bytes }));
@@ -402,6 +405,7 @@ pub(crate) fn fault(error: &StorageError) -> DiskFault {
         StorageError::FileGone { .. } | StorageError::FileChanged { .. } | StorageError::Short { .. } => {
             DiskFaultKind::Changed
         }
+        StorageError::Inconsistent { .. } => DiskFaultKind::Inconsistent,
         error if error.is_no_space() => DiskFaultKind::Full,
         error if error.is_read_only() => DiskFaultKind::Denied,
         _ => DiskFaultKind::Io,

@@ -125,6 +125,15 @@ impl Resolve for Within {
     }
 }
 
+/// The answer to a GET.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fetched {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+    /// The server, if the library knows it.
+    pub(crate) from: Option<IpAddr>,
+}
+
 /// Does GETs. Whoever names a URL must not have us ask around on this machine, and a server on the public network not in
 /// the local one, whatever names they use for that.
 #[derive(Clone)]
@@ -150,21 +159,16 @@ impl Fetcher {
 
     /// Status and body of a URL that a torrent or a link names; at most `max_len` bytes of body. Follows redirects.
     /// This machine is asked for nothing but [what a tracker is](ztor_tracker::http::may_ask_loopback).
-    pub(crate) async fn get(&self, url: &str, max_len: usize) -> Result<(u16, Vec<u8>), FetchError> {
+    pub(crate) async fn get(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
         self.get_within(url, max_len, false).await
     }
 
     /// As [`Fetcher::get`], for a URL that the user named himself, who may mean this machine.
-    pub(crate) async fn get_for_user(&self, url: &str, max_len: usize) -> Result<(u16, Vec<u8>), FetchError> {
+    pub(crate) async fn get_for_user(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
         self.get_within(url, max_len, true).await
     }
 
-    async fn get_within(
-        &self,
-        url: &str,
-        max_len: usize,
-        is_users: bool,
-    ) -> Result<(u16, Vec<u8>), FetchError> {
+    async fn get_within(&self, url: &str, max_len: usize, is_users: bool) -> Result<Fetched, FetchError> {
         let mut url = parse(url)?;
         // The narrowest of those that sent us on the way.
         let mut widest = Reach::All;
@@ -186,6 +190,7 @@ impl Fetcher {
                 url = parse(target.as_str())?;
                 continue;
             }
+            let from = response.remote_addr().map(|addr| addr.ip());
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(plain)? {
                 if body.len() + chunk.len() > max_len {
@@ -193,7 +198,7 @@ impl Fetcher {
                 }
                 body.extend_from_slice(&chunk);
             }
-            return Ok((response.status().as_u16(), body));
+            return Ok(Fetched { status: response.status().as_u16(), body, from });
         }
         Err(FetchError::Network("too many redirects".into()))
     }
@@ -238,7 +243,7 @@ fn fetch(url: &str, bind: &Bind, max_len: usize, is_users: bool) -> Result<Vec<u
         .map_err(|e| FetchError::Setup(e.to_string()))?;
     runtime.block_on(async {
         let fetcher = Fetcher::new(bind)?;
-        let (status, body) = match is_users {
+        let Fetched { status, body, .. } = match is_users {
             true => fetcher.get_for_user(url, max_len).await?,
             false => fetcher.get(url, max_len).await?,
         };
@@ -290,7 +295,9 @@ mod tests {
         runtime.block_on(async {
             let fetcher = Fetcher::new(&Bind::All).unwrap();
             for _ in 0..TIMES {
-                assert_eq!(fetcher.get(&url, 100).await.unwrap(), (200, b"ok".to_vec()));
+                let fetched = fetcher.get(&url, 100).await.unwrap();
+                let from = Some(IpAddr::from([127, 0, 0, 1]));
+                assert_eq!(fetched, Fetched { status: 200, body: b"ok".to_vec(), from });
             }
         });
         // Whatever the client has left open ends with its runtime.

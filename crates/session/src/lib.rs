@@ -34,8 +34,8 @@ pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use state::{default_state_dir, distrust_record};
 pub use ztor_dht as dht;
 pub use ztor_engine::{
-    BeginError, Command, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority, Protection,
-    TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerLine, Transport, Transports,
+    Author, BanStatus, BeginError, Command, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority,
+    Protection, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerLine, Transport, Transports,
 };
 pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{Allocation, StorageError};
@@ -342,6 +342,13 @@ impl Session {
     pub fn peers(&self, torrent: TorrentId) -> Vec<PeerStatus> {
         let (answer, reply) = bounded(1);
         self.inbox.push(ToNet::Peers { torrent, answer });
+        reply.recv_timeout(ANSWER_TIMEOUT).unwrap_or_default()
+    }
+
+    /// Who is banned for bad data, for all torrents. [`Command::LiftBan`] ends a ban before its time.
+    pub fn bans(&self) -> Vec<BanStatus> {
+        let (answer, reply) = bounded(1);
+        self.inbox.push(ToNet::Bans { answer });
         reply.recv_timeout(ANSWER_TIMEOUT).unwrap_or_default()
     }
 

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
-    AddMagnet, AddTorrent, BeginError, Command, DiskEvent, DiskFault, Event, PeerKey, PeerStatus, RequestId,
-    TorrentId,
+    AddMagnet, AddTorrent, BanStatus, BeginError, Command, DiskEvent, DiskFault, Event, PeerKey, PeerStatus,
+    RequestId, TorrentId,
 };
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
@@ -66,6 +66,9 @@ pub(crate) enum ToNet {
     Peers {
         torrent: TorrentId,
         answer: Sender<Vec<PeerStatus>>,
+    },
+    Bans {
+        answer: Sender<Vec<BanStatus>>,
     },
     DhtStats {
         answer: Sender<Option<ztor_dht::Stats>>,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -135,7 +135,7 @@ fn who_speaks_only_one_transport_is_met_over_that_one() {
 fn utp_goes_over_ipv6() {
     let ip = IpAddr::V6(Ipv6Addr::LOCALHOST);
     // A machine without IPv6 has nothing to show here.
-    if std::net::UdpSocket::bind((ip, 0)).is_err() {
+    if UdpSocket::bind((ip, 0)).is_err() {
         return;
     }
     let (seed, leech) = (session(ip, UTP, Encryption::Prefer), session(ip, UTP, Encryption::Prefer));
@@ -207,4 +207,21 @@ fn a_session_lives_on_one_interface() {
     leech.add(AddTorrent { peers, ..AddTorrent::new(meta, &target) }).unwrap();
     wait(&leech, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
     assert!(seed.shutdown(LIMIT) && leech.shutdown(LIMIT));
+}
+
+/// libtorrent calls over µTP first, and waits for seconds if it hears nothing.
+#[test]
+fn a_call_over_utp_is_refused_at_once_where_that_is_off() {
+    let session = session(IpAddr::V4(Ipv4Addr::LOCALHOST), TCP, Encryption::Allow);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let (syn, reset) = (0x41, 0x31);
+    let conn_id = [0x12, 0x34];
+    let mut packet = [0; 20];
+    (packet[0], packet[2], packet[3], packet[17]) = (syn, conn_id[0], conn_id[1], 1);
+    socket.send_to(&packet, session.local_addr()).unwrap();
+    let mut answer = [0; 100];
+    let len = socket.recv(&mut answer).unwrap();
+    assert_eq!((len, answer[0], &answer[2..4]), (20, reset, &conn_id[..]));
+    assert!(session.shutdown(LIMIT));
 }

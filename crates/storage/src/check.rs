@@ -103,6 +103,9 @@ struct Lane {
 impl TorrentStore {
     /// Reads a piece and compares its hash. False if it is wrong, or its files are missing or too short.
     ///
+    /// Errors: [`StorageError::Inconsistent`] if it is right by one of two hashes; whatever cannot be read although it is
+    /// there.
+    ///
     /// `buf` is scratch space to be used again, at most 512 KiB. A piece in which nothing was ever written (a
     /// hole in a sparse file) is not read.
     pub fn check_piece(&self, piece: u32, buf: &mut Vec<u8>) -> Result<bool, StorageError> {
@@ -140,7 +143,7 @@ impl TorrentStore {
         for lane in lanes {
             let matches = match lane.verdict.take() {
                 Some(verdict) => verdict,
-                None => Ok(Some(lane.hasher.finish()) == lane.expected),
+                None => lane.judge(),
             };
             match (self.conclude(lane.piece, matches), &mut all) {
                 (Ok(good), Ok(verdicts)) => verdicts.push(good),
@@ -214,6 +217,16 @@ impl TorrentStore {
 }
 
 impl Lane {
+    fn judge(&mut self) -> Result<bool, StorageError> {
+        let found = self.hasher.finish();
+        match &self.expected {
+            Some(expected) if found.is_half(expected) => {
+                Err(StorageError::Inconsistent { piece: self.piece })
+            }
+            expected => Ok(*expected == Some(found)),
+        }
+    }
+
     fn goes_on(&self) -> bool {
         self.verdict.is_none() && self.at < self.len
     }

@@ -113,6 +113,15 @@ pub enum StorageError {
         /// The piece.
         piece: u32,
     },
+    /// The halves of a hybrid torrent describe different contents: what is right by one hash is wrong by the other.
+    #[error(
+        "this torrent contradicts itself: piece {piece} fits one of its two hashes (v1 and v2) and not the other; \
+         nobody can have all of it, so look for another torrent of the same content"
+    )]
+    Inconsistent {
+        /// The piece.
+        piece: u32,
+    },
     /// The store was opened for reading only.
     #[error("{} was opened for reading only", path.display())]
     ReadOnly {
@@ -224,9 +233,11 @@ impl StorageError {
             | Self::Short { path, .. }
             | Self::NotStored { path, .. }
             | Self::ReadOnly { path } => Some(path),
-            Self::OutOfRange { .. } | Self::WrongFileCount { .. } | Self::NoHash { .. } | Self::Stopped => {
-                None
-            }
+            Self::OutOfRange { .. }
+            | Self::WrongFileCount { .. }
+            | Self::NoHash { .. }
+            | Self::Inconsistent { .. }
+            | Self::Stopped => None,
         }
     }
 

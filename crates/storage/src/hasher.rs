@@ -87,6 +87,13 @@ impl Digests {
         Ok(expected)
     }
 
+    /// Whether one of two hashes is right and the other is not. Nobody can make such a piece from a torrent whose halves
+    /// agree.
+    pub(crate) fn is_half(&self, expected: &Self) -> bool {
+        let is_both = expected.v1.is_some() && expected.v2.is_some();
+        is_both && (self.v1 == expected.v1) != (self.v2 == expected.v2)
+    }
+
     pub(crate) fn kinds(&self) -> Kinds {
         Kinds { v1: self.v1.is_some(), v2: self.v2.is_some() }
     }

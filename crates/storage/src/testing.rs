@@ -65,6 +65,22 @@ impl Fixture {
         files: &[(&str, Vec<u8>)],
         change: impl FnOnce(&mut Vec<Tree>),
     ) -> Self {
+        Self::made(kind, piece_length, files, change, |_| {})
+    }
+
+    /// A hybrid torrent of which `piece` is another by its v1 hash than by its v2 hash.
+    pub(crate) fn inconsistent(piece_length: u32, files: &[(&str, Vec<u8>)], piece: usize) -> Self {
+        let spoil = |pieces: &mut Vec<u8>| pieces[piece * 20] ^= 1;
+        Self::made(Kind::Hybrid, piece_length, files, |_| {}, spoil)
+    }
+
+    fn made(
+        kind: Kind,
+        piece_length: u32,
+        files: &[(&str, Vec<u8>)],
+        change: impl FnOnce(&mut Vec<Tree>),
+        change_hashes: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
         let mut info = vec![("name", Tree::from(b"torrent")), ("piece length", Tree::from(piece_length))];
         let mut layers = Vec::new();
         if kind != Kind::V1 {
@@ -88,10 +104,11 @@ impl Fixture {
                 }
             }
             change(&mut list);
-            let pieces: Vec<u8> = whole
+            let mut pieces: Vec<u8> = whole
                 .chunks(piece_length as usize)
                 .flat_map(|piece| <[u8; 20]>::from(Sha1::digest(piece)))
                 .collect();
+            change_hashes(&mut pieces);
             info.push(("files", Tree::List(list)));
             info.push(("pieces", Tree::Bytes(pieces)));
         }

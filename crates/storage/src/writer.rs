@@ -86,6 +86,16 @@ pub enum WriteDone {
         /// The blocks as they were; short or empty if they could not be read back.
         blocks: Vec<BlockDigest>,
     },
+    /// All bytes of the piece are written, and it cannot be said whether they are right: the torrent contradicts itself, or
+    /// they cannot be read back.
+    Unjudged {
+        /// As in the jobs.
+        torrent: u64,
+        /// The piece.
+        piece: u32,
+        /// What went wrong.
+        error: StorageError,
+    },
     /// The block has to be sent again once the cause is gone. The other blocks of the piece are kept, unless
     /// the piece is [forgotten](PieceWriter::forget).
     Failed {
@@ -254,7 +264,20 @@ impl PieceWriter {
     }
 
     fn conclude(&mut self, store: &TorrentStore, key: (u64, u32), mut piece: Piece) -> WriteDone {
-        let good = piece.hasher.finish() == piece.expected;
+        let found = piece.hasher.finish();
+        // Hashed were the bytes of the peers, pads included, which are not stored: in those anybody may send anything.
+        let good = if found.is_half(&piece.expected) {
+            match store.check_piece(key.1, &mut self.read_back) {
+                Ok(good) => good,
+                Err(error) => {
+                    let (torrent, index) = key;
+                    self.keep_spare(piece);
+                    return WriteDone::Unjudged { torrent, piece: index, error };
+                }
+            }
+        } else {
+            found == piece.expected
+        };
         store.set_verified(key.1, good);
         store.end_piece(key.1);
         let answer = if good {

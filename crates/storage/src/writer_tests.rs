@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{Fixture, Kind};
+use crate::testing::{Fixture, Kind, noise};
 use crate::{Pieces, StoreOptions, check_all};
 
 fn kinds() -> [Kind; 3] {
@@ -295,7 +295,7 @@ proptest! {
         store.prepare().unwrap();
 
         let mut jobs: Vec<WriteJob> = torrent.pieces().flat_map(|piece| torrent.jobs(&store, piece)).collect();
-        let keys = crate::testing::noise(jobs.len() * 2, order);
+        let keys = noise(jobs.len() * 2, order);
         let mut keyed: Vec<_> = jobs.drain(..).zip(keys.chunks(2)).collect();
         keyed.sort_by_key(|(_, key)| key.to_vec());
         let jobs: Vec<WriteJob> = keyed.into_iter().map(|(job, _)| job).collect();
@@ -400,4 +400,44 @@ proptest! {
             prop_assert_eq!(stores[0].is_verified(piece), stores[1].is_verified(piece));
         }
     }
+}
+
+#[test]
+fn a_piece_that_fits_one_of_two_hashes_is_the_torrents_fault() {
+    let files = [("a", noise(70_000, 1)), ("b", noise(40_000, 2))];
+    let torrent = Fixture::inconsistent(65536, &files, 1);
+    let store = torrent.store();
+    let mut writer = PieceWriter::new();
+    assert_eq!(verdicts(&write_all(&mut writer, torrent.jobs(&store, 0))), [(0, true)]);
+    let done = write_all(&mut writer, torrent.jobs(&store, 1));
+    assert_eq!(verdicts(&done), []);
+    let is_inconsistent = |done: &WriteDone| {
+        matches!(done, WriteDone::Unjudged { error: StorageError::Inconsistent { piece: 1 }, .. })
+    };
+    assert!(done.last().is_some_and(is_inconsistent), "{done:?}");
+    assert!(!store.is_verified(1));
+    let checked = check_all(&store, Pieces::All, 1, |_| {}, &AtomicBool::new(false));
+    assert!(matches!(checked, Err(StorageError::Inconsistent { piece: 1 })), "{checked:?}");
+    // Other bytes are wrong by both hashes.
+    let mut wrong = torrent.jobs(&store, 1);
+    let mut bytes = wrong[0].data.to_vec();
+    bytes[0] ^= 1;
+    wrong[0].data = bytes.into();
+    assert_eq!(verdicts(&write_all(&mut writer, wrong)), [(1, false)]);
+}
+
+#[test]
+fn junk_in_pads_neither_spoils_a_piece_nor_makes_the_torrent_inconsistent() {
+    let torrent = Fixture::new(Kind::Hybrid, 65536, &[("a", noise(70_000, 1)), ("b", noise(40_000, 2))]);
+    let store = torrent.store();
+    let mut writer = PieceWriter::new();
+    let mut jobs = torrent.jobs(&store, 1);
+    let last = jobs.last_mut().unwrap();
+    last.data = vec![7; last.data.len()].into();
+    assert_eq!(
+        verdicts(&write_all(&mut writer, jobs)),
+        [(1, true)],
+        "its last blocks are pads, and not stored"
+    );
+    assert!(store.is_verified(1) && store.check_piece(1, &mut Vec::new()).unwrap());
 }

@@ -39,6 +39,8 @@ pub struct Config {
     pub default_num_want: usize,
     /// The most peers that are given at once.
     pub max_num_want: usize,
+    /// Whether the address that a client asks to be known by (BEP 3, `ip`) is taken. It could be a victim's.
+    pub believes_asked_ip: bool,
     /// The only swarms that are tracked, if there is such a list.
     pub allowed: Option<BTreeSet<SwarmId>>,
 }
@@ -56,6 +58,7 @@ impl Default for Config {
             max_peers_in_all: 1_000_000,
             default_num_want: 50,
             max_num_want: 200,
+            believes_asked_ip: false,
             allowed: None,
         }
     }
@@ -164,8 +167,8 @@ impl Swarms {
 
     /// Takes an announce and answers it.
     ///
-    /// The peer is known by the address it came from; the `ip` it asks for is believed only if it came over
-    /// loopback, for from elsewhere it could name a victim. The answer never contains the asker itself, and no
+    /// The peer is known by the address it came from. The `ip` it asks for could be that of a victim, and is
+    /// [believed](Config::believes_asked_ip) only if the configuration says so. The answer never contains the asker itself, and no
     /// seeders for a seeder. A `stopped` is answered without peers.
     pub fn announce(
         &mut self,
@@ -174,7 +177,7 @@ impl Swarms {
         asker: Asker,
     ) -> Result<AnnounceReply, Refusal> {
         let source = asker.ip.to_canonical();
-        let ip = request.ip.filter(|_| source.is_loopback()).map_or(source, |ip| ip.to_canonical());
+        let ip = request.ip.filter(|_| self.config.believes_asked_ip).map_or(source, |ip| ip.to_canonical());
         let addr = SocketAddr::new(ip, request.port);
         let stopped = request.event == AnnounceEvent::Stopped;
         self.check(request, addr)?;

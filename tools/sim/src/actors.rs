@@ -1,12 +1,14 @@
 //! Scripted peers: those that are not ztor, and mostly not good.
 
 mod character;
+mod flood;
 mod talk;
 
 use crate::content::Content;
 use crate::core::{Core, Event};
 use crate::net::{Net, Owner, Side, StreamId, addr_of};
 pub(crate) use character::{Character, Claim, MetadataManner};
+pub(crate) use flood::Flood;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -71,7 +73,7 @@ impl Actor {
     /// A call of its own has been taken.
     pub(crate) fn on_connected(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         if self.talks.contains_key(&stream) {
-            let hello = self.handshake();
+            let hello = self.handshake(stream);
             self.put(core, net, stream, &hello);
         }
     }
@@ -98,7 +100,7 @@ impl Actor {
         if !was_greeted {
             talk.is_fast = theirs.reserved.fast() && self.character.is_fast;
             if side == 1 {
-                let hello = self.handshake();
+                let hello = self.handshake(stream);
                 self.put(core, net, stream, &hello);
             }
             self.greet(core, net, stream);
@@ -141,16 +143,19 @@ impl Actor {
         }
     }
 
-    fn handshake(&mut self) -> [u8; HANDSHAKE_LEN] {
+    fn handshake(&mut self, stream: StreamId) -> [u8; HANDSHAKE_LEN] {
         let mut reserved = Reserved::NONE;
         if self.character.is_fast {
             reserved = reserved.with_fast();
         }
-        if self.character.metadata.is_some() {
+        if self.character.metadata.is_some() || self.character.only.is_some_and(Flood::is_extended) {
             reserved = reserved.with_extended();
         }
         let mut id = [b'a'; 20];
         id[16..].copy_from_slice(&(self.number as u32).to_be_bytes());
+        if self.character.has_many_names {
+            id[8..16].copy_from_slice(&stream.0.to_be_bytes());
+        }
         Handshake { reserved, info_hash: self.content.meta.info_hashes.swarm_id(), peer_id: PeerId::new(id) }
             .encode()
     }

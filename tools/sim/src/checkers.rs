@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use bucket::{Bucket, Hunger};
 pub(crate) use ledger::Ledger;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_base::Instant;
 use ztor_engine::{Bitfield, Engine, TorrentId, Write};
@@ -24,7 +24,6 @@ pub(crate) struct Audit {
     pub(crate) verified: Bitfield,
     /// Where its peers may come from.
     pub(crate) sources: BTreeSet<SocketAddr>,
-    pub(crate) banned: BTreeSet<IpAddr>,
     /// Piece data that has gone into sockets.
     pub(crate) sent_bytes: u64,
     /// Connections that the engine has ended.
@@ -52,7 +51,6 @@ impl Audit {
             content: Arc::clone(content),
             verified: Bitfield::new(content.pieces()),
             sources: settings.peers.iter().copied().collect(),
-            banned: BTreeSet::new(),
             sent_bytes: 0,
             closes: 0,
             received_bytes: 0,
@@ -81,9 +79,6 @@ impl Audit {
 
     /// A connection is wished for.
     pub(crate) fn connects(&self, addr: SocketAddr) -> Result<(), String> {
-        if self.banned.contains(&addr.ip()) {
-            return Err(format!("calls {addr}, which it has banned"));
-        }
         if !self.sources.contains(&addr) {
             return Err(format!("calls {addr}, which nobody has named who may"));
         }
@@ -152,6 +147,11 @@ impl Audit {
             let view = engine.inspect(id);
             if let Some(view) = &view {
                 recount::recount(&self.content, view)?;
+                let bans = engine.bans(now);
+                let banned = |author| bans.iter().any(|ban| ban.author == author);
+                if let Some(peer) = view.peers.iter().find(|peer| peer.is_live && banned(peer.author)) {
+                    return Err(format!("is connected to {}, which it has banned", peer.addr));
+                }
                 let downloaded = self.statistics(now, engine, id)?;
                 let outstanding = view.peers.iter().flat_map(|p| &p.asked).filter(|(_, released)| !released);
                 self.downloads(

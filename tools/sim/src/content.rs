@@ -15,12 +15,21 @@ pub(crate) struct Shape {
     pub(crate) files: Vec<u64>,
     pub(crate) trackers: Vec<Vec<String>>,
     pub(crate) private: bool,
+    /// Its v1 hashes and its v2 hashes are of different contents.
+    pub(crate) is_inconsistent: bool,
 }
 
 impl Shape {
     /// One file of v1.
     pub(crate) fn plain(piece_length: u32, length: u64) -> Self {
-        Self { version: Version::V1, piece_length, files: vec![length], trackers: Vec::new(), private: false }
+        Self {
+            version: Version::V1,
+            piece_length,
+            files: vec![length],
+            trackers: Vec::new(),
+            private: false,
+            is_inconsistent: false,
+        }
     }
 
     /// Any format, any layout of about `length` bytes.
@@ -40,7 +49,14 @@ impl Shape {
         if files.iter().all(|length| *length == 0) {
             files[0] = 1 + rng.u64(0..length);
         }
-        Self { version, piece_length, files, trackers: Vec::new(), private: rng.u8(0..4) == 0 }
+        Self {
+            version,
+            piece_length,
+            files,
+            trackers: Vec::new(),
+            private: rng.u8(0..4) == 0,
+            is_inconsistent: false,
+        }
     }
 }
 
@@ -50,6 +66,8 @@ pub(crate) struct Content {
     pub(crate) meta: Arc<Metainfo>,
     /// The piece space: every piece begins at a multiple of the piece length; what no file has is zero.
     image: Vec<u8>,
+    /// What is right by one of its hashes is wrong by the other.
+    pub(crate) is_inconsistent: bool,
 }
 
 impl Content {
@@ -73,7 +91,7 @@ impl Content {
             meta.layout.piece_count() == plan.layout().piece_count(),
             "the torrent is not as planned"
         );
-        Ok(Self { meta, image })
+        Ok(Self { meta, image, is_inconsistent: shape.is_inconsistent })
     }
 
     /// Whether a message of the DHT is about this torrent.

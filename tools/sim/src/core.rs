@@ -8,28 +8,79 @@ use crate::outcome::Failure;
 use crate::trace::{Subject, Trace};
 use fastrand::Rng;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use ztor_base::{Duration, Instant};
 use ztor_engine::RequestId;
 
 /// What can happen.
 #[derive(Debug)]
 pub(crate) enum Event {
-    Syn { stream: StreamId },
-    SynAck { stream: StreamId },
-    Refused { stream: StreamId },
-    Pump { host: usize },
-    Arrive { stream: StreamId, from: Side },
-    Ack { stream: StreamId, to: Side, len: usize },
-    Fin { stream: StreamId, from: Side },
-    Datagram { host: usize, from: SocketAddr, data: Vec<u8> },
-    Turn { node: usize, life: u32 },
-    Disk { node: usize, life: u32, job: Job },
-    Save { node: usize, life: u32 },
-    HttpAsk { node: usize, life: u32, id: RequestId, url: String },
-    HttpAnswer { node: usize, life: u32, id: RequestId, result: Result<(u16, Vec<u8>), String> },
-    Resolve { node: usize, life: u32, id: RequestId, host: String },
-    Tick { actor: usize },
+    Syn {
+        stream: StreamId,
+    },
+    SynAck {
+        stream: StreamId,
+    },
+    Refused {
+        stream: StreamId,
+    },
+    Pump {
+        host: usize,
+    },
+    Arrive {
+        stream: StreamId,
+        from: Side,
+    },
+    Ack {
+        stream: StreamId,
+        to: Side,
+        len: usize,
+    },
+    Fin {
+        stream: StreamId,
+        from: Side,
+    },
+    Datagram {
+        host: usize,
+        from: SocketAddr,
+        data: Vec<u8>,
+    },
+    Turn {
+        node: usize,
+        life: u32,
+    },
+    Disk {
+        node: usize,
+        life: u32,
+        job: Job,
+    },
+    Save {
+        node: usize,
+        life: u32,
+    },
+    HttpAsk {
+        node: usize,
+        life: u32,
+        id: RequestId,
+        url: String,
+    },
+    HttpAnswer {
+        node: usize,
+        life: u32,
+        id: RequestId,
+        /// The tracker, if there is one.
+        from: Option<IpAddr>,
+        result: Result<(u16, Vec<u8>), String>,
+    },
+    Resolve {
+        node: usize,
+        life: u32,
+        id: RequestId,
+        host: String,
+    },
+    Tick {
+        actor: usize,
+    },
     Do(Action),
 }
 

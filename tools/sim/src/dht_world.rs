@@ -397,7 +397,7 @@ impl DhtWorld {
 
     fn on_event(&mut self, index: usize, event: Event) {
         match event {
-            Event::Peers { lookup, peers } => {
+            Event::Peers { lookup, peers, .. } => {
                 let Some(Wish::Lookup { torrent, found }) = self.running.get_mut(&(index, lookup)) else {
                     return;
                 };

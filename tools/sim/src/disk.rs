@@ -208,7 +208,10 @@ impl Disk {
     fn judge(&mut self, piece: u32) -> DiskEvent {
         self.written.remove(&piece);
         let bytes = &self.bytes[self.content.span(piece)];
-        if self.content.verifies(piece, bytes) {
+        if self.content.verifies(piece, bytes) && self.content.is_inconsistent {
+            let message = "the torrent contradicts itself".to_owned();
+            DiskEvent::Failed { fault: DiskFault { kind: DiskFaultKind::Inconsistent, message } }
+        } else if self.content.verifies(piece, bytes) {
             let digests = if self.was_bad.remove(&piece) { digests(bytes) } else { Vec::new() };
             DiskEvent::PieceOk { piece, digests }
         } else {

@@ -10,7 +10,7 @@ pub(crate) mod stream;
 use crate::core::{Core, Event};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 pub(crate) use stream::{End, Owner, SEND_BUFFER, Side, Stream, StreamId};
 use ztor_base::{Duration, Instant};
 use ztor_engine::Transport;
@@ -42,6 +42,19 @@ pub(crate) struct Line {
     pub(crate) loss_permille: u32,
     /// Nobody can connect to it, but over µTP whom it has called itself.
     pub(crate) nat: bool,
+    /// Where others see it when it calls.
+    pub(crate) network: Network,
+}
+
+/// Where a host is, as whom it calls sees it. It can be called at its [own address](ip_of) only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// At its own address, which is one of a local network.
+    Local,
+    /// At an address of the public network.
+    Public,
+    /// At one of the addresses of one IPv6 /64.
+    One64,
 }
 
 impl Default for Line {
@@ -53,6 +66,7 @@ impl Default for Line {
             jitter: Duration::from_millis(2),
             loss_permille: 0,
             nat: false,
+            network: Network::Local,
         }
     }
 }
@@ -156,7 +170,7 @@ impl Net {
         let id = StreamId(self.last_stream);
         // All of µTP comes from the one socket.
         let port = if transport == Transport::Utp { PORT } else { self.next_port };
-        let caller = End::new(from, owner, key, SocketAddr::new(ip_of(from), port));
+        let caller = End::new(from, owner, key, SocketAddr::new(self.seen_as(from), port));
         let called = End::new(host, Owner::Nobody, 0, to);
         self.streams.insert(id, Stream::new(caller, called, transport));
         if transport == Transport::Utp {
@@ -165,6 +179,15 @@ impl Net {
         let at = core.now + self.way(core, from, host);
         core.plan(at, Event::Syn { stream: id });
         Some(id)
+    }
+
+    fn seen_as(&self, host: usize) -> IpAddr {
+        let number = host as u16 + 1;
+        match self.hosts[host].line.network {
+            Network::Local => ip_of(host),
+            Network::Public => Ipv4Addr::new(198, 18, (number >> 8) as u8, number as u8).into(),
+            Network::One64 => Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, number).into(),
+        }
     }
 
     /// Whether a caller gets through to the host that it calls: a NAT lets in what it has seen an answer go to.

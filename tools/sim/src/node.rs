@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::trace::Subject;
 use link::Link;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_dht::krpc;
@@ -46,6 +46,8 @@ pub(crate) struct Node {
 pub(crate) struct Run {
     pub(crate) engine: Engine,
     pub(crate) id: TorrentId,
+    /// Connections at the same time, attempts included.
+    most_peers: usize,
     out: Outbox,
     links: BTreeMap<PeerKey, Link>,
     by_stream: BTreeMap<StreamId, PeerKey>,
@@ -125,6 +127,7 @@ impl Node {
         self.run = Some(Run {
             engine,
             id,
+            most_peers: 0,
             out: Outbox::default(),
             links: BTreeMap::new(),
             by_stream: BTreeMap::new(),
@@ -191,6 +194,11 @@ impl Node {
     /// Whether its torrent is complete, and durably so.
     pub(crate) fn is_finished(&self) -> bool {
         self.reported_at.is_some()
+    }
+
+    /// When it was, first.
+    pub(crate) fn reported_at(&self) -> Option<Instant> {
+        self.reported_at
     }
 
     fn alive(&mut self, life: u32) -> Option<&mut Run> {
@@ -357,6 +365,7 @@ impl Node {
         core: &mut Core,
         life: u32,
         id: RequestId,
+        from: Option<IpAddr>,
         result: Result<(u16, Vec<u8>), String>,
     ) {
         let Some(run) = self.alive(life) else { return };
@@ -365,7 +374,7 @@ impl Node {
         {
             run.audit.sources.extend(reply.peers.iter().map(|peer| peer.addr));
         }
-        self.tell(core, Happened::Http { id, result });
+        self.tell(core, Happened::Http { id, from, result });
     }
 
     pub(crate) fn on_resolved(
@@ -373,7 +382,7 @@ impl Node {
         core: &mut Core,
         life: u32,
         id: RequestId,
-        result: Result<Vec<std::net::IpAddr>, String>,
+        result: Result<Vec<IpAddr>, String>,
     ) {
         if self.alive(life).is_some() {
             self.tell(core, Happened::Resolved { id, result });
@@ -438,5 +447,12 @@ impl Node {
             run.turn_at = at;
             core.plan(at, Event::Turn { node: number, life });
         }
+    }
+}
+
+impl Run {
+    /// Connections that there were at the same time, attempts included.
+    pub(crate) fn most_peers(&self) -> usize {
+        self.most_peers
     }
 }

@@ -7,9 +7,9 @@ use crate::action::Action;
 use crate::core::Event;
 use crate::disk::Job;
 use crate::trace::{Subject, Trace, number_of};
-use ztor_base::Instant;
+use ztor_base::{Host, Instant};
 use ztor_dht::krpc;
-use ztor_engine::{Outbox, PeerKey, TorrentEvent, Transport};
+use ztor_engine::{Author, Outbox, PeerKey, TorrentEvent, Transport};
 
 /// The slot of a peer: what the trace calls `#3`.
 pub(crate) fn slot(peer: PeerKey) -> u64 {
@@ -141,6 +141,14 @@ fn numbers_of(job: &Job) -> [u64; 4] {
     }
 }
 
+fn number_of_author(author: Author) -> u64 {
+    match author {
+        Author::Host(Host::V4(octets)) => u64::from(u32::from_be_bytes(octets)),
+        Author::Host(Host::V6(octets)) => u64::from_be_bytes(octets),
+        Author::Peer(ip, _) => number_of((ip, 0).into()),
+    }
+}
+
 fn numbers_of_event(event: &TorrentEvent) -> [u64; 3] {
     match event {
         TorrentEvent::Metadata { .. } => [1, 0, 0],
@@ -150,7 +158,7 @@ fn numbers_of_event(event: &TorrentEvent) -> [u64; 3] {
         TorrentEvent::Stopped { .. } => [5, 0, 0],
         TorrentEvent::Removed(_) => [6, 0, 0],
         TorrentEvent::PieceFailed { piece, .. } => [7, u64::from(*piece), 0],
-        TorrentEvent::Banned { addr, .. } => [8, number_of(*addr), 0],
+        TorrentEvent::Banned { author, ends_in, .. } => [8, number_of_author(*author), ends_in.as_secs()],
         TorrentEvent::Tracker { is_error, .. } => [9, u64::from(*is_error), 0],
     }
 }

@@ -1,6 +1,7 @@
 //! The table of scenarios.
 
 mod common;
+mod crowds;
 mod faults;
 mod finding;
 mod hostile;
@@ -124,6 +125,28 @@ pub const SCENARIOS: &[Scenario] = &[
         ),
         finding::report_meetings,
     ),
+    reporting(
+        scenario("squatters", "useless peers hold all places when the seed comes", crowds::squatters),
+        crowds::report_late_seed,
+    ),
+    reporting(
+        scenario(
+            "squatters-64",
+            "useless peers of one IPv6 /64 hold what they can get",
+            crowds::squatters_of_one_network,
+        ),
+        crowds::report_late_seed,
+    ),
+    reporting(
+        scenario("made-up-peers", "peers tell of thousands that are not there", crowds::made_up_peers),
+        crowds::report_late_seed,
+    ),
+    scenario("control-floods", "peers that say one thing without end, of each kind", crowds::control_floods),
+    reporting(
+        scenario("inconsistent", "a hybrid torrent whose halves disagree", crowds::inconsistent),
+        crowds::report_inconsistent,
+    ),
+    scenario("super-seeding", "the only seed shows one piece at a time", crowds::super_seeding),
     own("dht-200", "a DHT of 200 nodes that come and go, some of them hostile", dht_world::of_200),
     own("dht-2000", "the same of 2,000 nodes", dht_world::of_2000),
     own("dht-sybil", "400 identities gather around one torrent in the DHT", dht_world::against_sybils),

@@ -132,7 +132,9 @@ impl World {
             Event::Disk { node, life, job } => nodes[node].on_disk(core, net, life, job),
             Event::Save { node, life } => nodes[node].save_some(core, life),
             Event::HttpAsk { node, life, id, url } => self.on_http_ask(node, life, id, &url),
-            Event::HttpAnswer { node, life, id, result } => nodes[node].on_http(core, life, id, result),
+            Event::HttpAnswer { node, life, id, from, result } => {
+                nodes[node].on_http(core, life, id, from, result)
+            }
             Event::Resolve { node, life, id, host } => {
                 let ip = self.trackers.iter().find(|t| t.name() == host).map(|t| crate::net::ip_of(t.host));
                 let result = ip.map(|ip| vec![ip]).ok_or_else(|| "no such name".to_owned());
@@ -234,7 +236,8 @@ impl World {
         let timeout = Duration::from_secs(30);
         let Some(tracker) = self.trackers.iter_mut().find(|t| t.name() == name) else {
             let result = Err("no such name".to_owned());
-            return core.plan_in(Duration::from_millis(20), Event::HttpAnswer { node, life, id, result });
+            let answer = Event::HttpAnswer { node, life, id, from: None, result };
+            return core.plan_in(Duration::from_millis(20), answer);
         };
         let ip: IpAddr = crate::net::ip_of(host);
         let (wait, result) = match tracker.answer_http(core, ip, url) {
@@ -243,6 +246,7 @@ impl World {
             }
             _ => (timeout, Err("no answer in time".to_owned())),
         };
-        core.plan_in(wait, Event::HttpAnswer { node, life, id, result });
+        let from = Some(crate::net::ip_of(tracker.host));
+        core.plan_in(wait, Event::HttpAnswer { node, life, id, from, result });
     }
 }

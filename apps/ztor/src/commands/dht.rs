@@ -85,7 +85,7 @@ impl<'a> Look<'a> {
         let lookup = self.client.node.get_peers(now, info_hash, None);
         let mut count = 0;
         self.until_some(|look, event| match event {
-            Event::Peers { lookup: of, peers } if *of == lookup => {
+            Event::Peers { lookup: of, peers, .. } if *of == lookup => {
                 count += peers.len();
                 for peer in peers {
                     look.tell(&peer.to_string(), &json!({"event": "peer", "peer": peer.to_string()}));

@@ -19,7 +19,8 @@ const TICK: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let interval_s = u32::try_from(args.interval.as_secs()).unwrap_or(u32::MAX);
-    let config = Config { interval_s, ..Config::default() };
+    let (proxies, believes_asked_ip) = (args.behind_proxy.clone(), args.believe_ip);
+    let config = Config { interval_s, proxies, believes_asked_ip, ..Config::default() };
     let tracker = start(args.bind, args.http_port, args.udp_port, config)?;
     let shown = args.bind.filter(|ip| !ip.is_unspecified()).or_else(ztor_server::reachable_ip);
     let urls = Urls::of(&tracker, shown.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));

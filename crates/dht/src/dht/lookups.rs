@@ -90,7 +90,7 @@ impl Dht {
         }
         let peers = lookup.new_peers(peers);
         if !peers.is_empty() {
-            self.events.push_back(Event::Peers { lookup: lookup.id, peers });
+            self.events.push_back(Event::Peers { lookup: lookup.id, peers, from: None });
         }
         if let Job::Get { best: Some(Item::Immutable { .. }), .. } = lookup.job {
             lookup.storing = Some(0);
@@ -142,6 +142,7 @@ impl Dht {
         mut response: Response,
     ) {
         let Some(lookup) = self.lookups.get_mut(&id) else { return };
+        let from = node.addr;
         let answer = Answer { token: response.token.take(), seq: response.seq };
         if let Some(search) = lookup.search_mut(Family::of(node.addr)) {
             search.answered(node, answer);
@@ -163,7 +164,7 @@ impl Dht {
         }
         let peers = lookup.new_peers(std::mem::take(&mut response.values));
         if !peers.is_empty() {
-            self.events.push_back(Event::Peers { lookup: id, peers });
+            self.events.push_back(Event::Peers { lookup: id, peers, from: Some(from) });
         }
         if let Job::Get { best: Some(Item::Immutable { .. }), .. } = lookup.job {
             // There is only one, and it is right.

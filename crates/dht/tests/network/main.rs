@@ -27,7 +27,7 @@ fn done(net: &mut Net, index: usize, lookup: LookupId) -> Summary {
 
 fn peers(net: &Net, index: usize, lookup: LookupId) -> BTreeSet<SocketAddr> {
     let of = |event: &Event| match event {
-        Event::Peers { lookup: of, peers } if *of == lookup => Some(peers.clone()),
+        Event::Peers { lookup: of, peers, .. } if *of == lookup => Some(peers.clone()),
         _ => None,
     };
     net.events[index].iter().filter_map(of).flatten().collect()

@@ -12,17 +12,17 @@ mod rarity;
 mod tests;
 mod view;
 
+use crate::bans::Author;
 use crate::bitfield::Bitfield;
 use crate::ids::PeerKey;
 use crate::pieces::Pieces;
 use fastrand::Rng;
+pub(crate) use partial::ON_DISK;
 use partial::Partial;
 pub use partial::Receipt;
-pub(crate) use partial::{ON_DISK, Source};
 pub use rarity::Priority;
 use rarity::Rarity;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use ztor_metainfo::{BLOCK_LEN, Layout};
 use ztor_wire::Block;
@@ -227,7 +227,7 @@ impl Picker {
     }
 
     /// A block has come in from `source`.
-    pub fn received(&mut self, block: Block, source: IpAddr) -> Receipt {
+    pub fn received(&mut self, block: Block, source: Author) -> Receipt {
         let Some(partial) = self.partials.get_mut(&block.piece) else { return Receipt::Unneeded };
         let free_before = partial.free();
         let receipt = partial.received(block.begin / BLOCK_LEN, source);
@@ -300,7 +300,7 @@ impl Picker {
 
     /// The piece hashed wrong: it starts again, whole from one peer. Returns who sent each of its blocks;
     /// `None` if it is not in progress.
-    pub fn failed(&mut self, piece: u32) -> Option<Vec<(u32, IpAddr)>> {
+    pub fn failed(&mut self, piece: u32) -> Option<Vec<(u32, Author)>> {
         let partial = self.partials.get_mut(&piece)?;
         let free_before = partial.free();
         let sources = partial.restart();

@@ -1,14 +1,12 @@
 //! A piece in progress: which blocks are free, asked for, here, and who sent them.
 
+use crate::bans::Author;
 use crate::ids::PeerKey;
 use crate::inspect::BlockState;
-use std::net::{IpAddr, Ipv4Addr};
+use ztor_base::Host;
 
-/// Who sent a block, as far as blame goes.
-pub(crate) type Source = IpAddr;
-
-/// The source of blocks that an earlier run has left on disk: nobody can be blamed for them. No peer has this address.
-pub(crate) const ON_DISK: Source = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+/// The author of blocks that an earlier run has left on disk: nobody can be blamed for them. No peer has this address.
+pub(crate) const ON_DISK: Author = Author::Host(Host::V4([0; 4]));
 
 /// What became of a block that came in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +48,7 @@ pub(crate) struct Partial {
     owner: Option<PeerKey>,
     /// After a failure the piece comes from one peer alone, so that the next verdict has one author.
     exclusive: bool,
-    sources: Vec<Source>,
+    sources: Vec<Author>,
 }
 
 impl Partial {
@@ -115,7 +113,7 @@ impl Partial {
         Some(at as u32)
     }
 
-    pub(crate) fn received(&mut self, index: u32, source: Source) -> Receipt {
+    pub(crate) fn received(&mut self, index: u32, source: Author) -> Receipt {
         let at = self.sources.iter().position(|s| *s == source).unwrap_or_else(|| {
             self.sources.push(source);
             self.sources.len() - 1
@@ -177,7 +175,7 @@ impl Partial {
     }
 
     /// All blocks free again, and from one peer alone. Returns `(begin, source)` of what had been received.
-    pub(crate) fn restart(&mut self) -> Vec<(u32, Source)> {
+    pub(crate) fn restart(&mut self) -> Vec<(u32, Author)> {
         let blocks = self.slots.len() as u32;
         let was = std::mem::replace(self, Self::new(blocks));
         self.exclusive = true;

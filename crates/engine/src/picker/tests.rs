@@ -23,8 +23,8 @@ fn key(n: u64) -> PeerKey {
     PeerKey::from_u64((1 << 32) | n)
 }
 
-fn source(n: u64) -> Source {
-    Source::from([10, 0, 0, n as u8])
+fn source(n: u64) -> Author {
+    Author::of([192, 0, 2, n as u8].into(), None)
 }
 
 struct Model {

@@ -59,11 +59,15 @@ impl<'a> Blueprint<'a> {
     }
 }
 
-/// A v2 torrent of one file of `pieces` whole pieces of one block each, whose hashes nothing matches.
+/// Bytes that the last piece of a [`v2_made_up`] torrent lacks to a block.
+pub const SHORT_BY: u32 = 100;
+
+/// A v2 torrent of one file of `pieces` pieces of one block each, the last [shorter](SHORT_BY), whose hashes nothing
+/// matches.
 pub fn v2_made_up(name: &str, pieces: u32) -> Arc<Metainfo> {
     let layer: Vec<merkle::Hash> = (0..pieces).map(|piece| [piece as u8; 32]).collect();
     let root = merkle::root_of_piece_layer(&layer, BLOCK_LEN);
-    let length = Tree::Int(i64::from(pieces) * i64::from(BLOCK_LEN));
+    let length = Tree::Int(i64::from(pieces) * i64::from(BLOCK_LEN) - i64::from(SHORT_BY));
     let file = Tree::dict([("length", length), ("pieces root", Tree::Bytes(root.to_vec()))]);
     let info = Tree::dict([
         ("file tree", Tree::dict([(name, Tree::dict([("", file)]))])),

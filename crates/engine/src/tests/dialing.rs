@@ -347,3 +347,34 @@ fn a_transport_that_stands_and_carries_nothing_is_not_the_first_the_next_time() 
     let calls = caller.pass(Duration::from_secs(31));
     assert_eq!(way(&calls[0]), (Transport::Tcp, false), "{calls:?}");
 }
+
+#[test]
+fn who_began_plainly_where_that_is_not_allowed_is_called_back_encrypted() {
+    let called_plainly = |caller: &mut Caller, from: SocketAddr, transport| {
+        let key = caller.rig.engine.accept(caller.rig.now, from, transport).unwrap();
+        caller.tell(Event::CalledPlainly { peer: key, info_hash: caller.swarm });
+        caller.close(key);
+    };
+    let mut caller = Caller::new(|c| c.encryption = Encryption::Require);
+    called_plainly(&mut caller, at(1, 5555), Transport::Utp);
+    let call = caller.call();
+    assert_eq!((call.addr, way(&call)), (at(1, 5555), (Transport::Utp, true)));
+    // Over TCP only where it is known to listen, and not again and again.
+    let mut caller = Caller::new(|c| c.encryption = Encryption::Require);
+    called_plainly(&mut caller, at(2, 5555), Transport::Tcp);
+    assert!(caller.pass(Duration::from_secs(1)).is_empty());
+    caller.know(at(2, 6881));
+    let call = caller.call();
+    caller.tell(Event::Connected { peer: call.peer });
+    caller.close(call.peer);
+    assert!(caller.pass(Duration::from_secs(1)).is_empty(), "it has failed, and rests");
+    called_plainly(&mut caller, at(2, 5556), Transport::Tcp);
+    assert!(caller.pass(Duration::from_secs(1)).is_empty());
+    // One that waits for its turn is called at once.
+    let mut caller = Caller::new(|c| c.encryption = Encryption::Require);
+    let known = &mut caller.rig.engine.torrents[caller.id].known;
+    known.met(caller.rig.now, at(3, 6881), known::Origin::Tracker(0), &mut caller.rig.engine.rng);
+    assert!(caller.pass(Duration::from_secs(1)).is_empty());
+    called_plainly(&mut caller, at(3, 5557), Transport::Tcp);
+    assert_eq!(caller.call().addr, at(3, 6881));
+}

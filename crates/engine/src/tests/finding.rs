@@ -194,7 +194,7 @@ fn a_magnet_link_may_turn_out_private() {
     world.nodes[leech].rig.engine.torrents[id].known.forget((addr(0).ip(), 1).into());
     world.handle(leech, Event::LocalAnnounce { from: ([10, 0, 9, 9], 1).into(), data: &others.encode("x") });
     // Nothing listens there: as if it was being called.
-    world.nodes[leech].rig.engine.torrents[id].known.take_due(world.now, false);
+    world.nodes[leech].rig.engine.torrents[id].known.take(([10, 0, 9, 9], 1).into());
     world.run(LIMIT, |w| w.metadata(leech).is_some());
     assert_eq!(world.nodes[leech].status().known_peers, 1, "only who was given by hand");
     assert!(world.nodes[leech].rig.engine.torrents[id].private);
@@ -254,7 +254,7 @@ fn udp_trackers_are_told_over_both_families() {
     let ips: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
     engine.handle(now, Event::Resolved { id: asked.id, result: Ok(ips) }, &mut out);
     engine.settle(now, &mut out);
-    let told: BTreeSet<bool> = out.datagrams.iter().map(|(to, _)| to.is_ipv4()).collect();
+    let told: std::collections::BTreeSet<bool> = out.datagrams.iter().map(|(to, _)| to.is_ipv4()).collect();
     assert_eq!(told.len(), 2, "{:?}", out.datagrams);
     engine.add_magnet(now, &magnet(2)).unwrap();
     engine.settle(now, &mut out);
@@ -271,7 +271,7 @@ fn udp_trackers_are_told_over_both_families() {
         "{:?}",
         out.events
     );
-    let failed: BTreeSet<TorrentId> = out
+    let failed: std::collections::BTreeSet<TorrentId> = out
         .events
         .iter()
         .filter_map(

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::known::Origin;
+use std::net::SocketAddr;
 
 #[test]
 fn a_limit_of_a_torrent_does_not_keep_the_loop_busy() {
@@ -49,7 +50,7 @@ fn an_id_that_a_tracker_did_not_name_is_shown_and_welcome() {
         let Engine { torrents, rng, .. } = &mut scripted.rig.engine;
         let named = Some(PeerId::new([7; 20]));
         torrents[scripted.id].finished = false;
-        torrents[scripted.id].known.add(scripted.rig.now, addr(50), Origin::Tracker, named, rng);
+        torrents[scripted.id].known.add(scripted.rig.now, addr(50), Origin::Tracker(0), named, rng);
         scripted.rig.engine.mark_torrent(scripted.id);
         scripted.settle();
         let connect = scripted.rig.out.connects.pop().expect("a call");
@@ -88,4 +89,178 @@ fn a_super_seeding_seed_hears_that_its_piece_has_come() {
     scripted.rig.disk(id, DiskEvent::PieceOk { piece: 3, digests: Vec::new() });
     said.extend(scripted.settle());
     assert!(said.contains(&Message::Have { piece: 3 }), "{said:?}");
+}
+
+const OWNER: u8 = 0xff;
+
+/// An engine that has called the owner of an id above its own, who has given it a block if `is_proved`.
+fn called_owner(is_proved: bool) -> (Scripted, PeerKey) {
+    let mut scripted = Scripted::new(false, Reserved::NONE);
+    let owner: SocketAddr = ([198, 51, 100, 1], 6881).into();
+    scripted.rig.handle(Event::Command(Command::AddPeers { torrent: scripted.id, addrs: vec![owner] }));
+    scripted.rig.settle();
+    let called = scripted.rig.out.connects.pop().expect("a call").peer;
+    scripted.rig.handle(Event::Connected { peer: called });
+    greet(&mut scripted, called);
+    if is_proved {
+        scripted.rig.engine.peers[called].download.total_bytes = 16384;
+    }
+    (scripted, called)
+}
+
+fn greet(scripted: &mut Scripted, key: PeerKey) {
+    let info_hash = scripted.meta.info_hashes.swarm_id();
+    let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id: PeerId::new([OWNER; 20]) };
+    scripted.rig.give(key, &mut FarEnd::default(), &hello.encode());
+    scripted.rig.settle();
+}
+
+/// A caller that gives the owner's id; whether it and the owner are connected then.
+fn repeats_id(scripted: &mut Scripted, owner: PeerKey, from: [u8; 4]) -> (bool, bool) {
+    let key = scripted.rig.engine.accept(scripted.rig.now, (from, 7000).into(), Transport::Tcp).unwrap();
+    greet(scripted, key);
+    let is_there = |key| scripted.rig.engine.peers.contains_key(key);
+    (is_there(key), is_there(owner))
+}
+
+#[test]
+fn who_repeats_an_id_from_elsewhere_neither_ends_its_owner_nor_keeps_it_out() {
+    let thief = [203, 0, 113, 9];
+    // By the rule for crossed calls the owner would go.
+    let (mut scripted, owner) = called_owner(false);
+    assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
+    let (mut scripted, owner) = called_owner(true);
+    assert_eq!(repeats_id(&mut scripted, owner, thief), (false, true));
+    // An idle owner says nothing for two minutes.
+    scripted.rig.now += Duration::from_secs(60);
+    assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
+    // The other came first, and gives nothing: the owner gets in.
+    let mut scripted = Scripted::new(false, Reserved::NONE);
+    let first = scripted.rig.engine.accept(scripted.rig.now, (thief, 7000).into(), Transport::Tcp).unwrap();
+    greet(&mut scripted, first);
+    assert_eq!(repeats_id(&mut scripted, first, [198, 51, 100, 1]), (true, true));
+}
+
+#[test]
+fn crossed_calls_of_one_address_leave_one_connection() {
+    let (mut scripted, owner) = called_owner(false);
+    assert_eq!(repeats_id(&mut scripted, owner, [198, 51, 100, 1]), (true, false), "the higher id calls");
+}
+
+#[test]
+fn a_flood_of_messages_without_effect_ends_the_connection() {
+    let far = HashRequest { pieces_root: [1; 32], base_layer: 0, index: 0, length: 2, proof_layers: 0 };
+    for message in [
+        Message::KeepAlive,
+        Message::Unknown { id: 200 },
+        Message::Choke,
+        Message::Interested,
+        Message::Have { piece: 1 },
+        Message::HaveNone,
+        Message::Suggest { piece: 1 },
+        Message::Reject(Block { piece: 0, begin: 0, len: 16384 }),
+        Message::Cancel(Block { piece: 0, begin: 0, len: 16384 }),
+        Message::Port(6881),
+        Message::Extended { id: 0, payload: Bytes::from_static(b"de") },
+        Message::Extended { id: 77, payload: Bytes::from_static(b"?") },
+        Message::HashReject(far),
+        Message::Hashes { request: far, hashes: Bytes::from_static(&[0; 32]) },
+    ] {
+        let mut scripted = Scripted::new(false, Reserved::NONE.with_fast().with_extended());
+        let some = encode(&vec![message.clone(); 100]);
+        let mut rounds = 0;
+        while scripted.closed().is_none() && rounds < 100 {
+            scripted.say_raw(&some);
+            rounds += 1;
+        }
+        assert!(rounds < 100, "{message:?} is minded");
+        // An honest pace is not.
+        let mut scripted = Scripted::new(false, Reserved::NONE.with_fast().with_extended());
+        if matches!(message, Message::HaveNone) {
+            continue;
+        }
+        for _ in 0..1000 {
+            scripted.rig.now += Duration::from_secs(1);
+            scripted.say_raw(&encode(&vec![message.clone(); 10]));
+        }
+        assert_eq!(scripted.closed(), None, "{message:?}");
+    }
+}
+
+#[test]
+fn who_refuses_everything_is_asked_less_and_less() {
+    let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
+    scripted.say(&Message::HaveAll);
+    let mut asked = scripted.say(&Message::Unchoke);
+    let mut count = 0;
+    let end = scripted.rig.now + Duration::from_secs(60);
+    while scripted.rig.now < end {
+        let blocks = asked.iter().filter_map(|m| if let Message::Request(b) = m { Some(*b) } else { None });
+        let refusals: Vec<Message> = blocks.map(Message::Reject).collect();
+        count += refusals.len();
+        scripted.rig.now += Duration::from_millis(1);
+        asked = scripted.say_raw(&encode(&refusals));
+    }
+    assert!(count < 600, "{count} requests that were refused at once");
+    // It changes its mind: it is of use again.
+    scripted.rig.now += Duration::from_secs(10);
+    asked.extend(scripted.settle());
+    assert!(asked.iter().any(|m| matches!(m, Message::Request(_))), "{asked:?}");
+    assert_eq!(scripted.closed(), None);
+}
+
+fn blocks_for(
+    meta: Arc<Metainfo>,
+    configure: impl FnOnce(&mut Config),
+    ask: &[Block],
+) -> (Vec<Block>, Vec<Message>) {
+    let mut scripted = Scripted::of(meta, true, Reserved::NONE.with_fast(), configure);
+    scripted.say(&Message::Interested);
+    scripted.rig.now += Duration::from_secs(20);
+    scripted.settle();
+    let requests: Vec<Message> = ask.iter().map(|block| Message::Request(*block)).collect();
+    scripted.rig.out.blocks.clear();
+    let mut said = scripted.say_raw(&encode(&requests));
+    let mut served = Vec::new();
+    let end = scripted.rig.now + Duration::from_secs(60);
+    while let Some(at) = scripted.rig.engine.poll_timeout().filter(|at| *at < end) {
+        for sent in std::mem::take(&mut scripted.rig.out.blocks) {
+            served.push(sent.block);
+            let block_bytes = sent.block.len;
+            scripted.rig.handle(Event::Sent { peer: scripted.key, block_bytes, reply_bytes: 0 });
+        }
+        scripted.rig.now = scripted.rig.now.max(at);
+        said.extend(scripted.settle());
+    }
+    (served, said)
+}
+
+/// libtorrent 2.0 asks for whole blocks where a file of a v2 torrent ends.
+#[test]
+fn the_tail_of_a_v2_file_is_served_as_a_whole_block() {
+    const LEN: u32 = 16384;
+    let tail = |begin, len| Block { piece: 4, begin, len };
+    let good = [tail(0, LEN), tail(0, LEN - SHORT_BY), tail(1, 5)];
+    let bad = [tail(0, LEN - 1), tail(LEN, LEN), tail(0, 2 * LEN), tail(1, LEN), tail(LEN - SHORT_BY, 1)];
+    let (served, said) = blocks_for(v2_made_up("v2", 5), |_| {}, &[&good[..], &bad].concat());
+    assert_eq!(served, good);
+    assert!(bad.iter().all(|block| said.contains(&Message::Reject(*block))), "{said:?}");
+    // The pieces of a v1 torrent end where they end.
+    let v1 = torrent(&noise(5 * LEN as usize - SHORT_BY as usize), LEN);
+    let (served, _) = blocks_for(v1, |_| {}, &good);
+    assert_eq!(served, &good[1..]);
+}
+
+#[test]
+fn up_to_128_kib_are_served_at_a_time_and_the_limit_holds() {
+    let meta = torrent(&noise(3 << 20), 1 << 18);
+    let block = |n: u32| Block { piece: n, begin: 1 << 17, len: 1 << 17 };
+    let ask: Vec<Block> = (0..12).map(block).collect();
+    let (served, _) = blocks_for(Arc::clone(&meta), |_| {}, &ask[..2]);
+    assert_eq!(served, ask[..2]);
+    let (served, _) = blocks_for(Arc::clone(&meta), |c| c.limit_up = Some(20_000), &ask);
+    assert!((9..=11).contains(&served.len()), "{} blocks of 131 kB in 60 s at 20 kB/s", served.len());
+    let larger = Block { piece: 0, begin: 0, len: (1 << 17) + 1 };
+    let (served, said) = blocks_for(meta, |_| {}, &[larger]);
+    assert!(served.is_empty() && said.contains(&Message::Reject(larger)));
 }

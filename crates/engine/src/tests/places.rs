@@ -198,6 +198,8 @@ fn calls_that_nobody_answers_make_place_for_callers() {
         crowd.rig.settle();
         crowd.rig.take_out();
     }
+    assert!(crowd.accept(host(221, 0)).is_err(), "a call has a moment to be answered");
+    crowd.rig.now += Duration::from_secs(2);
     let caller = crowd.accept(host(220, 0)).expect("a place");
     crowd.greet(caller, true);
     assert!(crowd.rig.engine.peers.get(caller).is_some_and(|peer| peer.is_live()));
@@ -222,7 +224,7 @@ fn callers_do_not_take_the_places_of_those_we_called() {
         // More addresses are known than there are places: a fifth of them is for calls.
         let Engine { torrents, rng, .. } = &mut crowd.rig.engine;
         let due = host(160 + n, 0);
-        torrents[crowd.id].known.add(crowd.rig.now, due, known::Origin::Tracker, None, rng);
+        torrents[crowd.id].known.add(crowd.rig.now, due, known::Origin::Tracker(0), None, rng);
         let caller = crowd.accept(host(200 + n, 0)).unwrap();
         crowd.greet(caller, true);
         let peers = crowd.rig.engine.peers.values();

@@ -1,6 +1,7 @@
 //! One engine and one peer that follows a script.
 
 use super::*;
+use std::net::SocketAddr;
 
 /// Length in bytes of the torrent of a [`Scripted`].
 pub(super) const SCRIPTED_LEN: usize = 8 * 32768 - 100;
@@ -26,6 +27,16 @@ impl Scripted {
         reserved: Reserved,
         configure: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::calling_from(addr(99), meta, is_seed, reserved, configure)
+    }
+
+    pub(super) fn calling_from(
+        from: SocketAddr,
+        meta: Arc<Metainfo>,
+        is_seed: bool,
+        reserved: Reserved,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config::new(PeerId::from_random([0; 12]), 6881);
         configure(&mut config);
         let mut rig = Rig::new(Instant::from_micros(1), config, 1);
@@ -34,7 +45,7 @@ impl Scripted {
         let id = rig.add(&AddTorrent::new(Arc::clone(&meta)));
         let have = if is_seed { Bitfield::full(pieces) } else { Bitfield::new(pieces) };
         rig.disk(id, DiskEvent::Checked { have });
-        let key = rig.engine.accept(rig.now, addr(99), Transport::Tcp).unwrap();
+        let key = rig.engine.accept(rig.now, from, Transport::Tcp).unwrap();
         let hello = Handshake { reserved, info_hash, peer_id: PeerId::new([9; 20]) }.encode();
         let mut scripted = Self { rig, id, meta, key, far_end: FarEnd::default() };
         let (first, rest) = hello.split_at(HANDSHAKE_LEN / 2);

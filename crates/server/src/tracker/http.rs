@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Path, RawQuery, State as Shared};
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use socket2::Socket;
@@ -22,7 +22,12 @@ use crate::guard::{Ends, GuardedListener, Limits};
 /// Serves until told to stop, then until the connections are done.
 pub(super) async fn serve(socket: Socket, state: Arc<State>, mut stopping: watch::Receiver<bool>) {
     let listener = match TcpListener::from_std(socket.into()) {
-        Ok(listener) => GuardedListener::new(listener, Limits::default()),
+        Ok(listener) => {
+            let limits = Limits::default();
+            // All connections are of the proxy.
+            let max_per_host = if state.proxies.is_empty() { limits.max_per_host } else { limits.max };
+            GuardedListener::new(listener, Limits { max_per_host, ..limits })
+        }
         Err(error) => return tracing::error!(%error, "the tracker cannot serve HTTP"),
     };
     let app = Router::new()
@@ -44,13 +49,20 @@ async fn announce(
     Shared(state): Shared<Arc<State>>,
     ConnectInfo(ends): ConnectInfo<Ends>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Response {
+    let forwarded_for: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    let Some(client) = state.client_of(ends.peer.ip(), &forwarded_for) else {
+        let message = "the proxy in front of the tracker does not say who you are (X-Forwarded-For)";
+        return bencoded(encode_failure(message, None));
+    };
     let query = match parse_announce_query(&query.unwrap_or_default()) {
         Ok(query) => query,
         Err(error) => return bencoded(encode_failure(&error.to_string(), None)),
     };
     let reached = || ends.local.map(|local| local.ip());
-    match state.announce(&query.request, ends.peer.ip(), Families::Both, reached) {
+    match state.announce(&query.request, client, Families::Both, reached) {
         Ok(reply) => bencoded(encode_announce(&reply, query.form)),
         Err(refusal) => bencoded(encode_failure(&refusal.to_string(), None)),
     }

@@ -279,3 +279,40 @@ fn stopping_does_not_wait_for_those_who_keep_a_connection_open() {
     let mut rest = Vec::new();
     let _ = idle.read_to_end(&mut rest);
 }
+
+#[test]
+fn behind_a_proxy_the_client_is_the_last_that_is_no_proxy() {
+    let proxies = vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/24".parse().unwrap()];
+    let config = Config { http: Some(LOOPBACK.parse().unwrap()), proxies, ..Config::default() };
+    let server = TrackerServer::start(config).unwrap();
+    let addr = server.http_addr().unwrap();
+    let announce_as = |header: &str, port: u16| {
+        let url = announce_url(&format!("http://{addr}/announce"), &request(port, 1, AnnounceEvent::Started));
+        let path = path_of(&url.unwrap()).to_owned();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: t\r\n{header}Connection: close\r\n\r\n");
+        let answer = exchange(addr, head.as_bytes());
+        let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        parse_announce(&answer[end + 4..])
+    };
+    let seen_as = |header: &str, port| announce_as(header, port).unwrap().external_ip.unwrap().to_string();
+    assert_eq!(seen_as("X-Forwarded-For: 198.51.100.1\r\n", 1), "198.51.100.1");
+    assert_eq!(seen_as("X-Forwarded-For: 203.0.113.9, 198.51.100.2, 10.0.0.7\r\n", 2), "198.51.100.2");
+    assert_eq!(seen_as("X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 2001:db8::1\r\n", 3), "2001:db8::1");
+    for header in ["", "X-Forwarded-For: unknown\r\n", "X-Forwarded-For: 10.0.0.7\r\n"] {
+        assert!(matches!(announce_as(header, 4), Err(TrackerError::Failure { .. })), "{header}");
+    }
+    server.stop();
+    // Without a proxy the header is anybody's.
+    let server = tracker(Some(LOOPBACK), None);
+    let addr = server.http_addr().unwrap();
+    let path = path_of(
+        &announce_url(&format!("http://{addr}/announce"), &request(5, 1, AnnounceEvent::Started)).unwrap(),
+    )
+    .to_owned();
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: t\r\nX-Forwarded-For: 198.51.100.1\r\nConnection: close\r\n\r\n"
+    );
+    let answer = exchange(addr, head.as_bytes());
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    assert_eq!(parse_announce(&answer[end + 4..]).unwrap().external_ip.unwrap().to_string(), "127.0.0.1");
+}

@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use ztor_base::Instant;
 use ztor_engine::{Encryption, Event, Offer, PeerKey};
 use ztor_wire::mse::{Accept, Ciphers, Mse, Step, Worked};
+use ztor_wire::{HANDSHAKE_LEN, Handshake};
 
 /// The beginning of a plain stream (BEP 3).
 const PLAIN_PREFIX: &[u8; 20] = b"\x13BitTorrent protocol";
@@ -110,6 +111,13 @@ impl Driver {
             match beginning(input) {
                 Beginning::TooFew => return,
                 Beginning::Plain if self.encryption == Encryption::Require => {
+                    if input.len() < HANDSHAKE_LEN {
+                        return;
+                    }
+                    if let Ok(Some(handshake)) = Handshake::decode(input) {
+                        let event = Event::CalledPlainly { peer: key, info_hash: handshake.info_hash };
+                        self.engine.handle(now, event, &mut self.out);
+                    }
                     return self.lost(now, key, "it does not speak encrypted, which --encryption asks for");
                 }
                 Beginning::Plain => {

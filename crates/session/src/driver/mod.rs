@@ -354,6 +354,9 @@ impl Driver {
             ToNet::Peers { torrent, answer } => {
                 let _ = answer.send(self.engine.peer_status(now, torrent));
             }
+            ToNet::Bans { answer } => {
+                let _ = answer.send(self.engine.bans(now));
+            }
             ToNet::DhtStats { answer } => {
                 let _ = answer.send(self.engine.dht_stats(now));
             }

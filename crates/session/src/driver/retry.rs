@@ -59,7 +59,7 @@ impl Retry {
 fn goes_by_itself(kind: DiskFaultKind) -> bool {
     match kind {
         DiskFaultKind::Full | DiskFaultKind::Denied | DiskFaultKind::Gone | DiskFaultKind::Io => true,
-        DiskFaultKind::Changed | DiskFaultKind::InTheWay => false,
+        DiskFaultKind::Changed | DiskFaultKind::InTheWay | DiskFaultKind::Inconsistent => false,
     }
 }
 

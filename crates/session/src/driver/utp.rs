@@ -21,7 +21,7 @@ const DATAGRAM_COST: usize = 256;
 
 pub(crate) struct Utp {
     pub(crate) endpoint: Endpoint,
-    /// Off: callers get no answer, and nobody is called.
+    /// Off: callers are refused at once, which has them try TCP, and nobody is called.
     is_on: bool,
     peers: SecondaryMap<ConnKey, PeerKey>,
     /// Where connections on their way out are to.
@@ -34,6 +34,7 @@ pub(crate) struct Utp {
 
 impl Utp {
     pub(crate) fn new(now: Instant, is_on: bool, max_connections: usize, seed: u64) -> Self {
+        let max_connections = if is_on { max_connections } else { 0 };
         let config = Config { max_connections, ..Config::default() };
         Self {
             max_datagram_bytes: config.max_datagram_bytes,
@@ -130,7 +131,7 @@ impl Driver {
                 if from.port() == 0 || from.ip().is_unspecified() || from.ip().is_multicast() {
                     return;
                 }
-                if !(utp.is_on && utp.endpoint.handle(now, from, data)) {
+                if !utp.endpoint.handle(now, from, data) {
                     engine.handle(now, Event::Datagram { from, data }, out);
                 }
             });

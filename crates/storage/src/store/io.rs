@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use rustix::io::Errno;
-use ztor_metainfo::FileRange;
+use ztor_metainfo::{BLOCK_LEN, FileRange};
 
 use super::places::Places;
 use super::{TorrentStore, flag};
@@ -40,9 +40,12 @@ impl TorrentStore {
         Ok(())
     }
 
-    /// Fills `buf` with the bytes that start `begin` bytes into the piece. Pads read as zeros.
+    /// Fills `buf` with the bytes that start `begin` bytes into the piece. Pads read as zeros, and so does what a block has
+    /// [behind the end of the piece](Self::checked_block).
     pub fn read(&self, piece: u32, begin: u32, buf: &mut [u8]) -> Result<(), StorageError> {
-        let len = self.checked_len(piece, begin, buf.len() as u64)?;
+        let (len, _) = self.checked_block(piece, begin, buf.len() as u64)?;
+        let (buf, behind) = buf.split_at_mut(len as usize);
+        behind.fill(0);
         let places = self.places();
         for range in self.layout().ranges(piece, begin, len) {
             let part = &mut buf[range.at as usize..][..range.len as usize];
@@ -101,6 +104,22 @@ impl TorrentStore {
             Ok(len) if inside => Ok(len),
             _ => Err(StorageError::OutOfRange { piece, begin, len }),
         }
+    }
+
+    /// How much of a block lies in the piece, and how much behind its end.
+    ///
+    /// The last block of a file may be shorter than 16 KiB, and in v2 torrents the piece ends with it (BEP 52). Some clients
+    /// ask for all of it, as leaves of the hash tree are of whole blocks.
+    pub(super) fn checked_block(&self, piece: u32, begin: u32, len: u64) -> Result<(u32, u32), StorageError> {
+        let layout = self.layout();
+        let piece_len = if piece < layout.piece_count() { layout.piece_len(piece) } else { 0 };
+        let left = u64::from(piece_len.saturating_sub(begin));
+        let end_of_block = left.next_multiple_of(u64::from(BLOCK_LEN));
+        if left > 0 && left < len && len <= end_of_block && begin.is_multiple_of(BLOCK_LEN) {
+            let inside = self.checked_len(piece, begin, left)?;
+            return Ok((inside, u32::try_from(len - left).unwrap_or(0)));
+        }
+        Ok((self.checked_len(piece, begin, len)?, 0))
     }
 
     /// The file that holds a range and the offset in it; `None` for a pad.

@@ -11,7 +11,7 @@ use crate::positional::read_at;
 /// Bytes of a piece as they lie in one file: what `sendfile` wants to know.
 #[derive(Debug, Clone)]
 pub struct FileSlice {
-    /// The open file; `None` for a pad (BEP 47), which is sent as zeros.
+    /// The open file; `None` for zeros: of a pad (BEP 47), or behind the end of a piece.
     pub file: Option<Arc<File>>,
     /// First byte in the file.
     pub offset: u64,
@@ -41,7 +41,7 @@ impl TorrentStore {
         len: u32,
         out: &mut Vec<FileSlice>,
     ) -> Result<(), StorageError> {
-        self.checked_len(piece, begin, u64::from(len))?;
+        let (len, behind) = self.checked_block(piece, begin, u64::from(len))?;
         let places = self.places();
         for range in self.layout().ranges(piece, begin, len) {
             let slice = match self.source(&places, piece, begin, &range)? {
@@ -59,6 +59,7 @@ impl TorrentStore {
             };
             out.push(slice);
         }
+        out.extend(FileSlice::zeros(behind));
         Ok(())
     }
 
@@ -66,9 +67,7 @@ impl TorrentStore {
     /// a disk: false, and nothing appended, if a file is not open, bytes are not in memory, or anything is
     /// unusual.
     pub fn locate_at_once(&self, piece: u32, begin: u32, len: u32, out: &mut Vec<FileSlice>) -> bool {
-        if self.checked_len(piece, begin, u64::from(len)).is_err() {
-            return false;
-        }
+        let Ok((len, behind)) = self.checked_block(piece, begin, u64::from(len)) else { return false };
         let places = match self.places.try_read() {
             Ok(places) => places,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -96,7 +95,14 @@ impl TorrentStore {
                 }
             }
         }
+        out.extend(FileSlice::zeros(behind));
         true
+    }
+}
+
+impl FileSlice {
+    fn zeros(len: u32) -> Option<Self> {
+        (len > 0).then_some(Self { file: None, offset: 0, len })
     }
 }
 

@@ -605,3 +605,27 @@ fn a_disk_mounted_read_only_is_told() {
     }
     assert_eq!(check(&store), [false]);
 }
+
+#[test]
+fn a_block_goes_on_with_zeros_behind_the_end_of_its_piece() {
+    let torrent = Fixture::of_lengths(Kind::V2, 32768, &[16_385, 40_000]);
+    let store = torrent.store();
+    fill(&store, &torrent);
+    let mut buf = vec![9; 16384];
+    store.read(0, 16384, &mut buf).unwrap();
+    assert_eq!((buf[0], &buf[1..]), (torrent.data[0][16384], &[0; 16383][..]));
+    for located in [store.locate(0, 16384, 16384).unwrap(), {
+        let mut slices = Vec::new();
+        assert!(store.locate_at_once(0, 16384, 16384, &mut slices));
+        slices
+    }] {
+        let kinds: Vec<(bool, u32)> = located.iter().map(|slice| (slice.file.is_some(), slice.len)).collect();
+        assert_eq!(kinds, [(true, 1), (false, 16383)]);
+    }
+    for (begin, len) in
+        [(16384, 16385), (16385, 1), (16400, 16384), (32768, 16384), (1, 32768), (0, u32::MAX)]
+    {
+        assert!(store.locate(0, begin, len).is_err(), "{begin} {len}");
+        assert!(!store.locate_at_once(0, begin, len, &mut Vec::new()));
+    }
+}

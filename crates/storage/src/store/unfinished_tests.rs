@@ -11,7 +11,7 @@ fn verdict(done: &[WriteDone]) -> Option<bool> {
     done.iter().find_map(|done| match done {
         WriteDone::PieceOk { .. } => Some(true),
         WriteDone::PieceBad { .. } => Some(false),
-        WriteDone::Failed { error, .. } => panic!("{error}"),
+        WriteDone::Failed { error, .. } | WriteDone::Unjudged { error, .. } => panic!("{error}"),
         WriteDone::Written { .. } => None,
     })
 }

@@ -369,7 +369,11 @@ impl Scene {
                         ))
                     }
                 };
-                self.world.handle(Event::Http { id: request.id, result: body });
+                self.world.handle(Event::Http {
+                    id: request.id,
+                    from: Some(IpAddr::from([10, 9, 9, 9])),
+                    result: body,
+                });
             }
             1 => {
                 let Some(resolve) = self.world.resolves.pop() else { return Ok(()) };
@@ -437,7 +441,7 @@ impl Scene {
             0 => Event::Connected { peer },
             1 => Event::Sent { peer, block_bytes: u.arbitrary()?, reply_bytes: u.arbitrary()? },
             2 => Event::Disk { torrent, event: DiskEvent::PieceOk { piece: 0, digests: Vec::new() } },
-            3 => Event::Http { id, result: Ok((200, u.arbitrary()?)) },
+            3 => Event::Http { id, from: None, result: Ok((200, u.arbitrary()?)) },
             4 => Event::Resolved { id, result: Ok(vec![IpAddr::from([10, 9, 9, 9])]) },
             5 => Event::Command(Command::Remove(torrent)),
             _ => Event::Closed { peer, reason: String::new(), is_ours: u.arbitrary()? },

@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
 use fastrand::Rng;
+use ztor_base::Host;
 use ztor_engine::Pieces;
 use ztor_engine::testkit::{Ask, Picker, Receipt, peer_key};
-use ztor_engine::{Bitfield, PeerKey, Priority};
+use ztor_engine::{Author, Bitfield, PeerKey, Priority};
 use ztor_metainfo::{Alignment, BLOCK_LEN, File, Layout};
 use ztor_wire::Block;
 
@@ -232,7 +232,7 @@ impl Model {
             return;
         }
         let block = asked.remove(at % asked.len());
-        let receipt = self.picker.received(block, source(peer));
+        let receipt = self.picker.received(block, author(peer));
         let others = self.askers(block);
         let expected = Receipt::New { asked_of_others: others > 0 };
         assert_eq!(receipt, expected, "whoever else was asked is to be told");
@@ -355,6 +355,6 @@ fn key(peer: u64) -> PeerKey {
     peer_key(peer as u32)
 }
 
-fn source(peer: u64) -> IpAddr {
-    IpAddr::from([10, 0, 0, peer as u8])
+fn author(peer: u64) -> Author {
+    Author::Host(Host::V4([192, 0, 2, peer as u8]))
 }

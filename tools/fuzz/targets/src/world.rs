@@ -21,7 +21,9 @@ use ztor_wire::{
 };
 
 /// Piece data on its way to a socket at most: the declared 4 MiB, and the block that goes over it.
-const MAX_IN_FLIGHT: u64 = (4 << 20) + BLOCK_LEN as u64;
+const MAX_IN_FLIGHT: u64 = (4 << 20) + MAX_BLOCK as u64;
+/// Bytes of a block that may be asked for.
+const MAX_BLOCK: u32 = 128 << 10;
 /// Bytes of messages in one turn at most: for each peer its requests and haves, and so much for what came.
 const MAX_SENT_PER_PEER: usize = 64 << 10;
 const MAX_SENT_PER_BYTE: usize = 4;
@@ -397,8 +399,12 @@ impl World {
         let swarm = &self.torrents[torrent];
         assert!(swarm.vouched.contains(&block.block.piece), "a block of a piece that is not had");
         let end = block.block.begin.checked_add(block.block.len).expect("a range");
-        assert!(block.block.len > 0 && block.block.len <= BLOCK_LEN);
-        assert!(end <= swarm.meta.layout.piece_len(block.block.piece));
+        assert!(block.block.len > 0 && block.block.len <= MAX_BLOCK);
+        // In v2 torrents the last block of a file may be asked for as a whole.
+        let is_v2 = swarm.meta.info_hashes.v2().is_some();
+        let piece_len = swarm.meta.layout.piece_len(block.block.piece);
+        let whole = if is_v2 { piece_len.next_multiple_of(BLOCK_LEN) } else { piece_len };
+        assert!(block.block.begin < piece_len && end <= whole);
         let Some(link) = self.links.get_mut(&block.peer) else { return };
         link.in_flight.push_back(block);
         let in_flight: u64 = link.in_flight.iter().map(|sent| u64::from(sent.block.len)).sum();

@@ -1,5 +1,6 @@
 //! What a scripted peer is like.
 
+use super::Flood;
 use std::net::SocketAddr;
 
 /// What it says it has.
@@ -48,6 +49,14 @@ pub(crate) struct Character {
     pub(crate) drip: Option<usize>,
     pub(crate) floods: bool,
     pub(crate) babbles: bool,
+    /// Says this and nothing else.
+    pub(crate) only: Option<Flood>,
+    /// Says that it wants something, and asks for nothing.
+    pub(crate) is_interested: bool,
+    /// Is somebody else on each connection.
+    pub(crate) has_many_names: bool,
+    /// Shows one piece at a time.
+    pub(crate) super_seeds: bool,
     /// Never reads what is said.
     pub(crate) is_deaf: bool,
     pub(crate) refuses: bool,
@@ -73,6 +82,10 @@ impl Character {
             drip: None,
             floods: false,
             babbles: false,
+            only: None,
+            is_interested: false,
+            has_many_names: false,
+            super_seeds: false,
             is_deaf: false,
             refuses: false,
             metadata: None,
@@ -124,6 +137,28 @@ impl Character {
     /// Says it has the metadata, and does not give what it should.
     pub(crate) fn metadata_liar(manner: MetadataManner) -> Self {
         Self { name: "metadata liar", metadata: Some(manner), serves: false, ..Self::honest() }
+    }
+
+    /// Holds a connection, and neither gives nor takes.
+    pub(crate) fn squatter(calls: Vec<SocketAddr>) -> Self {
+        Self {
+            name: "squatter",
+            claim: Claim::Nothing,
+            serves: false,
+            has_many_names: true,
+            calls,
+            ..Self::honest()
+        }
+    }
+
+    /// Says one thing without end.
+    pub(crate) fn only(flood: Flood, calls: Vec<SocketAddr>) -> Self {
+        Self { name: "flooder", only: Some(flood), is_interested: true, ..Self::squatter(calls) }
+    }
+
+    /// Has everything, and shows one piece after the other (BEP 16).
+    pub(crate) fn super_seed() -> Self {
+        Self { name: "super-seed", claim: Claim::Nothing, super_seeds: true, ..Self::honest() }
     }
 
     /// Takes connections and never looks at them.

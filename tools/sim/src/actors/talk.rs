@@ -34,6 +34,8 @@ pub(crate) struct Talk {
     received: u64,
     /// What they call messages of metadata.
     their_metadata: Option<u8>,
+    /// The piece that it has shown, as long as it has not heard that it arrived.
+    shown: Option<u32>,
 }
 
 impl Talk {
@@ -49,7 +51,13 @@ impl Talk {
             asked: Vec::new(),
             received: 0,
             their_metadata: None,
+            shown: None,
         }
+    }
+
+    /// A request that may be answered.
+    pub(super) fn asks(talk: &mut Self, block: Block) {
+        talk.asked.push(block);
     }
 }
 
@@ -75,9 +83,10 @@ impl Actor {
         };
         self.say(core, net, stream, &message);
         self.offer_metadata(core, net, stream);
-        if self.character.downloads || self.character.floods {
+        if self.character.downloads || self.character.floods || self.character.is_interested {
             self.say(core, net, stream, &Message::Interested);
         }
+        self.show_piece(core, net, stream);
     }
 
     pub(super) fn on_message(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, message: &Message) {
@@ -90,7 +99,13 @@ impl Actor {
                     talk.they_have = set;
                 }
             }
-            Message::Have { piece } if *piece < pieces => drop(talk.they_have.insert(*piece)),
+            Message::Have { piece } if *piece < pieces => {
+                talk.they_have.insert(*piece);
+                if talk.shown == Some(*piece) {
+                    talk.shown = None;
+                    self.show_piece(core, net, stream);
+                }
+            }
             Message::Interested
                 if !talk.unchoked && (self.character.serves || self.character.false_haves) =>
             {
@@ -118,7 +133,7 @@ impl Actor {
             Message::Piece { piece, begin, data } => {
                 let block = Block { piece: *piece, begin: *begin, len: data.len() as u32 };
                 let Some(at) = talk.asked.iter().position(|b| *b == block) else {
-                    if !self.character.floods && talk.is_fast {
+                    if !self.character.floods && self.character.only.is_none() && talk.is_fast {
                         core.fail(
                             &[],
                             format!("a{} gets {block:?}, which it has not asked for", self.number),
@@ -129,7 +144,10 @@ impl Actor {
                 talk.asked.swap_remove(at);
                 talk.received += 1;
                 self.received_bytes += data.len() as u64;
-                if data[..] != *self.content.block(*piece, *begin, block.len) {
+                // Behind the end of a piece, if it may be asked for, are zeros.
+                let truth = self.content.block(*piece, *begin, block.len);
+                let is_true = data.strip_prefix(truth).is_some_and(|rest| rest.iter().all(|byte| *byte == 0));
+                if !is_true {
                     core.fail(&[], format!("a{} gets false bytes for {block:?}", self.number));
                 }
                 if self.character.enough.is_some_and(|enough| talk.received >= enough) {
@@ -204,6 +222,22 @@ impl Actor {
         }
     }
 
+    /// Shows a piece that the other side lacks, if it has heard of the last one.
+    fn show_piece(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
+        let Some(talk) = self.talks.get_mut(&stream) else { return };
+        if !self.character.super_seeds || talk.shown.is_some() {
+            return;
+        }
+        let missing: Vec<u32> =
+            (0..self.content.pieces()).filter(|piece| !talk.they_have.contains(*piece)).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let piece = missing[core.rng.usize(0..missing.len())];
+        talk.shown = Some(piece);
+        self.say(core, net, stream, &Message::Have { piece });
+    }
+
     /// Keeps some requests open.
     fn ask(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         let Some(talk) = self.talks.get_mut(&stream) else { return };
@@ -246,6 +280,13 @@ impl Actor {
                 let message = self.nuisance(&mut core.rng);
                 self.say(core, net, stream, &message);
             }
+        }
+        // It stays for as long as it is let.
+        if self.character.has_many_names && core.rng.u8(0..100) == 0 {
+            self.say(core, net, stream, &Message::KeepAlive);
+        }
+        if let Some(flood) = self.character.only {
+            self.flood(core, net, stream, flood);
         }
         if self.character.babbles && core.rng.u8(0..8) == 0 {
             self.babble(core, net, stream);

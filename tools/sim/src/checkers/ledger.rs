@@ -11,6 +11,8 @@ use ztor_wire::{Block, ExtendedHandshake, HolepunchMessage, Message, PexMessage,
 
 /// The longest block a client may ask for or serve.
 const MAX_BLOCK: u32 = 16 * 1024;
+/// The most that may be asked of it at a time, in bytes.
+const MAX_SERVED: u32 = 128 * 1024;
 
 /// One connection, from the side of a client.
 pub(crate) struct Ledger {
@@ -91,7 +93,10 @@ impl Ledger {
                 }
             }
             // Only of a torrent that is not private is a peer's word good for an address (BEP 27).
-            Message::Extended { id, payload } if Some(*id) == self.our_pex && !audit.is_private() => {
+            // Whoever guesses its number need not wait until we have said it.
+            Message::Extended { id, payload }
+                if self.our_pex.is_none_or(|ours| ours == *id) && !audit.is_private() =>
+            {
                 let named = PexMessage::decode(payload).unwrap_or_default().added;
                 audit.sources.extend(named.into_iter().map(|(addr, _)| addr));
             }
@@ -236,8 +241,13 @@ impl Ledger {
 
     /// A block is handed over to be sent.
     pub(crate) fn served(&mut self, now: Instant, block: Block, audit: &mut Audit) -> Result<(), String> {
+        let meta = &audit.content.meta;
+        let piece_len = meta.layout.piece_len(block.piece);
         let end = u64::from(block.begin) + u64::from(block.len);
-        if block.len > MAX_BLOCK || end > u64::from(audit.content.meta.layout.piece_len(block.piece)) {
+        // In v2 torrents the end of a file ends a piece, and its last block may be asked for as a whole.
+        let is_v2 = meta.info_hashes.v2().is_some();
+        let last = if is_v2 { piece_len.next_multiple_of(MAX_BLOCK) } else { piece_len };
+        if block.len > MAX_SERVED || block.begin >= piece_len || end > u64::from(last) {
             return Err(format!("serves {block:?}, which is no block"));
         }
         if !audit.verified.contains(block.piece) {

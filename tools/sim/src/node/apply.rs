@@ -1,14 +1,14 @@
 //! A turn: the engine decides, the world carries out, the checkers look.
 
 use super::link::Link;
-use super::{MAX_IDLE_TURNS, Node};
+use super::{MAX_IDLE_TURNS, Node, Run};
 use crate::core::{Core, Event};
 use crate::disk::Job;
 use crate::net::{Net, Owner};
 use crate::record::{record_effects, slot};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use ztor_base::{Duration, Instant};
+use ztor_base::{Duration, Host, Instant};
 use ztor_engine::testkit::{Effects, carry_out};
 use ztor_engine::{
     Begin, Close, Connect, Event as Happened, HttpGet, Outbox, PeerKey, Resolve, SendBlock, TorrentEvent,
@@ -84,11 +84,6 @@ impl Node {
             }
             TorrentEvent::Started { finished, .. } => self.save(core, true, finished),
             TorrentEvent::Finished(_) => self.save(core, true, true),
-            TorrentEvent::Banned { addr, .. } => {
-                if let Some(run) = &mut self.run {
-                    run.audit.banned.insert(addr.ip());
-                }
-            }
             _ => {}
         }
     }
@@ -123,6 +118,10 @@ impl Node {
         let number = self.number;
         let Some(run) = &mut self.run else { return };
         if let Err(wrong) = run.audit.look(core.now, &run.engine, run.id) {
+            core.fail(&[format!("n{number} ")], format!("n{number}: {wrong}"));
+        }
+        run.most_peers = run.most_peers.max(run.links.len());
+        if let Err(wrong) = held(run) {
             core.fail(&[format!("n{number} ")], format!("n{number}: {wrong}"));
         }
         let tails = run.links.values().map(|link| link.far_end.tail_len()).max().unwrap_or(0);
@@ -263,5 +262,26 @@ impl Effects for Turn<'_> {
 
     fn torrent_event(&mut self, event: TorrentEvent) {
         self.events.push(event);
+    }
+}
+
+/// What is kept of, and for, one connection, without piece data, in bytes at most; and of one host.
+const MAX_HELD: usize = 512 * 1024;
+const MAX_HELD_OF_HOST: usize = 1024 * 1024;
+
+/// Counts the memory that each remote host has taken.
+fn held(run: &Run) -> Result<(), String> {
+    let mut of_host: BTreeMap<Host, usize> = BTreeMap::new();
+    for (key, link) in &run.links {
+        let Some((addr, kept)) = run.engine.held_bytes(*key) else { continue };
+        let held = kept + link.held_bytes();
+        if held > MAX_HELD {
+            return Err(format!("holds {held} bytes for {addr}"));
+        }
+        *of_host.entry(Host::of(addr.ip())).or_default() += held;
+    }
+    match of_host.into_iter().find(|(_, held)| *held > MAX_HELD_OF_HOST) {
+        Some((host, held)) => Err(format!("holds {held} bytes for all connections of {host}")),
+        None => Ok(()),
     }
 }

@@ -56,6 +56,12 @@ impl Link {
         self.backlog.push_back(Item { bytes: bytes.freeze(), is_reply: false, header: PIECE_HEADER_LEN });
     }
 
+    /// Memory in bytes that the far end takes, piece data and its headers aside.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let waiting = self.backlog.iter().filter(|item| item.header == item.bytes.len());
+        waiting.map(|item| item.bytes.len()).sum::<usize>() + self.far_end.tail_len()
+    }
+
     /// Moves what fits into the socket. Returns how much of it was piece data, and how much replies.
     pub(crate) fn flush(&mut self, core: &mut Core, net: &mut Net) -> (u32, u32) {
         let (mut moved, mut replies) = (0, 0);

@@ -2,10 +2,10 @@
 
 use super::common::{KIB, MIB, bare, clients, everybody, healed_after};
 use crate::action::Action;
-use crate::actors::Character;
+use crate::actors::{Character, Flood};
 use crate::content::Shape;
 use crate::disk::Health;
-use crate::net::Line;
+use crate::net::{Line, Network};
 use crate::settings::Settings;
 use crate::tracker::Manner;
 use crate::world::World;
@@ -62,6 +62,7 @@ fn line(rng: &mut Rng) -> Line {
         jitter: Duration::from_millis([0, 5, 100][rng.usize(0..3)]),
         loss_permille: [0, 0, 5, 50][rng.usize(0..4)],
         nat: rng.u8(0..4) == 0,
+        network: [Network::Local, Network::Local, Network::Public, Network::One64][rng.usize(0..4)],
     }
 }
 
@@ -83,7 +84,7 @@ fn character(world: &mut World) -> Character {
     let clients = clients(world);
     let rng = &mut world.core.rng;
     let calls = if rng.bool() { clients.clone() } else { Vec::new() };
-    let character = match rng.u8(0..10) {
+    let character = match rng.u8(0..14) {
         0 => Character::honest(),
         1 => Character::liar(rng.u32(1..1000)),
         2 => Character::braggart(),
@@ -93,6 +94,9 @@ fn character(world: &mut World) -> Character {
         6 => Character::vanisher(rng.u64(1..50)),
         7 => Character::babbler(clients),
         8 => Character::deaf(),
+        9 => Character { is_interested: rng.bool(), ..Character::squatter(clients) },
+        10 | 11 => Character::only(Flood::ALL[rng.usize(0..Flood::ALL.len())], clients),
+        12 => Character::super_seed(),
         _ => Character { refuses: true, ..Character::honest() },
     };
     let calls = if character.calls.is_empty() { calls } else { character.calls.clone() };

@@ -1,0 +1,229 @@
+//! Authors of bad data, who are refused for a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use ztor_base::addr::is_local;
+use ztor_base::{Duration, Host, Instant, PeerId};
+
+/// Bans that are remembered; when there are more, those that are over first leave.
+pub(crate) const MAX_BANS: usize = 10_000;
+/// The first ban of an author. Each further one is twice as long.
+const FIRST_BAN: Duration = Duration::from_secs(3600);
+const LONGEST_BAN: Duration = Duration::from_secs(24 * 3600);
+/// How long a ban that is over still makes the next one longer.
+const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// Addresses of one banned peer that are not called.
+const MAX_ADDRS: usize = 4;
+
+/// The one who answers for what was sent, and is banned for it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Author {
+    /// A host of the public network, with all its peers.
+    Host(Host),
+    /// One peer at a local address. Behind a port forwarded by a container or a tunnel all callers have the same
+    /// address.
+    Peer(IpAddr, PeerId),
+}
+
+impl Author {
+    /// The author at an address; at a local one, the peer with this id.
+    pub(crate) fn of(ip: IpAddr, id: Option<PeerId>) -> Self {
+        match id {
+            Some(id) if is_local(ip) => Self::Peer(ip.to_canonical(), id),
+            _ => Self::Host(Host::of(ip)),
+        }
+    }
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => host.fmt(f),
+            Self::Peer(ip, id) => write!(f, "{ip} ({id})"),
+        }
+    }
+}
+
+/// A ban that is in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BanStatus {
+    /// The banned one.
+    pub author: Author,
+    /// The offence, in plain words.
+    pub reason: String,
+    /// How long it still lasts.
+    pub ends_in: Duration,
+}
+
+/// All bans of an engine.
+#[derive(Debug, Default)]
+pub(crate) struct Bans {
+    by_author: BTreeMap<Author, Ban>,
+    /// Where banned peers of local addresses listen.
+    addrs: BTreeMap<SocketAddr, Author>,
+    /// By the time until which they are remembered.
+    order: BTreeSet<(Instant, Author)>,
+}
+
+#[derive(Debug)]
+struct Ban {
+    until: Instant,
+    /// How many there were, this one included.
+    count: u32,
+    reason: String,
+    addrs: Vec<SocketAddr>,
+}
+
+impl Bans {
+    /// Bans an author, and says for how long; `None` if that was so before.
+    pub(crate) fn add(&mut self, now: Instant, author: Author, reason: &str) -> Option<Duration> {
+        let old = self.by_author.get(&author).filter(|ban| now < ban.until + REMEMBERED_FOR);
+        if old.is_some_and(|ban| now < ban.until) {
+            return None;
+        }
+        let count = old.map_or(0, |ban| ban.count).saturating_add(1);
+        self.forget(author);
+        while self.by_author.len() >= MAX_BANS
+            && let Some((_, first)) = self.order.first().copied()
+        {
+            self.forget(first);
+        }
+        let doubled = FIRST_BAN * (1 << (count - 1).min(8));
+        let ends_in = doubled.min(LONGEST_BAN);
+        let until = now + ends_in;
+        self.order.insert((until + REMEMBERED_FOR, author));
+        self.by_author.insert(author, Ban { until, count, reason: reason.to_owned(), addrs: Vec::new() });
+        Some(ends_in)
+    }
+
+    /// A banned peer of a local address is to be found here.
+    pub(crate) fn listens(&mut self, author: Author, addr: SocketAddr) {
+        let Author::Peer(..) = author else { return };
+        let Some(ban) = self.by_author.get_mut(&author).filter(|ban| ban.addrs.len() < MAX_ADDRS) else {
+            return;
+        };
+        if self.addrs.insert(addr, author).is_none() {
+            ban.addrs.push(addr);
+        }
+    }
+
+    /// Whether an author is banned.
+    pub(crate) fn has(&self, now: Instant, author: Author) -> bool {
+        self.by_author.get(&author).is_some_and(|ban| now < ban.until)
+    }
+
+    /// Whether nobody at this address may call.
+    pub(crate) fn refuses(&self, now: Instant, ip: IpAddr) -> bool {
+        self.has(now, Author::Host(Host::of(ip)))
+    }
+
+    /// Whether an address is not to be called.
+    pub(crate) fn forbids(&self, now: Instant, addr: SocketAddr) -> bool {
+        self.refuses(now, addr.ip()) || self.addrs.get(&addr).is_some_and(|author| self.has(now, *author))
+    }
+
+    /// Ends a ban, and forgets that it was. False if there is none.
+    pub(crate) fn lift(&mut self, now: Instant, author: Author) -> bool {
+        let was_banned = self.has(now, author);
+        self.forget(author);
+        was_banned
+    }
+
+    /// Bans in force, by author.
+    pub(crate) fn list(&self, now: Instant) -> Vec<BanStatus> {
+        let in_force = self.by_author.iter().filter(|(_, ban)| now < ban.until);
+        in_force
+            .map(|(author, ban)| BanStatus {
+                author: *author,
+                reason: ban.reason.clone(),
+                ends_in: ban.until.since(now),
+            })
+            .collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_author.len()
+    }
+
+    fn forget(&mut self, author: Author) {
+        let Some(ban) = self.by_author.remove(&author) else { return };
+        self.order.remove(&(ban.until + REMEMBERED_FOR, author));
+        for addr in ban.addrs {
+            self.addrs.remove(&addr);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const HOUR: u64 = 3600;
+
+    fn at(hours: u64) -> Instant {
+        Instant::from_micros(hours * HOUR * 1_000_000)
+    }
+
+    fn author(text: &str) -> Author {
+        Author::of(text.parse().unwrap(), Some(PeerId::from([7; 20])))
+    }
+
+    fn hours(bans: &mut Bans, now: u64) -> Option<u64> {
+        bans.add(at(now), author("192.0.2.1"), "bad data").map(|ends_in| ends_in.as_secs() / HOUR)
+    }
+
+    #[test]
+    fn a_ban_ends_and_the_next_is_longer() {
+        let mut bans = Bans::default();
+        assert_eq!((hours(&mut bans, 0), hours(&mut bans, 0)), (Some(1), None));
+        assert!(bans.has(at(0), author("192.0.2.1")) && !bans.has(at(1), author("192.0.2.1")));
+        assert_eq!(
+            (hours(&mut bans, 2), hours(&mut bans, 10), hours(&mut bans, 20)),
+            (Some(2), Some(4), Some(8))
+        );
+        assert_eq!(hours(&mut bans, 30), Some(16));
+        assert_eq!((hours(&mut bans, 60), hours(&mut bans, 90)), (Some(24), Some(24)));
+        assert_eq!(hours(&mut bans, 90 + 24 + 24), Some(1), "forgotten after a day");
+    }
+
+    #[test]
+    fn all_of_a_64_are_banned_and_a_local_peer_alone() {
+        let mut bans = Bans::default();
+        bans.add(at(0), author("2001:db8:1:2::1"), "bad data");
+        assert!(bans.refuses(at(0), "2001:db8:1:2:3::4".parse().unwrap()));
+        let local = author("10.0.0.1");
+        bans.add(at(0), local, "bad data");
+        bans.listens(local, "10.0.0.1:5".parse().unwrap());
+        assert!(bans.has(at(0), local) && !bans.refuses(at(0), "10.0.0.1".parse().unwrap()));
+        assert!(bans.forbids(at(0), "10.0.0.1:5".parse().unwrap()));
+        assert!(
+            !bans.forbids(at(0), "10.0.0.1:6".parse().unwrap())
+                && !bans.forbids(at(1), "10.0.0.1:5".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_lifted_ban_leaves_nothing_behind() {
+        let mut bans = Bans::default();
+        let local = author("10.0.0.1");
+        bans.add(at(0), local, "bad data");
+        bans.listens(local, "10.0.0.1:5".parse().unwrap());
+        let [status] = &bans.list(at(0))[..] else { unreachable!("one ban is listed") };
+        assert_eq!((status.author, status.ends_in.as_secs()), (local, HOUR));
+        assert!(bans.lift(at(0), local) && !bans.lift(at(0), local));
+        assert!(bans.list(at(0)).is_empty() && bans.addrs.is_empty() && bans.order.is_empty());
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_the_first_to_end_leaves() {
+        let mut bans = Bans::default();
+        let nth = |n: usize| Author::Host(Host::V4((n as u32).to_be_bytes()));
+        for n in 0..MAX_BANS + 10 {
+            bans.add(Instant::from_micros(n as u64), nth(n), "bad data");
+        }
+        assert_eq!((bans.len(), bans.order.len()), (MAX_BANS, MAX_BANS));
+        assert!(!bans.has(at(0), nth(9)) && bans.has(at(0), nth(10)));
+    }
+}

@@ -1,0 +1,116 @@
+//! Room in the list of addresses: who has how much of it, and who leaves first.
+
+use super::origin::{Rank, Teller};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use ztor_base::Instant;
+
+/// What an address counts against.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Charge {
+    /// Nothing: it was given up, and leaves first.
+    GivenUp,
+    /// Its teller, as long as nobody was reached there.
+    Teller(Teller),
+    /// Its rank alone: somebody was reached there.
+    Reached,
+}
+
+/// The part of an address that its place depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) rank: Rank,
+    pub(super) charge: Charge,
+    /// When it is tried, or [`Instant::FAR_FUTURE`]; those that are tried last leave first.
+    pub(super) due: Instant,
+    pub(super) may_leave: bool,
+}
+
+/// An index over all addresses. Every operation takes logarithmic time.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    lens: BTreeMap<Rank, usize>,
+    of_teller: BTreeMap<(Rank, Teller), usize>,
+    /// The same, to find the teller with the most.
+    by_count: BTreeSet<(Rank, usize, Teller)>,
+    leaving: BTreeSet<(Rank, Charge, Reverse<Instant>, SocketAddr)>,
+}
+
+impl Room {
+    pub(super) fn insert(&mut self, addr: SocketAddr, entry: Entry) {
+        *self.lens.entry(entry.rank).or_default() += 1;
+        if let Charge::Teller(teller) = entry.charge {
+            self.count(entry.rank, teller, |count| count + 1);
+        }
+        if entry.may_leave {
+            self.leaving.insert((entry.rank, entry.charge, Reverse(entry.due), addr));
+        }
+    }
+
+    /// Takes out what [`insert`](Self::insert) has put in.
+    pub(super) fn remove(&mut self, addr: SocketAddr, entry: Entry) {
+        let left = self.lens.remove(&entry.rank).map_or(0, |len| len.saturating_sub(1));
+        if left > 0 {
+            self.lens.insert(entry.rank, left);
+        }
+        if let Charge::Teller(teller) = entry.charge {
+            self.count(entry.rank, teller, |count| count.saturating_sub(1));
+        }
+        self.leaving.remove(&(entry.rank, entry.charge, Reverse(entry.due), addr));
+    }
+
+    fn count(&mut self, rank: Rank, teller: Teller, change: impl FnOnce(usize) -> usize) {
+        let old = self.of_teller.remove(&(rank, teller)).unwrap_or(0);
+        self.by_count.remove(&(rank, old, teller));
+        let new = change(old);
+        if new > 0 {
+            self.of_teller.insert((rank, teller), new);
+            self.by_count.insert((rank, new, teller));
+        }
+    }
+
+    /// Whether a teller may name another address of this rank.
+    pub(super) fn admits(&self, rank: Rank, teller: Teller) -> bool {
+        self.of_teller.get(&(rank, teller)).is_none_or(|count| *count < rank.quota_of_teller())
+    }
+
+    pub(super) fn is_full(&self, rank: Rank) -> bool {
+        self.lens.get(&rank).is_some_and(|len| *len >= rank.quota())
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self, rank: Rank) -> usize {
+        self.lens.get(&rank).copied().unwrap_or(0)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.lens.values().all(|len| *len == 0) && self.of_teller.is_empty() && self.leaving.is_empty()
+    }
+
+    /// The address of a rank that leaves for another: one that was given up, one of the teller with the most, or one
+    /// where somebody was reached; of several the one that is tried last.
+    pub(super) fn first_to_leave(&self, rank: Rank) -> Option<SocketAddr> {
+        let most = self.by_count.range(..(rank, usize::MAX, Teller::LAST)).next_back();
+        let most = most.filter(|(of, ..)| *of == rank).map(|(.., teller)| Charge::Teller(*teller));
+        let of = |charge: Charge| {
+            let first = self.leaving.range((rank, charge, Reverse(Instant::FAR_FUTURE), LOWEST)..).next();
+            first.filter(|(r, c, ..)| (*r, *c) == (rank, charge)).map(|(.., addr)| *addr)
+        };
+        let any = || {
+            let first =
+                self.leaving.range((rank, Charge::GivenUp, Reverse(Instant::FAR_FUTURE), LOWEST)..).next();
+            first.filter(|(of, ..)| *of == rank).map(|(.., addr)| *addr)
+        };
+        of(Charge::GivenUp).or_else(|| of(most?)).or_else(any)
+    }
+}
+
+/// Before all other addresses.
+const LOWEST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+
+impl Teller {
+    /// After all others.
+    const LAST: Self = Self::Host(ztor_base::Host::V6([0xff; 8]));
+}

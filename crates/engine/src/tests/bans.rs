@@ -1,0 +1,82 @@
+//! Who is banned for bad data, how long, and who is not.
+
+use super::*;
+use std::net::SocketAddr;
+
+const PUBLIC: [u8; 4] = [198, 51, 100, 7];
+const LOCAL: [u8; 4] = [10, 0, 0, 7];
+const LIAR: u8 = 9;
+
+/// A download of which one peer, at this address, has given a wrong piece.
+fn lied_to(ip: [u8; 4]) -> Scripted {
+    let meta = torrent(&noise(SCRIPTED_LEN), 32768);
+    let mut scripted =
+        Scripted::calling_from((ip, 7000).into(), meta, false, Reserved::NONE.with_fast(), |_| {});
+    scripted.say(&Message::HaveAll);
+    let asked = scripted.say(&Message::Unchoke);
+    let first = asked.iter().find_map(|m| if let Message::Request(b) = m { Some(b.piece) } else { None });
+    let piece = first.expect("it is asked for a piece");
+    for message in asked {
+        let Message::Request(block) = message else { continue };
+        let data = Bytes::from(vec![1; block.len as usize]);
+        scripted.say(&Message::Piece { piece: block.piece, begin: block.begin, data });
+    }
+    scripted.rig.out.events.clear();
+    scripted.rig.disk(scripted.id, DiskEvent::PieceBad { piece, digests: Vec::new() });
+    scripted.settle();
+    scripted
+}
+
+/// Whether a caller is taken and stays.
+fn is_welcome(scripted: &mut Scripted, from: SocketAddr, id: u8) -> bool {
+    let Ok(key) = scripted.rig.engine.accept(scripted.rig.now, from, Transport::Tcp) else { return false };
+    let info_hash = scripted.meta.info_hashes.swarm_id();
+    let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id: PeerId::new([id; 20]) };
+    scripted.rig.give(key, &mut FarEnd::default(), &hello.encode());
+    scripted.rig.settle();
+    scripted.rig.engine.peers.contains_key(key)
+}
+
+#[test]
+fn a_public_host_is_banned_with_all_its_peers_until_its_time_is_over() {
+    let mut scripted = lied_to(PUBLIC);
+    assert!(
+        matches!(&scripted.rig.out.events[..], [.., TorrentEvent::Banned { .. }]),
+        "{:?}",
+        scripted.rig.out.events
+    );
+    assert!(!is_welcome(&mut scripted, (PUBLIC, 7001).into(), 10));
+    let [ban] = &scripted.rig.engine.bans(scripted.rig.now)[..] else { panic!("one ban is listed") };
+    assert!(ban.reason.contains("bad data"), "{}", ban.reason);
+    scripted.rig.now += ban.ends_in;
+    assert!(scripted.rig.engine.bans(scripted.rig.now).is_empty());
+    assert!(is_welcome(&mut scripted, (PUBLIC, 7001).into(), LIAR));
+}
+
+#[test]
+fn a_ban_can_be_lifted() {
+    let mut scripted = lied_to(PUBLIC);
+    let author = scripted.rig.engine.bans(scripted.rig.now)[0].author;
+    scripted.rig.handle(Event::Command(Command::LiftBan(author)));
+    assert!(is_welcome(&mut scripted, (PUBLIC, 7001).into(), LIAR));
+}
+
+#[test]
+fn of_a_local_address_the_liar_alone_is_banned() {
+    let mut scripted = lied_to(LOCAL);
+    assert!(is_welcome(&mut scripted, (LOCAL, 7001).into(), 10), "it may be all of a container network");
+    assert!(!is_welcome(&mut scripted, (LOCAL, 7002).into(), LIAR));
+}
+
+#[test]
+fn a_torrent_that_contradicts_itself_stops_and_bans_nobody() {
+    let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
+    scripted.say(&Message::HaveAll);
+    let fault = DiskFault { kind: DiskFaultKind::Inconsistent, message: "contradicts itself".into() };
+    scripted.rig.disk(scripted.id, DiskEvent::Failed { fault: fault.clone() });
+    scripted.settle();
+    let status = scripted.rig.engine.status(scripted.rig.now);
+    assert_eq!(status[0].state, TorrentState::Stopped(fault));
+    assert!(scripted.rig.engine.bans(scripted.rig.now).is_empty());
+    assert!(scripted.closed().is_some(), "its peers are let go");
+}

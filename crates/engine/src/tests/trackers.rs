@@ -1,0 +1,107 @@
+//! What trackers may have us do, and what of their words is shown.
+
+use super::*;
+use std::net::{IpAddr, SocketAddr};
+use ztor_metainfo::InfoHashes;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// An engine with a magnet link of one tracker, before its first announce.
+fn announcing(url: &str) -> (Rig, TorrentId) {
+    let config = Config::new(PeerId::from_random([1; 12]), 6881);
+    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+    let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20]));
+    let add = AddMagnet { info_hashes, trackers: vec![vec![url.to_owned()]], peers: Vec::new() };
+    let id = rig.engine.add_magnet(rig.now, &add).unwrap();
+    rig.settle();
+    (rig, id)
+}
+
+fn bencoded(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}
+
+#[test]
+fn peers_of_a_network_are_named_by_trackers_of_it() {
+    let named = ["127.0.0.1:1", "192.168.1.2:2", "[fd00::2]:3", "8.8.8.8:4", "[2001:db8::1]:5"];
+    for (from, taken) in [
+        (None, &[4, 5][..]),
+        (Some("9.9.9.9"), &[4, 5]),
+        (Some("2001:db8::9"), &[4, 5]),
+        (Some("10.1.1.1"), &[2, 3, 4, 5]),
+        (Some("127.0.0.1"), &[1, 2, 3, 4, 5]),
+    ] {
+        let (mut rig, id) = announcing("http://tracker.example/announce");
+        let asked = rig.out.https.pop().expect("it is asked");
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for addr in named.map(|addr| addr.parse::<SocketAddr>().unwrap()) {
+            match addr.ip() {
+                IpAddr::V4(ip) => v4.extend(ip.octets().into_iter().chain(addr.port().to_be_bytes())),
+                IpAddr::V6(ip) => v6.extend(ip.octets().into_iter().chain(addr.port().to_be_bytes())),
+            }
+        }
+        let (v4_len, v6_len) = (v4.len().to_string(), v6.len().to_string());
+        let body = bencoded(&[
+            b"d8:intervali900e5:peers",
+            v4_len.as_bytes(),
+            b":",
+            &v4,
+            b"6:peers6",
+            v6_len.as_bytes(),
+            b":",
+            &v6,
+            b"e",
+        ]);
+        let from = from.map(|ip| ip.parse().unwrap());
+        rig.handle(Event::Http { id: asked.id, from, result: Ok((200, body)) });
+        let known = &rig.engine.torrents[id].known;
+        let got: Vec<u16> = named
+            .iter()
+            .map(|a| a.parse().unwrap())
+            .filter(|a| known.contains(*a))
+            .map(|a| a.port())
+            .collect();
+        assert_eq!(got, taken, "{from:?}");
+    }
+}
+
+#[test]
+fn a_name_on_the_network_does_not_lead_a_udp_announce_to_this_machine() {
+    for (host, ips, is_asked) in [
+        ("tracker.example", &["127.0.0.1"][..], false),
+        ("tracker.example", &["0.0.0.0", "::1", "::ffff:127.0.0.2"], false),
+        ("tracker.example", &["127.0.0.1", "192.0.2.1"], true),
+        ("localhost", &["127.0.0.1"], true),
+    ] {
+        let (mut rig, _) = announcing(&format!("udp://{host}:80/announce"));
+        let asked = rig.out.resolves.pop().expect("the name is looked up");
+        let ips = ips.iter().map(|ip| ip.parse().unwrap()).collect();
+        rig.handle(Event::Resolved { id: asked.id, result: Ok(ips) });
+        rig.settle();
+        assert_eq!(!rig.out.datagrams.is_empty(), is_asked, "{host}");
+        let at_home = rig.out.datagrams.iter().filter(|(to, _)| to.ip().is_loopback()).count();
+        assert_eq!(at_home > 0, host == "localhost");
+        let failed = |event: &TorrentEvent| matches!(event, TorrentEvent::Tracker { is_error: true, .. });
+        assert_eq!(rig.out.events.iter().any(failed), !is_asked, "it is said why");
+    }
+}
+
+#[test]
+fn what_a_tracker_repeats_of_its_url_is_not_shown() {
+    let reason = format!("unknown passkey {SECRET}");
+    let length = reason.len().to_string();
+    for (key, status) in [("14:failure reason", 200), ("15:warning message", 200), ("14:failure reason", 403)]
+    {
+        let (mut rig, _) = announcing(&format!("http://tracker.example/{SECRET}/announce"));
+        let asked = rig.out.https.pop().expect("it is asked");
+        let body = format!("d8:intervali900e5:peers0:{key}{length}:{reason}e").replace(
+            // Keys are sorted.
+            &format!("d8:intervali900e5:peers0:14:failure reason{length}:{reason}e"),
+            &format!("d14:failure reason{length}:{reason}e"),
+        );
+        rig.handle(Event::Http { id: asked.id, from: None, result: Ok((status, body.into_bytes())) });
+        let shown: Vec<String> = rig.out.events.iter().map(|event| format!("{event:?}")).collect();
+        assert!(shown.iter().any(|text| text.contains("passkey")), "{shown:?}");
+        assert!(!shown.iter().any(|text| text.contains(SECRET)), "{shown:?}");
+    }
+}
