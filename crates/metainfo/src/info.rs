@@ -29,6 +29,8 @@ pub(crate) struct Info {
     pub(crate) layout: Layout,
     pub(crate) hashes: PieceHashes,
     pub(crate) single_file: bool,
+    /// Another [`Naming`] may give a file another place.
+    pub(crate) is_renamable: bool,
 }
 
 /// A file as the torrent describes it, names as they came.
@@ -103,9 +105,14 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
         (Some(files), None) | (None, Some(files)) => files,
         (None, None) => return Err(info.missing("pieces", "a string")),
     };
-    let name = name(info, &files, &info_hashes, naming)?;
+    let (name, is_name_plain) = match name(info, &files)? {
+        Some(name) => (safe_element(name, naming), paths::is_named_alike(name)),
+        None => (info_hashes.to_string(), true),
+    };
     let alignment = if has_v1 { Alignment::EndToEnd } else { Alignment::Pieces };
-    let layout = Layout::new(piece_length, name_files(&files, &name, naming), alignment)?;
+    let (named, is_renamable) = name_files(&files, &name, naming);
+    let is_renamable = is_renamable || !is_name_plain;
+    let layout = Layout::new(piece_length, named, alignment)?;
     let v1 = has_v1.then(|| v1::hashes(info, &layout)).transpose()?;
     let v2 = has_v2.then(|| v2::hashes(&layout));
     Ok(Info {
@@ -117,22 +124,15 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
         layout,
         hashes: PieceHashes::new(v1, v2),
         single_file: files.single,
+        is_renamable,
     })
 }
 
 /// The name of the folder, or of the only file: in v2 that is what the tree says, and the torrent's name is
-/// advisory.
-fn name(
-    info: Dict<'_, '_>,
-    files: &Files<'_>,
-    hashes: &InfoHashes,
-    naming: Naming,
-) -> Result<String, MetainfoError> {
+/// advisory. `None` if it has none.
+fn name<'d>(info: Dict<'d, '_>, files: &Files<'d>) -> Result<Option<&'d [u8]>, MetainfoError> {
     let name = if files.single { files.list[0].path.last().copied() } else { info.opt_text("name")? };
-    Ok(match name {
-        Some(name) if !name.is_empty() => safe_element(name, naming),
-        _ => hashes.to_string(),
-    })
+    Ok(name.filter(|name| !name.is_empty()))
 }
 
 /// Whatever is not plainly a no keeps the torrent private: a leak cannot be taken back.
@@ -140,9 +140,13 @@ fn is_private(info: Dict<'_, '_>) -> bool {
     info.value.get(b"private").is_some_and(|value| value.as_int() != Some(0))
 }
 
-/// Gives each file its safe path.
-fn name_files(files: &Files<'_>, name: &str, naming: Naming) -> Vec<File> {
-    let safe = |path: &[&[u8]]| path.iter().map(|element| safe_element(element, naming)).collect::<Vec<_>>();
+/// Gives each file its safe path. The second is whether another naming may give another one.
+fn name_files(files: &Files<'_>, name: &str, naming: Naming) -> (Vec<File>, bool) {
+    let mut is_renamable = false;
+    let mut safe = |path: &[&[u8]]| -> Vec<String> {
+        is_renamable |= !path.iter().all(|element| paths::is_named_alike(element));
+        path.iter().map(|element| safe_element(element, naming)).collect()
+    };
     let mut places: Vec<Option<Vec<String>>> = Vec::with_capacity(files.list.len());
     // Neighbours share most of their folders, which need not be looked at again.
     let mut last: (&[&[u8]], usize) = (&[], 0);
@@ -175,7 +179,7 @@ fn name_files(files: &Files<'_>, name: &str, naming: Naming) -> Vec<File> {
         symlink,
         pieces_root: file.pieces_root,
     });
-    named.collect()
+    (named.collect(), is_renamable)
 }
 
 fn properties<'d>(file: Dict<'d, '_>) -> Result<Properties<'d>, MetainfoError> {

@@ -45,6 +45,7 @@ pub struct Metainfo {
     /// What the pieces hash to.
     pub hashes: PieceHashes,
     single_file: bool,
+    is_renamable: bool,
     /// `source` stood beside the info dictionary, against the custom.
     source_is_outside: bool,
 }
@@ -151,6 +152,21 @@ impl Metainfo {
         path
     }
 
+    /// Whether another [`Naming`] may give a file another place. So it is of names that some versions or
+    /// programs change on their way to the disk.
+    pub fn is_renamable(&self) -> bool {
+        self.is_renamable
+    }
+
+    /// The same torrent, with names by another rule. Files keep their order.
+    ///
+    /// # Errors
+    /// None of a torrent that was read by this crate; the info dictionary is read once more.
+    pub fn renamed(&self, naming: Naming) -> Result<Self, MetainfoError> {
+        let named = Self::from_info_named(&self.info, naming)?;
+        Ok(Self { name: named.name, layout: named.layout, ..self.clone() })
+    }
+
     /// Takes the piece layer of a file, which peers have sent (BEP 52, `hashes`). Returns whether it is the
     /// one that the file's root promises; if not, nothing changes.
     pub fn add_piece_layer(&mut self, file: usize, layer: &[Hash]) -> bool {
@@ -199,6 +215,7 @@ impl Metainfo {
             layout: Arc::new(info.layout),
             hashes: info.hashes,
             single_file: info.single_file,
+            is_renamable: info.is_renamable,
             source_is_outside: false,
         }
     }

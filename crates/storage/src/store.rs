@@ -8,6 +8,7 @@ use ztor_metainfo::{InfoHashes, Layout, Metainfo};
 
 use crate::error::{At, Operation, StorageError};
 use crate::handles::{Access, HandleCache, OpenFile};
+use crate::names::as_found;
 use crate::parts::{Geometry, PartFile};
 use crate::positional::write_at;
 use crate::root::{How, Opened, Root};
@@ -98,7 +99,8 @@ impl TorrentStore {
     /// The files of `meta` below `dir`, which need not exist yet.
     ///
     /// `wanted` has one entry per file of the layout (pads included); `None` wants all. Reads the part file
-    /// if there is one and creates nothing.
+    /// if there is one and creates nothing. [`meta`](Self::meta) has the names that the files have on disk
+    /// ([`as_found`](crate::as_found)).
     pub fn open(
         meta: Arc<Metainfo>,
         dir: &Path,
@@ -106,6 +108,7 @@ impl TorrentStore {
         options: StoreOptions,
         handles: Arc<HandleCache>,
     ) -> Result<Self, StorageError> {
+        let meta = as_found(&meta, dir);
         let layout = &meta.layout;
         let file_count = layout.files().len();
         let wanted = match wanted {

@@ -1,12 +1,12 @@
 //! `ztor create`: a torrent file of a file or folder.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use serde::Serialize;
+use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{Magnet, Metainfo};
 
 use crate::args::{CreateArgs, Date};
@@ -142,14 +142,11 @@ fn date(date: Date) -> Option<i64> {
 /// `NAME.torrent` in the current folder, where NAME is what the torrent will be called.
 fn default_output(path: &Path) -> anyhow::Result<PathBuf> {
     let real = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
-    let mut name: OsString = match path.file_name().or(real.file_name()) {
-        Some(name) => name.to_owned(),
-        None => {
-            return Err(Fault::usage(format!("{} has no name", path.display())).hint("give -o FILE").into());
-        }
+    let Some(name) = path.file_name().or(real.file_name()) else {
+        return Err(Fault::usage(format!("{} has no name", path.display())).hint("give -o FILE").into());
     };
-    name.push(".torrent");
-    Ok(PathBuf::from(name))
+    // A name that is not UTF-8 is in no torrent; the error comes when the data is read.
+    Ok(PathBuf::from(with_extension(&name.to_string_lossy(), ".torrent")))
 }
 
 /// Writes beside the target and renames, so that there is never half a torrent file, nor a lost old one.

@@ -9,8 +9,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context;
+use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_session::{AddTorrent, Allocation};
+use ztor_storage::as_found;
 
 use crate::args::{Allocate, GetArgs};
 use crate::console::Console;
@@ -113,7 +115,7 @@ fn fetch_metadata(
                     .hint("it is a hybrid torrent, and the peers that were found know v1 only")
                     .into());
             }
-            let path = dir.join(format!("{}.torrent", meta.name));
+            let path = dir.join(with_extension(&meta.name, ".torrent"));
             let mut meta = Metainfo::clone(meta);
             meta.web_seeds.clone_from(&link.web_seeds);
             std::fs::write(&path, meta.to_bytes())
@@ -208,12 +210,13 @@ impl Plan {
 
     /// Two torrents that write the same file would spoil each other's data for ever.
     fn claim(&mut self, meta: &Arc<Metainfo>, wanted: Option<&[bool]>) -> Result<(), Fault> {
+        let on_disk = as_found(meta, &self.args.output);
         for (index, file) in meta.layout.files().iter().enumerate() {
             let is_wanted = wanted.is_none_or(|wanted| wanted.get(index) == Some(&true));
             if file.pad || !is_wanted {
                 continue;
             }
-            let path = meta.relative_path(index);
+            let path = on_disk.relative_path(index);
             if let Some(other) = self.owners.insert(path.clone(), Arc::clone(meta))
                 && other.info_hashes != meta.info_hashes
             {
@@ -233,7 +236,7 @@ impl Plan {
 fn prepare_output(dir: &Path, torrents: Option<&Vec<Arc<Metainfo>>>) -> anyhow::Result<()> {
     let cannot = || format!("cannot put data into {}", dir.display());
     std::fs::create_dir_all(dir).with_context(cannot)?;
-    if torrents.is_some_and(|all| all.iter().all(|meta| dir.join(&meta.name).exists())) {
+    if torrents.is_some_and(|all| all.iter().all(|meta| dir.join(&as_found(meta, dir).name).exists())) {
         return Ok(());
     }
     match tempfile::tempfile_in(dir) {

@@ -41,8 +41,9 @@ fn load_all(args: &SeedArgs, console: &Console) -> anyhow::Result<Vec<(Arc<Metai
             console.warn(&format!("{torrent} is the same torrent as one before it; it is taken once"));
             continue;
         }
+        let meta = Arc::new(meta);
         let dir = data_dir(&meta, path)?;
-        torrents.push((Arc::new(meta), dir));
+        torrents.push((meta, dir));
     }
     Ok(torrents)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use ztor_metainfo::Metainfo;
+use ztor_storage::as_found;
 
 use crate::args::VerifyArgs;
 use crate::check;
@@ -22,6 +23,7 @@ const SHOWN_RANGES: usize = 8;
 pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let meta = Arc::new(load::torrent_file(&args.torrent)?);
     let dir = data_dir(&meta, &args.path)?;
+    let meta = as_found(&meta, &dir);
     let Some(good) = check::pieces(&meta, &dir, console, stop)? else {
         return Ok(Exit::Interrupted);
     };

@@ -9,6 +9,7 @@ mod create;
 mod damaged;
 mod liar;
 mod magnet;
+mod names;
 mod show;
 mod swarm;
 mod trouble;
