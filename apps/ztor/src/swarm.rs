@@ -19,12 +19,12 @@ use ztor_session::{
 use crate::args::NetArgs;
 use crate::console::Console;
 use crate::display::{Display, Event, Row, Summary};
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, Fault, Report, of_many};
 use crate::stop::Stop;
 use crate::units::Span;
 use torrent::{Outcome, Torrent, wanted_bytes};
 
-pub(crate) use torrent::info_hash;
+pub(crate) use torrent::{Then, info_hash};
 
 /// How often the session is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -66,6 +66,8 @@ pub(crate) struct Swarm {
     session: Session,
     display: Display,
     torrents: Vec<Torrent>,
+    /// Of torrents that could not be added.
+    lost: Vec<Report>,
     started: Instant,
     finds_peers: bool,
 }
@@ -102,7 +104,14 @@ impl Swarm {
         let finds_peers = config.dht.is_some() || config.local_discovery;
         let session = Session::start(config)?;
         display.event(&Event::Listening { port: session.local_addr().port() });
-        Ok(Swarm { session, display, torrents: Vec::new(), started: Instant::now(), finds_peers })
+        Ok(Swarm {
+            session,
+            display,
+            torrents: Vec::new(),
+            lost: Vec::new(),
+            started: Instant::now(),
+            finds_peers,
+        })
     }
 
     /// The address peers reach the session at; unspecified if it listens on all.
@@ -118,6 +127,15 @@ impl Swarm {
     /// Whether peers are found without a tracker.
     pub(crate) fn finds_peers(&self) -> bool {
         self.finds_peers
+    }
+
+    /// Notes what became of a torrent that cannot be used. The others go on, and the exit code says so at the end.
+    pub(crate) fn lose(&mut self, report: Report) {
+        self.tell(&Event::Warning { info_hash: None, message: &report.message });
+        if let Some(hint) = &report.hint {
+            self.tell(&Event::Warning { info_hash: None, message: &format!("next: {hint}") });
+        }
+        self.lost.push(report);
     }
 
     /// Takes a torrent in. Its data is checked in the background.
@@ -157,8 +175,10 @@ impl Swarm {
         let mut watch = Watch { last_bytes: 0, last_news: Instant::now(), all_done: None };
         let result = loop {
             if stop.is_set() {
-                let unfinished = matches!(goal, Goal::Fetch { .. }) && self.is_any_open();
-                break Ok(if unfinished { Exit::Interrupted } else { Exit::Ok });
+                if matches!(goal, Goal::Fetch { .. }) && self.is_any_open() {
+                    break Ok(Exit::Interrupted);
+                }
+                break self.first_failure().map_or(Ok(Exit::Ok), |fault| Err(fault.into()));
             }
             if let Ok(event) = events.recv_timeout(TICK) {
                 self.on_event(event, goal);
@@ -207,9 +227,9 @@ impl Swarm {
         let count =
             |wanted: fn(&Outcome) -> bool| self.torrents.iter().filter(|t| wanted(&t.outcome)).count();
         let summary = Summary {
-            torrents: self.torrents.len(),
+            torrents: self.count(),
             done: count(|outcome| matches!(outcome, Outcome::Done)),
-            failed: count(|outcome| matches!(outcome, Outcome::Failed { .. })),
+            failed: self.lost.len() + count(|outcome| matches!(outcome, Outcome::Failed(_))),
             downloaded_bytes: snapshot.torrents.iter().map(|t| t.session_downloaded).sum(),
             uploaded_bytes: snapshot.torrents.iter().map(|t| t.session_uploaded).sum(),
             seconds: seconds(self.started),
@@ -246,6 +266,15 @@ impl Swarm {
             }
             SessionEvent::Torrent(TorrentEvent::PieceFailed { torrent, piece }) => {
                 tracing::info!(torrent = self.name(torrent), piece, "hashed wrong, to be fetched again");
+            }
+            SessionEvent::Torrent(TorrentEvent::MetadataTooLong { torrent, len, max }) => {
+                let message = format!(
+                    "a peer says that the description of the torrent has {len} bytes; at most {max} are fetched"
+                );
+                self.warn(Some(torrent), &message);
+            }
+            SessionEvent::PeerNotFound { torrent, peer, message } => {
+                self.warn(Some(torrent), &format!("the peer {peer} is not found: {message}"));
             }
             SessionEvent::Interface { name, is_there } => {
                 let message = match is_there {
@@ -310,19 +339,20 @@ impl Swarm {
 
     fn on_failure(&mut self, id: TorrentId, exit: Exit, message: String) {
         let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
-        if matches!(torrent.outcome, Outcome::Failed { .. }) {
+        if matches!(torrent.outcome, Outcome::Failed(_)) {
             return;
         }
-        torrent.outcome = Outcome::Failed { exit, message: message.clone() };
+        let report = Report { exit, message: message.clone(), hint: None };
+        torrent.outcome = Outcome::Failed(report);
         // That of an only torrent is told as the command's error.
-        if self.torrents.len() > 1 {
+        if self.count() > 1 {
             self.warn(Some(id), &message);
         }
     }
 
     /// Whether the goal is reached; an error if it can't be any more.
     fn verdict(&self, goal: Goal, watch: &mut Watch) -> Result<bool, Fault> {
-        if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed { .. }))
+        if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed(_)))
             && let Some(fault) = self.first_failure()
         {
             return Err(fault);
@@ -359,16 +389,16 @@ impl Swarm {
 
     /// The error for the torrents that failed, if any did.
     fn first_failure(&self) -> Option<Fault> {
-        let mut failed = self.torrents.iter().filter_map(|torrent| match &torrent.outcome {
-            Outcome::Failed { exit, message } => Some((*exit, message)),
+        let failed = self.torrents.iter().filter_map(|torrent| match &torrent.outcome {
+            Outcome::Failed(report) => Some(report),
             Outcome::Open | Outcome::Done => None,
         });
-        let (exit, first) = failed.next()?;
-        let message = match failed.count() {
-            0 => first.clone(),
-            more => format!("{} of {} torrents failed; the first: {first}", more + 1, self.torrents.len()),
-        };
-        Some(Fault::new(exit, message))
+        of_many(self.lost.iter().chain(failed), self.count())
+    }
+
+    /// Torrents in all, with those that could not be added.
+    fn count(&self) -> usize {
+        self.torrents.len() + self.lost.len()
     }
 
     fn silent_fault(&self, patience: Duration) -> Fault {
@@ -395,7 +425,7 @@ impl Swarm {
             Some(torrent) => {
                 // Of several torrents the user wants to know which.
                 let named = format!("{}: {message}", torrent.name);
-                let message = if self.torrents.len() > 1 { &named } else { message };
+                let message = if self.count() > 1 { &named } else { message };
                 self.display.event(&Event::Warning { info_hash: Some(&torrent.info_hash), message });
             }
             None => self.display.event(&Event::Warning { info_hash: None, message }),

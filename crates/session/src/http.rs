@@ -182,6 +182,9 @@ impl Fetcher {
                 .and_then(|to| to.to_str().ok())
                 .and_then(|to| url.join(to).ok());
             if let Some(target) = target.filter(|_| response.status().is_redirection()) {
+                if is_users && target.scheme() == "magnet" {
+                    return Ok((200, target.as_str().into()));
+                }
                 widest = widest.max(Reach::by_redirect_from(response.remote_addr().map(|addr| addr.ip())));
                 url = parse(target.as_str())?;
                 continue;
@@ -220,7 +223,8 @@ fn parse(url: &str) -> Result<Url, FetchError> {
     parsed.ok_or_else(|| FetchError::BadUrl(ztor_tracker::redact(url)))
 }
 
-/// Fetches a file that the user named over HTTP(S), on a runtime of its own: for before there is a session.
+/// Fetches a file that the user named over HTTP(S), on a runtime of its own: for before there is a session. A redirect
+/// to a magnet link gives the link in place of a file.
 pub fn fetch_url(url: &str, bind: &Bind, max_len: usize) -> Result<Vec<u8>, FetchError> {
     fetch(url, bind, max_len, true)
 }
@@ -360,6 +364,15 @@ mod tests {
         assert!(get(&format!("http://{addr}/announce?info_hash=a"), false).is_err());
         assert_eq!(requests.load(Ordering::SeqCst), 0);
         assert_eq!(get(&format!("http://{addr}/a.torrent"), true).unwrap(), b"ok");
+    }
+
+    #[test]
+    fn fetch_gives_the_magnet_link_that_a_redirect_of_the_users_url_leads_to() {
+        let link = format!("magnet:?xt=urn:btih:{}&dn=a%20b", "a".repeat(40));
+        let (addr, _) =
+            server(format!("HTTP/1.1 302 Found\r\nLocation: {link}\r\nContent-Length: 0\r\n\r\n"));
+        assert_eq!(get(&format!("http://{addr}/get?id=1"), true).unwrap(), link.as_bytes());
+        assert!(get(&format!("http://{addr}/announce?info_hash=a"), false).is_err());
     }
 
     #[test]

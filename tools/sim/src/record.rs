@@ -152,5 +152,6 @@ fn numbers_of_event(event: &TorrentEvent) -> [u64; 3] {
         TorrentEvent::PieceFailed { piece, .. } => [7, u64::from(*piece), 0],
         TorrentEvent::Banned { addr, .. } => [8, number_of(*addr), 0],
         TorrentEvent::Tracker { is_error, .. } => [9, u64::from(*is_error), 0],
+        TorrentEvent::MetadataTooLong { len, .. } => [10, u64::from(*len), 0],
     }
 }

@@ -14,6 +14,7 @@ use crate::console::Console;
 use crate::content::{self, Extras};
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
+use crate::text::lossy_path;
 use crate::units::{Count, Size};
 
 pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
@@ -44,6 +45,7 @@ pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "created")]
 struct CreatedJson<'a> {
+    #[serde(serialize_with = "lossy_path")]
     file: &'a Path,
     name: &'a str,
     info_hash_v1: Option<String>,

@@ -255,7 +255,7 @@ fn resolve(node: &str) -> Result<SocketAddr, Fault> {
 }
 
 fn info_hash(torrent: &str) -> Result<SwarmId, Fault> {
-    match torrent.parse::<Magnet>() {
+    match Magnet::of_hash(torrent).map_or_else(|| torrent.parse(), Ok) {
         Ok(magnet) => Ok(magnet.info_hashes.swarm_id()),
         Err(_) => hash(torrent).map(SwarmId::new),
     }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use ztor_storage::as_found;
 use crate::args::{Allocate, GetArgs};
 use crate::console::Console;
 use crate::display::Display;
-use crate::exit::{Exit, Fault};
-use crate::load::{self, Source};
+use crate::exit::{Exit, Fault, Report, of_many};
+use crate::load::{self, Loaded};
 use crate::memory;
 use crate::select::Selection;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Seed, Swarm, info_hash};
+use crate::swarm::{self, Goal, Seed, Swarm, Then, info_hash};
 
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
     let mut peers = swarm::peers(&args.peer)?;
-    let Some(Wanted { mut torrents, mut magnets }) = load_all(args, console, stop)? else {
+    let Some(Wanted { mut torrents, mut magnets, mut lost }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
     let state_dir = swarm::state_dir(console);
@@ -37,23 +37,34 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
             let known =
                 memory::recall(dir, magnet).filter(|_| !args.metadata_only && magnet.select.is_empty());
             let is_new = known.is_none();
-            if let Some((meta, more)) = known {
-                peers.extend(more);
+            if let Some(meta) = known {
+                peers.extend(linked_peers(magnet, console));
                 torrents.push(meta);
             }
             is_new
         });
     }
     if args.metadata_only {
-        return fetch_metadata(args, torrents, magnets, peers, console, stop);
+        return fetch_metadata(args, Wanted { torrents, magnets, lost }, peers, console, stop);
     }
     let mut plan = Plan { owners: HashMap::new(), selection, peers, args: args.clone() };
     let mut adds = Vec::new();
-    for meta in &torrents {
-        adds.push(plan.add(meta, &[])?);
+    torrents.retain(|meta| match plan.add(meta, &[]) {
+        Ok(add) => {
+            adds.push(add);
+            true
+        }
+        Err(error) => {
+            lost.push(Report::of(&error));
+            false
+        }
+    });
+    if let Some(fault) = nothing_left(adds.len() + magnets.len(), &lost, console) {
+        return Err(fault.into());
     }
     prepare_output(&args.output, magnets.is_empty().then_some(&torrents))?;
     let mut swarm = Swarm::start(&args.net, state_dir.clone(), Display::new(console))?;
+    lost.into_iter().for_each(|report| swarm.lose(report));
     for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
         if meta.private || !swarm.finds_peers() {
             console
@@ -61,27 +72,28 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         }
     }
     for add in adds {
-        swarm.add(add)?;
+        if let Err(error) = swarm.add(add) {
+            swarm.lose(Report::of(&error));
+        }
     }
     let plan = Rc::new(RefCell::new(plan));
     for magnet in magnets {
         let (plan, select) = (Rc::clone(&plan), magnet.clone());
         let state_dir = state_dir.clone();
         let peers = plan.borrow().peers.clone();
-        swarm.add_magnet(
-            magnet,
-            peers,
-            Box::new(move |meta| {
-                if let Some(dir) = &state_dir {
-                    memory::keep(dir, meta);
-                }
-                let wanted: Vec<bool> = match select.select.is_empty() {
-                    true => Vec::new(),
-                    false => (0..meta.layout.files().len()).map(|file| select.selects(file)).collect(),
-                };
-                plan.borrow_mut().add(meta, &wanted).map(Some)
-            }),
-        )?;
+        let then: Then = Box::new(move |meta| {
+            if let Some(dir) = &state_dir {
+                memory::keep(dir, meta);
+            }
+            let wanted: Vec<bool> = match select.select.is_empty() {
+                true => Vec::new(),
+                false => (0..meta.layout.files().len()).map(|file| select.selects(file)).collect(),
+            };
+            plan.borrow_mut().add(meta, &wanted).map(Some)
+        });
+        if let Err(error) = swarm.add_magnet(magnet, peers, then) {
+            swarm.lose(Report::of(&error));
+        }
     }
     let seed = Seed { always: args.seed, ratio: args.seed_ratio, time: args.seed_time };
     let result = swarm.run(Goal::Fetch { seed, give_up: args.give_up }, stop);
@@ -89,25 +101,41 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     result
 }
 
+/// Addresses of the peers that a link names; those that are not found are reported.
+fn linked_peers(magnet: &Magnet, console: &Console) -> Vec<SocketAddr> {
+    let mut addrs = Vec::new();
+    for peer in &magnet.peers {
+        match peer.to_socket_addrs() {
+            Ok(found) => addrs.extend(found.take(8)),
+            Err(error) => console.warn(&format!("the peer {peer} of the magnet link is not found: {error}")),
+        }
+    }
+    addrs
+}
+
 /// Writes the torrent file of every magnet link, and fetches nothing else.
 fn fetch_metadata(
     args: &GetArgs,
-    torrents: Vec<Arc<Metainfo>>,
-    magnets: Vec<Magnet>,
+    wanted: Wanted,
     peers: Vec<SocketAddr>,
     console: &Console,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    if let Some(meta) = torrents.first() {
-        return Err(Fault::usage(format!("--metadata-only: {} is known already", meta.name))
-            .hint("it is for magnet links; `ztor show` lists what is in a torrent file")
-            .into());
+    let Wanted { torrents, magnets, mut lost } = wanted;
+    lost.extend(torrents.iter().map(|meta| Report {
+        exit: Exit::Usage,
+        message: format!("--metadata-only: {} is known already", meta.name),
+        hint: Some("it is for magnet links; `ztor show` lists what is in a torrent file".into()),
+    }));
+    if let Some(fault) = nothing_left(magnets.len(), &lost, console) {
+        return Err(fault.into());
     }
     prepare_output(&args.output, None)?;
     let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
+    lost.into_iter().for_each(|report| swarm.lose(report));
     for magnet in magnets {
         let (dir, link) = (args.output.clone(), magnet.clone());
-        let write = move |meta: &Arc<Metainfo>| {
+        let write: Then = Box::new(move |meta| {
             if !meta.hashes.is_complete() {
                 let fault =
                     Fault::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
@@ -121,8 +149,10 @@ fn fetch_metadata(
             std::fs::write(&path, meta.to_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))?;
             Ok(None)
-        };
-        swarm.add_magnet(magnet, peers.clone(), Box::new(write))?;
+        });
+        if let Err(error) = swarm.add_magnet(magnet, peers.clone(), write) {
+            swarm.lose(Report::of(&error));
+        }
     }
     let result = swarm.run(Goal::Fetch { seed: Seed::default(), give_up: args.give_up }, stop);
     swarm.end(stop.is_set());
@@ -133,35 +163,40 @@ fn fetch_metadata(
 struct Wanted {
     torrents: Vec<Arc<Metainfo>>,
     magnets: Vec<Magnet>,
+    /// Of arguments that cannot be used.
+    lost: Vec<Report>,
 }
 
 /// Reads or fetches every torrent file; `None` if the user stopped it.
 fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Option<Wanted>> {
-    let mut wanted = Wanted { torrents: Vec::new(), magnets: Vec::new() };
-    for text in &args.torrents {
-        let meta = match Source::parse(text) {
-            Source::File(path) => load::torrent_file(path)?,
-            Source::Url(url) => match load::torrent_url(url, &args.net.bind, stop)? {
-                Some(meta) => meta,
-                None => return Ok(None),
-            },
-            Source::Magnet(link) => {
-                let magnet = load::magnet(link)?;
-                if wanted.knows(&magnet.info_hashes) {
-                    console.warn(&format!("{} is here twice; it is taken once", magnet.info_hashes));
-                } else {
-                    wanted.magnets.push(magnet);
-                }
-                continue;
+    let mut wanted = Wanted { torrents: Vec::new(), magnets: Vec::new(), lost: Vec::new() };
+    for argument in &args.torrents {
+        match load::load(argument, &args.net.bind, stop) {
+            Ok(Some(Loaded::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
+                wanted.torrents.push(Arc::new(*meta));
             }
-        };
-        if wanted.knows(&meta.info_hashes) {
-            console.warn(&format!("{text} is the same torrent as one before it; it is taken once"));
-        } else {
-            wanted.torrents.push(Arc::new(meta));
+            Ok(Some(Loaded::Magnet(magnet))) if !wanted.knows(&magnet.info_hashes) => {
+                wanted.magnets.push(magnet);
+            }
+            Ok(Some(_)) => {
+                let shown = argument.display();
+                console.warn(&format!("{shown} is the same torrent as one before it; it is taken once"));
+            }
+            Ok(None) => return Ok(None),
+            Err(error) => wanted.lost.push(Report::of(&error)),
         }
     }
     Ok(Some(wanted))
+}
+
+/// The error if nothing is left to do.
+fn nothing_left(left: usize, lost: &[Report], console: &Console) -> Option<Fault> {
+    if left > 0 {
+        return None;
+    }
+    // That of an only torrent is the command's error.
+    lost.iter().skip(1).for_each(|report| console.warn(&report.message));
+    of_many(lost, lost.len())
 }
 
 impl Wanted {

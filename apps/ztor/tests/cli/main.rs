@@ -11,6 +11,7 @@ mod liar;
 mod magnet;
 mod names;
 mod show;
+mod sources;
 mod swarm;
 mod trouble;
 mod verify;

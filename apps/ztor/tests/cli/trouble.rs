@@ -15,12 +15,13 @@ fn closed_port() -> u16 {
 }
 
 /// A web server that answers everything with the same page, until the test's process ends.
-fn web_server(answer: &'static str) -> u16 {
+pub(crate) fn web_server(answer: impl Into<String>) -> u16 {
+    let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let _ = reply(stream, answer);
+            let _ = reply(stream, &answer);
         }
     });
     port
@@ -71,6 +72,14 @@ fn nobody_there_ends_with_a_network_error_when_asked_to_give_up() {
     let run =
         Running::start(get(&scratch, &[&torrent, &"--peer", &peer, &"--give-up", &"1s"])).finish().expect(5);
     assert!(run.stderr.contains("x.bin"), "{run:#?}");
+}
+
+#[test]
+fn an_error_is_the_last_object_of_json() {
+    let scratch = Scratch::new();
+    let run = scratch.ztor(&[&"show", &"--json", &scratch.path("absent.torrent")]).expect(4);
+    let error = run.json().pop().unwrap();
+    assert_eq!((&error["event"], &error["exit_code"]), (&"error".into(), &4.into()), "{run:#?}");
 }
 
 #[test]

@@ -70,6 +70,34 @@ impl World {
 }
 
 #[test]
+fn a_length_of_metadata_that_is_not_fetched_is_reported_once() {
+    let (mut world, _) = World::new(32768, 32768);
+    let leech = world.add_magnet(world.meta.info_hashes, &[]);
+    let node = &mut world.nodes[leech];
+    let hello = |size| ExtendedHandshake {
+        messages: vec![(UT_METADATA.into(), 6)],
+        metadata_size: Some(size),
+        ..ExtendedHandshake::default()
+    };
+    let info_hash = world.meta.info_hashes.swarm_id();
+    for n in 1..3 {
+        let handshake = Handshake {
+            reserved: Reserved::NONE.with_extended(),
+            info_hash,
+            peer_id: PeerId::from_random([n; 12]),
+        };
+        let payload = hello(40 << 20).encode().into();
+        let greeting = [&handshake.encode()[..], &encode(&[Message::Extended { id: 0, payload }])].concat();
+        let key = node.rig.engine.accept(world.now, addr(76 + n), Transport::Tcp).unwrap();
+        node.rig.give(key, &mut FarEnd::default(), &greeting);
+        node.rig.settle();
+    }
+    let said = |event: &TorrentEvent| matches!(event, TorrentEvent::MetadataTooLong { len, max, .. } if *len == 40 << 20 && *max == 32 << 20);
+    world.run(LIMIT, |w| w.nodes[leech].events.iter().any(said));
+    assert_eq!(world.nodes[leech].events.iter().filter(|event| said(event)).count(), 1);
+}
+
+#[test]
 fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
     let (mut world, data) = World::new(40 * 32768 + 5, 32768);
     let seed = world.add(Some(&data), &[], |_| {});

@@ -178,6 +178,7 @@ impl Driver {
             | TorrentEvent::Stopped { .. }
             | TorrentEvent::PieceFailed { .. }
             | TorrentEvent::Banned { .. }
+            | TorrentEvent::MetadataTooLong { .. }
             | TorrentEvent::Tracker { .. } => {}
         }
         self.tell(SessionEvent::Torrent(event));
