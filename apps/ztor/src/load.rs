@@ -94,6 +94,17 @@ pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
     }
 }
 
+/// What a user should know of a torrent file that is not as its maker may think.
+pub(crate) fn notice(meta: &Metainfo) -> Option<String> {
+    meta.is_private_outside().then(|| {
+        format!(
+            "{} says that it is private beside its info dictionary, where that has no effect (BEP 27): peers are \
+             looked for everywhere",
+            meta.name
+        )
+    })
+}
+
 /// The torrent, or the magnet link, that bytes from `place` are.
 fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Loaded> {
     let start = bytes.trim_ascii_start();

@@ -12,6 +12,8 @@ use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher;
 
+use crate::charset::Charset;
+
 /// The longest element that is produced, in bytes: as long as file systems allow.
 pub const MAX_ELEMENT_LEN: usize = 255;
 
@@ -71,9 +73,20 @@ impl Naming {
 ///
 /// With [`Naming::Exact`] an element that this system can hold stays as it is.
 pub fn safe_element(raw: &[u8], naming: Naming) -> String {
-    let text = String::from_utf8_lossy(raw);
-    if naming == Naming::Exact && !naming.is_portable() && is_element(&text) {
-        return text.into_owned();
+    safe_text(&String::from_utf8_lossy(raw), naming)
+}
+
+/// As [`safe_element`], of a name whose encoding is known. [`Naming::Former`] knows of no encoding.
+pub(crate) fn safe_encoded(raw: &[u8], charset: Charset, naming: Naming) -> String {
+    match naming {
+        Naming::Former => safe_element(raw, naming),
+        _ => safe_text(&charset.decode(raw), naming),
+    }
+}
+
+fn safe_text(text: &str, naming: Naming) -> String {
+    if naming == Naming::Exact && !naming.is_portable() && is_element(text) {
+        return text.to_owned();
     }
     let kept = text.chars().filter(|&c| !is_harmful(c) && !(naming.drops_invisible() && is_invisible(c)));
     let mut name: String = kept.map(|c| replace(c, naming)).collect();
@@ -101,7 +114,10 @@ pub fn with_extension(name: &str, extension: &str) -> String {
 }
 
 /// Whether an element means the same by each of [`Naming::ON_DISK`].
-pub(crate) fn is_named_alike(raw: &[u8]) -> bool {
+pub(crate) fn is_named_alike(raw: &[u8], charset: Charset) -> bool {
+    if !charset.is_needless_for(raw) {
+        return false;
+    }
     let is_plain = |b: &u8| matches!(b, b' '..=b'~') && !matches!(b, b'/' | b'\\');
     if raw.len() <= CUT_LEN && raw.iter().all(is_plain) {
         return true;

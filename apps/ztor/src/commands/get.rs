@@ -173,6 +173,7 @@ fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Op
     for argument in &args.torrents {
         match load::load(argument, &args.net.bind, stop) {
             Ok(Some(Loaded::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
+                load::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
                 wanted.torrents.push(Arc::new(*meta));
             }
             Ok(Some(Loaded::Magnet(magnet))) if !wanted.knows(&magnet.info_hashes) => {

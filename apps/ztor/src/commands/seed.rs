@@ -51,7 +51,10 @@ fn load_all(args: &DataArgs, console: &Console) -> anyhow::Result<(Vec<Data>, Ve
                 let shown = torrent.display();
                 console.warn(&format!("{shown} is the same torrent as one before it; it is taken once"));
             }
-            Ok(data) => torrents.push(data),
+            Ok(data) => {
+                load::notice(&data.0).into_iter().for_each(|notice| console.warn(&notice));
+                torrents.push(data);
+            }
             Err(error) => lost.push(Report::of(&error)),
         }
     }

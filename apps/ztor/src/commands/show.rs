@@ -265,7 +265,13 @@ fn torrent_text(meta: &Metainfo) -> String {
     );
     text.row("Size", &format!("{} ({} bytes)", Size(layout.total_len()), layout.total_len()));
     text.row("Pieces", &format!("{} of {}", layout.piece_count(), Size(u64::from(layout.piece_length()))));
-    text.row("Private", if meta.private { "yes: peers come from its trackers only" } else { "no" });
+    let private = match (meta.private, meta.is_private_outside()) {
+        (true, _) => "yes: peers come from its trackers only",
+        (false, true) => "no: it says so beside the info dictionary, where that has no effect (BEP 27)",
+        (false, false) => "no",
+    };
+    text.row("Private", private);
+    text.optional("Encoding", meta.encoding());
     if let Some(seconds) = meta.creation_date {
         text.row("Created", &date(seconds));
     }

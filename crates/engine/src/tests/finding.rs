@@ -260,6 +260,53 @@ fn a_flood_of_addresses_is_bounded() {
     assert!((1..=201).contains(&known), "{known}");
 }
 
+fn engine_with_trackers(now: Instant, urls: &[&str]) -> (Engine, Outbox) {
+    let mut engine = Engine::new(now, Config::new(PeerId::from_random([1; 12]), 6881), 1);
+    let add = AddMagnet {
+        info_hashes: InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20])),
+        trackers: urls.iter().map(|url| vec![(*url).to_owned()]).collect(),
+        peers: Vec::new(),
+    };
+    engine.add_magnet(now, &add).unwrap();
+    let mut out = Outbox::default();
+    engine.settle(now, &mut out);
+    (engine, out)
+}
+
+#[test]
+fn trackers_that_cannot_be_asked_are_reported_once() {
+    let now = Instant::from_micros(1);
+    let said = |urls: &[&str]| {
+        let (mut engine, mut out) = engine_with_trackers(now, urls);
+        engine.settle(now + Duration::from_secs(1), &mut out);
+        let messages = out.events.into_iter().map(|event| match event {
+            TorrentEvent::Tracker { tracker, message, is_error: true, .. } => format!("{tracker}: {message}"),
+            other => panic!("{other:?}"),
+        });
+        messages.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        said(&["wss://a.example/", "wss://b.example/"]),
+        ["wss://a.example: wss trackers are not supported"]
+    );
+    assert_eq!(said(&["wss://a.example/", "http://b.example/announce"]), [""; 0]);
+    let bad = said(&["http://a.example/announce", "http://b.example:99999/announce"]);
+    let why = "its address cannot be used: the port is not a number from 1 to 65535";
+    assert_eq!(bad.len(), 1);
+    assert!(bad[0].ends_with(why) && bad[0].starts_with("http://b.example"), "{bad:?}");
+}
+
+#[test]
+fn a_udp_tracker_without_a_port_is_asked_at_that_of_http() {
+    let now = Instant::from_micros(1);
+    let (mut engine, mut out) = engine_with_trackers(now, &["udp://tracker.example/announce"]);
+    let asked = out.resolves.pop().expect("the name is looked up");
+    let ips = vec!["192.0.2.1".parse().unwrap()];
+    engine.handle(now, Event::Resolved { id: asked.id, result: Ok(ips) }, &mut out);
+    engine.settle(now, &mut out);
+    assert_eq!(out.datagrams[0].0, "192.0.2.1:80".parse().unwrap());
+}
+
 /// A tracker with addresses of both families is told over both, and its name is not looked up for every torrent.
 #[test]
 fn udp_trackers_are_told_over_both_families() {
