@@ -133,6 +133,10 @@ fn judge(error: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<Stri
     if let Some(session::AddError::Storage(error)) = error.downcast_ref() {
         return judge(error);
     }
+    if let Some(session::StartError::NoNode(_)) = error.downcast_ref() {
+        let hint = "is there a network? --dht-bootstrap names another node";
+        return Some((Exit::Network, Some(hint.into())));
+    }
     if let Some(error) = error.downcast_ref::<session::StartError>() {
         let is_listen = matches!(error, session::StartError::Listen { .. });
         return Some((

@@ -36,6 +36,8 @@ pub(crate) const SHUTDOWN: Duration = Duration::from_millis(1500);
 pub(crate) enum Goal {
     /// Never: torrents are served until the user stops it.
     Serve,
+    /// As [`Self::Serve`], of data that the torrent was just made of.
+    Share,
     /// Once all torrents are done and seeded as long as asked.
     Fetch {
         seed: Seed,
@@ -295,14 +297,10 @@ impl Swarm {
             (true, _) => self.on_done(id, goal),
             (false, Goal::Fetch { .. }) => {}
             // Seeding writes nothing, so what is missing stays missing.
-            (false, Goal::Serve) => {
+            (false, Goal::Serve | Goal::Share) => {
                 self.session.command(Command::Remove(id));
                 let total = self.torrent(id).map_or(0, |torrent| torrent.wanted_bytes);
-                let percent = u128::from(have_bytes) * 100 / u128::from(total.max(1));
-                let message = format!(
-                    "only {percent}% of {name} is there and right, so it is not seeded; \
-                     `ztor get` with `--seed` fetches the rest and serves it meanwhile"
-                );
+                let message = not_whole(&name, have_bytes, total, goal);
                 self.on_failure(id, Exit::Failed, message);
             }
         }
@@ -319,7 +317,7 @@ impl Swarm {
         let status = snapshot.torrent(id);
         let have_bytes = status.map_or(torrent.wanted_bytes, |status| status.have_bytes);
         let serves = match goal {
-            Goal::Serve => true,
+            Goal::Serve | Goal::Share => true,
             Goal::Fetch { seed, .. } => {
                 self.display.event(&Event::Done {
                     info_hash,
@@ -445,6 +443,21 @@ impl Swarm {
     }
 }
 
+/// Why data is not served of which some is missing or wrong.
+fn not_whole(name: &str, have_bytes: u64, total: u64, goal: Goal) -> String {
+    let percent = u128::from(have_bytes) * 100 / u128::from(total.max(1));
+    let found = format!("only {percent}% of {name} is there and right");
+    match goal {
+        // Nobody else has it yet.
+        Goal::Share => {
+            format!("{found}: it changed since it was hashed; share it again when nothing writes to it")
+        }
+        Goal::Serve | Goal::Fetch { .. } => format!(
+            "{found}, so it is not seeded; `ztor get` with `--seed` fetches the rest and serves what is there"
+        ),
+    }
+}
+
 /// How a session is to run that talks to peers.
 pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
     let defaults = Config::default();
@@ -532,4 +545,15 @@ pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, Fault> {
 /// Seconds since then, to the millisecond.
 fn seconds(since: Instant) -> f64 {
     (since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_whole_names_get_only_where_others_may_have_the_rest() {
+        assert!(not_whole("x", 1, 4, Goal::Serve).contains("only 25% of x is there and right, so"));
+        assert!(!not_whole("x", 1, 4, Goal::Share).contains("get"));
+    }
 }

@@ -1,6 +1,7 @@
 //! HTTP(S) requests: trackers and torrent files.
 
 use crate::bind::Bind;
+use crate::tls_error;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, redirect};
@@ -256,6 +257,9 @@ fn plain(error: reqwest::Error) -> FetchError {
     if error.is_timeout() {
         return FetchError::Network("no answer in time".into());
     }
+    if let Some(words) = tls_error::explain(&error) {
+        return FetchError::Network(words);
+    }
     let mut cause: &dyn std::error::Error = &error;
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -373,6 +377,22 @@ mod tests {
             server(format!("HTTP/1.1 302 Found\r\nLocation: {link}\r\nContent-Length: 0\r\n\r\n"));
         assert_eq!(get(&format!("http://{addr}/get?id=1"), true).unwrap(), link.as_bytes());
         assert!(get(&format!("http://{addr}/announce?info_hash=a"), false).is_err());
+    }
+
+    #[test]
+    fn a_server_without_tls_is_named_as_one() {
+        let (addr, _) = server(OK.into());
+        // The server waits for the end of a line, which a greeting of TLS may not have.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let plain = listener.local_addr().unwrap();
+        let answers = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        });
+        let error = get(&format!("https://{plain}/x.torrent"), true).unwrap_err().to_string();
+        assert!(error.contains("the answer is not encrypted"), "{error}");
+        answers.join().unwrap();
+        assert!(get(&format!("http://{addr}/x.torrent"), true).is_ok());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod message;
 mod scrape;
 mod snapshot;
 mod state;
+mod tls_error;
 
 pub use bind::{BadBind, Bind};
 pub use dht_client::DhtClient;
@@ -146,6 +147,9 @@ pub enum StartError {
         /// Those that are there.
         others: String,
     },
+    /// None of the nodes to enter the DHT by has an address.
+    #[error("no node to enter the DHT by: {0}")]
+    NoNode(String),
     /// A thread, the poll or the HTTP client could not be set up.
     #[error("cannot start: {0}")]
     Setup(String),

@@ -11,7 +11,7 @@ use crate::handles::{Access, HandleCache, OpenFile};
 use crate::names::as_found;
 use crate::parts::{Geometry, PartFile};
 use crate::positional::write_at;
-use crate::root::{How, Opened, Root};
+use crate::root::{How, Root};
 use crate::zeros::ZeroDigests;
 
 mod io;
@@ -57,7 +57,7 @@ pub struct TorrentStore {
 pub struct StoreOptions {
     /// How files get their disk space.
     pub allocate: Allocation,
-    /// Never write, create or truncate anything. Single files may then be symbolic links.
+    /// Never write, create or truncate anything. Files and folders may then be symbolic links that lead anywhere.
     pub read_only: bool,
 }
 
@@ -129,7 +129,7 @@ impl TorrentStore {
         let words = (layout.piece_count() as usize).div_ceil(64);
         let mut store = Self {
             id: handles.new_store_id(),
-            root: Root::new(dir, trusted),
+            root: Root::new(dir, trusted, options.read_only),
             options,
             handles,
             flags: (0..file_count).map(|_| AtomicU8::new(0)).collect(),
@@ -210,7 +210,7 @@ impl TorrentStore {
     pub fn fingerprint(&self) -> Result<Vec<FileStamp>, StorageError> {
         let places = self.places();
         let parts = if places.any_moved() {
-            stamp_of(&self.root.dir().join(&self.parts_path))?
+            stamp_of(&self.root.dir().join(&self.parts_path), false)?
         } else {
             FileStamp::ABSENT
         };
@@ -222,7 +222,7 @@ impl TorrentStore {
                 } else if places.is_moved(index) {
                     Ok(parts)
                 } else {
-                    stamp_of(&self.path_of(index))
+                    stamp_of(&self.path_of(index), self.options.read_only)
                 }
             })
             .collect()
@@ -329,9 +329,6 @@ impl TorrentStore {
             Err(error) if seen && error.is_absent() => {
                 return Err(StorageError::FileGone { path: self.path_of(index) });
             }
-            Err(StorageError::Symlink { .. }) if self.options.read_only && self.meta.is_single_file() => {
-                self.open_users_link(index)?
-            }
             opened => opened?,
         };
         self.set_flag(index, flag::SEEN);
@@ -339,17 +336,6 @@ impl TorrentStore {
             self.give_size(index, &opened.file)?;
         }
         Ok(opened.file)
-    }
-
-    /// A torrent of one file that is only served may be a link: no torrent could have made it.
-    fn open_users_link(&self, index: usize) -> Result<Opened, StorageError> {
-        let path = self.path_of(index);
-        let file = File::open(&path).at(Operation::Open, || path.clone())?;
-        let metadata = file.metadata().at(Operation::Inspect, || path.clone())?;
-        if !metadata.is_file() {
-            return Err(StorageError::NotAFile { path });
-        }
-        Ok(Opened { len: metadata.len(), file })
     }
 
     fn give_size(&self, index: usize, file: &File) -> Result<(), StorageError> {
@@ -415,9 +401,11 @@ fn identity(meta: &Metainfo) -> ([u8; 32], String) {
     }
 }
 
-fn stamp_of(path: &Path) -> Result<FileStamp, StorageError> {
+/// The stamp of what lies at `path`; if `follow`, of what a link there leads to.
+fn stamp_of(path: &Path, follow: bool) -> Result<FileStamp, StorageError> {
     use std::os::unix::fs::MetadataExt as _;
-    match std::fs::symlink_metadata(path) {
+    let found = if follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
+    match found {
         Ok(metadata) => Ok(FileStamp {
             len: metadata.len(),
             mtime_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),

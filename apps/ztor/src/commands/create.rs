@@ -18,6 +18,10 @@ use crate::text::lossy_path;
 use crate::units::{Count, Size};
 
 pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let output = match &args.output {
+        Some(path) => path.clone(),
+        None => default_output(&args.path)?,
+    };
     let extras = Extras {
         tiers: tiers(&args.tracker)?,
         web_seeds: web_seeds(&args.web_seed)?,
@@ -25,14 +29,17 @@ pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::
         source: args.source.clone(),
         comment: args.comment.clone(),
         creation_date: date(args.date),
-    };
-    let output = match &args.output {
-        Some(path) => path.clone(),
-        None => default_output(&args.path)?,
+        output: Some(output.clone()),
     };
     // Hashing takes long: what is bound to fail fails before it.
     if !args.force && output.symlink_metadata().is_ok() {
         return Err(exists(&output).into());
+    }
+    if let (Ok(data), Ok(target)) = (args.path.canonicalize(), output.canonicalize())
+        && data == target
+    {
+        let message = format!("{} is the data itself; the torrent file would replace it", output.display());
+        return Err(Fault::usage(message).hint("choose another file with -o").into());
     }
     let Some(made) = content::make(&args.path, &args.content, extras, console, stop)? else {
         return Ok(Exit::Interrupted);

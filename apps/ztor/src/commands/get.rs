@@ -271,6 +271,11 @@ impl Plan {
 /// Makes the folder, and finds out early whether it can be written, unless everything might be there already.
 fn prepare_output(dir: &Path, torrents: Option<&Vec<Arc<Metainfo>>>) -> anyhow::Result<()> {
     let cannot = || format!("cannot put data into {}", dir.display());
+    if dir.metadata().is_ok_and(|found| !found.is_dir()) {
+        return Err(Fault::new(Exit::Storage, format!("{}: it is a file, not a folder", cannot()))
+            .hint("give -o the folder that the data belongs into")
+            .into());
+    }
     std::fs::create_dir_all(dir).with_context(cannot)?;
     if torrents.is_some_and(|all| all.iter().all(|meta| dir.join(&as_found(meta, dir).name).exists())) {
         return Ok(());

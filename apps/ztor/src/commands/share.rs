@@ -46,7 +46,7 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
         tracker: urls.http.as_deref().unwrap_or_default(),
     };
     swarm.tell(&sharing);
-    let result = swarm.run(Goal::Serve, stop);
+    let result = swarm.run(Goal::Share, stop);
     swarm.end(stop.is_set());
     tracker.stop();
     result

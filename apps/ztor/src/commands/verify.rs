@@ -95,7 +95,11 @@ impl BadFile {
     fn find(meta: &Metainfo, index: usize, on_disk: &Path, good: &[bool]) -> Option<BadFile> {
         let file = meta.layout.files().get(index)?;
         let pieces = meta.layout.pieces_of(index);
-        let found = std::fs::symlink_metadata(on_disk);
+        // A link of the user's counts as what it leads to; one of the torrent's is compared by itself.
+        let found = match file.symlink {
+            Some(_) => std::fs::symlink_metadata(on_disk),
+            None => std::fs::metadata(on_disk),
+        };
         let missing = found.is_err();
         let wrong_len =
             file.symlink.is_none() && found.is_ok_and(|found| found.is_file() && found.len() != file.length);

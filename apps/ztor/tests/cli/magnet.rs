@@ -84,6 +84,11 @@ fn peers_are_found_in_the_dht() {
         Running::start(command).finish()
     };
     let pong = dht(&["ping", &first.addr]).expect(0).event("pong");
+    // A node that is named needs no other to be found by.
+    scratch.ztor(&[&"dht", &"ping", &first.addr, &"--bind", &"127.0.0.1"]).expect(0);
+    let nowhere: [&dyn AsRef<std::ffi::OsStr>; 6] =
+        [&"dht", &"stats", &"--bind", &"127.0.0.1", &"--dht-bootstrap", &"no-such-host.invalid:1"];
+    scratch.ztor(&nowhere).expect(5);
     assert_eq!(pong["node"], first.addr.as_str());
     let start = Instant::now();
     loop {
