@@ -24,6 +24,7 @@ use crate::stop::Stop;
 use crate::units::Span;
 use torrent::{Outcome, Torrent, wanted_bytes};
 
+pub(crate) use magnet::Link;
 pub(crate) use torrent::{Then, info_hash};
 
 /// How often the session is looked at.

@@ -58,8 +58,8 @@ impl Metainfo {
     /// Reads a `.torrent` file (BEP 3, 52).
     ///
     /// v1 torrents are read leniently, as those in the wild need it: keys out of order, bytes in front of the start
-    /// and behind the end, names of another [`encoding`](Self::encoding). The info dictionary of v2 and hybrid ones must be canonical, and their piece layers complete and true
-    /// to the roots.
+    /// and behind the end, names of another [`encoding`](Self::encoding). The info dictionary of v2 and hybrid ones must be canonical, and their piece layers true to
+    /// the roots. Of piece layers that the file does not have, the hashes are missing: see [`PieceHashes::v2`].
     ///
     /// # Errors
     /// What is wrong, and in which field.

@@ -77,7 +77,8 @@ impl Outer {
     }
 }
 
-/// Checks and takes the piece layers (BEP 52): there must be one for every file of more than one piece.
+/// Checks and takes the piece layers (BEP 52). There should be one for every file of more than one piece; those that are
+/// missing can be had from peers or from the data.
 pub(crate) fn piece_layers(
     layers: Option<Value<'_>>,
     layout: &Layout,
@@ -93,10 +94,7 @@ pub(crate) fn piece_layers(
         let Some(root) = layout.files()[file].pieces_root.filter(|_| pieces > 1) else { continue };
         let entry = data_encoding::HEXLOWER.encode(&root);
         let place = place.key(&entry);
-        let Some(layer) = by_root.get(&root[..]) else {
-            let expected = "the hashes of a file of more than one piece";
-            return Err(MetainfoError::Missing { field: place.to_string(), expected });
-        };
+        let Some(layer) = by_root.get(&root[..]) else { continue };
         let (hashes, rest) = layer.as_bytes().unwrap_or_default().as_chunks::<32>();
         if hashes.len() != pieces || !rest.is_empty() {
             let found = layer

@@ -171,6 +171,9 @@ pub enum AddError {
     /// Its files cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Some pieces have no hash to check them by: a v2 torrent without all its piece layers.
+    #[error("the torrent file lacks the hashes of some pieces (`piece layers`)")]
+    NoLayers,
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
@@ -217,6 +220,8 @@ pub struct AddMagnet {
     pub magnet: Magnet,
     /// Addresses to try besides those.
     pub peers: Vec<SocketAddr>,
+    /// The torrent itself, if only the piece layers of some files are missing (BEP 52): these are then asked for.
+    pub known: Option<Arc<Metainfo>>,
 }
 
 /// A running client. Dropping it ends it within a moment, without goodbyes; [`shutdown`](Self::shutdown) is
@@ -316,7 +321,7 @@ impl Session {
     /// Takes up a magnet link: peers are looked for and asked what the torrent is. It is known once
     /// [`TorrentEvent::Metadata`] comes; nothing is fetched before [`begin`](Self::begin) says what and where.
     pub fn add_magnet(&self, add: AddMagnet) -> Result<TorrentId, AddError> {
-        let AddMagnet { magnet, mut peers } = add;
+        let AddMagnet { magnet, mut peers, known } = add;
         let mut names = Vec::new();
         for peer in magnet.peers {
             match peer.parse() {
@@ -324,8 +329,11 @@ impl Session {
                 Err(_) => names.push(peer),
             }
         }
-        let trackers = magnet.trackers.into_iter().map(|url| vec![url]).collect();
-        let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers };
+        let trackers = match &known {
+            Some(meta) => meta.trackers.clone(),
+            None => magnet.trackers.into_iter().map(|url| vec![url]).collect(),
+        };
+        let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers, known };
         let (answer, reply) = bounded(1);
         self.inbox.push(ToNet::AddMagnet { request, names, answer });
         Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
@@ -342,6 +350,9 @@ impl Session {
 
     fn prepare(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
         let AddTorrent { meta, dir, wanted, sequential, peers, allocate, read_only } = add;
+        if !meta.is_v1() && !meta.hashes.is_complete() {
+            return Err(AddError::NoLayers);
+        }
         let dir = std::path::absolute(&dir).unwrap_or(dir);
         let options = StoreOptions { allocate, read_only };
         let handles = Arc::clone(&self.handles);

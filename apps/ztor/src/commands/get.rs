@@ -15,6 +15,7 @@ use ztor_session::{AddTorrent, Allocation};
 use ztor_storage::as_found;
 
 use crate::args::{Allocate, GetArgs};
+use crate::check;
 use crate::console::Console;
 use crate::display::Display;
 use crate::exit::{Exit, Fault, Report, of_many};
@@ -22,30 +23,30 @@ use crate::load::{self, Loaded};
 use crate::memory;
 use crate::select::Selection;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Seed, Swarm, Then, info_hash};
+use crate::swarm::{self, Goal, Link, Seed, Swarm, Then, info_hash};
 
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
     let mut peers = swarm::peers(&args.peer)?;
-    let Some(Wanted { mut torrents, mut magnets, mut lost }) = load_all(args, console, stop)? else {
+    let Some(Wanted { mut torrents, mut links, mut lost }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
     let state_dir = swarm::state_dir(console);
     // What an earlier run has found out need not be asked again, and may be all that is left of the swarm.
     if let Some(dir) = &state_dir {
-        magnets.retain(|magnet| {
-            let known =
-                memory::recall(dir, magnet).filter(|_| !args.metadata_only && magnet.select.is_empty());
+        links.retain(|link| {
+            let may_recall = !args.metadata_only && link.known.is_none() && link.magnet.select.is_empty();
+            let known = memory::recall(dir, &link.magnet).filter(|_| may_recall);
             let is_new = known.is_none();
             if let Some(meta) = known {
-                peers.extend(linked_peers(magnet, console));
+                peers.extend(linked_peers(&link.magnet, console));
                 torrents.push(meta);
             }
             is_new
         });
     }
     if args.metadata_only {
-        return fetch_metadata(args, Wanted { torrents, magnets, lost }, peers, console, stop);
+        return fetch_metadata(args, Wanted { torrents, links, lost }, peers, console, stop);
     }
     let mut plan = Plan { owners: HashMap::new(), selection, peers, args: args.clone() };
     let mut adds = Vec::new();
@@ -59,10 +60,10 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
             false
         }
     });
-    if let Some(fault) = nothing_left(adds.len() + magnets.len(), &lost, console) {
+    if let Some(fault) = nothing_left(adds.len() + links.len(), &lost, console) {
         return Err(fault.into());
     }
-    prepare_output(&args.output, magnets.is_empty().then_some(&torrents))?;
+    prepare_output(&args.output, links.is_empty().then_some(&torrents))?;
     let mut swarm = Swarm::start(&args.net, state_dir.clone(), Display::new(console))?;
     lost.into_iter().for_each(|report| swarm.lose(report));
     for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
@@ -77,8 +78,8 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         }
     }
     let plan = Rc::new(RefCell::new(plan));
-    for magnet in magnets {
-        let (plan, select) = (Rc::clone(&plan), magnet.clone());
+    for link in links {
+        let (plan, select) = (Rc::clone(&plan), link.magnet.clone());
         let state_dir = state_dir.clone();
         let peers = plan.borrow().peers.clone();
         let then: Then = Box::new(move |meta| {
@@ -91,7 +92,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
             };
             plan.borrow_mut().add(meta, &wanted).map(Some)
         });
-        if let Err(error) = swarm.add_magnet(magnet, peers, then) {
+        if let Err(error) = swarm.add_link(link, peers, then) {
             swarm.lose(Report::of(&error));
         }
     }
@@ -121,20 +122,20 @@ fn fetch_metadata(
     console: &Console,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    let Wanted { torrents, magnets, mut lost } = wanted;
+    let Wanted { torrents, links, mut lost } = wanted;
     lost.extend(torrents.iter().map(|meta| Report {
         exit: Exit::Usage,
         message: format!("--metadata-only: {} is known already", meta.name),
         hint: Some("it is for magnet links; `ztor show` lists what is in a torrent file".into()),
     }));
-    if let Some(fault) = nothing_left(magnets.len(), &lost, console) {
+    if let Some(fault) = nothing_left(links.len(), &lost, console) {
         return Err(fault.into());
     }
     prepare_output(&args.output, None)?;
     let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
     lost.into_iter().for_each(|report| swarm.lose(report));
-    for magnet in magnets {
-        let (dir, link) = (args.output.clone(), magnet.clone());
+    for link in links {
+        let (dir, magnet) = (args.output.clone(), link.magnet.clone());
         let write: Then = Box::new(move |meta| {
             if !meta.hashes.is_complete() {
                 let fault =
@@ -145,12 +146,12 @@ fn fetch_metadata(
             }
             let path = dir.join(with_extension(&meta.name, ".torrent"));
             let mut meta = Metainfo::clone(meta);
-            meta.web_seeds.clone_from(&link.web_seeds);
+            meta.web_seeds.clone_from(&magnet.web_seeds);
             std::fs::write(&path, meta.to_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))?;
             Ok(None)
         });
-        if let Err(error) = swarm.add_magnet(magnet, peers.clone(), write) {
+        if let Err(error) = swarm.add_link(link, peers.clone(), write) {
             swarm.lose(Report::of(&error));
         }
     }
@@ -162,22 +163,26 @@ fn fetch_metadata(
 /// What the arguments name, each once.
 struct Wanted {
     torrents: Vec<Arc<Metainfo>>,
-    magnets: Vec<Magnet>,
+    links: Vec<Link>,
     /// Of arguments that cannot be used.
     lost: Vec<Report>,
 }
 
 /// Reads or fetches every torrent file; `None` if the user stopped it.
 fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Option<Wanted>> {
-    let mut wanted = Wanted { torrents: Vec::new(), magnets: Vec::new(), lost: Vec::new() };
+    let mut wanted = Wanted { torrents: Vec::new(), links: Vec::new(), lost: Vec::new() };
     for argument in &args.torrents {
         match load::load(argument, &args.net.bind, stop) {
             Ok(Some(Loaded::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
                 load::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
-                wanted.torrents.push(Arc::new(*meta));
+                match check::complete(&Arc::new(*meta), &args.output, console, stop)? {
+                    Some(meta) if meta.hashes.is_complete() => wanted.torrents.push(meta),
+                    Some(meta) => wanted.links.push(meta.into()),
+                    None => return Ok(None),
+                }
             }
             Ok(Some(Loaded::Magnet(magnet))) if !wanted.knows(&magnet.info_hashes) => {
-                wanted.magnets.push(magnet);
+                wanted.links.push(magnet.into());
             }
             Ok(Some(_)) => {
                 let shown = argument.display();
@@ -203,7 +208,9 @@ fn nothing_left(left: usize, lost: &[Report], console: &Console) -> Option<Fault
 impl Wanted {
     fn knows(&self, hashes: &InfoHashes) -> bool {
         let torrents = self.torrents.iter().map(|meta| &meta.info_hashes);
-        torrents.chain(self.magnets.iter().map(|m| &m.info_hashes)).any(|other| other.matches(hashes))
+        torrents
+            .chain(self.links.iter().map(|link| &link.magnet.info_hashes))
+            .any(|other| other.matches(hashes))
     }
 }
 

@@ -8,6 +8,7 @@ use ztor_metainfo::Metainfo;
 use ztor_session::AddTorrent;
 
 use crate::args::{DataArgs, SeedArgs};
+use crate::check;
 use crate::console::Console;
 use crate::display::Display;
 use crate::exit::{Exit, Fault, Report, of_many};
@@ -18,7 +19,7 @@ use crate::swarm::{self, Goal, Swarm};
 
 pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let peers = swarm::peers(&args.peer)?;
-    let (torrents, lost) = load_all(&args.data, console)?;
+    let Some((torrents, lost)) = load_all(&args.data, console, stop)? else { return Ok(Exit::Interrupted) };
     if torrents.is_empty()
         && let Some(fault) = of_many(&lost, lost.len())
     {
@@ -41,15 +42,40 @@ pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Re
 /// A torrent and the folder that holds its data.
 type Data = (Arc<Metainfo>, PathBuf);
 
-/// The torrents, each once, and what is wrong with the others.
-fn load_all(args: &DataArgs, console: &Console) -> anyhow::Result<(Vec<Data>, Vec<Report>)> {
+/// The torrents, each once, and what is wrong with the others; `None` if the user stopped it.
+fn load_all(
+    args: &DataArgs,
+    console: &Console,
+    stop: &Stop,
+) -> anyhow::Result<Option<(Vec<Data>, Vec<Report>)>> {
     let mut torrents: Vec<Data> = Vec::new();
     let mut lost = Vec::new();
     for (torrent, path) in pairs(args)? {
-        match load_one(torrent, path) {
+        let loaded = load_one(torrent, path).and_then(|(meta, dir)| {
+            let Some(meta) = check::complete(&meta, &dir, console, stop)? else { return Ok(None) };
+            Ok(Some((meta, dir)))
+        });
+        let loaded = match loaded {
+            Ok(Some(data)) => Ok(data),
+            Ok(None) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        match loaded {
             Ok((meta, _)) if torrents.iter().any(|(other, _)| other.info_hashes == meta.info_hashes) => {
                 let shown = torrent.display();
                 console.warn(&format!("{shown} is the same torrent as one before it; it is taken once"));
+            }
+            Ok((meta, dir)) if !meta.is_v1() && !meta.hashes.is_complete() => {
+                let message = format!(
+                    "{} has no piece layers for all of its files, and these files in {} are not right as a whole",
+                    torrent.display(),
+                    dir.display()
+                );
+                lost.push(Report {
+                    exit: Exit::Failed,
+                    message,
+                    hint: Some("`ztor verify` lists them".into()),
+                });
             }
             Ok(data) => {
                 load::notice(&data.0).into_iter().for_each(|notice| console.warn(&notice));
@@ -58,7 +84,7 @@ fn load_all(args: &DataArgs, console: &Console) -> anyhow::Result<(Vec<Data>, Ve
             Err(error) => lost.push(Report::of(&error)),
         }
     }
-    Ok((torrents, lost))
+    Ok(Some((torrents, lost)))
 }
 
 /// A torrent file, and where its data is.

@@ -63,7 +63,7 @@ fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> an
 fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let peers = swarm::peers(&args.peer)?;
     let session = Session::start(swarm::config(&args.net, None))?;
-    let add = AddMagnet { magnet: magnet.clone(), peers };
+    let add = AddMagnet { magnet: magnet.clone(), peers, known: None };
     let id = session.add_magnet(add).context("cannot look for the torrent")?;
     if !console.is_json() {
         console.warn(&format!("looking for peers who know what {} is ...", magnet.info_hashes));

@@ -49,7 +49,9 @@ pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::
 /// Checks one torrent, and names it first if there are `many`.
 fn verify(torrent: &OsStr, path: &Path, many: bool, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let (meta, dir) = load_one(torrent, path)?;
-    let meta = as_found(&meta, &dir);
+    let Some(meta) = check::complete(&as_found(&meta, &dir), &dir, console, stop)? else {
+        return Ok(Exit::Interrupted);
+    };
     if many {
         let (torrent, info_hash) = (torrent.to_string_lossy(), info_hash(&meta));
         match console.is_json() {

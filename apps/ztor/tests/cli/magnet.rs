@@ -30,6 +30,51 @@ fn every_format_arrives_by_its_link_alone() {
     }
 }
 
+/// The torrent file without its piece layers, as some programs write it.
+fn without_layers(scratch: &Scratch, torrent: &std::path::Path) -> std::path::PathBuf {
+    let bytes = std::fs::read(torrent).unwrap();
+    let key = b"12:piece layersd";
+    let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+    // Of what this program writes, nothing that matters here follows.
+    scratch.file("bare.torrent", &[&bytes[..at], b"e"].concat())
+}
+
+#[test]
+fn a_torrent_file_without_piece_layers_is_completed_by_peers_or_data() {
+    for format in ["v2", "hybrid"] {
+        let scratch = Scratch::new();
+        let album = scratch.album();
+        let torrent = scratch.create(&album, &["--format", format, "--piece-length", "16KiB"]);
+        let bare = without_layers(&scratch, &torrent);
+        let seed = seed(&scratch, &[&torrent, &album]);
+        Running::start(get(&scratch, &[&"--metadata-only", &bare, &"--peer", &seed.addr])).finish().expect(0);
+        assert_eq!(
+            std::fs::read(scratch.path("out/album.torrent")).unwrap(),
+            std::fs::read(&torrent).unwrap()
+        );
+        let run =
+            Running::start(get(&scratch, &[&"--json", &bare, &"--peer", &seed.addr])).finish().expect(0);
+        assert_eq!(run.event("done")["downloaded_bytes"], run.event("done")["bytes"], "{format}");
+        assert_same_tree(&album, &scratch.path("out/album"));
+        // With the data there, nobody need be asked.
+        drop(seed);
+        let run = Running::start(get(&scratch, &[&"--json", &bare])).finish().expect(0);
+        assert_eq!(run.event("done")["downloaded_bytes"], 0, "{format}");
+        scratch.ztor(&[&"verify", &bare, &album]).expect(0);
+        let served = crate::swarm::seed(&scratch, &[&bare, &album]);
+        std::fs::remove_dir_all(scratch.path("out/album")).unwrap();
+        Running::start(get(&scratch, &[&torrent, &"--peer", &served.addr])).finish().expect(0);
+        // Data that is wrong is named, though not the piece that is.
+        std::fs::write(scratch.path("out/album/b.bin"), vec![1; 70_001]).unwrap();
+        let run = scratch.ztor(&[&"verify", &"--json", &bare, &scratch.path("out")]).expect(1);
+        assert_eq!(run.event("bad_file")["path"], "b.bin", "{run:#?}");
+        let loopback: [&dyn AsRef<std::ffi::OsStr>; 5] =
+            [&"seed", &bare, &scratch.path("out"), &"--bind", &"127.0.0.1"];
+        let run = scratch.ztor(&loopback).expect(1);
+        assert!(format == "hybrid" || run.stderr.contains("no piece layers"), "{run:#?}");
+    }
+}
+
 #[test]
 fn a_link_selects_files() {
     let scratch = Scratch::new();

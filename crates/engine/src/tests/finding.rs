@@ -11,7 +11,7 @@ impl World {
         let config = Config::new(PeerId::from_random([n as u8; 12]), 6881);
         let mut rig = Rig::new(self.now, config, n as u64 + 1);
         let peers = peers.iter().map(|p| addr(*p as u8)).collect();
-        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers };
+        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None };
         let id = rig.engine.add_magnet(self.now, &add).unwrap();
         self.nodes.push(Node::new(rig, id, InstantDisk::new(Arc::clone(&self.meta), None)));
         n
@@ -266,6 +266,7 @@ fn engine_with_trackers(now: Instant, urls: &[&str]) -> (Engine, Outbox) {
         info_hashes: InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20])),
         trackers: urls.iter().map(|url| vec![(*url).to_owned()]).collect(),
         peers: Vec::new(),
+        known: None,
     };
     engine.add_magnet(now, &add).unwrap();
     let mut out = Outbox::default();
@@ -316,6 +317,7 @@ fn udp_trackers_are_told_over_both_families() {
         info_hashes: InfoHashes::V1(ztor_metainfo::InfoHashV1::new([n; 20])),
         trackers: vec![vec!["udp://tracker.example:80/announce".into()]],
         peers: Vec::new(),
+        known: None,
     };
     engine.add_magnet(now, &magnet(1)).unwrap();
     let mut out = Outbox::default();

@@ -253,8 +253,14 @@ fn a_v2_folder() {
     assert_eq!((lone.hashes.v2(0), lone.hashes.v2(4)), (None, Some([3; 32])));
 
     let refused = |layers: Tree| Metainfo::from_bytes(&bytes(layers)).unwrap_err().to_string();
-    let hex = data_encoding::HEXLOWER.encode(&root);
-    assert!(read(&info).unwrap_err().to_string().starts_with(&format!("piece layers.{hex}: missing")));
+    for without in [torrent(&info), bytes(Tree::dict::<&str>([]))] {
+        let mut incomplete = Metainfo::from_bytes(&without).unwrap();
+        assert!(!incomplete.hashes.is_complete());
+        assert_eq!(Metainfo::from_bytes(&incomplete.to_bytes()).unwrap(), incomplete);
+        assert!(incomplete.add_piece_layer(0, &[[1; 32], [2; 32]]) && !incomplete.hashes.is_complete());
+        assert!(incomplete.add_piece_layer(2, &[[1; 32], [2; 32]]));
+        assert_eq!(incomplete, metainfo);
+    }
     let entry = |value: Tree| Tree::dict([(&root[..], value)]);
     assert!(refused(entry(layer[..32].into())).contains("found 32 bytes, expected 64 for 2 pieces"));
     assert!(refused(entry(1_i64.into())).contains("found an integer, expected 64"));
