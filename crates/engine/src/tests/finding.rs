@@ -223,6 +223,37 @@ fn a_magnet_link_may_turn_out_private() {
     assert!(world.nodes[leech].rig.engine.torrents[id].private);
 }
 
+/// Of a torrent file without piece layers it is known from the start that it is private.
+#[test]
+fn a_private_torrent_without_piece_layers_is_told_to_nobody() {
+    let mut meta = Metainfo::from_info(&v2_made_up("v2", 40).info).unwrap();
+    meta.private = true;
+    let (now, meta) = (Instant::from_micros(1), Arc::new(meta));
+    let mut config = Config::new(PeerId::from_random([1; 12]), 6881);
+    config.local_discovery = true;
+    let mut engine = Engine::new(now, config, 1);
+    let add = AddMagnet {
+        info_hashes: meta.info_hashes,
+        trackers: Vec::new(),
+        peers: Vec::new(),
+        known: Some(Arc::clone(&meta)),
+    };
+    let id = engine.add_magnet(now, &add).unwrap();
+    assert_eq!(engine.add_magnet(now, &add), Err(AddError::Duplicate));
+    let (mut out, mut later) = (Outbox::default(), now);
+    while later < now + Duration::from_secs(900) {
+        engine.settle(later, &mut out);
+        later = later + Duration::from_secs(1);
+    }
+    assert!(out.local_announces.is_empty() && engine.torrents[id].dht_due.is_none());
+    let datagram =
+        LocalAnnounce { port: 1, info_hashes: meta.info_hashes.swarm_ids().collect(), cookie: None };
+    let data = datagram.encode("x");
+    engine.handle(later, Event::LocalAnnounce { from: ([10, 0, 9, 9], 1).into(), data: &data }, &mut out);
+    assert_eq!(engine.status(later)[0].known_peers, 0);
+    assert_eq!(engine.status(later)[0].state, TorrentState::Metadata { done: 0, total: 1 });
+}
+
 /// A peer that floods us with addresses is heard once in a while, and what it says is bounded.
 #[test]
 fn a_flood_of_addresses_is_bounded() {
