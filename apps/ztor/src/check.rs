@@ -31,7 +31,7 @@ pub(crate) fn complete(
     }
 }
 
-/// Which pieces of the torrent are right below `dir`; `None` if the user stopped it. A piece without a known hash is not
+/// Finds the pieces of the torrent that are right below `dir`; `None` if the user stopped it. A piece without a known hash is not
 /// right: its file differs as a whole. Writes nothing.
 pub(crate) fn pieces(
     meta: &Arc<Metainfo>,

@@ -93,7 +93,7 @@ impl Console {
         self.raw_stderr(format!("ztor: {}\n", clean_lines(text)).as_bytes());
     }
 
-    /// What went wrong on stdout, a closed pipe apart. Nothing more is written there after an error.
+    /// Takes the error of stdout, if there was one; a closed pipe is none. Nothing more is written there after an error.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
         let mut pipe = self.pipe();
         if !matches!(*pipe, Pipe::Failed(_)) {

@@ -44,7 +44,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What a TORRENT argument has turned out to be.
+/// A TORRENT argument once it was read.
 #[derive(Debug)]
 pub(crate) enum Loaded {
     Torrent(Box<Metainfo>),
@@ -94,7 +94,7 @@ pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
     }
 }
 
-/// What a user should know of a torrent file that is not as its maker may think.
+/// A warning about a torrent file that is not as its maker may think.
 pub(crate) fn notice(meta: &Metainfo) -> Option<String> {
     meta.is_private_outside().then(|| {
         format!(

@@ -7,7 +7,7 @@ use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 
 use crate::load;
 
-/// What the link leads to, if an earlier run has found out, with the link's own trackers and web seeds.
+/// Returns the torrent of the link, if an earlier run has found out, with the link's own trackers and web seeds.
 pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>> {
     let path = path(state_dir, &magnet.info_hashes);
     if !path.exists() {

@@ -40,14 +40,14 @@ impl Stop {
     }
 }
 
-/// Whether whoever started the program wants it to outlive its terminal, as `nohup` does. A handler would undo that.
+/// Returns true if the program was started to outlive its terminal, as `nohup` does. A handler would undo that.
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status");
-    // Where it cannot be told, the program ends with its terminal, as programs do.
+    // If the system does not say so, the program ends with its terminal, as programs do.
     status.is_ok_and(|status| ignores(&status, SIGHUP))
 }
 
-/// Whether a signal is ignored, by the text of `/proc/PID/status`.
+/// Returns true if a signal is ignored, by the text of `/proc/PID/status`.
 fn ignores(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);

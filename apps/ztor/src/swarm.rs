@@ -1,6 +1,7 @@
 //! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the
 //! user stops it.
 
+mod failures;
 mod magnet;
 mod torrent;
 
@@ -19,9 +20,10 @@ use ztor_session::{
 use crate::args::NetArgs;
 use crate::console::Console;
 use crate::display::{Display, Event, Row, Summary};
-use crate::exit::{Exit, Fault, Report, of_many};
+use crate::exit::{Exit, Fault, Report};
 use crate::stop::Stop;
 use crate::units::Span;
+use failures::not_whole;
 use torrent::{Outcome, Torrent, wanted_bytes};
 
 pub(crate) use magnet::Link;
@@ -69,7 +71,7 @@ pub(crate) struct Swarm {
     session: Session,
     display: Display,
     torrents: Vec<Torrent>,
-    /// Of torrents that could not be added.
+    /// Reports on torrents that could not be added.
     lost: Vec<Report>,
     started: Instant,
     finds_peers: bool,
@@ -130,15 +132,6 @@ impl Swarm {
     /// Whether peers are found without a tracker.
     pub(crate) fn finds_peers(&self) -> bool {
         self.finds_peers
-    }
-
-    /// Notes what became of a torrent that cannot be used. The others go on, and the exit code says so at the end.
-    pub(crate) fn lose(&mut self, report: Report) {
-        self.tell(&Event::Warning { info_hash: None, message: &report.message });
-        if let Some(hint) = &report.hint {
-            self.tell(&Event::Warning { info_hash: None, message: &format!("next: {hint}") });
-        }
-        self.lost.push(report);
     }
 
     /// Takes a torrent in. Its data is checked in the background.
@@ -336,19 +329,6 @@ impl Swarm {
         }
     }
 
-    fn on_failure(&mut self, id: TorrentId, exit: Exit, message: String) {
-        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
-        if matches!(torrent.outcome, Outcome::Failed(_)) {
-            return;
-        }
-        let report = Report { exit, message: message.clone(), hint: None };
-        torrent.outcome = Outcome::Failed(report);
-        // That of an only torrent is told as the command's error.
-        if self.count() > 1 {
-            self.warn(Some(id), &message);
-        }
-    }
-
     /// Whether the goal is reached; an error if it can't be any more.
     fn verdict(&self, goal: Goal, watch: &mut Watch) -> Result<bool, Fault> {
         if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed(_)))
@@ -384,20 +364,6 @@ impl Swarm {
             let uploaded = uploaded.get(&torrent.id).copied().unwrap_or(0);
             uploaded as f64 >= ratio * torrent.wanted_bytes as f64
         })
-    }
-
-    /// The error for the torrents that failed, if any did.
-    fn first_failure(&self) -> Option<Fault> {
-        let failed = self.torrents.iter().filter_map(|torrent| match &torrent.outcome {
-            Outcome::Failed(report) => Some(report),
-            Outcome::Open | Outcome::Done => None,
-        });
-        of_many(self.lost.iter().chain(failed), self.count())
-    }
-
-    /// Torrents in all, with those that could not be added.
-    fn count(&self) -> usize {
-        self.torrents.len() + self.lost.len()
     }
 
     fn silent_fault(&self, patience: Duration) -> Fault {
@@ -441,21 +407,6 @@ impl Swarm {
 
     fn name(&self, id: TorrentId) -> &str {
         self.torrent(id).map_or("", |torrent| &torrent.name)
-    }
-}
-
-/// Why data is not served of which some is missing or wrong.
-fn not_whole(name: &str, have_bytes: u64, total: u64, goal: Goal) -> String {
-    let percent = u128::from(have_bytes) * 100 / u128::from(total.max(1));
-    let found = format!("only {percent}% of {name} is there and right");
-    match goal {
-        // Nobody else has it yet.
-        Goal::Share => {
-            format!("{found}: it changed since it was hashed; share it again when nothing writes to it")
-        }
-        Goal::Serve | Goal::Fetch { .. } => format!(
-            "{found}, so it is not seeded; `ztor get` with `--seed` fetches the rest and serves what is there"
-        ),
     }
 }
 
@@ -546,15 +497,4 @@ pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, Fault> {
 /// Seconds since then, to the millisecond.
 fn seconds(since: Instant) -> f64 {
     (since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn not_whole_names_get_only_where_others_may_have_the_rest() {
-        assert!(not_whole("x", 1, 4, Goal::Serve).contains("only 25% of x is there and right, so"));
-        assert!(!not_whole("x", 1, 4, Goal::Share).contains("get"));
-    }
 }

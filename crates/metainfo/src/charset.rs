@@ -35,7 +35,7 @@ impl Charset {
         }
     }
 
-    /// Whether the text would be the same without the field.
+    /// Returns true if the text would be the same without the field.
     pub(crate) fn is_needless_for(self, raw: &[u8]) -> bool {
         self.0.is_none() || std::str::from_utf8(raw).is_ok()
     }

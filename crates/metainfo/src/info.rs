@@ -130,7 +130,7 @@ pub(crate) fn parse(
     })
 }
 
-/// Whether there is a v2 half. With `pieces`, a version that does not exist is no reason to refuse the v1 half.
+/// Returns true if there is a v2 half. With `pieces`, a version that does not exist is no reason to refuse the v1 half.
 fn has_v2(info: Dict<'_, '_>) -> Result<bool, MetainfoError> {
     let has_v1 = info.has("pieces");
     match info.opt_uint("meta version") {

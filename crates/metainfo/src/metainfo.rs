@@ -170,13 +170,13 @@ impl Metainfo {
         self.charset.name()
     }
 
-    /// Whether the file says that the torrent is private in a place where this has no meaning: beside the info
+    /// Returns true if the file says that the torrent is private in a place where this has no meaning: beside the info
     /// dictionary (BEP 27). Such a torrent is public, which its maker may not have meant.
     pub fn is_private_outside(&self) -> bool {
         self.private_is_outside
     }
 
-    /// Whether another [`Naming`] may give a file another place. So it is of names that some versions or
+    /// Returns true if another [`Naming`] may give a file another place, as with names that some versions or
     /// programs change on their way to the disk.
     pub fn is_renamable(&self) -> bool {
         self.is_renamable

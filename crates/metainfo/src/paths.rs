@@ -55,7 +55,7 @@ impl Naming {
         self == Self::Portable || cfg!(any(windows, target_os = "macos"))
     }
 
-    /// Whether everything invisible is dropped, and not only what is harmful.
+    /// Returns true if everything invisible is dropped, and not only what is harmful.
     fn drops_invisible(self) -> bool {
         self.is_portable() || self == Self::Former
     }
@@ -88,7 +88,8 @@ fn safe_text(text: &str, naming: Naming) -> String {
     if naming == Naming::Exact && !naming.is_portable() && is_element(text) {
         return text.to_owned();
     }
-    let kept = text.chars().filter(|&c| !is_harmful(c) && !(naming.drops_invisible() && is_invisible(c)));
+    let is_dropped = |c: char| is_harmful(c) || (naming.drops_invisible() && is_invisible(c));
+    let kept = text.chars().filter(|&c| !is_dropped(c));
     let mut name: String = kept.map(|c| replace(c, naming)).collect();
     if cfg!(windows) {
         let kept = name.trim_end_matches(['.', ' ']).len();
@@ -113,7 +114,7 @@ pub fn with_extension(name: &str, extension: &str) -> String {
     format!("{}{extension}", &name[..name.floor_char_boundary(room)])
 }
 
-/// Whether an element means the same by each of [`Naming::ON_DISK`].
+/// Returns true if an element means the same by each of [`Naming::ON_DISK`].
 pub(crate) fn is_named_alike(raw: &[u8], charset: Charset) -> bool {
     if !charset.is_needless_for(raw) {
         return false;
@@ -126,7 +127,7 @@ pub(crate) fn is_named_alike(raw: &[u8], charset: Charset) -> bool {
     others.iter().all(|other| *other == first)
 }
 
-/// Whether the system takes the name for an element of a path, and for no other one.
+/// Returns true if the system takes the name for one element of a path.
 fn is_element(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && name.len() <= MAX_ELEMENT_LEN
 }

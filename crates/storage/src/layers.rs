@@ -11,7 +11,7 @@ use crate::handles::HandleCache;
 use crate::hasher::{Kinds, PieceHasher};
 use crate::store::{StoreOptions, TorrentStore};
 
-/// What is read before it is hashed.
+/// Bytes that are read at once.
 const READ_LEN: usize = 512 * 1024;
 
 /// Adds the piece layers that are missing, as far as whole files are below `dir` and right: their roots tell. Writes

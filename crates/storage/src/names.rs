@@ -23,7 +23,7 @@ pub fn namings(meta: &Arc<Metainfo>) -> (Vec<Arc<Metainfo>>, usize) {
     let mut found: Vec<Arc<Metainfo>> = Vec::new();
     let mut for_new = 0;
     for naming in Naming::ON_DISK {
-        // It was read before; should it not be read again, its names stay as they are.
+        // The dictionary was read before; should that fail now, the names stay as they are.
         let renamed = meta.renamed(naming).map_or_else(|_| Arc::clone(meta), Arc::new);
         let known =
             found.iter().position(|other| other.name == renamed.name && other.layout == renamed.layout);
@@ -58,7 +58,7 @@ pub fn as_found(meta: &Arc<Metainfo>, dir: &Path) -> Arc<Metainfo> {
     let lies_here =
         |naming: &Metainfo, file: usize| std::fs::symlink_metadata(dir.join(path(naming, file))).is_ok();
     let mut best = (0, for_new);
-    // Those for new files first: they keep a draw.
+    // Names for new files come first: they keep a draw.
     for index in std::iter::once(for_new).chain(0..namings.len()) {
         let found = telling.iter().filter(|&&file| lies_here(&namings[index], file)).count();
         if found > best.0 {

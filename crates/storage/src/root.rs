@@ -26,8 +26,8 @@ const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBL
 /// torrent's folder is ever followed for writing, not even one that appears in between. The download folder itself
 /// and the torrent's own folder directly in it may be links: those are the user's.
 ///
-/// Where nothing is ever written, all links are followed. Whoever put them there, no more comes of it than that
-/// bytes are read, and only bytes that the torrent has are ever given to others.
+/// All links are followed if nothing is ever written. No more comes of them than that bytes are read, and only bytes
+/// that the torrent has are ever given to others.
 #[derive(Debug)]
 pub(crate) struct Root {
     dir: PathBuf,

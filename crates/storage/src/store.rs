@@ -100,7 +100,7 @@ impl TorrentStore {
     ///
     /// `wanted` has one entry per file of the layout (pads included); `None` wants all. Reads the part file
     /// if there is one and creates nothing. [`meta`](Self::meta) has the names that the files have on disk
-    /// ([`as_found`](crate::as_found)).
+    /// ([`as_found`]).
     pub fn open(
         meta: Arc<Metainfo>,
         dir: &Path,

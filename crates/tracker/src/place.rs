@@ -51,7 +51,7 @@ pub(crate) fn host(url: &str) -> Option<String> {
     }
 }
 
-/// Why a tracker cannot be asked at all, in plain words; `None` if it can.
+/// The reason why a tracker cannot be asked at all, in plain words; `None` if it can.
 pub(crate) fn unusable(url: &str) -> Option<String> {
     let wrong = |why: &str| Some(format!("its address cannot be used: {why}"));
     match Url::parse(url) {
@@ -66,7 +66,7 @@ pub(crate) fn unusable(url: &str) -> Option<String> {
     }
 }
 
-/// Whether it is a URL of a kind of tracker that is not spoken here, as that of a WebTorrent tracker.
+/// Returns true for the URL of a kind of tracker that is not supported, as that of a WebTorrent tracker.
 pub(crate) fn is_other_kind(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| !SPOKEN.contains(&url.scheme()))
 }

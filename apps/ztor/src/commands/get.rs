@@ -164,7 +164,7 @@ fn fetch_metadata(
 struct Wanted {
     torrents: Vec<Arc<Metainfo>>,
     links: Vec<Link>,
-    /// Of arguments that cannot be used.
+    /// Reports on arguments that cannot be used.
     lost: Vec<Report>,
 }
 

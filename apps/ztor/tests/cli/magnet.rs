@@ -35,7 +35,7 @@ fn without_layers(scratch: &Scratch, torrent: &std::path::Path) -> std::path::Pa
     let bytes = std::fs::read(torrent).unwrap();
     let key = b"12:piece layersd";
     let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
-    // Of what this program writes, nothing that matters here follows.
+    // This program writes nothing behind them that matters here.
     scratch.file("bare.torrent", &[&bytes[..at], b"e"].concat())
 }
 

@@ -223,7 +223,7 @@ fn a_magnet_link_may_turn_out_private() {
     assert!(world.nodes[leech].rig.engine.torrents[id].private);
 }
 
-/// Of a torrent file without piece layers it is known from the start that it is private.
+/// A torrent file without piece layers says from the start that it is private.
 #[test]
 fn a_private_torrent_without_piece_layers_is_told_to_nobody() {
     let mut meta = Metainfo::from_info(&v2_made_up("v2", 40).info).unwrap();
@@ -243,7 +243,7 @@ fn a_private_torrent_without_piece_layers_is_told_to_nobody() {
     let (mut out, mut later) = (Outbox::default(), now);
     while later < now + Duration::from_secs(900) {
         engine.settle(later, &mut out);
-        later = later + Duration::from_secs(1);
+        later += Duration::from_secs(1);
     }
     assert!(out.local_announces.is_empty() && engine.torrents[id].dht_due.is_none());
     let datagram =

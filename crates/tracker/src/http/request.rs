@@ -71,7 +71,7 @@ pub fn scrape_url(tracker: &str, info_hashes: &[SwarmId]) -> Result<String, Trac
         .path()
         .rsplit_once('/')
         .and_then(|(folder, last)| Some(format!("{folder}/scrape{}", last.strip_prefix("announce")?)))
-        .ok_or_else(|| TrackerError::BadUrl {
+        .ok_or(TrackerError::BadUrl {
             why: "it has no scrape address (its path does not end in /announce)",
         })?;
     url.set_path(&scrape_path);
