@@ -35,7 +35,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     // What an earlier run has found out need not be asked again, and may be all that is left of the swarm.
     if let Some(dir) = &state_dir {
         links.retain(|link| {
-            let may_recall = !args.metadata_only && link.known.is_none() && link.magnet.select.is_empty();
+            let may_recall = !args.metadata_only && link.magnet.select.is_empty();
             let known = memory::recall(dir, &link.magnet).filter(|_| may_recall);
             let is_new = known.is_none();
             if let Some(meta) = known {
@@ -48,6 +48,10 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     if args.metadata_only {
         return fetch_metadata(args, Wanted { torrents, links, lost }, peers, console, stop);
     }
+    let Some(completed) = complete(&mut links, &mut lost, args, console, stop) else {
+        return Ok(Exit::Interrupted);
+    };
+    torrents.extend(completed);
     let mut plan = Plan { owners: HashMap::new(), selection, peers, args: args.clone() };
     let mut adds = Vec::new();
     torrents.retain(|meta| match plan.add(meta, &[]) {
@@ -100,6 +104,30 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     let result = swarm.run(Goal::Fetch { seed, give_up: args.give_up }, stop);
     swarm.end(stop.is_set());
     result
+}
+
+/// Takes those out of `links` that are complete by what the data on disk tells; `None` if the user stopped it.
+fn complete(
+    links: &mut Vec<Link>,
+    lost: &mut Vec<Report>,
+    args: &GetArgs,
+    console: &Console,
+    stop: &Stop,
+) -> Option<Vec<Arc<Metainfo>>> {
+    let mut completed = Vec::new();
+    for link in std::mem::take(links) {
+        let Some(known) = &link.known else {
+            links.push(link);
+            continue;
+        };
+        match check::complete(known, &args.output, console, stop) {
+            Ok(Some(meta)) if meta.hashes.is_complete() => completed.push(meta),
+            Ok(Some(meta)) => links.push(meta.into()),
+            Ok(None) => return None,
+            Err(error) => lost.push(Report::of(&error)),
+        }
+    }
+    Some(completed)
 }
 
 /// Addresses of the peers that a link names; those that are not found are reported.
@@ -175,10 +203,9 @@ fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Op
         match load::load(argument, &args.net.bind, stop) {
             Ok(Some(Loaded::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
                 load::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
-                match check::complete(&Arc::new(*meta), &args.output, console, stop)? {
-                    Some(meta) if meta.hashes.is_complete() => wanted.torrents.push(meta),
-                    Some(meta) => wanted.links.push(meta.into()),
-                    None => return Ok(None),
+                match meta.hashes.is_complete() {
+                    true => wanted.torrents.push(Arc::new(*meta)),
+                    false => wanted.links.push(Arc::new(*meta).into()),
                 }
             }
             Ok(Some(Loaded::Magnet(magnet))) if !wanted.knows(&magnet.info_hashes) => {
