@@ -72,7 +72,8 @@ fn certificate(error: &CertificateError) -> String {
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "it is signed in a way that is not safe"
         }
-        _ => "it does not keep to the rules for certificates of servers",
+        // Most self-signed certificates claim to be that of an authority, which a server may not show.
+        _ => "it is self-signed, or does not keep to the rules for certificates of servers",
     };
     text.to_owned()
 }
