@@ -1,5 +1,6 @@
 //! The command line: every command and flag, and the texts of `--help`.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -111,9 +112,10 @@ pub(crate) struct NetArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GetArgs {
-    /// Torrent files, http(s) URLs of torrent files, or magnet links (in quotes)
+    /// Torrent files, http(s) URLs of torrent files, magnet links (in quotes), or info-hashes. One that cannot be
+    /// used does not stop the others
     #[arg(required = true, value_name = "TORRENT")]
-    pub(crate) torrents: Vec<String>,
+    pub(crate) torrents: Vec<OsString>,
     /// Put the data into this folder; it is made if missing. Data already there is checked, not fetched again
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub(crate) output: PathBuf,
@@ -167,13 +169,8 @@ pub(crate) enum Allocate {
     override_usage = "ztor seed [OPTIONS] TORRENT PATH [TORRENT PATH]...\n       ztor seed [OPTIONS] --in DIR TORRENT..."
 )]
 pub(crate) struct SeedArgs {
-    /// A torrent file and where its data is: the data itself or the folder that holds it. Several such pairs
-    /// may follow
-    #[arg(required = true, value_name = "TORRENT PATH")]
-    pub(crate) torrents: Vec<String>,
-    /// The folder that holds the data of all the torrents; then only torrent files are given
-    #[arg(long = "in", value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     /// Hash all the data, and do not trust the record of an earlier run
     #[arg(long)]
     pub(crate) recheck: bool,
@@ -182,6 +179,18 @@ pub(crate) struct SeedArgs {
     pub(crate) peer: Vec<String>,
     #[command(flatten)]
     pub(crate) net: NetArgs,
+}
+
+/// Torrents with their data.
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// A torrent file and where its data is: the data itself or the folder that holds it. Several such pairs
+    /// may follow; one that cannot be used does not stop the others
+    #[arg(required = true, value_name = "TORRENT PATH")]
+    pub(crate) torrents: Vec<OsString>,
+    /// The folder that holds the data of all the torrents; then only torrent files are given
+    #[arg(long = "in", value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -270,8 +279,10 @@ pub(crate) enum Date {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// A torrent file, or a magnet link (in quotes), of which peers are asked what it leads to
-    pub(crate) torrent: String,
+    /// Torrent files, http(s) URLs of torrent files, or magnet links (in quotes) and info-hashes, of which peers are
+    /// asked for the torrent
+    #[arg(required = true, value_name = "TORRENT")]
+    pub(crate) torrents: Vec<OsString>,
     /// Show what the magnet link itself says, and ask nobody
     #[arg(long)]
     pub(crate) offline: bool,
@@ -299,7 +310,7 @@ pub(crate) enum DhtCommand {
     },
     /// Find peers of a torrent
     GetPeers {
-        /// Its info-hash in hex (of a v2 torrent the first 40 digits), or a magnet link
+        /// Its info-hash (40 hex or 32 base32 digits; 64 hex digits of a v2 torrent), or a magnet link
         torrent: String,
         #[command(flatten)]
         net: DhtArgs,
@@ -352,11 +363,12 @@ pub(crate) struct DhtArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "ztor verify [OPTIONS] TORRENT PATH [TORRENT PATH]...\n       ztor verify [OPTIONS] --in DIR TORRENT..."
+)]
 pub(crate) struct VerifyArgs {
-    /// The torrent file
-    pub(crate) torrent: PathBuf,
-    /// The data itself, or the folder that holds it
-    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
 }
 
 #[derive(Debug, Args)]
@@ -469,7 +481,7 @@ magnet, total_bytes, files, pieces, piece_length, skipped (what was left out alt
 names it, and why).";
 
 const SHOW_JSON: &str = "\
-With --json, stdout has one object.
+With --json, stdout has one object for every torrent.
 Of a torrent file: kind (torrent), name, info_hash_v1 and info_hash_v2 (null if absent),
 total_bytes, piece_length, pieces, private, single_file, trackers (tiers: lists of URLs),
 swarms (with --scrape: a list of tracker, seeders, leechers, downloads, error),
@@ -480,11 +492,13 @@ Of a magnet link the same, once a peer has told what it leads to (exit code 5 if
 select (file indices from 0 on, or ranges, as in the link).";
 
 const VERIFY_JSON: &str = "\
-Exits with 0 if everything is right and 1 if not. A bad piece counts for every file in it.
+Exits with 0 if everything is right, 1 if data is bad, or the code of the first torrent that cannot be
+checked. A bad piece counts for every file in it.
 With --json, stdout has objects of progress (event, stage, name, done_bytes, total_bytes), one for
 every bad file (event bad_file, path, length, missing, bad_pieces, pieces, bad_ranges: lists of
 first and last piece), and one of the result (event verified, ok, pieces, bad_pieces, files,
-bad_files, good_bytes, total_bytes).";
+bad_files, good_bytes, total_bytes); of several torrents, those of each follow an object with
+event (verifying), torrent and info_hash.";
 
 const TRACKER_JSON: &str = "\
 With --json, stdout has one object when the tracker listens: event (tracker), http and udp (the

@@ -4,13 +4,35 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ztor_metainfo::Metainfo;
-use ztor_storage::{HandleCache, Pieces, StorageError, StoreOptions, TorrentStore, check_all};
+use ztor_storage::{
+    HandleCache, Pieces, StorageError, StoreOptions, TorrentStore, check_all, complete_layers,
+};
 
 use crate::console::Console;
 use crate::display::Work;
 use crate::stop::Stop;
 
-/// Which pieces of the torrent are right below `dir`; `None` if the user stopped it. Writes nothing.
+/// The torrent with the piece layers that its file lacks, as far as the data below `dir` tells them; `None` if the user
+/// stopped it. Writes nothing.
+pub(crate) fn complete(
+    meta: &Arc<Metainfo>,
+    dir: &Path,
+    console: &Console,
+    stop: &Stop,
+) -> anyhow::Result<Option<Arc<Metainfo>>> {
+    if meta.hashes.is_complete() {
+        return Ok(Some(Arc::clone(meta)));
+    }
+    let work = Work::start(console, "hashing", &meta.name, meta.layout.total_len());
+    match complete_layers(meta, dir, |done| work.at(done), stop.flag()) {
+        Ok(meta) => Ok(Some(meta)),
+        Err(StorageError::Stopped) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Finds the pieces of the torrent that are right below `dir`; `None` if the user stopped it. A piece without a known hash is not
+/// right: its file differs as a whole. Writes nothing.
 pub(crate) fn pieces(
     meta: &Arc<Metainfo>,
     dir: &Path,
@@ -22,7 +44,10 @@ pub(crate) fn pieces(
     let work = Work::start(console, "checking", &meta.name, meta.layout.total_len());
     let piece_length = u64::from(meta.layout.piece_length());
     let progress = |done: u32| work.at(u64::from(done).saturating_mul(piece_length));
-    match check_all(&store, Pieces::All, threads(), progress, stop.flag()) {
+    let hashes = &meta.hashes;
+    let known = |piece: &u32| hashes.v1(*piece).is_some() || hashes.v2(*piece).is_some();
+    let known: Vec<u32> = (0..meta.layout.piece_count()).filter(known).collect();
+    match check_all(&store, Pieces::Only(&known), threads(), progress, stop.flag()) {
         Ok(good) => Ok(Some(good)),
         Err(StorageError::Stopped) => Ok(None),
         Err(error) => Err(error.into()),

@@ -93,9 +93,13 @@ impl Console {
         self.raw_stderr(format!("ztor: {}\n", clean_lines(text)).as_bytes());
     }
 
-    /// What went wrong on stdout, a closed pipe apart. To be asked once, at the end.
+    /// Takes the error of stdout, if there was one; a closed pipe is none. Nothing more is written there after an error.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
-        match std::mem::replace(&mut *self.pipe(), Pipe::Closed) {
+        let mut pipe = self.pipe();
+        if !matches!(*pipe, Pipe::Failed(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut *pipe, Pipe::Closed) {
             Pipe::Failed(error) => Some(error),
             Pipe::Open | Pipe::Closed => None,
         }

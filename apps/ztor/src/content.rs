@@ -1,6 +1,6 @@
 //! Making a torrent of files on disk, for `create`, `share` and `demo`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use walkdir::WalkDir;
@@ -24,6 +24,8 @@ pub(crate) struct Extras {
     pub(crate) comment: Option<String>,
     /// Seconds since 1970.
     pub(crate) creation_date: Option<i64>,
+    /// The torrent file that is about to be written, which is no part of itself.
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// A torrent that was just made.
@@ -63,6 +65,7 @@ pub(crate) fn make(
         ignore: content.ignore.clone(),
         hidden: content.include_hidden,
         symlinks: Symlinks::Skip,
+        output: extras.output,
     };
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let work = Work::start(console, "hashing", &name, 0);

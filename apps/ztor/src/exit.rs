@@ -75,8 +75,20 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// The error for what went wrong with some of several torrents; `None` if nothing did.
+pub(crate) fn of_many<'r>(reports: impl IntoIterator<Item = &'r Report>, all: usize) -> Option<Fault> {
+    let mut reports = reports.into_iter();
+    let first = reports.next()?;
+    let message = match (reports.count(), all) {
+        (0, 1) => first.message.clone(),
+        (0, _) => format!("1 of {all} torrents failed: {}", first.message),
+        (more, _) => format!("{} of {all} torrents failed; the first: {}", more + 1, first.message),
+    };
+    Some(Fault { exit: first.exit, message, hint: first.hint.clone() })
+}
+
 /// An error as the user sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Report {
     pub(crate) exit: Exit,
     pub(crate) message: String,
@@ -125,6 +137,10 @@ fn judge(error: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<Stri
     if let Some(session::AddError::FileShared { .. }) = error.downcast_ref() {
         let hint = "get them one by one, each into a folder of its own with -o";
         return Some((Exit::Usage, Some(hint.into())));
+    }
+    if let Some(session::StartError::NoNode(_)) = error.downcast_ref() {
+        let hint = "is there a network? --dht-bootstrap names another node";
+        return Some((Exit::Network, Some(hint.into())));
     }
     if let Some(error) = error.downcast_ref::<session::StartError>() {
         let is_listen = matches!(error, session::StartError::Listen { .. });
@@ -193,6 +209,17 @@ mod tests {
         let nested: anyhow::Result<()> = Err(Fault::usage("no such file in the torrent")).context("--files");
         let report = nested.map_err(|error| Report::of(&error)).err();
         assert_eq!(report.map(|report| report.exit), Some(Exit::Usage));
+    }
+
+    #[test]
+    fn of_many_counts_and_names_the_first() {
+        let report = |text: &str| Report { exit: Exit::Storage, message: text.into(), hint: None };
+        let (a, b) = (report("a"), report("b"));
+        let text = |reports: &[&Report], all| of_many(reports.iter().copied(), all).map(|f| f.to_string());
+        assert_eq!(text(&[], 3), None);
+        assert_eq!(text(&[&a], 1).as_deref(), Some("a"));
+        assert_eq!(text(&[&a], 3).as_deref(), Some("1 of 3 torrents failed: a"));
+        assert_eq!(text(&[&a, &b], 3).as_deref(), Some("2 of 3 torrents failed; the first: a"));
     }
 
     #[test]

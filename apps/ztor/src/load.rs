@@ -1,5 +1,7 @@
 //! Torrents as the command line names them: files, URLs, magnet links.
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -18,52 +20,121 @@ use crate::stop::Stop;
 pub(crate) enum Source<'a> {
     File(&'a Path),
     Url(&'a str),
-    Magnet(&'a str),
+    /// A link, or the link for a bare info-hash.
+    Magnet(Cow<'a, str>),
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn parse(text: &'a str) -> Source<'a> {
+    pub(crate) fn parse(argument: &'a OsStr) -> Source<'a> {
+        let file = Source::File(Path::new(argument));
+        // A name that is not UTF-8 can only be that of a file.
+        let Some(text) = argument.to_str().map(str::trim) else { return file };
         let has_scheme =
             |scheme: &str| text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
-        if has_scheme("magnet:") {
-            Source::Magnet(text)
-        } else if has_scheme("http://") || has_scheme("https://") {
-            Source::Url(text)
-        } else {
-            Source::File(Path::new(text))
+        if has_scheme("magnet:") || has_scheme("magnet%3a") {
+            return Source::Magnet(text.into());
+        }
+        if has_scheme("http://") || has_scheme("https://") {
+            return Source::Url(text);
+        }
+        match Magnet::of_hash(text) {
+            Some(magnet) if !Path::new(argument).exists() => Source::Magnet(magnet.to_string().into()),
+            _ => file,
         }
     }
 }
 
-/// Reads and parses a torrent file. No more than the largest allowed torrent is ever read, whatever the file
-/// is.
-pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
+/// A TORRENT argument once it was read.
+#[derive(Debug)]
+pub(crate) enum Loaded {
+    Torrent(Box<Metainfo>),
+    Magnet(Magnet),
+}
+
+/// Reads or fetches what an argument names; `None` if the user stopped it.
+pub(crate) fn load(argument: &OsStr, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Loaded>> {
+    match Source::parse(argument) {
+        Source::File(path) => file(path).map(Some),
+        Source::Url(url) => from_url(url, bind, stop),
+        Source::Magnet(link) => magnet(&link).map(|magnet| Some(Loaded::Magnet(magnet))),
+    }
+}
+
+/// Reads a torrent file, or a file with a magnet link in it. No more than the largest allowed torrent is ever
+/// read, whatever the file is.
+fn file(path: &Path) -> anyhow::Result<Loaded> {
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
-    if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+    let metadata = file.metadata();
+    if metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
         return Err(Fault::new(Exit::BadTorrent, format!("{shown} is a folder, not a torrent file")).into());
     }
     let mut bytes = Vec::new();
     let limit = ztor_metainfo::MAX_TORRENT_LEN as u64;
     file.take(limit + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {shown}"))?;
-    torrent(&bytes).with_context(|| format!("{shown} is not a usable torrent file"))
+    if bytes.len() as u64 > limit {
+        // Of a pipe it is not known how much would come.
+        let len = metadata.map_or(0, |metadata| metadata.len()).max(bytes.len() as u64);
+        let message = format!("{shown} has {len} bytes; a torrent file has at most {limit}");
+        return Err(Fault::new(Exit::BadTorrent, message).into());
+    }
+    understand(&bytes, &shown.to_string()).with_context(|| format!("{shown} is not a usable torrent file"))
 }
 
-/// Parses a torrent file's bytes.
-pub(crate) fn torrent(bytes: &[u8]) -> anyhow::Result<Metainfo> {
-    if bytes.is_empty() {
+/// Reads a torrent file; a magnet link in it is an error.
+pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
+    match file(path)? {
+        Loaded::Torrent(meta) => Ok(*meta),
+        Loaded::Magnet(_) => {
+            let message = format!("{} holds a magnet link; a torrent file is needed here", path.display());
+            Err(Fault::new(Exit::BadTorrent, message)
+                .hint("`ztor get --metadata-only` makes the torrent file of a link")
+                .into())
+        }
+    }
+}
+
+/// A warning about a torrent file that is not as its maker may think.
+pub(crate) fn notice(meta: &Metainfo) -> Option<String> {
+    meta.is_private_outside().then(|| {
+        format!(
+            "{} says that it is private beside its info dictionary, where that has no effect (BEP 27): peers are \
+             looked for everywhere",
+            meta.name
+        )
+    })
+}
+
+/// The torrent, or the magnet link, that bytes from `place` are.
+fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Loaded> {
+    let start = bytes.trim_ascii_start();
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
+    if start.is_empty() {
         return Err(Fault::new(Exit::BadTorrent, "it is empty").into());
     }
-    Metainfo::from_bytes(bytes).map_err(anyhow::Error::new)
+    if start.first() == Some(&b'<') {
+        // The start of HTML or XML, as a server sends it in place of the file.
+        return Err(Fault::new(Exit::BadTorrent, format!("{place} is a web page, not a torrent"))
+            .hint("open it in a browser: it may ask for a login, or have the link to the torrent")
+            .into());
+    }
+    if start.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"magnet:")) {
+        let text = String::from_utf8_lossy(start);
+        return magnet(text.lines().next().unwrap_or_default()).map(Loaded::Magnet);
+    }
+    Ok(Loaded::Torrent(Box::new(Metainfo::from_bytes(bytes)?)))
 }
 
 /// Parses a magnet link.
 pub(crate) fn magnet(link: &str) -> anyhow::Result<Magnet> {
-    link.parse().context("not a usable magnet link")
+    link.parse().with_context(|| {
+        let shown: String = link.chars().take(60).collect();
+        format!("{shown} is not a usable magnet link")
+    })
 }
 
-/// Fetches a torrent file; `None` if the user stopped it.
-pub(crate) fn torrent_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Metainfo>> {
+/// Fetches a torrent file, or a magnet link that a URL leads to; `None` if the user stopped it.
+fn from_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Loaded>> {
     let (answer, reply) = channel();
     let (asked, bind) = (url.to_owned(), bind.clone());
     // On a thread of its own, so that Ctrl-C need not wait for a server that doesn't answer.
@@ -78,7 +149,9 @@ pub(crate) fn torrent_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result
     };
     let shown = shown_url(url);
     let bytes = fetched.with_context(|| format!("cannot fetch {shown}"))?;
-    torrent(&bytes).map(Some).with_context(|| format!("what {shown} leads to is not a usable torrent file"))
+    understand(&bytes, &shown)
+        .map(Some)
+        .with_context(|| format!("there is no usable torrent file at {shown}"))
 }
 
 /// A URL without what is often secret in it: user name, password and query.
@@ -95,6 +168,7 @@ fn shown_url(url: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
 
@@ -109,9 +183,39 @@ mod tests {
 
     #[test]
     fn sources_are_told_apart() {
-        assert_eq!(Source::parse("magnet:?xt=x"), Source::Magnet("magnet:?xt=x"));
-        assert_eq!(Source::parse("HTTPS://x/y.torrent"), Source::Url("HTTPS://x/y.torrent"));
-        assert_eq!(Source::parse("httpfile"), Source::File(Path::new("httpfile")));
-        assert_eq!(Source::parse("é.torrent"), Source::File(Path::new("é.torrent")));
+        fn parse(text: &str) -> Source<'_> {
+            Source::parse(OsStr::new(text))
+        }
+        assert_eq!(parse("magnet:?xt=x"), Source::Magnet("magnet:?xt=x".into()));
+        assert_eq!(parse(" \n Magnet:?xt=x "), Source::Magnet("Magnet:?xt=x".into()));
+        assert_eq!(parse("magnet%3A%3Fxt%3Dx"), Source::Magnet("magnet%3A%3Fxt%3Dx".into()));
+        assert_eq!(parse(" HTTPS://x/y.torrent"), Source::Url("HTTPS://x/y.torrent"));
+        assert_eq!(parse("httpfile"), Source::File(Path::new("httpfile")));
+        assert_eq!(parse("é.torrent"), Source::File(Path::new("é.torrent")));
+        for hash in ["0123456789abcdef0123456789ABCDEF01234567", "AEBAGBAFAYDQQCIKBMGA2DQPCAIREEYU"] {
+            assert!(matches!(parse(hash), Source::Magnet(link) if link.starts_with("magnet:?xt=urn:btih:")));
+        }
+        let v2 = "ab".repeat(32);
+        assert_eq!(parse(&v2), Source::Magnet(format!("magnet:?xt=urn:btmh:1220{v2}").into()));
+        assert_eq!(parse("012345"), Source::File(Path::new("012345")));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn an_argument_that_is_not_utf8_is_a_file() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = OsStr::from_bytes(b"caf\xe9.torrent");
+        assert_eq!(Source::parse(name), Source::File(Path::new(name)));
+    }
+
+    #[test]
+    fn contents_are_told_apart() {
+        let link = format!("\r\n magnet:?xt=urn:btih:{}\nmore", "a".repeat(40));
+        assert!(matches!(understand(link.as_bytes(), "x"), Ok(Loaded::Magnet(_))));
+        for page in ["<!DOCTYPE html><html>", "  <html>", "\u{feff}<?xml ?>"] {
+            let error = understand(page.as_bytes(), "http://x/y").unwrap_err().to_string();
+            assert_eq!(error, "http://x/y is a web page, not a torrent");
+        }
+        assert_eq!(understand(b" \n", "x").unwrap_err().to_string(), "it is empty");
     }
 }

@@ -1,6 +1,5 @@
 //! What magnet links turned out to be, from one run to the next.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,9 +7,8 @@ use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 
 use crate::load;
 
-/// What the link leads to, if an earlier run has found out, with the link's own trackers and web seeds, and its peers.
-/// Those that are given by name are left out.
-pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<(Arc<Metainfo>, Vec<SocketAddr>)> {
+/// Returns the torrent of the link, if an earlier run has found out, with the link's own trackers and web seeds.
+pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>> {
     let path = path(state_dir, &magnet.info_hashes);
     if !path.exists() {
         return None;
@@ -25,8 +23,7 @@ pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<(Arc<Metainfo>
         magnet.trackers.iter().filter(|url| !known.contains(url)).map(|url| vec![url.clone()]).collect();
     meta.trackers.extend(new);
     meta.web_seeds.clone_from(&magnet.web_seeds);
-    let peers = magnet.peers.iter().filter_map(|peer| peer.parse().ok()).collect();
-    Some((Arc::new(meta), peers))
+    Some(Arc::new(meta))
 }
 
 /// Keeps what a link leads to. If that fails it is asked for again, and nothing is lost.

@@ -1,9 +1,11 @@
 //! Files of a torrent as people name them: by number, by glob, by where they lie on disk.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 use ztor_metainfo::{File, Metainfo};
+use ztor_storage::namings;
 
 use crate::exit::{Exit, Fault};
 
@@ -119,14 +121,16 @@ fn split_list(text: &str) -> Vec<&str> {
     .collect()
 }
 
-/// The folder that holds a torrent's data, from a path that is either this folder or the data itself.
-pub(crate) fn data_dir(meta: &Metainfo, path: &Path) -> Result<PathBuf, Fault> {
+/// The folder that holds a torrent's data, from a path that is either this folder or the data itself. The data may
+/// have any of the names that [`namings`] gives it.
+pub(crate) fn data_dir(meta: &Arc<Metainfo>, path: &Path) -> Result<PathBuf, Fault> {
     let absent = |what: String| {
         Err(Fault::new(Exit::Storage, what)
             .hint("give the data itself, or the folder that holds it (what `get -o` was given)"))
     };
     let name = &meta.name;
-    if path.join(name).exists() {
+    let names: Vec<String> = namings(meta).0.iter().map(|naming| naming.name.clone()).collect();
+    if names.iter().any(|name| path.join(name).exists()) {
         return Ok(path.to_owned());
     }
     // `.` and `..` have no name of their own until they are resolved.
@@ -136,15 +140,11 @@ pub(crate) fn data_dir(meta: &Metainfo, path: &Path) -> Result<PathBuf, Fault> {
             path.display()
         ));
     };
-    let own_name =
-        [path, &real].into_iter().any(|path| path.file_name().is_some_and(|own| own == name.as_str()));
+    let has_name =
+        |path: &Path| path.file_name().is_some_and(|own| names.iter().any(|name| own == name.as_str()));
     let kind_fits = real.is_file() == meta.is_single_file();
-    if own_name && kind_fits {
-        let parent = if path.file_name().is_some_and(|own| own == name.as_str()) {
-            path.parent()
-        } else {
-            real.parent()
-        };
+    if (has_name(path) || has_name(&real)) && kind_fits {
+        let parent = if has_name(path) { path.parent() } else { real.parent() };
         return Ok(match parent {
             Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
             Some(parent) => parent.to_owned(),

@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends the process at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first asks for an orderly end, a second Ctrl-C or SIGTERM ends the process at once.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::TERM_SIGNALS;
+use signal_hook::consts::{SIGHUP, TERM_SIGNALS};
 use signal_hook::flag;
 
 use crate::exit::Exit;
@@ -23,6 +23,10 @@ impl Stop {
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop.0))?;
             flag::register(signal, Arc::clone(&stop.0))?;
         }
+        // A terminal that goes away sends this, and its shell may send it once more: the second ends nothing.
+        if !is_hangup_ignored() {
+            flag::register(SIGHUP, Arc::clone(&stop.0))?;
+        }
         Ok(stop)
     }
 
@@ -33,5 +37,31 @@ impl Stop {
     /// The flag itself, for work in other crates that checks it now and then.
     pub(crate) fn flag(&self) -> &AtomicBool {
         &self.0
+    }
+}
+
+/// Returns true if the program was started to outlive its terminal, as `nohup` does. A handler would undo that.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status");
+    // If the system does not say so, the program ends with its terminal, as programs do.
+    status.is_ok_and(|status| ignores(&status, SIGHUP))
+}
+
+/// Returns true if a signal is ignored, by the text of `/proc/PID/status`.
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignores_reads_the_mask_of_the_process() {
+        assert!(ignores("Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t0", SIGHUP));
+        assert!(!ignores("Name:\tx\nSigIgn:\t0000000000001000\n", SIGHUP));
+        assert!(!ignores("", SIGHUP));
     }
 }

@@ -1,6 +1,7 @@
 //! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the
 //! user stops it.
 
+mod failures;
 mod goal;
 mod magnet;
 mod setup;
@@ -19,15 +20,17 @@ use ztor_session::{
 
 use crate::args::NetArgs;
 use crate::display::{Display, Event, Row, Summary};
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, Fault, Report};
 use crate::stop::Stop;
 use crate::units::Span;
+use failures::not_whole;
 use goal::Watch;
 use torrent::{Outcome, Torrent, wanted_bytes};
 
 pub(crate) use goal::{Goal, Seed};
+pub(crate) use magnet::Link;
 pub(crate) use setup::{config, peers, state_dir};
-pub(crate) use torrent::info_hash;
+pub(crate) use torrent::{Then, info_hash};
 
 /// How often the session is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -44,6 +47,8 @@ pub(crate) struct Swarm {
     session: Session,
     display: Display,
     torrents: Vec<Torrent>,
+    /// Reports on torrents that could not be added.
+    lost: Vec<Report>,
     started: Instant,
     finds_peers: bool,
 }
@@ -80,7 +85,14 @@ impl Swarm {
         let finds_peers = config.dht.is_some() || config.local_discovery;
         let session = Session::start(config)?;
         display.event(&Event::Listening { port: session.local_addr().port() });
-        Ok(Swarm { session, display, torrents: Vec::new(), started: Instant::now(), finds_peers })
+        Ok(Swarm {
+            session,
+            display,
+            torrents: Vec::new(),
+            lost: Vec::new(),
+            started: Instant::now(),
+            finds_peers,
+        })
     }
 
     /// The address peers reach the session at; unspecified if it listens on all.
@@ -138,8 +150,10 @@ impl Swarm {
         let mut watch = Watch { last_bytes: 0, last_news: Instant::now(), all_done: None };
         let result = loop {
             if stop.is_set() {
-                let unfinished = matches!(goal, Goal::Fetch { .. }) && self.is_any_open();
-                break Ok(if unfinished { Exit::Interrupted } else { Exit::Ok });
+                if matches!(goal, Goal::Fetch { .. }) && self.is_any_open() {
+                    break Ok(Exit::Interrupted);
+                }
+                break self.first_failure().map_or(Ok(Exit::Ok), |fault| Err(fault.into()));
             }
             if let Ok(event) = events.recv_timeout(TICK) {
                 self.on_event(event, goal);
@@ -200,9 +214,9 @@ impl Swarm {
         let count =
             |wanted: fn(&Outcome) -> bool| self.torrents.iter().filter(|t| wanted(&t.outcome)).count();
         let summary = Summary {
-            torrents: self.torrents.len(),
+            torrents: self.count(),
             done: count(|outcome| matches!(outcome, Outcome::Done)),
-            failed: count(|outcome| matches!(outcome, Outcome::Failed { .. })),
+            failed: self.lost.len() + count(|outcome| matches!(outcome, Outcome::Failed(_))),
             downloaded_bytes: snapshot.torrents.iter().map(|t| t.session_downloaded).sum(),
             uploaded_bytes: snapshot.torrents.iter().map(|t| t.session_uploaded).sum(),
             seconds: seconds(self.started),
@@ -254,6 +268,15 @@ impl Swarm {
             SessionEvent::Torrent(TorrentEvent::PieceFailed { torrent, piece }) => {
                 tracing::info!(torrent = self.name(torrent), piece, "hashed wrong, to be fetched again");
             }
+            SessionEvent::Torrent(TorrentEvent::MetadataTooLong { torrent, len, max }) => {
+                let message = format!(
+                    "a peer says that the description of the torrent has {len} bytes; at most {max} are fetched"
+                );
+                self.warn(Some(torrent), &message);
+            }
+            SessionEvent::PeerNotFound { torrent, peer, message } => {
+                self.warn(Some(torrent), &format!("the peer {peer} is not found: {message}"));
+            }
             SessionEvent::Interface { name, is_there } => {
                 let message = match is_there {
                     true => format!("the interface {name} is back"),
@@ -296,14 +319,10 @@ impl Swarm {
             (true, _) => self.on_done(id, goal),
             (false, Goal::Fetch { .. }) => {}
             // Seeding writes nothing, so what is missing stays missing.
-            (false, Goal::Serve) => {
+            (false, Goal::Serve | Goal::Share) => {
                 self.session.command(Command::Remove(id));
                 let total = self.torrent(id).map_or(0, |torrent| torrent.wanted_bytes);
-                let percent = u128::from(have_bytes) * 100 / u128::from(total.max(1));
-                let message = format!(
-                    "only {percent}% of {name} is there and right, so it is not seeded; \
-                     `ztor get` with `--seed` fetches the rest and serves it meanwhile"
-                );
+                let message = not_whole(&name, have_bytes, total, goal);
                 self.on_failure(id, Exit::Failed, message);
             }
         }
@@ -320,7 +339,7 @@ impl Swarm {
         let status = snapshot.torrent(id);
         let have_bytes = status.map_or(torrent.wanted_bytes, |status| status.have_bytes);
         let serves = match goal {
-            Goal::Serve => true,
+            Goal::Serve | Goal::Share => true,
             Goal::Fetch { seed, .. } => {
                 self.display.event(&Event::Done {
                     info_hash,
@@ -339,27 +358,9 @@ impl Swarm {
         }
     }
 
-    fn on_failure(&mut self, id: TorrentId, exit: Exit, message: String) {
-        let warning = message.clone();
-        self.fail(id, exit, message, &warning);
-    }
-
-    /// `warning` is shown if the run goes on without it.
-    fn fail(&mut self, id: TorrentId, exit: Exit, message: String, warning: &str) {
-        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
-        if matches!(torrent.outcome, Outcome::Failed { .. }) {
-            return;
-        }
-        torrent.outcome = Outcome::Failed { exit, message };
-        // That of an only torrent is told as the command's error.
-        if self.torrents.len() > 1 {
-            self.warn(Some(id), warning);
-        }
-    }
-
     /// Whether the goal is reached; an error if it can't be any more.
     fn verdict(&self, goal: Goal, watch: &mut Watch) -> Result<bool, Fault> {
-        if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed { .. }))
+        if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed(_)))
             && let Some(fault) = self.first_failure()
         {
             return Err(fault);
@@ -394,20 +395,6 @@ impl Swarm {
         })
     }
 
-    /// The error for the torrents that failed, if any did.
-    fn first_failure(&self) -> Option<Fault> {
-        let mut failed = self.torrents.iter().filter_map(|torrent| match &torrent.outcome {
-            Outcome::Failed { exit, message } => Some((*exit, message)),
-            Outcome::Open | Outcome::Done => None,
-        });
-        let (exit, first) = failed.next()?;
-        let message = match failed.count() {
-            0 => first.clone(),
-            more => format!("{} of {} torrents failed; the first: {first}", more + 1, self.torrents.len()),
-        };
-        Some(Fault::new(exit, message))
-    }
-
     fn silent_fault(&self, patience: Duration) -> Fault {
         let mut open = self.torrents.iter().filter(|torrent| matches!(torrent.outcome, Outcome::Open));
         let name = open.next().map_or("", |torrent| &torrent.name);
@@ -432,7 +419,7 @@ impl Swarm {
             Some(torrent) => {
                 // Of several torrents the user wants to know which.
                 let named = format!("{}: {message}", torrent.name);
-                let message = if self.torrents.len() > 1 { &named } else { message };
+                let message = if self.count() > 1 { &named } else { message };
                 self.display.event(&Event::Warning { info_hash: Some(&torrent.info_hash), message });
             }
             None => self.display.event(&Event::Warning { info_hash: None, message }),

@@ -49,6 +49,11 @@ pub(crate) fn json_line(value: &impl serde::Serialize) -> Result<String, serde_j
     Ok(safe)
 }
 
+/// Serialises a path as text; what is not UTF-8 in it becomes `U+FFFD`, for JSON can't hold it.
+pub(crate) fn lossy_path<S: serde::Serializer>(path: &std::path::Path, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&path.display())
+}
+
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{61c}' | '\u{feff}')

@@ -184,7 +184,8 @@ impl AddTorrent {
     }
 }
 
-/// A torrent of which only the info-hash is known, as magnet links have it (BEP 9).
+/// A torrent of which not all is known: only the info-hash, as magnet links have it (BEP 9), or all but some piece layers
+/// (BEP 52).
 #[derive(Debug, Clone)]
 pub struct AddMagnet {
     /// What the link says; at least one.
@@ -193,6 +194,8 @@ pub struct AddMagnet {
     pub trackers: Vec<Vec<String>>,
     /// Addresses known from elsewhere.
     pub peers: Vec<SocketAddr>,
+    /// The torrent, if only piece layers are missing.
+    pub known: Option<Arc<Metainfo>>,
 }
 
 /// What to do with a torrent whose metadata has come.

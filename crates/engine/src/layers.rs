@@ -1,4 +1,5 @@
-//! Getting the piece layers of a v2 torrent that came as a magnet link (BEP 52, "hash request").
+//! Getting the piece layers of a v2 torrent that came as a magnet link, or as a file without them (BEP 52, "hash
+//! request").
 //!
 //! The info dictionary has only the roots of the files. The hashes of pieces are asked for in runs, each with the
 //! proof that it belongs under its root, so that every answer is right or wrong by itself and has its author.
@@ -72,6 +73,9 @@ impl Layers {
         for (index, file) in meta.layout.files().iter().enumerate() {
             let pieces = meta.layout.pieces_of(index).len() as u32;
             let Some(root) = file.pieces_root.filter(|_| pieces > 1) else { continue };
+            if meta.piece_layer_part(index, 0, 1).is_some() {
+                continue;
+            }
             if let Some(known) = files.get_mut(&root) {
                 known.indices.push(index);
                 continue;

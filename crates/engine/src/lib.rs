@@ -222,12 +222,14 @@ impl Engine {
     }
 
     /// Takes up a magnet link: peers are looked for, and asked for the metadata. When that has come,
-    /// [`TorrentEvent::Metadata`] says so, and [`begin`](Self::begin) makes a torrent of it like any other.
+    /// [`TorrentEvent::Metadata`] says so, and [`begin`](Self::begin) makes a torrent of it like any other. Of a torrent
+    /// that is [known](AddMagnet::known) but for piece layers, peers are asked for these.
     pub fn add_magnet(&mut self, now: Instant, add: &AddMagnet) -> Result<TorrentId, AddError> {
         if self.shutting_down {
             return Err(AddError::ShuttingDown);
         }
-        let ids: Vec<SwarmId> = add.info_hashes.swarm_ids().collect();
+        let hashes = add.known.as_ref().map_or(add.info_hashes, |meta| meta.info_hashes);
+        let ids: Vec<SwarmId> = hashes.swarm_ids().collect();
         if ids.iter().any(|id| self.swarms.contains(*id)) {
             return Err(AddError::Duplicate);
         }

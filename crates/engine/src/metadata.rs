@@ -49,6 +49,16 @@ pub(crate) struct Fetch {
     copies: Vec<Copy>,
     /// A copy of several authors was wrong.
     each_alone: bool,
+    too_long: TooLong,
+}
+
+/// A length beyond [`MAX_METADATA_LEN`] that a peer has named: worth a word, once.
+#[derive(Debug, Default)]
+enum TooLong {
+    #[default]
+    No,
+    Says(u32),
+    Reported,
 }
 
 /// A peer that says it has it.
@@ -79,6 +89,9 @@ struct Copy {
 impl Fetch {
     /// A peer says it has an info dictionary of this length.
     pub(crate) fn add_source(&mut self, key: PeerKey, author: Author, size: u32) {
+        if size > MAX_METADATA_LEN && matches!(self.too_long, TooLong::No) {
+            self.too_long = TooLong::Says(size);
+        }
         if size == 0 || size > MAX_METADATA_LEN {
             return;
         }
@@ -95,6 +108,13 @@ impl Fetch {
             refused_until: Instant::ZERO,
         };
         self.sources.insert(key, fresh);
+    }
+
+    /// A length that a peer has named and that is not fetched, if it has not been reported.
+    pub(crate) fn take_too_long(&mut self) -> Option<u32> {
+        let TooLong::Says(size) = self.too_long else { return None };
+        self.too_long = TooLong::Reported;
+        Some(size)
     }
 
     pub(crate) fn remove_source(&mut self, key: PeerKey) {

@@ -112,6 +112,10 @@ impl Engine {
         let torrent = self.torrents.get_mut(id)?;
         match &mut torrent.knowledge {
             Knowledge::Hash(fetch) => {
+                if let Some(len) = fetch.take_too_long() {
+                    let max = metadata::MAX_METADATA_LEN;
+                    out.events.push(TorrentEvent::MetadataTooLong { torrent: id, len, max });
+                }
                 for (key, piece) in fetch.asks(now) {
                     let extension = self.peers.get(key).and_then(|peer| peer.extended.ut_metadata);
                     let Some(extension) = extension else { continue };

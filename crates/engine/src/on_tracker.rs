@@ -13,7 +13,9 @@ use url::Url;
 use ztor_base::addr::{is_local, may_refer};
 use ztor_base::{Duration, Instant};
 use ztor_tracker::announcer::{Due, TrackerId, TrackerState};
-use ztor_tracker::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, TrackerError, http, redact, udp};
+use ztor_tracker::{
+    AnnounceEvent, AnnounceReply, AnnounceRequest, DEFAULT_UDP_PORT, Reply, TrackerError, http, udp,
+};
 
 /// Peers asked for while downloading.
 const NUM_WANT: u32 = 100;
@@ -111,6 +113,13 @@ impl Engine {
 
     /// Makes the announces of a torrent that are due.
     pub(crate) fn announce_due(&mut self, now: Instant, id: TorrentId, out: &mut Outbox) {
+        if let Some(torrent) = self.torrents.get_mut(id) {
+            out.events.extend(torrent.announcer.take_unusable().into_iter().map(|status| {
+                let (tracker, message) = (status.shown_url.clone(), status.message.clone());
+                let message = message.unwrap_or_default();
+                TorrentEvent::Tracker { torrent: id, tracker, message, is_error: true }
+            }));
+        }
         loop {
             let Some(torrent) = self.torrents.get_mut(id) else { return };
             if !torrent.is_open() || self.shutting_down {
@@ -186,10 +195,7 @@ impl Engine {
                     pending.udp = Some(target);
                     Ok(())
                 }
-                None => Err(TrackerError::BadUrl {
-                    tracker: redact(&due.url),
-                    why: "a udp tracker needs a host and a port",
-                }),
+                None => Err(TrackerError::BadUrl { why: "it names no host" }),
             },
             _ => http::announce_url(&due.url, &pending.request).map(|url| {
                 out.https.push(HttpGet { id: number, url, is_goodbye: goodbye_until.is_some() });
@@ -426,5 +432,6 @@ fn udp_target(url: &Url) -> Option<UdpTarget> {
     let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
     let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
     let is_here = ztor_tracker::names_loopback(url.as_str());
-    Some(UdpTarget { host, port: url.port()?, url_data: format!("{}{query}", url.path()), is_here })
+    let port = url.port().unwrap_or(DEFAULT_UDP_PORT);
+    Some(UdpTarget { host, port, url_data: format!("{}{query}", url.path()), is_here })
 }

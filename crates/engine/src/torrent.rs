@@ -126,9 +126,16 @@ impl Torrent {
         torrent
     }
 
-    /// A torrent of which only the link is known.
+    /// A torrent of which only the link is known, or all but some piece layers.
     pub(crate) fn magnet(now: Instant, add: &AddMagnet, rng: &mut Rng) -> Self {
         let mut torrent = Self::bare(now, add.info_hashes, add.trackers.clone(), rng);
+        if let Some(meta) = &add.known
+            && let Some(layers) = Layers::new(now, meta)
+        {
+            torrent.hashes = meta.info_hashes;
+            torrent.private = meta.private;
+            torrent.knowledge = Knowledge::Info(Box::new(Metainfo::clone(meta)), layers);
+        }
         for addr in &add.peers {
             torrent.known.add(now, *addr, Origin::Hand, None, rng);
         }

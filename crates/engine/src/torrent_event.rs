@@ -25,6 +25,16 @@ pub enum TorrentEvent {
         /// The defect, in plain words.
         message: String,
     },
+    /// A peer says that the metadata of a magnet link is longer than is fetched. Reported once; others may say
+    /// otherwise.
+    MetadataTooLong {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The length in bytes, as the peer says.
+        len: u32,
+        /// The longest that is fetched, in bytes.
+        max: u32,
+    },
     /// The check of the data on disk is done, and the torrent is active.
     Started {
         /// The torrent.

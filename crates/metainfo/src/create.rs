@@ -33,7 +33,7 @@ use sha1::Sha1;
 use sha2::Digest;
 
 use crate::merkle::{self, Hash};
-use crate::{Alignment, BLOCK_LEN, File, Layout, LayoutError, MAX_PATH_LEVELS, MAX_PIECE_LENGTH};
+use crate::{Alignment, BLOCK_LEN, File, Layout, LayoutError, MAX_NEW_PIECE_LENGTH, MAX_PATH_LEVELS};
 
 /// The most pieces that a piece length is chosen for, as long as it is within its bounds.
 const AIMED_PIECES: u64 = 2000;
@@ -67,7 +67,7 @@ impl Version {
 pub struct Options {
     /// Its formats.
     pub version: Version,
-    /// The length of a piece in bytes, a power of two from 16 KiB to [`MAX_PIECE_LENGTH`]; chosen if `None`.
+    /// The length of a piece in bytes, a power of two from 16 KiB to [`MAX_NEW_PIECE_LENGTH`]; chosen if `None`.
     pub piece_length: Option<u32>,
     /// Announce URLs in tiers (BEP 12).
     pub trackers: Vec<Vec<String>>,
@@ -124,7 +124,9 @@ pub enum CreateError {
         problem: &'static str,
     },
     /// A piece length that cannot be.
-    #[error("a piece length of {0} bytes, expected a power of two from {BLOCK_LEN} to {MAX_PIECE_LENGTH}")]
+    #[error(
+        "a piece length of {0} bytes, expected a power of two from {BLOCK_LEN} to {MAX_NEW_PIECE_LENGTH}"
+    )]
     PieceLength(u32),
     /// Too much for one torrent.
     #[error(transparent)]
@@ -254,7 +256,7 @@ impl Plan {
         }
         let total = files.iter().fold(0_u64, |sum, (_, file)| sum.saturating_add(file.length));
         let piece_length = options.piece_length.unwrap_or_else(|| choose_piece_length(total));
-        if !piece_length.is_power_of_two() || !(BLOCK_LEN..=MAX_PIECE_LENGTH).contains(&piece_length) {
+        if !piece_length.is_power_of_two() || !(BLOCK_LEN..=MAX_NEW_PIECE_LENGTH).contains(&piece_length) {
             return Err(CreateError::PieceLength(piece_length));
         }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use ztor_bencode::{Kind, Value};
 
 use crate::MetainfoError;
+use crate::charset::Charset;
 
 /// Where in the torrent something stands. A list linked to its parent, so that nothing is allocated unless an
 /// error has to name it.
@@ -127,29 +128,25 @@ impl<'d, 'p> Dict<'d, 'p> {
         }
     }
 
-    /// A list of strings.
-    pub(crate) fn opt_strings(&self, key: &str) -> Result<Option<Vec<&'d [u8]>>, MetainfoError> {
-        let Some(list) = self.opt_list(key)? else { return Ok(None) };
-        let strings = list.items().enumerate().map(|(index, item)| {
-            item.as_bytes()
-                .ok_or_else(|| self.place.key(key).index(index).wrong_type(item.kind(), "a string"))
-        });
-        strings.collect::<Result<_, _>>().map(Some)
+    /// A list of strings. One of another type, or with items of another type, is as good as absent.
+    pub(crate) fn strings(&self, key: &str) -> Option<Vec<&'d [u8]>> {
+        let list = self.value.get(key.as_bytes()).filter(|list| list.kind() == Kind::List)?;
+        list.items().map(|item| item.as_bytes()).collect()
     }
 
-    /// Text in `<key>.utf-8` if that is UTF-8, or else in `key`.
-    pub(crate) fn opt_text(&self, key: &str) -> Result<Option<&'d [u8]>, MetainfoError> {
+    /// Text in `<key>.utf-8` if that is UTF-8, or else in `key`. Of the wrong type it is as good as absent.
+    pub(crate) fn text(&self, key: &str) -> Option<&'d [u8]> {
         let utf8 = self.value.get(format!("{key}.utf-8").as_bytes()).and_then(|value| value.as_str());
         match utf8 {
-            Some(text) => Ok(Some(text.as_bytes())),
-            None => self.opt_bytes(key),
+            Some(text) => Some(text.as_bytes()),
+            None => self.value.get(key.as_bytes())?.as_bytes(),
         }
     }
 
-    /// Text that only tells people something. Of the wrong type it is as good as absent.
-    pub(crate) fn advisory(&self, key: &str) -> Option<String> {
-        let text = self.opt_text(key).ok().flatten()?;
-        Some(String::from_utf8_lossy(text).into_owned()).filter(|text| !text.is_empty())
+    /// Text for people.
+    pub(crate) fn advisory(&self, key: &str, charset: Charset) -> Option<String> {
+        let text = charset.decode(self.text(key)?);
+        Some(text.into_owned()).filter(|text| !text.is_empty())
     }
 
     pub(crate) fn missing(&self, key: &str, expected: &'static str) -> MetainfoError {

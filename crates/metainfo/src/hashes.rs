@@ -28,7 +28,7 @@ impl PieceHashes {
     /// [`Layout::v2_leaf_width`](crate::Layout::v2_leaf_width) leaves.
     ///
     /// `None` if the torrent is v1, and also if the hash is not known yet: a magnet link brings the info
-    /// dictionary alone, and with it only the roots of whole files. Then the hashes of files of more than one
+    /// dictionary alone, and with it only the roots of whole files; some torrent files have no more. Then the hashes of files of more than one
     /// piece must be had from peers and handed to
     /// [`Metainfo::add_piece_layer`](crate::Metainfo::add_piece_layer) before such a piece can be checked. A
     /// piece of a torrent where neither `v1` nor `v2` gives a hash must never pass as good.

@@ -11,9 +11,10 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use ztor_bencode::{Limits, Mode, Value, decode_with};
 
+use crate::charset::Charset;
 use crate::field::{Dict, Place};
 use crate::merkle::Hash;
-use crate::paths::{self, Naming, safe_element};
+use crate::paths::{self, Naming, safe_encoded};
 use crate::{
     Alignment, BLOCK_LEN, File, InfoHashV1, InfoHashV2, InfoHashes, Layout, MAX_PATH_LEVELS, MetainfoError,
     PieceHashes,
@@ -29,6 +30,8 @@ pub(crate) struct Info {
     pub(crate) layout: Layout,
     pub(crate) hashes: PieceHashes,
     pub(crate) single_file: bool,
+    /// Another [`Naming`] may give a file another place.
+    pub(crate) is_renamable: bool,
 }
 
 /// A file as the torrent describes it, names as they came.
@@ -64,19 +67,20 @@ struct Files<'d> {
 /// Limits on the nesting and size of a torrent: room for the deepest tree of folders, and what is around it.
 pub(crate) const DECODE_LIMITS: Limits = Limits { depth: MAX_PATH_LEVELS + 10, tokens: 3_000_000 };
 
-/// Reads an info dictionary that was decoded in `mode`.
-pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info, MetainfoError> {
+/// Reads an info dictionary that was decoded in `mode`, with text in this encoding where it is not UTF-8.
+pub(crate) fn parse(
+    value: Value<'_>,
+    mode: Mode,
+    naming: Naming,
+    charset: Charset,
+) -> Result<Info, MetainfoError> {
     let place = Place::top("info");
     let info = Dict::new(value, &place)?;
-    let has_v2 = match info.opt_uint("meta version")? {
-        None if info.has("file tree") && !info.has("pieces") => return Err(info.missing("meta version", "2")),
-        None => false,
-        Some(2) => true,
-        Some(version @ 3..) => return Err(MetainfoError::Version(version)),
-        Some(version) => {
-            return Err(place.key("meta version").invalid(format!("found {version}, expected 2")));
-        }
-    };
+    let has_v2 = has_v2(info)?;
+    if !has_v2 && !info.has("pieces") && info.has("root hash") {
+        let problem = "a hash tree as in BEP 30, which is not supported: get a torrent of another format";
+        return Err(place.key("root hash").invalid(problem));
+    }
     if has_v2 && mode == Mode::Lenient {
         // BEP 52 wants the dictionary refused rather than read in a way that others might not; the rest of
         // the file need not be canonical.
@@ -103,36 +107,50 @@ pub(crate) fn parse(value: Value<'_>, mode: Mode, naming: Naming) -> Result<Info
         (Some(files), None) | (None, Some(files)) => files,
         (None, None) => return Err(info.missing("pieces", "a string")),
     };
-    let name = name(info, &files, &info_hashes, naming)?;
+    let (name, is_name_plain) = match name(info, &files) {
+        Some(name) => (safe_encoded(name, charset, naming), paths::is_named_alike(name, charset)),
+        None => (info_hashes.to_string(), true),
+    };
     let alignment = if has_v1 { Alignment::EndToEnd } else { Alignment::Pieces };
-    let layout = Layout::new(piece_length, name_files(&files, &name, naming), alignment)?;
+    let (named, is_renamable) = name_files(&files, &name, naming, charset);
+    let is_renamable = is_renamable || !is_name_plain;
+    let layout = Layout::new(piece_length, named, alignment)?;
     let v1 = has_v1.then(|| v1::hashes(info, &layout)).transpose()?;
     let v2 = has_v2.then(|| v2::hashes(&layout));
     Ok(Info {
         info_hashes,
         name,
         private: is_private(info),
-        source: info.advisory("source"),
+        source: info.advisory("source", charset),
         bytes: value.raw().into(),
         layout,
         hashes: PieceHashes::new(v1, v2),
         single_file: files.single,
+        is_renamable,
     })
 }
 
+/// Returns true if there is a v2 half. With `pieces`, a version that does not exist is no reason to refuse the v1 half.
+fn has_v2(info: Dict<'_, '_>) -> Result<bool, MetainfoError> {
+    let has_v1 = info.has("pieces");
+    match info.opt_uint("meta version") {
+        Ok(Some(2)) => Ok(true),
+        Ok(Some(version @ 3..)) => Err(MetainfoError::Version(version)),
+        Ok(Some(0 | 1)) | Err(_) if has_v1 => Ok(false),
+        Ok(Some(version)) => {
+            Err(info.place.key("meta version").invalid(format!("found {version}, expected 2")))
+        }
+        Ok(None) if info.has("file tree") && !has_v1 => Err(info.missing("meta version", "2")),
+        Ok(None) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The name of the folder, or of the only file: in v2 that is what the tree says, and the torrent's name is
-/// advisory.
-fn name(
-    info: Dict<'_, '_>,
-    files: &Files<'_>,
-    hashes: &InfoHashes,
-    naming: Naming,
-) -> Result<String, MetainfoError> {
-    let name = if files.single { files.list[0].path.last().copied() } else { info.opt_text("name")? };
-    Ok(match name {
-        Some(name) if !name.is_empty() => safe_element(name, naming),
-        _ => hashes.to_string(),
-    })
+/// advisory. `None` if it has none.
+fn name<'d>(info: Dict<'d, '_>, files: &Files<'d>) -> Option<&'d [u8]> {
+    let name = if files.single { files.list[0].path.last().copied() } else { info.text("name") };
+    name.filter(|name| !name.is_empty())
 }
 
 /// Whatever is not plainly a no keeps the torrent private: a leak cannot be taken back.
@@ -140,9 +158,13 @@ fn is_private(info: Dict<'_, '_>) -> bool {
     info.value.get(b"private").is_some_and(|value| value.as_int() != Some(0))
 }
 
-/// Gives each file its safe path.
-fn name_files(files: &Files<'_>, name: &str, naming: Naming) -> Vec<File> {
-    let safe = |path: &[&[u8]]| path.iter().map(|element| safe_element(element, naming)).collect::<Vec<_>>();
+/// Gives each file its safe path. The second is whether another naming may give another one.
+fn name_files(files: &Files<'_>, name: &str, naming: Naming, charset: Charset) -> (Vec<File>, bool) {
+    let mut is_renamable = false;
+    let mut safe = |path: &[&[u8]]| -> Vec<String> {
+        is_renamable |= !path.iter().all(|element| paths::is_named_alike(element, charset));
+        path.iter().map(|element| safe_encoded(element, charset, naming)).collect()
+    };
     let mut places: Vec<Option<Vec<String>>> = Vec::with_capacity(files.list.len());
     // Neighbours share most of their folders, which need not be looked at again.
     let mut last: (&[&[u8]], usize) = (&[], 0);
@@ -175,11 +197,11 @@ fn name_files(files: &Files<'_>, name: &str, naming: Naming) -> Vec<File> {
         symlink,
         pieces_root: file.pieces_root,
     });
-    named.collect()
+    (named.collect(), is_renamable)
 }
 
 fn properties<'d>(file: Dict<'d, '_>) -> Result<Properties<'d>, MetainfoError> {
-    let letters = file.opt_bytes("attr")?.unwrap_or_default();
+    let letters = file.text("attr").unwrap_or_default();
     let has = |letter: u8| letters.contains(&letter);
     let attributes = Attributes { pad: has(b'p'), executable: has(b'x'), hidden: has(b'h') };
     let length = match file.opt_uint("length")? {
@@ -190,7 +212,7 @@ fn properties<'d>(file: Dict<'d, '_>) -> Result<Properties<'d>, MetainfoError> {
     };
     // Without a target, and with bytes of its own, it is a file.
     let is_symlink = has(b'l') && !attributes.pad && length == 0;
-    let symlink = if is_symlink { file.opt_strings("symlink path")? } else { None };
+    let symlink = if is_symlink { file.strings("symlink path") } else { None };
     if symlink.as_ref().is_some_and(|target| target.len() > MAX_PATH_LEVELS) {
         return Err(too_deep(&file.place.key("symlink path")));
     }

@@ -10,6 +10,7 @@
 //! through this crate.
 #![forbid(unsafe_code)]
 
+mod charset;
 pub mod create;
 mod error;
 mod field;
@@ -33,8 +34,10 @@ pub use ztor_base::{InfoHashV1, InfoHashV2, SwarmId};
 
 /// Bytes of a block: what peers request of each other, and what a leaf of a hash tree covers.
 pub const BLOCK_LEN: u32 = 16 * 1024;
-/// The longest piece that is accepted, in bytes. Twice the longest ever seen; a piece must fit in memory.
-pub const MAX_PIECE_LENGTH: u32 = 256 << 20;
+/// The longest piece that is accepted, in bytes: as long as other clients accept.
+pub const MAX_PIECE_LENGTH: u32 = 512 << 20;
+/// The longest piece of a new torrent, in bytes: older clients accept no longer ones.
+pub const MAX_NEW_PIECE_LENGTH: u32 = 256 << 20;
 /// The most pieces a torrent may have.
 pub const MAX_PIECES: u32 = 1 << 21;
 /// The most files a torrent may have, pads included.

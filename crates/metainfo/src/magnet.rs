@@ -58,12 +58,6 @@ pub enum MagnetError {
         /// What it should be.
         expected: &'static str,
     },
-    /// Two different hashes of the same kind.
-    #[error("xt: this magnet link names two torrents, expected one")]
-    TwoTorrents,
-    /// A selection of files that is none.
-    #[error("so: found `{0}`, expected file indices as in `0,2,4-6`")]
-    Select(String),
 }
 
 impl Magnet {
@@ -79,6 +73,18 @@ impl Magnet {
         }
     }
 
+    /// The link for a bare info-hash: 40 hexadecimal or 32 base32 digits of a v1 hash, 64 hexadecimal ones of a v2
+    /// hash, with or without the `1220` of a multihash. `None` if the text is none of these.
+    pub fn of_hash(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let hashes = match v1_hash(text) {
+            Ok(v1) => InfoHashes::V1(v1),
+            Err(_) if text.len() == 64 => InfoHashes::V2(v2_hash(&format!("{MULTIHASH_SHA256}{text}")).ok()?),
+            Err(_) => InfoHashes::V2(v2_hash(text).ok()?),
+        };
+        Some(Self::new(hashes))
+    }
+
     /// Whether the file of this index is wanted.
     pub fn selects(&self, file: usize) -> bool {
         self.select.is_empty()
@@ -86,31 +92,36 @@ impl Magnet {
     }
 }
 
-/// The hashes that the topics of a link have named so far.
+/// The hashes that the topics of a link have named so far: the first good one of each kind.
 #[derive(Default)]
 struct Topics {
     v1: Option<InfoHashV1>,
     v2: Option<InfoHashV2>,
+    /// The first hash that is none.
+    error: Option<MagnetError>,
 }
 
 impl Topics {
-    fn add(&mut self, topic: &str) -> Result<(), MagnetError> {
+    fn add(&mut self, topic: &str) {
         let prefixed = |prefix: &str| {
             let (head, rest) = topic.split_at_checked(prefix.len())?;
             head.eq_ignore_ascii_case(prefix).then_some(rest)
         };
-        if let Some(text) = prefixed("urn:btih:") {
-            let hash = v1_hash(text)?;
-            if self.v1.replace(hash).is_some_and(|other| other != hash) {
-                return Err(MagnetError::TwoTorrents);
-            }
+        let added = if let Some(text) = prefixed("urn:btih:") {
+            v1_hash(text).map(|hash| self.v1 = self.v1.or(Some(hash)))
         } else if let Some(text) = prefixed("urn:btmh:") {
-            let hash = v2_hash(text)?;
-            if self.v2.replace(hash).is_some_and(|other| other != hash) {
-                return Err(MagnetError::TwoTorrents);
-            }
+            v2_hash(text).map(|hash| self.v2 = self.v2.or(Some(hash)))
+        } else {
+            Ok(())
+        };
+        if let Err(error) = added {
+            self.error.get_or_insert(error);
         }
-        Ok(())
+    }
+
+    fn hashes(self) -> Result<InfoHashes, MagnetError> {
+        let none = self.error.unwrap_or(MagnetError::NoTorrent);
+        InfoHashes::new(self.v1, self.v2).ok_or(none)
     }
 }
 
@@ -126,6 +137,8 @@ impl From<&Metainfo> for Magnet {
     }
 }
 
+/// Reads a link leniently, as those in the wild need it: blanks around it, the whole link percent-escaped, a second
+/// torrent (the first one counts), parts of `so` that make no sense (they are left out).
 impl FromStr for Magnet {
     type Err = MagnetError;
 
@@ -134,8 +147,12 @@ impl FromStr for Magnet {
         if link.len() > MAX_MAGNET_LEN {
             return Err(MagnetError::TooLong(link.len()));
         }
-        let query = link.split_at_checked(8).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("magnet:?"));
-        let (_, query) = query.ok_or(MagnetError::Scheme)?;
+        // Links out of a parameter of another URL are escaped as a whole.
+        let unescaped = match query_of(link) {
+            None => percent_decode_str(link).decode_utf8().ok(),
+            Some(_) => None,
+        };
+        let query = query_of(unescaped.as_deref().unwrap_or(link)).ok_or(MagnetError::Scheme)?;
 
         let mut topics = Topics::default();
         let mut name = None;
@@ -148,7 +165,7 @@ impl FromStr for Magnet {
             let Some((key, value)) = parameter.split_once('=') else { continue };
             let text = || percent_decode_str(value).decode_utf8().ok();
             match base_key(key).to_ascii_lowercase().as_str() {
-                "xt" => topics.add(&text().unwrap_or_default())?,
+                "xt" => topics.add(&text().unwrap_or_default()),
                 "dn" if name.is_none() && !value.is_empty() => {
                     let spaced = value.replace('+', " ");
                     let raw: Vec<u8> = percent_decode_str(&spaced).collect();
@@ -160,11 +177,11 @@ impl FromStr for Magnet {
                     let peer = text().filter(|peer| is_peer(peer)).map(|peer| peer.into_owned());
                     peers.extend(peer.filter(|peer| !peers.contains(peer)));
                 }
-                "so" => selected.extend(select(&text().unwrap_or_default())?),
+                "so" => selected.extend(select(&text().unwrap_or_default())),
                 _ => {}
             }
         }
-        let info_hashes = InfoHashes::new(topics.v1, topics.v2).ok_or(MagnetError::NoTorrent)?;
+        let info_hashes = topics.hashes()?;
         Ok(Self { info_hashes, name, trackers: tracker_urls, peers, select: selected, web_seeds: seed_urls })
     }
 }
@@ -194,6 +211,12 @@ impl fmt::Display for Magnet {
         }
         Ok(())
     }
+}
+
+/// The parameters of a link.
+fn query_of(link: &str) -> Option<&str> {
+    let (scheme, query) = link.split_at_checked(8)?;
+    scheme.eq_ignore_ascii_case("magnet:?").then_some(query)
 }
 
 /// A key without its number: `xt.1` and `tr.2` are further values of `xt` and `tr`.
@@ -239,13 +262,14 @@ fn is_peer(peer: &str) -> bool {
     is_host && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
-fn select(text: &str) -> Result<Vec<RangeInclusive<u32>>, MagnetError> {
-    let parts = text.split(',').filter(|part| !part.is_empty()).map(|part| {
+/// The ranges of a selection, without parts that make no sense.
+fn select(text: &str) -> Vec<RangeInclusive<u32>> {
+    let parts = text.split(',').filter_map(|part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let range = first.parse().ok()?..=last.parse().ok()?;
         (!range.is_empty()).then_some(range)
     });
-    parts.collect::<Option<_>>().ok_or_else(|| MagnetError::Select(shown(text)))
+    parts.collect()
 }
 
 /// A text from outside for a message, not longer than a line.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use ztor_bencode::{Document, Encoder, Mode, decode_with};
 
+use crate::charset::Charset;
 use crate::field::{Dict, Place};
 use crate::info::{self, DECODE_LIMITS, Info};
 use crate::merkle::Hash;
-use crate::outer::{self, Outer};
+use crate::outer::{self, Kept, Outer};
 use crate::paths::Naming;
 use crate::{InfoHashes, Layout, MAX_TORRENT_LEN, MetainfoError, PieceHashes};
 
@@ -45,16 +46,20 @@ pub struct Metainfo {
     /// What the pieces hash to.
     pub hashes: PieceHashes,
     single_file: bool,
+    is_renamable: bool,
     /// `source` stood beside the info dictionary, against the custom.
     source_is_outside: bool,
+    private_is_outside: bool,
+    charset: Charset,
+    kept: Kept,
 }
 
 impl Metainfo {
     /// Reads a `.torrent` file (BEP 3, 52).
     ///
-    /// v1 torrents are read leniently, as those in the wild need it: keys out of order, bytes behind the end.
-    /// The info dictionary of v2 and hybrid ones must be canonical, and their piece layers complete and true
-    /// to the roots.
+    /// v1 torrents are read leniently, as those in the wild need it: keys out of order, bytes in front of the start
+    /// and behind the end, names of another [`encoding`](Self::encoding). The info dictionary of v2 and hybrid ones must be canonical, and their piece layers true to
+    /// the roots. Of piece layers that the file does not have, the hashes are missing: see [`PieceHashes::v2`].
     ///
     /// # Errors
     /// What is wrong, and in which field.
@@ -67,18 +72,19 @@ impl Metainfo {
     /// # Errors
     /// What is wrong, and in which field.
     pub fn from_bytes_named(bytes: &[u8], naming: Naming) -> Result<Self, MetainfoError> {
-        let (document, mode) = decode_any(bytes)?;
+        let (document, mode) = decode_any(without_mark(bytes))?;
         let place = Place::top("torrent");
         let torrent = Dict::new(document.root(), &place)?;
         let Some(info) = torrent.value.get(b"info") else {
             return Err(MetainfoError::Missing { field: "info".into(), expected: "a dictionary" });
         };
         let layers = torrent.value.get(b"piece layers");
-        let mut metainfo = Self::new(info::parse(info, mode, naming)?);
+        let charset = Charset::of(torrent.value);
+        let mut metainfo = Self::new(info::parse(info, mode, naming, charset)?);
         if metainfo.is_v2() {
             outer::piece_layers(layers, &metainfo.layout, &mut metainfo.hashes)?;
         }
-        let outer = Outer::read(torrent.value)?;
+        let outer = Outer::read(torrent, charset);
         // It belongs into the info dictionary; some put it here.
         metainfo.source_is_outside = metainfo.source.is_none() && outer.source.is_some();
         metainfo.source = metainfo.source.or(outer.source);
@@ -89,6 +95,9 @@ impl Metainfo {
             comment: outer.comment,
             created_by: outer.created_by,
             creation_date: outer.creation_date,
+            private_is_outside: outer.private_is_outside && !metainfo.private,
+            charset,
+            kept: outer.kept,
             ..metainfo
         })
     }
@@ -109,6 +118,10 @@ impl Metainfo {
     /// # Errors
     /// What is wrong, and in which field.
     pub fn from_info_named(info: &[u8], naming: Naming) -> Result<Self, MetainfoError> {
+        Self::from_info_encoded(info, naming, Charset::default())
+    }
+
+    fn from_info_encoded(info: &[u8], naming: Naming, charset: Charset) -> Result<Self, MetainfoError> {
         let (document, mode) = decode_any(info)?;
         let root = document.root();
         if root.span().end != info.len() {
@@ -116,7 +129,7 @@ impl Metainfo {
             let kind = ztor_bencode::ErrorKind::Trailing;
             return Err(ztor_bencode::Error { offset: root.span().end, kind }.into());
         }
-        info::parse(root, mode, naming).map(Self::new)
+        info::parse(root, mode, naming, charset).map(Self::new)
     }
 
     /// Whether there is a v1 half: v1 and hybrid torrents.
@@ -149,6 +162,33 @@ impl Metainfo {
             path.extend(&file.path);
         }
         path
+    }
+
+    /// The encoding that the torrent file names for texts that are not UTF-8, as the WHATWG Encoding Standard calls it;
+    /// `None` if that is UTF-8 or unknown. An info dictionary alone names none.
+    pub fn encoding(&self) -> Option<&'static str> {
+        self.charset.name()
+    }
+
+    /// Returns true if the file says that the torrent is private in a place where this has no meaning: beside the info
+    /// dictionary (BEP 27). Such a torrent is public, which its maker may not have meant.
+    pub fn is_private_outside(&self) -> bool {
+        self.private_is_outside
+    }
+
+    /// Returns true if another [`Naming`] may give a file another place, as with names that some versions or
+    /// programs change on their way to the disk.
+    pub fn is_renamable(&self) -> bool {
+        self.is_renamable
+    }
+
+    /// The same torrent, with names by another rule. Files keep their order.
+    ///
+    /// # Errors
+    /// None of a torrent that was read by this crate; the info dictionary is read once more.
+    pub fn renamed(&self, naming: Naming) -> Result<Self, MetainfoError> {
+        let named = Self::from_info_encoded(&self.info, naming, self.charset)?;
+        Ok(Self { name: named.name, layout: named.layout, ..self.clone() })
     }
 
     /// Takes the piece layer of a file, which peers have sent (BEP 52, `hashes`). Returns whether it is the
@@ -199,7 +239,11 @@ impl Metainfo {
             layout: Arc::new(info.layout),
             hashes: info.hashes,
             single_file: info.single_file,
+            is_renamable: info.is_renamable,
             source_is_outside: false,
+            private_is_outside: false,
+            charset: Charset::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -211,6 +255,8 @@ impl Metainfo {
             comment: self.comment.as_deref(),
             created_by: self.created_by.as_deref(),
             creation_date: self.creation_date,
+            encoding: self.charset.name(),
+            kept: &self.kept,
         };
         head.write(&mut e)?;
         e.key(b"info")?.raw(&self.info)?;
@@ -227,6 +273,8 @@ impl Metainfo {
                 files.filter_map(|(i, file)| Some((file.pieces_root?, self.piece_layer(i)?.concat())));
             outer::write_piece_layers(layers.collect(), &mut e)?;
         }
+        self.kept.write("private", &mut e)?;
+        self.kept.write("similar", &mut e)?;
         if let Some(source) = self.source.as_ref().filter(|_| self.source_is_outside) {
             e.key(b"source")?.str(source)?;
         }
@@ -234,6 +282,12 @@ impl Metainfo {
         e.end()?;
         e.finish()
     }
+}
+
+/// The bytes without blanks and a byte-order mark, which editors and web servers put in front.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    let start = bytes.trim_ascii_start();
+    start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start()
 }
 
 /// Decodes strictly if that is possible, or else leniently; of the two errors the lenient one tells the real

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use ztor_bencode::{Encoder, Kind, Value};
 
+use crate::charset::Charset;
 use crate::field::{Dict, Place};
 use crate::merkle::Hash;
 use crate::{Layout, MAX_NODES, MAX_TRACKERS, MAX_WEB_SEEDS, MetainfoError, PieceHashes};
@@ -26,27 +27,58 @@ pub(crate) struct Outer {
     /// Seconds since 1970.
     pub(crate) creation_date: Option<i64>,
     pub(crate) source: Option<String>,
+    pub(crate) kept: Kept,
+    /// `private` has no meaning here (BEP 27), and was meant to have one.
+    pub(crate) private_is_outside: bool,
+}
+
+/// Fields of a torrent file that are kept as they came, for whoever reads the file after it was written again:
+/// `httpseeds` (BEP 17), `similar` and `collections` (BEP 38), and a misplaced `private`. In the order of their keys.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Kept(Vec<(&'static str, Box<[u8]>)>);
+
+/// The keys of [`Kept`].
+const KEPT: [&str; 4] = ["collections", "httpseeds", "private", "similar"];
+/// Bytes that a field may have to be kept.
+const MAX_KEPT_LEN: usize = 1 << 20;
+
+impl Kept {
+    fn read(torrent: Value<'_>) -> Self {
+        let fields = KEPT.iter().filter_map(|key| Some((*key, torrent.get(key.as_bytes())?.raw())));
+        // Bytes that are not canonical would be read in another way than the rest.
+        let sound = fields.filter(|(_, raw)| raw.len() <= MAX_KEPT_LEN && ztor_bencode::decode(raw).is_ok());
+        Self(sound.map(|(key, raw)| (key, raw.into())).collect())
+    }
+
+    /// Writes one of them, if it is there.
+    pub(crate) fn write<W: Write>(&self, key: &str, e: &mut Encoder<W>) -> io::Result<()> {
+        if let Some((_, raw)) = self.0.iter().find(|(known, _)| *known == key) {
+            e.key(key.as_bytes())?.raw(raw)?;
+        }
+        Ok(())
+    }
 }
 
 impl Outer {
     /// Reads a torrent file. Single entries that make no sense are left out: they are no reason to refuse the torrent.
-    pub(crate) fn read(torrent: Value<'_>) -> Result<Self, MetainfoError> {
-        // The place is for errors, and what is advisory has none.
-        let place = Place::top("torrent");
-        let dict = Dict::new(torrent, &place)?;
-        Ok(Self {
-            trackers: trackers(torrent)?,
+    pub(crate) fn read(dict: Dict<'_, '_>, charset: Charset) -> Self {
+        let torrent = dict.value;
+        Self {
+            trackers: trackers(torrent),
             web_seeds: web_seeds(torrent),
             nodes: nodes(torrent),
-            comment: dict.advisory("comment"),
-            created_by: dict.advisory("created by"),
+            comment: dict.advisory("comment", charset),
+            created_by: dict.advisory("created by", charset),
             creation_date: torrent.get(b"creation date").and_then(|date| date.as_int()),
-            source: dict.advisory("source"),
-        })
+            source: dict.advisory("source", charset),
+            kept: Kept::read(torrent),
+            private_is_outside: torrent.get(b"private").is_some_and(|value| value.as_int() != Some(0)),
+        }
     }
 }
 
-/// Checks and takes the piece layers (BEP 52): there must be one for every file of more than one piece.
+/// Checks and takes the piece layers (BEP 52). There should be one for every file of more than one piece; those that are
+/// missing can be had from peers or from the data.
 pub(crate) fn piece_layers(
     layers: Option<Value<'_>>,
     layout: &Layout,
@@ -62,10 +94,7 @@ pub(crate) fn piece_layers(
         let Some(root) = layout.files()[file].pieces_root.filter(|_| pieces > 1) else { continue };
         let entry = data_encoding::HEXLOWER.encode(&root);
         let place = place.key(&entry);
-        let Some(layer) = by_root.get(&root[..]) else {
-            let expected = "the hashes of a file of more than one piece";
-            return Err(MetainfoError::Missing { field: place.to_string(), expected });
-        };
+        let Some(layer) = by_root.get(&root[..]) else { continue };
         let (hashes, rest) = layer.as_bytes().unwrap_or_default().as_chunks::<32>();
         if hashes.len() != pieces || !rest.is_empty() {
             let found = layer
@@ -80,8 +109,8 @@ pub(crate) fn piece_layers(
     Ok(())
 }
 
-/// `announce-list` in its tiers if it has any URL of use, or else `announce`.
-fn trackers(torrent: Value<'_>) -> Result<Vec<Vec<String>>, MetainfoError> {
+/// `announce-list` in its tiers if it has any URL of use, or else `announce`, which may be a list against the rules.
+fn trackers(torrent: Value<'_>) -> Vec<Vec<String>> {
     let mut list = UrlList::of_trackers();
     let mut tiers = Vec::new();
     for tier in torrent.get(b"announce-list").iter().flat_map(Value::items) {
@@ -95,13 +124,10 @@ fn trackers(torrent: Value<'_>) -> Result<Vec<Vec<String>>, MetainfoError> {
     if tiers.is_empty()
         && let Some(announce) = torrent.get(b"announce")
     {
-        if announce.kind() != Kind::Bytes {
-            let (field, found) = ("announce".to_owned(), announce.kind());
-            return Err(MetainfoError::WrongType { field, found, expected: "a string" });
-        }
-        tiers.extend(list.take(announce).map(|url| vec![url]));
+        let one = std::iter::once(announce).filter(|announce| announce.kind() == Kind::Bytes);
+        tiers.extend(one.chain(announce.items()).filter_map(|url| list.take(url)).map(|url| vec![url]));
     }
-    Ok(tiers)
+    tiers
 }
 
 /// `url-list`: one URL or a list of them.
@@ -173,6 +199,8 @@ pub(crate) struct Head<'a> {
     pub(crate) comment: Option<&'a str>,
     pub(crate) created_by: Option<&'a str>,
     pub(crate) creation_date: Option<i64>,
+    pub(crate) encoding: Option<&'a str>,
+    pub(crate) kept: &'a Kept,
 }
 
 impl Head<'_> {
@@ -192,6 +220,7 @@ impl Head<'_> {
             }
             e.end()?;
         }
+        self.kept.write("collections", e)?;
         if let Some(comment) = self.comment {
             e.key(b"comment")?.str(comment)?;
         }
@@ -201,7 +230,10 @@ impl Head<'_> {
         if let Some(date) = self.creation_date {
             e.key(b"creation date")?.int(date)?;
         }
-        Ok(())
+        if let Some(encoding) = self.encoding {
+            e.key(b"encoding")?.str(encoding)?;
+        }
+        self.kept.write("httpseeds", e)
     }
 }
 

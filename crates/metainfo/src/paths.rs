@@ -1,18 +1,25 @@
 //! Names of a torrent made safe to create on a disk.
 //!
 //! What a torrent calls its files is chosen by a stranger. After this module no name leads out of the
-//! torrent's folder, breaks a terminal or deceives its reader, two files never share a place, and no file
-//! lies behind a symlink. The result depends on the torrent alone, so that it is the same whenever the
-//! torrent is opened again.
+//! torrent's folder, two files never share a place, and no file lies behind a symlink. The result depends on
+//! the torrent and the [`Naming`] alone, so that it is the same whenever the torrent is opened again.
+//!
+//! Names that are kept on disk may still hold what is invisible in a terminal. Programs that print them
+//! escape them.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
 // order-free: all are looked up by key and never iterated.
 use std::collections::{HashMap, HashSet};
 use std::hash::Hasher;
 
-/// The longest element that is produced, in bytes. File systems allow 255; the rest is for suffixes of
-/// others.
-pub const MAX_ELEMENT_LEN: usize = 240;
+use crate::charset::Charset;
+
+/// The longest element that is produced, in bytes: as long as file systems allow.
+pub const MAX_ELEMENT_LEN: usize = 255;
+
+/// The length, in bytes, to which a longer element is cut. Leaves room for a number that tells equal names
+/// apart, and for suffixes of others.
+const CUT_LEN: usize = 240;
 
 /// The longest extension, with its dot, that survives when a name is cut.
 const MAX_EXTENSION_LEN: usize = 24;
@@ -24,55 +31,122 @@ const MAX_LINKS: usize = 40;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Naming {
     /// Names that can exist on any system, so that a disk may move from one to another: reserved ones of
-    /// Windows are escaped and names that differ in case only count as the same.
+    /// Windows are escaped, invisible characters dropped (some file systems ignore them), and names that
+    /// differ in case only count as the same.
     Portable,
-    /// Names as this system can hold them: outside Windows and macOS, `aux.c` stays, and so do `a` and `A`
-    /// side by side. The default, because data that was made here or by another client must be found again.
+    /// Names for new files on this system. Outside Windows and macOS, `aux.c` stays, and so do `a` and `A`
+    /// side by side, backslashes, and the invisible characters that scripts and emoji need. Control
+    /// characters and overrides of the direction of text are dropped.
     #[default]
     Native,
+    /// Names as the torrent has them, wherever this system can hold them as one element of a path: data that
+    /// was made here or by another client is found by them.
+    Exact,
+    /// Names of earlier versions of this crate, which dropped every invisible character and cut names to 240
+    /// bytes: data that they fetched is found by them.
+    Former,
 }
 
 impl Naming {
+    /// All that data may have been stored by on this system; most likely ones first.
+    pub const ON_DISK: [Self; 3] = [Self::Exact, Self::Native, Self::Former];
+
     fn is_portable(self) -> bool {
         self == Self::Portable || cfg!(any(windows, target_os = "macos"))
+    }
+
+    /// Returns true if everything invisible is dropped, and not only what is harmful.
+    fn drops_invisible(self) -> bool {
+        self.is_portable() || self == Self::Former
     }
 }
 
 /// Makes one element of a path safe:
 ///
 /// - what is not UTF-8 becomes `U+FFFD`;
-/// - control characters, invisible ones and those that turn the direction of text are dropped;
-/// - separators (`/`, `\`) become `_`, on Windows also the other characters it does not allow;
-/// - an element that is empty, `.` or `..` after that becomes `_`;
+/// - control characters and those that override the direction of text are dropped, and by some
+///   [namings](Naming) everything else that is invisible;
+/// - separators become `_`: `/`, by some namings `\`, on Windows also the other characters it does not allow;
+/// - an element that is empty, `.` or `..` to the eye becomes `_`;
 /// - names reserved on Windows (`CON`, `aux.c`, …) get a `_` in front unless `naming` keeps them;
 /// - longer than [`MAX_ELEMENT_LEN`], it is cut in front of its extension.
+///
+/// With [`Naming::Exact`] an element that this system can hold stays as it is.
 pub fn safe_element(raw: &[u8], naming: Naming) -> String {
-    let text = String::from_utf8_lossy(raw);
-    let mut name: String = text.chars().filter(|&c| !is_dropped(c)).map(replace).collect();
+    safe_text(&String::from_utf8_lossy(raw), naming)
+}
+
+/// As [`safe_element`], of a name whose encoding is known. [`Naming::Former`] knows of no encoding.
+pub(crate) fn safe_encoded(raw: &[u8], charset: Charset, naming: Naming) -> String {
+    match naming {
+        Naming::Former => safe_element(raw, naming),
+        _ => safe_text(&charset.decode(raw), naming),
+    }
+}
+
+fn safe_text(text: &str, naming: Naming) -> String {
+    if naming == Naming::Exact && !naming.is_portable() && is_element(text) {
+        return text.to_owned();
+    }
+    let is_dropped = |c: char| is_harmful(c) || (naming.drops_invisible() && is_invisible(c));
+    let kept = text.chars().filter(|&c| !is_dropped(c));
+    let mut name: String = kept.map(|c| replace(c, naming)).collect();
     if cfg!(windows) {
         let kept = name.trim_end_matches(['.', ' ']).len();
         name.truncate(kept);
     }
-    if matches!(name.as_str(), "" | "." | "..") {
+    let mut visible = name.chars().filter(|&c| !is_invisible(c));
+    if matches!((visible.next(), visible.next(), visible.next()), (None | Some('.'), None | Some('.'), None))
+    {
         return "_".to_owned();
     }
     if naming.is_portable() && is_reserved(&name) {
         name.insert(0, '_');
     }
-    with_suffix(&name, "")
+    let max = if naming == Naming::Former { CUT_LEN } else { MAX_ELEMENT_LEN };
+    if name.len() > max { with_suffix(&name, "", CUT_LEN) } else { name }
 }
 
-/// Characters that say nothing or lie about the rest: control characters, zero-width ones, marks and
-/// overrides of direction, the byte-order mark, and the line and paragraph separators.
-fn is_dropped(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-        || matches!(c, '\u{feff}' | '\u{61c}')
+/// A name for a file that goes with something of this name: `name` and `extension`, cut to
+/// [`MAX_ELEMENT_LEN`].
+pub fn with_extension(name: &str, extension: &str) -> String {
+    let room = MAX_ELEMENT_LEN.saturating_sub(extension.len());
+    format!("{}{extension}", &name[..name.floor_char_boundary(room)])
 }
 
-fn replace(c: char) -> char {
+/// Returns true if an element means the same by each of [`Naming::ON_DISK`].
+pub(crate) fn is_named_alike(raw: &[u8], charset: Charset) -> bool {
+    if !charset.is_needless_for(raw) {
+        return false;
+    }
+    let is_plain = |b: &u8| matches!(b, b' '..=b'~') && !matches!(b, b'/' | b'\\');
+    if raw.len() <= CUT_LEN && raw.iter().all(is_plain) {
+        return true;
+    }
+    let [first, others @ ..] = Naming::ON_DISK.map(|naming| safe_element(raw, naming));
+    others.iter().all(|other| *other == first)
+}
+
+/// Returns true if the system takes the name for one element of a path.
+fn is_element(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && name.len() <= MAX_ELEMENT_LEN
+}
+
+/// Characters that break a terminal or lie about the rest of the name: control characters, overrides of
+/// direction, and the line and paragraph separators.
+fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Characters that say nothing by themselves: zero-width ones, marks of direction, the byte-order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{61c}')
+}
+
+fn replace(c: char, naming: Naming) -> char {
     match c {
-        '/' | '\\' => '_',
+        '/' => '_',
+        '\\' if naming.drops_invisible() => '_',
         '<' | '>' | ':' | '"' | '|' | '?' | '*' if cfg!(windows) => '_',
         c => c,
     }
@@ -90,11 +164,11 @@ fn is_reserved(name: &str) -> bool {
     }
 }
 
-/// The name with `suffix` in front of its extension, cut to [`MAX_ELEMENT_LEN`].
-fn with_suffix(name: &str, suffix: &str) -> String {
+/// The name with `suffix` in front of its extension, cut to `max` bytes.
+fn with_suffix(name: &str, suffix: &str, max: usize) -> String {
     let dot = name.rfind('.').filter(|&dot| dot > 0 && name.len() - dot <= MAX_EXTENSION_LEN);
     let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
-    let room = MAX_ELEMENT_LEN - extension.len() - suffix.len();
+    let room = max - extension.len() - suffix.len();
     let stem = &stem[..stem.floor_char_boundary(room)];
     format!("{stem}{suffix}{extension}")
 }
@@ -132,7 +206,7 @@ impl Tree {
             // From where the last one of this name left off, or many equal names would take for ever.
             let number = next_suffix.entry(wanted).or_insert(1);
             *last = loop {
-                let candidate = with_suffix(last, &format!(".{number}"));
+                let candidate = with_suffix(last, &format!(".{number}"), CUT_LEN);
                 *number = number.saturating_add(1);
                 if tree.claim(tree.child(&parent, &candidate), index) {
                     break candidate;

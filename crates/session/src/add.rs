@@ -35,6 +35,9 @@ pub enum AddError {
         /// Info-hashes of the other torrent.
         info_hashes: InfoHashes,
     },
+    /// Some pieces have no hash to check them by: a v2 torrent without all its piece layers.
+    #[error("the torrent file lacks the hashes of some pieces (`piece layers`)")]
+    NoLayers,
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
@@ -95,4 +98,6 @@ pub struct AddMagnet {
     pub magnet: Magnet,
     /// Addresses to try besides those.
     pub peers: Vec<SocketAddr>,
+    /// The torrent itself, if only the piece layers of some files are missing (BEP 52): these are then asked for.
+    pub known: Option<Arc<Metainfo>>,
 }

@@ -4,6 +4,7 @@ use crate::bind::{Bind, DeviceState, LOOK_EVERY};
 use crate::http::{Fetcher, MAX_TRACKER_REPLY};
 use crate::inbox::Inbox;
 use crate::message::ToNet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -80,18 +81,21 @@ impl Control {
         });
     }
 
-    /// Looks up a peer that is given by name, `host:port`. One that is not found is as good as none.
-    pub(crate) fn find_peer(&self, torrent: TorrentId, name: String) {
+    /// Looks up a peer that is given by name, `host:port`.
+    pub(crate) fn find_peer(&self, torrent: TorrentId, peer: String) {
         let inbox = Arc::clone(&self.inbox);
         self.runtime.spawn(async move {
-            match tokio::time::timeout(Duration::from_secs(15), tokio::net::lookup_host(&name)).await {
-                Ok(Ok(addrs)) => {
-                    let addrs = addrs.take(8).collect();
-                    inbox.push(ToNet::Command(Command::AddPeers { torrent, addrs }));
-                }
-                Ok(Err(error)) => tracing::debug!(name, %error, "a peer's name was not found"),
-                Err(_) => tracing::debug!(name, "a peer's name was not found in time"),
-            }
+            let found =
+                tokio::time::timeout(Duration::from_secs(15), tokio::net::lookup_host(peer.clone())).await;
+            let found: Result<Vec<SocketAddr>, String> = match found {
+                Ok(Ok(addrs)) => Ok(addrs.take(8).collect()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("no answer in time".into()),
+            };
+            inbox.push(match found {
+                Ok(addrs) => ToNet::Command(Command::AddPeers { torrent, addrs }),
+                Err(message) => ToNet::PeerNotFound { torrent, peer, message },
+            });
         });
     }
 

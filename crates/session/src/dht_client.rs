@@ -24,7 +24,8 @@ pub struct DhtClient {
 }
 
 impl DhtClient {
-    /// Opens a socket at `bind`, or at all addresses, and enters the DHT through these nodes, `host:port`.
+    /// Opens a socket at `bind`, or at all addresses, and enters the DHT through these nodes, `host:port`. Without any
+    /// it enters no DHT, and only nodes whose address is given can be asked.
     ///
     /// # Errors
     /// If there is no socket to be had, or none of the names is found.
@@ -45,7 +46,7 @@ impl DhtClient {
             }
         }
         if let (true, Some(failure)) = (addrs.is_empty(), failure) {
-            return Err(StartError::Setup(format!("no node to enter the DHT by: {failure}")));
+            return Err(StartError::NoNode(failure));
         }
         node.enter_by(clock.now(), &addrs);
         Ok(Self { socket, clock, node })

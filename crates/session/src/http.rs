@@ -1,6 +1,7 @@
 //! HTTP(S) requests: trackers and torrent files.
 
 use crate::bind::Bind;
+use crate::tls_error;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, redirect};
@@ -186,6 +187,9 @@ impl Fetcher {
                 .and_then(|to| to.to_str().ok())
                 .and_then(|to| url.join(to).ok());
             if let Some(target) = target.filter(|_| response.status().is_redirection()) {
+                if is_users && target.scheme() == "magnet" {
+                    return Ok(Fetched { status: 200, body: target.as_str().into(), from: None });
+                }
                 widest = widest.max(Reach::by_redirect_from(response.remote_addr().map(|addr| addr.ip())));
                 url = parse(target.as_str())?;
                 continue;
@@ -225,7 +229,8 @@ fn parse(url: &str) -> Result<Url, FetchError> {
     parsed.ok_or_else(|| FetchError::BadUrl(ztor_tracker::redact(url)))
 }
 
-/// Fetches a file that the user named over HTTP(S), on a runtime of its own: for before there is a session.
+/// Fetches a file that the user named over HTTP(S), on a runtime of its own: for before there is a session. A redirect
+/// to a magnet link gives the link in place of a file.
 pub fn fetch_url(url: &str, bind: &Bind, max_len: usize) -> Result<Vec<u8>, FetchError> {
     fetch(url, bind, max_len, true)
 }
@@ -256,6 +261,9 @@ fn plain(error: reqwest::Error) -> FetchError {
     let error = error.without_url();
     if error.is_timeout() {
         return FetchError::Network("no answer in time".into());
+    }
+    if let Some(words) = tls_error::explain(&error) {
+        return FetchError::Network(words);
     }
     let mut cause: &dyn std::error::Error = &error;
     while let Some(inner) = cause.source() {
@@ -367,6 +375,31 @@ mod tests {
         assert!(get(&format!("http://{addr}/announce?info_hash=a"), false).is_err());
         assert_eq!(requests.load(Ordering::SeqCst), 0);
         assert_eq!(get(&format!("http://{addr}/a.torrent"), true).unwrap(), b"ok");
+    }
+
+    #[test]
+    fn fetch_gives_the_magnet_link_that_a_redirect_of_the_users_url_leads_to() {
+        let link = format!("magnet:?xt=urn:btih:{}&dn=a%20b", "a".repeat(40));
+        let (addr, _) =
+            server(format!("HTTP/1.1 302 Found\r\nLocation: {link}\r\nContent-Length: 0\r\n\r\n"));
+        assert_eq!(get(&format!("http://{addr}/get?id=1"), true).unwrap(), link.as_bytes());
+        assert!(get(&format!("http://{addr}/announce?info_hash=a"), false).is_err());
+    }
+
+    #[test]
+    fn a_server_without_tls_is_named_as_one() {
+        let (addr, _) = server(OK.into());
+        // The server waits for the end of a line, which a greeting of TLS may not have.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let plain = listener.local_addr().unwrap();
+        let answers = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        });
+        let error = get(&format!("https://{plain}/x.torrent"), true).unwrap_err().to_string();
+        assert!(error.contains("the answer is not encrypted"), "{error}");
+        answers.join().unwrap();
+        assert!(get(&format!("http://{addr}/x.torrent"), true).is_ok());
     }
 
     #[test]

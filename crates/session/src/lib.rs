@@ -23,6 +23,7 @@ mod message;
 mod scrape;
 mod snapshot;
 mod state;
+mod tls_error;
 
 pub use add::{AddError, AddMagnet, AddTorrent};
 pub use bind::{BadBind, Bind};
@@ -152,6 +153,9 @@ pub enum StartError {
         /// Those that are there.
         others: String,
     },
+    /// None of the nodes to enter the DHT by has an address.
+    #[error("no node to enter the DHT by: {0}")]
+    NoNode(String),
     /// A thread, the poll or the HTTP client could not be set up.
     #[error("cannot start: {0}")]
     Setup(String),
@@ -267,7 +271,7 @@ impl Session {
     /// Takes up a magnet link: peers are looked for and asked what the torrent is. It is known once
     /// [`TorrentEvent::Metadata`] comes; nothing is fetched before [`begin`](Self::begin) says what and where.
     pub fn add_magnet(&self, add: AddMagnet) -> Result<TorrentId, AddError> {
-        let AddMagnet { magnet, mut peers } = add;
+        let AddMagnet { magnet, mut peers, known } = add;
         let mut names = Vec::new();
         for peer in magnet.peers {
             match peer.parse() {
@@ -275,8 +279,11 @@ impl Session {
                 Err(_) => names.push(peer),
             }
         }
-        let trackers = magnet.trackers.into_iter().map(|url| vec![url]).collect();
-        let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers };
+        let trackers = match &known {
+            Some(meta) => meta.trackers.clone(),
+            None => magnet.trackers.into_iter().map(|url| vec![url]).collect(),
+        };
+        let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers, known };
         let (answer, reply) = bounded(1);
         self.inbox.push(ToNet::AddMagnet { request, names, answer });
         Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
@@ -295,6 +302,9 @@ impl Session {
     fn prepare(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
         let AddTorrent { meta, dir, wanted, sequential, peers, allocate, .. } = add;
         let AddTorrent { read_only, overwrite, recheck, .. } = add;
+        if !meta.is_v1() && !meta.hashes.is_complete() {
+            return Err(AddError::NoLayers);
+        }
         let dir = std::path::absolute(&dir).unwrap_or(dir);
         let options = StoreOptions { allocate, read_only, overwrite };
         let handles = Arc::clone(&self.handles);

@@ -47,6 +47,12 @@ pub(crate) enum ToNet {
         id: RequestId,
         result: Result<Vec<IpAddr>, String>,
     },
+    /// The name of a peer was not found.
+    PeerNotFound {
+        torrent: TorrentId,
+        peer: String,
+        message: String,
+    },
     Add {
         request: Box<NewTorrent>,
         answer: Sender<Result<TorrentId, ztor_engine::AddError>>,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use thiserror::Error;
 use ztor_base::SwarmId;
 use ztor_base::addr::canonical;
-use ztor_tracker::{Reply, ScrapeEntry, TrackerError, http, udp};
+use ztor_tracker::{DEFAULT_UDP_PORT, Reply, ScrapeEntry, TrackerError, http, udp};
 
 /// The longest answer that is read, in bytes: of one torrent.
 const MAX_REPLY: usize = 64 * 1024;
@@ -56,6 +56,8 @@ fn scrape_udp(rest: &str, info_hash: SwarmId, bind: &Bind) -> Result<Vec<ScrapeE
     let host = rest.split(['/', '?']).next().unwrap_or(rest);
     let socket = udp_socket(bind).map_err(|e| network(&e))?;
     let own = socket.local_addr().map_err(|e| network(&e))?;
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    let host = if has_port { host.to_owned() } else { format!("{host}:{DEFAULT_UDP_PORT}") };
     let mut found = host.to_socket_addrs().map_err(|e| network(&e))?;
     let to = found
         .find(|to| sendable(own, *to).is_some())

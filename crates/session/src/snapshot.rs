@@ -111,6 +111,15 @@ pub enum SessionEvent {
         /// The cause.
         fault: DiskFault,
     },
+    /// The name of a peer that a magnet link gives was not found.
+    PeerNotFound {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The peer, as `host:port`.
+        peer: String,
+        /// The cause, in plain words.
+        message: String,
+    },
     /// The interface that everything is bound to is gone, with all its connections; or it is back.
     Interface {
         /// Name of the interface.

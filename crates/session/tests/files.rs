@@ -207,7 +207,7 @@ fn begin_with_another_torrent_is_refused() {
     started(&seed);
     let leech = session(None, |_| {});
     let magnet = Magnet::from(meta.as_ref());
-    let id = leech.add_magnet(AddMagnet { magnet, peers: vec![seed.local_addr()] }).unwrap();
+    let id = leech.add_magnet(AddMagnet { magnet, peers: vec![seed.local_addr()], known: None }).unwrap();
     wait(&leech, "known", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Metadata { .. })));
     let refused = leech.begin(id, AddTorrent::new(other, &target));
     assert!(matches!(refused, Err(AddError::Begin(BeginError::OtherTorrent))), "{refused:?}");

@@ -33,6 +33,8 @@ pub struct CreateOptions {
     pub hidden: bool,
     /// What becomes of symbolic links below the folder.
     pub symlinks: Symlinks,
+    /// A file that is left out, wherever it lies below the folder: the torrent file that is about to be written.
+    pub output: Option<PathBuf>,
 }
 
 /// What becomes of symbolic links.
@@ -66,6 +68,9 @@ pub enum Warning {
     /// A symbolic link that leads out of the folder or nowhere, with [`Symlinks::Keep`].
     #[error("left out {}, a symbolic link that leads out of the folder or nowhere", .0.display())]
     OutwardLink(PathBuf),
+    /// The torrent file of an earlier run, see [`CreateOptions::output`].
+    #[error("left out {}, the torrent file itself", .0.display())]
+    Output(PathBuf),
     /// Neither file nor folder nor link.
     #[error("left out {}, which is no regular file", .0.display())]
     Special(PathBuf),

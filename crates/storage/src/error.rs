@@ -52,7 +52,8 @@ pub enum StorageError {
     },
     /// A symbolic link stands where the torrent has a folder or a file; it may lead anywhere.
     #[error(
-        "{} is a symbolic link inside the torrent's folder, which is not followed; replace it by what it points to",
+        "{} is a symbolic link inside the torrent's folder, and nothing is written through such links: they may lead \
+         anywhere; replace it by what it points to",
         path.display()
     )]
     Symlink {

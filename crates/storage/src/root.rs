@@ -23,13 +23,18 @@ const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBL
 /// The download folder, and the one way to what lies below it.
 ///
 /// Every path is walked element by element with `O_NOFOLLOW`, so that no symbolic link below the
-/// torrent's folder is ever followed, not even one that appears in between. The download folder itself
+/// torrent's folder is ever followed for writing, not even one that appears in between. The download folder itself
 /// and the torrent's own folder directly in it may be links: those are the user's.
+///
+/// All links are followed if nothing is ever written. No more comes of them than that bytes are read, and only bytes
+/// that the torrent has are ever given to others.
 #[derive(Debug)]
 pub(crate) struct Root {
     dir: PathBuf,
     /// Leading elements of a relative path that may be links.
     trusted: usize,
+    /// Only for reading.
+    read_only: bool,
     seen: AtomicBool,
     device: AtomicU64,
     /// Folders that got a new entry and are not yet synced.
@@ -53,10 +58,11 @@ pub(crate) enum How {
 }
 
 impl Root {
-    pub(crate) fn new(dir: &Path, trusted: usize) -> Self {
+    pub(crate) fn new(dir: &Path, trusted: usize, read_only: bool) -> Self {
         Self {
             dir: dir.to_owned(),
             trusted,
+            read_only,
             seen: AtomicBool::new(false),
             device: AtomicU64::new(0),
             grown: Mutex::default(),
@@ -107,6 +113,14 @@ impl Root {
         how: How,
     ) -> Result<OwnedFd, Errno> {
         let executable = match how {
+            How::Read if self.read_only => {
+                return openat(
+                    parent,
+                    name,
+                    FILE.difference(OFlags::NOFOLLOW) | OFlags::RDONLY,
+                    Mode::empty(),
+                );
+            }
             How::Read => return openat(parent, name, FILE | OFlags::RDONLY, Mode::empty()),
             How::Write => return openat(parent, name, FILE | OFlags::RDWR, Mode::empty()),
             How::Create { executable } => executable,
@@ -195,7 +209,8 @@ impl Root {
             let Component::Normal(name) = element else {
                 return Err(StorageError::io(Operation::Open, self.dir.join(relative), Errno::INVAL));
             };
-            let flags = if depth < self.trusted { THROUGH } else { THROUGH | OFlags::NOFOLLOW };
+            let follows = depth < self.trusted || self.read_only;
+            let flags = if follows { THROUGH } else { THROUGH | OFlags::NOFOLLOW };
             let mut next = openat(&here, name, flags, Mode::empty());
             if create && matches!(next, Err(Errno::NOENT)) {
                 match mkdirat(&here, name, Mode::from_raw_mode(0o777)) {

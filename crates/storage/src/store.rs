@@ -9,9 +9,10 @@ use ztor_metainfo::{InfoHashes, Layout, Metainfo};
 use crate::error::{At, Operation, StorageError};
 use crate::handles::{Access, HandleCache, OpenFile};
 use crate::in_the_way::InTheWay;
+use crate::names::as_found;
 use crate::parts::{Geometry, PartFile};
 use crate::positional::write_at;
-use crate::root::{How, Opened, Root};
+use crate::root::{How, Root};
 use crate::zeros::ZeroDigests;
 
 mod existing;
@@ -69,7 +70,7 @@ pub struct TorrentStore {
 pub struct StoreOptions {
     /// How files get their disk space.
     pub allocate: Allocation,
-    /// Never write, create or truncate anything. Single files may then be symbolic links.
+    /// Never write, create or truncate anything. Files and folders may then be symbolic links that lead anywhere.
     pub read_only: bool,
     /// Write also over files that are there already and are not this torrent's.
     pub overwrite: bool,
@@ -103,7 +104,8 @@ impl TorrentStore {
     /// The files of `meta` below `dir`, which need not exist yet.
     ///
     /// `wanted` has one entry per file of the layout (pads included); `None` wants all. Reads the part file
-    /// if there is one and creates nothing.
+    /// if there is one and creates nothing. [`meta`](Self::meta) has the names that the files have on disk
+    /// ([`as_found`]).
     pub fn open(
         meta: Arc<Metainfo>,
         dir: &Path,
@@ -111,6 +113,7 @@ impl TorrentStore {
         options: StoreOptions,
         handles: Arc<HandleCache>,
     ) -> Result<Self, StorageError> {
+        let meta = as_found(&meta, dir);
         let layout = &meta.layout;
         let file_count = layout.files().len();
         let wanted = match wanted {
@@ -131,7 +134,7 @@ impl TorrentStore {
         let words = (layout.piece_count() as usize).div_ceil(64);
         let mut store = Self {
             id: handles.new_store_id(),
-            root: Root::new(dir, trusted),
+            root: Root::new(dir, trusted, options.read_only),
             options,
             handles,
             flags: (0..file_count).map(|_| AtomicU8::new(0)).collect(),
@@ -288,9 +291,6 @@ impl TorrentStore {
             Err(error) if seen && error.is_absent() => {
                 return Err(StorageError::FileGone { path: self.path_of(index) });
             }
-            Err(StorageError::Symlink { .. }) if self.options.read_only && self.meta.is_single_file() => {
-                self.open_users_link(index)?
-            }
             opened => opened?,
         };
         // Who else opens it for writing at this moment has marked it before it got a length.
@@ -303,17 +303,6 @@ impl TorrentStore {
             self.give_size(index, &opened.file)?;
         }
         Ok(opened.file)
-    }
-
-    /// A torrent of one file that is only served may be a link: no torrent could have made it.
-    fn open_users_link(&self, index: usize) -> Result<Opened, StorageError> {
-        let path = self.path_of(index);
-        let file = File::open(&path).at(Operation::Open, || path.clone())?;
-        let metadata = file.metadata().at(Operation::Inspect, || path.clone())?;
-        if !metadata.is_file() {
-            return Err(StorageError::NotAFile { path });
-        }
-        Ok(Opened { len: metadata.len(), file })
     }
 
     fn give_size(&self, index: usize, file: &File) -> Result<(), StorageError> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use ztor_base::{Duration, Instant};
 
-use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, place, redact, redact_echo, text};
+use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, place, redact, redact_echo};
 
 /// How long one tracker's answer is waited for before the next one is asked as well. A dead tracker in front
 /// then costs a new torrent seconds, not the minutes that its protocol takes to give up.
@@ -73,6 +73,8 @@ pub struct Announcer {
     asked: (Instant, bool),
     /// Every tracker is announced to, and not one of a tier.
     all: bool,
+    /// Trackers up to this one were looked at by [`take_unusable`](Self::take_unusable).
+    looked_at: usize,
 }
 
 #[derive(Debug)]
@@ -152,6 +154,7 @@ impl Announcer {
             changed: true,
             asked: (Instant::ZERO, true),
             all: false,
+            looked_at: 0,
         };
         let mut seen = BTreeSet::new();
         for mut urls in tiers {
@@ -190,6 +193,22 @@ impl Announcer {
         tracker.status.state = TrackerState::Announcing;
         tracker.status.next_announce = None;
         Some(tracker.due(event))
+    }
+
+    /// Trackers that cannot be asked at all, and why, each once: those with a wrong address, and one of a kind that is
+    /// not supported if there is no other.
+    pub fn take_unusable(&mut self) -> Vec<&TrackerStatus> {
+        let new = std::mem::replace(&mut self.looked_at, self.trackers.len());
+        let is_unusable = |tracker: &&Tracker| tracker.status.state == TrackerState::NotSupported;
+        let has_usable = !self.trackers.iter().all(|tracker| is_unusable(&tracker));
+        let mut unusable: Vec<&TrackerStatus> =
+            self.trackers[new..].iter().filter(is_unusable).map(|tracker| &tracker.status).collect();
+        let mut named_kind = has_usable;
+        unusable.retain(|status| {
+            let is_other_kind = place::is_other_kind(&status.url);
+            !is_other_kind || !std::mem::replace(&mut named_kind, true)
+        });
+        unusable
     }
 
     /// Whether every tracker is announced to from now on, instead of one that works of every tier that is asked.
@@ -410,13 +429,8 @@ enum Look {
 
 impl Tracker {
     fn new(id: TrackerId, url: &str, tier: usize, host: Option<String>) -> Self {
-        let supported = is_supported(url);
-        let message = (!supported).then(|| match url.split_once(':') {
-            Some((scheme, _)) if scheme.len() <= 10 => {
-                format!("not supported: {}", text::plain(scheme.as_bytes()))
-            }
-            _ => "not supported: not a URL".to_owned(),
-        });
+        let message = place::unusable(url);
+        let supported = message.is_none();
         let status = TrackerStatus {
             id,
             url: url.to_owned(),
@@ -462,10 +476,6 @@ impl TrackerState {
     fn may_be_asked(self) -> bool {
         !matches!(self, Self::GaveUp | Self::NotSupported)
     }
-}
-
-fn is_supported(url: &str) -> bool {
-    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "udp") && url.has_host())
 }
 
 /// 5 s and 12.5 s times the square of the failures in a row, up to an hour.

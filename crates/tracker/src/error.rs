@@ -24,10 +24,8 @@ pub enum TrackerError {
         body: String,
     },
     /// The tracker's address cannot be used.
-    #[error("bad tracker address {tracker}: {why}")]
+    #[error("its address cannot be used: {why}")]
     BadUrl {
-        /// The address, without what may be secret in it.
-        tracker: String,
         /// What is wrong with it.
         why: &'static str,
     },

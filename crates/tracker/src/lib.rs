@@ -19,6 +19,6 @@ mod types;
 pub mod udp;
 
 pub use error::{Retry, TrackerError};
-pub use place::names_loopback;
+pub use place::{DEFAULT_UDP_PORT, names_loopback};
 pub use text::{redact, redact_echo};
 pub use types::{AnnounceEvent, AnnounceReply, AnnounceRequest, MAX_PEERS, Reply, ScrapeEntry, TrackerPeer};

@@ -2,8 +2,13 @@
 
 use std::net::IpAddr;
 
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 use ztor_base::addr::is_local;
+
+use crate::text;
+
+/// Schemes of trackers that can be asked.
+const SPOKEN: [&str; 3] = ["http", "https", "udp"];
 
 /// The IP address that a URL names literally. URLs of `udp` have theirs as text.
 fn literal_ip(url: &Url) -> Option<IpAddr> {
@@ -46,9 +51,52 @@ pub(crate) fn host(url: &str) -> Option<String> {
     }
 }
 
+/// The reason why a tracker cannot be asked at all, in plain words; `None` if it can.
+pub(crate) fn unusable(url: &str) -> Option<String> {
+    let wrong = |why: &str| Some(format!("its address cannot be used: {why}"));
+    match Url::parse(url) {
+        Err(ParseError::InvalidPort) => wrong("the port is not a number from 1 to 65535"),
+        Err(error) => wrong(&error.to_string()),
+        Ok(url) if !SPOKEN.contains(&url.scheme()) => {
+            Some(format!("{} trackers are not supported", text::plain(url.scheme().as_bytes())))
+        }
+        Ok(url) if !url.has_host() => wrong("it names no host"),
+        Ok(url) if url.port() == Some(0) => wrong("the port is 0"),
+        Ok(_) => None,
+    }
+}
+
+/// Returns true for the URL of a kind of tracker that is not supported, as that of a WebTorrent tracker.
+pub(crate) fn is_other_kind(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| !SPOKEN.contains(&url.scheme()))
+}
+
+/// The port of a UDP tracker whose URL names none. BEP 15 has no default; other clients take that of HTTP, and so
+/// trackers that are announced without a port listen there.
+pub const DEFAULT_UDP_PORT: u16 = 80;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unusable_says_what_is_wrong_with_an_address() {
+        for url in ["http://t.example/announce", "https://t.example:1/", "udp://t.example"] {
+            assert_eq!(unusable(url), None);
+        }
+        for (url, why) in [
+            (
+                "http://t.example:99999/a",
+                "its address cannot be used: the port is not a number from 1 to 65535",
+            ),
+            ("udp://t.example:0/a", "its address cannot be used: the port is 0"),
+            ("udp:///a", "its address cannot be used: it names no host"),
+            ("rubbish", "its address cannot be used: relative URL without a base"),
+            ("wss://t.example/", "wss trackers are not supported"),
+        ] {
+            assert_eq!(unusable(url).as_deref(), Some(why));
+        }
+    }
 
     #[test]
     fn names_loopback_in_every_spelling() {

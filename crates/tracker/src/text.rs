@@ -40,14 +40,29 @@ pub(crate) fn excerpt(body: &[u8]) -> String {
     }
 }
 
+/// A URL whose port is a number out of range, without it, and the port.
+fn without_port(url: &str) -> Option<(Url, String)> {
+    let authority = url.find("://")? + 3;
+    let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |at| authority + at);
+    let (host, port) = url[..end].rsplit_once(':')?;
+    let is_number = (1..=10).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit());
+    let parsed = Url::parse(&format!("{host}{}", &url[end..])).ok()?;
+    is_number.then(|| (parsed, port.to_owned()))
+}
+
 /// A tracker's address without what may be a secret in it: user names, queries, and parts of the path and of the host's
-/// name that look like a passkey. What can't be read as a URL shows nothing of itself.
+/// name that look like a passkey. What can't be read as a URL shows nothing of itself, but for a port out of range.
 pub fn redact(url: &str) -> String {
-    let Ok(parsed) = Url::parse(url.trim()) else { return "(unreadable address)".to_owned() };
+    let (parsed, bad_port) = match Url::parse(url.trim()) {
+        Ok(parsed) => (Some(parsed), None),
+        Err(url::ParseError::InvalidPort) => without_port(url.trim()).unzip(),
+        Err(_) => (None, None),
+    };
+    let Some(parsed) = parsed else { return "(unreadable address)".to_owned() };
     let Some(host) = parsed.host_str() else { return format!("{}:…", parsed.scheme()) };
     let host = redact_host(host);
     let mut out = format!("{}://{host}", parsed.scheme());
-    if let Some(port) = parsed.port() {
+    if let Some(port) = parsed.port().map(|port| port.to_string()).or(bad_port) {
         out.push_str(&format!(":{port}"));
     }
     let path = parsed.path().trim_start_matches('/');
@@ -182,6 +197,8 @@ mod tests {
             ("udp://[2001:db8:1234:5678:9abc::1]:6969", "udp://[2001:db8:1234:5678:9abc::1]:6969"),
             ("udp://t.example:80/", "udp://t.example:80"),
             ("not a url with a secret", "(unreadable address)"),
+            ("http://me:pw@t.example:99999/announce?key=1", "http://t.example:99999/announce?…"),
+            ("http://t.example:secret/announce", "(unreadable address)"),
         ] {
             assert_eq!(redact(url), shown);
         }

@@ -116,6 +116,7 @@ impl Node {
             info_hashes: self.content.meta.info_hashes,
             trackers: self.content.meta.trackers.clone(),
             peers: settings.peers.clone(),
+            known: None,
         };
         let added = if is_magnet { engine.add_magnet(core.now, &magnet) } else { engine.add(core.now, &add) };
         let Ok(id) = added else {

@@ -160,5 +160,6 @@ fn numbers_of_event(event: &TorrentEvent) -> [u64; 3] {
         TorrentEvent::PieceFailed { piece, .. } => [7, u64::from(*piece), 0],
         TorrentEvent::Banned { author, ends_in, .. } => [8, number_of_author(*author), ends_in.as_secs()],
         TorrentEvent::Tracker { is_error, .. } => [9, u64::from(*is_error), 0],
+        TorrentEvent::MetadataTooLong { len, .. } => [10, u64::from(*len), 0],
     }
 }

@@ -1,12 +1,12 @@
 //! `ztor create`: a torrent file of a file or folder.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use serde::Serialize;
+use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{Magnet, Metainfo};
 
 use crate::args::{CreateArgs, Date};
@@ -14,9 +14,14 @@ use crate::console::Console;
 use crate::content::{self, Extras};
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
+use crate::text::lossy_path;
 use crate::units::{Count, Size};
 
 pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let output = match &args.output {
+        Some(path) => path.clone(),
+        None => default_output(&args.path)?,
+    };
     let extras = Extras {
         tiers: tiers(&args.tracker)?,
         web_seeds: web_seeds(&args.web_seed)?,
@@ -24,14 +29,17 @@ pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::
         source: args.source.clone(),
         comment: args.comment.clone(),
         creation_date: date(args.date),
-    };
-    let output = match &args.output {
-        Some(path) => path.clone(),
-        None => default_output(&args.path)?,
+        output: Some(output.clone()),
     };
     // Hashing takes long: what is bound to fail fails before it.
     if !args.force && output.symlink_metadata().is_ok() {
         return Err(exists(&output).into());
+    }
+    if let (Ok(data), Ok(target)) = (args.path.canonicalize(), output.canonicalize())
+        && data == target
+    {
+        let message = format!("{} is the data itself; the torrent file would replace it", output.display());
+        return Err(Fault::usage(message).hint("choose another file with -o").into());
     }
     let Some(made) = content::make(&args.path, &args.content, extras, console, stop)? else {
         return Ok(Exit::Interrupted);
@@ -44,6 +52,7 @@ pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "created")]
 struct CreatedJson<'a> {
+    #[serde(serialize_with = "lossy_path")]
     file: &'a Path,
     name: &'a str,
     info_hash_v1: Option<String>,
@@ -142,14 +151,11 @@ fn date(date: Date) -> Option<i64> {
 /// `NAME.torrent` in the current folder, where NAME is what the torrent will be called.
 fn default_output(path: &Path) -> anyhow::Result<PathBuf> {
     let real = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
-    let mut name: OsString = match path.file_name().or(real.file_name()) {
-        Some(name) => name.to_owned(),
-        None => {
-            return Err(Fault::usage(format!("{} has no name", path.display())).hint("give -o FILE").into());
-        }
+    let Some(name) = path.file_name().or(real.file_name()) else {
+        return Err(Fault::usage(format!("{} has no name", path.display())).hint("give -o FILE").into());
     };
-    name.push(".torrent");
-    Ok(PathBuf::from(name))
+    // A name that is not UTF-8 is in no torrent; the error comes when the data is read.
+    Ok(PathBuf::from(with_extension(&name.to_string_lossy(), ".torrent")))
 }
 
 /// Writes beside the target and renames, so that there is never half a torrent file, nor a lost old one.

@@ -18,9 +18,14 @@ use crate::stop::Stop;
 use crate::text::Shown;
 
 pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let look = |net| Look::start(net, console, stop);
+    let look = |net: &DhtArgs| {
+        let usual: Vec<String> = DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect();
+        let bootstrap = if net.dht_bootstrap.is_empty() { &usual } else { &net.dht_bootstrap };
+        Look::start(net, bootstrap, console, stop)
+    };
     match command {
-        DhtCommand::Ping { node, net } => look(net)?.ping(node),
+        // A node whose address is known is asked directly: the DHT need not be entered.
+        DhtCommand::Ping { node, net } => Look::start(net, &net.dht_bootstrap, console, stop)?.ping(node),
         DhtCommand::GetPeers { torrent, net } => {
             let info_hash = info_hash(torrent)?;
             look(net)?.get_peers(info_hash)
@@ -53,9 +58,12 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn start(net: &DhtArgs, console: &'a Console, stop: &'a Stop) -> anyhow::Result<Look<'a>> {
-        let usual: Vec<String> = DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect();
-        let bootstrap = if net.dht_bootstrap.is_empty() { &usual } else { &net.dht_bootstrap };
+    fn start(
+        net: &DhtArgs,
+        bootstrap: &[String],
+        console: &'a Console,
+        stop: &'a Stop,
+    ) -> anyhow::Result<Look<'a>> {
         let client = DhtClient::start(&net.bind, bootstrap)?;
         Ok(Look { client, console, stop, until: Instant::now() + net.give_up, patience: net.give_up })
     }
@@ -255,7 +263,7 @@ fn resolve(node: &str) -> Result<SocketAddr, Fault> {
 }
 
 fn info_hash(torrent: &str) -> Result<SwarmId, Fault> {
-    match torrent.parse::<Magnet>() {
+    match Magnet::of_hash(torrent).map_or_else(|| torrent.parse(), Ok) {
         Ok(magnet) => Ok(magnet.info_hashes.swarm_id()),
         Err(_) => hash(torrent).map(SwarmId::new),
     }

@@ -1,55 +1,73 @@
 //! `ztor get`: download, verify, and perhaps seed.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context;
+use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_session::{AddTorrent, Allocation};
+use ztor_storage::as_found;
 
 use crate::args::{Allocate, GetArgs};
+use crate::check;
 use crate::console::Console;
 use crate::display::Display;
-use crate::exit::{Exit, Fault};
-use crate::load::{self, Source};
+use crate::exit::{Exit, Fault, Report, of_many};
+use crate::load::{self, Loaded};
 use crate::memory;
 use crate::select::Selection;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Seed, Swarm};
+use crate::swarm::{self, Goal, Link, Seed, Swarm, Then};
 
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
     let mut peers = swarm::peers(&args.peer)?;
-    let Some(Wanted { mut torrents, mut magnets }) = load_all(args, console, stop)? else {
+    let Some(Wanted { mut torrents, mut links, mut lost }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
     let state_dir = swarm::state_dir(console);
     // What an earlier run has found out need not be asked again, and may be all that is left of the swarm.
     if let Some(dir) = &state_dir {
-        magnets.retain(|magnet| {
-            let known =
-                memory::recall(dir, magnet).filter(|_| !args.metadata_only && magnet.select.is_empty());
+        links.retain(|link| {
+            let may_recall = !args.metadata_only && link.magnet.select.is_empty();
+            let known = memory::recall(dir, &link.magnet).filter(|_| may_recall);
             let is_new = known.is_none();
-            if let Some((meta, more)) = known {
-                peers.extend(more);
+            if let Some(meta) = known {
+                peers.extend(linked_peers(&link.magnet, console));
                 torrents.push(meta);
             }
             is_new
         });
     }
     if args.metadata_only {
-        return fetch_metadata(args, torrents, magnets, peers, console, stop);
+        return fetch_metadata(args, Wanted { torrents, links, lost }, peers, console, stop);
     }
+    let Some(completed) = complete(&mut links, &mut lost, args, console, stop) else {
+        return Ok(Exit::Interrupted);
+    };
+    torrents.extend(completed);
     let plan = Plan { selection, peers, args: args.clone() };
     let mut adds = Vec::new();
-    for meta in &torrents {
-        adds.push(plan.add(meta, &[])?);
+    torrents.retain(|meta| match plan.add(meta, &[]) {
+        Ok(add) => {
+            adds.push(add);
+            true
+        }
+        Err(error) => {
+            lost.push(Report::of(&error));
+            false
+        }
+    });
+    if let Some(fault) = nothing_left(adds.len() + links.len(), &lost, console) {
+        return Err(fault.into());
     }
-    prepare_output(&args.output, magnets.is_empty().then_some(&torrents))?;
+    prepare_output(&args.output, links.is_empty().then_some(&torrents))?;
     let mut swarm = Swarm::start(&args.net, state_dir.clone(), Display::new(console))?;
+    lost.into_iter().for_each(|report| swarm.lose(report));
     for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
         if meta.private || !swarm.finds_peers() {
             console
@@ -57,27 +75,28 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         }
     }
     for add in adds {
-        swarm.add(add)?;
+        if let Err(error) = swarm.add(add) {
+            swarm.lose(Report::of(&error));
+        }
     }
     let plan = Rc::new(plan);
-    for magnet in magnets {
-        let (plan, select) = (Rc::clone(&plan), magnet.clone());
+    for link in links {
+        let (plan, select) = (Rc::clone(&plan), link.magnet.clone());
         let state_dir = state_dir.clone();
         let peers = plan.peers.clone();
-        swarm.add_magnet(
-            magnet,
-            peers,
-            Box::new(move |meta| {
-                if let Some(dir) = &state_dir {
-                    memory::keep(dir, meta);
-                }
-                let wanted: Vec<bool> = match select.select.is_empty() {
-                    true => Vec::new(),
-                    false => (0..meta.layout.files().len()).map(|file| select.selects(file)).collect(),
-                };
-                plan.add(meta, &wanted).map(Some)
-            }),
-        )?;
+        let then: Then = Box::new(move |meta| {
+            if let Some(dir) = &state_dir {
+                memory::keep(dir, meta);
+            }
+            let wanted: Vec<bool> = match select.select.is_empty() {
+                true => Vec::new(),
+                false => (0..meta.layout.files().len()).map(|file| select.selects(file)).collect(),
+            };
+            plan.add(meta, &wanted).map(Some)
+        });
+        if let Err(error) = swarm.add_link(link, peers, then) {
+            swarm.lose(Report::of(&error));
+        }
     }
     let seed = Seed { always: args.seed, ratio: args.seed_ratio, time: args.seed_time };
     let result = swarm.run(Goal::Fetch { seed, give_up: args.give_up }, stop);
@@ -85,25 +104,65 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     result
 }
 
+/// Takes those out of `links` that are complete by what the data on disk tells; `None` if the user stopped it.
+fn complete(
+    links: &mut Vec<Link>,
+    lost: &mut Vec<Report>,
+    args: &GetArgs,
+    console: &Console,
+    stop: &Stop,
+) -> Option<Vec<Arc<Metainfo>>> {
+    let mut completed = Vec::new();
+    for link in std::mem::take(links) {
+        let Some(known) = &link.known else {
+            links.push(link);
+            continue;
+        };
+        match check::complete(known, &args.output, console, stop) {
+            Ok(Some(meta)) if meta.hashes.is_complete() => completed.push(meta),
+            Ok(Some(meta)) => links.push(meta.into()),
+            Ok(None) => return None,
+            Err(error) => lost.push(Report::of(&error)),
+        }
+    }
+    Some(completed)
+}
+
+/// Addresses of the peers that a link names; those that are not found are reported.
+fn linked_peers(magnet: &Magnet, console: &Console) -> Vec<SocketAddr> {
+    let mut addrs = Vec::new();
+    for peer in &magnet.peers {
+        match peer.to_socket_addrs() {
+            Ok(found) => addrs.extend(found.take(8)),
+            Err(error) => console.warn(&format!("the peer {peer} of the magnet link is not found: {error}")),
+        }
+    }
+    addrs
+}
+
 /// Writes the torrent file of every magnet link, and fetches nothing else.
 fn fetch_metadata(
     args: &GetArgs,
-    torrents: Vec<Arc<Metainfo>>,
-    magnets: Vec<Magnet>,
+    wanted: Wanted,
     peers: Vec<SocketAddr>,
     console: &Console,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    if let Some(meta) = torrents.first() {
-        return Err(Fault::usage(format!("--metadata-only: {} is known already", meta.name))
-            .hint("it is for magnet links; `ztor show` lists what is in a torrent file")
-            .into());
+    let Wanted { torrents, links, mut lost } = wanted;
+    lost.extend(torrents.iter().map(|meta| Report {
+        exit: Exit::Usage,
+        message: format!("--metadata-only: {} is known already", meta.name),
+        hint: Some("it is for magnet links; `ztor show` lists what is in a torrent file".into()),
+    }));
+    if let Some(fault) = nothing_left(links.len(), &lost, console) {
+        return Err(fault.into());
     }
     prepare_output(&args.output, None)?;
     let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
-    for magnet in magnets {
-        let (dir, link) = (args.output.clone(), magnet.clone());
-        let write = move |meta: &Arc<Metainfo>| {
+    lost.into_iter().for_each(|report| swarm.lose(report));
+    for link in links {
+        let (dir, magnet) = (args.output.clone(), link.magnet.clone());
+        let write: Then = Box::new(move |meta| {
             if !meta.hashes.is_complete() {
                 let fault =
                     Fault::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
@@ -111,14 +170,16 @@ fn fetch_metadata(
                     .hint("it is a hybrid torrent, and the peers that were found know v1 only")
                     .into());
             }
-            let path = dir.join(format!("{}.torrent", meta.name));
+            let path = dir.join(with_extension(&meta.name, ".torrent"));
             let mut meta = Metainfo::clone(meta);
-            meta.web_seeds.clone_from(&link.web_seeds);
+            meta.web_seeds.clone_from(&magnet.web_seeds);
             std::fs::write(&path, meta.to_bytes())
                 .with_context(|| format!("cannot write {}", path.display()))?;
             Ok(None)
-        };
-        swarm.add_magnet(magnet, peers.clone(), Box::new(write))?;
+        });
+        if let Err(error) = swarm.add_link(link, peers.clone(), write) {
+            swarm.lose(Report::of(&error));
+        }
     }
     let result = swarm.run(Goal::Fetch { seed: Seed::default(), give_up: args.give_up }, stop);
     swarm.end(stop.is_set());
@@ -128,42 +189,53 @@ fn fetch_metadata(
 /// What the arguments name, each once.
 struct Wanted {
     torrents: Vec<Arc<Metainfo>>,
-    magnets: Vec<Magnet>,
+    links: Vec<Link>,
+    /// Reports on arguments that cannot be used.
+    lost: Vec<Report>,
 }
 
 /// Reads or fetches every torrent file; `None` if the user stopped it.
 fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Option<Wanted>> {
-    let mut wanted = Wanted { torrents: Vec::new(), magnets: Vec::new() };
-    for text in &args.torrents {
-        let meta = match Source::parse(text) {
-            Source::File(path) => load::torrent_file(path)?,
-            Source::Url(url) => match load::torrent_url(url, &args.net.bind, stop)? {
-                Some(meta) => meta,
-                None => return Ok(None),
-            },
-            Source::Magnet(link) => {
-                let magnet = load::magnet(link)?;
-                if wanted.knows(&magnet.info_hashes) {
-                    console.warn(&format!("{} is here twice; it is taken once", magnet.info_hashes));
-                } else {
-                    wanted.magnets.push(magnet);
+    let mut wanted = Wanted { torrents: Vec::new(), links: Vec::new(), lost: Vec::new() };
+    for argument in &args.torrents {
+        match load::load(argument, &args.net.bind, stop) {
+            Ok(Some(Loaded::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
+                load::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
+                match meta.hashes.is_complete() {
+                    true => wanted.torrents.push(Arc::new(*meta)),
+                    false => wanted.links.push(Arc::new(*meta).into()),
                 }
-                continue;
             }
-        };
-        if wanted.knows(&meta.info_hashes) {
-            console.warn(&format!("{text} is the same torrent as one before it; it is taken once"));
-        } else {
-            wanted.torrents.push(Arc::new(meta));
+            Ok(Some(Loaded::Magnet(magnet))) if !wanted.knows(&magnet.info_hashes) => {
+                wanted.links.push(magnet.into());
+            }
+            Ok(Some(_)) => {
+                let shown = argument.display();
+                console.warn(&format!("{shown} is the same torrent as one before it; it is taken once"));
+            }
+            Ok(None) => return Ok(None),
+            Err(error) => wanted.lost.push(Report::of(&error)),
         }
     }
     Ok(Some(wanted))
 }
 
+/// The error if nothing is left to do.
+fn nothing_left(left: usize, lost: &[Report], console: &Console) -> Option<Fault> {
+    if left > 0 {
+        return None;
+    }
+    // That of an only torrent is the command's error.
+    lost.iter().skip(1).for_each(|report| console.warn(&report.message));
+    of_many(lost, lost.len())
+}
+
 impl Wanted {
     fn knows(&self, hashes: &InfoHashes) -> bool {
         let torrents = self.torrents.iter().map(|meta| &meta.info_hashes);
-        torrents.chain(self.magnets.iter().map(|m| &m.info_hashes)).any(|other| other.matches(hashes))
+        torrents
+            .chain(self.links.iter().map(|link| &link.magnet.info_hashes))
+            .any(|other| other.matches(hashes))
     }
 }
 
@@ -207,8 +279,13 @@ impl Plan {
 /// Makes the folder, and finds out early whether it can be written, unless everything might be there already.
 fn prepare_output(dir: &Path, torrents: Option<&Vec<Arc<Metainfo>>>) -> anyhow::Result<()> {
     let cannot = || format!("cannot put data into {}", dir.display());
+    if dir.metadata().is_ok_and(|found| !found.is_dir()) {
+        return Err(Fault::new(Exit::Storage, format!("{}: it is a file, not a folder", cannot()))
+            .hint("give -o the folder that the data belongs into")
+            .into());
+    }
     std::fs::create_dir_all(dir).with_context(cannot)?;
-    if torrents.is_some_and(|all| all.iter().all(|meta| dir.join(&meta.name).exists())) {
+    if torrents.is_some_and(|all| all.iter().all(|meta| dir.join(&as_found(meta, dir).name).exists())) {
         return Ok(());
     }
     match tempfile::tempfile_in(dir) {

@@ -1,15 +1,17 @@
 //! `ztor seed`: serve data that is there.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ztor_metainfo::Metainfo;
 use ztor_session::AddTorrent;
 
-use crate::args::SeedArgs;
+use crate::args::{DataArgs, SeedArgs};
+use crate::check;
 use crate::console::Console;
 use crate::display::Display;
-use crate::exit::{Exit, Fault};
+use crate::exit::{Exit, Fault, Report, of_many};
 use crate::load::{self, Source};
 use crate::select::data_dir;
 use crate::stop::Stop;
@@ -17,47 +19,101 @@ use crate::swarm::{self, Goal, Swarm};
 
 pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let peers = swarm::peers(&args.peer)?;
-    let torrents = load_all(args, console)?;
+    let Some((torrents, lost)) = load_all(&args.data, console, stop)? else { return Ok(Exit::Interrupted) };
+    if torrents.is_empty()
+        && let Some(fault) = of_many(&lost, lost.len())
+    {
+        lost.iter().skip(1).for_each(|report| console.warn(&report.message));
+        return Err(fault.into());
+    }
     let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
+    lost.into_iter().for_each(|report| swarm.lose(report));
     for (meta, dir) in torrents {
-        let peers = peers.clone();
-        let recheck = args.recheck;
-        swarm.add(AddTorrent { read_only: true, recheck, peers, ..AddTorrent::new(meta, dir) })?;
+        let add = AddTorrent {
+            read_only: true,
+            recheck: args.recheck,
+            peers: peers.clone(),
+            ..AddTorrent::new(meta, dir)
+        };
+        if let Err(error) = swarm.add(add) {
+            swarm.lose(Report::of(&error));
+        }
     }
     let result = swarm.run(Goal::Serve, stop);
     swarm.end(stop.is_set());
     result
 }
 
-/// The torrents, each once, with the folders that hold their data.
-fn load_all(args: &SeedArgs, console: &Console) -> anyhow::Result<Vec<(Arc<Metainfo>, PathBuf)>> {
-    let mut torrents: Vec<(Arc<Metainfo>, PathBuf)> = Vec::new();
+/// A torrent and the folder that holds its data.
+type Data = (Arc<Metainfo>, PathBuf);
+
+/// The torrents, each once, and what is wrong with the others; `None` if the user stopped it.
+fn load_all(
+    args: &DataArgs,
+    console: &Console,
+    stop: &Stop,
+) -> anyhow::Result<Option<(Vec<Data>, Vec<Report>)>> {
+    let mut torrents: Vec<Data> = Vec::new();
+    let mut lost = Vec::new();
     for (torrent, path) in pairs(args)? {
-        let meta = match Source::parse(torrent) {
-            Source::File(file) => load::torrent_file(file)?,
-            Source::Url(_) | Source::Magnet(_) => {
-                return Err(Fault::usage(format!("seed needs a torrent file, not {torrent}")).into());
-            }
+        let loaded = load_one(torrent, path).and_then(|(meta, dir)| {
+            let Some(meta) = check::complete(&meta, &dir, console, stop)? else { return Ok(None) };
+            Ok(Some((meta, dir)))
+        });
+        let loaded = match loaded {
+            Ok(Some(data)) => Ok(data),
+            Ok(None) => return Ok(None),
+            Err(error) => Err(error),
         };
-        if torrents.iter().any(|(other, _)| other.info_hashes == meta.info_hashes) {
-            console.warn(&format!("{torrent} is the same torrent as one before it; it is taken once"));
-            continue;
+        match loaded {
+            Ok((meta, _)) if torrents.iter().any(|(other, _)| other.info_hashes == meta.info_hashes) => {
+                let shown = torrent.display();
+                console.warn(&format!("{shown} is the same torrent as one before it; it is taken once"));
+            }
+            Ok((meta, dir)) if !meta.is_v1() && !meta.hashes.is_complete() => {
+                let message = format!(
+                    "{} has no piece layers for all of its files, and these files in {} are not right as a whole",
+                    torrent.display(),
+                    dir.display()
+                );
+                lost.push(Report {
+                    exit: Exit::Failed,
+                    message,
+                    hint: Some("`ztor verify` lists them".into()),
+                });
+            }
+            Ok(data) => {
+                load::notice(&data.0).into_iter().for_each(|notice| console.warn(&notice));
+                torrents.push(data);
+            }
+            Err(error) => lost.push(Report::of(&error)),
         }
-        let dir = data_dir(&meta, path)?;
-        torrents.push((Arc::new(meta), dir));
     }
-    Ok(torrents)
+    Ok(Some((torrents, lost)))
+}
+
+/// A torrent file, and where its data is.
+pub(super) fn load_one(torrent: &OsStr, path: &Path) -> anyhow::Result<Data> {
+    let Source::File(file) = Source::parse(torrent) else {
+        let message = format!("a torrent file is needed here, not {}", torrent.display());
+        return Err(Fault::usage(message)
+            .hint("`ztor get --metadata-only` makes the torrent file of a magnet link")
+            .into());
+    };
+    let meta = Arc::new(load::torrent_file(file)?);
+    let dir = data_dir(&meta, path)?;
+    Ok((meta, dir))
 }
 
 /// What the arguments say: torrents and where their data is.
-fn pairs(args: &SeedArgs) -> Result<Vec<(&str, &Path)>, Fault> {
+pub(super) fn pairs(args: &DataArgs) -> Result<Vec<(&OsStr, &Path)>, Fault> {
     if let Some(dir) = &args.dir {
-        return Ok(args.torrents.iter().map(|torrent| (torrent.as_str(), dir.as_path())).collect());
+        return Ok(args.torrents.iter().map(|torrent| (torrent.as_os_str(), dir.as_path())).collect());
     }
     let (pairs, rest) = args.torrents.as_chunks::<2>();
     if let [last] = rest {
-        return Err(Fault::usage(format!("{last} has no PATH after it"))
+        return Err(Fault::usage(format!("{} has no PATH after it", last.display()))
             .hint("write TORRENT PATH pairs, or --in DIR and only torrents"));
     }
-    Ok(pairs.iter().map(|[torrent, path]| (torrent.as_str(), Path::new(path))).collect())
+    Ok(pairs.iter().map(|[torrent, path]| (torrent.as_os_str(), Path::new(path))).collect())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use ztor_metainfo::Magnet;
+use ztor_metainfo::paths::with_extension;
 use ztor_server::files::{Files, TORRENT_TYPE};
 use ztor_session::{AddTorrent, Bind};
 
@@ -30,7 +31,7 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     let Some(made) = content::make(&args.path, &args.content, extras, console, stop)? else {
         return Ok(Exit::Ok);
     };
-    let file_name = format!("{}.torrent", made.meta.name);
+    let file_name = with_extension(&made.meta.name, ".torrent");
     files.put(&file_name, TORRENT_TYPE, made.bytes).context("cannot serve the torrent file")?;
 
     let dir = data_dir(&made.meta, &args.path)?;
@@ -45,7 +46,7 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
         tracker: urls.http.as_deref().unwrap_or_default(),
     };
     swarm.tell(&sharing);
-    let result = swarm.run(Goal::Serve, stop);
+    let result = swarm.run(Goal::Share, stop);
     swarm.end(stop.is_set());
     tracker.stop();
     result

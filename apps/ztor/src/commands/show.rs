@@ -1,5 +1,6 @@
 //! `ztor show`: what is in a torrent file or magnet link.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -10,8 +11,8 @@ use ztor_session::{AddMagnet, Session, SessionEvent, TorrentEvent};
 
 use crate::args::ShowArgs;
 use crate::console::Console;
-use crate::exit::{Exit, Fault};
-use crate::load::{self, Source};
+use crate::exit::{Exit, Fault, Report, of_many};
+use crate::load::{self, Loaded};
 use crate::select::numbered;
 use crate::stop::Stop;
 use crate::swarm;
@@ -26,27 +27,34 @@ const TICK: Duration = Duration::from_millis(50);
 const LABEL: usize = 14;
 
 pub(super) fn run(args: &ShowArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    match Source::parse(&args.torrent) {
-        Source::File(path) => {
-            let meta = load::torrent_file(path)?;
-            show_torrent(args, &meta, console);
+    let many = args.torrents.len() > 1;
+    let mut lost = Vec::new();
+    for (index, argument) in args.torrents.iter().enumerate() {
+        if index > 0 && !console.is_json() {
+            console.line("");
         }
-        Source::Magnet(link) => {
-            let magnet = load::magnet(link)?;
-            if !args.offline {
-                return show_found(args, &magnet, console, stop);
+        match show(args, argument, console, stop) {
+            Ok(Exit::Ok) => {}
+            Ok(exit) => return Ok(exit),
+            Err(error) => {
+                let report = Report::of(&error);
+                if many {
+                    console.warn(&report.message);
+                }
+                lost.push(report);
             }
-            if console.is_json() {
-                console.json(&magnet_json(&magnet));
-            } else {
-                console.line(&magnet_text(&magnet));
-            }
         }
-        Source::Url(_) => {
-            return Err(Fault::usage("show reads torrent files and magnet links, not URLs")
-                .hint("fetch the file first, for instance with curl -O")
-                .into());
-        }
+    }
+    of_many(&lost, args.torrents.len()).map_or(Ok(Exit::Ok), |fault| Err(fault.into()))
+}
+
+fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    match load::load(argument, &args.net.bind, stop)? {
+        None => return Ok(Exit::Interrupted),
+        Some(Loaded::Torrent(meta)) => show_torrent(args, &meta, console),
+        Some(Loaded::Magnet(magnet)) if !args.offline => return show_found(args, &magnet, console, stop),
+        Some(Loaded::Magnet(magnet)) if console.is_json() => console.json(&magnet_json(&magnet)),
+        Some(Loaded::Magnet(magnet)) => console.line(&magnet_text(&magnet)),
     }
     Ok(Exit::Ok)
 }
@@ -55,7 +63,7 @@ pub(super) fn run(args: &ShowArgs, console: &Console, stop: &Stop) -> anyhow::Re
 fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let peers = swarm::peers(&args.peer)?;
     let session = Session::start(swarm::config(&args.net, None))?;
-    let add = AddMagnet { magnet: magnet.clone(), peers };
+    let add = AddMagnet { magnet: magnet.clone(), peers, known: None };
     let id = session.add_magnet(add).context("cannot look for the torrent")?;
     if !console.is_json() {
         console.warn(&format!("looking for peers who know what {} is ...", magnet.info_hashes));
@@ -257,7 +265,13 @@ fn torrent_text(meta: &Metainfo) -> String {
     );
     text.row("Size", &format!("{} ({} bytes)", Size(layout.total_len()), layout.total_len()));
     text.row("Pieces", &format!("{} of {}", layout.piece_count(), Size(u64::from(layout.piece_length()))));
-    text.row("Private", if meta.private { "yes: peers come from its trackers only" } else { "no" });
+    let private = match (meta.private, meta.is_private_outside()) {
+        (true, _) => "yes: peers come from its trackers only",
+        (false, true) => "no: it says so beside the info dictionary, where that has no effect (BEP 27)",
+        (false, false) => "no",
+    };
+    text.row("Private", private);
+    text.optional("Encoding", meta.encoding());
     if let Some(seconds) = meta.creation_date {
         text.row("Created", &date(seconds));
     }

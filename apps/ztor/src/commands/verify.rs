@@ -1,20 +1,23 @@
 //! `ztor verify`: data on disk against a torrent.
 
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::json;
 use ztor_metainfo::Metainfo;
 use ztor_session::{default_state_dir, distrust_record};
+use ztor_storage::as_found;
 
+use super::seed::{load_one, pairs};
 use crate::args::VerifyArgs;
 use crate::check;
 use crate::console::Console;
-use crate::exit::Exit;
-use crate::load;
-use crate::select::{data_dir, numbered};
+use crate::exit::{Exit, Report, of_many};
+use crate::select::numbered;
 use crate::stop::Stop;
+use crate::swarm::info_hash;
 use crate::text::Shown;
 use crate::units::{Count, Size};
 
@@ -22,8 +25,41 @@ use crate::units::{Count, Size};
 const SHOWN_RANGES: usize = 8;
 
 pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let meta = Arc::new(load::torrent_file(&args.torrent)?);
-    let dir = data_dir(&meta, &args.path)?;
+    let pairs = pairs(&args.data)?;
+    let many = pairs.len() > 1;
+    let (mut any_bad, mut lost) = (false, Vec::new());
+    for &(torrent, path) in &pairs {
+        match verify(torrent, path, many, console, stop) {
+            Ok(Exit::Interrupted) => return Ok(Exit::Interrupted),
+            Ok(exit) => any_bad |= exit != Exit::Ok,
+            Err(error) => {
+                let report = Report::of(&error);
+                if many {
+                    console.warn(&report.message);
+                }
+                lost.push(report);
+            }
+        }
+    }
+    match of_many(&lost, pairs.len()) {
+        Some(fault) => Err(fault.into()),
+        None => Ok(if any_bad { Exit::Failed } else { Exit::Ok }),
+    }
+}
+
+/// Checks one torrent, and names it first if there are `many`.
+fn verify(torrent: &OsStr, path: &Path, many: bool, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
+    let (meta, dir) = load_one(torrent, path)?;
+    let Some(meta) = check::complete(&as_found(&meta, &dir), &dir, console, stop)? else {
+        return Ok(Exit::Interrupted);
+    };
+    if many {
+        let (torrent, info_hash) = (torrent.to_string_lossy(), info_hash(&meta));
+        match console.is_json() {
+            true => console.json(&json!({"event": "verifying", "torrent": torrent, "info_hash": info_hash})),
+            false => console.line(&format!("{torrent}:")),
+        }
+    }
     let Some(good) = check::pieces(&meta, &dir, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
@@ -77,7 +113,11 @@ impl BadFile {
     fn find(meta: &Metainfo, index: usize, on_disk: &Path, good: &[bool]) -> Option<BadFile> {
         let file = meta.layout.files().get(index)?;
         let pieces = meta.layout.pieces_of(index);
-        let found = std::fs::symlink_metadata(on_disk);
+        // A link of the user's counts as what it leads to; one of the torrent's is compared by itself.
+        let found = match file.symlink {
+            Some(_) => std::fs::symlink_metadata(on_disk),
+            None => std::fs::metadata(on_disk),
+        };
         let missing = found.is_err();
         let wrong_len =
             file.symlink.is_none() && found.is_ok_and(|found| found.is_file() && found.len() != file.length);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Row;
-use crate::text::Shown;
+use crate::text::{Shown, lossy_path};
 use crate::units::{Count, Rate, Size, Took};
 
 /// Something to tell. The names of variants and fields are what `--json` promises.
@@ -36,6 +36,7 @@ pub(crate) enum Event<'a> {
         name: &'a str,
         total_bytes: u64,
         wanted_bytes: u64,
+        #[serde(serialize_with = "lossy_path")]
         dir: &'a Path,
     },
     Checked {

@@ -9,6 +9,8 @@ use ztor_session::{Snapshot, TorrentState};
 pub(crate) enum Goal {
     /// Never: torrents are served until the user stops it.
     Serve,
+    /// As [`Self::Serve`], of data that the torrent was just made of.
+    Share,
     /// Once all torrents are done and seeded as long as asked.
     Fetch {
         seed: Seed,

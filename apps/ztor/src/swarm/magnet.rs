@@ -13,19 +13,34 @@ use super::{Added, Goal, Swarm};
 use crate::display::Event;
 use crate::exit::Report;
 
+/// A torrent of which only a magnet link is known, or all but some piece layers (BEP 52).
+#[derive(Clone)]
+pub(crate) struct Link {
+    pub(crate) magnet: Magnet,
+    pub(crate) known: Option<Arc<Metainfo>>,
+}
+
+impl From<Magnet> for Link {
+    fn from(magnet: Magnet) -> Self {
+        Self { magnet, known: None }
+    }
+}
+
+impl From<Arc<Metainfo>> for Link {
+    fn from(meta: Arc<Metainfo>) -> Self {
+        Self { magnet: Magnet::from(meta.as_ref()), known: Some(meta) }
+    }
+}
+
 impl Swarm {
-    /// Takes a magnet link in. `then` is asked what to do once it is known what it leads to.
-    pub(crate) fn add_magnet(
-        &mut self,
-        magnet: Magnet,
-        peers: Vec<SocketAddr>,
-        then: Then,
-    ) -> anyhow::Result<()> {
+    /// Adds a torrent of which peers have to tell the rest. `then` is asked what to do with it after that.
+    pub(crate) fn add_link(&mut self, link: Link, peers: Vec<SocketAddr>, then: Then) -> anyhow::Result<()> {
+        let Link { magnet, known } = link;
         let info_hash = magnet.info_hashes.to_string();
         let name = magnet.name.clone().unwrap_or_else(|| info_hash.clone());
         let id = self
             .session
-            .add_magnet(AddMagnet { magnet, peers })
+            .add_magnet(AddMagnet { magnet, peers, known })
             .with_context(|| format!("cannot take in {name}"))?;
         self.display.event(&Event::FetchingMetadata { info_hash: &info_hash, name: &name });
         self.torrents.push(Torrent {

@@ -8,7 +8,7 @@ use ztor_metainfo::Metainfo;
 use ztor_session::{AddTorrent, TorrentId, TorrentState, TorrentStatus};
 
 use crate::display::{Row, State, eta_s};
-use crate::exit::Exit;
+use crate::exit::Report;
 
 /// What is remembered of a torrent besides what the session tells.
 pub(super) struct Torrent {
@@ -38,10 +38,7 @@ pub(super) enum Outcome {
     Open,
     /// Everything wanted is there, verified and safe on disk.
     Done,
-    Failed {
-        exit: Exit,
-        message: String,
-    },
+    Failed(Report),
 }
 
 impl Torrent {
@@ -77,9 +74,9 @@ impl Torrent {
             };
             row.eta_s = eta_s(&row);
         }
-        if let Outcome::Failed { message, .. } = &self.outcome {
+        if let Outcome::Failed(report) = &self.outcome {
             row.state = State::Failed;
-            row.message = Some(message.clone());
+            row.message = Some(report.message.clone());
         }
         row
     }

@@ -128,6 +128,25 @@ fn an_existing_file_is_kept_without_force() {
 }
 
 #[test]
+fn the_torrent_file_is_no_part_of_itself() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let target = album.join("album.torrent");
+    let first = scratch.ztor(&[&"create", &album, &"-o", &target, &"--json"]).expect(0);
+    let again = scratch.ztor(&[&"create", &album, &"-o", &target, &"--json", &"--force"]).expect(0);
+    assert_eq!(first.event("created")["info_hash_v1"], again.event("created")["info_hash_v1"]);
+    assert!(again.event("created")["skipped"][0].as_str().unwrap().contains("the torrent file itself"));
+    // Another file of that name is data like any other.
+    scratch.data("in/album/sub/album.torrent", 10, 9);
+    let other = scratch.ztor(&[&"create", &album, &"-o", &target, &"--json", &"--force"]).expect(0);
+    assert_eq!(other.event("created")["files"], 5);
+    let file = scratch.data("in/blob.bin", 10, 1);
+    let run = scratch.ztor(&[&"create", &file, &"-o", &file, &"--force"]).expect(2);
+    assert!(run.stderr.contains("is the data itself"), "{run:#?}");
+    assert_eq!(fs::read(&file).unwrap().len(), 10);
+}
+
+#[test]
 fn nonsense_is_refused() {
     let scratch = Scratch::new();
     let album = scratch.album();

@@ -73,7 +73,6 @@ fn nesting_that_would_overflow_a_stack() {
 #[test]
 fn wrong_types() {
     for (key, value) in [
-        ("name", Value::Int(1)),
         ("length", Value::Text("big")),
         ("length", Value::Int(-1)),
         ("piece length", Value::List(vec![])),
@@ -88,6 +87,38 @@ fn wrong_types() {
     }
     refused(&Value::Dict(vec![("info", Value::Text("dictionary"))]).encode(), "info");
     refused(&Value::List(vec![]).encode(), "");
+}
+
+#[test]
+fn what_can_be_used_is_used() {
+    let scratch = Scratch::new();
+    let shown = |bytes: &[u8]| {
+        let file = scratch.file("odd.torrent", bytes);
+        scratch.ztor(&[&"show", &"--json", &file]).expect(0).json().remove(0)
+    };
+    let name = &shown(&torrent(&[("name", Value::Int(1))]).encode())["name"];
+    assert_eq!(name.as_str().unwrap().len(), 40, "its hash");
+    let marked = [b"\xef\xbb\xbf\n", &torrent(&[]).encode()[..]].concat();
+    assert_eq!(shown(&marked)["name"], "file.bin");
+    let Value::Dict(mut outer) = torrent(&[("name", Value::Bytes(b"\xb8\xe6.bin".to_vec()))]) else {
+        unreachable!()
+    };
+    outer.insert(0, ("announce", Value::Int(7)));
+    outer.insert(1, ("encoding", Value::Text("windows-1251")));
+    outer.push(("private", Value::Int(1)));
+    let odd = shown(&Value::Dict(outer.clone()).encode());
+    assert_eq!((&odd["name"], &odd["private"]), (&"ёж.bin".into(), &false.into()));
+    let text = scratch.ztor(&[&"show", &scratch.path("odd.torrent")]).expect(0).stdout;
+    assert!(text.contains("beside the info dictionary") && text.contains("windows-1251"), "{text}");
+}
+
+#[test]
+fn a_hash_tree_of_v1_is_named() {
+    let Value::Dict(mut outer) = torrent(&[("root hash", Value::Bytes(vec![7; 20]))]) else { unreachable!() };
+    if let Value::Dict(info) = &mut outer[0].1 {
+        info.retain(|(key, _)| *key != "pieces");
+    }
+    refused(&Value::Dict(outer).encode(), "BEP 30");
 }
 
 #[test]

@@ -30,6 +30,55 @@ fn every_format_arrives_by_its_link_alone() {
     }
 }
 
+/// The torrent file without its piece layers, as some programs write it.
+fn without_layers(scratch: &Scratch, torrent: &std::path::Path) -> std::path::PathBuf {
+    let bytes = std::fs::read(torrent).unwrap();
+    let key = b"12:piece layersd";
+    let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+    // This program writes nothing behind them that matters here.
+    scratch.file("bare.torrent", &[&bytes[..at], b"e"].concat())
+}
+
+#[test]
+fn a_torrent_file_without_piece_layers_is_completed_by_peers_or_data() {
+    for format in ["v2", "hybrid"] {
+        let scratch = Scratch::new();
+        let album = scratch.album();
+        let torrent = scratch.create(&album, &["--format", format, "--piece-length", "16KiB"]);
+        let bare = without_layers(&scratch, &torrent);
+        let seed = seed(&scratch, &[&torrent, &album]);
+        Running::start(get(&scratch, &[&"--metadata-only", &bare, &"--peer", &seed.addr])).finish().expect(0);
+        assert_eq!(
+            std::fs::read(scratch.path("out/album.torrent")).unwrap(),
+            std::fs::read(&torrent).unwrap()
+        );
+        let run =
+            Running::start(get(&scratch, &[&"--json", &bare, &"--peer", &seed.addr])).finish().expect(0);
+        assert_eq!(run.event("done")["downloaded_bytes"], run.event("done")["bytes"], "{format}");
+        assert_same_tree(&album, &scratch.path("out/album"));
+        // With the data there, nobody need be asked: neither now, nor without the memory of the last run.
+        drop(seed);
+        for _ in 0..2 {
+            let run = Running::start(get(&scratch, &[&"--json", &bare])).finish().expect(0);
+            assert_eq!(run.event("done")["downloaded_bytes"], 0, "{format}");
+            assert!(!run.stdout.contains("fetching_metadata"), "{run:#?}");
+            std::fs::remove_dir_all(scratch.home().join(".local")).unwrap();
+        }
+        scratch.ztor(&[&"verify", &bare, &album]).expect(0);
+        let served = crate::swarm::seed(&scratch, &[&bare, &album]);
+        std::fs::remove_dir_all(scratch.path("out/album")).unwrap();
+        Running::start(get(&scratch, &[&torrent, &"--peer", &served.addr])).finish().expect(0);
+        // Data that is wrong is named, though not the piece that is.
+        std::fs::write(scratch.path("out/album/b.bin"), vec![1; 70_001]).unwrap();
+        let run = scratch.ztor(&[&"verify", &"--json", &bare, &scratch.path("out")]).expect(1);
+        assert_eq!(run.event("bad_file")["path"], "b.bin", "{run:#?}");
+        let loopback: [&dyn AsRef<std::ffi::OsStr>; 5] =
+            [&"seed", &bare, &scratch.path("out"), &"--bind", &"127.0.0.1"];
+        let run = scratch.ztor(&loopback).expect(1);
+        assert!(format == "hybrid" || run.stderr.contains("no piece layers"), "{run:#?}");
+    }
+}
+
 #[test]
 fn a_link_selects_files() {
     let scratch = Scratch::new();
@@ -84,6 +133,11 @@ fn peers_are_found_in_the_dht() {
         Running::start(command).finish()
     };
     let pong = dht(&["ping", &first.addr]).expect(0).event("pong");
+    // A node that is named needs no other to be found by.
+    scratch.ztor(&[&"dht", &"ping", &first.addr, &"--bind", &"127.0.0.1"]).expect(0);
+    let nowhere: [&dyn AsRef<std::ffi::OsStr>; 6] =
+        [&"dht", &"stats", &"--bind", &"127.0.0.1", &"--dht-bootstrap", &"no-such-host.invalid:1"];
+    scratch.ztor(&nowhere).expect(5);
     assert_eq!(pong["node"], first.addr.as_str());
     let start = Instant::now();
     loop {

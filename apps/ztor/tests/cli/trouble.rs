@@ -15,12 +15,13 @@ fn closed_port() -> u16 {
 }
 
 /// A web server that answers everything with the same page, until the test's process ends.
-fn web_server(answer: &'static str) -> u16 {
+pub(crate) fn web_server(answer: impl Into<String>) -> u16 {
+    let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let _ = reply(stream, answer);
+            let _ = reply(stream, &answer);
         }
     });
     port
@@ -71,6 +72,76 @@ fn nobody_there_ends_with_a_network_error_when_asked_to_give_up() {
     let run =
         Running::start(get(&scratch, &[&torrent, &"--peer", &peer, &"--give-up", &"1s"])).finish().expect(5);
     assert!(run.stderr.contains("x.bin"), "{run:#?}");
+}
+
+#[test]
+fn an_error_is_the_last_object_of_json() {
+    let scratch = Scratch::new();
+    let run = scratch.ztor(&[&"show", &"--json", &scratch.path("absent.torrent")]).expect(4);
+    let error = run.json().pop().unwrap();
+    assert_eq!((&error["event"], &error["exit_code"]), (&"error".into(), &4.into()), "{run:#?}");
+}
+
+#[test]
+fn an_output_that_is_a_file_is_named() {
+    let scratch = Scratch::new();
+    let torrent = scratch.create(&scratch.data("in/x.bin", 50_000, 1), &[]);
+    let file = scratch.file("taken", b"x");
+    let run = scratch.ztor(&[&"get", &torrent, &"-o", &file, &"--bind", &"127.0.0.1"]).expect(4);
+    assert!(run.stderr.contains("taken: it is a file, not a folder"), "{run:#?}");
+}
+
+#[test]
+fn trackers_that_cannot_be_asked_are_named_once() {
+    let scratch = Scratch::new();
+    let data = scratch.data("in/x.bin", 50_000, 1);
+    for (url, why) in [
+        ("http://127.0.0.1:99999/announce", "the port is not a number"),
+        ("wss://t.example/announce", "wss trackers are not supported"),
+        ("udp://127.0.0.1:0/announce", "the port is 0"),
+    ] {
+        let torrent = scratch.create(&data, &["--tracker", url]);
+        let mut run = Running::start(get(&scratch, &[&torrent]));
+        let line = run.stderr_with(why);
+        assert_eq!(line.matches(url.rsplit_once('/').unwrap().0).count(), 1, "{line}");
+        run.signal("TERM");
+        let run = run.finish().expect(130);
+        assert_eq!(run.stderr.matches(why).count(), 1, "{run:#?}");
+    }
+}
+
+#[test]
+fn a_hangup_is_an_orderly_end_unless_it_is_ignored() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/x.bin", 50_000, 1);
+    let torrent = scratch.create(&file, &[]);
+    let served = seed(&scratch, &[&torrent, &file]);
+    served.process.signal("HUP");
+    let run = served.process.finish().expect(0);
+    assert_eq!(run.event("summary")["interrupted"], true);
+    let mut run = Running::start(get(&scratch, &[&torrent, &"--json"]));
+    run.event("added");
+    run.signal("HUP");
+    run.finish().expect(130);
+
+    // As by nohup.
+    let mut command = Command::new("sh");
+    command.env("HOME", scratch.home()).args([
+        "-c",
+        "trap '' HUP; exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_ztor"),
+    ]);
+    command
+        .args(["get", "--json", "--bind", "127.0.0.1", "--port", "0", "-o"])
+        .arg(scratch.path("out"))
+        .arg(&torrent);
+    let mut run = Running::start(command);
+    let port = run.event("listening")["port"].as_u64().unwrap();
+    run.event("added");
+    run.signal("HUP");
+    let _seed = seed(&scratch, &[&torrent, &file, &"--peer", &format!("127.0.0.1:{port}")]);
+    run.finish().expect(0);
 }
 
 #[test]

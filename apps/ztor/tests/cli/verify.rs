@@ -79,3 +79,36 @@ fn a_path_relative_to_where_we_stand() {
         assert!(status.status.success(), "{} {path}: {status:?}", cwd.display());
     }
 }
+
+#[test]
+fn data_behind_links_is_verified_and_served_and_never_written() {
+    use std::os::unix::fs::symlink;
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let torrent = scratch.create(&album, &["--piece-length", "16KiB"]);
+    // The folder under another name, its files elsewhere.
+    let linked = scratch.dir("linked/album");
+    for name in ["a.bin", "b.bin", "empty", "sub"] {
+        symlink(album.join(name), linked.join(name)).unwrap();
+    }
+    let renamed = scratch.path("renamed");
+    fs::rename(&album, &renamed).unwrap();
+    symlink(&renamed, &album).unwrap();
+    for place in [&album, &linked] {
+        scratch.ztor(&[&"verify", &torrent, place]).expect(0);
+        let seed = crate::swarm::seed(&scratch, &[&torrent, place]);
+        let out = scratch.path("out");
+        let get = crate::swarm::get(&scratch, &[&torrent, &"--peer", &seed.addr]);
+        crate::process::Running::start(get).finish().expect(0);
+        crate::scratch::assert_same_tree(&renamed, &out.join("album"));
+        fs::remove_dir_all(out).unwrap();
+    }
+    fs::write(renamed.join("a.bin"), b"short").unwrap();
+    let run = scratch.ztor(&[&"verify", &"--json", &torrent, &linked]).expect(1);
+    let bad = run.json().into_iter().find(|object| object["path"] == "a.bin").unwrap();
+    assert_eq!(bad["missing"], false);
+    let run =
+        scratch.ztor(&[&"get", &torrent, &"-o", &scratch.path("linked"), &"--bind", &"127.0.0.1"]).expect(4);
+    assert!(run.stderr.contains("is a symbolic link inside the torrent's folder"), "{run:#?}");
+    assert_eq!(fs::read(renamed.join("a.bin")).unwrap(), b"short");
+}

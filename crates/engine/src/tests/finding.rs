@@ -11,7 +11,7 @@ impl World {
         let config = Config::new(PeerId::from_random([n as u8; 12]), 6881);
         let mut rig = Rig::new(self.now, config, n as u64 + 1);
         let peers = peers.iter().map(|p| addr(*p as u8)).collect();
-        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers };
+        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None };
         let id = rig.engine.add_magnet(self.now, &add).unwrap();
         self.nodes.push(Node::new(rig, id, InstantDisk::new(Arc::clone(&self.meta), None)));
         n
@@ -67,6 +67,34 @@ impl World {
     fn peers(&self, n: usize) -> usize {
         self.nodes[n].status().peers as usize
     }
+}
+
+#[test]
+fn a_length_of_metadata_that_is_not_fetched_is_reported_once() {
+    let (mut world, _) = World::new(32768, 32768);
+    let leech = world.add_magnet(world.meta.info_hashes, &[]);
+    let node = &mut world.nodes[leech];
+    let hello = |size| ExtendedHandshake {
+        messages: vec![(UT_METADATA.into(), 6)],
+        metadata_size: Some(size),
+        ..ExtendedHandshake::default()
+    };
+    let info_hash = world.meta.info_hashes.swarm_id();
+    for n in 1..3 {
+        let handshake = Handshake {
+            reserved: Reserved::NONE.with_extended(),
+            info_hash,
+            peer_id: PeerId::from_random([n; 12]),
+        };
+        let payload = hello(40 << 20).encode().into();
+        let greeting = [&handshake.encode()[..], &encode(&[Message::Extended { id: 0, payload }])].concat();
+        let key = node.rig.engine.accept(world.now, addr(76 + n), Transport::Tcp).unwrap();
+        node.rig.give(key, &mut FarEnd::default(), &greeting);
+        node.rig.settle();
+    }
+    let said = |event: &TorrentEvent| matches!(event, TorrentEvent::MetadataTooLong { len, max, .. } if *len == 40 << 20 && *max == 32 << 20);
+    world.run(LIMIT, |w| w.nodes[leech].events.iter().any(said));
+    assert_eq!(world.nodes[leech].events.iter().filter(|event| said(event)).count(), 1);
 }
 
 #[test]
@@ -200,6 +228,37 @@ fn a_magnet_link_may_turn_out_private() {
     assert!(world.nodes[leech].rig.engine.torrents[id].private);
 }
 
+/// A torrent file without piece layers says from the start that it is private.
+#[test]
+fn a_private_torrent_without_piece_layers_is_told_to_nobody() {
+    let mut meta = Metainfo::from_info(&v2_made_up("v2", 40).info).unwrap();
+    meta.private = true;
+    let (now, meta) = (Instant::from_micros(1), Arc::new(meta));
+    let mut config = Config::new(PeerId::from_random([1; 12]), 6881);
+    config.local_discovery = true;
+    let mut engine = Engine::new(now, config, 1);
+    let add = AddMagnet {
+        info_hashes: meta.info_hashes,
+        trackers: Vec::new(),
+        peers: Vec::new(),
+        known: Some(Arc::clone(&meta)),
+    };
+    let id = engine.add_magnet(now, &add).unwrap();
+    assert_eq!(engine.add_magnet(now, &add), Err(AddError::Duplicate));
+    let (mut out, mut later) = (Outbox::default(), now);
+    while later < now + Duration::from_secs(900) {
+        engine.settle(later, &mut out);
+        later += Duration::from_secs(1);
+    }
+    assert!(out.local_announces.is_empty() && engine.torrents[id].dht_due.is_none());
+    let datagram =
+        LocalAnnounce { port: 1, info_hashes: meta.info_hashes.swarm_ids().collect(), cookie: None };
+    let data = datagram.encode("x");
+    engine.handle(later, Event::LocalAnnounce { from: ([10, 0, 9, 9], 1).into(), data: &data }, &mut out);
+    assert_eq!(engine.status(later)[0].known_peers, 0);
+    assert_eq!(engine.status(later)[0].state, TorrentState::Metadata { done: 0, total: 1 });
+}
+
 /// A peer that floods us with addresses is heard once in a while, and what it says is bounded.
 #[test]
 fn a_flood_of_addresses_is_bounded() {
@@ -237,6 +296,54 @@ fn a_flood_of_addresses_is_bounded() {
     assert!((1..=201).contains(&known), "{known}");
 }
 
+fn engine_with_trackers(now: Instant, urls: &[&str]) -> (Engine, Outbox) {
+    let mut engine = Engine::new(now, Config::new(PeerId::from_random([1; 12]), 6881), 1);
+    let add = AddMagnet {
+        info_hashes: InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20])),
+        trackers: urls.iter().map(|url| vec![(*url).to_owned()]).collect(),
+        peers: Vec::new(),
+        known: None,
+    };
+    engine.add_magnet(now, &add).unwrap();
+    let mut out = Outbox::default();
+    engine.settle(now, &mut out);
+    (engine, out)
+}
+
+#[test]
+fn trackers_that_cannot_be_asked_are_reported_once() {
+    let now = Instant::from_micros(1);
+    let said = |urls: &[&str]| {
+        let (mut engine, mut out) = engine_with_trackers(now, urls);
+        engine.settle(now + Duration::from_secs(1), &mut out);
+        let messages = out.events.into_iter().map(|event| match event {
+            TorrentEvent::Tracker { tracker, message, is_error: true, .. } => format!("{tracker}: {message}"),
+            other => panic!("{other:?}"),
+        });
+        messages.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        said(&["wss://a.example/", "wss://b.example/"]),
+        ["wss://a.example: wss trackers are not supported"]
+    );
+    assert_eq!(said(&["wss://a.example/", "http://b.example/announce"]), [""; 0]);
+    let bad = said(&["http://a.example/announce", "http://b.example:99999/announce"]);
+    let why = "its address cannot be used: the port is not a number from 1 to 65535";
+    assert_eq!(bad.len(), 1);
+    assert!(bad[0].ends_with(why) && bad[0].starts_with("http://b.example"), "{bad:?}");
+}
+
+#[test]
+fn a_udp_tracker_without_a_port_is_asked_at_that_of_http() {
+    let now = Instant::from_micros(1);
+    let (mut engine, mut out) = engine_with_trackers(now, &["udp://tracker.example/announce"]);
+    let asked = out.resolves.pop().expect("the name is looked up");
+    let ips = vec!["192.0.2.1".parse().unwrap()];
+    engine.handle(now, Event::Resolved { id: asked.id, result: Ok(ips) }, &mut out);
+    engine.settle(now, &mut out);
+    assert_eq!(out.datagrams[0].0, "192.0.2.1:80".parse().unwrap());
+}
+
 /// A tracker with addresses of both families is told over both, and its name is not looked up for every torrent.
 #[test]
 fn udp_trackers_are_told_over_both_families() {
@@ -246,6 +353,7 @@ fn udp_trackers_are_told_over_both_families() {
         info_hashes: InfoHashes::V1(ztor_metainfo::InfoHashV1::new([n; 20])),
         trackers: vec![vec!["udp://tracker.example:80/announce".into()]],
         peers: Vec::new(),
+        known: None,
     };
     engine.add_magnet(now, &magnet(1)).unwrap();
     let mut out = Outbox::default();

@@ -11,7 +11,7 @@ fn announcing(url: &str) -> (Rig, TorrentId) {
     let config = Config::new(PeerId::from_random([1; 12]), 6881);
     let mut rig = Rig::new(Instant::from_micros(1), config, 1);
     let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20]));
-    let add = AddMagnet { info_hashes, trackers: vec![vec![url.to_owned()]], peers: Vec::new() };
+    let add = AddMagnet { info_hashes, trackers: vec![vec![url.to_owned()]], peers: Vec::new(), known: None };
     let id = rig.engine.add_magnet(rig.now, &add).unwrap();
     rig.settle();
     (rig, id)

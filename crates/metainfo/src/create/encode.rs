@@ -27,6 +27,8 @@ fn write(plan: &Shared, v1: &[Sha1Digest], v2: &[Hash]) -> io::Result<Vec<u8>> {
         comment: options.comment.as_deref(),
         created_by: options.created_by.as_deref(),
         creation_date: options.creation_date,
+        encoding: None,
+        kept: &outer::Kept::default(),
     };
     head.write(&mut e)?;
     e.key(b"info")?;

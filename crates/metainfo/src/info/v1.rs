@@ -15,7 +15,7 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
         let mut properties = properties(info)?;
         properties.attributes.pad = false;
         properties.symlink = None;
-        let path = vec![info.opt_text("name")?.unwrap_or_default()];
+        let path = vec![info.text("name").unwrap_or_default()];
         let file = RawFile { path, properties, pieces_root: None };
         return Ok(Files { list: vec![file], single: true });
     };
@@ -53,29 +53,27 @@ fn file<'d>(value: Value<'d>, place: &Place<'_>) -> Result<RawFile<'d>, Metainfo
     let file = Dict::new(value, place)?;
     let mut properties = properties(file)?;
     let pad = &mut properties.attributes.pad;
-    let path = match path(file)? {
+    let path = match path(file).filter(|path| !path.is_empty()) {
         Some(path) => path,
         // BEP 47: the path of a pad says nothing.
         None if *pad => Vec::new(),
-        None => return Err(file.missing("path", "a list of strings")),
+        // Its content can be had all the same; it gets a name that says nothing.
+        None => vec![&b""[..]],
     };
     if path.len() > MAX_PATH_LEVELS + 1 {
         return Err(too_deep(&place.key("path")));
-    }
-    if path.is_empty() && !*pad {
-        return Err(place.key("path").invalid("an empty list, expected at least a name"));
     }
     *pad |= path.last().is_some_and(|name| name.starts_with(BITCOMET_PAD));
     Ok(RawFile { path, properties, pieces_root: None })
 }
 
-/// `path.utf-8` if all of it is UTF-8, or else `path`.
-fn path<'d>(file: Dict<'d, '_>) -> Result<Option<Vec<&'d [u8]>>, MetainfoError> {
+/// `path.utf-8` if all of it is UTF-8, or else `path`: a list of elements, or a single one.
+fn path<'d>(file: Dict<'d, '_>) -> Option<Vec<&'d [u8]>> {
     let utf8 = file.value.get(b"path.utf-8").and_then(|path| {
         path.items().map(|element| element.as_str().map(str::as_bytes)).collect::<Option<Vec<_>>>()
     });
     match utf8 {
-        Some(path) if !path.is_empty() => Ok(Some(path)),
-        _ => file.opt_strings("path"),
+        Some(path) if !path.is_empty() => Some(path),
+        _ => file.strings("path").or_else(|| Some(vec![file.value.get(b"path")?.as_bytes()?])),
     }
 }

@@ -55,12 +55,49 @@ fn elements() {
 }
 
 #[test]
+#[cfg(not(any(windows, target_os = "macos")))]
+fn safe_element_by_naming_keeps_what_the_disk_can_hold() {
+    // Raw, for new files, by earlier versions.
+    for (raw, native, former) in [
+        ("👩\u{200d}👧.jpg", "👩\u{200d}👧.jpg", "👩👧.jpg"),
+        ("می\u{200c}خواهم", "می\u{200c}خواهم", "میخواهم"),
+        ("\u{feff}a\u{200f}b", "\u{feff}a\u{200f}b", "ab"),
+        ("a\\b", "a\\b", "a_b"),
+        ("ends with dots...", "ends with dots...", "ends with dots..."),
+        ("innocent\u{202e}fdp.exe", "innocentfdp.exe", "innocentfdp.exe"),
+        ("a\x1b[31m", "a[31m", "a[31m"),
+        (".\u{200b}.", "_", "_"),
+    ] {
+        let by = |naming| safe_element(raw.as_bytes(), naming);
+        assert_eq!(by(Naming::Exact), raw);
+        assert_eq!(by(Naming::Native), native, "{raw:?}");
+        assert_eq!(by(Naming::Former), former, "{raw:?}");
+        assert_eq!(
+            is_named_alike(raw.as_bytes(), Charset::default()),
+            raw == native && raw == former,
+            "{raw:?}"
+        );
+    }
+    for hostile in ["..", "a/b", "", "a\0b", &"x".repeat(256)] {
+        assert_eq!(
+            safe_element(hostile.as_bytes(), Naming::Exact),
+            safe_element(hostile.as_bytes(), Naming::Native)
+        );
+    }
+}
+
+#[test]
 fn long_names_keep_their_extension() {
     let name = safe(&format!("{}.torrent", "ü".repeat(200)));
-    assert!(name.len() <= MAX_ELEMENT_LEN && name.len() > MAX_ELEMENT_LEN - 2);
+    assert!(name.len() <= CUT_LEN && name.len() > CUT_LEN - 2);
     assert!(name.ends_with("üü.torrent"));
     let name = safe(&format!("a.{}", "b".repeat(300)));
-    assert_eq!(name.len(), MAX_ELEMENT_LEN, "that is no extension");
+    assert_eq!(name.len(), CUT_LEN, "that is no extension");
+    let longest = "x".repeat(MAX_ELEMENT_LEN);
+    assert_eq!(safe(&longest), longest);
+    assert_eq!(safe_element(longest.as_bytes(), Naming::Former).len(), CUT_LEN);
+    assert_eq!(with_extension("short", ".torrent"), "short.torrent");
+    assert_eq!(with_extension(&longest, ".torrent").len(), MAX_ELEMENT_LEN);
 }
 
 #[test]
@@ -71,7 +108,7 @@ fn every_file_has_its_own_place() {
     assert_eq!(unique(&["É", "é", "ß", "SS"]), ["É", "é.1", "ß", "SS"]);
     let long = "n".repeat(MAX_ELEMENT_LEN);
     let renamed = unique(&[&long, &long]);
-    assert!(renamed[1].len() <= MAX_ELEMENT_LEN && renamed[1].ends_with("n.1"));
+    assert!(renamed[1].len() <= CUT_LEN && renamed[1].ends_with("n.1"));
     if !cfg!(any(windows, target_os = "macos")) {
         assert_eq!(unique_as(&["a", "A", "a"], Naming::Native), ["a", "A", "a.1"]);
     }
@@ -144,11 +181,13 @@ proptest! {
         any::<Vec<u8>>(),
         "(\\.|/|\\\\|[a-c]|\u{200b}|con|.){0,300}".prop_map(String::into_bytes),
     ]) {
-        for naming in [Naming::Portable, Naming::Native] {
+        for naming in [Naming::Portable, Naming::Native, Naming::Exact, Naming::Former] {
             let name = safe_element(&raw, naming);
             prop_assert!(!name.is_empty() && name.len() <= MAX_ELEMENT_LEN);
             prop_assert!(name != "." && name != "..");
-            prop_assert!(!name.contains(|c: char| c == '/' || c == '\\' || c.is_control()));
+            prop_assert!(!name.contains(['/', '\0']));
+            prop_assert!(naming == Naming::Exact || !name.contains(is_harmful));
+            prop_assert!(!naming.drops_invisible() || !name.contains(|c: char| c == '\\' || is_invisible(c)));
             prop_assert_eq!(safe_element(name.as_bytes(), naming), name.clone());
             let mut parts = std::path::Path::new(&name).components();
             prop_assert!(matches!(parts.next(), Some(std::path::Component::Normal(_))));

@@ -210,6 +210,7 @@ impl Driver {
             | TorrentEvent::Unusable { .. }
             | TorrentEvent::PieceFailed { .. }
             | TorrentEvent::Banned { .. }
+            | TorrentEvent::MetadataTooLong { .. }
             | TorrentEvent::Tracker { .. } => {}
         }
         self.tell(SessionEvent::Torrent(event));

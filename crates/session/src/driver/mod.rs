@@ -334,6 +334,10 @@ impl Driver {
                 let result = result.map(|ips| ips.into_iter().filter(usable).collect());
                 self.engine.handle(now, Event::Resolved { id, result }, &mut self.out);
             }
+            ToNet::PeerNotFound { torrent, peer, message } => {
+                self.events.push(SessionEvent::PeerNotFound { torrent, peer, message });
+                self.publish(now);
+            }
             ToNet::Add { request, answer } => {
                 let result = self.add(now, *request);
                 self.publish(now);

@@ -61,6 +61,13 @@ impl Found {
             self.warnings.push(Warning::Special(path.to_owned()));
             return Ok(());
         }
+        if let Some(output) = &options.output
+            && path.file_name() == output.file_name()
+            && is_same_file(path, output)
+        {
+            self.warnings.push(Warning::Output(path.to_owned()));
+            return Ok(());
+        }
         let metadata = entry.metadata().map_err(|error| walk_error(root, error))?;
         let input =
             Input { executable: is_executable(&metadata), ..Input::new(elements(below)?, metadata.len()) };
@@ -71,6 +78,13 @@ impl Found {
     fn add(&mut self, input: Input, path: &Path, metadata: &std::fs::Metadata) {
         self.inputs.push(input);
         self.sources.push(Source { path: path.to_owned(), stamp: Stamp::of(metadata) });
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
     }
 }
 

@@ -100,7 +100,7 @@ impl TorrentStore {
                 {
                     return Err(StorageError::InTheWay { path: self.path_of(file), why });
                 }
-            } else if stamp_of(&self.path_of(file))? != FileStamp::ABSENT {
+            } else if stamp_of(&self.path_of(file), false)? != FileStamp::ABSENT {
                 bits |= flag::SEEN;
                 if places.is_moved(file) && !self.options.overwrite && !self.is_half_copied(file)? {
                     let (path, why) = (self.path_of(file), InTheWay::BesidePartFile);
@@ -173,7 +173,7 @@ impl TorrentStore {
         if !is_to_be_cut && !self.layout().pieces_of(file).any(is_missing) {
             return Ok(None);
         }
-        stamp_of(&path).map(Some)
+        stamp_of(&path, false).map(Some)
     }
 
     /// The evidence that a file is not this torrent's; `None` if there is none.

@@ -89,7 +89,7 @@ impl TorrentStore {
     pub fn fingerprint(&self) -> Result<Vec<FileStamp>, StorageError> {
         let places = self.places();
         let parts = if places.any_moved() {
-            stamp_of(&self.root.dir().join(&self.parts_path))?
+            stamp_of(&self.root.dir().join(&self.parts_path), false)?
         } else {
             FileStamp::ABSENT
         };
@@ -101,7 +101,7 @@ impl TorrentStore {
                 } else if places.is_moved(index) {
                     Ok(parts)
                 } else {
-                    stamp_of(&self.path_of(index))
+                    stamp_of(&self.path_of(index), self.options.read_only)
                 }
             })
             .collect()
@@ -157,9 +157,11 @@ impl TorrentStore {
     }
 }
 
-pub(super) fn stamp_of(path: &Path) -> Result<FileStamp, StorageError> {
+/// The stamp of what lies at `path`; if `follow`, of what a link there leads to.
+pub(super) fn stamp_of(path: &Path, follow: bool) -> Result<FileStamp, StorageError> {
     use std::os::unix::fs::MetadataExt as _;
-    match std::fs::symlink_metadata(path) {
+    let found = if follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
+    match found {
         Ok(metadata) => Ok(FileStamp {
             len: metadata.len(),
             mtime_ns: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),

@@ -127,6 +127,29 @@ fn links_inside_the_torrent_are_not_followed() {
 }
 
 #[test]
+fn links_inside_the_torrent_are_followed_for_reading_only() {
+    let torrent = Fixture::new(Kind::V1, 16384, &[("a/inner", noise(100, 1)), ("b", noise(100, 2))]);
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("inner"), noise(100, 1)).unwrap();
+    std::fs::write(outside.path().join("other"), noise(100, 2)).unwrap();
+    let folder = torrent.dir.path().join("torrent");
+    std::fs::create_dir(&folder).unwrap();
+    symlink(outside.path(), folder.join("a")).unwrap();
+    symlink(outside.path().join("other"), folder.join("b")).unwrap();
+    let store = torrent.store_with(None, StoreOptions { read_only: true, ..StoreOptions::default() });
+    assert_eq!(check(&store), [true]);
+    let before = store.fingerprint().unwrap();
+    assert_eq!(before[1].len, 100, "of the file, not of the link");
+    assert!(store.write(0, 0, &[Bytes::from(vec![0; 100])]).is_err());
+    // A pipe behind a link holds nothing up.
+    std::fs::remove_file(outside.path().join("other")).unwrap();
+    let status = std::process::Command::new("mkfifo").arg(outside.path().join("other")).status().unwrap();
+    assert!(status.success());
+    let store = torrent.store_with(None, StoreOptions { read_only: true, ..StoreOptions::default() });
+    assert!(matches!(store.read(0, 100, &mut [0; 100]), Err(StorageError::NotAFile { .. })));
+}
+
+#[test]
 fn the_users_own_links_are_followed() {
     let torrent = Fixture::new(Kind::V1, 16384, &[("a", noise(100, 1))]);
     let elsewhere = tempfile::tempdir().unwrap();

@@ -177,7 +177,7 @@ fn what_is_not_spoken_is_shown_and_skipped() {
     assert_eq!(a.poll(at(0), true).unwrap().url, "http://t.example/announce");
     let messages: Vec<_> = a.status().filter_map(|s| s.message.clone()).collect();
     assert_eq!(messages.len(), 2);
-    assert!(messages.contains(&"not supported: wss".to_owned()), "{messages:?}");
+    assert!(messages.contains(&"wss trackers are not supported".to_owned()), "{messages:?}");
     assert_eq!(a.add("http://t.example/announce", 0), None);
     let added = a.add("udp://t.example:1", 9).unwrap();
     assert_eq!(a.status().last().map(|s| (s.id, s.tier)), Some((added, 2)));
@@ -196,7 +196,7 @@ fn passkeys_stay_out_of_messages() {
 
 #[test]
 fn one_host_has_four_trackers_at_most() {
-    let urls = |n: usize| (0..n).map(|n| format!("http://{}t.example:{n}/announce", ["", "u@"][n % 2]));
+    let urls = |n: usize| (0..n).map(|n| format!("http://{}t.example:{}/announce", ["", "u@"][n % 2], n + 1));
     let mut tiers: Vec<Vec<String>> = urls(500).map(|url| vec![url]).collect();
     tiers.push(vec!["udp://T.example.:80".into(), "udp://other.example:80".into(), "rubbish".into()]);
     let mut a = Announcer::new(tiers, &mut fastrand::Rng::with_seed(1));

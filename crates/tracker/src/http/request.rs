@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use url::Url;
 
 use crate::place::is_loopback;
-use crate::{AnnounceEvent, AnnounceRequest, TrackerError, redact};
+use crate::{AnnounceEvent, AnnounceRequest, TrackerError};
 
 /// Everything but the unreserved characters of RFC 3986.
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -71,7 +71,9 @@ pub fn scrape_url(tracker: &str, info_hashes: &[SwarmId]) -> Result<String, Trac
         .path()
         .rsplit_once('/')
         .and_then(|(folder, last)| Some(format!("{folder}/scrape{}", last.strip_prefix("announce")?)))
-        .ok_or_else(|| bad(tracker, "it has no scrape address (its path does not end in /announce)"))?;
+        .ok_or(TrackerError::BadUrl {
+            why: "it has no scrape address (its path does not end in /announce)",
+        })?;
     url.set_path(&scrape_path);
     let mut query = own_query(&url);
     for hash in info_hashes {
@@ -103,19 +105,23 @@ pub fn may_ask_loopback(request: &str) -> bool {
 }
 
 fn tracker_url(tracker: &str) -> Result<Url, TrackerError> {
-    let mut url = Url::parse(tracker.trim()).map_err(|_| bad(tracker, "not a URL"))?;
+    let mut url = Url::parse(tracker.trim()).map_err(|_| TrackerError::BadUrl { why: "not a URL" })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(TrackerError::Unsupported { scheme: url.scheme().to_owned() });
     }
     if url.port() == Some(0) {
-        return Err(bad(tracker, "port 0"));
+        return Err(TrackerError::BadUrl { why: "the port is 0" });
     }
     if is_loopback(&url) {
         if url.path() != "/announce" {
-            return Err(bad(tracker, "a tracker on this machine must have the path /announce"));
+            return Err(TrackerError::BadUrl {
+                why: "a tracker on this machine must have the path /announce",
+            });
         }
         if url.query_pairs().any(|(key, _)| OUR_KEYS.contains(&&*key)) {
-            return Err(bad(tracker, "a tracker on this machine may not fix the announce's own keys"));
+            return Err(TrackerError::BadUrl {
+                why: "a tracker on this machine may not fix the announce's own keys",
+            });
         }
     }
     url.set_fragment(None);
@@ -128,8 +134,4 @@ fn own_query(url: &Url) -> String {
 
 fn write_value(query: &mut String, key: &str, value: &[u8]) {
     let _ = write!(query, "&{key}={}", percent_encode(value, QUERY_VALUE));
-}
-
-fn bad(tracker: &str, why: &'static str) -> TrackerError {
-    TrackerError::BadUrl { tracker: redact(tracker), why }
 }

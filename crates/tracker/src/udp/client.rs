@@ -200,8 +200,7 @@ impl Client {
         let to = canonical(to);
         self.tasks.insert(token, Task { to, what, sent: None, tries: 0, reconnected: false });
         if to.port() == 0 {
-            let why = "port 0";
-            return self.finish(token, Err(TrackerError::BadUrl { tracker: format!("udp://{to}"), why }));
+            return self.finish(token, Err(TrackerError::BadUrl { why: "the port is 0" }));
         }
         self.send(now, token);
     }

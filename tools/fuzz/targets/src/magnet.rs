@@ -1,6 +1,7 @@
 use ztor_metainfo::{MAX_MAGNET_LEN, Magnet};
 
 use crate::paths::assert_safe;
+use ztor_metainfo::paths::Naming;
 
 /// A magnet link, and the same one again after it was written.
 pub fn magnet(data: &[u8]) {
@@ -10,7 +11,7 @@ pub fn magnet(data: &[u8]) {
         Err(error) => return crate::assert_plain(&error.to_string()),
     };
     if let Some(name) = &magnet.name {
-        assert_safe(name);
+        assert_safe(name, Naming::Portable);
     }
     let _ = magnet.selects(0) || magnet.selects(usize::MAX);
     let written = magnet.to_string();

@@ -126,7 +126,7 @@ impl World {
     /// As a magnet link has it.
     pub(crate) fn add_magnet(&mut self, meta: &Arc<Metainfo>) {
         let peers = (1..4).map(|n| SocketAddr::from(([10, 0, 1, n], 6881))).collect();
-        let add = AddMagnet { info_hashes: meta.info_hashes, trackers: Vec::new(), peers };
+        let add = AddMagnet { info_hashes: meta.info_hashes, trackers: Vec::new(), peers, known: None };
         let id = self.rig.engine.add_magnet(self.rig.now, &add).expect("a new torrent");
         self.know(id, meta, true);
     }

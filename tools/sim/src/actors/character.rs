@@ -1,6 +1,5 @@
 //! What a scripted peer is like.
 
-use super::Flood;
 use std::net::SocketAddr;
 
 /// What it says it has.
@@ -25,6 +24,45 @@ pub(crate) enum MetadataManner {
     Silent,
     /// It has it, and refuses it.
     Refuses,
+}
+
+/// The one thing that a flooder says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flood {
+    /// Requests of hashes (BEP 52), each for many.
+    Hashes,
+    /// Requests of metadata (BEP 9).
+    Metadata,
+    /// Addresses of nodes of the DHT (BEP 5).
+    Ports,
+    /// Handshakes of extensions (BEP 10).
+    Handshakes,
+    /// Pieces that it has said before that it has.
+    Haves,
+    /// Addresses of peers (BEP 11), made up.
+    Addresses,
+    /// Requests of blocks that it takes back.
+    Requests,
+    /// Nothing (BEP 3).
+    KeepAlives,
+}
+
+impl Flood {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Hashes,
+        Self::Metadata,
+        Self::Ports,
+        Self::Handshakes,
+        Self::Haves,
+        Self::Addresses,
+        Self::Requests,
+        Self::KeepAlives,
+    ];
+
+    /// Whether it speaks of extensions.
+    pub(super) fn is_extended(self) -> bool {
+        matches!(self, Self::Metadata | Self::Handshakes | Self::Addresses)
+    }
 }
 
 /// The habits of a scripted peer.

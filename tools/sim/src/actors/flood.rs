@@ -1,6 +1,7 @@
 //! Peers that say one thing without end.
 
 use super::Actor;
+use super::character::Flood;
 use super::talk::Talk;
 use crate::core::Core;
 use crate::net::{Net, StreamId};
@@ -17,44 +18,7 @@ const A_TICK: usize = 100;
 const TO_PEX: u8 = 1;
 const TO_METADATA: u8 = 2;
 
-/// The one thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flood {
-    /// Requests of hashes (BEP 52), each for many.
-    Hashes,
-    /// Requests of metadata (BEP 9).
-    Metadata,
-    /// Addresses of nodes of the DHT (BEP 5).
-    Ports,
-    /// Handshakes of extensions (BEP 10).
-    Handshakes,
-    /// Pieces that it has said before that it has.
-    Haves,
-    /// Addresses of peers (BEP 11), made up.
-    Addresses,
-    /// Requests of blocks that it takes back.
-    Requests,
-    /// Nothing (BEP 3).
-    KeepAlives,
-}
-
 impl Flood {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Hashes,
-        Self::Metadata,
-        Self::Ports,
-        Self::Handshakes,
-        Self::Haves,
-        Self::Addresses,
-        Self::Requests,
-        Self::KeepAlives,
-    ];
-
-    /// Whether it speaks of extensions.
-    pub(super) fn is_extended(self) -> bool {
-        matches!(self, Self::Metadata | Self::Handshakes | Self::Addresses)
-    }
-
     fn message(self, rng: &mut Rng, roots: &[[u8; 32]], pieces: u32) -> Message {
         match self {
             Self::Hashes => Message::HashRequest(HashRequest {

@@ -1,0 +1,78 @@
+//! Torrents of a swarm that failed, and what is said of them.
+
+use ztor_session::TorrentId;
+
+use super::torrent::Outcome;
+use super::{Goal, Swarm};
+use crate::display::Event;
+use crate::exit::{Exit, Fault, Report, of_many};
+
+impl Swarm {
+    /// Notes what became of a torrent that cannot be used. The others go on, and the exit code says so at the end.
+    pub(crate) fn lose(&mut self, report: Report) {
+        self.tell(&Event::Warning { info_hash: None, message: &report.message });
+        if let Some(hint) = &report.hint {
+            self.tell(&Event::Warning { info_hash: None, message: &format!("next: {hint}") });
+        }
+        self.lost.push(report);
+    }
+
+    pub(super) fn on_failure(&mut self, id: TorrentId, exit: Exit, message: String) {
+        let warning = message.clone();
+        self.fail(id, exit, message, &warning);
+    }
+
+    /// `warning` is shown if the run goes on without it.
+    pub(super) fn fail(&mut self, id: TorrentId, exit: Exit, message: String, warning: &str) {
+        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
+        if matches!(torrent.outcome, Outcome::Failed(_)) {
+            return;
+        }
+        let report = Report { exit, message, hint: None };
+        torrent.outcome = Outcome::Failed(report);
+        // That of an only torrent is told as the command's error.
+        if self.count() > 1 {
+            self.warn(Some(id), warning);
+        }
+    }
+
+    /// The error for the torrents that failed, if any did.
+    pub(super) fn first_failure(&self) -> Option<Fault> {
+        let failed = self.torrents.iter().filter_map(|torrent| match &torrent.outcome {
+            Outcome::Failed(report) => Some(report),
+            Outcome::Open | Outcome::Done => None,
+        });
+        of_many(self.lost.iter().chain(failed), self.count())
+    }
+
+    /// Torrents in all, with those that could not be added.
+    pub(super) fn count(&self) -> usize {
+        self.torrents.len() + self.lost.len()
+    }
+}
+
+/// Why data is not served of which some is missing or wrong.
+pub(super) fn not_whole(name: &str, have_bytes: u64, total: u64, goal: Goal) -> String {
+    let percent = u128::from(have_bytes) * 100 / u128::from(total.max(1));
+    let found = format!("only {percent}% of {name} is there and right");
+    match goal {
+        // Nobody else has it yet.
+        Goal::Share => {
+            format!("{found}: it changed since it was hashed; share it again when nothing writes to it")
+        }
+        Goal::Serve | Goal::Fetch { .. } => format!(
+            "{found}, so it is not seeded; `ztor get` with `--seed` fetches the rest and serves what is there"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_whole_names_get_only_where_others_may_have_the_rest() {
+        assert!(not_whole("x", 1, 4, Goal::Serve).contains("only 25% of x is there and right, so"));
+        assert!(!not_whole("x", 1, 4, Goal::Share).contains("get"));
+    }
+}

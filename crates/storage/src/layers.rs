@@ -1,0 +1,125 @@
+//! Piece layers of v2 torrents whose file does not have them (BEP 52), out of the data.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ztor_metainfo::{Metainfo, merkle};
+
+use crate::error::StorageError;
+use crate::handles::HandleCache;
+use crate::hasher::{Kinds, PieceHasher};
+use crate::store::{StoreOptions, TorrentStore};
+
+/// Bytes that are read at once.
+const READ_LEN: usize = 512 * 1024;
+
+/// Adds the piece layers that are missing, as far as whole files are below `dir` and right: their roots tell. Writes
+/// nothing. A torrent that lacks none comes back as it is.
+///
+/// `progress` is called with the bytes that were read.
+///
+/// # Errors
+/// [`StorageError::Stopped`] if `stop` was set before the end; whatever cannot be read although it is there.
+pub fn complete_layers(
+    meta: &Arc<Metainfo>,
+    dir: &Path,
+    progress: impl Fn(u64),
+    stop: &AtomicBool,
+) -> Result<Arc<Metainfo>, StorageError> {
+    if meta.hashes.is_complete() {
+        return Ok(Arc::clone(meta));
+    }
+    let options = StoreOptions { read_only: true, ..StoreOptions::default() };
+    let store = TorrentStore::open(Arc::clone(meta), dir, None, options, Arc::new(HandleCache::default()))?;
+    let mut completed = Metainfo::clone(meta);
+    let mut reader = Reader { store: &store, hasher: PieceHasher::default(), buf: Vec::new(), done: 0 };
+    for (file, entry) in meta.layout.files().iter().enumerate() {
+        let pieces = meta.layout.pieces_of(file);
+        let is_missing = entry.pieces_root.is_some()
+            && pieces.len() > 1
+            && completed.piece_layer_part(file, 0, 1).is_none();
+        // A file of another length has another root.
+        let may_be_right =
+            std::fs::metadata(store.path_of(file)).is_ok_and(|found| found.len() == entry.length);
+        if !is_missing || !may_be_right {
+            continue;
+        }
+        let mut layer = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match reader.hash(piece, &progress, stop) {
+                Ok(hash) => layer.extend(hash),
+                Err(error) if error.is_absent() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        completed.add_piece_layer(file, &layer);
+    }
+    Ok(Arc::new(completed))
+}
+
+struct Reader<'s> {
+    store: &'s TorrentStore,
+    hasher: PieceHasher,
+    buf: Vec<u8>,
+    done: u64,
+}
+
+impl Reader<'_> {
+    /// The root of a piece's part of the hash tree.
+    fn hash(
+        &mut self,
+        piece: u32,
+        progress: &impl Fn(u64),
+        stop: &AtomicBool,
+    ) -> Result<Option<merkle::Hash>, StorageError> {
+        let layout = self.store.layout();
+        self.hasher.restart(layout, piece, Kinds { v1: false, v2: true });
+        let (mut at, len) = (0, layout.v2_piece_len(piece));
+        while at < len {
+            if stop.load(Ordering::Relaxed) {
+                return Err(StorageError::Stopped);
+            }
+            let step = (len - at).min(READ_LEN as u32);
+            self.buf.resize(step as usize, 0);
+            self.store.read(piece, at, &mut self.buf)?;
+            self.hasher.update(&self.buf);
+            at += step;
+            self.done += u64::from(step);
+            progress(self.done);
+        }
+        Ok(self.hasher.finish().v2)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, Kind};
+
+    #[test]
+    fn complete_layers_takes_what_whole_files_tell() {
+        for kind in [Kind::V2, Kind::Hybrid] {
+            let fixture = Fixture::of_lengths(kind, 32 * 1024, &[100_000, 70_000, 10, 90_000]);
+            fixture.place_files();
+            let bare = Arc::new(Metainfo::from_info(&fixture.meta.info).unwrap());
+            assert!(!bare.hashes.is_complete());
+            let complete =
+                |stop: bool| complete_layers(&bare, fixture.dir.path(), |_| {}, &AtomicBool::new(stop));
+            assert_eq!(complete(false).unwrap().hashes, fixture.meta.hashes);
+            assert!(matches!(complete(true), Err(StorageError::Stopped)));
+
+            // A byte is wrong in one file, another one is short: theirs stay unknown.
+            let last = if kind == Kind::V2 { 3 } else { 6 };
+            let mut data = std::fs::read(fixture.path(0)).unwrap();
+            data[50_000] ^= 1;
+            std::fs::write(fixture.path(0), data).unwrap();
+            std::fs::write(fixture.path(last), b"short").unwrap();
+            let partly = complete(false).unwrap();
+            let middle = if kind == Kind::V2 { 1 } else { 2 };
+            assert_eq!(partly.piece_layer(middle), fixture.meta.piece_layer(middle));
+            assert_eq!((partly.piece_layer(0), partly.piece_layer(last)), (None, None));
+        }
+    }
+}

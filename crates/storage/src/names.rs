@@ -1,0 +1,127 @@
+//! The names that a torrent's files have on this disk.
+//!
+//! Names of a torrent that a terminal or another system could stumble over are changed on their way to the
+//! disk, by rules that differ between programs and versions. Data that lies here already is used under the names
+//! it has.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ztor_metainfo::Metainfo;
+use ztor_metainfo::paths::Naming;
+
+/// Files that are looked for before a naming is chosen.
+const MAX_LOOKED_AT: usize = 10_000;
+
+/// The torrent by every naming that gives its files places of their own, in the order in which data is looked for:
+/// the names of the torrent itself, those for new files, those of earlier versions. The second part is the index of
+/// the one for new files. Of most torrents there is one only.
+pub fn namings(meta: &Arc<Metainfo>) -> (Vec<Arc<Metainfo>>, usize) {
+    if !meta.is_renamable() {
+        return (vec![Arc::clone(meta)], 0);
+    }
+    let mut found: Vec<Arc<Metainfo>> = Vec::new();
+    let mut for_new = 0;
+    for naming in Naming::ON_DISK {
+        // The dictionary was read before; should that fail now, the names stay as they are.
+        let renamed = meta.renamed(naming).map_or_else(|_| Arc::clone(meta), Arc::new);
+        let known =
+            found.iter().position(|other| other.name == renamed.name && other.layout == renamed.layout);
+        let index = known.unwrap_or_else(|| {
+            found.push(renamed);
+            found.len() - 1
+        });
+        if naming == Naming::Native {
+            for_new = index;
+        }
+    }
+    (found, for_new)
+}
+
+/// The torrent with the names that its data has below `dir`; those for new files if there is none.
+///
+/// One naming holds for all files of a torrent, so that no two of them share a place: the one by which most of them
+/// are here. Looks at the disk, and changes nothing.
+pub fn as_found(meta: &Arc<Metainfo>, dir: &Path) -> Arc<Metainfo> {
+    let (namings, for_new) = namings(meta);
+    if namings.len() == 1 {
+        return Arc::clone(&namings[for_new]);
+    }
+    let path = |naming: &Metainfo, file: usize| -> PathBuf { naming.relative_path(file) };
+    let files = meta.layout.files().iter().enumerate();
+    let real = files.filter(|(_, file)| !file.pad).map(|(index, _)| index);
+    // A file that has one name by all rules says nothing about which of them holds.
+    let telling: Vec<usize> = real
+        .filter(|&file| namings.iter().any(|naming| path(naming, file) != path(&namings[0], file)))
+        .take(MAX_LOOKED_AT)
+        .collect();
+    let lies_here =
+        |naming: &Metainfo, file: usize| std::fs::symlink_metadata(dir.join(path(naming, file))).is_ok();
+    let mut best = (0, for_new);
+    // Names for new files come first: they keep a draw.
+    for index in std::iter::once(for_new).chain(0..namings.len()) {
+        let found = telling.iter().filter(|&&file| lies_here(&namings[index], file)).count();
+        if found > best.0 {
+            best = (found, index);
+        }
+    }
+    Arc::clone(&namings[best.1])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+#[cfg(not(any(windows, target_os = "macos")))]
+mod tests {
+    use crate::testing::{Fixture, Kind, noise};
+    use crate::{Pieces, StoreOptions, check_all};
+    use std::sync::atomic::AtomicBool;
+
+    /// Raw, for new files, by earlier versions.
+    const NAMES: [[&str; 3]; 3] = [
+        ["back\\slash", "back\\slash", "back_slash"],
+        ["evil\u{202e}gpj.exe", "evilgpj.exe", "evilgpj.exe"],
+        ["👩\u{200d}👧", "👩\u{200d}👧", "👩👧"],
+    ];
+
+    fn fixture() -> Fixture {
+        let files: Vec<(&str, Vec<u8>)> =
+            NAMES.iter().zip(1..).map(|([raw, ..], seed)| (*raw, noise(20_000, seed))).collect();
+        Fixture::new(Kind::V1, 16 * 1024, &files)
+    }
+
+    #[test]
+    fn store_finds_data_by_every_naming_of_its_files() {
+        for column in 0..3 {
+            let fixture = fixture();
+            let folder = fixture.dir.path().join("torrent");
+            std::fs::create_dir(&folder).unwrap();
+            for (names, content) in NAMES.iter().zip(&fixture.data) {
+                std::fs::write(folder.join(names[column]), content).unwrap();
+            }
+            let store = fixture.store_with(None, StoreOptions { read_only: true, ..StoreOptions::default() });
+            let good = check_all(&store, Pieces::All, 1, |_| {}, &AtomicBool::new(false)).unwrap();
+            assert_eq!(good, vec![true; 4], "column {column}");
+            assert!(store.path_of(1).ends_with(NAMES[1][column]));
+        }
+    }
+
+    #[test]
+    fn new_files_are_harmless_and_whole() {
+        let fixture = fixture();
+        let names: Vec<String> =
+            fixture.store().meta().layout.files().iter().map(|file| file.path.join("/")).collect();
+        assert_eq!(names, NAMES.map(|[_, native, _]| native));
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_another_one_decides_nothing() {
+        // By earlier versions the first has the name that the second always has.
+        let fixture =
+            Fixture::new(Kind::V1, 16 * 1024, &[("a\u{200d}b", noise(10, 1)), ("ab", noise(10, 2))]);
+        let folder = fixture.dir.path().join("torrent");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("ab"), &fixture.data[1]).unwrap();
+        let store = fixture.store();
+        assert_ne!(store.path_of(0), store.path_of(1));
+    }
+}
