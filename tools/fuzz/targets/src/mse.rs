@@ -89,7 +89,9 @@ fn judge(mut sides: [Side; 2], is_honest: bool) {
     for side in &sides {
         if let Some(established) = &side.established {
             assert_eq!(established.info_hash, SWARMS[0], "another swarm");
-            assert!(side.inbox.is_empty(), "bytes of the handshake are left");
+            // A changed byte may have a padding end elsewhere; what is left is then taken for the stream, as nothing
+            // protects it.
+            assert!(!is_honest || side.inbox.is_empty(), "bytes of the handshake are left");
         }
     }
     if !is_honest {

@@ -15,6 +15,8 @@ const MAX_ON_WIRE: usize = 400;
 /// What is older never arrives: a sender that has waited for a whole timeout may use numbers again (BEP 29 has no
 /// longer ones), and the least timeout is 500 ms.
 const MAX_AGE: Duration = Duration::from_millis(450);
+/// The type of a packet that asks for a connection (BEP 29, `ST_SYN`).
+const SYN: u8 = 4;
 const LATENCY: Duration = Duration::from_millis(10);
 /// After the last operation all that can arrive does so within this.
 const SETTLES_WITHIN: Duration = Duration::from_secs(200);
@@ -40,6 +42,10 @@ struct End {
     /// Those whose other end is the attacker, and those that are over.
     foreign: BTreeSet<ConnKey>,
     over: BTreeSet<ConnKey>,
+    /// Connection number and sequence number of the SYNs that have arrived.
+    syns: BTreeSet<(u16, u16)>,
+    /// Of connections that have been accepted and not yet announced, whether that was by chance.
+    accepted: VecDeque<bool>,
 }
 
 struct Datagram {
@@ -138,6 +144,8 @@ impl World {
                 got: BTreeMap::new(),
                 foreign: BTreeSet::new(),
                 over: BTreeSet::new(),
+                syns: BTreeSet::new(),
+                accepted: VecDeque::new(),
             })
         };
         let ends = [end(1)?, end(2)?];
@@ -307,7 +315,7 @@ impl World {
                 drop(bytes.splice(20..20, extension.iter().copied()));
             }
         }
-        self.ends[end].endpoint.handle(self.now, from, &bytes);
+        self.ends[end].handle(self.now, from, &bytes);
         Ok(())
     }
 
@@ -316,7 +324,7 @@ impl World {
         if self.now.since(sent_at) > MAX_AGE {
             return;
         }
-        assert!(self.ends[to].endpoint.handle(self.now, from, &bytes), "what we send is µTP");
+        assert!(self.ends[to].handle(self.now, from, &bytes), "what we send is µTP");
     }
 
     fn pass(&mut self, time: Duration) {
@@ -359,8 +367,9 @@ impl World {
         match event {
             Event::Incoming { key, from } => {
                 assert!(!end.keys.contains(&key));
+                let is_by_chance = end.accepted.pop_front().expect("it was counted");
                 let (addr, is_peer) = (end.addr, from == self.ends[1 - index].addr);
-                self.adopt(addr, key, !is_peer);
+                self.adopt(addr, key, !is_peer || is_by_chance);
             }
             Event::Readable(key) => assert!(end.endpoint.readable(key) > 0 || !end.keys.contains(&key)),
             Event::Closed { key, .. } => {
@@ -369,6 +378,27 @@ impl World {
             }
             Event::Connected(key) | Event::Writable(key) => assert!(end.keys.contains(&key)),
         }
+    }
+}
+
+impl End {
+    /// Gives a datagram to the endpoint, and notes whether that has begun a connection.
+    ///
+    /// A cookie has 16 bits, so that one in 32,768 packets of no connection begins one although it does not follow a SYN.
+    /// Its bytes are then of the middle of a stream.
+    fn handle(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> bool {
+        let before = self.endpoint.len();
+        let is_utp = self.endpoint.handle(now, from, bytes);
+        let number = |at: usize| bytes.get(at..at + 2).map_or(0, |two| u16::from_be_bytes([two[0], two[1]]));
+        let (id, seq) = (number(2), number(16));
+        if bytes.first().is_some_and(|first| first >> 4 == SYN) {
+            self.syns.insert((id, seq));
+        }
+        if self.endpoint.len() > before {
+            let follows_syn = self.syns.contains(&(id.wrapping_sub(1), seq.wrapping_sub(1)));
+            self.accepted.push_back(!follows_syn);
+        }
+        is_utp
     }
 }
 
