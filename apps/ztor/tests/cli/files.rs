@@ -134,8 +134,10 @@ fn verify_of_bad_data_corrects_the_record() {
 #[test]
 fn two_torrents_that_write_one_file_are_refused() {
     let scratch = Scratch::new();
-    let (a, _seed_a) = seeded(&scratch, "a", &noise(100_000, 1));
+    let bytes = noise(100_000, 1);
+    let (a, seed_a) = seeded(&scratch, "a", &bytes);
     let (b, _seed_b) = seeded(&scratch, "b", &noise(100_000, 2));
-    let run = Running::start(get(&scratch, &[&a, &b])).finish().expect(2);
+    let run = Running::start(get(&scratch, &[&a, &b, &"--peer", &seed_a.addr])).finish().expect(2);
     assert!(run.stderr.contains("thing.bin") && run.stderr.contains("-o"), "{run:#?}");
+    assert!(fs::read(scratch.path("out/thing.bin")).unwrap() == bytes, "the first goes on");
 }
