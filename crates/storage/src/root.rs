@@ -55,6 +55,11 @@ pub(crate) enum How {
     Create {
         executable: bool,
     },
+    /// Reading and writing; the file is made, and its folders if they are missing. Whatever is there already is refused
+    /// with `EEXIST`.
+    CreateNew {
+        executable: bool,
+    },
 }
 
 impl Root {
@@ -88,7 +93,7 @@ impl Root {
         let path = || self.dir.join(relative);
         let name =
             relative.file_name().ok_or_else(|| StorageError::io(Operation::Open, path(), Errno::INVAL))?;
-        let parent = self.parent(relative, matches!(how, How::Create { .. }))?;
+        let parent = self.parent(relative, matches!(how, How::Create { .. } | How::CreateNew { .. }))?;
         let fd = match self.open_last(parent.as_fd(), name, relative, how) {
             Ok(fd) => fd,
             // The final element is a link, or (for writing) a folder or a socket.
@@ -112,7 +117,7 @@ impl Root {
         relative: &Path,
         how: How,
     ) -> Result<OwnedFd, Errno> {
-        let executable = match how {
+        let (executable, is_new) = match how {
             How::Read if self.read_only => {
                 return openat(
                     parent,
@@ -123,23 +128,24 @@ impl Root {
             }
             How::Read => return openat(parent, name, FILE | OFlags::RDONLY, Mode::empty()),
             How::Write => return openat(parent, name, FILE | OFlags::RDWR, Mode::empty()),
-            How::Create { executable } => executable,
+            How::Create { executable } => (executable, false),
+            How::CreateNew { executable } => (executable, true),
         };
         let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
         let create = FILE | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        let make = || openat(parent, name, create, mode).inspect(|_| self.has_grown(relative.parent()));
+        if is_new {
+            return make();
+        }
         // Two attempts each way: another thread may create or remove the file in between.
         for _ in 0..2 {
             match openat(parent, name, FILE | OFlags::RDWR, Mode::empty()) {
                 Err(Errno::NOENT) => {}
                 opened => return opened,
             }
-            match openat(parent, name, create, mode) {
+            match make() {
                 Err(Errno::EXIST) => {}
-                Ok(fd) => {
-                    self.has_grown(relative.parent());
-                    return Ok(fd);
-                }
-                refused => return refused,
+                made => return made,
             }
         }
         Err(Errno::NOENT)

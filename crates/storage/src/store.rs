@@ -3,21 +3,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use rustix::io::Errno;
 use ztor_metainfo::{InfoHashes, Layout, Metainfo};
 
-use crate::error::{At, Operation, StorageError};
+use crate::error::StorageError;
 use crate::handles::{Access, HandleCache, OpenFile};
-use crate::in_the_way::InTheWay;
 use crate::names::as_found;
 use crate::parts::{Geometry, PartFile};
-use crate::positional::write_at;
-use crate::root::{How, Root};
+use crate::root::Root;
 use crate::zeros::ZeroDigests;
 
 mod existing;
 mod io;
 mod locate;
+mod open;
 mod places;
 mod prepare;
 mod stamps;
@@ -58,8 +56,9 @@ pub struct TorrentStore {
     parts: PartFile,
     parts_path: PathBuf,
     parts_dirty: AtomicBool,
-    /// Files get their size by one thread at a time, or the zeros of one could cover the data of another.
-    growing: Mutex<()>,
+    /// Files are opened for writing, made and given their size by one thread at a time: the zeros of one could cover the
+    /// data of another, or a file that one has made be taken for somebody else's by another.
+    opening: Mutex<()>,
     verified: Box<[AtomicU64]>,
     unfinished: Mutex<Unfinished>,
     pub(crate) zero_digests: ZeroDigests,
@@ -94,10 +93,13 @@ mod flag {
     pub(super) const SEEN: u8 = 2;
     /// Was given its full length: must not become shorter from now on.
     pub(super) const SIZED: u8 = 4;
-    /// May be written to: it was made for this torrent, or was looked at and found to be its own.
+    /// May be written to: this store or an earlier one has made it, or it was looked at and found to be the torrent's.
+    /// Files without it are only ever made, exclusively.
     pub(super) const OWN: u8 = 8;
     /// Is longer than the torrent says, to be cut once all its pieces have passed.
     pub(super) const LONG: u8 = 16;
+    /// Was there with nothing in it: may be written to if that is so at the first write as well.
+    pub(super) const EMPTY: u8 = 32;
 }
 
 impl TorrentStore {
@@ -142,7 +144,7 @@ impl TorrentStore {
             parts: PartFile::new(geometry),
             parts_path: PathBuf::from(format!(".{name}.parts")),
             parts_dirty: AtomicBool::new(false),
-            growing: Mutex::default(),
+            opening: Mutex::default(),
             verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
             unfinished: Mutex::default(),
             zero_digests: ZeroDigests::default(),
@@ -205,11 +207,12 @@ impl TorrentStore {
         &self.meta.layout
     }
 
-    /// Lets a file that was there before be missing, after a check found it gone.
+    /// Lets a file that was there before be missing, after a check found it gone. One that is there stays what it was.
     pub(crate) fn accept_missing(&self, file: usize) {
-        if let Some(flags) = self.flags.get(file) {
-            flags.store(0, Ordering::Release);
+        if !matches!(stamps::stamp_of(&self.path_of(file), self.options.read_only), Ok(FileStamp::ABSENT)) {
+            return;
         }
+        self.clear_flag(file, u8::MAX);
         self.forget_handle(file);
     }
 
@@ -249,8 +252,10 @@ impl TorrentStore {
         self.flags.get(file).is_some_and(|flags| flags.load(Ordering::Acquire) & bits == bits)
     }
 
-    fn has_any_flag(&self, file: usize, bits: u8) -> bool {
-        self.flags.get(file).is_some_and(|flags| flags.load(Ordering::Acquire) & bits != 0)
+    fn clear_flag(&self, file: usize, bits: u8) {
+        if let Some(flags) = self.flags.get(file) {
+            flags.fetch_and(!bits, Ordering::AcqRel);
+        }
     }
 
     fn require_writable(&self) -> Result<(), StorageError> {
@@ -277,67 +282,6 @@ impl TorrentStore {
     fn open_handle(&self, file: usize) -> Option<OpenFile> {
         self.handles.peek((self.id, u32::try_from(file).unwrap_or(PART_FILE)))
     }
-
-    fn open_file(&self, index: usize, access: Access) -> Result<File, StorageError> {
-        let relative = self.meta.relative_path(index);
-        let seen = self.has_flag(index, flag::SEEN);
-        let executable = self.layout().files().get(index).is_some_and(|file| file.executable);
-        let how = match access {
-            Access::Read => How::Read,
-            Access::ReadWrite if seen => How::Write,
-            Access::ReadWrite => How::Create { executable },
-        };
-        let opened = match self.with_room(|| self.root.open(&relative, how)) {
-            Err(error) if seen && error.is_absent() => {
-                return Err(StorageError::FileGone { path: self.path_of(index) });
-            }
-            opened => opened?,
-        };
-        // Who else opens it for writing at this moment has marked it before it got a length.
-        let is_new = access == Access::ReadWrite && !seen && opened.len > 0;
-        if is_new && !self.options.overwrite && !self.has_any_flag(index, flag::SEEN | flag::OWN) {
-            return Err(StorageError::InTheWay { path: self.path_of(index), why: InTheWay::Appeared });
-        }
-        self.set_flag(index, flag::SEEN);
-        if access == Access::ReadWrite {
-            self.give_size(index, &opened.file)?;
-        }
-        Ok(opened.file)
-    }
-
-    fn give_size(&self, index: usize, file: &File) -> Result<(), StorageError> {
-        let Some(length) = self.layout().files().get(index).map(|file| file.length) else { return Ok(()) };
-        let path = || self.path_of(index);
-        let _alone = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        let len = file.metadata().at(Operation::Inspect, path)?.len();
-        if len < length {
-            if self.has_flag(index, flag::SIZED) {
-                return Err(StorageError::FileGone { path: path() });
-            }
-            // Before as well, as for every write.
-            self.set_flag(index, flag::DIRTY);
-            self.grow(file, len, length).map_err(|(done, errno)| StorageError::io(done, path(), errno))?;
-            self.set_flag(index, flag::DIRTY);
-        }
-        self.set_flag(index, flag::SIZED);
-        Ok(())
-    }
-
-    fn grow(&self, file: &File, len: u64, length: u64) -> Result<(), (Operation, Errno)> {
-        let resize = |to| rustix::fs::ftruncate(file, to).map_err(|errno| (Operation::Allocate, errno));
-        if self.options.allocate == Allocation::Sparse {
-            return resize(length);
-        }
-        let done = match allocate(file, length) {
-            Err(Errno::OPNOTSUPP) => fill_with_zeros(file, len, length),
-            done => done,
-        };
-        if done.is_err() {
-            // What was allocated in part is given back, or a full disk would stay full for the others.
-            resize(len)?;
-        }
-        done.map_err(|errno| (Operation::Allocate, errno))
-    }
 }
 
 impl Drop for TorrentStore {
@@ -356,28 +300,6 @@ fn identity(meta: &Metainfo) -> ([u8; 32], String) {
         }
         InfoHashes::V2(v2) => (v2.into(), v2.to_string()),
     }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn allocate(file: &File, length: u64) -> Result<(), Errno> {
-    use rustix::fs::{FallocateFlags, fallocate};
-    rustix::io::retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, length))
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn allocate(_: &File, _: u64) -> Result<(), Errno> {
-    Err(Errno::OPNOTSUPP)
-}
-
-fn fill_with_zeros(file: &File, from: u64, to: u64) -> Result<(), Errno> {
-    let zeros = vec![0; 1 << 20];
-    let mut at = from;
-    while at < to {
-        let step = (to - at).min(zeros.len() as u64);
-        write_at(file, &zeros[..usize::try_from(step).unwrap_or(zeros.len())], at)?;
-        at += step;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -43,8 +43,8 @@ impl TorrentStore {
         }
     }
 
-    /// The files that may be written to, one entry per file of the layout: those that were missing or found to be
-    /// this torrent's when [`prepare`](Self::prepare) was called.
+    /// The files that are this torrent's own, one entry per file of the layout: those that were made for it, in this run
+    /// or in one whose record was [given](Self::set_own_files), or found to be its own by [`prepare`](Self::prepare).
     pub fn own_files(&self) -> Vec<bool> {
         (0..self.flags.len()).map(|file| self.has_flag(file, flag::OWN)).collect()
     }
@@ -81,16 +81,15 @@ impl TorrentStore {
         (0..self.flags.len()).map(usage).collect()
     }
 
-    /// Refuses to go on where something of the user's would be written over; marks all others as own.
+    /// Refuses to go on where something of the user's would be written over; marks what else is there as own.
     pub(super) fn admit_existing(&self, places: &Places) -> Result<(), StorageError> {
-        let mut admitted = Vec::new();
+        let (mut admitted, mut missing) = (Vec::new(), Vec::new());
         for file in 0..self.flags.len() {
             if !self.may_be_written(places, file) {
                 continue;
             }
-            let mut bits = flag::OWN;
+            let mut bits = flag::OWN | flag::SEEN;
             if let Some(stamp) = self.endangered(places, file)? {
-                bits |= flag::SEEN;
                 let expected = self.length_of(file);
                 if stamp.len > expected && places.is_wanted(file) {
                     bits |= flag::LONG;
@@ -100,8 +99,15 @@ impl TorrentStore {
                 {
                     return Err(StorageError::InTheWay { path: self.path_of(file), why });
                 }
-            } else if stamp_of(&self.path_of(file), false)? != FileStamp::ABSENT {
-                bits |= flag::SEEN;
+            } else {
+                let stamp = stamp_of(&self.path_of(file), false)?;
+                if stamp == FileStamp::ABSENT {
+                    missing.push(file);
+                    continue;
+                }
+                if stamp.len == 0 && self.length_of(file) > 0 && !self.has_flag(file, flag::OWN) {
+                    bits = flag::EMPTY | flag::SEEN;
+                }
                 if places.is_moved(file) && !self.options.overwrite && !self.is_half_copied(file)? {
                     let (path, why) = (self.path_of(file), InTheWay::BesidePartFile);
                     return Err(StorageError::InTheWay { path, why });
@@ -110,6 +116,9 @@ impl TorrentStore {
             admitted.push((file, bits));
         }
         admitted.into_iter().for_each(|(file, bits)| self.set_flag(file, bits));
+        // One that this store has used must not vanish, and whoever puts one there now does not do it for the torrent.
+        missing.retain(|file| !self.has_flag(*file, flag::SEEN));
+        missing.into_iter().for_each(|file| self.clear_flag(file, flag::OWN));
         Ok(())
     }
 

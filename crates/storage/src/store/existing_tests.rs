@@ -138,9 +138,10 @@ fn own_download_without_a_right_piece_goes_on_by_its_record() {
     let torrent = torrent();
     let first = torrent.store();
     prepare(&first).unwrap();
-    let own = first.own_files();
-    assert_eq!(own, [true, true]);
+    assert_eq!(first.own_files(), [false, false], "nothing is made yet");
     first.write(0, 100, &[Bytes::from(noise(500, 1))]).unwrap();
+    let own = first.own_files();
+    assert_eq!(own, [true, false]);
     drop(first);
 
     assert_eq!(prepare(&torrent.store()), Err(InTheWay::Different), "without the record");
@@ -197,15 +198,118 @@ fn unwanted_file_of_the_user_that_shares_a_piece_is_not_written_to() {
 }
 
 #[test]
-fn file_that_appears_after_the_check_is_not_written_to() {
+fn file_that_appears_after_the_look_is_not_written_to() {
+    for is_prepared in [false, true] {
+        for is_read in [false, true] {
+            let torrent = torrent();
+            let store = torrent.store();
+            check(&store);
+            if is_prepared {
+                store.prepare().unwrap();
+            }
+            let users = noise(70_000, 9);
+            std::fs::write(torrent.path(0), &users).unwrap();
+            if is_read {
+                store.read(0, 0, &mut [0; 100]).unwrap();
+            }
+            for _ in 0..2 {
+                let written = store.write(0, 0, &[Bytes::from(torrent.piece(0))]);
+                assert!(
+                    matches!(written, Err(StorageError::InTheWay { why: InTheWay::Appeared, .. })),
+                    "{written:?}"
+                );
+            }
+            assert_eq!(std::fs::read(torrent.path(0)).unwrap(), users);
+            assert_eq!(store.own_files(), [false; 2]);
+        }
+    }
+    let torrent = torrent();
+    let store = torrent.store_with(None, OVERWRITE);
+    prepare(&store).unwrap();
+    std::fs::write(torrent.path(0), b"mine").unwrap();
+    download(&torrent, &store);
+    assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
+}
+
+#[test]
+fn link_or_folder_that_appears_after_the_look_is_told_as_such() {
     let torrent = torrent();
     let store = torrent.store();
-    check(&store);
-    let users = noise(50, 9);
-    std::fs::write(torrent.path(0), &users).unwrap();
+    prepare(&store).unwrap();
+    std::os::unix::fs::symlink("elsewhere", torrent.path(0)).unwrap();
+    std::fs::create_dir(torrent.path(1)).unwrap();
+    let write = |piece| store.write(piece, 0, &[Bytes::from(torrent.piece(piece))]);
+    assert!(matches!(write(0), Err(StorageError::Symlink { .. })));
+    assert!(matches!(write(5), Err(StorageError::NotAFile { .. })));
+}
+
+#[test]
+fn empty_file_is_written_to_while_it_is_empty() {
+    let torrent = torrent();
+    std::fs::write(torrent.path(0), b"").unwrap();
+    let store = torrent.store();
+    prepare(&store).unwrap();
+    assert_eq!(store.own_files(), [false; 2]);
+    std::fs::write(torrent.path(0), b"mine").unwrap();
     let written = store.write(0, 0, &[Bytes::from(torrent.piece(0))]);
     assert!(matches!(written, Err(StorageError::InTheWay { why: InTheWay::Appeared, .. })), "{written:?}");
-    assert_eq!(std::fs::read(torrent.path(0)).unwrap(), users);
+    std::fs::write(torrent.path(0), b"").unwrap();
+    download(&torrent, &store);
+    assert_eq!(store.own_files(), [true; 2]);
+}
+
+#[test]
+fn file_of_the_record_that_is_gone_is_made_again_and_is_not_what_others_put_there() {
+    let torrent = torrent();
+    let first = torrent.store();
+    prepare(&first).unwrap();
+    first.write(0, 0, &[Bytes::from(torrent.piece(0))]).unwrap();
+    let own = first.own_files();
+    assert_eq!(own, [true, false]);
+    drop(first);
+    std::fs::remove_file(torrent.path(0)).unwrap();
+    let second = torrent.store();
+    second.set_own_files(&own);
+    prepare(&second).unwrap();
+    std::fs::write(torrent.path(0), b"mine").unwrap();
+    let written = second.write(0, 0, &[Bytes::from(torrent.piece(0))]);
+    assert!(matches!(written, Err(StorageError::InTheWay { why: InTheWay::Appeared, .. })), "{written:?}");
+    std::fs::remove_file(torrent.path(0)).unwrap();
+    download(&torrent, &second);
+}
+
+#[test]
+fn threads_that_open_one_new_file_at_once_make_it_together() {
+    for allocate in [crate::Allocation::Sparse, crate::Allocation::Full] {
+        let torrent = Fixture::of_lengths(Kind::V2, 16384, &[16 * 16384]);
+        let store = torrent.store_with(None, StoreOptions { allocate, ..StoreOptions::default() });
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            let (store, torrent, start) = (&store, &torrent, &start);
+            for first in 0..8 {
+                scope.spawn(move || {
+                    start.wait();
+                    for piece in [first, first + 8] {
+                        store.write(piece, 0, &[Bytes::from(torrent.piece(piece))]).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
+    }
+}
+
+#[test]
+fn file_beside_one_that_is_gone_stays_own_and_due_for_the_disk() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 10_000]);
+    let store = torrent.store();
+    prepare(&store).unwrap();
+    store.write(0, 0, &[Bytes::from(torrent.piece(0))]).unwrap();
+    std::fs::remove_file(torrent.path(0)).unwrap();
+    check(&store);
+    assert_eq!(store.own_files(), [false, true]);
+    assert!(store.has_flag(1, flag::DIRTY));
+    download(&torrent, &store);
 }
 
 #[test]

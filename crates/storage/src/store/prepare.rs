@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::{Allocation, TorrentStore, allocate};
+use super::open::allocate;
+use super::{Allocation, TorrentStore};
 use crate::error::{Operation, StorageError};
 use crate::handles::Access;
 use crate::root::How;

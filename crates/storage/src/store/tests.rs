@@ -336,6 +336,7 @@ fn a_torn_part_file_loses_only_what_was_in_it() {
     parts.write_all_at(b"torn", 0).unwrap();
     let store = torrent.store_with(Some(&wanted), StoreOptions::default());
     assert_eq!(check(&store), [false, false, false, true]);
+    store.set_own_files(&[true; 3]);
     fill(&store, &torrent);
     assert_eq!(check(&store), [true; 4]);
 }
@@ -372,6 +373,7 @@ fn the_part_file_follows_a_selection_changed_between_runs() {
     drop(store);
     let store = torrent.store_with(Some(&[true, false, false]), StoreOptions::default());
     check(&store);
+    store.set_own_files(&[true, false, false]);
     fill(&store, &torrent);
     drop(store);
     let store = torrent.store();
@@ -540,6 +542,7 @@ fn a_limit_on_file_length_is_told_as_no_space() {
         let handles = Arc::clone(&torrent.handles);
         let options = StoreOptions { allocate, ..StoreOptions::default() };
         let store = TorrentStore::open(Arc::clone(&torrent.meta), &dir, None, options, handles).unwrap();
+        store.set_own_files(&[true]);
         let error = write_piece(&torrent, &store, 3).unwrap_err();
         assert!(error.is_no_space(), "{error}");
         assert!(error.to_string().contains("choose another folder"), "{error}");
