@@ -402,9 +402,10 @@ pub(crate) fn fault(error: &StorageError) -> DiskFault {
     let kind = match error {
         StorageError::InTheWay { .. } => DiskFaultKind::InTheWay,
         StorageError::FolderGone { .. } => DiskFaultKind::Gone,
-        StorageError::FileGone { .. } | StorageError::FileChanged { .. } | StorageError::Short { .. } => {
-            DiskFaultKind::Changed
-        }
+        StorageError::FileGone { .. }
+        | StorageError::FileChanged { .. }
+        | StorageError::SameFile { .. }
+        | StorageError::Short { .. } => DiskFaultKind::Changed,
         StorageError::Inconsistent { .. } => DiskFaultKind::Inconsistent,
         error if error.is_no_space() => DiskFaultKind::Full,
         error if error.is_read_only() => DiskFaultKind::Denied,

@@ -74,6 +74,19 @@ pub enum StorageError {
         /// The evidence.
         why: InTheWay,
     },
+    /// Two files that are written to are one on this disk: its file system takes their names for the same (capitals,
+    /// accents), or they are hard links to each other.
+    #[error(
+        "{} and {} are one file on this disk, and cannot both be downloaded; leave one of them out, or choose a folder \
+         on a file system that tells their names apart",
+        path.display(), other.display()
+    )]
+    SameFile {
+        /// The file that was to be written to.
+        path: PathBuf,
+        /// The one that is written to already, of this torrent or another.
+        other: PathBuf,
+    },
     /// The file ends before the bytes that were asked for.
     #[error("{} ends before byte {needed}; check the torrent again", path.display())]
     Short {
@@ -231,6 +244,7 @@ impl StorageError {
             | Self::Symlink { path }
             | Self::NotAFile { path }
             | Self::InTheWay { path, .. }
+            | Self::SameFile { path, .. }
             | Self::Short { path, .. }
             | Self::NotStored { path, .. }
             | Self::ReadOnly { path } => Some(path),

@@ -3,6 +3,8 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::inodes::Inodes;
+
 /// Open file handles of all torrents, bounded: the least recently used one is closed for a new one.
 ///
 /// A handle that was handed out stays open for as long as its holder keeps it, so the number of open
@@ -14,6 +16,8 @@ pub struct HandleCache {
     limit: usize,
     next_store: AtomicU64,
     open: Mutex<Open>,
+    /// What is written to, open or not.
+    written: Inodes,
 }
 
 /// Which file of which store.
@@ -61,7 +65,12 @@ impl HandleCache {
 
     /// Keeps at most `limit` files open, and at least one.
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(1), next_store: AtomicU64::new(0), open: Mutex::default() }
+        Self {
+            limit: limit.max(1),
+            next_store: AtomicU64::new(0),
+            open: Mutex::default(),
+            written: Inodes::default(),
+        }
     }
 
     /// The most files kept open.
@@ -77,6 +86,10 @@ impl HandleCache {
     /// Whether no file is kept open.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    pub(crate) fn written(&self) -> &Inodes {
+        &self.written
     }
 
     pub(crate) fn new_store_id(&self) -> u64 {

@@ -18,6 +18,7 @@ mod error;
 mod handles;
 mod hasher;
 mod in_the_way;
+mod inodes;
 mod layers;
 mod names;
 mod parts;

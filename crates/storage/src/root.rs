@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, s
 use rustix::io::Errno;
 
 use crate::error::{At, Operation, StorageError};
+use crate::inodes::FileId;
 
 /// Opening a folder only to go through it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -44,6 +45,7 @@ pub(crate) struct Root {
 pub(crate) struct Opened {
     pub file: File,
     pub len: u64,
+    pub id: FileId,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +109,8 @@ impl Root {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(StorageError::NotAFile { path: path() });
         }
-        Ok(Opened { file: File::from(fd), len: u64::try_from(stat.st_size).unwrap_or(0) })
+        let id = (stat.st_dev, stat.st_ino);
+        Ok(Opened { file: File::from(fd), len: u64::try_from(stat.st_size).unwrap_or(0), id })
     }
 
     fn open_last(

@@ -287,6 +287,7 @@ impl TorrentStore {
 impl Drop for TorrentStore {
     fn drop(&mut self) {
         self.handles.forget_store(self.id);
+        self.handles.written().release(self.id);
     }
 }
 

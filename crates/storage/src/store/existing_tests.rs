@@ -371,3 +371,52 @@ fn longer_file_that_is_not_wanted_is_never_cut() {
     store.sync().unwrap();
     assert_eq!(std::fs::read(torrent.path(1)).unwrap(), longer);
 }
+
+fn same_file(done: Result<(), StorageError>) -> [std::path::PathBuf; 2] {
+    match done {
+        Err(StorageError::SameFile { path, other }) => [path, other],
+        done => panic!("{done:?}"),
+    }
+}
+
+#[test]
+fn two_files_of_a_torrent_that_are_one_on_disk_are_not_both_written_to() {
+    let torrent = Fixture::of_lengths(Kind::V2, 16384, &[40_000, 40_000]);
+    std::fs::create_dir_all(torrent.path(0).parent().unwrap()).unwrap();
+    let write = |store: &TorrentStore, piece| store.write(piece, 0, &[Bytes::from(torrent.piece(piece))]);
+    // As where capitals do not count: the second name leads to the first file as soon as that is there.
+    let store = torrent.store();
+    prepare(&store).unwrap();
+    write(&store, 0).unwrap();
+    std::fs::hard_link(torrent.path(0), torrent.path(1)).unwrap();
+    assert_eq!(same_file(write(&store, 3)), [torrent.path(1), torrent.path(0)]);
+    write(&store, 1).unwrap();
+    drop(store);
+
+    let store = torrent.store();
+    store.set_own_files(&[true; 2]);
+    prepare(&store).unwrap();
+    write(&store, 3).unwrap();
+    store.forget_handles();
+    assert_eq!(same_file(write(&store, 1)), [torrent.path(0), torrent.path(1)]);
+    // The number of a file that is gone is not its own any more.
+    std::fs::remove_file(torrent.path(1)).unwrap();
+    write(&store, 1).unwrap();
+}
+
+#[test]
+fn files_of_two_torrents_that_are_one_on_disk_are_not_both_written_to() {
+    let (one, two) = (torrent(), torrent());
+    let open = |of: &Fixture| {
+        let (meta, handles) = (Arc::clone(&of.meta), Arc::clone(&one.handles));
+        TorrentStore::open(meta, of.dir.path(), None, StoreOptions::default(), handles).unwrap()
+    };
+    let (first, second) = (open(&one), open(&two));
+    first.write(0, 0, &[Bytes::from(one.piece(0))]).unwrap();
+    std::fs::hard_link(one.path(0), two.path(0)).unwrap();
+    second.set_own_files(&[true; 2]);
+    let write = || second.write(1, 0, &[Bytes::from(two.piece(1))]);
+    assert_eq!(same_file(write()), [two.path(0), one.path(0)]);
+    drop(first);
+    write().unwrap();
+}

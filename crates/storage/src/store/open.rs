@@ -23,6 +23,10 @@ impl TorrentStore {
             Access::ReadWrite => {
                 let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
                 let opened = self.open_own(index)?;
+                let path = self.path_of(index);
+                if let Err(other) = self.handles.written().claim(opened.id, self.id, &path) {
+                    return Err(StorageError::SameFile { path, other });
+                }
                 self.set_flag(index, flag::OWN | flag::SEEN);
                 self.give_size(index, &opened.file)?;
                 Ok(opened.file)
@@ -51,8 +55,12 @@ impl TorrentStore {
         match self.open_at(index, How::CreateNew { executable }) {
             Err(StorageError::Io { cause, .. }) if Errno::from_io_error(&cause) == Some(Errno::EXIST) => {
                 // A link or a folder is told as such.
-                self.open_at(index, How::Read)?;
-                Err(appeared())
+                let there = self.open_at(index, How::Read)?;
+                let path = self.path_of(index);
+                Err(match self.handles.written().other(there.id, &path) {
+                    Some(other) => StorageError::SameFile { path, other },
+                    None => appeared(),
+                })
             }
             opened => opened,
         }
