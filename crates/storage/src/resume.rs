@@ -157,6 +157,15 @@ impl Resume {
         (0..count).filter(|file| self.stamps.get(*file) != now.get(*file)).collect()
     }
 
+    /// The files that are still the torrent's own, given their stamps of now; empty means none. One that was not there
+    /// when this was written, and has something in it now, is somebody's.
+    pub fn own_files(&self, now: &[FileStamp]) -> Vec<bool> {
+        let is_foreign = |file: usize| {
+            self.stamps.get(file) == Some(&FileStamp::ABSENT) && now.get(file).is_some_and(|now| now.len > 0)
+        };
+        self.own.iter().enumerate().map(|(file, own)| *own && !is_foreign(file)).collect()
+    }
+
     /// Whether the piece is remembered as there.
     pub fn has(&self, piece: u32) -> bool {
         self.have.get(piece as usize / 8).is_some_and(|byte| byte & (0x80 >> (piece % 8)) != 0)

@@ -131,7 +131,7 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Found, StorageError> {
         return Err(StorageError::Stopped);
     }
     if let Some(resume) = &job.resume {
-        job.store.set_own_files(&resume.own);
+        job.store.set_own_files(&resume.own_files(&job.store.fingerprint()?));
     }
     if job.prepare {
         if let Some(had) = &job.had_before_change {
@@ -198,11 +198,18 @@ fn doubtful(resume: &Resume, store: &TorrentStore) -> Result<Bitfield, StorageEr
 }
 
 /// A file that is as another torrent has left it is that torrent's, even if some of its pieces are right for this one:
-/// both may be editions of one thing.
+/// both may be editions of one thing. One that is as this torrent has left it need not be looked for.
 fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
     let Some(folder) = job.path.as_deref().and_then(|path| path.parent()) else { return Ok(()) };
-    let at_risk: HashMap<FileStamp, usize> =
-        job.store.files_at_risk()?.into_iter().map(|(file, stamp)| (stamp, file)).collect();
+    let is_as_left = |file: usize, stamp: FileStamp| {
+        let left = job.resume.as_ref().filter(|resume| resume.own.get(file) == Some(&true));
+        left.and_then(|resume| resume.stamps.get(file)) == Some(&stamp)
+    };
+    let at_risk = job.store.files_at_risk()?.into_iter();
+    let at_risk: HashMap<FileStamp, usize> = at_risk
+        .filter(|(file, stamp)| !is_as_left(*file, *stamp))
+        .map(|(file, stamp)| (stamp, file))
+        .collect();
     if at_risk.is_empty() {
         return Ok(());
     }
@@ -229,12 +236,13 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
     Err(StorageError::FileChanged { path: store.path_of(file.unwrap_or_default()) })
 }
 
-/// Remembers which files may be written to before the first byte goes into one: after a crash in between a file would
-/// be there that has no right piece, and would be taken for the user's.
+/// Remembers which files were admitted as the torrent's own before the first byte goes into one. Those that it makes from
+/// now on are remembered by the saves that follow.
 fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) {
     let Some(path) = &job.path else { return };
     let own = job.store.own_files();
-    if job.resume.as_ref().is_some_and(|resume| resume.own == own) || have.count() == have.len() {
+    let is_known = job.resume.as_ref().is_some_and(|resume| resume.own == own) || !own.contains(&true);
+    if is_known || have.count() == have.len() {
         return;
     }
     let resume = Resume {
@@ -254,3 +262,7 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) {
         tracing::debug!(%error, "cannot remember which files are the torrent's own");
     }
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -81,6 +81,8 @@ impl SaveError {
 fn save(job: &mut SaveJob) -> Result<(), SaveError> {
     // Before the sync, which covers them.
     let unfinished = job.store.unfinished();
+    // Before the stamps: of an own file the record has always seen something.
+    let own = job.store.own_files();
     let written = job.store.sync().map_err(|e| SaveError::of(&e, SaveError::Data))?;
     let now = job.store.fingerprint().map_err(|e| SaveError::of(&e, SaveError::Memory))?;
     {
@@ -100,7 +102,7 @@ fn save(job: &mut SaveJob) -> Result<(), SaveError> {
         }
         job.resume.stamps.clone_from(&look.stamps);
     }
-    job.resume.own = job.store.own_files();
+    job.resume.own = own;
     job.resume.unfinished = unfinished;
     let Some(path) = &job.path else { return Ok(()) };
     job.resume.save(path).map_err(|error| match error {

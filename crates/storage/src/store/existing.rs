@@ -49,7 +49,8 @@ impl TorrentStore {
         (0..self.flags.len()).map(|file| self.has_flag(file, flag::OWN)).collect()
     }
 
-    /// Files that are there, are not known to be this torrent's own, and would be written to, with their stamps.
+    /// Files that are there with something in them, whether they count as this torrent's own or not, and would be written
+    /// to, with their stamps.
     pub fn files_at_risk(&self) -> Result<Vec<(usize, FileStamp)>, StorageError> {
         if self.options.read_only || self.options.overwrite {
             return Ok(Vec::new());
@@ -57,9 +58,7 @@ impl TorrentStore {
         let places = self.places();
         let mut found = Vec::new();
         for file in 0..self.flags.len() {
-            if !self.has_flag(file, flag::OWN)
-                && let Some(stamp) = self.endangered(&places, file)?
-            {
+            if let Some(stamp) = self.endangered(&places, file)? {
                 found.push((file, stamp));
             }
         }

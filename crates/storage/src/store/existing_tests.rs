@@ -324,7 +324,9 @@ fn files_at_risk_are_those_with_something_to_lose() {
     let at_risk = store.files_at_risk().unwrap();
     assert_eq!(at_risk.iter().map(|(file, stamp)| (*file, stamp.len)).collect::<Vec<_>>(), [(0, 40_000)]);
     store.prepare().unwrap();
-    assert_eq!(store.files_at_risk().unwrap(), [], "it is own now");
+    assert_eq!(store.files_at_risk().unwrap(), at_risk, "own ones as well");
+    download(&torrent, &store);
+    assert_eq!(store.files_at_risk().unwrap(), [], "nothing will be written any more");
 }
 
 #[test]

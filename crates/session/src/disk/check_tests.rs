@@ -1,0 +1,171 @@
+//! The look at real files when a torrent starts.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::*;
+use crate::driver::WAKER;
+use bytes::Bytes;
+use std::path::Path;
+use ztor_metainfo::Metainfo;
+use ztor_metainfo::create::Options;
+use ztor_storage::create::{CreateOptions, create};
+use ztor_storage::{HandleCache, StoreOptions};
+
+const PIECE: usize = 16384;
+
+struct Rig {
+    dir: tempfile::TempDir,
+    meta: Arc<Metainfo>,
+    /// Content of all files, one after the other.
+    bytes: Vec<u8>,
+    looks: Looks,
+    _poll: mio::Poll,
+    inbox: Arc<Inbox<ToNet>>,
+}
+
+/// Bytes of which no two pieces are the same.
+fn noise(len: usize, seed: u8) -> Vec<u8> {
+    (0..len).map(|at| (at / PIECE) as u8 ^ (at % 251) as u8 ^ seed).collect()
+}
+
+impl Rig {
+    /// A torrent `album` of files of so many pieces each.
+    fn new(pieces: &[usize]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("src/album");
+        std::fs::create_dir_all(&source).unwrap();
+        let bytes = noise(pieces.iter().sum::<usize>() * PIECE, 1);
+        let mut rest = &bytes[..];
+        for (file, pieces) in pieces.iter().enumerate() {
+            let (content, behind) = rest.split_at(pieces * PIECE);
+            std::fs::write(source.join(file.to_string()), content).unwrap();
+            rest = behind;
+        }
+        let torrent = Options { piece_length: Some(PIECE as u32), ..Options::default() };
+        let options = CreateOptions { torrent, ..CreateOptions::default() };
+        let made = create(&source, &options, 1, |_, _| {}, &AtomicBool::new(false)).unwrap();
+        let meta = Arc::new(Metainfo::from_bytes(&made.torrent).unwrap());
+        let poll = mio::Poll::new().unwrap();
+        let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).unwrap());
+        std::fs::create_dir_all(dir.path().join("dst/album")).unwrap();
+        std::fs::create_dir_all(dir.path().join("resume")).unwrap();
+        Self { dir, meta, bytes, looks: Looks::default(), _poll: poll, inbox }
+    }
+
+    fn store(&self) -> Arc<TorrentStore> {
+        let (meta, handles) = (Arc::clone(&self.meta), Arc::new(HandleCache::default()));
+        let dir = self.dir.path().join("dst");
+        Arc::new(TorrentStore::open(meta, &dir, None, StoreOptions::default(), handles).unwrap())
+    }
+
+    fn file(&self, file: usize) -> PathBuf {
+        self.dir.path().join("dst/album").join(file.to_string())
+    }
+
+    fn record(&self) -> PathBuf {
+        self.dir.path().join("resume/it.resume")
+    }
+
+    /// With what the last run has recorded.
+    fn job(&self, store: &Arc<TorrentStore>) -> CheckJob {
+        CheckJob {
+            torrent: TorrentId::from_u64(1 << 32 | 1),
+            store: Arc::clone(store),
+            resume: Resume::load(&self.record()).ok(),
+            distrust: false,
+            had_before_change: None,
+            is_retry: false,
+            path: Some(self.record()),
+            wanted: Vec::new(),
+            looks: Arc::clone(&self.looks),
+            prepare: true,
+            stop: Arc::default(),
+        }
+    }
+
+    fn check(&self, store: &Arc<TorrentStore>) -> Result<Vec<u32>, StorageError> {
+        check(&self.job(store), &self.inbox).map(|found| found.have.iter().collect())
+    }
+
+    fn write(&self, store: &TorrentStore, piece: u32) {
+        let bytes = &self.bytes[piece as usize * PIECE..][..PIECE];
+        store.write(piece, 0, &[Bytes::copy_from_slice(bytes)]).unwrap();
+    }
+
+    /// What is known of the store, as the next run finds it.
+    fn resume(&self, store: &TorrentStore, have: Vec<u8>) -> Resume {
+        Resume {
+            info_hashes: self.meta.info_hashes,
+            dir: store.dir().to_owned(),
+            have,
+            stamps: store.fingerprint().unwrap(),
+            wanted: Vec::new(),
+            own: store.own_files(),
+            unfinished: Vec::new(),
+            uploaded: 0,
+            downloaded: 0,
+            peers: Vec::new(),
+        }
+    }
+}
+
+/// The record of another torrent that has left this file.
+fn left_by_another(rig: &Rig, file: &Path) {
+    let other = Rig::new(&[1, 1, 1]);
+    let mut resume = other.resume(&other.store(), vec![0]);
+    let stamp = std::fs::metadata(file).unwrap();
+    let mtime = stamp.modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
+    resume.stamps[0] = FileStamp { len: stamp.len(), mtime_ns: mtime.as_nanos() as i64 };
+    resume.save(&rig.dir.path().join("resume/other.resume")).unwrap();
+}
+
+fn in_the_way(found: Result<Vec<u32>, StorageError>) -> (PathBuf, InTheWay) {
+    match found {
+        Err(StorageError::InTheWay { path, why }) => (path, why),
+        found => panic!("{found:?}"),
+    }
+}
+
+#[test]
+fn file_that_was_never_made_is_not_own_at_the_next_start() {
+    let rig = Rig::new(&[3, 2]);
+    let store = rig.store();
+    assert!(rig.check(&store).unwrap().is_empty());
+    rig.write(&store, 0);
+    store.sync().unwrap();
+    rig.resume(&store, vec![0x80]).save(&rig.record()).unwrap();
+    drop(store);
+    // Of the same length and finished, by another torrent.
+    std::fs::write(rig.file(1), noise(2 * PIECE, 77)).unwrap();
+    left_by_another(&rig, &rig.file(1));
+    assert_eq!(in_the_way(rig.check(&rig.store())), (rig.file(1), InTheWay::OfAnotherTorrent));
+}
+
+#[test]
+fn record_that_calls_a_missing_file_own_is_not_believed_when_one_is_there() {
+    let rig = Rig::new(&[2]);
+    let store = rig.store();
+    rig.check(&store).unwrap();
+    let own = vec![true];
+    Resume { own, ..rig.resume(&store, vec![0]) }.save(&rig.record()).unwrap();
+    drop(store);
+    let users = noise(2 * PIECE, 77);
+    std::fs::write(rig.file(0), &users).unwrap();
+    assert_eq!(in_the_way(rig.check(&rig.store())), (rig.file(0), InTheWay::Different));
+    assert_eq!(std::fs::read(rig.file(0)).unwrap(), users);
+}
+
+#[test]
+fn own_file_goes_on_but_not_once_another_torrent_has_replaced_it() {
+    let rig = Rig::new(&[3]);
+    let store = rig.store();
+    rig.check(&store).unwrap();
+    rig.write(&store, 1);
+    store.write(0, 0, &[Bytes::from_static(b"half a block")]).unwrap();
+    store.sync().unwrap();
+    rig.resume(&store, vec![0x40]).save(&rig.record()).unwrap();
+    drop(store);
+    assert_eq!(rig.check(&rig.store()).unwrap(), [1]);
+    std::fs::write(rig.file(0), noise(3 * PIECE, 77)).unwrap();
+    left_by_another(&rig, &rig.file(0));
+    assert_eq!(in_the_way(rig.check(&rig.store())), (rig.file(0), InTheWay::OfAnotherTorrent));
+}
