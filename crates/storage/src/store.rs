@@ -100,6 +100,8 @@ mod flag {
     pub(super) const LONG: u8 = 16;
     /// Was there with nothing in it: may be written to if that is so at the first write as well.
     pub(super) const EMPTY: u8 = 32;
+    /// Written since its stamp was taken last, and synced: another stamp is by our doing.
+    pub(super) const UNSTAMPED: u8 = 64;
 }
 
 impl TorrentStore {

@@ -83,8 +83,8 @@ fn save(job: &mut SaveJob) -> Result<(), SaveError> {
     let unfinished = job.store.unfinished();
     // Before the stamps: of an own file the record has always seen something.
     let own = job.store.own_files();
-    let written = job.store.sync().map_err(|e| SaveError::of(&e, SaveError::Data))?;
-    let now = job.store.fingerprint().map_err(|e| SaveError::of(&e, SaveError::Memory))?;
+    job.store.sync().map_err(|e| SaveError::of(&e, SaveError::Data))?;
+    let (now, written) = job.store.take_stamps().map_err(|e| SaveError::of(&e, SaveError::Memory))?;
     {
         // Only what we wrote ourselves gets a new stamp. What others did to a file is found here, or at the next start.
         let mut look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);

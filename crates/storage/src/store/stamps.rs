@@ -1,7 +1,7 @@
 //! Written data made durable, and changes by somebody else found.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::io::Errno;
 
@@ -35,13 +35,10 @@ impl TorrentStore {
     /// What is written while it runs may or may not be covered and is covered by the next call. After an error
     /// the rest is still done, and what failed stays due. The operating system may have dropped its unwritten bytes by then: pieces that
     /// were finished since the last good call must be checked again before they are believed. Those of the
-    /// file are no longer [verified](Self::is_verified).
-    ///
-    /// Returns the files that had been written: only they may have another [stamp](Self::fingerprint) now by
-    /// our doing.
-    pub fn sync(&self) -> Result<Vec<usize>, StorageError> {
+    /// file are no longer [verified](Self::is_verified). What an error leaves undone does not change which files
+    /// [`take_stamps`](Self::take_stamps) returns as written.
+    pub fn sync(&self) -> Result<(), StorageError> {
         let mut outcome = self.trim();
-        let mut written = Vec::new();
         let mut also = |done: Result<(), StorageError>| {
             if outcome.is_ok() {
                 outcome = done;
@@ -49,9 +46,10 @@ impl TorrentStore {
         };
         for (file, flags) in self.flags.iter().enumerate() {
             if flags.load(Ordering::Relaxed) & flag::DIRTY != 0 {
-                // Taken back first, so that a write from now on makes the file due again.
+                // Noted before, so that a file is written or unstamped at any moment. Taken back before the sync, so that
+                // a write from now on makes the file due again.
+                self.set_flag(file, flag::UNSTAMPED);
                 flags.fetch_and(!flag::DIRTY, Ordering::AcqRel);
-                written.push(file);
                 also(self.sync_file(file).inspect_err(|error| {
                     self.set_flag(file, flag::DIRTY);
                     if !error.is_exhausted() {
@@ -62,7 +60,8 @@ impl TorrentStore {
         }
         if self.parts_dirty.swap(false, Ordering::AcqRel) {
             let places = self.places();
-            written.extend((0..self.flags.len()).filter(|file| places.is_moved(*file)));
+            let moved = (0..self.flags.len()).filter(|file| places.is_moved(*file));
+            moved.for_each(|file| self.set_flag(file, flag::UNSTAMPED));
             drop(places);
             also(self.sync_parts().inspect_err(|error| {
                 self.parts_dirty.store(true, Ordering::Release);
@@ -71,14 +70,34 @@ impl TorrentStore {
                 }
             }));
         }
-        also(self.root.sync_grown());
+        also(self.with_room(|| self.root.sync_grown()));
         match outcome {
-            Ok(()) => Ok(written),
+            Ok(()) => Ok(()),
             // Whatever failed, that is why.
             Err(error) if !error.is_exhausted() && !self.has_its_folder() => {
                 Err(StorageError::FolderGone { path: self.root.dir().to_owned() })
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The stamps of all files after a [`sync`](Self::sync), as [`fingerprint`](Self::fingerprint) gives them, and which
+    /// files were synced since the last call: only they may have another stamp by our doing, and those that are written
+    /// to right now.
+    pub fn take_stamps(&self) -> Result<(Vec<FileStamp>, Vec<usize>), StorageError> {
+        let take = |flags: &AtomicU8| {
+            flags.load(Ordering::Relaxed) & flag::UNSTAMPED != 0
+                && flags.fetch_and(!flag::UNSTAMPED, Ordering::AcqRel) & flag::UNSTAMPED != 0
+        };
+        // Before the look: what is written and synced after it is for the next call.
+        let files = self.flags.iter().enumerate();
+        let written: Vec<usize> = files.filter(|(_, flags)| take(flags)).map(|(file, _)| file).collect();
+        match self.fingerprint() {
+            Ok(stamps) => Ok((stamps, written)),
+            Err(error) => {
+                written.into_iter().for_each(|file| self.set_flag(file, flag::UNSTAMPED));
+                Err(error)
+            }
         }
     }
 
@@ -110,8 +129,8 @@ impl TorrentStore {
     /// The first file that was changed by someone else: its stamp is not what `known` says although this store has
     /// not written to it, or it is shorter than the store has made it.
     ///
-    /// `now` is the [`fingerprint`](Self::fingerprint) after a [`sync`](Self::sync) that has returned `written`; `known`
-    /// has the stamps of before, updated for every file that a sync has returned since.
+    /// `now` and `written` are what [`take_stamps`](Self::take_stamps) has returned; `known` has the stamps of before,
+    /// updated for every file that it has returned as written since.
     pub fn changed_by_others(
         &self,
         known: &[FileStamp],

@@ -448,7 +448,7 @@ proptest! {
                         store.prepare().unwrap();
                     }
                 }
-                2 => drop(store.sync().unwrap()),
+                2 => store.sync().unwrap(),
                 _ => {
                     let piece = number % had.len() as u32;
                     write_piece(&torrent, &store, piece).unwrap();
