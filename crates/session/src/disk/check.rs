@@ -15,6 +15,9 @@ use ztor_storage::{
     FileStamp, InTheWay, Pieces, StorageError, TorrentStore, UnfinishedPiece, check_all, records,
 };
 
+/// How often files are hashed that others change at the same time.
+const MAX_ROUNDS: u32 = 4;
+
 /// Look at what is on disk.
 pub(crate) struct CheckJob {
     pub(crate) torrent: TorrentId,
@@ -89,6 +92,14 @@ pub(super) fn run_with(
 }
 
 fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Found, StorageError> {
+    check_with(job, |pieces| hash(job, inbox, pieces))
+}
+
+/// `hash` tells which of some pieces are right, with an entry for each piece of the torrent.
+fn check_with(
+    job: &CheckJob,
+    mut hash: impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
+) -> Result<Found, StorageError> {
     if job.stop.load(Ordering::Relaxed) {
         return Err(StorageError::Stopped);
     }
@@ -96,24 +107,71 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Found, StorageError> {
         await_folder(job)?;
     }
     let layout = &job.store.meta().layout;
-    let mut have = Bitfield::new(layout.piece_count());
-    let doubtful: Vec<u32> = match job.resume.as_ref().filter(|_| !job.distrust) {
-        None => (0..layout.piece_count()).collect(),
+    let piece_count = layout.piece_count();
+    // Before anything is read: what is found is bound to these stamps.
+    let mut stamps = job.store.fingerprint()?;
+    let mut have = Bitfield::new(piece_count);
+    let mut look = Bitfield::new(piece_count);
+    match job.resume.as_ref().filter(|_| !job.distrust) {
+        None => look.extend(0..piece_count),
         Some(resume) => {
-            let mut look = doubtful(resume, &job.store)?;
+            look = doubtful(resume, &job.store, &stamps);
             let is_whole = |unfinished: &UnfinishedPiece| {
                 let blocks = Bitfield::from_wire(&unfinished.blocks, layout.block_count(unfinished.piece));
                 blocks.is_some_and(|blocks| blocks.is_full())
             };
             let whole = unfinished_of(job).into_iter().filter(is_whole).map(|unfinished| unfinished.piece);
             look.extend(whole.filter(|piece| !resume.has(*piece)));
-            have.extend((0..layout.piece_count()).filter(|p| resume.has(*p) && !look.contains(*p)));
+            have.extend((0..piece_count).filter(|p| resume.has(*p) && !look.contains(*p)));
             have.iter().for_each(|piece| job.store.believe(piece));
-            look.iter().collect()
         }
-    };
-    let believed_bytes = have.iter().map(|piece| u64::from(layout.piece_len(piece))).sum();
-    let total = doubtful.len() as u32;
+    }
+    let mut hashed = Bitfield::new(piece_count);
+    let mut rounds = 0;
+    loop {
+        let pieces: Vec<u32> = look.iter().collect();
+        if !pieces.is_empty() {
+            let good = hash(&pieces)?;
+            hashed.extend(look.iter());
+            for piece in pieces {
+                match good.get(piece as usize) {
+                    Some(true) => have.insert(piece),
+                    _ => have.remove(piece),
+                };
+            }
+        }
+        if job.stop.load(Ordering::Relaxed) {
+            return Err(StorageError::Stopped);
+        }
+        let mut changed = changed_since(&job.store, &mut stamps)?;
+        if changed.is_empty() && job.prepare {
+            prepare(job, &have, &stamps)?;
+            changed = changed_since(&job.store, &mut stamps)?;
+        }
+        let Some(first) = changed.first() else { break };
+        rounds += 1;
+        if rounds == MAX_ROUNDS {
+            return Err(StorageError::FileChanged { path: job.store.path_of(*first) });
+        }
+        tracing::info!(path = %job.store.path_of(*first).display(), "changed while it was checked; once more");
+        look = Bitfield::new(piece_count);
+        look.extend(changed.into_iter().flat_map(|file| layout.pieces_of(file)));
+    }
+    if job.prepare {
+        remember_own(job, &have, &stamps);
+    }
+    let unfinished = if job.prepare { restore_unfinished(job) } else { Vec::new() };
+    let bytes_of = |piece| u64::from(layout.piece_len(piece));
+    let hashed_bytes = hashed.iter().map(bytes_of).sum();
+    let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
+    let look = Look { stamps, hashed_bytes, believed_bytes };
+    *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
+    Ok(Found { have, unfinished })
+}
+
+/// Hashes pieces, and tells about the progress.
+fn hash(job: &CheckJob, inbox: &Inbox<ToNet>, pieces: &[u32]) -> Result<Vec<bool>, StorageError> {
+    let total = pieces.len() as u32;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let shown = AtomicU32::new(0);
     let progress = |done: u32| {
@@ -123,33 +181,27 @@ fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Found, StorageError> {
             inbox.push(ToNet::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
         }
     };
-    if total > 0 {
-        let found = check_all(&job.store, Pieces::Only(&doubtful), threads, progress, &job.stop)?;
-        have.extend((0..layout.piece_count()).zip(found).filter(|(_, good)| *good).map(|(piece, _)| piece));
-    }
-    if job.stop.load(Ordering::Relaxed) {
-        return Err(StorageError::Stopped);
-    }
+    check_all(&job.store, Pieces::Only(pieces), threads, progress, &job.stop)
+}
+
+/// The files that somebody else has changed since these stamps were taken. They are replaced by those of now.
+fn changed_since(store: &TorrentStore, stamps: &mut Vec<FileStamp>) -> Result<Vec<usize>, StorageError> {
+    let now = store.fingerprint()?;
+    let changed = store.changed_between(stamps, &now);
+    *stamps = now;
+    Ok(changed)
+}
+
+/// Makes the disk ready, unless something of somebody else's would be written over.
+fn prepare(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<(), StorageError> {
     if let Some(resume) = &job.resume {
-        job.store.set_own_files(&resume.own_files(&job.store.fingerprint()?));
+        job.store.set_own_files(&resume.own_files(stamps));
     }
-    if job.prepare {
-        if let Some(had) = &job.had_before_change {
-            spare_changes(&job.store, had, &have)?;
-        }
-        spare_other_torrents(job)?;
-        job.store.prepare()?;
+    if let Some(had) = &job.had_before_change {
+        spare_changes(&job.store, had, have)?;
     }
-    let stamps = job.store.fingerprint()?;
-    if job.prepare {
-        remember_own(job, &have, &stamps);
-    }
-    let unfinished = if job.prepare { restore_unfinished(job) } else { Vec::new() };
-    let bytes_of = |piece| u64::from(layout.piece_len(piece));
-    let hashed_bytes = doubtful.iter().map(|piece| bytes_of(*piece)).sum();
-    let look = Look { stamps, hashed_bytes, believed_bytes };
-    *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
-    Ok(Found { have, unfinished })
+    spare_other_torrents(job)?;
+    job.store.prepare()
 }
 
 /// Goes on with pieces that were in progress: in this run, before a fault, or in the one before. Pieces of which all
@@ -186,15 +238,14 @@ fn await_folder(job: &CheckJob) -> Result<(), StorageError> {
 
 /// Pieces to be hashed although there is resume data: of files that are not as they were, of the wrong length, or
 /// not there at all. The latter also if they were missing when the resume data was made.
-fn doubtful(resume: &Resume, store: &TorrentStore) -> Result<Bitfield, StorageError> {
+fn doubtful(resume: &Resume, store: &TorrentStore, now: &[FileStamp]) -> Bitfield {
     let layout = &store.meta().layout;
-    let now = store.fingerprint()?;
     let is_missing = |file: &usize| now[*file] == FileStamp::ABSENT && layout.files()[*file].length > 0;
     let mut look = Bitfield::new(layout.piece_count());
-    let changed = resume.changed_files(&now).into_iter().chain(store.files_of_wrong_length(&now));
+    let changed = resume.changed_files(now).into_iter().chain(store.files_of_wrong_length(now));
     let files = changed.chain((0..now.len()).filter(is_missing));
     look.extend(files.flat_map(|file| layout.pieces_of(file)));
-    Ok(look)
+    look
 }
 
 /// A file that is as another torrent has left it is that torrent's, even if some of its pieces are right for this one:

@@ -5,6 +5,7 @@ use super::*;
 use crate::driver::WAKER;
 use bytes::Bytes;
 use std::path::Path;
+use std::time::Duration;
 use ztor_metainfo::Metainfo;
 use ztor_metainfo::create::Options;
 use ztor_storage::create::{CreateOptions, create};
@@ -168,4 +169,72 @@ fn own_file_goes_on_but_not_once_another_torrent_has_replaced_it() {
     std::fs::write(rig.file(0), noise(3 * PIECE, 77)).unwrap();
     left_by_another(&rig, &rig.file(0));
     assert_eq!(in_the_way(rig.check(&rig.store())), (rig.file(0), InTheWay::OfAnotherTorrent));
+}
+
+/// Checks files that are complete; `change` is called after each time that pieces were hashed.
+fn check_while(rig: &Rig, change: impl Fn(usize)) -> Result<Found, StorageError> {
+    let mut at = 0;
+    for (file, entry) in rig.meta.layout.files().iter().enumerate() {
+        std::fs::write(rig.file(file), &rig.bytes[at..at + entry.length as usize]).unwrap();
+        at += entry.length as usize;
+    }
+    let job = rig.job(&rig.store());
+    let mut round = 0;
+    check_with(&job, |pieces| {
+        let found = hash(&job, &rig.inbox, pieces);
+        change(round);
+        round += 1;
+        found
+    })
+}
+
+fn change_file(rig: &Rig, file: usize, byte: u8) {
+    use std::os::unix::fs::FileExt as _;
+    let opened = std::fs::File::options().write(true).open(rig.file(file)).unwrap();
+    opened.write_all_at(&[byte], 5).unwrap();
+    // Whatever steps the clock of the file system has.
+    let time = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000 + u64::from(byte));
+    opened.set_modified(time).unwrap();
+}
+
+#[test]
+fn file_that_changes_while_it_is_checked_is_hashed_again() {
+    let rig = Rig::new(&[2, 2]);
+    let change = |round| {
+        if round == 0 {
+            change_file(&rig, 0, 0xff)
+        }
+    };
+    let found = check_while(&rig, change).unwrap();
+    assert_eq!(found.have.iter().collect::<Vec<_>>(), [1, 2, 3]);
+    let look = rig.looks.lock().unwrap();
+    let look = look.as_ref().unwrap();
+    assert_eq!((look.hashed_bytes, look.believed_bytes), (4 * PIECE as u64, 0));
+    assert_eq!(look.stamps, rig.store().fingerprint().unwrap());
+}
+
+#[test]
+fn file_that_never_stops_changing_is_a_fault() {
+    let rig = Rig::new(&[1, 2]);
+    let fault = match check_while(&rig, |round| change_file(&rig, 1, round as u8)) {
+        Err(error) => fault(&error),
+        Ok(_) => panic!("found something"),
+    };
+    assert_eq!(fault.kind, ztor_engine::DiskFaultKind::Changed);
+    assert!(fault.message.contains(rig.file(1).to_str().unwrap()), "{}", fault.message);
+}
+
+#[test]
+fn file_that_is_replaced_while_it_is_checked_is_not_written_to() {
+    let rig = Rig::new(&[1, 2]);
+    let users = noise(2 * PIECE, 77);
+    let found = check_while(&rig, |round| {
+        if round == 0 {
+            std::fs::write(rig.file(1), &users[..PIECE]).unwrap();
+        }
+    });
+    assert_eq!(
+        in_the_way(found.map(|found| found.have.iter().collect())),
+        (rig.file(1), InTheWay::Different)
+    );
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::open::allocate;
-use super::{Allocation, TorrentStore};
+use super::{Allocation, TorrentStore, flag};
 use crate::error::{Operation, StorageError};
 use crate::handles::Access;
 use crate::root::How;
@@ -69,6 +69,8 @@ impl TorrentStore {
         let path = || self.path_of(index);
         if self.options.allocate == Allocation::Full {
             let file = self.handle(index, Access::ReadWrite)?;
+            // It changes the time of the file.
+            self.set_flag(index, flag::DIRTY);
             match allocate(&file, length) {
                 Ok(()) | Err(Errno::OPNOTSUPP) => {}
                 Err(errno) => return Err(StorageError::io(Operation::Allocate, path(), errno)),

@@ -151,6 +151,22 @@ impl TorrentStore {
         real.find(|(file, (known, now))| is_changed(*file, known, now)).map(|(file, _)| self.path_of(file))
     }
 
+    /// Files that somebody else has changed between two [`fingerprint`](Self::fingerprint)s, `before` and `now`, as far as
+    /// that can be seen: their stamps differ, and nothing is written of this store's own that was not synced. Those
+    /// whose bytes are in the part file or that have no bytes are not among them.
+    pub fn changed_between(&self, before: &[FileStamp], now: &[FileStamp]) -> Vec<usize> {
+        let places = self.places();
+        let stamps = before.iter().zip(now).enumerate();
+        let changed = stamps.filter(|(file, (before, now))| {
+            before != now
+                && self.is_real(*file)
+                && self.length_of(*file) > 0
+                && !places.is_moved(*file)
+                && !self.has_flag(*file, flag::DIRTY)
+        });
+        changed.map(|(file, _)| file).collect()
+    }
+
     /// Files whose stamp, of those that [`fingerprint`](Self::fingerprint) has returned, has another length than the
     /// torrent gives. Those that do not exist or lie in the part file are not among them.
     pub fn files_of_wrong_length(&self, stamps: &[FileStamp]) -> Vec<usize> {
