@@ -56,6 +56,8 @@ pub struct TorrentStore {
     parts: PartFile,
     parts_path: PathBuf,
     parts_dirty: AtomicBool,
+    /// As [`flag::FOUND`].
+    parts_found: AtomicBool,
     /// Files are opened for writing, made and given their size by one thread at a time: the zeros of one could cover the
     /// data of another, or a file that one has made be taken for somebody else's by another.
     opening: Mutex<()>,
@@ -102,6 +104,8 @@ mod flag {
     pub(super) const EMPTY: u8 = 32;
     /// Written since its stamp was taken last, and synced: another stamp is by our doing.
     pub(super) const UNSTAMPED: u8 = 64;
+    /// Has pieces that were found right, and may not be on the disk itself yet, whoever has written them.
+    pub(super) const FOUND: u8 = 128;
 }
 
 impl TorrentStore {
@@ -146,6 +150,7 @@ impl TorrentStore {
             parts: PartFile::new(geometry),
             parts_path: PathBuf::from(format!(".{name}.parts")),
             parts_dirty: AtomicBool::new(false),
+            parts_found: AtomicBool::new(false),
             opening: Mutex::default(),
             verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
             unfinished: Mutex::default(),

@@ -157,8 +157,9 @@ fn check_with(
         look = Bitfield::new(piece_count);
         look.extend(changed.into_iter().flat_map(|file| layout.pieces_of(file)));
     }
+    job.store.sync_found_pieces(hashed.iter().filter(|piece| have.contains(*piece)));
     if job.prepare {
-        remember_own(job, &have, &stamps);
+        remember_own(job, &have, &stamps)?;
     }
     let unfinished = if job.prepare { restore_unfinished(job) } else { Vec::new() };
     let bytes_of = |piece| u64::from(layout.piece_len(piece));
@@ -289,13 +290,15 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
 
 /// Remembers which files were admitted as the torrent's own before the first byte goes into one. Those that it makes from
 /// now on are remembered by the saves that follow.
-fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) {
-    let Some(path) = &job.path else { return };
+fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<(), StorageError> {
+    let Some(path) = &job.path else { return Ok(()) };
     let own = job.store.own_files();
     let is_known = job.resume.as_ref().is_some_and(|resume| resume.own == own) || !own.contains(&true);
     if is_known || have.count() == have.len() {
-        return;
+        return Ok(());
     }
+    // It says which pieces are there.
+    job.store.sync()?;
     let resume = Resume {
         info_hashes: job.store.meta().info_hashes,
         dir: job.store.dir().to_owned(),
@@ -312,6 +315,7 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) {
         // The save that follows tells it.
         tracing::debug!(%error, "cannot remember which files are the torrent's own");
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -238,3 +238,27 @@ fn file_that_is_replaced_while_it_is_checked_is_not_written_to() {
         (rig.file(1), InTheWay::Different)
     );
 }
+
+#[test]
+fn found_pieces_are_forced_to_the_disk_before_they_are_recorded() {
+    let rig = Rig::new(&[2, 2]);
+    std::fs::write(rig.file(0), &rig.bytes[..2 * PIECE]).unwrap();
+    std::fs::write(rig.file(1), &rig.bytes[2 * PIECE..3 * PIECE]).unwrap();
+    let store = rig.store();
+    assert_eq!(rig.check(&store).unwrap(), [0, 1, 2]);
+    assert_eq!(Resume::load(&rig.record()).unwrap().have, [0xe0]);
+    // All that was due is done: nothing is opened, or one that is gone would be noticed.
+    std::fs::remove_file(rig.file(0)).unwrap();
+    store.sync().unwrap();
+    drop(store);
+
+    // One that is complete is recorded by the first save, for which it is due.
+    std::fs::remove_file(rig.record()).unwrap();
+    std::fs::write(rig.file(0), &rig.bytes[..2 * PIECE]).unwrap();
+    std::fs::write(rig.file(1), &rig.bytes[2 * PIECE..]).unwrap();
+    let store = rig.store();
+    assert_eq!(rig.check(&store).unwrap(), [0, 1, 2, 3]);
+    assert!(!rig.record().exists());
+    std::fs::remove_file(rig.file(0)).unwrap();
+    assert!(store.sync().unwrap_err().is_gone());
+}

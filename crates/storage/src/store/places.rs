@@ -174,6 +174,7 @@ impl TorrentStore {
         self.handles.forget((self.id, PART_FILE));
         self.parts.clear();
         self.parts_dirty.store(false, Ordering::Release);
+        self.parts_found.store(false, Ordering::Release);
     }
 
     /// An unwanted file that is not there must not appear.

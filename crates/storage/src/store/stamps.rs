@@ -30,7 +30,8 @@ impl FileStamp {
 }
 
 impl TorrentStore {
-    /// Forces everything written since the last call to the disk, new folder entries included.
+    /// Forces everything written since the last call to the disk, new folder entries included, and the files of
+    /// [pieces found](Self::sync_found_pieces).
     ///
     /// What is written while it runs may or may not be covered and is covered by the next call. After an error
     /// the rest is still done, and what failed stays due. The operating system may have dropped its unwritten bytes by then: pieces that
@@ -45,26 +46,34 @@ impl TorrentStore {
             }
         };
         for (file, flags) in self.flags.iter().enumerate() {
-            if flags.load(Ordering::Relaxed) & flag::DIRTY != 0 {
+            let due = flags.load(Ordering::Relaxed) & (flag::DIRTY | flag::FOUND);
+            if due == flag::FOUND {
+                self.clear_flag(file, flag::FOUND);
+                also(self.sync_found(file).inspect_err(|error| {
+                    self.set_flag(file, flag::FOUND);
+                    self.distrust_file(file, error);
+                }));
+            } else if due != 0 {
                 // Noted before, so that a file is written or unstamped at any moment. Taken back before the sync, so that
                 // a write from now on makes the file due again.
                 self.set_flag(file, flag::UNSTAMPED);
-                flags.fetch_and(!flag::DIRTY, Ordering::AcqRel);
+                self.clear_flag(file, flag::DIRTY | flag::FOUND);
                 also(self.sync_file(file).inspect_err(|error| {
                     self.set_flag(file, flag::DIRTY);
-                    if !error.is_exhausted() {
-                        self.layout().pieces_of(file).for_each(|piece| self.distrust(piece));
-                    }
+                    self.distrust_file(file, error);
                 }));
             }
         }
-        if self.parts_dirty.swap(false, Ordering::AcqRel) {
+        let (is_written, is_found) =
+            (self.parts_dirty.swap(false, Ordering::AcqRel), self.parts_found.swap(false, Ordering::AcqRel));
+        if is_written || is_found {
             let places = self.places();
-            let moved = (0..self.flags.len()).filter(|file| places.is_moved(*file));
+            let moved = (0..self.flags.len()).filter(|file| is_written && places.is_moved(*file));
             moved.for_each(|file| self.set_flag(file, flag::UNSTAMPED));
             drop(places);
             also(self.sync_parts().inspect_err(|error| {
-                self.parts_dirty.store(true, Ordering::Release);
+                self.parts_dirty.fetch_or(is_written, Ordering::AcqRel);
+                self.parts_found.fetch_or(is_found, Ordering::AcqRel);
                 if !error.is_exhausted() {
                     self.parts.pieces().into_iter().for_each(|piece| self.distrust(piece));
                 }
@@ -177,6 +186,36 @@ impl TorrentStore {
             is_there && !places.is_moved(*index) && stamp.len != file.length
         });
         wrong.map(|(index, _)| index).collect()
+    }
+
+    /// Makes the next [`sync`](Self::sync) force the files of pieces to the disk that were found right, but were written by
+    /// somebody else or an earlier run: a record of them that outlives a crash must not be about bytes that do not.
+    pub fn sync_found_pieces(&self, pieces: impl IntoIterator<Item = u32>) {
+        let (places, layout) = (self.places(), self.layout());
+        for piece in pieces.into_iter().filter(|piece| *piece < layout.piece_count()) {
+            for range in layout.ranges(piece, 0, layout.piece_len(piece)).filter(|range| !range.pad) {
+                match places.is_moved(range.file) {
+                    true => self.parts_found.store(true, Ordering::Release),
+                    false => self.set_flag(range.file, flag::FOUND),
+                }
+            }
+        }
+    }
+
+    fn distrust_file(&self, file: usize, error: &StorageError) {
+        if !error.is_exhausted() {
+            self.layout().pieces_of(file).for_each(|piece| self.distrust(piece));
+        }
+    }
+
+    /// Forces to the disk what others have written to a file.
+    fn sync_found(&self, index: usize) -> Result<(), StorageError> {
+        let file = self.handle(index, Access::Read)?;
+        match rustix::fs::fdatasync(&file) {
+            // Read-only file systems have nothing to force, and some refuse to try.
+            Err(Errno::INVAL | Errno::NOTSUP | Errno::ROFS) => Ok(()),
+            done => done.at(Operation::Sync, || self.path_of(index)),
+        }
     }
 
     pub(super) fn sync_file(&self, index: usize) -> Result<(), StorageError> {

@@ -655,3 +655,32 @@ fn a_block_goes_on_with_zeros_behind_the_end_of_its_piece() {
         assert!(!store.locate_at_once(0, begin, len, &mut Vec::new()));
     }
 }
+
+#[test]
+fn files_of_pieces_that_were_found_are_forced_to_the_disk_and_count_as_written_by_others() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[16384, 16384, 10_000, 10_000]);
+    torrent.place_files();
+    std::fs::remove_file(torrent.path(3)).unwrap();
+    let wanted = [true, true, true, false];
+    for read_only in [true, false] {
+        let options = StoreOptions { read_only, ..StoreOptions::default() };
+        let store = torrent.store_with(Some(&wanted), options);
+        assert_eq!(check(&store), [true, true, false, false]);
+        store.sync_found_pieces([0, 7]);
+        // Only files that are due are opened: of those, a missing one is noticed.
+        let hidden = torrent.dir.path().join("hidden");
+        store.forget_handles();
+        std::fs::rename(torrent.path(1), &hidden).unwrap();
+        store.sync().unwrap();
+        store.sync_found_pieces([1]);
+        assert!(store.sync().unwrap_err().is_gone());
+        assert!(store.is_verified(0) && !store.is_verified(1));
+        std::fs::rename(&hidden, torrent.path(1)).unwrap();
+        store.sync().unwrap();
+        std::fs::rename(torrent.path(1), &hidden).unwrap();
+        store.forget_handles();
+        store.sync().unwrap();
+        std::fs::rename(&hidden, torrent.path(1)).unwrap();
+        assert_eq!(store.take_stamps().unwrap().1, [0; 0]);
+    }
+}
