@@ -12,7 +12,8 @@ use ztor_storage::{FileUse, TorrentStore};
 #[derive(Debug, Default)]
 pub(crate) struct Claims(Mutex<Roots>);
 
-/// Torrents by the real path of their file or folder: files can only be shared where one is the other or lies in it.
+/// Torrents by the real paths of their file or folder and of their part file: files can only be shared where one is the
+/// other or lies in it.
 #[derive(Debug, Default)]
 struct Roots {
     of: BTreeMap<PathBuf, Vec<Weak<TorrentStore>>>,
@@ -31,9 +32,9 @@ pub(crate) struct Shared {
 impl Claims {
     /// Claims the files of a torrent.
     pub(crate) fn claim(&self, store: &Arc<TorrentStore>) -> Result<(), Shared> {
-        let root = root_of(store);
+        let claimed = roots_of(store);
         let mut roots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for other in roots.near(&root) {
+        for other in claimed.iter().flat_map(|root| roots.near(root)) {
             if other.meta().info_hashes.matches(&store.meta().info_hashes) {
                 // The engine refuses a torrent that is there already.
                 continue;
@@ -42,13 +43,15 @@ impl Claims {
                 return Err(Shared { path, other: Arc::clone(other.meta()) });
             }
         }
-        roots.insert(root, Arc::downgrade(store));
+        for root in claimed {
+            roots.insert(root, Arc::downgrade(store));
+        }
         Ok(())
     }
 }
 
 impl Roots {
-    /// The torrents whose file or folder is `root`, holds it or lies in it.
+    /// The torrents of which a path is `root`, holds it or lies in it.
     fn near(&self, root: &Path) -> Vec<Arc<TorrentStore>> {
         let above = root.ancestors().skip(1).filter_map(|folder| self.of.get(folder));
         let below = self.of.range(root.to_owned()..).take_while(|(path, _)| path.starts_with(root));
@@ -70,11 +73,14 @@ impl Roots {
 
 /// A file of both that either may write to.
 fn shared_path(one: &TorrentStore, two: &TorrentStore) -> Option<PathBuf> {
-    let first: HashMap<PathBuf, FileUse> = places_of(one).map(|(_, place, usage)| (place, usage)).collect();
-    places_of(two).find_map(|(file, place, usage)| {
-        let other = first.get(&place)?;
-        (usage == FileUse::Writes || *other == FileUse::Writes).then(|| two.path_of(file))
-    })
+    let all_of = |store| places_of(store).map(|(_, place, usage)| (place, usage)).chain(part_file_of(store));
+    let first: HashMap<PathBuf, FileUse> = all_of(one).collect();
+    let is_shared = |place: &PathBuf, usage| {
+        first.get(place).is_some_and(|other| usage == FileUse::Writes || *other == FileUse::Writes)
+    };
+    let file = places_of(two).find(|(_, place, usage)| is_shared(place, *usage));
+    let part_file = || part_file_of(two).filter(|(place, usage)| is_shared(place, *usage));
+    file.map(|(file, ..)| two.path_of(file)).or_else(|| part_file().map(|_| two.full_parts_path()))
 }
 
 /// The files that a torrent uses, with their real paths. Below the torrent's own folder no links are followed.
@@ -87,6 +93,15 @@ fn places_of(store: &TorrentStore) -> impl Iterator<Item = (usize, PathBuf, File
         let place = if inside.as_os_str().is_empty() { root.clone() } else { root.join(folded(inside)) };
         (file, place, usage)
     })
+}
+
+/// The part file of a torrent that may have to make one, with its real path: the selection may change at any time.
+fn part_file_of(store: &TorrentStore) -> Option<(PathBuf, FileUse)> {
+    (!store.is_read_only()).then(|| (folded(real(&store.full_parts_path())), FileUse::Writes))
+}
+
+fn roots_of(store: &TorrentStore) -> Vec<PathBuf> {
+    std::iter::once(root_of(store)).chain(part_file_of(store).map(|(place, _)| place)).collect()
 }
 
 /// The real path of a torrent's file or folder.
@@ -190,6 +205,28 @@ mod tests {
         let first = store(&inner, &dir.path().join("a/b"), None, false);
         claims.claim(&first).unwrap();
         claims.claim(&store(&album, &link, None, false)).unwrap_err();
+    }
+
+    #[test]
+    fn file_with_the_name_of_a_part_file_is_not_shared_with_its_torrent() {
+        let dir = tempfile::tempdir().unwrap();
+        let one = torrent(&["a/x", "a/y"], "a", 1);
+        let first = store(&one, dir.path(), None, false);
+        let path = first.full_parts_path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let second = store(&torrent(&[&name], &name, 2), dir.path(), None, false);
+        let claims = Claims::default();
+        assert_eq!(second.path_of(0), path);
+        claims.claim(&first).unwrap();
+        assert_eq!(claims.claim(&second).unwrap_err().path, path);
+        let claims = Claims::default();
+        claims.claim(&second).unwrap();
+        assert_eq!(claims.claim(&first).unwrap_err().path, path);
+
+        let claims = Claims::default();
+        claims.claim(&second).unwrap();
+        claims.claim(&store(&one, dir.path(), None, true)).unwrap();
+        claims.claim(&store(&one, &dir.path().join("elsewhere"), None, false)).unwrap();
     }
 
     #[test]

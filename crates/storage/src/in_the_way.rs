@@ -17,6 +17,8 @@ pub enum InTheWay {
     OfAnotherTorrent,
     /// The file was put there while its bytes were not wanted and lay in the part file.
     BesidePartFile,
+    /// The file has the name of the part file, and is none.
+    NoPartFile,
     /// The file was not there when the folder was looked at.
     Appeared,
 }
@@ -35,6 +37,9 @@ impl fmt::Display for InTheWay {
             Self::BesidePartFile => {
                 f.write_str("another program has put this file where the torrent's own was not wanted before")
             }
+            Self::NoPartFile => f.write_str(
+                "this file has the name under which bytes of files that are not wanted are kept, and holds something else",
+            ),
             Self::Appeared => f.write_str("another program has made this file since the folder was checked"),
         }
     }

@@ -102,6 +102,12 @@ impl PartFile {
         Ok(Some(moved))
     }
 
+    /// True if a file begins as part files do, of whatever torrent and version.
+    pub(crate) fn is_one(file: &File) -> Result<bool, Errno> {
+        let mut magic = [0; MAGIC.len()];
+        Ok(read_at(file, &mut magic, 0)? == magic.len() && magic == *MAGIC)
+    }
+
     /// Whether there is a part file with a good header.
     pub(crate) fn begun(&self) -> bool {
         self.lock().begun
@@ -118,7 +124,7 @@ impl PartFile {
         Some(self.geometry.data_offset(slot))
     }
 
-    /// The same, with a slot taken for the piece if it has none.
+    /// The same, with a slot taken for the piece if it has none. A file without a good header starts over.
     pub(crate) fn find_or_take(&self, file: &File, piece: u32, moved: &[bool]) -> Result<u64, Errno> {
         let mut slots = self.lock();
         if !slots.begun {

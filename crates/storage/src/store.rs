@@ -172,6 +172,11 @@ impl TorrentStore {
         self.root.dir()
     }
 
+    /// True if it was opened with [`StoreOptions::read_only`].
+    pub fn is_read_only(&self) -> bool {
+        self.options.read_only
+    }
+
     /// Where a file lies on disk, or would lie; pads have a path but are never there.
     pub fn path_of(&self, file: usize) -> PathBuf {
         self.root.dir().join(self.meta.relative_path(file))

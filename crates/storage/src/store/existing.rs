@@ -255,7 +255,7 @@ impl TorrentStore {
 }
 
 /// Reads up to the first byte that is not zero, and skips holes.
-fn is_zero(file: &File) -> Result<bool, Errno> {
+pub(super) fn is_zero(file: &File) -> Result<bool, Errno> {
     let mut buf = vec![0; LOOK_LEN];
     let mut at = 0;
     loop {

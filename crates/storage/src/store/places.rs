@@ -5,11 +5,14 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::existing::is_zero;
 use super::{PART_FILE, TorrentStore, flag};
 use crate::error::{At, Operation, StorageError};
 use crate::handles::Access;
+use crate::in_the_way::InTheWay;
+use crate::parts::PartFile;
 use crate::positional::{read_at, write_at};
-use crate::root::How;
+use crate::root::{How, Opened};
 
 /// What is copied at once out of the part file.
 const COPY_LEN: usize = 256 * 1024;
@@ -140,16 +143,34 @@ impl TorrentStore {
                 Access::ReadWrite if self.parts.begun() => How::Write,
                 Access::ReadWrite => How::Create { executable: false },
             };
-            match self.with_room(|| self.root.open(&self.parts_path, how)) {
+            let opened = match self.with_room(|| self.root.open(&self.parts_path, how)) {
                 Err(error) if error.is_absent() && self.parts.begun() => {
-                    Err(StorageError::FileGone { path: self.full_parts_path() })
+                    return Err(StorageError::FileGone { path: self.full_parts_path() });
                 }
-                opened => Ok(opened?.file),
+                opened => opened?,
+            };
+            if access == Access::ReadWrite && !self.parts.begun() && !self.options.overwrite {
+                self.spare_no_part_file(&opened)?;
             }
+            Ok(opened.file)
         })
     }
 
-    pub(crate) fn full_parts_path(&self) -> std::path::PathBuf {
+    /// What is in the place of the part file and starts over with the first slot must be one that was damaged, or hold
+    /// nothing.
+    fn spare_no_part_file(&self, opened: &Opened) -> Result<(), StorageError> {
+        let path = || self.full_parts_path();
+        if opened.len == 0
+            || PartFile::is_one(&opened.file).at(Operation::Read, path)?
+            || is_zero(&opened.file).at(Operation::Read, path)?
+        {
+            return Ok(());
+        }
+        Err(StorageError::InTheWay { path: path(), why: InTheWay::NoPartFile })
+    }
+
+    /// The path of the part file, whether it is there or not.
+    pub fn full_parts_path(&self) -> std::path::PathBuf {
         self.root.dir().join(&self.parts_path)
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::in_the_way::InTheWay;
 use crate::testing::{Fixture, Kind, names_in, noise, v1_link};
 use crate::{Pieces, check_all};
 
@@ -333,12 +334,41 @@ fn a_torn_part_file_loses_only_what_was_in_it() {
     let store = torrent.store_with(Some(&wanted), StoreOptions::default());
     assert_eq!(check(&store), [false, true, true, true]);
     drop(store);
-    parts.write_all_at(b"torn", 0).unwrap();
+    parts.write_all_at(b"torn", 8).unwrap();
     let store = torrent.store_with(Some(&wanted), StoreOptions::default());
     assert_eq!(check(&store), [false, false, false, true]);
     store.set_own_files(&[true; 3]);
     fill(&store, &torrent);
     assert_eq!(check(&store), [true; 4]);
+}
+
+#[test]
+fn a_file_with_the_name_of_the_part_file_is_not_cut() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 50_000]);
+    let users = noise(100, 9);
+    std::fs::write(torrent.parts_path(), &users).unwrap();
+    let wanted = [true, false];
+    let store = torrent.store_with(Some(&wanted), StoreOptions::default());
+    store.prepare().unwrap();
+    for _ in 0..2 {
+        match write_piece(&torrent, &store, 1) {
+            Err(StorageError::InTheWay { path, why: InTheWay::NoPartFile }) => {
+                assert_eq!(path, torrent.parts_path());
+            }
+            done => panic!("{done:?}"),
+        }
+    }
+    assert_eq!(std::fs::read(torrent.parts_path()).unwrap(), users);
+    write_piece(
+        &torrent,
+        &torrent.store_with(Some(&wanted), StoreOptions { overwrite: true, ..StoreOptions::default() }),
+        1,
+    )
+    .unwrap();
+
+    // What is left of a header that never reached the disk.
+    std::fs::write(torrent.parts_path(), [0; 5000]).unwrap();
+    write_piece(&torrent, &torrent.store_with(Some(&wanted), StoreOptions::default()), 1).unwrap();
 }
 
 #[test]
