@@ -9,6 +9,9 @@ use rustix::io::{Errno, pread, pwrite, pwritev, retry_on_intr};
 /// Slices handed to one `pwritev`: 1 MiB of ordinary blocks, well below `IOV_MAX`.
 const MAX_SLICES: usize = 64;
 
+/// Bytes read at once to see whether a file holds anything.
+const ZEROS_LEN: usize = 256 * 1024;
+
 /// A cursor over a run of buffers that are contiguous in the piece.
 #[derive(Debug, Clone)]
 pub(crate) struct Run<'a> {
@@ -109,6 +112,29 @@ pub(crate) fn write_at(file: &File, buf: &[u8], offset: u64) -> Result<(), Errno
         done += written;
     }
     Ok(())
+}
+
+/// True if a file has nothing but zeros and holes. Reads up to the first byte that is not zero, and skips holes.
+pub(crate) fn is_zero(file: &File) -> Result<bool, Errno> {
+    let mut buf = vec![0; ZEROS_LEN];
+    let mut at = 0;
+    loop {
+        at = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => data,
+            // No data from here on.
+            Err(Errno::NXIO) => return Ok(true),
+            // The file system cannot tell.
+            Err(_) => at,
+        };
+        let read = read_at(file, &mut buf, at)?;
+        if read == 0 {
+            return Ok(true);
+        }
+        if buf[..read].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += read as u64;
+    }
 }
 
 #[cfg(test)]

@@ -3,17 +3,13 @@
 //! Anybody can make a torrent that calls its file like one the user has. Nothing of the user's is written over
 //! before there is evidence that it is a copy of this torrent.
 
-use std::fs::File;
-
-use rustix::io::Errno;
-
 use super::places::Places;
 use super::stamps::{FileStamp, stamp_of};
 use super::{TorrentStore, flag};
 use crate::error::{At, Operation, StorageError};
 use crate::handles::Access;
 use crate::in_the_way::InTheWay;
-use crate::positional::read_at;
+use crate::positional::{is_zero, read_at};
 use crate::root::How;
 
 /// Bytes that a disk writes as a whole, at least.
@@ -251,29 +247,6 @@ impl TorrentStore {
     fn is_empty_of_content(&self, file: usize) -> Result<bool, StorageError> {
         let handle = self.handle(file, Access::Read)?;
         is_zero(&handle).at(Operation::Read, || self.path_of(file))
-    }
-}
-
-/// Reads up to the first byte that is not zero, and skips holes.
-pub(super) fn is_zero(file: &File) -> Result<bool, Errno> {
-    let mut buf = vec![0; LOOK_LEN];
-    let mut at = 0;
-    loop {
-        at = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
-            Ok(data) => data,
-            // No data from here on.
-            Err(Errno::NXIO) => return Ok(true),
-            // The file system cannot tell.
-            Err(_) => at,
-        };
-        let read = read_at(file, &mut buf, at)?;
-        if read == 0 {
-            return Ok(true);
-        }
-        if buf[..read].iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
-        at += read as u64;
     }
 }
 

@@ -122,7 +122,7 @@ fn copy_that_is_not_complete_goes_on() {
 fn space_reserved_with_zeros_goes_on() {
     let torrent = torrent();
     for (len, is_written) in [(70_000, true), (70_000, false), (30_000, true)] {
-        let file = File::create(torrent.path(0)).unwrap();
+        let file = std::fs::File::create(torrent.path(0)).unwrap();
         file.set_len(len).unwrap();
         if is_written {
             std::fs::write(torrent.path(0), vec![0; len as usize]).unwrap();

@@ -5,13 +5,12 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::existing::is_zero;
 use super::{PART_FILE, TorrentStore, flag};
 use crate::error::{At, Operation, StorageError};
 use crate::handles::Access;
 use crate::in_the_way::InTheWay;
 use crate::parts::PartFile;
-use crate::positional::{read_at, write_at};
+use crate::positional::{is_zero, read_at, write_at};
 use crate::root::{How, Opened};
 
 /// What is copied at once out of the part file.
