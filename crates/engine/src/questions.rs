@@ -21,8 +21,10 @@ const AHEAD_BYTES: u64 = 16 * 1024;
 /// How many times over a peer may have our metadata; a few blocks more of a short one.
 const METADATA_TIMES: u64 = 4;
 const METADATA_SPARE_BYTES: u64 = 64 * 1024;
-/// Hash requests that a peer may make: this, and a few for every 512 pieces.
+/// Hash requests that a peer may make: this, a few for every 512 pieces, and a few for every file, which has a tree of its
+/// own.
 const MIN_HASH_REQUESTS: u32 = 256;
+const HASH_REQUESTS_PER_FILE: u32 = 4;
 
 /// A question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,7 +110,10 @@ impl Engine {
             }
             Some(Question::Hashes(request)) => {
                 questions.hash_requests += 1;
-                let most = MIN_HASH_REQUESTS + torrent.layout.piece_count() / 128;
+                let files = u32::try_from(torrent.layout.files().len()).unwrap_or(u32::MAX);
+                let most = MIN_HASH_REQUESTS
+                    .saturating_add(torrent.layout.piece_count() / 128)
+                    .saturating_add(files.saturating_mul(HASH_REQUESTS_PER_FILE));
                 let is_within = questions.hash_requests <= most;
                 match is_within.then(|| torrent.prove(&request)).flatten() {
                     Some(hashes) => {
