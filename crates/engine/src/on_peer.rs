@@ -381,10 +381,16 @@ impl Engine {
             torrent.down.refund(block.len);
         }
         // Answers that were handed over and have not gone will not go any more.
-        let unsent = u32::try_from(peer.questions.in_flight_bytes()).unwrap_or(u32::MAX);
+        let unsent = u32::try_from(peer.questions.unsent_bytes()).unwrap_or(u32::MAX);
         self.up.refund(unsent);
         torrent.up.refund(unsent);
         torrent.picker.disown(key);
+        if peer.download.waits_for_quota {
+            self.down_line.leave(key);
+        }
+        if peer.upload.waits_for_quota {
+            self.up_line.leave(key);
+        }
         match &peer.has {
             Pieces::All => torrent.seeds -= 1,
             Pieces::Some(set) => torrent.picker.peer_gone(set, &mut self.rng),

@@ -40,6 +40,8 @@ pub(crate) struct Questions {
     queue: VecDeque<Question>,
     /// Answers handed to the driver and not yet gone.
     in_flight_bytes: u64,
+    /// How much of them was charged to the upload limits, at most.
+    charged_bytes: u64,
     metadata_served_bytes: u64,
     hash_requests: u32,
 }
@@ -64,14 +66,15 @@ impl Questions {
         !self.queue.is_empty() && self.in_flight_bytes < AHEAD_BYTES
     }
 
-    /// Bytes of answers that have not gone.
-    pub(crate) fn in_flight_bytes(&self) -> u64 {
-        self.in_flight_bytes
+    /// Bytes of answers that have not gone, as they were charged for.
+    pub(crate) fn unsent_bytes(&self) -> u64 {
+        self.charged_bytes
     }
 
     /// Bytes of answers have gone.
     pub(crate) fn sent(&mut self, bytes: u32) {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes.into());
+        self.charged_bytes = self.charged_bytes.min(self.in_flight_bytes);
     }
 
     fn pop(&mut self) -> Option<Question> {
@@ -125,6 +128,11 @@ impl Engine {
             }
         };
         questions.in_flight_bytes += out.reply(key, &message);
+        questions.charged_bytes += u64::from(len);
+        if len > 0 {
+            // It was worth asking, and is paid for.
+            peer.refused_requests = peer.refused_requests.saturating_sub(1);
+        }
         len
     }
 }
