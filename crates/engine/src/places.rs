@@ -166,7 +166,12 @@ impl Engine {
         if due > now {
             return Some(due);
         }
-        self.exchange(now, id, |_| true, out);
+        // Calls that are under way end soon, and make place for the next: nobody who is there need go for them.
+        let is_calling =
+            |key: &PeerKey| self.peers.get(*key).is_some_and(|peer| peer.stage == Stage::Connecting);
+        if !torrent.peers.iter().any(is_calling) {
+            self.exchange(now, id, |_| true, out);
+        }
         Some(now + STARVING_PACE)
     }
 

@@ -282,3 +282,21 @@ fn a_link_whose_places_are_full_still_calls_who_may_know() {
     crowd.sleep(60);
     assert!(crowd.called.contains(&host(200, 0)), "{:?}", crowd.called);
 }
+
+/// Addresses are made up more easily than peers that give.
+#[test]
+fn who_gives_does_not_go_for_calls_that_nobody_answers() {
+    let mut crowd = Crowd::new(0, |config| config.max_peers_per_torrent = 10);
+    crowd.fill([host(1, 0)], true);
+    let giver = *crowd.rig.engine.torrents[crowd.id].peers.first().expect("it is there");
+    let addrs = (2..=250).map(|n| host(n, 0)).collect();
+    crowd.rig.handle(Event::Command(Command::AddPeers { torrent: crowd.id, addrs }));
+    for _ in 0..300 {
+        crowd.rig.now += Duration::from_secs(1);
+        crowd.rig.give(giver, &mut FarEnd::default(), &encode(&[Message::KeepAlive]));
+        crowd.rig.settle();
+        // Nobody answers: the engine gives up by itself.
+        crowd.rig.take_out();
+    }
+    assert!(crowd.rig.engine.peers.get(giver).is_some_and(|peer| peer.is_live()));
+}
