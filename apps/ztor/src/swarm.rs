@@ -298,7 +298,7 @@ impl Swarm {
         let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
         let retry = torrent.retry_after.map(|after| format!("; will try again in {}", Span(after.as_secs())));
         let warning = format!("{message}{}", retry.unwrap_or_default());
-        self.fail(id, Exit::Storage, message, &warning);
+        self.fail_with_warning(id, Report { exit: Exit::Storage, message, hint: None }, &warning);
     }
 
     fn on_started(&mut self, id: TorrentId, finished: bool, have_bytes: u64, goal: Goal) {

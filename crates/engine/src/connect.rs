@@ -119,6 +119,16 @@ impl Engine {
                 self.mark_torrent(id);
                 continue;
             }
+            if self.is_called_enough(addr.ip()) {
+                // Whoever has a whole network at hand could have us call all of it.
+                if let Some(torrent) = self.torrents.get_mut(id) {
+                    torrent.known.gone(now, addr, false, &mut self.rng);
+                    torrent.known.put_off(now, addr, &mut self.rng);
+                }
+                self.queue_connects(now, id);
+                continue;
+            }
+            let Some(torrent) = self.torrents.get_mut(id) else { continue };
             let spoken = torrent.known.spoken(addr);
             let way = Way::first(&self.config, addr, spoken);
             self.call(now, Again { torrent: id, addr, way, rival: None }, out);

@@ -171,6 +171,8 @@ pub struct AddTorrent {
     pub sequential: bool,
     /// Addresses known from elsewhere.
     pub peers: Vec<SocketAddr>,
+    /// Addresses that were of use in an earlier run.
+    pub earlier_peers: Vec<SocketAddr>,
     /// Counts of earlier sessions, for trackers and ratios.
     pub uploaded: u64,
     /// Counts of earlier sessions, for trackers and ratios.
@@ -180,7 +182,15 @@ pub struct AddTorrent {
 impl AddTorrent {
     /// A torrent of which every piece is wanted and nothing else is known.
     pub fn new(meta: Arc<Metainfo>) -> Self {
-        Self { meta, priorities: None, sequential: false, peers: Vec::new(), uploaded: 0, downloaded: 0 }
+        Self {
+            meta,
+            priorities: None,
+            sequential: false,
+            peers: Vec::new(),
+            earlier_peers: Vec::new(),
+            uploaded: 0,
+            downloaded: 0,
+        }
     }
 }
 

@@ -337,6 +337,13 @@ impl Engine {
         !is_local(ip) && self.peers.values().filter(of_host).count() >= MAX_PEERS_PER_HOST
     }
 
+    /// One host is not called without end either, whatever is said of it. Attempts count.
+    fn is_called_enough(&self, ip: IpAddr) -> bool {
+        let host = Host::of(ip);
+        let of_host = |p: &&Peer| Host::of(p.addr.ip()) == host;
+        !is_local(ip) && self.peers.values().filter(of_host).count() >= MAX_PEERS_PER_HOST
+    }
+
     pub(crate) fn mark_peer(&mut self, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(key)
             && !peer.is_dirty

@@ -72,6 +72,8 @@ struct Source {
     is_slow: bool,
     /// A copy of its was given up: whatever it sends, it comes after the others.
     held_up: bool,
+    /// It has said another length before.
+    has_changed: bool,
     refused_until: Instant,
 }
 
@@ -95,16 +97,20 @@ impl Fetch {
         if size == 0 || size > MAX_METADATA_LEN {
             return;
         }
-        if self.sources.get(&key).is_some_and(|known| known.size == size) {
+        let known = self.sources.get(&key);
+        if known.is_some_and(|known| known.size == size || known.has_changed) {
             return;
         }
+        // Whoever changes its mind comes after the others: it could hold a copy for as long as it likes otherwise.
+        let has_changed = known.is_some();
         self.remove_source(key);
         let fresh = Source {
             author,
             size,
             asked: Vec::new(),
-            is_slow: false,
-            held_up: false,
+            is_slow: has_changed,
+            held_up: has_changed,
+            has_changed,
             refused_until: Instant::ZERO,
         };
         self.sources.insert(key, fresh);

@@ -16,6 +16,8 @@ use ztor_wire::{Block, Message};
 
 /// Pieces a peer may offer us although it chokes us; more are not remembered.
 const MAX_ALLOWED_FAST: usize = 64;
+/// Requests of fewer bytes are charged for.
+const CRUMB: u32 = 1024;
 /// How often a peer may tell all its pieces; each time costs a look at all of them.
 const MAX_BITFIELDS: u32 = 8;
 /// One that has gained this part of all pieces since the last time may do so for nothing: aria2 tells its pieces like
@@ -38,6 +40,10 @@ impl Engine {
             return Err(Misbehaviour::NotFast { message });
         }
         if self.torrents.get(id).is_some_and(|t| t.is_unknown()) && speaks_of_pieces(&message) {
+            if matches!(message, Message::Have { .. }) {
+                // How many there can be is not known.
+                peer.junk.charge(now, 0)?;
+            }
             return self.on_early(key, id, &message);
         }
         match message {
@@ -80,7 +86,10 @@ impl Engine {
             }
             Message::HaveAll => self.on_has(key, id, Pieces::All),
             Message::HaveNone => self.on_has(key, id, Pieces::None),
-            Message::Request(block) => self.on_request(key, id, block, out),
+            Message::Request(block) => {
+                self.charge_for_crumbs(now, key, id, block)?;
+                self.on_request(key, id, block, out)
+            }
             Message::Cancel(block) => {
                 self.on_cancel(key, block, out);
                 Ok(())
@@ -206,6 +215,24 @@ impl Engine {
             out.send(key, &Message::Reject(block));
         }
         Ok(())
+    }
+
+    /// Requests of a few bytes cost as much as those of blocks, and no limit of bytes counts them. Where a piece ends there
+    /// may be no more.
+    fn charge_for_crumbs(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        id: TorrentId,
+        block: Block,
+    ) -> Result<(), Misbehaviour> {
+        let layout = &self.torrents[id].layout;
+        let ends_piece = block.piece < layout.piece_count()
+            && block.begin.checked_add(block.len) == Some(layout.piece_len(block.piece));
+        if block.len >= CRUMB || ends_piece {
+            return Ok(());
+        }
+        peer_mut(&mut self.peers, key).junk.charge(now, 0)
     }
 
     fn on_cancel(&mut self, key: PeerKey, block: Block, out: &mut Outbox) {

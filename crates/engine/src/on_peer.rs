@@ -24,7 +24,7 @@ const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
 const MAX_EXTENSION_MESSAGE: usize = 64 * 1024;
 /// A connection that was silent for this long makes place when its peer calls again from the same address.
 const STALE_AFTER: Duration = Duration::from_secs(10);
-/// One that was silent for this long is no reason to refuse its peer from another address.
+/// One that has moved no data for this long is no reason to refuse its peer from another address.
 const STALE_ELSEWHERE_AFTER: Duration = Duration::from_secs(30);
 /// Pieces below which a newcomer is given some for nothing (BEP 6).
 const POOR: u32 = ALLOWED_FAST_PIECES as u32;
@@ -197,7 +197,7 @@ impl Engine {
     /// From one address, both sides must drop the same one: calls in the same direction drop the newer, unless the older
     /// has fallen silent; crossed calls keep the one made by the higher peer id. From another address the id proves
     /// nothing, as everybody learns it who connects to its owner: whoever repeats it must neither end the connection of
-    /// the owner nor keep it out. There the newer is refused only while the older is seen to be of use.
+    /// the owner nor keep it out. There the newer is refused only while the older gives us data.
     fn resolve_double(
         &mut self,
         now: Instant,
@@ -221,7 +221,8 @@ impl Engine {
             };
             let silence = now.since(heard_at);
             if older.addr.ip().to_canonical() != ip {
-                double |= older.has_moved_payload() && silence < STALE_ELSEWHERE_AFTER;
+                let gives = older.download.total_bytes > 0;
+                double |= gives && now.since(older.payload_at) < STALE_ELSEWHERE_AFTER;
             } else if older.direction == direction {
                 // Its network was gone for a while: it has forgotten the connection, and we have not heard of that.
                 if silence >= STALE_AFTER { over.push(*other) } else { double = true }
@@ -369,7 +370,9 @@ impl Engine {
             Knowledge::Info(_, layers) => layers.remove_source(key),
             Knowledge::All(_) => {}
         }
-        if peer.download.total_bytes + peer.upload.total_bytes > 0 {
+        // That it takes data from us proves nothing of an address that it has only named.
+        let was_called = peer.direction == Direction::Outgoing;
+        if peer.download.total_bytes > 0 || (was_called && peer.upload.total_bytes > 0) {
             torrent.known.proved(peer.listens().unwrap_or(peer.addr));
         }
         for block in peer.download.release_all() {
@@ -378,10 +381,16 @@ impl Engine {
             torrent.down.refund(block.len);
         }
         // Answers that were handed over and have not gone will not go any more.
-        let unsent = u32::try_from(peer.questions.in_flight_bytes()).unwrap_or(u32::MAX);
+        let unsent = u32::try_from(peer.questions.unsent_bytes()).unwrap_or(u32::MAX);
         self.up.refund(unsent);
         torrent.up.refund(unsent);
         torrent.picker.disown(key);
+        if peer.download.waits_for_quota {
+            self.down_line.leave(key);
+        }
+        if peer.upload.waits_for_quota {
+            self.up_line.leave(key);
+        }
         match &peer.has {
             Pieces::All => torrent.seeds -= 1,
             Pieces::Some(set) => torrent.picker.peer_gone(set, &mut self.rng),
@@ -391,7 +400,11 @@ impl Engine {
         if peer.direction == Direction::Outgoing && !goes_on {
             let useless = !peer.is_live() || peer.download.total_bytes + peer.upload.total_bytes == 0;
             let failed = useless && !is_ours && !peer.is_double;
-            torrent.known.gone(now, peer.addr, failed, &mut self.rng);
+            if peer.is_punched && peer.stage == Stage::Connecting {
+                torrent.known.missed(now, peer.addr, &mut self.rng);
+            } else {
+                torrent.known.gone(now, peer.addr, failed, &mut self.rng);
+            }
             if peer.is_double {
                 torrent.known.put_off(now, peer.addr, &mut self.rng);
             }

@@ -153,7 +153,7 @@ impl Engine {
         let mut hosts = BTreeSet::new();
         for (addr, flags) in message.added.iter().take(2 * MAX_PEX_CONTACTS) {
             // A host named twice, or one that only the teller could reach, is no contact for us.
-            if !may_refer(teller, addr.ip()) || !(hosts.insert(addr.ip()) || is_local(addr.ip())) {
+            if !may_refer(teller, addr.ip()) || !(hosts.insert(Host::of(addr.ip())) || is_local(addr.ip())) {
                 continue;
             }
             let addr = &canonical(*addr);

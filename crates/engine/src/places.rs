@@ -16,7 +16,7 @@ use ztor_base::{Duration, Host, Instant};
 
 /// Nobody is sent away before he had this long to show what he is good for, nor this soon after the last block.
 const TRIAL: Duration = Duration::from_secs(30);
-const PAYLOAD_COUNTS: Duration = Duration::from_secs(60);
+const PAYLOAD_COUNTS: Duration = Duration::from_secs(10);
 /// Calls of ours that have had less than this to be answered make no place.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 /// Between two exchanges of a torrent: while nothing comes, and otherwise.
@@ -24,6 +24,8 @@ const STARVING_PACE: Duration = Duration::from_secs(5);
 const PACE: Duration = Duration::from_secs(60);
 /// Between two places that the session moves from one torrent to another.
 const SESSION_PACE: Duration = Duration::from_secs(1);
+/// Between two peers of a full session that leave for a stranger.
+const STRANGER_PACE: Duration = Duration::from_secs(5);
 /// How long after a torrent had someone to call places are kept free for calls.
 const CALLS_COUNT: Duration = Duration::from_secs(60);
 /// One of so many places is kept for calls of our own.
@@ -81,7 +83,8 @@ impl Engine {
             return Ok(());
         }
         if may_come && let Some(attempt) = oldest_attempt(now, self.peers.iter()) {
-            self.remove_peer(now, attempt, false);
+            // It says nothing about the address.
+            self.remove_peer(now, attempt, true);
             self.places.sent_away.push(attempt);
             return Ok(());
         }
@@ -94,15 +97,31 @@ impl Engine {
             (usize::MAX - of_host, peer.started_at, key)
         };
         let oldest = self.peers.iter().filter(|(_, peer)| is_silent(peer)).map(order).min();
-        let (.., key) = oldest.ok_or(Refused::Full)?;
+        let key = oldest.map(|(.., key)| key).or_else(|| self.least_useful(now)).ok_or(Refused::Full)?;
         self.remove_peer(now, key, true);
         self.places.sent_away.push(key);
         Ok(())
     }
 
+    /// The least useful caller of all torrents, once in a while: a session full of those that wait for something would be
+    /// closed to everybody else.
+    fn least_useful(&mut self, now: Instant) -> Option<PeerKey> {
+        if now.since(self.places.moved_at) < STRANGER_PACE {
+            return None;
+        }
+        let candidates = self.torrents.values().flat_map(|torrent| {
+            let peers = torrent.peers.iter().filter_map(|key| Some((*key, self.peers.get(*key)?)));
+            let callers = peers.filter(|(_, peer)| peer.direction == Direction::Incoming);
+            callers.filter_map(move |(key, peer)| rank(now, torrent, key, peer))
+        });
+        let (.., key) = candidates.min()?;
+        self.places.moved_at = now;
+        Some(key)
+    }
+
     /// Ends the connections of those that made place for other callers.
     pub(crate) fn send_away(&mut self, out: &mut Outbox) {
-        let reason = "others called, and it had said nothing";
+        let reason = "others called, and it was of the least use";
         let closes = self.places.sent_away.drain(..);
         out.closes.extend(closes.map(|peer| Close { peer, reason: reason.to_owned() }));
     }
@@ -123,7 +142,10 @@ impl Engine {
         }
         let all = torrent.peers.iter().filter_map(|key| Some((*key, self.peers.get(*key)?)));
         if let Some(attempt) = oldest_attempt(now, all).filter(|_| may_come) {
-            self.close(now, attempt, "it made place for a caller", out);
+            // It says nothing about the address.
+            if self.remove_peer(now, attempt, true).is_some() {
+                out.closes.push(Close { peer: attempt, reason: "it made place for a caller".to_owned() });
+            }
             return true;
         }
         // Callers that have all the places they may have make place for each other only.
@@ -139,12 +161,17 @@ impl Engine {
     ) -> Option<Instant> {
         let torrent = self.torrents.get(id)?;
         let is_full = torrent.peers.len() >= self.config.max_peers_per_torrent;
-        let wants_more = torrent.is_live() && !torrent.finished && !self.shutting_down;
+        let wants_more = torrent.is_open() && !torrent.finished && !self.shutting_down;
         let due = torrent.known.next_due().filter(|_| is_full && wants_more)?;
         if due > now {
             return Some(due);
         }
-        self.exchange(now, id, |_| true, out);
+        // Calls that are under way end soon, and make place for the next: nobody who is there need go for them.
+        let is_calling =
+            |key: &PeerKey| self.peers.get(*key).is_some_and(|peer| peer.stage == Stage::Connecting);
+        if !torrent.peers.iter().any(is_calling) {
+            self.exchange(now, id, |_| true, out);
+        }
         Some(now + STARVING_PACE)
     }
 
@@ -223,7 +250,10 @@ fn rank(now: Instant, torrent: &Torrent, key: PeerKey, peer: &Peer) -> Option<(U
     let has_had_time = peer.is_live()
         && now.since(peer.started_at) >= TRIAL
         && (!peer.has_moved_payload() || now.since(peer.payload_at) >= PAYLOAD_COUNTS);
-    let good_for = if peer.interesting > 0 && !torrent.finished {
+    // Of a torrent that is not known yet, what counts is the description of it.
+    let has_metadata = peer.extended.ut_metadata.is_some() && peer.extended.metadata_size.is_some();
+    let gives = if torrent.is_unknown() { has_metadata } else { peer.interesting > 0 && !torrent.finished };
+    let good_for = if gives {
         Use::Gives
     } else if peer.is_interested {
         Use::Takes

@@ -21,8 +21,10 @@ const AHEAD_BYTES: u64 = 16 * 1024;
 /// How many times over a peer may have our metadata; a few blocks more of a short one.
 const METADATA_TIMES: u64 = 4;
 const METADATA_SPARE_BYTES: u64 = 64 * 1024;
-/// Hash requests that a peer may make: this, and a few for every 512 pieces.
+/// Hash requests that a peer may make: this, a few for every 512 pieces, and a few for every file, which has a tree of its
+/// own.
 const MIN_HASH_REQUESTS: u32 = 256;
+const HASH_REQUESTS_PER_FILE: u32 = 4;
 
 /// A question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +40,8 @@ pub(crate) struct Questions {
     queue: VecDeque<Question>,
     /// Answers handed to the driver and not yet gone.
     in_flight_bytes: u64,
+    /// How much of them was charged to the upload limits, at most.
+    charged_bytes: u64,
     metadata_served_bytes: u64,
     hash_requests: u32,
 }
@@ -62,14 +66,15 @@ impl Questions {
         !self.queue.is_empty() && self.in_flight_bytes < AHEAD_BYTES
     }
 
-    /// Bytes of answers that have not gone.
-    pub(crate) fn in_flight_bytes(&self) -> u64 {
-        self.in_flight_bytes
+    /// Bytes of answers that have not gone, as they were charged for.
+    pub(crate) fn unsent_bytes(&self) -> u64 {
+        self.charged_bytes
     }
 
     /// Bytes of answers have gone.
     pub(crate) fn sent(&mut self, bytes: u32) {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes.into());
+        self.charged_bytes = self.charged_bytes.min(self.in_flight_bytes);
     }
 
     fn pop(&mut self) -> Option<Question> {
@@ -108,7 +113,10 @@ impl Engine {
             }
             Some(Question::Hashes(request)) => {
                 questions.hash_requests += 1;
-                let most = MIN_HASH_REQUESTS + torrent.layout.piece_count() / 128;
+                let files = u32::try_from(torrent.layout.files().len()).unwrap_or(u32::MAX);
+                let most = MIN_HASH_REQUESTS
+                    .saturating_add(torrent.layout.piece_count() / 128)
+                    .saturating_add(files.saturating_mul(HASH_REQUESTS_PER_FILE));
                 let is_within = questions.hash_requests <= most;
                 match is_within.then(|| torrent.prove(&request)).flatten() {
                     Some(hashes) => {
@@ -120,6 +128,11 @@ impl Engine {
             }
         };
         questions.in_flight_bytes += out.reply(key, &message);
+        questions.charged_bytes += u64::from(len);
+        if len > 0 {
+            // It was worth asking, and is paid for.
+            peer.refused_requests = peer.refused_requests.saturating_sub(1);
+        }
         len
     }
 }

@@ -121,6 +121,9 @@ impl Torrent {
         for addr in &add.peers {
             torrent.known.add(now, *addr, Origin::Hand, None, rng);
         }
+        for addr in &add.earlier_peers {
+            torrent.known.add(now, *addr, Origin::Earlier, None, rng);
+        }
         torrent.know(Arc::clone(&add.meta));
         torrent.begin(add.priorities.clone(), add.sequential, add.uploaded, add.downloaded);
         torrent

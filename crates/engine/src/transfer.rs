@@ -271,6 +271,11 @@ impl Line {
         self.queue.is_empty() || self.is_feeding
     }
 
+    /// A peer that waited is gone.
+    pub(crate) fn leave(&mut self, key: PeerKey) {
+        self.queue.retain(|waiting| *waiting != key);
+    }
+
     fn join(&mut self, key: PeerKey, until: Instant) {
         self.queue.push_back(key);
         self.at = self.at.min(until);

@@ -31,7 +31,8 @@ pub struct Magnet {
     pub trackers: Vec<String>,
     /// `x.pe`: peers to begin with, as `host:port` or `[ipv6]:port`.
     pub peers: Vec<String>,
-    /// `so`: the indices of the files that are wanted; empty means all. An index may be out of range.
+    /// `so`: the indices of the files that are wanted, in order and without overlaps; empty means all. An index may be out of
+    /// range.
     pub select: Vec<RangeInclusive<u32>>,
     /// `ws`: web seeds.
     pub web_seeds: Vec<String>,
@@ -87,8 +88,9 @@ impl Magnet {
 
     /// Whether the file of this index is wanted.
     pub fn selects(&self, file: usize) -> bool {
-        self.select.is_empty()
-            || u32::try_from(file).is_ok_and(|file| self.select.iter().any(|range| range.contains(&file)))
+        let Ok(file) = u32::try_from(file) else { return self.select.is_empty() };
+        let at = self.select.partition_point(|range| *range.end() < file);
+        self.select.is_empty() || self.select.get(at).is_some_and(|range| range.contains(&file))
     }
 }
 
@@ -182,7 +184,8 @@ impl FromStr for Magnet {
             }
         }
         let info_hashes = topics.hashes()?;
-        Ok(Self { info_hashes, name, trackers: tracker_urls, peers, select: selected, web_seeds: seed_urls })
+        let select = merged(selected);
+        Ok(Self { info_hashes, name, trackers: tracker_urls, peers, select, web_seeds: seed_urls })
     }
 }
 
@@ -270,6 +273,21 @@ fn select(text: &str) -> Vec<RangeInclusive<u32>> {
         (!range.is_empty()).then_some(range)
     });
     parts.collect()
+}
+
+/// The same ranges in order, those that overlap or touch as one.
+fn merged(mut ranges: Vec<RangeInclusive<u32>>) -> Vec<RangeInclusive<u32>> {
+    ranges.sort_unstable_by_key(|range| *range.start());
+    let mut merged: Vec<RangeInclusive<u32>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if *range.start() <= last.end().saturating_add(1) => {
+                *last = *last.start()..=*last.end().max(range.end());
+            }
+            _ => merged.push(range),
+        }
+    }
+    merged
 }
 
 /// A text from outside for a message, not longer than a line.

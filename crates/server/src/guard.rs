@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -47,6 +48,7 @@ const MAX_REQUEST_LEN: usize = 16 * 1024;
 /// See the module.
 pub(crate) struct GuardedListener {
     listener: TcpListener,
+    proxies: Vec<IpNet>,
     table: Table,
 }
 
@@ -97,8 +99,18 @@ struct Slot {
 }
 
 impl GuardedListener {
-    pub(crate) fn new(listener: TcpListener, limits: Limits) -> Self {
-        Self { listener, table: Table { limits, places: Arc::default() } }
+    /// `proxies` have all the connections of their clients, and may have as many as all together.
+    pub(crate) fn new(listener: TcpListener, limits: Limits, proxies: Vec<IpNet>) -> Self {
+        Self { listener, proxies, table: Table { limits, places: Arc::default() } }
+    }
+}
+
+impl GuardedListener {
+    fn take(&self, ip: IpAddr) -> Option<(Slot, oneshot::Receiver<()>)> {
+        let ip = ip.to_canonical();
+        let is_proxy = self.proxies.iter().any(|net| net.contains(&ip));
+        let max = if is_proxy { self.table.limits.max } else { self.table.limits.max_per_host };
+        self.table.take(Host::of(ip), max)
     }
 }
 
@@ -118,7 +130,7 @@ impl Listener for GuardedListener {
                     continue;
                 }
             };
-            let Some((slot, evicted)) = self.table.take(Host::of(peer.ip())) else { continue };
+            let Some((slot, evicted)) = self.take(peer.ip()) else { continue };
             let local = stream.local_addr().ok();
             let deadline = Box::pin(sleep(REQUEST_PATIENCE));
             let io = GuardedStream { stream, deadline, read_since_write: 0, slot, evicted: Some(evicted) };
@@ -224,9 +236,9 @@ impl Table {
     }
 
     /// A place for a connection of a host, and what becomes ready when it has to be given up.
-    fn take(&self, host: Host) -> Option<(Slot, oneshot::Receiver<()>)> {
+    fn take(&self, host: Host, max_of_host: usize) -> Option<(Slot, oneshot::Receiver<()>)> {
         let mut places = self.lock();
-        if places.per_host.get(&host).is_some_and(|count| *count >= self.limits.max_per_host) {
+        if places.per_host.get(&host).is_some_and(|count| *count >= max_of_host) {
             return None;
         }
         if places.waiting.len() >= self.limits.max {
@@ -298,16 +310,30 @@ mod tests {
     #[test]
     fn take_counts_by_host_and_forgets() {
         let table = Table { limits: Limits { max: 10, max_per_host: 2 }, places: Arc::default() };
-        let a = table.take(host("2001:db8::1")).unwrap();
-        let _b = table.take(host("2001:db8::2")).unwrap();
-        assert!(table.take(host("2001:db8::3")).is_none());
-        assert!(table.take(host("2001:db8:0:1::1")).is_some());
+        let a = table.take(host("2001:db8::1"), 2).unwrap();
+        let _b = table.take(host("2001:db8::2"), 2).unwrap();
+        assert!(table.take(host("2001:db8::3"), 2).is_none());
+        assert!(table.take(host("2001:db8:0:1::1"), 2).is_some());
         drop(a);
-        let others: Vec<_> = (0..50).map(|n| table.take(host(&format!("192.0.2.{n}"))).unwrap()).collect();
-        assert!(table.take(host("2001:db8::3")).is_some());
+        let others: Vec<_> = (0..50).map(|n| table.take(host(&format!("192.0.2.{n}")), 2).unwrap()).collect();
+        assert!(table.take(host("2001:db8::3"), 2).is_some());
         assert_eq!(table.lock().waiting.len(), 9);
         drop(others);
         assert!(table.lock().waiting.is_empty() && table.lock().per_host.is_empty());
+    }
+
+    #[test]
+    fn a_proxy_may_have_more_connections_than_a_host() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let limits = Limits { max: 5, max_per_host: 2 };
+            let listener = GuardedListener::new(listener, limits, vec!["127.0.0.0/8".parse().unwrap()]);
+            let take = |ip: &str| listener.take(ip.parse().unwrap());
+            let of_proxy: Vec<_> = (0..5).filter_map(|_| take("127.0.0.1")).collect();
+            let of_host: Vec<_> = (0..5).filter_map(|_| take("192.0.2.1")).collect();
+            assert_eq!((of_proxy.len(), of_host.len()), (5, 2));
+        });
     }
 
     #[test]
@@ -316,7 +342,8 @@ mod tests {
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let addr = listener.local_addr().unwrap();
-            let mut listener = GuardedListener::new(listener, Limits { max: 3, max_per_host: 100 });
+            let mut listener =
+                GuardedListener::new(listener, Limits { max: 3, max_per_host: 100 }, Vec::new());
             let mut clients = Vec::new();
             let mut streams = Vec::new();
             for n in 0..5 {

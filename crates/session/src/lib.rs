@@ -318,7 +318,8 @@ impl Session {
             meta,
             priorities,
             sequential,
-            peers: peers.into_iter().chain(resume.iter().flat_map(|r| r.peers.iter().copied())).collect(),
+            peers,
+            earlier_peers: resume.as_ref().map_or_else(Vec::new, |resume| resume.peers.clone()),
             uploaded: resume.as_ref().map_or(0, |r| r.uploaded),
             downloaded: resume.as_ref().map_or(0, |r| r.downloaded),
         };

@@ -22,8 +22,8 @@ pub(crate) fn resume_path(state: &Path, meta: &Metainfo, dir: &Path) -> PathBuf 
 }
 
 /// Corrects what an earlier run has remembered of a torrent in the folder `dir`, after its data was compared with the
-/// hashes: pieces that are not right (`good`, one entry per piece) are no longer remembered as there. The next start
-/// hashes and fetches them.
+/// hashes: pieces that were found bad (false in `not_bad`, one entry per piece) are no longer remembered as there. The next
+/// start fetches them.
 ///
 /// Returns whether there was something to correct. `state` is [`Config::state_dir`](crate::Config::state_dir).
 ///
@@ -33,7 +33,7 @@ pub fn distrust_record(
     state: &Path,
     meta: &Metainfo,
     dir: &Path,
-    good: &[bool],
+    not_bad: &[bool],
 ) -> Result<bool, ResumeError> {
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let path = resume_path(state, meta, &dir);
@@ -42,7 +42,7 @@ pub fn distrust_record(
         return Ok(false);
     }
     let mut is_wrong = false;
-    for (piece, _) in good.iter().enumerate().filter(|(_, good)| !**good) {
+    for (piece, _) in not_bad.iter().enumerate().filter(|(_, not_bad)| !**not_bad) {
         if let Some(byte) = record.have.get_mut(piece / 8) {
             let bit = 0x80 >> (piece % 8);
             is_wrong |= *byte & bit != 0;

@@ -1,6 +1,6 @@
 //! `ztor get`: download, verify, and perhaps seed.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::rc::Rc;
@@ -173,8 +173,7 @@ fn fetch_metadata(
             let path = dir.join(with_extension(&meta.name, ".torrent"));
             let mut meta = Metainfo::clone(meta);
             meta.web_seeds.clone_from(&magnet.web_seeds);
-            std::fs::write(&path, meta.to_bytes())
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            write_new(&path, &meta.to_bytes())?;
             Ok(None)
         });
         if let Err(error) = swarm.add_link(link, peers.clone(), write) {
@@ -184,6 +183,29 @@ fn fetch_metadata(
     let result = swarm.run(Goal::Fetch { seed: Seed::default(), give_up: args.give_up }, stop);
     swarm.end(stop.is_set());
     result
+}
+
+/// Writes a file whose name a stranger has chosen: over none that is there with other contents.
+fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let context = || format!("cannot write {}", path.display());
+    match std::fs::File::create_new(path) {
+        Ok(mut file) => {
+            let written = file.write_all(bytes);
+            if written.is_err() {
+                // What is half there would be in the way of the next try.
+                let _ = std::fs::remove_file(path);
+            }
+            written.with_context(context)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if std::fs::read(path).is_ok_and(|found| found == bytes) {
+                return Ok(());
+            }
+            let fault = Fault::new(Exit::Storage, format!("{} exists, with other contents", path.display()));
+            Err(fault.hint("move it away, or choose another folder with -o").into())
+        }
+        Err(error) => Err(error).with_context(context),
+    }
 }
 
 /// What the arguments name, each once.

@@ -69,7 +69,12 @@ fn verify(torrent: &OsStr, path: &Path, many: bool, console: &Console, stop: &St
             BadFile::find(&meta, index, &on_disk, &good)
         })
         .collect();
-    correct_record(&meta, &dir, &good, console);
+    // Pieces of which nothing is known were not judged, and a record may know them from peers.
+    let is_bad = |(piece, good): (u32, &bool)| {
+        !good && (meta.hashes.v1(piece).is_some() || meta.hashes.v2(piece).is_some())
+    };
+    let not_bad: Vec<bool> = (0..).zip(&good).map(|piece| !is_bad(piece)).collect();
+    correct_record(&meta, &dir, &not_bad, console);
     let verdict = Verdict::new(&meta, &good, bad_files.len());
     if console.is_json() {
         bad_files.iter().for_each(|file| console.json(file));
@@ -82,9 +87,9 @@ fn verify(torrent: &OsStr, path: &Path, many: bool, console: &Console, stop: &St
 }
 
 /// Keeps the next `get` or `seed` from believing pieces that are bad.
-fn correct_record(meta: &Metainfo, dir: &Path, good: &[bool], console: &Console) {
+fn correct_record(meta: &Metainfo, dir: &Path, not_bad: &[bool], console: &Console) {
     let Some(state) = default_state_dir() else { return };
-    match distrust_record(&state, meta, dir, good) {
+    match distrust_record(&state, meta, dir, not_bad) {
         Ok(false) => {}
         Ok(true) => {
             console.warn("an earlier run has recorded bad pieces as right; the record is corrected");

@@ -18,17 +18,21 @@ impl Swarm {
     }
 
     pub(super) fn on_failure(&mut self, id: TorrentId, exit: Exit, message: String) {
-        let warning = message.clone();
-        self.fail(id, exit, message, &warning);
+        self.fail(id, Report { exit, message, hint: None });
+    }
+
+    /// Notes why an added torrent cannot go on.
+    pub(super) fn fail(&mut self, id: TorrentId, report: Report) {
+        let warning = report.message.clone();
+        self.fail_with_warning(id, report, &warning);
     }
 
     /// `warning` is shown if the run goes on without it.
-    pub(super) fn fail(&mut self, id: TorrentId, exit: Exit, message: String, warning: &str) {
+    pub(super) fn fail_with_warning(&mut self, id: TorrentId, report: Report, warning: &str) {
         let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
         if matches!(torrent.outcome, Outcome::Failed(_)) {
             return;
         }
-        let report = Report { exit, message, hint: None };
         torrent.outcome = Outcome::Failed(report);
         // That of an only torrent is told as the command's error.
         if self.count() > 1 {

@@ -88,9 +88,8 @@ impl Swarm {
                 self.session.command(Command::Remove(id));
             }
             Err(error) => {
-                let report = Report::of(&error);
                 self.session.command(Command::Remove(id));
-                self.on_failure(id, report.exit, report.message);
+                self.fail(id, Report::of(&error));
             }
         }
     }

@@ -112,6 +112,15 @@ fn metadata_alone_makes_the_same_torrent() {
         assert_eq!(shown.expect(0).json()[0]["name"], "album");
         let run = scratch.ztor(&[&"verify", &scratch.path("out/album.torrent"), &album]);
         run.expect(0);
+        // The name is the choice of whoever made the torrent: nothing is written over.
+        let out = scratch.path("out/album.torrent");
+        let again =
+            || Running::start(get(&scratch, &[&"--metadata-only", &link, &"--peer", &seed.addr])).finish();
+        again().expect(0);
+        std::fs::write(&out, "mine").unwrap();
+        let run = again().expect(4);
+        assert!(run.stderr.contains("album.torrent exists") && run.stderr.contains("-o"), "{run:#?}");
+        assert_eq!(std::fs::read(&out).unwrap(), b"mine");
     }
 }
 

@@ -155,7 +155,7 @@ impl KnownPeers {
 
     /// Makes room for another address of a rank, if there is none. False if all others are worth more.
     fn make_room(&mut self, rank: Rank) -> bool {
-        let victim = if self.room.is_full(rank) {
+        let victim = if rank != Rank::Kept && self.room.is_full(rank) {
             self.room.first_to_leave(rank)
         } else if self.peers.len() >= MAX_KNOWN_PEERS {
             let no_better = Rank::ALL.into_iter().rev().take_while(|of| *of >= rank);
@@ -167,8 +167,9 @@ impl KnownPeers {
         victim.is_some()
     }
 
+    /// Whether no more may be given by hand. Those that have worked leave half of the room to them.
     fn is_kept_full(&self, rank: Rank) -> bool {
-        rank == Rank::Kept && self.room.is_full(rank)
+        rank == Rank::Kept && self.room.len(rank) >= 2 * rank.quota()
     }
 
     /// Changes an address, and its place in the indexes with it.
@@ -325,7 +326,7 @@ impl KnownPeers {
             is_new
         });
         if is_kept == Some(true) {
-            *self.kept.entry(host).or_default() += 1;
+            self.count_kept(addr, true);
         }
     }
 
@@ -357,10 +358,44 @@ impl KnownPeers {
             }
             Some(known.failures)
         });
-        let Some(Some(failures)) = failures else { return };
+        let Some(Some(failures)) = failures else { return self.keep_no_longer(addr) };
         // Nobody names such an address again: it is tried for as long as the torrent is there.
         let wait = RETRY_AFTER * (1 << failures.min(MAX_FAILURES));
         self.schedule(addr, now + wait, rng);
+    }
+
+    /// A meeting through a third came to nothing, which says nothing about calls: it is tried as it would have been.
+    pub(crate) fn missed(&mut self, now: Instant, addr: SocketAddr, rng: &mut Rng) {
+        let failures = self.change(addr, |known| {
+            known.connected = false;
+            known.failures
+        });
+        if let Some(failures) = failures {
+            self.schedule(addr, now + RETRY_AFTER * (1 << failures.min(MAX_FAILURES)), rng);
+        }
+    }
+
+    /// One that has worked and is there no more is like any other of its source.
+    fn keep_no_longer(&mut self, addr: SocketAddr) {
+        let was_kept = self.change(addr, |known| {
+            let was_kept = std::mem::take(&mut known.is_kept);
+            if was_kept {
+                known.rank = Rank::best_of(known.origins);
+            }
+            was_kept
+        });
+        if was_kept == Some(true) {
+            self.count_kept(addr, false);
+        }
+    }
+
+    fn count_kept(&mut self, addr: SocketAddr, is_more: bool) {
+        let host = Host::of(addr.ip());
+        let count = self.kept.get(&host).copied().unwrap_or(0);
+        match if is_more { count + 1 } else { count.saturating_sub(1) } {
+            0 => drop(self.kept.remove(&host)),
+            count => drop(self.kept.insert(host, count)),
+        }
     }
 
     pub(crate) fn forget(&mut self, addr: SocketAddr) {
@@ -370,13 +405,7 @@ impl KnownPeers {
             self.queues.entry(known.rank).or_default().remove(&(due, tie, addr));
         }
         if known.is_kept {
-            let host = Host::of(addr.ip());
-            let left = self.kept.get(&host).map_or(0, |count| count.saturating_sub(1));
-            if left > 0 {
-                self.kept.insert(host, left)
-            } else {
-                self.kept.remove(&host)
-            };
+            self.count_kept(addr, false);
         }
     }
 

@@ -5,8 +5,10 @@ use ztor_base::Host;
 /// The source of an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Origin {
-    /// The user, the magnet link, or the last run.
+    /// The user or the magnet link.
     Hand,
+    /// An earlier run, in which piece data has passed.
+    Earlier,
     /// A tracker, by its [index](ztor_tracker::announcer::TrackerId::index).
     Tracker(usize),
     /// A node of the DHT (BEP 5).
@@ -46,7 +48,7 @@ impl Origin {
     pub(super) fn rank(self) -> Rank {
         match self {
             Self::Hand => Rank::Kept,
-            Self::Tracker(_) => Rank::Tracker,
+            Self::Tracker(_) | Self::Earlier => Rank::Tracker,
             Self::Local(_) => Rank::Local,
             Self::Incoming(_) => Rank::Incoming,
             Self::Dht(_) => Rank::Dht,
@@ -57,7 +59,7 @@ impl Origin {
 
     pub(super) fn teller(self) -> Option<Teller> {
         match self {
-            Self::Hand => None,
+            Self::Hand | Self::Earlier => None,
             Self::Tracker(id) => Some(Teller::Tracker(id)),
             Self::Dht(host)
             | Self::Pex(host)
@@ -75,6 +77,11 @@ impl Rank {
     /// The bit of it in a set of ranks that an address was named by.
     pub(super) const fn bit(self) -> u8 {
         1 << self as u8
+    }
+
+    /// The best of a set of ranks, but for [`Rank::Kept`].
+    pub(super) fn best_of(bits: u8) -> Self {
+        Self::ALL.into_iter().skip(1).find(|rank| bits & rank.bit() != 0).unwrap_or(Self::Meeting)
     }
 
     /// Addresses of this rank, at most.

@@ -79,7 +79,6 @@ impl Room {
         self.lens.get(&rank).is_some_and(|len| *len >= rank.quota())
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self, rank: Rank) -> usize {
         self.lens.get(&rank).copied().unwrap_or(0)
     }

@@ -204,3 +204,36 @@ fn indexes_agree_with_a_fresh_count() {
     assert_eq!(known.kept.values().sum::<u32>() as usize, known.peers.values().filter(|k| k.is_kept).count());
     assert!(known.len() <= MAX_KNOWN_PEERS && known.len() > 1000, "{}", known.len());
 }
+
+#[test]
+fn those_that_have_worked_leave_room_for_the_user_and_are_given_up() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    let nth = |n: u16| SocketAddr::from(([203, 0, (n >> 8) as u8, n as u8], 7000));
+    for n in 0..1100 {
+        known.add(at(0), nth(n), Origin::Incoming(Host::of(nth(n).ip())), None, &mut rng);
+        known.proved(nth(n));
+    }
+    let kept = known.room.len(Rank::Kept);
+    assert_eq!(kept, Rank::Kept.quota());
+    known.add(at(0), addr(1), Origin::Hand, None, &mut rng);
+    assert!(known.contains(addr(1)), "the user is heard");
+    for _ in 0..MAX_FAILURES {
+        for addr in [nth(0), addr(1)] {
+            known.take(addr);
+            known.gone(at(1), addr, true, &mut rng);
+        }
+    }
+    assert_eq!(known.room.len(Rank::Kept), kept, "one of them is kept no longer, and the user's is");
+    assert!(known.peers[&addr(1)].due.is_some() && known.peers[&nth(0)].due.is_none());
+}
+
+#[test]
+fn a_meeting_that_came_to_nothing_is_no_failure() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    known.add(at(0), addr(1), Origin::Tracker(0), None, &mut rng);
+    for _ in 0..20 {
+        assert!(known.take(addr(1)));
+        known.missed(at(1), addr(1), &mut rng);
+    }
+    assert_eq!(known.take_due(at(20), false), Some(addr(1)));
+}

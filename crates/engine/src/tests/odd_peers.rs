@@ -134,6 +134,10 @@ fn who_repeats_an_id_from_elsewhere_neither_ends_its_owner_nor_keeps_it_out() {
     // An idle owner says nothing for two minutes.
     scripted.rig.now += Duration::from_secs(60);
     assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
+    // One that takes data and gives none keeps nobody out.
+    let (mut scripted, owner) = called_owner(false);
+    scripted.rig.engine.peers[owner].upload.total_bytes = 16384;
+    assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
     // The other came first, and gives nothing: the owner gets in.
     let mut scripted = Scripted::new(false, Reserved::NONE);
     let first = scripted.rig.engine.accept(scripted.rig.now, (thief, 7000).into(), Transport::Tcp).unwrap();

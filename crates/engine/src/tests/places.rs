@@ -233,3 +233,70 @@ fn callers_do_not_take_the_places_of_those_we_called() {
         assert!(crowd.rig.engine.peers.contains_key(called));
     }
 }
+
+#[test]
+fn a_session_full_of_those_who_wait_lets_strangers_in() {
+    let mut crowd = Crowd::new(8, |config| (config.max_peers, config.max_peers_per_torrent) = (40, 40));
+    crowd.fill(hosts(5), true);
+    assert_eq!(crowd.rig.engine.peers.len(), 40);
+    assert!(crowd.accept(host(100, 0)).is_err(), "they have not had their time");
+    crowd.sleep(40);
+    let stranger = crowd.accept(host(100, 0)).expect("the least useful goes");
+    crowd.greet(stranger, true);
+    assert!(crowd.rig.engine.peers.get(stranger).is_some_and(|peer| peer.is_live()));
+    assert!(crowd.accept(host(101, 0)).is_err(), "not one for each that knocks");
+    assert_eq!(crowd.rig.engine.peers.len(), 40);
+}
+
+#[test]
+fn one_network_is_not_called_without_end() {
+    let mut crowd = Crowd::new(THEY_HAVE, |_| {});
+    let addrs = (1..=60).map(one_network).collect();
+    crowd.rig.handle(Event::Command(Command::AddPeers { torrent: crowd.id, addrs }));
+    for _ in 0..100 {
+        crowd.rig.settle();
+        for connect in crowd.rig.take_out().connects {
+            crowd.rig.handle(Event::Connected { peer: connect.peer });
+            crowd.greet(connect.peer, true);
+        }
+        crowd.rig.now += Duration::from_millis(500);
+    }
+    let live = crowd.rig.engine.peers.values().filter(|peer| peer.is_live()).count();
+    assert!((1..=PER_HOST + 1).contains(&live), "{live} connections to one /64");
+}
+
+#[test]
+fn a_link_whose_places_are_full_still_calls_who_may_know() {
+    let mut crowd = Crowd::new(0, |config| config.max_peers_per_torrent = 10);
+    crowd.rig.handle(Event::Command(Command::Remove(crowd.id)));
+    let add = AddMagnet {
+        info_hashes: crowd.meta.info_hashes,
+        trackers: Vec::new(),
+        peers: Vec::new(),
+        known: None,
+    };
+    crowd.id = crowd.rig.engine.add_magnet(crowd.rig.now, &add).unwrap();
+    crowd.fill((1..=10).map(|n| host(n, 0)), true);
+    let id = crowd.id;
+    crowd.names(id, host(200, 0));
+    crowd.sleep(60);
+    assert!(crowd.called.contains(&host(200, 0)), "{:?}", crowd.called);
+}
+
+/// Addresses are made up more easily than peers that give.
+#[test]
+fn who_gives_does_not_go_for_calls_that_nobody_answers() {
+    let mut crowd = Crowd::new(0, |config| config.max_peers_per_torrent = 10);
+    crowd.fill([host(1, 0)], true);
+    let giver = *crowd.rig.engine.torrents[crowd.id].peers.first().expect("it is there");
+    let addrs = (2..=250).map(|n| host(n, 0)).collect();
+    crowd.rig.handle(Event::Command(Command::AddPeers { torrent: crowd.id, addrs }));
+    for _ in 0..300 {
+        crowd.rig.now += Duration::from_secs(1);
+        crowd.rig.give(giver, &mut FarEnd::default(), &encode(&[Message::KeepAlive]));
+        crowd.rig.settle();
+        // Nobody answers: the engine gives up by itself.
+        crowd.rig.take_out();
+    }
+    assert!(crowd.rig.engine.peers.get(giver).is_some_and(|peer| peer.is_live()));
+}

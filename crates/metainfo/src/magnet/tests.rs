@@ -47,6 +47,11 @@ fn parts_that_make_no_sense_are_left_out() {
     assert_eq!(parse(&two).unwrap().info_hashes, hash);
     let link = format!("magnet:?xt=urn:btih:{HEX}&so=x,3-1,4,1-,-1,99999999999,6-7");
     assert_eq!(parse(&link).unwrap().select, [4..=4, 6..=7]);
+    // A link can name a file a hundred thousand times, and each is asked for.
+    let link = format!("magnet:?xt=urn:btih:{HEX}&so=7,7,3-5,{}4-8,10&so=2", "9,".repeat(100_000));
+    let magnet = parse(&link).unwrap();
+    assert_eq!(magnet.select, [2..=10]);
+    assert!(magnet.selects(2) && magnet.selects(10) && !magnet.selects(1) && !magnet.selects(11));
     let escaped = format!(" magnet%3A%3Fxt%3Durn%3Abtih%3A{HEX}%26dn%3Da%2520b\n");
     assert_eq!(parse(&escaped).unwrap().name.as_deref(), Some("a b"));
     let half = format!("magnet:%3Fxt=urn:btih:{HEX}");
@@ -107,7 +112,9 @@ prop_compose! {
             name: name.map(|name| safe_element(name.as_bytes(), Naming::Portable)),
             trackers: hosts.iter().map(|host| format!("udp://{host}/{path}")).collect(),
             peers: hosts.iter().map(|host| format!("{host}:6881")).collect(),
-            select: select.into_iter().map(|(first, more)| first..=first.saturating_add(more)).collect(),
+            select: merged(
+                select.into_iter().map(|(first, more)| first..=first.saturating_add(more)).collect(),
+            ),
             web_seeds: hosts.iter().map(|host| format!("https://{host}/{path}")).collect(),
         }
     }

@@ -22,12 +22,7 @@ use crate::guard::{Ends, GuardedListener, Limits};
 /// Serves until told to stop, then until the connections are done.
 pub(super) async fn serve(socket: Socket, state: Arc<State>, mut stopping: watch::Receiver<bool>) {
     let listener = match TcpListener::from_std(socket.into()) {
-        Ok(listener) => {
-            let limits = Limits::default();
-            // All connections are of the proxy.
-            let max_per_host = if state.proxies.is_empty() { limits.max_per_host } else { limits.max };
-            GuardedListener::new(listener, Limits { max_per_host, ..limits })
-        }
+        Ok(listener) => GuardedListener::new(listener, Limits::default(), state.proxies.clone()),
         Err(error) => return tracing::error!(%error, "the tracker cannot serve HTTP"),
     };
     let app = Router::new()

@@ -13,8 +13,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use ztor_base::Instant;
 use ztor_engine::{
-    AddError, Begin, BeginError, Command, Connect, Event, PeerKey, SendBlock, TorrentEvent, TorrentId,
-    Transport,
+    AddError, Begin, BeginError, Command, Connect, DiskFaultKind, Event, PeerKey, SendBlock, TorrentEvent,
+    TorrentId, Transport,
 };
 
 impl Driver {
@@ -67,6 +67,7 @@ impl Driver {
             is_retry: false,
             changed_at: None,
             had_before_change: None,
+            looks_again: false,
             in_doubt: false,
         };
         self.torrents.insert(id, entry);
@@ -79,6 +80,9 @@ impl Driver {
     fn check(&mut self, id: TorrentId) {
         let Some(entry) = self.torrents.get_mut(id) else { return };
         let is_retry = std::mem::take(&mut entry.is_retry);
+        // An earlier check that is still under way must not be taken for this one.
+        entry.stop.store(true, Ordering::Relaxed);
+        entry.stop = Arc::default();
         self.disk.check(CheckJob {
             torrent: id,
             store: Arc::clone(&entry.store),
@@ -177,6 +181,7 @@ impl Driver {
             TorrentEvent::Started { torrent, .. } => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
                     (entry.in_doubt, entry.recheck) = (false, false);
+                    entry.had_before_change = None;
                     entry.retry.started(now);
                     let look = entry.looks.lock().unwrap_or_else(PoisonError::into_inner);
                     let (hashed_bytes, believed_bytes) =
@@ -194,10 +199,15 @@ impl Driver {
                 return self.save(torrent, true);
             }
             TorrentEvent::Stopped { torrent, ref fault } => {
-                if let Some(entry) = self.torrents.get_mut(torrent)
-                    && entry.had_before_change.take().is_some()
-                {
-                    return self.tell(SessionEvent::ChangedByOthers { torrent, fault: fault.clone() });
+                if let Some(entry) = self.torrents.get_mut(torrent) {
+                    if std::mem::take(&mut entry.looks_again) {
+                        return self.tell(SessionEvent::ChangedByOthers { torrent, fault: fault.clone() });
+                    }
+                    // After a look that could not be finished the next one must still spare what the user has changed. After
+                    // one that has found it, going on is for the user to say.
+                    if matches!(fault.kind, DiskFaultKind::Changed | DiskFaultKind::InTheWay) {
+                        entry.had_before_change = None;
+                    }
                 }
                 self.plan_retry(now, torrent, fault);
             }

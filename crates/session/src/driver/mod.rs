@@ -94,6 +94,8 @@ struct Entry {
     /// A file was changed by somebody else, and the check that is asked for finds out whether its content is: these are
     /// the pieces that were there, in wire form.
     had_before_change: Option<Vec<u8>>,
+    /// The stop that comes next is for such a look, which follows at once.
+    looks_again: bool,
     /// Written data may be lost. The system says so once, so a later sync that succeeds proves nothing: what was
     /// saved last stands until the disk has been looked at again.
     in_doubt: bool,
@@ -366,7 +368,7 @@ impl Driver {
             }
             ToNet::Command(command) => {
                 match &command {
-                    Command::Remove(id) => self.save(*id, true),
+                    Command::Remove(id) => self.save_last(*id),
                     Command::Resume(id) => {
                         if let Some(entry) = self.torrents.get_mut(*id) {
                             entry.retry.resumed();

@@ -134,6 +134,14 @@ impl Driver {
         self.disk.save(SaveJob { torrent: id, store, path: entry.resume_path.clone(), resume, looks });
     }
 
+    /// Queues the last save of a torrent that is being removed, behind one that may be under way.
+    pub(super) fn save_last(&mut self, id: TorrentId) {
+        if let Some(entry) = self.torrents.get_mut(id) {
+            entry.is_saving = false;
+        }
+        self.save(id, true);
+    }
+
     pub(super) fn on_saved(
         &mut self,
         now: Instant,
@@ -157,7 +165,11 @@ impl Driver {
                 self.tell(SessionEvent::NotSaved { torrent, fault });
                 self.tell_finished(torrent, &resume);
             }
-            Some(SaveError::Exhausted) => self.engine.not_saved(torrent),
+            Some(SaveError::Exhausted) => {
+                self.engine.not_saved(torrent);
+                // At the end there is no later save; the caller's deadline ends it.
+                entry.save_again |= self.ending == Ending::Saving;
+            }
             Some(SaveError::Data(fault)) => {
                 self.stop_in_doubt(now, torrent, fault);
             }
@@ -170,7 +182,7 @@ impl Driver {
                     && let Some(entry) = self.torrents.get_mut(torrent)
                     && had.is_some()
                 {
-                    entry.had_before_change = had;
+                    (entry.had_before_change, entry.looks_again) = (had, true);
                     let again = Event::Command(Command::Resume(torrent));
                     self.engine.handle(now, again, &mut self.out);
                 }

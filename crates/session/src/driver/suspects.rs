@@ -103,7 +103,7 @@ impl Driver {
         if self.stop_in_doubt(now, torrent, DiskFault { kind: DiskFaultKind::Changed, message })
             && let Some(entry) = self.torrents.get_mut(torrent)
         {
-            entry.had_before_change = Some(had);
+            (entry.had_before_change, entry.looks_again) = (Some(had), true);
             self.engine.handle(now, Event::Command(Command::Resume(torrent)), &mut self.out);
         }
     }
