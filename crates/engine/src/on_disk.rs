@@ -19,6 +19,7 @@ const MAX_TOLD_ONE_BY_ONE: u32 = 4096;
 impl Engine {
     pub(crate) fn on_disk(&mut self, now: Instant, id: TorrentId, event: DiskEvent, out: &mut Outbox) {
         if let DiskEvent::Written { bytes } = event {
+            self.notes_first_write(id);
             return self.disk_wrote(now, bytes);
         }
         if !self.torrents.contains_key(id) {
@@ -52,6 +53,16 @@ impl Engine {
         self.mark_torrent(id);
     }
 
+    /// Files have been made: the record is to say soon whose they are, or after a crash they are taken for the user's.
+    fn notes_first_write(&mut self, id: TorrentId) {
+        if let Some(torrent) = self.torrents.get_mut(id)
+            && torrent.checked
+            && !std::mem::replace(&mut torrent.has_written, true)
+        {
+            self.changes.unsaved.insert(id);
+        }
+    }
+
     fn on_checked(&mut self, now: Instant, id: TorrentId, have: Bitfield, out: &mut Outbox) {
         let torrent = &mut self.torrents[id];
         if !matches!(torrent.phase, Phase::Checking { .. }) || have.len() != torrent.layout.piece_count() {
@@ -62,7 +73,7 @@ impl Engine {
         let missing = (0..torrent.layout.piece_count()).filter(|p| torrent.picker.needs(*p));
         torrent.left_bytes = missing.map(|p| data_len(&torrent.layout, p)).sum();
         torrent.phase = Phase::Live;
-        torrent.checked = true;
+        (torrent.checked, torrent.has_written) = (true, false);
         torrent.finished = torrent.picker.is_finished();
         self.changes.unsaved.insert(id);
         let (finished, have_bytes) = (torrent.finished, torrent.have_bytes);

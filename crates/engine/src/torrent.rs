@@ -111,6 +111,8 @@ pub(crate) struct Torrent {
     pub(crate) dht_vain: u32,
     /// Announces to the local network are planned.
     pub(crate) is_told_locally: bool,
+    /// Something was written since the check.
+    pub(crate) has_written: bool,
     /// When the last wanted piece was verified, or the check found nothing missing.
     pub(crate) finished: bool,
 }
@@ -216,6 +218,7 @@ impl Torrent {
             dht_due: None,
             dht_vain: 0,
             is_told_locally: false,
+            has_written: false,
             finished: false,
             layout,
         }

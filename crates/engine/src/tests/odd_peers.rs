@@ -268,3 +268,19 @@ fn up_to_128_kib_are_served_at_a_time_and_the_limit_holds() {
     let (served, said) = blocks_for(meta, |_| {}, &[larger]);
     assert!(served.is_empty() && said.contains(&Message::Reject(larger)));
 }
+
+#[test]
+fn the_first_write_after_a_check_is_worth_a_save() {
+    let mut scripted = Scripted::new(false, Reserved::NONE);
+    let id = scripted.id;
+    let saved = |scripted: &mut Scripted| {
+        let ids = scripted.rig.engine.unsaved(false);
+        ids.iter().for_each(|id| drop(scripted.rig.engine.resume_data(*id, true)));
+        ids.contains(&id)
+    };
+    saved(&mut scripted);
+    scripted.rig.disk(id, DiskEvent::Written { bytes: 16384 });
+    assert!(saved(&mut scripted), "files have been made, and the record says whose they are");
+    scripted.rig.disk(id, DiskEvent::Written { bytes: 16384 });
+    assert!(!saved(&mut scripted), "not for each block");
+}
