@@ -68,7 +68,7 @@ pub struct AddTorrent {
     /// Serve what is there and never write.
     pub read_only: bool,
     /// Write also over files that are there already and are not this torrent's. Without it such a file stops the torrent
-    /// with [`DiskFaultKind::InTheWay`] before anything is written.
+    /// with [`DiskFaultKind::InTheWay`](crate::DiskFaultKind::InTheWay) before anything is written.
     pub overwrite: bool,
     /// Hash all data that is there, and do not believe what an earlier run has remembered of it.
     pub recheck: bool,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ztor_session::{Snapshot, TorrentState};
 
-/// When [`Swarm::run`] is over.
+/// The end of [`Swarm::run`](super::Swarm::run).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     /// Never: torrents are served until the user stops it.

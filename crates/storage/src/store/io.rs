@@ -41,7 +41,7 @@ impl TorrentStore {
     }
 
     /// Fills `buf` with the bytes that start `begin` bytes into the piece. Pads read as zeros, and so does what a block has
-    /// [behind the end of the piece](Self::checked_block).
+    /// behind the end of the piece, in v2 torrents.
     pub fn read(&self, piece: u32, begin: u32, buf: &mut [u8]) -> Result<(), StorageError> {
         let (len, _) = self.checked_block(piece, begin, buf.len() as u64)?;
         let (buf, behind) = buf.split_at_mut(len as usize);
