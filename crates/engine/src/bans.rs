@@ -97,7 +97,7 @@ impl Bans {
         Some(ends_in)
     }
 
-    /// A banned peer of a local address is to be found here.
+    /// Notes where a banned peer of a local address listens: it is not called there.
     pub(crate) fn listens(&mut self, author: Author, addr: SocketAddr) {
         let Author::Peer(..) = author else { return };
         let Some(ban) = self.by_author.get_mut(&author).filter(|ban| ban.addrs.len() < MAX_ADDRS) else {

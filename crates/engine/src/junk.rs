@@ -12,7 +12,7 @@ use ztor_wire::Message;
 const AT_ONCE: u64 = 4096;
 /// Messages a second, in the long run.
 const PER_S: u64 = 64;
-/// A message costs one more for each of so many bytes.
+/// A message costs one unit, and another for each 4 KiB of its length.
 const BYTES_PER_UNIT: usize = 4096;
 
 const EACH: Duration = Duration::from_micros(1_000_000 / PER_S);
@@ -26,7 +26,7 @@ pub(crate) struct Junk {
 }
 
 impl Junk {
-    /// Charges for a message of so many bytes.
+    /// Charges for a message; `bytes` is its length.
     pub(crate) fn charge(&mut self, now: Instant, bytes: usize) -> Result<(), Misbehaviour> {
         let units = 1 + u32::try_from(bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX - 1);
         self.paid_until = self.paid_until.max(now) + EACH * units;

@@ -332,15 +332,17 @@ impl Engine {
 
     /// One host may not take all the places. Hosts of the local network may be many behind one address.
     fn is_greedy(&self, ip: IpAddr) -> bool {
-        let host = Host::of(ip);
-        let of_host = |p: &&Peer| Host::of(p.addr.ip()) == host && p.stands_or_called();
-        !is_local(ip) && self.peers.values().filter(of_host).count() >= MAX_PEERS_PER_HOST
+        self.has_its_share(ip, Peer::stands_or_called)
     }
 
     /// One host is not called without end either, whatever is said of it. Attempts count.
     fn is_called_enough(&self, ip: IpAddr) -> bool {
+        self.has_its_share(ip, |_| true)
+    }
+
+    fn has_its_share(&self, ip: IpAddr, counts: impl Fn(&Peer) -> bool) -> bool {
         let host = Host::of(ip);
-        let of_host = |p: &&Peer| Host::of(p.addr.ip()) == host;
+        let of_host = |peer: &&Peer| Host::of(peer.addr.ip()) == host && counts(peer);
         !is_local(ip) && self.peers.values().filter(of_host).count() >= MAX_PEERS_PER_HOST
     }
 

@@ -34,7 +34,7 @@ impl Swarm {
             return;
         }
         torrent.outcome = Outcome::Failed(report);
-        // That of an only torrent is told as the command's error.
+        // With a single torrent it becomes the error of the command.
         if self.count() > 1 {
             self.warn(Some(id), warning);
         }

@@ -36,7 +36,7 @@ impl Seed {
     }
 }
 
-/// What must be remembered from one look to the next.
+/// Figures of the last look at the session, to compare the next with.
 pub(super) struct Watch {
     pub(super) last_bytes: u64,
     pub(super) last_news: Instant,

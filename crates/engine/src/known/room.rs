@@ -93,16 +93,13 @@ impl Room {
     pub(super) fn first_to_leave(&self, rank: Rank) -> Option<SocketAddr> {
         let most = self.by_count.range(..(rank, usize::MAX, Teller::LAST)).next_back();
         let most = most.filter(|(of, ..)| *of == rank).map(|(.., teller)| Charge::Teller(*teller));
-        let of = |charge: Charge| {
-            let first = self.leaving.range((rank, charge, Reverse(Instant::FAR_FUTURE), LOWEST)..).next();
-            first.filter(|(r, c, ..)| (*r, *c) == (rank, charge)).map(|(.., addr)| *addr)
+        let first = |charge: Charge| {
+            let from = (rank, charge, Reverse(Instant::FAR_FUTURE), LOWEST);
+            self.leaving.range(from..).next().filter(|(of, ..)| *of == rank)
         };
-        let any = || {
-            let first =
-                self.leaving.range((rank, Charge::GivenUp, Reverse(Instant::FAR_FUTURE), LOWEST)..).next();
-            first.filter(|(of, ..)| *of == rank).map(|(.., addr)| *addr)
-        };
-        of(Charge::GivenUp).or_else(|| of(most?)).or_else(any)
+        let of = |charge: Charge| first(charge).filter(|(_, of, ..)| *of == charge);
+        let leaves = of(Charge::GivenUp).or_else(|| of(most?)).or_else(|| first(Charge::GivenUp));
+        leaves.map(|(.., addr)| *addr)
     }
 }
 
