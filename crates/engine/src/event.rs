@@ -210,7 +210,7 @@ pub struct AddMagnet {
 
 /// What to do with a torrent whose metadata has come.
 #[derive(Debug, Clone, Default)]
-pub struct Begin {
+pub struct StartTorrent {
     /// Per piece; `None` means all of them normal.
     pub priorities: Option<Box<[Priority]>>,
     /// Fetch in order.

@@ -63,11 +63,12 @@ pub use bans::{Author, BanStatus};
 pub use bitfield::Bitfield;
 pub use config::{Config, Encryption, Transports};
 pub use event::{
-    AddMagnet, AddTorrent, Begin, BlockDigest, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind, Event,
+    AddMagnet, AddTorrent, BlockDigest, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind, Event,
+    StartTorrent,
 };
 pub use ids::{PeerKey, TorrentId};
-pub use on_metadata::BeginError;
-pub use outbox::{Close, Connect, HttpGet, Outbox, RequestId, Resolve, Send, SendBlock, Write};
+pub use on_metadata::StartTorrentError;
+pub use outbox::{Close, Connect, HttpGet, Outbox, RequestId, Resolve, SendBlock, SendMessage, WriteBlock};
 pub use peer::Direction;
 pub use picker::Priority;
 pub use pieces::Pieces;
@@ -222,7 +223,7 @@ impl Engine {
     }
 
     /// Takes up a magnet link: peers are looked for, and asked for the metadata. When that has come,
-    /// [`TorrentEvent::Metadata`] says so, and [`begin`](Self::begin) makes a torrent of it like any other. Of a torrent
+    /// [`TorrentEvent::Metadata`] says so, and [`begin`](Self::start_torrent) makes a torrent of it like any other. Of a torrent
     /// that is [known](AddMagnet::known) but for piece layers, peers are asked for these.
     pub fn add_magnet(&mut self, now: Instant, add: &AddMagnet) -> Result<TorrentId, AddError> {
         if self.shutting_down {

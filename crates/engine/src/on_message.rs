@@ -3,7 +3,7 @@
 use crate::bitfield::Bitfield;
 use crate::config::{MAX_PEER_REQUESTS, MAX_SERVED_BLOCK, MAX_UNASKED_BLOCKS};
 use crate::misbehaviour::Misbehaviour;
-use crate::outbox::{Outbox, Write};
+use crate::outbox::{Outbox, WriteBlock};
 use crate::picker::Receipt;
 use crate::pieces::Pieces;
 use crate::questions::Question;
@@ -284,7 +284,7 @@ impl Engine {
         match torrent.picker.received(block, peer.author()) {
             Receipt::Unneeded => torrent.wasted += u64::from(len),
             Receipt::New { asked_of_others } => {
-                out.writes.push(Write { torrent: id, piece, begin, data });
+                out.writes.push(WriteBlock { torrent: id, piece, begin, data });
                 self.disk_took(len);
                 if asked_of_others || asked.released {
                     self.cancel_others(key, id, block, out);

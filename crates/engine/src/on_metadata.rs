@@ -1,6 +1,6 @@
 //! From a magnet link to a torrent (BEP 9, and BEP 52 for the hashes of pieces), and the same for others.
 
-use crate::event::Begin;
+use crate::event::StartTorrent;
 use crate::extended::Early;
 use crate::layers::{self, Layers};
 use crate::metadata;
@@ -19,14 +19,14 @@ use ztor_base::Instant;
 use ztor_metainfo::Metainfo;
 use ztor_wire::{HashRequest, Message, MetadataMessage};
 
-/// Why a torrent cannot begin.
+/// Reasons why a torrent cannot be started.
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum BeginError {
-    /// It is gone.
-    #[error("this torrent is not here any more")]
+pub enum StartTorrentError {
+    /// The torrent was removed.
+    #[error("torrent not found")]
     Gone,
-    /// It has begun, or its metadata has not come.
-    #[error("this torrent does not wait for a beginning")]
+    /// The torrent has started, or its metadata has not arrived.
+    #[error("torrent has already started, or its metadata has not arrived")]
     NotWaiting,
     /// The given metainfo is of another torrent than the link has led to.
     #[error("the link leads to another torrent than the one that is given")]
@@ -58,22 +58,22 @@ impl Torrent {
 }
 
 impl Engine {
-    /// Says what is to be done with a torrent whose metadata has come. The driver has the disk looked at, as for one
-    /// that was [added](Self::add).
+    /// Starts a torrent whose metadata has arrived. The driver checks the data on disk next, as for one that was
+    /// [added](Self::add).
     ///
     /// # Errors
-    /// The torrent is not there, or not waiting; or `begin` does not have one priority per piece.
-    pub fn begin(&mut self, id: TorrentId, begin: Begin) -> Result<(), BeginError> {
-        let torrent = self.torrents.get_mut(id).ok_or(BeginError::Gone)?;
+    /// The torrent is gone, or not waiting; or `start` does not have one priority per piece.
+    pub fn start_torrent(&mut self, id: TorrentId, start: StartTorrent) -> Result<(), StartTorrentError> {
+        let torrent = self.torrents.get_mut(id).ok_or(StartTorrentError::Gone)?;
         if torrent.phase != Phase::Metadata || torrent.is_unknown() {
-            return Err(BeginError::NotWaiting);
+            return Err(StartTorrentError::NotWaiting);
         }
-        let Begin { priorities, sequential, uploaded, downloaded } = begin;
+        let StartTorrent { priorities, sequential, uploaded, downloaded } = start;
         let expected = torrent.layout.piece_count() as usize;
         if let Some(found) = priorities.as_ref().map(|all| all.len()).filter(|found| *found != expected) {
-            return Err(BeginError::WrongPieceCount { expected, found });
+            return Err(StartTorrentError::WrongPieceCount { expected, found });
         }
-        torrent.begin(priorities, sequential, uploaded, downloaded);
+        torrent.start(priorities, sequential, uploaded, downloaded);
         self.changes.shown.insert(id);
         Ok(())
     }

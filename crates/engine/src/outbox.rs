@@ -16,10 +16,10 @@ pub struct Outbox {
     /// Bytes that `sends` point into.
     pub bytes: Vec<u8>,
     /// Protocol messages without piece data.
-    pub sends: Vec<Send>,
+    pub sends: Vec<SendMessage>,
     /// Answers to what peers have asked, for which the engine waits before it makes more: answered by
     /// [`Event::Sent`](crate::Event) once gone.
-    pub replies: Vec<Send>,
+    pub replies: Vec<SendMessage>,
     /// Piece data to read and send; each is answered by [`Event::Sent`](crate::Event) once gone.
     pub blocks: Vec<SendBlock>,
     /// Connections to open, answered by `Connected` or `Closed`.
@@ -27,7 +27,7 @@ pub struct Outbox {
     /// Connections to end after what is queued for them in this turn has been tried once.
     pub closes: Vec<Close>,
     /// Blocks to write and hash, answered by `Written` each.
-    pub writes: Vec<Write>,
+    pub writes: Vec<WriteBlock>,
     /// Running hashes that will not be finished.
     pub forgets: Vec<TorrentId>,
     /// Torrents whose files are to be looked at again, and prepared, answered by `Checked`.
@@ -53,7 +53,7 @@ pub struct RequestId(pub u64);
 
 /// Bytes for a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Send {
+pub struct SendMessage {
     /// To whom.
     pub peer: PeerKey,
     /// Where in [`Outbox::bytes`].
@@ -95,7 +95,7 @@ pub struct Close {
 
 /// A block to write.
 #[derive(Debug, Clone)]
-pub struct Write {
+pub struct WriteBlock {
     /// Of which torrent.
     pub torrent: TorrentId,
     /// Which piece.
@@ -139,7 +139,7 @@ impl Outbox {
         let start = self.bytes.len();
         message.encode(&mut self.bytes);
         let end = self.bytes.len();
-        self.replies.push(Send { peer, range: start..end });
+        self.replies.push(SendMessage { peer, range: start..end });
         (end - start) as u64
     }
 
@@ -172,7 +172,7 @@ impl Outbox {
         let end = self.bytes.len();
         match self.sends.last_mut() {
             Some(last) if last.peer == peer && last.range.end == start => last.range.end = end,
-            _ => self.sends.push(Send { peer, range: start..end }),
+            _ => self.sends.push(SendMessage { peer, range: start..end }),
         }
     }
 }

@@ -127,7 +127,7 @@ impl Torrent {
             torrent.known.add(now, *addr, Origin::Earlier, None, rng);
         }
         torrent.know(Arc::clone(&add.meta));
-        torrent.begin(add.priorities.clone(), add.sequential, add.uploaded, add.downloaded);
+        torrent.start(add.priorities.clone(), add.sequential, add.uploaded, add.downloaded);
         torrent
     }
 
@@ -158,7 +158,7 @@ impl Torrent {
     }
 
     /// What is to be done with it is known, too: the disk looks at what is there.
-    pub(crate) fn begin(
+    pub(crate) fn start(
         &mut self,
         priorities: Option<Box<[Priority]>>,
         sequential: bool,

@@ -11,7 +11,7 @@ use ztor_metainfo::Metainfo;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TorrentEvent {
     /// The metadata of a magnet link has arrived and matches its hash. Nothing is fetched before
-    /// [`Engine::begin`](crate::Engine::begin) says what to fetch and where to put it.
+    /// [`Engine::start_torrent`](crate::Engine::start_torrent) says what to fetch and where to put it.
     Metadata {
         /// The torrent.
         torrent: TorrentId,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
-use ztor_engine::BeginError;
+use ztor_engine::StartTorrentError;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_storage::{Allocation, StorageError};
 
@@ -17,7 +17,7 @@ pub enum AddError {
     Engine(#[from] ztor_engine::AddError),
     /// It does not wait for a beginning.
     #[error(transparent)]
-    Begin(#[from] BeginError),
+    Start(#[from] StartTorrentError),
     /// Its files cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),

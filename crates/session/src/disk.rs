@@ -157,9 +157,9 @@ impl Disk {
         Ok(Self { queues, staged, checks: Some(checks), saves: Some(saves), threads })
     }
 
-    pub(crate) fn write(&mut self, write: ztor_engine::Write, store: Arc<TorrentStore>) {
+    pub(crate) fn write(&mut self, write: ztor_engine::WriteBlock, store: Arc<TorrentStore>) {
         let worker = self.route(write.torrent, write.piece);
-        let ztor_engine::Write { torrent, piece, begin, data } = write;
+        let ztor_engine::WriteBlock { torrent, piece, begin, data } = write;
         self.staged[worker].push(Job::Write(WriteJob {
             store,
             torrent: torrent.as_u64(),

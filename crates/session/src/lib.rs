@@ -35,8 +35,9 @@ pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use state::{default_state_dir, distrust_record};
 pub use ztor_dht as dht;
 pub use ztor_engine::{
-    Author, BanStatus, BeginError, Command, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority,
-    Protection, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerLine, Transport, Transports,
+    Author, BanStatus, Command, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority, Protection,
+    StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerLine, Transport,
+    Transports,
 };
 pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{Allocation, StorageError};
@@ -269,7 +270,7 @@ impl Session {
     }
 
     /// Takes up a magnet link: peers are looked for and asked what the torrent is. It is known once
-    /// [`TorrentEvent::Metadata`] comes; nothing is fetched before [`begin`](Self::begin) says what and where.
+    /// [`TorrentEvent::Metadata`] comes; nothing is fetched before [`begin`](Self::start_torrent) says what and where.
     pub fn add_magnet(&self, add: AddMagnet) -> Result<TorrentId, AddError> {
         let AddMagnet { magnet, mut peers, known } = add;
         let mut names = Vec::new();
@@ -291,11 +292,11 @@ impl Session {
 
     /// Says what to do with a magnet link's torrent, once it is known. From then on it is as one that was
     /// [added](Self::add); `add.meta` must be that of [`TorrentEvent::Metadata`], or it is
-    /// [refused](BeginError::OtherTorrent).
-    pub fn begin(&self, torrent: TorrentId, add: AddTorrent) -> Result<(), AddError> {
+    /// [refused](StartTorrentError::OtherTorrent).
+    pub fn start_torrent(&self, torrent: TorrentId, add: AddTorrent) -> Result<(), AddError> {
         let new = self.prepare(add)?;
         let (answer, reply) = bounded(1);
-        self.inbox.push(ToNet::Begin { torrent, request: Box::new(new), answer });
+        self.inbox.push(ToNet::StartTorrent { torrent, request: Box::new(new), answer });
         Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
     }
 

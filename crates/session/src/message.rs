@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
-    AddMagnet, AddTorrent, BanStatus, BeginError, Command, DiskEvent, DiskFault, Event, PeerKey, PeerStatus,
-    RequestId, TorrentId,
+    AddMagnet, AddTorrent, BanStatus, Command, DiskEvent, DiskFault, Event, PeerKey, PeerStatus, RequestId,
+    StartTorrentError, TorrentId,
 };
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
@@ -63,10 +63,10 @@ pub(crate) enum ToNet {
         names: Vec<String>,
         answer: Sender<Result<TorrentId, ztor_engine::AddError>>,
     },
-    Begin {
+    StartTorrent {
         torrent: TorrentId,
         request: Box<NewTorrent>,
-        answer: Sender<Result<(), BeginError>>,
+        answer: Sender<Result<(), StartTorrentError>>,
     },
     Command(Command),
     Peers {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use ztor_metainfo::create::Options;
 use ztor_metainfo::{Magnet, Metainfo};
 use ztor_session::{
-    AddError, AddMagnet, AddTorrent, BeginError, Command, Config, DiskFaultKind, End, Session, SessionEvent,
-    TorrentEvent,
+    AddError, AddMagnet, AddTorrent, Command, Config, DiskFaultKind, End, Session, SessionEvent,
+    StartTorrentError, TorrentEvent,
 };
 use ztor_storage::create::{CreateOptions, create};
 
@@ -209,9 +209,9 @@ fn begin_with_another_torrent_is_refused() {
     let magnet = Magnet::from(meta.as_ref());
     let id = leech.add_magnet(AddMagnet { magnet, peers: vec![seed.local_addr()], known: None }).unwrap();
     wait(&leech, "known", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Metadata { .. })));
-    let refused = leech.begin(id, AddTorrent::new(other, &target));
-    assert!(matches!(refused, Err(AddError::Begin(BeginError::OtherTorrent))), "{refused:?}");
-    leech.begin(id, AddTorrent::new(meta, &target)).unwrap();
+    let refused = leech.start_torrent(id, AddTorrent::new(other, &target));
+    assert!(matches!(refused, Err(AddError::Start(StartTorrentError::OtherTorrent))), "{refused:?}");
+    leech.start_torrent(id, AddTorrent::new(meta, &target)).unwrap();
     wait(&leech, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }

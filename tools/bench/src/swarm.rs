@@ -9,7 +9,7 @@ use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
     AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Outbox, PeerKey, Resolve,
-    SendBlock, TorrentEvent, TorrentId, Transport, Write,
+    SendBlock, TorrentEvent, TorrentId, Transport, WriteBlock,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{Block, Handshake, LocalAnnounce, Message, Reserved};
@@ -181,7 +181,7 @@ impl Effects for Swarm {
         self.handle(Event::Sent { peer: send.peer, block_bytes: send.block.len, reply_bytes: 0 });
     }
 
-    fn write(&mut self, write: Write) {
+    fn write(&mut self, write: WriteBlock) {
         self.disk(DiskEvent::Written { bytes: write.data.len() as u32 });
         if let Some(piece) = self.disk.write(&write) {
             let verdict = self.disk.judge_as(piece, true);

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_base::Instant;
-use ztor_engine::{Bitfield, Engine, TorrentId, Write};
+use ztor_engine::{Bitfield, Engine, TorrentId, WriteBlock};
 
 /// What one process is held to.
 pub(crate) struct Audit {
@@ -86,7 +86,7 @@ impl Audit {
     }
 
     /// A block goes to the disk.
-    pub(crate) fn written(&self, write: &Write) -> Result<(), String> {
+    pub(crate) fn written(&self, write: &WriteBlock) -> Result<(), String> {
         let len = write.data.len() as u64;
         let piece_len = u64::from(self.content.meta.layout.piece_len(write.piece));
         if len == 0 || u64::from(write.begin) + len > piece_len {

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, PeerKey, ResumeData, Write};
+use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, PeerKey, ResumeData, WriteBlock};
 use ztor_wire::Block;
 
 /// What survives a power cut whole or not at all, in bytes.
@@ -29,7 +29,7 @@ pub(crate) enum Health {
 /// Something to do.
 #[derive(Debug)]
 pub(crate) enum Job {
-    Write(Write),
+    Write(WriteBlock),
     Read {
         peer: PeerKey,
         block: Block,
@@ -188,7 +188,7 @@ impl Disk {
         self.bytes[span.clone()] == self.content.image()[span]
     }
 
-    fn write(&mut self, write: &Write, out: &mut Vec<Done>) {
+    fn write(&mut self, write: &WriteBlock, out: &mut Vec<Done>) {
         let len = write.data.len();
         out.push(Done::Tell(DiskEvent::Written { bytes: len as u32 }));
         if matches!(self.health, Health::Full | Health::Gone) {

@@ -74,7 +74,7 @@ impl Swarm {
         let begun = then(meta).and_then(|add| {
             let Some(add) = add else { return Ok(None) };
             let news = Added::of(&add);
-            self.session.begin(id, add).with_context(|| format!("cannot take in {}", meta.name))?;
+            self.session.start_torrent(id, add).with_context(|| format!("cannot take in {}", meta.name))?;
             Ok(Some(news))
         });
         match begun {

@@ -2,7 +2,7 @@
 
 use crate::bitfield::Bitfield;
 use crate::event::{BlockDigest, DiskEvent};
-use crate::outbox::Write;
+use crate::outbox::WriteBlock;
 use sha1::{Digest, Sha1};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl InstantDisk {
     }
 
     /// Writes a block. Returns its piece, if it has all blocks now.
-    pub fn write(&mut self, write: &Write) -> Option<u32> {
+    pub fn write(&mut self, write: &WriteBlock) -> Option<u32> {
         let at = self.start_of(write.piece) + write.begin as usize;
         if let Some(data) = &mut self.data {
             data[at..at + write.data.len()].copy_from_slice(&write.data);

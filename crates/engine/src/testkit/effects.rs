@@ -1,7 +1,7 @@
 //! Carrying out what an engine wants done.
 
 use crate::ids::{PeerKey, TorrentId};
-use crate::outbox::{Close, Connect, HttpGet, Outbox, Resolve, SendBlock, Write};
+use crate::outbox::{Close, Connect, HttpGet, Outbox, Resolve, SendBlock, WriteBlock};
 use crate::torrent_event::TorrentEvent;
 use std::net::SocketAddr;
 use ztor_wire::LocalAnnounce;
@@ -15,7 +15,7 @@ pub trait Effects {
     /// Piece data to read and send, answered by `Sent`.
     fn send_block(&mut self, send: SendBlock);
     /// A block to write, answered by `Written`.
-    fn write(&mut self, write: Write);
+    fn write(&mut self, write: WriteBlock);
     /// A torrent whose running hashes will not be finished.
     fn forget(&mut self, torrent: TorrentId);
     /// A torrent whose files have to be checked, answered by `Checked`.

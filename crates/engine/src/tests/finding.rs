@@ -18,9 +18,9 @@ impl World {
     }
 
     /// What the driver does once the metadata is there.
-    fn begin(&mut self, n: usize) {
+    fn start(&mut self, n: usize) {
         let node = &mut self.nodes[n];
-        node.rig.engine.begin(node.id, Begin::default()).unwrap();
+        node.rig.engine.start_torrent(node.id, StartTorrent::default()).unwrap();
         let have = Bitfield::new(self.meta.layout.piece_count());
         node.rig.disk(node.id, DiskEvent::Checked { have });
     }
@@ -104,7 +104,10 @@ fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
     let leech = world.add_magnet(world.meta.info_hashes, &[seed]);
     let status = &world.nodes[leech].status();
     assert_eq!(status.state, TorrentState::Metadata { done: 0, total: 0 });
-    assert_eq!(world.nodes[leech].rig.engine.begin(status.id, Begin::default()), Err(BeginError::NotWaiting));
+    assert_eq!(
+        world.nodes[leech].rig.engine.start_torrent(status.id, StartTorrent::default()),
+        Err(StartTorrentError::NotWaiting)
+    );
     world.run(LIMIT, |w| w.metadata(leech).is_some());
     let meta = world.metadata(leech).unwrap();
     assert_eq!((&meta.info, &meta.layout), (&world.meta.info, &world.meta.layout));
@@ -113,12 +116,13 @@ fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
     let other = world.add_magnet(world.meta.info_hashes, &[leech]);
     world.run(LIMIT, |w| w.metadata(other).is_some());
     let node = &mut world.nodes[leech];
-    let short = Begin { priorities: Some(vec![Priority::Normal; 1].into()), ..Begin::default() };
+    let short =
+        StartTorrent { priorities: Some(vec![Priority::Normal; 1].into()), ..StartTorrent::default() };
     let expected = node.rig.engine.metainfo(node.id).unwrap().layout.piece_count() as usize;
-    let refused = node.rig.engine.begin(node.id, short);
-    assert_eq!(refused, Err(BeginError::WrongPieceCount { expected, found: 1 }));
-    world.begin(leech);
-    world.begin(other);
+    let refused = node.rig.engine.start_torrent(node.id, short);
+    assert_eq!(refused, Err(StartTorrentError::WrongPieceCount { expected, found: 1 }));
+    world.start(leech);
+    world.start(other);
     world.run(LIMIT, |w| w.finished(leech) && w.finished(other));
     assert_eq!(world.nodes[leech].disk.data(), data);
     assert_eq!(world.nodes[other].disk.data(), data);
@@ -403,7 +407,7 @@ fn interest_in_a_torrent_without_pieces_waits() {
     let rig = &mut world.nodes[leech].rig;
     rig.settle();
     assert!(rig.engine.poll_timeout().unwrap() > rig.now);
-    world.begin(leech);
+    world.start(leech);
     world.run(LIMIT, |w| w.finished(leech));
 }
 
@@ -414,7 +418,7 @@ fn a_full_bitfield_before_the_metadata_is_a_seed() {
     let leech = world.add_magnet(world.meta.info_hashes, &[]);
     let info = Arc::clone(&world.meta.info);
     let key = world.give_metadata(leech, &info);
-    world.begin(leech);
+    world.start(leech);
     let engine = &world.nodes[leech].rig.engine;
     assert_eq!(engine.status(world.now)[0].seeds, 1);
     assert_eq!(engine.peers[key].interesting, 4);

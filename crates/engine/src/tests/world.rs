@@ -197,7 +197,7 @@ impl Effects for Surroundings<'_> {
         self.world.handle(self.n, Event::Sent { peer, block_bytes: block.len, reply_bytes: 0 });
     }
 
-    fn write(&mut self, write: Write) {
+    fn write(&mut self, write: WriteBlock) {
         let Node { rig, disk, .. } = &mut self.world.nodes[self.n];
         let complete = disk.write(&write);
         rig.disk(write.torrent, DiskEvent::Written { bytes: write.data.len() as u32 });

@@ -13,8 +13,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use ztor_base::Instant;
 use ztor_engine::{
-    AddError, Begin, BeginError, Command, Connect, DiskFaultKind, Event, PeerKey, SendBlock, TorrentEvent,
-    TorrentId, Transport,
+    AddError, Command, Connect, DiskFaultKind, Event, PeerKey, SendBlock, StartTorrent, StartTorrentError,
+    TorrentEvent, TorrentId, Transport,
 };
 
 impl Driver {
@@ -25,19 +25,24 @@ impl Driver {
     }
 
     /// A magnet link's torrent, of which is now known what to do with it.
-    pub(super) fn begin(&mut self, now: Instant, id: TorrentId, new: NewTorrent) -> Result<(), BeginError> {
+    pub(super) fn start_torrent(
+        &mut self,
+        now: Instant,
+        id: TorrentId,
+        new: NewTorrent,
+    ) -> Result<(), StartTorrentError> {
         // What is checked and asked for goes by what the engine knows, where the files go by what was given.
         let known = self.engine.metainfo(id).map(|meta| meta.info_hashes);
         if known.is_some_and(|known| known != new.add.meta.info_hashes) {
-            return Err(BeginError::OtherTorrent);
+            return Err(StartTorrentError::OtherTorrent);
         }
-        let begin = Begin {
+        let start = StartTorrent {
             priorities: new.add.priorities.clone(),
             sequential: new.add.sequential,
             uploaded: new.add.uploaded,
             downloaded: new.add.downloaded,
         };
-        self.engine.begin(id, begin)?;
+        self.engine.start_torrent(id, start)?;
         let addrs = new.add.peers.clone();
         self.engine.handle(now, Event::Command(Command::AddPeers { torrent: id, addrs }), &mut self.out);
         self.open(now, id, new);

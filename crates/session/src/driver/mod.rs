@@ -354,8 +354,8 @@ impl Driver {
                 }
                 let _ = answer.send(result);
             }
-            ToNet::Begin { torrent, request, answer } => {
-                let _ = answer.send(self.begin(now, torrent, *request));
+            ToNet::StartTorrent { torrent, request, answer } => {
+                let _ = answer.send(self.start_torrent(now, torrent, *request));
             }
             ToNet::Peers { torrent, answer } => {
                 let _ = answer.send(self.engine.peer_status(now, torrent));

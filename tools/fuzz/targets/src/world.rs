@@ -11,8 +11,8 @@ use ztor_engine::Pieces;
 use ztor_engine::inspect::BlockState;
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddMagnet, AddTorrent, Begin, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Outbox,
-    PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, Write,
+    AddMagnet, AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Outbox, PeerKey,
+    Resolve, SendBlock, StartTorrent, TorrentEvent, TorrentId, WriteBlock,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{
@@ -43,7 +43,7 @@ pub(crate) struct World {
     pub(crate) links: BTreeMap<PeerKey, Link>,
     pub(crate) connects: Vec<Connect>,
     /// Written, and not told yet.
-    pub(crate) disk: VecDeque<Write>,
+    pub(crate) disk: VecDeque<WriteBlock>,
     pub(crate) checks: Vec<TorrentId>,
     pub(crate) https: Vec<HttpGet>,
     pub(crate) resolves: Vec<Resolve>,
@@ -146,7 +146,7 @@ impl World {
     /// Begins a torrent whose metadata has come, if there is one; gives which.
     pub(crate) fn begin_one(&mut self) -> Option<usize> {
         let id = self.ready.pop()?;
-        let begun = self.rig.engine.begin(id, Begin::default());
+        let begun = self.rig.engine.start_torrent(id, StartTorrent::default());
         assert!(begun.is_ok() || self.rig.engine.have(id).is_none(), "{begun:?}");
         self.torrents.iter().position(|swarm| swarm.id == id)
     }
@@ -419,7 +419,7 @@ impl World {
     }
 
     /// Only what was asked for, and once.
-    fn check_write(&mut self, write: &Write) {
+    fn check_write(&mut self, write: &WriteBlock) {
         let block = Block { piece: write.piece, begin: write.begin, len: write.data.len() as u32 };
         let swarm = self.torrents.iter_mut().find(|swarm| swarm.id == write.torrent).expect("a torrent");
         assert!(swarm.asked.contains(&block), "written without having been asked for: {block:?}");
@@ -479,7 +479,7 @@ impl Effects for World {
         self.check_block(send);
     }
 
-    fn write(&mut self, write: Write) {
+    fn write(&mut self, write: WriteBlock) {
         self.check_write(&write);
         self.disk.push_back(write);
     }

@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use ztor_base::{Duration, Host, Instant};
 use ztor_engine::testkit::{Effects, carry_out};
 use ztor_engine::{
-    Begin, Close, Connect, Event as Happened, HttpGet, Outbox, PeerKey, Resolve, SendBlock, TorrentEvent,
-    TorrentId, Write,
+    Close, Connect, Event as Happened, HttpGet, Outbox, PeerKey, Resolve, SendBlock, StartTorrent,
+    TorrentEvent, TorrentId, WriteBlock,
 };
 use ztor_wire::LocalAnnounce;
 
@@ -78,7 +78,7 @@ impl Node {
                     );
                 }
                 let Some(run) = &mut self.run else { return };
-                if run.engine.begin(run.id, Begin::default()).is_ok() {
+                if run.engine.start_torrent(run.id, StartTorrent::default()).is_ok() {
                     self.job(core, Job::Check { trust: false });
                 }
             }
@@ -191,7 +191,7 @@ impl Effects for Turn<'_> {
         self.judge(served);
     }
 
-    fn write(&mut self, write: Write) {
+    fn write(&mut self, write: WriteBlock) {
         let Some(run) = &mut self.node.run else { return };
         let written = run.audit.written(&write);
         self.jobs.push(Job::Write(write));
