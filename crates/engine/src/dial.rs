@@ -7,6 +7,7 @@
 //! connection that stands later is known for a double by its peer id.
 
 use crate::connect::Again;
+use crate::event::CloseCause;
 use crate::outbox::{Close, Outbox};
 use crate::peer::{Peer, Stage};
 use crate::way::Way;
@@ -47,7 +48,7 @@ impl Engine {
         let rival = dial.rival;
         let Some(rival) = rival.filter(|rival| self.is_calling(*rival)) else { return };
         // It is the loser's own link to us that keeps its address from counting as failed.
-        if self.remove_peer(now, rival, false).is_some() {
+        if self.remove_peer(now, rival, CloseCause::Remote).is_some() {
             out.closes.push(Close { peer: rival, reason: "the other transport was quicker".to_owned() });
         }
     }
@@ -62,12 +63,15 @@ impl Engine {
 
     /// An attempt has failed: another way is tried at once, if there is one. Where the cause lies with us, the peer has
     /// not refused how it was spoken to.
-    pub(crate) fn try_another_way(&mut self, key: PeerKey, is_ours: bool) {
+    pub(crate) fn try_another_way(&mut self, key: PeerKey, cause: CloseCause) {
         let Some(peer) = self.peers.get_mut(key).filter(|peer| !peer.is_live()) else { return };
         let reached = peer.stage != Stage::Connecting;
         let (Some(torrent), addr) = (peer.torrent, peer.addr) else { return };
         let Some(dial) = peer.dial.as_mut().filter(|dial| dial.rival.is_none()) else { return };
-        let Some(way) = dial.way.after_failure(reached).filter(|_| !(reached && is_ours)) else { return };
+        let Some(way) = dial.way.after_failure(reached).filter(|_| !(reached && cause == CloseCause::Local))
+        else {
+            return;
+        };
         dial.is_succeeded = true;
         self.queue_again(Again { torrent, addr, way, rival: None });
     }

@@ -54,14 +54,12 @@ pub enum Event<'a> {
         /// Bytes of replies.
         reply_bytes: u32,
     },
-    /// The connection is gone, or could not be made. Not told for connections the engine closed itself.
+    /// A connection ended, or an attempt failed. Not for connections that the engine closed itself.
     Closed {
-        /// Which.
+        /// The connection.
         peer: PeerKey,
-        /// Why, in plain words.
-        reason: String,
-        /// The cause lies with us (no network, no file descriptor): it says nothing about the peer.
-        is_ours: bool,
+        /// The side that the cause lies with.
+        cause: CloseCause,
     },
     /// From the disk.
     Disk {
@@ -102,6 +100,15 @@ pub enum Event<'a> {
     },
     /// A wish of the user.
     Command(Command),
+}
+
+/// The side that ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseCause {
+    /// The peer or the network between: it counts against the address.
+    Remote,
+    /// This machine (no network, no file descriptor, a disk fault): it says nothing about the peer.
+    Local,
 }
 
 /// Wishes of the user, or of a face on the user's behalf.

@@ -63,8 +63,8 @@ pub use bans::{Author, BanStatus};
 pub use bitfield::Bitfield;
 pub use config::{Config, Encryption, Transports};
 pub use event::{
-    AddMagnet, AddTorrent, BlockDigest, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind, Event,
-    StartTorrent,
+    AddMagnet, AddTorrent, BlockDigest, CloseCause, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind,
+    Event, StartTorrent,
 };
 pub use ids::{PeerKey, TorrentId};
 pub use on_metadata::StartTorrentError;
@@ -72,9 +72,10 @@ pub use outbox::{Close, Connect, HttpGet, Outbox, RequestId, Resolve, SendBlock,
 pub use peer::Direction;
 pub use picker::Priority;
 pub use pieces::Pieces;
-pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerLine};
+pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved};
 pub use torrent_event::TorrentEvent;
 pub use way::{Offer, Protection, Transport};
+pub use ztor_tracker::announcer::TrackerState;
 
 use bans::Bans;
 use changes::Changes;
@@ -284,7 +285,7 @@ impl Engine {
             Event::Sent { peer, block_bytes, reply_bytes } => {
                 self.on_sent(now, peer, block_bytes, reply_bytes)
             }
-            Event::Closed { peer, is_ours, .. } => self.on_closed(now, peer, is_ours),
+            Event::Closed { peer, cause } => self.on_closed(now, peer, cause),
             Event::Disk { torrent, event } => self.on_disk(now, torrent, event, out),
             Event::Http { id, from, result } => self.on_http(now, id, from, result, out),
             Event::Resolved { id, result } => self.on_resolved(now, id, result, out),

@@ -3,6 +3,7 @@
 use crate::bans::Author;
 use crate::config::ALLOWED_FAST_PIECES;
 use crate::dial::Dial;
+use crate::event::CloseCause;
 use crate::junk;
 use crate::misbehaviour::{Misbehaviour, Verdict};
 use crate::outbox::{Close, Outbox};
@@ -78,7 +79,7 @@ impl Engine {
             data.clear();
             // Whoever takes a plain handshake for the key of an encrypted one answers with a key.
             if matches!(offence, Misbehaviour::Wire(_)) {
-                self.try_another_way(key, false);
+                self.try_another_way(key, CloseCause::Remote);
             }
             self.punish(now, key, &offence, out);
         }
@@ -285,9 +286,9 @@ impl Engine {
         }
     }
 
-    pub(crate) fn on_closed(&mut self, now: Instant, key: PeerKey, is_ours: bool) {
-        self.try_another_way(key, is_ours);
-        self.remove_peer(now, key, is_ours);
+    pub(crate) fn on_closed(&mut self, now: Instant, key: PeerKey, cause: CloseCause) {
+        self.try_another_way(key, cause);
+        self.remove_peer(now, key, cause);
     }
 
     /// Ends a connection that neither side has use for any more. Others may have (BEP 11).
@@ -302,7 +303,7 @@ impl Engine {
 
     /// Ends a connection from our side.
     pub(crate) fn close(&mut self, now: Instant, key: PeerKey, reason: &str, out: &mut Outbox) {
-        if self.remove_peer(now, key, false).is_some() {
+        if self.remove_peer(now, key, CloseCause::Remote).is_some() {
             out.closes.push(Close { peer: key, reason: reason.to_owned() });
         }
     }
@@ -356,7 +357,7 @@ impl Engine {
     }
 
     /// Takes a peer out of every table. What was asked of it can be asked of others.
-    pub(crate) fn remove_peer(&mut self, now: Instant, key: PeerKey, is_ours: bool) -> Option<Peer> {
+    pub(crate) fn remove_peer(&mut self, now: Instant, key: PeerKey, cause: CloseCause) -> Option<Peer> {
         let mut peer = self.peers.remove(key)?;
         if peer.stage == Stage::Connecting {
             self.connects.attempt_over();
@@ -399,7 +400,7 @@ impl Engine {
         let goes_on = peer.dial.as_ref().is_some_and(|dial| dial.rival.is_some() || dial.is_succeeded);
         if peer.direction == Direction::Outgoing && !goes_on {
             let useless = !peer.is_live() || peer.download.total_bytes + peer.upload.total_bytes == 0;
-            let failed = useless && !is_ours && !peer.is_double;
+            let failed = useless && cause == CloseCause::Remote && !peer.is_double;
             if peer.is_punched && peer.stage == Stage::Connecting {
                 torrent.known.missed(now, peer.addr, &mut self.rng);
             } else {
@@ -409,7 +410,7 @@ impl Engine {
                 torrent.known.put_off(now, peer.addr, &mut self.rng);
             }
             match peer.stage {
-                Stage::Connecting if is_ours => {}
+                Stage::Connecting if cause == CloseCause::Local => {}
                 Stage::Connecting if peer.is_punched => torrent.known.forget_meeting(peer.addr),
                 Stage::Connecting => torrent.unreached.push(peer.addr),
                 Stage::Securing | Stage::Handshaking if failed => {

@@ -2,7 +2,6 @@
 
 use crate::known::Origin;
 use crate::outbox::{HttpGet, Outbox, RequestId, Resolve};
-use crate::status::TrackerLine;
 use crate::torrent::Torrent;
 use crate::torrent_event::TorrentEvent;
 use crate::{Engine, PeerKey, TorrentId};
@@ -12,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use url::Url;
 use ztor_base::addr::{is_local, may_refer};
 use ztor_base::{Duration, Instant};
-use ztor_tracker::announcer::{Due, TrackerId, TrackerState};
+use ztor_tracker::announcer::{Due, TrackerId};
 use ztor_tracker::{
     AnnounceEvent, AnnounceReply, AnnounceRequest, DEFAULT_UDP_PORT, Reply, TrackerError, http, udp,
 };
@@ -407,24 +406,6 @@ impl Engine {
             torrent.announcing.retain(|number| *number != id);
         }
         Some(pending)
-    }
-
-    pub(crate) fn tracker_lines(&self, torrent: &Torrent) -> Vec<TrackerLine> {
-        let line = |s: &ztor_tracker::announcer::TrackerStatus| TrackerLine {
-            url: s.shown_url.clone(),
-            tier: s.tier,
-            state: match (&s.state, &s.message) {
-                (TrackerState::Untried, _) => "not asked yet".into(),
-                (TrackerState::Announcing, _) => "asking".into(),
-                (TrackerState::Working, Some(warning)) => format!("working, warns: {warning}"),
-                (TrackerState::Working, None) => "working".into(),
-                (_, Some(message)) => message.clone(),
-                (TrackerState::Failing, None) => "failing".into(),
-                (TrackerState::GaveUp, None) => "does not want to be asked again".into(),
-                (_, None) => "not supported".into(),
-            },
-        };
-        torrent.announcer.status().map(line).collect()
     }
 }
 

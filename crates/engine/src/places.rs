@@ -7,6 +7,7 @@
 //! - a torrent that is full exchanges its least useful peers, at a pace, for one that calls or could be called;
 //! - a session that is full takes places from torrents with more than their share, for downloads with less.
 
+use crate::event::CloseCause;
 use crate::outbox::{Close, Outbox};
 use crate::peer::{Direction, Peer, Stage};
 use crate::torrent::Torrent;
@@ -84,7 +85,7 @@ impl Engine {
         }
         if may_come && let Some(attempt) = oldest_attempt(now, self.peers.iter()) {
             // It says nothing about the address.
-            self.remove_peer(now, attempt, true);
+            self.remove_peer(now, attempt, CloseCause::Local);
             self.places.sent_away.push(attempt);
             return Ok(());
         }
@@ -98,7 +99,7 @@ impl Engine {
         };
         let oldest = self.peers.iter().filter(|(_, peer)| is_silent(peer)).map(order).min();
         let key = oldest.map(|(.., key)| key).or_else(|| self.least_useful(now)).ok_or(Refused::Full)?;
-        self.remove_peer(now, key, true);
+        self.remove_peer(now, key, CloseCause::Local);
         self.places.sent_away.push(key);
         Ok(())
     }
@@ -143,7 +144,7 @@ impl Engine {
         let all = torrent.peers.iter().filter_map(|key| Some((*key, self.peers.get(*key)?)));
         if let Some(attempt) = oldest_attempt(now, all).filter(|_| may_come) {
             // It says nothing about the address.
-            if self.remove_peer(now, attempt, true).is_some() {
+            if self.remove_peer(now, attempt, CloseCause::Local).is_some() {
                 out.closes.push(Close { peer: attempt, reason: "it made place for a caller".to_owned() });
             }
             return true;

@@ -1,6 +1,7 @@
 //! The end of a turn: everything that happened is looked at once.
 
 use crate::config::{CHOKE_ROUND, HANDSHAKE_TIMEOUT, KEEPALIVE_EVERY, SILENCE_TIMEOUT, USELESS_TIMEOUT};
+use crate::event::CloseCause;
 use crate::outbox::Outbox;
 use crate::peer::Stage;
 use crate::{Engine, PeerKey, TorrentId};
@@ -165,7 +166,7 @@ impl Engine {
             self.changes.shown.insert(id);
         }
         if let Some(reason) = self.overdue(now, key) {
-            self.try_another_way(key, false);
+            self.try_another_way(key, CloseCause::Remote);
             return self.close(now, key, reason, out);
         }
         self.race(now, key);

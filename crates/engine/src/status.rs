@@ -8,7 +8,8 @@ use crate::torrent::{Knowledge, Phase, Torrent};
 use crate::way::{Protection, Transport};
 use crate::{Engine, TorrentId};
 use std::net::SocketAddr;
-use ztor_base::Instant;
+use ztor_base::{Duration, Instant};
+use ztor_tracker::announcer::{self, TrackerState};
 
 /// Peers that are remembered for the next run.
 const MAX_GOOD_PEERS: usize = 100;
@@ -77,19 +78,48 @@ pub struct TorrentStatus {
     pub known_peers: u32,
     /// Pieces in progress.
     pub partial_pieces: u32,
-    /// One line per tracker.
-    pub trackers: Vec<TrackerLine>,
+    /// Its trackers, tier by tier.
+    pub trackers: Vec<TrackerStatus>,
 }
 
-/// A tracker at a moment.
+/// A tracker of a torrent. Counts are those of its last reply, `None` if it has not given any.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrackerLine {
-    /// Its address without passkeys.
+pub struct TrackerStatus {
+    /// URL without passkeys.
     pub url: String,
     /// BEP 12 tier, from 0.
     pub tier: usize,
-    /// In plain words: working, its error, or not tried yet.
-    pub state: String,
+    /// State of the announces.
+    pub state: TrackerState,
+    /// Last error, or the warning of the last reply, without passkeys.
+    pub message: Option<String>,
+    /// Time until the next announce. `None` while one is under way and after the last.
+    pub announces_in: Option<Duration>,
+    /// Failures in a row.
+    pub fails: u32,
+    /// Addresses in the last reply.
+    pub peers: Option<usize>,
+    /// Seeders.
+    pub seeders: Option<u32>,
+    /// Leechers.
+    pub leechers: Option<u32>,
+    /// Completed downloads.
+    pub downloads: Option<u32>,
+}
+
+fn tracker_status(now: Instant, tracker: &announcer::TrackerStatus) -> TrackerStatus {
+    TrackerStatus {
+        url: tracker.shown_url.clone(),
+        tier: tracker.tier,
+        state: tracker.state,
+        message: tracker.message.clone(),
+        announces_in: tracker.next_announce.map(|at| at.since(now)),
+        fails: tracker.fails,
+        peers: tracker.peers,
+        seeders: tracker.seeders,
+        leechers: tracker.leechers,
+        downloads: tracker.downloads,
+    }
 }
 
 /// A peer at a moment.
@@ -122,6 +152,15 @@ pub struct PeerStatus {
     pub chokes_us: bool,
     /// We do not serve it.
     pub we_choke: bool,
+}
+
+/// Kinds of news that a restart needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsaved {
+    /// Pieces were verified.
+    Pieces,
+    /// Pieces were verified, or bytes were counted.
+    PiecesAndCounts,
 }
 
 /// What to keep over a restart.
@@ -188,18 +227,19 @@ impl Engine {
         .collect()
     }
 
-    /// What to keep of a torrent, if it changed since the last call or `always`. `None` before it was checked
-    /// and while it is: what was kept before is better.
-    pub fn resume_data(&mut self, id: TorrentId, always: bool) -> Option<ResumeData> {
+    /// Like [`resume_data`](Self::resume_data); `None` also if no piece was verified since the last call.
+    pub fn resume_data_if_changed(&mut self, id: TorrentId) -> Option<ResumeData> {
+        if self.changes.unsaved.contains(&id) { self.resume_data(id) } else { None }
+    }
+
+    /// Returns what a restart needs of a torrent. `None` before its data was checked and while that is under way: an
+    /// earlier record says more then.
+    pub fn resume_data(&mut self, id: TorrentId) -> Option<ResumeData> {
         let torrent = self.torrents.get(id)?;
-        if !torrent.checked
-            || matches!(torrent.phase, Phase::Checking { .. })
-            || !(self.changes.unsaved.contains(&id) || always)
-        {
+        if !torrent.checked || matches!(torrent.phase, Phase::Checking { .. }) {
             return None;
         }
         self.changes.saved(id);
-        let torrent = self.torrents.get(id)?;
         Some(ResumeData {
             have: torrent.picker.have().clone(),
             downloaded: torrent.downloaded,
@@ -228,9 +268,9 @@ impl Engine {
         }
     }
 
-    /// Torrents for which [`resume_data`](Self::resume_data) has news: of pieces, and with `counts` also those
-    /// where nothing but bytes were counted.
-    pub fn unsaved(&self, counts: bool) -> Vec<TorrentId> {
+    /// Torrents for which [`resume_data`](Self::resume_data) has news, those with new pieces first.
+    pub fn unsaved(&self, scope: Unsaved) -> Vec<TorrentId> {
+        let counts = scope == Unsaved::PiecesAndCounts;
         let uncounted =
             self.changes.uncounted.iter().filter(|id| counts && !self.changes.unsaved.contains(id));
         self.changes.unsaved.iter().chain(uncounted).copied().collect()
@@ -298,7 +338,7 @@ impl Engine {
             seeds,
             known_peers: torrent.known.len() as u32,
             partial_pieces: torrent.picker.partial_count() as u32,
-            trackers: self.tracker_lines(torrent),
+            trackers: torrent.announcer.status().map(|tracker| tracker_status(now, tracker)).collect(),
         }
     }
 }

@@ -113,7 +113,7 @@ fn a_disk_fault_stops_and_resume_goes_on() {
     assert!(status[0].have_pieces >= 5);
     world.handle(leech, Event::Command(Command::Resume(id)));
     assert!(
-        world.nodes[leech].rig.engine.resume_data(id, true).is_none(),
+        world.nodes[leech].rig.engine.resume_data(id).is_none(),
         "nothing is believed before it was looked at"
     );
     world.run(LIMIT, |w| w.finished(leech));
@@ -357,7 +357,7 @@ fn a_fault_during_the_check_does_not_count_as_nothing_there() {
     let fault = DiskFault { kind: DiskFaultKind::Io, message: "no drive".into() };
     rig.disk(id, DiskEvent::Failed { fault });
     rig.settle();
-    assert!(rig.engine.resume_data(id, true).is_none());
+    assert!(rig.engine.resume_data(id).is_none());
     assert!(rig.engine.poll_timeout().is_none_or(|at| at > rig.now), "no busy waiting while stopped");
     rig.handle(Event::Command(Command::Resume(id)));
     assert_eq!(rig.out.checks, [id]);
@@ -375,7 +375,7 @@ fn a_verdict_that_comes_after_a_fault_still_counts() {
     let leech = world.add(None, &[seed], |_| {});
     world.run(LIMIT, |w| w.nodes[leech].status().have_pieces >= 5);
     let id = world.nodes[leech].id;
-    let have = world.nodes[leech].rig.engine.resume_data(id, true).unwrap().have;
+    let have = world.nodes[leech].rig.engine.resume_data(id).unwrap().have;
     let late = (0..20).find(|p| !have.contains(*p)).unwrap();
     let fault = DiskFault { kind: DiskFaultKind::Full, message: "no space".into() };
     world.handle(leech, Event::Disk { torrent: id, event: DiskEvent::Failed { fault } });
@@ -383,7 +383,7 @@ fn a_verdict_that_comes_after_a_fault_still_counts() {
         leech,
         Event::Disk { torrent: id, event: DiskEvent::PieceOk { piece: late, digests: Vec::new() } },
     );
-    assert!(world.nodes[leech].rig.engine.resume_data(id, true).unwrap().have.contains(late));
+    assert!(world.nodes[leech].rig.engine.resume_data(id).unwrap().have.contains(late));
 }
 
 /// As aria2 does in a fast download, instead of many `have` messages; but not without end for nothing.

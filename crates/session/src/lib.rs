@@ -36,8 +36,8 @@ pub use state::{default_state_dir, distrust_record};
 pub use ztor_dht as dht;
 pub use ztor_engine::{
     Author, BanStatus, Command, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority, Protection,
-    StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerLine, Transport,
-    Transports,
+    StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerState, TrackerStatus,
+    Transport, Transports,
 };
 pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{Allocation, StorageError};

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::testkit::{Ask, Picker, Rig, peer_key};
-use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, Pieces, TorrentId};
+use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, Pieces, TorrentId, Unsaved};
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{Block, Decoder, Message};
 
@@ -366,15 +366,15 @@ fn status(scale: Scale) -> anyhow::Result<Run> {
 
 fn unsaved(scale: Scale) -> anyhow::Result<Run> {
     let mut idle = Idle::new(scale);
-    for id in idle.rig.engine.unsaved(false) {
-        idle.rig.engine.resume_data(id, false);
+    for id in idle.rig.engine.unsaved(Unsaved::Pieces) {
+        idle.rig.engine.resume_data_if_changed(id);
     }
     let mut turn = 0;
     Ok(Box::new(move || {
         idle.rig.engine.not_saved(idle.torrents[turn % idle.torrents.len()]);
         turn += 1;
-        for id in idle.rig.engine.unsaved(false) {
-            black_box(idle.rig.engine.resume_data(id, false));
+        for id in idle.rig.engine.unsaved(Unsaved::Pieces) {
+            black_box(idle.rig.engine.resume_data_if_changed(id));
         }
     }))
 }

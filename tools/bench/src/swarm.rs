@@ -8,8 +8,8 @@ use std::time::Instant as OsInstant;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Outbox, PeerKey, Resolve,
-    SendBlock, TorrentEvent, TorrentId, Transport, WriteBlock,
+    AddTorrent, Bitfield, Close, CloseCause, Config, Connect, DiskEvent, Event, HttpGet, Outbox, PeerKey,
+    Resolve, SendBlock, TorrentEvent, TorrentId, Transport, WriteBlock,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{Block, Handshake, LocalAnnounce, Message, Reserved};
@@ -125,7 +125,7 @@ impl Swarm {
         self.peers.retain(|peer| *peer != key);
         self.asked.remove(&key);
         self.far_ends.remove(&key);
-        self.handle(Event::Closed { peer: key, reason: String::new(), is_ours: false });
+        self.handle(Event::Closed { peer: key, cause: CloseCause::Remote });
     }
 
     /// Gives the engine an event of the disk.

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_dht::krpc;
 use ztor_engine::{
-    AddMagnet, AddTorrent, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened, Outbox, PeerKey,
-    RequestId, TorrentId, Transport, Transports,
+    AddMagnet, AddTorrent, CloseCause, Command, Config, DhtRole, DiskEvent, Engine, Event as Happened,
+    Outbox, PeerKey, RequestId, TorrentId, Transport, Transports,
 };
 
 /// How often progress is made durable, as the session does it.
@@ -250,7 +250,7 @@ impl Node {
             run.by_stream.remove(&link.stream);
             run.unread.remove(&peer);
             core.note(format_args!("n{} loses #{}: {reason}", self.number, key & 0xffff));
-            self.tell(core, Happened::Closed { peer, reason: reason.to_owned(), is_ours: false });
+            self.tell(core, Happened::Closed { peer, cause: CloseCause::Remote });
         }
     }
 
@@ -422,7 +422,12 @@ impl Node {
 
     fn save(&mut self, core: &mut Core, always: bool, finished: bool) {
         let Some(run) = &mut self.run else { return };
-        if let Some(resume) = run.engine.resume_data(run.id, always || finished) {
+        let resume = if always || finished {
+            run.engine.resume_data(run.id)
+        } else {
+            run.engine.resume_data_if_changed(run.id)
+        };
+        if let Some(resume) = resume {
             self.job(core, Job::Sync { resume, finished });
         }
     }

@@ -1,6 +1,7 @@
 //! The ways to a peer: raced, tried one after the other, remembered; and meetings through a third (BEP 55).
 
 use super::*;
+use crate::CloseCause;
 use crate::config::HEAD_START;
 use ztor_wire::mse::Method;
 use ztor_wire::{
@@ -65,7 +66,7 @@ impl Caller {
     }
 
     fn close(&mut self, peer: PeerKey) {
-        self.tell(Event::Closed { peer, reason: "gone".into(), is_ours: false });
+        self.tell(Event::Closed { peer, cause: CloseCause::Remote });
     }
 
     fn say(&mut self, peer: PeerKey, bytes: &[u8]) {

@@ -274,8 +274,8 @@ fn the_first_write_after_a_check_is_worth_a_save() {
     let mut scripted = Scripted::new(false, Reserved::NONE);
     let id = scripted.id;
     let saved = |scripted: &mut Scripted| {
-        let ids = scripted.rig.engine.unsaved(false);
-        ids.iter().for_each(|id| drop(scripted.rig.engine.resume_data(*id, true)));
+        let ids = scripted.rig.engine.unsaved(Unsaved::Pieces);
+        ids.iter().for_each(|id| drop(scripted.rig.engine.resume_data(*id)));
         ids.contains(&id)
     };
     saved(&mut scripted);

@@ -1,6 +1,7 @@
 //! Places that are held without use.
 
 use super::*;
+use crate::CloseCause;
 use std::net::SocketAddr;
 
 /// Calls of one host of the public network that are taken.
@@ -89,8 +90,7 @@ impl Crowd {
         self.ended.extend(out.closes.iter().map(|close| close.peer));
         for connect in out.connects {
             self.called.push(connect.addr);
-            let reason = "nobody there".to_owned();
-            self.rig.handle(Event::Closed { peer: connect.peer, reason, is_ours: false });
+            self.rig.handle(Event::Closed { peer: connect.peer, cause: CloseCause::Remote });
         }
     }
 

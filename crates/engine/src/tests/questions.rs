@@ -1,6 +1,7 @@
 //! Questions with long answers, of peers that do not read them.
 
 use super::*;
+use crate::CloseCause;
 use ztor_metainfo::merkle;
 use ztor_wire::{ExtendedHandshake, HashRequest, MetadataMessage, UT_METADATA};
 
@@ -100,7 +101,7 @@ fn answers_that_did_not_go_cost_no_upload() {
         let (_, unread) = scripted.settle_unread();
         assert!((unread as usize) < MAX_UNREAD_BYTES);
     }
-    let gone = Event::Closed { peer: scripted.key, reason: "gone".into(), is_ours: false };
+    let gone = Event::Closed { peer: scripted.key, cause: CloseCause::Remote };
     scripted.rig.handle(gone);
     scripted.rig.settle();
     scripted.rig.take_out();

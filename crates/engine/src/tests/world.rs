@@ -1,6 +1,7 @@
 //! Engines that talk to each other over an instant network, each with a disk in memory.
 
 use super::*;
+use crate::CloseCause;
 
 pub(super) fn torrent(data: &[u8], piece_length: u32) -> Arc<Metainfo> {
     Blueprint::new("blob", piece_length).of(data)
@@ -235,9 +236,8 @@ impl Effects for Surroundings<'_> {
                 world.nodes[*n].links.insert(connect.peer, link(to, their_key));
                 world.handle(*n, Event::Connected { peer: connect.peer });
             }
-            Err(why) => {
-                let reason = why.to_string();
-                world.handle(*n, Event::Closed { peer: connect.peer, reason, is_ours: false });
+            Err(_) => {
+                world.handle(*n, Event::Closed { peer: connect.peer, cause: CloseCause::Remote });
             }
         }
     }
@@ -245,7 +245,7 @@ impl Effects for Surroundings<'_> {
     fn close(&mut self, close: Close) {
         let Some(link) = self.world.nodes[self.n].links.remove(&close.peer) else { return };
         self.world.nodes[link.to].links.remove(&link.their_key);
-        let event = Event::Closed { peer: link.their_key, reason: close.reason, is_ours: false };
+        let event = Event::Closed { peer: link.their_key, cause: CloseCause::Remote };
         self.world.handle(link.to, event);
     }
 

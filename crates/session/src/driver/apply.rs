@@ -13,8 +13,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use ztor_base::Instant;
 use ztor_engine::{
-    AddError, Command, Connect, DiskFaultKind, Event, PeerKey, SendBlock, StartTorrent, StartTorrentError,
-    TorrentEvent, TorrentId, Transport,
+    AddError, CloseCause, Command, Connect, DiskFaultKind, Event, PeerKey, SendBlock, StartTorrent,
+    StartTorrentError, TorrentEvent, TorrentId, Transport,
 };
 
 impl Driver {
@@ -165,7 +165,7 @@ impl Driver {
     fn connect(&mut self, now: Instant, connect: Connect) {
         let Connect { peer, addr, transport, offer } = connect;
         let Ok(crypt) = Crypt::calling(offer) else {
-            return self.closed(now, peer, "there is no randomness to be had", true);
+            return self.closed(now, peer, "there is no randomness to be had", CloseCause::Local);
         };
         match transport {
             Transport::Tcp => match sockets::connect(&self.bind, addr) {
@@ -176,7 +176,7 @@ impl Driver {
                 Ok(conn) => {
                     self.conns.insert(peer, Conn::new(Link::Utp(conn), true, crypt));
                 }
-                Err(reason) => self.closed(now, peer, &reason, true),
+                Err(reason) => self.closed(now, peer, &reason, CloseCause::Local),
             },
         }
     }

@@ -4,7 +4,7 @@ use super::Driver;
 use super::conn::Conn;
 use bytes::BytesMut;
 use ztor_base::Instant;
-use ztor_engine::{Encryption, Event, Offer, PeerKey};
+use ztor_engine::{CloseCause, Encryption, Event, Offer, PeerKey};
 use ztor_wire::mse::{Accept, Ciphers, Mse, Step, Worked};
 use ztor_wire::{HANDSHAKE_LEN, Handshake};
 
@@ -128,7 +128,7 @@ impl Driver {
                 Beginning::Encrypted => {
                     let input = std::mem::take(input);
                     let Ok((private, seed)) = randomness() else {
-                        return self.closed(now, key, "there is no randomness to be had", true);
+                        return self.closed(now, key, "there is no randomness to be had", CloseCause::Local);
                     };
                     let mse = Mse::answer(accept(self.encryption), private, seed);
                     conn.crypt = Crypt::Handshake(Box::new(mse), input);
@@ -164,7 +164,7 @@ impl Driver {
                 conn.push_raw(output);
                 self.want_flush(key);
                 if !self.keys.work(key, work) {
-                    self.closed(now, key, "too many encrypted handshakes at a time", true);
+                    self.closed(now, key, "too many encrypted handshakes at a time", CloseCause::Local);
                 }
             }
             Ok(Step::Done(done)) => {

@@ -8,7 +8,7 @@ use crate::snapshot::SessionEvent;
 use mio::Interest;
 use std::io;
 use ztor_base::{Duration, Instant};
-use ztor_engine::PeerKey;
+use ztor_engine::{CloseCause, PeerKey};
 
 /// Between two attempts to listen again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ impl Driver {
             tracing::info!(name, "the interface is gone, or an address of it");
             let keys: Vec<PeerKey> = self.conns.keys().collect();
             for key in keys {
-                self.closed(now, key, "the interface it went over is gone", true);
+                self.closed(now, key, "the interface it went over is gone", CloseCause::Local);
             }
         }
         if is_there != self.device.index.is_some() {

@@ -13,7 +13,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use ztor_base::Instant;
 use ztor_base::addr::canonical;
-use ztor_engine::{Event, PeerKey, Transport};
+use ztor_engine::{CloseCause, Event, PeerKey, Transport};
 
 /// Reads per turn, over all connections, so that a turn stays short when many send at once.
 const READS_PER_TURN: usize = 64;
@@ -187,21 +187,21 @@ impl Driver {
 
     /// The connection is gone from the other side.
     pub(super) fn lost(&mut self, now: Instant, key: PeerKey, reason: &str) {
-        self.closed(now, key, reason, false);
+        self.closed(now, key, reason, CloseCause::Remote);
     }
 
     /// The connection could not be made or broke.
     pub(super) fn failed(&mut self, now: Instant, key: PeerKey, error: &std::io::Error) {
-        self.closed(now, key, &error.to_string(), sockets::is_ours(error));
+        self.closed(now, key, &error.to_string(), sockets::cause(error));
     }
 
-    pub(super) fn closed(&mut self, now: Instant, key: PeerKey, reason: &str, is_ours: bool) {
-        if !is_ours {
+    pub(super) fn closed(&mut self, now: Instant, key: PeerKey, reason: &str, cause: CloseCause) {
+        if cause == CloseCause::Remote {
             self.on_hang_up(now, key);
         }
         self.drop_conn(now, key);
         tracing::debug!(peer = key.as_u64(), reason, "connection lost");
-        let event = Event::Closed { peer: key, reason: reason.to_owned(), is_ours };
+        let event = Event::Closed { peer: key, cause };
         self.engine.handle(now, event, &mut self.out);
     }
 

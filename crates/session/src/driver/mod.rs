@@ -46,7 +46,7 @@ use suspects::Suspects;
 use udp::UdpIo;
 pub(crate) use utp::Utp;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Command, DiskEvent, Encryption, Engine, Event, Outbox, PeerKey, TorrentId};
+use ztor_engine::{CloseCause, Command, DiskEvent, Encryption, Engine, Event, Outbox, PeerKey, TorrentId};
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
 
@@ -320,10 +320,10 @@ impl Driver {
             ToNet::Worked { peer, worked } => self.on_worked(now, peer, worked),
             ToNet::Located(located) => self.on_located(located),
             ToNet::LocateFailed { peer, fault, is_ours: true, .. } => {
-                self.closed(now, peer, &fault.message, true)
+                self.closed(now, peer, &fault.message, CloseCause::Local)
             }
             ToNet::LocateFailed { peer, torrent, fault, .. } => {
-                self.closed(now, peer, "a block for it could not be read", true);
+                self.closed(now, peer, "a block for it could not be read", CloseCause::Local);
                 let event = DiskEvent::Failed { fault };
                 self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
             }

@@ -5,7 +5,7 @@ use crate::disk::{SaveError, SaveJob};
 use crate::snapshot::SessionEvent;
 use std::sync::Arc;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Command, DiskEvent, DiskFault, Event, TorrentEvent, TorrentId};
+use ztor_engine::{Command, DiskEvent, DiskFault, Event, TorrentEvent, TorrentId, Unsaved};
 use ztor_storage::resume::Resume;
 
 /// Longest time before new pieces are made durable.
@@ -82,7 +82,8 @@ impl Driver {
         let due = self.saves.due(now);
         if due != Due::Nothing {
             let counts = due == Due::PiecesAndCounts;
-            for id in self.engine.unsaved(counts) {
+            let scope = if counts { Unsaved::PiecesAndCounts } else { Unsaved::Pieces };
+            for id in self.engine.unsaved(scope) {
                 self.save(id, counts);
             }
         }
@@ -93,7 +94,7 @@ impl Driver {
     pub(super) fn has_ended(&mut self, now: Instant) -> bool {
         if self.ending == Ending::Draining && self.engine.disk_backlog() == 0 {
             self.ending = Ending::Saving;
-            for id in self.engine.unsaved(true) {
+            for id in self.engine.unsaved(Unsaved::PiecesAndCounts) {
                 self.save(id, true);
             }
         }
@@ -114,7 +115,12 @@ impl Driver {
             entry.save_again |= always;
             return;
         }
-        let Some(data) = self.engine.resume_data(id, always || entry.finish_pending) else { return };
+        let data = if always || entry.finish_pending {
+            self.engine.resume_data(id)
+        } else {
+            self.engine.resume_data_if_changed(id)
+        };
+        let Some(data) = data else { return };
         let resume = Resume {
             info_hashes: entry.store.meta().info_hashes,
             dir: entry.store.dir().to_owned(),

@@ -5,6 +5,7 @@ use mio::net::{TcpListener, TcpStream, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use ztor_engine::CloseCause;
 
 /// Ports tried after the wanted one, unless that one was insisted on.
 const OTHER_PORTS: u16 = 32;
@@ -103,8 +104,8 @@ pub(crate) fn connect(bind: &Bind, addr: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-/// Whether the error says nothing about the other side: no network, no address, no file descriptors.
-pub(crate) fn is_ours(error: &io::Error) -> bool {
+/// The side that an error comes from: with no network, no address or no descriptors it is ours.
+pub(crate) fn cause(error: &io::Error) -> CloseCause {
     use rustix::io::Errno;
     let ours = [
         Errno::NETUNREACH,
@@ -116,7 +117,8 @@ pub(crate) fn is_ours(error: &io::Error) -> bool {
         Errno::NOMEM,
         Errno::ADDRNOTAVAIL,
     ];
-    error.raw_os_error().is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))
+    let is_ours = |code: i32| ours.iter().any(|errno| errno.raw_os_error() == code);
+    if error.raw_os_error().is_some_and(is_ours) { CloseCause::Local } else { CloseCause::Remote }
 }
 
 /// The form of `to` that a socket bound to `own` can send to; `None` if it cannot.

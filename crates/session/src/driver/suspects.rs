@@ -97,7 +97,7 @@ impl Driver {
             path.display()
         );
         entry.recheck = true;
-        let Some(had) = self.engine.resume_data(torrent, true).map(|data| data.have.to_wire()) else {
+        let Some(had) = self.engine.resume_data(torrent).map(|data| data.have.to_wire()) else {
             return;
         };
         if self.stop_in_doubt(now, torrent, DiskFault { kind: DiskFaultKind::Changed, message })

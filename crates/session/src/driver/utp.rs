@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use ztor_base::Instant;
-use ztor_engine::{Event, PeerKey, Transport};
+use ztor_engine::{CloseCause, Event, PeerKey, Transport};
 use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event as Happened};
 
 /// Bytes of datagrams that are read in a turn, so that a turn stays short.
@@ -93,7 +93,7 @@ impl Utp {
                 }
                 Some(Err(error)) => {
                     tracing::debug!(%to, %error, "UDP send");
-                    if sockets::is_ours(&error) {
+                    if sockets::cause(&error) == CloseCause::Local {
                         unreachable.insert(to);
                     }
                 }
@@ -115,7 +115,7 @@ impl Driver {
         let calls = self.utp.calls.iter().filter(|(_, to)| unreachable.contains(to));
         let keys: Vec<PeerKey> = calls.filter_map(|(conn, _)| self.utp.peers.get(conn).copied()).collect();
         for key in keys {
-            self.closed(now, key, "there is no way to its network", true);
+            self.closed(now, key, "there is no way to its network", CloseCause::Local);
         }
     }
 

@@ -4,7 +4,7 @@ use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
 use ztor_base::{Duration, PeerId};
 use ztor_engine::testkit::Blueprint;
-use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, PeerKey};
+use ztor_engine::{AddTorrent, Bitfield, CloseCause, Config, DiskEvent, PeerKey};
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{Block, Message, Reserved};
 
@@ -54,7 +54,7 @@ impl Machine for Scene {
             5 | 6 => (0..u.int_in_range(1..=40)?).for_each(|_| self.world.sent(peer)),
             7 => self.give(peer),
             8 => {
-                self.world.closed(peer, false);
+                self.world.closed(peer, CloseCause::Remote);
                 self.forget_gone();
             }
             _ => self.world.sleep(Duration::from_millis(u.int_in_range(1..=20_000)?)),

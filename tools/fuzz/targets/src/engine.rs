@@ -9,8 +9,8 @@ use ztor_base::{Duration, PeerId};
 use ztor_bencode::Tree;
 use ztor_engine::testkit::{Blueprint, v2_made_up};
 use ztor_engine::{
-    AddTorrent, Bitfield, BlockDigest, Command, Config, DiskEvent, DiskFault, DiskFaultKind, Event, PeerKey,
-    Priority, TorrentId,
+    AddTorrent, Bitfield, BlockDigest, CloseCause, Command, Config, DiskEvent, DiskFault, DiskFaultKind,
+    Event, PeerKey, Priority, TorrentId,
 };
 use ztor_metainfo::BLOCK_LEN;
 use ztor_tracker::udp::{Request, Response};
@@ -119,7 +119,7 @@ impl Scene {
             17 => self.noise(u)?,
             18 => {
                 if let Some(peer) = self.peer(u)? {
-                    self.world.closed(peer, u.arbitrary()?);
+                    self.world.closed(peer, cause(u)?);
                 }
             }
             19 | 20 => {
@@ -183,7 +183,7 @@ impl Scene {
         if u.ratio(3, 4)? {
             self.world.connected(connect);
         } else {
-            self.world.closed(connect.peer, u.arbitrary()?);
+            self.world.closed(connect.peer, cause(u)?);
         }
         Ok(())
     }
@@ -444,7 +444,7 @@ impl Scene {
             3 => Event::Http { id, from: None, result: Ok((200, u.arbitrary()?)) },
             4 => Event::Resolved { id, result: Ok(vec![IpAddr::from([10, 9, 9, 9])]) },
             5 => Event::Command(Command::Remove(torrent)),
-            _ => Event::Closed { peer, reason: String::new(), is_ours: u.arbitrary()? },
+            _ => Event::Closed { peer, cause: cause(u)? },
         };
         self.world.handle(event);
         Ok(())
@@ -467,4 +467,8 @@ fn any_limit(u: &mut Unstructured<'_>) -> Result<Option<u64>> {
         3 => Some(u.arbitrary()?),
         _ => None,
     })
+}
+
+fn cause(u: &mut Unstructured<'_>) -> Result<CloseCause> {
+    Ok(if u.arbitrary()? { CloseCause::Local } else { CloseCause::Remote })
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_dht::krpc;
-use ztor_engine::Pieces;
 use ztor_engine::inspect::BlockState;
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
     AddMagnet, AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Outbox, PeerKey,
     Resolve, SendBlock, StartTorrent, TorrentEvent, TorrentId, WriteBlock,
 };
+use ztor_engine::{CloseCause, Pieces};
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{
     Block, ExtendedHandshake, Handshake, HashRequest, LocalAnnounce, MAX_LOCAL_HASHES, MAX_PEX_CONTACTS,
@@ -196,10 +196,10 @@ impl World {
     }
 
     /// The other end hangs up.
-    pub(crate) fn closed(&mut self, peer: PeerKey, is_ours: bool) {
+    pub(crate) fn closed(&mut self, peer: PeerKey, cause: CloseCause) {
         self.links.remove(&peer);
         self.connects.retain(|connect| connect.peer != peer);
-        self.handle(Event::Closed { peer, reason: "gone".to_owned(), is_ours });
+        self.handle(Event::Closed { peer, cause });
     }
 
     pub(crate) fn greet(&mut self, peer: PeerKey, torrent: usize, reserved: Reserved, id: [u8; 20]) {
