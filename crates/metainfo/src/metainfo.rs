@@ -273,7 +273,9 @@ impl Metainfo {
                 files.filter_map(|(i, file)| Some((file.pieces_root?, self.piece_layer(i)?.concat())));
             outer::write_piece_layers(layers.collect(), &mut e)?;
         }
-        self.kept.write("private", &mut e)?;
+        if self.private_is_outside {
+            e.key(b"private")?.int(1)?;
+        }
         self.kept.write("similar", &mut e)?;
         if let Some(source) = self.source.as_ref().filter(|_| self.source_is_outside) {
             e.key(b"source")?.str(source)?;

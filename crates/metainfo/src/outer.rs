@@ -33,12 +33,12 @@ pub(crate) struct Outer {
 }
 
 /// Fields of a torrent file that are kept as they came, for whoever reads the file after it was written again:
-/// `httpseeds` (BEP 17), `similar` and `collections` (BEP 38), and a misplaced `private`. In the order of their keys.
+/// `httpseeds` (BEP 17), `similar` and `collections` (BEP 38). In the order of their keys.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Kept(Vec<(&'static str, Box<[u8]>)>);
 
 /// The keys of [`Kept`].
-const KEPT: [&str; 4] = ["collections", "httpseeds", "private", "similar"];
+const KEPT: [&str; 3] = ["collections", "httpseeds", "similar"];
 /// Bytes that a field may have to be kept.
 const MAX_KEPT_LEN: usize = 1 << 20;
 

@@ -214,6 +214,18 @@ fn fields_of_others_are_kept_when_the_torrent_is_written() {
 }
 
 #[test]
+fn misplaced_private_of_any_form_is_kept_when_written() {
+    for value in ["i1e", "i01e", "i99999999999999999999e", "3:yes", "le"] {
+        let mut bytes = torrent(&v1_single(1));
+        bytes.truncate(bytes.len() - 1);
+        bytes.extend_from_slice(format!("7:private{value}e").as_bytes());
+        let metainfo = Metainfo::from_bytes(&bytes).unwrap();
+        assert!(metainfo.is_private_outside(), "{value}");
+        assert_eq!(Metainfo::from_bytes(&metainfo.to_bytes()), Ok(metainfo), "{value}");
+    }
+}
+
+#[test]
 fn pieces_of_512_mib() {
     let info = |length: i64| with(&v1_single(10), "piece length", length);
     assert_eq!(read(&info(512 << 20)).unwrap().layout.piece_length(), 512 << 20);
