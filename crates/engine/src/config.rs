@@ -86,8 +86,17 @@ impl Config {
             encryption: Encryption::Off,
         }
     }
+
+    /// Whether holes are punched (BEP 55): over µTP, and through peers that know each other by peer exchange.
+    pub(crate) fn punches(&self) -> bool {
+        self.transports.utp && self.peer_exchange
+    }
 }
 
+/// The ids that messages of extensions to us carry (BEP 10).
+pub(crate) const OUR_UT_PEX: u8 = 1;
+pub(crate) const OUR_UT_METADATA: u8 = 2;
+pub(crate) const OUR_UT_HOLEPUNCH: u8 = 3;
 /// Connection attempts that may be under way at a time.
 pub(crate) const MAX_HALF_OPEN: usize = 60;
 /// Connection attempts started per second, so that home routers keep up; and how many may be made at once after a

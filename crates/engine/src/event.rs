@@ -1,9 +1,8 @@
 //! What happens to an engine.
 
 use crate::bans::Author;
-use crate::ids::{PeerKey, TorrentId};
-use crate::outbox::RequestId;
-use crate::picker::Priority;
+use crate::exchange::picker::Priority;
+use crate::ids::{PeerKey, RequestId, TorrentId};
 use bytes::BytesMut;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -30,3 +30,7 @@ impl TorrentId {
         slotmap::KeyData::from_ffi(number).into()
     }
 }
+
+/// A request of the engine that is answered later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(pub u64);

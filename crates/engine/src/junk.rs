@@ -3,7 +3,7 @@
 //! Limits count what was asked for. All else that a peer says costs us time and it nothing, so each peer has an allowance
 //! that honest ones never use up.
 
-use crate::extended::OUR_UT_METADATA;
+use crate::config::OUR_UT_METADATA;
 use crate::misbehaviour::Misbehaviour;
 use ztor_base::{Duration, Instant};
 use ztor_wire::Message;

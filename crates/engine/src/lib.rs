@@ -1,63 +1,53 @@
 //! The whole client as one state machine without IO.
 //!
-//! An [`Engine`] is told what happened ([`Event`], with the time) and says what it wants done ([`Outbox`]). It
-//! owns every torrent and every peer, decides what to ask of whom, whom to serve, whom to send away and when to
-//! announce; it opens no socket and no file, reads no clock and draws no randomness but from its seed. The same
-//! seed and the same events give the same effects, always.
+//! An [`Engine`] gets events ([`Event`], with the time) and returns effects ([`Outbox`]). It owns every torrent and every
+//! peer, and decides which blocks to request from which peer, which peers to serve and to close, and when to announce. It
+//! opens no socket and no file, reads no clock and draws no randomness but from its seed. The same seed and the same events
+//! give the same effects, always.
 //!
-//! A driver calls [`Engine::handle`] for each thing that happened, [`Engine::settle`] once at the end of a
-//! turn, carries out the outbox, and sleeps until [`Engine::poll_timeout`] at the latest.
+//! A driver calls [`Engine::handle`] for each event, [`Engine::settle`] once at the end of a turn, carries out the
+//! outbox, and sleeps until [`Engine::poll_timeout`] at the latest.
+//!
+//! Inside, the engine is a router over parts that own their state: `exchange` (blocks both ways), `metadata`, `trackers`,
+//! `discovery` (DHT, peer exchange, local network), `dial` (calls and places), `quota` (limits), `bans`. `router` looks up
+//! the torrent and the peer of an event once, and gives them to the part with a context (`cx`).
 #![forbid(unsafe_code)]
 
+mod backlog;
 mod bans;
 mod bitfield;
-mod blame;
-mod changes;
-mod choker;
 mod config;
-mod connect;
+mod cx;
 mod dial;
+mod dirty;
+mod discovery;
 mod event;
-mod extended;
+#[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
+mod exchange;
+mod extensions;
 mod ids;
 pub mod inspect;
 mod junk;
-mod known;
-mod layers;
 mod metadata;
 mod misbehaviour;
-mod on_command;
-mod on_dht;
-mod on_disk;
-mod on_extended;
-mod on_holepunch;
-mod on_local;
-mod on_message;
-mod on_metadata;
-mod on_peer;
-mod on_tracker;
 mod outbox;
 mod peer;
-mod pex;
-#[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
-mod picker;
 mod pieces;
-mod places;
-mod proofs;
-mod questions;
+mod quota;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod rate;
-mod settle;
+mod router;
 mod status;
-mod swarms;
 #[cfg(any(test, feature = "testing"))]
 pub mod testkit;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod torrent;
 mod torrent_event;
-mod transfer;
-mod way;
+mod trackers;
+mod transport;
+mod views;
 
 pub use bans::{Author, BanStatus};
 pub use bitfield::Bitfield;
@@ -66,80 +56,51 @@ pub use event::{
     AddMagnet, AddTorrent, BlockDigest, CloseCause, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind,
     Event, StartTorrent,
 };
-pub use ids::{PeerKey, TorrentId};
-pub use on_metadata::StartTorrentError;
-pub use outbox::{Close, Connect, HttpGet, Outbox, RequestId, Resolve, SendBlock, SendMessage, WriteBlock};
+pub use exchange::picker::Priority;
+pub use ids::{PeerKey, RequestId, TorrentId};
+pub use outbox::{Close, Connect, HttpGet, Outbox, Resolve, SendBlock, SendMessage, WriteBlock};
 pub use peer::Direction;
-pub use picker::Priority;
 pub use pieces::Pieces;
 pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved};
 pub use torrent_event::TorrentEvent;
-pub use way::{Offer, Protection, Transport};
+pub use transport::{Offer, Protection, Transport};
 pub use ztor_tracker::announcer::TrackerState;
 
 use bans::Bans;
-use changes::Changes;
-use config::{DISK_HIGH_WATER, DISK_LOW_WATER};
-use connect::Connects;
+use cx::Core;
+use dial::{Dialer, Places};
+use discovery::{DhtDriver, LocalDiscovery};
 use fastrand::Rng;
-use known::OwnAddrs;
-use on_dht::DhtPart;
-use on_local::Local;
-use on_tracker::Trackers;
-use peer::Peer;
-use places::Places;
-use rate::Bucket;
-use settle::Timers;
-use slotmap::SlotMap;
-use std::net::{IpAddr, SocketAddr};
-use swarms::Swarms;
+use peer::Peers;
+use router::Router;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use thiserror::Error;
-use torrent::Torrent;
-use transfer::Line;
-use ztor_base::addr::is_local;
-use ztor_base::{Host, Instant, Sha1Digest, SwarmId};
+use timers::Timers;
+use torrent::{Lifecycle, Torrents};
+use trackers::Trackers;
+use ztor_base::{Instant, Sha1Digest, SwarmId};
+use ztor_metainfo::Metainfo;
 
-/// Connections of one host on the public network.
-const MAX_PEERS_PER_HOST: usize = 8;
-
-/// A BitTorrent client, but for its hands.
+/// The BitTorrent client state machine. It performs no I/O.
 pub struct Engine {
-    config: Config,
-    rng: Rng,
-    torrents: SlotMap<TorrentId, Torrent>,
-    swarms: Swarms,
-    peers: SlotMap<PeerKey, Peer>,
+    core: Core,
+    torrents: Torrents,
+    peers: Peers,
+    timers: Timers,
     bans: Bans,
-    down: Bucket,
-    up: Bucket,
-    connects: Connects,
+    dialer: Dialer,
     places: Places,
     trackers: Trackers,
-    timers: Timers,
-    local: Local,
-    /// `None` if it takes no part in it.
-    dht: Option<DhtPart>,
-    /// As the world sees us.
-    own_addrs: OwnAddrs,
-    /// To be looked at when the turn ends.
-    dirty_peers: Vec<PeerKey>,
-    dirty_torrents: Vec<TorrentId>,
-    changes: Changes,
-    /// Peers that wait for tokens of either direction.
-    down_line: Line,
-    up_line: Line,
-    /// Piece data handed over to be written.
-    disk_bytes: u64,
-    disk_is_full: bool,
-    /// When sockets were taken up again after the disk had fallen behind.
-    reading_since: Instant,
-    shutting_down: bool,
+    lsd: LocalDiscovery,
+    /// `None` if the engine takes no part in the DHT.
+    dht: Option<DhtDriver>,
 }
 
-/// Why a torrent was not taken.
+/// Reasons why a torrent was not added.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum AddError {
-    /// Its info-hash is here already.
+    /// A torrent with this info-hash exists.
     #[error("this torrent is already here")]
     Duplicate,
     /// The engine is ending.
@@ -155,7 +116,7 @@ pub enum AddError {
     },
 }
 
-/// Why an incoming connection was not taken.
+/// Reasons why an incoming connection was refused.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum Refused {
     /// The address was banned.
@@ -169,215 +130,188 @@ pub enum Refused {
     Idle,
 }
 
+/// Reasons why a torrent cannot be started.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum StartTorrentError {
+    /// The torrent was removed.
+    #[error("torrent not found")]
+    Gone,
+    /// The torrent has started, or its metadata has not arrived.
+    #[error("torrent has already started, or its metadata has not arrived")]
+    NotWaiting,
+    /// The given metainfo is of another torrent than the link has led to.
+    #[error("the link leads to another torrent than the one that is given")]
+    OtherTorrent,
+    /// The priorities are not one per piece.
+    #[error("there are priorities of {found} pieces, but the torrent has {expected}")]
+    WrongPieceCount {
+        /// Pieces of the torrent.
+        expected: usize,
+        /// Priorities given.
+        found: usize,
+    },
+}
+
 impl Engine {
-    /// An engine without torrents. Everything it will ever choose at random comes from `seed`.
+    /// Creates an engine without torrents. Everything it will ever choose at random comes from `seed`.
     pub fn new(now: Instant, config: Config, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
+        let (trackers, lsd) = (Trackers::new(&mut rng), LocalDiscovery::new(&mut rng));
         Self {
-            down: Bucket::new(config.limit_down, now),
-            up: Bucket::new(config.limit_up, now),
-            connects: Connects::default(),
-            places: Places::new(now),
-            trackers: Trackers::new(&mut rng),
-            local: Local::new(&mut rng),
-            dht: None,
-            own_addrs: OwnAddrs::default(),
-            config,
-            rng,
-            torrents: SlotMap::with_key(),
-            swarms: Swarms::default(),
-            peers: SlotMap::with_key(),
-            bans: Bans::default(),
+            core: Core::new(now, config, rng),
+            torrents: Torrents::default(),
+            peers: Peers::default(),
             timers: Timers::default(),
-            dirty_peers: Vec::new(),
-            dirty_torrents: Vec::new(),
-            changes: Changes::default(),
-            down_line: Line::default(),
-            up_line: Line::default(),
-            disk_bytes: 0,
-            disk_is_full: false,
-            reading_since: now,
-            shutting_down: false,
+            bans: Bans::default(),
+            dialer: Dialer::default(),
+            places: Places::new(now),
+            trackers,
+            lsd,
+            dht: None,
         }
     }
 
-    /// Takes up a torrent. Nothing moves until the driver has looked at the disk and told
-    /// [`DiskEvent::Checked`].
+    fn router<'a>(&'a mut self, now: Instant, out: &'a mut Outbox) -> Router<'a> {
+        Router {
+            cx: self.core.cx(now, out),
+            torrents: &mut self.torrents,
+            peers: &mut self.peers,
+            timers: &mut self.timers,
+            bans: &mut self.bans,
+            dialer: &mut self.dialer,
+            places: &mut self.places,
+            trackers: &mut self.trackers,
+            lsd: &mut self.lsd,
+            dht: self.dht.as_mut(),
+        }
+    }
+
+    /// Adds a torrent. Nothing moves until the driver has looked at the disk and reported [`DiskEvent::Checked`].
+    ///
+    /// # Errors
+    /// It is here already, the engine is ending, or the priorities are not one per piece.
     pub fn add(&mut self, now: Instant, add: &AddTorrent) -> Result<TorrentId, AddError> {
-        if self.shutting_down {
+        if self.core.is_ending() {
             return Err(AddError::ShuttingDown);
         }
-        let ids: Vec<SwarmId> = add.meta.info_hashes.swarm_ids().collect();
-        if ids.iter().any(|id| self.swarms.contains(*id)) {
+        if self.torrents.has_any(&add.meta.info_hashes) {
             return Err(AddError::Duplicate);
         }
         let expected = add.meta.layout.piece_count() as usize;
         if let Some(found) = add.priorities.as_ref().map(|all| all.len()).filter(|found| *found != expected) {
             return Err(AddError::WrongPieceCount { expected, found });
         }
-        let torrent = Torrent::new(now, add, &mut self.rng);
-        let id = self.torrents.insert(torrent);
-        self.torrents[id].known.own_addrs = self.own_addrs;
-        ids.into_iter().for_each(|swarm| self.swarms.insert(swarm, id));
-        self.changes.shown.insert(id);
+        let id = self.torrents.insert(now, add, self.core.rng());
+        self.core.dirty_mut().show(id);
         Ok(id)
     }
 
-    /// Takes up a magnet link: peers are looked for, and asked for the metadata. When that has come,
-    /// [`TorrentEvent::Metadata`] says so, and [`begin`](Self::start_torrent) makes a torrent of it like any other. Of a torrent
-    /// that is [known](AddMagnet::known) but for piece layers, peers are asked for these.
+    /// Adds a magnet link: peers are looked for, and asked for the metadata. When that has come,
+    /// [`TorrentEvent::Metadata`] says so, and [`start_torrent`](Self::start_torrent) makes a torrent of it like any other.
+    /// Of a torrent that is [known](AddMagnet::known) but for piece layers, peers are asked for these.
+    ///
+    /// # Errors
+    /// It is here already, or the engine is ending.
     pub fn add_magnet(&mut self, now: Instant, add: &AddMagnet) -> Result<TorrentId, AddError> {
-        if self.shutting_down {
+        if self.core.is_ending() {
             return Err(AddError::ShuttingDown);
         }
         let hashes = add.known.as_ref().map_or(add.info_hashes, |meta| meta.info_hashes);
-        let ids: Vec<SwarmId> = hashes.swarm_ids().collect();
-        if ids.iter().any(|id| self.swarms.contains(*id)) {
+        if self.torrents.has_any(&hashes) {
             return Err(AddError::Duplicate);
         }
-        let id = self.torrents.insert(Torrent::magnet(now, add, &mut self.rng));
-        ids.into_iter().for_each(|swarm| self.swarms.insert(swarm, id));
-        self.changes.shown.insert(id);
-        self.torrents[id].known.own_addrs = self.own_addrs;
-        self.plan_local(now, id);
-        self.plan_dht(id);
-        self.mark_torrent(id);
+        let id = self.torrents.insert_magnet(now, add, &hashes, self.core.rng());
+        self.core.dirty_mut().show(id);
+        self.router(now, &mut Outbox::default()).discover(id);
+        self.core.dirty_mut().mark_torrent(id);
         Ok(id)
     }
 
+    /// Starts a torrent whose metadata has arrived. The driver checks the data on disk next, as for one that was
+    /// [added](Self::add).
+    ///
+    /// # Errors
+    /// The torrent is gone, or not waiting; or `start` does not have one priority per piece.
+    pub fn start_torrent(&mut self, id: TorrentId, start: StartTorrent) -> Result<(), StartTorrentError> {
+        let torrent = self.torrents.get_mut(id).ok_or(StartTorrentError::Gone)?;
+        if !matches!(torrent.lifecycle(), Lifecycle::Waiting(_)) {
+            return Err(StartTorrentError::NotWaiting);
+        }
+        let expected = torrent.exchange().piece_count() as usize;
+        let found = start.priorities.as_ref().map(|all| all.len());
+        if let Some(found) = found.filter(|found| *found != expected) {
+            return Err(StartTorrentError::WrongPieceCount { expected, found });
+        }
+        torrent.start(&start);
+        self.core.dirty_mut().show(id);
+        Ok(())
+    }
+
+    /// Takes part in the DHT from now on, with the nodes of the last run.
+    pub fn start_dht(&mut self, now: Instant, config: ztor_dht::Config, saved: Option<&ztor_dht::Saved>) {
+        let mut dht = DhtDriver::new(now, config, self.core.rng().u64(..), saved);
+        for id in self.torrents.ids() {
+            self.torrents.get_mut(id).into_iter().for_each(|torrent| dht.plan(torrent));
+        }
+        self.dht = Some(dht);
+    }
+
     /// Takes an incoming connection. The driver drops it on an error.
+    ///
+    /// # Errors
+    /// The address is banned, all places are taken, or there is nothing to serve.
     pub fn accept(
         &mut self,
         now: Instant,
         addr: SocketAddr,
         transport: Transport,
     ) -> Result<PeerKey, Refused> {
-        if self.shutting_down || self.torrents.is_empty() {
-            return Err(Refused::Idle);
-        }
-        if self.bans.refuses(now, addr.ip()) {
-            return Err(Refused::Banned);
-        }
-        if self.is_greedy(addr.ip()) {
-            return Err(Refused::Full);
-        }
-        self.place_for_stranger(now)?;
-        let key = self.peers.insert(Peer::new(now, addr, Direction::Incoming, transport, None));
-        self.mark_peer(key);
-        Ok(key)
+        self.router(now, &mut Outbox::default()).accept(addr, transport)
     }
 
-    /// The info-hash of a torrent that is here, by what an encrypted handshake calls it
-    /// ([`ztor_wire::mse::obfuscated_swarm`]).
-    pub fn swarm_of(&self, obfuscated: Sha1Digest) -> Option<SwarmId> {
-        self.swarms.of_obfuscated(obfuscated)
-    }
-
-    /// Records what happened. Cheap; decisions wait for [`settle`](Self::settle).
+    /// Records an event. Cheap; decisions wait for [`settle`](Self::settle).
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Outbox) {
-        match event {
-            Event::Connected { peer } => self.on_connected(now, peer, out),
-            Event::Secured { peer, info_hash, method } => {
-                self.on_secured(now, peer, (info_hash, method), out)
-            }
-            Event::CalledPlainly { peer, info_hash } => self.call_back(now, peer, info_hash),
-            Event::Received { peer, data } => self.on_received(now, peer, data, out),
-            Event::Sent { peer, block_bytes, reply_bytes } => {
-                self.on_sent(now, peer, block_bytes, reply_bytes)
-            }
-            Event::Closed { peer, cause } => self.on_closed(now, peer, cause),
-            Event::Disk { torrent, event } => self.on_disk(now, torrent, event, out),
-            Event::Http { id, from, result } => self.on_http(now, id, from, result, out),
-            Event::Resolved { id, result } => self.on_resolved(now, id, result, out),
-            Event::Datagram { from, data } => self.on_datagram(now, from, data, out),
-            Event::LocalAnnounce { from, data } => self.on_local_announce(now, from, data),
-            Event::Command(command) => self.on_command(now, command, out),
+        if matches!(event, Event::Command(Command::Shutdown)) {
+            self.core.end();
         }
+        self.router(now, out).handle(event);
     }
 
     /// Ends a turn: decides once, for all that happened in it.
     pub fn settle(&mut self, now: Instant, out: &mut Outbox) {
-        self.settle_all(now, out);
+        self.router(now, out).settle();
     }
 
-    /// When to call [`settle`](Self::settle) at the latest, even if nothing happens.
+    /// Latest time to call [`settle`](Self::settle), even if nothing happens.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if !self.dirty_peers.is_empty() || !self.dirty_torrents.is_empty() {
+        if !self.core.dirty().is_settled() {
             return Some(Instant::ZERO);
         }
+        let is_ending = self.core.is_ending();
         let next = [
-            self.timers.next(),
-            self.trackers.next_timeout(),
-            self.down_line.next(),
-            self.up_line.next(),
-            self.connects.next(),
-            self.dht.as_ref().and_then(DhtPart::next).filter(|_| !self.shutting_down),
-            self.local.next().filter(|_| !self.shutting_down),
+            self.timers.poll_timeout(),
+            self.trackers.poll_timeout(),
+            self.core.quota().down.poll_timeout(),
+            self.core.quota().up.poll_timeout(),
+            self.dialer.poll_timeout(),
+            self.dht.as_ref().and_then(DhtDriver::poll_timeout).filter(|_| !is_ending),
+            self.lsd.poll_timeout().filter(|_| !is_ending),
         ];
         next.into_iter().flatten().min().filter(|at| *at < Instant::FAR_FUTURE)
     }
 
     /// False while the disk has more to write than is good: the driver then leaves sockets unread.
     pub fn may_read(&self) -> bool {
-        !self.disk_is_full
+        !self.core.backlog().is_full()
     }
 
-    /// Bans that are in force.
-    pub fn bans(&self, now: Instant) -> Vec<BanStatus> {
-        self.bans.list(now)
+    /// Returns the swarm with this hash in encrypted handshakes ([`ztor_wire::mse::obfuscated_swarm`]).
+    pub fn swarm_of(&self, obfuscated: Sha1Digest) -> Option<SwarmId> {
+        self.torrents.by_obfuscated(obfuscated)
     }
 
-    /// Whether goodbyes to trackers are still on their way.
-    pub fn has_goodbyes(&self) -> bool {
-        self.trackers.has_goodbyes()
-    }
-
-    /// One host may not take all the places. Hosts of the local network may be many behind one address.
-    fn is_greedy(&self, ip: IpAddr) -> bool {
-        self.has_its_share(ip, Peer::stands_or_called)
-    }
-
-    /// One host is not called without end either, whatever is said of it. Attempts count.
-    fn is_called_enough(&self, ip: IpAddr) -> bool {
-        self.has_its_share(ip, |_| true)
-    }
-
-    fn has_its_share(&self, ip: IpAddr, counts: impl Fn(&Peer) -> bool) -> bool {
-        let host = Host::of(ip);
-        let of_host = |peer: &&Peer| Host::of(peer.addr.ip()) == host && counts(peer);
-        !is_local(ip) && self.peers.values().filter(of_host).count() >= MAX_PEERS_PER_HOST
-    }
-
-    pub(crate) fn mark_peer(&mut self, key: PeerKey) {
-        if let Some(peer) = self.peers.get_mut(key)
-            && !peer.is_dirty
-        {
-            peer.is_dirty = true;
-            self.dirty_peers.push(key);
-        }
-    }
-
-    pub(crate) fn mark_torrent(&mut self, id: TorrentId) {
-        if let Some(torrent) = self.torrents.get_mut(id)
-            && !torrent.is_dirty
-        {
-            torrent.is_dirty = true;
-            self.dirty_torrents.push(id);
-        }
-    }
-
-    pub(crate) fn disk_took(&mut self, bytes: u32) {
-        self.disk_bytes += u64::from(bytes);
-        if self.disk_bytes >= DISK_HIGH_WATER {
-            self.disk_is_full = true;
-        }
-    }
-
-    pub(crate) fn disk_wrote(&mut self, now: Instant, bytes: u32) {
-        self.disk_bytes = self.disk_bytes.saturating_sub(u64::from(bytes));
-        if self.disk_is_full && self.disk_bytes <= DISK_LOW_WATER {
-            self.disk_is_full = false;
-            self.reading_since = now;
-        }
+    /// Returns the metainfo of a torrent; `None` while it is not known, or if the torrent is gone.
+    pub fn metainfo(&self, id: TorrentId) -> Option<&Arc<Metainfo>> {
+        self.torrents.get(id)?.lifecycle().meta()
     }
 }

@@ -1,8 +1,8 @@
 //! What an engine wants done.
 
-use crate::ids::{PeerKey, TorrentId};
+use crate::ids::{PeerKey, RequestId, TorrentId};
 use crate::torrent_event::TorrentEvent;
-use crate::way::{Offer, Transport};
+use crate::transport::{Offer, Transport};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -46,10 +46,6 @@ pub struct Outbox {
 
 /// What [`Outbox::bytes`] keeps of its memory between turns.
 const MAX_KEPT_BYTES: usize = 256 * 1024;
-
-/// A request of the engine that is answered later.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RequestId(pub u64);
 
 /// Bytes for a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ mod far_end;
 mod rig;
 mod torrents;
 
-pub use crate::picker::{Ask, Picker, Receipt};
+pub use crate::exchange::picker::{Ask, Picker, Receipt};
 pub use crate::rate::Bucket;
 pub use disk::InstantDisk;
 pub use effects::{Effects, carry_out};

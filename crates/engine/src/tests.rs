@@ -4,6 +4,7 @@
 mod bans;
 mod dialing;
 mod finding;
+mod internals;
 mod odd_peers;
 mod places;
 mod questions;
@@ -20,6 +21,7 @@ use crate::testkit::{
 use crate::*;
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use ztor_base::{Duration, PeerId};
 use ztor_metainfo::Metainfo;

@@ -34,7 +34,7 @@ fn is_welcome(scripted: &mut Scripted, from: SocketAddr, id: u8) -> bool {
     let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id: PeerId::new([id; 20]) };
     scripted.rig.give(key, &mut FarEnd::default(), &hello.encode());
     scripted.rig.settle();
-    scripted.rig.engine.peers.contains_key(key)
+    scripted.rig.engine.has_peer(key)
 }
 
 #[test]

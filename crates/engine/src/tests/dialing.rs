@@ -1,4 +1,4 @@
-//! The ways to a peer: raced, tried one after the other, remembered; and meetings through a third (BEP 55).
+//! The ways to a peer: raced, tried one after the other, remembered; and rendezvous through a third (BEP 55).
 
 use super::*;
 use crate::CloseCause;
@@ -151,7 +151,7 @@ fn an_address_has_failed_when_the_last_way_has() {
     caller.close(first.peer);
     let second = caller.call();
     assert_eq!(way(&second), (Transport::Tcp, false));
-    let known = &caller.rig.engine.torrents[caller.id].known;
+    let known = &caller.rig.engine.torrent(caller.id).known();
     assert_eq!(known.next_due(), None, "it is still being called");
     caller.close(second.peer);
     assert!(caller.pass(Duration::from_secs(29)).is_empty(), "one failure, not two");
@@ -215,7 +215,7 @@ fn a_torrent_that_ends_takes_its_attempts_with_it() {
     let id = caller.id;
     caller.tell(Event::Command(Command::Remove(id)));
     assert!(caller.pass(Duration::from_secs(60)).is_empty());
-    assert_eq!((caller.rig.engine.peers.len(), caller.rig.engine.connects.half_open()), (0, 0));
+    assert_eq!((caller.rig.engine.peers.len(), caller.rig.engine.dialer.half_open()), (0, 0));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_relay_brings_two_together_and_says_why_not() {
     let deaf = caller.called_by(at(3, 33), 3, false);
     caller.rig.out.sends.clear();
     let ask = |addr| HolepunchMessage::Rendezvous(addr).encode();
-    caller.extended(asker, extended::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
+    caller.extended(asker, config::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
     let mut told = caller.punches();
     told.sort_by_key(|(key, _)| *key != asker);
     let connect = HolepunchMessage::Connect;
@@ -236,13 +236,13 @@ fn a_relay_brings_two_together_and_says_why_not() {
         (at(1, 11), HolepunchError::NOT_CONNECTED),
         (at(4, 0), HolepunchError::NO_SUCH_PEER),
     ] {
-        caller.extended(asker, extended::OUR_UT_HOLEPUNCH, ask(addr));
+        caller.extended(asker, config::OUR_UT_HOLEPUNCH, ask(addr));
         assert_eq!(caller.punches(), [(asker, HolepunchMessage::Error(addr, error))]);
     }
-    caller.extended(deaf, extended::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
+    caller.extended(deaf, config::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
     assert!(caller.punches().is_empty(), "who does not take part is not answered (BEP 55)");
     for _ in 0..100 {
-        caller.extended(asker, extended::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
+        caller.extended(asker, config::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
     }
     assert!(caller.punches().len() < 50, "nobody makes others call without end");
 }
@@ -254,7 +254,7 @@ fn who_cannot_be_reached_is_met_through_whoever_told_of_him() {
     let flags = PexFlags::UTP.and(PexFlags::HOLEPUNCH);
     let added = vec![(at(2, 22), flags), (at(3, 33), PexFlags::UTP)];
     let message = PexMessage { added, dropped: Vec::new() };
-    caller.extended(relay, extended::OUR_UT_PEX, message.encode());
+    caller.extended(relay, config::OUR_UT_PEX, message.encode());
     let calls = caller.pass(Duration::from_millis(600));
     assert_eq!(calls.len(), 2, "{calls:?}");
     caller.rig.out.sends.clear();
@@ -265,10 +265,10 @@ fn who_cannot_be_reached_is_met_through_whoever_told_of_him() {
     }
     let asked = caller.punches();
     assert_eq!(asked, [(relay, HolepunchMessage::Rendezvous(at(2, 22)))]);
-    caller.extended(relay, extended::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(2, 22)).encode());
+    caller.extended(relay, config::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(2, 22)).encode());
     let call = caller.call();
     assert_eq!((call.addr, way(&call)), (at(2, 22), (Transport::Utp, false)));
-    caller.extended(relay, extended::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(2, 22)).encode());
+    caller.extended(relay, config::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(2, 22)).encode());
     assert!(caller.pass(Duration::ZERO).is_empty(), "who is being called is not called again");
 }
 
@@ -276,11 +276,11 @@ fn who_cannot_be_reached_is_met_through_whoever_told_of_him() {
 fn a_relay_cannot_send_us_into_our_own_network_nor_without_end() {
     let mut caller = Caller::new(|config| config.max_peers_per_torrent = 1000);
     let relay = caller.called_by(at(1, 11), 1, true);
-    caller.extended(relay, extended::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(addr(7)).encode());
+    caller.extended(relay, config::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(addr(7)).encode());
     assert!(caller.pass(Duration::ZERO).is_empty());
     let mut calls = 0;
     for port in 1..200 {
-        caller.extended(relay, extended::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(9, port)).encode());
+        caller.extended(relay, config::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(9, port)).encode());
         calls += std::mem::take(&mut caller.rig.out.connects).len();
     }
     assert!((1..=20).contains(&calls), "{calls}");
@@ -309,7 +309,7 @@ fn a_meeting_that_comes_to_nothing_is_not_asked_for_again_and_again() {
     let relay = caller.called_by(at(1, 11), 1, true);
     let flags = PexFlags::UTP.and(PexFlags::HOLEPUNCH);
     let message = PexMessage { added: vec![(at(2, 22), flags)], dropped: Vec::new() };
-    caller.extended(relay, extended::OUR_UT_PEX, message.encode());
+    caller.extended(relay, config::OUR_UT_PEX, message.encode());
     let mut asked = 0;
     for _ in 0..20 {
         for call in caller.pass(Duration::from_secs(10)) {
@@ -320,7 +320,7 @@ fn a_meeting_that_comes_to_nothing_is_not_asked_for_again_and_again() {
         asked += rendezvous;
         for _ in 0..rendezvous {
             let connect = HolepunchMessage::Connect(at(2, 22)).encode();
-            caller.extended(relay, extended::OUR_UT_HOLEPUNCH, connect);
+            caller.extended(relay, config::OUR_UT_HOLEPUNCH, connect);
         }
         caller.say(relay, &[0, 0, 0, 0]);
     }
@@ -333,7 +333,7 @@ fn what_waits_to_be_called_again_is_forgotten_with_its_address() {
     caller.know(at(1, 1));
     let first = caller.call();
     caller.close(first.peer);
-    caller.rig.engine.torrents[caller.id].known.forget(at(1, 1));
+    caller.rig.engine.torrent_mut(caller.id).known_mut().forget(at(1, 1));
     assert!(caller.pass(Duration::from_secs(60)).is_empty());
 }
 
@@ -373,8 +373,8 @@ fn who_began_plainly_where_that_is_not_allowed_is_called_back_encrypted() {
     assert!(caller.pass(Duration::from_secs(1)).is_empty());
     // One that waits for its turn is called at once.
     let mut caller = Caller::new(|c| c.encryption = Encryption::Require);
-    let known = &mut caller.rig.engine.torrents[caller.id].known;
-    known.met(caller.rig.now, at(3, 6881), known::Origin::Tracker(0), &mut caller.rig.engine.rng);
+    let (id, now) = (caller.id, caller.rig.now);
+    caller.rig.engine.meet(now, id, at(3, 6881));
     assert!(caller.pass(Duration::from_secs(1)).is_empty());
     called_plainly(&mut caller, at(3, 5557), Transport::Tcp);
     assert_eq!(caller.call().addr, at(3, 6881));

@@ -45,7 +45,7 @@ impl World {
         ]);
         let greeting = [&handshake.encode()[..], &greeting].concat();
         let payload = data.encode().into();
-        let answer = encode(&[Message::Extended { id: extended::OUR_UT_METADATA, payload }]);
+        let answer = encode(&[Message::Extended { id: config::OUR_UT_METADATA, payload }]);
         let node = &mut self.nodes[n];
         let key = node.rig.engine.accept(now, addr(77), Transport::Tcp).unwrap();
         let mut far_end = FarEnd::default();
@@ -139,7 +139,7 @@ fn the_wrong_info_dictionary_is_never_taken() {
     let taken = |event: &TorrentEvent| matches!(event, TorrentEvent::Metadata { .. });
     assert!(!node.rig.out.events.iter().any(taken), "{:?}", node.rig.out.events);
     assert!(matches!(&node.rig.out.events[..], [TorrentEvent::Banned { .. }]), "{:?}", node.rig.out.events);
-    assert!(!node.rig.engine.peers.contains_key(key));
+    assert!(!node.rig.engine.has_peer(key));
 }
 
 #[test]
@@ -223,13 +223,13 @@ fn a_magnet_link_may_turn_out_private() {
     world.handle(leech, Event::LocalAnnounce { from: addr(0), data: &others.encode("x") });
     assert_eq!(world.nodes[leech].status().known_peers, 2);
     let id = world.nodes[leech].id;
-    world.nodes[leech].rig.engine.torrents[id].known.forget((addr(0).ip(), 1).into());
+    world.nodes[leech].rig.engine.torrent_mut(id).known_mut().forget((addr(0).ip(), 1).into());
     world.handle(leech, Event::LocalAnnounce { from: ([10, 0, 9, 9], 1).into(), data: &others.encode("x") });
     // Nothing listens there: as if it was being called.
-    world.nodes[leech].rig.engine.torrents[id].known.take(([10, 0, 9, 9], 1).into());
+    world.nodes[leech].rig.engine.torrent_mut(id).known_mut().take(([10, 0, 9, 9], 1).into());
     world.run(LIMIT, |w| w.metadata(leech).is_some());
     assert_eq!(world.nodes[leech].status().known_peers, 1, "only who was given by hand");
-    assert!(world.nodes[leech].rig.engine.torrents[id].private);
+    assert!(world.nodes[leech].rig.engine.torrent(id).is_private());
 }
 
 /// A torrent file without piece layers says from the start that it is private.
@@ -254,7 +254,7 @@ fn a_private_torrent_without_piece_layers_is_told_to_nobody() {
         engine.settle(later, &mut out);
         later += Duration::from_secs(1);
     }
-    assert!(out.local_announces.is_empty() && engine.torrents[id].dht_due.is_none());
+    assert!(out.local_announces.is_empty() && engine.torrent_mut(id).schedule_mut().dht_due().is_none());
     let datagram =
         LocalAnnounce { port: 1, info_hashes: meta.info_hashes.swarm_ids().collect(), cookie: None };
     let data = datagram.encode("x");
@@ -292,7 +292,7 @@ fn a_flood_of_addresses_is_bounded() {
             (SocketAddr::from(([9, round, a, b], 80)), Default::default())
         };
         let message = PexMessage { added: (0..200).map(address).collect(), dropped: Vec::new() };
-        Message::Extended { id: extended::OUR_UT_PEX, payload: message.encode().into() }.encode(&mut bytes);
+        Message::Extended { id: config::OUR_UT_PEX, payload: message.encode().into() }.encode(&mut bytes);
     }
     data.extend_from_slice(&bytes);
     engine.handle(now, Event::Received { peer: key, data: &mut data }, &mut out);
@@ -421,5 +421,5 @@ fn a_full_bitfield_before_the_metadata_is_a_seed() {
     world.start(leech);
     let engine = &world.nodes[leech].rig.engine;
     assert_eq!(engine.status(world.now)[0].seeds, 1);
-    assert_eq!(engine.peers[key].interesting, 4);
+    assert_eq!(engine.peer(key).trade().interesting(), 4);
 }

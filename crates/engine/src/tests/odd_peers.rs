@@ -1,8 +1,6 @@
 //! What peers do that is odd, or meant to make work, and no reason to part.
 
 use super::*;
-use crate::known::Origin;
-use std::net::SocketAddr;
 
 #[test]
 fn a_limit_of_a_torrent_does_not_keep_the_loop_busy() {
@@ -18,7 +16,7 @@ fn a_limit_of_a_torrent_does_not_keep_the_loop_busy() {
         wakes += 1;
     }
     assert!(wakes <= 100, "{wakes} wakes in 5 s");
-    let asked = scripted.rig.engine.peers[scripted.key].download.live;
+    let asked = scripted.rig.engine.peer(scripted.key).trade().download().outstanding();
     assert!((2..=4).contains(&asked), "{asked} blocks of 16 KiB asked for in 5 s at 8 kB/s");
 }
 
@@ -47,11 +45,9 @@ fn the_nodes_of_peers_of_a_private_torrent_are_not_asked() {
 fn an_id_that_a_tracker_did_not_name_is_shown_and_welcome() {
     for (id, as_named) in [(7, true), (8, false)] {
         let mut scripted = Scripted::new(true, Reserved::NONE);
-        let Engine { torrents, rng, .. } = &mut scripted.rig.engine;
+        let (id_of_torrent, now) = (scripted.id, scripted.rig.now);
         let named = Some(PeerId::new([7; 20]));
-        torrents[scripted.id].finished = false;
-        torrents[scripted.id].known.add(scripted.rig.now, addr(50), Origin::Tracker(0), named, rng);
-        scripted.rig.engine.mark_torrent(scripted.id);
+        scripted.rig.engine.name_by_tracker(now, id_of_torrent, addr(50), named);
         scripted.settle();
         let connect = scripted.rig.out.connects.pop().expect("a call");
         scripted.rig.handle(Event::Connected { peer: connect.peer });
@@ -103,7 +99,7 @@ fn called_owner(is_proved: bool) -> (Scripted, PeerKey) {
     scripted.rig.handle(Event::Connected { peer: called });
     greet(&mut scripted, called);
     if is_proved {
-        scripted.rig.engine.peers[called].download.total_bytes = 16384;
+        scripted.rig.engine.pretend_totals(called, 16384, 0);
     }
     (scripted, called)
 }
@@ -119,7 +115,7 @@ fn greet(scripted: &mut Scripted, key: PeerKey) {
 fn repeats_id(scripted: &mut Scripted, owner: PeerKey, from: [u8; 4]) -> (bool, bool) {
     let key = scripted.rig.engine.accept(scripted.rig.now, (from, 7000).into(), Transport::Tcp).unwrap();
     greet(scripted, key);
-    let is_there = |key| scripted.rig.engine.peers.contains_key(key);
+    let is_there = |key| scripted.rig.engine.has_peer(key);
     (is_there(key), is_there(owner))
 }
 
@@ -136,7 +132,7 @@ fn who_repeats_an_id_from_elsewhere_neither_ends_its_owner_nor_keeps_it_out() {
     assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
     // One that takes data and gives none keeps nobody out.
     let (mut scripted, owner) = called_owner(false);
-    scripted.rig.engine.peers[owner].upload.total_bytes = 16384;
+    scripted.rig.engine.pretend_totals(owner, 0, 16384);
     assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
     // The other came first, and gives nothing: the owner gets in.
     let mut scripted = Scripted::new(false, Reserved::NONE);

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::CloseCause;
-use std::net::SocketAddr;
 
 /// Calls of one host of the public network that are taken.
 const PER_HOST: usize = 8;
@@ -73,9 +72,9 @@ impl Crowd {
     fn sleep(&mut self, secs: u64) {
         for _ in 0..secs {
             self.rig.now += Duration::from_secs(1);
-            let all: Vec<PeerKey> = self.rig.engine.peers.keys().collect();
+            let all: Vec<PeerKey> = self.rig.engine.peers.keys();
             for peer in all {
-                let peer_is_live = self.rig.engine.peers[peer].is_live();
+                let peer_is_live = self.rig.engine.peer(peer).is_live();
                 if peer_is_live {
                     self.rig.give(peer, &mut FarEnd::default(), &encode(&[Message::KeepAlive]));
                 }
@@ -140,7 +139,7 @@ fn a_seed_that_calls_a_full_torrent_gets_a_place() {
         // Those who come after must not have their way at once.
         let next = crowd.accept(host(201, 0)).unwrap();
         crowd.greet(next, false);
-        assert!(!crowd.rig.engine.peers.contains_key(next));
+        assert!(!crowd.rig.engine.has_peer(next));
     }
 }
 
@@ -167,7 +166,7 @@ fn silent_callers_push_out_each_other_and_not_those_who_speak() {
     }
     assert!(crowd.rig.engine.peers.len() <= 5 + 10, "{} places", crowd.rig.engine.peers.len());
     assert_eq!(crowd.ended.len(), 200 - 10, "each that made place is closed");
-    assert_eq!(crowd.rig.engine.peers.values().filter(|peer| peer.is_live()).count(), 5);
+    assert_eq!(crowd.rig.engine.peers.iter().filter(|peer| peer.is_live()).count(), 5);
     let late = crowd.accept(host(220, 0)).unwrap();
     crowd.greet(late, false);
     assert!(crowd.rig.engine.peers.get(late).is_some_and(|peer| peer.is_live()));
@@ -184,7 +183,7 @@ fn a_new_download_gets_places_of_a_session_full_of_leechers() {
     crowd.sleep(20);
     assert!(crowd.called.contains(&host(200, 0)));
     crowd.sleep(60);
-    assert!(crowd.rig.engine.torrents[crowd.id].peers.len() > 40, "no more than were needed");
+    assert!(crowd.rig.engine.torrent(crowd.id).peers().len() > 40, "no more than were needed");
 }
 
 #[test]
@@ -222,15 +221,14 @@ fn callers_do_not_take_the_places_of_those_we_called() {
     for n in 0..5 {
         crowd.sleep(60);
         // More addresses are known than there are places: a fifth of them is for calls.
-        let Engine { torrents, rng, .. } = &mut crowd.rig.engine;
-        let due = host(160 + n, 0);
-        torrents[crowd.id].known.add(crowd.rig.now, due, known::Origin::Tracker(0), None, rng);
+        let (id, now) = (crowd.id, crowd.rig.now);
+        crowd.rig.engine.name_by_tracker(now, id, host(160 + n, 0), None);
         let caller = crowd.accept(host(200 + n, 0)).unwrap();
         crowd.greet(caller, true);
-        let peers = crowd.rig.engine.peers.values();
-        let callers = peers.filter(|peer| peer.direction == Direction::Incoming && peer.is_live()).count();
+        let peers = crowd.rig.engine.peers.iter();
+        let callers = peers.filter(|peer| peer.conn().is_incoming() && peer.is_live()).count();
         assert!(callers <= 8, "{callers} callers");
-        assert!(crowd.rig.engine.peers.contains_key(called));
+        assert!(crowd.rig.engine.has_peer(called));
     }
 }
 
@@ -261,7 +259,7 @@ fn one_network_is_not_called_without_end() {
         }
         crowd.rig.now += Duration::from_millis(500);
     }
-    let live = crowd.rig.engine.peers.values().filter(|peer| peer.is_live()).count();
+    let live = crowd.rig.engine.peers.iter().filter(|peer| peer.is_live()).count();
     assert!((1..=PER_HOST + 1).contains(&live), "{live} connections to one /64");
 }
 
@@ -288,7 +286,7 @@ fn a_link_whose_places_are_full_still_calls_who_may_know() {
 fn who_gives_does_not_go_for_calls_that_nobody_answers() {
     let mut crowd = Crowd::new(0, |config| config.max_peers_per_torrent = 10);
     crowd.fill([host(1, 0)], true);
-    let giver = *crowd.rig.engine.torrents[crowd.id].peers.first().expect("it is there");
+    let giver = *crowd.rig.engine.torrent(crowd.id).peers().first().expect("it is there");
     let addrs = (2..=250).map(|n| host(n, 0)).collect();
     crowd.rig.handle(Event::Command(Command::AddPeers { torrent: crowd.id, addrs }));
     for _ in 0..300 {

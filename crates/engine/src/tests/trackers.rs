@@ -54,7 +54,7 @@ fn peers_of_a_network_are_named_by_trackers_of_it() {
         ]);
         let from = from.map(|ip| ip.parse().unwrap());
         rig.handle(Event::Http { id: asked.id, from, result: Ok((200, body)) });
-        let known = &rig.engine.torrents[id].known;
+        let known = &rig.engine.torrent(id).known();
         let got: Vec<u16> = named
             .iter()
             .map(|a| a.parse().unwrap())

@@ -59,10 +59,8 @@ impl Node {
             };
         }
         assert!(self.picture.values().eq(&engine.status(*now)), "{:?}", self.picture);
-        for torrent in engine.torrents.values() {
-            let peers = torrent.peers.iter().filter(|key| engine.peers[**key].is_interested);
-            assert_eq!(torrent.interested as usize, peers.count());
-            torrent.picker.check_open();
+        for torrent in engine.torrents.iter() {
+            torrent.exchange().check(torrent.peers(), &engine.peers);
         }
     }
 }

@@ -1,0 +1,85 @@
+//! The context of a call into a part of the engine.
+
+use crate::backlog::Backlog;
+use crate::config::Config;
+use crate::dirty::Dirty;
+use crate::outbox::Outbox;
+use crate::quota::Quota;
+use fastrand::Rng;
+use ztor_base::Instant;
+
+/// State that every part of the engine uses.
+pub(crate) struct Core {
+    config: Config,
+    rng: Rng,
+    quota: Quota,
+    dirty: Dirty,
+    backlog: Backlog,
+    is_ending: bool,
+}
+
+/// Everything that a part needs beside its own state.
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Instant,
+    pub(crate) config: &'a Config,
+    /// The one generator of the engine: the order of draws is the order of events.
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) quota: &'a mut Quota,
+    pub(crate) dirty: &'a mut Dirty,
+    /// Piece data that waits for the disk.
+    pub(crate) backlog: &'a mut Backlog,
+    /// The engine says goodbye, and begins nothing new.
+    pub(crate) is_ending: bool,
+    pub(crate) out: &'a mut Outbox,
+}
+
+impl Core {
+    pub(crate) fn new(now: Instant, config: Config, rng: Rng) -> Self {
+        Self {
+            quota: Quota::new(now, &config),
+            config,
+            rng,
+            dirty: Dirty::default(),
+            backlog: Backlog::new(now),
+            is_ending: false,
+        }
+    }
+
+    pub(crate) fn cx<'a>(&'a mut self, now: Instant, out: &'a mut Outbox) -> Cx<'a> {
+        let Self { config, rng, quota, dirty, backlog, is_ending } = self;
+        Cx { now, config, rng, quota, dirty, backlog, is_ending: *is_ending, out }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
+    pub(crate) fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
+    pub(crate) fn dirty(&self) -> &Dirty {
+        &self.dirty
+    }
+
+    pub(crate) fn dirty_mut(&mut self) -> &mut Dirty {
+        &mut self.dirty
+    }
+
+    pub(crate) fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
+    /// Nothing new begins from now on.
+    pub(crate) fn end(&mut self) {
+        self.is_ending = true;
+    }
+}

@@ -1,0 +1,135 @@
+//! Hole punching (BEP 55): calling peers that nobody can call, being called so, and relaying between two others. Over µTP
+//! only, and only between peers of one torrent.
+
+use super::Dialer;
+use crate::bans::Bans;
+use crate::cx::Cx;
+use crate::discovery::known::{Origin, OwnAddrs};
+use crate::discovery::pex::contact;
+use crate::ids::PeerKey;
+use crate::peer::{Peer, Peers};
+use crate::torrent::Torrent;
+use std::net::SocketAddr;
+use ztor_base::addr::may_refer;
+use ztor_base::{Duration, Host};
+use ztor_wire::{HolepunchError, HolepunchMessage, Message};
+
+/// Time between two rendezvous with one address that we request.
+const AGAIN_AFTER: Duration = Duration::from_secs(600);
+/// Rendezvous of one torrent that are remembered for that time.
+const MAX_RENDEZVOUS: usize = 128;
+/// Calls under way that others had us make.
+const MAX_PUNCHING: usize = 8;
+
+/// Requests a rendezvous with an address that could not be reached in any way, from a peer that has named it.
+pub(crate) fn request_rendezvous(cx: &mut Cx<'_>, addr: SocketAddr, torrent: &mut Torrent, peers: &Peers) {
+    if !cx.config.punches() || cx.is_ending || torrent.is_private() || !torrent.is_open() {
+        return;
+    }
+    let rendezvous = &mut torrent.calls_mut().rendezvous;
+    rendezvous.retain(|(_, at)| cx.now.since(*at) < AGAIN_AFTER);
+    if rendezvous.len() >= MAX_RENDEZVOUS || rendezvous.iter().any(|(known, _)| *known == addr) {
+        return;
+    }
+    let is_relay = |peer: &&Peer| {
+        let extensions = peer.extensions();
+        peer.is_live() && extensions.ut_holepunch().is_some() && extensions.punch.has_heard_of(addr)
+    };
+    let relays: Vec<&Peer> = peers.of(torrent.peers()).filter(is_relay).collect();
+    if let Some(relay) = cx.rng.choice(relays) {
+        send(cx, relay, HolepunchMessage::Rendezvous(addr));
+        torrent.calls_mut().rendezvous.push((addr, cx.now));
+    }
+}
+
+/// Whether a message of this peer is read.
+pub(crate) fn is_read(cx: &Cx<'_>, peer: &Peer, torrent: &Torrent) -> bool {
+    let is_open = !torrent.is_private() && torrent.is_open();
+    is_open && peer.extensions().ut_holepunch().is_some() && cx.config.punches()
+}
+
+/// A relay could not help.
+pub(crate) fn on_error(peer: &mut Peer, torrent: &mut Torrent, addr: SocketAddr) {
+    peer.extensions_mut().punch.forget(addr);
+    torrent.calls_mut().rendezvous.retain(|(known, _)| *known != addr);
+}
+
+/// Has two peers call each other. Those that know each other's addresses from us by peer exchange learn nothing new by it
+/// but when to call.
+pub(crate) fn relay(
+    cx: &mut Cx<'_>,
+    (asker, addr): (PeerKey, SocketAddr),
+    torrent: &Torrent,
+    peers: &Peers,
+    own: OwnAddrs,
+) {
+    let Some(asker) = peers.get(asker) else { return };
+    let target = peers
+        .of(torrent.peers())
+        .find(|peer| peer.key() != asker.key() && peer.is_live() && is_reached_at(peer, addr));
+    let error = match target {
+        _ if addr.port() == 0 || addr.ip().is_unspecified() => Some(HolepunchError::NO_SUCH_PEER),
+        _ if own.contains(addr) => Some(HolepunchError::NO_SELF),
+        None => Some(HolepunchError::NOT_CONNECTED),
+        Some(target) if target.extensions().ut_holepunch().is_none() => Some(HolepunchError::NO_SUPPORT),
+        Some(target) => {
+            // Of a call over TCP the port is of no use; where it listens, its datagrams come from.
+            let asker_addr = contact(asker).map_or(asker.conn().addr(), |(at, _)| at);
+            let target_ip = target.conn().addr().ip();
+            if may_refer(target_ip, asker_addr.ip()) && may_refer(asker_addr.ip(), target_ip) {
+                send(cx, target, HolepunchMessage::Connect(asker_addr));
+                send(cx, asker, HolepunchMessage::Connect(addr));
+                None
+            } else {
+                Some(HolepunchError::NOT_CONNECTED)
+            }
+        }
+    };
+    if let Some(error) = error {
+        send(cx, asker, HolepunchMessage::Error(addr, error));
+    }
+}
+
+/// Calls a peer that is calling us, or about to: so both NATs let the other in.
+pub(crate) fn on_connect_request(
+    cx: &mut Cx<'_>,
+    (relay, addr): (PeerKey, SocketAddr),
+    dialer: &mut Dialer,
+    bans: &Bans,
+    torrent: &mut Torrent,
+    peers: &mut Peers,
+    own: OwnAddrs,
+) {
+    // A relay that may send us to any address, as often as it likes, has a weapon.
+    let Some(relay) = peers.get_mut(relay) else { return };
+    let teller = relay.conn().addr().ip();
+    if !may_refer(teller, addr.ip()) || !relay.extensions_mut().punch.may_ask(cx.now) {
+        return;
+    }
+    let punching = || peers.iter().filter(|p| p.attempt().is_punched() && p.conn().is_connecting());
+    let is_busy = punching().count() >= MAX_PUNCHING || punching().any(|p| p.conn().addr().ip() == addr.ip());
+    let is_us = dialer.is_ours(addr) || own.contains(addr);
+    let is_full = torrent.peers().len() >= cx.config.max_peers_per_torrent
+        || peers.len() >= cx.config.max_peers
+        || dialer.is_busy()
+        || bans.forbids(cx.now, addr);
+    if is_full || is_busy || is_us || peers.of(torrent.peers()).any(|peer| is_reached_at(peer, addr)) {
+        return;
+    }
+    let known = torrent.known_mut();
+    known.add(cx.now, addr, Origin::Holepunch(Host::of(teller)), None, cx.rng);
+    if known.take(addr) {
+        // Not in its turn: the other end's packets open our NAT only while they are on their way.
+        dialer.call_punched(cx, addr, torrent, peers);
+    }
+}
+
+fn is_reached_at(peer: &Peer, addr: SocketAddr) -> bool {
+    peer.conn().addr() == addr || contact(peer).is_some_and(|(at, _)| at == addr)
+}
+
+fn send(cx: &mut Cx<'_>, peer: &Peer, message: HolepunchMessage) {
+    if let Some(id) = peer.extensions().ut_holepunch() {
+        cx.out.send(peer.key(), &Message::Extended { id, payload: message.encode().into() });
+    }
+}

@@ -1,0 +1,248 @@
+//! Calls: outgoing connections, a few at a time, at a bounded pace, every torrent in its turn.
+//!
+//! An address is called over one transport first, and after a head start over both; the first to connect wins. An attempt
+//! that fails makes place for the next [plan](plan): the other transport if nobody answered, the other handshake if
+//! somebody did and hung up. Only when there is none left does the address count as failed. A transport that connected and
+//! carried nothing is not the first the next time. The IPv4 and the IPv6 address of a peer are raced like any two
+//! addresses: the peer id of the later connection shows that it is a double.
+
+mod attempt;
+pub(crate) mod holepunch;
+mod pace;
+mod places;
+mod plan;
+mod punch_state;
+
+pub(crate) use attempt::{Attempt, Calls, QueuedDial};
+pub(crate) use places::{Place, Places, Victim, for_call, for_caller};
+pub(crate) use punch_state::PunchState;
+
+use crate::config::{HEAD_START, LONG_HEAD_START, MAX_HALF_OPEN, MAX_OWN_ADDRS};
+use crate::cx::Cx;
+use crate::event::CloseCause;
+use crate::ids::TorrentId;
+use crate::outbox::Connect;
+use crate::peer::{Peer, Peers};
+use crate::torrent::Torrent;
+use crate::transport::Offer;
+use pace::Pace;
+use plan::{DialPlan, methods};
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use ztor_base::Instant;
+
+/// Outgoing connections of all torrents.
+#[derive(Debug, Default)]
+pub(crate) struct Dialer {
+    /// Torrents with an address to call, each once.
+    queue: VecDeque<TorrentId>,
+    pace: Pace,
+    /// Attempts under way.
+    half_open: usize,
+    /// Addresses that are called by another plan, before any new ones.
+    retries: VecDeque<QueuedDial>,
+    /// Addresses at which we met ourselves, in whichever torrent. Trackers name us to ourselves in every one of them.
+    ours: BTreeSet<SocketAddr>,
+}
+
+impl Dialer {
+    /// Remembers an address as our own: no torrent calls it again.
+    pub(crate) fn met_ourselves(&mut self, addr: SocketAddr) {
+        if self.ours.len() >= MAX_OWN_ADDRS {
+            self.ours.pop_first();
+        }
+        self.ours.insert(addr);
+    }
+
+    pub(crate) fn is_ours(&self, addr: SocketAddr) -> bool {
+        self.ours.contains(&addr)
+    }
+
+    /// Number of addresses known as our own.
+    pub(crate) fn own_addrs(&self) -> usize {
+        self.ours.len()
+    }
+
+    /// Number of attempts under way.
+    pub(crate) fn half_open(&self) -> usize {
+        self.half_open
+    }
+
+    /// Number of attempts to repeat.
+    pub(crate) fn retries(&self) -> usize {
+        self.retries.len()
+    }
+
+    /// Whether no further attempt may be made now.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.half_open >= MAX_HALF_OPEN
+    }
+
+    /// An attempt has succeeded or failed.
+    pub(crate) fn attempt_over(&mut self) {
+        self.half_open = self.half_open.saturating_sub(1);
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let is_idle = self.queue.is_empty() && self.retries.is_empty();
+        (!is_idle && !self.is_busy()).then(|| self.pace.ready_at())
+    }
+
+    /// Whether the next attempt to this address has to wait. The pace is for the sake of routers: on this machine there is
+    /// none.
+    fn is_paced(&self, now: Instant, addr: SocketAddr) -> bool {
+        !addr.ip().is_loopback() && self.pace.ready_at() > now
+    }
+
+    /// Queues a torrent that would like another peer, and has an address for it. Returns whether that is so.
+    pub(crate) fn queue(&mut self, cx: &Cx<'_>, torrent: &mut Torrent) -> bool {
+        let wants_peer = torrent.is_open()
+            && !cx.is_ending
+            && torrent.peers().len() < cx.config.max_peers_per_torrent
+            && torrent.known().next_due().is_some_and(|due| due <= cx.now);
+        let calls = torrent.calls_mut();
+        if wants_peer && !calls.is_queued {
+            calls.is_queued = true;
+            self.queue.push_back(torrent.id());
+        }
+        wants_peer
+    }
+
+    /// Torrents that wait for their turn to call.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = TorrentId> + '_ {
+        self.queue.iter().copied()
+    }
+
+    /// Drops the queue, as there is no place for calls, but for `favoured`. The timers of the torrents fill it again.
+    pub(crate) fn clear_queue(&mut self, favoured: Option<TorrentId>) -> Vec<TorrentId> {
+        let dropped = std::mem::take(&mut self.queue);
+        self.queue.extend(favoured);
+        dropped.into_iter().filter(|id| Some(*id) != favoured).collect()
+    }
+
+    /// The torrent whose turn it is to call.
+    pub(crate) fn first(&self) -> Option<TorrentId> {
+        self.queue.front().copied()
+    }
+
+    /// Whether that torrent has to wait for the pace; `addr` is the address it would call.
+    pub(crate) fn is_paced_for(&self, now: Instant, addr: Option<SocketAddr>) -> bool {
+        addr.is_some_and(|addr| !self.is_ours(addr) && self.is_paced(now, addr))
+    }
+
+    /// Takes the torrent whose turn it is off the queue.
+    pub(crate) fn pop(&mut self) {
+        self.queue.pop_front();
+    }
+
+    /// The next address to call by another plan, unless it has to wait.
+    pub(crate) fn pop_retry(&mut self, now: Instant) -> Option<QueuedDial> {
+        let is_held_up =
+            self.is_busy() || self.retries.front().is_some_and(|next| self.is_paced(now, next.addr));
+        if is_held_up { None } else { self.retries.pop_front() }
+    }
+
+    /// Has the other transport join, if this attempt has had its head start.
+    pub(crate) fn race(&mut self, now: Instant, peer: &mut Peer) {
+        let (key, addr, is_connecting) = (peer.key(), peer.conn().addr(), peer.conn().is_connecting());
+        let Some(torrent) = peer.conn().torrent().filter(|_| is_connecting) else { return };
+        if let Some(plan) = peer.attempt_mut().take_race(now) {
+            self.retries.push_back(QueuedDial { torrent, addr, plan, rival: Some(key) });
+        }
+    }
+
+    /// An attempt has failed: another plan is tried at once, if there is one.
+    pub(crate) fn retry(&mut self, peer: &mut Peer, cause: CloseCause) {
+        let (addr, reached) = (peer.conn().addr(), !peer.conn().is_connecting());
+        let Some(torrent) = peer.conn().torrent().filter(|_| !peer.is_live()) else { return };
+        if let Some(plan) = peer.attempt_mut().next_plan(reached, cause) {
+            self.retries.push_back(QueuedDial { torrent, addr, plan, rival: None });
+        }
+    }
+
+    /// A peer is gone: the attempt beside it, if any, is alone now.
+    pub(crate) fn on_peer_gone(&mut self, gone: &Peer, peers: &mut Peers) {
+        if gone.conn().is_connecting() {
+            self.attempt_over();
+        }
+        if let Some(rival) = gone.attempt().rival().and_then(|rival| peers.get_mut(rival)) {
+            rival.attempt_mut().left_alone();
+        }
+    }
+
+    /// Calls an address of a torrent for the first time.
+    pub(crate) fn call_first(
+        &mut self,
+        cx: &mut Cx<'_>,
+        addr: SocketAddr,
+        torrent: &mut Torrent,
+        peers: &mut Peers,
+    ) {
+        let plan = DialPlan::first(cx.config, addr, torrent.known().capabilities(addr));
+        let queued = QueuedDial { torrent: torrent.id(), addr, plan, rival: None };
+        self.call(cx, queued, torrent, peers);
+    }
+
+    /// Calls an address through a hole in two NATs (BEP 55).
+    pub(crate) fn call_punched(
+        &mut self,
+        cx: &mut Cx<'_>,
+        addr: SocketAddr,
+        torrent: &mut Torrent,
+        peers: &mut Peers,
+    ) {
+        let plan = DialPlan::punched(cx.config, torrent.known().capabilities(addr));
+        let queued = QueuedDial { torrent: torrent.id(), addr, plan, rival: None };
+        self.call(cx, queued, torrent, peers);
+    }
+
+    /// Calls an address by another plan, if that is still wanted.
+    pub(crate) fn call_again(
+        &mut self,
+        cx: &mut Cx<'_>,
+        queued: QueuedDial,
+        is_banned: bool,
+        torrent: &mut Torrent,
+        peers: &mut Peers,
+    ) {
+        // The other attempt may have ended: then this one has taken its place already.
+        let rival_is_calling = queued.rival.is_some_and(|rival| peers.is_calling(rival));
+        let known = torrent.known();
+        let is_named =
+            known.contains(queued.addr) && (!torrent.is_private() || known.is_private_origin(queued.addr));
+        let is_wanted = is_named
+            && torrent.is_open()
+            && !cx.is_ending
+            && peers.len() < cx.config.max_peers
+            && torrent.peers().len() < cx.config.max_peers_per_torrent
+            && !is_banned;
+        match queued.rival {
+            Some(_) if !is_wanted || !rival_is_calling => {}
+            None if !is_wanted => torrent.known_mut().gone(cx.now, queued.addr, false, cx.rng),
+            _ => self.call(cx, queued, torrent, peers),
+        }
+    }
+
+    /// Starts an attempt.
+    fn call(&mut self, cx: &mut Cx<'_>, queued: QueuedDial, torrent: &mut Torrent, peers: &mut Peers) {
+        let QueuedDial { torrent: id, addr, plan, rival } = queued;
+        if !addr.ip().is_loopback() {
+            self.pace.take(cx.now);
+        }
+        self.half_open += 1;
+        let offer = plan
+            .is_encrypted
+            .then(|| Offer { info_hash: torrent.swarm_id(), methods: methods(cx.config.encryption) });
+        let is_trusted = torrent.known().capabilities(addr).transport == Some(plan.transport);
+        let head_start = if is_trusted { LONG_HEAD_START } else { HEAD_START };
+        let race_at = plan.may_change_transport.then(|| cx.now + head_start);
+        let attempt = Attempt::new(plan, rival, race_at);
+        let key = peers.insert_outgoing(cx.now, addr, (plan.transport, id), attempt);
+        torrent.add_peer(key);
+        if let Some(rival) = rival.and_then(|rival| peers.get_mut(rival)) {
+            rival.attempt_mut().joined_by(key);
+        }
+        cx.out.connects.push(Connect { peer: key, addr, transport: plan.transport, offer });
+        cx.dirty.mark_peer(key);
+    }
+}

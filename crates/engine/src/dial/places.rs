@@ -1,0 +1,255 @@
+//! Connections when there are not enough for all.
+//!
+//! Every table of connections is bounded, and peers that hold places without use make place for others:
+//! - callers that have not greeted have a small budget of their own, and the oldest of the host with the most leaves;
+//! - calls that have not been answered make place for callers: those are there, and addresses may be made up;
+//! - callers leave a part of the places to calls of our own, of the session's and of each torrent's;
+//! - a torrent that is full exchanges its least useful peers, at a pace, for one that calls or could be called;
+//! - a session that is full takes places from torrents with more than their share, for downloads with less.
+//!
+//! This module chooses; the engine closes the connections.
+
+use crate::cx::Cx;
+use crate::exchange::Use;
+use crate::ids::{PeerKey, TorrentId};
+use crate::peer::{Peer, Peers};
+use crate::torrent::{Torrent, Torrents};
+use std::collections::BTreeMap;
+use ztor_base::{Duration, Host, Instant};
+
+/// Time that every peer has to show its use, and time since its last block, before it may have to leave.
+const TRIAL: Duration = Duration::from_secs(30);
+const PAYLOAD_COUNTS: Duration = Duration::from_secs(10);
+/// Calls of ours that have had less than this to be answered make no place.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+/// Between two exchanges of a torrent: while nothing comes, and otherwise.
+const STARVING_PACE: Duration = Duration::from_secs(5);
+const PACE: Duration = Duration::from_secs(60);
+/// Between two places that the session moves from one torrent to another.
+const SESSION_PACE: Duration = Duration::from_secs(1);
+/// Between two peers of a full session that leave for a stranger.
+const STRANGER_PACE: Duration = Duration::from_secs(5);
+/// How long after a torrent had someone to call places are kept free for calls.
+const CALLS_COUNT: Duration = Duration::from_secs(60);
+/// One of so many places is kept for calls of our own.
+const RESERVED_SHARE: usize = 5;
+/// Callers that have not greeted may have one of so many places; at most, and at least, this many.
+const SILENT_SHARE: usize = 10;
+const MAX_SILENT: usize = 50;
+const MIN_SILENT: usize = 2;
+
+/// The places of the whole engine.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// Callers that made place since the last turn.
+    sent_away: Vec<PeerKey>,
+    moved_at: Instant,
+    /// When a torrent last had an address to call.
+    call_wanted_at: Option<Instant>,
+}
+
+/// A place for a caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    Free,
+    /// After this peer leaves.
+    After(Victim),
+}
+
+/// A peer that makes place for another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Victim {
+    /// An attempt of ours, which says nothing about the address.
+    Attempt(PeerKey),
+    /// The least useful peer.
+    Peer(PeerKey),
+}
+
+impl Places {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { sent_away: Vec::new(), moved_at: now, call_wanted_at: None }
+    }
+
+    /// A torrent has an address to call.
+    pub(crate) fn call_wanted(&mut self, now: Instant) {
+        self.call_wanted_at = Some(now);
+    }
+
+    fn reserved(&self, now: Instant, places: usize) -> usize {
+        let is_wanted = self.call_wanted_at.is_some_and(|at| now.since(at) < CALLS_COUNT);
+        if is_wanted { places / RESERVED_SHARE } else { 0 }
+    }
+
+    /// Finds a place for a caller of which nothing is known yet; `None` if there is none.
+    pub(crate) fn for_stranger(
+        &mut self,
+        now: Instant,
+        most: usize,
+        torrents: &Torrents,
+        peers: &Peers,
+    ) -> Option<Place> {
+        let callers = peers.iter().filter(|peer| peer.conn().is_incoming()).count();
+        let is_silent = |peer: &&Peer| peer.conn().is_incoming() && !peer.is_live();
+        let silent = peers.iter().filter(is_silent).count();
+        let most_silent = (most / SILENT_SHARE).clamp(MIN_SILENT, MAX_SILENT);
+        let may_come = silent < most_silent && callers + self.reserved(now, most) < most;
+        if may_come && peers.len() < most {
+            return Some(Place::Free);
+        }
+        if may_come && let Some(attempt) = oldest_attempt(now, peers.iter()) {
+            return Some(Place::After(Victim::Attempt(attempt)));
+        }
+        let mut by_host: BTreeMap<Host, usize> = BTreeMap::new();
+        for peer in peers.iter().filter(is_silent) {
+            *by_host.entry(Host::of(peer.conn().addr().ip())).or_default() += 1;
+        }
+        let order = |peer: &Peer| {
+            let of_host = by_host.get(&Host::of(peer.conn().addr().ip())).copied().unwrap_or(0);
+            (usize::MAX - of_host, peer.conn().started_at(), peer.key())
+        };
+        let oldest = peers.iter().filter(is_silent).map(order).min().map(|(.., key)| key);
+        let key = oldest.or_else(|| self.least_useful(now, torrents, peers))?;
+        Some(Place::After(Victim::Peer(key)))
+    }
+
+    /// The least useful caller of all torrents, once in a while: a session full of those that wait for something would be
+    /// closed to everybody else.
+    fn least_useful(&mut self, now: Instant, torrents: &Torrents, peers: &Peers) -> Option<PeerKey> {
+        if now.since(self.moved_at) < STRANGER_PACE {
+            return None;
+        }
+        let candidates = torrents.iter().flat_map(|torrent| {
+            let callers = peers.of(torrent.peers()).filter(|peer| peer.conn().is_incoming());
+            callers.filter_map(move |peer| rank(now, torrent, peer))
+        });
+        let (.., key) = candidates.min()?;
+        self.moved_at = now;
+        Some(key)
+    }
+
+    /// Notes a peer that was removed for a caller; its connection ends with the turn.
+    pub(crate) fn send_away(&mut self, key: PeerKey) {
+        self.sent_away.push(key);
+    }
+
+    /// Takes the peers that were removed for callers since the last turn.
+    pub(crate) fn take_sent_away(&mut self) -> Vec<PeerKey> {
+        std::mem::take(&mut self.sent_away)
+    }
+
+    /// Chooses a peer whose place moves to a download that waits for one and has less than its share. It is of a torrent
+    /// that has more than its share, or is no download. Returns the download, and the peer.
+    pub(crate) fn move_place(
+        &mut self,
+        now: Instant,
+        most: usize,
+        mut waiting: impl Iterator<Item = TorrentId>,
+        torrents: &Torrents,
+        peers: &Peers,
+    ) -> Option<(TorrentId, PeerKey)> {
+        if now.since(self.moved_at) < SESSION_PACE {
+            return None;
+        }
+        let sharing = torrents.iter().filter(|torrent| !torrent.peers().is_empty()).count() + 1;
+        let share = (most / sharing).max(1);
+        let is_poor = |id: &TorrentId| {
+            let torrent = torrents.get(*id);
+            torrent.is_some_and(|t| t.is_open() && !t.is_finished() && t.peers().len() < share)
+        };
+        let poor = waiting.find(is_poor)?;
+        let owners =
+            torrents.iter().filter(|t| t.id() != poor && (t.is_finished() || t.peers().len() > share));
+        let candidates = owners.flat_map(|torrent| {
+            let peers = peers.of(torrent.peers());
+            peers.filter_map(move |peer| rank(now, torrent, peer))
+        });
+        let (.., key) = candidates.min()?;
+        self.moved_at = now;
+        Some((poor, key))
+    }
+}
+
+/// Finds a place in a torrent for a caller; `None` if there is none.
+pub(crate) fn for_caller(cx: &Cx<'_>, torrent: &mut Torrent, peers: &Peers) -> Option<Place> {
+    let most = cx.config.max_peers_per_torrent;
+    let callers = peers.of(torrent.peers()).filter(|peer| peer.conn().is_incoming()).count();
+    let calls = torrent.peers().len() - callers;
+    let is_calling = calls > 0 || torrent.known().first_due(cx.now).is_some();
+    let reserved = if is_calling { most / RESERVED_SHARE } else { 0 };
+    let may_come = callers + reserved < most;
+    if may_come && torrent.peers().len() < most {
+        return Some(Place::Free);
+    }
+    if let Some(attempt) = oldest_attempt(cx.now, peers.of(torrent.peers())).filter(|_| may_come) {
+        return Some(Place::After(Victim::Attempt(attempt)));
+    }
+    // Callers that have all the places they may have make place for each other only.
+    let victim = exchange(cx.now, torrent, peers, |peer| may_come || peer.conn().is_incoming())?;
+    Some(Place::After(Victim::Peer(victim)))
+}
+
+/// Chooses a peer of a full download that makes place for one that could be called, and says when to look again.
+pub(crate) fn for_call(
+    cx: &Cx<'_>,
+    torrent: &mut Torrent,
+    peers: &Peers,
+) -> (Option<PeerKey>, Option<Instant>) {
+    let is_full = torrent.peers().len() >= cx.config.max_peers_per_torrent;
+    let wants_more = torrent.is_open() && !torrent.is_finished() && !cx.is_ending;
+    match torrent.known().next_due().filter(|_| is_full && wants_more) {
+        None => (None, None),
+        Some(due) if due > cx.now => (None, Some(due)),
+        Some(_) => {
+            // Calls that are under way end soon, and make place for the next: nobody who is there need go for them.
+            let is_calling = peers.of(torrent.peers()).any(|peer| peer.conn().is_connecting());
+            let victim = if is_calling { None } else { exchange(cx.now, torrent, peers, |_| true) };
+            (victim, Some(cx.now + STARVING_PACE))
+        }
+    }
+}
+
+/// Chooses the least useful peer of a torrent that may leave, if there is one and it is time.
+fn exchange(
+    now: Instant,
+    torrent: &mut Torrent,
+    peers: &Peers,
+    may_leave: impl Fn(&Peer) -> bool,
+) -> Option<PeerKey> {
+    let is_starving = !torrent.is_finished() && torrent.exchange().totals().down_per_s(now) == 0;
+    let pace = if is_starving { STARVING_PACE } else { PACE };
+    if now.since(torrent.calls().exchanged_at) < pace {
+        return None;
+    }
+    let candidates = peers.of(torrent.peers()).filter(|peer| may_leave(peer));
+    let (.., key) = candidates.filter_map(|peer| rank(now, torrent, peer)).min()?;
+    torrent.calls_mut().exchanged_at = now;
+    Some(key)
+}
+
+fn oldest_attempt<'a>(now: Instant, peers: impl Iterator<Item = &'a Peer>) -> Option<PeerKey> {
+    let is_late =
+        |peer: &&Peer| peer.conn().is_connecting() && now.since(peer.conn().started_at()) >= ANSWERED_WITHIN;
+    let attempts = peers.filter(is_late);
+    attempts.min_by_key(|peer| (peer.conn().started_at(), peer.key())).map(Peer::key)
+}
+
+/// Orders peers by who leaves first: the lowest. `None` for one that stays.
+fn rank(now: Instant, torrent: &Torrent, peer: &Peer) -> Option<(Use, Instant, PeerKey)> {
+    let (conn, trade) = (peer.conn(), peer.trade());
+    let has_had_time = conn.is_live()
+        && now.since(conn.started_at()) >= TRIAL
+        && (!trade.has_moved_payload() || now.since(trade.payload_at()) >= PAYLOAD_COUNTS);
+    let gives = if torrent.has_metadata() {
+        trade.interesting() > 0 && !torrent.is_finished()
+    } else {
+        peer.extensions().has_metadata()
+    };
+    let good_for = if gives {
+        Use::Gives
+    } else if trade.is_interested() {
+        Use::Takes
+    } else {
+        Use::None
+    };
+    has_had_time.then_some((good_for, trade.payload_at(), peer.key()))
+}

@@ -1,0 +1,128 @@
+//! Plans to call a peer: over which transport, and with which handshake.
+
+use crate::config::{Config, Encryption};
+use crate::discovery::known::Capabilities;
+use crate::transport::Transport;
+use std::net::SocketAddr;
+use ztor_base::addr::is_local;
+use ztor_wire::mse::Methods;
+
+/// One way to call a peer, and what else may be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DialPlan {
+    pub(crate) transport: Transport,
+    pub(crate) is_encrypted: bool,
+    /// The other transport is still untried.
+    pub(crate) may_change_transport: bool,
+    /// The other kind of handshake is still untried.
+    pub(crate) may_change_encryption: bool,
+    /// Through a hole in two NATs (BEP 55).
+    pub(crate) is_punched: bool,
+}
+
+impl DialPlan {
+    /// The first plan for an address.
+    ///
+    /// µTP is the better citizen: it gives way to whatever else the line is used for. In the local network there is
+    /// no such line, and TCP costs less.
+    pub(crate) fn first(config: &Config, addr: SocketAddr, capabilities: Capabilities) -> Self {
+        let transports = config.transports;
+        let transport = match (transports.tcp, transports.utp) {
+            (true, true) => capabilities.transport.unwrap_or(match is_local(addr.ip()) {
+                true => Transport::Tcp,
+                false => Transport::Utp,
+            }),
+            (false, true) => Transport::Utp,
+            (_, false) => Transport::Tcp,
+        };
+        let (is_encrypted, may_change_encryption) = Self::encryption(config.encryption, capabilities);
+        let may_change_transport = transports.tcp && transports.utp;
+        Self { transport, is_encrypted, may_change_transport, may_change_encryption, is_punched: false }
+    }
+
+    /// Through a hole in two NATs (BEP 55).
+    pub(crate) fn punched(config: &Config, capabilities: Capabilities) -> Self {
+        let (is_encrypted, may_change_encryption) = Self::encryption(config.encryption, capabilities);
+        Self {
+            transport: Transport::Utp,
+            is_encrypted,
+            may_change_transport: false,
+            may_change_encryption,
+            is_punched: true,
+        }
+    }
+
+    fn encryption(encryption: Encryption, capabilities: Capabilities) -> (bool, bool) {
+        match encryption {
+            Encryption::Off => (false, false),
+            Encryption::Require => (true, false),
+            Encryption::Allow => (capabilities.encryption.unwrap_or(false), true),
+            Encryption::Prefer => (capabilities.encryption.unwrap_or(true), true),
+        }
+    }
+
+    /// Returns the same over the other transport.
+    pub(crate) fn over_other_transport(self) -> Self {
+        Self { transport: self.transport.other(), may_change_transport: false, ..self }
+    }
+
+    /// The plan to try when this one failed; `reached` if there was an answer at least.
+    pub(crate) fn after_failure(self, reached: bool) -> Option<Self> {
+        if reached {
+            let other = Self { is_encrypted: !self.is_encrypted, may_change_encryption: false, ..self };
+            return self.may_change_encryption.then_some(Self { may_change_transport: false, ..other });
+        }
+        self.may_change_transport.then(|| self.over_other_transport())
+    }
+}
+
+/// Methods that a caller may offer under a setting.
+pub(crate) fn methods(encryption: Encryption) -> Methods {
+    match encryption {
+        Encryption::Require => Methods::RC4,
+        Encryption::Off | Encryption::Allow | Encryption::Prefer => Methods::BOTH,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::config::Transports;
+    use ztor_base::PeerId;
+
+    fn config(transports: Transports, encryption: Encryption) -> Config {
+        Config { transports, encryption, ..Config::new(PeerId::new([1; 20]), 1) }
+    }
+
+    /// All plans that are tried one after the other, when each fails in the same manner.
+    fn plans(
+        config: &Config,
+        addr: [u8; 4],
+        capabilities: Capabilities,
+        reached: bool,
+    ) -> Vec<(Transport, bool)> {
+        let first = DialPlan::first(config, (addr, 1).into(), capabilities);
+        let plans = std::iter::successors(Some(first), |plan| plan.after_failure(reached));
+        plans.map(|plan| (plan.transport, plan.is_encrypted)).collect()
+    }
+
+    #[test]
+    fn plans_follow_settings_and_capabilities_each_once() {
+        use Transport::{Tcp, Utp};
+        let none = Capabilities::default();
+        let all = config(Transports::BOTH, Encryption::Allow);
+        assert_eq!(plans(&all, [8, 8, 8, 8], none, false), [(Utp, false), (Tcp, false)]);
+        assert_eq!(plans(&all, [10, 0, 0, 8], none, false), [(Tcp, false), (Utp, false)]);
+        assert_eq!(plans(&all, [8, 8, 8, 8], none, true), [(Utp, false), (Utp, true)]);
+        let capabilities = Capabilities { transport: Some(Tcp), encryption: Some(true) };
+        assert_eq!(plans(&all, [8, 8, 8, 8], capabilities, false), [(Tcp, true), (Utp, true)]);
+        let only = config(Transports::TCP, Encryption::Require);
+        assert_eq!(plans(&only, [8, 8, 8, 8], none, true), [(Tcp, true)]);
+        assert_eq!(plans(&only, [8, 8, 8, 8], none, false), [(Tcp, true)]);
+        let only = config(Transports::UTP, Encryption::Off);
+        assert_eq!(plans(&only, [8, 8, 8, 8], capabilities, true), [(Utp, false)]);
+        let prefer = config(Transports::TCP, Encryption::Prefer);
+        assert_eq!(plans(&prefer, [8, 8, 8, 8], none, true), [(Tcp, true), (Tcp, false)]);
+    }
+}

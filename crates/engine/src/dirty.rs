@@ -1,0 +1,129 @@
+//! Marks of what changed: peers and torrents to settle when the turn ends, and torrents with news for front ends and
+//! for the disk. Idle ones cost nothing.
+
+use crate::ids::{PeerKey, TorrentId};
+use slotmap::{Key, SecondaryMap};
+use std::collections::{BTreeSet, VecDeque};
+
+/// Peers and torrents to settle, and torrents with news.
+#[derive(Debug, Default)]
+pub(crate) struct Dirty {
+    peers: Queue<PeerKey>,
+    torrents: Queue<TorrentId>,
+    /// Torrents whose status changed, or that were removed.
+    shown: BTreeSet<TorrentId>,
+    /// Torrents with pieces that no record has.
+    unsaved: BTreeSet<TorrentId>,
+    /// Torrents with counted bytes that no record has.
+    uncounted: BTreeSet<TorrentId>,
+}
+
+/// A queue with each entry once, until it is unmarked.
+#[derive(Debug)]
+struct Queue<K: Key> {
+    keys: VecDeque<K>,
+    marked: SecondaryMap<K, ()>,
+}
+
+impl<K: Key> Default for Queue<K> {
+    fn default() -> Self {
+        Self { keys: VecDeque::new(), marked: SecondaryMap::new() }
+    }
+}
+
+impl<K: Key> Queue<K> {
+    fn mark(&mut self, key: K) {
+        if !self.marked.contains_key(key) {
+            self.marked.insert(key, ());
+            self.keys.push_back(key);
+        }
+    }
+}
+
+impl Dirty {
+    /// Has a peer settled when the turn ends.
+    pub(crate) fn mark_peer(&mut self, key: PeerKey) {
+        self.peers.mark(key);
+    }
+
+    /// Has a torrent settled when the turn ends.
+    pub(crate) fn mark_torrent(&mut self, id: TorrentId) {
+        self.torrents.mark(id);
+    }
+
+    /// Takes the mark off a peer that is settled now.
+    pub(crate) fn unmark_peer(&mut self, key: PeerKey) {
+        self.peers.marked.remove(key);
+    }
+
+    /// Takes the mark off a torrent that is settled now.
+    pub(crate) fn unmark_torrent(&mut self, id: TorrentId) {
+        self.torrents.marked.remove(id);
+    }
+
+    /// Takes the next peer to settle.
+    pub(crate) fn pop_peer(&mut self) -> Option<PeerKey> {
+        self.peers.keys.pop_front()
+    }
+
+    /// Takes the next torrent to settle.
+    pub(crate) fn pop_torrent(&mut self) -> Option<TorrentId> {
+        self.torrents.keys.pop_front()
+    }
+
+    /// Whether a peer waits to be settled.
+    pub(crate) fn has_peer(&self, key: PeerKey) -> bool {
+        self.peers.marked.contains_key(key)
+    }
+
+    /// Whether nothing waits to be settled.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.peers.keys.is_empty() && self.torrents.keys.is_empty()
+    }
+
+    /// The status of a torrent changed.
+    pub(crate) fn show(&mut self, id: TorrentId) {
+        self.shown.insert(id);
+    }
+
+    /// The pieces of a torrent changed.
+    pub(crate) fn pieces_changed(&mut self, id: TorrentId) {
+        self.unsaved.insert(id);
+    }
+
+    /// Bytes of a torrent were counted.
+    pub(crate) fn bytes_counted(&mut self, id: TorrentId) {
+        self.uncounted.insert(id);
+    }
+
+    /// A torrent was removed.
+    pub(crate) fn removed(&mut self, id: TorrentId) {
+        self.shown.insert(id);
+        self.saved(id);
+    }
+
+    /// A record of a torrent was made.
+    pub(crate) fn saved(&mut self, id: TorrentId) {
+        self.unsaved.remove(&id);
+        self.uncounted.remove(&id);
+    }
+
+    /// Takes the torrents whose status changed, in order of their ids.
+    pub(crate) fn take_shown(&mut self) -> BTreeSet<TorrentId> {
+        std::mem::take(&mut self.shown)
+    }
+
+    pub(crate) fn has_shown(&self) -> bool {
+        !self.shown.is_empty()
+    }
+
+    /// Torrents with pieces that no record has.
+    pub(crate) fn unsaved(&self) -> &BTreeSet<TorrentId> {
+        &self.unsaved
+    }
+
+    /// Torrents with counted bytes that no record has.
+    pub(crate) fn uncounted(&self) -> &BTreeSet<TorrentId> {
+        &self.uncounted
+    }
+}

@@ -1,0 +1,448 @@
+//! Addresses a torrent knows of, and when to try which.
+
+mod origin;
+mod room;
+
+pub(crate) use origin::Origin;
+
+use crate::config::MAX_KNOWN_PEERS;
+use crate::transport::Transport;
+use fastrand::Rng;
+use origin::{Rank, Teller};
+use room::{Charge, Entry, Room};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use ztor_base::addr::{canonical, is_dialable};
+use ztor_base::{Duration, Host, Instant, PeerId};
+
+/// Failures in a row after which an address is given up until a source names it again.
+const MAX_FAILURES: u8 = 4;
+/// Before a lost or refused connection is tried again: this, doubled by each failure.
+const RETRY_AFTER: Duration = Duration::from_secs(15);
+
+/// A peer that called us is not called before this time: most are there for longer.
+const MET_AGAIN_AFTER: Duration = Duration::from_secs(300);
+
+/// Addresses that were named within this time of each other are ordered by their priority.
+const FRESH_SPAN: Duration = Duration::from_secs(10);
+
+/// Addresses of one host that are kept for having worked.
+const KEPT_PER_HOST: u32 = 8;
+/// Peers of one address that are called back at once.
+const MAX_CALLED_BACK: usize = 4;
+/// One of so many calls goes to the address that has waited longest, whatever its rank.
+const FAIR_SHARE: u32 = 3;
+
+/// Addresses from elsewhere are dropped when a torrent turns out to be private (BEP 27).
+const PRIVATE_ORIGINS: u8 = Rank::Kept.bit() | Rank::Tracker.bit();
+
+#[derive(Clone, Debug)]
+struct Known {
+    /// The [bits](Rank::bit) of its [`Origin`]s.
+    origins: u8,
+    rank: Rank,
+    /// Who has named it, until somebody was reached there or it was given up.
+    teller: Option<Teller>,
+    expected_id: Option<PeerId>,
+    failures: u8,
+    /// `None` while connected or given up.
+    due: Option<(Instant, u32)>,
+    connected: bool,
+    /// Says it has everything: of no use once we have, too.
+    seed: bool,
+    /// Piece data has passed between us.
+    proved: bool,
+    /// It counts among those of its host that are kept for that.
+    is_kept: bool,
+    capabilities: Capabilities,
+}
+
+/// Origins that are the word of peers, which may say what they like of each other.
+const WORD_OF_PEERS: u8 = Rank::Pex.bit() | Rank::Incoming.bit();
+
+/// What an address is known to speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Capabilities {
+    /// Over which transport it was reached last, or is said to be reached.
+    pub(crate) transport: Option<Transport>,
+    /// Whether it was reached with an encrypted handshake, or is said to want one.
+    pub(crate) encryption: Option<bool>,
+}
+
+/// A bounded list of addresses, in the order in which they may be tried.
+///
+/// Every source has a share of it ([`Rank`]), and so has each of those that name addresses ([`Teller`]), so that nobody
+/// can fill it with made-up ones. Those that were given by hand, and those that have worked, stay.
+#[derive(Debug, Default)]
+pub(crate) struct KnownPeers {
+    peers: BTreeMap<SocketAddr, Known>,
+    queues: BTreeMap<Rank, BTreeSet<(Instant, u32, SocketAddr)>>,
+    room: Room,
+    /// How many addresses of a host are kept because they have worked.
+    kept: BTreeMap<Host, u32>,
+    /// Calls so far.
+    calls: u32,
+    /// What others see us as, to order addresses by their priority (BEP 40). At random while it is not known.
+    own_addrs: OwnAddrs,
+}
+
+/// Our addresses as seen from outside, with the port we listen on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct OwnAddrs {
+    pub(crate) v4: Option<SocketAddr>,
+    pub(crate) v6: Option<SocketAddr>,
+}
+
+impl OwnAddrs {
+    /// Whether this is one of them.
+    pub(crate) fn contains(&self, addr: SocketAddr) -> bool {
+        [self.v4, self.v6].contains(&Some(addr))
+    }
+}
+
+impl KnownPeers {
+    pub(crate) fn set_own_addrs(&mut self, own_addrs: OwnAddrs) {
+        self.own_addrs = own_addrs;
+    }
+
+    /// Adds an address some source named. The peer id is what a tracker's dictionary reply said (BEP 3).
+    pub(crate) fn add(
+        &mut self,
+        now: Instant,
+        addr: SocketAddr,
+        origin: Origin,
+        expected_id: Option<PeerId>,
+        rng: &mut Rng,
+    ) {
+        let addr = canonical(addr);
+        if !is_dialable(addr) {
+            return;
+        }
+        let (rank, teller) = (origin.rank(), origin.teller());
+        let may_name = teller.is_none_or(|teller| self.room.admits(rank, teller)) && !self.is_kept_full(rank);
+        if let Some(known) = self.peers.get(&addr) {
+            let is_given_up = known.due.is_none() && !known.connected;
+            let is_better = rank < known.rank && may_name;
+            self.change(addr, |known| {
+                known.expected_id = expected_id.or(known.expected_id);
+                known.origins |= rank.bit();
+                if is_better {
+                    known.rank = rank;
+                    known.teller = known.teller.and(teller);
+                }
+                if is_given_up && may_name {
+                    known.failures = MAX_FAILURES - 1;
+                    known.teller = teller.filter(|_| known.rank == rank);
+                }
+            });
+            if is_given_up && may_name {
+                self.schedule(addr, now + RETRY_AFTER, rng);
+            }
+            return;
+        }
+        if !may_name || !self.make_room(rank) {
+            return;
+        }
+        let known = Known {
+            origins: rank.bit(),
+            rank,
+            teller,
+            expected_id,
+            failures: 0,
+            due: None,
+            connected: false,
+            seed: false,
+            proved: false,
+            is_kept: false,
+            capabilities: Capabilities::default(),
+        };
+        self.room.insert(addr, known.entry());
+        self.peers.insert(addr, known);
+        // Those that come in one such span go by priority. Not before all others: whoever makes up addresses without end
+        // would keep the rest from ever being tried again.
+        let due = Instant::from_micros(now.as_micros() - now.as_micros() % FRESH_SPAN.as_micros() as u64);
+        self.schedule(addr, due, rng);
+    }
+
+    /// Makes room for another address of a rank, if there is none. False if all others are worth more.
+    fn make_room(&mut self, rank: Rank) -> bool {
+        let victim = if rank != Rank::Kept && self.room.is_full(rank) {
+            self.room.first_to_leave(rank)
+        } else if self.peers.len() >= MAX_KNOWN_PEERS {
+            let no_better = Rank::ALL.into_iter().rev().take_while(|of| *of >= rank);
+            no_better.filter_map(|of| self.room.first_to_leave(of)).next()
+        } else {
+            return true;
+        };
+        victim.into_iter().for_each(|addr| self.forget(addr));
+        victim.is_some()
+    }
+
+    /// Whether no more may be given by hand. Those that have worked leave half of the room to them.
+    fn is_kept_full(&self, rank: Rank) -> bool {
+        rank == Rank::Kept && self.room.len(rank) >= 2 * rank.quota()
+    }
+
+    /// Changes an address, and its place in the indexes with it.
+    fn change<T>(&mut self, addr: SocketAddr, change: impl FnOnce(&mut Known) -> T) -> Option<T> {
+        let known = self.peers.get_mut(&addr)?;
+        let (before, due) = (known.entry(), known.due);
+        let changed = change(known);
+        self.room.remove(addr, before);
+        self.room.insert(addr, known.entry());
+        if (known.rank, known.due) != (before.rank, due) {
+            if let Some((at, tie)) = due {
+                self.queues.entry(before.rank).or_default().remove(&(at, tie, addr));
+            }
+            if let Some((at, tie)) = known.due {
+                self.queues.entry(known.rank).or_default().insert((at, tie, addr));
+            }
+        }
+        Some(changed)
+    }
+
+    /// A peer called, and said where it listens: it is known, and need not be called while it is there.
+    pub(crate) fn met(&mut self, now: Instant, addr: SocketAddr, origin: Origin, rng: &mut Rng) {
+        let addr = canonical(addr);
+        if !self.peers.contains_key(&addr) {
+            self.add(now, addr, origin, None, rng);
+        }
+        self.put_off(now, addr, rng);
+    }
+
+    /// We have a connection to who is there, by another way.
+    pub(crate) fn put_off(&mut self, now: Instant, addr: SocketAddr, rng: &mut Rng) {
+        if self.peers.get(&addr).is_some_and(|known| !known.connected) {
+            self.schedule(addr, now + MET_AGAIN_AFTER, rng);
+        }
+    }
+
+    /// The peer at this address, or those of it, called and can be called at once, if they have not failed before.
+    pub(crate) fn call_back(&mut self, now: Instant, ip: IpAddr, rng: &mut Rng) {
+        let ip = ip.to_canonical();
+        let range = SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX);
+        let fresh = self.peers.range(range).filter(|(_, known)| !known.connected && known.failures == 0);
+        let fresh: Vec<SocketAddr> = fresh.map(|(addr, _)| *addr).take(MAX_CALLED_BACK).collect();
+        fresh.into_iter().for_each(|addr| self.schedule(addr, now, rng));
+    }
+
+    pub(crate) fn contains(&self, addr: SocketAddr) -> bool {
+        self.peers.contains_key(&addr)
+    }
+
+    /// A connection stood, and nothing came of it: perhaps the network lets only the other transport through.
+    pub(crate) fn carried_nothing(&mut self, addr: SocketAddr, transport: Transport) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.capabilities.transport = Some(transport.other());
+        }
+    }
+
+    /// Forgets an address that nobody but a relay has named.
+    pub(crate) fn forget_holepunch(&mut self, addr: SocketAddr) {
+        if self.peers.get(&addr).is_some_and(|known| known.rank == Rank::Holepunch) {
+            self.forget(addr);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// The earliest time there is something to try.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.queues.values().filter_map(|queue| queue.first()).map(|(due, ..)| *due).min()
+    }
+
+    /// The address to try next, if its time has come.
+    pub(crate) fn first_due(&self, now: Instant) -> Option<SocketAddr> {
+        let due =
+            |queue: &BTreeSet<(Instant, u32, SocketAddr)>| queue.first().copied().filter(|f| f.0 <= now);
+        let mut firsts = self.queues.values().filter_map(due);
+        // The queues are in the order of their rank.
+        let is_fair_turn = self.calls % FAIR_SHARE == FAIR_SHARE - 1;
+        let first = if is_fair_turn { firsts.min() } else { firsts.next() };
+        first.map(|(.., addr)| addr)
+    }
+
+    /// Takes an address whose time has come, for an attempt.
+    pub(crate) fn take_due(&mut self, now: Instant, skip_seeds: bool) -> Option<SocketAddr> {
+        while let Some(addr) = self.first_due(now) {
+            self.calls = self.calls.wrapping_add(1);
+            let is_useless = self.change(addr, |known| {
+                known.due = None;
+                known.connected = !(skip_seeds && known.seed);
+                !known.connected
+            })?;
+            if !is_useless {
+                return Some(addr);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn expected_id(&self, addr: SocketAddr) -> Option<PeerId> {
+        self.peers.get(&addr).and_then(|k| k.expected_id)
+    }
+
+    /// A peer says that it has everything. Of addresses that only peers have named it is believed.
+    pub(crate) fn is_seed(&mut self, addr: SocketAddr) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.seed |= known.origins & !WORD_OF_PEERS == 0;
+        }
+    }
+
+    /// What an address is known to speak.
+    pub(crate) fn capabilities(&self, addr: SocketAddr) -> Capabilities {
+        self.peers.get(&addr).map_or_else(Capabilities::default, |known| known.capabilities)
+    }
+
+    /// It was reached in this way.
+    pub(crate) fn worked_with(&mut self, addr: SocketAddr, transport: Transport, is_encrypted: bool) {
+        self.change(addr, |known| {
+            known.capabilities = Capabilities { transport: Some(transport), encryption: Some(is_encrypted) };
+            known.teller = None;
+        });
+    }
+
+    /// Somebody says so; what we know ourselves counts more.
+    pub(crate) fn claims(&mut self, addr: SocketAddr, said: Capabilities) {
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.capabilities.transport = known.capabilities.transport.or(said.transport);
+            known.capabilities.encryption = known.capabilities.encryption.or(said.encryption);
+        }
+    }
+
+    /// Takes an address for an attempt that was not its turn; false if there is a connection or an attempt.
+    pub(crate) fn take(&mut self, addr: SocketAddr) -> bool {
+        let was_free = self.change(addr, |known| {
+            known.due = None;
+            !std::mem::replace(&mut known.connected, true)
+        });
+        was_free == Some(true)
+    }
+
+    /// Piece data has passed.
+    pub(crate) fn proved(&mut self, addr: SocketAddr) {
+        let host = Host::of(addr.ip());
+        let of_host = self.kept.get(&host).copied().unwrap_or(0);
+        let may_stay = of_host < KEPT_PER_HOST && !self.room.is_full(Rank::Kept);
+        let is_kept = self.change(addr, |known| {
+            let is_new = known.rank != Rank::Kept && may_stay;
+            known.proved = true;
+            known.teller = None;
+            if is_new {
+                known.rank = Rank::Kept;
+                known.is_kept = true;
+            }
+            is_new
+        });
+        if is_kept == Some(true) {
+            self.count_kept(addr, true);
+        }
+    }
+
+    /// Addresses worth remembering for another run: where piece data has passed; `count` at most.
+    pub(crate) fn good(&self, count: usize) -> Vec<SocketAddr> {
+        self.peers.iter().filter(|(_, k)| k.proved).map(|(addr, _)| *addr).take(count).collect()
+    }
+
+    /// Whether the trackers, or the user, know of it.
+    pub(crate) fn is_private_origin(&self, addr: SocketAddr) -> bool {
+        self.peers.get(&addr).is_some_and(|k| k.origins & PRIVATE_ORIGINS != 0)
+    }
+
+    /// Forgets all that neither the trackers nor the user named.
+    pub(crate) fn keep_private_origins(&mut self) {
+        let others = self.peers.iter().filter(|(_, k)| k.origins & PRIVATE_ORIGINS == 0);
+        let others: Vec<SocketAddr> = others.map(|(addr, _)| *addr).collect();
+        others.into_iter().for_each(|addr| self.forget(addr));
+    }
+
+    /// The connection or attempt is over. `failed`: it came to nothing, or broke before it was of use.
+    pub(crate) fn gone(&mut self, now: Instant, addr: SocketAddr, failed: bool, rng: &mut Rng) {
+        let failures = self.change(addr, |known| {
+            known.connected = false;
+            known.failures = if failed { known.failures.saturating_add(1) } else { 0 };
+            if known.failures >= MAX_FAILURES && known.origins & Rank::Kept.bit() == 0 {
+                known.teller = None;
+                return None;
+            }
+            Some(known.failures)
+        });
+        let Some(Some(failures)) = failures else { return self.keep_no_longer(addr) };
+        // Nobody names such an address again: it is tried for as long as the torrent is there.
+        let wait = RETRY_AFTER * (1 << failures.min(MAX_FAILURES));
+        self.schedule(addr, now + wait, rng);
+    }
+
+    /// A meeting through a third came to nothing, which says nothing about calls: it is tried as it would have been.
+    pub(crate) fn missed(&mut self, now: Instant, addr: SocketAddr, rng: &mut Rng) {
+        let failures = self.change(addr, |known| {
+            known.connected = false;
+            known.failures
+        });
+        if let Some(failures) = failures {
+            self.schedule(addr, now + RETRY_AFTER * (1 << failures.min(MAX_FAILURES)), rng);
+        }
+    }
+
+    /// One that has worked and is there no more is like any other of its source.
+    fn keep_no_longer(&mut self, addr: SocketAddr) {
+        let was_kept = self.change(addr, |known| {
+            let was_kept = std::mem::take(&mut known.is_kept);
+            if was_kept {
+                known.rank = Rank::best_of(known.origins);
+            }
+            was_kept
+        });
+        if was_kept == Some(true) {
+            self.count_kept(addr, false);
+        }
+    }
+
+    fn count_kept(&mut self, addr: SocketAddr, is_more: bool) {
+        let host = Host::of(addr.ip());
+        let count = self.kept.get(&host).copied().unwrap_or(0);
+        match if is_more { count + 1 } else { count.saturating_sub(1) } {
+            0 => drop(self.kept.remove(&host)),
+            count => drop(self.kept.insert(host, count)),
+        }
+    }
+
+    pub(crate) fn forget(&mut self, addr: SocketAddr) {
+        let Some(known) = self.peers.remove(&addr) else { return };
+        self.room.remove(addr, known.entry());
+        if let Some((due, tie)) = known.due {
+            self.queues.entry(known.rank).or_default().remove(&(due, tie, addr));
+        }
+        if known.is_kept {
+            self.count_kept(addr, false);
+        }
+    }
+
+    fn schedule(&mut self, addr: SocketAddr, due: Instant, rng: &mut Rng) {
+        if !self.peers.contains_key(&addr) {
+            return;
+        }
+        let ours = if addr.is_ipv4() { self.own_addrs.v4 } else { self.own_addrs.v6 };
+        let tie = ours.map_or_else(|| rng.u32(..), |ours| !ztor_wire::peer_priority(ours, addr));
+        self.change(addr, |known| known.due = Some((due, tie)));
+    }
+}
+
+impl Known {
+    fn entry(&self) -> Entry {
+        let is_given_up = self.due.is_none() && !self.connected;
+        let charge = match self.teller {
+            _ if is_given_up => Charge::GivenUp,
+            Some(teller) => Charge::Teller(teller),
+            None => Charge::Reached,
+        };
+        let due = self.due.map_or(Instant::FAR_FUTURE, |(due, _)| due);
+        Entry { rank: self.rank, charge, due, may_leave: !self.connected && self.rank != Rank::Kept }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod tests;

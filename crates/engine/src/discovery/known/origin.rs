@@ -1,0 +1,107 @@
+//! Sources of addresses, and how much each may fill of the list.
+
+use ztor_base::Host;
+
+/// The source of an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// The user or the magnet link.
+    Hand,
+    /// An earlier run, in which piece data has passed.
+    Earlier,
+    /// A tracker, by its [index](ztor_tracker::announcer::TrackerId::index).
+    Tracker(usize),
+    /// A node of the DHT (BEP 5).
+    Dht(Host),
+    /// Another peer (BEP 11).
+    Pex(Host),
+    /// The local network (BEP 14).
+    Local(Host),
+    /// It called, and said where it listens.
+    Incoming(Host),
+    /// A relay sent us there (BEP 55).
+    Holepunch(Host),
+}
+
+/// How much a source is worth, the most first: addresses of a better one are called first, and are not forgotten for
+/// those of a worse one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Rank {
+    /// Given by hand, or piece data has passed between us.
+    Kept,
+    Tracker,
+    Local,
+    Incoming,
+    Dht,
+    Pex,
+    Holepunch,
+}
+
+/// Who answers for an address until it was reached.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Teller {
+    Tracker(usize),
+    Host(Host),
+}
+
+impl Origin {
+    pub(super) fn rank(self) -> Rank {
+        match self {
+            Self::Hand => Rank::Kept,
+            Self::Tracker(_) | Self::Earlier => Rank::Tracker,
+            Self::Local(_) => Rank::Local,
+            Self::Incoming(_) => Rank::Incoming,
+            Self::Dht(_) => Rank::Dht,
+            Self::Pex(_) => Rank::Pex,
+            Self::Holepunch(_) => Rank::Holepunch,
+        }
+    }
+
+    pub(super) fn teller(self) -> Option<Teller> {
+        match self {
+            Self::Hand | Self::Earlier => None,
+            Self::Tracker(id) => Some(Teller::Tracker(id)),
+            Self::Dht(host)
+            | Self::Pex(host)
+            | Self::Local(host)
+            | Self::Incoming(host)
+            | Self::Holepunch(host) => Some(Teller::Host(host)),
+        }
+    }
+}
+
+impl Rank {
+    pub(super) const ALL: [Self; 7] =
+        [Self::Kept, Self::Tracker, Self::Local, Self::Incoming, Self::Dht, Self::Pex, Self::Holepunch];
+
+    /// The bit of it in a set of ranks that an address was named by.
+    pub(super) const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    /// The best of a set of ranks, but for [`Rank::Kept`].
+    pub(super) fn best_of(bits: u8) -> Self {
+        Self::ALL.into_iter().skip(1).find(|rank| bits & rank.bit() != 0).unwrap_or(Self::Holepunch)
+    }
+
+    /// Addresses of this rank, at most.
+    pub(super) fn quota(self) -> usize {
+        match self {
+            Self::Tracker => 2000,
+            Self::Kept | Self::Dht | Self::Pex => 1000,
+            Self::Incoming => 600,
+            Self::Local => 200,
+            Self::Holepunch => 100,
+        }
+    }
+
+    /// Addresses of one teller that have not been reached, at most. A host speaks for itself alone where it is the
+    /// teller of its own address.
+    pub(super) fn quota_of_teller(self) -> usize {
+        match self {
+            Self::Tracker => 1000,
+            Self::Dht | Self::Pex => 200,
+            Self::Kept | Self::Local | Self::Incoming | Self::Holepunch => 8,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+use super::*;
+
+const TELLER: Host = Host::V4([198, 51, 100, 1]);
+
+fn addr(n: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, (n >> 8) as u8, n as u8], 1000 + n))
+}
+
+fn teller(n: u8) -> Host {
+    Host::V4([198, 51, 100, n])
+}
+
+fn at(s: u64) -> Instant {
+    Instant::from_micros(s * 1_000_000)
+}
+
+#[test]
+fn failures_back_off_and_end() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    known.add(at(0), addr(1), Origin::Tracker(0), None, &mut rng);
+    let mut waits = Vec::new();
+    let mut now = at(0);
+    while let Some(due) = known.next_due() {
+        waits.push(due.since(now).as_secs());
+        now = due;
+        assert_eq!(known.take_due(now, false), Some(addr(1)));
+        assert_eq!(known.next_due(), None, "not tried twice at a time");
+        known.gone(now, addr(1), true, &mut rng);
+    }
+    assert_eq!(waits, [0, 30, 60, 120]);
+    known.add(now, addr(1), Origin::Tracker(0), None, &mut rng);
+    assert!(known.next_due().is_some(), "a source names it again: one more chance");
+}
+
+#[test]
+fn an_address_given_by_hand_is_never_given_up() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    known.add(at(0), addr(1), Origin::Hand, None, &mut rng);
+    let mut now = at(0);
+    for _ in 0..50 {
+        now = known.next_due().expect("it is tried again").max(now);
+        assert_eq!(known.take_due(now, false), Some(addr(1)));
+        known.gone(now, addr(1), true, &mut rng);
+    }
+    assert_eq!(known.next_due(), Some(now + RETRY_AFTER * 16));
+}
+
+#[test]
+fn the_list_is_bounded_and_skips_nonsense() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    let tellers =
+        (0..5).flat_map(|n| [Origin::Tracker(n), Origin::Pex(teller(n as u8)), Origin::Dht(teller(n as u8))]);
+    for (n, origin) in (0..1000).flat_map(|_| tellers.clone()).enumerate() {
+        known.add(at(0), addr(n as u16), origin, None, &mut rng);
+    }
+    assert_eq!(known.len(), MAX_KNOWN_PEERS);
+    known.add(at(0), SocketAddr::from(([0, 0, 0, 0], 80)), Origin::Tracker(0), None, &mut rng);
+    known.add(at(0), SocketAddr::from(([1, 1, 1, 1], 0)), Origin::Tracker(0), None, &mut rng);
+    assert_eq!(known.len(), MAX_KNOWN_PEERS);
+}
+
+#[test]
+fn fresh_addresses_come_by_priority_and_after_what_was_due_before() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    let ours = SocketAddr::from(([200, 1, 2, 3], 6881));
+    known.own_addrs.v4 = Some(ours);
+    known.add(at(0), addr(0), Origin::Tracker(0), None, &mut rng);
+    assert_eq!(known.take_due(at(0), false), Some(addr(0)));
+    known.gone(at(0), addr(0), true, &mut rng);
+    (1..50).for_each(|n| known.add(at(50 + u64::from(n) / 5), addr(n), Origin::Pex(TELLER), None, &mut rng));
+    let order: Vec<SocketAddr> = std::iter::from_fn(|| known.take_due(at(100), false)).collect();
+    let (first, order) = order.split_first().expect("all of them");
+    assert_eq!(*first, addr(0));
+    assert!(order.is_sorted_by_key(|a| std::cmp::Reverse(ztor_wire::peer_priority(ours, *a))));
+}
+
+#[test]
+fn a_private_torrent_forgets_what_others_told() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    for (n, origin) in
+        [Origin::Hand, Origin::Tracker(0), Origin::Dht(TELLER), Origin::Pex(TELLER), Origin::Local(TELLER)]
+            .into_iter()
+            .enumerate()
+    {
+        known.add(at(0), addr(n as u16), origin, None, &mut rng);
+    }
+    known.add(at(0), addr(3), Origin::Tracker(0), None, &mut rng);
+    known.keep_private_origins();
+    let left: Vec<u16> = (0..5).filter(|n| known.is_private_origin(addr(*n))).collect();
+    assert_eq!((left, known.len()), (vec![0, 1, 3], 3));
+}
+
+#[test]
+fn seeds_are_left_alone_when_we_seed() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    known.add(at(0), addr(1), Origin::Pex(TELLER), None, &mut rng);
+    known.is_seed(addr(1));
+    assert_eq!(known.take_due(at(1), true), None);
+    known.add(at(1), addr(2), Origin::Tracker(0), None, &mut rng);
+    known.is_seed(addr(2));
+    assert_eq!(known.take_due(at(2), true), Some(addr(2)), "a peer's word is no reason to leave it alone");
+}
+
+/// How many of these are known.
+fn count(known: &KnownPeers, addrs: impl Iterator<Item = u16>) -> usize {
+    addrs.filter(|n| known.contains(addr(*n))).count()
+}
+
+#[test]
+fn a_flood_from_one_teller_is_a_share_and_ends_no_others() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    known.add(at(0), addr(0), Origin::Hand, None, &mut rng);
+    (1..50).for_each(|n| known.add(at(0), addr(n), Origin::Tracker(0), None, &mut rng));
+    known.add(at(0), addr(50), Origin::Pex(teller(2)), None, &mut rng);
+    known.proved(addr(50));
+    (100..40_100).for_each(|n| known.add(at(1), addr(n), Origin::Pex(teller(1)), None, &mut rng));
+    assert_eq!(count(&known, 0..=50), 51);
+    assert_eq!(count(&known, 100..40_100), Rank::Pex.quota_of_teller());
+    // Those of other tellers come in, and of many tellers the one with the most gives way.
+    for n in 3..=200 {
+        let first = 41_000 + u16::from(n) * 40;
+        (first..first + 40).for_each(|n2| known.add(at(2), addr(n2), Origin::Pex(teller(n)), None, &mut rng));
+    }
+    assert_eq!(count(&known, 0..=50), 51);
+    let honest = 41_000 + 200 * 40;
+    assert!(count(&known, honest..honest + 40) >= 4, "the last of them has a share as well");
+    assert_eq!(known.room.len(Rank::Pex), Rank::Pex.quota());
+}
+
+#[test]
+fn a_teller_gets_its_share_back_when_its_addresses_are_given_up() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    (0..300).for_each(|n| known.add(at(0), addr(n), Origin::Pex(TELLER), None, &mut rng));
+    assert_eq!(known.len(), 200);
+    let mut now = at(0);
+    while let Some(due) = known.next_due() {
+        now = now.max(due);
+        let called = known.take_due(now, false).expect("it is due");
+        known.gone(now, called, true, &mut rng);
+    }
+    (300..600).for_each(|n| known.add(now, addr(n), Origin::Pex(TELLER), None, &mut rng));
+    assert_eq!(count(&known, 300..600), 200);
+    // Naming the dead again does not make it more.
+    (0..300).for_each(|n| known.add(now, addr(n), Origin::Pex(TELLER), None, &mut rng));
+    let due = std::iter::from_fn(|| known.take_due(now + RETRY_AFTER, false)).count();
+    assert_eq!(due, 200);
+}
+
+#[test]
+fn better_sources_come_first_and_the_others_are_not_forgotten() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    (0..100).for_each(|n| known.add(at(0), addr(n), Origin::Pex(TELLER), None, &mut rng));
+    (100..130).for_each(|n| known.add(at(20), addr(n), Origin::Tracker(0), None, &mut rng));
+    let order: Vec<SocketAddr> = std::iter::from_fn(|| known.take_due(at(20), false)).collect();
+    assert_eq!(order.len(), 130);
+    let tracker = |called: &&SocketAddr| (100..130).any(|n| addr(n) == **called);
+    assert_eq!(order[..45].iter().filter(tracker).count(), 30, "two of three, as long as there are any");
+}
+
+#[test]
+fn one_host_has_few_addresses_that_stay_for_having_worked() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    let of_host = |n: u16| SocketAddr::from(([203, 0, 113, 1], 1000 + n));
+    for n in 0..100 {
+        known.add(at(0), of_host(n), Origin::Pex(TELLER), None, &mut rng);
+        known.proved(of_host(n));
+    }
+    assert_eq!((known.room.len(Rank::Kept), known.room.len(Rank::Pex)), (8, 92));
+    (0..100).for_each(|n| known.forget(of_host(n)));
+    assert!(known.kept.is_empty() && known.room.is_empty(), "{:?}", known.room);
+}
+
+/// Whatever happens, the indexes say what a fresh count says.
+#[test]
+fn indexes_agree_with_a_fresh_count() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(5));
+    for step in 0..20_000 {
+        let (now, at_addr) = (at(step / 10), addr(rng.u16(0..4000)));
+        let origin = match rng.u8(0..7) {
+            0 => Origin::Tracker(rng.usize(0..3)),
+            1 => Origin::Dht(teller(rng.u8(0..9))),
+            2 => Origin::Local(teller(rng.u8(0..9))),
+            3 => Origin::Holepunch(teller(rng.u8(0..9))),
+            4 if step % 50 == 0 => Origin::Hand,
+            _ => Origin::Pex(teller(rng.u8(0..9))),
+        };
+        match rng.u8(0..12) {
+            0 => drop(known.take_due(now, rng.bool())),
+            1 => known.gone(now, at_addr, rng.bool(), &mut rng),
+            2 => known.proved(at_addr),
+            3 => known.forget(at_addr),
+            4 => known.is_seed(at_addr),
+            5 => drop(known.take(at_addr)),
+            6 => known.worked_with(at_addr, Transport::Tcp, false),
+            7 => known.met(now, at_addr, Origin::Incoming(teller(3)), &mut rng),
+            _ => known.add(now, at_addr, origin, None, &mut rng),
+        }
+    }
+    let mut fresh = Room::default();
+    known.peers.iter().for_each(|(addr, known)| fresh.insert(*addr, known.entry()));
+    assert_eq!(format!("{fresh:?}"), format!("{:?}", known.room));
+    let queued: usize = known.queues.values().map(BTreeSet::len).sum();
+    assert_eq!(queued, known.peers.values().filter(|known| known.due.is_some()).count());
+    assert_eq!(known.kept.values().sum::<u32>() as usize, known.peers.values().filter(|k| k.is_kept).count());
+    assert!(known.len() <= MAX_KNOWN_PEERS && known.len() > 1000, "{}", known.len());
+}
+
+#[test]
+fn those_that_have_worked_leave_room_for_the_user_and_are_given_up() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    let nth = |n: u16| SocketAddr::from(([203, 0, (n >> 8) as u8, n as u8], 7000));
+    for n in 0..1100 {
+        known.add(at(0), nth(n), Origin::Incoming(Host::of(nth(n).ip())), None, &mut rng);
+        known.proved(nth(n));
+    }
+    let kept = known.room.len(Rank::Kept);
+    assert_eq!(kept, Rank::Kept.quota());
+    known.add(at(0), addr(1), Origin::Hand, None, &mut rng);
+    assert!(known.contains(addr(1)), "the user is heard");
+    for _ in 0..MAX_FAILURES {
+        for addr in [nth(0), addr(1)] {
+            known.take(addr);
+            known.gone(at(1), addr, true, &mut rng);
+        }
+    }
+    assert_eq!(known.room.len(Rank::Kept), kept, "one of them is kept no longer, and the user's is");
+    assert!(known.peers[&addr(1)].due.is_some() && known.peers[&nth(0)].due.is_none());
+}
+
+#[test]
+fn a_meeting_that_came_to_nothing_is_no_failure() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    known.add(at(0), addr(1), Origin::Tracker(0), None, &mut rng);
+    for _ in 0..20 {
+        assert!(known.take(addr(1)));
+        known.missed(at(1), addr(1), &mut rng);
+    }
+    assert_eq!(known.take_due(at(20), false), Some(addr(1)));
+}

@@ -1,0 +1,110 @@
+//! Peers of the same network (BEP 14). Private torrents are neither announced nor looked for (BEP 27).
+
+use super::known::Origin;
+use super::schedule::DueQueue;
+use crate::cx::Cx;
+use crate::torrent::{Torrent, Torrents};
+use fastrand::Rng;
+use std::net::SocketAddr;
+use ztor_base::addr::is_local;
+use ztor_base::{Duration, Host, Instant};
+use ztor_wire::{LocalAnnounce, MAX_LOCAL_HASHES};
+
+/// Time between two announces of a torrent (BEP 14).
+const TORRENT_EVERY: Duration = Duration::from_secs(300);
+/// Time between two announces of ours (BEP 14).
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
+/// Delay of the first announce of a torrent, for others that start with it.
+const FIRST_AFTER: Duration = Duration::from_millis(300);
+/// Announces that are read in a second, of all hosts together.
+const READ_PER_S: u32 = 50;
+
+/// Local service discovery of all torrents.
+pub(crate) struct LocalDiscovery {
+    cookie: String,
+    due: DueQueue,
+    /// No announce before.
+    next_at: Instant,
+    second: u64,
+    /// Announces read in this second.
+    read: u32,
+}
+
+impl LocalDiscovery {
+    pub(crate) fn new(rng: &mut Rng) -> Self {
+        let cookie = format!("{:016x}", rng.u64(..));
+        Self { cookie, due: DueQueue::new(), next_at: Instant::ZERO, second: 0, read: 0 }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| (*at).max(self.next_at))
+    }
+
+    /// A torrent has opened: it is announced.
+    pub(crate) fn plan(&mut self, cx: &Cx<'_>, torrent: &mut Torrent) {
+        let id = torrent.id();
+        let schedule = torrent.schedule_mut();
+        if cx.config.local_discovery && !schedule.lsd_scheduled {
+            schedule.lsd_scheduled = true;
+            self.due.insert((cx.now + FIRST_AFTER, id));
+        }
+    }
+
+    /// Announces the torrents that are due.
+    pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
+        if self.poll_timeout().is_none_or(|at| at > cx.now) || cx.is_ending {
+            return;
+        }
+        let mut info_hashes = Vec::new();
+        while let Some((at, id)) = self.due.first().copied()
+            && at <= cx.now
+            && info_hashes.len() + 2 <= MAX_LOCAL_HASHES
+        {
+            self.due.pop_first();
+            let Some(torrent) = torrents.get_mut(id) else { continue };
+            // One that is stopped is planned again when it opens again.
+            let goes_on = torrent.is_open() && !torrent.is_private();
+            torrent.schedule_mut().lsd_scheduled = goes_on;
+            if goes_on {
+                info_hashes.extend(torrent.hashes().swarm_ids());
+                self.due.insert((cx.now + TORRENT_EVERY, id));
+            }
+        }
+        if !info_hashes.is_empty() && cx.config.listen_port != 0 {
+            self.next_at = cx.now + ANNOUNCE_EVERY;
+            let cookie = Some(self.cookie.clone());
+            let port = cx.config.listen_port;
+            cx.out.local_announces.push(LocalAnnounce { port, info_hashes, cookie });
+        }
+    }
+
+    /// Takes an announce of another client.
+    pub(crate) fn handle(
+        &mut self,
+        cx: &mut Cx<'_>,
+        torrents: &mut Torrents,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) {
+        let second = cx.now.as_micros() / 1_000_000;
+        if second != self.second {
+            (self.second, self.read) = (second, 0);
+        }
+        self.read += 1;
+        if !cx.config.local_discovery || self.read > READ_PER_S || !is_local(from.ip()) {
+            return;
+        }
+        let announce = LocalAnnounce::decode(datagram);
+        let announce = announce.filter(|announce| announce.cookie.as_ref() != Some(&self.cookie));
+        for (hash, port) in
+            announce.into_iter().flat_map(|a| a.info_hashes.into_iter().zip(std::iter::repeat(a.port)))
+        {
+            let torrent = torrents.by_swarm_mut(hash).filter(|t| t.is_open() && !t.is_private());
+            if let Some(torrent) = torrent {
+                let addr = SocketAddr::new(from.ip(), port);
+                torrent.known_mut().add(cx.now, addr, Origin::Local(Host::of(from.ip())), None, cx.rng);
+                cx.dirty.mark_torrent(torrent.id());
+            }
+        }
+    }
+}

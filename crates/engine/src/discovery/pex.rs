@@ -1,0 +1,144 @@
+//! Peer exchange (BEP 11). Never of private torrents (BEP 27).
+
+use super::contacts::{Contacts, EVERY};
+use super::known::{Capabilities, Origin};
+use crate::cx::Cx;
+use crate::extensions::Extensions;
+use crate::peer::{Conn, Direction, Peer, Peers};
+use crate::torrent::Torrent;
+use crate::transport::{Protection, Transport};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use ztor_base::addr::{canonical, is_local, may_refer};
+use ztor_base::{Duration, Host, Instant};
+use ztor_wire::{MAX_PEX_CONTACTS, Message, PexFlags, PexMessage};
+
+/// The first message comes this long after the handshake, at the latest, in milliseconds.
+const FIRST_WITHIN_MS: u64 = 8000;
+
+/// A peer said that it takes such messages, or that it does not.
+pub(crate) fn plan(cx: &mut Cx<'_>, extensions: &mut Extensions) {
+    if extensions.ut_pex().is_none() {
+        extensions.pex.plan(None);
+    } else if !extensions.pex.is_planned() {
+        extensions.pex.plan(Some(cx.now + Duration::from_millis(cx.rng.u64(1000..FIRST_WITHIN_MS))));
+    }
+}
+
+/// The next message to a peer.
+pub(crate) enum Sent {
+    /// Nothing now; the time of the next message, if there is one.
+    Nothing(Option<Instant>),
+    /// These contacts now, under this message id.
+    Due(u8, Contacts),
+}
+
+/// Decides what a peer gets now.
+pub(crate) fn next_message(cx: &Cx<'_>, peer: &Peer, torrent: &Torrent, peers: &Peers) -> Sent {
+    let extensions = peer.extensions();
+    match extensions.ut_pex().zip(extensions.pex.next_at()) {
+        None => Sent::Nothing(None),
+        Some((_, at)) if cx.now < at => Sent::Nothing(Some(at)),
+        Some(_) if torrent.is_private() || !cx.config.peer_exchange || !torrent.is_open() => {
+            Sent::Nothing(None)
+        }
+        Some((ut_pex, _)) => Sent::Due(ut_pex, contacts(cx.now, peer, torrent, peers)),
+    }
+}
+
+/// Sends contacts to a peer. Returns the time of the next message.
+pub(crate) fn send(
+    cx: &mut Cx<'_>,
+    conn: &Conn,
+    extensions: &mut Extensions,
+    ut_pex: u8,
+    contacts: &Contacts,
+) -> Instant {
+    let message = extensions.pex.update(cx.now, contacts);
+    if !message.is_empty() {
+        let payload = message.encode().into();
+        cx.out.send(conn.key(), &Message::Extended { id: ut_pex, payload });
+    }
+    cx.now + EVERY
+}
+
+/// Contacts that a peer may get.
+fn contacts(now: Instant, to: &Peer, torrent: &Torrent, peers: &Peers) -> Contacts {
+    let others = peers.of(torrent.peers()).filter(|peer| peer.key() != to.key());
+    let mut contacts: Contacts = others.filter(|peer| peer.is_live()).filter_map(contact).collect();
+    torrent.recent().fill_up(now, &mut contacts);
+    if let Some((itself, _)) = contact(to) {
+        contacts.remove(&itself);
+    }
+    contacts
+}
+
+/// Takes the contacts of a peer.
+pub(crate) fn on_pex(cx: &mut Cx<'_>, peer: &mut Peer, torrent: &mut Torrent, message: &PexMessage) {
+    if torrent.is_private() || !cx.config.peer_exchange {
+        return;
+    }
+    let (conn, extensions) = peer.split_extensions();
+    if !extensions.pex.may_read(cx.now) {
+        return;
+    }
+    let teller = conn.addr().ip();
+    let origin = Origin::Pex(Host::of(teller));
+    let mut hosts = BTreeSet::new();
+    for (addr, flags) in message.added.iter().take(2 * MAX_PEX_CONTACTS) {
+        // A host named twice, or one that only the teller could reach, is no contact for us.
+        if !may_refer(teller, addr.ip()) || !(hosts.insert(Host::of(addr.ip())) || is_local(addr.ip())) {
+            continue;
+        }
+        let addr = canonical(*addr);
+        let known = torrent.known_mut();
+        known.add(cx.now, addr, origin, None, cx.rng);
+        if flags.has(PexFlags::SEED) {
+            known.is_seed(addr);
+        }
+        let claim = Capabilities {
+            transport: (flags.has(PexFlags::UTP) && !is_local(addr.ip())).then_some(Transport::Utp),
+            encryption: flags.has(PexFlags::PREFERS_ENCRYPTION).then_some(true),
+        };
+        known.claims(addr, claim);
+        if flags.has(PexFlags::HOLEPUNCH) {
+            extensions.punch.heard_of(addr);
+        }
+    }
+    cx.dirty.mark_torrent(torrent.id());
+}
+
+/// A connection ends as both sides have everything: other peers may have use for the contact.
+pub(crate) fn on_parted(now: Instant, peer: &Peer, torrent: &mut Torrent) {
+    if let Some((addr, flags)) = contact(peer) {
+        torrent.recent_mut().add(now, addr, flags);
+    }
+}
+
+/// The address at which a peer can be reached, and what there is to say of it. Of one that called over TCP, only if it
+/// told its port; a call over µTP comes from where it listens, or from the hole in its NAT that leads there.
+pub(crate) fn contact(peer: &Peer) -> Option<(SocketAddr, PexFlags)> {
+    let (conn, extensions) = (peer.conn(), peer.extensions());
+    let mut flags = PexFlags::default();
+    let mut set = |is_so: bool, flag| {
+        if is_so {
+            flags = flags.and(flag);
+        }
+    };
+    let is_utp = conn.transport() == Transport::Utp;
+    set(peer.trade().is_seed() || extensions.is_upload_only(), PexFlags::SEED);
+    set(is_utp, PexFlags::UTP);
+    set(extensions.ut_holepunch().is_some(), PexFlags::HOLEPUNCH);
+    set(conn.protection() != Protection::None, PexFlags::PREFERS_ENCRYPTION);
+    let called = conn.direction() == Direction::Outgoing;
+    set(called && !peer.attempt().is_punched(), PexFlags::REACHABLE);
+    // The hole in its NAT is where it can be reached.
+    let calls_from_hole =
+        is_utp && (extensions.ut_holepunch().is_some() || extensions.listen_port().is_none());
+    let addr = if called || calls_from_hole {
+        conn.addr()
+    } else {
+        SocketAddr::new(conn.addr().ip(), extensions.listen_port()?)
+    };
+    Some((canonical(addr), flags))
+}

@@ -1,0 +1,114 @@
+//! Who sent what of a piece that hashed wrong.
+//!
+//! A piece with one author convicts it. With several, the digests of the bad blocks are kept until the piece
+//! has come right: then each block that differs convicts its sender, and the others are innocent.
+
+use super::picker::ON_DISK;
+use crate::bans::Author;
+use crate::event::BlockDigest;
+use std::collections::BTreeMap;
+
+/// Failed pieces remembered per torrent; beyond it the oldest by index is dropped.
+const MAX_PIECES: usize = 64;
+/// Suspect blocks remembered of one piece, over all its failures.
+const MAX_SUSPECTS: usize = 8192;
+
+#[derive(Debug, Default)]
+pub(crate) struct Blame {
+    failed: BTreeMap<u32, Vec<(BlockDigest, Author)>>,
+}
+
+impl Blame {
+    /// A piece failed. Returns its author if there is only one.
+    pub(crate) fn piece_failed(
+        &mut self,
+        piece: u32,
+        digests: &[BlockDigest],
+        sources: &[(u32, Author)],
+    ) -> Option<Author> {
+        let (_, first) = sources.first()?;
+        if sources.iter().all(|(_, s)| s == first) {
+            return Some(*first).filter(|author| *author != ON_DISK);
+        }
+        let by_begin: BTreeMap<u32, Author> = sources.iter().copied().collect();
+        let suspects = digests.iter().filter_map(|d| Some((*d, *by_begin.get(&d.begin)?)));
+        let suspects = suspects.filter(|(_, source)| *source != ON_DISK);
+        let kept = self.failed.entry(piece).or_default();
+        kept.extend(suspects);
+        kept.truncate(MAX_SUSPECTS);
+        if self.failed.len() > MAX_PIECES {
+            self.failed.pop_first();
+        }
+        None
+    }
+
+    /// A piece came right. Returns those who had sent other bytes for it.
+    pub(crate) fn piece_ok(&mut self, piece: u32, digests: &[BlockDigest]) -> Vec<Author> {
+        let Some(suspects) = self.failed.remove(&piece) else { return Vec::new() };
+        let truth: BTreeMap<u32, [u8; 32]> = digests.iter().map(|d| (d.begin, d.digest)).collect();
+        let mut guilty: Vec<Author> = suspects
+            .into_iter()
+            .filter(|(d, _)| truth.get(&d.begin).is_some_and(|right| *right != d.digest))
+            .map(|(_, source)| source)
+            .collect();
+        guilty.sort_unstable();
+        guilty.dedup();
+        guilty
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::IpAddr;
+
+    fn ip(n: u8) -> Author {
+        Author::of(IpAddr::from([192, 0, 2, n]), None)
+    }
+
+    fn digest(begin: u32, fill: u8) -> BlockDigest {
+        BlockDigest { begin, digest: [fill; 32] }
+    }
+
+    #[test]
+    fn a_single_author_is_convicted_at_once() {
+        let mut blame = Blame::default();
+        let sources = [(0, ip(1)), (16384, ip(1))];
+        assert_eq!(blame.piece_failed(3, &[digest(0, 1), digest(16384, 2)], &sources), Some(ip(1)));
+    }
+
+    #[test]
+    fn among_several_only_the_liar_is_convicted() {
+        let mut blame = Blame::default();
+        let sources = [(0, ip(1)), (16384, ip(2)), (32768, ip(3))];
+        let bad = [digest(0, 1), digest(16384, 66), digest(32768, 3)];
+        assert_eq!(blame.piece_failed(3, &bad, &sources), None);
+        let right = [digest(0, 1), digest(16384, 2), digest(32768, 3)];
+        assert_eq!(blame.piece_ok(3, &right), [ip(2)]);
+        assert!(blame.piece_ok(3, &right).is_empty(), "judged once");
+    }
+
+    #[test]
+    fn blocks_of_an_earlier_run_convict_nobody() {
+        let mut blame = Blame::default();
+        let bad = [digest(0, 1), digest(16384, 66)];
+        assert_eq!(blame.piece_failed(3, &bad, &[(0, ip(1)), (16384, ON_DISK)]), None);
+        assert_eq!(blame.piece_failed(4, &bad, &[(0, ON_DISK), (16384, ON_DISK)]), None);
+        let right = [digest(0, 1), digest(16384, 2)];
+        assert!(blame.piece_ok(3, &right).is_empty());
+        assert!(blame.piece_ok(4, &right).is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut blame = Blame::default();
+        for piece in 0..10_000 {
+            blame.piece_failed(piece, &[digest(0, 1), digest(16384, 1)], &[(0, ip(1)), (16384, ip(2))]);
+        }
+        assert_eq!(blame.failed.len(), MAX_PIECES);
+        for _ in 0..10_000 {
+            blame.piece_failed(9_999, &[digest(0, 1), digest(16384, 1)], &[(0, ip(1)), (16384, ip(2))]);
+        }
+        assert_eq!(blame.failed[&9_999].len(), MAX_SUSPECTS);
+    }
+}

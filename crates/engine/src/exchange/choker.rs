@@ -1,0 +1,209 @@
+//! The choice of peers to serve.
+//!
+//! While leeching: those that give us most, and one or two others by turns so that newcomers can show what they are worth
+//! (BEP 3). A slot that nobody has earned goes to the peer least recently tried: one that gives moves in and out of slots
+//! all the time, and would wait behind one that never gives if the time of its last choke counted. While seeding: everybody
+//! in turn, so that no peer holds a slot for good and pieces spread.
+
+use super::{Exchange, Trade};
+use crate::config::{CHOKE_ROUND, OPTIMISTIC_ROUND, SEED_TURN};
+use crate::cx::Cx;
+use crate::ids::PeerKey;
+use crate::peer::{Conn, Peer, Peers};
+use std::cmp::Reverse;
+use ztor_base::Instant;
+use ztor_wire::Message;
+
+/// Pieces a peer gets in one turn while we seed, if its time is up as well.
+const SEED_TURN_PIECES: u64 = 20;
+/// Nobody keeps a place longer than this many turns while we seed, however little it takes.
+const LONGEST_TURNS: u32 = 3;
+/// A peer that has had this many times what it gave is tried again later than others, by this many rounds.
+const DEBTOR_TIMES: u64 = 4;
+const DEBTOR_ROUNDS: u32 = 4;
+/// Slots grow with the number of peers served faster than this many bytes per second.
+const GOOD_RATE_PER_S: u64 = 50 * 1024;
+
+/// The slots of a torrent.
+#[derive(Debug)]
+pub(super) struct Slots {
+    /// Peers that are interested in what we have.
+    interested: u32,
+    choke_at: Instant,
+    optimistic_at: Instant,
+    /// A slot may be free, or a peer without use for it holds one.
+    changed: bool,
+}
+
+impl Slots {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { interested: 0, choke_at: now, optimistic_at: now, changed: false }
+    }
+
+    /// Time of the next round, if anybody is interested.
+    pub(super) fn choke_at(&self) -> Option<Instant> {
+        (self.interested > 0).then_some(self.choke_at)
+    }
+
+    pub(super) fn on_peer_gone(&mut self, was_choked: bool, was_interested: bool) {
+        self.changed |= !was_choked;
+        self.interested -= u32::from(was_interested);
+    }
+}
+
+/// A peer that wants something, as a round sees it.
+struct Candidate {
+    key: PeerKey,
+    unchoked: bool,
+    optimistic: bool,
+    down_per_s: u64,
+    up_per_s: u64,
+    /// Has had its turn, while seeding, or does not use it.
+    served: bool,
+    waiting_since: Instant,
+    /// Orders those that have not earned a slot, oldest first.
+    tried_at: Instant,
+}
+
+impl Candidate {
+    fn new(now: Instant, turn_bytes: u64, peer: &Peer) -> Self {
+        let trade = peer.trade();
+        let (download, upload) = (trade.download(), trade.upload());
+        let is_served = |(since, bytes): (Instant, u64)| {
+            let had_enough = bytes >= turn_bytes || upload.per_s(now) == 0;
+            now.since(since) >= if had_enough { SEED_TURN } else { SEED_TURN * LONGEST_TURNS }
+        };
+        let is_debtor = upload.total_bytes() > DEBTOR_TIMES * download.total_bytes();
+        Self {
+            key: peer.key(),
+            unchoked: !trade.we_choke(),
+            optimistic: upload.is_optimistic(),
+            down_per_s: download.per_s(now),
+            up_per_s: upload.per_s(now),
+            served: upload.turn().is_some_and(is_served),
+            waiting_since: upload.waiting_since(),
+            tried_at: if is_debtor {
+                upload.tried_at() + OPTIMISTIC_ROUND * DEBTOR_ROUNDS
+            } else {
+                upload.tried_at()
+            },
+        }
+    }
+}
+
+impl Exchange {
+    /// A peer is interested in what we have, or is not any more.
+    pub(crate) fn on_interest(&mut self, cx: &mut Cx<'_>, trade: &mut Trade, is_interested: bool) {
+        let was = std::mem::replace(&mut trade.is_interested, is_interested);
+        self.slots.interested = self.slots.interested + u32::from(is_interested) - u32::from(was);
+        self.slots.changed = true;
+        trade.is_useful(cx.now);
+        cx.dirty.mark_torrent(self.id);
+    }
+
+    /// The regular round, and what happens between rounds when a slot becomes free.
+    pub(crate) fn choke(&mut self, cx: &mut Cx<'_>, is_seeding: bool, keys: &[PeerKey], peers: &mut Peers) {
+        let now = cx.now;
+        let slots = &mut self.slots;
+        let is_round = now >= slots.choke_at;
+        if !is_round && !slots.changed {
+            return;
+        }
+        slots.changed = false;
+        let rotate = is_round && now >= slots.optimistic_at;
+        if is_round {
+            slots.choke_at = now + CHOKE_ROUND;
+        }
+        if rotate {
+            slots.optimistic_at = now + OPTIMISTIC_ROUND;
+        }
+        let turn_bytes = SEED_TURN_PIECES * u64::from(self.layout().piece_length());
+        let interested = peers.of(keys).filter(|p| p.is_live() && p.trade().is_interested());
+        let candidates: Vec<Candidate> =
+            interested.map(|peer| Candidate::new(now, turn_bytes, peer)).collect();
+        let chosen = match (is_round, is_seeding) {
+            (false, _) => fill_free(cx, is_seeding, candidates),
+            (true, true) => seeding_round(cx, candidates),
+            (true, false) => leeching_round(cx, rotate, candidates),
+        };
+        let choice =
+            |key| chosen.iter().find(|(chosen, _)| *chosen == key).map(|(_, optimistic)| *optimistic);
+        peers.for_each(keys, |peer| {
+            if peer.is_live() {
+                let choice = choice(peer.key());
+                let (conn, trade) = peer.split_trade();
+                apply(cx, conn, trade, choice);
+            }
+        });
+    }
+}
+
+fn slot_count(cx: &Cx<'_>, candidates: &[Candidate]) -> usize {
+    let good = candidates.iter().filter(|c| c.unchoked && c.up_per_s >= GOOD_RATE_PER_S).count();
+    cx.config.upload_slots.max(good + 1 + good / 4)
+}
+
+/// Between rounds: free slots go to those that give, then to those that wait longest; nobody loses one.
+fn fill_free(cx: &Cx<'_>, is_seeding: bool, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
+    let slots = slot_count(cx, &candidates);
+    candidates.sort_by_key(|c| {
+        let since = if is_seeding { c.waiting_since } else { c.tried_at };
+        (Reverse(c.unchoked), Reverse(c.down_per_s), since)
+    });
+    let unearned = |c: &Candidate| !is_seeding && !c.unchoked && c.down_per_s == 0;
+    candidates.iter().take(slots).map(|c| (c.key, c.optimistic || unearned(c))).collect()
+}
+
+/// Peers within their turn stay; then come those that waited longest; then those that have had theirs.
+fn seeding_round(cx: &Cx<'_>, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
+    let slots = slot_count(cx, &candidates);
+    let class = |c: &Candidate| if c.unchoked { 2 * u8::from(c.served) } else { 1 };
+    candidates.sort_by_key(|c| (class(c), c.waiting_since));
+    candidates.iter().take(slots).map(|c| (c.key, false)).collect()
+}
+
+/// The best givers, and in the optimistic slots those that wait longest; these change when `rotate`.
+fn leeching_round(cx: &mut Cx<'_>, rotate: bool, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
+    let slots = slot_count(cx, &candidates);
+    let optimistic_slots = (slots / 5).max(1);
+    cx.rng.shuffle(&mut candidates);
+    candidates.sort_by_key(|c| Reverse(c.down_per_s));
+    let givers = candidates.partition_point(|c| c.down_per_s > 0);
+    let rest = candidates.split_off(slots.saturating_sub(optimistic_slots).min(givers));
+    let mut chosen: Vec<(PeerKey, bool)> = candidates.iter().map(|c| (c.key, false)).collect();
+    let (mut holders, mut others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|c| c.optimistic && !rotate);
+    others.sort_by_key(|c| c.tried_at);
+    holders.append(&mut others);
+    chosen.extend(holders.iter().take(slots - chosen.len()).map(|c| (c.key, true)));
+    chosen
+}
+
+/// Carries out a choice: `Some` if the peer was chosen, and whether for an optimistic slot.
+fn apply(cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade, choice: Option<bool>) {
+    trade.upload.set_optimistic(cx.now, choice == Some(true));
+    let key = conn.key();
+    match (choice.is_some(), trade.we_choke) {
+        (true, true) => {
+            trade.we_choke = false;
+            trade.upload.unchoked(cx.now);
+            cx.out.send(key, &Message::Unchoke);
+        }
+        (false, false) => {
+            trade.we_choke = true;
+            cx.out.send(key, &Message::Choke);
+            for block in trade.upload.choked(cx.now) {
+                if conn.is_fast() {
+                    cx.out.send(key, &Message::Reject(block));
+                }
+            }
+        }
+        (true, false) | (false, true) => {}
+    }
+}
+
+#[cfg(test)]
+impl Slots {
+    pub(super) fn check(&self, interested: usize) {
+        assert_eq!(self.interested as usize, interested);
+    }
+}

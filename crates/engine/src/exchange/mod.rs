@@ -1,0 +1,235 @@
+//! The exchange of blocks in one torrent: which to request from whom, and whom to serve.
+//!
+//! [`Exchange`] is the torrent's side and [`Trade`] one peer's. Nothing else touches their fields:
+//! - `pieces` keeps count of who has what, and hears from the disk;
+//! - `requests` asks for blocks and takes them;
+//! - `serving` answers requests, `questions` those for metadata and hashes;
+//! - `choker` chooses whom to serve.
+
+mod answers;
+mod blame;
+mod choker;
+mod download;
+mod pending;
+pub(crate) mod picker;
+mod pieces;
+mod proofs;
+pub(crate) mod questions;
+mod requests;
+mod serving;
+mod totals;
+mod trade;
+mod upload;
+
+pub(crate) use answers::Source;
+pub(crate) use totals::Totals;
+pub(crate) use trade::{Trade, Use};
+
+use crate::bitfield::Bitfield;
+use crate::cx::Cx;
+use crate::ids::{PeerKey, TorrentId};
+use crate::inspect::TorrentView;
+use crate::outbox::Outbox;
+use crate::peer::Peers;
+use crate::rate::Bucket;
+use blame::Blame;
+use choker::Slots;
+use picker::{Picker, Priority};
+use proofs::Proofs;
+use std::sync::Arc;
+use ztor_base::Instant;
+use ztor_metainfo::{BLOCK_LEN, Layout, Metainfo};
+use ztor_wire::Message;
+
+/// The exchange of blocks in one torrent.
+pub(crate) struct Exchange {
+    id: TorrentId,
+    /// Without pieces until the metadata is known.
+    layout: Arc<Layout>,
+    /// It has v2 hashes: files end with a short block.
+    is_v2: bool,
+    picker: Picker,
+    priorities: Option<Box<[Priority]>>,
+    blame: Blame,
+    proofs: Proofs,
+    down: Bucket,
+    up: Bucket,
+    totals: Totals,
+    slots: Slots,
+    /// Live peers that have everything; the picker does not count them.
+    seeds: u32,
+    /// Bytes of pieces that hashed right.
+    have_bytes: u64,
+    /// Bytes of wanted pieces that are missing (BEP 3 `left`).
+    left_bytes: u64,
+    /// Pieces that were verified and not announced to the peers.
+    new_pieces: Vec<u32>,
+    /// Blocks were given back: peers that had run out of work may have some again.
+    has_freed_blocks: bool,
+    /// Something was written since the check.
+    has_written: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new(now: Instant, id: TorrentId) -> Self {
+        let layout = Arc::new(Layout::empty());
+        Self {
+            id,
+            is_v2: false,
+            picker: Picker::new(Arc::clone(&layout)),
+            priorities: None,
+            blame: Blame::default(),
+            proofs: Proofs::default(),
+            down: Bucket::new(None, now),
+            up: Bucket::new(None, now),
+            totals: Totals::default(),
+            slots: Slots::new(now),
+            seeds: 0,
+            have_bytes: 0,
+            // Not nothing, or trackers would take us for a seed.
+            left_bytes: u64::from(BLOCK_LEN),
+            new_pieces: Vec::new(),
+            has_freed_blocks: false,
+            has_written: false,
+            layout,
+        }
+    }
+
+    /// Takes the metadata: the number of pieces is known now.
+    pub(crate) fn set_metadata(&mut self, meta: &Metainfo) {
+        self.layout = Arc::clone(&meta.layout);
+        self.is_v2 = meta.info_hashes.v2().is_some();
+        self.picker = Picker::new(Arc::clone(&self.layout));
+        self.left_bytes = self.layout.total_len();
+    }
+
+    /// Takes what the user wants of the torrent, and the counts of earlier sessions.
+    pub(crate) fn start(&mut self, start: &crate::StartTorrent) {
+        self.priorities.clone_from(&start.priorities);
+        self.picker.sequential = start.sequential;
+        self.totals.set_earlier(start.downloaded, start.uploaded);
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn piece_count(&self) -> u32 {
+        self.layout.piece_count()
+    }
+
+    /// Pieces that hashed right.
+    pub(crate) fn have(&self) -> &Bitfield {
+        self.picker.have()
+    }
+
+    /// Whether nothing wanted is missing.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.picker.is_finished()
+    }
+
+    /// Bytes of pieces that hashed right.
+    pub(crate) fn have_bytes(&self) -> u64 {
+        self.have_bytes
+    }
+
+    /// Bytes of wanted pieces that are missing (BEP 3 `left`).
+    pub(crate) fn left_bytes(&self) -> u64 {
+        self.left_bytes
+    }
+
+    /// Pieces in progress.
+    pub(crate) fn partial_count(&self) -> usize {
+        self.picker.partial_count()
+    }
+
+    pub(crate) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Live peers that have everything.
+    pub(crate) fn seeds(&self) -> u32 {
+        self.seeds
+    }
+
+    /// Time of the next round of the choker, if anybody is interested.
+    pub(crate) fn choke_at(&self) -> Option<Instant> {
+        self.slots.choke_at()
+    }
+
+    /// Changes the limits of this torrent, in bytes per second.
+    pub(crate) fn set_limits(&mut self, now: Instant, down: Option<u64>, up: Option<u64>) {
+        self.down.set_limit(now, down);
+        self.up.set_limit(now, up);
+    }
+
+    fn count_wasted(&mut self, bytes: u32) {
+        self.totals.wasted(bytes);
+    }
+
+    /// Has peers that ran out of work looked at when the turn ends, once for all blocks that become free in it.
+    fn freed_blocks(&mut self, cx: &mut Cx<'_>) {
+        self.has_freed_blocks = true;
+        cx.dirty.mark_torrent(self.id);
+    }
+
+    /// Ends a turn: offers freed blocks to peers without work, and announces new pieces.
+    pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, keys: &[PeerKey], peers: &Peers) {
+        if std::mem::take(&mut self.has_freed_blocks) {
+            wake_idle(cx, keys, peers);
+        }
+        self.announce_new_pieces(cx.out, keys, peers);
+    }
+
+    fn announce_new_pieces(&mut self, out: &mut Outbox, keys: &[PeerKey], peers: &Peers) {
+        let pieces = std::mem::take(&mut self.new_pieces);
+        if pieces.is_empty() {
+            return;
+        }
+        // A peer that has the piece gets it as well: a super-seeding seed shows no other piece before it hears that this
+        // one has spread (BEP 16).
+        for peer in peers.of(keys).filter(|peer| peer.is_live() && !peer.trade().is_seed()) {
+            for piece in &pieces {
+                out.send(peer.key(), &Message::Have { piece: *piece });
+            }
+        }
+    }
+
+    /// Everything but the peers, for whoever checks the engine from outside.
+    pub(crate) fn view(&self, is_live: bool) -> TorrentView {
+        let picker = self.picker.view();
+        TorrentView {
+            is_live,
+            have: self.picker.have().clone(),
+            missing: picker.missing,
+            seeds: self.seeds,
+            availability: picker.availability,
+            order: picker.order,
+            partials: picker.partials,
+            open_blocks: picker.open_blocks,
+            peers: Vec::new(),
+        }
+    }
+}
+
+/// Has peers settled that had nothing left to ask for: first those that have not let us wait, or a few that never give
+/// could hand the last blocks to each other for ever.
+pub(crate) fn wake_idle(cx: &mut Cx<'_>, keys: &[PeerKey], peers: &Peers) {
+    for is_snubbed in [false, true] {
+        for peer in peers.of(keys) {
+            if peer.trade().download().is_snubbed() == is_snubbed && peer.trade().is_out_of_work() {
+                cx.dirty.mark_peer(peer.key());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Exchange {
+    /// Panics if the counts do not agree with the peers, or the picker not with itself.
+    pub(crate) fn check(&self, keys: &[PeerKey], peers: &Peers) {
+        let interested = peers.of(keys).filter(|peer| peer.trade().is_interested()).count();
+        self.slots.check(interested);
+        self.picker.check_open();
+    }
+}

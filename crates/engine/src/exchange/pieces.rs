@@ -1,0 +1,266 @@
+//! Who has which pieces: what peers say, and what the disk has verified.
+
+use super::{Exchange, Trade};
+use crate::bans::Author;
+use crate::bitfield::Bitfield;
+use crate::cx::Cx;
+use crate::event::BlockDigest;
+use crate::ids::PeerKey;
+use crate::misbehaviour::Misbehaviour;
+use crate::peer::{Conn, Peers};
+use crate::pieces::Pieces;
+use crate::torrent_event::TorrentEvent;
+use ztor_metainfo::Layout;
+use ztor_wire::Message;
+
+/// Bitfields and the like that a peer may send; each costs a look at all pieces.
+const MAX_BITFIELDS: u32 = 8;
+/// A peer that has gained this part of all pieces since the last time may do so for nothing: aria2 sends a bitfield where
+/// it would have to send many `have` messages.
+const WORTH_TELLING: u32 = 128;
+/// Pieces that a peer hears of one by one, if it was here before they were; a bitfield may only come first.
+const MAX_ANNOUNCED_ONE_BY_ONE: u32 = 4096;
+
+/// The outcome of a piece that hashed wrong.
+pub(crate) struct FailedPiece {
+    /// The only one who sent of it, if that is so.
+    pub(crate) author: Option<Author>,
+}
+
+/// The outcome of a piece that hashed right.
+pub(crate) struct VerifiedPiece {
+    /// Those who had sent other bytes for it.
+    pub(crate) guilty: Vec<Author>,
+    /// It was the last wanted piece.
+    pub(crate) is_last: bool,
+}
+
+impl Exchange {
+    pub(super) fn check_piece(&self, piece: u32) -> Result<(), Misbehaviour> {
+        let pieces = self.layout.piece_count();
+        if piece < pieces { Ok(()) } else { Err(Misbehaviour::NoSuchPiece { piece, pieces }) }
+    }
+
+    /// Takes a bitfield.
+    pub(crate) fn on_bitfield(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: PeerKey,
+        trade: &mut Trade,
+        bytes: &[u8],
+    ) -> Result<(), Misbehaviour> {
+        let pieces = self.layout.piece_count();
+        let set = Bitfield::from_wire(bytes, pieces)
+            .ok_or(Misbehaviour::BadBitfield { got: bytes.len(), pieces })?;
+        self.on_has(cx, key, trade, if set.is_full() { Pieces::All } else { Pieces::Some(set) })
+    }
+
+    /// Takes all pieces of a peer at once. Some clients send it late or twice: the last one counts.
+    pub(crate) fn on_has(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: PeerKey,
+        trade: &mut Trade,
+        has: Pieces,
+    ) -> Result<(), Misbehaviour> {
+        let pieces = self.layout.piece_count();
+        let count = |has: &Pieces| match has {
+            Pieces::All => pieces,
+            Pieces::Some(set) => set.count(),
+            Pieces::None => 0,
+        };
+        let gained = count(&has).saturating_sub(count(&trade.has));
+        trade.bitfields += u32::from(gained == 0 || gained < pieces / WORTH_TELLING);
+        if trade.bitfields > MAX_BITFIELDS {
+            return Err(Misbehaviour::Bitfields);
+        }
+        let before = std::mem::replace(&mut trade.has, has);
+        self.forget_pieces_of(cx, &before);
+        match &trade.has {
+            Pieces::All => self.seeds += 1,
+            Pieces::Some(set) => self.picker.peer_has_all_of(set, cx.rng),
+            Pieces::None => {}
+        }
+        trade.interesting = self.picker.interesting(&trade.has);
+        cx.dirty.mark_peer(key);
+        Ok(())
+    }
+
+    fn forget_pieces_of(&mut self, cx: &mut Cx<'_>, has: &Pieces) {
+        match has {
+            Pieces::All => self.seeds -= 1,
+            Pieces::Some(set) => self.picker.peer_gone(set, cx.rng),
+            Pieces::None => {}
+        }
+    }
+
+    pub(crate) fn on_have(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: &mut Conn,
+        trade: &mut Trade,
+        piece: u32,
+    ) -> Result<(), Misbehaviour> {
+        self.check_piece(piece)?;
+        if !trade.insert_piece(piece, self.layout.piece_count()) {
+            return conn.charge(cx.now, 0);
+        }
+        self.picker.peer_has(piece, cx.rng);
+        trade.interesting += u32::from(self.picker.needs(piece));
+        if matches!(&trade.has, Pieces::Some(set) if set.is_full()) {
+            self.on_has(cx, conn.key(), trade, Pieces::All)?;
+        }
+        cx.dirty.mark_peer(conn.key());
+        Ok(())
+    }
+
+    /// Takes a piece that a peer gives although it chokes us.
+    pub(crate) fn on_allowed_fast(&mut self, trade: &mut Trade, piece: u32) -> Result<(), Misbehaviour> {
+        self.check_piece(piece)?;
+        trade.download.allow_fast(piece);
+        Ok(())
+    }
+
+    /// Takes a suggested piece, which has no effect.
+    pub(crate) fn on_suggest(&self, piece: u32) -> Result<(), Misbehaviour> {
+        self.check_piece(piece)
+    }
+
+    /// Takes what a peer says of its pieces while their number is unknown.
+    pub(crate) fn on_pending(&mut self, trade: &mut Trade, message: &Message) -> Result<(), Misbehaviour> {
+        let has_all = trade.is_seed();
+        let pending = trade.pending();
+        match message {
+            Message::Bitfield(bits) => pending.bitfield(bits)?,
+            Message::Have { piece } => pending.have(*piece)?,
+            Message::HaveNone => *pending = Default::default(),
+            Message::HaveAll if !has_all => {
+                pending.has_all();
+                trade.has = Pieces::All;
+                self.seeds += 1;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what a peer has said of its pieces before, now that their number is known.
+    pub(crate) fn apply_pending(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: PeerKey,
+        trade: &mut Trade,
+    ) -> Result<(), Misbehaviour> {
+        let Some(pending) = trade.pending.take() else { return Ok(()) };
+        match pending.pieces(self.layout.piece_count())? {
+            Pieces::None => Ok(()),
+            // One that said that it has everything was counted as it came.
+            Pieces::All if trade.is_seed() => Ok(()),
+            pieces => self.on_has(cx, key, trade, pieces),
+        }
+    }
+
+    /// Takes the pieces that are on disk.
+    pub(crate) fn on_checked(&mut self, cx: &mut Cx<'_>, have: Bitfield) {
+        self.have_bytes = have.iter().map(|p| data_len(&self.layout, p)).sum();
+        self.picker.reset(have, self.priorities.clone(), cx.rng);
+        let missing = (0..self.layout.piece_count()).filter(|p| self.picker.needs(*p));
+        self.left_bytes = missing.map(|p| data_len(&self.layout, p)).sum();
+        self.has_written = false;
+        cx.dirty.pieces_changed(self.id);
+    }
+
+    /// Takes pieces of which some blocks are on disk.
+    pub(crate) fn on_unfinished(&mut self, pieces: &[(u32, Bitfield)]) {
+        pieces.iter().for_each(|(piece, blocks)| self.picker.restore(*piece, blocks));
+    }
+
+    /// Files were made: a record has to say soon whose they are, or after a crash they are taken for the user's.
+    pub(crate) fn on_written(&mut self, cx: &mut Cx<'_>) {
+        if !std::mem::replace(&mut self.has_written, true) {
+            cx.dirty.pieces_changed(self.id);
+        }
+    }
+
+    /// Counts the pieces of a peer that was here before ours were, such as one that gave the metadata of a magnet link,
+    /// and announces ours to it. False if those are too many: it had better be called again, and get a bitfield.
+    pub(crate) fn meet_again(&mut self, cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) -> bool {
+        if let Pieces::Some(set) = &trade.has {
+            self.picker.peer_has_all_of(set, cx.rng);
+        }
+        trade.interesting = self.picker.interesting(&trade.has);
+        if conn.is_live() {
+            if self.picker.have().count() > MAX_ANNOUNCED_ONE_BY_ONE {
+                return false;
+            }
+            let have = self.picker.have().iter();
+            have.for_each(|piece| cx.out.send(conn.key(), &Message::Have { piece }));
+        }
+        cx.dirty.mark_peer(conn.key());
+        true
+    }
+
+    /// A piece hashed right; `None` if that was known before.
+    pub(crate) fn on_piece_ok(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (piece, digests): (u32, &[BlockDigest]),
+        keys: &[PeerKey],
+        peers: &mut Peers,
+    ) -> Option<VerifiedPiece> {
+        let was_complete = self.picker.is_finished();
+        if piece >= self.layout.piece_count() || !self.picker.verified(piece) {
+            return None;
+        }
+        let bytes = data_len(&self.layout, piece);
+        self.have_bytes += bytes;
+        self.left_bytes = self.left_bytes.saturating_sub(bytes);
+        cx.dirty.pieces_changed(self.id);
+        self.new_pieces.push(piece);
+        peers.for_each(keys, |peer| {
+            let trade = peer.trade_mut();
+            if trade.has.contains(piece) {
+                trade.interesting = trade.interesting.saturating_sub(1);
+                if trade.interesting == 0 {
+                    cx.dirty.mark_peer(peer.key());
+                }
+            }
+        });
+        let is_last = self.picker.is_finished() && !was_complete;
+        Some(VerifiedPiece { guilty: self.blame.piece_ok(piece, digests), is_last })
+    }
+
+    /// A piece hashed wrong; `None` if it is not in progress.
+    pub(crate) fn on_piece_bad(
+        &mut self,
+        cx: &mut Cx<'_>,
+        piece: u32,
+        digests: &[BlockDigest],
+    ) -> Option<FailedPiece> {
+        if piece >= self.layout.piece_count() {
+            return None;
+        }
+        let sources = self.picker.failed(piece)?;
+        self.count_wasted(self.layout.piece_len(piece));
+        cx.out.events.push(TorrentEvent::PieceFailed { torrent: self.id, piece });
+        Some(FailedPiece { author: self.blame.piece_failed(piece, digests, &sources) })
+    }
+
+    /// The disk stopped: what was in progress will be fetched again.
+    pub(crate) fn on_stopped(&mut self, cx: &mut Cx<'_>) {
+        self.picker.drop_partials(cx.rng);
+    }
+
+    /// A peer is gone: others may give what it was asked for.
+    pub(crate) fn on_peer_gone(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
+        self.release_all_of(cx, key, trade);
+        self.forget_pieces_of(cx, &trade.has);
+        self.slots.on_peer_gone(trade.we_choke, trade.is_interested);
+        self.freed_blocks(cx);
+    }
+}
+
+/// Bytes of files in a piece: its length without pads (BEP 47).
+fn data_len(layout: &Layout, piece: u32) -> u64 {
+    layout.ranges(piece, 0, layout.piece_len(piece)).filter(|r| !r.pad).map(|r| u64::from(r.len)).sum()
+}

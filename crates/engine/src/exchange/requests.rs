@@ -1,0 +1,221 @@
+//! Requests to peers, and the blocks that come.
+
+use super::picker::{Ask, Receipt};
+use super::{Exchange, Trade, wake_idle};
+use crate::config::MAX_UNASKED_BLOCKS;
+use crate::cx::Cx;
+use crate::ids::PeerKey;
+use crate::misbehaviour::Misbehaviour;
+use crate::outbox::WriteBlock;
+use crate::peer::{Conn, Peers};
+use crate::quota::QUANTUM;
+use bytes::Bytes;
+use ztor_metainfo::BLOCK_LEN;
+use ztor_wire::{Block, Message};
+
+impl Exchange {
+    /// Requests as much from a peer as its rate and the limits allow; `peers` is the number of all of the torrent.
+    pub(crate) fn request_from(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade, peers: usize) {
+        let now = cx.now;
+        let download = &mut trade.download;
+        let may_ask = !trade.chokes_us || !download.allowed_fast().is_empty();
+        if !trade.we_are_interested() || now < trade.download.rests_until() || !may_ask {
+            return;
+        }
+        let download = &mut trade.download;
+        let room = download.target(now).saturating_sub(download.outstanding());
+        if room == 0 || download.waits_for_quota() {
+            return;
+        }
+        let affordable = self.take_tokens(cx, room);
+        let mut blocks: Vec<Block> = Vec::with_capacity(affordable);
+        if trade.chokes_us {
+            for piece in download.allowed_fast().iter().filter(|p| trade.has.contains(**p)) {
+                let left = affordable - blocks.len();
+                self.picker.pick_in(*piece, key, left, &mut blocks);
+            }
+        } else if affordable > 0 {
+            let ask = Ask {
+                peer: key,
+                has: &trade.has,
+                current: download.current_piece(),
+                whole_pieces: download.deserves_whole_pieces(now, self.layout.piece_length()),
+                idle: download.outstanding() == 0,
+            };
+            let current = self.picker.pick(&ask, affordable, peers, cx.rng, &mut blocks);
+            download.set_current_piece(current);
+        }
+        let asked: u32 = blocks.iter().map(|b| b.len).sum();
+        cx.quota.down.refund(&mut self.down, (affordable as u32 * BLOCK_LEN).saturating_sub(asked));
+        for block in &blocks {
+            download.ask(now, *block);
+            cx.out.send(key, &Message::Request(*block));
+        }
+        if affordable < room && blocks.len() == affordable {
+            download.set_waits_for_quota(true);
+            cx.quota.down.wait(key, &self.down, BLOCK_LEN);
+        }
+    }
+
+    /// Takes tokens for up to `room` blocks; returns for how many. Where tokens are short they go round: a few at a time,
+    /// and nobody passes those who wait.
+    fn take_tokens(&mut self, cx: &mut Cx<'_>, room: usize) -> usize {
+        let down = &mut cx.quota.down;
+        if !down.is_limited(&self.down) {
+            return room;
+        }
+        let mut affordable = 0;
+        while affordable < room.min(QUANTUM) && down.is_open() && down.has(cx.now, &mut self.down, BLOCK_LEN)
+        {
+            down.take(&mut self.down, BLOCK_LEN);
+            down.granted();
+            affordable += 1;
+        }
+        affordable
+    }
+
+    /// Takes a block. Returns it if other peers need not send it any more.
+    pub(crate) fn on_block(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: &Conn,
+        trade: &mut Trade,
+        (piece, begin, data): (u32, u32, Bytes),
+    ) -> Result<Option<Block>, Misbehaviour> {
+        let len = data.len() as u32;
+        let block = Block { piece, begin, len };
+        let Some(asked) = trade.download.answered(block) else {
+            trade.unasked_blocks += 1;
+            self.totals.wasted(len);
+            let is_too_many = trade.unasked_blocks > MAX_UNASKED_BLOCKS;
+            return if is_too_many { Err(Misbehaviour::Unasked) } else { Ok(None) };
+        };
+        if asked.is_released {
+            // Its tokens went back when it was given up.
+            cx.quota.down.owe(cx.now, &mut self.down, len);
+        }
+        trade.download.came(cx.now, len);
+        trade.payload_moves(cx.now);
+        self.totals.downloaded_now(cx.now, len);
+        cx.dirty.bytes_counted(self.id);
+        match self.picker.received(block, conn.author()) {
+            Receipt::Unneeded => {
+                self.totals.wasted(len);
+                Ok(None)
+            }
+            Receipt::New { asked_of_others } => {
+                cx.out.writes.push(WriteBlock { torrent: self.id, piece, begin, data });
+                cx.backlog.add(len);
+                Ok((asked_of_others || asked.is_released).then_some(block))
+            }
+        }
+    }
+
+    /// Cancels requests for a block that has come from another peer.
+    pub(crate) fn cancel_others(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: PeerKey,
+        block: Block,
+        keys: &[PeerKey],
+        peers: &mut Peers,
+    ) {
+        peers.for_each(keys, |peer| {
+            let key = peer.key();
+            let download = &mut peer.trade_mut().download;
+            if key == from {
+                return;
+            }
+            let Some(asked) = download.answered(block) else { return };
+            if !asked.is_released {
+                cx.quota.down.refund(&mut self.down, block.len);
+            }
+            cx.out.send(key, &Message::Cancel(block));
+            download.cancelled(asked);
+            cx.dirty.mark_peer(key);
+        });
+    }
+
+    /// A peer will not give a block that was requested.
+    pub(crate) fn on_reject(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: &mut Conn,
+        trade: &mut Trade,
+        block: Block,
+    ) -> Result<(), Misbehaviour> {
+        let Some(asked) = trade.download.answered(block) else {
+            conn.charge(cx.now, 0)?;
+            self.freed_blocks(cx);
+            return Ok(());
+        };
+        // An offer that is refused is not asked for again and again while choked.
+        trade.download.disallow_fast(block.piece);
+        if !asked.is_released {
+            if !trade.chokes_us {
+                // One that refuses what it offers would be asked again at once, and so hold the block from the others.
+                trade.download.refused(cx.now);
+            }
+            self.picker.release(block, conn.key(), cx.rng);
+            cx.quota.down.refund(&mut self.down, block.len);
+        }
+        self.freed_blocks(cx);
+        Ok(())
+    }
+
+    pub(crate) fn on_choke(&mut self, cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) {
+        trade.chokes_us = true;
+        // Without the Fast Extension a choke drops all requests; with it each is rejected in turn.
+        if conn.is_fast() {
+            self.picker.disown(conn.key());
+        } else {
+            self.release_requests(cx, conn.key(), trade);
+        }
+        self.freed_blocks(cx);
+    }
+
+    pub(crate) fn on_unchoke(&mut self, trade: &mut Trade) {
+        trade.chokes_us = false;
+        trade.download.forget_released();
+    }
+
+    /// A peer lets us wait too long: the blocks that it was asked for are offered to the others.
+    pub(crate) fn on_stalled(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
+        trade.download.stalled();
+        self.release_requests(cx, key, trade);
+    }
+
+    /// Offers free blocks to peers without work.
+    pub(crate) fn wake_idle(&self, cx: &mut Cx<'_>, keys: &[PeerKey], peers: &Peers) {
+        wake_idle(cx, keys, peers);
+    }
+
+    /// Gives everything requested from a peer back to the picker.
+    fn release_requests(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
+        self.release_blocks(cx, key, trade);
+        trade.download.set_current_piece(None);
+        self.picker.disown(key);
+    }
+
+    fn release_blocks(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
+        for block in trade.download.release_all() {
+            self.picker.release(block, key, cx.rng);
+            cx.quota.down.refund(&mut self.down, block.len);
+        }
+    }
+
+    /// Gives back what a peer that is gone was asked for, and what it would have got.
+    pub(super) fn release_all_of(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
+        self.release_blocks(cx, key, trade);
+        // Answers that were handed over and have not gone will not go any more.
+        let unsent = u32::try_from(trade.questions.unsent_bytes()).unwrap_or(u32::MAX);
+        cx.quota.up.refund(&mut self.up, unsent);
+        self.picker.disown(key);
+        if trade.download.waits_for_quota() {
+            cx.quota.down.on_peer_gone(key);
+        }
+        if trade.upload.waits_for_quota() {
+            cx.quota.up.on_peer_gone(key);
+        }
+    }
+}

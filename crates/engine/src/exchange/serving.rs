@@ -1,0 +1,179 @@
+//! Requests of peers, and the blocks that go to them.
+
+use super::{Exchange, Source, Trade};
+use crate::config::{ALLOWED_FAST_PIECES, MAX_PEER_REQUESTS, MAX_SERVED_BLOCK};
+use crate::cx::Cx;
+use crate::ids::PeerKey;
+use crate::misbehaviour::Misbehaviour;
+use crate::outbox::{Outbox, SendBlock};
+use crate::peer::Conn;
+use crate::quota::QUANTUM;
+use bytes::Bytes;
+use ztor_base::SwarmId;
+use ztor_metainfo::BLOCK_LEN;
+use ztor_wire::{Block, Message};
+
+/// Shortest request that is not charged for, in bytes.
+const CRUMB: u32 = 1024;
+/// Bytes that a choked newcomer gets for nothing.
+const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
+/// Pieces that we need to have before a newcomer gets some for nothing (BEP 6).
+const POOR: u32 = ALLOWED_FAST_PIECES as u32;
+
+impl Exchange {
+    /// Says which pieces we have, and which a newcomer may request while it is choked.
+    pub(crate) fn greet(
+        &self,
+        conn: &Conn,
+        trade: &mut Trade,
+        (swarm, is_checked, is_finished): (SwarmId, bool, bool),
+        out: &mut Outbox,
+    ) {
+        let have = self.have();
+        let key = conn.key();
+        if conn.is_fast() && is_checked && have.is_full() {
+            out.send(key, &Message::HaveAll);
+        } else if conn.is_fast() && have.count() == 0 {
+            out.send(key, &Message::HaveNone);
+        } else if have.count() > 0 {
+            out.send(key, &Message::Bitfield(Bytes::from(have.to_wire())));
+        }
+        // A seed serves everybody in turn; what it gave away beside that, it would give again and again.
+        if conn.is_fast() && have.count() >= POOR && !is_finished {
+            let ip = conn.addr().ip();
+            let set = ztor_wire::allowed_fast_set(ip, swarm, self.piece_count(), ALLOWED_FAST_PIECES);
+            let pieces = set.into_iter().filter(|p| have.contains(*p)).collect();
+            for piece in trade.upload.allow_fast(pieces, ALLOWED_FAST_BYTES) {
+                out.send(key, &Message::AllowedFast { piece: *piece });
+            }
+        }
+    }
+
+    pub(crate) fn on_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        conn: &mut Conn,
+        trade: &mut Trade,
+        block: Block,
+    ) -> Result<(), Misbehaviour> {
+        if self.is_crumb(block) {
+            conn.charge(cx.now, 0)?;
+        }
+        let in_piece = block.len > 0 && self.is_in_piece(block);
+        let servable = in_piece && block.len <= MAX_SERVED_BLOCK && self.have().contains(block.piece);
+        let newcomer = trade.we_choke && trade.upload.is_allowed_fast(block);
+        let has_room = trade.upload.queue_len() < MAX_PEER_REQUESTS;
+        if servable && (!trade.we_choke || newcomer) && has_room {
+            if newcomer {
+                trade.upload.charge_allowed_fast(block);
+            }
+            trade.forget_refusals();
+            trade.upload.request(block);
+            return Ok(());
+        }
+        // A request that crossed our choke is no offence; one that can never be served is.
+        trade.refuse()?;
+        if !in_piece && !conn.is_fast() {
+            return Err(Misbehaviour::BadRequest { piece: block.piece, begin: block.begin, len: block.len });
+        }
+        if conn.is_fast() {
+            cx.out.send(conn.key(), &Message::Reject(block));
+        }
+        Ok(())
+    }
+
+    /// Whether a request is charged for: one of a few bytes costs as much as one of a block, and no limit of bytes counts
+    /// it. Where a piece ends there may be no more.
+    fn is_crumb(&self, block: Block) -> bool {
+        let layout = self.layout();
+        let ends_piece = block.piece < layout.piece_count()
+            && block.begin.checked_add(block.len) == Some(layout.piece_len(block.piece));
+        block.len < CRUMB && !ends_piece
+    }
+
+    /// Whether the torrent has these bytes. In v2 torrents the end of a file ends a piece, and libtorrent 2.0 requests the
+    /// whole of the block that it lies in: zeros follow the end.
+    fn is_in_piece(&self, block: Block) -> bool {
+        if block.piece >= self.piece_count() {
+            return false;
+        }
+        let piece_len = self.layout().piece_len(block.piece);
+        let is_whole_block = self.is_v2
+            && block.len == BLOCK_LEN
+            && block.begin.is_multiple_of(BLOCK_LEN)
+            && block.begin < piece_len;
+        is_whole_block || block.begin.checked_add(block.len).is_some_and(|end| end <= piece_len)
+    }
+
+    pub(crate) fn on_cancel(&self, cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade, block: Block) {
+        if trade.upload.cancel(block) && conn.is_fast() {
+            cx.out.send(conn.key(), &Message::Reject(block));
+        }
+    }
+
+    /// Hands over answers to questions, as many as the socket and the limits can take.
+    pub(crate) fn answer_questions(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: PeerKey,
+        trade: &mut Trade,
+        source: Source<'_>,
+    ) {
+        let mut given = 0;
+        while trade.questions.is_due() && !trade.upload.waits_for_quota() {
+            let up = &mut cx.quota.up;
+            let in_turn = given < QUANTUM && up.is_open();
+            // An answer may make a debt of its own length, but not add to one: at the lowest limit a peer still learns what
+            // the torrent is.
+            if up.is_limited(&self.up) && !(in_turn && up.has(cx.now, &mut self.up, 0)) {
+                trade.upload.set_waits_for_quota(true);
+                return up.wait(key, &self.up, 0);
+            }
+            given += 1;
+            up.granted();
+            let len = self.answer(cx.out, key, trade, source);
+            cx.quota.up.take(&mut self.up, len);
+        }
+    }
+
+    /// Hands over as much of what a peer has requested as its socket and the limits can take.
+    pub(crate) fn serve_blocks(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
+        let upload = &mut trade.upload;
+        if upload.waits_for_quota() {
+            return;
+        }
+        let ahead = upload.ahead_bytes(cx.now);
+        let up = &mut cx.quota.up;
+        let is_limited = up.is_limited(&self.up);
+        let mut given = 0;
+        while let Some(block) = upload.first_request().filter(|_| upload.in_flight_bytes() < ahead) {
+            let in_turn = given < QUANTUM && up.is_open();
+            // More than 16 KiB at a time is more than a bucket may hold: the rest is owed.
+            let at_hand = block.len.min(BLOCK_LEN);
+            if is_limited && !(in_turn && up.has(cx.now, &mut self.up, at_hand)) {
+                upload.set_waits_for_quota(true);
+                return up.wait(key, &self.up, at_hand);
+            }
+            given += 1;
+            up.granted();
+            up.take(&mut self.up, block.len);
+            upload.send_first();
+            cx.out.blocks.push(SendBlock { peer: key, torrent: self.id, block });
+        }
+    }
+
+    /// Counts piece data that has gone to a peer.
+    pub(crate) fn on_blocks_sent(&mut self, cx: &mut Cx<'_>, trade: &mut Trade, bytes: u32) {
+        trade.upload.sent(cx.now, bytes.into());
+        trade.payload_moves(cx.now);
+        cx.dirty.bytes_counted(self.id);
+        self.totals.uploaded_now(cx.now, bytes.into());
+    }
+}
+
+impl Trade {
+    /// Counts answers that have gone to the peer.
+    pub(crate) fn on_answers_sent(&mut self, bytes: u32) {
+        self.questions.sent(bytes);
+    }
+}

@@ -1,0 +1,210 @@
+//! The trade with one peer: what it has, what both sides want, and blocks both ways.
+
+use super::download::Download;
+use super::pending::PendingPieces;
+use super::questions::{Question, Questions};
+use super::upload::Upload;
+use crate::bitfield::Bitfield;
+use crate::config::MAX_PEER_REQUESTS;
+use crate::misbehaviour::Misbehaviour;
+use crate::pieces::Pieces;
+use ztor_base::Instant;
+
+/// What a peer is worth to us; the least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Use {
+    None,
+    /// Wants something from us.
+    Takes,
+    /// Has what we want.
+    Gives,
+}
+
+/// The trade with one peer.
+#[derive(Debug)]
+pub(crate) struct Trade {
+    pub(super) has: Pieces,
+    /// Number of pieces it has that we want and lack.
+    pub(super) interesting: u32,
+    pub(super) we_choke: bool,
+    we_are_interested: bool,
+    pub(super) chokes_us: bool,
+    pub(super) is_interested: bool,
+    pub(super) download: Download,
+    pub(super) upload: Upload,
+    /// Last time that piece data moved either way, or since when it is connected.
+    payload_at: Instant,
+    /// Last time that one side was interested in the other.
+    useful_at: Instant,
+    /// Blocks that nobody asked for.
+    pub(super) unasked_blocks: u32,
+    refused_requests: usize,
+    /// Bitfields and the like so far.
+    pub(super) bitfields: u32,
+    pub(super) questions: Questions,
+    /// Its pieces, as long as their number is unknown.
+    pub(super) pending: Option<PendingPieces>,
+}
+
+impl Trade {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            has: Pieces::None,
+            interesting: 0,
+            we_choke: true,
+            we_are_interested: false,
+            chokes_us: true,
+            is_interested: false,
+            download: Download::new(now),
+            upload: Upload::new(now),
+            payload_at: now,
+            useful_at: now,
+            unasked_blocks: 0,
+            refused_requests: 0,
+            bitfields: 0,
+            questions: Questions::default(),
+            pending: None,
+        }
+    }
+
+    pub(crate) fn download(&self) -> &Download {
+        &self.download
+    }
+
+    pub(crate) fn download_mut(&mut self) -> &mut Download {
+        &mut self.download
+    }
+
+    pub(crate) fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    pub(crate) fn upload_mut(&mut self) -> &mut Upload {
+        &mut self.upload
+    }
+
+    /// Its pieces, as it says.
+    pub(crate) fn has(&self) -> &Pieces {
+        &self.has
+    }
+
+    pub(crate) fn is_seed(&self) -> bool {
+        self.has == Pieces::All
+    }
+
+    /// Number of pieces it has that we want and lack.
+    pub(crate) fn interesting(&self) -> u32 {
+        self.interesting
+    }
+
+    pub(crate) fn we_choke(&self) -> bool {
+        self.we_choke
+    }
+
+    pub(crate) fn we_are_interested(&self) -> bool {
+        self.we_are_interested
+    }
+
+    pub(crate) fn chokes_us(&self) -> bool {
+        self.chokes_us
+    }
+
+    pub(crate) fn is_interested(&self) -> bool {
+        self.is_interested
+    }
+
+    /// Last time that piece data moved either way, or since when it is connected.
+    pub(crate) fn payload_at(&self) -> Instant {
+        self.payload_at
+    }
+
+    /// Notes that piece data moves.
+    pub(super) fn payload_moves(&mut self, now: Instant) {
+        (self.payload_at, self.useful_at) = (now, now);
+    }
+
+    pub(crate) fn has_moved_payload(&self) -> bool {
+        self.download.total_bytes() + self.upload.total_bytes() > 0
+    }
+
+    /// Notes that one side is of use to the other.
+    pub(crate) fn is_useful(&mut self, now: Instant) {
+        self.useful_at = now;
+    }
+
+    /// Time since which neither side is interested in the other; `None` while one is.
+    pub(crate) fn useless_since(&self) -> Option<Instant> {
+        (!self.is_interested && !self.we_are_interested).then_some(self.useful_at)
+    }
+
+    /// Sets our interest. Returns whether that changed.
+    pub(crate) fn set_interest(&mut self, now: Instant, is_interested: bool) -> bool {
+        let has_changed = is_interested != self.we_are_interested;
+        if has_changed {
+            self.we_are_interested = is_interested;
+            self.useful_at = now;
+        }
+        has_changed
+    }
+
+    /// Whether it would give, but nothing is asked of it.
+    pub(super) fn is_out_of_work(&self) -> bool {
+        let may_ask = !self.chokes_us || !self.download.allowed_fast().is_empty();
+        self.we_are_interested && may_ask && self.download.outstanding() == 0
+    }
+
+    /// Counts an answer that says no, or that costs us more than it costs the peer to ask.
+    pub(super) fn refuse(&mut self) -> Result<(), Misbehaviour> {
+        self.refused_requests += 1;
+        if self.refused_requests > 4 * MAX_PEER_REQUESTS {
+            return Err(Misbehaviour::TooManyRequests(MAX_PEER_REQUESTS));
+        }
+        Ok(())
+    }
+
+    /// Forgets refusals, as a request was good.
+    pub(super) fn forget_refusals(&mut self) {
+        self.refused_requests = 0;
+    }
+
+    /// Forgets one refusal.
+    pub(super) fn forget_refusal(&mut self) {
+        self.refused_requests = self.refused_requests.saturating_sub(1);
+    }
+
+    /// Takes a question, to be answered when the socket can take the answer.
+    pub(crate) fn ask(&mut self, question: Question) -> Result<(), Misbehaviour> {
+        // Over a whole life these are bounded too.
+        self.refuse()?;
+        self.questions.ask(question);
+        Ok(())
+    }
+
+    /// Takes a set of pieces that came before their number was known.
+    pub(super) fn pending(&mut self) -> &mut PendingPieces {
+        self.pending.get_or_insert_default()
+    }
+
+    /// Memory that the peer has a say in, in bytes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let pieces = if let Pieces::Some(set) = &self.has { set.len() as usize / 8 } else { 0 };
+        let pending = self.pending.as_ref().map_or(0, PendingPieces::bytes);
+        pieces + pending + self.download.held_bytes() + self.upload.held_bytes() + self.questions.bytes()
+    }
+
+    /// Notes one more piece that the peer has. False if it said so before.
+    pub(super) fn insert_piece(&mut self, piece: u32, pieces: u32) -> bool {
+        if self.has == Pieces::None {
+            self.has = Pieces::Some(Bitfield::new(pieces));
+        }
+        if let Pieces::Some(set) = &mut self.has { set.insert(piece) } else { false }
+    }
+}
+
+#[cfg(test)]
+impl Trade {
+    pub(crate) fn pretend_totals(&mut self, down: u64, up: u64) {
+        self.download.pretend_total(down);
+        self.upload.pretend_total(up);
+    }
+}

@@ -1,0 +1,113 @@
+//! Peers: connections, from the attempt to the close, and the table of them.
+
+mod conn;
+mod table;
+
+pub use conn::Direction;
+pub(crate) use conn::{Conn, ConnState};
+pub(crate) use table::Peers;
+
+use crate::dial::Attempt;
+use crate::exchange::Trade;
+use crate::extensions::Extensions;
+use crate::ids::{PeerKey, TorrentId};
+use crate::transport::Transport;
+use std::net::SocketAddr;
+use ztor_base::Instant;
+
+/// One peer: its connection, and what each part of the engine knows of it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    conn: Conn,
+    attempt: Attempt,
+    trade: Trade,
+    extensions: Extensions,
+}
+
+impl Peer {
+    /// A caller.
+    fn incoming(now: Instant, key: PeerKey, addr: SocketAddr, transport: Transport) -> Self {
+        Self::new(now, Conn::new(now, key, addr, transport, None), Attempt::default())
+    }
+
+    /// A peer that is called.
+    fn outgoing(
+        now: Instant,
+        key: PeerKey,
+        addr: SocketAddr,
+        (transport, torrent): (Transport, TorrentId),
+        attempt: Attempt,
+    ) -> Self {
+        Self::new(now, Conn::new(now, key, addr, transport, Some(torrent)), attempt)
+    }
+
+    fn new(now: Instant, conn: Conn, attempt: Attempt) -> Self {
+        Self { conn, attempt, trade: Trade::new(now), extensions: Extensions::default() }
+    }
+
+    pub(crate) fn key(&self) -> PeerKey {
+        self.conn.key()
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.conn.is_live()
+    }
+
+    pub(crate) fn conn(&self) -> &Conn {
+        &self.conn
+    }
+
+    pub(crate) fn conn_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    pub(crate) fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+
+    pub(crate) fn attempt_mut(&mut self) -> &mut Attempt {
+        &mut self.attempt
+    }
+
+    pub(crate) fn trade(&self) -> &Trade {
+        &self.trade
+    }
+
+    pub(crate) fn trade_mut(&mut self) -> &mut Trade {
+        &mut self.trade
+    }
+
+    pub(crate) fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    pub(crate) fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+
+    /// The connection and the trade, to change both.
+    pub(crate) fn split_trade(&mut self) -> (&mut Conn, &mut Trade) {
+        (&mut self.conn, &mut self.trade)
+    }
+
+    /// The connection and the extensions, to change both.
+    pub(crate) fn split_extensions(&mut self) -> (&mut Conn, &mut Extensions) {
+        (&mut self.conn, &mut self.extensions)
+    }
+
+    /// Where it listens, if it has said so.
+    pub(crate) fn listens(&self) -> Option<SocketAddr> {
+        self.extensions.listen_port().map(|port| SocketAddr::new(self.conn.addr().ip(), port))
+    }
+
+    /// Whether it is more than an attempt of ours.
+    pub(crate) fn is_more_than_attempt(&self) -> bool {
+        self.is_live() || self.conn.is_incoming()
+    }
+
+    /// Memory that is kept for it, in bytes: all that the peer has a say in.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let client = self.conn.client().map_or(0, String::capacity);
+        size_of::<Self>() + client + self.trade.held_bytes() + self.extensions.held_bytes()
+    }
+}

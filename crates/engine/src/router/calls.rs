@@ -1,0 +1,168 @@
+//! Calls to peers, and places for them.
+
+use super::Router;
+use crate::Refused;
+use crate::dial::{Place, Victim, holepunch};
+use crate::discovery::known::{Capabilities, Origin};
+use crate::event::CloseCause;
+use crate::ids::{PeerKey, TorrentId};
+use crate::outbox::Close;
+use crate::transport::Transport;
+use std::net::SocketAddr;
+use ztor_base::{Host, SwarmId};
+use ztor_wire::HolepunchMessage;
+
+impl Router<'_> {
+    /// Takes a caller, if there is a place.
+    pub(crate) fn accept(&mut self, addr: SocketAddr, transport: Transport) -> Result<PeerKey, Refused> {
+        let now = self.cx.now;
+        if self.cx.is_ending || self.torrents.is_empty() {
+            return Err(Refused::Idle);
+        }
+        if self.bans.refuses(now, addr.ip()) {
+            return Err(Refused::Banned);
+        }
+        if self.peers.is_greedy(addr.ip()) {
+            return Err(Refused::Full);
+        }
+        let place = self.places.for_stranger(now, self.cx.config.max_peers, self.torrents, self.peers);
+        match place.ok_or(Refused::Full)? {
+            Place::Free => {}
+            Place::After(Victim::Attempt(key) | Victim::Peer(key)) => {
+                self.remove_peer(key, CloseCause::Local);
+                self.places.send_away(key);
+            }
+        }
+        let key = self.peers.insert_incoming(now, addr, transport);
+        self.cx.dirty.mark_peer(key);
+        Ok(key)
+    }
+
+    /// Ends the connections of peers that made place for callers.
+    pub(super) fn send_away(&mut self) {
+        let closes = self.places.take_sent_away().into_iter().map(|peer| {
+            let reason = "others called, and it was of the least use".to_owned();
+            Close { peer, reason }
+        });
+        self.cx.out.closes.extend(closes);
+    }
+
+    /// Ends the connection to a peer that makes place for another.
+    pub(super) fn make_place(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get(key) else { return };
+        let (addr, id, was_called) = (peer.conn().addr(), peer.conn().torrent(), !peer.conn().is_incoming());
+        self.close(key, "it made place for another peer");
+        if let Some(torrent) = id.and_then(|id| self.torrents.get_mut(id)).filter(|_| was_called) {
+            torrent.known_mut().put_off(self.cx.now, addr, self.cx.rng);
+        }
+    }
+
+    /// Has a peer called back that began plainly, instead of waiting until it tries again, which libtorrent does after a
+    /// minute. Over µTP calls come from where the peer listens; over TCP its address has to be known.
+    pub(super) fn call_back(&mut self, key: PeerKey, swarm: SwarmId) {
+        let conn = self.peers.get(key).map(|peer| (peer.conn().addr(), peer.conn().transport()));
+        let torrent = self.torrents.by_swarm_mut(swarm).filter(|torrent| torrent.is_open());
+        let (Some((addr, transport)), Some(torrent)) = (conn, torrent) else { return };
+        let (cx, is_private) = (&mut self.cx, torrent.is_private());
+        let known = torrent.known_mut();
+        if transport == Transport::Utp && !is_private {
+            known.add(cx.now, addr, Origin::Incoming(Host::of(addr.ip())), None, cx.rng);
+            let claim = Capabilities { transport: Some(transport), encryption: Some(true) };
+            known.claims(addr, claim);
+        }
+        known.call_back(cx.now, addr.ip(), cx.rng);
+        cx.dirty.mark_torrent(torrent.id());
+    }
+
+    /// Queues a torrent that would like another peer, and has an address for it.
+    pub(super) fn queue_calls(&mut self, id: TorrentId) {
+        if let Some(torrent) = self.torrents.get_mut(id)
+            && self.dialer.queue(&self.cx, torrent)
+        {
+            self.places.call_wanted(self.cx.now);
+        }
+    }
+
+    /// Makes the calls whose turn it is.
+    pub(super) fn make_calls(&mut self) {
+        while let Some(queued) = self.dialer.pop_retry(self.cx.now) {
+            let is_banned = self.bans.forbids(self.cx.now, queued.addr());
+            if let Some(torrent) = self.torrents.get_mut(queued.torrent()) {
+                self.dialer.call_again(&mut self.cx, queued, is_banned, torrent, self.peers);
+            }
+        }
+        if self.peers.len() >= self.cx.config.max_peers {
+            self.move_place();
+        }
+        while !self.dialer.is_busy() && self.peers.len() < self.cx.config.max_peers {
+            let Some(id) = self.dialer.first() else { return };
+            let first = self.torrents.get(id).and_then(|torrent| torrent.known().first_due(self.cx.now));
+            if self.dialer.is_paced_for(self.cx.now, first) {
+                return;
+            }
+            self.dialer.pop();
+            self.call_one(id);
+        }
+    }
+
+    /// Gives a place of another torrent to a download that waits for one, and drops the queue of the others.
+    fn move_place(&mut self) {
+        let most = self.cx.config.max_peers;
+        let waiting = self.dialer.waiting();
+        let moved = self.places.move_place(self.cx.now, most, waiting, self.torrents, self.peers);
+        if let Some((_, key)) = moved {
+            self.make_place(key);
+        }
+        for id in self.dialer.clear_queue(moved.map(|(id, _)| id)) {
+            if let Some(torrent) = self.torrents.get_mut(id) {
+                torrent.calls_mut().unqueued();
+            }
+        }
+    }
+
+    /// Calls the next address of a torrent.
+    fn call_one(&mut self, id: TorrentId) {
+        let cx = &mut self.cx;
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        torrent.calls_mut().unqueued();
+        let is_finished = torrent.is_finished();
+        let wants_peer = torrent.is_open() && torrent.peers().len() < cx.config.max_peers_per_torrent;
+        let addr = if wants_peer { torrent.known_mut().take_due(cx.now, is_finished) } else { None };
+        let Some(addr) = addr else { return };
+        if self.bans.forbids(cx.now, addr) || self.dialer.is_ours(addr) {
+            torrent.known_mut().forget(addr);
+            return cx.dirty.mark_torrent(id);
+        }
+        if self.peers.is_called_enough(addr.ip()) {
+            // Whoever has a whole network at hand could have us call all of it.
+            torrent.known_mut().gone(cx.now, addr, false, cx.rng);
+            torrent.known_mut().put_off(cx.now, addr, cx.rng);
+        } else {
+            self.dialer.call_first(cx, addr, torrent, self.peers);
+        }
+        self.queue_calls(id);
+    }
+
+    /// Takes a hole punch message.
+    pub(super) fn on_holepunch(&mut self, key: PeerKey, message: HolepunchMessage) {
+        let own = self.torrents.own_addrs();
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let torrent = peer.conn().torrent().and_then(|id| self.torrents.get_mut(id));
+        let Some(torrent) = torrent.filter(|torrent| holepunch::is_read(&self.cx, peer, torrent)) else {
+            return;
+        };
+        let cx = &mut self.cx;
+        match message {
+            HolepunchMessage::Rendezvous(addr) => {
+                if peer.extensions_mut().punch.may_ask(cx.now) {
+                    holepunch::relay(cx, (key, addr), torrent, self.peers, own);
+                }
+            }
+            HolepunchMessage::Connect(addr) => {
+                let (bans, dialer) = (&*self.bans, &mut *self.dialer);
+                holepunch::on_connect_request(cx, (key, addr), dialer, bans, torrent, self.peers, own);
+            }
+            HolepunchMessage::Error(addr, _) => holepunch::on_error(peer, torrent, addr),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Commands of the user.
+
+use super::Router;
+use crate::discovery::known::Origin;
+use crate::event::Command;
+use crate::ids::TorrentId;
+use crate::torrent_event::TorrentEvent;
+
+impl Router<'_> {
+    pub(super) fn on_command(&mut self, command: Command) {
+        let cx = &mut self.cx;
+        match command {
+            Command::AddPeers { torrent: id, addrs } => {
+                if let Some(torrent) = self.torrents.get_mut(id) {
+                    for addr in addrs {
+                        torrent.known_mut().add(cx.now, addr, Origin::Hand, None, cx.rng);
+                    }
+                    cx.dirty.mark_torrent(id);
+                }
+            }
+            Command::AddDhtNodes { addrs, role } => {
+                if let Some(dht) = &mut self.dht {
+                    dht.add_nodes(cx.now, &addrs, role);
+                }
+            }
+            Command::Remove(id) => self.remove_torrent(id),
+            Command::Resume(id) => {
+                if self.torrents.get_mut(id).is_some_and(|torrent| torrent.resume()) {
+                    cx.dirty.show(id);
+                    cx.out.checks.push(id);
+                }
+            }
+            Command::LiftBan(author) => {
+                self.bans.lift(cx.now, author);
+            }
+            Command::SetLimits { down, up } => {
+                cx.quota.down.set_limit(cx.now, down);
+                cx.quota.up.set_limit(cx.now, up);
+                cx.quota.limits_changed(cx.now);
+            }
+            Command::SetTorrentLimits { torrent: id, down, up } => {
+                if let Some(torrent) = self.torrents.get_mut(id) {
+                    torrent.exchange_mut().set_limits(cx.now, down, up);
+                    cx.quota.limits_changed(cx.now);
+                }
+            }
+            Command::Shutdown => self.shut_down(),
+        }
+    }
+
+    /// Says `stopped` to all trackers and closes all peers; the torrents stay.
+    fn shut_down(&mut self) {
+        self.cx.is_ending = true;
+        for id in self.torrents.ids() {
+            if let Some(torrent) = self.torrents.get_mut(id) {
+                self.trackers.say_goodbye(&mut self.cx, torrent);
+            }
+        }
+        for key in self.peers.keys() {
+            self.close(key, "ztor is shutting down");
+        }
+    }
+
+    /// Closes the peers and says `stopped`. The torrent's entry goes at once: its goodbyes carry all they need.
+    fn remove_torrent(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        self.trackers.say_goodbye(&mut self.cx, torrent);
+        if let Some(dht) = &mut self.dht {
+            dht.leave(torrent);
+        }
+        torrent.remove();
+        for key in torrent.take_peers() {
+            self.close(key, "the torrent was removed");
+        }
+        self.torrents.remove(id);
+        self.timers.on_torrent_gone(id);
+        self.cx.dirty.removed(id);
+        self.cx.out.forgets.push(id);
+        self.cx.out.events.push(TorrentEvent::Removed(id));
+    }
+}

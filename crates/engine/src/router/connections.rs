@@ -1,0 +1,233 @@
+//! Connections: made, used, and ended.
+
+use super::Router;
+use crate::bans::Author;
+use crate::event::CloseCause;
+use crate::ids::{PeerKey, TorrentId};
+use crate::junk;
+use crate::misbehaviour::{Misbehaviour, Verdict};
+use crate::outbox::Close;
+use crate::peer::{ConnState, Peer};
+use crate::torrent::Torrent;
+use crate::torrent_event::TorrentEvent;
+use bytes::BytesMut;
+use fastrand::Rng;
+use ztor_base::{Instant, SwarmId};
+use ztor_metainfo::MAX_PIECES;
+use ztor_wire::mse::Method;
+use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake};
+
+/// Longest message of an extension that is read, in bytes.
+const MAX_EXTENSION_MESSAGE: usize = 64 * 1024;
+
+impl Router<'_> {
+    pub(super) fn on_connected(&mut self, key: PeerKey) {
+        let Some((cx, _, peer)) = self.enter(key) else { return };
+        if !peer.conn().is_connecting() {
+            return;
+        }
+        let is_encrypted = peer.attempt().is_encrypted();
+        peer.conn_mut().connected(cx.now, is_encrypted);
+        let rival = peer.attempt_mut().won_race();
+        cx.dirty.mark_peer(key);
+        self.dialer.attempt_over();
+        if let Some(rival) = rival.filter(|rival| self.peers.is_calling(*rival)) {
+            // The loser's own link to this attempt keeps the address from counting as failed.
+            self.close(rival, "the other transport was quicker");
+        }
+        if !is_encrypted {
+            self.send_first_handshake(key);
+        }
+    }
+
+    pub(super) fn on_secured(&mut self, key: PeerKey, swarm: SwarmId, method: Method) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        self.cx.dirty.mark_peer(key);
+        if peer.conn_mut().secured(self.cx.now, swarm, method) {
+            self.send_first_handshake(key);
+        }
+    }
+
+    pub(super) fn on_received(&mut self, key: PeerKey, data: &mut BytesMut) {
+        let Some(peer) = self.peers.get_mut(key) else { return data.clear() };
+        peer.conn_mut().received(self.cx.now);
+        self.cx.dirty.mark_peer(key);
+        let Err(offence) = self.read_stream(key, data) else { return };
+        data.clear();
+        // A peer that takes a plain handshake for the key of an encrypted one answers with a key.
+        if matches!(offence, Misbehaviour::Wire(_)) {
+            self.retry(key, CloseCause::Remote);
+        }
+        self.punish(key, &offence);
+    }
+
+    fn read_stream(&mut self, key: PeerKey, data: &mut BytesMut) -> Result<(), Misbehaviour> {
+        if self.peers.get(key).is_some_and(|p| p.conn().state() == ConnState::Handshaking) {
+            let Some(handshake) = Handshake::decode(data)? else { return Ok(()) };
+            let _ = data.split_to(HANDSHAKE_LEN);
+            self.on_handshake(key, &handshake)?;
+        }
+        let mut decoder = Decoder::new(self.max_message_len(key));
+        // A message may have ended the connection.
+        while let Some(peer) = self.peers.get_mut(key) {
+            let before = data.len();
+            let Some(message) = decoder.decode(data)? else { return Ok(()) };
+            if junk::is_charged(&message) {
+                peer.conn_mut().charge(self.cx.now, before - data.len())?;
+            }
+            self.on_message(key, message)?;
+        }
+        data.clear();
+        Ok(())
+    }
+
+    /// The longest message that makes sense from this peer: a bitfield, or one of an extension.
+    fn max_message_len(&mut self, key: PeerKey) -> usize {
+        let pieces = self.enter(key).map_or(0, |(_, torrent, _)| {
+            if torrent.has_metadata() { torrent.exchange().piece_count() } else { MAX_PIECES }
+        });
+        let bitfield = 1 + pieces.div_ceil(8) as usize;
+        bitfield.max(MAX_EXTENSION_MESSAGE)
+    }
+
+    pub(super) fn on_sent(&mut self, key: PeerKey, block_bytes: u32, reply_bytes: u32) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.trade_mut().on_answers_sent(reply_bytes);
+        peer.conn_mut().sent(self.cx.now);
+        self.cx.dirty.mark_peer(key);
+        if block_bytes > 0
+            && let Some((cx, torrent, peer)) = self.enter(key)
+        {
+            torrent.exchange_mut().on_blocks_sent(cx, peer.trade_mut(), block_bytes);
+        }
+    }
+
+    pub(super) fn on_closed(&mut self, key: PeerKey, cause: CloseCause) {
+        self.retry(key, cause);
+        self.remove_peer(key, cause);
+    }
+
+    /// Has an address called by another plan, if this attempt has failed and there is one.
+    pub(super) fn retry(&mut self, key: PeerKey, cause: CloseCause) {
+        if let Some(peer) = self.peers.get_mut(key) {
+            self.dialer.retry(peer, cause);
+        }
+    }
+
+    /// Ends a connection from our side.
+    pub(super) fn close(&mut self, key: PeerKey, reason: &str) {
+        self.close_because(key, CloseCause::Remote, reason);
+    }
+
+    /// Ends a connection from our side. With a local cause that says nothing about the address.
+    pub(super) fn close_because(&mut self, key: PeerKey, cause: CloseCause, reason: &str) {
+        if self.remove_peer(key, cause) {
+            self.cx.out.closes.push(Close { peer: key, reason: reason.to_owned() });
+        }
+    }
+
+    /// Ends the connections of all peers of a torrent.
+    pub(super) fn close_all_of(&mut self, id: TorrentId, reason: &str) {
+        let keys = self.torrents.get(id).map_or_else(Vec::new, |torrent| torrent.peers().to_vec());
+        for key in keys {
+            self.close(key, reason);
+        }
+    }
+
+    /// Carries out the verdict on an offence.
+    pub(super) fn punish(&mut self, key: PeerKey, offence: &Misbehaviour) {
+        let Some(peer) = self.peers.get(key) else { return };
+        let (addr, torrent, author) = (peer.conn().addr(), peer.conn().torrent(), peer.conn().author());
+        match offence.verdict() {
+            Verdict::Close => self.close(key, &offence.to_string()),
+            Verdict::Forget => {
+                self.close(key, &offence.to_string());
+                if let Some(torrent) = torrent.and_then(|id| self.torrents.get_mut(id)) {
+                    torrent.known_mut().forget(addr);
+                }
+            }
+            Verdict::Ban => {
+                if let Some(torrent) = torrent {
+                    self.ban(torrent, author, offence);
+                }
+            }
+        }
+    }
+
+    /// Bans an author for a time: all its connections end and their addresses are forgotten.
+    pub(super) fn ban(&mut self, id: TorrentId, author: Author, offence: &Misbehaviour) {
+        let reason = offence.to_string();
+        let ends_in = self.bans.add(self.cx.now, author, &reason);
+        let is_theirs = |peer: &&Peer| peer.conn().author() == author;
+        let theirs = self.peers.iter().filter(is_theirs);
+        let theirs: Vec<_> = theirs
+            .map(|peer| (peer.key(), peer.conn().addr(), peer.listens(), peer.conn().torrent()))
+            .collect();
+        for (key, addr, listens, torrent) in theirs {
+            self.bans.listens(author, listens.unwrap_or(addr));
+            self.close(key, &reason);
+            if let Some(torrent) = torrent.and_then(|id| self.torrents.get_mut(id)) {
+                torrent.known_mut().forget(addr);
+                listens.into_iter().for_each(|addr| torrent.known_mut().forget(addr));
+            }
+        }
+        if let Some(ends_in) = ends_in {
+            self.cx.out.events.push(TorrentEvent::Banned { torrent: id, author, reason, ends_in });
+        }
+    }
+
+    /// Removes a peer from every part. What it was asked for can be asked of others. False if it is gone already.
+    pub(crate) fn remove_peer(&mut self, key: PeerKey, cause: CloseCause) -> bool {
+        let Some(mut peer) = self.peers.remove(key) else { return false };
+        self.timers.on_peer_gone(key);
+        self.dialer.on_peer_gone(&peer, self.peers);
+        let torrent = peer.conn().torrent().and_then(|id| self.torrents.get_mut(id));
+        if let Some(torrent) = torrent {
+            let (now, cx) = (self.cx.now, &mut self.cx);
+            torrent.remove_peer(key);
+            torrent.lifecycle_mut().on_peer_gone(key);
+            note_use(torrent, &peer);
+            torrent.exchange_mut().on_peer_gone(cx, key, peer.trade_mut());
+            note_end(now, torrent, &peer, cause, cx.rng);
+        }
+        true
+    }
+}
+
+/// Notes that an address has worked. That a peer takes data from us proves nothing of an address that it has only named.
+fn note_use(torrent: &mut Torrent, peer: &Peer) {
+    let (download, upload) = (peer.trade().download(), peer.trade().upload());
+    let was_called = !peer.conn().is_incoming();
+    if download.total_bytes() > 0 || (was_called && upload.total_bytes() > 0) {
+        torrent.known_mut().proved(peer.listens().unwrap_or(peer.conn().addr()));
+    }
+}
+
+/// Notes how a connection to an address that we called has ended.
+fn note_end(now: Instant, torrent: &mut Torrent, peer: &Peer, cause: CloseCause, rng: &mut Rng) {
+    let (conn, attempt) = (peer.conn(), peer.attempt());
+    if conn.is_incoming() || attempt.goes_on() {
+        return;
+    }
+    let addr = conn.addr();
+    let is_useless = !conn.is_live() || !peer.trade().has_moved_payload();
+    let has_failed = is_useless && cause == CloseCause::Remote && !attempt.is_double();
+    let known = torrent.known_mut();
+    if attempt.is_punched() && conn.is_connecting() {
+        known.missed(now, addr, rng);
+    } else {
+        known.gone(now, addr, has_failed, rng);
+    }
+    if attempt.is_double() {
+        known.put_off(now, addr, rng);
+    }
+    match conn.state() {
+        ConnState::Connecting if cause == CloseCause::Local => {}
+        ConnState::Connecting if attempt.is_punched() => known.forget_holepunch(addr),
+        ConnState::Connecting => torrent.calls_mut().unreached(addr),
+        ConnState::Securing | ConnState::Handshaking if has_failed => {
+            known.carried_nothing(addr, conn.transport());
+        }
+        ConnState::Securing | ConnState::Handshaking | ConnState::Live => {}
+    }
+}

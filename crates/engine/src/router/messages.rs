@@ -1,0 +1,235 @@
+//! Messages of the peer protocol (BEP 3, 6, 10, 52): which part takes them.
+
+use super::{Router, metadata};
+use crate::bans::Author;
+use crate::config::{OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX};
+use crate::cx::Cx;
+use crate::discovery::known::Origin;
+use crate::discovery::pex;
+use crate::event::DhtRole;
+use crate::exchange::questions::Question;
+use crate::ids::PeerKey;
+use crate::misbehaviour::Misbehaviour;
+use crate::peer::Peer;
+use crate::pieces::Pieces;
+use crate::torrent::Torrent;
+use bytes::Bytes;
+use std::net::SocketAddr;
+use ztor_base::Host;
+use ztor_wire::{Block, ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage};
+
+/// Consequences of a message beyond its peer and its torrent.
+pub(super) enum Next {
+    Done,
+    /// Other peers need not send this block.
+    CancelOthers(Block),
+    /// A peer has named its node of the DHT.
+    AddNode(SocketAddr),
+    Holepunch(HolepunchMessage),
+    /// This author has sent bad metadata.
+    Ban(Author, Misbehaviour),
+    /// The info dictionary is complete, and its hash is right.
+    Info(Vec<u8>),
+    /// All piece layers are complete.
+    LayersDone,
+    /// The torrent is of no use.
+    GiveUp(&'static str),
+}
+
+impl Router<'_> {
+    pub(super) fn on_message(&mut self, key: PeerKey, message: Message) -> Result<(), Misbehaviour> {
+        let Some((cx, torrent, peer)) = self.enter(key) else { return Ok(()) };
+        let id = torrent.id();
+        match on_message(cx, torrent, peer, message)? {
+            Next::Done => {}
+            Next::CancelOthers(block) => {
+                if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
+                    let (exchange, keys) = torrent.exchange_and_peers();
+                    exchange.cancel_others(cx, key, block, keys, peers);
+                }
+            }
+            Next::AddNode(addr) => {
+                if let Some(dht) = &mut self.dht {
+                    dht.add_nodes(self.cx.now, &[addr], DhtRole::Node);
+                }
+            }
+            Next::Holepunch(message) => self.on_holepunch(key, message),
+            Next::Ban(author, offence) => self.ban(id, author, &offence),
+            Next::Info(info) => self.on_info(id, &info),
+            Next::LayersDone => self.layers_done(id),
+            Next::GiveUp(why) => self.give_up_on(id, why.to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// Gives a message to the part that takes it.
+fn on_message(
+    cx: &mut Cx<'_>,
+    torrent: &mut Torrent,
+    peer: &mut Peer,
+    message: Message,
+) -> Result<Next, Misbehaviour> {
+    if let Some(message) = fast_only(&message)
+        && !peer.conn().is_fast()
+    {
+        return Err(Misbehaviour::NotFast { message });
+    }
+    if !torrent.has_metadata() && speaks_of_pieces(&message) {
+        return on_pending_pieces(cx, torrent, peer, &message).map(|()| Next::Done);
+    }
+    match message {
+        Message::Piece { piece, begin, data } => {
+            let (conn, trade) = peer.split_trade();
+            let received = torrent.exchange_mut().on_block(cx, conn, trade, (piece, begin, data))?;
+            Ok(received.map_or(Next::Done, Next::CancelOthers))
+        }
+        Message::Port(port) => {
+            // The first time counts, and not in swarms without DHT (BEP 27).
+            let node = SocketAddr::new(peer.conn().addr().ip(), port);
+            let is_taken = peer.extensions_mut().sends_port() && !torrent.is_private();
+            Ok(if is_taken { Next::AddNode(node) } else { Next::Done })
+        }
+        Message::Extended { id, payload } => on_extended(cx, torrent, peer, id, &payload),
+        Message::HashRequest(request) => peer.trade_mut().ask(Question::Hashes(request)).map(|()| Next::Done),
+        Message::Hashes { request, hashes } => metadata::on_hashes(cx, torrent, peer, &request, &hashes),
+        Message::HashReject(request) => {
+            if let Some((_, layers)) = torrent.lifecycle_mut().layers_mut() {
+                layers.on_reject(cx.now, peer.key(), &request);
+                cx.dirty.mark_torrent(torrent.id());
+            }
+            Ok(Next::Done)
+        }
+        message => on_exchange_message(cx, torrent, peer, message).map(|()| Next::Done),
+    }
+}
+
+/// Gives a message of an extension to the part that takes it (BEP 10).
+fn on_extended(
+    cx: &mut Cx<'_>,
+    torrent: &mut Torrent,
+    peer: &mut Peer,
+    extension: u8,
+    payload: &Bytes,
+) -> Result<Next, Misbehaviour> {
+    match extension {
+        0 => on_extended_handshake(cx, torrent, peer, ExtendedHandshake::decode(payload)?),
+        OUR_UT_PEX => pex::on_pex(cx, peer, torrent, &PexMessage::decode(payload)?),
+        OUR_UT_METADATA => {
+            return metadata::on_message(cx, torrent, peer, MetadataMessage::decode(payload)?);
+        }
+        // A message that makes no sense is ignored (BEP 55).
+        OUR_UT_HOLEPUNCH => {
+            return Ok(HolepunchMessage::decode(payload).map_or(Next::Done, Next::Holepunch));
+        }
+        _ => {}
+    }
+    Ok(Next::Done)
+}
+
+fn on_extended_handshake(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer, hello: ExtendedHandshake) {
+    if let Some(limit) = hello.request_queue {
+        peer.trade_mut().download_mut().set_peer_queue_limit(limit);
+    }
+    let (conn, extensions) = peer.split_extensions();
+    let port = extensions.on_handshake(&hello, conn.is_incoming());
+    hello.client.into_iter().for_each(|client| conn.set_client(client));
+    if let Some(port) = port.filter(|_| !torrent.is_private()) {
+        let addr = SocketAddr::new(conn.addr().ip(), port);
+        torrent.known_mut().met(cx.now, addr, Origin::Incoming(Host::of(addr.ip())), cx.rng);
+    }
+    pex::plan(cx, extensions);
+    metadata::add_source(cx, torrent, peer);
+}
+
+/// Takes pieces of a peer while their number is unknown.
+fn on_pending_pieces(
+    cx: &mut Cx<'_>,
+    torrent: &mut Torrent,
+    peer: &mut Peer,
+    message: &Message,
+) -> Result<(), Misbehaviour> {
+    let (conn, trade) = peer.split_trade();
+    if matches!(message, Message::Have { .. }) {
+        // How many there can be is not known.
+        conn.charge(cx.now, 0)?;
+    }
+    let was_seed = trade.is_seed();
+    torrent.exchange_mut().on_pending(trade, message)?;
+    if trade.is_seed() && !was_seed {
+        torrent.known_mut().is_seed(conn.addr());
+    }
+    Ok(())
+}
+
+/// Takes a message about pieces and blocks.
+fn on_exchange_message(
+    cx: &mut Cx<'_>,
+    torrent: &mut Torrent,
+    peer: &mut Peer,
+    message: Message,
+) -> Result<(), Misbehaviour> {
+    let (conn, trade) = peer.split_trade();
+    let exchange = torrent.exchange_mut();
+    let was_seed = trade.is_seed();
+    match message {
+        Message::Choke => exchange.on_choke(cx, conn, trade),
+        Message::Unchoke => exchange.on_unchoke(trade),
+        Message::Interested => exchange.on_interest(cx, trade, true),
+        Message::NotInterested => exchange.on_interest(cx, trade, false),
+        Message::Request(block) => exchange.on_request(cx, conn, trade, block)?,
+        Message::Cancel(block) => exchange.on_cancel(cx, conn, trade, block),
+        Message::Reject(block) => exchange.on_reject(cx, conn, trade, block)?,
+        Message::AllowedFast { piece } => exchange.on_allowed_fast(trade, piece)?,
+        Message::Suggest { piece } => exchange.on_suggest(piece)?,
+        Message::Have { piece } => {
+            exchange.on_have(cx, conn, trade, piece)?;
+            if trade.is_seed() && !was_seed {
+                torrent.known_mut().is_seed(conn.addr());
+            }
+        }
+        Message::HaveAll => {
+            exchange.on_has(cx, conn.key(), trade, Pieces::All)?;
+            torrent.known_mut().is_seed(conn.addr());
+        }
+        Message::HaveNone => exchange.on_has(cx, conn.key(), trade, Pieces::None)?,
+        Message::Bitfield(bytes) => {
+            exchange.on_bitfield(cx, conn.key(), trade, &bytes)?;
+            if trade.is_seed() {
+                torrent.known_mut().is_seed(conn.addr());
+            }
+        }
+        Message::KeepAlive
+        | Message::Unknown { .. }
+        | Message::Port(_)
+        | Message::Piece { .. }
+        | Message::Extended { .. }
+        | Message::HashRequest(_)
+        | Message::Hashes { .. }
+        | Message::HashReject(_) => {}
+    }
+    Ok(())
+}
+
+fn speaks_of_pieces(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::Have { .. }
+            | Message::Bitfield(_)
+            | Message::HaveAll
+            | Message::HaveNone
+            | Message::AllowedFast { .. }
+            | Message::Suggest { .. }
+    )
+}
+
+fn fast_only(message: &Message) -> Option<&'static str> {
+    match message {
+        Message::HaveAll => Some("have all"),
+        Message::HaveNone => Some("have none"),
+        Message::Suggest { .. } => Some("suggest piece"),
+        Message::Reject(_) => Some("reject request"),
+        Message::AllowedFast { .. } => Some("allowed fast"),
+        _ => None,
+    }
+}

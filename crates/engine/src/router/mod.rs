@@ -1,0 +1,97 @@
+//! The way of an event through the parts of the engine.
+//!
+//! A [`Router`] is the engine during one call. It looks up the torrent and the peer of an event once and gives them to the
+//! part that owns the state. Only what concerns several parts is decided here: who is admitted, and what follows when a
+//! connection, a torrent or a turn ends.
+
+mod calls;
+mod commands;
+mod connections;
+mod disk;
+mod handshake;
+mod messages;
+mod metadata;
+mod turn;
+
+use crate::bans::Bans;
+use crate::cx::Cx;
+use crate::dial::{Dialer, Places};
+use crate::discovery::{DhtDriver, LocalDiscovery};
+use crate::event::Event;
+use crate::ids::{PeerKey, TorrentId};
+use crate::peer::{Peer, Peers};
+use crate::timers::Timers;
+use crate::torrent::{Torrent, Torrents};
+use crate::trackers::Trackers;
+use std::net::SocketAddr;
+
+/// The engine during one call.
+pub(crate) struct Router<'a> {
+    pub(crate) cx: Cx<'a>,
+    pub(crate) torrents: &'a mut Torrents,
+    pub(crate) peers: &'a mut Peers,
+    pub(crate) timers: &'a mut Timers,
+    pub(crate) bans: &'a mut Bans,
+    pub(crate) dialer: &'a mut Dialer,
+    pub(crate) places: &'a mut Places,
+    pub(crate) trackers: &'a mut Trackers,
+    pub(crate) lsd: &'a mut LocalDiscovery,
+    /// `None` if the engine takes no part in the DHT.
+    pub(crate) dht: Option<&'a mut DhtDriver>,
+}
+
+impl<'a> Router<'a> {
+    /// A peer and its torrent. `None` if the peer is gone, or has not said which torrent it wants.
+    fn enter(&mut self, key: PeerKey) -> Option<(&mut Cx<'a>, &mut Torrent, &mut Peer)> {
+        let peer = self.peers.get_mut(key)?;
+        let torrent = self.torrents.get_mut(peer.conn().torrent()?)?;
+        Some((&mut self.cx, torrent, peer))
+    }
+
+    /// A torrent, and the table of peers.
+    fn enter_torrent(&mut self, id: TorrentId) -> Option<(&mut Cx<'a>, &mut Torrent, &mut Peers)> {
+        Some((&mut self.cx, self.torrents.get_mut(id)?, self.peers))
+    }
+
+    /// Records an event.
+    pub(crate) fn handle(&mut self, event: Event<'_>) {
+        match event {
+            Event::Connected { peer } => self.on_connected(peer),
+            Event::Secured { peer, info_hash, method } => self.on_secured(peer, info_hash, method),
+            Event::CalledPlainly { peer, info_hash } => self.call_back(peer, info_hash),
+            Event::Received { peer, data } => self.on_received(peer, data),
+            Event::Sent { peer, block_bytes, reply_bytes } => self.on_sent(peer, block_bytes, reply_bytes),
+            Event::Closed { peer, cause } => self.on_closed(peer, cause),
+            Event::Disk { torrent, event } => self.on_disk(torrent, event),
+            Event::Http { id, from, result } => {
+                self.trackers.on_http(&mut self.cx, self.torrents, (id, from), result);
+            }
+            Event::Resolved { id, result } => {
+                self.trackers.on_resolved(&mut self.cx, self.torrents, id, result);
+            }
+            Event::Datagram { from, data } => self.on_datagram(from, data),
+            Event::LocalAnnounce { from, data } => {
+                self.lsd.handle(&mut self.cx, self.torrents, from, data);
+            }
+            Event::Command(command) => self.on_command(command),
+        }
+    }
+
+    /// Takes a datagram of the DHT or of a UDP tracker. Those of the DHT are dictionaries.
+    fn on_datagram(&mut self, from: SocketAddr, data: &[u8]) {
+        let now = self.cx.now;
+        let dht = self.dht.as_mut().filter(|_| data.first() == Some(&b'd'));
+        if !dht.is_some_and(|dht| dht.handle(now, from, data)) {
+            self.trackers.handle_datagram(&mut self.cx, self.torrents, from, data);
+        }
+    }
+
+    /// A torrent has opened: it is announced to the local network and looked up in the DHT.
+    pub(crate) fn discover(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        self.lsd.plan(&self.cx, torrent);
+        if let Some(dht) = &mut self.dht {
+            dht.plan(torrent);
+        }
+    }
+}

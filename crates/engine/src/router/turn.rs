@@ -1,0 +1,267 @@
+//! The end of a turn: everything that happened is looked at once.
+
+use super::Router;
+use crate::config::{CHOKE_ROUND, HANDSHAKE_TIMEOUT, KEEPALIVE_EVERY, SILENCE_TIMEOUT, USELESS_TIMEOUT};
+use crate::cx::Cx;
+use crate::dial::{for_call, holepunch};
+use crate::discovery::pex::{self, Sent};
+use crate::event::CloseCause;
+use crate::exchange::Source;
+use crate::ids::{PeerKey, TorrentId};
+use crate::peer::{ConnState, Peer};
+use crate::quota::{Flow, Quota};
+use crate::torrent::Torrent;
+use ztor_base::{Duration, Instant};
+use ztor_wire::Message;
+
+/// Time between two looks at which peers to ask for metadata, when nothing happens.
+const SHORTEST_RETRY: Duration = Duration::from_millis(100);
+
+impl Router<'_> {
+    /// Decides once, for all that happened since the last turn.
+    pub(crate) fn settle(&mut self) {
+        self.send_away();
+        self.timers.handle_timeout(self.cx.now, self.cx.dirty);
+        self.trackers.settle(&mut self.cx, self.torrents);
+        while let Some(id) = self.cx.dirty.pop_torrent() {
+            self.settle_torrent(id);
+        }
+        self.lsd.settle(&mut self.cx, self.torrents);
+        if let Some(dht) = &mut self.dht {
+            dht.settle(&mut self.cx, self.torrents);
+        }
+        self.make_calls();
+        self.serve_waiting(
+            |quota| &mut quota.down,
+            |peer| peer.trade_mut().download_mut().set_waits_for_quota(false),
+        );
+        self.serve_waiting(
+            |quota| &mut quota.up,
+            |peer| peer.trade_mut().upload_mut().set_waits_for_quota(false),
+        );
+        while let Some(key) = self.cx.dirty.pop_peer() {
+            self.settle_peer(key);
+        }
+        self.trackers.poll_transmit(self.cx.out);
+        if let Some(dht) = &mut self.dht {
+            dht.poll_transmit(self.cx.out);
+        }
+        for send in self.cx.out.sends.iter().chain(&self.cx.out.replies) {
+            if let Some(peer) = self.peers.get_mut(send.peer) {
+                peer.conn_mut().sent(self.cx.now);
+            }
+        }
+    }
+
+    /// Settles peers that wait for tokens in one direction, in turn, a few blocks each, as long as there are some.
+    fn serve_waiting(&mut self, flow: fn(&mut Quota) -> &mut Flow, stops_waiting: fn(&mut Peer)) {
+        let now = self.cx.now;
+        let Some(mut round) = flow(self.cx.quota).start_round(now) else { return };
+        while let Some(key) = flow(self.cx.quota).next_of(now, &mut round) {
+            if let Some(peer) = self.peers.get_mut(key) {
+                stops_waiting(peer);
+                self.settle_peer(key);
+            }
+            flow(self.cx.quota).served(&mut round);
+        }
+    }
+
+    fn settle_torrent(&mut self, id: TorrentId) {
+        let Some((cx, torrent, peers)) = self.enter_torrent(id) else { return };
+        cx.dirty.unmark_torrent(id);
+        cx.dirty.show(id);
+        let (exchange, keys) = torrent.exchange_and_peers();
+        exchange.settle(cx, keys, peers);
+        if torrent.is_finished() && torrent.exchange().seeds() > 0 {
+            self.drop_seeds(id);
+        }
+        let Some((cx, torrent, peers)) = self.enter_torrent(id) else { return };
+        if torrent.is_active() {
+            let is_finished = torrent.is_finished();
+            let (exchange, keys) = torrent.exchange_and_peers();
+            exchange.choke(cx, is_finished, keys, peers);
+        }
+        for addr in torrent.calls_mut().take_unreached() {
+            holepunch::request_rendezvous(cx, addr, torrent, peers);
+        }
+        let is_fed = torrent.is_finished()
+            || !torrent.is_open()
+            || peers.of(torrent.peers()).any(|peer| peer.trade().interesting() > 0);
+        let starving_at = torrent.trackers_mut().update_starvation(cx.now, is_fed);
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        self.trackers.announce_due(&mut self.cx, torrent);
+        let (victim, place_at) = for_call(&self.cx, torrent, self.peers);
+        if let Some(key) = victim {
+            self.make_place(key);
+        }
+        self.queue_calls(id);
+        let request_at = self.request_metadata(id).map(|at| at.max(self.cx.now + SHORTEST_RETRY));
+        let Some((cx, torrent, _)) = self.enter_torrent(id) else { return };
+        let next = [next_of_torrent(cx, torrent), starving_at, place_at, request_at];
+        if let Some(at) = next.into_iter().flatten().min() {
+            self.timers.set_torrent(self.cx.now, id, at);
+        }
+    }
+
+    /// Ends the connections between seeds, which have nothing to say to each other.
+    fn drop_seeds(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get(id) else { return };
+        let seeds = self.peers.of(torrent.peers()).filter(|peer| peer.trade().is_seed());
+        let seeds: Vec<PeerKey> = seeds.map(Peer::key).collect();
+        for key in seeds {
+            self.part(key);
+        }
+    }
+
+    /// Ends a connection that neither side has use for any more. Others may have (BEP 11).
+    fn part(&mut self, key: PeerKey) {
+        if let Some((cx, torrent, peer)) = self.enter(key) {
+            pex::on_parted(cx.now, peer, torrent);
+        }
+        self.close(key, "both sides have everything");
+    }
+
+    fn settle_peer(&mut self, key: PeerKey) {
+        let most_peers = self.cx.config.max_peers;
+        // Places are only worth taking back when others could use them.
+        let is_crowded = self.peers.len() * 10 >= most_peers * 9;
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let cx = &mut self.cx;
+        cx.dirty.unmark_peer(key);
+        if let Some(id) = peer.conn().torrent() {
+            cx.dirty.show(id);
+        }
+        if let Some(reason) = overdue(cx, peer, is_crowded) {
+            self.retry(key, CloseCause::Remote);
+            return self.close(key, reason);
+        }
+        self.dialer.race(cx.now, peer);
+        if !peer.is_live() {
+            let started_at = peer.conn().started_at();
+            let race_at = peer.attempt().race_at().unwrap_or(Instant::FAR_FUTURE);
+            return self.timers.set_peer(self.cx.now, key, race_at.min(started_at + HANDSHAKE_TIMEOUT));
+        }
+        let Some((cx, torrent, peer)) = self.enter(key) else { return };
+        let id = torrent.id();
+        update_interest(cx, torrent, peer);
+        if stalls(cx, torrent, peer)
+            && let Some((cx, torrent, peers)) = self.enter_torrent(id)
+        {
+            torrent.exchange().wake_idle(cx, torrent.peers(), peers);
+        }
+        let Some((cx, torrent, peer)) = self.enter(key) else { return };
+        request_and_serve(cx, torrent, peer);
+        let is_useless = torrent.is_finished() && peer.trade().is_seed();
+        let pex_at = self.exchange_contacts(key);
+        if is_useless {
+            self.cx.dirty.mark_torrent(id);
+            return self.part(key);
+        }
+        if let Some(peer) = self.peers.get_mut(key) {
+            let at = next_of_peer(&mut self.cx, peer, pex_at);
+            self.timers.set_peer(self.cx.now, key, at);
+        }
+    }
+
+    /// Sends a peer contacts that came and went, if it is time. Returns the time of the next message.
+    fn exchange_contacts(&mut self, key: PeerKey) -> Option<Instant> {
+        let peer = self.peers.get(key)?;
+        let torrent = self.torrents.get(peer.conn().torrent()?)?;
+        match pex::next_message(&self.cx, peer, torrent, self.peers) {
+            Sent::Nothing(at) => at,
+            Sent::Due(ut_pex, contacts) => {
+                let (conn, extensions) = self.peers.get_mut(key)?.split_extensions();
+                Some(pex::send(&mut self.cx, conn, extensions, ut_pex, &contacts))
+            }
+        }
+    }
+}
+
+/// Time at which a torrent is looked at again, for its trackers, its calls, and the choker.
+fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant> {
+    let is_open = torrent.is_open();
+    let wants_more = is_open && torrent.peers().len() < cx.config.max_peers_per_torrent;
+    // An address that is due already waits for the pace, or for a place: another look in a while.
+    let later = |due| if due > cx.now { due } else { cx.now + CHOKE_ROUND };
+    let next = [
+        torrent.trackers().announcer().poll_timeout().filter(|_| is_open && !cx.is_ending),
+        torrent.known().next_due().filter(|_| wants_more).map(later),
+        torrent.exchange().choke_at().filter(|_| torrent.is_active()),
+    ];
+    next.into_iter().flatten().min()
+}
+
+/// The reason why the time of a peer is up, if it is.
+fn overdue(cx: &Cx<'_>, peer: &Peer, is_crowded: bool) -> Option<&'static str> {
+    let conn = peer.conn();
+    if !conn.is_live() {
+        let is_late = cx.now.since(conn.started_at()) >= HANDSHAKE_TIMEOUT;
+        return is_late.then_some(match conn.state() {
+            ConnState::Connecting => "could not be reached in time",
+            ConnState::Securing => "did not finish the encrypted handshake in time",
+            ConnState::Handshaking | ConnState::Live => "did not finish the handshake in time",
+        });
+    }
+    let heard_at = conn.received_at().max(cx.backlog.reading_since());
+    if !cx.backlog.is_full() && cx.now.since(heard_at) >= SILENCE_TIMEOUT {
+        return Some("was silent for too long");
+    }
+    let useless_since = peer.trade().useless_since();
+    let is_useless = useless_since.is_some_and(|since| cx.now.since(since) >= USELESS_TIMEOUT);
+    (is_useless && is_crowded).then_some("was of no use to either side")
+}
+
+fn update_interest(cx: &mut Cx<'_>, torrent: &Torrent, peer: &mut Peer) {
+    let is_interested = peer.trade().interesting() > 0 && torrent.is_active();
+    if peer.trade_mut().set_interest(cx.now, is_interested) {
+        let message = if is_interested { &Message::Interested } else { &Message::NotInterested };
+        cx.out.send(peer.key(), message);
+    }
+}
+
+/// Takes back what a peer was asked for that lets us wait too long. Returns whether that is so.
+fn stalls(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) -> bool {
+    let stalls_at = peer.trade().download().stalls_at(cx.backlog.reading_since());
+    let is_stalled = !cx.backlog.is_full() && stalls_at.is_some_and(|at| at <= cx.now);
+    if is_stalled {
+        torrent.exchange_mut().on_stalled(cx, peer.key(), peer.trade_mut());
+    }
+    is_stalled
+}
+
+/// Requests blocks from a peer, and hands over what it has requested.
+fn request_and_serve(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) {
+    let (key, is_active, peers) = (peer.key(), torrent.is_active(), torrent.peers().len());
+    let ut_metadata = peer.extensions().ut_metadata();
+    let trade = peer.trade_mut();
+    let (exchange, lifecycle) = torrent.exchange_and_lifecycle();
+    if trade.download_mut().take_deferred() {
+        cx.dirty.mark_peer(key);
+    } else if is_active {
+        exchange.request_from(cx, key, trade, peers);
+    }
+    let meta = lifecycle.meta().map(AsRef::as_ref);
+    let source = Source { info: lifecycle.info(), meta, ut_metadata };
+    exchange.answer_questions(cx, key, trade, source);
+    if is_active {
+        exchange.serve_blocks(cx, key, trade);
+    }
+}
+
+/// Keeps a connection alive. Returns when the peer is looked at again.
+fn next_of_peer(cx: &mut Cx<'_>, peer: &mut Peer, pex_at: Option<Instant>) -> Instant {
+    let now = cx.now;
+    if now.since(peer.conn().sent_at()) >= KEEPALIVE_EVERY {
+        peer.conn_mut().sent(now);
+        cx.out.send(peer.key(), &Message::KeepAlive);
+    }
+    let (conn, download) = (peer.conn(), peer.trade().download());
+    let keepalive = conn.sent_at() + KEEPALIVE_EVERY;
+    let silence = conn.received_at().max(cx.backlog.reading_since()) + SILENCE_TIMEOUT;
+    let rests_until = Some(download.rests_until()).filter(|at| *at > now);
+    let stalls_at = download.stalls_at(cx.backlog.reading_since());
+    let next =
+        [stalls_at, rests_until, pex_at].into_iter().flatten().fold(keepalive.min(silence), Instant::min);
+    // While nothing is read, a verdict has to wait.
+    if cx.backlog.is_full() { next.max(now + Duration::from_secs(1)) } else { next }
+}

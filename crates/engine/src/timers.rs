@@ -1,0 +1,85 @@
+//! One timer for each peer and each torrent.
+
+use crate::dirty::Dirty;
+use crate::ids::{PeerKey, TorrentId};
+use slotmap::SecondaryMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use ztor_base::Instant;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Timer {
+    Peer(PeerKey),
+    Torrent(TorrentId),
+}
+
+/// Times at which peers and torrents are settled, although nothing happens to them.
+///
+/// A timer that is set to an earlier time leaves its old entry in the heap, which is skipped when it comes up.
+#[derive(Default)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, Timer)>>,
+    peers: SecondaryMap<PeerKey, Instant>,
+    torrents: SecondaryMap<TorrentId, Instant>,
+}
+
+impl Timers {
+    /// Entries of the heap.
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Sets the timer of a peer, unless it is set to an earlier time.
+    pub(crate) fn set_peer(&mut self, now: Instant, key: PeerKey, at: Instant) {
+        let at = at.max(now);
+        let is_later = self.peers.get(key).is_some_and(|set| *set <= at);
+        if !is_later && at < Instant::FAR_FUTURE {
+            self.peers.insert(key, at);
+            self.heap.push(Reverse((at, Timer::Peer(key))));
+        }
+    }
+
+    /// Sets the timer of a torrent, unless it is set to an earlier time.
+    pub(crate) fn set_torrent(&mut self, now: Instant, id: TorrentId, at: Instant) {
+        let at = at.max(now);
+        let is_later = self.torrents.get(id).is_some_and(|set| *set <= at);
+        if !is_later && at < Instant::FAR_FUTURE {
+            self.torrents.insert(id, at);
+            self.heap.push(Reverse((at, Timer::Torrent(id))));
+        }
+    }
+
+    /// Takes the timer of a peer that is gone.
+    pub(crate) fn on_peer_gone(&mut self, key: PeerKey) {
+        self.peers.remove(key);
+    }
+
+    /// Takes the timer of a torrent that is gone.
+    pub(crate) fn on_torrent_gone(&mut self, id: TorrentId) {
+        self.torrents.remove(id);
+    }
+
+    /// Marks peers and torrents whose time has come.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, dirty: &mut Dirty) {
+        while let Some(Reverse((at, timer))) = self.heap.peek().copied()
+            && at <= now
+        {
+            self.heap.pop();
+            match timer {
+                Timer::Peer(key) if self.peers.get(key) == Some(&at) => {
+                    self.peers.remove(key);
+                    dirty.mark_peer(key);
+                }
+                Timer::Torrent(id) if self.torrents.get(id) == Some(&at) => {
+                    self.torrents.remove(id);
+                    dirty.mark_torrent(id);
+                }
+                Timer::Peer(_) | Timer::Torrent(_) => {}
+            }
+        }
+    }
+}

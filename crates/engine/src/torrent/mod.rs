@@ -1,0 +1,327 @@
+//! Torrents: what each part of the engine knows of one, and the table of them.
+
+mod lifecycle;
+mod swarms;
+mod table;
+
+pub(crate) use lifecycle::Lifecycle;
+pub(crate) use table::Torrents;
+
+use crate::dial::Calls;
+use crate::discovery::Schedule;
+use crate::discovery::contacts::RecentPeers;
+use crate::discovery::known::{KnownPeers, Origin, OwnAddrs};
+use crate::event::{AddMagnet, AddTorrent, DiskFault, StartTorrent};
+use crate::exchange::Exchange;
+use crate::extensions::About;
+use crate::ids::{PeerKey, TorrentId};
+use crate::metadata::{Fetch, Layers};
+use crate::status::TorrentState;
+use crate::trackers::TorrentTrackers;
+use fastrand::Rng;
+use std::sync::Arc;
+use ztor_base::{Instant, SwarmId};
+use ztor_metainfo::{InfoHashes, Metainfo};
+
+/// One torrent: its identity, its life, and what each part of the engine knows of it.
+pub(crate) struct Torrent {
+    id: TorrentId,
+    hashes: InfoHashes,
+    /// Peers come from the trackers only (BEP 27). False until that is known.
+    is_private: bool,
+    lifecycle: Lifecycle,
+    /// Connections, and attempts to make some.
+    peers: Vec<PeerKey>,
+    exchange: Exchange,
+    known: KnownPeers,
+    recent: RecentPeers,
+    schedule: Schedule,
+    calls: Calls,
+    trackers: TorrentTrackers,
+}
+
+impl Torrent {
+    /// A torrent of which all is known.
+    fn new(now: Instant, id: TorrentId, add: &AddTorrent, own: OwnAddrs, rng: &mut Rng) -> Self {
+        let mut torrent = Self::bare(now, id, add.meta.info_hashes, add.meta.trackers.clone(), rng);
+        for addr in &add.peers {
+            torrent.known.add(now, *addr, Origin::Hand, None, rng);
+        }
+        for addr in &add.earlier_peers {
+            torrent.known.add(now, *addr, Origin::Earlier, None, rng);
+        }
+        torrent.set_metadata(Arc::clone(&add.meta));
+        torrent.start(&StartTorrent {
+            priorities: add.priorities.clone(),
+            sequential: add.sequential,
+            uploaded: add.uploaded,
+            downloaded: add.downloaded,
+        });
+        torrent.known.set_own_addrs(own);
+        torrent
+    }
+
+    /// A torrent of which only the link is known, or all but some piece layers.
+    fn magnet(now: Instant, id: TorrentId, add: &AddMagnet, own: OwnAddrs, rng: &mut Rng) -> Self {
+        let mut torrent = Self::bare(now, id, add.info_hashes, add.trackers.clone(), rng);
+        if let Some(meta) = &add.known
+            && let Some(layers) = Layers::new(now, meta)
+        {
+            torrent.hashes = meta.info_hashes;
+            torrent.is_private = meta.private;
+            torrent.lifecycle = Lifecycle::FetchingLayers(Box::new(Metainfo::clone(meta)), layers);
+        }
+        for addr in &add.peers {
+            torrent.known.add(now, *addr, Origin::Hand, None, rng);
+        }
+        torrent.known.set_own_addrs(own);
+        torrent
+    }
+
+    fn bare(
+        now: Instant,
+        id: TorrentId,
+        hashes: InfoHashes,
+        trackers: Vec<Vec<String>>,
+        rng: &mut Rng,
+    ) -> Self {
+        Self {
+            id,
+            hashes,
+            is_private: false,
+            lifecycle: Lifecycle::FetchingInfo(Fetch::default()),
+            peers: Vec::new(),
+            exchange: Exchange::new(now, id),
+            known: KnownPeers::default(),
+            recent: RecentPeers::default(),
+            schedule: Schedule::default(),
+            calls: Calls::new(now),
+            trackers: TorrentTrackers::new(trackers, rng),
+        }
+    }
+
+    pub(crate) fn id(&self) -> TorrentId {
+        self.id
+    }
+
+    pub(crate) fn hashes(&self) -> &InfoHashes {
+        &self.hashes
+    }
+
+    /// The swarm that it is announced to.
+    pub(crate) fn swarm_id(&self) -> SwarmId {
+        self.hashes.swarm_id()
+    }
+
+    /// Peers come from the trackers only (BEP 27).
+    pub(crate) fn is_private(&self) -> bool {
+        self.is_private
+    }
+
+    pub(crate) fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
+    pub(crate) fn lifecycle_mut(&mut self) -> &mut Lifecycle {
+        &mut self.lifecycle
+    }
+
+    /// Connections, and attempts to make some.
+    pub(crate) fn peers(&self) -> &[PeerKey] {
+        &self.peers
+    }
+
+    pub(crate) fn add_peer(&mut self, key: PeerKey) {
+        self.peers.push(key);
+    }
+
+    pub(crate) fn remove_peer(&mut self, key: PeerKey) {
+        self.peers.retain(|k| *k != key);
+    }
+
+    /// Takes all peers, as the torrent is removed.
+    pub(crate) fn take_peers(&mut self) -> Vec<PeerKey> {
+        std::mem::take(&mut self.peers)
+    }
+
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    pub(crate) fn exchange_mut(&mut self) -> &mut Exchange {
+        &mut self.exchange
+    }
+
+    /// The exchange, and the peers that take part.
+    pub(crate) fn exchange_and_peers(&mut self) -> (&mut Exchange, &[PeerKey]) {
+        (&mut self.exchange, &self.peers)
+    }
+
+    /// The exchange, and the life of the torrent.
+    pub(crate) fn exchange_and_lifecycle(&mut self) -> (&mut Exchange, &Lifecycle) {
+        (&mut self.exchange, &self.lifecycle)
+    }
+
+    pub(crate) fn known(&self) -> &KnownPeers {
+        &self.known
+    }
+
+    pub(crate) fn known_mut(&mut self) -> &mut KnownPeers {
+        &mut self.known
+    }
+
+    pub(crate) fn recent(&self) -> &RecentPeers {
+        &self.recent
+    }
+
+    pub(crate) fn recent_mut(&mut self) -> &mut RecentPeers {
+        &mut self.recent
+    }
+
+    pub(crate) fn schedule_mut(&mut self) -> &mut Schedule {
+        &mut self.schedule
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    pub(crate) fn calls_mut(&mut self) -> &mut Calls {
+        &mut self.calls
+    }
+
+    pub(crate) fn trackers(&self) -> &TorrentTrackers {
+        &self.trackers
+    }
+
+    pub(crate) fn trackers_mut(&mut self) -> &mut TorrentTrackers {
+        &mut self.trackers
+    }
+
+    /// Whether pieces move.
+    pub(crate) fn is_active(&self) -> bool {
+        self.lifecycle.is_active()
+    }
+
+    /// Whether peers may come and are looked for: pieces move, or the metadata does.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lifecycle.is_open()
+    }
+
+    /// Whether nothing wanted is missing.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.lifecycle.is_checked() && self.exchange.is_complete()
+    }
+
+    /// Whether the number of pieces is known.
+    pub(crate) fn has_metadata(&self) -> bool {
+        self.lifecycle.meta().is_some()
+    }
+
+    /// The state as front ends see it.
+    pub(crate) fn state(&self) -> TorrentState {
+        self.lifecycle.state(self.is_finished())
+    }
+
+    /// What our extended handshake says of it.
+    pub(crate) fn about(&self) -> About {
+        About {
+            is_private: self.is_private,
+            metadata_size: self.lifecycle.info().map(|info| info.len() as u32),
+            is_finished: self.is_finished(),
+        }
+    }
+
+    /// Takes the metadata, all of which is known now.
+    pub(crate) fn set_metadata(&mut self, meta: Arc<Metainfo>) {
+        self.exchange.set_metadata(&meta);
+        self.is_private = meta.private;
+        self.hashes = meta.info_hashes;
+        self.lifecycle = Lifecycle::Waiting(meta);
+    }
+
+    /// Takes the info dictionary, of which only the info-hash was known.
+    pub(crate) fn set_info(&mut self, meta: &Metainfo) {
+        self.hashes = meta.info_hashes;
+    }
+
+    /// Starts to fetch piece layers, which a v2 torrent cannot do without.
+    pub(crate) fn fetch_layers(&mut self, meta: Metainfo, layers: Layers) {
+        self.lifecycle = Lifecycle::FetchingLayers(Box::new(meta), layers);
+    }
+
+    /// Ends the fetch of the piece layers. Returns what is known of the torrent.
+    pub(crate) fn take_layers(&mut self) -> Option<Metainfo> {
+        self.lifecycle.take_layers()
+    }
+
+    /// Only trackers may name peers from now on (BEP 27): addresses that others named are forgotten.
+    pub(crate) fn make_private(&mut self) {
+        self.is_private = true;
+        self.known.keep_private_origins();
+    }
+
+    /// Starts a torrent that waits for that: the disk looks at what is there.
+    pub(crate) fn start(&mut self, start: &StartTorrent) {
+        self.exchange.start(start);
+        self.check(false);
+    }
+
+    /// Has the disk look at what is there.
+    fn check(&mut self, is_again: bool) {
+        let total = if is_again { 0 } else { self.exchange.piece_count() };
+        if let Some(meta) = self.lifecycle.meta().cloned() {
+            self.lifecycle = Lifecycle::Checking { meta, done: 0, total, is_again };
+        }
+    }
+
+    /// Resumes a torrent that a disk fault had stopped. A drive may be back with other contents: nothing moves before it
+    /// was looked at. False if the torrent is not stopped.
+    pub(crate) fn resume(&mut self) -> bool {
+        let Lifecycle::Stopped { was_checked, .. } = self.lifecycle else { return false };
+        let meta = self.lifecycle.meta().cloned();
+        if let Some(meta) = meta {
+            self.lifecycle = Lifecycle::Checking { meta, done: 0, total: 0, is_again: was_checked };
+        }
+        true
+    }
+
+    /// The check is done: pieces move. False if no check is under way.
+    pub(crate) fn activate(&mut self) -> bool {
+        let meta = self.lifecycle.meta().filter(|_| self.lifecycle.is_checking()).cloned();
+        let is_checking = meta.is_some();
+        if let Some(meta) = meta {
+            self.lifecycle = Lifecycle::Active(meta);
+        }
+        is_checking
+    }
+
+    /// A disk fault stops the torrent. False if nothing is under way that it could stop.
+    pub(crate) fn stop(&mut self, fault: DiskFault) -> bool {
+        let was_checked = self.lifecycle.is_checked();
+        let is_running = self.is_active() || self.lifecycle.is_checking();
+        let meta = self.lifecycle.meta().filter(|_| is_running).cloned();
+        let is_stopped = meta.is_some();
+        if let Some(meta) = meta {
+            self.lifecycle = Lifecycle::Stopped { meta, fault, was_checked };
+        }
+        is_stopped
+    }
+
+    /// The metadata turned out to be no usable torrent.
+    pub(crate) fn invalidate(&mut self, message: String) {
+        self.lifecycle = Lifecycle::Invalid(message);
+    }
+
+    /// The torrent is removed; its goodbyes carry all they need.
+    pub(crate) fn remove(&mut self) {
+        self.lifecycle = Lifecycle::Removing;
+    }
+
+    /// Notes how far the check is.
+    pub(crate) fn check_progress(&mut self, now_done: u32, now_total: u32) {
+        if let Lifecycle::Checking { done, total, .. } = &mut self.lifecycle {
+            (*done, *total) = (now_done, now_total);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Views of the engine: status for front ends, records for the disk, and counts for whoever checks it.
+
+use crate::Engine;
+use crate::bans::{BanStatus, MAX_BANS};
+use crate::bitfield::Bitfield;
+use crate::config::{
+    DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
+};
+use crate::ids::{PeerKey, TorrentId};
+use crate::inspect::{PeerView, Table, TorrentView};
+use crate::peer::{Peer, Peers};
+use crate::status::{PeerStatus, ResumeData, TorrentStatus, TrackerStatus, Unsaved};
+use crate::torrent::Torrent;
+use std::net::SocketAddr;
+use ztor_base::Instant;
+use ztor_tracker::announcer;
+
+/// Peers that are remembered for the next run.
+const MAX_GOOD_PEERS: usize = 100;
+
+impl Engine {
+    /// All torrents, in order of their ids.
+    pub fn status(&self, now: Instant) -> Vec<TorrentStatus> {
+        self.torrents.iter().map(|torrent| torrent_status(now, torrent, &self.peers)).collect()
+    }
+
+    /// The torrents that changed since the last call, in order of their ids; `None` for one that is gone. All of them the
+    /// first time. Costs nothing for those that rest.
+    pub fn status_changes(&mut self, now: Instant) -> Vec<(TorrentId, Option<TorrentStatus>)> {
+        let changed = self.core.dirty_mut().take_shown();
+        let news = changed.into_iter().map(|id| {
+            let torrent = self.torrents.get(id);
+            let status = torrent.map(|torrent| torrent_status(now, torrent, &self.peers));
+            if status.as_ref().is_some_and(|s| s.down_per_s > 0 || s.up_per_s > 0) {
+                // A rate falls by itself.
+                self.core.dirty_mut().show(id);
+            }
+            (id, status)
+        });
+        news.collect()
+    }
+
+    /// Whether [`status_changes`](Self::status_changes) has anything to return.
+    pub fn has_status_changes(&self) -> bool {
+        self.core.dirty().has_shown()
+    }
+
+    /// Live peers of a torrent.
+    pub fn peer_status(&self, now: Instant, id: TorrentId) -> Vec<PeerStatus> {
+        let Some(torrent) = self.torrents.get(id) else { return Vec::new() };
+        let pieces = torrent.exchange().piece_count().max(1);
+        let live = self.peers.of(torrent.peers()).filter(|peer| peer.is_live());
+        live.map(|peer| peer_status(now, pieces, peer)).collect()
+    }
+
+    /// Like [`resume_data`](Self::resume_data); `None` also if no piece was verified since the last call.
+    pub fn resume_data_if_changed(&mut self, id: TorrentId) -> Option<ResumeData> {
+        if self.core.dirty().unsaved().contains(&id) { self.resume_data(id) } else { None }
+    }
+
+    /// Returns what a restart needs of a torrent. `None` before its data was checked and while that is under way: an
+    /// earlier record says more then.
+    pub fn resume_data(&mut self, id: TorrentId) -> Option<ResumeData> {
+        let torrent = self.torrents.get(id).filter(|torrent| torrent.lifecycle().counts_pieces())?;
+        self.core.dirty_mut().saved(id);
+        let totals = torrent.exchange().totals();
+        Some(ResumeData {
+            have: torrent.exchange().have().clone(),
+            downloaded: totals.downloaded(),
+            uploaded: totals.uploaded(),
+            finished: torrent.is_finished(),
+            peers: good_peers(torrent, &self.peers),
+        })
+    }
+
+    /// The last [`resume_data`](Self::resume_data) could not be kept: it is returned again.
+    pub fn not_saved(&mut self, id: TorrentId) {
+        if self.torrents.get(id).is_some() {
+            self.core.dirty_mut().pieces_changed(id);
+        }
+    }
+
+    /// Torrents for which [`resume_data`](Self::resume_data) has news, those with new pieces first.
+    pub fn unsaved(&self, scope: Unsaved) -> Vec<TorrentId> {
+        let (pieces, counts) = (self.core.dirty().unsaved(), self.core.dirty().uncounted());
+        let wants_counts = scope == Unsaved::PiecesAndCounts;
+        let counts = counts.iter().filter(|id| wants_counts && !pieces.contains(id));
+        pieces.iter().chain(counts).copied().collect()
+    }
+
+    /// Whether a torrent has pieces that [`resume_data`](Self::resume_data) has not returned yet.
+    pub fn has_unsaved(&self) -> bool {
+        !self.core.dirty().unsaved().is_empty()
+    }
+
+    /// Whether bytes of a torrent were counted that [`resume_data`](Self::resume_data) has not returned yet.
+    pub fn has_uncounted(&self) -> bool {
+        !self.core.dirty().uncounted().is_empty()
+    }
+
+    /// Whether nothing wanted is missing from `have`, a bitfield in wire form.
+    pub fn is_finished_with(&self, id: TorrentId, have: &[u8]) -> bool {
+        let torrent = self.torrents.get(id).filter(|torrent| torrent.is_finished());
+        torrent.is_some_and(|torrent| torrent.exchange().have().to_wire() == have)
+    }
+
+    /// Piece data handed over to be written and not yet written, in bytes.
+    pub fn disk_backlog(&self) -> u64 {
+        self.core.backlog().bytes()
+    }
+
+    /// Ids of all torrents.
+    pub fn torrent_ids(&self) -> Vec<TorrentId> {
+        self.torrents.ids()
+    }
+
+    /// Bans that are in force.
+    pub fn bans(&self, now: Instant) -> Vec<BanStatus> {
+        self.bans.list(now)
+    }
+
+    /// Whether goodbyes to trackers are still on their way.
+    pub fn has_goodbyes(&self) -> bool {
+        self.trackers.has_goodbyes()
+    }
+
+    /// State of the DHT that the next run starts with; `None` if it is off.
+    pub fn dht_to_save(&self) -> Option<ztor_dht::Saved> {
+        self.dht.as_ref().map(|dht| dht.save())
+    }
+
+    /// Figures of the DHT; `None` if it is off.
+    pub fn dht_stats(&self, now: Instant) -> Option<ztor_dht::Stats> {
+        self.dht.as_ref().map(|dht| dht.stats(now))
+    }
+
+    /// Every table and queue that could grow, with its bound; of those that each peer or torrent has, the fullest.
+    pub fn tables(&self) -> Vec<Table> {
+        let config = self.core.config();
+        let waiting = self.core.quota().down.waiting() + self.core.quota().up.waiting();
+        let table = |name, len: usize, max: usize| Table { name, len: len as u64, max: max as u64 };
+        let of_peers = |len: fn(&Peer) -> usize| self.peers.iter().map(len).max().unwrap_or(0);
+        let of_torrents = |len: fn(&Torrent) -> usize| self.torrents.iter().map(len).max().unwrap_or(0);
+        let timers = 64 * (config.max_peers + self.torrents.len()) + 10_000;
+        // One turn of reading may come on top of the mark.
+        let disk = DISK_HIGH_WATER + (64 << 20);
+        vec![
+            table("peers", self.peers.len(), config.max_peers),
+            table("bans", self.bans.len(), MAX_BANS),
+            table("attempts to connect", self.dialer.half_open(), MAX_HALF_OPEN),
+            // Each is an attempt that has ended or is under way.
+            table("attempts to be repeated", self.dialer.retries(), 2 * config.max_peers),
+            table("own addresses", self.dialer.own_addrs(), MAX_OWN_ADDRS),
+            Table { name: "bytes for the disk", len: self.disk_backlog(), max: disk },
+            table("peers waiting for tokens", waiting, 2 * config.max_peers),
+            // Those of connections that are gone stay until they are due.
+            table("timers", self.timers.len(), timers),
+            table(
+                "requests to a peer",
+                of_peers(|peer| peer.trade().download().asked().count()),
+                2 * MAX_REQUESTS + 1,
+            ),
+            table(
+                "requests of a peer",
+                of_peers(|peer| peer.trade().upload().queue_len()),
+                MAX_PEER_REQUESTS,
+            ),
+            table("known addresses", of_torrents(|torrent| torrent.known().len()), MAX_KNOWN_PEERS),
+            table(
+                "peers of a torrent",
+                of_torrents(|torrent| torrent.peers().len()),
+                config.max_peers_per_torrent,
+            ),
+        ]
+    }
+
+    /// Connections, attempts included.
+    pub fn peer_count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// The address of a connection, and about how much memory is kept for it, in bytes: all that the peer has a say in.
+    pub fn held_bytes(&self, key: PeerKey) -> Option<(SocketAddr, usize)> {
+        self.peers.get(key).map(|peer| (peer.conn().addr(), peer.held_bytes()))
+    }
+
+    /// Pieces of a torrent that hashed right.
+    pub fn have(&self, id: TorrentId) -> Option<&Bitfield> {
+        self.torrents.get(id).map(|torrent| torrent.exchange().have())
+    }
+
+    /// All of a torrent. Costs a copy of most of its state.
+    pub fn inspect(&self, id: TorrentId) -> Option<TorrentView> {
+        let torrent = self.torrents.get(id)?;
+        let is_dirty = |peer: &Peer| self.core.dirty().has_peer(peer.key());
+        let peers = self.peers.of(torrent.peers()).map(|peer| peer_view(peer, is_dirty(peer)));
+        Some(TorrentView { peers: peers.collect(), ..torrent.exchange().view(torrent.is_active()) })
+    }
+}
+
+/// Peers worth trying first after a restart.
+fn good_peers(torrent: &Torrent, peers: &Peers) -> Vec<SocketAddr> {
+    let gives = |peer: &&Peer| !peer.conn().is_incoming() && peer.trade().download().total_bytes() > 0;
+    let good = peers.of(torrent.peers()).filter(gives);
+    let mut addrs: Vec<SocketAddr> = good.map(|peer| peer.conn().addr()).collect();
+    addrs.extend(torrent.known().good(MAX_GOOD_PEERS));
+    addrs.sort_unstable();
+    addrs.dedup();
+    addrs.truncate(MAX_GOOD_PEERS);
+    addrs
+}
+
+fn torrent_status(now: Instant, torrent: &Torrent, peers: &Peers) -> TorrentStatus {
+    let live = peers.of(torrent.peers()).filter(|peer| peer.is_live());
+    let (peers, seeds) = live.fold((0, 0), |(n, s), p| (n + 1, s + u32::from(p.trade().is_seed())));
+    let exchange = torrent.exchange();
+    let totals = exchange.totals();
+    TorrentStatus {
+        id: torrent.id(),
+        state: torrent.state(),
+        have_bytes: exchange.have_bytes(),
+        left_bytes: exchange.left_bytes(),
+        have_pieces: exchange.have().count(),
+        down_per_s: totals.down_per_s(now),
+        up_per_s: totals.up_per_s(now),
+        downloaded: totals.downloaded(),
+        uploaded: totals.uploaded(),
+        session_downloaded: totals.session_downloaded(),
+        session_uploaded: totals.session_uploaded(),
+        wasted: totals.wasted_bytes(),
+        peers,
+        seeds,
+        known_peers: torrent.known().len() as u32,
+        partial_pieces: exchange.partial_count() as u32,
+        trackers: torrent.trackers().announcer().status().map(|t| tracker_status(now, t)).collect(),
+    }
+}
+
+fn tracker_status(now: Instant, tracker: &announcer::TrackerStatus) -> TrackerStatus {
+    TrackerStatus {
+        url: tracker.shown_url.clone(),
+        tier: tracker.tier,
+        state: tracker.state,
+        message: tracker.message.clone(),
+        announces_in: tracker.next_announce.map(|at| at.since(now)),
+        fails: tracker.fails,
+        peers: tracker.peers,
+        seeders: tracker.seeders,
+        leechers: tracker.leechers,
+        downloads: tracker.downloads,
+    }
+}
+
+fn peer_status(now: Instant, pieces: u32, peer: &Peer) -> PeerStatus {
+    let (conn, trade) = (peer.conn(), peer.trade());
+    let (download, upload) = (trade.download(), trade.upload());
+    PeerStatus {
+        addr: conn.addr(),
+        client: conn.client().cloned(),
+        direction: conn.direction(),
+        transport: conn.transport(),
+        protection: conn.protection(),
+        have_permille: (u64::from(trade.has().count(pieces)) * 1000 / u64::from(pieces)) as u16,
+        down_per_s: download.per_s(now),
+        up_per_s: upload.per_s(now),
+        downloaded: download.total_bytes(),
+        uploaded: upload.total_bytes(),
+        id_as_named: conn.id_as_named(),
+        chokes_us: trade.chokes_us(),
+        we_choke: trade.we_choke(),
+    }
+}
+
+fn peer_view(peer: &Peer, is_dirty: bool) -> PeerView {
+    let (conn, trade) = (peer.conn(), peer.trade());
+    let (download, upload) = (trade.download(), trade.upload());
+    PeerView {
+        key: peer.key(),
+        addr: conn.addr(),
+        is_live: conn.is_live(),
+        author: conn.author(),
+        is_dirty,
+        has: trade.has().clone(),
+        interesting: trade.interesting(),
+        we_are_interested: trade.we_are_interested(),
+        we_choke: trade.we_choke(),
+        is_optimistic: upload.is_optimistic(),
+        chokes_us: trade.chokes_us(),
+        is_interested: trade.is_interested(),
+        asked: download.asked().collect(),
+        outstanding: download.outstanding(),
+        upload_queue: upload.queue_len(),
+        in_flight_bytes: upload.in_flight_bytes(),
+        waits_for_upload_quota: upload.waits_for_quota(),
+        waits_for_download_quota: download.waits_for_quota(),
+    }
+}
