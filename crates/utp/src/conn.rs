@@ -102,11 +102,20 @@ pub(crate) struct Conn {
     timeouts: u64,
     last_heard: Instant,
     last_sent: Instant,
-    /// When something old was sent, by our clock, so that the other end says what it has; see [`Conn::unpack`].
-    asked_us: Option<u32>,
-    /// When the other end sent the first answer that said that nothing had.
-    nothing_arrived_us: Option<u32>,
+    question: Question,
     stuck: Stuck,
+}
+
+/// The question to the other end what it has; see [`Conn::unpack`]. It is dropped as a whole, since nothing new is sent
+/// while it is open.
+#[derive(Debug, Default)]
+struct Question {
+    /// It has to go out.
+    is_due: bool,
+    /// When it was sent, by our clock.
+    asked_us: Option<u32>,
+    /// When the other end sent the first answer that said that nothing had arrived.
+    nothing_arrived_us: Option<u32>,
 }
 
 /// How long the first packet that is not acknowledged has been waited for.
@@ -144,8 +153,6 @@ struct Due {
     window_probe: bool,
     window_probes: u32,
     keep_alive: bool,
-    /// See [`Conn::unpack`].
-    question: bool,
 }
 
 impl Conn {
@@ -212,8 +219,7 @@ impl Conn {
             timeouts: 0,
             last_heard: cx.now,
             last_sent: cx.now,
-            asked_us: None,
-            nothing_arrived_us: None,
+            question: Question::default(),
             stuck: Stuck::new(cx.now),
         }
     }
@@ -304,6 +310,8 @@ impl Conn {
             self.on_window_opened(in_order);
         }
         if !self.sender.has_outstanding() {
+            // What waits for an answer must not wait without a timer.
+            self.question = Question::default();
             self.timers.loss = Instant::FAR_FUTURE;
         }
     }
@@ -311,8 +319,7 @@ impl Conn {
     fn on_arrivals(&mut self, cx: &mut Context<'_>, acked: &Acked, header: &Header) {
         self.is_confirmed = true;
         self.timeouts_in_row = 0;
-        self.asked_us = None;
-        self.nothing_arrived_us = None;
+        self.question = Question::default();
         if acked.is_in_order {
             self.stuck = Stuck::new(cx.now);
         }

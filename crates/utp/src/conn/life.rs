@@ -4,7 +4,7 @@ use ztor_base::{Duration, Instant};
 
 use super::receive::Arrival;
 use super::room::ALLOWANCE_BYTES;
-use super::{Conn, Context, State, Stuck};
+use super::{Conn, Context, Question, State, Stuck};
 use crate::header::{Header, Packet, Type};
 use crate::{Closed, Event};
 
@@ -208,8 +208,7 @@ impl Conn {
         if !is_shut {
             self.ledbat.on_timeout(self.timeouts_in_row == 1);
         }
-        self.asked_us = None;
-        self.nothing_arrived_us = None;
+        self.question = Question::default();
         self.unpack(cx);
         self.arm_loss_timer(cx.now);
     }
@@ -230,7 +229,7 @@ impl Conn {
             self.ledbat.set_packet_bytes(self.payload_bytes());
         }
         if self.sender.payload_bytes(0) > self.payload_bytes() && !self.sender.has_hole() {
-            self.due.question = true;
+            self.question.is_due = true;
         }
     }
 
@@ -244,25 +243,24 @@ impl Conn {
     /// there are half a minute and the real answer. Data is never a keep-alive, but does not tell what came after a
     /// gap, so that it answers only for a single packet.
     pub(super) fn on_what_arrived(&mut self, in_order: usize, header: &Header) {
-        let Some(asked_us) = self.asked_us else { return };
+        let Question { asked_us: Some(asked_us), nothing_arrived_us, .. } = self.question else { return };
         let is_data = header.kind != Type::State;
         let latest_us = header.timestamp_us.wrapping_sub(header.delay_us);
         let is_new = header.delay_us != 0 && latest_us.wrapping_sub(asked_us).cast_signed() >= 0;
-        let is_repeated = self.nothing_arrived_us == Some(header.timestamp_us);
+        let is_repeated = nothing_arrived_us == Some(header.timestamp_us);
         if in_order > 0 || self.sender.has_hole() {
-            self.asked_us = None;
+            self.question = Question::default();
             return;
         }
         if !is_new || is_repeated || is_data && self.sender.span() > 1 {
             return;
         }
-        self.asked_us = None;
-        if !is_data && self.nothing_arrived_us.is_none() {
-            self.nothing_arrived_us = Some(header.timestamp_us);
-            self.due.question = true;
+        if !is_data && nothing_arrived_us.is_none() {
+            let nothing_arrived_us = Some(header.timestamp_us);
+            self.question = Question { is_due: true, asked_us: None, nothing_arrived_us };
             return;
         }
-        self.nothing_arrived_us = None;
+        self.question = Question::default();
         self.sender.repack();
         self.timeouts_in_row = 0;
         self.rtt.progress();

@@ -82,7 +82,7 @@ impl Conn {
         max_datagrams: usize,
         buf: &mut Vec<u8>,
     ) -> Option<usize> {
-        if self.due.question {
+        if self.question.is_due {
             return Some(self.transmit_question(cx, buf));
         }
         // A selective ack makes packets longer, so it goes alone.
@@ -171,7 +171,7 @@ impl Conn {
         {
             return Some(Next::Again(index));
         }
-        if self.asked_us.is_some() {
+        if self.question.asked_us.is_some() {
             return None;
         }
         if let Some(index) = self.sender.next_lost() {
@@ -260,10 +260,10 @@ impl Conn {
     /// A packet that the other end has had already, so that it answers; see [`Conn::unpack`]. What is in it does not
     /// matter.
     fn transmit_question(&mut self, cx: &Context<'_>, buf: &mut Vec<u8>) -> usize {
-        self.due.question = false;
+        self.question.is_due = false;
         // Some way back, since libutp does not measure anew for what it has had; but well after the packets in question.
         let back = (cx.now.since(self.sender.last_sent_at()) / 2).min(MAX_BACK);
-        self.asked_us = Some(cx.clock_us.wrapping_sub(back.as_micros() as u32));
+        self.question.asked_us = Some(cx.clock_us.wrapping_sub(back.as_micros() as u32));
         let header = self.header(cx, Type::Data, self.sender.acked_seq_nr());
         header.write(&[], buf);
         buf.push(0);

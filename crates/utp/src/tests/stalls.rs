@@ -120,3 +120,49 @@ fn who_sends_a_little_all_the_time_notices_that_nobody_is_there() {
     }
     assert_eq!(net.nodes[0].closed(key), Some(Closed::TimedOut));
 }
+
+/// A keep-alive that came just before the answer counted as a first one. The second question went out although the
+/// answer had acknowledged everything by then, and when it got lost nothing was ever sent again: no timer runs while
+/// nothing is under way.
+#[test]
+fn who_has_the_answer_does_not_ask_again() {
+    // The first of the long packets has arrived, and is the only one or is not.
+    for count in [1, 2] {
+        let mut net = Net::pair(1, Link::default());
+        let key = net.connect(0, 1);
+        net.send(0, key, 1_000_000);
+        net.run(3 * SECOND);
+        let other = net.nodes[1].conns[0];
+        assert_eq!(net.nodes[0].endpoint.stats(key).unwrap().mtu_bytes, 1472);
+        write(&mut net, 0, key, vec![1; count * 1452]);
+        let long = taken_out(&mut net, 0);
+        assert_eq!(long.len(), count);
+        put_in(&mut net, 0, 1, &long[0]);
+        // Its acknowledgement is lost.
+        drop(taken_out(&mut net, 1));
+        let question = loop {
+            net.now = net.nodes[0].endpoint.poll_timeout().unwrap();
+            let sent = taken_out(&mut net, 0);
+            if net.nodes[0].endpoint.stats(key).unwrap().timeouts == 2 {
+                break sent;
+            }
+        };
+        assert!(question.len() == 1 && question[0].len() == 21, "{question:?}");
+        put_in(&mut net, 0, 1, &question[0]);
+        let answer = taken_out(&mut net, 1).remove(0);
+        let mut keep_alive = answer.clone();
+        let ack_nr = u16::from_be_bytes([answer[18], answer[19]]);
+        keep_alive[18..20].copy_from_slice(&ack_nr.wrapping_sub(1).to_be_bytes());
+        put_in(&mut net, 1, 0, &keep_alive);
+        put_in(&mut net, 1, 0, &answer);
+        // Whatever goes out now gets lost.
+        let sent: Vec<usize> = taken_out(&mut net, 0).iter().map(Vec::len).collect();
+        write(&mut net, 0, key, vec![2; 3000]);
+        net.turn(0);
+        net.run(20 * SECOND);
+        let all = [&expected(1_000_000)[..], &vec![1; count * 1452], &[2; 3000]].concat();
+        assert_eq!(net.nodes[1].got[&other].len(), all.len());
+        assert!(net.nodes[1].got[&other] == all);
+        assert_eq!(sent, vec![1472; count - 1]);
+    }
+}
