@@ -99,11 +99,11 @@ impl Bans {
 
     /// Notes where a banned peer of a local address listens: it is not called there.
     pub(crate) fn listens(&mut self, author: Author, addr: SocketAddr) {
-        let Author::Peer(..) = author else { return };
-        let Some(ban) = self.by_author.get_mut(&author).filter(|ban| ban.addrs.len() < MAX_ADDRS) else {
-            return;
-        };
-        if self.addrs.insert(addr, author).is_none() {
+        let has_room = |ban: &&mut Ban| ban.addrs.len() < MAX_ADDRS;
+        if matches!(author, Author::Peer(..))
+            && let Some(ban) = self.by_author.get_mut(&author).filter(has_room)
+            && self.addrs.insert(addr, author).is_none()
+        {
             ban.addrs.push(addr);
         }
     }
@@ -147,10 +147,11 @@ impl Bans {
     }
 
     fn forget(&mut self, author: Author) {
-        let Some(ban) = self.by_author.remove(&author) else { return };
-        self.order.remove(&(ban.until + REMEMBERED_FOR, author));
-        for addr in ban.addrs {
-            self.addrs.remove(&addr);
+        if let Some(ban) = self.by_author.remove(&author) {
+            self.order.remove(&(ban.until + REMEMBERED_FOR, author));
+            for addr in ban.addrs {
+                self.addrs.remove(&addr);
+            }
         }
     }
 }

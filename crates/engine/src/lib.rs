@@ -291,8 +291,8 @@ impl Engine {
         let next = [
             self.timers.poll_timeout(),
             self.trackers.poll_timeout(),
-            self.core.quota().down.poll_timeout(),
-            self.core.quota().up.poll_timeout(),
+            self.core.quota().down().poll_timeout(),
+            self.core.quota().up().poll_timeout(),
             self.dialer.poll_timeout(),
             self.dht.as_ref().and_then(DhtDriver::poll_timeout).filter(|_| !is_ending),
             self.lsd.poll_timeout().filter(|_| !is_ending),

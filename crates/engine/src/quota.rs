@@ -17,13 +17,33 @@ const HELD_UP_WAIT: Duration = Duration::from_millis(50);
 
 /// Limits over all torrents, both ways.
 pub(crate) struct Quota {
-    pub(crate) down: Flow,
-    pub(crate) up: Flow,
+    down: Flow,
+    up: Flow,
 }
 
 impl Quota {
     pub(crate) fn new(now: Instant, config: &Config) -> Self {
         Self { down: Flow::new(now, config.limit_down), up: Flow::new(now, config.limit_up) }
+    }
+
+    /// The way to us.
+    pub(crate) fn down(&self) -> &Flow {
+        &self.down
+    }
+
+    /// The way from us.
+    pub(crate) fn up(&self) -> &Flow {
+        &self.up
+    }
+
+    /// The way to us.
+    pub(crate) fn down_mut(&mut self) -> &mut Flow {
+        &mut self.down
+    }
+
+    /// The way from us.
+    pub(crate) fn up_mut(&mut self) -> &mut Flow {
+        &mut self.up
     }
 
     /// Has the peers that wait looked at, as a limit changed.

@@ -47,10 +47,12 @@ impl Engine {
 
     /// Live peers of a torrent.
     pub fn peer_status(&self, now: Instant, id: TorrentId) -> Vec<PeerStatus> {
-        let Some(torrent) = self.torrents.get(id) else { return Vec::new() };
-        let pieces = torrent.exchange().piece_count().max(1);
-        let live = self.peers.of(torrent.peers()).filter(|peer| peer.is_live());
-        live.map(|peer| peer_status(now, pieces, peer)).collect()
+        let of = |torrent: &Torrent| {
+            let pieces = torrent.exchange().piece_count().max(1);
+            let live = self.peers.of(torrent.peers()).filter(|peer| peer.is_live());
+            live.map(|peer| peer_status(now, pieces, peer)).collect()
+        };
+        self.torrents.get(id).map_or_else(Vec::new, of)
     }
 
     /// Like [`resume_data`](Self::resume_data); `None` also if no piece was verified since the last call.
@@ -137,7 +139,7 @@ impl Engine {
     /// Every table and queue that could grow, with its bound; of those that each peer or torrent has, the fullest.
     pub fn tables(&self) -> Vec<Table> {
         let config = self.core.config();
-        let waiting = self.core.quota().down.waiting() + self.core.quota().up.waiting();
+        let waiting = self.core.quota().down().waiting() + self.core.quota().up().waiting();
         let table = |name, len: usize, max: usize| Table { name, len: len as u64, max: max as u64 };
         let of_peers = |len: fn(&Peer) -> usize| self.peers.iter().map(len).max().unwrap_or(0);
         let of_torrents = |len: fn(&Torrent) -> usize| self.torrents.iter().map(len).max().unwrap_or(0);

@@ -9,7 +9,7 @@ use crate::discovery::pex::contact;
 use crate::ids::PeerKey;
 use crate::peer::{Peer, Peers};
 use crate::torrent::Torrent;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use ztor_base::addr::may_refer;
 use ztor_base::{Duration, Host};
 use ztor_wire::{HolepunchError, HolepunchMessage, Message};
@@ -42,21 +42,51 @@ pub(crate) fn request_rendezvous(cx: &mut Cx<'_>, addr: SocketAddr, torrent: &mu
     }
 }
 
-/// Whether a message of this peer is read.
-pub(crate) fn is_read(cx: &Cx<'_>, peer: &Peer, torrent: &Torrent) -> bool {
-    let is_open = !torrent.is_private() && torrent.is_open();
-    is_open && peer.extensions().ut_holepunch().is_some() && cx.config.punches()
+/// What a call through a hole needs beside the peers.
+pub(crate) struct Means<'a> {
+    pub(crate) dialer: &'a mut Dialer,
+    pub(crate) bans: &'a Bans,
+    /// Our addresses, as the world sees them.
+    pub(crate) own: OwnAddrs,
 }
 
-/// A relay could not help.
-pub(crate) fn on_error(peer: &mut Peer, torrent: &mut Torrent, addr: SocketAddr) {
-    peer.extensions_mut().punch.forget(addr);
-    torrent.calls_mut().rendezvous.retain(|(known, _)| *known != addr);
+/// Takes a message of a peer.
+pub(crate) fn on_message(
+    cx: &mut Cx<'_>,
+    (key, message): (PeerKey, HolepunchMessage),
+    torrent: &mut Torrent,
+    peers: &mut Peers,
+    means: Means<'_>,
+) {
+    let speaks = |peer: &&mut Peer| peer.extensions().ut_holepunch().is_some();
+    let Some(peer) = peers.get_mut(key).filter(speaks) else { return };
+    if torrent.is_private() || !torrent.is_open() || !cx.config.punches() {
+        return;
+    }
+    match message {
+        HolepunchMessage::Rendezvous(addr) => {
+            if peer.extensions_mut().punch.may_ask(cx.now) {
+                relay(cx, (key, addr), torrent, peers, means.own);
+            }
+        }
+        HolepunchMessage::Connect(addr) => {
+            let teller = peer.conn().addr().ip();
+            // A relay that may send us to any address, as often as it likes, has a weapon.
+            if may_refer(teller, addr.ip()) && peer.extensions_mut().punch.may_ask(cx.now) {
+                on_connect_request(cx, (teller, addr), torrent, peers, means);
+            }
+        }
+        // The relay could not help.
+        HolepunchMessage::Error(addr, _) => {
+            peer.extensions_mut().punch.forget(addr);
+            torrent.calls_mut().rendezvous.retain(|(known, _)| *known != addr);
+        }
+    }
 }
 
 /// Has two peers call each other. Those that know each other's addresses from us by peer exchange learn nothing new by it
 /// but when to call.
-pub(crate) fn relay(
+fn relay(
     cx: &mut Cx<'_>,
     (asker, addr): (PeerKey, SocketAddr),
     torrent: &Torrent,
@@ -91,21 +121,13 @@ pub(crate) fn relay(
 }
 
 /// Calls a peer that is calling us, or about to: so both NATs let the other in.
-pub(crate) fn on_connect_request(
+fn on_connect_request(
     cx: &mut Cx<'_>,
-    (relay, addr): (PeerKey, SocketAddr),
-    dialer: &mut Dialer,
-    bans: &Bans,
+    (teller, addr): (IpAddr, SocketAddr),
     torrent: &mut Torrent,
     peers: &mut Peers,
-    own: OwnAddrs,
+    Means { dialer, bans, own }: Means<'_>,
 ) {
-    // A relay that may send us to any address, as often as it likes, has a weapon.
-    let Some(relay) = peers.get_mut(relay) else { return };
-    let teller = relay.conn().addr().ip();
-    if !may_refer(teller, addr.ip()) || !relay.extensions_mut().punch.may_ask(cx.now) {
-        return;
-    }
     let punching = || peers.iter().filter(|p| p.attempt().is_punched() && p.conn().is_connecting());
     let is_busy = punching().count() >= MAX_PUNCHING || punching().any(|p| p.conn().addr().ip() == addr.ip());
     let is_us = dialer.is_ours(addr) || own.contains(addr);

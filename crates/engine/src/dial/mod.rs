@@ -145,8 +145,9 @@ impl Dialer {
     /// Has the other transport join, if this attempt has had its head start.
     pub(crate) fn race(&mut self, now: Instant, peer: &mut Peer) {
         let (key, addr, is_connecting) = (peer.key(), peer.conn().addr(), peer.conn().is_connecting());
-        let Some(torrent) = peer.conn().torrent().filter(|_| is_connecting) else { return };
-        if let Some(plan) = peer.attempt_mut().take_race(now) {
+        if let Some(torrent) = peer.conn().torrent().filter(|_| is_connecting)
+            && let Some(plan) = peer.attempt_mut().take_race(now)
+        {
             self.retries.push_back(QueuedDial { torrent, addr, plan, rival: Some(key) });
         }
     }
@@ -154,8 +155,9 @@ impl Dialer {
     /// An attempt has failed: another plan is tried at once, if there is one.
     pub(crate) fn retry(&mut self, peer: &mut Peer, cause: CloseCause) {
         let (addr, reached) = (peer.conn().addr(), !peer.conn().is_connecting());
-        let Some(torrent) = peer.conn().torrent().filter(|_| !peer.is_live()) else { return };
-        if let Some(plan) = peer.attempt_mut().next_plan(reached, cause) {
+        if let Some(torrent) = peer.conn().torrent().filter(|_| !peer.is_live())
+            && let Some(plan) = peer.attempt_mut().next_plan(reached, cause)
+        {
             self.retries.push_back(QueuedDial { torrent, addr, plan, rival: None });
         }
     }
@@ -233,7 +235,7 @@ impl Dialer {
         let offer = plan
             .is_encrypted
             .then(|| Offer { info_hash: torrent.swarm_id(), methods: methods(cx.config.encryption) });
-        let is_trusted = torrent.known().capabilities(addr).transport == Some(plan.transport);
+        let is_trusted = torrent.known().capabilities(addr).trusts(plan.transport);
         let head_start = if is_trusted { LONG_HEAD_START } else { HEAD_START };
         let race_at = plan.may_change_transport.then(|| cx.now + head_start);
         let attempt = Attempt::new(plan, rival, race_at);

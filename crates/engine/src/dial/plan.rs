@@ -61,6 +61,11 @@ impl DialPlan {
         }
     }
 
+    /// Capabilities of a peer that this plan has reached.
+    pub(crate) fn capabilities(self) -> Capabilities {
+        Capabilities::new(Some(self.transport), Some(self.is_encrypted))
+    }
+
     /// Returns the same over the other transport.
     pub(crate) fn over_other_transport(self) -> Self {
         Self { transport: self.transport.other(), may_change_transport: false, ..self }

@@ -98,11 +98,12 @@ impl DhtDriver {
             && let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= cx.now)
         {
             self.due.remove(&(at, id));
-            let Some(torrent) = torrents.get_mut(id) else { continue };
-            torrent.schedule_mut().dht_due = None;
-            // One that is stopped is planned again when it opens again.
-            if torrent.is_open() && !torrent.is_private() {
-                self.look_up(cx, torrent);
+            if let Some(torrent) = torrents.get_mut(id) {
+                torrent.schedule_mut().dht_due = None;
+                // One that is stopped is planned again when it opens again.
+                if torrent.is_open() && !torrent.is_private() {
+                    self.look_up(cx, torrent);
+                }
             }
         }
         self.drain(cx, torrents);
@@ -127,12 +128,13 @@ impl DhtDriver {
                 ztor_dht::Event::Peers { lookup, peers, from } => {
                     let id = self.running.get(&lookup);
                     let torrent = id.and_then(|id| torrents.get_mut(*id)).filter(|t| !t.is_private());
-                    let Some(torrent) = torrent else { continue };
-                    for addr in peers {
-                        let teller = Host::of(from.map_or(addr.ip(), |from| from.ip()));
-                        torrent.known_mut().add(cx.now, addr, Origin::Dht(teller), None, cx.rng);
+                    if let Some(torrent) = torrent {
+                        for addr in peers {
+                            let teller = Host::of(from.map_or(addr.ip(), |from| from.ip()));
+                            torrent.known_mut().add(cx.now, addr, Origin::Dht(teller), None, cx.rng);
+                        }
+                        cx.dirty.mark_torrent(torrent.id());
                     }
-                    cx.dirty.mark_torrent(torrent.id());
                 }
                 ztor_dht::Event::Done { lookup, .. } => {
                     let id = self.running.remove(&lookup);

@@ -61,13 +61,14 @@ impl LocalDiscovery {
             && info_hashes.len() + 2 <= MAX_LOCAL_HASHES
         {
             self.due.pop_first();
-            let Some(torrent) = torrents.get_mut(id) else { continue };
-            // One that is stopped is planned again when it opens again.
-            let goes_on = torrent.is_open() && !torrent.is_private();
-            torrent.schedule_mut().lsd_scheduled = goes_on;
-            if goes_on {
-                info_hashes.extend(torrent.hashes().swarm_ids());
-                self.due.insert((cx.now + TORRENT_EVERY, id));
+            if let Some(torrent) = torrents.get_mut(id) {
+                // One that is stopped is planned again when it opens again.
+                let goes_on = torrent.is_open() && !torrent.is_private();
+                torrent.schedule_mut().lsd_scheduled = goes_on;
+                if goes_on {
+                    info_hashes.extend(torrent.hashes().swarm_ids());
+                    self.due.insert((cx.now + TORRENT_EVERY, id));
+                }
             }
         }
         if !info_hashes.is_empty() && cx.config.listen_port != 0 {

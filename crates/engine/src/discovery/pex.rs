@@ -96,10 +96,9 @@ pub(crate) fn on_pex(cx: &mut Cx<'_>, peer: &mut Peer, torrent: &mut Torrent, me
         if flags.has(PexFlags::SEED) {
             known.is_seed(addr);
         }
-        let claim = Capabilities {
-            transport: (flags.has(PexFlags::UTP) && !is_local(addr.ip())).then_some(Transport::Utp),
-            encryption: flags.has(PexFlags::PREFERS_ENCRYPTION).then_some(true),
-        };
+        let utp = flags.has(PexFlags::UTP) && !is_local(addr.ip());
+        let prefers_encryption = flags.has(PexFlags::PREFERS_ENCRYPTION);
+        let claim = Capabilities::new(utp.then_some(Transport::Utp), prefers_encryption.then_some(true));
         known.claims(addr, claim);
         if flags.has(PexFlags::HOLEPUNCH) {
             extensions.punch.heard_of(addr);

@@ -44,7 +44,7 @@ impl Blame {
 
     /// A piece came right. Returns those who had sent other bytes for it.
     pub(crate) fn piece_ok(&mut self, piece: u32, digests: &[BlockDigest]) -> Vec<Author> {
-        let Some(suspects) = self.failed.remove(&piece) else { return Vec::new() };
+        let suspects = self.failed.remove(&piece).unwrap_or_default();
         let truth: BTreeMap<u32, [u8; 32]> = digests.iter().map(|d| (d.begin, d.digest)).collect();
         let mut guilty: Vec<Author> = suspects
             .into_iter()

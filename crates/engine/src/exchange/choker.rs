@@ -98,7 +98,7 @@ impl Exchange {
         self.slots.interested = self.slots.interested + u32::from(is_interested) - u32::from(was);
         self.slots.changed = true;
         trade.is_useful(cx.now);
-        cx.dirty.mark_torrent(self.id);
+        cx.dirty.mark_torrent(self.id());
     }
 
     /// The regular round, and what happens between rounds when a slot becomes free.

@@ -110,6 +110,10 @@ impl Exchange {
         self.totals.set_earlier(start.downloaded, start.uploaded);
     }
 
+    fn id(&self) -> TorrentId {
+        self.id
+    }
+
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }

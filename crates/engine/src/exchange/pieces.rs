@@ -151,12 +151,12 @@ impl Exchange {
         key: PeerKey,
         trade: &mut Trade,
     ) -> Result<(), Misbehaviour> {
-        let Some(pending) = trade.pending.take() else { return Ok(()) };
-        match pending.pieces(self.layout.piece_count())? {
-            Pieces::None => Ok(()),
+        let pending = trade.pending.take();
+        match pending.map(|pending| pending.pieces(self.layout.piece_count())).transpose()? {
+            None | Some(Pieces::None) => Ok(()),
             // One that said that it has everything was counted as it came.
-            Pieces::All if trade.is_seed() => Ok(()),
-            pieces => self.on_has(cx, key, trade, pieces),
+            Some(Pieces::All) if trade.is_seed() => Ok(()),
+            Some(pieces) => self.on_has(cx, key, trade, pieces),
         }
     }
 
@@ -167,7 +167,7 @@ impl Exchange {
         let missing = (0..self.layout.piece_count()).filter(|p| self.picker.needs(*p));
         self.left_bytes = missing.map(|p| data_len(&self.layout, p)).sum();
         self.has_written = false;
-        cx.dirty.pieces_changed(self.id);
+        cx.dirty.pieces_changed(self.id());
     }
 
     /// Takes pieces of which some blocks are on disk.
@@ -178,7 +178,7 @@ impl Exchange {
     /// Files were made: a record has to say soon whose they are, or after a crash they are taken for the user's.
     pub(crate) fn on_written(&mut self, cx: &mut Cx<'_>) {
         if !std::mem::replace(&mut self.has_written, true) {
-            cx.dirty.pieces_changed(self.id);
+            cx.dirty.pieces_changed(self.id());
         }
     }
 
@@ -215,7 +215,7 @@ impl Exchange {
         let bytes = data_len(&self.layout, piece);
         self.have_bytes += bytes;
         self.left_bytes = self.left_bytes.saturating_sub(bytes);
-        cx.dirty.pieces_changed(self.id);
+        cx.dirty.pieces_changed(self.id());
         self.new_pieces.push(piece);
         peers.for_each(keys, |peer| {
             let trade = peer.trade_mut();
@@ -242,7 +242,7 @@ impl Exchange {
         }
         let sources = self.picker.failed(piece)?;
         self.count_wasted(self.layout.piece_len(piece));
-        cx.out.events.push(TorrentEvent::PieceFailed { torrent: self.id, piece });
+        cx.out.events.push(TorrentEvent::PieceFailed { torrent: self.id(), piece });
         Some(FailedPiece { author: self.blame.piece_failed(piece, digests, &sources) })
     }
 
@@ -255,7 +255,7 @@ impl Exchange {
     pub(crate) fn on_peer_gone(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         self.release_all_of(cx, key, trade);
         self.forget_pieces_of(cx, &trade.has);
-        self.slots.on_peer_gone(trade.we_choke, trade.is_interested);
+        self.slots.on_peer_gone(trade.we_choke(), trade.is_interested());
         self.freed_blocks(cx);
     }
 }

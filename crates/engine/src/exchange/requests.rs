@@ -46,21 +46,21 @@ impl Exchange {
             download.set_current_piece(current);
         }
         let asked: u32 = blocks.iter().map(|b| b.len).sum();
-        cx.quota.down.refund(&mut self.down, (affordable as u32 * BLOCK_LEN).saturating_sub(asked));
+        cx.quota.down_mut().refund(&mut self.down, (affordable as u32 * BLOCK_LEN).saturating_sub(asked));
         for block in &blocks {
             download.ask(now, *block);
             cx.out.send(key, &Message::Request(*block));
         }
         if affordable < room && blocks.len() == affordable {
             download.set_waits_for_quota(true);
-            cx.quota.down.wait(key, &self.down, BLOCK_LEN);
+            cx.quota.down_mut().wait(key, &self.down, BLOCK_LEN);
         }
     }
 
     /// Takes tokens for up to `room` blocks; returns for how many. Where tokens are short they go round: a few at a time,
     /// and nobody passes those who wait.
     fn take_tokens(&mut self, cx: &mut Cx<'_>, room: usize) -> usize {
-        let down = &mut cx.quota.down;
+        let down = cx.quota.down_mut();
         if !down.is_limited(&self.down) {
             return room;
         }
@@ -92,19 +92,19 @@ impl Exchange {
         };
         if asked.is_released {
             // Its tokens went back when it was given up.
-            cx.quota.down.owe(cx.now, &mut self.down, len);
+            cx.quota.down_mut().owe(cx.now, &mut self.down, len);
         }
         trade.download.came(cx.now, len);
         trade.payload_moves(cx.now);
         self.totals.downloaded_now(cx.now, len);
-        cx.dirty.bytes_counted(self.id);
+        cx.dirty.bytes_counted(self.id());
         match self.picker.received(block, conn.author()) {
             Receipt::Unneeded => {
                 self.totals.wasted(len);
                 Ok(None)
             }
             Receipt::New { asked_of_others } => {
-                cx.out.writes.push(WriteBlock { torrent: self.id, piece, begin, data });
+                cx.out.writes.push(WriteBlock { torrent: self.id(), piece, begin, data });
                 cx.backlog.add(len);
                 Ok((asked_of_others || asked.is_released).then_some(block))
             }
@@ -123,16 +123,16 @@ impl Exchange {
         peers.for_each(keys, |peer| {
             let key = peer.key();
             let download = &mut peer.trade_mut().download;
-            if key == from {
-                return;
+            if key != from
+                && let Some(asked) = download.answered(block)
+            {
+                if !asked.is_released {
+                    cx.quota.down_mut().refund(&mut self.down, block.len);
+                }
+                cx.out.send(key, &Message::Cancel(block));
+                download.cancelled(asked);
+                cx.dirty.mark_peer(key);
             }
-            let Some(asked) = download.answered(block) else { return };
-            if !asked.is_released {
-                cx.quota.down.refund(&mut self.down, block.len);
-            }
-            cx.out.send(key, &Message::Cancel(block));
-            download.cancelled(asked);
-            cx.dirty.mark_peer(key);
         });
     }
 
@@ -157,7 +157,7 @@ impl Exchange {
                 trade.download.refused(cx.now);
             }
             self.picker.release(block, conn.key(), cx.rng);
-            cx.quota.down.refund(&mut self.down, block.len);
+            cx.quota.down_mut().refund(&mut self.down, block.len);
         }
         self.freed_blocks(cx);
         Ok(())
@@ -200,7 +200,7 @@ impl Exchange {
     fn release_blocks(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         for block in trade.download.release_all() {
             self.picker.release(block, key, cx.rng);
-            cx.quota.down.refund(&mut self.down, block.len);
+            cx.quota.down_mut().refund(&mut self.down, block.len);
         }
     }
 
@@ -208,14 +208,14 @@ impl Exchange {
     pub(super) fn release_all_of(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         self.release_blocks(cx, key, trade);
         // Answers that were handed over and have not gone will not go any more.
-        let unsent = u32::try_from(trade.questions.unsent_bytes()).unwrap_or(u32::MAX);
-        cx.quota.up.refund(&mut self.up, unsent);
+        let unsent = u32::try_from(trade.unsent_answer_bytes()).unwrap_or(u32::MAX);
+        cx.quota.up_mut().refund(&mut self.up, unsent);
         self.picker.disown(key);
         if trade.download.waits_for_quota() {
-            cx.quota.down.on_peer_gone(key);
+            cx.quota.down_mut().on_peer_gone(key);
         }
-        if trade.upload.waits_for_quota() {
-            cx.quota.up.on_peer_gone(key);
+        if trade.upload().waits_for_quota() {
+            cx.quota.up_mut().on_peer_gone(key);
         }
     }
 }

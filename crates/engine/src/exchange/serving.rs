@@ -121,7 +121,7 @@ impl Exchange {
     ) {
         let mut given = 0;
         while trade.questions.is_due() && !trade.upload.waits_for_quota() {
-            let up = &mut cx.quota.up;
+            let up = cx.quota.up_mut();
             let in_turn = given < QUANTUM && up.is_open();
             // An answer may make a debt of its own length, but not add to one: at the lowest limit a peer still learns what
             // the torrent is.
@@ -132,7 +132,7 @@ impl Exchange {
             given += 1;
             up.granted();
             let len = self.answer(cx.out, key, trade, source);
-            cx.quota.up.take(&mut self.up, len);
+            cx.quota.up_mut().take(&mut self.up, len);
         }
     }
 
@@ -143,7 +143,7 @@ impl Exchange {
             return;
         }
         let ahead = upload.ahead_bytes(cx.now);
-        let up = &mut cx.quota.up;
+        let up = cx.quota.up_mut();
         let is_limited = up.is_limited(&self.up);
         let mut given = 0;
         while let Some(block) = upload.first_request().filter(|_| upload.in_flight_bytes() < ahead) {
@@ -158,7 +158,7 @@ impl Exchange {
             up.granted();
             up.take(&mut self.up, block.len);
             upload.send_first();
-            cx.out.blocks.push(SendBlock { peer: key, torrent: self.id, block });
+            cx.out.blocks.push(SendBlock { peer: key, torrent: self.id(), block });
         }
     }
 
@@ -166,7 +166,7 @@ impl Exchange {
     pub(crate) fn on_blocks_sent(&mut self, cx: &mut Cx<'_>, trade: &mut Trade, bytes: u32) {
         trade.upload.sent(cx.now, bytes.into());
         trade.payload_moves(cx.now);
-        cx.dirty.bytes_counted(self.id);
+        cx.dirty.bytes_counted(self.id());
         self.totals.uploaded_now(cx.now, bytes.into());
     }
 }

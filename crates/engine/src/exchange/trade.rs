@@ -180,6 +180,11 @@ impl Trade {
         Ok(())
     }
 
+    /// Bytes of answers that were handed over and have not gone, as they were charged for.
+    pub(super) fn unsent_answer_bytes(&self) -> u64 {
+        self.questions.unsent_bytes()
+    }
+
     /// Takes a set of pieces that came before their number was known.
     pub(super) fn pending(&mut self) -> &mut PendingPieces {
         self.pending.get_or_insert_default()

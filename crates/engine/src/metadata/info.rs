@@ -178,11 +178,7 @@ impl Fetch {
         (block, total_size, data): (u32, u32, Bytes),
         is_right: impl Fn(&[u8]) -> bool,
     ) -> BlockOutcome {
-        let Some(source) = self.sources.get_mut(&key) else { return BlockOutcome::Unneeded };
-        let Some(at) = source.asked.iter().position(|(asked, _)| *asked == block) else {
-            return BlockOutcome::Unneeded;
-        };
-        source.asked.swap_remove(at);
+        let Some(source) = self.take_asked(key, block) else { return BlockOutcome::Unneeded };
         source.is_slow = source.held_up;
         if total_size != source.size || data.len() as u32 != block_len(source.size, block) {
             return BlockOutcome::Invalid;
@@ -217,10 +213,16 @@ impl Fetch {
         BlockOutcome::Wrong(authors.first().copied().filter(|_| authors.len() == 1))
     }
 
+    /// Takes a block off those that a peer was asked; `None` if it was not asked for it.
+    fn take_asked(&mut self, key: PeerKey, block: u32) -> Option<&mut Source> {
+        let source = self.sources.get_mut(&key)?;
+        let at = source.asked.iter().position(|(asked, _)| *asked == block)?;
+        source.asked.swap_remove(at);
+        Some(source)
+    }
+
     pub(crate) fn on_reject(&mut self, now: Instant, key: PeerKey, block: u32) {
-        let Some(source) = self.sources.get_mut(&key) else { return };
-        if let Some(at) = source.asked.iter().position(|(asked, _)| *asked == block) {
-            source.asked.swap_remove(at);
+        if let Some(source) = self.take_asked(key, block) {
             source.is_slow = true;
             source.refused_until = now + REFUSED_FOR;
         }

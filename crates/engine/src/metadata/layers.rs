@@ -145,14 +145,16 @@ impl Layers {
         let mut order: Vec<PeerKey> = self.sources.keys().copied().collect();
         order.sort_by_key(|key| self.sources[key].failures);
         for key in order {
-            let Some(source) = self.sources.get_mut(&key) else { continue };
-            if source.rests_until > now || (source.failures >= MAX_FAILURES && !all_fail) {
-                continue;
-            }
-            while source.asked.len() < MAX_ASKED {
-                let Some(request) = self.waiting.pop_front() else { return asks };
-                source.asked.push((request, now));
-                asks.push((key, request));
+            let is_asked = |source: &&mut Source| {
+                source.rests_until <= now && (source.failures < MAX_FAILURES || all_fail)
+            };
+            if let Some(source) = self.sources.get_mut(&key).filter(is_asked) {
+                while source.asked.len() < MAX_ASKED
+                    && let Some(request) = self.waiting.pop_front()
+                {
+                    source.asked.push((request, now));
+                    asks.push((key, request));
+                }
             }
         }
         asks
@@ -166,12 +168,9 @@ impl Layers {
         request: &HashRequest,
         hashes: &[u8],
     ) -> LayerOutcome {
-        let Some(source) = self.sources.get_mut(&key) else { return LayerOutcome::Unneeded };
-        let Some(at) = source.asked.iter().position(|(asked, _)| asked == request) else {
-            return LayerOutcome::Unneeded;
-        };
-        source.asked.swap_remove(at);
-        let Some(file) = self.files.get_mut(&request.pieces_root) else { return LayerOutcome::Unneeded };
+        let was_asked = self.take_asked(key, request).is_some();
+        let file = self.files.get_mut(&request.pieces_root).filter(|_| was_asked);
+        let Some(file) = file else { return LayerOutcome::Unneeded };
         let range = merkle::Range {
             base_layer: request.base_layer,
             index: request.index,
@@ -192,10 +191,16 @@ impl Layers {
         LayerOutcome::Accepted
     }
 
+    /// Takes a request off those that a peer was asked; `None` if it was not asked for it.
+    fn take_asked(&mut self, key: PeerKey, request: &HashRequest) -> Option<&mut Source> {
+        let source = self.sources.get_mut(&key)?;
+        let at = source.asked.iter().position(|(asked, _)| asked == request)?;
+        source.asked.swap_remove(at);
+        Some(source)
+    }
+
     pub(crate) fn on_reject(&mut self, now: Instant, key: PeerKey, request: &HashRequest) {
-        let Some(source) = self.sources.get_mut(&key) else { return };
-        if let Some(at) = source.asked.iter().position(|(asked, _)| asked == request) {
-            source.asked.swap_remove(at);
+        if let Some(source) = self.take_asked(key, request) {
             source.failures += 1;
             source.rests_until = now + REFUSED_FOR;
             self.waiting.push_back(*request);

@@ -2,7 +2,8 @@
 
 use super::Router;
 use crate::Refused;
-use crate::dial::{Place, Victim, holepunch};
+use crate::dial::holepunch::{self, Means};
+use crate::dial::{Place, Victim};
 use crate::discovery::known::{Capabilities, Origin};
 use crate::event::CloseCause;
 use crate::ids::{PeerKey, TorrentId};
@@ -49,10 +50,12 @@ impl Router<'_> {
 
     /// Ends the connection to a peer that makes place for another.
     pub(super) fn make_place(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.get(key) else { return };
-        let (addr, id, was_called) = (peer.conn().addr(), peer.conn().torrent(), !peer.conn().is_incoming());
+        let called = self.peers.get(key).filter(|peer| !peer.conn().is_incoming());
+        let called = called.and_then(|peer| Some((peer.conn().addr(), peer.conn().torrent()?)));
         self.close(key, "it made place for another peer");
-        if let Some(torrent) = id.and_then(|id| self.torrents.get_mut(id)).filter(|_| was_called) {
+        if let Some((addr, id)) = called
+            && let Some(torrent) = self.torrents.get_mut(id)
+        {
             torrent.known_mut().put_off(self.cx.now, addr, self.cx.rng);
         }
     }
@@ -67,7 +70,7 @@ impl Router<'_> {
         let known = torrent.known_mut();
         if transport == Transport::Utp && !is_private {
             known.add(cx.now, addr, Origin::Incoming(Host::of(addr.ip())), None, cx.rng);
-            let claim = Capabilities { transport: Some(transport), encryption: Some(true) };
+            let claim = Capabilities::new(Some(transport), Some(true));
             known.claims(addr, claim);
         }
         known.call_back(cx.now, addr.ip(), cx.rng);
@@ -94,8 +97,10 @@ impl Router<'_> {
         if self.peers.len() >= self.cx.config.max_peers {
             self.move_place();
         }
-        while !self.dialer.is_busy() && self.peers.len() < self.cx.config.max_peers {
-            let Some(id) = self.dialer.first() else { return };
+        while !self.dialer.is_busy()
+            && self.peers.len() < self.cx.config.max_peers
+            && let Some(id) = self.dialer.first()
+        {
             let first = self.torrents.get(id).and_then(|torrent| torrent.known().first_due(self.cx.now));
             if self.dialer.is_paced_for(self.cx.now, first) {
                 return;
@@ -123,12 +128,14 @@ impl Router<'_> {
     /// Calls the next address of a torrent.
     fn call_one(&mut self, id: TorrentId) {
         let cx = &mut self.cx;
-        let Some(torrent) = self.torrents.get_mut(id) else { return };
-        torrent.calls_mut().unqueued();
-        let is_finished = torrent.is_finished();
-        let wants_peer = torrent.is_open() && torrent.peers().len() < cx.config.max_peers_per_torrent;
-        let addr = if wants_peer { torrent.known_mut().take_due(cx.now, is_finished) } else { None };
-        let Some(addr) = addr else { return };
+        let next = self.torrents.get_mut(id).and_then(|torrent| {
+            torrent.calls_mut().unqueued();
+            let is_finished = torrent.is_finished();
+            let wants_peer = torrent.is_open() && torrent.peers().len() < cx.config.max_peers_per_torrent;
+            let addr = if wants_peer { torrent.known_mut().take_due(cx.now, is_finished) } else { None };
+            addr.map(|addr| (torrent, addr))
+        });
+        let Some((torrent, addr)) = next else { return };
         if self.bans.forbids(cx.now, addr) || self.dialer.is_ours(addr) {
             torrent.known_mut().forget(addr);
             return cx.dirty.mark_torrent(id);
@@ -144,25 +151,11 @@ impl Router<'_> {
     }
 
     /// Takes a hole punch message.
-    pub(super) fn on_holepunch(&mut self, key: PeerKey, message: HolepunchMessage) {
+    pub(super) fn on_holepunch(&mut self, id: TorrentId, key: PeerKey, message: HolepunchMessage) {
         let own = self.torrents.own_addrs();
-        let Some(peer) = self.peers.get_mut(key) else { return };
-        let torrent = peer.conn().torrent().and_then(|id| self.torrents.get_mut(id));
-        let Some(torrent) = torrent.filter(|torrent| holepunch::is_read(&self.cx, peer, torrent)) else {
-            return;
-        };
-        let cx = &mut self.cx;
-        match message {
-            HolepunchMessage::Rendezvous(addr) => {
-                if peer.extensions_mut().punch.may_ask(cx.now) {
-                    holepunch::relay(cx, (key, addr), torrent, self.peers, own);
-                }
-            }
-            HolepunchMessage::Connect(addr) => {
-                let (bans, dialer) = (&*self.bans, &mut *self.dialer);
-                holepunch::on_connect_request(cx, (key, addr), dialer, bans, torrent, self.peers, own);
-            }
-            HolepunchMessage::Error(addr, _) => holepunch::on_error(peer, torrent, addr),
+        if let Some(torrent) = self.torrents.get_mut(id) {
+            let means = Means { dialer: self.dialer, bans: self.bans, own };
+            holepunch::on_message(&mut self.cx, (key, message), torrent, self.peers, means);
         }
     }
 }

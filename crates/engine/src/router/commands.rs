@@ -34,8 +34,8 @@ impl Router<'_> {
                 self.bans.lift(cx.now, author);
             }
             Command::SetLimits { down, up } => {
-                cx.quota.down.set_limit(cx.now, down);
-                cx.quota.up.set_limit(cx.now, up);
+                cx.quota.down_mut().set_limit(cx.now, down);
+                cx.quota.up_mut().set_limit(cx.now, up);
                 cx.quota.limits_changed(cx.now);
             }
             Command::SetTorrentLimits { torrent: id, down, up } => {

@@ -41,10 +41,11 @@ impl Router<'_> {
     }
 
     pub(super) fn on_secured(&mut self, key: PeerKey, swarm: SwarmId, method: Method) {
-        let Some(peer) = self.peers.get_mut(key) else { return };
-        self.cx.dirty.mark_peer(key);
-        if peer.conn_mut().secured(self.cx.now, swarm, method) {
-            self.send_first_handshake(key);
+        if let Some(peer) = self.peers.get_mut(key) {
+            self.cx.dirty.mark_peer(key);
+            if peer.conn_mut().secured(self.cx.now, swarm, method) {
+                self.send_first_handshake(key);
+            }
         }
     }
 
@@ -52,13 +53,14 @@ impl Router<'_> {
         let Some(peer) = self.peers.get_mut(key) else { return data.clear() };
         peer.conn_mut().received(self.cx.now);
         self.cx.dirty.mark_peer(key);
-        let Err(offence) = self.read_stream(key, data) else { return };
-        data.clear();
-        // A peer that takes a plain handshake for the key of an encrypted one answers with a key.
-        if matches!(offence, Misbehaviour::Wire(_)) {
-            self.retry(key, CloseCause::Remote);
+        if let Err(offence) = self.read_stream(key, data) {
+            data.clear();
+            // A peer that takes a plain handshake for the key of an encrypted one answers with a key.
+            if matches!(offence, Misbehaviour::Wire(_)) {
+                self.retry(key, CloseCause::Remote);
+            }
+            self.punish(key, &offence);
         }
-        self.punish(key, &offence);
     }
 
     fn read_stream(&mut self, key: PeerKey, data: &mut BytesMut) -> Result<(), Misbehaviour> {
@@ -91,10 +93,11 @@ impl Router<'_> {
     }
 
     pub(super) fn on_sent(&mut self, key: PeerKey, block_bytes: u32, reply_bytes: u32) {
-        let Some(peer) = self.peers.get_mut(key) else { return };
-        peer.trade_mut().on_answers_sent(reply_bytes);
-        peer.conn_mut().sent(self.cx.now);
-        self.cx.dirty.mark_peer(key);
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.trade_mut().on_answers_sent(reply_bytes);
+            peer.conn_mut().sent(self.cx.now);
+            self.cx.dirty.mark_peer(key);
+        }
         if block_bytes > 0
             && let Some((cx, torrent, peer)) = self.enter(key)
         {

@@ -3,7 +3,7 @@
 use super::Router;
 use crate::bitfield::Bitfield;
 use crate::event::{BlockDigest, DiskEvent, DiskFault, DiskFaultKind};
-use crate::ids::TorrentId;
+use crate::ids::{PeerKey, TorrentId};
 use crate::misbehaviour::Misbehaviour;
 use crate::torrent_event::TorrentEvent;
 
@@ -39,49 +39,55 @@ impl Router<'_> {
     }
 
     fn on_checked(&mut self, id: TorrentId, have: Bitfield) {
-        let Some((cx, torrent, _)) = self.enter_torrent(id) else { return };
-        if have.len() != torrent.exchange().piece_count() || !torrent.activate() {
-            return;
+        if let Some((cx, torrent, _)) = self.enter_torrent(id)
+            && have.len() == torrent.exchange().piece_count()
+            && torrent.activate()
+        {
+            torrent.exchange_mut().on_checked(cx, have);
+            let (finished, have_bytes) = (torrent.is_finished(), torrent.exchange().have_bytes());
+            cx.out.events.push(TorrentEvent::Started { torrent: id, finished, have_bytes });
+            for key in torrent.peers().to_vec() {
+                self.meet_again(key);
+            }
+            self.discover(id);
         }
-        torrent.exchange_mut().on_checked(cx, have);
-        let (finished, have_bytes) = (torrent.is_finished(), torrent.exchange().have_bytes());
-        cx.out.events.push(TorrentEvent::Started { torrent: id, finished, have_bytes });
-        for key in torrent.peers().to_vec() {
-            let Some((cx, torrent, peer)) = self.enter(key) else { continue };
+    }
+
+    /// Announces our pieces to a peer that was here before they were, or ends the connection if they are too many.
+    fn meet_again(&mut self, key: PeerKey) {
+        if let Some((cx, torrent, peer)) = self.enter(key) {
             let (conn, trade) = peer.split_trade();
             if !torrent.exchange_mut().meet_again(cx, conn, trade) {
                 self.close(key, "it will be told all pieces at once when it is called again");
             }
         }
-        self.discover(id);
     }
 
     fn on_piece_ok(&mut self, id: TorrentId, piece: u32, digests: &[BlockDigest]) {
-        let Some((cx, torrent, peers)) = self.enter_torrent(id) else { return };
-        if !torrent.lifecycle().counts_pieces() {
-            return;
-        }
-        let (exchange, keys) = torrent.exchange_and_peers();
-        let Some(verified) = exchange.on_piece_ok(cx, (piece, digests), keys, peers) else { return };
-        for guilty in verified.guilty {
+        let counting = self.enter_torrent(id).filter(|(_, torrent, _)| torrent.lifecycle().counts_pieces());
+        let verified = counting.and_then(|(cx, torrent, peers)| {
+            let (exchange, keys) = torrent.exchange_and_peers();
+            exchange.on_piece_ok(cx, (piece, digests), keys, peers)
+        });
+        let (guilty, is_last) = verified.map_or_else(Default::default, |v| (v.guilty, v.is_last));
+        for guilty in guilty {
             self.ban(id, guilty, &Misbehaviour::BadData { piece });
         }
-        if verified.is_last
-            && let Some((cx, torrent, _)) = self.enter_torrent(id)
-        {
+        if is_last && let Some((cx, torrent, _)) = self.enter_torrent(id) {
             torrent.trackers_mut().announcer_mut().completed();
             cx.out.events.push(TorrentEvent::Finished(id));
         }
     }
 
     fn on_piece_bad(&mut self, id: TorrentId, piece: u32, digests: &[BlockDigest]) {
-        let Some((cx, torrent, _)) = self.enter_torrent(id) else { return };
-        let Some(failed) = torrent.exchange_mut().on_piece_bad(cx, piece, digests) else { return };
-        if let Some(author) = failed.author {
+        let failed = self
+            .enter_torrent(id)
+            .and_then(|(cx, torrent, _)| torrent.exchange_mut().on_piece_bad(cx, piece, digests));
+        if let Some(author) = failed.as_ref().and_then(|failed| failed.author) {
             self.ban(id, author, &Misbehaviour::BadData { piece });
         }
-        if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
-            torrent.exchange().wake_idle(cx, torrent.peers(), peers);
+        if failed.is_some() {
+            self.wake_idle(id);
         }
     }
 

@@ -148,15 +148,15 @@ impl Router<'_> {
 
     fn establish(&mut self, key: PeerKey, id: TorrentId, theirs: &Handshake, named_id: Option<PeerId>) {
         let has_dht = self.dht.is_some();
-        let Some(peer) = self.peers.get_mut(key) else { return };
-        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        let (peer, torrent) = (self.peers.get_mut(key), self.torrents.get_mut(id));
+        let (Some(peer), Some(torrent)) = (peer, torrent) else { return };
         let cx = &mut self.cx;
         let (addr, is_incoming) = (peer.conn().addr(), peer.conn().is_incoming());
         if is_incoming {
             torrent.add_peer(key);
         }
         if let Some(plan) = peer.attempt_mut().take_plan() {
-            torrent.known_mut().worked_with(addr, plan.transport, plan.is_encrypted);
+            torrent.known_mut().worked_with(addr, plan.capabilities());
         }
         let is_v2_swarm = torrent.hashes().v2().is_some_and(|v2| v2.truncated() == theirs.info_hash);
         peer.conn_mut().established(id, theirs, named_id, is_v2_swarm);

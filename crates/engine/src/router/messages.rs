@@ -1,7 +1,7 @@
 //! Messages of the peer protocol (BEP 3, 6, 10, 52): which part takes them.
 
+use super::next::Next;
 use super::{Router, metadata};
-use crate::bans::Author;
 use crate::config::{OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX};
 use crate::cx::Cx;
 use crate::discovery::known::Origin;
@@ -16,25 +16,7 @@ use crate::torrent::Torrent;
 use bytes::Bytes;
 use std::net::SocketAddr;
 use ztor_base::Host;
-use ztor_wire::{Block, ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage};
-
-/// Consequences of a message beyond its peer and its torrent.
-pub(super) enum Next {
-    Done,
-    /// Other peers need not send this block.
-    CancelOthers(Block),
-    /// A peer has named its node of the DHT.
-    AddNode(SocketAddr),
-    Holepunch(HolepunchMessage),
-    /// This author has sent bad metadata.
-    Ban(Author, Misbehaviour),
-    /// The info dictionary is complete, and its hash is right.
-    Info(Vec<u8>),
-    /// All piece layers are complete.
-    LayersDone,
-    /// The torrent is of no use.
-    GiveUp(&'static str),
-}
+use ztor_wire::{ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage};
 
 impl Router<'_> {
     pub(super) fn on_message(&mut self, key: PeerKey, message: Message) -> Result<(), Misbehaviour> {
@@ -53,7 +35,7 @@ impl Router<'_> {
                     dht.add_nodes(self.cx.now, &[addr], DhtRole::Node);
                 }
             }
-            Next::Holepunch(message) => self.on_holepunch(key, message),
+            Next::Holepunch(message) => self.on_holepunch(id, key, message),
             Next::Ban(author, offence) => self.ban(id, author, &offence),
             Next::Info(info) => self.on_info(id, &info),
             Next::LayersDone => self.layers_done(id),

@@ -1,7 +1,7 @@
 //! From a magnet link to a torrent (BEP 9, and BEP 52 for the hashes of pieces).
 
 use super::Router;
-use super::messages::Next;
+use super::next::Next;
 use crate::cx::Cx;
 use crate::exchange::questions::Question;
 use crate::ids::{PeerKey, TorrentId};
@@ -69,7 +69,7 @@ fn on_block(
     let outcome = match torrent.lifecycle_mut().fetch_mut() {
         None => BlockOutcome::Unneeded,
         Some(fetch) => {
-            cx.quota.down.owe_whole(cx.now, len as u32);
+            cx.quota.down_mut().owe_whole(cx.now, len as u32);
             cx.dirty.mark_torrent(id);
             fetch.on_data(cx.now, peer.key(), block, |info| hashes.are_of(info))
         }
@@ -92,26 +92,22 @@ pub(super) fn on_hashes(
     hashes: &[u8],
 ) -> Result<Next, Misbehaviour> {
     let (id, key, author) = (torrent.id(), peer.key(), peer.conn().author());
-    let Some((meta, layers)) = torrent.lifecycle_mut().layers_mut() else {
-        return peer.conn_mut().charge(cx.now, hashes.len()).map(|()| Next::Done);
-    };
-    match layers.on_hashes(cx.now, key, request, hashes) {
-        LayerOutcome::Unneeded => {
-            return peer.conn_mut().charge(cx.now, hashes.len()).map(|()| Next::Done);
-        }
-        LayerOutcome::Wrong => {
-            cx.dirty.mark_torrent(id);
-            return Ok(Next::Ban(author, Misbehaviour::BadHashes));
-        }
-        LayerOutcome::Accepted => cx.dirty.mark_torrent(id),
+    let mut fetch = torrent.lifecycle_mut().layers_mut();
+    let outcome = fetch
+        .as_mut()
+        .map_or(LayerOutcome::Unneeded, |(_, layers)| layers.on_hashes(cx.now, key, request, hashes));
+    match outcome {
+        LayerOutcome::Unneeded => return peer.conn_mut().charge(cx.now, hashes.len()).map(|()| Next::Done),
+        LayerOutcome::Wrong | LayerOutcome::Accepted => cx.dirty.mark_torrent(id),
     }
-    let is_complete = layers.are_all_here();
-    Ok(if is_complete && layers.complete(meta) {
-        Next::LayersDone
-    } else if is_complete {
-        Next::GiveUp("two of its files claim the same content and different lengths")
-    } else {
-        Next::Done
+    Ok(match fetch {
+        _ if outcome == LayerOutcome::Wrong => Next::Ban(author, Misbehaviour::BadHashes),
+        Some((meta, layers)) if layers.are_all_here() => {
+            let is_sound = layers.complete(meta);
+            let defect = "two of its files claim the same content and different lengths";
+            if is_sound { Next::LayersDone } else { Next::GiveUp(defect) }
+        }
+        _ => Next::Done,
     })
 }
 
@@ -159,19 +155,26 @@ impl Router<'_> {
             return self.give_up_on(id, "this torrent is here already, under its other hash".into());
         }
         self.torrents.add_swarms(id, &meta.info_hashes);
-        let Some(torrent) = self.torrents.get_mut(id) else { return };
-        meta.trackers = torrent.trackers().announcer().tiers();
-        torrent.set_info(&meta);
+        if let Some(torrent) = self.torrents.get_mut(id) {
+            meta.trackers = torrent.trackers().announcer().tiers();
+            torrent.set_info(&meta);
+        }
         if meta.private {
             self.make_private(id);
         }
-        let Some(layers) = Layers::new(self.cx.now, &meta) else { return self.on_metadata(id, meta) };
+        match Layers::new(self.cx.now, &meta) {
+            None => self.on_metadata(id, meta),
+            Some(layers) => self.fetch_layers(id, meta, layers),
+        }
+    }
+
+    /// Starts to fetch piece layers from the peers that are there.
+    fn fetch_layers(&mut self, id: TorrentId, meta: Metainfo, layers: Layers) {
         if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
             torrent.fetch_layers(meta, layers);
-            for key in torrent.peers().to_vec() {
-                if let Some(peer) = peers.get(key).filter(|peer| peer.is_live()) {
-                    add_source(cx, torrent, peer);
-                }
+            let keys = torrent.peers().to_vec();
+            for peer in peers.of(&keys).filter(|peer| peer.is_live()) {
+                add_source(cx, torrent, peer);
             }
         }
     }

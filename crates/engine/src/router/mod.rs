@@ -11,6 +11,7 @@ mod disk;
 mod handshake;
 mod messages;
 mod metadata;
+mod next;
 mod turn;
 
 use crate::bans::Bans;
@@ -88,10 +89,11 @@ impl<'a> Router<'a> {
 
     /// A torrent has opened: it is announced to the local network and looked up in the DHT.
     pub(crate) fn discover(&mut self, id: TorrentId) {
-        let Some(torrent) = self.torrents.get_mut(id) else { return };
-        self.lsd.plan(&self.cx, torrent);
-        if let Some(dht) = &mut self.dht {
-            dht.plan(torrent);
+        if let Some(torrent) = self.torrents.get_mut(id) {
+            self.lsd.plan(&self.cx, torrent);
+            if let Some(dht) = &mut self.dht {
+                dht.plan(torrent);
+            }
         }
     }
 }

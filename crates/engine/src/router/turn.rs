@@ -31,14 +31,10 @@ impl Router<'_> {
             dht.settle(&mut self.cx, self.torrents);
         }
         self.make_calls();
-        self.serve_waiting(
-            |quota| &mut quota.down,
-            |peer| peer.trade_mut().download_mut().set_waits_for_quota(false),
-        );
-        self.serve_waiting(
-            |quota| &mut quota.up,
-            |peer| peer.trade_mut().upload_mut().set_waits_for_quota(false),
-        );
+        self.serve_waiting(Quota::down_mut, |peer| {
+            peer.trade_mut().download_mut().set_waits_for_quota(false)
+        });
+        self.serve_waiting(Quota::up_mut, |peer| peer.trade_mut().upload_mut().set_waits_for_quota(false));
         while let Some(key) = self.cx.dirty.pop_peer() {
             self.settle_peer(key);
         }
@@ -73,44 +69,49 @@ impl Router<'_> {
         let (exchange, keys) = torrent.exchange_and_peers();
         exchange.settle(cx, keys, peers);
         if torrent.is_finished() && torrent.exchange().seeds() > 0 {
-            self.drop_seeds(id);
+            // Two seeds have nothing to say to each other.
+            let seeds = peers.of(torrent.peers()).filter(|peer| peer.trade().is_seed());
+            let seeds: Vec<PeerKey> = seeds.map(Peer::key).collect();
+            seeds.into_iter().for_each(|key| self.part(key));
         }
-        let Some((cx, torrent, peers)) = self.enter_torrent(id) else { return };
+        let starving_at = self.settle_swarm(id);
+        let place_at = self.settle_sources(id);
+        let request_at = self.request_metadata(id).map(|at| at.max(self.cx.now + SHORTEST_RETRY));
+        let own_at = self.enter_torrent(id).and_then(|(cx, torrent, _)| next_of_torrent(cx, torrent));
+        let next = [own_at, starving_at, place_at, request_at];
+        if let Some(at) = next.into_iter().flatten().min() {
+            self.timers.set_torrent(self.cx.now, id, at);
+        }
+    }
+
+    /// Chooses the peers to serve, and looks for ways to those that could not be reached. Returns when the torrent counts
+    /// as starving, if nobody has anything for it.
+    fn settle_swarm(&mut self, id: TorrentId) -> Option<Instant> {
+        let (cx, torrent, peers) = self.enter_torrent(id)?;
+        let is_finished = torrent.is_finished();
         if torrent.is_active() {
-            let is_finished = torrent.is_finished();
             let (exchange, keys) = torrent.exchange_and_peers();
             exchange.choke(cx, is_finished, keys, peers);
         }
         for addr in torrent.calls_mut().take_unreached() {
             holepunch::request_rendezvous(cx, addr, torrent, peers);
         }
-        let is_fed = torrent.is_finished()
+        let is_fed = is_finished
             || !torrent.is_open()
             || peers.of(torrent.peers()).any(|peer| peer.trade().interesting() > 0);
-        let starving_at = torrent.trackers_mut().update_starvation(cx.now, is_fed);
-        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        torrent.trackers_mut().update_starvation(cx.now, is_fed)
+    }
+
+    /// Announces to trackers, and queues the torrent for a call. Returns when to look for a place for it, if it is full.
+    fn settle_sources(&mut self, id: TorrentId) -> Option<Instant> {
+        let torrent = self.torrents.get_mut(id)?;
         self.trackers.announce_due(&mut self.cx, torrent);
         let (victim, place_at) = for_call(&self.cx, torrent, self.peers);
         if let Some(key) = victim {
             self.make_place(key);
         }
         self.queue_calls(id);
-        let request_at = self.request_metadata(id).map(|at| at.max(self.cx.now + SHORTEST_RETRY));
-        let Some((cx, torrent, _)) = self.enter_torrent(id) else { return };
-        let next = [next_of_torrent(cx, torrent), starving_at, place_at, request_at];
-        if let Some(at) = next.into_iter().flatten().min() {
-            self.timers.set_torrent(self.cx.now, id, at);
-        }
-    }
-
-    /// Ends the connections between seeds, which have nothing to say to each other.
-    fn drop_seeds(&mut self, id: TorrentId) {
-        let Some(torrent) = self.torrents.get(id) else { return };
-        let seeds = self.peers.of(torrent.peers()).filter(|peer| peer.trade().is_seed());
-        let seeds: Vec<PeerKey> = seeds.map(Peer::key).collect();
-        for key in seeds {
-            self.part(key);
-        }
+        place_at
     }
 
     /// Ends a connection that neither side has use for any more. Others may have (BEP 11).
@@ -136,30 +137,42 @@ impl Router<'_> {
             return self.close(key, reason);
         }
         self.dialer.race(cx.now, peer);
-        if !peer.is_live() {
-            let started_at = peer.conn().started_at();
+        let next = if peer.is_live() {
+            self.settle_live(key)
+        } else {
             let race_at = peer.attempt().race_at().unwrap_or(Instant::FAR_FUTURE);
-            return self.timers.set_peer(self.cx.now, key, race_at.min(started_at + HANDSHAKE_TIMEOUT));
+            Some(race_at.min(peer.conn().started_at() + HANDSHAKE_TIMEOUT))
+        };
+        if let Some(at) = next {
+            self.timers.set_peer(self.cx.now, key, at);
         }
-        let Some((cx, torrent, peer)) = self.enter(key) else { return };
+    }
+
+    /// Settles a peer that has greeted. Returns when it is looked at again; `None` if its connection ended.
+    fn settle_live(&mut self, key: PeerKey) -> Option<Instant> {
+        let (cx, torrent, peer) = self.enter(key)?;
         let id = torrent.id();
         update_interest(cx, torrent, peer);
-        if stalls(cx, torrent, peer)
-            && let Some((cx, torrent, peers)) = self.enter_torrent(id)
-        {
-            torrent.exchange().wake_idle(cx, torrent.peers(), peers);
+        if stalls(cx, torrent, peer) {
+            self.wake_idle(id);
         }
-        let Some((cx, torrent, peer)) = self.enter(key) else { return };
+        let (cx, torrent, peer) = self.enter(key)?;
         request_and_serve(cx, torrent, peer);
         let is_useless = torrent.is_finished() && peer.trade().is_seed();
         let pex_at = self.exchange_contacts(key);
         if is_useless {
             self.cx.dirty.mark_torrent(id);
-            return self.part(key);
+            self.part(key);
+            return None;
         }
-        if let Some(peer) = self.peers.get_mut(key) {
-            let at = next_of_peer(&mut self.cx, peer, pex_at);
-            self.timers.set_peer(self.cx.now, key, at);
+        let peer = self.peers.get_mut(key)?;
+        Some(next_of_peer(&mut self.cx, peer, pex_at))
+    }
+
+    /// Offers free blocks of a torrent to peers without work.
+    pub(super) fn wake_idle(&mut self, id: TorrentId) {
+        if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
+            torrent.exchange().wake_idle(cx, torrent.peers(), peers);
         }
     }
 

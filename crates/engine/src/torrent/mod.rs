@@ -264,26 +264,22 @@ impl Torrent {
     /// Starts a torrent that waits for that: the disk looks at what is there.
     pub(crate) fn start(&mut self, start: &StartTorrent) {
         self.exchange.start(start);
-        self.check(false);
-    }
-
-    /// Has the disk look at what is there.
-    fn check(&mut self, is_again: bool) {
-        let total = if is_again { 0 } else { self.exchange.piece_count() };
+        let total = self.exchange.piece_count();
         if let Some(meta) = self.lifecycle.meta().cloned() {
-            self.lifecycle = Lifecycle::Checking { meta, done: 0, total, is_again };
+            self.lifecycle = Lifecycle::Checking { meta, done: 0, total, is_again: false };
         }
     }
 
     /// Resumes a torrent that a disk fault had stopped. A drive may be back with other contents: nothing moves before it
     /// was looked at. False if the torrent is not stopped.
     pub(crate) fn resume(&mut self) -> bool {
-        let Lifecycle::Stopped { was_checked, .. } = self.lifecycle else { return false };
-        let meta = self.lifecycle.meta().cloned();
-        if let Some(meta) = meta {
-            self.lifecycle = Lifecycle::Checking { meta, done: 0, total: 0, is_again: was_checked };
+        if let Lifecycle::Stopped { meta, was_checked, .. } = &self.lifecycle {
+            let (meta, is_again) = (Arc::clone(meta), *was_checked);
+            self.lifecycle = Lifecycle::Checking { meta, done: 0, total: 0, is_again };
+            true
+        } else {
+            false
         }
-        true
     }
 
     /// The check is done: pieces move. False if no check is under way.

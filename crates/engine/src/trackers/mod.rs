@@ -66,10 +66,12 @@ impl Trackers {
             let message = message.unwrap_or_default();
             TorrentEvent::Tracker { torrent: id, tracker, message, is_error: true }
         }));
-        while torrent.is_open() && !cx.is_ending {
-            let wants_peers =
-                !torrent.is_finished() && torrent.peers().len() < cx.config.max_peers_per_torrent / 2;
-            let Some(due) = torrent.trackers_mut().poll(cx, wants_peers) else { return };
+        let wants_peers =
+            !torrent.is_finished() && torrent.peers().len() < cx.config.max_peers_per_torrent / 2;
+        while torrent.is_open()
+            && !cx.is_ending
+            && let Some(due) = torrent.trackers_mut().poll(cx, wants_peers)
+        {
             self.announce(cx, torrent, due, None);
         }
     }
@@ -158,8 +160,8 @@ impl Trackers {
         id: RequestId,
         result: Result<Vec<IpAddr>, String>,
     ) {
-        let Some(announce) = self.pending.get(id) else { return };
-        let (torrent, Some(target)) = (torrents.get_mut(announce.torrent), announce.target()) else { return };
+        let Some((announce, target)) = self.pending.get_udp(id) else { return };
+        let torrent = torrents.get_mut(announce.torrent);
         match result {
             Ok(ips) => {
                 if self.names.len() >= MAX_NAMES {
@@ -184,8 +186,11 @@ impl Trackers {
         id: RequestId,
         ips: &[IpAddr],
     ) {
-        let Some(announce) = self.pending.get(id) else { return };
-        let Some(target) = announce.target().cloned() else { return };
+        let udp = self.pending.get_udp(id);
+        let Some((announce, target)) = udp.map(|(announce, target)| (announce.clone(), target.clone()))
+        else {
+            return;
+        };
         let (first, second) = match target.choose(ips) {
             Ok(chosen) => chosen,
             Err(why) => {
@@ -193,7 +198,6 @@ impl Trackers {
                 return;
             }
         };
-        let announce = announce.clone();
         let twin = second.map(|second| (self.pending.next_id(), second));
         self.send_udp(cx, id, first, (twin.map(|(twin, _)| twin), &target), announce.clone());
         if let Some((twin, second)) = twin {

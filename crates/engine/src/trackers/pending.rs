@@ -116,6 +116,12 @@ impl Pending {
         self.table.get(&id)
     }
 
+    /// An announce to a UDP tracker.
+    pub(super) fn get_udp(&self, id: RequestId) -> Option<(&Announce, &UdpTarget)> {
+        let announce = self.table.get(&id)?;
+        Some((announce, announce.target()?))
+    }
+
     pub(super) fn get_mut(&mut self, id: RequestId) -> Option<&mut Announce> {
         self.table.get_mut(&id)
     }
@@ -132,8 +138,9 @@ impl Pending {
     /// Tells the sibling of an announce that this one was answered. Returns whether the sibling decides now, as this one
     /// has failed.
     pub(super) fn leave_to_sibling(&mut self, announce: &Announce, is_ok: bool) -> bool {
-        let Kind::Udp { sibling: Some(sibling), .. } = &announce.kind else { return false };
-        match self.table.get_mut(sibling).map(|sibling| &mut sibling.kind) {
+        let sibling = if let Kind::Udp { sibling, .. } = announce.kind { sibling } else { None };
+        let sibling = sibling.and_then(|sibling| self.table.get_mut(&sibling));
+        match sibling.map(|sibling| &mut sibling.kind) {
             Some(Kind::Udp { sibling, is_echo, .. }) => {
                 *sibling = None;
                 *is_echo = is_ok;

@@ -24,8 +24,22 @@ const FIELDS: usize = 40;
 struct Struct {
     name: String,
     file: String,
+    /// It borrows: it lends its fields for the time of a call, and holds no state of its own.
+    borrows: bool,
+    /// The fields that are not public, also not in the crate's interface: state.
+    private: BTreeSet<String>,
     /// The fields, and the files that touch each.
     fields: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Struct {
+    /// Number of fields that hold state and are touched from many files.
+    fn wide_state(&self) -> usize {
+        let is_wide = |(field, files): &(&String, &BTreeSet<String>)| {
+            !self.borrows && self.private.contains(*field) && files.len() > MANY
+        };
+        self.fields.iter().filter(is_wide).count()
+    }
 }
 
 /// The structs of a package.
@@ -64,9 +78,16 @@ pub(super) fn report(workspace: &Workspace, all: bool) -> String {
     let wide = structs.iter().filter(|(_, of)| is_wide(of)).count();
     let many = touched.iter().filter(|(files, ..)| *files > MANY).count();
     let unresolved: usize = measured.iter().map(|(_, fields)| fields.unresolved).sum();
+    let mut state = Table::new(&["state", "crate"]);
+    for (package, of) in &measured {
+        let wide: usize = of.structs.iter().map(Struct::wide_state).sum();
+        if wide > 0 {
+            state.row([wide.to_string(), (*package).to_owned()]);
+        }
+    }
     format!(
         "{widest}\n{fields}  {many} fields of {wide} structs are touched from more than {MANY} files; \
-         {unresolved} touches unresolved\n"
+         {unresolved} touches unresolved\n\nOf these, private fields of structs that borrow nothing:\n\n{state}"
     )
 }
 
@@ -154,9 +175,13 @@ impl<'ast> Visit<'ast> for Structs<'_> {
     fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
         if let syn::Fields::Named(fields) = &item.fields {
             let names = fields.named.iter().filter_map(|field| field.ident.as_ref());
+            let private =
+                fields.named.iter().filter(|field| !matches!(field.vis, syn::Visibility::Public(_)));
             self.found.push(Struct {
                 name: item.ident.to_string(),
                 file: self.file.to_owned(),
+                borrows: item.generics.lifetimes().next().is_some(),
+                private: private.filter_map(|field| field.ident.as_ref()).map(ToString::to_string).collect(),
                 fields: names.map(|name| (name.to_string(), BTreeSet::new())).collect(),
             });
         }

@@ -93,6 +93,18 @@ pub(crate) struct OwnAddrs {
     pub(crate) v6: Option<SocketAddr>,
 }
 
+impl Capabilities {
+    /// `None` is what is unknown.
+    pub(crate) fn new(transport: Option<Transport>, encryption: Option<bool>) -> Self {
+        Self { transport, encryption }
+    }
+
+    /// Whether the address is known to be reached over this transport.
+    pub(crate) fn trusts(self, transport: Transport) -> bool {
+        self.transport == Some(transport)
+    }
+}
+
 impl OwnAddrs {
     /// Whether this is one of them.
     pub(crate) fn contains(&self, addr: SocketAddr) -> bool {
@@ -297,9 +309,9 @@ impl KnownPeers {
     }
 
     /// It was reached in this way.
-    pub(crate) fn worked_with(&mut self, addr: SocketAddr, transport: Transport, is_encrypted: bool) {
+    pub(crate) fn worked_with(&mut self, addr: SocketAddr, capabilities: Capabilities) {
         self.change(addr, |known| {
-            known.capabilities = Capabilities { transport: Some(transport), encryption: Some(is_encrypted) };
+            known.capabilities = capabilities;
             known.teller = None;
         });
     }
@@ -410,13 +422,14 @@ impl KnownPeers {
     }
 
     pub(crate) fn forget(&mut self, addr: SocketAddr) {
-        let Some(known) = self.peers.remove(&addr) else { return };
-        self.room.remove(addr, known.entry());
-        if let Some((due, tie)) = known.due {
-            self.queues.entry(known.rank).or_default().remove(&(due, tie, addr));
-        }
-        if known.is_kept {
-            self.count_kept(addr, false);
+        if let Some(known) = self.peers.remove(&addr) {
+            self.room.remove(addr, known.entry());
+            if let Some((due, tie)) = known.due {
+                self.queues.entry(known.rank).or_default().remove(&(due, tie, addr));
+            }
+            if known.is_kept {
+                self.count_kept(addr, false);
+            }
         }
     }
 

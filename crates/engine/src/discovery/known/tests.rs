@@ -191,7 +191,7 @@ fn indexes_agree_with_a_fresh_count() {
             3 => known.forget(at_addr),
             4 => known.is_seed(at_addr),
             5 => drop(known.take(at_addr)),
-            6 => known.worked_with(at_addr, Transport::Tcp, false),
+            6 => known.worked_with(at_addr, Capabilities::new(Some(Transport::Tcp), Some(false))),
             7 => known.met(now, at_addr, Origin::Incoming(teller(3)), &mut rng),
             _ => known.add(now, at_addr, origin, None, &mut rng),
         }

@@ -194,11 +194,10 @@ impl Picker {
                 .open_partial(ask, share)
                 .or_else(|| self.start(ask, rng))
                 .or_else(|| self.open_partial(ask, true));
-            let Some(piece) = next else { break };
-            if self.take(piece, ask.peer, end, out) == 0 {
+            if next.map_or(0, |piece| self.take(piece, ask.peer, end, out)) == 0 {
                 break;
             }
-            current = Some(piece);
+            current = next;
         }
         if out.is_empty() && ask.idle {
             if self.is_endgame() {
@@ -257,14 +256,15 @@ impl Picker {
 
     /// A block asked of `peer` will not come, or not soon: it may be asked of others.
     pub fn release(&mut self, block: Block, peer: PeerKey, rng: &mut Rng) {
-        let Some(partial) = self.partials.get_mut(&block.piece) else { return };
-        let (free_before, was_open) = (partial.free(), partial.is_open());
-        partial.release(block.begin / BLOCK_LEN, peer);
-        self.open_blocks += partial.free() - free_before;
-        if partial.is_untouched() {
-            self.close_untouched(block.piece, rng);
-        } else if partial.is_open() != was_open {
-            self.sort_in(block.piece);
+        if let Some(partial) = self.partials.get_mut(&block.piece) {
+            let (free_before, was_open) = (partial.free(), partial.is_open());
+            partial.release(block.begin / BLOCK_LEN, peer);
+            self.open_blocks += partial.free() - free_before;
+            if partial.is_untouched() {
+                self.close_untouched(block.piece, rng);
+            } else if partial.is_open() != was_open {
+                self.sort_in(block.piece);
+            }
         }
     }
 
@@ -325,8 +325,9 @@ impl Picker {
     fn take(&mut self, piece: u32, peer: PeerKey, end: usize, out: &mut Vec<Block>) -> usize {
         let Some(partial) = self.partials.get_mut(&piece) else { return 0 };
         let (before, was_open) = (out.len(), partial.is_open());
-        while out.len() < end {
-            let Some(index) = partial.ask_next(peer) else { break };
+        while out.len() < end
+            && let Some(index) = partial.ask_next(peer)
+        {
             self.open_blocks -= 1;
             let len = self.layout.block_len(piece, index);
             out.push(Block { piece, begin: index * BLOCK_LEN, len });
@@ -403,8 +404,7 @@ impl Picker {
 
     /// A piece that nobody has given anything for goes back among the new ones.
     fn close_untouched(&mut self, piece: u32, rng: &mut Rng) {
-        let Some(partial) = self.partials.remove(&piece) else { return };
-        self.open_blocks -= partial.free();
+        self.open_blocks -= self.partials.remove(&piece).map_or(0, |partial| partial.free());
         self.sort_in(piece);
         self.closed.remove(piece);
         if let Some(rarity) = &mut self.rarity {

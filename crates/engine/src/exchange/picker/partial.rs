@@ -138,15 +138,15 @@ impl Partial {
             self.owner = None;
         }
         self.disown(peer);
-        let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        if slot.state != State::Asked {
-            return;
-        }
-        slot.askers = slot.askers.saturating_sub(1);
-        if slot.askers == 0 {
-            slot.state = State::Free;
-            self.free += 1;
-            self.first_free = self.first_free.min(index);
+        if let Some(slot) = self.slots.get_mut(index as usize)
+            && slot.state == State::Asked
+        {
+            slot.askers = slot.askers.saturating_sub(1);
+            if slot.askers == 0 {
+                slot.state = State::Free;
+                self.free += 1;
+                self.first_free = self.first_free.min(index);
+            }
         }
     }
 

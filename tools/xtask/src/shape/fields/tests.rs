@@ -15,6 +15,20 @@ fn touched(files: &[(&str, &str)]) -> (Vec<String>, usize) {
     (touched, fields.unresolved)
 }
 
+#[test]
+fn state_is_private_and_borrows_nothing() {
+    let structs =
+        "pub struct Data { pub d: u8 }\nstruct Cx<'a> { c: &'a u8 }\nstruct Part { pub(crate) p: u8 }";
+    let users: Vec<(String, String)> =
+        (0..4).map(|n| (format!("f{n}.rs"), "fn f() { a().d; b().c; g().p; }".to_owned())).collect();
+    let mut files = vec![("lib.rs", structs)];
+    files.extend(users.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    let fields = measure(&package("a", &files));
+    let wide: Vec<(&str, usize)> =
+        fields.structs.iter().map(|of| (of.name.as_str(), of.wide_state())).collect();
+    assert_eq!(wide, [("Data", 0), ("Cx", 0), ("Part", 1)]);
+}
+
 const TWO: (&str, &str) = ("lib.rs", "struct DhtPart { x: u8, y: u8 }\nstruct Entry { x: u8 }");
 
 #[test]
