@@ -5,7 +5,7 @@ use crate::known::Spoken;
 use std::net::SocketAddr;
 use ztor_base::SwarmId;
 use ztor_base::addr::is_local;
-use ztor_wire::mse::{Method, Methods};
+use ztor_wire::mse::{Accept, Method, Methods};
 
 /// What carries a stream of bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -103,6 +103,27 @@ impl Way {
     }
 }
 
+impl Encryption {
+    /// Returns true if an incoming stream may be plain from its first byte.
+    pub fn accepts_plain_caller(self) -> bool {
+        self != Self::Require
+    }
+
+    /// Returns true if an incoming stream may start with an encrypted handshake.
+    pub fn accepts_encrypted_caller(self) -> bool {
+        self != Self::Off
+    }
+
+    /// Rule for the choice among the methods that an encrypted caller provides.
+    pub fn method_rule(self) -> Accept {
+        match self {
+            Self::Require => Accept::OnlyRc4,
+            Self::Prefer => Accept::RatherRc4,
+            Self::Allow | Self::Off => Accept::RatherPlain,
+        }
+    }
+}
+
 /// What a caller may offer under a setting.
 pub(crate) fn methods(encryption: Encryption) -> Methods {
     match encryption {
@@ -136,6 +157,16 @@ mod tests {
         let first = Way::first(config, (addr, 1).into(), spoken);
         let ways = std::iter::successors(Some(first), |way| way.after_failure(reached));
         ways.map(|way| (way.transport, way.is_encrypted)).collect()
+    }
+
+    #[test]
+    fn encryption_setting_decides_which_callers_are_accepted() {
+        let settings = [Encryption::Off, Encryption::Allow, Encryption::Prefer, Encryption::Require];
+        let accepted = settings.map(|e| (e.accepts_plain_caller(), e.accepts_encrypted_caller()));
+        assert_eq!(accepted, [(true, false), (true, true), (true, true), (false, true)]);
+        assert_eq!(Encryption::Require.method_rule(), Accept::OnlyRc4);
+        assert_eq!(Encryption::Prefer.method_rule(), Accept::RatherRc4);
+        assert_eq!(Encryption::Allow.method_rule(), Accept::RatherPlain);
     }
 
     #[test]
