@@ -1,7 +1,7 @@
 //! A thread for the arithmetic of encrypted handshakes, of which hundreds may come at once.
 
 use crate::inbox::Inbox;
-use crate::message::ToNet;
+use crate::message::NetEvent;
 use crossbeam_channel::{Sender, bounded};
 use std::sync::Arc;
 use ztor_engine::PeerKey;
@@ -16,12 +16,12 @@ const MAX_WAITING: usize = 512;
 pub(crate) struct Keys(Sender<(PeerKey, Work)>);
 
 impl Keys {
-    pub(crate) fn start(inbox: &Arc<Inbox<ToNet>>) -> std::io::Result<Self> {
+    pub(crate) fn start(inbox: &Arc<Inbox<NetEvent>>) -> std::io::Result<Self> {
         let (jobs, queue) = bounded::<(PeerKey, Work)>(MAX_WAITING);
         let inbox = Arc::clone(inbox);
         std::thread::Builder::new().name("keys".into()).spawn(move || {
             while let Ok((peer, work)) = queue.recv() {
-                inbox.push(ToNet::Worked { peer, worked: work.run() });
+                inbox.push(NetEvent::KeyResult { peer, result: work.run() });
             }
         })?;
         Ok(Self(jobs))

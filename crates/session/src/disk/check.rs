@@ -3,7 +3,7 @@
 use super::save::{Look, Looks};
 use super::{EXHAUSTED_PAUSE, fault};
 use crate::inbox::Inbox;
-use crate::message::ToNet;
+use crate::message::NetEvent;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -49,14 +49,14 @@ pub(super) struct Found {
     pub(super) unfinished: Vec<(u32, Bitfield)>,
 }
 
-pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
+pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<NetEvent>) {
     run_with(jobs, inbox, |job| check(job, inbox));
 }
 
 /// A job that found no open file or memory left is tried again after a pause, behind those that came in between.
 pub(super) fn run_with(
     jobs: &Receiver<CheckJob>,
-    inbox: &Inbox<ToNet>,
+    inbox: &Inbox<NetEvent>,
     check: impl Fn(&CheckJob) -> Result<Found, StorageError>,
 ) {
     let mut later = VecDeque::new();
@@ -78,20 +78,20 @@ pub(super) fn run_with(
         match check(&job) {
             Ok(Found { have, unfinished: pieces }) => {
                 // Together, so that no block of them is asked for in between.
-                let checked = ToNet::disk(torrent, DiskEvent::Checked { have });
-                inbox.append(&mut vec![checked, ToNet::disk(torrent, DiskEvent::Unfinished { pieces })]);
+                let checked = NetEvent::disk(torrent, DiskEvent::Checked { have });
+                inbox.append(&mut vec![checked, NetEvent::disk(torrent, DiskEvent::Unfinished { pieces })]);
             }
             Err(StorageError::Stopped) => {}
             Err(error) if error.is_exhausted() => {
                 tracing::warn!(%error, "cannot check for now; trying again");
                 later.push_back(job);
             }
-            Err(error) => inbox.push(ToNet::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
+            Err(error) => inbox.push(NetEvent::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
         }
     }
 }
 
-fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Found, StorageError> {
+fn check(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Found, StorageError> {
     check_with(job, |pieces| hash(job, inbox, pieces))
 }
 
@@ -171,7 +171,7 @@ fn check_with(
 }
 
 /// Hashes pieces, and tells about the progress.
-fn hash(job: &CheckJob, inbox: &Inbox<ToNet>, pieces: &[u32]) -> Result<Vec<bool>, StorageError> {
+fn hash(job: &CheckJob, inbox: &Inbox<NetEvent>, pieces: &[u32]) -> Result<Vec<bool>, StorageError> {
     let total = pieces.len() as u32;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let shown = AtomicU32::new(0);
@@ -179,7 +179,7 @@ fn hash(job: &CheckJob, inbox: &Inbox<ToNet>, pieces: &[u32]) -> Result<Vec<bool
         // About two hundred steps are enough for a bar.
         let step = (total / 200).max(1);
         if done / step > shown.fetch_max(done / step, Ordering::Relaxed) {
-            inbox.push(ToNet::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
+            inbox.push(NetEvent::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
         }
     };
     check_all(&job.store, Pieces::Only(pieces), threads, progress, &job.stop)

@@ -20,7 +20,7 @@ struct Rig {
     bytes: Vec<u8>,
     looks: Looks,
     _poll: mio::Poll,
-    inbox: Arc<Inbox<ToNet>>,
+    inbox: Arc<Inbox<NetEvent>>,
 }
 
 /// Bytes of which no two pieces are the same.

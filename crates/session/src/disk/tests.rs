@@ -4,6 +4,7 @@
 use super::check::{Found, run_with};
 use super::save::patiently;
 use super::*;
+use crate::message::SaveError;
 use crate::driver::WAKER;
 use bytes::Bytes;
 use std::cell::Cell;
@@ -15,7 +16,7 @@ use ztor_storage::create::{CreateOptions, create};
 use ztor_storage::{HandleCache, Operation, StoreOptions};
 
 /// A poll whose waker the inbox has, and the inbox.
-fn inbox() -> (mio::Poll, Arc<Inbox<ToNet>>) {
+fn inbox() -> (mio::Poll, Arc<Inbox<NetEvent>>) {
     let poll = mio::Poll::new().unwrap();
     let waker = mio::Waker::new(poll.registry(), WAKER).unwrap();
     (poll, Inbox::new(waker))
@@ -80,7 +81,7 @@ fn answers(writer: Poor, list: Vec<Job>, count: usize) -> Vec<(u64, DiskEvent)> 
             assert!(!events.is_empty(), "no answer");
             inbox.take(&mut messages);
             found.extend(messages.drain(..).map(|message| match message {
-                ToNet::Engine(Event::Disk { torrent, event }) => (torrent.as_u64(), event),
+                NetEvent::Engine(Event::Disk { torrent, event }) => (torrent.as_u64(), event),
                 _ => panic!("something else"),
             }));
         }

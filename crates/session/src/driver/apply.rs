@@ -5,8 +5,8 @@ use super::crypt::Crypt;
 use super::retry::Retry;
 use super::suspects::Suspects;
 use super::{Driver, Entry, sockets};
-use crate::disk::{BlockSource, CheckJob, Located, Looks, MAX_OPEN_SLICES};
-use crate::message::NewTorrent;
+use crate::disk::{CheckJob, Looks, MAX_OPEN_SLICES};
+use crate::message::{BlockLocation, BlockSource, NewTorrent};
 use crate::snapshot::SessionEvent;
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
@@ -52,7 +52,7 @@ impl Driver {
     fn open(&mut self, now: Instant, id: TorrentId, new: NewTorrent) {
         let meta = &new.add.meta;
         if !meta.private && !meta.nodes.is_empty() {
-            self.control.find_nodes(meta.nodes.clone());
+            self.control.resolve_torrent_nodes(meta.nodes.clone());
         }
         let NewTorrent { store, resume, resume_path, wanted, prepare, recheck, .. } = new;
         let entry = Entry {
@@ -247,8 +247,8 @@ impl Driver {
         }
     }
 
-    pub(super) fn on_located(&mut self, located: Located) {
-        let Located { send, source } = located;
+    pub(super) fn on_located(&mut self, located: BlockLocation) {
+        let BlockLocation { send, source } = located;
         let Some(conn) = self.conns.get_mut(send.peer) else { return };
         match source {
             BlockSource::Files(slices) => conn.push_block(send, slices),

@@ -5,7 +5,7 @@ use super::conn::Conn;
 use bytes::BytesMut;
 use ztor_base::Instant;
 use ztor_engine::{CloseCause, Encryption, Event, Offer, PeerKey};
-use ztor_wire::mse::{Accept, Ciphers, Mse, Step, Worked};
+use ztor_wire::mse::{Ciphers, Mse, Step, Worked as KeyResult};
 use ztor_wire::{HANDSHAKE_LEN, Handshake};
 
 /// The beginning of a plain stream (BEP 3).
@@ -34,7 +34,7 @@ impl Crypt {
 
     /// Of an incoming connection.
     pub(crate) fn called(encryption: Encryption) -> Self {
-        if encryption == Encryption::Off { Self::Plain } else { Self::Unknown(BytesMut::new()) }
+        if encryption.accepts_encrypted_caller() { Self::Unknown(BytesMut::new()) } else { Self::Plain }
     }
 
     /// What is sent goes out as it is.
@@ -95,14 +95,6 @@ fn beginning(bytes: &[u8]) -> Beginning {
     }
 }
 
-fn accept(encryption: Encryption) -> Accept {
-    match encryption {
-        Encryption::Require => Accept::OnlyRc4,
-        Encryption::Prefer => Accept::RatherRc4,
-        Encryption::Allow | Encryption::Off => Accept::RatherPlain,
-    }
-}
-
 impl Driver {
     /// Goes on with a stream of which it is not known how it goes on.
     pub(super) fn secure(&mut self, now: Instant, key: PeerKey) {
@@ -110,7 +102,7 @@ impl Driver {
         if let Crypt::Unknown(input) = &mut conn.crypt {
             match beginning(input) {
                 Beginning::TooFew => return,
-                Beginning::Plain if self.encryption == Encryption::Require => {
+                Beginning::Plain if !self.encryption.accepts_plain_caller() => {
                     if input.len() < HANDSHAKE_LEN {
                         return;
                     }
@@ -130,7 +122,7 @@ impl Driver {
                     let Ok((private, seed)) = randomness() else {
                         return self.closed(now, key, "there is no randomness to be had", CloseCause::Local);
                     };
-                    let mse = Mse::answer(accept(self.encryption), private, seed);
+                    let mse = Mse::answer(self.encryption.method_rule(), private, seed);
                     conn.crypt = Crypt::Handshake(Box::new(mse), input);
                 }
             }
@@ -139,9 +131,9 @@ impl Driver {
     }
 
     /// Arithmetic for a handshake is done.
-    pub(super) fn on_worked(&mut self, now: Instant, key: PeerKey, worked: Worked) {
+    pub(super) fn on_key_result(&mut self, now: Instant, key: PeerKey, result: KeyResult) {
         let Some(Conn { crypt: Crypt::Handshake(mse, _), .. }) = self.conns.get_mut(key) else { return };
-        match mse.worked(worked) {
+        match mse.worked(result) {
             Ok(()) => self.go_on(now, key),
             Err(error) => self.lost(now, key, &error.to_string()),
         }

@@ -26,7 +26,7 @@ use crate::dht_state;
 use crate::disk::{Disk, Looks};
 use crate::inbox::Inbox;
 use crate::keys::Keys;
-use crate::message::ToNet;
+use crate::message::NetEvent;
 use crate::snapshot::{Publisher, SessionEvent};
 use conn::Conn;
 use crossbeam_channel::Sender;
@@ -132,7 +132,7 @@ pub(crate) struct Driver {
     scratch: Vec<u8>,
     /// Reused from block to block.
     slices: Vec<FileSlice>,
-    inbox: Arc<Inbox<ToNet>>,
+    inbox: Arc<Inbox<NetEvent>>,
     disk: Disk,
     control: Control,
     torrents: SecondaryMap<TorrentId, Entry>,
@@ -169,7 +169,7 @@ pub(crate) struct Parts {
     pub(crate) dht_path: Option<PathBuf>,
     /// Look for peers in the local network.
     pub(crate) finds_local: bool,
-    pub(crate) inbox: Arc<Inbox<ToNet>>,
+    pub(crate) inbox: Arc<Inbox<NetEvent>>,
     pub(crate) disk: Disk,
     pub(crate) control: Control,
     pub(crate) publisher: Publisher,
@@ -313,60 +313,60 @@ impl Driver {
         Some(self.clock.until(next) + Duration::from_micros(500))
     }
 
-    fn on_message(&mut self, now: Instant, message: ToNet) {
+    fn on_message(&mut self, now: Instant, message: NetEvent) {
         match message {
-            ToNet::Engine(event) => self.engine.handle(now, event, &mut self.out),
-            ToNet::Device(state) => self.on_device(now, state),
-            ToNet::Worked { peer, worked } => self.on_worked(now, peer, worked),
-            ToNet::Located(located) => self.on_located(located),
-            ToNet::LocateFailed { peer, fault, is_ours: true, .. } => {
+            NetEvent::Engine(event) => self.engine.handle(now, event, &mut self.out),
+            NetEvent::Device(state) => self.on_device(now, state),
+            NetEvent::KeyResult { peer, result } => self.on_key_result(now, peer, result),
+            NetEvent::Located(located) => self.on_located(located),
+            NetEvent::LocateFailed { peer, fault, is_ours: true, .. } => {
                 self.closed(now, peer, &fault.message, CloseCause::Local)
             }
-            ToNet::LocateFailed { peer, torrent, fault, .. } => {
+            NetEvent::LocateFailed { peer, torrent, fault, .. } => {
                 self.closed(now, peer, "a block for it could not be read", CloseCause::Local);
                 let event = DiskEvent::Failed { fault };
                 self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
             }
-            ToNet::Rehashed { torrent, piece } => self.on_rotten(now, torrent, piece),
-            ToNet::Saved { torrent, resume, error } => self.on_saved(now, torrent, *resume, error),
-            ToNet::Resolved { id, result } => {
+            NetEvent::Rehashed { torrent, piece } => self.on_rotten(now, torrent, piece),
+            NetEvent::Saved { torrent, resume, error } => self.on_saved(now, torrent, *resume, error),
+            NetEvent::Resolved { id, result } => {
                 // An address we cannot send to is as good as none.
                 let own = self.listening.addr;
                 let usable = |ip: &IpAddr| sockets::sendable(own, (*ip, 1).into()).is_some();
                 let result = result.map(|ips| ips.into_iter().filter(usable).collect());
                 self.engine.handle(now, Event::Resolved { id, result }, &mut self.out);
             }
-            ToNet::PeerNotFound { torrent, peer, message } => {
+            NetEvent::PeerNotFound { torrent, peer, message } => {
                 self.events.push(SessionEvent::PeerNotFound { torrent, peer, message });
                 self.publish(now);
             }
-            ToNet::Add { request, answer } => {
+            NetEvent::Add { request, answer } => {
                 let result = self.add(now, *request);
                 self.publish(now);
                 // A caller that has gone away needs no answer.
                 let _ = answer.send(result);
             }
-            ToNet::AddMagnet { request, names, answer } => {
+            NetEvent::AddMagnet { request, names, answer } => {
                 let result = self.engine.add_magnet(now, &request);
                 if let Ok(torrent) = result {
-                    names.into_iter().for_each(|name| self.control.find_peer(torrent, name));
+                    names.into_iter().for_each(|name| self.control.resolve_peer(torrent, name));
                     self.publish(now);
                 }
                 let _ = answer.send(result);
             }
-            ToNet::StartTorrent { torrent, request, answer } => {
+            NetEvent::StartTorrent { torrent, request, answer } => {
                 let _ = answer.send(self.start_torrent(now, torrent, *request));
             }
-            ToNet::Peers { torrent, answer } => {
+            NetEvent::Peers { torrent, answer } => {
                 let _ = answer.send(self.engine.peer_status(now, torrent));
             }
-            ToNet::Bans { answer } => {
+            NetEvent::Bans { answer } => {
                 let _ = answer.send(self.engine.bans(now));
             }
-            ToNet::DhtStats { answer } => {
+            NetEvent::DhtStats { answer } => {
                 let _ = answer.send(self.engine.dht_stats(now));
             }
-            ToNet::Command(command) => {
+            NetEvent::Command(command) => {
                 match &command {
                     Command::Remove(id) => self.save_last(*id),
                     Command::Resume(id) => {
@@ -378,13 +378,13 @@ impl Driver {
                 }
                 self.engine.handle(now, Event::Command(command), &mut self.out);
             }
-            ToNet::Shutdown { goodbyes } if self.ending == Ending::No => {
+            NetEvent::Shutdown { goodbyes } if self.ending == Ending::No => {
                 self.ending = Ending::Draining;
                 self.goodbyes_until = goodbyes.map(|goodbyes| now + goodbyes);
                 self.torrents.values().for_each(|entry| entry.stop.store(true, Ordering::Relaxed));
                 self.engine.handle(now, Event::Command(Command::Shutdown), &mut self.out);
             }
-            ToNet::Shutdown { .. } => {}
+            NetEvent::Shutdown { .. } => {}
         }
     }
 

@@ -1,7 +1,8 @@
 //! Times of saves, and the end of the session, which waits for them.
 
 use super::{Driver, RARELY};
-use crate::disk::{SaveError, SaveJob};
+use crate::disk::SaveJob;
+use crate::message::SaveError;
 use crate::snapshot::SessionEvent;
 use std::sync::Arc;
 use ztor_base::{Duration, Instant};
@@ -165,7 +166,7 @@ impl Driver {
                     entry.saved = Some(resume);
                 }
             }
-            Some(SaveError::Memory(fault)) => {
+            Some(SaveError::ResumeData(fault)) => {
                 // The data itself is safe; the next start will have to look at it.
                 self.engine.not_saved(torrent);
                 self.tell(SessionEvent::NotSaved { torrent, fault });
