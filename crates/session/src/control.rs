@@ -1,10 +1,10 @@
-//! What is slow and rare: HTTP and name look-ups, on a small tokio runtime.
+//! Slow and rare work: HTTP and name look-ups, on a small tokio runtime.
 
-use crate::SetupError;
 use crate::bind::{Bind, DeviceState, LOOK_EVERY};
 use crate::http::{Fetcher, MAX_TRACKER_REPLY};
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
+use crate::start_error::SetupError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

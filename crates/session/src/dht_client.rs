@@ -2,7 +2,8 @@
 
 use crate::bind::Bind;
 use crate::clock::Clock;
-use crate::{SetupError, Session, StartError, dht_config, random_u64};
+use crate::start_error::{SetupError, StartError};
+use crate::{Session, dht_config, random_u64};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};

@@ -22,6 +22,7 @@ mod limits;
 mod message;
 mod scrape;
 mod snapshot;
+mod start_error;
 mod state;
 mod tls_error;
 
@@ -32,6 +33,7 @@ pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use http::{FetchError, fetch_url};
 pub use scrape::{ScrapeError, scrape};
 pub use snapshot::{SessionEvent, Snapshot, Torrents};
+pub use start_error::{SetupError, StartError};
 pub use state::{default_state_dir, distrust_record};
 pub use ztor_dht as dht;
 pub use ztor_engine::{
@@ -48,17 +50,16 @@ use clock::Clock;
 use control::Control;
 use crossbeam_channel::{Receiver, bounded};
 use disk::Disk;
-use driver::{Driver, Parts, Utp, WAKER, sockets};
+use driver::{Device, Driver, Handshakes, Parts, Utp, WAKER, sockets};
 use inbox::Inbox;
 use keys::Keys;
-use message::{NewTorrent, NetEvent};
+use message::{NetEvent, NewTorrent};
 use snapshot::Viewer;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use thiserror::Error;
 use ztor_base::PeerId;
 use ztor_engine::{DhtRole, Engine};
 use ztor_metainfo::Metainfo;
@@ -125,70 +126,6 @@ impl Default for Config {
     }
 }
 
-/// Why a session could not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The port is taken.
-    #[error("cannot listen on port {port}{}: another program uses it; choose another port", at(.bind))]
-    PortTaken {
-        /// The port.
-        port: u16,
-        /// What was to be bound to.
-        bind: Bind,
-    },
-    /// Listening failed otherwise.
-    #[error("cannot listen on port {port}{}: {error}", at(.bind))]
-    Listen {
-        /// The port.
-        port: u16,
-        /// What was to be bound to.
-        bind: Bind,
-        /// What the system says.
-        error: std::io::Error,
-    },
-    /// The interface is not there.
-    #[error("there is no interface {name} that is up and has an address; there are: {others}")]
-    NoInterface {
-        /// Its name.
-        name: String,
-        /// Those that are there.
-        others: String,
-    },
-    /// None of the nodes to enter the DHT by has an address.
-    #[error("no node to enter the DHT by: {0}")]
-    NoNode(String),
-    /// A thread, the poll or the HTTP client could not be set up.
-    #[error("cannot start: {0}")]
-    Setup(#[from] SetupError),
-}
-
-/// Part of a session that could not be set up.
-#[derive(Debug, Error)]
-pub enum SetupError {
-    /// The system refused a resource: a thread, a socket, random bytes.
-    #[error("{resource}: {error}")]
-    System {
-        /// Name of the resource.
-        resource: &'static str,
-        /// Cause, as the system gives it.
-        error: std::io::Error,
-    },
-    /// The HTTP client.
-    #[error(transparent)]
-    Http(#[from] FetchError),
-}
-
-impl SetupError {
-    /// Makes the error of one resource.
-    pub(crate) fn of(resource: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        move |error| Self::System { resource, error }
-    }
-}
-
-fn at(bind: &Bind) -> String {
-    if *bind == Bind::All { String::new() } else { format!(" of {bind}") }
-}
-
 /// A running client. Dropping it ends it within a moment, without goodbyes; [`shutdown`](Self::shutdown) is
 /// the polite way.
 #[derive(Debug)]
@@ -208,7 +145,7 @@ impl Session {
         let (bind, port) = (config.bind.clone(), config.port);
         let device = bind.device().map(DeviceState::look).unwrap_or_default();
         if let Some(name) = bind.device()
-            && device.index.is_none()
+            && !device.is_there()
         {
             return Err(StartError::NoInterface { name: name.to_owned(), others: bind::device_names() });
         }
@@ -251,14 +188,15 @@ impl Session {
         let max_utp = config.max_peers.saturating_mul(2);
         let parts = Parts {
             utp: Utp::new(clock.now(), config.transports.utp, max_utp, random_u64()?),
-            encryption: config.encryption,
-            keys: Keys::start(&inbox).map_err(SetupError::of("thread for keys"))?,
+            handshakes: Handshakes::new(
+                config.encryption,
+                Keys::start(&inbox).map_err(SetupError::of("thread for keys"))?,
+            ),
             poll,
             clock,
             engine,
             listening,
-            bind,
-            device,
+            device: Device::new(bind, device),
             dht_path,
             finds_local: config.local_discovery,
             inbox: Arc::clone(&inbox),

@@ -9,8 +9,8 @@ use ztor_engine::{
     AddMagnet, AddTorrent, BanStatus, Command, DiskEvent, DiskFault, Event, PeerKey, PeerStatus, RequestId,
     SendBlock, StartTorrentError, TorrentId,
 };
-use ztor_storage::{FileSlice, TorrentStore};
 use ztor_storage::resume::Resume;
+use ztor_storage::{FileSlice, TorrentStore};
 use ztor_wire::mse::Worked as KeyResult;
 
 /// One message to the net thread.
@@ -37,11 +37,7 @@ pub(crate) enum NetEvent {
         torrent: TorrentId,
         piece: u32,
     },
-    Saved {
-        torrent: TorrentId,
-        resume: Box<Resume>,
-        error: Option<SaveError>,
-    },
+    Saved(Box<Saved>),
     /// An answer to the engine from which addresses that cannot be sent to are left out.
     Resolved {
         id: RequestId,
@@ -99,6 +95,13 @@ pub(crate) enum BlockSource {
     Files(Vec<FileSlice>),
     /// The bytes themselves.
     Bytes(Vec<u8>),
+}
+
+/// Result of a save.
+pub(crate) struct Saved {
+    pub(crate) torrent: TorrentId,
+    pub(crate) resume: Resume,
+    pub(crate) error: Option<SaveError>,
 }
 
 /// Failure of a save.

@@ -2,7 +2,7 @@
 
 use super::{EXHAUSTED_PAUSE, fault};
 use crate::inbox::Inbox;
-use crate::message::{NetEvent, SaveError};
+use crate::message::{NetEvent, SaveError, Saved};
 use crossbeam_channel::Receiver;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,7 +38,8 @@ const TRIES: u32 = 8;
 pub(super) fn run(jobs: &Receiver<SaveJob>, inbox: &Inbox<NetEvent>) {
     while let Ok(mut job) = jobs.recv() {
         let error = patiently(|| save(&mut job)).err();
-        inbox.push(NetEvent::Saved { torrent: job.torrent, resume: Box::new(job.resume), error });
+        let saved = Saved { torrent: job.torrent, resume: job.resume, error };
+        inbox.push(NetEvent::Saved(Box::new(saved)));
     }
 }
 

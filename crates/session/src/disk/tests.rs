@@ -4,8 +4,8 @@
 use super::check::{Found, run_with};
 use super::save::patiently;
 use super::*;
-use crate::message::SaveError;
 use crate::driver::WAKER;
+use crate::message::SaveError;
 use bytes::Bytes;
 use std::cell::Cell;
 use std::path::Path;
