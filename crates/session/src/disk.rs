@@ -25,7 +25,7 @@ const MAX_BATCH: usize = 256;
 /// Bytes a worker waits for before it writes: several pieces hashed together cost half of one after the other, and
 /// it sleeps and wakes less often. All workers together stay well below what the engine lets wait for the disk.
 const GATHER_BYTES: usize = 1024 * 1024;
-/// How long it waits for them.
+/// Longest time that a worker waits for them.
 const GATHER_FOR: Duration = Duration::from_millis(2);
 /// Pause before a job that found no open file or memory left is tried again.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
@@ -51,7 +51,7 @@ struct Queue {
 struct Jobs {
     list: Vec<Job>,
     bytes_to_write: usize,
-    /// Something else than writing is to be done, and that does not wait.
+    /// There is a job other than a write, which does not wait.
     is_urgent: bool,
 }
 
@@ -191,7 +191,7 @@ impl Disk {
         }
     }
 
-    /// Lets the threads finish what they have and waits for them. Checks must have been told to stop.
+    /// Lets the threads finish what they have and waits for them. Checks must have been stopped before.
     pub(crate) fn stop(&mut self) {
         self.checks = None;
         self.saves = None;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use ztor_engine::PeerKey;
 use ztor_wire::mse::Work;
 
-/// Jobs that may wait, of some 0.2 ms each. Callers that are gone leave theirs behind, so it is not enough that there
-/// are only so many connections.
+/// Jobs that may wait, of some 0.2 ms each. Callers that are gone leave theirs behind, so the limit of
+/// connections does not bound them.
 const MAX_WAITING: usize = 512;
 
-/// Where the work goes. The thread ends with it.
+/// The queue of the thread, which ends with it.
 #[derive(Debug)]
 pub(crate) struct Keys(Sender<(PeerKey, Work)>);
 
