@@ -11,13 +11,15 @@ use crossbeam_channel::{Sender, unbounded};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use ztor_engine::{BlockDigest, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId};
-use ztor_storage::{PieceWriter, StorageError, TorrentStore, WriteDone, WriteJob};
+use ztor_engine::{BlockDigest, DiskEvent, SendBlock, TorrentId};
+use ztor_storage::{PieceWriter, TorrentStore, WriteDone, WriteJob};
 
 mod check;
+mod fault;
 mod save;
 
 pub(crate) use check::CheckJob;
+use fault::{EXHAUSTED_PAUSE, fault};
 pub(crate) use save::{Looks, SaveJob};
 
 /// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
@@ -27,8 +29,6 @@ const MAX_BATCH: usize = 256;
 const GATHER_BYTES: usize = 1024 * 1024;
 /// Longest time that a worker waits for them.
 const GATHER_FOR: Duration = Duration::from_millis(2);
-/// Pause before a job that found no open file or memory left is tried again.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
 /// Files of one block that may be held open until it is sent; a block of more small files is read at once.
 pub(crate) const MAX_OPEN_SLICES: usize = 4;
@@ -379,23 +379,6 @@ fn locate(send: SendBlock, store: &TorrentStore) -> NetEvent {
             NetEvent::LocateFailed { peer, torrent, fault: fault(&error), is_ours: error.is_exhausted() }
         }
     }
-}
-
-/// A storage error as the engine sees it.
-pub(crate) fn fault(error: &StorageError) -> DiskFault {
-    let kind = match error {
-        StorageError::InTheWay { .. } => DiskFaultKind::InTheWay,
-        StorageError::FolderGone { .. } => DiskFaultKind::Gone,
-        StorageError::FileGone { .. }
-        | StorageError::FileChanged { .. }
-        | StorageError::SameFile { .. }
-        | StorageError::Short { .. } => DiskFaultKind::Changed,
-        StorageError::Inconsistent { .. } => DiskFaultKind::Inconsistent,
-        error if error.is_no_space() => DiskFaultKind::Full,
-        error if error.is_read_only() => DiskFaultKind::Denied,
-        _ => DiskFaultKind::Io,
-    };
-    DiskFault { kind, message: error.to_string() }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The look at what is on disk when a torrent starts.
 
+use super::fault::{EXHAUSTED_PAUSE, fault};
 use super::save::{Look, Looks};
-use super::{EXHAUSTED_PAUSE, fault};
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -44,7 +44,7 @@ pub(crate) struct CheckJob {
 /// Result of a check.
 pub(super) struct Found {
     /// Pieces that are there, by their hashes or by the resume data.
-    pub(super) have: Bitfield,
+    pub(super) present: Bitfield,
     /// Pieces of which some blocks are there.
     pub(super) unfinished: Vec<(u32, Bitfield)>,
 }
@@ -76,7 +76,7 @@ pub(super) fn run_with(
         };
         let torrent = job.torrent;
         match check(&job) {
-            Ok(Found { have, unfinished: pieces }) => {
+            Ok(Found { present: have, unfinished: pieces }) => {
                 // Together, so that no block of them is asked for in between.
                 let checked = NetEvent::disk(torrent, DiskEvent::Checked { have });
                 inbox.append(&mut vec![checked, NetEvent::disk(torrent, DiskEvent::Unfinished { pieces })]);
@@ -167,7 +167,7 @@ fn check_with(
     let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
     let look = Look { stamps, hashed_bytes, believed_bytes };
     *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
-    Ok(Found { have, unfinished })
+    Ok(Found { present: have, unfinished })
 }
 
 /// Hashes pieces, and tells about the progress.

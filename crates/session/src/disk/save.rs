@@ -1,6 +1,6 @@
 //! Saves: data made durable, then recorded.
 
-use super::{EXHAUSTED_PAUSE, fault};
+use super::fault::{EXHAUSTED_PAUSE, fault};
 use crate::inbox::Inbox;
 use crate::message::{NetEvent, SaveError, Saved};
 use crossbeam_channel::Receiver;

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use ztor_engine::{Bitfield, Event};
 use ztor_metainfo::Metainfo;
 use ztor_storage::create::{CreateOptions, create};
-use ztor_storage::{HandleCache, Operation, StoreOptions};
+use ztor_storage::{HandleCache, Operation, StorageError, StoreOptions};
 
 /// A poll whose waker the inbox has, and the inbox.
 fn inbox() -> (mio::Poll, Arc<Inbox<NetEvent>>) {
@@ -144,10 +144,10 @@ fn check_without_an_open_file_left_is_tried_again_behind_others() {
         order.push(job.torrent.as_u64() as u32);
         match order.len() {
             1 => Err(exhausted()),
-            2 => Ok(Found { have: Bitfield::new(1), unfinished: Vec::new() }),
+            2 => Ok(Found { present: Bitfield::new(1), unfinished: Vec::new() }),
             _ => {
                 drop(sender.take());
-                Ok(Found { have: Bitfield::new(1), unfinished: Vec::new() })
+                Ok(Found { present: Bitfield::new(1), unfinished: Vec::new() })
             }
         }
     });
