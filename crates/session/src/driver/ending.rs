@@ -79,3 +79,39 @@ impl Ending {
         let _ = self.done.try_send(!has_goodbyes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn ending() -> Ending {
+        Ending::new(crossbeam_channel::bounded(1).0)
+    }
+
+    #[test]
+    fn end_waits_for_the_disk_then_for_saves_then_for_goodbyes() {
+        let (now, mut ending) = (Instant::ZERO, ending());
+        assert!(!ending.starts_saving(0) && !ending.is_over(now, true, false), "nobody has asked for it");
+        assert!(ending.start(now, None));
+        assert!(!ending.start(now, Some(SECOND)), "it has started");
+        assert!(!ending.is_running());
+        assert!(!ending.starts_saving(1));
+        assert!(ending.starts_saving(0));
+        assert!(!ending.starts_saving(0), "once");
+        assert!(!ending.is_over(now, false, false));
+        assert!(!ending.is_over(now + 3600 * SECOND, true, true), "without a deadline");
+        assert!(ending.is_over(now, true, false));
+    }
+
+    #[test]
+    fn end_after_the_deadline_waits_for_saves_only() {
+        let (now, mut ending) = (Instant::ZERO, ending());
+        assert!(ending.start(now, Some(SECOND)) && ending.starts_saving(0));
+        assert!(!ending.is_over(now, true, true));
+        assert_eq!(ending.poll_timeout(), Some(now + SECOND));
+        assert!(!ending.is_over(now + SECOND, false, true));
+        assert!(ending.is_over(now + SECOND, true, true));
+    }
+}
