@@ -1,4 +1,4 @@
-//! What all sockets are bound to: everything, an address, or an interface.
+//! The binding of all sockets: everything, an address, or an interface.
 
 use if_addrs::Interface;
 use socket2::Socket;
@@ -12,10 +12,10 @@ use thiserror::Error;
 
 /// Longest name of an interface, in bytes.
 const MAX_NAME_LEN: usize = 15;
-/// How often it is looked whether an interface is still there.
+/// Time between two looks at an interface.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What sockets of every kind are bound to. Names are looked up by the system, which goes its own way.
+/// The binding of sockets of every kind. Names are looked up by the system, which goes its own way.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Bind {
     /// Nothing: all addresses, of both families.
@@ -28,7 +28,7 @@ pub enum Bind {
     Device(String),
 }
 
-/// Why a text names nothing that one can bind to.
+/// A text that names nothing to bind to.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{0}' is neither an IP address nor the name of an interface")]
 pub struct BadBind(String);
@@ -88,7 +88,7 @@ impl Bind {
         }
     }
 
-    /// Whether all that is reached is this machine.
+    /// Returns true if only this machine can be reached.
     pub fn is_loopback(&self) -> bool {
         match self {
             Self::All => false,
@@ -152,7 +152,12 @@ impl DeviceState {
         state
     }
 
-    /// Whether what was connected before is lost: the interface, or an address of it, is gone. IPv6 addresses of one
+    /// Returns true if the interface is there, is up, and has an address.
+    pub(crate) fn is_there(&self) -> bool {
+        self.index.is_some()
+    }
+
+    /// Returns true if the connections made before are lost: the interface, or an address of it, is gone. IPv6 addresses of one
     /// interface come and go for the sake of privacy; as long as one is left, connections end by themselves.
     pub(crate) fn has_lost(&self, before: &Self) -> bool {
         let v6 = |state: &Self| state.addrs.iter().any(IpAddr::is_ipv6);

@@ -3,6 +3,9 @@
 use std::time::Instant as OsInstant;
 use ztor_base::{Duration, Instant};
 
+/// Longest sleep of a loop that has nothing to do.
+pub(crate) const RARELY: Duration = Duration::from_secs(3600);
+
 /// Turns the system's monotonic clock into the engine's time, which starts at zero with the session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock(OsInstant);

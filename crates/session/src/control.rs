@@ -1,9 +1,10 @@
-//! What is slow and rare: HTTP and name look-ups, on a small tokio runtime.
+//! Slow and rare work: HTTP and name look-ups, on a small tokio runtime.
 
 use crate::bind::{Bind, DeviceState, LOOK_EVERY};
 use crate::http::{Fetcher, MAX_TRACKER_REPLY};
 use crate::inbox::Inbox;
-use crate::message::ToNet;
+use crate::message::NetEvent;
+use crate::start_error::SetupError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,19 +21,19 @@ const MAX_TORRENT_NODES: usize = 16;
 pub(crate) struct Control {
     runtime: Runtime,
     fetcher: Fetcher,
-    inbox: Arc<Inbox<ToNet>>,
+    inbox: Arc<Inbox<NetEvent>>,
     places: Arc<Semaphore>,
 }
 
 impl Control {
-    pub(crate) fn start(bind: &Bind, inbox: &Arc<Inbox<ToNet>>) -> Result<Self, String> {
+    pub(crate) fn start(bind: &Bind, inbox: &Arc<Inbox<NetEvent>>) -> Result<Self, SetupError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("control")
             .enable_all()
             .build()
-            .map_err(|e| e.to_string())?;
-        let fetcher = Fetcher::new(bind).map_err(|e| e.to_string())?;
+            .map_err(SetupError::of("control runtime"))?;
+        let fetcher = Fetcher::new(bind)?;
         Ok(Self { runtime, fetcher, inbox: Arc::clone(inbox), places: Arc::new(Semaphore::new(MAX_AT_ONCE)) })
     }
 
@@ -45,7 +46,7 @@ impl Control {
                 let state = DeviceState::look(&name);
                 if state != last {
                     last = state.clone();
-                    inbox.push(ToNet::Device(state));
+                    inbox.push(NetEvent::Device(state));
                 }
             }
         });
@@ -61,7 +62,7 @@ impl Control {
             let from = fetched.as_ref().ok().and_then(|fetched| fetched.from);
             let result =
                 fetched.map(|fetched| (fetched.status, fetched.body)).map_err(|error| error.to_string());
-            inbox.push(ToNet::Engine(Event::Http { id: request.id, from, result }));
+            inbox.push(NetEvent::Engine(Event::Http { id: request.id, from, result }));
         });
     }
 
@@ -77,12 +78,12 @@ impl Control {
                 Ok(Err(error)) => Err(format!("its name cannot be looked up: {error}")),
                 Err(_) => Err("its name was not found in time".into()),
             };
-            inbox.push(ToNet::Resolved { id: request.id, result });
+            inbox.push(NetEvent::Resolved { id: request.id, result });
         });
     }
 
     /// Looks up a peer that is given by name, `host:port`.
-    pub(crate) fn find_peer(&self, torrent: TorrentId, peer: String) {
+    pub(crate) fn resolve_peer(&self, torrent: TorrentId, peer: String) {
         let inbox = Arc::clone(&self.inbox);
         self.runtime.spawn(async move {
             let found =
@@ -93,15 +94,15 @@ impl Control {
                 Err(_) => Err("no answer in time".into()),
             };
             inbox.push(match found {
-                Ok(addrs) => ToNet::Command(Command::AddPeers { torrent, addrs }),
-                Err(message) => ToNet::PeerNotFound { torrent, peer, message },
+                Ok(addrs) => NetEvent::Command(Command::AddPeers { torrent, addrs }),
+                Err(message) => NetEvent::PeerNotFound { torrent, peer, message },
             });
         });
     }
 
     /// Looks up the names of nodes to enter the DHT by, again and again until one is found: the network may not be
     /// there yet.
-    pub(crate) fn find_dht(&self, names: Vec<String>, role: DhtRole) {
+    pub(crate) fn resolve_dht_nodes(&self, names: Vec<String>, role: DhtRole) {
         let inbox = Arc::clone(&self.inbox);
         self.runtime.spawn(async move {
             let mut wait = Duration::from_secs(2);
@@ -116,7 +117,7 @@ impl Control {
                     }
                 }
                 if !addrs.is_empty() || names.is_empty() {
-                    return inbox.push(ToNet::Command(Command::AddDhtNodes { addrs, role }));
+                    return inbox.push(NetEvent::Command(Command::AddDhtNodes { addrs, role }));
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(300));
@@ -125,7 +126,7 @@ impl Control {
     }
 
     /// Looks up nodes that a torrent names (BEP 5).
-    pub(crate) fn find_nodes(&self, nodes: Vec<(String, u16)>) {
+    pub(crate) fn resolve_torrent_nodes(&self, nodes: Vec<(String, u16)>) {
         let inbox = Arc::clone(&self.inbox);
         self.runtime.spawn(async move {
             let mut addrs = Vec::new();
@@ -135,7 +136,7 @@ impl Control {
                     addrs.extend(found.take(2));
                 }
             }
-            inbox.push(ToNet::Command(Command::AddDhtNodes { addrs, role: DhtRole::Node }));
+            inbox.push(NetEvent::Command(Command::AddDhtNodes { addrs, role: DhtRole::Node }));
         });
     }
 

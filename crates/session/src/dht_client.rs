@@ -2,7 +2,8 @@
 
 use crate::bind::Bind;
 use crate::clock::Clock;
-use crate::{Session, StartError, dht_config, random_u64};
+use crate::start_error::{SetupError, StartError};
+use crate::{Session, dht_config, random_u64};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -30,11 +31,10 @@ impl DhtClient {
     /// # Errors
     /// If there is no socket to be had, or none of the names is found.
     pub fn start(bind: &Bind, bootstrap: &[String]) -> Result<Self, StartError> {
-        let setup = |error: &dyn std::fmt::Display| StartError::Setup(error.to_string());
         let socket =
             udp_socket(bind).map_err(|error| StartError::Listen { port: 0, bind: bind.clone(), error })?;
         let clock = Clock::start();
-        let config = dht_config(socket.local_addr().map_err(|e| setup(&e))?);
+        let config = dht_config(socket.local_addr().map_err(SetupError::of("socket"))?);
         let config = Config { read_only: true, ..config };
         let mut node = Dht::new(clock.now(), config, random_u64()?, None);
         let mut addrs = Vec::new();
@@ -108,7 +108,7 @@ impl Session {
     /// What the session's DHT node has and has done; `None` if it takes no part.
     pub fn dht_stats(&self) -> Option<ztor_dht::Stats> {
         let (answer, reply) = crossbeam_channel::bounded(1);
-        self.inbox.push(crate::message::ToNet::DhtStats { answer });
+        self.inbox.push(crate::message::NetEvent::DhtStats { answer });
         reply.recv_timeout(crate::ANSWER_TIMEOUT).ok().flatten()
     }
 }

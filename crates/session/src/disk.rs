@@ -6,48 +6,32 @@
 //! send by what it lets be in flight per peer, checks and saves by the number of torrents.
 
 use crate::inbox::Inbox;
-use crate::message::ToNet;
+use crate::message::{BlockLocation, BlockSource, NetEvent};
 use crossbeam_channel::{Sender, unbounded};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use ztor_engine::{BlockDigest, DiskEvent, DiskFault, DiskFaultKind, SendBlock, TorrentId};
-use ztor_storage::{PieceWriter, StorageError, TorrentStore, WriteDone, WriteJob};
+use ztor_engine::{BlockDigest, DiskEvent, SendBlock, TorrentId};
+use ztor_storage::{PieceWriter, TorrentStore, WriteDone, WriteJob};
 
 mod check;
+mod fault;
 mod save;
 
 pub(crate) use check::CheckJob;
-pub(crate) use save::{Looks, SaveError, SaveJob};
+use fault::{EXHAUSTED_PAUSE, fault};
+pub(crate) use save::{Looks, SaveJob};
 
 /// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
 const MAX_BATCH: usize = 256;
 /// Bytes a worker waits for before it writes: several pieces hashed together cost half of one after the other, and
 /// it sleeps and wakes less often. All workers together stay well below what the engine lets wait for the disk.
 const GATHER_BYTES: usize = 1024 * 1024;
-/// How long it waits for them.
+/// Longest time that a worker waits for them.
 const GATHER_FOR: Duration = Duration::from_millis(2);
-/// Pause before a job that found no open file or memory left is tried again.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
 /// Files of one block that may be held open until it is sent; a block of more small files is read at once.
 pub(crate) const MAX_OPEN_SLICES: usize = 4;
-
-/// A block found.
-#[derive(Debug)]
-pub(crate) struct Located {
-    pub(crate) send: SendBlock,
-    pub(crate) source: BlockSource,
-}
-
-/// Where the bytes of a block are to be sent from.
-#[derive(Debug)]
-pub(crate) enum BlockSource {
-    /// Which bytes of which files.
-    Files(Vec<ztor_storage::FileSlice>),
-    /// The bytes.
-    Bytes(Vec<u8>),
-}
 
 enum Job {
     Write(WriteJob),
@@ -67,7 +51,7 @@ struct Queue {
 struct Jobs {
     list: Vec<Job>,
     bytes_to_write: usize,
-    /// Something else than writing is to be done, and that does not wait.
+    /// There is a job other than a write, which does not wait.
     is_urgent: bool,
 }
 
@@ -136,7 +120,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn start(workers: usize, inbox: &Arc<Inbox<ToNet>>) -> std::io::Result<Self> {
+    pub(crate) fn start(workers: usize, inbox: &Arc<Inbox<NetEvent>>) -> std::io::Result<Self> {
         let mut threads = Vec::new();
         let mut queues = Vec::new();
         for number in 0..workers.max(1) {
@@ -207,7 +191,7 @@ impl Disk {
         }
     }
 
-    /// Lets the threads finish what they have and waits for them. Checks must have been told to stop.
+    /// Lets the threads finish what they have and waits for them. Checks must have been stopped before.
     pub(crate) fn stop(&mut self) {
         self.checks = None;
         self.saves = None;
@@ -252,7 +236,7 @@ struct Worker<W> {
     writer: W,
     batch: Vec<WriteJob>,
     done: Vec<WriteDone>,
-    answers: Vec<ToNet>,
+    answers: Vec<NetEvent>,
     /// Jobs that found no open file or memory left, and when they are tried again. They count as waiting for the disk
     /// until then, so there are no more than the engine lets wait.
     later: Vec<WriteJob>,
@@ -265,7 +249,7 @@ impl<W: Write> Worker<W> {
         Self { writer, batch, done, answers, later: Vec::new(), again_at: Instant::now() }
     }
 
-    fn run(&mut self, queue: &Queue, inbox: &Inbox<ToNet>) {
+    fn run(&mut self, queue: &Queue, inbox: &Inbox<NetEvent>) {
         let mut jobs = Jobs::default();
         loop {
             let pause = self.again_at.saturating_duration_since(Instant::now());
@@ -284,7 +268,7 @@ impl<W: Write> Worker<W> {
                     Job::Locate { send, store } => self.answers.push(locate(send, &store)),
                     Job::Rehash { torrent, piece, store } => {
                         if !is_still_right(piece, &store) {
-                            self.answers.push(ToNet::Rehashed { torrent, piece });
+                            self.answers.push(NetEvent::Rehashed { torrent, piece });
                         }
                     }
                     Job::Forget(torrent) => {
@@ -312,7 +296,7 @@ impl<W: Write> Worker<W> {
         self.writer.forget_torrent(torrent.as_u64());
         for job in self.later.extract_if(.., |job| job.torrent == torrent.as_u64()) {
             let bytes = job.data.len() as u32;
-            self.answers.push(ToNet::disk(torrent, DiskEvent::Written { bytes }));
+            self.answers.push(NetEvent::disk(torrent, DiskEvent::Written { bytes }));
         }
     }
 
@@ -321,7 +305,7 @@ impl<W: Write> Worker<W> {
         for job in self.later.drain(..) {
             let torrent = TorrentId::from_u64(job.torrent);
             let bytes = job.data.len() as u32;
-            self.answers.push(ToNet::disk(torrent, DiskEvent::Written { bytes }));
+            self.answers.push(NetEvent::disk(torrent, DiskEvent::Written { bytes }));
         }
     }
 
@@ -352,11 +336,11 @@ impl<W: Write> Worker<W> {
                 }
                 WriteDone::Failed { job, error } => {
                     let (id, bytes) = (TorrentId::from_u64(job.torrent), job.data.len() as u32);
-                    self.answers.push(ToNet::disk(id, DiskEvent::Written { bytes }));
+                    self.answers.push(NetEvent::disk(id, DiskEvent::Written { bytes }));
                     (job.torrent, DiskEvent::Failed { fault: fault(&error) })
                 }
             };
-            self.answers.push(ToNet::disk(TorrentId::from_u64(torrent), event));
+            self.answers.push(NetEvent::disk(TorrentId::from_u64(torrent), event));
         }
     }
 }
@@ -379,7 +363,7 @@ fn digests(blocks: Vec<ztor_storage::BlockDigest>) -> Vec<BlockDigest> {
     blocks.into_iter().map(|b| BlockDigest { begin: b.begin, digest: b.digest }).collect()
 }
 
-fn locate(send: SendBlock, store: &TorrentStore) -> ToNet {
+fn locate(send: SendBlock, store: &TorrentStore) -> NetEvent {
     let SendBlock { peer, torrent, block } = send;
     let found = store.locate(block.piece, block.begin, block.len).and_then(|slices| {
         if slices.len() <= MAX_OPEN_SLICES {
@@ -390,28 +374,11 @@ fn locate(send: SendBlock, store: &TorrentStore) -> ToNet {
         Ok(BlockSource::Bytes(bytes))
     });
     match found {
-        Ok(source) => ToNet::Located(Located { send, source }),
+        Ok(source) => NetEvent::Located(BlockLocation { send, source }),
         Err(error) => {
-            ToNet::LocateFailed { peer, torrent, fault: fault(&error), is_ours: error.is_exhausted() }
+            NetEvent::LocateFailed { peer, torrent, fault: fault(&error), is_ours: error.is_exhausted() }
         }
     }
-}
-
-/// A storage error as the engine sees it.
-pub(crate) fn fault(error: &StorageError) -> DiskFault {
-    let kind = match error {
-        StorageError::InTheWay { .. } => DiskFaultKind::InTheWay,
-        StorageError::FolderGone { .. } => DiskFaultKind::Gone,
-        StorageError::FileGone { .. }
-        | StorageError::FileChanged { .. }
-        | StorageError::SameFile { .. }
-        | StorageError::Short { .. } => DiskFaultKind::Changed,
-        StorageError::Inconsistent { .. } => DiskFaultKind::Inconsistent,
-        error if error.is_no_space() => DiskFaultKind::Full,
-        error if error.is_read_only() => DiskFaultKind::Denied,
-        _ => DiskFaultKind::Io,
-    };
-    DiskFault { kind, message: error.to_string() }
 }
 
 #[cfg(test)]

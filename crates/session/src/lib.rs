@@ -22,6 +22,7 @@ mod limits;
 mod message;
 mod scrape;
 mod snapshot;
+mod start_error;
 mod state;
 mod tls_error;
 
@@ -32,6 +33,7 @@ pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use http::{FetchError, fetch_url};
 pub use scrape::{ScrapeError, scrape};
 pub use snapshot::{SessionEvent, Snapshot, Torrents};
+pub use start_error::{SetupError, StartError};
 pub use state::{default_state_dir, distrust_record};
 pub use ztor_dht as dht;
 pub use ztor_engine::{
@@ -48,17 +50,16 @@ use clock::Clock;
 use control::Control;
 use crossbeam_channel::{Receiver, bounded};
 use disk::Disk;
-use driver::{Driver, Parts, Utp, WAKER, sockets};
+use driver::{Device, Driver, Handshakes, Parts, Utp, WAKER, sockets};
 use inbox::Inbox;
 use keys::Keys;
-use message::{NewTorrent, ToNet};
+use message::{NetEvent, NewTorrent};
 use snapshot::Viewer;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use thiserror::Error;
 use ztor_base::PeerId;
 use ztor_engine::{DhtRole, Engine};
 use ztor_metainfo::Metainfo;
@@ -125,52 +126,11 @@ impl Default for Config {
     }
 }
 
-/// Why a session could not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The port is taken.
-    #[error("cannot listen on port {port}{}: it is in use by another program; choose another with --port", at(.bind))]
-    PortTaken {
-        /// The port.
-        port: u16,
-        /// What was to be bound to.
-        bind: Bind,
-    },
-    /// Listening failed otherwise.
-    #[error("cannot listen on port {port}{}: {error}", at(.bind))]
-    Listen {
-        /// The port.
-        port: u16,
-        /// What was to be bound to.
-        bind: Bind,
-        /// What the system says.
-        error: std::io::Error,
-    },
-    /// The interface is not there.
-    #[error("there is no interface {name} that is up and has an address; there are: {others}")]
-    NoInterface {
-        /// Its name.
-        name: String,
-        /// Those that are there.
-        others: String,
-    },
-    /// None of the nodes to enter the DHT by has an address.
-    #[error("no node to enter the DHT by: {0}")]
-    NoNode(String),
-    /// A thread, the poll or the HTTP client could not be set up.
-    #[error("cannot start: {0}")]
-    Setup(String),
-}
-
-fn at(bind: &Bind) -> String {
-    if *bind == Bind::All { String::new() } else { format!(" of {bind}") }
-}
-
 /// A running client. Dropping it ends it within a moment, without goodbyes; [`shutdown`](Self::shutdown) is
 /// the polite way.
 #[derive(Debug)]
 pub struct Session {
-    inbox: Arc<Inbox<ToNet>>,
+    inbox: Arc<Inbox<NetEvent>>,
     viewer: Viewer,
     done: Receiver<bool>,
     addr: SocketAddr,
@@ -182,11 +142,10 @@ pub struct Session {
 impl Session {
     /// Listens and starts the threads.
     pub fn start(mut config: Config) -> Result<Self, StartError> {
-        let setup = |e: &dyn std::fmt::Display| StartError::Setup(e.to_string());
         let (bind, port) = (config.bind.clone(), config.port);
         let device = bind.device().map(DeviceState::look).unwrap_or_default();
         if let Some(name) = bind.device()
-            && device.index.is_none()
+            && !device.is_there()
         {
             return Err(StartError::NoInterface { name: name.to_owned(), others: bind::device_names() });
         }
@@ -204,12 +163,12 @@ impl Session {
         let share = limits::share(config.max_peers);
         config.max_peers = share.peers;
         let addr = listening.addr;
-        let poll = mio::Poll::new().map_err(|e| setup(&e))?;
-        let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).map_err(|e| setup(&e))?);
+        let poll = mio::Poll::new().map_err(SetupError::of("poll"))?;
+        let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).map_err(SetupError::of("waker"))?);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
-        let disk = Disk::start(workers, &inbox).map_err(|e| setup(&e))?;
-        let control = Control::start(&bind, &inbox).map_err(|e| setup(&e))?;
+        let disk = Disk::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
+        let control = Control::start(&bind, &inbox)?;
         if let Some(name) = bind.device() {
             control.watch_device(name.to_owned(), device.clone());
         }
@@ -223,20 +182,21 @@ impl Session {
             // Whoever names other nodes than the usual ones may have a small network of his own.
             let is_usual = dht.bootstrap == DhtOptions::default().bootstrap;
             let role = if is_usual { DhtRole::Router } else { DhtRole::Entry };
-            control.find_dht(dht.bootstrap.clone(), role);
+            control.resolve_dht_nodes(dht.bootstrap.clone(), role);
         }
         let (done_sender, done) = bounded(1);
         let max_utp = config.max_peers.saturating_mul(2);
         let parts = Parts {
             utp: Utp::new(clock.now(), config.transports.utp, max_utp, random_u64()?),
-            encryption: config.encryption,
-            keys: Keys::start(&inbox).map_err(|e| setup(&e))?,
+            handshakes: Handshakes::new(
+                config.encryption,
+                Keys::start(&inbox).map_err(SetupError::of("thread for keys"))?,
+            ),
             poll,
             clock,
             engine,
             listening,
-            bind,
-            device,
+            device: Device::new(bind, device),
             dht_path,
             finds_local: config.local_discovery,
             inbox: Arc::clone(&inbox),
@@ -245,8 +205,9 @@ impl Session {
             publisher,
             done: done_sender,
         };
-        let driver = Driver::new(parts).map_err(|e| setup(&e))?;
-        std::thread::Builder::new().name("net".into()).spawn(move || driver.run()).map_err(|e| setup(&e))?;
+        let driver = Driver::new(parts).map_err(SetupError::of("sockets"))?;
+        let thread = std::thread::Builder::new().name("net".into());
+        thread.spawn(move || driver.run()).map_err(SetupError::of("network thread"))?;
         let handles = Arc::new(HandleCache::new(share.files));
         let claims = Claims::default();
         Ok(Self { inbox, viewer, done, addr, handles, claims, state_dir: config.state_dir })
@@ -265,7 +226,7 @@ impl Session {
     pub fn add(&self, add: AddTorrent) -> Result<TorrentId, AddError> {
         let new = self.prepare(add)?;
         let (answer, reply) = bounded(1);
-        self.inbox.push(ToNet::Add { request: Box::new(new), answer });
+        self.inbox.push(NetEvent::Add { request: Box::new(new), answer });
         Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
     }
 
@@ -286,7 +247,7 @@ impl Session {
         };
         let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers, known };
         let (answer, reply) = bounded(1);
-        self.inbox.push(ToNet::AddMagnet { request, names, answer });
+        self.inbox.push(NetEvent::AddMagnet { request, names, answer });
         Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
     }
 
@@ -296,7 +257,7 @@ impl Session {
     pub fn start_torrent(&self, torrent: TorrentId, add: AddTorrent) -> Result<(), AddError> {
         let new = self.prepare(add)?;
         let (answer, reply) = bounded(1);
-        self.inbox.push(ToNet::StartTorrent { torrent, request: Box::new(new), answer });
+        self.inbox.push(NetEvent::StartTorrent { torrent, request: Box::new(new), answer });
         Ok(reply.recv_timeout(ANSWER_TIMEOUT).map_err(|_| AddError::Ended)??)
     }
 
@@ -337,7 +298,7 @@ impl Session {
 
     /// Tells the engine a wish. Its effect shows in snapshots and events.
     pub fn command(&self, command: Command) {
-        self.inbox.push(ToNet::Command(command));
+        self.inbox.push(NetEvent::Command(command));
     }
 
     /// The newest picture; there is news four times a second, if there is any.
@@ -353,21 +314,21 @@ impl Session {
     /// The live peers of a torrent; empty if it is gone.
     pub fn peers(&self, torrent: TorrentId) -> Vec<PeerStatus> {
         let (answer, reply) = bounded(1);
-        self.inbox.push(ToNet::Peers { torrent, answer });
+        self.inbox.push(NetEvent::Peers { torrent, answer });
         reply.recv_timeout(ANSWER_TIMEOUT).unwrap_or_default()
     }
 
     /// Who is banned for bad data, for all torrents. [`Command::LiftBan`] ends a ban before its time.
     pub fn bans(&self) -> Vec<BanStatus> {
         let (answer, reply) = bounded(1);
-        self.inbox.push(ToNet::Bans { answer });
+        self.inbox.push(NetEvent::Bans { answer });
         reply.recv_timeout(ANSWER_TIMEOUT).unwrap_or_default()
     }
 
     /// Says `stopped` to trackers, saves, closes everything. Waits at most `deadline`; true if all was done
     /// by then.
     pub fn shutdown(&self, deadline: Duration) -> bool {
-        self.inbox.push(ToNet::Shutdown { goodbyes: None });
+        self.inbox.push(NetEvent::Shutdown { goodbyes: None });
         self.done.recv_timeout(deadline) == Ok(true)
     }
 
@@ -376,7 +337,7 @@ impl Session {
     ///
     /// After [`End::Unfinished`] it may be called again, to wait longer; `goodbyes` counts from the first call.
     pub fn end(&self, goodbyes: Duration, deadline: Duration) -> End {
-        self.inbox.push(ToNet::Shutdown { goodbyes: Some(goodbyes) });
+        self.inbox.push(NetEvent::Shutdown { goodbyes: Some(goodbyes) });
         match self.done.recv_timeout(deadline) {
             Ok(true) => End::Complete,
             Ok(false) => End::WithoutGoodbyes,
@@ -398,7 +359,7 @@ pub enum End {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.inbox.push(ToNet::Shutdown { goodbyes: None });
+        self.inbox.push(NetEvent::Shutdown { goodbyes: None });
     }
 }
 
@@ -434,7 +395,8 @@ fn random_u64() -> Result<u64, StartError> {
 }
 
 fn fill_random(bytes: &mut [u8]) -> Result<(), StartError> {
-    getrandom::fill(bytes).map_err(|e| StartError::Setup(format!("no randomness: {e}")))
+    let filled = getrandom::fill(bytes).map_err(std::io::Error::other);
+    Ok(filled.map_err(SetupError::of("random bytes"))?)
 }
 
 fn load_resume(path: &Path, meta: &Metainfo, dir: &Path) -> Option<Resume> {

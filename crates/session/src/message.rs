@@ -1,31 +1,31 @@
-//! What reaches the net thread from others.
+//! Messages of other threads to the net thread.
 
 use crate::bind::DeviceState;
-use crate::disk::{Located, SaveError};
 use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
     AddMagnet, AddTorrent, BanStatus, Command, DiskEvent, DiskFault, Event, PeerKey, PeerStatus, RequestId,
-    StartTorrentError, TorrentId,
+    SendBlock, StartTorrentError, TorrentId,
 };
-use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
-use ztor_wire::mse::Worked;
+use ztor_storage::{FileSlice, TorrentStore};
+use ztor_wire::mse::Worked as KeyResult;
 
 /// One message to the net thread.
-pub(crate) enum ToNet {
+pub(crate) enum NetEvent {
     /// An event for the engine, as it is.
     Engine(Event<'static>),
     /// The interface that everything is bound to is not as it was.
     Device(DeviceState),
     /// Arithmetic for an encrypted handshake is done.
-    Worked {
+    KeyResult {
         peer: PeerKey,
-        worked: Worked,
+        result: KeyResult,
     },
-    Located(Located),
+    /// The bytes of a block can be sent without waiting for the disk.
+    Located(BlockLocation),
     LocateFailed {
         peer: PeerKey,
         torrent: TorrentId,
@@ -37,11 +37,7 @@ pub(crate) enum ToNet {
         torrent: TorrentId,
         piece: u32,
     },
-    Saved {
-        torrent: TorrentId,
-        resume: Box<Resume>,
-        error: Option<SaveError>,
-    },
+    Saved(Box<Saved>),
     /// An answer to the engine from which addresses that cannot be sent to are left out.
     Resolved {
         id: RequestId,
@@ -85,6 +81,42 @@ pub(crate) enum ToNet {
     },
 }
 
+/// A block to send, and the source of its bytes.
+#[derive(Debug)]
+pub(crate) struct BlockLocation {
+    pub(crate) send: SendBlock,
+    pub(crate) source: BlockSource,
+}
+
+/// Source of the bytes of a block.
+#[derive(Debug)]
+pub(crate) enum BlockSource {
+    /// Ranges of open files.
+    Files(Vec<FileSlice>),
+    /// The bytes themselves.
+    Bytes(Vec<u8>),
+}
+
+/// Result of a save.
+pub(crate) struct Saved {
+    pub(crate) torrent: TorrentId,
+    pub(crate) resume: Resume,
+    pub(crate) error: Option<SaveError>,
+}
+
+/// Failure of a save.
+#[derive(Debug)]
+pub(crate) enum SaveError {
+    /// Written data may be lost.
+    Data(DiskFault),
+    /// Another program has changed a file, so its content is unknown.
+    Changed(DiskFault),
+    /// The data is safe, and the resume data could not be written.
+    ResumeData(DiskFault),
+    /// The process had no free file descriptor or memory left. Nothing is lost, and the save is still due.
+    Exhausted,
+}
+
 /// A torrent with its files opened and its past known.
 pub(crate) struct NewTorrent {
     pub(crate) add: AddTorrent,
@@ -99,7 +131,7 @@ pub(crate) struct NewTorrent {
     pub(crate) recheck: bool,
 }
 
-impl ToNet {
+impl NetEvent {
     /// An event of a torrent's disk.
     pub(crate) fn disk(torrent: TorrentId, event: DiskEvent) -> Self {
         Self::Engine(Event::Disk { torrent, event })

@@ -1,7 +1,7 @@
-//! What faces see: pictures at a steady beat, and events as they happen.
+//! The view of front ends: snapshots at a steady rate, and events as they happen.
 //!
-//! The net thread tells what changed, and that is all it does: whoever looks puts the picture together, out of the
-//! last one and the news since. A torrent that rests costs neither of them anything.
+//! The net thread publishes changes only. A front end that looks makes its snapshot out of the last one and the changes
+//! since. A torrent that rests costs neither of them anything.
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ztor_engine::{DiskFault, TorrentEvent, TorrentId, TorrentStatus};
 
-/// Events that wait to be read; a face that does not read loses the newest, never the engine its time.
+/// Events that wait to be read. A front end that does not read loses the newest ones, and never holds up the engine.
 const MAX_WAITING: usize = 16 * 1024;
 
 /// All torrents at a moment. Immutable; take the next one for news.
@@ -37,12 +37,12 @@ impl Torrents {
         self.0.iter().map(|status| &**status)
     }
 
-    /// How many there are.
+    /// Number of torrents.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -68,7 +68,7 @@ impl Torrents {
     }
 }
 
-/// What was told since somebody last looked; `None` of a torrent that is gone. Bounded by the torrents there were.
+/// Changes since the last snapshot; `None` for a torrent that is gone. Bounded by the torrents there were.
 type News = BTreeMap<TorrentId, Option<Arc<TorrentStatus>>>;
 
 /// Something that happened. A snapshot taken after an event shows it already.
@@ -135,29 +135,29 @@ pub(crate) struct Publisher {
     events: Sender<SessionEvent>,
 }
 
-/// The faces' end.
+/// The front ends' end.
 #[derive(Debug, Clone)]
 pub(crate) struct Viewer {
     /// Held by the net thread too, so never for long.
     news: Arc<Mutex<News>>,
-    picture: Arc<Mutex<Arc<Snapshot>>>,
+    snapshot: Arc<Mutex<Arc<Snapshot>>>,
     pub(crate) events: Receiver<SessionEvent>,
 }
 
 pub(crate) fn channel() -> (Publisher, Viewer) {
     let news = Arc::new(Mutex::new(News::new()));
     let (sender, events) = bounded(MAX_WAITING);
-    (Publisher { news: Arc::clone(&news), events: sender }, Viewer { news, picture: Arc::default(), events })
+    (Publisher { news: Arc::clone(&news), events: sender }, Viewer { news, snapshot: Arc::default(), events })
 }
 
 impl Publisher {
-    /// Tells what changed since the last call; `None` of a torrent that is gone.
+    /// Publishes the changes since the last call; `None` for a torrent that is gone.
     pub(crate) fn publish(&self, changes: Vec<(TorrentId, Option<TorrentStatus>)>) {
         let changes = changes.into_iter().map(|(id, status)| (id, status.map(Arc::new)));
         self.news.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
     }
 
-    pub(crate) fn tell(&self, event: SessionEvent) {
+    pub(crate) fn emit(&self, event: SessionEvent) {
         match &event {
             // Too much for a log, and with passkeys in it.
             SessionEvent::Torrent(TorrentEvent::Metadata { torrent, .. }) => {
@@ -174,12 +174,12 @@ impl Publisher {
 
 impl Viewer {
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         let news = std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));
         if !news.is_empty() {
-            Arc::make_mut(&mut picture).torrents.update(news);
+            Arc::make_mut(&mut snapshot).torrents.update(news);
         }
-        Arc::clone(&picture)
+        Arc::clone(&snapshot)
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_the_last_one_and_the_news() {
+    fn a_snapshot_is_the_last_one_and_the_news() {
         let (publisher, viewer) = channel();
         let tell =
             |n: u64, have: Option<u64>| publisher.publish(vec![(id(n), have.map(|have| status(n, have)))]);
@@ -237,7 +237,7 @@ mod tests {
         tell(9, Some(1));
         tell(9, None);
         assert_eq!(seen(), [(4, 1), (5, 2), (7, 0)]);
-        assert_eq!(before.torrents.len(), 3, "a picture does not change");
+        assert_eq!(before.torrents.len(), 3, "a snapshot does not change");
         assert_eq!(viewer.snapshot().torrent(id(3)), None);
         assert!(Arc::ptr_eq(&viewer.snapshot(), &viewer.snapshot()), "nothing happened");
     }

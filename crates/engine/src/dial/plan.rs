@@ -5,7 +5,7 @@ use crate::discovery::known::Capabilities;
 use crate::transport::Transport;
 use std::net::SocketAddr;
 use ztor_base::addr::is_local;
-use ztor_wire::mse::Methods;
+use ztor_wire::mse::{Accept, Methods};
 
 /// One way to call a peer, and what else may be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,27 @@ impl DialPlan {
     }
 }
 
+impl Encryption {
+    /// Returns true if an incoming stream may be plain from its first byte.
+    pub fn accepts_plain_caller(self) -> bool {
+        self != Self::Require
+    }
+
+    /// Returns true if an incoming stream may start with an encrypted handshake.
+    pub fn accepts_encrypted_caller(self) -> bool {
+        self != Self::Off
+    }
+
+    /// Returns the rule for the choice among the methods that an encrypted caller provides.
+    pub fn method_rule(self) -> Accept {
+        match self {
+            Self::Require => Accept::OnlyRc4,
+            Self::Prefer => Accept::RatherRc4,
+            Self::Allow | Self::Off => Accept::RatherPlain,
+        }
+    }
+}
+
 /// Methods that a caller may offer under a setting.
 pub(crate) fn methods(encryption: Encryption) -> Methods {
     match encryption {
@@ -110,6 +131,16 @@ mod tests {
         let first = DialPlan::first(config, (addr, 1).into(), capabilities);
         let plans = std::iter::successors(Some(first), |plan| plan.after_failure(reached));
         plans.map(|plan| (plan.transport, plan.is_encrypted)).collect()
+    }
+
+    #[test]
+    fn encryption_setting_decides_which_callers_are_accepted() {
+        let settings = [Encryption::Off, Encryption::Allow, Encryption::Prefer, Encryption::Require];
+        let accepted = settings.map(|e| (e.accepts_plain_caller(), e.accepts_encrypted_caller()));
+        assert_eq!(accepted, [(true, false), (true, true), (true, true), (false, true)]);
+        assert_eq!(Encryption::Require.method_rule(), Accept::OnlyRc4);
+        assert_eq!(Encryption::Prefer.method_rule(), Accept::RatherRc4);
+        assert_eq!(Encryption::Allow.method_rule(), Accept::RatherPlain);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The look at what is on disk when a torrent starts.
 
+use super::fault::{EXHAUSTED_PAUSE, fault};
 use super::save::{Look, Looks};
-use super::{EXHAUSTED_PAUSE, fault};
 use crate::inbox::Inbox;
-use crate::message::ToNet;
+use crate::message::NetEvent;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -44,19 +44,19 @@ pub(crate) struct CheckJob {
 /// Result of a check.
 pub(super) struct Found {
     /// Pieces that are there, by their hashes or by the resume data.
-    pub(super) have: Bitfield,
+    pub(super) present: Bitfield,
     /// Pieces of which some blocks are there.
     pub(super) unfinished: Vec<(u32, Bitfield)>,
 }
 
-pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<ToNet>) {
+pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<NetEvent>) {
     run_with(jobs, inbox, |job| check(job, inbox));
 }
 
 /// A job that found no open file or memory left is tried again after a pause, behind those that came in between.
 pub(super) fn run_with(
     jobs: &Receiver<CheckJob>,
-    inbox: &Inbox<ToNet>,
+    inbox: &Inbox<NetEvent>,
     check: impl Fn(&CheckJob) -> Result<Found, StorageError>,
 ) {
     let mut later = VecDeque::new();
@@ -76,22 +76,22 @@ pub(super) fn run_with(
         };
         let torrent = job.torrent;
         match check(&job) {
-            Ok(Found { have, unfinished: pieces }) => {
+            Ok(Found { present: have, unfinished: pieces }) => {
                 // Together, so that no block of them is asked for in between.
-                let checked = ToNet::disk(torrent, DiskEvent::Checked { have });
-                inbox.append(&mut vec![checked, ToNet::disk(torrent, DiskEvent::Unfinished { pieces })]);
+                let checked = NetEvent::disk(torrent, DiskEvent::Checked { have });
+                inbox.append(&mut vec![checked, NetEvent::disk(torrent, DiskEvent::Unfinished { pieces })]);
             }
             Err(StorageError::Stopped) => {}
             Err(error) if error.is_exhausted() => {
                 tracing::warn!(%error, "cannot check for now; trying again");
                 later.push_back(job);
             }
-            Err(error) => inbox.push(ToNet::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
+            Err(error) => inbox.push(NetEvent::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
         }
     }
 }
 
-fn check(job: &CheckJob, inbox: &Inbox<ToNet>) -> Result<Found, StorageError> {
+fn check(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Found, StorageError> {
     check_with(job, |pieces| hash(job, inbox, pieces))
 }
 
@@ -167,11 +167,11 @@ fn check_with(
     let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
     let look = Look { stamps, hashed_bytes, believed_bytes };
     *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
-    Ok(Found { have, unfinished })
+    Ok(Found { present: have, unfinished })
 }
 
 /// Hashes pieces, and tells about the progress.
-fn hash(job: &CheckJob, inbox: &Inbox<ToNet>, pieces: &[u32]) -> Result<Vec<bool>, StorageError> {
+fn hash(job: &CheckJob, inbox: &Inbox<NetEvent>, pieces: &[u32]) -> Result<Vec<bool>, StorageError> {
     let total = pieces.len() as u32;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let shown = AtomicU32::new(0);
@@ -179,7 +179,7 @@ fn hash(job: &CheckJob, inbox: &Inbox<ToNet>, pieces: &[u32]) -> Result<Vec<bool
         // About two hundred steps are enough for a bar.
         let step = (total / 200).max(1);
         if done / step > shown.fetch_max(done / step, Ordering::Relaxed) {
-            inbox.push(ToNet::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
+            inbox.push(NetEvent::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
         }
     };
     check_all(&job.store, Pieces::Only(pieces), threads, progress, &job.stop)

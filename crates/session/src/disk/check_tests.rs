@@ -20,7 +20,7 @@ struct Rig {
     bytes: Vec<u8>,
     looks: Looks,
     _poll: mio::Poll,
-    inbox: Arc<Inbox<ToNet>>,
+    inbox: Arc<Inbox<NetEvent>>,
 }
 
 /// Bytes of which no two pieces are the same.
@@ -84,7 +84,7 @@ impl Rig {
     }
 
     fn check(&self, store: &Arc<TorrentStore>) -> Result<Vec<u32>, StorageError> {
-        check(&self.job(store), &self.inbox).map(|found| found.have.iter().collect())
+        check(&self.job(store), &self.inbox).map(|found| found.present.iter().collect())
     }
 
     fn write(&self, store: &TorrentStore, piece: u32) {
@@ -206,7 +206,7 @@ fn file_that_changes_while_it_is_checked_is_hashed_again() {
         }
     };
     let found = check_while(&rig, change).unwrap();
-    assert_eq!(found.have.iter().collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(found.present.iter().collect::<Vec<_>>(), [1, 2, 3]);
     let look = rig.looks.lock().unwrap();
     let look = look.as_ref().unwrap();
     assert_eq!((look.hashed_bytes, look.believed_bytes), (4 * PIECE as u64, 0));
@@ -234,7 +234,7 @@ fn file_that_is_replaced_while_it_is_checked_is_not_written_to() {
         }
     });
     assert_eq!(
-        in_the_way(found.map(|found| found.have.iter().collect())),
+        in_the_way(found.map(|found| found.present.iter().collect())),
         (rig.file(1), InTheWay::Different)
     );
 }

@@ -1,8 +1,8 @@
 //! Saves: data made durable, then recorded.
 
-use super::{EXHAUSTED_PAUSE, fault};
+use super::fault::{EXHAUSTED_PAUSE, fault};
 use crate::inbox::Inbox;
-use crate::message::ToNet;
+use crate::message::{NetEvent, SaveError, Saved};
 use crossbeam_channel::Receiver;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,26 +32,14 @@ pub(crate) struct SaveJob {
     pub(crate) looks: Looks,
 }
 
-/// Why a save failed.
-#[derive(Debug)]
-pub(crate) enum SaveError {
-    /// What was written may be lost.
-    Data(DiskFault),
-    /// Somebody else has changed a file: what is in it is not known.
-    Changed(DiskFault),
-    /// The data is safe, but what is known of it could not be kept.
-    Memory(DiskFault),
-    /// There was no open file or memory left. Nothing is lost, and it is due again.
-    Exhausted,
-}
-
 /// Attempts in a row for a save that finds no open file or memory left.
 const TRIES: u32 = 8;
 
-pub(super) fn run(jobs: &Receiver<SaveJob>, inbox: &Inbox<ToNet>) {
+pub(super) fn run(jobs: &Receiver<SaveJob>, inbox: &Inbox<NetEvent>) {
     while let Ok(mut job) = jobs.recv() {
         let error = patiently(|| save(&mut job)).err();
-        inbox.push(ToNet::Saved { torrent: job.torrent, resume: Box::new(job.resume), error });
+        let saved = Saved { torrent: job.torrent, resume: job.resume, error };
+        inbox.push(NetEvent::Saved(Box::new(saved)));
     }
 }
 
@@ -66,15 +54,13 @@ pub(super) fn patiently(mut save: impl FnMut() -> Result<(), SaveError>) -> Resu
     save()
 }
 
-impl SaveError {
-    /// `otherwise` says what it means if the disk, and not this process, is the cause.
-    fn of(error: &StorageError, otherwise: impl FnOnce(DiskFault) -> Self) -> Self {
-        if error.is_exhausted() {
-            tracing::warn!(%error, "cannot save for now; trying again");
-            return Self::Exhausted;
-        }
-        otherwise(fault(error))
+/// Returns the failure of a save by its cause: `otherwise` makes it if the disk, and not this process, is the cause.
+fn save_error(error: &StorageError, otherwise: impl FnOnce(DiskFault) -> SaveError) -> SaveError {
+    if error.is_exhausted() {
+        tracing::warn!(%error, "cannot save for now; trying again");
+        return SaveError::Exhausted;
     }
+    otherwise(fault(error))
 }
 
 /// The order is what keeps a crash from losing or inventing pieces: data first, then what is said about it.
@@ -83,8 +69,8 @@ fn save(job: &mut SaveJob) -> Result<(), SaveError> {
     let unfinished = job.store.unfinished();
     // Before the stamps: of an own file the record has always seen something.
     let own = job.store.own_files();
-    job.store.sync().map_err(|e| SaveError::of(&e, SaveError::Data))?;
-    let (now, written) = job.store.take_stamps().map_err(|e| SaveError::of(&e, SaveError::Memory))?;
+    job.store.sync().map_err(|e| save_error(&e, SaveError::Data))?;
+    let (now, written) = job.store.take_stamps().map_err(|e| save_error(&e, SaveError::ResumeData))?;
     {
         // Only what we wrote ourselves gets a new stamp. What others did to a file is found here, or at the next start.
         let mut look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,7 +92,7 @@ fn save(job: &mut SaveJob) -> Result<(), SaveError> {
     job.resume.unfinished = unfinished;
     let Some(path) = &job.path else { return Ok(()) };
     job.resume.save(path).map_err(|error| match error {
-        ResumeError::Storage(error) => SaveError::of(&error, SaveError::Memory),
-        error => SaveError::Memory(DiskFault { kind: DiskFaultKind::Io, message: error.to_string() }),
+        ResumeError::Storage(error) => save_error(&error, SaveError::ResumeData),
+        error => SaveError::ResumeData(DiskFault { kind: DiskFaultKind::Io, message: error.to_string() }),
     })
 }

@@ -5,6 +5,7 @@ use super::check::{Found, run_with};
 use super::save::patiently;
 use super::*;
 use crate::driver::WAKER;
+use crate::message::SaveError;
 use bytes::Bytes;
 use std::cell::Cell;
 use std::path::Path;
@@ -12,10 +13,10 @@ use std::sync::atomic::AtomicBool;
 use ztor_engine::{Bitfield, Event};
 use ztor_metainfo::Metainfo;
 use ztor_storage::create::{CreateOptions, create};
-use ztor_storage::{HandleCache, Operation, StoreOptions};
+use ztor_storage::{HandleCache, Operation, StorageError, StoreOptions};
 
 /// A poll whose waker the inbox has, and the inbox.
-fn inbox() -> (mio::Poll, Arc<Inbox<ToNet>>) {
+fn inbox() -> (mio::Poll, Arc<Inbox<NetEvent>>) {
     let poll = mio::Poll::new().unwrap();
     let waker = mio::Waker::new(poll.registry(), WAKER).unwrap();
     (poll, Inbox::new(waker))
@@ -80,7 +81,7 @@ fn answers(writer: Poor, list: Vec<Job>, count: usize) -> Vec<(u64, DiskEvent)> 
             assert!(!events.is_empty(), "no answer");
             inbox.take(&mut messages);
             found.extend(messages.drain(..).map(|message| match message {
-                ToNet::Engine(Event::Disk { torrent, event }) => (torrent.as_u64(), event),
+                NetEvent::Engine(Event::Disk { torrent, event }) => (torrent.as_u64(), event),
                 _ => panic!("something else"),
             }));
         }
@@ -143,10 +144,10 @@ fn check_without_an_open_file_left_is_tried_again_behind_others() {
         order.push(job.torrent.as_u64() as u32);
         match order.len() {
             1 => Err(exhausted()),
-            2 => Ok(Found { have: Bitfield::new(1), unfinished: Vec::new() }),
+            2 => Ok(Found { present: Bitfield::new(1), unfinished: Vec::new() }),
             _ => {
                 drop(sender.take());
-                Ok(Found { have: Bitfield::new(1), unfinished: Vec::new() })
+                Ok(Found { present: Bitfield::new(1), unfinished: Vec::new() })
             }
         }
     });

@@ -1,38 +1,42 @@
-//! What the engine wants done.
+//! The outputs of a turn: the effects that the engine asks for, and the queues of connections.
 
-use super::conn::{Conn, Link, Sent};
-use super::crypt::Crypt;
-use super::retry::Retry;
-use super::suspects::Suspects;
-use super::{Driver, Entry, sockets};
-use crate::disk::{BlockSource, CheckJob, Located, Looks, MAX_OPEN_SLICES};
+use super::Driver;
+use super::cipher::StreamCipher;
+use super::close::CloseReason;
+use super::queue::Sent;
+use super::sockets;
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
-use std::io::ErrorKind;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
-use ztor_base::Instant;
 use ztor_engine::{
-    AddError, CloseCause, Command, Connect, DiskFaultKind, Event, PeerKey, SendBlock, StartTorrent,
-    StartTorrentError, TorrentEvent, TorrentId, Transport,
+    AddError, AddMagnet, Command, Connect, Event, StartTorrent, StartTorrentError, TorrentEvent, TorrentId,
+    Transport,
 };
 
 impl Driver {
-    pub(super) fn add(&mut self, now: Instant, new: NewTorrent) -> Result<TorrentId, AddError> {
-        let id = self.engine.add(now, &new.add)?;
-        self.open(now, id, new);
+    pub(super) fn add(&mut self, new: NewTorrent) -> Result<TorrentId, AddError> {
+        let now = self.cx.now();
+        let id = self.cx.engine_mut().add(now, &new.add)?;
+        self.open(id, new);
         Ok(id)
     }
 
-    /// A magnet link's torrent, of which is now known what to do with it.
-    pub(super) fn start_torrent(
+    /// Adds a magnet link. `names` are its peers that have to be resolved.
+    pub(super) fn add_magnet(
         &mut self,
-        now: Instant,
-        id: TorrentId,
-        new: NewTorrent,
-    ) -> Result<(), StartTorrentError> {
-        // What is checked and asked for goes by what the engine knows, where the files go by what was given.
-        let known = self.engine.metainfo(id).map(|meta| meta.info_hashes);
+        request: &AddMagnet,
+        names: Vec<String>,
+    ) -> Result<TorrentId, AddError> {
+        let now = self.cx.now();
+        let torrent = self.cx.engine_mut().add_magnet(now, request)?;
+        names.into_iter().for_each(|name| self.control.resolve_peer(torrent, name));
+        self.cx.publish();
+        Ok(torrent)
+    }
+
+    /// Starts a magnet link's torrent with the files that were chosen for it.
+    pub(super) fn start_torrent(&mut self, id: TorrentId, new: NewTorrent) -> Result<(), StartTorrentError> {
+        // Checks and requests go by what the engine knows, the files by what was given.
+        let known = self.cx.engine().metainfo(id).map(|meta| meta.info_hashes);
         if known.is_some_and(|known| known != new.add.meta.info_hashes) {
             return Err(StartTorrentError::OtherTorrent);
         }
@@ -42,185 +46,103 @@ impl Driver {
             uploaded: new.add.uploaded,
             downloaded: new.add.downloaded,
         };
-        self.engine.start_torrent(id, start)?;
+        self.cx.engine_mut().start_torrent(id, start)?;
         let addrs = new.add.peers.clone();
-        self.engine.handle(now, Event::Command(Command::AddPeers { torrent: id, addrs }), &mut self.out);
-        self.open(now, id, new);
+        self.cx.command(Command::AddPeers { torrent: id, addrs });
+        self.open(id, new);
         Ok(())
     }
 
-    fn open(&mut self, now: Instant, id: TorrentId, new: NewTorrent) {
+    fn open(&mut self, id: TorrentId, new: NewTorrent) {
         let meta = &new.add.meta;
         if !meta.private && !meta.nodes.is_empty() {
-            self.control.find_nodes(meta.nodes.clone());
+            self.control.resolve_torrent_nodes(meta.nodes.clone());
         }
-        let NewTorrent { store, resume, resume_path, wanted, prepare, recheck, .. } = new;
-        let entry = Entry {
-            store,
-            resume_path,
-            wanted,
-            prepare,
-            saved: resume,
-            looks: Looks::default(),
-            recheck,
-            stop: Arc::default(),
-            is_saving: false,
-            save_again: false,
-            finish_pending: false,
-            retry: Retry::default(),
-            suspects: Suspects::default(),
-            is_retry: false,
-            changed_at: None,
-            had_before_change: None,
-            looks_again: false,
-            in_doubt: false,
-        };
-        self.torrents.insert(id, entry);
-        self.check(id);
-        self.publish_at = now;
+        self.torrents.insert(id, new, &self.disk);
+        self.cx.publish_soon();
     }
 
-    /// Has the disk looked at: what was known when it was last saved is believed where the files are as they
-    /// were then.
-    fn check(&mut self, id: TorrentId) {
-        let Some(entry) = self.torrents.get_mut(id) else { return };
-        let is_retry = std::mem::take(&mut entry.is_retry);
-        // An earlier check that is still under way must not be taken for this one.
-        entry.stop.store(true, Ordering::Relaxed);
-        entry.stop = Arc::default();
-        self.disk.check(CheckJob {
-            torrent: id,
-            store: Arc::clone(&entry.store),
-            resume: entry.saved.clone(),
-            distrust: entry.recheck,
-            had_before_change: entry.had_before_change.clone(),
-            is_retry,
-            path: entry.resume_path.clone(),
-            wanted: entry.wanted.clone(),
-            looks: Arc::clone(&entry.looks),
-            prepare: entry.prepare,
-            stop: Arc::clone(&entry.stop),
-        });
-    }
-
-    /// Carries out the outbox. Connections that fail at once are told to the engine before the turn ends.
-    pub(super) fn apply(&mut self, now: Instant) {
-        let mut out = std::mem::take(&mut self.out);
+    /// Carries out the outbox. The engine hears of connections that fail at once before the turn ends.
+    pub(super) fn apply(&mut self) {
+        let mut out = self.cx.take_out();
         for send in &out.sends {
-            if let Some(conn) = self.conns.get_mut(send.peer) {
-                conn.push_bytes(&out.bytes[send.range.clone()]);
-                self.want_flush(send.peer);
-            }
+            self.conns.push_bytes(send.peer, &out.bytes[send.range.clone()]);
         }
         for send in &out.replies {
-            if let Some(conn) = self.conns.get_mut(send.peer) {
-                conn.push_reply(&out.bytes[send.range.clone()]);
-                self.want_flush(send.peer);
-            }
+            self.conns.push_reply(send.peer, &out.bytes[send.range.clone()]);
         }
         for send in out.blocks.drain(..) {
-            self.send_block(send);
-        }
-        for write in out.writes.drain(..) {
-            match self.torrents.get(write.torrent) {
-                Some(entry) => self.disk.write(write, Arc::clone(&entry.store)),
-                None => tracing::debug!("a block of a removed torrent is dropped"),
+            if let Some(entry) = self.torrents.get(send.torrent)
+                && !self.conns.push_cached_block(send, entry.store())
+            {
+                self.torrents.locate(send, &mut self.disk);
             }
         }
-        out.checks.drain(..).for_each(|id| self.check(id));
+        out.writes.drain(..).for_each(|write| self.torrents.write(write, &mut self.disk));
+        out.checks.drain(..).for_each(|id| self.torrents.check(id, &self.disk));
         out.forgets.drain(..).for_each(|id| self.disk.forget(id));
         out.https.drain(..).for_each(|get| self.control.get(get));
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));
-        for (to, datagram) in out.datagrams.drain(..) {
-            let Some(to) = sockets::sendable(self.listening.addr, to) else { continue };
-            // A datagram that cannot be sent is a lost one; its transaction is repeated.
-            if let Err(error) = self.udp.socket.send_to(&datagram, to) {
-                tracing::debug!(%error, "UDP send");
-            }
-        }
-        for announce in out.local_announces.drain(..) {
-            if let Some(local) = &mut self.local {
-                local.announce(&announce);
-            }
-        }
-        for event in out.events.drain(..) {
-            self.on_torrent_event(now, event);
-        }
-        // What is called and given up in one turn is not called at all.
+        out.datagrams.drain(..).for_each(|(to, datagram)| self.datagrams.send(to, &datagram));
+        out.local_announces.drain(..).for_each(|announce| self.datagrams.announce(&announce));
+        out.events.drain(..).for_each(|event| self.on_torrent_event(event));
+        // A call that is given up in the turn it is asked for is not made at all.
         out.connects.retain(|connect| !out.closes.iter().any(|close| close.peer == connect.peer));
         for close in out.closes.drain(..) {
-            if let Some(conn) = self.conns.get_mut(close.peer) {
+            if self.conns.contains(close.peer) {
                 tracing::debug!(peer = close.peer.as_u64(), reason = close.reason, "connection closed");
-                // What is queued gets its one try; an error changes nothing now.
-                let _ = conn.flush(now, &mut self.utp.endpoint, &mut self.scratch);
+                self.conns.flush_last(self.cx.now(), self.datagrams.endpoint_mut(), close.peer);
             }
-            self.drop_conn(now, close.peer);
+            self.drop_conn(close.peer);
         }
         let connects = std::mem::take(&mut out.connects);
-        out.clear();
-        self.out = out;
-        connects.into_iter().for_each(|connect| self.connect(now, connect));
+        self.cx.return_out(out);
+        connects.into_iter().for_each(|connect| self.connect(connect));
     }
 
-    fn connect(&mut self, now: Instant, connect: Connect) {
-        let Connect { peer, addr, transport, offer } = connect;
-        let Ok(crypt) = Crypt::calling(offer) else {
-            return self.closed(now, peer, "there is no randomness to be had", CloseCause::Local);
-        };
-        match transport {
-            Transport::Tcp => match sockets::connect(&self.bind, addr) {
-                Ok(stream) => self.insert(now, peer, stream, true, crypt),
-                Err(error) => self.failed(now, peer, &error),
-            },
-            Transport::Utp => match self.utp.call(now, peer, addr) {
-                Ok(conn) => {
-                    self.conns.insert(peer, Conn::new(Link::Utp(conn), true, crypt));
-                }
-                Err(reason) => self.closed(now, peer, &reason, CloseCause::Local),
-            },
+    fn connect(&mut self, connect: Connect) {
+        let peer = connect.peer;
+        if let Err(reason) = self.call(connect) {
+            self.close(peer, reason);
         }
     }
 
-    fn on_torrent_event(&mut self, now: Instant, event: TorrentEvent) {
+    fn call(&mut self, connect: Connect) -> Result<(), CloseReason> {
+        let Connect { peer, addr, transport, offer } = connect;
+        let cipher = StreamCipher::calling(offer)?;
+        match transport {
+            Transport::Tcp => {
+                let stream = sockets::connect(self.device.bind(), addr).map_err(CloseReason::Socket)?;
+                let inserted = self.conns.insert_tcp(self.poll.registry(), peer, stream, true, cipher);
+                inserted.map_err(CloseReason::Socket)
+            }
+            Transport::Utp => {
+                let conn = self.datagrams.utp_mut().call(self.cx.now(), peer, addr)?;
+                self.conns.insert_utp(peer, conn, true, cipher);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_torrent_event(&mut self, event: TorrentEvent) {
         match event {
             TorrentEvent::Started { torrent, .. } => {
-                if let Some(entry) = self.torrents.get_mut(torrent) {
-                    (entry.in_doubt, entry.recheck) = (false, false);
-                    entry.had_before_change = None;
-                    entry.retry.started(now);
-                    let look = entry.looks.lock().unwrap_or_else(PoisonError::into_inner);
-                    let (hashed_bytes, believed_bytes) =
-                        look.as_ref().map_or((0, 0), |look| (look.hashed_bytes, look.believed_bytes));
-                    drop(look);
-                    self.tell(SessionEvent::Checked { torrent, hashed_bytes, believed_bytes });
-                }
-                self.save(torrent, true);
+                self.torrents.on_started(&mut self.cx, torrent);
+                self.saver.save(&mut self.cx, &mut self.torrents, &self.disk, torrent, true);
             }
-            // It is passed on once it is saved.
+            // Reported once it is saved.
             TorrentEvent::Finished(torrent) => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
-                    entry.finish_pending = true;
+                    entry.set_finish_pending();
                 }
-                return self.save(torrent, true);
+                return self.saver.save(&mut self.cx, &mut self.torrents, &self.disk, torrent, true);
             }
             TorrentEvent::Stopped { torrent, ref fault } => {
-                if let Some(entry) = self.torrents.get_mut(torrent) {
-                    if std::mem::take(&mut entry.looks_again) {
-                        return self.tell(SessionEvent::ChangedByOthers { torrent, fault: fault.clone() });
-                    }
-                    // After a look that could not be finished the next one must still spare what the user has changed. After
-                    // one that has found it, going on is for the user to say.
-                    if matches!(fault.kind, DiskFaultKind::Changed | DiskFaultKind::InTheWay) {
-                        entry.had_before_change = None;
-                    }
-                }
-                self.plan_retry(now, torrent, fault);
-            }
-            TorrentEvent::Removed(torrent) => {
-                if let Some(entry) = self.torrents.remove(torrent) {
-                    entry.stop.store(true, Ordering::Relaxed);
+                if !self.torrents.on_stopped(&mut self.cx, torrent, fault) {
+                    return;
                 }
             }
+            TorrentEvent::Removed(torrent) => self.torrents.remove(torrent),
             TorrentEvent::Metadata { .. }
             | TorrentEvent::Unusable { .. }
             | TorrentEvent::PieceFailed { .. }
@@ -228,80 +150,34 @@ impl Driver {
             | TorrentEvent::MetadataTooLong { .. }
             | TorrentEvent::Tracker { .. } => {}
         }
-        self.tell(SessionEvent::Torrent(event));
+        self.cx.emit(SessionEvent::Torrent(event));
     }
 
-    /// Queues a block: at once if its bytes are in memory, through a worker otherwise.
-    fn send_block(&mut self, send: SendBlock) {
-        let Some(entry) = self.torrents.get(send.torrent) else { return };
-        let SendBlock { peer, block, .. } = send;
-        let Some(conn) = self.conns.get_mut(peer) else { return };
-        conn.note_served(send);
-        let is_ready = entry.store.locate_at_once(block.piece, block.begin, block.len, &mut self.slices);
-        if is_ready && self.slices.len() <= MAX_OPEN_SLICES {
-            conn.push_block(send, self.slices.drain(..));
-            self.want_flush(peer);
-        } else {
-            self.slices.clear();
-            self.disk.locate(send, Arc::clone(&entry.store));
-        }
-    }
-
-    pub(super) fn on_located(&mut self, located: Located) {
-        let Located { send, source } = located;
-        let Some(conn) = self.conns.get_mut(send.peer) else { return };
-        match source {
-            BlockSource::Files(slices) => conn.push_block(send, slices),
-            BlockSource::Bytes(bytes) => conn.push_read_block(send, bytes),
-        }
-        self.want_flush(send.peer);
-    }
-
-    pub(super) fn want_flush(&mut self, key: PeerKey) {
-        if let Some(conn) = self.conns.get_mut(key)
-            && !conn.wants_flush
-        {
-            conn.wants_flush = true;
-            self.to_flush.push(key);
-        }
-    }
-
-    /// Writes what can be written. What went is told to the engine, which hands over more in the next turn.
-    pub(super) fn flush(&mut self, now: Instant) {
-        let mut keys = std::mem::take(&mut self.to_flush);
+    /// Writes what can be written. The engine learns what has gone, and sends more in the next turn.
+    pub(super) fn flush(&mut self) {
+        let mut keys = self.conns.take_flushes();
         for key in keys.drain(..) {
-            let Some(conn) = self.conns.get_mut(key) else { continue };
-            conn.wants_flush = false;
-            let (sent, result) = conn.flush(now, &mut self.utp.endpoint, &mut self.scratch);
-            if sent != Sent::default() {
-                let Sent { block_bytes, reply_bytes } = sent;
-                self.engine.handle(now, Event::Sent { peer: key, block_bytes, reply_bytes }, &mut self.out);
+            let flushed = self.conns.flush(self.cx.now(), self.datagrams.endpoint_mut(), key);
+            let Some(flushed) = flushed else { continue };
+            if flushed.sent != Sent::default() {
+                let Sent { block_bytes, reply_bytes } = flushed.sent;
+                self.cx.handle(Event::Sent { peer: key, block_bytes, reply_bytes });
             }
-            if self.conns.get_mut(key).is_some_and(Conn::wants_turn) {
-                self.want_flush(key);
+            if let Some(send) = flushed.cut_short {
+                // A file that ended before the block did concerns the torrent: a worker finds out what has happened.
+                self.torrents.locate(send, &mut self.disk);
             }
-            let flooded = self.conns.get(key).is_some_and(Conn::is_flooded);
-            match result {
-                Err(error) => {
-                    self.look_at_unsent(key, &error);
-                    self.failed(now, key, &error);
-                }
-                Ok(()) if flooded => self.lost(now, key, "it does not read the answers to what it asks"),
-                Ok(()) => {}
+            if let Err(reason) = flushed.result {
+                self.close(key, reason);
             }
         }
-        keys.append(&mut self.to_flush);
-        self.to_flush = keys;
+        self.conns.return_flushes(keys);
     }
 
-    /// A file that ended before the block did is the torrent's trouble, not only the connection's: a worker finds
-    /// out what happened to it.
-    fn look_at_unsent(&mut self, key: PeerKey, error: &std::io::Error) {
-        if error.kind() == ErrorKind::UnexpectedEof
-            && let Some(send) = self.conns.get(key).and_then(Conn::unsent_block)
-            && let Some(entry) = self.torrents.get(send.torrent)
-        {
-            self.disk.locate(send, Arc::clone(&entry.store));
+    /// Sends the datagrams of µTP. Calls that go nowhere are given up at once, and not held against the peer.
+    pub(super) fn transmit(&mut self) {
+        for key in self.datagrams.transmit(&self.cx) {
+            self.close(key, CloseReason::NoRoute);
         }
     }
 }

@@ -1,111 +1,64 @@
-//! One connection: what is to go out, and what came of a message so far.
+//! One connection: its transport, and the bytes on their way in and out.
 
-use super::crypt::Crypt;
-use super::staged::Staged;
+use super::cipher::StreamCipher;
+use super::encrypt_stage::EncryptStage;
+use super::fill::read_more;
+use super::queue::{SendQueue, Sent};
 use super::suspects::Served;
+use super::utp::read_utp;
+use bytes::BytesMut;
+use mio::event::Event as Ready;
 use mio::net::TcpStream;
-use rustix::net::{SendFlags, send};
-use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
-use std::ops::AddAssign;
-use std::sync::Arc;
 use ztor_base::Instant;
 use ztor_engine::SendBlock;
-use ztor_storage::FileSlice;
 use ztor_utp::{ConnKey, Endpoint};
-use ztor_wire::{Block, HANDSHAKE_LEN};
+use ztor_wire::HANDSHAKE_LEN;
 
-/// What pads (BEP 47) are sent from.
-static ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
-
-/// Unsent messages without piece data, in bytes, at which a peer is given up.
-const MAX_CONTROL_BYTES: usize = 1024 * 1024;
-
-/// What is to be sent, in order.
+/// The transport of a connection.
 #[derive(Debug)]
-pub(super) enum Segment {
-    /// Of an encrypted handshake: goes out as it is.
-    Raw { data: Vec<u8>, at: usize },
-    /// Messages without piece data.
-    Bytes { data: Vec<u8>, at: usize },
-    /// An answer that the engine waits for.
-    Reply { data: Vec<u8>, at: usize },
-    /// The beginning of a `piece` message.
-    Header { send: SendBlock, at: usize },
-    /// Piece data that lies in a file.
-    File { file: Arc<File>, offset: u64, left: u32 },
-    /// Piece data of a pad.
-    Zeros { left: u32 },
-    /// Piece data that was read.
-    Block { data: Vec<u8>, at: usize },
-}
-
-/// What has gone of what the engine counts.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) block_bytes: u32,
-    pub(crate) reply_bytes: u32,
-}
-
-impl Sent {
-    pub(super) fn blocks(bytes: usize) -> Self {
-        Self { block_bytes: bytes as u32, reply_bytes: 0 }
-    }
-
-    pub(super) fn replies(bytes: usize) -> Self {
-        Self { block_bytes: 0, reply_bytes: bytes as u32 }
-    }
-}
-
-impl AddAssign for Sent {
-    fn add_assign(&mut self, other: Self) {
-        self.block_bytes += other.block_bytes;
-        self.reply_bytes += other.reply_bytes;
-    }
-}
-
-/// What carries the stream.
-#[derive(Debug)]
-pub(crate) enum Link {
+pub(super) enum Link {
     Tcp(TcpStream),
     Utp(ConnKey),
 }
 
-#[derive(Debug)]
-pub(crate) struct Conn {
-    pub(crate) link: Link,
-    pub(crate) is_connecting: bool,
-    /// There is something to read, as far as we know; then the connection is in the ready queue.
-    pub(crate) is_readable: bool,
-    /// The other side has ended or broken the connection: read until that shows, it is told once.
-    pub(crate) has_ended: bool,
-    pub(super) is_writable: bool,
-    /// In the list of connections to flush at the end of the turn.
-    pub(crate) wants_flush: bool,
-    /// The start of a message whose rest has not come. Empty for an idle peer, which so holds no buffer.
-    pub(crate) tail: Vec<u8>,
-    pub(crate) crypt: Crypt,
-    /// Of our first bytes of the stream, those that have not gone.
-    greeting_left: usize,
-    waits_for_turn: bool,
-    served: Served,
-    out: Out,
-    staged: Staged,
+/// Progress of an outgoing connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The connection is not made yet.
+    Connecting,
+    /// The connection was made just now.
+    Connected,
+    /// The connection had been made before.
+    Open,
 }
 
-/// What waits to be sent.
-#[derive(Debug, Default)]
-pub(super) struct Out {
-    pub(super) segments: VecDeque<Segment>,
-    /// Bytes that are not piece data; the engine bounds the rest.
-    pub(super) control_bytes: usize,
-    /// The block whose data goes out now.
-    pub(super) sending: Option<SendBlock>,
+#[derive(Debug)]
+pub(super) struct Conn {
+    link: Link,
+    is_connecting: bool,
+    /// There may be something to read; then the connection is in the queue of readable ones.
+    is_readable: bool,
+    /// The other side has ended or broken the connection. The system reports that once, so it is read until the end
+    /// shows.
+    has_ended: bool,
+    is_writable: bool,
+    /// The connection is in the list to flush at the end of the turn.
+    wants_flush: bool,
+    /// The start of a message whose rest has not come. Empty for an idle peer, which so holds no buffer.
+    tail: Vec<u8>,
+    cipher: StreamCipher,
+    /// Bytes of our handshake that have not gone.
+    greeting_left: usize,
+    /// The rest of the queue waits for the next turn.
+    waits_for_turn: bool,
+    served: Served,
+    queue: SendQueue,
+    stage: EncryptStage,
 }
 
 impl Conn {
-    pub(crate) fn new(link: Link, is_connecting: bool, crypt: Crypt) -> Self {
+    pub(super) fn new(link: Link, is_connecting: bool, cipher: StreamCipher) -> Self {
         Self {
             link,
             is_connecting,
@@ -114,89 +67,143 @@ impl Conn {
             is_writable: !is_connecting,
             wants_flush: false,
             tail: Vec::new(),
-            crypt,
+            cipher,
             greeting_left: HANDSHAKE_LEN,
             waits_for_turn: false,
             served: Served::default(),
-            out: Out::default(),
-            staged: Staged::default(),
+            queue: SendQueue::default(),
+            stage: EncryptStage::default(),
         }
     }
 
-    pub(crate) fn now_writable(&mut self) {
-        self.is_writable = true;
+    pub(super) fn into_link(self) -> Link {
+        self.link
     }
 
-    /// The peer asks for answers and does not read them.
-    pub(crate) fn is_flooded(&self) -> bool {
-        self.out.control_bytes > MAX_CONTROL_BYTES
+    pub(super) fn cipher(&self) -> &StreamCipher {
+        &self.cipher
     }
 
-    /// Bytes of an encrypted handshake.
-    pub(crate) fn push_raw(&mut self, data: Vec<u8>) {
-        if !data.is_empty() {
-            self.out.segments.push_back(Segment::Raw { data, at: 0 });
-        }
+    pub(super) fn cipher_mut(&mut self) -> &mut StreamCipher {
+        &mut self.cipher
     }
 
-    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        self.out.control_bytes += bytes.len();
-        match self.out.segments.back_mut() {
-            Some(Segment::Bytes { data, at }) => {
-                // A peer that always leaves a rest unread must not make this grow for ever.
-                if *at > data.len() / 2 {
-                    data.drain(..std::mem::take(at));
-                }
-                data.extend_from_slice(bytes);
-            }
-            _ => self.out.segments.push_back(Segment::Bytes { data: bytes.to_vec(), at: 0 }),
-        }
+    pub(super) fn queue(&self) -> &SendQueue {
+        &self.queue
     }
 
-    /// An answer to a question.
-    pub(crate) fn push_reply(&mut self, bytes: &[u8]) {
-        self.out.segments.push_back(Segment::Reply { data: bytes.to_vec(), at: 0 });
+    pub(super) fn queue_mut(&mut self) -> &mut SendQueue {
+        &mut self.queue
     }
 
-    /// A `piece` message whose data is to be taken from the files when it goes out.
-    pub(crate) fn push_block(&mut self, send: SendBlock, slices: impl IntoIterator<Item = FileSlice>) {
-        self.push_header(send);
-        self.out.segments.extend(slices.into_iter().map(|slice| match slice.file {
-            Some(file) => Segment::File { file, offset: slice.offset, left: slice.len },
-            None => Segment::Zeros { left: slice.len },
-        }));
-    }
-
-    /// A `piece` message whose data was read.
-    pub(crate) fn push_read_block(&mut self, send: SendBlock, data: Vec<u8>) {
-        self.push_header(send);
-        self.out.segments.push_back(Segment::Block { data, at: 0 });
-    }
-
-    /// The block whose data could not be sent, after an error.
-    pub(crate) fn unsent_block(&self) -> Option<SendBlock> {
-        self.out.sending
-    }
-
-    /// Remembers the piece of a block that is to go out.
-    pub(crate) fn note_served(&mut self, send: SendBlock) {
-        self.served.note(send.torrent, send.block.piece);
-    }
-
-    /// The pieces that went out last.
-    pub(crate) fn served(&self) -> &Served {
+    /// The pieces that were sent last.
+    pub(super) fn served(&self) -> &Served {
         &self.served
     }
 
-    fn push_header(&mut self, send: SendBlock) {
-        self.out.segments.push_back(Segment::Header { send, at: 0 });
+    /// Remembers the piece of a block that is sent.
+    pub(super) fn note_served(&mut self, send: SendBlock) {
+        self.served.note(send.torrent, send.block.piece);
     }
 
-    /// Sends as much as the transport takes. Returns what went, also before an error.
+    /// Looks whether a TCP connection has been made, after an event of its socket.
+    pub(super) fn finish_connect(&mut self, ready: &Ready) -> io::Result<Progress> {
+        if !self.is_connecting {
+            return Ok(Progress::Open);
+        }
+        let Link::Tcp(stream) = &self.link else { return Ok(Progress::Connecting) };
+        match stream.take_error()? {
+            Some(error) => Err(error),
+            None if ready.is_writable() && stream.peer_addr().is_ok() => {
+                self.is_connecting = false;
+                Ok(Progress::Connected)
+            }
+            // Not yet: another event follows.
+            None => Ok(Progress::Connecting),
+        }
+    }
+
+    /// Notes that a µTP connection has been made.
+    pub(super) fn set_connected(&mut self) {
+        self.is_connecting = false;
+        self.is_writable = true;
+    }
+
+    pub(super) fn set_writable(&mut self) {
+        self.is_writable = true;
+    }
+
+    /// Returns false if the connection was known to be readable.
+    pub(super) fn set_readable(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_readable, true)
+    }
+
+    pub(super) fn set_ended(&mut self) {
+        self.has_ended = true;
+    }
+
+    /// Returns false if a flush was wanted already.
+    pub(super) fn set_wants_flush(&mut self) -> bool {
+        !std::mem::replace(&mut self.wants_flush, true)
+    }
+
+    pub(super) fn clear_wants_flush(&mut self) {
+        self.wants_flush = false;
+    }
+
+    /// Returns true once if the rest of the queue waits for the next turn.
+    pub(super) fn take_waits_for_turn(&mut self) -> bool {
+        std::mem::take(&mut self.waits_for_turn) && !self.queue.is_empty()
+    }
+
+    /// The start of a message whose rest has not come.
+    pub(super) fn tail(&self) -> &[u8] {
+        &self.tail
+    }
+
+    /// Reads once, at most `limit` bytes, to the end of `room`. Returns their number.
+    pub(super) fn read(
+        &self,
+        now: Instant,
+        utp: &mut Endpoint,
+        limit: usize,
+        room: &mut BytesMut,
+    ) -> io::Result<usize> {
+        match &self.link {
+            Link::Tcp(stream) => read_more(stream, room, limit),
+            Link::Utp(conn) => read_utp(utp, now, (*conn, self.has_ended), limit, room),
+        }
+    }
+
+    /// Notes that nothing is left to read.
+    pub(super) fn set_drained(&mut self) {
+        self.is_readable = false;
+    }
+
+    /// Decrypts the bytes that a read has put behind the tail, which is in `data` now. Returns true if there may be more
+    /// to read.
+    pub(super) fn received(&mut self, data: &mut BytesMut, was_full: bool) -> bool {
+        // A short read has emptied the socket; the kernel reports when more comes, but not the end again.
+        self.is_readable = was_full || self.has_ended;
+        let start = self.tail.len();
+        self.tail.clear();
+        self.cipher.receive(data, start);
+        self.is_readable
+    }
+
+    /// Keeps bytes that the engine has left.
+    pub(super) fn keep_tail(&mut self, rest: &[u8]) {
+        self.tail.extend_from_slice(rest);
+        if rest.is_empty() {
+            self.tail = Vec::new();
+        }
+    }
+
+    /// Sends as much as the transport takes. Returns the counted bytes that went, also before an error.
     ///
-    /// What goes over TCP as it is goes from the files to the socket without passing through here; the rest is put
-    /// together in `scratch` first.
-    pub(crate) fn flush(
+    /// Plain bytes over TCP go from the files to the socket without passing through here. All others are gathered in
+    /// `scratch` first.
+    pub(super) fn flush(
         &mut self,
         now: Instant,
         utp: &mut Endpoint,
@@ -208,10 +215,10 @@ impl Conn {
         }
         while self.is_writable {
             let sent = match &self.link {
-                Link::Tcp(stream) if self.crypt.is_plain() && self.staged.is_empty() => {
-                    self.out.send_front(stream)
+                Link::Tcp(stream) if self.cipher.is_plain() && self.stage.is_empty() => {
+                    self.queue.send_front(stream)
                 }
-                Link::Tcp(stream) => self.staged.send(stream, &mut self.out, self.crypt.ciphers(), scratch),
+                Link::Tcp(stream) => self.stage.send(stream, &mut self.queue, self.cipher.ciphers(), scratch),
                 Link::Utp(key) => {
                     let key = *key;
                     self.write_utp(now, key, utp)
@@ -227,15 +234,13 @@ impl Conn {
         }
         (total, Ok(()))
     }
-}
 
-impl Conn {
-    /// The handshake goes in a packet of its own, and the rest not before the next turn: Transmission 3 does not look
-    /// at what comes with the handshake until more comes.
+    /// Writes to µTP. The handshake goes in a packet of its own, and the rest not before the next turn: Transmission 3
+    /// does not look at what comes with the handshake until more comes.
     fn write_utp(&mut self, now: Instant, key: ConnKey, utp: &mut Endpoint) -> io::Result<Option<Sent>> {
-        let is_greeting = self.greeting_left > 0 && !self.out.begins_raw();
+        let is_greeting = self.greeting_left > 0 && !self.queue.begins_raw();
         let limit = if is_greeting { self.greeting_left } else { usize::MAX };
-        let written = Staged::write(now, key, utp, &mut self.out, limit, self.crypt.ciphers())?;
+        let written = EncryptStage::write(now, key, utp, &mut self.queue, limit, self.cipher.ciphers())?;
         let Some((len, sent)) = written else { return Ok(None) };
         if is_greeting {
             self.greeting_left -= len.min(self.greeting_left);
@@ -243,73 +248,4 @@ impl Conn {
         }
         Ok(if self.waits_for_turn { None } else { Some(sent) })
     }
-
-    /// The rest is to be flushed in the next turn.
-    pub(crate) fn wants_turn(&mut self) -> bool {
-        std::mem::take(&mut self.waits_for_turn) && !self.out.segments.is_empty()
-    }
-}
-
-impl Out {
-    fn begins_raw(&self) -> bool {
-        matches!(self.segments.front(), Some(Segment::Raw { .. }))
-    }
-
-    /// One system call. Returns what it took, `None` if there is nothing to send.
-    fn send_front(&mut self, stream: &TcpStream) -> io::Result<Option<Sent>> {
-        let more = if self.segments.len() > 1 { SendFlags::MORE } else { SendFlags::empty() };
-        let flags = SendFlags::NOSIGNAL | more;
-        let Some(front) = self.segments.front_mut() else { return Ok(None) };
-        let (sent, done) = match front {
-            Segment::Raw { data, at } => {
-                *at += send(stream, &data[*at..], flags)?;
-                (Sent::default(), *at == data.len())
-            }
-            Segment::Bytes { data, at } => {
-                let sent = send(stream, &data[*at..], flags)?;
-                *at += sent;
-                self.control_bytes -= sent;
-                (Sent::default(), *at == data.len())
-            }
-            Segment::Reply { data, at } => {
-                let sent = send(stream, &data[*at..], flags)?;
-                *at += sent;
-                (Sent::replies(sent), *at == data.len())
-            }
-            Segment::Block { data, at } => {
-                let sent = send(stream, &data[*at..], flags)?;
-                *at += sent;
-                (Sent::blocks(sent), *at == data.len())
-            }
-            Segment::Header { send: block, at } => {
-                let Block { piece, begin, len } = block.block;
-                let header = ztor_wire::piece_header(piece, begin, len);
-                *at += send(stream, &header[*at..], flags)?;
-                self.sending = Some(*block);
-                (Sent::default(), *at == header.len())
-            }
-            Segment::File { file, offset, left } => {
-                let sent = rustix::fs::sendfile(stream, &*file, Some(offset), *left as usize)?;
-                if sent == 0 {
-                    return Err(became_shorter());
-                }
-                *left -= sent as u32;
-                (Sent::blocks(sent), *left == 0)
-            }
-            Segment::Zeros { left } => {
-                let len = ZEROS.len().min(*left as usize);
-                let sent = send(stream, &ZEROS[..len], flags)?;
-                *left -= sent as u32;
-                (Sent::blocks(sent), *left == 0)
-            }
-        };
-        if done {
-            self.segments.pop_front();
-        }
-        Ok(Some(sent))
-    }
-}
-
-pub(super) fn became_shorter() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "a file that is being served became shorter")
 }

@@ -1,76 +1,105 @@
-//! The interface that everything is bound to: what happens when it goes, and when it comes back.
+//! The interface or address that everything is bound to, and its changes.
 
-use super::local::LocalSockets;
-use super::udp::UdpIo;
-use super::{Driver, LISTENER, UDP, sockets};
-use crate::bind::DeviceState;
-use crate::snapshot::SessionEvent;
-use mio::Interest;
-use std::io;
+use crate::bind::{Bind, DeviceState};
 use ztor_base::{Duration, Instant};
-use ztor_engine::{CloseCause, PeerKey};
 
-/// Between two attempts to listen again.
+/// Pause between two attempts to listen again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-impl Driver {
-    /// The interface is not as it was.
-    pub(super) fn on_device(&mut self, now: Instant, state: DeviceState) {
-        let Some(name) = self.bind.device().map(str::to_owned) else { return };
-        let is_there = state.index.is_some();
-        if state.has_lost(&self.device) {
-            tracing::info!(name, "the interface is gone, or an address of it");
-            let keys: Vec<PeerKey> = self.conns.keys().collect();
-            for key in keys {
-                self.closed(now, key, "the interface it went over is gone", CloseCause::Local);
-            }
-        }
-        if is_there != self.device.index.is_some() {
-            self.tell(SessionEvent::Interface { name, is_there });
-        }
-        self.device = state;
-        if is_there && self.device.index != self.bound_to {
+/// The binding of all sockets.
+#[derive(Debug)]
+pub(crate) struct Device {
+    bind: Bind,
+    /// The interface as it was last.
+    state: DeviceState,
+    /// Number of the interface when the sockets were made.
+    bound_to: Option<u32>,
+    /// Time of the next attempt to replace the sockets.
+    listen_again_at: Option<Instant>,
+}
+
+/// A change of the interface.
+#[derive(Debug)]
+pub(super) struct DeviceChange {
+    /// Name of the interface.
+    pub(super) device: String,
+    /// The interface is gone, or an address of it: its connections are lost.
+    pub(super) has_lost: bool,
+    /// The interface has come or gone.
+    pub(super) is_there: Option<bool>,
+}
+
+impl Device {
+    pub(crate) fn new(bind: Bind, state: DeviceState) -> Self {
+        Self { bind, bound_to: state.index, state, listen_again_at: None }
+    }
+
+    pub(super) fn bind(&self) -> &Bind {
+        &self.bind
+    }
+
+    /// Notes a new state of the interface. Plans to listen again if it is another one now: sockets stay bound to an
+    /// interface that was removed, also when another of its name comes.
+    pub(super) fn update(&mut self, now: Instant, state: DeviceState) -> Option<DeviceChange> {
+        let name = self.bind.device()?.to_owned();
+        let is_there = state.is_there();
+        let change = DeviceChange {
+            device: name,
+            has_lost: state.has_lost(&self.state),
+            is_there: (is_there != self.state.is_there()).then_some(is_there),
+        };
+        self.state = state;
+        if is_there && self.state.index != self.bound_to {
             self.listen_again_at = Some(now);
-            self.listen_again(now);
         }
+        Some(change)
     }
 
-    /// Sockets stay bound to an interface that was removed, also when another of its name comes.
-    pub(super) fn listen_again(&mut self, now: Instant) {
-        if self.listen_again_at.is_none_or(|at| at > now) {
-            return;
-        }
-        self.listen_again_at = None;
-        match self.replace_sockets() {
-            Ok(()) => {
-                self.bound_to = self.device.index;
-                self.has_datagrams = true;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot listen on the interface that came back, for now");
-                self.listen_again_at = Some(now + AGAIN_AFTER);
-            }
-        }
+    /// Returns true once, when the sockets must be replaced.
+    pub(super) fn starts_listening(&mut self, now: Instant) -> bool {
+        self.listen_again_at.take_if(|at| *at <= now).is_some()
     }
 
-    fn replace_sockets(&mut self) -> io::Result<()> {
-        let port = self.listening.addr.port();
-        let mut new = sockets::listen(&self.bind, port, true)?;
-        if self.listening.tcp.is_none() {
-            new.tcp = None;
-        }
-        let mut udp = UdpIo::new(new.take_udp()?)?;
-        let mut local = self.local.is_some().then(|| LocalSockets::open(self.bind.clone()));
-        let registry = self.poll.registry();
-        if let Some(tcp) = &mut new.tcp {
-            registry.register(tcp, LISTENER, Interest::READABLE)?;
-        }
-        registry.register(&mut udp.socket, UDP, Interest::READABLE | Interest::WRITABLE)?;
-        if let Some(local) = &mut local {
-            local.register(registry)?;
-        }
-        // The old ones leave the registry as they are closed.
-        (self.listening, self.udp, self.local) = (new, udp, local);
-        Ok(())
+    /// Notes that the sockets were replaced.
+    pub(super) fn set_listening(&mut self) {
+        self.bound_to = self.state.index;
+    }
+
+    /// Plans another attempt.
+    pub(super) fn listen_later(&mut self, now: Instant) {
+        self.listen_again_at = Some(now + AGAIN_AFTER);
+    }
+
+    /// Time of the next attempt to replace the sockets.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.listen_again_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(index: Option<u32>) -> DeviceState {
+        DeviceState { index, ..DeviceState::default() }
+    }
+
+    #[test]
+    fn update_with_another_interface_of_the_name_listens_again_once() {
+        let now = Instant::ZERO;
+        let mut device = Device::new(Bind::Device("wg0".to_owned()), state(Some(3)));
+        let change = device.update(now, state(None));
+        assert!(change.is_some_and(|change| change.has_lost && change.is_there == Some(false)));
+        assert!(!device.starts_listening(now), "there is nothing to listen on");
+        let change = device.update(now, state(Some(4)));
+        assert!(change.is_some_and(|change| !change.has_lost && change.is_there == Some(true)));
+        assert!(device.starts_listening(now));
+        assert!(!device.starts_listening(now));
+        device.listen_later(now);
+        assert!(!device.starts_listening(now));
+        assert!(device.starts_listening(now + AGAIN_AFTER));
+        device.set_listening();
+        let _ = device.update(now, state(Some(4)));
+        assert_eq!(device.poll_timeout(), None);
     }
 }

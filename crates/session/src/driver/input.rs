@@ -1,219 +1,262 @@
-//! What comes in from sockets.
+//! The inputs of a turn: messages of other threads, events of sockets, and bytes of connections.
 
-use super::conn::{Conn, Link};
-use super::crypt::Crypt;
-use super::fill::read_more;
-use super::pool::MAX_READ;
-use super::utp::read_utp;
-use super::{ACCEPT_PAUSE, Driver, sockets};
+use super::Driver;
+use super::close::CloseReason;
+use super::conn::Progress;
+use super::conns::Read;
+use super::utp::UtpEvent;
+use crate::bind::DeviceState;
+use crate::message::NetEvent;
+use crate::snapshot::SessionEvent;
+use bytes::BytesMut;
 use mio::event::Event as Ready;
 use mio::net::TcpStream;
-use mio::{Interest, Token};
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use ztor_base::Instant;
-use ztor_base::addr::canonical;
-use ztor_engine::{CloseCause, Event, PeerKey, Transport};
-
-/// Reads per turn, over all connections, so that a turn stays short when many send at once.
-const READS_PER_TURN: usize = 64;
-const ACCEPTS_PER_TURN: usize = 64;
-const MAX_DATAGRAM: usize = 2048;
-const DATAGRAMS_PER_TURN: usize = 256;
+use ztor_base::Duration;
+use ztor_engine::{CloseCause, Command, Event, PeerKey, Transport};
+use ztor_utp::ConnKey;
 
 impl Driver {
-    pub(super) fn on_ready(&mut self, now: Instant, key: PeerKey, ready: &Ready) {
-        let Some(conn) = self.conns.get_mut(key) else { return };
-        if conn.is_connecting {
-            let Link::Tcp(stream) = &conn.link else { return };
-            match stream.take_error() {
-                Ok(None) if ready.is_writable() && stream.peer_addr().is_ok() => {
-                    conn.is_connecting = false;
-                    self.connected(now, key);
+    /// Handles a message of another thread. A caller that has gone away needs no answer.
+    pub(super) fn on_message(&mut self, message: NetEvent) {
+        match message {
+            NetEvent::Engine(event) => self.cx.handle(event),
+            NetEvent::Device(state) => self.on_device(state),
+            NetEvent::KeyResult { peer, result } => {
+                let first = self.handshakes.on_key_result(&mut self.cx, &mut self.conns, peer, result);
+                self.on_handshake(peer, first);
+            }
+            NetEvent::Located(location) => self.conns.push_located_block(location),
+            NetEvent::LocateFailed { peer, fault, is_ours: true, .. } => {
+                self.close(peer, CloseReason::Exhausted(fault));
+            }
+            NetEvent::LocateFailed { peer, torrent, fault, .. } => {
+                self.close(peer, CloseReason::UnreadableBlock);
+                self.cx.disk_failed(torrent, fault);
+            }
+            NetEvent::Rehashed { torrent, piece } => self.torrents.on_rotten(&mut self.cx, torrent, piece),
+            NetEvent::Saved(saved) => {
+                let is_last = self.ending.is_saving();
+                self.saver.on_saved(&mut self.cx, &mut self.torrents, &self.disk, *saved, is_last);
+            }
+            NetEvent::Resolved { id, mut result } => {
+                if let Ok(ips) = &mut result {
+                    // An address that cannot be sent to is as good as none.
+                    self.datagrams.retain_sendable(ips);
                 }
-                Ok(Some(error)) | Err(error) => return self.failed(now, key, &error),
-                // Not yet: the next event will tell.
-                Ok(None) => return,
+                self.cx.handle(Event::Resolved { id, result });
             }
-        }
-        let Some(conn) = self.conns.get_mut(key) else { return };
-        if ready.is_writable() {
-            conn.now_writable();
-            self.want_flush(key);
-        }
-        let Some(conn) = self.conns.get_mut(key) else { return };
-        conn.has_ended |= ready.is_read_closed() || ready.is_error();
-        if (ready.is_readable() || ready.is_read_closed() || ready.is_error()) && !conn.is_readable {
-            conn.is_readable = true;
-            self.readable.push_back(key);
-        }
-    }
-
-    /// A connection that we asked for stands.
-    pub(super) fn connected(&mut self, now: Instant, key: PeerKey) {
-        self.engine.handle(now, Event::Connected { peer: key }, &mut self.out);
-        if self.conns.get(key).is_some_and(|conn| conn.crypt.is_undecided()) {
-            self.secure(now, key);
-        }
-    }
-
-    /// Reads from the connections that have something, each in its turn, as long as the disk keeps up.
-    pub(super) fn read_some(&mut self, now: Instant) {
-        for _ in 0..READS_PER_TURN.min(self.readable.len()) {
-            if !self.engine.may_read() {
-                return;
+            NetEvent::PeerNotFound { torrent, peer, message } => {
+                self.cx.emit_now(SessionEvent::PeerNotFound { torrent, peer, message });
             }
-            let Some(key) = self.readable.pop_front() else { return };
-            if self.read_one(now, key) {
-                self.readable.push_back(key);
+            NetEvent::Add { request, answer } => {
+                let result = self.add(*request);
+                self.cx.publish();
+                let _ = answer.send(result);
             }
+            NetEvent::AddMagnet { request, names, answer } => {
+                let _ = answer.send(self.add_magnet(&request, names));
+            }
+            NetEvent::StartTorrent { torrent, request, answer } => {
+                let _ = answer.send(self.start_torrent(torrent, *request));
+            }
+            NetEvent::Peers { torrent, answer } => {
+                let _ = answer.send(self.cx.engine().peer_status(self.cx.now(), torrent));
+            }
+            NetEvent::Bans { answer } => {
+                let _ = answer.send(self.cx.engine().bans(self.cx.now()));
+            }
+            NetEvent::DhtStats { answer } => {
+                let _ = answer.send(self.cx.engine().dht_stats(self.cx.now()));
+            }
+            NetEvent::Command(command) => self.on_command(command),
+            NetEvent::Shutdown { goodbyes } => self.shut_down(goodbyes),
         }
     }
 
-    /// Reads once. True if there may be more.
-    fn read_one(&mut self, now: Instant, key: PeerKey) -> bool {
-        let Some(conn) = self.conns.get_mut(key) else { return false };
-        let room = self.pool.room(&conn.tail);
-        let wanted = MAX_READ.min(room.capacity() - room.len());
-        let read = match &conn.link {
-            Link::Tcp(stream) => read_more(stream, room, wanted),
-            Link::Utp(utp) => read_utp(&mut self.utp.endpoint, now, (*utp, conn.has_ended), wanted, room),
-        };
-        let got = match read {
-            Ok(0) => {
-                self.lost(now, key, "the peer ended the connection");
-                return false;
+    fn on_command(&mut self, command: Command) {
+        match &command {
+            Command::Remove(id) => {
+                self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disk, *id);
             }
-            Ok(got) => got,
-            Err(error) if error.kind() == ErrorKind::Interrupted => return true,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                conn.is_readable = false;
-                return false;
-            }
-            Err(error) => {
-                self.lost(now, key, &error.to_string());
-                return false;
-            }
-        };
-        // A short read has emptied the socket; the kernel will tell when more comes, but not the end again.
-        let more = got == wanted || conn.has_ended;
-        conn.is_readable = more;
-        let start = conn.tail.len();
-        conn.tail.clear();
-        conn.crypt.take_in(room, start);
-        if conn.crypt.is_undecided() {
-            self.pool.take();
-            self.secure(now, key);
-            return more;
+            Command::Resume(id) => self.torrents.resumed_by_user(*id),
+            _ => {}
         }
-        let mut data = self.pool.take();
-        self.engine.handle(now, Event::Received { peer: key, data: &mut data }, &mut self.out);
-        if let Some(conn) = self.conns.get_mut(key) {
-            conn.tail.extend_from_slice(&data);
-            if data.is_empty() {
-                conn.tail = Vec::new();
-            }
-        }
-        more
+        self.cx.command(command);
     }
 
-    pub(super) fn accept(&mut self, now: Instant) {
-        self.accept_again_at = None;
-        for _ in 0..ACCEPTS_PER_TURN {
-            let Some(tcp) = &self.listening.tcp else { return };
-            match tcp.accept() {
-                Ok((stream, addr)) => self.take_in(now, stream, canonical(addr)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // The caller has gone away between the kernel's hand and ours.
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept connections for now");
-                    self.accept_again_at = Some(now + ACCEPT_PAUSE);
-                    return;
-                }
-            }
+    fn shut_down(&mut self, goodbyes: Option<Duration>) {
+        if self.ending.start(self.cx.now(), goodbyes) {
+            self.torrents.stop_checks();
+            self.cx.command(Command::Shutdown);
         }
-        // There may be more, and the kernel will not say so again.
-        self.accept_again_at = Some(now);
     }
 
-    fn take_in(&mut self, now: Instant, stream: TcpStream, addr: SocketAddr) {
-        match self.engine.accept(now, addr, Transport::Tcp) {
+    /// Handles a change of the interface that everything is bound to.
+    fn on_device(&mut self, state: DeviceState) {
+        let Some(change) = self.device.update(self.cx.now(), state) else { return };
+        let name = change.device;
+        if change.has_lost {
+            tracing::info!(name, "the interface is gone, or an address of it");
+            for key in self.conns.keys() {
+                self.close(key, CloseReason::InterfaceGone);
+            }
+        }
+        if let Some(is_there) = change.is_there {
+            self.cx.emit(SessionEvent::Interface { name, is_there });
+        }
+        self.listen_again();
+    }
+
+    /// Handles an event of a TCP connection.
+    pub(super) fn on_ready(&mut self, key: PeerKey, ready: &Ready) {
+        match self.conns.finish_connect(key, ready) {
+            Ok(Progress::Connecting) => return,
+            Ok(Progress::Connected) => self.connected(key),
+            Ok(Progress::Open) => {}
+            Err(error) => return self.close(key, CloseReason::Socket(error)),
+        }
+        self.conns.note_ready(key, ready);
+    }
+
+    /// Handles an outgoing connection that has been made.
+    fn connected(&mut self, key: PeerKey) {
+        self.cx.handle(Event::Connected { peer: key });
+        if self.conns.is_undecided(key) {
+            self.advance_handshake(key);
+        }
+    }
+
+    /// Accepts TCP connections.
+    pub(super) fn accept(&mut self) {
+        self.listeners.start();
+        while let Some((stream, addr)) = self.listeners.accept(self.cx.now()) {
+            self.accept_tcp(stream, addr);
+        }
+    }
+
+    fn accept_tcp(&mut self, stream: TcpStream, addr: SocketAddr) {
+        let now = self.cx.now();
+        match self.cx.engine_mut().accept(now, addr, Transport::Tcp) {
             Ok(key) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%addr, %error, "no TCP_NODELAY");
                 }
-                self.insert(now, key, stream, false, Crypt::called(self.encryption));
+                let (registry, cipher) = (self.poll.registry(), self.handshakes.called());
+                if let Err(error) = self.conns.insert_tcp(registry, key, stream, false, cipher) {
+                    self.close(key, CloseReason::Socket(error));
+                }
             }
             Err(reason) => tracing::debug!(%addr, %reason, "incoming connection refused"),
         }
     }
 
-    pub(super) fn insert(
-        &mut self,
-        now: Instant,
-        key: PeerKey,
-        mut stream: TcpStream,
-        is_connecting: bool,
-        crypt: Crypt,
-    ) {
-        let token = Token(key.as_u64() as usize);
-        match self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE) {
-            Ok(()) => {
-                self.conns.insert(key, Conn::new(Link::Tcp(stream), is_connecting, crypt));
-            }
-            Err(error) => self.failed(now, key, &error),
-        }
-    }
-
-    pub(super) fn read_local(&mut self, now: Instant) {
-        self.has_local = false;
-        let Some(local) = &self.local else { return };
-        let mut buf = [0; MAX_DATAGRAM];
-        for socket in [&local.v4, &local.v6].into_iter().flatten() {
-            let mut left = DATAGRAMS_PER_TURN;
-            while let Ok((len, from)) = socket.recv_from(&mut buf) {
-                let event = Event::LocalAnnounce { from: canonical(from), data: &buf[..len] };
-                self.engine.handle(now, event, &mut self.out);
-                left -= 1;
-                if left == 0 {
-                    self.has_local = true;
-                    break;
+    /// Handles the events of µTP connections.
+    pub(super) fn on_utp_events(&mut self) {
+        while let Some(event) = self.datagrams.utp_mut().poll_event() {
+            match event {
+                UtpEvent::Incoming { conn, from } => self.accept_utp(conn, from),
+                UtpEvent::Connected(key) => {
+                    tracing::debug!(peer = key.as_u64(), "µTP connection made");
+                    self.conns.set_connected(key);
+                    self.connected(key);
                 }
-            }
-        }
-    }
-
-    /// The connection is gone from the other side.
-    pub(super) fn lost(&mut self, now: Instant, key: PeerKey, reason: &str) {
-        self.closed(now, key, reason, CloseCause::Remote);
-    }
-
-    /// The connection could not be made or broke.
-    pub(super) fn failed(&mut self, now: Instant, key: PeerKey, error: &std::io::Error) {
-        self.closed(now, key, &error.to_string(), sockets::cause(error));
-    }
-
-    pub(super) fn closed(&mut self, now: Instant, key: PeerKey, reason: &str, cause: CloseCause) {
-        if cause == CloseCause::Remote {
-            self.on_hang_up(now, key);
-        }
-        self.drop_conn(now, key);
-        tracing::debug!(peer = key.as_u64(), reason, "connection lost");
-        let event = Event::Closed { peer: key, cause };
-        self.engine.handle(now, event, &mut self.out);
-    }
-
-    pub(super) fn drop_conn(&mut self, now: Instant, key: PeerKey) {
-        match self.conns.remove(key).map(|conn| conn.link) {
-            Some(Link::Tcp(mut stream)) => {
-                if let Err(error) = self.poll.registry().deregister(&mut stream) {
-                    tracing::debug!(%error, "deregister");
+                UtpEvent::Readable(key) => self.conns.set_readable(key),
+                UtpEvent::Writable(key) => self.conns.set_writable(key),
+                // Unread bytes come before the end.
+                UtpEvent::Closed { peer, has_unread: true, .. } if self.conns.contains(peer) => {
+                    self.conns.set_ended(peer);
                 }
+                UtpEvent::Closed { peer, reason, .. } => self.close(peer, CloseReason::Utp(reason)),
             }
-            Some(Link::Utp(conn)) => self.utp.drop(now, conn),
-            None => {}
+        }
+    }
+
+    fn accept_utp(&mut self, conn: ConnKey, from: SocketAddr) {
+        let now = self.cx.now();
+        match self.cx.engine_mut().accept(now, from, Transport::Utp) {
+            Ok(key) => {
+                tracing::debug!(peer = key.as_u64(), %from, "µTP connection accepted");
+                self.datagrams.utp_mut().assign(conn, key);
+                self.conns.insert_utp(key, conn, false, self.handshakes.called());
+                self.conns.set_readable(key);
+            }
+            Err(reason) => {
+                tracing::debug!(%from, %reason, "incoming connection refused");
+                self.datagrams.utp_mut().refuse(now, conn);
+            }
+        }
+    }
+
+    /// Reads from the connections that have something, each in its turn, as long as the disk keeps up.
+    pub(super) fn read_some(&mut self) {
+        for _ in 0..self.conns.reads_due() {
+            if !self.cx.engine().may_read() {
+                return;
+            }
+            let Some(key) = self.conns.next_readable() else { return };
+            if self.read_one(key) {
+                self.conns.requeue_readable(key);
+            }
+        }
+    }
+
+    /// Reads once. Returns true if there may be more.
+    fn read_one(&mut self, key: PeerKey) -> bool {
+        match self.conns.read(self.cx.now(), self.datagrams.endpoint_mut(), key) {
+            Read::Data { data, more } => {
+                self.deliver(key, data);
+                more
+            }
+            Read::Handshake { more } => {
+                self.advance_handshake(key);
+                more
+            }
+            Read::Nothing { more } => more,
+            Read::Closed(reason) => {
+                self.close(key, reason);
+                false
+            }
+        }
+    }
+
+    fn advance_handshake(&mut self, key: PeerKey) {
+        let first = self.handshakes.advance(&mut self.cx, &mut self.conns, key);
+        self.on_handshake(key, first);
+    }
+
+    /// Handles the outcome of a step of a handshake: the first bytes of the stream behind it, if it is done.
+    fn on_handshake(&mut self, key: PeerKey, first: Result<Option<BytesMut>, CloseReason>) {
+        match first {
+            Ok(Some(data)) if !data.is_empty() => self.deliver(key, data),
+            Ok(_) => {}
+            Err(reason) => self.close(key, reason),
+        }
+    }
+
+    /// Delivers bytes of a stream to the engine, and keeps those that it leaves.
+    fn deliver(&mut self, key: PeerKey, mut data: BytesMut) {
+        self.cx.handle(Event::Received { peer: key, data: &mut data });
+        self.conns.keep_rest(key, &data);
+    }
+
+    /// Ends a connection that the engine has not closed itself.
+    pub(super) fn close(&mut self, key: PeerKey, reason: CloseReason) {
+        let cause = reason.cause();
+        if cause == CloseCause::Remote
+            && let Some(served) = self.conns.served(key)
+        {
+            self.torrents.on_hang_up(self.cx.now(), served, &mut self.disk);
+        }
+        self.drop_conn(key);
+        tracing::debug!(peer = key.as_u64(), %reason, "connection lost");
+        self.cx.handle(Event::Closed { peer: key, cause });
+    }
+
+    /// Drops a connection with its socket.
+    pub(super) fn drop_conn(&mut self, key: PeerKey) {
+        if let Some(conn) = self.conns.remove(self.poll.registry(), key) {
+            self.datagrams.utp_mut().close(self.cx.now(), conn);
         }
     }
 }

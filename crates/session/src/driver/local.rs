@@ -1,7 +1,7 @@
 //! The sockets of local discovery (BEP 14): multicast of both families, on every interface or on the one we are
 //! bound to.
 
-use super::{LOCAL_V4, LOCAL_V6};
+use super::tokens::{LOCAL_V4, LOCAL_V6};
 use crate::bind::Bind;
 use if_addrs::{IfAddr, Interface};
 use mio::net::UdpSocket;
@@ -20,8 +20,8 @@ const TTL: u32 = 8;
 
 /// Listens for announces, and sends ours.
 pub(crate) struct LocalSockets {
-    pub(crate) v4: Option<UdpSocket>,
-    pub(crate) v6: Option<UdpSocket>,
+    v4: Option<UdpSocket>,
+    v6: Option<UdpSocket>,
     bind: Bind,
     /// Interfaces whose groups have been joined.
     joined: BTreeSet<(bool, u32)>,
@@ -44,7 +44,12 @@ impl LocalSockets {
         sockets
     }
 
-    /// Has the loop told when something comes.
+    /// The sockets that are open.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &UdpSocket> {
+        [&self.v4, &self.v6].into_iter().flatten()
+    }
+
+    /// Registers the sockets.
     pub(crate) fn register(&mut self, registry: &Registry) -> io::Result<()> {
         for (token, socket) in [(LOCAL_V4, &mut self.v4), (LOCAL_V6, &mut self.v6)] {
             if let Some(socket) = socket {

@@ -1,288 +1,185 @@
 //! The event loop: one thread, one poll, all sockets.
 //!
-//! A turn: wait, take in what other threads have, read what can be read, let the engine settle, carry out what
-//! it wants, write what can be written. The engine decides; nothing here does.
+//! A turn: wait, take the messages of other threads, read what can be read, let the engine settle, carry out its effects,
+//! write what can be written. The engine decides; nothing here does.
+//!
+//! [`Driver`] looks things up and routes. Its parts own the state, each in a file of its own:
+//!
+//! - `context`: the time of the turn, the engine, its outbox, and what is published (`publishing`);
+//! - `listeners`, `datagrams` (with `udp`, `utp`, `local`), `device`: the sockets that are open all the time;
+//! - `conns`, a table of `conn`: the connections with their `cipher`, `queue`, `encrypt_stage` and the read `pool`;
+//! - `handshakes`: encrypted handshakes; `close`: reasons for the end of a connection;
+//! - `torrents`, a table of `entry`: the torrents' files with their `retry` and `suspects`;
+//! - `saver`, `dht_file`, `ending`: what is saved when, and the end.
 
 mod apply;
+mod cipher;
+mod close;
 mod conn;
-mod crypt;
+mod conns;
+mod context;
+mod datagrams;
 mod device;
+mod dht_file;
+mod encrypt_stage;
+mod ending;
+mod entry;
 mod fill;
+mod handshakes;
 mod input;
+mod listeners;
 mod local;
 mod pool;
+mod publishing;
+mod queue;
 mod retry;
-mod saving;
+mod saver;
 pub(crate) mod sockets;
-mod staged;
 mod suspects;
+mod tokens;
+mod torrents;
 mod udp;
 mod utp;
 
-use crate::bind::{Bind, DeviceState};
 use crate::clock::Clock;
 use crate::control::Control;
-use crate::dht_state;
-use crate::disk::{Disk, Looks};
+use crate::disk::Disk;
 use crate::inbox::Inbox;
-use crate::keys::Keys;
-use crate::message::ToNet;
-use crate::snapshot::{Publisher, SessionEvent};
-use conn::Conn;
+use crate::message::NetEvent;
+use crate::snapshot::Publisher;
+use conns::Conns;
+use context::Context;
 use crossbeam_channel::Sender;
+use datagrams::{Datagrams, UdpSockets};
+pub(crate) use device::Device;
+use dht_file::DhtFile;
+use ending::Ending;
+pub(crate) use handshakes::Handshakes;
+use listeners::Listeners;
 use local::LocalSockets;
-use mio::{Events, Interest, Poll, Token};
-use pool::ReadPool;
-use retry::Retry;
-use saving::{Ending, SaveTimes};
-use slotmap::SecondaryMap;
+use mio::{Events, Poll, Token};
+use saver::Saver;
 use sockets::Listening;
-use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use suspects::Suspects;
-use udp::UdpIo;
+pub(crate) use tokens::WAKER;
+use tokens::{LISTENER, LOCAL_V4, LOCAL_V6, UDP};
+use torrents::Torrents;
 pub(crate) use utp::Utp;
-use ztor_base::{Duration, Instant};
-use ztor_engine::{CloseCause, Command, DiskEvent, Encryption, Engine, Event, Outbox, PeerKey, TorrentId};
-use ztor_storage::resume::Resume;
-use ztor_storage::{FileSlice, TorrentStore};
+use ztor_base::Duration;
+use ztor_engine::{Engine, PeerKey, Unsaved};
 
-pub(crate) const WAKER: Token = Token(usize::MAX);
-const LISTENER: Token = Token(usize::MAX - 1);
-const UDP: Token = Token(usize::MAX - 2);
-const LOCAL_V4: Token = Token(usize::MAX - 3);
-const LOCAL_V6: Token = Token(usize::MAX - 4);
-
-/// How often the DHT's nodes are kept.
-const DHT_SAVE_EVERY: Duration = Duration::from_secs(300);
-/// How often faces get a new picture.
-const PUBLISH_EVERY: Duration = Duration::from_millis(250);
-/// How long the loop may sleep when there is nothing to save or to tell.
-const RARELY: Duration = Duration::from_secs(3600);
-/// How long an event may wait for the next picture.
-const EVENTS_WITHIN: Duration = Duration::from_millis(20);
-/// After running out of file descriptors, accepting waits this long.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
-
-/// A torrent's files, as the loop knows it.
-struct Entry {
-    store: Arc<TorrentStore>,
-    resume_path: Option<PathBuf>,
-    wanted: Vec<bool>,
-    prepare: bool,
-    /// What was last known to be durable.
-    saved: Option<Resume>,
-    looks: Looks,
-    /// The next check hashes everything.
-    recheck: bool,
-    /// Ends a check that is under way.
-    stop: Arc<AtomicBool>,
-    is_saving: bool,
-    /// Something new is to be saved when the save under way is done.
-    save_again: bool,
-    /// The torrent is finished, to be reported once that is safe.
-    finish_pending: bool,
-    retry: Retry,
-    suspects: Suspects,
-    /// The check that is asked for next comes of itself, and not from the user.
-    is_retry: bool,
-    /// Time at which a file was last found changed by somebody else.
-    changed_at: Option<Instant>,
-    /// A file was changed by somebody else, and the check that is asked for finds out whether its content is: these are
-    /// the pieces that were there, in wire form.
-    had_before_change: Option<Vec<u8>>,
-    /// The stop that comes next is for such a look, which follows at once.
-    looks_again: bool,
-    /// Written data may be lost. The system says so once, so a later sync that succeeds proves nothing: what was
-    /// saved last stands until the disk has been looked at again.
-    in_doubt: bool,
-}
-
+/// The event loop.
 pub(crate) struct Driver {
     poll: Poll,
     clock: Clock,
-    engine: Engine,
-    out: Outbox,
-    listening: Listening,
-    udp: UdpIo,
-    utp: Utp,
-    encryption: Encryption,
-    keys: Keys,
-    bind: Bind,
-    /// The interface that is bound to, as it was when last looked at, and its number when the sockets were made.
-    device: DeviceState,
-    bound_to: Option<u32>,
-    listen_again_at: Option<Instant>,
-    /// `None` if local discovery is off.
-    local: Option<LocalSockets>,
-    dht_path: Option<PathBuf>,
-    dht_save_at: Instant,
-    conns: SecondaryMap<PeerKey, Conn>,
-    /// Datagrams may be left in the socket, or in those of local discovery.
-    has_datagrams: bool,
-    has_local: bool,
-    /// Connections with something to read, in turn.
-    readable: VecDeque<PeerKey>,
-    to_flush: Vec<PeerKey>,
-    pool: ReadPool,
-    /// What is sent is put together in it, where it has to be.
-    scratch: Vec<u8>,
-    /// Reused from block to block.
-    slices: Vec<FileSlice>,
-    inbox: Arc<Inbox<ToNet>>,
+    cx: Context,
+    device: Device,
+    listeners: Listeners,
+    datagrams: Datagrams,
+    conns: Conns,
+    handshakes: Handshakes,
+    torrents: Torrents,
+    saver: Saver,
+    ending: Ending,
+    dht_file: DhtFile,
+    inbox: Arc<Inbox<NetEvent>>,
     disk: Disk,
     control: Control,
-    torrents: SecondaryMap<TorrentId, Entry>,
-    publisher: Publisher,
-    accept_again_at: Option<Instant>,
-    saves: SaveTimes,
-    /// Time of the next attempt with a torrent that a disk fault has stopped.
-    retry_at: Instant,
-    publish_at: Instant,
-    saves_under_way: usize,
-    /// Told at the next publishing, so that a face that hears of something also sees it.
-    events: Vec<SessionEvent>,
-    published_at: Instant,
-    ending: Ending,
-    /// Deadline for goodbyes to trackers; `None` waits until they are answered or have failed.
-    goodbyes_until: Option<Instant>,
-    ending_without_goodbyes: bool,
-    /// Hears when all is done, and whether all goodbyes were said; dropped without a word when the loop broke.
-    done: Sender<bool>,
 }
 
-/// What a driver is made of.
+/// Parts that a driver is made of.
 pub(crate) struct Parts {
     pub(crate) poll: Poll,
     pub(crate) clock: Clock,
     pub(crate) engine: Engine,
     pub(crate) listening: Listening,
     pub(crate) utp: Utp,
-    pub(crate) encryption: Encryption,
-    pub(crate) keys: Keys,
-    pub(crate) bind: Bind,
-    pub(crate) device: DeviceState,
-    /// Where the DHT's nodes are kept, if it is on and they are.
+    pub(crate) handshakes: Handshakes,
+    pub(crate) device: Device,
+    /// File for the DHT's nodes; `None` without DHT or state folder.
     pub(crate) dht_path: Option<PathBuf>,
     /// Look for peers in the local network.
     pub(crate) finds_local: bool,
-    pub(crate) inbox: Arc<Inbox<ToNet>>,
+    pub(crate) inbox: Arc<Inbox<NetEvent>>,
     pub(crate) disk: Disk,
     pub(crate) control: Control,
     pub(crate) publisher: Publisher,
-    /// Hears when the loop has ended well, and whether all goodbyes were said.
+    /// Receives whether all goodbyes were said, when the loop has ended well.
     pub(crate) done: Sender<bool>,
 }
 
 impl Driver {
-    pub(crate) fn new(parts: Parts) -> std::io::Result<Self> {
-        let Parts { poll, clock, engine, mut listening, bind, dht_path, finds_local, inbox, .. } = parts;
-        let Parts { utp, encryption, keys, device, .. } = parts;
-        let Parts { disk, control, publisher, done, .. } = parts;
-        let mut local = finds_local.then(|| LocalSockets::open(bind.clone()));
-        if let Some(local) = &mut local {
-            local.register(poll.registry())?;
-        }
-        if let Some(tcp) = &mut listening.tcp {
-            poll.registry().register(tcp, LISTENER, Interest::READABLE)?;
-        }
-        let mut udp = UdpIo::new(listening.take_udp()?)?;
-        poll.registry().register(&mut udp.socket, UDP, Interest::READABLE | Interest::WRITABLE)?;
-        let now = clock.now();
+    pub(crate) fn new(mut parts: Parts) -> io::Result<Self> {
+        let registry = parts.poll.registry();
+        let local = parts.finds_local.then(|| LocalSockets::open(parts.device.bind().clone()));
+        let listeners = Listeners::open(registry, parts.listening.tcp.take())?;
+        let udp = UdpSockets::open(registry, parts.listening.take_udp()?, parts.listening.addr, local)?;
+        let now = parts.clock.now();
         Ok(Self {
-            poll,
-            clock,
-            engine,
-            out: Outbox::default(),
-            listening,
-            udp,
-            utp,
-            encryption,
-            keys,
-            bind,
-            bound_to: device.index,
-            device,
-            listen_again_at: None,
-            local,
-            dht_path,
-            dht_save_at: now + DHT_SAVE_EVERY,
-            conns: SecondaryMap::new(),
-            has_datagrams: false,
-            has_local: false,
-            readable: VecDeque::new(),
-            to_flush: Vec::new(),
-            pool: ReadPool::default(),
-            scratch: Vec::new(),
-            slices: Vec::new(),
-            inbox,
-            disk,
-            control,
-            torrents: SecondaryMap::new(),
-            publisher,
-            accept_again_at: None,
-            saves: SaveTimes::new(now),
-            retry_at: Instant::FAR_FUTURE,
-            publish_at: now,
-            saves_under_way: 0,
-            events: Vec::new(),
-            published_at: now,
-            ending: Ending::No,
-            goodbyes_until: None,
-            ending_without_goodbyes: false,
-            done,
+            poll: parts.poll,
+            clock: parts.clock,
+            cx: Context::new(now, parts.engine, parts.publisher),
+            device: parts.device,
+            listeners,
+            datagrams: Datagrams::new(udp, parts.utp),
+            conns: Conns::default(),
+            handshakes: parts.handshakes,
+            torrents: Torrents::new(),
+            saver: Saver::new(now),
+            ending: Ending::new(parts.done),
+            dht_file: DhtFile::new(now, parts.dht_path),
+            inbox: parts.inbox,
+            disk: parts.disk,
+            control: parts.control,
         })
     }
 
-    /// Runs until told to shut down, and then until the goodbyes are said and everything is saved.
+    /// Runs until a shutdown is asked for, and then until the goodbyes are said and everything is saved.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(1024);
         let mut messages = Vec::new();
         loop {
             if let Err(error) = self.poll.poll(&mut events, self.timeout())
-                && error.kind() != std::io::ErrorKind::Interrupted
+                && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "waiting for the network failed");
                 break;
             }
             let now = self.clock.now();
+            self.cx.turn(now);
             for event in &events {
                 match event.token() {
                     WAKER => {}
-                    LISTENER => self.accept(now),
-                    UDP => self.has_datagrams = true,
-                    LOCAL_V4 | LOCAL_V6 => self.has_local = true,
-                    Token(number) => self.on_ready(now, PeerKey::from_u64(number as u64), event),
+                    LISTENER => self.accept(),
+                    UDP => self.datagrams.set_readable(),
+                    LOCAL_V4 | LOCAL_V6 => self.datagrams.set_local_readable(),
+                    Token(number) => self.on_ready(PeerKey::from_u64(number as u64), event),
                 }
             }
-            // Once a turn, however many there are: a flood of them must not keep the rest waiting.
-            if self.has_datagrams {
-                self.read_datagrams(now);
+            if self.datagrams.read(&mut self.cx) {
+                self.on_utp_events();
             }
-            if self.has_local {
-                self.read_local(now);
-            }
+            self.datagrams.read_local(&mut self.cx);
             self.inbox.take(&mut messages);
             for message in messages.drain(..) {
-                self.on_message(now, message);
+                self.on_message(message);
             }
-            if self.utp.endpoint.poll_timeout().is_some_and(|at| at <= now) {
-                self.utp.endpoint.tick(now);
-                self.on_utp_events(now);
+            if self.datagrams.utp_mut().handle_timeout(now) {
+                self.on_utp_events();
             }
-            self.read_some(now);
-            if self.accept_again_at.is_some_and(|at| at <= now) {
-                self.accept(now);
+            self.read_some();
+            if self.listeners.poll_timeout().is_some_and(|at| at <= now) {
+                self.accept();
             }
-            self.engine.settle(now, &mut self.out);
-            self.apply(now);
-            self.flush(now);
-            self.transmit(now);
+            self.cx.settle();
+            self.apply();
+            self.flush();
+            self.transmit();
             self.disk.submit();
-            self.housekeeping(now);
-            if self.has_ended(now) {
+            self.housekeeping();
+            if self.has_ended() {
                 break;
             }
         }
@@ -290,157 +187,80 @@ impl Driver {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let more_to_read = !self.readable.is_empty() && self.engine.may_read();
-        if more_to_read || self.has_datagrams || self.has_local || !self.to_flush.is_empty() {
+        let more_to_read = self.conns.has_readable() && self.cx.engine().may_read();
+        if more_to_read || self.datagrams.has_more() || self.conns.has_flushes() {
             return Some(Duration::ZERO);
         }
-        let dht_save_at = self.dht_path.is_some().then_some(self.dht_save_at);
-        let own = [
-            Some(self.saves.next()),
-            Some(self.publish_at),
-            self.accept_again_at,
-            self.listen_again_at,
-            self.goodbyes_until,
-            Some(self.retry_at).filter(|_| self.ending == Ending::No),
-            dht_save_at,
+        let times = [
+            Some(self.saver.next()),
+            Some(self.cx.publish_at()),
+            self.listeners.poll_timeout(),
+            self.device.poll_timeout(),
+            self.ending.poll_timeout(),
+            Some(self.torrents.retry_at()).filter(|_| self.ending.is_running()),
+            self.dht_file.poll_timeout(),
+            self.cx.engine().poll_timeout(),
+            self.datagrams.utp().poll_timeout(),
         ];
-        let next = own
-            .into_iter()
-            .chain([self.engine.poll_timeout(), self.utp.endpoint.poll_timeout()])
-            .flatten()
-            .min()?;
+        let next = times.into_iter().flatten().min()?;
         // Rounded up, or the poll would return just before the time.
         Some(self.clock.until(next) + Duration::from_micros(500))
     }
 
-    fn on_message(&mut self, now: Instant, message: ToNet) {
-        match message {
-            ToNet::Engine(event) => self.engine.handle(now, event, &mut self.out),
-            ToNet::Device(state) => self.on_device(now, state),
-            ToNet::Worked { peer, worked } => self.on_worked(now, peer, worked),
-            ToNet::Located(located) => self.on_located(located),
-            ToNet::LocateFailed { peer, fault, is_ours: true, .. } => {
-                self.closed(now, peer, &fault.message, CloseCause::Local)
+    fn housekeeping(&mut self) {
+        self.listen_again();
+        self.saver.save_due(&mut self.cx, &mut self.torrents, &self.disk);
+        if self.ending.is_running() {
+            self.torrents.retry_due(&mut self.cx);
+        }
+        self.dht_file.save_if_due(self.cx.now(), self.cx.engine(), &self.control);
+        self.cx.publish_if_due();
+    }
+
+    /// Replaces the sockets if the interface that they are bound to is another one now.
+    fn listen_again(&mut self) {
+        let now = self.cx.now();
+        if !self.device.starts_listening(now) {
+            return;
+        }
+        match self.replace_sockets() {
+            Ok(()) => self.device.set_listening(),
+            Err(error) => {
+                tracing::warn!(%error, "cannot listen on the interface that came back, for now");
+                self.device.listen_later(now);
             }
-            ToNet::LocateFailed { peer, torrent, fault, .. } => {
-                self.closed(now, peer, "a block for it could not be read", CloseCause::Local);
-                let event = DiskEvent::Failed { fault };
-                self.engine.handle(now, Event::Disk { torrent, event }, &mut self.out);
-            }
-            ToNet::Rehashed { torrent, piece } => self.on_rotten(now, torrent, piece),
-            ToNet::Saved { torrent, resume, error } => self.on_saved(now, torrent, *resume, error),
-            ToNet::Resolved { id, result } => {
-                // An address we cannot send to is as good as none.
-                let own = self.listening.addr;
-                let usable = |ip: &IpAddr| sockets::sendable(own, (*ip, 1).into()).is_some();
-                let result = result.map(|ips| ips.into_iter().filter(usable).collect());
-                self.engine.handle(now, Event::Resolved { id, result }, &mut self.out);
-            }
-            ToNet::PeerNotFound { torrent, peer, message } => {
-                self.events.push(SessionEvent::PeerNotFound { torrent, peer, message });
-                self.publish(now);
-            }
-            ToNet::Add { request, answer } => {
-                let result = self.add(now, *request);
-                self.publish(now);
-                // A caller that has gone away needs no answer.
-                let _ = answer.send(result);
-            }
-            ToNet::AddMagnet { request, names, answer } => {
-                let result = self.engine.add_magnet(now, &request);
-                if let Ok(torrent) = result {
-                    names.into_iter().for_each(|name| self.control.find_peer(torrent, name));
-                    self.publish(now);
-                }
-                let _ = answer.send(result);
-            }
-            ToNet::StartTorrent { torrent, request, answer } => {
-                let _ = answer.send(self.start_torrent(now, torrent, *request));
-            }
-            ToNet::Peers { torrent, answer } => {
-                let _ = answer.send(self.engine.peer_status(now, torrent));
-            }
-            ToNet::Bans { answer } => {
-                let _ = answer.send(self.engine.bans(now));
-            }
-            ToNet::DhtStats { answer } => {
-                let _ = answer.send(self.engine.dht_stats(now));
-            }
-            ToNet::Command(command) => {
-                match &command {
-                    Command::Remove(id) => self.save_last(*id),
-                    Command::Resume(id) => {
-                        if let Some(entry) = self.torrents.get_mut(*id) {
-                            entry.retry.resumed();
-                        }
-                    }
-                    _ => {}
-                }
-                self.engine.handle(now, Event::Command(command), &mut self.out);
-            }
-            ToNet::Shutdown { goodbyes } if self.ending == Ending::No => {
-                self.ending = Ending::Draining;
-                self.goodbyes_until = goodbyes.map(|goodbyes| now + goodbyes);
-                self.torrents.values().for_each(|entry| entry.stop.store(true, Ordering::Relaxed));
-                self.engine.handle(now, Event::Command(Command::Shutdown), &mut self.out);
-            }
-            ToNet::Shutdown { .. } => {}
         }
     }
 
-    fn housekeeping(&mut self, now: Instant) {
-        self.listen_again(now);
-        self.save_what_is_due(now);
-        if self.ending == Ending::No {
-            self.retry_what_is_due(now);
-        }
-        if let Some(path) = &self.dht_path
-            && now >= self.dht_save_at
-        {
-            self.dht_save_at = now + DHT_SAVE_EVERY;
-            if let Some(saved) = self.engine.dht_to_save() {
-                let path = path.clone();
-                self.control.run_blocking(move || dht_state::store(&path, &saved));
-            }
-        }
-        if now >= self.publish_at {
-            self.publish(now);
-        }
-        if self.engine.has_status_changes() {
-            self.publish_at = self.publish_at.min(self.published_at + PUBLISH_EVERY);
-        }
+    fn replace_sockets(&mut self) -> io::Result<()> {
+        let (bind, registry) = (self.device.bind(), self.poll.registry());
+        let mut new = sockets::listen(bind, self.datagrams.port(), true)?;
+        let local = self.datagrams.finds_local().then(|| LocalSockets::open(bind.clone()));
+        let udp = UdpSockets::open(registry, new.take_udp()?, new.addr, local)?;
+        // The old ones leave the registry as they are closed.
+        self.listeners.replace(registry, new.tcp)?;
+        self.datagrams.replace(udp);
+        Ok(())
     }
 
-    /// Gives faces a new picture, and the events that it shows. Whoever took a torrent in finds it there.
-    fn publish(&mut self, now: Instant) {
-        self.publish_at = now + RARELY;
-        self.published_at = now;
-        self.publisher.publish(self.engine.status_changes(now));
-        self.events.drain(..).for_each(|event| self.publisher.tell(event));
-    }
-
-    /// Events come with the next picture, which comes soon.
-    fn tell(&mut self, event: SessionEvent) {
-        self.events.push(event);
-        self.publish_at = self.publish_at.min(self.published_at + EVENTS_WITHIN);
+    /// Advances the end. Returns true when nothing is left to wait for.
+    fn has_ended(&mut self) -> bool {
+        if self.ending.starts_saving(self.cx.engine().disk_backlog()) {
+            let scope = Unsaved::PiecesAndCounts;
+            self.saver.save_unsaved(&mut self.cx, &mut self.torrents, &self.disk, scope);
+        }
+        self.ending.is_over(self.cx.now(), self.saver.is_idle(), self.cx.engine().has_goodbyes())
     }
 
     fn end(mut self) {
         self.inbox.close();
-        let keys: Vec<PeerKey> = self.conns.keys().collect();
-        let now = self.clock.now();
-        for key in keys {
-            self.drop_conn(now, key);
-        }
-        self.transmit(now);
-        self.publisher.publish(self.engine.status_changes(self.clock.now()));
-        self.events.drain(..).for_each(|event| self.publisher.tell(event));
-        if let (Some(path), Some(saved)) = (&self.dht_path, self.engine.dht_to_save()) {
-            dht_state::store(path, &saved);
-        }
+        self.cx.turn(self.clock.now());
+        self.conns.keys().into_iter().for_each(|key| self.drop_conn(key));
+        self.transmit();
+        self.cx.publish();
+        self.dht_file.save(self.cx.engine());
         self.disk.stop();
         self.control.stop();
-        // Nobody may be waiting.
-        let _ = self.done.try_send(!self.engine.has_goodbyes());
+        self.ending.report(self.cx.engine().has_goodbyes());
     }
 }

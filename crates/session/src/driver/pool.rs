@@ -6,26 +6,25 @@ use std::collections::VecDeque;
 /// One buffer; blocks are slices of it until they are written.
 const CHUNK_LEN: usize = 512 * 1024;
 /// Most that is read in one call: enough to make the call cheap, little enough to stay in the cache.
-pub(crate) const MAX_READ: usize = 256 * 1024;
+pub(super) const MAX_READ: usize = 256 * 1024;
 /// Less room than this is not worth a read.
 const MIN_READ: usize = 64 * 1024;
 /// Buffers kept for use again. Those in use are bounded by what the disk may have queued.
 const MAX_SPARE: usize = 48;
-/// How many spare buffers are looked at for one nobody uses any more.
+/// Number of spare buffers that are tried for one that nobody uses any more.
 const LOOK: usize = 8;
 
-/// Hands out room to read into. A buffer whose slices are all gone is used again.
+/// Gives room to read into. A buffer whose slices are all gone is used again.
 #[derive(Debug, Default)]
-pub(crate) struct ReadPool {
+pub(super) struct ReadPool {
     /// Empty; its capacity is what is left of the buffer read into last.
     chunk: Option<BytesMut>,
     spare: VecDeque<BytesMut>,
 }
 
 impl ReadPool {
-    /// A buffer that begins with `prefix` and has room for a good read. What is in it is taken with
-    /// [`take`](Self::take).
-    pub(crate) fn room(&mut self, prefix: &[u8]) -> &mut BytesMut {
+    /// A buffer that begins with `prefix` and has room for a good read. [`take`](Self::take) takes its content.
+    pub(super) fn room(&mut self, prefix: &[u8]) -> &mut BytesMut {
         let wanted = prefix.len() + MIN_READ;
         let left = self.chunk.take().and_then(|mut chunk| {
             chunk.clear();
@@ -44,8 +43,8 @@ impl ReadPool {
         chunk
     }
 
-    /// Takes what was put into the room; the rest is kept.
-    pub(crate) fn take(&mut self) -> BytesMut {
+    /// Takes the bytes that were put into the room; the rest of the buffer is kept.
+    pub(super) fn take(&mut self) -> BytesMut {
         self.chunk.as_mut().map(BytesMut::split).unwrap_or_default()
     }
 

@@ -1,9 +1,7 @@
 //! Torrents that a disk fault has stopped are tried again by themselves.
 
-use super::Driver;
-use crate::snapshot::SessionEvent;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Command, DiskFault, DiskFaultKind, Event, TorrentId};
+use ztor_engine::DiskFaultKind;
 
 /// The first pause; each further fault doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
@@ -60,39 +58,6 @@ fn goes_by_itself(kind: DiskFaultKind) -> bool {
     match kind {
         DiskFaultKind::Full | DiskFaultKind::Denied | DiskFaultKind::Gone | DiskFaultKind::Io => true,
         DiskFaultKind::Changed | DiskFaultKind::InTheWay | DiskFaultKind::Inconsistent => false,
-    }
-}
-
-impl Driver {
-    /// A fault has stopped a torrent: says when it is tried again, if it is.
-    pub(super) fn plan_retry(&mut self, now: Instant, torrent: TorrentId, fault: &DiskFault) {
-        let Some(entry) = self.torrents.get_mut(torrent) else { return };
-        if let Some(after) = entry.retry.stopped(now, fault.kind) {
-            self.retry_at = self.retry_at.min(now + after);
-            self.tell(SessionEvent::WillRetry { torrent, after });
-        }
-    }
-
-    /// Takes up the torrents whose time has come.
-    pub(super) fn retry_what_is_due(&mut self, now: Instant) {
-        if now < self.retry_at {
-            return;
-        }
-        let due: Vec<TorrentId> = self
-            .torrents
-            .iter()
-            .filter(|(_, entry)| entry.retry.at().is_some_and(|at| at <= now))
-            .map(|(id, _)| id)
-            .collect();
-        for id in due {
-            if let Some(entry) = self.torrents.get_mut(id) {
-                entry.retry.resumed();
-                entry.is_retry = true;
-            }
-            self.engine.handle(now, Event::Command(Command::Resume(id)), &mut self.out);
-        }
-        let next = self.torrents.values().filter_map(|entry| entry.retry.at()).min();
-        self.retry_at = next.unwrap_or(Instant::FAR_FUTURE);
     }
 }
 

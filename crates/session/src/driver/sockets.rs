@@ -1,4 +1,4 @@
-//! Sockets: where we listen, how we call.
+//! Sockets that listen, and sockets that call.
 
 use crate::bind::Bind;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
@@ -20,7 +20,10 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// The UDP socket, for whoever has come for it first.
+    /// Takes the UDP socket.
+    ///
+    /// # Errors
+    /// `NotConnected` if it was taken before.
     pub(crate) fn take_udp(&mut self) -> io::Result<UdpSocket> {
         self.udp.take().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
@@ -79,7 +82,7 @@ fn prepare(bind: &Bind, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Begins to connect, from `bind` if given.
+/// Starts to connect, from `bind` if given.
 pub(crate) fn connect(bind: &Bind, addr: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;

@@ -3,9 +3,8 @@
 //! A peer that gets a piece with a wrong hash closes the connection, and says nothing. When several have done so after
 //! the same piece, it is hashed again. Peers also leave for other reasons, so there is a limit to that.
 
-use super::{Conn, Driver};
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Command, DiskFault, DiskFaultKind, Event, PeerKey, TorrentId};
+use ztor_engine::TorrentId;
 
 /// Pieces that a connection remembers as served last.
 const SERVED: usize = 8;
@@ -20,12 +19,18 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// The pieces that a connection was served last.
 #[derive(Debug, Default)]
-pub(crate) struct Served {
+pub(super) struct Served {
     torrent: Option<TorrentId>,
     pieces: Vec<u32>,
 }
 
 impl Served {
+    /// The torrent and its pieces, the latest last; `None` if nothing was served.
+    pub(super) fn pieces(&self) -> Option<(TorrentId, &[u32])> {
+        Some((self.torrent?, &self.pieces))
+    }
+
+    /// Remembers a piece.
     pub(super) fn note(&mut self, torrent: TorrentId, piece: u32) {
         self.torrent = Some(torrent);
         if self.pieces.last() == Some(&piece) {
@@ -50,7 +55,7 @@ pub(super) struct Suspects {
 
 impl Suspects {
     /// A peer that was served these pieces has closed the connection. Returns the pieces to hash again now.
-    fn hung_up(&mut self, now: Instant, served: &[u32]) -> Vec<u32> {
+    pub(super) fn hung_up(&mut self, now: Instant, served: &[u32]) -> Vec<u32> {
         if now.since(self.since) >= FORGET_AFTER {
             self.counts.clear();
             self.since = now;
@@ -71,41 +76,6 @@ impl Suspects {
             self.counts.retain(|piece, _| !due.contains(piece));
         }
         due
-    }
-}
-
-impl Driver {
-    /// A connection is closed from the other side.
-    pub(super) fn on_hang_up(&mut self, now: Instant, key: PeerKey) {
-        let Some(Served { torrent: Some(torrent), pieces }) = self.conns.get(key).map(Conn::served) else {
-            return;
-        };
-        let Some(entry) = self.torrents.get_mut(*torrent) else { return };
-        for piece in entry.suspects.hung_up(now, pieces) {
-            self.disk.rehash(*torrent, piece, &entry.store);
-        }
-    }
-
-    /// A piece that was checked before is not right any more: nothing of the torrent is believed before it is hashed.
-    pub(super) fn on_rotten(&mut self, now: Instant, torrent: TorrentId, piece: u32) {
-        let Some(entry) = self.torrents.get_mut(torrent) else { return };
-        let layout = &entry.store.meta().layout;
-        let file = layout.ranges(piece, 0, layout.piece_len(piece)).find(|range| !range.pad);
-        let path = entry.store.path_of(file.map_or(0, |range| range.file));
-        let message = format!(
-            "{}: a piece that was right has gone bad, although the file does not look changed; its disk may be failing",
-            path.display()
-        );
-        entry.recheck = true;
-        let Some(had) = self.engine.resume_data(torrent).map(|data| data.have.to_wire()) else {
-            return;
-        };
-        if self.stop_in_doubt(now, torrent, DiskFault { kind: DiskFaultKind::Changed, message })
-            && let Some(entry) = self.torrents.get_mut(torrent)
-        {
-            (entry.had_before_change, entry.looks_again) = (Some(had), true);
-            self.engine.handle(now, Event::Command(Command::Resume(torrent)), &mut self.out);
-        }
     }
 }
 

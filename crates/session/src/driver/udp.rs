@@ -17,9 +17,9 @@ const MAX_SEND: usize = 65_507;
 const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 
 pub(crate) struct UdpIo {
-    pub(crate) socket: UdpSocket,
+    socket: UdpSocket,
     state: UdpSocketState,
-    /// Of each buffer.
+    /// Length of each buffer, in bytes.
     buffer_len: usize,
     buffers: Vec<u8>,
 }
@@ -40,12 +40,22 @@ impl UdpIo {
         Ok(Self { socket, state, buffer_len, buffers: vec![0; BATCH * buffer_len] })
     }
 
-    /// How many datagrams of up to `len` bytes, of one length and to one destination, go with one system call.
+    /// The socket, to register it.
+    pub(super) fn socket_mut(&mut self) -> &mut UdpSocket {
+        &mut self.socket
+    }
+
+    /// Sends one datagram.
+    pub(super) fn send_one(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<usize> {
+        self.socket.send_to(datagram, to)
+    }
+
+    /// Number of datagrams of up to `len` bytes, of one length and to one destination, that go with one system call.
     pub(crate) fn max_segments(&self, len: usize) -> usize {
         self.state.max_gso_segments().min(MAX_SEND / len.max(1)).max(1)
     }
 
-    /// Receives once, and hands each datagram to `take`.
+    /// Receives once, and passes each datagram to `take`.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(SocketAddr, &[u8])) -> io::Result<()> {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slices = self.buffers.chunks_exact_mut(self.buffer_len).map(IoSliceMut::new);

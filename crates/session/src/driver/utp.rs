@@ -1,35 +1,47 @@
-//! µTP connections, as the loop has them: the machine on one side, the socket on the other.
+//! The µTP connections of the UDP socket: the machine, and the peers that they belong to.
 
-use super::conn::{Conn, Link};
-use super::crypt::Crypt;
+use super::close::CallError;
+use super::sockets;
 use super::udp::UdpIo;
-use super::{Driver, sockets};
 use bytes::BytesMut;
 use slotmap::SecondaryMap;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use ztor_base::Instant;
-use ztor_engine::{CloseCause, Event, PeerKey, Transport};
-use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event as Happened};
+use ztor_engine::{CloseCause, PeerKey};
+use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event};
 
-/// Bytes of datagrams that are read in a turn, so that a turn stays short.
-const BYTES_PER_TURN: usize = 1024 * 1024;
-
-/// What a datagram counts at least.
-const DATAGRAM_COST: usize = 256;
-
+/// The µTP connections.
 pub(crate) struct Utp {
-    pub(crate) endpoint: Endpoint,
-    /// Off: callers are refused at once, which has them try TCP, and nobody is called.
+    endpoint: Endpoint,
+    /// False refuses callers at once, which has them try TCP, and calls nobody.
     is_on: bool,
     peers: SecondaryMap<ConnKey, PeerKey>,
-    /// Where connections on their way out are to.
+    /// Destinations of outgoing connections that are not made yet.
     calls: SecondaryMap<ConnKey, SocketAddr>,
-    /// What is being sent, or could not be sent yet.
+    /// Datagrams that are being sent, or could not be sent yet.
     buffer: Vec<u8>,
     max_datagram_bytes: usize,
+    /// Destination of the datagrams in `buffer`, and the length of each.
     unsent: Option<(SocketAddr, usize)>,
+}
+
+/// An event of a connection, by its peer.
+pub(super) enum UtpEvent {
+    /// A connection came in. [`Utp::assign`] gives it a peer, [`Utp::refuse`] resets it.
+    Incoming {
+        conn: ConnKey,
+        from: SocketAddr,
+    },
+    Connected(PeerKey),
+    Readable(PeerKey),
+    Writable(PeerKey),
+    Closed {
+        peer: PeerKey,
+        reason: Closed,
+        has_unread: bool,
+    },
 }
 
 impl Utp {
@@ -47,19 +59,77 @@ impl Utp {
         }
     }
 
-    /// Takes up a connection that another has made.
-    pub(crate) fn call(&mut self, now: Instant, key: PeerKey, to: SocketAddr) -> Result<ConnKey, String> {
-        if !self.is_on {
-            return Err("µTP is switched off".to_owned());
+    /// The machine, for the bytes of connections.
+    pub(super) fn endpoint_mut(&mut self) -> &mut Endpoint {
+        &mut self.endpoint
+    }
+
+    /// Reads a datagram. Returns false if it is not of µTP.
+    pub(super) fn handle(&mut self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
+        self.endpoint.handle(now, from, data)
+    }
+
+    /// Runs the timers that are due. Returns false if there were none.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
+        let is_due = self.endpoint.poll_timeout().is_some_and(|at| at <= now);
+        if is_due {
+            self.endpoint.tick(now);
         }
-        let conn = self.endpoint.connect(now, to).map_err(|error| error.to_string())?;
-        self.peers.insert(conn, key);
+        is_due
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.endpoint.poll_timeout()
+    }
+
+    /// The next event of a connection that has a peer, or of one that came in.
+    pub(super) fn poll_event(&mut self) -> Option<UtpEvent> {
+        while let Some(event) = self.endpoint.poll_event() {
+            let of = |conn: ConnKey| self.peers.get(conn).copied();
+            let event = match event {
+                Event::Incoming { key, from } => Some(UtpEvent::Incoming { conn: key, from }),
+                Event::Readable(conn) => of(conn).map(UtpEvent::Readable),
+                Event::Writable(conn) => of(conn).map(UtpEvent::Writable),
+                Event::Connected(conn) => {
+                    let peer = of(conn);
+                    self.calls.remove(conn);
+                    peer.map(UtpEvent::Connected)
+                }
+                Event::Closed { key: conn, reason } => {
+                    let has_unread = self.endpoint.readable(conn) > 0;
+                    of(conn).map(|peer| UtpEvent::Closed { peer, reason, has_unread })
+                }
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
+        None
+    }
+
+    /// Starts an outgoing connection of a peer.
+    pub(super) fn call(&mut self, now: Instant, peer: PeerKey, to: SocketAddr) -> Result<ConnKey, CallError> {
+        if !self.is_on {
+            return Err(CallError::Off);
+        }
+        let conn = self.endpoint.connect(now, to)?;
+        self.peers.insert(conn, peer);
         self.calls.insert(conn, to);
         Ok(conn)
     }
 
-    /// The loop has no use for a connection any more.
-    pub(crate) fn drop(&mut self, now: Instant, conn: ConnKey) {
+    /// Gives an incoming connection its peer.
+    pub(super) fn assign(&mut self, conn: ConnKey, peer: PeerKey) {
+        self.peers.insert(conn, peer);
+    }
+
+    /// Resets an incoming connection.
+    pub(super) fn refuse(&mut self, now: Instant, conn: ConnKey) {
+        self.endpoint.reset(now, conn);
+    }
+
+    /// Closes a connection.
+    pub(super) fn close(&mut self, now: Instant, conn: ConnKey) {
         self.peers.remove(conn);
         self.calls.remove(conn);
         if let Some(stats) = self.endpoint.stats(conn) {
@@ -68,9 +138,19 @@ impl Utp {
         self.endpoint.close(now, conn);
     }
 
-    /// Sends what is to be sent, as far as the socket takes it. Returns where nothing can be sent to, for reasons that
-    /// lie with us.
-    fn transmit(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) -> BTreeSet<SocketAddr> {
+    /// Sends datagrams as far as the socket takes them. Returns the peers whose calls go nowhere, for local reasons.
+    pub(super) fn transmit(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) -> Vec<PeerKey> {
+        let unreachable = self.send_datagrams(now, udp, own);
+        if unreachable.is_empty() {
+            return Vec::new();
+        }
+        let calls = self.calls.iter().filter(|(_, to)| unreachable.contains(to));
+        calls.filter_map(|(conn, _)| self.peers.get(conn).copied()).collect()
+    }
+
+    /// Sends datagrams as far as the socket takes them. Returns the addresses that nothing can be sent to, for local
+    /// reasons.
+    fn send_datagrams(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) -> BTreeSet<SocketAddr> {
         let mut unreachable = BTreeSet::new();
         let max_segments = udp.max_segments(self.max_datagram_bytes);
         loop {
@@ -101,112 +181,6 @@ impl Utp {
                 Some(Ok(())) => {}
             }
             self.unsent = None;
-        }
-    }
-}
-
-impl Driver {
-    pub(super) fn transmit(&mut self, now: Instant) {
-        let unreachable = self.utp.transmit(now, &self.udp, self.listening.addr);
-        if unreachable.is_empty() {
-            return;
-        }
-        // Calls that go nowhere are given up at once, and not held against the peer.
-        let calls = self.utp.calls.iter().filter(|(_, to)| unreachable.contains(to));
-        let keys: Vec<PeerKey> = calls.filter_map(|(conn, _)| self.utp.peers.get(conn).copied()).collect();
-        for key in keys {
-            self.closed(now, key, "there is no way to its network", CloseCause::Local);
-        }
-    }
-
-    /// Reads datagrams. Those of µTP go to its machine, all others to the engine.
-    pub(super) fn read_datagrams(&mut self, now: Instant) {
-        let mut total = 0;
-        while total < BYTES_PER_TURN {
-            let (utp, engine, out) = (&mut self.utp, &mut self.engine, &mut self.out);
-            let got = self.udp.receive(|from, data| {
-                // Every one costs something, an empty one too.
-                total += data.len().max(DATAGRAM_COST);
-                // Nobody can be there; and an attempt to answer is taken by the socket's batches for a lack of them.
-                if from.port() == 0 || from.ip().is_unspecified() || from.ip().is_multicast() {
-                    return;
-                }
-                if !utp.endpoint.handle(now, from, data) {
-                    engine.handle(now, Event::Datagram { from, data }, out);
-                }
-            });
-            match got {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.has_datagrams = false;
-                    break;
-                }
-                // Of an earlier datagram, whose transaction will time out.
-                Err(error) => {
-                    tracing::trace!(%error, "UDP receive");
-                    total += BYTES_PER_TURN / 16;
-                }
-            }
-        }
-        self.on_utp_events(now);
-    }
-
-    pub(super) fn on_utp_events(&mut self, now: Instant) {
-        while let Some(event) = self.utp.endpoint.poll_event() {
-            match event {
-                Happened::Incoming { key, from } => self.take_in_utp(now, key, from),
-                Happened::Connected(conn) => {
-                    let Some(key) = self.utp.peers.get(conn).copied() else { continue };
-                    tracing::debug!(peer = key.as_u64(), "µTP connection stands");
-                    self.utp.calls.remove(conn);
-                    if let Some(conn) = self.conns.get_mut(key) {
-                        conn.is_connecting = false;
-                        conn.now_writable();
-                    }
-                    self.connected(now, key);
-                }
-                Happened::Readable(conn) => self.utp_readable(conn),
-                Happened::Writable(conn) => {
-                    let Some(key) = self.utp.peers.get(conn).copied() else { continue };
-                    if let Some(conn) = self.conns.get_mut(key) {
-                        conn.now_writable();
-                    }
-                    self.want_flush(key);
-                }
-                Happened::Closed { key: conn, reason } => self.utp_closed(now, conn, reason),
-            }
-        }
-    }
-
-    fn take_in_utp(&mut self, now: Instant, conn: ConnKey, from: SocketAddr) {
-        match self.engine.accept(now, from, Transport::Utp) {
-            Ok(key) => {
-                tracing::debug!(peer = key.as_u64(), %from, "µTP connection stands");
-                self.utp.peers.insert(conn, key);
-                self.conns.insert(key, Conn::new(Link::Utp(conn), false, Crypt::called(self.encryption)));
-                self.utp_readable(conn);
-            }
-            Err(reason) => {
-                tracing::debug!(%from, %reason, "incoming connection refused");
-                self.utp.endpoint.reset(now, conn);
-            }
-        }
-    }
-
-    fn utp_readable(&mut self, conn: ConnKey) {
-        let Some(key) = self.utp.peers.get(conn).copied() else { return };
-        if let Some(conn) = self.conns.get_mut(key).filter(|conn| !conn.is_readable) {
-            conn.is_readable = true;
-            self.readable.push_back(key);
-        }
-    }
-
-    /// What came before the end is still to be read.
-    fn utp_closed(&mut self, now: Instant, conn: ConnKey, reason: Closed) {
-        let Some(key) = self.utp.peers.get(conn).copied() else { return };
-        match self.conns.get_mut(key) {
-            Some(peer) if self.utp.endpoint.readable(conn) > 0 => peer.has_ended = true,
-            _ => self.lost(now, key, &reason.to_string()),
         }
     }
 }

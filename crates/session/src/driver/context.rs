@@ -1,0 +1,108 @@
+//! The engine with the time of the turn and the outlets of its effects: the context that the parts of the loop share.
+
+use super::publishing::Publishing;
+use crate::snapshot::{Publisher, SessionEvent};
+use ztor_base::Instant;
+use ztor_engine::{Command, DiskEvent, DiskFault, Engine, Event, Outbox, TorrentEvent, TorrentId};
+
+/// The engine and its context.
+pub(super) struct Context {
+    /// Time of the current turn.
+    now: Instant,
+    engine: Engine,
+    out: Outbox,
+    publishing: Publishing,
+}
+
+impl Context {
+    pub(super) fn new(now: Instant, engine: Engine, publisher: Publisher) -> Self {
+        Self { now, engine, out: Outbox::default(), publishing: Publishing::new(now, publisher) }
+    }
+
+    /// Starts a turn.
+    pub(super) fn turn(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// Passes an event to the engine.
+    pub(super) fn handle(&mut self, event: Event<'_>) {
+        self.engine.handle(self.now, event, &mut self.out);
+    }
+
+    /// Passes a command to the engine.
+    pub(super) fn command(&mut self, command: Command) {
+        self.handle(Event::Command(command));
+    }
+
+    /// Reports a disk fault of a torrent to the engine. Returns false if the torrent had stopped already.
+    pub(super) fn disk_failed(&mut self, torrent: TorrentId, fault: DiskFault) -> bool {
+        let before = self.out.events.len();
+        self.handle(Event::Disk { torrent, event: DiskEvent::Failed { fault } });
+        let is_stop = |event: &TorrentEvent| matches!(event, TorrentEvent::Stopped { .. });
+        self.out.events.iter().skip(before).any(is_stop)
+    }
+
+    /// Lets the engine decide, at the end of a turn.
+    pub(super) fn settle(&mut self) {
+        self.engine.settle(self.now, &mut self.out);
+    }
+
+    /// Takes the effects of the turn. [`return_out`](Self::return_out) gives their memory back.
+    pub(super) fn take_out(&mut self) -> Outbox {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Takes back an emptied outbox, in place of the current one.
+    pub(super) fn return_out(&mut self, mut out: Outbox) {
+        out.clear();
+        self.out = out;
+    }
+
+    /// Queues an event for front ends. It is published soon.
+    pub(super) fn emit(&mut self, event: SessionEvent) {
+        self.publishing.emit(event);
+    }
+
+    /// Publishes an event at once.
+    pub(super) fn emit_now(&mut self, event: SessionEvent) {
+        self.publishing.queue(event);
+        self.publish();
+    }
+
+    /// Publishes the status changes and the queued events at once.
+    pub(super) fn publish(&mut self) {
+        self.publishing.publish(self.now, &mut self.engine);
+    }
+
+    /// Makes a publication due now.
+    pub(super) fn publish_soon(&mut self) {
+        self.publishing.due_at(self.now);
+    }
+
+    /// Publishes if it is due, and plans the next publication.
+    pub(super) fn publish_if_due(&mut self) {
+        if self.now >= self.publishing.next() {
+            self.publish();
+        }
+        if self.engine.has_status_changes() {
+            self.publishing.note_changes();
+        }
+    }
+
+    /// Time of the next publication.
+    pub(super) fn publish_at(&self) -> Instant {
+        self.publishing.next()
+    }
+}

@@ -1,0 +1,193 @@
+//! The UDP sockets: the one that µTP, the DHT and UDP trackers share, and those of local discovery.
+
+use super::context::Context;
+use super::local::LocalSockets;
+use super::sockets;
+use super::tokens::UDP;
+use super::udp::UdpIo;
+use super::utp::Utp;
+use mio::net::UdpSocket;
+use mio::{Interest, Registry};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use ztor_base::addr::canonical;
+use ztor_engine::{Event, PeerKey};
+use ztor_utp::Endpoint;
+use ztor_wire::LocalAnnounce;
+
+/// Bytes of datagrams that are read in a turn, so that a turn stays short.
+const BYTES_PER_TURN: usize = 1024 * 1024;
+/// Least cost of a datagram, in bytes of [`BYTES_PER_TURN`].
+const DATAGRAM_COST: usize = 256;
+/// Longest datagram of local discovery that is read.
+const MAX_LOCAL_DATAGRAM: usize = 2048;
+/// Datagrams of local discovery that are read in a turn from each socket.
+const LOCAL_DATAGRAMS_PER_TURN: usize = 256;
+
+/// The sockets.
+pub(super) struct UdpSockets {
+    udp: UdpIo,
+    /// Address of `udp`.
+    own: SocketAddr,
+    /// `None` if local discovery is off.
+    local: Option<LocalSockets>,
+}
+
+impl UdpSockets {
+    /// Registers the sockets.
+    pub(super) fn open(
+        registry: &Registry,
+        udp: UdpSocket,
+        own: SocketAddr,
+        local: Option<LocalSockets>,
+    ) -> io::Result<Self> {
+        let mut sockets = Self { udp: UdpIo::new(udp)?, own, local };
+        registry.register(sockets.udp.socket_mut(), UDP, Interest::READABLE | Interest::WRITABLE)?;
+        if let Some(local) = &mut sockets.local {
+            local.register(registry)?;
+        }
+        Ok(sockets)
+    }
+}
+
+/// The UDP sockets and the µTP connections.
+pub(super) struct Datagrams {
+    sockets: UdpSockets,
+    utp: Utp,
+    /// Datagrams may be left in the shared socket.
+    has_datagrams: bool,
+    /// Datagrams may be left in the sockets of local discovery.
+    has_local: bool,
+}
+
+impl Datagrams {
+    pub(super) fn new(sockets: UdpSockets, utp: Utp) -> Self {
+        Self { sockets, utp, has_datagrams: false, has_local: false }
+    }
+
+    /// Goes on with other sockets.
+    pub(super) fn replace(&mut self, sockets: UdpSockets) {
+        self.sockets = sockets;
+        self.has_datagrams = true;
+    }
+
+    /// Port of the shared socket.
+    pub(super) fn port(&self) -> u16 {
+        self.sockets.own.port()
+    }
+
+    /// Returns true if local discovery is on.
+    pub(super) fn finds_local(&self) -> bool {
+        self.sockets.local.is_some()
+    }
+
+    /// The µTP connections.
+    pub(super) fn utp(&self) -> &Utp {
+        &self.utp
+    }
+
+    pub(super) fn utp_mut(&mut self) -> &mut Utp {
+        &mut self.utp
+    }
+
+    /// The µTP machine, for the bytes of connections.
+    pub(super) fn endpoint_mut(&mut self) -> &mut Endpoint {
+        self.utp.endpoint_mut()
+    }
+
+    /// Notes an event of the shared socket.
+    pub(super) fn set_readable(&mut self) {
+        self.has_datagrams = true;
+    }
+
+    /// Notes an event of a socket of local discovery.
+    pub(super) fn set_local_readable(&mut self) {
+        self.has_local = true;
+    }
+
+    /// Returns true if datagrams may be left to read.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_datagrams || self.has_local
+    }
+
+    /// Reads datagrams of the shared socket, once a turn: a flood of them must not keep the rest waiting. Those of µTP go
+    /// to its machine, all others to the engine. Returns false if there was nothing to look for.
+    pub(super) fn read(&mut self, cx: &mut Context) -> bool {
+        if !self.has_datagrams {
+            return false;
+        }
+        let now = cx.now();
+        let mut total = 0;
+        while total < BYTES_PER_TURN {
+            let utp = &mut self.utp;
+            let got = self.sockets.udp.receive(|from, data| {
+                // Every one costs something, an empty one too.
+                total += data.len().max(DATAGRAM_COST);
+                // Such a sender cannot exist, and the socket takes a failed answer for a lack of batches.
+                if from.port() == 0 || from.ip().is_unspecified() || from.ip().is_multicast() {
+                    return;
+                }
+                if !utp.handle(now, from, data) {
+                    cx.handle(Event::Datagram { from, data });
+                }
+            });
+            match got {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.has_datagrams = false;
+                    break;
+                }
+                // An error of an earlier datagram, whose transaction times out.
+                Err(error) => {
+                    tracing::trace!(%error, "UDP receive");
+                    total += BYTES_PER_TURN / 16;
+                }
+            }
+        }
+        true
+    }
+
+    /// Reads announces of local discovery.
+    pub(super) fn read_local(&mut self, cx: &mut Context) {
+        if !std::mem::take(&mut self.has_local) {
+            return;
+        }
+        let mut buf = [0; MAX_LOCAL_DATAGRAM];
+        for socket in self.sockets.local.iter().flat_map(LocalSockets::sockets) {
+            let mut left = LOCAL_DATAGRAMS_PER_TURN;
+            while let Ok((len, from)) = socket.recv_from(&mut buf) {
+                cx.handle(Event::LocalAnnounce { from: canonical(from), data: &buf[..len] });
+                left -= 1;
+                if left == 0 {
+                    self.has_local = true;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Sends a datagram of the engine. One that cannot be sent is lost; its transaction is repeated.
+    pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) {
+        let Some(to) = sockets::sendable(self.sockets.own, to) else { return };
+        if let Err(error) = self.sockets.udp.send_one(to, datagram) {
+            tracing::debug!(%error, "UDP send");
+        }
+    }
+
+    /// Sends an announce of local discovery.
+    pub(super) fn announce(&mut self, announce: &LocalAnnounce) {
+        if let Some(local) = &mut self.sockets.local {
+            local.announce(announce);
+        }
+    }
+
+    /// Sends the datagrams of µTP. Returns the peers whose calls go nowhere, for local reasons.
+    pub(super) fn transmit(&mut self, cx: &Context) -> Vec<PeerKey> {
+        self.utp.transmit(cx.now(), &self.sockets.udp, self.sockets.own)
+    }
+
+    /// Removes the addresses that the shared socket cannot send to.
+    pub(super) fn retain_sendable(&self, ips: &mut Vec<IpAddr>) {
+        ips.retain(|ip| sockets::sendable(self.sockets.own, (*ip, 1).into()).is_some());
+    }
+}

@@ -1,0 +1,277 @@
+//! One torrent's files, as the loop knows them: its store, its saves, and the checks it needs.
+
+use super::context::Context;
+use super::retry::Retry;
+use super::suspects::Suspects;
+use crate::disk::{CheckJob, Looks, SaveJob};
+use crate::message::NewTorrent;
+use crate::snapshot::SessionEvent;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use ztor_base::{Duration, Instant};
+use ztor_engine::{Command, DiskFault, DiskFaultKind, TorrentEvent, TorrentId};
+use ztor_storage::TorrentStore;
+use ztor_storage::resume::Resume;
+
+/// A torrent whose files others change more often than that stops, and is not looked at again by itself.
+const CHANGES_EVERY: Duration = Duration::from_secs(600);
+
+/// A torrent's files.
+pub(super) struct Entry {
+    id: TorrentId,
+    store: Arc<TorrentStore>,
+    resume_path: Option<PathBuf>,
+    /// Per file; empty means all.
+    wanted: Vec<bool>,
+    /// Make folders and empty files.
+    prepare: bool,
+    /// Resume data that was last known to be durable.
+    saved: Option<Resume>,
+    looks: Looks,
+    /// Ends a check that is under way.
+    stop: Arc<AtomicBool>,
+    next_check: NextCheck,
+    save: SaveState,
+    retry: Retry,
+    suspects: Suspects,
+    /// Time at which a file was last found changed by another program.
+    changed_at: Option<Instant>,
+    /// The stop that comes next is for a check that follows at once.
+    looks_again: bool,
+}
+
+/// Options of the next check.
+#[derive(Debug, Default)]
+struct NextCheck {
+    /// Everything is hashed.
+    recheck: bool,
+    /// The loop asks for the check, and not the user.
+    is_retry: bool,
+    /// Pieces that were there before another program changed a file, in wire form. The check finds out whether their
+    /// content is still there.
+    had_before_change: Option<Vec<u8>>,
+}
+
+/// The save of a torrent.
+#[derive(Debug, Default)]
+struct SaveState {
+    is_under_way: bool,
+    /// Another save follows the one under way.
+    again: bool,
+    /// The torrent is finished, to be reported once that is durable.
+    finish_pending: bool,
+    /// Written data may be lost. The system says so once, so a later sync that succeeds proves nothing: the last save
+    /// stays valid until the disk has been checked again.
+    in_doubt: bool,
+}
+
+impl Entry {
+    pub(super) fn new(id: TorrentId, new: NewTorrent) -> Self {
+        let NewTorrent { store, resume, resume_path, wanted, prepare, recheck, .. } = new;
+        Self {
+            id,
+            store,
+            resume_path,
+            wanted,
+            prepare,
+            saved: resume,
+            looks: Looks::default(),
+            stop: Arc::default(),
+            next_check: NextCheck { recheck, ..NextCheck::default() },
+            save: SaveState::default(),
+            retry: Retry::default(),
+            suspects: Suspects::default(),
+            changed_at: None,
+            looks_again: false,
+        }
+    }
+
+    pub(super) fn store(&self) -> &Arc<TorrentStore> {
+        &self.store
+    }
+
+    /// Ends a check that is under way.
+    pub(super) fn stop_check(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// The next check. Resume data is believed where the files are as they were when it was saved.
+    pub(super) fn check_job(&mut self) -> CheckJob {
+        let is_retry = std::mem::take(&mut self.next_check.is_retry);
+        // An earlier check that is still under way must not be taken for this one.
+        self.stop_check();
+        self.stop = Arc::default();
+        CheckJob {
+            torrent: self.id,
+            store: Arc::clone(&self.store),
+            resume: self.saved.clone(),
+            distrust: self.next_check.recheck,
+            had_before_change: self.next_check.had_before_change.clone(),
+            is_retry,
+            path: self.resume_path.clone(),
+            wanted: self.wanted.clone(),
+            looks: Arc::clone(&self.looks),
+            prepare: self.prepare,
+            stop: Arc::clone(&self.stop),
+        }
+    }
+
+    /// Makes a save of what the engine has, one at a time. `always` also saves it if nothing has changed.
+    pub(super) fn save_job(&mut self, cx: &mut Context, always: bool) -> Option<SaveJob> {
+        if self.save.in_doubt {
+            return None;
+        }
+        if self.save.is_under_way {
+            self.save.again |= always;
+            return None;
+        }
+        let data = if always || self.save.finish_pending {
+            cx.engine_mut().resume_data(self.id)?
+        } else {
+            cx.engine_mut().resume_data_if_changed(self.id)?
+        };
+        let resume = Resume {
+            info_hashes: self.store.meta().info_hashes,
+            dir: self.store.dir().to_owned(),
+            have: data.have.to_wire(),
+            stamps: Vec::new(),
+            wanted: self.wanted.clone(),
+            own: Vec::new(),
+            unfinished: Vec::new(),
+            uploaded: data.uploaded,
+            downloaded: data.downloaded,
+            peers: data.peers,
+        };
+        self.save.is_under_way = true;
+        self.save.again = false;
+        let (store, looks) = (Arc::clone(&self.store), Arc::clone(&self.looks));
+        Some(SaveJob { torrent: self.id, store, path: self.resume_path.clone(), resume, looks })
+    }
+
+    /// Notes that no save is under way, or that the one under way does not hold up another.
+    pub(super) fn end_save(&mut self) {
+        self.save.is_under_way = false;
+    }
+
+    /// Asks for another save after the one under way.
+    pub(super) fn save_again(&mut self) {
+        self.save.again = true;
+    }
+
+    /// Returns true if another save was asked for while one was under way.
+    pub(super) fn wants_save(&self) -> bool {
+        self.save.again
+    }
+
+    /// Notes that resume data is durable.
+    pub(super) fn set_saved(&mut self, resume: Resume) {
+        self.saved = Some(resume);
+    }
+
+    /// Notes that the torrent is finished. It is reported by [`report_finished`](Self::report_finished).
+    pub(super) fn set_finish_pending(&mut self) {
+        self.save.finish_pending = true;
+    }
+
+    /// Reports a torrent finished if the data made durable just now is all of it.
+    pub(super) fn report_finished(&mut self, cx: &mut Context, saved: &Resume) {
+        if self.save.finish_pending && cx.engine().is_finished_with(self.id, &saved.have) {
+            self.save.finish_pending = false;
+            cx.emit(SessionEvent::Torrent(TorrentEvent::Finished(self.id)));
+        }
+    }
+
+    /// Stops the torrent. Resuming it starts with a check; the last save stays valid, and by its stamps the files are
+    /// hashed then. Returns false if another fault had stopped it already.
+    pub(super) fn stop_in_doubt(&mut self, cx: &mut Context, fault: DiskFault) -> bool {
+        self.save.in_doubt = true;
+        cx.disk_failed(self.id, fault)
+    }
+
+    /// Handles a file that another program has changed, when the pieces `had` were there, in wire form.
+    pub(super) fn on_changed(&mut self, cx: &mut Context, fault: DiskFault, had: Vec<u8>) {
+        // Once in a while it may be a harmless program that changes no more than the time.
+        let earlier = self.changed_at.replace(cx.now());
+        let looks_again = earlier.is_none_or(|at| cx.now().since(at) >= CHANGES_EVERY);
+        if self.stop_in_doubt(cx, fault) && looks_again {
+            self.look_again(cx, had);
+        }
+    }
+
+    /// Handles a piece that was right when it was checked and is not any more: nothing of the torrent is believed before
+    /// it is hashed.
+    pub(super) fn on_rotten(&mut self, cx: &mut Context, piece: u32) {
+        let layout = &self.store.meta().layout;
+        let file = layout.ranges(piece, 0, layout.piece_len(piece)).find(|range| !range.pad);
+        let path = self.store.path_of(file.map_or(0, |range| range.file));
+        let message = format!(
+            "{}: a piece that was right has gone bad, although the file does not look changed; its disk may be failing",
+            path.display()
+        );
+        self.next_check.recheck = true;
+        let Some(data) = cx.engine_mut().resume_data(self.id) else { return };
+        let had = data.have.to_wire();
+        if self.stop_in_doubt(cx, DiskFault { kind: DiskFaultKind::Changed, message }) {
+            self.look_again(cx, had);
+        }
+    }
+
+    fn look_again(&mut self, cx: &mut Context, had: Vec<u8>) {
+        self.next_check.had_before_change = Some(had);
+        self.looks_again = true;
+        cx.command(Command::Resume(self.id));
+    }
+
+    /// Notes that the torrent runs. Returns the bytes that the check has hashed, and those that it has believed.
+    pub(super) fn on_started(&mut self, now: Instant) -> (u64, u64) {
+        self.save.in_doubt = false;
+        self.next_check.recheck = false;
+        self.next_check.had_before_change = None;
+        self.retry.started(now);
+        let look = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        look.as_ref().map_or((0, 0), |look| (look.hashed_bytes, look.believed_bytes))
+    }
+
+    /// Notes that a fault has stopped the torrent.
+    pub(super) fn on_stopped(&mut self, now: Instant, kind: DiskFaultKind) -> Stopped {
+        if std::mem::take(&mut self.looks_again) {
+            return Stopped::LooksAgain;
+        }
+        // After a check that could not be finished the next one must still spare what the user has changed. After one that
+        // has found it, going on is for the user to say.
+        if matches!(kind, DiskFaultKind::Changed | DiskFaultKind::InTheWay) {
+            self.next_check.had_before_change = None;
+        }
+        Stopped::Rests { retry_after: self.retry.stopped(now, kind) }
+    }
+
+    /// Time of the next attempt to resume the torrent, if one is planned.
+    pub(super) fn retry_at(&self) -> Option<Instant> {
+        self.retry.at()
+    }
+
+    /// Notes that the user resumes the torrent.
+    pub(super) fn resumed_by_user(&mut self) {
+        self.retry.resumed();
+    }
+
+    /// Notes that the torrent is resumed because it is time.
+    pub(super) fn resumed_by_time(&mut self) {
+        self.retry.resumed();
+        self.next_check.is_retry = true;
+    }
+
+    /// Notes that a peer has closed its connection after it was served these pieces. Returns the pieces to hash again.
+    pub(super) fn on_hang_up(&mut self, now: Instant, served: &[u32]) -> Vec<u32> {
+        self.suspects.hung_up(now, served)
+    }
+}
+
+/// Consequence of a stop.
+pub(super) enum Stopped {
+    /// A check follows at once.
+    LooksAgain,
+    /// The torrent rests: until the user resumes it if `retry_after` is `None`.
+    Rests { retry_after: Option<Duration> },
+}

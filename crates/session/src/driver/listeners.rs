@@ -1,0 +1,78 @@
+//! The TCP listener, and the pace at which connections are accepted.
+
+use super::tokens::LISTENER;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use ztor_base::addr::canonical;
+use ztor_base::{Duration, Instant};
+
+/// Connections accepted in a turn.
+const ACCEPTS_PER_TURN: usize = 64;
+/// Pause after the process has run out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+
+/// The TCP listener.
+pub(super) struct Listeners {
+    /// `None` where TCP is not used.
+    tcp: Option<TcpListener>,
+    accept_again_at: Option<Instant>,
+    /// Connections that may be accepted in this turn.
+    left: usize,
+}
+
+impl Listeners {
+    /// Registers a listener, if there is one.
+    pub(super) fn open(registry: &Registry, tcp: Option<TcpListener>) -> io::Result<Self> {
+        Ok(Self { tcp: Self::register(registry, tcp)?, accept_again_at: None, left: 0 })
+    }
+
+    /// Listens on another socket. Without TCP it is dropped.
+    pub(super) fn replace(&mut self, registry: &Registry, tcp: Option<TcpListener>) -> io::Result<()> {
+        let tcp = tcp.filter(|_| self.tcp.is_some());
+        self.tcp = Self::register(registry, tcp)?;
+        Ok(())
+    }
+
+    fn register(registry: &Registry, mut tcp: Option<TcpListener>) -> io::Result<Option<TcpListener>> {
+        if let Some(tcp) = &mut tcp {
+            registry.register(tcp, LISTENER, Interest::READABLE)?;
+        }
+        Ok(tcp)
+    }
+
+    /// Starts the accepting of a turn.
+    pub(super) fn start(&mut self) {
+        self.accept_again_at = None;
+        self.left = ACCEPTS_PER_TURN;
+    }
+
+    /// Accepts one connection. Returns `None` when this turn has no more.
+    pub(super) fn accept(&mut self, now: Instant) -> Option<(TcpStream, SocketAddr)> {
+        let tcp = self.tcp.as_ref()?;
+        while self.left > 0 {
+            self.left -= 1;
+            match tcp.accept() {
+                Ok((stream, addr)) => return Some((stream, canonical(addr))),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                // The caller has gone between the kernel's accept and ours.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections for now");
+                    self.accept_again_at = Some(now + ACCEPT_PAUSE);
+                    return None;
+                }
+            }
+        }
+        // There may be more, and the kernel does not report it again.
+        self.accept_again_at = Some(now);
+        None
+    }
+
+    /// Time to accept again without an event of the socket.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.accept_again_at
+    }
+}

@@ -1,0 +1,358 @@
+//! The queue of what a connection has to send, and the two ways out of it: straight to a TCP socket, or gathered in a
+//! buffer.
+
+use mio::net::TcpStream;
+use rustix::net::{SendFlags, send};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::ops::AddAssign;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use ztor_engine::SendBlock;
+use ztor_storage::FileSlice;
+use ztor_wire::Block;
+use ztor_wire::mse::Ciphers;
+
+/// Source of the bytes of pads (BEP 47).
+static ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
+
+/// Unsent messages without piece data, in bytes, at which a connection is closed.
+const MAX_CONTROL_BYTES: usize = 1024 * 1024;
+
+/// Part of a stream to send. `at` is the number of bytes that have gone.
+#[derive(Debug)]
+enum Segment {
+    /// Bytes of an encrypted handshake, sent as they are.
+    Raw { data: Vec<u8>, at: usize },
+    /// Messages without piece data.
+    Bytes { data: Vec<u8>, at: usize },
+    /// An answer that the engine counts.
+    Reply { data: Vec<u8>, at: usize },
+    /// The header of a `piece` message.
+    Header { send: SendBlock, at: usize },
+    /// Piece data in a file.
+    File { file: Arc<File>, offset: u64, left: u32 },
+    /// Piece data of a pad.
+    Zeros { left: u32 },
+    /// Piece data in memory.
+    Block { data: Vec<u8>, at: usize },
+}
+
+/// Sent bytes that the engine counts.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) block_bytes: u32,
+    pub(super) reply_bytes: u32,
+}
+
+impl Sent {
+    fn blocks(bytes: usize) -> Self {
+        Self { block_bytes: bytes as u32, reply_bytes: 0 }
+    }
+
+    fn replies(bytes: usize) -> Self {
+        Self { block_bytes: 0, reply_bytes: bytes as u32 }
+    }
+}
+
+impl AddAssign for Sent {
+    fn add_assign(&mut self, other: Self) {
+        self.block_bytes += other.block_bytes;
+        self.reply_bytes += other.reply_bytes;
+    }
+}
+
+/// The segments that wait to be sent, in order.
+#[derive(Debug, Default)]
+pub(super) struct SendQueue {
+    segments: VecDeque<Segment>,
+    /// Queued bytes that are not piece data; the engine bounds the rest.
+    control_bytes: usize,
+    /// The block whose data is being sent, or was sent last.
+    sending: Option<SendBlock>,
+}
+
+impl SendQueue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Returns true if the peer asks for more than it reads.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.control_bytes > MAX_CONTROL_BYTES
+    }
+
+    /// The block whose data could not be sent, after an error.
+    pub(super) fn unsent_block(&self) -> Option<SendBlock> {
+        self.sending
+    }
+
+    /// Returns true if the first bytes belong to an encrypted handshake.
+    pub(super) fn begins_raw(&self) -> bool {
+        matches!(self.segments.front(), Some(Segment::Raw { .. }))
+    }
+
+    /// Queues bytes of an encrypted handshake.
+    pub(super) fn push_raw(&mut self, data: Vec<u8>) {
+        if !data.is_empty() {
+            self.segments.push_back(Segment::Raw { data, at: 0 });
+        }
+    }
+
+    /// Queues messages without piece data.
+    pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.control_bytes += bytes.len();
+        match self.segments.back_mut() {
+            Some(Segment::Bytes { data, at }) => {
+                // A peer that always leaves a rest unread must not make this grow without end.
+                if *at > data.len() / 2 {
+                    data.drain(..std::mem::take(at));
+                }
+                data.extend_from_slice(bytes);
+            }
+            _ => self.segments.push_back(Segment::Bytes { data: bytes.to_vec(), at: 0 }),
+        }
+    }
+
+    /// Queues an answer that the engine counts.
+    pub(super) fn push_reply(&mut self, bytes: &[u8]) {
+        self.segments.push_back(Segment::Reply { data: bytes.to_vec(), at: 0 });
+    }
+
+    /// Queues a `piece` message whose data is read from the files when it is sent.
+    pub(super) fn push_block(&mut self, send: SendBlock, slices: impl IntoIterator<Item = FileSlice>) {
+        self.push_header(send);
+        self.segments.extend(slices.into_iter().map(|slice| match slice.file {
+            Some(file) => Segment::File { file, offset: slice.offset, left: slice.len },
+            None => Segment::Zeros { left: slice.len },
+        }));
+    }
+
+    /// Queues a `piece` message whose data is in memory.
+    pub(super) fn push_read_block(&mut self, send: SendBlock, data: Vec<u8>) {
+        self.push_header(send);
+        self.segments.push_back(Segment::Block { data, at: 0 });
+    }
+
+    fn push_header(&mut self, send: SendBlock) {
+        self.segments.push_back(Segment::Header { send, at: 0 });
+    }
+
+    /// Sends from the front of the queue with one system call. Returns the counted bytes that went, `None` if the queue
+    /// is empty.
+    pub(super) fn send_front(&mut self, stream: &TcpStream) -> io::Result<Option<Sent>> {
+        let more = if self.segments.len() > 1 { SendFlags::MORE } else { SendFlags::empty() };
+        let flags = SendFlags::NOSIGNAL | more;
+        let Some(front) = self.segments.front_mut() else { return Ok(None) };
+        let (sent, done) = match front {
+            Segment::Raw { data, at } => {
+                *at += send(stream, &data[*at..], flags)?;
+                (Sent::default(), *at == data.len())
+            }
+            Segment::Bytes { data, at } => {
+                let sent = send(stream, &data[*at..], flags)?;
+                *at += sent;
+                self.control_bytes -= sent;
+                (Sent::default(), *at == data.len())
+            }
+            Segment::Reply { data, at } => {
+                let sent = send(stream, &data[*at..], flags)?;
+                *at += sent;
+                (Sent::replies(sent), *at == data.len())
+            }
+            Segment::Block { data, at } => {
+                let sent = send(stream, &data[*at..], flags)?;
+                *at += sent;
+                (Sent::blocks(sent), *at == data.len())
+            }
+            Segment::Header { send: block, at } => {
+                let Block { piece, begin, len } = block.block;
+                let header = ztor_wire::piece_header(piece, begin, len);
+                *at += send(stream, &header[*at..], flags)?;
+                self.sending = Some(*block);
+                (Sent::default(), *at == header.len())
+            }
+            Segment::File { file, offset, left } => {
+                let sent = rustix::fs::sendfile(stream, &*file, Some(offset), *left as usize)?;
+                if sent == 0 {
+                    return Err(became_shorter());
+                }
+                *left -= sent as u32;
+                (Sent::blocks(sent), *left == 0)
+            }
+            Segment::Zeros { left } => {
+                let len = ZEROS.len().min(*left as usize);
+                let sent = send(stream, &ZEROS[..len], flags)?;
+                *left -= sent as u32;
+                (Sent::blocks(sent), *left == 0)
+            }
+        };
+        if done {
+            self.segments.pop_front();
+        }
+        Ok(Some(sent))
+    }
+
+    /// Moves up to `limit` bytes from the front of the queue to the end of `into`, encrypted. Returns those that the
+    /// engine counts.
+    pub(super) fn gather(
+        &mut self,
+        limit: usize,
+        ciphers: Option<&mut Ciphers>,
+        into: &mut Vec<u8>,
+    ) -> io::Result<Sent> {
+        let start = into.len();
+        // A handshake is as it is; nothing else goes with it, as that may be encrypted.
+        while let Some(Segment::Raw { data, at }) = self.segments.front_mut() {
+            let len = (data.len() - *at).min(limit - (into.len() - start));
+            into.extend_from_slice(&data[*at..*at + len]);
+            *at += len;
+            if *at < data.len() {
+                return Ok(Sent::default());
+            }
+            self.segments.pop_front();
+        }
+        if into.len() > start {
+            return Ok(Sent::default());
+        }
+        let mut total = Sent::default();
+        while into.len() - start < limit {
+            let left = limit - (into.len() - start);
+            match self.gather_front(left, into)? {
+                Some(sent) => total += sent,
+                None => break,
+            }
+        }
+        if let Some(ciphers) = ciphers {
+            ciphers.encrypt(&mut into[start..]);
+        }
+        Ok(total)
+    }
+
+    /// Moves up to `limit` bytes of the front segment. Returns those that the engine counts, `None` if there is no
+    /// segment to encrypt.
+    fn gather_front(&mut self, limit: usize, into: &mut Vec<u8>) -> io::Result<Option<Sent>> {
+        let Some(front) = self.segments.front_mut() else { return Ok(None) };
+        let (bytes, done) = match front {
+            Segment::Raw { .. } => return Ok(None),
+            Segment::Bytes { data, at } => {
+                let len = copy(data, at, limit, into);
+                self.control_bytes -= len;
+                (Sent::default(), *at == data.len())
+            }
+            Segment::Reply { data, at } => {
+                let len = copy(data, at, limit, into);
+                (Sent::replies(len), *at == data.len())
+            }
+            Segment::Block { data, at } => {
+                let len = copy(data, at, limit, into);
+                (Sent::blocks(len), *at == data.len())
+            }
+            Segment::Header { send, at } => {
+                let header = ztor_wire::piece_header(send.block.piece, send.block.begin, send.block.len);
+                copy(&header, at, limit, into);
+                self.sending = Some(*send);
+                (Sent::default(), *at == header.len())
+            }
+            Segment::File { file, offset, left } => {
+                let (before, len) = (into.len(), limit.min(*left as usize));
+                into.resize(before + len, 0);
+                // In memory already: whoever located it has seen to that.
+                let got = read_at(file, &mut into[before..], *offset);
+                into.truncate(before + got.as_ref().map_or(0, |got| *got));
+                let got = got?;
+                if got == 0 {
+                    return Err(became_shorter());
+                }
+                *offset += got as u64;
+                *left -= got as u32;
+                (Sent::blocks(got), *left == 0)
+            }
+            Segment::Zeros { left } => {
+                let len = limit.min(*left as usize);
+                into.resize(into.len() + len, 0);
+                *left -= len as u32;
+                (Sent::blocks(len), *left == 0)
+            }
+        };
+        if done {
+            self.segments.pop_front();
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// A signal is no reason to stop: what was gathered before would be lost.
+fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(buf, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Copies from `at` on, at most `limit` bytes.
+fn copy(data: &[u8], at: &mut usize, limit: usize, into: &mut Vec<u8>) -> usize {
+    let len = limit.min(data.len() - *at);
+    into.extend_from_slice(&data[*at..*at + len]);
+    *at += len;
+    len
+}
+
+fn became_shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "a file that is being served became shorter")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+    use super::*;
+    use std::io::Write;
+    use std::sync::Arc;
+
+    fn queue(file: &Arc<File>) -> SendQueue {
+        let mut queue = SendQueue::default();
+        queue.segments.push_back(Segment::Raw { data: vec![9; 50], at: 0 });
+        queue.segments.push_back(Segment::Bytes { data: vec![1; 30], at: 0 });
+        queue.segments.push_back(Segment::File { file: Arc::clone(file), offset: 5, left: 40 });
+        queue.segments.push_back(Segment::Zeros { left: 20 });
+        queue.segments.push_back(Segment::Block { data: vec![2; 10], at: 0 });
+        queue.segments.push_back(Segment::Reply { data: vec![3; 15], at: 0 });
+        queue.control_bytes = 30;
+        queue
+    }
+
+    #[test]
+    fn gather_with_any_limit_gives_the_same_bytes() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&(0..100).collect::<Vec<u8>>()).unwrap();
+        let file = Arc::new(file);
+        let wanted: Vec<u8> =
+            [vec![9; 50], vec![1; 30], (5..45).collect(), vec![0; 20], vec![2; 10], vec![3; 15]].concat();
+        for step in [1, 7, 64, 1000] {
+            let (mut queue, mut got, mut counts) = (queue(&file), Vec::new(), Sent::default());
+            loop {
+                let before = got.len();
+                counts += queue.gather(step, None, &mut got).unwrap();
+                assert!(got.len() - before <= step);
+                if got.len() == before {
+                    break;
+                }
+            }
+            let sent = Sent { block_bytes: 70, reply_bytes: 15 };
+            assert_eq!((got, counts, queue.control_bytes), (wanted.clone(), sent, 0));
+        }
+    }
+
+    #[test]
+    fn gather_from_a_shorter_file_fails() {
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let mut queue = queue(&file);
+        let mut got = Vec::new();
+        queue.gather(1000, None, &mut got).unwrap();
+        assert_eq!(queue.gather(1000, None, &mut got).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

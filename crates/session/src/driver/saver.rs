@@ -1,0 +1,205 @@
+//! Saves of torrents: their times, and their results.
+
+use super::context::Context;
+use super::torrents::Torrents;
+use crate::clock::RARELY;
+use crate::disk::Disk;
+use crate::message::{SaveError, Saved};
+use crate::snapshot::SessionEvent;
+use ztor_base::{Duration, Instant};
+use ztor_engine::{TorrentId, Unsaved};
+
+/// Longest time before new pieces are made durable.
+const PIECES_EVERY: Duration = Duration::from_secs(5);
+/// Longest time before the counts of a torrent without new pieces are saved: a crash of a seed loses no more.
+const COUNTS_EVERY: Duration = Duration::from_secs(300);
+
+/// Times of the next saves.
+#[derive(Debug)]
+struct SaveTimes {
+    pieces_at: Instant,
+    counts_at: Instant,
+}
+
+/// The kind of save that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    /// Torrents with new pieces.
+    Pieces,
+    /// Torrents with new pieces, and those where only bytes were counted.
+    PiecesAndCounts,
+}
+
+impl SaveTimes {
+    fn new(now: Instant) -> Self {
+        Self { pieces_at: now + RARELY, counts_at: now + RARELY }
+    }
+
+    /// Latest time at which to call [`due`](Self::due).
+    fn next(&self) -> Instant {
+        self.pieces_at.min(self.counts_at)
+    }
+
+    /// Returns the save for this moment. It is due again when [`has_news`](Self::has_news) has said so.
+    fn due(&mut self, now: Instant) -> Due {
+        if now < self.next() {
+            return Due::Nothing;
+        }
+        self.pieces_at = now + RARELY;
+        if now < self.counts_at {
+            return Due::Pieces;
+        }
+        self.counts_at = now + RARELY;
+        Due::PiecesAndCounts
+    }
+
+    /// There is something to save.
+    fn has_news(&mut self, now: Instant, pieces: bool, counts: bool) {
+        if pieces {
+            self.pieces_at = self.pieces_at.min(now + PIECES_EVERY);
+        }
+        if counts {
+            self.counts_at = self.counts_at.min(now + COUNTS_EVERY);
+        }
+    }
+}
+
+/// The saves of all torrents.
+#[derive(Debug)]
+pub(super) struct Saver {
+    times: SaveTimes,
+    /// Saves that have not been answered.
+    under_way: usize,
+}
+
+impl Saver {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { times: SaveTimes::new(now), under_way: 0 }
+    }
+
+    /// Time of the next save.
+    pub(super) fn next(&self) -> Instant {
+        self.times.next()
+    }
+
+    /// Returns true if no save is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way == 0
+    }
+
+    /// Saves the torrents that are due.
+    pub(super) fn save_due(&mut self, cx: &mut Context, torrents: &mut Torrents, disk: &Disk) {
+        match self.times.due(cx.now()) {
+            Due::Nothing => {}
+            Due::Pieces => self.save_unsaved(cx, torrents, disk, Unsaved::Pieces),
+            Due::PiecesAndCounts => self.save_unsaved(cx, torrents, disk, Unsaved::PiecesAndCounts),
+        }
+        self.times.has_news(cx.now(), cx.engine().has_unsaved(), cx.engine().has_uncounted());
+    }
+
+    /// Saves the torrents with something unsaved. With counts, it also saves those that look unchanged.
+    pub(super) fn save_unsaved(
+        &mut self,
+        cx: &mut Context,
+        torrents: &mut Torrents,
+        disk: &Disk,
+        scope: Unsaved,
+    ) {
+        let always = matches!(scope, Unsaved::PiecesAndCounts);
+        for id in cx.engine().unsaved(scope) {
+            self.save(cx, torrents, disk, id, always);
+        }
+    }
+
+    /// Queues a torrent's resume data to be made durable; one save of a torrent at a time.
+    pub(super) fn save(
+        &mut self,
+        cx: &mut Context,
+        torrents: &mut Torrents,
+        disk: &Disk,
+        id: TorrentId,
+        always: bool,
+    ) {
+        if let Some(job) = torrents.get_mut(id).and_then(|entry| entry.save_job(cx, always)) {
+            self.under_way += 1;
+            disk.save(job);
+        }
+    }
+
+    /// Queues the last save of a torrent that is being removed, behind one that may be under way.
+    pub(super) fn save_last(
+        &mut self,
+        cx: &mut Context,
+        torrents: &mut Torrents,
+        disk: &Disk,
+        id: TorrentId,
+    ) {
+        if let Some(entry) = torrents.get_mut(id) {
+            entry.end_save();
+        }
+        self.save(cx, torrents, disk, id, true);
+    }
+
+    /// Handles the result of a save. `is_last` is true if no later save follows.
+    pub(super) fn on_saved(
+        &mut self,
+        cx: &mut Context,
+        torrents: &mut Torrents,
+        disk: &Disk,
+        saved: Saved,
+        is_last: bool,
+    ) {
+        let Saved { torrent, resume, error } = saved;
+        self.under_way = self.under_way.saturating_sub(1);
+        let Some(entry) = torrents.get_mut(torrent) else { return };
+        entry.end_save();
+        match error {
+            None => {
+                entry.report_finished(cx, &resume);
+                entry.set_saved(resume);
+            }
+            Some(SaveError::ResumeData(fault)) => {
+                // The data itself is safe; the next start has to check it.
+                cx.engine_mut().not_saved(torrent);
+                cx.emit(SessionEvent::NotSaved { torrent, fault });
+                entry.report_finished(cx, &resume);
+            }
+            Some(SaveError::Exhausted) => {
+                cx.engine_mut().not_saved(torrent);
+                // At the end there is no later save; the caller's deadline ends it.
+                if is_last {
+                    entry.save_again();
+                }
+            }
+            Some(SaveError::Data(fault)) => {
+                entry.stop_in_doubt(cx, fault);
+            }
+            Some(SaveError::Changed(fault)) => entry.on_changed(cx, fault, resume.have),
+        }
+        if entry.wants_save() {
+            self.save(cx, torrents, disk, torrent, true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn pieces_are_due_in_seconds_and_counts_in_minutes() {
+        let start = Instant::ZERO + MINUTE;
+        let mut times = SaveTimes::new(start);
+        times.has_news(start, false, true);
+        assert_eq!(times.due(start + 4 * MINUTE), Due::Nothing);
+        // More bytes do not put it off.
+        times.has_news(start + 4 * MINUTE, true, true);
+        assert_eq!(times.due(start + 4 * MINUTE + PIECES_EVERY), Due::Pieces);
+        assert_eq!(times.next(), start + COUNTS_EVERY);
+        assert_eq!(times.due(start + COUNTS_EVERY), Due::PiecesAndCounts);
+        assert!(times.next() > start + COUNTS_EVERY + MINUTE, "nothing to save, nothing to wake up for");
+    }
+}

@@ -1,0 +1,9 @@
+//! Tokens of the sockets in the poll. All other tokens are keys of connections.
+
+use mio::Token;
+
+pub(crate) const WAKER: Token = Token(usize::MAX);
+pub(super) const LISTENER: Token = Token(usize::MAX - 1);
+pub(super) const UDP: Token = Token(usize::MAX - 2);
+pub(super) const LOCAL_V4: Token = Token(usize::MAX - 3);
+pub(super) const LOCAL_V6: Token = Token(usize::MAX - 4);

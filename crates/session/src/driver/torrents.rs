@@ -1,0 +1,144 @@
+//! The table of torrents, and the retries of those that a disk fault has stopped.
+
+use super::context::Context;
+use super::entry::{Entry, Stopped};
+use super::suspects::Served;
+use crate::disk::Disk;
+use crate::message::NewTorrent;
+use crate::snapshot::SessionEvent;
+use slotmap::SecondaryMap;
+use std::sync::Arc;
+use ztor_base::Instant;
+use ztor_engine::{Command, DiskFault, SendBlock, TorrentId, WriteBlock};
+
+/// The torrents' files.
+pub(super) struct Torrents {
+    table: SecondaryMap<TorrentId, Entry>,
+    /// Time of the next retry of any torrent.
+    retry_at: Instant,
+}
+
+impl Torrents {
+    pub(super) fn new() -> Self {
+        Self { table: SecondaryMap::new(), retry_at: Instant::FAR_FUTURE }
+    }
+
+    /// Adds a torrent and has its files checked.
+    pub(super) fn insert(&mut self, id: TorrentId, new: NewTorrent, disk: &Disk) {
+        self.table.insert(id, Entry::new(id, new));
+        self.check(id, disk);
+    }
+
+    /// Removes a torrent and ends its check.
+    pub(super) fn remove(&mut self, id: TorrentId) {
+        if let Some(entry) = self.table.remove(id) {
+            entry.stop_check();
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, id: TorrentId) -> Option<&mut Entry> {
+        self.table.get_mut(id)
+    }
+
+    pub(super) fn get(&self, id: TorrentId) -> Option<&Entry> {
+        self.table.get(id)
+    }
+
+    /// Has a torrent's files checked.
+    pub(super) fn check(&mut self, id: TorrentId, disk: &Disk) {
+        if let Some(entry) = self.table.get_mut(id) {
+            disk.check(entry.check_job());
+        }
+    }
+
+    /// Ends all checks.
+    pub(super) fn stop_checks(&self) {
+        self.table.values().for_each(Entry::stop_check);
+    }
+
+    /// Has a block written.
+    pub(super) fn write(&self, write: WriteBlock, disk: &mut Disk) {
+        match self.table.get(write.torrent) {
+            Some(entry) => disk.write(write, Arc::clone(entry.store())),
+            None => tracing::debug!("a block of a removed torrent is dropped"),
+        }
+    }
+
+    /// Has a worker locate a block. If its file has changed, the worker finds that out.
+    pub(super) fn locate(&self, send: SendBlock, disk: &mut Disk) {
+        if let Some(entry) = self.table.get(send.torrent) {
+            disk.locate(send, Arc::clone(entry.store()));
+        }
+    }
+
+    /// Counts a connection that its peer has closed against the pieces that it was served.
+    pub(super) fn on_hang_up(&mut self, now: Instant, served: &Served, disk: &mut Disk) {
+        if let Some((torrent, pieces)) = served.pieces()
+            && let Some(entry) = self.table.get_mut(torrent)
+        {
+            for piece in entry.on_hang_up(now, pieces) {
+                disk.rehash(torrent, piece, entry.store());
+            }
+        }
+    }
+
+    /// Handles a piece that was right before and is not any more.
+    pub(super) fn on_rotten(&mut self, cx: &mut Context, torrent: TorrentId, piece: u32) {
+        if let Some(entry) = self.table.get_mut(torrent) {
+            entry.on_rotten(cx, piece);
+        }
+    }
+
+    /// Notes that the torrent runs, and reports its check.
+    pub(super) fn on_started(&mut self, cx: &mut Context, torrent: TorrentId) {
+        if let Some(entry) = self.table.get_mut(torrent) {
+            let (hashed_bytes, believed_bytes) = entry.on_started(cx.now());
+            cx.emit(SessionEvent::Checked { torrent, hashed_bytes, believed_bytes });
+        }
+    }
+
+    /// Notes that a fault has stopped a torrent, and plans its retry. Returns false if a check follows at once, so that
+    /// the stop is not reported.
+    pub(super) fn on_stopped(&mut self, cx: &mut Context, torrent: TorrentId, fault: &DiskFault) -> bool {
+        let Some(entry) = self.table.get_mut(torrent) else { return true };
+        match entry.on_stopped(cx.now(), fault.kind) {
+            Stopped::LooksAgain => {
+                cx.emit(SessionEvent::ChangedByOthers { torrent, fault: fault.clone() });
+                return false;
+            }
+            Stopped::Rests { retry_after: Some(after) } => {
+                self.retry_at = self.retry_at.min(cx.now() + after);
+                cx.emit(SessionEvent::WillRetry { torrent, after });
+            }
+            Stopped::Rests { retry_after: None } => {}
+        }
+        true
+    }
+
+    /// Notes that the user resumes a torrent.
+    pub(super) fn resumed_by_user(&mut self, id: TorrentId) {
+        if let Some(entry) = self.table.get_mut(id) {
+            entry.resumed_by_user();
+        }
+    }
+
+    /// Time of the next retry.
+    pub(super) fn retry_at(&self) -> Instant {
+        self.retry_at
+    }
+
+    /// Resumes the torrents whose retry is due.
+    pub(super) fn retry_due(&mut self, cx: &mut Context) {
+        let now = cx.now();
+        if now < self.retry_at {
+            return;
+        }
+        let is_due = |entry: &Entry| entry.retry_at().is_some_and(|at| at <= now);
+        for (id, entry) in self.table.iter_mut().filter(|(_, entry)| is_due(entry)) {
+            entry.resumed_by_time();
+            cx.command(Command::Resume(id));
+        }
+        let next = self.table.values().filter_map(Entry::retry_at).min();
+        self.retry_at = next.unwrap_or(Instant::FAR_FUTURE);
+    }
+}
