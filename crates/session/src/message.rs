@@ -12,7 +12,7 @@ use ztor_engine::{
 };
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
-use ztor_wire::mse::Worked;
+use ztor_wire::mse::KeyResult;
 
 /// One message to the net thread.
 pub(crate) enum ToNet {
@@ -23,7 +23,7 @@ pub(crate) enum ToNet {
     /// Arithmetic for an encrypted handshake is done.
     Worked {
         peer: PeerKey,
-        worked: Worked,
+        worked: KeyResult,
     },
     Located(Located),
     LocateFailed {

@@ -5,7 +5,7 @@ use super::conn::Conn;
 use bytes::BytesMut;
 use ztor_base::Instant;
 use ztor_engine::{CloseCause, Encryption, Event, Offer, PeerKey};
-use ztor_wire::mse::{Accept, Ciphers, Mse, Step, Worked};
+use ztor_wire::mse::{Accept, Ciphers, KeyResult, Mse, Step};
 use ztor_wire::{HANDSHAKE_LEN, Handshake};
 
 /// The beginning of a plain stream (BEP 3).
@@ -139,9 +139,9 @@ impl Driver {
     }
 
     /// Arithmetic for a handshake is done.
-    pub(super) fn on_worked(&mut self, now: Instant, key: PeerKey, worked: Worked) {
+    pub(super) fn on_worked(&mut self, now: Instant, key: PeerKey, worked: KeyResult) {
         let Some(Conn { crypt: Crypt::Handshake(mse, _), .. }) = self.conns.get_mut(key) else { return };
-        match mse.worked(worked) {
+        match mse.handle_key(worked) {
             Ok(()) => self.go_on(now, key),
             Err(error) => self.lost(now, key, &error.to_string()),
         }
@@ -150,8 +150,8 @@ impl Driver {
     fn go_on(&mut self, now: Instant, key: PeerKey) {
         let Some(conn) = self.conns.get_mut(key) else { return };
         let Crypt::Handshake(mse, input) = &mut conn.crypt else { return };
-        let step = mse.read(input, |obfuscated| self.engine.swarm_of(obfuscated));
-        let output = mse.take_output();
+        let step = mse.handle(input, |obfuscated| self.engine.swarm_of(obfuscated));
+        let output = mse.poll_transmit();
         let is_too_much = input.len() > MAX_EARLY_BYTES;
         match step {
             Err(error) => self.lost(now, key, &error.to_string()),
