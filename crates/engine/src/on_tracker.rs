@@ -128,7 +128,7 @@ impl Engine {
                 !torrent.finished && torrent.peers.len() < self.config.max_peers_per_torrent / 2;
             let is_starving = torrent.starves_since.is_some_and(|since| now.since(since) >= STARVING);
             torrent.announcer.set_all(self.config.announce_to_all || is_starving);
-            let Some(due) = torrent.announcer.poll(now, wants_peers) else { return };
+            let Some(due) = torrent.announcer.poll_announce(now, wants_peers) else { return };
             self.announce(now, id, due, None, out);
         }
     }
@@ -310,7 +310,7 @@ impl Engine {
 
     /// Takes in what has come or timed out since the last turn.
     pub(crate) fn settle_trackers(&mut self, now: Instant, out: &mut Outbox) {
-        self.trackers.udp.tick(now);
+        self.trackers.udp.handle_timeout(now);
         self.drain_udp(now, out);
         while let Some((until, id)) = self.trackers.goodbyes.first().copied()
             && until <= now
