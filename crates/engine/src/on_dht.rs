@@ -116,7 +116,7 @@ impl Engine {
 
     pub(crate) fn settle_dht(&mut self, now: Instant) {
         let Some(dht) = &mut self.dht else { return };
-        dht.node.tick(now);
+        dht.node.handle_timeout(now);
         while dht.running.len() < MAX_AT_ONCE && !self.shutting_down {
             let Some((at, id)) = dht.due.first().copied().filter(|(at, _)| *at <= now) else { break };
             dht.due.remove(&(at, id));
