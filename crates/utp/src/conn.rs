@@ -218,8 +218,8 @@ impl Conn {
         }
     }
 
-    /// A packet came that names this connection.
-    pub(crate) fn on_packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+    /// Handles a packet that names this connection.
+    pub(crate) fn handle(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
         match self.state {
             State::SynSent { .. } => self.on_syn_answer(cx, packet),
             State::Established => self.on_established(cx, packet),

@@ -82,27 +82,28 @@ impl Endpoint {
         Ok(key)
     }
 
-    /// Takes a datagram in. Whether it was one of µTP, be it taken or dropped; one that was not is somebody else's.
+    /// Handles a datagram. Returns true if it is a µTP packet, accepted or dropped, and false if it belongs to another
+    /// protocol on the same socket.
     pub fn handle(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         self.on_datagram(now, from, datagram)
     }
 
-    /// Does what time asks for. To be called when [`Endpoint::poll_timeout`] is reached and after a batch of
+    /// Does what is due at `now`. Call it when [`Endpoint::poll_timeout`] is reached and after a batch of
     /// [`Endpoint::handle`].
-    pub fn tick(&mut self, now: Instant) {
+    pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((at, key)) = self.alarms.first().copied().filter(|(at, _)| *at <= now) {
             self.alarms.remove(&(at, key));
             if let Some(conn) = self.conns.get_mut(key) {
                 conn.alarm = Instant::FAR_FUTURE;
             }
-            self.with(now, key, |conn, cx| conn.on_time(cx));
+            self.with(now, key, |conn, cx| conn.handle_timeout(cx));
             if self.conns.get(key).is_some_and(Conn::wants_new_id) {
                 self.renumber(now, key);
             }
         }
     }
 
-    /// When [`Endpoint::tick`] wants to be called at the latest.
+    /// The latest time for the next [`Endpoint::handle_timeout`]; `None` if no timer runs.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.alarms.first().map(|(at, _)| *at)
     }
@@ -127,8 +128,11 @@ impl Endpoint {
             let Some(conn) = self.conns.get_mut(key) else { continue };
             conn.is_in_line = false;
             let (config, events, totals) = (&self.config, &mut self.events, self.totals);
-            let appended =
-                conn.transmit(&mut Context { now, clock_us, config, totals, events }, max_datagrams, buf);
+            let appended = conn.poll_transmit(
+                &mut Context { now, clock_us, config, totals, events },
+                max_datagrams,
+                buf,
+            );
             let to = conn.to;
             self.settle(now, key, appended.is_some());
             if let Some(appended) = appended {
@@ -138,7 +142,7 @@ impl Endpoint {
         None
     }
 
-    /// The next thing that happened.
+    /// The oldest event not yet returned.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -290,7 +294,7 @@ impl Endpoint {
             self.line.push_back(key);
         }
         // One that has moved back is found out when it rings.
-        let deadline = conn.deadline();
+        let deadline = conn.poll_timeout();
         if deadline < conn.alarm {
             self.alarms.remove(&(conn.alarm, key));
             conn.alarm = deadline;

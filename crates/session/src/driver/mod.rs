@@ -269,7 +269,7 @@ impl Driver {
                 self.on_message(now, message);
             }
             if self.utp.endpoint.poll_timeout().is_some_and(|at| at <= now) {
-                self.utp.endpoint.tick(now);
+                self.utp.endpoint.handle_timeout(now);
                 self.on_utp_events(now);
             }
             self.read_some(now);

@@ -27,7 +27,7 @@ impl Endpoint {
 
     fn on_packet(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
         match self.route(from, packet.header.conn_id) {
-            Some(key) => _ = self.with(now, key, |conn, cx| conn.on_packet(cx, packet)),
+            Some(key) => _ = self.with(now, key, |conn, cx| conn.handle(cx, packet)),
             None => self.on_stranger(now, from, packet),
         }
     }
@@ -55,7 +55,7 @@ impl Endpoint {
                 let (recv_id, first) = (header.conn_id, header.ack_nr.plus(1));
                 let key = self.insert(now, |key, cx| Conn::accept(key, cx, from, recv_id, first, syn));
                 self.events.push_back(Event::Incoming { key, from });
-                self.with(now, key, |conn, cx| conn.on_packet(cx, packet));
+                self.with(now, key, |conn, cx| conn.handle(cx, packet));
             }
             Verdict::Accept { .. } => self.strangers.reset(now, from, header, clock_us),
         }
