@@ -11,7 +11,7 @@ use ztor_metainfo::{Magnet, Metainfo};
 
 use crate::args::{CreateArgs, Date};
 use crate::console::Console;
-use crate::content::{self, Extras};
+use crate::content::{self, TorrentFields};
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
 use crate::text::lossy_path;
@@ -22,7 +22,7 @@ pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::
         Some(path) => path.clone(),
         None => default_output(&args.path)?,
     };
-    let extras = Extras {
+    let fields = TorrentFields {
         tiers: tiers(&args.tracker)?,
         web_seeds: web_seeds(&args.web_seed)?,
         private: args.private,
@@ -41,11 +41,11 @@ pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::
         let message = format!("{} is the data itself; the torrent file would replace it", output.display());
         return Err(Fault::usage(message).hint("choose another file with -o").into());
     }
-    let Some(made) = content::make(&args.path, &args.content, extras, console, stop)? else {
+    let Some(created) = content::make(&args.path, &args.content, fields, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
-    write_file(&output, &made.bytes, args.force)?;
-    report(&output, &made, console);
+    write_file(&output, &created.bytes, args.force)?;
+    report(&output, &created, console);
     Ok(Exit::Ok)
 }
 
@@ -65,8 +65,8 @@ struct CreatedJson<'a> {
     skipped: &'a [String],
 }
 
-fn report(output: &Path, made: &content::Made, console: &Console) {
-    let meta: &Metainfo = &made.meta;
+fn report(output: &Path, created: &content::Created, console: &Console) {
+    let meta: &Metainfo = &created.meta;
     let created = CreatedJson {
         file: output,
         name: &meta.name,
@@ -77,7 +77,7 @@ fn report(output: &Path, made: &content::Made, console: &Console) {
         files: crate::select::numbered(meta).count(),
         pieces: meta.layout.piece_count(),
         piece_length: meta.layout.piece_length(),
-        skipped: &made.skipped,
+        skipped: &created.skipped,
     };
     if console.is_json() {
         return console.json(&created);

@@ -16,7 +16,7 @@ use super::tracker::{Urls, start};
 use crate::args::{ContentArgs, DemoArgs, Format, NetArgs};
 use crate::check;
 use crate::console::Console;
-use crate::content::{self, Extras};
+use crate::content::{self, TorrentFields};
 use crate::display::{Display, Work};
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
@@ -64,11 +64,11 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
     say(&format!("Tracker:  {}", urls.http.as_deref().unwrap_or_default()));
     let content =
         ContentArgs { format: Format::Hybrid, piece_length: None, ignore: Vec::new(), include_hidden: false };
-    let extras = Extras { tiers: vec![urls.tier()], ..Extras::default() };
-    let Some(made) = content::make(&source.join(NAME), &content, extras, console, stop)? else {
+    let fields = TorrentFields { tiers: vec![urls.tier()], ..TorrentFields::default() };
+    let Some(created) = content::make(&source.join(NAME), &content, fields, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
-    let meta = made.meta;
+    let meta = created.meta;
     let pieces = meta.layout.piece_count();
     say(&format!("Torrent:  {NAME}, {} in {pieces} pieces, v1 and v2", Size(meta.layout.total_len())));
     let mut seeds = Vec::new();
