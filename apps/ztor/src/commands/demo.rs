@@ -21,7 +21,7 @@ use crate::display::{Display, Work};
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
 use crate::swarm::{Goal, Seed, Swarm};
-use crate::units::{Rate, Size, Took};
+use crate::units::{Elapsed, Rate, Size};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NAME: &str = "ztor-demo.bin";
@@ -100,7 +100,7 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
         return Ok(Exit::Interrupted);
     }
     let rate = Rate((bytes as f64 / seconds.max(0.001)) as u64);
-    say(&format!("Verified: the copy is right. {} in {}, {rate}", Size(bytes), Took(seconds)));
+    say(&format!("Verified: the copy is right. {} in {}, {rate}", Size(bytes), Elapsed(seconds)));
     Ok(Exit::Ok)
 }
 

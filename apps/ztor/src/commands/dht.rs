@@ -15,7 +15,7 @@ use crate::args::{DhtArgs, DhtCommand};
 use crate::console::Console;
 use crate::exit::{Exit, Fault};
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let start = |net: &DhtArgs| {
@@ -241,7 +241,7 @@ impl<'a> DhtQuery<'a> {
         });
         let text = text.unwrap_or_else(|| String::from_utf8_lossy(value).into_owned());
         self.tell(
-            &Shown(&text).to_string(),
+            &Escaped(&text).to_string(),
             &json!({"event": "item", "value": text, "bencoded": HEXLOWER.encode(value), "seq": item.seq()}),
         );
     }

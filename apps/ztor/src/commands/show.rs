@@ -16,7 +16,7 @@ use crate::load::{self, Loaded};
 use crate::select::numbered;
 use crate::stop::Stop;
 use crate::swarm;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::units::Size;
 
 /// Trackers that are asked about one torrent.
@@ -113,7 +113,7 @@ fn show_torrent(args: &ShowArgs, meta: &Metainfo, console: &Console) {
                 format!("{} seed, {} fetch", seeders.unwrap_or(0), leechers.unwrap_or(0))
             }
         };
-        let _ = write!(text, "\n{}: {}", Shown(&swarm.tracker), Shown(&says));
+        let _ = write!(text, "\n{}: {}", Escaped(&swarm.tracker), Escaped(&says));
     }
     console.line(&text);
 }
@@ -311,7 +311,7 @@ struct Sheet(String);
 impl Sheet {
     fn row(&mut self, label: &str, value: &str) {
         let label = if label.is_empty() { String::new() } else { format!("{label}:") };
-        let value = Shown(value).to_string();
+        let value = Escaped(value).to_string();
         self.0.push_str(format!("{label:LABEL$}{value}").trim_end());
         self.0.push('\n');
     }
@@ -338,9 +338,9 @@ impl Sheet {
     fn file(&mut self, number: usize, file: &ztor_metainfo::File) {
         let path = file.path.join("/");
         // Writing to a string cannot fail.
-        let _ = write!(self.0, "{number:>6}  {:>9}  {}", Size(file.length), Shown(&path));
+        let _ = write!(self.0, "{number:>6}  {:>9}  {}", Size(file.length), Escaped(&path));
         if let Some(target) = &file.symlink {
-            let _ = write!(self.0, " -> {}", Shown(&target.join("/")));
+            let _ = write!(self.0, " -> {}", Escaped(&target.join("/")));
         }
         for (set, mark) in [(file.executable, " [executable]"), (file.hidden, " [hidden]")] {
             if set {
