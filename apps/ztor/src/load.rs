@@ -12,7 +12,7 @@ use anyhow::Context;
 use ztor_metainfo::{Magnet, Metainfo};
 use ztor_session::{Bind, FetchError, fetch_url};
 
-use crate::exit::{Exit, Fault};
+use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
 
 /// One TORRENT argument, before anything is read.
@@ -67,7 +67,9 @@ fn file(path: &Path) -> anyhow::Result<Loaded> {
     let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
     let metadata = file.metadata();
     if metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
-        return Err(Fault::new(Exit::BadTorrent, format!("{shown} is a folder, not a torrent file")).into());
+        return Err(
+            CliError::new(Exit::BadTorrent, format!("{shown} is a folder, not a torrent file")).into()
+        );
     }
     let mut bytes = Vec::new();
     let limit = ztor_metainfo::MAX_TORRENT_LEN as u64;
@@ -76,7 +78,7 @@ fn file(path: &Path) -> anyhow::Result<Loaded> {
         // Of a pipe it is not known how much would come.
         let len = metadata.map_or(0, |metadata| metadata.len()).max(bytes.len() as u64);
         let message = format!("{shown} has {len} bytes; a torrent file has at most {limit}");
-        return Err(Fault::new(Exit::BadTorrent, message).into());
+        return Err(CliError::new(Exit::BadTorrent, message).into());
     }
     understand(&bytes, &shown.to_string()).with_context(|| format!("{shown} is not a usable torrent file"))
 }
@@ -87,7 +89,7 @@ pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
         Loaded::Torrent(meta) => Ok(*meta),
         Loaded::Magnet(_) => {
             let message = format!("{} holds a magnet link; a torrent file is needed here", path.display());
-            Err(Fault::new(Exit::BadTorrent, message)
+            Err(CliError::new(Exit::BadTorrent, message)
                 .hint("`ztor get --metadata-only` makes the torrent file of a link")
                 .into())
         }
@@ -110,11 +112,11 @@ fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Loaded> {
     let start = bytes.trim_ascii_start();
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     if start.is_empty() {
-        return Err(Fault::new(Exit::BadTorrent, "it is empty").into());
+        return Err(CliError::new(Exit::BadTorrent, "it is empty").into());
     }
     if start.first() == Some(&b'<') {
         // The start of HTML or XML, as a server sends it in place of the file.
-        return Err(Fault::new(Exit::BadTorrent, format!("{place} is a web page, not a torrent"))
+        return Err(CliError::new(Exit::BadTorrent, format!("{place} is a web page, not a torrent"))
             .hint("open it in a browser: it may ask for a login, or have the link to the torrent")
             .into());
     }

@@ -20,7 +20,7 @@ use ztor_session::{
 
 use crate::args::NetArgs;
 use crate::display::{Display, Event, Row, Summary};
-use crate::exit::{Exit, Fault, Report};
+use crate::exit::{CliError, Exit, Report};
 use crate::stop::Stop;
 use crate::units::Span;
 use failures::not_whole;
@@ -153,7 +153,7 @@ impl Swarm {
                 if matches!(goal, Goal::Fetch { .. }) && self.is_any_open() {
                     break Ok(Exit::Interrupted);
                 }
-                break self.first_failure().map_or(Ok(Exit::Ok), |fault| Err(fault.into()));
+                break self.first_failure().map_or(Ok(Exit::Ok), |error| Err(error.into()));
             }
             if let Ok(event) = events.recv_timeout(TICK) {
                 self.on_event(event, goal);
@@ -167,7 +167,7 @@ impl Swarm {
             match self.verdict(goal, &mut watch) {
                 Ok(true) => break Ok(Exit::Ok),
                 Ok(false) => {}
-                Err(fault) => break Err(fault.into()),
+                Err(error) => break Err(error.into()),
             }
         };
         self.display.finish();
@@ -185,8 +185,8 @@ impl Swarm {
             if let Ok(event) = events.recv_timeout(TICK) {
                 self.on_event(event, Goal::Serve);
             }
-            if let Some(fault) = self.first_failure() {
-                return Err(fault.into());
+            if let Some(error) = self.first_failure() {
+                return Err(error.into());
             }
         }
         Ok(true)
@@ -359,17 +359,17 @@ impl Swarm {
     }
 
     /// Whether the goal is reached; an error if it can't be any more.
-    fn verdict(&self, goal: Goal, watch: &mut Watch) -> Result<bool, Fault> {
+    fn verdict(&self, goal: Goal, watch: &mut Watch) -> Result<bool, CliError> {
         if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed(_)))
-            && let Some(fault) = self.first_failure()
+            && let Some(error) = self.first_failure()
         {
-            return Err(fault);
+            return Err(error);
         }
         let Goal::Fetch { seed, give_up } = goal else { return Ok(false) };
         if self.is_any_open() {
             return match give_up {
                 Some(patience) if watch.silence(&self.session.snapshot()) >= patience => {
-                    Err(self.silent_fault(patience))
+                    Err(self.silence_error(patience))
                 }
                 _ => Ok(false),
             };
@@ -395,7 +395,7 @@ impl Swarm {
         })
     }
 
-    fn silent_fault(&self, patience: Duration) -> Fault {
+    fn silence_error(&self, patience: Duration) -> CliError {
         let mut open = self.torrents.iter().filter(|torrent| matches!(torrent.outcome, Outcome::Open));
         let name = open.next().map_or("", |torrent| &torrent.name);
         let others = match open.count() {
@@ -403,8 +403,11 @@ impl Swarm {
             n => format!(" and {n} more"),
         };
         let patience = Span(patience.as_secs());
-        Fault::new(Exit::Network, format!("nothing was received for {patience}; {name}{others} not complete"))
-            .hint("run the same command again later: it goes on where it was")
+        CliError::new(
+            Exit::Network,
+            format!("nothing was received for {patience}; {name}{others} not complete"),
+        )
+        .hint("run the same command again later: it goes on where it was")
     }
 
     fn rows(&self) -> Vec<Row> {

@@ -18,7 +18,7 @@ use crate::check;
 use crate::console::Console;
 use crate::content::{self, TorrentFields};
 use crate::display::{Display, Work};
-use crate::exit::{Exit, Fault};
+use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
 use crate::swarm::{Goal, Seed, Swarm};
 use crate::units::{Elapsed, Rate, Size};
@@ -113,7 +113,7 @@ fn verify(meta: &Arc<Metainfo>, dir: &Path, console: &Console, stop: &Stop) -> a
     let Some(good) = check::pieces(meta, dir, console, stop)? else { return Ok(false) };
     match good.iter().filter(|good| !**good).count() {
         0 => Ok(true),
-        bad => Err(Fault::new(
+        bad => Err(CliError::new(
             Exit::Failed,
             format!("the copy is wrong: {bad} of {} pieces are bad", good.len()),
         )

@@ -13,7 +13,7 @@ use ztor_session::{DHT_ROUTERS, DhtClient};
 
 use crate::args::{DhtArgs, DhtCommand};
 use crate::console::Console;
-use crate::exit::{Exit, Fault};
+use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
 use crate::text::Escaped;
 
@@ -41,7 +41,7 @@ pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyho
                 None => Item::immutable(value),
                 Some(file) => Item::sign(&key_seed(file)?, salt.clone().into_bytes(), *seq, value),
             };
-            let item = item.map_err(|error| Fault::usage(format!("this cannot be stored: {error}")))?;
+            let item = item.map_err(|error| CliError::usage(format!("this cannot be stored: {error}")))?;
             start(net)?.put(item)
         }
         DhtCommand::Stats { net } => start(net)?.stats(),
@@ -82,7 +82,7 @@ impl<'a> DhtQuery<'a> {
                 Some(Ok(Exit::Ok))
             }
             Event::Failed { error, .. } if is_of(event, query) => {
-                Some(Err(Fault::new(Exit::Network, format!("{addr}: {error}")).into()))
+                Some(Err(CliError::new(Exit::Network, format!("{addr}: {error}")).into()))
             }
             _ => None,
         })
@@ -116,7 +116,7 @@ impl<'a> DhtQuery<'a> {
             }
             _ if dht.is_done(event, lookup, json!({})) => Some(match found {
                 true => Ok(Exit::Ok),
-                false => Err(Fault::new(Exit::Failed, "nothing is stored there").into()),
+                false => Err(CliError::new(Exit::Failed, "nothing is stored there").into()),
             }),
             _ => None,
         })
@@ -138,7 +138,7 @@ impl<'a> DhtQuery<'a> {
                 None
             }
             _ if dht.is_done(event, lookup, json!({})) => Some(match kept {
-                0 => Err(Fault::new(Exit::Failed, "no node stored it").into()),
+                0 => Err(CliError::new(Exit::Failed, "no node stored it").into()),
                 _ => Ok(Exit::Ok),
             }),
             _ => None,
@@ -192,7 +192,7 @@ impl<'a> DhtQuery<'a> {
     ) -> anyhow::Result<T> {
         while Instant::now() < self.until {
             if self.stop.is_set() {
-                return Err(Fault::new(Exit::Interrupted, "interrupted").into());
+                return Err(CliError::new(Exit::Interrupted, "interrupted").into());
             }
             for event in self.client.step().context("the socket")? {
                 if let Some(result) = on_event(self, &event) {
@@ -205,8 +205,8 @@ impl<'a> DhtQuery<'a> {
             0 => "no node of the DHT answered",
             _ => "the search did not come to an end",
         };
-        let fault = Fault::new(Exit::Network, format!("{why} in {} s", self.patience.as_secs()));
-        Err(fault
+        let error = CliError::new(Exit::Network, format!("{why} in {} s", self.patience.as_secs()));
+        Err(error
             .hint("is there a network? --dht-bootstrap names another node, --give-up gives it more time")
             .into())
     }
@@ -259,24 +259,24 @@ fn is_of(event: &Event, query: QueryId) -> bool {
     matches!(event, Event::Pong { query: of, .. } | Event::Failed { query: of, .. } if *of == query)
 }
 
-fn resolve(node: &str) -> Result<SocketAddr, Fault> {
-    let wrong = |why: String| Fault::usage(format!("{node}: {why}")).hint("write HOST:PORT");
+fn resolve(node: &str) -> Result<SocketAddr, CliError> {
+    let wrong = |why: String| CliError::usage(format!("{node}: {why}")).hint("write HOST:PORT");
     let mut found = node.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
     found.next().ok_or_else(|| wrong("this name has no address".into()))
 }
 
-fn info_hash(torrent: &str) -> Result<SwarmId, Fault> {
+fn info_hash(torrent: &str) -> Result<SwarmId, CliError> {
     match Magnet::of_hash(torrent).map_or_else(|| torrent.parse(), Ok) {
         Ok(magnet) => Ok(magnet.info_hashes.swarm_id()),
         Err(_) => hash(torrent).map(SwarmId::new),
     }
 }
 
-fn hash(text: &str) -> Result<[u8; 20], Fault> {
+fn hash(text: &str) -> Result<[u8; 20], CliError> {
     let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
     bytes
         .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| Fault::usage(format!("`{text}` is no hash")).hint("write 40 hex digits"))
+        .ok_or_else(|| CliError::usage(format!("`{text}` is no hash")).hint("write 40 hex digits"))
 }
 
 fn key_seed(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
@@ -284,7 +284,7 @@ fn key_seed(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
     let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        Fault::usage(format!("{shown} is no key: expected 64 hex digits"))
+        CliError::usage(format!("{shown} is no key: expected 64 hex digits"))
             .hint("`openssl rand -hex 32 > FILE` makes one")
             .into()
     })

@@ -16,7 +16,7 @@ use crate::args::{Allocate, GetArgs};
 use crate::check;
 use crate::console::Console;
 use crate::display::Display;
-use crate::exit::{Exit, Fault, Report, of_many};
+use crate::exit::{CliError, Exit, Report, of_many};
 use crate::load::{self, Loaded};
 use crate::memory;
 use crate::select::Selection;
@@ -62,8 +62,8 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
             false
         }
     });
-    if let Some(fault) = nothing_left(adds.len() + links.len(), &lost, console) {
-        return Err(fault.into());
+    if let Some(error) = nothing_left(adds.len() + links.len(), &lost, console) {
+        return Err(error.into());
     }
     prepare_output(&args.output, links.is_empty().then_some(&torrents))?;
     let mut swarm = Swarm::start(&args.net, state_dir.clone(), Display::new(console))?;
@@ -154,8 +154,8 @@ fn fetch_metadata(
         message: format!("--metadata-only: {} is known already", meta.name),
         hint: Some("it is for magnet links; `ztor show` lists what is in a torrent file".into()),
     }));
-    if let Some(fault) = nothing_left(links.len(), &lost, console) {
-        return Err(fault.into());
+    if let Some(error) = nothing_left(links.len(), &lost, console) {
+        return Err(error.into());
     }
     prepare_output(&args.output, None)?;
     let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
@@ -164,9 +164,9 @@ fn fetch_metadata(
         let (dir, magnet) = (args.output.clone(), link.magnet.clone());
         let write: Then = Box::new(move |meta| {
             if !meta.hashes.is_complete() {
-                let fault =
-                    Fault::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
-                return Err(fault
+                let error =
+                    CliError::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
+                return Err(error
                     .hint("it is a hybrid torrent, and the peers that were found know v1 only")
                     .into());
             }
@@ -201,8 +201,9 @@ fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
             if std::fs::read(path).is_ok_and(|found| found == bytes) {
                 return Ok(());
             }
-            let fault = Fault::new(Exit::Storage, format!("{} exists, with other contents", path.display()));
-            Err(fault.hint("move it away, or choose another folder with -o").into())
+            let error =
+                CliError::new(Exit::Storage, format!("{} exists, with other contents", path.display()));
+            Err(error.hint("move it away, or choose another folder with -o").into())
         }
         Err(error) => Err(error).with_context(context),
     }
@@ -243,7 +244,7 @@ fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Op
 }
 
 /// The error if nothing is left to do.
-fn nothing_left(left: usize, lost: &[Report], console: &Console) -> Option<Fault> {
+fn nothing_left(left: usize, lost: &[Report], console: &Console) -> Option<CliError> {
     if left > 0 {
         return None;
     }
@@ -276,7 +277,7 @@ impl Plan {
             None => Some(linked.to_vec()).filter(|linked| !linked.is_empty()),
         };
         if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&true)) {
-            return Err(Fault::usage(format!(
+            return Err(CliError::usage(format!(
                 "the magnet link asks for files that {} does not have",
                 meta.name
             ))
@@ -302,7 +303,7 @@ impl Plan {
 fn prepare_output(dir: &Path, torrents: Option<&Vec<Arc<Metainfo>>>) -> anyhow::Result<()> {
     let cannot = || format!("cannot put data into {}", dir.display());
     if dir.metadata().is_ok_and(|found| !found.is_dir()) {
-        return Err(Fault::new(Exit::Storage, format!("{}: it is a file, not a folder", cannot()))
+        return Err(CliError::new(Exit::Storage, format!("{}: it is a file, not a folder", cannot()))
             .hint("give -o the folder that the data belongs into")
             .into());
     }

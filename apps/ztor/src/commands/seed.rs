@@ -11,7 +11,7 @@ use crate::args::{DataArgs, SeedArgs};
 use crate::check;
 use crate::console::Console;
 use crate::display::Display;
-use crate::exit::{Exit, Fault, Report, of_many};
+use crate::exit::{CliError, Exit, Report, of_many};
 use crate::load::{self, Source};
 use crate::select::data_dir;
 use crate::stop::Stop;
@@ -21,10 +21,10 @@ pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Re
     let peers = swarm::peers(&args.peer)?;
     let Some((torrents, lost)) = load_all(&args.data, console, stop)? else { return Ok(Exit::Interrupted) };
     if torrents.is_empty()
-        && let Some(fault) = of_many(&lost, lost.len())
+        && let Some(error) = of_many(&lost, lost.len())
     {
         lost.iter().skip(1).for_each(|report| console.warn(&report.message));
-        return Err(fault.into());
+        return Err(error.into());
     }
     let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
     lost.into_iter().for_each(|report| swarm.lose(report));
@@ -96,7 +96,7 @@ fn load_all(
 pub(super) fn load_one(torrent: &OsStr, path: &Path) -> anyhow::Result<Data> {
     let Source::File(file) = Source::parse(torrent) else {
         let message = format!("a torrent file is needed here, not {}", torrent.display());
-        return Err(Fault::usage(message)
+        return Err(CliError::usage(message)
             .hint("`ztor get --metadata-only` makes the torrent file of a magnet link")
             .into());
     };
@@ -106,13 +106,13 @@ pub(super) fn load_one(torrent: &OsStr, path: &Path) -> anyhow::Result<Data> {
 }
 
 /// What the arguments say: torrents and where their data is.
-pub(super) fn pairs(args: &DataArgs) -> Result<Vec<(&OsStr, &Path)>, Fault> {
+pub(super) fn pairs(args: &DataArgs) -> Result<Vec<(&OsStr, &Path)>, CliError> {
     if let Some(dir) = &args.dir {
         return Ok(args.torrents.iter().map(|torrent| (torrent.as_os_str(), dir.as_path())).collect());
     }
     let (pairs, rest) = args.torrents.as_chunks::<2>();
     if let [last] = rest {
-        return Err(Fault::usage(format!("{} has no PATH after it", last.display()))
+        return Err(CliError::usage(format!("{} has no PATH after it", last.display()))
             .hint("write TORRENT PATH pairs, or --in DIR and only torrents"));
     }
     Ok(pairs.iter().map(|[torrent, path]| (torrent.as_os_str(), Path::new(path))).collect())

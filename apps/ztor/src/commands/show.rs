@@ -11,7 +11,7 @@ use ztor_session::{AddMagnet, Session, SessionEvent, TorrentEvent};
 
 use crate::args::ShowArgs;
 use crate::console::Console;
-use crate::exit::{Exit, Fault, Report, of_many};
+use crate::exit::{CliError, Exit, Report, of_many};
 use crate::load::{self, Loaded};
 use crate::select::numbered;
 use crate::stop::Stop;
@@ -45,7 +45,7 @@ pub(super) fn run(args: &ShowArgs, console: &Console, stop: &Stop) -> anyhow::Re
             }
         }
     }
-    of_many(&lost, args.torrents.len()).map_or(Ok(Exit::Ok), |fault| Err(fault.into()))
+    of_many(&lost, args.torrents.len()).map_or(Ok(Exit::Ok), |error| Err(error.into()))
 }
 
 fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
@@ -79,12 +79,14 @@ fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) 
                 break meta;
             }
             Ok(SessionEvent::Torrent(TorrentEvent::Unusable { message, .. })) => {
-                return Err(Fault::new(Exit::BadTorrent, format!("what the link leads to: {message}")).into());
+                return Err(
+                    CliError::new(Exit::BadTorrent, format!("what the link leads to: {message}")).into()
+                );
             }
             Ok(_) => {}
             Err(_) if Instant::now() >= until => {
-                let fault = Fault::new(Exit::Network, "nobody was found who knows what the link leads to");
-                return Err(fault
+                let error = CliError::new(Exit::Network, "nobody was found who knows what the link leads to");
+                return Err(error
                     .hint("try again later, or see what the link itself says with --offline")
                     .into());
             }

@@ -42,7 +42,7 @@ pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::
         }
     }
     match of_many(&lost, pairs.len()) {
-        Some(fault) => Err(fault.into()),
+        Some(error) => Err(error.into()),
         None => Ok(if any_bad { Exit::Failed } else { Exit::Ok }),
     }
 }

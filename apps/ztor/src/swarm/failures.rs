@@ -5,7 +5,7 @@ use ztor_session::TorrentId;
 use super::torrent::Outcome;
 use super::{Goal, Swarm};
 use crate::display::Event;
-use crate::exit::{Exit, Fault, Report, of_many};
+use crate::exit::{CliError, Exit, Report, of_many};
 
 impl Swarm {
     /// Notes what became of a torrent that cannot be used. The others go on, and the exit code says so at the end.
@@ -41,7 +41,7 @@ impl Swarm {
     }
 
     /// The error for the torrents that failed, if any did.
-    pub(super) fn first_failure(&self) -> Option<Fault> {
+    pub(super) fn first_failure(&self) -> Option<CliError> {
         let failed = self.torrents.iter().filter_map(|torrent| match &torrent.outcome {
             Outcome::Failed(report) => Some(report),
             Outcome::Open | Outcome::Done => None,

@@ -8,7 +8,7 @@ use ztor_session::{Config, DhtOptions, default_state_dir};
 
 use crate::args::NetArgs;
 use crate::console::Console;
-use crate::exit::Fault;
+use crate::exit::CliError;
 
 /// How a session is to run that talks to peers.
 pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
@@ -60,11 +60,11 @@ pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
 }
 
 /// The addresses of all `--peer` flags; names are looked up.
-pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, Fault> {
+pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, CliError> {
     let mut peers = HashSet::new();
     for flag in flags {
         let found = flag.to_socket_addrs().map_err(|error| {
-            Fault::usage(format!("--peer {flag}: {error}"))
+            CliError::usage(format!("--peer {flag}: {error}"))
                 .hint("write HOST:PORT, for example 192.0.2.1:6881 or [2001:db8::1]:6881")
         })?;
         peers.extend(found);
