@@ -12,9 +12,9 @@ mod exit;
 mod load;
 mod memory;
 mod net_args;
+mod runner;
 mod select;
 mod stop;
-mod swarm;
 mod text;
 mod units;
 

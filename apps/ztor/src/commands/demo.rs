@@ -19,8 +19,8 @@ use crate::console::Console;
 use crate::content::{self, TorrentFields};
 use crate::display::{Display, Work};
 use crate::exit::{CliError, Exit};
+use crate::runner::{Goal, Runner, Seed};
 use crate::stop::Stop;
-use crate::swarm::{Goal, Seed, Swarm};
 use crate::units::{Elapsed, Rate, Size};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -73,7 +73,7 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
     say(&format!("Torrent:  {NAME}, {} in {pieces} pieces, v1 and v2", Size(meta.layout.total_len())));
     let mut seeds = Vec::new();
     for n in 1..=SEEDS {
-        let mut seed = Swarm::start(&net(), None, Display::silent(console))?;
+        let mut seed = Runner::start(&net(), None, Display::silent(console))?;
         seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), source) })?;
         if !seed.wait_until_served(stop)? {
             return Ok(Exit::Interrupted);
@@ -81,7 +81,7 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
         say(&format!("Seed {n}:   {}", seed.local_addr()));
         seeds.push(seed);
     }
-    let mut leecher = Swarm::start(&net(), None, Display::new(console).every(BEAT))?;
+    let mut leecher = Runner::start(&net(), None, Display::new(console).every(BEAT))?;
     let started = Instant::now();
     leecher.add(AddTorrent::new(Arc::clone(&meta), target))?;
     let goal = Goal::Fetch { seed: Seed::default(), give_up: Some(PATIENCE) };

@@ -19,17 +19,17 @@ use crate::display::Display;
 use crate::exit::{CliError, Exit, Report, of_many};
 use crate::load::{self, Loaded};
 use crate::memory;
+use crate::runner::{self, Goal, Link, Runner, Seed, Then};
 use crate::select::Selection;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Link, Seed, Swarm, Then};
 
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
-    let mut peers = swarm::peers(&args.peer)?;
+    let mut peers = runner::peers(&args.peer)?;
     let Some(Wanted { mut torrents, mut links, mut lost }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
-    let state_dir = swarm::state_dir(console);
+    let state_dir = runner::state_dir(console);
     // What an earlier run has found out need not be asked again, and may be all that is left of the swarm.
     if let Some(dir) = &state_dir {
         links.retain(|link| {
@@ -66,17 +66,17 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         return Err(error.into());
     }
     prepare_output(&args.output, links.is_empty().then_some(&torrents))?;
-    let mut swarm = Swarm::start(&args.net, state_dir.clone(), Display::new(console))?;
-    lost.into_iter().for_each(|report| swarm.lose(report));
+    let mut runner = Runner::start(&args.net, state_dir.clone(), Display::new(console))?;
+    lost.into_iter().for_each(|report| runner.lose(report));
     for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
-        if meta.private || !swarm.finds_peers() {
+        if meta.private || !runner.finds_peers() {
             console
                 .warn(&format!("{} names no tracker: without --peer it waits for peers to come", meta.name));
         }
     }
     for add in adds {
-        if let Err(error) = swarm.add(add) {
-            swarm.lose(Report::of(&error));
+        if let Err(error) = runner.add(add) {
+            runner.lose(Report::of(&error));
         }
     }
     let plan = Rc::new(plan);
@@ -94,13 +94,13 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
             };
             plan.add(meta, &wanted).map(Some)
         });
-        if let Err(error) = swarm.add_link(link, peers, then) {
-            swarm.lose(Report::of(&error));
+        if let Err(error) = runner.add_link(link, peers, then) {
+            runner.lose(Report::of(&error));
         }
     }
     let seed = Seed { always: args.seed, ratio: args.seed_ratio, time: args.seed_time };
-    let result = swarm.run(Goal::Fetch { seed, give_up: args.give_up }, stop);
-    swarm.end(stop.is_set());
+    let result = runner.run(Goal::Fetch { seed, give_up: args.give_up }, stop);
+    runner.end(stop.is_set());
     result
 }
 
@@ -158,8 +158,8 @@ fn fetch_metadata(
         return Err(error.into());
     }
     prepare_output(&args.output, None)?;
-    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
-    lost.into_iter().for_each(|report| swarm.lose(report));
+    let mut runner = Runner::start(&args.net, runner::state_dir(console), Display::new(console))?;
+    lost.into_iter().for_each(|report| runner.lose(report));
     for link in links {
         let (dir, magnet) = (args.output.clone(), link.magnet.clone());
         let write: Then = Box::new(move |meta| {
@@ -176,12 +176,12 @@ fn fetch_metadata(
             write_new(&path, &meta.to_bytes())?;
             Ok(None)
         });
-        if let Err(error) = swarm.add_link(link, peers.clone(), write) {
-            swarm.lose(Report::of(&error));
+        if let Err(error) = runner.add_link(link, peers.clone(), write) {
+            runner.lose(Report::of(&error));
         }
     }
-    let result = swarm.run(Goal::Fetch { seed: Seed::default(), give_up: args.give_up }, stop);
-    swarm.end(stop.is_set());
+    let result = runner.run(Goal::Fetch { seed: Seed::default(), give_up: args.give_up }, stop);
+    runner.end(stop.is_set());
     result
 }
 

@@ -13,12 +13,12 @@ use crate::console::Console;
 use crate::display::Display;
 use crate::exit::{CliError, Exit, Report, of_many};
 use crate::load::{self, Source};
+use crate::runner::{self, Goal, Runner};
 use crate::select::data_dir;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Swarm};
 
 pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let peers = swarm::peers(&args.peer)?;
+    let peers = runner::peers(&args.peer)?;
     let Some((torrents, lost)) = load_all(&args.data, console, stop)? else { return Ok(Exit::Interrupted) };
     if torrents.is_empty()
         && let Some(error) = of_many(&lost, lost.len())
@@ -26,8 +26,8 @@ pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Re
         lost.iter().skip(1).for_each(|report| console.warn(&report.message));
         return Err(error.into());
     }
-    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
-    lost.into_iter().for_each(|report| swarm.lose(report));
+    let mut runner = Runner::start(&args.net, runner::state_dir(console), Display::new(console))?;
+    lost.into_iter().for_each(|report| runner.lose(report));
     for (meta, dir) in torrents {
         let add = AddTorrent {
             read_only: true,
@@ -35,12 +35,12 @@ pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Re
             peers: peers.clone(),
             ..AddTorrent::new(meta, dir)
         };
-        if let Err(error) = swarm.add(add) {
-            swarm.lose(Report::of(&error));
+        if let Err(error) = runner.add(add) {
+            runner.lose(Report::of(&error));
         }
     }
-    let result = swarm.run(Goal::Serve, stop);
-    swarm.end(stop.is_set());
+    let result = runner.run(Goal::Serve, stop);
+    runner.end(stop.is_set());
     result
 }
 

@@ -15,9 +15,9 @@ use crate::console::Console;
 use crate::content::{self, TorrentFields};
 use crate::display::{Display, Event};
 use crate::exit::Exit;
+use crate::runner::{self, Goal, Runner};
 use crate::select::data_dir;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Swarm};
 
 pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let ip = reachable(&args.net.bind, console);
@@ -36,19 +36,19 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     files.put(&file_name, TORRENT_TYPE, created.bytes).context("cannot serve the torrent file")?;
 
     let dir = data_dir(&created.meta, &args.path)?;
-    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
+    let mut runner = Runner::start(&args.net, runner::state_dir(console), Display::new(console))?;
     let mut magnet = Magnet::from(created.meta.as_ref());
-    magnet.peers.push(SocketAddr::new(ip, swarm.local_addr().port()).to_string());
-    swarm.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&created.meta), dir) })?;
+    magnet.peers.push(SocketAddr::new(ip, runner.local_addr().port()).to_string());
+    runner.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&created.meta), dir) })?;
     let http = tracker.http_addr().map_or(0, |addr| addr.port());
     let sharing = Event::Sharing {
         magnet: &magnet.to_string(),
         url: &format!("http://{}{}", SocketAddr::new(ip, http), Files::path(&file_name)),
         tracker: urls.http.as_deref().unwrap_or_default(),
     };
-    swarm.tell(&sharing);
-    let result = swarm.run(Goal::Share, stop);
-    swarm.end(stop.is_set());
+    runner.tell(&sharing);
+    let result = runner.run(Goal::Share, stop);
+    runner.end(stop.is_set());
     tracker.stop();
     result
 }

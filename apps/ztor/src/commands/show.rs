@@ -13,9 +13,9 @@ use crate::args::ShowArgs;
 use crate::console::Console;
 use crate::exit::{CliError, Exit, Report, of_many};
 use crate::load::{self, Loaded};
+use crate::runner;
 use crate::select::numbered;
 use crate::stop::Stop;
-use crate::swarm;
 use crate::text::Escaped;
 use crate::units::Size;
 
@@ -61,8 +61,8 @@ fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> an
 
 /// Shows what peers say a magnet link leads to.
 fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let peers = swarm::peers(&args.peer)?;
-    let session = Session::start(swarm::config(&args.net, None))?;
+    let peers = runner::peers(&args.peer)?;
+    let session = Session::start(runner::config(&args.net, None))?;
     let add = AddMagnet { magnet: magnet.clone(), peers, known: None };
     let id = session.add_magnet(add).context("cannot look for the torrent")?;
     if !console.is_json() {
@@ -93,7 +93,7 @@ fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) 
             Err(_) => {}
         }
     };
-    session.end(swarm::GOODBYES, swarm::GOODBYES);
+    session.end(runner::GOODBYES, runner::GOODBYES);
     let mut meta = Metainfo::clone(&found);
     meta.web_seeds.clone_from(&magnet.web_seeds);
     show_torrent(args, &meta, console);

@@ -15,9 +15,9 @@ use crate::args::VerifyArgs;
 use crate::check;
 use crate::console::Console;
 use crate::exit::{Exit, Report, of_many};
+use crate::runner::info_hash;
 use crate::select::numbered;
 use crate::stop::Stop;
-use crate::swarm::info_hash;
 use crate::text::Escaped;
 use crate::units::{Count, Size};
 

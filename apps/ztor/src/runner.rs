@@ -1,5 +1,5 @@
-//! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the
-//! user stops it.
+//! Runs a session for a command: adds torrents, shows their progress, and ends when a goal is reached or the user
+//! stops it.
 
 mod failures;
 mod goal;
@@ -32,18 +32,18 @@ pub(crate) use magnet::Link;
 pub(crate) use setup::{config, peers, state_dir};
 pub(crate) use torrent::{Then, info_hash};
 
-/// How often the session is looked at.
+/// Longest wait for an event before the goal and the display are checked.
 const TICK: Duration = Duration::from_millis(50);
-/// Limit for the trackers' answers to our goodbye: with what comes before and after, the program ends within two
-/// seconds if the disk does.
+/// Time for the trackers' answers to `stopped`. With the rest of the end, the program ends within two seconds unless
+/// the disk takes longer.
 pub(crate) const GOODBYES: Duration = Duration::from_millis(1500);
-/// Time the disk has to save before the user hears what the program waits for.
+/// Time for saving before the user is informed of the wait.
 const SOON: Duration = Duration::from_secs(3);
-/// Time the disk has in all. Data that is not saved by then is checked again by the next run.
+/// Time for saving in all. Data that is not saved by then is checked again by the next run.
 const SAVING: Duration = Duration::from_secs(120);
 
 /// A session with its torrents and its display.
-pub(crate) struct Swarm {
+pub(crate) struct Runner {
     session: Session,
     display: Display,
     torrents: Vec<Torrent>,
@@ -53,11 +53,12 @@ pub(crate) struct Swarm {
     finds_peers: bool,
 }
 
-/// What is told of a torrent that was taken in.
+/// Figures of a torrent that was added, for the display.
 struct Added {
     total_bytes: u64,
-    /// Of pieces, and of files.
+    /// Bytes of the wanted pieces.
     wanted_bytes: u64,
+    /// Bytes of the wanted files.
     wanted_file_bytes: u64,
     dir: PathBuf,
 }
@@ -74,18 +75,18 @@ impl Added {
     }
 }
 
-impl Swarm {
-    /// Starts listening. `state_dir` is where progress is remembered between runs; `None` remembers nothing.
+impl Runner {
+    /// Starts the session. `state_dir` is the folder for progress between runs; `None` saves none.
     pub(crate) fn start(
         net: &NetArgs,
         state_dir: Option<PathBuf>,
         display: Display,
-    ) -> anyhow::Result<Swarm> {
+    ) -> anyhow::Result<Runner> {
         let config = config(net, state_dir);
         let finds_peers = config.dht.is_some() || config.local_discovery;
         let session = Session::start(config)?;
         display.event(&Event::Listening { port: session.local_addr().port() });
-        Ok(Swarm {
+        Ok(Runner {
             session,
             display,
             torrents: Vec::new(),
@@ -95,22 +96,22 @@ impl Swarm {
         })
     }
 
-    /// The address peers reach the session at; unspecified if it listens on all.
+    /// The address that the session listens on; unspecified if it listens on all.
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.session.local_addr()
     }
 
-    /// Tells something the session knows nothing of.
+    /// Shows an event that does not come from the session.
     pub(crate) fn tell(&self, event: &Event<'_>) {
         self.display.event(event);
     }
 
-    /// Whether peers are found without a tracker.
+    /// Whether the session can find peers without a tracker.
     pub(crate) fn finds_peers(&self) -> bool {
         self.finds_peers
     }
 
-    /// Takes a torrent in. Its data is checked in the background.
+    /// Adds a torrent. Its data is checked in the background.
     pub(crate) fn add(&mut self, add: AddTorrent) -> anyhow::Result<()> {
         let meta = Arc::clone(&add.meta);
         let news = Added::of(&add);
@@ -174,8 +175,8 @@ impl Swarm {
         result
     }
 
-    /// Waits until every torrent is checked and served, without showing progress. False if the user stopped
-    /// it.
+    /// Waits until every torrent is checked and served, without showing progress. Returns false if the user
+    /// stopped it.
     pub(crate) fn wait_until_served(&mut self, stop: &Stop) -> anyhow::Result<bool> {
         let events = self.session.events();
         while self.is_any_open() {
@@ -192,7 +193,7 @@ impl Swarm {
         Ok(true)
     }
 
-    /// Says goodbye to trackers and peers and saves; then tells the sum of the run.
+    /// Ends the session: sends `stopped` to trackers, saves, and shows the summary of the run.
     pub(crate) fn end(mut self, interrupted: bool) -> Summary {
         self.display.finish();
         let mut end = self.session.end(GOODBYES, SOON);
@@ -358,7 +359,7 @@ impl Swarm {
         }
     }
 
-    /// Whether the goal is reached; an error if it can't be any more.
+    /// Whether the goal is reached; an error if it cannot be reached any more.
     fn verdict(&self, goal: Goal, watch: &mut Watch) -> Result<bool, CliError> {
         if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed(_)))
             && let Some(error) = self.first_failure()

@@ -9,7 +9,7 @@ use ztor_metainfo::{Magnet, Metainfo};
 use ztor_session::{AddMagnet, Command, TorrentId};
 
 use super::torrent::{Outcome, Then, Torrent};
-use super::{Added, Goal, Swarm};
+use super::{Added, Goal, Runner};
 use crate::display::Event;
 use crate::exit::Report;
 
@@ -32,7 +32,7 @@ impl From<Arc<Metainfo>> for Link {
     }
 }
 
-impl Swarm {
+impl Runner {
     /// Adds a torrent of which peers have to tell the rest. `then` is asked what to do with it after that.
     pub(crate) fn add_link(&mut self, link: Link, peers: Vec<SocketAddr>, then: Then) -> anyhow::Result<()> {
         let Link { magnet, known } = link;
