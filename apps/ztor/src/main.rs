@@ -10,7 +10,7 @@ mod content;
 mod display;
 mod exit;
 mod load;
-mod memory;
+mod magnet_cache;
 mod net_args;
 mod runner;
 mod select;

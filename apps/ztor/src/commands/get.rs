@@ -18,7 +18,7 @@ use crate::console::Console;
 use crate::display::Display;
 use crate::exit::{CliError, Exit, Report, of_many};
 use crate::load::{self, Loaded};
-use crate::memory;
+use crate::magnet_cache;
 use crate::runner::{self, Goal, Link, Runner, Seed, Then};
 use crate::select::Selection;
 use crate::stop::Stop;
@@ -34,7 +34,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     if let Some(dir) = &state_dir {
         links.retain(|link| {
             let may_recall = !args.metadata_only && link.magnet.select.is_empty();
-            let known = memory::recall(dir, &link.magnet).filter(|_| may_recall);
+            let known = magnet_cache::recall(dir, &link.magnet).filter(|_| may_recall);
             let is_new = known.is_none();
             if let Some(meta) = known {
                 peers.extend(linked_peers(&link.magnet, console));
@@ -86,7 +86,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         let peers = plan.peers.clone();
         let then: Then = Box::new(move |meta| {
             if let Some(dir) = &state_dir {
-                memory::keep(dir, meta);
+                magnet_cache::keep(dir, meta);
             }
             let wanted: Vec<bool> = match select.select.is_empty() {
                 true => Vec::new(),
