@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 
-use crate::load;
+use crate::open;
 
 /// Returns the cached torrent of a link, with the link's own trackers and web seeds.
 pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>> {
@@ -13,7 +13,7 @@ pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>>
     if !path.exists() {
         return None;
     }
-    let known = load::torrent_file(&path);
+    let known = open::torrent_file(&path);
     let mut meta = known.inspect_err(|error| tracing::warn!("{error:#}; fetching it again")).ok()?;
     if !meta.info_hashes.matches(&magnet.info_hashes) {
         return None;

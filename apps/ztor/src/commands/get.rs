@@ -17,8 +17,8 @@ use crate::check;
 use crate::console::Console;
 use crate::display::Display;
 use crate::exit::{CliError, Exit, Report, of_many};
-use crate::load::{self, Loaded};
 use crate::magnet_cache;
+use crate::open::{self, Opened};
 use crate::runner::{self, Goal, Link, Runner, Seed, Then};
 use crate::select::Selection;
 use crate::stop::Stop;
@@ -221,15 +221,15 @@ struct Wanted {
 fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Option<Wanted>> {
     let mut wanted = Wanted { torrents: Vec::new(), links: Vec::new(), lost: Vec::new() };
     for argument in &args.torrents {
-        match load::load(argument, &args.net.bind, stop) {
-            Ok(Some(Loaded::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
-                load::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
+        match open::open(argument, &args.net.bind, stop) {
+            Ok(Some(Opened::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
+                open::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
                 match meta.hashes.is_complete() {
                     true => wanted.torrents.push(Arc::new(*meta)),
                     false => wanted.links.push(Arc::new(*meta).into()),
                 }
             }
-            Ok(Some(Loaded::Magnet(magnet))) if !wanted.knows(&magnet.info_hashes) => {
+            Ok(Some(Opened::Magnet(magnet))) if !wanted.knows(&magnet.info_hashes) => {
                 wanted.links.push(magnet.into());
             }
             Ok(Some(_)) => {

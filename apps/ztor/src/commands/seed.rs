@@ -12,7 +12,7 @@ use crate::check;
 use crate::console::Console;
 use crate::display::Display;
 use crate::exit::{CliError, Exit, Report, of_many};
-use crate::load::{self, Source};
+use crate::open::{self, Source};
 use crate::runner::{self, Goal, Runner};
 use crate::select::data_dir;
 use crate::stop::Stop;
@@ -83,7 +83,7 @@ fn load_all(
                 });
             }
             Ok(data) => {
-                load::notice(&data.0).into_iter().for_each(|notice| console.warn(&notice));
+                open::notice(&data.0).into_iter().for_each(|notice| console.warn(&notice));
                 torrents.push(data);
             }
             Err(error) => lost.push(Report::of(&error)),
@@ -100,7 +100,7 @@ pub(super) fn load_one(torrent: &OsStr, path: &Path) -> anyhow::Result<Data> {
             .hint("`ztor get --metadata-only` makes the torrent file of a magnet link")
             .into());
     };
-    let meta = Arc::new(load::torrent_file(file)?);
+    let meta = Arc::new(open::torrent_file(file)?);
     let dir = data_dir(&meta, path)?;
     Ok((meta, dir))
 }

@@ -12,7 +12,7 @@ use ztor_session::{AddMagnet, Session, SessionEvent, TorrentEvent};
 use crate::args::ShowArgs;
 use crate::console::Console;
 use crate::exit::{CliError, Exit, Report, of_many};
-use crate::load::{self, Loaded};
+use crate::open::{self, Opened};
 use crate::runner;
 use crate::select::numbered;
 use crate::stop::Stop;
@@ -49,12 +49,12 @@ pub(super) fn run(args: &ShowArgs, console: &Console, stop: &Stop) -> anyhow::Re
 }
 
 fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    match load::load(argument, &args.net.bind, stop)? {
+    match open::open(argument, &args.net.bind, stop)? {
         None => return Ok(Exit::Interrupted),
-        Some(Loaded::Torrent(meta)) => show_torrent(args, &meta, console),
-        Some(Loaded::Magnet(magnet)) if !args.offline => return show_found(args, &magnet, console, stop),
-        Some(Loaded::Magnet(magnet)) if console.is_json() => console.json(&magnet_json(&magnet)),
-        Some(Loaded::Magnet(magnet)) => console.line(&magnet_text(&magnet)),
+        Some(Opened::Torrent(meta)) => show_torrent(args, &meta, console),
+        Some(Opened::Magnet(magnet)) if !args.offline => return show_found(args, &magnet, console, stop),
+        Some(Opened::Magnet(magnet)) if console.is_json() => console.json(&magnet_json(&magnet)),
+        Some(Opened::Magnet(magnet)) => console.line(&magnet_text(&magnet)),
     }
     Ok(Exit::Ok)
 }

@@ -1,4 +1,4 @@
-//! Torrents as the command line names them: files, URLs, magnet links.
+//! Opens the TORRENT arguments of the command line: files, URLs, magnet links.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -44,25 +44,25 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A TORRENT argument once it was read.
+/// The content of a TORRENT argument.
 #[derive(Debug)]
-pub(crate) enum Loaded {
+pub(crate) enum Opened {
     Torrent(Box<Metainfo>),
     Magnet(Magnet),
 }
 
-/// Reads or fetches what an argument names; `None` if the user stopped it.
-pub(crate) fn load(argument: &OsStr, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Loaded>> {
+/// Reads or fetches the torrent that an argument names; `None` if the user stopped it.
+pub(crate) fn open(argument: &OsStr, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Opened>> {
     match Source::parse(argument) {
         Source::File(path) => file(path).map(Some),
         Source::Url(url) => from_url(url, bind, stop),
-        Source::Magnet(link) => magnet(&link).map(|magnet| Some(Loaded::Magnet(magnet))),
+        Source::Magnet(link) => magnet(&link).map(|magnet| Some(Opened::Magnet(magnet))),
     }
 }
 
-/// Reads a torrent file, or a file with a magnet link in it. No more than the largest allowed torrent is ever
-/// read, whatever the file is.
-fn file(path: &Path) -> anyhow::Result<Loaded> {
+/// Reads a torrent file, or a file with a magnet link in it. Reads at most as many bytes as the largest allowed
+/// torrent has.
+fn file(path: &Path) -> anyhow::Result<Opened> {
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
     let metadata = file.metadata();
@@ -86,8 +86,8 @@ fn file(path: &Path) -> anyhow::Result<Loaded> {
 /// Reads a torrent file; a magnet link in it is an error.
 pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
     match file(path)? {
-        Loaded::Torrent(meta) => Ok(*meta),
-        Loaded::Magnet(_) => {
+        Opened::Torrent(meta) => Ok(*meta),
+        Opened::Magnet(_) => {
             let message = format!("{} holds a magnet link; a torrent file is needed here", path.display());
             Err(CliError::new(Exit::BadTorrent, message)
                 .hint("`ztor get --metadata-only` makes the torrent file of a link")
@@ -96,7 +96,7 @@ pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
     }
 }
 
-/// A warning about a torrent file that is not as its maker may think.
+/// A warning about a torrent file whose `private` field has no effect.
 pub(crate) fn notice(meta: &Metainfo) -> Option<String> {
     meta.is_private_outside().then(|| {
         format!(
@@ -107,8 +107,8 @@ pub(crate) fn notice(meta: &Metainfo) -> Option<String> {
     })
 }
 
-/// The torrent, or the magnet link, that bytes from `place` are.
-fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Loaded> {
+/// Parses bytes from `place` as a torrent or a magnet link.
+fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Opened> {
     let start = bytes.trim_ascii_start();
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     if start.is_empty() {
@@ -122,9 +122,9 @@ fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Loaded> {
     }
     if start.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"magnet:")) {
         let text = String::from_utf8_lossy(start);
-        return magnet(text.lines().next().unwrap_or_default()).map(Loaded::Magnet);
+        return magnet(text.lines().next().unwrap_or_default()).map(Opened::Magnet);
     }
-    Ok(Loaded::Torrent(Box::new(Metainfo::from_bytes(bytes)?)))
+    Ok(Opened::Torrent(Box::new(Metainfo::from_bytes(bytes)?)))
 }
 
 /// Parses a magnet link.
@@ -136,7 +136,7 @@ pub(crate) fn magnet(link: &str) -> anyhow::Result<Magnet> {
 }
 
 /// Fetches a torrent file, or a magnet link that a URL leads to; `None` if the user stopped it.
-fn from_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Loaded>> {
+fn from_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Opened>> {
     let (answer, reply) = channel();
     let (asked, bind) = (url.to_owned(), bind.clone());
     // On a thread of its own, so that Ctrl-C need not wait for a server that doesn't answer.
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn contents_are_told_apart() {
         let link = format!("\r\n magnet:?xt=urn:btih:{}\nmore", "a".repeat(40));
-        assert!(matches!(understand(link.as_bytes(), "x"), Ok(Loaded::Magnet(_))));
+        assert!(matches!(understand(link.as_bytes(), "x"), Ok(Opened::Magnet(_))));
         for page in ["<!DOCTYPE html><html>", "  <html>", "\u{feff}<?xml ?>"] {
             let error = understand(page.as_bytes(), "http://x/y").unwrap_err().to_string();
             assert_eq!(error, "http://x/y is a web page, not a torrent");
