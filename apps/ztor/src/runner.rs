@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use ztor_metainfo::Metainfo;
 use ztor_session::{
     AddTorrent, Command, DiskFault, DiskFaultKind, End, Session, SessionEvent, TorrentEvent, TorrentId,
 };
@@ -28,9 +29,9 @@ use goal::Watch;
 use torrent::{Outcome, Torrent, wanted_bytes};
 
 pub(crate) use goal::{Goal, Seed};
-pub(crate) use magnet::Link;
+pub(crate) use magnet::{Link, OnMetadata};
 pub(crate) use setup::{config, peers, state_dir};
-pub(crate) use torrent::{Then, info_hash};
+pub(crate) use torrent::info_hash;
 
 /// Longest wait for an event before the goal and the display are checked.
 const TICK: Duration = Duration::from_millis(50);
@@ -51,6 +52,16 @@ pub(crate) struct Runner {
     lost: Vec<Report>,
     started: Instant,
     finds_peers: bool,
+    /// `None` until the first [`next`](Runner::next).
+    watch: Option<Watch>,
+}
+
+/// The reason why [`Runner::next`] returned.
+pub(crate) enum Next {
+    /// The metadata of a magnet link has arrived. The torrent waits until [`Runner::answer`] is called for it.
+    Metadata(TorrentId, Arc<Metainfo>),
+    /// The run is over.
+    End(anyhow::Result<Exit>),
 }
 
 /// Figures of a torrent that was added, for the display.
@@ -93,6 +104,7 @@ impl Runner {
             lost: Vec::new(),
             started: Instant::now(),
             finds_peers,
+            watch: None,
         })
     }
 
@@ -122,7 +134,6 @@ impl Runner {
             info_hash: info_hash(&meta),
             wanted_bytes: news.wanted_bytes,
             meta: Some(meta),
-            then: None,
             hashed_bytes: 0,
             believed_bytes: 0,
             retry_after: None,
@@ -144,11 +155,20 @@ impl Runner {
         });
     }
 
-    /// Shows what happens until the goal is reached, nothing can be done any more, or the user stops it. The
-    /// session still runs afterwards; [`end`](Self::end) ends it.
+    /// Runs torrents without magnet links to the end, as [`next`](Self::next) does.
     pub(crate) fn run(&mut self, goal: Goal, stop: &Stop) -> anyhow::Result<Exit> {
+        loop {
+            if let Next::End(result) = self.next(goal, stop) {
+                return result;
+            }
+        }
+    }
+
+    /// Shows events and progress until the metadata of a magnet link arrives, the goal is reached or out of reach, or
+    /// the user stops it. The session still runs afterwards; [`end`](Self::end) ends it.
+    pub(crate) fn next(&mut self, goal: Goal, stop: &Stop) -> Next {
         let events = self.session.events();
-        let mut watch = Watch { last_bytes: 0, last_news: Instant::now(), all_done: None };
+        self.watch.get_or_insert_with(Watch::start);
         let result = loop {
             if stop.is_set() {
                 if matches!(goal, Goal::Fetch { .. }) && self.is_any_open() {
@@ -156,23 +176,24 @@ impl Runner {
                 }
                 break self.first_failure().map_or(Ok(Exit::Ok), |error| Err(error.into()));
             }
-            if let Ok(event) = events.recv_timeout(TICK) {
-                self.on_event(event, goal);
-                while let Ok(event) = events.try_recv() {
-                    self.on_event(event, goal);
+            let mut event = events.recv_timeout(TICK).ok();
+            while let Some(arrived) = event {
+                if let Some((id, meta)) = self.on_event(arrived, goal) {
+                    return Next::Metadata(id, meta);
                 }
+                event = events.try_recv().ok();
             }
             if self.display.is_due() {
                 self.display.progress(&self.rows());
             }
-            match self.verdict(goal, &mut watch) {
+            match self.verdict(goal) {
                 Ok(true) => break Ok(Exit::Ok),
                 Ok(false) => {}
                 Err(error) => break Err(error.into()),
             }
         };
         self.display.finish();
-        result
+        Next::End(result)
     }
 
     /// Waits until every torrent is checked and served, without showing progress. Returns false if the user
@@ -227,10 +248,11 @@ impl Runner {
         summary
     }
 
-    fn on_event(&mut self, event: SessionEvent, goal: Goal) {
+    /// Returns the torrent and its metadata if the event is the arrival of a magnet link's metadata.
+    fn on_event(&mut self, event: SessionEvent, goal: Goal) -> Option<(TorrentId, Arc<Metainfo>)> {
         match event {
             SessionEvent::Torrent(TorrentEvent::Metadata { torrent, meta }) => {
-                self.on_metadata(torrent, &meta, goal)
+                return self.on_metadata(torrent, &meta).then_some((torrent, meta));
             }
             SessionEvent::Torrent(TorrentEvent::Unusable { torrent, message }) => {
                 self.on_failure(torrent, Exit::BadTorrent, message);
@@ -287,6 +309,7 @@ impl Runner {
             }
             SessionEvent::Torrent(TorrentEvent::Removed(_)) => {}
         }
+        None
     }
 
     /// A disk fault has stopped a torrent. The others go on, and the session tries it again; an only one ends the run.
@@ -360,14 +383,16 @@ impl Runner {
     }
 
     /// Whether the goal is reached; an error if it cannot be reached any more.
-    fn verdict(&self, goal: Goal, watch: &mut Watch) -> Result<bool, CliError> {
+    fn verdict(&mut self, goal: Goal) -> Result<bool, CliError> {
         if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed(_)))
             && let Some(error) = self.first_failure()
         {
             return Err(error);
         }
         let Goal::Fetch { seed, give_up } = goal else { return Ok(false) };
-        if self.is_any_open() {
+        let is_any_open = self.is_any_open();
+        let watch = self.watch.get_or_insert_with(Watch::start);
+        if is_any_open {
             return match give_up {
                 Some(patience) if watch.silence(&self.session.snapshot()) >= patience => {
                     Err(self.silence_error(patience))

@@ -1,15 +1,15 @@
 //! `ztor get`: download, verify, and perhaps seed.
 
+use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context;
 use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
-use ztor_session::{AddTorrent, Allocation};
+use ztor_session::{AddTorrent, Allocation, TorrentId};
 use ztor_storage::as_found;
 
 use crate::args::{Allocate, GetArgs};
@@ -19,7 +19,7 @@ use crate::display::Display;
 use crate::exit::{CliError, Exit, Report, of_many};
 use crate::magnet_cache;
 use crate::open::{self, Opened};
-use crate::runner::{self, Goal, Link, Runner, Seed, Then};
+use crate::runner::{self, Goal, Link, Next, OnMetadata, Runner, Seed};
 use crate::select::Selection;
 use crate::stop::Stop;
 
@@ -79,29 +79,45 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
             runner.lose(Report::of(&error));
         }
     }
-    let plan = Rc::new(plan);
-    for link in links {
-        let (plan, select) = (Rc::clone(&plan), link.magnet.clone());
-        let state_dir = state_dir.clone();
-        let peers = plan.peers.clone();
-        let then: Then = Box::new(move |meta| {
-            if let Some(dir) = &state_dir {
-                magnet_cache::keep(dir, meta);
-            }
-            let wanted: Vec<bool> = match select.select.is_empty() {
-                true => Vec::new(),
-                false => (0..meta.layout.files().len()).map(|file| select.selects(file)).collect(),
-            };
-            plan.add(meta, &wanted).map(Some)
-        });
-        if let Err(error) = runner.add_link(link, peers, then) {
-            runner.lose(Report::of(&error));
-        }
-    }
+    let magnets = add_links(&mut runner, links, &plan.peers);
     let seed = Seed { always: args.seed, ratio: args.seed_ratio, time: args.seed_time };
-    let result = runner.run(Goal::Fetch { seed, give_up: args.give_up }, stop);
+    let goal = Goal::Fetch { seed, give_up: args.give_up };
+    let result = loop {
+        match runner.next(goal, stop) {
+            Next::Metadata(id, meta) => {
+                if let Some(dir) = &state_dir {
+                    magnet_cache::keep(dir, &meta);
+                }
+                let wanted = magnets.get(&id).map_or_else(Vec::new, |magnet| linked_files(magnet, &meta));
+                let answer = plan.add(&meta, &wanted).map(|add| OnMetadata::Start(Box::new(add)));
+                runner.answer(id, answer, goal);
+            }
+            Next::End(result) => break result,
+        }
+    };
     runner.end(stop.is_set());
     result
+}
+
+/// Adds torrents without metadata. Returns their magnet links.
+fn add_links(runner: &mut Runner, links: Vec<Link>, peers: &[SocketAddr]) -> HashMap<TorrentId, Magnet> {
+    let mut magnets = HashMap::new();
+    for link in links {
+        let magnet = link.magnet.clone();
+        match runner.add_link(link, peers.to_vec()) {
+            Ok(id) => _ = magnets.insert(id, magnet),
+            Err(error) => runner.lose(Report::of(&error)),
+        }
+    }
+    magnets
+}
+
+/// The files that a magnet link selects (BEP 53), by index; empty if it selects none in particular.
+fn linked_files(magnet: &Magnet, meta: &Metainfo) -> Vec<bool> {
+    match magnet.select.is_empty() {
+        true => Vec::new(),
+        false => (0..meta.layout.files().len()).map(|file| magnet.selects(file)).collect(),
+    }
 }
 
 /// Takes those out of `links` that are complete by what the data on disk tells; `None` if the user stopped it.
@@ -160,29 +176,33 @@ fn fetch_metadata(
     prepare_output(&args.output, None)?;
     let mut runner = Runner::start(&args.net, runner::state_dir(console), Display::new(console))?;
     lost.into_iter().for_each(|report| runner.lose(report));
-    for link in links {
-        let (dir, magnet) = (args.output.clone(), link.magnet.clone());
-        let write: Then = Box::new(move |meta| {
-            if !meta.hashes.is_complete() {
-                let error =
-                    CliError::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
-                return Err(error
-                    .hint("it is a hybrid torrent, and the peers that were found know v1 only")
-                    .into());
+    let magnets = add_links(&mut runner, links, &peers);
+    let goal = Goal::Fetch { seed: Seed::default(), give_up: args.give_up };
+    let result = loop {
+        match runner.next(goal, stop) {
+            Next::Metadata(id, meta) => {
+                let written = write_torrent(&args.output, magnets.get(&id), &meta);
+                runner.answer(id, written.map(|()| OnMetadata::Finish), goal);
             }
-            let path = dir.join(with_extension(&meta.name, ".torrent"));
-            let mut meta = Metainfo::clone(meta);
-            meta.web_seeds.clone_from(&magnet.web_seeds);
-            write_new(&path, &meta.to_bytes())?;
-            Ok(None)
-        });
-        if let Err(error) = runner.add_link(link, peers.clone(), write) {
-            runner.lose(Report::of(&error));
+            Next::End(result) => break result,
         }
-    }
-    let result = runner.run(Goal::Fetch { seed: Seed::default(), give_up: args.give_up }, stop);
+    };
     runner.end(stop.is_set());
     result
+}
+
+/// Writes the torrent file of a magnet link into `dir`, with the web seeds of the link.
+fn write_torrent(dir: &Path, magnet: Option<&Magnet>, meta: &Metainfo) -> anyhow::Result<()> {
+    if !meta.hashes.is_complete() {
+        let error = CliError::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
+        return Err(error.hint("it is a hybrid torrent, and the peers that were found know v1 only").into());
+    }
+    let path = dir.join(with_extension(&meta.name, ".torrent"));
+    let mut meta = meta.clone();
+    if let Some(magnet) = magnet {
+        meta.web_seeds.clone_from(&magnet.web_seeds);
+    }
+    write_new(&path, &meta.to_bytes())
 }
 
 /// Writes a file whose name a stranger has chosen: over none that is there with other contents.
@@ -262,7 +282,7 @@ impl Wanted {
     }
 }
 
-/// What is to be done with every torrent, be it known from the start or later.
+/// The settings of every torrent, known from the start or from metadata.
 struct Plan {
     selection: Option<Selection>,
     peers: Vec<SocketAddr>,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ztor_session::{Snapshot, TorrentState};
 
-/// The condition that ends [`Runner::run`](super::Runner::run).
+/// The condition that ends a run; see [`Runner::next`](super::Runner::next).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     /// Never: torrents are served until the user stops it.
@@ -44,6 +44,10 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    pub(super) fn start() -> Watch {
+        Watch { last_bytes: 0, last_news: Instant::now(), all_done: None }
+    }
+
     /// Time since the last received bytes. Checking data on disk is no silence.
     pub(super) fn silence(&mut self, snapshot: &Snapshot) -> Duration {
         let bytes = snapshot.torrents.iter().map(|status| status.session_downloaded).sum();

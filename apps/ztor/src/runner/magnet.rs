@@ -1,4 +1,4 @@
-//! Torrents that begin as a magnet link.
+//! Torrents that start as a magnet link.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,14 +6,22 @@ use std::time::Instant;
 
 use anyhow::Context;
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{AddMagnet, Command, TorrentId};
+use ztor_session::{AddMagnet, AddTorrent, Command, TorrentId};
 
-use super::torrent::{Outcome, Then, Torrent};
+use super::torrent::{Outcome, Torrent};
 use super::{Added, Goal, Runner};
 use crate::display::Event;
 use crate::exit::Report;
 
-/// A torrent of which only a magnet link is known, or all but some piece layers (BEP 52).
+/// A command's answer to the metadata of a magnet link.
+pub(crate) enum OnMetadata {
+    /// Start the download.
+    Start(Box<AddTorrent>),
+    /// The metadata is all that was wanted: the torrent is done.
+    Finish,
+}
+
+/// A magnet link, or a torrent without some of its piece layers (BEP 52).
 #[derive(Clone)]
 pub(crate) struct Link {
     pub(crate) magnet: Magnet,
@@ -33,8 +41,8 @@ impl From<Arc<Metainfo>> for Link {
 }
 
 impl Runner {
-    /// Adds a torrent of which peers have to tell the rest. `then` is asked what to do with it after that.
-    pub(crate) fn add_link(&mut self, link: Link, peers: Vec<SocketAddr>, then: Then) -> anyhow::Result<()> {
+    /// Adds a torrent whose metadata is fetched from peers. [`Next::Metadata`](super::Next::Metadata) follows.
+    pub(crate) fn add_link(&mut self, link: Link, peers: Vec<SocketAddr>) -> anyhow::Result<TorrentId> {
         let Link { magnet, known } = link;
         let info_hash = magnet.info_hashes.to_string();
         let name = magnet.name.clone().unwrap_or_else(|| info_hash.clone());
@@ -49,20 +57,21 @@ impl Runner {
             info_hash,
             wanted_bytes: 0,
             meta: None,
-            then: Some(then),
             hashed_bytes: 0,
             believed_bytes: 0,
             retry_after: None,
             outcome: Outcome::Open,
             added: Instant::now(),
         });
-        Ok(())
+        Ok(id)
     }
 
-    /// It is known what a magnet link leads to.
-    pub(super) fn on_metadata(&mut self, id: TorrentId, meta: &Arc<Metainfo>, goal: Goal) {
-        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
-        let Some(then) = torrent.then.take() else { return };
+    /// Records and shows the metadata of a magnet link. Returns false if no torrent waits for it.
+    pub(super) fn on_metadata(&mut self, id: TorrentId, meta: &Arc<Metainfo>) -> bool {
+        let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return false };
+        if torrent.meta.is_some() {
+            return false;
+        }
         torrent.name.clone_from(&meta.name);
         torrent.meta = Some(Arc::clone(meta));
         self.display.event(&Event::Metadata {
@@ -71,26 +80,32 @@ impl Runner {
             total_bytes: meta.layout.total_len(),
             files: meta.layout.files().iter().filter(|file| !file.pad).count(),
         });
-        let begun = then(meta).and_then(|add| {
-            let Some(add) = add else { return Ok(None) };
-            let news = Added::of(&add);
-            self.session.start_torrent(id, add).with_context(|| format!("cannot take in {}", meta.name))?;
-            Ok(Some(news))
-        });
-        match begun {
-            Ok(Some(news)) => {
-                torrent.wanted_bytes = news.wanted_bytes;
+        true
+    }
+
+    /// Answers [`Next::Metadata`](super::Next::Metadata). An error removes the torrent, and is its failure.
+    pub(crate) fn answer(&mut self, id: TorrentId, answer: anyhow::Result<OnMetadata>, goal: Goal) {
+        if let Err(error) = answer.and_then(|answer| self.start_or_finish(id, answer, goal)) {
+            self.session.command(Command::Remove(id));
+            self.fail(id, Report::of(&error));
+        }
+    }
+
+    fn start_or_finish(&mut self, id: TorrentId, answer: OnMetadata, goal: Goal) -> anyhow::Result<()> {
+        match answer {
+            OnMetadata::Start(add) => {
+                let (news, name) = (Added::of(&add), add.meta.name.clone());
+                self.session.start_torrent(id, *add).with_context(|| format!("cannot take in {name}"))?;
+                if let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) {
+                    torrent.wanted_bytes = news.wanted_bytes;
+                }
                 self.tell_added(id, &news);
             }
-            // That was all.
-            Ok(None) => {
+            OnMetadata::Finish => {
                 self.on_done(id, goal);
                 self.session.command(Command::Remove(id));
             }
-            Err(error) => {
-                self.session.command(Command::Remove(id));
-                self.fail(id, Report::of(&error));
-            }
         }
+        Ok(())
     }
 }

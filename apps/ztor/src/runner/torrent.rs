@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ztor_metainfo::Metainfo;
-use ztor_session::{AddTorrent, TorrentId, TorrentState, TorrentStatus};
+use ztor_session::{TorrentId, TorrentState, TorrentStatus};
 
 use crate::display::{Row, State, eta_s};
 use crate::exit::Report;
@@ -16,8 +16,6 @@ pub(super) struct Torrent {
     pub(super) name: String,
     /// `None` while only the magnet link is known.
     pub(super) meta: Option<Arc<Metainfo>>,
-    /// What to do with it then.
-    pub(super) then: Option<Then>,
     pub(super) info_hash: String,
     /// Bytes of all pieces that are wanted, as the session counts.
     pub(super) wanted_bytes: u64,
@@ -29,9 +27,6 @@ pub(super) struct Torrent {
     pub(super) outcome: Outcome,
     pub(super) added: Instant,
 }
-
-/// Says what to fetch of a torrent that has become known, or that this was all that was wanted.
-pub(crate) type Then = Box<dyn Fn(&Arc<Metainfo>) -> anyhow::Result<Option<AddTorrent>>>;
 
 /// Outcome of a torrent.
 pub(super) enum Outcome {
