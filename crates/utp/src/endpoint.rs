@@ -2,7 +2,7 @@
 
 mod limits;
 mod on_datagram;
-mod strangers;
+mod unknown_packets;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::conn::{Conn, Context, State, Totals};
 use crate::seq::SeqNr;
 use crate::{Config, ConnKey, ConnectError, Event, Stats, Transmit};
 
-use strangers::Strangers;
+use unknown_packets::UnknownPackets;
 
 /// Tries to find a `conn_id` that is free. With the bound on connections one in fifty is taken at the worst.
 const ID_TRIES: usize = 64;
@@ -45,7 +45,7 @@ pub struct Endpoint {
     alarms: BTreeSet<(Instant, ConnKey)>,
     /// Connections that finish in the background, oldest first, and ones that have.
     closing: VecDeque<ConnKey>,
-    strangers: Strangers,
+    unknown: UnknownPackets,
     totals: Totals,
     events: VecDeque<Event>,
 }
@@ -64,7 +64,7 @@ impl Endpoint {
             line: VecDeque::new(),
             alarms: BTreeSet::new(),
             closing: VecDeque::new(),
-            strangers: Strangers::new(now, &config, derive(seed, "cookies")),
+            unknown: UnknownPackets::new(now, &config, derive(seed, "cookies")),
             totals: Totals::default(),
             events: VecDeque::new(),
         }
@@ -120,7 +120,7 @@ impl Endpoint {
         if max_datagrams == 0 {
             return None;
         }
-        if let Some(transmit) = self.strangers.poll_transmit(buf) {
+        if let Some(transmit) = self.unknown.poll_transmit(buf) {
             return Some(transmit);
         }
         while let Some(key) = self.line.pop_front() {
@@ -285,7 +285,7 @@ impl Endpoint {
             let (route, has_begun) = ((conn.to, conn.recv_id), conn.is_confirmed);
             // A late packet must not begin it again while the owner still has the key.
             if self.unroute(route, key) && has_begun {
-                self.strangers.remember(now, route);
+                self.unknown.remember(now, route);
             }
             return;
         }
@@ -316,7 +316,7 @@ impl Endpoint {
     fn abort(&mut self, now: Instant, key: ConnKey) {
         let Some(conn) = self.conns.get(key) else { return };
         if let Some(header) = conn.reset_header(self.clock_us(now)) {
-            self.strangers.tell(conn.to, &header);
+            self.unknown.tell(conn.to, &header);
         }
         self.remove(now, key);
     }
@@ -329,7 +329,7 @@ impl Endpoint {
         self.unroute(route, key);
         // Of the many that may be on their way to one that we asked for, one could be taken for a first one too.
         if conn.is_confirmed {
-            self.strangers.remember(now, route);
+            self.unknown.remember(now, route);
         }
     }
 

@@ -36,9 +36,10 @@
 //!
 //! Where things are: `header` is the protocol as bytes, `seq` the arithmetic of its numbers; `cookie` answers SYNs
 //! without keeping anything. `conn` is one connection: `receive` puts in order what comes, `send` keeps what goes,
-//! `ack` draws conclusions from acknowledgements, `transmit` says what is next and `life` is about time and ends.
+//! `ack` draws conclusions from acknowledgements, `send_budget` limits what is queued, `transmit` builds datagrams and
+//! `timers` handles timeouts and the end of a connection.
 //! `ledbat` is the congestion window, `delay` and `rtt` what it is steered by, `mtu` the length of datagrams.
-//! `endpoint` routes between all of these and the driver; `strangers` are those with whom we have no connection.
+//! `endpoint` routes between all of these and the driver; its `unknown_packets` answers packets of no connection.
 #![forbid(unsafe_code)]
 
 mod config;

@@ -1,9 +1,9 @@
-//! What time does to a connection, and how it ends.
+//! The timers of a connection, and its end.
 
 use ztor_base::{Duration, Instant};
 
 use super::receive::Arrival;
-use super::room::ALLOWANCE_BYTES;
+use super::send_budget::ALLOWANCE_BYTES;
 use super::{Conn, Context, State, Stuck};
 use crate::header::{Header, Packet, Type};
 use crate::{Closed, Event};
