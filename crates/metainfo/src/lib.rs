@@ -21,7 +21,7 @@ mod layout;
 mod magnet;
 pub mod merkle;
 mod metainfo;
-mod outer;
+mod outside_info;
 pub mod paths;
 
 pub use error::MetainfoError;
