@@ -12,8 +12,9 @@
 
 mod charset;
 pub mod create;
+mod dict;
 mod error;
-mod field;
+mod field_path;
 mod hashes;
 mod info;
 mod info_hash;

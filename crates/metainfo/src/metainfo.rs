@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ztor_bencode::{Document, Encoder, Mode, decode_with};
 
 use crate::charset::Charset;
-use crate::field::{Dict, Place};
+use crate::dict::Dict;
+use crate::field_path::FieldPath;
 use crate::info::{self, DECODE_LIMITS, Info};
 use crate::merkle::Hash;
 use crate::outside_info::{self, Kept, OutsideInfo};
@@ -73,7 +74,7 @@ impl Metainfo {
     /// What is wrong, and in which field.
     pub fn from_bytes_named(bytes: &[u8], naming: Naming) -> Result<Self, MetainfoError> {
         let (document, mode) = decode_any(without_mark(bytes))?;
-        let place = Place::top("torrent");
+        let place = FieldPath::top("torrent");
         let torrent = Dict::new(document.root(), &place)?;
         let Some(info) = torrent.value.get(b"info") else {
             return Err(MetainfoError::Missing { field: "info".into(), expected: "a dictionary" });

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use ztor_bencode::{Encoder, Kind, Value};
 
 use crate::charset::Charset;
-use crate::field::{Dict, Place};
+use crate::dict::Dict;
+use crate::field_path::FieldPath;
 use crate::merkle::Hash;
 use crate::{Layout, MAX_NODES, MAX_TRACKERS, MAX_WEB_SEEDS, MetainfoError, PieceHashes};
 
@@ -84,7 +85,7 @@ pub(crate) fn piece_layers(
     layout: &Layout,
     all: &mut PieceHashes,
 ) -> Result<(), MetainfoError> {
-    let place = Place::top("piece layers");
+    let place = FieldPath::top("piece layers");
     let mut by_root: HashMap<&[u8], Value<'_>> = HashMap::new();
     if let Some(layers) = layers {
         by_root.extend(Dict::new(layers, &place)?.value.entries());
