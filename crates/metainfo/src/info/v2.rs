@@ -104,15 +104,15 @@ fn read_file<'d>(file: Dict<'d, '_>, path: Vec<&'d [u8]>) -> Result<RawFile<'d>,
     Ok(RawFile { path, properties, pieces_root })
 }
 
-/// The place of an entry in the tree.
+/// The path of an entry in the file tree.
 struct Path<'p, 'd> {
     tree: &'p FieldPath<'p>,
     elements: &'p [&'d [u8]],
 }
 
 impl Path<'_, '_> {
-    /// Calls `f` with the place. Places are linked to their parents, and these have to live somewhere: on the
-    /// stack, of which a path of at most [`MAX_PATH_LEVELS`] takes little.
+    /// Calls `f` with the field path. Its elements live on the stack, each linked to its parent; a path has at most
+    /// [`MAX_PATH_LEVELS`] of them.
     fn within<T>(&self, f: impl FnOnce(&FieldPath<'_>) -> T) -> T {
         fn descend<T>(at: &FieldPath<'_>, rest: &[&[u8]], f: impl FnOnce(&FieldPath<'_>) -> T) -> T {
             match rest.split_first() {
