@@ -1,4 +1,4 @@
-//! How much is held for sending and for putting in order.
+//! Limits of the bytes that are held for sending and for reordering.
 
 use std::net::SocketAddr;
 
