@@ -127,7 +127,7 @@ impl Runner {
     pub(crate) fn add(&mut self, add: AddTorrent) -> anyhow::Result<()> {
         let meta = Arc::clone(&add.meta);
         let news = Added::of(&add);
-        let id = self.session.add(add).with_context(|| format!("cannot take in {}", meta.name))?;
+        let id = self.session.add(add).with_context(|| format!("cannot add {}", meta.name))?;
         self.torrents.push(Torrent {
             id,
             name: meta.name.clone(),

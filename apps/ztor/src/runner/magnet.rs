@@ -49,7 +49,7 @@ impl Runner {
         let id = self
             .session
             .add_magnet(AddMagnet { magnet, peers, known })
-            .with_context(|| format!("cannot take in {name}"))?;
+            .with_context(|| format!("cannot add {name}"))?;
         self.display.event(&Event::FetchingMetadata { info_hash: &info_hash, name: &name });
         self.torrents.push(Torrent {
             id,
@@ -95,7 +95,7 @@ impl Runner {
         match answer {
             OnMetadata::Start(add) => {
                 let (news, name) = (Added::of(&add), add.meta.name.clone());
-                self.session.start_torrent(id, *add).with_context(|| format!("cannot take in {name}"))?;
+                self.session.start_torrent(id, *add).with_context(|| format!("cannot add {name}"))?;
                 if let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) {
                     torrent.wanted_bytes = news.wanted_bytes;
                 }
