@@ -9,7 +9,7 @@ use ztor_server::tracker;
 use ztor_session as session;
 use ztor_storage::{StorageError, create as storage_create};
 
-/// The exit codes of `ztor`. Scripts rely on them: a number keeps its meaning for ever.
+/// The exit codes of `ztor`. Scripts rely on them: a number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {

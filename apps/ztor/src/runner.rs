@@ -118,7 +118,7 @@ impl Runner {
         self.display.event(event);
     }
 
-    /// Whether the session can find peers without a tracker.
+    /// Returns true if the session can find peers without a tracker.
     pub(crate) fn finds_peers(&self) -> bool {
         self.finds_peers
     }
@@ -382,7 +382,7 @@ impl Runner {
         }
     }
 
-    /// Whether the goal is reached; an error if it cannot be reached any more.
+    /// Returns true if the goal is reached; an error if it cannot be reached any more.
     fn verdict(&mut self, goal: Goal) -> Result<bool, CliError> {
         if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed(_)))
             && let Some(error) = self.first_failure()

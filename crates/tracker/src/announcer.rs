@@ -67,7 +67,7 @@ pub struct Announcer {
     tiers: Vec<Vec<usize>>,
     stopped: bool,
     completed: bool,
-    /// Whether something happened since [`poll_announce`](Self::poll_announce) last returned `None`.
+    /// Something happened since [`poll_announce`](Self::poll_announce) last returned `None`.
     changed: bool,
     /// Arguments of the last [`poll_announce`](Self::poll_announce).
     asked: (Instant, bool),

@@ -211,7 +211,7 @@ impl<'a> DhtQuery<'a> {
             .into())
     }
 
-    /// Whether `event` is the end of `lookup`, whose summary is then printed with the fields `more`.
+    /// Returns true if `event` is the end of `lookup`, and then prints its summary with the fields `more`.
     fn is_done(&self, event: &Event, lookup: LookupId, more: Value) -> bool {
         let Event::Done { lookup: of, summary } = event else { return false };
         if *of != lookup {

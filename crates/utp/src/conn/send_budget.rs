@@ -53,7 +53,7 @@ impl Conn {
         }
     }
 
-    /// Whether to inform the writer that it can go on. Only acknowledgements make room, so a check after every event of
+    /// Returns true if the writer waits and can go on. Only acknowledgements make room, so a check after every event of
     /// the connection is enough: once nothing is unacknowledged, the room is as large as it can be.
     pub(crate) fn has_room_again(&mut self, config: &Config, totals: Totals) -> bool {
         if !self.wants_room || !self.is_owned {
