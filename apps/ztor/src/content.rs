@@ -14,9 +14,9 @@ use crate::console::Console;
 use crate::display::Work;
 use crate::stop::Stop;
 
-/// What a torrent says besides its files.
+/// The fields of a torrent besides its files.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Extras {
+pub(crate) struct TorrentFields {
     pub(crate) tiers: Vec<Vec<String>>,
     pub(crate) web_seeds: Vec<String>,
     pub(crate) private: bool,
@@ -24,27 +24,27 @@ pub(crate) struct Extras {
     pub(crate) comment: Option<String>,
     /// Seconds since 1970.
     pub(crate) creation_date: Option<i64>,
-    /// The torrent file that is about to be written, which is no part of itself.
+    /// Path of the torrent file that is about to be written; it is left out of the torrent.
     pub(crate) output: Option<PathBuf>,
 }
 
-/// A torrent that was just made.
+/// A torrent that was just created.
 #[derive(Debug)]
-pub(crate) struct Made {
+pub(crate) struct Created {
     pub(crate) bytes: Vec<u8>,
     pub(crate) meta: Arc<Metainfo>,
-    /// What was left out although no `--ignore` names it, and why.
+    /// Messages about files that were left out although no `--ignore` names them.
     pub(crate) skipped: Vec<String>,
 }
 
-/// Finds, sorts and hashes the files; `None` if the user stopped it. What is left out is told.
+/// Finds, sorts and hashes the files; `None` if the user stopped it. Warns about files that are left out.
 pub(crate) fn make(
     path: &Path,
     content: &ContentArgs,
-    extras: Extras,
+    fields: TorrentFields,
     console: &Console,
     stop: &Stop,
-) -> anyhow::Result<Option<Made>> {
+) -> anyhow::Result<Option<Created>> {
     let options = CreateOptions {
         torrent: Options {
             version: match content.format {
@@ -53,19 +53,19 @@ pub(crate) fn make(
                 Format::Hybrid => Version::Hybrid,
             },
             piece_length: content.piece_length,
-            trackers: extras.tiers,
-            web_seeds: extras.web_seeds,
-            private: extras.private,
-            source: extras.source,
-            comment: extras.comment,
+            trackers: fields.tiers,
+            web_seeds: fields.web_seeds,
+            private: fields.private,
+            source: fields.source,
+            comment: fields.comment,
             created_by: Some(concat!("ztor ", env!("CARGO_PKG_VERSION")).into()),
-            creation_date: extras.creation_date,
+            creation_date: fields.creation_date,
         },
         name: None,
         ignore: content.ignore.clone(),
         hidden: content.include_hidden,
         symlinks: Symlinks::Skip,
-        output: extras.output,
+        output: fields.output,
     };
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let work = Work::start(console, "hashing", &name, 0);
@@ -81,7 +81,7 @@ pub(crate) fn make(
     }
     skipped.iter().for_each(|skipped| console.warn(skipped));
     let meta = Arc::new(Metainfo::from_bytes(&created.torrent)?);
-    Ok(Some(Made { bytes: created.torrent, meta, skipped }))
+    Ok(Some(Created { bytes: created.torrent, meta, skipped }))
 }
 
 /// Says that hidden files were left out, if there are any.

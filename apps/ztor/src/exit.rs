@@ -9,7 +9,7 @@ use ztor_server::tracker;
 use ztor_session as session;
 use ztor_storage::{StorageError, create as storage_create};
 
-/// The exit codes of `ztor`. Scripts rely on them: a number keeps its meaning for ever.
+/// The exit codes of `ztor`. Scripts rely on them: a number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -42,41 +42,40 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error found by this crate itself: what and where, its exit code, and, where there is one, the next
-/// step.
+/// An error of the command line itself: a message, an exit code, and the next step if there is one.
 #[derive(Debug)]
-pub(crate) struct Fault {
+pub(crate) struct CliError {
     exit: Exit,
     message: String,
     hint: Option<String>,
 }
 
-impl Fault {
-    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Fault {
-        Fault { exit, message: message.into(), hint: None }
+impl CliError {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> CliError {
+        CliError { exit, message: message.into(), hint: None }
     }
 
-    pub(crate) fn usage(message: impl Into<String>) -> Fault {
-        Fault::new(Exit::Usage, message)
+    pub(crate) fn usage(message: impl Into<String>) -> CliError {
+        CliError::new(Exit::Usage, message)
     }
 
-    /// What the user can do about it.
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Fault {
+    /// Adds the next step for the user.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> CliError {
         self.hint = Some(hint.into());
         self
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for CliError {}
 
-/// The error for what went wrong with some of several torrents; `None` if nothing did.
-pub(crate) fn of_many<'r>(reports: impl IntoIterator<Item = &'r Report>, all: usize) -> Option<Fault> {
+/// The error for the failures of some of `all` torrents; `None` if there are none.
+pub(crate) fn of_many<'r>(reports: impl IntoIterator<Item = &'r Report>, all: usize) -> Option<CliError> {
     let mut reports = reports.into_iter();
     let first = reports.next()?;
     let message = match (reports.count(), all) {
@@ -84,7 +83,7 @@ pub(crate) fn of_many<'r>(reports: impl IntoIterator<Item = &'r Report>, all: us
         (0, _) => format!("1 of {all} torrents failed: {}", first.message),
         (more, _) => format!("{} of {all} torrents failed; the first: {}", more + 1, first.message),
     };
-    Some(Fault { exit: first.exit, message, hint: first.hint.clone() })
+    Some(CliError { exit: first.exit, message, hint: first.hint.clone() })
 }
 
 /// An error as the user sees it.
@@ -117,8 +116,8 @@ impl Report {
 
 /// The code and the next step for one error, if it has any.
 fn judge(error: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<String>)> {
-    if let Some(fault) = error.downcast_ref::<Fault>() {
-        return Some((fault.exit, fault.hint.clone()));
+    if let Some(error) = error.downcast_ref::<CliError>() {
+        return Some((error.exit, error.hint.clone()));
     }
     if error.is::<MetainfoError>() || error.is::<MagnetError>() {
         return Some((Exit::BadTorrent, None));
@@ -206,7 +205,8 @@ mod tests {
         assert!(report.message.starts_with("cannot write a/b: "), "{}", report.message);
         assert!(report.hint.is_some());
 
-        let nested: anyhow::Result<()> = Err(Fault::usage("no such file in the torrent")).context("--files");
+        let nested: anyhow::Result<()> =
+            Err(CliError::usage("no such file in the torrent")).context("--files");
         let report = nested.map_err(|error| Report::of(&error)).err();
         assert_eq!(report.map(|report| report.exit), Some(Exit::Usage));
     }

@@ -9,12 +9,12 @@ mod console;
 mod content;
 mod display;
 mod exit;
-mod load;
-mod memory;
+mod magnet_cache;
 mod net_args;
+mod open;
+mod runner;
 mod select;
 mod stop;
-mod swarm;
 mod text;
 mod units;
 
@@ -26,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::Cli;
 use crate::console::{Console, LogLine};
-use crate::exit::{Exit, Fault, Report};
+use crate::exit::{CliError, Exit, Report};
 use crate::stop::Stop;
 
 fn main() -> ExitCode {
@@ -60,9 +60,9 @@ fn run(cli: Cli, console: &Console) -> anyhow::Result<Exit> {
     commands::run(cli.command, console, &stop)
 }
 
-fn start_log(level: &str, console: &Console) -> Result<(), Fault> {
+fn start_log(level: &str, console: &Console) -> Result<(), CliError> {
     let filter = EnvFilter::builder().parse(level).map_err(|error| {
-        Fault::usage(format!("--log-level {level}: {error}")).hint("write for example --log-level info")
+        CliError::usage(format!("--log-level {level}: {error}")).hint("write for example --log-level info")
     })?;
     let console = console.clone();
     tracing_subscriber::fmt()

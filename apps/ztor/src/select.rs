@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use ztor_metainfo::{File, Metainfo};
 use ztor_storage::namings;
 
-use crate::exit::{Exit, Fault};
+use crate::exit::{CliError, Exit};
 
 /// The files a user can name, with the number `ztor show` gives them: from 1 on, pad files not counted. The
 /// second part is the file's index in the torrent's layout.
@@ -35,7 +35,7 @@ enum Kind {
 
 impl Selection {
     /// Parses all uses of the flag; `None` if there were none: then every file is wanted.
-    pub(crate) fn parse(flags: &[String]) -> Result<Option<Selection>, Fault> {
+    pub(crate) fn parse(flags: &[String]) -> Result<Option<Selection>, CliError> {
         let mut patterns = Vec::new();
         for text in flags.iter().flat_map(|flag| split_list(flag)) {
             if !text.is_empty() {
@@ -45,7 +45,8 @@ impl Selection {
         match (flags.is_empty(), patterns.is_empty()) {
             (true, _) => Ok(None),
             (false, true) => {
-                Err(Fault::usage("--files is empty").hint("give numbers as `ztor show` lists them, or globs"))
+                Err(CliError::usage("--files is empty")
+                    .hint("give numbers as `ztor show` lists them, or globs"))
             }
             (false, false) => Ok(Some(Selection(patterns))),
         }
@@ -53,7 +54,7 @@ impl Selection {
 
     /// Which files of a torrent are wanted, by layout index. A part of the selection that matches nothing is
     /// an error: it is most likely a slip.
-    pub(crate) fn wanted(&self, meta: &Metainfo) -> Result<Vec<bool>, Fault> {
+    pub(crate) fn wanted(&self, meta: &Metainfo) -> Result<Vec<bool>, CliError> {
         let mut wanted = vec![false; meta.layout.files().len()];
         for pattern in &self.0 {
             let mut any = false;
@@ -66,7 +67,7 @@ impl Selection {
                 }
             }
             if !any {
-                return Err(Fault::usage(format!(
+                return Err(CliError::usage(format!(
                     "--files: nothing in {} matches {}",
                     meta.name, pattern.text
                 ))
@@ -78,18 +79,18 @@ impl Selection {
 }
 
 impl Kind {
-    fn parse(text: &str) -> Result<Kind, Fault> {
+    fn parse(text: &str) -> Result<Kind, CliError> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         if let (Ok(first), Ok(last)) = (first.trim().parse(), last.trim().parse()) {
             if first == 0 || first > last {
-                return Err(Fault::usage(format!("--files {text}: numbers start at 1, a range goes up")));
+                return Err(CliError::usage(format!("--files {text}: numbers start at 1, a range goes up")));
             }
             return Ok(Kind::Numbers(first, last));
         }
         let glob = GlobBuilder::new(text)
             .literal_separator(true)
             .build()
-            .map_err(|error| Fault::usage(format!("--files: {error}")))?;
+            .map_err(|error| CliError::usage(format!("--files: {error}")))?;
         Ok(Kind::Glob(glob.compile_matcher()))
     }
 
@@ -123,9 +124,9 @@ fn split_list(text: &str) -> Vec<&str> {
 
 /// The folder that holds a torrent's data, from a path that is either this folder or the data itself. The data may
 /// have any of the names that [`namings`] gives it.
-pub(crate) fn data_dir(meta: &Arc<Metainfo>, path: &Path) -> Result<PathBuf, Fault> {
+pub(crate) fn data_dir(meta: &Arc<Metainfo>, path: &Path) -> Result<PathBuf, CliError> {
     let absent = |what: String| {
-        Err(Fault::new(Exit::Storage, what)
+        Err(CliError::new(Exit::Storage, what)
             .hint("give the data itself, or the folder that holds it (what `get -o` was given)"))
     };
     let name = &meta.name;

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-/// A foreign string (a name in a torrent, a tracker's message) made harmless for a terminal: control
-/// characters, which could move the cursor or retitle the window, and characters that reorder or hide text
-/// come out as `\u{..}`.
-pub(crate) struct Shown<'a>(pub &'a str);
+/// A foreign string (a name in a torrent, a tracker's message), escaped for a terminal. Control characters, which
+/// could move the cursor or retitle the window, and characters that reorder or hide text are printed as `\u{..}`.
+pub(crate) struct Escaped<'a>(pub &'a str);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.0.contains(is_harmful) {
             return f.pad(self.0);
@@ -27,7 +26,7 @@ impl fmt::Display for Shown<'_> {
 /// The text with every harmful character escaped; line breaks are kept, for messages of our own that have
 /// several lines.
 pub(crate) fn clean_lines(text: &str) -> String {
-    text.split('\n').map(|line| Shown(line).to_string()).collect::<Vec<_>>().join("\n")
+    text.split('\n').map(|line| Escaped(line).to_string()).collect::<Vec<_>>().join("\n")
 }
 
 /// Serialises to one line of JSON that is safe to print: serde_json escapes only the controls below U+0020,
@@ -66,9 +65,9 @@ mod tests {
 
     #[test]
     fn escapes_cannot_reach_the_terminal() {
-        assert_eq!(Shown("a\x1b[2Jb").to_string(), "a\\u{1b}[2Jb");
-        assert_eq!(Shown("exe.\u{202e}fdp").to_string(), "exe.\\u{202e}fdp");
-        assert_eq!(Shown("naïve – 日本").to_string(), "naïve – 日本");
+        assert_eq!(Escaped("a\x1b[2Jb").to_string(), "a\\u{1b}[2Jb");
+        assert_eq!(Escaped("exe.\u{202e}fdp").to_string(), "exe.\\u{202e}fdp");
+        assert_eq!(Escaped("naïve – 日本").to_string(), "naïve – 日本");
         assert_eq!(clean_lines("a\nb\r"), "a\nb\\u{d}");
     }
 

@@ -15,9 +15,9 @@ pub(crate) struct Rate(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub u64);
 
-/// A time that something took, in seconds; shown with a tenth while it is short: `0.4s`, `2m05s`.
+/// Elapsed time in seconds; below 9.95 s it is shown with a tenth: `0.4s`, `2m05s`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Took(pub f64);
+pub(crate) struct Elapsed(pub f64);
 
 /// A rate limit as given on the command line; `None` means unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl<T: fmt::Display + PartialEq<T> + From<u8>> fmt::Display for Count<T> {
     }
 }
 
-impl fmt::Display for Took {
+impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 < 9.95 { f.pad(&format!("{:.1}s", self.0)) } else { Span(self.0.round() as u64).fmt(f) }
     }
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn short_times_have_tenths() {
         for (s, text) in [(0.0, "0.0s"), (0.44, "0.4s"), (9.96, "10s"), (125.4, "2m05s")] {
-            assert_eq!(Took(s).to_string(), text);
+            assert_eq!(Elapsed(s).to_string(), text);
         }
     }
 

@@ -91,7 +91,7 @@ pub struct Dht {
     events: VecDeque<Event>,
     /// When what others stored is looked through next.
     next_expiry: Instant,
-    /// When [`Dht::tick`] looks at everything that is not a matter of seconds.
+    /// Time of the next upkeep, which [`Dht::handle_timeout`] does less often than it expires requests.
     next_upkeep: Instant,
     counts: Counts,
 }
@@ -139,12 +139,12 @@ impl Dht {
             next_upkeep: now,
             counts: Counts::default(),
         };
-        dht.tick(now);
+        dht.handle_timeout(now);
         dht
     }
 
-    /// Takes a datagram. False if it is no message of the DHT, so that another protocol on the same socket may
-    /// have it.
+    /// Handles a datagram. Returns false if it is no message of the DHT and may belong to another protocol on the
+    /// same socket.
     pub fn handle(&mut self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
         let from = canonical(from);
         let decoded = krpc::decode(data);
@@ -177,18 +177,18 @@ impl Dht {
         true
     }
 
-    /// When [`Dht::tick`] wants to be called at the latest.
+    /// The latest time for the next [`Dht::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         let rpc = self.rpc.poll_timeout().unwrap_or(self.next_upkeep);
         Some(rpc.min(self.next_upkeep))
     }
 
-    /// The next datagram to send, and where to.
+    /// The next datagram to send, with its destination.
     pub fn poll_transmit(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
         self.rpc.poll_transmit()
     }
 
-    /// The next thing that was found out.
+    /// The oldest event not yet returned.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }

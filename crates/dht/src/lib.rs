@@ -1,8 +1,8 @@
 //! A node of the Mainline DHT (BEP 5) as a machine without IO.
 //!
-//! [`Dht`] is told what time it is, which datagrams came and what its owner wants; it says what to send, when it
-//! wants to be woken and what it found. It opens no socket, asks no clock and takes its randomness from a seed,
-//! so that a network of any number of nodes can run inside a test.
+//! The driver of a [`Dht`] passes in the time, the received datagrams and its owner's requests, and polls it for
+//! datagrams to send, events and the next timeout. It opens no socket, asks no clock and takes its randomness from a
+//! seed, so that a network of any number of nodes can run inside a test.
 //!
 //! ```
 //! use ztor_dht::{Config, Dht};
@@ -12,11 +12,11 @@
 //! let mut dht = Dht::new(now, Config::default(), 42, None);
 //! dht.bootstrap(now, &["192.0.2.1:6881".parse()?]);
 //! let lookup = dht.get_peers(now, [7; 20].into(), None);
-//! // A driver's turn: send what there is, look at what happened, sleep until a datagram or the time comes.
+//! // A driver's turn: send, poll events, and sleep until a datagram comes or the time is reached.
 //! while let Some((_to, _datagram)) = dht.poll_transmit() {}
 //! while let Some(_event) = dht.poll_event() {}
 //! now = dht.poll_timeout().unwrap_or(now);
-//! dht.tick(now);
+//! dht.handle_timeout(now);
 //! # dht.cancel(lookup);
 //! # Ok::<(), std::net::AddrParseError>(())
 //! ```

@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 use ztor_bencode::{Limits, Mode, Value, decode_with};
 
 use crate::charset::Charset;
-use crate::field::{Dict, Place};
+use crate::dict::Dict;
+use crate::field_path::FieldPath;
 use crate::merkle::Hash;
 use crate::paths::{self, Naming, safe_encoded};
 use crate::{
@@ -74,7 +75,7 @@ pub(crate) fn parse(
     naming: Naming,
     charset: Charset,
 ) -> Result<Info, MetainfoError> {
-    let place = Place::top("info");
+    let place = FieldPath::top("info");
     let info = Dict::new(value, &place)?;
     let has_v2 = has_v2(info)?;
     if !has_v2 && !info.has("pieces") && info.has("root hash") {
@@ -219,6 +220,6 @@ fn properties<'d>(file: Dict<'d, '_>) -> Result<Properties<'d>, MetainfoError> {
     Ok(Properties { length, attributes, symlink })
 }
 
-fn too_deep(place: &Place<'_>) -> MetainfoError {
+fn too_deep(place: &FieldPath<'_>) -> MetainfoError {
     place.invalid(format!("more than {MAX_PATH_LEVELS} folders"))
 }

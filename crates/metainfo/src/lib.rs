@@ -12,8 +12,9 @@
 
 mod charset;
 pub mod create;
+mod dict;
 mod error;
-mod field;
+mod field_path;
 mod hashes;
 mod info;
 mod info_hash;
@@ -21,7 +22,7 @@ mod layout;
 mod magnet;
 pub mod merkle;
 mod metainfo;
-mod outer;
+mod outside_info;
 pub mod paths;
 
 pub use error::MetainfoError;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use data_encoding::{BASE32_NOPAD, HEXLOWER_PERMISSIVE};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::outer::UrlList;
+use crate::outside_info::UrlList;
 use crate::paths::{Naming, safe_element};
 use crate::{InfoHashV1, InfoHashV2, InfoHashes, Metainfo};
 

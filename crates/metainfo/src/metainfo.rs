@@ -5,10 +5,11 @@ use std::sync::Arc;
 use ztor_bencode::{Document, Encoder, Mode, decode_with};
 
 use crate::charset::Charset;
-use crate::field::{Dict, Place};
+use crate::dict::Dict;
+use crate::field_path::FieldPath;
 use crate::info::{self, DECODE_LIMITS, Info};
 use crate::merkle::Hash;
-use crate::outer::{self, Kept, Outer};
+use crate::outside_info::{self, Kept, OutsideInfo};
 use crate::paths::Naming;
 use crate::{InfoHashes, Layout, MAX_TORRENT_LEN, MetainfoError, PieceHashes};
 
@@ -73,7 +74,7 @@ impl Metainfo {
     /// What is wrong, and in which field.
     pub fn from_bytes_named(bytes: &[u8], naming: Naming) -> Result<Self, MetainfoError> {
         let (document, mode) = decode_any(without_mark(bytes))?;
-        let place = Place::top("torrent");
+        let place = FieldPath::top("torrent");
         let torrent = Dict::new(document.root(), &place)?;
         let Some(info) = torrent.value.get(b"info") else {
             return Err(MetainfoError::Missing { field: "info".into(), expected: "a dictionary" });
@@ -82,22 +83,22 @@ impl Metainfo {
         let charset = Charset::of(torrent.value);
         let mut metainfo = Self::new(info::parse(info, mode, naming, charset)?);
         if metainfo.is_v2() {
-            outer::piece_layers(layers, &metainfo.layout, &mut metainfo.hashes)?;
+            outside_info::piece_layers(layers, &metainfo.layout, &mut metainfo.hashes)?;
         }
-        let outer = Outer::read(torrent, charset);
+        let outside = OutsideInfo::read(torrent, charset);
         // It belongs into the info dictionary; some put it here.
-        metainfo.source_is_outside = metainfo.source.is_none() && outer.source.is_some();
-        metainfo.source = metainfo.source.or(outer.source);
+        metainfo.source_is_outside = metainfo.source.is_none() && outside.source.is_some();
+        metainfo.source = metainfo.source.or(outside.source);
         Ok(Self {
-            trackers: outer.trackers,
-            web_seeds: outer.web_seeds,
-            nodes: outer.nodes,
-            comment: outer.comment,
-            created_by: outer.created_by,
-            creation_date: outer.creation_date,
-            private_is_outside: outer.private_is_outside && !metainfo.private,
+            trackers: outside.trackers,
+            web_seeds: outside.web_seeds,
+            nodes: outside.nodes,
+            comment: outside.comment,
+            created_by: outside.created_by,
+            creation_date: outside.creation_date,
+            private_is_outside: outside.private_is_outside && !metainfo.private,
             charset,
-            kept: outer.kept,
+            kept: outside.kept,
             ..metainfo
         })
     }
@@ -250,7 +251,7 @@ impl Metainfo {
     fn encode(&self) -> io::Result<Vec<u8>> {
         let mut e = Encoder::new(Vec::new());
         e.begin_dict()?;
-        let head = outer::Head {
+        let head = outside_info::Head {
             trackers: &self.trackers,
             comment: self.comment.as_deref(),
             created_by: self.created_by.as_deref(),
@@ -271,7 +272,7 @@ impl Metainfo {
             let files = self.layout.files().iter().enumerate();
             let layers =
                 files.filter_map(|(i, file)| Some((file.pieces_root?, self.piece_layer(i)?.concat())));
-            outer::write_piece_layers(layers.collect(), &mut e)?;
+            outside_info::write_piece_layers(layers.collect(), &mut e)?;
         }
         if self.private_is_outside {
             e.key(b"private")?.int(1)?;
@@ -280,7 +281,7 @@ impl Metainfo {
         if let Some(source) = self.source.as_ref().filter(|_| self.source_is_outside) {
             e.key(b"source")?.str(source)?;
         }
-        outer::write_web_seeds(&self.web_seeds, &mut e)?;
+        outside_info::write_web_seeds(&self.web_seeds, &mut e)?;
         e.end()?;
         e.finish()
     }

@@ -6,7 +6,7 @@
 
 pub mod files;
 mod guard;
-mod reach;
+mod route;
 pub mod tracker;
 
-pub use reach::reachable_ip;
+pub use route::reachable_ip;

@@ -82,7 +82,7 @@ impl DhtClient {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(error) => return Err(error),
         }
-        self.node.tick(self.clock.now());
+        self.node.handle_timeout(self.clock.now());
         Ok(std::iter::from_fn(|| self.node.poll_event()).collect())
     }
 }

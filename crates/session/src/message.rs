@@ -11,7 +11,7 @@ use ztor_engine::{
 };
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
-use ztor_wire::mse::Worked as KeyResult;
+use ztor_wire::mse::KeyResult;
 
 /// One message to the net thread.
 pub(crate) enum NetEvent {

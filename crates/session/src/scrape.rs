@@ -79,7 +79,7 @@ fn scrape_udp(rest: &str, info_hash: SwarmId, bind: &Bind) -> Result<Vec<ScrapeE
             let from = canonical(from);
             client.handle(clock.now(), from, &buf[..len]);
         }
-        client.tick(clock.now());
+        client.handle_timeout(clock.now());
         match client.poll_event() {
             Some((_, Ok(Reply::Scrape(entries)))) => return Ok(entries),
             Some((_, Ok(Reply::Announce(_)))) | None => {}

@@ -10,7 +10,7 @@ use ztor_metainfo::create::{Builder, Input, PieceDigest, Plan, Version};
 use ztor_sha::LANES;
 
 use crate::error::{At, Operation, StorageError};
-use crate::hasher::{Digests, Kinds, PieceHasher, update_many};
+use crate::hasher::{Digests, HashKinds, PieceHasher, update_many};
 use crate::pool::{End, Shares, in_parallel};
 use crate::positional::read_at;
 
@@ -242,7 +242,7 @@ impl Reader {
         count: usize,
         stop: &AtomicBool,
     ) -> Result<&mut [Lane], CreateError> {
-        let kinds = Kinds { v1: plan.version() != Version::V2, v2: plan.version() != Version::V1 };
+        let kinds = HashKinds { v1: plan.version() != Version::V2, v2: plan.version() != Version::V1 };
         self.lanes.resize_with(count, Lane::default);
         for (lane, piece) in self.lanes.iter_mut().zip(first..) {
             (lane.piece, lane.at, lane.file_bytes) = (piece, 0, 0);

@@ -44,9 +44,9 @@ where
     waiting.hash(jobs);
 }
 
-/// Which hashes a torrent has of its pieces.
+/// The kinds of hash that a torrent has of its pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kinds {
+pub(crate) struct HashKinds {
     pub v1: bool,
     pub v2: bool,
 }
@@ -94,14 +94,14 @@ impl Digests {
         is_both && (self.v1 == expected.v1) != (self.v2 == expected.v2)
     }
 
-    pub(crate) fn kinds(&self) -> Kinds {
-        Kinds { v1: self.v1.is_some(), v2: self.v2.is_some() }
+    pub(crate) fn kinds(&self) -> HashKinds {
+        HashKinds { v1: self.v1.is_some(), v2: self.v2.is_some() }
     }
 }
 
 impl PieceHasher {
     /// Begins a piece, with the memory of an earlier one.
-    pub(crate) fn restart(&mut self, layout: &Layout, piece: u32, kinds: Kinds) {
+    pub(crate) fn restart(&mut self, layout: &Layout, piece: u32, kinds: HashKinds) {
         self.v1 = kinds.v1.then(Sha1::new);
         let spare = self.v2.take().map(|blocks| blocks.leaves).unwrap_or_default();
         self.v2 = kinds.v2.then(|| {

@@ -8,7 +8,7 @@ use ztor_metainfo::{Metainfo, merkle};
 
 use crate::error::StorageError;
 use crate::handles::HandleCache;
-use crate::hasher::{Kinds, PieceHasher};
+use crate::hasher::{HashKinds, PieceHasher};
 use crate::store::{StoreOptions, TorrentStore};
 
 /// Bytes that are read at once.
@@ -74,7 +74,7 @@ impl Reader<'_> {
         stop: &AtomicBool,
     ) -> Result<Option<merkle::Hash>, StorageError> {
         let layout = self.store.layout();
-        self.hasher.restart(layout, piece, Kinds { v1: false, v2: true });
+        self.hasher.restart(layout, piece, HashKinds { v1: false, v2: true });
         let (mut at, len) = (0, layout.v2_piece_len(piece));
         while at < len {
             if stop.load(Ordering::Relaxed) {

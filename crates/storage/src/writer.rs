@@ -11,9 +11,9 @@ use crate::hasher::{Digests, PieceHasher};
 use crate::ranges::Ranges;
 use crate::store::TorrentStore;
 
-mod share;
+mod piece_batch;
 
-use share::{Share, State};
+use piece_batch::{PieceBatch, State};
 
 /// Pieces that are written and then hashed together, at most.
 const MAX_GROUP: usize = 2 * LANES;
@@ -168,7 +168,7 @@ impl PieceWriter {
         let mut group = Vec::with_capacity(MAX_GROUP);
         let mut group_len = 0;
         for jobs in batch.chunk_by(|a, b| (a.torrent, a.piece) == (b.torrent, b.piece)) {
-            group.extend(self.take_up(jobs));
+            group.extend(self.piece_batch(jobs));
             group_len += jobs.iter().map(|job| job.data.len()).sum::<usize>();
             if group.len() == MAX_GROUP || (group.len() >= LANES && group_len >= GROUP_LEN) {
                 self.write_group(&mut group, done);
@@ -197,8 +197,8 @@ impl PieceWriter {
         self.pieces.len()
     }
 
-    /// Takes the piece of these jobs in hand.
-    fn take_up<'a>(&mut self, jobs: &'a [WriteJob]) -> Option<Share<'a>> {
+    /// Makes the batch of these jobs, which are all of one piece; `None` if there are none.
+    fn piece_batch<'a>(&mut self, jobs: &'a [WriteJob]) -> Option<PieceBatch<'a>> {
         let WriteJob { store, torrent, piece, .. } = jobs.first()?;
         let key = (*torrent, *piece);
         if self.pieces.get(&key).is_some_and(|piece| piece.store != store.id()) {
@@ -209,20 +209,20 @@ impl PieceWriter {
             None if store.is_verified(key.1) => State::Verified,
             None => self.begin(store, key.1).map_or_else(State::Refused, State::Begun),
         };
-        Some(Share::new(jobs, state))
+        Some(PieceBatch::new(jobs, state))
     }
 
-    fn write_group(&mut self, group: &mut Vec<Share<'_>>, done: &mut Vec<WriteDone>) {
-        for share in &mut *group {
-            share.write(&mut self.buffers);
+    fn write_group(&mut self, group: &mut Vec<PieceBatch<'_>>, done: &mut Vec<WriteDone>) {
+        for batch in &mut *group {
+            batch.write(&mut self.buffers);
         }
-        share::hash(group, &self.buffers, &mut self.read_back);
+        piece_batch::hash(group, &self.buffers, &mut self.read_back);
         self.buffers.clear();
-        for share in group.drain(..) {
-            share.answer(done);
-            let Some(WriteJob { store, torrent, piece: index, .. }) = share.jobs.first() else { continue };
+        for batch in group.drain(..) {
+            batch.answer(done);
+            let Some(WriteJob { store, torrent, piece: index, .. }) = batch.jobs.first() else { continue };
             let key = (*torrent, *index);
-            match share.state {
+            match batch.state {
                 State::Begun(piece) if piece.hashed == piece.len => {
                     done.push(self.conclude(store, key, piece))
                 }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ztor_metainfo::Metainfo;
 
-use crate::hasher::{Digests, Kinds, PieceHasher};
+use crate::hasher::{Digests, HashKinds, PieceHasher};
 
 /// Cache of the digests for the last shape of piece that was asked for.
 #[derive(Debug, Default)]
@@ -15,11 +15,11 @@ struct Shape {
     len: u32,
     v2_len: u32,
     v2_width: usize,
-    kinds: Kinds,
+    kinds: HashKinds,
 }
 
 impl ZeroDigests {
-    pub(crate) fn get(&self, meta: &Metainfo, piece: u32, kinds: Kinds) -> Digests {
+    pub(crate) fn get(&self, meta: &Metainfo, piece: u32, kinds: HashKinds) -> Digests {
         let layout = &meta.layout;
         let (v2_len, v2_width) = match kinds.v2 {
             true => (layout.v2_piece_len(piece), layout.v2_leaf_width(piece)),

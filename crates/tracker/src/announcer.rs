@@ -67,9 +67,9 @@ pub struct Announcer {
     tiers: Vec<Vec<usize>>,
     stopped: bool,
     completed: bool,
-    /// Whether something happened since `poll` last had nothing to do.
+    /// Something happened since [`poll_announce`](Self::poll_announce) last returned `None`.
     changed: bool,
-    /// When, and with what wish, `poll` was last asked.
+    /// Arguments of the last [`poll_announce`](Self::poll_announce).
     asked: (Instant, bool),
     /// Every tracker is announced to, and not one of a tier.
     all: bool,
@@ -178,11 +178,14 @@ impl Announcer {
         self.push(url, tier.min(self.tiers.len()))
     }
 
-    /// The next announce that is due; to be called until there is none.
+    /// The next announce that is due at `now`; it counts as under way from then on. Call it until it returns `None`.
+    ///
+    /// It is `handle_timeout` and `poll_transmit` in one: an announce depends on the time and on `wants_peers` alone,
+    /// and none is queued.
     ///
     /// `wants_peers` says whether the torrent is short of peers. It brings announces forward as far as the
     /// trackers' minimum intervals allow, and asks tiers that would otherwise rest.
-    pub fn poll(&mut self, now: Instant, wants_peers: bool) -> Option<Due> {
+    pub fn poll_announce(&mut self, now: Instant, wants_peers: bool) -> Option<Due> {
         self.asked = (now, wants_peers);
         let due = if self.stopped { None } else { self.next_due(now, wants_peers) };
         self.changed = due.is_some();
@@ -317,8 +320,8 @@ impl Announcer {
         self.changed = true;
     }
 
-    /// When [`Announcer::poll`] should be called at the latest, as long as its `wants_peers` stays what it was;
-    /// when that changes it should be called at once.
+    /// The latest time for the next [`Announcer::poll_announce`] with the same `wants_peers`; with another value, call
+    /// it at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.stopped {
             return None;

@@ -1,10 +1,10 @@
 //! One connection.
 
 mod ack;
-mod life;
 mod receive;
-mod room;
 mod send;
+mod send_budget;
+mod timers;
 mod transmit;
 
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use crate::rtt::Rtt;
 use crate::seq::SeqNr;
 use crate::{Closed, Config, ConnKey, Event, Stats};
 
-pub(crate) use room::Totals;
+pub(crate) use send_budget::Totals;
 
 use ack::{Acked, Newest};
 use receive::{Arrival, Receiver};
@@ -224,8 +224,8 @@ impl Conn {
         }
     }
 
-    /// A packet came that names this connection.
-    pub(crate) fn on_packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+    /// Handles a packet that names this connection.
+    pub(crate) fn handle(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
         match self.state {
             State::SynSent { .. } => self.on_syn_answer(cx, packet),
             State::Established => self.on_established(cx, packet),
@@ -252,7 +252,7 @@ impl Conn {
         self.receiver.ack_nr = header.seq_nr.minus(1);
         self.state = State::Established;
         self.timers.loss = Instant::FAR_FUTURE;
-        self.timers.keep_alive = cx.now + life::KEEP_ALIVE;
+        self.timers.keep_alive = cx.now + timers::KEEP_ALIVE;
         self.heard(cx, packet);
         self.peer_window = header.wnd_bytes as usize;
         cx.events.push_back(Event::Connected(self.key));
@@ -451,7 +451,7 @@ impl Timers {
             ack: never,
             loss: never,
             persist: never,
-            keep_alive: now + life::KEEP_ALIVE,
+            keep_alive: now + timers::KEEP_ALIVE,
             linger: never,
             gap: never,
         }

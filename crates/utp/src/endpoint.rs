@@ -2,7 +2,7 @@
 
 mod limits;
 mod on_datagram;
-mod strangers;
+mod unknown_packets;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::conn::{Conn, Context, State, Totals};
 use crate::seq::SeqNr;
 use crate::{Config, ConnKey, ConnectError, Event, Stats, Transmit};
 
-use strangers::Strangers;
+use unknown_packets::UnknownPackets;
 
 /// Tries to find a `conn_id` that is free. With the bound on connections one in fifty is taken at the worst.
 const ID_TRIES: usize = 64;
@@ -45,7 +45,7 @@ pub struct Endpoint {
     alarms: BTreeSet<(Instant, ConnKey)>,
     /// Connections that finish in the background, oldest first, and ones that have.
     closing: VecDeque<ConnKey>,
-    strangers: Strangers,
+    unknown: UnknownPackets,
     totals: Totals,
     events: VecDeque<Event>,
 }
@@ -64,7 +64,7 @@ impl Endpoint {
             line: VecDeque::new(),
             alarms: BTreeSet::new(),
             closing: VecDeque::new(),
-            strangers: Strangers::new(now, &config, derive(seed, "cookies")),
+            unknown: UnknownPackets::new(now, &config, derive(seed, "cookies")),
             totals: Totals::default(),
             events: VecDeque::new(),
         }
@@ -82,27 +82,28 @@ impl Endpoint {
         Ok(key)
     }
 
-    /// Takes a datagram in. Whether it was one of µTP, be it taken or dropped; one that was not is somebody else's.
+    /// Handles a datagram. Returns true if it is a µTP packet, accepted or dropped, and false if it belongs to another
+    /// protocol on the same socket.
     pub fn handle(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         self.on_datagram(now, from, datagram)
     }
 
-    /// Does what time asks for. To be called when [`Endpoint::poll_timeout`] is reached and after a batch of
+    /// Does what is due at `now`. Call it when [`Endpoint::poll_timeout`] is reached and after a batch of
     /// [`Endpoint::handle`].
-    pub fn tick(&mut self, now: Instant) {
+    pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((at, key)) = self.alarms.first().copied().filter(|(at, _)| *at <= now) {
             self.alarms.remove(&(at, key));
             if let Some(conn) = self.conns.get_mut(key) {
                 conn.alarm = Instant::FAR_FUTURE;
             }
-            self.with(now, key, |conn, cx| conn.on_time(cx));
+            self.with(now, key, |conn, cx| conn.handle_timeout(cx));
             if self.conns.get(key).is_some_and(Conn::wants_new_id) {
                 self.renumber(now, key);
             }
         }
     }
 
-    /// When [`Endpoint::tick`] wants to be called at the latest.
+    /// The latest time for the next [`Endpoint::handle_timeout`]; `None` if no timer runs.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.alarms.first().map(|(at, _)| *at)
     }
@@ -119,7 +120,7 @@ impl Endpoint {
         if max_datagrams == 0 {
             return None;
         }
-        if let Some(transmit) = self.strangers.poll_transmit(buf) {
+        if let Some(transmit) = self.unknown.poll_transmit(buf) {
             return Some(transmit);
         }
         while let Some(key) = self.line.pop_front() {
@@ -127,8 +128,11 @@ impl Endpoint {
             let Some(conn) = self.conns.get_mut(key) else { continue };
             conn.is_in_line = false;
             let (config, events, totals) = (&self.config, &mut self.events, self.totals);
-            let appended =
-                conn.transmit(&mut Context { now, clock_us, config, totals, events }, max_datagrams, buf);
+            let appended = conn.poll_transmit(
+                &mut Context { now, clock_us, config, totals, events },
+                max_datagrams,
+                buf,
+            );
             let to = conn.to;
             self.settle(now, key, appended.is_some());
             if let Some(appended) = appended {
@@ -138,7 +142,7 @@ impl Endpoint {
         None
     }
 
-    /// The next thing that happened.
+    /// The oldest event not yet returned.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -281,7 +285,7 @@ impl Endpoint {
             let (route, has_begun) = ((conn.to, conn.recv_id), conn.is_confirmed);
             // A late packet must not begin it again while the owner still has the key.
             if self.unroute(route, key) && has_begun {
-                self.strangers.remember(now, route);
+                self.unknown.remember(now, route);
             }
             return;
         }
@@ -290,7 +294,7 @@ impl Endpoint {
             self.line.push_back(key);
         }
         // One that has moved back is found out when it rings.
-        let deadline = conn.deadline();
+        let deadline = conn.poll_timeout();
         if deadline < conn.alarm {
             self.alarms.remove(&(conn.alarm, key));
             conn.alarm = deadline;
@@ -312,7 +316,7 @@ impl Endpoint {
     fn abort(&mut self, now: Instant, key: ConnKey) {
         let Some(conn) = self.conns.get(key) else { return };
         if let Some(header) = conn.reset_header(self.clock_us(now)) {
-            self.strangers.tell(conn.to, &header);
+            self.unknown.tell(conn.to, &header);
         }
         self.remove(now, key);
     }
@@ -325,7 +329,7 @@ impl Endpoint {
         self.unroute(route, key);
         // Of the many that may be on their way to one that we asked for, one could be taken for a first one too.
         if conn.is_confirmed {
-            self.strangers.remember(now, route);
+            self.unknown.remember(now, route);
         }
     }
 

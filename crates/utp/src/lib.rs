@@ -1,7 +1,7 @@
 //! µTP, the transport of BEP 29 over UDP, as a machine without IO.
 //!
-//! An [`Endpoint`] owns the connections of one UDP socket. It is told what time it is and which datagrams came; it
-//! says which to send, when it wants to be woken and what happened. It opens no socket, asks no clock and takes its
+//! An [`Endpoint`] owns the connections of one UDP socket. Its driver passes in the time and the received datagrams,
+//! and polls it for datagrams to send, events and the next timeout. It opens no socket, asks no clock and takes its
 //! randomness from a seed, so that any number of them can talk to each other inside a test.
 //!
 //! ```
@@ -13,8 +13,8 @@
 //! let mut endpoint = Endpoint::new(now, Config::default(), 42);
 //! let key = endpoint.connect(now, "192.0.2.1:6881".parse()?)?;
 //! endpoint.write(now, key, Bytes::from_static(b"\x13BitTorrent protocol"));
-//! // A driver's turn: hand in what the socket has, let the machine think, then send and look at what happened.
-//! endpoint.tick(now);
+//! // A driver's turn: pass in what the socket has, handle timeouts, then send and poll events.
+//! endpoint.handle_timeout(now);
 //! let mut buf = Vec::new();
 //! while let Some(_transmit) = endpoint.poll_transmit(now, 64, &mut buf) {
 //!     // Send `buf` in datagrams of `segment_len` each.
@@ -36,9 +36,10 @@
 //!
 //! Where things are: `header` is the protocol as bytes, `seq` the arithmetic of its numbers; `cookie` answers SYNs
 //! without keeping anything. `conn` is one connection: `receive` puts in order what comes, `send` keeps what goes,
-//! `ack` draws conclusions from acknowledgements, `transmit` says what is next and `life` is about time and ends.
+//! `ack` draws conclusions from acknowledgements, `send_budget` limits what is queued, `transmit` builds datagrams and
+//! `timers` handles timeouts and the end of a connection.
 //! `ledbat` is the congestion window, `delay` and `rtt` what it is steered by, `mtu` the length of datagrams.
-//! `endpoint` routes between all of these and the driver; `strangers` are those with whom we have no connection.
+//! `endpoint` routes between all of these and the driver; its `unknown_packets` answers packets of no connection.
 #![forbid(unsafe_code)]
 
 mod config;

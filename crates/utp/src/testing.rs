@@ -266,7 +266,7 @@ impl Net {
     /// A driver's turn.
     pub(crate) fn turn(&mut self, index: usize) {
         let now = self.nodes[index].time(self.now);
-        self.nodes[index].endpoint.tick(now);
+        self.nodes[index].endpoint.handle_timeout(now);
         let source = self.source.clone();
         self.nodes[index].use_it(now, &source);
         let mut buf = std::mem::take(&mut self.buf);

@@ -233,7 +233,7 @@ impl DhtWorld {
         let first = self.torrents.first().map(|torrent| NodeId::new(torrent.info_hash));
         let (hostile, target) = match &mut host.who {
             Who::Honest(dht) => {
-                dht.tick(now);
+                dht.handle_timeout(now);
                 return self.flush(index);
             }
             Who::Hostile(hostile) => (hostile, None),

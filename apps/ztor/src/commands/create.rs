@@ -11,8 +11,8 @@ use ztor_metainfo::{Magnet, Metainfo};
 
 use crate::args::{CreateArgs, Date};
 use crate::console::Console;
-use crate::content::{self, Extras};
-use crate::exit::{Exit, Fault};
+use crate::content::{self, TorrentFields};
+use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
 use crate::text::lossy_path;
 use crate::units::{Count, Size};
@@ -22,7 +22,7 @@ pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::
         Some(path) => path.clone(),
         None => default_output(&args.path)?,
     };
-    let extras = Extras {
+    let fields = TorrentFields {
         tiers: tiers(&args.tracker)?,
         web_seeds: web_seeds(&args.web_seed)?,
         private: args.private,
@@ -39,13 +39,13 @@ pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::
         && data == target
     {
         let message = format!("{} is the data itself; the torrent file would replace it", output.display());
-        return Err(Fault::usage(message).hint("choose another file with -o").into());
+        return Err(CliError::usage(message).hint("choose another file with -o").into());
     }
-    let Some(made) = content::make(&args.path, &args.content, extras, console, stop)? else {
+    let Some(created) = content::make(&args.path, &args.content, fields, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
-    write_file(&output, &made.bytes, args.force)?;
-    report(&output, &made, console);
+    write_file(&output, &created.bytes, args.force)?;
+    report(&output, &created, console);
     Ok(Exit::Ok)
 }
 
@@ -65,8 +65,8 @@ struct CreatedJson<'a> {
     skipped: &'a [String],
 }
 
-fn report(output: &Path, made: &content::Made, console: &Console) {
-    let meta: &Metainfo = &made.meta;
+fn report(output: &Path, created: &content::Created, console: &Console) {
+    let meta: &Metainfo = &created.meta;
     let created = CreatedJson {
         file: output,
         name: &meta.name,
@@ -77,7 +77,7 @@ fn report(output: &Path, made: &content::Made, console: &Console) {
         files: crate::select::numbered(meta).count(),
         pieces: meta.layout.piece_count(),
         piece_length: meta.layout.piece_length(),
-        skipped: &made.skipped,
+        skipped: &created.skipped,
     };
     if console.is_json() {
         return console.json(&created);
@@ -99,7 +99,7 @@ fn report(output: &Path, made: &content::Made, console: &Console) {
 }
 
 /// Every use of the flag is a tier; commas separate the trackers of one.
-fn tiers(flags: &[String]) -> Result<Vec<Vec<String>>, Fault> {
+fn tiers(flags: &[String]) -> Result<Vec<Vec<String>>, CliError> {
     let mut tiers = Vec::new();
     for flag in flags {
         let mut tier = Vec::new();
@@ -108,21 +108,21 @@ fn tiers(flags: &[String]) -> Result<Vec<Vec<String>>, Fault> {
             tier.push(url.to_owned());
         }
         if tier.is_empty() {
-            return Err(Fault::usage("--tracker is empty").hint("give an announce URL"));
+            return Err(CliError::usage("--tracker is empty").hint("give an announce URL"));
         }
         tiers.push(tier);
     }
     Ok(tiers)
 }
 
-fn web_seeds(flags: &[String]) -> Result<Vec<String>, Fault> {
+fn web_seeds(flags: &[String]) -> Result<Vec<String>, CliError> {
     for url in flags {
         check_url("--web-seed", url, &["http", "https", "ftp"])?;
     }
     Ok(flags.to_vec())
 }
 
-fn check_url(flag: &str, url: &str, schemes: &[&str]) -> Result<(), Fault> {
+fn check_url(flag: &str, url: &str, schemes: &[&str]) -> Result<(), CliError> {
     let fits = url.split_once("://").is_some_and(|(scheme, rest)| {
         schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme))
             && !rest.is_empty()
@@ -133,7 +133,7 @@ fn check_url(flag: &str, url: &str, schemes: &[&str]) -> Result<(), Fault> {
         return Ok(());
     }
     let known: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
-    Err(Fault::usage(format!("{flag}: {url} is not a URL of the right kind"))
+    Err(CliError::usage(format!("{flag}: {url} is not a URL of the right kind"))
         .hint(format!("it should begin with one of {}", known.join(", "))))
 }
 
@@ -152,7 +152,7 @@ fn date(date: Date) -> Option<i64> {
 fn default_output(path: &Path) -> anyhow::Result<PathBuf> {
     let real = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
     let Some(name) = path.file_name().or(real.file_name()) else {
-        return Err(Fault::usage(format!("{} has no name", path.display())).hint("give -o FILE").into());
+        return Err(CliError::usage(format!("{} has no name", path.display())).hint("give -o FILE").into());
     };
     // A name that is not UTF-8 is in no torrent; the error comes when the data is read.
     Ok(PathBuf::from(with_extension(&name.to_string_lossy(), ".torrent")))
@@ -162,7 +162,7 @@ fn default_output(path: &Path) -> anyhow::Result<PathBuf> {
 fn write_file(output: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {
     let cannot = || format!("cannot write {}", output.display());
     if output.metadata().is_ok_and(|found| !found.is_file()) {
-        return Err(Fault::new(Exit::Storage, format!("{} is not a regular file", output.display()))
+        return Err(CliError::new(Exit::Storage, format!("{} is not a regular file", output.display()))
             .hint("give -o the name of a file")
             .into());
     }
@@ -188,7 +188,7 @@ fn write_file(output: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {
     }
 }
 
-fn exists(output: &Path) -> Fault {
-    Fault::new(Exit::Storage, format!("{} exists already", output.display()))
+fn exists(output: &Path) -> CliError {
+    CliError::new(Exit::Storage, format!("{} exists already", output.display()))
         .hint("choose another file with -o, or add --force to replace it")
 }

@@ -16,12 +16,12 @@ use super::tracker::{Urls, start};
 use crate::args::{ContentArgs, DemoArgs, Format, NetArgs};
 use crate::check;
 use crate::console::Console;
-use crate::content::{self, Extras};
+use crate::content::{self, TorrentFields};
 use crate::display::{Display, Work};
-use crate::exit::{Exit, Fault};
+use crate::exit::{CliError, Exit};
+use crate::runner::{Goal, Runner, Seed};
 use crate::stop::Stop;
-use crate::swarm::{Goal, Seed, Swarm};
-use crate::units::{Rate, Size, Took};
+use crate::units::{Elapsed, Rate, Size};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NAME: &str = "ztor-demo.bin";
@@ -64,16 +64,16 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
     say(&format!("Tracker:  {}", urls.http.as_deref().unwrap_or_default()));
     let content =
         ContentArgs { format: Format::Hybrid, piece_length: None, ignore: Vec::new(), include_hidden: false };
-    let extras = Extras { tiers: vec![urls.tier()], ..Extras::default() };
-    let Some(made) = content::make(&source.join(NAME), &content, extras, console, stop)? else {
+    let fields = TorrentFields { tiers: vec![urls.tier()], ..TorrentFields::default() };
+    let Some(created) = content::make(&source.join(NAME), &content, fields, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
-    let meta = made.meta;
+    let meta = created.meta;
     let pieces = meta.layout.piece_count();
     say(&format!("Torrent:  {NAME}, {} in {pieces} pieces, v1 and v2", Size(meta.layout.total_len())));
     let mut seeds = Vec::new();
     for n in 1..=SEEDS {
-        let mut seed = Swarm::start(&net(), None, Display::silent(console))?;
+        let mut seed = Runner::start(&net(), None, Display::silent(console))?;
         seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), source) })?;
         if !seed.wait_until_served(stop)? {
             return Ok(Exit::Interrupted);
@@ -81,7 +81,7 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
         say(&format!("Seed {n}:   {}", seed.local_addr()));
         seeds.push(seed);
     }
-    let mut leecher = Swarm::start(&net(), None, Display::new(console).every(BEAT))?;
+    let mut leecher = Runner::start(&net(), None, Display::new(console).every(BEAT))?;
     let started = Instant::now();
     leecher.add(AddTorrent::new(Arc::clone(&meta), target))?;
     let goal = Goal::Fetch { seed: Seed::default(), give_up: Some(PATIENCE) };
@@ -100,7 +100,7 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
         return Ok(Exit::Interrupted);
     }
     let rate = Rate((bytes as f64 / seconds.max(0.001)) as u64);
-    say(&format!("Verified: the copy is right. {} in {}, {rate}", Size(bytes), Took(seconds)));
+    say(&format!("Verified: the copy is right. {} in {}, {rate}", Size(bytes), Elapsed(seconds)));
     Ok(Exit::Ok)
 }
 
@@ -113,7 +113,7 @@ fn verify(meta: &Arc<Metainfo>, dir: &Path, console: &Console, stop: &Stop) -> a
     let Some(good) = check::pieces(meta, dir, console, stop)? else { return Ok(false) };
     match good.iter().filter(|good| !**good).count() {
         0 => Ok(true),
-        bad => Err(Fault::new(
+        bad => Err(CliError::new(
             Exit::Failed,
             format!("the copy is wrong: {bad} of {} pieces are bad", good.len()),
         )

@@ -1,4 +1,4 @@
-//! `ztor dht`: a look into the DHT.
+//! `ztor dht`: queries to the DHT.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -13,26 +13,26 @@ use ztor_session::{DHT_ROUTERS, DhtClient};
 
 use crate::args::{DhtArgs, DhtCommand};
 use crate::console::Console;
-use crate::exit::{Exit, Fault};
+use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
-use crate::text::Shown;
+use crate::text::Escaped;
 
 pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let look = |net: &DhtArgs| {
+    let start = |net: &DhtArgs| {
         let usual: Vec<String> = DHT_ROUTERS.iter().map(|router| (*router).to_owned()).collect();
         let bootstrap = if net.dht_bootstrap.is_empty() { &usual } else { &net.dht_bootstrap };
-        Look::start(net, bootstrap, console, stop)
+        DhtQuery::start(net, bootstrap, console, stop)
     };
     match command {
         // A node whose address is known is asked directly: the DHT need not be entered.
-        DhtCommand::Ping { node, net } => Look::start(net, &net.dht_bootstrap, console, stop)?.ping(node),
+        DhtCommand::Ping { node, net } => DhtQuery::start(net, &net.dht_bootstrap, console, stop)?.ping(node),
         DhtCommand::GetPeers { torrent, net } => {
             let info_hash = info_hash(torrent)?;
-            look(net)?.get_peers(info_hash)
+            start(net)?.get_peers(info_hash)
         }
         DhtCommand::Get { target, salt, net } => {
             let target = NodeId::new(hash(target)?);
-            look(net)?.get(target, salt.as_bytes())
+            start(net)?.get(target, salt.as_bytes())
         }
         DhtCommand::Put { text, key, salt, seq, net } => {
             // A bencoded string.
@@ -41,15 +41,15 @@ pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyho
                 None => Item::immutable(value),
                 Some(file) => Item::sign(&key_seed(file)?, salt.clone().into_bytes(), *seq, value),
             };
-            let item = item.map_err(|error| Fault::usage(format!("this cannot be stored: {error}")))?;
-            look(net)?.put(item)
+            let item = item.map_err(|error| CliError::usage(format!("this cannot be stored: {error}")))?;
+            start(net)?.put(item)
         }
-        DhtCommand::Stats { net } => look(net)?.stats(),
+        DhtCommand::Stats { net } => start(net)?.stats(),
     }
 }
 
-/// A node with what it is asked for.
-struct Look<'a> {
+/// One query to the DHT, with the node that makes it.
+struct DhtQuery<'a> {
     client: DhtClient,
     console: &'a Console,
     stop: &'a Stop,
@@ -57,24 +57,24 @@ struct Look<'a> {
     patience: Duration,
 }
 
-impl<'a> Look<'a> {
+impl<'a> DhtQuery<'a> {
     fn start(
         net: &DhtArgs,
         bootstrap: &[String],
         console: &'a Console,
         stop: &'a Stop,
-    ) -> anyhow::Result<Look<'a>> {
+    ) -> anyhow::Result<DhtQuery<'a>> {
         let client = DhtClient::start(&net.bind, bootstrap)?;
-        Ok(Look { client, console, stop, until: Instant::now() + net.give_up, patience: net.give_up })
+        Ok(DhtQuery { client, console, stop, until: Instant::now() + net.give_up, patience: net.give_up })
     }
 
     fn ping(mut self, node: &str) -> anyhow::Result<Exit> {
         let addr = resolve(node)?;
         let now = self.client.now();
         let query = self.client.node.ping(now, addr);
-        self.until_some(|look, event| match event {
+        self.until_some(|dht, event| match event {
             Event::Pong { node, rtt, .. } if is_of(event, query) => {
-                look.tell(
+                dht.tell(
                     &format!("{} {} {:.1} ms", node.addr, node.id, rtt.as_micros() as f64 / 1000.0),
                     &json!({"event": "pong", "node": node.addr.to_string(), "id": node.id.to_string(),
                             "rtt_ms": rtt.as_micros() as f64 / 1000.0}),
@@ -82,7 +82,7 @@ impl<'a> Look<'a> {
                 Some(Ok(Exit::Ok))
             }
             Event::Failed { error, .. } if is_of(event, query) => {
-                Some(Err(Fault::new(Exit::Network, format!("{addr}: {error}")).into()))
+                Some(Err(CliError::new(Exit::Network, format!("{addr}: {error}")).into()))
             }
             _ => None,
         })
@@ -92,15 +92,15 @@ impl<'a> Look<'a> {
         let now = self.client.now();
         let lookup = self.client.node.get_peers(now, info_hash, None);
         let mut count = 0;
-        self.until_some(|look, event| match event {
+        self.until_some(|dht, event| match event {
             Event::Peers { lookup: of, peers, .. } if *of == lookup => {
                 count += peers.len();
                 for peer in peers {
-                    look.tell(&peer.to_string(), &json!({"event": "peer", "peer": peer.to_string()}));
+                    dht.tell(&peer.to_string(), &json!({"event": "peer", "peer": peer.to_string()}));
                 }
                 None
             }
-            _ => look.is_done(event, lookup, json!({"peers": count})).then_some(Ok(Exit::Ok)),
+            _ => dht.is_done(event, lookup, json!({"peers": count})).then_some(Ok(Exit::Ok)),
         })
     }
 
@@ -108,15 +108,15 @@ impl<'a> Look<'a> {
         let now = self.client.now();
         let lookup = self.client.node.get(now, target, salt);
         let mut found = false;
-        self.until_some(|look, event| match event {
+        self.until_some(|dht, event| match event {
             Event::Item { lookup: of, item } if *of == lookup => {
                 found = true;
-                look.tell_item(item);
+                dht.tell_item(item);
                 None
             }
-            _ if look.is_done(event, lookup, json!({})) => Some(match found {
+            _ if dht.is_done(event, lookup, json!({})) => Some(match found {
                 true => Ok(Exit::Ok),
-                false => Err(Fault::new(Exit::Failed, "nothing is stored there").into()),
+                false => Err(CliError::new(Exit::Failed, "nothing is stored there").into()),
             }),
             _ => None,
         })
@@ -127,18 +127,18 @@ impl<'a> Look<'a> {
         let target = item.target();
         let lookup = self.client.node.put(now, item, None)?;
         let mut kept = 0;
-        self.until_some(|look, event| match event {
+        self.until_some(|dht, event| match event {
             Event::Put { lookup: of, stored, refused } if *of == lookup => {
                 kept = *stored;
                 let no = refused.map_or(String::new(), |code| format!("; one refused it with error {code}"));
-                look.tell(
+                dht.tell(
                     &format!("{target}\nstored by {stored} nodes{no}"),
                     &json!({"event": "stored", "target": target.to_string(), "nodes": stored, "refused": refused}),
                 );
                 None
             }
-            _ if look.is_done(event, lookup, json!({})) => Some(match kept {
-                0 => Err(Fault::new(Exit::Failed, "no node stored it").into()),
+            _ if dht.is_done(event, lookup, json!({})) => Some(match kept {
+                0 => Err(CliError::new(Exit::Failed, "no node stored it").into()),
                 _ => Ok(Exit::Ok),
             }),
             _ => None,
@@ -149,16 +149,16 @@ impl<'a> Look<'a> {
         let now = self.client.now();
         let own = self.client.node.id(Family::V4);
         let lookup = self.client.node.find_node(now, own);
-        self.until_some(|look, event| match event {
+        self.until_some(|dht, event| match event {
             Event::Nodes { lookup: of, nodes } if *of == lookup => {
                 for node in nodes {
                     let object =
                         json!({"event": "node", "node": node.addr.to_string(), "id": node.id.to_string()});
-                    look.tell(&format!("{} {}", node.id, node.addr), &object);
+                    dht.tell(&format!("{} {}", node.id, node.addr), &object);
                 }
                 None
             }
-            _ => look.is_done(event, lookup, json!({})).then_some(Ok(())),
+            _ => dht.is_done(event, lookup, json!({})).then_some(Ok(())),
         })?;
         let stats = self.client.node.stats(self.client.now());
         for family in Family::ALL {
@@ -182,17 +182,20 @@ impl<'a> Look<'a> {
         Ok(Exit::Ok)
     }
 
-    /// Lets the node run until `look_at` has what it wants of the events.
+    /// Runs the node until `on_event` returns a result for one of its events.
+    ///
+    /// # Errors
+    /// If the user stops it, the socket fails, or the time is over.
     fn until_some<T>(
         &mut self,
-        mut look_at: impl FnMut(&mut Self, &Event) -> Option<anyhow::Result<T>>,
+        mut on_event: impl FnMut(&mut Self, &Event) -> Option<anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
         while Instant::now() < self.until {
             if self.stop.is_set() {
-                return Err(Fault::new(Exit::Interrupted, "interrupted").into());
+                return Err(CliError::new(Exit::Interrupted, "interrupted").into());
             }
             for event in self.client.step().context("the socket")? {
-                if let Some(result) = look_at(self, &event) {
+                if let Some(result) = on_event(self, &event) {
                     return result;
                 }
             }
@@ -202,13 +205,13 @@ impl<'a> Look<'a> {
             0 => "no node of the DHT answered",
             _ => "the search did not come to an end",
         };
-        let fault = Fault::new(Exit::Network, format!("{why} in {} s", self.patience.as_secs()));
-        Err(fault
+        let error = CliError::new(Exit::Network, format!("{why} in {} s", self.patience.as_secs()));
+        Err(error
             .hint("is there a network? --dht-bootstrap names another node, --give-up gives it more time")
             .into())
     }
 
-    /// Whether this was the end of a lookup, which is told.
+    /// Returns true if `event` is the end of `lookup`, and then prints its summary with the fields `more`.
     fn is_done(&self, event: &Event, lookup: LookupId, more: Value) -> bool {
         let Event::Done { lookup: of, summary } = event else { return false };
         if *of != lookup {
@@ -238,7 +241,7 @@ impl<'a> Look<'a> {
         });
         let text = text.unwrap_or_else(|| String::from_utf8_lossy(value).into_owned());
         self.tell(
-            &Shown(&text).to_string(),
+            &Escaped(&text).to_string(),
             &json!({"event": "item", "value": text, "bencoded": HEXLOWER.encode(value), "seq": item.seq()}),
         );
     }
@@ -256,24 +259,24 @@ fn is_of(event: &Event, query: QueryId) -> bool {
     matches!(event, Event::Pong { query: of, .. } | Event::Failed { query: of, .. } if *of == query)
 }
 
-fn resolve(node: &str) -> Result<SocketAddr, Fault> {
-    let wrong = |why: String| Fault::usage(format!("{node}: {why}")).hint("write HOST:PORT");
+fn resolve(node: &str) -> Result<SocketAddr, CliError> {
+    let wrong = |why: String| CliError::usage(format!("{node}: {why}")).hint("write HOST:PORT");
     let mut found = node.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
     found.next().ok_or_else(|| wrong("this name has no address".into()))
 }
 
-fn info_hash(torrent: &str) -> Result<SwarmId, Fault> {
+fn info_hash(torrent: &str) -> Result<SwarmId, CliError> {
     match Magnet::of_hash(torrent).map_or_else(|| torrent.parse(), Ok) {
         Ok(magnet) => Ok(magnet.info_hashes.swarm_id()),
         Err(_) => hash(torrent).map(SwarmId::new),
     }
 }
 
-fn hash(text: &str) -> Result<[u8; 20], Fault> {
+fn hash(text: &str) -> Result<[u8; 20], CliError> {
     let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
     bytes
         .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| Fault::usage(format!("`{text}` is no hash")).hint("write 40 hex digits"))
+        .ok_or_else(|| CliError::usage(format!("`{text}` is no hash")).hint("write 40 hex digits"))
 }
 
 fn key_seed(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
@@ -281,7 +284,7 @@ fn key_seed(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
     let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        Fault::usage(format!("{shown} is no key: expected 64 hex digits"))
+        CliError::usage(format!("{shown} is no key: expected 64 hex digits"))
             .hint("`openssl rand -hex 32 > FILE` makes one")
             .into()
     })

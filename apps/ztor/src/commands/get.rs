@@ -1,40 +1,40 @@
 //! `ztor get`: download, verify, and perhaps seed.
 
+use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context;
 use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
-use ztor_session::{AddTorrent, Allocation};
+use ztor_session::{AddTorrent, Allocation, TorrentId};
 use ztor_storage::as_found;
 
 use crate::args::{Allocate, GetArgs};
 use crate::check;
 use crate::console::Console;
 use crate::display::Display;
-use crate::exit::{Exit, Fault, Report, of_many};
-use crate::load::{self, Loaded};
-use crate::memory;
+use crate::exit::{CliError, Exit, Report, of_many};
+use crate::magnet_cache;
+use crate::open::{self, Opened};
+use crate::runner::{self, Goal, Link, Next, OnMetadata, Runner, Seed};
 use crate::select::Selection;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Link, Seed, Swarm, Then};
 
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
-    let mut peers = swarm::peers(&args.peer)?;
+    let mut peers = runner::peers(&args.peer)?;
     let Some(Wanted { mut torrents, mut links, mut lost }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
     };
-    let state_dir = swarm::state_dir(console);
+    let state_dir = runner::state_dir(console);
     // What an earlier run has found out need not be asked again, and may be all that is left of the swarm.
     if let Some(dir) = &state_dir {
         links.retain(|link| {
             let may_recall = !args.metadata_only && link.magnet.select.is_empty();
-            let known = memory::recall(dir, &link.magnet).filter(|_| may_recall);
+            let known = magnet_cache::recall(dir, &link.magnet).filter(|_| may_recall);
             let is_new = known.is_none();
             if let Some(meta) = known {
                 peers.extend(linked_peers(&link.magnet, console));
@@ -62,46 +62,62 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
             false
         }
     });
-    if let Some(fault) = nothing_left(adds.len() + links.len(), &lost, console) {
-        return Err(fault.into());
+    if let Some(error) = nothing_left(adds.len() + links.len(), &lost, console) {
+        return Err(error.into());
     }
     prepare_output(&args.output, links.is_empty().then_some(&torrents))?;
-    let mut swarm = Swarm::start(&args.net, state_dir.clone(), Display::new(console))?;
-    lost.into_iter().for_each(|report| swarm.lose(report));
+    let mut runner = Runner::start(&args.net, state_dir.clone(), Display::new(console))?;
+    lost.into_iter().for_each(|report| runner.lose(report));
     for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
-        if meta.private || !swarm.finds_peers() {
+        if meta.private || !runner.finds_peers() {
             console
                 .warn(&format!("{} names no tracker: without --peer it waits for peers to come", meta.name));
         }
     }
     for add in adds {
-        if let Err(error) = swarm.add(add) {
-            swarm.lose(Report::of(&error));
+        if let Err(error) = runner.add(add) {
+            runner.lose(Report::of(&error));
         }
     }
-    let plan = Rc::new(plan);
-    for link in links {
-        let (plan, select) = (Rc::clone(&plan), link.magnet.clone());
-        let state_dir = state_dir.clone();
-        let peers = plan.peers.clone();
-        let then: Then = Box::new(move |meta| {
-            if let Some(dir) = &state_dir {
-                memory::keep(dir, meta);
-            }
-            let wanted: Vec<bool> = match select.select.is_empty() {
-                true => Vec::new(),
-                false => (0..meta.layout.files().len()).map(|file| select.selects(file)).collect(),
-            };
-            plan.add(meta, &wanted).map(Some)
-        });
-        if let Err(error) = swarm.add_link(link, peers, then) {
-            swarm.lose(Report::of(&error));
-        }
-    }
+    let magnets = add_links(&mut runner, links, &plan.peers);
     let seed = Seed { always: args.seed, ratio: args.seed_ratio, time: args.seed_time };
-    let result = swarm.run(Goal::Fetch { seed, give_up: args.give_up }, stop);
-    swarm.end(stop.is_set());
+    let goal = Goal::Fetch { seed, give_up: args.give_up };
+    let result = loop {
+        match runner.next(goal, stop) {
+            Next::Metadata(id, meta) => {
+                if let Some(dir) = &state_dir {
+                    magnet_cache::keep(dir, &meta);
+                }
+                let wanted = magnets.get(&id).map_or_else(Vec::new, |magnet| linked_files(magnet, &meta));
+                let answer = plan.add(&meta, &wanted).map(|add| OnMetadata::Start(Box::new(add)));
+                runner.answer(id, answer, goal);
+            }
+            Next::End(result) => break result,
+        }
+    };
+    runner.end(stop.is_set());
     result
+}
+
+/// Adds torrents without metadata. Returns their magnet links.
+fn add_links(runner: &mut Runner, links: Vec<Link>, peers: &[SocketAddr]) -> HashMap<TorrentId, Magnet> {
+    let mut magnets = HashMap::new();
+    for link in links {
+        let magnet = link.magnet.clone();
+        match runner.add_link(link, peers.to_vec()) {
+            Ok(id) => _ = magnets.insert(id, magnet),
+            Err(error) => runner.lose(Report::of(&error)),
+        }
+    }
+    magnets
+}
+
+/// The files that a magnet link selects (BEP 53), by index; empty if it selects none in particular.
+fn linked_files(magnet: &Magnet, meta: &Metainfo) -> Vec<bool> {
+    match magnet.select.is_empty() {
+        true => Vec::new(),
+        false => (0..meta.layout.files().len()).map(|file| magnet.selects(file)).collect(),
+    }
 }
 
 /// Takes those out of `links` that are complete by what the data on disk tells; `None` if the user stopped it.
@@ -154,35 +170,39 @@ fn fetch_metadata(
         message: format!("--metadata-only: {} is known already", meta.name),
         hint: Some("it is for magnet links; `ztor show` lists what is in a torrent file".into()),
     }));
-    if let Some(fault) = nothing_left(links.len(), &lost, console) {
-        return Err(fault.into());
+    if let Some(error) = nothing_left(links.len(), &lost, console) {
+        return Err(error.into());
     }
     prepare_output(&args.output, None)?;
-    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
-    lost.into_iter().for_each(|report| swarm.lose(report));
-    for link in links {
-        let (dir, magnet) = (args.output.clone(), link.magnet.clone());
-        let write: Then = Box::new(move |meta| {
-            if !meta.hashes.is_complete() {
-                let fault =
-                    Fault::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
-                return Err(fault
-                    .hint("it is a hybrid torrent, and the peers that were found know v1 only")
-                    .into());
+    let mut runner = Runner::start(&args.net, runner::state_dir(console), Display::new(console))?;
+    lost.into_iter().for_each(|report| runner.lose(report));
+    let magnets = add_links(&mut runner, links, &peers);
+    let goal = Goal::Fetch { seed: Seed::default(), give_up: args.give_up };
+    let result = loop {
+        match runner.next(goal, stop) {
+            Next::Metadata(id, meta) => {
+                let written = write_torrent(&args.output, magnets.get(&id), &meta);
+                runner.answer(id, written.map(|()| OnMetadata::Finish), goal);
             }
-            let path = dir.join(with_extension(&meta.name, ".torrent"));
-            let mut meta = Metainfo::clone(meta);
-            meta.web_seeds.clone_from(&magnet.web_seeds);
-            write_new(&path, &meta.to_bytes())?;
-            Ok(None)
-        });
-        if let Err(error) = swarm.add_link(link, peers.clone(), write) {
-            swarm.lose(Report::of(&error));
+            Next::End(result) => break result,
         }
-    }
-    let result = swarm.run(Goal::Fetch { seed: Seed::default(), give_up: args.give_up }, stop);
-    swarm.end(stop.is_set());
+    };
+    runner.end(stop.is_set());
     result
+}
+
+/// Writes the torrent file of a magnet link into `dir`, with the web seeds of the link.
+fn write_torrent(dir: &Path, magnet: Option<&Magnet>, meta: &Metainfo) -> anyhow::Result<()> {
+    if !meta.hashes.is_complete() {
+        let error = CliError::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
+        return Err(error.hint("it is a hybrid torrent, and the peers that were found know v1 only").into());
+    }
+    let path = dir.join(with_extension(&meta.name, ".torrent"));
+    let mut meta = meta.clone();
+    if let Some(magnet) = magnet {
+        meta.web_seeds.clone_from(&magnet.web_seeds);
+    }
+    write_new(&path, &meta.to_bytes())
 }
 
 /// Writes a file whose name a stranger has chosen: over none that is there with other contents.
@@ -201,8 +221,9 @@ fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
             if std::fs::read(path).is_ok_and(|found| found == bytes) {
                 return Ok(());
             }
-            let fault = Fault::new(Exit::Storage, format!("{} exists, with other contents", path.display()));
-            Err(fault.hint("move it away, or choose another folder with -o").into())
+            let error =
+                CliError::new(Exit::Storage, format!("{} exists, with other contents", path.display()));
+            Err(error.hint("move it away, or choose another folder with -o").into())
         }
         Err(error) => Err(error).with_context(context),
     }
@@ -220,15 +241,15 @@ struct Wanted {
 fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Option<Wanted>> {
     let mut wanted = Wanted { torrents: Vec::new(), links: Vec::new(), lost: Vec::new() };
     for argument in &args.torrents {
-        match load::load(argument, &args.net.bind, stop) {
-            Ok(Some(Loaded::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
-                load::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
+        match open::open(argument, &args.net.bind, stop) {
+            Ok(Some(Opened::Torrent(meta))) if !wanted.knows(&meta.info_hashes) => {
+                open::notice(&meta).into_iter().for_each(|notice| console.warn(&notice));
                 match meta.hashes.is_complete() {
                     true => wanted.torrents.push(Arc::new(*meta)),
                     false => wanted.links.push(Arc::new(*meta).into()),
                 }
             }
-            Ok(Some(Loaded::Magnet(magnet))) if !wanted.knows(&magnet.info_hashes) => {
+            Ok(Some(Opened::Magnet(magnet))) if !wanted.knows(&magnet.info_hashes) => {
                 wanted.links.push(magnet.into());
             }
             Ok(Some(_)) => {
@@ -243,7 +264,7 @@ fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Op
 }
 
 /// The error if nothing is left to do.
-fn nothing_left(left: usize, lost: &[Report], console: &Console) -> Option<Fault> {
+fn nothing_left(left: usize, lost: &[Report], console: &Console) -> Option<CliError> {
     if left > 0 {
         return None;
     }
@@ -261,7 +282,7 @@ impl Wanted {
     }
 }
 
-/// What is to be done with every torrent, be it known from the start or later.
+/// The settings of every torrent, known from the start or from metadata.
 struct Plan {
     selection: Option<Selection>,
     peers: Vec<SocketAddr>,
@@ -276,7 +297,7 @@ impl Plan {
             None => Some(linked.to_vec()).filter(|linked| !linked.is_empty()),
         };
         if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&true)) {
-            return Err(Fault::usage(format!(
+            return Err(CliError::usage(format!(
                 "the magnet link asks for files that {} does not have",
                 meta.name
             ))
@@ -302,7 +323,7 @@ impl Plan {
 fn prepare_output(dir: &Path, torrents: Option<&Vec<Arc<Metainfo>>>) -> anyhow::Result<()> {
     let cannot = || format!("cannot put data into {}", dir.display());
     if dir.metadata().is_ok_and(|found| !found.is_dir()) {
-        return Err(Fault::new(Exit::Storage, format!("{}: it is a file, not a folder", cannot()))
+        return Err(CliError::new(Exit::Storage, format!("{}: it is a file, not a folder", cannot()))
             .hint("give -o the folder that the data belongs into")
             .into());
     }

@@ -11,23 +11,23 @@ use crate::args::{DataArgs, SeedArgs};
 use crate::check;
 use crate::console::Console;
 use crate::display::Display;
-use crate::exit::{Exit, Fault, Report, of_many};
-use crate::load::{self, Source};
+use crate::exit::{CliError, Exit, Report, of_many};
+use crate::open::{self, Source};
+use crate::runner::{self, Goal, Runner};
 use crate::select::data_dir;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Swarm};
 
 pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let peers = swarm::peers(&args.peer)?;
+    let peers = runner::peers(&args.peer)?;
     let Some((torrents, lost)) = load_all(&args.data, console, stop)? else { return Ok(Exit::Interrupted) };
     if torrents.is_empty()
-        && let Some(fault) = of_many(&lost, lost.len())
+        && let Some(error) = of_many(&lost, lost.len())
     {
         lost.iter().skip(1).for_each(|report| console.warn(&report.message));
-        return Err(fault.into());
+        return Err(error.into());
     }
-    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
-    lost.into_iter().for_each(|report| swarm.lose(report));
+    let mut runner = Runner::start(&args.net, runner::state_dir(console), Display::new(console))?;
+    lost.into_iter().for_each(|report| runner.lose(report));
     for (meta, dir) in torrents {
         let add = AddTorrent {
             read_only: true,
@@ -35,12 +35,12 @@ pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Re
             peers: peers.clone(),
             ..AddTorrent::new(meta, dir)
         };
-        if let Err(error) = swarm.add(add) {
-            swarm.lose(Report::of(&error));
+        if let Err(error) = runner.add(add) {
+            runner.lose(Report::of(&error));
         }
     }
-    let result = swarm.run(Goal::Serve, stop);
-    swarm.end(stop.is_set());
+    let result = runner.run(Goal::Serve, stop);
+    runner.end(stop.is_set());
     result
 }
 
@@ -83,7 +83,7 @@ fn load_all(
                 });
             }
             Ok(data) => {
-                load::notice(&data.0).into_iter().for_each(|notice| console.warn(&notice));
+                open::notice(&data.0).into_iter().for_each(|notice| console.warn(&notice));
                 torrents.push(data);
             }
             Err(error) => lost.push(Report::of(&error)),
@@ -96,23 +96,23 @@ fn load_all(
 pub(super) fn load_one(torrent: &OsStr, path: &Path) -> anyhow::Result<Data> {
     let Source::File(file) = Source::parse(torrent) else {
         let message = format!("a torrent file is needed here, not {}", torrent.display());
-        return Err(Fault::usage(message)
+        return Err(CliError::usage(message)
             .hint("`ztor get --metadata-only` makes the torrent file of a magnet link")
             .into());
     };
-    let meta = Arc::new(load::torrent_file(file)?);
+    let meta = Arc::new(open::torrent_file(file)?);
     let dir = data_dir(&meta, path)?;
     Ok((meta, dir))
 }
 
 /// What the arguments say: torrents and where their data is.
-pub(super) fn pairs(args: &DataArgs) -> Result<Vec<(&OsStr, &Path)>, Fault> {
+pub(super) fn pairs(args: &DataArgs) -> Result<Vec<(&OsStr, &Path)>, CliError> {
     if let Some(dir) = &args.dir {
         return Ok(args.torrents.iter().map(|torrent| (torrent.as_os_str(), dir.as_path())).collect());
     }
     let (pairs, rest) = args.torrents.as_chunks::<2>();
     if let [last] = rest {
-        return Err(Fault::usage(format!("{} has no PATH after it", last.display()))
+        return Err(CliError::usage(format!("{} has no PATH after it", last.display()))
             .hint("write TORRENT PATH pairs, or --in DIR and only torrents"));
     }
     Ok(pairs.iter().map(|[torrent, path]| (torrent.as_os_str(), Path::new(path))).collect())

@@ -12,12 +12,12 @@ use ztor_session::{AddTorrent, Bind};
 use super::tracker::{Urls, start_for_share};
 use crate::args::ShareArgs;
 use crate::console::Console;
-use crate::content::{self, Extras};
+use crate::content::{self, TorrentFields};
 use crate::display::{Display, Event};
 use crate::exit::Exit;
+use crate::runner::{self, Goal, Runner};
 use crate::select::data_dir;
 use crate::stop::Stop;
-use crate::swarm::{self, Goal, Swarm};
 
 pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let ip = reachable(&args.net.bind, console);
@@ -27,27 +27,28 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     let urls = Urls::of(&tracker, ip);
     // What people share with each other is not for the whole world to find: without this flag every client that has
     // the link would announce it in the DHT.
-    let extras = Extras { tiers: vec![urls.tier()], private: !args.public, ..Extras::default() };
-    let Some(made) = content::make(&args.path, &args.content, extras, console, stop)? else {
+    let fields =
+        TorrentFields { tiers: vec![urls.tier()], private: !args.public, ..TorrentFields::default() };
+    let Some(created) = content::make(&args.path, &args.content, fields, console, stop)? else {
         return Ok(Exit::Ok);
     };
-    let file_name = with_extension(&made.meta.name, ".torrent");
-    files.put(&file_name, TORRENT_TYPE, made.bytes).context("cannot serve the torrent file")?;
+    let file_name = with_extension(&created.meta.name, ".torrent");
+    files.put(&file_name, TORRENT_TYPE, created.bytes).context("cannot serve the torrent file")?;
 
-    let dir = data_dir(&made.meta, &args.path)?;
-    let mut swarm = Swarm::start(&args.net, swarm::state_dir(console), Display::new(console))?;
-    let mut magnet = Magnet::from(made.meta.as_ref());
-    magnet.peers.push(SocketAddr::new(ip, swarm.local_addr().port()).to_string());
-    swarm.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&made.meta), dir) })?;
+    let dir = data_dir(&created.meta, &args.path)?;
+    let mut runner = Runner::start(&args.net, runner::state_dir(console), Display::new(console))?;
+    let mut magnet = Magnet::from(created.meta.as_ref());
+    magnet.peers.push(SocketAddr::new(ip, runner.local_addr().port()).to_string());
+    runner.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&created.meta), dir) })?;
     let http = tracker.http_addr().map_or(0, |addr| addr.port());
     let sharing = Event::Sharing {
         magnet: &magnet.to_string(),
         url: &format!("http://{}{}", SocketAddr::new(ip, http), Files::path(&file_name)),
         tracker: urls.http.as_deref().unwrap_or_default(),
     };
-    swarm.tell(&sharing);
-    let result = swarm.run(Goal::Share, stop);
-    swarm.end(stop.is_set());
+    runner.tell(&sharing);
+    let result = runner.run(Goal::Share, stop);
+    runner.end(stop.is_set());
     tracker.stop();
     result
 }

@@ -11,12 +11,12 @@ use ztor_session::{AddMagnet, Session, SessionEvent, TorrentEvent};
 
 use crate::args::ShowArgs;
 use crate::console::Console;
-use crate::exit::{Exit, Fault, Report, of_many};
-use crate::load::{self, Loaded};
+use crate::exit::{CliError, Exit, Report, of_many};
+use crate::open::{self, Opened};
+use crate::runner;
 use crate::select::numbered;
 use crate::stop::Stop;
-use crate::swarm;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::units::Size;
 
 /// Trackers that are asked about one torrent.
@@ -45,24 +45,24 @@ pub(super) fn run(args: &ShowArgs, console: &Console, stop: &Stop) -> anyhow::Re
             }
         }
     }
-    of_many(&lost, args.torrents.len()).map_or(Ok(Exit::Ok), |fault| Err(fault.into()))
+    of_many(&lost, args.torrents.len()).map_or(Ok(Exit::Ok), |error| Err(error.into()))
 }
 
 fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    match load::load(argument, &args.net.bind, stop)? {
+    match open::open(argument, &args.net.bind, stop)? {
         None => return Ok(Exit::Interrupted),
-        Some(Loaded::Torrent(meta)) => show_torrent(args, &meta, console),
-        Some(Loaded::Magnet(magnet)) if !args.offline => return show_found(args, &magnet, console, stop),
-        Some(Loaded::Magnet(magnet)) if console.is_json() => console.json(&magnet_json(&magnet)),
-        Some(Loaded::Magnet(magnet)) => console.line(&magnet_text(&magnet)),
+        Some(Opened::Torrent(meta)) => show_torrent(args, &meta, console),
+        Some(Opened::Magnet(magnet)) if !args.offline => return show_found(args, &magnet, console, stop),
+        Some(Opened::Magnet(magnet)) if console.is_json() => console.json(&magnet_json(&magnet)),
+        Some(Opened::Magnet(magnet)) => console.line(&magnet_text(&magnet)),
     }
     Ok(Exit::Ok)
 }
 
 /// Shows what peers say a magnet link leads to.
 fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    let peers = swarm::peers(&args.peer)?;
-    let session = Session::start(swarm::config(&args.net, None))?;
+    let peers = runner::peers(&args.peer)?;
+    let session = Session::start(runner::config(&args.net, None))?;
     let add = AddMagnet { magnet: magnet.clone(), peers, known: None };
     let id = session.add_magnet(add).context("cannot look for the torrent")?;
     if !console.is_json() {
@@ -79,19 +79,21 @@ fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) 
                 break meta;
             }
             Ok(SessionEvent::Torrent(TorrentEvent::Unusable { message, .. })) => {
-                return Err(Fault::new(Exit::BadTorrent, format!("what the link leads to: {message}")).into());
+                return Err(
+                    CliError::new(Exit::BadTorrent, format!("what the link leads to: {message}")).into()
+                );
             }
             Ok(_) => {}
             Err(_) if Instant::now() >= until => {
-                let fault = Fault::new(Exit::Network, "nobody was found who knows what the link leads to");
-                return Err(fault
+                let error = CliError::new(Exit::Network, "nobody was found who knows what the link leads to");
+                return Err(error
                     .hint("try again later, or see what the link itself says with --offline")
                     .into());
             }
             Err(_) => {}
         }
     };
-    session.end(swarm::GOODBYES, swarm::GOODBYES);
+    session.end(runner::GOODBYES, runner::GOODBYES);
     let mut meta = Metainfo::clone(&found);
     meta.web_seeds.clone_from(&magnet.web_seeds);
     show_torrent(args, &meta, console);
@@ -113,7 +115,7 @@ fn show_torrent(args: &ShowArgs, meta: &Metainfo, console: &Console) {
                 format!("{} seed, {} fetch", seeders.unwrap_or(0), leechers.unwrap_or(0))
             }
         };
-        let _ = write!(text, "\n{}: {}", Shown(&swarm.tracker), Shown(&says));
+        let _ = write!(text, "\n{}: {}", Escaped(&swarm.tracker), Escaped(&says));
     }
     console.line(&text);
 }
@@ -311,7 +313,7 @@ struct Sheet(String);
 impl Sheet {
     fn row(&mut self, label: &str, value: &str) {
         let label = if label.is_empty() { String::new() } else { format!("{label}:") };
-        let value = Shown(value).to_string();
+        let value = Escaped(value).to_string();
         self.0.push_str(format!("{label:LABEL$}{value}").trim_end());
         self.0.push('\n');
     }
@@ -338,9 +340,9 @@ impl Sheet {
     fn file(&mut self, number: usize, file: &ztor_metainfo::File) {
         let path = file.path.join("/");
         // Writing to a string cannot fail.
-        let _ = write!(self.0, "{number:>6}  {:>9}  {}", Size(file.length), Shown(&path));
+        let _ = write!(self.0, "{number:>6}  {:>9}  {}", Size(file.length), Escaped(&path));
         if let Some(target) = &file.symlink {
-            let _ = write!(self.0, " -> {}", Shown(&target.join("/")));
+            let _ = write!(self.0, " -> {}", Escaped(&target.join("/")));
         }
         for (set, mark) in [(file.executable, " [executable]"), (file.hidden, " [hidden]")] {
             if set {

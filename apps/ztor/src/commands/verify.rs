@@ -15,10 +15,10 @@ use crate::args::VerifyArgs;
 use crate::check;
 use crate::console::Console;
 use crate::exit::{Exit, Report, of_many};
+use crate::runner::info_hash;
 use crate::select::numbered;
 use crate::stop::Stop;
-use crate::swarm::info_hash;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::units::{Count, Size};
 
 /// A line for people names at most this many ranges of bad pieces; `--json` names them all.
@@ -42,7 +42,7 @@ pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::
         }
     }
     match of_many(&lost, pairs.len()) {
-        Some(fault) => Err(fault.into()),
+        Some(error) => Err(error.into()),
         None => Ok(if any_bad { Exit::Failed } else { Exit::Ok }),
     }
 }
@@ -144,7 +144,7 @@ impl BadFile {
 
 impl std::fmt::Display for BadFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: ", Shown(&self.path))?;
+        write!(f, "{}: ", Escaped(&self.path))?;
         if self.missing {
             return f.write_str("missing");
         }

@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Row, State};
 use crate::console::Console;
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::units::{Rate, Size, Span};
 
 /// Lines of the terminal left to other output when there are more torrents than lines.
@@ -128,7 +128,7 @@ pub(super) fn style(template: &str) -> ProgressStyle {
 }
 
 fn fill(line: &ProgressBar, row: &Row) {
-    line.set_prefix(Shown(&row.name).to_string());
+    line.set_prefix(Escaped(&row.name).to_string());
     line.set_length(row.wanted_bytes.max(1));
     line.set_position(if row.wanted_bytes == 0 { 1 } else { row.done_bytes.min(row.wanted_bytes) });
     line.set_message(message(row));
@@ -147,6 +147,6 @@ fn message(row: &Row) -> String {
         }
         State::Seeding => format!("{size:>8} {rates} {:>3}p {:>6}", row.peers, "seed"),
         State::Stopped => format!("{size:>8} stopped"),
-        State::Failed => Shown(row.message.as_deref().unwrap_or("failed")).to_string(),
+        State::Failed => Escaped(row.message.as_deref().unwrap_or("failed")).to_string(),
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Row;
-use crate::text::{Shown, lossy_path};
-use crate::units::{Count, Rate, Size, Took};
+use crate::text::{Escaped, lossy_path};
+use crate::units::{Count, Elapsed, Rate, Size};
 
 /// Something to tell. The names of variants and fields are what `--json` promises.
 #[derive(Debug, Serialize)]
@@ -107,20 +107,20 @@ impl fmt::Display for Event<'_> {
                 )
             }
             Event::FetchingMetadata { name, .. } => {
-                write!(f, "{}: looking for peers who know what it is", Shown(name))
+                write!(f, "{}: looking for peers who know what it is", Escaped(name))
             }
             Event::Metadata { name, total_bytes, files, .. } => {
-                write!(f, "{}: {} in {}", Shown(name), Size(*total_bytes), Count(*files as u64, "file"))
+                write!(f, "{}: {} in {}", Escaped(name), Size(*total_bytes), Count(*files as u64, "file"))
             }
             Event::Added { name, total_bytes, wanted_bytes, dir, .. } => {
-                write!(f, "{}: {}", Shown(name), Size(*total_bytes))?;
+                write!(f, "{}: {}", Escaped(name), Size(*total_bytes))?;
                 if wanted_bytes < total_bytes {
                     write!(f, ", of which {} wanted", Size(*wanted_bytes))?;
                 }
                 write!(f, ", in {}", dir.display())
             }
             Event::Checked { name, have_bytes, hashed_bytes, believed_bytes, .. } => {
-                let (name, have) = (Shown(name), Size(*have_bytes));
+                let (name, have) = (Escaped(name), Size(*have_bytes));
                 match (*hashed_bytes, *believed_bytes) {
                     (_, 0) => write!(f, "{name}: checked, {have} there"),
                     (0, _) => write!(f, "{name}: {have} there by its record, not hashed again"),
@@ -132,9 +132,9 @@ impl fmt::Display for Event<'_> {
                     ),
                 }
             }
-            Event::Progress(row) => write!(f, "{}: {}", Shown(&row.name), row.status_line()),
+            Event::Progress(row) => write!(f, "{}: {}", Escaped(&row.name), row.status_line()),
             Event::Done { name, bytes, believed_bytes, downloaded_bytes, seconds, .. } => {
-                write!(f, "Done: {}, {}", Shown(name), Size(*bytes))?;
+                write!(f, "Done: {}, {}", Escaped(name), Size(*bytes))?;
                 match *believed_bytes {
                     0 => f.write_str(" verified")?,
                     believed if believed < *bytes => {
@@ -144,14 +144,14 @@ impl fmt::Display for Event<'_> {
                 }
                 if *downloaded_bytes > 0 {
                     let rate = Rate((*downloaded_bytes as f64 / seconds.max(0.001)) as u64);
-                    write!(f, ", {} fetched in {}, {rate}", Size(*downloaded_bytes), Took(*seconds))?;
+                    write!(f, ", {} fetched in {}, {rate}", Size(*downloaded_bytes), Elapsed(*seconds))?;
                 }
                 Ok(())
             }
             Event::Seeding { name, have_bytes, .. } => {
-                write!(f, "Seeding {}, {}", Shown(name), Size(*have_bytes))
+                write!(f, "Seeding {}, {}", Escaped(name), Size(*have_bytes))
             }
-            Event::Warning { message, .. } => Shown(message).fmt(f),
+            Event::Warning { message, .. } => Escaped(message).fmt(f),
             Event::Summary(sum) => {
                 if sum.interrupted {
                     f.write_str("Stopped: ")?;
@@ -163,7 +163,7 @@ impl fmt::Display for Event<'_> {
                     Count(sum.torrents as u64, "torrent"),
                     Size(sum.downloaded_bytes),
                     Size(sum.uploaded_bytes),
-                    Took(sum.seconds)
+                    Elapsed(sum.seconds)
                 )
             }
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::units::{Count, Rate, Size, Span};
 
 /// What a torrent is doing.
@@ -114,7 +114,7 @@ impl Row {
             State::Stopped => format!("stopped at {percent}% of {wanted}"),
             State::Failed => {
                 let message = self.message.as_deref().unwrap_or("unknown reason");
-                format!("failed at {percent}% of {wanted}: {}", Shown(message))
+                format!("failed at {percent}% of {wanted}: {}", Escaped(message))
             }
         }
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::bars::{bar, style};
 use super::{BARS_BEAT, JSON_BEAT, PLAIN_BEAT};
 use crate::console::{Console, Style};
-use crate::text::Shown;
+use crate::text::Escaped;
 use crate::units::{Rate, Size, Span};
 
 /// One piece of work with a known number of bytes. Reports may come from several threads at once.
@@ -39,7 +39,7 @@ impl Work {
             Style::Bars => {
                 let style = style(&format!("{{prefix}} {} {{percent:>3}}% {{msg}}", bar(console.color())));
                 let bar = console.bars().add(ProgressBar::new(total_bytes).with_style(style));
-                bar.set_prefix(format!("{} {}", capital(stage), Shown(name)));
+                bar.set_prefix(format!("{} {}", capital(stage), Escaped(name)));
                 bar
             }
             Style::Plain | Style::Json => ProgressBar::hidden(),
@@ -85,7 +85,7 @@ impl Work {
                 total_bytes,
             });
         } else {
-            let (stage, name) = (capital(self.stage), Shown(&self.name));
+            let (stage, name) = (capital(self.stage), Escaped(&self.name));
             self.console.line(&format!("{stage} {name}: {} of {}", Size(done_bytes), Size(total_bytes)));
         }
     }

@@ -90,8 +90,8 @@ impl Upkeep {
 }
 
 impl Dht {
-    /// Does what has become due.
-    pub fn tick(&mut self, now: Instant) {
+    /// Does what is due at `now`: expires requests and lookups, and keeps the routing tables up.
+    pub fn handle_timeout(&mut self, now: Instant) {
         self.expire_questions(now);
         if now >= self.next_upkeep {
             self.next_upkeep = now + EVERY;

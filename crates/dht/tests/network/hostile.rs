@@ -246,7 +246,7 @@ proptest! {
                 1 => drop(dht.scrape(now, id.into())),
                 2 => drop(dht.get(now, id.into(), b"")),
                 3 => drop(dht.put_immutable(now, b"i1e".to_vec())),
-                _ => dht.tick(now),
+                _ => dht.handle_timeout(now),
             }
             while let Some((to, data)) = dht.poll_transmit() {
                 let mut message = decode(&data).unwrap();

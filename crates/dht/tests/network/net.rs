@@ -107,7 +107,7 @@ impl Net {
             }
             for dht in &mut self.dhts {
                 if dht.poll_timeout().is_some_and(|wake| wake <= self.now) {
-                    dht.tick(self.now);
+                    dht.handle_timeout(self.now);
                 }
             }
         }

@@ -92,7 +92,7 @@ impl DhtDriver {
 
     /// Starts look-ups that are due, and takes what came of others.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
-        self.node.tick(cx.now);
+        self.node.handle_timeout(cx.now);
         while self.running.len() < MAX_AT_ONCE
             && !cx.is_ending
             && let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= cx.now)

@@ -236,7 +236,7 @@ impl Trackers {
 
     /// Takes what has come or timed out since the last turn.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
-        self.udp.tick(cx.now);
+        self.udp.handle_timeout(cx.now);
         self.drain_udp(cx, torrents);
         while let Some(id) = self.pending.late_goodbye(cx.now) {
             if let Some(announce) = self.pending.remove(id)

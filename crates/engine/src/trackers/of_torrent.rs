@@ -46,7 +46,7 @@ impl TorrentTrackers {
     pub(super) fn poll(&mut self, cx: &Cx<'_>, wants_peers: bool) -> Option<Due> {
         let is_starving = self.no_source_since.is_some_and(|since| cx.now.since(since) >= STARVING);
         self.announcer.set_all(cx.config.announce_to_all || is_starving);
-        self.announcer.poll(cx.now, wants_peers)
+        self.announcer.poll_announce(cx.now, wants_peers)
     }
 
     /// An announce is under way.

@@ -8,7 +8,7 @@ use ztor_bencode::Encoder;
 
 use super::Shared;
 use crate::merkle::{self, Hash};
-use crate::{File, outer};
+use crate::{File, outside_info};
 
 type Out = Encoder<Vec<u8>>;
 
@@ -22,21 +22,21 @@ fn write(plan: &Shared, v1: &[Sha1Digest], v2: &[Hash]) -> io::Result<Vec<u8>> {
     let options = &plan.options;
     let mut e = Encoder::new(Vec::new());
     e.begin_dict()?;
-    let head = outer::Head {
+    let head = outside_info::Head {
         trackers: &options.trackers,
         comment: options.comment.as_deref(),
         created_by: options.created_by.as_deref(),
         creation_date: options.creation_date,
         encoding: None,
-        kept: &outer::Kept::default(),
+        kept: &outside_info::Kept::default(),
     };
     head.write(&mut e)?;
     e.key(b"info")?;
     info(plan, v1, &trees.roots, &mut e)?;
     if options.version.has_v2() {
-        outer::write_piece_layers(trees.layers, &mut e)?;
+        outside_info::write_piece_layers(trees.layers, &mut e)?;
     }
-    outer::write_web_seeds(&options.web_seeds, &mut e)?;
+    outside_info::write_web_seeds(&options.web_seeds, &mut e)?;
     e.end()?;
     e.finish()
 }

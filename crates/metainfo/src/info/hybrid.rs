@@ -2,15 +2,15 @@
 //! else a peer could have one torrent checked against the hashes of another.
 
 use super::{Files, RawFile};
-use crate::field::Place;
+use crate::field_path::FieldPath;
 use crate::{LayoutError, MetainfoError};
 
 /// The files of the v1 half, with its pads, and the roots of the v2 half.
 pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Result<Files<'d>, MetainfoError> {
-    let info = Place::top("info");
+    let info = FieldPath::top("info");
     let list = info.key(if v1.single { "length" } else { "files" });
     let differ =
-        |place: &Place<'_>, problem: String| MetainfoError::Hybrid { field: place.to_string(), problem };
+        |place: &FieldPath<'_>, problem: String| MetainfoError::Hybrid { field: place.to_string(), problem };
 
     let single = v1.single;
     let mut twins = v2.list.into_iter();

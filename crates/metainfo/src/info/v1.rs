@@ -4,7 +4,8 @@ use ztor_base::Sha1Digest;
 use ztor_bencode::Value;
 
 use super::{Files, RawFile, properties, too_deep};
-use crate::field::{Dict, Place};
+use crate::dict::Dict;
+use crate::field_path::FieldPath;
 use crate::{Layout, LayoutError, MAX_FILES, MAX_PATH_LEVELS, MetainfoError};
 
 /// How BitComet names its pads, which are from before BEP 47.
@@ -49,7 +50,7 @@ pub(super) fn hashes(info: Dict<'_, '_>, layout: &Layout) -> Result<Vec<Sha1Dige
     Ok(hashes.iter().map(|hash| Sha1Digest::new(*hash)).collect())
 }
 
-fn file<'d>(value: Value<'d>, place: &Place<'_>) -> Result<RawFile<'d>, MetainfoError> {
+fn file<'d>(value: Value<'d>, place: &FieldPath<'_>) -> Result<RawFile<'d>, MetainfoError> {
     let file = Dict::new(value, place)?;
     let mut properties = properties(file)?;
     let pad = &mut properties.attributes.pad;

@@ -3,7 +3,8 @@
 use ztor_bencode::{Entries, Value};
 
 use super::{Files, RawFile, properties, too_deep};
-use crate::field::{Dict, Place};
+use crate::dict::Dict;
+use crate::field_path::FieldPath;
 use crate::merkle::Hash;
 use crate::{Layout, LayoutError, MAX_FILES, MAX_PATH_LEVELS, MetainfoError};
 
@@ -103,17 +104,17 @@ fn read_file<'d>(file: Dict<'d, '_>, path: Vec<&'d [u8]>) -> Result<RawFile<'d>,
     Ok(RawFile { path, properties, pieces_root })
 }
 
-/// The place of an entry in the tree.
+/// The path of an entry in the file tree.
 struct Path<'p, 'd> {
-    tree: &'p Place<'p>,
+    tree: &'p FieldPath<'p>,
     elements: &'p [&'d [u8]],
 }
 
 impl Path<'_, '_> {
-    /// Calls `f` with the place. Places are linked to their parents, and these have to live somewhere: on the
-    /// stack, of which a path of at most [`MAX_PATH_LEVELS`] takes little.
-    fn within<T>(&self, f: impl FnOnce(&Place<'_>) -> T) -> T {
-        fn descend<T>(at: &Place<'_>, rest: &[&[u8]], f: impl FnOnce(&Place<'_>) -> T) -> T {
+    /// Calls `f` with the field path. Its elements live on the stack, each linked to its parent; a path has at most
+    /// [`MAX_PATH_LEVELS`] of them.
+    fn within<T>(&self, f: impl FnOnce(&FieldPath<'_>) -> T) -> T {
+        fn descend<T>(at: &FieldPath<'_>, rest: &[&[u8]], f: impl FnOnce(&FieldPath<'_>) -> T) -> T {
             match rest.split_first() {
                 Some((element, rest)) => descend(&at.raw_key(element), rest, f),
                 None => f(at),

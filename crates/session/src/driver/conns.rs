@@ -250,7 +250,7 @@ impl Conns {
         let Some(conn) = self.table.get_mut(send.peer) else { return true };
         conn.note_served(send);
         let block = send.block;
-        let is_cached = store.locate_at_once(block.piece, block.begin, block.len, &mut self.slices)
+        let is_cached = store.try_locate_cached(block.piece, block.begin, block.len, &mut self.slices)
             && self.slices.len() <= MAX_OPEN_SLICES;
         if is_cached {
             conn.queue_mut().push_block(send, self.slices.drain(..));

@@ -7,7 +7,7 @@ use super::context::Context;
 use crate::keys::Keys;
 use bytes::BytesMut;
 use ztor_engine::{Encryption, Event, PeerKey};
-use ztor_wire::mse::{Mse, Step, Worked as KeyResult};
+use ztor_wire::mse::{KeyResult, Mse, Step};
 use ztor_wire::{HANDSHAKE_LEN, Handshake};
 
 /// The first bytes of a plain stream (BEP 3).
@@ -103,7 +103,7 @@ impl Handshakes {
         result: KeyResult,
     ) -> Result<Option<BytesMut>, CloseReason> {
         match conns.get_mut(key).map(|conn| conn.cipher_mut()) {
-            Some(StreamCipher::Handshake(mse, _)) => mse.worked(result)?,
+            Some(StreamCipher::Handshake(mse, _)) => mse.handle_key(result)?,
             _ => return Ok(None),
         }
         self.advance_mse(cx, conns, key)
@@ -117,8 +117,8 @@ impl Handshakes {
     ) -> Result<Option<BytesMut>, CloseReason> {
         let Some(conn) = conns.get_mut(key) else { return Ok(None) };
         let StreamCipher::Handshake(mse, input) = conn.cipher_mut() else { return Ok(None) };
-        let step = mse.read(input, |obfuscated| cx.engine().swarm_of(obfuscated))?;
-        let output = mse.take_output();
+        let step = mse.handle(input, |obfuscated| cx.engine().swarm_of(obfuscated))?;
+        let output = mse.poll_transmit();
         match step {
             Step::More if input.len() > MAX_EARLY_BYTES => Err(CloseReason::TooEarly),
             Step::More => {

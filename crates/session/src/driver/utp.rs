@@ -73,7 +73,7 @@ impl Utp {
     pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
         let is_due = self.endpoint.poll_timeout().is_some_and(|at| at <= now);
         if is_due {
-            self.endpoint.tick(now);
+            self.endpoint.handle_timeout(now);
         }
         is_due
     }

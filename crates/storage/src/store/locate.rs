@@ -66,7 +66,7 @@ impl TorrentStore {
     /// The same as [`locate_into`](Self::locate_into) if it can be told at once, for a caller that must not wait for
     /// a disk: false, and nothing appended, if a file is not open, bytes are not in memory, or anything is
     /// unusual.
-    pub fn locate_at_once(&self, piece: u32, begin: u32, len: u32, out: &mut Vec<FileSlice>) -> bool {
+    pub fn try_locate_cached(&self, piece: u32, begin: u32, len: u32, out: &mut Vec<FileSlice>) -> bool {
         let Ok((len, behind)) = self.checked_block(piece, begin, u64::from(len)) else { return false };
         let places = match self.places.try_read() {
             Ok(places) => places,

@@ -266,7 +266,7 @@ fn finds_bytes_for_sendfile() {
         }
         assert_eq!(bytes, torrent.piece(piece)[1..]);
         let (looked_up, before) = (slices.clone(), slices.len());
-        if store.locate_at_once(piece, 1, len - 1, &mut slices) {
+        if store.try_locate_cached(piece, 1, len - 1, &mut slices) {
             let same = |(a, b): (&FileSlice, &FileSlice)| {
                 a.file.as_ref().map(Arc::as_ptr) == b.file.as_ref().map(Arc::as_ptr)
                     && (a.offset, a.len) == (b.offset, b.len)
@@ -279,11 +279,11 @@ fn finds_bytes_for_sendfile() {
     }
     let mut slices = Vec::new();
     let fresh = torrent.store_with(Some(&wanted), StoreOptions::default());
-    assert!(!fresh.locate_at_once(0, 0, 100, &mut slices), "opening a file may wait for the disk");
+    assert!(!fresh.try_locate_cached(0, 0, 100, &mut slices), "opening a file may wait for the disk");
     let moved = torrent.meta.layout.piece_count() - 1;
-    assert!(!store.locate_at_once(moved, 0, 100, &mut slices), "the part file is the worker's");
-    assert!(!store.locate_at_once(0, 0, u32::MAX, &mut slices));
-    assert!(!store.locate_at_once(u32::MAX, 0, 0, &mut slices));
+    assert!(!store.try_locate_cached(moved, 0, 100, &mut slices), "the part file is the worker's");
+    assert!(!store.try_locate_cached(0, 0, u32::MAX, &mut slices));
+    assert!(!store.try_locate_cached(u32::MAX, 0, 0, &mut slices));
     assert!(slices.is_empty());
     assert!(matches!(store.locate(0, 0, u32::MAX), Err(StorageError::OutOfRange { .. })));
     assert!(matches!(store.locate(u32::MAX, 0, 0), Err(StorageError::OutOfRange { .. })));
@@ -672,7 +672,7 @@ fn a_block_goes_on_with_zeros_behind_the_end_of_its_piece() {
     assert_eq!((buf[0], &buf[1..]), (torrent.data[0][16384], &[0; 16383][..]));
     for located in [store.locate(0, 16384, 16384).unwrap(), {
         let mut slices = Vec::new();
-        assert!(store.locate_at_once(0, 16384, 16384, &mut slices));
+        assert!(store.try_locate_cached(0, 16384, 16384, &mut slices));
         slices
     }] {
         let kinds: Vec<(bool, u32)> = located.iter().map(|slice| (slice.file.is_some(), slice.len)).collect();
@@ -682,7 +682,7 @@ fn a_block_goes_on_with_zeros_behind_the_end_of_its_piece() {
         [(16384, 16385), (16385, 1), (16400, 16384), (32768, 16384), (1, 32768), (0, u32::MAX)]
     {
         assert!(store.locate(0, begin, len).is_err(), "{begin} {len}");
-        assert!(!store.locate_at_once(0, begin, len, &mut Vec::new()));
+        assert!(!store.try_locate_cached(0, begin, len, &mut Vec::new()));
     }
 }
 

@@ -23,7 +23,7 @@ fn reply(interval_s: u32, min_interval_s: Option<u32>) -> AnnounceReply {
 
 /// Polls once and gives the first letters of the tracker's host and the event.
 fn poll(announcer: &mut Announcer, now: Instant, wants: bool) -> Option<(TrackerId, String, AnnounceEvent)> {
-    let due = announcer.poll(now, wants)?;
+    let due = announcer.poll_announce(now, wants)?;
     let host = due.url.trim_start_matches("http://").split('.').next().unwrap().to_owned();
     Some((due.tracker, host, due.event))
 }
@@ -174,7 +174,7 @@ fn what_is_not_spoken_is_shown_and_skipped() {
         tiers.iter().map(|t| t.iter().map(ToString::to_string).collect()).collect(),
         &mut fastrand::Rng::with_seed(1),
     );
-    assert_eq!(a.poll(at(0), true).unwrap().url, "http://t.example/announce");
+    assert_eq!(a.poll_announce(at(0), true).unwrap().url, "http://t.example/announce");
     let messages: Vec<_> = a.status().filter_map(|s| s.message.clone()).collect();
     assert_eq!(messages.len(), 2);
     assert!(messages.contains(&"wss trackers are not supported".to_owned()), "{messages:?}");
@@ -203,7 +203,7 @@ fn one_host_has_four_trackers_at_most() {
     a.set_all(true);
     assert_eq!(a.status().count(), MAX_PER_HOST + 2);
     assert_eq!(a.tiers().len(), MAX_PER_HOST + 1, "a tier of nothing");
-    assert_eq!(std::iter::from_fn(|| a.poll(at(0), true)).count(), MAX_PER_HOST + 1);
+    assert_eq!(std::iter::from_fn(|| a.poll_announce(at(0), true)).count(), MAX_PER_HOST + 1);
     assert_eq!(a.add("https://t.example/announce", 0), None);
     let slash_64 = (0..9).filter(|n| a.add(&format!("udp://[2001:db8::{n}]:80"), 0).is_some());
     assert_eq!(slash_64.count(), MAX_PER_HOST);
@@ -221,10 +221,10 @@ fn intervals_have_a_floor_but_for_local_trackers() {
     ] {
         for wants_peers in [false, true] {
             let mut a = Announcer::new(vec![vec![url.to_owned()]], &mut fastrand::Rng::with_seed(1));
-            let id = a.poll(at(0), wants_peers).unwrap().tracker;
+            let id = a.poll_announce(at(0), wants_peers).unwrap().tracker;
             a.on_reply(at(0), id, &reply(0, Some(0)));
-            assert_eq!(a.poll(at(least - 1), wants_peers), None, "{url}");
-            assert!(a.poll(at(least), wants_peers).is_some(), "{url}");
+            assert_eq!(a.poll_announce(at(least - 1), wants_peers), None, "{url}");
+            assert!(a.poll_announce(at(least), wants_peers).is_some(), "{url}");
         }
     }
 }
@@ -234,15 +234,15 @@ fn intervals_have_a_floor_but_for_local_trackers() {
 fn passkeys_that_trackers_repeat_stay_out_of_messages() {
     let url = "https://t.example/0123abcdef/announce?passkey=fedcba3210".to_owned();
     let mut a = Announcer::new(vec![vec![url]], &mut fastrand::Rng::with_seed(1));
-    let id = a.poll(at(0), true).unwrap().tracker;
+    let id = a.poll_announce(at(0), true).unwrap().tracker;
     let reason = "passkey fedcba3210 is unknown".to_owned();
     a.on_error(at(0), id, &TrackerError::Failure { reason, retry: Retry::Unsaid });
     let message = |a: &Announcer| a.status().next().unwrap().message.clone().unwrap();
     assert_eq!(message(&a), "the tracker says: passkey … is unknown");
-    assert!(a.poll(at(1000), true).is_some());
+    assert!(a.poll_announce(at(1000), true).is_some());
     a.on_error(at(1000), id, &TrackerError::HttpStatus { status: 404, body: "no 0123ABCDEF".into() });
     assert_eq!(message(&a), "HTTP status 404: no …");
-    assert!(a.poll(at(2000), true).is_some());
+    assert!(a.poll_announce(at(2000), true).is_some());
     let warning = Some("0123abcdef is old".to_owned());
     a.on_reply(at(2000), id, &AnnounceReply { warning, ..reply(1800, None) });
     assert_eq!(message(&a), "… is old");
@@ -266,7 +266,7 @@ proptest! {
         for (wait, what, wants) in steps {
             now += Duration::from_secs(wait);
             let mut turns = 0;
-            while let Some(due) = a.poll(now, wants) {
+            while let Some(due) = a.poll_announce(now, wants) {
                 turns += 1;
                 prop_assert!(turns <= 100);
                 prop_assert!(under_way.iter().all(|(id, _)| *id != due.tracker));
@@ -308,17 +308,17 @@ fn all_trackers_are_asked_if_that_is_wished() {
     let mut announcer = Announcer::new(tiers, &mut fastrand::Rng::with_seed(1));
     let reply = AnnounceReply { interval_s: 1800, ..AnnounceReply::default() };
     let now = Instant::from_micros(1);
-    let first = announcer.poll(now, false).unwrap();
-    assert!(announcer.poll(now, false).is_none());
+    let first = announcer.poll_announce(now, false).unwrap();
+    assert!(announcer.poll_announce(now, false).is_none());
     announcer.on_reply(now, first.tracker, &reply);
-    assert!(announcer.poll(now, false).is_none(), "one that works is enough");
+    assert!(announcer.poll_announce(now, false).is_none(), "one that works is enough");
     announcer.set_all(true);
     assert_eq!(announcer.poll_timeout(), Some(now));
-    let others: Vec<Due> = std::iter::from_fn(|| announcer.poll(now, false)).collect();
+    let others: Vec<Due> = std::iter::from_fn(|| announcer.poll_announce(now, false)).collect();
     assert_eq!(others.len(), 2);
     assert!(others.iter().all(|due| due.event == Started && due.tracker != first.tracker));
     others.iter().for_each(|due| announcer.on_reply(now, due.tracker, &reply));
-    assert!(announcer.poll(now, false).is_none(), "their interval holds for them, too");
+    assert!(announcer.poll_announce(now, false).is_none(), "their interval holds for them, too");
     let later = now + Duration::from_secs(1800);
-    assert_eq!(std::iter::from_fn(|| announcer.poll(later, false)).count(), 3);
+    assert_eq!(std::iter::from_fn(|| announcer.poll_announce(later, false)).count(), 3);
 }

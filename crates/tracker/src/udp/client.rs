@@ -20,7 +20,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(15);
 /// hours, but by then the next tracker should have been asked.
 const MAX_TRIES: u32 = 3;
 
-/// The UDP tracker client of BEP 15 as a machine: it says what to send and is told what came.
+/// The UDP tracker client of BEP 15 as a state machine without I/O.
 ///
 /// Transactions are named by the caller's tokens. All transactions with one tracker share its connection id.
 /// Nothing is kept for longer than a transaction runs, but for a connection id, which is dropped after its
@@ -125,7 +125,7 @@ impl Client {
         self.events.retain(|(of, _)| *of != token);
     }
 
-    /// Takes a datagram. False if it answers nothing that was asked, of the one who was asked.
+    /// Handles a datagram. Returns false unless it answers a request that was sent to `from`.
     pub fn handle(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> bool {
         let from = canonical(from);
         let Some(transaction) = datagram.get(4..8).and_then(|id| id.try_into().ok()) else { return false };
@@ -149,13 +149,14 @@ impl Client {
         }
     }
 
-    /// When [`Client::tick`] wants to be called at the latest. After cancellations this may be earlier than needed.
+    /// The latest time for the next [`Client::handle_timeout`]; `None` if nothing waits. After cancellations it may be
+    /// earlier than needed.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.wake
     }
 
-    /// Sends again or gives up what has waited long enough.
-    pub fn tick(&mut self, now: Instant) {
+    /// Does what is due at `now`: repeats or gives up requests whose wait is over.
+    pub fn handle_timeout(&mut self, now: Instant) {
         if self.wake.is_none_or(|wake| now < wake) {
             return;
         }
@@ -185,12 +186,12 @@ impl Client {
         self.wake = trackers.chain(tasks).flatten().min();
     }
 
-    /// The next datagram to send, and where to.
+    /// The next datagram to send, with its destination.
     pub fn poll_transmit(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
         self.transmits.pop_front()
     }
 
-    /// The next transaction that has ended. Each ends once.
+    /// The next transaction that has ended, with its result. Each ends once.
     pub fn poll_event(&mut self) -> Option<(u64, Result<Reply, TrackerError>)> {
         self.events.pop_front()
     }

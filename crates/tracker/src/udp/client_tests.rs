@@ -111,13 +111,13 @@ fn silence_is_met_with_three_tries_then_given_up() {
     for due in [15, 45] {
         connect_id(&only(&mut client));
         assert_eq!(client.poll_timeout(), Some(at(due)));
-        client.tick(at(due - 1));
+        client.handle_timeout(at(due - 1));
         assert_eq!(sent(&mut client), []);
-        client.tick(at(due));
+        client.handle_timeout(at(due));
     }
     connect_id(&only(&mut client));
     assert_eq!(client.poll_timeout(), Some(at(105)));
-    client.tick(at(105));
+    client.handle_timeout(at(105));
     assert_eq!(client.poll_event(), Some((1, Err(TrackerError::Timeout))));
     assert_eq!((client.poll_timeout(), client.poll_event()), (None, None));
     assert!(client.waiting.is_empty() && client.trackers.is_empty() && client.tasks.is_empty());
@@ -126,7 +126,7 @@ fn silence_is_met_with_three_tries_then_given_up() {
 #[test]
 fn a_late_answer_to_an_early_try_is_taken() {
     let (mut client, first) = announced();
-    client.tick(at(15));
+    client.handle_timeout(at(15));
     assert_eq!(announce_ids(&only(&mut client)), (77, first));
     assert!(answer(&mut client, at(16), Response::Announce { transaction: first, reply: reply() }));
     assert!(client.poll_event().is_some());
@@ -139,15 +139,15 @@ fn a_retransmission_gets_a_new_connection_id_when_the_old_one_is_a_minute_old() 
     assert!(client.poll_event().is_some());
     client.announce(at(50), 2, tracker(), "", request());
     assert_eq!(announce_ids(&only(&mut client)).0, 77);
-    client.tick(at(60));
+    client.handle_timeout(at(60));
     assert_eq!(sent(&mut client), []);
-    client.tick(at(65));
+    client.handle_timeout(at(65));
     let transaction = connect_id(&only(&mut client));
     answer(&mut client, at(66), Response::Connect { transaction, connection: 78 });
     assert_eq!(announce_ids(&only(&mut client)).0, 78);
-    client.tick(at(96));
+    client.handle_timeout(at(96));
     assert_eq!(announce_ids(&only(&mut client)).0, 78);
-    client.tick(at(156));
+    client.handle_timeout(at(156));
     assert_eq!(client.poll_event(), Some((2, Err(TrackerError::Timeout))));
     assert!(client.waiting.is_empty() && client.tasks.is_empty() && client.trackers.is_empty());
 }
@@ -208,7 +208,7 @@ fn a_cancelled_transaction_is_silent() {
     client.announce(at(100), 1, tracker(), "", request());
     client.cancel(1);
     assert!(matches!(only(&mut client), Request::Connect { .. }));
-    client.tick(at(200));
+    client.handle_timeout(at(200));
     assert_eq!((sent(&mut client), client.poll_timeout()), (vec![], None));
 }
 
@@ -238,7 +238,7 @@ proptest::proptest! {
                 datagram[4..8].copy_from_slice(&connect[12..16]);
             }
             client.handle(at(i as u64), tracker(), &datagram);
-            client.tick(at(i as u64));
+            client.handle_timeout(at(i as u64));
         }
     }
 }

@@ -43,7 +43,7 @@ enum Next {
 
 impl Conn {
     /// Appends up to `max_datagrams` datagrams of one length to `buf`, of which the last may be shorter.
-    pub(crate) fn transmit(
+    pub(crate) fn poll_transmit(
         &mut self,
         cx: &mut Context<'_>,
         max_datagrams: usize,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ztor_base::Instant;
 
 use super::Endpoint;
-use super::strangers::Verdict;
+use super::unknown_packets::Verdict;
 use crate::conn::{Conn, State};
 use crate::header::{Packet, Type, is_utp};
 use crate::{Closed, ConnKey, Event};
@@ -27,7 +27,7 @@ impl Endpoint {
 
     fn on_packet(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
         match self.route(from, packet.header.conn_id) {
-            Some(key) => _ = self.with(now, key, |conn, cx| conn.on_packet(cx, packet)),
+            Some(key) => _ = self.with(now, key, |conn, cx| conn.handle(cx, packet)),
             None => self.on_stranger(now, from, packet),
         }
     }
@@ -48,16 +48,16 @@ impl Endpoint {
     fn on_stranger(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
         let clock_us = self.clock_us(now);
         let header = &packet.header;
-        match self.strangers.judge(now, from, header) {
-            Verdict::Reset => self.strangers.reset(now, from, header, clock_us),
+        match self.unknown.judge(now, from, header) {
+            Verdict::Reset => self.unknown.reset(now, from, header, clock_us),
             Verdict::Ignore => {}
             Verdict::Accept { syn } if self.conns.len() < self.config.max_connections => {
                 let (recv_id, first) = (header.conn_id, header.ack_nr.plus(1));
                 let key = self.insert(now, |key, cx| Conn::accept(key, cx, from, recv_id, first, syn));
                 self.events.push_back(Event::Incoming { key, from });
-                self.with(now, key, |conn, cx| conn.on_packet(cx, packet));
+                self.with(now, key, |conn, cx| conn.handle(cx, packet));
             }
-            Verdict::Accept { .. } => self.strangers.reset(now, from, header, clock_us),
+            Verdict::Accept { .. } => self.unknown.reset(now, from, header, clock_us),
         }
     }
 
@@ -70,9 +70,9 @@ impl Endpoint {
             // that we asked for, and the caller has to try another.
             self.with(now, key, |conn, _| conn.on_late_syn());
         } else if self.conns.len() < self.config.max_connections {
-            self.strangers.answer_syn(now, from, &packet.header, clock_us, self.config.max_receive_bytes);
+            self.unknown.answer_syn(now, from, &packet.header, clock_us, self.config.max_receive_bytes);
         } else {
-            self.strangers.reset(now, from, &packet.header, clock_us);
+            self.unknown.reset(now, from, &packet.header, clock_us);
         }
     }
 

@@ -76,7 +76,7 @@ fn a_lost_answer_is_asked_for_by_another_name() {
     let mut syns = Vec::new();
     let mut buf = Vec::new();
     while syns.len() < 4 {
-        endpoint.tick(now);
+        endpoint.handle_timeout(now);
         while endpoint.poll_transmit(now, 1, &mut buf).is_some() {}
         syns.extend(buf.chunks(HEADER_BYTES).map(|bytes| Packet::parse(bytes).unwrap().header));
         buf.clear();
@@ -97,7 +97,7 @@ fn a_lost_answer_is_asked_for_by_another_name() {
     endpoint.handle(now, to, &answer(&syns[2], syns[2].seq_nr));
     assert_eq!(endpoint.poll_event(), Some(Event::Connected(key)));
     endpoint.close(now, key);
-    endpoint.tick(now);
+    endpoint.handle_timeout(now);
     buf.clear();
     endpoint.poll_transmit(now, 1, &mut buf).unwrap();
     let fin = Packet::parse(&buf).unwrap().header;

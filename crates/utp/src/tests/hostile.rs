@@ -378,7 +378,7 @@ proptest! {
                     _ => endpoint.write(now, key, bytes::Bytes::from(vec![0; usize::from(what) * 100])),
                 },
             }
-            endpoint.tick(now);
+            endpoint.handle_timeout(now);
             for bytes in drain(&mut endpoint, now) {
                 prop_assert!(bytes.len() <= 1472);
                 let packet = Packet::parse(&bytes).unwrap();

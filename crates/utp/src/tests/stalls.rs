@@ -9,7 +9,7 @@ use crate::{Closed, ConnKey};
 fn taken_out(net: &mut Net, node: usize) -> Vec<Vec<u8>> {
     let node = &mut net.nodes[node];
     let (now, mut all, mut buf) = (node.time(net.now), Vec::new(), Vec::new());
-    node.endpoint.tick(now);
+    node.endpoint.handle_timeout(now);
     while let Some(transmit) = node.endpoint.poll_transmit(now, 64, &mut buf) {
         all.extend(buf.chunks(transmit.segment_len).map(<[u8]>::to_vec));
         buf.clear();

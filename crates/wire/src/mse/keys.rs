@@ -40,7 +40,7 @@ impl fmt::Debug for Private {
     }
 }
 
-/// Arithmetic to be done, on whatever thread has time for it.
+/// Key arithmetic to run, on any thread.
 #[derive(Debug)]
 pub struct Work {
     pub(super) private: Private,
@@ -48,9 +48,9 @@ pub struct Work {
     pub(super) theirs: Option<Box<PublicKey>>,
 }
 
-/// Arithmetic that was done, to be told to the [`Mse`](super::Mse) it is for.
+/// The result of a [`Work`], for [`Mse::handle_key`](super::Mse::handle_key) of the machine that asked for it.
 #[derive(Debug)]
-pub struct Worked {
+pub struct KeyResult {
     pub(super) public: Option<Box<PublicKey>>,
     pub(super) secret: Option<Result<Secret, BadKey>>,
 }
@@ -60,9 +60,9 @@ pub struct Worked {
 pub(super) struct BadKey;
 
 impl Work {
-    /// Does it: one or two exponentiations, in a time that does not tell the key.
-    pub fn run(self) -> Worked {
-        Worked {
+    /// Runs it: one or two exponentiations, in a time that does not depend on the key.
+    pub fn run(self) -> KeyResult {
+        KeyResult {
             public: self.wants_public.then(|| Box::new(power(&GENERATOR, &self.private))),
             secret: self.theirs.map(|theirs| secret(&self.private, &theirs)),
         }

@@ -6,7 +6,7 @@ use sha1::{Digest, Sha1};
 use thiserror::Error;
 use ztor_base::{Sha1Digest, SwarmId};
 
-use super::keys::{KEY_LEN, PRIVATE_LEN, Private, PublicKey, Secret, Work, Worked};
+use super::keys::{KEY_LEN, KeyResult, PRIVATE_LEN, Private, PublicKey, Secret, Work};
 use super::{Accept, Ciphers, Method, Methods, Rc4};
 
 /// Longest padding.
@@ -55,7 +55,7 @@ pub enum MseError {
 pub enum Step {
     /// Wait for more bytes.
     More,
-    /// Do this and come back with [`Mse::worked`]; bytes that come meanwhile are kept.
+    /// Run this and pass the result to [`Mse::handle_key`]. Bytes that arrive in between are kept.
     Work(Work),
     /// It is done. What is left of the bytes is the first of the stream, and still to be decrypted.
     Done(Box<Established>),
@@ -144,14 +144,14 @@ impl Mse {
         Self { role, stage, private: Private(private), pads: Rng::with_seed(seed), output: Vec::new() }
     }
 
-    /// Goes on with what came, taking from the front of `data` what belongs to the handshake; what is left must be
-    /// presented again, with more behind it. At most some 1.2 KiB are ever left.
+    /// Handles received bytes. Removes from the front of `data` what belongs to the handshake; the caller passes the
+    /// rest again, with more behind it. The rest is never longer than some 1.2 KiB.
     ///
-    /// `find` tells the info-hash of an [`obfuscated_swarm`].
+    /// `find` returns the info-hash of an [`obfuscated_swarm`].
     ///
     /// # Errors
-    /// Of what is no such handshake, or one that cannot come to an end.
-    pub fn read(
+    /// If the bytes are no such handshake, or the handshake cannot be completed.
+    pub fn handle(
         &mut self,
         data: &mut BytesMut,
         find: impl FnOnce(Sha1Digest) -> Option<SwarmId>,
@@ -178,16 +178,17 @@ impl Mse {
         }
     }
 
-    /// Takes back what was worked out; [`read`](Self::read) is to be called after it, as there may be bytes already.
+    /// Handles the result of the key arithmetic. Call [`handle`](Self::handle) after it, for bytes that have already
+    /// arrived.
     ///
     /// # Errors
-    /// If the other side's key is a bad one.
-    pub fn worked(&mut self, worked: Worked) -> Result<(), MseError> {
-        if let Some(public) = worked.public {
+    /// If the other side's key would give the secret away.
+    pub fn handle_key(&mut self, result: KeyResult) -> Result<(), MseError> {
+        if let Some(public) = result.public {
             self.output.extend_from_slice(&*public);
             self.pad();
         }
-        self.stage = match worked.secret {
+        self.stage = match result.secret {
             None => Stage::TheirKey,
             Some(secret) => {
                 let secret = secret.map_err(|_| MseError::BadKey)?;
@@ -200,8 +201,8 @@ impl Mse {
         Ok(())
     }
 
-    /// Bytes to send.
-    pub fn take_output(&mut self) -> Vec<u8> {
+    /// Takes the bytes to send; empty if there are none.
+    pub fn poll_transmit(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
     }
 

@@ -12,7 +12,7 @@ mod keys;
 mod machine;
 mod rc4;
 
-pub use keys::{Work, Worked};
+pub use keys::{KeyResult, Work};
 pub use machine::{Established, Mse, MseError, Step, obfuscated_swarm};
 pub use rc4::{Ciphers, Rc4};
 

@@ -25,13 +25,13 @@ impl Side {
         while self.done.is_none() {
             let find =
                 |named: Sha1Digest| known.iter().find(|hash| obfuscated_swarm(**hash) == named).copied();
-            match self.mse.read(&mut self.input, find)? {
+            match self.mse.handle(&mut self.input, find)? {
                 Step::More => break,
-                Step::Work(work) => self.mse.worked(work.run())?,
+                Step::Work(work) => self.mse.handle_key(work.run())?,
                 Step::Done(done) => self.done = Some(done),
             }
         }
-        Ok(self.mse.take_output())
+        Ok(self.mse.poll_transmit())
     }
 }
 
@@ -114,15 +114,15 @@ fn strangers_and_liars_are_told_apart() {
 fn an_initial_payload_is_encrypted_even_if_nothing_else_is() {
     let mut side = Side::new(called(Accept::RatherPlain, 3));
     let mut first = caller(Methods::BOTH, 3);
-    let Ok(Step::Work(work)) = first.read(&mut BytesMut::new(), |_| None) else { panic!("a key") };
-    first.worked(work.run()).expect("a key");
-    side.input.extend_from_slice(&first.take_output());
+    let Ok(Step::Work(work)) = first.handle(&mut BytesMut::new(), |_| None) else { panic!("a key") };
+    first.handle_key(work.run()).expect("a key");
+    side.input.extend_from_slice(&first.poll_transmit());
     let theirs = side.go(&[SWARM]).expect("an answer");
-    let Ok(Step::Work(work)) = first.read(&mut BytesMut::from(&theirs[..96]), |_| None) else {
+    let Ok(Step::Work(work)) = first.handle(&mut BytesMut::from(&theirs[..96]), |_| None) else {
         panic!("work")
     };
-    first.worked(work.run()).expect("a secret");
-    let mut proposal = first.take_output();
+    first.handle_key(work.run()).expect("a secret");
+    let mut proposal = first.poll_transmit();
     let Stage { mut send } = stage_of(first);
     // The length of the payload was sent as none: the two bytes are changed in place, and the payload follows.
     let end = proposal.len();

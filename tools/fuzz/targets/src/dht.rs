@@ -245,7 +245,7 @@ impl World {
     fn wake(&mut self, times: usize) {
         for _ in 0..times {
             self.now = self.dht.poll_timeout().expect("never done").max(self.now);
-            self.dht.tick(self.now);
+            self.dht.handle_timeout(self.now);
             self.drain();
             let next = self.dht.poll_timeout().expect("never done");
             assert!(next > self.now, "it wants to wake at once, again");

@@ -47,7 +47,7 @@ fn alone(mut side: Side, u: &mut Unstructured<'_>) -> Result<()> {
         let len = usize::from(u.arbitrary::<u8>()?).min(u.len());
         side.inbox.extend_from_slice(u.bytes(len)?);
         side.go_on();
-        side.mse.take_output();
+        side.mse.poll_transmit();
         assert!(side.established.is_none(), "an agreement with noise");
     }
     Ok(())
@@ -61,7 +61,7 @@ fn together(mut sides: [Side; 2], is_honest: bool, u: &mut Unstructured<'_>) -> 
         let mut is_idle = true;
         for i in 0..2 {
             sides[i].go_on();
-            let mut output = sides[i].mse.take_output();
+            let mut output = sides[i].mse.poll_transmit();
             let other = 1 - i;
             if !is_honest && other == to && (sent[other]..sent[other] + output.len()).contains(&at) {
                 output[at - sent[other]] ^= change;
@@ -130,12 +130,12 @@ impl Side {
         let find =
             |obfuscated: Sha1Digest| SWARMS.into_iter().find(|swarm| obfuscated_swarm(*swarm) == obfuscated);
         while self.established.is_none() && self.error.is_none() {
-            match self.mse.read(&mut self.inbox, find) {
+            match self.mse.handle(&mut self.inbox, find) {
                 Ok(Step::More) => {
                     assert!(self.inbox.len() <= MAX_LEFT_BYTES, "{} bytes are left", self.inbox.len());
                     return;
                 }
-                Ok(Step::Work(work)) => self.error = self.mse.worked(work.run()).err(),
+                Ok(Step::Work(work)) => self.error = self.mse.handle_key(work.run()).err(),
                 Ok(Step::Done(established)) => self.established = Some(established),
                 Err(error) => self.error = Some(error),
             }

@@ -53,7 +53,7 @@ impl Machine for World {
             3 => self.now += Duration::from_millis(u.arbitrary::<u16>()?.into()),
             4 => {
                 self.now = self.client.poll_timeout().unwrap_or(now).max(now);
-                self.client.tick(self.now);
+                self.client.handle_timeout(self.now);
             }
             5 => {
                 let from = address(u.arbitrary()?);
@@ -75,7 +75,7 @@ impl Machine for World {
         for _ in 0..200 {
             let Some(wake) = self.client.poll_timeout() else { break };
             self.now = self.now.max(wake);
-            self.client.tick(self.now);
+            self.client.handle_timeout(self.now);
             self.drain();
         }
         assert_eq!(self.client.poll_timeout(), None, "busy for ever");

@@ -329,14 +329,14 @@ impl World {
 
     fn pass(&mut self, time: Duration) {
         self.now += time;
-        self.ends.iter_mut().for_each(|end| end.endpoint.tick(self.now));
+        self.ends.iter_mut().for_each(|end| end.endpoint.handle_timeout(self.now));
     }
 
     /// What an end has to say and to send.
     fn settle(&mut self, index: usize) {
         let peer = self.ends[1 - index].addr;
         let end = &mut self.ends[index];
-        end.endpoint.tick(self.now);
+        end.endpoint.handle_timeout(self.now);
         assert!(end.endpoint.len() <= end.config.max_connections);
         let mut buf = Vec::new();
         for count in 0.. {

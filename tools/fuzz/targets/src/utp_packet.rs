@@ -74,7 +74,7 @@ fn connected(now: Instant, from: SocketAddr, data: &[u8]) {
             assert!(payload_at(&answer).is_some(), "what it sends can be read");
         }
         now += Duration::from_secs(1);
-        endpoint.tick(now);
+        endpoint.handle_timeout(now);
     }
 }
 

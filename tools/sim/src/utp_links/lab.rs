@@ -135,7 +135,7 @@ impl Lab {
     pub(super) fn turn(&mut self, index: usize) {
         let mut buf = std::mem::take(&mut self.buf);
         let local = self.nodes[index].clock.time(self.now);
-        self.nodes[index].endpoint.tick(local);
+        self.nodes[index].endpoint.handle_timeout(local);
         self.nodes[index].use_it(local, &self.content);
         loop {
             buf.clear();

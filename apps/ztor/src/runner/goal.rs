@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ztor_session::{Snapshot, TorrentState};
 
-/// The end of [`Swarm::run`](super::Swarm::run).
+/// The condition that ends a run; see [`Runner::next`](super::Runner::next).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     /// Never: torrents are served until the user stops it.
@@ -19,7 +19,7 @@ pub(crate) enum Goal {
     },
 }
 
-/// How long to seed what was fetched.
+/// Duration of seeding after a download.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seed {
     /// Until stopped, unless one of the others comes first.
@@ -36,7 +36,7 @@ impl Seed {
     }
 }
 
-/// Figures of the last look at the session, to compare the next with.
+/// Figures of the last snapshot, to compare the next one with.
 pub(super) struct Watch {
     pub(super) last_bytes: u64,
     pub(super) last_news: Instant,
@@ -44,7 +44,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// How long nothing was received. Checking data on disk is no silence.
+    pub(super) fn start() -> Watch {
+        Watch { last_bytes: 0, last_news: Instant::now(), all_done: None }
+    }
+
+    /// Time since the last received bytes. Checking data on disk is no silence.
     pub(super) fn silence(&mut self, snapshot: &Snapshot) -> Duration {
         let bytes = snapshot.torrents.iter().map(|status| status.session_downloaded).sum();
         let is_checking =

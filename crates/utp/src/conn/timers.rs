@@ -1,9 +1,9 @@
-//! What time does to a connection, and how it ends.
+//! The timers of a connection, and its end.
 
 use ztor_base::{Duration, Instant};
 
 use super::receive::Arrival;
-use super::room::ALLOWANCE_BYTES;
+use super::send_budget::ALLOWANCE_BYTES;
 use super::{Conn, Context, Question, State, Stuck};
 use crate::header::{Header, Packet, Type};
 use crate::{Closed, Event};
@@ -34,13 +34,13 @@ const GAP_FILLED_WITHIN: Duration = Duration::from_secs(60);
 const BLACK_HOLE_TIMEOUTS: u32 = 2;
 
 impl Conn {
-    /// When [`Conn::on_time`] wants to be called.
-    pub(crate) fn deadline(&self) -> Instant {
+    /// The time at which [`Conn::handle_timeout`] is next due; [`Instant::FAR_FUTURE`] for never.
+    pub(crate) fn poll_timeout(&self) -> Instant {
         if self.state == State::Dead { Instant::FAR_FUTURE } else { self.timers.earliest() }
     }
 
-    /// Does what is due by now.
-    pub(crate) fn on_time(&mut self, cx: &mut Context<'_>) {
+    /// Does what is due at `cx.now`.
+    pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         let never = Instant::FAR_FUTURE;
         if cx.now >= self.timers.ack {
             self.timers.ack = never;
@@ -324,11 +324,11 @@ mod tests {
         for _ in 0..100 {
             conn.write(&cx, bytes::Bytes::from_static(&[0; 40]));
         }
-        while conn.transmit(&mut cx, 64, &mut Vec::new()).is_some() {}
+        while conn.poll_transmit(&mut cx, 64, &mut Vec::new()).is_some() {}
         conn.sender.on_ack(conn.sender.span(), &[], Duration::ZERO, now);
         assert!(conn.sender.capacity() > 0);
         cx.now += KEEP_ALIVE;
-        conn.on_time(&mut cx);
+        conn.handle_timeout(&mut cx);
         assert_eq!(conn.sender.capacity(), 0);
     }
 }

@@ -1,83 +1,20 @@
 //! Typed access to the fields of a torrent, with errors that name them.
 
-use std::fmt;
-
 use ztor_bencode::{Kind, Value};
 
 use crate::MetainfoError;
 use crate::charset::Charset;
+use crate::field_path::FieldPath;
 
-/// Where in the torrent something stands. A list linked to its parent, so that nothing is allocated unless an
-/// error has to name it.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'p> {
-    parent: Option<&'p Place<'p>>,
-    step: Step<'p>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'p> {
-    Key(&'p [u8]),
-    Index(usize),
-}
-
-impl<'p> Place<'p> {
-    /// A key of the outermost dictionary.
-    pub(crate) fn top(key: &'p str) -> Self {
-        Self { parent: None, step: Step::Key(key.as_bytes()) }
-    }
-
-    /// A key of the dictionary here.
-    pub(crate) fn key(&'p self, key: &'p str) -> Self {
-        self.raw_key(key.as_bytes())
-    }
-
-    /// A key of the dictionary here that came from outside.
-    pub(crate) fn raw_key(&'p self, key: &'p [u8]) -> Self {
-        Self { parent: Some(self), step: Step::Key(key) }
-    }
-
-    /// An item of the list here.
-    pub(crate) fn index(&'p self, index: usize) -> Self {
-        Self { parent: Some(self), step: Step::Index(index) }
-    }
-
-    /// The value here cannot be.
-    pub(crate) fn invalid(&self, problem: impl Into<String>) -> MetainfoError {
-        MetainfoError::Invalid { field: self.to_string(), problem: problem.into() }
-    }
-
-    fn wrong_type(&self, found: Kind, expected: &'static str) -> MetainfoError {
-        MetainfoError::WrongType { field: self.to_string(), found, expected }
-    }
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(parent) = self.parent {
-            parent.fmt(f)?;
-        }
-        match self.step {
-            Step::Index(index) => write!(f, "[{index}]"),
-            Step::Key(key) => {
-                let dot = if self.parent.is_some() { "." } else { "" };
-                // Long enough for every key of the format; a name from a file tree must not fill the screen.
-                let shown = &key[..key.len().min(64)];
-                write!(f, "{dot}{}", String::from_utf8_lossy(shown).escape_debug())
-            }
-        }
-    }
-}
-
-/// A dictionary, and where it stands.
+/// A dictionary and its path in the torrent.
 #[derive(Clone, Copy)]
 pub(crate) struct Dict<'d, 'p> {
     pub(crate) value: Value<'d>,
-    pub(crate) place: &'p Place<'p>,
+    pub(crate) place: &'p FieldPath<'p>,
 }
 
 impl<'d, 'p> Dict<'d, 'p> {
-    pub(crate) fn new(value: Value<'d>, place: &'p Place<'p>) -> Result<Self, MetainfoError> {
+    pub(crate) fn new(value: Value<'d>, place: &'p FieldPath<'p>) -> Result<Self, MetainfoError> {
         match value.kind() {
             Kind::Dict => Ok(Self { value, place }),
             found => Err(place.wrong_type(found, "a dictionary")),

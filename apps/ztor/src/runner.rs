@@ -1,5 +1,5 @@
-//! A session as the commands use it: torrents are taken in, shown, and kept until a goal is reached or the
-//! user stops it.
+//! Runs a session for a command: adds torrents, shows their progress, and ends when a goal is reached or the user
+//! stops it.
 
 mod failures;
 mod goal;
@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use ztor_metainfo::Metainfo;
 use ztor_session::{
     AddTorrent, Command, DiskFault, DiskFaultKind, End, Session, SessionEvent, TorrentEvent, TorrentId,
 };
 
 use crate::args::NetArgs;
 use crate::display::{Display, Event, Row, Summary};
-use crate::exit::{Exit, Fault, Report};
+use crate::exit::{CliError, Exit, Report};
 use crate::stop::Stop;
 use crate::units::Span;
 use failures::not_whole;
@@ -28,22 +29,22 @@ use goal::Watch;
 use torrent::{Outcome, Torrent, wanted_bytes};
 
 pub(crate) use goal::{Goal, Seed};
-pub(crate) use magnet::Link;
+pub(crate) use magnet::{Link, OnMetadata};
 pub(crate) use setup::{config, peers, state_dir};
-pub(crate) use torrent::{Then, info_hash};
+pub(crate) use torrent::info_hash;
 
-/// How often the session is looked at.
+/// Longest wait for an event before the goal and the display are checked.
 const TICK: Duration = Duration::from_millis(50);
-/// Limit for the trackers' answers to our goodbye: with what comes before and after, the program ends within two
-/// seconds if the disk does.
+/// Time for the trackers' answers to `stopped`. With the rest of the end, the program ends within two seconds unless
+/// the disk takes longer.
 pub(crate) const GOODBYES: Duration = Duration::from_millis(1500);
-/// Time the disk has to save before the user hears what the program waits for.
+/// Time for saving before the user is informed of the wait.
 const SOON: Duration = Duration::from_secs(3);
-/// Time the disk has in all. Data that is not saved by then is checked again by the next run.
+/// Time for saving in all. Data that is not saved by then is checked again by the next run.
 const SAVING: Duration = Duration::from_secs(120);
 
 /// A session with its torrents and its display.
-pub(crate) struct Swarm {
+pub(crate) struct Runner {
     session: Session,
     display: Display,
     torrents: Vec<Torrent>,
@@ -51,13 +52,24 @@ pub(crate) struct Swarm {
     lost: Vec<Report>,
     started: Instant,
     finds_peers: bool,
+    /// `None` until the first [`next`](Runner::next).
+    watch: Option<Watch>,
 }
 
-/// What is told of a torrent that was taken in.
+/// The reason why [`Runner::next`] returned.
+pub(crate) enum Next {
+    /// The metadata of a magnet link has arrived. The torrent waits until [`Runner::answer`] is called for it.
+    Metadata(TorrentId, Arc<Metainfo>),
+    /// The run is over.
+    End(anyhow::Result<Exit>),
+}
+
+/// Figures of a torrent that was added, for the display.
 struct Added {
     total_bytes: u64,
-    /// Of pieces, and of files.
+    /// Bytes of the wanted pieces.
     wanted_bytes: u64,
+    /// Bytes of the wanted files.
     wanted_file_bytes: u64,
     dir: PathBuf,
 }
@@ -74,54 +86,54 @@ impl Added {
     }
 }
 
-impl Swarm {
-    /// Starts listening. `state_dir` is where progress is remembered between runs; `None` remembers nothing.
+impl Runner {
+    /// Starts the session. `state_dir` is the folder for progress between runs; `None` saves none.
     pub(crate) fn start(
         net: &NetArgs,
         state_dir: Option<PathBuf>,
         display: Display,
-    ) -> anyhow::Result<Swarm> {
+    ) -> anyhow::Result<Runner> {
         let config = config(net, state_dir);
         let finds_peers = config.dht.is_some() || config.local_discovery;
         let session = Session::start(config)?;
         display.event(&Event::Listening { port: session.local_addr().port() });
-        Ok(Swarm {
+        Ok(Runner {
             session,
             display,
             torrents: Vec::new(),
             lost: Vec::new(),
             started: Instant::now(),
             finds_peers,
+            watch: None,
         })
     }
 
-    /// The address peers reach the session at; unspecified if it listens on all.
+    /// The address that the session listens on; unspecified if it listens on all.
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.session.local_addr()
     }
 
-    /// Tells something the session knows nothing of.
+    /// Shows an event that does not come from the session.
     pub(crate) fn tell(&self, event: &Event<'_>) {
         self.display.event(event);
     }
 
-    /// Whether peers are found without a tracker.
+    /// Returns true if the session can find peers without a tracker.
     pub(crate) fn finds_peers(&self) -> bool {
         self.finds_peers
     }
 
-    /// Takes a torrent in. Its data is checked in the background.
+    /// Adds a torrent. Its data is checked in the background.
     pub(crate) fn add(&mut self, add: AddTorrent) -> anyhow::Result<()> {
         let meta = Arc::clone(&add.meta);
         let news = Added::of(&add);
-        let id = self.session.add(add).with_context(|| format!("cannot take in {}", meta.name))?;
+        let id = self.session.add(add).with_context(|| format!("cannot add {}", meta.name))?;
         self.torrents.push(Torrent {
             id,
             name: meta.name.clone(),
             info_hash: info_hash(&meta),
             wanted_bytes: news.wanted_bytes,
             meta: Some(meta),
-            then: None,
             hashed_bytes: 0,
             believed_bytes: 0,
             retry_after: None,
@@ -143,39 +155,49 @@ impl Swarm {
         });
     }
 
-    /// Shows what happens until the goal is reached, nothing can be done any more, or the user stops it. The
-    /// session still runs afterwards; [`end`](Self::end) ends it.
+    /// Runs torrents without magnet links to the end, as [`next`](Self::next) does.
     pub(crate) fn run(&mut self, goal: Goal, stop: &Stop) -> anyhow::Result<Exit> {
+        loop {
+            if let Next::End(result) = self.next(goal, stop) {
+                return result;
+            }
+        }
+    }
+
+    /// Shows events and progress until the metadata of a magnet link arrives, the goal is reached or out of reach, or
+    /// the user stops it. The session still runs afterwards; [`end`](Self::end) ends it.
+    pub(crate) fn next(&mut self, goal: Goal, stop: &Stop) -> Next {
         let events = self.session.events();
-        let mut watch = Watch { last_bytes: 0, last_news: Instant::now(), all_done: None };
+        self.watch.get_or_insert_with(Watch::start);
         let result = loop {
             if stop.is_set() {
                 if matches!(goal, Goal::Fetch { .. }) && self.is_any_open() {
                     break Ok(Exit::Interrupted);
                 }
-                break self.first_failure().map_or(Ok(Exit::Ok), |fault| Err(fault.into()));
+                break self.first_failure().map_or(Ok(Exit::Ok), |error| Err(error.into()));
             }
-            if let Ok(event) = events.recv_timeout(TICK) {
-                self.on_event(event, goal);
-                while let Ok(event) = events.try_recv() {
-                    self.on_event(event, goal);
+            let mut event = events.recv_timeout(TICK).ok();
+            while let Some(arrived) = event {
+                if let Some((id, meta)) = self.on_event(arrived, goal) {
+                    return Next::Metadata(id, meta);
                 }
+                event = events.try_recv().ok();
             }
             if self.display.is_due() {
                 self.display.progress(&self.rows());
             }
-            match self.verdict(goal, &mut watch) {
+            match self.verdict(goal) {
                 Ok(true) => break Ok(Exit::Ok),
                 Ok(false) => {}
-                Err(fault) => break Err(fault.into()),
+                Err(error) => break Err(error.into()),
             }
         };
         self.display.finish();
-        result
+        Next::End(result)
     }
 
-    /// Waits until every torrent is checked and served, without showing progress. False if the user stopped
-    /// it.
+    /// Waits until every torrent is checked and served, without showing progress. Returns false if the user
+    /// stopped it.
     pub(crate) fn wait_until_served(&mut self, stop: &Stop) -> anyhow::Result<bool> {
         let events = self.session.events();
         while self.is_any_open() {
@@ -185,14 +207,14 @@ impl Swarm {
             if let Ok(event) = events.recv_timeout(TICK) {
                 self.on_event(event, Goal::Serve);
             }
-            if let Some(fault) = self.first_failure() {
-                return Err(fault.into());
+            if let Some(error) = self.first_failure() {
+                return Err(error.into());
             }
         }
         Ok(true)
     }
 
-    /// Says goodbye to trackers and peers and saves; then tells the sum of the run.
+    /// Ends the session: sends `stopped` to trackers, saves, and shows the summary of the run.
     pub(crate) fn end(mut self, interrupted: bool) -> Summary {
         self.display.finish();
         let mut end = self.session.end(GOODBYES, SOON);
@@ -226,10 +248,11 @@ impl Swarm {
         summary
     }
 
-    fn on_event(&mut self, event: SessionEvent, goal: Goal) {
+    /// Returns the torrent and its metadata if the event is the arrival of a magnet link's metadata.
+    fn on_event(&mut self, event: SessionEvent, goal: Goal) -> Option<(TorrentId, Arc<Metainfo>)> {
         match event {
             SessionEvent::Torrent(TorrentEvent::Metadata { torrent, meta }) => {
-                self.on_metadata(torrent, &meta, goal)
+                return self.on_metadata(torrent, &meta).then_some((torrent, meta));
             }
             SessionEvent::Torrent(TorrentEvent::Unusable { torrent, message }) => {
                 self.on_failure(torrent, Exit::BadTorrent, message);
@@ -286,6 +309,7 @@ impl Swarm {
             }
             SessionEvent::Torrent(TorrentEvent::Removed(_)) => {}
         }
+        None
     }
 
     /// A disk fault has stopped a torrent. The others go on, and the session tries it again; an only one ends the run.
@@ -358,18 +382,20 @@ impl Swarm {
         }
     }
 
-    /// Whether the goal is reached; an error if it can't be any more.
-    fn verdict(&self, goal: Goal, watch: &mut Watch) -> Result<bool, Fault> {
+    /// Returns true if the goal is reached; an error if it cannot be reached any more.
+    fn verdict(&mut self, goal: Goal) -> Result<bool, CliError> {
         if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed(_)))
-            && let Some(fault) = self.first_failure()
+            && let Some(error) = self.first_failure()
         {
-            return Err(fault);
+            return Err(error);
         }
         let Goal::Fetch { seed, give_up } = goal else { return Ok(false) };
-        if self.is_any_open() {
+        let is_any_open = self.is_any_open();
+        let watch = self.watch.get_or_insert_with(Watch::start);
+        if is_any_open {
             return match give_up {
                 Some(patience) if watch.silence(&self.session.snapshot()) >= patience => {
-                    Err(self.silent_fault(patience))
+                    Err(self.silence_error(patience))
                 }
                 _ => Ok(false),
             };
@@ -395,7 +421,7 @@ impl Swarm {
         })
     }
 
-    fn silent_fault(&self, patience: Duration) -> Fault {
+    fn silence_error(&self, patience: Duration) -> CliError {
         let mut open = self.torrents.iter().filter(|torrent| matches!(torrent.outcome, Outcome::Open));
         let name = open.next().map_or("", |torrent| &torrent.name);
         let others = match open.count() {
@@ -403,8 +429,11 @@ impl Swarm {
             n => format!(" and {n} more"),
         };
         let patience = Span(patience.as_secs());
-        Fault::new(Exit::Network, format!("nothing was received for {patience}; {name}{others} not complete"))
-            .hint("run the same command again later: it goes on where it was")
+        CliError::new(
+            Exit::Network,
+            format!("nothing was received for {patience}; {name}{others} not complete"),
+        )
+        .hint("run the same command again later: it goes on where it was")
     }
 
     fn rows(&self) -> Vec<Row> {

@@ -1,4 +1,4 @@
-//! Torrents as the command line names them: files, URLs, magnet links.
+//! Opens the TORRENT arguments of the command line: files, URLs, magnet links.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use anyhow::Context;
 use ztor_metainfo::{Magnet, Metainfo};
 use ztor_session::{Bind, FetchError, fetch_url};
 
-use crate::exit::{Exit, Fault};
+use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
 
 /// One TORRENT argument, before anything is read.
@@ -44,30 +44,32 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A TORRENT argument once it was read.
+/// The content of a TORRENT argument.
 #[derive(Debug)]
-pub(crate) enum Loaded {
+pub(crate) enum Opened {
     Torrent(Box<Metainfo>),
     Magnet(Magnet),
 }
 
-/// Reads or fetches what an argument names; `None` if the user stopped it.
-pub(crate) fn load(argument: &OsStr, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Loaded>> {
+/// Reads or fetches the torrent that an argument names; `None` if the user stopped it.
+pub(crate) fn open(argument: &OsStr, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Opened>> {
     match Source::parse(argument) {
         Source::File(path) => file(path).map(Some),
         Source::Url(url) => from_url(url, bind, stop),
-        Source::Magnet(link) => magnet(&link).map(|magnet| Some(Loaded::Magnet(magnet))),
+        Source::Magnet(link) => magnet(&link).map(|magnet| Some(Opened::Magnet(magnet))),
     }
 }
 
-/// Reads a torrent file, or a file with a magnet link in it. No more than the largest allowed torrent is ever
-/// read, whatever the file is.
-fn file(path: &Path) -> anyhow::Result<Loaded> {
+/// Reads a torrent file, or a file with a magnet link in it. Reads at most as many bytes as the largest allowed
+/// torrent has.
+fn file(path: &Path) -> anyhow::Result<Opened> {
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
     let metadata = file.metadata();
     if metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
-        return Err(Fault::new(Exit::BadTorrent, format!("{shown} is a folder, not a torrent file")).into());
+        return Err(
+            CliError::new(Exit::BadTorrent, format!("{shown} is a folder, not a torrent file")).into()
+        );
     }
     let mut bytes = Vec::new();
     let limit = ztor_metainfo::MAX_TORRENT_LEN as u64;
@@ -76,7 +78,7 @@ fn file(path: &Path) -> anyhow::Result<Loaded> {
         // Of a pipe it is not known how much would come.
         let len = metadata.map_or(0, |metadata| metadata.len()).max(bytes.len() as u64);
         let message = format!("{shown} has {len} bytes; a torrent file has at most {limit}");
-        return Err(Fault::new(Exit::BadTorrent, message).into());
+        return Err(CliError::new(Exit::BadTorrent, message).into());
     }
     understand(&bytes, &shown.to_string()).with_context(|| format!("{shown} is not a usable torrent file"))
 }
@@ -84,17 +86,17 @@ fn file(path: &Path) -> anyhow::Result<Loaded> {
 /// Reads a torrent file; a magnet link in it is an error.
 pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
     match file(path)? {
-        Loaded::Torrent(meta) => Ok(*meta),
-        Loaded::Magnet(_) => {
+        Opened::Torrent(meta) => Ok(*meta),
+        Opened::Magnet(_) => {
             let message = format!("{} holds a magnet link; a torrent file is needed here", path.display());
-            Err(Fault::new(Exit::BadTorrent, message)
+            Err(CliError::new(Exit::BadTorrent, message)
                 .hint("`ztor get --metadata-only` makes the torrent file of a link")
                 .into())
         }
     }
 }
 
-/// A warning about a torrent file that is not as its maker may think.
+/// A warning about a torrent file whose `private` field has no effect.
 pub(crate) fn notice(meta: &Metainfo) -> Option<String> {
     meta.is_private_outside().then(|| {
         format!(
@@ -105,24 +107,24 @@ pub(crate) fn notice(meta: &Metainfo) -> Option<String> {
     })
 }
 
-/// The torrent, or the magnet link, that bytes from `place` are.
-fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Loaded> {
+/// Parses bytes from `place` as a torrent or a magnet link.
+fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Opened> {
     let start = bytes.trim_ascii_start();
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     if start.is_empty() {
-        return Err(Fault::new(Exit::BadTorrent, "it is empty").into());
+        return Err(CliError::new(Exit::BadTorrent, "it is empty").into());
     }
     if start.first() == Some(&b'<') {
         // The start of HTML or XML, as a server sends it in place of the file.
-        return Err(Fault::new(Exit::BadTorrent, format!("{place} is a web page, not a torrent"))
+        return Err(CliError::new(Exit::BadTorrent, format!("{place} is a web page, not a torrent"))
             .hint("open it in a browser: it may ask for a login, or have the link to the torrent")
             .into());
     }
     if start.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"magnet:")) {
         let text = String::from_utf8_lossy(start);
-        return magnet(text.lines().next().unwrap_or_default()).map(Loaded::Magnet);
+        return magnet(text.lines().next().unwrap_or_default()).map(Opened::Magnet);
     }
-    Ok(Loaded::Torrent(Box::new(Metainfo::from_bytes(bytes)?)))
+    Ok(Opened::Torrent(Box::new(Metainfo::from_bytes(bytes)?)))
 }
 
 /// Parses a magnet link.
@@ -134,7 +136,7 @@ pub(crate) fn magnet(link: &str) -> anyhow::Result<Magnet> {
 }
 
 /// Fetches a torrent file, or a magnet link that a URL leads to; `None` if the user stopped it.
-fn from_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Loaded>> {
+fn from_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Opened>> {
     let (answer, reply) = channel();
     let (asked, bind) = (url.to_owned(), bind.clone());
     // On a thread of its own, so that Ctrl-C need not wait for a server that doesn't answer.
@@ -211,7 +213,7 @@ mod tests {
     #[test]
     fn contents_are_told_apart() {
         let link = format!("\r\n magnet:?xt=urn:btih:{}\nmore", "a".repeat(40));
-        assert!(matches!(understand(link.as_bytes(), "x"), Ok(Loaded::Magnet(_))));
+        assert!(matches!(understand(link.as_bytes(), "x"), Ok(Opened::Magnet(_))));
         for page in ["<!DOCTYPE html><html>", "  <html>", "\u{feff}<?xml ?>"] {
             let error = understand(page.as_bytes(), "http://x/y").unwrap_err().to_string();
             assert_eq!(error, "http://x/y is a web page, not a torrent");

@@ -1,28 +1,28 @@
-//! What a connection holds, and how much more it may be given to send.
+//! The bytes that a connection holds, and how many more its owner may write.
 
 use bytes::Bytes;
 
 use super::{Conn, Context, State};
 use crate::Config;
 
-/// What a connection may hold for sending however much the others do.
+/// Bytes that a connection may always hold for sending, however many the others hold.
 pub(super) const ALLOWANCE_BYTES: usize = 64 << 10;
-/// What any connection may hold for sending if the others do not hold too much: its writer need not come often.
+/// Bytes that a connection may hold for sending unless the others hold too many. They spare its writer wake-ups.
 const LEAST_BYTES: usize = 128 << 10;
 
 /// Bytes that a connection holds, or all of them together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Totals {
-    /// For the reader, what came out of order included.
+    /// Received and not read, with `ahead`.
     pub(crate) held: usize,
-    /// What came out of order.
+    /// Received out of order.
     pub(crate) ahead: usize,
     /// Written and not acknowledged.
     pub(crate) queued: usize,
 }
 
 impl Totals {
-    /// One connection's part is no longer `old` but `new`.
+    /// Replaces one connection's part `old` by `new`.
     pub(crate) fn replace(&mut self, old: Self, new: Self) {
         self.held = self.held + new.held - old.held;
         self.ahead = self.ahead + new.ahead - old.ahead;
@@ -39,7 +39,7 @@ impl Conn {
         }
     }
 
-    /// What [`Conn::write`] takes. Whoever finds little will be told when there is more.
+    /// Bytes that [`Conn::write`] takes. If they are few, an event follows when there are more.
     pub(crate) fn send_room(&mut self, config: &Config, totals: Totals) -> usize {
         let (room, limit) = self.room(config, totals);
         self.wants_room |= room < limit / 4;
@@ -53,9 +53,8 @@ impl Conn {
         }
     }
 
-    /// Whether the writer is to be told that he can go on. What makes room is that packets are acknowledged, so it is
-    /// looked at whenever something happened to the connection: all that it has can wait for that, since when nothing
-    /// is left unacknowledged there is as much room as there can be.
+    /// Returns true if the writer waits and can go on. Only acknowledgements make room, so a check after every event of
+    /// the connection is enough: once nothing is unacknowledged, the room is as large as it can be.
     pub(crate) fn has_room_again(&mut self, config: &Config, totals: Totals) -> bool {
         if !self.wants_room || !self.is_owned {
             return false;
@@ -66,8 +65,8 @@ impl Conn {
         is_enough
     }
 
-    /// The room and what it would be if everything had arrived. Twice the congestion window keeps it full for a round
-    /// trip without the writer; what is more only waits.
+    /// The room, and the room if everything had arrived, in bytes. Twice the congestion window keeps it full for a round
+    /// trip without the writer; more would only wait.
     fn room(&self, config: &Config, totals: Totals) -> (usize, usize) {
         if self.state == State::Dead {
             return (0, 0);

@@ -1,9 +1,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// The address of this machine that others are most likely to reach it at: the one its packets to the internet leave
-/// from. IPv4 if there is any, as it works between most machines. `None` without a network.
+/// The address at which other machines most likely reach this one: the source address of its route to the internet.
+/// IPv4 if there is one, as it works between most machines. `None` without a network.
 ///
-/// Asks the system's routing table only; nothing is sent.
+/// Asks the system's routing table only; sends nothing.
 pub fn reachable_ip() -> Option<IpAddr> {
     // Addresses set aside for documentation: they are routed like any other and belong to nobody.
     const FAR_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);

@@ -1,4 +1,4 @@
-//! Those with whom we have no connection: what they are told, without keeping anything of them.
+//! Packets of no connection, and the answers to them. Nothing is stored for their senders.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -11,8 +11,8 @@ use crate::header::{HEADER_BYTES, Header, Type};
 use crate::seq::SeqNr;
 use crate::{Config, Transmit};
 
-/// Bytes of answers to strangers that wait to be sent; more are dropped. They are no longer than what they answer, and
-/// are sent within a turn.
+/// Bytes of answers that wait to be sent; more are dropped. An answer is no longer than its packet, and is sent within
+/// a turn.
 const MAX_REPLY_BYTES: usize = 512 << 10;
 /// The part of them that may be RESETs when more wait.
 const MAX_RESET_BYTES: usize = MAX_REPLY_BYTES / 4;
@@ -23,10 +23,10 @@ const MAX_REMEMBERED: usize = 4096;
 /// As long as a cookie is good.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
-/// What a packet of no connection deserves.
+/// The reaction to a packet of no connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// To become a connection. `syn` is the number of its SYN.
+    /// Accept a connection. `syn` is the number of its SYN.
     Accept {
         syn: SeqNr,
     },
@@ -35,7 +35,7 @@ pub(super) enum Verdict {
 }
 
 #[derive(Debug)]
-pub(super) struct Strangers {
+pub(super) struct UnknownPackets {
     cookies: Cookies,
     /// At most [`MAX_REPLY_BYTES`], but for those that end connections.
     replies: VecDeque<(SocketAddr, [u8; HEADER_BYTES])>,
@@ -43,13 +43,13 @@ pub(super) struct Strangers {
     resets: NetLimits,
     syn_answers: NetLimits,
     incoming: NetLimits,
-    /// When it ended.
+    /// Connections that ended, with the time of their end.
     ended: BTreeMap<(SocketAddr, u16), Instant>,
     /// The same, oldest first.
     ended_order: VecDeque<(SocketAddr, u16)>,
 }
 
-impl Strangers {
+impl UnknownPackets {
     pub(super) fn new(now: Instant, config: &Config, secret: [u8; 20]) -> Self {
         Self {
             cookies: Cookies::new(secret),
@@ -72,7 +72,7 @@ impl Strangers {
         }
     }
 
-    /// What to do about a packet that is no SYN and no RESET.
+    /// Decides about a packet that is no SYN and no RESET.
     pub(super) fn judge(&mut self, now: Instant, from: SocketAddr, header: &Header) -> Verdict {
         let is_candidate = matches!(header.kind, Type::Data | Type::State | Type::Fin);
         if !is_candidate || self.has_ended(now, (from, header.conn_id)) {
@@ -98,7 +98,7 @@ impl Strangers {
         }
     }
 
-    /// Answers a SYN so that its sender can prove that he received the answer.
+    /// Answers a SYN so that its sender can prove that it received the answer.
     pub(super) fn answer_syn(
         &mut self,
         now: Instant,
@@ -121,7 +121,7 @@ impl Strangers {
         }
     }
 
-    /// Tells the sender of a packet that we don't know it.
+    /// Answers a packet of no known connection with a RESET.
     pub(super) fn reset(&mut self, now: Instant, from: SocketAddr, about: &Header, clock_us: u32) {
         if self.resets.take(now, from) {
             let header = Header {
@@ -144,7 +144,7 @@ impl Strangers {
         }
     }
 
-    /// Queues a packet that is nothing but a header, for one who is no stranger, whatever they have asked for.
+    /// Queues a packet that is only a header, without a limit: it ends a connection, or is within a limit already.
     pub(super) fn tell(&mut self, to: SocketAddr, header: &Header) {
         self.replies.push_back((to, header.bytes()));
     }
@@ -155,7 +155,7 @@ impl Strangers {
         Some(Transmit { to, len: bytes.len(), segment_len: bytes.len() })
     }
 
-    /// A connection that had begun is gone.
+    /// Remembers a connection that has ended, so that a late packet does not start it again.
     pub(super) fn remember(&mut self, now: Instant, route: (SocketAddr, u16)) {
         if self.ended.insert(route, now).is_none() {
             self.ended_order.push_back(route);

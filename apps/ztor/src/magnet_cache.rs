@@ -1,20 +1,20 @@
-//! What magnet links turned out to be, from one run to the next.
+//! A cache of the metadata of magnet links, kept between runs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 
-use crate::load;
+use crate::open;
 
-/// Returns the torrent of the link, if an earlier run has found out, with the link's own trackers and web seeds.
+/// Returns the cached torrent of a link, with the link's own trackers and web seeds.
 pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>> {
     let path = path(state_dir, &magnet.info_hashes);
     if !path.exists() {
         return None;
     }
-    let known = load::torrent_file(&path);
-    let mut meta = known.inspect_err(|error| tracing::warn!("{error:#}; it is asked for again")).ok()?;
+    let known = open::torrent_file(&path);
+    let mut meta = known.inspect_err(|error| tracing::warn!("{error:#}; fetching it again")).ok()?;
     if !meta.info_hashes.matches(&magnet.info_hashes) {
         return None;
     }
@@ -26,7 +26,7 @@ pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>>
     Some(Arc::new(meta))
 }
 
-/// Keeps what a link leads to. If that fails it is asked for again, and nothing is lost.
+/// Stores the metadata of a link. A failure is only logged: the next run fetches the metadata again.
 pub(crate) fn keep(state_dir: &Path, meta: &Metainfo) {
     // A hybrid torrent whose peers know v1 only has no piece layers, and without them it is no torrent file.
     if !meta.hashes.is_complete() {
@@ -38,7 +38,7 @@ pub(crate) fn keep(state_dir: &Path, meta: &Metainfo) {
         .and_then(|()| std::fs::write(&beside, meta.to_bytes()))
         .and_then(|()| std::fs::rename(&beside, &path));
     if let Err(error) = written {
-        tracing::warn!(path = %path.display(), %error, "what the link leads to is not kept for the next run");
+        tracing::warn!(path = %path.display(), %error, "cannot cache metadata of the magnet link");
     }
 }
 

@@ -1,23 +1,21 @@
-//! One torrent of a swarm: what the session doesn't remember of it, and its line in the display.
+//! One torrent of a run: what the session does not keep of it, and its row in the display.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ztor_metainfo::Metainfo;
-use ztor_session::{AddTorrent, TorrentId, TorrentState, TorrentStatus};
+use ztor_session::{TorrentId, TorrentState, TorrentStatus};
 
 use crate::display::{Row, State, eta_s};
 use crate::exit::Report;
 
-/// What is remembered of a torrent besides what the session tells.
+/// The runner's own record of a torrent, besides the session's status.
 pub(super) struct Torrent {
     pub(super) id: TorrentId,
     pub(super) name: String,
-    /// Not known yet of a magnet link.
+    /// `None` while only the magnet link is known.
     pub(super) meta: Option<Arc<Metainfo>>,
-    /// What to do with it then.
-    pub(super) then: Option<Then>,
     pub(super) info_hash: String,
     /// Bytes of all pieces that are wanted, as the session counts.
     pub(super) wanted_bytes: u64,
@@ -30,10 +28,7 @@ pub(super) struct Torrent {
     pub(super) added: Instant,
 }
 
-/// Says what to fetch of a torrent that has become known, or that this was all that was wanted.
-pub(crate) type Then = Box<dyn Fn(&Arc<Metainfo>) -> anyhow::Result<Option<AddTorrent>>>;
-
-/// How far a torrent has come.
+/// Outcome of a torrent.
 pub(super) enum Outcome {
     Open,
     /// Everything wanted is there, verified and safe on disk.
@@ -82,7 +77,7 @@ impl Torrent {
     }
 }
 
-/// The info-hash that stands for a torrent in what `--json` prints.
+/// The info-hash that names a torrent in the output of `--json`.
 pub(crate) fn info_hash(meta: &Metainfo) -> String {
     meta.info_hashes.to_string()
 }

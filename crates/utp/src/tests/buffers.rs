@@ -1,4 +1,4 @@
-//! How much is held for sending and for putting in order.
+//! Limits of the bytes that are held for sending and for reordering.
 
 use std::net::SocketAddr;
 
@@ -149,17 +149,17 @@ fn a_gap_has_to_be_filled() {
         // Each packet that fills a gap leaves another one.
         more(&mut endpoint, now, 4 + 2 * round);
         now += 40 * SECOND;
-        endpoint.tick(now);
+        endpoint.handle_timeout(now);
         more(&mut endpoint, now, 3 + 2 * round);
         more(&mut endpoint, now, 6 + 2 * round);
     }
     now += 59 * SECOND;
-    endpoint.tick(now);
+    endpoint.handle_timeout(now);
     assert!(!is_timed_out(&mut endpoint, key));
     // More of what comes later is no progress.
     more(&mut endpoint, now, 20);
     now += 2 * SECOND;
-    endpoint.tick(now);
+    endpoint.handle_timeout(now);
     assert!(is_timed_out(&mut endpoint, key));
 }
 
@@ -171,14 +171,14 @@ fn our_own_reader_may_keep_a_gap_open() {
     more(&mut endpoint, now, 4);
     for _ in 0..10 {
         now += 30 * SECOND;
-        endpoint.tick(now);
+        endpoint.handle_timeout(now);
     }
     assert!(!is_timed_out(&mut endpoint, key));
     endpoint.read(now, key, 1000, &mut BytesMut::new());
     now += 59 * SECOND;
-    endpoint.tick(now);
+    endpoint.handle_timeout(now);
     assert!(!is_timed_out(&mut endpoint, key));
     now += 2 * SECOND;
-    endpoint.tick(now);
+    endpoint.handle_timeout(now);
     assert!(is_timed_out(&mut endpoint, key));
 }

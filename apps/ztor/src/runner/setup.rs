@@ -8,9 +8,9 @@ use ztor_session::{Config, DhtOptions, default_state_dir};
 
 use crate::args::NetArgs;
 use crate::console::Console;
-use crate::exit::Fault;
+use crate::exit::CliError;
 
-/// How a session is to run that talks to peers.
+/// The settings of a session that connects to peers.
 pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
     let defaults = Config::default();
     Config {
@@ -22,9 +22,9 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
         announce_to_all: net.announce_to_all,
         dht: dht(net),
         peer_exchange: !net.no_pex,
-        // The machine itself is no network to look for peers in.
         transports: net.transport.into(),
         encryption: net.encryption.into(),
+        // Loopback is no network to look for peers in.
         local_discovery: !net.no_lsd && !net.bind.is_loopback(),
         max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
         state_dir,
@@ -32,7 +32,7 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
     }
 }
 
-/// How the DHT is entered. The machine itself has none, unless a node on it is named.
+/// The settings of the DHT; `None` turns it off. On loopback it is off unless a bootstrap node is given.
 fn dht(net: &NetArgs) -> Option<DhtOptions> {
     let is_loopback = net.bind.is_loopback();
     if net.no_dht || (is_loopback && net.dht_bootstrap.is_empty()) {
@@ -44,7 +44,7 @@ fn dht(net: &NetArgs) -> Option<DhtOptions> {
     Some(DhtOptions { bootstrap: net.dht_bootstrap.clone() })
 }
 
-/// Where to remember progress between runs: the usual folder, if it can be written.
+/// The folder for progress between runs: the default one, if it can be written.
 pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
     let dir = default_state_dir()?;
     match std::fs::create_dir_all(&dir) {
@@ -59,12 +59,12 @@ pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
     }
 }
 
-/// The addresses of all `--peer` flags; names are looked up.
-pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, Fault> {
+/// The addresses of all `--peer` flags. Resolves names.
+pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, CliError> {
     let mut peers = HashSet::new();
     for flag in flags {
         let found = flag.to_socket_addrs().map_err(|error| {
-            Fault::usage(format!("--peer {flag}: {error}"))
+            CliError::usage(format!("--peer {flag}: {error}"))
                 .hint("write HOST:PORT, for example 192.0.2.1:6881 or [2001:db8::1]:6881")
         })?;
         peers.extend(found);

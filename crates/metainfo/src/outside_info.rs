@@ -1,4 +1,4 @@
-//! What stands in a torrent file beside the info dictionary.
+//! The fields of a torrent file outside its info dictionary: trackers, web seeds, piece layers, comments.
 
 // order-free: both are looked up by key and never iterated.
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use ztor_bencode::{Encoder, Kind, Value};
 
 use crate::charset::Charset;
-use crate::field::{Dict, Place};
+use crate::dict::Dict;
+use crate::field_path::FieldPath;
 use crate::merkle::Hash;
 use crate::{Layout, MAX_NODES, MAX_TRACKERS, MAX_WEB_SEEDS, MetainfoError, PieceHashes};
 
@@ -17,8 +18,8 @@ const MAX_URL_LEN: usize = 2048;
 const TRACKER_SCHEMES: &[&str] = &["http", "https", "udp", "ws", "wss"];
 const WEB_SEED_SCHEMES: &[&str] = &["http", "https"];
 
-/// The fields of a torrent file that have no part in its hash.
-pub(crate) struct Outer {
+/// The fields of a torrent file outside its info dictionary. They have no part in the info-hash.
+pub(crate) struct OutsideInfo {
     pub(crate) trackers: Vec<Vec<String>>,
     pub(crate) web_seeds: Vec<String>,
     pub(crate) nodes: Vec<(String, u16)>,
@@ -32,14 +33,14 @@ pub(crate) struct Outer {
     pub(crate) private_is_outside: bool,
 }
 
-/// Fields of a torrent file that are kept as they came, for whoever reads the file after it was written again:
-/// `httpseeds` (BEP 17), `similar` and `collections` (BEP 38). In the order of their keys.
+/// Fields of a torrent file that are written back unchanged: `httpseeds` (BEP 17), `similar` and `collections`
+/// (BEP 38). In the order of their keys.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Kept(Vec<(&'static str, Box<[u8]>)>);
 
 /// The keys of [`Kept`].
 const KEPT: [&str; 3] = ["collections", "httpseeds", "similar"];
-/// Bytes that a field may have to be kept.
+/// Longest field that is kept, in bytes.
 const MAX_KEPT_LEN: usize = 1 << 20;
 
 impl Kept {
@@ -59,7 +60,7 @@ impl Kept {
     }
 }
 
-impl Outer {
+impl OutsideInfo {
     /// Reads a torrent file. Single entries that make no sense are left out: they are no reason to refuse the torrent.
     pub(crate) fn read(dict: Dict<'_, '_>, charset: Charset) -> Self {
         let torrent = dict.value;
@@ -84,7 +85,7 @@ pub(crate) fn piece_layers(
     layout: &Layout,
     all: &mut PieceHashes,
 ) -> Result<(), MetainfoError> {
-    let place = Place::top("piece layers");
+    let place = FieldPath::top("piece layers");
     let mut by_root: HashMap<&[u8], Value<'_>> = HashMap::new();
     if let Some(layers) = layers {
         by_root.extend(Dict::new(layers, &place)?.value.entries());
@@ -150,7 +151,7 @@ fn nodes(torrent: Value<'_>) -> Vec<(String, u16)> {
     nodes.take(MAX_NODES).collect()
 }
 
-/// URLs as they are picked out of a torrent: each once, with a scheme we speak, and not without end.
+/// Collects the URLs of a torrent: each once, with a supported scheme, up to a number.
 pub(crate) struct UrlList {
     schemes: &'static [&'static str],
     room: usize,
@@ -172,7 +173,7 @@ impl UrlList {
         Self::new(WEB_SEED_SCHEMES, MAX_WEB_SEEDS)
     }
 
-    /// The URL if it is to be kept.
+    /// Returns the URL if it is kept.
     pub(crate) fn take_str(&mut self, url: &str) -> Option<String> {
         let url = url.trim();
         let (scheme, rest) = url.split_once("://")?;

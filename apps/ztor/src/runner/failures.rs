@@ -1,14 +1,14 @@
-//! Torrents of a swarm that failed, and what is said of them.
+//! Failed torrents, and the messages about them.
 
 use ztor_session::TorrentId;
 
 use super::torrent::Outcome;
-use super::{Goal, Swarm};
+use super::{Goal, Runner};
 use crate::display::Event;
-use crate::exit::{Exit, Fault, Report, of_many};
+use crate::exit::{CliError, Exit, Report, of_many};
 
-impl Swarm {
-    /// Notes what became of a torrent that cannot be used. The others go on, and the exit code says so at the end.
+impl Runner {
+    /// Reports a torrent that cannot be added. The others go on, and the failure decides the exit code at the end.
     pub(crate) fn lose(&mut self, report: Report) {
         self.tell(&Event::Warning { info_hash: None, message: &report.message });
         if let Some(hint) = &report.hint {
@@ -21,7 +21,7 @@ impl Swarm {
         self.fail(id, Report { exit, message, hint: None });
     }
 
-    /// Notes why an added torrent cannot go on.
+    /// Reports why an added torrent cannot go on.
     pub(super) fn fail(&mut self, id: TorrentId, report: Report) {
         let warning = report.message.clone();
         self.fail_with_warning(id, report, &warning);
@@ -41,7 +41,7 @@ impl Swarm {
     }
 
     /// The error for the torrents that failed, if any did.
-    pub(super) fn first_failure(&self) -> Option<Fault> {
+    pub(super) fn first_failure(&self) -> Option<CliError> {
         let failed = self.torrents.iter().filter_map(|torrent| match &torrent.outcome {
             Outcome::Failed(report) => Some(report),
             Outcome::Open | Outcome::Done => None,
@@ -55,7 +55,7 @@ impl Swarm {
     }
 }
 
-/// Why data is not served of which some is missing or wrong.
+/// The message for data that is not served because some is missing or wrong.
 pub(super) fn not_whole(name: &str, have_bytes: u64, total: u64, goal: Goal) -> String {
     let percent = u128::from(have_bytes) * 100 / u128::from(total.max(1));
     let found = format!("only {percent}% of {name} is there and right");

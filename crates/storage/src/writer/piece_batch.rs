@@ -8,28 +8,28 @@ use crate::error::StorageError;
 use crate::hasher::{ZEROS, update_many};
 use crate::positional::Run;
 
-/// What is read back at once of a piece, when blocks came out of order.
+/// Bytes of a piece that are read back at once, when blocks came out of order.
 const READ_BACK_LEN: usize = 128 * 1024;
 
-/// The jobs of one piece in a batch.
-pub(super) struct Share<'a> {
+/// The write jobs of one piece that came together.
+pub(super) struct PieceBatch<'a> {
     /// Sorted by `begin`, at least one.
     pub(super) jobs: &'a [WriteJob],
     pub(super) state: State,
-    /// What was written and is not hashed yet, in order.
+    /// Runs that are written and not hashed yet, in order.
     runs: Vec<Written>,
     write_error: Option<StorageError>,
     hash_error: Option<StorageError>,
 }
 
-/// Whether the jobs are to be done at all.
+/// State of the piece when its jobs came.
 #[allow(clippy::large_enum_variant, reason = "nearly every piece is begun, and the others live as briefly")]
 pub(super) enum State {
-    /// The piece is being put together.
+    /// The piece is in progress.
     Begun(Piece),
-    /// It is there and right.
+    /// The piece is on disk and verified. Nothing is written.
     Verified,
-    /// It cannot be begun.
+    /// The piece cannot be started. All jobs fail.
     Refused(StorageError),
 }
 
@@ -37,23 +37,24 @@ pub(super) enum State {
 struct Written {
     begin: u32,
     end: u32,
-    /// Which of the batch's buffers.
+    /// Indices of its buffers, among those of the whole group.
     buffers: Range<usize>,
 }
 
-/// What a piece is fed with next.
-enum Food<'a> {
-    /// Buffers from memory, and where in the piece they begin.
+/// The next input of a piece's hasher.
+enum NextInput<'a> {
+    /// Buffers in memory, after the offset of the first one in the piece.
     Run(u32, &'a [Bytes]),
+    /// Bytes read back from the file.
     ReadBack(&'a [u8]),
 }
 
-impl<'a> Share<'a> {
+impl<'a> PieceBatch<'a> {
     pub(super) fn new(jobs: &'a [WriteJob], state: State) -> Self {
         Self { jobs, state, runs: Vec::new(), write_error: None, hash_error: None }
     }
 
-    /// Writes what is new in the jobs. The buffers that went out are appended to `buffers`.
+    /// Writes the bytes of the jobs that are not in the file yet. Appends the written buffers to `buffers`.
     pub(super) fn write(&mut self, buffers: &mut Vec<Bytes>) {
         let State::Begun(piece) = &mut self.state else { return };
         let (mut begin, mut end, mut first) = (0, 0, buffers.len());
@@ -67,7 +68,7 @@ impl<'a> Share<'a> {
             while let Some((gap_begin, gap_end)) = piece.written.gap(from, job_end) {
                 if gap_begin != end || begin == end {
                     let run = Written { begin, end, buffers: first..buffers.len() };
-                    put(piece, job, run, buffers, &mut self.runs, &mut self.write_error);
+                    write_run(piece, job, run, buffers, &mut self.runs, &mut self.write_error);
                     (begin, first) = (gap_begin, buffers.len());
                 }
                 let slice = (gap_begin - job.begin) as usize..(gap_end - job.begin) as usize;
@@ -78,11 +79,11 @@ impl<'a> Share<'a> {
         }
         if let Some(job) = self.jobs.last() {
             let run = Written { begin, end, buffers: first..buffers.len() };
-            put(piece, job, run, buffers, &mut self.runs, &mut self.write_error);
+            write_run(piece, job, run, buffers, &mut self.runs, &mut self.write_error);
         }
     }
 
-    /// One answer a job.
+    /// Appends one answer per job to `done`.
     pub(super) fn answer(&self, done: &mut Vec<WriteDone>) {
         let piece = match &self.state {
             State::Begun(piece) => piece,
@@ -113,9 +114,13 @@ impl<'a> Share<'a> {
         }
     }
 
-    /// What is hashed next: the first run if it is its turn, else what was written early, as far as there is no
-    /// gap and up to that run.
-    fn next_food<'f>(&mut self, buffers: &'f [Bytes], slots: &mut ChunksMut<'f, u8>) -> Option<Food<'f>> {
+    /// The next input: the first run if the hash has reached it, else bytes that were written early, up to the next
+    /// gap or that run.
+    fn next_input<'f>(
+        &mut self,
+        buffers: &'f [Bytes],
+        slots: &mut ChunksMut<'f, u8>,
+    ) -> Option<NextInput<'f>> {
         let early = self.early();
         let State::Begun(piece) = &mut self.state else { return None };
         if let Some(run) = self.runs.first()
@@ -123,7 +128,7 @@ impl<'a> Share<'a> {
         {
             let run = self.runs.remove(0);
             piece.hashed = run.end;
-            return Some(Food::Run(run.begin, &buffers[run.buffers]));
+            return Some(NextInput::Run(run.begin, &buffers[run.buffers]));
         }
         let job = self.jobs.first().filter(|_| early > 0)?;
         let slot = slots.next()?;
@@ -132,7 +137,7 @@ impl<'a> Share<'a> {
         match job.store.read(job.piece, piece.hashed, buf) {
             Ok(()) => {
                 piece.hashed += step as u32;
-                Some(Food::ReadBack(buf))
+                Some(NextInput::ReadBack(buf))
             }
             Err(error) => {
                 self.hash_error = Some(error);
@@ -142,22 +147,22 @@ impl<'a> Share<'a> {
     }
 }
 
-/// Hashes what was written, all pieces at the same time, and reads back what came too early for that.
-pub(super) fn hash(shares: &mut [Share<'_>], buffers: &[Bytes], read_back: &mut Vec<u8>) {
+/// Hashes the written bytes of all pieces at the same time. Reads back bytes that came too early to be hashed then.
+pub(super) fn hash(batches: &mut [PieceBatch<'_>], buffers: &[Bytes], read_back: &mut Vec<u8>) {
     loop {
-        let reading = shares.iter().filter(|share| share.early() > 0).count();
+        let reading = batches.iter().filter(|batch| batch.early() > 0).count();
         read_back.resize(read_back.len().max(READ_BACK_LEN * reading), 0);
         let mut slots = read_back.chunks_mut(READ_BACK_LEN);
-        let mut slices = Vec::with_capacity(buffers.len() + shares.len());
-        let mut fed = Vec::with_capacity(shares.len());
-        for share in &mut *shares {
+        let mut slices = Vec::with_capacity(buffers.len() + batches.len());
+        let mut fed = Vec::with_capacity(batches.len());
+        for batch in &mut *batches {
             let first = slices.len();
-            match share.next_food(buffers, &mut slots) {
-                Some(Food::Run(begin, run)) => share.gather(begin, run, &mut slices),
-                Some(Food::ReadBack(bytes)) => slices.push(bytes),
+            match batch.next_input(buffers, &mut slots) {
+                Some(NextInput::Run(begin, run)) => batch.gather(begin, run, &mut slices),
+                Some(NextInput::ReadBack(bytes)) => slices.push(bytes),
                 None => continue,
             }
-            if let State::Begun(piece) = &mut share.state {
+            if let State::Begun(piece) = &mut batch.state {
                 fed.push((&mut piece.hasher, first..slices.len()));
             }
         }
@@ -170,7 +175,7 @@ pub(super) fn hash(shares: &mut [Share<'_>], buffers: &[Bytes], read_back: &mut 
     }
 }
 
-impl Share<'_> {
+impl PieceBatch<'_> {
     /// Bytes that have to be read back before anything else can be hashed.
     fn early(&self) -> u32 {
         let State::Begun(piece) = &self.state else { return 0 };
@@ -207,8 +212,9 @@ impl Share<'_> {
     }
 }
 
-/// Writes a run that was collected, if there is anything in it.
-fn put(
+/// Writes a run of adjacent buffers and records it in `runs`, or its error in `first_error`. Does nothing if it is
+/// empty.
+fn write_run(
     piece: &mut Piece,
     job: &WriteJob,
     run: Written,
