@@ -239,8 +239,8 @@ impl Runner {
             torrents: self.count(),
             done: count(|outcome| matches!(outcome, Outcome::Done)),
             failed: self.lost.len() + count(|outcome| matches!(outcome, Outcome::Failed(_))),
-            downloaded_bytes: snapshot.torrents.iter().map(|t| t.session_downloaded).sum(),
-            uploaded_bytes: snapshot.torrents.iter().map(|t| t.session_uploaded).sum(),
+            downloaded_bytes: snapshot.torrents.iter().map(|t| t.session_downloaded_bytes).sum(),
+            uploaded_bytes: snapshot.torrents.iter().map(|t| t.session_uploaded_bytes).sum(),
             seconds: seconds(self.started),
             interrupted,
         };
@@ -370,8 +370,8 @@ impl Runner {
                     name,
                     bytes: torrent.wanted_bytes,
                     believed_bytes: torrent.believed_bytes,
-                    downloaded_bytes: status.map_or(0, |status| status.session_downloaded),
-                    uploaded_bytes: status.map_or(0, |status| status.session_uploaded),
+                    downloaded_bytes: status.map_or(0, |status| status.session_downloaded_bytes),
+                    uploaded_bytes: status.map_or(0, |status| status.session_uploaded_bytes),
                     seconds: seconds(torrent.added),
                 });
                 seed.is_asked()
@@ -414,7 +414,7 @@ impl Runner {
         let Some(ratio) = seed.ratio else { return false };
         let snapshot = self.session.snapshot();
         let uploaded: HashMap<_, _> =
-            snapshot.torrents.iter().map(|status| (status.id, status.uploaded)).collect();
+            snapshot.torrents.iter().map(|status| (status.id, status.uploaded_bytes)).collect();
         self.torrents.iter().filter(|t| matches!(t.outcome, Outcome::Done)).all(|torrent| {
             let uploaded = uploaded.get(&torrent.id).copied().unwrap_or(0);
             uploaded as f64 >= ratio * torrent.wanted_bytes as f64

@@ -1,4 +1,4 @@
-//! Piece data that waits for the disk, and whether sockets are read meanwhile.
+//! Piece data that waits for the disk, and the pause of reading while there is too much of it.
 
 use crate::config::{DISK_HIGH_WATER, DISK_LOW_WATER};
 use ztor_base::Instant;
@@ -22,7 +22,7 @@ impl Backlog {
         self.bytes
     }
 
-    /// Whether sockets are left unread.
+    /// Returns true if sockets are left unread.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full
     }

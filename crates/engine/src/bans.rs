@@ -108,17 +108,17 @@ impl Bans {
         }
     }
 
-    /// Whether an author is banned.
+    /// Returns true if an author is banned.
     pub(crate) fn has(&self, now: Instant, author: Author) -> bool {
         self.by_author.get(&author).is_some_and(|ban| now < ban.until)
     }
 
-    /// Whether nobody at this address may call.
+    /// Returns true if nobody at this address may call.
     pub(crate) fn refuses(&self, now: Instant, ip: IpAddr) -> bool {
         self.has(now, Author::Host(Host::of(ip)))
     }
 
-    /// Whether an address is not to be called.
+    /// Returns true if an address is not to be called.
     pub(crate) fn forbids(&self, now: Instant, addr: SocketAddr) -> bool {
         self.refuses(now, addr.ip()) || self.addrs.get(&addr).is_some_and(|author| self.has(now, *author))
     }

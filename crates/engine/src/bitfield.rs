@@ -55,7 +55,7 @@ impl Bitfield {
         self.len
     }
 
-    /// Whether the universe is empty.
+    /// Returns true if the universe is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -65,7 +65,7 @@ impl Bitfield {
         self.ones
     }
 
-    /// Whether every index is a member.
+    /// Returns true if every index is a member.
     pub fn is_full(&self) -> bool {
         self.ones == self.len
     }

@@ -1,4 +1,4 @@
-//! What the engine is told once, and the constants it lives by.
+//! Settings and constants of the engine.
 
 use ztor_base::{Duration, PeerId};
 
@@ -9,7 +9,7 @@ pub struct Config {
     pub peer_id: PeerId,
     /// Name and version in the extension handshake (BEP 10 `v`).
     pub client: String,
-    /// The port peers can reach us on, told to trackers and peers.
+    /// The port that peers can reach us on, as trackers and peers get it.
     pub listen_port: u16,
     /// Limit for piece data coming in, over all torrents.
     pub limit_down: Option<u64>,
@@ -30,7 +30,7 @@ pub struct Config {
     pub local_discovery: bool,
     /// How peers are called.
     pub transports: Transports,
-    /// Whether peers are called, and may call, with an encrypted handshake.
+    /// True if peers are called, and may call, with an encrypted handshake.
     pub encryption: Encryption,
 }
 
@@ -87,7 +87,7 @@ impl Config {
         }
     }
 
-    /// Whether holes are punched (BEP 55): over µTP, and through peers that know each other by peer exchange.
+    /// Returns true if holes are punched (BEP 55): over µTP, and through peers that know each other by peer exchange.
     pub(crate) fn punches(&self) -> bool {
         self.transports.utp && self.peer_exchange
     }
@@ -129,7 +129,7 @@ pub(crate) const MIN_REQUESTS: usize = 4;
 pub(crate) const MAX_REQUESTS: usize = 500;
 /// What we assume a peer accepts if it does not say (BEP 10 `reqq`).
 pub(crate) const DEFAULT_PEER_REQUESTS: usize = 250;
-/// Requests we accept from a peer, as told in our `reqq`; further ones are rejected.
+/// Requests that we accept from a peer (our `reqq`, BEP 10); further ones are rejected.
 pub(crate) const MAX_PEER_REQUESTS: usize = 2000;
 /// Largest block we serve. Clients ask for 16 KiB; BEP 3 speaks of 128 KiB, as do some old ones.
 pub(crate) const MAX_SERVED_BLOCK: u32 = 128 * 1024;

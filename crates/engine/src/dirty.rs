@@ -71,12 +71,12 @@ impl Dirty {
         self.torrents.keys.pop_front()
     }
 
-    /// Whether a peer waits to be settled.
+    /// Returns true if a peer waits to be settled.
     pub(crate) fn has_peer(&self, key: PeerKey) -> bool {
         self.peers.marked.contains_key(key)
     }
 
-    /// Whether nothing waits to be settled.
+    /// Returns true if nothing waits to be settled.
     pub(crate) fn is_settled(&self) -> bool {
         self.peers.keys.is_empty() && self.torrents.keys.is_empty()
     }

@@ -10,10 +10,10 @@ use ztor_base::SwarmId;
 use ztor_metainfo::{InfoHashes, Metainfo};
 use ztor_wire::mse::Method;
 
-/// Everything the world can tell an engine.
+/// Events that an engine takes.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// An outgoing connection stands. If it was to begin with an encrypted handshake, that begins now.
+    /// An outgoing connection was made. An encrypted handshake starts now, if one was offered.
     Connected {
         /// Which.
         peer: PeerKey,
@@ -38,7 +38,7 @@ pub enum Event<'a> {
     /// Bytes from a peer. The engine takes what is whole off the front; what it leaves must be presented again
     /// at the front of that peer's next `Received`. The rest is never longer than one message.
     Received {
-        /// From whom.
+        /// The sender.
         peer: PeerKey,
         /// What came.
         data: &'a mut BytesMut,
@@ -46,7 +46,7 @@ pub enum Event<'a> {
     /// What was handed over by [`Outbox::blocks`](crate::Outbox) and [`Outbox::replies`](crate::Outbox) has gone to
     /// the kernel.
     Sent {
-        /// To whom.
+        /// The receiver.
         peer: PeerKey,
         /// Bytes of piece data, headers not counted.
         block_bytes: u32,
@@ -97,7 +97,7 @@ pub enum Event<'a> {
         /// The payload.
         data: &'a [u8],
     },
-    /// A wish of the user.
+    /// A command of the user.
     Command(Command),
 }
 
@@ -110,7 +110,7 @@ pub enum CloseCause {
     Local,
 }
 
-/// Wishes of the user, or of a face on the user's behalf.
+/// Commands of the user, or of a front end on behalf of the user.
 #[derive(Debug)]
 pub enum Command {
     /// Addresses from elsewhere.
@@ -127,7 +127,7 @@ pub enum Command {
         /// What they are.
         role: DhtRole,
     },
-    /// Ends a torrent: peers are closed and its trackers told `stopped`. The id is gone when
+    /// Ends a torrent: its peers are closed and its trackers get `stopped`. The id is gone when
     /// [`TorrentEvent::Removed`](crate::TorrentEvent) comes.
     Remove(TorrentId),
     /// Takes up again what a disk fault had stopped, beginning with a look at what is there.
@@ -141,7 +141,7 @@ pub enum Command {
         /// Outgoing piece data.
         up: Option<u64>,
     },
-    /// Limits of one torrent, bytes per second, besides the whole ones.
+    /// Limits of one torrent, bytes per second, beside those over all torrents.
     SetTorrentLimits {
         /// Which torrent.
         torrent: TorrentId,

@@ -61,7 +61,7 @@ impl Extensions {
         self.metadata_size.filter(|_| self.ut_metadata.is_some())
     }
 
-    /// Whether it says that it has the metadata.
+    /// Returns true if it says that it has the metadata.
     pub(crate) fn has_metadata(&self) -> bool {
         self.metadata_size().is_some()
     }

@@ -58,7 +58,7 @@ pub struct PartialView {
 pub enum BlockState {
     /// To be asked for.
     Free,
-    /// Asked of so many peers.
+    /// Asked of this number of peers.
     Asked(u8),
     /// Here, if perhaps not yet on disk.
     Received,
@@ -75,21 +75,21 @@ pub struct PeerView {
     pub author: Author,
     /// The handshake is done.
     pub is_live: bool,
-    /// It is to be looked at when the turn ends.
+    /// It is settled when the turn ends.
     pub is_dirty: bool,
     /// What it has, as it says.
     pub has: Pieces,
     /// How many of these we want and lack.
     pub interesting: u32,
-    /// As we told it.
+    /// Our state towards it.
     pub we_are_interested: bool,
-    /// As we told it.
+    /// Our state towards it.
     pub we_choke: bool,
     /// Holds an optimistic slot.
     pub is_optimistic: bool,
-    /// As it told us.
+    /// Its state towards us.
     pub chokes_us: bool,
-    /// As it told us.
+    /// Its state towards us.
     pub is_interested: bool,
     /// Blocks asked for, and whether they were given back since.
     pub asked: Vec<(Block, bool)>,

@@ -34,7 +34,7 @@ impl Junk {
     }
 }
 
-/// Whether a message is charged for whatever comes of it. Of the others the effect decides, or they are counted elsewhere.
+/// Returns true if a message is charged for whatever comes of it. Of the others the effect decides, or they are counted elsewhere.
 pub(crate) fn is_charged(message: &Message) -> bool {
     match message {
         Message::Piece { .. }

@@ -222,7 +222,10 @@ impl Engine {
         }
         let id = self.torrents.insert_magnet(now, add, &hashes, self.core.rng());
         self.core.dirty_mut().show(id);
-        self.router(now, &mut Outbox::default()).discover(id);
+        if let Some(torrent) = self.torrents.get_mut(id) {
+            self.lsd.plan(now, self.core.config(), torrent);
+            self.dht.iter_mut().for_each(|dht| dht.plan(torrent));
+        }
         self.core.dirty_mut().mark_torrent(id);
         Ok(id)
     }
@@ -242,7 +245,7 @@ impl Engine {
         if let Some(found) = found.filter(|found| *found != expected) {
             return Err(StartTorrentError::WrongPieceCount { expected, found });
         }
-        torrent.start(&start);
+        torrent.start(start);
         self.core.dirty_mut().show(id);
         Ok(())
     }
@@ -266,7 +269,10 @@ impl Engine {
         addr: SocketAddr,
         transport: Transport,
     ) -> Result<PeerKey, Refused> {
-        self.router(now, &mut Outbox::default()).accept(addr, transport)
+        let mut none = Outbox::default();
+        let accepted = self.router(now, &mut none).accept(addr, transport);
+        debug_assert!(none.is_empty(), "effects wait for the end of the turn");
+        accepted
     }
 
     /// Records an event. Cheap; decisions wait for [`settle`](Self::settle).

@@ -50,16 +50,16 @@ const MAX_KEPT_BYTES: usize = 256 * 1024;
 /// Bytes for a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendMessage {
-    /// To whom.
+    /// The receiver.
     pub peer: PeerKey,
-    /// Where in [`Outbox::bytes`].
+    /// Place in [`Outbox::bytes`].
     pub range: Range<usize>,
 }
 
 /// A block for a peer: header and data of a `piece` message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendBlock {
-    /// To whom.
+    /// The receiver.
     pub peer: PeerKey,
     /// Of which torrent.
     pub torrent: TorrentId,
@@ -143,6 +143,39 @@ impl Outbox {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         self.record(peer, start);
+    }
+
+    /// Returns true if there is no effect.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self {
+            bytes: _,
+            sends,
+            replies,
+            blocks,
+            connects,
+            closes,
+            writes,
+            forgets,
+            checks,
+            https,
+            resolves,
+            datagrams,
+            local_announces,
+            events,
+        } = self;
+        sends.is_empty()
+            && replies.is_empty()
+            && blocks.is_empty()
+            && connects.is_empty()
+            && closes.is_empty()
+            && writes.is_empty()
+            && forgets.is_empty()
+            && checks.is_empty()
+            && https.is_empty()
+            && resolves.is_empty()
+            && datagrams.is_empty()
+            && local_announces.is_empty()
+            && events.is_empty()
     }
 
     /// Forgets what was done; keeps the memory.

@@ -15,7 +15,7 @@ pub enum Pieces {
 }
 
 impl Pieces {
-    /// Whether `piece` is one of them.
+    /// Returns true if `piece` is one of them.
     pub fn contains(&self, piece: u32) -> bool {
         match self {
             Self::None => false,

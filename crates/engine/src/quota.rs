@@ -69,12 +69,12 @@ impl Flow {
         self.bucket.set_limit(now, limit);
     }
 
-    /// Whether there is any limit.
+    /// Returns true if there is any limit.
     pub(crate) fn is_limited(&self, of_torrent: &Bucket) -> bool {
         self.bucket.limit().is_some() || of_torrent.limit().is_some()
     }
 
-    /// Whether nobody is passed by taking tokens now.
+    /// Returns true if nobody is passed by taking tokens now.
     pub(crate) fn is_open(&self) -> bool {
         self.waiters.keys.is_empty() || self.waiters.is_feeding
     }

@@ -1,4 +1,4 @@
-//! Measured rates and rate limits, on the time they are told.
+//! Measured rates and rate limits; time is an argument.
 
 use ztor_base::{Duration, Instant};
 
@@ -89,7 +89,7 @@ impl Bucket {
         self.refill(now);
     }
 
-    /// Whether `bytes` may pass now. Takes nothing.
+    /// Returns true if `bytes` may pass now. Takes nothing.
     pub fn has(&mut self, now: Instant, bytes: u32) -> bool {
         self.refill(now);
         self.limit.is_none() || self.level >= i128::from(bytes) * SCALE

@@ -16,10 +16,10 @@ pub enum TorrentState {
     Metadata {
         /// Parts that are there.
         done: u32,
-        /// Parts there are; 0 while nobody has told.
+        /// All parts; 0 while their number is unknown.
         total: u32,
     },
-    /// The metadata has come; what to fetch is to be said.
+    /// The metadata has arrived; the torrent waits to be started.
     Waiting,
     /// The metadata is no usable torrent.
     Unusable(String),
@@ -56,15 +56,15 @@ pub struct TorrentStatus {
     /// Outgoing piece data.
     pub up_per_s: u64,
     /// Over all sessions.
-    pub downloaded: u64,
+    pub downloaded_bytes: u64,
     /// Over all sessions.
-    pub uploaded: u64,
+    pub uploaded_bytes: u64,
     /// In this session.
-    pub session_downloaded: u64,
+    pub session_downloaded_bytes: u64,
     /// In this session.
-    pub session_uploaded: u64,
+    pub session_uploaded_bytes: u64,
     /// Came twice or hashed wrong, in this session.
-    pub wasted: u64,
+    pub wasted_bytes: u64,
     /// Connections past the handshake.
     pub peers: u32,
     /// Those among them that have everything.
@@ -113,7 +113,7 @@ pub struct PeerStatus {
     pub direction: Direction,
     /// What carries its stream.
     pub transport: Transport,
-    /// Whether its stream is hidden.
+    /// True if its stream is hidden.
     pub protection: Protection,
     /// Share of the pieces it has, in thousandths.
     pub have_permille: u16,
@@ -122,10 +122,10 @@ pub struct PeerStatus {
     /// Bytes per second to it.
     pub up_per_s: u64,
     /// Bytes from it.
-    pub downloaded: u64,
+    pub downloaded_bytes: u64,
     /// Bytes to it.
-    pub uploaded: u64,
-    /// Whether its peer id is the one that a tracker has named for its address (BEP 3); `None` if none has. Some clients
+    pub uploaded_bytes: u64,
+    /// True if its peer id is the one that a tracker has named for its address (BEP 3); `None` if none has. Some clients
     /// take a new one for each connection.
     pub id_as_named: Option<bool>,
     /// It does not serve us.

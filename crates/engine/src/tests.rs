@@ -91,7 +91,7 @@ fn limits_hold_in_both_directions() {
         let limit = Some(400_000);
         let seed = world.add(Some(&data), &[], |c| c.limit_up = limit.filter(|_| up));
         let leech = world.add(None, &[seed], |c| c.limit_down = limit.filter(|_| !up));
-        let got = |w: &World| w.nodes[leech].status().session_downloaded;
+        let got = |w: &World| w.nodes[leech].status().session_downloaded_bytes;
         world.run(LIMIT, |w| got(w) > 0);
         let (start, before) = (world.now, got(&world));
         world.run(LIMIT, |w| w.finished(leech) || w.now.since(start) >= Duration::from_secs(9));
@@ -309,7 +309,7 @@ fn everyone_gets_a_turn_at_a_busy_seed() {
     // Each knows only the seed, so only its turns bring them anything.
     let leechers: Vec<usize> = (0..5).map(|_| world.add(None, &[seed], |_| {})).collect();
     world.run(Duration::from_secs(900), |w| {
-        leechers.iter().all(|n| w.nodes[*n].status().session_downloaded > 300_000)
+        leechers.iter().all(|n| w.nodes[*n].status().session_downloaded_bytes > 300_000)
     });
 }
 
@@ -333,7 +333,7 @@ fn a_limit_is_shared_among_torrents_and_peers() {
     let (mut world, data) = World::new(300 * 32768, 32768);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(200_000));
     let leechers: Vec<usize> = (0..4).map(|_| world.add(None, &[seed], |_| {})).collect();
-    let got = |w: &World, n: usize| w.nodes[n].status().session_downloaded;
+    let got = |w: &World, n: usize| w.nodes[n].status().session_downloaded_bytes;
     world.run(LIMIT, |w| w.now > Instant::from_micros(20_000_000));
     let all: Vec<u64> = leechers.iter().map(|n| got(&world, *n)).collect();
     let (least, most) = (all.iter().min().unwrap(), all.iter().max().unwrap());

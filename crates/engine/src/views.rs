@@ -40,7 +40,7 @@ impl Engine {
         news.collect()
     }
 
-    /// Whether [`status_changes`](Self::status_changes) has anything to return.
+    /// Returns true if [`status_changes`](Self::status_changes) has anything to return.
     pub fn has_status_changes(&self) -> bool {
         self.core.dirty().has_shown()
     }
@@ -90,17 +90,17 @@ impl Engine {
         pieces.iter().chain(counts).copied().collect()
     }
 
-    /// Whether a torrent has pieces that [`resume_data`](Self::resume_data) has not returned yet.
+    /// Returns true if a torrent has pieces that [`resume_data`](Self::resume_data) has not returned yet.
     pub fn has_unsaved(&self) -> bool {
         !self.core.dirty().unsaved().is_empty()
     }
 
-    /// Whether bytes of a torrent were counted that [`resume_data`](Self::resume_data) has not returned yet.
+    /// Returns true if bytes of a torrent were counted that [`resume_data`](Self::resume_data) has not returned yet.
     pub fn has_uncounted(&self) -> bool {
         !self.core.dirty().uncounted().is_empty()
     }
 
-    /// Whether nothing wanted is missing from `have`, a bitfield in wire form.
+    /// Returns true if nothing wanted is missing from `have`, a bitfield in wire form.
     pub fn is_finished_with(&self, id: TorrentId, have: &[u8]) -> bool {
         let torrent = self.torrents.get(id).filter(|torrent| torrent.is_finished());
         torrent.is_some_and(|torrent| torrent.exchange().have().to_wire() == have)
@@ -121,7 +121,7 @@ impl Engine {
         self.bans.list(now)
     }
 
-    /// Whether goodbyes to trackers are still on their way.
+    /// Returns true if goodbyes to trackers are still on their way.
     pub fn has_goodbyes(&self) -> bool {
         self.trackers.has_goodbyes()
     }
@@ -225,11 +225,11 @@ fn torrent_status(now: Instant, torrent: &Torrent, peers: &Peers) -> TorrentStat
         have_pieces: exchange.have().count(),
         down_per_s: totals.down_per_s(now),
         up_per_s: totals.up_per_s(now),
-        downloaded: totals.downloaded(),
-        uploaded: totals.uploaded(),
-        session_downloaded: totals.session_downloaded(),
-        session_uploaded: totals.session_uploaded(),
-        wasted: totals.wasted_bytes(),
+        downloaded_bytes: totals.downloaded(),
+        uploaded_bytes: totals.uploaded(),
+        session_downloaded_bytes: totals.session_downloaded(),
+        session_uploaded_bytes: totals.session_uploaded(),
+        wasted_bytes: totals.wasted_bytes(),
         peers,
         seeds,
         known_peers: torrent.known().len() as u32,
@@ -265,8 +265,8 @@ fn peer_status(now: Instant, pieces: u32, peer: &Peer) -> PeerStatus {
         have_permille: (u64::from(trade.has().count(pieces)) * 1000 / u64::from(pieces)) as u16,
         down_per_s: download.per_s(now),
         up_per_s: upload.per_s(now),
-        downloaded: download.total_bytes(),
-        uploaded: upload.total_bytes(),
+        downloaded_bytes: download.total_bytes(),
+        uploaded_bytes: upload.total_bytes(),
         id_as_named: conn.id_as_named(),
         chokes_us: trade.chokes_us(),
         we_choke: trade.we_choke(),

@@ -230,7 +230,7 @@ fn piece_in_progress_goes_on_after_a_restart() {
     let first = session(Some(&state), |c| c.limit_down = Some(4 << 20));
     let id = first.add(add()).unwrap();
     let end = Instant::now() + LIMIT;
-    while first.snapshot().torrent(id).unwrap().session_downloaded < 4 << 20 {
+    while first.snapshot().torrent(id).unwrap().session_downloaded_bytes < 4 << 20 {
         assert!(Instant::now() < end, "{:?}", first.snapshot());
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -239,7 +239,7 @@ fn piece_in_progress_goes_on_after_a_restart() {
     let second = session(Some(&state), |_| {});
     let id = second.add(add()).unwrap();
     wait(&second, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
-    let fetched = second.snapshot().torrent(id).unwrap().session_downloaded;
+    let fetched = second.snapshot().torrent(id).unwrap().session_downloaded_bytes;
     assert!(fetched <= 5 << 20, "{fetched} bytes fetched again");
     assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
     assert!(second.shutdown(LIMIT) && seed.shutdown(LIMIT));

@@ -99,7 +99,7 @@ fn a_folder_goes_from_one_session_to_another_and_is_remembered() {
     let snapshot = again.snapshot();
     let status = snapshot.torrent(id).unwrap();
     assert_eq!(status.state, TorrentState::Seeding);
-    assert_eq!((status.session_downloaded, status.downloaded), (0, meta.layout.total_len()));
+    assert_eq!((status.session_downloaded_bytes, status.downloaded_bytes), (0, meta.layout.total_len()));
     assert!(again.shutdown(LIMIT));
     assert!(seed.shutdown(LIMIT));
 }
@@ -132,7 +132,7 @@ fn an_interrupted_download_goes_on_where_it_was() {
     let second = session(Some(&state), |_| {});
     let id = second.add(with_peer(&meta, &target, &seed)).unwrap();
     finished(&second);
-    let fetched = second.snapshot().torrent(id).unwrap().session_downloaded;
+    let fetched = second.snapshot().torrent(id).unwrap().session_downloaded_bytes;
     assert!(fetched < 7 << 20, "{fetched} bytes fetched again");
     assert_eq!(std::fs::read(source.join("blob")).unwrap(), std::fs::read(path).unwrap());
     assert!(second.shutdown(LIMIT));

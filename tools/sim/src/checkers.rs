@@ -188,27 +188,33 @@ impl Audit {
             |what: &str, said: u64, counted: u64| Err(format!("{what}: it says {said}, counted {counted}"));
         // What went out on a connection that the engine was just giving up is not counted.
         let uncounted = self.closes * crate::net::SEND_BUFFER as u64;
-        if !(self.sent_bytes.saturating_sub(uncounted)..=self.sent_bytes).contains(&status.session_uploaded) {
-            return fail("bytes uploaded", status.session_uploaded, self.sent_bytes);
+        if !(self.sent_bytes.saturating_sub(uncounted)..=self.sent_bytes)
+            .contains(&status.session_uploaded_bytes)
+        {
+            return fail("bytes uploaded", status.session_uploaded_bytes, self.sent_bytes);
         }
-        if status.session_downloaded > self.received_bytes {
+        if status.session_downloaded_bytes > self.received_bytes {
             return fail(
                 "bytes downloaded are more than came",
-                status.session_downloaded,
+                status.session_downloaded_bytes,
                 self.received_bytes,
             );
         }
-        if status.downloaded != self.before.0 + status.session_downloaded {
+        if status.downloaded_bytes != self.before.0 + status.session_downloaded_bytes {
             return fail(
                 "bytes downloaded in all",
-                status.downloaded,
-                self.before.0 + status.session_downloaded,
+                status.downloaded_bytes,
+                self.before.0 + status.session_downloaded_bytes,
             );
         }
-        if status.uploaded != self.before.1 + status.session_uploaded {
-            return fail("bytes uploaded in all", status.uploaded, self.before.1 + status.session_uploaded);
+        if status.uploaded_bytes != self.before.1 + status.session_uploaded_bytes {
+            return fail(
+                "bytes uploaded in all",
+                status.uploaded_bytes,
+                self.before.1 + status.session_uploaded_bytes,
+            );
         }
-        let Some(have) = engine.have(id) else { return Ok(status.session_downloaded) };
+        let Some(have) = engine.have(id) else { return Ok(status.session_downloaded_bytes) };
         // Pads are no data.
         let layout = &self.content.meta.layout;
         let data_len = |piece| {
@@ -227,10 +233,14 @@ impl Audit {
         if is_live && status.left_bytes != layout.total_len() - have_bytes {
             return fail("bytes left", status.left_bytes, layout.total_len() - have_bytes);
         }
-        if have_bytes.saturating_sub(self.had_bytes) > status.session_downloaded {
-            return fail("bytes gained are more than were downloaded", have_bytes, status.session_downloaded);
+        if have_bytes.saturating_sub(self.had_bytes) > status.session_downloaded_bytes {
+            return fail(
+                "bytes gained are more than were downloaded",
+                have_bytes,
+                status.session_downloaded_bytes,
+            );
         }
-        Ok(status.session_downloaded)
+        Ok(status.session_downloaded_bytes)
     }
 
     fn len_of(&self, pieces: &Bitfield) -> u64 {

@@ -55,7 +55,8 @@ impl World {
                 |node: &crate::node::Node| node.run().and_then(|run| run.engine.status(self.core.now).pop());
             self.nodes.iter().map(|node| status(node).as_ref().map_or(0, pick)).collect()
         };
-        let (down, up) = (moved(|status| status.session_downloaded), moved(|status| status.session_uploaded));
+        let (down, up) =
+            (moved(|status| status.session_downloaded_bytes), moved(|status| status.session_uploaded_bytes));
         let from_first = self.nodes.iter().map(|node| self.had_from_first(node)).collect();
         self.marks.push(down);
         self.first_marks.push(from_first);
@@ -66,7 +67,7 @@ impl World {
     fn had_from_first(&self, node: &crate::node::Node) -> u64 {
         let first = self.nodes.first().map(|first| crate::net::ip_of(first.host));
         let peers = node.run().map(|run| run.engine.peer_status(self.core.now, run.id)).unwrap_or_default();
-        peers.iter().filter(|peer| Some(peer.addr.ip()) == first).map(|peer| peer.downloaded).sum()
+        peers.iter().filter(|peer| Some(peer.addr.ip()) == first).map(|peer| peer.downloaded_bytes).sum()
     }
 
     /// Everything works again, and everybody who shall be there is.

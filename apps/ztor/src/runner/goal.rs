@@ -50,7 +50,7 @@ impl Watch {
 
     /// Time since the last received bytes. Checking data on disk is no silence.
     pub(super) fn silence(&mut self, snapshot: &Snapshot) -> Duration {
-        let bytes = snapshot.torrents.iter().map(|status| status.session_downloaded).sum();
+        let bytes = snapshot.torrents.iter().map(|status| status.session_downloaded_bytes).sum();
         let is_checking =
             snapshot.torrents.iter().any(|status| matches!(status.state, TorrentState::Checking { .. }));
         if bytes != self.last_bytes || is_checking {

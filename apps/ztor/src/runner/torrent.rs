@@ -46,8 +46,8 @@ impl Torrent {
             row.done_bytes = self.wanted_bytes.saturating_sub(status.left_bytes);
             row.down_bytes_per_s = status.down_per_s;
             row.up_bytes_per_s = status.up_per_s;
-            row.downloaded_bytes = status.session_downloaded;
-            row.uploaded_bytes = status.session_uploaded;
+            row.downloaded_bytes = status.session_downloaded_bytes;
+            row.uploaded_bytes = status.session_uploaded_bytes;
             row.peers = status.peers.into();
             row.seeds = status.seeds.into();
             row.state = match &status.state {

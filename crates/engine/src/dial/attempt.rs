@@ -25,12 +25,12 @@ struct Dial {
     /// When the other transport joins, if it has not.
     race_at: Option<Instant>,
     /// Another attempt takes its place.
-    is_succeeded: bool,
+    is_superseded: bool,
 }
 
 impl Attempt {
     pub(super) fn new(plan: DialPlan, rival: Option<PeerKey>, race_at: Option<Instant>) -> Self {
-        let dial = Dial { plan, rival, race_at, is_succeeded: false };
+        let dial = Dial { plan, rival, race_at, is_superseded: false };
         Self { dial: Some(dial), is_punched: plan.is_punched, is_double: false }
     }
 
@@ -56,9 +56,9 @@ impl Attempt {
         self.dial.as_ref().and_then(|dial| dial.race_at)
     }
 
-    /// Whether another attempt goes on with the address.
+    /// Returns true if another attempt goes on with the address.
     pub(crate) fn goes_on(&self) -> bool {
-        self.dial.as_ref().is_some_and(|dial| dial.rival.is_some() || dial.is_succeeded)
+        self.dial.as_ref().is_some_and(|dial| dial.rival.is_some() || dial.is_superseded)
     }
 
     /// The attempt over the other transport that is under way beside it.
@@ -100,7 +100,7 @@ impl Attempt {
     pub(super) fn next_plan(&mut self, reached: bool, cause: CloseCause) -> Option<DialPlan> {
         let dial = self.dial.as_mut().filter(|dial| dial.rival.is_none())?;
         let plan = dial.plan.after_failure(reached).filter(|_| !(reached && cause == CloseCause::Local))?;
-        dial.is_succeeded = true;
+        dial.is_superseded = true;
         Some(plan)
     }
 

@@ -73,7 +73,7 @@ impl Dialer {
         self.retries.len()
     }
 
-    /// Whether no further attempt may be made now.
+    /// Returns true if no further attempt may be made now.
     pub(crate) fn is_busy(&self) -> bool {
         self.half_open >= MAX_HALF_OPEN
     }
@@ -88,7 +88,7 @@ impl Dialer {
         (!is_idle && !self.is_busy()).then(|| self.pace.ready_at())
     }
 
-    /// Whether the next attempt to this address has to wait. The pace is for the sake of routers: on this machine there is
+    /// Returns true if the next attempt to this address has to wait. The pace is for the sake of routers: on this machine there is
     /// none.
     fn is_paced(&self, now: Instant, addr: SocketAddr) -> bool {
         !addr.ip().is_loopback() && self.pace.ready_at() > now
@@ -125,7 +125,7 @@ impl Dialer {
         self.queue.front().copied()
     }
 
-    /// Whether that torrent has to wait for the pace; `addr` is the address it would call.
+    /// Returns true if that torrent has to wait for the pace; `addr` is the address it would call.
     pub(crate) fn is_paced_for(&self, now: Instant, addr: Option<SocketAddr>) -> bool {
         addr.is_some_and(|addr| !self.is_ours(addr) && self.is_paced(now, addr))
     }

@@ -10,7 +10,6 @@
 //! This module chooses; the engine closes the connections.
 
 use crate::cx::Cx;
-use crate::exchange::Use;
 use crate::ids::{PeerKey, TorrentId};
 use crate::peer::{Peer, Peers};
 use crate::torrent::{Torrent, Torrents};
@@ -31,12 +30,22 @@ const SESSION_PACE: Duration = Duration::from_secs(1);
 const STRANGER_PACE: Duration = Duration::from_secs(5);
 /// How long after a torrent had someone to call places are kept free for calls.
 const CALLS_COUNT: Duration = Duration::from_secs(60);
-/// One of so many places is kept for calls of our own.
+/// One place of this number is kept for calls of our own.
 const RESERVED_SHARE: usize = 5;
-/// Callers that have not greeted may have one of so many places; at most, and at least, this many.
+/// Callers that have not greeted may have one place of this number, within these bounds.
 const SILENT_SHARE: usize = 10;
 const MAX_SILENT: usize = 50;
 const MIN_SILENT: usize = 2;
+
+/// The use of a peer to us; the least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Use {
+    None,
+    /// Wants something from us.
+    Takes,
+    /// Has what we want.
+    Gives,
+}
 
 /// The places of the whole engine.
 #[derive(Debug)]
@@ -61,7 +70,7 @@ pub(crate) enum Place {
 pub(crate) enum Victim {
     /// An attempt of ours, which says nothing about the address.
     Attempt(PeerKey),
-    /// The least useful peer.
+    /// The least useful peer, or the silent caller that has waited longest.
     Peer(PeerKey),
 }
 
@@ -184,7 +193,7 @@ pub(crate) fn for_caller(cx: &Cx<'_>, torrent: &mut Torrent, peers: &Peers) -> O
         return Some(Place::After(Victim::Attempt(attempt)));
     }
     // Callers that have all the places they may have make place for each other only.
-    let victim = exchange(cx.now, torrent, peers, |peer| may_come || peer.conn().is_incoming())?;
+    let victim = choose_victim(cx.now, torrent, peers, |peer| may_come || peer.conn().is_incoming())?;
     Some(Place::After(Victim::Peer(victim)))
 }
 
@@ -202,14 +211,14 @@ pub(crate) fn for_call(
         Some(_) => {
             // Calls that are under way end soon, and make place for the next: nobody who is there need go for them.
             let is_calling = peers.of(torrent.peers()).any(|peer| peer.conn().is_connecting());
-            let victim = if is_calling { None } else { exchange(cx.now, torrent, peers, |_| true) };
+            let victim = if is_calling { None } else { choose_victim(cx.now, torrent, peers, |_| true) };
             (victim, Some(cx.now + STARVING_PACE))
         }
     }
 }
 
-/// Chooses the least useful peer of a torrent that may leave, if there is one and it is time.
-fn exchange(
+/// Chooses the least useful peer of a torrent that may leave, if there is one and it is time, and notes the time.
+fn choose_victim(
     now: Instant,
     torrent: &mut Torrent,
     peers: &Peers,

@@ -42,7 +42,7 @@ impl PexState {
         self.sent.len() * 2 * size_of::<SocketAddr>()
     }
 
-    /// Whether messages to the peer have a time.
+    /// Returns true if messages to the peer have a time.
     pub(super) fn is_planned(&self) -> bool {
         self.next_at < Instant::FAR_FUTURE
     }

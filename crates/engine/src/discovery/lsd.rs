@@ -2,6 +2,7 @@
 
 use super::known::Origin;
 use super::schedule::DueQueue;
+use crate::config::Config;
 use crate::cx::Cx;
 use crate::torrent::{Torrent, Torrents};
 use fastrand::Rng;
@@ -41,12 +42,12 @@ impl LocalDiscovery {
     }
 
     /// A torrent has opened: it is announced.
-    pub(crate) fn plan(&mut self, cx: &Cx<'_>, torrent: &mut Torrent) {
+    pub(crate) fn plan(&mut self, now: Instant, config: &Config, torrent: &mut Torrent) {
         let id = torrent.id();
         let schedule = torrent.schedule_mut();
-        if cx.config.local_discovery && !schedule.lsd_scheduled {
+        if config.local_discovery && !schedule.lsd_scheduled {
             schedule.lsd_scheduled = true;
-            self.due.insert((cx.now + FIRST_AFTER, id));
+            self.due.insert((now + FIRST_AFTER, id));
         }
     }
 

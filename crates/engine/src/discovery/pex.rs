@@ -26,23 +26,21 @@ pub(crate) fn plan(cx: &mut Cx<'_>, extensions: &mut Extensions) {
 }
 
 /// The next message to a peer.
-pub(crate) enum Sent {
+pub(crate) enum Step {
     /// Nothing now; the time of the next message, if there is one.
-    Nothing(Option<Instant>),
+    Wait(Option<Instant>),
     /// These contacts now, under this message id.
-    Due(u8, Contacts),
+    Send(u8, Contacts),
 }
 
 /// Decides what a peer gets now.
-pub(crate) fn next_message(cx: &Cx<'_>, peer: &Peer, torrent: &Torrent, peers: &Peers) -> Sent {
+pub(crate) fn next_message(cx: &Cx<'_>, peer: &Peer, torrent: &Torrent, peers: &Peers) -> Step {
     let extensions = peer.extensions();
     match extensions.ut_pex().zip(extensions.pex.next_at()) {
-        None => Sent::Nothing(None),
-        Some((_, at)) if cx.now < at => Sent::Nothing(Some(at)),
-        Some(_) if torrent.is_private() || !cx.config.peer_exchange || !torrent.is_open() => {
-            Sent::Nothing(None)
-        }
-        Some((ut_pex, _)) => Sent::Due(ut_pex, contacts(cx.now, peer, torrent, peers)),
+        None => Step::Wait(None),
+        Some((_, at)) if cx.now < at => Step::Wait(Some(at)),
+        Some(_) if torrent.is_private() || !cx.config.peer_exchange || !torrent.is_open() => Step::Wait(None),
+        Some((ut_pex, _)) => Step::Send(ut_pex, contacts(cx.now, peer, torrent, peers)),
     }
 }
 
@@ -94,7 +92,7 @@ pub(crate) fn on_pex(cx: &mut Cx<'_>, peer: &mut Peer, torrent: &mut Torrent, me
         let known = torrent.known_mut();
         known.add(cx.now, addr, origin, None, cx.rng);
         if flags.has(PexFlags::SEED) {
-            known.is_seed(addr);
+            known.set_seed(addr);
         }
         let utp = flags.has(PexFlags::UTP) && !is_local(addr.ip());
         let prefers_encryption = flags.has(PexFlags::PREFERS_ENCRYPTION);

@@ -97,7 +97,7 @@ impl Exchange {
         let was = std::mem::replace(&mut trade.is_interested, is_interested);
         self.slots.interested = self.slots.interested + u32::from(is_interested) - u32::from(was);
         self.slots.changed = true;
-        trade.is_useful(cx.now);
+        trade.note_use(cx.now);
         cx.dirty.mark_torrent(self.id());
     }
 
@@ -121,13 +121,16 @@ impl Exchange {
         let interested = peers.of(keys).filter(|p| p.is_live() && p.trade().is_interested());
         let candidates: Vec<Candidate> =
             interested.map(|peer| Candidate::new(now, turn_bytes, peer)).collect();
-        let chosen = match (is_round, is_seeding) {
+        let mut chosen = match (is_round, is_seeding) {
             (false, _) => fill_free(cx, is_seeding, candidates),
             (true, true) => seeding_round(cx, candidates),
             (true, false) => leeching_round(cx, rotate, candidates),
         };
-        let choice =
-            |key| chosen.iter().find(|(chosen, _)| *chosen == key).map(|(_, optimistic)| *optimistic);
+        chosen.sort_unstable();
+        let choice = |key: PeerKey| {
+            let at = chosen.binary_search_by_key(&key, |(chosen, _)| *chosen).ok()?;
+            chosen.get(at).map(|(_, optimistic)| *optimistic)
+        };
         peers.for_each(keys, |peer| {
             if peer.is_live() {
                 let choice = choice(peer.key());

@@ -175,7 +175,7 @@ impl Download {
         target.clamp(MIN_REQUESTS.min(most), most)
     }
 
-    /// Whether the peer would give a whole piece soon enough to have it to itself.
+    /// Returns true if the peer would give a whole piece soon enough to have it to itself.
     pub(super) fn deserves_whole_pieces(&self, now: Instant, piece_length: u32) -> bool {
         !self.is_snubbed && self.meter.per_s(now) * WHOLE_PIECE_WITHIN.as_secs() >= u64::from(piece_length)
     }

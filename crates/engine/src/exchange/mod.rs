@@ -1,10 +1,10 @@
-//! The exchange of blocks in one torrent: which to request from whom, and whom to serve.
+//! The exchange of blocks in one torrent, both ways.
 //!
 //! [`Exchange`] is the torrent's side and [`Trade`] one peer's. Nothing else touches their fields:
-//! - `pieces` keeps count of who has what, and hears from the disk;
-//! - `requests` asks for blocks and takes them;
-//! - `serving` answers requests, `questions` those for metadata and hashes;
-//! - `choker` chooses whom to serve.
+//! - `pieces` counts the pieces of peers and ours, `picker` orders them, `pending` keeps them before the metadata is known;
+//! - `requests` asks for blocks and takes them (`download`), `blame` finds the authors of bad ones;
+//! - `serving` answers requests (`upload`), `answers` those for metadata and hashes (`questions`, `proofs`);
+//! - `choker` chooses the peers to serve.
 
 mod answers;
 mod blame;
@@ -23,7 +23,7 @@ mod upload;
 
 pub(crate) use answers::Source;
 pub(crate) use totals::Totals;
-pub(crate) use trade::{Trade, Use};
+pub(crate) use trade::Trade;
 
 use crate::bitfield::Bitfield;
 use crate::cx::Cx;
@@ -104,8 +104,8 @@ impl Exchange {
     }
 
     /// Takes what the user wants of the torrent, and the counts of earlier sessions.
-    pub(crate) fn start(&mut self, start: &crate::StartTorrent) {
-        self.priorities.clone_from(&start.priorities);
+    pub(crate) fn start(&mut self, start: crate::StartTorrent) {
+        self.priorities = start.priorities;
         self.picker.sequential = start.sequential;
         self.totals.set_earlier(start.downloaded, start.uploaded);
     }
@@ -127,7 +127,7 @@ impl Exchange {
         self.picker.have()
     }
 
-    /// Whether nothing wanted is missing.
+    /// Returns true if nothing wanted is missing.
     pub(crate) fn is_complete(&self) -> bool {
         self.picker.is_finished()
     }
@@ -217,7 +217,7 @@ impl Exchange {
 }
 
 /// Has peers settled that had nothing left to ask for: first those that have not let us wait, or a few that never give
-/// could hand the last blocks to each other for ever.
+/// could keep the last blocks among them without end.
 pub(crate) fn wake_idle(cx: &mut Cx<'_>, keys: &[PeerKey], peers: &Peers) {
     for is_snubbed in [false, true] {
         for peer in peers.of(keys) {

@@ -129,7 +129,7 @@ impl Exchange {
     /// Takes what a peer says of its pieces while their number is unknown.
     pub(crate) fn on_pending(&mut self, trade: &mut Trade, message: &Message) -> Result<(), Misbehaviour> {
         let has_all = trade.is_seed();
-        let pending = trade.pending();
+        let pending = trade.pending_mut();
         match message {
             Message::Bitfield(bits) => pending.bitfield(bits)?,
             Message::Have { piece } => pending.have(*piece)?,

@@ -15,7 +15,7 @@ pub(crate) struct Proofs {
 }
 
 impl Proofs {
-    /// Answers a hash request out of the piece layers; `None` is to be rejected. The leaves below them are not kept, and
+    /// Answers a hash request out of the piece layers; `None` if the request has to be rejected. The leaves below them are not kept, and
     /// layers above them nobody needs to ask for. Costs a hash computation for each hash of the file's piece layer, once
     /// in the life of the torrent; after that at most two for each of [`Crown::SPAN`] hashes.
     pub(crate) fn answer(&mut self, meta: &Metainfo, request: &HashRequest) -> Option<Vec<merkle::Hash>> {

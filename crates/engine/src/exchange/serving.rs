@@ -82,7 +82,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Whether a request is charged for: one of a few bytes costs as much as one of a block, and no limit of bytes counts
+    /// Returns true if a request is charged for: one of a few bytes costs as much as one of a block, and no limit of bytes counts
     /// it. Where a piece ends there may be no more.
     fn is_crumb(&self, block: Block) -> bool {
         let layout = self.layout();
@@ -91,7 +91,7 @@ impl Exchange {
         block.len < CRUMB && !ends_piece
     }
 
-    /// Whether the torrent has these bytes. In v2 torrents the end of a file ends a piece, and libtorrent 2.0 requests the
+    /// Returns true if the torrent has these bytes. In v2 torrents the end of a file ends a piece, and libtorrent 2.0 requests the
     /// whole of the block that it lies in: zeros follow the end.
     fn is_in_piece(&self, block: Block) -> bool {
         if block.piece >= self.piece_count() {

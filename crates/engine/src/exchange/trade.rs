@@ -10,16 +10,6 @@ use crate::misbehaviour::Misbehaviour;
 use crate::pieces::Pieces;
 use ztor_base::Instant;
 
-/// What a peer is worth to us; the least first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Use {
-    None,
-    /// Wants something from us.
-    Takes,
-    /// Has what we want.
-    Gives,
-}
-
 /// The trade with one peer.
 #[derive(Debug)]
 pub(crate) struct Trade {
@@ -128,7 +118,7 @@ impl Trade {
     }
 
     /// Notes that one side is of use to the other.
-    pub(crate) fn is_useful(&mut self, now: Instant) {
+    pub(crate) fn note_use(&mut self, now: Instant) {
         self.useful_at = now;
     }
 
@@ -147,7 +137,7 @@ impl Trade {
         has_changed
     }
 
-    /// Whether it would give, but nothing is asked of it.
+    /// Returns true if it would give, but nothing is asked of it.
     pub(super) fn is_out_of_work(&self) -> bool {
         let may_ask = !self.chokes_us || !self.download.allowed_fast().is_empty();
         self.we_are_interested && may_ask && self.download.outstanding() == 0
@@ -185,8 +175,8 @@ impl Trade {
         self.questions.unsent_bytes()
     }
 
-    /// Takes a set of pieces that came before their number was known.
-    pub(super) fn pending(&mut self) -> &mut PendingPieces {
+    /// The pieces that come before their number is known.
+    pub(super) fn pending_mut(&mut self) -> &mut PendingPieces {
         self.pending.get_or_insert_default()
     }
 

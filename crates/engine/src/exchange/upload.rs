@@ -106,7 +106,7 @@ impl Upload {
         &self.allowed_fast
     }
 
-    /// Whether a choked peer may have this block.
+    /// Returns true if a choked peer may have this block.
     pub(super) fn is_allowed_fast(&self, block: Block) -> bool {
         self.allowed_fast.contains(&block.piece) && self.allowed_fast_bytes >= u64::from(block.len)
     }

@@ -116,7 +116,7 @@ impl Layers {
         ((self.runs - self.missing) as u32, self.runs as u32)
     }
 
-    /// Whether to do without.
+    /// Returns true if to do without.
     pub(crate) fn is_hopeless(&self, now: Instant) -> bool {
         self.optional_until.is_some_and(|until| until <= now)
     }
@@ -183,7 +183,7 @@ impl Layers {
             self.waiting.push_back(*request);
             return LayerOutcome::Wrong;
         };
-        // Behind the file's end stand hashes of padding, which are not kept.
+        // The hashes past the end of the file are of padding, and are not kept.
         let slots = file.hashes.get_mut(request.index as usize..).unwrap_or_default();
         slots.iter_mut().zip(run).for_each(|(slot, hash)| *slot = *hash);
         self.missing -= 1;

@@ -43,7 +43,7 @@ pub(crate) struct Conn {
     /// Known from the start for outgoing connections, from the handshake for incoming ones.
     torrent: Option<TorrentId>,
     id: Option<PeerId>,
-    /// Whether its id is the one that a tracker has named; `None` if none has.
+    /// True if its id is the one that a tracker has named; `None` if none has.
     id_as_named: Option<bool>,
     client: Option<String>,
     is_fast: bool,

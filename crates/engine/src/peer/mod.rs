@@ -100,7 +100,7 @@ impl Peer {
         self.extensions.listen_port().map(|port| SocketAddr::new(self.conn.addr().ip(), port))
     }
 
-    /// Whether it is more than an attempt of ours.
+    /// Returns true if it is more than an attempt of ours.
     pub(crate) fn is_more_than_attempt(&self) -> bool {
         self.is_live() || self.conn.is_incoming()
     }

@@ -78,17 +78,17 @@ impl Peers {
         }
     }
 
-    /// Whether we wait for this peer to answer our call.
+    /// Returns true if we wait for this peer to answer our call.
     pub(crate) fn is_calling(&self, key: PeerKey) -> bool {
         self.get(key).is_some_and(|peer| peer.conn().is_connecting())
     }
 
-    /// Whether a host has the connections that one may have. Hosts of the local network may be many behind one address.
+    /// Returns true if a host has the connections that one may have. Hosts of the local network may be many behind one address.
     pub(crate) fn is_greedy(&self, ip: IpAddr) -> bool {
         self.has_its_share(ip, Peer::is_more_than_attempt)
     }
 
-    /// Whether a host is called often enough, whatever others say of it. Attempts count.
+    /// Returns true if a host is called often enough, whatever others say of it. Attempts count.
     pub(crate) fn is_called_enough(&self, ip: IpAddr) -> bool {
         self.has_its_share(ip, |_| true)
     }

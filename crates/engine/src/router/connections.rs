@@ -1,6 +1,7 @@
 //! Connections: made, used, and ended.
 
 use super::Router;
+use super::messages::dispatch;
 use crate::bans::Author;
 use crate::event::CloseCause;
 use crate::ids::{PeerKey, TorrentId};
@@ -71,13 +72,15 @@ impl Router<'_> {
         }
         let mut decoder = Decoder::new(self.max_message_len(key));
         // A message may have ended the connection.
-        while let Some(peer) = self.peers.get_mut(key) {
+        while let Some((cx, torrent, peer)) = self.enter(key) {
             let before = data.len();
             let Some(message) = decoder.decode(data)? else { return Ok(()) };
             if junk::is_charged(&message) {
-                peer.conn_mut().charge(self.cx.now, before - data.len())?;
+                peer.conn_mut().charge(cx.now, before - data.len())?;
             }
-            self.on_message(key, message)?;
+            let id = torrent.id();
+            let next = dispatch(cx, torrent, peer, message)?;
+            self.follow(id, key, next);
         }
         data.clear();
         Ok(())

@@ -53,6 +53,14 @@ impl Router<'_> {
         }
     }
 
+    /// A torrent has opened: it is announced to the local network and looked up in the DHT.
+    fn discover(&mut self, id: TorrentId) {
+        if let Some(torrent) = self.torrents.get_mut(id) {
+            self.lsd.plan(self.cx.now, self.cx.config, torrent);
+            self.dht.iter_mut().for_each(|dht| dht.plan(torrent));
+        }
+    }
+
     /// Announces our pieces to a peer that was here before they were, or ends the connection if they are too many.
     fn meet_again(&mut self, key: PeerKey) {
         if let Some((cx, torrent, peer)) = self.enter(key) {

@@ -160,7 +160,7 @@ impl Router<'_> {
         }
         let is_v2_swarm = torrent.hashes().v2().is_some_and(|v2| v2.truncated() == theirs.info_hash);
         peer.conn_mut().established(id, theirs, named_id, is_v2_swarm);
-        peer.trade_mut().is_useful(cx.now);
+        peer.trade_mut().note_use(cx.now);
         if is_incoming {
             send_handshake(cx, key, torrent, theirs.info_hash, has_dht);
         }

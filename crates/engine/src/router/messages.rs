@@ -8,7 +8,7 @@ use crate::discovery::known::Origin;
 use crate::discovery::pex;
 use crate::event::DhtRole;
 use crate::exchange::questions::Question;
-use crate::ids::PeerKey;
+use crate::ids::{PeerKey, TorrentId};
 use crate::misbehaviour::Misbehaviour;
 use crate::peer::Peer;
 use crate::pieces::Pieces;
@@ -18,11 +18,82 @@ use std::net::SocketAddr;
 use ztor_base::Host;
 use ztor_wire::{ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage};
 
+/// Gives a message to the part that takes it.
+pub(super) fn dispatch(
+    cx: &mut Cx<'_>,
+    torrent: &mut Torrent,
+    peer: &mut Peer,
+    message: Message,
+) -> Result<Next, Misbehaviour> {
+    if let Some(message) = fast_only(&message)
+        && !peer.conn().is_fast()
+    {
+        return Err(Misbehaviour::NotFast { message });
+    }
+    if !torrent.has_metadata() && speaks_of_pieces(&message) {
+        on_pending_pieces(cx, torrent, peer, &message)?;
+        return Ok(Next::Done);
+    }
+    let (conn, trade) = peer.split_trade();
+    let (key, addr, exchange) = (conn.key(), conn.addr(), torrent.exchange_mut());
+    match message {
+        Message::KeepAlive | Message::Unknown { .. } => {}
+        Message::Choke => exchange.on_choke(cx, conn, trade),
+        Message::Unchoke => exchange.on_unchoke(trade),
+        Message::Interested => exchange.on_interest(cx, trade, true),
+        Message::NotInterested => exchange.on_interest(cx, trade, false),
+        Message::Have { piece } => {
+            let was_seed = trade.is_seed();
+            exchange.on_have(cx, conn, trade, piece)?;
+            if trade.is_seed() && !was_seed {
+                torrent.known_mut().set_seed(addr);
+            }
+        }
+        Message::Bitfield(bytes) => {
+            exchange.on_bitfield(cx, key, trade, &bytes)?;
+            if trade.is_seed() {
+                torrent.known_mut().set_seed(addr);
+            }
+        }
+        Message::HaveAll => {
+            exchange.on_has(cx, key, trade, Pieces::All)?;
+            torrent.known_mut().set_seed(addr);
+        }
+        Message::HaveNone => exchange.on_has(cx, key, trade, Pieces::None)?,
+        Message::Request(block) => exchange.on_request(cx, conn, trade, block)?,
+        Message::Cancel(block) => exchange.on_cancel(cx, conn, trade, block),
+        Message::Piece { piece, begin, data } => {
+            let received = exchange.on_block(cx, conn, trade, (piece, begin, data))?;
+            return Ok(received.map_or(Next::Done, Next::CancelOthers));
+        }
+        Message::Reject(block) => exchange.on_reject(cx, conn, trade, block)?,
+        Message::AllowedFast { piece } => exchange.on_allowed_fast(trade, piece)?,
+        Message::Suggest { piece } => exchange.on_suggest(piece)?,
+        Message::Port(port) => {
+            // The first time counts, and not in swarms without DHT (BEP 27).
+            let is_taken = peer.extensions_mut().sends_port() && !torrent.is_private();
+            let node = SocketAddr::new(addr.ip(), port);
+            return Ok(if is_taken { Next::AddNode(node) } else { Next::Done });
+        }
+        Message::Extended { id, payload } => return on_extended(cx, torrent, peer, id, &payload),
+        Message::HashRequest(request) => trade.ask(Question::Hashes(request))?,
+        Message::Hashes { request, hashes } => {
+            return metadata::on_hashes(cx, torrent, peer, &request, &hashes);
+        }
+        Message::HashReject(request) => {
+            if let Some((_, layers)) = torrent.lifecycle_mut().layers_mut() {
+                layers.on_reject(cx.now, key, &request);
+                cx.dirty.mark_torrent(torrent.id());
+            }
+        }
+    }
+    Ok(Next::Done)
+}
+
 impl Router<'_> {
-    pub(super) fn on_message(&mut self, key: PeerKey, message: Message) -> Result<(), Misbehaviour> {
-        let Some((cx, torrent, peer)) = self.enter(key) else { return Ok(()) };
-        let id = torrent.id();
-        match on_message(cx, torrent, peer, message)? {
+    /// Takes the next step after a message of a peer.
+    pub(super) fn follow(&mut self, id: TorrentId, key: PeerKey, next: Next) {
+        match next {
             Next::Done => {}
             Next::CancelOthers(block) => {
                 if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
@@ -41,48 +112,6 @@ impl Router<'_> {
             Next::LayersDone => self.layers_done(id),
             Next::GiveUp(why) => self.give_up_on(id, why.to_owned()),
         }
-        Ok(())
-    }
-}
-
-/// Gives a message to the part that takes it.
-fn on_message(
-    cx: &mut Cx<'_>,
-    torrent: &mut Torrent,
-    peer: &mut Peer,
-    message: Message,
-) -> Result<Next, Misbehaviour> {
-    if let Some(message) = fast_only(&message)
-        && !peer.conn().is_fast()
-    {
-        return Err(Misbehaviour::NotFast { message });
-    }
-    if !torrent.has_metadata() && speaks_of_pieces(&message) {
-        return on_pending_pieces(cx, torrent, peer, &message).map(|()| Next::Done);
-    }
-    match message {
-        Message::Piece { piece, begin, data } => {
-            let (conn, trade) = peer.split_trade();
-            let received = torrent.exchange_mut().on_block(cx, conn, trade, (piece, begin, data))?;
-            Ok(received.map_or(Next::Done, Next::CancelOthers))
-        }
-        Message::Port(port) => {
-            // The first time counts, and not in swarms without DHT (BEP 27).
-            let node = SocketAddr::new(peer.conn().addr().ip(), port);
-            let is_taken = peer.extensions_mut().sends_port() && !torrent.is_private();
-            Ok(if is_taken { Next::AddNode(node) } else { Next::Done })
-        }
-        Message::Extended { id, payload } => on_extended(cx, torrent, peer, id, &payload),
-        Message::HashRequest(request) => peer.trade_mut().ask(Question::Hashes(request)).map(|()| Next::Done),
-        Message::Hashes { request, hashes } => metadata::on_hashes(cx, torrent, peer, &request, &hashes),
-        Message::HashReject(request) => {
-            if let Some((_, layers)) = torrent.lifecycle_mut().layers_mut() {
-                layers.on_reject(cx.now, peer.key(), &request);
-                cx.dirty.mark_torrent(torrent.id());
-            }
-            Ok(Next::Done)
-        }
-        message => on_exchange_message(cx, torrent, peer, message).map(|()| Next::Done),
     }
 }
 
@@ -139,56 +168,7 @@ fn on_pending_pieces(
     let was_seed = trade.is_seed();
     torrent.exchange_mut().on_pending(trade, message)?;
     if trade.is_seed() && !was_seed {
-        torrent.known_mut().is_seed(conn.addr());
-    }
-    Ok(())
-}
-
-/// Takes a message about pieces and blocks.
-fn on_exchange_message(
-    cx: &mut Cx<'_>,
-    torrent: &mut Torrent,
-    peer: &mut Peer,
-    message: Message,
-) -> Result<(), Misbehaviour> {
-    let (conn, trade) = peer.split_trade();
-    let exchange = torrent.exchange_mut();
-    let was_seed = trade.is_seed();
-    match message {
-        Message::Choke => exchange.on_choke(cx, conn, trade),
-        Message::Unchoke => exchange.on_unchoke(trade),
-        Message::Interested => exchange.on_interest(cx, trade, true),
-        Message::NotInterested => exchange.on_interest(cx, trade, false),
-        Message::Request(block) => exchange.on_request(cx, conn, trade, block)?,
-        Message::Cancel(block) => exchange.on_cancel(cx, conn, trade, block),
-        Message::Reject(block) => exchange.on_reject(cx, conn, trade, block)?,
-        Message::AllowedFast { piece } => exchange.on_allowed_fast(trade, piece)?,
-        Message::Suggest { piece } => exchange.on_suggest(piece)?,
-        Message::Have { piece } => {
-            exchange.on_have(cx, conn, trade, piece)?;
-            if trade.is_seed() && !was_seed {
-                torrent.known_mut().is_seed(conn.addr());
-            }
-        }
-        Message::HaveAll => {
-            exchange.on_has(cx, conn.key(), trade, Pieces::All)?;
-            torrent.known_mut().is_seed(conn.addr());
-        }
-        Message::HaveNone => exchange.on_has(cx, conn.key(), trade, Pieces::None)?,
-        Message::Bitfield(bytes) => {
-            exchange.on_bitfield(cx, conn.key(), trade, &bytes)?;
-            if trade.is_seed() {
-                torrent.known_mut().is_seed(conn.addr());
-            }
-        }
-        Message::KeepAlive
-        | Message::Unknown { .. }
-        | Message::Port(_)
-        | Message::Piece { .. }
-        | Message::Extended { .. }
-        | Message::HashRequest(_)
-        | Message::Hashes { .. }
-        | Message::HashReject(_) => {}
+        torrent.known_mut().set_seed(conn.addr());
     }
     Ok(())
 }

@@ -242,7 +242,7 @@ fn apply_pending(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) -> Res
     let (conn, trade) = peer.split_trade();
     torrent.exchange_mut().apply_pending(cx, conn.key(), trade)?;
     if trade.is_seed() && !was_seed {
-        torrent.known_mut().is_seed(conn.addr());
+        torrent.known_mut().set_seed(conn.addr());
     }
     Ok(())
 }

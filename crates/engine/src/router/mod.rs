@@ -86,14 +86,4 @@ impl<'a> Router<'a> {
             self.trackers.handle_datagram(&mut self.cx, self.torrents, from, data);
         }
     }
-
-    /// A torrent has opened: it is announced to the local network and looked up in the DHT.
-    pub(crate) fn discover(&mut self, id: TorrentId) {
-        if let Some(torrent) = self.torrents.get_mut(id) {
-            self.lsd.plan(&self.cx, torrent);
-            if let Some(dht) = &mut self.dht {
-                dht.plan(torrent);
-            }
-        }
-    }
 }

@@ -4,7 +4,7 @@ use super::Router;
 use crate::config::{CHOKE_ROUND, HANDSHAKE_TIMEOUT, KEEPALIVE_EVERY, SILENCE_TIMEOUT, USELESS_TIMEOUT};
 use crate::cx::Cx;
 use crate::dial::{for_call, holepunch};
-use crate::discovery::pex::{self, Sent};
+use crate::discovery::pex::{self, Step};
 use crate::event::CloseCause;
 use crate::exchange::Source;
 use crate::ids::{PeerKey, TorrentId};
@@ -181,8 +181,8 @@ impl Router<'_> {
         let peer = self.peers.get(key)?;
         let torrent = self.torrents.get(peer.conn().torrent()?)?;
         match pex::next_message(&self.cx, peer, torrent, self.peers) {
-            Sent::Nothing(at) => at,
-            Sent::Due(ut_pex, contacts) => {
+            Step::Wait(at) => at,
+            Step::Send(ut_pex, contacts) => {
                 let (conn, extensions) = self.peers.get_mut(key)?.split_extensions();
                 Some(pex::send(&mut self.cx, conn, extensions, ut_pex, &contacts))
             }

@@ -28,12 +28,12 @@ pub(crate) enum Lifecycle {
 }
 
 impl Lifecycle {
-    /// Whether pieces move.
+    /// Returns true if pieces move.
     pub(crate) fn is_active(&self) -> bool {
         matches!(self, Self::Active(_))
     }
 
-    /// Whether peers may come and are looked for: pieces move, or the metadata does.
+    /// Returns true if peers may come and are looked for: pieces move, or the metadata does.
     pub(crate) fn is_open(&self) -> bool {
         match self {
             Self::FetchingInfo(_) | Self::FetchingLayers(..) | Self::Waiting(_) | Self::Active(_) => true,
@@ -41,7 +41,7 @@ impl Lifecycle {
         }
     }
 
-    /// Whether the disk was looked at: what the picker says we have is true.
+    /// Returns true if the disk was looked at: what the picker says we have is true.
     pub(crate) fn is_checked(&self) -> bool {
         match self {
             Self::Active(_) => true,
@@ -51,7 +51,7 @@ impl Lifecycle {
         }
     }
 
-    /// Whether pieces that are verified now count, and a record of them can be made. During a check, the check says what
+    /// Returns true if pieces that are verified now count, and a record of them can be made. During a check, the check says what
     /// is there.
     pub(crate) fn counts_pieces(&self) -> bool {
         self.is_checked() && !self.is_checking()

@@ -51,7 +51,7 @@ impl Torrent {
             torrent.known.add(now, *addr, Origin::Earlier, None, rng);
         }
         torrent.set_metadata(Arc::clone(&add.meta));
-        torrent.start(&StartTorrent {
+        torrent.start(StartTorrent {
             priorities: add.priorities.clone(),
             sequential: add.sequential,
             uploaded: add.uploaded,
@@ -198,22 +198,22 @@ impl Torrent {
         &mut self.trackers
     }
 
-    /// Whether pieces move.
+    /// Returns true if pieces move.
     pub(crate) fn is_active(&self) -> bool {
         self.lifecycle.is_active()
     }
 
-    /// Whether peers may come and are looked for: pieces move, or the metadata does.
+    /// Returns true if peers may come and are looked for: pieces move, or the metadata does.
     pub(crate) fn is_open(&self) -> bool {
         self.lifecycle.is_open()
     }
 
-    /// Whether nothing wanted is missing.
+    /// Returns true if nothing wanted is missing.
     pub(crate) fn is_finished(&self) -> bool {
         self.lifecycle.is_checked() && self.exchange.is_complete()
     }
 
-    /// Whether the number of pieces is known.
+    /// Returns true if the number of pieces is known.
     pub(crate) fn has_metadata(&self) -> bool {
         self.lifecycle.meta().is_some()
     }
@@ -262,7 +262,7 @@ impl Torrent {
     }
 
     /// Starts a torrent that waits for that: the disk looks at what is there.
-    pub(crate) fn start(&mut self, start: &StartTorrent) {
+    pub(crate) fn start(&mut self, start: StartTorrent) {
         self.exchange.start(start);
         let total = self.exchange.piece_count();
         if let Some(meta) = self.lifecycle.meta().cloned() {

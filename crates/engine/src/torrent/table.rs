@@ -21,7 +21,7 @@ pub(crate) struct Torrents {
 }
 
 impl Torrents {
-    /// Whether any of these swarms has a torrent.
+    /// Returns true if any of these swarms has a torrent.
     pub(crate) fn has_any(&self, hashes: &InfoHashes) -> bool {
         hashes.swarm_ids().any(|swarm| self.swarms.contains(swarm))
     }

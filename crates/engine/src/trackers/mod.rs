@@ -124,8 +124,9 @@ impl Trackers {
             }),
         };
         let kind = target.map_or(Kind::Http, |target| Kind::Resolving { target });
-        let (tracker, of) = (due.tracker, torrent.id());
-        let announce = Announce { torrent: of, tracker, request, asked_at: None, goodbye_until, kind };
+        let (torrent_id, tracker) = (torrent.id(), due.tracker);
+        let announce =
+            Announce { torrent: torrent_id, tracker, request, asked_at: None, goodbye_until, kind };
         self.pending.insert(number, announce);
         if let Err(error) = started {
             self.announced(cx, Some(torrent), number, Err(error));
@@ -198,13 +199,13 @@ impl Trackers {
                 return;
             }
         };
-        let twin = second.map(|second| (self.pending.next_id(), second));
-        self.send_udp(cx, id, first, (twin.map(|(twin, _)| twin), &target), announce.clone());
-        if let Some((twin, second)) = twin {
+        let sibling = second.map(|second| (self.pending.next_id(), second));
+        self.send_udp(cx, id, first, (sibling.map(|(id, _)| id), &target), announce.clone());
+        if let Some((sibling, second)) = sibling {
             if let Some(torrent) = &mut torrent {
-                torrent.trackers_mut().announcing(twin);
+                torrent.trackers_mut().announcing(sibling);
             }
-            self.send_udp(cx, twin, second, (Some(id), &target), announce);
+            self.send_udp(cx, sibling, second, (Some(id), &target), announce);
         }
     }
 
@@ -238,10 +239,8 @@ impl Trackers {
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
         self.udp.handle_timeout(cx.now);
         self.drain_udp(cx, torrents);
-        while let Some(id) = self.pending.late_goodbye(cx.now) {
-            if let Some(announce) = self.pending.remove(id)
-                && let Some(torrent) = torrents.get_mut(announce.torrent)
-            {
+        while let Some((id, announce)) = self.pending.pop_late_goodbye(cx.now) {
+            if let Some(torrent) = announce.and_then(|announce| torrents.get_mut(announce.torrent)) {
                 torrent.trackers_mut().announced(id);
             }
             self.udp.cancel(id.0);
@@ -295,43 +294,35 @@ impl Trackers {
             return None;
         }
         cx.dirty.mark_torrent(torrent.id());
-        match result {
-            Ok(reply) => on_success(cx, torrent, &announce, reply),
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(_) if announce.is_echo() => return None,
             Err(error) => {
-                if !announce.is_echo() {
-                    // It may have moved.
-                    announce.target().map(|target| self.names.remove(&target.host));
-                    torrent.trackers_mut().announcer_mut().on_error(cx.now, announce.tracker, &error);
-                    cx.out.events.push(event(torrent, announce.tracker, &error.to_string(), true));
+                // It may have moved.
+                if let Some(target) = announce.target() {
+                    self.names.remove(&target.host);
                 }
-                None
+                torrent.trackers_mut().announcer_mut().on_error(cx.now, announce.tracker, &error);
+                cx.out.events.push(event(torrent, announce.tracker, &error.to_string(), true));
+                return None;
+            }
+        };
+        if !announce.is_echo() {
+            torrent.trackers_mut().announcer_mut().on_reply(cx.now, announce.tracker, &reply);
+        }
+        if let Some(warning) = &reply.warning {
+            cx.out.events.push(event(torrent, announce.tracker, warning, false));
+        }
+        let origin = Origin::Tracker(announce.tracker.index());
+        for peer in reply.peers {
+            let ip = peer.addr.ip();
+            if announce.asked_at.map_or(!is_local(ip), |teller| may_refer(teller, ip)) {
+                torrent.known_mut().add(cx.now, peer.addr, origin, peer.peer_id, cx.rng);
             }
         }
+        // A tracker in the local network sees an address that means nothing elsewhere.
+        reply.external_ip.filter(|ip| !is_local(*ip))
     }
-}
-
-/// Takes a reply. Returns our address as the tracker sees it.
-fn on_success(
-    cx: &mut Cx<'_>,
-    torrent: &mut Torrent,
-    announce: &Announce,
-    reply: AnnounceReply,
-) -> Option<IpAddr> {
-    if !announce.is_echo() {
-        torrent.trackers_mut().announcer_mut().on_reply(cx.now, announce.tracker, &reply);
-    }
-    if let Some(warning) = &reply.warning {
-        cx.out.events.push(event(torrent, announce.tracker, warning, false));
-    }
-    let origin = Origin::Tracker(announce.tracker.index());
-    for peer in reply.peers {
-        let ip = peer.addr.ip();
-        if announce.asked_at.map_or(!is_local(ip), |teller| may_refer(teller, ip)) {
-            torrent.known_mut().add(cx.now, peer.addr, origin, peer.peer_id, cx.rng);
-        }
-    }
-    // A tracker in the local network sees an address that means nothing elsewhere.
-    reply.external_ip.filter(|ip| !is_local(*ip))
 }
 
 fn event(torrent: &Torrent, tracker: TrackerId, message: &str, is_error: bool) -> TorrentEvent {

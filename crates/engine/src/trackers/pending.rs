@@ -155,8 +155,10 @@ impl Pending {
         self.goodbyes.first().map(|(until, _)| *until)
     }
 
-    /// A goodbye that is given up now.
-    pub(super) fn late_goodbye(&self, now: Instant) -> Option<RequestId> {
-        self.goodbyes.first().filter(|(until, _)| *until <= now).map(|(_, id)| *id)
+    /// Removes a goodbye that is given up now. `None` instead of the announce if that is gone already.
+    pub(super) fn pop_late_goodbye(&mut self, now: Instant) -> Option<(RequestId, Option<Announce>)> {
+        let (_, id) = self.goodbyes.first().copied().filter(|(until, _)| *until <= now)?;
+        self.goodbyes.pop_first();
+        Some((id, self.table.remove(&id)))
     }
 }

@@ -146,7 +146,7 @@ impl Scene {
         assert!(unchoked <= most.max(1), "{unchoked} places for {} peers", self.world.links.len());
         // Without a single byte sent nobody is served well, and there are no more places than configured.
         let status = self.world.rig.engine.status(self.world.rig.now);
-        if status[0].session_uploaded == 0 {
+        if status[0].session_uploaded_bytes == 0 {
             assert!(unchoked <= self.slots.max(1), "{unchoked} places, {} configured", self.slots);
         }
     }

@@ -1,7 +1,7 @@
 //! Addresses a torrent knows of, and when to try which.
 
 mod origin;
-mod room;
+mod shares;
 
 pub(crate) use origin::Origin;
 
@@ -9,7 +9,7 @@ use crate::config::MAX_KNOWN_PEERS;
 use crate::transport::Transport;
 use fastrand::Rng;
 use origin::{Rank, Teller};
-use room::{Charge, Entry, Room};
+use shares::{Charge, Entry, Shares};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::addr::{canonical, is_dialable};
@@ -30,7 +30,7 @@ const FRESH_SPAN: Duration = Duration::from_secs(10);
 const KEPT_PER_HOST: u32 = 8;
 /// Peers of one address that are called back at once.
 const MAX_CALLED_BACK: usize = 4;
-/// One of so many calls goes to the address that has waited longest, whatever its rank.
+/// One call of this number goes to the address that has waited longest, whatever its rank.
 const FAIR_SHARE: u32 = 3;
 
 /// Addresses from elsewhere are dropped when a torrent turns out to be private (BEP 27).
@@ -65,7 +65,7 @@ const WORD_OF_PEERS: u8 = Rank::Pex.bit() | Rank::Incoming.bit();
 pub(crate) struct Capabilities {
     /// Over which transport it was reached last, or is said to be reached.
     pub(crate) transport: Option<Transport>,
-    /// Whether it was reached with an encrypted handshake, or is said to want one.
+    /// True if it was reached with an encrypted handshake, or is said to want one.
     pub(crate) encryption: Option<bool>,
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct Capabilities {
 pub(crate) struct KnownPeers {
     peers: BTreeMap<SocketAddr, Known>,
     queues: BTreeMap<Rank, BTreeSet<(Instant, u32, SocketAddr)>>,
-    room: Room,
+    shares: Shares,
     /// How many addresses of a host are kept because they have worked.
     kept: BTreeMap<Host, u32>,
     /// Calls so far.
@@ -99,14 +99,14 @@ impl Capabilities {
         Self { transport, encryption }
     }
 
-    /// Whether the address is known to be reached over this transport.
+    /// Returns true if the address is known to be reached over this transport.
     pub(crate) fn trusts(self, transport: Transport) -> bool {
         self.transport == Some(transport)
     }
 }
 
 impl OwnAddrs {
-    /// Whether this is one of them.
+    /// Returns true if this is one of them.
     pub(crate) fn contains(&self, addr: SocketAddr) -> bool {
         [self.v4, self.v6].contains(&Some(addr))
     }
@@ -131,7 +131,8 @@ impl KnownPeers {
             return;
         }
         let (rank, teller) = (origin.rank(), origin.teller());
-        let may_name = teller.is_none_or(|teller| self.room.admits(rank, teller)) && !self.is_kept_full(rank);
+        let may_name =
+            teller.is_none_or(|teller| self.shares.admits(rank, teller)) && !self.is_kept_full(rank);
         if let Some(known) = self.peers.get(&addr) {
             let is_given_up = known.due.is_none() && !known.connected;
             let is_better = rank < known.rank && may_name;
@@ -152,7 +153,7 @@ impl KnownPeers {
             }
             return;
         }
-        if !may_name || !self.make_room(rank) {
+        if !may_name || !self.make_place(rank) {
             return;
         }
         let known = Known {
@@ -168,7 +169,7 @@ impl KnownPeers {
             is_kept: false,
             capabilities: Capabilities::default(),
         };
-        self.room.insert(addr, known.entry());
+        self.shares.insert(addr, known.entry());
         self.peers.insert(addr, known);
         // Those that come in one such span go by priority. Not before all others: whoever makes up addresses without end
         // would keep the rest from ever being tried again.
@@ -176,13 +177,13 @@ impl KnownPeers {
         self.schedule(addr, due, rng);
     }
 
-    /// Makes room for another address of a rank, if there is none. False if all others are worth more.
-    fn make_room(&mut self, rank: Rank) -> bool {
-        let victim = if rank != Rank::Kept && self.room.is_full(rank) {
-            self.room.first_to_leave(rank)
+    /// Makes place for another address of a rank, if there is none. False if all others are worth more.
+    fn make_place(&mut self, rank: Rank) -> bool {
+        let victim = if rank != Rank::Kept && self.shares.is_full(rank) {
+            self.shares.first_to_leave(rank)
         } else if self.peers.len() >= MAX_KNOWN_PEERS {
             let no_better = Rank::ALL.into_iter().rev().take_while(|of| *of >= rank);
-            no_better.filter_map(|of| self.room.first_to_leave(of)).next()
+            no_better.filter_map(|of| self.shares.first_to_leave(of)).next()
         } else {
             return true;
         };
@@ -190,9 +191,9 @@ impl KnownPeers {
         victim.is_some()
     }
 
-    /// Whether no more may be given by hand. Those that have worked leave half of the room to them.
+    /// Returns true if no more may be given by hand. Those that have worked leave half of the list to them.
     fn is_kept_full(&self, rank: Rank) -> bool {
-        rank == Rank::Kept && self.room.len(rank) >= 2 * rank.quota()
+        rank == Rank::Kept && self.shares.len(rank) >= 2 * rank.quota()
     }
 
     /// Changes an address, and its place in the indexes with it.
@@ -200,8 +201,8 @@ impl KnownPeers {
         let known = self.peers.get_mut(&addr)?;
         let (before, due) = (known.entry(), known.due);
         let changed = change(known);
-        self.room.remove(addr, before);
-        self.room.insert(addr, known.entry());
+        self.shares.remove(addr, before);
+        self.shares.insert(addr, known.entry());
         if (known.rank, known.due) != (before.rank, due) {
             if let Some((at, tie)) = due {
                 self.queues.entry(before.rank).or_default().remove(&(at, tie, addr));
@@ -297,7 +298,7 @@ impl KnownPeers {
     }
 
     /// A peer says that it has everything. Of addresses that only peers have named it is believed.
-    pub(crate) fn is_seed(&mut self, addr: SocketAddr) {
+    pub(crate) fn set_seed(&mut self, addr: SocketAddr) {
         if let Some(known) = self.peers.get_mut(&addr) {
             known.seed |= known.origins & !WORD_OF_PEERS == 0;
         }
@@ -337,7 +338,7 @@ impl KnownPeers {
     pub(crate) fn proved(&mut self, addr: SocketAddr) {
         let host = Host::of(addr.ip());
         let of_host = self.kept.get(&host).copied().unwrap_or(0);
-        let may_stay = of_host < KEPT_PER_HOST && !self.room.is_full(Rank::Kept);
+        let may_stay = of_host < KEPT_PER_HOST && !self.shares.is_full(Rank::Kept);
         let is_kept = self.change(addr, |known| {
             let is_new = known.rank != Rank::Kept && may_stay;
             known.proved = true;
@@ -358,7 +359,7 @@ impl KnownPeers {
         self.peers.iter().filter(|(_, k)| k.proved).map(|(addr, _)| *addr).take(count).collect()
     }
 
-    /// Whether the trackers, or the user, know of it.
+    /// Returns true if the trackers, or the user, know of it.
     pub(crate) fn is_private_origin(&self, addr: SocketAddr) -> bool {
         self.peers.get(&addr).is_some_and(|k| k.origins & PRIVATE_ORIGINS != 0)
     }
@@ -387,7 +388,7 @@ impl KnownPeers {
         self.schedule(addr, now + wait, rng);
     }
 
-    /// A meeting through a third came to nothing, which says nothing about calls: it is tried as it would have been.
+    /// A hole punch failed, which says nothing about calls: the address is tried as it would have been.
     pub(crate) fn missed(&mut self, now: Instant, addr: SocketAddr, rng: &mut Rng) {
         let failures = self.change(addr, |known| {
             known.connected = false;
@@ -423,7 +424,7 @@ impl KnownPeers {
 
     pub(crate) fn forget(&mut self, addr: SocketAddr) {
         if let Some(known) = self.peers.remove(&addr) {
-            self.room.remove(addr, known.entry());
+            self.shares.remove(addr, known.entry());
             if let Some((due, tie)) = known.due {
                 self.queues.entry(known.rank).or_default().remove(&(due, tie, addr));
             }

@@ -94,10 +94,10 @@ fn a_private_torrent_forgets_what_others_told() {
 fn seeds_are_left_alone_when_we_seed() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     known.add(at(0), addr(1), Origin::Pex(TELLER), None, &mut rng);
-    known.is_seed(addr(1));
+    known.set_seed(addr(1));
     assert_eq!(known.take_due(at(1), true), None);
     known.add(at(1), addr(2), Origin::Tracker(0), None, &mut rng);
-    known.is_seed(addr(2));
+    known.set_seed(addr(2));
     assert_eq!(known.take_due(at(2), true), Some(addr(2)), "a peer's word is no reason to leave it alone");
 }
 
@@ -124,7 +124,7 @@ fn a_flood_from_one_teller_is_a_share_and_ends_no_others() {
     assert_eq!(count(&known, 0..=50), 51);
     let honest = 41_000 + 200 * 40;
     assert!(count(&known, honest..honest + 40) >= 4, "the last of them has a share as well");
-    assert_eq!(known.room.len(Rank::Pex), Rank::Pex.quota());
+    assert_eq!(known.shares.len(Rank::Pex), Rank::Pex.quota());
 }
 
 #[test]
@@ -165,9 +165,9 @@ fn one_host_has_few_addresses_that_stay_for_having_worked() {
         known.add(at(0), of_host(n), Origin::Pex(TELLER), None, &mut rng);
         known.proved(of_host(n));
     }
-    assert_eq!((known.room.len(Rank::Kept), known.room.len(Rank::Pex)), (8, 92));
+    assert_eq!((known.shares.len(Rank::Kept), known.shares.len(Rank::Pex)), (8, 92));
     (0..100).for_each(|n| known.forget(of_host(n)));
-    assert!(known.kept.is_empty() && known.room.is_empty(), "{:?}", known.room);
+    assert!(known.kept.is_empty() && known.shares.is_empty(), "{:?}", known.shares);
 }
 
 /// Whatever happens, the indexes say what a fresh count says.
@@ -189,16 +189,16 @@ fn indexes_agree_with_a_fresh_count() {
             1 => known.gone(now, at_addr, rng.bool(), &mut rng),
             2 => known.proved(at_addr),
             3 => known.forget(at_addr),
-            4 => known.is_seed(at_addr),
+            4 => known.set_seed(at_addr),
             5 => drop(known.take(at_addr)),
             6 => known.worked_with(at_addr, Capabilities::new(Some(Transport::Tcp), Some(false))),
             7 => known.met(now, at_addr, Origin::Incoming(teller(3)), &mut rng),
             _ => known.add(now, at_addr, origin, None, &mut rng),
         }
     }
-    let mut fresh = Room::default();
+    let mut fresh = Shares::default();
     known.peers.iter().for_each(|(addr, known)| fresh.insert(*addr, known.entry()));
-    assert_eq!(format!("{fresh:?}"), format!("{:?}", known.room));
+    assert_eq!(format!("{fresh:?}"), format!("{:?}", known.shares));
     let queued: usize = known.queues.values().map(BTreeSet::len).sum();
     assert_eq!(queued, known.peers.values().filter(|known| known.due.is_some()).count());
     assert_eq!(known.kept.values().sum::<u32>() as usize, known.peers.values().filter(|k| k.is_kept).count());
@@ -213,7 +213,7 @@ fn those_that_have_worked_leave_room_for_the_user_and_are_given_up() {
         known.add(at(0), nth(n), Origin::Incoming(Host::of(nth(n).ip())), None, &mut rng);
         known.proved(nth(n));
     }
-    let kept = known.room.len(Rank::Kept);
+    let kept = known.shares.len(Rank::Kept);
     assert_eq!(kept, Rank::Kept.quota());
     known.add(at(0), addr(1), Origin::Hand, None, &mut rng);
     assert!(known.contains(addr(1)), "the user is heard");
@@ -223,7 +223,7 @@ fn those_that_have_worked_leave_room_for_the_user_and_are_given_up() {
             known.gone(at(1), addr, true, &mut rng);
         }
     }
-    assert_eq!(known.room.len(Rank::Kept), kept, "one of them is kept no longer, and the user's is");
+    assert_eq!(known.shares.len(Rank::Kept), kept, "one of them is kept no longer, and the user's is");
     assert!(known.peers[&addr(1)].due.is_some() && known.peers[&nth(0)].due.is_none());
 }
 

@@ -94,7 +94,7 @@ impl Picker {
         &self.have
     }
 
-    /// Whether nothing wanted is missing.
+    /// Returns true if nothing wanted is missing.
     pub fn is_finished(&self) -> bool {
         self.missing == 0
     }
@@ -103,7 +103,7 @@ impl Picker {
         self.priority(piece) != Priority::Skip
     }
 
-    /// Whether a peer that has `piece` has something for us in it.
+    /// Returns true if a peer that has `piece` has something for us in it.
     pub(crate) fn needs(&self, piece: u32) -> bool {
         !self.have.contains(piece) && self.is_wanted(piece)
     }
@@ -126,8 +126,8 @@ impl Picker {
         self.priorities.as_ref().map_or(Priority::Normal, |p| p[piece as usize])
     }
 
-    /// Starts anew from what is on disk and what is wanted (`None`: everything). What was in progress is
-    /// dropped. The peers' pieces must be told again, by [`peer_has_all_of`](Self::peer_has_all_of).
+    /// Starts again from the pieces on disk and the priorities (`None`: all pieces are wanted). Pieces in progress are
+    /// dropped. The peers' pieces have to be counted again, by [`peer_has_all_of`](Self::peer_has_all_of).
     pub fn reset(&mut self, have: Bitfield, priorities: Option<Box<[Priority]>>, rng: &mut Rng) {
         self.have = have;
         self.priorities = priorities;
@@ -150,7 +150,7 @@ impl Picker {
         });
     }
 
-    /// Counts the pieces of a peer that is not a seed. Seeds are not told: they raise every piece alike.
+    /// Counts the pieces of a peer that is not a seed. Seeds do not count: they raise every piece alike.
     pub fn peer_has_all_of(&mut self, set: &Bitfield, rng: &mut Rng) {
         if let Some(rarity) = &mut self.rarity {
             set.iter().for_each(|piece| rarity.gained(piece, rng));
@@ -220,7 +220,7 @@ impl Picker {
         self.take(piece, peer, end, out);
     }
 
-    /// Whether every block that is missing has been asked for.
+    /// Returns true if every block that is missing has been asked for.
     pub(crate) fn is_endgame(&self) -> bool {
         self.missing > 0 && self.open_blocks == 0 && self.partials.len() as u32 >= self.missing
     }

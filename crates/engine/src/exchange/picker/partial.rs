@@ -83,7 +83,7 @@ impl Partial {
         self.free as usize == self.slots.len() && self.owner.is_none() && !self.exclusive
     }
 
-    /// Whether `peer` may be asked for free blocks of this piece; `share`: also of one another peer works on.
+    /// Returns true if `peer` may be asked for free blocks of this piece; `share`: also of one another peer works on.
     pub(crate) fn admits(&self, peer: PeerKey, share: bool) -> bool {
         let other = self.owner.is_some_and(|o| o != peer);
         self.free > 0 && (!other || (share && !self.exclusive))
@@ -159,7 +159,7 @@ impl Partial {
         was_owner
     }
 
-    /// Whether it has free blocks, and whether it has and no peer works on it.
+    /// Returns true if it has free blocks, and whether it has and no peer works on it.
     pub(crate) fn is_open(&self) -> (bool, bool) {
         (self.free > 0, self.free > 0 && self.owner.is_none())
     }

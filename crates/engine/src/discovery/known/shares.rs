@@ -1,4 +1,4 @@
-//! Room in the list of addresses: who has how much of it, and who leaves first.
+//! Shares in the list of addresses: who has how much of it, and who leaves first.
 
 use super::origin::{Rank, Teller};
 use std::cmp::Reverse;
@@ -29,7 +29,7 @@ pub(super) struct Entry {
 
 /// An index over all addresses. Every operation takes logarithmic time.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct Shares {
     lens: BTreeMap<Rank, usize>,
     of_teller: BTreeMap<(Rank, Teller), usize>,
     /// The same, to find the teller with the most.
@@ -37,7 +37,7 @@ pub(super) struct Room {
     leaving: BTreeSet<(Rank, Charge, Reverse<Instant>, SocketAddr)>,
 }
 
-impl Room {
+impl Shares {
     pub(super) fn insert(&mut self, addr: SocketAddr, entry: Entry) {
         *self.lens.entry(entry.rank).or_default() += 1;
         if let Charge::Teller(teller) = entry.charge {
@@ -70,7 +70,7 @@ impl Room {
         }
     }
 
-    /// Whether a teller may name another address of this rank.
+    /// Returns true if a teller may name another address of this rank.
     pub(super) fn admits(&self, rank: Rank, teller: Teller) -> bool {
         self.of_teller.get(&(rank, teller)).is_none_or(|count| *count < rank.quota_of_teller())
     }
