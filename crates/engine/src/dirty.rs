@@ -22,7 +22,8 @@ pub(crate) struct Dirty {
 #[derive(Debug)]
 struct Queue<K: Key> {
     keys: VecDeque<K>,
-    marked: SecondaryMap<K, ()>,
+    /// An entry stays with its key, as most are marked again and again.
+    marked: SecondaryMap<K, bool>,
 }
 
 impl<K: Key> Default for Queue<K> {
@@ -33,9 +34,18 @@ impl<K: Key> Default for Queue<K> {
 
 impl<K: Key> Queue<K> {
     fn mark(&mut self, key: K) {
-        if !self.marked.contains_key(key) {
-            self.marked.insert(key, ());
+        let was_marked = match self.marked.get_mut(key) {
+            Some(mark) => std::mem::replace(mark, true),
+            None => self.marked.insert(key, true).is_some(),
+        };
+        if !was_marked {
             self.keys.push_back(key);
+        }
+    }
+
+    fn unmark(&mut self, key: K) {
+        if let Some(mark) = self.marked.get_mut(key) {
+            *mark = false;
         }
     }
 }
@@ -53,12 +63,12 @@ impl Dirty {
 
     /// Takes the mark off a peer that is settled now.
     pub(crate) fn unmark_peer(&mut self, key: PeerKey) {
-        self.peers.marked.remove(key);
+        self.peers.unmark(key);
     }
 
     /// Takes the mark off a torrent that is settled now.
     pub(crate) fn unmark_torrent(&mut self, id: TorrentId) {
-        self.torrents.marked.remove(id);
+        self.torrents.unmark(id);
     }
 
     /// Takes the next peer to settle.
@@ -73,7 +83,7 @@ impl Dirty {
 
     /// Returns true if a peer waits to be settled.
     pub(crate) fn has_peer(&self, key: PeerKey) -> bool {
-        self.peers.marked.contains_key(key)
+        self.peers.marked.get(key) == Some(&true)
     }
 
     /// Returns true if nothing waits to be settled.

@@ -2,7 +2,7 @@
 
 use crate::dirty::Dirty;
 use crate::ids::{PeerKey, TorrentId};
-use slotmap::SecondaryMap;
+use slotmap::{Key, SecondaryMap};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use ztor_base::Instant;
@@ -19,6 +19,7 @@ enum Timer {
 #[derive(Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Timer)>>,
+    /// Time of each timer; [`Instant::FAR_FUTURE`] if it is not set.
     peers: SecondaryMap<PeerKey, Instant>,
     torrents: SecondaryMap<TorrentId, Instant>,
 }
@@ -36,9 +37,7 @@ impl Timers {
     /// Sets the timer of a peer, unless it is set to an earlier time.
     pub(crate) fn set_peer(&mut self, now: Instant, key: PeerKey, at: Instant) {
         let at = at.max(now);
-        let is_later = self.peers.get(key).is_some_and(|set| *set <= at);
-        if !is_later && at < Instant::FAR_FUTURE {
-            self.peers.insert(key, at);
+        if set_earlier(&mut self.peers, key, at) {
             self.heap.push(Reverse((at, Timer::Peer(key))));
         }
     }
@@ -46,9 +45,7 @@ impl Timers {
     /// Sets the timer of a torrent, unless it is set to an earlier time.
     pub(crate) fn set_torrent(&mut self, now: Instant, id: TorrentId, at: Instant) {
         let at = at.max(now);
-        let is_later = self.torrents.get(id).is_some_and(|set| *set <= at);
-        if !is_later && at < Instant::FAR_FUTURE {
-            self.torrents.insert(id, at);
+        if set_earlier(&mut self.torrents, id, at) {
             self.heap.push(Reverse((at, Timer::Torrent(id))));
         }
     }
@@ -70,16 +67,34 @@ impl Timers {
         {
             self.heap.pop();
             match timer {
-                Timer::Peer(key) if self.peers.get(key) == Some(&at) => {
-                    self.peers.remove(key);
-                    dirty.mark_peer(key);
-                }
-                Timer::Torrent(id) if self.torrents.get(id) == Some(&at) => {
-                    self.torrents.remove(id);
-                    dirty.mark_torrent(id);
-                }
+                Timer::Peer(key) if take_due(&mut self.peers, key, at) => dirty.mark_peer(key),
+                Timer::Torrent(id) if take_due(&mut self.torrents, id, at) => dirty.mark_torrent(id),
                 Timer::Peer(_) | Timer::Torrent(_) => {}
             }
         }
     }
+}
+
+/// Sets a timer to an earlier time. False if it is set to an earlier one already.
+fn set_earlier<K: Key>(times: &mut SecondaryMap<K, Instant>, key: K, at: Instant) -> bool {
+    if at >= Instant::FAR_FUTURE {
+        return false;
+    }
+    match times.get_mut(key) {
+        Some(set) if *set <= at => false,
+        Some(set) => {
+            *set = at;
+            true
+        }
+        None => {
+            times.insert(key, at);
+            true
+        }
+    }
+}
+
+/// Takes a timer, if this is its time.
+fn take_due<K: Key>(times: &mut SecondaryMap<K, Instant>, key: K, at: Instant) -> bool {
+    let set = times.get_mut(key).filter(|set| **set == at);
+    set.is_some_and(|set| std::mem::replace(set, Instant::FAR_FUTURE) == at)
 }

@@ -84,10 +84,12 @@ impl Engine {
 
     /// Torrents for which [`resume_data`](Self::resume_data) has news, those with new pieces first.
     pub fn unsaved(&self, scope: Unsaved) -> Vec<TorrentId> {
-        let (pieces, counts) = (self.core.dirty().unsaved(), self.core.dirty().uncounted());
-        let wants_counts = scope == Unsaved::PiecesAndCounts;
-        let counts = counts.iter().filter(|id| wants_counts && !pieces.contains(id));
-        pieces.iter().chain(counts).copied().collect()
+        let pieces = self.core.dirty().unsaved();
+        let mut ids: Vec<TorrentId> = pieces.iter().copied().collect();
+        if scope == Unsaved::PiecesAndCounts {
+            ids.extend(self.core.dirty().uncounted().difference(pieces));
+        }
+        ids
     }
 
     /// Returns true if a torrent has pieces that [`resume_data`](Self::resume_data) has not returned yet.

@@ -204,8 +204,8 @@ pub(crate) fn for_call(
     peers: &Peers,
 ) -> (Option<PeerKey>, Option<Instant>) {
     let is_full = torrent.peers().len() >= cx.config.max_peers_per_torrent;
-    let wants_more = torrent.is_open() && !torrent.is_finished() && !cx.is_ending;
-    match torrent.known().next_due().filter(|_| is_full && wants_more) {
+    let wants_more = is_full && torrent.is_open() && !torrent.is_finished() && !cx.is_ending;
+    match if wants_more { torrent.known().next_due() } else { None } {
         None => (None, None),
         Some(due) if due > cx.now => (None, Some(due)),
         Some(_) => {

@@ -25,23 +25,16 @@ pub(crate) fn plan(cx: &mut Cx<'_>, extensions: &mut Extensions) {
     }
 }
 
-/// The next message to a peer.
-pub(crate) enum Step {
-    /// Nothing now; the time of the next message, if there is one.
-    Wait(Option<Instant>),
-    /// These contacts now, under this message id.
-    Send(u8, Contacts),
+/// Returns the time of the next message to a peer. `None` if it does not take them.
+pub(crate) fn next_at(peer: &Peer) -> Option<Instant> {
+    let extensions = peer.extensions();
+    extensions.ut_pex().and(extensions.pex.next_at())
 }
 
-/// Decides what a peer gets now.
-pub(crate) fn next_message(cx: &Cx<'_>, peer: &Peer, torrent: &Torrent, peers: &Peers) -> Step {
-    let extensions = peer.extensions();
-    match extensions.ut_pex().zip(extensions.pex.next_at()) {
-        None => Step::Wait(None),
-        Some((_, at)) if cx.now < at => Step::Wait(Some(at)),
-        Some(_) if torrent.is_private() || !cx.config.peer_exchange || !torrent.is_open() => Step::Wait(None),
-        Some((ut_pex, _)) => Step::Send(ut_pex, contacts(cx.now, peer, torrent, peers)),
-    }
+/// Returns the contacts that a peer may get. `None` if their torrent does not exchange them.
+pub(crate) fn contacts_for(cx: &Cx<'_>, peer: &Peer, torrent: &Torrent, peers: &Peers) -> Option<Contacts> {
+    let exchanges = !torrent.is_private() && cx.config.peer_exchange && torrent.is_open();
+    exchanges.then(|| contacts(cx.now, peer, torrent, peers))
 }
 
 /// Sends contacts to a peer. Returns the time of the next message.
@@ -49,13 +42,11 @@ pub(crate) fn send(
     cx: &mut Cx<'_>,
     conn: &Conn,
     extensions: &mut Extensions,
-    ut_pex: u8,
     contacts: &Contacts,
 ) -> Instant {
     let message = extensions.pex.update(cx.now, contacts);
-    if !message.is_empty() {
-        let payload = message.encode().into();
-        cx.out.send(conn.key(), &Message::Extended { id: ut_pex, payload });
+    if let Some(id) = extensions.ut_pex().filter(|_| !message.is_empty()) {
+        cx.out.send(conn.key(), &Message::Extended { id, payload: message.encode().into() });
     }
     cx.now + EVERY
 }

@@ -66,6 +66,7 @@ struct Candidate {
 }
 
 impl Candidate {
+    #[inline]
     fn new(now: Instant, turn_bytes: u64, peer: &Peer) -> Self {
         let trade = peer.trade();
         let (download, upload) = (trade.download(), trade.upload());
@@ -121,21 +122,20 @@ impl Exchange {
         let interested = peers.of(keys).filter(|p| p.is_live() && p.trade().is_interested());
         let candidates: Vec<Candidate> =
             interested.map(|peer| Candidate::new(now, turn_bytes, peer)).collect();
-        let mut chosen = match (is_round, is_seeding) {
+        let chosen = match (is_round, is_seeding) {
             (false, _) => fill_free(cx, is_seeding, candidates),
             (true, true) => seeding_round(cx, candidates),
             (true, false) => leeching_round(cx, rotate, candidates),
         };
-        chosen.sort_unstable();
-        let choice = |key: PeerKey| {
-            let at = chosen.binary_search_by_key(&key, |(chosen, _)| *chosen).ok()?;
-            chosen.get(at).map(|(_, optimistic)| *optimistic)
-        };
+        for (key, is_optimistic) in chosen {
+            if let Some(peer) = peers.get_mut(key) {
+                peer.trade_mut().upload.choose(is_optimistic);
+            }
+        }
         peers.for_each(keys, |peer| {
             if peer.is_live() {
-                let choice = choice(peer.key());
                 let (conn, trade) = peer.split_trade();
-                apply(cx, conn, trade, choice);
+                apply(cx, conn, trade);
             }
         });
     }
@@ -181,8 +181,10 @@ fn leeching_round(cx: &mut Cx<'_>, rotate: bool, mut candidates: Vec<Candidate>)
     chosen
 }
 
-/// Carries out a choice: `Some` if the peer was chosen, and whether for an optimistic slot.
-fn apply(cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade, choice: Option<bool>) {
+/// Carries out the choice of a round for one peer.
+#[inline]
+fn apply(cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) {
+    let choice = trade.upload.take_choice();
     trade.upload.set_optimistic(cx.now, choice == Some(true));
     let key = conn.key();
     match (choice.is_some(), trade.we_choke) {

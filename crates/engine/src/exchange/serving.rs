@@ -86,9 +86,11 @@ impl Exchange {
     /// it. Where a piece ends there may be no more.
     fn is_crumb(&self, block: Block) -> bool {
         let layout = self.layout();
-        let ends_piece = block.piece < layout.piece_count()
-            && block.begin.checked_add(block.len) == Some(layout.piece_len(block.piece));
-        block.len < CRUMB && !ends_piece
+        let ends_piece = || {
+            block.piece < layout.piece_count()
+                && block.begin.checked_add(block.len) == Some(layout.piece_len(block.piece))
+        };
+        block.len < CRUMB && !ends_piece()
     }
 
     /// Returns true if the torrent has these bytes. In v2 torrents the end of a file ends a piece, and libtorrent 2.0 requests the

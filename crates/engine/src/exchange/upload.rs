@@ -25,6 +25,8 @@ pub(crate) struct Upload {
     is_optimistic: bool,
     /// Last time it held a slot it had not earned by giving, or came.
     tried_at: Instant,
+    /// While a round is carried out: it was chosen, and whether for an optimistic slot.
+    choice: Option<bool>,
     waits_for_quota: bool,
 }
 
@@ -42,6 +44,7 @@ impl Upload {
             waiting_since: now,
             is_optimistic: false,
             tried_at: now,
+            choice: None,
             waits_for_quota: false,
         }
     }
@@ -142,6 +145,16 @@ impl Upload {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
         self.total_bytes += bytes;
         self.meter.add(now, bytes);
+    }
+
+    /// The peer was chosen to be served, for an optimistic slot or not.
+    pub(super) fn choose(&mut self, is_optimistic: bool) {
+        self.choice = Some(is_optimistic);
+    }
+
+    /// Takes the choice of a round.
+    pub(super) fn take_choice(&mut self) -> Option<bool> {
+        self.choice.take()
     }
 
     /// Notes the choice of a round: whether the peer holds an optimistic slot now.

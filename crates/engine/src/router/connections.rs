@@ -2,6 +2,7 @@
 
 use super::Router;
 use super::messages::dispatch;
+use super::next::Next;
 use crate::bans::Author;
 use crate::event::CloseCause;
 use crate::ids::{PeerKey, TorrentId};
@@ -80,7 +81,9 @@ impl Router<'_> {
             }
             let id = torrent.id();
             let next = dispatch(cx, torrent, peer, message)?;
-            self.follow(id, key, next);
+            if !matches!(next, Next::Done) {
+                self.follow(id, key, next);
+            }
         }
         data.clear();
         Ok(())

@@ -107,7 +107,8 @@ impl Router<'_> {
                 }
             }
             Next::Holepunch(message) => self.on_holepunch(id, key, message),
-            Next::Ban(author, offence) => self.ban(id, author, &offence),
+            Next::BadMetadata(author) => self.ban(id, author, &Misbehaviour::BadMetadata),
+            Next::BadHashes(author) => self.ban(id, author, &Misbehaviour::BadHashes),
             Next::Info(info) => self.on_info(id, &info),
             Next::LayersDone => self.layers_done(id),
             Next::GiveUp(why) => self.give_up_on(id, why.to_owned()),

@@ -78,7 +78,7 @@ fn on_block(
         BlockOutcome::Unneeded => peer.conn_mut().charge(cx.now, len).map(|()| Next::Done),
         BlockOutcome::Accepted | BlockOutcome::Wrong(None) => Ok(Next::Done),
         BlockOutcome::Invalid => Err(Misbehaviour::BadMetadata),
-        BlockOutcome::Wrong(Some(author)) => Ok(Next::Ban(author, Misbehaviour::BadMetadata)),
+        BlockOutcome::Wrong(Some(author)) => Ok(Next::BadMetadata(author)),
         BlockOutcome::Complete(info) => Ok(Next::Info(info)),
     }
 }
@@ -101,7 +101,7 @@ pub(super) fn on_hashes(
         LayerOutcome::Wrong | LayerOutcome::Accepted => cx.dirty.mark_torrent(id),
     }
     Ok(match fetch {
-        _ if outcome == LayerOutcome::Wrong => Next::Ban(author, Misbehaviour::BadHashes),
+        _ if outcome == LayerOutcome::Wrong => Next::BadHashes(author),
         Some((meta, layers)) if layers.are_all_here() => {
             let is_sound = layers.complete(meta);
             let defect = "two of its files claim the same content and different lengths";

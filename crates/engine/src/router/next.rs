@@ -1,7 +1,6 @@
 //! Consequences of a message beyond its peer and its torrent.
 
 use crate::bans::Author;
-use crate::misbehaviour::Misbehaviour;
 use std::net::SocketAddr;
 use ztor_wire::{Block, HolepunchMessage};
 
@@ -14,7 +13,9 @@ pub(super) enum Next {
     AddNode(SocketAddr),
     Holepunch(HolepunchMessage),
     /// This author has sent bad metadata.
-    Ban(Author, Misbehaviour),
+    BadMetadata(Author),
+    /// This author has sent bad hashes.
+    BadHashes(Author),
     /// The info dictionary is complete, and its hash is right.
     Info(Vec<u8>),
     /// All piece layers are complete.

@@ -4,7 +4,7 @@ use super::Router;
 use crate::config::{CHOKE_ROUND, HANDSHAKE_TIMEOUT, KEEPALIVE_EVERY, SILENCE_TIMEOUT, USELESS_TIMEOUT};
 use crate::cx::Cx;
 use crate::dial::{for_call, holepunch};
-use crate::discovery::pex::{self, Step};
+use crate::discovery::pex;
 use crate::event::CloseCause;
 use crate::exchange::Source;
 use crate::ids::{PeerKey, TorrentId};
@@ -68,26 +68,26 @@ impl Router<'_> {
         cx.dirty.show(id);
         let (exchange, keys) = torrent.exchange_and_peers();
         exchange.settle(cx, keys, peers);
+        let has_metadata = torrent.has_metadata();
         if torrent.is_finished() && torrent.exchange().seeds() > 0 {
             // Two seeds have nothing to say to each other.
             let seeds = peers.of(torrent.peers()).filter(|peer| peer.trade().is_seed());
             let seeds: Vec<PeerKey> = seeds.map(Peer::key).collect();
             seeds.into_iter().for_each(|key| self.part(key));
         }
-        let starving_at = self.settle_swarm(id);
-        let place_at = self.settle_sources(id);
-        let request_at = self.request_metadata(id).map(|at| at.max(self.cx.now + SHORTEST_RETRY));
-        let own_at = self.enter_torrent(id).and_then(|(cx, torrent, _)| next_of_torrent(cx, torrent));
-        let next = [own_at, starving_at, place_at, request_at];
-        if let Some(at) = next.into_iter().flatten().min() {
+        let next = self.settle_sources(id);
+        let request_at = if has_metadata { None } else { self.request_metadata(id) };
+        let request_at = request_at.map(|at| at.max(self.cx.now + SHORTEST_RETRY));
+        if let Some(at) = next.into_iter().chain(request_at).min() {
             self.timers.set_torrent(self.cx.now, id, at);
         }
     }
 
-    /// Chooses the peers to serve, and looks for ways to those that could not be reached. Returns when the torrent counts
-    /// as starving, if nobody has anything for it.
-    fn settle_swarm(&mut self, id: TorrentId) -> Option<Instant> {
-        let (cx, torrent, peers) = self.enter_torrent(id)?;
+    /// Chooses the peers to serve, and looks for new ones: through others, from trackers, by calls. Returns when to look
+    /// again.
+    fn settle_sources(&mut self, id: TorrentId) -> Option<Instant> {
+        let torrent = self.torrents.get_mut(id)?;
+        let (cx, peers) = (&mut self.cx, &mut *self.peers);
         let is_finished = torrent.is_finished();
         if torrent.is_active() {
             let (exchange, keys) = torrent.exchange_and_peers();
@@ -99,19 +99,23 @@ impl Router<'_> {
         let is_fed = is_finished
             || !torrent.is_open()
             || peers.of(torrent.peers()).any(|peer| peer.trade().interesting() > 0);
-        torrent.trackers_mut().update_starvation(cx.now, is_fed)
-    }
-
-    /// Announces to trackers, and queues the torrent for a call. Returns when to look for a place for it, if it is full.
-    fn settle_sources(&mut self, id: TorrentId) -> Option<Instant> {
-        let torrent = self.torrents.get_mut(id)?;
-        self.trackers.announce_due(&mut self.cx, torrent);
-        let (victim, place_at) = for_call(&self.cx, torrent, self.peers);
-        if let Some(key) = victim {
-            self.make_place(key);
-        }
-        self.queue_calls(id);
-        place_at
+        let starving_at = torrent.trackers_mut().update_starvation(cx.now, is_fed);
+        self.trackers.announce_due(cx, torrent);
+        let (victim, place_at) = for_call(cx, torrent, peers);
+        let own_at = match victim {
+            Some(key) => {
+                self.make_place(key);
+                self.queue_calls(id);
+                next_of_torrent(&self.cx, self.torrents.get(id)?)
+            }
+            None => {
+                if self.dialer.queue(cx, torrent) {
+                    self.places.call_wanted(cx.now);
+                }
+                next_of_torrent(cx, torrent)
+            }
+        };
+        [own_at, starving_at, place_at].into_iter().flatten().min()
     }
 
     /// Ends a connection that neither side has use for any more. Others may have (BEP 11).
@@ -159,7 +163,10 @@ impl Router<'_> {
         let (cx, torrent, peer) = self.enter(key)?;
         request_and_serve(cx, torrent, peer);
         let is_useless = torrent.is_finished() && peer.trade().is_seed();
-        let pex_at = self.exchange_contacts(key);
+        let pex_at = match pex::next_at(peer) {
+            Some(at) if at <= cx.now => self.exchange_contacts(key),
+            later => later,
+        };
         if is_useless {
             self.cx.dirty.mark_torrent(id);
             self.part(key);
@@ -176,17 +183,13 @@ impl Router<'_> {
         }
     }
 
-    /// Sends a peer contacts that came and went, if it is time. Returns the time of the next message.
+    /// Sends a peer contacts that came and went. Returns the time of the next message.
     fn exchange_contacts(&mut self, key: PeerKey) -> Option<Instant> {
         let peer = self.peers.get(key)?;
         let torrent = self.torrents.get(peer.conn().torrent()?)?;
-        match pex::next_message(&self.cx, peer, torrent, self.peers) {
-            Step::Wait(at) => at,
-            Step::Send(ut_pex, contacts) => {
-                let (conn, extensions) = self.peers.get_mut(key)?.split_extensions();
-                Some(pex::send(&mut self.cx, conn, extensions, ut_pex, &contacts))
-            }
-        }
+        let contacts = pex::contacts_for(&self.cx, peer, torrent, self.peers)?;
+        let (conn, extensions) = self.peers.get_mut(key)?.split_extensions();
+        Some(pex::send(&mut self.cx, conn, extensions, &contacts))
     }
 }
 
