@@ -6,6 +6,7 @@ mod dialing;
 mod finding;
 mod internals;
 mod odd_peers;
+mod partial;
 mod places;
 mod questions;
 mod scripted;

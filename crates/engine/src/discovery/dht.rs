@@ -114,7 +114,7 @@ impl DhtDriver {
             port: cx.config.listen_port,
             // Others see the source port of our datagrams, which a NAT may have chosen; peers come by TCP.
             implied_port: false,
-            is_seed: torrent.is_finished(),
+            is_seed: torrent.is_whole(),
         };
         for swarm in torrent.hashes().swarm_ids() {
             let announce = Some(announce).filter(|_| cx.config.listen_port != 0);

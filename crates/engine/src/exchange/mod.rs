@@ -60,8 +60,10 @@ pub(crate) struct Exchange {
     seeds: u32,
     /// Bytes of pieces that hashed right.
     have_bytes: u64,
-    /// Bytes of wanted pieces that are missing (BEP 3 `left`).
+    /// Bytes of wanted pieces that are missing.
     left_bytes: u64,
+    /// Bytes of all pieces.
+    total_bytes: u64,
     /// Pieces that were verified and not announced to the peers.
     new_pieces: Vec<u32>,
     /// Blocks were given back: peers that had run out of work may have some again.
@@ -86,8 +88,9 @@ impl Exchange {
             slots: Slots::new(now),
             seeds: 0,
             have_bytes: 0,
-            // Not nothing, or trackers would take us for a seed.
             left_bytes: u64::from(BLOCK_LEN),
+            // Not nothing, or trackers would take us for a seed.
+            total_bytes: u64::from(BLOCK_LEN),
             new_pieces: Vec::new(),
             has_freed_blocks: false,
             has_written: false,
@@ -101,6 +104,7 @@ impl Exchange {
         self.is_v2 = meta.info_hashes.v2().is_some();
         self.picker = Picker::new(Arc::clone(&self.layout));
         self.left_bytes = self.layout.total_len();
+        self.total_bytes = self.left_bytes;
     }
 
     /// Takes what the user wants of the torrent, and the counts of earlier sessions.
@@ -137,9 +141,19 @@ impl Exchange {
         self.have_bytes
     }
 
-    /// Bytes of wanted pieces that are missing (BEP 3 `left`).
+    /// Bytes of wanted pieces that are missing.
     pub(crate) fn left_bytes(&self) -> u64 {
         self.left_bytes
+    }
+
+    /// Bytes of all pieces that are missing, also of those that are not wanted (BEP 3 `left`).
+    pub(crate) fn missing_bytes(&self) -> u64 {
+        self.total_bytes.saturating_sub(self.have_bytes)
+    }
+
+    /// Returns true if no piece is missing, also none that is not wanted.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.picker.have().is_full()
     }
 
     /// Pieces in progress.

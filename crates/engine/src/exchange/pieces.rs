@@ -28,11 +28,14 @@ pub(crate) struct FailedPiece {
 }
 
 /// The outcome of a piece that hashed right.
+#[derive(Default)]
 pub(crate) struct VerifiedPiece {
     /// Those who had sent other bytes for it.
     pub(crate) guilty: Vec<Author>,
     /// It was the last wanted piece.
     pub(crate) is_last: bool,
+    /// It was the last piece of all, those that are not wanted included.
+    pub(crate) is_last_of_all: bool,
 }
 
 impl Exchange {
@@ -164,8 +167,12 @@ impl Exchange {
     pub(crate) fn on_checked(&mut self, cx: &mut Cx<'_>, have: Bitfield) {
         self.have_bytes = have.iter().map(|p| data_len(&self.layout, p)).sum();
         self.picker.reset(have, self.priorities.clone(), cx.rng);
-        let missing = (0..self.layout.piece_count()).filter(|p| self.picker.needs(*p));
-        self.left_bytes = missing.map(|p| data_len(&self.layout, p)).sum();
+        (self.left_bytes, self.total_bytes) = (0, 0);
+        for piece in 0..self.layout.piece_count() {
+            let bytes = data_len(&self.layout, piece);
+            self.total_bytes += bytes;
+            self.left_bytes += if self.picker.needs(piece) { bytes } else { 0 };
+        }
         self.has_written = false;
         cx.dirty.pieces_changed(self.id());
     }
@@ -227,7 +234,8 @@ impl Exchange {
             }
         });
         let is_last = self.picker.is_finished() && !was_complete;
-        Some(VerifiedPiece { guilty: self.blame.piece_ok(piece, digests), is_last })
+        let guilty = self.blame.piece_ok(piece, digests);
+        Some(VerifiedPiece { guilty, is_last, is_last_of_all: self.is_whole() })
     }
 
     /// A piece hashed wrong; `None` if it is not in progress.

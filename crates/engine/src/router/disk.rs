@@ -2,9 +2,12 @@
 
 use super::Router;
 use crate::bitfield::Bitfield;
+use crate::cx::Cx;
 use crate::event::{BlockDigest, DiskEvent, DiskFault, DiskFaultKind};
 use crate::ids::{PeerKey, TorrentId};
 use crate::misbehaviour::Misbehaviour;
+use crate::peer::Peers;
+use crate::torrent::Torrent;
 use crate::torrent_event::TorrentEvent;
 
 impl Router<'_> {
@@ -77,13 +80,17 @@ impl Router<'_> {
             let (exchange, keys) = torrent.exchange_and_peers();
             exchange.on_piece_ok(cx, (piece, digests), keys, peers)
         });
-        let (guilty, is_last) = verified.map_or_else(Default::default, |v| (v.guilty, v.is_last));
-        for guilty in guilty {
+        let verified = verified.unwrap_or_default();
+        for guilty in verified.guilty {
             self.ban(id, guilty, &Misbehaviour::BadData { piece });
         }
-        if is_last && let Some((cx, torrent, _)) = self.enter_torrent(id) {
-            torrent.trackers_mut().announcer_mut().completed();
-            cx.out.events.push(TorrentEvent::Finished(id));
+        if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
+            if verified.is_last_of_all {
+                torrent.trackers_mut().announcer_mut().completed();
+            }
+            if verified.is_last {
+                on_finished(cx, torrent, peers);
+            }
         }
     }
 
@@ -111,5 +118,14 @@ impl Router<'_> {
             cx.out.forgets.push(id);
             cx.out.events.push(TorrentEvent::Stopped { torrent: id, fault });
         }
+    }
+}
+
+/// The last wanted piece is verified: peers hear that we only upload from now on (BEP 21).
+fn on_finished(cx: &mut Cx<'_>, torrent: &Torrent, peers: &Peers) {
+    cx.out.events.push(TorrentEvent::Finished(torrent.id()));
+    for peer in peers.of(torrent.peers()).filter(|peer| peer.is_live()) {
+        peer.extensions().send_handshake(cx, peer.conn(), torrent.about());
+        cx.dirty.mark_peer(peer.key());
     }
 }

@@ -162,7 +162,7 @@ impl Router<'_> {
         }
         let (cx, torrent, peer) = self.enter(key)?;
         request_and_serve(cx, torrent, peer);
-        let is_useless = torrent.is_finished() && peer.trade().is_seed();
+        let is_useless = torrent.is_finished() && gives_only(peer);
         let pex_at = match pex::next_at(peer) {
             Some(at) if at <= cx.now => self.exchange_contacts(key),
             later => later,
@@ -225,6 +225,11 @@ fn overdue(cx: &Cx<'_>, peer: &Peer, is_crowded: bool) -> Option<&'static str> {
     let useless_since = peer.trade().useless_since();
     let is_useless = useless_since.is_some_and(|since| cx.now.since(since) >= USELESS_TIMEOUT);
     (is_useless && is_crowded).then_some("was of no use to either side")
+}
+
+/// Returns true if a peer wants nothing from anybody: it has everything, or all that it wants (BEP 21).
+fn gives_only(peer: &Peer) -> bool {
+    peer.trade().is_seed() || (peer.extensions().is_upload_only() && !peer.trade().is_interested())
 }
 
 fn update_interest(cx: &mut Cx<'_>, torrent: &Torrent, peer: &mut Peer) {

@@ -213,6 +213,11 @@ impl Torrent {
         self.lifecycle.is_checked() && self.exchange.is_complete()
     }
 
+    /// Returns true if no piece is missing, also none that is not wanted.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.lifecycle.is_checked() && self.exchange.is_whole()
+    }
+
     /// Returns true if the number of pieces is known.
     pub(crate) fn has_metadata(&self) -> bool {
         self.lifecycle.meta().is_some()

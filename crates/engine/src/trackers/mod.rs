@@ -97,9 +97,9 @@ impl Trackers {
             port: cx.config.listen_port,
             uploaded: totals.session_uploaded(),
             downloaded: totals.session_downloaded(),
-            left: torrent.exchange().left_bytes(),
+            left: torrent.exchange().missing_bytes(),
             event: due.event,
-            num_want: Some(if due.event == AnnounceEvent::Stopped { 0 } else { NUM_WANT }),
+            num_want: Some(num_want(cx, torrent, due.event)),
             key: self.key,
             tracker_id: due.tracker_id,
             ip: None,
@@ -323,6 +323,13 @@ impl Trackers {
         // A tracker in the local network sees an address that means nothing elsewhere.
         reply.external_ip.filter(|ip| !is_local(*ip))
     }
+}
+
+/// Addresses to ask for: none when we go, and none that there is no place for.
+fn num_want(cx: &Cx<'_>, torrent: &Torrent, event: AnnounceEvent) -> u32 {
+    let places = cx.config.max_peers_per_torrent.saturating_sub(torrent.peers().len());
+    let most = if event == AnnounceEvent::Stopped { 0 } else { NUM_WANT };
+    most.min(u32::try_from(places).unwrap_or(u32::MAX))
 }
 
 fn event(torrent: &Torrent, tracker: TrackerId, message: &str, is_error: bool) -> TorrentEvent {

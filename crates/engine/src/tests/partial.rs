@@ -1,0 +1,116 @@
+//! Torrents of which only a part is wanted: what trackers and peers hear of them.
+
+use super::*;
+use ztor_wire::ExtendedHandshake;
+
+const TRACKER: &str = "http://tracker.example/announce";
+
+/// An engine with a torrent of eight pieces of which the first `wanted` are wanted, a tracker, and the pieces in `have`.
+fn partial(wanted: usize, have: u32) -> (Rig, TorrentId) {
+    let mut meta = Metainfo::clone(&torrent(&noise(SCRIPTED_LEN), 32768));
+    meta.trackers = vec![vec![TRACKER.to_owned()]];
+    let priorities = (0..8).map(|n| if n < wanted { Priority::Normal } else { Priority::Skip }).collect();
+    let add = AddTorrent { priorities: Some(priorities), ..AddTorrent::new(Arc::new(meta)) };
+    let mut rig = Rig::new(Instant::from_micros(1), Config::new(PeerId::from_random([0; 12]), 6881), 1);
+    let id = rig.add(&add);
+    let mut on_disk = Bitfield::new(8);
+    for piece in 0..have {
+        on_disk.insert(piece);
+    }
+    rig.disk(id, DiskEvent::Checked { have: on_disk });
+    rig.settle();
+    (rig, id)
+}
+
+/// Parameter of the announces that wait to be made.
+fn announced(rig: &mut Rig, parameter: &str) -> Vec<Option<String>> {
+    let value = |get: HttpGet| {
+        let query = get.url.split_once('?')?.1.to_owned();
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(name, _)| *name == parameter).map(|(_, value)| value.to_owned()).next()
+    };
+    rig.out.https.drain(..).map(value).collect()
+}
+
+fn answer(rig: &mut Rig, id: RequestId) {
+    let body = b"d8:intervali60e5:peers0:e".to_vec();
+    rig.handle(Event::Http { id, from: None, result: Ok((200, body)) });
+    rig.settle();
+}
+
+#[test]
+fn left_counts_pieces_that_are_not_wanted() {
+    for (wanted, have, left) in [(4, 4, SCRIPTED_LEN - 4 * 32768), (8, 8, 0), (4, 0, SCRIPTED_LEN)] {
+        let (mut rig, id) = partial(wanted, have);
+        assert_eq!(announced(&mut rig, "left"), [Some(left.to_string())], "{wanted} wanted, {have} there");
+        let status = rig.engine.status(rig.now)[0].clone();
+        assert_eq!(status.left_bytes == 0, have >= wanted as u32, "{id:?}");
+    }
+}
+
+#[test]
+fn completed_is_sent_for_the_whole_torrent_only() {
+    for (wanted, completed) in [(4, false), (8, true)] {
+        let (mut rig, id) = partial(wanted, wanted as u32 - 1);
+        let started = rig.out.https[0].id;
+        assert_eq!(announced(&mut rig, "event"), [Some("started".to_owned())]);
+        answer(&mut rig, started);
+        rig.disk(id, DiskEvent::PieceOk { piece: wanted as u32 - 1, digests: Vec::new() });
+        rig.settle();
+        assert!(rig.out.events.contains(&TorrentEvent::Finished(id)));
+        let events = announced(&mut rig, "event");
+        assert_eq!(events.contains(&Some("completed".to_owned())), completed, "{events:?}");
+    }
+}
+
+#[test]
+fn num_want_is_bounded_by_free_places() {
+    let (mut rig, _) = partial(8, 0);
+    assert_eq!(announced(&mut rig, "numwant"), [Some("100".to_owned())]);
+    let mut config = Config::new(PeerId::from_random([0; 12]), 6881);
+    config.max_peers_per_torrent = 7;
+    let mut meta = Metainfo::clone(&torrent(&noise(SCRIPTED_LEN), 32768));
+    meta.trackers = vec![vec![TRACKER.to_owned()]];
+    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+    let id = rig.add(&AddTorrent::new(Arc::new(meta)));
+    rig.disk(id, DiskEvent::Checked { have: Bitfield::new(8) });
+    rig.settle();
+    assert_eq!(announced(&mut rig, "numwant"), [Some("7".to_owned())]);
+}
+
+/// The last handshake of extensions among messages of the engine.
+fn upload_only(messages: &[Message]) -> Option<bool> {
+    let handshakes = messages.iter().filter_map(|message| match message {
+        Message::Extended { id: 0, payload } => ExtendedHandshake::decode(payload).ok(),
+        _ => None,
+    });
+    handshakes.map(|hello| hello.upload_only).last()
+}
+
+fn says_extended(scripted: &mut Scripted, upload_only: bool) -> Vec<Message> {
+    let hello = ExtendedHandshake { upload_only, ..ExtendedHandshake::default() };
+    scripted.say(&Message::Extended { id: 0, payload: hello.encode().into() })
+}
+
+#[test]
+fn finished_torrent_says_upload_only_to_its_peers() {
+    let mut scripted = Scripted::new(false, Reserved::NONE.with_extended());
+    says_extended(&mut scripted, false);
+    for piece in 0..8 {
+        scripted.rig.disk(scripted.id, DiskEvent::PieceOk { piece, digests: Vec::new() });
+    }
+    assert_eq!(upload_only(&scripted.settle()), Some(true));
+    assert!(scripted.closed().is_none(), "it may still want something");
+}
+
+#[test]
+fn finished_torrent_parts_from_a_peer_that_only_uploads() {
+    let mut scripted = Scripted::new(true, Reserved::NONE.with_extended());
+    says_extended(&mut scripted, true);
+    assert_eq!(scripted.closed(), Some("both sides have everything"));
+    // One that is interested still wants something.
+    let mut scripted = Scripted::new(true, Reserved::NONE.with_extended());
+    scripted.say(&Message::Interested);
+    says_extended(&mut scripted, true);
+    assert!(scripted.closed().is_none());
+}
