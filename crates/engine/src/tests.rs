@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod bans;
+mod dht;
 mod dialing;
 mod finding;
 mod internals;

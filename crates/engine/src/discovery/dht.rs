@@ -1,7 +1,7 @@
 //! Peers from the DHT (BEP 5): which torrent is looked up and announced when. Never a private one (BEP 27).
 
 use super::known::Origin;
-use super::schedule::DueQueue;
+use super::schedule::{DhtClass, DueQueue};
 use crate::cx::Cx;
 use crate::event::DhtRole;
 use crate::ids::TorrentId;
@@ -18,26 +18,77 @@ const EVERY: Duration = Duration::from_secs(15 * 60);
 const URGENT_AFTER: Duration = Duration::from_secs(4);
 /// Longest time between two look-ups of a torrent without any peer.
 const URGENT_EVERY: Duration = Duration::from_secs(64);
-/// Torrents that are looked up at a time, so that thousands of them are a trickle.
-const MAX_AT_ONCE: usize = 8;
+/// Torrents that are looked up at a time, so that a few hundred are a trickle.
+const MIN_AT_ONCE: usize = 8;
+/// The same with thousands of torrents, all of which have to be announced within [`EVERY`].
+const MAX_AT_ONCE: usize = 128;
+/// Torrents for each of which there is one look-up at a time more.
+const TORRENTS_PER_LOOKUP: usize = 64;
+/// Look-ups that are kept free for downloads.
+const KEPT_FOR_DOWNLOADS: usize = 2;
+
+/// A torrent to be looked up, and when.
+type Planned = (DhtClass, Instant, TorrentId);
 
 /// Our node of the DHT, and the torrents that it looks up.
 pub(crate) struct DhtDriver {
     node: Dht,
-    /// Torrents to be looked up, those that lack peers first.
-    due: DueQueue,
-    running: BTreeMap<LookupId, TorrentId>,
+    /// Downloads to be looked up.
+    downloads: DueQueue,
+    /// Seeds to be looked up, when no download is due.
+    seeds: DueQueue,
+    running: BTreeMap<LookupId, (DhtClass, TorrentId)>,
+    /// Number of the running look-ups that are for seeds.
+    running_seeds: usize,
 }
 
 impl DhtDriver {
     pub(crate) fn new(now: Instant, config: ztor_dht::Config, seed: u64, saved: Option<&Saved>) -> Self {
         let node = Dht::new(now, config, seed, saved);
-        Self { node, due: DueQueue::new(), running: BTreeMap::new() }
+        Self {
+            node,
+            downloads: DueQueue::new(),
+            seeds: DueQueue::new(),
+            running: BTreeMap::new(),
+            running_seeds: 0,
+        }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.due.first().map(|(at, _)| *at).filter(|_| self.running.len() < MAX_AT_ONCE);
+        let (download, seed) = self.firsts();
+        let due = download.into_iter().chain(seed).map(|(_, at, _)| at);
         self.node.poll_timeout().into_iter().chain(due).min()
+    }
+
+    /// The first download and the first seed to be looked up, as far as another look-up may be made.
+    fn firsts(&self) -> (Option<Planned>, Option<Planned>) {
+        let planned = self.downloads.len() + self.seeds.len() + self.running.len();
+        let at_once = (planned / TORRENTS_PER_LOOKUP).clamp(MIN_AT_ONCE, MAX_AT_ONCE);
+        let first = |queue: &DueQueue, class| queue.first().map(|(at, id)| (class, *at, *id));
+        let has_place = self.running.len() < at_once;
+        let seed_has_place = has_place && self.running_seeds + KEPT_FOR_DOWNLOADS < at_once;
+        let download = first(&self.downloads, DhtClass::Download).filter(|_| has_place);
+        (download, first(&self.seeds, DhtClass::Seed).filter(|_| seed_has_place))
+    }
+
+    /// The look-up to make now: a download before all seeds.
+    fn next_due(&self, now: Instant) -> Option<Planned> {
+        let (downloads, seeds) = self.firsts();
+        let is_due = |(_, at, _): &Planned| *at <= now;
+        downloads.filter(is_due).or_else(|| seeds.filter(is_due))
+    }
+
+    fn queue(&mut self, class: DhtClass) -> &mut DueQueue {
+        match class {
+            DhtClass::Download => &mut self.downloads,
+            DhtClass::Seed => &mut self.seeds,
+        }
+    }
+
+    fn end_lookup(&mut self, lookup: LookupId) -> Option<TorrentId> {
+        let (class, id) = self.running.remove(&lookup)?;
+        self.running_seeds -= usize::from(class == DhtClass::Seed);
+        Some(id)
     }
 
     /// State that the next run starts with.
@@ -52,26 +103,27 @@ impl DhtDriver {
     /// A torrent has opened: it is looked up.
     pub(crate) fn plan(&mut self, torrent: &mut Torrent) {
         let may_plan = !torrent.is_private() && torrent.is_open();
-        // Nobody should wait behind thousands of seeds.
-        let at = if torrent.is_finished() { Instant::from_micros(1) } else { Instant::ZERO };
-        let id = torrent.id();
-        let schedule = torrent.schedule_mut();
-        if may_plan && schedule.dht_due.is_none() {
-            schedule.dht_due = Some(at);
-            self.due.insert((at, id));
+        if may_plan && torrent.schedule_mut().dht_due.is_none() {
+            self.plan_at(torrent, Instant::ZERO);
         }
+    }
+
+    fn plan_at(&mut self, torrent: &mut Torrent, at: Instant) {
+        let class = if torrent.is_finished() { DhtClass::Seed } else { DhtClass::Download };
+        torrent.schedule_mut().dht_due = Some((class, at));
+        self.queue(class).insert((at, torrent.id()));
     }
 
     /// A torrent turned out to be private, or is removed.
     pub(crate) fn leave(&mut self, torrent: &mut Torrent) {
         let id = torrent.id();
-        if let Some(at) = torrent.schedule_mut().dht_due.take() {
-            self.due.remove(&(at, id));
+        if let Some((class, at)) = torrent.schedule_mut().dht_due.take() {
+            self.queue(class).remove(&(at, id));
         }
-        let running: Vec<LookupId> =
-            self.running.iter().filter(|(_, running)| **running == id).map(|(lookup, _)| *lookup).collect();
+        let running = self.running.iter().filter(|(_, (_, running))| *running == id);
+        let running: Vec<LookupId> = running.map(|(lookup, _)| *lookup).collect();
         for lookup in running {
-            self.running.remove(&lookup);
+            self.end_lookup(lookup);
             self.node.cancel(lookup);
         }
     }
@@ -93,23 +145,22 @@ impl DhtDriver {
     /// Starts look-ups that are due, and takes what came of others.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
         self.node.handle_timeout(cx.now);
-        while self.running.len() < MAX_AT_ONCE
-            && !cx.is_ending
-            && let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= cx.now)
+        while !cx.is_ending
+            && let Some((class, at, id)) = self.next_due(cx.now)
         {
-            self.due.remove(&(at, id));
+            self.queue(class).remove(&(at, id));
             if let Some(torrent) = torrents.get_mut(id) {
                 torrent.schedule_mut().dht_due = None;
                 // One that is stopped is planned again when it opens again.
                 if torrent.is_open() && !torrent.is_private() {
-                    self.look_up(cx, torrent);
+                    self.look_up(cx, class, torrent);
                 }
             }
         }
         self.drain(cx, torrents);
     }
 
-    fn look_up(&mut self, cx: &Cx<'_>, torrent: &Torrent) {
+    fn look_up(&mut self, cx: &Cx<'_>, class: DhtClass, torrent: &Torrent) {
         let announce = Announce {
             port: cx.config.listen_port,
             // Others see the source port of our datagrams, which a NAT may have chosen; peers come by TCP.
@@ -118,7 +169,9 @@ impl DhtDriver {
         };
         for swarm in torrent.hashes().swarm_ids() {
             let announce = Some(announce).filter(|_| cx.config.listen_port != 0);
-            self.running.insert(self.node.get_peers(cx.now, swarm, announce), torrent.id());
+            let lookup = self.node.get_peers(cx.now, swarm, announce);
+            self.running.insert(lookup, (class, torrent.id()));
+            self.running_seeds += usize::from(class == DhtClass::Seed);
         }
     }
 
@@ -126,8 +179,8 @@ impl DhtDriver {
         while let Some(event) = self.node.poll_event() {
             match event {
                 ztor_dht::Event::Peers { lookup, peers, from } => {
-                    let id = self.running.get(&lookup);
-                    let torrent = id.and_then(|id| torrents.get_mut(*id)).filter(|t| !t.is_private());
+                    let id = self.running.get(&lookup).map(|(_, id)| *id);
+                    let torrent = id.and_then(|id| torrents.get_mut(id)).filter(|t| !t.is_private());
                     if let Some(torrent) = torrent {
                         for addr in peers {
                             let teller = Host::of(from.map_or(addr.ip(), |from| from.ip()));
@@ -137,7 +190,7 @@ impl DhtDriver {
                     }
                 }
                 ztor_dht::Event::Done { lookup, .. } => {
-                    let id = self.running.remove(&lookup);
+                    let id = self.end_lookup(lookup);
                     if let Some(torrent) = id.and_then(|id| torrents.get_mut(id)) {
                         self.on_lookup_done(cx, torrent);
                     }
@@ -151,7 +204,7 @@ impl DhtDriver {
     /// Plans the next look-up of a torrent, if no other is under way.
     fn on_lookup_done(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent) {
         let id = torrent.id();
-        let is_running = self.running.values().any(|running| *running == id);
+        let is_running = self.running.values().any(|(_, running)| *running == id);
         let is_urgent = !torrent.is_finished() && torrent.peers().is_empty();
         let may_plan = torrent.is_open() && !torrent.is_private();
         let schedule = torrent.schedule_mut();
@@ -166,8 +219,7 @@ impl DhtDriver {
         // Spread, or torrents added together would be announced together for good.
         let spread_ms = cx.rng.u64(0..every.as_secs() * 100);
         let at = cx.now + every + Duration::from_millis(spread_ms);
-        schedule.dht_due = Some(at);
-        self.due.insert((at, id));
+        self.plan_at(torrent, at);
     }
 
     /// Hands over datagrams that wait to be sent.
