@@ -53,6 +53,12 @@ fn the_last_block_is_not_held_by_those_who_never_give() {
     must_hold("false-haves", 0);
 }
 
+/// A download that had given its places to calls nobody answers asked its tracker for no addresses.
+#[test]
+fn download_full_of_calls_still_asks_trackers_for_peers() {
+    must_hold("random", 270);
+}
+
 /// Blocks that came after they had been given up were not charged to the download limit.
 #[test]
 fn late_blocks_count_against_the_download_limit() {

@@ -64,18 +64,19 @@ fn completed_is_sent_for_the_whole_torrent_only() {
 }
 
 #[test]
-fn num_want_is_bounded_by_free_places() {
-    let (mut rig, _) = partial(8, 0);
-    assert_eq!(announced(&mut rig, "numwant"), [Some("100".to_owned())]);
-    let mut config = Config::new(PeerId::from_random([0; 12]), 6881);
-    config.max_peers_per_torrent = 7;
-    let mut meta = Metainfo::clone(&torrent(&noise(SCRIPTED_LEN), 32768));
-    meta.trackers = vec![vec![TRACKER.to_owned()]];
-    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
-    let id = rig.add(&AddTorrent::new(Arc::new(meta)));
-    rig.disk(id, DiskEvent::Checked { have: Bitfield::new(8) });
-    rig.settle();
-    assert_eq!(announced(&mut rig, "numwant"), [Some("7".to_owned())]);
+fn num_want_of_a_seed_is_bounded_by_free_places() {
+    for (have, num_want) in [(0, "100"), (8, "7")] {
+        let mut config = Config::new(PeerId::from_random([0; 12]), 6881);
+        config.max_peers_per_torrent = 7;
+        let mut meta = Metainfo::clone(&torrent(&noise(SCRIPTED_LEN), 32768));
+        meta.trackers = vec![vec![TRACKER.to_owned()]];
+        let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+        let id = rig.add(&AddTorrent::new(Arc::new(meta)));
+        let on_disk = if have == 8 { Bitfield::full(8) } else { Bitfield::new(8) };
+        rig.disk(id, DiskEvent::Checked { have: on_disk });
+        rig.settle();
+        assert_eq!(announced(&mut rig, "numwant"), [Some(num_want.to_owned())]);
+    }
 }
 
 /// The last handshake of extensions among messages of the engine.

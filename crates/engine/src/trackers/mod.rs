@@ -325,11 +325,15 @@ impl Trackers {
     }
 }
 
-/// Addresses to ask for: none when we go, and none that there is no place for.
+/// Addresses to ask for: none when we go, and for a seed none that there is no place for. A download may have given its
+/// places to calls that nobody answers.
 fn num_want(cx: &Cx<'_>, torrent: &Torrent, event: AnnounceEvent) -> u32 {
     let places = cx.config.max_peers_per_torrent.saturating_sub(torrent.peers().len());
-    let most = if event == AnnounceEvent::Stopped { 0 } else { NUM_WANT };
-    most.min(u32::try_from(places).unwrap_or(u32::MAX))
+    match event {
+        AnnounceEvent::Stopped => 0,
+        _ if torrent.is_finished() => NUM_WANT.min(u32::try_from(places).unwrap_or(u32::MAX)),
+        _ => NUM_WANT,
+    }
 }
 
 fn event(torrent: &Torrent, tracker: TrackerId, message: &str, is_error: bool) -> TorrentEvent {
