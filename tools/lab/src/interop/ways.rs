@@ -65,12 +65,12 @@ impl Ways {
         }
     }
 
-    /// What stands in ztor's log if the clients have met in this way.
+    /// Lines of the log of ztor that show this way.
     pub(super) fn evidence(self) -> &'static [&'static str] {
         match self {
             Self::Usual | Self::OtherWantsPlain => &[],
-            Self::Utp => &["µTP connection stands"],
-            Self::UtpRc4 => &["µTP connection stands", "method=Rc4"],
+            Self::Utp => &["µTP connection made"],
+            Self::UtpRc4 => &["µTP connection made", "method=Rc4"],
             Self::Rc4 | Self::OtherWantsRc4 => &["method=Rc4"],
             Self::HeaderOnly => &["method=Plain"],
         }
