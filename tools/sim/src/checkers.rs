@@ -128,6 +128,13 @@ impl Audit {
             .map_err(|over| format!("sends more than its upload limit: {over} bytes over"))
     }
 
+    /// Answers to questions count too. They may make a debt of their own length.
+    fn answers(&mut self, now: Instant, bytes: u32) {
+        if let Some(bucket) = self.up.as_mut().filter(|_| bytes > 0) {
+            bucket.charge(now, bytes.into());
+        }
+    }
+
     /// The end of a turn.
     pub(crate) fn look(&mut self, now: Instant, engine: &Engine, id: TorrentId) -> Result<(), String> {
         self.turns += 1;

@@ -59,6 +59,12 @@ fn download_full_of_calls_still_asks_trackers_for_peers() {
     must_hold("random", 270);
 }
 
+/// The checker of limits did not count answers to hash requests.
+#[test]
+fn hash_answers_count_against_the_upload_limit() {
+    must_hold("random", 7705);
+}
+
 /// Blocks that came after they had been given up were not charged to the download limit.
 #[test]
 fn late_blocks_count_against_the_download_limit() {

@@ -24,10 +24,15 @@ impl Bucket {
         Self { limit, level: burst(limit), at: now, returned_at: Instant::ZERO }
     }
 
-    /// So many bytes pass. The error is by how many the limit was passed.
-    pub(crate) fn take(&mut self, now: Instant, bytes: u64) -> Result<(), u64> {
+    /// Counts bytes that pass, whatever the limit.
+    pub(crate) fn charge(&mut self, now: Instant, bytes: u64) {
         self.drain(now);
         self.level += u128::from(bytes) * 1_000_000;
+    }
+
+    /// Counts bytes that pass. The error is by how many the limit was passed.
+    pub(crate) fn take(&mut self, now: Instant, bytes: u64) -> Result<(), u64> {
+        self.charge(now, bytes);
         // What happens in one turn is counted at its end: a millisecond of the limit is allowed for that.
         let over = self.level.saturating_sub(burst(self.limit) + u128::from(self.limit) * 1_000 + 1_000_000);
         if over > 0 { Err((over / 1_000_000) as u64) } else { Ok(()) }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ztor_base::Instant;
 use ztor_engine::testkit::Transcript;
 use ztor_engine::{Bitfield, PeerKey};
-use ztor_wire::{Block, ExtendedHandshake, HolepunchMessage, Message, PexMessage, UT_HOLEPUNCH, UT_PEX};
+use ztor_wire::{
+    Block, ExtendedHandshake, HolepunchMessage, METADATA_BLOCK_LEN, Message, PexMessage, UT_HOLEPUNCH, UT_PEX,
+};
 
 /// The longest block a client may ask for or serve.
 const MAX_BLOCK: u32 = 16 * 1024;
@@ -148,6 +150,7 @@ impl Ledger {
             if !matches!(message, Message::Extended { .. } | Message::Bitfield(_)) {
                 core.note(format_args!("n{node} to #{}: {message:?}", slot(peer)));
             }
+            audit.answers(core.now, answer_len(&message));
             self.say(&message, audit)?;
         }
         match self.ours.pending_len() {
@@ -271,4 +274,15 @@ fn take(counts: &mut BTreeMap<Block, u32>, block: &Block) -> bool {
         None => return false,
     }
     true
+}
+
+/// Bytes of an answer that the upload limit counts: hashes, or a block of metadata with its header.
+fn answer_len(message: &Message) -> u32 {
+    match message {
+        Message::Hashes { hashes, .. } => hashes.len() as u32,
+        Message::Extended { id, payload } if *id != 0 && payload.len() > METADATA_BLOCK_LEN as usize / 2 => {
+            payload.len() as u32
+        }
+        _ => 0,
+    }
 }
