@@ -69,7 +69,7 @@ impl Router<'_> {
         let (exchange, keys) = torrent.exchange_and_peers();
         exchange.settle(cx, keys, peers);
         let has_metadata = torrent.has_metadata();
-        if torrent.is_finished() && torrent.exchange().seeds() > 0 {
+        if torrent.exchange().seeds() > 0 && torrent.is_finished() {
             // Two seeds have nothing to say to each other.
             let seeds = peers.of(torrent.peers()).filter(|peer| peer.trade().is_seed());
             let seeds: Vec<PeerKey> = seeds.map(Peer::key).collect();
