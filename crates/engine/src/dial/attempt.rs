@@ -1,4 +1,4 @@
-//! An attempt to reach a peer, and what is known of a torrent's attempts.
+//! An attempt to reach a peer, and a torrent's side of its attempts.
 
 use super::plan::DialPlan;
 use crate::event::CloseCause;
@@ -11,9 +11,9 @@ use ztor_base::Instant;
 pub(crate) struct Attempt {
     /// How it is called, until it has answered in the right swarm.
     dial: Option<Dial>,
-    /// It is reached through a third (BEP 55).
+    /// True if another peer relays the call (BEP 55).
     is_punched: bool,
-    /// It is another connection to a peer that we have one to.
+    /// True if the peer has another connection to us.
     is_double: bool,
 }
 
@@ -24,7 +24,7 @@ struct Dial {
     rival: Option<PeerKey>,
     /// When the other transport joins, if it has not.
     race_at: Option<Instant>,
-    /// Another attempt takes its place.
+    /// True if another attempt takes its place.
     is_superseded: bool,
 }
 
@@ -42,7 +42,7 @@ impl Attempt {
         self.is_punched
     }
 
-    /// It is another connection to a peer that we have one to.
+    /// Returns true if the peer has another connection to us.
     pub(crate) fn is_double(&self) -> bool {
         self.is_double
     }
@@ -133,7 +133,7 @@ impl QueuedDial {
 /// A torrent's side of calling.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    /// It waits for its turn to call.
+    /// True while the torrent waits for its turn to call.
     pub(super) is_queued: bool,
     /// Addresses that could not be reached in this turn.
     unreached: Vec<SocketAddr>,
