@@ -181,10 +181,6 @@ impl Exchange {
         self.up.set_limit(now, up);
     }
 
-    fn count_wasted(&mut self, bytes: u32) {
-        self.totals.wasted(bytes);
-    }
-
     /// Has peers that ran out of work looked at when the turn ends, once for all blocks that become free in it.
     fn freed_blocks(&mut self, cx: &mut Cx<'_>) {
         self.has_freed_blocks = true;

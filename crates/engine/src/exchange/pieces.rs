@@ -249,7 +249,7 @@ impl Exchange {
             return None;
         }
         let sources = self.picker.failed(piece)?;
-        self.count_wasted(self.layout.piece_len(piece));
+        self.totals.wasted(self.layout.piece_len(piece));
         cx.out.events.push(TorrentEvent::PieceFailed { torrent: self.id(), piece });
         Some(FailedPiece { author: self.blame.piece_failed(piece, digests, &sources) })
     }

@@ -1,7 +1,7 @@
 //! Requests to peers, and the blocks that come.
 
 use super::picker::{Ask, Receipt};
-use super::{Exchange, Trade, wake_idle};
+use super::{Exchange, Trade};
 use crate::config::MAX_UNASKED_BLOCKS;
 use crate::cx::Cx;
 use crate::ids::PeerKey;
@@ -183,11 +183,6 @@ impl Exchange {
     pub(crate) fn on_stalled(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         trade.download.stalled();
         self.release_requests(cx, key, trade);
-    }
-
-    /// Offers free blocks to peers without work.
-    pub(crate) fn wake_idle(&self, cx: &mut Cx<'_>, keys: &[PeerKey], peers: &Peers) {
-        wake_idle(cx, keys, peers);
     }
 
     /// Gives everything requested from a peer back to the picker.

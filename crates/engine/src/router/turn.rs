@@ -6,7 +6,7 @@ use crate::cx::Cx;
 use crate::dial::{for_call, holepunch};
 use crate::discovery::pex;
 use crate::event::CloseCause;
-use crate::exchange::Source;
+use crate::exchange::{Source, wake_idle};
 use crate::ids::{PeerKey, TorrentId};
 use crate::peer::{ConnState, Peer};
 use crate::quota::{Flow, Quota};
@@ -179,7 +179,7 @@ impl Router<'_> {
     /// Offers free blocks of a torrent to peers without work.
     pub(super) fn wake_idle(&mut self, id: TorrentId) {
         if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
-            torrent.exchange().wake_idle(cx, torrent.peers(), peers);
+            wake_idle(cx, torrent.peers(), peers);
         }
     }
 
