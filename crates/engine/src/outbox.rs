@@ -146,7 +146,7 @@ impl Outbox {
     }
 
     /// Returns true if there is no effect.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         let Self {
             bytes: _,
             sends,

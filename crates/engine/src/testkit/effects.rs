@@ -38,6 +38,7 @@ pub trait Effects {
 
 /// Carries out the effects of one turn and empties `out`, which keeps its memory. Returns whether there were any.
 pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
+    let had_effects = !out.is_empty();
     let Outbox {
         bytes,
         sends,
@@ -54,21 +55,6 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
         local_announces,
         events,
     } = out;
-    let lens = [
-        sends.len(),
-        replies.len(),
-        blocks.len(),
-        connects.len(),
-        closes.len(),
-        writes.len(),
-        forgets.len(),
-        checks.len(),
-        https.len(),
-        resolves.len(),
-        datagrams.len(),
-        local_announces.len(),
-        events.len(),
-    ];
     sends.drain(..).for_each(|send| effects.send(send.peer, &bytes[send.range]));
     replies.drain(..).for_each(|send| effects.send_reply(send.peer, &bytes[send.range]));
     blocks.drain(..).for_each(|block| effects.send_block(block));
@@ -83,5 +69,5 @@ pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     closes.drain(..).for_each(|close| effects.close(close));
     events.drain(..).for_each(|event| effects.torrent_event(event));
     bytes.clear();
-    lens.iter().any(|len| *len > 0)
+    had_effects
 }

@@ -64,8 +64,9 @@ impl Context {
         std::mem::take(&mut self.out)
     }
 
-    /// Takes back an emptied outbox, in place of the current one.
+    /// Takes back an emptied outbox, in place of the current one, which nothing may have filled meanwhile.
     pub(super) fn return_out(&mut self, mut out: Outbox) {
+        debug_assert!(self.out.is_empty(), "an effect of the engine would be lost");
         out.clear();
         self.out = out;
     }
