@@ -7,6 +7,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ztor_engine::CloseCause;
 
+/// Ports that the system may pick.
+const PICKS: usize = 32;
 /// Ports tried after the wanted one, unless that one was insisted on.
 const OTHER_PORTS: u16 = 32;
 const BACKLOG: i32 = 512;
@@ -37,7 +39,9 @@ pub(crate) fn listen(bind: &Bind, port: u16, fixed: bool) -> io::Result<Listenin
     };
     let last = if fixed || port == 0 { port } else { port.saturating_add(OTHER_PORTS) };
     // A port that any program has is taken; the system picks one if all of them are.
-    let ports = (port..=last).chain((!fixed && port != 0).then_some(0));
+    // It picks one that is free for TCP; another program may have it for UDP.
+    let picked = if fixed && port != 0 { 0 } else { PICKS };
+    let ports = (port..=last).filter(|port| *port != 0).chain(std::iter::repeat_n(0, picked));
     let mut failure = None;
     for port in ports {
         for ip in &ips {
