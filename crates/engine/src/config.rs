@@ -22,6 +22,8 @@ pub struct Config {
     /// Peers of one torrent that may be unchoked at a time, the optimistic ones included. While seeding to
     /// fast peers it grows by one for each that is served well.
     pub upload_slots: usize,
+    /// HTTP requests to trackers that may be under way at a time.
+    pub max_tracker_sockets: usize,
     /// Announce to every tracker, and not to one that works of every tier (BEP 12).
     pub announce_to_all: bool,
     /// Exchange addresses with peers (BEP 11).
@@ -79,6 +81,7 @@ impl Config {
             max_peers: 500,
             max_peers_per_torrent: 100,
             upload_slots: 8,
+            max_tracker_sockets: 256,
             announce_to_all: false,
             peer_exchange: true,
             local_discovery: true,
@@ -99,6 +102,8 @@ pub(crate) const OUR_UT_METADATA: u8 = 2;
 pub(crate) const OUR_UT_HOLEPUNCH: u8 = 3;
 /// Connection attempts that may be under way at a time.
 pub(crate) const MAX_HALF_OPEN: usize = 60;
+/// The same while nobody at all answers.
+pub(crate) const MAX_HALF_OPEN_OUT: usize = 12;
 /// Connection attempts started per second, so that home routers keep up; and how many may be made at once after a
 /// rest, so that a few torrents need not wait for each other.
 pub(crate) const CONNECTS_PER_S: u64 = 30;

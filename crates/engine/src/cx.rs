@@ -3,6 +3,7 @@
 use crate::backlog::Backlog;
 use crate::config::Config;
 use crate::dirty::Dirty;
+use crate::network::Network;
 use crate::outbox::Outbox;
 use crate::quota::Quota;
 use fastrand::Rng;
@@ -15,6 +16,7 @@ pub(crate) struct Core {
     quota: Quota,
     dirty: Dirty,
     backlog: Backlog,
+    network: Network,
     is_ending: bool,
 }
 
@@ -28,6 +30,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) dirty: &'a mut Dirty,
     /// Piece data that waits for the disk.
     pub(crate) backlog: &'a mut Backlog,
+    /// Whether anybody answers.
+    pub(crate) network: &'a mut Network,
     /// The engine says goodbye, and begins nothing new.
     pub(crate) is_ending: bool,
     pub(crate) out: &'a mut Outbox,
@@ -41,13 +45,14 @@ impl Core {
             rng,
             dirty: Dirty::default(),
             backlog: Backlog::new(now),
+            network: Network::default(),
             is_ending: false,
         }
     }
 
     pub(crate) fn cx<'a>(&'a mut self, now: Instant, out: &'a mut Outbox) -> Cx<'a> {
-        let Self { config, rng, quota, dirty, backlog, is_ending } = self;
-        Cx { now, config, rng, quota, dirty, backlog, is_ending: *is_ending, out }
+        let Self { config, rng, quota, dirty, backlog, network, is_ending } = self;
+        Cx { now, config, rng, quota, dirty, backlog, network, is_ending: *is_ending, out }
     }
 
     pub(crate) fn config(&self) -> &Config {

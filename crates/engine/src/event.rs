@@ -97,8 +97,19 @@ pub enum Event<'a> {
         /// The payload.
         data: &'a [u8],
     },
+    /// The network of this machine is another, as far as the driver can tell.
+    Network(NetworkChange),
     /// A command of the user.
     Command(Command),
+}
+
+/// A change of the network that the driver has noticed. That nobody answers is for the engine to notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkChange {
+    /// The machine has slept for this long, and nothing was said to anybody.
+    Slept(ztor_base::Duration),
+    /// This machine is reached at another address, or over another interface.
+    Moved,
 }
 
 /// The side that ended a connection.

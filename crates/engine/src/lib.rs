@@ -30,6 +30,7 @@ pub mod inspect;
 mod junk;
 mod metadata;
 mod misbehaviour;
+mod network;
 mod outbox;
 mod peer;
 mod pieces;
@@ -54,11 +55,11 @@ pub use bitfield::Bitfield;
 pub use config::{Config, Encryption, Transports};
 pub use event::{
     AddMagnet, AddTorrent, BlockDigest, CloseCause, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind,
-    Event, StartTorrent,
+    Event, NetworkChange, StartTorrent,
 };
 pub use exchange::picker::Priority;
 pub use ids::{PeerKey, RequestId, TorrentId};
-pub use outbox::{Close, Connect, HttpGet, Outbox, Resolve, SendBlock, SendMessage, WriteBlock};
+pub use outbox::{Close, Connect, HttpGet, IpFamily, Outbox, Resolve, SendBlock, SendMessage, WriteBlock};
 pub use peer::Direction;
 pub use pieces::Pieces;
 pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved};
@@ -156,7 +157,8 @@ impl Engine {
     /// Creates an engine without torrents. Everything it will ever choose at random comes from `seed`.
     pub fn new(now: Instant, config: Config, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let (trackers, lsd) = (Trackers::new(&mut rng), LocalDiscovery::new(&mut rng));
+        let (trackers, lsd) =
+            (Trackers::new(config.max_tracker_sockets, &mut rng), LocalDiscovery::new(&mut rng));
         Self {
             core: Core::new(now, config, rng),
             torrents: Torrents::default(),

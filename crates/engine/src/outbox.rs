@@ -4,7 +4,7 @@ use crate::ids::{PeerKey, RequestId, TorrentId};
 use crate::torrent_event::TorrentEvent;
 use crate::transport::{Offer, Transport};
 use bytes::Bytes;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use ztor_wire::{Block, LocalAnnounce, Message};
 
@@ -109,8 +109,25 @@ pub struct HttpGet {
     pub id: RequestId,
     /// Where; contains the user's passkey, so it is not to be logged.
     pub url: String,
-    /// Part of the goodbye: worth waiting for at a shutdown.
-    pub is_goodbye: bool,
+    /// The only address family to use; `None` for any. A tracker that has both is asked over each, and so learns both of
+    /// our addresses (BEP 7).
+    pub family: Option<IpFamily>,
+}
+
+/// An address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpFamily {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl IpFamily {
+    /// Returns the family of an address. An IPv4 address in IPv6 form is IPv4.
+    pub fn of(ip: IpAddr) -> Self {
+        if ip.to_canonical().is_ipv4() { Self::V4 } else { Self::V6 }
+    }
 }
 
 /// A host name to look up.

@@ -1,6 +1,7 @@
 //! Engines talking to each other over an instant network and a disk in memory, and to scripted peers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod announces;
 mod bans;
 mod dht;
 mod dialing;

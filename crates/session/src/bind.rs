@@ -7,13 +7,10 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::time::Duration;
 use thiserror::Error;
 
 /// Longest name of an interface, in bytes.
 const MAX_NAME_LEN: usize = 15;
-/// Time between two looks at an interface.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The binding of sockets of every kind. Names are looked up by the system, which goes its own way.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -1,28 +1,29 @@
 //! Slow and rare work: HTTP and name look-ups, on a small tokio runtime.
 
-use crate::bind::{Bind, DeviceState, LOOK_EVERY};
-use crate::http::{Fetcher, MAX_TRACKER_REPLY};
+use crate::bind::{Bind, DeviceState};
+use crate::http::Fetcher;
 use crate::inbox::Inbox;
+use crate::interfaces::{Interfaces, Watch};
 use crate::message::NetEvent;
+use crate::names::Names;
 use crate::start_error::SetupError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
 use ztor_engine::{Command, DhtRole, Event, HttpGet, Resolve, TorrentId};
-
-/// Requests under way at a time; thousands of torrents announce at once after a start.
-const MAX_AT_ONCE: usize = 64;
 
 /// DHT nodes of one torrent that are looked up.
 const MAX_TORRENT_NODES: usize = 16;
+/// Addresses that are taken of one peer, and of one node to enter the DHT by.
+const MAX_PEER_ADDRS: usize = 8;
+const MAX_NODE_ADDRS: usize = 4;
 
 pub(crate) struct Control {
     runtime: Runtime,
     fetcher: Fetcher,
+    names: Names,
     inbox: Arc<Inbox<NetEvent>>,
-    places: Arc<Semaphore>,
 }
 
 impl Control {
@@ -33,32 +34,39 @@ impl Control {
             .enable_all()
             .build()
             .map_err(SetupError::of("control runtime"))?;
-        let fetcher = Fetcher::new(bind)?;
-        Ok(Self { runtime, fetcher, inbox: Arc::clone(inbox), places: Arc::new(Semaphore::new(MAX_AT_ONCE)) })
+        let names = Names::default();
+        let fetcher = Fetcher::new(bind, &names)?;
+        Ok(Self { runtime, fetcher, names, inbox: Arc::clone(inbox) })
     }
 
-    /// Looks again and again whether an interface is still as it was.
-    pub(crate) fn watch_device(&self, name: String, mut last: DeviceState) {
+    /// Watches the interface that everything is bound to, if there is one, and the addresses of this machine.
+    pub(crate) fn watch_network(&self, bind: Bind, mut device: DeviceState) {
         let inbox = Arc::clone(&self.inbox);
         self.runtime.spawn(async move {
+            let mut watch = Watch::start();
+            let mut interfaces = Interfaces::look(&bind);
             loop {
-                tokio::time::sleep(LOOK_EVERY).await;
-                let state = DeviceState::look(&name);
-                if state != last {
-                    last = state.clone();
+                watch.wait().await;
+                if let Some(state) = bind.device().map(DeviceState::look)
+                    && state != device
+                {
+                    device = state.clone();
                     inbox.push(NetEvent::Device(state));
                 }
+                let now = Interfaces::look(&bind);
+                if let Some(moved) = now.since(&interfaces) {
+                    inbox.push(NetEvent::Moved(moved));
+                }
+                interfaces = now;
             }
         });
     }
 
+    /// Sends a request to a tracker. The engine bounds how many are under way.
     pub(crate) fn get(&self, request: HttpGet) {
-        let (fetcher, inbox, places) =
-            (self.fetcher.clone(), Arc::clone(&self.inbox), Arc::clone(&self.places));
+        let (fetcher, inbox) = (self.fetcher.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
-            // Goodbyes do not queue behind announces: there are only seconds left.
-            let _place = if request.is_goodbye { None } else { places.acquire().await.ok() };
-            let fetched = fetcher.get(&request.url, MAX_TRACKER_REPLY).await;
+            let fetched = fetcher.get_from_tracker(&request.url, request.family).await;
             let from = fetched.as_ref().ok().and_then(|fetched| fetched.from);
             let result =
                 fetched.map(|fetched| (fetched.status, fetched.body)).map_err(|error| error.to_string());
@@ -66,32 +74,22 @@ impl Control {
         });
     }
 
+    /// Looks up the host of a tracker.
     pub(crate) fn resolve(&self, request: Resolve) {
-        let inbox = Arc::clone(&self.inbox);
+        let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
-            let found = tokio::time::timeout(
-                Duration::from_secs(15),
-                tokio::net::lookup_host((request.host.as_str(), 0)),
-            );
-            let result = match found.await {
-                Ok(Ok(addrs)) => Ok(addrs.map(|a| a.ip()).collect()),
-                Ok(Err(error)) => Err(format!("its name cannot be looked up: {error}")),
-                Err(_) => Err("its name was not found in time".into()),
-            };
+            let result = names.look_up(&request.host).await.map(|addrs| addrs.to_vec());
             inbox.push(NetEvent::Resolved { id: request.id, result });
         });
     }
 
     /// Looks up a peer that is given by name, `host:port`.
     pub(crate) fn resolve_peer(&self, torrent: TorrentId, peer: String) {
-        let inbox = Arc::clone(&self.inbox);
+        let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
-            let found =
-                tokio::time::timeout(Duration::from_secs(15), tokio::net::lookup_host(peer.clone())).await;
-            let found: Result<Vec<SocketAddr>, String> = match found {
-                Ok(Ok(addrs)) => Ok(addrs.take(8).collect()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err("no answer in time".into()),
+            let found = match split_port(&peer) {
+                Some((host, port)) => look_up(&names, host, port, MAX_PEER_ADDRS).await,
+                None => Err("it is not HOST:PORT".into()),
             };
             inbox.push(match found {
                 Ok(addrs) => NetEvent::Command(Command::AddPeers { torrent, addrs }),
@@ -102,21 +100,19 @@ impl Control {
 
     /// Looks up the names of nodes to enter the DHT by, again and again until one is found: the network may not be
     /// there yet.
-    pub(crate) fn resolve_dht_nodes(&self, names: Vec<String>, role: DhtRole) {
-        let inbox = Arc::clone(&self.inbox);
+    pub(crate) fn resolve_dht_nodes(&self, nodes: Vec<String>, role: DhtRole) {
+        let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
             let mut wait = Duration::from_secs(2);
             loop {
                 let mut addrs = Vec::new();
-                for name in &names {
-                    let found = tokio::net::lookup_host(name);
-                    match tokio::time::timeout(Duration::from_secs(15), found).await {
-                        Ok(Ok(found)) => addrs.extend(found.take(4)),
-                        Ok(Err(error)) => tracing::debug!(name, %error, "a DHT node's name was not found"),
-                        Err(_) => tracing::debug!(name, "a DHT node's name was not found in time"),
+                for (host, port) in nodes.iter().filter_map(|node| split_port(node)) {
+                    match look_up(&names, host, port, MAX_NODE_ADDRS).await {
+                        Ok(found) => addrs.extend(found),
+                        Err(error) => tracing::debug!(host, error, "a DHT node's name was not found"),
                     }
                 }
-                if !addrs.is_empty() || names.is_empty() {
+                if !addrs.is_empty() || nodes.is_empty() {
                     return inbox.push(NetEvent::Command(Command::AddDhtNodes { addrs, role }));
                 }
                 tokio::time::sleep(wait).await;
@@ -127,17 +123,19 @@ impl Control {
 
     /// Looks up nodes that a torrent names (BEP 5).
     pub(crate) fn resolve_torrent_nodes(&self, nodes: Vec<(String, u16)>) {
-        let inbox = Arc::clone(&self.inbox);
+        let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
             let mut addrs = Vec::new();
             for (host, port) in nodes.iter().take(MAX_TORRENT_NODES) {
-                let found = tokio::net::lookup_host((host.as_str(), *port));
-                if let Ok(Ok(found)) = tokio::time::timeout(Duration::from_secs(15), found).await {
-                    addrs.extend(found.take(2));
-                }
+                addrs.extend(look_up(&names, host, *port, 2).await.into_iter().flatten());
             }
             inbox.push(NetEvent::Command(Command::AddDhtNodes { addrs, role: DhtRole::Node }));
         });
+    }
+
+    /// Names may lead elsewhere: the network is another.
+    pub(crate) fn forget_names(&self) {
+        self.names.clear();
     }
 
     /// Runs what may wait for the disk.
@@ -149,4 +147,17 @@ impl Control {
     pub(crate) fn stop(self) {
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }
+}
+
+/// Splits `host:port`. An IPv6 address is in brackets.
+fn split_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    Some((host, port.parse().ok()?))
+}
+
+/// Returns at most `count` addresses of a host.
+async fn look_up(names: &Names, host: &str, port: u16, count: usize) -> Result<Vec<SocketAddr>, String> {
+    let found = names.look_up(host).await?;
+    Ok(found.iter().take(count).map(|ip| SocketAddr::new(*ip, port)).collect())
 }

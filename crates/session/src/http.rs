@@ -1,10 +1,11 @@
 //! HTTP(S) requests: trackers and torrent files.
 
 use crate::bind::Bind;
+use crate::names::Names;
 use crate::tls_error;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONNECTION, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Client, ClientBuilder, redirect};
+use reqwest::header::LOCATION;
+use reqwest::{Client, ClientBuilder, Response, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 use ztor_base::addr::is_local;
+use ztor_engine::IpFamily;
 use ztor_tracker::http::may_ask_loopback;
 
 /// Longest answer of a tracker that is read, after decompression.
@@ -19,6 +21,9 @@ pub(crate) const MAX_TRACKER_REPLY: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_REDIRECTS: usize = 5;
+/// Connections to one server that are kept to be used again, and for how long.
+const MAX_IDLE: usize = 8;
+const MAX_IDLE_TIME: Duration = Duration::from_secs(15);
 
 /// Why a URL could not be fetched. Says nothing of the URL's query, which may hold a passkey.
 #[derive(Debug, Error)]
@@ -40,35 +45,37 @@ pub enum FetchError {
     Setup(String),
 }
 
-fn client(bind: &Bind) -> Result<ClientBuilder, FetchError> {
+fn tls() -> Result<ClientConfig, FetchError> {
     let setup = |e: &dyn std::fmt::Display| FetchError::Setup(e.to_string());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     // A machine without certificates of its own still reaches the public ones.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| setup(&e))?
         .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_no_client_auth())
+}
+
+fn client(bind: &Bind, tls: ClientConfig) -> ClientBuilder {
     let builder = match bind.device() {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         Some(name) => Client::builder().interface(name),
         _ => Client::builder(),
     };
-    Ok(builder
+    builder
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("ztor/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(WHOLE_TIMEOUT)
         .local_address(bind.ip())
-        // Trackers end a connection after one answer, many without saying so: a request on one that was kept
-        // would meet its end, and the tracker would seem to fail.
-        .pool_max_idle_per_host(0)
-        .default_headers(HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]))
+        // Thousands of torrents have the same tracker, and a new connection costs it more than the answer.
+        .pool_max_idle_per_host(MAX_IDLE)
+        .pool_idle_timeout(MAX_IDLE_TIME)
         // The address we come from may hold a passkey.
         .referer(false)
-        .redirect(redirect::Policy::none()))
+        .redirect(redirect::Policy::none())
 }
 
 /// Addresses that a request may go to. Each takes fewer than the one before.
@@ -109,15 +116,22 @@ impl Reach {
     }
 }
 
-/// Looks names up, and forgets addresses out of reach. What a name looks like tells nothing of where it leads.
-struct Within(Reach);
+/// Looks names up, and leaves out addresses out of reach and those of another family. What a name looks like tells nothing
+/// of where it leads.
+struct Within {
+    reach: Reach,
+    family: Option<IpFamily>,
+    names: Names,
+}
 
 impl Resolve for Within {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
+        let (reach, family, names) = (self.reach, self.family, self.names.clone());
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let taken: Vec<SocketAddr> = found.filter(|addr| reach.takes(addr.ip())).collect();
+            let found = names.look_up(name.as_str()).await?;
+            let is_of_family = |ip: &IpAddr| family.is_none_or(|family| IpFamily::of(*ip) == family);
+            let taken = found.iter().filter(|ip| reach.takes(**ip) && is_of_family(ip));
+            let taken: Vec<SocketAddr> = taken.map(|ip| SocketAddr::new(*ip, 0)).collect();
             if taken.is_empty() {
                 return Err(reach.refusal().into());
             }
@@ -139,38 +153,55 @@ pub(crate) struct Fetched {
 /// the local one, whatever names they use for that.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
-    all: Client,
-    off_machine: Client,
-    public: Client,
+    /// By reach and address family.
+    clients: Arc<[[Client; 3]; 3]>,
 }
+
+const FAMILIES: [Option<IpFamily>; 3] = [None, Some(IpFamily::V4), Some(IpFamily::V6)];
 
 impl Fetcher {
     /// Connections leave from `bind`, if given.
-    pub(crate) fn new(bind: &Bind) -> Result<Self, FetchError> {
-        let build = |reach: Reach| {
-            let client = client(bind)?.dns_resolver(Arc::new(Within(reach)));
+    pub(crate) fn new(bind: &Bind, names: &Names) -> Result<Self, FetchError> {
+        let tls = tls()?;
+        let build = |reach, family| {
+            let resolver = Within { reach, family, names: names.clone() };
+            let client = client(bind, tls.clone()).dns_resolver(Arc::new(resolver));
             client.build().map_err(|e| FetchError::Setup(e.to_string()))
         };
-        Ok(Self {
-            all: build(Reach::All)?,
-            off_machine: build(Reach::OffMachine)?,
-            public: build(Reach::Public)?,
-        })
+        let of_reach = |reach| {
+            let [any, v4, v6] = FAMILIES.map(|family| build(reach, family));
+            Ok::<_, FetchError>([any?, v4?, v6?])
+        };
+        let clients = [of_reach(Reach::All)?, of_reach(Reach::OffMachine)?, of_reach(Reach::Public)?];
+        Ok(Self { clients: Arc::new(clients) })
+    }
+
+    /// Status and body of an announce, over one address family or any.
+    pub(crate) async fn get_from_tracker(
+        &self,
+        url: &str,
+        family: Option<IpFamily>,
+    ) -> Result<Fetched, FetchError> {
+        self.get_within(url, MAX_TRACKER_REPLY, Asker::Torrent(family)).await
     }
 
     /// Status and body of a URL that a torrent or a link names; at most `max_len` bytes of body. Follows redirects.
     /// This machine is asked for nothing but [what a tracker is](ztor_tracker::http::may_ask_loopback).
     pub(crate) async fn get(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
-        self.get_within(url, max_len, false).await
+        self.get_within(url, max_len, Asker::Torrent(None)).await
     }
 
     /// As [`Fetcher::get`], for a URL that the user named himself, who may mean this machine.
     pub(crate) async fn get_for_user(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
-        self.get_within(url, max_len, true).await
+        self.get_within(url, max_len, Asker::User).await
     }
 
-    async fn get_within(&self, url: &str, max_len: usize, is_users: bool) -> Result<Fetched, FetchError> {
+    async fn get_within(&self, url: &str, max_len: usize, asker: Asker) -> Result<Fetched, FetchError> {
         let mut url = parse(url)?;
+        let (is_users, family) = match asker {
+            Asker::User => (true, None),
+            Asker::Torrent(family) => (false, family),
+        };
         // The narrowest of those that sent us on the way.
         let mut widest = Reach::All;
         for _ in 0..=MAX_REDIRECTS {
@@ -180,7 +211,7 @@ impl Fetcher {
             if literal_ip(&url).is_some_and(|ip| !reach.takes(ip)) {
                 return Err(FetchError::Network(reach.refusal().into()));
             }
-            let mut response = self.client(reach).get(url.clone()).send().await.map_err(plain)?;
+            let mut response = self.send(reach, family, &url).await.map_err(plain)?;
             let target = response
                 .headers()
                 .get(LOCATION)
@@ -207,13 +238,25 @@ impl Fetcher {
         Err(FetchError::Network("too many redirects".into()))
     }
 
-    fn client(&self, reach: Reach) -> &Client {
-        match reach {
-            Reach::All => &self.all,
-            Reach::OffMachine => &self.off_machine,
-            Reach::Public => &self.public,
+    /// Sends a GET. A connection that was kept may have ended at the other side, in silence or in this moment: the request
+    /// that shows it is sent once more.
+    async fn send(&self, reach: Reach, family: Option<IpFamily>, url: &Url) -> reqwest::Result<Response> {
+        let family = FAMILIES.iter().position(|of| *of == family).unwrap_or(0);
+        let client = &self.clients[reach as usize][family];
+        match client.get(url.clone()).send().await {
+            Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+                client.get(url.clone()).send().await
+            }
+            sent => sent,
         }
     }
+}
+
+/// Who has named a URL.
+#[derive(Clone, Copy)]
+enum Asker {
+    User,
+    Torrent(Option<IpFamily>),
 }
 
 fn literal_ip(url: &Url) -> Option<IpAddr> {
@@ -247,7 +290,7 @@ fn fetch(url: &str, bind: &Bind, max_len: usize, is_users: bool) -> Result<Vec<u
         .build()
         .map_err(|e| FetchError::Setup(e.to_string()))?;
     runtime.block_on(async {
-        let fetcher = Fetcher::new(bind)?;
+        let fetcher = Fetcher::new(bind, &Names::default())?;
         let Fetched { status, body, .. } = match is_users {
             true => fetcher.get_for_user(url, max_len).await?,
             false => fetcher.get(url, max_len).await?,
@@ -301,7 +344,7 @@ mod tests {
         let server = std::thread::spawn(move || answer_once_each(&listener, TIMES));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let fetcher = Fetcher::new(&Bind::All).unwrap();
+            let fetcher = Fetcher::new(&Bind::All, &Names::default()).unwrap();
             for _ in 0..TIMES {
                 let fetched = fetcher.get(&url, 100).await.unwrap();
                 let from = Some(IpAddr::from([127, 0, 0, 1]));

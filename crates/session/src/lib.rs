@@ -17,9 +17,11 @@ mod disk;
 mod driver;
 mod http;
 mod inbox;
+mod interfaces;
 mod keys;
 mod limits;
 mod message;
+mod names;
 mod scrape;
 mod snapshot;
 mod start_error;
@@ -169,12 +171,12 @@ impl Session {
         let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
         let disk = Disk::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
         let control = Control::start(&bind, &inbox)?;
-        if let Some(name) = bind.device() {
-            control.watch_device(name.to_owned(), device.clone());
-        }
+        control.watch_network(bind.clone(), device.clone());
         let (publisher, viewer) = snapshot::channel();
         let clock = Clock::start();
-        let mut engine = Engine::new(clock.now(), engine_config(&config, addr.port())?, random_u64()?);
+        let mut engine_config = engine_config(&config, addr.port())?;
+        engine_config.max_tracker_sockets = share.trackers;
+        let mut engine = Engine::new(clock.now(), engine_config, random_u64()?);
         let dht_path = config.state_dir.as_deref().filter(|_| config.dht.is_some()).map(dht_state::path);
         if let Some(dht) = &config.dht {
             let saved = dht_path.as_deref().and_then(dht_state::load);

@@ -3,9 +3,11 @@
 use rustix::process::{Resource, getrlimit, setrlimit};
 use ztor_storage::HandleCache;
 
-/// Descriptors that are neither peers nor files of torrents: sockets that listen, trackers, the threads' own, and the
-/// files of the program that embeds the session.
+/// Descriptors that are neither peers, files of torrents nor requests to trackers: sockets that listen, the threads' own,
+/// and the files of the program that embeds the session.
 const RESERVED: u64 = 128;
+/// The most HTTP requests to trackers at a time.
+const MAX_TRACKERS: usize = 256;
 /// The fewest peers and kept files, however low the limit is.
 const LEAST: u64 = 8;
 
@@ -16,6 +18,8 @@ pub(crate) struct Share {
     pub(crate) peers: usize,
     /// Files kept open to be used again.
     pub(crate) files: usize,
+    /// HTTP requests to trackers.
+    pub(crate) trackers: usize,
 }
 
 /// Raises the limit of open files as far as it goes, for the usual one is from other times, and shares it out:
@@ -35,13 +39,15 @@ pub(crate) fn share(peers: usize) -> Share {
 /// `None` is no limit.
 fn share_of(limit: Option<u64>, peers: usize) -> Share {
     let most_files = HandleCache::DEFAULT_LIMIT;
-    let Some(limit) = limit else { return Share { peers, files: most_files } };
+    let Some(limit) = limit else { return Share { peers, files: most_files, trackers: MAX_TRACKERS } };
     let rest = limit - RESERVED.min(limit / 4);
     let within = |share: u64, most: usize| usize::try_from(share.max(LEAST)).unwrap_or(most).min(most);
+    let trackers = within(rest / 8, MAX_TRACKERS);
+    let rest = rest - (trackers as u64).min(rest);
     let files = within(rest / 4, most_files);
     // Blocks on their way to peers hold their files open as well.
     let peers = within((rest - (files as u64).min(rest)) / 4 * 3, peers);
-    Share { peers, files }
+    Share { peers, files, trackers }
 }
 
 /// The limit after it was raised.
@@ -64,14 +70,14 @@ mod tests {
 
     #[test]
     fn peers_files_and_the_rest_fit_the_limit() {
-        assert_eq!(share_of(None, 500), Share { peers: 500, files: 512 });
-        assert_eq!(share_of(Some(1 << 20), 500), Share { peers: 500, files: 512 });
-        assert_eq!(share_of(Some(1024), 500), Share { peers: 500, files: 224 });
+        assert_eq!(share_of(None, 500), Share { peers: 500, files: 512, trackers: 256 });
+        assert_eq!(share_of(Some(1 << 20), 500), Share { peers: 500, files: 512, trackers: 256 });
+        assert_eq!(share_of(Some(1024), 400), Share { peers: 400, files: 196, trackers: 112 });
         for limit in [64, 256, 1024, 4096, 100_000] {
-            let Share { peers, files } = share_of(Some(limit), 1_000_000);
-            assert!(peers as u64 + files as u64 <= limit - limit.min(4 * RESERVED) / 4, "{limit}");
-            assert!(peers >= 8 && files >= 8);
+            let Share { peers, files, trackers } = share_of(Some(limit), 1_000_000);
+            assert!((peers + files + trackers) as u64 <= limit - limit.min(4 * RESERVED) / 4, "{limit}");
+            assert!(peers >= 8 && files >= 8 && trackers >= 6);
         }
-        assert_eq!(share_of(Some(0), 500), Share { peers: 8, files: 8 });
+        assert_eq!(share_of(Some(0), 500), Share { peers: 8, files: 8, trackers: 8 });
     }
 }

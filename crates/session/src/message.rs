@@ -1,6 +1,7 @@
 //! Messages of other threads to the net thread.
 
 use crate::bind::DeviceState;
+use crate::interfaces::Moved;
 use crossbeam_channel::Sender;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub(crate) enum NetEvent {
     Engine(Event<'static>),
     /// The interface that everything is bound to is not as it was.
     Device(DeviceState),
+    /// Addresses of this machine are gone, or others see us at another one.
+    Moved(Moved),
     /// Arithmetic for an encrypted handshake is done.
     KeyResult {
         peer: PeerKey,

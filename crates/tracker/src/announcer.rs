@@ -5,7 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use ztor_base::{Duration, Instant};
 
-use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, place, redact, redact_echo};
+use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, place, redact_echo};
+
+mod tracker;
+
+use tracker::{Outstanding, Tracker};
+pub use tracker::{TrackerState, TrackerStatus};
 
 /// How long one tracker's answer is waited for before the next one is asked as well. A dead tracker in front
 /// then costs a new torrent seconds, not the minutes that its protocol takes to give up.
@@ -18,10 +23,6 @@ pub const MAX_TRACKERS: usize = 500;
 /// has one URL for each of UDP, HTTP and HTTPS.
 pub const MAX_PER_HOST: usize = 4;
 
-/// The shortest interval that a tracker is followed to, in seconds, and the same on this machine and in the local
-/// network.
-const LEAST_INTERVAL_S: u32 = 60;
-const LEAST_LOCAL_INTERVAL_S: u32 = 5;
 /// The longest, in seconds: against a typing error that would never let a torrent announce again.
 const MOST_INTERVAL_S: u32 = 86_400;
 
@@ -39,8 +40,8 @@ impl TrackerId {
     }
 }
 
-/// An announce that is to be made now. It must be answered with [`Announcer::on_reply`] or
-/// [`Announcer::on_error`], except for those of [`Announcer::stop`].
+/// An announce that is sent now. It must be answered with [`Announcer::on_reply`], [`Announcer::on_error`] or
+/// [`Announcer::on_unreachable`], except for those of [`Announcer::stop`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// The tracker.
@@ -60,6 +61,9 @@ pub struct Due {
 /// the next tier; the failed one rests for longer each time. While more peers are wanted, a tier that works does
 /// not keep the following tiers from being asked as well, for those may know others; and if that does not help
 /// either, [all](Self::set_all) can be asked. There is never more than one announce under way to a tracker.
+///
+/// An announce that is due [waits](Self::poll_announce) for its tracker's host, which many torrents share, and is
+/// made when it is [sent](Self::begin): what it says is then as new as can be, and its time counts from there.
 #[derive(Debug)]
 pub struct Announcer {
     trackers: Vec<Tracker>,
@@ -75,72 +79,13 @@ pub struct Announcer {
     all: bool,
     /// Trackers up to this one were looked at by [`take_unusable`](Self::take_unusable).
     looked_at: usize,
+    /// Part of an interval that is waited longer, in thousandths. Torrents that were started together announce at
+    /// different times after a while.
+    spread_permille: u32,
 }
 
-#[derive(Debug)]
-struct Tracker {
-    status: TrackerStatus,
-    /// Since when an announce is under way, and of what event.
-    outstanding: Option<(Instant, AnnounceEvent)>,
-    /// Whether `started` has been answered and `stopped` not yet sent.
-    started: bool,
-    /// Whether it has still to be told of the completed download.
-    owes_completed: bool,
-    /// After a success: the next regular announce. After a failure: the end of the rest.
-    next: Instant,
-    /// After a success: before this no announce is welcome.
-    earliest: Instant,
-    tracker_id: Option<Vec<u8>>,
-    /// The host that its URL names, in one spelling.
-    host: Option<String>,
-    least_interval_s: u32,
-}
-
-/// A tracker as it is shown to people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrackerStatus {
-    /// Which.
-    pub id: TrackerId,
-    /// Its URL in full. It may hold a passkey: not for logs or screens.
-    pub url: String,
-    /// Its URL without what may be secret, see [`redact`].
-    pub shown_url: String,
-    /// Its tier, from 0.
-    pub tier: usize,
-    /// How it is with it.
-    pub state: TrackerState,
-    /// The last error, or the warning that came with the last reply.
-    pub message: Option<String>,
-    /// When it will be asked again, at the earliest if it is a failed or an untried one.
-    pub next_announce: Option<Instant>,
-    /// Failures in a row.
-    pub fails: u32,
-    /// How many peers its last reply had.
-    pub peers: Option<usize>,
-    /// How many seeders there are, by its last reply.
-    pub seeders: Option<u32>,
-    /// How many leechers there are, by its last reply.
-    pub leechers: Option<u32>,
-    /// How many downloads were completed, by its last reply.
-    pub downloads: Option<u32>,
-}
-
-/// How it is with a tracker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TrackerState {
-    /// Not asked yet, or not again since a stop.
-    Untried,
-    /// An announce is under way.
-    Announcing,
-    /// Its last answer was good.
-    Working,
-    /// It failed, and will be tried again.
-    Failing,
-    /// It has said never to ask it again (BEP 31).
-    GaveUp,
-    /// Its kind is not spoken here.
-    NotSupported,
-}
+/// Announces are up to this much later than their interval says, in thousandths of it.
+const MAX_SPREAD_PERMILLE: u32 = 50;
 
 impl Announcer {
     /// An announcer for these tiers of URLs. Blank ones and repetitions are left out, and all beyond
@@ -155,6 +100,7 @@ impl Announcer {
             asked: (Instant::ZERO, true),
             all: false,
             looked_at: 0,
+            spread_permille: rng.u32(..=MAX_SPREAD_PERMILLE),
         };
         let mut seen = BTreeSet::new();
         for mut urls in tiers {
@@ -178,24 +124,45 @@ impl Announcer {
         self.push(url, tier.min(self.tiers.len()))
     }
 
-    /// The next announce that is due at `now`; it counts as under way from then on. Call it until it returns `None`.
+    /// The tracker of the next announce that is due at `now`; the announce waits for its turn from then on, until
+    /// [`begin`](Self::begin). Call it until it returns `None`.
     ///
-    /// It is `handle_timeout` and `poll_transmit` in one: an announce depends on the time and on `wants_peers` alone,
-    /// and none is queued.
+    /// It is `handle_timeout` and `poll_transmit` in one: an announce depends on the time and on `wants_peers` alone.
     ///
     /// `wants_peers` says whether the torrent is short of peers. It brings announces forward as far as the
     /// trackers' minimum intervals allow, and asks tiers that would otherwise rest.
-    pub fn poll_announce(&mut self, now: Instant, wants_peers: bool) -> Option<Due> {
+    pub fn poll_announce(&mut self, now: Instant, wants_peers: bool) -> Option<TrackerId> {
         self.asked = (now, wants_peers);
         let due = if self.stopped { None } else { self.next_due(now, wants_peers) };
         self.changed = due.is_some();
-        let index = due?;
-        let tracker = self.trackers.get_mut(index)?;
-        let event = tracker.next_event();
-        tracker.outstanding = Some((now, event));
-        tracker.status.state = TrackerState::Announcing;
+        let tracker = self.trackers.get_mut(due?)?;
+        tracker.outstanding = Some(Outstanding::Queued);
+        tracker.status.state = TrackerState::Queued;
         tracker.status.next_announce = None;
+        Some(tracker.status.id)
+    }
+
+    /// The turn of an announce has come: it is sent at `now`. `None` if it is not wanted any more.
+    pub fn begin(&mut self, now: Instant, id: TrackerId) -> Option<Due> {
+        let tracker = self.trackers.get_mut(id.0)?;
+        if tracker.outstanding != Some(Outstanding::Queued) {
+            return None;
+        }
+        let event = tracker.next_event();
+        tracker.outstanding = Some(Outstanding::Sent(now, event));
+        tracker.status.state = TrackerState::Announcing;
+        self.changed = true;
         Some(tracker.due(event))
+    }
+
+    /// Returns true if a tracker has never answered since the start or the last stop.
+    pub fn is_new_to(&self, id: TrackerId) -> bool {
+        self.trackers.get(id.0).is_some_and(|tracker| !tracker.started && tracker.status.fails == 0)
+    }
+
+    /// The URL of a tracker. It may hold a passkey: not for logs or screens.
+    pub fn url(&self, id: TrackerId) -> Option<&str> {
+        self.trackers.get(id.0).map(|tracker| tracker.status.url.as_str())
     }
 
     /// Trackers that cannot be asked at all, and why, each once: those with a wrong address, and one of a kind that is
@@ -223,7 +190,9 @@ impl Announcer {
     /// A tracker has answered.
     pub fn on_reply(&mut self, now: Instant, id: TrackerId, reply: &AnnounceReply) {
         let Some(tracker) = self.trackers.get_mut(id.0) else { return };
-        let Some((_, event)) = tracker.outstanding.take() else { return };
+        let Some(Outstanding::Sent(_, event)) = tracker.outstanding else { return };
+        tracker.outstanding = None;
+        tracker.is_unreachable = false;
         tracker.started = true;
         if event == AnnounceEvent::Completed {
             tracker.owes_completed = false;
@@ -232,7 +201,8 @@ impl Announcer {
         let seconds = |s: u32| Duration::from_secs(s.clamp(least, MOST_INTERVAL_S).into());
         let interval = seconds(reply.interval_s);
         let min_interval = reply.min_interval_s.map_or(interval, seconds);
-        tracker.next = now + interval.max(min_interval);
+        let wait = interval.max(min_interval);
+        tracker.next = now + wait + wait * self.spread_permille / 1000;
         tracker.earliest = now + min_interval;
         if let Some(tracker_id) = &reply.tracker_id {
             tracker.tracker_id = Some(tracker_id.clone());
@@ -254,12 +224,55 @@ impl Announcer {
         self.changed = true;
     }
 
-    /// A tracker has failed, or could not be asked.
+    /// The host of a tracker does not answer, or the announce did not reach it: it is asked again at `retry_at`, and the
+    /// next tracker at once. For how long a host rests is for the caller to say, who knows it from other torrents.
+    pub fn on_unreachable(&mut self, id: TrackerId, error: &TrackerError, retry_at: Instant) {
+        let Some(tracker) = self.trackers.get_mut(id.0) else { return };
+        let Some(outstanding) = tracker.outstanding.take() else { return };
+        tracker.next = retry_at;
+        tracker.is_unreachable = true;
+        let status = &mut tracker.status;
+        status.message = Some(redact_echo(&error.to_string(), &status.url));
+        if outstanding != Outstanding::Queued {
+            status.fails = status.fails.saturating_add(1);
+        }
+        status.state = TrackerState::Failing;
+        status.next_announce = Some(retry_at);
+        self.changed = true;
+    }
+
+    /// The network is back: trackers that could not be reached are asked again now. Returns true if there are any.
+    pub fn retry_unreachable(&mut self, now: Instant) -> bool {
+        let failing = self.trackers.iter_mut().filter(|t| t.is_unreachable && t.outstanding.is_none());
+        let mut any = false;
+        for tracker in failing {
+            tracker.next = now;
+            tracker.status.next_announce = Some(now);
+            tracker.status.fails = 0;
+            any = true;
+        }
+        self.changed |= any;
+        any
+    }
+
+    /// Our address has changed: every tracker that knows of us hears so now, whatever its interval.
+    pub fn reannounce(&mut self, now: Instant) {
+        for tracker in self.trackers.iter_mut().filter(|t| t.outstanding.is_none()) {
+            if tracker.status.state.may_be_asked() {
+                (tracker.next, tracker.earliest) = (now, now);
+                tracker.status.next_announce = Some(now);
+            }
+        }
+        self.changed = true;
+    }
+
+    /// A tracker has failed, or refuses.
     pub fn on_error(&mut self, now: Instant, id: TrackerId, error: &TrackerError) {
         let Some(tracker) = self.trackers.get_mut(id.0) else { return };
         if tracker.outstanding.take().is_none() {
             return;
         }
+        tracker.is_unreachable = false;
         let status = &mut tracker.status;
         status.message = Some(redact_echo(&error.to_string(), &status.url));
         status.fails = status.fails.saturating_add(1);
@@ -285,7 +298,7 @@ impl Announcer {
             return;
         }
         for tracker in &mut self.trackers {
-            tracker.owes_completed = tracker.started || tracker.outstanding.is_some();
+            tracker.owes_completed = tracker.started || tracker.is_sent();
         }
         self.changed = true;
     }
@@ -296,7 +309,7 @@ impl Announcer {
         self.stopped = true;
         let mut farewells = Vec::new();
         for tracker in &mut self.trackers {
-            if tracker.started || tracker.outstanding.is_some() {
+            if tracker.started || tracker.is_sent() {
                 farewells.push(tracker.due(AnnounceEvent::Stopped));
             }
             tracker.started = false;
@@ -331,7 +344,7 @@ impl Announcer {
             return Some(asked);
         }
         let times = self.trackers.iter().flat_map(|tracker| {
-            let patience = tracker.outstanding.map(|(since, _)| since + PATIENCE);
+            let patience = tracker.sent_at().map(|since| since + PATIENCE);
             let rests = tracker.outstanding.is_none() && tracker.status.state.may_be_asked();
             let early = wants_peers && tracker.status.state == TrackerState::Working;
             [patience, rests.then_some(tracker.next), (rests && early).then_some(tracker.earliest)]
@@ -396,8 +409,9 @@ impl Announcer {
             let Some(tracker) = self.trackers.get(index) else { continue };
             match (tracker.outstanding, tracker.status.state) {
                 (Some(_), _) if self.all => {}
-                (Some((since, _)), _) if now < since + PATIENCE => return Look::Waits,
-                (Some(_), _) => {}
+                (Some(Outstanding::Queued), _) => return Look::Waits,
+                (Some(Outstanding::Sent(since, _)), _) if now < since + PATIENCE => return Look::Waits,
+                (Some(Outstanding::Sent(..)), _) => {}
                 (None, TrackerState::Working) => {
                     let is_due = now >= tracker.next || (wants_peers && now >= tracker.earliest);
                     match is_due {
@@ -406,7 +420,13 @@ impl Announcer {
                         false => return Look::Works,
                     }
                 }
-                (None, TrackerState::Untried | TrackerState::Failing | TrackerState::Announcing) => {
+                (
+                    None,
+                    TrackerState::Untried
+                    | TrackerState::Failing
+                    | TrackerState::Queued
+                    | TrackerState::Announcing,
+                ) => {
                     if searching && now >= tracker.next {
                         return Look::Due(index);
                     }
@@ -430,59 +450,9 @@ enum Look {
     Fails,
 }
 
-impl Tracker {
-    fn new(id: TrackerId, url: &str, tier: usize, host: Option<String>) -> Self {
-        let message = place::unusable(url);
-        let supported = message.is_none();
-        let status = TrackerStatus {
-            id,
-            url: url.to_owned(),
-            shown_url: redact(url),
-            tier,
-            state: if supported { TrackerState::Untried } else { TrackerState::NotSupported },
-            message,
-            next_announce: None,
-            fails: 0,
-            peers: None,
-            seeders: None,
-            leechers: None,
-            downloads: None,
-        };
-        Self {
-            status,
-            outstanding: None,
-            started: false,
-            owes_completed: false,
-            next: Instant::ZERO,
-            earliest: Instant::ZERO,
-            tracker_id: None,
-            host,
-            least_interval_s: if place::names_local(url) { LEAST_LOCAL_INTERVAL_S } else { LEAST_INTERVAL_S },
-        }
-    }
-
-    fn next_event(&self) -> AnnounceEvent {
-        match (self.started, self.owes_completed) {
-            (false, _) => AnnounceEvent::Started,
-            (true, true) => AnnounceEvent::Completed,
-            (true, false) => AnnounceEvent::None,
-        }
-    }
-
-    fn due(&self, event: AnnounceEvent) -> Due {
-        let status = &self.status;
-        Due { tracker: status.id, url: status.url.clone(), event, tracker_id: self.tracker_id.clone() }
-    }
-}
-
-impl TrackerState {
-    fn may_be_asked(self) -> bool {
-        !matches!(self, Self::GaveUp | Self::NotSupported)
-    }
-}
-
-/// 5 s and 12.5 s times the square of the failures in a row, up to an hour.
-fn backoff(fails: u32) -> Duration {
+/// How long a tracker, or a host of trackers, rests after this many failures in a row: 5 s and 12.5 s times their
+/// square, up to an hour.
+pub fn backoff(fails: u32) -> Duration {
     let fails = u64::from(fails.min(100));
     Duration::from_millis(5000 + fails * fails * 12_500).min(MAX_BACKOFF)
 }

@@ -106,7 +106,7 @@ pub(crate) fn record_effects(now: Instant, node: usize, out: &Outbox, trace: &mu
     out.forgets.iter().for_each(|_| trace.record(now, Subject::Forget, &[node]));
     out.checks.iter().for_each(|_| trace.record(now, Subject::Check, &[node]));
     for get in &out.https {
-        trace.record(now, Subject::Announce, &[node, u64::from(get.is_goodbye)]);
+        trace.record(now, Subject::Announce, &[node, u64::from(get.url.contains("event=stopped"))]);
         trace.record_bytes(get.url.as_bytes());
     }
     for resolve in &out.resolves {

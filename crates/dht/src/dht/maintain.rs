@@ -109,6 +109,15 @@ impl Dht {
         self.start_waiting(now);
     }
 
+    /// The network was gone, or is another: the way in is looked for now, if it is lost.
+    pub fn start_over(&mut self, now: Instant) {
+        for family in self.config.families() {
+            let upkeep = &mut self.upkeep[family];
+            (upkeep.failures, upkeep.next_try) = (0, now);
+        }
+        self.next_upkeep = now;
+    }
+
     pub(super) fn add_routers(&mut self, now: Instant, addrs: &[SocketAddr]) {
         for addr in addrs.iter().map(|addr| canonical(*addr)) {
             let is_new = !self.routers.contains(&addr) && self.routers.len() < MAX_ROUTERS;

@@ -17,7 +17,7 @@ pub(crate) use attempt::{Attempt, Calls, QueuedDial};
 pub(crate) use places::{Place, Places, Victim, for_call, for_caller};
 pub(crate) use punch_state::PunchState;
 
-use crate::config::{HEAD_START, LONG_HEAD_START, MAX_HALF_OPEN, MAX_OWN_ADDRS};
+use crate::config::{HEAD_START, LONG_HEAD_START, MAX_HALF_OPEN, MAX_HALF_OPEN_OUT, MAX_OWN_ADDRS};
 use crate::cx::Cx;
 use crate::event::CloseCause;
 use crate::ids::TorrentId;
@@ -43,6 +43,7 @@ pub(crate) struct Dialer {
     retries: VecDeque<QueuedDial>,
     /// Addresses at which we met ourselves, in whichever torrent. Trackers name us to ourselves in every one of them.
     ours: BTreeSet<SocketAddr>,
+    is_out: bool,
 }
 
 impl Dialer {
@@ -52,6 +53,16 @@ impl Dialer {
             self.ours.pop_first();
         }
         self.ours.insert(addr);
+    }
+
+    /// We are at other addresses now.
+    pub(crate) fn forget_own_addrs(&mut self) {
+        self.ours.clear();
+    }
+
+    /// Notes whether nobody at all answers: then a few attempts are enough to find out when somebody does.
+    pub(crate) fn set_out(&mut self, is_out: bool) {
+        self.is_out = is_out;
     }
 
     pub(crate) fn is_ours(&self, addr: SocketAddr) -> bool {
@@ -75,7 +86,7 @@ impl Dialer {
 
     /// Returns true if no further attempt may be made now.
     pub(crate) fn is_busy(&self) -> bool {
-        self.half_open >= MAX_HALF_OPEN
+        self.half_open >= if self.is_out { MAX_HALF_OPEN_OUT } else { MAX_HALF_OPEN }
     }
 
     /// An attempt has succeeded or failed.
@@ -234,7 +245,7 @@ impl Dialer {
         self.half_open += 1;
         let offer = plan
             .is_encrypted
-            .then(|| Offer { info_hash: torrent.swarm_id(), methods: methods(cx.config.encryption) });
+            .then(|| Offer { info_hash: torrent.swarm_at(addr), methods: methods(cx.config.encryption) });
         let is_trusted = torrent.known().capabilities(addr).trusts(plan.transport);
         let head_start = if is_trusted { LONG_HEAD_START } else { HEAD_START };
         let race_at = plan.may_change_transport.then(|| cx.now + head_start);

@@ -1,6 +1,6 @@
 //! Peers from the DHT (BEP 5): which torrent is looked up and announced when. Never a private one (BEP 27).
 
-use super::known::Origin;
+use super::known::{Found, Origin};
 use super::schedule::{DhtClass, DueQueue};
 use crate::cx::Cx;
 use crate::event::DhtRole;
@@ -9,7 +9,7 @@ use crate::outbox::Outbox;
 use crate::torrent::{Torrent, Torrents};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use ztor_base::{Duration, Host, Instant};
+use ztor_base::{Duration, Host, Instant, SwarmId};
 use ztor_dht::{Announce, Dht, LookupId, Saved, Stats};
 
 /// Time between two announces of a torrent.
@@ -30,6 +30,14 @@ const KEPT_FOR_DOWNLOADS: usize = 2;
 /// A torrent to be looked up, and when.
 type Planned = (DhtClass, Instant, TorrentId);
 
+/// A look-up under way.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    class: DhtClass,
+    torrent: TorrentId,
+    swarm: SwarmId,
+}
+
 /// Our node of the DHT, and the torrents that it looks up.
 pub(crate) struct DhtDriver {
     node: Dht,
@@ -37,7 +45,7 @@ pub(crate) struct DhtDriver {
     downloads: DueQueue,
     /// Seeds to be looked up, when no download is due.
     seeds: DueQueue,
-    running: BTreeMap<LookupId, (DhtClass, TorrentId)>,
+    running: BTreeMap<LookupId, Running>,
     /// Number of the running look-ups that are for seeds.
     running_seeds: usize,
 }
@@ -86,9 +94,9 @@ impl DhtDriver {
     }
 
     fn end_lookup(&mut self, lookup: LookupId) -> Option<TorrentId> {
-        let (class, id) = self.running.remove(&lookup)?;
+        let Running { class, torrent, .. } = self.running.remove(&lookup)?;
         self.running_seeds -= usize::from(class == DhtClass::Seed);
-        Some(id)
+        Some(torrent)
     }
 
     /// State that the next run starts with.
@@ -120,7 +128,7 @@ impl DhtDriver {
         if let Some((class, at)) = torrent.schedule_mut().dht_due.take() {
             self.queue(class).remove(&(at, id));
         }
-        let running = self.running.iter().filter(|(_, (_, running))| *running == id);
+        let running = self.running.iter().filter(|(_, running)| running.torrent == id);
         let running: Vec<LookupId> = running.map(|(lookup, _)| *lookup).collect();
         for lookup in running {
             self.end_lookup(lookup);
@@ -131,6 +139,31 @@ impl DhtDriver {
     /// Takes a datagram. False if it is not of the DHT.
     pub(crate) fn handle(&mut self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
         self.node.handle(now, from, data)
+    }
+
+    /// The network is back: torrents without peers are looked up now.
+    pub(crate) fn start_over(&mut self, now: Instant, torrents: &mut Torrents) {
+        self.node.start_over(now);
+        self.plan_again(now, torrents, |torrent| torrent.peers().is_empty() && !torrent.is_finished());
+    }
+
+    /// Our address is another: all torrents are announced again.
+    pub(crate) fn announce_again(&mut self, now: Instant, torrents: &mut Torrents) {
+        self.plan_again(now, torrents, |_| true);
+    }
+
+    /// Brings the look-ups of these torrents forward.
+    fn plan_again(&mut self, now: Instant, torrents: &mut Torrents, which: impl Fn(&Torrent) -> bool) {
+        let planned: Vec<TorrentId> = self.downloads.iter().chain(&self.seeds).map(|(_, id)| *id).collect();
+        for id in planned {
+            let Some(torrent) = torrents.get_mut(id).filter(|torrent| which(torrent)) else { continue };
+            let schedule = torrent.schedule_mut();
+            schedule.dht_empty_lookups = 0;
+            if let Some((class, at)) = schedule.dht_due.take() {
+                self.queue(class).remove(&(at, id));
+                self.plan_at(torrent, at.min(now));
+            }
+        }
     }
 
     /// Adds nodes that somebody named.
@@ -163,14 +196,15 @@ impl DhtDriver {
     fn look_up(&mut self, cx: &Cx<'_>, class: DhtClass, torrent: &Torrent) {
         let announce = Announce {
             port: cx.config.listen_port,
-            // Others see the source port of our datagrams, which a NAT may have chosen; peers come by TCP.
-            implied_port: false,
+            // Others see the source port of our datagrams. A NAT may have chosen it, and it leads to us over µTP where the
+            // port that we listen on leads nowhere.
+            implied_port: cx.config.transports.utp,
             is_seed: torrent.is_whole(),
         };
         for swarm in torrent.hashes().swarm_ids() {
             let announce = Some(announce).filter(|_| cx.config.listen_port != 0);
             let lookup = self.node.get_peers(cx.now, swarm, announce);
-            self.running.insert(lookup, (class, torrent.id()));
+            self.running.insert(lookup, Running { class, torrent: torrent.id(), swarm });
             self.running_seeds += usize::from(class == DhtClass::Seed);
         }
     }
@@ -179,12 +213,16 @@ impl DhtDriver {
         while let Some(event) = self.node.poll_event() {
             match event {
                 ztor_dht::Event::Peers { lookup, peers, from } => {
-                    let id = self.running.get(&lookup).map(|(_, id)| *id);
-                    let torrent = id.and_then(|id| torrents.get_mut(id)).filter(|t| !t.is_private());
-                    if let Some(torrent) = torrent {
+                    let Some(Running { torrent, swarm, .. }) = self.running.get(&lookup).copied() else {
+                        continue;
+                    };
+                    if let Some(torrent) = torrents.get_mut(torrent).filter(|t| !t.is_private()) {
+                        let is_second_swarm = torrent.is_second_swarm(swarm);
                         for addr in peers {
                             let teller = Host::of(from.map_or(addr.ip(), |from| from.ip()));
-                            torrent.known_mut().add(cx.now, addr, Origin::Dht(teller), None, cx.rng);
+                            let origin = Origin::Dht(teller);
+                            let found = Found { origin, expected_id: None, is_second_swarm };
+                            torrent.known_mut().add_found(cx.now, addr, found, cx.rng);
                         }
                         cx.dirty.mark_torrent(torrent.id());
                     }
@@ -204,7 +242,7 @@ impl DhtDriver {
     /// Plans the next look-up of a torrent, if no other is under way.
     fn on_lookup_done(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent) {
         let id = torrent.id();
-        let is_running = self.running.values().any(|(_, running)| *running == id);
+        let is_running = self.running.values().any(|running| running.torrent == id);
         let is_urgent = !torrent.is_finished() && torrent.peers().is_empty();
         let may_plan = torrent.is_open() && !torrent.is_private();
         let schedule = torrent.schedule_mut();

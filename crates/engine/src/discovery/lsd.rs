@@ -1,9 +1,10 @@
 //! Peers of the same network (BEP 14). Private torrents are neither announced nor looked for (BEP 27).
 
-use super::known::Origin;
+use super::known::{Found, Origin};
 use super::schedule::DueQueue;
 use crate::config::Config;
 use crate::cx::Cx;
+use crate::ids::TorrentId;
 use crate::torrent::{Torrent, Torrents};
 use fastrand::Rng;
 use std::net::SocketAddr;
@@ -23,7 +24,10 @@ const READ_PER_S: u32 = 50;
 /// Local service discovery of all torrents.
 pub(crate) struct LocalDiscovery {
     cookie: String,
-    due: DueQueue,
+    /// Downloads to be announced: seeds hear of them and call.
+    downloads: DueQueue,
+    /// Seeds to be announced, as far as downloads leave room.
+    seeds: DueQueue,
     /// No announce before.
     next_at: Instant,
     second: u64,
@@ -34,20 +38,41 @@ pub(crate) struct LocalDiscovery {
 impl LocalDiscovery {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         let cookie = format!("{:016x}", rng.u64(..));
-        Self { cookie, due: DueQueue::new(), next_at: Instant::ZERO, second: 0, read: 0 }
+        let (downloads, seeds) = (DueQueue::new(), DueQueue::new());
+        Self { cookie, downloads, seeds, next_at: Instant::ZERO, second: 0, read: 0 }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| (*at).max(self.next_at))
+        let firsts = self.downloads.first().into_iter().chain(self.seeds.first());
+        firsts.map(|(at, _)| (*at).max(self.next_at)).min()
+    }
+
+    /// Our address is another: the next announce may be made now.
+    pub(crate) fn start_over(&mut self, now: Instant) {
+        self.next_at = now;
+        for queue in [&mut self.downloads, &mut self.seeds] {
+            *queue = queue.iter().map(|(at, id)| ((*at).min(now), *id)).collect();
+        }
+    }
+
+    fn plan_at(&mut self, torrent: &Torrent, at: Instant) {
+        let queue = if torrent.is_finished() { &mut self.seeds } else { &mut self.downloads };
+        queue.insert((at, torrent.id()));
+    }
+
+    /// Takes the next torrent that is due: a download before all seeds.
+    fn pop_due(&mut self, now: Instant) -> Option<TorrentId> {
+        let is_due = |queue: &&mut DueQueue| queue.first().is_some_and(|(at, _)| *at <= now);
+        let mut queues = [&mut self.downloads, &mut self.seeds].into_iter();
+        queues.find(is_due)?.pop_first().map(|(_, id)| id)
     }
 
     /// A torrent has opened: it is announced.
     pub(crate) fn plan(&mut self, now: Instant, config: &Config, torrent: &mut Torrent) {
-        let id = torrent.id();
         let schedule = torrent.schedule_mut();
         if config.local_discovery && !schedule.lsd_scheduled {
             schedule.lsd_scheduled = true;
-            self.due.insert((now + FIRST_AFTER, id));
+            self.plan_at(torrent, now + FIRST_AFTER);
         }
     }
 
@@ -57,18 +82,16 @@ impl LocalDiscovery {
             return;
         }
         let mut info_hashes = Vec::new();
-        while let Some((at, id)) = self.due.first().copied()
-            && at <= cx.now
-            && info_hashes.len() + 2 <= MAX_LOCAL_HASHES
+        while info_hashes.len() + 2 <= MAX_LOCAL_HASHES
+            && let Some(id) = self.pop_due(cx.now)
         {
-            self.due.pop_first();
             if let Some(torrent) = torrents.get_mut(id) {
                 // One that is stopped is planned again when it opens again.
                 let goes_on = torrent.is_open() && !torrent.is_private();
                 torrent.schedule_mut().lsd_scheduled = goes_on;
                 if goes_on {
                     info_hashes.extend(torrent.hashes().swarm_ids());
-                    self.due.insert((cx.now + TORRENT_EVERY, id));
+                    self.plan_at(torrent, cx.now + TORRENT_EVERY);
                 }
             }
         }
@@ -104,7 +127,10 @@ impl LocalDiscovery {
             let torrent = torrents.by_swarm_mut(hash).filter(|t| t.is_open() && !t.is_private());
             if let Some(torrent) = torrent {
                 let addr = SocketAddr::new(from.ip(), port);
-                torrent.known_mut().add(cx.now, addr, Origin::Local(Host::of(from.ip())), None, cx.rng);
+                let is_second_swarm = torrent.is_second_swarm(hash);
+                let origin = Origin::Local(Host::of(from.ip()));
+                let found = Found { origin, expected_id: None, is_second_swarm };
+                torrent.known_mut().add_found(cx.now, addr, found, cx.rng);
                 cx.dirty.mark_torrent(torrent.id());
             }
         }

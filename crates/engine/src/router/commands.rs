@@ -50,6 +50,7 @@ impl Router<'_> {
 
     /// Says `stopped` to all trackers and closes all peers; the torrents stay.
     fn shut_down(&mut self) {
+        self.trackers.end();
         for id in self.torrents.ids() {
             if let Some(torrent) = self.torrents.get_mut(id) {
                 self.trackers.say_goodbye(&mut self.cx, torrent);

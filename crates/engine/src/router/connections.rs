@@ -4,6 +4,7 @@ use super::Router;
 use super::messages::dispatch;
 use super::next::Next;
 use crate::bans::Author;
+use crate::cx::Cx;
 use crate::event::CloseCause;
 use crate::ids::{PeerKey, TorrentId};
 use crate::junk;
@@ -13,8 +14,7 @@ use crate::peer::{ConnState, Peer};
 use crate::torrent::Torrent;
 use crate::torrent_event::TorrentEvent;
 use bytes::BytesMut;
-use fastrand::Rng;
-use ztor_base::{Instant, SwarmId};
+use ztor_base::SwarmId;
 use ztor_metainfo::MAX_PIECES;
 use ztor_wire::mse::Method;
 use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake};
@@ -30,6 +30,7 @@ impl Router<'_> {
         }
         let is_encrypted = peer.attempt().is_encrypted();
         peer.conn_mut().connected(cx.now, is_encrypted);
+        cx.network.heard(cx.now, peer.conn().addr().ip());
         let rival = peer.attempt_mut().won_race();
         cx.dirty.mark_peer(key);
         self.dialer.attempt_over();
@@ -54,6 +55,7 @@ impl Router<'_> {
     pub(super) fn on_received(&mut self, key: PeerKey, data: &mut BytesMut) {
         let Some(peer) = self.peers.get_mut(key) else { return data.clear() };
         peer.conn_mut().received(self.cx.now);
+        self.cx.network.heard(self.cx.now, peer.conn().addr().ip());
         self.cx.dirty.mark_peer(key);
         if let Err(offence) = self.read_stream(key, data) {
             data.clear();
@@ -192,12 +194,12 @@ impl Router<'_> {
         self.dialer.on_peer_gone(&peer, self.peers);
         let torrent = peer.conn().torrent().and_then(|id| self.torrents.get_mut(id));
         if let Some(torrent) = torrent {
-            let (now, cx) = (self.cx.now, &mut self.cx);
+            let cx = &mut self.cx;
             torrent.remove_peer(key);
             torrent.lifecycle_mut().on_peer_gone(key);
             note_use(torrent, &peer);
             torrent.exchange_mut().on_peer_gone(cx, key, peer.trade_mut());
-            note_end(now, torrent, &peer, cause, cx.rng);
+            note_end(cx, torrent, &peer, cause);
         }
         true
     }
@@ -213,14 +215,21 @@ fn note_use(torrent: &mut Torrent, peer: &Peer) {
 }
 
 /// Notes how a connection to an address that we called has ended.
-fn note_end(now: Instant, torrent: &mut Torrent, peer: &Peer, cause: CloseCause, rng: &mut Rng) {
-    let (conn, attempt) = (peer.conn(), peer.attempt());
+fn note_end(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &Peer, cause: CloseCause) {
+    let (conn, attempt, now) = (peer.conn(), peer.attempt(), cx.now);
+    if conn.is_connecting() {
+        let is_known = torrent.known().is_proved(conn.addr());
+        cx.network.attempt_failed(now, conn.addr().ip(), conn.started_at(), is_known);
+    }
     if conn.is_incoming() || attempt.goes_on() {
         return;
     }
     let addr = conn.addr();
     let is_useless = !conn.is_live() || !peer.trade().has_moved_payload();
-    let has_failed = is_useless && cause == CloseCause::Remote && !attempt.is_double();
+    // While nobody answers, that is no fault of this one.
+    let is_theirs = cause == CloseCause::Remote && !cx.network.is_out_at(addr.ip());
+    let has_failed = is_useless && is_theirs && !attempt.is_double();
+    let rng = &mut *cx.rng;
     let known = torrent.known_mut();
     if attempt.is_punched() && conn.is_connecting() {
         known.missed(now, addr, rng);

@@ -22,8 +22,9 @@ impl Router<'_> {
     /// Sends the first handshake to a peer that we called.
     pub(super) fn send_first_handshake(&mut self, key: PeerKey) {
         let has_dht = self.dht.is_some();
-        if let Some((cx, torrent, _)) = self.enter(key) {
-            send_handshake(cx, key, torrent, torrent.swarm_id(), has_dht);
+        if let Some((cx, torrent, peer)) = self.enter(key) {
+            let swarm = torrent.swarm_at(peer.conn().addr());
+            send_handshake(cx, key, torrent, swarm, has_dht);
         }
     }
 

@@ -11,6 +11,7 @@ mod disk;
 mod handshake;
 mod messages;
 mod metadata;
+mod network;
 mod next;
 mod turn;
 
@@ -68,12 +69,13 @@ impl<'a> Router<'a> {
                 self.trackers.on_http(&mut self.cx, self.torrents, (id, from), result);
             }
             Event::Resolved { id, result } => {
-                self.trackers.on_resolved(&mut self.cx, self.torrents, id, result);
+                self.trackers.on_resolved(&mut self.cx, id, result);
             }
             Event::Datagram { from, data } => self.on_datagram(from, data),
             Event::LocalAnnounce { from, data } => {
                 self.lsd.handle(&mut self.cx, self.torrents, from, data);
             }
+            Event::Network(change) => self.on_network_change(change),
             Event::Command(command) => self.on_command(command),
         }
     }

@@ -22,10 +22,15 @@ impl Router<'_> {
     pub(crate) fn settle(&mut self) {
         self.send_away();
         self.timers.handle_timeout(self.cx.now, self.cx.dirty);
+        self.dialer.set_out(self.cx.network.is_out());
         self.trackers.settle(&mut self.cx, self.torrents);
+        if self.cx.network.take_back() && !self.cx.is_ending {
+            self.start_over();
+        }
         while let Some(id) = self.cx.dirty.pop_torrent() {
             self.settle_torrent(id);
         }
+        self.trackers.send_due(&mut self.cx, self.torrents);
         self.lsd.settle(&mut self.cx, self.torrents);
         if let Some(dht) = &mut self.dht {
             dht.settle(&mut self.cx, self.torrents);
@@ -137,6 +142,9 @@ impl Router<'_> {
             cx.dirty.show(id);
         }
         if let Some(reason) = overdue(cx, peer, is_crowded) {
+            if peer.is_live() && cx.now.since(peer.conn().received_at()) >= SILENCE_TIMEOUT {
+                cx.network.unheard(cx.now, peer.conn().addr().ip(), true);
+            }
             self.retry(key, CloseCause::Remote);
             return self.close(key, reason);
         }

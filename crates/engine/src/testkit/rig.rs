@@ -4,8 +4,9 @@ use crate::Engine;
 use crate::config::Config;
 use crate::event::{AddTorrent, DiskEvent, Event};
 use crate::ids::{PeerKey, TorrentId};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Resolve};
 use crate::testkit::{Effects, FarEnd, carry_out};
+use std::net::IpAddr;
 use ztor_base::Instant;
 
 /// A peer for parts of the engine that stand alone; different numbers give different peers.
@@ -56,6 +57,14 @@ impl Rig {
     /// Ends the turn; its effects wait in [`out`](Self::out).
     pub fn settle(&mut self) {
         self.engine.settle(self.now, &mut self.out);
+    }
+
+    /// Answers all look-ups of names with this address, and ends the turn.
+    pub fn answer_lookups(&mut self, ip: IpAddr) {
+        for Resolve { id, .. } in std::mem::take(&mut self.out.resolves) {
+            self.handle(Event::Resolved { id, result: Ok(vec![ip]) });
+        }
+        self.settle();
     }
 
     /// Takes the effects, to give them to [`carry_out`], which may lead to new ones.

@@ -19,6 +19,7 @@ fn partial(wanted: usize, have: u32) -> (Rig, TorrentId) {
     }
     rig.disk(id, DiskEvent::Checked { have: on_disk });
     rig.settle();
+    rig.answer_lookups([192, 0, 2, 1].into());
     (rig, id)
 }
 
@@ -75,6 +76,7 @@ fn num_want_of_a_seed_is_bounded_by_free_places() {
         let on_disk = if have == 8 { Bitfield::full(8) } else { Bitfield::new(8) };
         rig.disk(id, DiskEvent::Checked { have: on_disk });
         rig.settle();
+        rig.answer_lookups([192, 0, 2, 1].into());
         assert_eq!(announced(&mut rig, "numwant"), [Some(num_want.to_owned())]);
     }
 }

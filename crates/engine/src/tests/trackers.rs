@@ -32,6 +32,7 @@ fn peers_of_a_network_are_named_by_trackers_of_it() {
         (Some("127.0.0.1"), &[1, 2, 3, 4, 5]),
     ] {
         let (mut rig, id) = announcing("http://tracker.example/announce");
+        rig.answer_lookups([192, 0, 2, 1].into());
         let asked = rig.out.https.pop().expect("it is asked");
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for addr in named.map(|addr| addr.parse::<SocketAddr>().unwrap()) {
@@ -93,6 +94,7 @@ fn what_a_tracker_repeats_of_its_url_is_not_shown() {
     for (key, status) in [("14:failure reason", 200), ("15:warning message", 200), ("14:failure reason", 403)]
     {
         let (mut rig, _) = announcing(&format!("http://tracker.example/{SECRET}/announce"));
+        rig.answer_lookups([192, 0, 2, 1].into());
         let asked = rig.out.https.pop().expect("it is asked");
         let body = format!("d8:intervali900e5:peers0:{key}{length}:{reason}e").replace(
             // Keys are sorted.

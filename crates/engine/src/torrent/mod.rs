@@ -19,6 +19,7 @@ use crate::metadata::{Fetch, Layers};
 use crate::status::TorrentState;
 use crate::trackers::TorrentTrackers;
 use fastrand::Rng;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_base::{Instant, SwarmId};
 use ztor_metainfo::{InfoHashes, Metainfo};
@@ -111,6 +112,22 @@ impl Torrent {
     /// The swarm that it is announced to.
     pub(crate) fn swarm_id(&self) -> SwarmId {
         self.hashes.swarm_id()
+    }
+
+    /// The v2 swarm of a hybrid torrent.
+    pub(crate) fn second_swarm(&self) -> Option<SwarmId> {
+        self.hashes.swarm_ids().nth(1)
+    }
+
+    /// Returns true for the v2 swarm of a hybrid torrent.
+    pub(crate) fn is_second_swarm(&self, swarm: SwarmId) -> bool {
+        self.second_swarm() == Some(swarm)
+    }
+
+    /// The swarm that a peer is called in: the one that its address was found in.
+    pub(crate) fn swarm_at(&self, addr: SocketAddr) -> SwarmId {
+        let second = self.second_swarm().filter(|_| self.known.is_second_swarm(addr));
+        second.unwrap_or_else(|| self.swarm_id())
     }
 
     /// Peers come from the trackers only (BEP 27).

@@ -100,6 +100,14 @@ impl Torrents {
         self.own_addrs
     }
 
+    /// The world sees us at other addresses now.
+    pub(crate) fn forget_own_addrs(&mut self) {
+        self.own_addrs = OwnAddrs::default();
+        for torrent in self.map.values_mut() {
+            torrent.known_mut().set_own_addrs(self.own_addrs);
+        }
+    }
+
     /// The world sees us at this address. Addresses are ordered by it from now on (BEP 40).
     pub(crate) fn seen_as(&mut self, ip: IpAddr, port: u16) {
         let ip = ip.to_canonical();

@@ -1,63 +1,75 @@
 //! Announces, from the due date to the peers they bring.
 
+mod hosts;
 mod of_torrent;
-mod pending;
+mod replies;
+mod rounds;
+mod target;
 
 pub(crate) use of_torrent::TorrentTrackers;
 
 use crate::cx::Cx;
-use crate::discovery::known::Origin;
 use crate::ids::RequestId;
-use crate::outbox::{HttpGet, Outbox, Resolve};
+use crate::outbox::{HttpGet, IpFamily, Outbox, Resolve};
 use crate::torrent::{Torrent, Torrents};
 use crate::torrent_event::TorrentEvent;
 use fastrand::Rng;
-use pending::{Announce, Kind, Pending, UdpTarget};
+use hosts::{Ask, Class, Goodbye, HostId, Hosts, Next, Outcome};
+use rounds::{Part, Rounds};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use url::Url;
-use ztor_base::addr::{is_local, may_refer};
-use ztor_base::{Duration, Instant};
-use ztor_tracker::announcer::{Due, TrackerId};
-use ztor_tracker::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, TrackerError, http, udp};
+use std::net::IpAddr;
+use target::{Addresses, Target};
+use ztor_base::{Instant, SwarmId};
+use ztor_tracker::announcer::TrackerId;
+use ztor_tracker::{AnnounceEvent, AnnounceRequest, TrackerError, http, udp};
 
 /// Peers asked for while downloading.
 const NUM_WANT: u32 = 100;
-/// How long a goodbye is worth waiting for.
-const GOODBYE_TIMEOUT: Duration = Duration::from_millis(1500);
-/// How long the address of a UDP tracker is believed: many torrents have the same few, and announce by the hour.
-const NAME_LIFE: Duration = Duration::from_secs(600);
-const MAX_NAMES: usize = 512;
 
-/// Announces of all torrents that are under way.
+/// Announces of all torrents: they wait for their turn at a host, and are under way.
 pub(crate) struct Trackers {
-    pending: Pending,
+    hosts: Hosts,
+    rounds: Rounds,
+    /// Names that are looked up.
+    lookups: BTreeMap<RequestId, HostId>,
     udp: udp::Client,
     /// BEP 7: the same for all announces of this run, so that a tracker knows us after our address changed.
     key: u32,
-    /// Addresses of UDP trackers, and until when they are believed. At most [`MAX_NAMES`].
-    names: BTreeMap<String, (Instant, Vec<IpAddr>)>,
+}
+
+/// An announce that is sent now.
+struct Sending<'a> {
+    url: &'a str,
+    host: HostId,
+    addresses: Addresses,
+    tracker: TrackerId,
+    torrent: crate::ids::TorrentId,
+    request: AnnounceRequest,
+    /// The other swarm of a hybrid torrent.
+    v2: Option<SwarmId>,
 }
 
 impl Trackers {
-    pub(crate) fn new(rng: &mut Rng) -> Self {
+    pub(crate) fn new(max_sockets: usize, rng: &mut Rng) -> Self {
         Self {
-            pending: Pending::default(),
+            hosts: Hosts::new(max_sockets),
+            rounds: Rounds::default(),
+            lookups: BTreeMap::new(),
             udp: udp::Client::new(rng.u64(..)),
-            names: BTreeMap::new(),
             key: rng.u32(..),
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.udp.poll_timeout().into_iter().chain(self.pending.next_goodbye()).min()
+        self.udp.poll_timeout().into_iter().chain(self.hosts.poll_timeout()).min()
     }
 
+    /// Returns true if goodbyes wait or are under way.
     pub(crate) fn has_goodbyes(&self) -> bool {
-        self.pending.next_goodbye().is_some()
+        self.hosts.has_goodbyes() || self.rounds.has_goodbyes()
     }
 
-    /// Makes the announces of a torrent that are due.
+    /// Queues the announces of a torrent that are due.
     pub(crate) fn announce_due(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent) {
         let id = torrent.id();
         let announcer = torrent.trackers_mut().announcer_mut();
@@ -66,196 +78,186 @@ impl Trackers {
             let message = message.unwrap_or_default();
             TorrentEvent::Tracker { torrent: id, tracker, message, is_error: true }
         }));
-        let wants_peers =
-            !torrent.is_finished() && torrent.peers().len() < cx.config.max_peers_per_torrent / 2;
+        let is_finished = torrent.is_finished();
+        let wants_peers = !is_finished && torrent.peers().len() < cx.config.max_peers_per_torrent / 2;
         while torrent.is_open()
             && !cx.is_ending
-            && let Some(due) = torrent.trackers_mut().poll(cx, wants_peers)
+            && let Some(tracker) = torrent.trackers_mut().poll(cx, wants_peers)
         {
-            self.announce(cx, torrent, due, None);
+            let trackers = torrent.trackers_mut();
+            let class = match () {
+                () if trackers.announcer().is_new_to(tracker) => Class::New,
+                () if !is_finished && trackers.lacks_source() => Class::Starving,
+                () => Class::Regular,
+            };
+            match trackers.announcer().url(tracker).map(Target::of) {
+                Some(Ok(target)) => {
+                    self.hosts.queue(target.origin, class, Ask::Announce { torrent: id, tracker });
+                }
+                Some(Err(error)) => self.fail(cx, torrent, tracker, None, &error),
+                None => {}
+            }
         }
     }
 
-    /// Sends `stopped` to every tracker of a torrent that has heard of us.
+    /// Queues `stopped` to every tracker of a torrent that has heard of us. What waits for the torrent is not sent any more,
+    /// and no answer to what is under way counts.
     pub(crate) fn say_goodbye(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent) {
-        // What is still under way must not be repeated after the goodbye.
-        for number in torrent.trackers_mut().take_announcing() {
-            self.pending.remove(number);
-            self.udp.cancel(number.0);
+        for request in self.rounds.drop_torrent(torrent.id()) {
+            // It must not be repeated after the goodbye.
+            self.udp.cancel(request.0);
+            self.end_part(cx, request, Outcome::Cancelled, Some(TrackerError::Timeout));
         }
         cx.dirty.show(torrent.id());
         for due in torrent.trackers_mut().announcer_mut().stop() {
-            self.announce(cx, torrent, due, Some(cx.now + GOODBYE_TIMEOUT));
+            let Ok(target) = Target::of(&due.url) else { continue };
+            let goodbye = Goodbye {
+                torrent: torrent.id(),
+                tracker: due.tracker,
+                request: self.request(cx, torrent, due.event, due.tracker_id),
+                url: due.url,
+                v2: torrent.second_swarm(),
+            };
+            self.hosts.queue(target.origin, Class::Goodbye, Ask::Goodbye(Box::new(goodbye)));
         }
     }
 
-    fn announce(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent, due: Due, goodbye_until: Option<Instant>) {
+    /// Only goodbyes are sent from now on.
+    pub(crate) fn end(&mut self) {
+        self.hosts.end();
+    }
+
+    /// Sends what may be sent: urgent announces first, and to no host more than it can take.
+    pub(crate) fn send_due(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
+        while let Some(next) = self.hosts.next(cx.now, cx.rng) {
+            match next {
+                Next::LookUp { host, name } => {
+                    let id = self.rounds.next_id();
+                    self.lookups.insert(id, host);
+                    cx.out.resolves.push(Resolve { id, host: name });
+                }
+                Next::Send { host, addresses, ask: Ask::Announce { torrent, tracker } } => {
+                    let Some(torrent) = torrents.get_mut(torrent) else { continue };
+                    let Some(due) = torrent.trackers_mut().announcer_mut().begin(cx.now, tracker) else {
+                        continue;
+                    };
+                    let sending = Sending {
+                        url: &due.url,
+                        host,
+                        addresses,
+                        tracker,
+                        torrent: torrent.id(),
+                        request: self.request(cx, torrent, due.event, due.tracker_id),
+                        v2: torrent.second_swarm(),
+                    };
+                    cx.dirty.show(torrent.id());
+                    if let Err(error) = self.send(cx, sending) {
+                        self.fail(cx, torrent, tracker, Some((host, cx.now)), &error);
+                    }
+                }
+                Next::Send { host, addresses, ask: Ask::Goodbye(goodbye) } => {
+                    let Goodbye { torrent, tracker, url, request, v2 } = *goodbye;
+                    let sending = Sending { url: &url, host, addresses, tracker, torrent, request, v2 };
+                    // Where nothing may be sent to, nobody has heard of us: there is nothing to say.
+                    self.send(cx, sending).ok();
+                }
+                Next::GiveUp { ask: Ask::Announce { torrent, tracker }, error, retry_at } => {
+                    if let Some(torrent) = torrents.get_mut(torrent) {
+                        let announcer = torrent.trackers_mut().announcer_mut();
+                        announcer.on_unreachable(tracker, &error, retry_at);
+                        cx.dirty.mark_torrent(torrent.id());
+                    }
+                }
+                // Whoever does not answer has no use for it either.
+                Next::GiveUp { ask: Ask::Goodbye(_), .. } => {}
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        cx: &Cx<'_>,
+        torrent: &Torrent,
+        event: AnnounceEvent,
+        tracker_id: Option<Vec<u8>>,
+    ) -> AnnounceRequest {
         let totals = torrent.exchange().totals();
-        let request = AnnounceRequest {
+        AnnounceRequest {
             info_hash: torrent.swarm_id(),
             peer_id: cx.config.peer_id,
             port: cx.config.listen_port,
             uploaded: totals.session_uploaded(),
             downloaded: totals.session_downloaded(),
             left: torrent.exchange().missing_bytes(),
-            event: due.event,
-            num_want: Some(num_want(cx, torrent, due.event)),
+            event,
+            num_want: Some(num_want(cx, torrent, event)),
             key: self.key,
-            tracker_id: due.tracker_id,
+            tracker_id,
             ip: None,
-        };
-        let number = self.pending.next_id();
-        torrent.trackers_mut().announcing(number);
-        let url = Url::parse(&due.url).ok();
-        let is_udp = url.as_ref().is_some_and(|url| url.scheme() == "udp");
-        let target = url.as_ref().filter(|_| is_udp).and_then(UdpTarget::of);
-        let mut known = None;
-        let started = match (&target, is_udp) {
-            (Some(target), _) => {
-                known = self.names.get(&target.host).filter(|(until, _)| *until > cx.now).cloned();
-                if known.is_none() {
-                    cx.out.resolves.push(Resolve { id: number, host: target.host.clone() });
+        }
+    }
+
+    /// Sends an announce, in a part for each address family and each swarm.
+    fn send(&mut self, cx: &mut Cx<'_>, sending: Sending<'_>) -> Result<(), TrackerError> {
+        let Sending { url, host, addresses, tracker, torrent, request, v2 } = sending;
+        let target = Target::of(url)?;
+        let is_udp = target.origin.is_udp();
+        // Over HTTP this depends on what is asked, and `http::may_ask_loopback` decides.
+        let addresses = if is_udp && !target.is_here { addresses.elsewhere() } else { addresses };
+        if addresses.is_empty() {
+            let why = "its name leads to this machine, which it does not say itself";
+            return Err(TrackerError::Network(why.into()));
+        }
+        let has_both = addresses.v4.is_some() && addresses.v6.is_some();
+        let swarms = [(false, Some(request.info_hash)), (true, v2)];
+        let is_goodbye = request.event == AnnounceEvent::Stopped;
+        let round = self.rounds.start(cx.now, (torrent, tracker, host), is_goodbye);
+        for (is_v2, swarm) in swarms {
+            let Some(info_hash) = swarm else { continue };
+            let request = AnnounceRequest { info_hash, ..request.clone() };
+            let url = if is_udp { None } else { Some(http::announce_url(url, &request)?) };
+            for to in addresses.each(target.origin.port) {
+                let part = Part { round, is_v2, is_udp, to: Some(to.ip()) };
+                let Some(id) = self.rounds.add(part) else { continue };
+                self.hosts.sent(cx.now, host, id);
+                match &url {
+                    Some(url) => {
+                        let family = has_both.then_some(IpFamily::of(to.ip()));
+                        cx.out.https.push(HttpGet { id, url: url.clone(), family });
+                    }
+                    None => self.udp.announce(cx.now, id.0, to, &target.url_data, request.clone()),
                 }
-                Ok(())
             }
-            (None, true) => Err(TrackerError::BadUrl { why: "it names no host" }),
-            (None, false) => http::announce_url(&due.url, &request).map(|url| {
-                cx.out.https.push(HttpGet { id: number, url, is_goodbye: goodbye_until.is_some() });
-            }),
-        };
-        let kind = target.map_or(Kind::Http, |target| Kind::Resolving { target });
-        let (torrent_id, tracker) = (torrent.id(), due.tracker);
-        let announce =
-            Announce { torrent: torrent_id, tracker, request, asked_at: None, goodbye_until, kind };
-        self.pending.insert(number, announce);
-        if let Err(error) = started {
-            self.announced(cx, Some(torrent), number, Err(error));
-        } else if let Some((_, ips)) = known {
-            self.announce_to(cx, Some(torrent), number, &ips);
         }
+        Ok(())
     }
 
-    /// Takes the answer to an HTTP request; `from` is the address of the server.
-    pub(crate) fn on_http(
-        &mut self,
-        cx: &mut Cx<'_>,
-        torrents: &mut Torrents,
-        (id, from): (RequestId, Option<IpAddr>),
-        result: Result<(u16, Vec<u8>), String>,
-    ) {
-        if let Some(announce) = self.pending.get_mut(id) {
-            announce.asked_at = from;
-        }
-        let reply = match result {
-            Ok((status, body)) => http::parse_response(status, &body),
-            Err(reason) => Err(TrackerError::Network(reason)),
-        };
-        self.on_reply(cx, torrents, id, reply);
-    }
-
-    /// Takes the addresses of a UDP tracker.
+    /// Takes the addresses of a host of trackers.
     pub(crate) fn on_resolved(
         &mut self,
         cx: &mut Cx<'_>,
-        torrents: &mut Torrents,
         id: RequestId,
         result: Result<Vec<IpAddr>, String>,
     ) {
-        let Some((announce, target)) = self.pending.get_udp(id) else { return };
-        let torrent = torrents.get_mut(announce.torrent);
-        match result {
-            Ok(ips) => {
-                if self.names.len() >= MAX_NAMES {
-                    self.names.pop_first();
-                }
-                if !ips.is_empty() {
-                    self.names.insert(target.host.clone(), (cx.now + NAME_LIFE, ips.clone()));
-                }
-                self.announce_to(cx, torrent, id, &ips);
-            }
-            Err(reason) => {
-                self.announced(cx, torrent, id, Err(TrackerError::Network(reason)));
-            }
+        let Some(host) = self.lookups.remove(&id) else { return };
+        if result.is_err() {
+            cx.network.unheard_name(cx.now, self.hosts.name(host), self.hosts.has_answered(host));
         }
+        self.hosts.resolved(cx.now, host, result, cx.rng);
     }
 
-    /// Announces to a UDP tracker with these addresses, over both address families if it has both.
-    fn announce_to(
-        &mut self,
-        cx: &mut Cx<'_>,
-        mut torrent: Option<&mut Torrent>,
-        id: RequestId,
-        ips: &[IpAddr],
-    ) {
-        let udp = self.pending.get_udp(id);
-        let Some((announce, target)) = udp.map(|(announce, target)| (announce.clone(), target.clone()))
-        else {
-            return;
-        };
-        let (first, second) = match target.choose(ips) {
-            Ok(chosen) => chosen,
-            Err(why) => {
-                self.announced(cx, torrent, id, Err(TrackerError::Network(why.into())));
-                return;
-            }
-        };
-        let sibling = second.map(|second| (self.pending.next_id(), second));
-        self.send_udp(cx, id, first, (sibling.map(|(id, _)| id), &target), announce.clone());
-        if let Some((sibling, second)) = sibling {
-            if let Some(torrent) = &mut torrent {
-                torrent.trackers_mut().announcing(sibling);
-            }
-            self.send_udp(cx, sibling, second, (Some(id), &target), announce);
-        }
+    /// The network is back, or another: hosts that did not answer may again.
+    pub(crate) fn start_over(&mut self, now: Instant) {
+        self.hosts.start_over(now);
+        self.udp.start_over(now);
     }
 
-    fn send_udp(
-        &mut self,
-        cx: &Cx<'_>,
-        id: RequestId,
-        to: SocketAddr,
-        (sibling, target): (Option<RequestId>, &UdpTarget),
-        announce: Announce,
-    ) {
-        self.udp.announce(cx.now, id.0, to, &target.url_data, announce.request.clone());
-        let kind = Kind::Udp { target: target.clone(), sibling, is_echo: false };
-        self.pending.insert(id, Announce { asked_at: Some(to.ip()), kind, ..announce });
-    }
-
-    /// Takes a datagram of a UDP tracker.
-    pub(crate) fn handle_datagram(
-        &mut self,
-        cx: &mut Cx<'_>,
-        torrents: &mut Torrents,
-        from: SocketAddr,
-        data: &[u8],
-    ) {
-        if self.udp.handle(cx.now, from, data) {
-            self.drain_udp(cx, torrents);
-        }
-    }
-
-    /// Takes what has come or timed out since the last turn.
+    /// Takes what has timed out since the last turn.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
+        self.hosts.set_out(cx.network.is_out());
         self.udp.handle_timeout(cx.now);
         self.drain_udp(cx, torrents);
-        while let Some((id, announce)) = self.pending.pop_late_goodbye(cx.now) {
-            if let Some(torrent) = announce.and_then(|announce| torrents.get_mut(announce.torrent)) {
-                torrent.trackers_mut().announced(id);
-            }
-            self.udp.cancel(id.0);
-        }
-    }
-
-    fn drain_udp(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
-        while let Some((token, result)) = self.udp.poll_event() {
-            let result = match result {
-                Ok(Reply::Announce(reply)) => Ok(reply),
-                Ok(Reply::Scrape(_)) => continue,
-                Err(error) => Err(error),
-            };
-            self.on_reply(cx, torrents, RequestId(token), result);
-        }
+        self.hosts.handle_timeout(cx.now, cx.rng);
     }
 
     /// Hands over datagrams that wait to be sent.
@@ -263,65 +265,6 @@ impl Trackers {
         while let Some(datagram) = self.udp.poll_transmit() {
             out.datagrams.push(datagram);
         }
-    }
-
-    fn on_reply(
-        &mut self,
-        cx: &mut Cx<'_>,
-        torrents: &mut Torrents,
-        id: RequestId,
-        result: Result<AnnounceReply, TrackerError>,
-    ) {
-        let torrent = self.pending.get(id).and_then(|announce| torrents.get_mut(announce.torrent));
-        if let Some(ip) = self.announced(cx, torrent, id, result) {
-            torrents.seen_as(ip, cx.config.listen_port);
-        }
-    }
-
-    /// Takes the outcome of an announce. Returns our address as the tracker sees it.
-    fn announced(
-        &mut self,
-        cx: &mut Cx<'_>,
-        torrent: Option<&mut Torrent>,
-        id: RequestId,
-        result: Result<AnnounceReply, TrackerError>,
-    ) -> Option<IpAddr> {
-        let announce = self.pending.remove(id)?;
-        let is_left_to_sibling = self.pending.leave_to_sibling(&announce, result.is_ok());
-        let torrent = torrent?;
-        torrent.trackers_mut().announced(id);
-        if is_left_to_sibling {
-            return None;
-        }
-        cx.dirty.mark_torrent(torrent.id());
-        let reply = match result {
-            Ok(reply) => reply,
-            Err(_) if announce.is_echo() => return None,
-            Err(error) => {
-                // It may have moved.
-                if let Some(target) = announce.target() {
-                    self.names.remove(&target.host);
-                }
-                torrent.trackers_mut().announcer_mut().on_error(cx.now, announce.tracker, &error);
-                cx.out.events.push(event(torrent, announce.tracker, &error.to_string(), true));
-                return None;
-            }
-        };
-        if !announce.is_echo() {
-            torrent.trackers_mut().announcer_mut().on_reply(cx.now, announce.tracker, &reply);
-        }
-        if let Some(warning) = &reply.warning {
-            cx.out.events.push(event(torrent, announce.tracker, warning, false));
-        }
-        let origin = Origin::Tracker(announce.tracker.index());
-        for peer in reply.peers {
-            let ip = peer.addr.ip();
-            if announce.asked_at.map_or(!is_local(ip), |teller| may_refer(teller, ip)) {
-                torrent.known_mut().add(cx.now, peer.addr, origin, peer.peer_id, cx.rng);
-            }
-        }
-        // A tracker in the local network sees an address that means nothing elsewhere.
-        reply.external_ip.filter(|ip| !is_local(*ip))
     }
 }
 
@@ -334,11 +277,4 @@ fn num_want(cx: &Cx<'_>, torrent: &Torrent, event: AnnounceEvent) -> u32 {
         _ if torrent.is_finished() => NUM_WANT.min(u32::try_from(places).unwrap_or(u32::MAX)),
         _ => NUM_WANT,
     }
-}
-
-fn event(torrent: &Torrent, tracker: TrackerId, message: &str, is_error: bool) -> TorrentEvent {
-    let status = torrent.trackers().announcer().status().find(|status| status.id == tracker);
-    let (shown, url) = status.map_or_else(Default::default, |s| (s.shown_url.clone(), s.url.as_str()));
-    let message = ztor_tracker::redact_echo(message, url);
-    TorrentEvent::Tracker { torrent: torrent.id(), tracker: shown, message, is_error }
 }

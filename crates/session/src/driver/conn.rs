@@ -10,6 +10,7 @@ use bytes::BytesMut;
 use mio::event::Event as Ready;
 use mio::net::TcpStream;
 use std::io;
+use std::net::IpAddr;
 use ztor_base::Instant;
 use ztor_engine::SendBlock;
 use ztor_utp::{ConnKey, Endpoint};
@@ -78,6 +79,14 @@ impl Conn {
 
     pub(super) fn into_link(self) -> Link {
         self.link
+    }
+
+    /// Our address, if the system has one for the connection alone.
+    pub(super) fn local_ip(&self) -> Option<IpAddr> {
+        match &self.link {
+            Link::Tcp(stream) => stream.local_addr().ok().map(|addr| addr.ip().to_canonical()),
+            Link::Utp(_) => None,
+        }
     }
 
     pub(super) fn cipher(&self) -> &StreamCipher {

@@ -13,8 +13,9 @@ use mio::event::Event as Ready;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use slotmap::SecondaryMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 use ztor_base::Instant;
 use ztor_engine::{PeerKey, SendBlock};
 use ztor_storage::{FileSlice, TorrentStore};
@@ -113,6 +114,12 @@ impl Conns {
 
     pub(super) fn keys(&self) -> Vec<PeerKey> {
         self.table.keys().collect()
+    }
+
+    /// The TCP connections from these addresses of ours.
+    pub(super) fn of_addresses(&self, own: &BTreeSet<IpAddr>) -> Vec<PeerKey> {
+        let is_from = |conn: &Conn| conn.local_ip().is_some_and(|ip| own.contains(&ip));
+        self.table.iter().filter(|(_, conn)| is_from(conn)).map(|(key, _)| key).collect()
     }
 
     /// Returns true if the stream is not known to be plain, and its handshake is not done.

@@ -6,6 +6,7 @@ use super::conn::Progress;
 use super::conns::Read;
 use super::utp::UtpEvent;
 use crate::bind::DeviceState;
+use crate::interfaces::Moved;
 use crate::message::NetEvent;
 use crate::snapshot::SessionEvent;
 use bytes::BytesMut;
@@ -13,7 +14,7 @@ use mio::event::Event as Ready;
 use mio::net::TcpStream;
 use std::net::SocketAddr;
 use ztor_base::Duration;
-use ztor_engine::{CloseCause, Command, Event, PeerKey, Transport};
+use ztor_engine::{CloseCause, Command, Event, NetworkChange, PeerKey, Transport};
 use ztor_utp::ConnKey;
 
 impl Driver {
@@ -22,6 +23,7 @@ impl Driver {
         match message {
             NetEvent::Engine(event) => self.cx.handle(event),
             NetEvent::Device(state) => self.on_device(state),
+            NetEvent::Moved(moved) => self.on_moved(&moved),
             NetEvent::KeyResult { peer, result } => {
                 let first = self.handshakes.on_key_result(&mut self.cx, &mut self.conns, peer, result);
                 self.on_handshake(peer, first);
@@ -106,6 +108,25 @@ impl Driver {
             self.cx.emit(SessionEvent::Interface { name, is_there });
         }
         self.listen_again();
+    }
+
+    /// Handles a change of our addresses.
+    fn on_moved(&mut self, moved: &Moved) {
+        for key in self.conns.of_addresses(&moved.lost) {
+            self.close(key, CloseReason::InterfaceGone);
+        }
+        if moved.is_elsewhere {
+            tracing::info!("others see us at another address now: announcing again");
+            self.control.forget_names();
+            self.cx.handle(Event::Network(NetworkChange::Moved));
+        }
+    }
+
+    /// Notes that the machine has slept.
+    pub(super) fn on_slept(&mut self, slept: Duration) {
+        tracing::info!(seconds = slept.as_secs(), "the machine has slept");
+        self.control.forget_names();
+        self.cx.handle(Event::Network(NetworkChange::Slept(slept)));
     }
 
     /// Handles an event of a TCP connection.

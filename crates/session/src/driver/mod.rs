@@ -41,7 +41,7 @@ mod torrents;
 mod udp;
 mod utp;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SleepWatch};
 use crate::control::Control;
 use crate::disk::Disk;
 use crate::inbox::Inbox;
@@ -74,6 +74,7 @@ use ztor_engine::{Engine, PeerKey, Unsaved};
 pub(crate) struct Driver {
     poll: Poll,
     clock: Clock,
+    sleep: SleepWatch,
     cx: Context,
     device: Device,
     listeners: Listeners,
@@ -120,6 +121,7 @@ impl Driver {
         Ok(Self {
             poll: parts.poll,
             clock: parts.clock,
+            sleep: SleepWatch::start(),
             cx: Context::new(now, parts.engine, parts.publisher),
             device: parts.device,
             listeners,
@@ -149,6 +151,9 @@ impl Driver {
             }
             let now = self.clock.now();
             self.cx.turn(now);
+            if let Some(slept) = self.sleep.take_sleep() {
+                self.on_slept(slept);
+            }
             for event in &events {
                 match event.token() {
                     WAKER => {}

@@ -11,10 +11,10 @@ fn at(seconds: u64) -> Instant {
 
 fn announcer(tiers: &[&[&str]]) -> Announcer {
     let url = |name: &&str| format!("http://{name}.example/announce");
-    Announcer::new(
-        tiers.iter().map(|tier| tier.iter().map(url).collect()).collect(),
-        &mut fastrand::Rng::with_seed(1),
-    )
+    let tiers = tiers.iter().map(|tier| tier.iter().map(url).collect()).collect();
+    let mut announcer = Announcer::new(tiers, &mut fastrand::Rng::with_seed(1));
+    announcer.spread_permille = 0;
+    announcer
 }
 
 fn reply(interval_s: u32, min_interval_s: Option<u32>) -> AnnounceReply {
@@ -23,7 +23,8 @@ fn reply(interval_s: u32, min_interval_s: Option<u32>) -> AnnounceReply {
 
 /// Polls once and gives the first letters of the tracker's host and the event.
 fn poll(announcer: &mut Announcer, now: Instant, wants: bool) -> Option<(TrackerId, String, AnnounceEvent)> {
-    let due = announcer.poll_announce(now, wants)?;
+    let id = announcer.poll_announce(now, wants)?;
+    let due = announcer.begin(now, id).unwrap();
     let host = due.url.trim_start_matches("http://").split('.').next().unwrap().to_owned();
     Some((due.tracker, host, due.event))
 }
@@ -174,7 +175,8 @@ fn what_is_not_spoken_is_shown_and_skipped() {
         tiers.iter().map(|t| t.iter().map(ToString::to_string).collect()).collect(),
         &mut fastrand::Rng::with_seed(1),
     );
-    assert_eq!(a.poll_announce(at(0), true).unwrap().url, "http://t.example/announce");
+    let id = a.poll_announce(at(0), true).unwrap();
+    assert_eq!(a.begin(at(0), id).unwrap().url, "http://t.example/announce");
     let messages: Vec<_> = a.status().filter_map(|s| s.message.clone()).collect();
     assert_eq!(messages.len(), 2);
     assert!(messages.contains(&"wss trackers are not supported".to_owned()), "{messages:?}");
@@ -221,7 +223,9 @@ fn intervals_have_a_floor_but_for_local_trackers() {
     ] {
         for wants_peers in [false, true] {
             let mut a = Announcer::new(vec![vec![url.to_owned()]], &mut fastrand::Rng::with_seed(1));
-            let id = a.poll_announce(at(0), wants_peers).unwrap().tracker;
+            a.spread_permille = 0;
+            let id = a.poll_announce(at(0), wants_peers).unwrap();
+            a.begin(at(0), id).unwrap();
             a.on_reply(at(0), id, &reply(0, Some(0)));
             assert_eq!(a.poll_announce(at(least - 1), wants_peers), None, "{url}");
             assert!(a.poll_announce(at(least), wants_peers).is_some(), "{url}");
@@ -234,7 +238,8 @@ fn intervals_have_a_floor_but_for_local_trackers() {
 fn passkeys_that_trackers_repeat_stay_out_of_messages() {
     let url = "https://t.example/0123abcdef/announce?passkey=fedcba3210".to_owned();
     let mut a = Announcer::new(vec![vec![url]], &mut fastrand::Rng::with_seed(1));
-    let id = a.poll_announce(at(0), true).unwrap().tracker;
+    let id = a.poll_announce(at(0), true).unwrap();
+    a.begin(at(0), id).unwrap();
     let reason = "passkey fedcba3210 is unknown".to_owned();
     a.on_error(at(0), id, &TrackerError::Failure { reason, retry: Retry::Unsaid });
     let message = |a: &Announcer| a.status().next().unwrap().message.clone().unwrap();
@@ -242,7 +247,7 @@ fn passkeys_that_trackers_repeat_stay_out_of_messages() {
     assert!(a.poll_announce(at(1000), true).is_some());
     a.on_error(at(1000), id, &TrackerError::HttpStatus { status: 404, body: "no 0123ABCDEF".into() });
     assert_eq!(message(&a), "HTTP status 404: no …");
-    assert!(a.poll_announce(at(2000), true).is_some());
+    assert!(poll(&mut a, at(2000), true).is_some());
     let warning = Some("0123abcdef is old".to_owned());
     a.on_reply(at(2000), id, &AnnounceReply { warning, ..reply(1800, None) });
     assert_eq!(message(&a), "… is old");
@@ -266,7 +271,9 @@ proptest! {
         for (wait, what, wants) in steps {
             now += Duration::from_secs(wait);
             let mut turns = 0;
-            while let Some(due) = a.poll_announce(now, wants) {
+            while let Some(id) = a.poll_announce(now, wants) {
+                let due = a.begin(now, id).unwrap();
+                prop_assert_eq!((due.tracker, a.begin(now, id)), (id, None));
                 turns += 1;
                 prop_assert!(turns <= 100);
                 prop_assert!(under_way.iter().all(|(id, _)| *id != due.tracker));
@@ -308,17 +315,87 @@ fn all_trackers_are_asked_if_that_is_wished() {
     let mut announcer = Announcer::new(tiers, &mut fastrand::Rng::with_seed(1));
     let reply = AnnounceReply { interval_s: 1800, ..AnnounceReply::default() };
     let now = Instant::from_micros(1);
-    let first = announcer.poll_announce(now, false).unwrap();
+    announcer.spread_permille = 0;
+    let next = |announcer: &mut Announcer, now| {
+        let id = announcer.poll_announce(now, false)?;
+        announcer.begin(now, id)
+    };
+    let first = next(&mut announcer, now).unwrap();
     assert!(announcer.poll_announce(now, false).is_none());
     announcer.on_reply(now, first.tracker, &reply);
     assert!(announcer.poll_announce(now, false).is_none(), "one that works is enough");
     announcer.set_all(true);
     assert_eq!(announcer.poll_timeout(), Some(now));
-    let others: Vec<Due> = std::iter::from_fn(|| announcer.poll_announce(now, false)).collect();
+    let others: Vec<Due> = std::iter::from_fn(|| next(&mut announcer, now)).collect();
     assert_eq!(others.len(), 2);
     assert!(others.iter().all(|due| due.event == Started && due.tracker != first.tracker));
     others.iter().for_each(|due| announcer.on_reply(now, due.tracker, &reply));
     assert!(announcer.poll_announce(now, false).is_none(), "their interval holds for them, too");
     let later = now + Duration::from_secs(1800);
     assert_eq!(std::iter::from_fn(|| announcer.poll_announce(later, false)).count(), 3);
+}
+
+#[test]
+fn queued_announce_is_made_when_its_turn_comes() {
+    let mut a = announcer(&[&["a"], &["b"]]);
+    let first = a.poll_announce(at(0), true).unwrap();
+    assert_eq!(a.status().next().unwrap().state, TrackerState::Queued);
+    assert_eq!(a.poll_announce(at(100), true), None, "the wait for a turn is no silence of the tracker");
+    a.completed();
+    let due = a.begin(at(100), first).unwrap();
+    assert_eq!(due.event, Started, "it hears of a seed from the start");
+    assert_eq!(a.poll_announce(at(109), true), None);
+    assert!(a.poll_announce(at(110), true).is_some(), "its patience counts from the sending");
+    a.on_reply(at(110), first, &reply(1800, None));
+    assert_eq!(a.poll_announce(at(111), false), None, "nothing is owed");
+}
+
+#[test]
+fn queued_announce_is_dropped_by_a_stop() {
+    let mut a = announcer(&[&["a"]]);
+    let id = a.poll_announce(at(0), true).unwrap();
+    assert_eq!(a.stop(), [], "the tracker has never heard of us");
+    assert_eq!(a.begin(at(1), id), None);
+}
+
+#[test]
+fn unreachable_tracker_rests_as_long_as_its_host_and_lets_the_next_be_asked() {
+    let mut a = announcer(&[&["a"], &["b"]]);
+    let (first, ..) = poll(&mut a, at(0), true).unwrap();
+    a.on_unreachable(first, &TrackerError::Timeout, at(900));
+    let (second, host, _) = poll(&mut a, at(0), true).unwrap();
+    assert_eq!(host, "b");
+    a.on_error(at(1), second, &TrackerError::Failure { reason: "no".into(), retry: Retry::Unsaid });
+    let status = a.status().next().unwrap();
+    assert_eq!((status.state, status.next_announce), (TrackerState::Failing, Some(at(900))));
+    assert!(a.retry_unreachable(at(10)));
+    assert_eq!(poll(&mut a, at(10), true).unwrap().0, first, "the network is back");
+    assert_eq!(poll(&mut a, at(10), true), None, "the other refused, which is no matter of the network");
+}
+
+#[test]
+fn new_address_is_announced_whatever_the_interval() {
+    let mut a = announcer(&[&["a"]]);
+    let (id, ..) = poll(&mut a, at(0), true).unwrap();
+    a.on_reply(at(0), id, &reply(1800, Some(1800)));
+    assert_eq!(poll(&mut a, at(10), true), None);
+    a.reannounce(at(10));
+    assert_eq!(poll(&mut a, at(10), false).unwrap().2, Regular);
+}
+
+#[test]
+fn intervals_of_many_torrents_are_spread_and_never_cut() {
+    let urls = vec![vec!["http://a/announce".to_owned()]];
+    let mut rng = fastrand::Rng::with_seed(1);
+    let times: BTreeSet<Instant> = (0..100)
+        .map(|_| {
+            let mut a = Announcer::new(urls.clone(), &mut rng);
+            let (id, ..) = poll(&mut a, at(0), true).unwrap();
+            a.on_reply(at(0), id, &reply(1800, None));
+            assert_eq!(poll(&mut a, at(0), false), None);
+            a.poll_timeout().unwrap()
+        })
+        .collect();
+    assert!(times.len() > 30);
+    assert!(times.first() >= Some(&at(1800)) && times.last() <= Some(&at(1890)));
 }

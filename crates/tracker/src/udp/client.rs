@@ -1,6 +1,6 @@
 //! A client's transactions with any number of UDP trackers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use fastrand::Rng;
@@ -8,7 +8,7 @@ use ztor_base::addr::canonical;
 use ztor_base::{Duration, Instant, SwarmId};
 
 use super::codec::{DecodeError, Request, Response};
-use crate::{AnnounceReply, AnnounceRequest, Reply, Retry, TrackerError};
+use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, Retry, TrackerError};
 
 /// How long a connection id may be used after it came (BEP 15).
 const CONNECTION_LIFE: Duration = Duration::from_secs(60);
@@ -16,9 +16,15 @@ const CONNECTION_LIFE: Duration = Duration::from_secs(60);
 /// The wait for the first answer; it doubles with every try (BEP 15).
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
-/// How often a datagram is sent before its tracker is given up: for 105 seconds. BEP 15 would go on for two
-/// hours, but by then the next tracker should have been asked.
-const MAX_TRIES: u32 = 3;
+/// The same for a `stopped`. Whoever goes does not wait for 15 seconds, nor for long in all; a datagram that is lost is sent
+/// again all the same.
+const FIRST_WAIT_TO_GO: Duration = Duration::from_secs(1);
+
+/// How long an answer is waited for, in first waits: a datagram is sent three times. BEP 15 would go on for two hours, but by
+/// then the next tracker should have been asked.
+const WAITS: u32 = 7;
+/// The longest wait, in doublings of the first.
+const MAX_DOUBLINGS: u32 = 2;
 
 /// The UDP tracker client of BEP 15 as a state machine without I/O.
 ///
@@ -34,14 +40,16 @@ pub struct Client {
     waiting: BTreeMap<u32, Waiter>,
     transmits: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<(u64, Result<Reply, TrackerError>)>,
-    /// Not later than the first deadline of all.
-    wake: Option<Instant>,
+    /// What is to be done when: the first is due first.
+    deadlines: BTreeSet<(Instant, Due)>,
 }
 
 #[derive(Debug, Default)]
 struct Tracker {
     connection: Option<Connection>,
     connecting: Option<Try>,
+    /// Tasks that wait for the connection id.
+    waiting: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +74,7 @@ struct Task {
     /// `None` while its tracker's connection id is awaited.
     sent: Option<Try>,
     tries: u32,
+    give_up_at: Instant,
     /// Whether it has already asked for a connection id of its own after the tracker refused the cached one.
     reconnected: bool,
 }
@@ -82,6 +91,19 @@ enum Waiter {
     Task(u64),
 }
 
+/// Something to do at its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// A task is given up.
+    GiveUp(u64),
+    /// A tracker has not sent a connection id.
+    Connecting(SocketAddr),
+    /// A task has no answer.
+    Task(u64),
+    /// A connection id is too old.
+    Connection(SocketAddr),
+}
+
 impl Client {
     /// `seed` should be random, since transaction ids come from it.
     pub fn new(seed: u64) -> Self {
@@ -92,7 +114,7 @@ impl Client {
             waiting: BTreeMap::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
-            wake: None,
+            deadlines: BTreeSet::new(),
         }
     }
 
@@ -119,9 +141,7 @@ impl Client {
 
     /// Forgets a transaction; it will give no event.
     pub fn cancel(&mut self, token: u64) {
-        if let Some(task) = self.tasks.remove(&token) {
-            self.unwait(task.sent);
-        }
+        self.remove_task(token);
         self.events.retain(|(of, _)| *of != token);
     }
 
@@ -149,41 +169,31 @@ impl Client {
         }
     }
 
-    /// The latest time for the next [`Client::handle_timeout`]; `None` if nothing waits. After cancellations it may be
-    /// earlier than needed.
+    /// The latest time for the next [`Client::handle_timeout`]; `None` if nothing waits.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.wake
+        self.deadlines.first().map(|(at, _)| *at)
     }
 
     /// Does what is due at `now`: repeats or gives up requests whose wait is over.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.wake.is_none_or(|wake| now < wake) {
-            return;
-        }
-        let late = |t: Option<Try>| t.is_some_and(|t| t.deadline <= now);
-        let connects: Vec<_> =
-            self.trackers.iter().filter(|(_, t)| late(t.connecting)).map(|(addr, _)| *addr).collect();
-        for addr in connects {
-            self.connect_again(now, addr);
-        }
-        let tasks: Vec<_> =
-            self.tasks.iter().filter(|(_, t)| late(t.sent)).map(|(token, _)| *token).collect();
-        for token in tasks {
-            match self.tasks.get(&token) {
-                Some(task) if task.tries >= MAX_TRIES => self.finish(token, Err(TrackerError::Timeout)),
-                _ => self.send(now, token),
+        while let Some(&(at, due)) = self.deadlines.first()
+            && at <= now
+        {
+            self.deadlines.pop_first();
+            match due {
+                Due::GiveUp(token) => self.finish(token, Err(TrackerError::Timeout)),
+                Due::Connecting(addr) => self.connect_again(now, addr),
+                Due::Task(token) => self.send(now, token),
+                Due::Connection(addr) => {
+                    if let Some(tracker) = self.trackers.get_mut(&addr)
+                        && tracker.connection.is_some_and(|connection| connection.expires <= now)
+                    {
+                        tracker.connection = None;
+                        self.forget_idle(addr);
+                    }
+                }
             }
         }
-        self.trackers.retain(|_, tracker| {
-            tracker.connection = tracker.connection.filter(|connection| now < connection.expires);
-            tracker.connection.is_some() || tracker.connecting.is_some()
-        });
-        let trackers = self.trackers.values().flat_map(|tracker| {
-            let expiry = tracker.connection.map(|connection| connection.expires);
-            [expiry, tracker.connecting.map(|t| t.deadline)]
-        });
-        let tasks = self.tasks.values().map(|task| task.sent.map(|t| t.deadline));
-        self.wake = trackers.chain(tasks).flatten().min();
     }
 
     /// The next datagram to send, with its destination.
@@ -199,7 +209,10 @@ impl Client {
     fn begin(&mut self, now: Instant, token: u64, to: SocketAddr, what: What) {
         self.cancel(token);
         let to = canonical(to);
-        self.tasks.insert(token, Task { to, what, sent: None, tries: 0, reconnected: false });
+        let give_up_at = now + what.first_wait() * WAITS;
+        let task = Task { to, what, sent: None, tries: 0, give_up_at, reconnected: false };
+        self.tasks.insert(token, task);
+        self.deadlines.insert((give_up_at, Due::GiveUp(token)));
         if to.port() == 0 {
             return self.finish(token, Err(TrackerError::BadUrl { why: "the port is 0" }));
         }
@@ -210,18 +223,28 @@ impl Client {
     fn send(&mut self, now: Instant, token: u64) {
         let Some(task) = self.tasks.get_mut(&token) else { return };
         let old = task.sent.take();
-        let tracker = self.trackers.entry(task.to).or_default();
+        let to = task.to;
+        if let Some(old) = old {
+            self.deadlines.remove(&(old.deadline, Due::Task(token)));
+        }
+        let tracker = self.trackers.entry(to).or_default();
         let Some(connection) = tracker.connection.filter(|connection| now < connection.expires) else {
-            let to = task.to;
+            tracker.waiting.insert(token);
             if let Some(old) = old {
                 self.waiting.remove(&old.transaction);
             }
-            if tracker.connecting.is_none() {
-                let transaction = fresh_transaction(&mut self.rng, &self.waiting);
-                self.connect(now, to, transaction, 1);
+            match tracker.connecting {
+                None => {
+                    let transaction = fresh_transaction(&mut self.rng, &self.waiting);
+                    self.connect(now, to, transaction, 1);
+                }
+                // Whoever asks anew does not wait as long as those who have asked often.
+                Some(Try { count, .. }) if count > 1 => self.connect_anew(now, to),
+                Some(_) => {}
             }
             return;
         };
+        tracker.waiting.remove(&token);
         // The same for every try, so that a late answer to an early one is taken too.
         let transaction =
             old.map_or_else(|| fresh_transaction(&mut self.rng, &self.waiting), |t| t.transaction);
@@ -237,19 +260,23 @@ impl Client {
             }
         };
         task.tries += 1;
-        let deadline = now + wait(task.tries);
+        let deadline = now + wait(task.what.first_wait(), task.tries);
         task.sent = Some(Try { transaction, count: task.tries, deadline });
         self.waiting.insert(transaction, Waiter::Task(token));
         self.transmits.push_back((task.to, datagram.encode()));
-        self.wake_by(deadline);
+        self.deadlines.insert((deadline, Due::Task(token)));
     }
 
     fn connect(&mut self, now: Instant, to: SocketAddr, transaction: u32, count: u32) {
         self.waiting.insert(transaction, Waiter::Tracker(to));
-        let deadline = now + wait(count);
-        self.trackers.entry(to).or_default().connecting = Some(Try { transaction, count, deadline });
+        let tracker = self.trackers.entry(to).or_default();
+        // Those that go are in the most of a hurry.
+        let tasks = tracker.waiting.iter().filter_map(|token| self.tasks.get(token));
+        let first_wait = tasks.map(|task| task.what.first_wait()).min().unwrap_or(FIRST_WAIT);
+        let deadline = now + wait(first_wait, count);
+        tracker.connecting = Some(Try { transaction, count, deadline });
         self.transmits.push_back((to, Request::Connect { transaction }.encode()));
-        self.wake_by(deadline);
+        self.deadlines.insert((deadline, Due::Connecting(to)));
     }
 
     fn connect_again(&mut self, now: Instant, addr: SocketAddr) {
@@ -257,13 +284,41 @@ impl Client {
             return;
         };
         self.waiting.remove(&old.transaction);
-        if self.tasks_waiting_for(addr).is_empty() {
-            return;
-        }
-        if old.count < MAX_TRIES {
-            self.connect(now, addr, old.transaction, old.count + 1);
+        if self.trackers.get(&addr).is_none_or(|tracker| tracker.waiting.is_empty()) {
+            self.forget_idle(addr);
         } else {
-            self.fail_waiting(addr, &TrackerError::Timeout);
+            self.connect(now, addr, old.transaction, old.count + 1);
+        }
+    }
+
+    /// Asks for a connection id as if for the first time.
+    fn connect_anew(&mut self, now: Instant, addr: SocketAddr) {
+        if let Some(old) = self.trackers.get_mut(&addr).and_then(|tracker| tracker.connecting.take()) {
+            self.deadlines.remove(&(old.deadline, Due::Connecting(addr)));
+            self.connect(now, addr, old.transaction, 1);
+        }
+    }
+
+    /// The network was gone: everything that has no answer is sent again now.
+    pub fn start_over(&mut self, now: Instant) {
+        let connecting: Vec<SocketAddr> = self.trackers.keys().copied().collect();
+        connecting.into_iter().for_each(|addr| self.connect_anew(now, addr));
+        let sent: Vec<u64> = self.tasks.iter().filter(|(_, t)| t.sent.is_some()).map(|(id, _)| *id).collect();
+        for token in sent {
+            if let Some(task) = self.tasks.get_mut(&token) {
+                task.tries = 0;
+            }
+            self.send(now, token);
+        }
+    }
+
+    /// Forgets a tracker of which nothing is left to know.
+    fn forget_idle(&mut self, addr: SocketAddr) {
+        let is_idle = |tracker: &Tracker| {
+            tracker.connection.is_none() && tracker.connecting.is_none() && tracker.waiting.is_empty()
+        };
+        if self.trackers.get(&addr).is_some_and(is_idle) {
+            self.trackers.remove(&addr);
         }
     }
 
@@ -278,11 +333,12 @@ impl Client {
         let sent = tracker.connecting.take();
         tracker.connection =
             result.as_ref().ok().map(|&id| Connection { id, expires: now + CONNECTION_LIFE });
-        self.unwait(sent);
+        self.unwait(sent, Due::Connecting(addr));
         match result {
             Ok(_) => {
-                self.wake_by(now + CONNECTION_LIFE);
-                for token in self.tasks_waiting_for(addr) {
+                self.deadlines.insert((now + CONNECTION_LIFE, Due::Connection(addr)));
+                let waiting = self.trackers.get(&addr).map(|tracker| tracker.waiting.clone());
+                for token in waiting.unwrap_or_default() {
                     self.send(now, token);
                 }
             }
@@ -317,38 +373,51 @@ impl Client {
         true
     }
 
-    fn tasks_waiting_for(&self, addr: SocketAddr) -> Vec<u64> {
-        let waits = |task: &Task| task.to == addr && task.sent.is_none();
-        self.tasks.iter().filter(|(_, task)| waits(task)).map(|(token, _)| *token).collect()
-    }
-
     fn fail_waiting(&mut self, addr: SocketAddr, error: &TrackerError) {
-        for token in self.tasks_waiting_for(addr) {
+        let waiting = self.trackers.get_mut(&addr).map(|tracker| std::mem::take(&mut tracker.waiting));
+        for token in waiting.unwrap_or_default() {
             self.finish(token, Err(error.clone()));
         }
+        self.forget_idle(addr);
     }
 
     fn finish(&mut self, token: u64, result: Result<Reply, TrackerError>) {
-        if let Some(task) = self.tasks.remove(&token) {
-            self.unwait(task.sent);
+        if self.remove_task(token) {
             self.events.push_back((token, result));
         }
     }
 
-    fn wake_by(&mut self, deadline: Instant) {
-        self.wake = Some(self.wake.map_or(deadline, |wake| wake.min(deadline)));
+    fn remove_task(&mut self, token: u64) -> bool {
+        let Some(task) = self.tasks.remove(&token) else { return false };
+        if let Some(tracker) = self.trackers.get_mut(&task.to) {
+            tracker.waiting.remove(&token);
+        }
+        self.deadlines.remove(&(task.give_up_at, Due::GiveUp(token)));
+        self.unwait(task.sent, Due::Task(token));
+        true
     }
 
-    fn unwait(&mut self, sent: Option<Try>) {
+    fn unwait(&mut self, sent: Option<Try>, due: Due) {
         if let Some(sent) = sent {
             self.waiting.remove(&sent.transaction);
+            self.deadlines.remove(&(sent.deadline, due));
+        }
+    }
+}
+
+impl What {
+    /// The wait for the first answer.
+    fn first_wait(&self) -> Duration {
+        match self {
+            Self::Announce { request, .. } if request.event == AnnounceEvent::Stopped => FIRST_WAIT_TO_GO,
+            Self::Announce { .. } | Self::Scrape { .. } => FIRST_WAIT,
         }
     }
 }
 
 /// The wait after the `count`th try, from 1.
-fn wait(count: u32) -> Duration {
-    FIRST_WAIT.saturating_mul(1 << count.saturating_sub(1).min(8))
+fn wait(first: Duration, count: u32) -> Duration {
+    first * (1 << count.saturating_sub(1).min(MAX_DOUBLINGS))
 }
 
 fn fresh_transaction(rng: &mut Rng, taken: &BTreeMap<u32, Waiter>) -> u32 {

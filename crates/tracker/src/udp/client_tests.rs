@@ -124,6 +124,20 @@ fn silence_is_met_with_three_tries_then_given_up() {
 }
 
 #[test]
+fn goodbye_is_repeated_within_seconds_and_not_for_long() {
+    let mut client = Client::new(1);
+    let goodbye = AnnounceRequest { event: AnnounceEvent::Stopped, ..request() };
+    client.announce(at(0), 1, tracker(), "", goodbye);
+    for (tries, seconds) in [(1, 1), (2, 3), (3, 7)] {
+        assert_eq!((sent(&mut client).len(), client.poll_timeout()), (1, Some(at(seconds))), "try {tries}");
+        client.handle_timeout(at(seconds));
+    }
+    assert_eq!(client.poll_event(), Some((1, Err(TrackerError::Timeout))));
+    assert_eq!(client.poll_timeout(), None, "nothing is left");
+    assert!(client.trackers.is_empty() && client.waiting.is_empty());
+}
+
+#[test]
 fn a_late_answer_to_an_early_try_is_taken() {
     let (mut client, first) = announced();
     client.handle_timeout(at(15));

@@ -44,6 +44,8 @@ struct Known {
     /// Who has named it, until somebody was reached there or it was given up.
     teller: Option<Teller>,
     expected_id: Option<PeerId>,
+    /// It was found in the v2 swarm of a hybrid torrent only.
+    is_second_swarm: bool,
     failures: u8,
     /// `None` while connected or given up.
     due: Option<(Instant, u32)>,
@@ -55,6 +57,16 @@ struct Known {
     /// It counts among those of its host that are kept for that.
     is_kept: bool,
     capabilities: Capabilities,
+}
+
+/// An address that somebody named in a swarm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Found {
+    pub(crate) origin: Origin,
+    /// The peer id that a tracker's dictionary reply said (BEP 3).
+    pub(crate) expected_id: Option<PeerId>,
+    /// The swarm was the v2 one of a hybrid torrent: the peer may not know the other (BEP 52).
+    pub(crate) is_second_swarm: bool,
 }
 
 /// Origins that are the word of peers, which may say what they like of each other.
@@ -117,6 +129,22 @@ impl KnownPeers {
         self.own_addrs = own_addrs;
     }
 
+    /// Adds an address that was found in a swarm.
+    pub(crate) fn add_found(&mut self, now: Instant, addr: SocketAddr, found: Found, rng: &mut Rng) {
+        let Found { origin, expected_id, is_second_swarm } = found;
+        let addr = canonical(addr);
+        let is_new = !self.peers.contains_key(&addr);
+        self.add(now, addr, origin, expected_id, rng);
+        if let Some(known) = self.peers.get_mut(&addr) {
+            known.is_second_swarm = is_second_swarm && (is_new || known.is_second_swarm);
+        }
+    }
+
+    /// Returns true if an address was found in the v2 swarm of a hybrid torrent only.
+    pub(crate) fn is_second_swarm(&self, addr: SocketAddr) -> bool {
+        self.peers.get(&addr).is_some_and(|known| known.is_second_swarm)
+    }
+
     /// Adds an address some source named. The peer id is what a tracker's dictionary reply said (BEP 3).
     pub(crate) fn add(
         &mut self,
@@ -161,6 +189,7 @@ impl KnownPeers {
             rank,
             teller,
             expected_id,
+            is_second_swarm: false,
             failures: 0,
             due: None,
             connected: false,
@@ -354,6 +383,11 @@ impl KnownPeers {
         }
     }
 
+    /// Returns true if piece data has passed there.
+    pub(crate) fn is_proved(&self, addr: SocketAddr) -> bool {
+        self.peers.get(&addr).is_some_and(|known| known.proved)
+    }
+
     /// Addresses worth remembering for another run: where piece data has passed; `count` at most.
     pub(crate) fn good(&self, count: usize) -> Vec<SocketAddr> {
         self.peers.iter().filter(|(_, k)| k.proved).map(|(addr, _)| *addr).take(count).collect()
@@ -386,6 +420,21 @@ impl KnownPeers {
         // Nobody names such an address again: it is tried for as long as the torrent is there.
         let wait = RETRY_AFTER * (1 << failures.min(MAX_FAILURES));
         self.schedule(addr, now + wait, rng);
+    }
+
+    /// The network is back, or another: what failed is tried again now, but for what was given up.
+    pub(crate) fn start_over(&mut self, now: Instant, rng: &mut Rng) {
+        // One that is put off for longer has not failed.
+        let rests = |known: &Known| {
+            let rest = known.due.map(|(at, _)| at.since(now)).filter(|rest| *rest > Duration::ZERO);
+            rest.is_some_and(|rest| known.failures > 0 || rest <= RETRY_AFTER)
+        };
+        let resting = self.peers.iter().filter(|(_, known)| !known.connected && rests(known));
+        let resting: Vec<SocketAddr> = resting.map(|(addr, _)| *addr).collect();
+        for addr in resting {
+            self.change(addr, |known| known.failures = 0);
+            self.schedule(addr, now, rng);
+        }
     }
 
     /// A hole punch failed, which says nothing about calls: the address is tried as it would have been.

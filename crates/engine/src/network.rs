@@ -1,0 +1,157 @@
+//! Whether the network is there. While nobody at all answers, that is nobody's fault in particular: failures do not count
+//! against anyone, and when somebody answers again, all are tried again.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use ztor_base::addr::is_local;
+use ztor_base::{Duration, Host, Instant};
+
+/// The network is gone when nobody has answered for this long, and several have not.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How many have not. One alone may be gone itself.
+const SILENT: usize = 2;
+/// An attempt that fails sooner than this was refused: somebody is there.
+const REFUSAL: Duration = Duration::from_secs(3);
+
+/// Someone who did not answer, and has before.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Silent {
+    Host(Host),
+    /// A name that could not be looked up.
+    Name(String),
+}
+
+/// The network as far as it can be seen from answers: the local one, and all else.
+#[derive(Debug, Default)]
+pub(crate) struct Network {
+    local: Reach,
+    wide: Reach,
+    /// Somebody answers again, and nobody was told yet.
+    is_back: bool,
+}
+
+#[derive(Debug, Default)]
+struct Reach {
+    /// `None` until the first answer.
+    heard_at: Option<Instant>,
+    /// Those that did not answer since; at most [`SILENT`].
+    silent: BTreeSet<Silent>,
+    is_out: bool,
+}
+
+impl Reach {
+    /// Returns true if the network was gone until now.
+    fn heard(&mut self, now: Instant) -> bool {
+        self.heard_at = Some(now);
+        self.silent.clear();
+        std::mem::take(&mut self.is_out)
+    }
+
+    /// `is_known`: it has answered before. Who never has may well not be there; only while nobody ever has does that count.
+    fn unheard(&mut self, now: Instant, who: Silent, is_known: bool) {
+        if self.silent.len() < SILENT && (is_known || self.heard_at.is_none()) {
+            self.silent.insert(who);
+        }
+        let heard_at = self.heard_at.unwrap_or(Instant::ZERO);
+        self.is_out |= self.silent.len() >= SILENT && now.since(heard_at) >= SILENCE;
+    }
+}
+
+impl Network {
+    fn reach(&mut self, ip: IpAddr) -> &mut Reach {
+        if is_local(ip) { &mut self.local } else { &mut self.wide }
+    }
+
+    /// Something has come from this address.
+    pub(crate) fn heard(&mut self, now: Instant, ip: IpAddr) {
+        self.is_back |= self.reach(ip).heard(now);
+    }
+
+    /// Nothing has come from this address in time; `is_known`: something has before.
+    pub(crate) fn unheard(&mut self, now: Instant, ip: IpAddr, is_known: bool) {
+        self.reach(ip).unheard(now, Silent::Host(Host::of(ip)), is_known);
+    }
+
+    /// This name could not be looked up; `is_known`: it could before.
+    pub(crate) fn unheard_name(&mut self, now: Instant, name: &str, is_known: bool) {
+        self.wide.unheard(now, Silent::Name(name.to_owned()), is_known);
+    }
+
+    /// An attempt to reach this address failed that was begun then; `is_known`: it was reached before.
+    pub(crate) fn attempt_failed(&mut self, now: Instant, ip: IpAddr, begun: Instant, is_known: bool) {
+        if now.since(begun) >= REFUSAL {
+            self.unheard(now, ip, is_known);
+        }
+    }
+
+    /// Returns true while the network is gone that this address is in.
+    pub(crate) fn is_out_at(&self, ip: IpAddr) -> bool {
+        if is_local(ip) { self.local.is_out } else { self.wide.is_out }
+    }
+
+    /// Returns true while no address beyond the local network answers.
+    pub(crate) fn is_out(&self) -> bool {
+        self.wide.is_out
+    }
+
+    /// Returns true once, when the network is back.
+    pub(crate) fn take_back(&mut self) -> bool {
+        std::mem::take(&mut self.is_back)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 8, 8));
+    const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(9, 9, 9, 9));
+    const NEAR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 2));
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn network_is_gone_when_several_are_silent_for_long() {
+        let mut network = Network::default();
+        network.heard(at(100), A);
+        network.unheard(at(120), A, true);
+        network.unheard(at(121), A, true);
+        assert!(!network.is_out(), "one alone may be gone itself");
+        network.unheard(at(122), B, false);
+        assert!(!network.is_out(), "one that never answered may not be there");
+        network.unheard(at(123), B, true);
+        assert!(network.is_out() && network.is_out_at(A) && !network.is_out_at(NEAR));
+        network.heard(at(130), NEAR);
+        assert!(network.is_out() && !network.take_back(), "the local network is another");
+        network.heard(at(131), B);
+        assert!(!network.is_out() && network.take_back() && !network.take_back());
+    }
+
+    #[test]
+    fn network_is_there_while_anybody_answers() {
+        let mut network = Network::default();
+        for second in 100..1000 {
+            network.unheard(at(second), A, true);
+            network.unheard_name(at(second), "t.example", true);
+            if second % 10 == 0 {
+                network.heard(at(second), B);
+            }
+            assert!(!network.is_out(), "{second}");
+        }
+    }
+
+    #[test]
+    fn refusal_is_an_answer_of_somebody() {
+        let mut network = Network::default();
+        for ip in [A, B] {
+            network.attempt_failed(at(100), ip, at(99), false);
+        }
+        assert!(!network.is_out());
+        for ip in [A, B] {
+            network.attempt_failed(at(100), ip, at(90), false);
+        }
+        assert!(network.is_out(), "nobody has ever answered");
+    }
+}

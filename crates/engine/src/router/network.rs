@@ -1,0 +1,64 @@
+//! The network goes, comes back, and is another.
+
+use super::Router;
+use crate::event::{CloseCause, NetworkChange};
+use crate::ids::TorrentId;
+use ztor_base::Duration;
+
+/// After a sleep of this length trackers and the DHT hear of us again: they may have forgotten us, and our address may be
+/// another.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+/// After one of this length peers have given us up.
+const LOST_AFTER: Duration = Duration::from_secs(100);
+
+impl Router<'_> {
+    pub(super) fn on_network_change(&mut self, change: NetworkChange) {
+        match change {
+            NetworkChange::Slept(slept) => {
+                if slept >= LOST_AFTER {
+                    for key in self.peers.keys() {
+                        self.close_because(key, CloseCause::Local, "the machine has slept");
+                    }
+                }
+                if slept >= FORGOTTEN_AFTER {
+                    self.announce_again();
+                }
+            }
+            NetworkChange::Moved => {
+                self.torrents.forget_own_addrs();
+                self.dialer.forget_own_addrs();
+                self.announce_again();
+            }
+        }
+        self.start_over();
+    }
+
+    /// Has everybody told where we are, whatever their intervals.
+    fn announce_again(&mut self) {
+        for id in self.torrents.ids() {
+            if let Some(torrent) = self.torrents.get_mut(id) {
+                torrent.trackers_mut().announcer_mut().reannounce(self.cx.now);
+            }
+        }
+        self.lsd.start_over(self.cx.now);
+        if let Some(dht) = &mut self.dht {
+            dht.announce_again(self.cx.now, self.torrents);
+        }
+    }
+
+    /// Somebody answers again: what failed is tried again at once.
+    pub(super) fn start_over(&mut self) {
+        self.trackers.start_over(self.cx.now);
+        let ids: Vec<TorrentId> = self.torrents.ids();
+        for id in ids {
+            if let Some(torrent) = self.torrents.get_mut(id) {
+                torrent.trackers_mut().announcer_mut().retry_unreachable(self.cx.now);
+                torrent.known_mut().start_over(self.cx.now, self.cx.rng);
+                self.cx.dirty.mark_torrent(id);
+            }
+        }
+        if let Some(dht) = &mut self.dht {
+            dht.start_over(self.cx.now, self.torrents);
+        }
+    }
+}

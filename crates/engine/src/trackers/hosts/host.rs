@@ -1,0 +1,243 @@
+//! One host of trackers.
+
+use super::{Ask, Class, FIRST_WINDOW, Lane, MAX_GOODBYE_WINDOW, MAX_WINDOW, PATIENCE, Rank, URGENT_WINDOW};
+use crate::ids::RequestId;
+use crate::trackers::target::{Addresses, Origin};
+use fastrand::Rng;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use ztor_base::{Duration, Instant};
+use ztor_tracker::TrackerError;
+use ztor_tracker::announcer::backoff;
+
+/// The same for UDP, where a datagram that is lost is sent again after 15 seconds.
+const UDP_PATIENCE: Duration = Duration::from_secs(20);
+/// How long an address family is left out that did not work where the other did.
+const FAMILY_REST: Duration = Duration::from_secs(1800);
+
+/// Whether a host answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// As far as is known.
+    Up,
+    /// It did not, and nobody asks until then.
+    Down { until: Instant },
+    /// It did not, and one announce finds out whether it does again, from then on.
+    Probing { since: Instant },
+}
+
+/// Where the name of a host leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Names {
+    Unknown,
+    Looking,
+    Known { until: Instant, addresses: Addresses },
+}
+
+#[derive(Debug)]
+pub(super) struct Host {
+    /// The name to look up, or an address as text.
+    pub(super) name: String,
+    pub(super) names: Names,
+    pub(super) waiting: BTreeMap<Rank, Ask>,
+    /// Requests under way, and when they were sent. The first is the oldest.
+    pub(super) open: BTreeMap<RequestId, Instant>,
+    pub(super) state: State,
+    /// The failure that it is down for.
+    pub(super) error: TrackerError,
+    is_udp: bool,
+    /// Requests that may be under way.
+    window: usize,
+    /// Since it was last thought to be up.
+    answered_at: Option<Instant>,
+    has_answered: bool,
+    /// Requests that were sent before say nothing of it: the network was another.
+    started_over_at: Instant,
+    /// Times in a row that it was given up.
+    fails: u32,
+    /// Until when IPv4 and IPv6 are left out.
+    family_rests: [Option<Instant>; 2],
+    /// Its place in the indexes as they are.
+    place: Place,
+}
+
+/// The place of a host in the indexes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Place {
+    pub(super) ready: Option<(Lane, Rank)>,
+    pub(super) deadline: Option<Instant>,
+    pub(super) sockets: usize,
+    pub(super) is_proven: bool,
+}
+
+impl Host {
+    pub(super) fn new(origin: &Origin) -> Self {
+        let names = origin.literal_ip().map_or(Names::Unknown, |ip| Names::Known {
+            until: Instant::FAR_FUTURE,
+            addresses: Addresses::choose(&[ip]),
+        });
+        Self {
+            name: origin.name.clone(),
+            names,
+            waiting: BTreeMap::new(),
+            open: BTreeMap::new(),
+            state: State::Up,
+            error: TrackerError::Timeout,
+            is_udp: origin.is_udp(),
+            window: FIRST_WINDOW,
+            answered_at: None,
+            has_answered: false,
+            started_over_at: Instant::ZERO,
+            fails: 0,
+            family_rests: [None; 2],
+            place: Place::default(),
+        }
+    }
+
+    /// Returns its place in the indexes as they are, and as it is to be.
+    pub(super) fn place_anew(&mut self, is_ending: bool) -> (Place, Place) {
+        let first = self.waiting.first_key_value().map(|(rank, _)| *rank);
+        let place = Place {
+            ready: first.and_then(|rank| Some((self.lane(rank.0, is_ending)?, rank))),
+            deadline: self.deadline(),
+            sockets: if self.is_udp { 0 } else { self.open.len() },
+            is_proven: self.is_proven(),
+        };
+        (std::mem::replace(&mut self.place, place), place)
+    }
+
+    /// The bound that an announce of this class waits for; `None` while the host has as many as it may.
+    fn lane(&self, class: Class, is_ending: bool) -> Option<Lane> {
+        let window = match self.state {
+            State::Up if is_ending => (self.window * 2).min(MAX_GOODBYE_WINDOW),
+            State::Up if class <= Class::Starving && self.is_proven() => self.window + URGENT_WINDOW,
+            State::Up | State::Down { .. } | State::Probing { .. } => self.window,
+        };
+        match (self.state, self.names) {
+            _ if self.refuses_until().is_some() => Some(Lane::Down),
+            (_, Names::Looking) => None,
+            (_, Names::Unknown) => Some(Lane::LookUps),
+            (_, Names::Known { .. }) if self.open.len() >= window => None,
+            (_, Names::Known { .. }) if self.is_udp => Some(Lane::Udp),
+            (_, Names::Known { .. }) if self.is_proven() => Some(Lane::Proven),
+            (_, Names::Known { .. }) => Some(Lane::Unproven),
+        }
+    }
+
+    /// Nobody waits for it until then: it does not answer, or one announce finds out whether it does again.
+    pub(super) fn refuses_until(&self) -> Option<Instant> {
+        match self.state {
+            State::Up => None,
+            State::Down { until } => Some(until),
+            State::Probing { since } => Some(since + PATIENCE).filter(|_| self.open.len() >= self.window),
+        }
+    }
+
+    pub(super) fn has_answered(&self) -> bool {
+        self.has_answered
+    }
+
+    fn is_proven(&self) -> bool {
+        self.answered_at.is_some() && self.state == State::Up
+    }
+
+    /// When it is to have said something.
+    fn deadline(&self) -> Option<Instant> {
+        let heard_at = match self.state {
+            State::Down { .. } => return None,
+            State::Probing { since } => Some(since),
+            State::Up => self.answered_at.map(|at| at + Duration::from_micros(1)),
+        };
+        // One request that hangs says nothing of a host that has answered others since.
+        let heard_at = heard_at.unwrap_or(Instant::ZERO).max(self.started_over_at);
+        let mut unanswered = self.open.values().filter(|sent_at| **sent_at >= heard_at);
+        let patience = if self.is_udp { UDP_PATIENCE } else { PATIENCE };
+        unanswered.next().map(|sent_at| *sent_at + patience)
+    }
+
+    /// It was down, and one announce finds out whether it still is.
+    pub(super) fn probe(&mut self, now: Instant) {
+        self.state = State::Probing { since: now };
+        self.window = self.open.len() + 1;
+    }
+
+    pub(super) fn answer(&mut self, now: Instant) {
+        self.window = match self.state {
+            State::Up => (self.window * 2).min(MAX_WINDOW),
+            State::Down { .. } | State::Probing { .. } => FIRST_WINDOW,
+        };
+        self.state = State::Up;
+        self.answered_at = Some(now);
+        self.has_answered = true;
+        self.fails = 0;
+    }
+
+    /// Returns true if the failure of a request that was sent then says something of the host.
+    pub(super) fn may_fail(&self, sent_at: Instant) -> bool {
+        match self.state {
+            _ if self.is_outdated(sent_at) => false,
+            State::Up => self.answered_at.is_none_or(|answered| answered < sent_at),
+            State::Probing { since } => since <= sent_at,
+            State::Down { .. } => false,
+        }
+    }
+
+    /// Returns true for a request that was sent in another network, as it were.
+    pub(super) fn is_outdated(&self, sent_at: Instant) -> bool {
+        sent_at < self.started_over_at
+    }
+
+    /// It does not answer; `is_out`: and neither does anybody else.
+    pub(super) fn fail(&mut self, now: Instant, error: TrackerError, is_out: bool, rng: &mut Rng) {
+        self.fails = if is_out { 0 } else { self.fails.saturating_add(1) };
+        let rest = backoff(self.fails);
+        let spread = Duration::from_micros(rng.u64(..=rest.as_micros() as u64 / 10));
+        self.state = State::Down { until: now + rest + spread };
+        self.error = error;
+        // It may have moved.
+        self.forget_name();
+    }
+
+    /// The name is looked up again before the next announce.
+    fn forget_name(&mut self) {
+        if let Names::Known { until, .. } = self.names
+            && until < Instant::FAR_FUTURE
+        {
+            self.names = Names::Unknown;
+        }
+    }
+
+    /// What was known of it was known of another network.
+    pub(super) fn start_over(&mut self, now: Instant) {
+        self.started_over_at = now;
+        self.forget_name();
+        self.family_rests = [None; 2];
+        self.fails = 0;
+        if self.state != State::Up {
+            self.state = State::Up;
+            self.window = self.open.len() + FIRST_WINDOW;
+            self.answered_at = None;
+        }
+    }
+
+    /// The addresses that are announced to now.
+    pub(super) fn usable(&self, now: Instant, addresses: Addresses) -> Addresses {
+        let rests = |family: usize| self.family_rests[family].is_some_and(|until| until > now);
+        match addresses {
+            Addresses { v4: Some(_), v6: Some(_) } if rests(0) => Addresses { v4: None, ..addresses },
+            Addresses { v4: Some(_), v6: Some(_) } if rests(1) => Addresses { v6: None, ..addresses },
+            all => all,
+        }
+    }
+
+    pub(super) fn rest_family(&mut self, now: Instant, ip: IpAddr) {
+        let family = usize::from(ip.is_ipv6());
+        self.family_rests = [None; 2];
+        self.family_rests[family] = Some(now + FAMILY_REST);
+    }
+
+    /// Returns true if nothing would be lost but an address.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.open.is_empty() && self.state == State::Up
+    }
+}

@@ -1,0 +1,187 @@
+//! Announces under way: each goes out in parts, one for each address family of the tracker and each swarm of the torrent.
+
+use super::hosts::HostId;
+use crate::ids::{RequestId, TorrentId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use ztor_base::Instant;
+use ztor_tracker::TrackerError;
+use ztor_tracker::announcer::TrackerId;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct RoundId(u64);
+
+/// An announce. The first good answer is the tracker's; others only bring peers.
+#[derive(Debug)]
+pub(super) struct Round {
+    pub(super) torrent: TorrentId,
+    pub(super) tracker: TrackerId,
+    pub(super) host: HostId,
+    pub(super) sent_at: Instant,
+    pub(super) is_goodbye: bool,
+    /// The torrent has stopped since, and no answer counts.
+    is_dropped: bool,
+    parts: usize,
+    has_reply: bool,
+    error: Option<TrackerError>,
+    /// Addresses that did not answer, and whether another did.
+    silent: Vec<IpAddr>,
+}
+
+/// One request of an announce.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) round: RoundId,
+    /// It is for the v2 swarm of a hybrid torrent.
+    pub(super) is_v2: bool,
+    pub(super) is_udp: bool,
+    /// The address that it goes to.
+    pub(super) to: Option<IpAddr>,
+}
+
+/// The end of a part.
+pub(super) enum Ended {
+    /// The announce was answered, by this part first.
+    Replied,
+    /// It was answered before.
+    Echo,
+    /// Others are under way, and this one has failed.
+    Failed,
+    /// All parts have failed.
+    AllFailed(TrackerError),
+    /// The torrent has stopped since.
+    Dropped,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Rounds {
+    rounds: BTreeMap<RoundId, Round>,
+    parts: BTreeMap<RequestId, Part>,
+    by_torrent: BTreeSet<(TorrentId, RequestId)>,
+    last_id: u64,
+    goodbyes: usize,
+}
+
+impl Rounds {
+    /// Starts an announce, to which parts are [added](Self::add) next.
+    pub(super) fn start(
+        &mut self,
+        now: Instant,
+        (torrent, tracker, host): (TorrentId, TrackerId, HostId),
+        is_goodbye: bool,
+    ) -> RoundId {
+        let id = RoundId(self.next_number());
+        self.goodbyes += usize::from(is_goodbye);
+        let round = Round {
+            torrent,
+            tracker,
+            host,
+            sent_at: now,
+            is_goodbye,
+            is_dropped: false,
+            parts: 0,
+            has_reply: false,
+            error: None,
+            silent: Vec::new(),
+        };
+        self.rounds.insert(id, round);
+        id
+    }
+
+    pub(super) fn add(&mut self, part: Part) -> Option<RequestId> {
+        let id = RequestId(self.next_number());
+        let round = self.rounds.get_mut(&part.round)?;
+        round.parts += 1;
+        self.by_torrent.insert((round.torrent, id));
+        self.parts.insert(id, part);
+        Some(id)
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub(super) fn next_id(&mut self) -> RequestId {
+        RequestId(self.next_number())
+    }
+
+    /// Returns a part and its announce.
+    pub(super) fn get(&self, id: RequestId) -> Option<(&Part, &Round)> {
+        let part = self.parts.get(&id)?;
+        Some((part, self.rounds.get(&part.round)?))
+    }
+
+    /// Returns true if goodbyes are under way.
+    pub(super) fn has_goodbyes(&self) -> bool {
+        self.goodbyes > 0
+    }
+
+    /// Ends a part: `None` is a good answer. Returns the announce, if this was its last part.
+    pub(super) fn end(
+        &mut self,
+        id: RequestId,
+        error: Option<TrackerError>,
+    ) -> Option<(Ended, Option<Round>)> {
+        let part = self.parts.remove(&id)?;
+        let round = self.rounds.get_mut(&part.round)?;
+        self.by_torrent.remove(&(round.torrent, id));
+        round.parts -= 1;
+        let is_last = round.parts == 0;
+        let ended = match error {
+            _ if round.is_dropped => Ended::Dropped,
+            None if round.has_reply => Ended::Echo,
+            None => {
+                round.has_reply = true;
+                Ended::Replied
+            }
+            Some(error) => {
+                if is_unanswered(&error) {
+                    round.silent.extend(part.to);
+                }
+                // A refusal says more than a failure of the network.
+                if round.error.as_ref().is_none_or(is_unanswered) {
+                    round.error = Some(error);
+                }
+                match round.error.clone().filter(|_| is_last && !round.has_reply) {
+                    Some(error) => Ended::AllFailed(error),
+                    None => Ended::Failed,
+                }
+            }
+        };
+        let round = if is_last { self.rounds.remove(&part.round) } else { None };
+        self.goodbyes -= usize::from(round.as_ref().is_some_and(|round| round.is_goodbye));
+        Some((ended, round))
+    }
+
+    /// No answer to the announces of a torrent counts from now on. Returns the requests over UDP, which can be taken back.
+    pub(super) fn drop_torrent(&mut self, torrent: TorrentId) -> Vec<RequestId> {
+        let all = (torrent, RequestId(0))..=(torrent, RequestId(u64::MAX));
+        let ids: Vec<RequestId> = self.by_torrent.range(all).map(|(_, id)| *id).collect();
+        let mut udp = Vec::new();
+        for id in ids {
+            let Some(part) = self.parts.get(&id) else { continue };
+            if let Some(round) = self.rounds.get_mut(&part.round).filter(|round| !round.is_goodbye) {
+                round.is_dropped = true;
+                udp.extend(part.is_udp.then_some(id));
+            }
+        }
+        udp
+    }
+}
+
+impl Round {
+    /// The address of the family that does not work, if the other does.
+    pub(super) fn silent_family(&self) -> Option<IpAddr> {
+        self.silent.first().copied().filter(|_| self.has_reply)
+    }
+}
+
+/// Returns true if nobody answered, or the server is overloaded: it says nothing of the torrent.
+pub(super) fn is_unanswered(error: &TrackerError) -> bool {
+    match error {
+        TrackerError::Timeout | TrackerError::Network(_) => true,
+        TrackerError::HttpStatus { status, .. } => *status >= 500 || *status == 429,
+        _ => false,
+    }
+}

@@ -1,0 +1,139 @@
+//! Places that tracker URLs name.
+
+use std::net::{IpAddr, SocketAddr};
+use url::{Host, Url};
+use ztor_tracker::{DEFAULT_UDP_PORT, TrackerError};
+
+/// How a tracker is spoken to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Scheme {
+    Http,
+    Https,
+    Udp,
+}
+
+/// A host as trackers are queued by: all their URLs of one scheme, name and port.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Origin {
+    pub(super) scheme: Scheme,
+    pub(super) name: String,
+    pub(super) port: u16,
+}
+
+/// A tracker URL, taken apart.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Target {
+    pub(super) origin: Origin,
+    /// Path and query (BEP 41).
+    pub(super) url_data: String,
+    /// The URL itself says that the tracker is on this machine.
+    pub(super) is_here: bool,
+}
+
+impl Target {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// It is none, names no host, or is of a kind that is not spoken.
+    pub(super) fn of(url: &str) -> Result<Self, TrackerError> {
+        let bad = |why| TrackerError::BadUrl { why };
+        let url = Url::parse(url.trim()).map_err(|_| bad("it is no URL"))?;
+        let scheme = match url.scheme() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            "udp" => Scheme::Udp,
+            other => return Err(TrackerError::Unsupported { scheme: other.to_owned() }),
+        };
+        let host = url.host().ok_or_else(|| bad("it names no host"))?;
+        let name = match host {
+            Host::Domain(name) => name.trim_end_matches('.').to_ascii_lowercase(),
+            Host::Ipv4(ip) => ip.to_string(),
+            Host::Ipv6(ip) => ip.to_string(),
+        };
+        let port = url.port_or_known_default().unwrap_or(DEFAULT_UDP_PORT);
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let url_data = format!("{}{query}", url.path());
+        let is_here = ztor_tracker::names_loopback(url.as_str());
+        Ok(Self { origin: Origin { scheme, name, port }, url_data, is_here })
+    }
+}
+
+impl Origin {
+    pub(super) fn is_udp(&self) -> bool {
+        self.scheme == Scheme::Udp
+    }
+
+    /// The address that stands in place of a name.
+    pub(super) fn literal_ip(&self) -> Option<IpAddr> {
+        self.name.parse().ok()
+    }
+}
+
+/// The addresses that a host is announced to: one of each family that it has. It then learns both of our addresses, and
+/// names peers of both (BEP 7, BEP 15).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Addresses {
+    pub(super) v4: Option<IpAddr>,
+    pub(super) v6: Option<IpAddr>,
+}
+
+impl Addresses {
+    /// Chooses from those that a name leads to: from those elsewhere, if there are any.
+    pub(super) fn choose(ips: &[IpAddr]) -> Self {
+        let first = |is_v4: bool| {
+            let mut of_family = ips.iter().copied().filter(|ip| ip.is_ipv4() == is_v4);
+            let any = of_family.clone().next();
+            of_family.find(is_elsewhere).or(any)
+        };
+        Self { v4: first(true), v6: first(false) }
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.v4.is_none() && self.v6.is_none()
+    }
+
+    /// Those that are not on this machine. A name on the public network must not have us ask around here.
+    pub(super) fn elsewhere(self) -> Self {
+        Self { v4: self.v4.filter(is_elsewhere), v6: self.v6.filter(is_elsewhere) }
+    }
+
+    /// IPv4 first.
+    pub(super) fn each(self, port: u16) -> impl Iterator<Item = SocketAddr> {
+        self.v4.into_iter().chain(self.v6).map(move |ip| SocketAddr::new(ip, port))
+    }
+}
+
+fn is_elsewhere(ip: &IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    !ip.is_loopback() && !ip.is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn target_of_a_url_is_one_in_every_spelling() {
+        for [a, b] in [
+            ["http://T.example./a", "http://t.example:80/b?c"],
+            ["udp://t.example/announce", "udp://t.example:80"],
+            ["https://[2001:DB8:0::1]/", "https://[2001:db8::1]:443/x"],
+        ] {
+            assert_eq!(Target::of(a).unwrap().origin, Target::of(b).unwrap().origin);
+        }
+        assert_ne!(
+            Target::of("http://t.example/").unwrap().origin,
+            Target::of("udp://t.example").unwrap().origin
+        );
+        assert_eq!(Target::of("udp://t.example:1/announce?x=1").unwrap().url_data, "/announce?x=1");
+    }
+
+    #[test]
+    fn target_of_no_tracker_is_an_error() {
+        for url in ["rubbish", "udp:///x", "wss://t.example/"] {
+            assert!(Target::of(url).is_err(), "{url}");
+        }
+    }
+}

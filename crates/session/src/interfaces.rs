@@ -1,0 +1,181 @@
+//! The addresses that this machine has, and those that it reaches others from.
+
+use crate::bind::Bind;
+use socket2::{Domain, Socket, Type};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Time between two looks where the system does not tell of changes, and where it does.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_RARELY: Duration = Duration::from_secs(10);
+/// Changes come in groups; the look waits until the group is over.
+const SETTLE_FOR: Duration = Duration::from_millis(200);
+
+/// Addresses to look for the way to. Nothing is ever sent there: they are kept for documentation (RFC 5737, RFC 3849).
+const ELSEWHERE: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1)), 9),
+    SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9),
+];
+
+/// Addresses of this machine at a moment.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Interfaces {
+    /// Those of all interfaces that may be used.
+    pub(crate) addrs: BTreeSet<IpAddr>,
+    /// Those that others see, IPv4 and IPv6, if nothing translates them.
+    sources: [Option<IpAddr>; 2],
+}
+
+/// A change of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Moved {
+    /// Addresses that are gone, and the connections from them with them.
+    pub(crate) lost: BTreeSet<IpAddr>,
+    /// Others see us at another address.
+    pub(crate) is_elsewhere: bool,
+}
+
+impl Interfaces {
+    pub(crate) fn look(bind: &Bind) -> Self {
+        let all = if_addrs::get_if_addrs().unwrap_or_default();
+        let usable = all.iter().filter(|interface| interface.is_oper_up() && bind.admits(interface));
+        let addrs = usable.map(if_addrs::Interface::ip).collect();
+        Self { addrs, sources: ELSEWHERE.map(|addr| source(bind, addr)) }
+    }
+
+    /// Returns the change since `before`, if it matters to anybody.
+    pub(crate) fn since(&self, before: &Self) -> Option<Moved> {
+        let lost: BTreeSet<IpAddr> = before.addrs.difference(&self.addrs).copied().collect();
+        // A way that is gone says nothing of where we will be; one that has come does.
+        let mut pairs = self.sources.iter().zip(&before.sources);
+        let is_elsewhere = pairs.any(|(now, before)| now.is_some() && now != before);
+        (is_elsewhere || !lost.is_empty()).then_some(Moved { lost, is_elsewhere })
+    }
+}
+
+/// The address that a socket would send from.
+fn source(bind: &Bind, to: SocketAddr) -> Option<IpAddr> {
+    if bind.ip().is_some_and(|ip| !ip.is_unspecified() && ip.is_ipv4() != to.is_ipv4()) {
+        return None;
+    }
+    let socket = Socket::new(Domain::for_address(to), Type::DGRAM, None).ok()?;
+    bind.hold(&socket).ok()?;
+    if let Some(ip) = bind.ip().filter(|ip| ip.is_ipv4() == to.is_ipv4()) {
+        socket.bind(&SocketAddr::new(ip, 0).into()).ok()?;
+    }
+    socket.connect(&to.into()).ok()?;
+    socket.local_addr().ok()?.as_socket().map(|addr| addr.ip())
+}
+
+/// Waits for changes.
+pub(crate) struct Watch {
+    #[cfg(target_os = "linux")]
+    news: Option<news::News>,
+}
+
+impl Watch {
+    /// Has to be called on the runtime.
+    pub(crate) fn start() -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            news: news::News::open()
+                .inspect_err(|error| tracing::debug!(%error, "no news of interfaces; looking instead"))
+                .ok(),
+        }
+    }
+
+    /// Waits until something may have changed, or some time has passed.
+    pub(crate) async fn wait(&mut self) {
+        #[cfg(target_os = "linux")]
+        if let Some(news) = &mut self.news {
+            match tokio::time::timeout(LOOK_RARELY, news.wait()).await {
+                Ok(Ok(())) => {
+                    tokio::time::sleep(SETTLE_FOR).await;
+                    news.drain();
+                    return;
+                }
+                Err(_) => return,
+                Ok(Err(error)) => tracing::debug!(%error, "no news of interfaces any more"),
+            }
+            self.news = None;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod news {
+    use rustix::net::netlink::SocketAddrNetlink;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+    use std::io;
+    use tokio::net::UdpSocket;
+
+    /// Groups of rtnetlink(7): links, addresses and routes of both families.
+    const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
+
+    /// The kernel's news of interfaces, addresses and routes. It comes in datagrams, so that the type of another datagram
+    /// socket will do.
+    pub(super) struct News(UdpSocket);
+
+    impl News {
+        pub(super) fn open() -> io::Result<Self> {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            // No protocol is NETLINK_ROUTE.
+            let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+            bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
+            Ok(Self(UdpSocket::from_std(socket.into())?))
+        }
+
+        /// Waits for news. What they say does not matter: whoever waits looks himself.
+        pub(super) async fn wait(&mut self) -> io::Result<()> {
+            self.0.readable().await
+        }
+
+        pub(super) fn drain(&mut self) {
+            let mut buf = [0; 4096];
+            // When more has come than the kernel keeps, an error says so once; that is news, too.
+            loop {
+                match self.0.try_recv(&mut buf) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                    Ok(0) => return,
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(addrs: &[[u8; 4]], source: Option<[u8; 4]>) -> Interfaces {
+        let addrs = addrs.iter().map(|addr| IpAddr::from(*addr)).collect();
+        Interfaces { addrs, sources: [source.map(IpAddr::from), None] }
+    }
+
+    #[test]
+    fn change_is_an_address_that_is_gone_or_another_way_out() {
+        let (a, b) = ([192, 0, 2, 1], [192, 0, 2, 2]);
+        let before = state(&[a], Some(a));
+        assert_eq!(before.since(&before), None);
+        assert_eq!(
+            state(&[a, b], Some(a)).since(&before),
+            None,
+            "another interface, which nothing goes over"
+        );
+        let moved = state(&[b], Some(b)).since(&before);
+        assert_eq!(moved, Some(Moved { lost: [a.into()].into(), is_elsewhere: true }));
+        let gone = state(&[], None).since(&before);
+        assert_eq!(gone, Some(Moved { lost: [a.into()].into(), is_elsewhere: false }));
+        let back = before.since(&state(&[], None));
+        assert_eq!(back, Some(Moved { lost: BTreeSet::new(), is_elsewhere: true }));
+    }
+
+    #[test]
+    fn look_finds_the_address_that_is_bound() {
+        let here = Interfaces::look(&Bind::Addr([127, 0, 0, 1].into()));
+        assert!(here.addrs.iter().all(IpAddr::is_loopback));
+    }
+}
