@@ -97,7 +97,7 @@ def peer(options):
     if options.dht:
         session.add_dht_node(address(options.dht))
         # It looks for peers once, at first, and then not for a quarter of an hour: not before it knows somebody.
-        while not knows_nodes(session):
+        while not known_nodes(session):
             time.sleep(0.2)
     torrents = [add_torrent(session, path, options.folder, options.trust) for path in options.torrents]
     done = False
@@ -115,30 +115,45 @@ def peer(options):
         time.sleep(0.05)
 
 
-def knows_nodes(session):
+def known_nodes(session):
+    """How many nodes a session that tells its statistics has in its table."""
     session.post_session_stats()
-    time.sleep(0.1)
-    stats = (alert for alert in session.pop_alerts() if isinstance(alert, lt.session_stats_alert))
-    return any(alert.values["dht.dht_nodes"] > 0 for alert in stats)
+    while True:
+        session.wait_for_alert(1000)
+        for alert in session.pop_alerts():
+            if isinstance(alert, lt.session_stats_alert):
+                return alert.values["dht.dht_nodes"]
 
 
 def dht(options):
-    """A DHT of nodes on successive ports. Prints READY when most know another: the last ones take minutes."""
-    nodes = []
-    for number in range(options.count):
-        node = lt.session({
-            "listen_interfaces": f"{options.bind}:{options.port + number}",
+    """A DHT of nodes on successive ports. Prints READY when each knows most others.
+
+    Then it prints ANNOUNCED, the info hash and the address for every peer that a node is told of.
+    """
+    addresses = [(options.bind, options.port + number) for number in range(options.count)]
+    nodes = [
+        lt.session({
+            "listen_interfaces": f"{host}:{port}",
             "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
-            "alert_mask": alert_mask(["stats_notification"]), **SMALL_DHT,
-            "dht_bootstrap_nodes": f"{options.bind}:{options.port}",
+            # None to enter by, which a node would ask and not keep.
+            "alert_mask": alert_mask(["stats_notification", "dht_notification"]), **SMALL_DHT, "dht_bootstrap_nodes": "",
         })
-        node.add_dht_node((options.bind, options.port))
-        nodes.append(node)
-    while sum(map(knows_nodes, nodes)) * 4 < options.count * 3:
-        pass
+        for host, port in addresses
+    ]
+    # By themselves the first ones would know nobody for minutes, and have nobody to name to those who ask them.
+    while any(known_nodes(node) * 4 < (options.count - 1) * 3 for node in nodes):
+        for node, own in zip(nodes, addresses):
+            for other in addresses:
+                if other != own:
+                    node.add_dht_node(other)
+        time.sleep(0.5)
     print("READY", flush=True)
     while True:
-        time.sleep(1)
+        for node in nodes:
+            for alert in node.pop_alerts():
+                if isinstance(alert, lt.dht_announce_alert):
+                    print(f"ANNOUNCED {alert.info_hash} {alert.ip}:{alert.port}", flush=True)
+        time.sleep(0.2)
 
 
 def check(options):

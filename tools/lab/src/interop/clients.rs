@@ -1,9 +1,10 @@
 //! The clients: how each is started in a role, and how it says that it serves or has finished.
 
 use std::ffi::OsString;
+use std::net::SocketAddrV4;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::payload::EmptyFiles;
 use super::ways::Ways;
@@ -61,8 +62,8 @@ impl Client {
             Self::Transmission => {
                 let settings = transmission_settings(host, data, setup);
                 std::fs::write(home.join("settings.json"), settings)?;
-                if let Finds::Dht(entry) = setup.finds {
-                    std::fs::write(home.join("dht.bootstrap"), entry.replace(':', " "))?;
+                if let Finds::Dht(nodes) = setup.finds {
+                    std::fs::write(home.join("dht.dat"), transmission_nodes(nodes))?;
                 }
                 Invocation::new(tools.program("transmission-daemon")?).args(["-f", "-g"]).arg(&home)
             }
@@ -71,7 +72,7 @@ impl Client {
                 let options = ["--bind", &host.ip().to_string(), "--port", PORT];
                 let peer = tools.libtorrent()?.arg("peer").args(options);
                 let peer = match setup.finds {
-                    Finds::Dht(entry) => peer.args(["--dht", entry]),
+                    Finds::Dht(nodes) => peer.args(["--dht", &entry(nodes)?]),
                     Finds::Local => peer.arg("--local"),
                     Finds::Tracker | Finds::Exchange => peer,
                 };
@@ -133,10 +134,15 @@ impl What<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Finds<'a> {
     Tracker,
-    /// With a node to enter by.
-    Dht(&'a str),
+    /// With the nodes there are; one is enough to enter by.
+    Dht(&'a [SocketAddrV4]),
     Exchange,
     Local,
+}
+
+/// The node by which a client enters the DHT.
+fn entry(nodes: &[SocketAddrV4]) -> Result<String> {
+    Ok(nodes.first().context("a DHT without nodes")?.to_string())
 }
 
 fn ztor(setup: &Setup<'_>) -> Result<Invocation> {
@@ -149,7 +155,7 @@ fn ztor(setup: &Setup<'_>) -> Result<Invocation> {
     };
     let invocation = match setup.finds {
         Finds::Tracker => invocation.args(["--no-dht", "--no-pex", "--no-lsd"]),
-        Finds::Dht(entry) => invocation.args(["--dht-bootstrap", entry, "--no-pex", "--no-lsd"]),
+        Finds::Dht(nodes) => invocation.args(["--dht-bootstrap", &entry(nodes)?, "--no-pex", "--no-lsd"]),
         Finds::Exchange => invocation.args(["--no-dht", "--no-lsd"]),
         Finds::Local => invocation.args(["--no-dht", "--no-pex"]),
     };
@@ -162,8 +168,8 @@ fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
     let mut invocation = Invocation::new(setup.tools.program("aria2c")?).arg("--no-conf");
     // Without its DHT, aria2 has no socket for UDP trackers. It finds no node here unless it is given one.
     invocation = invocation.args(["--enable-dht=true", "--enable-dht6=false", "--bt-enable-lpd=false"]);
-    if let Finds::Dht(entry) = setup.finds {
-        invocation = invocation.arg(format!("--dht-entry-point={entry}"));
+    if let Finds::Dht(nodes) = setup.finds {
+        invocation = invocation.arg(format!("--dht-entry-point={}", entry(nodes)?));
     }
     let exchanges = matches!(setup.finds, Finds::Exchange);
     invocation = invocation.arg(format!("--enable-peer-exchange={exchanges}"));
@@ -196,6 +202,16 @@ fn transmission_settings(host: Host, data: &Path, setup: &Setup<'_>) -> String {
             "ratio-limit-enabled": false, "start-added-torrents": true, "message-level": 3
         }}"#
     )
+}
+
+/// The file in which Transmission keeps the nodes of a DHT that it was in before. It announces nothing before four have
+/// answered: those that it remembers it asks about every two seconds, but when it enters by one node, it asks another
+/// every quarter of a minute.
+fn transmission_nodes(nodes: &[SocketAddrV4]) -> Vec<u8> {
+    let compact =
+        nodes.iter().flat_map(|node| [&node.ip().octets()[..], &node.port().to_be_bytes()].concat());
+    let compact: Vec<u8> = compact.collect();
+    [format!("d5:nodes{}:", compact.len()).as_bytes(), &compact, b"e"].concat()
 }
 
 /// A client that was started.
@@ -266,5 +282,18 @@ impl Running {
     fn tell_transmission(&self, arguments: &[&str]) -> Result<String> {
         let Some(remote) = self.remote.clone() else { bail!("{} takes no orders", self.process.name()) };
         remote.args(arguments).output(Some(&self.namespace), &self.home)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transmission_remembers_nodes() -> Result<()> {
+        let nodes = ["10.91.0.1:6881".parse()?, "10.91.0.1:6882".parse()?];
+        let file = transmission_nodes(&nodes);
+        assert_eq!(file, b"d5:nodes12:\x0a\x5b\x00\x01\x1a\xe1\x0a\x5b\x00\x01\x1a\xe2e");
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Cases without a tracker: a magnet link is all the leecher has, and its peers come from the DHT, from peer
 //! exchange, or from the local network.
 
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -18,14 +19,14 @@ use crate::torrent::{self, Format};
 
 /// Between questions.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Between looks into the DHT, which counts how often it is asked.
+/// Between looks into the DHT, which leave traces in it.
 const LONG_PAUSE: Duration = Duration::from_secs(3);
 /// Others look into the DHT once a minute, or wait for their table to fill.
 const LIMIT: Duration = Duration::from_secs(200);
 /// For what follows when the data is there.
 const AFTERMATH: Duration = Duration::from_secs(10);
-/// Nodes of the DHT that stands in for the world's.
-const DHT_NODES: &str = "20";
+/// Nodes of the DHT that stands in for the world's, on successive ports.
+const DHT_NODES: u16 = 20;
 /// What is fetched: of several files, and long enough for pieces to come in any order.
 const CONTENT: Content = Content::Tree;
 
@@ -127,9 +128,9 @@ pub(super) fn run(case: &Find, env: &CaseEnv<'_>) -> Result<()> {
     let magnet = format!("magnet:?xt=urn:btih:{hash}");
 
     let net = env.network()?;
-    let entry = format!("{}:{PORT}", Host::Tracker.ip());
+    let nodes = dht_nodes()?;
     let finds = match case.way {
-        Way::Dht => Finds::Dht(&entry),
+        Way::Dht => Finds::Dht(&nodes),
         Way::Exchange(_) => Finds::Exchange,
         Way::Local => Finds::Local,
     };
@@ -157,9 +158,17 @@ pub(super) fn run(case: &Find, env: &CaseEnv<'_>) -> Result<()> {
     }
     let mut seeder = case.seeder.start(&setup(Host::Seeder, &source, What::Torrent(&torrent)))?;
     patience.until("the seeder serves", PAUSE, || seeder.is_serving())?;
-    if case.way == Way::Dht {
-        // Others ask once, and then not for minutes.
+    if let Some(dht) = &mut dht {
         let seeder = format!("{}:{PORT}", Host::Seeder.ip());
+        // No look before that: each is a node that asks the seeder too, says that it will not answer (BEP 43), and is
+        // gone. Transmission does not know of BEP 43: it puts them all into its table, soon asks them as often as the
+        // others, and holds its announcement back for half a minute when one of them is near.
+        let announcement = format!("ANNOUNCED {hash} {seeder}\n");
+        patience.until("the seeder announces itself in the DHT", PAUSE, || {
+            dht.expect_alive()?;
+            Ok(dht.log_text()?.contains(&announcement))
+        })?;
+        // Others ask once, and then not for minutes.
         patience.until("the DHT knows the seeder", LONG_PAUSE, || {
             Ok(peers_in_dht(&net, &hash, dir, tools)?.contains(&seeder))
         })?;
@@ -173,9 +182,16 @@ pub(super) fn run(case: &Find, env: &CaseEnv<'_>) -> Result<()> {
     compare(case, payloads, &target, &mut leecher, stop)
 }
 
+/// Where the nodes of the DHT are.
+fn dht_nodes() -> Result<Vec<SocketAddrV4>> {
+    let first: u16 = PORT.parse()?;
+    Ok((first..).take(DHT_NODES.into()).map(|port| SocketAddrV4::new(Host::Tracker.ip(), port)).collect())
+}
+
 fn start_dht(net: &Net, dir: &Path, tools: &Tools) -> Result<Process> {
     let ip = Host::Tracker.ip().to_string();
-    let invocation = tools.libtorrent()?.args(["dht", "--bind", &ip, "--port", PORT, DHT_NODES]);
+    let count = DHT_NODES.to_string();
+    let invocation = tools.libtorrent()?.args(["dht", "--bind", &ip, "--port", PORT, &count]);
     let namespace = net.namespace(Host::Tracker);
     Process::start(&invocation, Some(&namespace), &dir.join("dht-home"), &dir.join("dht.log"))
 }
