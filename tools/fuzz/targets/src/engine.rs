@@ -55,8 +55,20 @@ impl Machine for Scene {
         self.world.handle(Event::Command(Command::Shutdown));
         self.world.settle();
         assert!(self.world.links.is_empty() && self.world.connects.is_empty(), "connections after the end");
-        self.world.sleep(Duration::from_secs(10));
-        self.world.settle();
+        // Names and requests without an answer are given up by the driver in their time.
+        for _ in 0..4 {
+            while let Some(resolve) = self.world.resolves.pop() {
+                let result = Err("no answer".to_owned());
+                self.world.handle(Event::Resolved { id: resolve.id, result });
+            }
+            while let Some(request) = self.world.https.pop() {
+                let result = Err("no answer".to_owned());
+                self.world.handle(Event::Http { id: request.id, from: None, result });
+            }
+            self.world.settle();
+            self.world.sleep(Duration::from_secs(40));
+            self.world.settle();
+        }
         assert!(!self.world.rig.engine.has_goodbyes(), "goodbyes without an end");
     }
 }

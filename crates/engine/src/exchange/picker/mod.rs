@@ -44,7 +44,7 @@ pub struct Ask<'a> {
     pub current: Option<u32>,
     /// Fast enough to be given whole pieces.
     pub whole_pieces: bool,
-    /// Nothing is outstanding from it: the endgame may double a block.
+    /// Nothing is outstanding from it: if nothing that it has is free, a block that others are asked for is doubled.
     pub idle: bool,
 }
 
@@ -200,11 +200,12 @@ impl Picker {
             current = next;
         }
         if out.is_empty() && ask.idle {
-            if self.is_endgame() {
-                out.extend(self.double(ask, rng));
-            } else if let Some(piece) = self.take_over(ask) {
+            // The endgame of this peer: nothing that it has is free, whatever others have.
+            if let Some(piece) = self.take_over(ask) {
                 self.take(piece, ask.peer, end, out);
                 current = Some(piece);
+            } else {
+                out.extend(self.double(ask, rng));
             }
         }
         current
@@ -218,11 +219,6 @@ impl Picker {
         self.open(piece);
         let end = out.len() + count;
         self.take(piece, peer, end, out);
-    }
-
-    /// Returns true if every block that is missing has been asked for.
-    pub(crate) fn is_endgame(&self) -> bool {
-        self.missing > 0 && self.open_blocks == 0 && self.partials.len() as u32 >= self.missing
     }
 
     /// A block has come in from `source`.

@@ -104,10 +104,11 @@ impl Partial {
         Some(index as u32)
     }
 
-    /// Takes a block that others are asked for already, for the endgame.
+    /// Takes a block that others are asked for already, for the endgame: the last one. Whoever has been asked gives them in
+    /// order, so that both meet halfway, and few blocks come twice.
     pub(crate) fn ask_again(&mut self, peer: PeerKey, copies: u8) -> Option<u32> {
-        let at =
-            self.slots.iter().position(|s| s.state == State::Asked && s.askers < copies && s.by != peer)?;
+        let may_double = |s: &Slot| s.state == State::Asked && s.askers < copies && s.by != peer;
+        let at = self.slots.iter().rposition(may_double)?;
         self.slots[at].askers += 1;
         self.slots[at].by = peer;
         Some(at as u32)

@@ -256,3 +256,25 @@ fn blocks_of_an_earlier_run_are_not_asked_for_and_convict_nobody() {
     picker.restore(3, &bits(1, &[]));
     assert_eq!(picker.partial_count(), 0);
 }
+
+/// The last piece that anybody has is at a slow peer; another piece is nowhere to be had.
+#[test]
+fn idle_peer_shares_what_a_slow_one_was_asked_for_although_another_piece_is_missing() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut picker = Picker::new(layout(2));
+    picker.reset(Bitfield::new(2), None, &mut rng);
+    let mut first = Bitfield::new(2);
+    first.insert(0);
+    picker.peer_has_all_of(&first, &mut rng);
+    let has = Pieces::Some(first);
+    let mut pick = |peer, count, idle| {
+        let ask = Ask { peer: key(peer), has: &has, current: None, whole_pieces: false, idle };
+        let mut blocks = Vec::new();
+        picker.pick(&ask, count, 2, &mut rng, &mut blocks);
+        blocks
+    };
+    let slow = pick(1, 100, true);
+    assert!(slow.len() > 1, "all of the piece");
+    assert_eq!(pick(2, 100, false), [], "one that has work has enough");
+    assert_eq!(pick(2, 100, true), slow[slow.len() - 1..], "the block that comes last");
+}
