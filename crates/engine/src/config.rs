@@ -22,6 +22,9 @@ pub struct Config {
     /// Peers of one torrent that may be unchoked at a time, the optimistic ones included. While seeding to
     /// fast peers it grows by one for each that is served well.
     pub upload_slots: usize,
+    /// Peers of all torrents together that may be unchoked at a time, if more than one torrent has peers that want
+    /// something. It grows in the same way.
+    pub session_upload_slots: usize,
     /// HTTP requests to trackers that may be under way at a time.
     pub max_tracker_sockets: usize,
     /// Announce to every tracker, and not to one that works of every tier (BEP 12).
@@ -81,6 +84,7 @@ impl Config {
             max_peers: 500,
             max_peers_per_torrent: 100,
             upload_slots: 8,
+            session_upload_slots: 20,
             max_tracker_sockets: 256,
             announce_to_all: false,
             peer_exchange: true,

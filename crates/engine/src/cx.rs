@@ -3,6 +3,7 @@
 use crate::backlog::Backlog;
 use crate::config::Config;
 use crate::dirty::Dirty;
+use crate::exchange::UploadSlots;
 use crate::network::Network;
 use crate::outbox::Outbox;
 use crate::quota::Quota;
@@ -17,6 +18,7 @@ pub(crate) struct Core {
     dirty: Dirty,
     backlog: Backlog,
     network: Network,
+    slots: UploadSlots,
     is_ending: bool,
 }
 
@@ -30,6 +32,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) dirty: &'a mut Dirty,
     /// Piece data that waits for the disk.
     pub(crate) backlog: &'a mut Backlog,
+    /// Upload slots of all torrents.
+    pub(crate) slots: &'a mut UploadSlots,
     /// Whether anybody answers.
     pub(crate) network: &'a mut Network,
     /// The engine says goodbye, and begins nothing new.
@@ -46,13 +50,14 @@ impl Core {
             dirty: Dirty::default(),
             backlog: Backlog::new(now),
             network: Network::default(),
+            slots: UploadSlots::default(),
             is_ending: false,
         }
     }
 
     pub(crate) fn cx<'a>(&'a mut self, now: Instant, out: &'a mut Outbox) -> Cx<'a> {
-        let Self { config, rng, quota, dirty, backlog, network, is_ending } = self;
-        Cx { now, config, rng, quota, dirty, backlog, network, is_ending: *is_ending, out }
+        let Self { config, rng, quota, dirty, backlog, network, slots, is_ending } = self;
+        Cx { now, config, rng, quota, dirty, backlog, network, slots, is_ending: *is_ending, out }
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -13,6 +13,7 @@ mod places;
 mod questions;
 mod scripted;
 mod trackers;
+mod uploads;
 mod world;
 
 use scripted::{SCRIPTED_LEN, Scripted};

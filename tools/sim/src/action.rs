@@ -32,6 +32,11 @@ pub(crate) enum Action {
         host: usize,
         group: u32,
     },
+    /// The machine has slept, and its process learns of it.
+    Woke {
+        node: usize,
+        slept: Duration,
+    },
     /// Every path is open again.
     Heal,
     /// All streams of a node are reset by something in between.

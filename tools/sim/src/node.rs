@@ -174,6 +174,11 @@ impl Node {
         self.tell(core, Happened::Command(command));
     }
 
+    /// Learns that the machine has slept.
+    pub(crate) fn woke(&mut self, core: &mut Core, slept: Duration) {
+        self.tell(core, Happened::Network(ztor_engine::NetworkChange::Slept(slept)));
+    }
+
     /// Learns of addresses, now and for every start to come.
     pub(crate) fn meet(&mut self, core: &mut Core, addrs: &[SocketAddr]) {
         self.settings.peers.extend(addrs);

@@ -31,6 +31,7 @@ impl World {
             Action::Disk { node, health } => nodes[node].disk.health = health,
             Action::Resume { node } => nodes[node].command(core, Command::Resume),
             Action::Group { host, group } => net.host_mut(host).group = group,
+            Action::Woke { node, slept } => nodes[node].woke(core, slept),
             Action::Heal => {
                 for host in 0..net.hosts() {
                     net.host_mut(host).group = 0;

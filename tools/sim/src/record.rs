@@ -69,6 +69,7 @@ impl Action {
             Self::Tracker { tracker, down_for } => (9, tracker, down_for.as_micros() as u64),
             Self::Note => (10, 0, 0),
             Self::Healed => (11, 0, 0),
+            Self::Woke { node, slept } => (12, node, slept.as_micros() as u64),
         };
         trace.record(now, Subject::Intervention, &[kind, a as u64, b]);
     }

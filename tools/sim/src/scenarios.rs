@@ -97,6 +97,11 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("tracker-down", "the tracker is down for an hour", faults::tracker_down),
     scenario("private", "a private torrent, its tracker over UDP", faults::private),
     scenario("partition", "the swarm is cut in two in mid-download", faults::partition),
+    reporting(
+        scenario("outage", "nobody has a network for ten minutes or an hour", faults::outage),
+        faults::report_return,
+    ),
+    reporting(scenario("sleep", "two machines sleep for an hour", faults::sleep), faults::report_return),
     scenario("crash-in-turn", "every peer crashes, one after the other", faults::crash_in_turn),
     scenario("disk-full", "a disk is full and is freed", faults::disk_full),
     scenario("drive-gone", "a drive is unplugged and comes back", faults::drive_gone),

@@ -5,6 +5,7 @@
 //! all the time, and would wait behind one that never gives if the time of its last choke counted. While seeding: everybody
 //! in turn, so that no peer holds a slot for good and pieces spread.
 
+use super::slots::Slots;
 use super::{Exchange, Trade};
 use crate::config::{CHOKE_ROUND, OPTIMISTIC_ROUND, SEED_TURN};
 use crate::cx::Cx;
@@ -23,33 +24,6 @@ const DEBTOR_TIMES: u64 = 4;
 const DEBTOR_ROUNDS: u32 = 4;
 /// Slots grow with the number of peers served faster than this many bytes per second.
 const GOOD_RATE_PER_S: u64 = 50 * 1024;
-
-/// The slots of a torrent.
-#[derive(Debug)]
-pub(super) struct Slots {
-    /// Peers that are interested in what we have.
-    interested: u32,
-    choke_at: Instant,
-    optimistic_at: Instant,
-    /// A slot may be free, or a peer without use for it holds one.
-    changed: bool,
-}
-
-impl Slots {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { interested: 0, choke_at: now, optimistic_at: now, changed: false }
-    }
-
-    /// Time of the next round, if anybody is interested.
-    pub(super) fn choke_at(&self) -> Option<Instant> {
-        (self.interested > 0).then_some(self.choke_at)
-    }
-
-    pub(super) fn on_peer_gone(&mut self, was_choked: bool, was_interested: bool) {
-        self.changed |= !was_choked;
-        self.interested -= u32::from(was_interested);
-    }
-}
 
 /// A peer that wants something, as a round sees it.
 struct Candidate {
@@ -96,7 +70,7 @@ impl Exchange {
     /// A peer is interested in what we have, or is not any more.
     pub(crate) fn on_interest(&mut self, cx: &mut Cx<'_>, trade: &mut Trade, is_interested: bool) {
         let was = std::mem::replace(&mut trade.is_interested, is_interested);
-        self.slots.interested = self.slots.interested + u32::from(is_interested) - u32::from(was);
+        self.slots.interest(cx.slots, is_interested, was);
         self.slots.changed = true;
         trade.note_use(cx.now);
         cx.dirty.mark_torrent(self.id());
@@ -122,10 +96,11 @@ impl Exchange {
         let interested = peers.of(keys).filter(|p| p.is_live() && p.trade().is_interested());
         let candidates: Vec<Candidate> =
             interested.map(|peer| Candidate::new(now, turn_bytes, peer)).collect();
+        let slots = self.slot_count(cx, is_round, is_seeding, &candidates);
         let chosen = match (is_round, is_seeding) {
-            (false, _) => fill_free(cx, is_seeding, candidates),
-            (true, true) => seeding_round(cx, candidates),
-            (true, false) => leeching_round(cx, rotate, candidates),
+            (false, _) => fill_free(slots, is_seeding, candidates),
+            (true, true) => seeding_round(slots, candidates),
+            (true, false) => leeching_round(cx, slots, rotate, candidates),
         };
         for (key, is_optimistic) in chosen {
             if let Some(peer) = peers.get_mut(key) {
@@ -135,20 +110,33 @@ impl Exchange {
         peers.for_each(keys, |peer| {
             if peer.is_live() {
                 let (conn, trade) = peer.split_trade();
-                apply(cx, conn, trade);
+                apply(cx, &mut self.slots, conn, trade);
             }
         });
+        self.slots.round_is_over(cx.slots, self.id);
+    }
+
+    /// Slots of this round. If other torrents wait for one, peers that have had their turn make place.
+    fn slot_count(
+        &mut self,
+        cx: &mut Cx<'_>,
+        is_round: bool,
+        is_seeding: bool,
+        candidates: &[Candidate],
+    ) -> usize {
+        let good = candidates.iter().filter(|c| c.unchoked && c.up_per_s >= GOOD_RATE_PER_S).count();
+        self.slots.served_fast(cx.slots, good);
+        let allowance = self.slots.allowance(cx.slots, cx.config, is_seeding);
+        let within_turn = candidates.iter().filter(|c| c.unchoked && !c.served).count();
+        let holds = candidates.iter().any(|c| c.unchoked);
+        let makes_place = is_round && is_seeding && allowance.others_wait && holds;
+        let most = if makes_place { within_turn } else { usize::MAX };
+        cx.config.upload_slots.max(good + 1 + good / 4).min(allowance.count).min(most)
     }
 }
 
-fn slot_count(cx: &Cx<'_>, candidates: &[Candidate]) -> usize {
-    let good = candidates.iter().filter(|c| c.unchoked && c.up_per_s >= GOOD_RATE_PER_S).count();
-    cx.config.upload_slots.max(good + 1 + good / 4)
-}
-
 /// Between rounds: free slots go to those that give, then to those that wait longest; nobody loses one.
-fn fill_free(cx: &Cx<'_>, is_seeding: bool, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
-    let slots = slot_count(cx, &candidates);
+fn fill_free(slots: usize, is_seeding: bool, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
     candidates.sort_by_key(|c| {
         let since = if is_seeding { c.waiting_since } else { c.tried_at };
         (Reverse(c.unchoked), Reverse(c.down_per_s), since)
@@ -158,16 +146,19 @@ fn fill_free(cx: &Cx<'_>, is_seeding: bool, mut candidates: Vec<Candidate>) -> V
 }
 
 /// Peers within their turn stay; then come those that waited longest; then those that have had theirs.
-fn seeding_round(cx: &Cx<'_>, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
-    let slots = slot_count(cx, &candidates);
+fn seeding_round(slots: usize, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
     let class = |c: &Candidate| if c.unchoked { 2 * u8::from(c.served) } else { 1 };
     candidates.sort_by_key(|c| (class(c), c.waiting_since));
     candidates.iter().take(slots).map(|c| (c.key, false)).collect()
 }
 
 /// The best givers, and in the optimistic slots those that wait longest; these change when `rotate`.
-fn leeching_round(cx: &mut Cx<'_>, rotate: bool, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
-    let slots = slot_count(cx, &candidates);
+fn leeching_round(
+    cx: &mut Cx<'_>,
+    slots: usize,
+    rotate: bool,
+    mut candidates: Vec<Candidate>,
+) -> Vec<(PeerKey, bool)> {
     let optimistic_slots = (slots / 5).max(1);
     cx.rng.shuffle(&mut candidates);
     candidates.sort_by_key(|c| Reverse(c.down_per_s));
@@ -177,24 +168,26 @@ fn leeching_round(cx: &mut Cx<'_>, rotate: bool, mut candidates: Vec<Candidate>)
     let (mut holders, mut others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|c| c.optimistic && !rotate);
     others.sort_by_key(|c| c.tried_at);
     holders.append(&mut others);
-    chosen.extend(holders.iter().take(slots - chosen.len()).map(|c| (c.key, true)));
+    chosen.extend(holders.iter().take(slots.saturating_sub(chosen.len())).map(|c| (c.key, true)));
     chosen
 }
 
 /// Carries out the choice of a round for one peer.
 #[inline]
-fn apply(cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) {
+fn apply(cx: &mut Cx<'_>, slots: &mut Slots, conn: &Conn, trade: &mut Trade) {
     let choice = trade.upload.take_choice();
     trade.upload.set_optimistic(cx.now, choice == Some(true));
     let key = conn.key();
     match (choice.is_some(), trade.we_choke) {
         (true, true) => {
             trade.we_choke = false;
+            slots.choked(cx.slots, false);
             trade.upload.unchoked(cx.now);
             cx.out.send(key, &Message::Unchoke);
         }
         (false, false) => {
             trade.we_choke = true;
+            slots.choked(cx.slots, true);
             cx.out.send(key, &Message::Choke);
             for block in trade.upload.choked(cx.now) {
                 if conn.is_fast() {
@@ -203,12 +196,5 @@ fn apply(cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) {
             }
         }
         (true, false) | (false, true) => {}
-    }
-}
-
-#[cfg(test)]
-impl Slots {
-    pub(super) fn check(&self, interested: usize) {
-        assert_eq!(self.interested as usize, interested);
     }
 }

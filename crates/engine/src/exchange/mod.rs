@@ -4,7 +4,7 @@
 //! - `pieces` counts the pieces of peers and ours, `picker` orders them, `pending` keeps them before the metadata is known;
 //! - `requests` asks for blocks and takes them (`download`), `blame` finds the authors of bad ones;
 //! - `serving` answers requests (`upload`), `answers` those for metadata and hashes (`questions`, `proofs`);
-//! - `choker` chooses the peers to serve.
+//! - `choker` chooses the peers to serve, within the `slots` of the torrent and of all torrents.
 
 mod answers;
 mod blame;
@@ -17,11 +17,13 @@ mod proofs;
 pub(crate) mod questions;
 mod requests;
 mod serving;
+mod slots;
 mod totals;
 mod trade;
 mod upload;
 
 pub(crate) use answers::Source;
+pub(crate) use slots::UploadSlots;
 pub(crate) use totals::Totals;
 pub(crate) use trade::Trade;
 
@@ -33,9 +35,9 @@ use crate::outbox::Outbox;
 use crate::peer::Peers;
 use crate::rate::Bucket;
 use blame::Blame;
-use choker::Slots;
 use picker::{Picker, Priority};
 use proofs::Proofs;
+use slots::Slots;
 use std::sync::Arc;
 use ztor_base::Instant;
 use ztor_metainfo::{BLOCK_LEN, Layout, Metainfo};
@@ -243,7 +245,8 @@ impl Exchange {
     /// Panics if the counts do not agree with the peers, or the picker not with itself.
     pub(crate) fn check(&self, keys: &[PeerKey], peers: &Peers) {
         let interested = peers.of(keys).filter(|peer| peer.trade().is_interested()).count();
-        self.slots.check(interested);
+        let unchoked = peers.of(keys).filter(|peer| !peer.trade().we_choke()).count();
+        self.slots.check(interested, unchoked);
         self.picker.check_open();
     }
 }

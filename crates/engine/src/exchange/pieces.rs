@@ -263,7 +263,7 @@ impl Exchange {
     pub(crate) fn on_peer_gone(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         self.release_all_of(cx, key, trade);
         self.forget_pieces_of(cx, &trade.has);
-        self.slots.on_peer_gone(trade.we_choke(), trade.is_interested());
+        self.slots.on_peer_gone(cx.slots, trade.we_choke(), trade.is_interested());
         self.freed_blocks(cx);
     }
 }

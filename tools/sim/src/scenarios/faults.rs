@@ -47,6 +47,52 @@ pub(super) fn partition(rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
+/// A private swarm in which everybody is alone for a while, in mid-download.
+fn alone(rng: Rng, length: Duration) -> anyhow::Result<World> {
+    let mut world = tracked(rng, Shape { private: true, ..Shape::plain(64 * 1024, 16 * MIB) })?;
+    populate(&mut world, 1, 4, Line { up: 40 * KIB, down: MIB, ..Line::default() });
+    for node in 0..5 {
+        let (host, group) = (world.nodes[node].host, node as u32 + 1);
+        world.plan(secs(40), Action::Group { host, group });
+    }
+    let back = secs(40) + length;
+    world.plan(back, Action::Heal);
+    world.plan(back, Action::Note);
+    world.plan(back + secs(30), Action::Note);
+    healed_after(&mut world, back);
+    Ok(world)
+}
+
+/// The network is gone for ten minutes, or for an hour.
+pub(super) fn outage(mut rng: Rng) -> anyhow::Result<World> {
+    let length = secs([600, 3600][rng.usize(0..2)]);
+    alone(rng, length)
+}
+
+/// Two of the clients sleep for an hour; they wake up with a network.
+pub(super) fn sleep(rng: Rng) -> anyhow::Result<World> {
+    let slept = secs(3600);
+    let mut world = alone(rng, slept)?;
+    for node in [1, 3] {
+        world.plan(secs(40) + slept, Action::Woke { node, slept });
+    }
+    Ok(world)
+}
+
+pub(super) fn report_return(world: &mut World) -> Vec<String> {
+    let [before, after] = &world.marks[..] else {
+        world.core.fail(&[], "it was over before the network was back".to_owned());
+        return Vec::new();
+    };
+    let moved: Vec<u64> = before.iter().zip(after).skip(1).map(|(before, after)| after - before).collect();
+    if let Some(node) = moved.iter().position(|bytes| *bytes == 0) {
+        let message = format!("n{}: nothing moves 30 s after the network is back", node + 1);
+        world.core.fail(&[format!("n{} ", node + 1)], message);
+    }
+    let shown: Vec<String> = moved.iter().map(|bytes| format!("{} KiB", bytes / KIB)).collect();
+    vec![format!("in the 30 s after the network was back the clients got {}", shown.join(", "))]
+}
+
 pub(super) fn crash_in_turn(rng: Rng) -> anyhow::Result<World> {
     let mut world = a_minute(rng, 4)?;
     let mut at = Duration::ZERO;

@@ -260,7 +260,7 @@ fn blocks_of_an_earlier_run_are_not_asked_for_and_convict_nobody() {
 /// The last piece that anybody has is at a slow peer; another piece is nowhere to be had.
 #[test]
 fn idle_peer_shares_what_a_slow_one_was_asked_for_although_another_piece_is_missing() {
-    let mut rng = fastrand::Rng::with_seed(1);
+    let mut rng = Rng::with_seed(1);
     let mut picker = Picker::new(layout(2));
     picker.reset(Bitfield::new(2), None, &mut rng);
     let mut first = Bitfield::new(2);

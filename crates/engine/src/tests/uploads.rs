@@ -1,0 +1,190 @@
+//! Upload to many peers of many torrents, from a disk that takes its time.
+
+use super::*;
+use crate::testkit::{Blueprint, FarEnd, encode};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use ztor_metainfo::BLOCK_LEN;
+
+/// Bytes per second, over all torrents.
+const LIMIT: u64 = 2_000_000;
+const PIECE_LENGTH: u32 = 1 << 20;
+const LENGTH: u64 = 16 << 20;
+/// From the order to read a block until it has gone.
+const DELAY: Duration = Duration::from_millis(50);
+/// Requests that a leecher has under way.
+const AHEAD: usize = 16;
+
+/// A peer that wants everything.
+struct Leecher {
+    far_end: FarEnd,
+    is_choked: bool,
+    /// Blocks requested and not sent.
+    asked: BTreeSet<u64>,
+    next: u64,
+    got: u64,
+}
+
+struct Uploads {
+    rig: Rig,
+    leechers: BTreeMap<PeerKey, Leecher>,
+    /// Blocks that were read, by the time at which they have gone.
+    going: BTreeMap<(Instant, u64), (PeerKey, Block)>,
+    read_bytes: u64,
+    sent_bytes: u64,
+    number: u64,
+    most_unchoked: usize,
+}
+
+impl Uploads {
+    fn new(torrents: usize, peers_of_each: usize) -> Self {
+        let config = Config {
+            limit_up: Some(LIMIT),
+            max_peers: 2000,
+            local_discovery: false,
+            peer_exchange: false,
+            ..Config::new(PeerId::from_random([0; 12]), 6881)
+        };
+        let rig = Rig::new(Instant::from_micros(1_000_000), config, 1);
+        let mut uploads = Self {
+            rig,
+            leechers: BTreeMap::new(),
+            going: BTreeMap::new(),
+            read_bytes: 0,
+            sent_bytes: 0,
+            number: 0,
+            most_unchoked: 0,
+        };
+        for torrent in 0..torrents {
+            let name = format!("torrent {torrent}");
+            let meta = Blueprint::new(&name, PIECE_LENGTH).made_up(LENGTH);
+            let id = uploads.rig.add(&AddTorrent::new(Arc::clone(&meta)));
+            uploads.rig.disk(id, DiskEvent::Checked { have: Bitfield::full(meta.layout.piece_count()) });
+            (0..peers_of_each).for_each(|_| uploads.connect(&meta));
+        }
+        uploads
+    }
+
+    fn connect(&mut self, meta: &Metainfo) {
+        let number = self.leechers.len() as u32;
+        let from = SocketAddr::new(Ipv4Addr::from(0x0808_0000 + number * 256).into(), 6881);
+        let key = self.rig.engine.accept(self.rig.now, from, Transport::Tcp).unwrap();
+        let mut id = [9; 20];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        let hello = Handshake {
+            reserved: Reserved::NONE,
+            info_hash: meta.info_hashes.swarm_id(),
+            peer_id: PeerId::new(id),
+        };
+        let mut far_end = FarEnd::default();
+        self.rig.give(key, &mut far_end, &hello.encode());
+        self.rig.give(key, &mut far_end, &encode(&[Message::Interested]));
+        let leecher = Leecher { far_end, is_choked: true, asked: BTreeSet::new(), next: 0, got: 0 };
+        self.leechers.insert(key, leecher);
+    }
+
+    fn turn(&mut self) {
+        self.rig.settle();
+        let out = self.rig.take_out();
+        assert!(out.closes.is_empty(), "{:?}", out.closes[0]);
+        for send in &out.sends {
+            let leecher = self.leechers.get_mut(&send.peer).unwrap();
+            for message in leecher.far_end.heard.take(&out.bytes[send.range.clone()]).unwrap() {
+                match message {
+                    Message::Unchoke => leecher.is_choked = false,
+                    Message::Choke => {
+                        leecher.is_choked = true;
+                        leecher.asked.clear();
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for send in &out.blocks {
+            self.number += 1;
+            self.read_bytes += u64::from(send.block.len);
+            self.going.insert((self.rig.now + DELAY, self.number), (send.peer, send.block));
+        }
+        let keys: Vec<PeerKey> = self.leechers.keys().copied().collect();
+        self.most_unchoked = self.most_unchoked.max(self.leechers.values().filter(|l| !l.is_choked).count());
+        for key in keys {
+            self.ask(key);
+        }
+    }
+
+    fn ask(&mut self, key: PeerKey) {
+        let leecher = self.leechers.get_mut(&key).unwrap();
+        let mut requests = Vec::new();
+        while !leecher.is_choked && leecher.asked.len() < AHEAD {
+            let at = leecher.next % (LENGTH / u64::from(BLOCK_LEN)) * u64::from(BLOCK_LEN);
+            leecher.asked.insert(leecher.next);
+            leecher.next += 1;
+            let (piece, begin) =
+                ((at / u64::from(PIECE_LENGTH)) as u32, (at % u64::from(PIECE_LENGTH)) as u32);
+            requests.push(Message::Request(Block { piece, begin, len: BLOCK_LEN }));
+        }
+        if !requests.is_empty() {
+            self.rig.give(key, &mut leecher.far_end, &encode(&requests));
+        }
+    }
+
+    fn run(&mut self, seconds: u64) {
+        for _ in 0..seconds / 30 {
+            for (key, leecher) in &mut self.leechers {
+                self.rig.give(*key, &mut leecher.far_end, &encode(&[Message::KeepAlive]));
+            }
+            self.run_until(self.rig.now + Duration::from_secs(30));
+        }
+    }
+
+    fn run_until(&mut self, until: Instant) {
+        loop {
+            self.turn();
+            let gone_at = self.going.first_key_value().map(|((at, _), _)| *at);
+            let next = gone_at.into_iter().chain(self.rig.engine.poll_timeout()).min().unwrap();
+            if next > until {
+                self.rig.now = until;
+                return;
+            }
+            self.rig.now = self.rig.now.max(next);
+            while let Some(entry) = self.going.first_entry()
+                && entry.key().0 <= self.rig.now
+            {
+                let (peer, block) = entry.remove();
+                let leecher = self.leechers.get_mut(&peer).unwrap();
+                leecher.asked.pop_first();
+                leecher.got += u64::from(block.len);
+                self.sent_bytes += u64::from(block.len);
+                self.rig.handle(Event::Sent { peer, block_bytes: block.len, reply_bytes: 0 });
+            }
+        }
+    }
+}
+
+#[test]
+fn upload_is_as_fast_from_a_thousand_torrents_as_from_one() {
+    const SECONDS: u64 = 120;
+    let mut rates = Vec::new();
+    for (torrents, peers) in [(1, 20), (1000, 1)] {
+        let mut uploads = Uploads::new(torrents, peers);
+        // The first round, and slots that grow.
+        uploads.run(30);
+        let before = uploads.sent_bytes;
+        uploads.run(SECONDS);
+        rates.push((uploads.sent_bytes - before) / SECONDS);
+        let (read, sent) = (uploads.read_bytes, uploads.sent_bytes);
+        assert!(read as f64 <= sent as f64 * 1.05, "{torrents} torrents: {read} bytes read, {sent} sent");
+        assert!(uploads.most_unchoked <= 60, "{} slots of {torrents} torrents", uploads.most_unchoked);
+    }
+    let ratio = rates[1] as f64 / rates[0] as f64;
+    assert!((0.95..=1.05).contains(&ratio), "{rates:?}");
+    assert!(rates[0] * 100 >= LIMIT * 95, "{rates:?}");
+}
+
+#[test]
+fn upload_slots_go_round_among_torrents() {
+    let mut uploads = Uploads::new(100, 1);
+    uploads.run(1200);
+    let unserved = uploads.leechers.values().filter(|leecher| leecher.got == 0).count();
+    assert_eq!(unserved, 0, "of 100 peers got nothing in twenty minutes");
+}
