@@ -19,6 +19,7 @@ pub(crate) struct Core {
     backlog: Backlog,
     network: Network,
     slots: UploadSlots,
+    has_dht: bool,
     is_ending: bool,
 }
 
@@ -36,6 +37,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) slots: &'a mut UploadSlots,
     /// Whether anybody answers.
     pub(crate) network: &'a mut Network,
+    /// The engine takes part in the DHT.
+    pub(crate) has_dht: bool,
     /// The engine says goodbye, and begins nothing new.
     pub(crate) is_ending: bool,
     pub(crate) out: &'a mut Outbox,
@@ -51,13 +54,15 @@ impl Core {
             backlog: Backlog::new(now),
             network: Network::default(),
             slots: UploadSlots::default(),
+            has_dht: false,
             is_ending: false,
         }
     }
 
     pub(crate) fn cx<'a>(&'a mut self, now: Instant, out: &'a mut Outbox) -> Cx<'a> {
-        let Self { config, rng, quota, dirty, backlog, network, slots, is_ending } = self;
-        Cx { now, config, rng, quota, dirty, backlog, network, slots, is_ending: *is_ending, out }
+        let Self { config, rng, quota, dirty, backlog, network, slots, has_dht, is_ending } = self;
+        let (has_dht, is_ending) = (*has_dht, *is_ending);
+        Cx { now, config, rng, quota, dirty, backlog, network, slots, has_dht, is_ending, out }
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -86,6 +91,11 @@ impl Core {
 
     pub(crate) fn is_ending(&self) -> bool {
         self.is_ending
+    }
+
+    /// The engine takes part in the DHT from now on.
+    pub(crate) fn set_has_dht(&mut self) {
+        self.has_dht = true;
     }
 
     /// Nothing new begins from now on.

@@ -259,6 +259,7 @@ impl Engine {
             self.torrents.get_mut(id).into_iter().for_each(|torrent| dht.plan(torrent));
         }
         self.dht = Some(dht);
+        self.core.set_has_dht();
     }
 
     /// Takes an incoming connection. The driver drops it on an error.

@@ -1,6 +1,7 @@
 //! Transports, and how their streams are protected.
 
 use ztor_base::SwarmId;
+use ztor_wire::HANDSHAKE_LEN;
 use ztor_wire::mse::{Method, Methods};
 
 /// The carrier of a stream of bytes.
@@ -28,6 +29,8 @@ pub struct Offer {
     pub info_hash: SwarmId,
     /// Methods that may follow.
     pub methods: Methods,
+    /// Our handshake in the stream, which goes out with the encrypted one.
+    pub handshake: [u8; HANDSHAKE_LEN],
 }
 
 /// The protection of a connection's stream.

@@ -243,9 +243,11 @@ impl Dialer {
             self.pace.take(cx.now);
         }
         self.half_open += 1;
-        let offer = plan
-            .is_encrypted
-            .then(|| Offer { info_hash: torrent.swarm_at(addr), methods: methods(cx.config.encryption) });
+        let offer = plan.is_encrypted.then(|| Offer {
+            info_hash: torrent.swarm_at(addr),
+            methods: methods(cx.config.encryption),
+            handshake: torrent.handshake(cx, torrent.swarm_at(addr)).encode(),
+        });
         let is_trusted = torrent.known().capabilities(addr).trusts(plan.transport);
         let head_start = if is_trusted { LONG_HEAD_START } else { HEAD_START };
         let race_at = plan.may_change_transport.then(|| cx.now + head_start);

@@ -227,7 +227,7 @@ mod tests {
             let mut in_turn = (0..100).map(|number| (number + turn) % 100);
             let served = in_turn.find(|number| torrents[*number].used > 0);
             assert!(served.is_some(), "somebody is served");
-            for number in served {
+            if let Some(number) = served {
                 torrents[number].choked(&mut all, true);
                 torrents[number].round_is_over(&mut all, TorrentId::from_u64(number as u64));
             }

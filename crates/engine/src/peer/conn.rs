@@ -199,16 +199,14 @@ impl Conn {
         self.started_at = now;
     }
 
-    /// The encrypted handshake is done. Returns whether our handshake has to follow.
-    pub(crate) fn secured(&mut self, now: Instant, swarm: SwarmId, method: Method) -> bool {
+    /// The encrypted handshake is done.
+    pub(crate) fn secured(&mut self, now: Instant, swarm: SwarmId, method: Method) {
         self.protection = Protection::Handshake(method);
         self.secured_for = Some(swarm);
         self.received_at = now;
-        let is_ours = self.state == ConnState::Securing;
-        if is_ours {
+        if self.state == ConnState::Securing {
             self.state = ConnState::Handshaking;
         }
-        is_ours
     }
 
     /// The handshake is done. `named_id` is the peer id that a tracker has named.

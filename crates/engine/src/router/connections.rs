@@ -46,9 +46,8 @@ impl Router<'_> {
     pub(super) fn on_secured(&mut self, key: PeerKey, swarm: SwarmId, method: Method) {
         if let Some(peer) = self.peers.get_mut(key) {
             self.cx.dirty.mark_peer(key);
-            if peer.conn_mut().secured(self.cx.now, swarm, method) {
-                self.send_first_handshake(key);
-            }
+            // Our handshake in the stream went out with the encrypted one.
+            peer.conn_mut().secured(self.cx.now, swarm, method);
         }
     }
 

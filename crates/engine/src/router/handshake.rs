@@ -2,16 +2,13 @@
 
 use super::Router;
 use crate::bans::Author;
-use crate::cx::Cx;
 use crate::dial::{Place, Victim, for_caller};
 use crate::event::CloseCause;
 use crate::ids::{PeerKey, TorrentId};
 use crate::misbehaviour::Misbehaviour;
 use crate::peer::{Direction, Peer};
-use crate::torrent::Torrent;
-use ztor_base::{Duration, PeerId, SwarmId};
-use ztor_metainfo::InfoHashes;
-use ztor_wire::{Handshake, Message, Reserved};
+use ztor_base::{Duration, PeerId};
+use ztor_wire::{Handshake, Message};
 
 /// A connection that was silent for this long makes place when its peer calls again from the same address.
 const STALE_AFTER: Duration = Duration::from_secs(10);
@@ -21,10 +18,9 @@ const STALE_ELSEWHERE_AFTER: Duration = Duration::from_secs(30);
 impl Router<'_> {
     /// Sends the first handshake to a peer that we called.
     pub(super) fn send_first_handshake(&mut self, key: PeerKey) {
-        let has_dht = self.dht.is_some();
         if let Some((cx, torrent, peer)) = self.enter(key) {
-            let swarm = torrent.swarm_at(peer.conn().addr());
-            send_handshake(cx, key, torrent, swarm, has_dht);
+            let handshake = torrent.handshake(cx, torrent.swarm_at(peer.conn().addr()));
+            cx.out.send_raw(key, &handshake.encode());
         }
     }
 
@@ -72,13 +68,13 @@ impl Router<'_> {
     }
 
     fn met_ourselves(&mut self, key: PeerKey, id: TorrentId, theirs: &Handshake) {
-        let has_dht = self.dht.is_some();
         match self.peers.get(key).map(|peer| (peer.conn().direction(), peer.conn().addr())) {
             Some((Direction::Outgoing, addr)) => self.dialer.met_ourselves(addr),
             // The other end is ours as well: it learns from this that the address is not to be called again.
             Some((Direction::Incoming, _)) => {
                 if let Some((cx, torrent, _)) = self.enter_torrent(id) {
-                    send_handshake(cx, key, torrent, theirs.info_hash, has_dht);
+                    // The answer names the swarm that it was called by (BEP 52).
+                    cx.out.send_raw(key, &torrent.handshake(cx, theirs.info_hash).encode());
                 }
             }
             None => {}
@@ -148,7 +144,6 @@ impl Router<'_> {
     }
 
     fn establish(&mut self, key: PeerKey, id: TorrentId, theirs: &Handshake, named_id: Option<PeerId>) {
-        let has_dht = self.dht.is_some();
         let (peer, torrent) = (self.peers.get_mut(key), self.torrents.get_mut(id));
         let (Some(peer), Some(torrent)) = (peer, torrent) else { return };
         let cx = &mut self.cx;
@@ -163,7 +158,8 @@ impl Router<'_> {
         peer.conn_mut().established(id, theirs, named_id, is_v2_swarm);
         peer.trade_mut().note_use(cx.now);
         if is_incoming {
-            send_handshake(cx, key, torrent, theirs.info_hash, has_dht);
+            // The answer names the swarm that it was called by (BEP 52).
+            cx.out.send_raw(key, &torrent.handshake(cx, theirs.info_hash).encode());
         }
         let (conn, extensions) = peer.split_extensions();
         extensions.set_spoken(theirs.reserved.extended());
@@ -171,22 +167,9 @@ impl Router<'_> {
         let (conn, trade) = peer.split_trade();
         let about = (torrent.swarm_id(), torrent.lifecycle().is_checked(), torrent.is_finished());
         torrent.exchange().greet(conn, trade, about, cx.out);
-        if theirs.reserved.dht() && has_dht && !torrent.is_private() && cx.config.listen_port != 0 {
+        if theirs.reserved.dht() && cx.has_dht && !torrent.is_private() && cx.config.listen_port != 0 {
             cx.out.send(key, &Message::Port(cx.config.listen_port));
         }
         cx.dirty.mark_torrent(id);
     }
-}
-
-/// Sends our handshake. A hybrid torrent has two swarms, and the answer must name the one it was called by (BEP 52).
-fn send_handshake(cx: &mut Cx<'_>, key: PeerKey, torrent: &Torrent, swarm: SwarmId, has_dht: bool) {
-    let mut reserved = Reserved::NONE.with_fast().with_extended();
-    if has_dht && !torrent.is_private() {
-        reserved = reserved.with_dht();
-    }
-    if matches!(torrent.hashes(), InfoHashes::Hybrid(..)) {
-        reserved = reserved.with_v2();
-    }
-    let handshake = Handshake { reserved, info_hash: swarm, peer_id: cx.config.peer_id };
-    cx.out.send_raw(key, &handshake.encode());
 }

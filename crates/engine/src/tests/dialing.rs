@@ -169,10 +169,12 @@ fn who_hangs_up_on_a_plain_handshake_is_called_encrypted_and_that_is_remembered(
     assert_eq!(way(&encrypted), (Transport::Tcp, true));
     caller.rig.out.sends.clear();
     caller.tell(Event::Connected { peer: encrypted.peer });
-    assert!(caller.rig.out.sends.is_empty(), "nothing is said before the handshake is done");
     let info_hash = caller.swarm;
+    let offer = encrypted.offer.unwrap();
+    let handshake = Handshake::decode(&offer.handshake).unwrap().unwrap();
+    assert_eq!((offer.info_hash, handshake.info_hash), (info_hash, info_hash));
     caller.tell(Event::Secured { peer: encrypted.peer, info_hash, method: Method::Rc4 });
-    assert_eq!(caller.rig.out.sends.len(), 1);
+    assert!(caller.rig.out.sends.is_empty(), "the handshake went out with the encrypted one");
     caller.greet(encrypted.peer, 7);
     caller.close(encrypted.peer);
     let again = caller.pass(Duration::from_secs(60));

@@ -7,6 +7,7 @@ mod table;
 pub(crate) use lifecycle::Lifecycle;
 pub(crate) use table::Torrents;
 
+use crate::cx::Cx;
 use crate::dial::Calls;
 use crate::discovery::Schedule;
 use crate::discovery::contacts::RecentPeers;
@@ -23,6 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_base::{Instant, SwarmId};
 use ztor_metainfo::{InfoHashes, Metainfo};
+use ztor_wire::{Handshake, Reserved};
 
 /// One torrent: its identity, its life, and what each part of the engine knows of it.
 pub(crate) struct Torrent {
@@ -128,6 +130,18 @@ impl Torrent {
     pub(crate) fn swarm_at(&self, addr: SocketAddr) -> SwarmId {
         let second = self.second_swarm().filter(|_| self.known.is_second_swarm(addr));
         second.unwrap_or_else(|| self.swarm_id())
+    }
+
+    /// Our handshake in one of its swarms.
+    pub(crate) fn handshake(&self, cx: &Cx<'_>, swarm: SwarmId) -> Handshake {
+        let mut reserved = Reserved::NONE.with_fast().with_extended();
+        if cx.has_dht && !self.is_private {
+            reserved = reserved.with_dht();
+        }
+        if matches!(self.hashes, InfoHashes::Hybrid(..)) {
+            reserved = reserved.with_v2();
+        }
+        Handshake { reserved, info_hash: swarm, peer_id: cx.config.peer_id }
     }
 
     /// Peers come from the trackers only (BEP 27).

@@ -24,9 +24,12 @@ impl StreamCipher {
     /// # Errors
     /// [`CloseReason::NoRandomness`].
     pub(super) fn calling(offer: Option<Offer>) -> Result<Self, CloseReason> {
-        let Some(Offer { info_hash, methods }) = offer else { return Ok(Self::Plain) };
+        let Some(Offer { info_hash, methods, handshake }) = offer else { return Ok(Self::Plain) };
         let (private, seed) = randomness()?;
-        Ok(Self::Handshake(Box::new(Mse::call(info_hash, methods, private, seed)), BytesMut::new()))
+        Ok(Self::Handshake(
+            Box::new(Mse::call(info_hash, methods, &handshake, private, seed)),
+            BytesMut::new(),
+        ))
     }
 
     /// The state of an incoming connection.

@@ -60,6 +60,8 @@ pub(super) struct Conn {
 
 impl Conn {
     pub(super) fn new(link: Link, is_connecting: bool, cipher: StreamCipher) -> Self {
+        // An encrypted handshake that we start has ours in it.
+        let greeting_left = if matches!(cipher, StreamCipher::Handshake(..)) { 0 } else { HANDSHAKE_LEN };
         Self {
             link,
             is_connecting,
@@ -69,7 +71,7 @@ impl Conn {
             wants_flush: false,
             tail: Vec::new(),
             cipher,
-            greeting_left: HANDSHAKE_LEN,
+            greeting_left,
             waits_for_turn: false,
             served: Served::default(),
             queue: SendQueue::default(),

@@ -112,6 +112,8 @@ enum Stage {
 pub struct Mse {
     role: Role,
     stage: Stage,
+    /// Caller: the first bytes of the stream.
+    initial: Vec<u8>,
     private: Private,
     pads: Rng,
     output: Vec<u8>,
@@ -129,10 +131,18 @@ fn hash(parts: &[&[u8]]) -> [u8; HASH_LEN] {
 }
 
 impl Mse {
-    /// The side that calls, for this swarm. `private` must be unpredictable; the lengths of paddings come from
-    /// `seed`.
-    pub fn call(info_hash: SwarmId, provides: Methods, private: [u8; PRIVATE_LEN], seed: u64) -> Self {
-        Self::new(Role::Caller { info_hash, provides }, Stage::Begin, private, seed)
+    /// The side that calls, for this swarm. The stream starts with `initial`, which is sent before it is known how the rest
+    /// goes on, and saves a round trip; always encrypted, and 65,535 bytes at most, what is longer is cut off. `private` must be
+    /// unpredictable; the lengths of paddings come from `seed`.
+    pub fn call(
+        info_hash: SwarmId,
+        provides: Methods,
+        initial: &[u8],
+        private: [u8; PRIVATE_LEN],
+        seed: u64,
+    ) -> Self {
+        let initial = initial[..initial.len().min(usize::from(u16::MAX))].to_vec();
+        Self { initial, ..Self::new(Role::Caller { info_hash, provides }, Stage::Begin, private, seed) }
     }
 
     /// The side that is called.
@@ -141,7 +151,8 @@ impl Mse {
     }
 
     fn new(role: Role, stage: Stage, private: [u8; PRIVATE_LEN], seed: u64) -> Self {
-        Self { role, stage, private: Private(private), pads: Rng::with_seed(seed), output: Vec::new() }
+        let (private, pads) = (Private(private), Rng::with_seed(seed));
+        Self { role, stage, initial: Vec::new(), private, pads, output: Vec::new() }
     }
 
     /// Handles received bytes. Removes from the front of `data` what belongs to the handshake; the caller passes the
@@ -278,10 +289,11 @@ impl Mse {
         let mut send = Box::new(Rc4::new(&hash(&[b"keyA", &secret.0, info_hash.as_ref()])));
         let recv = Box::new(Rc4::new(&hash(&[b"keyB", &secret.0, info_hash.as_ref()])));
         self.negotiate(provides.0, &mut send);
-        // No initial payload: the stream begins once it is known how it goes on.
-        let mut initial_len = [0; 2];
-        send.apply(&mut initial_len);
-        self.output.extend_from_slice(&initial_len);
+        let mut initial = std::mem::take(&mut self.initial);
+        let len = u16::try_from(initial.len()).unwrap_or(u16::MAX);
+        initial.splice(..0, len.to_be_bytes());
+        send.apply(&mut initial);
+        self.output.append(&mut initial);
         Stage::Constant { info_hash, send, recv }
     }
 
@@ -380,15 +392,4 @@ fn negotiation(data: &[u8], recv: &Rc4) -> Result<Option<(u32, usize)>, MseError
         return Err(MseError::BadPadding(pad_len));
     }
     Ok(Some((u32::from_be_bytes([m0, m1, m2, m3]), pad_len)))
-}
-
-#[cfg(test)]
-impl Mse {
-    /// The cipher of a caller that has proposed, as it is then.
-    pub(super) fn sending(self) -> Option<Rc4> {
-        match self.stage {
-            Stage::Constant { send, .. } => Some(*send),
-            _ => None,
-        }
-    }
 }

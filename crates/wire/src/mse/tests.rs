@@ -51,7 +51,11 @@ fn meet(caller: Mse, called: Mse, known: &[SwarmId], step: usize) -> Result<(Sid
 }
 
 fn caller(provides: Methods, seed: u64) -> Mse {
-    Mse::call(SWARM, provides, [(seed as u8).wrapping_add(1); 20], seed)
+    caller_with(b"", provides, seed)
+}
+
+fn caller_with(initial: &[u8], provides: Methods, seed: u64) -> Mse {
+    Mse::call(SWARM, provides, initial, [(seed as u8).wrapping_add(1); 20], seed)
 }
 
 fn called(accepts: Accept, seed: u64) -> Mse {
@@ -109,45 +113,24 @@ fn strangers_and_liars_are_told_apart() {
     assert_eq!(side.go(&[SWARM]), Err(MseError::NoSync { expected: "hash of the secret", within: 532 }));
 }
 
-/// Others put the first of the stream into the handshake.
 #[test]
-fn an_initial_payload_is_encrypted_even_if_nothing_else_is() {
-    let mut side = Side::new(called(Accept::RatherPlain, 3));
-    let mut first = caller(Methods::BOTH, 3);
-    let Ok(Step::Work(work)) = first.handle(&mut BytesMut::new(), |_| None) else { panic!("a key") };
-    first.handle_key(work.run()).expect("a key");
-    side.input.extend_from_slice(&first.poll_transmit());
-    let theirs = side.go(&[SWARM]).expect("an answer");
-    let Ok(Step::Work(work)) = first.handle(&mut BytesMut::from(&theirs[..96]), |_| None) else {
-        panic!("work")
-    };
-    first.handle_key(work.run()).expect("a secret");
-    let mut proposal = first.poll_transmit();
-    let Stage { mut send } = stage_of(first);
-    // The length of the payload was sent as none: the two bytes are changed in place, and the payload follows.
-    let end = proposal.len();
-    proposal[end - 1] ^= 5;
-    let mut payload = *b"hello";
-    send.apply(&mut payload);
-    side.input.extend_from_slice(&proposal);
-    side.input.extend_from_slice(&payload);
-    side.input.extend_from_slice(b", plainly");
-    side.go(&[SWARM]).expect("done");
-    let mut done = side.done.expect("done");
-    let mut stream = side.input.to_vec();
-    let (head, tail) = stream.split_at_mut(3);
-    done.ciphers.decrypt(head);
-    done.ciphers.decrypt(tail);
-    assert_eq!(stream, b"hello, plainly");
-    assert!(done.ciphers.are_plain());
-}
-
-struct Stage {
-    send: Rc4,
-}
-
-fn stage_of(mse: Mse) -> Stage {
-    Stage { send: mse.sending().expect("it has proposed") }
+fn initial_payload_comes_first_and_is_encrypted_even_if_nothing_else_is() {
+    for accepts in [Accept::RatherPlain, Accept::RatherRc4] {
+        let (first, second) = (caller_with(b"hello", Methods::BOTH, 3), called(accepts, 3));
+        let (caller, called) = meet(first, second, &[SWARM], 7).expect("both agree");
+        let (mut caller_done, mut called_done) = (caller.done.expect("done"), called.done.expect("done"));
+        let mut stream = called.input.to_vec();
+        assert!(stream.len() == 5 && stream != b"hello", "it is encrypted");
+        let mut more = *b", and more";
+        caller_done.ciphers.encrypt(&mut more);
+        assert_eq!(&more == b", and more", accepts == Accept::RatherPlain);
+        stream.extend_from_slice(&more);
+        let (head, tail) = stream.split_at_mut(3);
+        called_done.ciphers.decrypt(head);
+        called_done.ciphers.decrypt(tail);
+        assert_eq!(stream, b"hello, and more");
+        assert_eq!(called_done.ciphers.are_plain(), accepts == Accept::RatherPlain);
+    }
 }
 
 proptest! {

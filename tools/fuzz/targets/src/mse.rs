@@ -31,7 +31,7 @@ fn play(u: &mut Unstructured<'_>) -> Result<()> {
     // Keys are drawn at random, so that neither is ever zero, with which the public key would be one.
     let mut key = [1; 20];
     key[..4].copy_from_slice(&u.arbitrary::<[u8; 4]>()?);
-    let caller = Mse::call(SWARMS[0], provides, key, u.arbitrary()?);
+    let caller = Mse::call(SWARMS[0], provides, &[], key, u.arbitrary()?);
     let called = Mse::answer(accepts, key.map(|byte| byte ^ 0x55), u.arbitrary()?);
     match u.int_in_range(0..=3)? {
         0 => alone(Side::new(caller), u),
