@@ -57,7 +57,7 @@ pub use event::{
     Event, StartTorrent,
 };
 pub use exchange::picker::Priority;
-pub use ids::{PeerKey, RequestId, TorrentId};
+pub use ids::{DiskId, PeerKey, RequestId, TorrentId};
 pub use outbox::{Close, Connect, HttpGet, Outbox, Resolve, SendBlock, SendMessage, WriteBlock};
 pub use peer::Direction;
 pub use pieces::Pieces;

@@ -49,7 +49,7 @@ use claims::Claims;
 use clock::Clock;
 use control::Control;
 use crossbeam_channel::{Receiver, bounded};
-use disk::Disk;
+use disk::Disks;
 use driver::{Device, Driver, Handshakes, Parts, Utp, WAKER, sockets};
 use inbox::Inbox;
 use keys::Keys;
@@ -100,7 +100,7 @@ pub struct Config {
     pub encryption: Encryption,
     /// Where to remember progress; `None` remembers nothing.
     pub state_dir: Option<PathBuf>,
-    /// Threads that write and hash; 0 takes one per core, four at the most.
+    /// Threads per disk that write and hash; 0 takes one per core, four at the most.
     pub disk_workers: usize,
 }
 
@@ -167,7 +167,7 @@ impl Session {
         let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).map_err(SetupError::of("waker"))?);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
-        let disk = Disk::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
+        let disks = Disks::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
         let control = Control::start(&bind, &inbox)?;
         if let Some(name) = bind.device() {
             control.watch_device(name.to_owned(), device.clone());
@@ -200,7 +200,7 @@ impl Session {
             dht_path,
             finds_local: config.local_discovery,
             inbox: Arc::clone(&inbox),
-            disk,
+            disks,
             control,
             publisher,
             done: done_sender,
@@ -287,6 +287,7 @@ impl Session {
         };
         Ok(NewTorrent {
             add: engine_add,
+            device: store.device(),
             store,
             resume,
             resume_path,

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
-    AddMagnet, AddTorrent, BanStatus, Command, DiskEvent, DiskFault, Event, PeerKey, PeerStatus, RequestId,
-    SendBlock, StartTorrentError, TorrentId,
+    AddMagnet, AddTorrent, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, PeerKey, PeerStatus,
+    RequestId, SendBlock, StartTorrentError, TorrentId,
 };
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
@@ -36,6 +36,10 @@ pub(crate) enum NetEvent {
     Rehashed {
         torrent: TorrentId,
         piece: u32,
+    },
+    /// No thread of a disk has anything of a torrent any more that has left it.
+    LeftDisk {
+        disk: DiskId,
     },
     Saved(Box<Saved>),
     /// An answer to the engine from which addresses that cannot be sent to are left out.
@@ -121,6 +125,8 @@ pub(crate) enum SaveError {
 pub(crate) struct NewTorrent {
     pub(crate) add: AddTorrent,
     pub(crate) store: Arc<TorrentStore>,
+    /// Number of the device that the torrent lies on.
+    pub(crate) device: u64,
     pub(crate) resume: Option<Resume>,
     pub(crate) resume_path: Option<std::path::PathBuf>,
     /// Per file; empty means all.

@@ -1,6 +1,7 @@
 //! The look at what is on disk when a torrent starts.
 
 use super::fault::{EXHAUSTED_PAUSE, fault};
+use super::membership::Membership;
 use super::save::{Look, Looks};
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
@@ -49,25 +50,41 @@ pub(super) struct Found {
     pub(super) unfinished: Vec<(u32, Bitfield)>,
 }
 
-pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<NetEvent>) {
-    run_with(jobs, inbox, |job| check(job, inbox));
+/// One thing to do for the thread that checks.
+pub(super) enum CheckTask {
+    Check {
+        job: Box<CheckJob>,
+        member: Arc<Membership>,
+    },
+    /// Wait for the channel: a system call that does not return.
+    #[cfg(test)]
+    Stall(Receiver<()>),
+}
+
+pub(super) fn run(tasks: &Receiver<CheckTask>, inbox: &Inbox<NetEvent>) {
+    run_with(tasks, inbox, |job| check(job, inbox));
 }
 
 /// A job that found no open file or memory left is tried again after a pause, behind those that came in between.
 pub(super) fn run_with(
-    jobs: &Receiver<CheckJob>,
+    tasks: &Receiver<CheckTask>,
     inbox: &Inbox<NetEvent>,
     check: impl Fn(&CheckJob) -> Result<Found, StorageError>,
 ) {
     let mut later = VecDeque::new();
     loop {
-        let job = if later.is_empty() {
-            jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        let task = if later.is_empty() {
+            tasks.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
-            jobs.recv_timeout(EXHAUSTED_PAUSE)
+            tasks.recv_timeout(EXHAUSTED_PAUSE)
         };
-        let job = match job {
-            Ok(job) => job,
+        let (job, member) = match task {
+            Ok(CheckTask::Check { job, member }) => (job, member),
+            #[cfg(test)]
+            Ok(CheckTask::Stall(until)) => {
+                let _ = until.recv();
+                continue;
+            }
             Err(RecvTimeoutError::Timeout) => match later.pop_front() {
                 Some(job) => job,
                 None => continue,
@@ -84,7 +101,7 @@ pub(super) fn run_with(
             Err(StorageError::Stopped) => {}
             Err(error) if error.is_exhausted() => {
                 tracing::warn!(%error, "cannot check for now; trying again");
-                later.push_back(job);
+                later.push_back((job, member));
             }
             Err(error) => inbox.push(NetEvent::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
         }

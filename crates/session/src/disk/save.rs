@@ -1,6 +1,7 @@
 //! Saves: data made durable, then recorded.
 
 use super::fault::{EXHAUSTED_PAUSE, fault};
+use super::membership::Membership;
 use crate::inbox::Inbox;
 use crate::message::{NetEvent, SaveError, Saved};
 use crossbeam_channel::Receiver;
@@ -32,14 +33,37 @@ pub(crate) struct SaveJob {
     pub(crate) looks: Looks,
 }
 
+/// One thing to do for the thread that saves.
+pub(super) enum SaveTask {
+    Save {
+        job: Box<SaveJob>,
+        member: Arc<Membership>,
+    },
+    /// A torrent leaves the disk, after its last save.
+    Leave(Arc<Membership>),
+    /// Wait for the channel: a system call that does not return.
+    #[cfg(test)]
+    Stall(Receiver<()>),
+}
+
 /// Attempts in a row for a save that finds no open file or memory left.
 const TRIES: u32 = 8;
 
-pub(super) fn run(jobs: &Receiver<SaveJob>, inbox: &Inbox<NetEvent>) {
-    while let Ok(mut job) = jobs.recv() {
-        let error = patiently(|| save(&mut job)).err();
-        let saved = Saved { torrent: job.torrent, resume: job.resume, error };
-        inbox.push(NetEvent::Saved(Box::new(saved)));
+pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
+    while let Ok(task) = tasks.recv() {
+        match task {
+            SaveTask::Save { mut job, member } => {
+                let error = patiently(|| save(&mut job)).err();
+                let saved = Saved { torrent: job.torrent, resume: job.resume, error };
+                inbox.push(NetEvent::Saved(Box::new(saved)));
+                drop(member);
+            }
+            SaveTask::Leave(member) => drop(member),
+            #[cfg(test)]
+            SaveTask::Stall(until) => {
+                let _ = until.recv();
+            }
+        }
     }
 }
 

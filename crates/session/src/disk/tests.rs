@@ -2,21 +2,25 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::check::{Found, run_with};
+use super::queue::{Jobs, Queue};
 use super::save::patiently;
+use super::worker::{Worker, Write};
 use super::*;
 use crate::driver::WAKER;
 use crate::message::SaveError;
 use bytes::Bytes;
+use crossbeam_channel::unbounded;
 use std::cell::Cell;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use ztor_engine::{Bitfield, Event};
+use ztor_engine::{Bitfield, DiskEvent, Event};
 use ztor_metainfo::Metainfo;
 use ztor_storage::create::{CreateOptions, create};
-use ztor_storage::{HandleCache, Operation, StorageError, StoreOptions};
+use ztor_storage::{HandleCache, Operation, StorageError, StoreOptions, WriteDone};
 
 /// A poll whose waker the inbox has, and the inbox.
-fn inbox() -> (mio::Poll, Arc<Inbox<NetEvent>>) {
+pub(super) fn inbox() -> (mio::Poll, Arc<Inbox<NetEvent>>) {
     let poll = mio::Poll::new().unwrap();
     let waker = mio::Waker::new(poll.registry(), WAKER).unwrap();
     (poll, Inbox::new(waker))
@@ -27,7 +31,7 @@ fn exhausted() -> StorageError {
     StorageError::Io { operation: Operation::Open, path: "x".into(), cause: Arc::new(cause) }
 }
 
-fn store(dir: &Path) -> Arc<TorrentStore> {
+pub(super) fn store(dir: &Path) -> Arc<TorrentStore> {
     std::fs::write(dir.join("blob"), [1; 20_000]).unwrap();
     let options = CreateOptions::default();
     let made = create(&dir.join("blob"), &options, 1, |_, _| {}, &AtomicBool::new(false)).unwrap();
@@ -106,7 +110,11 @@ fn job_that_waits_is_dropped_with_its_torrent_and_counts_as_done() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let (one, two) = (1 << 32 | 1, 1 << 32 | 2);
-    let jobs = vec![job(&store, one, 0), Job::Forget(TorrentId::from_u64(one)), job(&store, two, 0)];
+    let jobs = vec![
+        job(&store, one, 0),
+        Job::Forget { torrent: TorrentId::from_u64(one), leaving: None },
+        job(&store, two, 0),
+    ];
     let found = answers(Poor { left: 1, forgotten: Vec::new() }, jobs, 2);
     let of: Vec<u64> = found.iter().map(|(torrent, _)| *torrent).collect();
     assert_eq!(of, [one, two]);
@@ -136,7 +144,8 @@ fn check_without_an_open_file_left_is_tried_again_behind_others() {
             stop: Arc::default(),
         };
         let ours = sender.take().unwrap();
-        ours.send(job).unwrap();
+        let member = Membership::new(DiskId::default(), Arc::clone(&store), &inbox);
+        ours.send(CheckTask::Check { job: Box::new(job), member }).unwrap();
         sender.set(Some(ours));
     }
     run_with(&jobs, &inbox, |job| {

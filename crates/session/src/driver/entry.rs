@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::retry::Retry;
 use super::suspects::Suspects;
-use crate::disk::{CheckJob, Looks, SaveJob};
+use crate::disk::{CheckJob, Looks, Membership, SaveJob};
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ const CHANGES_EVERY: Duration = Duration::from_secs(600);
 /// A torrent's files.
 pub(super) struct Entry {
     id: TorrentId,
-    store: Arc<TorrentStore>,
+    member: Arc<Membership>,
     resume_path: Option<PathBuf>,
     /// Per file; empty means all.
     wanted: Vec<bool>,
@@ -67,11 +67,11 @@ struct SaveState {
 }
 
 impl Entry {
-    pub(super) fn new(id: TorrentId, new: NewTorrent) -> Self {
-        let NewTorrent { store, resume, resume_path, wanted, prepare, recheck, .. } = new;
+    pub(super) fn new(id: TorrentId, new: NewTorrent, member: Arc<Membership>) -> Self {
+        let NewTorrent { resume, resume_path, wanted, prepare, recheck, .. } = new;
         Self {
             id,
-            store,
+            member,
             resume_path,
             wanted,
             prepare,
@@ -88,7 +88,18 @@ impl Entry {
     }
 
     pub(super) fn store(&self) -> &Arc<TorrentStore> {
-        &self.store
+        self.member.store()
+    }
+
+    /// The torrent among those of its disk.
+    pub(super) fn member(&self) -> &Arc<Membership> {
+        &self.member
+    }
+
+    /// Ends the entry, and a check that is under way.
+    pub(super) fn into_member(self) -> Arc<Membership> {
+        self.stop_check();
+        self.member
     }
 
     /// Ends a check that is under way.
@@ -104,7 +115,7 @@ impl Entry {
         self.stop = Arc::default();
         CheckJob {
             torrent: self.id,
-            store: Arc::clone(&self.store),
+            store: Arc::clone(self.store()),
             resume: self.saved.clone(),
             distrust: self.next_check.recheck,
             had_before_change: self.next_check.had_before_change.clone(),
@@ -132,8 +143,8 @@ impl Entry {
             cx.engine_mut().resume_data_if_changed(self.id)?
         };
         let resume = Resume {
-            info_hashes: self.store.meta().info_hashes,
-            dir: self.store.dir().to_owned(),
+            info_hashes: self.store().meta().info_hashes,
+            dir: self.store().dir().to_owned(),
             have: data.have.to_wire(),
             stamps: Vec::new(),
             wanted: self.wanted.clone(),
@@ -145,7 +156,7 @@ impl Entry {
         };
         self.save.is_under_way = true;
         self.save.again = false;
-        let (store, looks) = (Arc::clone(&self.store), Arc::clone(&self.looks));
+        let (store, looks) = (Arc::clone(self.store()), Arc::clone(&self.looks));
         Some(SaveJob { torrent: self.id, store, path: self.resume_path.clone(), resume, looks })
     }
 
@@ -202,9 +213,9 @@ impl Entry {
     /// Handles a piece that was right when it was checked and is not any more: nothing of the torrent is believed before
     /// it is hashed.
     pub(super) fn on_rotten(&mut self, cx: &mut Context, piece: u32) {
-        let layout = &self.store.meta().layout;
+        let layout = &self.store().meta().layout;
         let file = layout.ranges(piece, 0, layout.piece_len(piece)).find(|range| !range.pad);
-        let path = self.store.path_of(file.map_or(0, |range| range.file));
+        let path = self.store().path_of(file.map_or(0, |range| range.file));
         let message = format!(
             "{}: a piece that was right has gone bad, although the file does not look changed; its disk may be failing",
             path.display()

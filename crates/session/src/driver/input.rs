@@ -35,9 +35,10 @@ impl Driver {
                 self.cx.disk_failed(torrent, fault);
             }
             NetEvent::Rehashed { torrent, piece } => self.torrents.on_rotten(&mut self.cx, torrent, piece),
+            NetEvent::LeftDisk { disk } => self.disks.on_left(disk),
             NetEvent::Saved(saved) => {
                 let is_last = self.ending.is_saving();
-                self.saver.on_saved(&mut self.cx, &mut self.torrents, &self.disk, *saved, is_last);
+                self.saver.on_saved(&mut self.cx, &mut self.torrents, &self.disks, *saved, is_last);
             }
             NetEvent::Resolved { id, mut result } => {
                 if let Ok(ips) = &mut result {
@@ -77,7 +78,7 @@ impl Driver {
     fn on_command(&mut self, command: Command) {
         match &command {
             Command::Remove(id) => {
-                self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disk, *id);
+                self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disks, *id);
             }
             Command::Resume(id) => self.torrents.resumed_by_user(*id),
             _ => {}
@@ -246,7 +247,7 @@ impl Driver {
         if cause == CloseCause::Remote
             && let Some(served) = self.conns.served(key)
         {
-            self.torrents.on_hang_up(self.cx.now(), served, &mut self.disk);
+            self.torrents.on_hang_up(self.cx.now(), served, &self.disks);
         }
         self.drop_conn(key);
         tracing::debug!(peer = key.as_u64(), %reason, "connection lost");

@@ -43,7 +43,7 @@ mod utp;
 
 use crate::clock::Clock;
 use crate::control::Control;
-use crate::disk::Disk;
+use crate::disk::Disks;
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
 use crate::snapshot::Publisher;
@@ -85,7 +85,7 @@ pub(crate) struct Driver {
     ending: Ending,
     dht_file: DhtFile,
     inbox: Arc<Inbox<NetEvent>>,
-    disk: Disk,
+    disks: Disks,
     control: Control,
 }
 
@@ -103,7 +103,7 @@ pub(crate) struct Parts {
     /// Look for peers in the local network.
     pub(crate) finds_local: bool,
     pub(crate) inbox: Arc<Inbox<NetEvent>>,
-    pub(crate) disk: Disk,
+    pub(crate) disks: Disks,
     pub(crate) control: Control,
     pub(crate) publisher: Publisher,
     /// Receives whether all goodbyes were said, when the loop has ended well.
@@ -131,7 +131,7 @@ impl Driver {
             ending: Ending::new(parts.done),
             dht_file: DhtFile::new(now, parts.dht_path),
             inbox: parts.inbox,
-            disk: parts.disk,
+            disks: parts.disks,
             control: parts.control,
         })
     }
@@ -177,7 +177,7 @@ impl Driver {
             self.apply();
             self.flush();
             self.transmit();
-            self.disk.submit();
+            self.disks.submit();
             self.housekeeping();
             if self.has_ended() {
                 break;
@@ -209,7 +209,7 @@ impl Driver {
 
     fn housekeeping(&mut self) {
         self.listen_again();
-        self.saver.save_due(&mut self.cx, &mut self.torrents, &self.disk);
+        self.saver.save_due(&mut self.cx, &mut self.torrents, &self.disks);
         if self.ending.is_running() {
             self.torrents.retry_due(&mut self.cx);
         }
@@ -247,7 +247,7 @@ impl Driver {
     fn has_ended(&mut self) -> bool {
         if self.ending.starts_saving(self.cx.engine().disk_backlog()) {
             let scope = Unsaved::PiecesAndCounts;
-            self.saver.save_unsaved(&mut self.cx, &mut self.torrents, &self.disk, scope);
+            self.saver.save_unsaved(&mut self.cx, &mut self.torrents, &self.disks, scope);
         }
         self.ending.is_over(self.cx.now(), self.saver.is_idle(), self.cx.engine().has_goodbyes())
     }
@@ -259,7 +259,7 @@ impl Driver {
         self.transmit();
         self.cx.publish();
         self.dht_file.save(self.cx.engine());
-        self.disk.stop();
+        self.disks.stop();
         self.control.stop();
         self.ending.report(self.cx.engine().has_goodbyes());
     }

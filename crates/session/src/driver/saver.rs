@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::torrents::Torrents;
 use crate::clock::RARELY;
-use crate::disk::Disk;
+use crate::disk::Disks;
 use crate::message::{SaveError, Saved};
 use crate::snapshot::SessionEvent;
 use ztor_base::{Duration, Instant};
@@ -89,11 +89,11 @@ impl Saver {
     }
 
     /// Saves the torrents that are due.
-    pub(super) fn save_due(&mut self, cx: &mut Context, torrents: &mut Torrents, disk: &Disk) {
+    pub(super) fn save_due(&mut self, cx: &mut Context, torrents: &mut Torrents, disks: &Disks) {
         match self.times.due(cx.now()) {
             Due::Nothing => {}
-            Due::Pieces => self.save_unsaved(cx, torrents, disk, Unsaved::Pieces),
-            Due::PiecesAndCounts => self.save_unsaved(cx, torrents, disk, Unsaved::PiecesAndCounts),
+            Due::Pieces => self.save_unsaved(cx, torrents, disks, Unsaved::Pieces),
+            Due::PiecesAndCounts => self.save_unsaved(cx, torrents, disks, Unsaved::PiecesAndCounts),
         }
         self.times.has_news(cx.now(), cx.engine().has_unsaved(), cx.engine().has_uncounted());
     }
@@ -103,12 +103,12 @@ impl Saver {
         &mut self,
         cx: &mut Context,
         torrents: &mut Torrents,
-        disk: &Disk,
+        disks: &Disks,
         scope: Unsaved,
     ) {
         let always = matches!(scope, Unsaved::PiecesAndCounts);
         for id in cx.engine().unsaved(scope) {
-            self.save(cx, torrents, disk, id, always);
+            self.save(cx, torrents, disks, id, always);
         }
     }
 
@@ -117,13 +117,15 @@ impl Saver {
         &mut self,
         cx: &mut Context,
         torrents: &mut Torrents,
-        disk: &Disk,
+        disks: &Disks,
         id: TorrentId,
         always: bool,
     ) {
-        if let Some(job) = torrents.get_mut(id).and_then(|entry| entry.save_job(cx, always)) {
+        if let Some(entry) = torrents.get_mut(id)
+            && let Some(job) = entry.save_job(cx, always)
+        {
             self.under_way += 1;
-            disk.save(job);
+            disks.save(job, entry.member());
         }
     }
 
@@ -132,13 +134,13 @@ impl Saver {
         &mut self,
         cx: &mut Context,
         torrents: &mut Torrents,
-        disk: &Disk,
+        disks: &Disks,
         id: TorrentId,
     ) {
         if let Some(entry) = torrents.get_mut(id) {
             entry.end_save();
         }
-        self.save(cx, torrents, disk, id, true);
+        self.save(cx, torrents, disks, id, true);
     }
 
     /// Handles the result of a save. `is_last` is true if no later save follows.
@@ -146,7 +148,7 @@ impl Saver {
         &mut self,
         cx: &mut Context,
         torrents: &mut Torrents,
-        disk: &Disk,
+        disks: &Disks,
         saved: Saved,
         is_last: bool,
     ) {
@@ -178,7 +180,7 @@ impl Saver {
             Some(SaveError::Changed(fault)) => entry.on_changed(cx, fault, resume.have),
         }
         if entry.wants_save() {
-            self.save(cx, torrents, disk, torrent, true);
+            self.save(cx, torrents, disks, torrent, true);
         }
     }
 }
