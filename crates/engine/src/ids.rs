@@ -48,6 +48,11 @@ impl DiskId {
         u8::try_from(number).ok().filter(|_| number < Self::COUNT).map(Self)
     }
 
+    /// All disks that are told apart.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).filter_map(Self::new)
+    }
+
     /// The number.
     pub fn index(self) -> usize {
         usize::from(self.0)

@@ -56,7 +56,7 @@ impl Group {
         let (devices, threads) = (BTreeSet::new(), Vec::new());
         let mut group = Self { devices, torrents: 0, writers, staged, reads, checks, saves, threads };
         let disk = id.index();
-        let started = group.start_writers(disk, plan).and_then(|()| {
+        let started = group.start_writers(id, plan).and_then(|()| {
             for number in 0..READERS {
                 let jobs = read_jobs.clone();
                 group.spawn(plan, format!("disk{disk}-read{number}"), move |inbox| {
@@ -75,11 +75,11 @@ impl Group {
         }
     }
 
-    fn start_writers(&mut self, disk: usize, plan: &Plan) -> io::Result<()> {
+    fn start_writers(&mut self, disk: DiskId, plan: &Plan) -> io::Result<()> {
         for number in 0..self.writers.len() {
             let queue = Arc::clone(&self.writers[number]);
-            self.spawn(plan, format!("disk{disk}-write{number}"), move |inbox| {
-                Worker::new(PieceWriter::new()).run(&queue, inbox);
+            self.spawn(plan, format!("disk{}-write{number}", disk.index()), move |inbox| {
+                Worker::new(disk, PieceWriter::new()).run(&queue, inbox);
             })?;
         }
         Ok(())

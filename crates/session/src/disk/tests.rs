@@ -78,7 +78,7 @@ fn answers(writer: Poor, list: Vec<Job>, count: usize) -> Vec<(u64, DiskEvent)> 
     queue.add(&mut jobs);
     let mut found = Vec::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| Worker::new(writer).run(&queue, &inbox));
+        scope.spawn(|| Worker::new(DiskId::default(), writer).run(&queue, &inbox));
         let (mut events, mut messages) = (mio::Events::with_capacity(1), Vec::new());
         while found.len() < count {
             poll.poll(&mut events, Some(Duration::from_secs(60))).unwrap();
@@ -102,7 +102,10 @@ fn write_without_an_open_file_left_is_tried_again_and_stops_nobody() {
     let store = store(dir.path());
     let jobs = vec![job(&store, 1 << 32 | 1, 0), job(&store, 1 << 32 | 1, 100)];
     let found = answers(Poor { left: 3, forgotten: Vec::new() }, jobs, 2);
-    assert!(found.iter().all(|(_, event)| matches!(event, DiskEvent::Written { bytes: 100 })), "{found:?}");
+    assert!(
+        found.iter().all(|(_, event)| matches!(event, DiskEvent::Written { bytes: 100, .. })),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -118,7 +121,10 @@ fn job_that_waits_is_dropped_with_its_torrent_and_counts_as_done() {
     let found = answers(Poor { left: 1, forgotten: Vec::new() }, jobs, 2);
     let of: Vec<u64> = found.iter().map(|(torrent, _)| *torrent).collect();
     assert_eq!(of, [one, two]);
-    assert!(found.iter().all(|(_, event)| matches!(event, DiskEvent::Written { bytes: 100 })), "{found:?}");
+    assert!(
+        found.iter().all(|(_, event)| matches!(event, DiskEvent::Written { bytes: 100, .. })),
+        "{found:?}"
+    );
 }
 
 #[test]

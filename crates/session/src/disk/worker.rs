@@ -5,7 +5,7 @@ use super::queue::{Job, Jobs, Queue};
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
 use std::time::Instant;
-use ztor_engine::{BlockDigest, DiskEvent, TorrentId};
+use ztor_engine::{BlockDigest, DiskEvent, DiskId, TorrentId};
 use ztor_storage::{PieceWriter, WriteDone, WriteJob};
 
 /// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
@@ -29,6 +29,7 @@ impl Write for PieceWriter {
 
 /// State of a worker.
 pub(super) struct Worker<W> {
+    disk: DiskId,
     writer: W,
     batch: Vec<WriteJob>,
     done: Vec<WriteDone>,
@@ -40,9 +41,9 @@ pub(super) struct Worker<W> {
 }
 
 impl<W: Write> Worker<W> {
-    pub(super) fn new(writer: W) -> Self {
+    pub(super) fn new(disk: DiskId, writer: W) -> Self {
         let (batch, done, answers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { writer, batch, done, answers, later: Vec::new(), again_at: Instant::now() }
+        Self { disk, writer, batch, done, answers, later: Vec::new(), again_at: Instant::now() }
     }
 
     pub(super) fn run(&mut self, queue: &Queue, inbox: &Inbox<NetEvent>) {
@@ -92,17 +93,14 @@ impl<W: Write> Worker<W> {
     fn forget(&mut self, torrent: TorrentId) {
         self.writer.forget_torrent(torrent.as_u64());
         for job in self.later.extract_if(.., |job| job.torrent == torrent.as_u64()) {
-            let bytes = job.data.len() as u32;
-            self.answers.push(NetEvent::disk(torrent, DiskEvent::Written { bytes }));
+            self.answers.push(written(self.disk, &job));
         }
     }
 
     /// Nothing is tried again any more.
     fn give_up(&mut self) {
         for job in self.later.drain(..) {
-            let torrent = TorrentId::from_u64(job.torrent);
-            let bytes = job.data.len() as u32;
-            self.answers.push(NetEvent::disk(torrent, DiskEvent::Written { bytes }));
+            self.answers.push(written(self.disk, &job));
         }
     }
 
@@ -113,7 +111,9 @@ impl<W: Write> Worker<W> {
         self.writer.write(&mut self.batch, &mut self.done);
         for result in self.done.drain(..) {
             let (torrent, event) = match result {
-                WriteDone::Written { torrent, len, .. } => (torrent, DiskEvent::Written { bytes: len }),
+                WriteDone::Written { torrent, len, .. } => {
+                    (torrent, DiskEvent::Written { disk: self.disk, bytes: len })
+                }
                 WriteDone::PieceOk { torrent, piece, blocks } => {
                     (torrent, DiskEvent::PieceOk { piece, digests: digests(blocks.unwrap_or_default()) })
                 }
@@ -132,14 +132,19 @@ impl<W: Write> Worker<W> {
                     (torrent, DiskEvent::Failed { fault: fault(&error) })
                 }
                 WriteDone::Failed { job, error } => {
-                    let (id, bytes) = (TorrentId::from_u64(job.torrent), job.data.len() as u32);
-                    self.answers.push(NetEvent::disk(id, DiskEvent::Written { bytes }));
+                    self.answers.push(written(self.disk, &job));
                     (job.torrent, DiskEvent::Failed { fault: fault(&error) })
                 }
             };
             self.answers.push(NetEvent::disk(TorrentId::from_u64(torrent), event));
         }
     }
+}
+
+/// The answer to a write that waits for the disk no longer, whatever came of it.
+fn written(disk: DiskId, job: &WriteJob) -> NetEvent {
+    let bytes = job.data.len() as u32;
+    NetEvent::disk(TorrentId::from_u64(job.torrent), DiskEvent::Written { disk, bytes })
 }
 
 fn digests(blocks: Vec<ztor_storage::BlockDigest>) -> Vec<BlockDigest> {

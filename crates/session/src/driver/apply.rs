@@ -60,6 +60,7 @@ impl Driver {
             self.control.resolve_torrent_nodes(meta.nodes.clone());
         }
         let member = self.disks.join(Arc::clone(&new.store), new.device);
+        self.cx.engine_mut().set_disk(id, member.disk());
         self.torrents.insert(id, new, member, &self.disks);
         self.cx.publish_soon();
     }

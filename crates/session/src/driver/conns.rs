@@ -29,6 +29,10 @@ pub(super) struct Conns {
     table: SecondaryMap<PeerKey, Conn>,
     /// Connections with something to read, in turn.
     readable: VecDeque<PeerKey>,
+    /// Connections that had something to read when the disk of their torrent had too much to write.
+    held: VecDeque<PeerKey>,
+    /// Value of [`Engine::read_resumptions`](ztor_engine::Engine::read_resumptions) at the last release.
+    resumptions: u64,
     /// Connections to flush at the end of the turn.
     to_flush: Vec<PeerKey>,
     pool: ReadPool,
@@ -92,7 +96,10 @@ impl Conns {
 
     /// Removes a connection. Returns its key if it is a µTP connection, which is still to be closed.
     pub(super) fn remove(&mut self, registry: &Registry, key: PeerKey) -> Option<ConnKey> {
-        match self.table.remove(key)?.into_link() {
+        let conn = self.table.remove(key)?;
+        // A disk that does not answer may hold connections while many others come and go.
+        self.held.retain(|held| *held != key);
+        match conn.into_link() {
             Link::Utp(conn) => Some(conn),
             Link::Tcp(mut stream) => {
                 if let Err(error) = registry.deregister(&mut stream) {
@@ -171,6 +178,19 @@ impl Conns {
     pub(super) fn set_ended(&mut self, key: PeerKey) {
         if let Some(conn) = self.table.get_mut(key) {
             conn.set_ended();
+        }
+    }
+
+    /// Sets a connection with something to read aside until a disk has caught up.
+    pub(super) fn hold(&mut self, key: PeerKey) {
+        self.held.push_back(key);
+    }
+
+    /// Has the connections that were set aside read before the others, if a disk has caught up since.
+    pub(super) fn release_held(&mut self, resumptions: u64) {
+        if std::mem::replace(&mut self.resumptions, resumptions) != resumptions {
+            self.held.append(&mut self.readable);
+            std::mem::swap(&mut self.held, &mut self.readable);
         }
     }
 
@@ -318,5 +338,26 @@ impl Conns {
         if self.table.get_mut(key).is_some_and(Conn::set_wants_flush) {
             self.to_flush.push(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_connections_are_read_before_the_others_once_a_disk_has_caught_up() {
+        let [one, two, three] = [1, 2, 3].map(PeerKey::from_u64);
+        let mut conns = Conns::default();
+        conns.hold(one);
+        conns.hold(two);
+        conns.requeue_readable(three);
+        conns.release_held(0);
+        assert_eq!(conns.next_readable(), Some(three));
+        assert!(!conns.has_readable(), "nothing to turn for");
+        conns.requeue_readable(three);
+        conns.release_held(1);
+        let order: Vec<_> = std::iter::from_fn(|| conns.next_readable()).collect();
+        assert_eq!(order, [one, two, three]);
     }
 }

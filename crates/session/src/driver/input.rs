@@ -37,7 +37,7 @@ impl Driver {
             NetEvent::Rehashed { torrent, piece } => self.torrents.on_rotten(&mut self.cx, torrent, piece),
             NetEvent::LeftDisk { disk } => self.disks.on_left(disk),
             NetEvent::Saved(saved) => {
-                let is_last = self.ending.is_saving();
+                let is_last = !self.ending.is_running();
                 self.saver.on_saved(&mut self.cx, &mut self.torrents, &self.disks, *saved, is_last);
             }
             NetEvent::Resolved { id, mut result } => {
@@ -189,13 +189,15 @@ impl Driver {
         }
     }
 
-    /// Reads from the connections that have something, each in its turn, as long as the disk keeps up.
+    /// Reads from the connections that have something, each in its turn, as long as the disks of their torrents keep up.
     pub(super) fn read_some(&mut self) {
+        self.conns.release_held(self.cx.engine().read_resumptions());
         for _ in 0..self.conns.reads_due() {
-            if !self.cx.engine().may_read() {
-                return;
-            }
             let Some(key) = self.conns.next_readable() else { return };
+            if !self.cx.engine().may_read(key) {
+                self.conns.hold(key);
+                continue;
+            }
             if self.read_one(key) {
                 self.conns.requeue_readable(key);
             }

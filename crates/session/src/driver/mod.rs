@@ -68,7 +68,7 @@ use tokens::{LISTENER, LOCAL_V4, LOCAL_V6, UDP};
 use torrents::Torrents;
 pub(crate) use utp::Utp;
 use ztor_base::Duration;
-use ztor_engine::{Engine, PeerKey, Unsaved};
+use ztor_engine::{Engine, PeerKey};
 
 /// The event loop.
 pub(crate) struct Driver {
@@ -187,8 +187,7 @@ impl Driver {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let more_to_read = self.conns.has_readable() && self.cx.engine().may_read();
-        if more_to_read || self.datagrams.has_more() || self.conns.has_flushes() {
+        if self.conns.has_readable() || self.datagrams.has_more() || self.conns.has_flushes() {
             return Some(Duration::ZERO);
         }
         let times = [
@@ -245,9 +244,9 @@ impl Driver {
 
     /// Advances the end. Returns true when nothing is left to wait for.
     fn has_ended(&mut self) -> bool {
-        if self.ending.starts_saving(self.cx.engine().disk_backlog()) {
-            let scope = Unsaved::PiecesAndCounts;
-            self.saver.save_unsaved(&mut self.cx, &mut self.torrents, &self.disks, scope);
+        let engine = self.cx.engine();
+        for disk in self.ending.take_written(|disk| engine.backlog_of(disk) == 0) {
+            self.saver.save_all_of(&mut self.cx, &mut self.torrents, &self.disks, disk);
         }
         self.ending.is_over(self.cx.now(), self.saver.is_idle(), self.cx.engine().has_goodbyes())
     }

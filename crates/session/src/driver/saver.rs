@@ -7,7 +7,7 @@ use crate::disk::Disks;
 use crate::message::{SaveError, Saved};
 use crate::snapshot::SessionEvent;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{TorrentId, Unsaved};
+use ztor_engine::{DiskId, TorrentId, Unsaved};
 
 /// Longest time before new pieces are made durable.
 const PIECES_EVERY: Duration = Duration::from_secs(5);
@@ -99,16 +99,25 @@ impl Saver {
     }
 
     /// Saves the torrents with something unsaved. With counts, it also saves those that look unchanged.
-    pub(super) fn save_unsaved(
+    fn save_unsaved(&mut self, cx: &mut Context, torrents: &mut Torrents, disks: &Disks, scope: Unsaved) {
+        let always = matches!(scope, Unsaved::PiecesAndCounts);
+        for id in cx.engine().unsaved(scope) {
+            self.save(cx, torrents, disks, id, always);
+        }
+    }
+
+    /// Saves the torrents of a disk with something unsaved, counts included.
+    pub(super) fn save_all_of(
         &mut self,
         cx: &mut Context,
         torrents: &mut Torrents,
         disks: &Disks,
-        scope: Unsaved,
+        disk: DiskId,
     ) {
-        let always = matches!(scope, Unsaved::PiecesAndCounts);
-        for id in cx.engine().unsaved(scope) {
-            self.save(cx, torrents, disks, id, always);
+        let mut ids = cx.engine().unsaved(Unsaved::PiecesAndCounts);
+        ids.retain(|id| torrents.get(*id).is_some_and(|entry| entry.member().disk() == disk));
+        for id in ids {
+            self.save(cx, torrents, disks, id, true);
         }
     }
 
