@@ -5,8 +5,8 @@
 //! files lie on several devices, by mounts or symbolic links, belongs to the device of its folder.
 //!
 //! Some threads of a device write and hash; the jobs of one piece always go to the same one, which alone holds that
-//! piece's running hash. Others read, one checks existing data, and one makes things durable: none of them may hold up
-//! the others. Queues are bounded by the engine: written bytes by its high-water mark, blocks to send by what it lets be in
+//! piece's running hash. Others read, two check existing data, by stamps and by hashes, and one makes things durable: none
+//! of them may hold up the others. Queues are bounded by the engine: written bytes by its high-water mark, blocks to send by what it lets be in
 //! flight per peer, checks and saves by the number of torrents.
 //!
 //! At most [`DiskId::COUNT`] devices have threads of their own. Further ones share the threads of the device with the
@@ -24,6 +24,7 @@ use ztor_engine::{DiskId, SendBlock, TorrentId, WriteBlock};
 use ztor_storage::{TorrentStore, WriteJob};
 
 mod check;
+mod check_lanes;
 mod fault;
 mod group;
 mod membership;
@@ -33,7 +34,7 @@ mod save;
 mod worker;
 
 pub(crate) use check::CheckJob;
-use check::CheckTask;
+use check_lanes::{Check, CheckTask};
 use group::{Group, Plan};
 pub(crate) use membership::Membership;
 use queue::Job;
@@ -84,6 +85,7 @@ impl Disks {
     pub(crate) fn leave(&mut self, torrent: TorrentId, member: Arc<Membership>) {
         if let Some(group) = self.group_mut(member.disk()) {
             group.stage_for_all(|| Job::Forget { torrent, leaving: Some(Arc::clone(&member)) });
+            group.drop_stopped_checks();
             // Last: the entry's own share must not end on the net thread.
             group.save(SaveTask::Leave(member));
         }
@@ -132,7 +134,7 @@ impl Disks {
 
     pub(crate) fn check(&self, job: CheckJob, member: &Arc<Membership>) {
         if let Some(group) = self.group(member.disk()) {
-            group.check(CheckTask::Check { job: Box::new(job), member: Arc::clone(member) });
+            group.check(CheckTask::Check(Check { job: Box::new(job), member: Arc::clone(member) }));
         }
     }
 

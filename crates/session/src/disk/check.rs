@@ -1,12 +1,9 @@
 //! The look at what is on disk when a torrent starts.
 
-use super::fault::{EXHAUSTED_PAUSE, fault};
-use super::membership::Membership;
 use super::save::{Look, Looks};
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -50,73 +47,71 @@ pub(super) struct Found {
     pub(super) unfinished: Vec<(u32, Bitfield)>,
 }
 
-/// One thing to do for the thread that checks.
-pub(super) enum CheckTask {
-    Check {
-        job: Box<CheckJob>,
-        member: Arc<Membership>,
-    },
-    /// Wait for the channel: a system call that does not return.
-    #[cfg(test)]
-    Stall(Receiver<()>),
+/// Result of the cheap pass of a check.
+pub(super) enum Glance {
+    /// The stamps say it all.
+    Found(Found),
+    /// So many bytes have to be read.
+    Reads(u64),
 }
 
-pub(super) fn run(tasks: &Receiver<CheckTask>, inbox: &Inbox<NetEvent>) {
-    run_with(tasks, inbox, |job| check(job, inbox));
-}
-
-/// A job that found no open file or memory left is tried again after a pause, behind those that came in between.
-pub(super) fn run_with(
-    tasks: &Receiver<CheckTask>,
-    inbox: &Inbox<NetEvent>,
-    check: impl Fn(&CheckJob) -> Result<Found, StorageError>,
-) {
-    let mut later = VecDeque::new();
-    loop {
-        let task = if later.is_empty() {
-            tasks.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            tasks.recv_timeout(EXHAUSTED_PAUSE)
-        };
-        let (job, member) = match task {
-            Ok(CheckTask::Check { job, member }) => (job, member),
-            #[cfg(test)]
-            Ok(CheckTask::Stall(until)) => {
-                let _ = until.recv();
-                continue;
-            }
-            Err(RecvTimeoutError::Timeout) => match later.pop_front() {
-                Some(job) => job,
-                None => continue,
-            },
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        let torrent = job.torrent;
-        match check(&job) {
-            Ok(Found { present: have, unfinished: pieces }) => {
-                // Together, so that no block of them is asked for in between.
-                let checked = NetEvent::disk(torrent, DiskEvent::Checked { have });
-                inbox.append(&mut vec![checked, NetEvent::disk(torrent, DiskEvent::Unfinished { pieces })]);
-            }
-            Err(StorageError::Stopped) => {}
-            Err(error) if error.is_exhausted() => {
-                tracing::warn!(%error, "cannot check for now; trying again");
-                later.push_back((job, member));
-            }
-            Err(error) => inbox.push(NetEvent::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
-        }
+/// Checks a torrent by the stamps of its files alone, if that can be done.
+pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, StorageError> {
+    let plan = plan(job)?;
+    let bytes = plan.bytes_to_read(job);
+    if bytes > 0 || !job.store.prepares_at_once(&plan.stamps) {
+        return Ok(Glance::Reads(bytes));
     }
+    // Pieces of which nothing is there cost no reading. What appears meanwhile does.
+    let found = finish(job, plan, |pieces| hash(job, inbox, pieces), Pass::Cheap)?;
+    Ok(found.map_or(Glance::Reads(0), Glance::Found))
 }
 
-fn check(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Found, StorageError> {
+/// Checks a torrent, and hashes what the stamps do not tell.
+pub(super) fn check(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Found, StorageError> {
     check_with(job, |pieces| hash(job, inbox, pieces))
 }
 
 /// `hash` tells which of some pieces are right, with an entry for each piece of the torrent.
 fn check_with(
     job: &CheckJob,
-    mut hash: impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
+    hash: impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
 ) -> Result<Found, StorageError> {
+    // Only the cheap pass ends without a result.
+    finish(job, plan(job)?, hash, Pass::Full)?.ok_or(StorageError::Stopped)
+}
+
+/// A pass of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Ends where files would have to be read.
+    Cheap,
+    Full,
+}
+
+/// What the stamps of the files say.
+struct Plan {
+    /// Stamps of before anything is read: what is found is bound to them.
+    stamps: Vec<FileStamp>,
+    /// Pieces that are there by the resume data.
+    have: Bitfield,
+    /// Pieces to be hashed.
+    look: Bitfield,
+}
+
+impl Plan {
+    /// Bytes of the pieces to be hashed of which something is on disk.
+    fn bytes_to_read(&self, job: &CheckJob) -> u64 {
+        let layout = &job.store.meta().layout;
+        let is_there = |piece: &u32| {
+            let mut ranges = layout.ranges(*piece, 0, layout.piece_len(*piece));
+            ranges.any(|range| !range.pad && self.stamps.get(range.file) != Some(&FileStamp::ABSENT))
+        };
+        self.look.iter().filter(is_there).map(|piece| u64::from(layout.piece_len(piece))).sum()
+    }
+}
+
+fn plan(job: &CheckJob) -> Result<Plan, StorageError> {
     if job.stop.load(Ordering::Relaxed) {
         return Err(StorageError::Stopped);
     }
@@ -125,8 +120,7 @@ fn check_with(
     }
     let layout = &job.store.meta().layout;
     let piece_count = layout.piece_count();
-    // Before anything is read: what is found is bound to these stamps.
-    let mut stamps = job.store.fingerprint()?;
+    let stamps = job.store.fingerprint()?;
     let mut have = Bitfield::new(piece_count);
     let mut look = Bitfield::new(piece_count);
     match job.resume.as_ref().filter(|_| !job.distrust) {
@@ -140,10 +134,22 @@ fn check_with(
             let whole = unfinished_of(job).into_iter().filter(is_whole).map(|unfinished| unfinished.piece);
             look.extend(whole.filter(|piece| !resume.has(*piece)));
             have.extend((0..piece_count).filter(|p| resume.has(*p) && !look.contains(*p)));
-            have.iter().for_each(|piece| job.store.believe(piece));
         }
     }
-    let mut hashed = Bitfield::new(piece_count);
+    Ok(Plan { stamps, have, look })
+}
+
+/// Hashes what is planned and makes the disk ready. `None` if files have changed that the cheap pass may not read.
+fn finish(
+    job: &CheckJob,
+    plan: Plan,
+    mut hash: impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
+    pass: Pass,
+) -> Result<Option<Found>, StorageError> {
+    let Plan { mut stamps, mut have, mut look } = plan;
+    let layout = &job.store.meta().layout;
+    have.iter().for_each(|piece| job.store.believe(piece));
+    let mut hashed = Bitfield::new(layout.piece_count());
     let mut rounds = 0;
     loop {
         let pieces: Vec<u32> = look.iter().collect();
@@ -166,12 +172,15 @@ fn check_with(
             changed = changed_since(&job.store, &mut stamps)?;
         }
         let Some(first) = changed.first() else { break };
+        if pass == Pass::Cheap {
+            return Ok(None);
+        }
         rounds += 1;
         if rounds == MAX_ROUNDS {
             return Err(StorageError::FileChanged { path: job.store.path_of(*first) });
         }
         tracing::info!(path = %job.store.path_of(*first).display(), "changed while it was checked; once more");
-        look = Bitfield::new(piece_count);
+        look = Bitfield::new(layout.piece_count());
         look.extend(changed.into_iter().flat_map(|file| layout.pieces_of(file)));
     }
     job.store.sync_found_pieces(hashed.iter().filter(|piece| have.contains(*piece)));
@@ -184,7 +193,7 @@ fn check_with(
     let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
     let look = Look { stamps, hashed_bytes, believed_bytes };
     *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
-    Ok(Found { present: have, unfinished })
+    Ok(Some(Found { present: have, unfinished }))
 }
 
 /// Hashes pieces, and tells about the progress.

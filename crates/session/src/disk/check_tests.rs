@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
+use crate::disk::fault::fault;
 use crate::driver::WAKER;
 use bytes::Bytes;
 use std::path::Path;

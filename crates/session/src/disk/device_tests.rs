@@ -56,6 +56,7 @@ impl Rig {
         group.stage_for_all(|| Job::Stall(stall()));
         (0..16).for_each(|_| group.read(ReadJob::Stall(stall())));
         group.check(CheckTask::Stall(stall()));
+        group.to_hash().add(0, CheckTask::Stall(stall()));
         group.save(SaveTask::Stall(stall()));
         self.disks.submit();
         Stalled(ends)
@@ -99,7 +100,7 @@ impl Rig {
             let mut new = Vec::new();
             self.inbox.take(&mut new);
             if new.is_empty() {
-                self.poll.poll(&mut events, Some(Duration::from_secs(60))).unwrap();
+                self.poll.poll(&mut events, Some(Duration::from_secs(20))).unwrap();
                 assert!(!events.is_empty(), "no answer");
             }
             self.messages.extend(new);
@@ -195,6 +196,57 @@ fn block_is_located_while_all_writers_of_its_disk_are_busy() {
     rig.disks.submit();
     rig.locate(1, &member);
     rig.wait_for(|message| matches!(message, NetEvent::Located(_)));
+    drop(end);
+}
+
+#[test]
+fn torrents_that_need_no_reading_are_checked_while_others_are_hashed() {
+    let mut rig = Rig::new();
+    let hashing = rig.join(1, SOUND);
+    let (end, until) = bounded::<()>(0);
+    let group = rig.disks.group_mut(hashing.disk()).unwrap();
+    group.to_hash().add(0, CheckTask::Stall(until));
+    // Somebody's files, of which nothing is known.
+    rig.check(1, &hashing);
+    // A torrent of which nothing is there.
+    let new = rig.join(2, SOUND);
+    std::fs::remove_file(new.store().path_of(0)).unwrap();
+    rig.check(2, &new);
+    rig.wait_for(|message| {
+        is_disk_event(message, 2, |event| matches!(event, DiskEvent::Checked { have } if have.count() == 0))
+    });
+    // A torrent whose files are as they were when it was saved.
+    let known = rig.join(3, SOUND);
+    let mut job = check_job(3, &known);
+    let stamps = known.store().fingerprint().unwrap();
+    job.resume = Some(Resume { have: vec![0xc0], stamps, ..resume(known.store()) });
+    rig.disks.check(job, &known);
+    rig.wait_for(|message| {
+        is_disk_event(message, 3, |event| matches!(event, DiskEvent::Checked { have } if have.is_full()))
+    });
+    drop(end);
+    rig.wait_for(|message| {
+        is_disk_event(message, 1, |event| matches!(event, DiskEvent::Checked { have } if have.is_full()))
+    });
+}
+
+#[test]
+fn removed_torrent_leaves_although_another_is_being_hashed() {
+    let mut rig = Rig::new();
+    let (hashing, waiting) = (rig.join(1, SOUND), rig.join(2, SOUND));
+    let (end, until) = bounded::<()>(0);
+    rig.disks.group_mut(hashing.disk()).unwrap().to_hash().add(0, CheckTask::Stall(until));
+    let job = check_job(2, &waiting);
+    let stop = Arc::clone(&job.stop);
+    rig.disks.check(job, &waiting);
+    let to_hash = Arc::clone(rig.disks.group_mut(waiting.disk()).unwrap().to_hash());
+    while !to_hash.has(torrent(2)) {
+        std::thread::yield_now();
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    rig.disks.leave(torrent(2), waiting);
+    rig.disks.submit();
+    rig.wait_for_leave();
     drop(end);
 }
 

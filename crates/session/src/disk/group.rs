@@ -1,6 +1,6 @@
 //! The threads of one disk.
 
-use super::check::{self, CheckTask};
+use super::check_lanes::{self, CheckTask, ToHash};
 use super::queue::{Job, Jobs, Queue};
 use super::reader::{self, ReadJob};
 use super::save::{self, SaveTask};
@@ -41,6 +41,7 @@ pub(super) struct Group {
     staged: Vec<Jobs>,
     reads: Sender<ReadJob>,
     checks: Sender<CheckTask>,
+    to_hash: Arc<ToHash>,
     saves: Sender<SaveTask>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -54,7 +55,9 @@ impl Group {
         let writers: Vec<Arc<Queue>> = (0..plan.writers.max(1)).map(|_| Arc::default()).collect();
         let staged = writers.iter().map(|_| Jobs::default()).collect();
         let (devices, threads) = (BTreeSet::new(), Vec::new());
-        let mut group = Self { devices, torrents: 0, writers, staged, reads, checks, saves, threads };
+        let to_hash = Arc::new(ToHash::default());
+        let mut group =
+            Self { devices, torrents: 0, writers, staged, reads, checks, to_hash, saves, threads };
         let disk = id.index();
         let started = group.start_writers(id, plan).and_then(|()| {
             for number in 0..READERS {
@@ -63,7 +66,12 @@ impl Group {
                     reader::run(&jobs, inbox);
                 })?;
             }
-            group.spawn(plan, format!("disk{disk}-check"), move |inbox| check::run(&check_jobs, inbox))?;
+            let to_hash = Arc::clone(&group.to_hash);
+            group.spawn(plan, format!("disk{disk}-look"), move |inbox| {
+                check_lanes::look(&check_jobs, &to_hash, inbox);
+            })?;
+            let to_hash = Arc::clone(&group.to_hash);
+            group.spawn(plan, format!("disk{disk}-hash"), move |inbox| check_lanes::hash(&to_hash, inbox))?;
             group.spawn(plan, format!("disk{disk}-save"), move |inbox| save::run(&save_jobs, inbox))
         });
         match started {
@@ -145,6 +153,11 @@ impl Group {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn to_hash(&self) -> &Arc<ToHash> {
+        &self.to_hash
+    }
+
     // The threads live until the senders are dropped, so no send fails.
 
     pub(super) fn read(&self, job: ReadJob) {
@@ -153,6 +166,11 @@ impl Group {
 
     pub(super) fn check(&self, task: CheckTask) {
         let _ = self.checks.send(task);
+    }
+
+    /// Drops the checks that were stopped and have to wait for those of others.
+    pub(super) fn drop_stopped_checks(&self) {
+        self.to_hash.drop_stopped();
     }
 
     pub(super) fn save(&self, task: SaveTask) {

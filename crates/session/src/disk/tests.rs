@@ -1,7 +1,6 @@
 //! The disk threads when the process runs out of open files.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::check::{Found, run_with};
 use super::queue::{Jobs, Queue};
 use super::save::patiently;
 use super::worker::{Worker, Write};
@@ -9,12 +8,9 @@ use super::*;
 use crate::driver::WAKER;
 use crate::message::SaveError;
 use bytes::Bytes;
-use crossbeam_channel::unbounded;
-use std::cell::Cell;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use ztor_engine::{Bitfield, DiskEvent, Event};
+use ztor_engine::{DiskEvent, Event};
 use ztor_metainfo::Metainfo;
 use ztor_storage::create::{CreateOptions, create};
 use ztor_storage::{HandleCache, Operation, StorageError, StoreOptions, WriteDone};
@@ -26,7 +22,7 @@ pub(super) fn inbox() -> (mio::Poll, Arc<Inbox<NetEvent>>) {
     (poll, Inbox::new(waker))
 }
 
-fn exhausted() -> StorageError {
+pub(super) fn exhausted() -> StorageError {
     let cause = std::io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
     StorageError::Io { operation: Operation::Open, path: "x".into(), cause: Arc::new(cause) }
 }
@@ -125,48 +121,6 @@ fn job_that_waits_is_dropped_with_its_torrent_and_counts_as_done() {
         found.iter().all(|(_, event)| matches!(event, DiskEvent::Written { bytes: 100, .. })),
         "{found:?}"
     );
-}
-
-#[test]
-fn check_without_an_open_file_left_is_tried_again_behind_others() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = store(dir.path());
-    let (_poll, inbox) = inbox();
-    let (sender, jobs) = unbounded();
-    let order = Mutex::new(Vec::new());
-    let sender = Cell::new(Some(sender));
-    for number in 1..=2 {
-        let job = CheckJob {
-            torrent: TorrentId::from_u64(1 << 32 | number),
-            store: Arc::clone(&store),
-            resume: None,
-            distrust: false,
-            had_before_change: None,
-            is_retry: false,
-            path: None,
-            wanted: Vec::new(),
-            looks: Looks::default(),
-            prepare: false,
-            stop: Arc::default(),
-        };
-        let ours = sender.take().unwrap();
-        let member = Membership::new(DiskId::default(), Arc::clone(&store), &inbox);
-        ours.send(CheckTask::Check { job: Box::new(job), member }).unwrap();
-        sender.set(Some(ours));
-    }
-    run_with(&jobs, &inbox, |job| {
-        let mut order = order.lock().unwrap();
-        order.push(job.torrent.as_u64() as u32);
-        match order.len() {
-            1 => Err(exhausted()),
-            2 => Ok(Found { present: Bitfield::new(1), unfinished: Vec::new() }),
-            _ => {
-                drop(sender.take());
-                Ok(Found { present: Bitfield::new(1), unfinished: Vec::new() })
-            }
-        }
-    });
-    assert_eq!(*order.lock().unwrap(), [1, 2, 1]);
 }
 
 #[test]

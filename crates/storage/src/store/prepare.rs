@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::open::allocate;
-use super::{Allocation, TorrentStore, flag};
+use super::{Allocation, FileStamp, TorrentStore, flag};
 use crate::error::{Operation, StorageError};
 use crate::handles::Access;
 use crate::root::How;
@@ -43,6 +43,18 @@ impl TorrentStore {
             }
         }
         self.trim()
+    }
+
+    /// Returns true if [`prepare`](Self::prepare) neither copies anything nor reserves space, given the stamps of all files
+    /// ([`fingerprint`](Self::fingerprint)).
+    pub fn prepares_at_once(&self, stamps: &[FileStamp]) -> bool {
+        let places = self.places();
+        let is_long = |(index, file): (usize, &ztor_metainfo::File)| {
+            let is_wanted = places.is_wanted(index) && !file.pad && file.symlink.is_none();
+            let is_short = stamps.get(index).is_none_or(|stamp| stamp.len < file.length);
+            is_wanted && (places.is_moved(index) || (self.options.allocate == Allocation::Full && is_short))
+        };
+        !self.layout().files().iter().enumerate().any(is_long)
     }
 
     /// The torrent's own folder, relative to the download folder.
