@@ -41,7 +41,7 @@ use queue::Job;
 pub(crate) use reader::MAX_OPEN_SLICES;
 use reader::ReadJob;
 use save::SaveTask;
-pub(crate) use save::{Looks, SaveJob};
+pub(crate) use save::{Looks, Occasion, SaveJob};
 
 /// Longest wait for the threads at the end. Everything was saved before, so one that has not ended waits for a disk
 /// that does not answer.

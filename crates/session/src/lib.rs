@@ -289,7 +289,7 @@ impl Session {
             add: engine_add,
             device: store.device(),
             store,
-            resume,
+            resume: resume.map(Arc::new),
             resume_path,
             wanted: wanted.unwrap_or_default(),
             prepare: !read_only,

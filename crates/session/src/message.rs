@@ -104,12 +104,13 @@ pub(crate) enum BlockSource {
 /// Result of a save.
 pub(crate) struct Saved {
     pub(crate) torrent: TorrentId,
-    pub(crate) resume: Resume,
+    /// Content of the resume file, if there is no error.
+    pub(crate) resume: Arc<Resume>,
     pub(crate) error: Option<SaveError>,
 }
 
 /// Failure of a save.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum SaveError {
     /// Written data may be lost.
     Data(DiskFault),
@@ -127,7 +128,7 @@ pub(crate) struct NewTorrent {
     pub(crate) store: Arc<TorrentStore>,
     /// Number of the device that the torrent lies on.
     pub(crate) device: u64,
-    pub(crate) resume: Option<Resume>,
+    pub(crate) resume: Option<Arc<Resume>>,
     pub(crate) resume_path: Option<std::path::PathBuf>,
     /// Per file; empty means all.
     pub(crate) wanted: Vec<bool>,

@@ -21,7 +21,7 @@ pub(crate) struct CheckJob {
     pub(crate) torrent: TorrentId,
     pub(crate) store: Arc<TorrentStore>,
     /// What was known when it was last saved, already verified to be about this torrent and folder.
-    pub(crate) resume: Option<Resume>,
+    pub(crate) resume: Option<Arc<Resume>>,
     /// Hash everything, whatever the resume data says of pieces.
     pub(crate) distrust: bool,
     /// Somebody else has changed a file while the torrent was running, when these pieces were there (in wire form).
@@ -184,14 +184,12 @@ fn finish(
         look.extend(changed.into_iter().flat_map(|file| layout.pieces_of(file)));
     }
     job.store.sync_found_pieces(hashed.iter().filter(|piece| have.contains(*piece)));
-    if job.prepare {
-        remember_own(job, &have, &stamps)?;
-    }
+    let recorded = if job.prepare { remember_own(job, &have, &stamps)? } else { None };
     let unfinished = if job.prepare { restore_unfinished(job) } else { Vec::new() };
     let bytes_of = |piece| u64::from(layout.piece_len(piece));
     let hashed_bytes = hashed.iter().map(bytes_of).sum();
     let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
-    let look = Look { stamps, hashed_bytes, believed_bytes };
+    let look = Look { stamps, hashed_bytes, believed_bytes, recorded };
     *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
     Ok(Some(Found { present: have, unfinished }))
 }
@@ -315,13 +313,17 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
 }
 
 /// Remembers which files were admitted as the torrent's own before the first byte goes into one. Those that it makes from
-/// now on are remembered by the saves that follow.
-fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<(), StorageError> {
-    let Some(path) = &job.path else { return Ok(()) };
+/// now on are remembered by the saves that follow. Returns what was recorded, if something was.
+fn remember_own(
+    job: &CheckJob,
+    have: &Bitfield,
+    stamps: &[FileStamp],
+) -> Result<Option<Arc<Resume>>, StorageError> {
+    let Some(path) = &job.path else { return Ok(None) };
     let own = job.store.own_files();
     let is_known = job.resume.as_ref().is_some_and(|resume| resume.own == own) || !own.contains(&true);
     if is_known || have.count() == have.len() {
-        return Ok(());
+        return Ok(None);
     }
     // It says which pieces are there.
     job.store.sync()?;
@@ -337,11 +339,14 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result
         downloaded: job.resume.as_ref().map_or(0, |resume| resume.downloaded),
         peers: job.resume.as_ref().map(|resume| resume.peers.clone()).unwrap_or_default(),
     };
-    if let Err(error) = resume.save(path) {
-        // The save that follows tells it.
-        tracing::debug!(%error, "cannot remember which files are the torrent's own");
+    match resume.save(path) {
+        Ok(()) => Ok(Some(Arc::new(resume))),
+        Err(error) => {
+            // The save that follows tells it.
+            tracing::debug!(%error, "cannot remember which files are the torrent's own");
+            Ok(None)
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]

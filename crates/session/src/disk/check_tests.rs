@@ -72,7 +72,7 @@ impl Rig {
         CheckJob {
             torrent: TorrentId::from_u64(1 << 32 | 1),
             store: Arc::clone(store),
-            resume: Resume::load(&self.record()).ok(),
+            resume: Resume::load(&self.record()).ok().map(Arc::new),
             distrust: false,
             had_before_change: None,
             is_retry: false,

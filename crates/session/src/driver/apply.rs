@@ -5,6 +5,7 @@ use super::cipher::StreamCipher;
 use super::close::CloseReason;
 use super::queue::Sent;
 use super::sockets;
+use crate::disk::Occasion;
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
 use std::sync::Arc;
@@ -131,14 +132,16 @@ impl Driver {
         match event {
             TorrentEvent::Started { torrent, .. } => {
                 self.torrents.on_started(&mut self.cx, torrent);
-                self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, true);
+                let occasion = Occasion::Start;
+                self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, occasion);
             }
             // Reported once it is saved.
             TorrentEvent::Finished(torrent) => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
                     entry.set_finish_pending();
                 }
-                return self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, true);
+                let occasion = Occasion::Full;
+                return self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, occasion);
             }
             TorrentEvent::Stopped { torrent, ref fault } => {
                 if !self.torrents.on_stopped(&mut self.cx, torrent, fault) {

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::retry::Retry;
 use super::suspects::Suspects;
-use crate::disk::{CheckJob, Looks, Membership, SaveJob};
+use crate::disk::{CheckJob, Looks, Membership, Occasion, SaveJob};
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
 use std::path::PathBuf;
@@ -27,7 +27,9 @@ pub(super) struct Entry {
     /// Make folders and empty files.
     prepare: bool,
     /// Resume data that was last known to be durable.
-    saved: Option<Resume>,
+    saved: Option<Arc<Resume>>,
+    /// Content of the resume file, durably; `None` if that is not known.
+    recorded: Option<Arc<Resume>>,
     looks: Looks,
     /// Ends a check that is under way.
     stop: Arc<AtomicBool>,
@@ -75,6 +77,7 @@ impl Entry {
             resume_path,
             wanted,
             prepare,
+            recorded: resume.clone(),
             saved: resume,
             looks: Looks::default(),
             stop: Arc::default(),
@@ -128,8 +131,9 @@ impl Entry {
         }
     }
 
-    /// Makes a save of what the engine has, one at a time. `always` also saves it if nothing has changed.
-    pub(super) fn save_job(&mut self, cx: &mut Context, always: bool) -> Option<SaveJob> {
+    /// Makes a save of what the engine has, one at a time. For new pieces there is none if the engine has no news.
+    pub(super) fn save_job(&mut self, cx: &mut Context, occasion: Occasion) -> Option<SaveJob> {
+        let always = occasion != Occasion::Pieces;
         if self.save.in_doubt {
             return None;
         }
@@ -157,7 +161,8 @@ impl Entry {
         self.save.is_under_way = true;
         self.save.again = false;
         let (store, looks) = (Arc::clone(self.store()), Arc::clone(&self.looks));
-        Some(SaveJob { torrent: self.id, store, path: self.resume_path.clone(), resume, looks })
+        let (path, recorded) = (self.resume_path.clone(), self.recorded.clone());
+        Some(SaveJob { torrent: self.id, store, path, resume, recorded, occasion, looks })
     }
 
     /// Notes that no save is under way, or that the one under way does not hold up another.
@@ -176,8 +181,14 @@ impl Entry {
     }
 
     /// Notes that resume data is durable.
-    pub(super) fn set_saved(&mut self, resume: Resume) {
+    pub(super) fn set_saved(&mut self, resume: Arc<Resume>) {
+        self.recorded = Some(Arc::clone(&resume));
         self.saved = Some(resume);
+    }
+
+    /// Notes that a save has failed: the resume file may hold the new data or that of before.
+    pub(super) fn set_not_saved(&mut self) {
+        self.recorded = None;
     }
 
     /// Notes that the torrent is finished. It is reported by [`report_finished`](Self::report_finished).

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::torrents::Torrents;
 use crate::clock::RARELY;
-use crate::disk::Disks;
+use crate::disk::{Disks, Occasion};
 use crate::message::{SaveError, Saved};
 use crate::snapshot::SessionEvent;
 use ztor_base::{Duration, Instant};
@@ -100,9 +100,12 @@ impl Saver {
 
     /// Saves the torrents with something unsaved. With counts, it also saves those that look unchanged.
     fn save_unsaved(&mut self, cx: &mut Context, torrents: &mut Torrents, disks: &Disks, scope: Unsaved) {
-        let always = matches!(scope, Unsaved::PiecesAndCounts);
+        let occasion = match scope {
+            Unsaved::Pieces => Occasion::Pieces,
+            Unsaved::PiecesAndCounts => Occasion::Full,
+        };
         for id in cx.engine().unsaved(scope) {
-            self.save(cx, torrents, disks, id, always);
+            self.save(cx, torrents, disks, id, occasion);
         }
     }
 
@@ -117,7 +120,7 @@ impl Saver {
         let mut ids = cx.engine().unsaved(Unsaved::PiecesAndCounts);
         ids.retain(|id| torrents.get(*id).is_some_and(|entry| entry.member().disk() == disk));
         for id in ids {
-            self.save(cx, torrents, disks, id, true);
+            self.save(cx, torrents, disks, id, Occasion::Full);
         }
     }
 
@@ -128,10 +131,10 @@ impl Saver {
         torrents: &mut Torrents,
         disks: &Disks,
         id: TorrentId,
-        always: bool,
+        occasion: Occasion,
     ) {
         if let Some(entry) = torrents.get_mut(id)
-            && let Some(job) = entry.save_job(cx, always)
+            && let Some(job) = entry.save_job(cx, occasion)
         {
             self.under_way += 1;
             disks.save(job, entry.member());
@@ -149,7 +152,7 @@ impl Saver {
         if let Some(entry) = torrents.get_mut(id) {
             entry.end_save();
         }
-        self.save(cx, torrents, disks, id, true);
+        self.save(cx, torrents, disks, id, Occasion::Full);
     }
 
     /// Handles the result of a save. `is_last` is true if no later save follows.
@@ -165,6 +168,9 @@ impl Saver {
         self.under_way = self.under_way.saturating_sub(1);
         let Some(entry) = torrents.get_mut(torrent) else { return };
         entry.end_save();
+        if error.is_some() {
+            entry.set_not_saved();
+        }
         match error {
             None => {
                 entry.report_finished(cx, &resume);
@@ -186,10 +192,10 @@ impl Saver {
             Some(SaveError::Data(fault)) => {
                 entry.stop_in_doubt(cx, fault);
             }
-            Some(SaveError::Changed(fault)) => entry.on_changed(cx, fault, resume.have),
+            Some(SaveError::Changed(fault)) => entry.on_changed(cx, fault, resume.have.clone()),
         }
         if entry.wants_save() {
-            self.save(cx, torrents, disks, torrent, true);
+            self.save(cx, torrents, disks, torrent, Occasion::Full);
         }
     }
 }
