@@ -118,6 +118,13 @@ impl Disks {
         }
     }
 
+    /// Has the bytes of a block brought back into memory. [`NetEvent::Warmed`] follows.
+    pub(crate) fn warm(&self, send: SendBlock, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.read(ReadJob::Warm { send, member: Arc::clone(member) });
+        }
+    }
+
     /// Has a piece hashed that is served; there is an answer only if it is not right.
     pub(crate) fn rehash(&self, torrent: TorrentId, piece: u32, member: &Arc<Membership>) {
         if let Some(group) = self.group(member.disk()) {

@@ -26,6 +26,10 @@ pub(crate) enum NetEvent {
     },
     /// The bytes of a block can be sent without waiting for the disk.
     Located(BlockLocation),
+    /// The bytes of a located block had left the memory, and are there again.
+    Warmed {
+        peer: PeerKey,
+    },
     LocateFailed {
         peer: PeerKey,
         torrent: TorrentId,

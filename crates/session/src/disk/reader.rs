@@ -6,8 +6,8 @@ use crate::inbox::Inbox;
 use crate::message::{BlockLocation, BlockSource, NetEvent};
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
-use ztor_engine::{SendBlock, TorrentId};
-use ztor_storage::TorrentStore;
+use ztor_engine::{PeerKey, SendBlock, TorrentId};
+use ztor_storage::{StorageError, TorrentStore};
 
 /// Files of one block that may be held open until it is sent; a block of more small files is read at once.
 pub(crate) const MAX_OPEN_SLICES: usize = 4;
@@ -15,6 +15,11 @@ pub(crate) const MAX_OPEN_SLICES: usize = 4;
 /// One thing to do for a thread that reads.
 pub(super) enum ReadJob {
     Locate {
+        send: SendBlock,
+        member: Arc<Membership>,
+    },
+    /// Bring the bytes of a block back into memory that was located before.
+    Warm {
         send: SendBlock,
         member: Arc<Membership>,
     },
@@ -33,6 +38,7 @@ pub(super) fn run(jobs: &Receiver<ReadJob>, inbox: &Inbox<NetEvent>) {
     while let Ok(job) = jobs.recv() {
         match job {
             ReadJob::Locate { send, member } => inbox.push(locate(send, member.store())),
+            ReadJob::Warm { send, member } => inbox.push(warm(send, member.store())),
             ReadJob::Rehash { torrent, piece, member } => {
                 if !is_still_right(piece, member.store()) {
                     inbox.push(NetEvent::Rehashed { torrent, piece });
@@ -72,8 +78,18 @@ fn locate(send: SendBlock, store: &TorrentStore) -> NetEvent {
     });
     match found {
         Ok(source) => NetEvent::Located(BlockLocation { send, source }),
-        Err(error) => {
-            NetEvent::LocateFailed { peer, torrent, fault: fault(&error), is_ours: error.is_exhausted() }
-        }
+        Err(error) => failed(peer, torrent, &error),
     }
+}
+
+fn warm(send: SendBlock, store: &TorrentStore) -> NetEvent {
+    let SendBlock { peer, torrent, block } = send;
+    match store.locate(block.piece, block.begin, block.len) {
+        Ok(_) => NetEvent::Warmed { peer },
+        Err(error) => failed(peer, torrent, &error),
+    }
+}
+
+fn failed(peer: PeerKey, torrent: TorrentId, error: &StorageError) -> NetEvent {
+    NetEvent::LocateFailed { peer, torrent, fault: fault(error), is_ours: error.is_exhausted() }
 }

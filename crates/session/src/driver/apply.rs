@@ -77,7 +77,7 @@ impl Driver {
         }
         for send in out.blocks.drain(..) {
             if let Some(entry) = self.torrents.get(send.torrent)
-                && !self.conns.push_cached_block(send, entry.store())
+                && !self.conns.push_cached_block(self.cx.now(), send, entry.store())
             {
                 self.torrents.locate(send, &self.disks);
             }
@@ -172,6 +172,9 @@ impl Driver {
             if let Some(send) = flushed.cut_short {
                 // A file that ended before the block did concerns the torrent: a worker finds out what has happened.
                 self.torrents.locate(send, &self.disks);
+            }
+            if let Some(send) = flushed.cold {
+                self.torrents.warm(send, &self.disks);
             }
             if let Err(reason) = flushed.result {
                 self.close(key, reason);

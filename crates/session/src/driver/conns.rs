@@ -64,6 +64,8 @@ pub(super) struct Flushed {
     pub(super) sent: Sent,
     /// The block whose file ended before the block did.
     pub(super) cut_short: Option<SendBlock>,
+    /// The block whose bytes have left the memory while they waited for the peer.
+    pub(super) cold: Option<SendBlock>,
     pub(super) result: Result<(), CloseReason>,
 }
 
@@ -266,14 +268,14 @@ impl Conns {
     }
 
     /// Queues a block if its bytes are in memory. Returns false if a worker must locate it.
-    pub(super) fn push_cached_block(&mut self, send: SendBlock, store: &TorrentStore) -> bool {
+    pub(super) fn push_cached_block(&mut self, now: Instant, send: SendBlock, store: &TorrentStore) -> bool {
         let Some(conn) = self.table.get_mut(send.peer) else { return true };
         conn.note_served(send);
         let block = send.block;
         let is_cached = store.try_locate_cached(block.piece, block.begin, block.len, &mut self.slices)
             && self.slices.len() <= MAX_OPEN_SLICES;
         if is_cached {
-            conn.queue_mut().push_block(send, self.slices.drain(..));
+            conn.queue_mut().push_block(now, send, self.slices.drain(..));
             self.want_flush(send.peer);
         } else {
             self.slices.clear();
@@ -281,12 +283,20 @@ impl Conns {
         is_cached
     }
 
+    /// Sends on, after a disk thread has read what had left the memory.
+    pub(super) fn set_warmed(&mut self, now: Instant, key: PeerKey) {
+        if let Some(conn) = self.table.get_mut(key) {
+            conn.queue_mut().warmed(now);
+            self.want_flush(key);
+        }
+    }
+
     /// Queues a block that a worker has located.
-    pub(super) fn push_located_block(&mut self, location: BlockLocation) {
+    pub(super) fn push_located_block(&mut self, now: Instant, location: BlockLocation) {
         let BlockLocation { send, source } = location;
         if let Some(conn) = self.table.get_mut(send.peer) {
             match source {
-                BlockSource::Files(slices) => conn.queue_mut().push_block(send, slices),
+                BlockSource::Files(slices) => conn.queue_mut().push_block(now, send, slices),
                 BlockSource::Bytes(bytes) => conn.queue_mut().push_read_block(send, bytes),
             }
             self.want_flush(send.peer);
@@ -315,6 +325,7 @@ impl Conns {
         let (sent, result) = conn.flush(now, utp, &mut self.scratch);
         let is_cut_short = matches!(&result, Err(error) if error.kind() == ErrorKind::UnexpectedEof);
         let cut_short = conn.queue().unsent_block().filter(|_| is_cut_short);
+        let cold = conn.queue_mut().take_cold_block();
         let result = match result {
             Err(error) => Err(CloseReason::Socket(error)),
             Ok(()) if conn.queue().is_flooded() => Err(CloseReason::Flooded),
@@ -323,7 +334,7 @@ impl Conns {
         if conn.take_waits_for_turn() {
             self.want_flush(key);
         }
-        Some(Flushed { sent, cut_short, result })
+        Some(Flushed { sent, cut_short, cold, result })
     }
 
     /// Gives the queue of a connection that is being closed one try.

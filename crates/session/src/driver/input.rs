@@ -26,7 +26,8 @@ impl Driver {
                 let first = self.handshakes.on_key_result(&mut self.cx, &mut self.conns, peer, result);
                 self.on_handshake(peer, first);
             }
-            NetEvent::Located(location) => self.conns.push_located_block(location),
+            NetEvent::Located(location) => self.conns.push_located_block(self.cx.now(), location),
+            NetEvent::Warmed { peer } => self.conns.set_warmed(self.cx.now(), peer),
             NetEvent::LocateFailed { peer, fault, is_ours: true, .. } => {
                 self.close(peer, CloseReason::Exhausted(fault));
             }

@@ -78,6 +78,13 @@ impl Torrents {
         }
     }
 
+    /// Has the bytes of a block brought back into memory.
+    pub(super) fn warm(&self, send: SendBlock, disks: &Disks) {
+        if let Some(entry) = self.table.get(send.torrent) {
+            disks.warm(send, entry.member());
+        }
+    }
+
     /// Counts a connection that its peer has closed against the pieces that it was served.
     pub(super) fn on_hang_up(&mut self, now: Instant, served: &Served, disks: &Disks) {
         if let Some((torrent, pieces)) = served.pieces()
