@@ -51,15 +51,16 @@ pub(super) struct Found {
 pub(super) enum Glance {
     /// The stamps say it all.
     Found(Found),
-    /// So many bytes have to be read.
+    /// So many bytes have to be read, copied, or given their space.
     Reads(u64),
 }
 
 /// Checks a torrent by the stamps of its files alone, if that can be done.
 pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, StorageError> {
     let plan = plan(job)?;
-    let bytes = plan.bytes_to_read(job);
-    if bytes > 0 || !job.store.prepares_at_once(&plan.stamps) {
+    let to_prepare = if job.prepare { job.store.bytes_to_prepare(&plan.stamps) } else { 0 };
+    let bytes = plan.bytes_to_read(job) + to_prepare;
+    if bytes > 0 {
         return Ok(Glance::Reads(bytes));
     }
     // Pieces of which nothing is there cost no reading. What appears meanwhile does.
@@ -226,7 +227,7 @@ fn prepare(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<(), 
         spare_changes(&job.store, had, have)?;
     }
     spare_other_torrents(job)?;
-    job.store.prepare()
+    job.store.prepare_unless(&job.stop)
 }
 
 /// Goes on with pieces that were in progress: in this run, before a fault, or in the one before. Pieces of which all
