@@ -40,7 +40,7 @@ pub struct RequestId(pub u64);
 pub struct DiskId(u8);
 
 impl DiskId {
-    /// Number of disks that are told apart. It bounds the memory for data that waits to be written.
+    /// Number of disks that are distinguished. It bounds the memory for data that waits to be written.
     pub const COUNT: usize = 16;
 
     /// The disk with this number; `None` from [`COUNT`](Self::COUNT) on.
@@ -48,7 +48,7 @@ impl DiskId {
         u8::try_from(number).ok().filter(|_| number < Self::COUNT).map(Self)
     }
 
-    /// All disks that are told apart.
+    /// All disks that are distinguished.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..Self::COUNT).filter_map(Self::new)
     }

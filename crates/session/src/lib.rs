@@ -1,7 +1,7 @@
 //! A running BitTorrent client: the engine with its hands.
 //!
 //! A [`Session`] owns the sockets, the threads and the clock. One network thread runs the event loop and the
-//! engine; a few disk threads write and hash; a small tokio runtime does HTTP and DNS. Faces look at
+//! engine; a few threads per disk write, read, check and save; a small tokio runtime does HTTP and DNS. Faces look at
 //! [`Snapshot`]s and [`SessionEvent`]s and never hold anything up.
 
 #![deny(unsafe_code)]
