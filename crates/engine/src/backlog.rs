@@ -1,12 +1,22 @@
-//! Piece data that waits for the disk, and the pause of reading while there is too much of it.
+//! Piece data that waits for the disks, and the pause of reading while there is too much of it.
 
 use crate::config::{DISK_HIGH_WATER, DISK_LOW_WATER};
+use crate::ids::DiskId;
 use ztor_base::Instant;
 
-/// Piece data that was handed over to be written. Above [`DISK_HIGH_WATER`] sockets are not read, until it is below
-/// [`DISK_LOW_WATER`].
+/// Piece data that was handed over to be written, by disk. Above [`DISK_HIGH_WATER`] the peers of the torrents of a disk are
+/// not read, until it is below [`DISK_LOW_WATER`].
+///
+/// All disks together have at most [`DiskId::COUNT`] times that mark waiting, and what one turn reads.
 #[derive(Debug)]
 pub(crate) struct Backlog {
+    disks: [Waiting; DiskId::COUNT],
+    resumptions: u64,
+}
+
+/// Piece data that waits for one disk.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
     bytes: u64,
     is_full: bool,
     reading_since: Instant,
@@ -14,36 +24,92 @@ pub(crate) struct Backlog {
 
 impl Backlog {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { bytes: 0, is_full: false, reading_since: now }
+        let waiting = Waiting { bytes: 0, is_full: false, reading_since: now };
+        Self { disks: [waiting; DiskId::COUNT], resumptions: 0 }
     }
 
-    /// Bytes handed over and not yet written.
+    /// Bytes handed over and not yet written, over all disks.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        self.disks.iter().map(|waiting| waiting.bytes).sum()
     }
 
-    /// Returns true if sockets are left unread.
-    pub(crate) fn is_full(&self) -> bool {
-        self.is_full
+    /// Bytes handed over and not yet written by one disk.
+    pub(crate) fn bytes_of(&self, disk: DiskId) -> u64 {
+        self.of(disk).bytes
     }
 
-    /// Time since which sockets are read again.
-    pub(crate) fn reading_since(&self) -> Instant {
-        self.reading_since
+    /// Bytes handed over and not yet written by the disk that has most of them.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        self.disks.iter().map(|waiting| waiting.bytes).max().unwrap_or_default()
+    }
+
+    /// Returns true if the peers of the torrents of a disk are left unread.
+    pub(crate) fn is_full(&self, disk: DiskId) -> bool {
+        self.of(disk).is_full
+    }
+
+    /// Time since which the peers of the torrents of a disk are read again.
+    pub(crate) fn reading_since(&self, disk: DiskId) -> Instant {
+        self.of(disk).reading_since
+    }
+
+    /// Number of times that reading was resumed, over all disks.
+    pub(crate) fn resumptions(&self) -> u64 {
+        self.resumptions
     }
 
     /// Counts bytes that were handed over.
-    pub(crate) fn add(&mut self, bytes: u32) {
-        self.bytes += u64::from(bytes);
-        self.is_full |= self.bytes >= DISK_HIGH_WATER;
+    pub(crate) fn add(&mut self, disk: DiskId, bytes: u32) {
+        let waiting = &mut self.disks[disk.index()];
+        waiting.bytes += u64::from(bytes);
+        waiting.is_full |= waiting.bytes >= DISK_HIGH_WATER;
     }
 
     /// Counts bytes that were written.
-    pub(crate) fn written(&mut self, now: Instant, bytes: u32) {
-        self.bytes = self.bytes.saturating_sub(u64::from(bytes));
-        if self.is_full && self.bytes <= DISK_LOW_WATER {
-            self.is_full = false;
-            self.reading_since = now;
+    pub(crate) fn written(&mut self, now: Instant, disk: DiskId, bytes: u32) {
+        let waiting = &mut self.disks[disk.index()];
+        waiting.bytes = waiting.bytes.saturating_sub(u64::from(bytes));
+        if waiting.is_full && waiting.bytes <= DISK_LOW_WATER {
+            waiting.is_full = false;
+            waiting.reading_since = now;
+            self.resumptions += 1;
         }
+    }
+
+    fn of(&self, disk: DiskId) -> &Waiting {
+        // An id is below the number of disks, always.
+        &self.disks[disk.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use ztor_base::Duration;
+
+    #[test]
+    fn backlog_of_one_disk_pauses_that_disk_until_half_is_written() {
+        let start = Instant::ZERO;
+        let [slow, sound] = [3, 7].map(|number| DiskId::new(number).unwrap());
+        let mut backlog = Backlog::new(start);
+        let mark = DISK_HIGH_WATER as u32;
+        backlog.add(sound, mark - 1);
+        backlog.add(slow, mark);
+        assert!(backlog.is_full(slow) && !backlog.is_full(sound));
+        let now = start + Duration::from_secs(1);
+        backlog.written(now, slow, mark / 2 - 1);
+        assert!(backlog.is_full(slow));
+        assert_eq!((backlog.resumptions(), backlog.reading_since(slow)), (0, start));
+        backlog.written(now, slow, 1);
+        assert!(!backlog.is_full(slow));
+        assert_eq!((backlog.resumptions(), backlog.reading_since(slow)), (1, now));
+        assert_eq!(backlog.reading_since(sound), start);
+        assert_eq!(backlog.bytes(), u64::from(mark - 1 + mark / 2));
+        assert_eq!(
+            (backlog.bytes_of(sound), backlog.most_bytes()),
+            (u64::from(mark - 1), u64::from(mark - 1))
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bans::Author;
 use crate::exchange::picker::Priority;
-use crate::ids::{PeerKey, RequestId, TorrentId};
+use crate::ids::{DiskId, PeerKey, RequestId, TorrentId};
 use bytes::BytesMut;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -261,6 +261,8 @@ pub enum DiskEvent {
     },
     /// A block is written, or was not needed.
     Written {
+        /// The disk that it has waited for.
+        disk: DiskId,
         /// Its length.
         bytes: u32,
     },

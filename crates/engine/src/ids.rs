@@ -34,3 +34,27 @@ impl TorrentId {
 /// A request of the engine that is answered later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestId(pub u64);
+
+/// A disk, as the driver numbers them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct DiskId(u8);
+
+impl DiskId {
+    /// Number of disks that are distinguished. It bounds the memory for data that waits to be written.
+    pub const COUNT: usize = 16;
+
+    /// The disk with this number; `None` from [`COUNT`](Self::COUNT) on.
+    pub fn new(number: usize) -> Option<Self> {
+        u8::try_from(number).ok().filter(|_| number < Self::COUNT).map(Self)
+    }
+
+    /// All disks that are distinguished.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).filter_map(Self::new)
+    }
+
+    /// The number.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}

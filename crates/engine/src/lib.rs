@@ -58,7 +58,7 @@ pub use event::{
     Event, NetworkChange, StartTorrent,
 };
 pub use exchange::picker::Priority;
-pub use ids::{PeerKey, RequestId, TorrentId};
+pub use ids::{DiskId, PeerKey, RequestId, TorrentId};
 pub use outbox::{Close, Connect, HttpGet, IpFamily, Outbox, Resolve, SendBlock, SendMessage, WriteBlock};
 pub use peer::Direction;
 pub use pieces::Pieces;
@@ -252,6 +252,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Notes the disk that a torrent lies on, before its first check. It is the first disk otherwise.
+    pub fn set_disk(&mut self, id: TorrentId, disk: DiskId) {
+        if let Some(torrent) = self.torrents.get_mut(id) {
+            torrent.exchange_mut().set_disk(disk);
+        }
+    }
+
     /// Takes part in the DHT from now on, with the nodes of the last run.
     pub fn start_dht(&mut self, now: Instant, config: ztor_dht::Config, saved: Option<&ztor_dht::Saved>) {
         let mut dht = DhtDriver::new(now, config, self.core.rng().u64(..), saved);
@@ -309,9 +316,16 @@ impl Engine {
         next.into_iter().flatten().min().filter(|at| *at < Instant::FAR_FUTURE)
     }
 
-    /// False while the disk has more to write than is good: the driver then leaves sockets unread.
-    pub fn may_read(&self) -> bool {
-        !self.core.backlog().is_full()
+    /// Returns false while the disk of a peer's torrent has too much to write: the driver leaves the peer unread until
+    /// [`read_resumptions`](Self::read_resumptions) changes. A peer that has named no torrent may be read.
+    pub fn may_read(&self, peer: PeerKey) -> bool {
+        let torrent = self.peers.get(peer).and_then(|peer| self.torrents.get(peer.conn().torrent()?));
+        torrent.is_none_or(|torrent| !self.core.backlog().is_full(torrent.exchange().disk()))
+    }
+
+    /// Number of times that a disk has caught up, so that peers may be read again.
+    pub fn read_resumptions(&self) -> u64 {
+        self.core.backlog().resumptions()
     }
 
     /// Returns the swarm with this hash in encrypted handshakes ([`ztor_wire::mse::obfuscated_swarm`]).

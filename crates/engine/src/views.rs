@@ -6,7 +6,7 @@ use crate::bitfield::Bitfield;
 use crate::config::{
     DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
 };
-use crate::ids::{PeerKey, TorrentId};
+use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::inspect::{PeerView, Table, TorrentView};
 use crate::peer::{Peer, Peers};
 use crate::status::{PeerStatus, ResumeData, TorrentStatus, TrackerStatus, Unsaved};
@@ -108,9 +108,14 @@ impl Engine {
         torrent.is_some_and(|torrent| torrent.exchange().have().to_wire() == have)
     }
 
-    /// Piece data handed over to be written and not yet written, in bytes.
+    /// Piece data handed over to be written and not yet written, over all disks, in bytes.
     pub fn disk_backlog(&self) -> u64 {
         self.core.backlog().bytes()
+    }
+
+    /// Piece data handed over to be written and not yet written by one disk, in bytes.
+    pub fn backlog_of(&self, disk: DiskId) -> u64 {
+        self.core.backlog().bytes_of(disk)
     }
 
     /// Ids of all torrents.
@@ -155,7 +160,7 @@ impl Engine {
             // Each is an attempt that has ended or is under way.
             table("attempts to be repeated", self.dialer.retries(), 2 * config.max_peers),
             table("own addresses", self.dialer.own_addrs(), MAX_OWN_ADDRS),
-            Table { name: "bytes for the disk", len: self.disk_backlog(), max: disk },
+            Table { name: "bytes for a disk", len: self.core.backlog().most_bytes(), max: disk },
             table("peers waiting for tokens", waiting, 2 * config.max_peers),
             // Those of connections that are gone stay until they are due.
             table("timers", self.timers.len(), timers),

@@ -16,9 +16,18 @@ pub(crate) struct Claims(Mutex<Roots>);
 /// other or lies in it.
 #[derive(Debug, Default)]
 struct Roots {
-    of: BTreeMap<PathBuf, Vec<Weak<TorrentStore>>>,
+    of: BTreeMap<PathBuf, Vec<Arc<Claim>>>,
     /// Entries at which those that have ended are removed.
     sweep_at: usize,
+}
+
+/// The claim of one torrent, with real paths.
+#[derive(Debug)]
+struct Claim {
+    store: Weak<TorrentStore>,
+    root: PathBuf,
+    /// The part file; `None` if the torrent never makes one.
+    parts: Option<PathBuf>,
 }
 
 /// A file that two torrents would use, at least one of them for writing.
@@ -30,78 +39,95 @@ pub(crate) struct Shared {
 }
 
 impl Claims {
-    /// Claims the files of a torrent.
+    /// Claims the files of a torrent. After an error the store has to be dropped, with which its claim ends.
     pub(crate) fn claim(&self, store: &Arc<TorrentStore>) -> Result<(), Shared> {
-        let claimed = roots_of(store);
-        let mut roots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for other in claimed.iter().flat_map(|root| roots.near(root)) {
-            if other.meta().info_hashes.matches(&store.meta().info_hashes) {
-                // The engine refuses a torrent that is there already.
+        let claim = Arc::new(Claim::of(store));
+        // Nothing is asked of a disk under the lock: one that does not answer would keep all torrents from being added.
+        // The torrent is entered first, so that of two at the same time one sees the other.
+        let others = {
+            let mut roots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let others: Vec<Arc<Claim>> = claim.paths().flat_map(|path| roots.near(path)).collect();
+            roots.insert(&claim);
+            others
+        };
+        for other in others {
+            let Some(theirs) = other.store.upgrade() else { continue };
+            // The engine refuses a torrent that is there already.
+            if theirs.meta().info_hashes.matches(&store.meta().info_hashes) {
                 continue;
             }
-            if let Some(path) = shared_path(&other, store) {
-                return Err(Shared { path, other: Arc::clone(other.meta()) });
+            if let Some(path) = shared_path((&other, &theirs), (&claim, store)) {
+                return Err(Shared { path, other: Arc::clone(theirs.meta()) });
             }
-        }
-        for root in claimed {
-            roots.insert(root, Arc::downgrade(store));
         }
         Ok(())
     }
 }
 
-impl Roots {
-    /// The torrents of which a path is `root`, holds it or lies in it.
-    fn near(&self, root: &Path) -> Vec<Arc<TorrentStore>> {
-        let above = root.ancestors().skip(1).filter_map(|folder| self.of.get(folder));
-        let below = self.of.range(root.to_owned()..).take_while(|(path, _)| path.starts_with(root));
-        let all = above.chain(below.map(|(_, stores)| stores)).flatten();
-        all.filter_map(Weak::upgrade).collect()
+impl Claim {
+    fn of(store: &Arc<TorrentStore>) -> Self {
+        // The selection may change at any time, so any torrent that may write may have to make a part file.
+        let parts = (!store.is_read_only()).then(|| folded(real(&store.full_parts_path())));
+        Self { store: Arc::downgrade(store), root: root_of(store), parts }
     }
 
-    fn insert(&mut self, root: PathBuf, store: Weak<TorrentStore>) {
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.root).chain(&self.parts)
+    }
+}
+
+impl Roots {
+    /// The torrents of which a path is `root`, holds it or lies in it.
+    fn near(&self, root: &Path) -> Vec<Arc<Claim>> {
+        let above = root.ancestors().skip(1).filter_map(|folder| self.of.get(folder));
+        let below = self.of.range(root.to_owned()..).take_while(|(path, _)| path.starts_with(root));
+        above.chain(below.map(|(_, claims)| claims)).flatten().cloned().collect()
+    }
+
+    fn insert(&mut self, claim: &Arc<Claim>) {
         if self.of.len() >= self.sweep_at {
-            self.of.retain(|_, stores| {
-                stores.retain(|store| store.strong_count() > 0);
-                !stores.is_empty()
+            self.of.retain(|_, claims| {
+                claims.retain(|claim| claim.store.strong_count() > 0);
+                !claims.is_empty()
             });
             self.sweep_at = 2 * self.of.len() + 64;
         }
-        self.of.entry(root).or_default().push(store);
+        for path in claim.paths() {
+            self.of.entry(path.clone()).or_default().push(Arc::clone(claim));
+        }
     }
 }
 
 /// A file of both that either may write to.
-fn shared_path(one: &TorrentStore, two: &TorrentStore) -> Option<PathBuf> {
-    let all_of = |store| places_of(store).map(|(_, place, usage)| (place, usage)).chain(part_file_of(store));
-    let first: HashMap<PathBuf, FileUse> = all_of(one).collect();
+fn shared_path(one: (&Claim, &TorrentStore), two: (&Claim, &TorrentStore)) -> Option<PathBuf> {
+    let all_of = |(claim, store)| places_of(claim, store).map(|(_, place, usage)| (place, usage));
+    let first: HashMap<PathBuf, FileUse> = all_of(one).chain(part_file_of(one.0)).collect();
     let is_shared = |place: &PathBuf, usage| {
         first.get(place).is_some_and(|other| usage == FileUse::Writes || *other == FileUse::Writes)
     };
-    let file = places_of(two).find(|(_, place, usage)| is_shared(place, *usage));
-    let part_file = || part_file_of(two).filter(|(place, usage)| is_shared(place, *usage));
-    file.map(|(file, ..)| two.path_of(file)).or_else(|| part_file().map(|_| two.full_parts_path()))
+    let (claim, store) = two;
+    let file = places_of(claim, store).find(|(_, place, usage)| is_shared(place, *usage));
+    let part_file = || part_file_of(claim).filter(|(place, usage)| is_shared(place, *usage));
+    file.map(|(file, ..)| store.path_of(file)).or_else(|| part_file().map(|_| store.full_parts_path()))
 }
 
 /// The files that a torrent uses, with their real paths. Below the torrent's own folder no links are followed.
-fn places_of(store: &TorrentStore) -> impl Iterator<Item = (usize, PathBuf, FileUse)> + '_ {
-    let root = root_of(store);
+fn places_of<'a>(
+    claim: &'a Claim,
+    store: &'a TorrentStore,
+) -> impl Iterator<Item = (usize, PathBuf, FileUse)> + 'a {
     let used = store.uses().into_iter().enumerate().filter(|(_, usage)| *usage != FileUse::None);
     used.map(move |(file, usage)| {
         let relative = store.meta().relative_path(file);
         let inside: PathBuf = relative.components().skip(1).collect();
-        let place = if inside.as_os_str().is_empty() { root.clone() } else { root.join(folded(inside)) };
+        let is_root = inside.as_os_str().is_empty();
+        let place = if is_root { claim.root.clone() } else { claim.root.join(folded(inside)) };
         (file, place, usage)
     })
 }
 
-/// The part file of a torrent that may have to make one, with its real path: the selection may change at any time.
-fn part_file_of(store: &TorrentStore) -> Option<(PathBuf, FileUse)> {
-    (!store.is_read_only()).then(|| (folded(real(&store.full_parts_path())), FileUse::Writes))
-}
-
-fn roots_of(store: &TorrentStore) -> Vec<PathBuf> {
-    std::iter::once(root_of(store)).chain(part_file_of(store).map(|(place, _)| place)).collect()
+fn part_file_of(claim: &Claim) -> Option<(PathBuf, FileUse)> {
+    claim.parts.clone().map(|place| (place, FileUse::Writes))
 }
 
 /// The real path of a torrent's file or folder.

@@ -1,385 +1,230 @@
-//! Threads for the disk.
+//! Threads for the disks.
 //!
-//! A few workers write, hash and look up blocks; the jobs of one piece always go to the same worker, which
-//! alone holds that piece's running hash. One thread checks existing data, one makes things durable: neither
-//! may hold up the others. Queues are bounded by the engine: written bytes by its high-water mark, blocks to
-//! send by what it lets be in flight per peer, checks and saves by the number of torrents.
+//! Torrents are grouped by the device that their folder lies on when they are added, and every device has threads of its
+//! own: a slow disk, or a system call that never returns, delays the torrents of that device only. A torrent whose
+//! files lie on several devices, by mounts or symbolic links, belongs to the device of its folder.
+//!
+//! Some threads of a device write and hash; the jobs of one piece always go to the same one, which alone holds that
+//! piece's running hash. Others read, two check existing data, by stamps and by hashes, and one makes things durable: none
+//! of them may hold up the others. Queues are bounded by the engine: written bytes by its high-water mark, blocks to send by what it lets be in
+//! flight per peer, checks and saves by the number of torrents.
+//!
+//! At most [`DiskId::COUNT`] devices have threads of their own. Further ones share the threads of the device with the
+//! fewest torrents, and so does a device for which the system grants no more threads. The threads of a device end when
+//! no torrent uses it any more; those of the last device stay for the next torrent.
 
 use crate::inbox::Inbox;
-use crate::message::{BlockLocation, BlockSource, NetEvent};
-use crossbeam_channel::{Sender, unbounded};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use crate::message::NetEvent;
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-use ztor_engine::{BlockDigest, DiskEvent, SendBlock, TorrentId};
-use ztor_storage::{PieceWriter, TorrentStore, WriteDone, WriteJob};
+use std::time::Duration;
+use ztor_engine::{DiskId, SendBlock, TorrentId, WriteBlock};
+use ztor_storage::{TorrentStore, WriteJob};
 
 mod check;
+mod check_lanes;
 mod fault;
+mod group;
+mod membership;
+mod queue;
+mod reader;
 mod save;
+mod worker;
 
 pub(crate) use check::CheckJob;
-use fault::{EXHAUSTED_PAUSE, fault};
-pub(crate) use save::{Looks, SaveJob};
+use check_lanes::{Check, CheckTask};
+use group::{Group, Plan};
+pub(crate) use membership::Membership;
+use queue::Job;
+pub(crate) use reader::MAX_OPEN_SLICES;
+use reader::ReadJob;
+use save::SaveTask;
+pub(crate) use save::{Looks, Occasion, SaveJob};
 
-/// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
-const MAX_BATCH: usize = 256;
-/// Bytes a worker waits for before it writes: several pieces hashed together cost half of one after the other, and
-/// it sleeps and wakes less often. All workers together stay well below what the engine lets wait for the disk.
-const GATHER_BYTES: usize = 1024 * 1024;
-/// Longest time that a worker waits for them.
-const GATHER_FOR: Duration = Duration::from_millis(2);
-
-/// Files of one block that may be held open until it is sent; a block of more small files is read at once.
-pub(crate) const MAX_OPEN_SLICES: usize = 4;
-
-enum Job {
-    Write(WriteJob),
-    Locate { send: SendBlock, store: Arc<TorrentStore> },
-    Rehash { torrent: TorrentId, piece: u32, store: Arc<TorrentStore> },
-    Forget(TorrentId),
-    Stop,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: Mutex<Jobs>,
-    ready: Condvar,
-}
-
-#[derive(Default)]
-struct Jobs {
-    list: Vec<Job>,
-    bytes_to_write: usize,
-    /// There is a job other than a write, which does not wait.
-    is_urgent: bool,
-}
-
-impl Jobs {
-    fn push(&mut self, job: Job) {
-        match &job {
-            Job::Write(write) => self.bytes_to_write += write.data.len(),
-            Job::Locate { .. } | Job::Rehash { .. } | Job::Forget(_) | Job::Stop => self.is_urgent = true,
-        }
-        self.list.push(job);
-    }
-
-    fn append(&mut self, other: &mut Self) {
-        self.list.append(&mut other.list);
-        self.bytes_to_write += std::mem::take(&mut other.bytes_to_write);
-        self.is_urgent |= std::mem::take(&mut other.is_urgent);
-    }
-
-    fn are_enough(&self) -> bool {
-        self.is_urgent || self.bytes_to_write >= GATHER_BYTES
-    }
-}
-
-impl Queue {
-    /// Adds `jobs`, which is left empty.
-    fn add(&self, jobs: &mut Jobs) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (was_empty, were_enough) = (waiting.list.is_empty(), waiting.are_enough());
-        waiting.append(jobs);
-        let is_news = was_empty || (!were_enough && waiting.are_enough());
-        drop(waiting);
-        if is_news {
-            self.ready.notify_one();
-        }
-    }
-
-    /// Moves what is waiting to `jobs`, which is empty; waits until there is something, and a little longer for more
-    /// of it. Waits no longer than `limit`, if there is one.
-    fn take(&self, jobs: &mut Jobs, limit: Option<Duration>) {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = match limit {
-            None => self.ready.wait_while(waiting, |jobs| jobs.list.is_empty()),
-            Some(limit) => {
-                let waited = self.ready.wait_timeout_while(waiting, limit, |jobs| jobs.list.is_empty());
-                Ok(waited.unwrap_or_else(PoisonError::into_inner).0)
-            }
-        };
-        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        if waiting.list.is_empty() {
-            return;
-        }
-        let gathered = self.ready.wait_timeout_while(waiting, GATHER_FOR, |jobs| !jobs.are_enough());
-        let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut *waiting, jobs);
-    }
-}
+/// Longest wait for the threads at the end. Everything was saved before, so one that has not ended waits for a disk
+/// that does not answer.
+const STOP_WITHIN: Duration = Duration::from_secs(1);
 
 /// The disk threads, as the net thread sees them.
-pub(crate) struct Disk {
-    queues: Vec<Arc<Queue>>,
-    /// Jobs of this turn, per worker; handed over together.
-    staged: Vec<Jobs>,
-    checks: Option<Sender<CheckJob>>,
-    saves: Option<Sender<SaveJob>>,
-    threads: Vec<JoinHandle<()>>,
+pub(crate) struct Disks {
+    plan: Plan,
+    /// By number; `None` where no device has that number.
+    groups: Vec<Option<Group>>,
+    /// Threads of devices that no torrent uses any more.
+    ending: Vec<JoinHandle<()>>,
+    /// Closed when the last thread has ended.
+    ended: Receiver<Infallible>,
 }
 
-impl Disk {
-    pub(crate) fn start(workers: usize, inbox: &Arc<Inbox<NetEvent>>) -> std::io::Result<Self> {
-        let mut threads = Vec::new();
-        let mut queues = Vec::new();
-        for number in 0..workers.max(1) {
-            let queue = Arc::new(Queue::default());
-            let (theirs, inbox) = (Arc::clone(&queue), Arc::clone(inbox));
-            threads.push(spawn(format!("disk-{number}"), move || {
-                Worker::new(PieceWriter::new()).run(&theirs, &inbox)
-            })?);
-            queues.push(queue);
+impl Disks {
+    /// Starts the threads of the first device, whichever that will be.
+    pub(crate) fn start(writers: usize, inbox: &Arc<Inbox<NetEvent>>) -> std::io::Result<Self> {
+        let (alive, ended) = bounded(0);
+        let plan = Plan { writers, inbox: Arc::clone(inbox), alive };
+        let mut groups: Vec<Option<Group>> = (0..DiskId::COUNT).map(|_| None).collect();
+        let first = Group::start(DiskId::default(), &plan)?;
+        if let Some(place) = groups.first_mut() {
+            *place = Some(first);
         }
-        let (checks, check_jobs) = unbounded();
-        let (saves, save_jobs) = unbounded();
-        let to_net = Arc::clone(inbox);
-        threads.push(spawn("disk-check".into(), move || check::run(&check_jobs, &to_net))?);
-        let to_net = Arc::clone(inbox);
-        threads.push(spawn("disk-save".into(), move || save::run(&save_jobs, &to_net))?);
-        let staged = queues.iter().map(|_| Jobs::default()).collect();
-        Ok(Self { queues, staged, checks: Some(checks), saves: Some(saves), threads })
+        Ok(Self { plan, groups, ending: Vec::new(), ended })
     }
 
-    pub(crate) fn write(&mut self, write: ztor_engine::WriteBlock, store: Arc<TorrentStore>) {
-        let worker = self.route(write.torrent, write.piece);
-        let ztor_engine::WriteBlock { torrent, piece, begin, data } = write;
-        self.staged[worker].push(Job::Write(WriteJob {
-            store,
-            torrent: torrent.as_u64(),
-            piece,
-            begin,
-            data,
-            tag: 0,
-        }));
+    /// Assigns a torrent to the threads of its device.
+    pub(crate) fn join(&mut self, store: Arc<TorrentStore>, device: u64) -> Arc<Membership> {
+        let disk = self.of_device(device).or_else(|| self.idle()).or_else(|| self.start_group());
+        let disk = disk.unwrap_or_else(|| self.least_used());
+        if let Some(group) = self.group_mut(disk) {
+            group.join(device);
+        }
+        Membership::new(disk, store, &self.plan.inbox)
     }
 
-    pub(crate) fn locate(&mut self, send: SendBlock, store: Arc<TorrentStore>) {
-        let worker = self.route(send.torrent, send.block.piece);
-        self.staged[worker].push(Job::Locate { send, store });
+    /// Lets a removed torrent's threads finish what was queued for it. [`NetEvent::LeftDisk`] follows.
+    pub(crate) fn leave(&mut self, torrent: TorrentId, member: Arc<Membership>) {
+        if let Some(group) = self.group_mut(member.disk()) {
+            group.stage_for_all(|| Job::Forget { torrent, leaving: Some(Arc::clone(&member)) });
+            group.drop_stopped_checks();
+            // Last: the entry's own share must not end on the net thread.
+            group.save(SaveTask::Leave(member));
+        }
+    }
+
+    /// Notes that no thread has anything of a torrent any more. Ends the threads of a device without torrents.
+    pub(crate) fn on_left(&mut self, disk: DiskId) {
+        let count = self.groups.iter().flatten().count();
+        let Some(place) = self.groups.get_mut(disk.index()) else { return };
+        let Some(group) = place else { return };
+        group.left();
+        if group.torrents() == 0 && count > 1 {
+            self.ending.extend(place.take().map(Group::close).unwrap_or_default());
+        }
+        self.ending.extract_if(.., |thread| thread.is_finished()).for_each(join);
+    }
+
+    pub(crate) fn write(&mut self, write: WriteBlock, member: &Membership) {
+        let WriteBlock { torrent, piece, begin, data } = write;
+        let store = Arc::clone(member.store());
+        let job = WriteJob { store, torrent: torrent.as_u64(), piece, begin, data, tag: 0 };
+        if let Some(group) = self.group_mut(member.disk()) {
+            group.stage(torrent, piece, Job::Write(job));
+        }
+    }
+
+    pub(crate) fn locate(&self, send: SendBlock, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.read(ReadJob::Locate { send, member: Arc::clone(member) });
+        }
+    }
+
+    /// Has the bytes of a block brought back into memory. [`NetEvent::Warmed`] follows.
+    pub(crate) fn warm(&self, send: SendBlock, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.read(ReadJob::Warm { send, member: Arc::clone(member) });
+        }
     }
 
     /// Has a piece hashed that is served; there is an answer only if it is not right.
-    pub(crate) fn rehash(&mut self, torrent: TorrentId, piece: u32, store: &Arc<TorrentStore>) {
-        let worker = self.route(torrent, piece);
-        self.staged[worker].push(Job::Rehash { torrent, piece, store: Arc::clone(store) });
-    }
-
-    pub(crate) fn forget(&mut self, torrent: TorrentId) {
-        self.staged.iter_mut().for_each(|jobs| jobs.push(Job::Forget(torrent)));
-    }
-
-    pub(crate) fn check(&self, job: CheckJob) {
-        if let Some(checks) = &self.checks {
-            // The thread lives until the sender is dropped.
-            let _ = checks.send(job);
+    pub(crate) fn rehash(&self, torrent: TorrentId, piece: u32, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.read(ReadJob::Rehash { torrent, piece, member: Arc::clone(member) });
         }
     }
 
-    pub(crate) fn save(&self, job: SaveJob) {
-        if let Some(saves) = &self.saves {
-            let _ = saves.send(job);
+    /// Gives up the pieces of a torrent that are in progress.
+    pub(crate) fn forget(&mut self, torrent: TorrentId, member: &Membership) {
+        if let Some(group) = self.group_mut(member.disk()) {
+            group.stage_for_all(|| Job::Forget { torrent, leaving: None });
+        }
+    }
+
+    pub(crate) fn check(&self, job: CheckJob, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.check(CheckTask::Check(Check { job: Box::new(job), member: Arc::clone(member) }));
+        }
+    }
+
+    pub(crate) fn save(&self, job: SaveJob, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.save(SaveTask::Save { job: Box::new(job), member: Arc::clone(member) });
         }
     }
 
     /// Hands over what was staged in this turn.
     pub(crate) fn submit(&mut self) {
-        for (queue, jobs) in self.queues.iter().zip(&mut self.staged) {
-            if !jobs.list.is_empty() {
-                queue.add(jobs);
+        self.groups.iter_mut().flatten().for_each(Group::submit);
+    }
+
+    /// Lets the threads finish what they have and waits for them, but not for a disk that does not answer: its threads
+    /// are left behind. Checks must have been stopped before.
+    pub(crate) fn stop(self) {
+        let Self { plan, groups, ending, ended } = self;
+        drop(plan);
+        let mut threads = ending;
+        threads.extend(groups.into_iter().flatten().flat_map(Group::close));
+        // Nothing is ever sent.
+        let all_have_ended = ended.recv_timeout(STOP_WITHIN) == Err(RecvTimeoutError::Disconnected);
+        for thread in threads {
+            if all_have_ended || thread.is_finished() {
+                join(thread);
+            } else {
+                let name = thread.thread().name().unwrap_or_default();
+                tracing::warn!(name, "a disk does not answer; leaving its thread behind");
             }
         }
     }
 
-    /// Lets the threads finish what they have and waits for them. Checks must have been stopped before.
-    pub(crate) fn stop(&mut self) {
-        self.checks = None;
-        self.saves = None;
-        self.staged.iter_mut().for_each(|jobs| jobs.push(Job::Stop));
-        self.submit();
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a disk thread ended badly");
+    fn group(&self, disk: DiskId) -> Option<&Group> {
+        self.groups.get(disk.index())?.as_ref()
+    }
+
+    fn group_mut(&mut self, disk: DiskId) -> Option<&mut Group> {
+        self.groups.get_mut(disk.index())?.as_mut()
+    }
+
+    /// The groups with their numbers.
+    fn numbered(&self) -> impl Iterator<Item = (DiskId, &Group)> {
+        let groups = self.groups.iter().enumerate();
+        groups.filter_map(|(number, group)| Some((DiskId::new(number)?, group.as_ref()?)))
+    }
+
+    fn of_device(&self, device: u64) -> Option<DiskId> {
+        self.numbered().find(|(_, group)| group.serves(device)).map(|(disk, _)| disk)
+    }
+
+    fn idle(&self) -> Option<DiskId> {
+        self.numbered().find(|(_, group)| group.torrents() == 0).map(|(disk, _)| disk)
+    }
+
+    /// Starts the threads of another device. `None` if there are too many, or the system grants no more threads.
+    fn start_group(&mut self) -> Option<DiskId> {
+        let disk = DiskId::new(self.groups.iter().position(Option::is_none)?)?;
+        match Group::start(disk, &self.plan) {
+            Ok(group) => {
+                *self.groups.get_mut(disk.index())? = Some(group);
+                Some(disk)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no threads for another disk; it shares those of a disk in use");
+                None
             }
         }
     }
 
-    fn route(&self, torrent: TorrentId, piece: u32) -> usize {
-        // Any spread will do as long as it is the same for all blocks of a piece.
-        let mixed = torrent.as_u64().wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(u64::from(piece));
-        (mixed % self.queues.len() as u64) as usize
+    fn least_used(&self) -> DiskId {
+        let least = self.numbered().min_by_key(|(_, group)| group.torrents());
+        least.map(|(disk, _)| disk).unwrap_or_default()
     }
 }
 
-fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name).spawn(body)
-}
-
-/// Writes blocks: a [`PieceWriter`], except in tests.
-trait Write {
-    fn write(&mut self, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>);
-    fn forget_torrent(&mut self, torrent: u64);
-}
-
-impl Write for PieceWriter {
-    fn write(&mut self, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>) {
-        PieceWriter::write(self, batch, done);
-    }
-
-    fn forget_torrent(&mut self, torrent: u64) {
-        PieceWriter::forget_torrent(self, torrent);
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a disk thread ended badly");
     }
 }
 
-/// State of a worker.
-struct Worker<W> {
-    writer: W,
-    batch: Vec<WriteJob>,
-    done: Vec<WriteDone>,
-    answers: Vec<NetEvent>,
-    /// Jobs that found no open file or memory left, and when they are tried again. They count as waiting for the disk
-    /// until then, so there are no more than the engine lets wait.
-    later: Vec<WriteJob>,
-    again_at: Instant,
-}
-
-impl<W: Write> Worker<W> {
-    fn new(writer: W) -> Self {
-        let (batch, done, answers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { writer, batch, done, answers, later: Vec::new(), again_at: Instant::now() }
-    }
-
-    fn run(&mut self, queue: &Queue, inbox: &Inbox<NetEvent>) {
-        let mut jobs = Jobs::default();
-        loop {
-            let pause = self.again_at.saturating_duration_since(Instant::now());
-            queue.take(&mut jobs, (!self.later.is_empty()).then_some(pause));
-            let mut stop = false;
-            (jobs.bytes_to_write, jobs.is_urgent) = (0, false);
-            for job in jobs.list.drain(..) {
-                match job {
-                    Job::Write(write) => {
-                        self.batch.push(write);
-                        if self.batch.len() >= MAX_BATCH {
-                            self.write_batch();
-                            inbox.append(&mut self.answers);
-                        }
-                    }
-                    Job::Locate { send, store } => self.answers.push(locate(send, &store)),
-                    Job::Rehash { torrent, piece, store } => {
-                        if !is_still_right(piece, &store) {
-                            self.answers.push(NetEvent::Rehashed { torrent, piece });
-                        }
-                    }
-                    Job::Forget(torrent) => {
-                        self.write_batch();
-                        self.forget(torrent);
-                    }
-                    Job::Stop => stop = true,
-                }
-            }
-            if stop || self.again_at <= Instant::now() {
-                self.batch.append(&mut self.later);
-            }
-            self.write_batch();
-            if stop {
-                self.give_up();
-            }
-            inbox.append(&mut self.answers);
-            if stop {
-                return;
-            }
-        }
-    }
-
-    fn forget(&mut self, torrent: TorrentId) {
-        self.writer.forget_torrent(torrent.as_u64());
-        for job in self.later.extract_if(.., |job| job.torrent == torrent.as_u64()) {
-            let bytes = job.data.len() as u32;
-            self.answers.push(NetEvent::disk(torrent, DiskEvent::Written { bytes }));
-        }
-    }
-
-    /// Nothing is tried again any more.
-    fn give_up(&mut self) {
-        for job in self.later.drain(..) {
-            let torrent = TorrentId::from_u64(job.torrent);
-            let bytes = job.data.len() as u32;
-            self.answers.push(NetEvent::disk(torrent, DiskEvent::Written { bytes }));
-        }
-    }
-
-    fn write_batch(&mut self) {
-        if self.batch.is_empty() {
-            return;
-        }
-        self.writer.write(&mut self.batch, &mut self.done);
-        for result in self.done.drain(..) {
-            let (torrent, event) = match result {
-                WriteDone::Written { torrent, len, .. } => (torrent, DiskEvent::Written { bytes: len }),
-                WriteDone::PieceOk { torrent, piece, blocks } => {
-                    (torrent, DiskEvent::PieceOk { piece, digests: digests(blocks.unwrap_or_default()) })
-                }
-                WriteDone::PieceBad { torrent, piece, blocks } => {
-                    (torrent, DiskEvent::PieceBad { piece, digests: digests(blocks) })
-                }
-                WriteDone::Failed { job, error } if error.is_exhausted() => {
-                    if self.later.is_empty() {
-                        tracing::warn!(%error, "cannot write for now; trying again");
-                    }
-                    self.again_at = Instant::now() + EXHAUSTED_PAUSE;
-                    self.later.push(job);
-                    continue;
-                }
-                WriteDone::Unjudged { torrent, error, .. } => {
-                    (torrent, DiskEvent::Failed { fault: fault(&error) })
-                }
-                WriteDone::Failed { job, error } => {
-                    let (id, bytes) = (TorrentId::from_u64(job.torrent), job.data.len() as u32);
-                    self.answers.push(NetEvent::disk(id, DiskEvent::Written { bytes }));
-                    (job.torrent, DiskEvent::Failed { fault: fault(&error) })
-                }
-            };
-            self.answers.push(NetEvent::disk(TorrentId::from_u64(torrent), event));
-        }
-    }
-}
-
-/// Hashes a piece that has passed before. Running out of files or memory says nothing about it.
-fn is_still_right(piece: u32, store: &TorrentStore) -> bool {
-    if !store.is_verified(piece) {
-        return true;
-    }
-    match store.check_piece(piece, &mut Vec::new()) {
-        Ok(good) => good,
-        Err(error) => {
-            tracing::warn!(%error, piece, "cannot hash a piece again");
-            error.is_exhausted()
-        }
-    }
-}
-
-fn digests(blocks: Vec<ztor_storage::BlockDigest>) -> Vec<BlockDigest> {
-    blocks.into_iter().map(|b| BlockDigest { begin: b.begin, digest: b.digest }).collect()
-}
-
-fn locate(send: SendBlock, store: &TorrentStore) -> NetEvent {
-    let SendBlock { peer, torrent, block } = send;
-    let found = store.locate(block.piece, block.begin, block.len).and_then(|slices| {
-        if slices.len() <= MAX_OPEN_SLICES {
-            return Ok(BlockSource::Files(slices));
-        }
-        let mut bytes = vec![0; block.len as usize];
-        store.read(block.piece, block.begin, &mut bytes)?;
-        Ok(BlockSource::Bytes(bytes))
-    });
-    match found {
-        Ok(source) => NetEvent::Located(BlockLocation { send, source }),
-        Err(error) => {
-            NetEvent::LocateFailed { peer, torrent, fault: fault(&error), is_ours: error.is_exhausted() }
-        }
-    }
-}
-
+#[cfg(test)]
+mod device_tests;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! A running BitTorrent client: the engine with its hands.
 //!
 //! A [`Session`] owns the sockets, the threads and the clock. One network thread runs the event loop and the
-//! engine; a few disk threads write and hash; a small tokio runtime does HTTP and DNS. Faces look at
+//! engine; a few threads per disk write, read, check and save; a small tokio runtime does HTTP and DNS. Faces look at
 //! [`Snapshot`]s and [`SessionEvent`]s and never hold anything up.
 
 #![deny(unsafe_code)]
@@ -51,7 +51,7 @@ use claims::Claims;
 use clock::Clock;
 use control::Control;
 use crossbeam_channel::{Receiver, bounded};
-use disk::Disk;
+use disk::Disks;
 use driver::{Device, Driver, Handshakes, Parts, Utp, WAKER, sockets};
 use inbox::Inbox;
 use keys::Keys;
@@ -102,7 +102,7 @@ pub struct Config {
     pub encryption: Encryption,
     /// Where to remember progress; `None` remembers nothing.
     pub state_dir: Option<PathBuf>,
-    /// Threads that write and hash; 0 takes one per core, four at the most.
+    /// Threads per disk that write and hash; 0 takes one per core, four at the most.
     pub disk_workers: usize,
 }
 
@@ -169,7 +169,7 @@ impl Session {
         let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).map_err(SetupError::of("waker"))?);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
-        let disk = Disk::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
+        let disks = Disks::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
         let control = Control::start(&bind, &inbox)?;
         control.watch_network(bind.clone(), device.clone());
         let (publisher, viewer) = snapshot::channel();
@@ -202,7 +202,7 @@ impl Session {
             dht_path,
             finds_local: config.local_discovery,
             inbox: Arc::clone(&inbox),
-            disk,
+            disks,
             control,
             publisher,
             done: done_sender,
@@ -289,8 +289,9 @@ impl Session {
         };
         Ok(NewTorrent {
             add: engine_add,
+            device: store.device(),
             store,
-            resume,
+            resume: resume.map(Arc::new),
             resume_path,
             wanted: wanted.unwrap_or_default(),
             prepare: !read_only,

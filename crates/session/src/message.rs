@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
-    AddMagnet, AddTorrent, BanStatus, Command, DiskEvent, DiskFault, Event, PeerKey, PeerStatus, RequestId,
-    SendBlock, StartTorrentError, TorrentId,
+    AddMagnet, AddTorrent, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, PeerKey, PeerStatus,
+    RequestId, SendBlock, StartTorrentError, TorrentId,
 };
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
@@ -29,6 +29,10 @@ pub(crate) enum NetEvent {
     },
     /// The bytes of a block can be sent without waiting for the disk.
     Located(BlockLocation),
+    /// The bytes of a located block had left the memory, and are there again.
+    Warmed {
+        peer: PeerKey,
+    },
     LocateFailed {
         peer: PeerKey,
         torrent: TorrentId,
@@ -39,6 +43,10 @@ pub(crate) enum NetEvent {
     Rehashed {
         torrent: TorrentId,
         piece: u32,
+    },
+    /// No thread of a disk has anything of a torrent any more that has left it.
+    LeftDisk {
+        disk: DiskId,
     },
     Saved(Box<Saved>),
     /// An answer to the engine from which addresses that cannot be sent to are left out.
@@ -103,12 +111,13 @@ pub(crate) enum BlockSource {
 /// Result of a save.
 pub(crate) struct Saved {
     pub(crate) torrent: TorrentId,
-    pub(crate) resume: Resume,
+    /// Content of the resume file, if there is no error.
+    pub(crate) resume: Arc<Resume>,
     pub(crate) error: Option<SaveError>,
 }
 
 /// Failure of a save.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum SaveError {
     /// Written data may be lost.
     Data(DiskFault),
@@ -124,7 +133,9 @@ pub(crate) enum SaveError {
 pub(crate) struct NewTorrent {
     pub(crate) add: AddTorrent,
     pub(crate) store: Arc<TorrentStore>,
-    pub(crate) resume: Option<Resume>,
+    /// Number of the device that the torrent lies on.
+    pub(crate) device: u64,
+    pub(crate) resume: Option<Arc<Resume>>,
     pub(crate) resume_path: Option<std::path::PathBuf>,
     /// Per file; empty means all.
     pub(crate) wanted: Vec<bool>,

@@ -90,6 +90,24 @@ fn end_with_a_silent_tracker_saves_and_does_not_wait_for_it() {
     assert_eq!(session.end(Duration::ZERO, Duration::ZERO), End::Unfinished, "it has ended before");
 }
 
+#[test]
+fn restart_with_an_unchanged_torrent_does_not_write_its_record() {
+    use std::os::unix::fs::MetadataExt as _;
+    let tmp = tempfile::tempdir().unwrap();
+    let state = tmp.path().join("state");
+    let meta = torrent(&tmp.path().join("blob"), 100_000, &[]);
+    let run = || {
+        let session = session(Some(&state), |_| {});
+        session.add(AddTorrent::new(Arc::clone(&meta), tmp.path())).unwrap();
+        started(&session);
+        assert!(session.shutdown(LIMIT));
+        let record = std::fs::read_dir(state.join("resume")).unwrap().next().unwrap().unwrap();
+        record.metadata().unwrap().ino()
+    };
+    let first = run();
+    assert_eq!([run(), run()], [first, first]);
+}
+
 /// Downloads the second file of two, slowly, and changes the first, which is complete, at the same time.
 fn change_while_running(change: impl Fn(&Path), done: impl FnMut(&SessionEvent) -> bool) -> bool {
     let tmp = tempfile::tempdir().unwrap();

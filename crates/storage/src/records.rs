@@ -9,6 +9,7 @@ use rustix::process::Pid;
 use ztor_metainfo::InfoHashes;
 
 use crate::resume::Resume;
+use crate::root::sync_folder;
 use crate::store::FileStamp;
 
 /// The extension of resume files in the folder.
@@ -36,7 +37,8 @@ pub fn left_by_another(folder: &Path, own: &InfoHashes, stamps: &HashSet<FileSta
 }
 
 /// Removes what writers of resume files have left in the folder that did not come to their end: see
-/// [`replace_file`](crate::resume::replace_file). Files of a process that runs are left alone for an hour.
+/// [`replace_file`](crate::resume::replace_file). Files of a process that runs are left alone for an hour. What is in the
+/// folder is durable then, also if its writer did not come to the sync of the folder.
 pub fn remove_leftovers(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.filter_map(Result::ok) {
@@ -48,6 +50,9 @@ pub fn remove_leftovers(folder: &Path) {
         if let Err(error) = std::fs::remove_file(entry.path()) {
             tracing::debug!(path = %entry.path().display(), %error, "cannot remove what a crash has left");
         }
+    }
+    if let Err(error) = sync_folder(folder) {
+        tracing::warn!(path = %folder.display(), %error, "cannot make resume files of an earlier run durable");
     }
 }
 

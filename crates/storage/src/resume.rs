@@ -118,6 +118,21 @@ impl Resume {
         Ok(replace_file(path, &self.to_bytes())?)
     }
 
+    /// Does the same as [`save`](Self::save), but for the last step, which several files of a folder can share: after a
+    /// crash there may still be the earlier file before [`sync_records`] has returned. Returns the folder.
+    pub fn save_unsynced(&self, path: &Path) -> Result<PathBuf, ResumeError> {
+        Ok(put_file(path, &self.to_bytes())?.to_owned())
+    }
+
+    /// Returns true if `other` says the same, whichever peers it remembers.
+    pub fn equals_but_for_peers(&self, other: &Self) -> bool {
+        let Self { info_hashes, dir, have, stamps, wanted, own, unfinished, uploaded, downloaded, peers: _ } =
+            self;
+        (info_hashes, dir, have, stamps) == (&other.info_hashes, &other.dir, &other.have, &other.stamps)
+            && (wanted, own, unfinished) == (&other.wanted, &other.own, &other.unfinished)
+            && (uploaded, downloaded) == (&other.uploaded, &other.downloaded)
+    }
+
     /// Whether this is about `meta` in the folder `dir`, with fields of the right size.
     pub fn verify(&self, meta: &Metainfo, dir: &Path) -> Result<(), ResumeError> {
         let mismatch = |reason| Err(ResumeError::Mismatch { reason });
@@ -258,21 +273,30 @@ impl Resume {
 /// Missing folders above it are made. What it writes first has a name of its own in the same folder, so that two
 /// writers cannot mix; it is removed on failure.
 pub fn replace_file(path: &Path, content: &[u8]) -> Result<(), StorageError> {
+    let folder = put_file(path, content)?;
+    sync_folder(folder).at(Operation::Sync, || folder.to_owned())
+}
+
+/// Makes the files durable that [`Resume::save_unsynced`] has put into a folder.
+pub fn sync_records(folder: &Path) -> Result<(), ResumeError> {
+    Ok(sync_folder(folder).at(Operation::Sync, || folder.to_owned())?)
+}
+
+/// Replaces the content of a file as a whole or not at all. The folder, which it returns, is not synced.
+fn put_file<'a>(path: &'a Path, content: &[u8]) -> Result<&'a Path, StorageError> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).at(Operation::Create, || folder.to_owned())?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}-{}.tmp", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
     let beside = folder.join(name);
-    let written = write_synced(&beside, content).and_then(|()| {
-        std::fs::rename(&beside, path).at(Operation::Rename, || path.to_owned())?;
-        sync_folder(folder).at(Operation::Sync, || folder.to_owned())
-    });
+    let written = write_synced(&beside, content)
+        .and_then(|()| std::fs::rename(&beside, path).at(Operation::Rename, || path.to_owned()));
     if written.is_err() {
         // Nothing better can be done when this fails too.
         let _ = std::fs::remove_file(&beside);
     }
-    written
+    written.map(|()| folder)
 }
 
 fn write_synced(path: &Path, content: &[u8]) -> Result<(), StorageError> {

@@ -219,6 +219,16 @@ impl TorrentStore {
         &self.meta.layout
     }
 
+    /// Number of the device that the torrent's file or folder lies on, or would lie on: that of the nearest folder above it
+    /// that exists. 0 if not even that can be told.
+    pub fn device(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt as _;
+        // The path of a file that does not exist is that of the torrent.
+        let file = if self.meta.is_single_file() { 0 } else { usize::MAX };
+        let path = self.path_of(file);
+        path.ancestors().find_map(|path| std::fs::metadata(path).ok()).map_or(0, |found| found.dev())
+    }
+
     /// Lets a file that was there before be missing, after a check found it gone. One that is there stays what it was.
     pub(crate) fn accept_missing(&self, file: usize) {
         if !matches!(stamps::stamp_of(&self.path_of(file), self.options.read_only), Ok(FileStamp::ABSENT)) {

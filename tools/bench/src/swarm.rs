@@ -8,8 +8,8 @@ use std::time::Instant as OsInstant;
 use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddTorrent, Bitfield, Close, CloseCause, Config, Connect, DiskEvent, Event, HttpGet, Outbox, PeerKey,
-    Resolve, SendBlock, TorrentEvent, TorrentId, Transport, WriteBlock,
+    AddTorrent, Bitfield, Close, CloseCause, Config, Connect, DiskEvent, DiskId, Event, HttpGet, Outbox,
+    PeerKey, Resolve, SendBlock, TorrentEvent, TorrentId, Transport, WriteBlock,
 };
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{Block, Handshake, LocalAnnounce, Message, Reserved};
@@ -182,7 +182,7 @@ impl Effects for Swarm {
     }
 
     fn write(&mut self, write: WriteBlock) {
-        self.disk(DiskEvent::Written { bytes: write.data.len() as u32 });
+        self.disk(DiskEvent::Written { disk: DiskId::default(), bytes: write.data.len() as u32 });
         if let Some(piece) = self.disk.write(&write) {
             let verdict = self.disk.judge_as(piece, true);
             self.disk(verdict);

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, PeerKey, ResumeData, WriteBlock};
+use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, DiskId, PeerKey, ResumeData, WriteBlock};
 use ztor_wire::Block;
 
 /// What survives a power cut whole or not at all, in bytes.
@@ -190,7 +190,7 @@ impl Disk {
 
     fn write(&mut self, write: &WriteBlock, out: &mut Vec<Done>) {
         let len = write.data.len();
-        out.push(Done::Tell(DiskEvent::Written { bytes: len as u32 }));
+        out.push(Done::Tell(DiskEvent::Written { disk: DiskId::default(), bytes: len as u32 }));
         if matches!(self.health, Health::Full | Health::Gone) {
             return out.push(Done::Tell(DiskEvent::Failed { fault: self.fault() }));
         }

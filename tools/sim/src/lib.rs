@@ -10,7 +10,7 @@
 //! time that follows from the lines and the timeouts.
 //!
 //! `dht_world` is a world of another kind: thousands of nodes of the DHT, and nothing else. `utp_links` is one more:
-//! a few connections of µTP and the link that they share, measured.
+//! a few connections of µTP and the link that they share, measured. `hung_disk` has a client with two disks.
 #![forbid(unsafe_code)]
 
 mod action;
@@ -22,6 +22,7 @@ mod content;
 mod core;
 mod dht_world;
 mod disk;
+mod hung_disk;
 mod liveness;
 mod net;
 mod node;

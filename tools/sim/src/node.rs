@@ -263,7 +263,7 @@ impl Node {
     pub(crate) fn on_arrived(&mut self, core: &mut Core, net: &mut Net, life: u32, key: u64) {
         let peer = PeerKey::from_u64(key);
         let Some(run) = self.alive(life) else { return };
-        if !run.engine.may_read() {
+        if !run.engine.may_read(peer) {
             run.unread.insert(peer);
             return;
         }

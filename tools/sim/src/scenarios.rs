@@ -9,6 +9,7 @@ mod random;
 mod swarms;
 
 use crate::dht_world;
+use crate::hung_disk;
 use crate::outcome::Outcome;
 use crate::utp_links;
 use crate::world::World;
@@ -106,6 +107,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("disk-full", "a disk is full and is freed", faults::disk_full),
     scenario("drive-gone", "a drive is unplugged and comes back", faults::drive_gone),
     scenario("slow-disk", "a disk that is slower than the line", faults::slow_disk),
+    own("hung-disk", "one of two disks does not answer for minutes", hung_disk::play),
     scenario(
         "metadata-liars",
         "nine of ten do not give the metadata they say they have",

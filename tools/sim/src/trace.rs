@@ -54,6 +54,7 @@ pub(crate) enum Subject {
     Announced = 83,
     LookupEnded = 84,
     UtpRow = 96,
+    HungDisk = 112,
 }
 
 /// The record of a run. Two runs are the same if and only if, but for chance, their hashes are.

@@ -29,7 +29,7 @@ pub(crate) use trade::Trade;
 
 use crate::bitfield::Bitfield;
 use crate::cx::Cx;
-use crate::ids::{PeerKey, TorrentId};
+use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::inspect::TorrentView;
 use crate::outbox::Outbox;
 use crate::peer::Peers;
@@ -46,6 +46,8 @@ use ztor_wire::Message;
 /// The exchange of blocks in one torrent.
 pub(crate) struct Exchange {
     id: TorrentId,
+    /// The disk that blocks are written to.
+    disk: DiskId,
     /// Without pieces until the metadata is known.
     layout: Arc<Layout>,
     /// It has v2 hashes: files end with a short block.
@@ -79,6 +81,7 @@ impl Exchange {
         let layout = Arc::new(Layout::empty());
         Self {
             id,
+            disk: DiskId::default(),
             is_v2: false,
             picker: Picker::new(Arc::clone(&layout)),
             priorities: None,
@@ -98,6 +101,16 @@ impl Exchange {
             has_written: false,
             layout,
         }
+    }
+
+    /// The disk that blocks are written to.
+    pub(crate) fn disk(&self) -> DiskId {
+        self.disk
+    }
+
+    /// Notes the disk that blocks are written to from now on.
+    pub(crate) fn set_disk(&mut self, disk: DiskId) {
+        self.disk = disk;
     }
 
     /// Takes the metadata: the number of pieces is known now.

@@ -105,7 +105,7 @@ impl Exchange {
             }
             Receipt::New { asked_of_others } => {
                 cx.out.writes.push(WriteBlock { torrent: self.id(), piece, begin, data });
-                cx.backlog.add(len);
+                cx.backlog.add(self.disk, len);
                 Ok((asked_of_others || asked.is_released).then_some(block))
             }
         }

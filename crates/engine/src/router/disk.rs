@@ -13,8 +13,8 @@ use crate::torrent_event::TorrentEvent;
 impl Router<'_> {
     pub(super) fn on_disk(&mut self, id: TorrentId, event: DiskEvent) {
         let cx = &mut self.cx;
-        if let DiskEvent::Written { bytes } = event {
-            cx.backlog.written(cx.now, bytes);
+        if let DiskEvent::Written { disk, bytes } = event {
+            cx.backlog.written(cx.now, disk, bytes);
         }
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         match event {

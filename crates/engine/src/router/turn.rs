@@ -7,7 +7,7 @@ use crate::dial::{for_call, holepunch};
 use crate::discovery::pex;
 use crate::event::CloseCause;
 use crate::exchange::{Source, wake_idle};
-use crate::ids::{PeerKey, TorrentId};
+use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::peer::{ConnState, Peer};
 use crate::quota::{Flow, Quota};
 use crate::torrent::Torrent;
@@ -141,7 +141,9 @@ impl Router<'_> {
         if let Some(id) = peer.conn().torrent() {
             cx.dirty.show(id);
         }
-        if let Some(reason) = overdue(cx, peer, is_crowded) {
+        let torrent = peer.conn().torrent().and_then(|id| self.torrents.get(id));
+        let disk = torrent.map(|torrent| torrent.exchange().disk()).unwrap_or_default();
+        if let Some(reason) = overdue(cx, peer, disk, is_crowded) {
             if peer.is_live() && cx.now.since(peer.conn().received_at()) >= SILENCE_TIMEOUT {
                 cx.network.unheard(cx.now, peer.conn().addr().ip(), true);
             }
@@ -171,6 +173,7 @@ impl Router<'_> {
         let (cx, torrent, peer) = self.enter(key)?;
         request_and_serve(cx, torrent, peer);
         let is_useless = torrent.is_finished() && gives_only(peer);
+        let disk = torrent.exchange().disk();
         let pex_at = match pex::next_at(peer) {
             Some(at) if at <= cx.now => self.exchange_contacts(key),
             later => later,
@@ -181,7 +184,7 @@ impl Router<'_> {
             return None;
         }
         let peer = self.peers.get_mut(key)?;
-        Some(next_of_peer(&mut self.cx, peer, pex_at))
+        Some(next_of_peer(&mut self.cx, peer, disk, pex_at))
     }
 
     /// Offers free blocks of a torrent to peers without work.
@@ -216,7 +219,7 @@ fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant> {
 }
 
 /// The reason why the time of a peer is up, if it is.
-fn overdue(cx: &Cx<'_>, peer: &Peer, is_crowded: bool) -> Option<&'static str> {
+fn overdue(cx: &Cx<'_>, peer: &Peer, disk: DiskId, is_crowded: bool) -> Option<&'static str> {
     let conn = peer.conn();
     if !conn.is_live() {
         let is_late = cx.now.since(conn.started_at()) >= HANDSHAKE_TIMEOUT;
@@ -226,8 +229,8 @@ fn overdue(cx: &Cx<'_>, peer: &Peer, is_crowded: bool) -> Option<&'static str> {
             ConnState::Handshaking | ConnState::Live => "did not finish the handshake in time",
         });
     }
-    let heard_at = conn.received_at().max(cx.backlog.reading_since());
-    if !cx.backlog.is_full() && cx.now.since(heard_at) >= SILENCE_TIMEOUT {
+    let heard_at = conn.received_at().max(cx.backlog.reading_since(disk));
+    if !cx.backlog.is_full(disk) && cx.now.since(heard_at) >= SILENCE_TIMEOUT {
         return Some("was silent for too long");
     }
     let useless_since = peer.trade().useless_since();
@@ -250,8 +253,9 @@ fn update_interest(cx: &mut Cx<'_>, torrent: &Torrent, peer: &mut Peer) {
 
 /// Takes back what a peer was asked for that lets us wait too long. Returns whether that is so.
 fn stalls(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) -> bool {
-    let stalls_at = peer.trade().download().stalls_at(cx.backlog.reading_since());
-    let is_stalled = !cx.backlog.is_full() && stalls_at.is_some_and(|at| at <= cx.now);
+    let disk = torrent.exchange().disk();
+    let stalls_at = peer.trade().download().stalls_at(cx.backlog.reading_since(disk));
+    let is_stalled = !cx.backlog.is_full(disk) && stalls_at.is_some_and(|at| at <= cx.now);
     if is_stalled {
         torrent.exchange_mut().on_stalled(cx, peer.key(), peer.trade_mut());
     }
@@ -278,7 +282,7 @@ fn request_and_serve(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) {
 }
 
 /// Keeps a connection alive. Returns when the peer is looked at again.
-fn next_of_peer(cx: &mut Cx<'_>, peer: &mut Peer, pex_at: Option<Instant>) -> Instant {
+fn next_of_peer(cx: &mut Cx<'_>, peer: &mut Peer, disk: DiskId, pex_at: Option<Instant>) -> Instant {
     let now = cx.now;
     if now.since(peer.conn().sent_at()) >= KEEPALIVE_EVERY {
         peer.conn_mut().sent(now);
@@ -286,11 +290,11 @@ fn next_of_peer(cx: &mut Cx<'_>, peer: &mut Peer, pex_at: Option<Instant>) -> In
     }
     let (conn, download) = (peer.conn(), peer.trade().download());
     let keepalive = conn.sent_at() + KEEPALIVE_EVERY;
-    let silence = conn.received_at().max(cx.backlog.reading_since()) + SILENCE_TIMEOUT;
+    let silence = conn.received_at().max(cx.backlog.reading_since(disk)) + SILENCE_TIMEOUT;
     let rests_until = Some(download.rests_until()).filter(|at| *at > now);
-    let stalls_at = download.stalls_at(cx.backlog.reading_since());
+    let stalls_at = download.stalls_at(cx.backlog.reading_since(disk));
     let next =
         [stalls_at, rests_until, pex_at].into_iter().flatten().fold(keepalive.min(silence), Instant::min);
     // While nothing is read, a verdict has to wait.
-    if cx.backlog.is_full() { next.max(now + Duration::from_secs(1)) } else { next }
+    if cx.backlog.is_full(disk) { next.max(now + Duration::from_secs(1)) } else { next }
 }

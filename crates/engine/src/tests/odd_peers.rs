@@ -1,6 +1,7 @@
 //! What peers do that is odd, or meant to make work, and no reason to part.
 
 use super::*;
+use crate::DiskId;
 
 #[test]
 fn a_limit_of_a_torrent_does_not_keep_the_loop_busy() {
@@ -80,7 +81,7 @@ fn a_super_seeding_seed_hears_that_its_piece_has_come() {
     let writes = std::mem::take(&mut scripted.rig.out.writes);
     assert_eq!(writes.len(), 2);
     for write in writes {
-        scripted.rig.disk(id, DiskEvent::Written { bytes: write.data.len() as u32 });
+        scripted.rig.disk(id, DiskEvent::Written { disk: DiskId::default(), bytes: write.data.len() as u32 });
     }
     scripted.rig.disk(id, DiskEvent::PieceOk { piece: 3, digests: Vec::new() });
     said.extend(scripted.settle());
@@ -275,8 +276,8 @@ fn the_first_write_after_a_check_is_worth_a_save() {
         ids.contains(&id)
     };
     saved(&mut scripted);
-    scripted.rig.disk(id, DiskEvent::Written { bytes: 16384 });
+    scripted.rig.disk(id, DiskEvent::Written { disk: DiskId::default(), bytes: 16384 });
     assert!(saved(&mut scripted), "files have been made, and the record says whose they are");
-    scripted.rig.disk(id, DiskEvent::Written { bytes: 16384 });
+    scripted.rig.disk(id, DiskEvent::Written { disk: DiskId::default(), bytes: 16384 });
     assert!(!saved(&mut scripted), "not for each block");
 }

@@ -1,7 +1,7 @@
 //! Engines that talk to each other over an instant network, each with a disk in memory.
 
 use super::*;
-use crate::CloseCause;
+use crate::{CloseCause, DiskId};
 
 pub(super) fn torrent(data: &[u8], piece_length: u32) -> Arc<Metainfo> {
     Blueprint::new("blob", piece_length).of(data)
@@ -199,7 +199,10 @@ impl Effects for Surroundings<'_> {
     fn write(&mut self, write: WriteBlock) {
         let Node { rig, disk, .. } = &mut self.world.nodes[self.n];
         let complete = disk.write(&write);
-        rig.disk(write.torrent, DiskEvent::Written { bytes: write.data.len() as u32 });
+        rig.disk(
+            write.torrent,
+            DiskEvent::Written { disk: DiskId::default(), bytes: write.data.len() as u32 },
+        );
         if let Some(piece) = complete {
             rig.disk(write.torrent, disk.judge(piece));
         }

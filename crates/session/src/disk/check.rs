@@ -1,11 +1,9 @@
 //! The look at what is on disk when a torrent starts.
 
-use super::fault::{EXHAUSTED_PAUSE, fault};
 use super::save::{Look, Looks};
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -23,7 +21,7 @@ pub(crate) struct CheckJob {
     pub(crate) torrent: TorrentId,
     pub(crate) store: Arc<TorrentStore>,
     /// What was known when it was last saved, already verified to be about this torrent and folder.
-    pub(crate) resume: Option<Resume>,
+    pub(crate) resume: Option<Arc<Resume>>,
     /// Hash everything, whatever the resume data says of pieces.
     pub(crate) distrust: bool,
     /// Somebody else has changed a file while the torrent was running, when these pieces were there (in wire form).
@@ -49,57 +47,72 @@ pub(super) struct Found {
     pub(super) unfinished: Vec<(u32, Bitfield)>,
 }
 
-pub(super) fn run(jobs: &Receiver<CheckJob>, inbox: &Inbox<NetEvent>) {
-    run_with(jobs, inbox, |job| check(job, inbox));
+/// Result of the cheap pass of a check.
+pub(super) enum Glance {
+    /// The stamps say it all.
+    Found(Found),
+    /// So many bytes have to be read, copied, or given their space.
+    Reads(u64),
 }
 
-/// A job that found no open file or memory left is tried again after a pause, behind those that came in between.
-pub(super) fn run_with(
-    jobs: &Receiver<CheckJob>,
-    inbox: &Inbox<NetEvent>,
-    check: impl Fn(&CheckJob) -> Result<Found, StorageError>,
-) {
-    let mut later = VecDeque::new();
-    loop {
-        let job = if later.is_empty() {
-            jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            jobs.recv_timeout(EXHAUSTED_PAUSE)
-        };
-        let job = match job {
-            Ok(job) => job,
-            Err(RecvTimeoutError::Timeout) => match later.pop_front() {
-                Some(job) => job,
-                None => continue,
-            },
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        let torrent = job.torrent;
-        match check(&job) {
-            Ok(Found { present: have, unfinished: pieces }) => {
-                // Together, so that no block of them is asked for in between.
-                let checked = NetEvent::disk(torrent, DiskEvent::Checked { have });
-                inbox.append(&mut vec![checked, NetEvent::disk(torrent, DiskEvent::Unfinished { pieces })]);
-            }
-            Err(StorageError::Stopped) => {}
-            Err(error) if error.is_exhausted() => {
-                tracing::warn!(%error, "cannot check for now; trying again");
-                later.push_back(job);
-            }
-            Err(error) => inbox.push(NetEvent::disk(torrent, DiskEvent::Failed { fault: fault(&error) })),
-        }
+/// Checks a torrent by the stamps of its files alone, if that can be done.
+pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, StorageError> {
+    let plan = plan(job)?;
+    let to_prepare = if job.prepare { job.store.bytes_to_prepare(&plan.stamps) } else { 0 };
+    let bytes = plan.bytes_to_read(job) + to_prepare;
+    if bytes > 0 {
+        return Ok(Glance::Reads(bytes));
     }
+    // Pieces of which nothing is there cost no reading. What appears meanwhile does.
+    let found = finish(job, plan, |pieces| hash(job, inbox, pieces), Pass::Cheap)?;
+    Ok(found.map_or(Glance::Reads(0), Glance::Found))
 }
 
-fn check(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Found, StorageError> {
+/// Checks a torrent, and hashes what the stamps do not tell.
+pub(super) fn check(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Found, StorageError> {
     check_with(job, |pieces| hash(job, inbox, pieces))
 }
 
 /// `hash` tells which of some pieces are right, with an entry for each piece of the torrent.
 fn check_with(
     job: &CheckJob,
-    mut hash: impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
+    hash: impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
 ) -> Result<Found, StorageError> {
+    // Only the cheap pass ends without a result.
+    finish(job, plan(job)?, hash, Pass::Full)?.ok_or(StorageError::Stopped)
+}
+
+/// A pass of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Ends where files would have to be read.
+    Cheap,
+    Full,
+}
+
+/// What the stamps of the files say.
+struct Plan {
+    /// Stamps of before anything is read: what is found is bound to them.
+    stamps: Vec<FileStamp>,
+    /// Pieces that are there by the resume data.
+    have: Bitfield,
+    /// Pieces to be hashed.
+    look: Bitfield,
+}
+
+impl Plan {
+    /// Bytes of the pieces to be hashed of which something is on disk.
+    fn bytes_to_read(&self, job: &CheckJob) -> u64 {
+        let layout = &job.store.meta().layout;
+        let is_there = |piece: &u32| {
+            let mut ranges = layout.ranges(*piece, 0, layout.piece_len(*piece));
+            ranges.any(|range| !range.pad && self.stamps.get(range.file) != Some(&FileStamp::ABSENT))
+        };
+        self.look.iter().filter(is_there).map(|piece| u64::from(layout.piece_len(piece))).sum()
+    }
+}
+
+fn plan(job: &CheckJob) -> Result<Plan, StorageError> {
     if job.stop.load(Ordering::Relaxed) {
         return Err(StorageError::Stopped);
     }
@@ -108,8 +121,7 @@ fn check_with(
     }
     let layout = &job.store.meta().layout;
     let piece_count = layout.piece_count();
-    // Before anything is read: what is found is bound to these stamps.
-    let mut stamps = job.store.fingerprint()?;
+    let stamps = job.store.fingerprint()?;
     let mut have = Bitfield::new(piece_count);
     let mut look = Bitfield::new(piece_count);
     match job.resume.as_ref().filter(|_| !job.distrust) {
@@ -123,10 +135,22 @@ fn check_with(
             let whole = unfinished_of(job).into_iter().filter(is_whole).map(|unfinished| unfinished.piece);
             look.extend(whole.filter(|piece| !resume.has(*piece)));
             have.extend((0..piece_count).filter(|p| resume.has(*p) && !look.contains(*p)));
-            have.iter().for_each(|piece| job.store.believe(piece));
         }
     }
-    let mut hashed = Bitfield::new(piece_count);
+    Ok(Plan { stamps, have, look })
+}
+
+/// Hashes what is planned and makes the disk ready. `None` if files have changed that the cheap pass may not read.
+fn finish(
+    job: &CheckJob,
+    plan: Plan,
+    mut hash: impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
+    pass: Pass,
+) -> Result<Option<Found>, StorageError> {
+    let Plan { mut stamps, mut have, mut look } = plan;
+    let layout = &job.store.meta().layout;
+    have.iter().for_each(|piece| job.store.believe(piece));
+    let mut hashed = Bitfield::new(layout.piece_count());
     let mut rounds = 0;
     loop {
         let pieces: Vec<u32> = look.iter().collect();
@@ -149,25 +173,26 @@ fn check_with(
             changed = changed_since(&job.store, &mut stamps)?;
         }
         let Some(first) = changed.first() else { break };
+        if pass == Pass::Cheap {
+            return Ok(None);
+        }
         rounds += 1;
         if rounds == MAX_ROUNDS {
             return Err(StorageError::FileChanged { path: job.store.path_of(*first) });
         }
         tracing::info!(path = %job.store.path_of(*first).display(), "changed while it was checked; once more");
-        look = Bitfield::new(piece_count);
+        look = Bitfield::new(layout.piece_count());
         look.extend(changed.into_iter().flat_map(|file| layout.pieces_of(file)));
     }
     job.store.sync_found_pieces(hashed.iter().filter(|piece| have.contains(*piece)));
-    if job.prepare {
-        remember_own(job, &have, &stamps)?;
-    }
+    let recorded = if job.prepare { remember_own(job, &have, &stamps)? } else { None };
     let unfinished = if job.prepare { restore_unfinished(job) } else { Vec::new() };
     let bytes_of = |piece| u64::from(layout.piece_len(piece));
     let hashed_bytes = hashed.iter().map(bytes_of).sum();
     let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
-    let look = Look { stamps, hashed_bytes, believed_bytes };
+    let look = Look { stamps, hashed_bytes, believed_bytes, recorded };
     *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
-    Ok(Found { present: have, unfinished })
+    Ok(Some(Found { present: have, unfinished }))
 }
 
 /// Hashes pieces, and tells about the progress.
@@ -202,7 +227,7 @@ fn prepare(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<(), 
         spare_changes(&job.store, had, have)?;
     }
     spare_other_torrents(job)?;
-    job.store.prepare()
+    job.store.prepare_unless(&job.stop)
 }
 
 /// Goes on with pieces that were in progress: in this run, before a fault, or in the one before. Pieces of which all
@@ -289,13 +314,17 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
 }
 
 /// Remembers which files were admitted as the torrent's own before the first byte goes into one. Those that it makes from
-/// now on are remembered by the saves that follow.
-fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<(), StorageError> {
-    let Some(path) = &job.path else { return Ok(()) };
+/// now on are remembered by the saves that follow. Returns what was recorded, if something was.
+fn remember_own(
+    job: &CheckJob,
+    have: &Bitfield,
+    stamps: &[FileStamp],
+) -> Result<Option<Arc<Resume>>, StorageError> {
+    let Some(path) = &job.path else { return Ok(None) };
     let own = job.store.own_files();
     let is_known = job.resume.as_ref().is_some_and(|resume| resume.own == own) || !own.contains(&true);
     if is_known || have.count() == have.len() {
-        return Ok(());
+        return Ok(None);
     }
     // It says which pieces are there.
     job.store.sync()?;
@@ -311,11 +340,14 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result
         downloaded: job.resume.as_ref().map_or(0, |resume| resume.downloaded),
         peers: job.resume.as_ref().map(|resume| resume.peers.clone()).unwrap_or_default(),
     };
-    if let Err(error) = resume.save(path) {
-        // The save that follows tells it.
-        tracing::debug!(%error, "cannot remember which files are the torrent's own");
+    match resume.save(path) {
+        Ok(()) => Ok(Some(Arc::new(resume))),
+        Err(error) => {
+            // The save that follows tells it.
+            tracing::debug!(%error, "cannot remember which files are the torrent's own");
+            Ok(None)
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]

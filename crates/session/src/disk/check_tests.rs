@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
+use crate::disk::fault::fault;
 use crate::driver::WAKER;
 use bytes::Bytes;
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use ztor_metainfo::Metainfo;
 use ztor_metainfo::create::Options;
 use ztor_storage::create::{CreateOptions, create};
-use ztor_storage::{HandleCache, StoreOptions};
+use ztor_storage::{Allocation, HandleCache, StoreOptions};
 
 const PIECE: usize = 16384;
 
@@ -71,7 +72,7 @@ impl Rig {
         CheckJob {
             torrent: TorrentId::from_u64(1 << 32 | 1),
             store: Arc::clone(store),
-            resume: Resume::load(&self.record()).ok(),
+            resume: Resume::load(&self.record()).ok().map(Arc::new),
             distrust: false,
             had_before_change: None,
             is_retry: false,
@@ -261,4 +262,25 @@ fn found_pieces_are_forced_to_the_disk_before_they_are_recorded() {
     assert!(!rig.record().exists());
     std::fs::remove_file(rig.file(0)).unwrap();
     assert!(store.sync().unwrap_err().is_gone());
+}
+
+#[test]
+fn glance_leaves_reserving_space_to_the_pass_that_hashes() {
+    let rig = Rig::new(&[1, 2]);
+    let open = |allocate| {
+        let (meta, handles) = (Arc::clone(&rig.meta), Arc::new(HandleCache::default()));
+        let options = StoreOptions { allocate, ..StoreOptions::default() };
+        let dir = rig.dir.path().join("dst");
+        Arc::new(TorrentStore::open(meta, &dir, None, options, handles).unwrap())
+    };
+    let sparse = rig.job(&open(Allocation::Sparse));
+    assert!(matches!(glance(&sparse, &rig.inbox).unwrap(), Glance::Found(_)));
+    let full = rig.job(&open(Allocation::Full));
+    assert!(matches!(glance(&full, &rig.inbox).unwrap(), Glance::Reads(bytes) if bytes == 3 * PIECE as u64));
+    full.stop.store(true, Ordering::Relaxed);
+    assert!(matches!(check(&full, &rig.inbox), Err(StorageError::Stopped)));
+    assert!(!rig.file(0).exists());
+    full.stop.store(false, Ordering::Relaxed);
+    check(&full, &rig.inbox).unwrap();
+    assert_eq!(std::fs::metadata(rig.file(1)).unwrap().len(), 2 * PIECE as u64);
 }

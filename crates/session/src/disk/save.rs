@@ -1,13 +1,18 @@
 //! Saves: data made durable, then recorded.
+//!
+//! What waits is done in batches, because resume files share a folder, and its sync is a large part of the work.
 
 use super::fault::{EXHAUSTED_PAUSE, fault};
+use super::membership::Membership;
 use crate::inbox::Inbox;
 use crate::message::{NetEvent, SaveError, Saved};
 use crossbeam_channel::Receiver;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use ztor_engine::{DiskFault, DiskFaultKind, TorrentId};
-use ztor_storage::resume::{Resume, ResumeError};
+use ztor_storage::resume::{Resume, ResumeError, sync_records};
 use ztor_storage::{FileStamp, StorageError, TorrentStore};
 
 /// The files of a torrent, as a check has found them.
@@ -18,10 +23,24 @@ pub(crate) struct Look {
     pub(crate) hashed_bytes: u64,
     /// Bytes of the pieces that are there by the resume data alone.
     pub(crate) believed_bytes: u64,
+    /// Content of the resume file, if the check has written it.
+    pub(crate) recorded: Option<Arc<Resume>>,
 }
 
 /// Result of the last check of a torrent: `None` before the first.
 pub(crate) type Looks = Arc<Mutex<Option<Look>>>;
+
+/// Occasion of a save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// The torrent has started. A check has looked at its files just now, and other peers than those of the last run are
+    /// not worth a write: a restart with many unchanged torrents writes nothing.
+    Start,
+    /// There are new pieces.
+    Pieces,
+    /// Bytes were counted, the torrent is finished, or it is removed.
+    Full,
+}
 
 /// Make what was written durable, then remember it.
 pub(crate) struct SaveJob {
@@ -29,17 +48,105 @@ pub(crate) struct SaveJob {
     pub(crate) store: Arc<TorrentStore>,
     pub(crate) path: Option<PathBuf>,
     pub(crate) resume: Resume,
+    /// Content of the resume file, durably; `None` if that is not known.
+    pub(crate) recorded: Option<Arc<Resume>>,
+    pub(crate) occasion: Occasion,
     pub(crate) looks: Looks,
 }
 
+/// One thing to do for the thread that saves.
+pub(super) enum SaveTask {
+    Save {
+        job: Box<SaveJob>,
+        member: Arc<Membership>,
+    },
+    /// A torrent leaves the disk, after its last save.
+    Leave(Arc<Membership>),
+    /// Wait for the channel: a system call that does not return.
+    #[cfg(test)]
+    Stall(Receiver<()>),
+}
+
+/// Saves in one batch, at most.
+const MAX_BATCH: usize = 256;
+/// Time after which a batch takes no further save, so that its first one is reported soon.
+const BATCH_FOR: Duration = Duration::from_secs(1);
 /// Attempts in a row for a save that finds no open file or memory left.
 const TRIES: u32 = 8;
+/// Files of a torrent that are all looked at in every save. Of torrents with more, most saves look at those only that
+/// were written.
+const FEW_FILES: usize = 1000;
 
-pub(super) fn run(jobs: &Receiver<SaveJob>, inbox: &Inbox<NetEvent>) {
-    while let Ok(mut job) = jobs.recv() {
-        let error = patiently(|| save(&mut job)).err();
-        let saved = Saved { torrent: job.torrent, resume: job.resume, error };
-        inbox.push(NetEvent::Saved(Box::new(saved)));
+pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
+    while let Ok(first) = tasks.recv() {
+        let until = Instant::now() + BATCH_FOR;
+        let mut batch = Batch::default();
+        let mut next = Some(first);
+        while let Some(task) = next {
+            match task {
+                SaveTask::Save { job, member } => batch.add(*job, member),
+                SaveTask::Leave(member) => drop(member),
+                #[cfg(test)]
+                SaveTask::Stall(until) => {
+                    let _ = until.recv();
+                }
+            }
+            let has_room = batch.len() < MAX_BATCH && Instant::now() < until;
+            next = if has_room { tasks.try_recv().ok() } else { None };
+        }
+        let members = batch.finish(sync_records, inbox);
+        // All reports come before those that torrents have left.
+        drop(members);
+    }
+}
+
+/// Saves that are reported together.
+#[derive(Default)]
+pub(super) struct Batch {
+    saved: Vec<Saved>,
+    members: Vec<Arc<Membership>>,
+    /// Folders with new resume files that were not synced, and the saves that those are of.
+    unsynced: BTreeMap<PathBuf, Vec<usize>>,
+}
+
+impl Batch {
+    fn len(&self) -> usize {
+        self.saved.len()
+    }
+
+    /// Does a save, but for the sync of the folder.
+    pub(super) fn add(&mut self, mut job: SaveJob, member: Arc<Membership>) {
+        let (mut folder, mut is_recorded) = (None, false);
+        let done = patiently(|| {
+            let (written, same) = save(&mut job)?;
+            (folder, is_recorded) = (written, same);
+            Ok(())
+        });
+        if let Some(folder) = folder {
+            self.unsynced.entry(folder).or_default().push(self.saved.len());
+        }
+        // What the file holds is known if it is what it held before.
+        let recorded = if is_recorded { job.recorded } else { None };
+        let resume = recorded.unwrap_or_else(|| Arc::new(job.resume));
+        self.saved.push(Saved { torrent: job.torrent, resume, error: done.err() });
+        self.members.push(member);
+    }
+
+    /// Makes the new resume files durable, and reports all saves.
+    pub(super) fn finish(
+        self,
+        mut sync: impl FnMut(&Path) -> Result<(), ResumeError>,
+        inbox: &Inbox<NetEvent>,
+    ) -> Vec<Arc<Membership>> {
+        let Self { mut saved, members, unsynced } = self;
+        for (folder, of) in unsynced {
+            let Err(error) = patiently(|| sync(&folder).map_err(record_error)) else { continue };
+            for index in of {
+                saved[index].error.get_or_insert_with(|| error.clone());
+            }
+        }
+        inbox.append(&mut saved.into_iter().map(|saved| NetEvent::Saved(Box::new(saved))).collect());
+        members
     }
 }
 
@@ -63,19 +170,46 @@ fn save_error(error: &StorageError, otherwise: impl FnOnce(DiskFault) -> SaveErr
     otherwise(fault(error))
 }
 
+/// Returns the failure to write resume data.
+fn record_error(error: ResumeError) -> SaveError {
+    match error {
+        ResumeError::Storage(error) => save_error(&error, SaveError::ResumeData),
+        error => SaveError::ResumeData(DiskFault { kind: DiskFaultKind::Io, message: error.to_string() }),
+    }
+}
+
 /// The order is what keeps a crash from losing or inventing pieces: data first, then what is said about it.
-fn save(job: &mut SaveJob) -> Result<(), SaveError> {
+///
+/// Returns the folder that has to be synced, if the resume file is new, and whether it holds the same as before.
+fn save(job: &mut SaveJob) -> Result<(Option<PathBuf>, bool), SaveError> {
     // Before the sync, which covers them.
     let unfinished = job.store.unfinished();
     // Before the stamps: of an own file the record has always seen something.
     let own = job.store.own_files();
     job.store.sync().map_err(|e| save_error(&e, SaveError::Data))?;
-    let (now, written) = job.store.take_stamps().map_err(|e| save_error(&e, SaveError::ResumeData))?;
+    // The net thread takes this lock as well: no disk is waited for under it.
+    let known = {
+        let look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamps = look.as_ref().map(|look| &look.stamps);
+        stamps.filter(|stamps| job.knows_stamps(stamps)).cloned()
+    };
+    let taken = job.store.take_stamps(known.as_deref());
+    let (mut now, written) = taken.map_err(|e| save_error(&e, SaveError::ResumeData))?;
     {
         // Only what we wrote ourselves gets a new stamp. What others did to a file is found here, or at the next start.
         let mut look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        let look =
-            look.get_or_insert_with(|| Look { stamps: now.clone(), hashed_bytes: 0, believed_bytes: 0 });
+        let look = look.get_or_insert_with(|| Look {
+            stamps: now.clone(),
+            hashed_bytes: 0,
+            believed_bytes: 0,
+            recorded: None,
+        });
+        // A check may have looked meanwhile at what was not looked at here.
+        for ((now, known), look) in now.iter_mut().zip(known.iter().flatten()).zip(&look.stamps) {
+            if now == known {
+                *now = *look;
+            }
+        }
         if let Some(path) = job.store.changed_by_others(&look.stamps, &now, &written) {
             if !job.store.has_its_folder() {
                 let path = job.store.dir().to_owned();
@@ -87,12 +221,38 @@ fn save(job: &mut SaveJob) -> Result<(), SaveError> {
             look.stamps[file] = now[file];
         }
         job.resume.stamps.clone_from(&look.stamps);
+        if let Some(recorded) = look.recorded.take() {
+            job.recorded = Some(recorded);
+        }
     }
     job.resume.own = own;
     job.resume.unfinished = unfinished;
-    let Some(path) = &job.path else { return Ok(()) };
-    job.resume.save(path).map_err(|error| match error {
-        ResumeError::Storage(error) => save_error(&error, SaveError::ResumeData),
-        error => SaveError::ResumeData(DiskFault { kind: DiskFaultKind::Io, message: error.to_string() }),
-    })
+    let Some(path) = &job.path else { return Ok((None, false)) };
+    if job.recorded.as_ref().is_some_and(|recorded| job.is_recorded(recorded)) {
+        return Ok((None, true));
+    }
+    Ok((Some(job.resume.save_unsynced(path).map_err(record_error)?), false))
 }
+
+impl SaveJob {
+    /// Returns true if files that were not written need not be looked at, whose stamps are `known`.
+    fn knows_stamps(&self, known: &[FileStamp]) -> bool {
+        match self.occasion {
+            Occasion::Start => true,
+            Occasion::Pieces => known.len() > FEW_FILES,
+            Occasion::Full => false,
+        }
+    }
+
+    /// Returns true if what the resume file holds need not be replaced.
+    fn is_recorded(&self, recorded: &Resume) -> bool {
+        match self.occasion {
+            Occasion::Start => self.resume.equals_but_for_peers(recorded),
+            Occasion::Pieces | Occasion::Full => self.resume == *recorded,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "save_tests.rs"]
+mod tests;

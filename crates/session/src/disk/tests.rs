@@ -1,33 +1,33 @@
 //! The disk threads when the process runs out of open files.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::check::{Found, run_with};
+use super::queue::{Jobs, Queue};
 use super::save::patiently;
+use super::worker::{Worker, Write};
 use super::*;
 use crate::driver::WAKER;
 use crate::message::SaveError;
 use bytes::Bytes;
-use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use ztor_engine::{Bitfield, Event};
+use ztor_engine::{DiskEvent, Event};
 use ztor_metainfo::Metainfo;
 use ztor_storage::create::{CreateOptions, create};
-use ztor_storage::{HandleCache, Operation, StorageError, StoreOptions};
+use ztor_storage::{HandleCache, Operation, StorageError, StoreOptions, WriteDone};
 
 /// A poll whose waker the inbox has, and the inbox.
-fn inbox() -> (mio::Poll, Arc<Inbox<NetEvent>>) {
+pub(super) fn inbox() -> (mio::Poll, Arc<Inbox<NetEvent>>) {
     let poll = mio::Poll::new().unwrap();
     let waker = mio::Waker::new(poll.registry(), WAKER).unwrap();
     (poll, Inbox::new(waker))
 }
 
-fn exhausted() -> StorageError {
+pub(super) fn exhausted() -> StorageError {
     let cause = std::io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
     StorageError::Io { operation: Operation::Open, path: "x".into(), cause: Arc::new(cause) }
 }
 
-fn store(dir: &Path) -> Arc<TorrentStore> {
+pub(super) fn store(dir: &Path) -> Arc<TorrentStore> {
     std::fs::write(dir.join("blob"), [1; 20_000]).unwrap();
     let options = CreateOptions::default();
     let made = create(&dir.join("blob"), &options, 1, |_, _| {}, &AtomicBool::new(false)).unwrap();
@@ -74,7 +74,7 @@ fn answers(writer: Poor, list: Vec<Job>, count: usize) -> Vec<(u64, DiskEvent)> 
     queue.add(&mut jobs);
     let mut found = Vec::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| Worker::new(writer).run(&queue, &inbox));
+        scope.spawn(|| Worker::new(DiskId::default(), writer).run(&queue, &inbox));
         let (mut events, mut messages) = (mio::Events::with_capacity(1), Vec::new());
         while found.len() < count {
             poll.poll(&mut events, Some(Duration::from_secs(60))).unwrap();
@@ -98,7 +98,10 @@ fn write_without_an_open_file_left_is_tried_again_and_stops_nobody() {
     let store = store(dir.path());
     let jobs = vec![job(&store, 1 << 32 | 1, 0), job(&store, 1 << 32 | 1, 100)];
     let found = answers(Poor { left: 3, forgotten: Vec::new() }, jobs, 2);
-    assert!(found.iter().all(|(_, event)| matches!(event, DiskEvent::Written { bytes: 100 })), "{found:?}");
+    assert!(
+        found.iter().all(|(_, event)| matches!(event, DiskEvent::Written { bytes: 100, .. })),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -106,52 +109,18 @@ fn job_that_waits_is_dropped_with_its_torrent_and_counts_as_done() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let (one, two) = (1 << 32 | 1, 1 << 32 | 2);
-    let jobs = vec![job(&store, one, 0), Job::Forget(TorrentId::from_u64(one)), job(&store, two, 0)];
+    let jobs = vec![
+        job(&store, one, 0),
+        Job::Forget { torrent: TorrentId::from_u64(one), leaving: None },
+        job(&store, two, 0),
+    ];
     let found = answers(Poor { left: 1, forgotten: Vec::new() }, jobs, 2);
     let of: Vec<u64> = found.iter().map(|(torrent, _)| *torrent).collect();
     assert_eq!(of, [one, two]);
-    assert!(found.iter().all(|(_, event)| matches!(event, DiskEvent::Written { bytes: 100 })), "{found:?}");
-}
-
-#[test]
-fn check_without_an_open_file_left_is_tried_again_behind_others() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = store(dir.path());
-    let (_poll, inbox) = inbox();
-    let (sender, jobs) = unbounded();
-    let order = Mutex::new(Vec::new());
-    let sender = Cell::new(Some(sender));
-    for number in 1..=2 {
-        let job = CheckJob {
-            torrent: TorrentId::from_u64(1 << 32 | number),
-            store: Arc::clone(&store),
-            resume: None,
-            distrust: false,
-            had_before_change: None,
-            is_retry: false,
-            path: None,
-            wanted: Vec::new(),
-            looks: Looks::default(),
-            prepare: false,
-            stop: Arc::default(),
-        };
-        let ours = sender.take().unwrap();
-        ours.send(job).unwrap();
-        sender.set(Some(ours));
-    }
-    run_with(&jobs, &inbox, |job| {
-        let mut order = order.lock().unwrap();
-        order.push(job.torrent.as_u64() as u32);
-        match order.len() {
-            1 => Err(exhausted()),
-            2 => Ok(Found { present: Bitfield::new(1), unfinished: Vec::new() }),
-            _ => {
-                drop(sender.take());
-                Ok(Found { present: Bitfield::new(1), unfinished: Vec::new() })
-            }
-        }
-    });
-    assert_eq!(*order.lock().unwrap(), [1, 2, 1]);
+    assert!(
+        found.iter().all(|(_, event)| matches!(event, DiskEvent::Written { bytes: 100, .. })),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -5,8 +5,10 @@ use super::cipher::StreamCipher;
 use super::close::CloseReason;
 use super::queue::Sent;
 use super::sockets;
+use crate::disk::Occasion;
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
+use std::sync::Arc;
 use ztor_engine::{
     AddError, AddMagnet, Command, Connect, Event, StartTorrent, StartTorrentError, TorrentEvent, TorrentId,
     Transport,
@@ -58,7 +60,9 @@ impl Driver {
         if !meta.private && !meta.nodes.is_empty() {
             self.control.resolve_torrent_nodes(meta.nodes.clone());
         }
-        self.torrents.insert(id, new, &self.disk);
+        let member = self.disks.join(Arc::clone(&new.store), new.device);
+        self.cx.engine_mut().set_disk(id, member.disk());
+        self.torrents.insert(id, new, member, &self.disks);
         self.cx.publish_soon();
     }
 
@@ -73,14 +77,14 @@ impl Driver {
         }
         for send in out.blocks.drain(..) {
             if let Some(entry) = self.torrents.get(send.torrent)
-                && !self.conns.push_cached_block(send, entry.store())
+                && !self.conns.push_cached_block(self.cx.now(), send, entry.store())
             {
-                self.torrents.locate(send, &mut self.disk);
+                self.torrents.locate(send, &self.disks);
             }
         }
-        out.writes.drain(..).for_each(|write| self.torrents.write(write, &mut self.disk));
-        out.checks.drain(..).for_each(|id| self.torrents.check(id, &self.disk));
-        out.forgets.drain(..).for_each(|id| self.disk.forget(id));
+        out.writes.drain(..).for_each(|write| self.torrents.write(write, &mut self.disks));
+        out.checks.drain(..).for_each(|id| self.torrents.check(id, &self.disks));
+        out.forgets.drain(..).for_each(|id| self.torrents.forget(id, &mut self.disks));
         out.https.drain(..).for_each(|get| self.control.get(get));
         out.resolves.drain(..).for_each(|resolve| self.control.resolve(resolve));
         out.datagrams.drain(..).for_each(|(to, datagram)| self.datagrams.send(to, &datagram));
@@ -128,21 +132,23 @@ impl Driver {
         match event {
             TorrentEvent::Started { torrent, .. } => {
                 self.torrents.on_started(&mut self.cx, torrent);
-                self.saver.save(&mut self.cx, &mut self.torrents, &self.disk, torrent, true);
+                let occasion = Occasion::Start;
+                self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, occasion);
             }
             // Reported once it is saved.
             TorrentEvent::Finished(torrent) => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
                     entry.set_finish_pending();
                 }
-                return self.saver.save(&mut self.cx, &mut self.torrents, &self.disk, torrent, true);
+                let occasion = Occasion::Full;
+                return self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, occasion);
             }
             TorrentEvent::Stopped { torrent, ref fault } => {
                 if !self.torrents.on_stopped(&mut self.cx, torrent, fault) {
                     return;
                 }
             }
-            TorrentEvent::Removed(torrent) => self.torrents.remove(torrent),
+            TorrentEvent::Removed(torrent) => self.torrents.remove(torrent, &mut self.disks),
             TorrentEvent::Metadata { .. }
             | TorrentEvent::Unusable { .. }
             | TorrentEvent::PieceFailed { .. }
@@ -165,7 +171,10 @@ impl Driver {
             }
             if let Some(send) = flushed.cut_short {
                 // A file that ended before the block did concerns the torrent: a worker finds out what has happened.
-                self.torrents.locate(send, &mut self.disk);
+                self.torrents.locate(send, &self.disks);
+            }
+            if let Some(send) = flushed.cold {
+                self.torrents.warm(send, &self.disks);
             }
             if let Err(reason) = flushed.result {
                 self.close(key, reason);

@@ -227,9 +227,11 @@ impl Conn {
         while self.is_writable {
             let sent = match &self.link {
                 Link::Tcp(stream) if self.cipher.is_plain() && self.stage.is_empty() => {
-                    self.queue.send_front(stream)
+                    self.queue.send_front(now, stream)
                 }
-                Link::Tcp(stream) => self.stage.send(stream, &mut self.queue, self.cipher.ciphers(), scratch),
+                Link::Tcp(stream) => {
+                    self.stage.send(now, stream, &mut self.queue, self.cipher.ciphers(), scratch)
+                }
                 Link::Utp(key) => {
                     let key = *key;
                     self.write_utp(now, key, utp)

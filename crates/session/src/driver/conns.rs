@@ -30,6 +30,10 @@ pub(super) struct Conns {
     table: SecondaryMap<PeerKey, Conn>,
     /// Connections with something to read, in turn.
     readable: VecDeque<PeerKey>,
+    /// Connections that had something to read when the disk of their torrent had too much to write.
+    held: VecDeque<PeerKey>,
+    /// Value of [`Engine::read_resumptions`](ztor_engine::Engine::read_resumptions) at the last release.
+    resumptions: u64,
     /// Connections to flush at the end of the turn.
     to_flush: Vec<PeerKey>,
     pool: ReadPool,
@@ -61,6 +65,8 @@ pub(super) struct Flushed {
     pub(super) sent: Sent,
     /// The block whose file ended before the block did.
     pub(super) cut_short: Option<SendBlock>,
+    /// The block whose bytes have left the memory while they waited for the peer.
+    pub(super) cold: Option<SendBlock>,
     pub(super) result: Result<(), CloseReason>,
 }
 
@@ -93,7 +99,10 @@ impl Conns {
 
     /// Removes a connection. Returns its key if it is a µTP connection, which is still to be closed.
     pub(super) fn remove(&mut self, registry: &Registry, key: PeerKey) -> Option<ConnKey> {
-        match self.table.remove(key)?.into_link() {
+        let conn = self.table.remove(key)?;
+        // A disk that does not answer may hold connections while many others come and go.
+        self.held.retain(|held| *held != key);
+        match conn.into_link() {
             Link::Utp(conn) => Some(conn),
             Link::Tcp(mut stream) => {
                 if let Err(error) = registry.deregister(&mut stream) {
@@ -181,6 +190,19 @@ impl Conns {
         }
     }
 
+    /// Sets a connection with something to read aside until a disk has caught up.
+    pub(super) fn hold(&mut self, key: PeerKey) {
+        self.held.push_back(key);
+    }
+
+    /// Has the connections that were set aside read before the others, if a disk has caught up since.
+    pub(super) fn release_held(&mut self, resumptions: u64) {
+        if std::mem::replace(&mut self.resumptions, resumptions) != resumptions {
+            self.held.append(&mut self.readable);
+            std::mem::swap(&mut self.held, &mut self.readable);
+        }
+    }
+
     pub(super) fn has_readable(&self) -> bool {
         !self.readable.is_empty()
     }
@@ -253,14 +275,14 @@ impl Conns {
     }
 
     /// Queues a block if its bytes are in memory. Returns false if a worker must locate it.
-    pub(super) fn push_cached_block(&mut self, send: SendBlock, store: &TorrentStore) -> bool {
+    pub(super) fn push_cached_block(&mut self, now: Instant, send: SendBlock, store: &TorrentStore) -> bool {
         let Some(conn) = self.table.get_mut(send.peer) else { return true };
         conn.note_served(send);
         let block = send.block;
         let is_cached = store.try_locate_cached(block.piece, block.begin, block.len, &mut self.slices)
             && self.slices.len() <= MAX_OPEN_SLICES;
         if is_cached {
-            conn.queue_mut().push_block(send, self.slices.drain(..));
+            conn.queue_mut().push_block(now, send, self.slices.drain(..));
             self.want_flush(send.peer);
         } else {
             self.slices.clear();
@@ -268,12 +290,20 @@ impl Conns {
         is_cached
     }
 
+    /// Sends on, after a disk thread has read what had left the memory.
+    pub(super) fn set_warmed(&mut self, now: Instant, key: PeerKey) {
+        if let Some(conn) = self.table.get_mut(key) {
+            conn.queue_mut().warmed(now);
+            self.want_flush(key);
+        }
+    }
+
     /// Queues a block that a worker has located.
-    pub(super) fn push_located_block(&mut self, location: BlockLocation) {
+    pub(super) fn push_located_block(&mut self, now: Instant, location: BlockLocation) {
         let BlockLocation { send, source } = location;
         if let Some(conn) = self.table.get_mut(send.peer) {
             match source {
-                BlockSource::Files(slices) => conn.queue_mut().push_block(send, slices),
+                BlockSource::Files(slices) => conn.queue_mut().push_block(now, send, slices),
                 BlockSource::Bytes(bytes) => conn.queue_mut().push_read_block(send, bytes),
             }
             self.want_flush(send.peer);
@@ -302,6 +332,7 @@ impl Conns {
         let (sent, result) = conn.flush(now, utp, &mut self.scratch);
         let is_cut_short = matches!(&result, Err(error) if error.kind() == ErrorKind::UnexpectedEof);
         let cut_short = conn.queue().unsent_block().filter(|_| is_cut_short);
+        let cold = conn.queue_mut().take_cold_block();
         let result = match result {
             Err(error) => Err(CloseReason::Socket(error)),
             Ok(()) if conn.queue().is_flooded() => Err(CloseReason::Flooded),
@@ -310,7 +341,7 @@ impl Conns {
         if conn.take_waits_for_turn() {
             self.want_flush(key);
         }
-        Some(Flushed { sent, cut_short, result })
+        Some(Flushed { sent, cut_short, cold, result })
     }
 
     /// Gives the queue of a connection that is being closed one try.
@@ -325,5 +356,26 @@ impl Conns {
         if self.table.get_mut(key).is_some_and(Conn::set_wants_flush) {
             self.to_flush.push(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_connections_are_read_before_the_others_once_a_disk_has_caught_up() {
+        let [one, two, three] = [1, 2, 3].map(PeerKey::from_u64);
+        let mut conns = Conns::default();
+        conns.hold(one);
+        conns.hold(two);
+        conns.requeue_readable(three);
+        conns.release_held(0);
+        assert_eq!(conns.next_readable(), Some(three));
+        assert!(!conns.has_readable(), "nothing to turn for");
+        conns.requeue_readable(three);
+        conns.release_held(1);
+        let order: Vec<_> = std::iter::from_fn(|| conns.next_readable()).collect();
+        assert_eq!(order, [one, two, three]);
     }
 }

@@ -34,6 +34,7 @@ impl EncryptStage {
     /// Sends over TCP with one system call. Returns the counted bytes that went, `None` if there is nothing to send.
     pub(super) fn send(
         &mut self,
+        now: Instant,
         stream: &TcpStream,
         queue: &mut SendQueue,
         ciphers: Option<&mut Ciphers>,
@@ -41,7 +42,7 @@ impl EncryptStage {
     ) -> io::Result<Option<Sent>> {
         if self.is_empty() {
             scratch.clear();
-            let counts = queue.gather(STAGE_BYTES, ciphers, scratch)?;
+            let counts = queue.gather(now, STAGE_BYTES, ciphers, scratch)?;
             if scratch.is_empty() {
                 return Ok(None);
             }
@@ -87,7 +88,10 @@ impl EncryptStage {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut bytes = Vec::new();
-        let counts = queue.gather(room.min(limit), ciphers, &mut bytes)?;
+        let counts = queue.gather(now, room.min(limit), ciphers, &mut bytes)?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
         // They stay until they have arrived.
         bytes.shrink_to_fit();
         let len = bytes.len();

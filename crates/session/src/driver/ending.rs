@@ -2,14 +2,15 @@
 
 use crossbeam_channel::Sender;
 use ztor_base::{Duration, Instant};
+use ztor_engine::DiskId;
 
 /// Progress of the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Running,
-    /// Peers are gone, goodbyes are under way, the disk still has something to write.
+    /// Peers are gone, goodbyes are under way, a disk still has something to write.
     Draining,
-    /// The last saves are under way.
+    /// All disks have written everything. The last saves are under way.
     Saving,
 }
 
@@ -17,6 +18,8 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Ending {
     phase: Phase,
+    /// Disks that have not written everything.
+    writing: Vec<DiskId>,
     /// Deadline for goodbyes to trackers; `None` waits until they are answered or have failed.
     goodbyes_until: Option<Instant>,
     /// The deadline has passed.
@@ -27,17 +30,18 @@ pub(super) struct Ending {
 
 impl Ending {
     pub(super) fn new(done: Sender<bool>) -> Self {
-        Self { phase: Phase::Running, goodbyes_until: None, without_goodbyes: false, done }
+        Self {
+            phase: Phase::Running,
+            writing: DiskId::all().collect(),
+            goodbyes_until: None,
+            without_goodbyes: false,
+            done,
+        }
     }
 
     /// Returns true until the end was asked for.
     pub(super) fn is_running(&self) -> bool {
         self.phase == Phase::Running
-    }
-
-    /// Returns true if no later save follows.
-    pub(super) fn is_saving(&self) -> bool {
-        self.phase == Phase::Saving
     }
 
     /// Starts the end. Returns false if it had started already.
@@ -50,13 +54,17 @@ impl Ending {
         true
     }
 
-    /// Returns true once, when the disk has written everything: the last saves can start.
-    pub(super) fn starts_saving(&mut self, disk_backlog: u64) -> bool {
-        let starts = self.phase == Phase::Draining && disk_backlog == 0;
-        if starts {
+    /// Returns the disks that have written everything, each once: the last saves of their torrents can start. A disk that
+    /// does not answer does not keep those of the others from being saved.
+    pub(super) fn take_written(&mut self, has_written: impl Fn(DiskId) -> bool) -> Vec<DiskId> {
+        if self.phase != Phase::Draining {
+            return Vec::new();
+        }
+        let written = self.writing.extract_if(.., |disk| has_written(*disk)).collect();
+        if self.writing.is_empty() {
             self.phase = Phase::Saving;
         }
-        starts
+        written
     }
 
     /// Returns true when nothing is left to wait for.
@@ -82,6 +90,8 @@ impl Ending {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -93,13 +103,18 @@ mod tests {
     #[test]
     fn end_waits_for_the_disk_then_for_saves_then_for_goodbyes() {
         let (now, mut ending) = (Instant::ZERO, ending());
-        assert!(!ending.starts_saving(0) && !ending.is_over(now, true, false), "nobody has asked for it");
+        assert!(ending.take_written(|_| true).is_empty(), "nobody has asked for it");
+        assert!(!ending.is_over(now, true, false), "nobody has asked for it");
         assert!(ending.start(now, None));
         assert!(!ending.start(now, Some(SECOND)), "it has started");
         assert!(!ending.is_running());
-        assert!(!ending.starts_saving(1));
-        assert!(ending.starts_saving(0));
-        assert!(!ending.starts_saving(0), "once");
+        let slow = DiskId::new(3).unwrap();
+        let others = ending.take_written(|disk| disk != slow);
+        assert_eq!((others.len(), others.contains(&slow)), (DiskId::COUNT - 1, false));
+        assert!(ending.take_written(|disk| disk != slow).is_empty(), "once");
+        assert!(!ending.is_over(now, true, false), "one disk still writes");
+        assert_eq!(ending.take_written(|_| true), [slow]);
+        assert!(ending.take_written(|_| true).is_empty(), "once");
         assert!(!ending.is_over(now, false, false));
         assert!(!ending.is_over(now + 3600 * SECOND, true, true), "without a deadline");
         assert!(ending.is_over(now, true, false));
@@ -108,7 +123,8 @@ mod tests {
     #[test]
     fn end_after_the_deadline_waits_for_saves_only() {
         let (now, mut ending) = (Instant::ZERO, ending());
-        assert!(ending.start(now, Some(SECOND)) && ending.starts_saving(0));
+        assert!(ending.start(now, Some(SECOND)));
+        assert_eq!(ending.take_written(|_| true).len(), DiskId::COUNT);
         assert!(!ending.is_over(now, true, true));
         assert_eq!(ending.poll_timeout(), Some(now + SECOND));
         assert!(!ending.is_over(now + SECOND, false, true));

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::retry::Retry;
 use super::suspects::Suspects;
-use crate::disk::{CheckJob, Looks, SaveJob};
+use crate::disk::{CheckJob, Looks, Membership, Occasion, SaveJob};
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
 use std::path::PathBuf;
@@ -20,14 +20,16 @@ const CHANGES_EVERY: Duration = Duration::from_secs(600);
 /// A torrent's files.
 pub(super) struct Entry {
     id: TorrentId,
-    store: Arc<TorrentStore>,
+    member: Arc<Membership>,
     resume_path: Option<PathBuf>,
     /// Per file; empty means all.
     wanted: Vec<bool>,
     /// Make folders and empty files.
     prepare: bool,
     /// Resume data that was last known to be durable.
-    saved: Option<Resume>,
+    saved: Option<Arc<Resume>>,
+    /// Content of the resume file, durably; `None` if that is not known.
+    recorded: Option<Arc<Resume>>,
     looks: Looks,
     /// Ends a check that is under way.
     stop: Arc<AtomicBool>,
@@ -67,14 +69,15 @@ struct SaveState {
 }
 
 impl Entry {
-    pub(super) fn new(id: TorrentId, new: NewTorrent) -> Self {
-        let NewTorrent { store, resume, resume_path, wanted, prepare, recheck, .. } = new;
+    pub(super) fn new(id: TorrentId, new: NewTorrent, member: Arc<Membership>) -> Self {
+        let NewTorrent { resume, resume_path, wanted, prepare, recheck, .. } = new;
         Self {
             id,
-            store,
+            member,
             resume_path,
             wanted,
             prepare,
+            recorded: resume.clone(),
             saved: resume,
             looks: Looks::default(),
             stop: Arc::default(),
@@ -88,7 +91,18 @@ impl Entry {
     }
 
     pub(super) fn store(&self) -> &Arc<TorrentStore> {
-        &self.store
+        self.member.store()
+    }
+
+    /// The torrent among those of its disk.
+    pub(super) fn member(&self) -> &Arc<Membership> {
+        &self.member
+    }
+
+    /// Ends the entry, and a check that is under way.
+    pub(super) fn into_member(self) -> Arc<Membership> {
+        self.stop_check();
+        self.member
     }
 
     /// Ends a check that is under way.
@@ -104,7 +118,7 @@ impl Entry {
         self.stop = Arc::default();
         CheckJob {
             torrent: self.id,
-            store: Arc::clone(&self.store),
+            store: Arc::clone(self.store()),
             resume: self.saved.clone(),
             distrust: self.next_check.recheck,
             had_before_change: self.next_check.had_before_change.clone(),
@@ -117,8 +131,9 @@ impl Entry {
         }
     }
 
-    /// Makes a save of what the engine has, one at a time. `always` also saves it if nothing has changed.
-    pub(super) fn save_job(&mut self, cx: &mut Context, always: bool) -> Option<SaveJob> {
+    /// Makes a save of what the engine has, one at a time. For new pieces there is none if the engine has no news.
+    pub(super) fn save_job(&mut self, cx: &mut Context, occasion: Occasion) -> Option<SaveJob> {
+        let always = occasion != Occasion::Pieces;
         if self.save.in_doubt {
             return None;
         }
@@ -132,8 +147,8 @@ impl Entry {
             cx.engine_mut().resume_data_if_changed(self.id)?
         };
         let resume = Resume {
-            info_hashes: self.store.meta().info_hashes,
-            dir: self.store.dir().to_owned(),
+            info_hashes: self.store().meta().info_hashes,
+            dir: self.store().dir().to_owned(),
             have: data.have.to_wire(),
             stamps: Vec::new(),
             wanted: self.wanted.clone(),
@@ -145,8 +160,9 @@ impl Entry {
         };
         self.save.is_under_way = true;
         self.save.again = false;
-        let (store, looks) = (Arc::clone(&self.store), Arc::clone(&self.looks));
-        Some(SaveJob { torrent: self.id, store, path: self.resume_path.clone(), resume, looks })
+        let (store, looks) = (Arc::clone(self.store()), Arc::clone(&self.looks));
+        let (path, recorded) = (self.resume_path.clone(), self.recorded.clone());
+        Some(SaveJob { torrent: self.id, store, path, resume, recorded, occasion, looks })
     }
 
     /// Notes that no save is under way, or that the one under way does not hold up another.
@@ -165,8 +181,14 @@ impl Entry {
     }
 
     /// Notes that resume data is durable.
-    pub(super) fn set_saved(&mut self, resume: Resume) {
+    pub(super) fn set_saved(&mut self, resume: Arc<Resume>) {
+        self.recorded = Some(Arc::clone(&resume));
         self.saved = Some(resume);
+    }
+
+    /// Notes that a save has failed: the resume file may hold the new data or that of before.
+    pub(super) fn set_not_saved(&mut self) {
+        self.recorded = None;
     }
 
     /// Notes that the torrent is finished. It is reported by [`report_finished`](Self::report_finished).
@@ -202,9 +224,9 @@ impl Entry {
     /// Handles a piece that was right when it was checked and is not any more: nothing of the torrent is believed before
     /// it is hashed.
     pub(super) fn on_rotten(&mut self, cx: &mut Context, piece: u32) {
-        let layout = &self.store.meta().layout;
+        let layout = &self.store().meta().layout;
         let file = layout.ranges(piece, 0, layout.piece_len(piece)).find(|range| !range.pad);
-        let path = self.store.path_of(file.map_or(0, |range| range.file));
+        let path = self.store().path_of(file.map_or(0, |range| range.file));
         let message = format!(
             "{}: a piece that was right has gone bad, although the file does not look changed; its disk may be failing",
             path.display()

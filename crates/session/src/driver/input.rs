@@ -28,7 +28,8 @@ impl Driver {
                 let first = self.handshakes.on_key_result(&mut self.cx, &mut self.conns, peer, result);
                 self.on_handshake(peer, first);
             }
-            NetEvent::Located(location) => self.conns.push_located_block(location),
+            NetEvent::Located(location) => self.conns.push_located_block(self.cx.now(), location),
+            NetEvent::Warmed { peer } => self.conns.set_warmed(self.cx.now(), peer),
             NetEvent::LocateFailed { peer, fault, is_ours: true, .. } => {
                 self.close(peer, CloseReason::Exhausted(fault));
             }
@@ -37,9 +38,10 @@ impl Driver {
                 self.cx.disk_failed(torrent, fault);
             }
             NetEvent::Rehashed { torrent, piece } => self.torrents.on_rotten(&mut self.cx, torrent, piece),
+            NetEvent::LeftDisk { disk } => self.disks.on_left(disk),
             NetEvent::Saved(saved) => {
-                let is_last = self.ending.is_saving();
-                self.saver.on_saved(&mut self.cx, &mut self.torrents, &self.disk, *saved, is_last);
+                let is_last = !self.ending.is_running();
+                self.saver.on_saved(&mut self.cx, &mut self.torrents, &self.disks, *saved, is_last);
             }
             NetEvent::Resolved { id, mut result } => {
                 if let Ok(ips) = &mut result {
@@ -79,7 +81,7 @@ impl Driver {
     fn on_command(&mut self, command: Command) {
         match &command {
             Command::Remove(id) => {
-                self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disk, *id);
+                self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disks, *id);
             }
             Command::Resume(id) => self.torrents.resumed_by_user(*id),
             _ => {}
@@ -209,13 +211,15 @@ impl Driver {
         }
     }
 
-    /// Reads from the connections that have something, each in its turn, as long as the disk keeps up.
+    /// Reads from the connections that have something, each in its turn, as long as the disks of their torrents keep up.
     pub(super) fn read_some(&mut self) {
+        self.conns.release_held(self.cx.engine().read_resumptions());
         for _ in 0..self.conns.reads_due() {
-            if !self.cx.engine().may_read() {
-                return;
-            }
             let Some(key) = self.conns.next_readable() else { return };
+            if !self.cx.engine().may_read(key) {
+                self.conns.hold(key);
+                continue;
+            }
             if self.read_one(key) {
                 self.conns.requeue_readable(key);
             }
@@ -267,7 +271,7 @@ impl Driver {
         if cause == CloseCause::Remote
             && let Some(served) = self.conns.served(key)
         {
-            self.torrents.on_hang_up(self.cx.now(), served, &mut self.disk);
+            self.torrents.on_hang_up(self.cx.now(), served, &self.disks);
         }
         self.drop_conn(key);
         tracing::debug!(peer = key.as_u64(), %reason, "connection lost");

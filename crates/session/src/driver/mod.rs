@@ -43,7 +43,7 @@ mod utp;
 
 use crate::clock::{Clock, SleepWatch};
 use crate::control::Control;
-use crate::disk::Disk;
+use crate::disk::Disks;
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
 use crate::snapshot::Publisher;
@@ -68,7 +68,7 @@ use tokens::{LISTENER, LOCAL_V4, LOCAL_V6, UDP};
 use torrents::Torrents;
 pub(crate) use utp::Utp;
 use ztor_base::Duration;
-use ztor_engine::{Engine, PeerKey, Unsaved};
+use ztor_engine::{Engine, PeerKey};
 
 /// The event loop.
 pub(crate) struct Driver {
@@ -86,7 +86,7 @@ pub(crate) struct Driver {
     ending: Ending,
     dht_file: DhtFile,
     inbox: Arc<Inbox<NetEvent>>,
-    disk: Disk,
+    disks: Disks,
     control: Control,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Parts {
     /// Look for peers in the local network.
     pub(crate) finds_local: bool,
     pub(crate) inbox: Arc<Inbox<NetEvent>>,
-    pub(crate) disk: Disk,
+    pub(crate) disks: Disks,
     pub(crate) control: Control,
     pub(crate) publisher: Publisher,
     /// Receives whether all goodbyes were said, when the loop has ended well.
@@ -133,7 +133,7 @@ impl Driver {
             ending: Ending::new(parts.done),
             dht_file: DhtFile::new(now, parts.dht_path),
             inbox: parts.inbox,
-            disk: parts.disk,
+            disks: parts.disks,
             control: parts.control,
         })
     }
@@ -182,7 +182,7 @@ impl Driver {
             self.apply();
             self.flush();
             self.transmit();
-            self.disk.submit();
+            self.disks.submit();
             self.housekeeping();
             if self.has_ended() {
                 break;
@@ -192,8 +192,7 @@ impl Driver {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let more_to_read = self.conns.has_readable() && self.cx.engine().may_read();
-        if more_to_read || self.datagrams.has_more() || self.conns.has_flushes() {
+        if self.conns.has_readable() || self.datagrams.has_more() || self.conns.has_flushes() {
             return Some(Duration::ZERO);
         }
         let times = [
@@ -214,7 +213,7 @@ impl Driver {
 
     fn housekeeping(&mut self) {
         self.listen_again();
-        self.saver.save_due(&mut self.cx, &mut self.torrents, &self.disk);
+        self.saver.save_due(&mut self.cx, &mut self.torrents, &self.disks);
         if self.ending.is_running() {
             self.torrents.retry_due(&mut self.cx);
         }
@@ -250,9 +249,9 @@ impl Driver {
 
     /// Advances the end. Returns true when nothing is left to wait for.
     fn has_ended(&mut self) -> bool {
-        if self.ending.starts_saving(self.cx.engine().disk_backlog()) {
-            let scope = Unsaved::PiecesAndCounts;
-            self.saver.save_unsaved(&mut self.cx, &mut self.torrents, &self.disk, scope);
+        let engine = self.cx.engine();
+        for disk in self.ending.take_written(|disk| engine.backlog_of(disk) == 0) {
+            self.saver.save_all_of(&mut self.cx, &mut self.torrents, &self.disks, disk);
         }
         self.ending.is_over(self.cx.now(), self.saver.is_idle(), self.cx.engine().has_goodbyes())
     }
@@ -264,7 +263,7 @@ impl Driver {
         self.transmit();
         self.cx.publish();
         self.dht_file.save(self.cx.engine());
-        self.disk.stop();
+        self.disks.stop();
         self.control.stop();
         self.ending.report(self.cx.engine().has_goodbyes());
     }

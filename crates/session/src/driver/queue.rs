@@ -9,6 +9,7 @@ use std::io;
 use std::ops::AddAssign;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use ztor_base::{Duration, Instant};
 use ztor_engine::SendBlock;
 use ztor_storage::FileSlice;
 use ztor_wire::Block;
@@ -19,6 +20,9 @@ static ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
 
 /// Unsent messages without piece data, in bytes, at which a connection is closed.
 const MAX_CONTROL_BYTES: usize = 1024 * 1024;
+
+/// Time after which bytes of a file may have left the memory again that they were in.
+const FRESH_FOR: Duration = Duration::from_secs(1);
 
 /// Part of a stream to send. `at` is the number of bytes that have gone.
 #[derive(Debug)]
@@ -31,8 +35,8 @@ enum Segment {
     Reply { data: Vec<u8>, at: usize },
     /// The header of a `piece` message.
     Header { send: SendBlock, at: usize },
-    /// Piece data in a file.
-    File { file: Arc<File>, offset: u64, left: u32 },
+    /// Piece data in a file, in memory at the time `cached_at`.
+    File { file: Arc<File>, offset: u64, left: u32, cached_at: Instant },
     /// Piece data of a pad.
     Zeros { left: u32 },
     /// Piece data in memory.
@@ -63,6 +67,18 @@ impl AddAssign for Sent {
     }
 }
 
+/// State of the file at the front of the queue.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Front {
+    /// It can be sent, or asked for.
+    #[default]
+    Ready,
+    /// Its bytes have left the memory: a disk thread has to read them.
+    Cold,
+    /// A disk thread reads them.
+    Warming,
+}
+
 /// The segments that wait to be sent, in order.
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
@@ -71,6 +87,7 @@ pub(super) struct SendQueue {
     control_bytes: usize,
     /// The block whose data is being sent, or was sent last.
     sending: Option<SendBlock>,
+    front: Front,
 }
 
 impl SendQueue {
@@ -120,11 +137,16 @@ impl SendQueue {
         self.segments.push_back(Segment::Reply { data: bytes.to_vec(), at: 0 });
     }
 
-    /// Queues a `piece` message whose data is read from the files when it is sent.
-    pub(super) fn push_block(&mut self, send: SendBlock, slices: impl IntoIterator<Item = FileSlice>) {
+    /// Queues a `piece` message whose data is read from the files when it is sent. It is in memory now.
+    pub(super) fn push_block(
+        &mut self,
+        now: Instant,
+        send: SendBlock,
+        slices: impl IntoIterator<Item = FileSlice>,
+    ) {
         self.push_header(send);
         self.segments.extend(slices.into_iter().map(|slice| match slice.file {
-            Some(file) => Segment::File { file, offset: slice.offset, left: slice.len },
+            Some(file) => Segment::File { file, offset: slice.offset, left: slice.len, cached_at: now },
             None => Segment::Zeros { left: slice.len },
         }));
     }
@@ -139,9 +161,46 @@ impl SendQueue {
         self.segments.push_back(Segment::Header { send, at: 0 });
     }
 
+    /// Returns the block whose bytes a disk thread has to read before anything is sent, once. [`warmed`](Self::warmed)
+    /// follows.
+    pub(super) fn take_cold_block(&mut self) -> Option<SendBlock> {
+        if self.front != Front::Cold {
+            return None;
+        }
+        self.front = Front::Warming;
+        self.sending
+    }
+
+    /// Notes that a disk thread has read the bytes that were not in memory.
+    pub(super) fn warmed(&mut self, now: Instant) {
+        self.front = Front::Ready;
+        if let Some(Segment::File { cached_at, .. }) = self.segments.front_mut() {
+            *cached_at = now;
+        }
+    }
+
+    /// Returns true if the front has to wait for a disk thread: it has waited long for the peer, and its bytes are not in
+    /// memory any more.
+    fn is_cold(&mut self, now: Instant, is_cached: impl Fn(&FileSlice) -> bool) -> bool {
+        let Some(Segment::File { file, offset, left, cached_at }) = self.segments.front_mut() else {
+            return false;
+        };
+        if self.front == Front::Ready && now.since(*cached_at) >= FRESH_FOR {
+            if is_cached(&FileSlice { file: Some(Arc::clone(file)), offset: *offset, len: *left }) {
+                *cached_at = now;
+            } else {
+                self.front = Front::Cold;
+            }
+        }
+        self.front != Front::Ready
+    }
+
     /// Sends from the front of the queue with one system call. Returns the counted bytes that went, `None` if the queue
-    /// is empty.
-    pub(super) fn send_front(&mut self, stream: &TcpStream) -> io::Result<Option<Sent>> {
+    /// is empty or waits for a disk thread.
+    pub(super) fn send_front(&mut self, now: Instant, stream: &TcpStream) -> io::Result<Option<Sent>> {
+        if self.is_cold(now, FileSlice::is_cached) {
+            return Ok(None);
+        }
         let more = if self.segments.len() > 1 { SendFlags::MORE } else { SendFlags::empty() };
         let flags = SendFlags::NOSIGNAL | more;
         let Some(front) = self.segments.front_mut() else { return Ok(None) };
@@ -173,7 +232,7 @@ impl SendQueue {
                 self.sending = Some(*block);
                 (Sent::default(), *at == header.len())
             }
-            Segment::File { file, offset, left } => {
+            Segment::File { file, offset, left, .. } => {
                 let sent = rustix::fs::sendfile(stream, &*file, Some(offset), *left as usize)?;
                 if sent == 0 {
                     return Err(became_shorter());
@@ -195,9 +254,10 @@ impl SendQueue {
     }
 
     /// Moves up to `limit` bytes from the front of the queue to the end of `into`, encrypted. Returns those that the
-    /// engine counts.
+    /// engine counts. Nothing is moved if the queue waits for a disk thread.
     pub(super) fn gather(
         &mut self,
+        now: Instant,
         limit: usize,
         ciphers: Option<&mut Ciphers>,
         into: &mut Vec<u8>,
@@ -219,7 +279,7 @@ impl SendQueue {
         let mut total = Sent::default();
         while into.len() - start < limit {
             let left = limit - (into.len() - start);
-            match self.gather_front(left, into)? {
+            match self.gather_front(now, left, into)? {
                 Some(sent) => total += sent,
                 None => break,
             }
@@ -231,8 +291,11 @@ impl SendQueue {
     }
 
     /// Moves up to `limit` bytes of the front segment. Returns those that the engine counts, `None` if there is no
-    /// segment to encrypt.
-    fn gather_front(&mut self, limit: usize, into: &mut Vec<u8>) -> io::Result<Option<Sent>> {
+    /// segment to encrypt, or the front waits for a disk thread.
+    fn gather_front(&mut self, now: Instant, limit: usize, into: &mut Vec<u8>) -> io::Result<Option<Sent>> {
+        if self.is_cold(now, FileSlice::is_cached) {
+            return Ok(None);
+        }
         let Some(front) = self.segments.front_mut() else { return Ok(None) };
         let (bytes, done) = match front {
             Segment::Raw { .. } => return Ok(None),
@@ -255,10 +318,9 @@ impl SendQueue {
                 self.sending = Some(*send);
                 (Sent::default(), *at == header.len())
             }
-            Segment::File { file, offset, left } => {
+            Segment::File { file, offset, left, .. } => {
                 let (before, len) = (into.len(), limit.min(*left as usize));
                 into.resize(before + len, 0);
-                // In memory already: whoever located it has seen to that.
                 let got = read_at(file, &mut into[before..], *offset);
                 into.truncate(before + got.as_ref().map_or(0, |got| *got));
                 let got = got?;
@@ -312,12 +374,21 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::sync::Arc;
+    use ztor_engine::{PeerKey, TorrentId};
+    use ztor_wire::PIECE_HEADER_LEN;
+
+    const NOW: Instant = Instant::ZERO;
 
     fn queue(file: &Arc<File>) -> SendQueue {
         let mut queue = SendQueue::default();
         queue.segments.push_back(Segment::Raw { data: vec![9; 50], at: 0 });
         queue.segments.push_back(Segment::Bytes { data: vec![1; 30], at: 0 });
-        queue.segments.push_back(Segment::File { file: Arc::clone(file), offset: 5, left: 40 });
+        queue.segments.push_back(Segment::File {
+            file: Arc::clone(file),
+            offset: 5,
+            left: 40,
+            cached_at: NOW,
+        });
         queue.segments.push_back(Segment::Zeros { left: 20 });
         queue.segments.push_back(Segment::Block { data: vec![2; 10], at: 0 });
         queue.segments.push_back(Segment::Reply { data: vec![3; 15], at: 0 });
@@ -336,7 +407,7 @@ mod tests {
             let (mut queue, mut got, mut counts) = (queue(&file), Vec::new(), Sent::default());
             loop {
                 let before = got.len();
-                counts += queue.gather(step, None, &mut got).unwrap();
+                counts += queue.gather(NOW, step, None, &mut got).unwrap();
                 assert!(got.len() - before <= step);
                 if got.len() == before {
                     break;
@@ -352,7 +423,35 @@ mod tests {
         let file = Arc::new(tempfile::tempfile().unwrap());
         let mut queue = queue(&file);
         let mut got = Vec::new();
-        queue.gather(1000, None, &mut got).unwrap();
-        assert_eq!(queue.gather(1000, None, &mut got).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        queue.gather(NOW, 1000, None, &mut got).unwrap();
+        assert_eq!(queue.gather(NOW, 1000, None, &mut got).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn front_that_has_waited_long_is_sent_from_memory_or_after_a_disk_thread_has_read_it() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[7; 100]).unwrap();
+        let (file, later) = (Arc::new(file), NOW + FRESH_FOR);
+        let send = SendBlock {
+            peer: PeerKey::from_u64(1),
+            torrent: TorrentId::from_u64(1),
+            block: Block { piece: 3, begin: 0, len: 40 },
+        };
+        let mut queue = SendQueue::default();
+        queue.push_block(NOW, send, [FileSlice { file: Some(file), offset: 0, len: 40 }]);
+        let mut got = Vec::new();
+        // The header goes as it is.
+        queue.gather(NOW, PIECE_HEADER_LEN, None, &mut got).unwrap();
+        assert!(!queue.is_cold(later - Duration::from_millis(1), |_| false), "it is fresh");
+        assert!(!queue.is_cold(later, |_| true), "it is in memory");
+        assert!(!queue.is_cold(later, |_| false), "it was so just now");
+        assert!(queue.is_cold(later + FRESH_FOR, |_| false));
+        assert_eq!((queue.take_cold_block(), queue.take_cold_block()), (Some(send), None));
+        queue.gather(later + FRESH_FOR, 1000, None, &mut got).unwrap();
+        assert_eq!(got.len(), PIECE_HEADER_LEN, "it waits");
+        queue.warmed(later + 5 * FRESH_FOR);
+        queue.gather(later + 5 * FRESH_FOR, 1000, None, &mut got).unwrap();
+        assert_eq!(got.len(), PIECE_HEADER_LEN + 40);
+        assert!(queue.is_empty());
     }
 }

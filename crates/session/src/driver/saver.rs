@@ -3,11 +3,11 @@
 use super::context::Context;
 use super::torrents::Torrents;
 use crate::clock::RARELY;
-use crate::disk::Disk;
+use crate::disk::{Disks, Occasion};
 use crate::message::{SaveError, Saved};
 use crate::snapshot::SessionEvent;
 use ztor_base::{Duration, Instant};
-use ztor_engine::{TorrentId, Unsaved};
+use ztor_engine::{DiskId, TorrentId, Unsaved};
 
 /// Longest time before new pieces are made durable.
 const PIECES_EVERY: Duration = Duration::from_secs(5);
@@ -89,26 +89,38 @@ impl Saver {
     }
 
     /// Saves the torrents that are due.
-    pub(super) fn save_due(&mut self, cx: &mut Context, torrents: &mut Torrents, disk: &Disk) {
+    pub(super) fn save_due(&mut self, cx: &mut Context, torrents: &mut Torrents, disks: &Disks) {
         match self.times.due(cx.now()) {
             Due::Nothing => {}
-            Due::Pieces => self.save_unsaved(cx, torrents, disk, Unsaved::Pieces),
-            Due::PiecesAndCounts => self.save_unsaved(cx, torrents, disk, Unsaved::PiecesAndCounts),
+            Due::Pieces => self.save_unsaved(cx, torrents, disks, Unsaved::Pieces),
+            Due::PiecesAndCounts => self.save_unsaved(cx, torrents, disks, Unsaved::PiecesAndCounts),
         }
         self.times.has_news(cx.now(), cx.engine().has_unsaved(), cx.engine().has_uncounted());
     }
 
     /// Saves the torrents with something unsaved. With counts, it also saves those that look unchanged.
-    pub(super) fn save_unsaved(
+    fn save_unsaved(&mut self, cx: &mut Context, torrents: &mut Torrents, disks: &Disks, scope: Unsaved) {
+        let occasion = match scope {
+            Unsaved::Pieces => Occasion::Pieces,
+            Unsaved::PiecesAndCounts => Occasion::Full,
+        };
+        for id in cx.engine().unsaved(scope) {
+            self.save(cx, torrents, disks, id, occasion);
+        }
+    }
+
+    /// Saves the torrents of a disk with something unsaved, counts included.
+    pub(super) fn save_all_of(
         &mut self,
         cx: &mut Context,
         torrents: &mut Torrents,
-        disk: &Disk,
-        scope: Unsaved,
+        disks: &Disks,
+        disk: DiskId,
     ) {
-        let always = matches!(scope, Unsaved::PiecesAndCounts);
-        for id in cx.engine().unsaved(scope) {
-            self.save(cx, torrents, disk, id, always);
+        let mut ids = cx.engine().unsaved(Unsaved::PiecesAndCounts);
+        ids.retain(|id| torrents.get(*id).is_some_and(|entry| entry.member().disk() == disk));
+        for id in ids {
+            self.save(cx, torrents, disks, id, Occasion::Full);
         }
     }
 
@@ -117,13 +129,15 @@ impl Saver {
         &mut self,
         cx: &mut Context,
         torrents: &mut Torrents,
-        disk: &Disk,
+        disks: &Disks,
         id: TorrentId,
-        always: bool,
+        occasion: Occasion,
     ) {
-        if let Some(job) = torrents.get_mut(id).and_then(|entry| entry.save_job(cx, always)) {
+        if let Some(entry) = torrents.get_mut(id)
+            && let Some(job) = entry.save_job(cx, occasion)
+        {
             self.under_way += 1;
-            disk.save(job);
+            disks.save(job, entry.member());
         }
     }
 
@@ -132,13 +146,13 @@ impl Saver {
         &mut self,
         cx: &mut Context,
         torrents: &mut Torrents,
-        disk: &Disk,
+        disks: &Disks,
         id: TorrentId,
     ) {
         if let Some(entry) = torrents.get_mut(id) {
             entry.end_save();
         }
-        self.save(cx, torrents, disk, id, true);
+        self.save(cx, torrents, disks, id, Occasion::Full);
     }
 
     /// Handles the result of a save. `is_last` is true if no later save follows.
@@ -146,7 +160,7 @@ impl Saver {
         &mut self,
         cx: &mut Context,
         torrents: &mut Torrents,
-        disk: &Disk,
+        disks: &Disks,
         saved: Saved,
         is_last: bool,
     ) {
@@ -154,6 +168,9 @@ impl Saver {
         self.under_way = self.under_way.saturating_sub(1);
         let Some(entry) = torrents.get_mut(torrent) else { return };
         entry.end_save();
+        if error.is_some() {
+            entry.set_not_saved();
+        }
         match error {
             None => {
                 entry.report_finished(cx, &resume);
@@ -175,10 +192,10 @@ impl Saver {
             Some(SaveError::Data(fault)) => {
                 entry.stop_in_doubt(cx, fault);
             }
-            Some(SaveError::Changed(fault)) => entry.on_changed(cx, fault, resume.have),
+            Some(SaveError::Changed(fault)) => entry.on_changed(cx, fault, resume.have.clone()),
         }
         if entry.wants_save() {
-            self.save(cx, torrents, disk, torrent, true);
+            self.save(cx, torrents, disks, torrent, Occasion::Full);
         }
     }
 }

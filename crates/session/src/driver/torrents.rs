@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::entry::{Entry, Stopped};
 use super::suspects::Served;
-use crate::disk::Disk;
+use crate::disk::{Disks, Membership};
 use crate::message::NewTorrent;
 use crate::snapshot::SessionEvent;
 use slotmap::SecondaryMap;
@@ -24,15 +24,22 @@ impl Torrents {
     }
 
     /// Adds a torrent and has its files checked.
-    pub(super) fn insert(&mut self, id: TorrentId, new: NewTorrent, disk: &Disk) {
-        self.table.insert(id, Entry::new(id, new));
-        self.check(id, disk);
+    pub(super) fn insert(&mut self, id: TorrentId, new: NewTorrent, member: Arc<Membership>, disks: &Disks) {
+        self.table.insert(id, Entry::new(id, new, member));
+        self.check(id, disks);
     }
 
     /// Removes a torrent and ends its check.
-    pub(super) fn remove(&mut self, id: TorrentId) {
+    pub(super) fn remove(&mut self, id: TorrentId, disks: &mut Disks) {
         if let Some(entry) = self.table.remove(id) {
-            entry.stop_check();
+            disks.leave(id, entry.into_member());
+        }
+    }
+
+    /// Gives up the pieces of a torrent that are in progress.
+    pub(super) fn forget(&self, id: TorrentId, disks: &mut Disks) {
+        if let Some(entry) = self.table.get(id) {
+            disks.forget(id, entry.member());
         }
     }
 
@@ -45,9 +52,9 @@ impl Torrents {
     }
 
     /// Has a torrent's files checked.
-    pub(super) fn check(&mut self, id: TorrentId, disk: &Disk) {
+    pub(super) fn check(&mut self, id: TorrentId, disks: &Disks) {
         if let Some(entry) = self.table.get_mut(id) {
-            disk.check(entry.check_job());
+            disks.check(entry.check_job(), entry.member());
         }
     }
 
@@ -57,27 +64,34 @@ impl Torrents {
     }
 
     /// Has a block written.
-    pub(super) fn write(&self, write: WriteBlock, disk: &mut Disk) {
+    pub(super) fn write(&self, write: WriteBlock, disks: &mut Disks) {
         match self.table.get(write.torrent) {
-            Some(entry) => disk.write(write, Arc::clone(entry.store())),
+            Some(entry) => disks.write(write, entry.member()),
             None => tracing::debug!("a block of a removed torrent is dropped"),
         }
     }
 
-    /// Has a worker locate a block. If its file has changed, the worker finds that out.
-    pub(super) fn locate(&self, send: SendBlock, disk: &mut Disk) {
+    /// Has a block located. If its file has changed, that is found out.
+    pub(super) fn locate(&self, send: SendBlock, disks: &Disks) {
         if let Some(entry) = self.table.get(send.torrent) {
-            disk.locate(send, Arc::clone(entry.store()));
+            disks.locate(send, entry.member());
+        }
+    }
+
+    /// Has the bytes of a block brought back into memory.
+    pub(super) fn warm(&self, send: SendBlock, disks: &Disks) {
+        if let Some(entry) = self.table.get(send.torrent) {
+            disks.warm(send, entry.member());
         }
     }
 
     /// Counts a connection that its peer has closed against the pieces that it was served.
-    pub(super) fn on_hang_up(&mut self, now: Instant, served: &Served, disk: &mut Disk) {
+    pub(super) fn on_hang_up(&mut self, now: Instant, served: &Served, disks: &Disks) {
         if let Some((torrent, pieces)) = served.pieces()
             && let Some(entry) = self.table.get_mut(torrent)
         {
             for piece in entry.on_hang_up(now, pieces) {
-                disk.rehash(torrent, piece, entry.store());
+                disks.rehash(torrent, piece, entry.member());
             }
         }
     }

@@ -101,6 +101,13 @@ impl TorrentStore {
 }
 
 impl FileSlice {
+    /// Returns true if the bytes can be read without waiting for a disk, and false if that cannot be told. Asks again what
+    /// was true when the slice was located, because memory is taken back for other things.
+    pub fn is_cached(&self) -> bool {
+        let Some(file) = &self.file else { return true };
+        is_cached(file, self.offset, self.len) == Ok(Cached::Yes)
+    }
+
     fn zeros(len: u32) -> Option<Self> {
         (len > 0).then_some(Self { file: None, offset: 0, len })
     }

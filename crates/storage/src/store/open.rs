@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
@@ -20,18 +21,24 @@ impl TorrentStore {
                 self.set_flag(index, flag::SEEN);
                 Ok(opened.file)
             }
-            Access::ReadWrite => {
-                let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-                let opened = self.open_own(index)?;
-                let path = self.path_of(index);
-                if let Err(other) = self.handles.written().claim(opened.id, self.id, &path) {
-                    return Err(StorageError::SameFile { path, other });
-                }
-                self.set_flag(index, flag::OWN | flag::SEEN);
-                self.give_size(index, &opened.file)?;
-                Ok(opened.file)
-            }
+            Access::ReadWrite => self.open_for_writing(index, &AtomicBool::new(false)),
         }
+    }
+
+    /// Opens a file for writing and gives it its size, which may take long where the file system cannot reserve space at
+    /// once.
+    ///
+    /// Errors: [`StorageError::Stopped`] if `stop` was set before the end; others as the operating system has them.
+    pub(super) fn open_for_writing(&self, index: usize, stop: &AtomicBool) -> Result<File, StorageError> {
+        let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = self.open_own(index)?;
+        let path = self.path_of(index);
+        if let Err(other) = self.handles.written().claim(opened.id, self.id, &path) {
+            return Err(StorageError::SameFile { path, other });
+        }
+        self.set_flag(index, flag::OWN | flag::SEEN);
+        self.give_size(index, &opened.file, stop)?;
+        Ok(opened.file)
     }
 
     /// Opens a file for writing that is the torrent's own, or makes it. What else lies in its place was put there since
@@ -77,7 +84,7 @@ impl TorrentStore {
     }
 
     /// To be called with `opening` locked.
-    fn give_size(&self, index: usize, file: &File) -> Result<(), StorageError> {
+    fn give_size(&self, index: usize, file: &File, stop: &AtomicBool) -> Result<(), StorageError> {
         let Some(length) = self.layout().files().get(index).map(|file| file.length) else { return Ok(()) };
         let path = || self.path_of(index);
         let len = file.metadata().at(Operation::Inspect, path)?.len();
@@ -87,28 +94,51 @@ impl TorrentStore {
             }
             // Before as well, as for every write.
             self.set_flag(index, flag::DIRTY);
-            self.grow(file, len, length).map_err(|(done, errno)| StorageError::io(done, path(), errno))?;
+            let grown = match self.options.allocate {
+                Allocation::Sparse => resize(file, length),
+                Allocation::Full => grow(file, len, length, stop, allocate),
+            };
+            grown.map_err(|error| match error {
+                GrowError::Stopped => StorageError::Stopped,
+                GrowError::Refused(errno) => StorageError::io(Operation::Allocate, path(), errno),
+            })?;
             self.set_flag(index, flag::DIRTY);
         }
         self.set_flag(index, flag::SIZED);
         Ok(())
     }
+}
 
-    fn grow(&self, file: &File, len: u64, length: u64) -> Result<(), (Operation, Errno)> {
-        let resize = |to| rustix::fs::ftruncate(file, to).map_err(|errno| (Operation::Allocate, errno));
-        if self.options.allocate == Allocation::Sparse {
-            return resize(length);
-        }
-        let done = match allocate(file, length) {
-            Err(Errno::OPNOTSUPP) => fill_with_zeros(file, len, length),
-            done => done,
-        };
-        if done.is_err() {
-            // What was allocated in part is given back, or a full disk would stay full for the others.
-            resize(len)?;
-        }
-        done.map_err(|errno| (Operation::Allocate, errno))
+/// Failure to give a file its length.
+#[derive(Debug, PartialEq, Eq)]
+enum GrowError {
+    /// The caller has lost interest.
+    Stopped,
+    /// The file system refuses.
+    Refused(Errno),
+}
+
+fn resize(file: &File, to: u64) -> Result<(), GrowError> {
+    rustix::fs::ftruncate(file, to).map_err(GrowError::Refused)
+}
+
+/// Gives a file of `len` bytes its full length, with disk space for all of it.
+fn grow(
+    file: &File,
+    len: u64,
+    length: u64,
+    stop: &AtomicBool,
+    allocate: impl Fn(&File, u64) -> Result<(), Errno>,
+) -> Result<(), GrowError> {
+    let done = match allocate(file, length) {
+        Err(Errno::OPNOTSUPP) => fill_with_zeros(file, len, length, stop),
+        done => done.map_err(GrowError::Refused),
+    };
+    if done.is_err() {
+        // What was allocated in part is given back, or a full disk would stay full for the others.
+        resize(file, len)?;
     }
+    done
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -122,13 +152,40 @@ pub(super) fn allocate(_: &File, _: u64) -> Result<(), Errno> {
     Err(Errno::OPNOTSUPP)
 }
 
-fn fill_with_zeros(file: &File, from: u64, to: u64) -> Result<(), Errno> {
+fn fill_with_zeros(file: &File, from: u64, to: u64, stop: &AtomicBool) -> Result<(), GrowError> {
     let zeros = vec![0; 1 << 20];
     let mut at = from;
     while at < to {
+        if stop.load(Ordering::Relaxed) {
+            return Err(GrowError::Stopped);
+        }
         let step = (to - at).min(zeros.len() as u64);
-        write_at(file, &zeros[..usize::try_from(step).unwrap_or(zeros.len())], at)?;
+        let part = &zeros[..usize::try_from(step).unwrap_or(zeros.len())];
+        write_at(file, part, at).map_err(GrowError::Refused)?;
         at += step;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed set-up should end the test")]
+
+    use super::*;
+
+    #[test]
+    fn file_grows_with_zeros_where_space_cannot_be_reserved_and_gives_them_back_when_stopped() {
+        let file = tempfile::tempfile().unwrap();
+        write_at(&file, b"abc", 0).unwrap();
+        let (stop, unsupported) = (AtomicBool::new(true), |_: &File, _| Err(Errno::OPNOTSUPP));
+        assert_eq!(grow(&file, 3, 3 << 20, &stop, unsupported), Err(GrowError::Stopped));
+        assert_eq!(file.metadata().unwrap().len(), 3);
+        stop.store(false, Ordering::Relaxed);
+        grow(&file, 3, 3 << 20, &stop, unsupported).unwrap();
+        let mut found = vec![1; 3 << 20];
+        assert_eq!(crate::positional::read_at(&file, &mut found, 0), Ok(3 << 20));
+        assert!(found.starts_with(b"abc\0") && found[3..].iter().all(|byte| *byte == 0));
+        let full = |_: &File, _| Err(Errno::NOSPC);
+        assert_eq!(grow(&file, 3 << 20, 4 << 20, &stop, full), Err(GrowError::Refused(Errno::NOSPC)));
+    }
 }

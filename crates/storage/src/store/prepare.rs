@@ -1,9 +1,10 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use rustix::io::Errno;
 
 use super::open::allocate;
-use super::{Allocation, TorrentStore, flag};
+use super::{Allocation, FileStamp, PART_FILE, TorrentStore, flag};
 use crate::error::{Operation, StorageError};
 use crate::handles::Access;
 use crate::root::How;
@@ -21,6 +22,12 @@ impl TorrentStore {
     /// Errors: [`StorageError::InTheWay`] where a file that would be written to is not this torrent's, before
     /// anything is made or changed; whatever the operating system refuses.
     pub fn prepare(&self) -> Result<(), StorageError> {
+        self.prepare_unless(&AtomicBool::new(false))
+    }
+
+    /// Does the same as [`prepare`](Self::prepare), with [`StorageError::Stopped`] if `stop` was set before the space of
+    /// all files is reserved: where the file system cannot do that at once, zeros are written.
+    pub fn prepare_unless(&self, stop: &AtomicBool) -> Result<(), StorageError> {
         self.require_writable()?;
         self.root.accept_again();
         self.forget_handles();
@@ -29,6 +36,7 @@ impl TorrentStore {
         let folder = if self.meta.is_single_file() { PathBuf::new() } else { self.torrent_folder() };
         self.root.make_folder(&folder)?;
         self.take_in_wanted(&mut places)?;
+        let mut to_reserve = Vec::new();
         for (index, file) in self.layout().files().iter().enumerate() {
             if file.pad || !places.is_wanted(index) {
                 continue;
@@ -39,10 +47,29 @@ impl TorrentStore {
                 self.root
                     .open(&self.meta.relative_path(index), How::Create { executable: file.executable })?;
             } else {
-                self.reserve(index, file.length)?;
+                to_reserve.push((index, file.length));
             }
         }
+        // Reads of the torrent and looks at its stamps go on meanwhile.
+        drop(places);
+        if self.options.allocate == Allocation::Full {
+            to_reserve.into_iter().try_for_each(|(index, length)| self.reserve(index, length, stop))?;
+        }
         self.trim()
+    }
+
+    /// Bytes of the files that [`prepare`](Self::prepare) copies out of the part file or reserves space for, given the
+    /// stamps of all files ([`fingerprint`](Self::fingerprint)). With 0 it takes no long time.
+    pub fn bytes_to_prepare(&self, stamps: &[FileStamp]) -> u64 {
+        let places = self.places();
+        let files = self.layout().files().iter().enumerate();
+        let wanted =
+            files.filter(|(index, file)| places.is_wanted(*index) && !file.pad && file.symlink.is_none());
+        let long = wanted.filter(|(index, file)| {
+            let is_short = stamps.get(*index).is_none_or(|stamp| stamp.len < file.length);
+            places.is_moved(*index) || (self.options.allocate == Allocation::Full && is_short)
+        });
+        long.map(|(_, file)| file.length).sum()
     }
 
     /// The torrent's own folder, relative to the download folder.
@@ -65,17 +92,15 @@ impl TorrentStore {
         self.root.make_link(&relative, Path::new(&to))
     }
 
-    fn reserve(&self, index: usize, length: u64) -> Result<(), StorageError> {
-        let path = || self.path_of(index);
-        if self.options.allocate == Allocation::Full {
-            let file = self.handle(index, Access::ReadWrite)?;
-            // It changes the time of the file.
-            self.set_flag(index, flag::DIRTY);
-            match allocate(&file, length) {
-                Ok(()) | Err(Errno::OPNOTSUPP) => {}
-                Err(errno) => return Err(StorageError::io(Operation::Allocate, path(), errno)),
-            }
+    fn reserve(&self, index: usize, length: u64, stop: &AtomicBool) -> Result<(), StorageError> {
+        let key = (self.id, u32::try_from(index).unwrap_or(PART_FILE));
+        let open = || self.open_for_writing(index, stop);
+        let file = self.handles.get(key, Access::ReadWrite, open)?;
+        // It changes the time of the file.
+        self.set_flag(index, flag::DIRTY);
+        match allocate(&file, length) {
+            Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
+            Err(errno) => Err(StorageError::io(Operation::Allocate, self.path_of(index), errno)),
         }
-        Ok(())
     }
 }

@@ -92,8 +92,11 @@ impl TorrentStore {
 
     /// The stamps of all files after a [`sync`](Self::sync), as [`fingerprint`](Self::fingerprint) gives them, and which
     /// files were synced since the last call: only they may have another stamp by our doing, and those that are written
-    /// to right now.
-    pub fn take_stamps(&self) -> Result<(Vec<FileStamp>, Vec<usize>), StorageError> {
+    /// to right now. With the stamps of before, `known`, the other files are not looked at and keep theirs.
+    pub fn take_stamps(
+        &self,
+        known: Option<&[FileStamp]>,
+    ) -> Result<(Vec<FileStamp>, Vec<usize>), StorageError> {
         let take = |flags: &AtomicU8| {
             flags.load(Ordering::Relaxed) & flag::UNSTAMPED != 0
                 && flags.fetch_and(!flag::UNSTAMPED, Ordering::AcqRel) & flag::UNSTAMPED != 0
@@ -101,7 +104,10 @@ impl TorrentStore {
         // Before the look: what is written and synced after it is for the next call.
         let files = self.flags.iter().enumerate();
         let written: Vec<usize> = files.filter(|(_, flags)| take(flags)).map(|(file, _)| file).collect();
-        match self.fingerprint() {
+        let is_written =
+            |file: usize| written.binary_search(&file).is_ok() || self.has_flag(file, flag::DIRTY);
+        let known = |file: usize| known?.get(file).copied().filter(|_| !is_written(file));
+        match self.fingerprint_but(known) {
             Ok(stamps) => Ok((stamps, written)),
             Err(error) => {
                 written.into_iter().for_each(|file| self.set_flag(file, flag::UNSTAMPED));
@@ -115,6 +121,14 @@ impl TorrentStore {
     /// A file whose bytes are in the part file has the stamp of the part file; pads and links have the
     /// default one; what does not exist has [`FileStamp::ABSENT`].
     pub fn fingerprint(&self) -> Result<Vec<FileStamp>, StorageError> {
+        self.fingerprint_but(|_| None)
+    }
+
+    /// The same, with the stamps of the files that are `known`.
+    fn fingerprint_but(
+        &self,
+        known: impl Fn(usize) -> Option<FileStamp>,
+    ) -> Result<Vec<FileStamp>, StorageError> {
         let places = self.places();
         let parts = if places.any_moved() {
             stamp_of(&self.root.dir().join(&self.parts_path), false)?
@@ -128,6 +142,8 @@ impl TorrentStore {
                     Ok(FileStamp::default())
                 } else if places.is_moved(index) {
                     Ok(parts)
+                } else if let Some(known) = known(index) {
+                    Ok(known)
                 } else {
                     stamp_of(&self.path_of(index), self.options.read_only)
                 }

@@ -711,6 +711,25 @@ fn files_of_pieces_that_were_found_are_forced_to_the_disk_and_count_as_written_b
         store.forget_handles();
         store.sync().unwrap();
         std::fs::rename(&hidden, torrent.path(1)).unwrap();
-        assert_eq!(store.take_stamps().unwrap().1, [0; 0]);
+        assert_eq!(store.take_stamps(None).unwrap().1, [0; 0]);
     }
+}
+
+#[test]
+fn take_stamps_with_known_ones_looks_at_written_files_only() {
+    let torrent = Fixture::of_lengths(Kind::V1, 16384, &[16384, 16384]);
+    let store = torrent.store_with(None, StoreOptions::default());
+    let before = store.fingerprint().unwrap();
+    write_piece(&torrent, &store, 1).unwrap();
+    store.sync().unwrap();
+    // Somebody makes the other file, which is not looked at.
+    std::fs::write(torrent.path(0), [1; 16384]).unwrap();
+    let (now, written) = store.take_stamps(Some(&before)).unwrap();
+    assert_eq!((now[0], &written[..]), (FileStamp::ABSENT, &[1][..]));
+    assert_eq!(now[1], store.fingerprint().unwrap()[1]);
+    // One that is written to right now is looked at, too.
+    write_piece(&torrent, &store, 1).unwrap();
+    let (now, written) = store.take_stamps(Some(&before)).unwrap();
+    assert_eq!((now[1].len, &written[..]), (16384, &[][..]));
+    assert_eq!(store.changed_by_others(&before, &now, &written), None);
 }

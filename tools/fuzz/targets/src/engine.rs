@@ -10,7 +10,7 @@ use ztor_bencode::Tree;
 use ztor_engine::testkit::{Blueprint, v2_made_up};
 use ztor_engine::{
     AddTorrent, Bitfield, BlockDigest, CloseCause, Command, Config, DiskEvent, DiskFault, DiskFaultKind,
-    Event, PeerKey, Priority, TorrentId,
+    DiskId, Event, PeerKey, Priority, TorrentId,
 };
 use ztor_metainfo::BLOCK_LEN;
 use ztor_tracker::udp::{Request, Response};
@@ -334,7 +334,7 @@ impl Scene {
         let piece = if u.ratio(7, 8)? { u.int_in_range(0..=pieces)? } else { u.arbitrary()? };
         let digests = vec![BlockDigest { begin: u.arbitrary()?, digest: [3; 32] }; u.int_in_range(0..=3)?];
         let event = match u.int_in_range(0..=7)? {
-            0 => DiskEvent::Written { bytes: u.arbitrary()? },
+            0 => DiskEvent::Written { disk: DiskId::default(), bytes: u.arbitrary()? },
             1 => DiskEvent::PieceOk { piece, digests },
             2 => DiskEvent::PieceBad { piece, digests },
             3 => DiskEvent::Checked { have: Bitfield::full(u.int_in_range(0..=pieces + 1)?) },

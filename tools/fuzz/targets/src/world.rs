@@ -10,8 +10,8 @@ use ztor_dht::krpc;
 use ztor_engine::inspect::BlockState;
 use ztor_engine::testkit::{Effects, FarEnd, InstantDisk, Rig, carry_out, encode};
 use ztor_engine::{
-    AddMagnet, AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, Event, HttpGet, Outbox, PeerKey,
-    Resolve, SendBlock, StartTorrent, TorrentEvent, TorrentId, WriteBlock,
+    AddMagnet, AddTorrent, Bitfield, Close, Config, Connect, DiskEvent, DiskId, Event, HttpGet, Outbox,
+    PeerKey, Resolve, SendBlock, StartTorrent, TorrentEvent, TorrentId, WriteBlock,
 };
 use ztor_engine::{CloseCause, Pieces};
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
@@ -254,7 +254,10 @@ impl World {
     pub(crate) fn write_one(&mut self, is_bad: bool) {
         let Some(write) = self.disk.pop_front() else { return };
         let Some(torrent) = self.torrents.iter().position(|swarm| swarm.id == write.torrent) else { return };
-        self.disk_says(torrent, DiskEvent::Written { bytes: write.data.len() as u32 });
+        self.disk_says(
+            torrent,
+            DiskEvent::Written { disk: DiskId::default(), bytes: write.data.len() as u32 },
+        );
         let disk = &mut self.torrents[torrent].disk;
         if let Some(piece) = disk.write(&write) {
             let verdict = disk.judge_as(piece, !is_bad);

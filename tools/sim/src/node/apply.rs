@@ -105,10 +105,8 @@ impl Node {
     /// Reads what was left while the disk was behind.
     fn read_more(&mut self, core: &mut Core, net: &mut Net) {
         let Some(run) = &mut self.run else { return };
-        if run.unread.is_empty() || !run.engine.may_read() {
-            return;
-        }
-        let waiting: BTreeSet<PeerKey> = std::mem::take(&mut run.unread);
+        let engine = &run.engine;
+        let waiting: BTreeSet<PeerKey> = run.unread.extract_if(.., |peer| engine.may_read(*peer)).collect();
         for peer in waiting {
             self.on_arrived(core, net, self.life, peer.as_u64());
         }

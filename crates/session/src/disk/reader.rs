@@ -1,0 +1,95 @@
+//! A thread that reads: it brings blocks into memory that are to be sent, and hashes pieces again.
+
+use super::fault::fault;
+use super::membership::Membership;
+use crate::inbox::Inbox;
+use crate::message::{BlockLocation, BlockSource, NetEvent};
+use crossbeam_channel::Receiver;
+use std::sync::Arc;
+use ztor_engine::{PeerKey, SendBlock, TorrentId};
+use ztor_storage::{StorageError, TorrentStore};
+
+/// Files of one block that may be held open until it is sent; a block of more small files is read at once.
+pub(crate) const MAX_OPEN_SLICES: usize = 4;
+
+/// One thing to do for a thread that reads.
+pub(super) enum ReadJob {
+    Locate {
+        send: SendBlock,
+        member: Arc<Membership>,
+    },
+    /// Bring the bytes of a block back into memory that was located before.
+    Warm {
+        send: SendBlock,
+        member: Arc<Membership>,
+    },
+    Rehash {
+        torrent: TorrentId,
+        piece: u32,
+        member: Arc<Membership>,
+    },
+    /// Wait for the channel: a system call that does not return.
+    #[cfg(test)]
+    Stall(Receiver<()>),
+}
+
+/// Does jobs until the channel closes. Several threads share it.
+pub(super) fn run(jobs: &Receiver<ReadJob>, inbox: &Inbox<NetEvent>) {
+    while let Ok(job) = jobs.recv() {
+        match job {
+            ReadJob::Locate { send, member } => inbox.push(locate(send, member.store())),
+            ReadJob::Warm { send, member } => inbox.push(warm(send, member.store())),
+            ReadJob::Rehash { torrent, piece, member } => {
+                if !is_still_right(piece, member.store()) {
+                    inbox.push(NetEvent::Rehashed { torrent, piece });
+                }
+            }
+            #[cfg(test)]
+            ReadJob::Stall(until) => {
+                let _ = until.recv();
+            }
+        }
+    }
+}
+
+/// Hashes a piece that has passed before. Running out of files or memory says nothing about it.
+fn is_still_right(piece: u32, store: &TorrentStore) -> bool {
+    if !store.is_verified(piece) {
+        return true;
+    }
+    match store.check_piece(piece, &mut Vec::new()) {
+        Ok(good) => good,
+        Err(error) => {
+            tracing::warn!(%error, piece, "cannot hash a piece again");
+            error.is_exhausted()
+        }
+    }
+}
+
+fn locate(send: SendBlock, store: &TorrentStore) -> NetEvent {
+    let SendBlock { peer, torrent, block } = send;
+    let found = store.locate(block.piece, block.begin, block.len).and_then(|slices| {
+        if slices.len() <= MAX_OPEN_SLICES {
+            return Ok(BlockSource::Files(slices));
+        }
+        let mut bytes = vec![0; block.len as usize];
+        store.read(block.piece, block.begin, &mut bytes)?;
+        Ok(BlockSource::Bytes(bytes))
+    });
+    match found {
+        Ok(source) => NetEvent::Located(BlockLocation { send, source }),
+        Err(error) => failed(peer, torrent, &error),
+    }
+}
+
+fn warm(send: SendBlock, store: &TorrentStore) -> NetEvent {
+    let SendBlock { peer, torrent, block } = send;
+    match store.locate(block.piece, block.begin, block.len) {
+        Ok(_) => NetEvent::Warmed { peer },
+        Err(error) => failed(peer, torrent, &error),
+    }
+}
+
+fn failed(peer: PeerKey, torrent: TorrentId, error: &StorageError) -> NetEvent {
+    NetEvent::LocateFailed { peer, torrent, fault: fault(error), is_ours: error.is_exhausted() }
+}

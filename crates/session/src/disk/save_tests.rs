@@ -1,0 +1,131 @@
+//! Saves that are skipped, and saves that share a sync.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::super::tests::{inbox, store};
+use super::*;
+use std::os::unix::fs::MetadataExt as _;
+use ztor_engine::DiskId;
+use ztor_storage::Operation;
+
+struct Rig {
+    dir: tempfile::TempDir,
+    store: Arc<TorrentStore>,
+    _poll: mio::Poll,
+    inbox: Arc<Inbox<NetEvent>>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let (poll, inbox) = inbox();
+        Self { dir, store, _poll: poll, inbox }
+    }
+
+    fn record(&self, number: u64) -> PathBuf {
+        self.dir.path().join(format!("resume/{number}.resume"))
+    }
+
+    fn job(&self, number: u64, recorded: Option<Arc<Resume>>, occasion: Occasion) -> SaveJob {
+        let resume = Resume {
+            info_hashes: self.store.meta().info_hashes,
+            dir: self.store.dir().to_owned(),
+            have: vec![0xc0],
+            stamps: Vec::new(),
+            wanted: Vec::new(),
+            own: Vec::new(),
+            unfinished: Vec::new(),
+            uploaded: 7,
+            downloaded: 0,
+            peers: Vec::new(),
+        };
+        let torrent = TorrentId::from_u64(1 << 32 | number);
+        let (store, looks, path) = (Arc::clone(&self.store), Looks::default(), Some(self.record(number)));
+        SaveJob { torrent, store, path, resume, recorded, occasion, looks }
+    }
+
+    fn member(&self) -> Arc<Membership> {
+        Membership::new(DiskId::default(), Arc::clone(&self.store), &self.inbox)
+    }
+
+    /// Saves, and returns the reports and the number of syncs of a folder.
+    fn save(&self, jobs: Vec<SaveJob>, synced: Result<(), StorageError>) -> (Vec<Saved>, u32) {
+        let (mut batch, mut syncs) = (Batch::default(), 0);
+        jobs.into_iter().for_each(|job| batch.add(job, self.member()));
+        let mut messages = Vec::new();
+        self.inbox.take(&mut messages);
+        let is_report = |message: &NetEvent| matches!(message, NetEvent::Saved(_));
+        assert!(!messages.iter().any(is_report), "nothing is reported before the folder is synced");
+        messages.clear();
+        let members = batch.finish(
+            |folder| {
+                assert_eq!(folder, self.dir.path().join("resume"));
+                syncs += 1;
+                Ok(synced.clone()?)
+            },
+            &self.inbox,
+        );
+        self.inbox.take(&mut messages);
+        drop(members);
+        let saved = messages.into_iter().map(|message| match message {
+            NetEvent::Saved(saved) => *saved,
+            _ => panic!("something else"),
+        });
+        (saved.collect(), syncs)
+    }
+
+    fn save_one(&self, recorded: Option<Arc<Resume>>, occasion: Occasion) -> (Arc<Resume>, u32) {
+        let (mut saved, syncs) = self.save(vec![self.job(1, recorded, occasion)], Ok(()));
+        let saved = saved.pop().unwrap();
+        assert!(saved.error.is_none(), "{:?}", saved.error);
+        (saved.resume, syncs)
+    }
+}
+
+#[test]
+fn save_of_what_is_recorded_writes_nothing() {
+    let rig = Rig::new();
+    let (recorded, syncs) = rig.save_one(None, Occasion::Full);
+    assert_eq!((syncs, Resume::load(&rig.record(1)).unwrap()), (1, Resume::clone(&recorded)));
+    let inode = || std::fs::metadata(rig.record(1)).unwrap().ino();
+    let before = inode();
+    for occasion in [Occasion::Start, Occasion::Pieces, Occasion::Full] {
+        let (again, syncs) = rig.save_one(Some(Arc::clone(&recorded)), occasion);
+        assert_eq!((again == recorded, syncs, inode()), (true, 0, before), "{occasion:?}");
+    }
+    // Other peers are worth a write, but not at a start.
+    let peers = vec![([10, 0, 0, 1], 6881).into()];
+    let other = Arc::new(Resume { peers, ..Resume::clone(&recorded) });
+    let (still, syncs) = rig.save_one(Some(Arc::clone(&other)), Occasion::Start);
+    assert_eq!((still == other, syncs, inode()), (true, 0, before), "the file is as it was");
+    let (now, syncs) = rig.save_one(Some(other), Occasion::Full);
+    assert_eq!((now == recorded, syncs), (true, 1));
+    assert_ne!(inode(), before);
+}
+
+#[test]
+fn save_after_a_check_that_has_recorded_something_compares_with_that() {
+    let rig = Rig::new();
+    let (recorded, _) = rig.save_one(None, Occasion::Full);
+    let job = rig.job(1, Some(Arc::clone(&recorded)), Occasion::Start);
+    let by_check = Arc::new(Resume { own: vec![true], ..Resume::clone(&recorded) });
+    let stamps = rig.store.fingerprint().unwrap();
+    let look = Look { stamps, hashed_bytes: 0, believed_bytes: 0, recorded: Some(by_check) };
+    *job.looks.lock().unwrap() = Some(look);
+    assert_eq!(rig.save(vec![job], Ok(())).1, 1, "the file holds something else now");
+}
+
+#[test]
+fn saves_of_a_batch_share_the_sync_of_their_folder() {
+    let rig = Rig::new();
+    let jobs = || (1..=20).map(|number| rig.job(number, None, Occasion::Full)).collect();
+    let (saved, syncs) = rig.save(jobs(), Ok(()));
+    assert_eq!((saved.len(), syncs), (20, 1));
+    assert!(saved.iter().all(|saved| saved.error.is_none()));
+    assert!((1..=20).all(|number| Resume::load(&rig.record(number)).is_ok()));
+
+    let cause = Arc::new(std::io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error()));
+    let error = StorageError::Io { operation: Operation::Sync, path: "x".into(), cause };
+    let (saved, _) = rig.save(jobs(), Err(error));
+    assert!(saved.iter().all(|saved| matches!(saved.error, Some(SaveError::ResumeData(_)))));
+}
