@@ -148,6 +148,11 @@ impl Calls {
         Self { is_queued: false, unreached: Vec::new(), rendezvous: Vec::new(), exchanged_at: now }
     }
 
+    /// Returns true while the torrent waits for its turn to call, which needs no timer.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.is_queued
+    }
+
     /// The torrent has had its turn, or lost it.
     pub(crate) fn unqueued(&mut self) {
         self.is_queued = false;

@@ -14,7 +14,7 @@ mod plan;
 mod punch_state;
 
 pub(crate) use attempt::{Attempt, Calls, QueuedDial};
-pub(crate) use places::{Place, Places, Victim, for_call, for_caller};
+pub(crate) use places::{Place, Places, SESSION_PACE, Victim, for_call, for_caller};
 pub(crate) use punch_state::PunchState;
 
 use crate::config::{HEAD_START, LONG_HEAD_START, MAX_HALF_OPEN, MAX_HALF_OPEN_OUT, MAX_OWN_ADDRS};
@@ -44,6 +44,8 @@ pub(crate) struct Dialer {
     /// Addresses at which we met ourselves, in whichever torrent. Trackers name us to ourselves in every one of them.
     ours: BTreeSet<SocketAddr>,
     is_out: bool,
+    /// The session has no place for calls, and nothing is tried to make one before.
+    held_until: Option<Instant>,
 }
 
 impl Dialer {
@@ -96,7 +98,9 @@ impl Dialer {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let is_idle = self.queue.is_empty() && self.retries.is_empty();
-        (!is_idle && !self.is_busy()).then(|| self.pace.ready_at())
+        let next =
+            self.held_until.filter(|_| self.retries.is_empty()).unwrap_or_else(|| self.pace.ready_at());
+        (!is_idle && !self.is_busy()).then_some(next)
     }
 
     /// Returns true if the next attempt to this address has to wait. The pace is for the sake of routers: on this machine there is
@@ -124,11 +128,26 @@ impl Dialer {
         self.queue.iter().copied()
     }
 
-    /// Drops the queue, as there is no place for calls, but for `favoured`. The timers of the torrents fill it again.
-    pub(crate) fn clear_queue(&mut self, favoured: Option<TorrentId>) -> Vec<TorrentId> {
-        let dropped = std::mem::take(&mut self.queue);
-        self.queue.extend(favoured);
-        dropped.into_iter().filter(|id| Some(*id) != favoured).collect()
+    /// There is no place for calls: the queue waits for one, and is looked at then. Until that time nothing is tried to make
+    /// one.
+    pub(crate) fn hold_until(&mut self, at: Instant) {
+        self.held_until = Some(at);
+    }
+
+    /// There is a place again.
+    pub(crate) fn go_on(&mut self) {
+        self.held_until = None;
+    }
+
+    /// Returns true while nothing is tried to make a place.
+    pub(crate) fn is_held(&self, now: Instant) -> bool {
+        self.held_until.is_some_and(|at| at > now)
+    }
+
+    /// Puts a torrent that waits at the head of the queue.
+    pub(crate) fn promote(&mut self, id: TorrentId) {
+        self.queue.retain(|waiting| *waiting != id);
+        self.queue.push_front(id);
     }
 
     /// The torrent whose turn it is to call.

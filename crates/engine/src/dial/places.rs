@@ -25,7 +25,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 const STARVING_PACE: Duration = Duration::from_secs(5);
 const PACE: Duration = Duration::from_secs(60);
 /// Between two places that the session moves from one torrent to another.
-const SESSION_PACE: Duration = Duration::from_secs(1);
+pub(crate) const SESSION_PACE: Duration = Duration::from_secs(1);
 /// Between two peers of a full session that leave for a stranger.
 const STRANGER_PACE: Duration = Duration::from_secs(5);
 /// How long after a torrent had someone to call places are kept free for calls.

@@ -2,8 +2,9 @@
 
 use super::Router;
 use crate::Refused;
+use crate::config::CHOKE_ROUND;
 use crate::dial::holepunch::{self, Means};
-use crate::dial::{Place, Victim};
+use crate::dial::{Place, SESSION_PACE, Victim};
 use crate::discovery::known::{Capabilities, Origin};
 use crate::event::CloseCause;
 use crate::ids::{PeerKey, TorrentId};
@@ -94,7 +95,9 @@ impl Router<'_> {
                 self.dialer.call_again(&mut self.cx, queued, is_banned, torrent, self.peers);
             }
         }
-        if self.peers.len() >= self.cx.config.max_peers {
+        if self.peers.len() < self.cx.config.max_peers {
+            self.dialer.go_on();
+        } else if self.dialer.first().is_some() && !self.dialer.is_held(self.cx.now) {
             self.move_place();
         }
         while !self.dialer.is_busy()
@@ -110,19 +113,17 @@ impl Router<'_> {
         }
     }
 
-    /// Gives a place of another torrent to a download that waits for one, and drops the queue of the others.
+    /// Gives a place of another torrent to a download that waits for one, if that is due. The others wait for a place to become
+    /// free.
     fn move_place(&mut self) {
         let most = self.cx.config.max_peers;
         let waiting = self.dialer.waiting();
         let moved = self.places.move_place(self.cx.now, most, waiting, self.torrents, self.peers);
-        if let Some((_, key)) = moved {
+        if let Some((id, key)) = moved {
             self.make_place(key);
+            self.dialer.promote(id);
         }
-        for id in self.dialer.clear_queue(moved.map(|(id, _)| id)) {
-            if let Some(torrent) = self.torrents.get_mut(id) {
-                torrent.calls_mut().unqueued();
-            }
-        }
+        self.dialer.hold_until(self.cx.now + if moved.is_some() { SESSION_PACE } else { CHOKE_ROUND });
     }
 
     /// Calls the next address of a torrent.

@@ -212,7 +212,7 @@ fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant> {
     let later = |due| if due > cx.now { due } else { cx.now + CHOKE_ROUND };
     let next = [
         torrent.trackers().announcer().poll_timeout().filter(|_| is_open && !cx.is_ending),
-        torrent.known().next_due().filter(|_| wants_more).map(later),
+        torrent.known().next_due().filter(|_| wants_more && !torrent.calls().is_queued()).map(later),
         torrent.exchange().choke_at().filter(|_| torrent.is_active()),
     ];
     next.into_iter().flatten().min()

@@ -381,3 +381,36 @@ fn who_began_plainly_where_that_is_not_allowed_is_called_back_encrypted() {
     called_plainly(&mut caller, at(3, 5557), Transport::Tcp);
     assert_eq!(caller.call().addr, at(3, 6881));
 }
+
+/// Hundreds of torrents have somebody to call, and the session has no place left.
+#[test]
+fn torrents_of_a_full_session_wait_for_a_place_without_a_timer_each() {
+    let config =
+        Config { max_peers: 1, local_discovery: false, ..Config::new(PeerId::from_random([0; 12]), 6881) };
+    let mut rig = Rig::new(Instant::from_micros(1_000_000), config, 1);
+    for number in 0..500_u16 {
+        let mut hash = [7; 20];
+        hash[..2].copy_from_slice(&number.to_be_bytes());
+        let info_hashes = ztor_metainfo::InfoHashes::V1(ztor_metainfo::InfoHashV1::new(hash));
+        let peers = vec![at(number as u8, number + 1)];
+        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None };
+        rig.engine.add_magnet(rig.now, &add).unwrap();
+    }
+    rig.settle();
+    assert_eq!(rig.out.connects.len(), 1, "there is one place");
+    let called = rig.out.connects[0].peer;
+    rig.handle(Event::Connected { peer: called });
+    rig.settle();
+    rig.engine.status_changes(rig.now);
+    let until = rig.now + Duration::from_secs(15);
+    while let Some(next) = rig.engine.poll_timeout().filter(|next| *next <= until) {
+        rig.now = rig.now.max(next);
+        rig.settle();
+    }
+    let changed = rig.engine.status_changes(rig.now).len();
+    assert!(changed < 10, "{changed} torrents were looked at, and nothing happened");
+    assert_eq!(rig.out.connects.len(), 1);
+    rig.handle(Event::Closed { peer: called, cause: CloseCause::Remote });
+    rig.settle();
+    assert_eq!(rig.out.connects.len(), 2, "the next is called as soon as there is a place");
+}
