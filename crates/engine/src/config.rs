@@ -149,8 +149,10 @@ pub(crate) const MAX_UPLOAD_AHEAD: u64 = 4 * 1024 * 1024;
 /// second they are again.
 pub(crate) const DISK_HIGH_WATER: u64 = 8 * 1024 * 1024;
 pub(crate) const DISK_LOW_WATER: u64 = 4 * 1024 * 1024;
-/// Known addresses per torrent.
+/// Known addresses of a torrent, of all torrents together, and what each may have however many there are.
 pub(crate) const MAX_KNOWN_PEERS: usize = 3000;
+pub(crate) const MAX_KNOWN_IN_ALL: usize = 1_000_000;
+pub(crate) const MIN_KNOWN_PEERS: usize = 100;
 /// Blocks nobody asked for, after which a peer is sent away.
 pub(crate) const MAX_UNASKED_BLOCKS: u32 = 128;
 /// Bounds of how long a block may take.

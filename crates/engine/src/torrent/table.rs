@@ -2,6 +2,7 @@
 
 use super::Torrent;
 use super::swarms::Swarms;
+use crate::config::{MAX_KNOWN_IN_ALL, MAX_KNOWN_PEERS, MIN_KNOWN_PEERS};
 use crate::discovery::known::OwnAddrs;
 use crate::event::{AddMagnet, AddTorrent};
 use crate::ids::TorrentId;
@@ -18,6 +19,14 @@ pub(crate) struct Torrents {
     swarms: Swarms,
     /// Our addresses, as the world sees them.
     own_addrs: OwnAddrs,
+    /// Addresses that each torrent may know; 0 before the first torrent.
+    known_limit: usize,
+}
+
+/// Addresses that each of so many torrents may know: so many in all, and a few for each at least.
+fn known_limit(torrents: usize) -> usize {
+    // In steps, so that not every torrent that comes or goes changes all others.
+    (MAX_KNOWN_IN_ALL / torrents.next_power_of_two()).clamp(MIN_KNOWN_PEERS, MAX_KNOWN_PEERS)
 }
 
 impl Torrents {
@@ -30,6 +39,7 @@ impl Torrents {
         let own = self.own_addrs;
         let id = self.map.insert_with_key(|id| Torrent::new(now, id, add, own, rng));
         self.add_swarms(id, &add.meta.info_hashes);
+        self.share_known(id);
         id
     }
 
@@ -43,12 +53,23 @@ impl Torrents {
         let own = self.own_addrs;
         let id = self.map.insert_with_key(|id| Torrent::magnet(now, id, add, own, rng));
         self.add_swarms(id, hashes);
+        self.share_known(id);
         id
     }
 
     /// Adds swarms that turned out to be of a torrent.
     pub(crate) fn add_swarms(&mut self, id: TorrentId, hashes: &InfoHashes) {
         hashes.swarm_ids().for_each(|swarm| self.swarms.insert(swarm, id));
+    }
+
+    /// Shares the addresses that may be known among the torrents, of which this one is new.
+    fn share_known(&mut self, new: TorrentId) {
+        let limit = known_limit(self.map.len());
+        if limit != std::mem::replace(&mut self.known_limit, limit) {
+            self.map.values_mut().for_each(|torrent| torrent.known_mut().set_limit(limit));
+        } else if let Some(torrent) = self.map.get_mut(new) {
+            torrent.known_mut().set_limit(limit);
+        }
     }
 
     pub(crate) fn remove(&mut self, id: TorrentId) -> Option<Torrent> {

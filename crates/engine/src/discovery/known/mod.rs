@@ -5,7 +5,6 @@ mod shares;
 
 pub(crate) use origin::Origin;
 
-use crate::config::MAX_KNOWN_PEERS;
 use crate::transport::Transport;
 use fastrand::Rng;
 use origin::{Rank, Teller};
@@ -206,11 +205,21 @@ impl KnownPeers {
         self.schedule(addr, due, rng);
     }
 
+    /// Changes the bound of the list. Addresses beyond it leave, the least worth first; those given by hand stay.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.shares.set_limit(limit);
+        while self.peers.len() > limit
+            && let Some(addr) = Rank::ALL.into_iter().rev().find_map(|rank| self.shares.first_to_leave(rank))
+        {
+            self.forget(addr);
+        }
+    }
+
     /// Makes place for another address of a rank, if there is none. False if all others are worth more.
     fn make_place(&mut self, rank: Rank) -> bool {
         let victim = if rank != Rank::Kept && self.shares.is_full(rank) {
             self.shares.first_to_leave(rank)
-        } else if self.peers.len() >= MAX_KNOWN_PEERS {
+        } else if self.peers.len() >= self.shares.limit() {
             let no_better = Rank::ALL.into_iter().rev().take_while(|of| *of >= rank);
             no_better.filter_map(|of| self.shares.first_to_leave(of)).next()
         } else {
@@ -222,7 +231,7 @@ impl KnownPeers {
 
     /// Returns true if no more may be given by hand. Those that have worked leave half of the list to them.
     fn is_kept_full(&self, rank: Rank) -> bool {
-        rank == Rank::Kept && self.shares.len(rank) >= 2 * rank.quota()
+        rank == Rank::Kept && self.shares.is_twice_full(rank)
     }
 
     /// Changes an address, and its place in the indexes with it.

@@ -1,10 +1,14 @@
 //! Shares in the list of addresses: who has how much of it, and who leaves first.
 
 use super::origin::{Rank, Teller};
+use crate::config::MAX_KNOWN_PEERS;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use ztor_base::Instant;
+
+/// No quota is smaller than this, however low the bound.
+const LEAST_QUOTA: usize = 8;
 
 /// What an address counts against.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -28,8 +32,10 @@ pub(super) struct Entry {
 }
 
 /// An index over all addresses. Every operation takes logarithmic time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shares {
+    /// Addresses in all, at most. Quotas are parts of it.
+    limit: usize,
     lens: BTreeMap<Rank, usize>,
     of_teller: BTreeMap<(Rank, Teller), usize>,
     /// The same, to find the teller with the most.
@@ -37,7 +43,34 @@ pub(super) struct Shares {
     leaving: BTreeSet<(Rank, Charge, Reverse<Instant>, SocketAddr)>,
 }
 
+impl Default for Shares {
+    fn default() -> Self {
+        Self {
+            limit: MAX_KNOWN_PEERS,
+            lens: BTreeMap::new(),
+            of_teller: BTreeMap::new(),
+            by_count: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+        }
+    }
+}
+
 impl Shares {
+    /// Addresses in all, at most.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Changes the bound, and all quotas with it.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// A part of a quota, as the bound is a part of the greatest.
+    fn part(&self, quota: usize) -> usize {
+        (quota * self.limit / MAX_KNOWN_PEERS).max(quota.min(LEAST_QUOTA))
+    }
+
     pub(super) fn insert(&mut self, addr: SocketAddr, entry: Entry) {
         *self.lens.entry(entry.rank).or_default() += 1;
         if let Charge::Teller(teller) = entry.charge {
@@ -72,11 +105,16 @@ impl Shares {
 
     /// Returns true if a teller may name another address of this rank.
     pub(super) fn admits(&self, rank: Rank, teller: Teller) -> bool {
-        self.of_teller.get(&(rank, teller)).is_none_or(|count| *count < rank.quota_of_teller())
+        self.of_teller.get(&(rank, teller)).is_none_or(|count| *count < self.part(rank.quota_of_teller()))
     }
 
     pub(super) fn is_full(&self, rank: Rank) -> bool {
-        self.lens.get(&rank).is_some_and(|len| *len >= rank.quota())
+        self.len(rank) >= self.part(rank.quota())
+    }
+
+    /// Returns true if a rank has twice its quota.
+    pub(super) fn is_twice_full(&self, rank: Rank) -> bool {
+        self.len(rank) >= 2 * self.part(rank.quota())
     }
 
     pub(super) fn len(&self, rank: Rank) -> usize {

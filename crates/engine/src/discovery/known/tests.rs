@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::MAX_KNOWN_PEERS;
 
 const TELLER: Host = Host::V4([198, 51, 100, 1]);
 
@@ -236,4 +237,18 @@ fn a_meeting_that_came_to_nothing_is_no_failure() {
         known.missed(at(1), addr(1), &mut rng);
     }
     assert_eq!(known.take_due(at(20), false), Some(addr(1)));
+}
+
+#[test]
+fn lower_limit_lets_the_least_worth_leave_and_scales_quotas() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    (0..200).for_each(|n| known.add(at(0), addr(n), Origin::Tracker(0), None, &mut rng));
+    (200..400).for_each(|n| known.add(at(0), addr(n), Origin::Pex(TELLER), None, &mut rng));
+    known.add(at(0), addr(1000), Origin::Hand, None, &mut rng);
+    known.set_limit(100);
+    assert_eq!(known.len(), 100);
+    assert!(known.contains(addr(1000)));
+    assert!((200..400).all(|n| !known.contains(addr(n))), "what peers say leaves first");
+    (400..600).for_each(|n| known.add(at(0), addr(n), Origin::Pex(teller(2)), None, &mut rng));
+    assert_eq!(known.len(), 100, "trackers are worth more");
 }
