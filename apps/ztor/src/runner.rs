@@ -36,8 +36,10 @@ pub(crate) use torrent::info_hash;
 /// Longest wait for an event before the goal and the display are checked.
 const TICK: Duration = Duration::from_millis(50);
 /// Time for the trackers' answers to `stopped`. With the rest of the end, the program ends within two seconds unless
-/// the disk takes longer.
+/// the disk takes longer, or there are many torrents: each takes a moment more, up to [`MOST_GOODBYES`].
 pub(crate) const GOODBYES: Duration = Duration::from_millis(1500);
+const GOODBYE_EACH: Duration = Duration::from_millis(1);
+const MOST_GOODBYES: Duration = Duration::from_secs(10);
 /// Time for saving before the user is informed of the wait.
 const SOON: Duration = Duration::from_secs(3);
 /// Time for saving in all. Data that is not saved by then is checked again by the next run.
@@ -217,10 +219,12 @@ impl Runner {
     /// Ends the session: sends `stopped` to trackers, saves, and shows the summary of the run.
     pub(crate) fn end(mut self, interrupted: bool) -> Summary {
         self.display.finish();
-        let mut end = self.session.end(GOODBYES, SOON);
+        let torrents = u32::try_from(self.torrents.len()).unwrap_or(u32::MAX);
+        let goodbyes = (GOODBYES + GOODBYE_EACH.saturating_mul(torrents)).min(MOST_GOODBYES);
+        let mut end = self.session.end(goodbyes, SOON.max(goodbyes + GOODBYES));
         if end == End::Unfinished {
             self.warn(None, "waiting for the disk to save what was fetched; Ctrl-C ends at once");
-            end = self.session.end(GOODBYES, SAVING);
+            end = self.session.end(goodbyes, SAVING);
         }
         match end {
             End::Complete => {}
@@ -296,6 +300,14 @@ impl Runner {
                     "a peer says that the description of the torrent has {len} bytes; at most {max} are fetched"
                 );
                 self.warn(Some(torrent), &message);
+            }
+            SessionEvent::Torrent(TorrentEvent::PeerUnreachable { torrent, addr }) => {
+                self.warn(Some(torrent), &format!("the peer {addr} does not answer; trying again"));
+            }
+            SessionEvent::Torrent(TorrentEvent::NoSource(torrent)) => {
+                let message = "nobody to ask for peers: no tracker, no peer is given, and the DHT and the local \
+                               network may not be asked; give a peer with --peer";
+                self.warn(Some(torrent), message);
             }
             SessionEvent::PeerNotFound { torrent, peer, message } => {
                 self.warn(Some(torrent), &format!("the peer {peer} is not found: {message}"));

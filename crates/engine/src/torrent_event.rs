@@ -3,6 +3,7 @@
 use crate::bans::Author;
 use crate::event::DiskFault;
 use crate::ids::TorrentId;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_base::Duration;
 use ztor_metainfo::Metainfo;
@@ -73,6 +74,16 @@ pub enum TorrentEvent {
         /// How long the ban lasts, unless [`Command::LiftBan`](crate::Command::LiftBan) ends it.
         ends_in: Duration,
     },
+    /// A peer that was given by hand does not answer, or hangs up. Reported once; it is tried again.
+    PeerUnreachable {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The address of the peer.
+        addr: SocketAddr,
+    },
+    /// Nobody can name a peer of the torrent: it has no tracker that can be asked, no address was given, and neither the DHT
+    /// nor the local network is asked. Reported once.
+    NoSource(TorrentId),
     /// A tracker failed or warned.
     Tracker {
         /// The torrent.

@@ -181,6 +181,11 @@ impl Announcer {
         unusable
     }
 
+    /// Returns true if there is a tracker that can be asked.
+    pub fn has_usable(&self) -> bool {
+        self.trackers.iter().any(|tracker| tracker.status.state != TrackerState::NotSupported)
+    }
+
     /// Whether every tracker is announced to from now on, instead of one that works of every tier that is asked.
     pub fn set_all(&mut self, all: bool) {
         self.changed |= self.all != all;

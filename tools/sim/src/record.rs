@@ -162,5 +162,7 @@ fn numbers_of_event(event: &TorrentEvent) -> [u64; 3] {
         TorrentEvent::Banned { author, ends_in, .. } => [8, number_of_author(*author), ends_in.as_secs()],
         TorrentEvent::Tracker { is_error, .. } => [9, u64::from(*is_error), 0],
         TorrentEvent::MetadataTooLong { len, .. } => [10, u64::from(*len), 0],
+        TorrentEvent::PeerUnreachable { addr, .. } => [11, number_of(*addr), 0],
+        TorrentEvent::NoSource(_) => [12, 0, 0],
     }
 }

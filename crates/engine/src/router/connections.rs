@@ -234,7 +234,12 @@ fn note_end(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &Peer, cause: CloseCau
         known.missed(now, addr, rng);
     } else {
         known.gone(now, addr, has_failed, rng);
+        if has_failed && known.is_first_failure_of_given(addr) {
+            let id = torrent.id();
+            cx.out.events.push(TorrentEvent::PeerUnreachable { torrent: id, addr });
+        }
     }
+    let known = torrent.known_mut();
     if attempt.is_double() {
         known.put_off(now, addr, rng);
     }

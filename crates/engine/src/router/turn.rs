@@ -11,6 +11,7 @@ use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::peer::{ConnState, Peer};
 use crate::quota::{Flow, Quota};
 use crate::torrent::Torrent;
+use crate::torrent_event::TorrentEvent;
 use ztor_base::{Duration, Instant};
 use ztor_wire::Message;
 
@@ -106,6 +107,12 @@ impl Router<'_> {
             || peers.of(torrent.peers()).any(|peer| peer.trade().interesting() > 0);
         let starving_at = torrent.trackers_mut().update_starvation(cx.now, is_fed);
         self.trackers.announce_due(cx, torrent);
+        let has_others = !torrent.peers().is_empty()
+            || torrent.known().len() > 0
+            || (!torrent.is_private() && (cx.has_dht || cx.config.local_discovery));
+        if !is_fed && torrent.trackers_mut().take_loneliness(has_others) {
+            cx.out.events.push(TorrentEvent::NoSource(torrent.id()));
+        }
         let (victim, place_at) = for_call(cx, torrent, peers);
         let own_at = match victim {
             Some(key) => {

@@ -107,3 +107,49 @@ fn what_a_tracker_repeats_of_its_url_is_not_shown() {
         assert!(!shown.iter().any(|text| text.contains(SECRET)), "{shown:?}");
     }
 }
+
+#[test]
+fn whatever_makes_a_torrent_unreachable_is_told_once() {
+    let config = Config { local_discovery: false, ..Config::new(PeerId::from_random([1; 12]), 6881) };
+    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+    let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20]));
+    let given: SocketAddr = "192.0.2.7:1".parse().unwrap();
+    let add = AddMagnet { info_hashes, trackers: Vec::new(), peers: Vec::new(), known: None };
+    let id = rig.engine.add_magnet(rig.now, &add).unwrap();
+    rig.settle();
+    assert!(rig.out.events.contains(&TorrentEvent::NoSource(id)));
+    rig.handle(Event::Command(Command::AddPeers { torrent: id, addrs: vec![given] }));
+    for _ in 0..200 {
+        rig.settle();
+        for connect in std::mem::take(&mut rig.out.connects) {
+            rig.handle(Event::Closed { peer: connect.peer, cause: CloseCause::Remote });
+        }
+        rig.now += Duration::from_secs(5);
+    }
+    let told = |wanted: &TorrentEvent| rig.out.events.iter().filter(|event| *event == wanted).count();
+    assert_eq!(told(&TorrentEvent::NoSource(id)), 1);
+    assert_eq!(told(&TorrentEvent::PeerUnreachable { torrent: id, addr: given }), 1);
+}
+
+#[test]
+fn name_that_is_not_found_is_told_once_for_all_torrents() {
+    let (mut rig, _) = announcing("http://tracker.example/announce");
+    for number in 2..100_u8 {
+        let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([number; 20]));
+        let trackers = vec![vec!["http://tracker.example/announce".to_owned()]];
+        let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+        rig.engine.add_magnet(rig.now, &add).unwrap();
+    }
+    for _ in 0..100 {
+        rig.settle();
+        for lookup in std::mem::take(&mut rig.out.resolves) {
+            let result = Err("its name cannot be looked up".to_owned());
+            rig.handle(Event::Resolved { id: lookup.id, result });
+        }
+        rig.now += Duration::from_secs(10);
+    }
+    let failed = |event: &&TorrentEvent| matches!(event, TorrentEvent::Tracker { is_error: true, .. });
+    assert_eq!(rig.out.events.iter().filter(failed).count(), 1);
+    let status = rig.engine.status(rig.now);
+    assert!(status.iter().all(|torrent| torrent.trackers[0].message.is_some()), "the status of each says it");
+}

@@ -78,8 +78,8 @@ pub(super) enum Next {
     LookUp { host: HostId, name: String },
     /// Send an announce, in [parts](Hosts::sent).
     Send { host: HostId, addresses: Addresses, ask: Ask },
-    /// The host does not answer.
-    GiveUp { ask: Ask, error: TrackerError, retry_at: Instant },
+    /// The host does not answer; `is_news`: nobody was told since it last did.
+    GiveUp { ask: Ask, error: TrackerError, retry_at: Instant, is_news: bool },
 }
 
 /// How a request ended.
@@ -188,11 +188,12 @@ impl Hosts {
                     continue;
                 }
                 let error = host.error.clone();
+                let is_news = host.take_news();
                 let ask = self.pop(id)?;
                 // Not all of them in the same moment.
                 let spread = until.since(now).min(MAX_SPREAD);
                 let retry_at = until + Duration::from_micros(rng.u64(..=spread.as_micros() as u64));
-                return Some(Next::GiveUp { ask, error, retry_at });
+                return Some(Next::GiveUp { ask, error, retry_at, is_news });
             }
             match host.names {
                 Names::Known { until, addresses } if until > now => {
@@ -289,14 +290,25 @@ impl Hosts {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Gives up hosts that were asked and have said nothing.
-    pub(super) fn handle_timeout(&mut self, now: Instant, rng: &mut Rng) {
+    /// Gives up hosts that were asked and have said nothing. Returns the requests that are under way there over UDP: they are
+    /// given up as well.
+    pub(super) fn handle_timeout(&mut self, now: Instant, rng: &mut Rng) -> Vec<RequestId> {
+        let mut given_up = Vec::new();
         while let Some(&(at, id)) = self.deadlines.first()
             && at <= now
         {
             let is_out = self.is_out;
-            self.change(id, |host| host.fail(now, TrackerError::Timeout, is_out, rng));
+            self.change(id, |host| {
+                host.fail(now, TrackerError::Timeout, is_out, rng);
+                given_up.extend(host.datagrams());
+            });
         }
+        given_up
+    }
+
+    /// Returns true if nobody was told that a host does not answer, since it last did; from then on somebody was.
+    pub(super) fn take_news(&mut self, id: HostId) -> bool {
+        self.hosts.get_mut(&id).is_none_or(Host::take_news)
     }
 
     fn id(&mut self, origin: Origin) -> HostId {

@@ -15,6 +15,7 @@ use crate::torrent::{Torrent, Torrents};
 use crate::torrent_event::TorrentEvent;
 use fastrand::Rng;
 use hosts::{Ask, Class, Goodbye, HostId, Hosts, Next, Outcome};
+use replies::event;
 use rounds::{Part, Rounds};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -161,10 +162,13 @@ impl Trackers {
                     // Where nothing may be sent to, nobody has heard of us: there is nothing to say.
                     self.send(cx, sending).ok();
                 }
-                Next::GiveUp { ask: Ask::Announce { torrent, tracker }, error, retry_at } => {
+                Next::GiveUp { ask: Ask::Announce { torrent, tracker }, error, retry_at, is_news } => {
                     if let Some(torrent) = torrents.get_mut(torrent) {
                         let announcer = torrent.trackers_mut().announcer_mut();
                         announcer.on_unreachable(tracker, &error, retry_at);
+                        if is_news {
+                            cx.out.events.push(event(torrent, tracker, &error.to_string(), true));
+                        }
                         cx.dirty.mark_torrent(torrent.id());
                     }
                 }
@@ -257,7 +261,11 @@ impl Trackers {
         self.hosts.set_out(cx.network.is_out());
         self.udp.handle_timeout(cx.now);
         self.drain_udp(cx, torrents);
-        self.hosts.handle_timeout(cx.now, cx.rng);
+        for request in self.hosts.handle_timeout(cx.now, cx.rng) {
+            self.udp.cancel(request.0);
+            let from = self.rounds.get(request).and_then(|(part, _)| part.to);
+            self.on_reply(cx, torrents, (request, from), Err(TrackerError::Timeout));
+        }
     }
 
     /// Hands over datagrams that wait to be sent.

@@ -14,11 +14,13 @@ pub(crate) struct TorrentTrackers {
     announcer: Announcer,
     /// Since when no peer has had anything that is missing.
     no_source_since: Option<Instant>,
+    /// It was told that nobody can name a peer.
+    is_told_lonely: bool,
 }
 
 impl TorrentTrackers {
     pub(crate) fn new(tiers: Vec<Vec<String>>, rng: &mut Rng) -> Self {
-        Self { announcer: Announcer::new(tiers, rng), no_source_since: None }
+        Self { announcer: Announcer::new(tiers, rng), no_source_since: None, is_told_lonely: false }
     }
 
     pub(crate) fn announcer(&self) -> &Announcer {
@@ -27,6 +29,12 @@ impl TorrentTrackers {
 
     pub(crate) fn announcer_mut(&mut self) -> &mut Announcer {
         &mut self.announcer
+    }
+
+    /// Returns true once if nobody can name a peer; `has_others`: there are other sources than trackers.
+    pub(crate) fn take_loneliness(&mut self, has_others: bool) -> bool {
+        let is_lonely = !has_others && !self.announcer.has_usable();
+        is_lonely && !std::mem::replace(&mut self.is_told_lonely, true)
     }
 
     /// Notes whether the torrent has a source of what is missing. Returns when it is starving, if it has none.

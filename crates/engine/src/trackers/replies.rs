@@ -57,7 +57,7 @@ impl Trackers {
     }
 
     /// Takes the outcome of one part of an announce, from the server at `from`.
-    fn on_reply(
+    pub(super) fn on_reply(
         &mut self,
         cx: &mut Cx<'_>,
         torrents: &mut Torrents,
@@ -114,7 +114,7 @@ impl Trackers {
     }
 
     /// An announce that went to this host, at this time, has failed in all its parts. What is wrong is told once, and not each
-    /// time.
+    /// time; that a host does not answer once for all torrents.
     pub(super) fn fail(
         &mut self,
         cx: &mut Cx<'_>,
@@ -125,15 +125,17 @@ impl Trackers {
     ) {
         let before = message_of(torrent, tracker);
         let announcer = torrent.trackers_mut().announcer_mut();
+        let mut is_news = true;
         match sent.filter(|_| is_unanswered(error)) {
             Some((host, sent_at)) => {
+                is_news = self.hosts.take_news(host);
                 let fails = announcer.status().find(|status| status.id == tracker).map_or(0, |s| s.fails);
                 let retry_at = self.hosts.retry_at(cx.now, host, sent_at, fails + 1);
                 announcer.on_unreachable(tracker, error, retry_at);
             }
             None => announcer.on_error(cx.now, tracker, error),
         }
-        if message_of(torrent, tracker) != before {
+        if is_news && message_of(torrent, tracker) != before {
             cx.out.events.push(event(torrent, tracker, &error.to_string(), true));
         }
     }
@@ -164,7 +166,8 @@ fn message_of(torrent: &Torrent, tracker: TrackerId) -> Option<String> {
     statuses.find(|status| status.id == tracker)?.message.clone()
 }
 
-fn event(torrent: &Torrent, tracker: TrackerId, message: &str, is_error: bool) -> TorrentEvent {
+/// What is wrong with a tracker, without secrets.
+pub(super) fn event(torrent: &Torrent, tracker: TrackerId, message: &str, is_error: bool) -> TorrentEvent {
     let status = torrent.trackers().announcer().status().find(|status| status.id == tracker);
     let (shown, url) = status.map_or_else(Default::default, |s| (s.shown_url.clone(), s.url.as_str()));
     let message = ztor_tracker::redact_echo(message, url);

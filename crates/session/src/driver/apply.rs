@@ -154,6 +154,8 @@ impl Driver {
             | TorrentEvent::PieceFailed { .. }
             | TorrentEvent::Banned { .. }
             | TorrentEvent::MetadataTooLong { .. }
+            | TorrentEvent::PeerUnreachable { .. }
+            | TorrentEvent::NoSource(_)
             | TorrentEvent::Tracker { .. } => {}
         }
         self.cx.emit(SessionEvent::Torrent(event));

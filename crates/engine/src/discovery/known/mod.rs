@@ -431,6 +431,13 @@ impl KnownPeers {
         self.schedule(addr, now + wait, rng);
     }
 
+    /// Returns true once for an address given by hand that has failed now.
+    pub(crate) fn is_first_failure_of_given(&self, addr: SocketAddr) -> bool {
+        self.peers.get(&addr).is_some_and(|known| {
+            known.failures == 1 && known.origins & Rank::Kept.bit() != 0 && !known.proved
+        })
+    }
+
     /// The network is back, or another: what failed is tried again now, but for what was given up.
     pub(crate) fn start_over(&mut self, now: Instant, rng: &mut Rng) {
         // One that is put off for longer has not failed.

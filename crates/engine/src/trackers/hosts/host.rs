@@ -51,6 +51,8 @@ pub(super) struct Host {
     /// Since it was last thought to be up.
     answered_at: Option<Instant>,
     has_answered: bool,
+    /// Somebody was told that it does not answer, since it last did.
+    is_told: bool,
     /// Requests that were sent before say nothing of it: the network was another.
     started_over_at: Instant,
     /// Times in a row that it was given up.
@@ -87,6 +89,7 @@ impl Host {
             window: FIRST_WINDOW,
             answered_at: None,
             has_answered: false,
+            is_told: false,
             started_over_at: Instant::ZERO,
             fails: 0,
             family_rests: [None; 2],
@@ -133,6 +136,16 @@ impl Host {
         }
     }
 
+    /// Returns true if nobody was told that it does not answer, since it last did; from then on somebody was.
+    pub(super) fn take_news(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_told, true)
+    }
+
+    /// Requests under way over UDP.
+    pub(super) fn datagrams(&self) -> Vec<RequestId> {
+        if self.is_udp { self.open.keys().copied().collect() } else { Vec::new() }
+    }
+
     pub(super) fn has_answered(&self) -> bool {
         self.has_answered
     }
@@ -169,6 +182,7 @@ impl Host {
         self.state = State::Up;
         self.answered_at = Some(now);
         self.has_answered = true;
+        self.is_told = false;
         self.fails = 0;
     }
 

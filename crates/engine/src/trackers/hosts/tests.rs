@@ -245,7 +245,7 @@ proptest! {
                     done += 1;
                     world.fail(request);
                 },
-                _ => world.hosts.handle_timeout(world.now, &mut world.rng),
+                _ => _ = world.hosts.handle_timeout(world.now, &mut world.rng),
             }
             while let Some(next) = world.next() {
                 match next {
