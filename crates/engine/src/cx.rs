@@ -85,6 +85,10 @@ impl Core {
         &mut self.dirty
     }
 
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
     pub(crate) fn backlog(&self) -> &Backlog {
         &self.backlog
     }

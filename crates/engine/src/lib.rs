@@ -312,6 +312,7 @@ impl Engine {
             self.dialer.poll_timeout(),
             self.dht.as_ref().and_then(DhtDriver::poll_timeout).filter(|_| !is_ending),
             self.lsd.poll_timeout().filter(|_| !is_ending),
+            self.core.network().poll_timeout().filter(|_| !is_ending),
         ];
         next.into_iter().flatten().min().filter(|at| *at < Instant::FAR_FUTURE)
     }

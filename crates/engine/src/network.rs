@@ -10,6 +10,8 @@ use ztor_base::{Duration, Host, Instant};
 const SILENCE: Duration = Duration::from_secs(15);
 /// How many have not. One alone may be gone itself.
 const SILENT: usize = 2;
+/// Between two times that everybody is told where we are. Interfaces may come and go by the second.
+const ANNOUNCE_PACE: Duration = Duration::from_secs(60);
 /// An attempt that fails sooner than this was refused: somebody is there.
 const REFUSAL: Duration = Duration::from_secs(3);
 
@@ -28,6 +30,9 @@ pub(crate) struct Network {
     wide: Reach,
     /// Somebody answers again, and nobody was told yet.
     is_back: bool,
+    /// When everybody is told where we are, and when that was last done.
+    announce_at: Option<Instant>,
+    announced_at: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -94,6 +99,25 @@ impl Network {
         self.wide.is_out
     }
 
+    /// Others may not know where we are: plans to tell them.
+    pub(crate) fn plan_announce(&mut self, now: Instant) {
+        let earliest = self.announced_at.map_or(now, |at| now.max(at + ANNOUNCE_PACE));
+        self.announce_at.get_or_insert(earliest);
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.announce_at
+    }
+
+    /// Returns true once, when everybody is to be told where we are.
+    pub(crate) fn take_announce(&mut self, now: Instant) -> bool {
+        let is_due = self.announce_at.take_if(|at| *at <= now).is_some();
+        if is_due {
+            self.announced_at = Some(now);
+        }
+        is_due
+    }
+
     /// Returns true once, when the network is back.
     pub(crate) fn take_back(&mut self) -> bool {
         std::mem::take(&mut self.is_back)
@@ -140,6 +164,17 @@ mod tests {
             }
             assert!(!network.is_out(), "{second}");
         }
+    }
+
+    #[test]
+    fn announces_of_an_address_that_flaps_keep_a_pace() {
+        let (mut network, mut told) = (Network::default(), 0);
+        for second in 100..700 {
+            network.plan_announce(at(second));
+            told += u32::from(network.take_announce(at(second)));
+        }
+        assert_eq!(told, 10);
+        assert!(network.poll_timeout().is_some_and(|next| next >= at(700)), "the last change is told, too");
     }
 
     #[test]

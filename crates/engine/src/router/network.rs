@@ -21,16 +21,29 @@ impl Router<'_> {
                     }
                 }
                 if slept >= FORGOTTEN_AFTER {
-                    self.announce_again();
+                    self.cx.network.plan_announce(self.cx.now);
                 }
             }
             NetworkChange::Moved => {
                 self.torrents.forget_own_addrs();
                 self.dialer.forget_own_addrs();
-                self.announce_again();
+                self.cx.network.plan_announce(self.cx.now);
             }
         }
         self.start_over();
+    }
+
+    /// Ends a turn: tries again what failed if the network is back, and tells everybody where we are if that is due.
+    pub(super) fn settle_network(&mut self) {
+        if self.cx.is_ending {
+            return;
+        }
+        if self.cx.network.take_back() {
+            self.start_over();
+        }
+        if self.cx.network.take_announce(self.cx.now) {
+            self.announce_again();
+        }
     }
 
     /// Has everybody told where we are, whatever their intervals.
@@ -38,6 +51,7 @@ impl Router<'_> {
         for id in self.torrents.ids() {
             if let Some(torrent) = self.torrents.get_mut(id) {
                 torrent.trackers_mut().announcer_mut().reannounce(self.cx.now);
+                self.cx.dirty.mark_torrent(id);
             }
         }
         self.lsd.start_over(self.cx.now);
@@ -47,7 +61,7 @@ impl Router<'_> {
     }
 
     /// Somebody answers again: what failed is tried again at once.
-    pub(super) fn start_over(&mut self) {
+    fn start_over(&mut self) {
         self.trackers.start_over(self.cx.now);
         let ids: Vec<TorrentId> = self.torrents.ids();
         for id in ids {

@@ -25,9 +25,7 @@ impl Router<'_> {
         self.timers.handle_timeout(self.cx.now, self.cx.dirty);
         self.dialer.set_out(self.cx.network.is_out());
         self.trackers.settle(&mut self.cx, self.torrents);
-        if self.cx.network.take_back() && !self.cx.is_ending {
-            self.start_over();
-        }
+        self.settle_network();
         while let Some(id) = self.cx.dirty.pop_torrent() {
             self.settle_torrent(id);
         }
