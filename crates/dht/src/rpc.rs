@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
-use fastrand::Rng;
-use ztor_base::{Duration, Instant};
+use ztor_base::{Duration, Instant, Nonces};
 
 use crate::addr::Remote;
 use crate::krpc::{Body, Message, Query};
@@ -77,7 +76,7 @@ struct Queued {
 
 #[derive(Debug)]
 pub(crate) struct Rpc {
-    rng: Rng,
+    nonces: Nonces,
     read_only: bool,
     version: [u8; 4],
     /// By transaction id; at most [`MAX_IN_FLIGHT`].
@@ -98,7 +97,7 @@ pub(crate) struct Rpc {
 impl Rpc {
     pub(crate) fn new(seed: u64, read_only: bool, version: [u8; 4]) -> Self {
         Self {
-            rng: Rng::with_seed(seed),
+            nonces: Nonces::with_seed(seed),
             read_only,
             version,
             in_flight: BTreeMap::new(),
@@ -239,7 +238,7 @@ impl Rpc {
     fn send(&mut self, now: Instant, question: Queued) {
         let Queued { to, id, purpose, query } = question;
         let transaction = loop {
-            let transaction = self.rng.u32(..);
+            let transaction = self.nonces.u32();
             if !self.in_flight.contains_key(&transaction) {
                 break transaction;
             }

@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
-use fastrand::Rng;
 use sha1::{Digest, Sha1};
 use slotmap::SlotMap;
-use ztor_base::Instant;
+use ztor_base::{Instant, Nonces};
 
 use crate::conn::{Conn, Context, State, Totals};
 use crate::seq::SeqNr;
@@ -31,7 +30,7 @@ const CLOSING_SHARE: usize = 4;
 #[derive(Debug)]
 pub struct Endpoint {
     config: Config,
-    rng: Rng,
+    nonces: Nonces,
     /// What is added to our clock before others see it (modulo 2³²).
     clock_offset_us: u32,
     conns: SlotMap<ConnKey, Conn>,
@@ -53,11 +52,11 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint without connections. `seed` must be random and secret: what keeps strangers out comes from it.
     pub fn new(now: Instant, config: Config, seed: u64) -> Self {
-        let mut rng = Rng::with_seed(first_u64(derive(seed, "choices")));
+        let mut nonces = Nonces::with_seed(first_u64(derive(seed, "choices")));
         Self {
             config,
-            clock_offset_us: rng.u32(..),
-            rng,
+            clock_offset_us: nonces.u32(),
+            nonces,
             conns: SlotMap::with_key(),
             routes: BTreeMap::new(),
             last_route: None,
@@ -76,7 +75,7 @@ impl Endpoint {
             return Err(ConnectError::Full);
         }
         let recv_id = self.free_id(to).ok_or(ConnectError::Full)?;
-        let syn = SeqNr(self.rng.u16(..));
+        let syn = SeqNr(self.nonces.u16());
         let key = self.insert(now, |key, cx| Conn::connect(key, cx, to, recv_id, syn));
         self.settle(now, key, true);
         Ok(key)
@@ -350,7 +349,7 @@ impl Endpoint {
 
     /// A `conn_id` for packets to us that no other connection with the same address is near to.
     fn free_id(&mut self, to: SocketAddr) -> Option<u16> {
-        (0..ID_TRIES).map(|_| self.rng.u16(..)).find(|id| {
+        (0..ID_TRIES).map(|_| self.nonces.u16()).find(|id| {
             let near = [id.wrapping_sub(1), *id, id.wrapping_add(1)];
             near.iter().all(|id| !self.routes.contains_key(&(to, *id)))
         })

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
-use fastrand::Rng;
 use ztor_base::addr::canonical;
-use ztor_base::{Duration, Instant, SwarmId};
+use ztor_base::{Duration, Instant, Nonces, SwarmId};
 
 use super::codec::{DecodeError, Request, Response};
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, Retry, TrackerError};
@@ -33,7 +32,7 @@ const MAX_DOUBLINGS: u32 = 2;
 /// minute; so the caller's own bound on transactions bounds this.
 #[derive(Debug)]
 pub struct Client {
-    rng: Rng,
+    nonces: Nonces,
     trackers: BTreeMap<SocketAddr, Tracker>,
     tasks: BTreeMap<u64, Task>,
     /// Who waits for the answer to which transaction id.
@@ -108,7 +107,7 @@ impl Client {
     /// `seed` should be random, since transaction ids come from it.
     pub fn new(seed: u64) -> Self {
         Self {
-            rng: Rng::with_seed(seed),
+            nonces: Nonces::with_seed(seed),
             trackers: BTreeMap::new(),
             tasks: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -235,7 +234,7 @@ impl Client {
             }
             match tracker.connecting {
                 None => {
-                    let transaction = fresh_transaction(&mut self.rng, &self.waiting);
+                    let transaction = fresh_transaction(&mut self.nonces, &self.waiting);
                     self.connect(now, to, transaction, 1);
                 }
                 // Whoever asks anew does not wait as long as those who have asked often.
@@ -247,7 +246,7 @@ impl Client {
         tracker.waiting.remove(&token);
         // The same for every try, so that a late answer to an early one is taken too.
         let transaction =
-            old.map_or_else(|| fresh_transaction(&mut self.rng, &self.waiting), |t| t.transaction);
+            old.map_or_else(|| fresh_transaction(&mut self.nonces, &self.waiting), |t| t.transaction);
         let datagram = match &task.what {
             What::Announce { request, url_data } => Request::Announce {
                 connection: connection.id,
@@ -420,9 +419,9 @@ fn wait(first: Duration, count: u32) -> Duration {
     first * (1 << count.saturating_sub(1).min(MAX_DOUBLINGS))
 }
 
-fn fresh_transaction(rng: &mut Rng, taken: &BTreeMap<u32, Waiter>) -> u32 {
+fn fresh_transaction(nonces: &mut Nonces, taken: &BTreeMap<u32, Waiter>) -> u32 {
     loop {
-        let transaction = rng.u32(..);
+        let transaction = nonces.u32();
         if !taken.contains_key(&transaction) {
             return transaction;
         }
