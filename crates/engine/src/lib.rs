@@ -309,7 +309,7 @@ impl Engine {
             self.trackers.poll_timeout(),
             self.core.quota().down().poll_timeout(),
             self.core.quota().up().poll_timeout(),
-            self.dialer.poll_timeout(),
+            self.dialer.poll_timeout().filter(|_| !is_ending),
             self.dht.as_ref().and_then(DhtDriver::poll_timeout).filter(|_| !is_ending),
             self.lsd.poll_timeout().filter(|_| !is_ending),
             self.core.network().poll_timeout().filter(|_| !is_ending),

@@ -12,6 +12,8 @@ const SILENCE: Duration = Duration::from_secs(15);
 const SILENT: usize = 2;
 /// Between two times that everybody is told where we are. Interfaces may come and go by the second.
 const ANNOUNCE_PACE: Duration = Duration::from_secs(60);
+/// Hosts that are remembered for not having answered in an outage.
+const MAX_DISTRUSTED: usize = 4096;
 /// An attempt that fails sooner than this was refused: somebody is there.
 const REFUSAL: Duration = Duration::from_secs(3);
 
@@ -41,6 +43,9 @@ struct Reach {
     heard_at: Option<Instant>,
     /// Those that did not answer since; at most [`SILENT`].
     silent: BTreeSet<Silent>,
+    /// Those that did not answer in an outage. They say nothing of another one before they have answered: they may be the
+    /// ones that are gone. At most [`MAX_DISTRUSTED`].
+    distrusted: BTreeSet<Silent>,
     is_out: bool,
 }
 
@@ -54,11 +59,25 @@ impl Reach {
 
     /// `is_known`: it has answered before. Who never has may well not be there; only while nobody ever has does that count.
     fn unheard(&mut self, now: Instant, who: Silent, is_known: bool) {
-        if self.silent.len() < SILENT && (is_known || self.heard_at.is_none()) {
+        if self.distrusted.contains(&who) || !(is_known || self.heard_at.is_none()) {
+            return;
+        }
+        if self.is_out {
+            self.distrust(who);
+        } else if self.silent.len() < SILENT {
             self.silent.insert(who);
         }
         let heard_at = self.heard_at.unwrap_or(Instant::ZERO);
-        self.is_out |= self.silent.len() >= SILENT && now.since(heard_at) >= SILENCE;
+        if !self.is_out && self.silent.len() >= SILENT && now.since(heard_at) >= SILENCE {
+            self.is_out = true;
+            std::mem::take(&mut self.silent).into_iter().for_each(|who| self.distrust(who));
+        }
+    }
+
+    fn distrust(&mut self, who: Silent) {
+        if self.distrusted.len() < MAX_DISTRUSTED {
+            self.distrusted.insert(who);
+        }
     }
 }
 
@@ -69,7 +88,25 @@ impl Network {
 
     /// Something has come from this address.
     pub(crate) fn heard(&mut self, now: Instant, ip: IpAddr) {
+        let reach = self.reach(ip);
+        if !reach.distrusted.is_empty() {
+            reach.distrusted.remove(&Silent::Host(Host::of(ip)));
+        }
         self.is_back |= self.reach(ip).heard(now);
+    }
+
+    /// The host of this name answers, or its name was found.
+    pub(crate) fn heard_name(&mut self, name: &str) {
+        for reach in [&mut self.wide, &mut self.local] {
+            if !reach.distrusted.is_empty() {
+                reach.distrusted.remove(&Silent::Name(name.to_owned()));
+            }
+        }
+    }
+
+    /// The tracker of this name has not answered at this address.
+    pub(crate) fn unheard_tracker(&mut self, now: Instant, ip: IpAddr, name: &str, is_known: bool) {
+        self.reach(ip).unheard(now, Silent::Name(name.to_owned()), is_known);
     }
 
     /// Nothing has come from this address in time; `is_known`: something has before.
@@ -163,6 +200,20 @@ mod tests {
                 network.heard(at(second), B);
             }
             assert!(!network.is_out(), "{second}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_are_gone_make_no_second_outage() {
+        let mut network = Network::default();
+        network.heard(at(100), A);
+        for second in 120..1000 {
+            network.unheard(at(second), A, true);
+            network.unheard(at(second), B, true);
+            if second % 60 == 0 {
+                network.heard(at(second), IpAddr::from([7, 7, 7, 7]));
+            }
+            assert!(second < 180 || !network.is_out(), "{second}");
         }
     }
 

@@ -3,11 +3,11 @@
 use crate::bind::{Bind, DeviceState};
 use crate::http::Fetcher;
 use crate::inbox::Inbox;
-use crate::interfaces::{Interfaces, Watch};
+use crate::interfaces::{self, Interfaces, Watch};
 use crate::message::NetEvent;
-use crate::names::Names;
+use crate::names::{Addrs, Names};
 use crate::start_error::SetupError;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -23,6 +23,7 @@ pub(crate) struct Control {
     runtime: Runtime,
     fetcher: Fetcher,
     names: Names,
+    bind: Bind,
     inbox: Arc<Inbox<NetEvent>>,
 }
 
@@ -36,7 +37,7 @@ impl Control {
             .map_err(SetupError::of("control runtime"))?;
         let names = Names::default();
         let fetcher = Fetcher::new(bind, &names)?;
-        Ok(Self { runtime, fetcher, names, inbox: Arc::clone(inbox) })
+        Ok(Self { runtime, fetcher, names, bind: bind.clone(), inbox: Arc::clone(inbox) })
     }
 
     /// Watches the interface that everything is bound to, if there is one, and the addresses of this machine.
@@ -44,7 +45,7 @@ impl Control {
         let inbox = Arc::clone(&self.inbox);
         self.runtime.spawn(async move {
             let mut watch = Watch::start();
-            let mut interfaces = Interfaces::look(&bind);
+            let mut interfaces = Interfaces::look(&bind, &Interfaces::default());
             loop {
                 watch.wait().await;
                 if let Some(state) = bind.device().map(DeviceState::look)
@@ -53,7 +54,7 @@ impl Control {
                     device = state.clone();
                     inbox.push(NetEvent::Device(state));
                 }
-                let now = Interfaces::look(&bind);
+                let now = Interfaces::look(&bind, &interfaces);
                 if let Some(moved) = now.since(&interfaces) {
                     inbox.push(NetEvent::Moved(moved));
                 }
@@ -76,9 +77,15 @@ impl Control {
 
     /// Looks up the host of a tracker.
     pub(crate) fn resolve(&self, request: Resolve) {
-        let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
+        let (names, bind, inbox) = (self.names.clone(), self.bind.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
-            let result = names.look_up(&request.host).await.map(|addrs| addrs.to_vec());
+            // Requests over a family without a way out would wait for nothing.
+            let reachable = |addrs: Addrs| {
+                let has_both = addrs.iter().any(IpAddr::is_ipv4) && addrs.iter().any(IpAddr::is_ipv6);
+                let leads = |ip: &IpAddr| !has_both || ip.is_ipv4() || interfaces::has_way(&bind, true);
+                addrs.iter().copied().filter(leads).collect()
+            };
+            let result = names.look_up(&request.host).await.map(reachable);
             inbox.push(NetEvent::Resolved { id: request.id, result });
         });
     }

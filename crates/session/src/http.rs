@@ -182,7 +182,10 @@ impl Fetcher {
         url: &str,
         family: Option<IpFamily>,
     ) -> Result<Fetched, FetchError> {
-        self.get_within(url, MAX_TRACKER_REPLY, Asker::Torrent(family)).await
+        // Redirects and all: whoever has a place has it no longer than this.
+        let whole = self.get_within(url, MAX_TRACKER_REPLY, Asker::Torrent(family));
+        let late = || FetchError::Network("no answer in time".into());
+        tokio::time::timeout(WHOLE_TIMEOUT, whole).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Status and body of a URL that a torrent or a link names; at most `max_len` bytes of body. Follows redirects.

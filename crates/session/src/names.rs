@@ -65,16 +65,21 @@ impl Names {
             return Ok([ip].into());
         }
         let slot = self.slot(name);
-        let mut entry = slot.lock().await;
+        let mut entry = slot.lock_owned().await;
         if let Some(Entry { until, result }) = entry.as_ref()
             && *until > Instant::now()
         {
             return result.clone();
         }
-        let result = self.ask(name).await;
-        let life = if result.is_ok() { LIFE } else { FAILURE_LIFE };
-        *entry = Some(Entry { until: Instant::now() + life, result: result.clone() });
-        result
+        // Goes on if nobody waits for it any more: whoever asks next finds the result, and does not ask again.
+        let (names, name) = (self.clone(), name.to_owned());
+        let asked = tokio::spawn(async move {
+            let result = names.ask(&name).await;
+            let life = if result.is_ok() { LIFE } else { FAILURE_LIFE };
+            *entry = Some(Entry { until: Instant::now() + life, result: result.clone() });
+            result
+        });
+        asked.await.unwrap_or_else(|_| Err("its name cannot be looked up".into()))
     }
 
     async fn ask(&self, name: &str) -> Result<Addrs, String> {

@@ -263,7 +263,8 @@ impl Announcer {
     /// Our address has changed: every tracker that knows of us hears so now, whatever its interval.
     pub fn reannounce(&mut self, now: Instant) {
         for tracker in self.trackers.iter_mut().filter(|t| t.outstanding.is_none()) {
-            if tracker.status.state.may_be_asked() {
+            let knows_us = tracker.started || tracker.is_unreachable;
+            if knows_us && tracker.status.state.may_be_asked() {
                 (tracker.next, tracker.earliest) = (now, now);
                 tracker.status.next_announce = Some(now);
             }

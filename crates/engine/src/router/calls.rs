@@ -35,6 +35,7 @@ impl Router<'_> {
                 self.places.send_away(key);
             }
         }
+        self.cx.network.heard(now, addr.ip());
         let key = self.peers.insert_incoming(now, addr, transport);
         self.cx.dirty.mark_peer(key);
         Ok(key)
@@ -101,6 +102,7 @@ impl Router<'_> {
             self.move_place();
         }
         while !self.dialer.is_busy()
+            && !self.cx.is_ending
             && self.peers.len() < self.cx.config.max_peers
             && let Some(id) = self.dialer.first()
         {

@@ -84,7 +84,9 @@ impl<'a> Router<'a> {
     fn on_datagram(&mut self, from: SocketAddr, data: &[u8]) {
         let now = self.cx.now;
         let dht = self.dht.as_mut().filter(|_| data.first() == Some(&b'd'));
-        if !dht.is_some_and(|dht| dht.handle(now, from, data)) {
+        if dht.is_some_and(|dht| dht.handle(now, from, data)) {
+            self.cx.network.heard(now, from.ip());
+        } else {
             self.trackers.handle_datagram(&mut self.cx, self.torrents, from, data);
         }
     }

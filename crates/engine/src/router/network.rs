@@ -30,7 +30,6 @@ impl Router<'_> {
                 self.cx.network.plan_announce(self.cx.now);
             }
         }
-        self.start_over();
     }
 
     /// Ends a turn: tries again what failed if the network is back, and tells everybody where we are if that is due.
@@ -43,6 +42,7 @@ impl Router<'_> {
         }
         if self.cx.network.take_announce(self.cx.now) {
             self.announce_again();
+            self.start_over();
         }
     }
 

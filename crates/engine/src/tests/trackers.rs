@@ -153,3 +153,51 @@ fn name_that_is_not_found_is_told_once_for_all_torrents() {
     let status = rig.engine.status(rig.now);
     assert!(status.iter().all(|torrent| torrent.trackers[0].message.is_some()), "the status of each says it");
 }
+
+/// A name that a filter leads to this machine is nothing to wait for.
+#[test]
+fn next_tracker_is_asked_when_one_cannot_be_sent_to() {
+    let config = Config { local_discovery: false, ..Config::new(PeerId::from_random([1; 12]), 6881) };
+    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+    let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20]));
+    let trackers = ["udp://sinkholed.example:80/", "http://alive.example/announce"];
+    let trackers = trackers.map(|url| vec![url.to_owned()]).to_vec();
+    let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+    rig.engine.add_magnet(rig.now, &add).unwrap();
+    rig.settle();
+    rig.answer_lookups([0, 0, 0, 0].into());
+    let until = rig.now + Duration::from_secs(5);
+    while let Some(next) = rig.engine.poll_timeout().filter(|next| *next <= until) {
+        rig.now = rig.now.max(next);
+        rig.settle();
+        rig.answer_lookups([192, 0, 2, 1].into());
+    }
+    assert_eq!(rig.out.https.len(), 1, "without any other event");
+}
+
+/// Thousands of torrents have one tracker, and it is dead.
+#[test]
+fn dead_udp_tracker_is_asked_less_and_less() {
+    let config = Config { local_discovery: false, ..Config::new(PeerId::from_random([1; 12]), 6881) };
+    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+    for number in 0..200_u8 {
+        let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([number; 20]));
+        let trackers = vec![vec!["udp://dead.example:80/announce".to_owned()]];
+        let add = AddMagnet { info_hashes, trackers, peers: Vec::new(), known: None };
+        rig.engine.add_magnet(rig.now, &add).unwrap();
+    }
+    rig.settle();
+    let mut sent = Vec::new();
+    for hour in 1..=3 {
+        let until = Instant::from_micros(hour * 3_600_000_000);
+        let mut datagrams = 0;
+        while let Some(next) = rig.engine.poll_timeout().filter(|next| *next <= until) {
+            rig.now = rig.now.max(next);
+            rig.settle();
+            rig.answer_lookups([192, 0, 2, 1].into());
+            datagrams += rig.out.datagrams.drain(..).count();
+        }
+        sent.push(datagrams);
+    }
+    assert!(sent[0] <= 60 && sent[2] <= 10, "datagrams by hour: {sent:?}");
+}

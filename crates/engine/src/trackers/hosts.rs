@@ -11,7 +11,7 @@ use fastrand::Rng;
 use host::{Host, Names, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use ztor_base::{Duration, Instant};
+use ztor_base::{Duration, Instant, SwarmId};
 use ztor_tracker::announcer::TrackerId;
 use ztor_tracker::{AnnounceRequest, TrackerError};
 
@@ -68,7 +68,7 @@ pub(super) struct Goodbye {
     pub(super) url: String,
     pub(super) request: AnnounceRequest,
     /// The other swarm of a hybrid torrent.
-    pub(super) v2: Option<ztor_base::SwarmId>,
+    pub(super) v2: Option<SwarmId>,
 }
 
 /// What to do next.
@@ -78,8 +78,8 @@ pub(super) enum Next {
     LookUp { host: HostId, name: String },
     /// Send an announce, in [parts](Hosts::sent).
     Send { host: HostId, addresses: Addresses, ask: Ask },
-    /// The host does not answer; `is_news`: nobody was told since it last did.
-    GiveUp { ask: Ask, error: TrackerError, retry_at: Instant, is_news: bool },
+    /// The host does not answer.
+    GiveUp { host: HostId, ask: Ask, error: TrackerError, retry_at: Instant },
 }
 
 /// How a request ended.
@@ -148,6 +148,19 @@ impl Hosts {
         self.change(id, |host| host.waiting.insert((class, order), ask));
     }
 
+    /// Drops goodbyes of a torrent that wait at a host.
+    pub(super) fn drop_goodbyes(&mut self, origin: &Origin, swarm: SwarmId) {
+        let Some(id) = self.ids.get(origin).copied().filter(|_| self.goodbyes > 0) else { return };
+        let is_theirs =
+            |ask: &Ask| matches!(ask, Ask::Goodbye(goodbye) if goodbye.request.info_hash == swarm);
+        let dropped = self.change(id, |host| {
+            let before = host.waiting.len();
+            host.waiting.retain(|_, ask| !is_theirs(ask));
+            before - host.waiting.len()
+        });
+        self.goodbyes -= dropped.unwrap_or(0);
+    }
+
     /// Drops all announces that wait, but for goodbyes, and lets more of those be under way: nothing follows.
     pub(super) fn end(&mut self) {
         self.is_ending = true;
@@ -188,12 +201,11 @@ impl Hosts {
                     continue;
                 }
                 let error = host.error.clone();
-                let is_news = host.take_news();
                 let ask = self.pop(id)?;
                 // Not all of them in the same moment.
                 let spread = until.since(now).min(MAX_SPREAD);
                 let retry_at = until + Duration::from_micros(rng.u64(..=spread.as_micros() as u64));
-                return Some(Next::GiveUp { ask, error, retry_at, is_news });
+                return Some(Next::GiveUp { host: id, ask, error, retry_at });
             }
             match host.names {
                 Names::Known { until, addresses } if until > now => {
@@ -223,7 +235,8 @@ impl Hosts {
         rng: &mut Rng,
     ) {
         self.lookups = self.lookups.saturating_sub(1);
-        let found = result.map(|ips| Addresses::choose(&ips)).and_then(|addresses| match addresses {
+        let fails = self.hosts.get(&id).map_or(0, Host::fails);
+        let found = result.map(|ips| Addresses::choose(&ips, fails)).and_then(|addresses| match addresses {
             none if none.is_empty() => Err("its name has no address".to_owned()),
             some => Ok(some),
         });

@@ -62,7 +62,8 @@ impl Trackers {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.udp.poll_timeout().into_iter().chain(self.hosts.poll_timeout()).min()
+        let times = [self.udp.poll_timeout(), self.hosts.poll_timeout(), self.rounds.poll_timeout()];
+        times.into_iter().flatten().min()
     }
 
     /// Returns true if goodbyes wait or are under way.
@@ -93,6 +94,10 @@ impl Trackers {
             };
             match trackers.announcer().url(tracker).map(Target::of) {
                 Some(Ok(target)) => {
+                    if class == Class::New {
+                        // It was removed and is back: the tracker need not hear that it had gone.
+                        self.hosts.drop_goodbyes(&target.origin, torrent.swarm_id());
+                    }
                     self.hosts.queue(target.origin, class, Ask::Announce { torrent: id, tracker });
                 }
                 Some(Err(error)) => self.fail(cx, torrent, tracker, None, &error),
@@ -151,7 +156,8 @@ impl Trackers {
                         request: self.request(cx, torrent, due.event, due.tracker_id),
                         v2: torrent.second_swarm(),
                     };
-                    cx.dirty.show(torrent.id());
+                    // How long the tracker is waited for counts from now.
+                    cx.dirty.mark_torrent(torrent.id());
                     if let Err(error) = self.send(cx, sending) {
                         self.fail(cx, torrent, tracker, Some((host, cx.now)), &error);
                     }
@@ -162,11 +168,11 @@ impl Trackers {
                     // Where nothing may be sent to, nobody has heard of us: there is nothing to say.
                     self.send(cx, sending).ok();
                 }
-                Next::GiveUp { ask: Ask::Announce { torrent, tracker }, error, retry_at, is_news } => {
+                Next::GiveUp { host, ask: Ask::Announce { torrent, tracker }, error, retry_at } => {
                     if let Some(torrent) = torrents.get_mut(torrent) {
                         let announcer = torrent.trackers_mut().announcer_mut();
                         announcer.on_unreachable(tracker, &error, retry_at);
-                        if is_news {
+                        if self.hosts.take_news(host) {
                             cx.out.events.push(event(torrent, tracker, &error.to_string(), true));
                         }
                         cx.dirty.mark_torrent(torrent.id());
@@ -213,13 +219,16 @@ impl Trackers {
             return Err(TrackerError::Network(why.into()));
         }
         let has_both = addresses.v4.is_some() && addresses.v6.is_some();
-        let swarms = [(false, Some(request.info_hash)), (true, v2)];
         let is_goodbye = request.event == AnnounceEvent::Stopped;
-        let round = self.rounds.start(cx.now, (torrent, tracker, host), is_goodbye);
-        for (is_v2, swarm) in swarms {
+        let mut swarms = Vec::with_capacity(2);
+        for (is_v2, swarm) in [(false, Some(request.info_hash)), (true, v2)] {
             let Some(info_hash) = swarm else { continue };
             let request = AnnounceRequest { info_hash, ..request.clone() };
             let url = if is_udp { None } else { Some(http::announce_url(url, &request)?) };
+            swarms.push((is_v2, request, url));
+        }
+        let round = self.rounds.start(cx.now, (torrent, tracker, host), is_goodbye);
+        for (is_v2, request, url) in swarms {
             for to in addresses.each(target.origin.port) {
                 let part = Part { round, is_v2, is_udp, to: Some(to.ip()) };
                 let Some(id) = self.rounds.add(part) else { continue };
@@ -246,6 +255,8 @@ impl Trackers {
         let Some(host) = self.lookups.remove(&id) else { return };
         if result.is_err() {
             cx.network.unheard_name(cx.now, self.hosts.name(host), self.hosts.has_answered(host));
+        } else {
+            cx.network.heard_name(self.hosts.name(host));
         }
         self.hosts.resolved(cx.now, host, result, cx.rng);
     }
@@ -261,7 +272,9 @@ impl Trackers {
         self.hosts.set_out(cx.network.is_out());
         self.udp.handle_timeout(cx.now);
         self.drain_udp(cx, torrents);
-        for request in self.hosts.handle_timeout(cx.now, cx.rng) {
+        let mut given_up = self.hosts.handle_timeout(cx.now, cx.rng);
+        given_up.extend(self.rounds.take_stragglers(cx.now));
+        for request in given_up {
             self.udp.cancel(request.0);
             let from = self.rounds.get(request).and_then(|(part, _)| part.to);
             self.on_reply(cx, torrents, (request, from), Err(TrackerError::Timeout));

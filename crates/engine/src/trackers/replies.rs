@@ -66,14 +66,21 @@ impl Trackers {
     ) {
         let Some((part, round)) = self.rounds.get(id) else { return };
         let (is_v2, torrent, tracker) = (part.is_v2, round.torrent, round.tracker);
-        let (host, sent_at) = (round.host, round.sent_at);
+        let (host, sent_at, has_reply) = (round.host, round.sent_at, round.has_reply());
         let outcome = match &result {
             Err(error) if is_unanswered(error) => Outcome::Unanswered,
             Ok(_) | Err(_) => Outcome::Answered,
         };
         match (outcome, from.or(part.to)) {
-            (Outcome::Answered, Some(ip)) => cx.network.heard(cx.now, ip),
-            (Outcome::Unanswered, Some(ip)) => cx.network.unheard(cx.now, ip, self.hosts.has_answered(host)),
+            (Outcome::Answered, Some(ip)) => {
+                cx.network.heard(cx.now, ip);
+                cx.network.heard_name(self.hosts.name(host));
+            }
+            // One tracker counts once, whatever addresses it has, and not at all if another of them works.
+            (Outcome::Unanswered, Some(ip)) if !has_reply => {
+                let (name, is_known) = (self.hosts.name(host), self.hosts.has_answered(host));
+                cx.network.unheard_tracker(cx.now, ip, name, is_known);
+            }
             _ => {}
         }
         let Some(ended) = self.end_part(cx, id, outcome, result.as_ref().err().cloned()) else { return };
@@ -106,7 +113,7 @@ impl Trackers {
     ) -> Option<Ended> {
         let host = self.rounds.get(id)?.1.host;
         self.hosts.ended(cx.now, host, id, (outcome, error.as_ref()), cx.rng);
-        let (ended, last) = self.rounds.end(id, error)?;
+        let (ended, last) = self.rounds.end(cx.now, id, error)?;
         if let Some(silent) = last.as_ref().and_then(Round::silent_family) {
             self.hosts.rest_family(cx.now, host, silent);
         }
@@ -123,6 +130,7 @@ impl Trackers {
         sent: Option<(HostId, Instant)>,
         error: &TrackerError,
     ) {
+        cx.dirty.mark_torrent(torrent.id());
         let before = message_of(torrent, tracker);
         let announcer = torrent.trackers_mut().announcer_mut();
         let mut is_news = true;

@@ -4,9 +4,13 @@ use super::hosts::HostId;
 use crate::ids::{RequestId, TorrentId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use ztor_base::Instant;
+use ztor_base::{Duration, Instant};
 use ztor_tracker::TrackerError;
 use ztor_tracker::announcer::TrackerId;
+
+/// How long the other parts of an announce are waited for when one was answered: an address family that does not work
+/// would hold places at a host that does.
+const STRAGGLER_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct RoundId(u64);
@@ -58,6 +62,8 @@ pub(super) struct Rounds {
     rounds: BTreeMap<RoundId, Round>,
     parts: BTreeMap<RequestId, Part>,
     by_torrent: BTreeSet<(TorrentId, RequestId)>,
+    /// Requests over UDP whose announce was answered over the other family or in the other swarm, and when they are given up.
+    stragglers: BTreeSet<(Instant, RequestId)>,
     last_id: u64,
     goodbyes: usize,
 }
@@ -120,6 +126,7 @@ impl Rounds {
     /// Ends a part: `None` is a good answer. Returns the announce, if this was its last part.
     pub(super) fn end(
         &mut self,
+        now: Instant,
         id: RequestId,
         error: Option<TrackerError>,
     ) -> Option<(Ended, Option<Round>)> {
@@ -129,10 +136,16 @@ impl Rounds {
         round.parts -= 1;
         let is_last = round.parts == 0;
         let ended = match error {
-            _ if round.is_dropped => Ended::Dropped,
+            _ if round.is_dropped || round.is_goodbye => Ended::Dropped,
             None if round.has_reply => Ended::Echo,
             None => {
                 round.has_reply = true;
+                let all = (round.torrent, RequestId(0))..=(round.torrent, RequestId(u64::MAX));
+                let parts = self.by_torrent.range(all).map(|(_, id)| *id);
+                let is_left = |id: &RequestId| {
+                    self.parts.get(id).is_some_and(|other| other.is_udp && other.round == part.round)
+                };
+                self.stragglers.extend(parts.filter(is_left).map(|id| (now + STRAGGLER_PATIENCE, id)));
                 Ended::Replied
             }
             Some(error) => {
@@ -154,6 +167,23 @@ impl Rounds {
         Some((ended, round))
     }
 
+    /// When the next requests are given up whose announce was answered.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.stragglers.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the requests that are given up now, as their announce was answered. They may have ended by now.
+    pub(super) fn take_stragglers(&mut self, now: Instant) -> Vec<RequestId> {
+        let mut late = Vec::new();
+        while let Some(&(at, id)) = self.stragglers.first()
+            && at <= now
+        {
+            self.stragglers.pop_first();
+            late.push(id);
+        }
+        late
+    }
+
     /// No answer to the announces of a torrent counts from now on. Returns the requests over UDP, which can be taken back.
     pub(super) fn drop_torrent(&mut self, torrent: TorrentId) -> Vec<RequestId> {
         let all = (torrent, RequestId(0))..=(torrent, RequestId(u64::MAX));
@@ -171,6 +201,11 @@ impl Rounds {
 }
 
 impl Round {
+    /// Returns true if a part was answered well.
+    pub(super) fn has_reply(&self) -> bool {
+        self.has_reply
+    }
+
     /// The address of the family that does not work, if the other does.
     pub(super) fn silent_family(&self) -> Option<IpAddr> {
         self.silent.first().copied().filter(|_| self.has_reply)
@@ -181,7 +216,7 @@ impl Round {
 pub(super) fn is_unanswered(error: &TrackerError) -> bool {
     match error {
         TrackerError::Timeout | TrackerError::Network(_) => true,
-        TrackerError::HttpStatus { status, .. } => *status >= 500 || *status == 429,
+        TrackerError::HttpStatus { status, .. } => matches!(status, 429 | 502..=504),
         _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! Places that tracker URLs name.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 use ztor_tracker::{DEFAULT_UDP_PORT, TrackerError};
 
@@ -78,12 +78,14 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// Chooses from those that a name leads to: from those elsewhere, if there are any.
-    pub(super) fn choose(ips: &[IpAddr]) -> Self {
+    /// Chooses from those that a name leads to: from those elsewhere, if there are any. After each of `fails` failures the
+    /// next is tried.
+    pub(super) fn choose(ips: &[IpAddr], fails: usize) -> Self {
         let first = |is_v4: bool| {
-            let mut of_family = ips.iter().copied().filter(|ip| ip.is_ipv4() == is_v4);
+            let of_family = ips.iter().copied().filter(|ip| ip.is_ipv4() == is_v4);
             let any = of_family.clone().next();
-            of_family.find(is_elsewhere).or(any)
+            let elsewhere: Vec<IpAddr> = of_family.filter(is_elsewhere).collect();
+            elsewhere.get(fails % elsewhere.len().max(1)).copied().or(any)
         };
         Self { v4: first(true), v6: first(false) }
     }
@@ -105,7 +107,7 @@ impl Addresses {
 
 fn is_elsewhere(ip: &IpAddr) -> bool {
     let ip = ip.to_canonical();
-    !ip.is_loopback() && !ip.is_unspecified()
+    !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && ip != Ipv4Addr::BROADCAST
 }
 
 #[cfg(test)]

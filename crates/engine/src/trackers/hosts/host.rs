@@ -76,7 +76,7 @@ impl Host {
     pub(super) fn new(origin: &Origin) -> Self {
         let names = origin.literal_ip().map_or(Names::Unknown, |ip| Names::Known {
             until: Instant::FAR_FUTURE,
-            addresses: Addresses::choose(&[ip]),
+            addresses: Addresses::choose(&[ip], 0),
         });
         Self {
             name: origin.name.clone(),
@@ -132,7 +132,9 @@ impl Host {
         match self.state {
             State::Up => None,
             State::Down { until } => Some(until),
-            State::Probing { since } => Some(since + PATIENCE).filter(|_| self.open.len() >= self.window),
+            State::Probing { since } => {
+                Some(since + self.patience()).filter(|_| self.open.len() >= self.window)
+            }
         }
     }
 
@@ -154,6 +156,16 @@ impl Host {
         self.answered_at.is_some() && self.state == State::Up
     }
 
+    /// Time in which it is to say something.
+    fn patience(&self) -> Duration {
+        if self.is_udp { UDP_PATIENCE } else { PATIENCE }
+    }
+
+    /// Times in a row that it was given up.
+    pub(super) fn fails(&self) -> usize {
+        self.fails as usize
+    }
+
     /// When it is to have said something.
     fn deadline(&self) -> Option<Instant> {
         let heard_at = match self.state {
@@ -164,8 +176,7 @@ impl Host {
         // One request that hangs says nothing of a host that has answered others since.
         let heard_at = heard_at.unwrap_or(Instant::ZERO).max(self.started_over_at);
         let mut unanswered = self.open.values().filter(|sent_at| **sent_at >= heard_at);
-        let patience = if self.is_udp { UDP_PATIENCE } else { PATIENCE };
-        unanswered.next().map(|sent_at| *sent_at + patience)
+        unanswered.next().map(|sent_at| *sent_at + self.patience())
     }
 
     /// It was down, and one announce finds out whether it still is.
@@ -250,8 +261,8 @@ impl Host {
         self.family_rests[family] = Some(now + FAMILY_REST);
     }
 
-    /// Returns true if nothing would be lost but an address.
+    /// Returns true if nobody needs it. What is lost is that it did not answer.
     pub(super) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.open.is_empty() && self.state == State::Up
+        self.waiting.is_empty() && self.open.is_empty() && self.names != Names::Looking
     }
 }
