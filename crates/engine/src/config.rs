@@ -116,6 +116,10 @@ pub(crate) const CONNECT_BURST: u64 = 30;
 pub(crate) const MAX_OWN_ADDRS: usize = 16;
 /// From connecting to the end of the handshake.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same for an attempt while nobody answers, and the rest of its address after it: somebody answers again soon after the
+/// network is back.
+pub(crate) const ATTEMPT_TIMEOUT_OUT: Duration = Duration::from_secs(8);
+pub(crate) const RETRY_AFTER_OUT: Duration = Duration::from_secs(5);
 /// How long one transport is tried alone before the other joins: this where nothing is known of the peer, and this
 /// where the first is known to work.
 pub(crate) const HEAD_START: Duration = Duration::from_millis(500);

@@ -131,6 +131,11 @@ impl Network {
         if is_local(ip) { self.local.is_out } else { self.wide.is_out }
     }
 
+    /// Returns true while nobody answers in the local network, or beyond it.
+    pub(crate) fn is_out_anywhere(&self) -> bool {
+        self.wide.is_out || self.local.is_out
+    }
+
     /// Returns true while no address beyond the local network answers.
     pub(crate) fn is_out(&self) -> bool {
         self.wide.is_out

@@ -77,3 +77,9 @@ fn late_blocks_count_against_the_download_limit() {
 fn a_trickle_does_not_hold_a_place_for_ever() {
     must_hold("random", 11_820);
 }
+
+/// A torrent that had made a call was not looked at again when its next address was due.
+#[test]
+fn torrent_calls_the_address_that_is_due_later() {
+    must_hold("outage", 6);
+}

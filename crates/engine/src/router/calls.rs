@@ -112,6 +112,10 @@ impl Router<'_> {
             }
             self.dialer.pop();
             self.call_one(id);
+            if self.torrents.get(id).is_some_and(|torrent| !torrent.calls().is_queued()) {
+                // A torrent that is queued has no timer for its addresses; now it needs one again.
+                self.cx.dirty.mark_torrent(id);
+            }
         }
     }
 

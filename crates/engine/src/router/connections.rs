@@ -225,13 +225,15 @@ fn note_end(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &Peer, cause: CloseCau
     }
     let addr = conn.addr();
     let is_useless = !conn.is_live() || !peer.trade().has_moved_payload();
+    let has_failed = is_useless && cause == CloseCause::Remote && !attempt.is_double();
     // While nobody answers, that is no fault of this one.
-    let is_theirs = cause == CloseCause::Remote && !cx.network.is_out_at(addr.ip());
-    let has_failed = is_useless && is_theirs && !attempt.is_double();
+    let is_out = cx.network.is_out_at(addr.ip());
     let rng = &mut *cx.rng;
     let known = torrent.known_mut();
     if attempt.is_punched() && conn.is_connecting() {
         known.missed(now, addr, rng);
+    } else if is_out && has_failed {
+        known.gone_in_outage(now, addr, rng);
     } else {
         known.gone(now, addr, has_failed, rng);
         if has_failed && known.is_first_failure_of_given(addr) {

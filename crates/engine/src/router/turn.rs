@@ -1,7 +1,9 @@
 //! The end of a turn: everything that happened is looked at once.
 
 use super::Router;
-use crate::config::{CHOKE_ROUND, HANDSHAKE_TIMEOUT, KEEPALIVE_EVERY, SILENCE_TIMEOUT, USELESS_TIMEOUT};
+use crate::config::{
+    ATTEMPT_TIMEOUT_OUT, CHOKE_ROUND, HANDSHAKE_TIMEOUT, KEEPALIVE_EVERY, SILENCE_TIMEOUT, USELESS_TIMEOUT,
+};
 use crate::cx::Cx;
 use crate::dial::{for_call, holepunch};
 use crate::discovery::pex;
@@ -160,7 +162,7 @@ impl Router<'_> {
             self.settle_live(key)
         } else {
             let race_at = peer.attempt().race_at().unwrap_or(Instant::FAR_FUTURE);
-            Some(race_at.min(peer.conn().started_at() + HANDSHAKE_TIMEOUT))
+            Some(race_at.min(peer.conn().started_at() + greeting_timeout(&self.cx, peer)))
         };
         if let Some(at) = next {
             self.timers.set_peer(self.cx.now, key, at);
@@ -227,7 +229,7 @@ fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant> {
 fn overdue(cx: &Cx<'_>, peer: &Peer, disk: DiskId, is_crowded: bool) -> Option<&'static str> {
     let conn = peer.conn();
     if !conn.is_live() {
-        let is_late = cx.now.since(conn.started_at()) >= HANDSHAKE_TIMEOUT;
+        let is_late = cx.now.since(conn.started_at()) >= greeting_timeout(cx, peer);
         return is_late.then_some(match conn.state() {
             ConnState::Connecting => "could not be reached in time",
             ConnState::Securing => "did not finish the encrypted handshake in time",
@@ -241,6 +243,12 @@ fn overdue(cx: &Cx<'_>, peer: &Peer, disk: DiskId, is_crowded: bool) -> Option<&
     let useless_since = peer.trade().useless_since();
     let is_useless = useless_since.is_some_and(|since| cx.now.since(since) >= USELESS_TIMEOUT);
     (is_useless && is_crowded).then_some("was of no use to either side")
+}
+
+/// Time from the call to the end of the handshake.
+fn greeting_timeout(cx: &Cx<'_>, peer: &Peer) -> Duration {
+    let is_vain = peer.conn().is_connecting() && cx.network.is_out_at(peer.conn().addr().ip());
+    if is_vain { ATTEMPT_TIMEOUT_OUT } else { HANDSHAKE_TIMEOUT }
 }
 
 /// Returns true if a peer wants nothing from anybody: it has everything, or all that it wants (BEP 21).

@@ -175,7 +175,7 @@ impl Hosts {
         self.goodbyes > 0
     }
 
-    /// Notes whether nobody at all answers. Then a host rests for a moment only: it finds out when somebody does.
+    /// Notes whether nobody answers in one of the networks. Then a host rests for a moment only: it finds out when somebody does.
     pub(super) fn set_out(&mut self, is_out: bool) {
         self.is_out = is_out;
     }

@@ -269,7 +269,7 @@ impl Trackers {
 
     /// Takes what has timed out since the last turn.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
-        self.hosts.set_out(cx.network.is_out());
+        self.hosts.set_out(cx.network.is_out_anywhere());
         self.udp.handle_timeout(cx.now);
         self.drain_udp(cx, torrents);
         let mut given_up = self.hosts.handle_timeout(cx.now, cx.rng);

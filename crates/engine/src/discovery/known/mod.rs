@@ -5,6 +5,7 @@ mod shares;
 
 pub(crate) use origin::Origin;
 
+use crate::config::RETRY_AFTER_OUT;
 use crate::transport::Transport;
 use fastrand::Rng;
 use origin::{Rank, Teller};
@@ -429,6 +430,12 @@ impl KnownPeers {
         // Nobody names such an address again: it is tried for as long as the torrent is there.
         let wait = RETRY_AFTER * (1 << failures.min(MAX_FAILURES));
         self.schedule(addr, now + wait, rng);
+    }
+
+    /// An attempt came to nothing while nobody answers.
+    pub(crate) fn gone_in_outage(&mut self, now: Instant, addr: SocketAddr, rng: &mut Rng) {
+        self.change(addr, |known| known.connected = false);
+        self.schedule(addr, now + RETRY_AFTER_OUT, rng);
     }
 
     /// Returns true once for an address given by hand that has failed now.
