@@ -102,9 +102,6 @@ pub enum Refusal {
     /// Nobody can listen there.
     #[error("no peer can listen on this address and port")]
     BadAddress,
-    /// A peer id that nobody chooses.
-    #[error("peer_id is all zeroes")]
-    BadPeerId,
 }
 
 /// The swarms of a tracker. Bounded by its [`Config`], and deterministic: the same seed and announces give the same
@@ -248,9 +245,6 @@ impl Swarms {
         }
         if !is_dialable(addr) {
             return Err(Refusal::BadAddress);
-        }
-        if request.peer_id == PeerId::new([0; 20]) {
-            return Err(Refusal::BadPeerId);
         }
         Ok(())
     }
@@ -442,7 +436,9 @@ struct View {
 
 impl View {
     fn of(&self, peer: &Peer) -> Option<TrackerPeer> {
-        if peer.addr == self.addr || peer.id == self.id || (self.is_seeder && peer.is_seeder) {
+        // Clients that choose no id share one.
+        let is_same_client = peer.id == self.id && self.id != PeerId::new([0; 20]);
+        if peer.addr == self.addr || is_same_client || (self.is_seeder && peer.is_seeder) {
             return None;
         }
         let mut addr = peer.addr;

@@ -230,6 +230,17 @@ fn no_answer_without_a_connection_id_is_longer_than_its_question() {
 }
 
 #[test]
+fn announce_over_udp_with_a_zero_peer_id_is_accepted() {
+    let server = tracker(None, Some(LOOPBACK));
+    let udp = Udp::connect(server.udp_addr().unwrap());
+    for (port, known) in [(1001, 0), (1002, 1)] {
+        let ask = AnnounceRequest { peer_id: PeerId::new([0; 20]), ..request(port, 1, AnnounceEvent::None) };
+        let Response::Announce { reply, .. } = udp.announce(ask) else { panic!() };
+        assert_eq!(reply.peers.len(), known);
+    }
+}
+
+#[test]
 fn one_swarm_for_both_protocols_and_both_families() {
     let Ok(server) = TrackerServer::start(Config {
         http: Some("[::]:0".parse().unwrap()),

@@ -140,7 +140,34 @@ fn epoch(now: Instant) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Datagrams of every action and length, with fields that are right more often than by chance.
+    fn a_datagram() -> impl Strategy<Value = Vec<u8>> {
+        let connection = prop_oneof![Just(ztor_tracker::udp::CONNECT_MAGIC), any::<u64>()];
+        let action = prop_oneof![0..5_u32, any::<u32>()];
+        let rest = proptest::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..300);
+        (connection, action, rest, 0..400_usize).prop_map(|(connection, action, rest, len)| {
+            let mut datagram = connection.to_be_bytes().to_vec();
+            datagram.extend(action.to_be_bytes());
+            datagram.extend(rest);
+            datagram.truncate(len);
+            datagram
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn answer_without_a_connection_id_is_never_longer_than_its_question(datagram in a_datagram(), is_v6: bool) {
+            let state = Arc::new(State::new(super::super::Config::default()));
+            let service = Service { state, connections: ConnectionIds::new(), local_ip: None };
+            let ip = if is_v6 { IpAddr::from([0x20; 16]) } else { IpAddr::from([192, 0, 2, 1]) };
+            let answer = service.answer(&datagram, SocketAddr::new(ip, 1));
+            prop_assert!(answer.is_none_or(|answer| answer.len() <= datagram.len()));
+        }
+    }
 
     #[test]
     fn connection_ids_belong_to_an_address_and_live_for_a_minute_or_two() {

@@ -118,8 +118,17 @@ fn what_is_refused() {
     assert_eq!(swarms.announce(at(0), &again, asker("192.0.2.1")), Err(Refusal::NoRoom));
     let no_port = request(1, 0, 1, AnnounceEvent::Started);
     assert_eq!(swarms.announce(at(0), &no_port, asker("192.0.2.1")), Err(Refusal::BadAddress));
-    let no_id = request(0, 1, 1, AnnounceEvent::Started);
-    assert_eq!(swarms.announce(at(0), &no_id, asker("192.0.2.1")), Err(Refusal::BadPeerId));
+}
+
+#[test]
+fn announce_with_zero_peer_ids_names_the_others() {
+    let mut swarms = Swarms::new(Config::default(), 1);
+    assert!(announce(&mut swarms, "192.0.2.1", 0, 0).is_empty());
+    assert_eq!(announce(&mut swarms, "192.0.2.2", 0, 5), ["192.0.2.1:6881"]);
+    assert_eq!(announce(&mut swarms, "192.0.2.1", 0, 0), ["192.0.2.2:6881"]);
+    let stop = request(0, 6881, 0, AnnounceEvent::Stopped);
+    swarms.announce(at(0), &stop, asker("192.0.2.1")).unwrap();
+    assert_eq!(swarms.counts(), (1, 1));
 }
 
 #[test]
