@@ -2,11 +2,11 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use ztor_server::files::Files;
-use ztor_server::tracker::{Config, StartError, TrackerServer};
+use ztor_server::tracker::{Config, Counts, StartError, TrackerServer};
 
 use crate::args::TrackerArgs;
 use crate::console::Console;
@@ -14,13 +14,27 @@ use crate::exit::Exit;
 use crate::stop::Stop;
 use crate::units::Count;
 
+/// How often the size is reported with --json.
+const REPORT: Duration = Duration::from_secs(60);
+
 /// How often the stop flag is looked at.
 const TICK: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let interval_s = u32::try_from(args.interval.as_secs()).unwrap_or(u32::MAX);
     let (proxies, believes_asked_ip) = (args.behind_proxy.clone(), args.believe_ip);
-    let config = Config { interval_s, proxies, believes_asked_ip, ..Config::default() };
+    let (max_torrents, max_peers) = (args.max_torrents, args.max_peers);
+    let udp_workers = args.workers.map_or(0, usize::from);
+    let config = Config {
+        interval_s,
+        proxies,
+        believes_asked_ip,
+        max_torrents,
+        max_peers,
+        max_peers_per_host: args.max_peers_per_host,
+        udp_workers,
+        ..Config::default()
+    };
     let tracker = start(args.bind, args.http_port, args.udp_port, config)?;
     let shown = args.bind.filter(|ip| !ip.is_unspecified()).or_else(ztor_server::reachable_ip);
     let urls = Urls::of(&tracker, shown.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));
@@ -32,16 +46,45 @@ pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow:
             console.line(&format!("  {url}"));
         }
     }
+    let mut reported = Instant::now();
     while !stop.is_set() {
         std::thread::sleep(TICK);
+        if console.is_json() && reported.elapsed() >= REPORT {
+            reported = Instant::now();
+            console.json(&Status::of(tracker.counts()));
+        }
     }
-    let (torrents, peers) = tracker.counts();
+    let status = Status::of(tracker.counts());
     tracker.stop();
-    if !console.is_json() {
-        let (torrents, peers) = (Count(torrents, "torrent"), Count(peers, "peer"));
-        console.line(&format!("Stopped, with {peers} of {torrents}"));
+    if console.is_json() {
+        console.json(&status);
+    } else {
+        console.line(&status.line());
     }
     Ok(Exit::Ok)
+}
+
+/// The size of a tracker.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename = "tracker_status")]
+struct Status {
+    torrents: usize,
+    peers: usize,
+    memory_bytes: usize,
+    bytes_per_peer: Option<usize>,
+}
+
+impl Status {
+    fn of(counts: Counts) -> Self {
+        let Counts { torrents, peers, memory_bytes } = counts;
+        Self { torrents, peers, memory_bytes, bytes_per_peer: memory_bytes.checked_div(peers) }
+    }
+
+    fn line(&self) -> String {
+        let (torrents, peers) = (Count(self.torrents, "torrent"), Count(self.peers, "peer"));
+        let memory = self.bytes_per_peer.map(|bytes| format!(", {bytes} bytes of memory per peer"));
+        format!("Stopped, with {peers} of {torrents}{}", memory.unwrap_or_default())
+    }
 }
 
 /// The announce URLs of a tracker.

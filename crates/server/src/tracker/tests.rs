@@ -1,17 +1,22 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
-use ztor_base::{PeerId, SwarmId};
+use std::net::{IpAddr, TcpStream, UdpSocket};
+use ztor_base::PeerId;
 
 use ztor_tracker::http::{announce_url, parse_announce, parse_scrape, scrape_url};
 use ztor_tracker::udp::{Request, Response};
-use ztor_tracker::{AnnounceEvent, ScrapeEntry, TrackerError};
+use ztor_tracker::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerError};
 
 use super::*;
 use crate::files::TORRENT_TYPE;
 
 const LOOPBACK: &str = "127.0.0.1:0";
+
+fn numbers(server: &TrackerServer) -> (usize, usize) {
+    let counts = server.counts();
+    (counts.torrents, counts.peers)
+}
 
 fn tracker(http: Option<&str>, udp: Option<&str>) -> TrackerServer {
     let addr = |addr: &str| addr.parse().unwrap();
@@ -69,7 +74,7 @@ fn announce_and_scrape_over_http() {
     let entries = parse_scrape(&get(addr, path_of(&url)).1, &[HASH, SwarmId::new([7; 20])]).unwrap();
     assert_eq!(entries, [ScrapeEntry { seeders: 1, leechers: 1, downloads: 0 }, ScrapeEntry::default()]);
     announce(addr, &request(1001, 0, AnnounceEvent::Stopped)).unwrap();
-    assert_eq!(server.counts(), (1, 1));
+    assert_eq!(numbers(&server), (1, 1));
     server.stop();
     assert!(TcpStream::connect(addr).is_err());
 }
@@ -201,6 +206,47 @@ fn announce_and_scrape_over_udp() {
 }
 
 #[test]
+fn workers_share_a_port_the_swarms_and_the_connection_ids() {
+    let config = Config { udp: Some(LOOPBACK.parse().unwrap()), udp_workers: 4, ..Config::default() };
+    let server = TrackerServer::start(config.clone()).unwrap();
+    let addr = server.udp_addr().unwrap();
+    let first = Udp::connect(addr);
+    for port in 1..=40 {
+        // Another socket, and so most likely another worker.
+        let udp = Udp { socket: UdpSocket::bind(LOOPBACK).unwrap(), connection: first.connection };
+        udp.socket.connect(addr).unwrap();
+        udp.socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let Response::Announce { reply, .. } = udp.announce(request(port, 1, AnnounceEvent::None)) else {
+            panic!()
+        };
+        assert_eq!(reply.peers.len(), usize::from(port) - 1);
+    }
+    assert_eq!(numbers(&server), (1, 40));
+    assert!(server.counts().memory_bytes > 40 * 44);
+    // The port is taken for others, workers or not.
+    let again = TrackerServer::start(Config { udp: Some(addr), ..config });
+    assert!(matches!(again, Err(StartError::Listen { protocol: "UDP", .. })));
+}
+
+#[test]
+fn a_burst_of_datagrams_gets_all_its_answers() {
+    let server = tracker(None, Some(LOOPBACK));
+    let udp = Udp::connect(server.udp_addr().unwrap());
+    for transaction in 0..100 {
+        udp.socket.send(&Request::Connect { transaction }.encode()).unwrap();
+    }
+    let mut buf = [0; 64];
+    for expected in 0..100 {
+        let len = udp.socket.recv(&mut buf).unwrap();
+        let Response::Connect { transaction, connection } = Response::decode(&buf[..len], false).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!((transaction, connection), (expected, udp.connection));
+    }
+}
+
+#[test]
 fn without_a_connection_id_nothing_is_told_and_rubbish_is_not_answered() {
     let server = tracker(None, Some(LOOPBACK));
     let mut udp = Udp::connect(server.udp_addr().unwrap());
@@ -214,7 +260,7 @@ fn without_a_connection_id_nothing_is_told_and_rubbish_is_not_answered() {
         panic!()
     };
     assert_eq!(message, "connection id unknown");
-    assert_eq!(server.counts(), (0, 0));
+    assert_eq!(numbers(&server), (0, 0));
 }
 
 #[test]
