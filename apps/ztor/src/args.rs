@@ -389,6 +389,13 @@ pub(crate) struct TrackerArgs {
     /// Let clients announce another address than their own, which may be anybody's
     #[arg(long)]
     pub(crate) believe_ip: bool,
+    /// Track only the torrents, and serve only the peers, that this file lists: an info-hash, an address or a network a
+    /// line; # starts a comment. Read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) allow: Option<PathBuf>,
+    /// Refuse the torrents and peers that this file lists; a file as for --allow
+    #[arg(long, value_name = "FILE")]
+    pub(crate) deny: Option<PathBuf>,
     /// Keep at most this many torrents; a new one then takes the place of a young one with one peer at most
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = parse_bound)]
     pub(crate) max_torrents: usize,

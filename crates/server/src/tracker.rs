@@ -1,5 +1,6 @@
 //! A tracker over HTTP and UDP.
 
+mod access;
 mod batch;
 mod http;
 mod state;
@@ -11,10 +12,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub use access::{Access, AccessError, AccessList};
 use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
-use ztor_base::SwarmId;
 pub use ztor_tracker::swarms::Counts;
 
 use crate::files::Files;
@@ -45,12 +46,12 @@ pub struct Config {
     pub max_peers: usize,
     /// The most peers of one host (an IPv4 address or an IPv6 /64) in a torrent.
     pub max_peers_per_host: usize,
-    /// Seconds between announces, as clients are told.
+    /// Seconds between announces, as clients are told; up to 5 % are added by chance.
     pub interval_s: u32,
     /// Seconds before which clients should not announce again even if they want more peers.
     pub min_interval_s: Option<u32>,
-    /// The only torrents that are tracked; `None` tracks whatever is announced.
-    pub allowed: Option<Vec<SwarmId>>,
+    /// The torrents and networks that are served, and those that are refused.
+    pub access: Access,
     /// Reverse proxies in front of HTTP: of requests from these addresses the last other one in `X-Forwarded-For` is the
     /// client's.
     pub proxies: Vec<IpNet>,
@@ -72,7 +73,7 @@ impl Default for Config {
             max_peers_per_host: bounds.max_peers_per_host,
             interval_s: 1800,
             min_interval_s: None,
-            allowed: None,
+            access: Access::default(),
             proxies: Vec::new(),
             believes_asked_ip: false,
             files: Files::new(),
@@ -161,9 +162,9 @@ impl TrackerServer {
         &self.state.files
     }
 
-    /// Adds to the torrents that are tracked, if there is a list of them.
-    pub fn allow(&self, info_hash: SwarmId) {
-        self.state.allow(info_hash);
+    /// Replaces the lists of what is served and refused. Peers that are known stay until they miss their announces.
+    pub fn set_access(&self, access: Access) {
+        self.state.set_access(access);
     }
 
     /// How many torrents and how many peers are known, and the memory for them. Looks at every torrent.

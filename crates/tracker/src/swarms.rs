@@ -22,8 +22,10 @@ const EVICTION_CHOICE: usize = 64;
 /// The bounds and habits of a tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Seconds between regular announces, as told to every client.
+    /// Least number of seconds between regular announces.
     pub interval_s: u32,
+    /// The most that is added to the interval by chance, in percent, so that clients do not come in waves.
+    pub interval_spread_percent: u32,
     /// Seconds before which a client should not announce again even if it wants more peers.
     pub min_interval_s: Option<u32>,
     /// The most swarms. Beyond it a new one takes the place of a young one that has one peer at most.
@@ -44,14 +46,13 @@ pub struct Config {
     pub max_num_want: usize,
     /// Whether the address that a client asks to be known by (BEP 3, `ip`) is taken. It could be a victim's.
     pub believes_asked_ip: bool,
-    /// The only swarms that are tracked, if there is such a list.
-    pub allowed: Option<BTreeSet<SwarmId>>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             interval_s: 1800,
+            interval_spread_percent: 0,
             min_interval_s: None,
             max_torrents: 100_000,
             max_new_torrents_per_host: 5000,
@@ -62,7 +63,6 @@ impl Default for Config {
             default_num_want: 50,
             max_num_want: 200,
             believes_asked_ip: false,
-            allowed: None,
         }
     }
 }
@@ -93,9 +93,12 @@ pub enum Families {
 /// Why an announce is refused; the text is what the asker gets to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Not on the list.
+    /// The lists of the tracker exclude the torrent.
     #[error("this torrent is not tracked here")]
     NotAllowed,
+    /// The lists of the tracker exclude the address.
+    #[error("this tracker does not serve your address")]
+    AddressNotAllowed,
     /// Too many torrents.
     #[error("this tracker has no room for another torrent")]
     NoRoom,
@@ -105,6 +108,13 @@ pub enum Refusal {
     /// Nobody can listen there.
     #[error("no peer can listen on this address and port")]
     BadAddress,
+}
+
+impl Refusal {
+    /// Whether the same announce may be accepted later, though nobody changes the tracker or the announce.
+    pub fn passes(self) -> bool {
+        matches!(self, Self::NoRoom | Self::TooManyNew)
+    }
 }
 
 /// The number of swarms and peers of a tracker, and the memory for them.
@@ -159,13 +169,6 @@ impl Swarms {
         &self.config
     }
 
-    /// Adds to the list of swarms that are tracked; nothing if every swarm is.
-    pub fn allow(&mut self, info_hash: SwarmId) {
-        if let Some(allowed) = &mut self.config.allowed {
-            allowed.insert(info_hash);
-        }
-    }
-
     /// Takes an announce and answers it, as [`announce_each`](Self::announce_each) does, with the peers in the reply.
     pub fn announce(
         &mut self,
@@ -196,7 +199,9 @@ impl Swarms {
         let ip = request.ip.filter(|_| self.config.believes_asked_ip).map_or(source, |ip| ip.to_canonical());
         let addr = SocketAddr::new(ip, request.port);
         let stopped = request.event == AnnounceEvent::Stopped;
-        self.check(request, addr)?;
+        if !is_dialable(addr) {
+            return Err(Refusal::BadAddress);
+        }
         let key = self.keys.hash(request.info_hash.as_bytes());
         if stopped {
             self.remove(key, request, addr);
@@ -208,7 +213,7 @@ impl Swarms {
             .map_or(self.config.default_num_want, |n| usize::try_from(n).unwrap_or(usize::MAX));
         let wanted = if stopped { 0 } else { wanted.min(self.config.max_num_want) };
         let reply = AnnounceReply {
-            interval_s: self.config.interval_s,
+            interval_s: self.interval_s(),
             min_interval_s: self.config.min_interval_s,
             external_ip: Some(source),
             seeders: Some(0),
@@ -274,18 +279,17 @@ impl Swarms {
         Counts { torrents: self.swarms.len(), peers: self.peers_in_all, memory_bytes }
     }
 
-    fn patience_s(&self) -> u32 {
-        self.config.interval_s.saturating_mul(2).saturating_add(60)
+    /// The interval for one client.
+    fn interval_s(&mut self) -> u32 {
+        let Config { interval_s, interval_spread_percent, .. } = self.config;
+        let spread = u64::from(interval_s) * u64::from(interval_spread_percent) / 100;
+        let spread = u32::try_from(spread).unwrap_or(u32::MAX);
+        let extra = if spread == 0 { 0 } else { self.rng.u32(0..=spread) };
+        interval_s.saturating_add(extra)
     }
 
-    fn check(&self, request: &AnnounceRequest, addr: SocketAddr) -> Result<(), Refusal> {
-        if self.config.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&request.info_hash)) {
-            return Err(Refusal::NotAllowed);
-        }
-        if !is_dialable(addr) {
-            return Err(Refusal::BadAddress);
-        }
-        Ok(())
+    fn patience_s(&self) -> u32 {
+        self.config.interval_s.saturating_mul(2).saturating_add(60)
     }
 
     /// Forgets one of the youngest swarms of one peer at most: that whose host takes most of the tracker. Whoever makes
@@ -354,7 +358,7 @@ impl Swarms {
         }
         let was_small = swarm.is_small();
         // Makes room where it can be had cheaply: in the one swarm that is full.
-        if swarm.peers.len() >= config.max_peers {
+        if swarm.peers.len() >= config.max_peers && swarm.may_search(now_s) {
             let gone = swarm.expire(keys, now_s, patience_s, &mut self.hosts);
             self.peers_in_all = self.peers_in_all.saturating_sub(gone);
         }

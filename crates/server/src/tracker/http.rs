@@ -58,7 +58,7 @@ async fn announce(
     let reached = || ends.local.map(|local| local.ip());
     match state.announce(&query.request, client, reached) {
         Ok(reply) => bencoded(encode_announce(&reply, query.form)),
-        Err(refusal) => bencoded(encode_failure(&refusal.to_string(), None)),
+        Err(refusal) => bencoded(encode_failure(&refusal.to_string(), state.retry_in_min(refusal))),
     }
 }
 

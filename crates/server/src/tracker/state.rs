@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ipnet::IpNet;
 use ztor_base::{Instant, PeerId, SwarmId};
@@ -11,10 +11,14 @@ use ztor_tracker::swarms::{self, Asker, Counts, Families, Refusal, Swarms};
 use ztor_tracker::{AnnounceReply, AnnounceRequest, ScrapeEntry};
 
 use super::Config;
+use super::access::Access;
 use crate::files::Files;
 
 /// Number of shards: workers seldom want the same one, and expiry holds up a sixteenth of the swarms at a time.
 const SHARDS: usize = 16;
+
+/// The most that is added to an interval by chance, in percent.
+const INTERVAL_SPREAD_PERCENT: u32 = 5;
 
 /// See the module.
 #[derive(Debug)]
@@ -27,6 +31,9 @@ pub(super) struct State {
     started: std::time::Instant,
     /// Whether any peer has announced over loopback.
     has_local_peers: AtomicBool,
+    access: RwLock<Arc<Access>>,
+    /// Minutes after which a refusal that passes may have passed (BEP 31).
+    retry_min: u32,
 }
 
 impl State {
@@ -36,9 +43,9 @@ impl State {
         let share = |n: usize| n.div_ceil(SHARDS);
         let shard_config = swarms::Config {
             interval_s: config.interval_s,
+            interval_spread_percent: INTERVAL_SPREAD_PERCENT,
             min_interval_s: config.min_interval_s,
             believes_asked_ip: config.believes_asked_ip,
-            allowed: config.allowed.as_ref().map(|_| Default::default()),
             max_torrents: share(config.max_torrents),
             max_peers_in_all: share(config.max_peers),
             max_peers_per_host: config.max_peers_per_host,
@@ -49,19 +56,19 @@ impl State {
         // The standard library's hasher keys are the system's randomness.
         let seeds = RandomState::new();
         let shards = (0..SHARDS).map(|at| Mutex::new(Swarms::new(shard_config.clone(), seeds.hash_one(at))));
-        let state = Self {
+        Self {
             shards: shards.collect(),
             sharder: RandomState::new(),
             files: config.files,
             proxies: config.proxies,
             started: std::time::Instant::now(),
             has_local_peers: AtomicBool::new(false),
-        };
-        config.allowed.iter().flatten().for_each(|hash| state.allow(*hash));
-        state
+            access: RwLock::new(Arc::new(config.access)),
+            retry_min: config.interval_s.div_ceil(60).max(1),
+        }
     }
 
-    /// Takes an announce and answers it; peers go to `each`. `reached` gives the tracker's address as the asker sees it;
+    /// Takes an announce that the lists let through, and answers it; peers go to `each`. `reached` gives the tracker's address as the asker sees it;
     /// it is called only if it matters.
     pub(super) fn announce_each(
         &self,
@@ -75,13 +82,16 @@ impl State {
         self.shard(&request.info_hash).announce_each(now, request, asker, each)
     }
 
-    /// As [`announce_each`](Self::announce_each), with the peers in the reply.
+    /// Takes an announce and answers it, with the peers in the reply.
     pub(super) fn announce(
         &self,
         request: &AnnounceRequest,
         ip: IpAddr,
         reached: impl FnOnce() -> Option<IpAddr>,
     ) -> Result<AnnounceReply, Refusal> {
+        if let Some(refusal) = self.access().refusal(&request.info_hash, ip) {
+            return Err(refusal);
+        }
         let asker = self.asker(ip, Families::Both, reached);
         self.shard(&request.info_hash).announce(self.now(), request, asker)
     }
@@ -101,8 +111,18 @@ impl State {
         self.shard(hash).scrape(hash)
     }
 
-    pub(super) fn allow(&self, hash: SwarmId) {
-        self.shard(&hash).allow(hash);
+    /// The lists of what is served and refused.
+    pub(super) fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    /// Minutes that the client of a refused announce should wait before the next one; `None` if it is of no use.
+    pub(super) fn retry_in_min(&self, refusal: Refusal) -> Option<u32> {
+        refusal.passes().then_some(self.retry_min)
     }
 
     /// Forgets the peers that have gone silent, one shard after the other.

@@ -13,6 +13,7 @@ use ztor_tracker::swarms::Families;
 use ztor_tracker::udp::{AnnounceAnswer, Question, write_connect, write_error, write_scrape};
 
 use super::State;
+use super::access::Access;
 use super::batch::{Answers, BatchSocket, Ends};
 
 /// How long a connection id is good for at least; at most it is twice that, which is what BEP 15 wants of trackers.
@@ -67,9 +68,10 @@ fn serve(mut socket: BatchSocket, service: &Service, stopped: &PipeReader) {
     let mut answers = Answers::default();
     let mut batches = 0;
     loop {
-        let now = service.state.now();
-        let served =
-            socket.serve_once(&mut answers, |datagram, ends, out| service.answer(now, datagram, ends, out));
+        let (now, access) = (service.state.now(), service.state.access());
+        let served = socket.serve_once(&mut answers, |datagram, ends, out| {
+            service.answer(now, &access, datagram, ends, out);
+        });
         match served {
             // A flood must not keep it from being stopped.
             Ok(true) if batches < BATCHES_WITHOUT_POLL => {
@@ -99,7 +101,7 @@ struct Service {
 impl Service {
     /// Appends the answer to a datagram, if it deserves one. Without a connection id, which proves that the sender
     /// receives what is sent to its address, no answer is longer than its question.
-    fn answer(&self, now: Instant, datagram: &[u8], ends: Ends, out: &mut Vec<u8>) {
+    fn answer(&self, now: Instant, access: &Access, datagram: &[u8], ends: Ends, out: &mut Vec<u8>) {
         let Ok(question) = Question::read(datagram) else { return };
         let ip = ends.from.ip().to_canonical();
         let before = out.len();
@@ -117,6 +119,9 @@ impl Service {
                 write_error(out, transaction, "connection id unknown");
             }
             Question::Announce { transaction, mut request, .. } => {
+                if let Some(refusal) = access.refusal(&request.info_hash, ip) {
+                    return write_error(out, transaction, refusal);
+                }
                 let (families, max) =
                     if ip.is_ipv4() { (Families::V4, MAX_PEERS_V4) } else { (Families::V6, MAX_PEERS_V6) };
                 request.num_want = Some(request.num_want.unwrap_or(50).min(max));
@@ -200,7 +205,7 @@ mod tests {
             let ip = if is_v6 { IpAddr::from([0x20; 16]) } else { IpAddr::from([192, 0, 2, 1]) };
             let mut answer = Vec::new();
             let ends = Ends { from: SocketAddr::new(ip, 1), to: None };
-            service.answer(Instant::ZERO, &datagram, ends, &mut answer);
+            service.answer(Instant::ZERO, &Access::default(), &datagram, ends, &mut answer);
             prop_assert!(answer.len() <= datagram.len());
         }
     }

@@ -13,6 +13,9 @@ use crate::ScrapeEntry;
 /// Number of peers above which a swarm has an index of addresses; smaller ones are searched.
 const INDEXED_ABOVE: usize = 32;
 
+/// Seconds between two searches for room in a full swarm.
+const SEARCH_EVERY_S: u32 = 10;
+
 /// Arcs that a sample of a large swarm consists of.
 const ARCS: usize = 4;
 
@@ -95,9 +98,16 @@ pub(super) struct Swarm {
     pub(super) founded_s: u32,
     pub(super) peers: Vec<Peer>,
     /// Positions in `peers` by the hash of the address, in a large swarm.
-    index: Option<Box<HashTable<u32>>>,
+    index: Option<Box<Index>>,
     pub(super) seeders: u32,
     pub(super) downloads: u32,
+}
+
+#[derive(Debug)]
+struct Index {
+    table: HashTable<u32>,
+    /// Second in which the swarm was last looked through for room.
+    searched_s: u32,
 }
 
 fn hash_at(peers: &[Peer], keys: &Keys, at: u32) -> u64 {
@@ -121,8 +131,7 @@ impl Swarm {
 
     /// Bytes on the heap, by capacity.
     pub(super) fn heap_bytes(&self) -> usize {
-        let index =
-            self.index.as_ref().map_or(0, |index| size_of::<HashTable<u32>>() + index.allocation_size());
+        let index = self.index.as_ref().map_or(0, |index| size_of::<Index>() + index.table.allocation_size());
         self.peers.capacity() * size_of::<Peer>() + index
     }
 
@@ -135,7 +144,9 @@ impl Swarm {
     pub(super) fn find(&self, keys: &Keys, addr: Addr) -> Option<usize> {
         let is_it = |at: usize| self.peers.get(at).is_some_and(|peer| peer.addr == addr);
         match &self.index {
-            Some(index) => index.find(keys.hash(&addr.0), |&at| is_it(at as usize)).map(|&at| at as usize),
+            Some(index) => {
+                index.table.find(keys.hash(&addr.0), |&at| is_it(at as usize)).map(|&at| at as usize)
+            }
             None => self.peers.iter().position(|peer| peer.addr == addr),
         }
     }
@@ -153,11 +164,11 @@ impl Swarm {
         };
         let at = u32::try_from(at).unwrap_or(u32::MAX);
         match &mut self.index {
-            Some(index) => insert(index, at),
+            Some(index) => insert(&mut index.table, at),
             None if peers.len() > INDEXED_ABOVE => {
-                let mut index = HashTable::with_capacity(peers.len());
-                (0..=at).for_each(|at| insert(&mut index, at));
-                self.index = Some(Box::new(index));
+                let mut table = HashTable::with_capacity(peers.len());
+                (0..=at).for_each(|at| insert(&mut table, at));
+                self.index = Some(Box::new(Index { table, searched_s: 0 }));
             }
             None => {}
         }
@@ -171,10 +182,10 @@ impl Swarm {
         let (at_32, last_32) =
             (u32::try_from(at).unwrap_or(u32::MAX), u32::try_from(last).unwrap_or(u32::MAX));
         if let Some(index) = &mut self.index {
-            if let Ok(entry) = index.find_entry(hash_at(&self.peers, keys, at_32), |&to| to == at_32) {
+            if let Ok(entry) = index.table.find_entry(hash_at(&self.peers, keys, at_32), |&to| to == at_32) {
                 entry.remove();
             }
-            if let Some(to) = index.find_mut(hash_at(&self.peers, keys, last_32), |&to| to == last_32) {
+            if let Some(to) = index.table.find_mut(hash_at(&self.peers, keys, last_32), |&to| to == last_32) {
                 *to = at_32;
             }
         }
@@ -183,6 +194,17 @@ impl Swarm {
         if self.peers.len() <= INDEXED_ABOVE / 2 {
             self.index = None;
         }
+    }
+
+    /// Returns whether it is time to look for peers that have gone silent: a large swarm that is full is looked through
+    /// once in [`SEARCH_EVERY_S`], not for every newcomer.
+    pub(super) fn may_search(&mut self, now_s: u32) -> bool {
+        let Some(index) = &mut self.index else { return true };
+        let is_time = now_s.saturating_sub(index.searched_s) >= SEARCH_EVERY_S;
+        if is_time {
+            index.searched_s = now_s;
+        }
+        is_time
     }
 
     /// Removes the peers whose last announce is more than `patience_s` ago; returns their number.
@@ -200,7 +222,7 @@ impl Swarm {
         if left < self.peers.capacity() / 2 {
             self.peers.shrink_to(left + left / 4);
             if let Some(index) = &mut self.index {
-                index.shrink_to(left + left / 4, |&at| hash_at(&self.peers, keys, at));
+                index.table.shrink_to(left + left / 4, |&at| hash_at(&self.peers, keys, at));
             }
         }
         before - left
@@ -237,7 +259,7 @@ impl Swarm {
     #[cfg(test)]
     pub(super) fn check(&self, keys: &Keys) {
         assert_eq!(self.seeders as usize, self.peers.iter().filter(|peer| peer.is_seeder).count());
-        assert!(self.index.as_ref().is_none_or(|index| index.len() == self.peers.len()));
+        assert!(self.index.as_ref().is_none_or(|index| index.table.len() == self.peers.len()));
         for (at, peer) in self.peers.iter().enumerate() {
             assert_eq!(self.find(keys, peer.addr), Some(at));
         }

@@ -110,12 +110,10 @@ fn peers_on_the_trackers_machine_are_found_where_the_tracker_was() {
 
 #[test]
 fn what_is_refused() {
-    let config = Config { allowed: Some([HASH].into()), max_torrents: 1, ..Config::default() };
+    let config = Config { max_torrents: 1, ..Config::default() };
     let mut swarms = Swarms::new(config, 1);
     let other = AnnounceRequest { info_hash: [2; 20].into(), ..request(1, 1, 1, AnnounceEvent::Started) };
-    assert_eq!(swarms.announce(at(0), &other, asker("192.0.2.1")), Err(Refusal::NotAllowed));
     announce(&mut swarms, "192.0.2.1", 1, 1);
-    swarms.allow([2; 20].into());
     // The one swarm is small and makes way for the next; when it is not, there is no room.
     assert!(swarms.announce(at(0), &other, asker("192.0.2.1")).is_ok());
     assert_eq!(swarms.scrape(&HASH), None);
@@ -337,4 +335,47 @@ fn a_peer_takes_44_bytes_and_counts_tell_the_memory() {
     assert_eq!((counts.torrents, counts.peers), (1, 10_000));
     let per_peer = counts.memory_bytes / counts.peers;
     assert!((44..=110).contains(&per_peer), "{per_peer}");
+}
+
+#[test]
+fn interval_of_replies_is_spread_upwards() {
+    let config = Config { interval_s: 1000, interval_spread_percent: 5, ..Config::default() };
+    let mut swarms = Swarms::new(config, 1);
+    let mut interval = || {
+        let reply = swarms.announce(at(0), &request(1, 6881, 1, AnnounceEvent::None), asker("192.0.2.1"));
+        reply.unwrap().interval_s
+    };
+    let intervals: BTreeSet<_> = (0..1000).map(|_| interval()).collect();
+    assert!(intervals.iter().all(|interval| (1000..=1050).contains(interval)));
+    assert!(intervals.len() > 40);
+}
+
+#[test]
+fn refusals_that_pass_are_those_of_quotas() {
+    let all = [
+        (Refusal::NotAllowed, false),
+        (Refusal::AddressNotAllowed, false),
+        (Refusal::BadAddress, false),
+        (Refusal::NoRoom, true),
+        (Refusal::TooManyNew, true),
+    ];
+    all.iter().for_each(|(refusal, passes)| assert_eq!(refusal.passes(), *passes));
+}
+
+#[test]
+fn full_swarm_is_searched_for_room_now_and_then() {
+    let config = Config { max_peers: 50, interval_s: 100, ..Config::default() };
+    let mut swarms = Swarms::new(config, 1);
+    for host in 0..60 {
+        announce(&mut swarms, &format!("192.0.2.{host}"), host, 1);
+    }
+    let newcomer = |swarms: &mut Swarms, seconds| {
+        let ask = request(99, 6881, 1, AnnounceEvent::None);
+        swarms.announce(at(seconds), &ask, asker("198.51.100.1")).unwrap();
+        numbers(swarms).1
+    };
+    assert_eq!(newcomer(&mut swarms, 255), 50);
+    // The silent are overdue, but the last search was a moment ago.
+    assert_eq!(newcomer(&mut swarms, 262), 50);
+    assert_eq!(newcomer(&mut swarms, 265), 1);
 }
