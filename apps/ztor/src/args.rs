@@ -389,6 +389,25 @@ pub(crate) struct TrackerArgs {
     /// Let clients announce another address than their own, which may be anybody's
     #[arg(long)]
     pub(crate) believe_ip: bool,
+    /// Track only the torrents, and serve only the peers, that this file lists: an info-hash, an address or a network a
+    /// line; # starts a comment. Read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) allow: Option<PathBuf>,
+    /// Refuse the torrents and peers that this file lists; a file as for --allow
+    #[arg(long, value_name = "FILE")]
+    pub(crate) deny: Option<PathBuf>,
+    /// Keep at most this many torrents; a new one then takes the place of a young one with one peer at most
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = parse_bound)]
+    pub(crate) max_torrents: usize,
+    /// Keep at most this many peers, over all torrents; later ones get answers but are not given to others
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = parse_bound)]
+    pub(crate) max_peers: usize,
+    /// Keep at most this many peers of one IPv4 address or IPv6 /64 in a torrent
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = parse_bound)]
+    pub(crate) max_peers_per_host: usize,
+    /// Serve UDP with this many threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) workers: Option<u8>,
     /// How long peers are asked to wait between announces: 30s, 10m, 2h
     #[arg(long, value_name = "D", default_value = "30m", value_parser = parse_interval)]
     pub(crate) interval: Duration,
@@ -403,6 +422,11 @@ pub(crate) struct DemoArgs {
     /// files]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+fn parse_bound(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| (1..=1_000_000_000).contains(n));
+    number.ok_or_else(|| "write a number from 1 to 1000000000".into())
 }
 
 fn parse_net(text: &str) -> Result<ipnet::IpNet, String> {
@@ -502,7 +526,9 @@ event (verifying), torrent and info_hash.";
 
 const TRACKER_JSON: &str = "\
 With --json, stdout has one object when the tracker listens: event (tracker), http and udp (the
-announce URLs; null if off).";
+announce URLs; null if off). Every minute, and when the tracker ends, it has one with its size: event
+(tracker_status), torrents, peers, memory_bytes (for both, by the capacity of the tables), and
+bytes_per_peer (null without peers).";
 
 #[cfg(test)]
 mod tests {

@@ -1,30 +1,34 @@
 //! A tracker over HTTP and UDP.
 
+mod access;
+mod batch;
 mod http;
+mod state;
 mod udp;
 
-use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub use access::{Access, AccessError, AccessList};
 use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
-use ztor_base::{Instant, SwarmId};
-use ztor_tracker::swarms::{self, Asker, Families, Refusal, Swarms};
-use ztor_tracker::{AnnounceReply, AnnounceRequest};
+pub use ztor_tracker::swarms::Counts;
 
 use crate::files::Files;
+use state::State;
 
 /// How often peers that have gone silent are looked for.
 const EXPIRY: Duration = Duration::from_secs(60);
 
 /// How long answers under way may take when the server is being stopped.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// The most threads that serve UDP.
+pub const MAX_WORKERS: usize = 64;
 
 /// What a tracker is to be.
 #[derive(Debug, Clone)]
@@ -33,12 +37,21 @@ pub struct Config {
     pub http: Option<SocketAddr>,
     /// Where to listen for UDP; likewise.
     pub udp: Option<SocketAddr>,
-    /// Seconds between announces, as clients are told.
+    /// Threads that serve UDP, each with a socket of its own on the same port; the system deals datagrams out by address.
+    /// 0 starts as many as there are cores, [`MAX_WORKERS`] at most. Systems that cannot deal out have one.
+    pub udp_workers: usize,
+    /// The most torrents.
+    pub max_torrents: usize,
+    /// The most peers in all torrents together.
+    pub max_peers: usize,
+    /// The most peers of one host (an IPv4 address or an IPv6 /64) in a torrent.
+    pub max_peers_per_host: usize,
+    /// Seconds between announces, as clients are told; up to 5 % are added by chance.
     pub interval_s: u32,
     /// Seconds before which clients should not announce again even if they want more peers.
     pub min_interval_s: Option<u32>,
-    /// The only torrents that are tracked; `None` tracks whatever is announced.
-    pub allowed: Option<Vec<SwarmId>>,
+    /// The torrents and networks that are served, and those that are refused.
+    pub access: Access,
     /// Reverse proxies in front of HTTP: of requests from these addresses the last other one in `X-Forwarded-For` is the
     /// client's.
     pub proxies: Vec<IpNet>,
@@ -50,12 +63,17 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        let bounds = ztor_tracker::swarms::Config::default();
         Self {
             http: None,
             udp: None,
+            udp_workers: 0,
+            max_torrents: bounds.max_torrents,
+            max_peers: bounds.max_peers_in_all,
+            max_peers_per_host: bounds.max_peers_per_host,
             interval_s: 1800,
             min_interval_s: None,
-            allowed: None,
+            access: Access::default(),
             proxies: Vec::new(),
             believes_asked_ip: false,
             files: Files::new(),
@@ -92,6 +110,7 @@ pub struct TrackerServer {
     state: Arc<State>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
+    workers: Option<udp::Workers>,
 }
 
 impl TrackerServer {
@@ -105,14 +124,19 @@ impl TrackerServer {
         }
         let (http_socket, http) = listen("HTTP", config.http, Type::STREAM)?.unzip();
         let (udp_socket, udp) = listen("UDP", config.udp, Type::DGRAM)?.unzip();
+        let udp_sockets = match udp_socket.zip(udp) {
+            Some((socket, addr)) => share_port(socket, addr, config.udp_workers),
+            None => Vec::new(),
+        };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
         let state = Arc::new(State::new(config));
+        let workers = udp::Workers::start(udp_sockets, &state).map_err(StartError::Thread)?;
         let (stop, stopping) = watch::channel(false);
         let run = {
             let state = Arc::clone(&state);
             move || {
-                runtime.block_on(run(state, http_socket, udp_socket, stopping));
+                runtime.block_on(run(state, http_socket, stopping));
                 runtime.shutdown_timeout(GRACE);
             }
         };
@@ -120,7 +144,7 @@ impl TrackerServer {
             .name("ztor-tracker".to_owned())
             .spawn(run)
             .map_err(StartError::Thread)?;
-        Ok(Self { http, udp, state, stop, thread: Some(thread) })
+        Ok(Self { http, udp, state, stop, thread: Some(thread), workers: Some(workers) })
     }
 
     /// Where HTTP is listened for.
@@ -138,14 +162,14 @@ impl TrackerServer {
         &self.state.files
     }
 
-    /// Adds to the torrents that are tracked, if there is a list of them.
-    pub fn allow(&self, info_hash: SwarmId) {
-        self.state.swarms().allow(info_hash);
+    /// Replaces the lists of what is served and refused. Peers that are known stay until they miss their announces.
+    pub fn set_access(&self, access: Access) {
+        self.state.set_access(access);
     }
 
-    /// How many torrents and how many peers are known.
-    pub fn counts(&self) -> (usize, usize) {
-        self.state.swarms().counts()
+    /// How many torrents and how many peers are known, and the memory for them. Looks at every torrent.
+    pub fn counts(&self) -> Counts {
+        self.state.counts()
     }
 
     /// Ends it, within a second or so: answers under way are given half a second.
@@ -155,6 +179,7 @@ impl TrackerServer {
 
     fn end(&mut self) {
         self.stop.send_replace(true);
+        self.workers = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -169,103 +194,19 @@ impl Drop for TrackerServer {
     }
 }
 
-/// What both protocols share.
-#[derive(Debug)]
-struct State {
-    swarms: Mutex<Swarms>,
-    files: Files,
-    proxies: Vec<IpNet>,
-    started: std::time::Instant,
-    /// Whether any peer has announced over loopback.
-    has_local_peers: AtomicBool,
-}
-
-impl State {
-    fn new(config: Config) -> Self {
-        let swarms_config = swarms::Config {
-            interval_s: config.interval_s,
-            min_interval_s: config.min_interval_s,
-            believes_asked_ip: config.believes_asked_ip,
-            allowed: config.allowed.map(|allowed| allowed.into_iter().collect()),
-            ..swarms::Config::default()
-        };
-        // The standard library's hasher keys are the system's randomness.
-        let seed = RandomState::new().hash_one(0);
-        Self {
-            swarms: Mutex::new(Swarms::new(swarms_config, seed)),
-            files: config.files,
-            proxies: config.proxies,
-            started: std::time::Instant::now(),
-            has_local_peers: AtomicBool::new(false),
-        }
-    }
-
-    /// `reached` gives the tracker's address as the asker sees it; it is called only if it matters.
-    fn announce(
-        &self,
-        request: &AnnounceRequest,
-        ip: IpAddr,
-        families: Families,
-        reached: impl FnOnce() -> Option<IpAddr>,
-    ) -> Result<AnnounceReply, Refusal> {
-        let is_local = ip.to_canonical().is_loopback();
-        if is_local {
-            self.has_local_peers.store(true, Ordering::Relaxed);
-        }
-        let reached =
-            if is_local || !self.has_local_peers.load(Ordering::Relaxed) { None } else { reached() };
-        self.swarms().announce(self.now(), request, Asker { ip, reached, families })
-    }
-
-    /// The client of a request from `peer`, with this `X-Forwarded-For`. `None` if a proxy does not say.
-    fn client_of(&self, peer: IpAddr, forwarded_for: &[&str]) -> Option<IpAddr> {
-        let is_proxy = |ip: &IpAddr| self.proxies.iter().any(|net| net.contains(ip));
-        let peer = peer.to_canonical();
-        if !is_proxy(&peer) {
-            return Some(peer);
-        }
-        // Each proxy adds the address that called it; what stands before those may be made up.
-        let named = forwarded_for.iter().rev().flat_map(|line| line.rsplit(','));
-        for name in named {
-            let ip = name.trim().parse::<IpAddr>().ok()?.to_canonical();
-            if !is_proxy(&ip) {
-                return Some(ip);
-            }
-        }
-        None
-    }
-
-    fn swarms(&self) -> MutexGuard<'_, Swarms> {
-        self.swarms.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now(&self) -> Instant {
-        Instant::ZERO + self.started.elapsed()
-    }
-}
-
-async fn run(
-    state: Arc<State>,
-    http_socket: Option<Socket>,
-    udp_socket: Option<Socket>,
-    mut stopping: watch::Receiver<bool>,
-) {
+async fn run(state: Arc<State>, http_socket: Option<Socket>, mut stopping: watch::Receiver<bool>) {
     let http =
         http_socket.map(|socket| tokio::spawn(http::serve(socket, Arc::clone(&state), stopping.clone())));
-    let udp = udp_socket.map(|socket| tokio::spawn(udp::serve(socket, Arc::clone(&state))));
     let expiry = async {
         loop {
             tokio::time::sleep(EXPIRY).await;
-            state.swarms().expire(state.now());
+            state.expire();
         }
     };
     tokio::select! {
         () = expiry => {}
         // Its error is that the handle is gone, which is a reason to stop as well.
         _ = stopping.wait_for(|stop| *stop) => {}
-    }
-    if let Some(udp) = udp {
-        udp.abort();
     }
     if let Some(http) = http {
         // Whoever has not got its answer by then does without.
@@ -281,26 +222,57 @@ fn listen(
 ) -> Result<Option<(Socket, SocketAddr)>, StartError> {
     let Some(addr) = addr else { return Ok(None) };
     let open = || {
-        let transport = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
-        let socket = Socket::new(Domain::for_address(addr), kind, Some(transport))?;
-        if addr.is_ipv6() {
-            // Where the system has no IPv4 to share, IPv6 alone is what was asked for.
-            let _ = socket.set_only_v6(!addr.ip().is_unspecified());
-        }
-        // On Windows this would let others take the port over.
-        #[cfg(unix)]
-        if kind == Type::STREAM {
-            socket.set_reuse_address(true)?;
-        }
-        socket.bind(&addr.into())?;
-        if kind == Type::STREAM {
-            socket.listen(1024)?;
-        }
-        socket.set_nonblocking(true)?;
+        let socket = bind(addr, kind, false)?;
         let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
         Ok((socket, local))
     };
     open().map(Some).map_err(|source| StartError::Listen { protocol, addr, source })
+}
+
+fn bind(addr: SocketAddr, kind: Type, shares_port: bool) -> io::Result<Socket> {
+    let transport = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
+    let socket = Socket::new(Domain::for_address(addr), kind, Some(transport))?;
+    if addr.is_ipv6() {
+        // Where the system has no IPv4 to share, IPv6 alone is what was asked for.
+        let _ = socket.set_only_v6(!addr.ip().is_unspecified());
+    }
+    // On Windows this would let others take the port over.
+    #[cfg(unix)]
+    {
+        if kind == Type::STREAM {
+            socket.set_reuse_address(true)?;
+        }
+        if shares_port {
+            socket.set_reuse_port(true)?;
+        }
+    }
+    socket.bind(&addr.into())?;
+    if kind == Type::STREAM {
+        socket.listen(1024)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// The socket and others on its port, one for each worker.
+fn share_port(socket: Socket, addr: SocketAddr, workers: usize) -> Vec<Socket> {
+    let cores = || std::thread::available_parallelism().map_or(1, Into::into);
+    let workers = if workers == 0 { cores() } else { workers }.min(MAX_WORKERS);
+    let mut sockets = vec![socket];
+    #[cfg(target_os = "linux")]
+    if workers > 1 {
+        // The first was bound without this flag, so that a port in use is an error.
+        let more = sockets[0].set_reuse_port(true).and_then(|()| {
+            (1..workers).map(|_| bind(addr, Type::DGRAM, true)).collect::<io::Result<Vec<_>>>()
+        });
+        match more {
+            Ok(more) => sockets.extend(more),
+            Err(error) => tracing::warn!(%error, "the tracker serves UDP with one thread"),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (addr, workers);
+    sockets
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! What a tracker knows: who is in which swarm.
 
 mod hosts;
+mod swarm;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 use fastrand::Rng;
+use hashbrown::HashTable;
 use ztor_base::addr::is_dialable;
-use ztor_base::{Duration, Instant, PeerId, SwarmId};
+use ztor_base::{Instant, PeerId, SwarmId};
 
 use hosts::Hosts;
+use swarm::{Addr, Keys, Peer, Swarm};
 
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer};
 
@@ -19,8 +22,10 @@ const EVICTION_CHOICE: usize = 64;
 /// The bounds and habits of a tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Seconds between regular announces, as told to every client.
+    /// Least number of seconds between regular announces.
     pub interval_s: u32,
+    /// The most that is added to the interval by chance, in percent, so that clients do not come in waves.
+    pub interval_spread_percent: u32,
     /// Seconds before which a client should not announce again even if it wants more peers.
     pub min_interval_s: Option<u32>,
     /// The most swarms. Beyond it a new one takes the place of a young one that has one peer at most.
@@ -41,14 +46,13 @@ pub struct Config {
     pub max_num_want: usize,
     /// Whether the address that a client asks to be known by (BEP 3, `ip`) is taken. It could be a victim's.
     pub believes_asked_ip: bool,
-    /// The only swarms that are tracked, if there is such a list.
-    pub allowed: Option<BTreeSet<SwarmId>>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             interval_s: 1800,
+            interval_spread_percent: 0,
             min_interval_s: None,
             max_torrents: 100_000,
             max_new_torrents_per_host: 5000,
@@ -59,7 +63,6 @@ impl Default for Config {
             default_num_want: 50,
             max_num_want: 200,
             believes_asked_ip: false,
-            allowed: None,
         }
     }
 }
@@ -90,9 +93,12 @@ pub enum Families {
 /// Why an announce is refused; the text is what the asker gets to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Not on the list.
+    /// The lists of the tracker exclude the torrent.
     #[error("this torrent is not tracked here")]
     NotAllowed,
+    /// The lists of the tracker exclude the address.
+    #[error("this tracker does not serve your address")]
+    AddressNotAllowed,
     /// Too many torrents.
     #[error("this tracker has no room for another torrent")]
     NoRoom,
@@ -102,9 +108,24 @@ pub enum Refusal {
     /// Nobody can listen there.
     #[error("no peer can listen on this address and port")]
     BadAddress,
-    /// A peer id that nobody chooses.
-    #[error("peer_id is all zeroes")]
-    BadPeerId,
+}
+
+impl Refusal {
+    /// Whether the same announce may be accepted later, though nobody changes the tracker or the announce.
+    pub fn passes(self) -> bool {
+        matches!(self, Self::NoRoom | Self::TooManyNew)
+    }
+}
+
+/// The number of swarms and peers of a tracker, and the memory for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Number of swarms.
+    pub torrents: usize,
+    /// Number of peers in all swarms together.
+    pub peers: usize,
+    /// Bytes for them, by the capacity of the tables.
+    pub memory_bytes: usize,
 }
 
 /// The swarms of a tracker. Bounded by its [`Config`], and deterministic: the same seed and announces give the same
@@ -112,44 +133,34 @@ pub enum Refusal {
 #[derive(Debug)]
 pub struct Swarms {
     config: Config,
-    swarms: BTreeMap<SwarmId, Swarm>,
-    /// Swarms of one peer at most, by their age: they leave when there is no room.
-    small: BTreeSet<(Instant, SwarmId)>,
+    keys: Keys,
+    /// Found by key; `expire` visits all, with the same result in any order.
+    swarms: HashTable<Swarm>,
+    /// Swarms of one peer at most, by the second they were founded in: they leave when there is no room.
+    small: BTreeSet<(u32, SwarmId)>,
     hosts: Hosts,
     peers_in_all: usize,
     rng: Rng,
 }
 
-#[derive(Debug)]
-struct Swarm {
-    founded: Instant,
-    peers: Vec<Peer>,
-    /// Where in `peers` an address is; ordered, so that those of one IP stand together.
-    index: BTreeMap<SocketAddr, usize>,
-    seeders: usize,
-    downloads: u32,
-}
-
-#[derive(Debug)]
-struct Peer {
-    addr: SocketAddr,
-    id: PeerId,
-    is_seeder: bool,
-    /// Whether its `completed` has been counted.
-    counted: bool,
-    seen: Instant,
+fn seconds(now: Instant) -> u32 {
+    u32::try_from(now.as_micros() / 1_000_000).unwrap_or(u32::MAX)
 }
 
 impl Swarms {
-    /// No swarms yet. `seed` decides which peers are given when there are more than wanted.
+    /// No swarms yet. `seed` decides which peers are given when there are more than wanted, and keys the tables.
     pub fn new(config: Config, seed: u64) -> Self {
+        let keys = Keys::new(seed);
+        // A seed of its own: answers must not tell the keys.
+        let rng = Rng::with_seed(keys.hash(b"sample"));
         Self {
             config,
-            swarms: BTreeMap::new(),
+            keys,
+            swarms: HashTable::new(),
             small: BTreeSet::new(),
             hosts: Hosts::default(),
             peers_in_all: 0,
-            rng: Rng::with_seed(seed),
+            rng,
         }
     }
 
@@ -158,148 +169,154 @@ impl Swarms {
         &self.config
     }
 
-    /// Adds to the list of swarms that are tracked; nothing if every swarm is.
-    pub fn allow(&mut self, info_hash: SwarmId) {
-        if let Some(allowed) = &mut self.config.allowed {
-            allowed.insert(info_hash);
-        }
-    }
-
-    /// Takes an announce and answers it.
-    ///
-    /// The peer is known by the address it came from. The `ip` it asks for could be that of a victim, and is
-    /// [believed](Config::believes_asked_ip) only if the configuration says so. The answer never contains the asker itself, and no
-    /// seeders for a seeder. A `stopped` is answered without peers.
+    /// Takes an announce and answers it, as [`announce_each`](Self::announce_each) does, with the peers in the reply.
     pub fn announce(
         &mut self,
         now: Instant,
         request: &AnnounceRequest,
         asker: Asker,
     ) -> Result<AnnounceReply, Refusal> {
+        let mut peers = Vec::new();
+        let take = |addr, id: &PeerId| peers.push(TrackerPeer { addr, peer_id: Some(*id) });
+        let reply = self.announce_each(now, request, asker, take)?;
+        Ok(AnnounceReply { peers, ..reply })
+    }
+
+    /// Takes an announce and answers it: the peers go to `each`, and the reply has none. Allocates nothing for a peer
+    /// that it has.
+    ///
+    /// The peer is known by the address it came from. The `ip` it asks for could be that of a victim, and is
+    /// [believed](Config::believes_asked_ip) only if the configuration says so. The answer never contains the asker itself, and no
+    /// seeders for a seeder. A `stopped` is answered without peers.
+    pub fn announce_each(
+        &mut self,
+        now: Instant,
+        request: &AnnounceRequest,
+        asker: Asker,
+        mut each: impl FnMut(SocketAddr, &PeerId),
+    ) -> Result<AnnounceReply, Refusal> {
         let source = asker.ip.to_canonical();
         let ip = request.ip.filter(|_| self.config.believes_asked_ip).map_or(source, |ip| ip.to_canonical());
         let addr = SocketAddr::new(ip, request.port);
         let stopped = request.event == AnnounceEvent::Stopped;
-        self.check(request, addr)?;
+        if !is_dialable(addr) {
+            return Err(Refusal::BadAddress);
+        }
+        let key = self.keys.hash(request.info_hash.as_bytes());
         if stopped {
-            self.remove(&request.info_hash, addr, &request.peer_id);
+            self.remove(key, request, addr);
         } else {
-            self.expire_if_full(now, &request.info_hash);
-            self.store(now, request, addr)?;
+            self.store(seconds(now), key, request, addr)?;
         }
         let wanted = request
             .num_want
             .map_or(self.config.default_num_want, |n| usize::try_from(n).unwrap_or(usize::MAX));
         let wanted = if stopped { 0 } else { wanted.min(self.config.max_num_want) };
         let reply = AnnounceReply {
-            interval_s: self.config.interval_s,
+            interval_s: self.interval_s(),
             min_interval_s: self.config.min_interval_s,
             external_ip: Some(source),
+            seeders: Some(0),
+            leechers: Some(0),
+            downloads: Some(0),
             ..AnnounceReply::default()
         };
-        let Some(swarm) = self.swarms.get(&request.info_hash) else {
-            return Ok(AnnounceReply { seeders: Some(0), leechers: Some(0), downloads: Some(0), ..reply });
+        let Some(swarm) = self.swarms.find(key, |swarm| swarm.hash == request.info_hash) else {
+            return Ok(reply);
         };
         let entry = swarm.entry();
-        let view = View { addr, id: request.peer_id, is_seeder: request.left == 0, source, asker };
+        let is_seeder = request.left == 0;
+        let id = Some(request.peer_id).filter(|id| *id != PeerId::new([0; 20]));
+        let view = View { addr: addr.into(), id, is_seeder, is_local: source.is_loopback(), asker };
+        swarm.sample(wanted, &mut self.rng, |peer| match view.of(peer) {
+            Some(addr) => {
+                each(addr, &peer.id);
+                true
+            }
+            None => false,
+        });
         Ok(AnnounceReply {
             seeders: Some(entry.seeders),
             leechers: Some(entry.leechers),
             downloads: Some(entry.downloads),
-            peers: swarm.sample(&view, wanted, &mut self.rng),
             ..reply
         })
     }
 
     /// The numbers of a swarm; `None` if it is not known.
     pub fn scrape(&self, info_hash: &SwarmId) -> Option<ScrapeEntry> {
-        self.swarms.get(info_hash).map(Swarm::entry)
+        let key = self.keys.hash(info_hash.as_bytes());
+        self.swarms.find(key, |swarm| swarm.hash == *info_hash).map(Swarm::entry)
     }
 
     /// Forgets peers that have missed their announces (not heard of for two intervals and a minute), and swarms
     /// that nobody is in. To be called every minute or so.
     pub fn expire(&mut self, now: Instant) {
-        let patience = self.patience();
+        let (now_s, patience_s) = (seconds(now), self.patience_s());
         self.small.clear();
-        self.swarms.retain(|hash, swarm| {
-            let gone = swarm.expire(now, patience, &mut self.hosts);
+        self.swarms.retain(|swarm| {
+            let gone = swarm.expire(&self.keys, now_s, patience_s, &mut self.hosts);
             self.peers_in_all = self.peers_in_all.saturating_sub(gone);
-            if swarm.is_small() {
-                self.small.insert((swarm.founded, *hash));
+            let stays = !swarm.peers.is_empty();
+            if stays && swarm.is_small() {
+                self.small.insert((swarm.founded_s, swarm.hash));
             }
-            !swarm.peers.is_empty()
+            stays
         });
-        self.small.retain(|(_, hash)| self.swarms.contains_key(hash));
-        self.hosts.expire(now, Duration::from_secs(self.config.interval_s.into()));
+        if self.swarms.len() < self.swarms.capacity() / 4 {
+            let room = self.swarms.len() * 2;
+            self.swarms.shrink_to(room, |swarm| self.keys.hash(swarm.hash.as_bytes()));
+        }
+        self.hosts.expire(now_s, self.config.interval_s);
     }
 
-    /// How many swarms and how many peers in them there are.
-    pub fn counts(&self) -> (usize, usize) {
-        (self.swarms.len(), self.peers_in_all)
+    /// The number of swarms and of peers in them, and the memory for them. Looks at every swarm.
+    pub fn counts(&self) -> Counts {
+        let peers: usize = self.swarms.iter().map(Swarm::heap_bytes).sum();
+        // The nodes of a `BTreeSet` are about three quarters full.
+        let small = self.small.len() * size_of::<(u32, SwarmId)>() * 4 / 3;
+        let memory_bytes = self.swarms.allocation_size() + peers + small + self.hosts.heap_bytes();
+        Counts { torrents: self.swarms.len(), peers: self.peers_in_all, memory_bytes }
     }
 
-    fn patience(&self) -> Duration {
-        Duration::from_secs(u64::from(self.config.interval_s) * 2 + 60)
+    /// The interval for one client.
+    fn interval_s(&mut self) -> u32 {
+        let Config { interval_s, interval_spread_percent, .. } = self.config;
+        let spread = u64::from(interval_s) * u64::from(interval_spread_percent) / 100;
+        let spread = u32::try_from(spread).unwrap_or(u32::MAX);
+        let extra = if spread == 0 { 0 } else { self.rng.u32(0..=spread) };
+        interval_s.saturating_add(extra)
     }
 
-    fn check(&self, request: &AnnounceRequest, addr: SocketAddr) -> Result<(), Refusal> {
-        if self.config.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&request.info_hash)) {
-            return Err(Refusal::NotAllowed);
-        }
-        if !is_dialable(addr) {
-            return Err(Refusal::BadAddress);
-        }
-        if request.peer_id == PeerId::new([0; 20]) {
-            return Err(Refusal::BadPeerId);
-        }
-        Ok(())
-    }
-
-    /// Makes room where it can be had cheaply: in the one swarm that is full.
-    fn expire_if_full(&mut self, now: Instant, info_hash: &SwarmId) {
-        let patience = self.patience();
-        if let Some(swarm) = self.swarms.get_mut(info_hash)
-            && swarm.peers.len() >= self.config.max_peers
-        {
-            let gone = swarm.expire(now, patience, &mut self.hosts);
-            self.peers_in_all = self.peers_in_all.saturating_sub(gone);
-            self.note_size(info_hash);
-        }
-    }
-
-    /// Brings the list of small swarms up to date.
-    fn note_size(&mut self, info_hash: &SwarmId) {
-        let Some(swarm) = self.swarms.get(info_hash) else { return };
-        let entry = (swarm.founded, *info_hash);
-        if swarm.is_small() {
-            self.small.insert(entry);
-        } else {
-            self.small.remove(&entry);
-        }
+    fn patience_s(&self) -> u32 {
+        self.config.interval_s.saturating_mul(2).saturating_add(60)
     }
 
     /// Forgets one of the youngest swarms of one peer at most: that whose host takes most of the tracker. Whoever makes
     /// swarms up so drives out his own.
     fn evict(&mut self) -> bool {
         let share = |hash: &SwarmId| {
-            let peer = self.swarms.get(hash).and_then(|swarm| swarm.peers.first());
+            let key = self.keys.hash(hash.as_bytes());
+            let swarm = self.swarms.find(key, |swarm| swarm.hash == *hash);
+            let peer = swarm.and_then(|swarm| swarm.peers.first());
             peer.map_or(usize::MAX, |peer| self.hosts.peers(peer.addr.ip()))
         };
         let youngest = self.small.iter().rev().take(EVICTION_CHOICE);
         // Of equals the youngest.
         let Some(entry) = youngest.rev().max_by_key(|(_, hash)| share(hash)).copied() else { return false };
         self.small.remove(&entry);
-        let Some(swarm) = self.swarms.remove(&entry.1) else { return false };
+        let key = self.keys.hash(entry.1.as_bytes());
+        let Ok(found) = self.swarms.find_entry(key, |swarm| swarm.hash == entry.1) else { return false };
+        let (swarm, _) = found.remove();
         self.peers_in_all = self.peers_in_all.saturating_sub(swarm.peers.len());
         swarm.peers.iter().for_each(|peer| self.hosts.remove_peer(peer.addr.ip()));
         true
     }
 
     /// Makes a new swarm, in the place of another if there is no room.
-    fn found(&mut self, now: Instant, info_hash: SwarmId, ip: IpAddr) -> Result<(), Refusal> {
-        let interval = Duration::from_secs(self.config.interval_s.into());
+    fn found(&mut self, now_s: u32, key: u64, info_hash: SwarmId, ip: IpAddr) -> Result<(), Refusal> {
         let (max, max_hosts) = (self.config.max_new_torrents_per_host, self.config.max_peers_in_all);
-        if !self.hosts.found(now, ip, interval, max, max_hosts) {
+        if !self.hosts.found(now_s, ip, self.config.interval_s, max, max_hosts) {
             return Err(Refusal::TooManyNew);
         }
         let is_full = self.swarms.len() >= self.config.max_torrents
@@ -307,146 +324,103 @@ impl Swarms {
         if is_full && !self.evict() {
             return Err(Refusal::NoRoom);
         }
-        self.swarms.insert(info_hash, Swarm::new(now));
-        self.small.insert((now, info_hash));
+        let keys = &self.keys;
+        let swarm = Swarm::new(info_hash, now_s);
+        self.swarms.insert_unique(key, swarm, |swarm| keys.hash(swarm.hash.as_bytes()));
+        self.small.insert((now_s, info_hash));
         Ok(())
     }
 
-    fn store(&mut self, now: Instant, request: &AnnounceRequest, addr: SocketAddr) -> Result<(), Refusal> {
-        if !self.swarms.contains_key(&request.info_hash) {
-            self.found(now, request.info_hash, addr.ip())?;
+    fn store(
+        &mut self,
+        now_s: u32,
+        key: u64,
+        request: &AnnounceRequest,
+        addr: SocketAddr,
+    ) -> Result<(), Refusal> {
+        let is_it = |swarm: &Swarm| swarm.hash == request.info_hash;
+        if self.swarms.find(key, is_it).is_none() {
+            self.found(now_s, key, request.info_hash, addr.ip())?;
         }
-        let Some(swarm) = self.swarms.get_mut(&request.info_hash) else { return Ok(()) };
-        let is_seeder = request.left == 0;
-        if let Some(peer) = swarm.index.get(&addr).and_then(|&at| swarm.peers.get_mut(at)) {
-            swarm.seeders = swarm.seeders + usize::from(is_seeder) - usize::from(peer.is_seeder);
+        let patience_s = self.patience_s();
+        let Some(swarm) = self.swarms.find_mut(key, is_it) else { return Ok(()) };
+        let (keys, config) = (&self.keys, &self.config);
+        let (is_seeder, ip) = (request.left == 0, addr.ip());
+        let at = swarm.find(keys, addr.into());
+        if let Some(peer) = at.and_then(|at| swarm.peers.get_mut(at)) {
+            swarm.seeders = (swarm.seeders + u32::from(is_seeder)).saturating_sub(u32::from(peer.is_seeder));
             if request.event == AnnounceEvent::Completed && !peer.counted {
                 peer.counted = true;
                 swarm.downloads = swarm.downloads.saturating_add(1);
             }
-            (peer.id, peer.is_seeder, peer.seen) = (request.peer_id, is_seeder, now);
+            (peer.id, peer.is_seeder, peer.seen_s) = (request.peer_id, is_seeder, now_s);
             return Ok(());
         }
-        let has_room = swarm.peers.len() < self.config.max_peers
-            && self.peers_in_all < self.config.max_peers_in_all
-            && swarm.count_of(addr.ip()) < self.config.max_peers_per_host
-            && self.hosts.peers(addr.ip()) < self.config.max_peers_per_host_in_all;
-        if has_room {
-            swarm.index.insert(addr, swarm.peers.len());
-            // Whoever begins as a seeder has not downloaded here, whatever it says.
-            swarm.peers.push(Peer { addr, id: request.peer_id, is_seeder, counted: is_seeder, seen: now });
-            swarm.seeders += usize::from(is_seeder);
-            self.peers_in_all += 1;
-            self.hosts.add_peer(now, addr.ip());
-            self.note_size(&request.info_hash);
+        let was_small = swarm.is_small();
+        // Makes room where it can be had cheaply: in the one swarm that is full.
+        if swarm.peers.len() >= config.max_peers && swarm.may_search(now_s) {
+            let gone = swarm.expire(keys, now_s, patience_s, &mut self.hosts);
+            self.peers_in_all = self.peers_in_all.saturating_sub(gone);
         }
+        let (of_host, max_in_swarm) = (self.hosts.peers(ip), config.max_peers_per_host);
+        // A host with few peers in all swarms has few in this one. This machine may fill the tracker.
+        let has_room = swarm.peers.len() < config.max_peers
+            && self.peers_in_all < config.max_peers_in_all
+            && (ip.is_loopback() || of_host < config.max_peers_per_host_in_all)
+            && (of_host < max_in_swarm || swarm.count_of(addr.into(), max_in_swarm) < max_in_swarm);
+        if has_room {
+            // Whoever begins as a seeder has not downloaded here, whatever it says.
+            let peer =
+                Peer { addr: addr.into(), id: request.peer_id, is_seeder, counted: is_seeder, seen_s: now_s };
+            swarm.push(keys, peer);
+            self.peers_in_all += 1;
+            self.hosts.add_peer(now_s, ip);
+        }
+        note_size(&mut self.small, swarm, was_small);
         Ok(())
     }
 
-    fn remove(&mut self, info_hash: &SwarmId, addr: SocketAddr, id: &PeerId) {
-        let Some(swarm) = self.swarms.get_mut(info_hash) else { return };
-        let at = swarm.index.get(&addr).copied();
-        let at = at.filter(|&at| swarm.peers.get(at).is_some_and(|peer| peer.id == *id));
+    fn remove(&mut self, key: u64, request: &AnnounceRequest, addr: SocketAddr) {
+        let Some(swarm) = self.swarms.find_mut(key, |swarm| swarm.hash == request.info_hash) else { return };
+        let at = swarm.find(&self.keys, addr.into());
+        let at = at.filter(|&at| swarm.peers.get(at).is_some_and(|peer| peer.id == request.peer_id));
         if let Some(at) = at {
-            swarm.remove(at);
+            let was_small = swarm.is_small();
+            swarm.remove(&self.keys, at);
             self.peers_in_all = self.peers_in_all.saturating_sub(1);
             self.hosts.remove_peer(addr.ip());
-            self.note_size(info_hash);
+            note_size(&mut self.small, swarm, was_small);
         }
     }
 }
 
-impl Swarm {
-    fn new(now: Instant) -> Self {
-        Self { founded: now, peers: Vec::new(), index: BTreeMap::new(), seeders: 0, downloads: 0 }
-    }
-
-    fn is_small(&self) -> bool {
-        self.peers.len() <= 1
-    }
-
-    fn entry(&self) -> ScrapeEntry {
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        ScrapeEntry {
-            seeders: number(self.seeders),
-            leechers: number(self.peers.len().saturating_sub(self.seeders)),
-            downloads: self.downloads,
-        }
-    }
-
-    /// Peers of the host of an address.
-    fn count_of(&self, ip: IpAddr) -> usize {
-        let (first, last) = match ip {
-            IpAddr::V4(_) => (ip, ip),
-            IpAddr::V6(ip) => {
-                let low = u128::from(u64::MAX);
-                let bits = ip.to_bits();
-                (Ipv6Addr::from_bits(bits & !low).into(), Ipv6Addr::from_bits(bits | low).into())
-            }
-        };
-        self.index.range(SocketAddr::new(first, 0)..=SocketAddr::new(last, u16::MAX)).count()
-    }
-
-    fn remove(&mut self, at: usize) {
-        let peer = self.peers.swap_remove(at);
-        self.seeders -= usize::from(peer.is_seeder);
-        self.index.remove(&peer.addr);
-        if let Some(moved) = self.peers.get(at) {
-            self.index.insert(moved.addr, at);
-        }
-    }
-
-    /// Removes who was not heard of for longer than `patience`; says how many.
-    fn expire(&mut self, now: Instant, patience: Duration, hosts: &mut Hosts) -> usize {
-        let before = self.peers.len();
-        for at in (0..before).rev() {
-            if let Some(peer) = self.peers.get(at)
-                && now.since(peer.seen) > patience
-            {
-                hosts.remove_peer(peer.addr.ip());
-                self.remove(at);
-            }
-        }
-        before - self.peers.len()
-    }
-
-    /// Up to `wanted` peers by chance. In a large swarm they are drawn, else all are looked at.
-    fn sample(&self, view: &View, wanted: usize, rng: &mut Rng) -> Vec<TrackerPeer> {
-        let mut chosen = Vec::new();
-        if wanted > 0 && self.peers.len() / 8 > wanted {
-            let mut drawn = BTreeSet::new();
-            // Enough draws unless few of the peers are of any use; then the list falls short, and that is all.
-            for _ in 0..wanted * 8 {
-                let at = rng.usize(..self.peers.len());
-                if chosen.len() < wanted && drawn.insert(at) {
-                    chosen.extend(self.peers.get(at).and_then(|peer| view.of(peer)));
-                }
-            }
-        } else if wanted > 0 {
-            chosen.extend(self.peers.iter().filter_map(|peer| view.of(peer)));
-            rng.shuffle(&mut chosen);
-            chosen.truncate(wanted);
-        }
-        chosen
+/// Brings the list of small swarms up to date after a change of one.
+fn note_size(small: &mut BTreeSet<(u32, SwarmId)>, swarm: &Swarm, was_small: bool) {
+    let entry = (swarm.founded_s, swarm.hash);
+    match (was_small, swarm.is_small()) {
+        (false, true) => drop(small.insert(entry)),
+        (true, false) => drop(small.remove(&entry)),
+        _ => {}
     }
 }
 
 /// Whom an asker is told of, and under which address.
 struct View {
-    addr: SocketAddr,
-    id: PeerId,
+    addr: Addr,
+    /// Its id; `None` if it chose none and shares zeros with others.
+    id: Option<PeerId>,
     is_seeder: bool,
-    source: IpAddr,
+    is_local: bool,
     asker: Asker,
 }
 
 impl View {
-    fn of(&self, peer: &Peer) -> Option<TrackerPeer> {
-        if peer.addr == self.addr || peer.id == self.id || (self.is_seeder && peer.is_seeder) {
+    fn of(&self, peer: &Peer) -> Option<SocketAddr> {
+        if (self.is_seeder && peer.is_seeder) || peer.addr == self.addr || self.id == Some(peer.id) {
             return None;
         }
-        let mut addr = peer.addr;
-        if addr.ip().is_loopback() && !self.source.is_loopback() {
+        let mut addr = peer.addr.get();
+        if !self.is_local && addr.ip().is_loopback() {
             let reached = self.asker.reached?.to_canonical();
             addr.set_ip(Some(reached).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())?);
         }
@@ -455,7 +429,7 @@ impl View {
             Families::V4 => addr.is_ipv4(),
             Families::V6 => addr.is_ipv6(),
         };
-        fits.then_some(TrackerPeer { addr, peer_id: Some(peer.id) })
+        fits.then_some(addr)
     }
 }
 

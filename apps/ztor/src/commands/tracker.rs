@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 use ztor_server::files::Files;
-use ztor_server::tracker::{Config, StartError, TrackerServer};
+use ztor_server::tracker::{Access, AccessList, Config, Counts, StartError, TrackerServer};
 
 use crate::args::TrackerArgs;
 use crate::console::Console;
@@ -14,13 +15,33 @@ use crate::exit::Exit;
 use crate::stop::Stop;
 use crate::units::Count;
 
+/// How often the size is reported with --json.
+const REPORT: Duration = Duration::from_secs(60);
+
+/// How often the files of lists are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// How often the stop flag is looked at.
 const TICK: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let interval_s = u32::try_from(args.interval.as_secs()).unwrap_or(u32::MAX);
     let (proxies, believes_asked_ip) = (args.behind_proxy.clone(), args.believe_ip);
-    let config = Config { interval_s, proxies, believes_asked_ip, ..Config::default() };
+    let (max_torrents, max_peers) = (args.max_torrents, args.max_peers);
+    let mut lists = Lists::new(args);
+    let access = lists.read()?;
+    let udp_workers = args.workers.map_or(0, usize::from);
+    let config = Config {
+        interval_s,
+        proxies,
+        believes_asked_ip,
+        max_torrents,
+        max_peers,
+        max_peers_per_host: args.max_peers_per_host,
+        udp_workers,
+        access,
+        ..Config::default()
+    };
     let tracker = start(args.bind, args.http_port, args.udp_port, config)?;
     let shown = args.bind.filter(|ip| !ip.is_unspecified()).or_else(ztor_server::reachable_ip);
     let urls = Urls::of(&tracker, shown.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)));
@@ -32,16 +53,97 @@ pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow:
             console.line(&format!("  {url}"));
         }
     }
+    let (mut reported, mut looked) = (Instant::now(), Instant::now());
     while !stop.is_set() {
         std::thread::sleep(TICK);
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            if lists.have_changed() {
+                match lists.read() {
+                    Ok(access) => tracker.set_access(access),
+                    // The lists from before hold on.
+                    Err(error) => console.warn(&error.to_string()),
+                }
+            }
+        }
+        if console.is_json() && reported.elapsed() >= REPORT {
+            reported = Instant::now();
+            console.json(&Status::of(tracker.counts()));
+        }
     }
-    let (torrents, peers) = tracker.counts();
+    let status = Status::of(tracker.counts());
     tracker.stop();
-    if !console.is_json() {
-        let (torrents, peers) = (Count(torrents, "torrent"), Count(peers, "peer"));
-        console.line(&format!("Stopped, with {peers} of {torrents}"));
+    if console.is_json() {
+        console.json(&status);
+    } else {
+        console.line(&status.line());
     }
     Ok(Exit::Ok)
+}
+
+/// The files of `--allow` and `--deny`.
+struct Lists {
+    allow: Option<PathBuf>,
+    deny: Option<PathBuf>,
+    /// Length and time of both when they were last read.
+    stamps: [Option<Stamp>; 2],
+}
+
+type Stamp = (u64, Option<SystemTime>);
+
+impl Lists {
+    fn new(args: &TrackerArgs) -> Self {
+        Self { allow: args.allow.clone(), deny: args.deny.clone(), stamps: [None; 2] }
+    }
+
+    fn read(&mut self) -> anyhow::Result<Access> {
+        // Before reading: a change in the meantime is found the next time.
+        self.stamps = self.stamps_now();
+        let read = |path: &Option<PathBuf>| path.as_deref().map(AccessList::read).transpose();
+        let (allow, deny) = (read(&self.allow)?, read(&self.deny)?);
+        if let Some(path) = self.allow.as_deref().filter(|_| allow == Some(AccessList::default())) {
+            // Perhaps it is being written. An empty list would open the tracker to all.
+            anyhow::bail!(
+                "cannot use {}: it lists nothing; leave --allow out to serve everybody",
+                path.display()
+            );
+        }
+        Ok(Access { allow: allow.unwrap_or_default(), deny: deny.unwrap_or_default() })
+    }
+
+    fn have_changed(&self) -> bool {
+        self.stamps_now() != self.stamps
+    }
+
+    fn stamps_now(&self) -> [Option<Stamp>; 2] {
+        [&self.allow, &self.deny].map(|path| {
+            let metadata = std::fs::metadata(path.as_deref()?).ok()?;
+            Some((metadata.len(), metadata.modified().ok()))
+        })
+    }
+}
+
+/// The size of a tracker.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename = "tracker_status")]
+struct Status {
+    torrents: usize,
+    peers: usize,
+    memory_bytes: usize,
+    bytes_per_peer: Option<usize>,
+}
+
+impl Status {
+    fn of(counts: Counts) -> Self {
+        let Counts { torrents, peers, memory_bytes } = counts;
+        Self { torrents, peers, memory_bytes, bytes_per_peer: memory_bytes.checked_div(peers) }
+    }
+
+    fn line(&self) -> String {
+        let (torrents, peers) = (Count(self.torrents, "torrent"), Count(self.peers, "peer"));
+        let memory = self.bytes_per_peer.map(|bytes| format!(", {bytes} bytes of memory per peer"));
+        format!("Stopped, with {peers} of {torrents}{}", memory.unwrap_or_default())
+    }
 }
 
 /// The announce URLs of a tracker.

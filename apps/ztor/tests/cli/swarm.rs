@@ -104,7 +104,9 @@ fn peers_are_found_through_http_and_udp_trackers() {
         drop(seed);
     }
     tracker.signal("INT");
-    tracker.finish().expect(0);
+    let run = tracker.finish().expect(0);
+    let status = run.event("tracker_status");
+    assert!(status["peers"].as_u64() >= Some(1) && status["bytes_per_peer"].as_u64() >= Some(44), "{status}");
 }
 
 #[test]

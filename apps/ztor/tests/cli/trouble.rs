@@ -184,6 +184,22 @@ fn a_given_port_that_is_taken() {
 }
 
 #[test]
+fn tracker_with_a_bad_list_names_the_file_and_the_line() {
+    let scratch = Scratch::new();
+    let list = scratch.path("list");
+    for (text, expected) in [
+        ("192.0.2.0/24\nexample.org\n", "list: line 2: \"example.org\" is neither"),
+        ("# none\n", "lists nothing"),
+    ] {
+        std::fs::write(&list, text).unwrap();
+        let run = scratch
+            .ztor(&[&"tracker", &"--bind", &"127.0.0.1", &"--http-port", &"0", &"--allow", &list])
+            .expect(1);
+        assert!(run.stderr.contains(expected), "{run:#?}");
+    }
+}
+
+#[test]
 fn a_seed_without_its_data() {
     let scratch = Scratch::new();
     let file = scratch.data("in/x.bin", 50_000, 1);

@@ -14,7 +14,6 @@ use tokio::sync::watch;
 use ztor_tracker::http::{
     encode_announce, encode_failure, encode_scrape, parse_announce_query, parse_scrape_query,
 };
-use ztor_tracker::swarms::Families;
 
 use super::State;
 use crate::guard::{Ends, GuardedListener, Limits};
@@ -22,7 +21,7 @@ use crate::guard::{Ends, GuardedListener, Limits};
 /// Serves until told to stop, then until the connections are done.
 pub(super) async fn serve(socket: Socket, state: Arc<State>, mut stopping: watch::Receiver<bool>) {
     let listener = match TcpListener::from_std(socket.into()) {
-        Ok(listener) => GuardedListener::new(listener, Limits::default(), state.proxies.clone()),
+        Ok(listener) => GuardedListener::new(listener, Limits::default(), state.proxies().to_vec()),
         Err(error) => return tracing::error!(%error, "the tracker cannot serve HTTP"),
     };
     let app = Router::new()
@@ -57,9 +56,9 @@ async fn announce(
         Err(error) => return bencoded(encode_failure(&error.to_string(), None)),
     };
     let reached = || ends.local.map(|local| local.ip());
-    match state.announce(&query.request, client, Families::Both, reached) {
+    match state.announce(&query.request, client, reached) {
         Ok(reply) => bencoded(encode_announce(&reply, query.form)),
-        Err(refusal) => bencoded(encode_failure(&refusal.to_string(), None)),
+        Err(refusal) => bencoded(encode_failure(&refusal.to_string(), state.retry_in_min(refusal))),
     }
 }
 
@@ -68,9 +67,7 @@ async fn scrape(Shared(state): Shared<Arc<State>>, RawQuery(query): RawQuery) ->
         Ok(hashes) => hashes,
         Err(error) => return bencoded(encode_failure(&error.to_string(), None)),
     };
-    let swarms = state.swarms();
-    let known: Vec<_> = hashes.into_iter().filter_map(|hash| Some((hash, swarms.scrape(&hash)?))).collect();
-    drop(swarms);
+    let known: Vec<_> = hashes.into_iter().filter_map(|hash| Some((hash, state.scrape(&hash)?))).collect();
     bencoded(encode_scrape(&known))
 }
 

@@ -1,51 +1,94 @@
-//! Announces and scrapes over UDP (BEP 15).
+//! Announces and scrapes over UDP (BEP 15), on threads with a socket each.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, PipeReader, PipeWriter};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread::JoinHandle;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use socket2::Socket;
-use tokio::net::UdpSocket;
 use ztor_base::Instant;
 use ztor_tracker::swarms::Families;
-use ztor_tracker::udp::{Request, Response};
+use ztor_tracker::udp::{AnnounceAnswer, Question, write_connect, write_error, write_scrape};
 
 use super::State;
+use super::access::Access;
+use super::batch::{Answers, BatchSocket, Ends};
 
 /// How long a connection id is good for at least; at most it is twice that, which is what BEP 15 wants of trackers.
 const CONNECTION_LIFE_S: u64 = 60;
+
+/// Full batches in a row before the other end of the pipe is looked at.
+const BATCHES_WITHOUT_POLL: u32 = 64;
 
 /// The most peers in an answer, so that it fits in one packet on every path: 1,220 and 1,280 bytes.
 const MAX_PEERS_V4: u32 = 200;
 const MAX_PEERS_V6: u32 = 70;
 
-/// Serves until it is aborted.
-pub(super) async fn serve(socket: Socket, state: Arc<State>) {
-    let socket = match UdpSocket::from_std(socket.into()) {
-        Ok(socket) => socket,
-        Err(error) => return tracing::error!(%error, "the tracker cannot serve UDP"),
-    };
-    let service = Service {
-        state,
-        connections: ConnectionIds::new(),
-        local_ip: socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified()),
-    };
-    let mut buf = [0; 2048];
+/// Threads that serve UDP until this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Workers {
+    threads: Vec<JoinHandle<()>>,
+    /// Closed to have them end.
+    stop: Option<PipeWriter>,
+}
+
+impl Workers {
+    /// Starts a thread for each socket.
+    pub(super) fn start(sockets: Vec<Socket>, state: &Arc<State>) -> io::Result<Self> {
+        let (stopped, stop) = io::pipe()?;
+        let mut workers = Self { threads: Vec::new(), stop: Some(stop) };
+        // The socket that a datagram comes to may be another the next time.
+        let connections = ConnectionIds::new();
+        for socket in sockets {
+            let socket = BatchSocket::new(socket)?;
+            let service = Service { state: Arc::clone(state), connections: connections.clone() };
+            let stopped = stopped.try_clone()?;
+            let thread = std::thread::Builder::new().name("ztor-tracker-udp".to_owned());
+            workers.threads.push(thread.spawn(move || serve(socket, &service, &stopped))?);
+        }
+        Ok(workers)
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a UDP thread of the tracker panicked");
+            }
+        }
+    }
+}
+
+/// Serves until the other end of the pipe is closed.
+fn serve(mut socket: BatchSocket, service: &Service, stopped: &PipeReader) {
+    let mut answers = Answers::default();
+    let mut batches = 0;
     loop {
-        match socket.recv_from(&mut buf).await {
-            Ok((len, from)) => {
-                let answer = buf.get(..len).and_then(|datagram| service.answer(datagram, from));
-                if let Some(answer) = answer {
-                    // A full queue drops it, as the network might; the client asks again.
-                    let _ = socket.try_send_to(&answer, from);
-                }
+        let (now, access) = (service.state.now(), service.state.access());
+        let served = socket.serve_once(&mut answers, |datagram, ends, out| {
+            service.answer(now, &access, datagram, ends, out);
+        });
+        match served {
+            // A flood must not keep it from being stopped.
+            Ok(true) if batches < BATCHES_WITHOUT_POLL => {
+                batches += 1;
+                continue;
             }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // Some systems report here that an earlier answer could not be delivered.
-            Err(error) => {
-                tracing::debug!(%error, "receiving failed");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            Err(error) => tracing::debug!(%error, "receiving failed"),
+        }
+        batches = 0;
+        let mut fds = [PollFd::new(socket.socket(), PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
+        let polled = poll(&mut fds, None);
+        let is_stopped = !fds[1].revents().is_empty();
+        if is_stopped || polled.is_err_and(|error| error != rustix::io::Errno::INTR) {
+            return;
         }
     }
 }
@@ -53,65 +96,58 @@ pub(super) async fn serve(socket: Socket, state: Arc<State>) {
 struct Service {
     state: Arc<State>,
     connections: ConnectionIds,
-    /// The one address that is listened on, if it is one.
-    local_ip: Option<IpAddr>,
 }
 
 impl Service {
-    /// The answer to a datagram, if it deserves one. Without a connection id, which proves that the sender
+    /// Appends the answer to a datagram, if it deserves one. Without a connection id, which proves that the sender
     /// receives what is sent to its address, no answer is longer than its question.
-    fn answer(&self, datagram: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
-        let request = Request::decode(datagram).ok()?;
-        let (now, ip) = (self.state.now(), from.ip().to_canonical());
-        let is_proved = match &request {
-            Request::Connect { .. } => false,
-            Request::Announce { connection, .. } | Request::Scrape { connection, .. } => {
+    fn answer(&self, now: Instant, access: &Access, datagram: &[u8], ends: Ends, out: &mut Vec<u8>) {
+        let Ok(question) = Question::read(datagram) else { return };
+        let ip = ends.from.ip().to_canonical();
+        let before = out.len();
+        let is_proved = match &question {
+            Question::Connect { .. } => false,
+            Question::Announce { connection, .. } | Question::Scrape { connection, .. } => {
                 self.connections.accepts(now, ip, *connection)
             }
         };
-        let refused =
-            |transaction, message: &str| Response::Error { transaction, message: message.to_owned() };
-        let response = match request {
-            Request::Connect { transaction } => {
-                Response::Connect { transaction, connection: self.connections.issue(now, ip) }
+        match question {
+            Question::Connect { transaction } => {
+                write_connect(out, transaction, self.connections.issue(now, ip));
             }
-            Request::Announce { transaction, .. } | Request::Scrape { transaction, .. } if !is_proved => {
-                refused(transaction, "connection id unknown")
+            Question::Announce { transaction, .. } | Question::Scrape { transaction, .. } if !is_proved => {
+                write_error(out, transaction, "connection id unknown");
             }
-            Request::Announce { transaction, mut request, .. } => {
+            Question::Announce { transaction, mut request, .. } => {
+                if let Some(refusal) = access.refusal(&request.info_hash, ip) {
+                    return write_error(out, transaction, refusal);
+                }
                 let (families, max) =
                     if ip.is_ipv4() { (Families::V4, MAX_PEERS_V4) } else { (Families::V6, MAX_PEERS_V6) };
                 request.num_want = Some(request.num_want.unwrap_or(50).min(max));
-                match self.state.announce(&request, ip, families, || self.reached_by(ip)) {
-                    Ok(reply) => Response::Announce { transaction, reply },
-                    Err(refusal) => refused(transaction, &refusal.to_string()),
+                let mut answer = AnnounceAnswer::new(out, transaction, ip.is_ipv6());
+                let each = |addr, _: &_| answer.push(addr);
+                match self.state.announce_each(now, &request, (ip, families), || ends.to, each) {
+                    Ok(reply) => answer.finish(&reply),
+                    Err(refusal) => {
+                        out.truncate(before);
+                        write_error(out, transaction, refusal);
+                    }
                 }
             }
-            Request::Scrape { transaction, info_hashes, .. } => {
-                let swarms = self.state.swarms();
-                let entries =
-                    info_hashes.iter().map(|hash| swarms.scrape(hash).unwrap_or_default()).collect();
-                Response::Scrape { transaction, entries }
+            Question::Scrape { transaction, info_hashes, .. } => {
+                let entry = |hash| self.state.scrape(&hash).unwrap_or_default();
+                write_scrape(out, transaction, info_hashes.iter().map(entry));
             }
-        };
-        let answer = response.encode(ip.is_ipv6());
-        Some(answer).filter(|answer| is_proved || answer.len() <= datagram.len())
-    }
-
-    /// The address of this machine on the way to `ip`. Connecting a UDP socket sends nothing: it asks the system's
-    /// routes.
-    fn reached_by(&self, ip: IpAddr) -> Option<IpAddr> {
-        if self.local_ip.is_some() {
-            return self.local_ip;
         }
-        let any: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
-        let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
-        socket.connect((ip, 1)).ok()?;
-        Some(socket.local_addr().ok()?.ip())
+        if !is_proved && out.len() - before > datagram.len() {
+            out.truncate(before);
+        }
     }
 }
 
 /// Connection ids that need no memory: a keyed hash of the address and the minute.
+#[derive(Clone)]
 struct ConnectionIds(RandomState);
 
 impl ConnectionIds {
@@ -140,7 +176,39 @@ fn epoch(now: Instant) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Datagrams of every action and length, with fields that are right more often than by chance.
+    fn a_datagram() -> impl Strategy<Value = Vec<u8>> {
+        let connection = prop_oneof![Just(ztor_tracker::udp::CONNECT_MAGIC), any::<u64>()];
+        let action = prop_oneof![0..5_u32, any::<u32>()];
+        let rest = proptest::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..300);
+        (connection, action, rest, 0..400_usize).prop_map(|(connection, action, rest, len)| {
+            let mut datagram = connection.to_be_bytes().to_vec();
+            datagram.extend(action.to_be_bytes());
+            datagram.extend(rest);
+            datagram.truncate(len);
+            datagram
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn answer_without_a_connection_id_is_never_longer_than_its_question(datagram in a_datagram(), is_v6: bool) {
+            let state = Arc::new(State::new(super::super::Config::default()));
+            let service = Service { state, connections: ConnectionIds::new() };
+            let ip = if is_v6 { IpAddr::from([0x20; 16]) } else { IpAddr::from([192, 0, 2, 1]) };
+            let mut answer = Vec::new();
+            let ends = Ends { from: SocketAddr::new(ip, 1), to: None };
+            service.answer(Instant::ZERO, &Access::default(), &datagram, ends, &mut answer);
+            prop_assert!(answer.len() <= datagram.len());
+        }
+    }
 
     #[test]
     fn connection_ids_belong_to_an_address_and_live_for_a_minute_or_two() {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use ztor_base::{Duration, Host, Instant};
+use ztor_base::Host;
 
-/// The shares of hosts, so that none fills the tracker. This machine is not counted.
+/// The shares of hosts, so that none fills the tracker. This machine may found as many swarms as it likes.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
     /// Only hosts that have peers, or that founded a swarm of late.
@@ -14,24 +14,24 @@ pub(super) struct Hosts {
 
 #[derive(Debug)]
 struct Use {
-    peers: usize,
+    peers: u32,
     /// Swarms that it was the first in since then.
-    founded: usize,
-    since: Instant,
+    founded: u32,
+    since_s: u32,
 }
 
 impl Hosts {
     /// Peers of the host of an address, in all swarms.
     pub(super) fn peers(&self, ip: IpAddr) -> usize {
-        self.uses.get(&Host::of(ip)).map_or(0, |host| host.peers)
+        self.uses.get(&Host::of(ip)).map_or(0, |host| host.peers as usize)
     }
 
     /// Counts a new swarm, if the host has founded fewer than `max` within `window`. Hosts are kept up to `max_hosts`.
     pub(super) fn found(
         &mut self,
-        now: Instant,
+        now_s: u32,
         ip: IpAddr,
-        window: Duration,
+        window_s: u32,
         max: usize,
         max_hosts: usize,
     ) -> bool {
@@ -41,19 +41,17 @@ impl Hosts {
         if self.uses.len() >= max_hosts && !self.uses.contains_key(&Host::of(ip)) {
             return false;
         }
-        let host = self.entry(now, ip);
-        if now.since(host.since) >= window {
-            (host.founded, host.since) = (0, now);
+        let host = self.entry(now_s, ip);
+        if now_s.saturating_sub(host.since_s) >= window_s {
+            (host.founded, host.since_s) = (0, now_s);
         }
-        let may = host.founded < max;
-        host.founded += usize::from(may);
+        let may = (host.founded as usize) < max;
+        host.founded += u32::from(may);
         may
     }
 
-    pub(super) fn add_peer(&mut self, now: Instant, ip: IpAddr) {
-        if !ip.is_loopback() {
-            self.entry(now, ip).peers += 1;
-        }
+    pub(super) fn add_peer(&mut self, now_s: u32, ip: IpAddr) {
+        self.entry(now_s, ip).peers += 1;
     }
 
     pub(super) fn remove_peer(&mut self, ip: IpAddr) {
@@ -66,8 +64,13 @@ impl Hosts {
     }
 
     /// Forgets hosts without peers that founded nothing within `window`.
-    pub(super) fn expire(&mut self, now: Instant, window: Duration) {
-        self.uses.retain(|_, host| host.peers > 0 || now.since(host.since) < window);
+    pub(super) fn expire(&mut self, now_s: u32, window_s: u32) {
+        self.uses.retain(|_, host| host.peers > 0 || now_s.saturating_sub(host.since_s) < window_s);
+    }
+
+    /// Bytes on the heap. The nodes of a `BTreeMap` are about three quarters full.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.uses.len() * size_of::<(Host, Use)>() * 4 / 3
     }
 
     #[cfg(test)]
@@ -77,10 +80,10 @@ impl Hosts {
 
     #[cfg(test)]
     pub(super) fn peers_in_all(&self) -> usize {
-        self.uses.values().map(|host| host.peers).sum()
+        self.uses.values().map(|host| host.peers as usize).sum()
     }
 
-    fn entry(&mut self, now: Instant, ip: IpAddr) -> &mut Use {
-        self.uses.entry(Host::of(ip)).or_insert(Use { peers: 0, founded: 0, since: now })
+    fn entry(&mut self, now_s: u32, ip: IpAddr) -> &mut Use {
+        self.uses.entry(Host::of(ip)).or_insert(Use { peers: 0, founded: 0, since_s: now_s })
     }
 }

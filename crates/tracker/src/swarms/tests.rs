@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -16,6 +18,11 @@ fn request(id: u8, port: u16, left: u64, event: AnnounceEvent) -> AnnounceReques
 
 fn asker(ip: &str) -> Asker {
     Asker { ip: ip.parse().unwrap(), reached: None, families: Families::Both }
+}
+
+fn numbers(swarms: &Swarms) -> (usize, usize) {
+    let counts = swarms.counts();
+    (counts.torrents, counts.peers)
 }
 
 fn announce(swarms: &mut Swarms, ip: &str, id: u8, left: u64) -> Vec<String> {
@@ -53,9 +60,9 @@ fn completed_counts_once_and_stopped_leaves() {
     };
     assert_eq!(stop(&mut swarms, 9).seeders, Some(1));
     let reply = stop(&mut swarms, 1);
-    assert_eq!((reply.seeders, reply.peers.len(), swarms.counts()), (Some(0), 0, (1, 0)));
+    assert_eq!((reply.seeders, reply.peers.len(), numbers(&swarms)), (Some(0), 0, (1, 0)));
     swarms.expire(at(2));
-    assert_eq!(swarms.counts(), (0, 0));
+    assert_eq!(numbers(&swarms), (0, 0));
 }
 
 #[test]
@@ -64,9 +71,9 @@ fn who_is_silent_is_forgotten() {
     let mut swarms = Swarms::new(config, 1);
     announce(&mut swarms, "192.0.2.1", 1, 5);
     swarms.expire(at(260));
-    assert_eq!(swarms.counts(), (1, 1));
+    assert_eq!(numbers(&swarms), (1, 1));
     swarms.expire(at(261));
-    assert_eq!(swarms.counts(), (0, 0));
+    assert_eq!(numbers(&swarms), (0, 0));
 }
 
 #[test]
@@ -103,12 +110,10 @@ fn peers_on_the_trackers_machine_are_found_where_the_tracker_was() {
 
 #[test]
 fn what_is_refused() {
-    let config = Config { allowed: Some([HASH].into()), max_torrents: 1, ..Config::default() };
+    let config = Config { max_torrents: 1, ..Config::default() };
     let mut swarms = Swarms::new(config, 1);
     let other = AnnounceRequest { info_hash: [2; 20].into(), ..request(1, 1, 1, AnnounceEvent::Started) };
-    assert_eq!(swarms.announce(at(0), &other, asker("192.0.2.1")), Err(Refusal::NotAllowed));
     announce(&mut swarms, "192.0.2.1", 1, 1);
-    swarms.allow([2; 20].into());
     // The one swarm is small and makes way for the next; when it is not, there is no room.
     assert!(swarms.announce(at(0), &other, asker("192.0.2.1")).is_ok());
     assert_eq!(swarms.scrape(&HASH), None);
@@ -118,8 +123,17 @@ fn what_is_refused() {
     assert_eq!(swarms.announce(at(0), &again, asker("192.0.2.1")), Err(Refusal::NoRoom));
     let no_port = request(1, 0, 1, AnnounceEvent::Started);
     assert_eq!(swarms.announce(at(0), &no_port, asker("192.0.2.1")), Err(Refusal::BadAddress));
-    let no_id = request(0, 1, 1, AnnounceEvent::Started);
-    assert_eq!(swarms.announce(at(0), &no_id, asker("192.0.2.1")), Err(Refusal::BadPeerId));
+}
+
+#[test]
+fn announce_with_zero_peer_ids_names_the_others() {
+    let mut swarms = Swarms::new(Config::default(), 1);
+    assert!(announce(&mut swarms, "192.0.2.1", 0, 0).is_empty());
+    assert_eq!(announce(&mut swarms, "192.0.2.2", 0, 5), ["192.0.2.1:6881"]);
+    assert_eq!(announce(&mut swarms, "192.0.2.1", 0, 0), ["192.0.2.2:6881"]);
+    let stop = request(0, 6881, 0, AnnounceEvent::Stopped);
+    swarms.announce(at(0), &stop, asker("192.0.2.1")).unwrap();
+    assert_eq!(numbers(&swarms), (1, 1));
 }
 
 #[test]
@@ -156,7 +170,7 @@ fn one_host_does_not_fill_the_tracker() {
         let refused = announce_of(&mut swarms, at(0), &ip, torrent).is_err();
         assert_eq!(refused, torrent >= 5000);
     }
-    assert_eq!((swarms.counts(), swarms.hosts.len()), ((5000, 5000), 1));
+    assert_eq!((numbers(&swarms), swarms.hosts.len()), ((5000, 5000), 1));
     assert!(announce_of(&mut swarms, at(0), "2001:db8:0:1::1", 200_000).is_ok());
     // In the next interval it may go on, but not beyond its share of peers.
     for torrent in 0..30_000 {
@@ -182,10 +196,10 @@ fn swarms_made_up_by_a_few_hosts_make_way() {
             announce_of(&mut swarms, at(100), "203.0.113.3", 11).unwrap();
         }
     }
-    assert_eq!(swarms.counts().0, 1000);
+    assert_eq!(swarms.counts().torrents, 1000);
     assert!((0..12).all(|torrent| swarms.scrape(&of(torrent)).is_some()));
     swarms.expire(at(101));
-    assert_eq!((swarms.counts().0, swarms.small.len()), (1000, 999));
+    assert_eq!((swarms.counts().torrents, swarms.small.len()), (1000, 999));
 }
 
 #[test]
@@ -198,9 +212,9 @@ fn swarms_that_are_left_at_once_are_bounded_too() {
         let stop = AnnounceRequest { info_hash: of(torrent), ..request(1, 6881, 1, AnnounceEvent::Stopped) };
         swarms.announce(at(0), &stop, asker(&ip)).unwrap();
     }
-    assert_eq!((swarms.counts(), swarms.small.len(), swarms.hosts.len()), ((100, 0), 100, 20));
+    assert_eq!((numbers(&swarms), swarms.small.len(), swarms.hosts.len()), ((100, 0), 100, 20));
     swarms.expire(at(1800));
-    assert_eq!((swarms.counts(), swarms.small.len(), swarms.hosts.len()), ((0, 0), 0, 0));
+    assert_eq!((numbers(&swarms), swarms.small.len(), swarms.hosts.len()), ((0, 0), 0, 0));
 }
 
 #[test]
@@ -210,7 +224,7 @@ fn a_64_counts_as_one_in_a_swarm() {
         announce(&mut swarms, &format!("2001:db8::{n}:1"), n, 1);
         announce(&mut swarms, &format!("2001:db8:0:{n}::1"), n, 1);
     }
-    assert_eq!(swarms.counts(), (1, 12));
+    assert_eq!(numbers(&swarms), (1, 12));
 }
 
 fn an_event() -> impl Strategy<Value = AnnounceEvent> {
@@ -245,29 +259,123 @@ proptest! {
                 for peer in &reply.peers {
                     prop_assert!(peer.peer_id != Some(ask.peer_id));
                     prop_assert!(peer.addr != SocketAddr::new(asker.ip, port));
-                    let stored = &swarms.swarms[&ask.info_hash];
-                    prop_assert!(!(is_seeder && stored.peers[stored.index[&peer.addr]].is_seeder));
+                    let is_seeding = |stored: &Peer| stored.is_seeder && stored.addr == peer.addr.into();
+                    let stored = swarms.swarms.iter().find(|swarm| swarm.hash == ask.info_hash).unwrap();
+                    prop_assert!(!(is_seeder && stored.peers.iter().any(is_seeding)));
                 }
             }
             if wait == 7 {
                 swarms.expire(now);
                 again.expire(now);
             }
-            let total: usize = swarms.swarms.values().map(|swarm| swarm.peers.len()).sum();
-            prop_assert_eq!(swarms.counts(), (swarms.swarms.len(), total));
+            let total: usize = swarms.swarms.iter().map(|swarm| swarm.peers.len()).sum();
+            prop_assert_eq!(numbers(&swarms), (swarms.swarms.len(), total));
             prop_assert!(total <= 15 && swarms.swarms.len() <= 2);
             prop_assert_eq!(swarms.hosts.peers_in_all(), total);
-            let small = swarms.swarms.values().filter(|swarm| swarm.peers.len() <= 1).count();
+            let small = swarms.swarms.iter().filter(|swarm| swarm.is_small()).count();
             prop_assert_eq!(swarms.small.len(), small);
-            for swarm in swarms.swarms.values() {
+            for swarm in &swarms.swarms {
                 prop_assert!(swarm.peers.len() <= 10);
-                prop_assert_eq!(swarm.seeders, swarm.peers.iter().filter(|peer| peer.is_seeder).count());
-                prop_assert_eq!(swarm.index.len(), swarm.peers.len());
-                for (addr, &at) in &swarm.index {
-                    prop_assert_eq!(swarm.peers[at].addr, *addr);
-                    prop_assert!(swarm.count_of(addr.ip()) <= 4);
+                swarm.check(&swarms.keys);
+                for peer in &swarm.peers {
+                    prop_assert!(swarm.count_of(peer.addr, 10) <= 4);
                 }
             }
         }
     }
+}
+
+proptest! {
+    /// A swarm that crosses the size at which it gets an index, both ways.
+    #[test]
+    fn swarm_of_any_size_finds_its_peers(steps in proptest::collection::vec((0..120_u16, any::<bool>()), 1..400)) {
+        let mut swarms = Swarms::new(Config::default(), 1);
+        let mut members = BTreeSet::new();
+        for (port, leaves) in steps {
+            let event = if leaves { AnnounceEvent::Stopped } else { AnnounceEvent::None };
+            swarms.announce(at(0), &request(0, 1 + port, 1, event), asker("192.0.2.1")).unwrap();
+            if leaves { members.remove(&port); } else { members.insert(port); }
+            let swarm = swarms.swarms.iter().next();
+            prop_assert_eq!(swarm.map_or(0, |swarm| swarm.peers.len()), members.len());
+            if let Some(swarm) = swarm {
+                swarm.check(&swarms.keys);
+            }
+        }
+    }
+
+    #[test]
+    fn sample_of_any_swarm_has_distinct_peers_and_as_many_as_wanted(size in 0..300_u16, wanted in 0..100_usize, seed: u64) {
+        let keys = Keys::new(seed);
+        let mut swarm = Swarm::new(HASH, 0);
+        for port in 1..=size {
+            let addr = SocketAddr::new(IpAddr::from([192, 0, 2, 1]), port).into();
+            swarm.push(&keys, Peer { addr, id: PeerId::new([0; 20]), is_seeder: false, counted: false, seen_s: 0 });
+        }
+        let mut ports = Vec::new();
+        swarm.sample(wanted, &mut fastrand::Rng::with_seed(seed), |peer| { ports.push(peer.addr.get().port()); true });
+        prop_assert_eq!(ports.len(), wanted.min(size.into()));
+        ports.sort_unstable();
+        ports.dedup();
+        prop_assert_eq!(ports.len(), wanted.min(size.into()));
+    }
+}
+
+#[test]
+fn a_peer_takes_44_bytes_and_counts_tell_the_memory() {
+    assert_eq!(size_of::<Peer>(), 44);
+    assert_eq!(size_of::<Swarm>(), 64);
+    let mut swarms = Swarms::new(Config::default(), 1);
+    for host in 0..10_000_u32 {
+        let [_, _, c, d] = host.to_be_bytes();
+        swarms
+            .announce(at(0), &request(1, 6881, 1, AnnounceEvent::None), asker(&format!("198.18.{c}.{d}")))
+            .unwrap();
+    }
+    let counts = swarms.counts();
+    assert_eq!((counts.torrents, counts.peers), (1, 10_000));
+    let per_peer = counts.memory_bytes / counts.peers;
+    assert!((44..=110).contains(&per_peer), "{per_peer}");
+}
+
+#[test]
+fn interval_of_replies_is_spread_upwards() {
+    let config = Config { interval_s: 1000, interval_spread_percent: 5, ..Config::default() };
+    let mut swarms = Swarms::new(config, 1);
+    let mut interval = || {
+        let reply = swarms.announce(at(0), &request(1, 6881, 1, AnnounceEvent::None), asker("192.0.2.1"));
+        reply.unwrap().interval_s
+    };
+    let intervals: BTreeSet<_> = (0..1000).map(|_| interval()).collect();
+    assert!(intervals.iter().all(|interval| (1000..=1050).contains(interval)));
+    assert!(intervals.len() > 40);
+}
+
+#[test]
+fn refusals_that_pass_are_those_of_quotas() {
+    let all = [
+        (Refusal::NotAllowed, false),
+        (Refusal::AddressNotAllowed, false),
+        (Refusal::BadAddress, false),
+        (Refusal::NoRoom, true),
+        (Refusal::TooManyNew, true),
+    ];
+    all.iter().for_each(|(refusal, passes)| assert_eq!(refusal.passes(), *passes));
+}
+
+#[test]
+fn full_swarm_is_searched_for_room_now_and_then() {
+    let config = Config { max_peers: 50, interval_s: 100, ..Config::default() };
+    let mut swarms = Swarms::new(config, 1);
+    for host in 0..60 {
+        announce(&mut swarms, &format!("192.0.2.{host}"), host, 1);
+    }
+    let newcomer = |swarms: &mut Swarms, seconds| {
+        let ask = request(99, 6881, 1, AnnounceEvent::None);
+        swarms.announce(at(seconds), &ask, asker("198.51.100.1")).unwrap();
+        numbers(swarms).1
+    };
+    assert_eq!(newcomer(&mut swarms, 255), 50);
+    // The silent are overdue, but the last search was a moment ago.
+    assert_eq!(newcomer(&mut swarms, 262), 50);
+    assert_eq!(newcomer(&mut swarms, 265), 1);
 }

@@ -1,24 +1,17 @@
 //! The datagrams of BEP 15 and the options of BEP 41.
 
-use std::net::{IpAddr, Ipv4Addr};
-use ztor_base::{PeerId, SwarmId};
+use std::net::IpAddr;
 
-use crate::types::{PeerList, write_compact};
+use ztor_base::SwarmId;
+
+pub(super) use super::fields::DecodeError;
+use super::fields::{ANNOUNCE, CONNECT, CONNECT_MAGIC, ERROR, Input, MAX_SCRAPE, SCRAPE};
+use super::serve::{AnnounceAnswer, Question, write_connect, write_error, write_scrape};
+use crate::types::PeerList;
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, text};
-
-/// What a connect request carries where others carry a connection id.
-pub const CONNECT_MAGIC: u64 = 0x0417_2710_1980;
-
-/// The most info-hashes in one scrape.
-pub const MAX_SCRAPE: usize = 74;
 
 /// The longest path and query read of an announce, in bytes.
 const MAX_URL_DATA_LEN: usize = 2048;
-
-const CONNECT: u32 = 0;
-const ANNOUNCE: u32 = 1;
-const SCRAPE: u32 = 2;
-const ERROR: u32 = 3;
 
 /// From client to tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,27 +77,6 @@ pub enum Response {
     },
 }
 
-/// Why a datagram is none of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// It ends too early.
-    #[error("{what} of {length} bytes, expected at least {expected}")]
-    TooShort {
-        /// What it seems to be.
-        what: &'static str,
-        /// Its length in bytes.
-        length: usize,
-        /// The least that it must have.
-        expected: usize,
-    },
-    /// Its action is none of BEP 15.
-    #[error("unknown action {0}")]
-    UnknownAction(u32),
-    /// An announce with an event that is none of BEP 15.
-    #[error("unknown event {0}")]
-    UnknownEvent(u32),
-}
-
 impl Request {
     /// The datagram.
     pub fn encode(&self) -> Vec<u8> {
@@ -127,31 +99,17 @@ impl Request {
     /// Reads a client's datagram. Whether the connection id is right is not looked at, but a connect request
     /// without the magic number is refused as unknown.
     pub fn decode(datagram: &[u8]) -> Result<Self, DecodeError> {
-        let mut input = Input::new("request", datagram, 16)?;
-        let connection = input.u64();
-        let action = input.u32();
-        let transaction = input.u32();
-        match action {
-            CONNECT if connection == CONNECT_MAGIC => Ok(Self::Connect { transaction }),
-            ANNOUNCE => {
-                let mut input = Input::new("announce", datagram, 98)?;
-                input.skip(16);
-                let request = Box::new(read_announce(&mut input)?);
-                Ok(Self::Announce { connection, transaction, request, url_data: read_url_data(input.rest) })
+        Ok(match Question::read(datagram)? {
+            Question::Connect { transaction } => Self::Connect { transaction },
+            Question::Announce { connection, transaction, request } => {
+                let url_data = read_url_data(datagram.get(98..).unwrap_or_default());
+                Self::Announce { connection, transaction, request: Box::new(request), url_data }
             }
-            SCRAPE => {
-                let info_hashes = input
-                    .rest
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .take(MAX_SCRAPE)
-                    .map(|hash| SwarmId::new(*hash))
-                    .collect();
-                Ok(Self::Scrape { connection, transaction, info_hashes })
+            Question::Scrape { connection, transaction, info_hashes } => {
+                let info_hashes = info_hashes.iter().collect();
+                Self::Scrape { connection, transaction, info_hashes }
             }
-            other => Err(DecodeError::UnknownAction(other)),
-        }
+        })
     }
 }
 
@@ -160,34 +118,17 @@ impl Response {
     /// other family are left out.
     pub fn encode(&self, ipv6: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);
-        let mut start = |action: u32, transaction: u32| {
-            out.extend(action.to_be_bytes());
-            out.extend(transaction.to_be_bytes());
-        };
         match self {
-            Self::Connect { transaction, connection } => {
-                start(CONNECT, *transaction);
-                out.extend(connection.to_be_bytes());
-            }
+            Self::Connect { transaction, connection } => write_connect(&mut out, *transaction, *connection),
             Self::Announce { transaction, reply } => {
-                start(ANNOUNCE, *transaction);
-                for n in [reply.interval_s, reply.leechers.unwrap_or(0), reply.seeders.unwrap_or(0)] {
-                    out.extend(n.to_be_bytes());
-                }
-                for peer in reply.peers.iter().filter(|peer| peer.addr.is_ipv6() == ipv6) {
-                    write_compact(peer.addr, &mut out);
-                }
+                let mut answer = AnnounceAnswer::new(&mut out, *transaction, ipv6);
+                reply.peers.iter().for_each(|peer| answer.push(peer.addr));
+                answer.finish(reply);
             }
             Self::Scrape { transaction, entries } => {
-                start(SCRAPE, *transaction);
-                for n in entries.iter().flat_map(|e| [e.seeders, e.downloads, e.leechers]) {
-                    out.extend(n.to_be_bytes());
-                }
+                write_scrape(&mut out, *transaction, entries.iter().copied());
             }
-            Self::Error { transaction, message } => {
-                start(ERROR, *transaction);
-                out.extend_from_slice(message.as_bytes());
-            }
+            Self::Error { transaction, message } => write_error(&mut out, *transaction, message),
         }
         out
     }
@@ -273,36 +214,6 @@ fn write_announce(request: &AnnounceRequest, out: &mut Vec<u8>) {
     out.extend(request.port.to_be_bytes());
 }
 
-/// `input` must have 82 bytes.
-fn read_announce(input: &mut Input<'_>) -> Result<AnnounceRequest, DecodeError> {
-    let (info_hash, peer_id) = (input.array(), input.array());
-    let (downloaded, left, uploaded) = (input.u64(), input.u64(), input.u64());
-    let event = match input.u32() {
-        0 => AnnounceEvent::None,
-        1 => AnnounceEvent::Completed,
-        2 => AnnounceEvent::Started,
-        3 => AnnounceEvent::Stopped,
-        other => return Err(DecodeError::UnknownEvent(other)),
-    };
-    let ip = Ipv4Addr::from(input.array::<4>());
-    let key = input.u32();
-    let num_want = input.u32();
-    Ok(AnnounceRequest {
-        info_hash: SwarmId::new(info_hash),
-        peer_id: PeerId::new(peer_id),
-        port: u16::from_be_bytes(input.array()),
-        uploaded,
-        downloaded,
-        left,
-        event,
-        // -1 as they write it is the tracker's choice, and so is everything negative.
-        num_want: Some(num_want).filter(|&n| n <= i32::MAX as u32),
-        key,
-        tracker_id: None,
-        ip: Some(IpAddr::V4(ip)).filter(|ip| !ip.is_unspecified()),
-    })
-}
-
 fn write_url_data(url_data: &[u8], out: &mut Vec<u8>) {
     for chunk in url_data.chunks(255) {
         out.extend([2, chunk.len().to_le_bytes()[0]]);
@@ -325,45 +236,6 @@ fn read_url_data(mut options: &[u8]) -> Vec<u8> {
                 rest
             }
         }
-    }
-}
-
-/// Fixed fields in a row. Its length is checked once, at the start; past its end it reads zeroes.
-struct Input<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Input<'a> {
-    fn new(what: &'static str, bytes: &'a [u8], expected: usize) -> Result<Self, DecodeError> {
-        if bytes.len() < expected {
-            return Err(DecodeError::TooShort { what, length: bytes.len(), expected });
-        }
-        Ok(Self { rest: bytes })
-    }
-
-    fn array<const N: usize>(&mut self) -> [u8; N] {
-        match self.rest.split_first_chunk() {
-            Some((head, rest)) => {
-                self.rest = rest;
-                *head
-            }
-            None => {
-                self.rest = &[];
-                [0; N]
-            }
-        }
-    }
-
-    fn skip(&mut self, count: usize) {
-        self.rest = self.rest.get(count..).unwrap_or_default();
-    }
-
-    fn u32(&mut self) -> u32 {
-        u32::from_be_bytes(self.array())
-    }
-
-    fn u64(&mut self) -> u64 {
-        u64::from_be_bytes(self.array())
     }
 }
 

@@ -1,0 +1,237 @@
+//! Lists of torrents and networks that a tracker serves or refuses.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use ztor_base::SwarmId;
+use ztor_tracker::swarms::Refusal;
+
+/// The longest file that is read, in bytes: more than a million info-hashes.
+const MAX_FILE_LEN: u64 = 64 << 20;
+
+/// Lists of what is served and of what is refused. Empty ones restrict nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// If it names torrents, no others are tracked; if it names networks, no other peers are served.
+    pub allow: AccessList,
+    /// Torrents and peers that are refused.
+    pub deny: AccessList,
+}
+
+/// Info-hashes and networks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccessList {
+    torrents: BTreeSet<SwarmId>,
+    /// Ranges of addresses, IPv4 mapped to IPv6: sorted, apart from each other.
+    ranges: Vec<(u128, u128)>,
+}
+
+/// The reason why a list is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file is longer than 64 MiB.
+    #[error("cannot read {}: it is longer than 64 MiB", .0.display())]
+    TooLong(PathBuf),
+    /// A line is no entry.
+    #[error("cannot read {}: line {line}: {entry:?} is neither an info-hash (40 or 64 hex digits) nor a network (192.0.2.0/24)", .path.display())]
+    Entry {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line; the first is 1.
+        line: usize,
+        /// Its first 80 characters.
+        entry: String,
+    },
+}
+
+impl Access {
+    /// Returns why an announce of this torrent from this address is refused, if it is.
+    pub fn refusal(&self, torrent: &SwarmId, ip: IpAddr) -> Option<Refusal> {
+        let ip = bits(ip);
+        let is_served = self.allow.ranges.is_empty() || self.allow.has_address(ip);
+        if !is_served || self.deny.has_address(ip) {
+            return Some(Refusal::AddressNotAllowed);
+        }
+        let is_tracked = self.allow.torrents.is_empty() || self.allow.torrents.contains(torrent);
+        (!is_tracked || self.deny.torrents.contains(torrent)).then_some(Refusal::NotAllowed)
+    }
+}
+
+impl AccessList {
+    /// Makes a list of torrents and networks.
+    pub fn new(
+        torrents: impl IntoIterator<Item = SwarmId>,
+        networks: impl IntoIterator<Item = IpNet>,
+    ) -> Self {
+        let ranges = networks.into_iter().map(|net| (bits(net.network()), bits(net.broadcast())));
+        let mut ranges: Vec<_> = ranges.collect();
+        ranges.sort_unstable();
+        // One that begins before the end of the last belongs to it.
+        ranges.dedup_by(|next, last| {
+            let overlaps = next.0 <= last.1;
+            if overlaps {
+                last.1 = last.1.max(next.1);
+            }
+            overlaps
+        });
+        Self { torrents: torrents.into_iter().collect(), ranges }
+    }
+
+    /// Reads a file with an info-hash, an address or a network in each line. `#` starts a comment.
+    pub fn read(path: &Path) -> Result<Self, AccessError> {
+        let failed = |source| AccessError::Read { path: path.to_owned(), source };
+        let mut text = String::new();
+        let file = File::open(path).map_err(failed)?;
+        file.take(MAX_FILE_LEN + 1).read_to_string(&mut text).map_err(failed)?;
+        if text.len() as u64 > MAX_FILE_LEN {
+            return Err(AccessError::TooLong(path.to_owned()));
+        }
+        Self::parse(path, &text)
+    }
+
+    /// `path` is for errors.
+    fn parse(path: &Path, text: &str) -> Result<Self, AccessError> {
+        let (mut torrents, mut networks) = (Vec::new(), Vec::new());
+        for (at, line) in text.lines().enumerate() {
+            let entry = line.split('#').next().unwrap_or_default().trim();
+            if entry.is_empty() {
+                continue;
+            }
+            if let Some(hash) = info_hash(entry) {
+                torrents.push(hash);
+            } else if let Some(network) = network(entry) {
+                networks.push(network);
+            } else {
+                let entry = entry.chars().take(80).collect();
+                return Err(AccessError::Entry { path: path.to_owned(), line: at + 1, entry });
+            }
+        }
+        Ok(Self::new(torrents, networks))
+    }
+
+    /// The number of torrents and of networks; networks that overlap are one.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.torrents.len(), self.ranges.len())
+    }
+
+    fn has_address(&self, ip: u128) -> bool {
+        let after = self.ranges.partition_point(|&(first, _)| first <= ip);
+        after.checked_sub(1).and_then(|at| self.ranges.get(at)).is_some_and(|&(_, last)| ip <= last)
+    }
+}
+
+fn bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+/// A v1 info-hash, or a v2 one, of which trackers know the first 20 bytes.
+fn info_hash(text: &str) -> Option<SwarmId> {
+    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
+    if !matches!(digits.len(), 40 | 64) {
+        return None;
+    }
+    let mut hash = [0; 20];
+    for (byte, pair) in hash.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Some(SwarmId::new(hash))
+}
+
+/// A network, or an address as one; IPv4 written as IPv6 is IPv4.
+fn network(text: &str) -> Option<IpNet> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()?;
+    Some(network)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const HASH: &str = "0123456789abcdef0123456789ABCDEF01234567";
+
+    fn list(text: &str) -> Result<AccessList, AccessError> {
+        AccessList::parse(Path::new("list"), text)
+    }
+
+    fn refused(access: &Access, torrent: &str, ip: &str) -> Option<Refusal> {
+        access.refusal(&info_hash(torrent).unwrap(), ip.parse().unwrap())
+    }
+
+    #[test]
+    fn parse_of_hashes_networks_and_comments_reads_all() {
+        let text = format!(
+            "# mine\n{HASH}  # one\n\n{}\n192.0.2.0/24\r\n2001:db8::/32\n198.51.100.7\n",
+            "0".repeat(64)
+        );
+        assert_eq!(list(&text).unwrap().counts(), (2, 3));
+        assert_eq!(list("10.0.0.0/8\n10.1.0.0/16\n10.255.255.255\n11.0.0.0/8\n").unwrap().counts(), (0, 2));
+        assert_eq!(list("").unwrap(), AccessList::default());
+    }
+
+    #[test]
+    fn parse_of_a_bad_line_names_file_and_line() {
+        for bad in ["0123", "192.0.2.0/33", "example.org", &HASH.replace('0', "g"), "192.0.2.1-192.0.2.9"] {
+            let error = list(&format!("{HASH}\n{bad}\n")).unwrap_err();
+            let expected = format!(
+                "cannot read list: line 2: {bad:?} is neither an info-hash (40 or 64 hex digits) nor a network (192.0.2.0/24)"
+            );
+            assert_eq!(error.to_string(), expected);
+        }
+        let error = AccessList::read(Path::new("/nowhere/at-all")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read /nowhere/at-all: "), "{error}");
+    }
+
+    #[test]
+    fn refusal_of_empty_lists_is_none() {
+        assert_eq!(refused(&Access::default(), HASH, "192.0.2.1"), None);
+    }
+
+    #[test]
+    fn refusal_follows_both_lists() {
+        let other = "f".repeat(40);
+        let allow = list(&format!("{HASH}\n192.0.2.0/24\n2001:db8::/32\n")).unwrap();
+        let deny = list("192.0.2.128/25\n2001:db8:9::1").unwrap();
+        let access = Access { allow: allow.clone(), deny };
+        for (ip, expected) in [
+            ("192.0.2.127", None),
+            ("::ffff:192.0.2.1", None),
+            ("2001:db8::1", None),
+            ("192.0.2.128", Some(Refusal::AddressNotAllowed)),
+            ("192.0.1.255", Some(Refusal::AddressNotAllowed)),
+            ("2001:db8:9::1", Some(Refusal::AddressNotAllowed)),
+            ("2001:db9::1", Some(Refusal::AddressNotAllowed)),
+        ] {
+            assert_eq!(refused(&access, HASH, ip), expected, "{ip}");
+        }
+        assert_eq!(refused(&access, &other, "192.0.2.1"), Some(Refusal::NotAllowed));
+        let access = Access { allow: AccessList::default(), deny: allow };
+        assert_eq!(refused(&access, HASH, "198.51.100.1"), Some(Refusal::NotAllowed));
+        assert_eq!(refused(&access, &other, "198.51.100.1"), None);
+    }
+
+    #[test]
+    fn refusal_of_v4_is_not_that_of_v6_with_the_same_bits() {
+        let access = Access { deny: list("0.0.0.0/0").unwrap(), ..Access::default() };
+        assert_eq!(refused(&access, HASH, "2001:db8::1"), None);
+        assert_eq!(refused(&access, HASH, "192.0.2.1"), Some(Refusal::AddressNotAllowed));
+        assert_eq!(bits(Ipv4Addr::UNSPECIFIED.into()), 0xffff_0000_0000);
+    }
+}
