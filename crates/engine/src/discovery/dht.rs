@@ -156,10 +156,10 @@ impl DhtDriver {
     fn plan_again(&mut self, now: Instant, torrents: &mut Torrents, which: impl Fn(&Torrent) -> bool) {
         let planned: Vec<TorrentId> = self.downloads.iter().chain(&self.seeds).map(|(_, id)| *id).collect();
         for id in planned {
-            let Some(torrent) = torrents.get_mut(id).filter(|torrent| which(torrent)) else { continue };
-            let schedule = torrent.schedule_mut();
-            schedule.dht_empty_lookups = 0;
-            if let Some((class, at)) = schedule.dht_due.take() {
+            if let Some(torrent) = torrents.get_mut(id).filter(|torrent| which(torrent))
+                && let Some((class, at)) = torrent.schedule_mut().dht_due.take()
+            {
+                torrent.schedule_mut().dht_empty_lookups = 0;
                 self.queue(class).remove(&(at, id));
                 self.plan_at(torrent, at.min(now));
             }
@@ -213,15 +213,13 @@ impl DhtDriver {
         while let Some(event) = self.node.poll_event() {
             match event {
                 ztor_dht::Event::Peers { lookup, peers, from } => {
-                    let Some(Running { torrent, swarm, .. }) = self.running.get(&lookup).copied() else {
-                        continue;
-                    };
-                    if let Some(torrent) = torrents.get_mut(torrent).filter(|t| !t.is_private()) {
+                    if let Some(Running { torrent, swarm, .. }) = self.running.get(&lookup).copied()
+                        && let Some(torrent) = torrents.get_mut(torrent).filter(|t| !t.is_private())
+                    {
                         let is_second_swarm = torrent.is_second_swarm(swarm);
                         for addr in peers {
                             let teller = Host::of(from.map_or(addr.ip(), |from| from.ip()));
-                            let origin = Origin::Dht(teller);
-                            let found = Found { origin, expected_id: None, is_second_swarm };
+                            let found = Found::new(Origin::Dht(teller), is_second_swarm);
                             torrent.known_mut().add_found(cx.now, addr, found, cx.rng);
                         }
                         cx.dirty.mark_torrent(torrent.id());

@@ -128,8 +128,7 @@ impl LocalDiscovery {
             if let Some(torrent) = torrent {
                 let addr = SocketAddr::new(from.ip(), port);
                 let is_second_swarm = torrent.is_second_swarm(hash);
-                let origin = Origin::Local(Host::of(from.ip()));
-                let found = Found { origin, expected_id: None, is_second_swarm };
+                let found = Found::new(Origin::Local(Host::of(from.ip())), is_second_swarm);
                 torrent.known_mut().add_found(cx.now, addr, found, cx.rng);
                 cx.dirty.mark_torrent(torrent.id());
             }

@@ -150,13 +150,15 @@ impl Hosts {
 
     /// Drops goodbyes of a torrent that wait at a host.
     pub(super) fn drop_goodbyes(&mut self, origin: &Origin, swarm: SwarmId) {
-        let Some(id) = self.ids.get(origin).copied().filter(|_| self.goodbyes > 0) else { return };
         let is_theirs =
             |ask: &Ask| matches!(ask, Ask::Goodbye(goodbye) if goodbye.request.info_hash == swarm);
-        let dropped = self.change(id, |host| {
-            let before = host.waiting.len();
-            host.waiting.retain(|_, ask| !is_theirs(ask));
-            before - host.waiting.len()
+        let host = self.ids.get(origin).copied().filter(|_| self.goodbyes > 0);
+        let dropped = host.and_then(|id| {
+            self.change(id, |host| {
+                let before = host.waiting.len();
+                host.waiting.retain(|_, ask| !is_theirs(ask));
+                before - host.waiting.len()
+            })
         });
         self.goodbyes -= dropped.unwrap_or(0);
     }

@@ -115,8 +115,9 @@ impl Trackers {
             self.end_part(cx, request, Outcome::Cancelled, Some(TrackerError::Timeout));
         }
         cx.dirty.show(torrent.id());
-        for due in torrent.trackers_mut().announcer_mut().stop() {
-            let Ok(target) = Target::of(&due.url) else { continue };
+        let goodbyes = torrent.trackers_mut().announcer_mut().stop();
+        let goodbyes = goodbyes.into_iter().filter_map(|due| Some((Target::of(&due.url).ok()?, due)));
+        for (target, due) in goodbyes {
             let goodbye = Goodbye {
                 torrent: torrent.id(),
                 tracker: due.tracker,
@@ -143,23 +144,8 @@ impl Trackers {
                     cx.out.resolves.push(Resolve { id, host: name });
                 }
                 Next::Send { host, addresses, ask: Ask::Announce { torrent, tracker } } => {
-                    let Some(torrent) = torrents.get_mut(torrent) else { continue };
-                    let Some(due) = torrent.trackers_mut().announcer_mut().begin(cx.now, tracker) else {
-                        continue;
-                    };
-                    let sending = Sending {
-                        url: &due.url,
-                        host,
-                        addresses,
-                        tracker,
-                        torrent: torrent.id(),
-                        request: self.request(cx, torrent, due.event, due.tracker_id),
-                        v2: torrent.second_swarm(),
-                    };
-                    // How long the tracker is waited for counts from now.
-                    cx.dirty.mark_torrent(torrent.id());
-                    if let Err(error) = self.send(cx, sending) {
-                        self.fail(cx, torrent, tracker, Some((host, cx.now)), &error);
+                    if let Some(torrent) = torrents.get_mut(torrent) {
+                        self.send_announce(cx, torrent, tracker, (host, addresses));
                     }
                 }
                 Next::Send { host, addresses, ask: Ask::Goodbye(goodbye) } => {
@@ -180,6 +166,32 @@ impl Trackers {
                 }
                 // Whoever does not answer has no use for it either.
                 Next::GiveUp { ask: Ask::Goodbye(_), .. } => {}
+            }
+        }
+    }
+
+    /// Sends an announce whose turn it is, if it is still wanted.
+    fn send_announce(
+        &mut self,
+        cx: &mut Cx<'_>,
+        torrent: &mut Torrent,
+        tracker: TrackerId,
+        (host, addresses): (HostId, Addresses),
+    ) {
+        if let Some(due) = torrent.trackers_mut().announcer_mut().begin(cx.now, tracker) {
+            let sending = Sending {
+                url: &due.url,
+                host,
+                addresses,
+                tracker,
+                torrent: torrent.id(),
+                request: self.request(cx, torrent, due.event, due.tracker_id),
+                v2: torrent.second_swarm(),
+            };
+            // How long the tracker is waited for counts from now.
+            cx.dirty.mark_torrent(torrent.id());
+            if let Err(error) = self.send(cx, sending) {
+                self.fail(cx, torrent, tracker, Some((host, cx.now)), &error);
             }
         }
     }
@@ -221,8 +233,7 @@ impl Trackers {
         let has_both = addresses.v4.is_some() && addresses.v6.is_some();
         let is_goodbye = request.event == AnnounceEvent::Stopped;
         let mut swarms = Vec::with_capacity(2);
-        for (is_v2, swarm) in [(false, Some(request.info_hash)), (true, v2)] {
-            let Some(info_hash) = swarm else { continue };
+        for (is_v2, info_hash) in std::iter::once((false, request.info_hash)).chain(v2.map(|v2| (true, v2))) {
             let request = AnnounceRequest { info_hash, ..request.clone() };
             let url = if is_udp { None } else { Some(http::announce_url(url, &request)?) };
             swarms.push((is_v2, request, url));
@@ -231,7 +242,7 @@ impl Trackers {
         for (is_v2, request, url) in swarms {
             for to in addresses.each(target.origin.port) {
                 let part = Part { round, is_v2, is_udp, to: Some(to.ip()) };
-                let Some(id) = self.rounds.add(part) else { continue };
+                let id = self.rounds.add((torrent, round), part);
                 self.hosts.sent(cx.now, host, id);
                 match &url {
                     Some(url) => {
@@ -252,13 +263,14 @@ impl Trackers {
         id: RequestId,
         result: Result<Vec<IpAddr>, String>,
     ) {
-        let Some(host) = self.lookups.remove(&id) else { return };
-        if result.is_err() {
-            cx.network.unheard_name(cx.now, self.hosts.name(host), self.hosts.has_answered(host));
-        } else {
-            cx.network.heard_name(self.hosts.name(host));
+        if let Some(host) = self.lookups.remove(&id) {
+            if result.is_err() {
+                cx.network.unheard_name(cx.now, self.hosts.name(host), self.hosts.has_answered(host));
+            } else {
+                cx.network.heard_name(self.hosts.name(host));
+            }
+            self.hosts.resolved(cx.now, host, result, cx.rng);
         }
-        self.hosts.resolved(cx.now, host, result, cx.rng);
     }
 
     /// The network is back, or another: hosts that did not answer may again.

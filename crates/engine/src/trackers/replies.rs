@@ -83,8 +83,8 @@ impl Trackers {
             }
             _ => {}
         }
-        let Some(ended) = self.end_part(cx, id, outcome, result.as_ref().err().cloned()) else { return };
-        let Some(torrent) = torrents.get_mut(torrent) else { return };
+        let ended = self.end_part(cx, id, outcome, result.as_ref().err().cloned());
+        let (Some(ended), Some(torrent)) = (ended, torrents.get_mut(torrent)) else { return };
         cx.dirty.mark_torrent(torrent.id());
         match (ended, result) {
             (Ended::Dropped | Ended::Failed, _) => {}
@@ -163,7 +163,7 @@ fn take_peers(
     for peer in &reply.peers {
         let ip = peer.addr.ip();
         if from.map_or(!is_local(ip), |teller| may_refer(teller, ip)) {
-            let found = Found { origin, expected_id: peer.peer_id, is_second_swarm: is_v2 };
+            let found = Found::new(origin, is_v2).with_id(peer.peer_id);
             torrent.known_mut().add_found(cx.now, peer.addr, found, cx.rng);
         }
     }

@@ -94,13 +94,15 @@ impl Rounds {
         id
     }
 
-    pub(super) fn add(&mut self, part: Part) -> Option<RequestId> {
+    /// Adds a part to an announce of a torrent.
+    pub(super) fn add(&mut self, (torrent, round): (TorrentId, RoundId), part: Part) -> RequestId {
         let id = RequestId(self.next_number());
-        let round = self.rounds.get_mut(&part.round)?;
-        round.parts += 1;
-        self.by_torrent.insert((round.torrent, id));
+        if let Some(round) = self.rounds.get_mut(&round) {
+            round.parts += 1;
+        }
+        self.by_torrent.insert((torrent, id));
         self.parts.insert(id, part);
-        Some(id)
+        id
     }
 
     fn next_number(&mut self) -> u64 {
@@ -190,8 +192,9 @@ impl Rounds {
         let ids: Vec<RequestId> = self.by_torrent.range(all).map(|(_, id)| *id).collect();
         let mut udp = Vec::new();
         for id in ids {
-            let Some(part) = self.parts.get(&id) else { continue };
-            if let Some(round) = self.rounds.get_mut(&part.round).filter(|round| !round.is_goodbye) {
+            if let Some(part) = self.parts.get(&id)
+                && let Some(round) = self.rounds.get_mut(&part.round).filter(|round| !round.is_goodbye)
+            {
                 round.is_dropped = true;
                 udp.extend(part.is_udp.then_some(id));
             }

@@ -62,11 +62,23 @@ struct Known {
 /// An address that somebody named in a swarm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Found {
-    pub(crate) origin: Origin,
+    origin: Origin,
     /// The peer id that a tracker's dictionary reply said (BEP 3).
-    pub(crate) expected_id: Option<PeerId>,
+    expected_id: Option<PeerId>,
     /// The swarm was the v2 one of a hybrid torrent: the peer may not know the other (BEP 52).
-    pub(crate) is_second_swarm: bool,
+    is_second_swarm: bool,
+}
+
+impl Found {
+    /// Found by `origin` in the v2 swarm of a hybrid torrent, or else in the torrent's main swarm.
+    pub(crate) fn new(origin: Origin, is_second_swarm: bool) -> Self {
+        Self { origin, expected_id: None, is_second_swarm }
+    }
+
+    /// With the peer id that a tracker's dictionary reply said (BEP 3).
+    pub(crate) fn with_id(self, expected_id: Option<PeerId>) -> Self {
+        Self { expected_id, ..self }
+    }
 }
 
 /// Origins that are the word of peers, which may say what they like of each other.
