@@ -1,6 +1,7 @@
 //! Calls to peers, and places for them.
 
 use super::Router;
+use super::turn::next_of_torrent;
 use crate::Refused;
 use crate::config::CHOKE_ROUND;
 use crate::dial::holepunch::{self, Means};
@@ -112,9 +113,11 @@ impl Router<'_> {
             }
             self.dialer.pop();
             self.call_one(id);
-            if self.torrents.get(id).is_some_and(|torrent| !torrent.calls().is_queued()) {
-                // A torrent that is queued has no timer for its addresses; now it needs one again.
-                self.cx.dirty.mark_torrent(id);
+            // A torrent that is queued has no timer for its addresses; now it needs one again.
+            if let Some(torrent) = self.torrents.get(id).filter(|torrent| !torrent.calls().is_queued())
+                && let Some(at) = next_of_torrent(&self.cx, torrent)
+            {
+                self.timers.set_torrent(self.cx.now, id, at);
             }
         }
     }

@@ -212,7 +212,7 @@ impl Router<'_> {
 }
 
 /// Time at which a torrent is looked at again, for its trackers, its calls, and the choker.
-fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant> {
+pub(super) fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant> {
     let is_open = torrent.is_open();
     let wants_more = is_open && torrent.peers().len() < cx.config.max_peers_per_torrent;
     // An address that is due already waits for the pace, or for a place: another look in a while.
