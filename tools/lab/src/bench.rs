@@ -187,7 +187,10 @@ fn measure(
     let mut payloads: Vec<Payload> = Vec::new();
     let total = plan.jobs.len() * options.runs() as usize;
     for number in 0..total {
-        let (job, run) = (plan.jobs[number % plan.jobs.len()], (number / plan.jobs.len()) as u32 + 1);
+        let (round, place) = (number / plan.jobs.len(), number % plan.jobs.len());
+        // Every second round goes backwards: what comes after another has been seen to be slower, whatever it was.
+        let place = if round % 2 == 0 { place } else { plan.jobs.len() - 1 - place };
+        let (job, run) = (plan.jobs[place], round as u32 + 1);
         if !payloads.iter().any(|payload| payload.load == job.load()) {
             let dir = work.join(format!("payload-{}", payloads.len()));
             payloads.push(Payload::make(job.load(), options.size_bytes(), &dir, tracker, tools)?);
