@@ -35,7 +35,7 @@ pub(crate) struct Cx<'a> {
     pub(crate) backlog: &'a mut Backlog,
     /// Upload slots of all torrents.
     pub(crate) slots: &'a mut UploadSlots,
-    /// Whether anybody answers.
+    /// Reachability of the network.
     pub(crate) network: &'a mut Network,
     /// The engine takes part in the DHT.
     pub(crate) has_dht: bool,

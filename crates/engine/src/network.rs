@@ -1,27 +1,27 @@
-//! Whether the network is there. While nobody at all answers, that is nobody's fault in particular: failures do not count
-//! against anyone, and when somebody answers again, all are tried again.
+//! Reachability of the network. While no host at all answers, failures count against none of them, and when one answers
+//! again, all are tried again.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use ztor_base::addr::is_local;
 use ztor_base::{Duration, Host, Instant};
 
-/// The network is gone when nobody has answered for this long, and several have not.
+/// Time without any answer after which the network counts as gone, if several hosts have not answered.
 const SILENCE: Duration = Duration::from_secs(15);
-/// How many have not. One alone may be gone itself.
+/// Number of hosts that must not have answered. One alone may be gone itself.
 const SILENT: usize = 2;
-/// Between two times that everybody is told where we are. Interfaces may come and go by the second.
+/// Least time between two announcements of our address. Interfaces may come and go by the second.
 const ANNOUNCE_PACE: Duration = Duration::from_secs(60);
 /// Hosts that are remembered for not having answered in an outage.
 const MAX_DISTRUSTED: usize = 4096;
 /// An attempt that fails sooner than this was refused: somebody is there.
 const REFUSAL: Duration = Duration::from_secs(3);
 
-/// Someone who did not answer, and has before.
+/// A host that has answered before and does not answer now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Silent {
     Host(Host),
-    /// A name that could not be looked up.
+    /// A tracker, or a name that could not be looked up.
     Name(String),
 }
 
@@ -30,10 +30,11 @@ enum Silent {
 pub(crate) struct Network {
     local: Reach,
     wide: Reach,
-    /// Somebody answers again, and nobody was told yet.
+    /// A host answers again after an outage; reset by [`take_back`](Network::take_back).
     is_back: bool,
-    /// When everybody is told where we are, and when that was last done.
+    /// Time at which our address is announced again; `None` if it has not changed.
     announce_at: Option<Instant>,
+    /// Time at which it was last announced.
     announced_at: Option<Instant>,
 }
 
@@ -41,17 +42,20 @@ pub(crate) struct Network {
 struct Reach {
     /// `None` until the first answer.
     heard_at: Option<Instant>,
-    /// Those that did not answer since; at most [`SILENT`].
+    /// Hosts that have not answered since; at most [`SILENT`].
     silent: BTreeSet<Silent>,
-    /// Those that did not answer in an outage. They say nothing of another one before they have answered: they may be the
-    /// ones that are gone. At most [`MAX_DISTRUSTED`].
+    /// Hosts that did not answer in an outage. They are no evidence of another one before they have answered: they may be
+    /// gone themselves. At most [`MAX_DISTRUSTED`].
     distrusted: BTreeSet<Silent>,
     is_out: bool,
 }
 
 impl Reach {
     /// Returns true if the network was gone until now.
-    fn heard(&mut self, now: Instant) -> bool {
+    fn heard(&mut self, now: Instant, host: Host) -> bool {
+        if !self.distrusted.is_empty() {
+            self.distrusted.remove(&Silent::Host(host));
+        }
         self.heard_at = Some(now);
         self.silent.clear();
         std::mem::take(&mut self.is_out)
@@ -88,11 +92,7 @@ impl Network {
 
     /// Something has come from this address.
     pub(crate) fn heard(&mut self, now: Instant, ip: IpAddr) {
-        let reach = self.reach(ip);
-        if !reach.distrusted.is_empty() {
-            reach.distrusted.remove(&Silent::Host(Host::of(ip)));
-        }
-        self.is_back |= self.reach(ip).heard(now);
+        self.is_back |= self.reach(ip).heard(now, Host::of(ip));
     }
 
     /// The host of this name answers, or its name was found.
@@ -141,7 +141,7 @@ impl Network {
         self.wide.is_out
     }
 
-    /// Others may not know where we are: plans to tell them.
+    /// Plans to announce our address again.
     pub(crate) fn plan_announce(&mut self, now: Instant) {
         let earliest = self.announced_at.map_or(now, |at| now.max(at + ANNOUNCE_PACE));
         self.announce_at.get_or_insert(earliest);
@@ -151,7 +151,7 @@ impl Network {
         self.announce_at
     }
 
-    /// Returns true once, when everybody is to be told where we are.
+    /// Returns true once, when our address is to be announced again.
     pub(crate) fn take_announce(&mut self, now: Instant) -> bool {
         let is_due = self.announce_at.take_if(|at| *at <= now).is_some();
         if is_due {

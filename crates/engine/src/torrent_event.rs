@@ -81,8 +81,8 @@ pub enum TorrentEvent {
         /// The address of the peer.
         addr: SocketAddr,
     },
-    /// Nobody can name a peer of the torrent: it has no tracker that can be asked, no address was given, and neither the DHT
-    /// nor the local network is asked. Reported once.
+    /// The torrent has no source of peers: no tracker that can be asked, no given address, and neither the DHT nor the local
+    /// network is asked. Reported once.
     NoSource(TorrentId),
     /// A tracker failed or warned.
     Tracker {

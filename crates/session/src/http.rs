@@ -255,7 +255,7 @@ impl Fetcher {
     }
 }
 
-/// Who has named a URL.
+/// Origin of a URL.
 #[derive(Clone, Copy)]
 enum Asker {
     User,

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 const MAX_AT_ONCE: usize = 16;
 /// The longest wait for one.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// How long addresses are believed, and that there are none. The system does not say for how long they are valid.
+/// Life of addresses, and of failures. The system does not say for how long addresses are valid.
 const LIFE: Duration = Duration::from_secs(300);
 const FAILURE_LIFE: Duration = Duration::from_secs(10);
 /// Names that are remembered.
@@ -20,14 +20,14 @@ const MAX_NAMES: usize = 4096;
 /// Addresses of a host.
 pub(crate) type Addrs = Arc<[IpAddr]>;
 
-/// What is known of a name.
+/// Result of a look-up.
 #[derive(Debug)]
 struct Entry {
     until: Instant,
     result: Result<Addrs, String>,
 }
 
-/// Those who ask for one name wait for one look-up.
+/// The result for one name; its lock is held during the look-up.
 type Slot = Arc<AsyncMutex<Option<Entry>>>;
 
 /// A look-up that blocks.

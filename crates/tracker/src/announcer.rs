@@ -160,9 +160,9 @@ impl Announcer {
         self.trackers.get(id.0).is_some_and(|tracker| !tracker.started && tracker.status.fails == 0)
     }
 
-    /// The URL of a tracker. It may hold a passkey: not for logs or screens.
-    pub fn url(&self, id: TrackerId) -> Option<&str> {
-        self.trackers.get(id.0).map(|tracker| tracker.status.url.as_str())
+    /// Returns the status of one tracker.
+    pub fn status_of(&self, id: TrackerId) -> Option<&TrackerStatus> {
+        self.trackers.get(id.0).map(|tracker| &tracker.status)
     }
 
     /// Trackers that cannot be asked at all, and why, each once: those with a wrong address, and one of a kind that is
@@ -170,10 +170,9 @@ impl Announcer {
     pub fn take_unusable(&mut self) -> Vec<&TrackerStatus> {
         let new = std::mem::replace(&mut self.looked_at, self.trackers.len());
         let is_unusable = |tracker: &&Tracker| tracker.status.state == TrackerState::NotSupported;
-        let has_usable = !self.trackers.iter().all(|tracker| is_unusable(&tracker));
+        let mut named_kind = self.has_usable();
         let mut unusable: Vec<&TrackerStatus> =
             self.trackers[new..].iter().filter(is_unusable).map(|tracker| &tracker.status).collect();
-        let mut named_kind = has_usable;
         unusable.retain(|status| {
             let is_other_kind = place::is_other_kind(&status.url);
             !is_other_kind || !std::mem::replace(&mut named_kind, true)
@@ -246,18 +245,15 @@ impl Announcer {
         self.changed = true;
     }
 
-    /// The network is back: trackers that could not be reached are asked again now. Returns true if there are any.
-    pub fn retry_unreachable(&mut self, now: Instant) -> bool {
+    /// The network is back: trackers that could not be reached are asked again now.
+    pub fn retry_unreachable(&mut self, now: Instant) {
         let failing = self.trackers.iter_mut().filter(|t| t.is_unreachable && t.outstanding.is_none());
-        let mut any = false;
         for tracker in failing {
             tracker.next = now;
             tracker.status.next_announce = Some(now);
             tracker.status.fails = 0;
-            any = true;
+            self.changed = true;
         }
-        self.changed |= any;
-        any
     }
 
     /// Our address has changed: every tracker that knows of us hears so now, whatever its interval.

@@ -113,7 +113,7 @@ impl Exchange {
                 apply(cx, &mut self.slots, conn, trade);
             }
         });
-        self.slots.round_is_over(cx.slots, self.id);
+        self.slots.round_is_over(cx.slots);
     }
 
     /// Slots of this round. If other torrents wait for one, peers that have had their turn make place.

@@ -34,7 +34,7 @@ pub(crate) struct VerifiedPiece {
     pub(crate) guilty: Vec<Author>,
     /// It was the last wanted piece.
     pub(crate) is_last: bool,
-    /// It was the last piece of all, those that are not wanted included.
+    /// True for the last missing piece of the torrent, unwanted pieces included.
     pub(crate) is_last_of_all: bool,
 }
 

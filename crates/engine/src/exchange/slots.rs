@@ -6,8 +6,7 @@
 //! turn; those that wait take them in turn.
 
 use crate::config::Config;
-use crate::ids::TorrentId;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use ztor_base::Instant;
 
 /// Slots that a download has whatever others want: one for a peer that gives, and one to find another. Who gives nothing gets
@@ -17,14 +16,14 @@ const LEAST_OF_DOWNLOAD: usize = 2;
 /// The slots of all torrents.
 #[derive(Debug, Default)]
 pub(crate) struct UploadSlots {
-    /// Peers that are not choked.
+    /// Number of unchoked peers.
     used: usize,
-    /// Of those, peers that are served fast.
+    /// Number of unchoked peers that are served fast.
     good: usize,
     /// Torrents with peers that are interested.
     active: usize,
-    /// Torrents with interested peers and no slot, in the order in which they came to wait.
-    waiting: BTreeMap<u64, TorrentId>,
+    /// Places of torrents with interested peers and no slot, in the order in which they started to wait.
+    waiting: BTreeSet<u64>,
     waited: u64,
 }
 
@@ -33,7 +32,7 @@ pub(crate) struct UploadSlots {
 pub(super) struct Slots {
     /// Peers that are interested in what we have.
     interested: u32,
-    /// Peers that are not choked, and those of them that were served fast at the last round.
+    /// Number of unchoked peers, and of those that were served fast at the last round.
     used: usize,
     good: usize,
     /// Its place among those that wait for a slot.
@@ -140,12 +139,12 @@ impl Slots {
     }
 
     /// A round is over: a torrent without a slot waits for one.
-    pub(super) fn round_is_over(&mut self, all: &mut UploadSlots, id: TorrentId) {
+    pub(super) fn round_is_over(&mut self, all: &mut UploadSlots) {
         if self.used > 0 || self.interested == 0 {
             self.stop_waiting(all);
         } else if self.waits.is_none() {
             all.waited += 1;
-            all.waiting.insert(all.waited, id);
+            all.waiting.insert(all.waited);
             self.waits = Some(all.waited);
         }
     }
@@ -190,7 +189,7 @@ mod tests {
         while slots.used < count {
             slots.choked(all, false);
         }
-        slots.round_is_over(all, TorrentId::from_u64(number as u64));
+        slots.round_is_over(all);
     }
 
     #[test]
@@ -218,7 +217,7 @@ mod tests {
     fn slots_do_not_grow_with_torrents_and_go_round() {
         let mut all = UploadSlots::default();
         let mut torrents = torrents(100, &mut all);
-        let mut had = std::collections::BTreeSet::new();
+        let mut had = BTreeSet::new();
         for turn in 0..120 {
             (0..100).for_each(|number| round(number, &mut torrents, &mut all));
             assert!(all.used <= 4, "{} slots", all.used);
@@ -229,7 +228,7 @@ mod tests {
             assert!(served.is_some(), "somebody is served");
             if let Some(number) = served {
                 torrents[number].choked(&mut all, true);
-                torrents[number].round_is_over(&mut all, TorrentId::from_u64(number as u64));
+                torrents[number].round_is_over(&mut all);
             }
         }
         assert_eq!(had.len(), 100, "each had one");

@@ -32,7 +32,7 @@ impl Router<'_> {
         }
     }
 
-    /// Ends a turn: tries again what failed if the network is back, and tells everybody where we are if that is due.
+    /// Ends a turn: tries again what failed if the network is back, and announces our address if that is due.
     pub(super) fn settle_network(&mut self) {
         if self.cx.is_ending {
             return;
@@ -46,7 +46,7 @@ impl Router<'_> {
         }
     }
 
-    /// Has everybody told where we are, whatever their intervals.
+    /// Announces our address to all trackers, the DHT and the local network, whatever their intervals.
     fn announce_again(&mut self) {
         for id in self.torrents.ids() {
             if let Some(torrent) = self.torrents.get_mut(id) {
@@ -60,7 +60,7 @@ impl Router<'_> {
         }
     }
 
-    /// Somebody answers again: what failed is tried again at once.
+    /// Tries again at once what failed.
     fn start_over(&mut self) {
         self.trackers.start_over(self.cx.now);
         let ids: Vec<TorrentId> = self.torrents.ids();

@@ -23,7 +23,7 @@ pub(crate) struct Torrents {
     known_limit: usize,
 }
 
-/// Addresses that each of so many torrents may know: so many in all, and a few for each at least.
+/// Addresses that each of this number of torrents may know: a bound for all, and a least number for each.
 fn known_limit(torrents: usize) -> usize {
     // In steps, so that not every torrent that comes or goes changes all others.
     (MAX_KNOWN_IN_ALL / torrents.next_power_of_two()).clamp(MIN_KNOWN_PEERS, MAX_KNOWN_PEERS)

@@ -22,13 +22,13 @@ const FIRST_WINDOW: usize = 2;
 pub(super) const MAX_GOODBYE_WINDOW: usize = 64;
 /// Places at a host beyond its window, for announces that bring a download peers.
 const URGENT_WINDOW: usize = 8;
-/// One HTTP request in so many is for announces that bring a download peers.
+/// One HTTP request of this number is kept for announces that bring a download peers.
 const URGENT_SHARE: usize = 8;
 /// Names that are looked up at a time.
 const MAX_LOOKUPS: usize = 16;
-/// How long the addresses of a name are believed.
+/// Life of the addresses of a name.
 pub(super) const NAME_LIFE: Duration = Duration::from_secs(600);
-/// When nothing has come from a host for this long, although it was asked, nobody waits for it any more.
+/// Silence of a host that was asked after which it counts as down.
 pub(super) const PATIENCE: Duration = ztor_tracker::announcer::PATIENCE;
 /// Torrents that wait for a host that does not answer ask again within this time of each other, and of its next trial.
 const MAX_SPREAD: Duration = Duration::from_secs(60);
@@ -36,10 +36,10 @@ const MAX_SPREAD: Duration = Duration::from_secs(60);
 const MAX_IDLE_HOSTS: usize = 4096;
 
 /// Names a host.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(super) struct HostId(u32);
 
-/// What an announce is for. The first ones go first.
+/// Purpose of an announce. The first ones go first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Class {
     /// The first of a torrent, of which the newest goes first.
@@ -54,15 +54,15 @@ pub(super) enum Class {
 /// An announce that waits for its turn.
 #[derive(Debug)]
 pub(super) enum Ask {
-    /// What it says is gathered when it is sent.
+    /// An announce that is made when it is sent.
     Announce { torrent: TorrentId, tracker: TrackerId },
-    /// The torrent may be gone by then.
-    Goodbye(Box<Goodbye>),
+    /// A `stopped`. The torrent may be gone by then.
+    Goodbye(Box<Announce>),
 }
 
-/// A `stopped`.
+/// Content of an announce.
 #[derive(Debug)]
-pub(super) struct Goodbye {
+pub(super) struct Announce {
     pub(super) torrent: TorrentId,
     pub(super) tracker: TrackerId,
     pub(super) url: String,
@@ -71,7 +71,7 @@ pub(super) struct Goodbye {
     pub(super) v2: Option<SwarmId>,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Debug)]
 pub(super) enum Next {
     /// Look up a name; [`Hosts::resolved`] takes the result.
@@ -82,21 +82,21 @@ pub(super) enum Next {
     GiveUp { host: HostId, ask: Ask, error: TrackerError, retry_at: Instant },
 }
 
-/// How a request ended.
+/// End of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
     /// The host said something.
     Answered,
-    /// It said nothing, or nothing but that it is overloaded.
+    /// The host said nothing, or only that it is overloaded.
     Unanswered,
-    /// Nobody waited for it.
+    /// The request was taken back.
     Cancelled,
 }
 
 /// Places in a queue, first ones first.
 type Rank = (Class, u64);
 
-/// Which bound an announce waits for.
+/// The bound that an announce waits for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Lane {
     /// None: the host does not answer.
@@ -118,7 +118,7 @@ pub(super) struct Hosts {
     last_id: u32,
     /// Hosts at which something can be done, by the rank of their first announce.
     ready: BTreeMap<Lane, BTreeSet<(Rank, HostId)>>,
-    /// When a host that was asked is to have said something.
+    /// Times by which hosts that were asked must have answered.
     deadlines: BTreeSet<(Instant, HostId)>,
     queued: u64,
     goodbyes: usize,
@@ -129,7 +129,7 @@ pub(super) struct Hosts {
     /// HTTP requests that may be under way in all, and half as many to hosts that may not answer.
     max_sockets: usize,
     is_ending: bool,
-    /// Nobody at all answers.
+    /// No host answers in one of the networks.
     is_out: bool,
 }
 
@@ -177,7 +177,7 @@ impl Hosts {
         self.goodbyes > 0
     }
 
-    /// Notes whether nobody answers in one of the networks. Then a host rests for a moment only: it finds out when somebody does.
+    /// Notes whether no host answers in one of the networks. Hosts then rest only briefly, to notice when the network is back.
     pub(super) fn set_out(&mut self, is_out: bool) {
         self.is_out = is_out;
     }
@@ -284,7 +284,7 @@ impl Hosts {
         self.change(id, |host| host.rest_family(now, ip));
     }
 
-    /// When a torrent whose announce failed may ask this host again.
+    /// Time at which a torrent whose announce failed may ask this host again.
     pub(super) fn retry_at(&self, now: Instant, id: HostId, sent_at: Instant, fails: u32) -> Instant {
         match self.hosts.get(&id) {
             Some(host) if host.is_outdated(sent_at) => now,
@@ -321,7 +321,7 @@ impl Hosts {
         given_up
     }
 
-    /// Returns true if nobody was told that a host does not answer, since it last did; from then on somebody was.
+    /// Returns true for the first report that a host does not answer, since it last did.
     pub(super) fn take_news(&mut self, id: HostId) -> bool {
         self.hosts.get_mut(&id).is_none_or(Host::take_news)
     }

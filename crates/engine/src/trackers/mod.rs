@@ -14,14 +14,14 @@ use crate::outbox::{HttpGet, IpFamily, Outbox, Resolve};
 use crate::torrent::{Torrent, Torrents};
 use crate::torrent_event::TorrentEvent;
 use fastrand::Rng;
-use hosts::{Ask, Class, Goodbye, HostId, Hosts, Next, Outcome};
+use hosts::{Announce, Ask, Class, HostId, Hosts, Next, Outcome};
 use replies::event;
 use rounds::{Part, Rounds};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use target::{Addresses, Target};
-use ztor_base::{Instant, SwarmId};
-use ztor_tracker::announcer::TrackerId;
+use ztor_base::Instant;
+use ztor_tracker::announcer::{Due, TrackerId};
 use ztor_tracker::{AnnounceEvent, AnnounceRequest, TrackerError, http, udp};
 
 /// Peers asked for while downloading.
@@ -36,18 +36,6 @@ pub(crate) struct Trackers {
     udp: udp::Client,
     /// BEP 7: the same for all announces of this run, so that a tracker knows us after our address changed.
     key: u32,
-}
-
-/// An announce that is sent now.
-struct Sending<'a> {
-    url: &'a str,
-    host: HostId,
-    addresses: Addresses,
-    tracker: TrackerId,
-    torrent: crate::ids::TorrentId,
-    request: AnnounceRequest,
-    /// The other swarm of a hybrid torrent.
-    v2: Option<SwarmId>,
 }
 
 impl Trackers {
@@ -92,7 +80,7 @@ impl Trackers {
                 () if !is_finished && trackers.lacks_source() => Class::Starving,
                 () => Class::Regular,
             };
-            match trackers.announcer().url(tracker).map(Target::of) {
+            match trackers.announcer().status_of(tracker).map(|status| Target::of(&status.url)) {
                 Some(Ok(target)) => {
                     if class == Class::New {
                         // It was removed and is back: the tracker need not hear that it had gone.
@@ -118,14 +106,8 @@ impl Trackers {
         let goodbyes = torrent.trackers_mut().announcer_mut().stop();
         let goodbyes = goodbyes.into_iter().filter_map(|due| Some((Target::of(&due.url).ok()?, due)));
         for (target, due) in goodbyes {
-            let goodbye = Goodbye {
-                torrent: torrent.id(),
-                tracker: due.tracker,
-                request: self.request(cx, torrent, due.event, due.tracker_id),
-                url: due.url,
-                v2: torrent.second_swarm(),
-            };
-            self.hosts.queue(target.origin, Class::Goodbye, Ask::Goodbye(Box::new(goodbye)));
+            let goodbye = Box::new(self.announce(cx, torrent, due));
+            self.hosts.queue(target.origin, Class::Goodbye, Ask::Goodbye(goodbye));
         }
     }
 
@@ -149,10 +131,8 @@ impl Trackers {
                     }
                 }
                 Next::Send { host, addresses, ask: Ask::Goodbye(goodbye) } => {
-                    let Goodbye { torrent, tracker, url, request, v2 } = *goodbye;
-                    let sending = Sending { url: &url, host, addresses, tracker, torrent, request, v2 };
                     // Where nothing may be sent to, nobody has heard of us: there is nothing to say.
-                    self.send(cx, sending).ok();
+                    self.send(cx, (host, addresses), &goodbye).ok();
                 }
                 Next::GiveUp { host, ask: Ask::Announce { torrent, tracker }, error, retry_at } => {
                     if let Some(torrent) = torrents.get_mut(torrent) {
@@ -179,49 +159,43 @@ impl Trackers {
         (host, addresses): (HostId, Addresses),
     ) {
         if let Some(due) = torrent.trackers_mut().announcer_mut().begin(cx.now, tracker) {
-            let sending = Sending {
-                url: &due.url,
-                host,
-                addresses,
-                tracker,
-                torrent: torrent.id(),
-                request: self.request(cx, torrent, due.event, due.tracker_id),
-                v2: torrent.second_swarm(),
-            };
+            let announce = self.announce(cx, torrent, due);
             // How long the tracker is waited for counts from now.
             cx.dirty.mark_torrent(torrent.id());
-            if let Err(error) = self.send(cx, sending) {
+            if let Err(error) = self.send(cx, (host, addresses), &announce) {
                 self.fail(cx, torrent, tracker, Some((host, cx.now)), &error);
             }
         }
     }
 
-    fn request(
-        &self,
-        cx: &Cx<'_>,
-        torrent: &Torrent,
-        event: AnnounceEvent,
-        tracker_id: Option<Vec<u8>>,
-    ) -> AnnounceRequest {
+    /// Makes an announce, with numbers as they are now.
+    fn announce(&self, cx: &Cx<'_>, torrent: &Torrent, due: Due) -> Announce {
         let totals = torrent.exchange().totals();
-        AnnounceRequest {
+        let request = AnnounceRequest {
             info_hash: torrent.swarm_id(),
             peer_id: cx.config.peer_id,
             port: cx.config.listen_port,
             uploaded: totals.session_uploaded(),
             downloaded: totals.session_downloaded(),
             left: torrent.exchange().missing_bytes(),
-            event,
-            num_want: Some(num_want(cx, torrent, event)),
+            event: due.event,
+            num_want: Some(num_want(cx, torrent, due.event)),
             key: self.key,
-            tracker_id,
+            tracker_id: due.tracker_id,
             ip: None,
-        }
+        };
+        let v2 = torrent.second_swarm();
+        Announce { torrent: torrent.id(), tracker: due.tracker, url: due.url, request, v2 }
     }
 
     /// Sends an announce, in a part for each address family and each swarm.
-    fn send(&mut self, cx: &mut Cx<'_>, sending: Sending<'_>) -> Result<(), TrackerError> {
-        let Sending { url, host, addresses, tracker, torrent, request, v2 } = sending;
+    fn send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (host, addresses): (HostId, Addresses),
+        announce: &Announce,
+    ) -> Result<(), TrackerError> {
+        let Announce { torrent, tracker, url, request, v2 } = announce;
         let target = Target::of(url)?;
         let is_udp = target.origin.is_udp();
         // Over HTTP this depends on what is asked, and `http::may_ask_loopback` decides.
@@ -238,11 +212,11 @@ impl Trackers {
             let url = if is_udp { None } else { Some(http::announce_url(url, &request)?) };
             swarms.push((is_v2, request, url));
         }
-        let round = self.rounds.start(cx.now, (torrent, tracker, host), is_goodbye);
+        let round = self.rounds.start(cx.now, (*torrent, *tracker, host), is_goodbye);
         for (is_v2, request, url) in swarms {
             for to in addresses.each(target.origin.port) {
-                let part = Part { round, is_v2, is_udp, to: Some(to.ip()) };
-                let id = self.rounds.add((torrent, round), part);
+                let part = Part { round, is_v2, is_udp, to: to.ip() };
+                let id = self.rounds.add(*torrent, part);
                 self.hosts.sent(cx.now, host, id);
                 match &url {
                     Some(url) => {
@@ -288,7 +262,7 @@ impl Trackers {
         given_up.extend(self.rounds.take_stragglers(cx.now));
         for request in given_up {
             self.udp.cancel(request.0);
-            let from = self.rounds.get(request).and_then(|(part, _)| part.to);
+            let from = self.rounds.get(request).map(|(part, _)| part.to);
             self.on_reply(cx, torrents, (request, from), Err(TrackerError::Timeout));
         }
     }

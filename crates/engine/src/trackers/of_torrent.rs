@@ -14,7 +14,7 @@ pub(crate) struct TorrentTrackers {
     announcer: Announcer,
     /// Since when no peer has had anything that is missing.
     no_source_since: Option<Instant>,
-    /// It was told that nobody can name a peer.
+    /// That there is no source of peers was reported.
     is_told_lonely: bool,
 }
 
@@ -31,7 +31,7 @@ impl TorrentTrackers {
         &mut self.announcer
     }
 
-    /// Returns true once if nobody can name a peer; `has_others`: there are other sources than trackers.
+    /// Returns true once if there is no source of peers; `has_others`: there are sources other than trackers.
     pub(crate) fn take_loneliness(&mut self, has_others: bool) -> bool {
         let is_lonely = !has_others && !self.announcer.has_usable();
         is_lonely && !std::mem::replace(&mut self.is_told_lonely, true)

@@ -51,7 +51,7 @@ impl Trackers {
                 Err(error) => Err(error),
             };
             let id = RequestId(token);
-            let from = self.rounds.get(id).and_then(|(part, _)| part.to);
+            let from = self.rounds.get(id).map(|(part, _)| part.to);
             self.on_reply(cx, torrents, (id, from), result);
         }
     }
@@ -71,17 +71,17 @@ impl Trackers {
             Err(error) if is_unanswered(error) => Outcome::Unanswered,
             Ok(_) | Err(_) => Outcome::Answered,
         };
-        match (outcome, from.or(part.to)) {
-            (Outcome::Answered, Some(ip)) => {
+        let (ip, name) = (from.unwrap_or(part.to), self.hosts.name(host));
+        match outcome {
+            Outcome::Answered => {
                 cx.network.heard(cx.now, ip);
-                cx.network.heard_name(self.hosts.name(host));
+                cx.network.heard_name(name);
             }
             // One tracker counts once, whatever addresses it has, and not at all if another of them works.
-            (Outcome::Unanswered, Some(ip)) if !has_reply => {
-                let (name, is_known) = (self.hosts.name(host), self.hosts.has_answered(host));
-                cx.network.unheard_tracker(cx.now, ip, name, is_known);
+            Outcome::Unanswered if !has_reply => {
+                cx.network.unheard_tracker(cx.now, ip, name, self.hosts.has_answered(host));
             }
-            _ => {}
+            Outcome::Unanswered | Outcome::Cancelled => {}
         }
         let ended = self.end_part(cx, id, outcome, result.as_ref().err().cloned());
         let (Some(ended), Some(torrent)) = (ended, torrents.get_mut(torrent)) else { return };
@@ -120,8 +120,8 @@ impl Trackers {
         Some(ended)
     }
 
-    /// An announce that went to this host, at this time, has failed in all its parts. What is wrong is told once, and not each
-    /// time; that a host does not answer once for all torrents.
+    /// Handles an announce that was sent to this host at this time and failed in all its parts. Each cause is reported once;
+    /// a host that does not answer, once for all torrents.
     pub(super) fn fail(
         &mut self,
         cx: &mut Cx<'_>,
@@ -137,7 +137,7 @@ impl Trackers {
         match sent.filter(|_| is_unanswered(error)) {
             Some((host, sent_at)) => {
                 is_news = self.hosts.take_news(host);
-                let fails = announcer.status().find(|status| status.id == tracker).map_or(0, |s| s.fails);
+                let fails = announcer.status_of(tracker).map_or(0, |status| status.fails);
                 let retry_at = self.hosts.retry_at(cx.now, host, sent_at, fails + 1);
                 announcer.on_unreachable(tracker, error, retry_at);
             }
@@ -170,13 +170,12 @@ fn take_peers(
 }
 
 fn message_of(torrent: &Torrent, tracker: TrackerId) -> Option<String> {
-    let mut statuses = torrent.trackers().announcer().status();
-    statuses.find(|status| status.id == tracker)?.message.clone()
+    torrent.trackers().announcer().status_of(tracker)?.message.clone()
 }
 
-/// What is wrong with a tracker, without secrets.
+/// Makes an event of a failure or warning of a tracker, without secrets.
 pub(super) fn event(torrent: &Torrent, tracker: TrackerId, message: &str, is_error: bool) -> TorrentEvent {
-    let status = torrent.trackers().announcer().status().find(|status| status.id == tracker);
+    let status = torrent.trackers().announcer().status_of(tracker);
     let (shown, url) = status.map_or_else(Default::default, |s| (s.shown_url.clone(), s.url.as_str()));
     let message = ztor_tracker::redact_echo(message, url);
     TorrentEvent::Tracker { torrent: torrent.id(), tracker: shown, message, is_error }

@@ -8,8 +8,8 @@ use ztor_base::{Duration, Instant};
 use ztor_tracker::TrackerError;
 use ztor_tracker::announcer::TrackerId;
 
-/// How long the other parts of an announce are waited for when one was answered: an address family that does not work
-/// would hold places at a host that does.
+/// Wait for the other parts of an announce when one was answered: an address family that does not work would hold places at
+/// a host that does.
 const STRAGGLER_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -28,26 +28,27 @@ pub(super) struct Round {
     parts: usize,
     has_reply: bool,
     error: Option<TrackerError>,
-    /// Addresses that did not answer, and whether another did.
+    /// Addresses that did not answer, and those that did.
     silent: Vec<IpAddr>,
+    answered: Vec<IpAddr>,
 }
 
 /// One request of an announce.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) round: RoundId,
-    /// It is for the v2 swarm of a hybrid torrent.
+    /// True for the v2 swarm of a hybrid torrent.
     pub(super) is_v2: bool,
     pub(super) is_udp: bool,
-    /// The address that it goes to.
-    pub(super) to: Option<IpAddr>,
+    /// Destination.
+    pub(super) to: IpAddr,
 }
 
 /// The end of a part.
 pub(super) enum Ended {
     /// The announce was answered, by this part first.
     Replied,
-    /// It was answered before.
+    /// The announce was answered before.
     Echo,
     /// Others are under way, and this one has failed.
     Failed,
@@ -89,15 +90,16 @@ impl Rounds {
             has_reply: false,
             error: None,
             silent: Vec::new(),
+            answered: Vec::new(),
         };
         self.rounds.insert(id, round);
         id
     }
 
     /// Adds a part to an announce of a torrent.
-    pub(super) fn add(&mut self, (torrent, round): (TorrentId, RoundId), part: Part) -> RequestId {
-        let id = RequestId(self.next_number());
-        if let Some(round) = self.rounds.get_mut(&round) {
+    pub(super) fn add(&mut self, torrent: TorrentId, part: Part) -> RequestId {
+        let id = self.next_id();
+        if let Some(round) = self.rounds.get_mut(&part.round) {
             round.parts += 1;
         }
         self.by_torrent.insert((torrent, id));
@@ -137,6 +139,10 @@ impl Rounds {
         self.by_torrent.remove(&(round.torrent, id));
         round.parts -= 1;
         let is_last = round.parts == 0;
+        match &error {
+            Some(error) if is_unanswered(error) => round.silent.push(part.to),
+            Some(_) | None => round.answered.push(part.to),
+        }
         let ended = match error {
             _ if round.is_dropped || round.is_goodbye => Ended::Dropped,
             None if round.has_reply => Ended::Echo,
@@ -151,9 +157,6 @@ impl Rounds {
                 Ended::Replied
             }
             Some(error) => {
-                if is_unanswered(&error) {
-                    round.silent.extend(part.to);
-                }
                 // A refusal says more than a failure of the network.
                 if round.error.as_ref().is_none_or(is_unanswered) {
                     round.error = Some(error);
@@ -169,7 +172,7 @@ impl Rounds {
         Some((ended, round))
     }
 
-    /// When the next requests are given up whose announce was answered.
+    /// Time at which the next requests are given up whose announce was answered.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.stragglers.first().map(|(at, _)| *at)
     }
@@ -209,9 +212,11 @@ impl Round {
         self.has_reply
     }
 
-    /// The address of the family that does not work, if the other does.
+    /// The address of the family that does not work, if the other does. One that answers in one swarm and not in the other
+    /// works.
     pub(super) fn silent_family(&self) -> Option<IpAddr> {
-        self.silent.first().copied().filter(|_| self.has_reply)
+        let mut silent = self.silent.iter().filter(|ip| !self.answered.contains(ip));
+        silent.next().copied().filter(|_| self.has_reply)
     }
 }
 
@@ -221,5 +226,42 @@ pub(super) fn is_unanswered(error: &TrackerError) -> bool {
         TrackerError::Timeout | TrackerError::Network(_) => true,
         TrackerError::HttpStatus { status, .. } => matches!(status, 429 | 502..=504),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use ztor_tracker::announcer::Announcer;
+
+    const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+
+    /// Ends the parts of an announce, each silent or answered, in order. Returns the family that does not work.
+    fn silent_family(parts: &[(IpAddr, bool)]) -> Option<IpAddr> {
+        let (mut rounds, now) = (Rounds::default(), Instant::from_micros(1));
+        let tiers = vec![vec!["http://t/".to_owned()]];
+        let tracker =
+            Announcer::new(tiers, &mut fastrand::Rng::with_seed(1)).poll_announce(now, true).unwrap();
+        let torrent = TorrentId::from_u64(1);
+        let round = rounds.start(now, (torrent, tracker, HostId::default()), false);
+        let part = |to| Part { round, is_v2: false, is_udp: true, to };
+        let ids: Vec<RequestId> = parts.iter().map(|(to, _)| rounds.add(torrent, part(*to))).collect();
+        let ends = ids.into_iter().zip(parts).map(|(id, (_, is_silent))| {
+            let error = is_silent.then_some(TrackerError::Timeout);
+            rounds.end(now, id, error).unwrap().1
+        });
+        ends.last().unwrap().unwrap().silent_family()
+    }
+
+    #[test]
+    fn silent_family_is_one_that_never_answers_where_the_other_does() {
+        assert_eq!(silent_family(&[(V4, false), (V6, true)]), Some(V6));
+        assert_eq!(silent_family(&[(V4, false), (V6, false)]), None);
+        assert_eq!(silent_family(&[(V4, true), (V6, true)]), None, "neither does");
+        // A tracker may know one swarm of a hybrid torrent only, and not answer for the other.
+        assert_eq!(silent_family(&[(V4, false), (V6, false), (V4, true), (V6, true)]), None);
     }
 }

@@ -1,10 +1,11 @@
 //! Places that tracker URLs name.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use url::{Host, Url};
+use ztor_base::addr::is_dialable;
 use ztor_tracker::{DEFAULT_UDP_PORT, TrackerError};
 
-/// How a tracker is spoken to.
+/// Protocol of a tracker.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Scheme {
     Http,
@@ -12,7 +13,7 @@ pub(super) enum Scheme {
     Udp,
 }
 
-/// A host as trackers are queued by: all their URLs of one scheme, name and port.
+/// A queue of trackers: all URLs of one scheme, host and port.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Origin {
     pub(super) scheme: Scheme,
@@ -34,7 +35,7 @@ impl Target {
     /// Takes a URL apart.
     ///
     /// # Errors
-    /// It is none, names no host, or is of a kind that is not spoken.
+    /// The text is no URL, names no host, or is of a kind that is not supported.
     pub(super) fn of(url: &str) -> Result<Self, TrackerError> {
         let bad = |why| TrackerError::BadUrl { why };
         let url = Url::parse(url.trim()).map_err(|_| bad("it is no URL"))?;
@@ -63,7 +64,7 @@ impl Origin {
         self.scheme == Scheme::Udp
     }
 
-    /// The address that stands in place of a name.
+    /// The address, if the URL has one in place of a name.
     pub(super) fn literal_ip(&self) -> Option<IpAddr> {
         self.name.parse().ok()
     }
@@ -94,20 +95,19 @@ impl Addresses {
         self.v4.is_none() && self.v6.is_none()
     }
 
-    /// Those that are not on this machine. A name on the public network must not have us ask around here.
+    /// Leaves out addresses of this machine. A name on the public network must not have us ask around here.
     pub(super) fn elsewhere(self) -> Self {
         Self { v4: self.v4.filter(is_elsewhere), v6: self.v6.filter(is_elsewhere) }
     }
 
-    /// IPv4 first.
+    /// Returns the addresses with a port, IPv4 first.
     pub(super) fn each(self, port: u16) -> impl Iterator<Item = SocketAddr> {
         self.v4.into_iter().chain(self.v6).map(move |ip| SocketAddr::new(ip, port))
     }
 }
 
 fn is_elsewhere(ip: &IpAddr) -> bool {
-    let ip = ip.to_canonical();
-    !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && ip != Ipv4Addr::BROADCAST
+    !ip.to_canonical().is_loopback() && is_dialable(SocketAddr::new(*ip, DEFAULT_UDP_PORT))
 }
 
 #[cfg(test)]

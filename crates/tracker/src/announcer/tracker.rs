@@ -13,9 +13,9 @@ const LEAST_LOCAL_INTERVAL_S: u32 = 5;
 /// An announce that has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outstanding {
-    /// It waits for its turn at the host.
+    /// The announce waits for its turn at the host.
     Queued,
-    /// It was sent at this time, with this event.
+    /// The announce was sent at this time, with this event.
     Sent(Instant, AnnounceEvent),
 }
 
@@ -119,7 +119,7 @@ impl Tracker {
         }
     }
 
-    /// When the announce under way was sent.
+    /// Time at which the announce under way was sent.
     pub(super) fn sent_at(&self) -> Option<Instant> {
         match self.outstanding {
             Some(Outstanding::Sent(at, _)) => Some(at),

@@ -19,8 +19,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(15);
 /// again all the same.
 const FIRST_WAIT_TO_GO: Duration = Duration::from_secs(1);
 
-/// How long an answer is waited for, in first waits: a datagram is sent three times. BEP 15 would go on for two hours, but by
-/// then the next tracker should have been asked.
+/// Wait for an answer in all, in first waits: a datagram is sent three times. BEP 15 would go on for two hours, but by then
+/// the next tracker should have been asked.
 const WAITS: u32 = 7;
 /// The longest wait, in doublings of the first.
 const MAX_DOUBLINGS: u32 = 2;
@@ -39,7 +39,7 @@ pub struct Client {
     waiting: BTreeMap<u32, Waiter>,
     transmits: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<(u64, Result<Reply, TrackerError>)>,
-    /// What is to be done when: the first is due first.
+    /// Things to do, by their time.
     deadlines: BTreeSet<(Instant, Due)>,
 }
 

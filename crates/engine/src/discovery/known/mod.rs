@@ -44,7 +44,7 @@ struct Known {
     /// Who has named it, until somebody was reached there or it was given up.
     teller: Option<Teller>,
     expected_id: Option<PeerId>,
-    /// It was found in the v2 swarm of a hybrid torrent only.
+    /// True if the address was found only in the v2 swarm of a hybrid torrent.
     is_second_swarm: bool,
     failures: u8,
     /// `None` while connected or given up.

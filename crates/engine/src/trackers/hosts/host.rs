@@ -10,23 +10,23 @@ use ztor_base::{Duration, Instant};
 use ztor_tracker::TrackerError;
 use ztor_tracker::announcer::backoff;
 
-/// The same for UDP, where a datagram that is lost is sent again after 15 seconds.
+/// [`PATIENCE`] for UDP, where a lost datagram is sent again after 15 seconds.
 const UDP_PATIENCE: Duration = Duration::from_secs(20);
-/// How long an address family is left out that did not work where the other did.
+/// Time for which an address family is left out that did not work where the other did.
 const FAMILY_REST: Duration = Duration::from_secs(1800);
 
-/// Whether a host answers.
+/// State of a host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
-    /// As far as is known.
+    /// The host answers, as far as is known.
     Up,
-    /// It did not, and nobody asks until then.
+    /// The host did not answer, and is not asked before this time.
     Down { until: Instant },
-    /// It did not, and one announce finds out whether it does again, from then on.
+    /// The host did not answer; one announce, sent at this time, tests whether it does again.
     Probing { since: Instant },
 }
 
-/// Where the name of a host leads.
+/// Addresses of a host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Names {
     Unknown,
@@ -48,10 +48,10 @@ pub(super) struct Host {
     is_udp: bool,
     /// Requests that may be under way.
     window: usize,
-    /// Since it was last thought to be up.
+    /// Time of the last answer; `None` after it went down or the network changed.
     answered_at: Option<Instant>,
     has_answered: bool,
-    /// Somebody was told that it does not answer, since it last did.
+    /// That it does not answer was reported, since it last did.
     is_told: bool,
     /// Requests that were sent before say nothing of it: the network was another.
     started_over_at: Instant,
@@ -127,7 +127,7 @@ impl Host {
         }
     }
 
-    /// Nobody waits for it until then: it does not answer, or one announce finds out whether it does again.
+    /// Time until which announces are refused, because it is down or being tested.
     pub(super) fn refuses_until(&self) -> Option<Instant> {
         match self.state {
             State::Up => None,
@@ -138,7 +138,7 @@ impl Host {
         }
     }
 
-    /// Returns true if nobody was told that it does not answer, since it last did; from then on somebody was.
+    /// Returns true for the first report that it does not answer, since it last did.
     pub(super) fn take_news(&mut self) -> bool {
         !std::mem::replace(&mut self.is_told, true)
     }
@@ -156,7 +156,7 @@ impl Host {
         self.answered_at.is_some() && self.state == State::Up
     }
 
-    /// Time in which it is to say something.
+    /// Time within which it must answer.
     fn patience(&self) -> Duration {
         if self.is_udp { UDP_PATIENCE } else { PATIENCE }
     }
@@ -166,7 +166,7 @@ impl Host {
         self.fails as usize
     }
 
-    /// When it is to have said something.
+    /// Time by which it must have answered.
     fn deadline(&self) -> Option<Instant> {
         let heard_at = match self.state {
             State::Down { .. } => return None,
@@ -179,7 +179,7 @@ impl Host {
         unanswered.next().map(|sent_at| *sent_at + self.patience())
     }
 
-    /// It was down, and one announce finds out whether it still is.
+    /// Lets one announce test whether it is still down.
     pub(super) fn probe(&mut self, now: Instant) {
         self.state = State::Probing { since: now };
         self.window = self.open.len() + 1;
@@ -212,7 +212,7 @@ impl Host {
         sent_at < self.started_over_at
     }
 
-    /// It does not answer; `is_out`: and neither does anybody else.
+    /// Counts a failure; `is_out`: no other host answers either.
     pub(super) fn fail(&mut self, now: Instant, error: TrackerError, is_out: bool, rng: &mut Rng) {
         self.fails = if is_out { 0 } else { self.fails.saturating_add(1) };
         let rest = backoff(self.fails);
@@ -232,7 +232,7 @@ impl Host {
         }
     }
 
-    /// What was known of it was known of another network.
+    /// Forgets failures: they were those of another network.
     pub(super) fn start_over(&mut self, now: Instant) {
         self.started_over_at = now;
         self.forget_name();

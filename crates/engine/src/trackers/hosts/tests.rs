@@ -4,6 +4,7 @@ use super::super::target::{Origin, Scheme};
 use super::*;
 use fastrand::Rng;
 use proptest::prelude::*;
+use ztor_tracker::announcer::Announcer;
 
 fn at(seconds: u64) -> Instant {
     Instant::ZERO + Duration::from_secs(seconds)
@@ -11,6 +12,12 @@ fn at(seconds: u64) -> Instant {
 
 fn origin(name: &str) -> Origin {
     Origin { scheme: Scheme::Http, name: name.to_owned(), port: 80 }
+}
+
+/// The id of a tracker of some torrent.
+fn tracker() -> TrackerId {
+    let tiers = vec![vec!["http://t/".to_owned()]];
+    Announcer::new(tiers, &mut Rng::with_seed(1)).poll_announce(at(1), true).unwrap()
 }
 
 /// Hosts, with the time and what was sent.
@@ -29,10 +36,7 @@ impl World {
 
     /// Queues announces of new torrents. Returns the number of the last.
     fn queue(&mut self, name: &str, class: Class, count: u64) -> u64 {
-        let tiers = vec![vec!["http://t/".to_owned()]];
-        let tracker = ztor_tracker::announcer::Announcer::new(tiers, &mut self.rng)
-            .poll_announce(self.now, true)
-            .unwrap();
+        let tracker = tracker();
         for _ in 0..count {
             self.torrents += 1;
             let torrent = TorrentId::from_u64(self.torrents);
@@ -204,8 +208,38 @@ fn end_leaves_goodbyes_alone_and_lets_more_of_them_go() {
         let (_, sent) = world.send();
         sent.into_iter().for_each(|request| world.answer(request));
     }
+    for number in 0..200 {
+        let (torrent, tracker) = (TorrentId::from_u64(number), tracker());
+        let request = AnnounceRequest::new([number as u8; 20].into(), [1; 20].into(), 1);
+        let goodbye = Announce { torrent, tracker, url: String::new(), request, v2: None };
+        world.hosts.queue(origin("a"), Class::Goodbye, Ask::Goodbye(Box::new(goodbye)));
+    }
     world.hosts.end();
-    assert!(world.next().is_none() && !world.hosts.has_goodbyes());
+    assert!(world.hosts.has_goodbyes());
+    let (mut sent, mut requests) = (0, Vec::new());
+    while let Some(Next::Send { host, ask: Ask::Goodbye(_), .. }) = world.next() {
+        requests.push((host, RequestId(10_000 + sent)));
+        world.hosts.sent(world.now, host, RequestId(10_000 + sent));
+        sent += 1;
+    }
+    assert_eq!(sent, MAX_GOODBYE_WINDOW as u64, "goodbyes only, and more at a time");
+    requests.into_iter().for_each(|request| world.answer(request));
+    assert!(matches!(world.next(), Some(Next::Send { ask: Ask::Goodbye(_), .. })));
+}
+
+#[test]
+fn goodbye_of_a_torrent_that_is_back_is_dropped() {
+    let mut world = World::new();
+    for number in [1, 2] {
+        let request = AnnounceRequest::new([number; 20].into(), [1; 20].into(), 1);
+        let torrent = TorrentId::from_u64(number.into());
+        let goodbye = Announce { torrent, tracker: tracker(), url: String::new(), request, v2: None };
+        world.hosts.queue(origin("a"), Class::Goodbye, Ask::Goodbye(Box::new(goodbye)));
+    }
+    world.hosts.drop_goodbyes(&origin("a"), [1; 20].into());
+    assert!(world.hosts.has_goodbyes());
+    world.hosts.drop_goodbyes(&origin("a"), [2; 20].into());
+    assert!(!world.hosts.has_goodbyes() && world.next().is_none());
 }
 
 #[test]
