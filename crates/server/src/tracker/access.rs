@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use ipnet::IpNet;
 use ztor_base::SwarmId;
 use ztor_tracker::swarms::Refusal;
@@ -26,8 +27,8 @@ pub struct Access {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccessList {
     torrents: BTreeSet<SwarmId>,
-    /// Ranges of addresses, IPv4 mapped to IPv6: sorted, apart from each other.
-    ranges: Vec<(u128, u128)>,
+    /// First and last address of each range, of one family: sorted, apart from each other.
+    ranges: Vec<(IpAddr, IpAddr)>,
 }
 
 /// The reason why a list is of no use.
@@ -59,7 +60,7 @@ pub enum AccessError {
 impl Access {
     /// Returns why an announce of this torrent from this address is refused, if it is.
     pub fn refusal(&self, torrent: &SwarmId, ip: IpAddr) -> Option<Refusal> {
-        let ip = bits(ip);
+        let ip = ip.to_canonical();
         let is_served = self.allow.ranges.is_empty() || self.allow.has_address(ip);
         if !is_served || self.deny.has_address(ip) {
             return Some(Refusal::AddressNotAllowed);
@@ -75,8 +76,7 @@ impl AccessList {
         torrents: impl IntoIterator<Item = SwarmId>,
         networks: impl IntoIterator<Item = IpNet>,
     ) -> Self {
-        let ranges = networks.into_iter().map(|net| (bits(net.network()), bits(net.broadcast())));
-        let mut ranges: Vec<_> = ranges.collect();
+        let mut ranges: Vec<_> = networks.into_iter().map(range).collect();
         ranges.sort_unstable();
         // One that begins before the end of the last belongs to it.
         ranges.dedup_by(|next, last| {
@@ -126,43 +126,36 @@ impl AccessList {
         (self.torrents.len(), self.ranges.len())
     }
 
-    fn has_address(&self, ip: u128) -> bool {
+    fn has_address(&self, ip: IpAddr) -> bool {
         let after = self.ranges.partition_point(|&(first, _)| first <= ip);
         after.checked_sub(1).and_then(|at| self.ranges.get(at)).is_some_and(|&(_, last)| ip <= last)
     }
 }
 
-fn bits(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(ip) => ip.to_bits(),
-    }
+/// The first and the last address of a network; one of IPv4 written as IPv6 is IPv4.
+fn range(network: IpNet) -> (IpAddr, IpAddr) {
+    let (first, last) = (network.network(), network.broadcast());
+    let canonical = (first.to_canonical(), last.to_canonical());
+    if canonical.0.is_ipv4() == canonical.1.is_ipv4() { canonical } else { (first, last) }
 }
 
 /// A v1 info-hash, or a v2 one, of which trackers know the first 20 bytes.
 fn info_hash(text: &str) -> Option<SwarmId> {
-    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
-    if !matches!(digits.len(), 40 | 64) {
+    let hash = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
+    if !matches!(hash.len(), 20 | 32) {
         return None;
     }
-    let mut hash = [0; 20];
-    for (byte, pair) in hash.iter_mut().zip(digits.as_chunks::<2>().0) {
-        *byte = pair[0] << 4 | pair[1];
-    }
-    Some(SwarmId::new(hash))
+    Some(SwarmId::new(*hash.first_chunk()?))
 }
 
-/// A network, or an address as one; IPv4 written as IPv6 is IPv4.
+/// A network, or an address as one.
 fn network(text: &str) -> Option<IpNet> {
-    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()?;
-    Some(network)
+    text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     const HASH: &str = "0123456789abcdef0123456789ABCDEF01234567";
@@ -232,6 +225,14 @@ mod tests {
         let access = Access { deny: list("0.0.0.0/0").unwrap(), ..Access::default() };
         assert_eq!(refused(&access, HASH, "2001:db8::1"), None);
         assert_eq!(refused(&access, HASH, "192.0.2.1"), Some(Refusal::AddressNotAllowed));
-        assert_eq!(bits(Ipv4Addr::UNSPECIFIED.into()), 0xffff_0000_0000);
+        // Nor do all of IPv6 hold those of IPv4 that are written as such.
+        let access = Access { deny: list("::/0\n198.51.100.0/24\n").unwrap(), ..Access::default() };
+        assert_eq!(refused(&access, HASH, "2001:db8::1"), Some(Refusal::AddressNotAllowed));
+        assert_eq!(refused(&access, HASH, "198.51.100.1"), Some(Refusal::AddressNotAllowed));
+        for ip in ["192.0.2.1", "::ffff:192.0.2.1"] {
+            assert_eq!(refused(&access, HASH, ip), None, "{ip}");
+        }
+        let access = Access { deny: list("::ffff:192.0.2.0/120").unwrap(), ..Access::default() };
+        assert_eq!(refused(&access, HASH, "192.0.2.1"), Some(Refusal::AddressNotAllowed));
     }
 }
