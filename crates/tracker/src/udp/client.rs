@@ -237,8 +237,10 @@ impl Client {
                     let transaction = fresh_transaction(&mut self.nonces, &self.waiting);
                     self.connect(now, to, transaction, 1);
                 }
-                // Whoever asks anew does not wait as long as those who have asked often.
-                Some(Try { count, .. }) if count > 1 => self.connect_anew(now, to),
+                // Whoever asks now does not wait as long as those who have asked often, nor a `stopped` as long as others.
+                Some(Try { deadline, .. }) if deadline > now + task.what.first_wait() => {
+                    self.restart_connect(now, to);
+                }
                 Some(_) => {}
             }
             return;
@@ -291,7 +293,7 @@ impl Client {
     }
 
     /// Asks for a connection id as if for the first time.
-    fn connect_anew(&mut self, now: Instant, addr: SocketAddr) {
+    fn restart_connect(&mut self, now: Instant, addr: SocketAddr) {
         if let Some(old) = self.trackers.get_mut(&addr).and_then(|tracker| tracker.connecting.take()) {
             self.deadlines.remove(&(old.deadline, Due::Connecting(addr)));
             self.connect(now, addr, old.transaction, 1);
@@ -301,7 +303,7 @@ impl Client {
     /// The network was gone: everything that has no answer is sent again now.
     pub fn start_over(&mut self, now: Instant) {
         let connecting: Vec<SocketAddr> = self.trackers.keys().copied().collect();
-        connecting.into_iter().for_each(|addr| self.connect_anew(now, addr));
+        connecting.into_iter().for_each(|addr| self.restart_connect(now, addr));
         let sent: Vec<u64> = self.tasks.iter().filter(|(_, t)| t.sent.is_some()).map(|(id, _)| *id).collect();
         for token in sent {
             if let Some(task) = self.tasks.get_mut(&token) {

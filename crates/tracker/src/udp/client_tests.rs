@@ -138,6 +138,20 @@ fn goodbye_is_repeated_within_seconds_and_not_for_long() {
 }
 
 #[test]
+fn goodbye_during_a_first_connect_does_not_wait_as_long_as_it() {
+    let mut client = Client::new(1);
+    client.announce(at(0), 1, tracker(), "", request());
+    let first = connect_id(&only(&mut client));
+    let goodbye = AnnounceRequest { event: AnnounceEvent::Stopped, ..request() };
+    client.announce(at(2), 1, tracker(), "", goodbye.clone());
+    assert_eq!((connect_id(&only(&mut client)), client.poll_timeout()), (first, Some(at(3))));
+    client.announce(at(2), 2, tracker(), "", goodbye);
+    assert_eq!(sent(&mut client), [], "one question is enough for both");
+    assert!(answer(&mut client, at(3), Response::Connect { transaction: first, connection: 77 }));
+    assert_eq!(sent(&mut client).len(), 2);
+}
+
+#[test]
 fn a_late_answer_to_an_early_try_is_taken() {
     let (mut client, first) = announced();
     client.handle_timeout(at(15));
