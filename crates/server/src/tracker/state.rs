@@ -68,16 +68,18 @@ impl State {
         }
     }
 
-    /// Takes an announce that the lists let through, and answers it; peers go to `each`. `reached` gives the tracker's address as the asker sees it;
-    /// it is called only if it matters.
+    /// Takes an announce, unless the lists refuse it, and answers it; peers go to `each`. `reached` gives the tracker's
+    /// address as the asker sees it; it is called only if it matters.
     pub(super) fn announce_each(
         &self,
         now: Instant,
+        access: &Access,
         request: &AnnounceRequest,
         (ip, families): (IpAddr, Families),
         reached: impl FnOnce() -> Option<IpAddr>,
         each: impl FnMut(std::net::SocketAddr, &PeerId),
     ) -> Result<AnnounceReply, Refusal> {
+        access.refusal(&request.info_hash, ip).map_or(Ok(()), Err)?;
         let asker = self.asker(ip, families, reached);
         self.shard(&request.info_hash).announce_each(now, request, asker, each)
     }
@@ -89,9 +91,7 @@ impl State {
         ip: IpAddr,
         reached: impl FnOnce() -> Option<IpAddr>,
     ) -> Result<AnnounceReply, Refusal> {
-        if let Some(refusal) = self.access().refusal(&request.info_hash, ip) {
-            return Err(refusal);
-        }
+        self.access().refusal(&request.info_hash, ip).map_or(Ok(()), Err)?;
         let asker = self.asker(ip, Families::Both, reached);
         self.shard(&request.info_hash).announce(self.now(), request, asker)
     }

@@ -22,9 +22,10 @@ const CONNECTION_LIFE_S: u64 = 60;
 /// Full batches in a row before the other end of the pipe is looked at.
 const BATCHES_WITHOUT_POLL: u32 = 64;
 
-/// The most peers in an answer, so that it fits in one packet on every path: 1,220 and 1,280 bytes.
+/// The most peers in an answer, so that its packet fits on every path: of 1,248 bytes at most over IPv4, and of 1,274 over
+/// IPv6, where every path takes 1,280 (RFC 8200 §5).
 const MAX_PEERS_V4: u32 = 200;
-const MAX_PEERS_V6: u32 = 70;
+const MAX_PEERS_V6: u32 = 67;
 
 /// Threads that serve UDP until this is dropped.
 #[derive(Debug, Default)]
@@ -87,7 +88,13 @@ fn serve(mut socket: BatchSocket, service: &Service, stopped: &PipeReader) {
         let mut fds = [PollFd::new(socket.socket(), PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
         let polled = poll(&mut fds, None);
         let is_stopped = !fds[1].revents().is_empty();
-        if is_stopped || polled.is_err_and(|error| error != rustix::io::Errno::INTR) {
+        if is_stopped {
+            return;
+        }
+        if let Err(error) = polled
+            && error != rustix::io::Errno::INTR
+        {
+            tracing::error!(%error, "cannot wait for datagrams; a UDP thread of the tracker ends");
             return;
         }
     }
@@ -119,15 +126,12 @@ impl Service {
                 write_error(out, transaction, "connection id unknown");
             }
             Question::Announce { transaction, mut request, .. } => {
-                if let Some(refusal) = access.refusal(&request.info_hash, ip) {
-                    return write_error(out, transaction, refusal);
-                }
                 let (families, max) =
                     if ip.is_ipv4() { (Families::V4, MAX_PEERS_V4) } else { (Families::V6, MAX_PEERS_V6) };
                 request.num_want = Some(request.num_want.unwrap_or(50).min(max));
                 let mut answer = AnnounceAnswer::new(out, transaction, ip.is_ipv6());
                 let each = |addr, _: &_| answer.push(addr);
-                match self.state.announce_each(now, &request, (ip, families), || ends.to, each) {
+                match self.state.announce_each(now, access, &request, (ip, families), || ends.to, each) {
                     Ok(reply) => answer.finish(&reply),
                     Err(refusal) => {
                         out.truncate(before);
