@@ -201,7 +201,7 @@ pub(super) fn start_for_share(
     files: Files,
 ) -> Result<TrackerServer, StartError> {
     const USUAL_PORT: u16 = 6969;
-    let config = Config { interval_s: 60, files, ..Config::default() };
+    let config = Config { interval_s: 60, files, udp_workers: 1, ..Config::default() };
     match port {
         Some(port) => start(bind, port, None, config),
         None => start(bind, USUAL_PORT, None, config.clone()).or_else(|_| start(bind, 0, None, config)),
