@@ -14,7 +14,7 @@ ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
 measure() { # NAME COMMAND...
   local name=$1 before after; shift
   "$@" >"$dir/$name.out" 2>&1 & server=$!
-  until ss -Hlun 'sport = :3000' | grep -q .; do :; done
+  until ss -Hlun 'sport = :3000' | grep -q .; do kill -0 $server; sleep 0.1; done
   before=$(ticks $server)
   "$bin/aquatic_udp_load_test" -c "$dir/tester.toml" >"$dir/tester.out" 2>&1
   after=$(ticks $server)
