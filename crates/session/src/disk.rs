@@ -157,8 +157,8 @@ impl Disks {
     }
 
     /// Lets the threads finish what they have and waits for them, but not for a disk that does not answer: its threads
-    /// are left behind. Checks must have been stopped before.
-    pub(crate) fn stop(self) {
+    /// are left behind. Checks must have been stopped before. Returns true if all threads have ended.
+    pub(crate) fn stop(self) -> bool {
         let Self { plan, groups, ending, ended } = self;
         drop(plan);
         let mut threads = ending;
@@ -173,6 +173,7 @@ impl Disks {
                 tracing::warn!(name, "a disk does not answer; leaving its thread behind");
             }
         }
+        all_have_ended
     }
 
     fn group(&self, disk: DiskId) -> Option<&Group> {

@@ -185,12 +185,12 @@ fn finish(
         look.extend(changed.into_iter().flat_map(|file| layout.pieces_of(file)));
     }
     job.store.sync_found_pieces(hashed.iter().filter(|piece| have.contains(*piece)));
-    let recorded = if job.prepare { remember_own(job, &have, &stamps)? } else { None };
+    let has_recorded = job.prepare && remember_own(job, &have, &stamps)?;
     let unfinished = if job.prepare { restore_unfinished(job) } else { Vec::new() };
     let bytes_of = |piece| u64::from(layout.piece_len(piece));
     let hashed_bytes = hashed.iter().map(bytes_of).sum();
     let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
-    let look = Look { stamps, hashed_bytes, believed_bytes, recorded };
+    let look = Look { stamps, hashed_bytes, believed_bytes, has_recorded };
     *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
     Ok(Some(Found { present: have, unfinished }))
 }
@@ -314,17 +314,13 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
 }
 
 /// Remembers which files were admitted as the torrent's own before the first byte goes into one. Those that it makes from
-/// now on are remembered by the saves that follow. Returns what was recorded, if something was.
-fn remember_own(
-    job: &CheckJob,
-    have: &Bitfield,
-    stamps: &[FileStamp],
-) -> Result<Option<Arc<Resume>>, StorageError> {
-    let Some(path) = &job.path else { return Ok(None) };
+/// now on are remembered by the saves that follow. Returns true if the resume file was written.
+fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<bool, StorageError> {
+    let Some(path) = &job.path else { return Ok(false) };
     let own = job.store.own_files();
     let is_known = job.resume.as_ref().is_some_and(|resume| resume.own == own) || !own.contains(&true);
     if is_known || have.count() == have.len() {
-        return Ok(None);
+        return Ok(false);
     }
     // It says which pieces are there.
     job.store.sync()?;
@@ -341,11 +337,11 @@ fn remember_own(
         peers: job.resume.as_ref().map(|resume| resume.peers.clone()).unwrap_or_default(),
     };
     match resume.save(path) {
-        Ok(()) => Ok(Some(Arc::new(resume))),
+        Ok(()) => Ok(true),
         Err(error) => {
             // The save that follows tells it.
             tracing::debug!(%error, "cannot remember which files are the torrent's own");
-            Ok(None)
+            Ok(false)
         }
     }
 }

@@ -76,6 +76,7 @@ impl ToHash {
     }
 
     fn push(&self, waiting: Waiting) {
+        self.drop_stopped();
         self.lock().waiting.push(waiting);
         self.ready.notify_one();
     }
@@ -166,7 +167,9 @@ pub(super) fn look_with(
             Err(RecvTimeoutError::Disconnected) => return,
         };
         if to_hash.has(check.job.torrent) {
-            to_hash.add(0, CheckTask::Check(check));
+            // It may have to read all, which is known after the end of the other.
+            let most = check.job.store.meta().layout.total_len();
+            to_hash.add(most, CheckTask::Check(check));
             continue;
         }
         match glance(&check.job) {

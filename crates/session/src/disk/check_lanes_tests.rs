@@ -82,6 +82,20 @@ fn smallest_check_is_hashed_first_and_a_stopped_one_not_at_all() {
 }
 
 #[test]
+fn stopped_check_is_dropped_when_another_is_added() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let (_poll, inbox) = inbox();
+    let to_hash = ToHash::default();
+    let first = check_of(1, &store, &inbox);
+    let stop = Arc::clone(&first.job.stop);
+    to_hash.add(100, CheckTask::Check(first));
+    stop.store(true, Ordering::Relaxed);
+    to_hash.add(100, CheckTask::Check(check_of(1, &store, &inbox)));
+    assert_eq!(Arc::strong_count(&stop), 1, "a torrent has one check in the queue");
+}
+
+#[test]
 fn second_check_of_a_torrent_waits_for_the_end_of_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());

@@ -293,7 +293,7 @@ fn threads_of_a_disk_without_torrents_end() {
     assert_eq!(rig.groups(), 1);
     let Rig { disks, .. } = rig;
     drop(one);
-    disks.stop();
+    assert!(disks.stop(), "also those of the disk that has none left");
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn end_waits_for_sound_disks_and_leaves_a_hung_one_behind() {
     let stalled = rig.stall(&hung);
     (0..50).for_each(|_| rig.write(2, &sound));
     let Rig { disks, inbox, .. } = rig;
-    disks.stop();
+    assert!(!disks.stop());
     let mut messages = Vec::new();
     inbox.take(&mut messages);
     let written =

@@ -23,8 +23,8 @@ pub(crate) struct Look {
     pub(crate) hashed_bytes: u64,
     /// Bytes of the pieces that are there by the resume data alone.
     pub(crate) believed_bytes: u64,
-    /// Content of the resume file, if the check has written it.
-    pub(crate) recorded: Option<Arc<Resume>>,
+    /// The check has written the resume file, before or after a save that ran meanwhile: what it holds is not known.
+    pub(crate) has_recorded: bool,
 }
 
 /// Result of the last check of a torrent: `None` before the first.
@@ -202,7 +202,7 @@ fn save(job: &mut SaveJob) -> Result<(Option<PathBuf>, bool), SaveError> {
             stamps: now.clone(),
             hashed_bytes: 0,
             believed_bytes: 0,
-            recorded: None,
+            has_recorded: false,
         });
         // A check may have looked meanwhile at what was not looked at here.
         for ((now, known), look) in now.iter_mut().zip(known.iter().flatten()).zip(&look.stamps) {
@@ -221,8 +221,8 @@ fn save(job: &mut SaveJob) -> Result<(Option<PathBuf>, bool), SaveError> {
             look.stamps[file] = now[file];
         }
         job.resume.stamps.clone_from(&look.stamps);
-        if let Some(recorded) = look.recorded.take() {
-            job.recorded = Some(recorded);
+        if std::mem::take(&mut look.has_recorded) {
+            job.recorded = None;
         }
     }
     job.resume.own = own;

@@ -263,7 +263,8 @@ impl Driver {
         self.transmit();
         self.cx.publish();
         self.dht_file.save(self.cx.engine());
-        self.disks.stop();
+        // Whichever has not ended was logged.
+        let _ = self.disks.stop();
         self.control.stop();
         self.ending.report(self.cx.engine().has_goodbyes());
     }

@@ -151,6 +151,8 @@ impl Saver {
     ) {
         if let Some(entry) = torrents.get_mut(id) {
             entry.end_save();
+            // The one under way replaces what the file holds.
+            entry.set_not_saved();
         }
         self.save(cx, torrents, disks, id, Occasion::Full);
     }
