@@ -151,7 +151,7 @@ impl Disks {
         }
     }
 
-    /// Hands over what was staged in this turn.
+    /// Gives the jobs that were staged in this turn to the threads.
     pub(crate) fn submit(&mut self) {
         self.groups.iter_mut().flatten().for_each(Group::submit);
     }

@@ -220,7 +220,7 @@ impl TorrentStore {
     }
 
     /// Number of the device that the torrent's file or folder lies on, or would lie on: that of the nearest folder above it
-    /// that exists. 0 if not even that can be told.
+    /// that exists. 0 if the system does not tell.
     pub fn device(&self) -> u64 {
         use std::os::unix::fs::MetadataExt as _;
         // The path of a file that does not exist is that of the torrent.

@@ -49,9 +49,9 @@ pub(super) struct Found {
 
 /// Result of the cheap pass of a check.
 pub(super) enum Glance {
-    /// The stamps say it all.
+    /// Nothing has to be read: the stamps are those of the resume data.
     Found(Found),
-    /// So many bytes have to be read, copied, or given their space.
+    /// Bytes that have to be read, copied or reserved.
     Reads(u64),
 }
 
@@ -63,7 +63,7 @@ pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, 
     if bytes > 0 {
         return Ok(Glance::Reads(bytes));
     }
-    // Pieces of which nothing is there cost no reading. What appears meanwhile does.
+    // Pieces that have no bytes in the files are not read. If some appear meanwhile, they are.
     let found = finish(job, plan, |pieces| hash(job, inbox, pieces), Pass::Cheap)?;
     Ok(found.map_or(Glance::Reads(0), Glance::Found))
 }
@@ -90,9 +90,9 @@ enum Pass {
     Full,
 }
 
-/// What the stamps of the files say.
+/// Pieces to believe and to hash, by the stamps of the files.
 struct Plan {
-    /// Stamps of before anything is read: what is found is bound to them.
+    /// Stamps from before anything was read. The result of the check holds for these.
     stamps: Vec<FileStamp>,
     /// Pieces that are there by the resume data.
     have: Bitfield,

@@ -66,7 +66,7 @@ impl Waiting {
 }
 
 impl ToHash {
-    /// Adds a check that has to read so many bytes.
+    /// Adds a check that has to read `bytes` bytes.
     pub(super) fn add(&self, bytes: u64, task: CheckTask) {
         self.push(Waiting { bytes, not_before: None, task });
     }

@@ -144,7 +144,7 @@ impl Group {
         self.staged.iter_mut().for_each(|jobs| jobs.push(job()));
     }
 
-    /// Hands over what was staged in this turn.
+    /// Gives the jobs that were staged in this turn to the threads.
     pub(super) fn submit(&mut self) {
         for (queue, jobs) in self.writers.iter().zip(&mut self.staged) {
             if !jobs.is_empty() {

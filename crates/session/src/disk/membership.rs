@@ -9,7 +9,8 @@ use ztor_storage::TorrentStore;
 /// A torrent among those of one disk.
 ///
 /// Shared by the torrent's entry and by its jobs. The last owner reports [`NetEvent::LeftDisk`]: from then on no thread
-/// has anything of the torrent. The last owner is a disk thread, because closing files may wait for the disk.
+/// has anything of the torrent. While the session runs, the last owner is a disk thread,
+/// because closing files may wait for the disk.
 #[derive(Debug)]
 pub(crate) struct Membership {
     disk: DiskId,

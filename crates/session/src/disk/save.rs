@@ -1,6 +1,6 @@
-//! Saves: data made durable, then recorded.
+//! Saves: the data is made durable first, then the resume file.
 //!
-//! What waits is done in batches, because resume files share a folder, and its sync is a large part of the work.
+//! Saves that wait are done in batches, because resume files share a folder, and its sync is a large part of the work.
 
 use super::fault::{EXHAUSTED_PAUSE, fault};
 use super::membership::Membership;
@@ -125,7 +125,6 @@ impl Batch {
         if let Some(folder) = folder {
             self.unsynced.entry(folder).or_default().push(self.saved.len());
         }
-        // What the file holds is known if it is what it held before.
         let recorded = if is_recorded { job.recorded } else { None };
         let resume = recorded.unwrap_or_else(|| Arc::new(job.resume));
         self.saved.push(Saved { torrent: job.torrent, resume, error: done.err() });
@@ -204,7 +203,7 @@ fn save(job: &mut SaveJob) -> Result<(Option<PathBuf>, bool), SaveError> {
             believed_bytes: 0,
             has_recorded: false,
         });
-        // A check may have looked meanwhile at what was not looked at here.
+        // A check may have taken newer stamps meanwhile of files that were not looked at here.
         for ((now, known), look) in now.iter_mut().zip(known.iter().flatten()).zip(&look.stamps) {
             if now == known {
                 *now = *look;

@@ -50,7 +50,7 @@ impl TorrentStore {
                 to_reserve.push((index, file.length));
             }
         }
-        // Reads of the torrent and looks at its stamps go on meanwhile.
+        // Others can read the torrent's files and their stamps meanwhile.
         drop(places);
         if self.options.allocate == Allocation::Full {
             to_reserve.into_iter().try_for_each(|(index, length)| self.reserve(index, length, stop))?;
