@@ -17,30 +17,30 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 use ztor_base::Host;
 
-/// How many connections there may be.
+/// Bounds of the connections, in number and in time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// In all; beyond it the one that has waited longest for its request makes way for a new one.
+    /// Connections in all. Beyond it the one that has waited longest for its request makes way for a new one.
     pub(crate) max: usize,
-    /// From one host; further ones are closed at once.
+    /// Connections from one host; further ones are closed at once.
     pub(crate) max_per_host: usize,
+    /// Time for the line and the headers of a request.
+    pub(crate) for_request: Duration,
+    /// Time until the client takes the next part of an answer, or begins the next request.
+    pub(crate) for_progress: Duration,
 }
 
 impl Default for Limits {
-    /// Half of what the process may open, at most 16,384, and 128 from one host.
+    /// Half of the descriptors that the process may open, at most 16,384 connections, and 128 from one host. A request may
+    /// take 5 s, and a part of an answer 20 s.
     fn default() -> Self {
         let allowed =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
         let max = usize::try_from(allowed / 2).unwrap_or(usize::MAX).clamp(1, 16 * 1024);
-        Self { max, max_per_host: 128 }
+        let (for_request, for_progress) = (Duration::from_secs(5), Duration::from_secs(20));
+        Self { max, max_per_host: 128, for_request, for_progress }
     }
 }
-
-/// How long a connection may take to bring the line and the headers of a request.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long it may take to take the next part of an answer, or to begin the next request.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The most bytes of a request, headers and all; an announce has less than 1 KiB.
 const MAX_REQUEST_LEN: usize = 16 * 1024;
@@ -132,7 +132,7 @@ impl Listener for GuardedListener {
             };
             let Some((slot, evicted)) = self.take(peer.ip()) else { continue };
             let local = stream.local_addr().ok();
-            let deadline = Box::pin(sleep(REQUEST_PATIENCE));
+            let deadline = Box::pin(sleep(self.table.limits.for_request));
             let io = GuardedStream { stream, deadline, read_since_write: 0, slot, evicted: Some(evicted) };
             return (io, Ends { peer, local });
         }
@@ -168,7 +168,7 @@ impl GuardedStream {
         if written > 0 {
             self.read_since_write = 0;
             self.slot.renew();
-            self.deadline.as_mut().reset(Instant::now() + PATIENCE);
+            self.deadline.as_mut().reset(Instant::now() + self.slot.table.limits.for_progress);
         }
     }
 }
@@ -184,7 +184,7 @@ impl AsyncRead for GuardedStream {
         let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
         let read = buf.filled().len().saturating_sub(before);
         if read > 0 && this.read_since_write == 0 {
-            let deadline = this.deadline.deadline().min(Instant::now() + REQUEST_PATIENCE);
+            let deadline = this.deadline.deadline().min(Instant::now() + this.slot.table.limits.for_request);
             this.deadline.as_mut().reset(deadline);
         }
         this.read_since_write += read;
@@ -307,9 +307,13 @@ mod tests {
         Host::of(text.parse::<IpAddr>().unwrap())
     }
 
+    fn limits(max: usize, max_per_host: usize) -> Limits {
+        Limits { max, max_per_host, ..Limits::default() }
+    }
+
     #[test]
     fn take_counts_by_host_and_forgets() {
-        let table = Table { limits: Limits { max: 10, max_per_host: 2 }, places: Arc::default() };
+        let table = Table { limits: limits(10, 2), places: Arc::default() };
         let a = table.take(host("2001:db8::1"), 2).unwrap();
         let _b = table.take(host("2001:db8::2"), 2).unwrap();
         assert!(table.take(host("2001:db8::3"), 2).is_none());
@@ -327,7 +331,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let limits = Limits { max: 5, max_per_host: 2 };
+            let limits = limits(5, 2);
             let listener = GuardedListener::new(listener, limits, vec!["127.0.0.0/8".parse().unwrap()]);
             let take = |ip: &str| listener.take(ip.parse().unwrap());
             let of_proxy: Vec<_> = (0..5).filter_map(|_| take("127.0.0.1")).collect();
@@ -342,15 +346,16 @@ mod tests {
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let addr = listener.local_addr().unwrap();
-            let mut listener =
-                GuardedListener::new(listener, Limits { max: 3, max_per_host: 100 }, Vec::new());
+            let mut listener = GuardedListener::new(listener, limits(3, 100), Vec::new());
             let mut clients = Vec::new();
             let mut streams = Vec::new();
             for n in 0..5 {
                 clients.push(std::net::TcpStream::connect(addr).unwrap());
                 let before = Instant::now();
                 streams.push(listener.accept().await.0);
-                assert!(streams[n].deadline.deadline() <= Instant::now().max(before) + REQUEST_PATIENCE);
+                assert!(
+                    streams[n].deadline.deadline() <= Instant::now().max(before) + limits(3, 100).for_request
+                );
                 if n == 2 {
                     // It gets an answer, so that it is not the one that has waited longest.
                     let stream = &mut streams[0];
@@ -370,7 +375,7 @@ mod tests {
                 }
             }
             // A request that has begun has to come to its end.
-            assert!(streams[0].deadline.deadline() <= Instant::now() + REQUEST_PATIENCE);
+            assert!(streams[0].deadline.deadline() <= Instant::now() + limits(3, 100).for_request);
         });
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 pub use ztor_tracker::swarms::Counts;
 
 use crate::files::Files;
+use crate::guard::Limits;
 use state::State;
 
 /// How often peers that have gone silent are looked for.
@@ -195,8 +196,8 @@ impl Drop for TrackerServer {
 }
 
 async fn run(state: Arc<State>, http_socket: Option<Socket>, mut stopping: watch::Receiver<bool>) {
-    let http =
-        http_socket.map(|socket| tokio::spawn(http::serve(socket, Arc::clone(&state), stopping.clone())));
+    let serve = |socket| http::serve(socket, Arc::clone(&state), Limits::default(), stopping.clone());
+    let http = http_socket.map(|socket| tokio::spawn(serve(socket)));
     let expiry = async {
         loop {
             tokio::time::sleep(EXPIRY).await;
@@ -275,5 +276,7 @@ fn share_port(socket: Socket, addr: SocketAddr, workers: usize) -> Vec<Socket> {
     sockets
 }
 
+#[cfg(test)]
+mod slow_client_tests;
 #[cfg(test)]
 mod tests;

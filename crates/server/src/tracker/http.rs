@@ -19,9 +19,14 @@ use super::State;
 use crate::guard::{Ends, GuardedListener, Limits};
 
 /// Serves until told to stop, then until the connections are done.
-pub(super) async fn serve(socket: Socket, state: Arc<State>, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    socket: Socket,
+    state: Arc<State>,
+    limits: Limits,
+    mut stopping: watch::Receiver<bool>,
+) {
     let listener = match TcpListener::from_std(socket.into()) {
-        Ok(listener) => GuardedListener::new(listener, Limits::default(), state.proxies().to_vec()),
+        Ok(listener) => GuardedListener::new(listener, limits, state.proxies().to_vec()),
         Err(error) => return tracing::error!(%error, "the tracker cannot serve HTTP"),
     };
     let app = Router::new()
