@@ -227,8 +227,8 @@ impl Swarms {
         let entry = swarm.entry();
         let is_seeder = request.left == 0;
         let id = Some(request.peer_id).filter(|id| *id != PeerId::new([0; 20]));
-        let view = View { addr: addr.into(), id, is_seeder, is_local: source.is_loopback(), asker };
-        swarm.sample(wanted, &mut self.rng, |peer| match view.of(peer) {
+        let view = View { addr: addr.into(), id, is_local: source.is_loopback(), asker };
+        swarm.sample(wanted, is_seeder, &mut self.rng, |peer| match view.of(peer) {
             Some(addr) => {
                 each(addr, &peer.id);
                 true
@@ -257,7 +257,7 @@ impl Swarms {
         self.swarms.retain(|swarm| {
             let gone = swarm.expire(&self.keys, now_s, patience_s, &mut self.hosts);
             self.peers_in_all = self.peers_in_all.saturating_sub(gone);
-            let stays = !swarm.peers.is_empty();
+            let stays = !swarm.peers().is_empty();
             if stays && swarm.is_small() {
                 self.small.insert((swarm.founded_s, swarm.hash));
             }
@@ -298,7 +298,7 @@ impl Swarms {
         let share = |hash: &SwarmId| {
             let key = self.keys.hash(hash.as_bytes());
             let swarm = self.swarms.find(key, |swarm| swarm.hash == *hash);
-            let peer = swarm.and_then(|swarm| swarm.peers.first());
+            let peer = swarm.and_then(|swarm| swarm.peers().first());
             peer.map_or(usize::MAX, |peer| self.hosts.peers(peer.addr.ip()))
         };
         let youngest = self.small.iter().rev().take(EVICTION_CHOICE);
@@ -308,8 +308,8 @@ impl Swarms {
         let key = self.keys.hash(entry.1.as_bytes());
         let Ok(found) = self.swarms.find_entry(key, |swarm| swarm.hash == entry.1) else { return false };
         let (swarm, _) = found.remove();
-        self.peers_in_all = self.peers_in_all.saturating_sub(swarm.peers.len());
-        swarm.peers.iter().for_each(|peer| self.hosts.remove_peer(peer.addr.ip()));
+        self.peers_in_all = self.peers_in_all.saturating_sub(swarm.peers().len());
+        swarm.peers().iter().for_each(|peer| self.hosts.remove_peer(peer.addr.ip()));
         true
     }
 
@@ -347,32 +347,30 @@ impl Swarms {
         let (keys, config) = (&self.keys, &self.config);
         let (is_seeder, ip) = (request.left == 0, addr.ip());
         let at = swarm.find(keys, addr.into());
-        if let Some(peer) = at.and_then(|at| swarm.peers.get_mut(at)) {
-            swarm.seeders = (swarm.seeders + u32::from(is_seeder)).saturating_sub(u32::from(peer.is_seeder));
-            if request.event == AnnounceEvent::Completed && !peer.counted {
-                peer.counted = true;
-                swarm.downloads = swarm.downloads.saturating_add(1);
-            }
-            (peer.id, peer.is_seeder, peer.seen_s) = (request.peer_id, is_seeder, now_s);
+        if let Some((at, peer)) = at.and_then(|at| Some((at, swarm.peer_mut(at)?))) {
+            let completes = request.event == AnnounceEvent::Completed && !peer.counted;
+            peer.counted |= completes;
+            (peer.id, peer.seen_s) = (request.peer_id, now_s);
+            swarm.downloads = swarm.downloads.saturating_add(u32::from(completes));
+            swarm.set_seeder(keys, at, is_seeder);
             return Ok(());
         }
         let was_small = swarm.is_small();
         // Makes room where it can be had cheaply: in the one swarm that is full.
-        if swarm.peers.len() >= config.max_peers && swarm.may_search(now_s) {
+        if swarm.peers().len() >= config.max_peers && swarm.may_search(now_s) {
             let gone = swarm.expire(keys, now_s, patience_s, &mut self.hosts);
             self.peers_in_all = self.peers_in_all.saturating_sub(gone);
         }
         let (of_host, max_in_swarm) = (self.hosts.peers(ip), config.max_peers_per_host);
         // A host with few peers in all swarms has few in this one. This machine may fill the tracker.
-        let has_room = swarm.peers.len() < config.max_peers
+        let has_room = swarm.peers().len() < config.max_peers
             && self.peers_in_all < config.max_peers_in_all
             && (ip.is_loopback() || of_host < config.max_peers_per_host_in_all)
             && (of_host < max_in_swarm || swarm.count_of(addr.into(), max_in_swarm) < max_in_swarm);
         if has_room {
             // Whoever begins as a seeder has not downloaded here, whatever it says.
-            let peer =
-                Peer { addr: addr.into(), id: request.peer_id, is_seeder, counted: is_seeder, seen_s: now_s };
-            swarm.push(keys, peer);
+            let peer = Peer { addr: addr.into(), id: request.peer_id, counted: is_seeder, seen_s: now_s };
+            swarm.push(keys, peer, is_seeder);
             self.peers_in_all += 1;
             self.hosts.add_peer(now_s, ip);
         }
@@ -383,7 +381,7 @@ impl Swarms {
     fn remove(&mut self, key: u64, request: &AnnounceRequest, addr: SocketAddr) {
         let Some(swarm) = self.swarms.find_mut(key, |swarm| swarm.hash == request.info_hash) else { return };
         let at = swarm.find(&self.keys, addr.into());
-        let at = at.filter(|&at| swarm.peers.get(at).is_some_and(|peer| peer.id == request.peer_id));
+        let at = at.filter(|&at| swarm.peers().get(at).is_some_and(|peer| peer.id == request.peer_id));
         if let Some(at) = at {
             let was_small = swarm.is_small();
             swarm.remove(&self.keys, at);
@@ -409,14 +407,13 @@ struct View {
     addr: Addr,
     /// Its id; `None` if it chose none and shares zeros with others.
     id: Option<PeerId>,
-    is_seeder: bool,
     is_local: bool,
     asker: Asker,
 }
 
 impl View {
     fn of(&self, peer: &Peer) -> Option<SocketAddr> {
-        if (self.is_seeder && peer.is_seeder) || peer.addr == self.addr || self.id == Some(peer.id) {
+        if peer.addr == self.addr || self.id == Some(peer.id) {
             return None;
         }
         let mut addr = peer.addr.get();

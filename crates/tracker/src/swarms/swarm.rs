@@ -84,7 +84,6 @@ impl Addr {
 pub(super) struct Peer {
     pub(super) addr: Addr,
     pub(super) id: PeerId,
-    pub(super) is_seeder: bool,
     /// Whether its `completed` has been counted.
     pub(super) counted: bool,
     /// Second of its last announce.
@@ -96,10 +95,11 @@ pub(super) struct Swarm {
     pub(super) hash: SwarmId,
     /// Second of its first announce.
     pub(super) founded_s: u32,
-    pub(super) peers: Vec<Peer>,
+    /// Leechers, then seeders: a seeder is given the former only.
+    peers: Vec<Peer>,
     /// Positions in `peers` by the hash of the address, in a large swarm.
     index: Option<Box<Index>>,
-    pub(super) seeders: u32,
+    seeders: u32,
     pub(super) downloads: u32,
 }
 
@@ -123,9 +123,21 @@ impl Swarm {
         self.peers.len() <= 1
     }
 
+    pub(super) fn peers(&self) -> &[Peer] {
+        &self.peers
+    }
+
+    pub(super) fn peer_mut(&mut self, at: usize) -> Option<&mut Peer> {
+        self.peers.get_mut(at)
+    }
+
+    /// Number of leechers, which is also the position of the first seeder.
+    fn leechers(&self) -> usize {
+        self.peers.len().saturating_sub(self.seeders as usize)
+    }
+
     pub(super) fn entry(&self) -> ScrapeEntry {
-        let peers = u32::try_from(self.peers.len()).unwrap_or(u32::MAX);
-        let leechers = peers.saturating_sub(self.seeders);
+        let leechers = u32::try_from(self.leechers()).unwrap_or(u32::MAX);
         ScrapeEntry { seeders: self.seeders, leechers, downloads: self.downloads }
     }
 
@@ -151,12 +163,12 @@ impl Swarm {
         }
     }
 
-    pub(super) fn push(&mut self, keys: &Keys, peer: Peer) {
+    pub(super) fn push(&mut self, keys: &Keys, peer: Peer, is_seeder: bool) {
         let at = self.peers.len();
         if at == self.peers.capacity() {
             self.peers.reserve_exact((at / 4).max(1));
         }
-        self.seeders += u32::from(peer.is_seeder);
+        self.seeders += 1;
         self.peers.push(peer);
         let peers = &self.peers;
         let insert = |index: &mut HashTable<u32>, at| {
@@ -172,12 +184,60 @@ impl Swarm {
             }
             None => {}
         }
+        if !is_seeder {
+            self.set_seeder(keys, at as usize, false);
+        }
+    }
+
+    /// Makes the peer at a position a seeder or a leecher, which may move it.
+    pub(super) fn set_seeder(&mut self, keys: &Keys, at: usize, is_seeder: bool) {
+        let leechers = self.leechers();
+        if at >= self.peers.len() || (at >= leechers) == is_seeder {
+            return;
+        }
+        if is_seeder {
+            self.swap(keys, at, leechers - 1);
+            self.seeders += 1;
+        } else {
+            self.swap(keys, at, leechers);
+            self.seeders -= 1;
+        }
+    }
+
+    /// Exchanges two peers that there are.
+    fn swap(&mut self, keys: &Keys, one: usize, other: usize) {
+        /// Keeps the two apart while both have the same position in the index.
+        const NOWHERE: u32 = u32::MAX;
+
+        if one == other {
+            return;
+        }
+        if let (Some(index), Ok(one), Ok(other)) = (&mut self.index, u32::try_from(one), u32::try_from(other))
+        {
+            let hashes = (hash_at(&self.peers, keys, one), hash_at(&self.peers, keys, other));
+            for (hash, from, to) in
+                [(hashes.0, one, NOWHERE), (hashes.1, other, one), (hashes.0, NOWHERE, other)]
+            {
+                if let Some(at) = index.table.find_mut(hash, |&at| at == from) {
+                    *at = to;
+                }
+            }
+        }
+        self.peers.swap(one, other);
     }
 
     pub(super) fn remove(&mut self, keys: &Keys, at: usize) {
         if at >= self.peers.len() {
             return;
         }
+        // A seeder may leave without a gap among the leechers.
+        let leechers = self.leechers();
+        let at = if at < leechers {
+            self.set_seeder(keys, at, true);
+            leechers - 1
+        } else {
+            at
+        };
         let last = self.peers.len() - 1;
         let (at_32, last_32) =
             (u32::try_from(at).unwrap_or(u32::MAX), u32::try_from(last).unwrap_or(u32::MAX));
@@ -189,8 +249,8 @@ impl Swarm {
                 *to = at_32;
             }
         }
-        let peer = self.peers.swap_remove(at);
-        self.seeders = self.seeders.saturating_sub(u32::from(peer.is_seeder));
+        self.peers.swap_remove(at);
+        self.seeders = self.seeders.saturating_sub(1);
         if self.peers.len() <= INDEXED_ABOVE / 2 {
             self.index = None;
         }
@@ -228,11 +288,18 @@ impl Swarm {
         before - left
     }
 
-    /// Offers peers by chance, each once, until `take` has taken as many as are wanted. A large swarm is offered as
-    /// arcs of its list that begin anywhere, a small one as a whole.
-    pub(super) fn sample(&self, wanted: usize, rng: &mut Rng, mut take: impl FnMut(&Peer) -> bool) {
-        let arcs = if self.peers.len() > wanted.saturating_mul(2) { ARCS } else { 1 };
-        let mut rest = self.peers.as_slice();
+    /// Offers peers by chance, each once, until `take` has taken as many as are wanted. A seeder is offered leechers. A
+    /// large swarm is offered as arcs of its list that begin anywhere, a small one as a whole.
+    pub(super) fn sample(
+        &self,
+        wanted: usize,
+        for_seeder: bool,
+        rng: &mut Rng,
+        mut take: impl FnMut(&Peer) -> bool,
+    ) {
+        let offered = if for_seeder { self.leechers() } else { self.peers.len() };
+        let arcs = if offered > wanted.saturating_mul(2) { ARCS } else { 1 };
+        let mut rest = self.peers.get(..offered).unwrap_or_default();
         let mut missing = wanted;
         for left in (1..=arcs).rev() {
             let Some((arc, tail)) = rest.split_at_checked(rest.len() / left) else { return };
@@ -255,10 +322,15 @@ impl Swarm {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn seeders(&self) -> &[Peer] {
+        &self.peers[self.leechers()..]
+    }
+
     /// Panics if the index and the list differ.
     #[cfg(test)]
     pub(super) fn check(&self, keys: &Keys) {
-        assert_eq!(self.seeders as usize, self.peers.iter().filter(|peer| peer.is_seeder).count());
+        assert!(self.seeders as usize <= self.peers.len());
         assert!(self.index.as_ref().is_none_or(|index| index.table.len() == self.peers.len()));
         for (at, peer) in self.peers.iter().enumerate() {
             assert_eq!(self.find(keys, peer.addr), Some(at));

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -259,25 +260,25 @@ proptest! {
                 for peer in &reply.peers {
                     prop_assert!(peer.peer_id != Some(ask.peer_id));
                     prop_assert!(peer.addr != SocketAddr::new(asker.ip, port));
-                    let is_seeding = |stored: &Peer| stored.is_seeder && stored.addr == peer.addr.into();
                     let stored = swarms.swarms.iter().find(|swarm| swarm.hash == ask.info_hash).unwrap();
-                    prop_assert!(!(is_seeder && stored.peers.iter().any(is_seeding)));
+                    let is_seeding = stored.seeders().iter().any(|seeder| seeder.addr == peer.addr.into());
+                    prop_assert!(!(is_seeder && is_seeding));
                 }
             }
             if wait == 7 {
                 swarms.expire(now);
                 again.expire(now);
             }
-            let total: usize = swarms.swarms.iter().map(|swarm| swarm.peers.len()).sum();
+            let total: usize = swarms.swarms.iter().map(|swarm| swarm.peers().len()).sum();
             prop_assert_eq!(numbers(&swarms), (swarms.swarms.len(), total));
             prop_assert!(total <= 15 && swarms.swarms.len() <= 2);
             prop_assert_eq!(swarms.hosts.peers_in_all(), total);
             let small = swarms.swarms.iter().filter(|swarm| swarm.is_small()).count();
             prop_assert_eq!(swarms.small.len(), small);
             for swarm in &swarms.swarms {
-                prop_assert!(swarm.peers.len() <= 10);
+                prop_assert!(swarm.peers().len() <= 10);
                 swarm.check(&swarms.keys);
-                for peer in &swarm.peers {
+                for peer in swarm.peers() {
                     prop_assert!(swarm.count_of(peer.addr, 10) <= 4);
                 }
             }
@@ -286,20 +287,29 @@ proptest! {
 }
 
 proptest! {
-    /// A swarm that crosses the size at which it gets an index, both ways.
+    /// A swarm that crosses the size at which it gets an index, both ways, of peers that become seeders and leechers.
     #[test]
-    fn swarm_of_any_size_finds_its_peers(steps in proptest::collection::vec((0..120_u16, any::<bool>()), 1..400)) {
+    fn swarm_of_any_size_finds_its_peers_and_knows_its_seeders(
+        steps in proptest::collection::vec((1..=120_u16, 0..3_u8), 1..400)
+    ) {
         let mut swarms = Swarms::new(Config::default(), 1);
-        let mut members = BTreeSet::new();
-        for (port, leaves) in steps {
-            let event = if leaves { AnnounceEvent::Stopped } else { AnnounceEvent::None };
-            swarms.announce(at(0), &request(0, 1 + port, 1, event), asker("192.0.2.1")).unwrap();
-            if leaves { members.remove(&port); } else { members.insert(port); }
-            let swarm = swarms.swarms.iter().next();
-            prop_assert_eq!(swarm.map_or(0, |swarm| swarm.peers.len()), members.len());
-            if let Some(swarm) = swarm {
-                swarm.check(&swarms.keys);
-            }
+        let mut left_of = BTreeMap::new();
+        for (port, action) in steps {
+            let (left, event) = match action {
+                0 => (0, AnnounceEvent::None),
+                1 => (1, AnnounceEvent::None),
+                _ => (1, AnnounceEvent::Stopped),
+            };
+            swarms.announce(at(0), &request(0, port, left, event), asker("192.0.2.1")).unwrap();
+            if event == AnnounceEvent::Stopped { left_of.remove(&port); } else { left_of.insert(port, left); }
+            let Some(swarm) = swarms.swarms.iter().next() else { continue };
+            swarm.check(&swarms.keys);
+            let ports = |peers: &[Peer]| peers.iter().map(|peer| peer.addr.get().port()).collect::<BTreeSet<_>>();
+            let members: BTreeSet<_> = left_of.keys().copied().collect();
+            prop_assert_eq!(ports(swarm.peers()), members);
+            let seeders = left_of.iter().filter(|(_, left)| **left == 0).map(|(port, _)| *port);
+            prop_assert_eq!(ports(swarm.seeders()), seeders.collect::<BTreeSet<_>>());
+            prop_assert_eq!(swarm.peers().len(), left_of.len());
         }
     }
 
@@ -309,14 +319,19 @@ proptest! {
         let mut swarm = Swarm::new(HASH, 0);
         for port in 1..=size {
             let addr = SocketAddr::new(IpAddr::from([192, 0, 2, 1]), port).into();
-            swarm.push(&keys, Peer { addr, id: PeerId::new([0; 20]), is_seeder: false, counted: false, seen_s: 0 });
+            swarm.push(&keys, Peer { addr, id: PeerId::new([0; 20]), counted: false, seen_s: 0 }, port % 3 == 0);
         }
-        let mut ports = Vec::new();
-        swarm.sample(wanted, &mut fastrand::Rng::with_seed(seed), |peer| { ports.push(peer.addr.get().port()); true });
-        prop_assert_eq!(ports.len(), wanted.min(size.into()));
-        ports.sort_unstable();
-        ports.dedup();
-        prop_assert_eq!(ports.len(), wanted.min(size.into()));
+        for for_seeder in [false, true] {
+            let offered = usize::from(if for_seeder { size - size / 3 } else { size });
+            let mut ports = Vec::new();
+            let rng = &mut fastrand::Rng::with_seed(seed);
+            swarm.sample(wanted, for_seeder, rng, |peer| { ports.push(peer.addr.get().port()); true });
+            prop_assert_eq!(ports.len(), wanted.min(offered));
+            ports.sort_unstable();
+            ports.dedup();
+            prop_assert_eq!(ports.len(), wanted.min(offered));
+            prop_assert!(!for_seeder || ports.iter().all(|port| port % 3 != 0));
+        }
     }
 }
 
