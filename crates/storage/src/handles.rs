@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +10,10 @@ use crate::inodes::Inodes;
 ///
 /// A handle that was handed out stays open for as long as its holder keeps it, so the number of open
 /// descriptors may exceed the limit by the reads and writes that are under way.
+///
+/// Closing a file may wait for its device (NFS writes what it still holds), so a thread that opens a file closes only files
+/// of the same device. A file of another device that has to make way stays open until that device is used next: at most
+/// `limit` files of each device.
 ///
 /// The lock inside covers a map look-up only; nothing is opened, closed or read under it.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub(crate) struct OpenFile {
 #[derive(Debug, Default)]
 struct Open {
     entries: HashMap<Key, Entry>,
+    /// Files that made way for those of other devices, by their own device.
+    to_close: HashMap<u64, Vec<(Key, Entry)>>,
     clock: u64,
 }
 
@@ -47,6 +54,8 @@ struct Open {
 struct Entry {
     open: OpenFile,
     access: Access,
+    /// Device of the file; 0 if the system does not tell.
+    device: u64,
     used: u64,
 }
 
@@ -110,17 +119,18 @@ impl HandleCache {
         }
         let file = Arc::new(open()?);
         let opened = OpenFile { file: Arc::clone(&file), is_in_memory: is_in_memory(&file) };
-        let mut closing = None;
+        let device = file.metadata().map_or(0, |file| file.dev());
         let mut state = self.lock();
         if let Some(earlier) = state.touch(key, access) {
             drop(state);
             return Ok(earlier.file);
         }
         if state.entries.len() >= self.limit && !state.entries.contains_key(&key) {
-            closing = state.evict();
+            state.evict_later();
         }
         let used = state.tick();
-        let replaced = state.entries.insert(key, Entry { open: opened, access, used });
+        let replaced = state.entries.insert(key, Entry { open: opened, access, device, used });
+        let closing = state.to_close.remove(&device);
         drop(state);
         drop((closing, replaced));
         Ok(file)
@@ -133,8 +143,8 @@ impl HandleCache {
 
     /// Drops the handle of one file, so that the next use opens it anew.
     pub(crate) fn forget(&self, key: Key) {
-        let entry = self.lock().entries.remove(&key);
-        drop(entry);
+        let closing = self.lock().take(|of| of == key);
+        drop(closing);
     }
 
     /// Closes those files that were used least recently, half of all. False if there was none.
@@ -144,15 +154,13 @@ impl HandleCache {
         for _ in 0..state.entries.len().div_ceil(2) {
             closing.extend(state.evict());
         }
+        closing.extend(state.to_close.drain().flat_map(|(_, entries)| entries));
         drop(state);
         !closing.is_empty()
     }
 
     pub(crate) fn forget_store(&self, store: u64) {
-        let mut closing = Vec::new();
-        let mut state = self.lock();
-        closing.extend(state.entries.extract_if(|key, _| key.0 == store));
-        drop(state);
+        let closing = self.lock().take(|key| key.0 == store);
         drop(closing);
     }
 
@@ -175,9 +183,25 @@ impl Open {
     }
 
     /// A scan, because it goes with an `open` that costs far more than looking at some hundred entries.
-    fn evict(&mut self) -> Option<Entry> {
+    fn evict(&mut self) -> Option<(Key, Entry)> {
         let oldest = *self.entries.iter().min_by_key(|(_, entry)| entry.used)?.0;
-        self.entries.remove(&oldest)
+        self.entries.remove_entry(&oldest)
+    }
+
+    fn evict_later(&mut self) {
+        if let Some((key, entry)) = self.evict() {
+            self.to_close.entry(entry.device).or_default().push((key, entry));
+        }
+    }
+
+    /// Removes files by their key, for the caller to close without the lock.
+    fn take(&mut self, is_it: impl Fn(Key) -> bool) -> Vec<(Key, Entry)> {
+        let mut taken: Vec<_> = self.entries.extract_if(|key, _| is_it(*key)).collect();
+        self.to_close.retain(|_, entries| {
+            taken.extend(entries.extract_if(.., |(key, _)| is_it(*key)));
+            !entries.is_empty()
+        });
+        taken
     }
 }
 
@@ -228,6 +252,37 @@ mod tests {
         let third = cache.get((0, 0), Access::Read, open).unwrap();
         assert!(Arc::ptr_eq(&writing, &third));
         assert_eq!(cache.len(), 1);
+    }
+
+    #[test]
+    fn get_beyond_the_limit_closes_only_files_of_its_device() {
+        // The files below /proc are on another device than those below /dev.
+        let other = || File::open("/proc/self/status");
+        let cache = HandleCache::new(2);
+        let kept = |cache: &HandleCache| {
+            let state = cache.lock();
+            state
+                .to_close
+                .values()
+                .flatten()
+                .map(|(_, entry)| Arc::clone(&entry.open.file))
+                .collect::<Vec<_>>()
+        };
+        let theirs = cache.get((0, 0), Access::Read, other).unwrap();
+        cache.get((1, 0), Access::Read, open).unwrap();
+        cache.get((1, 1), Access::Read, open).unwrap();
+        // It made way, and is not closed by a thread of the device that needed its place.
+        assert!(cache.peek((0, 0)).is_none());
+        assert!(matches!(kept(&cache).as_slice(), [file] if Arc::ptr_eq(file, &theirs)));
+        cache.get((1, 2), Access::Read, open).unwrap();
+        assert_eq!((kept(&cache).len(), cache.len()), (1, 2));
+        // Its own device closes it, and leaves to others what is theirs.
+        cache.get((0, 1), Access::Read, other).unwrap();
+        assert!(!kept(&cache).iter().any(|file| Arc::ptr_eq(file, &theirs)));
+        assert_eq!((kept(&cache).len(), cache.len()), (1, 2));
+        cache.forget((1, 0));
+        cache.forget_store(1);
+        assert!(cache.peek((0, 1)).is_some() && kept(&cache).is_empty());
     }
 
     #[test]
