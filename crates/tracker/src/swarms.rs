@@ -1,6 +1,7 @@
 //! What a tracker knows: who is in which swarm.
 
 mod hosts;
+mod index;
 mod swarm;
 
 use std::collections::BTreeSet;
@@ -12,7 +13,8 @@ use ztor_base::addr::is_dialable;
 use ztor_base::{Instant, PeerId, SwarmId};
 
 use hosts::Hosts;
-use swarm::{Addr, Keys, Peer, Swarm};
+use index::Digest;
+use swarm::{Addr, Announce, Keys, Peer, Swarm};
 
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer};
 
@@ -227,13 +229,13 @@ impl Swarms {
         let entry = swarm.entry();
         let is_seeder = request.left == 0;
         let id = Some(request.peer_id).filter(|id| *id != PeerId::new([0; 20]));
-        let view = View { addr: addr.into(), id, is_local: source.is_loopback(), asker };
-        swarm.sample(wanted, is_seeder, &mut self.rng, |peer| match view.of(peer) {
-            Some(addr) => {
-                each(addr, &peer.id);
-                true
-            }
-            None => false,
+        let digest = Digest::new(addr, &request.peer_id);
+        let view = View { addr: addr.into(), id, digest, is_local: source.is_loopback(), asker };
+        swarm.sample(wanted, is_seeder, &mut self.rng, |at| {
+            let Some(peer) = swarm.peers().get(at) else { return false };
+            let addr = view.of(peer, swarm.digest(at));
+            addr.into_iter().for_each(|addr| each(addr, &peer.id));
+            addr.is_some()
         });
         Ok(AnnounceReply {
             seeders: Some(entry.seeders),
@@ -345,14 +347,15 @@ impl Swarms {
         let patience_s = self.patience_s();
         let Some(swarm) = self.swarms.find_mut(key, is_it) else { return Ok(()) };
         let (keys, config) = (&self.keys, &self.config);
-        let (is_seeder, ip) = (request.left == 0, addr.ip());
-        let at = swarm.find(keys, addr.into());
-        if let Some((at, peer)) = at.and_then(|at| Some((at, swarm.peer_mut(at)?))) {
-            let completes = request.event == AnnounceEvent::Completed && !peer.counted;
-            peer.counted |= completes;
-            (peer.id, peer.seen_s) = (request.peer_id, now_s);
-            swarm.downloads = swarm.downloads.saturating_add(u32::from(completes));
-            swarm.set_seeder(keys, at, is_seeder);
+        let ip = addr.ip();
+        let announce = Announce {
+            id: request.peer_id,
+            is_seeder: request.left == 0,
+            completes: request.event == AnnounceEvent::Completed,
+            now_s,
+        };
+        if let Some(at) = swarm.find(keys, addr.into()) {
+            swarm.renew(keys, at, &announce);
             return Ok(());
         }
         let was_small = swarm.is_small();
@@ -368,9 +371,7 @@ impl Swarms {
             && (ip.is_loopback() || of_host < config.max_peers_per_host_in_all)
             && (of_host < max_in_swarm || swarm.count_of(addr.into(), max_in_swarm) < max_in_swarm);
         if has_room {
-            // Whoever begins as a seeder has not downloaded here, whatever it says.
-            let peer = Peer { addr: addr.into(), id: request.peer_id, counted: is_seeder, seen_s: now_s };
-            swarm.push(keys, peer, is_seeder);
+            swarm.push(keys, addr.into(), &announce);
             self.peers_in_all += 1;
             self.hosts.add_peer(now_s, ip);
         }
@@ -402,17 +403,33 @@ fn note_size(small: &mut BTreeSet<(u32, SwarmId)>, swarm: &Swarm, was_small: boo
     }
 }
 
-/// Whom an asker is told of, and under which address.
+/// Which peers an asker gets, and under which address.
 struct View {
     addr: Addr,
     /// Its id; `None` if it chose none and shares zeros with others.
     id: Option<PeerId>,
+    /// Of its address and id.
+    digest: Digest,
     is_local: bool,
     asker: Asker,
 }
 
 impl View {
-    fn of(&self, peer: &Peer) -> Option<SocketAddr> {
+    /// The address of a peer for the asker. With a digest it seldom has to read the peer.
+    fn of(&self, peer: &Peer, digest: Option<Digest>) -> Option<SocketAddr> {
+        match digest.and_then(|digest| Some((digest, digest.addr()?))) {
+            Some((digest, addr))
+                if (self.is_local || !addr.ip().is_loopback())
+                    && (self.id.is_none() || !digest.shares_tag(self.digest)) =>
+            {
+                (self.digest.addr() != Some(addr) && self.asker.families != Families::V6)
+                    .then_some(addr.into())
+            }
+            _ => self.of_peer(peer),
+        }
+    }
+
+    fn of_peer(&self, peer: &Peer) -> Option<SocketAddr> {
         if peer.addr == self.addr || self.id == Some(peer.id) {
             return None;
         }

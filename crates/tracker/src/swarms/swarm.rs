@@ -4,14 +4,14 @@ use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use fastrand::Rng;
-use hashbrown::HashTable;
 use ztor_base::{PeerId, SwarmId};
 
 use super::hosts::Hosts;
+use super::index::{Digest, Index};
 use crate::ScrapeEntry;
 
-/// Number of peers above which a swarm has an index of addresses; smaller ones are searched.
-const INDEXED_ABOVE: usize = 32;
+/// Number of peers above which a swarm has an index.
+const INDEXED_ABOVE: usize = 16;
 
 /// Seconds between two searches for room in a full swarm.
 const SEARCH_EVERY_S: u32 = 10;
@@ -74,6 +74,10 @@ impl Addr {
         self.0.get(..if is_v4 { 16 } else { 8 }).unwrap_or_default()
     }
 
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(super) fn ip(self) -> IpAddr {
         self.get().ip()
     }
@@ -90,6 +94,17 @@ pub(super) struct Peer {
     pub(super) seen_s: u32,
 }
 
+/// What an announce says of a peer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Announce {
+    pub(super) id: PeerId,
+    pub(super) is_seeder: bool,
+    /// It has just become a seeder.
+    pub(super) completes: bool,
+    /// Second of the announce.
+    pub(super) now_s: u32,
+}
+
 #[derive(Debug)]
 pub(super) struct Swarm {
     pub(super) hash: SwarmId,
@@ -97,21 +112,10 @@ pub(super) struct Swarm {
     pub(super) founded_s: u32,
     /// Leechers, then seeders: a seeder is given the former only.
     peers: Vec<Peer>,
-    /// Positions in `peers` by the hash of the address, in a large swarm.
+    /// Of a large swarm.
     index: Option<Box<Index>>,
     seeders: u32,
     pub(super) downloads: u32,
-}
-
-#[derive(Debug)]
-struct Index {
-    table: HashTable<u32>,
-    /// Second in which the swarm was last looked through for room.
-    searched_s: u32,
-}
-
-fn hash_at(peers: &[Peer], keys: &Keys, at: u32) -> u64 {
-    peers.get(at as usize).map_or(0, |peer| keys.hash(&peer.addr.0))
 }
 
 impl Swarm {
@@ -127,8 +131,25 @@ impl Swarm {
         &self.peers
     }
 
-    pub(super) fn peer_mut(&mut self, at: usize) -> Option<&mut Peer> {
-        self.peers.get_mut(at)
+    /// The digest of the peer at a position, in a large swarm.
+    pub(super) fn digest(&self, at: usize) -> Option<Digest> {
+        self.index.as_ref()?.digest(at)
+    }
+
+    /// Notes an announce of the peer at a position, which may move it.
+    pub(super) fn renew(&mut self, keys: &Keys, at: usize, announce: &Announce) {
+        let Some(peer) = self.peers.get_mut(at) else { return };
+        let completes = announce.completes && !peer.counted;
+        peer.counted |= completes;
+        peer.seen_s = announce.now_s;
+        self.downloads = self.downloads.saturating_add(u32::from(completes));
+        if peer.id != announce.id {
+            peer.id = announce.id;
+            if let Some(index) = &mut self.index {
+                index.renew(&self.peers, at);
+            }
+        }
+        self.set_seeder(keys, at, announce.is_seeder);
     }
 
     /// Number of leechers, which is also the position of the first seeder.
@@ -143,7 +164,7 @@ impl Swarm {
 
     /// Bytes on the heap, by capacity.
     pub(super) fn heap_bytes(&self) -> usize {
-        let index = self.index.as_ref().map_or(0, |index| size_of::<Index>() + index.table.allocation_size());
+        let index = self.index.as_ref().map_or(0, |index| size_of::<Index>() + index.heap_bytes());
         self.peers.capacity() * size_of::<Peer>() + index
     }
 
@@ -154,43 +175,31 @@ impl Swarm {
     }
 
     pub(super) fn find(&self, keys: &Keys, addr: Addr) -> Option<usize> {
-        let is_it = |at: usize| self.peers.get(at).is_some_and(|peer| peer.addr == addr);
         match &self.index {
-            Some(index) => {
-                index.table.find(keys.hash(&addr.0), |&at| is_it(at as usize)).map(|&at| at as usize)
-            }
+            Some(index) => index.find(&self.peers, keys, addr),
             None => self.peers.iter().position(|peer| peer.addr == addr),
         }
     }
 
-    pub(super) fn push(&mut self, keys: &Keys, peer: Peer, is_seeder: bool) {
+    pub(super) fn push(&mut self, keys: &Keys, addr: Addr, announce: &Announce) {
+        let Announce { id, is_seeder, now_s, .. } = *announce;
         let at = self.peers.len();
         if at == self.peers.capacity() {
             self.peers.reserve_exact((at / 4).max(1));
         }
         self.seeders += 1;
-        self.peers.push(peer);
-        let peers = &self.peers;
-        let insert = |index: &mut HashTable<u32>, at| {
-            index.insert_unique(hash_at(peers, keys, at), at, |&at| hash_at(peers, keys, at));
-        };
-        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        // A peer that begins as a seeder has not downloaded here, whatever it says.
+        self.peers.push(Peer { addr, id, counted: is_seeder, seen_s: now_s });
         match &mut self.index {
-            Some(index) => insert(&mut index.table, at),
-            None if peers.len() > INDEXED_ABOVE => {
-                let mut table = HashTable::with_capacity(peers.len());
-                (0..=at).for_each(|at| insert(&mut table, at));
-                self.index = Some(Box::new(Index { table, searched_s: 0 }));
-            }
+            Some(index) => index.push(&self.peers, keys),
+            None if self.peers.len() > INDEXED_ABOVE => self.index = Some(Box::new(Index::new(&self.peers))),
             None => {}
         }
-        if !is_seeder {
-            self.set_seeder(keys, at as usize, false);
-        }
+        self.set_seeder(keys, at, is_seeder);
     }
 
     /// Makes the peer at a position a seeder or a leecher, which may move it.
-    pub(super) fn set_seeder(&mut self, keys: &Keys, at: usize, is_seeder: bool) {
+    fn set_seeder(&mut self, keys: &Keys, at: usize, is_seeder: bool) {
         let leechers = self.leechers();
         if at >= self.peers.len() || (at >= leechers) == is_seeder {
             return;
@@ -204,54 +213,28 @@ impl Swarm {
         }
     }
 
-    /// Exchanges two peers that there are.
     fn swap(&mut self, keys: &Keys, one: usize, other: usize) {
-        /// Keeps the two apart while both have the same position in the index.
-        const NOWHERE: u32 = u32::MAX;
-
-        if one == other {
-            return;
-        }
-        if let (Some(index), Ok(one), Ok(other)) = (&mut self.index, u32::try_from(one), u32::try_from(other))
-        {
-            let hashes = (hash_at(&self.peers, keys, one), hash_at(&self.peers, keys, other));
-            for (hash, from, to) in
-                [(hashes.0, one, NOWHERE), (hashes.1, other, one), (hashes.0, NOWHERE, other)]
-            {
-                if let Some(at) = index.table.find_mut(hash, |&at| at == from) {
-                    *at = to;
-                }
+        if one != other {
+            if let Some(index) = &mut self.index {
+                index.swap(&self.peers, keys, one, other);
             }
+            self.peers.swap(one, other);
         }
-        self.peers.swap(one, other);
     }
 
     pub(super) fn remove(&mut self, keys: &Keys, at: usize) {
-        if at >= self.peers.len() {
-            return;
-        }
-        // A seeder may leave without a gap among the leechers.
+        let Some(last) = self.peers.len().checked_sub(1).filter(|last| at <= *last) else { return };
+        // A seeder leaves no gap among the leechers.
         let leechers = self.leechers();
-        let at = if at < leechers {
-            self.set_seeder(keys, at, true);
-            leechers - 1
-        } else {
-            at
-        };
-        let last = self.peers.len() - 1;
-        let (at_32, last_32) =
-            (u32::try_from(at).unwrap_or(u32::MAX), u32::try_from(last).unwrap_or(u32::MAX));
+        self.set_seeder(keys, at, true);
+        let at = if at < leechers { leechers - 1 } else { at };
+        self.swap(keys, at, last);
         if let Some(index) = &mut self.index {
-            if let Ok(entry) = index.table.find_entry(hash_at(&self.peers, keys, at_32), |&to| to == at_32) {
-                entry.remove();
-            }
-            if let Some(to) = index.table.find_mut(hash_at(&self.peers, keys, last_32), |&to| to == last_32) {
-                *to = at_32;
-            }
+            index.pop(&self.peers, keys);
         }
-        self.peers.swap_remove(at);
+        self.peers.pop();
         self.seeders = self.seeders.saturating_sub(1);
-        if self.peers.len() <= INDEXED_ABOVE / 2 {
+        if last <= INDEXED_ABOVE / 2 {
             self.index = None;
         }
     }
@@ -282,39 +265,39 @@ impl Swarm {
         if left < self.peers.capacity() / 2 {
             self.peers.shrink_to(left + left / 4);
             if let Some(index) = &mut self.index {
-                index.table.shrink_to(left + left / 4, |&at| hash_at(&self.peers, keys, at));
+                index.shrink_to(&self.peers, keys, left + left / 4);
             }
         }
         before - left
     }
 
-    /// Offers peers by chance, each once, until `take` has taken as many as are wanted. A seeder is offered leechers. A
-    /// large swarm is offered as arcs of its list that begin anywhere, a small one as a whole.
+    /// Offers positions of peers by chance, each once, until `take` has taken as many as are wanted. A seeder is offered
+    /// leechers. A large swarm is offered as arcs of its list that begin anywhere, a small one as a whole.
     pub(super) fn sample(
         &self,
         wanted: usize,
         for_seeder: bool,
         rng: &mut Rng,
-        mut take: impl FnMut(&Peer) -> bool,
+        mut take: impl FnMut(usize) -> bool,
     ) {
         let offered = if for_seeder { self.leechers() } else { self.peers.len() };
         let arcs = if offered > wanted.saturating_mul(2) { ARCS } else { 1 };
-        let mut rest = self.peers.get(..offered).unwrap_or_default();
-        let mut missing = wanted;
+        let (mut start, mut missing) = (0, wanted);
         for left in (1..=arcs).rev() {
-            let Some((arc, tail)) = rest.split_at_checked(rest.len() / left) else { return };
-            rest = tail;
-            if arc.is_empty() || missing == 0 {
+            let len = (offered - start) / left;
+            let arc = start..start + len;
+            start = arc.end;
+            if len == 0 || missing == 0 {
                 continue;
             }
-            let (before, after) = arc.split_at(rng.usize(..arc.len()));
+            let middle = arc.start + rng.usize(..len);
             let mut quota = missing.div_ceil(left);
-            let looks = if arcs == 1 { arc.len() } else { quota.saturating_mul(LOOKS) };
-            for peer in after.iter().chain(before).take(looks) {
+            let looks = if arcs == 1 { len } else { quota.saturating_mul(LOOKS) };
+            for at in (middle..arc.end).chain(arc.start..middle).take(looks) {
                 if quota == 0 {
                     break;
                 }
-                if take(peer) {
+                if take(at) {
                     quota -= 1;
                     missing -= 1;
                 }
@@ -331,7 +314,7 @@ impl Swarm {
     #[cfg(test)]
     pub(super) fn check(&self, keys: &Keys) {
         assert!(self.seeders as usize <= self.peers.len());
-        assert!(self.index.as_ref().is_none_or(|index| index.table.len() == self.peers.len()));
+        self.index.iter().for_each(|index| index.check(&self.peers));
         for (at, peer) in self.peers.iter().enumerate() {
             assert_eq!(self.find(keys, peer.addr), Some(at));
         }

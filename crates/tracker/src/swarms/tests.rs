@@ -242,10 +242,10 @@ proptest! {
     #[test]
     fn whatever_is_announced(
         seed: u64,
-        steps in proptest::collection::vec((0..3_u8, 1..30_u8, 0..20_u16, any::<bool>(), an_event(), 0..100_u64), 1..200)
+        steps in proptest::collection::vec((0..3_u8, 1..30_u8, 0..20_u16, any::<bool>(), an_event(), 0..20_u64), 1..300)
     ) {
         let config = Config {
-            interval_s: 100, max_torrents: 2, max_peers: 10, max_peers_per_host: 4, max_peers_in_all: 15,
+            interval_s: 100, max_torrents: 2, max_peers: 24, max_peers_per_host: 4, max_peers_in_all: 30,
             ..Config::default()
         };
         let (mut swarms, mut again) = (Swarms::new(config.clone(), seed), Swarms::new(config, seed));
@@ -271,12 +271,12 @@ proptest! {
             }
             let total: usize = swarms.swarms.iter().map(|swarm| swarm.peers().len()).sum();
             prop_assert_eq!(numbers(&swarms), (swarms.swarms.len(), total));
-            prop_assert!(total <= 15 && swarms.swarms.len() <= 2);
+            prop_assert!(total <= 30 && swarms.swarms.len() <= 2);
             prop_assert_eq!(swarms.hosts.peers_in_all(), total);
             let small = swarms.swarms.iter().filter(|swarm| swarm.is_small()).count();
             prop_assert_eq!(swarms.small.len(), small);
             for swarm in &swarms.swarms {
-                prop_assert!(swarm.peers().len() <= 10);
+                prop_assert!(swarm.peers().len() <= 24);
                 swarm.check(&swarms.keys);
                 for peer in swarm.peers() {
                     prop_assert!(swarm.count_of(peer.addr, 10) <= 4);
@@ -287,20 +287,25 @@ proptest! {
 }
 
 proptest! {
-    /// A swarm that crosses the size at which it gets an index, both ways, of peers that become seeders and leechers.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// A swarm that crosses the sizes at which it gets an index and a hash table, both ways, of peers that become seeders and leechers.
     #[test]
     fn swarm_of_any_size_finds_its_peers_and_knows_its_seeders(
-        steps in proptest::collection::vec((1..=120_u16, 0..3_u8), 1..400)
+        steps in proptest::collection::vec((1..=250_u16, 0..9_u8, 0..3_u8), 1..800)
     ) {
         let mut swarms = Swarms::new(Config::default(), 1);
-        let mut left_of = BTreeMap::new();
-        for (port, action) in steps {
+        let (mut left_of, mut id_of) = (BTreeMap::new(), BTreeMap::new());
+        for (port, action, id) in steps {
             let (left, event) = match action {
-                0 => (0, AnnounceEvent::None),
-                1 => (1, AnnounceEvent::None),
+                0..4 => (0, AnnounceEvent::None),
+                4..8 => (1, AnnounceEvent::None),
                 _ => (1, AnnounceEvent::Stopped),
             };
-            swarms.announce(at(0), &request(0, port, left, event), asker("192.0.2.1")).unwrap();
+            let id = if event == AnnounceEvent::Stopped { id_of.get(&port).copied().unwrap_or(id) } else { id };
+            id_of.insert(port, id);
+            let ip = if port % 3 == 0 { format!("2001:db8:0:{port}::1") } else { format!("192.0.2.{port}") };
+            swarms.announce(at(0), &request(id, port, left, event), asker(&ip)).unwrap();
             if event == AnnounceEvent::Stopped { left_of.remove(&port); } else { left_of.insert(port, left); }
             let Some(swarm) = swarms.swarms.iter().next() else { continue };
             swarm.check(&swarms.keys);
@@ -319,13 +324,15 @@ proptest! {
         let mut swarm = Swarm::new(HASH, 0);
         for port in 1..=size {
             let addr = SocketAddr::new(IpAddr::from([192, 0, 2, 1]), port).into();
-            swarm.push(&keys, Peer { addr, id: PeerId::new([0; 20]), counted: false, seen_s: 0 }, port % 3 == 0);
+            let announce =
+                Announce { id: PeerId::new([0; 20]), is_seeder: port % 3 == 0, completes: false, now_s: 0 };
+            swarm.push(&keys, addr, &announce);
         }
         for for_seeder in [false, true] {
             let offered = usize::from(if for_seeder { size - size / 3 } else { size });
             let mut ports = Vec::new();
             let rng = &mut fastrand::Rng::with_seed(seed);
-            swarm.sample(wanted, for_seeder, rng, |peer| { ports.push(peer.addr.get().port()); true });
+            swarm.sample(wanted, for_seeder, rng, |at| { ports.push(swarm.peers()[at].addr.get().port()); true });
             prop_assert_eq!(ports.len(), wanted.min(offered));
             ports.sort_unstable();
             ports.dedup();
