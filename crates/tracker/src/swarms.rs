@@ -2,6 +2,7 @@
 
 mod hosts;
 mod index;
+mod peer;
 mod swarm;
 
 use std::collections::BTreeSet;
@@ -14,7 +15,8 @@ use ztor_base::{Instant, PeerId, SwarmId};
 
 use hosts::Hosts;
 use index::Digest;
-use swarm::{Addr, Announce, Keys, Peer, Swarm};
+use peer::{Addr, Keys, Peer};
+use swarm::{Announce, Swarm};
 
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer};
 

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use hashbrown::HashTable;
 use ztor_base::PeerId;
 
-use super::swarm::{Addr, Keys, Peer};
+use super::peer::{Addr, Keys, Peer};
 
 /// Number of peers above which addresses are found by a hash table. To read the digests of fewer takes less time.
 const TABLE_ABOVE: usize = 128;

@@ -1,13 +1,11 @@
-//! One swarm: its peers, and the ones that an asker is told of.
-
-use std::hash::{DefaultHasher, Hasher};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+//! One swarm: its peers, and the choice of those that an answer names.
 
 use fastrand::Rng;
 use ztor_base::{PeerId, SwarmId};
 
 use super::hosts::Hosts;
 use super::index::{Digest, Index};
+use super::peer::{Addr, Keys, Peer};
 use crate::ScrapeEntry;
 
 /// Number of peers above which a swarm has an index.
@@ -21,78 +19,6 @@ const ARCS: usize = 4;
 
 /// Peers that are looked at for each one wanted. A sample is short if few peers are of any use.
 const LOOKS: usize = 8;
-
-/// Keyed hashes, so that nobody can choose what falls together.
-#[derive(Debug, Clone)]
-pub(super) struct Keys(DefaultHasher);
-
-impl Keys {
-    pub(super) fn new(seed: u64) -> Self {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(seed);
-        Self(hasher)
-    }
-
-    pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
-        let mut hasher = self.0.clone();
-        hasher.write(bytes);
-        hasher.finish()
-    }
-}
-
-/// An address in 18 bytes; IPv4 is mapped to IPv6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Addr([u8; 18]);
-
-impl From<SocketAddr> for Addr {
-    fn from(addr: SocketAddr) -> Self {
-        let ip = match addr.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
-        };
-        let mut bytes = [0; 18];
-        let (head, tail) = bytes.split_at_mut(16);
-        head.copy_from_slice(&ip.octets());
-        tail.copy_from_slice(&addr.port().to_be_bytes());
-        Self(bytes)
-    }
-}
-
-impl Addr {
-    pub(super) fn get(self) -> SocketAddr {
-        let [ip @ .., high, low] = self.0;
-        let port = u16::from_be_bytes([high, low]);
-        match ip {
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => SocketAddr::from(([a, b, c, d], port)),
-            _ => SocketAddr::from((Ipv6Addr::from(ip), port)),
-        }
-    }
-
-    /// The bytes that all addresses of a host begin with: those of an IPv4 address, or of an IPv6 /64.
-    fn host(&self) -> &[u8] {
-        let is_v4 = self.0.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
-        self.0.get(..if is_v4 { 16 } else { 8 }).unwrap_or_default()
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    pub(super) fn ip(self) -> IpAddr {
-        self.get().ip()
-    }
-}
-
-/// A member of a swarm, in 44 bytes.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) addr: Addr,
-    pub(super) id: PeerId,
-    /// Whether its `completed` has been counted.
-    pub(super) counted: bool,
-    /// Second of its last announce.
-    pub(super) seen_s: u32,
-}
 
 /// What an announce says of a peer.
 #[derive(Debug, Clone, Copy)]
@@ -171,7 +97,7 @@ impl Swarm {
     /// Number of peers of the host of an address, counted up to `max`.
     pub(super) fn count_of(&self, addr: Addr, max: usize) -> usize {
         let host = addr.host();
-        self.peers.iter().filter(|peer| peer.addr.0.starts_with(host)).take(max).count()
+        self.peers.iter().filter(|peer| peer.addr.as_bytes().starts_with(host)).take(max).count()
     }
 
     pub(super) fn find(&self, keys: &Keys, addr: Addr) -> Option<usize> {
