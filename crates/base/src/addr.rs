@@ -1,10 +1,10 @@
-//! Rules about addresses: which ones can be used, which ones belong to one owner, and who may refer us where.
+//! Rules about addresses: usable ones, groups with one owner, and referrals from one host to another.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// The unit that limits on remote machines are counted by: an IPv4 address, or an IPv6 /64, of which one home usually
-/// has all addresses.
+/// The unit by which limits on remote machines are counted: an IPv4 address or an IPv6 /64, which one site usually
+/// owns as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Host {
     /// An IPv4 address.
@@ -14,7 +14,7 @@ pub enum Host {
 }
 
 impl Host {
-    /// The host of an address; IPv4 written as IPv6 is IPv4.
+    /// Returns the host of an address. An IPv4-mapped IPv6 address counts as IPv4.
     pub fn of(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(ip) => Self::V4(ip.octets()),
@@ -38,14 +38,14 @@ impl fmt::Display for Host {
     }
 }
 
-/// The address as a socket of its own family has it: IPv4 that a dual-stack socket has written as IPv6 becomes IPv4.
+/// Returns the address in its own family: an IPv4-mapped address of a dual-stack socket becomes IPv4.
 pub fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
-/// Whether an address has a meaning only near here: loopback, private, link-local and unique local addresses, the
-/// shared space of carrier-grade NAT (100.64.0.0/10, RFC 6598), and the unspecified address, which systems take for
-/// this machine.
+/// Returns true if an address is meaningful only on this machine or in its network. These are loopback, private,
+/// link-local and unique local addresses, the shared space of carrier-grade NAT (100.64.0.0/10, RFC 6598), and the
+/// unspecified address, which systems treat as this machine.
 pub fn is_local(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
@@ -59,7 +59,7 @@ pub fn is_local(ip: IpAddr) -> bool {
     }
 }
 
-/// Whether somebody could listen at an address: a port, and an address of one machine.
+/// Returns true if a peer could listen at an address: it has a port, and the IP can belong to one machine.
 pub fn is_dialable(addr: SocketAddr) -> bool {
     let is_possible = match addr.ip().to_canonical() {
         // Class E and the broadcast address lie above the multicast groups.
@@ -69,8 +69,8 @@ pub fn is_dialable(addr: SocketAddr) -> bool {
     is_possible && addr.port() != 0
 }
 
-/// Whether a machine at `teller` may refer us to `ip`: nobody outside may send us into our own network, and only this
-/// machine to itself.
+/// Returns true if a host at `teller` may refer us to `ip`. Only local hosts may refer us to local addresses, and only
+/// this machine to itself.
 pub fn may_refer(teller: IpAddr, ip: IpAddr) -> bool {
     let (teller, ip) = (teller.to_canonical(), ip.to_canonical());
     if ip.is_loopback() || ip.is_unspecified() {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn local_addresses_are_known_in_both_families() {
+    fn is_local_for_local_addresses_of_both_families_is_true() {
         for text in [
             "127.0.0.1",
             "10.0.0.1",
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_outside_refers_us_into_our_own_network() {
+    fn may_refer_from_outside_into_our_network_is_false() {
         for (teller, to) in [
             ("8.8.8.8", "9.9.9.9"),
             ("192.168.1.1", "192.168.1.2"),

@@ -1,6 +1,6 @@
-//! Types around byte arrays of a fixed length.
+//! Macros that declare types around byte arrays of a fixed length.
 
-/// Declares a type around `[u8; $len]`, with the conversions to and from bytes.
+/// Declares a type around `[u8; $len]`, with conversions to and from bytes.
 macro_rules! byte_array {
     ($(#[$attribute:meta])* $name:ident, $len:literal) => {
         $(#[$attribute])*
@@ -11,12 +11,12 @@ macro_rules! byte_array {
             /// Length in bytes.
             pub const LEN: usize = $len;
 
-            /// The value with these bytes.
+            /// Creates the value from its bytes.
             pub const fn new(bytes: [u8; $len]) -> Self {
                 Self(bytes)
             }
 
-            /// The bytes, in the order of the wire.
+            /// Returns the bytes in wire order.
             pub const fn as_bytes(&self) -> &[u8; $len] {
                 &self.0
             }
@@ -50,7 +50,7 @@ macro_rules! byte_array {
     };
 }
 
-/// Declares a [`byte_array`] that is shown in hexadecimal.
+/// Declares a [`byte_array`] that displays as hexadecimal.
 macro_rules! hash_type {
     ($(#[$attribute:meta])* $name:ident, $len:literal) => {
         byte_array!($(#[$attribute])* $name, $len);

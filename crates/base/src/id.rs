@@ -19,12 +19,12 @@ hash_type! {
 }
 
 hash_type! {
-    /// A SHA-1 digest that names no torrent, such as the hash of a v1 piece.
+    /// A SHA-1 digest other than an info-hash, such as the hash of a v1 piece.
     Sha1Digest, 20
 }
 
 impl InfoHashV2 {
-    /// The id of the torrent's v2 swarm: the first 20 bytes.
+    /// Returns the id of the torrent's v2 swarm: the first 20 bytes.
     pub fn truncated(&self) -> SwarmId {
         let mut short = [0; SwarmId::LEN];
         short.copy_from_slice(&self.as_bytes()[..SwarmId::LEN]);
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn swarm_of_v2_torrent_is_start_of_its_hash() {
+    fn truncated_v2_hash_is_its_first_20_bytes() {
         let hash = InfoHashV2::new(std::array::from_fn(|index| index as u8));
         assert_eq!(hash.truncated().as_ref(), &hash.as_bytes()[..20]);
     }

@@ -1,9 +1,10 @@
-//! Values that every part of ztor shares.
+//! Basic types that all crates of ztor share.
 //!
-//! - [`Instant`] is the clock as a value: machines below the session never ask for the time, it is given to them.
-//! - [`SwarmId`], [`InfoHashV1`], [`InfoHashV2`], [`PeerId`] and [`Sha1Digest`] keep byte strings of one length apart.
-//! - [`Nonces`] are ids of requests that strangers must not guess.
-//! - [`addr`] holds the rules about addresses, and [`Host`], the unit that limits are counted by.
+//! - [`Instant`] is a point in time. State machines below the session never read a clock: the caller passes the time.
+//! - [`SwarmId`], [`InfoHashV1`], [`InfoHashV2`], [`PeerId`] and [`Sha1Digest`] keep byte strings of equal length
+//!   apart.
+//! - [`Nonces`] generates unpredictable ids for requests.
+//! - [`addr`] holds rules about addresses, and [`Host`], the unit of limits on remote machines.
 #![forbid(unsafe_code)]
 
 pub mod addr;

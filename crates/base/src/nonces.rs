@@ -1,9 +1,11 @@
-//! Numbers that strangers must not guess.
+//! Numbers that other hosts cannot predict.
 
 use sha1::{Digest, Sha1};
 
-/// A generator of ids for requests and connections. Whoever is asked sees them; with a common generator a few are enough to
-/// compute the next, and to answer in another's name. These are hashes of a secret and a counter.
+/// A generator of unpredictable ids for requests and connections.
+///
+/// The receiver of a request sees its id. With an ordinary generator, a few ids reveal the next ones and allow forged
+/// responses. These ids are hashes of a secret and a counter.
 #[derive(Clone)]
 pub struct Nonces {
     secret: u64,
@@ -11,17 +13,17 @@ pub struct Nonces {
 }
 
 impl Nonces {
-    /// The same seed gives the same numbers. It has to be secret.
+    /// Creates a generator. Equal seeds give equal numbers, so the seed must be secret.
     pub fn with_seed(seed: u64) -> Self {
         Self { secret: seed, counter: 0 }
     }
 
-    /// The next number of 16 bits.
+    /// Returns the next 16-bit number.
     pub fn u16(&mut self) -> u16 {
         self.u32() as u16
     }
 
-    /// The next number of 32 bits.
+    /// Returns the next 32-bit number.
     pub fn u32(&mut self) -> u32 {
         let mut sha = Sha1::new();
         sha.update(self.secret.to_be_bytes());
@@ -32,7 +34,7 @@ impl Nonces {
     }
 }
 
-/// The secret is not for logs.
+/// Leaves out the secret, which must not appear in logs.
 impl std::fmt::Debug for Nonces {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Nonces").field("counter", &self.counter).finish_non_exhaustive()
@@ -44,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_follow_from_the_seed() {
+    fn nonces_of_equal_seeds_are_equal() {
         let numbers = |seed| {
             let mut nonces = Nonces::with_seed(seed);
             [nonces.u32(), nonces.u32(), u32::from(nonces.u16())]

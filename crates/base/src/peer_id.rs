@@ -1,22 +1,22 @@
-//! Peer ids and what they tell of the client (BEP 20).
+//! Peer ids, and the client names in them (BEP 20).
 
 use std::fmt;
 
 use crate::bytes::byte_array;
 
 byte_array! {
-    /// The 20 bytes by which a client names itself in one session. Chosen by the peer, so proof of nothing.
+    /// The 20-byte id of a client in one session. The peer chooses it, so it proves nothing.
     ///
-    /// `Display` gives the client's name and version where the id follows a known convention, else the id's
-    /// printable characters; the text is always short, printable ASCII.
+    /// `Display` writes the client's name and version if the id follows a known convention, else the id's printable
+    /// characters. The text is always short, printable ASCII.
     PeerId, 20
 }
 
 impl PeerId {
-    /// What the ids of this client begin with: its code and version.
+    /// Start of the ids of this client: its code and version.
     pub const PREFIX: [u8; 8] = *b"-ZR0100-";
 
-    /// An id of this client. `random` should come from the system's randomness, anew for every session.
+    /// Creates an id of this client. `random` should come from the system's random generator, fresh for each session.
     pub fn from_random(random: [u8; 12]) -> Self {
         let mut id = [0; 20];
         id[..8].copy_from_slice(&Self::PREFIX);
@@ -80,7 +80,7 @@ const AZUREUS_CODES: &[(&[u8; 2], &str)] = &[
     (b"rQ", "rqbit"),
 ];
 
-/// `-XX1234-` and twelve bytes of chance.
+/// Returns the code and version of an id in Azureus style: `-XX1234-` and twelve random bytes.
 fn azureus_style(id: &[u8; 20]) -> Option<(&[u8; 2], &[u8])> {
     let fits = id[0] == b'-'
         && id[7] == b'-'
@@ -92,7 +92,7 @@ fn azureus_style(id: &[u8; 20]) -> Option<(&[u8; 2], &[u8])> {
     Some((id[1..].first_chunk()?, &id[3..7]))
 }
 
-/// One component a character (`A` is 10), trailing zeroes dropped down to two components.
+/// Writes one component per character (`A` is 10), without trailing zeros after the second component.
 fn write_version(f: &mut fmt::Formatter<'_>, version: &[u8]) -> fmt::Result {
     let used = version.iter().rposition(|&b| b != b'0').map_or(0, |last| last + 1).max(2);
     for (i, &b) in version.iter().take(used).enumerate() {
@@ -107,7 +107,7 @@ fn write_version(f: &mut fmt::Formatter<'_>, version: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-/// `M7-10-5--…` (the first client) and `A2-1-37-0-…` (aria2): name, then numbers with dashes.
+/// Returns name and version of an id such as `M7-10-5--…` (the first client) or `A2-1-37-0-…` (aria2).
 fn dashed_style(id: &[u8; 20]) -> Option<(&'static str, String)> {
     let (name, rest) = match &id[..] {
         [b'M', rest @ ..] => ("BitTorrent", rest),
@@ -136,7 +136,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn names_clients() {
+    fn display_of_an_id_names_client_and_version() {
         for (id, shown) in [
             (b"-TR4060-abcdefghijkl", "Transmission 4.0.6"),
             (b"-LT2110-abcdefghijkl", "libtorrent 2.1.1"),

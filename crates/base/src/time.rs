@@ -1,8 +1,7 @@
-//! The clock as a value.
+//! Time as a value.
 //!
-//! Machines below the session never ask for the time; it is given to them as an [`Instant`]: microseconds since an
-//! arbitrary start that the driver chose. Zero is a valid time, and a simulator may step it as it likes, as long as it
-//! never goes back.
+//! State machines below the session never read a clock. The driver passes the time as an [`Instant`]: microseconds
+//! since a start that it chooses. Zero is a valid time. A simulator may advance it in any steps, but never backwards.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
@@ -15,7 +14,7 @@ pub struct Instant(u64);
 impl Instant {
     /// The driver's start.
     pub const ZERO: Self = Self(0);
-    /// Later than anything that will be reached.
+    /// An instant that is never reached.
     pub const FAR_FUTURE: Self = Self(u64::MAX);
 
     /// The instant `us` microseconds after the start.
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arithmetic_saturates() {
+    fn arithmetic_beyond_either_end_saturates() {
         let t = Instant::from_micros(5);
         assert_eq!(t - Duration::from_secs(1), Instant::ZERO);
         assert_eq!(Instant::FAR_FUTURE + Duration::from_secs(1), Instant::FAR_FUTURE);
