@@ -3,19 +3,18 @@ use crate::number::{self, MAX_INT_DIGITS, MAX_LEN_DIGITS};
 use crate::value::{Document, Kind, Node};
 use crate::{Error, ErrorKind};
 
-/// What a document may cost.
+/// Limits on the cost of a document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// How deep lists and dictionaries may nest; the outermost one counts as one. Never more than
-    /// [`Limits::MAX_DEPTH`] whatever is put here.
+    /// Maximum nesting of lists and dictionaries; the outermost one counts as one. Values above [`Limits::MAX_DEPTH`]
+    /// have the effect of [`Limits::MAX_DEPTH`].
     pub depth: usize,
-    /// How many values, dictionary keys included, a document may have. Each costs 16 bytes.
+    /// Maximum number of values, dictionary keys included. Each costs 16 bytes.
     pub tokens: usize,
 }
 
 impl Limits {
-    /// The bound of [`Limits::depth`], so that those who walk a document recursively need not fear for their
-    /// stack.
+    /// Upper bound of [`Limits::depth`], so that a recursive walk of a document cannot overflow the stack.
     pub const MAX_DEPTH: usize = 256;
 }
 
@@ -25,18 +24,18 @@ impl Default for Limits {
     }
 }
 
-/// Decodes one value that is the whole of `input`, strictly and with the default limits.
+/// Decodes one value that is all of `input`, strictly and with the default limits.
 ///
 /// # Errors
-/// Where and why the input is not canonical bencoding, or a limit was hit.
+/// If the input is not canonical bencoding or exceeds a limit.
 pub fn decode(input: &[u8]) -> Result<Document<'_>, Error> {
     decode_with(input, Mode::Strict, Limits::default())
 }
 
-/// Decodes one value that is the whole of `input`; in [`Mode::Lenient`] more bytes may follow it.
+/// Decodes one value that is all of `input`; in [`Mode::Lenient`] more bytes may follow it.
 ///
 /// # Errors
-/// Where and why the input is not bencoding in the sense of `mode`, or a limit was hit.
+/// If the input is not valid bencoding by `mode` or exceeds a limit.
 pub fn decode_with(input: &[u8], mode: Mode, limits: Limits) -> Result<Document<'_>, Error> {
     let (document, used) = decode_prefix(input, mode, limits)?;
     if mode == Mode::Strict && used < input.len() {
@@ -45,12 +44,12 @@ pub fn decode_with(input: &[u8], mode: Mode, limits: Limits) -> Result<Document<
     Ok(document)
 }
 
-/// Decodes the value at the start of `input` and says how many bytes it took; any bytes may follow.
+/// Decodes the value at the start of `input` and returns it with its length in bytes; any bytes may follow.
 ///
-/// Messages of BEP 9 and BEP 10 are a dictionary with raw data behind it: this is for them.
+/// Messages of BEP 9 and BEP 10 need this: they are a dictionary followed by raw data.
 ///
 /// # Errors
-/// Where and why the input does not start with bencoding in the sense of `mode`, or a limit was hit.
+/// If the input does not start with valid bencoding by `mode` or exceeds a limit.
 pub fn decode_prefix(input: &[u8], mode: Mode, limits: Limits) -> Result<(Document<'_>, usize), Error> {
     if u32::try_from(input.len()).is_err() {
         return Err(Error { offset: 0, kind: ErrorKind::TooLarge });
@@ -74,9 +73,9 @@ struct Decoder<'a> {
 struct Open<'a> {
     node: usize,
     kind: Kind,
-    /// A dictionary's newest key.
+    /// Latest key of a dictionary; `None` before the first and for lists.
     last_key: Option<&'a [u8]>,
-    /// A dictionary's key was read, its value not.
+    /// Set when a key has been read but not its value.
     owes_value: bool,
 }
 
@@ -91,7 +90,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Takes one token.
+    /// Decodes one token.
     fn step(&mut self, open: &mut Vec<Open<'a>>) -> Result<(), Error> {
         let expected = match open.last() {
             None => "a value",
@@ -176,7 +175,7 @@ impl<'a> Decoder<'a> {
         Ok(&self.input[content..self.at])
     }
 
-    /// Moves over digits up to, but not over, `end`.
+    /// Skips digits up to `end`, which it does not skip.
     fn digits(&mut self, max: usize, end: u8, expected: &'static str) -> Result<(), Error> {
         let start = self.at;
         loop {
@@ -192,7 +191,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Appends the node of a value from `start` up to where the decoder stands.
+    /// Appends the node of the value from `start` to the current position.
     fn push(&mut self, kind: Kind, start: usize, header: usize) -> Result<(), Error> {
         if self.nodes.len() >= self.limits.tokens {
             return Err(Error { offset: start, kind: ErrorKind::TooMany { max: self.limits.tokens } });

@@ -1,10 +1,10 @@
 use std::io::{self, Write};
 
-/// Writes bencoding to any [`Write`], and nothing that is not bencoding.
+/// Writes valid bencoding to any [`Write`].
 ///
-/// Each call writes one token. A call that would break the rules (a key out of order, a value without its
-/// key, an end too many) fails with [`io::ErrorKind::InvalidInput`] around an [`EncodeError`] and writes
-/// nothing. Many small writes are made: give it a `Vec<u8>` or a [`BufWriter`](io::BufWriter).
+/// Each call writes one token. A call that breaks the rules (a key out of order, a value without its key, a surplus
+/// end) writes nothing and fails with [`io::ErrorKind::InvalidInput`], which wraps an [`EncodeError`]. The encoder
+/// makes many small writes: use a `Vec<u8>` or a [`BufWriter`](io::BufWriter).
 ///
 /// ```
 /// # use ztor_bencode::Encoder;
@@ -17,30 +17,30 @@ use std::io::{self, Write};
 pub struct Encoder<W> {
     inner: W,
     open: Vec<Open>,
-    /// The outermost value was begun.
+    /// Set when the outermost value has begun.
     begun: bool,
 }
 
-/// A call to an [`Encoder`] that would not have made bencoding.
+/// Error of an [`Encoder`] call that would produce invalid bencoding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The key sorts before the one in front of it, or is the same.
-    #[error("a dictionary key that does not sort after the one before it")]
+    /// A key that does not sort after the previous one.
+    #[error("a dictionary key that does not sort after the previous one")]
     KeyOrder,
-    /// A value where a dictionary wants a key.
+    /// A value in place of a dictionary key.
     #[error("a value in a dictionary without a key before it")]
     KeyMissing,
-    /// A key outside a dictionary, or where it wants a value.
-    #[error("a dictionary key where none can be")]
+    /// A key outside a dictionary, or in place of a value.
+    #[error("a dictionary key where none is allowed")]
     KeyMisplaced,
-    /// An end with nothing open, or with a key that has no value.
-    #[error("an end where none can be")]
+    /// An end without an open list or dictionary, or after a key without a value.
+    #[error("an end where none is allowed")]
     EndMisplaced,
     /// A second outermost value.
     #[error("a value after the end of the outermost one")]
     Trailing,
-    /// Finished too early.
+    /// An outermost value without its end.
     #[error("the end of the outermost value is missing")]
     Unfinished,
 }
@@ -50,13 +50,13 @@ enum Open {
     List,
     Dict {
         last_key: Option<Vec<u8>>,
-        /// A key was written, its value not.
+        /// Set when a key has been written but not its value.
         owes_value: bool,
     },
 }
 
 impl<W: Write> Encoder<W> {
-    /// An encoder of one value.
+    /// Creates an encoder for one value.
     pub fn new(inner: W) -> Self {
         Self { inner, open: Vec::new(), begun: false }
     }
@@ -64,7 +64,7 @@ impl<W: Write> Encoder<W> {
     /// Writes an integer.
     ///
     /// # Errors
-    /// As the type says.
+    /// See [`Encoder`].
     pub fn int(&mut self, value: i64) -> io::Result<&mut Self> {
         self.value()?;
         write!(self.inner, "i{value}e")?;
@@ -74,7 +74,7 @@ impl<W: Write> Encoder<W> {
     /// Writes an integer.
     ///
     /// # Errors
-    /// As the type says.
+    /// See [`Encoder`].
     pub fn uint(&mut self, value: u64) -> io::Result<&mut Self> {
         self.value()?;
         write!(self.inner, "i{value}e")?;
@@ -84,7 +84,7 @@ impl<W: Write> Encoder<W> {
     /// Writes a string of bytes.
     ///
     /// # Errors
-    /// As the type says.
+    /// See [`Encoder`].
     pub fn bytes(&mut self, value: &[u8]) -> io::Result<&mut Self> {
         self.value()?;
         self.string(value)?;
@@ -94,16 +94,15 @@ impl<W: Write> Encoder<W> {
     /// Writes a string of text.
     ///
     /// # Errors
-    /// As the type says.
+    /// See [`Encoder`].
     pub fn str(&mut self, value: &str) -> io::Result<&mut Self> {
         self.bytes(value.as_bytes())
     }
 
-    /// Copies a value that is encoded already, a [`Value::raw`](crate::Value::raw) for one. It is not looked
-    /// at.
+    /// Copies an encoded value, such as a [`Value::raw`](crate::Value::raw), without checking it.
     ///
     /// # Errors
-    /// As the type says.
+    /// See [`Encoder`].
     pub fn raw(&mut self, encoded: &[u8]) -> io::Result<&mut Self> {
         self.value()?;
         self.inner.write_all(encoded)?;
@@ -113,7 +112,7 @@ impl<W: Write> Encoder<W> {
     /// Begins a list, up to its [`Encoder::end`].
     ///
     /// # Errors
-    /// As the type says.
+    /// See [`Encoder`].
     pub fn begin_list(&mut self) -> io::Result<&mut Self> {
         self.value()?;
         self.inner.write_all(b"l")?;
@@ -124,7 +123,7 @@ impl<W: Write> Encoder<W> {
     /// Begins a dictionary, up to its [`Encoder::end`].
     ///
     /// # Errors
-    /// As the type says.
+    /// See [`Encoder`].
     pub fn begin_dict(&mut self) -> io::Result<&mut Self> {
         self.value()?;
         self.inner.write_all(b"d")?;
@@ -132,10 +131,10 @@ impl<W: Write> Encoder<W> {
         Ok(self)
     }
 
-    /// Writes a dictionary's key; its value must follow. Keys come in the order of their bytes.
+    /// Writes a dictionary key; its value must follow. Keys must be sorted by their bytes.
     ///
     /// # Errors
-    /// As the type says.
+    /// See [`Encoder`].
     pub fn key(&mut self, key: &[u8]) -> io::Result<&mut Self> {
         let Some(Open::Dict { last_key, owes_value: owes_value @ false }) = self.open.last_mut() else {
             return Err(invalid(EncodeError::KeyMisplaced));
@@ -156,7 +155,7 @@ impl<W: Write> Encoder<W> {
     /// Ends the innermost list or dictionary.
     ///
     /// # Errors
-    /// As the type says.
+    /// See [`Encoder`].
     pub fn end(&mut self) -> io::Result<&mut Self> {
         if let None | Some(Open::Dict { owes_value: true, .. }) = self.open.last() {
             return Err(invalid(EncodeError::EndMisplaced));
@@ -166,10 +165,10 @@ impl<W: Write> Encoder<W> {
         Ok(self)
     }
 
-    /// Flushes and gives back what was written to.
+    /// Flushes and returns the inner writer.
     ///
     /// # Errors
-    /// [`EncodeError::Unfinished`] if the outermost value has not ended, or what the flush says.
+    /// [`EncodeError::Unfinished`] if the outermost value has not ended, or the error of the flush.
     pub fn finish(mut self) -> io::Result<W> {
         if !self.begun || !self.open.is_empty() {
             return Err(invalid(EncodeError::Unfinished));
@@ -178,7 +177,7 @@ impl<W: Write> Encoder<W> {
         Ok(self.inner)
     }
 
-    /// Notes that a value comes, if one may come.
+    /// Checks that a value is allowed here, and records it.
     fn value(&mut self) -> io::Result<()> {
         match self.open.last_mut() {
             None if self.begun => return Err(invalid(EncodeError::Trailing)),
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_not_be_bencoding_is_refused() {
+    fn encoder_call_that_breaks_the_rules_is_an_error() {
         let mut e = Encoder::new(Vec::new());
         assert_eq!(refused(e.key(b"a")), EncodeError::KeyMisplaced);
         assert_eq!(refused(e.end()), EncodeError::EndMisplaced);
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_value_is_not_handed_out() {
+    fn finish_of_an_unfinished_value_is_an_error() {
         assert!(Encoder::new(Vec::new()).finish().is_err());
         let mut e = Encoder::new(Vec::new());
         e.begin_list().unwrap();

@@ -1,66 +1,66 @@
 use std::fmt;
 
-/// Why an input is not the bencoding it should be, and where.
+/// Error in an input that is not valid bencoding or exceeds a limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("byte {offset}: {kind}")]
 pub struct Error {
-    /// Where in the input, in bytes from its start.
+    /// Position in the input, in bytes from its start.
     pub offset: usize,
-    /// What is wrong there.
+    /// Cause of the error.
     pub kind: ErrorKind,
 }
 
-/// What is wrong with an input.
+/// Cause of an [`Error`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The input ends in the middle of a value.
-    #[error("the input ends where {expected} should be")]
+    #[error("found the end of the input, expected {expected}")]
     End {
-        /// What should have come.
+        /// Expected element.
         expected: &'static str,
     },
-    /// A byte that cannot stand here.
+    /// A byte that is not allowed at this position.
     #[error("found {}, expected {expected}", Printable(*found))]
     Unexpected {
-        /// The byte.
+        /// Byte found.
         found: u8,
-        /// What should have come instead.
+        /// Expected element.
         expected: &'static str,
     },
-    /// A string claims to be longer than the rest of the input.
-    #[error("found a string of {len} bytes, but only {left} are left")]
+    /// A string whose declared length exceeds the rest of the input.
+    #[error("found a string of {len} bytes, expected at most {left}")]
     StringTooLong {
-        /// Bytes that the string claims to have.
+        /// Declared length in bytes.
         len: u64,
-        /// Bytes left in the input; for a [`Reader`](crate::Reader) the longest string it accepts.
+        /// Bytes left in the input; for a [`Reader`](crate::Reader), its maximum string length.
         left: u64,
     },
-    /// An integer or length with superfluous zeroes, or a negative zero.
+    /// An integer or length with superfluous zeros, or a negative zero.
     #[error("found a number with a leading zero or `-0`, expected its shortest form")]
     NotCanonical,
-    /// A number with more digits than anything sensible has.
+    /// A number with too many digits.
     #[error("found a number with too many digits, expected at most {max}")]
     NumberTooLong {
-        /// Digits that are accepted.
+        /// Maximum number of digits.
         max: usize,
     },
-    /// A dictionary key that sorts before the one in front of it.
+    /// A dictionary key that sorts before the previous one.
     #[error("found a dictionary key out of order, expected keys sorted by their bytes")]
     KeyOrder,
-    /// A dictionary key for the second time.
+    /// A duplicate dictionary key.
     #[error("found a dictionary key twice, expected each key once")]
     KeyTwice,
     /// Lists and dictionaries nested deeper than the limit.
     #[error("found nesting deeper than {max}")]
     TooDeep {
-        /// The limit that was hit.
+        /// Maximum depth.
         max: usize,
     },
     /// More values than the limit.
     #[error("found more than {max} values")]
     TooMany {
-        /// The limit that was hit.
+        /// Maximum number of values.
         max: usize,
     },
     /// Bytes after the end of the outermost value.
@@ -71,7 +71,7 @@ pub enum ErrorKind {
     TooLarge,
 }
 
-/// A byte as a person would like to see it.
+/// A byte, displayed as a character if it is printable.
 struct Printable(u8);
 
 impl fmt::Display for Printable {

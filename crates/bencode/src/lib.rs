@@ -1,16 +1,16 @@
-//! Bencoding (BEP 3): the encoding of torrent files, tracker answers, DHT messages and resume data.
+//! Bencoding (BEP 3): the encoding of torrent files, tracker responses, DHT messages and resume data.
 //!
-//! Four tools, one for each need:
+//! The crate has four parts:
 //!
-//! - [`decode()`] turns a buffer into a [`Document`]: a flat tape of nodes over the borrowed input. Nothing
-//!   is copied, and every [`Value`] knows the [span](Value::span) of its own bytes, so that an info-hash is
-//!   taken over what was received and never over a re-encoding.
-//! - [`Reader`] pulls tokens out of any [`Read`](std::io::Read), for inputs that shall not be held in memory.
-//! - [`Encoder`] writes to any [`Write`](std::io::Write) and refuses what would not be valid.
-//! - [`Tree`] is the owned value, to build small documents with.
+//! - [`decode()`] turns a buffer into a [`Document`]: a flat tape of nodes over the borrowed input. Nothing is copied.
+//!   Every [`Value`] knows the [span](Value::span) of its own bytes, so an info-hash covers the received bytes and
+//!   never a re-encoding.
+//! - [`Reader`] pulls tokens from any [`Read`](std::io::Read), for inputs that should not be held in memory.
+//! - [`Encoder`] writes to any [`Write`](std::io::Write) and rejects calls that would produce invalid bencoding.
+//! - [`Tree`] is an owned value for building small documents.
 //!
-//! All decoding is total: any input ends in a value or an [`Error`] that says where and why. Neither time nor
-//! memory grows faster than the input, and no recursion follows its nesting.
+//! Decoding is total: any input gives a value or an [`Error`] with its position and cause. Time and memory grow at most
+//! linearly with the input, and decoding does not recurse with its nesting.
 #![forbid(unsafe_code)]
 
 mod decode;

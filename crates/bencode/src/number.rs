@@ -1,13 +1,13 @@
-//! The rules for digits, which the decoder and the streaming reader share.
+//! Rules for digits that the decoder and the streaming reader share.
 
 use crate::{ErrorKind, Mode};
 
-/// Digits of an integer, its sign not counted. Integers have no bound in BEP 3, but nothing needs 100 digits.
+/// Maximum digits of an integer, without its sign. BEP 3 sets no limit, but nothing needs 100 digits.
 pub(crate) const MAX_INT_DIGITS: usize = 100;
-/// Digits of a string's length. Leading zeroes of the lenient mode count.
+/// Maximum digits of a string's length, including leading zeros in lenient mode.
 pub(crate) const MAX_LEN_DIGITS: usize = 19;
 
-/// Checks the text between `i` and `e`, of which all but a leading `-` are known to be digits.
+/// Checks the text between `i` and `e`, which must consist of digits after an optional `-`.
 pub(crate) fn check_int(text: &[u8], mode: Mode) -> Result<(), ErrorKind> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     if digits.is_empty() {
@@ -21,7 +21,7 @@ pub(crate) fn check_int(text: &[u8], mode: Mode) -> Result<(), ErrorKind> {
     Ok(())
 }
 
-/// The value of a string's length, of which all bytes are known to be digits and at most [`MAX_LEN_DIGITS`].
+/// Returns the value of a string's length, which must consist of at most [`MAX_LEN_DIGITS`] digits.
 pub(crate) fn string_len(digits: &[u8], mode: Mode) -> Result<u64, ErrorKind> {
     if mode == Mode::Strict && digits.len() > 1 && digits[0] == b'0' {
         return Err(ErrorKind::NotCanonical);

@@ -12,38 +12,38 @@ pub enum Token {
     Bytes(Vec<u8>),
     /// A string that is a dictionary's key.
     Key(Vec<u8>),
-    /// A list begins.
+    /// Start of a list.
     BeginList,
-    /// A dictionary begins.
+    /// Start of a dictionary.
     BeginDict,
-    /// The innermost list or dictionary ends.
+    /// End of the innermost list or dictionary.
     End,
 }
 
-/// Why a stream gave no token.
+/// Error in reading a token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// What came is not bencoding, or more of it than was allowed.
+    /// Input that is not valid bencoding or exceeds a limit.
     #[error(transparent)]
     Malformed(#[from] Error),
-    /// The source failed.
-    #[error("cannot read on at byte {offset}: {source}")]
+    /// A failure of the source.
+    #[error("cannot read at byte {offset}: {source}")]
     Io {
-        /// Bytes read before.
+        /// Bytes read before the failure.
         offset: usize,
-        /// What the source said.
+        /// Error of the source.
         source: io::Error,
     },
 }
 
-/// Reads the tokens of one value from any [`Read`], without ever holding more than one of them.
+/// Reads the tokens of one value from any [`Read`], one at a time.
 ///
-/// It never reads further than the end of the value, so that what follows is left in the source. For that it
-/// reads byte by byte between strings: put a [`BufReader`](io::BufReader) under it. A string's memory grows
-/// with what really arrives, whatever length it claims. Integers must fit `i64`.
+/// The reader stops at the end of the value and leaves the bytes after it in the source. It therefore reads byte by
+/// byte between strings: wrap the source in a [`BufReader`](io::BufReader). Memory for a string grows with the bytes
+/// that arrive, not with its declared length. Integers must fit `i64`.
 ///
-/// After an error the reader is of no more use; it gives [`ErrorKind::End`] from then on.
+/// After an error, every call returns [`ErrorKind::End`].
 #[derive(Debug)]
 pub struct Reader<R> {
     inner: R,
@@ -70,15 +70,15 @@ enum Open {
 }
 
 impl<R: Read> Reader<R> {
-    /// The longest string a reader accepts unless told otherwise, in bytes.
+    /// Default maximum length of a string, in bytes.
     pub const DEFAULT_MAX_STRING: u64 = 64 << 20;
 
-    /// A strict reader with the default limits.
+    /// Creates a strict reader with the default limits.
     pub fn new(inner: R) -> Self {
         Self::with(inner, Mode::Strict, Limits::default(), Self::DEFAULT_MAX_STRING)
     }
 
-    /// A reader that forgives and allows as told; `max_string` is in bytes.
+    /// Creates a reader with a mode and limits; `max_string` is in bytes.
     pub fn with(inner: R, mode: Mode, limits: Limits, max_string: u64) -> Self {
         let limits = Limits { depth: limits.depth.min(Limits::MAX_DEPTH), ..limits };
         Self {
@@ -93,10 +93,10 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The next token; `None` once the value has ended.
+    /// Returns the next token; `None` once the value has ended.
     ///
     /// # Errors
-    /// Where and why the stream is not bencoding, a limit that was hit, or the failure of the source.
+    /// If the stream is not valid bencoding, exceeds a limit, or the source fails.
     pub fn next_token(&mut self) -> Result<Option<Token>, ReadError> {
         match self.state {
             State::Done => return Ok(None),
@@ -112,12 +112,12 @@ impl<R: Read> Reader<R> {
         result.map(Some)
     }
 
-    /// Bytes read so far.
+    /// Returns the number of bytes read so far.
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// The source, just behind the last token.
+    /// Returns the source, positioned after the last token.
     pub fn into_inner(self) -> R {
         self.inner
     }
@@ -205,7 +205,7 @@ impl<R: Read> Reader<R> {
             }
         }
         number::check_int(&text, self.mode).map_err(|kind| Error { offset: start, kind })?;
-        // All that is wrong with it by now is its size.
+        // The syntax is valid, so only the size can be wrong.
         let value = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
         value.ok_or_else(|| Error { offset: start, kind: ErrorKind::NumberTooLong { max: 18 } }.into())
     }

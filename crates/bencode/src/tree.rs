@@ -2,8 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::{Kind, Value};
 
-/// A value of its own, to build documents with. Dictionaries keep their keys sorted, so that whatever is
-/// built can be written.
+/// An owned value for building documents. Dictionaries keep their keys sorted, so every tree can be encoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Tree {
     /// An integer.
@@ -17,12 +16,12 @@ pub enum Tree {
 }
 
 impl Tree {
-    /// A dictionary of these entries; of equal keys the last one counts.
+    /// Creates a dictionary of these entries; of equal keys the last one wins.
     pub fn dict<K: Into<Vec<u8>>>(entries: impl IntoIterator<Item = (K, Tree)>) -> Self {
         Self::Dict(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
     }
 
-    /// The value of a dictionary's key; `None` for every other kind of value.
+    /// Returns the value of a dictionary key; `None` if it is missing and for other types.
     pub fn get(&self, key: &[u8]) -> Option<&Tree> {
         match self {
             Self::Dict(entries) => entries.get(key),
@@ -30,7 +29,7 @@ impl Tree {
         }
     }
 
-    /// The encoding.
+    /// Returns the encoding.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.write_to(&mut out);
@@ -64,9 +63,9 @@ fn write_string(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// A copy. Of equal keys the first one counts, as for [`Value::get`]; an integer out of the range of `i64`
-/// becomes the nearest one in it. The depth of a document is bounded
-/// ([`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH)), and with it the recursion here.
+/// Copies a value. Of equal keys the first one wins, as for [`Value::get`]. An integer outside the range of `i64`
+/// becomes the nearest value in range. The maximum depth of a document
+/// ([`Limits::MAX_DEPTH`](crate::Limits::MAX_DEPTH)) bounds the recursion.
 impl From<Value<'_>> for Tree {
     fn from(value: Value<'_>) -> Self {
         match value.kind() {

@@ -5,7 +5,7 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Document<'a> {
     input: &'a [u8],
-    /// In the order of the input, the root first; never empty.
+    /// Nodes in input order, the root first; never empty.
     nodes: Vec<Node>,
 }
 
@@ -14,13 +14,13 @@ impl<'a> Document<'a> {
         Self { input, nodes }
     }
 
-    /// The outermost value.
+    /// Returns the outermost value.
     pub fn root(&self) -> Value<'_> {
         Value { input: self.input, nodes: &self.nodes, node: self.nodes[0], index: 0 }
     }
 }
 
-/// What a value is.
+/// Type of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// An integer.
@@ -49,15 +49,15 @@ impl fmt::Display for Kind {
 pub(crate) struct Node {
     start: u32,
     end: u32,
-    /// The node behind this one and all that is in it.
+    /// Index of the node after this one and its descendants.
     next: u32,
     kind: Kind,
-    /// Bytes in front of the content: `i`, or a string's length and colon.
+    /// Bytes before the content: the type letter, or a string's length and colon.
     header: u8,
 }
 
 impl Node {
-    /// The decoder takes no input of 4 GiB or more and no long number, so that everything fits.
+    /// Creates a node. The casts are lossless: the decoder rejects inputs of 4 GiB or more and long numbers.
     pub(crate) fn new(kind: Kind, start: usize, header: usize, end: usize, next: usize) -> Self {
         Self { start: start as u32, end: end as u32, next: next as u32, kind, header: header as u8 }
     }
@@ -68,7 +68,7 @@ impl Node {
     }
 }
 
-/// A place on the tape: a cheap handle to a value of a [`Document`].
+/// A handle to a value of a [`Document`], cheap to copy.
 #[derive(Clone, Copy)]
 pub struct Value<'d> {
     input: &'d [u8],
@@ -78,56 +78,55 @@ pub struct Value<'d> {
 }
 
 impl<'d> Value<'d> {
-    /// What this value is.
+    /// Returns the type of this value.
     pub fn kind(&self) -> Kind {
         self.node.kind
     }
 
-    /// Where its bytes are in the input, all of them from the first to the last.
+    /// Returns the position of the encoded value in the input, in bytes.
     pub fn span(&self) -> Range<usize> {
         self.node.start as usize..self.node.end as usize
     }
 
-    /// Its bytes as they stand in the input, still encoded.
+    /// Returns the encoded value as it is in the input.
     pub fn raw(&self) -> &'d [u8] {
         &self.input[self.span()]
     }
 
-    /// The content of a string.
+    /// Returns the content of a string; `None` for other types.
     pub fn as_bytes(&self) -> Option<&'d [u8]> {
         (self.kind() == Kind::Bytes).then(|| &self.raw()[usize::from(self.node.header)..])
     }
 
-    /// The content of a string that is UTF-8.
+    /// Returns the content of a string; `None` for other types and invalid UTF-8.
     pub fn as_str(&self) -> Option<&'d str> {
         self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// The value of an integer within the range of `i64`.
+    /// Returns an integer; `None` for other types and outside the range of `i64`.
     pub fn as_int(&self) -> Option<i64> {
         self.digits()?.parse().ok()
     }
 
-    /// The value of an integer within the range of `u64`.
+    /// Returns an integer; `None` for other types and outside the range of `u64`.
     pub fn as_uint(&self) -> Option<u64> {
-        // Only `-0`, which the lenient mode lets through, starts with a sign and is not negative.
+        // `-0`, which lenient mode accepts, has a sign but is not negative.
         let digits = self.digits()?;
         digits.parse().ok().or_else(|| digits.strip_prefix('-')?.parse().ok().filter(|&n: &u64| n == 0))
     }
 
-    /// The value of a dictionary's key; `None` for every other kind of value. Looks at one key after the
-    /// other: whoever wants many keys of a large dictionary takes [`Value::entries`].
+    /// Returns the value of a dictionary key; `None` if it is missing and for other types. Searches linearly: use
+    /// [`Value::entries`] to read many keys of a large dictionary.
     pub fn get(&self, key: &[u8]) -> Option<Value<'d>> {
         self.entries().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 
-    /// The items of a list; none for every other kind of value.
+    /// Returns the items of a list; empty for other types.
     pub fn items(&self) -> Items<'d> {
         Items { rest: self.children(Kind::List) }
     }
 
-    /// The keys of a dictionary and their values, in the order of the input; none for every other kind of
-    /// value.
+    /// Returns the keys and values of a dictionary in input order; empty for other types.
     pub fn entries(&self) -> Entries<'d> {
         Entries { rest: self.children(Kind::Dict) }
     }
@@ -160,14 +159,14 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-/// Equal bytes.
+/// Compares the encoded values.
 impl PartialEq for Value<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.raw() == other.raw()
     }
 }
 
-/// The nodes of one list or dictionary, subtrees skipped.
+/// Iterator over the direct children of a list or dictionary.
 #[derive(Clone)]
 struct Rest<'d> {
     input: &'d [u8],
@@ -188,7 +187,7 @@ impl<'d> Rest<'d> {
     }
 }
 
-/// The items of a list; see [`Value::items`].
+/// Iterator over the items of a list; see [`Value::items`].
 #[derive(Clone)]
 pub struct Items<'d> {
     rest: Rest<'d>,
@@ -202,7 +201,7 @@ impl<'d> Iterator for Items<'d> {
     }
 }
 
-/// The entries of a dictionary; see [`Value::entries`].
+/// Iterator over the entries of a dictionary; see [`Value::entries`].
 #[derive(Clone)]
 pub struct Entries<'d> {
     rest: Rest<'d>,

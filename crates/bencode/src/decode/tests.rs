@@ -13,7 +13,7 @@ fn lenient(input: &[u8]) -> Result<Document<'_>, Error> {
 }
 
 #[test]
-fn values_and_their_spans() {
+fn decode_of_nested_values_gives_contents_and_spans() {
     let input = b"d3:agei-7e4:listl0:i18446744073709551615eli0eee4:spam4:eggse";
     let doc = decode(input).unwrap();
     let root = doc.root();
@@ -38,7 +38,7 @@ fn values_and_their_spans() {
 }
 
 #[test]
-fn what_is_not_bencoding_is_named() {
+fn decode_of_invalid_bencoding_names_the_error() {
     assert_eq!(kind_of(b""), ErrorKind::End { expected: "a value" });
     assert_eq!(kind_of(b"e"), ErrorKind::Unexpected { found: b'e', expected: "a value" });
     assert_eq!(kind_of(b"x"), ErrorKind::Unexpected { found: b'x', expected: "a value" });
@@ -66,7 +66,7 @@ fn what_is_not_bencoding_is_named() {
 }
 
 #[test]
-fn only_the_lenient_mode_forgives() {
+fn deviations_are_accepted_in_lenient_mode_only() {
     for (input, kind) in [
         (&b"d1:b0:1:a0:e"[..], ErrorKind::KeyOrder),
         (b"d1:a0:1:a1:xe", ErrorKind::KeyTwice),
@@ -87,7 +87,7 @@ fn only_the_lenient_mode_forgives() {
 }
 
 #[test]
-fn depth_and_count_are_bounded() {
+fn decode_beyond_the_depth_or_token_limit_is_an_error() {
     let nested = |depth: usize| [vec![b'l'; depth], vec![b'e'; depth]].concat();
     assert!(decode(&nested(100)).is_ok());
     assert_eq!(kind_of(&nested(101)), ErrorKind::TooDeep { max: 100 });
@@ -100,7 +100,7 @@ fn depth_and_count_are_bounded() {
 }
 
 #[test]
-fn a_prefix_leaves_the_rest() {
+fn decode_prefix_leaves_the_bytes_after_the_value() {
     let (doc, used) = decode_prefix(b"d8:msg_typei1eeDATA", Mode::Strict, Limits::default()).unwrap();
     assert_eq!((doc.root().raw().len(), used), (15, 15));
 }
@@ -115,7 +115,7 @@ fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Looks at everything, and checks that what is inside a value lies inside its span, in order.
+/// Reads every value, and checks that children lie inside their parent's span, in order.
 fn walk(value: Value<'_>) {
     let mut at = value.span().start;
     let mut inside = |child: Value<'_>| {
@@ -130,7 +130,7 @@ fn walk(value: Value<'_>) {
 
 proptest! {
     #[test]
-    fn what_was_encoded_decodes_to_the_same(tree in tree()) {
+    fn encoded_tree_decodes_to_the_same_tree(tree in tree()) {
         let bytes = tree.to_vec();
         let doc = decode(&bytes).unwrap();
         prop_assert_eq!(doc.root().raw(), &bytes[..]);
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn every_truncation_is_an_error(tree in tree(), cut in any::<prop::sample::Index>()) {
+    fn decode_of_a_truncated_tree_is_an_error(tree in tree(), cut in any::<prop::sample::Index>()) {
         let bytes = tree.to_vec();
         prop_assert!(decode(&bytes[..cut.index(bytes.len())]).is_err());
     }
@@ -156,7 +156,9 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_does_no_harm(tree in tree(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn decode_after_a_changed_byte_does_not_panic(
+        tree in tree(), at in any::<prop::sample::Index>(), byte in any::<u8>()
+    ) {
         let mut bytes = tree.to_vec();
         let at = at.index(bytes.len());
         bytes[at] = byte;

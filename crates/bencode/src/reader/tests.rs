@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Encoder, decode_prefix};
 
-/// Reads all tokens, and writes them again.
+/// Reads all tokens and encodes them again.
 fn copy<R: Read>(mut reader: Reader<R>) -> Result<(Vec<u8>, usize), ReadError> {
     let mut encoder = Encoder::new(Vec::new());
     while let Some(token) = reader.next_token()? {
@@ -23,14 +23,14 @@ fn copy<R: Read>(mut reader: Reader<R>) -> Result<(Vec<u8>, usize), ReadError> {
 }
 
 #[test]
-fn the_source_is_left_just_behind_the_value() {
+fn reader_leaves_the_bytes_after_the_value() {
     let mut reader = Reader::new(&b"d1:ali-5e0:eerest"[..]);
     while reader.next_token().unwrap().is_some() {}
     assert_eq!(reader.into_inner(), b"rest");
 }
 
 #[test]
-fn a_claimed_length_costs_nothing() {
+fn string_beyond_the_input_or_the_limit_is_an_error() {
     let mut reader = Reader::new(&b"60000000:abc"[..]);
     assert!(matches!(
         reader.next_token(),
@@ -45,7 +45,7 @@ fn a_claimed_length_costs_nothing() {
 }
 
 #[test]
-fn a_sign_is_no_digit() {
+fn sign_of_an_integer_does_not_count_as_a_digit() {
     let number = |digits: usize| format!("i-{}1e", "0".repeat(digits - 1));
     for (digits, is_taken) in [(MAX_INT_DIGITS, true), (MAX_INT_DIGITS + 1, false)] {
         let text = number(digits);
@@ -56,7 +56,7 @@ fn a_sign_is_no_digit() {
 }
 
 #[test]
-fn limits_hold() {
+fn nesting_or_tokens_beyond_the_limit_are_an_error() {
     let deep = [b'l'; 300];
     let mut reader = Reader::with(&deep[..], Mode::Strict, Limits { depth: 1000, tokens: 1000 }, 10);
     let error = loop {
@@ -71,7 +71,7 @@ fn limits_hold() {
 }
 
 #[test]
-fn a_failing_source_is_told_from_a_bad_one() {
+fn failing_source_is_an_io_error() {
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -80,12 +80,12 @@ fn a_failing_source_is_told_from_a_bad_one() {
     }
     let mut reader = Reader::new((&b"l"[..]).chain(Broken));
     reader.next_token().unwrap();
-    assert_eq!(reader.next_token().unwrap_err().to_string(), "cannot read on at byte 1: gone");
+    assert_eq!(reader.next_token().unwrap_err().to_string(), "cannot read at byte 1: gone");
 }
 
 proptest! {
     #[test]
-    fn reads_exactly_what_the_decoder_does(bytes in prop::collection::vec(
+    fn reader_of_any_bytes_agrees_with_the_decoder(bytes in prop::collection::vec(
         prop_oneof![4 => prop::sample::select(&b"ilde:-0123"[..]), 1 => any::<u8>()], 0..60)) {
         let limits = Limits { depth: 10, tokens: 1000 };
         let whole = decode_prefix(&bytes, Mode::Strict, limits);
