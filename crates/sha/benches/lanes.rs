@@ -1,10 +1,10 @@
-//! How fast one core hashes, by the number of messages at once, beside the `sha1` and `sha2` crates.
+//! Throughput of one core by the number of messages at once, compared with the `sha1` and `sha2` crates.
 
 use divan::Bencher;
 use divan::counter::BytesCount;
 use ztor_sha::{Algorithm, Hasher, Sha1Algorithm, Sha256Algorithm, digest_many, update_many};
 
-/// Small enough that all messages together stay in the second-level cache.
+/// Length in bytes, small enough that all messages together stay in the second-level cache.
 const MESSAGE_LEN: usize = 64 * 1024;
 const LEAF_LEN: usize = 16 * 1024;
 

@@ -3,14 +3,14 @@ use std::fmt::Debug;
 use crate::backend::Backend;
 use crate::block::Block;
 
-/// SHA-1 or SHA-256, for code that does not care which. Nothing outside this crate can implement it.
+/// SHA-1 or SHA-256, for generic code. The trait is sealed.
 pub trait Algorithm: sealed::Compress {}
 
-/// The kind of [`Sha1`](crate::Sha1).
+/// Algorithm of [`Sha1`](crate::Sha1).
 #[derive(Debug, Clone, Copy)]
 pub enum Sha1Algorithm {}
 
-/// The kind of [`Sha256`](crate::Sha256).
+/// Algorithm of [`Sha256`](crate::Sha256).
 #[derive(Debug, Clone, Copy)]
 pub enum Sha256Algorithm {}
 
@@ -27,7 +27,7 @@ pub(crate) mod sealed {
         /// The state before the first block.
         const INITIAL: Self::State;
 
-        /// Takes as many blocks of each message as the shortest of the slices has.
+        /// Compresses as many blocks of each message as the shortest slice has.
         #[doc(hidden)]
         #[allow(private_interfaces, reason = "the trait is out of reach outside the crate")]
         fn compress<const N: usize>(backend: Backend, states: [&mut Self::State; N], blocks: [&[Block]; N]);

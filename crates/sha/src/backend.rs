@@ -1,7 +1,7 @@
 #[cfg(target_arch = "x86_64")]
 use crate::shani::ShaNi;
 
-/// What the blocks are compressed with.
+/// Implementation of the compression functions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Backend {
     /// The `sha1` and `sha2` crates, one message after the other.
@@ -11,7 +11,7 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// The best that this processor can do. Cheap: the standard library remembers what it found.
+    /// Returns the fastest backend for this processor. Cheap: the standard library caches the detection.
     pub(crate) fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         if let Some(instructions) = ShaNi::detect() {

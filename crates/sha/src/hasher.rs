@@ -4,28 +4,28 @@ use crate::algorithm::Algorithm;
 use crate::backend::Backend;
 use crate::block::{BLOCK_LEN, Block};
 
-/// Padding and length need this much behind the last byte of a message.
+/// Bytes of the message length at the end of the padding.
 const LEN_BYTES: usize = 8;
 
-/// The running hash of one message, as [`Sha1`](crate::Sha1) or [`Sha256`](crate::Sha256).
+/// Incremental hash of one message: [`Sha1`](crate::Sha1) or [`Sha256`](crate::Sha256).
 ///
-/// Small and without memory of its own: as cheap to make and to clone as an array.
+/// Small and without heap memory: as cheap to create and to clone as an array.
 #[derive(Clone)]
 pub struct Hasher<A: Algorithm> {
     pub(crate) state: A::State,
-    /// Bytes so far.
+    /// Bytes of the message so far.
     len: u64,
-    /// The last `len % 64` of them.
+    /// The last `len % 64` bytes, not yet compressed.
     partial: Block,
 }
 
 impl<A: Algorithm> Hasher<A> {
-    /// The hash of an empty message, to be added to.
+    /// Creates the hash of an empty message.
     pub fn new() -> Self {
         Self { state: A::INITIAL, len: 0, partial: [0; BLOCK_LEN] }
     }
 
-    /// The digest of a message that lies in one piece.
+    /// Returns the digest of a message in one buffer.
     pub fn digest(message: impl AsRef<[u8]>) -> A::Output {
         let mut hasher = Self::new();
         hasher.update(message.as_ref());
@@ -37,7 +37,7 @@ impl<A: Algorithm> Hasher<A> {
         self.update_with(Backend::detect(), bytes);
     }
 
-    /// The digest of the message; the hasher is then as [`new`](Self::new).
+    /// Returns the digest of the message and resets the hasher to [`new`](Self::new).
     pub fn finish_reset(&mut self) -> A::Output {
         self.finish_with(Backend::detect())
     }
@@ -53,8 +53,8 @@ impl<A: Algorithm> Hasher<A> {
         self.take_output()
     }
 
-    /// Takes bytes but for the whole blocks in their midst, which are returned: the caller compresses them
-    /// before it adds more.
+    /// Adds bytes to the message, except for the whole blocks among them, which it returns. The caller must compress
+    /// these before it adds more.
     pub(crate) fn absorb<'a>(&mut self, backend: Backend, mut bytes: &'a [u8]) -> &'a [Block] {
         let filled = self.filled();
         self.len += bytes.len() as u64;
@@ -74,7 +74,7 @@ impl<A: Algorithm> Hasher<A> {
         blocks
     }
 
-    /// What remains to be compressed at the end of the message.
+    /// Returns the blocks to compress at the end of the message.
     pub(crate) fn tail(&self) -> Tail {
         let filled = self.filled();
         let mut tail = Tail { blocks: [[0; BLOCK_LEN]; 2], is_long: filled + LEN_BYTES >= BLOCK_LEN };
@@ -85,7 +85,7 @@ impl<A: Algorithm> Hasher<A> {
         tail
     }
 
-    /// The digest once the [`tail`](Self::tail) was compressed.
+    /// Returns the digest and resets the hasher. The caller must have compressed the [`tail`](Self::tail).
     pub(crate) fn take_output(&mut self) -> A::Output {
         let output = A::output(&self.state);
         *self = Self::new();

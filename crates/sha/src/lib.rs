@@ -1,7 +1,7 @@
 //! SHA-1 and SHA-256 of several independent messages at once.
 //!
 //! The SHA instructions of x86 have a long latency: one message keeps them busy for a third of the time. A
-//! [`Hasher`] takes one message; [`update_many`], [`finish_many`] and [`digest_many`] take any number and
+//! [`Hasher`] hashes one message; [`update_many`], [`finish_many`] and [`digest_many`] hash any number and
 //! interleave up to [`LANES`] of them. Without those instructions, and on other processors, the same functions
 //! hash one message after the other with the `sha1` and `sha2` crates.
 //!
@@ -30,13 +30,13 @@ pub use algorithm::{Algorithm, Sha1Algorithm, Sha256Algorithm};
 pub use hasher::Hasher;
 pub use many::{digest_many, finish_many, update_many};
 
-/// Messages hashed at the same time at most: more would not fit the registers.
+/// Maximum number of messages hashed at the same time. More would not fit into the registers.
 pub const LANES: usize = 4;
 
-/// SHA-1 (FIPS 180-4) of one message, as it comes.
+/// Incremental SHA-1 (FIPS 180-4) of one message.
 pub type Sha1 = Hasher<Sha1Algorithm>;
 
-/// SHA-256 (FIPS 180-4) of one message, as it comes.
+/// Incremental SHA-256 (FIPS 180-4) of one message.
 pub type Sha256 = Hasher<Sha256Algorithm>;
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::hasher::{Hasher, Tail};
 
 /// Adds to several messages at once: each job is a hasher and the buffers to add, in order.
 ///
-/// The first [`LANES`] jobs run side by side; when one ends, the next takes its place. Jobs of any length
-/// mix, but it is fastest if long ones do not come last. Allocates nothing.
+/// The first [`LANES`] jobs run side by side; when one ends, the next takes its place. Jobs may have any lengths, but
+/// long ones should not be last, for speed. Allocates nothing.
 pub fn update_many<'h, 'd, A, D>(jobs: impl IntoIterator<Item = (&'h mut Hasher<A>, D)>)
 where
     A: Algorithm + 'h,
@@ -18,7 +18,7 @@ where
     update_many_with(Backend::detect(), jobs);
 }
 
-/// The digests of several messages at once, which are complete. The hashers are then as new.
+/// Writes the digests of several complete messages to `outputs` and resets the hashers.
 ///
 /// # Panics
 /// If there are not as many `outputs` as `hashers`.
@@ -26,8 +26,8 @@ pub fn finish_many<A: Algorithm>(hashers: &mut [Hasher<A>], outputs: &mut [A::Ou
     finish_many_with(Backend::detect(), hashers, outputs);
 }
 
-/// The digests of several messages at once, each in one piece. Made for messages of equal length: always
-/// [`LANES`] of them are begun and ended together.
+/// Writes the digests of several messages, each in one buffer, to `outputs`. Made for messages of equal length: groups
+/// of [`LANES`] messages start and end together.
 ///
 /// # Panics
 /// If there are not as many `outputs` as `messages`.
@@ -79,16 +79,16 @@ pub(crate) fn digest_many_with<A: Algorithm>(
     }
 }
 
-/// A message under way.
+/// A message in progress.
 struct Lane<'h, 'd, A: Algorithm, D> {
     hasher: &'h mut Hasher<A>,
-    /// Buffers after those that `blocks` were taken from.
+    /// Buffers after the one that holds `blocks`.
     rest: D,
-    /// What to compress next.
+    /// Blocks to compress next.
     blocks: &'d [Block],
 }
 
-/// Runs every lane to its end, as many at a time as there is room for.
+/// Runs every lane to its end, up to [`LANES`] at a time.
 fn run<'h, 'd, A, D>(backend: Backend, waiting: impl IntoIterator<Item = Lane<'h, 'd, A, D>>)
 where
     A: Algorithm + 'h,
@@ -96,7 +96,7 @@ where
 {
     let mut waiting =
         waiting.into_iter().filter_map(|mut lane| lane.find_blocks(backend).then_some(lane)).fuse();
-    // Those under way stand in front.
+    // Lanes in progress come first.
     let mut lanes: [Option<Lane<'_, '_, A, D>>; LANES] = [const { None }; LANES];
     loop {
         for place in &mut lanes {
@@ -120,7 +120,7 @@ where
     }
 }
 
-/// Compresses what the lanes have, as far as the shortest reaches.
+/// Compresses as many blocks of each lane as the shortest one has.
 fn step<A, D, const N: usize>(backend: Backend, lanes: [&mut Lane<'_, '_, A, D>; N])
 where
     A: Algorithm,
@@ -138,7 +138,7 @@ where
 }
 
 impl<'d, A: Algorithm, D: Iterator<Item = &'d [u8]>> Lane<'_, 'd, A, D> {
-    /// Makes sure that there is something to compress; false at the end of the message.
+    /// Ensures that there are blocks to compress. Returns false at the end of the message.
     fn find_blocks(&mut self, backend: Backend) -> bool {
         while self.blocks.is_empty() {
             let Some(bytes) = self.rest.next() else { return false };

@@ -1,4 +1,4 @@
-//! The SHA instructions of x86, with several messages in turn: while one waits for its result, the others go on.
+//! The SHA instructions of x86, interleaved over several messages: while one waits for a result, the others proceed.
 
 use std::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_blend_epi16, _mm_extract_epi32, _mm_loadu_si128,
@@ -21,13 +21,13 @@ impl ShaNi {
         there.then_some(Self(()))
     }
 
-    /// Takes as many blocks of each message as the shortest of the slices has.
+    /// Compresses as many blocks of each message as the shortest slice has.
     pub(crate) fn sha1<const N: usize>(self, states: [&mut [u32; 5]; N], blocks: [&[Block]; N]) {
         // SAFETY: a `ShaNi` exists only where the three features were detected.
         unsafe { sha1(states, blocks) }
     }
 
-    /// Takes as many blocks of each message as the shortest of the slices has.
+    /// Compresses as many blocks of each message as the shortest slice has.
     pub(crate) fn sha256<const N: usize>(self, states: [&mut [u32; 8]; N], blocks: [&[Block]; N]) {
         // SAFETY: a `ShaNi` exists only where the three features were detected.
         unsafe { sha256(states, blocks) }
@@ -168,7 +168,7 @@ fn words_of(vector: __m128i) -> [u32; 4] {
     words
 }
 
-/// FIPS 180-4, section 4.2.2.
+/// Round constants (FIPS 180-4, section 4.2.2).
 const SHA256_CONSTANTS: [[u32; 4]; 16] = [
     [0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5],
     [0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5],

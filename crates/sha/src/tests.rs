@@ -8,7 +8,7 @@ use crate::backend::Backend;
 use crate::many::{digest_many_with, finish_many_with, update_many_with};
 use crate::{Hasher, LANES, Sha1, Sha1Algorithm, Sha256, Sha256Algorithm};
 
-/// The fallback everywhere, and what this processor has besides.
+/// Returns the portable backend, and the one of this processor if it differs.
 fn backends() -> Vec<Backend> {
     let mut backends = vec![Backend::Portable];
     if !matches!(Backend::detect(), Backend::Portable) {
@@ -17,7 +17,7 @@ fn backends() -> Vec<Backend> {
     backends
 }
 
-/// A function that others have written, to compare with.
+/// A reference implementation from another crate.
 trait Oracle: Algorithm {
     fn expected(message: &[u8]) -> Self::Output;
 }
@@ -38,7 +38,7 @@ fn hex(digest: impl AsRef<[u8]>) -> String {
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Bytes that differ from place to place and from seed to seed.
+/// Returns pseudo-random bytes that depend on the seed.
 fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -52,7 +52,7 @@ fn noise(len: usize, seed: u64) -> Vec<u8> {
 
 /// NIST's examples for FIPS 180-4.
 #[test]
-fn known_digests() {
+fn digest_of_a_nist_example_is_as_published() {
     let two_blocks = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
     let long = "a".repeat(1_000_000);
     let examples = [
@@ -94,7 +94,7 @@ fn known_digests() {
 
 /// Every length around the borders of blocks and of the padding.
 #[test]
-fn every_length() {
+fn digest_of_any_length_equals_the_reference() {
     fn check<A: Oracle>() {
         let bytes = noise(400, 1);
         for backend in backends() {
@@ -114,7 +114,7 @@ fn every_length() {
 }
 
 #[test]
-fn a_finished_hasher_is_new_and_a_clone_goes_its_own_way() {
+fn finished_hasher_is_new_and_its_clone_is_independent() {
     let mut hasher = Sha256::default();
     hasher.update(b"spam");
     let mut other = hasher.clone();
@@ -126,13 +126,13 @@ fn a_finished_hasher_is_new_and_a_clone_goes_its_own_way() {
 }
 
 #[test]
-fn nothing_to_do_is_fine() {
+fn batch_without_messages_does_nothing() {
     crate::update_many::<Sha1Algorithm, [&[u8]; 0]>([]);
     crate::finish_many::<Sha1Algorithm>(&mut [], &mut []);
     crate::digest_many::<Sha1Algorithm>(&[[0; 0]; 0], &mut []);
 }
 
-/// A message and where it is cut into buffers.
+/// A message and the lengths of its buffers.
 type Message = (Vec<u8>, Vec<usize>);
 
 fn length() -> impl Strategy<Value = usize> {
@@ -153,7 +153,7 @@ fn message() -> impl Strategy<Value = Message> {
         .prop_map(|(len, seed, cuts)| (noise(len, seed), cuts))
 }
 
-/// The buffers of a message: pieces of the lengths in `cuts`, then the rest.
+/// Returns the buffers of a message: parts of the lengths in `cuts`, then the rest.
 fn buffers((bytes, cuts): &Message) -> Vec<&[u8]> {
     let mut rest = bytes.as_slice();
     let mut buffers = Vec::new();
@@ -183,14 +183,14 @@ fn many_equal_one<A: Oracle>(messages: &[Message]) -> Result<(), TestCaseError> 
     Ok(())
 }
 
-/// What happens to one of several messages.
+/// One step of a schedule for several messages.
 #[derive(Debug, Clone)]
 enum Action {
-    /// All of these get bytes together.
+    /// Adds bytes to several messages at once.
     Many(Vec<(usize, Message)>),
-    /// One gets bytes alone.
+    /// Adds bytes to one message.
     One(usize, Message),
-    /// One is complete, and begins anew.
+    /// Finishes one message and starts its successor.
     Finish(usize),
     FinishAll,
 }
@@ -242,14 +242,14 @@ fn follows_a_schedule<A: Oracle>(backend: Backend, actions: &[Action]) -> Result
 
 proptest! {
     #[test]
-    fn many_are_as_one(messages in prop::collection::vec(message(), 0..=3 * LANES)) {
+    fn batch_of_messages_equals_single_hashes(messages in prop::collection::vec(message(), 0..=3 * LANES)) {
         many_equal_one::<Sha1Algorithm>(&messages)?;
         many_equal_one::<Sha256Algorithm>(&messages)?;
     }
 
-    /// Messages that go on together and alone, begin and end at any time.
+    /// Messages are continued together and alone, and start and end at any time.
     #[test]
-    fn any_schedule(actions in prop::collection::vec(action(), 0..12)) {
+    fn any_schedule_of_updates_equals_the_reference(actions in prop::collection::vec(action(), 0..12)) {
         for backend in backends() {
             follows_a_schedule::<Sha1Algorithm>(backend, &actions)?;
             follows_a_schedule::<Sha256Algorithm>(backend, &actions)?;
