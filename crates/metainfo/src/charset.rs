@@ -1,32 +1,32 @@
-//! Text in old torrents, which is not UTF-8.
+//! Text encodings other than UTF-8, as in old torrents.
 
 use std::borrow::Cow;
 
 use encoding_rs::Encoding;
 use ztor_bencode::Value;
 
-/// The encoding of names and texts: what `encoding` says where they are not UTF-8.
+/// Encoding of names and texts that are not UTF-8, from the torrent's `encoding` field.
 ///
-/// Text that is valid UTF-8 is read as UTF-8 whatever the torrent says: many programs write the field by habit, and
-/// text of another encoding is hardly ever valid UTF-8 by chance.
+/// Valid UTF-8 is always read as UTF-8: many programs write the field without need, and text in another encoding is
+/// hardly ever valid UTF-8.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Charset(Option<&'static Encoding>);
 
 impl Charset {
-    /// Reads `encoding` of a torrent file. A name that is unknown, or that of an encoding in which names of files
-    /// cannot have been written, is as good as none.
+    /// Reads the `encoding` field of a torrent file. Ignores unknown encodings, and those that are not compatible with
+    /// ASCII, because file names cannot use them.
     pub(crate) fn of(torrent: Value<'_>) -> Self {
         let label = torrent.get(b"encoding").and_then(|value| value.as_bytes());
         let encoding = label.and_then(Encoding::for_label_no_replacement);
         Self(encoding.filter(|encoding| encoding.is_ascii_compatible() && *encoding != encoding_rs::UTF_8))
     }
 
-    /// The name of the encoding, if it is not UTF-8.
+    /// Returns the name of the encoding; `None` if it is UTF-8 or unsupported.
     pub(crate) fn name(self) -> Option<&'static str> {
         self.0.map(Encoding::name)
     }
 
-    /// The text; what cannot be read becomes `U+FFFD`.
+    /// Decodes text. Invalid sequences become `U+FFFD`.
     pub(crate) fn decode(self, raw: &[u8]) -> Cow<'_, str> {
         match (std::str::from_utf8(raw), self.0) {
             (Ok(text), _) => Cow::Borrowed(text),

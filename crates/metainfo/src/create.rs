@@ -1,9 +1,8 @@
-//! Making torrents, without touching a file.
+//! Creation of torrents, without file access.
 //!
-//! A [`Plan`] says what the pieces of a new torrent will be. Whoever can read the files hashes the pieces,
-//! each with a [`PieceHasher`], in any order and on as many threads as there are; a [`Builder`] takes the
-//! results and turns them into the bytes of a torrent file. The same files and options always make the same
-//! bytes.
+//! A [`Plan`] determines the pieces of a new torrent. The caller reads the files and hashes each piece with a
+//! [`PieceHasher`], in any order and on any number of threads. A [`Builder`] collects the hashes and encodes the
+//! torrent file. The same files and options always give the same bytes.
 //!
 //! ```
 //! # use ztor_metainfo::{Metainfo, create::*};
@@ -35,20 +34,20 @@ use sha2::Digest;
 use crate::merkle::{self, Hash};
 use crate::{Alignment, BLOCK_LEN, File, Layout, LayoutError, MAX_NEW_PIECE_LENGTH, MAX_PATH_LEVELS};
 
-/// The most pieces that a piece length is chosen for, as long as it is within its bounds.
+/// Maximum number of pieces for which a piece length is chosen, within the bounds of that length.
 const AIMED_PIECES: u64 = 2000;
-/// The longest piece that is chosen unasked, in bytes.
+/// Maximum piece length that is chosen automatically, in bytes.
 const MAX_CHOSEN_PIECE_LENGTH: u32 = 16 << 20;
 
-/// Which formats a torrent has.
+/// Formats of a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Version {
-    /// BEP 3: every client reads it.
+    /// v1 (BEP 3), which every client reads.
     #[default]
     V1,
-    /// BEP 52.
+    /// v2 (BEP 52).
     V2,
-    /// Both in one; the files are padded to whole pieces for the v1 half.
+    /// Both formats in one; the files are padded to whole pieces for the v1 half.
     Hybrid,
 }
 
@@ -62,91 +61,91 @@ impl Version {
     }
 }
 
-/// What a torrent shall be besides its files.
+/// Options of a new torrent.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Options {
-    /// Its formats.
+    /// Formats of the torrent.
     pub version: Version,
-    /// The length of a piece in bytes, a power of two from 16 KiB to [`MAX_NEW_PIECE_LENGTH`]; chosen if `None`.
+    /// Length of a piece in bytes, a power of two from 16 KiB to [`MAX_NEW_PIECE_LENGTH`]; `None` to choose one.
     pub piece_length: Option<u32>,
     /// Announce URLs in tiers (BEP 12).
     pub trackers: Vec<Vec<String>>,
     /// Web seeds (BEP 19).
     pub web_seeds: Vec<String>,
-    /// Peers come from the trackers only (BEP 27).
+    /// Set if peers may come from the trackers only (BEP 27).
     pub private: bool,
-    /// The site it is for. Another one makes another info-hash.
+    /// Site that the torrent is for. It changes the info-hash.
     pub source: Option<String>,
-    /// Anything.
+    /// Free text.
     pub comment: Option<String>,
-    /// The program that makes it.
+    /// Program that creates the torrent.
     pub created_by: Option<String>,
-    /// When, in seconds since 1970. `None` keeps the result reproducible.
+    /// Creation time in seconds since 1970; `None` keeps the result reproducible.
     pub creation_date: Option<i64>,
 }
 
-/// A file that goes into a torrent.
+/// A file for a new torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Input {
-    /// Its path below the torrent's folder.
+    /// Path below the torrent's folder.
     pub path: Vec<String>,
-    /// Its length in bytes; 0 for a symlink.
+    /// Length in bytes; 0 for a symlink.
     pub length: u64,
-    /// It may be run (BEP 47).
+    /// Set if it may be run (BEP 47).
     pub executable: bool,
-    /// It is not shown by default (BEP 47).
+    /// Set if it is not shown by default (BEP 47).
     pub hidden: bool,
-    /// For a symlink, its target below the torrent's folder (BEP 47).
+    /// Target of a symlink below the torrent's folder (BEP 47); `None` for other files.
     pub symlink: Option<Vec<String>>,
 }
 
 impl Input {
-    /// A plain file.
+    /// Creates a plain file.
     pub fn new<S: Into<String>>(path: impl IntoIterator<Item = S>, length: u64) -> Self {
         let path = path.into_iter().map(Into::into).collect();
         Self { path, length, executable: false, hidden: false, symlink: None }
     }
 }
 
-/// Why no torrent can be made.
+/// Error in creating a torrent.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// Nothing to make a torrent of.
-    #[error("no files to make a torrent of")]
+    /// An empty list of files.
+    #[error("no files for a torrent")]
     NoFiles,
-    /// A name that cannot be in a torrent.
-    #[error("`{path}` cannot be in a torrent: {problem}")]
+    /// A name that is not allowed in a torrent.
+    #[error("`{path}` is not allowed in a torrent: {problem}")]
     Name {
-        /// The path, or the torrent's name.
+        /// Path of the file, or the torrent's name.
         path: String,
-        /// What is wrong with it.
+        /// Problem with the name.
         problem: &'static str,
     },
-    /// A piece length that cannot be.
+    /// An invalid piece length.
     #[error(
         "a piece length of {0} bytes, expected a power of two from {BLOCK_LEN} to {MAX_NEW_PIECE_LENGTH}"
     )]
     PieceLength(u32),
-    /// Too much for one torrent.
+    /// Files beyond the limits of a torrent.
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// The bytes of a piece were not as many as its files had when the plan was made.
+    /// A piece with more or fewer bytes than planned.
     #[error("piece {piece} has {found} bytes, expected {expected}: a file has changed")]
     PieceLen {
-        /// The piece.
+        /// Index of the piece.
         piece: u32,
-        /// Bytes that were hashed.
+        /// Number of bytes hashed.
         found: u64,
-        /// Bytes that were planned.
+        /// Number of bytes planned.
         expected: u32,
     },
-    /// Not all pieces were hashed.
+    /// Pieces that have not been hashed, with their number.
     #[error("{0} pieces have not been hashed")]
     Missing(u32),
 }
 
-/// What a new torrent will be: cheap to clone and to share between threads.
+/// Plan of a new torrent, cheap to clone and to share between threads.
 #[derive(Clone, Debug)]
 pub struct Plan {
     shared: Arc<Shared>,
@@ -158,12 +157,12 @@ struct Shared {
     single_file: bool,
     options: Options,
     layout: Arc<Layout>,
-    /// For each file of the layout the index of the input it is; none for pads.
+    /// Index of the input for each file of the layout; `None` for pads.
     inputs: Vec<Option<usize>>,
 }
 
 impl Plan {
-    /// A torrent of one file.
+    /// Plans a torrent of one file.
     ///
     /// # Errors
     /// See [`CreateError`].
@@ -173,10 +172,10 @@ impl Plan {
         Self::new(name, vec![file], true, options)
     }
 
-    /// A torrent of a folder. The files may come in any order: the torrent has them sorted, as v2 wants it.
+    /// Plans a torrent of a folder. The files may be in any order; the torrent has them sorted, as v2 requires.
     ///
-    /// In v2 alone, a folder with nothing in it but one file cannot be told from the file (BEP 52,
-    /// "Interpreting paths"): the torrent is that file then.
+    /// A v2-only torrent cannot represent a folder that holds just one file (BEP 52, "Interpreting paths"): the torrent
+    /// is then that file.
     ///
     /// # Errors
     /// See [`CreateError`].
@@ -185,7 +184,7 @@ impl Plan {
         for file in &files {
             let path = || file.path.join("/");
             if file.path.is_empty() || file.path.len() > MAX_PATH_LEVELS + 1 {
-                return Err(CreateError::Name { path: path(), problem: "it is in no folder or in too many" });
+                return Err(CreateError::Name { path: path(), problem: "its path is empty or too deep" });
             }
             for element in file.path.iter().chain(file.symlink.iter().flatten()) {
                 check_name(element, &path())?;
@@ -200,32 +199,32 @@ impl Plan {
         }
     }
 
-    /// The pieces that have to be hashed.
+    /// Returns the layout of the pieces to hash.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.shared.layout
     }
 
-    /// The name of the torrent's folder or only file.
+    /// Returns the name of the torrent's folder or only file.
     pub fn name(&self) -> &str {
         &self.shared.name
     }
 
-    /// Whether the torrent is one file that lies in no folder of its own.
+    /// Returns true if the torrent is one file without a folder of its own.
     pub fn is_single_file(&self) -> bool {
         self.shared.single_file
     }
 
-    /// The torrent's formats.
+    /// Returns the torrent's formats.
     pub fn version(&self) -> Version {
         self.shared.options.version
     }
 
-    /// Which of the files that the plan was made from a file of the layout is; `None` for a pad.
+    /// Returns the index of the input for a file of the layout; `None` for a pad.
     pub fn input_of(&self, file: usize) -> Option<usize> {
         self.shared.inputs.get(file).copied().flatten()
     }
 
-    /// A hasher for one piece.
+    /// Creates a hasher for one piece.
     pub fn hasher(&self, piece: u32) -> PieceHasher {
         let Shared { layout, options, .. } = &*self.shared;
         let version = options.version;
@@ -248,9 +247,9 @@ impl Plan {
         let mut files: Vec<(usize, Input)> = files.into_iter().enumerate().collect();
         files.sort_by(|(_, a), (_, b)| a.path.cmp(&b.path));
         for pair in files.windows(2) {
-            // A file in a folder sorts right behind a file by the folder's name.
+            // A file in a folder sorts right after a file with the folder's name.
             if pair[1].1.path.starts_with(&pair[0].1.path) {
-                let problem = "it is there twice, or as a file and as a folder";
+                let problem = "it is listed twice, or as a file and as a folder";
                 return Err(CreateError::Name { path: pair[1].1.path.join("/"), problem });
             }
         }
@@ -290,9 +289,9 @@ impl Plan {
     }
 }
 
-/// The piece length for so many bytes of files: a power of two between 16 KiB and 16 MiB that makes 1000 to
-/// 2000 pieces of them, or as near as it gets. Fewer pieces make peers wait for whole ones, more make the
-/// torrent large.
+/// Returns the piece length for `total_len` bytes of files: a power of two between 16 KiB and 16 MiB that gives 1000 to
+/// 2000 pieces, if possible. With fewer pieces, peers wait longer for whole ones; with more, the torrent file is
+/// larger.
 pub fn choose_piece_length(total_len: u64) -> u32 {
     let wanted = total_len.div_ceil(AIMED_PIECES).max(1).checked_next_power_of_two();
     let wanted = wanted.and_then(|len| u32::try_from(len).ok()).unwrap_or(MAX_CHOSEN_PIECE_LENGTH);
@@ -303,9 +302,9 @@ pub fn choose_piece_length(total_len: u64) -> u32 {
 #[derive(Clone, Debug)]
 pub struct PieceHasher {
     piece: u32,
-    /// Bytes of files.
+    /// Number of bytes of file data.
     data_len: u32,
-    /// Zeroes behind them.
+    /// Number of zeros after them.
     pad_len: u32,
     leaf_width: usize,
     fed: u64,
@@ -314,10 +313,10 @@ pub struct PieceHasher {
 }
 
 impl PieceHasher {
-    /// Takes the next bytes of the piece's files, in order and in runs of any length. Pads are left out.
+    /// Adds the next bytes of the piece's files, in order and in parts of any length. The caller leaves out pads.
     pub fn update(&mut self, mut data: &[u8]) {
         self.fed += data.len() as u64;
-        // Both hashes over a block while it is in the cache.
+        // Computes both hashes of a block while it is in the cache.
         while !data.is_empty() {
             let (run, rest) = data.split_at(data.len().min(BLOCK_LEN as usize));
             if let Some(sha1) = &mut self.v1 {
@@ -330,10 +329,10 @@ impl PieceHasher {
         }
     }
 
-    /// The hashes.
+    /// Returns the hashes.
     ///
     /// # Errors
-    /// [`CreateError::PieceLen`] if the bytes were not as many as planned.
+    /// [`CreateError::PieceLen`] if the number of bytes differs from the plan.
     pub fn finish(mut self) -> Result<PieceDigest, CreateError> {
         if self.fed != u64::from(self.data_len) {
             let Self { piece, fed: found, data_len: expected, .. } = self;
@@ -355,7 +354,7 @@ impl PieceHasher {
     }
 }
 
-/// The leaves of a piece's hash tree as far as they are known.
+/// Leaves of a piece's hash tree so far.
 #[derive(Clone, Default, Debug)]
 struct Leaves {
     done: Vec<Hash>,
@@ -389,9 +388,9 @@ impl Leaves {
 /// The hashes of one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PieceDigest {
-    /// SHA-1 of the piece with its pads; of v1 and hybrid torrents.
+    /// SHA-1 of the piece with its pads; `None` for v2-only torrents.
     pub v1: Option<Sha1Digest>,
-    /// The root of the piece's subtree; of v2 and hybrid torrents.
+    /// Root of the piece's subtree; `None` for v1-only torrents.
     pub v2: Option<Hash>,
 }
 
@@ -406,7 +405,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A builder that has no hashes yet.
+    /// Creates a builder without hashes.
     pub fn new(plan: &Plan) -> Self {
         let missing = plan.layout().piece_count();
         let count = missing as usize;
@@ -419,8 +418,8 @@ impl Builder {
         }
     }
 
-    /// Takes the hashes of a piece. One that does not exist, and hashes of a format the torrent has not, are
-    /// ignored; without those it has, the piece stays missing.
+    /// Stores the hashes of a piece. Ignores a piece that does not exist, and hashes of formats that the torrent does
+    /// not have. If a hash of its formats is absent, the piece stays missing.
     pub fn insert(&mut self, piece: u32, digest: PieceDigest) {
         let index = piece as usize;
         let version = self.plan.version();
@@ -440,15 +439,15 @@ impl Builder {
         }
     }
 
-    /// Pieces that have no hashes yet.
+    /// Returns the number of pieces without hashes.
     pub fn missing(&self) -> u32 {
         self.missing
     }
 
-    /// The bytes of the torrent file.
+    /// Returns the bytes of the torrent file.
     ///
     /// # Errors
-    /// [`CreateError::Missing`] if a piece was not hashed.
+    /// [`CreateError::Missing`] if a piece has not been hashed.
     pub fn finish(self) -> Result<Vec<u8>, CreateError> {
         if self.missing > 0 {
             return Err(CreateError::Missing(self.missing));
@@ -457,12 +456,12 @@ impl Builder {
     }
 }
 
-/// A name must mean the same to whoever reads the torrent: one element of a path.
+/// Checks that every client reads a name as one element of a path.
 fn check_name(element: &str, path: &str) -> Result<(), CreateError> {
     let problem = match element {
-        "" => "a part of its path is empty",
-        "." | ".." => "its path goes through `.` or `..`",
-        element if element.contains(['/', '\0']) => "a name has `/` or a zero byte in it",
+        "" => "an element of its path is empty",
+        "." | ".." => "its path contains `.` or `..`",
+        element if element.contains(['/', '\0']) => "a name contains `/` or a zero byte",
         _ => return Ok(()),
     };
     Err(CreateError::Name { path: path.to_owned(), problem })

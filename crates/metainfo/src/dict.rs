@@ -25,7 +25,7 @@ impl<'d, 'p> Dict<'d, 'p> {
         self.value.get(key.as_bytes()).is_some()
     }
 
-    /// A number that is not negative.
+    /// Returns a non-negative number; `None` if the field is missing.
     pub(crate) fn opt_uint(&self, key: &str) -> Result<Option<u64>, MetainfoError> {
         let Some(value) = self.value.get(key.as_bytes()) else { return Ok(None) };
         if value.kind() != Kind::Int {
@@ -65,13 +65,13 @@ impl<'d, 'p> Dict<'d, 'p> {
         }
     }
 
-    /// A list of strings. One of another type, or with items of another type, is as good as absent.
+    /// Returns a list of strings; `None` if it is missing, or if it or an item has another type.
     pub(crate) fn strings(&self, key: &str) -> Option<Vec<&'d [u8]>> {
         let list = self.value.get(key.as_bytes()).filter(|list| list.kind() == Kind::List)?;
         list.items().map(|item| item.as_bytes()).collect()
     }
 
-    /// Text in `<key>.utf-8` if that is UTF-8, or else in `key`. Of the wrong type it is as good as absent.
+    /// Returns the text of `<key>.utf-8` if that is UTF-8, or else of `key`; `None` if it is missing or no string.
     pub(crate) fn text(&self, key: &str) -> Option<&'d [u8]> {
         let utf8 = self.value.get(format!("{key}.utf-8").as_bytes()).and_then(|value| value.as_str());
         match utf8 {
@@ -80,7 +80,7 @@ impl<'d, 'p> Dict<'d, 'p> {
         }
     }
 
-    /// Text for people.
+    /// Returns decoded text for display; `None` if it is missing or empty.
     pub(crate) fn advisory(&self, key: &str, charset: Charset) -> Option<String> {
         let text = charset.decode(self.text(key)?);
         Some(text.into_owned()).filter(|text| !text.is_empty())

@@ -2,57 +2,57 @@ use ztor_bencode::Kind;
 
 use crate::{LayoutError, MAX_TORRENT_LEN};
 
-/// Why bytes are not a torrent. Each says in which field, written as in `info.files[3].path`.
+/// Error in a torrent. Errors in a field name it by its path, such as `info.files[3].path`.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetainfoError {
-    /// More bytes than any torrent should have.
+    /// A torrent of more than [`MAX_TORRENT_LEN`] bytes.
     #[error("a torrent of {len} bytes, expected at most {MAX_TORRENT_LEN}")]
     TooLong {
-        /// Bytes that were passed.
+        /// Length in bytes.
         len: usize,
     },
-    /// Not bencoded; of v2 torrents, not canonically.
+    /// Invalid bencoding; in v2 torrents, also non-canonical bencoding.
     #[error("not a torrent: {0}")]
     Bencode(#[from] ztor_bencode::Error),
-    /// A field that must be there is not.
+    /// A required field that is missing.
     #[error("{field}: missing, expected {expected}")]
     Missing {
-        /// The field.
+        /// Path of the field.
         field: String,
-        /// What it should hold.
+        /// Expected value.
         expected: &'static str,
     },
-    /// A field holds the wrong type of value.
+    /// A field of the wrong type.
     #[error("{field}: found {found}, expected {expected}")]
     WrongType {
-        /// The field.
+        /// Path of the field.
         field: String,
-        /// What it holds.
+        /// Type found.
         found: Kind,
-        /// What it should hold.
+        /// Expected value.
         expected: &'static str,
     },
-    /// A field holds a value that cannot be.
+    /// A field with an invalid value.
     #[error("{field}: {problem}")]
     Invalid {
-        /// The field.
+        /// Path of the field.
         field: String,
-        /// What was found and what was expected.
+        /// Value found and value expected.
         problem: String,
     },
-    /// A version of the format that does not exist yet.
-    #[error("info.meta version: found {0}, which is newer than this program, expected 2")]
+    /// A version of the format newer than v2.
+    #[error("info.meta version: found {0}, newer than supported, expected 2")]
     Version(u64),
-    /// Piece length and files do not make a piece space.
+    /// A piece length and files that make no layout.
     #[error("info: {0}")]
     Layout(#[from] LayoutError),
-    /// The v1 and the v2 half of a hybrid torrent tell different files (BEP 52, "Upgrade Path").
+    /// Different files in the v1 and v2 halves of a hybrid torrent (BEP 52, "Upgrade Path").
     #[error("{field}: the v1 and v2 halves of a hybrid torrent differ: {problem}")]
     Hybrid {
-        /// The field.
+        /// Path of the field.
         field: String,
-        /// In what they differ.
+        /// Difference between the halves.
         problem: String,
     },
 }

@@ -21,32 +21,32 @@ enum Step<'p> {
 }
 
 impl<'p> FieldPath<'p> {
-    /// A key of the outermost dictionary.
+    /// Returns the path of a key of the outermost dictionary.
     pub(crate) fn top(key: &'p str) -> Self {
         Self { parent: None, step: Step::Key(key.as_bytes()) }
     }
 
-    /// A key of the dictionary here.
+    /// Returns the path of a key of the dictionary here.
     pub(crate) fn key(&'p self, key: &'p str) -> Self {
         self.raw_key(key.as_bytes())
     }
 
-    /// A key of the dictionary here, as raw bytes.
+    /// Returns the path of a key of the dictionary here, given as raw bytes.
     pub(crate) fn raw_key(&'p self, key: &'p [u8]) -> Self {
         Self { parent: Some(self), step: Step::Key(key) }
     }
 
-    /// An item of the list here.
+    /// Returns the path of an item of the list here.
     pub(crate) fn index(&'p self, index: usize) -> Self {
         Self { parent: Some(self), step: Step::Index(index) }
     }
 
-    /// The error for a value that is not allowed here.
+    /// Returns the error for a value that is not allowed here.
     pub(crate) fn invalid(&self, problem: impl Into<String>) -> MetainfoError {
         MetainfoError::Invalid { field: self.to_string(), problem: problem.into() }
     }
 
-    /// The error for a value of another type.
+    /// Returns the error for a value of another type.
     pub(crate) fn wrong_type(&self, found: Kind, expected: &'static str) -> MetainfoError {
         MetainfoError::WrongType { field: self.to_string(), found, expected }
     }
@@ -61,7 +61,7 @@ impl fmt::Display for FieldPath<'_> {
             Step::Index(index) => write!(f, "[{index}]"),
             Step::Key(key) => {
                 let dot = if self.parent.is_some() { "." } else { "" };
-                // Long enough for every key of the format; a name from a file tree must not fill the screen.
+                // Long enough for every key of the format. Names from a file tree can be much longer.
                 let shown = &key[..key.len().min(64)];
                 write!(f, "{dot}{}", String::from_utf8_lossy(shown).escape_debug())
             }

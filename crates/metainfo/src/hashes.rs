@@ -5,12 +5,12 @@ use ztor_base::Sha1Digest;
 use crate::Layout;
 use crate::merkle::{self, Hash};
 
-/// What the pieces of a torrent must hash to.
+/// Expected hashes of the pieces of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PieceHashes {
-    /// Of v1 and hybrid torrents, one for every piece.
+    /// One hash per piece; `None` for v2-only torrents.
     v1: Option<Vec<Sha1Digest>>,
-    /// Of v2 and hybrid torrents, one for every piece, as far as they are known.
+    /// One entry per piece, `None` while unknown; `None` as a whole for v1 torrents.
     v2: Option<Vec<Option<Hash>>>,
 }
 
@@ -19,34 +19,33 @@ impl PieceHashes {
         Self { v1, v2 }
     }
 
-    /// SHA-1 of the piece with its pads (BEP 3); `None` if the torrent is v2-only.
+    /// Returns the SHA-1 of the piece with its pads (BEP 3); `None` if the torrent is v2-only.
     pub fn v1(&self, piece: u32) -> Option<Sha1Digest> {
         self.v1.as_ref()?.get(piece as usize).copied()
     }
 
-    /// The root of the piece's part of its file's hash tree (BEP 52), which has
+    /// Returns the root of the piece's part of its file's hash tree (BEP 52). The part has
     /// [`Layout::v2_leaf_width`](crate::Layout::v2_leaf_width) leaves.
     ///
-    /// `None` if the torrent is v1, and also if the hash is not known yet: a magnet link brings the info
-    /// dictionary alone, and with it only the roots of whole files; some torrent files have no more. Then the hashes of files of more than one
-    /// piece must be had from peers and handed to
-    /// [`Metainfo::add_piece_layer`](crate::Metainfo::add_piece_layer) before such a piece can be checked. A
-    /// piece of a torrent where neither `v1` nor `v2` gives a hash must never pass as good.
+    /// `None` if the torrent is v1 or the hash is not yet known. A magnet link leads only to the info dictionary, which
+    /// has only the roots of whole files; some torrent files have no more. Pieces of a file with several pieces can
+    /// then be checked only after [`Metainfo::add_piece_layer`](crate::Metainfo::add_piece_layer) has added the hashes
+    /// from peers. A piece for which neither `v1` nor `v2` returns a hash must never pass as good.
     pub fn v2(&self, piece: u32) -> Option<Hash> {
         self.v2.as_ref()?.get(piece as usize).copied().flatten()
     }
 
-    /// Whether every hash the format promises is there.
+    /// Returns true if every hash that the format promises is known.
     pub fn is_complete(&self) -> bool {
         self.v2.as_ref().is_none_or(|hashes| hashes.iter().all(Option::is_some))
     }
 
-    /// The piece layer of a file of these pieces, if known.
+    /// Returns the piece layer of a file with these pieces; `None` if a hash is unknown.
     pub(crate) fn layer(&self, pieces: Range<u32>) -> Option<Vec<Hash>> {
         pieces.map(|piece| self.v2(piece)).collect()
     }
 
-    /// Takes the piece layer of a file, if it is the one with the file's root. False if not, and if the file has none.
+    /// Stores the piece layer of a file. Returns false if it does not match the file's root, or the file has none.
     pub(crate) fn set_layer_of(&mut self, layout: &Layout, file: usize, layer: &[Hash]) -> bool {
         let Some(root) = layout.files().get(file).and_then(|file| file.pieces_root) else {
             return false;

@@ -1,5 +1,5 @@
-//! The info dictionary: versions, and what both have in common. [`v1`] and [`v2`] read the files, [`hybrid`]
-//! holds them against each other.
+//! The info dictionary: its version, and the fields common to both versions. [`v1`] and [`v2`] read the files,
+//! [`hybrid`] compares them.
 
 mod hybrid;
 mod v1;
@@ -21,7 +21,7 @@ use crate::{
     PieceHashes,
 };
 
-/// What an info dictionary says.
+/// Contents of an info dictionary.
 pub(crate) struct Info {
     pub(crate) info_hashes: InfoHashes,
     pub(crate) name: String,
@@ -31,27 +31,27 @@ pub(crate) struct Info {
     pub(crate) layout: Layout,
     pub(crate) hashes: PieceHashes,
     pub(crate) single_file: bool,
-    /// Another [`Naming`] may give a file another place.
+    /// Set if another [`Naming`] may give a file another path.
     pub(crate) is_renamable: bool,
 }
 
-/// A file as the torrent describes it, names as they came.
+/// A file as the torrent describes it, with raw names.
 struct RawFile<'d> {
-    /// Empty for a pad without a path.
+    /// Elements of the path; empty for a pad without a path.
     path: Vec<&'d [u8]>,
     properties: Properties<'d>,
     pieces_root: Option<Hash>,
 }
 
-/// What both versions say about a file besides its path and hashes.
+/// Properties of a file that both versions have, without its path and hashes.
 struct Properties<'d> {
     length: u64,
     attributes: Attributes,
-    /// The target, if it is a symlink.
+    /// Target of a symlink; `None` for other files.
     symlink: Option<Vec<&'d [u8]>>,
 }
 
-/// BEP 47.
+/// Attributes of a file (BEP 47).
 #[derive(Clone, Copy, Default)]
 struct Attributes {
     pad: bool,
@@ -65,10 +65,10 @@ struct Files<'d> {
     single: bool,
 }
 
-/// Limits on the nesting and size of a torrent: room for the deepest tree of folders, and what is around it.
+/// Limits on the nesting and size of a torrent: enough for the deepest tree of folders and the values around it.
 pub(crate) const DECODE_LIMITS: Limits = Limits { depth: MAX_PATH_LEVELS + 10, tokens: 3_000_000 };
 
-/// Reads an info dictionary that was decoded in `mode`, with text in this encoding where it is not UTF-8.
+/// Reads an info dictionary that was decoded in `mode`. `charset` is the encoding of text that is not UTF-8.
 pub(crate) fn parse(
     value: Value<'_>,
     mode: Mode,
@@ -83,8 +83,8 @@ pub(crate) fn parse(
         return Err(place.key("root hash").invalid(problem));
     }
     if has_v2 && mode == Mode::Lenient {
-        // BEP 52 wants the dictionary refused rather than read in a way that others might not; the rest of
-        // the file need not be canonical.
+        // BEP 52 requires a canonical dictionary, so that all clients read it alike. The rest of the file need not be
+        // canonical.
         decode_with(value.raw(), Mode::Strict, DECODE_LIMITS)?;
     }
     let has_v1 = !has_v2 || info.has("pieces");
@@ -131,7 +131,7 @@ pub(crate) fn parse(
     })
 }
 
-/// Returns true if there is a v2 half. With `pieces`, a version that does not exist is no reason to refuse the v1 half.
+/// Returns true if there is a v2 half. If `pieces` exists, an invalid version is no reason to refuse the v1 half.
 fn has_v2(info: Dict<'_, '_>) -> Result<bool, MetainfoError> {
     let has_v1 = info.has("pieces");
     match info.opt_uint("meta version") {
@@ -147,19 +147,19 @@ fn has_v2(info: Dict<'_, '_>) -> Result<bool, MetainfoError> {
     }
 }
 
-/// The name of the folder, or of the only file: in v2 that is what the tree says, and the torrent's name is
-/// advisory. `None` if it has none.
+/// Returns the name of the folder or of the only file; `None` if it has none. The file list names a single file,
+/// because the torrent's name is advisory in v2.
 fn name<'d>(info: Dict<'d, '_>, files: &Files<'d>) -> Option<&'d [u8]> {
     let name = if files.single { files.list[0].path.last().copied() } else { info.text("name") };
     name.filter(|name| !name.is_empty())
 }
 
-/// Whatever is not plainly a no keeps the torrent private: a leak cannot be taken back.
+/// Returns true unless `private` is missing or 0. Invalid values count as private, because a leak cannot be undone.
 fn is_private(info: Dict<'_, '_>) -> bool {
     info.value.get(b"private").is_some_and(|value| value.as_int() != Some(0))
 }
 
-/// Gives each file its safe path. The second is whether another naming may give another one.
+/// Gives each file its safe path. The second value is true if another naming may give another path.
 fn name_files(files: &Files<'_>, name: &str, naming: Naming, charset: Charset) -> (Vec<File>, bool) {
     let mut is_renamable = false;
     let mut safe = |path: &[&[u8]]| -> Vec<String> {
@@ -167,7 +167,7 @@ fn name_files(files: &Files<'_>, name: &str, naming: Naming, charset: Charset) -
         path.iter().map(|element| safe_encoded(element, charset, naming)).collect()
     };
     let mut places: Vec<Option<Vec<String>>> = Vec::with_capacity(files.list.len());
-    // Neighbours share most of their folders, which need not be looked at again.
+    // Adjacent files share most of their folders, which need not be made safe again.
     let mut last: (&[&[u8]], usize) = (&[], 0);
     for (index, file) in files.list.iter().enumerate() {
         let place = if file.properties.attributes.pad {
@@ -207,11 +207,11 @@ fn properties<'d>(file: Dict<'d, '_>) -> Result<Properties<'d>, MetainfoError> {
     let attributes = Attributes { pad: has(b'p'), executable: has(b'x'), hidden: has(b'h') };
     let length = match file.opt_uint("length")? {
         Some(length) => length,
-        // BEP 47: a symlink may leave it out.
+        // BEP 47: a symlink may omit its length.
         None if has(b'l') => 0,
         None => return Err(file.missing("length", "an integer")),
     };
-    // Without a target, and with bytes of its own, it is a file.
+    // Without a target, or with a length of its own, it is a file.
     let is_symlink = has(b'l') && !attributes.pad && length == 0;
     let symlink = if is_symlink { file.strings("symlink path") } else { None };
     if symlink.as_ref().is_some_and(|target| target.len() > MAX_PATH_LEVELS) {

@@ -4,7 +4,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use ztor_base::{InfoHashV1, InfoHashV2, SwarmId};
 
-/// The hashes that a torrent is known by: at least one, and both for a hybrid torrent.
+/// Info-hashes of a torrent: at least one, and both for a hybrid torrent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InfoHashes {
     /// A v1 torrent.
@@ -16,7 +16,7 @@ pub enum InfoHashes {
 }
 
 impl InfoHashes {
-    /// The hashes that there are; `None` if there is neither.
+    /// Combines the hashes that exist; `None` if there is neither.
     pub fn new(v1: Option<InfoHashV1>, v2: Option<InfoHashV2>) -> Option<Self> {
         match (v1, v2) {
             (Some(v1), Some(v2)) => Some(Self::Hybrid(v1, v2)),
@@ -26,7 +26,7 @@ impl InfoHashes {
         }
     }
 
-    /// The v1 hash, of v1 and hybrid torrents.
+    /// Returns the v1 hash; `None` for v2-only torrents.
     pub fn v1(&self) -> Option<InfoHashV1> {
         match self {
             Self::V1(v1) | Self::Hybrid(v1, _) => Some(*v1),
@@ -34,7 +34,7 @@ impl InfoHashes {
         }
     }
 
-    /// The v2 hash, of v2 and hybrid torrents.
+    /// Returns the v2 hash; `None` for v1-only torrents.
     pub fn v2(&self) -> Option<InfoHashV2> {
         match self {
             Self::V2(v2) | Self::Hybrid(_, v2) => Some(*v2),
@@ -42,7 +42,7 @@ impl InfoHashes {
         }
     }
 
-    /// The id of the torrent's main swarm: of v1, or else of v2.
+    /// Returns the id of the torrent's main swarm: of v1, or else of v2.
     pub fn swarm_id(&self) -> SwarmId {
         match self {
             Self::V1(v1) | Self::Hybrid(v1, _) => (*v1).into(),
@@ -50,21 +50,21 @@ impl InfoHashes {
         }
     }
 
-    /// The ids of all swarms that the torrent may join: of v1, then of v2.
+    /// Returns the ids of all swarms that the torrent may join: of v1, then of v2.
     pub fn swarm_ids(&self) -> impl Iterator<Item = SwarmId> + use<> {
         let v1 = self.v1().map(SwarmId::from);
         let v2 = self.v2().map(|hash| hash.truncated());
         v1.into_iter().chain(v2)
     }
 
-    /// Whether these bytes are the info dictionary of the torrent: every hash is theirs.
+    /// Returns true if `info` is the info dictionary of the torrent: it matches every hash.
     pub fn are_of(&self, info: &[u8]) -> bool {
         let is_v1 = |hash: InfoHashV1| hash == InfoHashV1::new(Sha1::digest(info).into());
         let is_v2 = |hash: InfoHashV2| hash == InfoHashV2::new(Sha256::digest(info).into());
         self.v1().is_none_or(is_v1) && self.v2().is_none_or(is_v2)
     }
 
-    /// Whether both name the same torrent: they share a hash, and none differs.
+    /// Returns true if both name the same torrent: they share a hash, and none differs.
     pub fn matches(&self, other: &Self) -> bool {
         let v1 = self.v1().zip(other.v1()).map(|(a, b)| a == b);
         let v2 = self.v2().zip(other.v2()).map(|(a, b)| a == b);
@@ -72,7 +72,7 @@ impl InfoHashes {
     }
 }
 
-/// The v1 hash, or else the v2 hash in full length.
+/// Writes the v1 hash, or else the v2 hash in full length.
 impl fmt::Display for InfoHashes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn swarms_and_matches() {
+    fn hybrid_hashes_have_two_swarms_and_match_either_half() {
         let v1 = InfoHashV1::new([1; 20]);
         let v2 = InfoHashV2::new([2; 32]);
         let both = InfoHashes::Hybrid(v1, v2);

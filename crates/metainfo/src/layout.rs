@@ -6,28 +6,28 @@ use crate::{BLOCK_LEN, MAX_FILES, MAX_PIECE_LENGTH, MAX_PIECES};
 /// A file of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct File {
-    /// Where it belongs below the torrent's folder, as safe elements ([`paths`](crate::paths)), never empty.
-    /// For a single-file torrent only its name. Meaningless for pads.
+    /// Path below the torrent's folder, as safe elements ([`paths`](crate::paths)); never empty. Only the name for a
+    /// single-file torrent, meaningless for pads.
     pub path: Vec<String>,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub length: u64,
-    /// Where it begins in the piece space, in bytes. Set by [`Layout::new`].
+    /// Start in the piece space, in bytes. Set by [`Layout::new`].
     pub offset: u64,
-    /// A pad (BEP 47): zeroes that exist in the piece space only and are never written.
+    /// Set for a pad (BEP 47): zeros that exist only in the piece space and are never written.
     pub pad: bool,
-    /// Its content may be run (BEP 47, `x`).
+    /// Set if the content may be run (BEP 47, `x`).
     pub executable: bool,
-    /// Not shown to the user by default (BEP 47, `h`).
+    /// Set if it is not shown to the user by default (BEP 47, `h`).
     pub hidden: bool,
-    /// The target of a symlink (BEP 47, `l`), as safe elements below the torrent's folder. A link whose
-    /// target would have been outside, or a loop, points to itself.
+    /// Target of a symlink (BEP 47, `l`), as safe elements below the torrent's folder; `None` for other files. A link
+    /// whose target is outside the torrent, missing or part of a loop points to itself.
     pub symlink: Option<Vec<String>>,
-    /// The root of the file's hash tree (BEP 52); none if the file is empty or the torrent v1.
+    /// Root of the file's hash tree (BEP 52); `None` if the file is empty or the torrent v1.
     pub pieces_root: Option<Hash>,
 }
 
 impl File {
-    /// A plain file.
+    /// Creates a plain file.
     pub fn new(path: Vec<String>, length: u64) -> Self {
         Self {
             path,
@@ -41,7 +41,7 @@ impl File {
         }
     }
 
-    /// Whether there are bytes of it in the torrent, which is so unless it is a pad, empty or a symlink.
+    /// Returns true if the torrent has data of the file: it is no pad, not empty and no symlink.
     pub fn has_data(&self) -> bool {
         self.length > 0 && !self.pad
     }
@@ -51,16 +51,16 @@ impl File {
     }
 }
 
-/// How files are mapped to pieces.
+/// Mapping of files to pieces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Alignment {
     /// End to end (BEP 3): v1 and hybrid torrents, with pads as files of their own.
     EndToEnd,
-    /// Every file that is not empty begins a piece (BEP 52): v2-only torrents.
+    /// Every file that is not empty starts a new piece (BEP 52): v2-only torrents.
     Pieces,
 }
 
-/// Why files and a piece length make no torrent.
+/// Error in the files and piece length of a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayoutError {
@@ -75,11 +75,11 @@ pub enum LayoutError {
     TooManyPieces,
 }
 
-/// The piece space of a torrent: which bytes of which files each piece consists of.
+/// The piece space of a torrent: the mapping between pieces and the bytes of files.
 ///
 /// Pieces are counted from 0 and are [`piece_length`](Self::piece_length) bytes long, except for the last one
 /// and, in v2-only torrents, each file's last one. A torrent whose files are all empty has no pieces. A piece
-/// out of range has length 0, no blocks and no bytes in any file: nothing here panics on foreign numbers.
+/// out of range has length 0, no blocks and no bytes in any file: no method panics on untrusted numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {
     piece_length: u32,
@@ -88,7 +88,7 @@ pub struct Layout {
     /// Bytes of the piece space up to the end of the last file.
     span: u64,
     total_len: u64,
-    /// Sorted by their end, because empty files begin where the one before ends.
+    /// Files, sorted by their end: an empty file starts where the previous one ends.
     files: Vec<File>,
 }
 
@@ -96,7 +96,8 @@ impl Layout {
     /// Lays out `files` in this order and sets their offsets.
     ///
     /// # Errors
-    /// A piece length that is zero or above [`MAX_PIECE_LENGTH`], more than [`MAX_FILES`] or [`MAX_PIECES`].
+    /// If the piece length is 0 or above [`MAX_PIECE_LENGTH`], or there are more than [`MAX_FILES`] files or
+    /// [`MAX_PIECES`] pieces.
     pub fn new(piece_length: u64, mut files: Vec<File>, alignment: Alignment) -> Result<Self, LayoutError> {
         let nominal = u32::try_from(piece_length).ok().filter(|len| (1..=MAX_PIECE_LENGTH).contains(len));
         let Some(piece_length) = nominal else { return Err(LayoutError::PieceLength(piece_length)) };
@@ -124,28 +125,29 @@ impl Layout {
         Ok(Self { piece_length, piece_count, alignment, span, total_len, files })
     }
 
-    /// The layout of a torrent of which nothing is known: no files, no pieces.
+    /// Creates the layout of an unknown torrent: no files, no pieces.
     pub fn empty() -> Self {
         let (piece_length, alignment) = (BLOCK_LEN, Alignment::EndToEnd);
         Self { piece_length, piece_count: 0, alignment, span: 0, total_len: 0, files: Vec::new() }
     }
 
-    /// How many pieces there are.
+    /// Returns the number of pieces.
     pub fn piece_count(&self) -> u32 {
         self.piece_count
     }
 
-    /// The nominal length of a piece in bytes.
+    /// Returns the nominal length of a piece in bytes.
     pub fn piece_length(&self) -> u32 {
         self.piece_length
     }
 
-    /// How files are mapped to pieces.
+    /// Returns the mapping of files to pieces.
     pub fn alignment(&self) -> Alignment {
         self.alignment
     }
 
-    /// Bytes of this piece as they go over the wire: pads count; in a v2-only torrent it ends with its file.
+    /// Returns the length of a piece on the wire, in bytes. Pads count. In a v2-only torrent a piece ends with its
+    /// file.
     pub fn piece_len(&self, piece: u32) -> u32 {
         match self.alignment {
             Alignment::EndToEnd => self.cut(piece, self.span),
@@ -153,15 +155,14 @@ impl Layout {
         }
     }
 
-    /// Bytes of file data in this piece, which are those the hash tree covers. For v2 and hybrid torrents,
+    /// Returns the number of bytes of file data in a piece, which the hash tree covers. For v2 and hybrid torrents,
     /// where a piece holds bytes of one file only.
     pub fn v2_piece_len(&self, piece: u32) -> u32 {
         self.file_of_piece(piece).map_or(0, |file| self.cut(piece, self.files[file].end()))
     }
 
-    /// Leaves of the subtree whose root is [`PieceHashes::v2`](crate::PieceHashes::v2) of this piece: all the
-    /// leaves of a piece, but for a file of one piece only as many as its own tree has. At least 1; for v2
-    /// and hybrid.
+    /// Returns the number of leaves below the root [`PieceHashes::v2`](crate::PieceHashes::v2) of a piece: all leaves
+    /// of a piece, but for a file of one piece only those of its own tree. At least 1. For v2 and hybrid torrents.
     pub fn v2_leaf_width(&self, piece: u32) -> usize {
         let piece_length = u64::from(self.piece_length);
         let covered = match self.file_of_piece(piece) {
@@ -172,30 +173,30 @@ impl Layout {
         covered.div_ceil(u64::from(BLOCK_LEN)).max(1).next_power_of_two() as usize
     }
 
-    /// How many blocks a piece is requested in.
+    /// Returns the number of blocks in a piece.
     pub fn block_count(&self, piece: u32) -> u32 {
         self.piece_len(piece).div_ceil(BLOCK_LEN)
     }
 
-    /// Bytes of a block: [`BLOCK_LEN`] but for the last one of a piece, and 0 behind that.
+    /// Returns the length of a block in bytes: [`BLOCK_LEN`], less for the last one of a piece, and 0 after that.
     pub fn block_len(&self, piece: u32, block: u32) -> u32 {
         let begin = block.saturating_mul(BLOCK_LEN);
         self.piece_len(piece).saturating_sub(begin).min(BLOCK_LEN)
     }
 
-    /// Bytes of all files, without pads.
+    /// Returns the number of bytes of all files, without pads.
     pub fn total_len(&self) -> u64 {
         self.total_len
     }
 
-    /// The files in the order of the torrent, with pads, symlinks and empty ones. An index into this slice is
-    /// the file index that is meant everywhere.
+    /// Returns the files in torrent order, with pads, symlinks and empty ones. File indices everywhere are indices into
+    /// this slice.
     pub fn files(&self) -> &[File] {
         &self.files
     }
 
-    /// Which bytes of which files `len` bytes from `begin` of a piece are, in order and without gaps. What
-    /// reaches over the end of the piece is cut off.
+    /// Returns the ranges of files that make up `len` bytes from `begin` of a piece, in order and without gaps. Bytes
+    /// beyond the end of the piece are cut off.
     pub fn ranges(&self, piece: u32, begin: u32, len: u32) -> impl Iterator<Item = FileRange> + '_ {
         let piece_len = self.piece_len(piece);
         let begin = begin.min(piece_len);
@@ -210,7 +211,7 @@ impl Layout {
             FileRange {
                 file: index,
                 offset: from - file.offset,
-                // Both lie within the `len` that was asked for.
+                // Both are at most the requested `len`.
                 len: (to - from) as u32,
                 at: (from - start) as u32,
                 pad: file.pad,
@@ -218,14 +219,14 @@ impl Layout {
         })
     }
 
-    /// The pieces that hold bytes of a file; none of an empty one, a pad or a symlink.
+    /// Returns the pieces that hold bytes of a file; empty for an empty file, a pad or a symlink.
     pub fn pieces_of(&self, file: usize) -> Range<u32> {
         let Some(file) = self.files.get(file).filter(|file| file.has_data()) else { return 0..0 };
         let piece_length = u64::from(self.piece_length);
         (file.offset / piece_length) as u32..file.end().div_ceil(piece_length) as u32
     }
 
-    /// The first file, not a pad, that has bytes in this piece.
+    /// Returns the first file, other than a pad, that has bytes in a piece.
     pub fn file_of_piece(&self, piece: u32) -> Option<usize> {
         if piece >= self.piece_count {
             return None;
@@ -237,29 +238,29 @@ impl Layout {
         found.map(|at| first + at)
     }
 
-    /// The first byte of a piece in the piece space.
+    /// Returns the start of a piece in the piece space, in bytes.
     fn start(&self, piece: u32) -> u64 {
         u64::from(piece) * u64::from(self.piece_length)
     }
 
-    /// The length of a piece that ends at `end` at the latest.
+    /// Returns the length of a piece that ends at `end` at the latest.
     fn cut(&self, piece: u32, end: u64) -> u32 {
         end.saturating_sub(self.start(piece)).min(u64::from(self.piece_length)) as u32
     }
 }
 
-/// A run of bytes of one file.
+/// A range of bytes in one file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FileRange {
-    /// The file's index.
+    /// Index of the file.
     pub file: usize,
-    /// Where in the file it begins, in bytes.
+    /// Start in the file, in bytes.
     pub offset: u64,
-    /// Bytes, never 0.
+    /// Length in bytes, never 0.
     pub len: u32,
-    /// Where it belongs, in bytes from the start of the range that was asked for.
+    /// Start in the requested range, in bytes.
     pub at: u32,
-    /// The file is a pad: these are zeroes.
+    /// Set if the file is a pad: the bytes are zeros.
     pub pad: bool,
 }
 

@@ -1,13 +1,12 @@
-//! Torrents: what is in them, where their bytes belong, and what those must hash to.
+//! Torrent metadata: the files of a torrent, their places in the pieces, and the hashes of the pieces.
 //!
-//! - [`Metainfo`] is a torrent: parsed from a `.torrent` file, or from the info dictionary that a magnet link
-//!   leads to; v1 (BEP 3), v2 and hybrid (BEP 52), with pads, symlinks and attributes (BEP 47).
-//! - [`Layout`] is the arithmetic between pieces and files, [`PieceHashes`] and [`merkle`] what is checked.
-//! - [`Magnet`] is a link to a torrent, [`create`] makes new ones.
-//! - [`paths`] makes the names of a torrent safe to create.
+//! - [`Metainfo`] is a torrent, parsed from a `.torrent` file or from the info dictionary that a magnet link leads to.
+//!   It supports v1 (BEP 3), v2 and hybrid (BEP 52), with pads, symlinks and attributes (BEP 47).
+//! - [`Layout`] maps pieces to files. [`PieceHashes`] and [`merkle`] hold the hashes to check pieces against.
+//! - [`Magnet`] is a link to a torrent. [`create`] makes new torrents.
+//! - [`paths`] makes the file names of a torrent safe.
 //!
-//! Nothing here touches a file or a socket. Every number and name of a torrent is hostile until it has been
-//! through this crate.
+//! This crate does no I/O. Every number and name of a torrent is untrusted until this crate has checked it.
 #![forbid(unsafe_code)]
 
 mod charset;
@@ -33,24 +32,23 @@ pub use magnet::{MAX_MAGNET_LEN, Magnet, MagnetError};
 pub use metainfo::Metainfo;
 pub use ztor_base::{InfoHashV1, InfoHashV2, SwarmId};
 
-/// Bytes of a block: what peers request of each other, and what a leaf of a hash tree covers.
+/// Length of a block in bytes: the unit of peer requests and of leaves in a hash tree.
 pub const BLOCK_LEN: u32 = 16 * 1024;
-/// The longest piece that is accepted, in bytes: as long as other clients accept.
+/// Maximum accepted length of a piece in bytes, as in other clients.
 pub const MAX_PIECE_LENGTH: u32 = 512 << 20;
-/// The longest piece of a new torrent, in bytes: older clients accept no longer ones.
+/// Maximum length of a piece in a new torrent, in bytes. Older clients reject longer ones.
 pub const MAX_NEW_PIECE_LENGTH: u32 = 256 << 20;
-/// The most pieces a torrent may have.
+/// Maximum number of pieces in a torrent.
 pub const MAX_PIECES: u32 = 1 << 21;
-/// The most files a torrent may have, pads included.
+/// Maximum number of files in a torrent, pads included.
 pub const MAX_FILES: usize = 500_000;
-/// The longest torrent file or info dictionary that is accepted, in bytes. Check it before reading one into
-/// memory.
+/// Maximum accepted length of a torrent file or info dictionary, in bytes. Check it before reading one into memory.
 pub const MAX_TORRENT_LEN: usize = 32 << 20;
-/// The most folders that a file may be inside of.
+/// Maximum number of folders around a file.
 pub const MAX_PATH_LEVELS: usize = 100;
-/// The most announce URLs that are kept of a torrent; hostile ones would have us knock on doors without end.
+/// Maximum number of announce URLs kept from a torrent. It limits the hosts that a hostile torrent makes us contact.
 pub const MAX_TRACKERS: usize = 500;
-/// The most web seeds that are kept of a torrent.
+/// Maximum number of web seeds kept from a torrent.
 pub const MAX_WEB_SEEDS: usize = 200;
-/// The most DHT nodes that are kept of a torrent.
+/// Maximum number of DHT nodes kept from a torrent.
 pub const MAX_NODES: usize = 200;

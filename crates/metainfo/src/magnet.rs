@@ -9,60 +9,59 @@ use crate::outside_info::UrlList;
 use crate::paths::{Naming, safe_element};
 use crate::{InfoHashV1, InfoHashV2, InfoHashes, Metainfo};
 
-/// The longest link that is accepted, in bytes.
+/// Maximum accepted length of a link in bytes.
 pub const MAX_MAGNET_LEN: usize = 256 << 10;
-/// The most peers that are kept of a link.
+/// Maximum number of peers kept from a link.
 const MAX_PEERS: usize = 200;
-/// A multihash (BEP 9 for v2) begins with the function, SHA-256, and the length of the hash, 32.
+/// Start of a multihash in hexadecimal (BEP 9 for v2): the function, SHA-256, and the length of the hash, 32.
 const MULTIHASH_SHA256: &str = "1220";
-/// All that may stand in a link as it is.
+/// Characters to escape in a link: all but the unreserved ones.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A magnet link (BEP 9, 53): enough of a torrent to find those who have the rest.
+/// A magnet link (BEP 9, 53): the data to find a torrent's peers, which have the rest.
 ///
-/// Read with [`FromStr`], written with [`Display`](fmt::Display).
+/// Parsed with [`FromStr`], written with [`Display`](fmt::Display).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Magnet {
     /// `xt`: `urn:btih:` in hex or base32 and `urn:btmh:`; at least one.
     pub info_hashes: InfoHashes,
-    /// `dn`: what to show until the torrent is known; made safe like a file name.
+    /// `dn`: the name to show until the torrent is known, made safe like a file name.
     pub name: Option<String>,
     /// `tr`: announce URLs, each a tier of its own.
     pub trackers: Vec<String>,
-    /// `x.pe`: peers to begin with, as `host:port` or `[ipv6]:port`.
+    /// `x.pe`: initial peers, as `host:port` or `[ipv6]:port`.
     pub peers: Vec<String>,
-    /// `so`: the indices of the files that are wanted, in order and without overlaps; empty means all. An index may be out of
-    /// range.
+    /// `so`: indices of the wanted files, sorted and without overlaps; empty means all. An index may be out of range.
     pub select: Vec<RangeInclusive<u32>>,
     /// `ws`: web seeds.
     pub web_seeds: Vec<String>,
 }
 
-/// Why a text is not a magnet link that leads to a torrent.
+/// Error in a magnet link.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MagnetError {
-    /// Something else.
+    /// A text that is no magnet link.
     #[error("not a magnet link: expected `magnet:?`")]
     Scheme,
-    /// Longer than any link should be.
+    /// A link of more than [`MAX_MAGNET_LEN`] bytes.
     #[error("a magnet link of {0} bytes, expected at most {MAX_MAGNET_LEN}")]
     TooLong(usize),
-    /// No torrent in it; perhaps a file of another network.
+    /// A link without an info-hash, perhaps of another network.
     #[error("xt: no torrent in this magnet link, expected `xt=urn:btih:…` or `xt=urn:btmh:…`")]
     NoTorrent,
-    /// A hash that is none.
+    /// An invalid info-hash.
     #[error("xt: found `{found}`, expected {expected}")]
     Hash {
-        /// The text, cut to a readable length.
+        /// Text found, cut to a readable length.
         found: String,
-        /// What it should be.
+        /// Expected form.
         expected: &'static str,
     },
 }
 
 impl Magnet {
-    /// A link to this torrent and nothing else.
+    /// Creates a link with the info-hashes alone.
     pub fn new(info_hashes: InfoHashes) -> Self {
         Self {
             info_hashes,
@@ -74,8 +73,8 @@ impl Magnet {
         }
     }
 
-    /// The link for a bare info-hash: 40 hexadecimal or 32 base32 digits of a v1 hash, 64 hexadecimal ones of a v2
-    /// hash, with or without the `1220` of a multihash. `None` if the text is none of these.
+    /// Returns the link for a bare info-hash: 40 hexadecimal or 32 base32 digits of a v1 hash, or 64 hexadecimal ones
+    /// of a v2 hash, with or without the `1220` of a multihash. `None` for any other text.
     pub fn of_hash(text: &str) -> Option<Self> {
         let text = text.trim();
         let hashes = match v1_hash(text) {
@@ -86,7 +85,7 @@ impl Magnet {
         Some(Self::new(hashes))
     }
 
-    /// Whether the file of this index is wanted.
+    /// Returns true if the file with this index is wanted.
     pub fn selects(&self, file: usize) -> bool {
         let Ok(file) = u32::try_from(file) else { return self.select.is_empty() };
         let at = self.select.partition_point(|range| *range.end() < file);
@@ -94,12 +93,12 @@ impl Magnet {
     }
 }
 
-/// The hashes that the topics of a link have named so far: the first good one of each kind.
+/// Hashes in the topics of a link so far: the first valid one of each version.
 #[derive(Default)]
 struct Topics {
     v1: Option<InfoHashV1>,
     v2: Option<InfoHashV2>,
-    /// The first hash that is none.
+    /// Error of the first invalid hash.
     error: Option<MagnetError>,
 }
 
@@ -127,7 +126,7 @@ impl Topics {
     }
 }
 
-/// The link to a torrent: with its name, trackers and web seeds.
+/// Creates the link to a torrent, with its name, trackers and web seeds.
 impl From<&Metainfo> for Magnet {
     fn from(metainfo: &Metainfo) -> Self {
         Self {
@@ -139,8 +138,8 @@ impl From<&Metainfo> for Magnet {
     }
 }
 
-/// Reads a link leniently, as those in the wild need it: blanks around it, the whole link percent-escaped, a second
-/// torrent (the first one counts), parts of `so` that make no sense (they are left out).
+/// Parses a link leniently, because links in practice deviate. It accepts whitespace around the link and a link that is
+/// percent-escaped as a whole. It ignores a second torrent and invalid parts of `so`.
 impl FromStr for Magnet {
     type Err = MagnetError;
 
@@ -149,7 +148,7 @@ impl FromStr for Magnet {
         if link.len() > MAX_MAGNET_LEN {
             return Err(MagnetError::TooLong(link.len()));
         }
-        // Links out of a parameter of another URL are escaped as a whole.
+        // Links from a parameter of another URL are escaped as a whole.
         let unescaped = match query_of(link) {
             None => percent_decode_str(link).decode_utf8().ok(),
             Some(_) => None,
@@ -216,13 +215,13 @@ impl fmt::Display for Magnet {
     }
 }
 
-/// The parameters of a link.
+/// Returns the parameters of a link; `None` for another scheme.
 fn query_of(link: &str) -> Option<&str> {
     let (scheme, query) = link.split_at_checked(8)?;
     scheme.eq_ignore_ascii_case("magnet:?").then_some(query)
 }
 
-/// A key without its number: `xt.1` and `tr.2` are further values of `xt` and `tr`.
+/// Returns a key without its number: `xt.1` and `tr.2` are further values of `xt` and `tr`.
 fn base_key(key: &str) -> &str {
     match key.rsplit_once('.') {
         Some((base, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => base,
@@ -265,7 +264,7 @@ fn is_peer(peer: &str) -> bool {
     is_host && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
-/// The ranges of a selection, without parts that make no sense.
+/// Returns the ranges of a selection, without invalid parts.
 fn select(text: &str) -> Vec<RangeInclusive<u32>> {
     let parts = text.split(',').filter_map(|part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -275,7 +274,7 @@ fn select(text: &str) -> Vec<RangeInclusive<u32>> {
     parts.collect()
 }
 
-/// The same ranges in order, those that overlap or touch as one.
+/// Sorts ranges and merges those that overlap or touch.
 fn merged(mut ranges: Vec<RangeInclusive<u32>>) -> Vec<RangeInclusive<u32>> {
     ranges.sort_unstable_by_key(|range| *range.start());
     let mut merged: Vec<RangeInclusive<u32>> = Vec::with_capacity(ranges.len());
@@ -290,7 +289,7 @@ fn merged(mut ranges: Vec<RangeInclusive<u32>>) -> Vec<RangeInclusive<u32>> {
     merged
 }
 
-/// A text from outside for a message, not longer than a line.
+/// Escapes untrusted text for a message and cuts it to one line.
 fn shown(text: &str) -> String {
     text.chars().take(80).flat_map(char::escape_debug).collect()
 }

@@ -1,8 +1,8 @@
-//! The hash trees of BEP 52: SHA-256, two children a node, a leaf for every block of 16 KiB of a file.
+//! Hash trees of BEP 52: binary trees of SHA-256 hashes with a leaf for every 16 KiB block of a file.
 //!
-//! A file's tree is as wide as the next power of two of its blocks; the leaves behind the file's end are
-//! zero. Layers are counted from the leaves, which are layer 0. Padding is never stored: wherever a layer is
-//! passed as a slice, it ends with the last hash that covers data, and the rest is understood.
+//! The number of leaves is the number of blocks, rounded up to a power of two. Leaves beyond the end of the file are
+//! zero. Layers are counted from the leaves, which are layer 0. Padding is never stored: a layer passed as a slice ends
+//! with the last hash that covers data.
 
 use sha2::{Digest, Sha256};
 
@@ -12,71 +12,71 @@ pub use crown::Crown;
 
 mod crown;
 
-/// A hash of the tree.
+/// A hash in a tree.
 pub type Hash = [u8; 32];
 
-/// Layers above the leaves that the tree of any file can have: 2⁴⁸ blocks are more than [`u64`] bytes.
+/// Maximum height of a file's tree: 2⁵⁰ blocks have more bytes than [`u64`] can count.
 const MAX_HEIGHT: u32 = 50;
 
-/// The leaf of a block: at most 16 KiB of one file, less only at its end.
+/// Returns the leaf of a block: 16 KiB of one file, less only at its end.
 pub fn leaf(block: &[u8]) -> Hash {
     Sha256::digest(block).into()
 }
 
-/// The node above two others.
+/// Returns the parent of two nodes.
 pub fn node(left: &Hash, right: &Hash) -> Hash {
     Sha256::new().chain_update(left).chain_update(right).finalize().into()
 }
 
-/// What stands on a layer where there is no data below: the root of a tree of 2^`layer` zero leaves.
+/// Returns the hash on a layer without data below it: the root of a tree of 2^`layer` zero leaves.
 pub fn padding(layer: u32) -> Hash {
     (0..layer).fold([0; 32], |hash, _| node(&hash, &hash))
 }
 
-/// The root over `leaves`, filled up with zero leaves to `width`, a power of two. Should `width` be too small
-/// or no power of two, the next fitting one is taken.
+/// Returns the root over `leaves`, padded with zero leaves to `width`, a power of two. A `width` that is too small or
+/// no power of two is raised to the next one that fits.
 pub fn root_of(leaves: &[Hash], width: usize) -> Hash {
     root_above(leaves, 0, width)
 }
 
-/// The root over hashes of layer `layer`, filled up to `width` hashes with that layer's [`padding`].
+/// Returns the root over hashes of layer `layer`, padded to `width` hashes with that layer's [`padding`].
 pub fn root_above(hashes: &[Hash], layer: u32, width: usize) -> Hash {
     let height = layer + height(hashes.len().max(width) as u64);
     Tree::new(hashes.to_vec(), layer, height).root()
 }
 
-/// The height of the tree over `count` hashes: the exponent of the next power of two.
+/// Returns the height of the tree over `count` hashes: the exponent of the next power of two.
 pub fn height(count: u64) -> u32 {
     count.max(1).checked_next_power_of_two().map_or(64, u64::trailing_zeros)
 }
 
-/// The layer on which one hash covers one piece. `piece_length` is a power of two, 16 KiB or more.
+/// Returns the layer on which one hash covers one piece. `piece_length` is a power of two, 16 KiB or more.
 pub fn piece_layer(piece_length: u32) -> u32 {
     height(u64::from(piece_length / BLOCK_LEN))
 }
 
-/// The root of a file's tree from its piece layer (BEP 52, "piece layers"): one hash a piece, for a file of
-/// more than one piece.
+/// Returns the root of a file's tree from its piece layer (BEP 52, "piece layers"), which has a hash per piece. For
+/// files of more than one piece.
 pub fn root_of_piece_layer(layer: &[Hash], piece_length: u32) -> Hash {
     root_above(layer, piece_layer(piece_length), layer.len())
 }
 
-/// Which hashes of a file's tree a peer asks for (BEP 52, `hash request`).
+/// A range of hashes in a file's tree, as a peer requests it (BEP 52, `hash request`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Range {
-    /// The layer of the hashes.
+    /// Layer of the hashes.
     pub base_layer: u32,
-    /// The first of them, a multiple of `length`.
+    /// Index of the first hash, a multiple of `length`.
     pub index: u32,
-    /// How many, a power of two from 2 on.
+    /// Number of hashes, a power of two of at least 2.
     pub length: u32,
-    /// For how many layers above `base_layer` the uncles come with them. Those between the hashes and the
-    /// root of the subtree that they span have none, but count.
+    /// Number of layers above `base_layer` whose uncles are requested too. Layers up to the root of the subtree that
+    /// the hashes span have no uncles, but count.
     pub proof_layers: u32,
 }
 
 impl Range {
-    /// Whether a tree of this height has such a range. The peer's numbers are not to be used before.
+    /// Returns true if a tree of this height has such a range. Check this before using a peer's numbers.
     pub fn fits(&self, height: u32) -> bool {
         let span = self.length.trailing_zeros();
         height <= MAX_HEIGHT
@@ -88,7 +88,7 @@ impl Range {
             && u64::from(self.index) + u64::from(self.length) <= 1 << (height - self.base_layer)
     }
 
-    /// The layers that have an uncle in the answer.
+    /// Returns the layers that have an uncle in the answer.
     fn uncle_layers(&self, height: u32) -> std::ops::Range<u32> {
         let first = self.base_layer + self.length.trailing_zeros();
         first..(self.base_layer + self.proof_layers + 1).min(height).max(first)
@@ -100,15 +100,15 @@ impl Range {
 pub struct Tree {
     base_layer: u32,
     height: u32,
-    /// From the base layer to the root, each without its padding.
+    /// Layers from the base to the root, each without its padding.
     layers: Vec<Vec<Hash>>,
-    /// The padding of each of them.
+    /// Padding of each layer.
     padding: Vec<Hash>,
 }
 
 impl Tree {
-    /// Builds the layers above `base`, which is layer `base_layer` of a tree of `height`. A height too small
-    /// for so many hashes is raised.
+    /// Builds the layers above `base`, which is layer `base_layer` of a tree of `height`. A height that is too small
+    /// for the number of hashes is raised.
     pub fn new(base: Vec<Hash>, base_layer: u32, height: u32) -> Self {
         let needed = base_layer + self::height(base.len() as u64);
         let height = height.max(needed);
@@ -123,23 +123,23 @@ impl Tree {
         tree
     }
 
-    /// The tree over a file's piece layer.
+    /// Builds the tree over a file's piece layer.
     pub fn of_piece_layer(layer: Vec<Hash>, piece_length: u32) -> Self {
         Self::new(layer, piece_layer(piece_length), 0)
     }
 
-    /// The hash at the top.
+    /// Returns the root.
     pub fn root(&self) -> Hash {
         self.hash(self.height, 0)
     }
 
-    /// The number of layers above the leaves.
+    /// Returns the number of layers above the leaves.
     pub fn height(&self) -> u32 {
         self.height
     }
 
-    /// What to answer to a hash request: the hashes, then the uncles from the lowest to the highest. `None`
-    /// if the tree has no such hashes or begins above them: reject it.
+    /// Returns the answer to a hash request: the hashes, then the uncles from the lowest to the highest. `None` if the
+    /// tree has no such hashes or starts above them: the request must be rejected.
     pub fn answer(&self, range: Range) -> Option<Vec<Hash>> {
         if !range.fits(self.height) || range.base_layer < self.base_layer {
             return None;
@@ -159,9 +159,8 @@ impl Tree {
     }
 }
 
-/// Checks a peer's answer to a hash request against the root of a tree of `height`, and gives the hashes of
-/// the base layer without the uncles. The request must have asked for the proof up to the root. `None` if
-/// anything is wrong.
+/// Checks a peer's answer to a hash request against the root of a tree of `height`. Returns the hashes of the base
+/// layer without the uncles, or `None` if anything is wrong. The request must have included the proof up to the root.
 pub fn check<'a>(root: &Hash, height: u32, range: Range, answer: &'a [Hash]) -> Option<&'a [Hash]> {
     if !range.fits(height) {
         return None;

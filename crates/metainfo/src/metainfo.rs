@@ -15,40 +15,40 @@ use crate::{InfoHashes, Layout, MAX_TORRENT_LEN, MetainfoError, PieceHashes};
 
 /// A torrent.
 ///
-/// Made by [`from_bytes`](Self::from_bytes) and [`from_info`](Self::from_info), which check everything that
-/// can be checked without the data.
+/// [`from_bytes`](Self::from_bytes) and [`from_info`](Self::from_info) create it and check everything that can be
+/// checked without the data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Metainfo {
-    /// What the torrent is known by; over the bytes as they came.
+    /// Info-hashes of the torrent, over the received bytes.
     pub info_hashes: InfoHashes,
-    /// The name of the file or folder, made safe. A torrent without a name has its hash for one.
+    /// Name of the file or folder, made safe; the info-hash if the torrent has no name.
     pub name: String,
     /// Announce URLs in tiers (BEP 12), without duplicates, at most [`MAX_TRACKERS`](crate::MAX_TRACKERS),
     /// http(s), udp and ws(s) only.
     pub trackers: Vec<Vec<String>>,
     /// Web seeds (BEP 19), http(s) only, at most [`MAX_WEB_SEEDS`](crate::MAX_WEB_SEEDS).
     pub web_seeds: Vec<String>,
-    /// DHT nodes to begin with (BEP 5), as host and port, at most [`MAX_NODES`](crate::MAX_NODES).
+    /// Initial DHT nodes (BEP 5), as host and port, at most [`MAX_NODES`](crate::MAX_NODES).
     pub nodes: Vec<(String, u16)>,
-    /// Peers come from the trackers only (BEP 27).
+    /// Set if peers may come from the trackers only (BEP 27).
     pub private: bool,
-    /// What the maker has to say.
+    /// Comment by the creator.
     pub comment: Option<String>,
-    /// The program that made it.
+    /// Program that created the torrent.
     pub created_by: Option<String>,
-    /// The site it comes from. It is part of the info dictionary, so that it makes the hash another one.
+    /// Site that the torrent is from. As a part of the info dictionary it changes the info-hash.
     pub source: Option<String>,
-    /// When it was made, in seconds since 1970.
+    /// Creation time in seconds since 1970.
     pub creation_date: Option<i64>,
-    /// The info dictionary as it came, for those who ask for metadata (BEP 9).
+    /// Info dictionary as received, for peers that request metadata (BEP 9).
     pub info: Arc<[u8]>,
-    /// Which bytes of which files the pieces are.
+    /// Mapping between pieces and files.
     pub layout: Arc<Layout>,
-    /// What the pieces hash to.
+    /// Expected hashes of the pieces.
     pub hashes: PieceHashes,
     single_file: bool,
     is_renamable: bool,
-    /// `source` stood beside the info dictionary, against the custom.
+    /// Set if `source` is outside the info dictionary, against convention.
     source_is_outside: bool,
     private_is_outside: bool,
     charset: Charset,
@@ -58,20 +58,21 @@ pub struct Metainfo {
 impl Metainfo {
     /// Reads a `.torrent` file (BEP 3, 52).
     ///
-    /// v1 torrents are read leniently, as those in the wild need it: keys out of order, bytes in front of the start
-    /// and behind the end, names of another [`encoding`](Self::encoding). The info dictionary of v2 and hybrid ones must be canonical, and their piece layers true to
-    /// the roots. Of piece layers that the file does not have, the hashes are missing: see [`PieceHashes::v2`].
+    /// v1 torrents are read leniently, because files in practice deviate. Accepted are keys out of order, whitespace
+    /// and a byte-order mark before the start, bytes after the end, and names in another [`encoding`](Self::encoding).
+    /// The info dictionary of v2 and hybrid torrents must be canonical, and their piece layers must match the roots.
+    /// The hashes of missing piece layers are unknown: see [`PieceHashes::v2`].
     ///
     /// # Errors
-    /// What is wrong, and in which field.
+    /// If the torrent is invalid; the error names the field.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MetainfoError> {
         Self::from_bytes_named(bytes, Naming::default())
     }
 
-    /// As [`from_bytes`](Self::from_bytes), with a choice of how far names are changed.
+    /// Reads a file as [`from_bytes`](Self::from_bytes) does, with a choice of how far names are changed.
     ///
     /// # Errors
-    /// What is wrong, and in which field.
+    /// If the torrent is invalid; the error names the field.
     pub fn from_bytes_named(bytes: &[u8], naming: Naming) -> Result<Self, MetainfoError> {
         let (document, mode) = decode_any(without_mark(bytes))?;
         let place = FieldPath::top("torrent");
@@ -86,7 +87,7 @@ impl Metainfo {
             outside_info::piece_layers(layers, &metainfo.layout, &mut metainfo.hashes)?;
         }
         let outside = OutsideInfo::read(torrent, charset);
-        // It belongs into the info dictionary; some put it here.
+        // It belongs in the info dictionary, but some programs put it here.
         metainfo.source_is_outside = metainfo.source.is_none() && outside.source.is_some();
         metainfo.source = metainfo.source.or(outside.source);
         Ok(Self {
@@ -103,21 +104,21 @@ impl Metainfo {
         })
     }
 
-    /// Reads an info dictionary alone, as peers send it to those who have a magnet link (BEP 9). The caller
-    /// compares [`info_hashes`](Self::info_hashes) with what the link said.
+    /// Reads an info dictionary alone, as peers send it for a magnet link (BEP 9). The caller compares
+    /// [`info_hashes`](Self::info_hashes) with those of the link.
     ///
-    /// Of v2 and hybrid torrents the hashes of some pieces are missing then: see [`PieceHashes::v2`].
+    /// The hashes of some pieces of v2 and hybrid torrents are then unknown: see [`PieceHashes::v2`].
     ///
     /// # Errors
-    /// What is wrong, and in which field.
+    /// If the torrent is invalid; the error names the field.
     pub fn from_info(info: &[u8]) -> Result<Self, MetainfoError> {
         Self::from_info_named(info, Naming::default())
     }
 
-    /// As [`from_info`](Self::from_info), with a choice of how far names are changed.
+    /// Reads a dictionary as [`from_info`](Self::from_info) does, with a choice of how far names are changed.
     ///
     /// # Errors
-    /// What is wrong, and in which field.
+    /// If the torrent is invalid; the error names the field.
     pub fn from_info_named(info: &[u8], naming: Naming) -> Result<Self, MetainfoError> {
         Self::from_info_encoded(info, naming, Charset::default())
     }
@@ -126,35 +127,35 @@ impl Metainfo {
         let (document, mode) = decode_any(info)?;
         let root = document.root();
         if root.span().end != info.len() {
-            // The hash would not be that of what was received.
+            // The info-hash would not cover all received bytes.
             let kind = ztor_bencode::ErrorKind::Trailing;
             return Err(ztor_bencode::Error { offset: root.span().end, kind }.into());
         }
         info::parse(root, mode, naming, charset).map(Self::new)
     }
 
-    /// Whether there is a v1 half: v1 and hybrid torrents.
+    /// Returns true if there is a v1 half: v1 and hybrid torrents.
     pub fn is_v1(&self) -> bool {
         self.info_hashes.v1().is_some()
     }
 
-    /// Whether there is a v2 half: v2 and hybrid torrents.
+    /// Returns true if there is a v2 half: v2 and hybrid torrents.
     pub fn is_v2(&self) -> bool {
         self.info_hashes.v2().is_some()
     }
 
-    /// Whether there are both halves.
+    /// Returns true if there are both halves.
     pub fn is_hybrid(&self) -> bool {
         self.is_v1() && self.is_v2()
     }
 
-    /// Whether the torrent is one file that lies in no folder of its own.
+    /// Returns true if the torrent is one file without a folder of its own.
     pub fn is_single_file(&self) -> bool {
         self.single_file
     }
 
-    /// Where a file belongs below the folder that downloads go to: `name/path…`, or just `name` for a
-    /// single-file torrent. For a file that does not exist, the torrent's own place.
+    /// Returns the path of a file below the download folder: `name/path…`, or just `name` for a single-file torrent.
+    /// For an unknown file, the path of the torrent.
     pub fn relative_path(&self, file: usize) -> PathBuf {
         let mut path = PathBuf::from(&self.name);
         if !self.single_file
@@ -165,48 +166,48 @@ impl Metainfo {
         path
     }
 
-    /// The encoding that the torrent file names for texts that are not UTF-8, as the WHATWG Encoding Standard calls it;
-    /// `None` if that is UTF-8 or unknown. An info dictionary alone names none.
+    /// Returns the encoding of texts that are not UTF-8, by its name in the WHATWG Encoding Standard. `None` if the
+    /// torrent file names UTF-8, an unsupported encoding or none; an info dictionary alone names none.
     pub fn encoding(&self) -> Option<&'static str> {
         self.charset.name()
     }
 
-    /// Returns true if the file says that the torrent is private in a place where this has no meaning: beside the info
-    /// dictionary (BEP 27). Such a torrent is public, which its maker may not have meant.
+    /// Returns true if the file sets `private` where it has no effect: outside the info dictionary (BEP 27). Such a
+    /// torrent is public, which its creator may not have intended.
     pub fn is_private_outside(&self) -> bool {
         self.private_is_outside
     }
 
-    /// Returns true if another [`Naming`] may give a file another place, as with names that some versions or
-    /// programs change on their way to the disk.
+    /// Returns true if another [`Naming`] may give a file another path, as with names that some versions or programs
+    /// change when they store them.
     pub fn is_renamable(&self) -> bool {
         self.is_renamable
     }
 
-    /// The same torrent, with names by another rule. Files keep their order.
+    /// Returns the same torrent with names by another rule. Files keep their order.
     ///
     /// # Errors
-    /// None of a torrent that was read by this crate; the info dictionary is read once more.
+    /// None for a torrent that this crate has read. The info dictionary is parsed again.
     pub fn renamed(&self, naming: Naming) -> Result<Self, MetainfoError> {
         let named = Self::from_info_encoded(&self.info, naming, self.charset)?;
         Ok(Self { name: named.name, layout: named.layout, ..self.clone() })
     }
 
-    /// Takes the piece layer of a file, which peers have sent (BEP 52, `hashes`). Returns whether it is the
-    /// one that the file's root promises; if not, nothing changes.
+    /// Stores the piece layer of a file, received from peers (BEP 52, `hashes`). Returns true if it matches the file's
+    /// root; otherwise nothing changes.
     pub fn add_piece_layer(&mut self, file: usize, layer: &[Hash]) -> bool {
         self.hashes.set_layer_of(&self.layout, file, layer)
     }
 
-    /// The piece layer of a v2 file of more than one piece, if it is known.
+    /// Returns the piece layer of a v2 file of more than one piece; `None` if it is unknown.
     pub fn piece_layer(&self, file: usize) -> Option<Vec<Hash>> {
         self.layout.files().get(file)?.pieces_root?;
         let pieces = self.layout.pieces_of(file);
         (pieces.len() > 1).then(|| self.hashes.layer(pieces)).flatten()
     }
 
-    /// A part of the piece layer of a v2 file of more than one piece: at most `count` hashes from the one of the
-    /// file's piece `first` on, fewer where the layer ends. `None` if the layer is not known.
+    /// Returns a part of the piece layer of a v2 file of more than one piece: at most `count` hashes from the file's
+    /// piece `first` on, fewer where the layer ends. `None` if the layer is unknown.
     pub fn piece_layer_part(&self, file: usize, first: u32, count: u32) -> Option<Vec<Hash>> {
         self.layout.files().get(file)?.pieces_root?;
         let pieces = self.layout.pieces_of(file);
@@ -217,10 +218,10 @@ impl Metainfo {
         self.hashes.layer(start..start.saturating_add(count).min(pieces.end))
     }
 
-    /// A `.torrent` file of this torrent. Of one that came as a file it has all that is kept here; to one
-    /// that came from a magnet link, the link's trackers may be added before.
+    /// Encodes the torrent as a `.torrent` file, with all fields that are kept here. The trackers of a magnet link are
+    /// included only if the caller has added them.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Nothing in here is out of order, and a vector takes all that is written.
+        // Keys are written in order, and writing to a vector cannot fail.
         self.encode().unwrap_or_default()
     }
 
@@ -287,14 +288,13 @@ impl Metainfo {
     }
 }
 
-/// The bytes without blanks and a byte-order mark, which editors and web servers put in front.
+/// Strips leading whitespace and a byte-order mark, which editors and web servers add.
 fn without_mark(bytes: &[u8]) -> &[u8] {
     let start = bytes.trim_ascii_start();
     start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start()
 }
 
-/// Decodes strictly if that is possible, or else leniently; of the two errors the lenient one tells the real
-/// trouble.
+/// Decodes strictly if possible, or else leniently. Of the two errors, the lenient one names the real problem.
 fn decode_any(bytes: &[u8]) -> Result<(Document<'_>, Mode), MetainfoError> {
     if bytes.len() > MAX_TORRENT_LEN {
         return Err(MetainfoError::TooLong { len: bytes.len() });

@@ -12,46 +12,46 @@ use crate::field_path::FieldPath;
 use crate::merkle::Hash;
 use crate::{Layout, MAX_NODES, MAX_TRACKERS, MAX_WEB_SEEDS, MetainfoError, PieceHashes};
 
-/// The longest URL or host name that is kept, in bytes.
+/// Maximum length of a kept URL or host name, in bytes.
 const MAX_URL_LEN: usize = 2048;
 
 const TRACKER_SCHEMES: &[&str] = &["http", "https", "udp", "ws", "wss"];
 const WEB_SEED_SCHEMES: &[&str] = &["http", "https"];
 
-/// The fields of a torrent file outside its info dictionary. They have no part in the info-hash.
+/// The fields of a torrent file outside its info dictionary. They do not affect the info-hash.
 pub(crate) struct OutsideInfo {
     pub(crate) trackers: Vec<Vec<String>>,
     pub(crate) web_seeds: Vec<String>,
     pub(crate) nodes: Vec<(String, u16)>,
     pub(crate) comment: Option<String>,
     pub(crate) created_by: Option<String>,
-    /// Seconds since 1970.
+    /// Creation time in seconds since 1970.
     pub(crate) creation_date: Option<i64>,
     pub(crate) source: Option<String>,
     pub(crate) kept: Kept,
-    /// `private` has no meaning here (BEP 27), and was meant to have one.
+    /// Set when `private` is not 0 outside the info dictionary, where it has no effect (BEP 27).
     pub(crate) private_is_outside: bool,
 }
 
 /// Fields of a torrent file that are written back unchanged: `httpseeds` (BEP 17), `similar` and `collections`
-/// (BEP 38). In the order of their keys.
+/// (BEP 38). Sorted by key.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Kept(Vec<(&'static str, Box<[u8]>)>);
 
 /// The keys of [`Kept`].
 const KEPT: [&str; 3] = ["collections", "httpseeds", "similar"];
-/// Longest field that is kept, in bytes.
+/// Maximum length of a kept field in bytes.
 const MAX_KEPT_LEN: usize = 1 << 20;
 
 impl Kept {
     fn read(torrent: Value<'_>) -> Self {
         let fields = KEPT.iter().filter_map(|key| Some((*key, torrent.get(key.as_bytes())?.raw())));
-        // Bytes that are not canonical would be read in another way than the rest.
+        // A non-canonical field would make the whole written file non-canonical.
         let sound = fields.filter(|(_, raw)| raw.len() <= MAX_KEPT_LEN && ztor_bencode::decode(raw).is_ok());
         Self(sound.map(|(key, raw)| (key, raw.into())).collect())
     }
 
-    /// Writes one of them, if it is there.
+    /// Writes the field `key` if it exists.
     pub(crate) fn write<W: Write>(&self, key: &str, e: &mut Encoder<W>) -> io::Result<()> {
         if let Some((_, raw)) = self.0.iter().find(|(known, _)| *known == key) {
             e.key(key.as_bytes())?.raw(raw)?;
@@ -61,7 +61,7 @@ impl Kept {
 }
 
 impl OutsideInfo {
-    /// Reads a torrent file. Single entries that make no sense are left out: they are no reason to refuse the torrent.
+    /// Reads the fields of a torrent file. Leaves out invalid entries, which are no reason to refuse the torrent.
     pub(crate) fn read(dict: Dict<'_, '_>, charset: Charset) -> Self {
         let torrent = dict.value;
         Self {
@@ -78,8 +78,8 @@ impl OutsideInfo {
     }
 }
 
-/// Checks and takes the piece layers (BEP 52). There should be one for every file of more than one piece; those that are
-/// missing can be had from peers or from the data.
+/// Checks and stores the piece layers (BEP 52). Every file of more than one piece should have one. Missing ones can be
+/// fetched from peers or computed from the data.
 pub(crate) fn piece_layers(
     layers: Option<Value<'_>>,
     layout: &Layout,
@@ -104,13 +104,13 @@ pub(crate) fn piece_layers(
             return Err(place.invalid(format!("found {found}, expected {} for {pieces} pieces", pieces * 32)));
         }
         if !all.set_layer_of(layout, file, hashes) {
-            return Err(place.invalid("the hashes do not add up to the root of the file"));
+            return Err(place.invalid("the hashes do not match the root of the file"));
         }
     }
     Ok(())
 }
 
-/// `announce-list` in its tiers if it has any URL of use, or else `announce`, which may be a list against the rules.
+/// Reads `announce-list` in its tiers if it has a valid URL, or else `announce`, which some files wrongly make a list.
 fn trackers(torrent: Value<'_>) -> Vec<Vec<String>> {
     let mut list = UrlList::of_trackers();
     let mut tiers = Vec::new();
@@ -131,7 +131,7 @@ fn trackers(torrent: Value<'_>) -> Vec<Vec<String>> {
     tiers
 }
 
-/// `url-list`: one URL or a list of them.
+/// Reads `url-list`: one URL or a list of them.
 fn web_seeds(torrent: Value<'_>) -> Vec<String> {
     let Some(urls) = torrent.get(b"url-list") else { return Vec::new() };
     let mut list = UrlList::of_web_seeds();
@@ -151,7 +151,7 @@ fn nodes(torrent: Value<'_>) -> Vec<(String, u16)> {
     nodes.take(MAX_NODES).collect()
 }
 
-/// Collects the URLs of a torrent: each once, with a supported scheme, up to a number.
+/// Filter for the URLs of a torrent. It keeps each URL once, with a supported scheme, up to a maximum number.
 pub(crate) struct UrlList {
     schemes: &'static [&'static str],
     room: usize,
@@ -163,12 +163,12 @@ impl UrlList {
         Self { schemes, room: max, seen: HashSet::new() }
     }
 
-    /// Of announce URLs.
+    /// Creates a filter for announce URLs.
     pub(crate) fn of_trackers() -> Self {
         Self::new(TRACKER_SCHEMES, MAX_TRACKERS)
     }
 
-    /// Of web seeds.
+    /// Creates a filter for web seeds.
     pub(crate) fn of_web_seeds() -> Self {
         Self::new(WEB_SEED_SCHEMES, MAX_WEB_SEEDS)
     }
@@ -194,7 +194,7 @@ impl UrlList {
     }
 }
 
-/// The keys of a torrent file that sort before `info`.
+/// The fields of a torrent file that sort before `info`.
 pub(crate) struct Head<'a> {
     pub(crate) trackers: &'a [Vec<String>],
     pub(crate) comment: Option<&'a str>,
@@ -251,7 +251,7 @@ pub(crate) fn write_piece_layers<W: Write>(
     Ok(())
 }
 
-/// Writes `url-list`, if there is any.
+/// Writes `url-list` if there are any URLs.
 pub(crate) fn write_web_seeds<W: Write>(urls: &[String], e: &mut Encoder<W>) -> io::Result<()> {
     if urls.is_empty() {
         return Ok(());

@@ -1,11 +1,11 @@
-//! Names of a torrent made safe to create on a disk.
+//! Names of a torrent, made safe for file systems.
 //!
-//! What a torrent calls its files is chosen by a stranger. After this module no name leads out of the
-//! torrent's folder, two files never share a place, and no file lies behind a symlink. The result depends on
-//! the torrent and the [`Naming`] alone, so that it is the same whenever the torrent is opened again.
+//! The file names of a torrent are untrusted. After this module no name leads out of the torrent's folder, no two files
+//! share a path, and no file lies behind a symlink. The result depends only on the torrent and the [`Naming`], so it is
+//! the same each time the torrent is opened.
 //!
-//! Names that are kept on disk may still hold what is invisible in a terminal. Programs that print them
-//! escape them.
+//! Names on disk may still contain characters that are invisible in a terminal. Programs that print names must escape
+//! them.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
 // order-free: all are looked up by key and never iterated.
@@ -14,48 +14,48 @@ use std::hash::Hasher;
 
 use crate::charset::Charset;
 
-/// The longest element that is produced, in bytes: as long as file systems allow.
+/// Maximum length of a safe element in bytes, as file systems allow.
 pub const MAX_ELEMENT_LEN: usize = 255;
 
-/// The length, in bytes, to which a longer element is cut. Leaves room for a number that tells equal names
-/// apart, and for suffixes of others.
+/// Length in bytes to which a longer element is cut. It leaves space for a number that distinguishes equal names, and
+/// for suffixes of other programs.
 const CUT_LEN: usize = 240;
 
-/// The longest extension, with its dot, that survives when a name is cut.
+/// Maximum length in bytes of an extension, with its dot, that survives when a name is cut.
 const MAX_EXTENSION_LEN: usize = 24;
 
-/// Symlinks that may lead to one another, as in most kernels.
+/// Maximum number of symlinks in a chain, as in most kernels.
 const MAX_LINKS: usize = 40;
 
-/// Which names are kept.
+/// Rule for making names safe.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Naming {
-    /// Names that can exist on any system, so that a disk may move from one to another: reserved ones of
-    /// Windows are escaped, invisible characters dropped (some file systems ignore them), and names that
-    /// differ in case only count as the same.
+    /// Names that can exist on any system, so that a disk may move from one to another. Names reserved on Windows are
+    /// escaped, invisible characters are dropped (some file systems ignore them), and names that differ only in case
+    /// count as equal.
     Portable,
-    /// Names for new files on this system. Outside Windows and macOS, `aux.c` stays, and so do `a` and `A`
-    /// side by side, backslashes, and the invisible characters that scripts and emoji need. Control
-    /// characters and overrides of the direction of text are dropped.
+    /// Names for new files on this system. Outside Windows and macOS it keeps `aux.c`, `a` and `A` side by side,
+    /// backslashes, and the invisible characters that scripts and emoji need. Control characters and overrides of the
+    /// text direction are dropped.
     #[default]
     Native,
-    /// Names as the torrent has them, wherever this system can hold them as one element of a path: data that
-    /// was made here or by another client is found by them.
+    /// Names as in the torrent, wherever this system can store them as one element of a path. They find data that was
+    /// created here or by another client.
     Exact,
-    /// Names of earlier versions of this crate, which dropped every invisible character and cut names to 240
-    /// bytes: data that they fetched is found by them.
+    /// Names of earlier versions of this crate, which dropped every invisible character and cut names to 240 bytes.
+    /// They find data that these versions downloaded.
     Former,
 }
 
 impl Naming {
-    /// All that data may have been stored by on this system; most likely ones first.
+    /// Rules by which data on this system may have been named, most likely first.
     pub const ON_DISK: [Self; 3] = [Self::Exact, Self::Native, Self::Former];
 
     fn is_portable(self) -> bool {
         self == Self::Portable || cfg!(any(windows, target_os = "macos"))
     }
 
-    /// Returns true if everything invisible is dropped, and not only what is harmful.
+    /// Returns true if all invisible characters are dropped, not only harmful ones.
     fn drops_invisible(self) -> bool {
         self.is_portable() || self == Self::Former
     }
@@ -63,20 +63,20 @@ impl Naming {
 
 /// Makes one element of a path safe:
 ///
-/// - what is not UTF-8 becomes `U+FFFD`;
-/// - control characters and those that override the direction of text are dropped, and by some
-///   [namings](Naming) everything else that is invisible;
-/// - separators become `_`: `/`, by some namings `\`, on Windows also the other characters it does not allow;
-/// - an element that is empty, `.` or `..` to the eye becomes `_`;
-/// - names reserved on Windows (`CON`, `aux.c`, …) get a `_` in front unless `naming` keeps them;
-/// - longer than [`MAX_ELEMENT_LEN`], it is cut in front of its extension.
+/// - invalid UTF-8 becomes `U+FFFD`;
+/// - control characters and overrides of the text direction are dropped, and by some [namings](Naming) all other
+///   invisible characters;
+/// - separators become `_`: `/`, by some namings `\`, on Windows also other characters that it does not allow;
+/// - an element whose visible characters are none, `.` or `..` becomes `_`;
+/// - names reserved on Windows (`CON`, `aux.c`, …) are prefixed with `_` unless `naming` keeps them;
+/// - an element longer than [`MAX_ELEMENT_LEN`] is cut before its extension.
 ///
-/// With [`Naming::Exact`] an element that this system can hold stays as it is.
+/// [`Naming::Exact`] does not change an element that this system can store.
 pub fn safe_element(raw: &[u8], naming: Naming) -> String {
     safe_text(&String::from_utf8_lossy(raw), naming)
 }
 
-/// As [`safe_element`], of a name whose encoding is known. [`Naming::Former`] knows of no encoding.
+/// Makes a name in a known encoding safe, as [`safe_element`] does. [`Naming::Former`] ignores the encoding.
 pub(crate) fn safe_encoded(raw: &[u8], charset: Charset, naming: Naming) -> String {
     match naming {
         Naming::Former => safe_element(raw, naming),
@@ -107,14 +107,13 @@ fn safe_text(text: &str, naming: Naming) -> String {
     if name.len() > max { with_suffix(&name, "", CUT_LEN) } else { name }
 }
 
-/// A name for a file that goes with something of this name: `name` and `extension`, cut to
-/// [`MAX_ELEMENT_LEN`].
+/// Returns `name` with `extension` appended. Cuts `name` so that the result has at most [`MAX_ELEMENT_LEN`] bytes.
 pub fn with_extension(name: &str, extension: &str) -> String {
     let room = MAX_ELEMENT_LEN.saturating_sub(extension.len());
     format!("{}{extension}", &name[..name.floor_char_boundary(room)])
 }
 
-/// Returns true if an element means the same by each of [`Naming::ON_DISK`].
+/// Returns true if all of [`Naming::ON_DISK`] give an element the same name.
 pub(crate) fn is_named_alike(raw: &[u8], charset: Charset) -> bool {
     if !charset.is_needless_for(raw) {
         return false;
@@ -127,18 +126,18 @@ pub(crate) fn is_named_alike(raw: &[u8], charset: Charset) -> bool {
     others.iter().all(|other| *other == first)
 }
 
-/// Returns true if the system takes the name for one element of a path.
+/// Returns true if the system accepts the name as one element of a path.
 fn is_element(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']) && name.len() <= MAX_ELEMENT_LEN
 }
 
-/// Characters that break a terminal or lie about the rest of the name: control characters, overrides of
+/// Returns true for characters that break a terminal or disguise the rest of the name: control characters, overrides of
 /// direction, and the line and paragraph separators.
 fn is_harmful(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Characters that say nothing by themselves: zero-width ones, marks of direction, the byte-order mark.
+/// Returns true for characters that are not displayed: zero-width ones, marks of direction, the byte-order mark.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{61c}')
 }
@@ -152,7 +151,7 @@ fn replace(c: char, naming: Naming) -> char {
     }
 }
 
-/// Whether Windows takes the name for a device: it looks at what comes before the first dot, without spaces.
+/// Returns true if Windows treats the name as a device: it looks at the part before the first dot, without spaces.
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     match stem.as_str() {
@@ -164,7 +163,7 @@ fn is_reserved(name: &str) -> bool {
     }
 }
 
-/// The name with `suffix` in front of its extension, cut to `max` bytes.
+/// Returns the name with `suffix` before its extension, cut to `max` bytes.
 fn with_suffix(name: &str, suffix: &str, max: usize) -> String {
     let dot = name.rfind('.').filter(|&dot| dot > 0 && name.len() - dot <= MAX_EXTENSION_LEN);
     let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
@@ -173,18 +172,18 @@ fn with_suffix(name: &str, suffix: &str, max: usize) -> String {
     format!("{stem}{suffix}{extension}")
 }
 
-/// The safe paths of a torrent, and what is known about them.
+/// Index of the safe paths of a torrent.
 pub(crate) struct Tree {
     naming: Naming,
     /// Keys of all folders.
     folders: HashSet<u64>,
-    /// Keys of all files, and their indices.
+    /// Keys of all files, with their indices.
     files: HashMap<u64, usize>,
 }
 
 impl Tree {
-    /// Renames those of `paths` that name the same place as one before them, or a folder of another. A `None`
-    /// has no place.
+    /// Builds the index. Renames each of `paths` that equals an earlier one or a folder of another. `None` is a file
+    /// without a path.
     pub(crate) fn new(paths: &mut [Option<Vec<String>>], naming: Naming) -> Self {
         let mut tree = Self { naming, folders: HashSet::new(), files: HashMap::new() };
         let mut parents = Vec::with_capacity(paths.len());
@@ -203,7 +202,7 @@ impl Tree {
             if tree.claim(wanted, index) {
                 continue;
             }
-            // From where the last one of this name left off, or many equal names would take for ever.
+            // Continues at the last number for this name, or many equal names would take quadratic time.
             let number = next_suffix.entry(wanted).or_insert(1);
             *last = loop {
                 let candidate = with_suffix(last, &format!(".{number}"), CUT_LEN);
@@ -216,7 +215,7 @@ impl Tree {
         tree
     }
 
-    /// Points every symlink that leaves the torrent, names nothing in it, or runs in circles, to itself.
+    /// Makes every symlink point to itself whose target is outside the torrent, missing, or part of a loop.
     pub(crate) fn settle_links(&self, paths: &[Option<Vec<String>>], links: &mut [Option<Vec<String>>]) {
         let mut resolved: HashMap<usize, Resolved> = HashMap::new();
         for index in 0..links.len() {
@@ -229,7 +228,7 @@ impl Tree {
             let (Some(target), Some(path)) = (link, &paths[index]) else { continue };
             let is_sound = match resolved.get(&index) {
                 Some(Resolved::To(end)) => {
-                    // A link to a folder it lies in would be a loop to whoever walks the folder.
+                    // A link to a folder around it would make a walk of the folder loop.
                     let (_, folders) = ancestors.go_to(&path[..path.len().saturating_sub(1)]);
                     !folders.iter().skip(1).any(|folder| folder.finish() == end.finish())
                 }
@@ -241,7 +240,7 @@ impl Tree {
         }
     }
 
-    /// Follows the symlink `index`, and those it leads through, to the end.
+    /// Follows the symlink `index`, and the symlinks on its way, to the end. `None` if they lead nowhere.
     fn resolve(
         &self,
         index: usize,
@@ -286,7 +285,7 @@ impl Tree {
         exists.then_some(key)
     }
 
-    /// Takes a place for a file, unless it is taken.
+    /// Claims a path for a file. Returns false if it is taken.
     fn claim(&mut self, key: u64, index: usize) -> bool {
         match self.files.entry(key) {
             Entry::Vacant(place) if !self.folders.contains(&key) => {
@@ -304,12 +303,12 @@ impl Tree {
     }
 }
 
-/// The keys of the folders above a file. Neighbours share most of them, and these are not computed again: a
-/// small tree of deep folders stands for many long paths.
+/// Keys of the folders above a file. The keys that adjacent files share are not computed again: a small tree of deep
+/// folders can describe many long paths.
 struct Ancestors<'p> {
     naming: Naming,
     folders: &'p [String],
-    /// Of the root, and of each folder down from there.
+    /// Keys of the root and of each folder down from there.
     keys: Vec<DefaultHasher>,
 }
 
@@ -318,8 +317,8 @@ impl<'p> Ancestors<'p> {
         Self { naming, folders: &[], keys: vec![DefaultHasher::new()] }
     }
 
-    /// The keys down to the last of `folders`, the root's first, and how many of the folders are those of the
-    /// file before.
+    /// Returns the number of folders shared with the previous file, and the keys from the root to the last of
+    /// `folders`.
     fn go_to(&mut self, folders: &'p [String]) -> (usize, &[DefaultHasher]) {
         let known = self.folders.iter().zip(folders).take_while(|(a, b)| a == b).count();
         self.folders = folders;
@@ -335,8 +334,8 @@ impl<'p> Ancestors<'p> {
 
 /// Turns the key of a folder into that of an element in it.
 ///
-/// Keys are hashes of paths, not paths: a hostile torrent of many deep paths would need fifty times its size.
-/// Equal paths have equal keys; should different ones too, a file is renamed without need.
+/// Keys are hashes, because the paths of a hostile torrent could need fifty times its size. Equal paths have equal
+/// keys. If different paths have equal keys too, a file is renamed without need.
 fn descend(key: &mut DefaultHasher, element: &str, naming: Naming) {
     if !naming.is_portable() {
         key.write(element.as_bytes());
@@ -350,14 +349,14 @@ fn descend(key: &mut DefaultHasher, element: &str, naming: Naming) {
 
 #[derive(Debug)]
 enum Resolved {
-    /// Being followed: who comes by here goes in circles.
+    /// Being followed: a link that leads here is part of a loop.
     Open,
-    /// The key of what it leads to, open for more elements.
+    /// Key of the target, to which more elements can be added.
     To(DefaultHasher),
     Nowhere,
 }
 
-/// A character without its case, the way file systems do it: one for one.
+/// Returns a character without its case, one for one as in file systems.
 fn fold(c: char) -> char {
     let upper = single(c.to_uppercase()).unwrap_or(c);
     single(upper.to_lowercase()).unwrap_or(upper)

@@ -1,4 +1,4 @@
-//! The bytes of a new torrent.
+//! Encoding of a new torrent.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +13,7 @@ use crate::{File, outside_info};
 type Out = Encoder<Vec<u8>>;
 
 pub(super) fn torrent(plan: &Shared, v1: &[Sha1Digest], v2: &[Hash]) -> Vec<u8> {
-    // Keys are written in their order, names were checked and sorted, and a vector takes all that is written.
+    // Keys are written in order, names are checked and sorted, and writing to a vector cannot fail.
     write(plan, v1, v2).unwrap_or_default()
 }
 
@@ -41,11 +41,11 @@ fn write(plan: &Shared, v1: &[Sha1Digest], v2: &[Hash]) -> io::Result<Vec<u8>> {
     e.finish()
 }
 
-/// The hash trees of all files.
+/// Roots and piece layers of all files.
 struct FileTrees {
-    /// By file.
+    /// Root of each file; `None` for files without data, and for v1.
     roots: Vec<Option<Hash>>,
-    /// The piece layers by root.
+    /// Piece layers by root.
     layers: BTreeMap<Hash, Vec<u8>>,
 }
 
@@ -107,7 +107,7 @@ fn info(plan: &Shared, v1: &[Sha1Digest], roots: &[Option<Hash>], e: &mut Out) -
     Ok(())
 }
 
-/// `files` of the v1 half (BEP 3).
+/// Writes `files` of the v1 half (BEP 3).
 fn file_list(files: &[File], e: &mut Out) -> io::Result<()> {
     e.key(b"files")?.begin_list()?;
     for file in files {
@@ -122,7 +122,7 @@ fn file_list(files: &[File], e: &mut Out) -> io::Result<()> {
     Ok(())
 }
 
-/// `file tree` of the v2 half (BEP 52). The files are sorted, so that each folder is opened once.
+/// Writes `file tree` of the v2 half (BEP 52). The files are sorted, so each folder is opened once.
 fn file_tree(files: &[File], roots: &[Option<Hash>], e: &mut Out) -> io::Result<()> {
     e.begin_dict()?;
     let mut open: &[String] = &[];
@@ -152,7 +152,7 @@ fn file_tree(files: &[File], roots: &[Option<Hash>], e: &mut Out) -> io::Result<
     Ok(())
 }
 
-/// `attr` (BEP 47), if the file has any.
+/// Writes `attr` (BEP 47) if the file has any attributes.
 fn attributes(file: &File, e: &mut Out) -> io::Result<()> {
     let flags = [('p', file.pad), ('x', file.executable), ('h', file.hidden), ('l', file.symlink.is_some())];
     let letters: String = flags.iter().filter(|(_, set)| *set).map(|(letter, _)| letter).collect();

@@ -6,12 +6,12 @@ use super::*;
 use crate::Metainfo;
 use crate::merkle::leaf;
 
-/// Some bytes for every file.
+/// Returns content that differs between files.
 fn content(input: usize, length: u64) -> Vec<u8> {
     (0..length).map(|i| (i * 31 + input as u64 * 7 + (i >> 9)) as u8).collect()
 }
 
-/// Makes the torrent, its pieces hashed backwards and in runs of odd lengths.
+/// Creates the torrent, and hashes its pieces backwards and in parts of odd lengths.
 fn make(plan: &Plan, contents: &[Vec<u8>]) -> Vec<u8> {
     let mut builder = Builder::new(plan);
     assert_eq!(builder.missing(), plan.layout().piece_count());
@@ -62,7 +62,7 @@ fn check(metainfo: &Metainfo, find: impl Fn(&File) -> Vec<u8>) {
 }
 
 #[test]
-fn a_folder_in_all_versions() {
+fn folder_in_any_version_has_correct_hashes() {
     let lengths = [100_000, 0, 1, 32 << 10, 5];
     let names = [vec!["b", "data"], vec!["a.empty"], vec!["b", "a", "one"], vec!["c"], vec!["b.x"]];
     for version in [Version::V1, Version::V2, Version::Hybrid] {
@@ -87,7 +87,7 @@ fn a_folder_in_all_versions() {
 }
 
 #[test]
-fn single_files() {
+fn single_file_in_any_version_has_correct_hashes() {
     for version in [Version::V1, Version::V2, Version::Hybrid] {
         for length in [0, 1, 32 << 10, (32 << 10) + 1, 500_000] {
             let plan = Plan::single_file("f.bin", Input::new(["ignored"], length), options(version)).unwrap();
@@ -102,7 +102,7 @@ fn single_files() {
 }
 
 #[test]
-fn a_lone_file_in_a_folder() {
+fn lone_file_in_a_folder_is_a_single_file_in_v2_only() {
     for version in [Version::V1, Version::V2, Version::Hybrid] {
         let plan = Plan::folder("dir", vec![Input::new(["x"], 5)], options(version)).unwrap();
         let metainfo = Metainfo::from_bytes(&make(&plan, &[content(0, 5)])).unwrap();
@@ -113,7 +113,7 @@ fn a_lone_file_in_a_folder() {
 }
 
 #[test]
-fn all_that_can_be_said() {
+fn all_options_are_written_and_read_again() {
     let options = Options {
         version: Version::Hybrid,
         piece_length: None,
@@ -157,7 +157,7 @@ fn all_that_can_be_said() {
 }
 
 #[test]
-fn piece_lengths_are_chosen() {
+fn chosen_piece_length_gives_1000_to_2000_pieces() {
     assert_eq!(choose_piece_length(0), 16 << 10);
     assert_eq!(choose_piece_length(32 << 20), 32 << 10);
     assert_eq!(choose_piece_length(1 << 30), 1 << 20);
@@ -169,7 +169,7 @@ fn piece_lengths_are_chosen() {
 }
 
 #[test]
-fn what_cannot_be_a_torrent() {
+fn invalid_files_options_and_hashes_are_errors() {
     let plan = |files: Vec<Input>| Plan::folder("n", files, options(Version::V2));
     assert_eq!(plan(vec![]).unwrap_err(), CreateError::NoFiles);
     for bad in ["", ".", "..", "a/b", "a\0"] {
@@ -200,7 +200,7 @@ fn inputs() -> impl Strategy<Value = Vec<Input>> {
     let path = prop::collection::vec("[a-c]{1,2}", 1..4);
     prop::collection::vec((path, length), 1..8).prop_map(|files| {
         let numbered = files.into_iter().enumerate().map(|(i, (mut path, length))| {
-            // Unlike any folder, and unlike any other file.
+            // Different from any folder and from any other file.
             path.push(format!("file{i}"));
             Input::new(path, length)
         });
@@ -211,7 +211,7 @@ fn inputs() -> impl Strategy<Value = Vec<Input>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn what_is_made_is_read_again(
+    fn created_torrent_is_read_again(
         inputs in inputs(),
         version in prop::sample::select(vec![Version::V1, Version::V2, Version::Hybrid]),
         at in any::<prop::sample::Index>(),

@@ -1,11 +1,11 @@
-//! Both halves of a hybrid torrent (BEP 52, "Upgrade Path") must describe the same files in the same places:
-//! else a peer could have one torrent checked against the hashes of another.
+//! Comparison of the two halves of a hybrid torrent (BEP 52, "Upgrade Path"). They must describe the same files at the
+//! same offsets; otherwise data of one torrent could be checked against the hashes of another.
 
 use super::{Files, RawFile};
 use crate::field_path::FieldPath;
 use crate::{LayoutError, MetainfoError};
 
-/// The files of the v1 half, with its pads, and the roots of the v2 half.
+/// Returns the files of the v1 half, with its pads and with the roots of the v2 half.
 pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Result<Files<'d>, MetainfoError> {
     let info = FieldPath::top("info");
     let list = info.key(if v1.single { "length" } else { "files" });
@@ -16,7 +16,7 @@ pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Resu
     let mut twins = v2.list.into_iter();
     let mut merged = Vec::with_capacity(v1.list.len());
     let mut offset: u64 = 0;
-    // Where the next file begins in the v2 half.
+    // Start of the next file in the v2 half.
     let mut aligned: u64 = 0;
     for (index, file) in v1.list.into_iter().enumerate() {
         let at = list.index(index);
@@ -64,7 +64,7 @@ pub(super) fn merge<'d>(v1: Files<'d>, v2: Files<'d>, piece_length: u64) -> Resu
     Ok(Files { list: merged, single })
 }
 
-/// A path for a message, not longer than a line.
+/// Formats a path for a message and cuts it to one line.
 fn shown(path: &[&[u8]]) -> String {
     let path =
         path.iter().take(8).map(|element| String::from_utf8_lossy(element)).collect::<Vec<_>>().join("/");

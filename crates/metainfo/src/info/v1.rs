@@ -8,7 +8,7 @@ use crate::dict::Dict;
 use crate::field_path::FieldPath;
 use crate::{Layout, LayoutError, MAX_FILES, MAX_PATH_LEVELS, MetainfoError};
 
-/// How BitComet names its pads, which are from before BEP 47.
+/// Start of the names of BitComet's pads, which predate BEP 47.
 const BITCOMET_PAD: &[u8] = b"_____padding_file_";
 
 pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> {
@@ -56,9 +56,9 @@ fn file<'d>(value: Value<'d>, place: &FieldPath<'_>) -> Result<RawFile<'d>, Meta
     let pad = &mut properties.attributes.pad;
     let path = match path(file).filter(|path| !path.is_empty()) {
         Some(path) => path,
-        // BEP 47: the path of a pad says nothing.
+        // BEP 47: the path of a pad has no meaning.
         None if *pad => Vec::new(),
-        // Its content can be had all the same; it gets a name that says nothing.
+        // Its content is still usable: the empty element becomes a safe name.
         None => vec![&b""[..]],
     };
     if path.len() > MAX_PATH_LEVELS + 1 {
@@ -68,7 +68,7 @@ fn file<'d>(value: Value<'d>, place: &FieldPath<'_>) -> Result<RawFile<'d>, Meta
     Ok(RawFile { path, properties, pieces_root: None })
 }
 
-/// `path.utf-8` if all of it is UTF-8, or else `path`: a list of elements, or a single one.
+/// Reads `path.utf-8` if all of it is UTF-8, or else `path`: a list of elements, or a single one.
 fn path<'d>(file: Dict<'d, '_>) -> Option<Vec<&'d [u8]>> {
     let utf8 = file.value.get(b"path.utf-8").and_then(|path| {
         path.items().map(|element| element.as_str().map(str::as_bytes)).collect::<Option<Vec<_>>>()

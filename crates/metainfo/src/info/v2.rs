@@ -8,7 +8,7 @@ use crate::field_path::FieldPath;
 use crate::merkle::Hash;
 use crate::{Layout, LayoutError, MAX_FILES, MAX_PATH_LEVELS, MetainfoError};
 
-/// Bytes that the paths of all files may take in memory, where a folder counts again for every file in it.
+/// Maximum memory of the paths of all files, in bytes. A folder counts again for every file in it.
 const MAX_PATHS_COST: usize = 128 << 20;
 
 pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> {
@@ -17,7 +17,7 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
     let tree = Dict::new(tree, &place)?;
     let mut list = Vec::new();
     let mut cost: usize = 0;
-    // The folders that are open: what is left of each, and its name.
+    // Open folders: the remaining entries of each, and its name.
     let mut open: Vec<(Entries<'d>, &'d [u8])> = vec![(tree.value.entries(), b"")];
     while let Some((entries, _)) = open.last_mut() {
         let Some((name, value)) = entries.next() else {
@@ -27,8 +27,7 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
         let path: Vec<&'d [u8]> = open[1..].iter().map(|(_, folder)| *folder).chain([name]).collect();
         let at = Path { tree: &place, elements: &path };
         if name.is_empty() {
-            // The properties of a folder, which only future extensions may have; a file is taken from above
-            // it.
+            // The properties of a folder, which only future extensions may have. Those of a file are read one level up.
             if is_file(value) {
                 let problem = if path.len() == 1 {
                     "the tree itself is a file"
@@ -52,7 +51,7 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
                 }
                 cost += path.iter().map(|element| element.len() + 64).sum::<usize>();
                 if cost > MAX_PATHS_COST {
-                    return Err(place.invalid("paths that are too long for so many files"));
+                    return Err(place.invalid("paths that are too long for the number of files"));
                 }
                 let file = at.within(|place| read_file(Dict::new(file, &place.key(""))?, path.clone()))?;
                 list.push(file);
@@ -64,12 +63,12 @@ pub(super) fn files<'d>(info: Dict<'d, '_>) -> Result<Files<'d>, MetainfoError> 
     if list.is_empty() {
         return Err(place.invalid("found no file, expected at least one"));
     }
-    // BEP 52, "Interpreting paths": whatever the name of the torrent.
+    // BEP 52, "Interpreting paths": the name of the torrent does not matter.
     let single = list.len() == 1 && list[0].path.len() == 1;
     Ok(Files { list, single })
 }
 
-/// One hash a piece, as far as the roots of files tell: those of files of one piece.
+/// Returns an entry per piece: the root of the file if that has one piece, else `None`.
 pub(super) fn hashes(layout: &Layout) -> Vec<Option<Hash>> {
     let mut hashes = vec![None; layout.piece_count() as usize];
     for (index, file) in layout.files().iter().enumerate() {
@@ -81,15 +80,14 @@ pub(super) fn hashes(layout: &Layout) -> Vec<Option<Hash>> {
     hashes
 }
 
-/// Whether these are the properties of a file, and not of a folder. A symlink may leave out its length (BEP
-/// 47).
+/// Returns true if these are the properties of a file, not of a folder. A symlink may omit its length (BEP 47).
 fn is_file(properties: Value<'_>) -> bool {
     properties.get(b"length").is_some() || properties.get(b"symlink path").is_some()
 }
 
 fn read_file<'d>(file: Dict<'d, '_>, path: Vec<&'d [u8]>) -> Result<RawFile<'d>, MetainfoError> {
     let mut properties = properties(file)?;
-    // There are no pads in a tree: files are aligned without.
+    // A tree has no pads: its files are aligned without them.
     properties.attributes.pad = false;
     let pieces_root = if properties.length == 0 {
         None
@@ -104,7 +102,7 @@ fn read_file<'d>(file: Dict<'d, '_>, path: Vec<&'d [u8]>) -> Result<RawFile<'d>,
     Ok(RawFile { path, properties, pieces_root })
 }
 
-/// The path of an entry in the file tree.
+/// Path of an entry in the file tree.
 struct Path<'p, 'd> {
     tree: &'p FieldPath<'p>,
     elements: &'p [&'d [u8]],

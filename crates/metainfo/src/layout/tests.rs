@@ -12,7 +12,7 @@ fn pad(length: u64) -> File {
 }
 
 #[test]
-fn end_to_end() {
+fn end_to_end_layout_has_several_files_in_a_piece() {
     let layout = Layout::new(10, files(&[0, 3, 0, 12, 0]), Alignment::EndToEnd).unwrap();
     assert_eq!((layout.piece_count(), layout.total_len()), (2, 15));
     assert_eq!((layout.piece_len(0), layout.piece_len(1), layout.piece_len(2)), (10, 5, 0));
@@ -42,7 +42,7 @@ fn pads_count_on_the_wire_but_not_in_the_tree() {
 }
 
 #[test]
-fn v2_files_begin_pieces() {
+fn v2_layout_starts_a_piece_for_each_file() {
     let k = u64::from(BLOCK_LEN);
     let layout = Layout::new(4 * k, files(&[1, 0, 9 * k, 3 * k]), Alignment::Pieces).unwrap();
     assert_eq!(layout.piece_count(), 5);
@@ -56,7 +56,7 @@ fn v2_files_begin_pieces() {
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn layout_beyond_a_limit_is_an_error() {
     assert_eq!(Layout::new(0, vec![], Alignment::EndToEnd), Err(LayoutError::PieceLength(0)));
     assert!(Layout::new(u64::from(MAX_PIECE_LENGTH) + 1, vec![], Alignment::Pieces).is_err());
     let many = u64::from(MAX_PIECES);

@@ -10,7 +10,7 @@ fn parse(link: &str) -> Result<Magnet, MagnetError> {
 }
 
 #[test]
-fn a_link_with_everything() {
+fn parse_of_a_full_link_reads_every_parameter() {
     let link = format!(
         "magnet:?xt=urn:btih:{HEX}&amp;xt=urn:btmh:1220{}&dn=A+name%20with%2Fslash&tr=udp%3A%2F%2Ft.example%3A80\
          &tr.1=https://t.example/announce&tr=dht://no&tr=udp://t.example:80&x.pe=10.0.0.1:6881&x.pe=[::1]:1\
@@ -31,7 +31,7 @@ fn a_link_with_everything() {
 }
 
 #[test]
-fn hashes_come_in_base32_too() {
+fn parse_of_a_base32_hash_gives_its_bytes() {
     let base32 = BASE32_NOPAD.encode(&[7; 20]);
     for digits in [base32.to_lowercase(), base32] {
         let magnet = parse(&format!("MAGNET:?XT=URN:BTIH:{digits}")).unwrap();
@@ -41,13 +41,13 @@ fn hashes_come_in_base32_too() {
 }
 
 #[test]
-fn parts_that_make_no_sense_are_left_out() {
+fn parse_leaves_out_invalid_parts() {
     let hash = InfoHashes::V1(v1_hash(HEX).unwrap());
     let two = format!("magnet:?xt=urn:btih:12&xt=urn:btih:{HEX}&xt=urn:btih:{}", "0".repeat(40));
     assert_eq!(parse(&two).unwrap().info_hashes, hash);
     let link = format!("magnet:?xt=urn:btih:{HEX}&so=x,3-1,4,1-,-1,99999999999,6-7");
     assert_eq!(parse(&link).unwrap().select, [4..=4, 6..=7]);
-    // A link can name a file a hundred thousand times, and each is asked for.
+    // A link can name a file a hundred thousand times, and `selects` is called for each file.
     let link = format!("magnet:?xt=urn:btih:{HEX}&so=7,7,3-5,{}4-8,10&so=2", "9,".repeat(100_000));
     let magnet = parse(&link).unwrap();
     assert_eq!(magnet.select, [2..=10]);
@@ -72,7 +72,7 @@ fn of_hash_takes_every_form_of_a_bare_hash() {
 }
 
 #[test]
-fn what_leads_nowhere_is_refused() {
+fn parse_of_a_link_without_a_torrent_is_an_error() {
     assert_eq!(parse("http://example.org"), Err(MagnetError::Scheme));
     assert_eq!(parse("magnet"), Err(MagnetError::Scheme));
     assert_eq!(parse("magnet:?dn=x"), Err(MagnetError::NoTorrent));
@@ -122,7 +122,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn written_and_read_again(magnet in magnet()) {
+    fn written_link_parses_to_the_same_link(magnet in magnet()) {
         prop_assert_eq!(parse(&magnet.to_string()), Ok(magnet));
     }
 

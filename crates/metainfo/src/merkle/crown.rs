@@ -2,9 +2,9 @@
 
 use super::{Hash, Range, Tree, height, root_above};
 
-/// The upper part of the tree over a layer: from where one hash covers [`Crown::SPAN`] hashes of the layer up to the
-/// root. It has 1/256 of the hashes of the layer; what is below is hashed again for each answer, at most
-/// [`Crown::SPAN`] hashes of it.
+/// The upper part of the tree over a layer, from the hashes that each cover [`Crown::SPAN`] hashes of the layer up to
+/// the root. It holds 1/256 as many hashes as the layer. Each answer computes the part below again, from at most
+/// [`Crown::SPAN`] hashes.
 #[derive(Clone, Debug)]
 pub struct Crown {
     base_layer: u32,
@@ -12,14 +12,14 @@ pub struct Crown {
 }
 
 impl Crown {
-    /// Layers that are left out.
+    /// Number of layers that are left out.
     const LAYERS_LEFT_OUT: u32 = 9;
-    /// Hashes of the layer that one hash of the crown's lowest layer covers; also the most that are asked for at a
-    /// time by any client (BEP 52 recommends 512), and the most that [`answer`](Self::answer) gives.
+    /// Number of hashes of the layer that one hash of the crown's lowest layer covers. [`answer`](Self::answer) returns
+    /// no more, and no client requests more at a time (BEP 52 recommends 512).
     pub const SPAN: u32 = 1 << Self::LAYERS_LEFT_OUT;
 
-    /// The crown over the layer `base_layer`, whose hashes come in groups of [`SPAN`](Self::SPAN); only the last
-    /// group may have fewer. Costs two hash computations for each hash of the layer.
+    /// Builds the crown over the layer `base_layer` from groups of [`SPAN`](Self::SPAN) hashes; only the last group may
+    /// have fewer. Computes about one hash for each hash of the layer.
     pub fn new<G: AsRef<[Hash]>>(base_layer: u32, groups: impl IntoIterator<Item = G>) -> Self {
         let root = |group: G| root_above(group.as_ref(), base_layer, Self::SPAN as usize);
         let roots: Vec<Hash> = groups.into_iter().map(root).collect();
@@ -28,14 +28,14 @@ impl Crown {
         Self { base_layer, tree: Tree::new(roots, lowest, height) }
     }
 
-    /// The hash at the top.
+    /// Returns the root.
     pub fn root(&self) -> Hash {
         self.tree.root()
     }
 
-    /// As [`Tree::answer`], for ranges of the layer itself of at most [`SPAN`](Self::SPAN) hashes. `group` are those
-    /// of the layer from the last multiple of [`SPAN`](Self::SPAN) before `range.index` on, up to
-    /// [`SPAN`](Self::SPAN) of them, fewer only where the layer ends.
+    /// Returns the answer of [`Tree::answer`] for a range of at most [`SPAN`](Self::SPAN) hashes of the layer itself.
+    /// `group` are [`SPAN`](Self::SPAN) hashes of the layer, fewer only at its end. They start at `range.index`,
+    /// rounded down to a multiple of [`SPAN`](Self::SPAN).
     pub fn answer(&self, range: Range, group: &[Hash]) -> Option<Vec<Hash>> {
         let height = self.tree.height();
         if !range.fits(height) || range.base_layer != self.base_layer || range.length > Self::SPAN {
@@ -66,7 +66,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn answers_are_those_of_the_whole_tree(
+        fn crown_answers_equal_those_of_the_whole_tree(
             count in 513_usize..3000,
             base_layer in 0_u32..4,
             span in 1_u32..11,

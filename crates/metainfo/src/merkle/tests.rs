@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// By the definition: all leaves laid out, halved layer by layer.
+/// Computes the root by its definition: from all leaves, layer by layer.
 fn naive(leaves: &[Hash], width: usize) -> Hash {
     let mut layer = leaves.to_vec();
     layer.resize(width, [0; 32]);
@@ -18,7 +18,7 @@ fn leaves(count: usize) -> Vec<Hash> {
 }
 
 #[test]
-fn roots_of_small_trees() {
+fn roots_and_heights_of_small_trees_are_exact() {
     assert_eq!(root_of(&[], 1), [0; 32]);
     assert_eq!(root_of(&leaves(1), 1), leaf(&0_usize.to_le_bytes()));
     assert_eq!(root_of(&[], 4), padding(2));
@@ -28,7 +28,7 @@ fn roots_of_small_trees() {
 }
 
 #[test]
-fn numbers_of_peers_are_checked() {
+fn answer_and_check_of_an_invalid_range_are_none() {
     let tree = Tree::new(leaves(8), 0, 0);
     let good = Range { base_layer: 0, index: 4, length: 4, proof_layers: 3 };
     assert!(tree.answer(good).is_some());
@@ -53,7 +53,7 @@ fn numbers_of_peers_are_checked() {
 
 proptest! {
     #[test]
-    fn roots_are_those_of_the_definition(count in 0_usize..70, extra in 0_u32..3) {
+    fn root_of_any_leaves_matches_the_definition(count in 0_usize..70, extra in 0_u32..3) {
         let width = count.max(1).next_power_of_two() << extra;
         prop_assert_eq!(root_of(&leaves(count), width), naive(&leaves(count), width));
     }
@@ -69,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn answers_prove_what_they_say(
+    fn check_accepts_an_answer_and_refuses_a_changed_one(
         count in 2_usize..100, base in 0_u32..3, span in 1_u32..5, at in any::<prop::sample::Index>(),
         lie in any::<prop::sample::Index>(),
     ) {

@@ -91,7 +91,7 @@ fn message(info: &Tree) -> String {
 }
 
 #[test]
-fn a_v1_file() {
+fn v1_file_is_read_with_its_hashes() {
     let info = v1_single(3 * K + 5);
     let metainfo = read(&info).unwrap();
     assert_eq!(metainfo.info_hashes, InfoHashes::V1(InfoHashV1::new(Sha1::digest(info.to_vec()).into())));
@@ -104,7 +104,7 @@ fn a_v1_file() {
 }
 
 #[test]
-fn a_v1_folder() {
+fn v1_folder_is_read_with_paths_and_attributes() {
     let executable = with(&v1_file(&["bin", "x"], 10), "attr", "xh?");
     let pad = Tree::dict([("attr", "p".into()), ("length", (K - 10).into())]);
     let bitcomet = v1_file(&["_____padding_file_0_"], 4);
@@ -122,7 +122,7 @@ fn a_v1_folder() {
 }
 
 #[test]
-fn the_wild_is_forgiven() {
+fn v1_torrent_that_is_not_canonical_is_read() {
     let mut bytes = b"d4:infod4:name1:n6:lengthi010e12:piece lengthi16384e6:pieces20:".to_vec();
     bytes.extend([9; 20]);
     let behind = b"8:announce13:udp://t:80/an8:announce2:xxe\r\n";
@@ -160,7 +160,7 @@ fn fields_of_the_wrong_type_are_left_out_where_the_torrent_can_be_used() {
 }
 
 #[test]
-fn marks_and_blanks_in_front_are_passed_over() {
+fn marks_and_blanks_before_the_start_are_skipped() {
     let bytes = torrent(&v1_single(1));
     for front in ["\u{feff}", "\r\n", " \u{feff}\n"] {
         let metainfo = Metainfo::from_bytes(&[front.as_bytes(), &bytes].concat()).unwrap();
@@ -169,7 +169,7 @@ fn marks_and_blanks_in_front_are_passed_over() {
 }
 
 #[test]
-fn names_in_the_encoding_of_the_torrent() {
+fn names_in_the_encoding_of_the_torrent_are_decoded() {
     // "中文" in GBK, "ёж" in CP1251, "é" in Latin-1.
     for (label, raw, text) in [
         ("GBK", &b"\xd6\xd0\xce\xc4"[..], "中文"),
@@ -226,14 +226,14 @@ fn misplaced_private_of_any_form_is_kept_when_written() {
 }
 
 #[test]
-fn pieces_of_512_mib() {
+fn piece_length_above_512_mib_is_an_error() {
     let info = |length: i64| with(&v1_single(10), "piece length", length);
     assert_eq!(read(&info(512 << 20)).unwrap().layout.piece_length(), 512 << 20);
     assert!(read(&info((512 << 20) + 1)).is_err());
 }
 
 #[test]
-fn torrents_without_a_byte() {
+fn torrent_of_an_empty_file_has_no_pieces() {
     let metainfo = read(&v1_single(0)).unwrap();
     assert_eq!((metainfo.layout.piece_count(), metainfo.layout.total_len()), (0, 0));
     let metainfo = read(&v2_info(Tree::dict([("n", v2_file(0, None))]))).unwrap();
@@ -241,7 +241,7 @@ fn torrents_without_a_byte() {
 }
 
 #[test]
-fn a_v2_folder() {
+fn v2_folder_is_read_and_its_piece_layers_are_checked() {
     let (layer, root) = two_pieces();
     let tree = Tree::dict([
         ("big", v2_file(K + 1, Some(root))),
@@ -276,19 +276,19 @@ fn a_v2_folder() {
     let entry = |value: Tree| Tree::dict([(&root[..], value)]);
     assert!(refused(entry(layer[..32].into())).contains("found 32 bytes, expected 64 for 2 pieces"));
     assert!(refused(entry(1_i64.into())).contains("found an integer, expected 64"));
-    assert!(refused(entry(vec![0; 64].into())).ends_with("do not add up to the root of the file"));
+    assert!(refused(entry(vec![0; 64].into())).ends_with("do not match the root of the file"));
     assert_eq!(refused(list(&[])), "piece layers: found a list, expected a dictionary");
 }
 
 #[test]
-fn links_in_a_tree() {
+fn symlink_in_a_file_tree_is_read_with_its_target() {
     let link = Tree::dict([("", Tree::dict([("attr", "lx".into()), ("symlink path", list(&["f"]))]))]);
     let metainfo = read(&v2_info(Tree::dict([("f", v2_file(0, None)), ("link", link)]))).unwrap();
     assert_eq!(metainfo.layout.files()[1].symlink.as_deref(), Some(&["f".to_owned()][..]));
 }
 
 #[test]
-fn folders_and_files_are_told_apart() {
+fn lone_file_at_the_top_of_a_tree_is_a_single_file_torrent() {
     let lone = |name: &str| read(&v2_info(Tree::dict([(name, v2_file(5, Some([3; 32])))]))).unwrap();
     assert!(lone("n").is_single_file());
     assert_eq!(lone("n").relative_path(0), Path::new("n"));
@@ -307,7 +307,7 @@ fn hybrid() -> (Tree, Tree) {
 }
 
 #[test]
-fn a_hybrid() {
+fn hybrid_is_read_with_the_hashes_of_both_halves() {
     let (info, _) = hybrid();
     let metainfo = read(&info).unwrap();
     assert!(metainfo.is_hybrid() && !metainfo.is_single_file());
@@ -322,7 +322,7 @@ fn a_hybrid() {
 }
 
 #[test]
-fn the_halves_of_a_hybrid_must_agree() {
+fn hybrid_with_halves_that_differ_is_an_error() {
     let (info, files) = hybrid();
     let Tree::List(files) = files else { panic!("a list") };
     let pad = &files[1];
@@ -377,7 +377,7 @@ fn errors_name_the_field() {
         (v1_folder(vec![v1_file(&["x"; 102], 1)]), "info.files[0].path: more than 100 folders"),
         (
             with(&v1_single(1), "meta version", 3_i64),
-            "info.meta version: found 3, which is newer than this program, expected 2",
+            "info.meta version: found 3, newer than supported, expected 2",
         ),
         (with(&v2_info(v2_file(1, None)), "meta version", 1_i64), "info.meta version: found 1, expected 2"),
         (
@@ -410,7 +410,7 @@ fn errors_name_the_field() {
     }
     let raw = |bytes: &[u8]| Metainfo::from_bytes(bytes).unwrap_err().to_string();
     assert_eq!(raw(b"<html>"), "not a torrent: byte 0: found `<`, expected a value");
-    assert_eq!(raw(b""), "not a torrent: byte 0: the input ends where a value should be");
+    assert_eq!(raw(b""), "not a torrent: byte 0: found the end of the input, expected a value");
     assert_eq!(raw(b"le"), "torrent: found a list, expected a dictionary");
     assert_eq!(raw(b"de"), "info: missing, expected a dictionary");
     assert_eq!(raw(b"d4:infolee"), "info: found a list, expected a dictionary");
@@ -422,7 +422,7 @@ fn errors_name_the_field() {
 }
 
 #[test]
-fn a_v2_dictionary_must_be_canonical() {
+fn v2_dictionary_that_is_not_canonical_is_an_error() {
     let mut bytes = torrent(&v2_info(Tree::dict([("f", v2_file(0, None))])));
     bytes.extend(b"\r\n");
     assert!(Metainfo::from_bytes(&bytes).is_ok(), "around it anything goes");
@@ -431,7 +431,7 @@ fn a_v2_dictionary_must_be_canonical() {
 }
 
 #[test]
-fn totals_are_bounded() {
+fn torrent_beyond_the_piece_or_folder_limit_is_an_error() {
     let huge = vec![v1_file(&["a"], i64::MAX), v1_file(&["b"], i64::MAX), v1_file(&["c"], i64::MAX)];
     let info = with(&with(&v1_single(0), "files", huge), "pieces", "");
     assert_eq!(read(&info).unwrap_err(), LayoutError::TooManyPieces.into());
@@ -441,7 +441,7 @@ fn totals_are_bounded() {
 }
 
 #[test]
-fn a_source_beside_the_info_is_kept_there() {
+fn source_outside_the_info_is_kept_there() {
     let torrent = Tree::dict([("info", v1_single(1)), ("source", "s".into())]);
     let metainfo = Metainfo::from_bytes(&torrent.to_vec()).unwrap();
     assert_eq!(metainfo.source.as_deref(), Some("s"));
@@ -449,7 +449,7 @@ fn a_source_beside_the_info_is_kept_there() {
 }
 
 #[test]
-fn what_stands_around_the_info() {
+fn fields_outside_the_info_are_read() {
     let tiers = Tree::List(vec![
         list(&["http://a/", "udp://b:1", "http://a/", "", "gopher://x"]),
         list(&[]),
@@ -500,13 +500,13 @@ fn what_stands_around_the_info() {
 }
 
 #[test]
-fn private_unless_it_is_plainly_not() {
+fn private_of_any_value_but_zero_is_private() {
     let private = |value: Tree| read(&with(&v1_single(1), "private", value)).unwrap().private;
     assert!(private(1_i64.into()) && private(2_i64.into()) && private("1".into()));
     assert!(!private(0_i64.into()) && !read(&v1_single(1)).unwrap().private);
 }
 
-/// Uses everything of a torrent that was accepted.
+/// Uses all parts of an accepted torrent.
 fn exercise(metainfo: &Metainfo) {
     let layout = &metainfo.layout;
     for (index, file) in layout.files().iter().enumerate() {

@@ -22,7 +22,7 @@ fn split(paths: &[&str]) -> Vec<Option<Vec<String>>> {
 }
 
 #[test]
-fn elements() {
+fn safe_element_of_an_unsafe_name_is_replaced() {
     for (raw, expected) in [
         ("plain.txt", "plain.txt"),
         ("", "_"),
@@ -57,7 +57,7 @@ fn elements() {
 #[test]
 #[cfg(not(any(windows, target_os = "macos")))]
 fn safe_element_by_naming_keeps_what_the_disk_can_hold() {
-    // Raw, for new files, by earlier versions.
+    // Raw name, name for new files, name by earlier versions.
     for (raw, native, former) in [
         ("👩\u{200d}👧.jpg", "👩\u{200d}👧.jpg", "👩👧.jpg"),
         ("می\u{200c}خواهم", "می\u{200c}خواهم", "میخواهم"),
@@ -101,7 +101,7 @@ fn long_names_keep_their_extension() {
 }
 
 #[test]
-fn every_file_has_its_own_place() {
+fn equal_or_nested_paths_are_renamed() {
     assert_eq!(unique(&["a.txt", "A.TXT", "a.txt", "b"]), ["a.txt", "A.1.TXT", "a.2.txt", "b"]);
     assert_eq!(unique(&["a", "a/b", "A/B"]), ["a.1", "a/b", "A/B.1"], "a file never lies behind another one");
     assert_eq!(unique(&["x.1", "x", "X"]), ["x.1", "x", "X.2"]);
@@ -115,7 +115,7 @@ fn every_file_has_its_own_place() {
 }
 
 #[test]
-fn many_equal_names_are_no_work() {
+fn many_equal_names_become_different() {
     let names = vec!["same"; 50_000];
     let renamed = unique(&names);
     assert_eq!(renamed.iter().collect::<HashSet<_>>().len(), names.len());
@@ -133,7 +133,7 @@ fn settle(entries: &[(&str, Option<&str>)]) -> Vec<Option<String>> {
 }
 
 #[test]
-fn links_stay_inside_and_end_somewhere() {
+fn links_without_a_valid_target_point_to_themselves() {
     let to = |target: &str| Some(target.to_owned());
     let settled = settle(&[
         ("d/file", None),
@@ -165,7 +165,7 @@ fn links_stay_inside_and_end_somewhere() {
 }
 
 #[test]
-fn long_chains_of_links_end() {
+fn links_of_a_long_chain_point_to_themselves_or_the_end() {
     let names: Vec<String> = (0..20_000).map(|i| format!("l{i}")).collect();
     let entries: Vec<(&str, Option<&str>)> =
         (0..names.len()).map(|i| (&names[i][..], names.get(i + 1).map(String::as_str))).collect();
@@ -177,7 +177,7 @@ fn long_chains_of_links_end() {
 
 proptest! {
     #[test]
-    fn whatever_comes_in_is_safe_and_stays_as_it_is(raw in prop_oneof![
+    fn safe_element_of_any_bytes_is_safe_and_stable(raw in prop_oneof![
         any::<Vec<u8>>(),
         "(\\.|/|\\\\|[a-c]|\u{200b}|con|.){0,300}".prop_map(String::into_bytes),
     ]) {
@@ -196,7 +196,9 @@ proptest! {
     }
 
     #[test]
-    fn no_two_files_share_a_place(paths in prop::collection::vec("[aA](\\.1)?(/[aAb](\\.[12])?){0,2}", 0..20)) {
+    fn any_paths_become_different_and_not_nested(
+        paths in prop::collection::vec("[aA](\\.1)?(/[aAb](\\.[12])?){0,2}", 0..20)
+    ) {
         let unique = unique(&paths.iter().map(String::as_str).collect::<Vec<_>>());
         let folded: Vec<String> = unique.iter().map(|path| path.to_lowercase()).collect();
         for (i, path) in folded.iter().enumerate() {
