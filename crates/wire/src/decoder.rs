@@ -1,40 +1,40 @@
-//! Cuts a peer's stream into messages.
+//! Splits a peer's stream into messages.
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::message::id;
 use crate::{Block, ExpectedLen, HashRequest, Message, WireError};
 
-/// The usual bound on a message, its id included: a bitfield of eight million pieces.
+/// Default maximum length of a message in bytes, its id included: a bitfield of eight million pieces.
 pub const MAX_MESSAGE_LEN: usize = 1024 * 1024;
 
-/// The most data accepted in one `piece` message. Everyone asks for 16 KiB; a few old clients ask for more.
+/// Maximum data in one `piece` message, in bytes. Clients request 16 KiB; a few old ones request more.
 pub const MAX_PIECE_DATA_LEN: usize = 128 * 1024;
 
-/// Reads messages off the front of a buffer.
+/// Decodes messages from the front of a buffer.
 ///
-/// It keeps nothing between calls: a message that is not whole yet stays in the buffer. The buffer therefore
-/// never has to hold more than the bound on messages plus what the last read brought.
+/// The decoder keeps nothing between calls: an incomplete message stays in the buffer. The buffer therefore never has
+/// to hold more than the maximum length of a message plus the bytes of the last read.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     max_message_len: usize,
 }
 
 impl Decoder {
-    /// A decoder that refuses messages longer than `max_message_len` bytes (id included, prefix not).
+    /// Creates a decoder that refuses messages longer than `max_message_len` bytes (id included, prefix not).
     pub fn new(max_message_len: usize) -> Self {
         Self { max_message_len }
     }
 
-    /// Changes the bound, for instance once the number of pieces is known.
+    /// Changes the maximum length, for instance once the number of pieces is known.
     pub fn set_max_message_len(&mut self, max_message_len: usize) {
         self.max_message_len = max_message_len;
     }
 
-    /// Takes the next message off the front of `buf`; `Ok(None)` asks for more bytes.
+    /// Decodes the next message and removes it from the front of `buf`; `Ok(None)` asks for more bytes.
     ///
-    /// Payloads are not copied but split off `buf`, so they share its allocation. A length that cannot be right
-    /// is an error as soon as the five bytes that tell are there. After an error the stream is of no use.
+    /// Payloads are not copied but split off `buf`, so they share its allocation. An invalid length is an error as soon
+    /// as length and id, five bytes, have arrived. After an error the stream is of no use.
     pub fn decode(&mut self, buf: &mut BytesMut) -> Result<Option<Message>, WireError> {
         let Some(&prefix) = buf.first_chunk::<4>() else { return Ok(None) };
         let Ok(length) = usize::try_from(u32::from_be_bytes(prefix)) else { return Ok(None) };
@@ -63,7 +63,7 @@ impl Decoder {
             return Err(WireError::Length { message, length, expected });
         }
         let max = match id {
-            // A small bound on the rest must not stop the blocks that were asked for.
+            // A small maximum for other messages must not reject requested blocks.
             id::PIECE => MAX_PIECE_DATA_LEN + 9,
             _ => self.max_message_len,
         };
@@ -80,7 +80,7 @@ impl Default for Decoder {
     }
 }
 
-/// The name of a message and the lengths its kind may have.
+/// Returns the name of a message and the lengths it may have.
 fn shape(id: u8) -> (&'static str, ExpectedLen) {
     use ExpectedLen::{AtLeast, Exactly, Steps};
     match id {
@@ -107,7 +107,7 @@ fn shape(id: u8) -> (&'static str, ExpectedLen) {
     }
 }
 
-/// The message of a payload whose length fits its [`shape`].
+/// Parses a payload whose length fits its [`shape`].
 fn parse(id: u8, mut p: Bytes) -> Message {
     match id {
         id::CHOKE => Message::Choke,

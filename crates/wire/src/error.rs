@@ -1,47 +1,47 @@
-//! What can be wrong with a peer's bytes.
+//! Errors in the bytes of a peer.
 
 use std::fmt;
 
-/// Why the bytes of a peer could not be understood. After any of these the stream has lost its framing or its
-/// sender's credit, and the connection is of no further use.
+/// Error in the bytes of a peer. Either the framing of the stream is lost or the peer violates the protocol, so the
+/// connection is of no further use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// The stream does not begin with the handshake of BEP 3.
+    /// A stream that does not start with the handshake of BEP 3.
     #[error(
         "not a BitTorrent handshake: byte {offset} is {found:#04x}, expected {expected:#04x} (0x13 \"BitTorrent protocol\")"
     )]
     NotBitTorrent {
-        /// Where the first wrong byte is, from the start of the handshake.
+        /// Position of the first wrong byte in the handshake.
         offset: usize,
-        /// The byte that came.
+        /// Byte found.
         found: u8,
-        /// The byte that belongs there.
+        /// Byte expected.
         expected: u8,
     },
-    /// A message has a length that its kind cannot have, or more than is accepted.
+    /// A message of a length that its type does not allow, or that exceeds the maximum.
     #[error("{message} message of {length} bytes, expected {expected}")]
     Length {
-        /// The kind of message, as the standards call it.
+        /// Name of the message in the standards.
         message: &'static str,
-        /// The length announced by its prefix: the message id and what follows, in bytes.
+        /// Length in its prefix: the message id and its payload, in bytes.
         length: usize,
-        /// What it may be, counted in the same way.
+        /// Allowed lengths, counted in the same way.
         expected: ExpectedLen,
     },
-    /// An extended message (BEP 10) is not bencode.
+    /// An extended message (BEP 10) that is not valid bencoding.
     #[error("extended message: {0}")]
     Bencode(#[from] ztor_bencode::Error),
-    /// The extended handshake (BEP 10) is not a dictionary.
-    #[error("extended handshake: expected a dictionary, found something else")]
+    /// An extended handshake (BEP 10) that is not a dictionary.
+    #[error("extended handshake: expected a dictionary")]
     NotADictionary,
-    /// A message of an extension has a part that makes no sense.
+    /// An invalid field in a message of an extension.
     #[error("{extension}: {field}: expected {expected}")]
     Extension {
-        /// Its name in the extended handshake.
+        /// Name of the extension in the extended handshake.
         extension: &'static str,
-        /// The part.
+        /// Name of the field.
         field: &'static str,
-        /// What belongs there.
+        /// Expected value.
         expected: &'static str,
     },
 }
@@ -49,17 +49,17 @@ pub enum WireError {
 /// The lengths that a message may have, in bytes, its id included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpectedLen {
-    /// This one only.
+    /// This length only.
     Exactly(usize),
-    /// This or more.
+    /// This length or more.
     AtLeast(usize),
-    /// This or less.
+    /// This length or less.
     AtMost(usize),
-    /// `base` and a whole number of `step`s.
+    /// `base` plus a multiple of `step`.
     Steps {
-        /// The fixed part.
+        /// Length of the fixed part.
         base: usize,
-        /// The length of each of the entries after it.
+        /// Length of each entry after it.
         step: usize,
     },
 }
@@ -70,7 +70,7 @@ impl fmt::Display for ExpectedLen {
             Self::Exactly(n) => write!(f, "exactly {n}"),
             Self::AtLeast(n) => write!(f, "at least {n}"),
             Self::AtMost(n) => write!(f, "at most {n}"),
-            Self::Steps { base, step } => write!(f, "{base} and a multiple of {step}"),
+            Self::Steps { base, step } => write!(f, "{base} plus a multiple of {step}"),
         }
     }
 }

@@ -6,29 +6,29 @@ use ztor_bencode::{Kind, Limits, Mode, Tree, Value, decode_with};
 
 use crate::WireError;
 
-/// The extended message id that carries the handshake; all others are assigned by it.
+/// Id of the extended handshake, which assigns all other ids of extended messages.
 pub const EXTENDED_HANDSHAKE_ID: u8 = 0;
 
-/// The most extensions kept of a peer's list.
+/// Maximum number of extensions kept from a peer's list.
 const MAX_EXTENSIONS: usize = 64;
-/// The longest extension name kept, in bytes.
+/// Maximum length of a kept extension name, in bytes.
 const MAX_NAME_LEN: usize = 64;
-/// The longest client name kept, in characters.
+/// Maximum length of a client name, in characters; the rest is cut off.
 const MAX_CLIENT_LEN: usize = 64;
 
-/// The payload of extended message 0: what a peer can do and what it is. Every part is optional, and a part of
-/// the wrong type counts as absent.
+/// Payload of extended message 0: the abilities and the identity of a peer. Every field is optional, and a field of the
+/// wrong type counts as absent.
 ///
-/// A peer may send it again at any time; extensions that the new one doesn't name stay as they were.
+/// A peer may send it again at any time; extensions that the new one does not name stay unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExtendedHandshake {
     /// `m`: extension names, each with the id that its messages to the sender must carry; id 0 turns one off.
     pub messages: Vec<(String, u8)>,
-    /// `v`: client name and version, as the sender chose to write them; made safe to show.
+    /// `v`: client name and version as the sender writes them, made safe to show.
     pub client: Option<String>,
-    /// `p`: the TCP port the sender listens on. Never 0.
+    /// `p`: the TCP port that the sender listens on; never 0.
     pub port: Option<u16>,
-    /// `reqq`: how many requests the sender keeps before it drops some.
+    /// `reqq`: number of requests that the sender queues before it drops some.
     pub request_queue: Option<u32>,
     /// `yourip`: the receiver's address as the sender sees it.
     pub your_ip: Option<IpAddr>,
@@ -36,19 +36,19 @@ pub struct ExtendedHandshake {
     pub ipv4: Option<Ipv4Addr>,
     /// `ipv6`: another address of the sender.
     pub ipv6: Option<Ipv6Addr>,
-    /// `metadata_size`: length of the info dictionary in bytes (BEP 9), as the sender says.
+    /// `metadata_size`: length of the info dictionary in bytes (BEP 9), as claimed by the sender.
     pub metadata_size: Option<u32>,
-    /// `upload_only`: the sender wants nothing, whether it has everything or not (BEP 21).
+    /// `upload_only`: set if the sender wants no data, whether it is complete or not (BEP 21).
     pub upload_only: bool,
 }
 
 impl ExtendedHandshake {
-    /// The id that messages of `extension` to the sender must carry; `None` if it doesn't take them.
+    /// Returns the id that messages of `extension` to the sender must carry; `None` if it does not accept them.
     pub fn id_of(&self, extension: &str) -> Option<u8> {
         self.messages.iter().find(|(name, id)| name == extension && *id != 0).map(|(_, id)| *id)
     }
 
-    /// The bencoded dictionary. Of extensions that are named twice the last counts.
+    /// Returns the bencoded dictionary. Of extensions with equal names the last one wins.
     pub fn encode(&self) -> Vec<u8> {
         let messages = self.messages.iter().map(|(name, id)| (name.as_str(), Tree::Int(i64::from(*id))));
         let mut entries = vec![("m", Tree::dict(messages))];
@@ -70,8 +70,8 @@ impl ExtendedHandshake {
         Tree::dict(entries).to_vec()
     }
 
-    /// Reads the payload of extended message 0. Bytes after the dictionary are ignored, as is its key order:
-    /// peers in the field get both wrong.
+    /// Decodes the payload of extended message 0. Ignores bytes after the dictionary and the order of its keys: peers
+    /// in the field get both wrong.
     pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
         let document = decode_with(payload, Mode::Lenient, Limits { depth: 16, tokens: 4096 })?;
         let root = document.root();
@@ -116,7 +116,7 @@ fn packed_ip(bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// A foreign name as one short line: no control, invisible or direction-changing characters.
+/// Makes a peer's text safe to show: one short line without control, invisible or direction-changing characters.
 fn shown(bytes: &[u8]) -> String {
     let head = &bytes[..bytes.len().min(MAX_CLIENT_LEN * 4)];
     let text = String::from_utf8_lossy(head);
@@ -134,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn reads_what_clients_send() {
+    fn decode_of_a_client_handshake_reads_all_fields() {
         let bytes =
             b"d1:md11:ut_metadatai2e6:ut_pexi0e3:badi300ee13:metadata_sizei14317e1:pi6881e4:reqqi500e\
             11:upload_onlyi1e1:v16:libtorrent\t2.1.16:yourip4:\x7f\x00\x00\x01etrailing";
@@ -149,13 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_the_wrong_type_count_as_absent() {
+    fn fields_of_the_wrong_type_count_as_absent() {
         let bytes = b"d1:mi1e13:metadata_sizei-1e1:pi70000e4:reqq1:x1:vle6:yourip3:abce";
         assert_eq!(ExtendedHandshake::decode(bytes), Ok(ExtendedHandshake::default()));
     }
 
     #[test]
-    fn what_is_no_dictionary_is_refused() {
+    fn decode_of_anything_but_a_dictionary_is_an_error() {
         assert_eq!(ExtendedHandshake::decode(b"le"), Err(WireError::NotADictionary));
         assert!(matches!(ExtendedHandshake::decode(b"d1:m"), Err(WireError::Bencode(_))));
         assert!(matches!(ExtendedHandshake::decode(&[b'l'; 1000]), Err(WireError::Bencode(_))));
@@ -163,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(
+        fn encoded_handshake_decodes_to_the_same(
             messages in proptest::collection::btree_map("[a-z_]{1,20}", any::<u8>(), 0..5),
             client in proptest::option::of("[a-zA-Z0-9./-]{1,30}"), port in proptest::option::of(1..=u16::MAX),
             request_queue: Option<u32>, ip: Option<[u8; 4]>, ip6: Option<[u8; 16]>, metadata_size: Option<u32>,
@@ -180,7 +180,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>, at: prop::sample::Index, to: u8) {
+        fn decode_of_any_bytes_does_not_panic(bytes: Vec<u8>, at: prop::sample::Index, to: u8) {
             let _ = ExtendedHandshake::decode(&bytes);
             let mut near = b"d1:md11:ut_metadatai2ee1:pi6881e1:v3:abc6:yourip4:abcde".to_vec();
             let at = at.index(near.len());

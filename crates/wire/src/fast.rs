@@ -5,11 +5,11 @@ use ztor_base::SwarmId;
 
 use sha1::{Digest, Sha1};
 
-/// The pieces that a peer at `ip` may request while choked: `count` distinct indices below `pieces`, in the
-/// order of BEP 6; all of them if there are no more.
+/// Returns the pieces that a peer at `ip` may request while choked: `count` distinct indices below `pieces`, in the
+/// order of BEP 6, or all pieces if there are no more.
 ///
-/// The set depends on the peer's network only (its /24), so that reconnecting doesn't bring new pieces. BEP 6
-/// says nothing of IPv6; its /64 is taken in the same way. An IPv4-mapped address counts as IPv4.
+/// The set depends only on the peer's network (its /24), so a new connection brings no new pieces. BEP 6 does not
+/// mention IPv6; its /64 is used in the same way. An IPv4-mapped address counts as IPv4.
 pub fn allowed_fast_set(ip: IpAddr, info_hash: SwarmId, pieces: u32, count: usize) -> Vec<u32> {
     let Some(wanted) = u32::try_from(count).ok().filter(|&count| count < pieces) else {
         return (0..pieces).collect();
@@ -18,7 +18,7 @@ pub fn allowed_fast_set(ip: IpAddr, info_hash: SwarmId, pieces: u32, count: usiz
     seed.extend_from_slice(info_hash.as_ref());
     let mut set: Vec<u32> = Vec::new();
     let mut chain = Sha1::digest(&seed);
-    // The chain is long enough for any set in practice; the bound is there because nothing proves it has no cycle.
+    // In practice the chain is long enough for any set. The bound exists because nothing proves that it has no cycle.
     for _ in 0..wanted.saturating_mul(8).saturating_add(64) {
         for word in chain.as_chunks::<4>().0 {
             if set.len() == count {
@@ -54,7 +54,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_example_of_bep_6() {
+    fn allowed_fast_set_of_the_bep_6_example_is_as_published() {
         let ip = IpAddr::from([80, 4, 4, 200]);
         let seven = [1059, 431, 808, 1217, 287, 376, 1188];
         assert_eq!(allowed_fast_set(ip, SwarmId::new([0xaa; 20]), 1313, 7), seven);
@@ -66,7 +66,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn distinct_indices_of_the_torrent(ip: [u8; 16], hash: [u8; 20], pieces in 0..200_u32, count in 0..60_usize) {
+        fn allowed_fast_set_has_distinct_indices_in_range(
+            ip: [u8; 16], hash: [u8; 20], pieces in 0..200_u32, count in 0..60_usize
+        ) {
             let set = allowed_fast_set(IpAddr::from(ip), hash.into(), pieces, count);
             prop_assert_eq!(set.len(), count.min(pieces as usize));
             prop_assert!(set.iter().all(|&i| i < pieces));

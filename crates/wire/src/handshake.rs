@@ -14,16 +14,16 @@ const PREFIX: &[u8; 20] = b"\x13BitTorrent protocol";
 /// The handshake of BEP 3, the same in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Handshake {
-    /// Which extensions the sender speaks.
+    /// Extensions that the sender supports.
     pub reserved: Reserved,
-    /// The swarm: a v1 info-hash, or a v2 one cut to 20 bytes (BEP 52).
+    /// Id of the swarm: a v1 info-hash, or a v2 one cut to 20 bytes (BEP 52).
     pub info_hash: SwarmId,
-    /// Who the sender says it is.
+    /// Id of the sender, as it claims.
     pub peer_id: PeerId,
 }
 
 impl Handshake {
-    /// The 68 bytes of it.
+    /// Returns the 68 bytes of the handshake.
     pub fn encode(&self) -> [u8; HANDSHAKE_LEN] {
         let mut out = [0; HANDSHAKE_LEN];
         out[..20].copy_from_slice(PREFIX);
@@ -33,10 +33,10 @@ impl Handshake {
         out
     }
 
-    /// Reads a handshake from the start of `buf`; what follows its 68 bytes is left alone.
+    /// Decodes a handshake from the start of `buf`; ignores bytes after its 68.
     ///
-    /// `Ok(None)` asks for more bytes. The error comes with the first byte that cannot belong to a handshake,
-    /// so that a stranger (an encrypted peer, an HTTP client) is known as soon as it speaks.
+    /// `Ok(None)` asks for more bytes. The first byte that cannot belong to a handshake gives the error. An encrypted
+    /// peer or an HTTP client is thus detected by its first bytes.
     pub fn decode(buf: &[u8]) -> Result<Option<Self>, WireError> {
         let wrong = buf.iter().zip(PREFIX).enumerate().find(|(_, (found, expected))| found != expected);
         if let Some((offset, (&found, &expected))) = wrong {
@@ -53,65 +53,65 @@ impl Handshake {
         }))
     }
 
-    /// Reads as much of a handshake as tells the swarm: the info-hash, once its 48 bytes are there.
+    /// Reads the info-hash from the start of a handshake, once 48 bytes are there.
     ///
-    /// A listener needs this: some peers hold back their peer id until they have seen the answer.
+    /// A listener needs it early: some peers send their peer id only after they have received the answer.
     pub fn peek_info_hash(buf: &[u8]) -> Result<Option<SwarmId>, WireError> {
         Self::decode(buf)?;
         Ok(buf.get(28..48).and_then(|hash| hash.try_into().ok()))
     }
 }
 
-/// The eight bytes that say which extensions a peer speaks. Bits without a meaning here are kept as they came.
+/// The eight reserved bytes, whose bits are the extensions that a peer supports. Unknown bits are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Reserved(pub [u8; 8]);
 
 impl Reserved {
-    /// No extension at all.
+    /// No extension.
     pub const NONE: Self = Self([0; 8]);
 
-    /// The Fast Extension (BEP 6).
+    /// Returns true if the sender supports the Fast Extension (BEP 6).
     pub const fn fast(self) -> bool {
         self.0[7] & 0x04 != 0
     }
 
-    /// Extended messages (BEP 10).
+    /// Returns true if the sender supports extended messages (BEP 10).
     pub const fn extended(self) -> bool {
         self.0[5] & 0x10 != 0
     }
 
-    /// The DHT, and so the port message (BEP 5).
+    /// Returns true if the sender supports the DHT, and so the port message (BEP 5).
     pub const fn dht(self) -> bool {
         self.0[7] & 0x01 != 0
     }
 
-    /// In the handshake of a hybrid torrent's v1 swarm: the sender can go over to v2 (BEP 52).
+    /// Returns true if the sender can switch to v2; in the handshake of a hybrid torrent's v1 swarm (BEP 52).
     pub const fn v2(self) -> bool {
         self.0[7] & 0x10 != 0
     }
 
-    /// With [`Reserved::fast`] set.
+    /// Returns the bytes with [`Reserved::fast`] set.
     #[must_use]
     pub const fn with_fast(mut self) -> Self {
         self.0[7] |= 0x04;
         self
     }
 
-    /// With [`Reserved::extended`] set.
+    /// Returns the bytes with [`Reserved::extended`] set.
     #[must_use]
     pub const fn with_extended(mut self) -> Self {
         self.0[5] |= 0x10;
         self
     }
 
-    /// With [`Reserved::dht`] set.
+    /// Returns the bytes with [`Reserved::dht`] set.
     #[must_use]
     pub const fn with_dht(mut self) -> Self {
         self.0[7] |= 0x01;
         self
     }
 
-    /// With [`Reserved::v2`] set.
+    /// Returns the bytes with [`Reserved::v2`] set.
     #[must_use]
     pub const fn with_v2(mut self) -> Self {
         self.0[7] |= 0x10;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_known_by_the_first_wrong_byte() {
+    fn decode_of_another_protocol_fails_at_the_first_wrong_byte() {
         assert_eq!(
             Handshake::decode(b"GET / HTTP/1.1"),
             Err(WireError::NotBitTorrent { offset: 0, found: b'G', expected: 0x13 })
@@ -155,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip_and_every_prefix_asks_for_more(
+        fn encoded_handshake_decodes_and_every_prefix_asks_for_more(
             reserved: [u8; 8], info_hash: [u8; 20], id: [u8; 20], cut in 0..HANDSHAKE_LEN, tail: Vec<u8>
         ) {
             let handshake = Handshake { reserved: Reserved(reserved), info_hash: info_hash.into(), peer_id: PeerId::new(id) };
@@ -168,7 +168,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>) {
+        fn decode_of_any_bytes_does_not_panic(bytes: Vec<u8>) {
             let _ = Handshake::decode(&bytes);
         }
     }

@@ -1,40 +1,40 @@
-//! Messages of `ut_holepunch` (BEP 55): how two peers that nobody can call meet through a third.
+//! Messages of `ut_holepunch` (BEP 55), with which two unreachable peers connect with the help of a third.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::WireError;
 
-/// The extension's name in the extended handshake.
+/// Name of the extension in the extended handshake.
 pub const UT_HOLEPUNCH: &str = "ut_holepunch";
 
 /// A message of `ut_holepunch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HolepunchMessage {
-    /// To the relay: have us meet this peer.
+    /// To the relay: request for a hole punch with this peer.
     Rendezvous(SocketAddr),
-    /// From the relay, to both: call this peer over µTP, now.
+    /// From the relay, to both peers: connect to this peer over µTP now.
     Connect(SocketAddr),
-    /// From the relay: there will be no meeting with this peer.
+    /// From the relay: the hole punch with this peer failed.
     Error(SocketAddr, HolepunchError),
 }
 
-/// Why there will be no meeting. Codes without a meaning are kept as they came.
+/// Error code of a failed hole punch. Unknown codes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HolepunchError(pub u32);
 
 impl HolepunchError {
-    /// The endpoint is none.
+    /// The endpoint is invalid.
     pub const NO_SUCH_PEER: Self = Self(1);
     /// The relay is not connected to that peer.
     pub const NOT_CONNECTED: Self = Self(2);
-    /// That peer does not take part.
+    /// That peer does not support the extension.
     pub const NO_SUPPORT: Self = Self(3);
     /// That peer is the relay.
     pub const NO_SELF: Self = Self(4);
 }
 
 impl HolepunchMessage {
-    /// The payload of the extended message.
+    /// Returns the payload of the extended message.
     pub fn encode(&self) -> Vec<u8> {
         let (kind, addr, error) = match self {
             Self::Rendezvous(addr) => (0, addr, 0),
@@ -57,8 +57,8 @@ impl HolepunchMessage {
         out
     }
 
-    /// Reads the payload of the extended message. What follows it is ignored, and an error code that is missing
-    /// where there is no error counts as 0: some leave it out.
+    /// Decodes the payload of the extended message. Ignores bytes after it. Messages other than errors may lack the
+    /// error code, because some clients leave it out.
     pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
         let wrong = |field, expected| WireError::Extension { extension: UT_HOLEPUNCH, field, expected };
         let cut = || wrong("message", "a type, an address and a port");
@@ -90,7 +90,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn is_laid_out_as_the_standard_says() {
+    fn message_is_laid_out_as_in_bep_55() {
         let message = HolepunchMessage::Error(([1, 2, 3, 4], 0x0506).into(), HolepunchError::NO_SELF);
         assert_eq!(message.encode(), [2, 0, 1, 2, 3, 4, 5, 6, 0, 0, 0, 4]);
         assert_eq!(
@@ -106,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(kind in 0..3, ip: IpAddr, port: u16, code: u32) {
+        fn encoded_message_decodes_to_the_same(kind in 0..3, ip: IpAddr, port: u16, code: u32) {
             let addr = SocketAddr::new(ip.to_canonical(), port);
             let message = match kind {
                 0 => HolepunchMessage::Rendezvous(addr),
@@ -117,7 +117,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>) {
+        fn decode_of_any_bytes_does_not_panic(bytes: Vec<u8>) {
             let _ = HolepunchMessage::decode(&bytes);
         }
     }

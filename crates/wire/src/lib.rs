@@ -1,10 +1,12 @@
-//! The BitTorrent peer protocol as bytes: handshake, messages, and the reader that cuts a stream into them.
+//! The BitTorrent peer protocol as bytes: the handshake, the messages, and a decoder that splits a stream into them.
 //!
 //! Covers BEP 3 (the protocol), BEP 6 (Fast Extension), BEP 9 (metadata), BEP 10 (extended messages and their
-//! handshake), BEP 11 (peer exchange), BEP 14 (local discovery), BEP 20 (peer ids), BEP 40 (whom to call first),
-//! BEP 52 (hash messages), BEP 55 (hole punching) and encrypted connections ([`mse`]). Nothing here knows a torrent: whether a piece index exists or a block
-//! was asked for is for the engine to say. What is checked here is what the bytes alone can tell, and every
-//! decoder is total: any input gives a value, a wish for more, or a typed [`WireError`].
+//! handshake), BEP 11 (peer exchange), BEP 14 (local discovery), BEP 20 (peer ids), BEP 40 (peer priority),
+//! BEP 52 (hash messages), BEP 55 (hole punching) and encrypted connections ([`mse`]).
+//!
+//! This crate checks only what the bytes alone show. It knows no torrent: the engine checks whether a piece exists and
+//! whether a block was requested. Every decoder is total: any input gives a value, a request for more bytes, or a typed
+//! error such as [`WireError`].
 #![forbid(unsafe_code)]
 
 mod decoder;

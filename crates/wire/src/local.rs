@@ -1,28 +1,28 @@
-//! Local service discovery: peers of the same network, by multicast (BEP 14).
+//! Local service discovery: announces to peers in the same network by multicast (BEP 14).
 
 use std::fmt::Write;
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use ztor_base::SwarmId;
 
-/// The most info-hashes in one announce: with the headers they stay below 1400 bytes (BEP 14).
+/// Maximum number of info-hashes in one announce. With the headers they stay below 1400 bytes (BEP 14).
 pub const MAX_LOCAL_HASHES: usize = 20;
-/// The longest cookie that is read, in bytes.
+/// Maximum length of a cookie in bytes; longer ones are ignored.
 const MAX_COOKIE_LEN: usize = 64;
 
 /// An announce to the local network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalAnnounce {
-    /// The TCP port the sender listens on. Never 0.
+    /// TCP port that the sender listens on; never 0.
     pub port: u16,
-    /// The swarms it is in; at least one, at most [`MAX_LOCAL_HASHES`].
+    /// Swarms of the sender: 1 to [`MAX_LOCAL_HASHES`].
     pub info_hashes: Vec<SwarmId>,
-    /// By which a sender knows its own announces.
+    /// Token by which a sender recognizes its own announces; `None` if absent.
     pub cookie: Option<String>,
 }
 
 impl LocalAnnounce {
-    /// The datagram for a multicast group, which is named in it as `host:port`.
+    /// Returns the datagram for a multicast group, given as `host:port`.
     pub fn encode(&self, group: &str) -> Vec<u8> {
         let mut text = format!("BT-SEARCH * HTTP/1.1\r\nHost: {group}\r\nPort: {}\r\n", self.port);
         for hash in self.info_hashes.iter().take(MAX_LOCAL_HASHES) {
@@ -36,8 +36,7 @@ impl LocalAnnounce {
         text.into_bytes()
     }
 
-    /// Reads a datagram; `None` if it is no announce. Headers that mean nothing here are passed over, and so are
-    /// hashes that are none.
+    /// Decodes a datagram; `None` if it is no announce. Ignores unknown headers and invalid hashes.
     pub fn decode(datagram: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(datagram).ok()?;
         let mut lines = text.split("\r\n");
@@ -67,7 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn reads_what_clients_send() {
+    fn decode_of_a_client_announce_reads_all_fields() {
         let text = "BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 51413\r\n\
             Infohash: 0123456789ABCDEF0123456789abcdef01234567\r\nInfohash: xyz\r\ncookie: a1\r\nX: y\r\n\r\n\r\n";
         let announce = LocalAnnounce::decode(text.as_bytes()).unwrap();
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_announce_is_none() {
+    fn decode_of_an_invalid_announce_is_none() {
         for text in [
             "",
             "M-SEARCH * HTTP/1.1\r\nPort: 1\r\n\r\n",
@@ -92,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(
+        fn encoded_announce_decodes_to_the_same(
             port in 1..=u16::MAX,
             info_hashes in prop::collection::vec(any::<[u8; 20]>().prop_map(SwarmId::new), 1..=MAX_LOCAL_HASHES),
             cookie in prop::option::of("[a-z0-9]{1,20}"),
@@ -104,7 +103,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>) {
+        fn decode_of_any_bytes_does_not_panic(bytes: Vec<u8>) {
             let _ = LocalAnnounce::decode(&bytes);
         }
     }

@@ -1,113 +1,113 @@
-//! The messages after the handshake: what they mean, and how they are written.
+//! The messages after the handshake, and their encoding.
 
 use bytes::Bytes;
 
-/// Length in bytes of what stands before a block's data on the wire; see [`piece_header`].
+/// Length in bytes of the header before a block's data on the wire; see [`piece_header`].
 pub const PIECE_HEADER_LEN: usize = 13;
 
-/// A peer message. Lengths and indices are as the sender wrote them: only their encoding has been checked.
+/// A peer message. Lengths and indices are those of the sender: only their encoding has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
-    /// Nothing, to keep the connection alive (BEP 3).
+    /// An empty message that keeps the connection alive (BEP 3).
     KeepAlive,
-    /// Requests will not be answered from now on (BEP 3).
+    /// The sender stops answering requests (BEP 3).
     Choke,
-    /// Requests will be answered from now on (BEP 3).
+    /// The sender starts answering requests (BEP 3).
     Unchoke,
-    /// The receiver has something the sender wants (BEP 3).
+    /// The sender wants a piece that the receiver has (BEP 3).
     Interested,
-    /// The receiver has nothing the sender wants (BEP 3).
+    /// The sender wants no piece that the receiver has (BEP 3).
     NotInterested,
-    /// The sender has got this piece (BEP 3).
+    /// The sender has obtained this piece (BEP 3).
     Have {
         /// Index of the piece.
         piece: u32,
     },
-    /// Which pieces the sender has, most significant bit first (BEP 3). Spare bits are not checked here.
+    /// Pieces that the sender has, most significant bit first (BEP 3). Spare bits are not checked here.
     Bitfield(Bytes),
-    /// Asks for a block (BEP 3).
+    /// Request for a block (BEP 3).
     Request(Block),
     /// A block (BEP 3).
     Piece {
         /// Index of the piece.
         piece: u32,
-        /// Where in the piece the data begins, in bytes.
+        /// Start of the data in the piece, in bytes.
         begin: u32,
         /// The bytes of the block.
         data: Bytes,
     },
-    /// Takes back a request (BEP 3).
+    /// Cancels a request (BEP 3).
     Cancel(Block),
     /// The sender's DHT node listens on this UDP port (BEP 5).
     Port(u16),
-    /// The sender would gladly be asked for this piece (BEP 6).
+    /// The sender suggests requesting this piece (BEP 6).
     Suggest {
         /// Index of the piece.
         piece: u32,
     },
-    /// In place of a bitfield: every piece (BEP 6).
+    /// The sender has every piece; replaces a bitfield (BEP 6).
     HaveAll,
-    /// In place of a bitfield: no piece (BEP 6).
+    /// The sender has no piece; replaces a bitfield (BEP 6).
     HaveNone,
-    /// This request will not be answered (BEP 6).
+    /// The sender will not answer this request (BEP 6).
     Reject(Block),
     /// This piece may be requested even when choked (BEP 6).
     AllowedFast {
         /// Index of the piece.
         piece: u32,
     },
-    /// The envelope of BEP 10.
+    /// An extended message (BEP 10).
     Extended {
-        /// 0 for the handshake, else what the receiver's own handshake assigned.
+        /// 0 for the handshake, else the id that the receiver's own handshake assigned.
         id: u8,
-        /// The extension's own message.
+        /// Message of the extension.
         payload: Bytes,
     },
-    /// Asks for hashes of a file's Merkle tree (BEP 52).
+    /// Request for hashes of a file's Merkle tree (BEP 52).
     HashRequest(HashRequest),
     /// The answer to a hash request (BEP 52).
     Hashes {
-        /// The request that is answered.
+        /// The answered request.
         request: HashRequest,
-        /// The hashes, 32 bytes each: `length` of the asked layer, then the uncle hashes.
+        /// Hashes of 32 bytes each: `length` of the requested layer, then the uncle hashes.
         hashes: Bytes,
     },
-    /// A hash request will not be answered (BEP 52).
+    /// The sender will not answer this hash request (BEP 52).
     HashReject(HashRequest),
-    /// A message with an id that has no meaning here; its payload was skipped. Not an offence.
+    /// A message with an unknown id; its payload was skipped. This is no protocol violation.
     Unknown {
-        /// The id that came.
+        /// Id of the message.
         id: u8,
     },
 }
 
-/// A run of bytes inside a piece: what `request`, `cancel` and `reject` speak of.
+/// A range of bytes in a piece, as in `request`, `cancel` and `reject`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Block {
     /// Index of the piece.
     pub piece: u32,
-    /// Where in the piece it begins, in bytes.
+    /// Start in the piece, in bytes.
     pub begin: u32,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u32,
 }
 
-/// Which hashes of which file's Merkle tree are spoken of (BEP 52, "hash request").
+/// A range of hashes in a file's Merkle tree (BEP 52, "hash request").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HashRequest {
-    /// The root of the file's tree, which names the file.
+    /// Root of the file's tree, which identifies the file.
     pub pieces_root: [u8; 32],
-    /// The lowest layer asked for; 0 is the layer of the leaves, one a 16 KiB block.
+    /// Lowest requested layer; 0 is the layer of the leaves, one per 16 KiB block.
     pub base_layer: u32,
     /// Index of the first hash in that layer.
     pub index: u32,
-    /// How many hashes of that layer.
+    /// Number of hashes in that layer.
     pub length: u32,
-    /// How many layers above it are wanted as proof.
+    /// Number of layers above it that are requested as proof.
     pub proof_layers: u32,
 }
 
-/// What stands before the `len` bytes of data of a `piece` message, so that the data itself need not be copied.
+/// Returns the header of a `piece` message with `len` bytes of data, so that the data itself need not be copied.
 pub fn piece_header(piece: u32, begin: u32, len: u32) -> [u8; PIECE_HEADER_LEN] {
     let mut header = [0; PIECE_HEADER_LEN];
     header[..4].copy_from_slice(&len.saturating_add(9).to_be_bytes());
@@ -118,7 +118,7 @@ pub fn piece_header(piece: u32, begin: u32, len: u32) -> [u8; PIECE_HEADER_LEN] 
 }
 
 impl Message {
-    /// Appends the message, length prefix and all, to `out`. An [`Message::Unknown`] is written without payload.
+    /// Appends the message, with its length prefix, to `out`. A [`Message::Unknown`] is written without payload.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::KeepAlive => out.extend([0; 4]),
@@ -169,7 +169,7 @@ impl Block {
 }
 
 impl HashRequest {
-    /// Its length on the wire in bytes.
+    /// Length on the wire in bytes.
     pub(crate) const LEN: usize = 48;
 
     fn encode(&self, out: &mut Vec<u8>, id: u8, hashes: &[u8]) {
@@ -193,7 +193,7 @@ fn index(out: &mut Vec<u8>, id: u8, piece: u32) {
     out.extend(piece.to_be_bytes());
 }
 
-/// The byte that says what a message is.
+/// Message ids.
 pub(crate) mod id {
     pub(crate) const CHOKE: u8 = 0;
     pub(crate) const UNCHOKE: u8 = 1;

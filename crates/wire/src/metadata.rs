@@ -1,11 +1,11 @@
-//! `ut_metadata`: the info dictionary in blocks, for those who have a magnet link (BEP 9).
+//! Messages of `ut_metadata` (BEP 9), which transfer the info dictionary in blocks.
 
 use bytes::Bytes;
 use ztor_bencode::{Kind, Limits, Mode, Tree, decode_with};
 
 use crate::WireError;
 
-/// The name of the extension in the extended handshake.
+/// Name of the extension in the extended handshake.
 pub const UT_METADATA: &str = "ut_metadata";
 /// Length in bytes of every block but the last one.
 pub const METADATA_BLOCK_LEN: u32 = 16 * 1024;
@@ -14,10 +14,10 @@ const REQUEST: u64 = 0;
 const DATA: u64 = 1;
 const REJECT: u64 = 2;
 
-/// A message of `ut_metadata`. Indices and sizes are as the sender wrote them.
+/// A message of `ut_metadata`. Indices and sizes are unchecked numbers from the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MetadataMessage {
-    /// Asks for a block.
+    /// Request for a block.
     Request {
         /// Index of the block.
         piece: u32,
@@ -31,17 +31,17 @@ pub enum MetadataMessage {
         /// The bytes of the block; at most [`METADATA_BLOCK_LEN`] when decoded.
         data: Bytes,
     },
-    /// The block will not be sent.
+    /// The sender will not send the block.
     Reject {
         /// Index of the block.
         piece: u32,
     },
-    /// A message type that has no meaning here, to be ignored (BEP 9).
+    /// A message of unknown type, which is ignored (BEP 9).
     Unknown,
 }
 
 impl MetadataMessage {
-    /// The payload of the extended message.
+    /// Returns the payload of the extended message.
     pub fn encode(&self) -> Vec<u8> {
         let (kind, piece, total_size) = match self {
             Self::Request { piece } => (REQUEST, *piece, None),
@@ -58,10 +58,11 @@ impl MetadataMessage {
         out
     }
 
-    /// Reads the payload of an extended message.
+    /// Decodes the payload of an extended message.
     ///
     /// # Errors
-    /// What is not a dictionary, lacks its index, or has a block longer than [`METADATA_BLOCK_LEN`].
+    /// If the payload is not a dictionary, lacks a field, or has a block that is empty or longer than
+    /// [`METADATA_BLOCK_LEN`].
     pub fn decode(payload: &Bytes) -> Result<Self, WireError> {
         let wrong = |field, expected| WireError::Extension { extension: UT_METADATA, field, expected };
         let document = decode_with(payload, Mode::Lenient, Limits { depth: 8, tokens: 256 })?;
@@ -97,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_examples_of_bep_9() {
+    fn decode_of_the_bep_9_examples_is_as_published() {
         let decode = |bytes: &'static [u8]| MetadataMessage::decode(&Bytes::from_static(bytes)).unwrap();
         assert_eq!(decode(b"d8:msg_typei0e5:piecei0ee"), MetadataMessage::Request { piece: 0 });
         assert_eq!(decode(b"d8:msg_typei2e5:piecei7ee"), MetadataMessage::Reject { piece: 7 });
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn decode_of_an_invalid_message_is_an_error() {
         for bytes in [
             &b"le"[..],
             b"d5:piecei0ee",
@@ -127,7 +128,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(kind in 0..3u8, piece: u32, total_size: u32, data in prop::collection::vec(any::<u8>(), 1..100)) {
+        fn encoded_message_decodes_to_the_same(
+            kind in 0..3u8, piece: u32, total_size: u32, data in prop::collection::vec(any::<u8>(), 1..100)
+        ) {
             let message = match kind {
                 0 => MetadataMessage::Request { piece },
                 1 => MetadataMessage::Data { piece, total_size, data: data.into() },
@@ -137,7 +140,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>) {
+        fn decode_of_any_bytes_does_not_panic(bytes: Vec<u8>) {
             let _ = MetadataMessage::decode(&bytes.into());
         }
     }

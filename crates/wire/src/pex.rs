@@ -1,4 +1,4 @@
-//! `ut_pex`: which peers came and went at another peer (BEP 11).
+//! Messages of `ut_pex` (BEP 11): the peers that another peer has connected to and disconnected from.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,35 +6,35 @@ use ztor_bencode::{Kind, Limits, Mode, Tree, decode_with};
 
 use crate::WireError;
 
-/// The name of the extension in the extended handshake.
+/// Name of the extension in the extended handshake.
 pub const UT_PEX: &str = "ut_pex";
-/// Contacts that a message should have at most, of those added and of those dropped (BEP 11).
+/// Recommended maximum of contacts in each of the two lists of a message, added and dropped (BEP 11).
 pub const MAX_PEX_CONTACTS: usize = 50;
-/// Contacts that are read of a message: a first one may have more than others.
+/// Maximum contacts read from each list of a message. The first message may have more than later ones.
 const MAX_READ: usize = 200;
 
-/// What is said of a peer that was added.
+/// Flags of an added peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PexFlags(pub u8);
 
 impl PexFlags {
-    /// It would rather speak encrypted (BEP 8).
+    /// The peer prefers encrypted connections (BEP 8).
     pub const PREFERS_ENCRYPTION: Self = Self(0x01);
-    /// It wants nothing.
+    /// The peer wants no data.
     pub const SEED: Self = Self(0x02);
-    /// It speaks µTP (BEP 29).
+    /// The peer supports µTP (BEP 29).
     pub const UTP: Self = Self(0x04);
-    /// It can be reached by hole punching (BEP 55).
+    /// The peer supports hole punching (BEP 55).
     pub const HOLEPUNCH: Self = Self(0x08);
-    /// The sender called it: it can be reached.
+    /// The peer is reachable: the sender connected to it.
     pub const REACHABLE: Self = Self(0x10);
 
-    /// Whether all of `other` is said.
+    /// Returns true if all flags of `other` are set.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Both.
+    /// Returns the flags of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -44,19 +44,19 @@ impl PexFlags {
 /// A message of `ut_pex`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PexMessage {
-    /// Peers the sender is connected to since its last message.
+    /// Peers that the sender has connected to since its last message.
     pub added: Vec<(SocketAddr, PexFlags)>,
-    /// Peers it is no longer connected to.
+    /// Peers that the sender has disconnected from since then.
     pub dropped: Vec<SocketAddr>,
 }
 
 impl PexMessage {
-    /// Whether there is nothing to say; such a message may not be sent.
+    /// Returns true if both lists are empty; such a message must not be sent.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.dropped.is_empty()
     }
 
-    /// The payload of the extended message. IPv4-mapped addresses count as IPv4.
+    /// Returns the payload of the extended message. IPv4-mapped addresses count as IPv4.
     pub fn encode(&self) -> Vec<u8> {
         let mut fields: [Vec<u8>; 6] = Default::default();
         for (addr, flags) in &self.added {
@@ -71,11 +71,11 @@ impl PexMessage {
         Tree::dict(said.map(|(key, value)| (key, Tree::Bytes(value)))).to_vec()
     }
 
-    /// Reads the payload of an extended message: of either list the first two hundred contacts. Flags that are
-    /// missing are taken for none, half a contact at the end is ignored.
+    /// Decodes the payload of an extended message: the first 200 contacts of each list. Missing flags count as none. An
+    /// incomplete contact at the end is ignored.
     ///
     /// # Errors
-    /// What is not a dictionary.
+    /// If the payload is not a dictionary.
     pub fn decode(payload: &[u8]) -> Result<Self, WireError> {
         let document = decode_with(payload, Mode::Lenient, Limits { depth: 8, tokens: 256 })?;
         let root = document.root();
@@ -100,7 +100,7 @@ impl PexMessage {
     }
 }
 
-/// Appends to the field of the address's family; true for IPv4.
+/// Appends an address to the field of its family. Returns true for IPv4.
 fn push(fields: &mut [Vec<u8>; 6], v4: usize, v6: usize, addr: SocketAddr) -> bool {
     match addr.ip().to_canonical() {
         IpAddr::V4(ip) => {
@@ -136,7 +136,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn reads_both_families_and_what_is_missing() {
+    fn decode_reads_both_families_without_some_flags() {
         let bytes = b"d5:added12:\x01\x02\x03\x04\x1a\xe1\x05\x06\x07\x08\x1a\xe27:added.f1:\x12\
             6:added618:\x20\x01aaaaaaaaaaaaaa\x1a\xe37:dropped7:\x09\x09\x09\x09\x00\x01\xffe";
         let message = PexMessage::decode(bytes).unwrap();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_cut() {
+    fn decode_of_too_many_contacts_drops_the_rest() {
         let mut bytes = b"d5:added60000:".to_vec();
         bytes.resize(bytes.len() + 60_000, 1);
         bytes.push(b'e');
@@ -160,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(
+        fn encoded_message_decodes_to_the_same(
             v4 in prop::collection::vec(any::<([u8; 4], u16, u8)>(), 0..20),
             v6 in prop::collection::vec(any::<([u8; 14], u16, u8)>(), 0..20),
             dropped in prop::collection::vec(any::<([u8; 4], u16)>(), 0..20),
@@ -179,7 +179,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>) {
+        fn decode_of_any_bytes_does_not_panic(bytes: Vec<u8>) {
             let _ = PexMessage::decode(&bytes);
         }
     }

@@ -1,9 +1,9 @@
-//! Whom to call and whom to keep when there are too many: canonical peer priority (BEP 40).
+//! Canonical peer priority (BEP 40): the choice of peers to connect to, and of connections to keep.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The priority two peers have for each other; the higher goes first. Both ends compute the same, so that
-/// nobody can crowd others out by calling more often. Of two families there is none: 0.
+/// Returns the priority that two peers have for each other; higher goes first. Both ends compute the same value, so no
+/// peer can crowd out others by connecting more often. 0 for addresses of different families.
 pub fn peer_priority(a: SocketAddr, b: SocketAddr) -> u32 {
     match (a.ip().to_canonical(), b.ip().to_canonical()) {
         (x, y) if x == y => sorted(&a.port().to_be_bytes(), &b.port().to_be_bytes()),
@@ -13,8 +13,8 @@ pub fn peer_priority(a: SocketAddr, b: SocketAddr) -> u32 {
     }
 }
 
-/// Of the bytes behind those that count in full only every other bit counts; the nearer the addresses, the more
-/// count in full.
+/// Returns the priority of two addresses. The first `full` bytes, or one more than the addresses share, count in full;
+/// of the others only every other bit counts.
 fn masked(a: &[u8], b: &[u8], full: usize) -> u32 {
     let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     let full = if same < full { full } else { (same + 1).min(a.len()) };
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_bep_40() {
+    fn peer_priority_of_the_bep_40_examples_is_as_published() {
         assert_eq!(priority("123.213.32.10", "98.76.54.32"), 0xec2d_7224);
         assert_eq!(priority("123.213.32.10", "123.213.32.234"), 0x9956_8189);
     }

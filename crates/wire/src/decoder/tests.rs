@@ -64,7 +64,7 @@ fn a_message() -> impl Strategy<Value = Message> {
 
 proptest! {
     #[test]
-    fn messages_survive_any_cutting_of_the_stream(
+    fn messages_cut_anywhere_are_decoded(
         messages in proptest::collection::vec(a_message(), 0..8), chunk in 1..40_usize
     ) {
         let stream: Vec<u8> = messages.iter().flat_map(encoded).collect();
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn every_call_that_gives_a_message_takes_bytes(bytes: Vec<u8>, max in 0..100_usize) {
+    fn decode_that_returns_a_message_consumes_bytes(bytes: Vec<u8>, max in 0..100_usize) {
         let (mut decoder, mut buf) = (Decoder::new(max), BytesMut::from(&bytes[..]));
         loop {
             let before = buf.len();
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mutated_message_is_survived(message in a_message(), at: prop::sample::Index, to: u8) {
+    fn decode_of_a_mutated_message_does_not_panic(message in a_message(), at: prop::sample::Index, to: u8) {
         let mut bytes = encoded(&message);
         let at = at.index(bytes.len());
         bytes[at] = to;
@@ -101,7 +101,7 @@ proptest! {
 }
 
 #[test]
-fn lengths_that_cannot_be_are_refused_once_the_id_is_there() {
+fn invalid_length_is_an_error_once_the_id_is_there() {
     for (bytes, text) in [
         (&[0, 0, 0, 2, 0][..], "choke message of 2 bytes, expected exactly 1"),
         (&[0, 0, 0, 4, 4], "have message of 4 bytes, expected exactly 5"),
@@ -110,7 +110,7 @@ fn lengths_that_cannot_be_are_refused_once_the_id_is_there() {
         (&[0, 16, 0, 1, 5], "bitfield message of 1048577 bytes, expected at most 1048576"),
         (&[255, 255, 255, 255, 99], "unknown message of 4294967295 bytes, expected at most 1048576"),
         (&[0, 0, 0, 1, 20], "extended message of 1 bytes, expected at least 2"),
-        (&[0, 0, 0, 50, 22], "hashes message of 50 bytes, expected 49 and a multiple of 32"),
+        (&[0, 0, 0, 50, 22], "hashes message of 50 bytes, expected 49 plus a multiple of 32"),
         (&[0, 0, 0, 5, 9], "port message of 5 bytes, expected exactly 3"),
     ] {
         assert_eq!(decode(bytes).unwrap_err().to_string(), text);

@@ -21,7 +21,7 @@ const GENERATOR: U768 = U768::from_u8(2);
 
 pub(super) type PublicKey = [u8; KEY_LEN];
 
-/// What both sides know and nobody who listens.
+/// Secret that both sides share.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret(pub(super) [u8; KEY_LEN]);
 
@@ -40,7 +40,7 @@ impl fmt::Debug for Private {
     }
 }
 
-/// Key arithmetic to run, on any thread.
+/// Key arithmetic to run on any thread.
 #[derive(Debug)]
 pub struct Work {
     pub(super) private: Private,
@@ -48,19 +48,19 @@ pub struct Work {
     pub(super) theirs: Option<Box<PublicKey>>,
 }
 
-/// The result of a [`Work`], for [`Mse::handle_key`](super::Mse::handle_key) of the machine that asked for it.
+/// Result of a [`Work`], for [`Mse::handle_key`](super::Mse::handle_key) of the machine that requested it.
 #[derive(Debug)]
 pub struct KeyResult {
     pub(super) public: Option<Box<PublicKey>>,
     pub(super) secret: Option<Result<Secret, BadKey>>,
 }
 
-/// A public key with which the secret would be no secret.
+/// A public key that makes the secret predictable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BadKey;
 
 impl Work {
-    /// Runs it: one or two exponentiations, in a time that does not depend on the key.
+    /// Runs the work: one or two exponentiations, in a time that does not depend on the key.
     pub fn run(self) -> KeyResult {
         KeyResult {
             public: self.wants_public.then(|| Box::new(power(&GENERATOR, &self.private))),

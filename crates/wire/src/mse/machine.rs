@@ -1,4 +1,4 @@
-//! The handshake.
+//! State machine of the handshake.
 
 use bytes::{Buf, BytesMut};
 use fastrand::Rng;
@@ -9,66 +9,66 @@ use ztor_base::{Sha1Digest, SwarmId};
 use super::keys::{KEY_LEN, KeyResult, PRIVATE_LEN, Private, PublicKey, Secret, Work};
 use super::{Accept, Ciphers, Method, Methods, Rc4};
 
-/// Longest padding.
+/// Maximum length of a padding in bytes.
 const MAX_PAD: usize = 512;
-/// The verification constant: zeros, encrypted.
+/// The verification constant: zeros, which are sent encrypted.
 const VC: [u8; 8] = [0; 8];
 const HASH_LEN: usize = 20;
-/// The verification constant, the choice of methods and the length of what follows.
+/// Length in bytes of the verification constant, the methods and the length of the padding.
 const NEGOTIATION_LEN: usize = VC.len() + 4 + 2;
 
-/// Why a handshake failed.
+/// Error of a handshake.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MseError {
-    /// What must come within the longest padding did not.
+    /// A synchronization mark that is missing within the longest padding.
     #[error("no {expected} in the first {within} bytes after the public key: not an encrypted handshake")]
     NoSync {
-        /// What was looked for.
+        /// Name of the mark.
         expected: &'static str,
-        /// Bytes it was looked for in.
+        /// Number of bytes searched.
         within: usize,
     },
-    /// The public key would give the secret away.
+    /// A public key that makes the secret predictable.
     #[error("a public key of 0, 1, P - 1 or more")]
     BadKey,
-    /// The caller knows none of our info-hashes.
-    #[error("an encrypted handshake for a torrent that is not here")]
+    /// A caller that names no info-hash known here.
+    #[error("an encrypted handshake for an unknown torrent")]
     UnknownTorrent,
-    /// The constant came out wrong: the other side has another secret, or info-hash.
-    #[error("the verification constant of the encrypted handshake is wrong")]
+    /// A wrong constant: the other side has another secret or info-hash.
+    #[error("a wrong verification constant in an encrypted handshake")]
     BadConstant,
-    /// Nothing that was provided, or selected, will do.
+    /// Provided methods that are not accepted, or a selected one that was not provided.
     #[error("no encryption method in common: {theirs:#x} was {what}")]
     NoMethod {
-        /// As on the wire.
+        /// Methods of the other side, as on the wire.
         theirs: u32,
-        /// Who chose.
+        /// Role of `theirs`: "provided" or "selected".
         what: &'static str,
     },
-    /// A padding longer than there is.
-    #[error("a padding of {0} bytes, 512 at the most")]
+    /// A padding beyond the maximum length.
+    #[error("a padding of {0} bytes, expected at most 512")]
     BadPadding(usize),
 }
 
-/// What to do next.
+/// Next step of a handshake.
 #[derive(Debug)]
 pub enum Step {
     /// Wait for more bytes.
     More,
-    /// Run this and pass the result to [`Mse::handle_key`]. Bytes that arrive in between are kept.
+    /// Run this and pass the result to [`Mse::handle_key`]. Until then [`Mse::handle`] consumes no bytes.
     Work(Work),
-    /// It is done. What is left of the bytes is the first of the stream, and still to be decrypted.
+    /// The handshake is complete. The remaining bytes are the start of the stream, still to be decrypted.
     Done(Box<Established>),
 }
 
-/// The outcome of a handshake.
+/// Result of a handshake.
 #[derive(Debug)]
 pub struct Established {
-    /// The info-hash both sides know.
+    /// Info-hash that both sides know.
     pub info_hash: SwarmId,
-    /// What was agreed on.
+    /// Agreed method.
     pub method: Method,
-    /// For the stream after the handshake.
+    /// Ciphers for the stream after the handshake.
     pub ciphers: Ciphers,
 }
 
@@ -80,25 +80,25 @@ enum Role {
 
 #[derive(Debug)]
 enum Stage {
-    /// The caller's key is to be made.
+    /// Caller: its public key is still to compute.
     Begin,
     TheirKey,
     Working,
-    /// Called: the hash of the secret, after the padding.
+    /// Called: waits for the hash of the secret, after the padding.
     Hash(Secret),
-    /// Called: constant, provided methods, padding.
+    /// Called: waits for the constant, provided methods and padding.
     Provided {
         info_hash: SwarmId,
         send: Box<Rc4>,
         recv: Box<Rc4>,
     },
-    /// Caller: the encrypted constant, after the padding.
+    /// Caller: waits for the encrypted constant, after the padding.
     Constant {
         info_hash: SwarmId,
         send: Box<Rc4>,
         recv: Box<Rc4>,
     },
-    /// Caller: what was selected, and the padding.
+    /// Caller: waits for the selected method and the padding.
     Selected {
         info_hash: SwarmId,
         send: Box<Rc4>,
@@ -112,14 +112,14 @@ enum Stage {
 pub struct Mse {
     role: Role,
     stage: Stage,
-    /// Caller: the first bytes of the stream.
+    /// First bytes of the caller's stream; empty for the called side.
     initial: Vec<u8>,
     private: Private,
     pads: Rng,
     output: Vec<u8>,
 }
 
-/// What a caller names a swarm by: `HASH('req2', SKEY)`. To be searched for without trying every torrent.
+/// Returns the hash by which a caller names a swarm: `HASH('req2', SKEY)`. It finds a torrent without trying every one.
 pub fn obfuscated_swarm(info_hash: SwarmId) -> Sha1Digest {
     hash(&[b"req2", info_hash.as_ref()]).into()
 }
@@ -131,9 +131,10 @@ fn hash(parts: &[&[u8]]) -> [u8; HASH_LEN] {
 }
 
 impl Mse {
-    /// The side that calls, for this swarm. The stream starts with `initial`, which is sent before it is known how the rest
-    /// goes on, and saves a round trip; always encrypted, and 65,535 bytes at most, what is longer is cut off. `private` must be
-    /// unpredictable; the lengths of paddings come from `seed`.
+    /// Creates the calling side, for a swarm.
+    ///
+    /// The stream starts with `initial`, which is sent before a method is agreed on and saves a round trip. It is
+    /// always encrypted, and cut to 65,535 bytes. `private` must be unpredictable. `seed` determines the paddings.
     pub fn call(
         info_hash: SwarmId,
         provides: Methods,
@@ -145,7 +146,7 @@ impl Mse {
         Self { initial, ..Self::new(Role::Caller { info_hash, provides }, Stage::Begin, private, seed) }
     }
 
-    /// The side that is called.
+    /// Creates the called side. `private` must be unpredictable. `seed` determines the paddings.
     pub fn answer(accepts: Accept, private: [u8; PRIVATE_LEN], seed: u64) -> Self {
         Self::new(Role::Called { accepts }, Stage::TheirKey, private, seed)
     }
@@ -155,13 +156,13 @@ impl Mse {
         Self { role, stage, initial: Vec::new(), private, pads, output: Vec::new() }
     }
 
-    /// Handles received bytes. Removes from the front of `data` what belongs to the handshake; the caller passes the
-    /// rest again, with more behind it. The rest is never longer than some 1.2 KiB.
+    /// Handles received bytes. Removes complete parts of the handshake from the front of `data`; pass the rest again
+    /// with more bytes after it. The rest never exceeds about 1.2 KiB.
     ///
     /// `find` returns the info-hash of an [`obfuscated_swarm`].
     ///
     /// # Errors
-    /// If the bytes are no such handshake, or the handshake cannot be completed.
+    /// If the bytes are no such handshake, or it cannot be completed.
     pub fn handle(
         &mut self,
         data: &mut BytesMut,
@@ -189,11 +190,11 @@ impl Mse {
         }
     }
 
-    /// Handles the result of the key arithmetic. Call [`handle`](Self::handle) after it, for bytes that have already
+    /// Handles the result of the key arithmetic. Call [`handle`](Self::handle) afterwards for bytes that have already
     /// arrived.
     ///
     /// # Errors
-    /// If the other side's key would give the secret away.
+    /// If the other side's key makes the secret predictable.
     pub fn handle_key(&mut self, result: KeyResult) -> Result<(), MseError> {
         if let Some(public) = result.public {
             self.output.extend_from_slice(&*public);
@@ -229,7 +230,7 @@ impl Mse {
         Step::Work(Work { private: self.private, wants_public, theirs })
     }
 
-    /// Finds the hash of the secret after the padding, and whom it is for. False if more must come.
+    /// Finds the hash of the secret after the padding, and the named swarm. Returns false if more bytes are needed.
     fn read_hash(
         &mut self,
         secret: &Secret,
@@ -281,7 +282,7 @@ impl Mse {
         Ok(Step::Done(Box::new(Established { info_hash, method, ciphers })))
     }
 
-    /// The caller's second message: proof of the secret, the swarm, the methods.
+    /// Writes the caller's second message: proof of the secret, the swarm, the methods.
     fn propose(&mut self, secret: &Secret, info_hash: SwarmId, provides: Methods) -> Stage {
         self.output.extend_from_slice(&hash(&[b"req1", &secret.0]));
         let mask = hash(&[b"req3", &secret.0]);
@@ -348,7 +349,7 @@ impl Mse {
         Ok(Step::Done(Box::new(Established { info_hash, method, ciphers })))
     }
 
-    /// Constant, methods and padding, encrypted.
+    /// Writes constant, methods and padding, encrypted.
     fn negotiate(&mut self, methods: u32, send: &mut Rc4) {
         let pad_len = self.pads.usize(..=MAX_PAD);
         let mut message = Vec::with_capacity(NEGOTIATION_LEN + pad_len);
@@ -368,7 +369,7 @@ impl Mse {
     }
 }
 
-/// Where `wanted` begins, at most the longest padding away; `None` if more must come.
+/// Returns the position of `wanted`, at most the longest padding away; `None` if more bytes are needed.
 fn sync(data: &[u8], wanted: &[u8], expected: &'static str) -> Result<Option<usize>, MseError> {
     let within = MAX_PAD + wanted.len();
     let head = &data[..data.len().min(within)];
@@ -379,7 +380,7 @@ fn sync(data: &[u8], wanted: &[u8], expected: &'static str) -> Result<Option<usi
     }
 }
 
-/// Constant, methods and length of the padding at the front of `data`, if they have come.
+/// Returns methods and length of the padding, which follow the constant; `None` if more bytes are needed.
 fn negotiation(data: &[u8], recv: &Rc4) -> Result<Option<(u32, usize)>, MseError> {
     let Some(mut head) = data.first_chunk::<NEGOTIATION_LEN>().copied() else { return Ok(None) };
     recv.clone().apply(&mut head);

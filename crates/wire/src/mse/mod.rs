@@ -1,12 +1,12 @@
-//! Message Stream Encryption, also called Protocol Encryption: a handshake that agrees on a secret, and RC4 with it.
+//! Message Stream Encryption, also called Protocol Encryption: a handshake that agrees on a secret for RC4.
 //!
-//! It hides the protocol from networks that slow it down; it is no privacy against anybody who knows the info-hash,
-//! which is all the proof that either side gives. No BEP describes it: BEP 8 is a sibling for trackers, and the
-//! de-facto standard is the "Message Stream Encryption" text of the Vuze wiki, whose names are used here.
+//! It hides the protocol from networks that throttle it. It gives no privacy against hosts that know the info-hash,
+//! which is the only proof that either side gives. No BEP describes it: BEP 8 is a relative for trackers. The de-facto
+//! standard is the "Message Stream Encryption" text of the Vuze wiki, whose names are used here.
 //!
-//! An [`Mse`] is one side of one handshake. It reads from the front of the stream and leaves there what comes after
-//! it. The arithmetic takes long for an event loop (some 0.1 ms each), so it is handed out as [`Work`] that may run
-//! elsewhere.
+//! An [`Mse`] is one side of one handshake: the caller, which opened the connection, or the called side. It consumes
+//! the handshake from the front of the stream and leaves the bytes after it. The key arithmetic is slow for an event
+//! loop (about 0.1 ms each), so it is returned as [`Work`] that may run on another thread.
 
 mod keys;
 mod machine;
@@ -18,19 +18,19 @@ pub use rc4::{Ciphers, Rc4};
 
 use std::fmt;
 
-/// What may follow the handshake, as the set that a caller provides (`crypto_provide`).
+/// Set of methods that a caller provides for the stream after the handshake (`crypto_provide`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Methods(u32);
 
 impl Methods {
     /// Plain bytes: only the handshake is hidden.
     pub const PLAIN: Self = Self(1);
-    /// RC4 all the way.
+    /// RC4 for the whole stream.
     pub const RC4: Self = Self(2);
-    /// Either.
+    /// Either method.
     pub const BOTH: Self = Self(3);
 
-    /// Whether `method` is among them.
+    /// Returns true if the set contains `method`.
     pub const fn has(self, method: Method) -> bool {
         self.0 & method as u32 != 0
     }
@@ -42,7 +42,7 @@ impl fmt::Debug for Methods {
     }
 }
 
-/// What follows the handshake (`crypto_select`).
+/// Method for the stream after the handshake (`crypto_select`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Method {
     /// Plain bytes.
@@ -51,14 +51,14 @@ pub enum Method {
     Rc4 = 2,
 }
 
-/// Which methods are good for us, and which is better, when a caller provides several.
+/// Methods that the called side accepts, and its preference if a caller provides several.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Accept {
-    /// RC4 and nothing else.
+    /// RC4 only.
     OnlyRc4,
-    /// RC4, or plain bytes if the caller has nothing else.
+    /// RC4, or plain bytes if the caller provides nothing else.
     RatherRc4,
-    /// Plain bytes, or RC4 if the caller has nothing else.
+    /// Plain bytes, or RC4 if the caller provides nothing else.
     RatherPlain,
 }
 

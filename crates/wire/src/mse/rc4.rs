@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-/// Bytes of the key stream that are thrown away: the first ones tell of the key.
+/// Number of key stream bytes to discard, because the first ones leak the key.
 const DISCARDED: usize = 1024;
 
-/// The stream cipher, one direction of a connection. Encrypting and decrypting are the same.
+/// The stream cipher for one direction of a connection. Encryption and decryption are the same.
 ///
-/// Written here because it is the ceiling of encrypted transfers: 0.88 GB/s on the machine where the `rc4` crate did
-/// 0.66. Entries are as wide as a register, and eight bytes of the key stream meet the data at a time.
+/// Written here because it limits the speed of encrypted transfers: 0.88 GB/s on a machine where the `rc4` crate
+/// reaches 0.66. Table entries are 32 bits wide, and eight bytes of the key stream are combined with the data at a
+/// time.
 #[derive(Clone)]
 pub struct Rc4 {
     table: [u32; 256],
@@ -17,14 +18,14 @@ pub struct Rc4 {
 }
 
 impl Rc4 {
-    /// A cipher whose first 1024 bytes are spent. An empty key is as good as one zero.
+    /// Creates a cipher and discards its first 1024 bytes. An empty key equals a single zero byte.
     pub fn new(key: &[u8]) -> Self {
         let mut cipher = Self::raw(key);
         cipher.apply(&mut [0; DISCARDED]);
         cipher
     }
 
-    /// A cipher of which nothing is spent.
+    /// Creates a cipher without discarding bytes.
     pub(super) fn raw(key: &[u8]) -> Self {
         let key = if key.is_empty() { &[0] } else { key };
         let mut table: [u32; 256] = std::array::from_fn(|i| i as u32);
@@ -75,7 +76,8 @@ impl fmt::Debug for Rc4 {
 pub struct Ciphers {
     send: Option<Box<Rc4>>,
     recv: Option<Box<Rc4>>,
-    /// Bytes to come that are encrypted although the method is plain: the caller's initial payload.
+    /// Number of bytes still to receive that are encrypted although the method is plain: the caller's initial payload.
+    /// `None` if the method is RC4.
     recv_left: Option<usize>,
 }
 
@@ -88,19 +90,19 @@ impl Ciphers {
         Self { send: None, recv: (bytes > 0).then(|| Box::new(recv)), recv_left: Some(bytes) }
     }
 
-    /// Nothing is encrypted from here on, in either direction.
+    /// Returns true if nothing is encrypted from here on, in either direction.
     pub fn are_plain(&self) -> bool {
         self.send.is_none() && self.recv.is_none()
     }
 
-    /// Encrypts what goes out next.
+    /// Encrypts the next outgoing bytes.
     pub fn encrypt(&mut self, data: &mut [u8]) {
         if let Some(cipher) = &mut self.send {
             cipher.apply(data);
         }
     }
 
-    /// Decrypts what came next.
+    /// Decrypts the next received bytes.
     pub fn decrypt(&mut self, data: &mut [u8]) {
         let Some(cipher) = &mut self.recv else { return };
         match &mut self.recv_left {

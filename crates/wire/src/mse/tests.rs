@@ -8,7 +8,7 @@ use ztor_base::{Sha1Digest, SwarmId};
 
 const SWARM: SwarmId = SwarmId::new([7; 20]);
 
-/// One side with what has come for it.
+/// One side of a handshake and its received bytes.
 struct Side {
     mse: Mse,
     input: BytesMut,
@@ -20,7 +20,7 @@ impl Side {
         Self { mse, input: BytesMut::new(), done: None }
     }
 
-    /// Goes on as far as it can; returns what is to be sent.
+    /// Advances as far as possible. Returns the bytes to send.
     fn go(&mut self, known: &[SwarmId]) -> Result<Vec<u8>, MseError> {
         while self.done.is_none() {
             let find =
@@ -35,7 +35,7 @@ impl Side {
     }
 }
 
-/// Runs a handshake, its bytes in pieces of `step`.
+/// Runs a handshake with bytes that arrive in parts of `step`.
 fn meet(caller: Mse, called: Mse, known: &[SwarmId], step: usize) -> Result<(Side, Side), MseError> {
     let (mut caller, mut called) = (Side::new(caller), Side::new(called));
     let (mut to_called, mut to_caller) = (Vec::new(), Vec::new());
@@ -63,7 +63,7 @@ fn called(accepts: Accept, seed: u64) -> Mse {
 }
 
 #[test]
-fn both_sides_agree_whatever_they_offer() {
+fn handshake_of_any_offers_agrees_on_the_preferred_method() {
     use Accept::{OnlyRc4, RatherPlain, RatherRc4};
     let cases = [
         (Methods::BOTH, OnlyRc4, Some(Method::Rc4)),
@@ -96,7 +96,7 @@ fn both_sides_agree_whatever_they_offer() {
 }
 
 #[test]
-fn strangers_and_liars_are_told_apart() {
+fn handshake_of_a_stranger_or_with_a_bad_key_is_an_error() {
     let unknown =
         meet(caller(Methods::BOTH, 1), called(Accept::RatherRc4, 1), &[SwarmId::new([9; 20])], 1000);
     assert_eq!(unknown.err(), Some(MseError::UnknownTorrent));
@@ -114,7 +114,7 @@ fn strangers_and_liars_are_told_apart() {
 }
 
 #[test]
-fn initial_payload_comes_first_and_is_encrypted_even_if_nothing_else_is() {
+fn initial_payload_is_encrypted_with_either_method() {
     for accepts in [Accept::RatherPlain, Accept::RatherRc4] {
         let (first, second) = (caller_with(b"hello", Methods::BOTH, 3), called(accepts, 3));
         let (caller, called) = meet(first, second, &[SWARM], 7).expect("both agree");
@@ -138,7 +138,7 @@ proptest! {
 
     #[test]
     // The private key is the seed plus one, and zero is no key.
-    fn any_cut_of_the_stream_will_do(seed in 0..u8::MAX, step in 1usize..700) {
+    fn handshake_cut_anywhere_completes(seed in 0..u8::MAX, step in 1usize..700) {
         let seed = u64::from(seed);
         let (a, b) = meet(caller(Methods::BOTH, seed), called(Accept::RatherRc4, seed), &[SWARM], step).unwrap();
         prop_assert!(a.done.is_some() && b.done.is_some());
@@ -146,7 +146,9 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..1500), is_caller: bool) {
+    fn handshake_of_any_bytes_does_not_panic_or_complete(
+        bytes in proptest::collection::vec(any::<u8>(), 0..1500), is_caller: bool
+    ) {
         let mse = if is_caller { caller(Methods::BOTH, 1) } else { called(Accept::RatherRc4, 1) };
         let mut side = Side::new(mse);
         side.input.extend_from_slice(&bytes);
@@ -155,7 +157,9 @@ proptest! {
     }
 
     #[test]
-    fn the_cipher_is_rc4(key in proptest::collection::vec(any::<u8>(), 1..64), cuts in proptest::collection::vec(0usize..40, 0..20)) {
+    fn cipher_of_any_key_equals_the_rc4_crate(
+        key in proptest::collection::vec(any::<u8>(), 1..64), cuts in proptest::collection::vec(0usize..40, 0..20)
+    ) {
         let (mut ours, mut theirs) = (Rc4::raw(&key), ::rc4::Rc4::new_from_slice(&key).unwrap());
         for len in cuts {
             let (mut a, mut b) = (vec![0x5a; len], vec![0x5a; len]);
