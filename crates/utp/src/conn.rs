@@ -25,39 +25,39 @@ use ack::{Acked, Newest};
 use receive::{Arrival, Receiver};
 use send::Sender;
 
-/// An acknowledgement of a single packet waits so long for company.
+/// Delay of the acknowledgement of a single packet.
 const ACK_DELAY: Duration = Duration::from_millis(10);
-/// So many packets are acknowledged without waiting.
+/// Number of packets that are acknowledged without delay.
 const ACK_PACKETS: u32 = 2;
-/// An `ack_nr` may be behind by as many times the most packets that were ever under way, and by so many at least, for the
-/// packet to be from the other end: what was sent before others may arrive after them, and keep-alives are one behind.
-/// Whoever has to guess the number should have to guess long.
+/// Maximum lag of a plausible `ack_nr`, in multiples of the most packets that were ever in flight. Reordered packets
+/// lag, and keep-alives are one behind. A forger has to guess the number, so the bound is tight.
 const STALE_FLIGHTS: usize = 2;
+/// The same as a minimum number of packets.
 const LEAST_STALE: usize = 64;
 
-/// What a connection needs to know of the world around it.
+/// Environment of a connection during a call.
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
-    /// Our clock as others see it, modulo 2³².
+    /// Our clock as peers see it, modulo 2³².
     pub(crate) clock_us: u32,
     pub(crate) config: &'a Config,
-    /// What all connections hold.
+    /// Bytes that all connections hold.
     pub(crate) totals: Totals,
     pub(crate) events: &'a mut VecDeque<Event>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
-    /// Our SYN is under way, for the n-th time.
+    /// The SYN was sent `tries` times.
     SynSent {
         tries: u32,
     },
     Established,
-    /// Over, but the owner has not given the key back.
+    /// Over, but the owner still has the key.
     Dead,
 }
 
-/// A connection. The endpoint calls it with what happens, then asks what there is to send and when to wake it.
+/// A connection. The endpoint passes in packets, timeouts and calls, then polls for datagrams and the next timeout.
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(crate) key: ConnKey,
@@ -67,37 +67,38 @@ pub(crate) struct Conn {
     pub(crate) send_id: u16,
     pub(crate) is_initiator: bool,
     pub(crate) state: State,
-    /// Someone holds the key. Else it only finishes what it has begun.
+    /// True while the owner has the key. After that, it closes in the background.
     pub(crate) is_owned: bool,
-    /// It is of no more use and can be forgotten.
+    /// Set when the endpoint may remove it.
     pub(crate) is_over: bool,
-    /// Not without telling the other end, for it has not got everything.
+    /// Set if its removal needs a RESET, because the peer has not received everything.
     pub(crate) is_broken_off: bool,
-    /// The endpoint has it in its line of those that may have something to send.
+    /// True while it is in the endpoint's line of connections to poll.
     pub(crate) is_in_line: bool,
-    /// The earliest time that the endpoint has noted for it.
+    /// Time of its entry in the endpoint's alarms; [`Instant::FAR_FUTURE`] without one.
     pub(crate) alarm: Instant,
-    /// What the endpoint has counted for it.
+    /// Its part of the endpoint's totals.
     pub(crate) counted: Totals,
     receiver: Receiver,
     sender: Sender,
     rtt: Rtt,
     ledbat: Ledbat,
     mtu: Mtu,
-    /// How long the last packet took (`timestamp_difference_microseconds`).
+    /// One-way delay of the last packet received, in microseconds (`timestamp_difference_microseconds`); 0 before the
+    /// first.
     reply_us: u32,
     peer_window: usize,
-    /// The first acknowledgement of a packet of ours is here. Until then the other end may not know us yet, and
-    /// would take what is too far ahead for a stranger's; see `cookie`.
+    /// Set once the peer is known to keep state for the connection. Before, it may reject packets that are too far
+    /// ahead; see `cookie`.
     pub(crate) is_confirmed: bool,
-    /// The window kept us from sending.
+    /// Set if the congestion window kept us from sending.
     was_limited: bool,
-    /// The room for writing had become small.
+    /// Set if the send room was small.
     wants_room: bool,
     timers: Timers,
     due: Due,
     unacked_arrivals: u32,
-    /// Timeouts in a row.
+    /// Consecutive timeouts.
     timeouts_in_row: u32,
     timeouts: u64,
     last_heard: Instant,
@@ -106,50 +107,50 @@ pub(crate) struct Conn {
     stuck: Stuck,
 }
 
-/// The question to the other end what it has; see [`Conn::unpack`]. It is dropped as a whole, since nothing new is sent
-/// while it is open.
+/// A question to the peer about what it has received; see [`Conn::unpack`]. It is dropped as a whole, since nothing new
+/// is sent while it is open.
 #[derive(Debug, Default)]
 struct Question {
-    /// It has to go out.
+    /// Set if it has to be sent.
     is_due: bool,
-    /// When it was sent, by our clock.
+    /// Time by our clock from which an answer counts; `None` before it is sent.
     asked_us: Option<u32>,
-    /// When the other end sent the first answer that said that nothing had arrived.
+    /// Timestamp of the peer's first answer that nothing has arrived; `None` before it.
     nothing_arrived_us: Option<u32>,
 }
 
-/// How long the first packet that is not acknowledged has been waited for.
+/// Wait for the first packet that is not acknowledged.
 #[derive(Debug)]
 struct Stuck {
     since: Instant,
     timeouts: u32,
 }
 
-/// When to do what; [`Instant::FAR_FUTURE`] is never.
+/// Times of the next timeouts; [`Instant::FAR_FUTURE`] means never.
 #[derive(Debug)]
 struct Timers {
     ack: Instant,
-    /// To probe for a lost tail, or the retransmission timeout.
+    /// Tail loss probe or retransmission timeout.
     loss: Instant,
-    /// To try whether the other end's window is still shut.
+    /// Probe of the peer's closed window.
     persist: Instant,
-    /// To say something so that NATs keep the way open.
+    /// Keep-alive, which holds NAT mappings open.
     keep_alive: Instant,
-    /// To give up finishing in the background.
+    /// End of the attempt to close in the background.
     linger: Instant,
-    /// To give up waiting for a packet that others have overtaken.
+    /// End of the wait for a packet that others have overtaken.
     gap: Instant,
 }
 
-/// What to send besides what is queued.
+/// Packets to send in addition to queued data.
 #[derive(Debug, Default)]
 struct Due {
     syn: bool,
     ack: bool,
-    /// The last packet again, whatever the window says. Once done it has been tried until something arrives.
+    /// Retransmission of the last packet, whatever the window. `tail_probed` stays set until something is acknowledged.
     tail_probe: bool,
     tail_probed: bool,
-    /// A packet beyond the other end's window.
+    /// A packet beyond the peer's window.
     window_probe: bool,
     window_probes: u32,
     keep_alive: bool,
@@ -165,7 +166,7 @@ impl Conn {
         conn
     }
 
-    /// A connection that someone else asked for with the SYN of that number and whom our answer has reached.
+    /// Creates a connection that a peer opened with the SYN `syn`, after it has received our answer.
     pub(crate) fn accept(
         key: ConnKey,
         cx: &Context<'_>,
@@ -233,8 +234,8 @@ impl Conn {
         }
     }
 
-    /// Whether a RESET is about something that we sent: it names the number of the packet that it answers, or of the
-    /// last one that arrived.
+    /// Returns true if a RESET refers to a packet that we sent. It names the packet that it answers, or the last one
+    /// that arrived.
     pub(crate) fn is_plausible_reset(&self, ack_nr: SeqNr) -> bool {
         let distance = ack_nr.since(self.sender.acked_seq_nr());
         (-256..=self.sender.next_seq_nr().since(self.sender.acked_seq_nr())).contains(&distance)
@@ -280,7 +281,7 @@ impl Conn {
 
     fn heard(&mut self, cx: &Context<'_>, packet: &Packet<'_>) {
         self.last_heard = cx.now;
-        // Zero is for "not known".
+        // Zero means "not known".
         self.reply_us = cx.clock_us.wrapping_sub(packet.header.timestamp_us).max(1);
     }
 
@@ -310,7 +311,7 @@ impl Conn {
             self.on_window_opened(in_order);
         }
         if !self.sender.has_outstanding() {
-            // What waits for an answer must not wait without a timer.
+            // No loss timer runs from here, so nothing may wait for an answer.
             self.question = Question::default();
             self.timers.loss = Instant::FAR_FUTURE;
         }
@@ -388,7 +389,7 @@ impl Conn {
         }
     }
 
-    /// Payload bytes of an ordinary packet.
+    /// Returns the payload of an ordinary packet in bytes.
     fn payload_bytes(&self) -> usize {
         self.mtu.datagram_bytes() - HEADER_BYTES
     }
@@ -405,7 +406,7 @@ impl Conn {
             && self.receiver.wants_window_update(cx.config, total_held)
         {
             self.due.ack = true;
-            // Only now the other end learns that there is room for what is missing.
+            // Only this acknowledgement shows the peer that there is room for the missing packet.
             self.watch_gap(cx.now, Arrival::Next { filled: true });
         }
         len

@@ -1,8 +1,8 @@
-//! Answers to SYNs without keeping anything.
+//! Answers to SYNs without keeping state.
 //!
-//! A SYN costs its sender nothing, not even the truth about his address; so it must cost us nothing either. The
-//! number that our side of the connection begins with is a keyed hash of the SYN, and only who received our answer
-//! can acknowledge it. In BitTorrent the caller speaks first, so his first packet brings what we did not keep.
+//! The sender of a SYN spends nothing and may forge its address, so an answer must not cost us memory. The first
+//! sequence number of our side is a keyed hash of the SYN, and only the receiver of our answer can acknowledge it. In
+//! BitTorrent the initiator sends data first, so its first packet brings back what we did not keep.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,10 +11,10 @@ use ztor_base::Instant;
 
 use crate::seq::SeqNr;
 
-/// Seconds that one bucket of time is long. A cookie is good until the end of the next bucket.
+/// Length of a time bucket in seconds. A cookie is valid until the end of the next bucket.
 const BUCKET_S: u64 = 30;
-/// Packets that a caller has under way before our first acknowledgement. Whoever begins with more may be taken for a
-/// stranger if they overtake the first one.
+/// Packets that an initiator may send before our first acknowledgement. Later ones that overtake the first count as
+/// unknown packets.
 const MAX_AHEAD: i32 = 4;
 
 /// Makes and checks cookies.
@@ -28,7 +28,7 @@ pub(crate) struct Cookies {
 pub(crate) struct Follower {
     /// The `seq_nr` of the SYN.
     pub(crate) syn: SeqNr,
-    /// It is the very next one, so that nothing of the stream is missing.
+    /// True for the packet right after the SYN, so that no part of the stream is missing.
     pub(crate) is_first: bool,
 }
 
@@ -37,14 +37,14 @@ impl Cookies {
         Self { secret }
     }
 
-    /// The number that our first data packet will have if this SYN becomes a connection: the hash and the SYN's own
-    /// number, so that the latter can be had from it again.
+    /// Returns the number of our first data packet if this SYN becomes a connection. It is the hash plus the SYN's
+    /// number, so that [`Cookies::check`] can recover the latter.
     pub(crate) fn make(&self, now: Instant, from: SocketAddr, conn_id: u16, syn: SeqNr) -> SeqNr {
         syn.plus(self.hash(bucket(now), from, conn_id))
     }
 
-    /// Whether there was a SYN of that `conn_id` which we answered a while ago, and the packet with `seq_nr` and
-    /// `ack_nr` is among the first after it. Costs two hashes.
+    /// Returns the SYN that a packet follows, if we answered a SYN with `conn_id` recently and the packet is among the
+    /// first after it. Computes up to two hashes.
     pub(crate) fn check(
         &self,
         now: Instant,
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn good_for_its_syn_only() {
+    fn check_of_a_packet_after_another_syn_returns_none() {
         let cookies = Cookies::new([7; 20]);
         let start = Instant::from_micros(29_000_000);
         let from = SocketAddr::from(([192, 0, 2, 1], 6881));

@@ -1,30 +1,31 @@
-//! How long packets wait in queues, told from how long they take (RFC 6817 §2.4.2, §3.4).
+//! Queueing delay, derived from one-way delays (RFC 6817 §2.4.2, §3.4).
 //!
-//! A packet's way takes what two clocks say, which start anywhere, run at different speeds and are set now and
-//! then; the counts go round after 71 minutes. Only differences within minutes mean anything.
+//! A one-way delay is the difference of two clocks, which start anywhere, run at different speeds and are set at times.
+//! The counts wrap around after 71 minutes. Only differences within minutes are meaningful.
 
 use ztor_base::{Duration, Instant};
 
-/// Minutes over which the least delay is known. Ten, as RFC 6817 suggests, would be off by 60 ms with clocks that
-/// differ by 100 ppm; and in these three an occasional slowdown shows the least delay anew.
+/// Minutes over which the minimum delay is kept. The ten of RFC 6817 would be off by 60 ms with clocks that differ by
+/// 100 ppm. Within three minutes, occasional slowdowns show the minimum again.
 const HISTORY_MIN: usize = 3;
-/// The current delay is the least of so many samples, against noise (RFC 6817, CURRENT_FILTER).
+/// Number of samples whose minimum is the current delay, against noise (RFC 6817, CURRENT_FILTER).
 const FILTER: usize = 3;
-/// A queue on the way there is part of the round trip too. If the delay says more than the round trip, by more
-/// than acknowledgements may be held back, a clock was set or is running away.
+/// Maximum excess of the queueing delay over the growth of the round trip, in microseconds. A queue on the forward path
+/// lengthens the round trip too, so a greater excess means that a clock was set or drifts. The slack covers delayed
+/// acknowledgements.
 const SLACK_US: u32 = 30_000;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sample {
     delay_us: u32,
-    /// By how much the round trip was longer than the shortest.
+    /// Excess of the round trip over the shortest one.
     rtt_excess_us: u32,
 }
 
-/// The delays of one direction of one connection.
+/// One-way delays in one direction of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Delays {
-    /// The least of each minute, the current one first; as many as there are yet.
+    /// Minimum of each minute, the current one first; `minutes` entries are valid.
     minima_us: [u32; HISTORY_MIN],
     minutes: usize,
     minute_begun: Instant,
@@ -45,7 +46,7 @@ impl Delays {
         }
     }
 
-    /// The delay that the other end saw (`timestamp_difference_microseconds`), and the round trip of the same
+    /// Adds the delay that the peer measured (`timestamp_difference_microseconds`), and the round trip of the same
     /// acknowledgement.
     pub(crate) fn sample(&mut self, now: Instant, delay_us: u32, rtt: Duration, min_rtt: Duration) {
         let rtt_excess_us = u32::try_from(rtt.saturating_sub(min_rtt).as_micros()).unwrap_or(u32::MAX);
@@ -65,7 +66,7 @@ impl Delays {
         self.queue_us = queue_us.min(bound);
     }
 
-    /// How long our packets wait in queues now, in microseconds.
+    /// Returns the current queueing delay of our packets, in microseconds.
     pub(crate) fn queue_us(&self) -> f64 {
         f64::from(self.queue_us)
     }
@@ -86,7 +87,7 @@ impl Delays {
     }
 }
 
-/// Of two that go round, the one from which the other is reached sooner by counting up.
+/// Returns the lower of two wrapping values.
 fn earlier(a: u32, b: u32) -> u32 {
     if a.wrapping_sub(b).cast_signed() < 0 { a } else { b }
 }
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn sees_a_queue_across_the_wrap() {
+    fn queue_us_across_the_wrap_of_the_clock_is_the_queue() {
         let mut delays = Delays::new(Instant::ZERO);
         let base = u32::MAX - 20_000;
         feed(&mut delays, 0, 5, |_| base, Duration::ZERO);
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn one_late_packet_is_no_queue() {
+    fn queue_us_after_one_late_packet_is_zero() {
         let mut delays = Delays::new(Instant::ZERO);
         feed(&mut delays, 0, 5, |_| 1000, Duration::ZERO);
         feed(&mut delays, 5, 6, |_| 90_000, 89 * MS);
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_are_set_do_not_matter() {
+    fn queue_us_after_a_clock_step_stays_within_the_slack() {
         for step in [5_000_000_u32, 2_000_000_000, 5_000_000_u32.wrapping_neg()] {
             let mut delays = Delays::new(Instant::ZERO);
             feed(&mut delays, 0, 5, |_| 1000, Duration::ZERO);
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_run_away_do_not_matter() {
+    fn queue_us_with_drifting_clocks_stays_within_the_slack() {
         for ppm in [100_u32, 1000, 100_u32.wrapping_neg()] {
             let mut delays = Delays::new(Instant::ZERO);
             feed(&mut delays, 0, 1000, |s| ppm.wrapping_mul(s as u32), Duration::ZERO);

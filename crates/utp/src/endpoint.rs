@@ -18,31 +18,31 @@ use crate::{Config, ConnKey, ConnectError, Event, Stats, Transmit};
 
 use unknown_packets::UnknownPackets;
 
-/// Tries to find a `conn_id` that is free. With the bound on connections one in fifty is taken at the worst.
+/// Attempts to find a free `conn_id`. At the default limit on connections, at least nine in ten ids are free.
 const ID_TRIES: usize = 64;
-/// Of all connections one in so many may be one that finishes in the background.
+/// Inverse of the share of all connections that may close in the background.
 const CLOSING_SHARE: usize = 4;
 
 /// The µTP connections of one UDP socket; see the [crate].
 ///
-/// After any call there may be something to [send](Endpoint::poll_transmit), to [hear](Endpoint::poll_event) and
-/// another time to [wake](Endpoint::poll_timeout) at.
+/// After any call, poll for [datagrams](Endpoint::poll_transmit), [events](Endpoint::poll_event) and the next
+/// [timeout](Endpoint::poll_timeout).
 #[derive(Debug)]
 pub struct Endpoint {
     config: Config,
     nonces: Nonces,
-    /// What is added to our clock before others see it (modulo 2³²).
+    /// Offset of the clock that peers see, modulo 2³².
     clock_offset_us: u32,
     conns: SlotMap<ConnKey, Conn>,
-    /// By address and the `conn_id` of packets to us.
+    /// Connections by address and the `conn_id` of packets to us.
     routes: BTreeMap<(SocketAddr, u16), ConnKey>,
-    /// The last route that was taken: datagrams come in runs.
+    /// Last route used, since datagrams arrive in runs.
     last_route: Option<((SocketAddr, u16), ConnKey)>,
-    /// Who may have something to send, each once, in the order of their turns.
+    /// Connections that may have something to send, each once, in the order of their turns.
     line: VecDeque<ConnKey>,
-    /// One entry for each connection that waits for a time.
+    /// Next timeout of each connection that has one.
     alarms: BTreeSet<(Instant, ConnKey)>,
-    /// Connections that finish in the background, oldest first, and ones that have.
+    /// Connections that close in the background, oldest first; finished ones may remain.
     closing: VecDeque<ConnKey>,
     unknown: UnknownPackets,
     totals: Totals,
@@ -50,7 +50,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint without connections. `seed` must be random and secret: what keeps strangers out comes from it.
+    /// Creates an endpoint without connections. `seed` must be random and secret: cookies, connection ids and sequence
+    /// numbers derive from it.
     pub fn new(now: Instant, config: Config, seed: u64) -> Self {
         let mut nonces = Nonces::with_seed(first_u64(derive(seed, "choices")));
         Self {
@@ -69,7 +70,7 @@ impl Endpoint {
         }
     }
 
-    /// Begins a connection. What is written before it stands is sent as soon as it does.
+    /// Opens a connection. Data written during the handshake is sent once it is complete.
     pub fn connect(&mut self, now: Instant, to: SocketAddr) -> Result<ConnKey, ConnectError> {
         if self.conns.len() >= self.config.max_connections {
             return Err(ConnectError::Full);
@@ -87,7 +88,7 @@ impl Endpoint {
         self.on_datagram(now, from, datagram)
     }
 
-    /// Does what is due at `now`. Call it when [`Endpoint::poll_timeout`] is reached and after a batch of
+    /// Handles what is due at `now`. Call it when [`Endpoint::poll_timeout`] is reached and after a batch of
     /// [`Endpoint::handle`].
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((at, key)) = self.alarms.first().copied().filter(|(at, _)| *at <= now) {
@@ -102,14 +103,14 @@ impl Endpoint {
         }
     }
 
-    /// The latest time for the next [`Endpoint::handle_timeout`]; `None` if no timer runs.
+    /// Returns the latest time for the next [`Endpoint::handle_timeout`]; `None` if no timer runs.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.alarms.first().map(|(at, _)| *at)
     }
 
-    /// Appends up to `max_datagrams` datagrams for one destination to `buf`: all of the same length but the last,
-    /// which may be shorter, as UDP's segmentation offload wants them. To be called until there is nothing more, but
-    /// only when all that the socket had was handed in: an acknowledgement is for all that came until then.
+    /// Appends up to `max_datagrams` datagrams for one destination to `buf`. All have the same length except the last,
+    /// which may be shorter, as UDP segmentation offload requires. Call it until it returns `None`, but only after all
+    /// received datagrams were passed in: an acknowledgement covers all of them.
     pub fn poll_transmit(
         &mut self,
         now: Instant,
@@ -141,35 +142,34 @@ impl Endpoint {
         None
     }
 
-    /// The oldest event not yet returned.
+    /// Returns the oldest event not yet returned.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Bytes that [`Endpoint::write`] takes now.
+    /// Returns the number of bytes that [`Endpoint::write`] takes.
     ///
-    /// It follows the congestion window: what waits here waits in front of whatever is written next. If there is
-    /// little there will be an [`Event::Writable`] when it has grown.
+    /// It follows the congestion window, since queued bytes delay those written after them. If it is small, an
+    /// [`Event::Writable`] follows once it has grown.
     pub fn send_room(&mut self, key: ConnKey) -> usize {
         let (config, totals) = (&self.config, self.totals);
         self.conns.get_mut(key).filter(|conn| conn.is_owned).map_or(0, |conn| conn.send_room(config, totals))
     }
 
-    /// Queues bytes, without copying them. Callers keep to [`Endpoint::send_room`]; one `data` that goes beyond is
-    /// taken as long as there is any room at all, else it is dropped, as is what is written to a connection that
-    /// is over.
+    /// Queues bytes without copying them. Callers observe [`Endpoint::send_room`]. `data` beyond it is taken as long as
+    /// there is any room. Without room, or on a closed connection, it is dropped.
     pub fn write(&mut self, now: Instant, key: ConnKey, data: Bytes) {
         if self.owned(key).is_some() {
             self.with(now, key, |conn, cx| conn.write(cx, data));
         }
     }
 
-    /// Bytes that [`Endpoint::read`] has now.
+    /// Returns the number of bytes that [`Endpoint::read`] has.
     pub fn readable(&self, key: ConnKey) -> usize {
         self.owned(key).map_or(0, Conn::readable)
     }
 
-    /// Moves up to `limit` received bytes to the end of `into` and says how many.
+    /// Moves up to `limit` received bytes to the end of `into`. Returns their number.
     pub fn read(&mut self, now: Instant, key: ConnKey, limit: usize, into: &mut BytesMut) -> usize {
         if self.owned(key).is_none() {
             return 0;
@@ -177,10 +177,10 @@ impl Endpoint {
         self.with(now, key, |conn, cx| conn.read(cx, limit, into)).unwrap_or(0)
     }
 
-    /// Ends a connection after all that was written has arrived (BEP 29, ST_FIN). The key is gone at once.
+    /// Closes a connection after all written data has arrived (BEP 29, ST_FIN). The key becomes invalid at once.
     ///
-    /// What arrives from now on is acknowledged and forgotten. If the other end does not take what is left within
-    /// half a minute, or too many others are finishing too, the connection is broken off.
+    /// Data that arrives later is acknowledged and discarded. The connection is reset if the peer does not take the
+    /// rest within half a minute, or if too many others close too.
     pub fn close(&mut self, now: Instant, key: ConnKey) {
         if self.owned(key).is_none() {
             return;
@@ -198,7 +198,7 @@ impl Endpoint {
         }
     }
 
-    /// Breaks a connection off (BEP 29, ST_RESET). The key is gone at once.
+    /// Resets a connection (BEP 29, ST_RESET). The key becomes invalid at once.
     pub fn reset(&mut self, now: Instant, key: ConnKey) {
         if self.owned(key).is_some() {
             self.forget_events(key);
@@ -206,7 +206,7 @@ impl Endpoint {
         }
     }
 
-    /// The system said that a datagram of `len` bytes is too long for the way to `to` (EMSGSIZE).
+    /// Notes that the system refused a datagram of `len` bytes to `to` as too long (EMSGSIZE).
     pub fn too_big(&mut self, now: Instant, to: SocketAddr, len: usize) {
         let keys: Vec<_> = self.routes.range((to, 0)..=(to, u16::MAX)).map(|(_, key)| *key).collect();
         for key in keys {
@@ -214,34 +214,34 @@ impl Endpoint {
         }
     }
 
-    /// How a connection is doing; `None` if it is gone.
+    /// Returns the statistics of a connection; `None` if it is gone.
     pub fn stats(&self, key: ConnKey) -> Option<Stats> {
         self.owned(key).map(Conn::stats)
     }
 
-    /// Connections that there are, those included that finish in the background.
+    /// Returns the number of connections, including those that close in the background.
     pub fn len(&self) -> usize {
         self.conns.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no connections.
     pub fn is_empty(&self) -> bool {
         self.conns.is_empty()
     }
 }
 
-/// What the rest of the endpoint is made of.
+/// Helpers of the methods above and of the other modules.
 impl Endpoint {
     fn owned(&self, key: ConnKey) -> Option<&Conn> {
         self.conns.get(key).filter(|conn| conn.is_owned)
     }
 
     fn clock_us(&self, now: Instant) -> u32 {
-        // The low 32 bits are meant.
+        // Only the low 32 bits are wanted.
         (now.as_micros() as u32).wrapping_add(self.clock_offset_us)
     }
 
-    /// Adds a connection. It still has to be settled.
+    /// Adds a connection. The caller has to settle it.
     fn insert(&mut self, now: Instant, make: impl FnOnce(ConnKey, &Context<'_>) -> Conn) -> ConnKey {
         let clock_us = self.clock_us(now);
         let (config, events, totals) = (&self.config, &mut self.events, self.totals);
@@ -253,7 +253,7 @@ impl Endpoint {
         key
     }
 
-    /// Lets something happen to a connection and draws the consequences.
+    /// Calls `happen` on a connection, then settles it.
     fn with<R>(
         &mut self,
         now: Instant,
@@ -268,7 +268,7 @@ impl Endpoint {
         Some(result)
     }
 
-    /// Brings what the endpoint notes of a connection up to date. `may_send` puts it in line.
+    /// Updates what the endpoint keeps about a connection. `may_send` puts it in line.
     fn settle(&mut self, now: Instant, key: ConnKey, may_send: bool) {
         let Some(conn) = self.conns.get_mut(key) else { return };
         let holds = conn.holds();
@@ -282,7 +282,7 @@ impl Endpoint {
         }
         if conn.state == State::Dead {
             let (route, has_begun) = ((conn.to, conn.recv_id), conn.is_confirmed);
-            // A late packet must not begin it again while the owner still has the key.
+            // A late packet must not reopen it while the owner still has the key.
             if self.unroute(route, key) && has_begun {
                 self.unknown.remember(now, route);
             }
@@ -292,7 +292,7 @@ impl Endpoint {
             conn.is_in_line = true;
             self.line.push_back(key);
         }
-        // One that has moved back is found out when it rings.
+        // A deadline that moved back is noticed when the old one is reached.
         let deadline = conn.poll_timeout();
         if deadline < conn.alarm {
             self.alarms.remove(&(conn.alarm, key));
@@ -301,17 +301,17 @@ impl Endpoint {
         }
     }
 
-    /// Calls by another `conn_id`. What is answered to the old one is of no connection.
+    /// Continues the handshake with another `conn_id`. Answers to the old one belong to no connection.
     fn renumber(&mut self, now: Instant, key: ConnKey) {
         let Some((to, old)) = self.conns.get(key).map(|conn| (conn.to, conn.recv_id)) else { return };
-        // Not near the old one either, for that is still routed.
+        // The old id is still routed, so the new one is not near it either.
         let Some(new) = self.free_id(to) else { return };
         self.unroute((to, old), key);
         self.routes.insert((to, new), key);
         self.with(now, key, |conn, _| (conn.recv_id, conn.send_id) = (new, new.wrapping_add(1)));
     }
 
-    /// Tells the other end that it is over, and forgets it.
+    /// Resets a connection, if it is established, and removes it.
     fn abort(&mut self, now: Instant, key: ConnKey) {
         let Some(conn) = self.conns.get(key) else { return };
         if let Some(header) = conn.reset_header(self.clock_us(now)) {
@@ -326,13 +326,13 @@ impl Endpoint {
         self.alarms.remove(&(conn.alarm, key));
         let route = (conn.to, conn.recv_id);
         self.unroute(route, key);
-        // Of the many that may be on their way to one that we asked for, one could be taken for a first one too.
+        // Of many late packets of an outgoing connection, one could pass for the first of an incoming one too.
         if conn.is_confirmed {
             self.unknown.remember(now, route);
         }
     }
 
-    /// Whether packets still went to it.
+    /// Removes a route. Returns true if it led to this connection.
     fn unroute(&mut self, route: (SocketAddr, u16), key: ConnKey) -> bool {
         let was_routed = self.routes.get(&route) == Some(&key);
         if was_routed {
@@ -342,12 +342,12 @@ impl Endpoint {
         was_routed
     }
 
-    /// The owner has gone, so there is nobody to tell.
+    /// Drops the events of a connection that its owner has released.
     fn forget_events(&mut self, key: ConnKey) {
         self.events.retain(|event| event.key() != key);
     }
 
-    /// A `conn_id` for packets to us that no other connection with the same address is near to.
+    /// Returns a `conn_id` for packets to us that is not adjacent to that of another connection with the same address.
     fn free_id(&mut self, to: SocketAddr) -> Option<u16> {
         (0..ID_TRIES).map(|_| self.nonces.u16()).find(|id| {
             let near = [id.wrapping_sub(1), *id, id.wrapping_add(1)];
@@ -356,8 +356,8 @@ impl Endpoint {
     }
 }
 
-/// An independent secret for each `label` out of one seed, so that outputs of the one, which others see, say nothing
-/// about the other.
+/// Derives an independent secret for each `label` from one seed, so that public outputs of one reveal nothing about
+/// another.
 fn derive(seed: u64, label: &str) -> [u8; 20] {
     let mut hasher = Sha1::new();
     hasher.update(seed.to_be_bytes());

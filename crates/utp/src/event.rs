@@ -1,49 +1,48 @@
-//! What an endpoint tells its driver.
+//! Types that an endpoint returns to its driver.
 
 use std::net::SocketAddr;
 
 use ztor_base::Duration;
 
 slotmap::new_key_type! {
-    /// Names a connection. None is used twice in the life of an [`Endpoint`](crate::Endpoint); one that is gone
-    /// is harmless to use.
+    /// Identifies a connection. Keys are not reused within an [`Endpoint`](crate::Endpoint), and calls with the key of
+    /// a removed connection have no effect.
     pub struct ConnKey;
 }
 
-/// Datagrams that were put into the driver's buffer, all for one destination.
+/// Datagrams appended to the driver's buffer, all for one destination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Transmit {
-    /// Where they go.
+    /// Destination address.
     pub to: SocketAddr,
-    /// Bytes that were appended to the buffer.
+    /// Number of bytes appended to the buffer.
     pub len: usize,
-    /// Bytes of each datagram but the last, which may be shorter.
+    /// Length of each datagram in bytes; the last one may be shorter.
     pub segment_len: usize,
 }
 
-/// What happened to a connection.
+/// An event of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// One that we [asked for](crate::Endpoint::connect) stands.
+    /// A connection that [`connect`](crate::Endpoint::connect) opened is established.
     Connected(ConnKey),
-    /// Someone else's stands, and its first bytes are on their way. It is not told of before the other end has
-    /// shown that it receives at that address.
+    /// A peer opened a connection and sent its first packet of data. It has proved that it receives at its address.
     Incoming {
         /// The connection.
         key: ConnKey,
-        /// The other end.
+        /// Address of the peer.
         from: SocketAddr,
     },
-    /// There are bytes to [read](crate::Endpoint::read); there were none before.
+    /// Bytes are available to [read](crate::Endpoint::read); there were none before.
     Readable(ConnKey),
-    /// The [room](crate::Endpoint::send_room) had become small; now there is plenty.
+    /// The [send room](crate::Endpoint::send_room) has grown after it was small.
     Writable(ConnKey),
-    /// Nothing more will come. What came before can be read until the key is given back by
-    /// [close](crate::Endpoint::close) or [reset](crate::Endpoint::reset), which it has to be.
+    /// No more data will arrive. Data received before can be read until the owner calls
+    /// [`close`](crate::Endpoint::close) or [`reset`](crate::Endpoint::reset), which it must do.
     Closed {
         /// The connection.
         key: ConnKey,
-        /// Why.
+        /// The reason.
         reason: Closed,
     },
 }
@@ -57,65 +56,65 @@ impl Event {
     }
 }
 
-/// Why a connection is over.
+/// Reason for the end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Closed {
-    /// The other end said that it was done, and all that it had sent has arrived (BEP 29, ST_FIN).
+    /// The peer sent a FIN, and all its data has arrived (BEP 29, ST_FIN).
     #[error("the peer closed the connection")]
     Ended,
-    /// The other end broke it off (BEP 29, ST_RESET).
+    /// The peer sent a RESET (BEP 29, ST_RESET).
     #[error("the peer reset the connection")]
     Reset,
-    /// The other end has not answered for too long.
+    /// The peer stopped responding, or a packet never arrived.
     #[error("the peer stopped answering")]
     TimedOut,
-    /// A RESET was the answer to our SYN.
+    /// The peer answered our SYN with a RESET.
     #[error("the peer refused the connection")]
     Refused,
-    /// Nothing was the answer to our SYN.
+    /// The peer did not answer our SYNs.
     #[error("the peer did not answer")]
     Unreachable,
 }
 
-/// Why there will be no connection.
+/// Reason that a connection cannot be opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// There are as many as the [bounds](crate::Config::max_connections) allow.
-    #[error("there are too many µTP connections")]
+    /// The [limit](crate::Config::max_connections) on connections is reached, or no free connection id was found.
+    #[error("too many µTP connections")]
     Full,
 }
 
-/// How a connection is doing.
+/// Statistics of a connection.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Stats {
-    /// The smoothed round trip; zero before there was one.
+    /// Smoothed round-trip time; zero before the first sample.
     pub rtt: Duration,
-    /// The shortest round trip of the last minutes.
+    /// Shortest round-trip time of the last minutes; zero before the first sample.
     pub min_rtt: Duration,
-    /// How long our packets wait in queues on their way, as LEDBAT sees it (RFC 6817 §2.4.2, "queuing delay").
+    /// Queueing delay of our packets, as LEDBAT measures it (RFC 6817 §2.4.2).
     pub our_delay: Duration,
-    /// The congestion window in bytes of payload.
+    /// Congestion window in bytes of payload.
     pub cwnd_bytes: usize,
-    /// Payload that is under way.
+    /// Payload in flight, in bytes.
     pub in_flight_bytes: usize,
-    /// Payload that was written and is not acknowledged.
+    /// Payload written and not acknowledged, in bytes.
     pub unacked_bytes: usize,
-    /// The window that the other end advertised.
+    /// Window that the peer advertised, in bytes.
     pub peer_window_bytes: usize,
-    /// The longest datagram that the path is known to carry, without IP and UDP headers.
+    /// Longest datagram that the path is known to carry, in bytes without IP and UDP headers.
     pub mtu_bytes: usize,
-    /// Payload that was acknowledged.
+    /// Payload acknowledged in order, in bytes.
     pub acked_bytes: u64,
-    /// Payload that arrived in order.
+    /// Payload received in order, in bytes.
     pub received_bytes: u64,
-    /// Packets sent, again ones included.
+    /// Number of data and FIN packets sent, including retransmissions.
     pub sent_packets: u64,
-    /// Packets that were found to be lost.
+    /// Number of packets declared lost, without MTU probes.
     pub lost_packets: u64,
-    /// Packets that were sent again.
+    /// Number of retransmissions.
     pub retransmitted_packets: u64,
-    /// Packets that arrived twice.
+    /// Number of duplicate packets received.
     pub duplicate_packets: u64,
-    /// How often nothing was heard for a whole retransmission timeout.
+    /// Number of retransmission timeouts.
     pub timeouts: u64,
 }

@@ -1,25 +1,25 @@
-//! A packet as bytes (BEP 29, "header format").
+//! Wire format of packets (BEP 29, "header format").
 
 use crate::seq::SeqNr;
 
 /// Bytes of a header without extensions.
 pub(crate) const HEADER_BYTES: usize = 20;
-/// Version 1, the only one there is.
+/// Protocol version 1, the only one.
 const VERSION: u8 = 1;
 const EXT_NONE: u8 = 0;
 const EXT_SELECTIVE_ACK: u8 = 1;
-/// libutp's "extension bits": eight bytes that nobody has found a use for.
+/// libutp's "extension bits": eight bytes without a use.
 const EXT_BITS: u8 = 2;
 const EXT_BITS_BYTES: usize = 8;
-/// An extension that nobody knows, so that everybody skips it; but libutp takes a packet whose first one is above 2
-/// for no µTP at all (`UTP_Version`), so it may not come first.
+/// An unassigned extension, which peers skip. It must not be the first: libutp rejects a packet whose first extension
+/// is above 2 (`UTP_Version`).
 const EXT_PADDING: u8 = 0x7f;
-/// By less than this no packet can be made longer: the two extensions above, with nothing in the second.
+/// Minimum padding in bytes: the two extensions above with an empty second one.
 pub(crate) const MIN_PADDING_BYTES: usize = 2 + EXT_BITS_BYTES + 2;
-/// Bytes of the longest selective ack: what a length of one byte allows, in multiples of four.
+/// Maximum length of a selective ack in bytes: the largest multiple of four that fits a length of one byte.
 pub(crate) const MAX_SACK_BYTES: usize = 252;
 
-/// What a packet is for (BEP 29, "type").
+/// Type of a packet (BEP 29, "type").
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Type {
     Data = 0,
@@ -29,40 +29,40 @@ pub(crate) enum Type {
     Syn = 4,
 }
 
-/// The fixed part of a packet, in the order of the wire.
+/// Fixed part of a packet, in wire order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Header {
     pub(crate) kind: Type,
     pub(crate) conn_id: u16,
     /// `timestamp_microseconds`: the sender's clock, modulo 2³².
     pub(crate) timestamp_us: u32,
-    /// `timestamp_difference_microseconds`: how long the last packet of ours took, by two clocks; 0 if there was
-    /// none.
+    /// `timestamp_difference_microseconds`: one-way delay of the last packet that the sender received, by two clocks; 0
+    /// before the first.
     pub(crate) delay_us: u32,
-    /// `wnd_size`
+    /// `wnd_size`: receive window in bytes.
     pub(crate) wnd_bytes: u32,
     pub(crate) seq_nr: SeqNr,
     pub(crate) ack_nr: SeqNr,
 }
 
-/// A packet taken apart.
+/// A parsed packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Packet<'a> {
     pub(crate) header: Header,
-    /// The bits of the first selective ack, if there is one.
+    /// Bits of the first selective ack; `None` without one.
     pub(crate) sack: Option<&'a [u8]>,
     pub(crate) payload: &'a [u8],
 }
 
-/// Whether a datagram looks like µTP, however broken the rest may be. Neither a DHT message nor an answer of a UDP
-/// tracker begins like that.
+/// Returns true if a datagram looks like µTP, even if the rest is malformed. DHT messages and responses of UDP trackers
+/// never start like that.
 pub(crate) fn is_utp(datagram: &[u8]) -> bool {
     datagram.len() >= HEADER_BYTES && datagram[0] & 0xf == VERSION && datagram[0] >> 4 <= Type::Syn as u8
 }
 
 impl<'a> Packet<'a> {
-    /// Takes a datagram apart; `None` if it is not µTP or its extensions do not fit into it. Unknown extensions
-    /// are skipped.
+    /// Parses a datagram. Returns `None` if it is not µTP or its extensions do not fit into it. Skips unknown
+    /// extensions.
     pub(crate) fn parse(datagram: &'a [u8]) -> Option<Self> {
         let (&[type_ver, extension, head @ ..], mut rest) = datagram.split_first_chunk::<HEADER_BYTES>()?;
         if type_ver & 0xf != VERSION {
@@ -102,8 +102,8 @@ impl<'a> Packet<'a> {
 }
 
 impl Header {
-    /// Appends the header of a packet that has no extensions, or a selective ack if `sack` is not empty. Of `sack`
-    /// there are at most [`MAX_SACK_BYTES`], in multiples of four.
+    /// Appends a header, with a selective ack unless `sack` is empty. `sack` has at most [`MAX_SACK_BYTES`], in
+    /// multiples of four.
     pub(crate) fn write(&self, sack: &[u8], buf: &mut Vec<u8>) {
         let sack = &sack[..sack.len().min(MAX_SACK_BYTES)];
         self.write_fixed(if sack.is_empty() { EXT_NONE } else { EXT_SELECTIVE_ACK }, buf);
@@ -113,8 +113,8 @@ impl Header {
         }
     }
 
-    /// Appends the header of a packet that is longer by `padding` bytes than it needs to be, by way of extensions
-    /// that are skipped. Less than [`MIN_PADDING_BYTES`] cannot be added; none are then.
+    /// Appends a header that is `padding` bytes longer than necessary, by extensions that peers skip. Adds no padding
+    /// below [`MIN_PADDING_BYTES`].
     pub(crate) fn write_padded(&self, padding: usize, buf: &mut Vec<u8>) {
         if padding < MIN_PADDING_BYTES {
             return self.write(&[], buf);
@@ -124,7 +124,7 @@ impl Header {
         buf.resize(buf.len() + EXT_BITS_BYTES, 0);
         let mut left = padding - 2 - EXT_BITS_BYTES;
         while left > 0 {
-            // An extension is 2 … 257 bytes long, and what is left after it must not be 1.
+            // An extension is 2 … 257 bytes long, and the rest after it must not be 1.
             let mut len = left.min(257);
             if left - len == 1 {
                 len -= 1;
@@ -135,7 +135,7 @@ impl Header {
         }
     }
 
-    /// A whole packet of no extensions and no payload.
+    /// Returns a whole packet without extensions and payload.
     pub(crate) fn bytes(&self) -> [u8; HEADER_BYTES] {
         self.fixed(EXT_NONE)
     }
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_as_the_standard_says() {
+    fn write_of_a_header_matches_bep_29() {
         let mut buf = Vec::new();
         header(4).write(&[], &mut buf);
         let expected =
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_begins_with_what_libutp_knows() {
+    fn write_padded_puts_the_extension_bits_first() {
         let mut buf = Vec::new();
         header(0).write_padded(15, &mut buf);
         assert_eq!(buf[..2], [0x01, 2]);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn other_protocols_are_not_taken_for_it() {
+    fn is_utp_for_other_protocols_returns_false() {
         for other in
             [&b"d1:ad2:id20:aaaaaaaaaaaaaaaaaaaae"[..], &[0; 20], &[0, 0, 4, 0x17, 0, 0, 0, 0], &[0x51; 20]]
         {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_that_do_not_fit_are_refused() {
+    fn parse_of_a_cut_extension_returns_none() {
         let mut buf = Vec::new();
         header(2).write(&[1, 2, 3, 4], &mut buf);
         assert_eq!(Packet::parse(&buf).unwrap().sack, Some(&[1, 2, 3, 4][..]));
@@ -231,12 +231,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn padding_is_exact_and_skipped(padding in 0usize..2000, payload: Vec<u8>, kind: u8) {
+        fn write_padded_with_any_padding_is_exact(padding in 0usize..2000, payload: Vec<u8>, kind: u8) {
             let mut buf = Vec::new();
             header(kind).write_padded(padding, &mut buf);
             let added = if padding < MIN_PADDING_BYTES { 0 } else { padding };
             prop_assert_eq!(buf.len(), HEADER_BYTES + added);
-            // What libutp asks of a packet (`UTP_Version`).
+            // Required by libutp (`UTP_Version`).
             prop_assert!(buf[1] < 3);
             buf.extend_from_slice(&payload);
             let packet = Packet::parse(&buf).unwrap();
@@ -244,7 +244,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_taken(datagram: Vec<u8>) {
+        fn parse_of_any_bytes_agrees_with_is_utp(datagram: Vec<u8>) {
             let parsed = Packet::parse(&datagram);
             prop_assert!(parsed.is_none() || is_utp(&datagram));
         }

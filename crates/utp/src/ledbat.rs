@@ -1,101 +1,101 @@
-//! The congestion window: LEDBAT (BEP 29, "congestion control"; RFC 6817) with what LEDBAT++ adds to it
+//! Congestion window: LEDBAT (BEP 29, "congestion control"; RFC 6817) with additions from LEDBAT++
 //! (draft-irtf-iccrg-ledbat-plus-plus).
 //!
-//! LEDBAT alone is unfair. It grows and shrinks by the same rule, so flows that see the same delay keep whatever
-//! shares they have; and one that starts while others keep the queue full takes that for an empty one and pushes
-//! them away. Hence, from LEDBAT++: above the target the window shrinks in proportion to itself and grows by less
-//! than that, which makes shares equal; and who has not seen the queue (nearly) empty for a while slows down for two
-//! round trips to look at it.
+//! LEDBAT alone is unfair. It grows and shrinks by the same rule, so flows that see the same delay keep their shares. A
+//! flow that starts while others keep the queue full takes the full queue for an empty one and starves them. LEDBAT++
+//! adds two rules. Above the target the window shrinks in proportion to itself and grows by less than that, which
+//! equalizes shares. A flow that has not seen a (nearly) empty queue for a while slows down for two round trips to
+//! measure it.
 //!
-//! One of twenty that slows down alone sees the queue of the other nineteen. So it is done when one of the two ends'
-//! clocks passes certain marks: connections that share a bottleneck mostly share one end, and slow down together.
+//! A flow that slows down alone still sees the queue of the others. Slowdowns therefore start when the clock of either
+//! end passes a mark. Connections that share a bottleneck mostly share one end, so they slow down together.
 
 use ztor_base::{Duration, Instant};
 
 use crate::delay::Delays;
 use crate::rtt::Rtt;
 
-/// The queueing delay aimed at (BEP 29, CCONTROL_TARGET).
+/// Target queueing delay in microseconds (BEP 29, CCONTROL_TARGET).
 pub(crate) const TARGET_US: f64 = 100_000.0;
 /// Growth in bytes per round trip while there is no queue (BEP 29, MAX_CWND_INCREASE_PACKETS_PER_RTT).
 const MAX_GAIN_BYTES: f64 = 3000.0;
-/// Growth at the target and above, in packets per round trip, for a window of one packet. It grows with the root of
-/// the window: the same for everybody would let the queue of many small windows stand far above the target, or take
-/// minutes to make large ones equal.
+/// Growth at and above the target, in packets per round trip, for a window of one packet. It scales with the square
+/// root of the window. A constant would hold the queue of many small windows far above the target, or take minutes to
+/// equalize large ones.
 const LEAST_GAIN_PACKETS: f64 = 0.1;
-/// The part of the bytes above the target that is given up per round trip: an answer comes a round trip late, and
-/// giving up all would swing.
+/// Fraction of the excess over the target that is removed per round trip. Feedback arrives a round trip late, so
+/// removing all of it would oscillate.
 const DECREASE: f64 = 0.5;
-/// The first window, in bytes: ten packets of the least length.
+/// Initial window in bytes: ten packets of the minimum length.
 const INITIAL_BYTES: f64 = 5280.0;
 const MIN_PACKETS: f64 = 2.0;
-/// A queue below this part of the target counts as empty.
+/// Fraction of the target below which a queue counts as empty.
 const EMPTY: f64 = 0.25;
-/// A queue of so many targets ends the return from a slowdown.
+/// Queueing delay in targets that ends the return from a slowdown.
 const MAX_RETURN: f64 = 1.5;
-/// Who has not seen the queue empty for so long slows down at the next mark.
+/// Time without an empty queue after which a flow slows down at the next mark.
 const SLOWDOWN_AFTER: Duration = Duration::from_secs(5);
-/// Marks on a clock of microseconds are 2²⁶ apart, which is 67 seconds and divides 2³².
+/// Distance of the marks on a clock of microseconds, in bits: 2²⁶ µs are 67 seconds and divide 2³².
 const MARK_BITS: u32 = 26;
-/// Samples at the beginning of a round trip that tell whether the queue stands (as in HyStart++, RFC 9406): what is
-/// sent at double speed makes a queue at the end of each round trip, which goes away again.
+/// Number of samples at the start of a round trip that detect a standing queue (as in HyStart++, RFC 9406). Sending at
+/// double speed also builds a queue at the end of each round trip, which drains again.
 const ROUND_SAMPLES: u32 = 3;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Mode {
-    /// Doubling each round trip, until `ssthresh` or half the target.
+    /// Doubles each round trip, until `ssthresh` or half the target.
     SlowStart,
     Steady,
-    /// At the least window until then, to see the queue without us in it.
+    /// Sends one packet at a time until `until`, to measure the queue without this flow.
     Slowdown {
         until: Instant,
     },
-    /// Doubling each round trip, until `ssthresh` whatever the queue: after a slowdown.
+    /// Doubles each round trip after a slowdown, until `ssthresh` or a queue of [`MAX_RETURN`].
     Return,
 }
 
-/// The window of one connection.
+/// Congestion window of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledbat {
     mode: Mode,
     cwnd: f64,
     ssthresh: f64,
     max_cwnd: f64,
-    /// What a packet holds now.
+    /// Payload of a packet in bytes.
     packet: f64,
-    /// The window and threshold before the last loss, in case it was none.
+    /// Window and threshold before the last loss, in case it was spurious.
     before_loss: Option<(f64, f64)>,
     pub(crate) delays: Delays,
-    /// When the queue was last seen empty.
+    /// Time at which the queue was last empty.
     empty_at: Instant,
-    /// The round trip before the slowdown, and the shortest queue during it.
+    /// Round trip before the slowdown, and the shortest queue during it, in microseconds.
     full_rtt_us: f64,
     lowest_us: f64,
-    /// The last marks that the ends' clocks passed, and whether one has just been passed.
+    /// Last marks that the clocks of both ends passed. `at_mark` is set if the last sample passed one.
     marks: [u32; 2],
     at_mark: bool,
     round: Round,
-    /// Bytes per microsecond that the path was seen to carry.
+    /// Observed rate of the path in bytes per microsecond.
     rate: f64,
 }
 
-/// A packet that was sent once has been acknowledged.
+/// Acknowledgement of a packet that was sent once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Sample {
-    /// Where it stands in the order in which packets are sent, and where the next one will.
+    /// Position of the packet in the order of transmissions, and position of the next one.
     pub(crate) order: u64,
     pub(crate) next_order: u64,
-    /// Payload that was under way when it was sent.
+    /// Payload in flight when it was sent, in bytes.
     pub(crate) flight_bytes: u32,
     pub(crate) rtt: Duration,
-    /// Our clock, and that of the other end.
+    /// Our clock, and that of the peer.
     pub(crate) clocks_us: [u32; 2],
 }
 
-/// A round trip, and the shortest queue that the first packets of it saw.
+/// A round trip, and the shortest queue that its first packets saw.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
-    /// It ends with the acknowledgement of this packet.
+    /// Position of the packet whose acknowledgement ends it.
     ends_at: u64,
     samples: u32,
     queue_us: f64,
@@ -121,20 +121,20 @@ impl Ledbat {
         }
     }
 
-    /// Bytes of payload that may be under way.
+    /// Returns the payload that may be in flight, in bytes.
     pub(crate) fn cwnd_bytes(&self) -> usize {
         self.cwnd as usize
     }
 
-    /// Packets hold so much from now on.
+    /// Sets the payload of a packet.
     pub(crate) fn set_packet_bytes(&mut self, packet_bytes: usize) {
         self.packet = packet_bytes as f64;
         self.cwnd = self.cwnd.max(self.packet);
     }
 
-    /// Looks at the round trip and the queue. The delays are to be told first.
+    /// Updates the rate, the marks and the round. The sample must be in `delays` before.
     pub(crate) fn on_sample(&mut self, sample: Sample) {
-        // So much arrived in a round trip, since what was under way before it arrived before it.
+        // The payload in flight at its transmission arrived within its round trip.
         self.rate = f64::from(sample.flight_bytes) / (sample.rtt.as_micros() as f64).max(1.0);
         let marks = sample.clocks_us.map(|clock_us| clock_us >> MARK_BITS);
         self.at_mark = marks != self.marks;
@@ -148,7 +148,8 @@ impl Ledbat {
         }
     }
 
-    /// `bytes` arrived, and the sender would have sent more if the window had let it (`was_limited`).
+    /// Adapts the window after `bytes` were acknowledged. `was_limited` is true if the window kept the sender from
+    /// sending more.
     pub(crate) fn on_ack(&mut self, now: Instant, bytes: usize, was_limited: bool, rtt: &Rtt) {
         let bytes = bytes as f64;
         let queue_us = self.delays.queue_us();
@@ -176,7 +177,7 @@ impl Ledbat {
             }
             Mode::SlowStart if queue_us > TARGET_US || self.round.stands() => self.leave_slow_start(rtt),
             Mode::SlowStart if was_limited => {
-                // Slower as the queue fills, for what is on its way will fill it further.
+                // Slows down as the queue fills, since the bytes in flight will fill it further.
                 self.cwnd += bytes * (1.0 - queue_us / TARGET_US);
                 if self.cwnd >= self.ssthresh {
                     self.cwnd = self.ssthresh;
@@ -189,7 +190,7 @@ impl Ledbat {
         self.bound();
     }
 
-    /// A packet was lost, the first one for a round trip (BEP 29, "packet loss").
+    /// Halves the window, or the threshold of a slowdown, after the first loss in a round trip (BEP 29, "packet loss").
     pub(crate) fn on_loss(&mut self) {
         self.before_loss = Some((self.cwnd, self.ssthresh));
         if let Mode::Slowdown { .. } | Mode::Return = self.mode {
@@ -202,7 +203,7 @@ impl Ledbat {
         self.mode = Mode::Steady;
     }
 
-    /// The packet that seemed lost was only late.
+    /// Restores the window after a spurious loss.
     pub(crate) fn undo_loss(&mut self) {
         if let Some((cwnd, ssthresh)) = self.before_loss.take() {
             self.cwnd = self.cwnd.max(cwnd);
@@ -210,8 +211,8 @@ impl Ledbat {
         }
     }
 
-    /// Nothing came for a whole timeout: one packet, and from there quickly to half of what it was. A further
-    /// timeout in a row changes nothing (RFC 5681 §3.1).
+    /// Shrinks the window to one packet after a timeout; slow start leads back to half of the former window. A further
+    /// consecutive timeout keeps that threshold (RFC 5681 §3.1).
     pub(crate) fn on_timeout(&mut self, is_first: bool) {
         self.before_loss = None;
         if is_first {
@@ -225,7 +226,7 @@ impl Ledbat {
         self.mode = Mode::SlowStart;
     }
 
-    /// Nothing was sent for longer than a timeout: what the window says is of yesterday (RFC 5681 §4.1).
+    /// Restarts slow start after an idle time longer than a timeout, since the window is outdated (RFC 5681 §4.1).
     pub(crate) fn on_idle(&mut self, now: Instant) {
         self.empty_at = now;
         let first = INITIAL_BYTES.max(MIN_PACKETS * self.packet);
@@ -253,7 +254,8 @@ impl Ledbat {
         }
     }
 
-    /// The queue has begun to fill, and twice that is on its way: back to what fills the path and half the target.
+    /// Ends slow start when the queue begins to fill. Twice as much is in flight by then, so the window is cut to what
+    /// fills the path and half the target.
     fn leave_slow_start(&mut self, rtt: &Rtt) {
         let path = self.rate * (rtt.min().as_micros() as f64 + TARGET_US / 2.0);
         self.cwnd = self.cwnd.min(path);
@@ -262,15 +264,16 @@ impl Ledbat {
         self.mode = Mode::Steady;
     }
 
-    /// Back to a share of the path like the one before, with a short queue: ours of the old one, if others did not
-    /// slow down, or of one that is nearly empty, if they did. All who share the path do the same, so shares stay.
+    /// Starts the return to the former share of the path, scaled to the shortest queue that the slowdown saw. That
+    /// queue belongs to the others if they did not slow down, and is nearly empty if they did. All flows on the path do
+    /// the same, so shares stay.
     fn begin_return(&mut self, rtt: &Rtt) {
         let rtt_us = rtt.min().as_micros() as f64 + self.lowest_us + EMPTY * TARGET_US;
         self.ssthresh *= (rtt_us / self.full_rtt_us.max(1.0)).min(1.0);
         self.mode = Mode::Return;
     }
 
-    /// At the least window for two round trips: the first empties the queue, the second sees that.
+    /// Sends one packet at a time for two round trips: the first drains the queue, the second measures it.
     fn slow_down(&mut self, now: Instant, rtt: &Rtt) {
         if self.mode == Mode::Steady {
             self.ssthresh = self.cwnd;
@@ -288,7 +291,7 @@ impl Ledbat {
 }
 
 impl Round {
-    /// Whether half the target stands in the queue.
+    /// Returns true if the standing queue exceeds half the target.
     fn stands(self) -> bool {
         self.samples >= ROUND_SAMPLES && self.queue_us > TARGET_US / 2.0
     }

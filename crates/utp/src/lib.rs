@@ -1,8 +1,8 @@
-//! µTP, the transport of BEP 29 over UDP, as a machine without IO.
+//! µTP, the transport of BEP 29 over UDP, as a sans-IO state machine.
 //!
 //! An [`Endpoint`] owns the connections of one UDP socket. Its driver passes in the time and the received datagrams,
-//! and polls it for datagrams to send, events and the next timeout. It opens no socket, asks no clock and takes its
-//! randomness from a seed, so that any number of them can talk to each other inside a test.
+//! and polls it for datagrams to send, events and the next timeout. It opens no socket, reads no clock and takes its
+//! randomness from a seed, so a test can connect any number of endpoints to each other.
 //!
 //! ```
 //! use bytes::{Bytes, BytesMut};
@@ -31,15 +31,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The driver has to forbid that datagrams are fragmented (`IP_MTU_DISCOVER` set to `IP_PMTUDISC_PROBE` on Linux),
-//! or the search for the longest datagram will find one that the path carries only in pieces.
+//! The driver must disable IP fragmentation (set `IP_MTU_DISCOVER` to `IP_PMTUDISC_PROBE` on Linux). Otherwise path MTU
+//! discovery settles on a length that the path carries only in fragments.
 //!
-//! Where things are: `header` is the protocol as bytes, `seq` the arithmetic of its numbers; `cookie` answers SYNs
-//! without keeping anything. `conn` is one connection: `receive` puts in order what comes, `send` keeps what goes,
-//! `ack` draws conclusions from acknowledgements, `send_budget` limits what is queued, `transmit` builds datagrams and
-//! `timers` handles timeouts and the end of a connection.
-//! `ledbat` is the congestion window, `delay` and `rtt` what it is steered by, `mtu` the length of datagrams.
-//! `endpoint` routes between all of these and the driver; its `unknown_packets` answers packets of no connection.
+//! Modules: `header` is the wire format, `seq` the arithmetic of sequence numbers. `cookie` answers SYNs without
+//! keeping state. `conn` is one connection: `receive` reorders packets, `send` queues bytes and packets, `ack`
+//! processes acknowledgements, `send_budget` bounds queued bytes, `transmit` builds datagrams, and `timers` handles
+//! timeouts and closing. `ledbat` is the congestion window, controlled by `delay` and `rtt`; `mtu` finds the length of
+//! datagrams. `endpoint` routes between connections and the driver; its `unknown_packets` answers packets of no
+//! connection.
 #![forbid(unsafe_code)]
 
 mod config;

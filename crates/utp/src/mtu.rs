@@ -1,11 +1,12 @@
-//! How long a datagram may be (RFC 8899 in small).
+//! Path MTU discovery for a connection (RFC 8899 in small).
 //!
-//! µTP numbers packets, not bytes, so what was sent in one packet cannot be sent again in two; a probe that carries
-//! more payload than the path takes would never arrive. Hence a probe carries the payload of an ordinary packet and
-//! is made longer by an extension that the other end skips (BEP 29, "extension"). It is acknowledged like any
-//! packet, and if it is lost its payload goes out again without the padding. For the same reason everything
-//! begins with the length that any path takes; the first probe is of the usual length, so that one round trip of
-//! short packets is mostly all that this costs.
+//! µTP numbers packets, not bytes, so the payload of one packet cannot be resent in two. A probe with more payload than
+//! the path carries would never arrive. A probe therefore carries the payload of an ordinary packet and is padded by an
+//! extension that the peer skips (BEP 29, "extension"). It is acknowledged like any packet. If it is lost, its payload
+//! is resent without the padding.
+//!
+//! For the same reason a connection starts with the length that any path carries. The first probe has the usual length,
+//! so that this mostly costs one round trip of short packets.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,34 +14,34 @@ use ztor_base::{Duration, Instant};
 
 use crate::header::MIN_PADDING_BYTES;
 
-/// What every IPv4 path has to carry in one piece in practice: 576 bytes less IP and UDP headers.
+/// Length that practically every IPv4 path carries unfragmented: 576 bytes less IP and UDP headers.
 const BASE_V4_BYTES: usize = 548;
-/// The least MTU of IPv6, 1280, less IP and UDP headers.
+/// Minimum MTU of IPv6, 1280, less IP and UDP headers.
 const BASE_V6_BYTES: usize = 1232;
 /// An Ethernet frame's 1500 bytes less IP and UDP headers.
 const USUAL_V4_BYTES: usize = 1472;
 const USUAL_V6_BYTES: usize = 1452;
-/// Below this no packet is made, whatever the system says (BEP 29, "packet sizes").
+/// Minimum length of a datagram, whatever the system reports (BEP 29, "packet sizes").
 const LEAST_BYTES: usize = 150;
-/// Probes of one length that have to get lost before the length counts as too long.
+/// Number of lost probes after which a length counts as too long.
 const MAX_MISSES: u8 = 2;
-/// The search ends when the bounds are so near to each other.
+/// Distance of the bounds at which the search ends.
 const GRAIN_BYTES: usize = 16;
-/// After so long a longer length is tried again: paths change (RFC 8899 §5.1.1, PMTU_RAISE_TIMER).
+/// Time after which a longer length is tried again, since paths change (RFC 8899 §5.1.1, PMTU_RAISE_TIMER).
 const RAISE_AFTER: Duration = Duration::from_secs(600);
 
-/// The search for the longest datagram of one path.
+/// Search for the longest datagram that a path carries.
 #[derive(Clone, Debug)]
 pub(crate) struct Mtu {
     base: usize,
     limit: usize,
-    /// The longest that is known to arrive.
+    /// Longest length that is known to arrive.
     known: usize,
-    /// The longest that may yet arrive.
+    /// Longest length that may still arrive.
     ceiling: usize,
-    /// The probe under way.
+    /// Length of the probe in flight.
     probe: Option<usize>,
-    /// Its length has been lost so often.
+    /// Number of lost probes of the current length.
     misses: u8,
     raise_at: Instant,
 }
@@ -51,7 +52,7 @@ impl Mtu {
             IpAddr::V4(_) => (BASE_V4_BYTES, USUAL_V4_BYTES),
             IpAddr::V6(_) => (BASE_V6_BYTES, USUAL_V6_BYTES),
         };
-        // What is above Ethernet's length was asked for, so it is taken at its word; below, the lower one counts.
+        // A limit above Ethernet's length is deliberate, so it applies to both families. Below, the lower one counts.
         let limit = if max_datagram_bytes > USUAL_V4_BYTES {
             max_datagram_bytes
         } else {
@@ -62,33 +63,33 @@ impl Mtu {
         Self { base, limit, known: base, ceiling: limit, probe: None, misses: 0, raise_at: now + RAISE_AFTER }
     }
 
-    /// The length of ordinary datagrams in bytes, without IP and UDP headers.
+    /// Returns the length of ordinary datagrams in bytes, without IP and UDP headers.
     pub(crate) fn datagram_bytes(&self) -> usize {
         self.known
     }
 
-    /// What any path takes.
+    /// Returns the length that any path carries.
     pub(crate) fn base_bytes(&self) -> usize {
         self.base
     }
 
-    /// Whether a probe should be sent, and of what length.
+    /// Returns the length of the probe to send; `None` if none is due.
     pub(crate) fn wanted_probe(&self, now: Instant) -> Option<usize> {
         if self.probe.is_some() {
             return None;
         }
         let ceiling = if now >= self.raise_at { self.limit } else { self.ceiling };
         let left = ceiling.saturating_sub(self.known);
-        // A probe is as long as the padding that it needs can be made.
+        // The padding of a probe has a minimum length.
         if left < MIN_PADDING_BYTES || left < GRAIN_BYTES && ceiling != self.limit {
             return None;
         }
-        // The limit is the likeliest length; only when that is out does searching begin.
+        // The limit is the likeliest length, so it is tried before the search.
         let step = if ceiling == self.limit { left } else { left.div_ceil(2).max(MIN_PADDING_BYTES) };
         Some(self.known + step)
     }
 
-    /// A probe goes out.
+    /// Notes that a probe is sent.
     pub(crate) fn probe_sent(&mut self, now: Instant, len: usize) {
         if now >= self.raise_at {
             self.raise_at = now + RAISE_AFTER;
@@ -97,21 +98,21 @@ impl Mtu {
         self.probe = Some(len);
     }
 
-    /// A datagram of that length arrived.
+    /// Notes that a datagram of `len` bytes arrived.
     pub(crate) fn arrived(&mut self, len: usize) {
         self.probe_gone(len);
         self.misses = 0;
         self.known = self.known.max(len.min(self.ceiling));
     }
 
-    /// What becomes of a probe of that length will not be known.
+    /// Forgets a probe whose fate will remain unknown.
     pub(crate) fn probe_gone(&mut self, len: usize) {
         if self.probe == Some(len) {
             self.probe = None;
         }
     }
 
-    /// A probe of that length was lost. If it is no longer the one under way, that has been answered already.
+    /// Notes that a probe was lost. Ignores one that is not in flight, since its loss was handled before.
     pub(crate) fn probe_lost(&mut self, now: Instant, len: usize) {
         if self.probe != Some(len) {
             return;
@@ -125,7 +126,8 @@ impl Mtu {
         }
     }
 
-    /// Nothing of the known length arrives any more: back to the base, and a new search below that length.
+    /// Returns to the base length after datagrams of the known length stopped arriving. The new search stays below that
+    /// length.
     pub(crate) fn black_hole(&mut self, now: Instant) {
         self.ceiling = self.known.saturating_sub(1).max(self.base);
         self.known = self.base;
@@ -134,7 +136,7 @@ impl Mtu {
         self.raise_at = now + RAISE_AFTER;
     }
 
-    /// The system refuses datagrams of that length.
+    /// Notes that the system refuses datagrams of `len` bytes.
     pub(crate) fn too_big(&mut self, now: Instant, len: usize) {
         let ceiling = len.saturating_sub(1).max(LEAST_BYTES);
         if ceiling < self.ceiling {
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_any_length() {
+    fn search_over_any_path_finds_its_mtu() {
         let v4 = SocketAddr::from(([192, 0, 2, 1], 1));
         for path in [548, 600, 972, 1372, 1464, 1471, 1472] {
             let mut now = Instant::ZERO;
@@ -176,7 +178,7 @@ mod tests {
             assert_eq!(mtu.datagram_bytes(), 548);
             assert!(search(&mut mtu, now, path) <= 18);
             assert!(mtu.datagram_bytes() <= path && mtu.datagram_bytes() + GRAIN_BYTES > path, "{mtu:?}");
-            // The path has become a better one.
+            // The MTU of the path has grown.
             now += RAISE_AFTER;
             let is_near = mtu.datagram_bytes() + MIN_PADDING_BYTES > 1472;
             assert_eq!(mtu.wanted_probe(now), (!is_near).then_some(1472));
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_has_the_last_word() {
+    fn too_big_below_the_known_length_lowers_it() {
         let now = Instant::ZERO;
         let mut mtu = Mtu::new(now, SocketAddr::from(([192, 0, 2, 1], 1)), 1472);
         search(&mut mtu, now, 1472);
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_refused_is_not_missed_as_well() {
+    fn probe_lost_after_too_big_is_ignored() {
         let now = Instant::ZERO;
         let mut mtu = Mtu::new(now, SocketAddr::from(([192, 0, 2, 1], 1)), 1472);
         mtu.probe_sent(now, 1472);
@@ -218,7 +220,7 @@ mod tests {
         assert_eq!((mtu.probe, mtu.misses), (Some(next), 0));
         mtu.arrived(next);
         assert_eq!((mtu.probe, mtu.datagram_bytes()), (None, next));
-        // Nothing is known of one whose packet was sent again without padding.
+        // A probe that was resent without padding leaves its length untested.
         let last = mtu.wanted_probe(now).unwrap();
         mtu.probe_sent(now, last);
         mtu.probe_gone(last);

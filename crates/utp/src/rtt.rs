@@ -1,27 +1,27 @@
-//! The round trip and what follows from it (BEP 29, "timeouts"; RFC 6298, RFC 8985).
+//! Round-trip time and the timeouts derived from it (BEP 29, "timeouts"; RFC 6298, RFC 8985).
 
 use ztor_base::{Duration, Instant};
 
-/// Before there was a round trip (BEP 29).
+/// Retransmission timeout before the first sample (BEP 29).
 const INITIAL_RTO: Duration = Duration::from_secs(1);
-/// The least and the longest retransmission timeout. The least is BEP 29's.
+/// Minimum (BEP 29) and maximum of the retransmission timeout.
 const MIN_RTO: Duration = Duration::from_millis(500);
 const MAX_RTO: Duration = Duration::from_secs(60);
-/// A probe for a lost tail waits at least so long: a driver does not wake more exactly.
+/// Minimum wait before a tail loss probe; drivers do not wake up more precisely.
 const MIN_PROBE_WAIT: Duration = Duration::from_millis(5);
-/// What the other end may wait before it acknowledges a single packet. libutp waits up to 100 ms, but a probe too
-/// many costs one packet and a probe too late costs the whole wait.
+/// Allowance for the peer's delayed acknowledgement of a single packet. libutp delays up to 100 ms, but a needless
+/// probe costs one packet and a late one the whole wait.
 const PEER_ACK_DELAY: Duration = Duration::from_millis(30);
-/// Minutes over which the shortest round trip is known.
+/// Minutes over which the shortest round trip is kept.
 const HISTORY_MIN: usize = 3;
 
-/// The round trip of one connection, in microseconds inside.
+/// Round-trip time of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Rtt {
     smoothed_us: u64,
     variance_us: u64,
     has_sample: bool,
-    /// Timeouts in a row; each doubles the next.
+    /// Consecutive timeouts; each doubles the next one.
     backoff: u32,
     minima: MinuteMinima,
 }
@@ -31,7 +31,7 @@ impl Rtt {
         Self { smoothed_us: 0, variance_us: 0, has_sample: false, backoff: 0, minima: MinuteMinima::new(now) }
     }
 
-    /// A packet that was sent only once was acknowledged after `rtt`.
+    /// Adds the round trip of a packet that was sent only once.
     pub(crate) fn sample(&mut self, now: Instant, rtt: Duration) {
         let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX).clamp(1, 120_000_000);
         self.minima.add(now, rtt_us);
@@ -47,12 +47,12 @@ impl Rtt {
         }
     }
 
-    /// Nothing came for a whole timeout.
+    /// Doubles the next timeout after one that expired.
     pub(crate) fn back_off(&mut self) {
         self.backoff = self.backoff.saturating_add(1);
     }
 
-    /// Something new was acknowledged, if perhaps of no use as a sample.
+    /// Resets the backoff after an acknowledgement of new data, even without a sample.
     pub(crate) fn progress(&mut self) {
         self.backoff = 0;
     }
@@ -61,17 +61,17 @@ impl Rtt {
         self.has_sample
     }
 
-    /// Zero before there was a sample.
+    /// Returns the smoothed round-trip time; zero before the first sample.
     pub(crate) fn smoothed(&self) -> Duration {
         Duration::from_micros(self.smoothed_us)
     }
 
-    /// The shortest one of the last minutes; zero before there was a sample.
+    /// Returns the shortest round trip of the last minutes; zero before the first sample.
     pub(crate) fn min(&self) -> Duration {
         Duration::from_micros(self.minima.min().unwrap_or(0))
     }
 
-    /// The retransmission timeout, doubled for each one before it.
+    /// Returns the retransmission timeout, doubled for each consecutive timeout before it.
     pub(crate) fn rto(&self) -> Duration {
         let base = if self.has_sample {
             Duration::from_micros(self.smoothed_us + 4 * self.variance_us)
@@ -81,7 +81,7 @@ impl Rtt {
         base.clamp(MIN_RTO, MAX_RTO).saturating_mul(1 << self.backoff.min(8)).min(MAX_RTO)
     }
 
-    /// How long after the last sign of life a lost tail is probed for (RFC 8985 §7.2).
+    /// Returns the wait after the last sign of life before a tail loss probe (RFC 8985 §7.2).
     pub(crate) fn probe_wait(&self, packets_in_flight: usize) -> Duration {
         if !self.has_sample {
             return self.rto();
@@ -91,7 +91,7 @@ impl Rtt {
     }
 }
 
-/// The least value of each of the last minutes.
+/// Minimum of each of the last minutes.
 #[derive(Clone, Debug)]
 struct MinuteMinima {
     /// The current minute first.
@@ -125,7 +125,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn timeouts_follow_the_standard() {
+    fn rto_after_samples_and_timeouts_follows_rfc_6298() {
         let mut now = Instant::ZERO;
         let mut rtt = Rtt::new(now);
         assert_eq!(rtt.rto(), INITIAL_RTO);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_is_forgotten_after_minutes() {
+    fn min_after_the_history_forgets_old_samples() {
         let mut rtt = Rtt::new(Instant::ZERO);
         rtt.sample(Instant::ZERO, 10 * MS);
         for s in 1..150 {

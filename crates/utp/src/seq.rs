@@ -1,27 +1,28 @@
-//! Numbers of 16 bits that go round (BEP 29, "seq_nr" and "ack_nr").
+//! Sequence numbers of 16 bits that wrap around (BEP 29, "seq_nr" and "ack_nr").
 
-/// A sequence number. Of two, the later one is that which is reached sooner by counting up.
+/// A sequence number. Of two numbers, the later one is that which counting up from the other reaches within half the
+/// range.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct SeqNr(pub(crate) u16);
 
 impl SeqNr {
-    /// The number `n` after this one.
+    /// Returns the number `n` after this one.
     pub(crate) const fn plus(self, n: u16) -> Self {
         Self(self.0.wrapping_add(n))
     }
 
-    /// The number `n` before this one.
+    /// Returns the number `n` before this one.
     pub(crate) const fn minus(self, n: u16) -> Self {
         Self(self.0.wrapping_sub(n))
     }
 
-    /// How far this one is after `earlier`: −32768 … 32767, negative if it is before it.
+    /// Returns the distance from `earlier` to this number: −32768 … 32767, negative if this one is before `earlier`.
     pub(crate) const fn since(self, earlier: Self) -> i32 {
         self.0.wrapping_sub(earlier.0).cast_signed() as i32
     }
 }
 
-/// The low 16 bits of a count, which is how a count is told to the other end.
+/// Takes the low 16 bits of a packet count, as sent on the wire.
 impl From<u64> for SeqNr {
     fn from(count: u64) -> Self {
         Self((count & 0xffff) as u16)
@@ -36,7 +37,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn distance_undoes_addition(start: u16, n in 0u16..0x8000) {
+        fn since_of_a_sum_returns_the_summand(start: u16, n in 0u16..0x8000) {
             let seq = SeqNr(start);
             prop_assert_eq!(seq.plus(n).since(seq), i32::from(n));
             prop_assert_eq!(seq.since(seq.plus(n)), -i32::from(n));
@@ -44,7 +45,7 @@ mod tests {
         }
 
         #[test]
-        fn one_of_two_is_later(a: u16, b: u16) {
+        fn since_with_swapped_numbers_changes_the_sign(a: u16, b: u16) {
             let (a, b) = (SeqNr(a), SeqNr(b));
             let (there, back) = (a.since(b), b.since(a));
             // Exactly opposite numbers are both "before" each other; no window comes near that.
@@ -52,7 +53,7 @@ mod tests {
         }
 
         #[test]
-        fn counts_wrap(count: u64, n: u16) {
+        fn from_a_count_beyond_16_bits_wraps(count: u64, n: u16) {
             prop_assert_eq!(SeqNr::from(count).plus(n), SeqNr::from(count.wrapping_add(n.into())));
         }
     }

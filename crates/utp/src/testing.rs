@@ -1,4 +1,4 @@
-//! A network for tests: endpoints with clocks of their own and links between them, in virtual time.
+//! A simulated network for tests: endpoints with their own clocks, and links between them, in virtual time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::cmp::Reverse;
@@ -14,19 +14,19 @@ use crate::{Closed, Config, ConnKey, Endpoint, Event};
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// A way in one direction. What differs from the default is what a test is about.
+/// A link in one direction.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
-    /// Bytes per second, headers of IP and UDP (28) included; 0 is without bound.
+    /// Bytes per second, including IP and UDP headers (28); 0 is without bound.
     pub(crate) rate: f64,
     pub(crate) latency: Duration,
-    /// Bytes that wait at most before they are sent on.
+    /// Maximum number of queued bytes.
     pub(crate) queue: f64,
     pub(crate) loss: f64,
     pub(crate) duplicated: f64,
-    /// Part of the packets that are late, by up to the latency.
+    /// Fraction of packets that are delayed by up to the latency.
     pub(crate) reordered: f64,
-    /// Longer datagrams vanish.
+    /// Maximum length of a datagram in bytes; longer ones are lost.
     pub(crate) mtu: usize,
     pub(crate) is_up: bool,
     pub(crate) free_at: Instant,
@@ -55,7 +55,7 @@ impl Default for Link {
 }
 
 impl Link {
-    /// When a datagram that is sent now arrives; `None` if it does not.
+    /// Returns the arrival time of a datagram sent now; `None` if it is lost.
     pub(crate) fn carry(&mut self, now: Instant, len: usize, rng: &mut Rng) -> Option<Instant> {
         if !self.is_up || len > self.mtu || self.loss > 0.0 && rng.f64() < self.loss {
             self.dropped += 1;
@@ -81,22 +81,22 @@ impl Link {
     }
 }
 
-/// One end: an endpoint and what uses it.
+/// An endpoint and its owner.
 pub(crate) struct Node {
     pub(crate) endpoint: Endpoint,
     pub(crate) addr: SocketAddr,
-    /// Its clock is ahead by so much, and by so many parts per million more.
+    /// Lead of its clock, and drift in parts per million.
     pub(crate) clock_offset: Duration,
     pub(crate) clock_ppm: i64,
-    /// By the order in which they came to be.
+    /// In the order of their creation.
     pub(crate) conns: Vec<ConnKey>,
     pub(crate) events: Vec<Event>,
-    /// What was read, unless it is only counted.
+    /// Data read; empty unless `keeps` is set.
     pub(crate) got: BTreeMap<ConnKey, BytesMut>,
     pub(crate) got_len: BTreeMap<ConnKey, u64>,
-    /// What is left to be written.
+    /// Bytes left to write.
     pub(crate) to_write: BTreeMap<ConnKey, u64>,
-    /// Closes when all is written, and when the other end has.
+    /// True if it closes a connection when all is written, and when the peer has closed it.
     pub(crate) closes_after: bool,
     pub(crate) reads: bool,
     pub(crate) keeps: bool,
@@ -104,27 +104,27 @@ pub(crate) struct Node {
     pub(crate) longest_sent: usize,
 }
 
-/// The whole.
+/// The simulated network.
 pub(crate) struct Net {
     pub(crate) now: Instant,
     pub(crate) rng: Rng,
     pub(crate) nodes: Vec<Node>,
-    /// From even nodes to odd ones, and back. All share these two.
+    /// Links from even nodes to odd ones, and back. All nodes share them.
     pub(crate) links: [Link; 2],
     under_way: BinaryHeap<Reverse<(Instant, u64, usize, usize)>>,
     datagrams: BTreeMap<u64, Vec<u8>>,
     count: u64,
-    /// A rival on the first link.
+    /// A competing TCP flow on the first link.
     pub(crate) reno: Option<Reno>,
-    /// What a man in the middle does to datagrams.
+    /// Changes that a man in the middle makes to datagrams.
     pub(crate) meddle: Option<fn(&mut Rng, &mut Vec<u8>)>,
-    /// The sender is told that a datagram was too long.
+    /// True if the sender learns that a datagram was too long.
     pub(crate) tells_too_big: bool,
     source: Bytes,
     buf: Vec<u8>,
 }
 
-/// Not a node, but the rival.
+/// Destinations of the TCP flow's packets, in the place of node indices.
 const RENO_DATA: usize = usize::MAX;
 const RENO_ACK: usize = usize::MAX - 1;
 
@@ -146,7 +146,7 @@ impl Net {
         }
     }
 
-    /// Two nodes with both links alike.
+    /// Creates two nodes with two equal links.
     pub(crate) fn pair(seed: u64, link: Link) -> Self {
         let mut net = Self::new(seed, link.clone(), link);
         net.add(Config::default());
@@ -186,19 +186,19 @@ impl Net {
         key
     }
 
-    /// Lets a connection send so many bytes of the pattern.
+    /// Lets a connection send `len` bytes of the pattern.
     pub(crate) fn send(&mut self, node: usize, key: ConnKey, len: u64) {
         *self.nodes[node].to_write.entry(key).or_default() += len;
         self.turn(node);
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub(crate) fn run(&mut self, time: Duration) {
         let end = self.now + time;
         self.run_until(end, |_| false);
     }
 
-    /// Lets time pass until something is so, or `limit` has passed; whether it is.
+    /// Advances the time while `goes_on` holds, by `limit` at most. Returns true if it ended before.
     pub(crate) fn run_while(&mut self, limit: Duration, goes_on: impl Fn(&Self) -> bool) -> bool {
         let end = self.now + limit;
         self.run_until(end, |net| !goes_on(net))
@@ -263,7 +263,7 @@ impl Net {
         }
     }
 
-    /// A driver's turn.
+    /// Runs one iteration of a node's driver.
     pub(crate) fn turn(&mut self, index: usize) {
         let now = self.nodes[index].time(self.now);
         self.nodes[index].endpoint.handle_timeout(now);
@@ -325,7 +325,7 @@ impl Net {
 }
 
 impl Node {
-    /// What its clock says.
+    /// Returns the time of its clock.
     pub(crate) fn time(&self, now: Instant) -> Instant {
         let drift = now.as_micros() as i64 / 1000 * self.clock_ppm / 1000;
         Instant::from_micros(now.as_micros().checked_add_signed(drift).unwrap()) + self.clock_offset
@@ -340,7 +340,7 @@ impl Node {
         if self.clock_ppm == 0 { wakes } else { wakes + MS }
     }
 
-    /// What whoever owns the connections does.
+    /// Acts as the owner of the connections.
     fn use_it(&mut self, now: Instant, source: &Bytes) {
         while let Some(event) = self.endpoint.poll_event() {
             match event {
@@ -362,7 +362,7 @@ impl Node {
                     break;
                 }
                 let from = (self.got_len.len() as u64, *left).1 % SOURCE_BYTES;
-                // The pattern is told by how much is left, so both ends know it.
+                // The pattern depends on the bytes that are left, so both ends know it.
                 let len = len.min(SOURCE_BYTES - reversed(from)) as usize;
                 let start = reversed(from) as usize;
                 self.endpoint.write(now, *key, source.slice(start..start + len));
@@ -392,7 +392,7 @@ impl Node {
         })
     }
 
-    /// Bytes read in all.
+    /// Returns the number of bytes read on all connections.
     pub(crate) fn total(&self) -> u64 {
         self.got_len.values().sum()
     }
@@ -404,17 +404,17 @@ fn reversed(left: u64) -> u64 {
     (SOURCE_BYTES - left) % SOURCE_BYTES
 }
 
-/// The pattern: it does not repeat within what tests send.
+/// Returns byte `i` of the pattern.
 fn byte_at(i: u64) -> u8 {
     (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
 }
 
-/// What a connection that was told to send `len` bytes has to bring.
+/// Returns the data that a connection with `len` bytes to send has to deliver.
 pub(crate) fn expected(len: u64) -> Vec<u8> {
     (0..len).map(|i| byte_at(reversed((len - i) % SOURCE_BYTES))).collect()
 }
 
-/// TCP Reno with selective acks, in packets: what yielding means is measured with it.
+/// TCP Reno with selective acks, counted in packets: the flow that LEDBAT has to yield to.
 #[derive(Debug)]
 pub(crate) struct Reno {
     cwnd: f64,

@@ -12,7 +12,7 @@ mod transfer;
 use crate::testing::{Link, Net};
 use crate::{Config, ConnKey};
 
-/// A connection with a megabyte to send, whose other end reads nothing and has room for `max_receive_bytes`.
+/// Opens a connection with a megabyte to send to a peer that reads nothing and has room for `max_receive_bytes`.
 fn stuck_reader(max_receive_bytes: usize) -> (Net, ConnKey) {
     let link = Link::default();
     let mut net = Net::new(1, link.clone(), link);

@@ -1,47 +1,47 @@
-//! What acknowledgements say of packets that were sent (BEP 29, "packet loss").
+//! Processing of acknowledgements, and detection of losses (BEP 29, "packet loss").
 
 use ztor_base::{Duration, Instant};
 
 use super::send::{Fate, REORDER_PACKETS, Sender, Sent};
 
-/// Packets that may arrive in another order before that counts as loss, at the most; see [`Sender::reorder`].
+/// Maximum reordering in packets that does not count as loss; see [`Sender::reorder`].
 const MAX_REORDER_PACKETS: u64 = 64;
-/// Repeated acks that mean that the first packet is lost (BEP 29), from peers without selective acks.
+/// Duplicate acks after which the first packet counts as lost (BEP 29), for peers without selective acks.
 const MAX_REPEATED_ACKS: u32 = 3;
 
-/// What an acknowledgement said.
+/// Result of an acknowledgement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Acked {
-    /// Payload that is now known to have arrived.
+    /// Payload newly known to have arrived, in bytes.
     pub(crate) bytes: usize,
-    /// Packets, likewise.
+    /// Number of packets newly known to have arrived.
     pub(crate) packets: usize,
-    /// The last sent of them, if it was sent only once.
+    /// The packet among them that was sent last; `None` if it was retransmitted.
     pub(crate) newest: Option<Newest>,
-    /// The first packet that was waited for is one of them.
+    /// True if the first unacknowledged packet is among them.
     pub(crate) is_in_order: bool,
-    /// Packets were lost, for the first time in a round trip.
+    /// True if packets were lost, for the first time in a round trip.
     pub(crate) is_congested: bool,
-    /// Packets that seemed lost were only late.
+    /// True if packets that were declared lost were only late.
     pub(crate) was_spurious: bool,
-    /// The length of a probing datagram that arrived, and of one that was lost.
+    /// Length of an MTU probe that arrived, and of one that was lost; `None` without one.
     pub(crate) probe_arrived: Option<usize>,
     pub(crate) probe_lost: Option<usize>,
 }
 
-/// Of the packets that an acknowledgement is about, the one that was sent last.
+/// The packet that was sent last among those that an acknowledgement covers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Newest {
     pub(crate) sent_at: Instant,
     /// See [`Sent::order`].
     pub(crate) order: u64,
-    /// Payload that was under way when it was sent, its own included.
+    /// Payload in flight when it was sent, its own included, in bytes.
     pub(crate) flight_bytes: u32,
 }
 
 impl Sender {
-    /// Takes an acknowledgement of the first `in_order` packets, and selectively of others. Bits outside of what was
-    /// sent are ignored.
+    /// Processes an acknowledgement of the first `in_order` packets and a selective one of others. Ignores bits beyond
+    /// the packets sent.
     pub(crate) fn on_ack(&mut self, in_order: usize, sack: &[u8], min_rtt: Duration, now: Instant) -> Acked {
         let mut acked = Acked { is_in_order: in_order > 0, ..Acked::default() };
         let mut newest = None;
@@ -68,7 +68,7 @@ impl Sender {
         acked
     }
 
-    /// An acknowledgement came that said nothing new.
+    /// Processes a duplicate acknowledgement.
     pub(crate) fn on_repeated_ack(&mut self) -> Acked {
         let mut acked = Acked::default();
         self.repeated_acks += 1;
@@ -78,13 +78,13 @@ impl Sender {
         acked
     }
 
-    /// Everything that is under way counts as lost. Answers the lengths of lost probes.
+    /// Declares all packets in flight lost. Returns the length of a lost probe.
     pub(crate) fn lose_all(&mut self) -> Acked {
         let mut acked = Acked::default();
         for index in 0..self.sent.len() {
             self.lose(index, false, &mut acked);
         }
-        // The window was answered for all of them.
+        // The window must not react to these losses again.
         self.recovery_order = self.next_order;
         acked
     }
@@ -125,7 +125,7 @@ impl Sender {
             Fate::InFlight => {
                 self.flight_bytes -= usize::from(sent.len);
                 self.flight_packets -= 1;
-                // Too soon for an answer to the last transmission: the first one was only late.
+                // Too soon for an acknowledgement of the retransmission: the original was only late.
                 acked.was_spurious |=
                     sent.was_resent && sent.was_overtaken && now.since(sent.sent_at) < min_rtt / 2;
             }
@@ -145,14 +145,14 @@ impl Sender {
         }
     }
 
-    /// What was sent well before something that arrived is lost. Beyond the last selective ack there is no telling:
-    /// libutp's masks are 32 bits long.
+    /// Declares packets lost that were sent well before one that arrived. Packets beyond the last selective ack remain
+    /// undecided, since libutp's masks are 32 bits long.
     fn find_lost(&mut self, acked: &mut Acked) {
         let upto = usize::try_from(self.sacked_to.saturating_sub(self.first)).unwrap_or(0);
         for index in 0..upto.min(self.sent.len()) {
             let sent = &self.sent[index];
-            // What comes later than half a window later is not waited for: a small window would wait for many round
-            // trips, again and again if what is sent again gets lost.
+            // Waits for half a window at most. Otherwise a small window would wait for many round trips, and again for
+            // each lost retransmission.
             let half_window = u64::from(sent.flight_bytes) / u64::from(sent.len.max(1)) / 2;
             let reorder = self.reorder.min(half_window.max(REORDER_PACKETS));
             if sent.fate == Fate::InFlight && sent.order + reorder < self.arrived_order {
@@ -170,7 +170,7 @@ impl Sender {
         self.flight_packets -= 1;
         self.resend_from = self.resend_from.min(self.first + index as u64);
         if sent.probe_bytes > 0 {
-            // It was too long rather than too much.
+            // The loss of a probe is due to its length and not to congestion.
             acked.probe_lost = Some(usize::from(sent.probe_bytes));
             return;
         }

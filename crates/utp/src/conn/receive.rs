@@ -1,4 +1,4 @@
-//! What comes in: putting packets in order.
+//! Receiving half of a connection: puts packets in order.
 
 use std::collections::VecDeque;
 
@@ -10,40 +10,38 @@ use crate::Config;
 use crate::header::MAX_SACK_BYTES;
 use crate::seq::SeqNr;
 
-/// A number is near if it is within twice as many packets as came in the busiest of such times: no flight that is longer
-/// than that is likely, and what is far from any is not the other end's.
+/// Period over which arrivals are counted. A sequence number is plausible within twice as many packets as arrived in
+/// the busiest period. A longer flight is unlikely, so other numbers are not from the peer.
 const ARRIVALS_WINDOW: Duration = Duration::from_secs(8);
-/// Packets that are near in any case.
+/// Minimum distance within which a number is plausible, in packets.
 const LEAST_NEAR: u32 = 64;
-/// The buffer that a first packet gets: others are likely to come with it.
+/// Size of the buffer for a first packet, since others are likely to follow.
 const FIRST_BUFFER_BYTES: usize = 16 << 10;
-/// Packets after the next one that are kept, or their gaps. A window of 4 MiB has 2900 packets of the usual length.
+/// Maximum distance from `ack_nr` of a packet that is kept. A window of 4 MiB has 2900 packets of the usual length.
 const MAX_AHEAD: u16 = 4096;
-/// What a connection may hold however full the others are.
+/// Bytes that a connection may hold however full the others are.
 const ALLOWANCE_BYTES: usize = 32 << 10;
-/// One connection may promise this part of what all together have left.
+/// Inverse of the share of the common remainder that one connection may advertise.
 const SHARE: usize = 8;
-/// What came out of order may be this part of what all together may hold: the packet that is missing need never
-/// come.
+/// Inverse of the share of the common limit for packets out of order. The missing packet may never arrive.
 const AHEAD_SHARE: usize = 4;
-/// Memory that a packet kept out of order takes besides its payload and its place, about: that of an allocation.
+/// Approximate memory of a packet out of order in addition to its payload and slot, in bytes: that of an allocation.
 const PACKET_OVERHEAD_BYTES: usize = 32;
-/// Places for packets out of order are made so many at a time, at least.
+/// Minimum number of slots for packets out of order.
 const LEAST_SLOTS: usize = 16;
-/// A window that has grown by less than so many packets' worth, or than half of all that there is, is not worth
-/// telling of.
+/// Minimum growth of the window that is worth an update: two packets, or half the maximum if that is less.
 const WINDOW_STEP_BYTES: usize = 2 * 1500;
 
-/// What became of a packet.
+/// Outcome of a received packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Arrival {
-    /// It was the next one. `filled` if there were later ones already.
+    /// The next packet in order. `filled` is true if later ones had arrived before.
     Next { filled: bool },
-    /// It was a later one and is kept.
+    /// A later packet, which is kept.
     Ahead,
-    /// It was here before.
+    /// A packet that had arrived before.
     Duplicate,
-    /// There was no room for it, or it was after the end.
+    /// A packet without room, too far ahead, or after the end.
     Dropped,
 }
 
@@ -52,35 +50,35 @@ type Slot = Option<Box<[u8]>>;
 /// The receiving half of a connection.
 #[derive(Debug)]
 pub(crate) struct Receiver {
-    /// The last one before the first gap.
+    /// Number of the last packet before the first gap.
     pub(crate) ack_nr: SeqNr,
-    /// In order and unread.
+    /// Bytes in order and unread.
     ready: BytesMut,
-    /// What came after a gap: the first element is for `ack_nr + 1`, and empty if there are others. The last one is
+    /// Packets after a gap. The first slot is for `ack_nr + 1`, and is empty if there are others. The last slot is
     /// never empty.
     ahead: VecDeque<Slot>,
-    /// Payload of the packets in it.
+    /// Payload of the packets in `ahead`, in bytes.
     ahead_payload_bytes: usize,
-    /// Packets in it.
+    /// Number of packets in `ahead`.
     ahead_packets: usize,
-    /// The number of the FIN, once it came (BEP 29, `eof_pkt`).
+    /// Number of the FIN; `None` before it arrived (BEP 29, `eof_pkt`).
     eof: Option<SeqNr>,
-    /// Everything up to the FIN is here.
+    /// Set when everything up to the FIN has arrived.
     pub(crate) is_ended: bool,
-    /// Nobody will read: what comes is acknowledged and forgotten.
+    /// Set when there is no reader: data is acknowledged and discarded.
     is_discarding: bool,
-    /// The window last told.
+    /// Window last advertised.
     advertised_bytes: usize,
     pub(crate) received_bytes: u64,
     pub(crate) duplicates: u64,
     arrivals: Arrivals,
 }
 
-/// How many packets come in order.
+/// Count of packets that arrive in order.
 #[derive(Debug)]
 struct Arrivals {
     since: Instant,
-    /// In this window, and the most in any until now.
+    /// Packets in the current period, and the maximum of all periods.
     count: u32,
     peak: u32,
 }
@@ -103,13 +101,13 @@ impl Receiver {
         }
     }
 
-    /// Whether a number is near enough to those that we expect for the packet to be from the other end.
+    /// Returns true if a number is near enough to the expected ones for the packet to be from the peer.
     pub(crate) fn is_plausible(&self, seq_nr: SeqNr) -> bool {
         let near = (2 * self.arrivals.peak).clamp(LEAST_NEAR, 2 * u32::from(MAX_AHEAD));
         seq_nr.since(self.ack_nr).unsigned_abs() <= near
     }
 
-    /// Counts the packets that came in order since `ack_nr` was `before`. Others may be made up.
+    /// Counts the packets that arrived in order since `ack_nr` was `before`. Others may be forged.
     pub(crate) fn note_progress(&mut self, now: Instant, before: SeqNr) {
         let arrivals = &mut self.arrivals;
         if now.since(arrivals.since) >= ARRIVALS_WINDOW {
@@ -120,7 +118,7 @@ impl Receiver {
         arrivals.peak = arrivals.peak.max(arrivals.count);
     }
 
-    /// Takes the payload of a packet. `totals` is what all connections hold.
+    /// Takes the payload of a packet. `totals` is the usage of all connections.
     pub(crate) fn take(
         &mut self,
         seq_nr: SeqNr,
@@ -161,7 +159,7 @@ impl Receiver {
         Arrival::Next { filled: true }
     }
 
-    /// The bits of the selective ack that is to be sent; empty if there is no gap (BEP 29, "Selective ACK").
+    /// Returns the bits of the selective ack to send; empty without a gap (BEP 29, "Selective ACK").
     pub(crate) fn sack<'a>(&self, bits: &'a mut [u8; MAX_SACK_BYTES]) -> &'a [u8] {
         // The first bit is for `ack_nr + 2`.
         let mut len = 0;
@@ -182,39 +180,39 @@ impl Receiver {
         self.ready.len()
     }
 
-    /// Memory that is held for the reader, in bytes.
+    /// Returns the memory that is held for the reader, in bytes.
     pub(crate) fn held_bytes(&self) -> usize {
         self.ready.len() + self.ahead_bytes()
     }
 
-    /// The part of it that came out of order. A packet counts with its place and its allocation, which may be much
-    /// more than its payload.
+    /// Returns the memory for packets out of order, in bytes. A packet counts with its slot and its allocation, which
+    /// may be much more than its payload.
     pub(crate) fn ahead_bytes(&self) -> usize {
         self.ahead_payload_bytes
             + self.ahead_packets * PACKET_OVERHEAD_BYTES
             + self.ahead.capacity() * size_of::<Slot>()
     }
 
-    /// What came out of order will not be needed.
+    /// Drops the packets out of order.
     pub(crate) fn drop_ahead(&mut self) {
         self.ahead = VecDeque::new();
         self.ahead_payload_bytes = 0;
         self.ahead_packets = 0;
     }
 
-    /// Moves up to `limit` bytes to the end of `into`.
+    /// Moves up to `limit` bytes to the end of `into`. Returns their number.
     pub(crate) fn read(&mut self, limit: usize, into: &mut BytesMut) -> usize {
         let len = self.ready.len().min(limit);
         into.extend_from_slice(&self.ready[..len]);
         self.ready.advance(len);
         if self.ready.is_empty() {
-            // A connection that rests holds no buffer.
+            // An idle connection holds no buffer.
             self.ready = BytesMut::new();
         }
         len
     }
 
-    /// Nobody will read any more.
+    /// Discards unread data, and all that arrives later.
     pub(crate) fn discard(&mut self) {
         self.is_discarding = true;
         self.ready = BytesMut::new();
@@ -224,22 +222,21 @@ impl Receiver {
         self.ahead_payload_bytes = 0;
     }
 
-    /// The window to tell the other end of (`wnd_size`): counted from `ack_nr`, so that what is ahead of it is part
-    /// of it.
+    /// Returns the window to advertise (`wnd_size`). It counts from `ack_nr`, so packets out of order are part of it.
     pub(crate) fn window_bytes(&self, config: &Config, total_held: usize) -> usize {
         let own = config.max_receive_bytes.saturating_sub(self.ready.len());
         let share = config.max_total_receive_bytes.saturating_sub(total_held) / SHARE;
         own.min(share.max(ALLOWANCE_BYTES.saturating_sub(self.ready.len())))
     }
 
-    /// The window, which is told now.
+    /// Returns the window, which counts as advertised.
     pub(crate) fn advertise(&mut self, config: &Config, total_held: usize) -> u32 {
         self.advertised_bytes = self.window_bytes(config, total_held);
         u32::try_from(self.advertised_bytes).unwrap_or(u32::MAX)
     }
 
-    /// Whether the other end may be waiting for a window that has become much wider than it knows. What it has used
-    /// of it since then does not matter when it was wide.
+    /// Returns true if the peer may be waiting for a window that has grown much since it was advertised. What the peer
+    /// has used of it since then does not matter if it was wide.
     pub(crate) fn wants_window_update(&self, config: &Config, total_held: usize) -> bool {
         let now = self.window_bytes(config, total_held);
         now >= 2 * self.advertised_bytes
@@ -248,7 +245,7 @@ impl Receiver {
 
     fn has_room(&self, distance: i32, len: usize, config: &Config, totals: Totals) -> bool {
         let len = if self.is_discarding { 0 } else { len };
-        // The next packet must always find room while the window says so, whatever is kept beyond it.
+        // The next packet must find room while the window says so, whatever is kept beyond it.
         if distance == 1 {
             let within = |bound| self.ready.len() + len <= bound;
             return self.is_discarding
@@ -256,14 +253,14 @@ impl Receiver {
                     && (totals.held + len <= config.max_total_receive_bytes || within(ALLOWANCE_BYTES));
         }
         let cost = self.cost(distance as usize - 1, len);
-        // The window is a promise of payload, the bounds for all are of memory.
+        // The window limits payload, the common limits are on memory.
         self.ready.len() + self.ahead_payload_bytes + len <= config.max_receive_bytes
             && (totals.held + cost <= config.max_total_receive_bytes
                 || self.held_bytes() + cost <= ALLOWANCE_BYTES)
             && totals.ahead + cost <= config.max_total_receive_bytes / AHEAD_SHARE
     }
 
-    /// Memory that a packet takes at that place.
+    /// Returns the memory that a packet takes in the slot at `index`, in bytes.
     fn cost(&self, index: usize, len: usize) -> usize {
         let more_slots = slots(index).saturating_sub(self.ahead.capacity());
         len + PACKET_OVERHEAD_BYTES + more_slots * size_of::<Slot>()
@@ -271,7 +268,7 @@ impl Receiver {
 
     fn set_eof(&mut self, seq_nr: SeqNr) {
         self.eof = Some(seq_nr);
-        // What is after the end is none of the stream.
+        // Packets after the end are not part of the stream.
         let keep = usize::try_from(seq_nr.since(self.ack_nr)).unwrap_or(0);
         for late in self.ahead.split_off(keep.min(self.ahead.len())).into_iter().flatten() {
             self.uncount(&late);
@@ -306,7 +303,7 @@ impl Receiver {
         self.ahead_packets -= 1;
     }
 
-    /// Gives up places that are not needed any more. It takes time only when most of them are free.
+    /// Frees unused slots. Takes time only if most slots are unused.
     fn shrink(&mut self) {
         if self.ahead.is_empty() {
             self.ahead = VecDeque::new();
@@ -328,7 +325,7 @@ impl Receiver {
     }
 }
 
-/// Places that are made for a packet at that one.
+/// Returns the number of slots to allocate for a packet at `index`.
 fn slots(index: usize) -> usize {
     (index + 1).next_power_of_two().max(LEAST_SLOTS)
 }

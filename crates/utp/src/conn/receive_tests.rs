@@ -11,7 +11,7 @@ fn sack(receiver: &Receiver) -> Vec<u8> {
 }
 
 #[test]
-fn gaps_are_told_and_filled() {
+fn sack_after_a_gap_marks_later_packets_until_it_is_filled() {
     let mut receiver = Receiver::new(SeqNr(0xfffe));
     assert_eq!(take(&mut receiver, 0xffff, b"a"), Arrival::Next { filled: false });
     assert_eq!(sack(&receiver), b"");
@@ -26,7 +26,7 @@ fn gaps_are_told_and_filled() {
 }
 
 #[test]
-fn nothing_comes_after_the_end() {
+fn take_of_a_packet_after_the_fin_drops_it() {
     let mut receiver = Receiver::new(SeqNr(0));
     assert_eq!(take(&mut receiver, 5, b"late"), Arrival::Ahead);
     assert_eq!(take(&mut receiver, 3, b""), Arrival::Ahead);
@@ -39,7 +39,7 @@ fn nothing_comes_after_the_end() {
 }
 
 #[test]
-fn bounds_are_kept() {
+fn take_beyond_the_bounds_drops_the_packet() {
     let config = Config { max_receive_bytes: 10, max_total_receive_bytes: 100_000, ..Config::default() };
     let mut receiver = Receiver::new(SeqNr(0));
     assert_eq!(receiver.take(SeqNr(2), &[0; 6], false, &config, Totals::default()), Arrival::Ahead);
@@ -60,7 +60,7 @@ fn bounds_are_kept() {
 }
 
 #[test]
-fn what_overtakes_others_has_a_share_only() {
+fn take_out_of_order_beyond_the_share_drops_the_packet() {
     let config = Config { max_total_receive_bytes: 40_000, ..Config::default() };
     let mut receiver = Receiver::new(SeqNr(0));
     let totals = Totals { ahead: 9000, held: 9000, queued: 0 };
@@ -72,15 +72,15 @@ fn what_overtakes_others_has_a_share_only() {
     assert_eq!((receiver.ahead_bytes(), receiver.ahead.capacity()), (0, 0));
 }
 
-/// Connections whose packets of one byte all come out of order.
+/// Many connections receive packets of one byte, all out of order.
 #[test]
-fn tiny_packets_out_of_order_count_with_what_they_take() {
+fn ahead_bytes_of_tiny_packets_is_their_real_memory() {
     let config = Config::default();
     let mut totals = Totals::default();
     let mut receivers: Vec<_> = (0..1000).map(|_| Receiver::new(SeqNr(0))).collect();
     let (mut slots, mut packets) = (0, 0);
     for (i, receiver) in receivers.iter_mut().enumerate() {
-        // Some take many places for few packets, some give them up again.
+        // Every other receiver takes many slots for few packets.
         let step = 1 + 40 * (i % 2) as u16;
         for seq in (2..=MAX_AHEAD).step_by(step.into()) {
             let before = receiver.ahead_bytes();
@@ -98,7 +98,7 @@ fn tiny_packets_out_of_order_count_with_what_they_take() {
 }
 
 #[test]
-fn places_are_given_up_with_their_packets() {
+fn take_that_fills_a_gap_frees_the_slots() {
     let mut receiver = Receiver::new(SeqNr(0));
     let mut take = |seq| receiver.take(SeqNr(seq), b"x", false, &Config::default(), Totals::default());
     assert_eq!(take(4000), Arrival::Ahead);
@@ -111,7 +111,7 @@ fn places_are_given_up_with_their_packets() {
 }
 
 #[test]
-fn numbers_are_near_by_how_much_comes() {
+fn is_plausible_after_many_arrivals_accepts_more_numbers() {
     let mut receiver = Receiver::new(SeqNr(0xffff));
     let near = |receiver: &Receiver| {
         let is_near = |seq: &u16| receiver.is_plausible(SeqNr(*seq));
@@ -128,7 +128,7 @@ fn numbers_are_near_by_how_much_comes() {
     (0..500).for_each(|_| come(&mut receiver, Duration::from_millis(10)));
     receiver.ack_nr = SeqNr(0xffff);
     assert_eq!(near(&receiver), (1000, 1001));
-    // A quiet time does not make it forget, nor does a busy one let everything through.
+    // An idle time does not lower the peak, and a busy one does not let everything through.
     come(&mut receiver, Duration::from_secs(100));
     receiver.ack_nr = SeqNr(0xffff);
     assert_eq!(near(&receiver), (1000, 1001));
@@ -137,9 +137,9 @@ fn numbers_are_near_by_how_much_comes() {
     assert_eq!(near(&receiver), (8192, 8193));
 }
 
-/// It was told only when it had grown by all that there is, which it cannot unless it was shut.
+/// A small window cannot grow by two packets, so half of its maximum suffices.
 #[test]
-fn a_small_window_that_opens_is_told() {
+fn wants_window_update_after_a_small_window_opens_returns_true() {
     for max_receive_bytes in [10, 150, 2048, 4096, 1 << 20] {
         let config = Config { max_receive_bytes, ..Config::default() };
         for left in [0, 1, max_receive_bytes / 20] {
@@ -157,7 +157,7 @@ fn a_small_window_that_opens_is_told() {
 
 proptest! {
     #[test]
-    fn any_order_gives_the_same_stream(
+    fn take_in_any_order_gives_the_same_stream(
         start: u16,
         order in Just((0..50u16).collect::<Vec<_>>()).prop_shuffle(),
         repeats in proptest::collection::vec(0..50u16, 0..50),

@@ -1,4 +1,4 @@
-//! What goes out: the queue of bytes and the packets that were made of it.
+//! Sending half of a connection: queued bytes, and the packets made of them.
 
 use std::collections::VecDeque;
 
@@ -8,43 +8,43 @@ use ztor_base::Instant;
 use crate::header::HEADER_BYTES;
 use crate::seq::SeqNr;
 
-/// A packet counts as lost when one that was sent so much later has arrived (BEP 29, "packet loss").
+/// A packet counts as lost when one that was sent this many packets later has arrived (BEP 29, "packet loss").
 pub(super) const REORDER_PACKETS: u64 = 3;
 
-/// What is known of a packet that was sent.
+/// State of a packet that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
     InFlight,
-    /// To be sent again.
+    /// Waits for its retransmission.
     Lost,
-    /// It arrived, but one before it did not (BEP 29, "Selective ACK").
+    /// Arrived, while one before it did not (BEP 29, "Selective ACK").
     Sacked,
 }
 
 /// A packet that was sent and is not yet acknowledged in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
-    /// Where its payload begins in the stream.
+    /// Offset of its payload in the stream.
     pub(super) start: u64,
     pub(super) len: u16,
-    /// Length of the datagram, if it was padded to probe the path.
+    /// Length of the datagram if it was padded to probe the path, otherwise 0.
     pub(super) probe_bytes: u16,
     pub(super) is_fin: bool,
     pub(super) was_resent: bool,
-    /// It counts or counted as lost because later ones had arrived, and was not sent for another reason since.
+    /// True if it was declared lost because later ones had arrived, and has not been sent for another reason since.
     pub(super) was_overtaken: bool,
     pub(super) fate: Fate,
-    /// Counts transmissions, so it tells which of two packets was last sent later.
+    /// Position of its last transmission in the order of all transmissions.
     pub(super) order: u64,
     pub(super) sent_at: Instant,
-    /// Payload that was under way then, its own included.
+    /// Payload in flight at its first transmission, its own included, in bytes.
     pub(super) flight_bytes: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fin {
     No,
-    /// To be sent after everything else.
+    /// Waits until everything else is sent.
     Wanted,
     Sent,
 }
@@ -57,32 +57,32 @@ struct Chunk {
 
 /// The sending half of a connection.
 ///
-/// Packets are counted by 64 bits inside, of which the low 16 are the `seq_nr`.
+/// Packet numbers have 64 bits, of which the low 16 are the `seq_nr`.
 #[derive(Debug)]
 pub(crate) struct Sender {
-    /// What is not acknowledged in order, as it was written. The first may be partly acknowledged.
+    /// Written bytes that are not acknowledged in order. The first chunk may be partly acknowledged.
     chunks: VecDeque<Chunk>,
-    /// Places in the stream: acknowledged in order up to here, made into packets up to here, written up to here.
+    /// Offsets in the stream: end of what is acknowledged in order, made into packets, and written.
     acked: u64,
     next: u64,
     end: u64,
-    /// The number of the first element of `sent`, or of the next packet if there is none.
+    /// Number of the first packet in `sent`, or of the next packet if there is none.
     pub(super) first: u64,
-    /// The longest [`Sender::span`] so far.
+    /// Maximum of [`Sender::span`] so far.
     peak_span: usize,
     pub(super) sent: VecDeque<Sent>,
     pub(super) fin: Fin,
     pub(super) flight_bytes: usize,
     pub(super) flight_packets: usize,
-    /// How many of `sent` are lost, and a number before which there are none.
+    /// Number of lost packets in `sent`, and a packet number before which there are none.
     pub(super) lost: usize,
     pub(super) resend_from: u64,
-    /// One more than the highest number that was selectively acknowledged.
+    /// One more than the highest packet number that was selectively acknowledged.
     pub(super) sacked_to: u64,
     /// One more than the highest order that is known to have arrived.
     pub(super) arrived_order: u64,
     pub(super) next_order: u64,
-    /// Losses among transmissions before this one belong to a loss that the window has answered.
+    /// Position in the order of transmissions before which the window does not react to losses.
     pub(super) recovery_order: u64,
     pub(super) reorder: u64,
     pub(super) repeated_acks: u32,
@@ -97,7 +97,7 @@ pub(crate) struct Counts {
 }
 
 impl Sender {
-    /// The first packet will have the number `first`.
+    /// Creates a sender whose first packet has the number `first`.
     pub(crate) fn new(first: SeqNr) -> Self {
         // Away from zero, so that there is a number before the first one.
         let first = (1 << 16) + u64::from(first.0);
@@ -132,29 +132,29 @@ impl Sender {
         }
     }
 
-    /// Asks for a FIN after everything that was written.
+    /// Queues a FIN after everything that was written.
     pub(crate) fn finish(&mut self) {
         if self.fin == Fin::No {
             self.fin = Fin::Wanted;
         }
     }
 
-    /// Whether everything has arrived, the FIN too.
+    /// Returns true if everything has arrived, including the FIN.
     pub(crate) fn is_finished(&self) -> bool {
         self.fin == Fin::Sent && self.sent.is_empty()
     }
 
-    /// Bytes written and not acknowledged in order.
+    /// Returns the bytes written and not acknowledged in order.
     pub(crate) fn unacked_bytes(&self) -> usize {
         usize::try_from(self.end - self.acked).unwrap_or(usize::MAX)
     }
 
-    /// Bytes written and never sent.
+    /// Returns the bytes written and never sent.
     pub(crate) fn unsent_bytes(&self) -> usize {
         usize::try_from(self.end - self.next).unwrap_or(usize::MAX)
     }
 
-    /// Bytes that take up the other end's window.
+    /// Returns the bytes that take up the peer's window.
     pub(crate) fn outstanding_bytes(&self) -> usize {
         usize::try_from(self.next - self.acked).unwrap_or(usize::MAX)
     }
@@ -163,12 +163,12 @@ impl Sender {
         self.acked
     }
 
-    /// The number of the next new packet, which is what packets without payload carry.
+    /// Returns the number of the next new packet, which packets without payload carry.
     pub(crate) fn next_seq_nr(&self) -> SeqNr {
         SeqNr::from(self.first + self.sent.len() as u64)
     }
 
-    /// The number before the first one that is not acknowledged in order.
+    /// Returns the number before the first packet that is not acknowledged in order.
     pub(crate) fn acked_seq_nr(&self) -> SeqNr {
         SeqNr::from(self.first - 1)
     }
@@ -177,27 +177,27 @@ impl Sender {
         !self.sent.is_empty()
     }
 
-    /// Packets from the first that is not acknowledged in order to the last that was sent.
+    /// Returns the number of packets from the first that is not acknowledged in order to the last that was sent.
     pub(crate) fn span(&self) -> usize {
         self.sent.len()
     }
 
-    /// The greatest number of packets that were ever under way.
+    /// Returns the maximum of [`Sender::span`] so far.
     pub(crate) fn peak_span(&self) -> usize {
         self.peak_span
     }
 
-    /// Whether the FIN is still to be sent.
+    /// Returns true if the FIN waits to be sent.
     pub(crate) fn wants_fin(&self) -> bool {
         self.fin == Fin::Wanted
     }
 
-    /// Whether a packet was skipped by selective acks.
+    /// Returns true if selective acks skipped a packet.
     pub(crate) fn has_hole(&self) -> bool {
         self.sacked_to > self.first
     }
 
-    /// The first packet that has to be sent again: its index among those that were sent.
+    /// Returns the index of the first packet to retransmit.
     pub(crate) fn next_lost(&mut self) -> Option<usize> {
         if self.lost == 0 {
             return None;
@@ -208,23 +208,23 @@ impl Sender {
         Some(index)
     }
 
-    /// The last packet that is not known to have arrived.
+    /// Returns the index of the last packet that is not known to have arrived.
     pub(crate) fn last_unacked(&self) -> Option<usize> {
         self.sent.iter().rposition(|sent| sent.fate != Fate::Sacked)
     }
 
-    /// When a packet was last sent that is not acknowledged in order.
+    /// Returns the time of the last transmission of packets that are not acknowledged in order.
     pub(crate) fn last_sent_at(&self) -> Instant {
         self.sent.iter().map(|sent| sent.sent_at).max().unwrap_or(Instant::ZERO)
     }
 
-    /// The length of the payload of a packet that was sent.
+    /// Returns the payload of a packet that was sent, in bytes.
     pub(crate) fn payload_bytes(&self, index: usize) -> usize {
         self.sent.get(index).map_or(0, |sent| usize::from(sent.len))
     }
 
-    /// Makes a packet of the next `len` bytes that were never sent, or of the FIN if there are none. Returns its
-    /// index. If `probe_bytes` is not zero it will be sent in a datagram of that length.
+    /// Makes a packet of the next `len` bytes that were never sent, or of the FIN if there are none. Returns its index.
+    /// `probe_bytes` is the length of its datagram if it probes the path, otherwise 0.
     pub(crate) fn make(&mut self, now: Instant, len: usize, probe_bytes: usize) -> usize {
         let len = len.min(self.unsent_bytes()).min(usize::from(u16::MAX) - HEADER_BYTES) as u16;
         let is_fin = len == 0;
@@ -252,7 +252,7 @@ impl Sender {
         self.sent.len() - 1
     }
 
-    /// A packet is about to be sent again. Returns the length of the probe that it was and that will tell nothing.
+    /// Notes that a packet is retransmitted. If it was a probe, returns its length, since its fate will remain unknown.
     pub(crate) fn resend(&mut self, now: Instant, index: usize) -> Option<usize> {
         let sent = self.sent.get_mut(index)?;
         match sent.fate {
@@ -261,7 +261,7 @@ impl Sender {
                 self.flight_bytes += usize::from(sent.len);
                 self.flight_packets += 1;
             }
-            // A probe for a lost tail. If it arrives soon it says nothing about the order of packets.
+            // A tail loss probe. Its early arrival says nothing about reordering.
             Fate::InFlight => sent.was_overtaken = false,
             Fate::Sacked => return None,
         }
@@ -276,7 +276,7 @@ impl Sender {
         (probe_bytes > 0).then_some(usize::from(probe_bytes))
     }
 
-    /// The `seq_nr` of a packet and whether it is the FIN.
+    /// Returns the `seq_nr` of a packet, and true if it is the FIN.
     pub(crate) fn label(&self, index: usize) -> (SeqNr, bool) {
         let is_fin = self.sent.get(index).is_some_and(|sent| sent.is_fin);
         (SeqNr::from(self.first + index as u64), is_fin)
@@ -298,8 +298,8 @@ impl Sender {
         }
     }
 
-    /// Takes all packets apart again, as if none had ever been sent. Only for when the other end has none of them:
-    /// the same numbers will carry other bytes.
+    /// Returns all packets to the unsent bytes. Correct only if the peer has received none of them, since the same
+    /// numbers will carry other bytes.
     pub(crate) fn repack(&mut self) {
         if self.fin == Fin::Sent {
             self.fin = Fin::Wanted;
@@ -311,7 +311,7 @@ impl Sender {
         self.recovery_order = self.next_order;
     }
 
-    /// Forgets what was never sent but for the first `keep` bytes of it.
+    /// Drops the bytes that were never sent, except the first `keep`.
     pub(crate) fn cut(&mut self, keep: usize) {
         self.end = self.end.min(self.next + keep as u64);
         while self.chunks.back().is_some_and(|chunk| chunk.start >= self.end) {
@@ -327,13 +327,13 @@ impl Sender {
         self.sent.capacity() + self.chunks.capacity()
     }
 
-    /// Gives back memory that is not in use.
+    /// Frees unused memory.
     pub(crate) fn shrink(&mut self) {
         self.sent.shrink_to_fit();
         self.chunks.shrink_to_fit();
     }
 
-    /// Forgets what is acknowledged in order.
+    /// Drops the bytes that are acknowledged in order.
     pub(super) fn release(&mut self) {
         self.acked = self.sent.front().map_or(self.next, |sent| sent.start);
         while self.chunks.front().is_some_and(|chunk| chunk.end() <= self.acked) {

@@ -39,7 +39,7 @@ impl Conn {
         }
     }
 
-    /// Bytes that [`Conn::write`] takes. If they are few, an event follows when there are more.
+    /// Returns the number of bytes that [`Conn::write`] takes. If they are few, an event follows when there are more.
     pub(crate) fn send_room(&mut self, config: &Config, totals: Totals) -> usize {
         let (room, limit) = self.room(config, totals);
         self.wants_room |= room < limit / 4;
@@ -54,7 +54,7 @@ impl Conn {
     }
 
     /// Returns true if the writer waits and can go on. Only acknowledgements make room, so a check after every event of
-    /// the connection is enough: once nothing is unacknowledged, the room is as large as it can be.
+    /// the connection is enough. Once nothing is unacknowledged, the room is as large as it can be.
     pub(crate) fn has_room_again(&mut self, config: &Config, totals: Totals) -> bool {
         if !self.wants_room || !self.is_owned {
             return false;
@@ -65,8 +65,8 @@ impl Conn {
         is_enough
     }
 
-    /// The room, and the room if everything had arrived, in bytes. Twice the congestion window keeps it full for a round
-    /// trip without the writer; more would only wait.
+    /// Returns the room, and the room if everything had arrived, in bytes. Twice the congestion window keeps it full
+    /// for a round trip without the writer; more would only wait.
     fn room(&self, config: &Config, totals: Totals) -> (usize, usize) {
         if self.state == State::Dead {
             return (0, 0);

@@ -1,4 +1,4 @@
-//! The timers of a connection, and its end.
+//! Timers of a connection, and its end.
 
 use ztor_base::{Duration, Instant};
 
@@ -8,38 +8,39 @@ use super::{Conn, Context, Question, State, Stuck};
 use crate::header::{Header, Packet, Type};
 use crate::{Closed, Event};
 
-/// After so much silence something is said, so that NATs keep the way open. The field's value.
+/// Silence after which a keep-alive is sent to hold NAT mappings open. libutp uses the same value.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(29);
-/// Waits after each SYN.
+/// Wait after each SYN, in seconds.
 const SYN_WAITS_S: [u64; 4] = [1, 2, 3, 4];
-/// After so many SYNs the next one is that of another connection.
+/// Number of SYNs after which the next one gets another `conn_id`.
 const NEW_ID_AFTER: u32 = 2;
-/// Who does not answer for so long, and for so many timeouts, is dead.
+/// Silence and consecutive timeouts after which a peer counts as dead.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 const DEAD_TIMEOUTS: u32 = 4;
-/// So is who answers but does not take one packet in so long and so many timeouts, unless his window is shut.
+/// Time and timeouts without progress after which a peer that still responds counts as dead, unless its window is
+/// closed.
 const STUCK_FOR: Duration = Duration::from_secs(60);
 const STUCK_TIMEOUTS: u32 = 6;
-/// Longest wait between two probes of a shut window.
+/// Maximum wait between two probes of a closed window.
 const MAX_PERSIST: Duration = Duration::from_secs(15);
-/// A retransmission into a shut window waits no longer than this, since what opens it may get lost.
+/// Maximum wait for a retransmission into a closed window, since the packet that opens it may be lost.
 const MAX_SHUT_RTO: Duration = Duration::from_secs(10);
-/// Time for the rest of what was written and the FIN to arrive, after the owner has gone.
+/// Time for the rest of the data and the FIN to arrive after [`Conn::close`].
 const CLOSE_WITHIN: Duration = Duration::from_secs(30);
-/// Time for the other end's FIN after ours has arrived.
+/// Time for the peer's FIN after ours has arrived.
 const LINGER: Duration = Duration::from_secs(5);
-/// A packet that others have overtaken has so long to come.
+/// Time for a packet that others have overtaken to arrive.
 const GAP_FILLED_WITHIN: Duration = Duration::from_secs(60);
-/// Timeouts in a row after which long packets are under suspicion.
+/// Consecutive timeouts after which long packets are suspected.
 const BLACK_HOLE_TIMEOUTS: u32 = 2;
 
 impl Conn {
-    /// The time at which [`Conn::handle_timeout`] is next due; [`Instant::FAR_FUTURE`] for never.
+    /// Returns the time at which [`Conn::handle_timeout`] is next due; [`Instant::FAR_FUTURE`] for never.
     pub(crate) fn poll_timeout(&self) -> Instant {
         if self.state == State::Dead { Instant::FAR_FUTURE } else { self.timers.earliest() }
     }
 
-    /// Does what is due at `cx.now`.
+    /// Handles what is due at `cx.now`.
     pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         let never = Instant::FAR_FUTURE;
         if cx.now >= self.timers.ack {
@@ -51,7 +52,7 @@ impl Conn {
             self.due.window_probe = true;
         }
         if cx.now >= self.timers.keep_alive {
-            // Sending only moves `last_sent`.
+            // Sending moves only `last_sent`.
             self.timers.keep_alive = self.last_sent + KEEP_ALIVE;
             if cx.now >= self.timers.keep_alive {
                 self.timers.keep_alive = cx.now + KEEP_ALIVE;
@@ -73,7 +74,7 @@ impl Conn {
         }
     }
 
-    /// Sets the timer for what is missing before packets that are here, which take up memory.
+    /// Sets the timer for a packet that is missing before others, which take up memory.
     pub(super) fn watch_gap(&mut self, now: Instant, arrival: Arrival) {
         if !self.receiver.has_gap() {
             self.timers.gap = Instant::FAR_FUTURE;
@@ -84,14 +85,14 @@ impl Conn {
 
     fn on_gap_timer(&mut self, cx: &mut Context<'_>) {
         if self.receiver.window_bytes(cx.config, cx.totals.held) < self.payload_bytes() {
-            // It is our reader who keeps it from coming.
+            // Our own reader keeps the packet from finding room.
             self.watch_gap(cx.now, Arrival::Ahead);
         } else {
             self.die(cx, Closed::TimedOut);
         }
     }
 
-    /// The owner wants no more: what was written goes out, then a FIN.
+    /// Closes for the owner: sends the written data, then a FIN.
     pub(crate) fn close(&mut self, now: Instant) {
         self.is_owned = false;
         self.receiver.discard();
@@ -100,7 +101,7 @@ impl Conn {
             return;
         }
         if self.peer_window < self.payload_bytes() && self.sender.unsent_bytes() > ALLOWANCE_BYTES {
-            // It will hardly be taken, and the memory is better used. Without all of it there is no proper end.
+            // The peer will hardly take it, and the memory is better used. A stream that is cut ends without a FIN.
             self.sender.cut(ALLOWANCE_BYTES);
         } else {
             self.sender.finish();
@@ -108,7 +109,7 @@ impl Conn {
         self.timers.linger = now + CLOSE_WITHIN;
     }
 
-    /// It is over without the owner having asked for that.
+    /// Ends the connection for another reason than the owner's request.
     pub(crate) fn die(&mut self, cx: &mut Context<'_>, reason: Closed) {
         if !self.is_owned {
             self.is_over = true;
@@ -119,7 +120,7 @@ impl Conn {
         self.state = State::Dead;
     }
 
-    /// Whether an end in the background has come to its end.
+    /// Checks if closing in the background is complete.
     pub(super) fn check_finished(&mut self, cx: &Context<'_>) {
         if self.is_owned || !self.sender.is_finished() {
             return;
@@ -131,13 +132,13 @@ impl Conn {
         }
     }
 
-    /// A SYN came again. Only the caller of this connection can mean it.
+    /// Handles a repeated SYN. Only the initiator of this connection can mean it.
     pub(crate) fn on_late_syn(&mut self) {
         self.due.ack |= !self.is_initiator && self.state == State::Established;
     }
 
-    /// Our FIN has arrived, so the other end knows that nobody listens. Its own FIN is acknowledged; to what else it
-    /// sends the answer is that there is no connection.
+    /// Handles a packet after our FIN has arrived, when the peer knows that its data is not read. Its FIN is
+    /// acknowledged. New data ends the connection, so that later packets are answered with a RESET.
     pub(super) fn on_payload_after_end(&mut self, cx: &Context<'_>, packet: &Packet<'_>) {
         let header = &packet.header;
         let is_fin = header.kind == Type::Fin;
@@ -146,7 +147,7 @@ impl Conn {
         self.is_over |= !is_fin && arrival != Arrival::Duplicate;
     }
 
-    /// Sets the timer that notices losses, if anything is outstanding.
+    /// Sets the timer that detects losses, if anything is outstanding.
     pub(super) fn arm_loss_timer(&mut self, now: Instant) {
         if !self.sender.has_outstanding() {
             self.timers.loss = Instant::FAR_FUTURE;
@@ -204,7 +205,7 @@ impl Conn {
         if let Some(len) = acked.probe_lost {
             self.mtu.probe_lost(cx.now, len);
         }
-        // A shut window is no congestion.
+        // A closed window is no congestion.
         if !is_shut {
             self.ledbat.on_timeout(self.timeouts_in_row == 1);
         }
@@ -213,11 +214,11 @@ impl Conn {
         self.arm_loss_timer(cx.now);
     }
 
-    /// If long packets get lost again and again, the path may have become one that does not take them. They cannot
-    /// be sent again in smaller ones: the numbers stay with what they were first sent with, since the other end may
-    /// have received them. So every second time, instead of sending again, we send something that it surely has, to
-    /// which it answers with what it has. By then at least a whole timeout has passed since we last sent the packets
-    /// in question; if it has none of them, none will arrive any more.
+    /// Reacts to repeated losses of long packets, which the path may not carry any more. Their bytes cannot be resent
+    /// in smaller packets: their numbers stay bound to them as long as the peer may have received them. Every second
+    /// timeout therefore sends a packet that the peer surely has, to learn from its answer what it has received. By
+    /// then at least a whole timeout has passed since the packets in question were sent, so any that have not arrived
+    /// will not arrive later.
     fn unpack(&mut self, cx: &Context<'_>) {
         let is_shut = self.peer_window < self.payload_bytes();
         if is_shut || self.timeouts_in_row < BLACK_HOLE_TIMEOUTS || !self.timeouts_in_row.is_multiple_of(2) {
@@ -233,15 +234,14 @@ impl Conn {
         }
     }
 
-    /// What may be the answer to the question in [`Conn::unpack`]: an acknowledgement without a selective one.
+    /// Evaluates a possible answer to the question of [`Conn::unpack`]: an acknowledgement without a selective one.
     ///
-    /// One that was on its way when we asked tells of the past. The two times in a header give, by our own clock,
-    /// when the last packet that the other end had was sent, and how long it has had it: so they tell when a packet
-    /// would have been sent that arrived just before the answer was.
+    /// An acknowledgement that was in flight when we asked describes the past. The difference of the two times in its
+    /// header is a time by our own clock: a packet sent then would have arrived just before the answer was sent.
     ///
-    /// A keep-alive looks like an answer but acknowledges one packet too few, so it takes two: between two keep-alives
-    /// there are half a minute and the real answer. Data is never a keep-alive, but does not tell what came after a
-    /// gap, so that it answers only for a single packet.
+    /// A keep-alive looks like an answer but acknowledges one packet too few, so two answers are required. Between two
+    /// keep-alives there are half a minute and the real answer. Data is never a keep-alive, but does not show what
+    /// arrived after a gap, so it answers only for a single packet.
     pub(super) fn on_what_arrived(&mut self, in_order: usize, header: &Header) {
         let Question { asked_us: Some(asked_us), nothing_arrived_us, .. } = self.question else { return };
         let is_data = header.kind != Type::State;
@@ -266,7 +266,7 @@ impl Conn {
         self.rtt.progress();
     }
 
-    /// The other end takes packets again. What was sent into the shut window was dropped by it.
+    /// Handles a window that opened again. The peer has dropped what was sent into the closed window.
     pub(super) fn on_window_opened(&mut self, in_order: usize) {
         self.timers.persist = Instant::FAR_FUTURE;
         if in_order == 0 && self.due.window_probes > 0 {
@@ -276,7 +276,7 @@ impl Conn {
         self.due.window_probes = 0;
     }
 
-    /// Notes when to try a shut window, if that is what keeps us from sending.
+    /// Sets the timer for probing a closed window.
     pub(super) fn arm_persist_timer(&mut self, now: Instant) {
         if self.timers.persist == Instant::FAR_FUTURE && !self.due.window_probe {
             let wait = self.rtt.rto().saturating_mul(1 << self.due.window_probes.min(5));
@@ -284,14 +284,14 @@ impl Conn {
         }
     }
 
-    /// Whether the SYN that is due should have another `conn_id`. libtorrent does not answer a SYN of a connection that
-    /// it already has, so if its answer got lost there will be no other. Only once, so that answers that are slow
-    /// have time to come.
+    /// Returns true if the due SYN should get another `conn_id`. libtorrent does not answer a SYN of a connection that
+    /// it already has, so if its answer is lost there will be no other. The id changes only once, to leave slow answers
+    /// time to arrive.
     pub(crate) fn wants_new_id(&self) -> bool {
         self.due.syn && self.state == State::SynSent { tries: NEW_ID_AFTER }
     }
 
-    /// Notes that the SYN is going out.
+    /// Notes that the SYN is sent.
     pub(super) fn syn_sent(&mut self, now: Instant) {
         if let State::SynSent { tries } = &mut self.state {
             let wait = SYN_WAITS_S.get(*tries as usize).map_or(MAX_PERSIST, |s| Duration::from_secs(*s));
@@ -313,7 +313,7 @@ mod tests {
     use crate::{Config, ConnKey};
 
     #[test]
-    fn one_that_rests_holds_no_memory() {
+    fn handle_timeout_of_an_idle_connection_frees_its_memory() {
         let (config, mut events) = (Config::default(), VecDeque::new());
         let now = Instant::from_micros(1_000_000);
         let totals = Totals::default();

@@ -1,4 +1,4 @@
-//! What a connection sends when it is its turn.
+//! Construction of the datagrams that a connection sends.
 
 use ztor_base::{Duration, Instant};
 
@@ -6,22 +6,22 @@ use super::{Conn, Context, State, Stuck};
 use crate::header::{HEADER_BYTES, Header, MAX_SACK_BYTES, MIN_PADDING_BYTES, Type};
 use crate::seq::SeqNr;
 
-/// Packets under way before the first of them was acknowledged; see [`crate::cookie`].
+/// Maximum packets in flight before the first of them is acknowledged; see [`crate::cookie`].
 const MAX_UNCONFIRMED: usize = 4;
-/// Packets from the first that is not acknowledged to the last that was sent. Numbers have 16 bits, and a receiver
-/// of ours keeps as many.
+/// Maximum packets from the first that is not acknowledged to the last that was sent. Numbers have 16 bits, and our own
+/// receiver keeps as many.
 const MAX_SPAN: usize = 4000;
-/// The same while one of them is missing: libutp keeps no more than 1024 after a gap.
+/// The same while a packet is missing: libutp keeps at most 1024 after a gap.
 const MAX_SPAN_WITH_HOLE: usize = 1000;
-/// A window that takes no whole packet is used if it takes at least so much and nothing is under way.
+/// Minimum window in bytes that is used for a short packet, when no whole packet fits and nothing is in flight.
 const LEAST_PART_BYTES: usize = 150;
-/// A probe of the path has so many ordinary packets after it, which show quickly if it is lost.
+/// Number of ordinary packets after an MTU probe, so that its loss is detected quickly.
 const PACKETS_AFTER_PROBE: usize = 4;
 
-/// An answer may seem to be from so long before its question at the most.
+/// Maximum time by which an answer may seem to precede its question.
 const MAX_BACK: Duration = Duration::from_secs(10);
 
-/// What was appended to the buffer.
+/// Datagrams that were appended to the buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Appended {
     pub(crate) len: usize,
@@ -31,18 +31,18 @@ pub(crate) struct Appended {
 /// The next packet of the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Next {
-    /// One that was sent before, by its index.
+    /// A retransmission, by its index.
     Again(usize),
     New {
         len: usize,
-        /// Length of the datagram, if it is to be padded.
+        /// Length of the datagram if it probes the path, otherwise 0.
         probe_bytes: usize,
     },
     Fin,
 }
 
 impl Conn {
-    /// Appends up to `max_datagrams` datagrams of one length to `buf`, of which the last may be shorter.
+    /// Appends up to `max_datagrams` datagrams of one length to `buf`; the last one may be shorter.
     pub(crate) fn poll_transmit(
         &mut self,
         cx: &mut Context<'_>,
@@ -85,7 +85,7 @@ impl Conn {
         if self.question.is_due {
             return Some(self.transmit_question(cx, buf));
         }
-        // A selective ack makes packets longer, so it goes alone.
+        // A selective ack makes packets longer, so it is sent alone.
         if self.due.ack && self.receiver.has_gap() {
             return Some(self.transmit_state(cx, buf));
         }
@@ -157,14 +157,13 @@ impl Conn {
         if std::mem::take(&mut self.due.window_probe) {
             self.due.window_probes += 1;
         }
-        // It runs from the oldest packet on (RFC 6298 §5.1): who sends a little all the time has to notice too that
-        // nothing arrives.
+        // The timer runs from the oldest packet (RFC 6298 §5.1). A steady sender must also notice that nothing arrives.
         if self.timers.loss == Instant::FAR_FUTURE {
             self.arm_loss_timer(now);
         }
     }
 
-    /// The next packet that may be sent now. Lost ones come first.
+    /// Returns the next packet that may be sent now, lost ones first.
     fn next_packet(&mut self, now: Instant) -> Option<Next> {
         if std::mem::take(&mut self.due.tail_probe)
             && let Some(index) = self.sender.last_unacked()
@@ -198,7 +197,7 @@ impl Conn {
         Some(Next::New { len, probe_bytes: self.probe_bytes(now, len, unsent) })
     }
 
-    /// How much of what was never sent goes into the next packet, as far as the other end's window is concerned.
+    /// Returns the payload of the next new packet that the peer's window allows; `None` if it allows none.
     fn new_payload_bytes(&mut self, now: Instant, unsent: usize) -> Option<usize> {
         let len = unsent.min(self.payload_bytes());
         let outstanding = self.sender.outstanding_bytes();
@@ -214,14 +213,14 @@ impl Conn {
             return Some(room);
         }
         if self.due.window_probe {
-            // Short, for what is once sent cannot be cut, and has to fit into the window that opens in the end.
+            // Short, since a packet cannot be cut once it is sent, and has to fit into the window that opens later.
             return Some(len.min(LEAST_PART_BYTES));
         }
         self.arm_persist_timer(now);
         None
     }
 
-    /// Whether the congestion window has room; one packet always is allowed.
+    /// Returns true if the congestion window has room. One packet is always allowed.
     fn fits(&mut self, len: usize) -> bool {
         let fits =
             self.sender.flight_packets == 0 || self.sender.flight_bytes + len <= self.ledbat.cwnd_bytes();
@@ -231,13 +230,13 @@ impl Conn {
 
     fn probe_bytes(&self, now: Instant, len: usize, unsent: usize) -> usize {
         let payload = self.payload_bytes();
-        // Nobody keeps what comes before the very first packet, so that one has to arrive; see `cookie`.
+        // The peer keeps nothing that arrives before the very first packet, so that one has to arrive; see `cookie`.
         let is_worth_it = len == payload
             && (self.is_confirmed || self.sender.has_outstanding())
             && unsent > PACKETS_AFTER_PROBE * payload
             && self.ledbat.cwnd_bytes() > PACKETS_AFTER_PROBE * payload
             && self.sender.outstanding_bytes() + PACKETS_AFTER_PROBE * payload < self.peer_window;
-        // It is sent at the length that it stands for or not at all.
+        // A probe is sent at its full length or not at all.
         let is_possible = |bytes: &usize| *bytes >= HEADER_BYTES + len + MIN_PADDING_BYTES;
         if is_worth_it { self.mtu.wanted_probe(now).filter(is_possible).unwrap_or(0) } else { 0 }
     }
@@ -250,18 +249,19 @@ impl Conn {
         buf.len() - begin
     }
 
-    /// One that acknowledges less than the last one, so that it is nothing but a sign of life; as libutp does it.
+    /// Appends a keep-alive: an acknowledgement of one packet less than before, so that it has no other effect. libutp
+    /// does the same.
     fn transmit_keep_alive(&mut self, cx: &Context<'_>, buf: &mut Vec<u8>) -> usize {
         let header = self.header(cx, Type::State, self.sender.next_seq_nr());
         Header { ack_nr: header.ack_nr.minus(1), ..header }.write(&[], buf);
         HEADER_BYTES
     }
 
-    /// A packet that the other end has had already, so that it answers; see [`Conn::unpack`]. What is in it does not
+    /// Appends a packet that the peer has had already, so that it answers; see [`Conn::unpack`]. Its payload does not
     /// matter.
     fn transmit_question(&mut self, cx: &Context<'_>, buf: &mut Vec<u8>) -> usize {
         self.question.is_due = false;
-        // Some way back, since libutp does not measure anew for what it has had; but well after the packets in question.
+        // Some way back, since libutp does not measure the delay of duplicates; but well after the packets in question.
         let back = (cx.now.since(self.sender.last_sent_at()) / 2).min(MAX_BACK);
         self.question.asked_us = Some(cx.clock_us.wrapping_sub(back.as_micros() as u32));
         let header = self.header(cx, Type::Data, self.sender.acked_seq_nr());
@@ -270,7 +270,7 @@ impl Conn {
         HEADER_BYTES + 1
     }
 
-    /// The header of a RESET to the other end; `None` if it has nothing to break off.
+    /// Returns the header of a RESET to the peer; `None` if the connection is not established.
     pub(crate) fn reset_header(&self, clock_us: u32) -> Option<Header> {
         (self.state == State::Established).then_some(Header {
             kind: Type::Reset,
@@ -283,7 +283,8 @@ impl Conn {
         })
     }
 
-    /// A header that says all that there is to say, so that no acknowledgement is due any more.
+    /// Returns a header that acknowledges everything received, so that no acknowledgement is due. A selective ack
+    /// remains due unless `kind` is a STATE.
     fn header(&mut self, cx: &Context<'_>, kind: Type, seq_nr: SeqNr) -> Header {
         if !self.receiver.has_gap() || kind == Type::State {
             self.due.ack = false;

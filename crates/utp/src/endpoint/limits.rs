@@ -1,16 +1,16 @@
-//! How often something is done for strangers.
+//! Rate limits for work that unknown hosts cause.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use ztor_base::{Duration, Instant};
 
-/// Places for networks. Two may share one, but nobody can choose with whom. Senders can be forged, and forgers have to
-/// exhaust all of these places before they keep others out.
+/// Number of buckets for networks. Two networks may share one, but no host can choose which. Forgers have to exhaust
+/// all buckets before they lock others out.
 const BUCKETS: usize = 1024;
 
-/// A number of times a second for each network, and perhaps another one for all of them: a network that asks too often
-/// spends its own share first.
+/// A rate limit for each network, and optionally one for all together. A network that asks too often spends its own
+/// share first.
 #[derive(Debug)]
 pub(super) struct NetLimits {
     secret: [u8; 20],
@@ -21,20 +21,20 @@ pub(super) struct NetLimits {
 }
 
 impl NetLimits {
-    /// `all_per_s` is for all networks together; [`u32::MAX`] is no bound.
+    /// Creates limits of `per_s` for each network and `all_per_s` for all together; [`u32::MAX`] means no limit.
     pub(super) fn new(now: Instant, per_s: u32, all_per_s: u32, secret: [u8; 20]) -> Self {
         let buckets = vec![Limiter::new(now, per_s); BUCKETS].into_boxed_slice();
         Self { secret, per_s, all_per_s, all: Limiter::new(now, all_per_s), buckets }
     }
 
-    /// Whether it may be done once more.
+    /// Takes one use. Returns true if it is within the limits.
     pub(super) fn take(&mut self, now: Instant, from: SocketAddr) -> bool {
         let index = self.index(from);
         self.buckets.get_mut(index).is_some_and(|bucket| bucket.take(now, self.per_s))
             && self.all.take(now, self.all_per_s)
     }
 
-    /// Whether the network of an address has something left of its own share.
+    /// Returns true if the network of an address has some of its own share left.
     pub(super) fn has_share(&self, now: Instant, from: SocketAddr) -> bool {
         self.buckets.get(self.index(from)).is_some_and(|bucket| bucket.is_left(now))
     }
@@ -42,7 +42,7 @@ impl NetLimits {
     fn index(&self, from: SocketAddr) -> usize {
         let mut hasher = DefaultHasher::new();
         hasher.write(&self.secret);
-        // What one site usually has at least: a /24 or a /56.
+        // A site usually has at least a /24 or a /56.
         match from.ip().to_canonical() {
             IpAddr::V4(ip) => hasher.write(&ip.octets()[..3]),
             IpAddr::V6(ip) => hasher.write(&ip.octets()[..7]),
@@ -51,7 +51,7 @@ impl NetLimits {
     }
 }
 
-/// So many a second and no more, with a second's worth in store.
+/// A budget that is refilled each second.
 #[derive(Clone, Copy, Debug)]
 struct Limiter {
     left: u32,
@@ -83,21 +83,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_network_has_its_share_and_all_have_theirs() {
+    fn take_beyond_the_network_or_the_common_limit_is_refused() {
         let now = Instant::from_micros(1);
         let mut limits = NetLimits::new(now, 10, 80, [1; 20]);
         let mut taken = |now, net: u8, times: u32| {
             (0..times).filter(|i| limits.take(now, SocketAddr::from(([192, 0, net, *i as u8], 1)))).count()
         };
         assert_eq!(taken(now, 0, 1000), 10);
-        // Another one is not bothered.
+        // Another network is not affected.
         assert_eq!(taken(now, 1, 10), 10);
         assert_eq!((2..200).map(|net| taken(now, net, 10)).sum::<usize>(), 60);
         assert_eq!(taken(now + Duration::from_secs(1), 0, 1000), 10);
     }
 
     #[test]
-    fn forged_networks_without_a_bound_for_all_leave_a_share() {
+    fn take_in_a_forged_flood_without_a_common_limit_leaves_a_share() {
         let now = Instant::from_micros(1);
         let mut limits = NetLimits::new(now, 200, u32::MAX, [1; 20]);
         let forged = |i: u32| SocketAddr::from((i.wrapping_mul(0x9e37_79b9).to_be_bytes(), 1));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_what_one_site_has() {
+    fn index_of_addresses_within_a_56_is_the_same() {
         let limits = NetLimits::new(Instant::ZERO, 1, 8, [1; 20]);
         let index = |addr: [u16; 8]| limits.index(SocketAddr::from((addr, 1)));
         assert_eq!(index([0x2001, 1, 2, 0x0300, 0, 0, 0, 1]), index([0x2001, 1, 2, 0x03ff, 9, 9, 9, 9]));

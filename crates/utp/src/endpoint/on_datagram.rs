@@ -1,4 +1,4 @@
-//! What a datagram is about.
+//! Dispatch of received datagrams.
 
 use std::net::SocketAddr;
 
@@ -44,7 +44,7 @@ impl Endpoint {
         Some(key)
     }
 
-    /// A packet of no connection: the first of one whose SYN we answered, or a late one.
+    /// Handles a packet of no connection: the first after a SYN that we answered, or a late one.
     fn on_stranger(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
         let clock_us = self.clock_us(now);
         let header = &packet.header;
@@ -61,13 +61,13 @@ impl Endpoint {
         }
     }
 
-    /// Keeps nothing: see [`crate::cookie`].
+    /// Answers a SYN without keeping state; see [`crate::cookie`].
     fn on_syn(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
         let clock_us = self.clock_us(now);
         let recv_id = packet.header.conn_id.wrapping_add(1);
         if let Some(key) = self.route(from, recv_id) {
-            // A late or repeated one, which only wants to be acknowledged; or the number is taken by a connection
-            // that we asked for, and the caller has to try another.
+            // A late or repeated SYN only needs an acknowledgement. If an outgoing connection has the id, the peer has
+            // to try another one.
             self.with(now, key, |conn, _| conn.on_late_syn());
         } else if self.conns.len() < self.config.max_connections {
             self.unknown.answer_syn(now, from, &packet.header, clock_us, self.config.max_receive_bytes);
@@ -76,9 +76,8 @@ impl Endpoint {
         }
     }
 
-    /// A RESET names the connection by the number of packets to us, or by that of packets from us if it is the
-    /// answer to one that the other end doesn't know. It must also say something of our packets that could be true,
-    /// so that it can't be sent blindly.
+    /// Handles a RESET. It names the connection by the id of packets to us, or by that of packets from us if the peer
+    /// does not know the connection. It must also have a plausible `ack_nr`, so that it cannot be sent blindly.
     fn on_reset(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) {
         let id = packet.header.conn_id;
         let keys = [id, id.wrapping_sub(1), id.wrapping_add(1)]

@@ -11,16 +11,16 @@ use crate::header::{HEADER_BYTES, Header, Type};
 use crate::seq::SeqNr;
 use crate::{Config, Transmit};
 
-/// Bytes of answers that wait to be sent; more are dropped. An answer is no longer than its packet, and is sent within
-/// a turn.
+/// Maximum bytes of queued answers; more are dropped. An answer is no longer than its packet, and is sent within an
+/// iteration of the driver.
 const MAX_REPLY_BYTES: usize = 512 << 10;
-/// The part of them that may be RESETs when more wait.
+/// Bytes of queued answers beyond which RESETs are dropped.
 const MAX_RESET_BYTES: usize = MAX_REPLY_BYTES / 4;
-/// All networks together get so many times the RESETs that one gets.
+/// Factor between the RESETs of one network and those of all networks together.
 const RESETS_FOR_ALL: u32 = 64;
-/// Connections that ended and are remembered, so that a late packet does not begin them again.
+/// Maximum number of ended connections that are remembered, so that a late packet does not reopen them.
 const MAX_REMEMBERED: usize = 4096;
-/// As long as a cookie is good.
+/// Time for which an ended connection is remembered: the validity of a cookie.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
 /// The reaction to a packet of no connection.
@@ -37,7 +37,7 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct UnknownPackets {
     cookies: Cookies,
-    /// At most [`MAX_REPLY_BYTES`], but for those that end connections.
+    /// At most [`MAX_REPLY_BYTES`], except for those that end connections.
     replies: VecDeque<(SocketAddr, [u8; HEADER_BYTES])>,
     /// RESETs, and packets with a wrong cookie.
     resets: NetLimits,
@@ -72,14 +72,14 @@ impl UnknownPackets {
         }
     }
 
-    /// Decides about a packet that is no SYN and no RESET.
+    /// Decides about a packet that is neither a SYN nor a RESET.
     pub(super) fn judge(&mut self, now: Instant, from: SocketAddr, header: &Header) -> Verdict {
         let is_candidate = matches!(header.kind, Type::Data | Type::State | Type::Fin);
         if !is_candidate || self.has_ended(now, (from, header.conn_id)) {
             return Verdict::Reset;
         }
         if !self.resets.has_share(now, from) {
-            // Numbers have been tried out from there, or in its name.
+            // Numbers have been guessed from that network, or in its name.
             return Verdict::Ignore;
         }
         let syn_id = header.conn_id.wrapping_sub(1);
@@ -88,12 +88,12 @@ impl UnknownPackets {
         };
         match header.kind {
             Type::Data if follower.is_first => {
-                // Who has to wait sends it again.
+                // A packet that is ignored will be retransmitted.
                 let may_come = self.incoming.take(now, from);
                 if may_come { Verdict::Accept { syn: follower.syn } } else { Verdict::Ignore }
             }
             Type::Fin if follower.is_first => Verdict::Reset,
-            // Of someone whose first packet is yet to come, after which this one will be sent again.
+            // The first packet is still missing; after it, this one will be retransmitted.
             _ => Verdict::Ignore,
         }
     }

@@ -11,10 +11,10 @@ use crate::seq::SeqNr;
 use crate::testing::{Link, MS, Net, SECOND};
 use crate::{Closed, Config, ConnKey, Endpoint, Event};
 
-/// Less than this a driver does not write.
+/// Minimum number of bytes that the writer writes at once.
 const LEAST_WRITE: usize = 1024;
 
-/// A writer who waits for [`Event::Writable`] once there is no room to speak of.
+/// A writer that waits for [`Event::Writable`] when there is little room.
 struct Writer {
     key: ConnKey,
     left: usize,
@@ -42,7 +42,7 @@ impl Writer {
 }
 
 #[test]
-fn whoever_waits_for_room_gets_it() {
+fn writers_that_wait_for_room_get_it_within_the_bounds() {
     for (count, max_total_send_bytes) in [(1, 64 << 20), (10, 300_000), (10, 0)] {
         let link =
             Link { rate: 1_000_000.0, queue: 100_000.0, loss: 0.005, latency: 20 * MS, ..Link::default() };
@@ -75,7 +75,7 @@ fn whoever_waits_for_room_gets_it() {
 }
 
 #[test]
-fn what_is_left_at_the_end_is_not_kept_for_long() {
+fn close_to_a_stuck_reader_resets_after_half_a_minute() {
     let (mut net, key) = stuck_reader(50_000);
     net.run(5 * SECOND);
     let (now, other) = (net.nodes[0].time(net.now), net.nodes[1].conns[0]);
@@ -86,13 +86,13 @@ fn what_is_left_at_the_end_is_not_kept_for_long() {
     assert_eq!((net.nodes[0].endpoint.len(), net.nodes[1].closed(other)), (1, None));
     net.run(2 * SECOND);
     assert!(net.nodes[0].endpoint.is_empty());
-    // It has not got everything, and is not told that it has.
+    // The peer has not received everything, so it must not see a regular end.
     assert_eq!(net.nodes[1].closed(other), Some(Closed::Reset));
     assert!(net.nodes[1].endpoint.readable(other) < 55_000);
 }
 
 #[test]
-fn what_is_cut_off_is_not_ended() {
+fn close_with_cut_data_ends_in_a_reset() {
     let (mut net, key) = stuck_reader(50_000);
     net.run(5 * SECOND);
     let (now, other) = (net.nodes[0].time(net.now), net.nodes[1].conns[0]);
@@ -116,7 +116,8 @@ fn packet(kind: Type, conn_id: u16, seq: u16, ack_nr: SeqNr, payload: usize) -> 
     buf
 }
 
-/// An endpoint with a connection to someone who has sent packet 2 of so many bytes, and what to send as more of him.
+/// Creates an endpoint with a connection from a peer that has sent packet 2 with `first` bytes. The closure delivers
+/// further packets of the peer.
 fn called(
     now: Instant,
     config: Config,
@@ -142,7 +143,7 @@ fn is_timed_out(endpoint: &mut Endpoint, key: ConnKey) -> bool {
 }
 
 #[test]
-fn a_gap_has_to_be_filled() {
+fn gap_that_is_not_filled_times_out() {
     let mut now = Instant::from_micros(1_000_000);
     let (mut endpoint, key, more) = called(now, Config::default(), 100);
     for round in 0..3 {
@@ -156,7 +157,7 @@ fn a_gap_has_to_be_filled() {
     now += 59 * SECOND;
     endpoint.handle_timeout(now);
     assert!(!is_timed_out(&mut endpoint, key));
-    // More of what comes later is no progress.
+    // More packets after the gap are no progress.
     more(&mut endpoint, now, 20);
     now += 2 * SECOND;
     endpoint.handle_timeout(now);
@@ -164,7 +165,7 @@ fn a_gap_has_to_be_filled() {
 }
 
 #[test]
-fn our_own_reader_may_keep_a_gap_open() {
+fn gap_that_our_own_reader_keeps_open_does_not_time_out() {
     let mut now = Instant::from_micros(1_000_000);
     let config = Config { max_receive_bytes: 1000, ..Config::default() };
     let (mut endpoint, key, more) = called(now, config, 700);

@@ -1,14 +1,15 @@
-//! The congestion window does what it should.
+//! Behaviour of the congestion window.
 
 use ztor_base::Duration;
 
 use crate::Config;
 use crate::testing::{Link, MS, Net, Reno, SECOND};
 
-/// Bytes per second.
+/// One Mbit/s in bytes per second.
 const MBIT: f64 = 125_000.0;
 
-/// Two nodes, of which the first has a way of so many bytes per second to the second, with a queue of so much time.
+/// Creates two nodes. The link from the first to the second carries `rate` bytes per second and queues for up to
+/// `queue`.
 fn bulk(rate: f64, latency: Duration, queue: Duration) -> Net {
     let there = Link { rate, latency, queue: rate * queue.as_secs_f64(), ..Link::default() };
     let back = Link { latency, ..Link::default() };
@@ -20,7 +21,7 @@ fn bulk(rate: f64, latency: Duration, queue: Duration) -> Net {
     net
 }
 
-/// The part of the link that is used for payload in the next so many seconds. It can't be more than 0.968.
+/// Returns the fraction of the link that is used for payload in the next `seconds`; at most 0.968.
 fn used(net: &mut Net, seconds: u32) -> f64 {
     net.links[0].longest_queue = Duration::ZERO;
     let before = net.nodes[1].total();
@@ -29,7 +30,7 @@ fn used(net: &mut Net, seconds: u32) -> f64 {
 }
 
 #[test]
-fn alone_it_fills_the_link_and_keeps_the_queue_short() {
+fn one_flow_alone_fills_the_link_with_a_short_queue() {
     for (rate, latency_ms, queue_ms) in [(5.0, 5, 1000), (50.0, 20, 1000), (20.0, 100, 2000)] {
         let mut net = bulk(rate * MBIT, latency_ms * MS, queue_ms * MS);
         let key = net.connect(0, 1);
@@ -42,7 +43,7 @@ fn alone_it_fills_the_link_and_keeps_the_queue_short() {
 }
 
 #[test]
-fn yields() {
+fn one_flow_beside_tcp_reno_yields() {
     for (rate, latency_ms, queue_ms) in [(10.0, 10, 500), (20.0, 20, 300)] {
         let start = || bulk(rate * MBIT, latency_ms * MS, queue_ms * MS);
         let rival = |mut net: Net| {
@@ -60,7 +61,7 @@ fn yields() {
     }
 }
 
-/// The least and the greatest share of the mean, and how much of the link is used, after two minutes.
+/// Returns the least and the greatest share relative to the mean, and the used fraction of the link, after two minutes.
 fn shares(net: &mut Net) -> (f64, f64, f64) {
     let got = |net: &Net| net.nodes[1].got_len.values().copied().collect::<Vec<u64>>();
     net.run(120 * SECOND);
@@ -73,7 +74,7 @@ fn shares(net: &mut Net) -> (f64, f64, f64) {
 }
 
 #[test]
-fn connections_of_one_endpoint_are_fair() {
+fn flows_of_one_endpoint_get_equal_shares() {
     for (rate, count, stagger) in [(20.0, 20, 500 * MS), (20.0, 4, 10 * SECOND), (5.0, 20, 500 * MS)] {
         let mut net = bulk(rate * MBIT, 20 * MS, 1000 * MS);
         for _ in 0..count {
@@ -87,7 +88,7 @@ fn connections_of_one_endpoint_are_fair() {
 }
 
 #[test]
-fn many_senders_to_one_are_fair() {
+fn flows_of_many_senders_to_one_get_equal_shares() {
     let mut net = bulk(20.0 * MBIT, 20 * MS, 1000 * MS);
     for _ in 0..20 {
         // Odd nodes would send the other way.
@@ -102,7 +103,7 @@ fn many_senders_to_one_are_fair() {
 }
 
 #[test]
-fn clocks_that_run_away_do_not_matter() {
+fn one_flow_with_drifting_clocks_fills_the_link() {
     for ppm in [100, -100] {
         let mut net = bulk(20.0 * MBIT, 20 * MS, 1000 * MS);
         net.nodes[1].clock_ppm = ppm;
@@ -116,8 +117,8 @@ fn clocks_that_run_away_do_not_matter() {
 }
 
 #[test]
-fn a_fast_lan_is_filled() {
-    // The last two queues are such as a receiver's socket of 200 KB makes.
+fn one_flow_over_a_fast_lan_fills_the_link() {
+    // The last two queues equal a receive buffer of 200 KB.
     for (rate, rtt_us, queue_us, least) in
         [(1000.0, 200, 2000, 0.95), (2400.0, 300, 667, 0.9), (2400.0, 1000, 667, 0.85)]
     {

@@ -1,4 +1,4 @@
-//! How connections begin and end.
+//! Opening and closing of connections.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use crate::seq::SeqNr;
 use crate::testing::{Link, MS, Net, SECOND, expected};
 use crate::{Closed, Config, ConnKey, ConnectError, Endpoint, Event};
 
-/// A connection that stands, by its keys at both ends.
+/// Establishes a connection. Returns its keys at both ends.
 fn established(link: Link) -> (Net, ConnKey, ConnKey) {
     let mut net = Net::pair(1, link);
     let key = net.connect(0, 1);
@@ -29,8 +29,8 @@ fn close(net: &mut Net, node: usize, key: ConnKey) {
 }
 
 #[test]
-fn any_of_the_first_packets_may_be_lost() {
-    // Which of the datagrams of each direction are lost: those sent in the first so many seconds.
+fn connect_with_lost_first_packets_succeeds() {
+    // Seconds during which the datagrams of each direction are lost.
     for (there_s, back_s) in [(1, 0), (0, 1), (3, 0), (0, 3), (4, 4)] {
         let mut net = Net::pair(1, Link::default());
         net.links[0].is_up = there_s == 0;
@@ -53,7 +53,7 @@ fn any_of_the_first_packets_may_be_lost() {
 }
 
 #[test]
-fn nobody_there() {
+fn connect_without_an_answer_is_unreachable() {
     let mut net = Net::pair(1, Link { is_up: false, ..Link::default() });
     let key = net.connect(0, 1);
     net.run(9 * SECOND);
@@ -66,9 +66,9 @@ fn nobody_there() {
     assert_eq!(net.nodes[0].endpoint.poll_timeout(), None);
 }
 
-/// libtorrent answers a SYN once only.
+/// libtorrent answers a SYN only once.
 #[test]
-fn a_lost_answer_is_asked_for_by_another_name() {
+fn connect_after_a_lost_answer_uses_another_conn_id() {
     let mut now = Instant::from_micros(1_000_000);
     let mut endpoint = Endpoint::new(now, Config::default(), 1);
     let to = SocketAddr::from(([192, 0, 2, 1], 6881));
@@ -90,7 +90,7 @@ fn a_lost_answer_is_asked_for_by_another_name() {
         Header { kind: Type::State, seq_nr, ack_nr, wnd_bytes: 1000, ..*syn }.write(&[], &mut bytes);
         bytes
     };
-    // A late answer to the first: who sent it learns that nobody is there.
+    // A late answer to the first SYN is of no connection.
     endpoint.handle(now, to, &answer(&syns[0], syns[0].seq_nr));
     endpoint.poll_transmit(now, 1, &mut buf).unwrap();
     assert_eq!((buf[0] >> 4, endpoint.poll_event()), (Type::Reset as u8, None));
@@ -105,7 +105,7 @@ fn a_lost_answer_is_asked_for_by_another_name() {
 }
 
 #[test]
-fn refused_when_full() {
+fn connect_to_a_full_endpoint_is_refused() {
     let mut net = Net::new(1, Link::default(), Link::default());
     net.add(Config::default());
     net.add(Config { max_connections: 0, ..Config::default() });
@@ -117,7 +117,7 @@ fn refused_when_full() {
 }
 
 #[test]
-fn both_call_at_once() {
+fn connect_by_both_ends_opens_two_connections() {
     let mut net = Net::pair(1, Link::default());
     let (a, b) = (net.connect(0, 1), net.connect(1, 0));
     net.send(0, a, 1000);
@@ -133,7 +133,7 @@ fn both_call_at_once() {
 }
 
 #[test]
-fn what_was_written_arrives_before_the_end() {
+fn close_after_writing_delivers_everything_first() {
     for loss in [0.0, 0.1] {
         let (mut net, key, other) = established(Link { loss, ..Link::default() });
         net.nodes[0].closes_after = true;
@@ -147,7 +147,7 @@ fn what_was_written_arrives_before_the_end() {
 }
 
 #[test]
-fn one_side_ends_and_the_other_reads_on() {
+fn close_by_one_end_lets_the_other_read_on() {
     let (mut net, key, other) = established(Link::default());
     net.nodes[1].reads = false;
     net.nodes[0].closes_after = true;
@@ -170,7 +170,7 @@ fn one_side_ends_and_the_other_reads_on() {
 }
 
 #[test]
-fn both_end_at_once() {
+fn close_by_both_ends_removes_the_connection() {
     let (mut net, key, other) = established(Link::default());
     close(&mut net, 0, key);
     close(&mut net, 1, other);
@@ -179,7 +179,7 @@ fn both_end_at_once() {
 }
 
 #[test]
-fn a_lost_fin_or_its_answer_does_not_matter() {
+fn close_with_a_lost_fin_or_acknowledgement_completes() {
     for (there, back) in [(true, false), (false, true)] {
         let (mut net, key, other) = established(Link::default());
         net.links[0].is_up = !there;
@@ -196,7 +196,7 @@ fn a_lost_fin_or_its_answer_does_not_matter() {
 }
 
 #[test]
-fn reset_breaks_off() {
+fn reset_of_a_connection_closes_it_at_both_ends() {
     let (mut net, key, other) = established(Link::default());
     let now = net.nodes[0].time(net.now);
     net.nodes[0].endpoint.reset(now, key);
@@ -213,7 +213,7 @@ fn reset_breaks_off() {
 }
 
 #[test]
-fn a_refused_caller_does_not_come_back_by_a_late_packet() {
+fn late_packet_after_a_reset_does_not_reopen_the_connection() {
     let mut net = Net::pair(1, Link { duplicated: 1.0, reordered: 0.5, ..Link::default() });
     let key = net.connect(0, 1);
     net.send(0, key, 100);
@@ -228,7 +228,7 @@ fn a_refused_caller_does_not_come_back_by_a_late_packet() {
 }
 
 #[test]
-fn the_dead_are_noticed_when_something_is_outstanding() {
+fn dead_peer_with_outstanding_data_times_out() {
     let (mut net, key, other) = established(Link::default());
     net.links.iter_mut().for_each(|link| link.is_up = false);
     net.run(300 * SECOND);
@@ -237,14 +237,14 @@ fn the_dead_are_noticed_when_something_is_outstanding() {
     net.run(70 * SECOND);
     assert_eq!(net.nodes[0].closed(key), Some(Closed::TimedOut));
     assert_eq!(net.nodes[1].closed(other), None);
-    // Who closes gives up as well, without anybody to tell.
+    // A closing connection gives up too, without an event.
     close(&mut net, 1, other);
     net.run(130 * SECOND);
     assert!(net.nodes[1].endpoint.is_empty());
 }
 
 #[test]
-fn the_way_is_kept_open() {
+fn idle_connection_sends_keep_alives() {
     let (mut net, ..) = established(Link::default());
     net.run(60 * SECOND);
     let sent = net.nodes.iter().map(|node| node.sent_datagrams).collect::<Vec<_>>();
@@ -255,14 +255,14 @@ fn the_way_is_kept_open() {
 }
 
 #[test]
-fn a_shut_window_opens_again() {
+fn closed_window_that_opens_resumes_the_transfer() {
     for lost_update in [false, true] {
         let (mut net, key) = stuck_reader(100_000);
         net.run(60 * SECOND);
         let other = net.nodes[1].conns[0];
         let held = net.nodes[1].endpoint.readable(other);
         assert!((95_000..=101_500).contains(&held), "{held}");
-        // It keeps asking, but not often.
+        // The sender keeps probing, but not often.
         let sent = net.nodes[0].sent_datagrams;
         net.run(60 * SECOND);
         assert!(
@@ -289,7 +289,7 @@ fn a_shut_window_opens_again() {
 }
 
 #[test]
-fn writing_waits_for_room() {
+fn write_without_room_is_dropped() {
     let link = Link { rate: 100_000.0, ..Link::default() };
     let mut net = Net::new(1, link.clone(), link);
     net.add(Config { max_send_bytes: 50_000, ..Config::default() });
@@ -309,7 +309,7 @@ fn writing_waits_for_room() {
 }
 
 #[test]
-fn memory_for_all_is_bounded() {
+fn receive_memory_of_many_connections_is_bounded() {
     let link = Link::default();
     let mut net = Net::new(1, link.clone(), link);
     net.add(Config::default());
@@ -323,7 +323,7 @@ fn memory_for_all_is_bounded() {
     let keys = net.nodes[1].conns.clone();
     let held: usize = keys.iter().map(|key| net.nodes[1].endpoint.readable(*key)).sum();
     assert!(held <= (1 << 20) + 20 * (33 << 10), "{held}");
-    // Each has got something, and all is well when it is read.
+    // Each has received something, and reading resumes all transfers.
     assert!(keys.iter().all(|key| net.nodes[1].endpoint.readable(*key) > 10_000));
     net.nodes[1].reads = true;
     for key in keys {
@@ -335,7 +335,7 @@ fn memory_for_all_is_bounded() {
 }
 
 #[test]
-fn many_that_finish_are_bounded() {
+fn closing_connections_beyond_their_share_are_reset() {
     let link = Link::default();
     let mut net = Net::new(1, link.clone(), link);
     net.add(Config { max_connections: 40, ..Config::default() });
@@ -355,7 +355,7 @@ fn many_that_finish_are_bounded() {
 }
 
 #[test]
-fn reading_in_parts_and_into_something() {
+fn read_with_a_limit_appends_to_the_buffer() {
     let (mut net, key, other) = established(Link::default());
     net.nodes[1].reads = false;
     net.send(0, key, 1000);
@@ -371,7 +371,7 @@ fn reading_in_parts_and_into_something() {
 }
 
 #[test]
-fn a_batch_costs_one_acknowledgement() {
+fn batch_of_packets_gets_one_acknowledgement() {
     let (mut net, key, _) = established(Link { latency: Duration::from_millis(20), ..Link::default() });
     net.send(0, key, 3_000_000);
     net.run(SECOND);
@@ -380,7 +380,7 @@ fn a_batch_costs_one_acknowledgement() {
 }
 
 #[test]
-fn same_seed_same_story() {
+fn network_with_the_same_seed_repeats_itself() {
     let story = || {
         let link = Link { loss: 0.05, reordered: 0.1, duplicated: 0.1, ..Link::default() };
         let mut net = Net::pair(7, link);

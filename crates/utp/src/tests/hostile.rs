@@ -1,4 +1,4 @@
-//! What strangers and broken peers can do.
+//! Attacks by unknown hosts and misbehaving peers.
 
 use std::net::SocketAddr;
 
@@ -32,7 +32,7 @@ fn drain(endpoint: &mut Endpoint, now: Instant) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_flood_of_syns_leaves_nothing() {
+fn flood_of_syns_leaves_no_state() {
     let now = Instant::from_micros(5_000_000);
     let mut endpoint = Endpoint::new(now, Config::default(), 1);
     for i in 0..20_000_u32 {
@@ -47,7 +47,7 @@ fn a_flood_of_syns_leaves_nothing() {
     }
     let waiting: usize = drain(&mut endpoint, now).iter().map(Vec::len).sum();
     assert!(waiting <= 512 << 10, "{waiting}");
-    // Data with a number out of the air makes connections no more than one time in some thousands.
+    // Data with random numbers opens a connection at most once in some thousand packets.
     for i in 0..5000_u32 {
         let from = SocketAddr::from(((i << 12).to_be_bytes(), 6881));
         endpoint.handle(now, from, &packet(Type::Data, i as u16, 2, i as u16));
@@ -59,9 +59,9 @@ fn a_flood_of_syns_leaves_nothing() {
     assert!((2000..=64 * 50).contains(&count) && resets.len() <= count + 5, "{count}");
 }
 
-/// Forged SYNs, in bursts, from networks without end.
+/// Bursts of forged SYNs, each from another network.
 #[test]
-fn forged_syns_do_not_keep_a_caller_out() {
+fn connect_in_a_flood_of_forged_syns_succeeds() {
     let mut net = Net::pair(3, Link::default());
     let mut i = 0_u32;
     let mut calls = Vec::new();
@@ -82,9 +82,9 @@ fn forged_syns_do_not_keep_a_caller_out() {
     assert_eq!((net.nodes[1].conns.len(), net.nodes[1].total()), (calls.len(), 100 * calls.len() as u64));
 }
 
-/// A million packets with numbers out of the air, all in the name of one address, would be some thirty connections.
+/// A million packets with random numbers from one forged address would open some thirty connections.
 #[test]
-fn numbers_cannot_be_tried_out() {
+fn guessed_numbers_from_one_network_open_no_connection() {
     let mut now = Instant::from_micros(5_000_000);
     let mut endpoint = Endpoint::new(now, Config::default(), 1);
     let victim = SocketAddr::from(([192, 0, 2, 1], 6881));
@@ -96,7 +96,7 @@ fn numbers_cannot_be_tried_out() {
         }
     }
     assert!(endpoint.len() <= 1, "{}", endpoint.len());
-    // Those in other networks come as before.
+    // Hosts in other networks still connect.
     let other = SocketAddr::from(([198, 51, 100, 1], 6881));
     let before = endpoint.len();
     let first = answered(&mut endpoint, now, other, 7);
@@ -105,7 +105,7 @@ fn numbers_cannot_be_tried_out() {
 }
 
 #[test]
-fn the_answer_to_a_syn_is_as_others_expect_it() {
+fn first_packet_after_the_answer_to_a_syn_opens_a_connection() {
     let now = Instant::from_micros(5_000_000);
     let mut endpoint = Endpoint::new(now, Config::default(), 1);
     let from = SocketAddr::from(([192, 0, 2, 1], 6881));
@@ -117,7 +117,7 @@ fn the_answer_to_a_syn_is_as_others_expect_it() {
         (Type::State, 0xffff, SeqNr(1), 1)
     );
     assert_eq!(header.wnd_bytes, 4 << 20);
-    // The second packet comes first, and even the end: they will come again.
+    // The second packet and even the FIN arrive first; both will be retransmitted.
     let ack = header.seq_nr.minus(1).0;
     endpoint.handle(now, from, &packet(Type::Data, 0, 3, ack));
     endpoint.handle(now, from, &packet(Type::Fin, 0, 4, ack));
@@ -131,16 +131,16 @@ fn the_answer_to_a_syn_is_as_others_expect_it() {
     assert_eq!((header.kind, header.conn_id, header.ack_nr), (Type::State, 0xffff, SeqNr(3)));
 }
 
-/// A caller who has done all that there is to do before his first packet.
+/// Completes the handshake of a peer. Returns its first packet of data.
 fn answered(endpoint: &mut Endpoint, now: Instant, from: SocketAddr, id: u16) -> Vec<u8> {
     endpoint.handle(now, from, &packet(Type::Syn, id, 1, 0));
     let answer = drain(endpoint, now).remove(0);
     packet(Type::Data, id.wrapping_add(1), 2, Packet::parse(&answer).unwrap().header.seq_nr.minus(1).0)
 }
 
-/// What the other end had sent before it learnt of the end was taken for the beginning of something else.
+/// Packets that the peer sent before it learned of the reset must not open a connection.
 #[test]
-fn late_packets_of_a_connection_of_ours_do_not_begin_another() {
+fn late_packets_of_an_outgoing_connection_open_no_other() {
     let mut net = Net::pair(1, Link::default());
     let key = net.connect(0, 1);
     net.send(0, key, 10);
@@ -156,7 +156,7 @@ fn late_packets_of_a_connection_of_ours_do_not_begin_another() {
 }
 
 #[test]
-fn not_everybody_is_let_in_at_once() {
+fn incoming_connections_beyond_the_rate_have_to_retry() {
     let start = Instant::from_micros(5_000_000);
     // From many networks, and from one.
     for (is_one, expected) in [(false, [10, 15]), (true, [5, 10])] {
@@ -179,7 +179,7 @@ fn not_everybody_is_let_in_at_once() {
 }
 
 #[test]
-fn a_flood_from_one_network_leaves_the_others_alone() {
+fn flood_from_one_network_does_not_affect_others() {
     let now = Instant::from_micros(5_000_000);
     let mut endpoint = Endpoint::new(now, Config::default(), 1);
     let key = endpoint.connect(now, SocketAddr::from(([192, 0, 2, 1], 6881))).unwrap();
@@ -197,7 +197,7 @@ fn a_flood_from_one_network_leaves_the_others_alone() {
     endpoint.handle(now, SocketAddr::from(([10, 2, 1, 1], 1)), &packet(Type::Syn, 1, 1, 0));
     let answers = drain(&mut endpoint, now).len();
     assert_eq!(answers, 200 + 50 + 1);
-    // As many networks as it takes to fill the queue do not keep a connection of ours from being broken off.
+    // A flood that fills the queue does not hold back the RESET of our own connection.
     for i in 0..40_000_u32 {
         endpoint.handle(now, SocketAddr::from(((i << 12).to_be_bytes(), 1)), &packet(Type::Syn, 1, 1, 0));
     }
@@ -208,7 +208,7 @@ fn a_flood_from_one_network_leaves_the_others_alone() {
 }
 
 #[test]
-fn made_up_resets_are_ignored() {
+fn forged_resets_with_guessed_numbers_are_ignored() {
     let mut net = Net::pair(1, Link::default());
     let key = net.connect(0, 1);
     net.send(0, key, 10);
@@ -220,7 +220,7 @@ fn made_up_resets_are_ignored() {
         for kind in [Type::Reset, Type::Fin, Type::State, Type::Data] {
             net.nodes[1].endpoint.handle(now, stranger, &packet(kind, id, 0, 0));
         }
-        // Even with the right address a blind guess of both numbers would be needed.
+        // Even from the right address, both numbers would have to be guessed.
         let before = net.nodes[1].endpoint.stats(other);
         net.nodes[1].endpoint.handle(now, from, &packet(Type::Reset, id, 0, 40_000));
         hits += usize::from(before.is_none());
@@ -232,9 +232,9 @@ fn made_up_resets_are_ignored() {
     assert_eq!(net.nodes[1].got_len[&other], 20);
 }
 
-/// Whoever knows both addresses and the connection's number has the other two numbers to guess.
+/// A forger that knows both addresses and the `conn_id` still has to guess the other two numbers.
 #[test]
-fn made_up_packets_have_to_be_near_what_is_under_way() {
+fn forged_packets_with_distant_numbers_are_ignored() {
     let mut net = Net::pair(1, Link::default());
     let key = net.connect(0, 1);
     net.send(0, key, 1000);
@@ -251,7 +251,7 @@ fn made_up_packets_have_to_be_near_what_is_under_way() {
         endpoint.handle(there, from, &packet(Type::Data, conn_id, seq, ack));
         !drain(endpoint, there).is_empty()
     };
-    // All that is taken is acknowledged at once; by an old number, which changes nothing.
+    // Accepted packets are acknowledged at once. The numbers are old, so nothing changes.
     let acks = (0..=u16::MAX).filter(|ack| taken(seq_nr.0, *ack)).count();
     assert!((1..=65).contains(&acks), "{acks}");
     let seqs = (0..=u16::MAX).filter(|seq| taken(seq_nr.0.wrapping_sub(*seq), ack_nr.0)).count();
@@ -259,7 +259,7 @@ fn made_up_packets_have_to_be_near_what_is_under_way() {
 }
 
 #[test]
-fn a_peer_that_forgot_us_is_believed() {
+fn reset_by_a_peer_that_lost_its_state_closes_the_connection() {
     let mut net = Net::pair(1, Link::default());
     let key = net.connect(0, 1);
     net.send(0, key, 10);
@@ -272,7 +272,7 @@ fn a_peer_that_forgot_us_is_believed() {
 }
 
 #[test]
-fn mutilated_datagrams_do_no_harm() {
+fn corrupted_datagrams_leave_no_connection_behind() {
     for seed in 0..30 {
         let mut net = Net::pair(seed, Link { loss: 0.02, latency: 5 * MS, ..Link::default() });
         net.nodes[0].keeps = false;
@@ -335,14 +335,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
-    /// A peer that knows the numbers of a connection, roughly, and sends what it likes.
+    /// A peer that roughly knows the numbers of a connection and sends any packets.
     #[test]
-    fn no_packet_makes_it_panic(steps in proptest::collection::vec(step(), 0..200), seed: u64) {
+    fn handle_of_any_packets_does_not_panic(steps in proptest::collection::vec(step(), 0..200), seed: u64) {
         let mut now = Instant::from_micros(1_000_000);
         let mut endpoint = Endpoint::new(now, Config { max_connections: 10, ..Config::default() }, seed);
         let peer = SocketAddr::from(([192, 0, 2, 1], 6881));
         let mut key = endpoint.connect(now, peer).unwrap();
-        // What we last saw of it, to be near.
+        // Last header from the endpoint, to stay near its numbers.
         let mut last = Header {
             kind: Type::Syn, conn_id: 0, timestamp_us: 0, delay_us: 0, wnd_bytes: 0, seq_nr: SeqNr(0), ack_nr: SeqNr(0),
         };
@@ -351,7 +351,7 @@ proptest! {
                 Step::Bytes(bytes) => _ = endpoint.handle(now, peer, &bytes),
                 Step::Packet { kind, id, seq, ack, wnd, mut sack, payload } => {
                     let kind = [Type::Data, Type::Fin, Type::State, Type::Reset, Type::Syn][usize::from(kind)];
-                    // Mostly near, so that it is not thrown away at once.
+                    // Mostly near, so that it is not dropped at once.
                     let near = |n: u16, base: SeqNr| if n < 50_000 { base.plus(n % 8).minus(3) } else { SeqNr(n) };
                     let header = Header {
                         kind,

@@ -1,4 +1,4 @@
-//! Paths that take only short datagrams.
+//! Paths that carry only short datagrams.
 
 use crate::testing::{Link, Net, SECOND, expected};
 
@@ -15,7 +15,7 @@ fn send(net: &mut Net, len: u64, within_s: u32) {
 }
 
 #[test]
-fn the_longest_datagram_is_found() {
+fn mtu_search_over_a_narrow_path_finds_the_longest_datagram() {
     for tells in [false, true] {
         for mtu in [548, 972, 1000, 1372, 1464, 1472] {
             let mut net = Net::pair(1, Link { mtu, ..Link::default() });
@@ -29,7 +29,7 @@ fn the_longest_datagram_is_found() {
 }
 
 #[test]
-fn a_path_may_get_narrower_and_wider() {
+fn mtu_search_after_a_change_of_the_path_follows_it() {
     for tells in [false, true] {
         let mut net = Net::pair(1, Link { rate: 500_000.0, ..Link::default() });
         net.tells_too_big = tells;
@@ -55,7 +55,7 @@ fn a_path_may_get_narrower_and_wider() {
 }
 
 #[test]
-fn an_outage_is_no_narrower_path() {
+fn mtu_search_after_an_outage_recovers() {
     let mut net = Net::pair(1, Link { rate: 500_000.0, ..Link::default() });
     let key = net.connect(0, 1);
     net.send(0, key, 5_000_000);
@@ -69,7 +69,7 @@ fn an_outage_is_no_narrower_path() {
 }
 
 #[test]
-fn a_lossy_path_is_no_narrow_one() {
+fn mtu_search_over_a_lossy_path_stays_near_the_limit() {
     let mut net = Net::pair(1, Link { loss: 0.05, ..Link::default() });
     send(&mut net, 2_000_000, 60);
     assert!(net.nodes[0].endpoint.stats(net.nodes[0].conns[0]).unwrap().mtu_bytes > 1300);

@@ -1,11 +1,11 @@
-//! What does not arrive, and what is made of that.
+//! Lost packets, and the recovery from them.
 
 use bytes::Bytes;
 
 use crate::testing::{Link, MS, Net, SECOND, expected};
 use crate::{Closed, ConnKey};
 
-/// What a node sends now.
+/// Returns the datagrams that a node sends now, without delivering them.
 fn taken_out(net: &mut Net, node: usize) -> Vec<Vec<u8>> {
     let node = &mut net.nodes[node];
     let (now, mut all, mut buf) = (node.time(net.now), Vec::new(), Vec::new());
@@ -28,10 +28,10 @@ fn write(net: &mut Net, node: usize, key: ConnKey, data: Vec<u8>) {
     net.nodes[node].endpoint.write(now, key, Bytes::from(data));
 }
 
-/// Acknowledgements that were long on their way were taken for the answer to the question whether long packets had
-/// arrived, and what had arrived was packed anew, under the same numbers.
+/// A delayed acknowledgement must not count as the answer to the question of what has arrived. Otherwise data that has
+/// arrived is repacked under the same numbers.
 #[test]
-fn an_old_acknowledgement_is_no_answer() {
+fn old_acknowledgement_after_a_question_is_no_answer() {
     let mut net = Net::pair(1, Link::default());
     let key = net.connect(0, 1);
     net.send(0, key, 1_000_000);
@@ -42,7 +42,7 @@ fn an_old_acknowledgement_is_no_answer() {
     let small = taken_out(&mut net, 0).remove(0);
     put_in(&mut net, 0, 1, &small);
     net.run(SECOND);
-    // The same again, twice; the answers stay on their way.
+    // The same packet twice more; the answers are delayed.
     let mut late = Vec::new();
     for _ in 0..2 {
         put_in(&mut net, 0, 1, &small);
@@ -50,7 +50,7 @@ fn an_old_acknowledgement_is_no_answer() {
         net.run(50 * MS);
     }
     assert_eq!(late.len(), 2);
-    // Long packets arrive, but not their acknowledgements, until the question is out.
+    // Long packets arrive, but not their acknowledgements, until the question is sent.
     net.links[1].is_up = false;
     write(&mut net, 0, key, vec![2; 3000]);
     net.turn(0);
@@ -70,9 +70,9 @@ fn an_old_acknowledgement_is_no_answer() {
     assert!(net.nodes[1].got[&other] == all);
 }
 
-/// A packet that never arrived kept a connection for ever, if the other end said anything at all.
+/// A packet that never arrives ends the connection, even if the peer still sends.
 #[test]
-fn one_packet_that_never_arrives_is_the_end() {
+fn packet_that_never_arrives_times_out() {
     let start = || {
         let mut net = Net::pair(1, Link { rate: 50_000.0, ..Link::default() });
         let key = net.connect(0, 1);
@@ -92,7 +92,7 @@ fn one_packet_that_never_arrives_is_the_end() {
     assert_eq!(net.nodes[0].closed(key), None);
     assert!(net.run_while(70 * SECOND, |net| net.nodes[0].closed(key).is_none()));
     assert_eq!(net.nodes[0].closed(key), Some(Closed::TimedOut));
-    // A shut window is another matter.
+    // A closed window does not count.
     let (mut net, key) = start();
     net.meddle = Some(|_, datagram| {
         if datagram.len() == 20 + 333 {
@@ -106,9 +106,9 @@ fn one_packet_that_never_arrives_is_the_end() {
     assert_eq!(net.nodes[0].closed(key), None);
 }
 
-/// The timer began anew with each packet.
+/// Each new packet leaves the timer running, since it belongs to the oldest one.
 #[test]
-fn who_sends_a_little_all_the_time_notices_that_nobody_is_there() {
+fn steady_sender_to_a_dead_peer_times_out() {
     let mut net = Net::pair(1, Link::default());
     let key = net.connect(0, 1);
     net.send(0, key, 10);
@@ -121,12 +121,12 @@ fn who_sends_a_little_all_the_time_notices_that_nobody_is_there() {
     assert_eq!(net.nodes[0].closed(key), Some(Closed::TimedOut));
 }
 
-/// A keep-alive that came just before the answer counted as a first one. The second question went out although the
-/// answer had acknowledged everything by then, and when it got lost nothing was ever sent again: no timer runs while
-/// nothing is under way.
+/// A keep-alive just before the answer counts as a first answer. The second question must not be sent once the real
+/// answer has acknowledged everything. If it were lost, nothing would be sent again, since no timer runs while nothing
+/// is in flight.
 #[test]
-fn who_has_the_answer_does_not_ask_again() {
-    // The first of the long packets has arrived, and is the only one or is not.
+fn answer_after_a_keep_alive_cancels_the_second_question() {
+    // The first of `count` long packets arrives.
     for count in [1, 2] {
         let mut net = Net::pair(1, Link::default());
         let key = net.connect(0, 1);
@@ -155,7 +155,7 @@ fn who_has_the_answer_does_not_ask_again() {
         keep_alive[18..20].copy_from_slice(&ack_nr.wrapping_sub(1).to_be_bytes());
         put_in(&mut net, 1, 0, &keep_alive);
         put_in(&mut net, 1, 0, &answer);
-        // Whatever goes out now gets lost.
+        // All packets that are sent now are lost.
         let sent: Vec<usize> = taken_out(&mut net, 0).iter().map(Vec::len).collect();
         write(&mut net, 0, key, vec![2; 3000]);
         net.turn(0);

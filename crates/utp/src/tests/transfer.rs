@@ -1,9 +1,9 @@
-//! Everything arrives, in order, whatever happens on the way.
+//! Transfers over good and bad links.
 
 use crate::testing::{Link, MS, Net, SECOND, expected};
 use crate::{Closed, Config, Event};
 
-/// Sends so much over a pair of such links and back, and checks what arrives.
+/// Sends `len` bytes over two equal links, sends half as many back, and checks the data.
 fn transfer(seed: u64, link: Link, len: u64, within_s: u32) -> Net {
     let mut net = Net::pair(seed, link);
     let key = net.connect(0, 1);
@@ -19,7 +19,7 @@ fn transfer(seed: u64, link: Link, len: u64, within_s: u32) -> Net {
 }
 
 #[test]
-fn over_a_good_link() {
+fn transfer_over_a_good_link_loses_nothing() {
     let mut net = transfer(1, Link::default(), 5_000_000, 10);
     assert_eq!(net.nodes[0].events[0], Event::Connected(net.nodes[0].conns[0]));
     let (key, from) = (net.nodes[1].conns[0], net.nodes[0].addr);
@@ -37,7 +37,7 @@ fn over_a_good_link() {
 }
 
 #[test]
-fn over_bad_links() {
+fn transfer_over_bad_links_delivers_everything() {
     for (seed, latency_ms, loss, reordered, duplicated, len) in [
         (1, 5, 0.01, 0.0, 0.0, 2_000_000),
         (2, 50, 0.01, 0.05, 0.05, 500_000),
@@ -52,9 +52,9 @@ fn over_bad_links() {
     }
 }
 
-/// What probes a shut window has to fit into it when it opens.
+/// A probe of a closed window has to fit into it when it opens.
 #[test]
-fn a_window_may_be_smaller_than_a_packet() {
+fn transfer_with_a_window_below_a_packet_completes() {
     let mut net = Net::new(1, Link { mtu: 9000, ..Link::default() }, Link::default());
     net.add(Config { max_datagram_bytes: 9000, ..Config::default() });
     net.add(Config { max_receive_bytes: 16 << 10, ..Config::default() });
@@ -66,7 +66,7 @@ fn a_window_may_be_smaller_than_a_packet() {
     net.run(60 * SECOND);
     let now = net.nodes[1].time(net.now);
     let back = net.nodes[1].conns[0];
-    // Only some of it is read, so that the window opens by less than a packet.
+    // Only some of the data is read, so that the window opens by less than a packet.
     for _ in 0..200 {
         let mut into = bytes::BytesMut::new();
         net.nodes[1].endpoint.read(now, back, 4000, &mut into);
@@ -77,10 +77,10 @@ fn a_window_may_be_smaller_than_a_packet() {
     assert_eq!(net.nodes[1].got[&back][200_000..], expected(100_000));
 }
 
-/// Tail probes and timeouts made it believe in packets that overtake each other by dozens, so that it waited for
-/// dozens more before it sent a lost one again, which took a quarter of a minute.
+/// Tail loss probes and timeouts must not raise the reordering threshold. Otherwise a lost packet waits for dozens of
+/// later ones before it is resent, which takes a quarter of a minute.
 #[test]
-fn a_slow_and_lossy_link_is_used() {
+fn transfer_over_a_slow_and_lossy_link_makes_progress() {
     let mut worst = u64::MAX;
     for seed in 0..12 {
         let link = Link { rate: 12_500.0, latency: 250 * MS, queue: 25_000.0, loss: 0.1, ..Link::default() };
