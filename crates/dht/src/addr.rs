@@ -1,4 +1,4 @@
-//! Addresses: their family, their neighbourhood, and which of them can be trusted to be a node's.
+//! Addresses: family, subnet, plausibility and compact form.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::{Index, IndexMut};
@@ -15,20 +15,20 @@ pub enum Family {
 }
 
 impl Family {
-    /// Both.
+    /// Both families.
     pub const ALL: [Self; 2] = [Self::V4, Self::V6];
 
-    /// The family of an address; IPv4 written as IPv6 is IPv4.
+    /// Returns the family of an address; IPv4 written as IPv6 is IPv4.
     pub fn of(addr: SocketAddr) -> Self {
         Self::of_ip(addr.ip())
     }
 
-    /// As [`Family::of`].
+    /// Returns the family of an IP address, like [`Family::of`].
     pub fn of_ip(ip: IpAddr) -> Self {
         if ip.to_canonical().is_ipv4() { Self::V4 } else { Self::V6 }
     }
 
-    /// The other one.
+    /// Returns the other family.
     pub fn other(self) -> Self {
         match self {
             Self::V4 => Self::V6,
@@ -37,12 +37,12 @@ impl Family {
     }
 }
 
-/// Something that each family has one of.
+/// A value for each family.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PerFamily<T> {
-    /// Of IPv4.
+    /// Value for IPv4.
     pub v4: T,
-    /// Of IPv6.
+    /// Value for IPv6.
     pub v6: T,
 }
 
@@ -71,8 +71,8 @@ impl<T> IndexMut<Family> for PerFamily<T> {
     }
 }
 
-/// What one owner is taken to hold whole: an IPv4 /24 or an IPv6 /64. A single local address is its own, since
-/// there one machine may well run several nodes, and nobody from outside can.
+/// A range of addresses that counts as held by one owner: an IPv4 /24 or an IPv6 /64. A local address is a range of its
+/// own. One machine may run several nodes there, and remote hosts cannot use it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Subnet {
     V4([u8; 3]),
@@ -96,8 +96,8 @@ impl Subnet {
     }
 }
 
-/// The unit that work for others is counted by: a [`Host`]. Local addresses count with their port, since many nodes may
-/// run on one machine.
+/// Unit by which work for others is counted: a [`Host`]. Local addresses count with their port, since one machine may
+/// run many nodes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Remote {
     Host(Host),
@@ -110,7 +110,7 @@ impl Remote {
     }
 }
 
-/// Whether a node can be at an address that `teller` named.
+/// Returns true if a node can be at an address that `teller` named.
 pub(crate) fn is_plausible(addr: SocketAddr, teller: SocketAddr) -> bool {
     is_dialable(addr) && may_refer(teller.ip(), addr.ip())
 }
@@ -124,7 +124,7 @@ pub(crate) fn write_compact(addr: SocketAddr, out: &mut Vec<u8>) {
     out.extend_from_slice(&addr.port().to_be_bytes());
 }
 
-/// Reads an address of 6 or 18 bytes; nothing else is one.
+/// Reads an address in its compact form; `None` unless it has 6 or 18 bytes.
 pub(crate) fn read_compact(bytes: &[u8]) -> Option<SocketAddr> {
     if let Ok([a, b, c, d, high, low]) = <[u8; 6]>::try_from(bytes) {
         return Some(SocketAddr::new(IpAddr::from([a, b, c, d]), u16::from_be_bytes([high, low])));

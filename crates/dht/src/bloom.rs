@@ -6,44 +6,44 @@ use crate::hash::sha1;
 const BYTES: usize = 256;
 const BITS: usize = BYTES * 8;
 
-/// A set of addresses whose size can be estimated, though not its members listed: the Bloom filter of BEP 33.
+/// A set of addresses whose size can be estimated but whose members cannot be listed: the Bloom filter of BEP 33.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bloom(Box<[u8; BYTES]>);
 
 impl Bloom {
-    /// The empty set.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self(Box::new([0; BYTES]))
     }
 
-    /// A set as it is sent, if it has 256 bytes.
+    /// Reads a set from its wire form; `None` unless it has 256 bytes.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         <[u8; BYTES]>::try_from(bytes).ok().map(|bytes| Self(Box::new(bytes)))
     }
 
-    /// The set as it is sent.
+    /// Returns the wire form of the set.
     pub fn as_bytes(&self) -> &[u8; BYTES] {
         &self.0
     }
 
-    /// Adds an address. Ports play no part.
+    /// Adds an address.
     pub fn insert(&mut self, ip: IpAddr) {
         for bit in bits(ip) {
             self.0[bit / 8] |= 1 << (bit % 8);
         }
     }
 
-    /// Whether an address is in the set; by chance also for some that are not.
+    /// Returns true if an address is in the set; by chance also for some that are not.
     pub fn contains(&self, ip: IpAddr) -> bool {
         bits(ip).into_iter().all(|bit| self.0[bit / 8] & 1 << (bit % 8) != 0)
     }
 
-    /// Adds what is in another set.
+    /// Adds the addresses of another set.
     pub fn union(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0.iter()).for_each(|(byte, other)| *byte |= other);
     }
 
-    /// About how many addresses are in the set. Above some 6000 this breaks down, as BEP 33 says.
+    /// Estimates the number of addresses in the set. Above some 6000 the estimate breaks down, as BEP 33 says.
     pub fn estimate(&self) -> f64 {
         let zeroes: u32 = self.0.iter().map(|byte| byte.count_zeros()).sum();
         // A full filter counts as one with a single zero; BEP 33 bounds the other end only.
@@ -81,7 +81,7 @@ mod tests {
     use std::net::Ipv6Addr;
 
     #[test]
-    fn bep_33_vector() {
+    fn insert_of_the_bep_33_vector_gives_its_filter() {
         let mut bloom = Bloom::new();
         for last in 0..=255 {
             bloom.insert(IpAddr::from([192, 0, 2, last]));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_full_and_union() {
+    fn estimate_of_empty_full_and_joined_sets_is_plausible() {
         assert_eq!(Bloom::new().estimate(), 0.0);
         let full = Bloom::from_slice(&[0xff; 256]).unwrap();
         assert!(full.estimate().is_finite());

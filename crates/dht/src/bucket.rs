@@ -1,4 +1,4 @@
-//! Nodes that share a part of the id space with each other.
+//! Buckets: nodes that share a part of the id space.
 
 use std::net::SocketAddr;
 
@@ -8,22 +8,22 @@ use ztor_base::{Duration, Instant};
 use crate::addr::Subnet;
 use crate::{Contact, K};
 
-/// How long a node is good after it was heard of (BEP 5).
+/// Time for which a node is good after its newest message (BEP 5).
 pub(crate) const FRESH: Duration = Duration::from_secs(15 * 60);
-/// Unanswered questions in a row that make a node bad.
+/// Consecutive unanswered queries that make a node bad.
 const BAD_FAILURES: u8 = 2;
-/// Unanswered questions in a row after which a bad node goes even if nothing takes its place.
+/// Consecutive unanswered queries after which a bad node is removed even without a replacement.
 const LAST_FAILURE: u8 = 5;
 
-/// A node that has answered at least once.
+/// A node that has responded at least once.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) contact: Contact,
-    /// Its newest answer.
+    /// Time of its newest response.
     replied: Instant,
-    /// Its newest question.
+    /// Time of its newest query; `None` before the first.
     queried: Option<Instant>,
-    /// Unanswered questions since its newest answer.
+    /// Unanswered queries since its newest response.
     failures: u8,
 }
 
@@ -40,12 +40,12 @@ impl Node {
         self.failures >= BAD_FAILURES
     }
 
-    /// When it was last heard of.
+    /// Returns the time of its newest message.
     pub(crate) fn seen(&self) -> Instant {
         self.queried.map_or(self.replied, |queried| queried.max(self.replied))
     }
 
-    /// It left the newest question unanswered.
+    /// Returns true if it left the newest query unanswered.
     pub(crate) fn is_silent(&self) -> bool {
         self.failures > 0
     }
@@ -57,22 +57,22 @@ impl Node {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Bucket {
-    /// At most [`K`]; of a neighbourhood at most one.
+    /// At most [`K`] nodes, of a subnet at most one.
     pub(crate) nodes: Vec<Node>,
-    /// Nodes that would take the place of one that goes: at most [`K`], the newest last.
+    /// Nodes that replace those that are removed: at most [`K`], the newest last.
     pub(crate) spares: Vec<Node>,
-    /// When a node came in or a lookup in this part of the space began.
+    /// Time of the last insertion or refresh.
     pub(crate) changed: Instant,
 }
 
-/// What became of a node that was to get into a bucket.
+/// Outcome of an insertion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Entry {
-    /// It is in.
+    /// The node is in the bucket.
     In,
-    /// There is no room: the bucket is full of nodes that are no worse.
+    /// The bucket is full of nodes that are no worse.
     Full,
-    /// A node of its neighbourhood is in.
+    /// A node of its subnet or with its id is in the bucket.
     Crowded,
 }
 
@@ -85,7 +85,7 @@ impl Bucket {
         self.nodes.iter_mut().find(|node| node.contact == contact)
     }
 
-    /// Notes an answer of a node that is in. False if it isn't.
+    /// Notes a response. Returns false if the node is not in the bucket.
     pub(crate) fn replied(&mut self, now: Instant, contact: Contact) -> bool {
         self.spares.iter_mut().filter(|spare| spare.contact == contact).for_each(|spare| spare.replied = now);
         let Some(node) = self.node_mut(contact) else { return false };
@@ -94,21 +94,21 @@ impl Bucket {
         true
     }
 
-    /// Notes a question of a node that is in. False if it isn't.
+    /// Notes a query from a node. Returns false if the node is not in the bucket.
     pub(crate) fn queried(&mut self, now: Instant, contact: Contact) -> bool {
         let Some(node) = self.node_mut(contact) else { return false };
         node.queried = Some(now);
         true
     }
 
-    /// Lets a node in that just answered and isn't in yet.
+    /// Inserts a node that responded and is not in the bucket.
     pub(crate) fn insert(&mut self, now: Instant, node: Node) -> Entry {
         let subnet = Subnet::of(node.contact.addr);
         let rival = self.nodes.iter().position(|other| {
             other.contact.id == node.contact.id || Subnet::of(other.contact.addr) == subnet
         });
         if let Some(rival) = rival {
-            // Whoever is in stays, or its neighbours could drive it out; unless it has gone silent.
+            // The present node stays unless it is silent. Otherwise its neighbours could drive it out.
             if !self.nodes[rival].is_silent() {
                 return Entry::Crowded;
             }
@@ -125,7 +125,7 @@ impl Bucket {
         Entry::In
     }
 
-    /// Keeps a node for when another one goes.
+    /// Keeps a node as a replacement.
     pub(crate) fn keep_spare(&mut self, node: Node) {
         let subnet = Subnet::of(node.contact.addr);
         self.spares
@@ -136,7 +136,7 @@ impl Bucket {
         self.spares.push(node);
     }
 
-    /// Notes that a node did not answer. One that is bad is replaced by a spare.
+    /// Notes an unanswered query. A bad node is replaced by a spare.
     pub(crate) fn failed(&mut self, now: Instant, contact: Contact) {
         self.spares.retain(|spare| spare.contact != contact);
         let Some(index) = self.nodes.iter().position(|node| node.contact == contact) else { return };
@@ -148,7 +148,7 @@ impl Bucket {
         }
     }
 
-    /// Removes a node, whose place a spare takes.
+    /// Removes a node. A spare takes its place.
     pub(crate) fn remove(&mut self, now: Instant, contact: Contact) {
         self.spares.retain(|spare| spare.contact != contact);
         let before = self.nodes.len();
@@ -158,12 +158,12 @@ impl Bucket {
         }
     }
 
-    /// One address is one node, so a spare there makes way for the node that is heard of now.
+    /// Drops spares at the address of a node that responded, since one address is one node.
     pub(crate) fn drop_spares_at(&mut self, addr: SocketAddr) {
         self.spares.retain(|spare| !same_place(spare.contact.addr, addr));
     }
 
-    /// Fills free places from the spares, the newest first. Nobody looks after spares, so old ones are worth nothing.
+    /// Fills free places from the spares, the newest first. Spares are not checked, so old ones are dropped.
     pub(crate) fn promote(&mut self, now: Instant) {
         while self.nodes.len() < K {
             let Some(spare) = self.spares.pop() else { return };
@@ -173,13 +173,13 @@ impl Bucket {
         }
     }
 
-    /// The questionable node that was not heard of for the longest.
+    /// Returns the questionable node whose newest message is the oldest.
     pub(crate) fn questionable(&self, now: Instant) -> Option<&Node> {
         self.nodes.iter().filter(|node| !node.is_good(now)).min_by_key(|node| node.seen())
     }
 
-    /// The node of a full bucket that gives its place to `newcomer`: a bad one, or, if the newcomer's id fits its
-    /// address, one whose id doesn't (BEP 42).
+    /// Returns the index of the node that `newcomer` replaces in a full bucket: a bad one, if there is any. A newcomer
+    /// whose id fits its address may also replace a node whose id does not (BEP 42).
     fn worst(&self, now: Instant, newcomer: &Node) -> Option<usize> {
         let mut nodes = self.nodes.iter().enumerate();
         if let Some((bad, _)) = nodes.find(|(_, node)| node.is_bad()) {
@@ -189,14 +189,14 @@ impl Bucket {
         misfits.min_by_key(|(_, node)| (node.is_good(now), node.seen())).map(|(index, _)| index)
     }
 
-    /// The node in here that has the same address, at another port or under another id.
+    /// Returns the node that has the same address, at another port or under another id.
     pub(crate) fn rival_of(&self, contact: Contact) -> Option<&Node> {
         let mut nodes = self.nodes.iter();
         nodes.find(|node| node.contact != contact && same_place(node.contact.addr, contact.addr))
     }
 }
 
-/// Whether two sockets count as one. On one machine at home several nodes may run, each with its port.
+/// Returns true if two sockets count as one. On a local address several nodes may run, each with its port.
 fn same_place(a: SocketAddr, b: SocketAddr) -> bool {
     a.ip() == b.ip() && (!is_local(a.ip()) || a.port() == b.port())
 }

@@ -1,4 +1,4 @@
-//! The node itself: what the owner asks of it, and what it has.
+//! The node itself: its state and the interface of its owner.
 
 mod lookups;
 mod maintain;
@@ -31,20 +31,20 @@ use crate::{Contact, NodeId};
 
 use maintain::Upkeep;
 
-/// Lookups of the owner that wait for their turn.
+/// Maximum number of lookups of the owner that wait for their turn.
 const MAX_WAITING: usize = 20_000;
 
 /// Checks in flight, whatever their cause, above which addresses that peers and torrents name are ignored.
 const MAX_NAMED: usize = 16;
 
-/// How a node behaves.
+/// Configuration of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// It answers no questions and says so in its own (BEP 43): for nodes that others cannot reach.
+    /// True if it answers no queries and says so in its own (BEP 43): for nodes that others cannot reach.
     pub read_only: bool,
-    /// The families that it has a socket for.
+    /// Families for which it has a socket.
     pub families: PerFamily<bool>,
-    /// What it calls itself: two letters of the client (BEP 20), two bytes of the version.
+    /// Its version, as sent to other nodes: two letters of the client (BEP 20), two bytes of the version.
     pub version: [u8; 4],
 }
 
@@ -62,9 +62,9 @@ impl Config {
 
 /// A node of the DHT; see the [crate].
 ///
-/// After any call there may be something to [send](Dht::poll_transmit), to [hear](Dht::poll_event) and another
-/// time to [wake](Dht::poll_timeout) at. The lists behind the first two are emptied by whoever drives it; what
-/// goes into them between two calls is bounded by the bounds on lookups and on questions.
+/// After any call, poll for [datagrams](Dht::poll_transmit), [events](Dht::poll_event) and the next
+/// [timeout](Dht::poll_timeout). The queues of the first two are emptied by the driver. The limits on lookups and
+/// queries bound what they gain between two calls.
 #[derive(Debug)]
 pub struct Dht {
     config: Config,
@@ -72,16 +72,15 @@ pub struct Dht {
     tables: PerFamily<Table>,
     votes: PerFamily<Votes>,
     upkeep: PerFamily<Upkeep>,
-    /// Nodes that know nodes, asked when we know none. They are many clients' beginning: never kept as nodes.
+    /// Nodes to query when we know none. Many clients start there, so they are not kept as nodes.
     routers: Vec<SocketAddr>,
-    /// Those of them that are nodes like any other.
+    /// Routers that are kept like any other node.
     kept_routers: Vec<SocketAddr>,
-    /// Nodes of the last run, asked at the beginning.
+    /// Nodes of the last run, queried at the start.
     remembered: Vec<Contact>,
     rpc: Rpc,
     lookups: BTreeMap<LookupId, Lookup>,
-    /// Lookups that wait for others to end, or for a first node; with when they were asked for. At most
-    /// [`MAX_WAITING`].
+    /// Lookups that wait for others to end, or for a first node, with the time of the request. At most [`MAX_WAITING`].
     waiting: VecDeque<(Instant, Lookup)>,
     last_id: u64,
     tokens: Tokens,
@@ -89,7 +88,7 @@ pub struct Dht {
     peers: PerFamily<PeerStore>,
     items: ItemStore,
     events: VecDeque<Event>,
-    /// When what others stored is looked through next.
+    /// Time at which expired peers and items are dropped next.
     next_expiry: Instant,
     /// Time of the next upkeep, which [`Dht::handle_timeout`] does less often than it expires requests.
     next_upkeep: Instant,
@@ -105,12 +104,12 @@ struct Counts {
 }
 
 impl Dht {
-    /// A node that begins with what it [saved](Dht::save) in its last run. `seed` must be random and secret: the
-    /// tokens and transaction ids that keep strangers out come from it.
+    /// Creates a node from what it [saved](Dht::save) in its last run. `seed` must be random and secret: tokens and
+    /// transaction ids derive from it.
     pub fn new(now: Instant, config: Config, seed: u64, saved: Option<&Saved>) -> Self {
         let mut rng = Rng::with_seed(derive_seed(seed, "choices"));
         let ids = saved.map(|saved| saved.ids).unwrap_or_default();
-        // Different from each other: a node that is seen under one id at two addresses looks like one that lies.
+        // One id at two addresses would look forged to other nodes, so the ids differ.
         let tables = PerFamily::from_fn(|family| {
             Table::new(ids[family].unwrap_or_else(|| NodeId::random(&mut rng)), now)
         });
@@ -124,7 +123,7 @@ impl Dht {
             upkeep: PerFamily::from_fn(|_| Upkeep::new(now)),
             routers: Vec::new(),
             kept_routers: Vec::new(),
-            // From our own file, so that local ones are welcome.
+            // The nodes are from our own file, so local addresses are accepted.
             remembered: nodes.filter(|node| is_plausible(node.addr, node.addr)).take(MAX_SAVED * 2).collect(),
             rpc: Rpc::new(derive_seed(seed, "transactions"), config.read_only, config.version),
             lookups: BTreeMap::new(),
@@ -143,8 +142,7 @@ impl Dht {
         dht
     }
 
-    /// Handles a datagram. Returns false if it is no message of the DHT and may belong to another protocol on the
-    /// same socket.
+    /// Handles a datagram. Returns false if it is no DHT message and may belong to another protocol on the same socket.
     pub fn handle(&mut self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
         let from = canonical(from);
         let decoded = krpc::decode(data);
@@ -177,29 +175,29 @@ impl Dht {
         true
     }
 
-    /// The latest time for the next [`Dht::handle_timeout`].
+    /// Returns the latest time for the next [`Dht::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         let rpc = self.rpc.poll_timeout().unwrap_or(self.next_upkeep);
         Some(rpc.min(self.next_upkeep))
     }
 
-    /// The next datagram to send, with its destination.
+    /// Returns the next datagram to send, with its destination.
     pub fn poll_transmit(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
         self.rpc.poll_transmit()
     }
 
-    /// The oldest event not yet returned.
+    /// Returns the oldest event not yet returned.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Gives the address of something that may be a node: of a peer that sent its PORT message (BEP 5, BEP 32), or
-    /// one named in a torrent. It is asked, and kept if it answers. Addresses that come while 16 nodes are being
-    /// checked, or one at the same IP address, are ignored.
+    /// Adds an address that may be a node's: that of a peer that sent a PORT message (BEP 5, BEP 32), or one that a
+    /// torrent names. It is pinged, and kept if it responds. It is ignored while 16 checks are in flight, or one to the
+    /// same host.
     pub fn add_node(&mut self, now: Instant, addr: SocketAddr) {
         let addr = canonical(addr);
         let family = Family::of(addr);
-        // The table is searched last: strangers choose how often this is called.
+        // The table is searched last: remote peers choose how often this is called.
         if self.config.families[family]
             && is_plausible(addr, addr)
             && self.rpc.may_check(addr, MAX_NAMED)
@@ -210,14 +208,14 @@ impl Dht {
         }
     }
 
-    /// Gives the addresses of routers, and begins to look for nodes in families that know none. Routers are
-    /// remembered, 32 at most, and asked again whenever all nodes are lost; they are never asked for anything else.
+    /// Adds the addresses of routers, and starts a bootstrap in families that know no nodes. At most 32 routers are
+    /// remembered. They are queried again whenever all nodes are lost, and for nothing else.
     pub fn bootstrap(&mut self, now: Instant, addrs: &[SocketAddr]) {
         self.add_routers(now, addrs);
     }
 
-    /// As [`bootstrap`](Dht::bootstrap), for nodes that the owner named himself: they are kept like any other, for in
-    /// a small network they may be all there is.
+    /// Adds nodes that the owner named, like [`bootstrap`](Dht::bootstrap). They are kept like any other node, since a
+    /// small network may have no others.
     pub fn enter_by(&mut self, now: Instant, addrs: &[SocketAddr]) {
         self.add_routers(now, addrs);
         let routers = &self.routers;
@@ -227,46 +225,45 @@ impl Dht {
         self.kept_routers.dedup();
     }
 
-    /// Looks for peers of a torrent in both families, and announces us to the nodes nearest to it if `announce` is
-    /// given. Gives [`Event::Peers`] as they come, then [`Event::Done`]. A port of 0 is not announced: nobody can be
+    /// Looks for peers of a torrent in both families. With `announce`, also announces us to the nodes nearest to it.
+    /// Emits [`Event::Peers`] as peers are found, then [`Event::Done`]. A port of 0 is not announced: no peer can be
     /// reached there, and nodes refuse it.
     pub fn get_peers(&mut self, now: Instant, info_hash: SwarmId, announce: Option<Announce>) -> LookupId {
         let announce = announce.filter(|announce| announce.port != 0);
         self.begin(now, NodeId::from(info_hash), Job::Peers { announce })
     }
 
-    /// Estimates how many seeds and peers a torrent has (BEP 33). Gives [`Event::Peers`] as they come,
+    /// Estimates how many seeds and peers a torrent has (BEP 33). Emits [`Event::Peers`] as peers are found,
     /// [`Event::Scrape`], [`Event::Done`].
     pub fn scrape(&mut self, now: Instant, info_hash: SwarmId) -> LookupId {
         self.begin(now, NodeId::from(info_hash), Job::Scrape(Box::<Scrape>::default()))
     }
 
-    /// Looks for the nodes nearest to a place. Gives [`Event::Nodes`], [`Event::Done`].
+    /// Looks for the nodes nearest to `target`. Emits [`Event::Nodes`], [`Event::Done`].
     pub fn find_node(&mut self, now: Instant, target: NodeId) -> LookupId {
         self.begin(now, target, Job::Nodes)
     }
 
-    /// Looks for an item (BEP 44): an immutable one by its hash, a mutable one by its
-    /// [target](crate::mutable_target) and its salt, which may be empty. Gives [`Event::Item`] if there is one,
-    /// then [`Event::Done`].
+    /// Looks for an item (BEP 44): an immutable one by its hash, a mutable one by its [target](crate::mutable_target)
+    /// and its salt, which may be empty. Emits [`Event::Item`] if there is one, then [`Event::Done`].
     pub fn get(&mut self, now: Instant, target: NodeId, salt: &[u8]) -> LookupId {
         self.begin(now, target, Job::Get { salt: salt.to_vec(), best: None })
     }
 
-    /// Stores a bencoded value (BEP 44) under its hash. Gives [`Event::Put`], [`Event::Done`].
+    /// Stores a bencoded value (BEP 44) under its hash. Emits [`Event::Put`], [`Event::Done`].
     ///
     /// # Errors
-    /// What is wrong with the value.
+    /// The rule that the value breaks.
     pub fn put_immutable(&mut self, now: Instant, value: Vec<u8>) -> Result<LookupId, ItemError> {
         self.put(now, Item::immutable(value)?, None)
     }
 
-    /// Signs a bencoded value and stores it (BEP 44) under an Ed25519 key, given by its seed, and a salt, which may
-    /// be empty. `cas` is the sequence number that the stored item must have, where there is one. Gives
-    /// [`Event::Put`], [`Event::Done`].
+    /// Signs a bencoded value and stores it (BEP 44) under an Ed25519 key, given by its seed, and a salt, which may be
+    /// empty. `cas` is the sequence number that a stored item must have; `None` for any. Emits [`Event::Put`],
+    /// [`Event::Done`].
     ///
     /// # Errors
-    /// What is wrong with the parts.
+    /// The rule that the parts break.
     pub fn put_mutable(
         &mut self,
         now: Instant,
@@ -279,7 +276,7 @@ impl Dht {
         self.put(now, Item::sign(key_seed, salt.to_vec(), seq, value)?, cas)
     }
 
-    /// Stores an item as it is: so one that was found is kept alive, without its owner's key (BEP 44). Gives
+    /// Stores an item as it is, which keeps an item that was found alive without its owner's key (BEP 44). Emits
     /// [`Event::Put`], [`Event::Done`].
     ///
     /// # Errors
@@ -289,27 +286,27 @@ impl Dht {
         Ok(self.begin(now, item.target(), Job::Put { item, cas, best: None }))
     }
 
-    /// Asks whether a node is there. Gives [`Event::Pong`] or [`Event::Failed`].
+    /// Pings a node. Emits [`Event::Pong`] or [`Event::Failed`].
     pub fn ping(&mut self, now: Instant, addr: SocketAddr) -> QueryId {
         self.ask_owners(now, addr, Method::Ping)
     }
 
-    /// Asks a node for a sample of its info-hashes (BEP 51), and for nodes near `target`. Gives [`Event::Samples`]
-    /// or [`Event::Failed`].
+    /// Asks a node for a sample of its info-hashes (BEP 51), and for nodes near `target`. Emits [`Event::Samples`] or
+    /// [`Event::Failed`].
     pub fn sample_infohashes(&mut self, now: Instant, addr: SocketAddr, target: NodeId) -> QueryId {
         self.ask_owners(now, addr, Method::SampleInfohashes { target })
     }
 
-    /// Ends a lookup, which gives no more events. One that is over is no error.
+    /// Cancels a lookup, which emits no more events. Has no effect on one that is over.
     pub fn cancel(&mut self, lookup: LookupId) {
-        // Its questions' answers still tell of nodes.
+        // Responses to its queries still add nodes.
         self.lookups.remove(&lookup);
         self.waiting.retain(|(_, waiting)| waiting.id != lookup);
         self.rpc.forget(lookup);
         self.events.retain(|event| event.lookup() != Some(lookup));
     }
 
-    /// What the next run should begin with. Nodes that were good last come first.
+    /// Returns the state for the next run. Nodes with the newest messages are first.
     pub fn save(&self) -> Saved {
         let mut nodes = Vec::new();
         for family in Family::ALL {
@@ -318,7 +315,7 @@ impl Dht {
             known.sort_by_key(|node| std::cmp::Reverse(node.seen()));
             nodes.extend(known.iter().map(|node| node.contact).take(MAX_SAVED));
             if known.is_empty() {
-                // A run that found nobody must not lose what the one before knew.
+                // A run that found no nodes must not lose those of the run before.
                 nodes.extend(
                     self.remembered.iter().filter(|node| Family::of(node.addr) == family).take(MAX_SAVED),
                 );
@@ -328,22 +325,22 @@ impl Dht {
         Saved { ids, nodes }
     }
 
-    /// Our id in a family's network.
+    /// Returns our id in a family's network.
     pub fn id(&self, family: Family) -> NodeId {
         self.tables[family].own()
     }
 
-    /// Whether any node is known, so that lookups begin at once.
+    /// Returns true if any node is known, so that lookups start at once.
     pub fn is_ready(&self) -> bool {
         self.node_count() > 0
     }
 
-    /// How many nodes of both families are known.
+    /// Returns the number of known nodes of both families.
     pub fn node_count(&self) -> usize {
         Family::ALL.iter().map(|family| self.tables[*family].len()).sum()
     }
 
-    /// A look at everything. Costs as much as the table is long.
+    /// Returns the state and counters. Takes time in proportion to the table.
     pub fn stats(&self, now: Instant) -> Stats {
         let families = PerFamily::from_fn(|family| {
             let table = &self.tables[family];
@@ -391,12 +388,12 @@ impl Dht {
         query
     }
 
-    /// Asks whether a node is there; its answer brings it into the table.
+    /// Pings a node; its response brings it into the table.
     fn ask_check(&mut self, now: Instant, addr: SocketAddr, id: Option<NodeId>) {
         self.ask(now, addr, id, Purpose::Check, Method::Ping);
     }
 
-    /// Asks a node. False if there is no room for the question.
+    /// Sends a query to a node. Returns false if there is no room for it.
     fn ask(
         &mut self,
         now: Instant,

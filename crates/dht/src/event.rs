@@ -5,75 +5,75 @@ use ztor_base::Duration;
 use crate::krpc::{Fault, Samples};
 use crate::{Contact, Family, Item, LookupId, NodeId, PerFamily, QueryId};
 
-/// What a [`Dht`](crate::Dht) found out.
+/// An event of a [`Dht`](crate::Dht).
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
     /// The first nodes of a family are known, at start or after all were lost.
     Bootstrapped {
         /// The family.
         family: Family,
-        /// How many nodes.
+        /// Number of good nodes.
         nodes: usize,
     },
-    /// Enough nodes agree on the address that we have in the world (BEP 42).
+    /// Enough nodes agree on our external address (BEP 42).
     ExternalAddress(IpAddr),
-    /// Peers of a torrent, as they come. Each is told of once a lookup.
+    /// Peers of a torrent, as they are found. A lookup reports each of them once.
     Peers {
         /// The lookup.
         lookup: LookupId,
         /// The peers.
         peers: Vec<SocketAddr>,
-        /// The node that named them; `None` if we knew them ourselves, as they have announced to us.
+        /// The node that named them; `None` for peers that have announced themselves to us.
         from: Option<SocketAddr>,
     },
     /// The size of a swarm (BEP 33).
     Scrape {
         /// The lookup.
         lookup: LookupId,
-        /// About how many have everything.
+        /// Estimated number of seeds.
         seeds: u32,
-        /// About how many have not.
+        /// Estimated number of other peers.
         peers: u32,
-        /// How many nodes this is put together of.
+        /// Number of nodes that contributed.
         nodes: usize,
     },
-    /// An item (BEP 44), verified. Of a mutable one the newest version that was found.
+    /// A verified item (BEP 44). Of a mutable item, the newest version that was found.
     Item {
         /// The lookup.
         lookup: LookupId,
         /// The item.
         item: Item,
     },
-    /// The nodes nearest to a place, nearest first.
+    /// The nodes nearest to a target, nearest first.
     Nodes {
         /// The lookup.
         lookup: LookupId,
-        /// At most [`K`](crate::K) of a family.
+        /// At most [`K`](crate::K) of each family.
         nodes: Vec<Contact>,
     },
-    /// What became of an item that was to be stored (BEP 44).
+    /// Result of storing an item (BEP 44).
     Put {
         /// The lookup.
         lookup: LookupId,
-        /// Nodes that have stored it.
+        /// Number of nodes that have stored it.
         stored: usize,
-        /// The refusal of one that did not, if any refused it: a number of [`krpc::code`](crate::krpc::code).
+        /// Error code of a node that refused it, see [`krpc::code`](crate::krpc::code); `None` if none did.
         refused: Option<i64>,
     },
-    /// A lookup is over. Its last event; it comes for each one that was not cancelled.
+    /// Last event of a lookup, unless it was cancelled.
     Done {
         /// The lookup.
         lookup: LookupId,
-        /// How it went.
+        /// Summary of the lookup.
         summary: Summary,
     },
-    /// A node is there.
+    /// A node responded to a ping.
     Pong {
         /// The query.
         query: QueryId,
         /// The node.
         node: Contact,
-        /// How long the answer took.
+        /// Round-trip time of the query.
         rtt: Duration,
     },
     /// A sample of info-hashes (BEP 51).
@@ -82,22 +82,22 @@ pub enum Event {
         query: QueryId,
         /// The node.
         node: Contact,
-        /// The sample; `None` from a node that doesn't know of this.
+        /// The sample; `None` if the node does not support BEP 51.
         samples: Option<Samples>,
-        /// Nodes near the place that was named.
+        /// Nodes near the target of the query.
         nodes: Vec<Contact>,
     },
-    /// A query got no answer.
+    /// A query failed.
     Failed {
         /// The query.
         query: QueryId,
-        /// Why.
+        /// The reason.
         error: QueryError,
     },
 }
 
 impl Event {
-    /// The lookup that it comes from.
+    /// Returns the lookup that it belongs to; `None` for an event of no lookup.
     pub fn lookup(&self) -> Option<LookupId> {
         match self {
             Self::Peers { lookup, .. }
@@ -111,75 +111,76 @@ impl Event {
     }
 }
 
-/// Why a query got no answer.
+/// Reason for the failure of a query.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum QueryError {
-    /// Nothing came.
-    #[error("no answer in time")]
+    /// No response arrived in time.
+    #[error("query failed: no response in time")]
     Timeout,
-    /// The node refused.
-    #[error("refused with error {}: {}", .0.code, .0.message)]
+    /// The node responded with an error.
+    #[error("query refused with error {}: {}", .0.code, .0.message)]
     Refused(Fault),
-    /// Too much is being asked, or the address cannot be.
-    #[error("not asked: the address is of no use, or too many questions wait")]
+    /// Too many queries wait, or the address is unusable.
+    #[error("query not sent: the address is unusable, or too many queries wait")]
     NotSent,
 }
 
-/// How a lookup went, over both families.
+/// Summary of a lookup in both families.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Summary {
-    /// Nodes that were asked.
+    /// Number of nodes queried.
     pub nodes_asked: usize,
-    /// Nodes that answered.
+    /// Number of nodes that responded.
     pub nodes_answered: usize,
-    /// Datagrams sent, announces and puts included.
+    /// Number of queries sent, including announces and puts.
     pub messages: usize,
-    /// Nodes that took the announce or the item.
+    /// Number of nodes that accepted the announce or the item.
     pub announced: usize,
-    /// How long it took, from when it began and not from when it was asked for.
+    /// Duration from its start, without the time that it waited for its turn.
     pub took: Duration,
 }
 
-/// What a [`Dht`](crate::Dht) has and has done.
+/// State and counters of a [`Dht`](crate::Dht).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stats {
-    /// Of each family; `None` for one that is turned off.
+    /// State of each family; `None` for one that is turned off.
     pub families: PerFamily<Option<FamilyStats>>,
-    /// Peers that others stored here.
+    /// Number of peers that were announced to us.
     pub stored_peers: usize,
-    /// Torrents that these peers are of; one with peers of both families counts twice.
+    /// Number of torrents of these peers; one with peers of both families counts twice.
     pub stored_torrents: usize,
-    /// Items that others stored here.
+    /// Number of items that other nodes stored here.
     pub stored_items: usize,
-    /// Lookups under way, our own upkeep included.
+    /// Number of running lookups, including our own upkeep.
     pub lookups: usize,
-    /// Lookups that wait for their turn.
+    /// Number of lookups that wait for their turn.
     pub waiting_lookups: usize,
-    /// Questions whose answer has not come.
+    /// Number of queries without a response yet.
     pub in_flight: usize,
-    /// Questions sent.
+    /// Number of queries sent.
     pub queries_out: u64,
-    /// Questions received.
+    /// Number of queries received.
     pub queries_in: u64,
-    /// Of these, the ones that were not answered since their sender, or all together, ask too much.
+    /// Number of queries received and dropped because their sender, or all senders together, ask too much, or because
+    /// the node is read-only.
     pub queries_dropped: u64,
-    /// Answers received that belonged to a question.
+    /// Number of responses received that matched a query.
     pub answers_in: u64,
-    /// Questions that got no answer.
+    /// Number of queries without a response in time.
     pub timeouts: u64,
 }
 
-/// One family's part of [`Stats`].
+/// State of one family in [`Stats`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FamilyStats {
     /// Our id.
     pub id: NodeId,
-    /// Nodes heard of in the last 15 minutes.
+    /// Number of good nodes: a message in the last 15 minutes and no query unanswered.
     pub good: usize,
-    /// Nodes that have been silent for longer, or left a question unanswered.
+    /// Number of other nodes in the table: silent for longer, or with a query unanswered.
     pub questionable: usize,
-    /// Nodes that wait for a place in the table.
+    /// Number of nodes that wait for a place in the table.
     pub spare: usize,
-    /// Our address, if enough nodes agree on it.
+    /// Our external address; `None` until enough nodes agree on it.
     pub external: Option<IpAddr>,
 }

@@ -1,4 +1,4 @@
-//! Which address we have, by the word of those who answer us (BEP 42).
+//! Our external address, as the nodes that respond to us report it (BEP 42).
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -6,9 +6,9 @@ use ztor_base::addr::is_local;
 
 use crate::addr::{Family, Subnet};
 
-/// The newest votes count, one a neighbourhood.
+/// Maximum number of votes: the newest ones, one of each subnet.
 const MAX_VOTES: usize = 24;
-/// How many neighbourhoods must agree, and these must be more than half of all.
+/// Number of subnets that must agree; they must also be more than half of all votes.
 const MIN_AGREED: usize = 5;
 
 /// The votes of one family.
@@ -19,12 +19,12 @@ pub(crate) struct Votes {
 }
 
 impl Votes {
-    /// The address, if enough agreed.
+    /// Returns the elected address; `None` until enough votes agree.
     pub(crate) fn elected(&self) -> Option<IpAddr> {
         self.elected
     }
 
-    /// Counts what an answer from `voter` says. Gives the address if this made another one of it.
+    /// Counts the address that `voter` reports. Returns the elected address if this changed it.
     pub(crate) fn count(&mut self, voter: SocketAddr, claimed: IpAddr) -> Option<IpAddr> {
         let claimed = claimed.to_canonical();
         let odd = claimed.is_unspecified() || claimed.is_multicast() || is_local(claimed);
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn several_neighbourhoods_must_agree() {
+    fn count_of_votes_from_several_subnets_elects_the_address() {
         let mut votes = Votes::default();
         let ours = IpAddr::from([84, 124, 73, 14]);
         for last in 0..100 {
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minority_changes_nothing() {
+    fn count_of_a_minority_changes_nothing() {
         let mut votes = Votes::default();
         let (ours, lie) = (IpAddr::from([84, 124, 73, 14]), IpAddr::from([6, 6, 6, 6]));
         let elected = (0..12).filter_map(|subnet| votes.count(voter(subnet, 1), ours));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_not_counted() {
+    fn count_of_an_impossible_address_is_ignored() {
         let mut votes = Votes::default();
         for subnet in 0..20 {
             for ip in ["10.0.0.1", "0.0.0.0", "224.0.0.1", "2001:db8::1"] {

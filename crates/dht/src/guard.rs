@@ -1,4 +1,4 @@
-//! What keeps others from using the node up, or from using it against third parties.
+//! Limits that keep hosts from exhausting the node, and from using it against third parties.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,28 +8,29 @@ use ztor_base::{Duration, Instant};
 use crate::MAX_DATAGRAM_BYTES;
 use crate::addr::Remote;
 
-/// Questions that are answered an address and window.
+/// Maximum number of queries that are answered per address and window.
 const MAX_QUERIES: u32 = 50;
 const WINDOW: Duration = Duration::from_secs(10);
-/// How long an address that asked more is not heard.
+/// Time for which an address that sends more is ignored.
 const BLOCK: Duration = Duration::from_secs(5 * 60);
-/// Questions an address and window up to which it counts as quiet. An ordinary node asks a handful.
+/// Queries per address and window up to which it counts as quiet. An ordinary node sends a handful.
 const MAX_QUIET: u32 = 8;
-/// Addresses kept.
+/// Maximum number of addresses kept.
 const MAX_ENTRIES: usize = 4096;
 
-/// Bytes that are answered to all together. Addresses can be forged: this bounds what a flood of questions in the
-/// names of others can make of us. It is divided, so that a flood leaves something to the others.
+/// Bytes per second of responses to all addresses together. Addresses can be forged, so this bounds the traffic that a
+/// flood of forged queries can cause. It is divided into shares, so that a flood leaves something to others.
 const BYTES_PER_S: u64 = 128 * 1024;
-/// Seconds that unused bytes can be saved for.
+/// Seconds for which unused bytes can be saved.
 const SAVED_S: u64 = 4;
 
-/// Parts of [`BYTES_PER_S`]. Each is open to fewer than the one before, and touched only when those before are spent.
+/// Shares of [`BYTES_PER_S`]. Each is open to fewer addresses than the one before, and is used only when those before
+/// are spent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Share {
-    /// For everyone.
+    /// For all addresses.
     Common,
-    /// For addresses that have asked little of late, and nodes of our table.
+    /// For addresses with few recent queries, and nodes of our table.
     Quiet,
     /// For nodes of our table.
     Nodes,
@@ -49,7 +50,7 @@ impl Share {
 #[derive(Debug)]
 pub(crate) struct Guard {
     entries: BTreeMap<Remote, Entry>,
-    /// Bytes that may be answered now, by share.
+    /// Bytes of responses that may be sent now, by share.
     allowances: [u64; 3],
     refilled: Instant,
 }
@@ -57,7 +58,7 @@ pub(crate) struct Guard {
 #[derive(Debug)]
 struct Entry {
     since: Instant,
-    /// Questions since then, and in the window before.
+    /// Queries since then, and in the window before.
     count: u32,
     before: u32,
     blocked_until: Option<Instant>,
@@ -68,7 +69,7 @@ impl Entry {
         Self { since: now, count: 0, before: 0, blocked_until: None }
     }
 
-    /// Whether nothing would be lost with it.
+    /// Returns true if the entry can be dropped without loss.
     fn is_over(&self, now: Instant) -> bool {
         match self.blocked_until {
             Some(until) => until <= now,
@@ -95,8 +96,8 @@ impl Guard {
         Self { entries: BTreeMap::new(), allowances, refilled: now }
     }
 
-    /// Counts a question. Returns the share that its answer is to be [charged](Guard::charge) to; `None` if it gets
-    /// none. `is_node` says that it comes from a node of our table.
+    /// Counts a query. Returns the share that its response is [charged](Guard::charge) to; `None` if it gets none.
+    /// `is_node` is true for a node of our table.
     pub(crate) fn admit(&mut self, now: Instant, from: SocketAddr, is_node: bool) -> Option<Share> {
         let last = match (self.count(now, from, is_node)?, is_node) {
             (_, true) => Share::Nodes,
@@ -104,19 +105,19 @@ impl Guard {
             (false, false) => Share::Common,
         };
         self.refill(now);
-        // An answer's length is known only once it is made, so that there must be enough for any.
+        // The length of a response is not known before it is made, so there must be enough for any.
         let has_enough = |share: &Share| self.allowances[*share as usize] >= MAX_DATAGRAM_BYTES as u64;
         Share::ALL.into_iter().filter(|share| *share <= last).find(has_enough)
     }
 
-    /// Takes an answer's bytes out of a share.
+    /// Takes the bytes of a response out of a share.
     pub(crate) fn charge(&mut self, share: Share, bytes: usize) {
         let allowance = &mut self.allowances[share as usize];
         *allowance = allowance.saturating_sub(bytes as u64);
     }
 
-    /// Whether an address is quiet; `None` if it asks too much. A node of our table is not blocked for long, or whoever
-    /// forges its address would cut it off from us.
+    /// Counts a query. Returns true if the address is quiet; `None` if it sends too much. A node of our table is not
+    /// blocked for long. Otherwise a host that forges its address would cut it off from us.
     fn count(&mut self, now: Instant, from: SocketAddr, is_node: bool) -> Option<bool> {
         let remote = Remote::of(from);
         if !self.entries.contains_key(&remote) {
@@ -146,7 +147,7 @@ impl Guard {
         }
     }
 
-    /// Keeps the table bounded: quiet addresses are forgotten first, then those that are not blocked, then all.
+    /// Bounds the table: quiet addresses are dropped first, then those that are not blocked, then all.
     fn make_room(&mut self, now: Instant) {
         if self.entries.len() < MAX_ENTRIES {
             return;
@@ -173,13 +174,13 @@ mod tests {
         SocketAddr::new(IpAddr::from((0x0800_0000 + n).to_be_bytes()), 6881)
     }
 
-    /// A question of a stranger, whose answer takes nothing.
+    /// Counts a query from an unknown address, whose response charges nothing.
     fn admits(guard: &mut Guard, now: Instant, from: SocketAddr) -> bool {
         guard.admit(now, from, false).is_some()
     }
 
     #[test]
-    fn a_flood_is_blocked_for_five_minutes() {
+    fn admit_in_a_flood_blocks_the_address_for_five_minutes() {
         let mut guard = Guard::new(Instant::ZERO);
         let mut now = Instant::ZERO;
         assert!((0..50).all(|_| admits(&mut guard, now, addr(1))));
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn steady_askers_are_answered() {
+    fn admit_of_steady_queries_is_never_refused() {
         let mut guard = Guard::new(Instant::ZERO);
         for n in 0..10_000u64 {
             assert!(admits(&mut guard, Instant::from_micros(n * 210_000), addr(1)));
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded() {
+    fn admit_of_many_addresses_keeps_the_table_bounded() {
         let mut guard = Guard::new(Instant::ZERO);
         for n in 0..20_000 {
             assert!(admits(&mut guard, Instant::ZERO, addr(n)));
@@ -213,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_asks_too_much_is_heard_again_in_the_next_window() {
+    fn admit_of_a_node_in_a_flood_resumes_in_the_next_window() {
         let mut guard = Guard::new(Instant::ZERO);
         let asked = (0..500).filter(|_| guard.admit(Instant::ZERO, addr(1), true).is_some()).count();
         assert_eq!(asked, 50);
         assert!(guard.admit(Instant::ZERO + WINDOW, addr(1), true).is_some());
     }
 
-    /// Answers of 1,000 bytes until there are no more.
+    /// Charges responses of 1,000 bytes until no more are admitted. Returns their sum.
     fn spend(guard: &mut Guard, now: Instant, addrs: impl Iterator<Item = SocketAddr>, is_node: bool) -> u64 {
         let mut sent = 0;
         for addr in addrs {
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_bounded_and_shared() {
+    fn admit_with_a_spent_share_uses_the_others() {
         let mut guard = Guard::new(Instant::ZERO);
         let near = |bytes: u64, rate: u64| bytes <= rate && bytes + 2000 > rate;
         let loud = (0..30).flat_map(|n| std::iter::repeat_n(addr(n), 50));
@@ -247,7 +248,7 @@ mod tests {
         let later = Instant::from_micros(1_000_000);
         let nodes = (10_000..15_000).map(addr);
         let sent = spend(&mut guard, later, nodes, true);
-        // Each share may have had a little less than an answer's length left.
+        // Each share may have had a little less than the length of a response left.
         assert!(sent.abs_diff(BYTES_PER_S) < 3 * 1400);
     }
 }

@@ -10,13 +10,13 @@ pub(crate) fn sha1(parts: &[&[u8]]) -> [u8; 20] {
     hasher.finalize().into()
 }
 
-/// An independent secret for each `label` out of one seed, so that outputs of the one, which others see, say
-/// nothing about the other.
+/// Derives an independent secret for each `label` from one seed, so that public outputs of one reveal nothing about
+/// another.
 pub(crate) fn derive(seed: u64, label: &str) -> [u8; 20] {
     sha1(&[&seed.to_be_bytes(), label.as_bytes()])
 }
 
-/// As [`derive()`], for the seed of a generator.
+/// Derives the seed of a generator, like [`derive()`].
 pub(crate) fn derive_seed(seed: u64, label: &str) -> u64 {
     derive(seed, label).iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte))
 }

@@ -11,10 +11,10 @@ pub const MAX_VALUE_BYTES: usize = 1000;
 /// The longest salt, in bytes (BEP 44).
 pub const MAX_SALT_BYTES: usize = 64;
 
-/// What a value may nest and hold; far more than is of use in 1000 bytes.
+/// Limits on depth and tokens of a value: far more than is of use in 1000 bytes.
 const LIMITS: Limits = Limits { depth: 64, tokens: 1000 };
 
-/// Something stored in the DHT (BEP 44). Values are any bencoding, kept encoded.
+/// An item that is stored in the DHT (BEP 44). Its value is any bencoding, kept encoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Item {
     /// An item that is found under the hash of its value.
@@ -26,9 +26,9 @@ pub enum Item {
     Mutable {
         /// The owner's Ed25519 public key.
         key: [u8; 32],
-        /// Which of the owner's items it is; may be empty.
+        /// Distinguishes items of the same key; may be empty.
         salt: Vec<u8>,
-        /// Its version; higher ones replace lower ones. Never negative.
+        /// Version of the item; higher ones replace lower ones. Never negative.
         seq: i64,
         /// The owner's signature over salt, sequence number and value.
         signature: [u8; 64],
@@ -37,7 +37,7 @@ pub enum Item {
     },
 }
 
-/// Why something is no item.
+/// Reason that something is no item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ItemError {
     /// The value is too long.
@@ -56,30 +56,30 @@ pub enum ItemError {
     #[error("the value is not bencoded: {0}")]
     NotBencode(ztor_bencode::Error),
     /// The sequence number is negative.
-    #[error("found the sequence number {0}, expected one that isn't negative")]
+    #[error("found the sequence number {0}, expected 0 or more")]
     NegativeSeq(i64),
-    /// The signature is not the owner's, or not over this.
-    #[error("the signature does not fit the item")]
+    /// The signature is not the owner's, or is over other data.
+    #[error("the signature does not match the item")]
     BadSignature,
-    /// The seed makes no key.
-    #[error("the seed makes no Ed25519 key")]
+    /// The seed yields no key.
+    #[error("the seed yields no Ed25519 key")]
     BadSeed,
 }
 
 impl Item {
-    /// An immutable item.
+    /// Creates an immutable item.
     ///
     /// # Errors
-    /// What is wrong with the value.
+    /// The rule that the value breaks.
     pub fn immutable(value: Vec<u8>) -> Result<Self, ItemError> {
         let item = Self::Immutable { value };
         item.verify().map(|()| item)
     }
 
-    /// A mutable item, signed with the key that an Ed25519 seed stands for.
+    /// Creates a mutable item, signed with the key of an Ed25519 seed.
     ///
     /// # Errors
-    /// What is wrong with the parts.
+    /// The rule that the parts break.
     pub fn sign(seed: &[u8; 32], salt: Vec<u8>, seq: i64, value: Vec<u8>) -> Result<Self, ItemError> {
         check(&value, &salt, seq)?;
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| ItemError::BadSeed)?;
@@ -89,7 +89,7 @@ impl Item {
         Ok(Self::Mutable { key, salt, seq, signature, value })
     }
 
-    /// Where the item is found.
+    /// Returns the id under which the item is found.
     pub fn target(&self) -> NodeId {
         match self {
             Self::Immutable { value } => NodeId::new(sha1(&[value])),
@@ -97,14 +97,14 @@ impl Item {
         }
     }
 
-    /// Its value, bencoded.
+    /// Returns the bencoded value.
     pub fn value(&self) -> &[u8] {
         match self {
             Self::Immutable { value } | Self::Mutable { value, .. } => value,
         }
     }
 
-    /// Its sequence number, if it is mutable.
+    /// Returns the sequence number; `None` for an immutable item.
     pub fn seq(&self) -> Option<i64> {
         match self {
             Self::Immutable { .. } => None,
@@ -112,10 +112,10 @@ impl Item {
         }
     }
 
-    /// Whether it keeps the rules: sizes, encoding, signature.
+    /// Checks the rules: sizes, encoding, signature.
     ///
     /// # Errors
-    /// The rule that it breaks.
+    /// The rule that the item breaks.
     pub fn verify(&self) -> Result<(), ItemError> {
         match self {
             Self::Immutable { value } => check(value, &[], 0),
@@ -129,12 +129,12 @@ impl Item {
     }
 }
 
-/// Where the mutable item of a key and a salt, which may be empty, is found.
+/// Returns the id of the mutable item of a key and a salt, which may be empty.
 pub fn mutable_target(key: &[u8; 32], salt: &[u8]) -> NodeId {
     NodeId::new(sha1(&[key, salt]))
 }
 
-/// The cheap rules.
+/// Checks the rules, except the signature.
 fn check(value: &[u8], salt: &[u8], seq: i64) -> Result<(), ItemError> {
     if value.len() > MAX_VALUE_BYTES {
         return Err(ItemError::ValueTooLong { len: value.len() });
@@ -148,7 +148,7 @@ fn check(value: &[u8], salt: &[u8], seq: i64) -> Result<(), ItemError> {
     decode_with(value, Mode::Strict, LIMITS).map(drop).map_err(ItemError::NotBencode)
 }
 
-/// What is signed (BEP 44): pieces of a dictionary, put together by hand so that nothing can be ambiguous.
+/// Returns the bytes to sign (BEP 44): pieces of a dictionary, written directly to be unambiguous.
 fn signed(salt: &[u8], seq: i64, value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len() + 128);
     if !salt.is_empty() {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn bep_44_vectors() {
+    fn verify_of_the_bep_44_vectors_succeeds() {
         assert_eq!(signed(b"", 1, VALUE), b"3:seqi1e1:v12:Hello World!");
         assert_eq!(signed(b"foobar", 1, VALUE), b"4:salt6:foobar3:seqi1e1:v12:Hello World!");
         let plain = vector(b"", PLAIN);
@@ -201,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn other_signatures_are_refused() {
+    fn verify_with_another_signature_is_an_error() {
         assert_eq!(vector(b"", SALTED).verify(), Err(ItemError::BadSignature));
         assert_eq!(vector(b"foobaz", SALTED).verify(), Err(ItemError::BadSignature));
     }
 
     #[test]
-    fn signed_items_verify() {
+    fn verify_of_a_signed_item_succeeds_until_it_changes() {
         let item = Item::sign(&[7; 32], b"salt".to_vec(), 3, b"li1ei2ee".to_vec()).unwrap();
         assert_eq!(item.verify(), Ok(()));
         let Item::Mutable { key, salt, signature, value, .. } = item else { panic!("immutable") };
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn rules() {
+    fn immutable_and_sign_with_invalid_parts_are_an_error() {
         let long = format!("997:{}", "x".repeat(997)).into_bytes();
         assert_eq!(Item::immutable(long), Err(ItemError::ValueTooLong { len: 1001 }));
         assert!(Item::immutable(format!("996:{}", "x".repeat(996)).into_bytes()).is_ok());

@@ -1,4 +1,4 @@
-//! The items that others stored here (BEP 44).
+//! Store of the items of other nodes (BEP 44).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,11 +8,11 @@ use ztor_base::{Duration, Host, Instant};
 use crate::krpc::{Fault, code};
 use crate::{Item, ItemError, NodeId};
 
-/// How long an item is kept after it was stored last (BEP 44).
+/// Time for which an item is kept after it was last stored (BEP 44).
 const ITEM_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
-/// Items of one host, so that it cannot fill the store.
+/// Maximum number of items of one host, so that it cannot fill the store.
 const MAX_OF_HOST: usize = 100;
-/// Items kept; with the bound of their values, some megabyte.
+/// Maximum number of items; with values of at most 1000 bytes about a megabyte.
 const MAX_ITEMS: usize = 1000;
 
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct ItemStore {
 #[derive(Debug)]
 struct Stored {
     item: Item,
-    /// Who stored it first.
+    /// Host that stored it first.
     host: Host,
     expires: Instant,
 }
@@ -37,10 +37,10 @@ impl ItemStore {
         self.items.len()
     }
 
-    /// Stores an item, if it keeps the rules of BEP 44. Where there is no room, the one farthest from `own` goes.
+    /// Stores an item that follows the rules of BEP 44. Without room, it replaces the item farthest from `own`.
     ///
     /// # Errors
-    /// What the one who sent it is to be told.
+    /// The error for the node that sent it.
     pub(crate) fn put(
         &mut self,
         now: Instant,
@@ -52,14 +52,14 @@ impl ItemStore {
         let target = item.target();
         let mut host = Host::of(from);
         if let Some(stored) = self.get(now, target) {
-            // Before the signature, which is dear to check.
+            // Before the signature, which is expensive to check.
             check_order(stored, &item, cas)?;
         }
         item.verify().map_err(fault)?;
         if let Some(stored) = self.items.get(&target) {
             host = stored.host;
         } else if self.items.values().filter(|stored| stored.host == host).count() >= MAX_OF_HOST {
-            return Err(Fault::new(code::SERVER, "no room for more items of one host"));
+            return Err(Fault::new(code::SERVER, "no room for more items of this host"));
         } else if self.items.len() >= MAX_ITEMS {
             let farthest = self.items.keys().copied().max_by_key(|id| own.distance(*id));
             match farthest.filter(|id| own.distance(*id) > own.distance(target)) {
@@ -71,17 +71,17 @@ impl ItemStore {
         Ok(())
     }
 
-    /// Forgets items that have not been stored again.
+    /// Drops items that were not stored again in time.
     pub(crate) fn expire(&mut self, now: Instant) {
         self.items.retain(|_, stored| now < stored.expires);
     }
 }
 
-/// Whether `new` may take the place of `stored`.
+/// Checks that `new` may replace `stored`.
 pub(crate) fn check_order(stored: &Item, new: &Item, cas: Option<i64>) -> Result<(), Fault> {
     let (Some(stored_seq), Some(seq)) = (stored.seq(), new.seq()) else { return Ok(()) };
     if cas.is_some_and(|cas| cas != stored_seq) {
-        return Err(Fault::new(code::CAS_MISMATCH, "the stored sequence number is another one"));
+        return Err(Fault::new(code::CAS_MISMATCH, "the stored sequence number does not match"));
     }
     if seq < stored_seq || seq == stored_seq && new.value() != stored.value() {
         return Err(Fault::new(code::SEQ_TOO_LOW, "the stored sequence number is not lower"));
@@ -120,9 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn versions_only_go_up() {
+    fn put_of_an_older_version_is_refused() {
         let mut store = ItemStore::default();
-        // Without a stored item, what is expected of it plays no part.
+        // Without a stored item, `cas` is ignored.
         assert_eq!(put(&mut store, item(3, b"i1e"), Some(9)), Ok(()));
         assert_eq!(put(&mut store, item(3, b"i1e"), None), Ok(()));
         assert_eq!(put(&mut store, item(3, b"i2e"), None), Err(302));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_have_their_codes() {
+    fn put_of_an_invalid_item_has_its_error_code() {
         let mut store = ItemStore::default();
         let long = Item::Immutable { value: vec![b'x'; 1001] };
         assert_eq!(put(&mut store, long, None), Err(205));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_store_is_bounded() {
+    fn put_of_many_items_keeps_the_bounds() {
         let mut store = ItemStore::default();
         let number = |n: u32| Item::Immutable { value: format!("i{n}e").into_bytes() };
         let of_one = (0..500).filter(|n| put_from(&mut store, 1, number(*n), None).is_ok());

@@ -1,7 +1,7 @@
-//! A node of the Mainline DHT (BEP 5) as a machine without IO.
+//! A node of the Mainline DHT (BEP 5) as a sans-IO state machine.
 //!
 //! The driver of a [`Dht`] passes in the time, the received datagrams and its owner's requests, and polls it for
-//! datagrams to send, events and the next timeout. It opens no socket, asks no clock and takes its randomness from a
+//! datagrams to send, events and the next timeout. It opens no socket, reads no clock and takes its randomness from a
 //! seed, so that a network of any number of nodes can run inside a test.
 //!
 //! ```
@@ -21,14 +21,14 @@
 //! # Ok::<(), std::net::AddrParseError>(())
 //! ```
 //!
-//! What it knows: IPv4 and IPv6 as two networks side by side (BEP 32), scrapes (BEP 33), node ids that fit their
-//! addresses (BEP 42), read-only nodes (BEP 43), stored items (BEP 44) and samples of info-hashes (BEP 51). A
-//! node on several addresses of one family (BEP 45) is several [`Dht`]s.
+//! Supported are IPv4 and IPv6 as two networks side by side (BEP 32), scrapes (BEP 33), node ids that fit their
+//! addresses (BEP 42), read-only nodes (BEP 43), stored items (BEP 44) and samples of info-hashes (BEP 51). A node on
+//! several addresses of one family (BEP 45) needs several [`Dht`]s.
 //!
-//! Where things are: [`krpc`] is the protocol as bytes; `table` and `bucket` hold the nodes that answer; `search`
-//! is one iterative lookup in one network; `peers` and `items` are what others store here, `tokens` and `guard`
-//! what keeps them from abusing it; `rpc` matches answers with questions. `dht` ties them together, split by the
-//! source of what happens: `on_query`, `on_response`, `lookups`, `maintain`.
+//! Modules: [`krpc`] is the wire format. `table` and `bucket` hold the nodes that respond. `search` is one iterative
+//! lookup in one network. `peers` and `items` store the data of other nodes; `tokens` and `guard` prevent abuse. `rpc`
+//! matches responses with queries. `dht` connects these parts, split by the source of events: `on_query`,
+//! `on_response`, `lookups`, `maintain`.
 #![forbid(unsafe_code)]
 
 mod addr;
@@ -62,9 +62,9 @@ pub use node_id::{Distance, NodeId};
 pub use request::{Announce, LookupId, QueryId};
 pub use save::{Saved, SavedError};
 
-/// How many nodes a bucket holds, an answer names and a lookup looks for: the `k` of BEP 5.
+/// Number of nodes in a bucket, in a response and in the result of a lookup: the `k` of BEP 5.
 pub const K: usize = 8;
 
-/// The longest datagram that is sent, in bytes: it crosses every usual link in one piece. Only answers with an
-/// item (BEP 44) or a scrape (BEP 33) come near it; others keep to the 1024 bytes of BEP 32.
+/// Maximum length of a datagram that is sent, in bytes; every usual link carries it unfragmented. Only responses with
+/// an item (BEP 44) or a scrape (BEP 33) come near it; others keep to the 1024 bytes of BEP 32.
 pub const MAX_DATAGRAM_BYTES: usize = 1400;

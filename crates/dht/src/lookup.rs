@@ -1,4 +1,4 @@
-//! What a lookup is for, and what it has found.
+//! State of a lookup: its purpose and its results.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -9,11 +9,11 @@ use crate::krpc::Method;
 use crate::search::Search;
 use crate::{Announce, Bloom, Family, Item, LookupId, NodeId, PerFamily, Summary};
 
-/// When a lookup ends though it isn't done.
+/// Duration after which a lookup ends its search, done or not.
 pub(crate) const LONGEST: Duration = Duration::from_secs(120);
-/// Peers told of in one lookup.
+/// Maximum number of peers reported in one lookup.
 const MAX_PEERS: usize = 5000;
-/// Nodes whose filters go into a scrape.
+/// Maximum number of nodes whose filters go into a scrape.
 const MAX_SCRAPED: usize = 64;
 
 #[derive(Debug)]
@@ -21,24 +21,24 @@ pub(crate) struct Lookup {
     pub(crate) id: LookupId,
     pub(crate) target: NodeId,
     pub(crate) job: Job,
-    /// `None` in families where it doesn't look.
+    /// `None` in families that it does not search.
     pub(crate) searches: PerFamily<Option<Search>>,
     pub(crate) began: Instant,
-    /// Announces and puts without an answer; `None` as long as it searches.
+    /// Announces and puts without a response; `None` during the search.
     pub(crate) storing: Option<usize>,
     pub(crate) stored: usize,
-    /// The newest refusal of an announce or put.
+    /// Error code of the newest refusal of an announce or put; `None` without one.
     pub(crate) refused: Option<i64>,
     pub(crate) messages: usize,
     told: BTreeSet<SocketAddr>,
 }
 
-/// What a lookup is for.
+/// Purpose of a lookup.
 #[derive(Clone, Debug)]
 pub(crate) enum Job {
     /// The nearest nodes, for the owner.
     Nodes,
-    /// To find one's place in a family's network, or to keep a part of the table alive.
+    /// Bootstrap in a family's network, or refresh of a part of the table.
     Upkeep {
         family: Family,
         is_bootstrap: bool,
@@ -54,7 +54,7 @@ pub(crate) enum Job {
     Put {
         item: Item,
         cas: Option<i64>,
-        /// The newest version that was found, if it is mutable.
+        /// The newest version that was found; `None` without one, or if the item is immutable.
         best: Option<Item>,
     },
 }
@@ -82,7 +82,7 @@ impl Lookup {
         }
     }
 
-    /// Whether the owner knows of it.
+    /// Returns true if the owner knows of it.
     pub(crate) fn is_owners(&self) -> bool {
         !matches!(self.job, Job::Upkeep { .. })
     }
@@ -95,14 +95,14 @@ impl Lookup {
         Family::ALL.iter().all(|family| self.searches[*family].as_ref().is_none_or(Search::is_done))
     }
 
-    /// What each node is asked.
+    /// Returns the query for each node.
     pub(crate) fn method(&self) -> Method {
         let target = self.target;
         match &self.job {
             Job::Nodes | Job::Upkeep { .. } => Method::FindNode { target },
             Job::Peers { announce } => Method::GetPeers {
                 info_hash: target,
-                // A seed has no use for others.
+                // A seed has no use for other seeds.
                 no_seed: announce.as_ref().is_some_and(|announce| announce.is_seed),
                 scrape: false,
             },
@@ -111,7 +111,7 @@ impl Lookup {
         }
     }
 
-    /// Of these peers the ones that were not told of.
+    /// Returns those of these peers that were not reported before.
     pub(crate) fn new_peers(&mut self, peers: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
         let told = &mut self.told;
         peers.into_iter().filter(|peer| told.len() < MAX_PEERS && told.insert(*peer)).collect()
@@ -133,13 +133,13 @@ impl Lookup {
 }
 
 impl Scrape {
-    /// Adds one node's filters, or, from a node that has none, its peers (BEP 33).
+    /// Adds a node's filters, or its peers if it sent no filters (BEP 33).
     pub(crate) fn add(&mut self, seeds: Option<&Bloom>, peers: Option<&Bloom>, values: &[SocketAddr]) {
         if self.nodes >= MAX_SCRAPED || seeds.is_none() && peers.is_none() && values.is_empty() {
             return;
         }
         self.nodes += 1;
-        // More than any store holds is a lie that would drown the rest.
+        // A filter with more peers than any store holds is forged and would drown the rest.
         let honest = |bloom: &&Bloom| bloom.estimate() < 6000.0;
         seeds.filter(honest).into_iter().for_each(|seeds| self.seeds.union(seeds));
         peers.filter(honest).into_iter().for_each(|peers| self.peers.union(peers));

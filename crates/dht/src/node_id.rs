@@ -4,12 +4,12 @@ use ztor_base::{SwarmId, addr::is_local};
 
 use fastrand::Rng;
 
-/// A place in the DHT's space of 160 bits: of a node, an info-hash or an item. Places are compared by the bytes;
+/// A point in the DHT's space of 160 bits: the id of a node, an info-hash or an item. Ids are ordered by their bytes;
 /// nearness is [`NodeId::distance`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId([u8; 20]);
 
-/// The distance between two places: the XOR of their bytes, compared as a number (BEP 5).
+/// Distance between two ids: the XOR of their bytes, compared as a number (BEP 5).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Distance([u8; 20]);
 
@@ -17,37 +17,37 @@ impl NodeId {
     /// Length in bytes.
     pub const LEN: usize = 20;
 
-    /// The id with these bytes, the most significant first.
+    /// Creates the id with these bytes, the most significant first.
     pub const fn new(bytes: [u8; 20]) -> Self {
         Self(bytes)
     }
 
-    /// The id with these bytes, if there are 20.
+    /// Creates the id with these bytes; `None` unless there are 20.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// The bytes, the most significant first.
+    /// Returns the bytes, the most significant first.
     pub const fn as_bytes(&self) -> &[u8; 20] {
         &self.0
     }
 
-    /// The distance to another place.
+    /// Returns the distance to another id.
     pub fn distance(self, other: Self) -> Distance {
         let mut distance = self.0;
         distance.iter_mut().zip(other.0).for_each(|(byte, other)| *byte ^= other);
         Distance(distance)
     }
 
-    /// How many leading bits two ids share, from 0 to 160.
+    /// Returns the number of leading bits that two ids share, 0 … 160.
     pub fn shared_bits(self, other: Self) -> usize {
         let Distance(distance) = self.distance(other);
         let zeroes = distance.iter().take_while(|&&byte| byte == 0).count();
         zeroes * 8 + distance.get(zeroes).map_or(0, |byte| byte.leading_zeros() as usize)
     }
 
-    /// Whether this id may be used at an address (BEP 42): 21 bits must follow from it. At a local address every
-    /// id may.
+    /// Returns true if this id may be used at an address (BEP 42): 21 bits must follow from it. At a local address
+    /// every id may.
     pub fn fits(self, ip: IpAddr) -> bool {
         if is_local(ip) {
             return true;
@@ -56,7 +56,7 @@ impl NodeId {
         self.0[0] == prefix[0] && self.0[1] == prefix[1] && (self.0[2] ^ prefix[2]) & 0xf8 == 0
     }
 
-    /// A random id for an address, such that it fits (BEP 42).
+    /// Creates a random id that fits an address (BEP 42).
     pub(crate) fn for_ip(ip: IpAddr, rng: &mut Rng) -> Self {
         let mut id = Self::random(rng);
         let prefix = prefix(ip, id.0[19]);
@@ -70,7 +70,7 @@ impl NodeId {
         Self(std::array::from_fn(|_| rng.u8(..)))
     }
 
-    /// A random id that shares exactly `bits` leading bits with this one, or all if `bits` is 160.
+    /// Creates a random id that shares exactly `bits` leading bits with this one, or all if `bits` is 160.
     pub(crate) fn random_at(self, bits: usize, rng: &mut Rng) -> Self {
         let mut id = Self::random(rng);
         for bit in 0..=bits.min(159) {
@@ -83,7 +83,7 @@ impl NodeId {
     }
 }
 
-/// The first bytes that BEP 42 asks of an id at `ip` that ends in `last`.
+/// Returns the first bytes that BEP 42 requires of an id at `ip` that ends in `last`.
 fn prefix(ip: IpAddr, last: u8) -> [u8; 4] {
     let r = last & 0x07;
     let crc = match ip.to_canonical() {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn bep_42_vectors() {
+    fn fits_for_the_bep_42_vectors_returns_true() {
         let vectors = [
             ("124.31.75.21", "5fbfbff10c5d6a4ec8a88e4c6ab4c28b95eee401"),
             ("21.75.31.124", "5a3ce9c14e7a08645677bbd1cfe7d8f956d53256"),
@@ -162,7 +162,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn derived_ids_fit(ip4: [u8; 4], ip6: [u8; 16], seed: u64) {
+        fn for_ip_of_any_address_returns_a_fitting_id(ip4: [u8; 4], ip6: [u8; 16], seed: u64) {
             let mut rng = Rng::with_seed(seed);
             for ip in [IpAddr::from(ip4), IpAddr::from(ip6)] {
                 prop_assert!(NodeId::for_ip(ip, &mut rng).fits(ip));
@@ -170,14 +170,14 @@ mod tests {
         }
 
         #[test]
-        fn random_at_shares_as_many_bits(own: [u8; 20], bits in 0usize..160, seed: u64) {
+        fn random_at_any_depth_shares_exactly_that_many_bits(own: [u8; 20], bits in 0usize..160, seed: u64) {
             let own = NodeId::new(own);
             let other = own.random_at(bits, &mut Rng::with_seed(seed));
             prop_assert_eq!(own.shared_bits(other), bits);
         }
 
         #[test]
-        fn distance_is_a_metric(a: [u8; 20], b: [u8; 20], c: [u8; 20]) {
+        fn distance_of_any_ids_is_a_metric(a: [u8; 20], b: [u8; 20], c: [u8; 20]) {
             let (a, b, c) = (NodeId::new(a), NodeId::new(b), NodeId::new(c));
             prop_assert_eq!(a.distance(b), b.distance(a));
             prop_assert_eq!(a.distance(a), Distance([0; 20]));

@@ -1,4 +1,4 @@
-//! The peers that others announced here.
+//! Store of the peers that were announced here.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,21 +10,22 @@ use crate::addr::Family;
 use crate::krpc::Samples;
 use crate::{Bloom, NodeId};
 
-/// How long a peer is kept after its announce.
+/// Time for which a peer is kept after its announce.
 const PEER_LIFE: Duration = Duration::from_secs(30 * 60);
-/// Peers kept of one torrent and family. Far below the 6000 where the filters of BEP 33 break down.
+/// Maximum number of peers of a torrent and family. Far below the 6000 where the filters of BEP 33 break down.
 const MAX_PEERS_PER_TORRENT: usize = 500;
-/// Peers of one torrent at one address: a home, or some customers of a provider, but no crowd made up by one host.
+/// Maximum number of peers of a torrent at one address: enough for a home or some customers of a provider, but not for
+/// a crowd that one host forges.
 const MAX_PEERS_PER_HOST: usize = 8;
-/// Peers at one address over all torrents, so that a host cannot fill the store with torrents that it made up.
+/// Maximum number of peers at one address over all torrents, so that a host cannot fill the store with forged torrents.
 const MAX_OF_HOST: u32 = 400;
-/// Torrents kept of a family.
+/// Maximum number of torrents of a family.
 const MAX_TORRENTS: usize = 4000;
-/// Peers kept of a family in all; each costs some 50 bytes.
+/// Maximum number of peers of a family; each costs some 50 bytes.
 const MAX_PEERS: usize = 50_000;
-/// How long a sample of info-hashes stays the same, in seconds (BEP 51).
+/// Time for which a sample of info-hashes stays the same, in seconds (BEP 51).
 const SAMPLE_LIFE_S: u32 = 10 * 60;
-/// How many info-hashes a sample has: as many as fit beside nodes of both families.
+/// Number of info-hashes in a sample: as many as fit beside nodes of both families.
 const SAMPLE_LEN: usize = 16;
 
 /// The peers of one family: a node stores nothing of the other (BEP 32).
@@ -33,7 +34,7 @@ pub(crate) struct PeerStore {
     family: Family,
     torrents: BTreeMap<NodeId, Vec<Peer>>,
     peer_count: usize,
-    /// How many peers each host has had since the last [`PeerStore::expire`], at least those that it has.
+    /// Number of peers that each host has had since the last [`PeerStore::expire`]; never less than it has.
     hosts: BTreeMap<Host, u32>,
     sample: Vec<NodeId>,
     sample_until: Option<Instant>,
@@ -58,8 +59,8 @@ impl PeerStore {
         }
     }
 
-    /// Keeps a peer. Behind one address there may be a few, at different ports. Where there is no room, the torrent
-    /// farthest from `own` goes: lookups for it rather end elsewhere.
+    /// Stores a peer. One address may have a few, at different ports. Without room, the torrent farthest from `own` is
+    /// dropped, since lookups for it rather end elsewhere.
     pub(crate) fn announce(
         &mut self,
         now: Instant,
@@ -106,7 +107,7 @@ impl PeerStore {
         }
     }
 
-    /// A random choice of at most `max` peers.
+    /// Returns a random choice of at most `max` peers.
     pub(crate) fn choose(
         &self,
         now: Instant,
@@ -122,7 +123,7 @@ impl PeerStore {
         peers
     }
 
-    /// The filters of seeds and of other peers (BEP 33), if any peer is known.
+    /// Returns the filters of seeds and of other peers (BEP 33); `None` if no peer is known.
     pub(crate) fn scrape(&self, now: Instant, info_hash: NodeId) -> Option<(Bloom, Bloom)> {
         let mut filters = None;
         for peer in self.alive(now, info_hash) {
@@ -132,7 +133,7 @@ impl PeerStore {
         filters
     }
 
-    /// A sample of the info-hashes, the same for everyone for a while (BEP 51).
+    /// Returns a sample of the info-hashes, the same for all nodes for a while (BEP 51).
     pub(crate) fn sample(&mut self, now: Instant, rng: &mut Rng) -> Samples {
         let until = match self.sample_until.filter(|until| now < *until) {
             Some(until) => until,
@@ -158,7 +159,7 @@ impl PeerStore {
         self.torrents.len()
     }
 
-    /// Forgets peers that have not announced themselves again.
+    /// Drops peers that were not announced again in time.
     pub(crate) fn expire(&mut self, now: Instant) {
         self.torrents.retain(|_, peers| {
             peers.retain(|peer| now < peer.expires);

@@ -19,7 +19,7 @@ fn choose(store: &PeerStore, now: Instant, no_seed: bool) -> Vec<SocketAddr> {
 }
 
 #[test]
-fn a_peer_announced_again_is_the_same_and_expires() {
+fn announce_of_a_known_peer_replaces_it_until_it_expires() {
     let mut store = PeerStore::new(Family::V4);
     let mut now = Instant::ZERO;
     store.announce(now, OWN, hash(1), addr(1), false);
@@ -36,7 +36,7 @@ fn a_peer_announced_again_is_the_same_and_expires() {
 }
 
 #[test]
-fn one_host_has_a_few_peers_and_no_crowd() {
+fn announce_of_many_ports_of_a_host_keeps_the_newest() {
     let mut store = PeerStore::new(Family::V4);
     let host = |port| SocketAddr::new(addr(1).ip(), port);
     for port in 1..100 {
@@ -49,7 +49,7 @@ fn one_host_has_a_few_peers_and_no_crowd() {
 }
 
 #[test]
-fn scrapes_tell_seeds_from_peers() {
+fn scrape_of_a_torrent_separates_seeds_from_peers() {
     let mut store = PeerStore::new(Family::V4);
     assert_eq!(store.scrape(Instant::ZERO, hash(1)), None);
     (0..30).for_each(|n| store.announce(Instant::ZERO, OWN, hash(1), addr(n), n % 3 == 0));
@@ -59,7 +59,7 @@ fn scrapes_tell_seeds_from_peers() {
 }
 
 #[test]
-fn the_store_is_bounded_and_keeps_what_is_near() {
+fn announce_beyond_the_bounds_keeps_the_nearest_torrents() {
     let mut store = PeerStore::new(Family::V4);
     (0..1000).for_each(|n| store.announce(Instant::ZERO, OWN, hash(1), addr(n), false));
     assert_eq!(store.peer_count(), MAX_PEERS_PER_TORRENT);
@@ -68,7 +68,7 @@ fn the_store_is_bounded_and_keeps_what_is_near() {
         assert!(store.torrent_count() <= MAX_TORRENTS);
     }
     assert!((0..MAX_TORRENTS as u32).all(|n| store.torrents.contains_key(&hash(n))));
-    // One from farther away finds no room.
+    // A torrent farther away finds no room.
     store.announce(Instant::ZERO, OWN, hash(u32::MAX), addr(1), false);
     assert!(!store.torrents.contains_key(&hash(u32::MAX)));
     let counted: usize = store.torrents.values().map(Vec::len).sum();
@@ -76,7 +76,7 @@ fn the_store_is_bounded_and_keeps_what_is_near() {
 }
 
 #[test]
-fn samples_stay_for_their_interval() {
+fn sample_within_its_interval_stays_the_same() {
     let mut store = PeerStore::new(Family::V4);
     let mut rng = Rng::with_seed(1);
     (0..100).for_each(|n| store.announce(Instant::ZERO, OWN, hash(n), addr(n), false));
@@ -89,7 +89,7 @@ fn samples_stay_for_their_interval() {
 }
 
 #[test]
-fn one_host_does_not_fill_the_store() {
+fn announce_of_many_torrents_by_a_host_is_bounded() {
     let mut store = PeerStore::new(Family::V4);
     (0..2000).for_each(|n| store.announce(Instant::ZERO, OWN, hash(n), addr(1), false));
     assert_eq!(store.peer_count(), MAX_OF_HOST as usize);

@@ -1,4 +1,4 @@
-//! Questions on their way, and which answer belongs to which.
+//! Queries in flight, and matching of responses to them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -9,56 +9,57 @@ use crate::addr::Remote;
 use crate::krpc::{Body, Message, Query};
 use crate::{LookupId, NodeId, QueryId};
 
-/// How long a lookup waits before it asks another node as well.
+/// Time for which a lookup waits before it queries another node as well.
 pub(crate) const SLOW_AFTER: Duration = Duration::from_secs(1);
-/// How long an answer is awaited.
+/// Time for which a response is awaited.
 pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(15);
-/// How long the receipt of something stored is awaited; the lookup is not done before.
+/// The same for announces and puts, which a lookup waits for at its end.
 const STORE_DEAD_AFTER: Duration = Duration::from_secs(5);
-/// Questions that wait for an answer.
+/// Maximum number of queries in flight.
 const MAX_IN_FLIGHT: usize = 512;
-/// The share of them that checks may take. A check is never queued: strangers cause most of them, and must not keep
+/// Maximum number of them that are checks. A check is never queued: unknown hosts cause most of them, and must not keep
 /// lookups waiting.
 const MAX_CHECKS: usize = 64;
-/// Questions to one address: so many at once, then one in each gap. Others do not answer more than 50 in 10 s, and in
-/// a small network all lookups ask the same few nodes.
+/// Number of queries to one address at once, before they are sent one per [`GAP`]. Nodes do not answer more than 50 in
+/// 10 s, and in a small network all lookups query the same few nodes.
 const BURST: u32 = 20;
+/// Time between two queries to one address after a [`BURST`].
 const GAP: Duration = Duration::from_millis(400);
-/// Addresses whose pace is kept, as a rule; there are more only while all of them were asked a moment ago.
+/// Number of addresses with a pace above which those without recent queries are dropped.
 const MAX_PACES: usize = 4096;
-/// Questions that wait to be sent.
+/// Maximum number of queries that wait to be sent.
 const MAX_QUEUED: usize = 2048;
 
-/// What a question is asked for.
+/// Purpose of a query.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Purpose {
-    /// To see whether a node is there.
+    /// A check that a node is alive.
     Check,
-    /// The owner asked whether it is there.
+    /// A ping for the owner.
     Ping(QueryId),
-    /// The owner asked for a sample.
+    /// A sample for the owner.
     Sample(QueryId),
     /// A step of a lookup.
     Lookup(LookupId),
-    /// To store something at the end of a lookup.
+    /// An announce or put at the end of a lookup.
     Store(LookupId),
 }
 
-/// A question that was sent.
+/// A query that was sent.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) to: SocketAddr,
-    /// Who should answer, if that is known.
+    /// Id of the node that should respond; `None` if it is not known.
     pub(crate) id: Option<NodeId>,
     pub(crate) purpose: Purpose,
     pub(crate) sent: Instant,
     is_slow: bool,
 }
 
-/// A question that got no answer in time.
+/// A query without a response in time.
 #[derive(Debug)]
 pub(crate) enum Late {
-    /// It may still come.
+    /// A response may still arrive.
     Slow {
         to: SocketAddr,
         lookup: LookupId,
@@ -84,11 +85,11 @@ pub(crate) struct Rpc {
     deadlines: BTreeSet<(Instant, u32)>,
     /// At most [`MAX_QUEUED`].
     queue: VecDeque<Queued>,
-    /// Questions in flight and queued, by address.
+    /// Number of queries in flight and queued, by address.
     open: BTreeMap<SocketAddr, u32>,
-    /// Machines with a check in flight: one each, at most [`MAX_CHECKS`].
+    /// Hosts with a check in flight: one each, at most [`MAX_CHECKS`].
     checked: BTreeSet<Remote>,
-    /// When each address would be through with what it was asked at one question a [`GAP`].
+    /// Time at which each address would have its queries worked off at one per [`GAP`].
     paces: BTreeMap<SocketAddr, Instant>,
     transmits: VecDeque<(SocketAddr, Vec<u8>)>,
     pub(crate) queries_sent: u64,
@@ -111,7 +112,7 @@ impl Rpc {
         }
     }
 
-    /// Sends a question, or queues it unless it is a check. False if there is no room for it: it will get no answer
+    /// Sends a query, or queues it unless it is a check. Returns false if there is no room for it: it gets no response
     /// and no timeout.
     pub(crate) fn ask(
         &mut self,
@@ -137,7 +138,7 @@ impl Rpc {
         true
     }
 
-    /// Sends a message that is no question.
+    /// Sends a message that is not a query.
     pub(crate) fn answer(&mut self, to: SocketAddr, datagram: Vec<u8>) {
         self.transmits.push_back((to, datagram));
     }
@@ -146,7 +147,7 @@ impl Rpc {
         self.transmits.pop_front()
     }
 
-    /// The question that an answer from `from` belongs to, if there is one.
+    /// Removes and returns the query that a response from `from` belongs to, if there is one.
     pub(crate) fn take(&mut self, now: Instant, from: SocketAddr, transaction: &[u8]) -> Option<Pending> {
         let transaction = u32::from_be_bytes(transaction.try_into().ok()?);
         self.in_flight.get(&transaction).filter(|pending| pending.to == from)?;
@@ -156,7 +157,7 @@ impl Rpc {
         Some(pending)
     }
 
-    /// The next question that has waited for too long.
+    /// Returns the next query that has waited too long.
     pub(crate) fn next_late(&mut self, now: Instant) -> Option<Late> {
         let &(deadline, transaction) = self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
         self.deadlines.remove(&(deadline, transaction));
@@ -184,17 +185,17 @@ impl Rpc {
         deadline.into_iter().chain(free).min()
     }
 
-    /// Whether something was asked of this address and the answer is not there.
+    /// Returns true if a query to this address is queued or in flight.
     pub(crate) fn is_asking(&self, addr: SocketAddr) -> bool {
         self.open.contains_key(&addr)
     }
 
-    /// Whether fewer than `max` checks are in flight, and none to the machine of `to`.
+    /// Returns true if fewer than `max` checks are in flight, and none to the host of `to`.
     pub(crate) fn may_check(&self, to: SocketAddr, max: usize) -> bool {
         self.checked.len() < max && !self.checked.contains(&Remote::of(to))
     }
 
-    /// Forgets what a lookup still wanted to ask.
+    /// Drops the queued queries of a lookup.
     pub(crate) fn forget(&mut self, lookup: LookupId) {
         let open = &mut self.open;
         self.queue.retain(|question| {
@@ -211,7 +212,7 @@ impl Rpc {
         self.in_flight.len()
     }
 
-    /// Sends what is queued and may be sent now.
+    /// Sends queued queries that may be sent now.
     pub(crate) fn send_queued(&mut self, now: Instant) {
         while self.in_flight.len() < MAX_IN_FLIGHT {
             let free = self.queue.iter().position(|question| self.free_at(question.to) <= now);
@@ -220,7 +221,7 @@ impl Rpc {
         }
     }
 
-    /// Takes out a question that is answered, or will not be.
+    /// Removes a query that is answered, or will not be.
     fn end(&mut self, transaction: u32) -> Option<Pending> {
         let pending = self.in_flight.remove(&transaction)?;
         release(&mut self.open, pending.to);
@@ -230,7 +231,7 @@ impl Rpc {
         Some(pending)
     }
 
-    /// When an address may be asked again.
+    /// Returns the time from which an address may be queried again.
     fn free_at(&self, to: SocketAddr) -> Instant {
         self.paces.get(&to).map_or(Instant::ZERO, |through| *through - GAP * (BURST - 1))
     }
@@ -266,7 +267,7 @@ impl Rpc {
     }
 }
 
-/// Counts one question less to an address.
+/// Counts one query less to an address.
 fn release(open: &mut BTreeMap<SocketAddr, u32>, addr: SocketAddr) {
     if let Some(count) = open.get_mut(&addr) {
         *count -= 1;
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_one_who_was_asked_answers() {
+    fn take_of_another_address_or_transaction_returns_none() {
         let mut rpc = Rpc::new(1, true, *b"ZR01");
         let to: SocketAddr = FROM.parse().unwrap();
         assert!(rpc.ask(Instant::ZERO, to, None, Purpose::Check, ping()));
@@ -320,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lookup_hears_of_slowness_and_later_of_death() {
+    fn next_late_of_a_lookup_is_slow_and_later_dead() {
         let mut rpc = Rpc::new(1, false, *b"ZR01");
         let to: SocketAddr = FROM.parse().unwrap();
         assert!(rpc.ask(Instant::ZERO, to, None, Purpose::Lookup(LookupId(7)), ping()));
@@ -335,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_its_way_is_bounded() {
+    fn ask_beyond_the_bounds_is_refused() {
         let mut rpc = Rpc::new(1, false, *b"ZR01");
         let to: SocketAddr = FROM.parse().unwrap();
         let each = |n: u16| SocketAddr::new(to.ip(), n + 1);
@@ -351,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_over_their_share_are_refused() {
+    fn ask_of_checks_beyond_their_share_is_refused() {
         let mut rpc = Rpc::new(1, false, *b"ZR01");
         let each = |n: u16| SocketAddr::from(([8, 8, (n >> 8) as u8, n as u8], 6881));
         let mut ask = |to| rpc.ask(Instant::ZERO, to, None, Purpose::Check, ping());
@@ -367,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn is_asking_follows_questions_to_their_end() {
+    fn is_asking_until_all_queries_end_returns_true() {
         let mut rpc = Rpc::new(1, false, *b"ZR01");
         let to: SocketAddr = FROM.parse().unwrap();
         let mut ask = |lookup| rpc.ask(Instant::ZERO, to, None, Purpose::Lookup(LookupId(lookup)), ping());
@@ -385,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_is_asked_at_its_pace() {
+    fn ask_of_one_address_many_times_keeps_its_pace() {
         let mut rpc = Rpc::new(1, false, *b"ZR01");
         let to: SocketAddr = FROM.parse().unwrap();
         let mut now = Instant::from_micros(5_000_000);

@@ -1,4 +1,4 @@
-//! What is kept from one run to the next.
+//! State that is kept from one run to the next.
 
 use std::net::SocketAddr;
 
@@ -8,31 +8,31 @@ use crate::addr::read_compact;
 use crate::krpc::compact_contacts;
 use crate::{Contact, Family, NodeId, PerFamily};
 
-/// Nodes kept of a family.
+/// Maximum number of nodes that are kept of a family.
 pub(crate) const MAX_SAVED: usize = 200;
 
-/// The ids and nodes of a [`Dht`](crate::Dht), so that its next run need not begin with nothing (BEP 5).
+/// The ids and nodes of a [`Dht`](crate::Dht), with which its next run starts (BEP 5).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Saved {
-    /// Our ids.
+    /// Our ids; `None` for a family without one.
     pub ids: PerFamily<Option<NodeId>>,
     /// Nodes of both families, at most 200 of each.
     pub nodes: Vec<Contact>,
 }
 
-/// Why bytes are no [`Saved`].
+/// Reason that bytes are no [`Saved`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SavedError {
-    /// They are not bencoded.
-    #[error("the saved DHT nodes: {0}")]
+    /// The bytes are not bencoded.
+    #[error("cannot read the saved DHT nodes: {0}")]
     Bencode(#[from] ztor_bencode::Error),
-    /// They are no dictionary.
-    #[error("the saved DHT nodes: expected a dictionary")]
+    /// The value is no dictionary.
+    #[error("cannot read the saved DHT nodes: expected a dictionary")]
     NotADictionary,
 }
 
 impl Saved {
-    /// The bencoded dictionary.
+    /// Returns the bencoded dictionary.
     pub fn to_bytes(&self) -> Vec<u8> {
         let of = |family| {
             let nodes = self.nodes.iter().filter(|node| Family::of(node.addr) == family);
@@ -49,7 +49,7 @@ impl Saved {
     /// Reads what [`Saved::to_bytes`] wrote. Parts of the wrong type count as absent.
     ///
     /// # Errors
-    /// If it is no dictionary at all.
+    /// If the bytes are no bencoded dictionary.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedError> {
         let document = decode_with(bytes, Mode::Lenient, Limits { depth: 4, tokens: 64 })?;
         let root = document.root();
@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(
+        fn from_bytes_of_to_bytes_returns_the_original(
             v4: Option<[u8; 20]>, v6: Option<[u8; 20]>,
             nodes in proptest::collection::vec((any::<[u8; 20]>(), any::<[u8; 4]>(), 1u16..), 0..20),
             nodes6 in proptest::collection::vec((any::<[u8; 20]>(), any::<[u8; 8]>(), 1u16..), 0..20),
@@ -102,20 +102,20 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes: Vec<u8>) {
+        fn from_bytes_of_any_bytes_does_not_panic(bytes: Vec<u8>) {
             let _ = Saved::from_bytes(&bytes);
         }
     }
 
     #[test]
-    fn ipv4_among_ipv6_is_left_out() {
+    fn from_bytes_with_mapped_ipv4_nodes_skips_them() {
         let mapped = [&[7; 20][..], &[0; 10], &[255, 255, 81, 1, 1, 1, 26, 225]].concat();
         let bytes = Tree::dict([("nodes6", Tree::Bytes(mapped))]).to_vec();
         assert_eq!(Saved::from_bytes(&bytes), Ok(Saved::default()));
     }
 
     #[test]
-    fn what_is_no_dictionary_is_refused() {
+    fn from_bytes_without_a_dictionary_is_an_error() {
         assert_eq!(Saved::from_bytes(b"le"), Err(SavedError::NotADictionary));
         assert!(matches!(Saved::from_bytes(b"d"), Err(SavedError::Bencode(_))));
         assert_eq!(Saved::from_bytes(b"d2:idi1e5:nodes3:abce"), Ok(Saved::default()));

@@ -1,39 +1,39 @@
-//! One iterative lookup in one family's network (BEP 5), on its guard against those who would own its result.
+//! One iterative lookup in one family's network (BEP 5), hardened against nodes that try to own its result.
 
 use std::net::SocketAddr;
 
 use crate::addr::Subnet;
 use crate::{Contact, Distance, K, NodeId};
 
-/// Nodes that are asked at the same time; ones that are slow do not count.
+/// Maximum number of queries in flight, without slow ones.
 const ALPHA: usize = 4;
-/// As before, slow ones included.
+/// Maximum number of queries in flight, including slow ones.
 const MAX_OPEN: usize = 24;
-/// Nodes asked in one search. Honest searches need some 30.
+/// Maximum number of nodes queried in one search. Honest searches need some 30.
 const MAX_ASKED: usize = 200;
-/// Candidates kept: the nearest ones.
+/// Maximum number of candidates; the nearest ones are kept.
 const MAX_CANDIDATES: usize = 100;
-/// Of these, ones whose id doesn't fit their address and that have not answered. Such ids can be chosen at will
-/// (BEP 42), so they must not crowd out the others.
+/// Maximum number of candidates that are not yet queried and whose id does not fit their address. Such ids can be
+/// chosen at will (BEP 42), so they must not crowd out the others.
 const MAX_MISFITS: usize = 24;
-/// Addresses without an id, of routers for one.
+/// Maximum number of addresses without an id, for example of routers.
 const MAX_BLIND: usize = 64;
-/// The nodes taken of one answer: as many as BEP 5 has an answer name.
+/// Maximum number of nodes taken from a response: as many as BEP 5 has a response name.
 const MAX_NAMED: usize = K;
-/// Of the nearest candidates so many are looked at for the one that most others know.
+/// Number of nearest candidates among which the one with the most vouchers is queried next.
 const CHOICE: usize = 3;
-/// Nodes of our own table that have to answer, if there are so many, however near the answers of others lead. Whoever
-/// is first met must not be the only one to say where the search goes: a few that name only each other would end it far
-/// from the target.
+/// Number of nodes of our own table that have to respond, if there are that many, however near other responses lead.
+/// The first nodes queried must not decide alone where the search leads. A few that name only each other would end it
+/// far from the target.
 const OWN_ANSWERS: usize = K;
-/// Neighbourhoods counted that named a candidate.
+/// Maximum number of subnets that are counted as vouchers of a candidate.
 const MAX_VOUCHERS: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Search {
     own: NodeId,
     target: NodeId,
-    /// Nearest first. One that is asked, or has answered, is alone in its neighbourhood.
+    /// Nearest first. One that is queried, or has responded, is alone in its subnet.
     candidates: Vec<Candidate>,
     blind: Vec<(SocketAddr, State)>,
     pub(crate) asked: usize,
@@ -44,11 +44,11 @@ pub(crate) struct Search {
 struct Candidate {
     contact: Contact,
     distance: Distance,
-    /// Its id fits its address (BEP 42).
+    /// True if its id fits its address (BEP 42).
     fits: bool,
-    /// It was known before the search.
+    /// True if it was known before the search.
     is_known: bool,
-    /// Who named it.
+    /// Subnets of the nodes that named it.
     vouchers: Vec<Subnet>,
     state: State,
 }
@@ -57,17 +57,17 @@ struct Candidate {
 enum State {
     Fresh,
     Asked,
-    /// Asked, and late, but not given up.
+    /// Queried and late, but not given up.
     Slow,
     Answered(Answer),
     Failed,
 }
 
-/// What is kept of an answer.
+/// Data that is kept from a response.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) token: Option<Vec<u8>>,
-    /// The sequence number of the item that the node has (BEP 44).
+    /// Sequence number of the item that the node has (BEP 44); `None` without one.
     pub(crate) seq: Option<i64>,
 }
 
@@ -76,26 +76,26 @@ impl Search {
         Self { own, target, candidates: Vec::new(), blind: Vec::new(), asked: 0, answered: 0 }
     }
 
-    /// A node of our own table, or of the last run.
+    /// Adds a node of our own table or of the last run.
     pub(crate) fn add_known(&mut self, contact: Contact) {
         self.add(contact, None);
     }
 
-    /// A node whose id is not known.
+    /// Adds a node whose id is not known.
     pub(crate) fn add_blind(&mut self, addr: SocketAddr) {
         if self.blind.len() < MAX_BLIND && self.blind.iter().all(|(known, _)| *known != addr) {
             self.blind.push((addr, State::Fresh));
         }
     }
 
-    /// Nodes that an answer names. The rest of what is too much for one answer is left out.
+    /// Adds nodes that a response names. Ignores those that are too many for one response.
     pub(crate) fn add_named(&mut self, contacts: impl IntoIterator<Item = Contact>, from: SocketAddr) {
         for contact in contacts.into_iter().take(MAX_NAMED) {
             self.add(contact, Some(Subnet::of(from)));
         }
     }
 
-    /// The next node to ask, which counts as asked from now on; `None` if none should be now.
+    /// Returns the next node to query and marks it as queried; `None` if none is due.
     pub(crate) fn next(&mut self) -> Option<(SocketAddr, Option<NodeId>)> {
         let open = self.count(&State::Asked);
         if self.asked >= MAX_ASKED || open >= ALPHA || open + self.count(&State::Slow) >= MAX_OPEN {
@@ -111,7 +111,7 @@ impl Search {
         let horizon = self.horizon();
         let fresh = self.candidates[..horizon].iter().enumerate();
         let fresh = fresh.filter(|(_, candidate)| candidate.state == State::Fresh).take(CHOICE);
-        // Of equals the last one is the maximum, hence from the far end.
+        // `max_by_key` returns the last of equals, so the order is reversed.
         let best = fresh.collect::<Vec<_>>().into_iter().rev().max_by_key(|(_, c)| c.vouchers.len());
         let index = best.map(|(index, _)| index).or_else(|| self.own_to_ask())?;
         let candidate = &mut self.candidates[index];
@@ -120,9 +120,9 @@ impl Search {
         Some((candidate.contact.addr, Some(candidate.contact.id)))
     }
 
-    /// A node that was asked answered. A neighbour that answered before it makes it count for nothing. One that has
-    /// another id than was said, as after a change of its address, counts under that id only if it fits: else a node
-    /// could take the best one for each who asks.
+    /// Handles a response. It does not count if a node of the same subnet responded before. A node with another id than
+    /// expected, as after a change of its address, counts under that id only if it fits. Otherwise a node could choose
+    /// the best id for each query.
     pub(crate) fn answered(&mut self, from: Contact, answer: Answer) {
         self.blind.retain(|(addr, _)| *addr != from.addr);
         self.answered += 1;
@@ -147,17 +147,17 @@ impl Search {
         }
     }
 
-    /// A node that was asked is late.
+    /// Notes that a queried node is late.
     pub(crate) fn slow(&mut self, addr: SocketAddr) {
         self.set_open(addr, State::Slow);
     }
 
-    /// A node that was asked will not answer.
+    /// Notes that a queried node will not respond.
     pub(crate) fn failed(&mut self, addr: SocketAddr) {
         self.set_open(addr, State::Failed);
     }
 
-    /// Whether the nearest nodes have answered, or there is nobody left to ask.
+    /// Returns true if the nearest nodes have responded, or no node is left to query.
     pub(crate) fn is_done(&self) -> bool {
         let open = self.count(&State::Asked);
         if self.asked >= MAX_ASKED {
@@ -174,8 +174,8 @@ impl Search {
         self.solid_count() >= K || open + self.count(&State::Slow) == 0
     }
 
-    /// The nodes to store something at: the nearest that gave a token and whose ids fit (BEP 42), and of the others
-    /// those that are as near as these, since many lookups will end at them.
+    /// Returns the nodes to store at: the nearest that gave a token and whose ids fit (BEP 42). Others that are as near
+    /// are included, since many lookups will end at them.
     pub(crate) fn stores(&self) -> Vec<(Contact, Answer)> {
         let mut solid = 0;
         let mut stores = Vec::new();
@@ -194,7 +194,7 @@ impl Search {
         stores
     }
 
-    /// The nearest nodes that answered.
+    /// Returns the nearest nodes that responded.
     pub(crate) fn nearest(&self) -> Vec<Contact> {
         let answers = self.candidates.iter().filter(|c| matches!(c.state, State::Answered(_)));
         answers.map(|candidate| candidate.contact).take(K).collect()
@@ -216,7 +216,7 @@ impl Search {
         }
         let fits = contact.id.fits(contact.addr.ip());
         let subnet = Subnet::of(contact.addr);
-        // One that is slow may be made up, to keep its neighbours out.
+        // A slow one may be forged, to keep its neighbours out.
         let blocks = |state: &State| !matches!(state, State::Slow | State::Failed);
         let rival =
             self.candidates.iter().position(|c| blocks(&c.state) && Subnet::of(c.contact.addr) == subnet);
@@ -236,7 +236,7 @@ impl Search {
         self.trim();
     }
 
-    /// Keeps the list bounded. Nodes that are asked stay, for their answers will come.
+    /// Bounds the list. Queried nodes stay, since their responses are pending.
     fn trim(&mut self) {
         let is_misfit = |candidate: &Candidate| candidate.state == State::Fresh && !candidate.fits;
         if self.candidates.iter().filter(|candidate| is_misfit(candidate)).count() > MAX_MISFITS
@@ -252,27 +252,27 @@ impl Search {
         }
     }
 
-    /// How many candidates matter: up to the [`K`]th that answered and whose id fits its address. Others do not
-    /// count for the end of a search (BEP 42).
+    /// Returns the number of candidates that matter: up to the [`K`]th that responded and whose id fits its address.
+    /// Those whose id does not fit do not count for the end of a search (BEP 42).
     fn horizon(&self) -> usize {
         let mut solid = self.candidates.iter().enumerate().filter(|(_, candidate)| candidate.is_solid());
         solid.nth(K - 1).map_or(self.candidates.len(), |(index, _)| index + 1)
     }
 
-    /// The nearest node of our own table that is to be asked since too few of them were.
+    /// Returns the nearest node of our own table that is not yet queried, if too few of them were.
     fn own_to_ask(&self) -> Option<usize> {
         let is_fresh = |c: &Candidate| c.is_known && c.state == State::Fresh;
         let (asked, answered) = self.own_counts();
         (asked + answered < OWN_ANSWERS).then(|| self.candidates.iter().position(is_fresh)).flatten()
     }
 
-    /// Whether too few of them have answered, and others may.
+    /// Returns true if too few nodes of our own table have responded, and more may.
     fn waits_for_own(&self) -> bool {
         let (asked, answered) = self.own_counts();
         answered < OWN_ANSWERS && (asked > 0 || self.own_to_ask().is_some())
     }
 
-    /// How many of them are asked, and how many have answered.
+    /// Returns how many nodes of our own table are queried, and how many have responded.
     fn own_counts(&self) -> (usize, usize) {
         let own = || self.candidates.iter().filter(|candidate| candidate.is_known);
         let asked = own().filter(|candidate| candidate.state == State::Asked).count();
@@ -283,7 +283,7 @@ impl Search {
         self.candidates.iter().filter(|candidate| candidate.is_solid()).count()
     }
 
-    /// Addresses without an id are for beginnings.
+    /// Returns true if addresses without an id are of use, because too few nodes have responded.
     fn needs_blind(&self) -> bool {
         self.solid_count() < K
     }

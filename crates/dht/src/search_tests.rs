@@ -11,13 +11,13 @@ use super::*;
 const OWN: NodeId = NodeId::new([0xff; 20]);
 const TARGET: NodeId = NodeId::new([0; 20]);
 
-/// A node at a local address, where every id fits, that shares `bits` with the target.
+/// Creates a node at a local address, where every id fits. Its id shares `bits` with the target.
 fn local(bits: usize, n: u8) -> Contact {
     let id = TARGET.random_at(bits, &mut Rng::with_seed(n.into()));
     Contact { id, addr: SocketAddr::new(IpAddr::from([10, 0, 0, n]), 1) }
 }
 
-/// One in the world, whose id doesn't fit.
+/// Creates a node at a public address that its id does not fit.
 fn misfit(bits: usize, ip: [u8; 4]) -> Contact {
     let mut rng = Rng::with_seed(ip.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)));
     let addr = SocketAddr::new(IpAddr::from(ip), 1);
@@ -38,7 +38,7 @@ fn asked(search: &mut Search) -> Vec<SocketAddr> {
 }
 
 #[test]
-fn asks_the_nearest_and_ends_when_they_have_answered() {
+fn search_ends_when_the_nearest_have_answered() {
     let mut search = Search::new(OWN, TARGET);
     (0..20).for_each(|n| search.add_known(local(usize::from(n), n)));
     let nearest: Vec<_> = (12..20).rev().map(|n| local(n, n as u8)).collect();
@@ -53,9 +53,9 @@ fn asks_the_nearest_and_ends_when_they_have_answered() {
     assert_eq!(search.stores().len(), K);
 }
 
-/// One that lies is met first, and names its friends: they would be the nearest, did nobody else say anything.
+/// A liar is queried first and names its friends, which would be the nearest if no other node responded.
 #[test]
-fn a_clique_does_not_end_it_before_our_own_nodes_were_asked() {
+fn search_with_a_clique_asks_our_own_nodes_before_it_ends() {
     let mut search = Search::new(OWN, TARGET);
     let own: Vec<_> = (0..12).map(|n| local(usize::from(n) / 4, n)).collect();
     own.iter().for_each(|contact| search.add_known(*contact));
@@ -69,7 +69,7 @@ fn a_clique_does_not_end_it_before_our_own_nodes_were_asked() {
         search.answered(contact, with_token());
         let named =
             if contact == liar || clique.contains(&contact) { clique.clone() } else { vec![truly_near] };
-        // Of the honest ones only the farther half knows of the node that matters.
+        // Of the honest nodes only the farther half knows the nearest node.
         if contact == liar || clique.contains(&contact) || own[..6].contains(&contact) {
             search.add_named(named, addr);
         }
@@ -80,7 +80,7 @@ fn a_clique_does_not_end_it_before_our_own_nodes_were_asked() {
 }
 
 #[test]
-fn slow_nodes_do_not_hold_it_up_but_count_if_they_come() {
+fn slow_node_that_answers_late_counts() {
     let mut search = Search::new(OWN, TARGET);
     (0..4).for_each(|n| search.add_known(local(usize::from(n), n)));
     assert_eq!(asked(&mut search).len(), 4);
@@ -93,7 +93,7 @@ fn slow_nodes_do_not_hold_it_up_but_count_if_they_come() {
 }
 
 #[test]
-fn blind_addresses_are_for_beginnings() {
+fn blind_address_that_answers_is_no_result() {
     let mut search = Search::new(OWN, TARGET);
     assert!(search.is_done());
     let router = SocketAddr::new(IpAddr::from([10, 9, 9, 9]), 1);
@@ -104,13 +104,13 @@ fn blind_addresses_are_for_beginnings() {
     assert_eq!(asked(&mut search), [local(3, 1).addr]);
     search.answered(local(3, 1), Answer::default());
     assert!(search.is_done());
-    // The router itself is no result, and who gave no token stores nothing.
+    // The router itself is no result, and nodes without a token store nothing.
     assert_eq!(search.nearest(), [local(3, 1)]);
     assert_eq!(search.stores(), []);
 }
 
 #[test]
-fn another_id_than_was_said_counts_only_if_it_fits() {
+fn answered_under_another_id_counts_only_if_it_fits() {
     let mut search = Search::new(OWN, TARGET);
     let world = misfit(3, [8, 8, 8, 8]);
     search.add_known(local(3, 1));
@@ -125,7 +125,7 @@ fn another_id_than_was_said_counts_only_if_it_fits() {
 }
 
 #[test]
-fn one_neighbourhood_is_one_node() {
+fn nodes_of_one_subnet_are_asked_once() {
     let mut search = Search::new(OWN, TARGET);
     (0..100).for_each(|n| {
         search.add_named([misfit(40, [8, 8, 8, n])], SocketAddr::new(IpAddr::from([9, n, 0, 1]), 1))
@@ -134,7 +134,7 @@ fn one_neighbourhood_is_one_node() {
 }
 
 #[test]
-fn sybils_near_the_target_neither_end_nor_own_it() {
+fn sybils_near_the_target_do_not_own_the_search() {
     let mut search = Search::new(OWN, TARGET);
     (0..10).for_each(|n| search.add_known(local(usize::from(n), n)));
     let mut asked_misfits = 0;
@@ -146,7 +146,7 @@ fn sybils_near_the_target_neither_end_nor_own_it() {
             continue;
         }
         asked_misfits += 1;
-        // Each of them names ever more of its kind, each in a neighbourhood of its own.
+        // Each one names more of its kind, each in its own subnet.
         let named = (0..50).map(|n| misfit(30 + asked_misfits % 100, [20 + n, asked_misfits as u8, 1, 1]));
         search.add_named(named, addr);
         left -= 1;
@@ -176,7 +176,9 @@ fn sybils_near_the_target_neither_end_nor_own_it() {
 
 proptest! {
     #[test]
-    fn invariants(steps in proptest::collection::vec((0u8..6, any::<[u8; 4]>(), 0usize..40), 1..400)) {
+    fn search_after_any_steps_keeps_its_invariants(
+        steps in proptest::collection::vec((0u8..6, any::<[u8; 4]>(), 0usize..40), 1..400),
+    ) {
         let mut search = Search::new(OWN, TARGET);
         let mut open = Vec::new();
         for (what, bytes, bits) in steps {

@@ -8,12 +8,12 @@ use ztor_base::{Duration, Instant};
 use crate::bucket::{Bucket, Entry, Node};
 use crate::{Contact, K, NodeId};
 
-/// How long a bucket may stay as it is before its part of the space is looked up (BEP 5).
+/// Time without a change after which a bucket is refreshed (BEP 5).
 const REFRESH: Duration = Duration::from_secs(15 * 60);
 
-/// Nodes that answer, many of them near to the own id and few far away: bucket `i` has those that share exactly
-/// `i` leading bits with it, and the last one all that share more. Only the last one is ever split, so that the
-/// table has at most 160 × [`K`] nodes, and in a network of millions some 200.
+/// Nodes that respond, many of them near to our own id and few far away. Bucket `i` has those that share exactly `i`
+/// leading bits with it, and the last bucket all that share more. Only the last one is split. The table thus has at
+/// most 160 × [`K`] nodes, and some 200 in a network of millions.
 #[derive(Debug)]
 pub(crate) struct Table {
     own: NodeId,
@@ -21,14 +21,14 @@ pub(crate) struct Table {
     buckets: Vec<Bucket>,
 }
 
-/// What came of an answer.
+/// Outcome of a response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Heard {
     /// The node is in the table.
     In,
-    /// It waits for a place; this one should be asked whether it is still there.
+    /// The node waits for a place. This one should be pinged to see if it is still alive.
     Ask(Contact),
-    /// It is not in the table.
+    /// The node is not in the table.
     Out,
 }
 
@@ -41,7 +41,7 @@ impl Table {
         self.own
     }
 
-    /// The same nodes, seen from another id.
+    /// Replaces our own id and keeps the nodes.
     pub(crate) fn move_to(&mut self, own: NodeId, now: Instant) {
         let old = std::mem::replace(self, Self::new(own, now));
         let nodes = old.buckets.into_iter().flat_map(|bucket| bucket.nodes);
@@ -50,7 +50,7 @@ impl Table {
         }
     }
 
-    /// A node answered. This is how nodes get in.
+    /// Notes a response, which is how nodes get into the table.
     pub(crate) fn replied(&mut self, now: Instant, contact: Contact) -> Heard {
         if contact.id == self.own {
             return Heard::Out;
@@ -60,7 +60,7 @@ impl Table {
             return Heard::In;
         }
         if let Some(rival) = self.buckets.iter().find_map(|bucket| bucket.rival_of(contact)) {
-            // The same socket under another id is another node now. Else one address is one node.
+            // The same socket under another id is a new node. Otherwise one address is one node.
             let (known, is_silent) = (rival.contact, rival.is_silent());
             if known.addr != contact.addr && !is_silent {
                 return Heard::Out;
@@ -70,25 +70,25 @@ impl Table {
         self.admit(now, Node::new(contact, now))
     }
 
-    /// A node asked. False if it isn't in the table.
+    /// Notes a query from a node. Returns false if the node is not in the table.
     pub(crate) fn queried(&mut self, now: Instant, contact: Contact) -> bool {
         let index = self.index(contact.id);
         self.buckets[index].queried(now, contact)
     }
 
-    /// A node did not answer.
+    /// Notes an unanswered query.
     pub(crate) fn failed(&mut self, now: Instant, contact: Contact) {
         let index = self.index(contact.id);
         self.buckets[index].failed(now, contact);
     }
 
-    /// A node is not what it said.
+    /// Removes a node that is not what it said.
     pub(crate) fn remove(&mut self, now: Instant, contact: Contact) {
         let index = self.index(contact.id);
         self.buckets[index].remove(now, contact);
     }
 
-    /// Whether a node would find a place if it answered.
+    /// Returns true if a node would find a place if it responded.
     pub(crate) fn has_room_for(&self, now: Instant, contact: Contact) -> bool {
         if contact.id == self.own || self.buckets.iter().any(|bucket| bucket.rival_of(contact).is_some()) {
             return false;
@@ -98,7 +98,7 @@ impl Table {
         index + 1 == self.buckets.len() || bucket.nodes.len() < K || bucket.questionable(now).is_some()
     }
 
-    /// Whether exactly this node is in the table.
+    /// Returns true if exactly this node is in the table.
     pub(crate) fn has(&self, contact: Contact) -> bool {
         self.buckets[self.index(contact.id)].nodes.iter().any(|node| node.contact == contact)
     }
@@ -107,7 +107,7 @@ impl Table {
         self.nodes().any(|node| node.contact.addr == addr)
     }
 
-    /// The `max` nodes nearest to a place that are not bad; only good ones if there are enough.
+    /// Returns the `max` nodes nearest to `target` that are not bad; only good ones if there are enough.
     pub(crate) fn closest(&self, now: Instant, target: NodeId, max: usize) -> Vec<Contact> {
         let good = self.nodes().filter(|node| node.is_good(now)).count() >= max;
         let wanted = self.nodes().filter(|node| if good { node.is_good(now) } else { !node.is_bad() });
@@ -117,8 +117,8 @@ impl Table {
         contacts
     }
 
-    /// The questionable node that was not heard of for the longest, of the whole table, but for those that are being
-    /// asked: a silent one must not keep others from their turn.
+    /// Returns the questionable node of the whole table whose newest message is the oldest. Skips nodes with a query in
+    /// flight, so that a silent one does not hold up the others.
     pub(crate) fn questionable(
         &self,
         now: Instant,
@@ -128,8 +128,8 @@ impl Table {
         nodes.min_by_key(|node| node.seen()).map(|node| node.contact)
     }
 
-    /// A random place in a bucket that has not changed for long, and counts the bucket as changed. A bucket full of
-    /// good nodes needs nothing.
+    /// Returns a random id in a bucket that has not changed for [`REFRESH`], and marks the bucket as changed. Skips
+    /// buckets full of good nodes.
     pub(crate) fn stale_place(&mut self, now: Instant, rng: &mut Rng) -> Option<NodeId> {
         let own = self.own;
         for (index, bucket) in self.buckets.iter_mut().enumerate() {
@@ -167,7 +167,7 @@ impl Table {
         }
         loop {
             let index = self.index(contact.id);
-            // Two nodes that share 160 bits cannot be, so the splits end.
+            // No two nodes share 160 bits, so the splits end.
             let may_split = index + 1 == self.buckets.len() && index + 1 < NodeId::LEN * 8;
             let bucket = &mut self.buckets[index];
             match bucket.insert(now, node.clone()) {
@@ -182,7 +182,7 @@ impl Table {
         }
     }
 
-    /// Divides the last bucket.
+    /// Splits the last bucket.
     fn split(&mut self, now: Instant) {
         let bits = self.buckets.len() - 1;
         let Some(last) = self.buckets.pop() else { return };

@@ -21,7 +21,7 @@ fn at(s: u64) -> Instant {
     Instant::from_micros(s * 1_000_000)
 }
 
-/// Fills the bucket of ids that begin with a one, so that it is not the last one.
+/// Fills the bucket of ids that start with a one, so that it is not the last one.
 fn full() -> Table {
     let mut table = Table::new(OWN, at(0));
     assert_eq!(table.replied(at(0), contact(0, 0, [9, 9, 9, 9])), Heard::In);
@@ -32,14 +32,14 @@ fn full() -> Table {
 }
 
 #[test]
-fn a_full_bucket_takes_nobody_while_all_are_good() {
+fn replied_with_a_full_bucket_of_good_nodes_is_out() {
     let mut table = full();
     assert_eq!(table.replied(at(10), contact(0x90, 0, [8, 100, 0, 1])), Heard::Out);
     assert_eq!((table.len(), table.spare_count()), (9, 1));
 }
 
 #[test]
-fn the_oldest_questionable_is_asked_and_replaced() {
+fn replied_with_a_questionable_node_asks_and_replaces_it() {
     let mut table = full();
     let old = contact(0x80, 0, [8, 0, 0, 1]);
     let new = contact(0x90, 0, [8, 100, 0, 1]);
@@ -52,7 +52,7 @@ fn the_oldest_questionable_is_asked_and_replaced() {
 }
 
 #[test]
-fn questions_keep_a_node_good() {
+fn queried_by_a_node_keeps_it_good() {
     let mut table = full();
     let now = at(20 * 60);
     let asker = contact(0x80, 0, [8, 0, 0, 1]);
@@ -63,7 +63,7 @@ fn questions_keep_a_node_good() {
 }
 
 #[test]
-fn one_node_an_address_and_neighbourhood() {
+fn replied_from_a_known_address_or_subnet_is_out() {
     let mut table = Table::new(OWN, at(0));
     assert_eq!(table.replied(at(0), contact(0x80, 0, [8, 8, 8, 8])), Heard::In);
     let mut twin = contact(0x01, 0, [8, 8, 8, 8]);
@@ -71,7 +71,7 @@ fn one_node_an_address_and_neighbourhood() {
     assert_eq!(table.replied(at(0), twin), Heard::Out);
     assert_eq!(table.replied(at(0), contact(0x81, 0, [8, 8, 8, 9])), Heard::Out);
     assert_eq!(table.len(), 1);
-    // Several on one machine, or at home, are another thing.
+    // Local addresses may have several nodes.
     for port in 1..5 {
         let mut local = contact(0x80 + port, 0, [127, 0, 0, 1]);
         local.addr.set_port(port.into());
@@ -83,7 +83,7 @@ fn one_node_an_address_and_neighbourhood() {
 }
 
 #[test]
-fn fitting_ids_are_preferred() {
+fn replied_with_a_fitting_id_replaces_another_node() {
     let mut table = full();
     let fitting = [0xa5, 0xd4, 0x32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16];
     let addr = SocketAddr::new(IpAddr::from([65, 23, 51, 170]), 1);
@@ -93,7 +93,7 @@ fn fitting_ids_are_preferred() {
 }
 
 #[test]
-fn stale_buckets_are_found_once() {
+fn stale_place_returns_each_stale_bucket_once() {
     let mut table = full();
     let mut rng = Rng::with_seed(1);
     assert_eq!(table.stale_place(at(60), &mut rng), None);
@@ -104,7 +104,7 @@ fn stale_buckets_are_found_once() {
 
 proptest! {
     #[test]
-    fn invariants(
+    fn table_after_any_steps_keeps_its_invariants(
         own: [u8; 20],
         steps in proptest::collection::vec((0u8..5, any::<[u8; 3]>(), 0u8..4, 0u64..400), 1..300),
     ) {

@@ -1,4 +1,4 @@
-//! The tokens that prove that who stores something really is at its address (BEP 5).
+//! Tokens that prove that a node which stores something is at its address (BEP 5).
 
 use std::net::IpAddr;
 
@@ -7,30 +7,30 @@ use ztor_base::{Duration, Instant};
 use crate::NodeId;
 use crate::hash::{derive, sha1};
 
-/// How long a secret makes tokens; for as long again they are accepted (BEP 5).
+/// Time for which a secret makes tokens. They are accepted for as long again (BEP 5).
 const SECRET_LIFE: Duration = Duration::from_secs(5 * 60);
 
-/// Length of a token in bytes: guessing takes more datagrams than two lives of a secret have room for.
+/// Length of a token in bytes. Guessing one takes more datagrams than fit into two lives of a secret.
 const TOKEN_BYTES: usize = 8;
 
-/// Makes and checks tokens. A token is the hash of a secret, the address and what it is for, so nothing is kept
-/// for those who never come back.
+/// Makes and checks tokens. A token is the hash of a secret, the address and the target, so that no state is kept for
+/// nodes that never return.
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    /// Secrets come from here by counting, and not from the generator whose outputs others see.
+    /// Root of the secrets, which are derived by counting. The generator has outputs that others see.
     root: [u8; 20],
-    /// How many lives have begun.
+    /// Number of the current secret.
     epoch: u64,
     begun: Instant,
 }
 
 impl Tokens {
     pub(crate) fn new(now: Instant, seed: u64) -> Self {
-        // So that there always is a previous secret.
+        // Leaves room for a previous secret.
         Self { root: derive(seed, "tokens"), epoch: 1, begun: now }
     }
 
-    /// A token for `ip` to store something at `target`.
+    /// Makes a token for `ip` to store something at `target`.
     pub(crate) fn make(&mut self, now: Instant, ip: IpAddr, target: NodeId) -> Vec<u8> {
         self.rotate(now);
         self.token(self.epoch, ip, target).to_vec()
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_bound_to_address_target_and_time() {
+    fn accepts_of_another_address_target_or_time_returns_false() {
         let start = Instant::from_micros(17);
         let mut tokens = Tokens::new(start, 1);
         let (ip, other) = (IpAddr::from([1, 2, 3, 4]), IpAddr::from([1, 2, 3, 5]));

@@ -1,4 +1,4 @@
-//! Lookups from their beginning to their end.
+//! Lookups from start to end.
 
 use std::net::SocketAddr;
 
@@ -14,17 +14,17 @@ use crate::rpc::Purpose;
 use crate::search::{Answer, Search};
 use crate::{Contact, Item, K, LookupId, NodeId};
 
-/// Lookups of the owner that run at a time; the others wait.
+/// Maximum number of running lookups of the owner; the others wait.
 const MAX_RUNNING: usize = 32;
-/// How long a lookup waits for a first node.
+/// Time for which a lookup waits for a first node.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Nodes of the other family that are asked at a time whether they are there, at the beginning.
+/// Checks in flight above which nodes of the other family are not checked.
 const MAX_LEAKED: usize = 16;
-/// Our own peers that a lookup gives.
+/// Maximum number of peers from our own store that a lookup reports.
 const MAX_OWN_PEERS: usize = 200;
 
 impl Dht {
-    /// Takes a lookup in, to run when there is a node to ask and fewer others run.
+    /// Queues a lookup, which starts when there is a node to query and few enough others run.
     pub(super) fn begin(&mut self, now: Instant, target: NodeId, job: Job) -> LookupId {
         let id = LookupId(self.fresh_id());
         if self.waiting.len() >= super::MAX_WAITING {
@@ -36,7 +36,7 @@ impl Dht {
         id
     }
 
-    /// Starts lookups whose turn it is.
+    /// Starts lookups that no longer have to wait.
     pub(super) fn start_waiting(&mut self, now: Instant) {
         while !self.waiting.is_empty()
             && self.has_nodes()
@@ -51,7 +51,7 @@ impl Dht {
         }
     }
 
-    /// A family's first node is known: lookups that have begun without it look there as well.
+    /// Extends running lookups to a family whose first node is known.
     pub(super) fn widen_lookups(&mut self, now: Instant, family: Family) {
         let lacks = |lookup: &&Lookup| {
             lookup.is_owners() && lookup.storing.is_none() && lookup.searches[family].is_none()
@@ -67,7 +67,7 @@ impl Dht {
         }
     }
 
-    /// We may be the one whom others told what is looked for; in a small network we surely are.
+    /// Adds what we store ourselves to a lookup. In a small network other nodes store at us, too.
     fn ask_ourselves(&mut self, now: Instant, lookup: &mut Lookup) {
         let target = lookup.target;
         let mut peers = Vec::new();
@@ -97,7 +97,7 @@ impl Dht {
         }
     }
 
-    /// A search that begins with what the table knows.
+    /// Creates a search that starts with the nodes of the table.
     pub(super) fn search(&self, now: Instant, family: Family, target: NodeId) -> Search {
         let table = &self.tables[family];
         let mut search = Search::new(table.own(), target);
@@ -112,7 +112,7 @@ impl Dht {
         self.advance(now, id);
     }
 
-    /// Asks whom a lookup has to ask now, and ends it if that is nobody.
+    /// Sends the queries of a lookup that are due. Ends its search, or the lookup, when that is complete.
     pub(super) fn advance(&mut self, now: Instant, id: LookupId) {
         let Some(mut lookup) = self.lookups.remove(&id) else { return };
         if lookup.storing.is_none() {
@@ -167,7 +167,7 @@ impl Dht {
             self.events.push_back(Event::Peers { lookup: id, peers, from: Some(from) });
         }
         if let Job::Get { best: Some(Item::Immutable { .. }), .. } = lookup.job {
-            // There is only one, and it is right.
+            // An immutable item has only one version, and this one is verified.
             lookup.storing = Some(0);
         }
         let mut strangers = Vec::new();
@@ -198,7 +198,7 @@ impl Dht {
         self.advance(now, id);
     }
 
-    /// A node took what a lookup wanted to store, or did not: with the error that it gave, if it gave one.
+    /// Handles the result of an announce or put. `Err` has the error code of the node; `None` if it did not respond.
     pub(super) fn on_stored(&mut self, now: Instant, id: LookupId, result: Result<(), Option<i64>>) {
         let Some(mut lookup) = self.lookups.remove(&id) else { return };
         lookup.storing = lookup.storing.map(|left| left.saturating_sub(1));
@@ -209,7 +209,7 @@ impl Dht {
         self.keep_or_end(now, lookup);
     }
 
-    /// Ends lookups that take too long, or have waited in vain.
+    /// Ends lookups that take too long, or have waited too long for a node.
     pub(super) fn end_old_lookups(&mut self, now: Instant) {
         let is_old = |lookup: &&Lookup| now.since(lookup.began) >= LONGEST;
         let old: Vec<_> = self.lookups.values().filter(is_old).map(|lookup| lookup.id).collect();
@@ -233,7 +233,7 @@ impl Dht {
         }
     }
 
-    /// Nodes of the family that a lookup does not look in are welcome where few are known (BEP 32).
+    /// Checks nodes of a family that a lookup does not search, if few nodes of it are known (BEP 32).
     fn meet_strangers(&mut self, now: Instant, strangers: &[Contact]) {
         for node in strangers {
             let family = Family::of(node.addr);
@@ -248,8 +248,8 @@ impl Dht {
         }
     }
 
-    /// Whether few nodes of a family that we have are known, and there is hope for more: a host may have a socket but
-    /// no way into the network.
+    /// Returns true if few nodes of an enabled family are known, and more may be found. A host may have a socket but no
+    /// route into the network.
     pub(super) fn is_poor(&self, now: Instant, family: Family) -> bool {
         self.config.families[family] && self.tables[family].len() < K && !self.upkeep[family].is_hopeless(now)
     }
@@ -262,13 +262,13 @@ impl Dht {
         self.tables[family].nodes().any(|node| !node.is_bad())
     }
 
-    /// The search is over: sends what is to be stored to the nodes that it found.
+    /// Ends the search: sends the announces or puts to the nodes that it found.
     fn store(&mut self, now: Instant, lookup: &mut Lookup) {
         let mut sent = 0;
         if let Job::Put { item, cas, best: Some(best) } = &lookup.job
             && let Err(fault) = check_order(best, item, *cas)
         {
-            // Nodes that have an older version, or none, would take it all the same, and there would be two.
+            // Nodes with an older version, or with none, would accept it, and there would be two versions.
             lookup.refused = Some(fault.code);
             lookup.storing = Some(0);
             return;
@@ -327,7 +327,7 @@ impl Dht {
     }
 }
 
-/// What is said to a node that gave a token; `None` if the lookup stores nothing.
+/// Returns the query that stores something at a node; `None` without a token, or if the lookup stores nothing.
 fn store_method(job: &Job, target: NodeId, answer: Answer) -> Option<Method> {
     let token = answer.token?;
     match job {
@@ -338,7 +338,7 @@ fn store_method(job: &Job, target: NodeId, answer: Answer) -> Option<Method> {
             seed: announce.is_seed,
             token,
         }),
-        // What a node doesn't have cannot be compared (BEP 44).
+        // A node without the item has nothing to compare (BEP 44).
         Job::Put { item, cas, .. } => {
             Some(Method::Put { token, cas: cas.filter(|_| answer.seq.is_some()), item: item.clone() })
         }
@@ -346,7 +346,7 @@ fn store_method(job: &Job, target: NodeId, answer: Answer) -> Option<Method> {
     }
 }
 
-/// Takes the item of an answer, if it is the right one and newer than the best so far.
+/// Takes the item of a response, if it is valid and newer than the best so far.
 fn take_item(best: &mut Option<Item>, response: &Response, target: NodeId, salt: &[u8]) {
     let Some(value) = response.value.clone() else { return };
     let item = match (response.key, response.seq, response.signature) {

@@ -1,4 +1,4 @@
-//! What is done without being asked: finding a place in the network and keeping it.
+//! Upkeep: bootstrap, and maintenance of the routing tables.
 
 use std::net::SocketAddr;
 
@@ -11,40 +11,41 @@ use crate::event::Event;
 use crate::lookup::{Job, Lookup};
 use crate::{K, LookupId, NodeId};
 
-/// How often everything is looked at that takes minutes. One questionable node is asked each time: more than a
-/// full table needs in the 15 minutes that a node stays good.
+/// Interval of the upkeep. Each time, one questionable node of a family is pinged: more than a full table needs in the
+/// 15 minutes that a node stays good.
 const EVERY: Duration = Duration::from_secs(5);
-/// How long after a vain attempt to find nodes the next one comes; doubled with each.
+/// Wait after the first failed bootstrap; each further failure doubles it.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
+/// Maximum wait after a failed bootstrap.
 const LAST_RETRY: Duration = Duration::from_secs(5 * 60);
-/// Routers remembered.
+/// Maximum number of routers.
 const MAX_ROUTERS: usize = 32;
-/// Nodes that others named and that are asked without anyone being heard, in so long a time: then the family is given
-/// up for the rest of it.
+/// Number of nodes named by the other family that are checked within [`LEAKS_LIFE`] without any message received. After
+/// that, the family is given up for the rest of that time.
 const MAX_LEAKS: u32 = 32;
 const LEAKS_LIFE: Duration = Duration::from_secs(10 * 60);
-/// How often what others stored is looked through for what is too old.
+/// Interval at which expired peers and items are dropped.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
-/// Between two changes of our id, however often votes change.
+/// Minimum time between two changes of our id, however often votes change.
 const ID_LIFE: Duration = Duration::from_secs(30 * 60);
 
-/// How one family's table is doing.
+/// State of a family's upkeep.
 #[derive(Debug)]
 pub(super) struct Upkeep {
-    /// When anyone was heard last.
+    /// Time of the last message received; `None` before the first.
     pub(super) heard: Option<Instant>,
-    /// The lookup that looks for our place.
+    /// The running bootstrap.
     bootstrap: Option<LookupId>,
-    /// It found one.
+    /// Set when a bootstrap has found nodes.
     is_settled: bool,
     next_try: Instant,
-    /// Attempts in vain since one was not.
+    /// Consecutive failed bootstraps.
     failures: u32,
-    /// The lookup that keeps a part of the table alive.
+    /// The running refresh of a bucket.
     refresh: Option<LookupId>,
-    /// When our id changed last.
+    /// Time of the last change of our id; `None` before the first.
     moved: Option<Instant>,
-    /// Nodes that were asked because the other family's named them, and since when they are counted.
+    /// Number of nodes checked because the other family named them, and start of their count.
     leaks: u32,
     leaks_since: Instant,
 }
@@ -64,7 +65,7 @@ impl Upkeep {
         }
     }
 
-    /// Counts a node that is asked because the other family's named it.
+    /// Counts a node that is checked because the other family named it.
     pub(super) fn count_leak(&mut self, now: Instant) {
         if now.since(self.leaks_since) >= LEAKS_LIFE {
             self.leaks = 0;
@@ -73,13 +74,13 @@ impl Upkeep {
         self.leaks += 1;
     }
 
-    /// Whether many were asked of late, and nobody was heard.
+    /// Returns true if many were checked recently and no message was received.
     pub(super) fn is_hopeless(&self, now: Instant) -> bool {
         let is_heard = self.heard.is_some_and(|heard| heard >= self.leaks_since);
         !is_heard && self.leaks >= MAX_LEAKS && now.since(self.leaks_since) < LEAKS_LIFE
     }
 
-    /// Whether the id may change, and counts it as changed.
+    /// Returns true if our id may change, and marks it as changed.
     pub(super) fn may_move(&mut self, now: Instant) -> bool {
         let may = self.moved.is_none_or(|moved| now.since(moved) >= ID_LIFE);
         if may {
@@ -90,7 +91,7 @@ impl Upkeep {
 }
 
 impl Dht {
-    /// Does what is due at `now`: expires requests and lookups, and keeps the routing tables up.
+    /// Handles what is due at `now`: expires requests and lookups, and keeps the routing tables up.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.expire_questions(now);
         if now >= self.next_upkeep {
@@ -109,7 +110,7 @@ impl Dht {
         self.start_waiting(now);
     }
 
-    /// The network was gone, or is another: the way in is looked for now, if it is lost.
+    /// Bootstraps at once where all nodes are lost. Call it when the network was down or has changed.
     pub fn start_over(&mut self, now: Instant) {
         for family in self.config.families() {
             let upkeep = &mut self.upkeep[family];
@@ -139,12 +140,12 @@ impl Dht {
         }
     }
 
-    /// Asked for the way, but not to be kept as a node.
+    /// Returns true for a router that is not kept as a node.
     pub(super) fn is_mere_router(&self, addr: SocketAddr) -> bool {
         self.routers.contains(&addr) && !self.kept_routers.contains(&addr)
     }
 
-    /// Looks for our place in a family's network.
+    /// Starts a bootstrap: a lookup of our own id in a family's network.
     pub(super) fn bootstrap_family(&mut self, now: Instant, family: Family) {
         if let Some(old) = self.upkeep[family].bootstrap.take() {
             self.cancel(old);
@@ -171,7 +172,7 @@ impl Dht {
             upkeep.refresh = None;
             return;
         }
-        // One that was begun anew has another id.
+        // A bootstrap that was restarted has another id.
         upkeep.bootstrap.take_if(|running| *running == id);
         if nodes == 0 {
             let wait = FIRST_RETRY.saturating_mul(1 << upkeep.failures.min(16)).min(LAST_RETRY);
@@ -185,13 +186,13 @@ impl Dht {
         }
     }
 
-    /// Takes an id that fits our address (BEP 42), once that is known.
+    /// Changes our id to one that fits our external address (BEP 42), if that is known.
     pub(super) fn fit_id(&mut self, now: Instant, family: Family) {
         let Some(external) = self.votes[family].elected() else { return };
         if !self.tables[family].own().fits(external) && self.upkeep[family].may_move(now) {
             let id = NodeId::for_ip(external, &mut self.rng);
             self.tables[family].move_to(id, now);
-            // Our neighbours are other ones now, and have to hear of us.
+            // The new id has other neighbours, which have to learn of us.
             self.bootstrap_family(now, family);
         }
     }
@@ -217,7 +218,7 @@ impl Dht {
         }
     }
 
-    /// Begins to look for a place, if we have none and there is someone to ask.
+    /// Starts a bootstrap if one is due and there is a node to query.
     fn settle(&mut self, now: Instant, family: Family) {
         let upkeep = &self.upkeep[family];
         if upkeep.is_settled || upkeep.bootstrap.is_some() || now < upkeep.next_try {

@@ -1,4 +1,4 @@
-//! What others ask.
+//! Queries from other nodes.
 
 use std::net::SocketAddr;
 
@@ -11,10 +11,9 @@ use crate::item::Item;
 use crate::krpc::{Body, Fault, Message, Method, Query, Response, Want, code};
 use crate::{Contact, K, MAX_DATAGRAM_BYTES, NodeId};
 
-/// The longest answer without an item or a scrape, in bytes (BEP 32).
+/// Maximum length of a response without an item or a scrape, in bytes (BEP 32).
 const MAX_ANSWER_BYTES: usize = 1024;
-/// Nodes that are asked at a time whether they are there because they asked something. Senders can be forged, so
-/// this must not be much.
+/// Checks in flight above which a node that sent a query is not checked. Senders can be forged, so this is low.
 const MAX_CHECKS: usize = 8;
 
 impl Dht {
@@ -39,7 +38,7 @@ impl Dht {
         }
     }
 
-    /// A question that makes no sense is told so, unless it comes too often.
+    /// Answers a malformed query with an error, within the limits of the guard.
     pub(super) fn on_bad_query(
         &mut self,
         now: Instant,
@@ -52,8 +51,8 @@ impl Dht {
         }
     }
 
-    /// Counts a question. Returns the share of the answers' budget that pays for it; `None` if it is dropped, before
-    /// any work is done for it.
+    /// Counts a query. Returns the share of the response budget that pays for it; `None` if it is dropped, before any
+    /// work is done for it.
     fn admit(&mut self, now: Instant, from: SocketAddr, is_node: bool) -> Option<Share> {
         self.counts.queries_in += 1;
         let share = if self.config.read_only { None } else { self.guard.admit(now, from, is_node) };
@@ -61,7 +60,7 @@ impl Dht {
         share
     }
 
-    /// Someone who asks may be a node: if there would be a place for it, it is asked whether it answers as well.
+    /// Checks a node that sent a query, if the table would have a place for it.
     fn meet(&mut self, now: Instant, asker: Contact) {
         let family = Family::of(asker.addr);
         if self.tables[family].queried(now, asker) || self.is_mere_router(asker.addr) {
@@ -80,7 +79,7 @@ impl Dht {
         let version = Some(self.config.version.to_vec());
         let mut message = Message { transaction, body, external: Some(to), read_only: false, version };
         let mut datagram = message.encode();
-        // Only an item of full length with nodes of both families is too long: then they are fewer.
+        // Only a response with an item of full length and nodes of both families is too long, so nodes are dropped.
         while datagram.len() > MAX_DATAGRAM_BYTES
             && let Body::Response(response) = &mut message.body
             && drop_some_nodes(response, Family::of(to))
@@ -138,7 +137,7 @@ impl Dht {
         Ok(response)
     }
 
-    /// The nodes nearest to a place, of the families asked for (BEP 32).
+    /// Adds the nodes nearest to `target`, of the families that were asked for (BEP 32).
     fn add_nodes(
         &self,
         now: Instant,
@@ -156,7 +155,7 @@ impl Dht {
         response.nodes6 = want.v6.then(|| nodes(Family::V6)).flatten();
     }
 
-    /// How many peers an answer has room for.
+    /// Returns the number of peers that a response has room for.
     fn room_for_peers(&self, response: &Response, family: Family) -> usize {
         // Keys, transaction id, version, external address and the like take less than this.
         let mut taken = 200;
@@ -189,7 +188,7 @@ impl Dht {
     }
 }
 
-/// A stored item; of a mutable one that the asker has in this version already, the version alone (BEP 44).
+/// Adds a stored item. If the other node has this version of a mutable item, adds only the version (BEP 44).
 fn add_item(response: &mut Response, item: &Item, known_seq: Option<i64>) {
     if let Item::Mutable { key, seq, signature, .. } = item {
         response.seq = Some(*seq);
@@ -202,7 +201,7 @@ fn add_item(response: &mut Response, item: &Item, known_seq: Option<i64>) {
     response.value = Some(item.value().to_vec());
 }
 
-/// Makes an answer shorter, by nodes of the other family first. False if there are none left.
+/// Removes a node from a response, of the other family first. Returns false if none is left.
 fn drop_some_nodes(response: &mut Response, family: Family) -> bool {
     let (own, other) = match family {
         Family::V4 => (&mut response.nodes4, &mut response.nodes6),

@@ -1,4 +1,4 @@
-//! What others answer, or fail to.
+//! Responses to our queries, errors and timeouts.
 
 use std::net::SocketAddr;
 
@@ -37,7 +37,7 @@ impl Dht {
         }
     }
 
-    /// A refusal. Who refuses is there, but is no node to keep.
+    /// Handles an error. The node is alive, but is not kept.
     pub(super) fn on_error(
         &mut self,
         now: Instant,
@@ -59,7 +59,7 @@ impl Dht {
         }
     }
 
-    /// Looks at the questions that have waited for too long.
+    /// Handles queries that have waited too long.
     pub(super) fn expire_questions(&mut self, now: Instant) {
         self.rpc.send_queued(now);
         while let Some(late) = self.rpc.next_late(now) {
@@ -81,11 +81,11 @@ impl Dht {
         }
     }
 
-    /// Keeps a node that answered.
+    /// Enters a node that responded into the table.
     fn hear(&mut self, now: Instant, pending: &Pending, node: Contact) {
         let family = Family::of(node.addr);
         if let Some(said) = pending.id.filter(|said| *said != node.id) {
-            // Whoever is at this address, it is not the one that the table has there.
+            // This address has another node than the table says.
             self.tables[family].remove(now, Contact { id: said, addr: node.addr });
         }
         if self.is_mere_router(node.addr) {
@@ -102,15 +102,15 @@ impl Dht {
         }
     }
 
-    /// Counts a question without an answer against a node of the table.
+    /// Counts an unanswered query against a node of the table.
     fn silent(&mut self, now: Instant, pending: &Pending) {
         let family = Family::of(pending.to);
-        // If nobody at all was heard since, the fault is ours.
+        // If no message at all was received since, the fault is ours.
         let Some(id) = pending.id.filter(|_| self.upkeep[family].heard > Some(pending.sent)) else { return };
         self.tables[family].failed(now, Contact { id, addr: pending.to });
     }
 
-    /// Counts what a node says is our address (BEP 42), and takes an id that fits it once it is sure.
+    /// Counts a node's vote on our external address (BEP 42), and adapts our id to a newly elected one.
     fn vote(&mut self, now: Instant, from: SocketAddr, external: Option<SocketAddr>) {
         let family = Family::of(from);
         let Some(external) = external.and_then(|addr| self.votes[family].count(from, addr.ip())) else {

@@ -9,52 +9,52 @@ use crate::addr::{Family, read_compact};
 use crate::item::Item;
 use crate::{Bloom, NodeId};
 
-/// What a message may cost: some thousand bytes, and more values than any honest one has.
+/// Limits of a message: some thousand bytes, and more values than any honest one has.
 const LIMITS: Limits = Limits { depth: 64, tokens: 4096 };
 
-/// The most nodes of a family, peers, and info-hashes that are read of an answer. A datagram of the usual size
-/// has room for fewer; larger ones come from those who want something.
+/// Maximum numbers of nodes of a family, peers and info-hashes that are read from a response. A datagram of the usual
+/// size has room for fewer, so larger ones are suspicious.
 const MAX_NODES: usize = 32;
 const MAX_VALUES: usize = 256;
 const MAX_SAMPLES: usize = 128;
-/// The longest token kept, in bytes: it has to be sent back.
+/// Maximum length of a token that is kept, in bytes: it has to be sent back.
 const MAX_TOKEN_BYTES: usize = 128;
-/// The longest error text kept, in characters.
+/// Maximum length of an error text that is kept, in characters.
 const MAX_TEXT_CHARS: usize = 128;
-/// BEP 51's bound of `interval`, in seconds.
+/// Maximum of `interval`, in seconds (BEP 51).
 const MAX_INTERVAL_S: u64 = 21_600;
 
-/// Why a datagram is no message that makes sense.
+/// Reason that a datagram is no valid message.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// It is something else: not a dictionary with a transaction id and a known kind.
+    /// The datagram is something else: not a dictionary with a transaction id and a known kind.
     #[error("not a KRPC message")]
     NotKrpc,
-    /// A question that has to be refused.
-    #[error("a query that is answered with error {}: {}", fault.code, fault.message)]
+    /// A malformed query, which has to be answered with an error.
+    #[error("malformed query, answered with error {}: {}", fault.code, fault.message)]
     Query {
-        /// The asker's transaction id.
+        /// Transaction id of the query.
         transaction: Vec<u8>,
-        /// The answer.
+        /// The error to respond with.
         fault: Fault,
     },
-    /// An answer without what every answer has.
+    /// A response or error without a required part.
     #[error("an answer without {missing}")]
     Answer {
-        /// The transaction id.
+        /// Transaction id of the query.
         transaction: Vec<u8>,
-        /// What is not there, or not as it should be.
+        /// The part that is missing or malformed.
         missing: &'static str,
     },
 }
 
-/// Reads a datagram. Key order, superfluous keys and bytes behind the message are forgiven, as are optional parts
-/// of the wrong type: those count as absent.
+/// Decodes a datagram. Ignores the order of keys, superfluous keys and bytes after the message. Optional parts of the
+/// wrong type count as absent.
 ///
 /// # Errors
-/// What it is instead of a message.
+/// If the datagram is no valid message.
 pub fn decode(datagram: &[u8]) -> Result<Message, DecodeError> {
-    // Other protocols share the socket; this is cheaper than a look at the whole.
+    // Other protocols share the socket, and this is cheaper than decoding.
     if datagram.first() != Some(&b'd') {
         return Err(DecodeError::NotKrpc);
     }
@@ -127,7 +127,7 @@ fn query(root: Value<'_>) -> Result<Query, Fault> {
         b"get" => Method::Get { target: target(b"target")?, seq: int(args, b"seq") },
         b"put" => {
             let item = item(args)?;
-            // Of an immutable item there is only one version.
+            // An immutable item has only one version.
             let cas = int(args, b"cas").filter(|_| matches!(item, Item::Mutable { .. }));
             Method::Put { token: token(args)?, cas, item }
         }
@@ -147,7 +147,7 @@ fn token(args: Value<'_>) -> Result<Vec<u8>, Fault> {
     Ok(bytes(args, b"token").ok_or_else(|| invalid("expected a `token`"))?.to_vec())
 }
 
-/// What a `put` wants to be stored. It is not verified.
+/// Returns the item of a `put`, which is not verified.
 fn item(args: Value<'_>) -> Result<Item, Fault> {
     let value = args.get(b"v").ok_or_else(|| invalid("expected the value `v`"))?.raw().to_vec();
     if args.get(b"k").is_none() {
@@ -179,7 +179,7 @@ fn response(root: Value<'_>) -> Option<Response> {
     Some(response)
 }
 
-/// Contacts of 26 or 38 bytes; a rest that is none is left out.
+/// Reads contacts of 26 or 38 bytes; ignores an incomplete rest.
 fn contacts(nodes: &[u8], family: Family) -> Vec<Contact> {
     let width = match family {
         Family::V4 => 26,

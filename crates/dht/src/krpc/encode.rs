@@ -9,9 +9,9 @@ use crate::addr::write_compact;
 type Out = Encoder<Vec<u8>>;
 
 impl Message {
-    /// The datagram.
+    /// Encodes the message as a datagram.
     pub fn encode(&self) -> Vec<u8> {
-        // A vector takes everything and the keys below stand in order, so there is no error to be had.
+        // A vector takes everything and the keys below are in order, so there is no error.
         self.write().unwrap_or_default()
     }
 

@@ -1,4 +1,4 @@
-//! KRPC, the DHT's messages as bytes (BEP 5, with 32, 33, 42, 43, 44 and 51).
+//! KRPC, the wire format of the DHT (BEP 5, with 32, 33, 42, 43, 44 and 51).
 
 mod decode;
 mod encode;
@@ -10,14 +10,14 @@ use crate::{Bloom, NodeId};
 pub use decode::{DecodeError, decode};
 pub(crate) use encode::compact_contacts;
 
-/// The longest transaction id that is answered, in bytes. BEP 5 thinks of two.
+/// Maximum length of a transaction id that is answered, in bytes. BEP 5 suggests two.
 pub const MAX_TRANSACTION_BYTES: usize = 32;
 
 /// Error codes of BEP 5 and BEP 44.
 pub mod code {
-    /// Anything.
+    /// A generic error.
     pub const GENERIC: i64 = 201;
-    /// The node cannot do what it should.
+    /// The node cannot do what is requested.
     pub const SERVER: i64 = 202;
     /// A malformed message, invalid arguments, or a bad token.
     pub const PROTOCOL: i64 = 203;
@@ -25,17 +25,17 @@ pub mod code {
     pub const METHOD_UNKNOWN: i64 = 204;
     /// A value longer than 1000 bytes.
     pub const TOO_BIG: i64 = 205;
-    /// A signature that does not fit.
+    /// A signature that does not match.
     pub const BAD_SIGNATURE: i64 = 206;
     /// A salt longer than 64 bytes.
     pub const SALT_TOO_BIG: i64 = 207;
     /// The stored item's sequence number is not the expected one.
     pub const CAS_MISMATCH: i64 = 301;
-    /// The stored item's sequence number is higher.
+    /// The stored item's sequence number is higher, or equal with another value.
     pub const SEQ_TOO_LOW: i64 = 302;
 }
 
-/// A node and where it is.
+/// Id and address of a node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Contact {
     /// Its id.
@@ -44,12 +44,12 @@ pub struct Contact {
     pub addr: SocketAddr,
 }
 
-/// A datagram.
+/// A message, which is one datagram.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Message {
-    /// `t`: the asker's name for the question, repeated in the answer.
+    /// `t`: the transaction id of the query, repeated in the response.
     pub transaction: Vec<u8>,
-    /// What it is.
+    /// Kind and content.
     pub body: Body,
     /// `ip`: the receiver's address as the sender sees it (BEP 42). Not in queries.
     pub external: Option<SocketAddr>,
@@ -59,23 +59,23 @@ pub struct Message {
     pub version: Option<Vec<u8>>,
 }
 
-/// The kinds of messages.
+/// Kind and content of a message.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Body {
-    /// `q`: a question.
+    /// `q`: a query.
     Query(Query),
-    /// `r`: its answer.
+    /// `r`: a response.
     Response(Box<Response>),
-    /// `e`: a refusal.
+    /// `e`: an error.
     Error(Fault),
 }
 
 /// An error message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
-    /// One of [`code`], or whatever a node made up.
+    /// One of [`code`], or any other that a node sent.
     pub code: i64,
-    /// For people; foreign text, cut and made printable.
+    /// Text for people. Received text is cut and made printable.
     pub message: String,
 }
 
@@ -85,18 +85,18 @@ impl Fault {
     }
 }
 
-/// A question.
+/// A query.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Query {
-    /// The asker's id.
+    /// Id of the node that sends the query.
     pub id: NodeId,
-    /// `want`: of which families nodes are asked for (BEP 32); `None` if it was not said.
+    /// `want`: families whose nodes are wanted (BEP 32); `None` if absent.
     pub want: Option<Want>,
-    /// What is asked.
+    /// Method with its arguments.
     pub method: Method,
 }
 
-/// Of which families nodes are asked for.
+/// Families whose nodes are wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Want {
     /// `n4`.
@@ -105,78 +105,78 @@ pub struct Want {
     pub v6: bool,
 }
 
-/// The questions there are.
+/// Methods of queries.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Method {
-    /// Whether the node is there.
+    /// A check that the node is alive.
     Ping,
-    /// Nodes near a place.
+    /// A request for nodes near a target.
     FindNode {
-        /// The place.
+        /// The target.
         target: NodeId,
     },
-    /// Peers of a torrent.
+    /// A request for peers of a torrent.
     GetPeers {
         /// The torrent.
         info_hash: NodeId,
-        /// Rather such that are no seeds (BEP 33).
+        /// True if the response should prefer peers that are not seeds (BEP 33).
         no_seed: bool,
-        /// Bloom filters as well (BEP 33).
+        /// True if Bloom filters are wanted too (BEP 33).
         scrape: bool,
     },
-    /// The asker is a peer of a torrent.
+    /// An announce of the sender as a peer of a torrent.
     AnnouncePeer {
         /// The torrent.
         info_hash: NodeId,
         /// Its port, unless `implied_port` is set.
         port: u16,
-        /// Its port is the one that the datagram came from.
+        /// True if its port is the one that the datagram came from.
         implied_port: bool,
-        /// It has everything (BEP 33).
+        /// True if it is a seed (BEP 33).
         seed: bool,
-        /// What an answer to `get_peers` gave.
+        /// Token from a response to `get_peers`.
         token: Vec<u8>,
     },
-    /// An item (BEP 44).
+    /// A request for an item (BEP 44).
     Get {
-        /// Its place.
+        /// Id of the item.
         target: NodeId,
-        /// Only if its sequence number is higher.
+        /// Sequence number that the item must exceed; `None` for any.
         seq: Option<i64>,
     },
-    /// An item to be stored (BEP 44).
+    /// A request to store an item (BEP 44).
     Put {
-        /// What an answer to `get` gave.
+        /// Token from a response to `get`.
         token: Vec<u8>,
-        /// The sequence number that the stored item must have; `None` for immutable items.
+        /// Sequence number that the stored item must have; `None` for any, and for immutable items.
         cas: Option<i64>,
         /// The item.
         item: crate::Item,
     },
-    /// A sample of the info-hashes that the node has peers of (BEP 51).
+    /// A request for a sample of the info-hashes that the node has peers of (BEP 51).
     SampleInfohashes {
-        /// Nodes near this place are asked for, too.
+        /// Target near which nodes are wanted, too.
         target: NodeId,
     },
-    /// Something else. With a place in it, nodes near that are a fair answer.
+    /// An unknown method. If it has a target, nodes near that are a fair response.
     Unknown {
         /// Its `target` or `info_hash`.
         target: Option<NodeId>,
     },
 }
 
-/// An answer. Which parts are there depends on the question.
+/// A response. The query determines which parts are present.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Response {
-    /// The answering node's id.
+    /// Id of the node that responds.
     pub id: NodeId,
-    /// `nodes`: IPv4 nodes; `None` if it isn't there.
+    /// `nodes`: IPv4 nodes; `None` if absent.
     pub nodes4: Option<Vec<Contact>>,
-    /// `nodes6`: IPv6 nodes (BEP 32).
+    /// `nodes6`: IPv6 nodes (BEP 32); `None` if absent.
     pub nodes6: Option<Vec<Contact>>,
     /// `values`: peers, of both families in any mixture.
     pub values: Vec<SocketAddr>,
-    /// What must be shown to store something at the node.
+    /// `token`: required to store something at the node.
     pub token: Option<Vec<u8>>,
     /// `BFsd`: the seeds (BEP 33).
     pub seeds: Option<Bloom>,
@@ -190,12 +190,12 @@ pub struct Response {
     pub seq: Option<i64>,
     /// `sig`: a mutable item's signature.
     pub signature: Option<[u8; 64]>,
-    /// The answer to `sample_infohashes` (BEP 51).
+    /// The result of `sample_infohashes` (BEP 51).
     pub samples: Option<Samples>,
 }
 
 impl Response {
-    /// An answer that says nothing but who answers.
+    /// Creates a response that has only the id of the node.
     pub fn new(id: NodeId) -> Self {
         Self {
             id,
@@ -217,9 +217,9 @@ impl Response {
 /// A sample of the info-hashes that a node has peers of (BEP 51).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Samples {
-    /// How long not to ask again, in seconds; at most 21600.
+    /// Time in which not to ask again, in seconds; at most 21600.
     pub interval_s: u32,
-    /// How many info-hashes the node has.
+    /// Number of info-hashes that the node has.
     pub total: u64,
     /// Some of them.
     pub info_hashes: Vec<NodeId>,

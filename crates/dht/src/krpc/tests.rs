@@ -18,14 +18,14 @@ fn query(method: Method) -> Message {
     message(Body::Query(Query { id: ASKER, want: None, method }))
 }
 
-/// That a message of BEP 5 is read as `expected` and written in just these bytes.
+/// Checks that a message of BEP 5 decodes to `expected` and encodes to the same bytes.
 fn check(bytes: &[u8], expected: &Message) {
     assert_eq!(decode(bytes).as_ref(), Ok(expected), "{}", bytes.escape_ascii());
     assert_eq!(expected.encode().escape_ascii().to_string(), bytes.escape_ascii().to_string());
 }
 
 #[test]
-fn bep_5_queries() {
+fn decode_and_encode_of_bep_5_queries_match() {
     check(b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe", &query(Method::Ping));
     check(
         b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q9:find_node1:t2:aa1:y1:qe",
@@ -49,7 +49,7 @@ fn bep_5_queries() {
 }
 
 #[test]
-fn bep_5_answers() {
+fn decode_and_encode_of_bep_5_responses_match() {
     let response = |change: fn(&mut Response)| {
         let mut response = Response::new(ASKER);
         change(&mut response);
@@ -68,7 +68,7 @@ fn bep_5_answers() {
                 .collect();
         }),
     );
-    // The nodes of the example are cut short by its dots: no node is nine bytes.
+    // The example shortens its nodes by dots: nine bytes are no node.
     let shortened = b"d1:rd2:id20:0123456789abcdefghij5:nodes9:def456...5:token8:aoeusnthe1:t2:aa1:y1:re";
     let Body::Response(read) = decode(shortened).unwrap().body else { panic!("no response") };
     assert_eq!((read.nodes4, read.token), (Some(vec![]), Some(b"aoeusnth".to_vec())));
@@ -77,13 +77,13 @@ fn bep_5_answers() {
 }
 
 #[test]
-fn read_only_is_marked_as_bep_43_says() {
+fn decode_and_encode_of_a_read_only_query_match() {
     let message = Message { read_only: true, ..query(Method::Ping) };
     check(b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping2:roi1e1:t2:aa1:y1:qe", &message);
 }
 
 #[test]
-fn faulty_queries_are_told_what_was_expected() {
+fn decode_of_a_faulty_query_names_what_was_expected() {
     let of = |bytes: &[u8]| match decode(bytes) {
         Err(DecodeError::Query { transaction, fault }) => {
             assert_eq!((transaction.as_slice(), fault.code), (&b"aa"[..], code::PROTOCOL));
@@ -103,7 +103,7 @@ fn faulty_queries_are_told_what_was_expected() {
 }
 
 #[test]
-fn what_is_something_else_is_no_message() {
+fn decode_of_something_else_is_an_error() {
     let others: [&[u8]; 8] = [
         b"",
         b"i1e",
@@ -125,20 +125,20 @@ fn what_is_something_else_is_no_message() {
 }
 
 #[test]
-fn unknown_methods_keep_their_target() {
+fn decode_of_an_unknown_method_keeps_its_target() {
     let bytes = b"d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q4:vote1:t2:aa1:y1:qe";
     assert_eq!(decode(bytes), Ok(query(Method::Unknown { target: Some(OTHER) })));
 }
 
 #[test]
-fn foreign_text_is_made_safe_to_show() {
+fn decode_of_an_error_text_makes_it_printable() {
     let bytes = "d1:eli201e11:a\u{1b}[31mb\u{202e}\ne1:t2:aa1:y1:ee".as_bytes();
     let Body::Error(fault) = decode(bytes).unwrap().body else { panic!("no error") };
     assert_eq!(fault.message, "a[31mb");
 }
 
 #[test]
-fn a_put_of_an_immutable_item_has_no_expected_sequence_number() {
+fn decode_of_an_immutable_put_ignores_cas() {
     let item = Item::Immutable { value: b"i1e".to_vec() };
     let bytes = b"d1:ad3:casi1e2:id20:abcdefghij01234567895:token1:t1:vi1ee1:q3:put1:t2:aa1:y1:qe";
     assert_eq!(decode(bytes), Ok(query(Method::Put { token: b"t".to_vec(), cas: None, item })));
@@ -245,7 +245,7 @@ fn response() -> impl Strategy<Value = Response> {
 
 proptest! {
     #[test]
-    fn queries_round_trip(
+    fn decode_of_an_encoded_query_returns_the_original(
         id in place(), method in method(), want: Option<(bool, bool)>, transaction in bytes(32),
         read_only: bool, version in proptest::option::of(bytes(5)),
     ) {
@@ -256,14 +256,18 @@ proptest! {
     }
 
     #[test]
-    fn answers_round_trip(response in response(), transaction in bytes(8), external in proptest::option::of(addr4())) {
+    fn decode_of_an_encoded_response_returns_the_original(
+        response in response(), transaction in bytes(8), external in proptest::option::of(addr4()),
+    ) {
         let body = Body::Response(Box::new(response));
         let message = Message { transaction, body, external, read_only: false, version: None };
         prop_assert_eq!(decode(&message.encode()), Ok(message));
     }
 
     #[test]
-    fn any_bytes_are_survived(bytes: Vec<u8>, response in response(), at: prop::sample::Index, to: u8) {
+    fn decode_of_any_bytes_does_not_panic(
+        bytes: Vec<u8>, response in response(), at: prop::sample::Index, to: u8,
+    ) {
         let _ = decode(&bytes);
         let mut near = message(Body::Response(Box::new(response))).encode();
         let at = at.index(near.len());

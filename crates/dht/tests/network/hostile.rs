@@ -1,4 +1,4 @@
-//! Those who lie, flood and forge.
+//! Nodes that lie, flood and forge.
 
 use super::*;
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ fn lone() -> Dht {
     Dht::new(Instant::ZERO, config(true, false), 1, None)
 }
 
-/// What a node says to one question.
+/// Returns the response of a node to one query.
 fn answer(dht: &mut Dht, now: Instant, from: SocketAddr, data: &[u8]) -> Option<Message> {
     assert!(dht.handle(now, from, data));
     let (to, data) = dht.poll_transmit()?;
@@ -31,7 +31,7 @@ fn code_of(message: Option<Message>) -> Option<i64> {
 }
 
 #[test]
-fn only_who_was_given_a_token_stores() {
+fn announce_without_a_valid_token_is_refused() {
     let mut dht = lone();
     let (from, other) = (addr(Family::V4, 1), addr(Family::V4, 2));
     let info_hash = NodeId::from(HASH);
@@ -56,7 +56,7 @@ fn only_who_was_given_a_token_stores() {
 }
 
 #[test]
-fn errors_have_their_codes() {
+fn handle_of_a_faulty_query_answers_with_its_code() {
     let mut dht = lone();
     let from = addr(Family::V4, 1);
     let mut code = |data: &[u8]| code_of(answer(&mut dht, Instant::ZERO, from, data));
@@ -68,7 +68,7 @@ fn errors_have_their_codes() {
 }
 
 #[test]
-fn a_flood_is_not_answered() {
+fn flood_from_one_address_is_dropped_after_50_queries() {
     let mut dht = lone();
     let ping = query(Method::Ping);
     let from = addr(Family::V4, 1);
@@ -78,7 +78,7 @@ fn a_flood_is_not_answered() {
     assert_eq!(dht.stats(Instant::ZERO).queries_dropped, 450);
 }
 
-/// Answers of the length of a datagram in the names of others, as many as are answered.
+/// A flood of forged queries whose responses fill a datagram.
 #[test]
 fn a_forged_flood_does_not_silence_a_node() {
     let mut net = Net::settled(44, 20, config(true, false));
@@ -115,12 +115,12 @@ fn a_forged_flood_does_not_silence_a_node() {
         }
     }
     assert_eq!((node, quiet), (30, 30), "{forged} answered, {bytes} bytes");
-    // The flood was one that had to be dropped, and was bounded.
+    // The flood exceeded the budget, and its responses were bounded.
     assert!(forged > 1000 && forged < 130 * 55 && bytes < 60 * 100 * 1024, "{forged}, {bytes} bytes");
 }
 
 #[test]
-fn forged_senders_are_asked_little() {
+fn queries_from_forged_senders_cause_few_checks() {
     let mut dht = lone();
     let body = Body::Query(Query { id: NodeId::new([9; 20]), want: None, method: Method::Ping });
     let message =
@@ -136,7 +136,7 @@ fn forged_senders_are_asked_little() {
 }
 
 #[test]
-fn add_node_in_a_flood_leaves_questions_to_lookups() {
+fn add_node_in_a_flood_leaves_queries_to_lookups() {
     let mut net = Net::settled(43, 30, config(true, false));
     let before = net.dhts[5].stats(net.now).queries_out;
     let host = addr(Family::V4, 900).ip();
@@ -154,7 +154,7 @@ fn add_node_in_a_flood_leaves_questions_to_lookups() {
 }
 
 #[test]
-fn nobody_sends_us_against_our_own_network() {
+fn get_peers_with_local_addresses_in_responses_ignores_them() {
     let mut net = Net::settled(41, 20, config(true, false));
     let bait: Vec<SocketAddr> = ["192.168.0.1:80", "127.0.0.1:53", "0.0.0.0:1", "224.0.0.1:9", "9.9.9.9:0"]
         .iter()
@@ -183,9 +183,9 @@ fn nobody_sends_us_against_our_own_network() {
     assert!(bait.iter().all(|addr| net.dhts[index].save().nodes.iter().all(|node| node.addr != *addr)));
 }
 
-/// A crowd of nodes nearer to a torrent than any honest one, all vouching for each other, and none telling of peers.
+/// Many nodes nearer to a torrent than any honest one vouch for each other and name no peers.
 #[test]
-fn sybils_do_not_hide_a_torrent() {
+fn get_peers_among_sybils_finds_the_peers() {
     let mut net = Net::settled(42, 50, config(true, false));
     let lookup = net.dhts[3].get_peers(net.now, HASH, announce(1000));
     done(&mut net, 3, lookup);
@@ -219,7 +219,7 @@ fn sybils_do_not_hide_a_torrent() {
         assert!(peers(&net, index, lookup).contains(&expected), "{index}: {summary:?}");
         assert!(summary.nodes_asked <= 200, "{summary:?}");
     }
-    // And what is announced meanwhile is found by the others.
+    // Announces made among the sybils are found by other nodes.
     net.liar = None;
     let lookup = net.dhts[48].get_peers(net.now, HASH, None);
     done(&mut net, 48, lookup);
@@ -229,9 +229,9 @@ fn sybils_do_not_hide_a_torrent() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Answers to questions that were really asked, with anything in them.
+    /// Responses to real queries, with any content.
     #[test]
-    fn any_answers_are_survived(
+    fn handle_of_any_responses_does_not_panic(
         chunks in proptest::collection::vec((any::<Vec<u8>>(), 0u8..6, any::<[u8; 20]>(), any::<u64>()), 1..60),
     ) {
         let mut now = Instant::ZERO;

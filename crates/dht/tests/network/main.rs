@@ -1,4 +1,4 @@
-//! Whole networks of nodes, driven through nothing but the public interface.
+//! Whole networks of nodes, driven only through the public interface.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod hostile;
@@ -34,7 +34,7 @@ fn peers(net: &Net, index: usize, lookup: LookupId) -> BTreeSet<SocketAddr> {
 }
 
 #[test]
-fn everyone_finds_the_network_and_an_id_that_fits() {
+fn bootstrap_of_all_nodes_finds_the_network_and_a_fitting_id() {
     let net = Net::settled(1, 50, config(true, false));
     for (index, dht) in net.dhts.iter().enumerate() {
         assert!(dht.is_ready() && dht.node_count() >= 8, "{index}: {}", dht.node_count());
@@ -49,7 +49,7 @@ fn everyone_finds_the_network_and_an_id_that_fits() {
 }
 
 #[test]
-fn peers_are_found_where_they_were_announced() {
+fn get_peers_after_announces_finds_the_peers() {
     let mut net = Net::settled(2, 50, config(true, false));
     for (index, port) in [(3, 1000), (4, 2000)] {
         let lookup = net.dhts[index].get_peers(net.now, HASH, announce(port));
@@ -64,7 +64,7 @@ fn peers_are_found_where_they_were_announced() {
     expected[0].set_port(1000);
     expected[1].set_port(2000);
     assert_eq!(peers(&net, 30, lookup), BTreeSet::from(expected));
-    // Each is told of once, and nothing comes after the end.
+    // Each peer is reported once, and nothing follows the end.
     let told = net.events[30].iter().filter_map(|event| match event {
         Event::Peers { peers, .. } => Some(peers.len()),
         _ => None,
@@ -85,7 +85,7 @@ fn get_peers_with_port_0_announces_nothing() {
 }
 
 #[test]
-fn loss_and_dead_nodes_are_borne() {
+fn get_peers_with_loss_and_dead_nodes_finds_the_peers() {
     let mut net = Net::settled(3, 60, config(true, false));
     net.loss = 0.15;
     net.dead.extend((5..60).step_by(4));
@@ -100,7 +100,7 @@ fn loss_and_dead_nodes_are_borne() {
         );
         assert!(summary.took < Duration::from_secs(30), "{summary:?}");
     }
-    // After a while the dead are out of the tables of the living.
+    // After a while the tables of the others have no dead nodes.
     net.run(Duration::from_secs(3600));
     let dead: BTreeSet<_> = net.dead.iter().map(|index| addr(Family::V4, *index)).collect();
     for index in (0..60).filter(|index| !net.dead.contains(index)) {
@@ -111,7 +111,7 @@ fn loss_and_dead_nodes_are_borne() {
 }
 
 #[test]
-fn one_lookup_runs_in_both_families() {
+fn get_peers_in_both_families_finds_both_addresses() {
     let mut net = Net::settled(4, 20, config(true, true));
     (0..15).for_each(|_| {
         let index = net.add(config(false, true), None);
@@ -131,7 +131,7 @@ fn one_lookup_runs_in_both_families() {
 }
 
 #[test]
-fn one_family_leads_to_the_other() {
+fn bootstrap_by_an_ipv4_router_finds_ipv6_nodes() {
     let mut net = Net::settled(5, 20, config(true, true));
     let index = net.add(config(true, true), None);
     // Only an IPv4 router is known.
@@ -143,7 +143,7 @@ fn one_family_leads_to_the_other() {
 }
 
 #[test]
-fn a_family_without_a_way_out_holds_nothing_up() {
+fn get_peers_with_an_unreachable_family_is_not_delayed() {
     let mut net = Net::settled(13, 30, config(true, true));
     net.cut = Some(Family::V6);
     let index = net.add(config(true, true), None);
@@ -159,7 +159,7 @@ fn a_family_without_a_way_out_holds_nothing_up() {
 }
 
 #[test]
-fn two_nodes_are_a_network() {
+fn get_peers_in_a_network_of_two_finds_the_peer() {
     let mut net = Net::settled(14, 1, config(true, false));
     let index = net.add(config(true, false), None);
     let router = addr(Family::V4, 0);
@@ -167,28 +167,28 @@ fn two_nodes_are_a_network() {
     net.run(Duration::from_secs(30));
     let lookup = net.dhts[index].get_peers(net.now, HASH, announce(1000));
     assert_eq!(done(&mut net, index, lookup).announced, 1);
-    // The other one has been told itself.
+    // The other node has stored the announce itself.
     let lookup = net.dhts[0].get_peers(net.now, HASH, None);
     done(&mut net, 0, lookup);
     assert_eq!(peers(&net, 0, lookup), BTreeSet::from([SocketAddr::new(addr(Family::V4, index).ip(), 1000)]));
 }
 
 #[test]
-fn many_lookups_take_turns_and_are_never_blocked() {
+fn many_lookups_at_once_are_never_dropped() {
     let mut net = Net::settled(15, 5, config(true, false));
     let hash = |n: u8| [n; 20];
     let lookups: Vec<_> =
         (0..100).map(|n| net.dhts[1].get_peers(net.now, hash(n).into(), announce(1000))).collect();
     assert!(net.dhts[1].stats(net.now).waiting_lookups >= 60);
     for lookup in lookups {
-        // The fifth one is everyone's router, which nobody keeps.
+        // The router is not kept as a node, which leaves three.
         assert_eq!(done(&mut net, 1, lookup).announced, 3);
     }
     assert!(net.dhts.iter().all(|dht| dht.stats(net.now).queries_dropped == 0));
 }
 
 #[test]
-fn read_only_nodes_look_but_are_not_kept() {
+fn read_only_node_finds_peers_but_is_not_kept() {
     let mut net = Net::settled(6, 30, config(true, false));
     let lookup = net.dhts[3].get_peers(net.now, HASH, announce(1000));
     done(&mut net, 3, lookup);
@@ -206,19 +206,19 @@ fn read_only_nodes_look_but_are_not_kept() {
 }
 
 #[test]
-fn a_second_run_needs_no_router() {
+fn bootstrap_from_saved_nodes_needs_no_router() {
     let mut net = Net::settled(7, 30, config(true, false));
     let bytes = net.dhts[12].save().to_bytes();
     let saved = ztor_dht::Saved::from_bytes(&bytes).unwrap();
     let index = net.add(config(true, false), Some(&saved));
     assert_eq!(net.dhts[index].id(Family::V4), saved.ids.v4.unwrap());
-    // Asked for at once, it waits for the first node and then runs.
+    // The lookup waits for the first node and then runs.
     let lookup = net.dhts[index].get_peers(net.now, HASH, announce(1000));
     assert!(done(&mut net, index, lookup).announced >= 8);
 }
 
 #[test]
-fn without_anyone_it_asks_ever_more_seldom() {
+fn bootstrap_without_an_answer_backs_off() {
     let mut net = Net::new(8);
     let index = net.add(config(true, false), None);
     let lookup = net.dhts[index].get_peers(net.now, HASH, None);
@@ -228,7 +228,7 @@ fn without_anyone_it_asks_ever_more_seldom() {
     assert_eq!(done(&mut net, index, lookup), Summary::default());
     let asked = net.sent;
     assert!((10..25).contains(&asked), "{asked}");
-    // It comes back once the router is there.
+    // It recovers once the router is there.
     net.add(config(true, false), None);
     net.run(Duration::from_secs(400));
     assert!(
@@ -237,7 +237,7 @@ fn without_anyone_it_asks_ever_more_seldom() {
 }
 
 #[test]
-fn an_outage_is_survived() {
+fn get_peers_after_an_outage_finds_the_peers() {
     let mut net = Net::settled(9, 30, config(true, false));
     net.loss = 1.0;
     net.run(Duration::from_secs(3 * 3600));
@@ -275,7 +275,7 @@ fn the_same_seed_makes_the_same_network() {
 }
 
 #[test]
-fn a_settled_network_is_quiet() {
+fn settled_network_sends_few_datagrams() {
     let mut net = Net::settled(12, 40, config(true, false));
     let before = net.sent;
     net.run(Duration::from_secs(3600));

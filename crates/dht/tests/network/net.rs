@@ -7,7 +7,7 @@ use fastrand::Rng;
 use ztor_base::{Duration, Instant};
 use ztor_dht::{Config, Dht, Event, Family, PerFamily, Saved};
 
-/// What answers in the place of a node: from, to whom, what came; gives what goes back.
+/// Answers in the place of a node: takes source, destination and datagram, and returns the response.
 pub(crate) type Liar = Box<dyn FnMut(SocketAddr, SocketAddr, &[u8]) -> Option<Vec<u8>>>;
 
 pub(crate) struct Net {
@@ -16,19 +16,19 @@ pub(crate) struct Net {
     pub(crate) dhts: Vec<Dht>,
     pub(crate) events: Vec<VecDeque<Event>>,
     pub(crate) addrs: Vec<PerFamily<Option<SocketAddr>>>,
-    /// Nodes whose datagrams go nowhere, in either direction.
+    /// Nodes whose datagrams are lost, in both directions.
     pub(crate) dead: BTreeSet<usize>,
-    /// A family that nothing gets through in.
+    /// A family whose datagrams are lost.
     pub(crate) cut: Option<Family>,
     pub(crate) loss: f64,
     pub(crate) liar: Option<(BTreeSet<SocketAddr>, Liar)>,
-    /// Datagrams that went into the network.
+    /// Number of datagrams sent into the network.
     pub(crate) sent: usize,
     by_addr: BTreeMap<SocketAddr, usize>,
     wire: BTreeMap<(Instant, usize), (SocketAddr, SocketAddr, Vec<u8>)>,
 }
 
-/// The address of node `n`, each in a neighbourhood of its own.
+/// Returns the address of node `n`, each in its own subnet.
 pub(crate) fn addr(family: Family, n: usize) -> SocketAddr {
     let (high, low) = ((n / 200) as u8, (n % 200) as u8);
     match family {
@@ -59,7 +59,7 @@ impl Net {
         }
     }
 
-    /// A network of `count` nodes that began with the first one as their router and had time to settle.
+    /// Creates a network of `count` nodes that started with the first one as their router and had time to settle.
     pub(crate) fn settled(seed: u64, count: usize, config: Config) -> Self {
         let mut net = Self::new(seed);
         for _ in 0..count {
@@ -114,7 +114,7 @@ impl Net {
         self.now = end;
     }
 
-    /// Runs until an event is there for which `pick` gives something.
+    /// Runs until an event for which `pick` returns something.
     pub(crate) fn wait<T>(&mut self, index: usize, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
         for _ in 0..3000 {
             if let Some(found) = self.events[index].iter().find_map(&mut pick) {

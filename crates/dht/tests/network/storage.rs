@@ -21,7 +21,7 @@ fn item(net: &mut Net, index: usize, lookup: LookupId) -> Option<Item> {
 }
 
 #[test]
-fn scrapes_count_seeds_and_peers() {
+fn scrape_after_announces_counts_seeds_and_peers() {
     let mut net = Net::settled(21, 40, config(true, false));
     for index in 1..25 {
         let announce = Announce { port: 1000, implied_port: index % 2 == 0, is_seed: index % 3 == 0 };
@@ -41,7 +41,7 @@ fn scrapes_count_seeds_and_peers() {
 }
 
 #[test]
-fn items_are_stored_found_and_replaced() {
+fn get_after_puts_finds_the_newest_item() {
     let mut net = Net::settled(22, 40, config(true, false));
     let lookup = net.dhts[1].put_immutable(net.now, b"5:hello".to_vec()).unwrap();
     assert!(put_result(&mut net, 1, lookup).0 >= 8);
@@ -64,16 +64,16 @@ fn items_are_stored_found_and_replaced() {
     let lookup = net.dhts[30].get(net.now, target, b"salt");
     let found = item(&mut net, 30, lookup).unwrap();
     assert_eq!((found.seq(), found.value()), (Some(2), &b"i2e"[..]));
-    // With another salt the signature does not fit.
+    // With another salt the signature does not match.
     let lookup = net.dhts[31].get(net.now, target, b"other");
     assert_eq!(item(&mut net, 31, lookup), None);
-    // What was found can be kept alive by anyone.
+    // Any node can keep a found item alive.
     let lookup = net.dhts[33].put(net.now, found, None).unwrap();
     assert!(put_result(&mut net, 33, lookup).0 >= 8);
 }
 
 #[test]
-fn long_items_fit_into_datagrams_of_both_families() {
+fn put_of_a_long_item_fits_into_datagrams_of_both_families() {
     let mut net = Net::settled(23, 20, config(true, true));
     let value = format!("996:{}", "x".repeat(996)).into_bytes();
     let lookup = net.dhts[1].put_mutable(net.now, &SEED, &[1; 64], 1, None, value.clone()).unwrap();
@@ -85,14 +85,14 @@ fn long_items_fit_into_datagrams_of_both_families() {
 }
 
 #[test]
-fn what_is_no_item_is_refused_at_once() {
+fn put_of_an_invalid_item_is_an_error() {
     let mut net = Net::settled(24, 2, config(true, false));
     assert!(net.dhts[1].put_immutable(net.now, b"hello".to_vec()).is_err());
     assert!(net.dhts[1].put_mutable(net.now, &SEED, &[0; 65], 1, None, b"i1e".to_vec()).is_err());
 }
 
 #[test]
-fn nodes_give_samples() {
+fn sample_infohashes_after_an_announce_returns_it() {
     let mut net = Net::settled(25, 20, config(true, false));
     let lookup = net.dhts[3].get_peers(net.now, HASH, announce(1000));
     let announced = done(&mut net, 3, lookup).announced;
@@ -108,13 +108,13 @@ fn nodes_give_samples() {
         assert!(nodes > 0);
         samples.extend(sample.unwrap().info_hashes);
     }
-    // The one that asks is not asked.
+    // The node that asks is not asked.
     assert!(samples.len() + 1 >= announced, "{} of {announced}", samples.len());
     assert!(announced >= 6 && samples.iter().all(|hash| *hash == NodeId::from(HASH)));
 }
 
 #[test]
-fn pings_and_node_lookups() {
+fn ping_and_find_node_return_the_node() {
     let mut net = Net::settled(26, 30, config(true, false));
     let query = net.dhts[3].ping(net.now, addr(Family::V4, 7));
     let node = net.wait(3, |event| match event {
