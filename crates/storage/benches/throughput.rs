@@ -1,4 +1,4 @@
-//! What checking, creating and writing a torrent reach, on a file system in memory where there is one.
+//! Throughput of checking, creating and writing a torrent, on a file system in memory if there is one.
 
 #![allow(clippy::unwrap_used, reason = "a failed set-up should end the benchmark")]
 
@@ -85,8 +85,8 @@ fn create_v1(bencher: Bencher<'_, '_>, piece_length: u32) {
     bencher.counter(BytesCount::new(TOTAL_LEN)).bench_local(|| make(&path, &options));
 }
 
-/// One worker writes to a file that is there already; `pieces` of them arrive at the same time, a batch being
-/// one block of each in turn until it has 256.
+/// Writes to an existing file with one worker. `PIECES` pieces arrive at the same time: a batch has one block of each
+/// in turn, up to 256 blocks.
 #[divan::bench(consts = [1, 2, 4, 16], args = [1 << 18, 1 << 20], sample_count = 10)]
 fn write<const PIECES: usize>(bencher: Bencher<'_, '_>, piece_length: u32) {
     const BATCH: usize = 256;

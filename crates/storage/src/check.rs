@@ -8,26 +8,25 @@ use crate::hasher::{Digests, PieceHasher, update_many};
 use crate::pool::{End, Shares, in_parallel};
 use crate::store::TorrentStore;
 
-/// What is read before it is hashed, of all pieces together: half of what a second-level cache holds.
+/// Bytes of all pieces together that are read before they are hashed: half of a second-level cache.
 const READ_LEN: usize = 512 * 1024;
 
-/// Which pieces [`check_all`] looks at.
+/// Pieces that [`check_all`] checks.
 #[derive(Debug, Clone, Copy)]
 pub enum Pieces<'a> {
-    /// All of the torrent.
+    /// All pieces of the torrent.
     All,
-    /// These; best in ascending order. Those beyond the end are ignored.
+    /// Only these pieces, preferably in ascending order. Those beyond the end are ignored.
     Only(&'a [u32]),
 }
 
 /// Checks pieces on disk against their hashes, with `threads` threads (at least one).
 ///
-/// Returns one entry per piece of the torrent: true if it is there and right, false if it is not or was not
-/// asked for. `progress` is called from any of the threads with the number of pieces done so far. Memory: 512 KiB
-/// per thread.
+/// Returns one entry per piece of the torrent: true if it was checked and matches its hash. Any of the threads calls
+/// `progress` with the number of pieces done so far. Memory: 512 KiB per thread.
 ///
-/// Errors: [`StorageError::Stopped`] if `stop` was set before the end; whatever cannot be read although
-/// it is there. A missing or short file is no error: its pieces are not had.
+/// Errors: [`StorageError::Stopped`] if `stop` was set before the end; any failure to read an existing file. A missing
+/// or short file is no error: its pieces do not match.
 pub fn check_all(
     store: &TorrentStore,
     which: Pieces<'_>,
@@ -35,7 +34,7 @@ pub fn check_all(
     progress: impl Fn(u32) + Sync,
     stop: &AtomicBool,
 ) -> Result<Vec<bool>, StorageError> {
-    // A file that was replaced meanwhile must be looked at as it is now.
+    // The handle of a file that was replaced leads to the old file.
     store.forget_handles();
     let piece_count = store.layout().piece_count();
     let total = match which {
@@ -47,7 +46,7 @@ pub fn check_all(
         Pieces::Only(pieces) => pieces.get(index).copied().filter(|piece| *piece < piece_count),
     };
     let shares = Shares::of_pieces(total, store.layout().piece_length(), threads, lanes(store.meta()));
-    // Below that the system's own read-ahead does as well.
+    // For smaller pieces the system's own read-ahead is as good.
     let ahead = store.layout().piece_length() >= 256 * 1024;
 
     let have: Vec<AtomicBool> = (0..piece_count).map(|_| AtomicBool::new(false)).collect();
@@ -72,15 +71,15 @@ pub fn check_all(
     }
 }
 
-/// How many pieces to check at a time. SHA-1 has to have several, while the blocks of a single piece do for
-/// SHA-256.
+/// Returns the number of pieces to check at a time. SHA-1 needs several to fill its lanes; for SHA-256 the blocks of a
+/// single piece are sufficient.
 fn lanes(meta: &Metainfo) -> usize {
     let has_v1 = meta.layout.piece_count() == 0 || meta.hashes.v1(0).is_some();
     let blocks = (meta.layout.piece_length() / BLOCK_LEN).max(1) as usize;
     if has_v1 { LANES } else { LANES.div_ceil(blocks) }
 }
 
-/// What a thread checks with, to be used again.
+/// Reusable buffers of one thread.
 #[derive(Debug, Default)]
 struct Scratch {
     buf: Vec<u8>,
@@ -92,22 +91,22 @@ struct Scratch {
 struct Lane {
     piece: u32,
     hasher: PieceHasher,
-    /// Bytes hashed.
+    /// Number of bytes hashed so far.
     at: u32,
     len: u32,
     expected: Option<Digests>,
-    /// Known before the end of the piece if there is nothing to read, or no more.
+    /// Result that is known before the end of the piece: it is a hole, or cannot be read.
     verdict: Option<Result<bool, StorageError>>,
 }
 
 impl TorrentStore {
-    /// Reads a piece and compares its hash. False if it is wrong, or its files are missing or too short.
+    /// Reads a piece and compares its hash. Returns false if the hash differs, or if files are missing or too short.
     ///
-    /// Errors: [`StorageError::Inconsistent`] if it is right by one of two hashes; whatever cannot be read although it is
-    /// there.
+    /// Errors: [`StorageError::Inconsistent`] if the piece matches only one of two hashes; any failure to read an
+    /// existing file.
     ///
-    /// `buf` is scratch space to be used again, at most 512 KiB. A piece in which nothing was ever written (a
-    /// hole in a sparse file) is not read.
+    /// `buf` is reusable scratch space, at most 512 KiB. A piece that was never written (a hole in a sparse file) is
+    /// not read.
     pub fn check_piece(&self, piece: u32, buf: &mut Vec<u8>) -> Result<bool, StorageError> {
         let mut scratch = Scratch { buf: std::mem::take(buf), lanes: Vec::new() };
         let good = self.check_together(&[piece], &mut scratch, &AtomicBool::new(false));
@@ -115,10 +114,10 @@ impl TorrentStore {
         good.map(|good| good.contains(&true))
     }
 
-    /// The same as [`check_piece`](Self::check_piece) for a few pieces, which are hashed at the same time.
-    /// Returns whether each is right.
+    /// Does the same as [`check_piece`](Self::check_piece) for several pieces, which are hashed at the same time.
+    /// Returns true for each piece that matches.
     ///
-    /// Errors: the first of any piece, after the others were checked; [`StorageError::Stopped`].
+    /// Errors: the first error of any piece, after the others were checked; [`StorageError::Stopped`].
     fn check_together(
         &self,
         pieces: &[u32],
@@ -154,7 +153,7 @@ impl TorrentStore {
         all
     }
 
-    /// Prepares a lane for a piece; gives the verdict if it needs no reading.
+    /// Prepares a lane for a piece. Returns the result if it needs no reading.
     fn begin(&self, lane: &mut Lane, piece: u32) -> Result<Option<bool>, StorageError> {
         let (meta, layout) = (self.meta(), self.layout());
         (lane.piece, lane.at, lane.len) = (piece, 0, 0);
@@ -171,7 +170,7 @@ impl TorrentStore {
         Ok(None)
     }
 
-    /// Reads and hashes the next `step` bytes of every piece that goes on.
+    /// Reads and hashes the next `step` bytes of every piece without a result.
     fn advance(&self, lanes: &mut [Lane], buf: &mut [u8], step: usize) {
         let mut jobs = Vec::with_capacity(lanes.len());
         for (lane, buf) in lanes.iter_mut().zip(buf.chunks_mut(step)) {
@@ -190,7 +189,7 @@ impl TorrentStore {
         update_many(&mut jobs);
     }
 
-    /// Judges and remembers whether a piece is right.
+    /// Records whether a piece matches. Treats missing files as a mismatch.
     fn conclude(&self, piece: u32, matches: Result<bool, StorageError>) -> Result<bool, StorageError> {
         let good = match matches {
             Err(error) if error.is_absent() => false,

@@ -10,15 +10,15 @@ use super::*;
 use crate::StoreOptions;
 use crate::testing::{Fixture, Kind};
 
-/// What happened to a file since it was complete.
+/// Damage to a complete file.
 #[derive(Debug, Clone)]
 enum Damage {
-    /// A byte is another.
+    /// A byte differs.
     Byte(u32),
-    /// It ends early.
+    /// The file is truncated.
     Cut(u32),
     Gone,
-    /// It was never written to, and has its length.
+    /// The file has its length, but was never written to.
     Hole,
 }
 
@@ -59,7 +59,7 @@ fn never() -> AtomicBool {
 }
 
 #[test]
-fn stops_between_the_parts_of_a_piece() {
+fn check_together_with_the_stop_flag_ends_within_a_piece() {
     let torrent = Fixture::of_lengths(Kind::V1, 1 << 20, &[3 << 20]);
     torrent.place_files();
     let store = torrent.store();
@@ -69,7 +69,7 @@ fn stops_between_the_parts_of_a_piece() {
 }
 
 #[test]
-fn a_piece_that_cannot_be_read_does_not_hide_the_others() {
+fn check_together_with_an_unreadable_piece_still_checks_the_others() {
     let torrent = Fixture::of_lengths(Kind::V2, 16384, &[16384, 16384, 16384]);
     torrent.place_files();
     std::fs::remove_file(torrent.path(1)).unwrap();
@@ -86,9 +86,9 @@ fn a_piece_that_cannot_be_read_does_not_hide_the_others() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Together, with any number of threads, pieces get the verdicts that their bytes deserve.
+    /// Checked together, with any number of threads, each piece has the same result as alone.
     #[test]
-    fn together_as_alone(
+    fn check_all_of_damaged_files_agrees_with_single_reads(
         kind in prop::sample::select(vec![Kind::V1, Kind::V2, Kind::Hybrid]),
         shift in 14u32..20,
         lengths in prop::collection::vec(prop_oneof![Just(0usize), 1usize..200, 1usize..900_000], 1..6),
@@ -98,7 +98,7 @@ proptest! {
     ) {
         let torrent = Fixture::of_lengths(kind, 1 << shift, &lengths);
         torrent.place_files();
-        // One per file: of a file that is gone nothing can be cut.
+        // One damage per file, as a removed file cannot be truncated.
         let hurt: std::collections::BTreeMap<usize, Damage> = damages.into_iter().collect();
         for (file, damage) in hurt.iter().filter(|(file, _)| **file < torrent.data.len()) {
             damage.inflict(&torrent, *file);
@@ -118,7 +118,7 @@ proptest! {
             let mut asked: Vec<u32> = only.into_iter().filter(|_| count > 0).map(|at| at.index(count as usize) as u32).collect();
             asked.sort_unstable();
             asked.dedup();
-            // Beyond the end: is counted, not looked at.
+            // Beyond the end: counted, but not checked.
             asked.push(count + 7);
             asked
         });

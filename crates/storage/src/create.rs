@@ -1,4 +1,4 @@
-//! Making a torrent from files on disk: found, sorted, hashed on all cores.
+//! Makes a torrent from files on disk: finds and sorts them, and hashes them on all cores.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,49 +16,49 @@ use crate::positional::read_at;
 
 mod walk;
 
-/// What is read before it is hashed, of all pieces together: half of what a second-level cache holds.
+/// Bytes of all pieces together that are read before they are hashed: half of a second-level cache.
 const READ_LEN: usize = 512 * 1024;
 
-/// What torrent to make, and of which files.
+/// Options of a torrent and the selection of its files.
 #[derive(Debug, Clone, Default)]
 pub struct CreateOptions {
     /// Format, piece length, trackers and so on. The same files and options always give the same bytes.
     pub torrent: ztor_metainfo::create::Options,
-    /// The name of the torrent; that of the file or folder if `None`.
+    /// Name of the torrent; `None` takes that of the file or folder.
     pub name: Option<String>,
-    /// Globs of what to leave out. One without `/` is compared with every file and folder name, one with `/`
-    /// with the path below the torrent's folder; a folder that matches is left out with all that is in it.
+    /// Globs of files and folders to leave out. A glob without `/` is compared with every name, one with `/` with the
+    /// path below the torrent's folder. A matching folder is left out with all its content.
     pub ignore: Vec<String>,
-    /// Take files and folders whose name starts with a dot too.
+    /// True to include files and folders whose name starts with a dot.
     pub hidden: bool,
-    /// What becomes of symbolic links below the folder.
+    /// Treatment of symbolic links below the folder.
     pub symlinks: Symlinks,
-    /// A file that is left out, wherever it lies below the folder: the torrent file that is about to be written.
+    /// Path of the torrent file that the caller will write. It is left out, wherever it is below the folder.
     pub output: Option<PathBuf>,
 }
 
-/// What becomes of symbolic links.
+/// Treatment of symbolic links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Symlinks {
-    /// They are left out, with a warning.
+    /// Leaves them out, with a warning.
     #[default]
     Skip,
-    /// They become links in the torrent (BEP 47), if they lead to something inside the folder.
+    /// Makes them links in the torrent (BEP 47), if their target is inside the folder.
     Keep,
-    /// What they lead to becomes part of the torrent.
+    /// Includes their targets in the torrent.
     Follow,
 }
 
-/// A torrent that was made.
+/// A new torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
     /// The bytes of the torrent file.
     pub torrent: Vec<u8>,
-    /// What was found but is not in it, in the order of paths.
+    /// Files that were found but left out, in the order of paths.
     pub warnings: Vec<Warning>,
 }
 
-/// Something that was left out of a torrent.
+/// A file that was left out of a torrent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Warning {
@@ -71,53 +71,53 @@ pub enum Warning {
     /// The torrent file of an earlier run, see [`CreateOptions::output`].
     #[error("left out {}, the torrent file itself", .0.display())]
     Output(PathBuf),
-    /// Neither file nor folder nor link.
-    #[error("left out {}, which is no regular file", .0.display())]
+    /// A device, pipe or socket.
+    #[error("left out {}, which is not a regular file", .0.display())]
     Special(PathBuf),
 }
 
-/// Why no torrent was made.
+/// Failure to make a torrent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
     /// A file or folder cannot be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The files and options make no torrent.
+    /// The files and options are not valid for a torrent.
     #[error(transparent)]
     Plan(#[from] ztor_metainfo::create::CreateError),
-    /// There is nothing in the folder, or everything is left out.
-    #[error("there are no files to share in {}", path.display())]
+    /// The folder is empty, or all its files are left out.
+    #[error("cannot make a torrent of {}: there are no files to share in it", path.display())]
     NoFiles {
         /// The folder.
         path: PathBuf,
     },
-    /// A glob that cannot be understood.
-    #[error("the pattern `{pattern}` is wrong: {reason}")]
+    /// A glob has a syntax error.
+    #[error("invalid pattern `{pattern}`: {reason}")]
     Glob {
         /// The glob.
         pattern: String,
-        /// What is wrong with it.
+        /// The syntax error.
         reason: String,
     },
-    /// A name that is not UTF-8, as torrents want it (BEP 3).
-    #[error("the name of {} is not valid UTF-8; rename it or leave it out", path.display())]
+    /// A name is not valid UTF-8, which torrents require (BEP 3).
+    #[error("cannot include {}: its name is not valid UTF-8; rename it or leave it out", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,
     },
     /// A file changed while it was hashed.
-    #[error("{} changed while it was read; try again when nothing writes to it", path.display())]
+    #[error("cannot hash {}: it changed while it was read; try again when no program writes to it", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
-    /// The caller raised the stop flag before the work was done.
+    /// The caller set the stop flag before the torrent was complete.
     #[error("stopped before the torrent was complete")]
     Stopped,
 }
 
-/// A file as it was found.
+/// A file, with its stamp when it was found.
 #[derive(Debug, Clone)]
 struct Source {
     path: PathBuf,
@@ -130,10 +130,10 @@ struct Stamp {
     mtime: (i64, i64),
 }
 
-/// Makes the torrent of a file, or of a folder with all that is below it.
+/// Makes a torrent of a file, or of a folder with all its content.
 ///
-/// Hashes with `threads` threads (at least one), each with a buffer of 512 KiB. `progress` is called from any of
-/// them with the bytes hashed so far and in all. Setting `stop` ends it with [`CreateError::Stopped`].
+/// Hashes with `threads` threads (at least one), each with a buffer of 512 KiB. Any of them calls `progress` with the
+/// number of bytes hashed so far and the total. Setting `stop` ends the call with [`CreateError::Stopped`].
 pub fn create(
     path: &Path,
     options: &CreateOptions,
@@ -167,7 +167,7 @@ pub fn create(
 fn name_of(path: &Path) -> Result<String, CreateError> {
     let name = match path.file_name() {
         Some(name) => name.to_owned(),
-        // `.`, `..` and the like have a name only once resolved.
+        // Paths such as `.` and `..` have a name only once resolved.
         None => {
             let whole = path.canonicalize().at(Operation::Open, || path.to_owned())?;
             whole.file_name().unwrap_or(std::ffi::OsStr::new("root")).to_owned()
@@ -202,7 +202,7 @@ fn hash(
     if end == End::Stopped {
         return Err(CreateError::Stopped);
     }
-    // A change of bytes that were hashed already shows only now.
+    // A change of bytes that were hashed already shows only here.
     for source in sources {
         let metadata = std::fs::metadata(&source.path).at(Operation::Inspect, || source.path.clone())?;
         if Stamp::of(&metadata) != source.stamp {
@@ -212,7 +212,7 @@ fn hash(
     Ok(builder.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?)
 }
 
-/// What one thread reads with, to be used again.
+/// Reusable buffers of one thread.
 #[derive(Default)]
 struct Reader {
     buf: Vec<u8>,
@@ -224,16 +224,16 @@ struct Reader {
 struct Lane {
     piece: u32,
     hasher: PieceHasher,
-    /// Bytes hashed.
+    /// Number of bytes hashed so far.
     at: u32,
     len: u32,
-    /// Those of them that are not pads.
+    /// Number of bytes hashed so far without pads.
     file_bytes: u64,
     open: Option<(usize, File)>,
 }
 
 impl Reader {
-    /// Hashes `count` pieces from `first` on at the same time.
+    /// Hashes `count` pieces from `first` on in parallel lanes.
     fn hash(
         &mut self,
         plan: &Plan,

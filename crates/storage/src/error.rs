@@ -7,147 +7,151 @@ use rustix::io::Errno;
 
 use crate::in_the_way::InTheWay;
 
-/// Why the files of a torrent could not be read or written.
+/// Failure to read or write the files of a torrent.
 ///
-/// Every message names the path, what was being done with it, and what a person can do next.
+/// Every message names the path, the failed operation and the user's next step.
 /// Cheap to clone, because one failed write may answer many blocks.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StorageError {
-    /// The operating system refused. [`is_no_space`](Self::is_no_space) and its siblings sort the causes.
+    /// The operating system returned an error. [`is_no_space`](Self::is_no_space) and its siblings classify it.
     #[error("cannot {operation} {}: {cause}{}", path.display(), advice(cause))]
     Io {
-        /// What was being done.
+        /// The operation that failed.
         operation: Operation,
-        /// The file or folder it was done to.
+        /// The file or folder that it was applied to.
         path: PathBuf,
-        /// The answer of the operating system.
+        /// The error of the operating system.
         cause: Arc<io::Error>,
     },
-    /// The download folder was there and is gone, or lies on another file system now.
+    /// The download folder is gone since its first use, or is on another file system.
     #[error(
-        "the folder {} was there and is gone; connect its drive again and start the torrent again",
+        "cannot use the folder {}: it is gone or on another drive; reconnect its drive and start the torrent again",
         path.display()
     )]
     FolderGone {
         /// The download folder.
         path: PathBuf,
     },
-    /// A file that this store had open was removed, replaced or cut short by someone else.
+    /// Another program removed, replaced or truncated a file that this store had open.
     #[error(
-        "the file {} was removed or cut short by another program; put it back or check the torrent again",
+        "cannot use the file {}: another program removed or truncated it; put it back or check the torrent again",
         path.display()
     )]
     FileGone {
         /// The file.
         path: PathBuf,
     },
-    /// A file was written to, replaced or cut short by someone else while this store used it.
+    /// Another program wrote to, replaced or truncated a file while this store used it.
     #[error(
-        "the file {} was changed by another program while the torrent used it; start the torrent again to check it and fetch what is bad",
+        "cannot use the file {}: another program changed it; start the torrent again to check it and fetch the bad \
+         pieces",
         path.display()
     )]
     FileChanged {
         /// The file.
         path: PathBuf,
     },
-    /// A symbolic link stands where the torrent has a folder or a file; it may lead anywhere.
+    /// A symbolic link is in the place of a folder or file of the torrent. It may lead anywhere.
     #[error(
-        "{} is a symbolic link inside the torrent's folder, and nothing is written through such links: they may lead \
-         anywhere; replace it by what it points to",
+        "cannot use {}: it is a symbolic link inside the torrent's folder and may lead anywhere; replace it with its \
+         target",
         path.display()
     )]
     Symlink {
         /// The link.
         path: PathBuf,
     },
-    /// A folder, device, pipe or socket stands where the torrent has a regular file.
-    #[error("{} is not a regular file; move it out of the way", path.display())]
+    /// A folder, device, pipe or socket is in the place of a regular file of the torrent.
+    #[error("cannot use {}: it is not a regular file; move it away", path.display())]
     NotAFile {
-        /// What stands in the way.
+        /// The folder, device, pipe or socket.
         path: PathBuf,
     },
-    /// A file is there already that is not this torrent's, and a write would destroy what is in it.
-    #[error("{}: {why}; move it away or choose another folder, or allow it to be overwritten", path.display())]
+    /// A file exists that is not this torrent's, and a write would destroy its content.
+    #[error(
+        "cannot write to {}: {why}; move it away, choose another folder, or allow it to be overwritten",
+        path.display()
+    )]
     InTheWay {
         /// The file.
         path: PathBuf,
         /// The evidence.
         why: InTheWay,
     },
-    /// Two files that are written to are one on this disk: its file system takes their names for the same (capitals,
-    /// accents), or they are hard links to each other.
+    /// Two written files are one on this disk: its file system treats their names as equal (capitals, accents), or they
+    /// are hard links to each other.
     #[error(
-        "{} and {} are one file on this disk, and cannot both be downloaded; leave one of them out, or choose a folder \
-         on a file system that tells their names apart",
+        "cannot download both {} and {}: they are one file on this disk; leave one of them out, or choose a folder on \
+         a file system that distinguishes their names",
         path.display(), other.display()
     )]
     SameFile {
-        /// The file that was to be written to.
+        /// The file that could not be opened for writing.
         path: PathBuf,
-        /// The one that is written to already, of this torrent or another.
+        /// The file that is written to already, of this torrent or another.
         other: PathBuf,
     },
-    /// The file ends before the bytes that were asked for.
-    #[error("{} ends before byte {needed}; check the torrent again", path.display())]
+    /// The file ends before the requested bytes.
+    #[error("cannot read {}: it ends before byte {needed}; check the torrent again", path.display())]
     Short {
         /// The file.
         path: PathBuf,
-        /// The length it would need at least, in bytes.
+        /// Smallest sufficient length, in bytes.
         needed: u64,
     },
-    /// The bytes belong to a file that is not wanted, and the part file does not hold them.
-    #[error("piece {piece} touches {}, which is not wanted and was not fetched", path.display())]
+    /// The bytes belong to an unwanted file, and the part file does not hold them.
+    #[error("cannot read piece {piece}: it includes {}, which is not wanted and was not fetched", path.display())]
     NotStored {
         /// The piece.
         piece: u32,
-        /// Where the unwanted file would lie.
+        /// Path at which the unwanted file would be.
         path: PathBuf,
     },
-    /// The range does not lie inside a piece of this torrent.
+    /// The range is not inside a piece of this torrent.
     #[error("bytes {begin}..{} of piece {piece} are outside the torrent", u64::from(*begin) + *len)]
     OutOfRange {
         /// The piece.
         piece: u32,
         /// First byte within the piece.
         begin: u32,
-        /// Bytes asked for.
+        /// Length of the range, in bytes.
         len: u64,
     },
-    /// A mask with one entry per file has another number of entries than the torrent has files.
+    /// A mask with one entry per file has a wrong number of entries.
     #[error("the selection names {found} files, but the torrent has {expected}")]
     WrongFileCount {
-        /// Files in the torrent, pads included.
+        /// Number of files in the torrent, pads included.
         expected: usize,
-        /// Entries given.
+        /// Number of entries in the mask.
         found: usize,
     },
-    /// Nothing is known that the piece could be checked against (BEP 52: its piece layer is missing).
-    #[error("the hash of piece {piece} is not known yet; fetch the piece layers first")]
+    /// The hash of the piece is unknown (BEP 52: its piece layer is missing).
+    #[error("cannot check piece {piece}: its hash is unknown; fetch the piece layers first")]
     NoHash {
         /// The piece.
         piece: u32,
     },
-    /// The halves of a hybrid torrent describe different contents: what is right by one hash is wrong by the other.
+    /// The halves of a hybrid torrent describe different contents: bytes that match one hash do not match the other.
     #[error(
-        "this torrent contradicts itself: piece {piece} fits one of its two hashes (v1 and v2) and not the other; \
-         nobody can have all of it, so look for another torrent of the same content"
+        "cannot use the torrent: it contradicts itself, as piece {piece} matches only one of its v1 and v2 hashes; \
+         look for another torrent of the same content"
     )]
     Inconsistent {
         /// The piece.
         piece: u32,
     },
     /// The store was opened for reading only.
-    #[error("{} was opened for reading only", path.display())]
+    #[error("cannot write to {}: it was opened for reading only", path.display())]
     ReadOnly {
         /// The download folder.
         path: PathBuf,
     },
-    /// The caller raised the stop flag before the work was done.
+    /// The caller set the stop flag before the work was complete.
     #[error("stopped before the check was complete")]
     Stopped,
 }
 
-/// What was being done when the operating system refused.
+/// Operation during which the operating system returned an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operation {
@@ -159,13 +163,13 @@ pub enum Operation {
     Read,
     /// Writing.
     Write,
-    /// Giving a file its size or its disk space.
+    /// Giving a file its length or its disk space.
     Allocate,
-    /// Cutting a file to its length.
+    /// Truncating a file to its length.
     Truncate,
-    /// Forcing written bytes to the disk.
+    /// Syncing written bytes to the disk.
     Sync,
-    /// Reading size and time of a file.
+    /// Reading length and time of a file.
     Inspect,
     /// Removing a file.
     Remove,
@@ -180,10 +184,10 @@ impl fmt::Display for Operation {
             Self::Create => "create",
             Self::Read => "read",
             Self::Write => "write to",
-            Self::Allocate => "make room for",
-            Self::Truncate => "cut to length",
+            Self::Allocate => "allocate space for",
+            Self::Truncate => "truncate",
             Self::Sync => "sync",
-            Self::Inspect => "look at",
+            Self::Inspect => "inspect",
             Self::Remove => "remove",
             Self::Rename => "rename",
         })
@@ -195,35 +199,35 @@ impl StorageError {
         Self::Io { operation, path: path.into(), cause: Arc::new(cause.into()) }
     }
 
-    /// The disk is full, the quota is used up, or the file system cannot hold a file this large.
+    /// Returns true if the disk is full, the quota is used up, or the file system cannot hold a file this large.
     pub fn is_no_space(&self) -> bool {
         matches!(self.errno(), Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG))
     }
 
-    /// Nothing may be written there: read-only file system or store, or missing permission.
+    /// Returns true if writing is not allowed: read-only file system or store, or missing permission.
     pub fn is_read_only(&self) -> bool {
         matches!(self, Self::ReadOnly { .. })
             || matches!(self.errno(), Some(Errno::ROFS | Errno::ACCESS | Errno::PERM))
     }
 
-    /// The disk failed to read or write (`EIO`).
+    /// Returns true if the disk failed to read or write (`EIO`).
     pub fn is_hardware(&self) -> bool {
         matches!(self.errno(), Some(Errno::IO | Errno::NXIO | Errno::NODEV))
     }
 
-    /// This process or the system has no more open files or memory to give. It says nothing about the disk, and goes by
-    /// itself.
+    /// Returns true if the process or the system is out of descriptors or memory. Such an error is temporary and says
+    /// nothing about the disk.
     pub fn is_exhausted(&self) -> bool {
         matches!(self.errno(), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
     }
 
-    /// The download folder or a file that was there before is gone.
+    /// Returns true if the download folder, or a file that this store had used, is gone.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::FolderGone { .. } | Self::FileGone { .. })
     }
 
-    /// The bytes are simply not there: no such file, file too short, or never fetched.
-    /// During a check that means "not had", not a failure.
+    /// Returns true if the bytes are missing: no such file, file too short, or never fetched.
+    /// During a check the piece is then missing, and the check goes on.
     pub fn is_absent(&self) -> bool {
         match self {
             Self::Short { .. } | Self::NotStored { .. } => true,
@@ -234,7 +238,7 @@ impl StorageError {
         }
     }
 
-    /// The path the error is about, if it is about one.
+    /// Returns the path that the error is about, if there is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Io { path, .. }
@@ -256,7 +260,7 @@ impl StorageError {
         }
     }
 
-    /// The answer of the operating system, if it gave one.
+    /// Returns the error of the operating system, if there is one.
     pub fn os_error(&self) -> Option<&io::Error> {
         match self {
             Self::Io { cause, .. } => Some(cause),
@@ -269,7 +273,7 @@ impl StorageError {
     }
 }
 
-/// The next step in plain words, with a leading separator; empty when there is nothing useful to say.
+/// Returns the user's next step after a leading separator; empty if there is no useful advice.
 pub(crate) fn advice(cause: &io::Error) -> &'static str {
     match Errno::from_io_error(cause) {
         Some(Errno::NOSPC) => "; free some space there, then start the torrent again",
@@ -282,9 +286,7 @@ pub(crate) fn advice(cause: &io::Error) -> &'static str {
         }
         Some(Errno::ACCESS | Errno::PERM) => "; give this user permission there or choose another folder",
         Some(Errno::NOENT) => "; check that the folder exists and its drive is connected",
-        Some(Errno::NOTDIR) => {
-            "; a file stands where a folder is needed: move it away or choose another folder"
-        }
+        Some(Errno::NOTDIR) => "; a file is in the place of a folder: move it away or choose another folder",
         Some(Errno::IO | Errno::NXIO | Errno::NODEV) => {
             "; the drive reports a failure: check its cable and health"
         }
@@ -294,9 +296,9 @@ pub(crate) fn advice(cause: &io::Error) -> &'static str {
     }
 }
 
-/// Maps the error of a system call on one file.
+/// Conversion of a system call's error to a [`StorageError`] with operation and path.
 pub(crate) trait At<T> {
-    /// Names the operation and the path; the path is only built on failure.
+    /// Adds the operation and the path, which is built only on failure.
     fn at(self, operation: Operation, path: impl FnOnce() -> PathBuf) -> Result<T, StorageError>;
 }
 

@@ -6,26 +6,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::inodes::Inodes;
 
-/// Open file handles of all torrents, bounded: the least recently used one is closed for a new one.
+/// Bounded cache of the open file handles of all torrents. Closes the least recently used handle to make space.
 ///
-/// A handle that was handed out stays open for as long as its holder keeps it, so the number of open
-/// descriptors may exceed the limit by the reads and writes that are under way.
+/// A returned handle stays open while its holder keeps it. So the number of open descriptors may exceed the limit by
+/// the reads and writes in progress.
 ///
 /// Closing a file may wait for its device (NFS writes what it still holds), so a thread that opens a file closes only files
-/// of the same device. A file of another device that has to make way stays open until that device is used next: at most
+/// of the same device. An evicted file of another device stays open until that device is used next: at most
 /// `limit` files of each device.
 ///
-/// The lock inside covers a map look-up only; nothing is opened, closed or read under it.
+/// The lock covers only the map: no file is opened, closed or read under it.
 #[derive(Debug)]
 pub struct HandleCache {
     limit: usize,
     next_store: AtomicU64,
     open: Mutex<Open>,
-    /// What is written to, open or not.
+    /// Files that stores write to, open or not.
     written: Inodes,
 }
 
-/// Which file of which store.
+/// Id of the store and index of the file in it.
 pub(crate) type Key = (u64, u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,11 +34,11 @@ pub(crate) enum Access {
     ReadWrite,
 }
 
-/// A file that is kept open.
+/// An open file in the cache.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenFile {
     pub(crate) file: Arc<File>,
-    /// The file system has no disk: reading never waits for one.
+    /// True if the file system has no disk, so that reading never waits for one.
     pub(crate) is_in_memory: bool,
 }
 
@@ -60,7 +60,7 @@ struct Entry {
 }
 
 impl Default for HandleCache {
-    /// A quarter of what the process may open, at most 512.
+    /// Returns a cache for a quarter of the process's descriptor limit, at most 512 files.
     fn default() -> Self {
         let allowed =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -69,10 +69,10 @@ impl Default for HandleCache {
 }
 
 impl HandleCache {
-    /// Files kept open where the system allows more than enough.
+    /// Largest default limit, for systems with a high descriptor limit.
     pub const DEFAULT_LIMIT: usize = 512;
 
-    /// Keeps at most `limit` files open, and at least one.
+    /// Returns a cache that keeps at most `limit` files open, and at least one.
     pub fn new(limit: usize) -> Self {
         Self {
             limit: limit.max(1),
@@ -82,17 +82,17 @@ impl HandleCache {
         }
     }
 
-    /// The most files kept open.
+    /// Returns the maximum number of files kept open.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Files kept open now.
+    /// Returns the number of files kept open.
     pub fn len(&self) -> usize {
         self.lock().entries.len()
     }
 
-    /// Whether no file is kept open.
+    /// Returns true if no file is kept open.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -105,9 +105,9 @@ impl HandleCache {
         self.next_store.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The handle of `key`, opened by `open` if none with enough access is kept.
+    /// Returns the handle of `key`. Opens it with `open` if the cache has none with sufficient access.
     ///
-    /// Two threads may open the same file at once; one of the handles is then closed again.
+    /// Two threads may open the same file at once. One of the handles is then closed again.
     pub(crate) fn get<E>(
         &self,
         key: Key,
@@ -136,18 +136,18 @@ impl HandleCache {
         Ok(file)
     }
 
-    /// The handle of `key` for reading, if one is kept.
+    /// Returns the handle of `key` for reading, if the cache has one.
     pub(crate) fn peek(&self, key: Key) -> Option<OpenFile> {
         self.lock().touch(key, Access::Read)
     }
 
-    /// Drops the handle of one file, so that the next use opens it anew.
+    /// Removes the handle of one file, so that the next use opens the file again.
     pub(crate) fn forget(&self, key: Key) {
         let closing = self.lock().take(|of| of == key);
         drop(closing);
     }
 
-    /// Closes those files that were used least recently, half of all. False if there was none.
+    /// Closes the less recently used half of the files. Returns false if the cache was empty.
     pub(crate) fn close_half(&self) -> bool {
         let mut closing = Vec::new();
         let mut state = self.lock();
@@ -182,7 +182,7 @@ impl Open {
         Some(entry.open.clone())
     }
 
-    /// A scan, because it goes with an `open` that costs far more than looking at some hundred entries.
+    /// Removes the least recently used entry. Scans all of them: the `open` that follows costs far more.
     fn evict(&mut self) -> Option<(Key, Entry)> {
         let oldest = *self.entries.iter().min_by_key(|(_, entry)| entry.used)?.0;
         self.entries.remove_entry(&oldest)
@@ -205,8 +205,10 @@ impl Open {
     }
 }
 
-/// Where there is no disk to wait for, the system need not be asked whether bytes are in memory; and it does
-/// not tell, for tmpfs knows no reads that must not wait. (Swapped out pages are waited for like any of our own.)
+/// Returns true if the file is on a file system in memory.
+///
+/// The system cannot report cached ranges there, as tmpfs does not support `RWF_NOWAIT`. Waiting for swapped-out pages
+/// is accepted, as for the process's own memory.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_in_memory(file: &File) -> bool {
     const TMPFS_MAGIC: u64 = 0x0102_1994;
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn closes_the_least_recently_used() {
+    fn get_beyond_the_limit_closes_the_least_recently_used_file() {
         let cache = HandleCache::new(2);
         let first = cache.get((0, 0), Access::Read, open).unwrap();
         cache.get((0, 1), Access::Read, open).unwrap();
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_handle_is_replaced_for_writing_and_serves_reads_after() {
+    fn get_for_writing_replaces_a_read_handle_and_later_serves_reads() {
         let cache = HandleCache::new(1);
         let reading = cache.get((0, 0), Access::Read, open).unwrap();
         let writing = cache.get((0, 0), Access::ReadWrite, open).unwrap();
@@ -286,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_files_give_way() {
+    fn close_half_closes_the_less_recently_used_files() {
         let cache = HandleCache::default();
         assert!(!cache.close_half());
         (0..5).for_each(|file| drop(cache.get((0, file), Access::Read, open).unwrap()));
@@ -296,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn forgets_a_store() {
+    fn forget_store_closes_the_files_of_that_store_only() {
         let cache = HandleCache::default();
         cache.get((1, 0), Access::Read, open).unwrap();
         cache.get((2, 0), Access::Read, open).unwrap();

@@ -6,17 +6,17 @@ use crate::error::StorageError;
 
 pub(crate) static ZEROS: [u8; BLOCK_LEN as usize] = [0; BLOCK_LEN as usize];
 
-/// The running hash of one piece, fed with its bytes in order.
+/// Incremental hash of one piece, whose bytes arrive in order.
 ///
-/// v1 takes the bytes as exchanged on the wire, pads included; v2 (BEP 52) only those of the file, as
-/// SHA-256 of blocks of 16 KiB joined into a Merkle tree.
+/// v1 hashes the bytes as exchanged on the wire, pads included. v2 (BEP 52) hashes only those of the file: blocks of
+/// 16 KiB with SHA-256, joined into a Merkle tree.
 #[derive(Debug, Default)]
 pub(crate) struct PieceHasher {
     v1: Option<Sha1>,
     v2: Option<Blocks>,
 }
 
-/// Feeds several pieces with their next bytes, given as slices, at a fraction of what it takes one by one.
+/// Hashes the next bytes of several pieces, given as slices, in a fraction of the time that it takes one by one.
 pub(crate) fn update_many<'a, D>(jobs: &mut [(&mut PieceHasher, D)])
 where
     D: IntoIterator<Item = &'a [u8]> + Clone,
@@ -44,14 +44,14 @@ where
     waiting.hash(jobs);
 }
 
-/// The kinds of hash that a torrent has of its pieces.
+/// Kinds of piece hash that a torrent has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HashKinds {
     pub v1: bool,
     pub v2: bool,
 }
 
-/// What a piece hashed to, or should hash to.
+/// Hashes of a piece, computed or expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digests {
     pub v1: Option<Sha1Digest>,
@@ -62,7 +62,7 @@ pub(crate) struct Digests {
 struct Blocks {
     current: Sha256,
     in_current: u32,
-    /// Bytes of the file still to come; the pads after them do not count.
+    /// Bytes of the file that are not hashed yet; the pads after them do not count.
     left: u32,
     width: usize,
     leaves: Vec<merkle::Hash>,
@@ -72,13 +72,13 @@ struct Blocks {
 #[derive(Default)]
 struct WholeBlocks<'a> {
     blocks: [&'a [u8]; LANES],
-    /// Which job each is of, and which leaf of the piece it is.
+    /// Indices of each block's job, and of its leaf in the piece.
     places: [(usize, usize); LANES],
     count: usize,
 }
 
 impl Digests {
-    /// What the torrent says of a piece; an error if it says nothing.
+    /// Returns the hashes that the torrent has of a piece; an error if it has none.
     pub(crate) fn expected(meta: &Metainfo, piece: u32) -> Result<Self, StorageError> {
         let expected = Self { v1: meta.hashes.v1(piece), v2: meta.hashes.v2(piece) };
         if expected.v1.is_none() && expected.v2.is_none() {
@@ -87,8 +87,8 @@ impl Digests {
         Ok(expected)
     }
 
-    /// Whether one of two hashes is right and the other is not. Nobody can make such a piece from a torrent whose halves
-    /// agree.
+    /// Returns true if one of two hashes matches and the other does not. No bytes have such hashes unless the halves of
+    /// the torrent disagree.
     pub(crate) fn is_half(&self, expected: &Self) -> bool {
         let is_both = expected.v1.is_some() && expected.v2.is_some();
         is_both && (self.v1 == expected.v1) != (self.v2 == expected.v2)
@@ -100,7 +100,7 @@ impl Digests {
 }
 
 impl PieceHasher {
-    /// Begins a piece, with the memory of an earlier one.
+    /// Begins a piece, reusing the memory of an earlier one.
     pub(crate) fn restart(&mut self, layout: &Layout, piece: u32, kinds: HashKinds) {
         self.v1 = kinds.v1.then(Sha1::new);
         let spare = self.v2.take().map(|blocks| blocks.leaves).unwrap_or_default();
@@ -124,7 +124,7 @@ impl PieceHasher {
         }
     }
 
-    /// The digests of what was fed; the [`leaves`](Self::leaves) are complete from then on.
+    /// Returns the digests of the piece. The [`leaves`](Self::leaves) are complete from then on.
     pub(crate) fn finish(&mut self) -> Digests {
         let v2 = self.v2.as_mut().map(|blocks| {
             if blocks.in_current > 0 {
@@ -135,15 +135,15 @@ impl PieceHasher {
         Digests { v1: self.v1.take().map(|mut v1| v1.finish_reset().into()), v2 }
     }
 
-    /// The SHA-256 of every block so far, if this torrent has v2 hashes.
+    /// Returns the SHA-256 of every block so far, if the torrent has v2 hashes.
     pub(crate) fn leaves(&self) -> Option<&[merkle::Hash]> {
         self.v2.as_ref().map(|blocks| blocks.leaves.as_slice())
     }
 }
 
 impl Blocks {
-    /// Takes bytes up to the next whole block that lies together, which is returned, or to their end. The
-    /// caller hashes the block into the last leaf.
+    /// Takes bytes up to the next contiguous whole block, which it returns, or to their end. The caller hashes the
+    /// block into the last leaf.
     fn take<'a>(&mut self, bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
         *bytes = &bytes[..bytes.len().min(self.left as usize)];
         while !bytes.is_empty() {

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// The evidence that a file which is there already is not this torrent's.
+/// Evidence that an existing file is not this torrent's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InTheWay {
@@ -8,39 +8,38 @@ pub enum InTheWay {
     Longer {
         /// Its length in bytes.
         found: u64,
-        /// The length that the torrent gives, in bytes.
+        /// Its length in the torrent, in bytes.
         expected: u64,
     },
-    /// The file holds something, and none of its pieces is right.
+    /// The file is not empty, and none of its pieces matches.
     Different,
-    /// The file is as another torrent has left it, by that torrent's resume file.
+    /// The file has the stamp that another torrent's resume file records.
     OfAnotherTorrent,
-    /// The file was put there while its bytes were not wanted and lay in the part file.
+    /// The file appeared while its bytes were not wanted and were in the part file.
     BesidePartFile,
-    /// The file has the name of the part file, and is none.
+    /// The file has the name of the part file, but is not one.
     NoPartFile,
-    /// The file was not there when the folder was looked at.
+    /// The file appeared after the check of the folder.
     Appeared,
 }
 
 impl fmt::Display for InTheWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Longer { found, expected } => write!(
-                f,
-                "a file of this name is there already, with {found} bytes where the torrent has {expected}"
-            ),
+            Self::Longer { found, expected } => {
+                write!(f, "a file of this name exists, with {found} bytes where the torrent has {expected}")
+            }
             Self::Different => {
-                f.write_str("a file of this name is there already, and no piece of it matches the torrent")
+                f.write_str("a file of this name exists, and no piece of it matches the torrent")
             }
             Self::OfAnotherTorrent => f.write_str("this file belongs to another torrent that was downloaded"),
             Self::BesidePartFile => {
-                f.write_str("another program has put this file where the torrent's own was not wanted before")
+                f.write_str("another program created this file while the torrent did not want its own")
             }
             Self::NoPartFile => f.write_str(
-                "this file has the name under which bytes of files that are not wanted are kept, and holds something else",
+                "this file has the name reserved for bytes of unwanted files, and holds other data",
             ),
-            Self::Appeared => f.write_str("another program has made this file since the folder was checked"),
+            Self::Appeared => f.write_str("another program created this file after the folder was checked"),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The files that stores write to, by the number that the file system knows them by.
+//! The files that stores write to, by device and inode.
 //!
-//! Two names may lead to one file: where capitals do not count, where names are normalised, or by a hard link. Two
-//! writers would each destroy what the other has checked.
+//! Two names may lead to one file: on a file system that ignores case or normalises names, or by a hard link. Two
+//! writers would each destroy the pieces that the other has checked.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -22,10 +22,10 @@ struct Writer {
 }
 
 impl Inodes {
-    /// Notes that a store writes to a file at `path`.
+    /// Records that a store writes to a file at `path`.
     ///
-    /// Fails with the path of another that is written to and is the same file. A number that was used for a file which is
-    /// gone says nothing, as file systems give it out again.
+    /// Fails with the other path if the same file is written to by another path. An inode of a removed file does not
+    /// count, because file systems reuse it.
     pub(crate) fn claim(&self, id: FileId, store: u64, path: &Path) -> Result<(), PathBuf> {
         let writer = || Writer { store, path: path.to_owned() };
         let other = match self.lock().entry(id) {
@@ -43,13 +43,13 @@ impl Inodes {
         Ok(())
     }
 
-    /// The path of another file that is written to and is this one.
+    /// Returns the other path by which this file is written to.
     pub(crate) fn other(&self, id: FileId, path: &Path) -> Option<PathBuf> {
         let other = self.lock().get(&id).map(|writer| writer.path.clone())?;
         (other != path && is_at(id, &other)).then_some(other)
     }
 
-    /// A store has ended.
+    /// Removes the files of a store that has ended.
     pub(crate) fn release(&self, store: u64) {
         self.lock().retain(|_, writer| writer.store != store);
     }

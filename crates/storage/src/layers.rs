@@ -1,4 +1,4 @@
-//! Piece layers of v2 torrents whose file does not have them (BEP 52), out of the data.
+//! Computes missing piece layers of v2 torrents (BEP 52) from the data.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use crate::handles::HandleCache;
 use crate::hasher::{HashKinds, PieceHasher};
 use crate::store::{StoreOptions, TorrentStore};
 
-/// Bytes that are read at once.
+/// Bytes per read.
 const READ_LEN: usize = 512 * 1024;
 
-/// Adds the piece layers that are missing, as far as whole files are below `dir` and right: their roots tell. Writes
-/// nothing. A torrent that lacks none comes back as it is.
+/// Adds the missing piece layers of files that are complete below `dir` and match their roots. Writes nothing. Returns
+/// a torrent without missing layers unchanged.
 ///
-/// `progress` is called with the bytes that were read.
+/// Calls `progress` with the total number of bytes read.
 ///
 /// # Errors
-/// [`StorageError::Stopped`] if `stop` was set before the end; whatever cannot be read although it is there.
+/// [`StorageError::Stopped`] if `stop` was set before the end; any failure to read an existing file.
 pub fn complete_layers(
     meta: &Arc<Metainfo>,
     dir: &Path,
@@ -66,7 +66,7 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    /// The root of a piece's part of the hash tree.
+    /// Returns the root of a piece's subtree of the hash tree.
     fn hash(
         &mut self,
         piece: u32,
@@ -99,7 +99,7 @@ mod tests {
     use crate::testing::{Fixture, Kind};
 
     #[test]
-    fn complete_layers_takes_what_whole_files_tell() {
+    fn complete_layers_with_damaged_files_adds_layers_of_matching_files_only() {
         for kind in [Kind::V2, Kind::Hybrid] {
             let fixture = Fixture::of_lengths(kind, 32 * 1024, &[100_000, 70_000, 10, 90_000]);
             fixture.place_files();
@@ -110,7 +110,7 @@ mod tests {
             assert_eq!(complete(false).unwrap().hashes, fixture.meta.hashes);
             assert!(matches!(complete(true), Err(StorageError::Stopped)));
 
-            // A byte is wrong in one file, another one is short: theirs stay unknown.
+            // One file has a wrong byte, another one is short: their layers stay unknown.
             let last = if kind == Kind::V2 { 3 } else { 6 };
             let mut data = std::fs::read(fixture.path(0)).unwrap();
             data[50_000] ^= 1;

@@ -1,14 +1,13 @@
 //! Files and hashing of a BitTorrent client: blocking, without network and without async.
 //!
 //! - [`TorrentStore`]: one torrent's files, read and written by piece;
-//! - [`PieceWriter`]: takes blocks, writes them together, hashes them while they are warm and gives the
-//!   verdict on each piece;
-//! - [`check_all`]: checks what is on disk with several threads;
+//! - [`PieceWriter`]: writes blocks in batches, hashes them while they are in the cache and verifies each piece;
+//! - [`check_all`]: checks the pieces on disk with several threads;
 //! - [`create`]: makes a torrent from files;
-//! - [`resume`]: what is remembered from one run to the next, and [`records`]: the folder of it.
+//! - [`resume`]: the state saved from one run to the next, and [`records`]: the folder of these files.
 //!
-//! Nothing a torrent file or a peer says can make it write outside the torrent's folder, and a piece counts as
-//! there only after its bytes hashed right.
+//! No torrent file and no peer can make it write outside the torrent's folder. A piece counts as present only after its
+//! bytes match its hash.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,7 @@
 //! The names that a torrent's files have on this disk.
 //!
-//! Names of a torrent that a terminal or another system could stumble over are changed on their way to the
-//! disk, by rules that differ between programs and versions. Data that lies here already is used under the names
-//! it has.
+//! Names that could harm a terminal or another system are changed on disk. The rules differ between programs and
+//! versions, so existing data is used under the names that it has.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,12 +9,13 @@ use std::sync::Arc;
 use ztor_metainfo::Metainfo;
 use ztor_metainfo::paths::Naming;
 
-/// Files that are looked for before a naming is chosen.
+/// Maximum number of files that are looked for to choose a naming.
 const MAX_LOOKED_AT: usize = 10_000;
 
-/// The torrent by every naming that gives its files places of their own, in the order in which data is looked for:
-/// the names of the torrent itself, those for new files, those of earlier versions. The second part is the index of
-/// the one for new files. Of most torrents there is one only.
+/// Returns the torrent by every distinct naming, and the index of the naming for new files.
+///
+/// The order is that in which data is looked for: the torrent's own names, those for new files, those of earlier
+/// versions. Most torrents have only one naming.
 pub fn namings(meta: &Arc<Metainfo>) -> (Vec<Arc<Metainfo>>, usize) {
     if !meta.is_renamable() {
         return (vec![Arc::clone(meta)], 0);
@@ -23,7 +23,7 @@ pub fn namings(meta: &Arc<Metainfo>) -> (Vec<Arc<Metainfo>>, usize) {
     let mut found: Vec<Arc<Metainfo>> = Vec::new();
     let mut for_new = 0;
     for naming in Naming::ON_DISK {
-        // The dictionary was read before; should that fail now, the names stay as they are.
+        // The dictionary was parsed before, so this does not fail; if it did, the names would stay the same.
         let renamed = meta.renamed(naming).map_or_else(|_| Arc::clone(meta), Arc::new);
         let known =
             found.iter().position(|other| other.name == renamed.name && other.layout == renamed.layout);
@@ -38,10 +38,10 @@ pub fn namings(meta: &Arc<Metainfo>) -> (Vec<Arc<Metainfo>>, usize) {
     (found, for_new)
 }
 
-/// The torrent with the names that its data has below `dir`; those for new files if there is none.
+/// Returns the torrent with the names that its data has below `dir`; with those for new files if there is no data.
 ///
-/// One naming holds for all files of a torrent, so that no two of them share a place: the one by which most of them
-/// are here. Looks at the disk, and changes nothing.
+/// All files of a torrent use the same naming, so that no two share a path: the one by which most of them exist. Reads
+/// the disk and changes nothing.
 pub fn as_found(meta: &Arc<Metainfo>, dir: &Path) -> Arc<Metainfo> {
     let (namings, for_new) = namings(meta);
     if namings.len() == 1 {
@@ -50,7 +50,7 @@ pub fn as_found(meta: &Arc<Metainfo>, dir: &Path) -> Arc<Metainfo> {
     let path = |naming: &Metainfo, file: usize| -> PathBuf { naming.relative_path(file) };
     let files = meta.layout.files().iter().enumerate();
     let real = files.filter(|(_, file)| !file.pad).map(|(index, _)| index);
-    // A file that has one name by all rules says nothing about which of them holds.
+    // A file with the same name by all rules does not distinguish them.
     let telling: Vec<usize> = real
         .filter(|&file| namings.iter().any(|naming| path(naming, file) != path(&namings[0], file)))
         .take(MAX_LOOKED_AT)
@@ -58,7 +58,7 @@ pub fn as_found(meta: &Arc<Metainfo>, dir: &Path) -> Arc<Metainfo> {
     let lies_here =
         |naming: &Metainfo, file: usize| std::fs::symlink_metadata(dir.join(path(naming, file))).is_ok();
     let mut best = (0, for_new);
-    // Names for new files come first: they keep a draw.
+    // Names for new files are first, so that they win a tie.
     for index in std::iter::once(for_new).chain(0..namings.len()) {
         let found = telling.iter().filter(|&&file| lies_here(&namings[index], file)).count();
         if found > best.0 {
@@ -76,7 +76,7 @@ mod tests {
     use crate::{Pieces, StoreOptions, check_all};
     use std::sync::atomic::AtomicBool;
 
-    /// Raw, for new files, by earlier versions.
+    /// Names in the torrent, for new files, and by earlier versions.
     const NAMES: [[&str; 3]; 3] = [
         ["back\\slash", "back\\slash", "back_slash"],
         ["evil\u{202e}gpj.exe", "evilgpj.exe", "evilgpj.exe"],
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn store_finds_data_by_every_naming_of_its_files() {
+    fn open_with_data_by_any_naming_finds_it() {
         for column in 0..3 {
             let fixture = fixture();
             let folder = fixture.dir.path().join("torrent");
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn new_files_are_harmless_and_whole() {
+    fn open_without_data_uses_the_names_for_new_files() {
         let fixture = fixture();
         let names: Vec<String> =
             fixture.store().meta().layout.files().iter().map(|file| file.path.join("/")).collect();
@@ -114,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_place_of_another_one_decides_nothing() {
-        // By earlier versions the first has the name that the second always has.
+    fn open_with_a_file_in_the_place_of_another_ignores_it() {
+        // By the rules of earlier versions the first has the name that the second always has.
         let fixture =
             Fixture::new(Kind::V1, 16 * 1024, &[("a\u{200d}b", noise(10, 1)), ("ab", noise(10, 2))]);
         let folder = fixture.dir.path().join("torrent");

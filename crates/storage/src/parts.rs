@@ -1,8 +1,8 @@
-//! The part file: bytes that a piece shares with files nobody asked for.
+//! The part file: bytes of unwanted files in wanted pieces.
 //!
-//! A piece can only be checked whole, so the bytes of unwanted files in it must be kept somewhere. They
-//! go to `.<info-hash>.parts` in the download folder, one slot per piece, each byte at the place it has
-//! within the piece; what the slot does not hold stays a hole.
+//! A piece can only be checked as a whole, so the bytes of unwanted files in it must be stored. They go to
+//! `.<info-hash>.parts` in the download folder, one slot per piece, each byte at its offset in the piece. The other
+//! bytes of the slot stay a hole.
 //!
 //! ```text
 //! header   magic, version, piece length, piece count, file count, torrent id,
@@ -12,7 +12,7 @@
 //! slot 1   ...
 //! ```
 //!
-//! A torn header makes the whole part file count as empty, a torn slot only itself. Numbers are big-endian.
+//! With a torn header the whole part file counts as empty; a torn slot loses only itself. Numbers are big-endian.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -47,13 +47,14 @@ pub(crate) struct Geometry {
 
 #[derive(Debug, Default)]
 struct Slots {
-    /// Whether the file has a header of ours.
+    /// True if the file has a valid header.
     begun: bool,
-    /// Whether that header has to be written anew before bytes of more files come in.
+    /// True if the header must be rewritten before bytes of more files are written.
     stale: bool,
+    /// Slot of each piece.
     of_piece: BTreeMap<u32, u32>,
-    /// Slots up to the end of the file; those not in `of_piece` are free, but only taken again after a
-    /// restart, because a handed-out handle may still read them.
+    /// Number of slots up to the end of the file. Those not in `of_piece` are free, but reused only after a restart,
+    /// because a reader may still hold a handle to them.
     count: u32,
     free: Vec<u32>,
 }
@@ -63,8 +64,9 @@ impl PartFile {
         Self { geometry, slots: Mutex::default() }
     }
 
-    /// Reads an existing part file: which pieces it holds, and for which files it holds the bytes.
-    /// `None` if it is torn or belongs to something else; it is written anew when needed.
+    /// Reads the index of an existing part file. Returns for each file whether the part file holds its bytes.
+    ///
+    /// `None` if the header is torn or is that of another torrent. Such a file is rewritten when needed.
     pub(crate) fn load(&self, file: &File, file_len: u64) -> Result<Option<Vec<bool>>, Errno> {
         let mut header = vec![0; self.geometry.used_header_len()];
         if read_at(file, &mut header, 0)? < header.len() {
@@ -80,7 +82,7 @@ impl PartFile {
             .collect();
 
         let stride = self.geometry.stride();
-        // Freed slots included there are never many more than pieces, whatever length the file pretends.
+        // There are never many more slots than pieces, freed ones included. The file may claim any length.
         let bound = 4 * u64::from(self.geometry.piece_count);
         let count = file_len.saturating_sub(self.geometry.header_len()).div_ceil(stride).min(bound);
         let mut slots = Slots { begun: true, ..Slots::default() };
@@ -102,29 +104,30 @@ impl PartFile {
         Ok(Some(moved))
     }
 
-    /// True if a file begins as part files do, of whatever torrent and version.
+    /// Returns true if a file starts like a part file of any torrent and version.
     pub(crate) fn is_one(file: &File) -> Result<bool, Errno> {
         let mut magic = [0; MAGIC.len()];
         Ok(read_at(file, &mut magic, 0)? == magic.len() && magic == *MAGIC)
     }
 
-    /// Whether there is a part file with a good header.
+    /// Returns true if there is a part file with a valid header.
     pub(crate) fn begun(&self) -> bool {
         self.lock().begun
     }
 
-    /// The pieces it holds bytes of, in order.
+    /// Returns the pieces that have a slot, in order.
     pub(crate) fn pieces(&self) -> Vec<u32> {
         self.lock().of_piece.keys().copied().collect()
     }
 
-    /// Where the first byte of `piece` lies in the part file, if the piece has a slot.
+    /// Returns the offset of the first byte of `piece` in the part file, if the piece has a slot.
     pub(crate) fn find(&self, piece: u32) -> Option<u64> {
         let slot = *self.lock().of_piece.get(&piece)?;
         Some(self.geometry.data_offset(slot))
     }
 
-    /// The same, with a slot taken for the piece if it has none. A file without a good header starts over.
+    /// Does the same as [`find`](Self::find), but takes a slot for a piece without one. Truncates a file without a
+    /// valid header first.
     pub(crate) fn find_or_take(&self, file: &File, piece: u32, moved: &[bool]) -> Result<u64, Errno> {
         let mut slots = self.lock();
         if !slots.begun {
@@ -144,12 +147,12 @@ impl PartFile {
         Ok(self.geometry.data_offset(slot))
     }
 
-    /// Notes that other files than the header says have their bytes here from now on.
+    /// Marks the header as out of date, after the set of files with bytes here has changed.
     pub(crate) fn mark_stale(&self) {
         self.lock().stale = true;
     }
 
-    /// Writes down which files have their bytes here.
+    /// Writes the header with the set of files that have their bytes here.
     pub(crate) fn write_header(&self, file: &File, moved: &[bool]) -> Result<(), Errno> {
         let mut slots = self.lock();
         if slots.begun {
@@ -159,7 +162,7 @@ impl PartFile {
         Ok(())
     }
 
-    /// Gives up the slot of a piece.
+    /// Releases the slot of a piece.
     pub(crate) fn release(&self, file: &File, piece: u32) -> Result<(), Errno> {
         let mut slots = self.lock();
         if let Some(slot) = slots.of_piece.remove(&piece) {
@@ -168,7 +171,7 @@ impl PartFile {
         Ok(())
     }
 
-    /// Starts over, after the file was removed.
+    /// Forgets the index, after the file was removed.
     pub(crate) fn clear(&self) {
         *self.lock() = Slots::default();
     }
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn survives_reopening() {
+    fn load_of_a_written_part_file_restores_slots_and_files() {
         let file = tempfile::tempfile().unwrap();
         let parts = PartFile::new(GEOMETRY);
         let five = parts.find_or_take(&file, 5, &moved()).unwrap();
@@ -273,11 +276,11 @@ mod tests {
         assert_eq!(again.load(&file, len(&file)).unwrap(), Some(moved()));
         assert_eq!(again.pieces(), [2]);
         assert_eq!(again.find(2), Some(two));
-        assert_eq!(again.find_or_take(&file, 8, &moved()).unwrap(), five, "a freed slot is taken again");
+        assert_eq!(again.find_or_take(&file, 8, &moved()).unwrap(), five, "a freed slot is reused");
     }
 
     #[test]
-    fn a_torn_slot_loses_only_itself_and_a_torn_header_everything() {
+    fn load_of_a_torn_slot_loses_that_slot_and_of_a_torn_header_all() {
         let file = tempfile::tempfile().unwrap();
         let parts = PartFile::new(GEOMETRY);
         for piece in 0..3 {
@@ -295,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_part_file_of_another_torrent_and_any_length() {
+    fn load_of_another_torrents_or_a_truncated_part_file_finds_no_pieces() {
         let file = tempfile::tempfile().unwrap();
         PartFile::new(GEOMETRY).find_or_take(&file, 1, &moved()).unwrap();
         let other = PartFile::new(Geometry { id: [8; 32], ..GEOMETRY });

@@ -2,25 +2,25 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How [`in_parallel`] ended, unless with an error.
+/// End of [`in_parallel`] without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Complete,
     Stopped,
 }
 
-/// How [`in_parallel`] hands out its numbers.
+/// Distribution of the numbers by [`in_parallel`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shares {
-    /// Neighbours that a thread takes at a time, so that it reads them in order.
+    /// Count of adjacent numbers that a thread takes at a time, to read them in order.
     pub stretch: usize,
-    /// How many of them it does at once, at most.
+    /// Maximum count of numbers that a thread processes at once.
     pub group: usize,
 }
 
-/// Does `work` for all of `0..count` on `threads` threads, the calling one among them.
+/// Runs `work` for all of `0..count` on `threads` threads, including the calling one.
 ///
-/// The first error ends all, and so does `stop`. Each thread has a scratch of its own.
+/// The first error ends all threads, and so does `stop`. Each thread has its own scratch.
 pub(crate) fn in_parallel<S, E: Send>(
     count: usize,
     shares: Shares,
@@ -62,7 +62,7 @@ pub(crate) fn in_parallel<S, E: Send>(
         for number in 1..threads.min(count.div_ceil(stretch)) {
             let thread = std::thread::Builder::new().name(format!("ztor-hash-{number}"));
             if let Err(error) = thread.spawn_scoped(scope, run) {
-                tracing::warn!(%error, "hashing with fewer threads");
+                tracing::warn!(%error, "cannot start a hash thread");
                 break;
             }
         }
@@ -76,8 +76,9 @@ pub(crate) fn in_parallel<S, E: Send>(
 }
 
 impl Shares {
-    /// Shares of `count` pieces of `piece_length` bytes for `threads` threads: stretches long enough for a
-    /// disk to read in order, short enough that all threads have some, and groups of up to `lanes`.
+    /// Returns the shares of `count` pieces of `piece_length` bytes for `threads` threads, in groups of up to `lanes`.
+    ///
+    /// Stretches are long enough for a disk to read in order, and short enough to occupy all threads.
     pub(crate) fn of_pieces(count: usize, piece_length: u32, threads: usize, lanes: usize) -> Self {
         const STRETCH_LEN: u32 = 16 << 20;
 

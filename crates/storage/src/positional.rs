@@ -1,4 +1,4 @@
-//! Positional reads and writes that finish what the system call began.
+//! Positional reads and writes that continue after a partial system call.
 
 use std::fs::File;
 use std::io::IoSlice;
@@ -6,10 +6,10 @@ use std::io::IoSlice;
 use bytes::Bytes;
 use rustix::io::{Errno, pread, pwrite, pwritev, retry_on_intr};
 
-/// Slices handed to one `pwritev`: 1 MiB of ordinary blocks, well below `IOV_MAX`.
+/// Slices in one `pwritev`: 1 MiB of ordinary blocks, well below `IOV_MAX`.
 const MAX_SLICES: usize = 64;
 
-/// Bytes read at once to see whether a file holds anything.
+/// Bytes per read of [`is_zero`].
 const ZEROS_LEN: usize = 256 * 1024;
 
 /// A cursor over a run of buffers that are contiguous in the piece.
@@ -38,9 +38,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The next bytes that lie together, at most `max`; `None` at the end.
+    /// Returns the next adjacent bytes, at most `max`; `None` at the end.
     pub(crate) fn next_slice(&mut self, max: usize) -> Option<&'a [u8]> {
-        // Goes past empty buffers, and past a first one that is used up.
+        // Skips empty buffers, and a first one that is used up.
         self.skip(0);
         let slice = &self.buffers.first()?[self.used..];
         let slice = &slice[..slice.len().min(max)];
@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Fills `buf` from `offset` on; returns how many bytes there were before the end of the file.
+/// Fills `buf` with the bytes at `offset`. Returns their number, which is smaller at the end of the file.
 pub(crate) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> Result<usize, Errno> {
     let mut filled = 0;
     while filled < buf.len() {
@@ -114,16 +114,16 @@ pub(crate) fn write_at(file: &File, buf: &[u8], offset: u64) -> Result<(), Errno
     Ok(())
 }
 
-/// True if a file has nothing but zeros and holes. Reads up to the first byte that is not zero, and skips holes.
+/// Returns true if a file has only zeros and holes. Reads up to the first other byte, and skips holes.
 pub(crate) fn is_zero(file: &File) -> Result<bool, Errno> {
     let mut buf = vec![0; ZEROS_LEN];
     let mut at = 0;
     loop {
         at = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at)) {
             Ok(data) => data,
-            // No data from here on.
+            // No data up to the end.
             Err(Errno::NXIO) => return Ok(true),
-            // The file system cannot tell.
+            // The file system does not report holes.
             Err(_) => at,
         };
         let read = read_at(file, &mut buf, at)?;
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_more_buffers_than_one_call_takes() {
+    fn write_to_with_more_buffers_than_one_call_takes_writes_all() {
         let file = tempfile::tempfile().unwrap();
         let buffers: Vec<Bytes> =
             (0..1000u32).map(|i| Bytes::from(vec![i as u8; (i % 7) as usize])).collect();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_too_short_is_an_error() {
+    fn write_to_of_a_run_that_is_too_short_is_an_error() {
         let file = tempfile::tempfile().unwrap();
         assert_eq!(Run::new(&[Bytes::from_static(b"ab")]).write_to(&file, 0, 3), Err(Errno::INVAL));
     }

@@ -1,4 +1,4 @@
-/// Byte ranges of a piece that are there: sorted, disjoint, never adjacent.
+/// Byte ranges that are present in a piece: sorted, disjoint, never adjacent.
 #[derive(Debug, Default)]
 pub(crate) struct Ranges(Vec<(u32, u32)>);
 
@@ -26,12 +26,12 @@ impl Ranges {
         begin >= end || self.end_from(begin) >= end
     }
 
-    /// How far the bytes reach without a gap from `at` on; `at` itself if there is none.
+    /// Returns the end of the bytes that are present from `at` on without a gap; `at` itself if there are none.
     pub(crate) fn end_from(&self, at: u32) -> u32 {
         self.at_or_after(at).filter(|range| range.0 <= at).map_or(at, |range| range.1)
     }
 
-    /// The first gap that starts in `begin..end`.
+    /// Returns the first gap that starts in `begin..end`.
     pub(crate) fn gap(&self, begin: u32, end: u32) -> Option<(u32, u32)> {
         let from = self.end_from(begin);
         if from >= end {
@@ -53,7 +53,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_a_bitmap(inserts in prop::collection::vec((0u32..64, 0u32..64), 0..24), ask in (0u32..64, 0u32..64)) {
+        fn ranges_after_any_inserts_agree_with_a_bitmap(inserts in prop::collection::vec((0u32..64, 0u32..64), 0..24), ask in (0u32..64, 0u32..64)) {
             let mut bits = [false; 64];
             let mut ranges = Ranges::default();
             for (begin, end) in inserts {

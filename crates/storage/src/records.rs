@@ -15,18 +15,17 @@ use crate::store::FileStamp;
 /// The extension of resume files in the folder.
 pub const EXTENSION: &str = "resume";
 
-/// Age up to which files of a running process are left alone: far more than a save takes. A process of later may have the
-/// number of one that has crashed.
+/// Age up to which temporary files of a running process are kept: far more than a save takes. The limit is needed
+/// because a later process may have the id of a crashed one.
 const LEFT_ALONE: Duration = Duration::from_secs(3600);
 
-/// The most resume files that a search reads.
+/// Maximum number of resume files that a search reads.
 const MAX_SEARCHED: usize = 10_000;
 
-/// The one of these stamps of files that are not empty with which a resume file of another torrent than `own` says that
-/// it has left a file.
+/// Returns the one of `stamps` that a resume file of another torrent than `own` records for a file that is not empty.
 ///
-/// A stamp has nanoseconds, so two files hardly ever share one. Resume files that cannot be read are skipped, and
-/// no more than 10,000 are read.
+/// A stamp has nanoseconds, so two files hardly ever share one. The search skips resume files that cannot be read, and
+/// reads at most 10,000.
 pub fn left_by_another(folder: &Path, own: &InfoHashes, stamps: &HashSet<FileStamp>) -> Option<FileStamp> {
     let entries = std::fs::read_dir(folder).ok()?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -36,9 +35,11 @@ pub fn left_by_another(folder: &Path, own: &InfoHashes, stamps: &HashSet<FileSta
     others.flat_map(|record| record.stamps).find(|stamp| stamp.len > 0 && stamps.contains(stamp))
 }
 
-/// Removes what writers of resume files have left in the folder that did not come to their end: see
-/// [`replace_file`](crate::resume::replace_file). Files of a process that runs are left alone for an hour. What is in the
-/// folder is durable then, also if its writer did not come to the sync of the folder.
+/// Removes the temporary files of interrupted writes of resume files, see
+/// [`replace_file`](crate::resume::replace_file), and syncs the folder.
+///
+/// Keeps files of a running process for an hour. The sync makes resume files durable whose writer did not sync the
+/// folder.
 pub fn remove_leftovers(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.filter_map(Result::ok) {
@@ -48,15 +49,15 @@ pub fn remove_leftovers(folder: &Path) {
             continue;
         }
         if let Err(error) = std::fs::remove_file(entry.path()) {
-            tracing::debug!(path = %entry.path().display(), %error, "cannot remove what a crash has left");
+            tracing::debug!(path = %entry.path().display(), %error, "cannot remove a leftover temporary file");
         }
     }
     if let Err(error) = sync_folder(folder) {
-        tracing::warn!(path = %folder.display(), %error, "cannot make resume files of an earlier run durable");
+        tracing::warn!(path = %folder.display(), %error, "cannot sync the folder of resume files");
     }
 }
 
-/// The process that has written a file of this name, if it is one that waits for its last name: `<name>.<process>-<count>.tmp`.
+/// Returns the id of the process that wrote a temporary file, from its name `<name>.<process>-<count>.tmp`.
 fn writer_of(name: &str) -> Option<i32> {
     let (process, count) = name.strip_suffix(".tmp")?.rsplit('.').next()?.split_once('-')?;
     count.parse::<u64>().ok()?;
@@ -76,7 +77,7 @@ mod tests {
     use crate::testing::{Fixture, Kind};
 
     #[test]
-    fn stamp_is_found_in_the_record_of_another_torrent_only() {
+    fn left_by_another_finds_a_stamp_in_the_records_of_other_torrents_only() {
         let (one, two) =
             (Fixture::of_lengths(Kind::V1, 16384, &[10]), Fixture::of_lengths(Kind::V1, 16384, &[11]));
         let left = FileStamp { len: 10, mtime_ns: 77 };
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_of_a_crash_are_removed_and_nothing_else() {
+    fn remove_leftovers_removes_temporary_files_of_ended_writers_only() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str| std::fs::write(folder.path().join(name), b"x").unwrap();
         let mut ended = std::process::Command::new("true").spawn().unwrap();

@@ -1,9 +1,9 @@
-//! What is remembered of a torrent from one run to the next.
+//! State of a torrent that is saved from one run to the next.
 //!
-//! A bencoded file, replaced as a whole: it is written beside the old one, forced to the disk, renamed over it, and
-//! the folder is forced to the disk. After a crash or on a full disk there is the old file or the new one, never
-//! a part. Call [`TorrentStore::sync`](crate::TorrentStore::sync) before, so that no piece is remembered that is not
-//! on the disk.
+//! A resume file is bencoded and replaced as a whole: the new content is written beside the old file, synced and
+//! renamed over it, and the folder is synced. After a crash or on a full disk either the old or the new file exists in
+//! full. Call [`TorrentStore::sync`](crate::TorrentStore::sync) first, so that the file records no piece that is not on
+//! the disk.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -21,82 +21,81 @@ use crate::error::{At, Operation, StorageError};
 use crate::root::sync_folder;
 use crate::store::{FileStamp, UnfinishedPiece, fits};
 
-/// The longest resume file that is read, in bytes: far above what the largest torrent needs.
+/// Maximum length of a resume file, in bytes: far more than the largest torrent needs.
 pub const MAX_LEN: u64 = 64 << 20;
-/// The most peers that are remembered.
+/// Maximum number of saved peers.
 pub const MAX_PEERS: usize = 1000;
-/// The most that is kept of [unfinished pieces](Resume::unfinished), in bytes: enough for 64 GiB of them.
+/// Maximum encoded length of [unfinished pieces](Resume::unfinished), in bytes: enough for 64 GiB of them.
 pub const MAX_UNFINISHED_LEN: usize = 1 << 20;
 
 const VERSION: i64 = 1;
 const STAMP_LEN: usize = 16;
 
-/// What is remembered of one torrent.
+/// Saved state of one torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume {
-    /// Which torrent it is.
+    /// Info-hashes of the torrent.
     pub info_hashes: InfoHashes,
     /// The download folder.
     pub dir: PathBuf,
-    /// The pieces that are there, one bit each, the highest bit of the first byte first (BEP 3); spare bits are 0.
+    /// Pieces on disk, one bit each, the highest bit of the first byte first (BEP 3); spare bits are 0.
     pub have: Vec<u8>,
-    /// Length and time of every file when `have` was true ([`TorrentStore::fingerprint`](crate::TorrentStore::fingerprint)).
+    /// Stamps of all files when `have` was true ([`TorrentStore::fingerprint`](crate::TorrentStore::fingerprint)).
     pub stamps: Vec<FileStamp>,
-    /// Which files are wanted; empty means all.
+    /// Wanted files, one entry per file; empty means all.
     pub wanted: Vec<bool>,
-    /// Files this torrent may write to ([`TorrentStore::own_files`](crate::TorrentStore::own_files)); empty
-    /// means none.
+    /// Files that this torrent may write to ([`TorrentStore::own_files`](crate::TorrentStore::own_files)), one entry
+    /// per file; empty means none.
     pub own: Vec<bool>,
-    /// Blocks on disk of pieces that are not there as a whole, in ascending order of the pieces. To be hashed with the
-    /// rest of the piece. What is beyond [`MAX_UNFINISHED_LEN`] is not kept.
+    /// Blocks on disk of incomplete pieces, in ascending order of the pieces. They are hashed with the rest of the
+    /// piece. Pieces beyond [`MAX_UNFINISHED_LEN`] are not saved.
     pub unfinished: Vec<UnfinishedPiece>,
-    /// Bytes sent to peers over all runs.
+    /// Bytes sent to peers in all runs.
     pub uploaded: u64,
-    /// Bytes got from peers over all runs.
+    /// Bytes received from peers in all runs.
     pub downloaded: u64,
-    /// Peers that were good, at most [`MAX_PEERS`].
+    /// Addresses of good peers, at most [`MAX_PEERS`].
     pub peers: Vec<SocketAddr>,
 }
 
-/// Why a resume file cannot be used.
+/// Failure to use a resume file.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
-    /// There is none: the torrent is new here.
+    /// The file does not exist: the torrent is new here.
     #[error("there is no resume data at {}", path.display())]
     Missing {
-        /// Where it would be.
+        /// Path of the missing file.
         path: PathBuf,
     },
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// It is damaged or not a resume file.
-    #[error("the resume data at {} is damaged ({reason}); the torrent has to be checked", path.display())]
+    /// The file is damaged or not a resume file.
+    #[error("cannot use the resume data at {}: {reason}; the torrent must be checked", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage.
         reason: String,
     },
-    /// It was written by a later version.
-    #[error("the resume data at {} has version {found}, this ztor knows {VERSION}", path.display())]
+    /// A later version wrote the file.
+    #[error("cannot use the resume data at {}: its version is {found}, and this ztor reads {VERSION}", path.display())]
     Version {
         /// The file.
         path: PathBuf,
-        /// The version found.
+        /// Version of the file.
         found: i64,
     },
-    /// It is about another torrent, another folder or another selection of files than asked for.
-    #[error("the resume data does not fit: {reason}; the torrent has to be checked")]
+    /// The resume data is that of another torrent, another folder or another selection of files.
+    #[error("cannot use the resume data: {reason}; the torrent must be checked")]
     Mismatch {
-        /// What differs.
+        /// The difference.
         reason: &'static str,
     },
 }
 
 impl Resume {
-    /// Reads a resume file. Its fields are well-formed, but whether they fit a torrent only
-    /// [`verify`](Self::verify) tells.
+    /// Reads a resume file. Its fields are well-formed; [`verify`](Self::verify) compares them with a torrent.
     pub fn load(path: &Path) -> Result<Self, ResumeError> {
         let file = match File::open(path) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
@@ -113,18 +112,18 @@ impl Resume {
         Self::from_bytes(&bytes, path)
     }
 
-    /// Writes a resume file, which replaces an earlier one as a whole or not at all.
+    /// Writes a resume file. Replaces an earlier one as a whole or not at all.
     pub fn save(&self, path: &Path) -> Result<(), ResumeError> {
         Ok(replace_file(path, &self.to_bytes())?)
     }
 
-    /// Does the same as [`save`](Self::save), but for the last step, which several files of a folder can share: after a
-    /// crash there may still be the earlier file before [`sync_records`] has returned. Returns the folder.
+    /// Does the same as [`save`](Self::save), except for the sync of the folder, which several files can share. Returns
+    /// the folder. Until [`sync_records`] has returned, a crash may restore the earlier file.
     pub fn save_unsynced(&self, path: &Path) -> Result<PathBuf, ResumeError> {
         Ok(put_file(path, &self.to_bytes())?.to_owned())
     }
 
-    /// Returns true if `other` says the same, whichever peers it remembers.
+    /// Returns true if `other` is equal, apart from its peers.
     pub fn equals_but_for_peers(&self, other: &Self) -> bool {
         let Self { info_hashes, dir, have, stamps, wanted, own, unfinished, uploaded, downloaded, peers: _ } =
             self;
@@ -133,7 +132,7 @@ impl Resume {
             && (uploaded, downloaded) == (&other.uploaded, &other.downloaded)
     }
 
-    /// Whether this is about `meta` in the folder `dir`, with fields of the right size.
+    /// Checks that this is the state of `meta` in the folder `dir`, with fields of the right size.
     pub fn verify(&self, meta: &Metainfo, dir: &Path) -> Result<(), ResumeError> {
         let mismatch = |reason| Err(ResumeError::Mismatch { reason });
         if self.info_hashes != meta.info_hashes {
@@ -166,14 +165,14 @@ impl Resume {
         Ok(())
     }
 
-    /// The files that are not any more as they were, given their stamps of now. Their pieces must be checked.
+    /// Returns the files whose stamps differ from the current ones, `now`. Their pieces must be checked.
     pub fn changed_files(&self, now: &[FileStamp]) -> Vec<usize> {
         let count = self.stamps.len().max(now.len());
         (0..count).filter(|file| self.stamps.get(*file) != now.get(*file)).collect()
     }
 
-    /// The files that are still the torrent's own, given their stamps of now; empty means none. One that was not there
-    /// when this was written, and has something in it now, is somebody's.
+    /// Returns the files that are still the torrent's own, given their current stamps, `now`; empty means none. A file
+    /// that did not exist when this was saved, and is not empty, is another program's.
     pub fn own_files(&self, now: &[FileStamp]) -> Vec<bool> {
         let is_foreign = |file: usize| {
             self.stamps.get(file) == Some(&FileStamp::ABSENT) && now.get(file).is_some_and(|now| now.len > 0)
@@ -181,12 +180,12 @@ impl Resume {
         self.own.iter().enumerate().map(|(file, own)| *own && !is_foreign(file)).collect()
     }
 
-    /// Whether the piece is remembered as there.
+    /// Returns true if the piece was on disk.
     pub fn has(&self, piece: u32) -> bool {
         self.have.get(piece as usize / 8).is_some_and(|byte| byte & (0x80 >> (piece % 8)) != 0)
     }
 
-    /// The content of a resume file. Counts above [`i64::MAX`] are written as that.
+    /// Returns the content of a resume file. Counts above [`i64::MAX`] are written as that.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut root: BTreeMap<Vec<u8>, Tree> = BTreeMap::new();
         let mut put = |key: &str, value: Tree| root.insert(key.as_bytes().to_vec(), value);
@@ -213,37 +212,37 @@ impl Resume {
         Tree::Dict(root).to_vec()
     }
 
-    /// Reads the content of a resume file. `path` is what errors name as its place; it is not looked at.
+    /// Decodes the content of a resume file. `path` is only for errors.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ResumeError> {
         let limits = Limits { depth: 4, tokens: 10 * MAX_PEERS };
         let document = decode_with(bytes, Mode::Strict, limits).map_err(|error| corrupt(path, error))?;
         let root = document.root();
         let bytes_of = |key: &'static str| {
             let value = root.get(key.as_bytes()).and_then(|value| value.as_bytes());
-            value.ok_or_else(|| corrupt(path, format_args!("`{key}` is missing or no string")))
+            value.ok_or_else(|| corrupt(path, format_args!("`{key}` is missing or not a string")))
         };
         let count_of = |key: &'static str| {
             let value = root.get(key.as_bytes()).and_then(|value| value.as_uint());
-            value.ok_or_else(|| corrupt(path, format_args!("`{key}` is missing or no count")))
+            value.ok_or_else(|| corrupt(path, format_args!("`{key}` is missing or not a count")))
         };
         if bytes_of("format")? != b"ztor resume" {
-            return Err(corrupt(path, "it is something else"));
+            return Err(corrupt(path, "it is not a resume file"));
         }
         match root.get(b"version").and_then(|version| version.as_int()) {
             Some(VERSION) => {}
             Some(found) => return Err(ResumeError::Version { path: path.to_owned(), found }),
-            None => return Err(corrupt(path, "`version` is missing or no number")),
+            None => return Err(corrupt(path, "`version` is missing or not a number")),
         }
         let v1 = hash_of(root, "info-hash", path)?.map(InfoHashV1::new);
         let v2 = hash_of(root, "info-hash2", path)?.map(InfoHashV2::new);
         let info_hashes = InfoHashes::new(v1, v2).ok_or_else(|| corrupt(path, "`info-hash` is missing"))?;
         let (stamps, rest) = bytes_of("stamps")?.as_chunks::<STAMP_LEN>();
         if !rest.is_empty() {
-            return Err(corrupt(path, "`stamps` ends early"));
+            return Err(corrupt(path, "`stamps` is truncated"));
         }
         let mask_of = |key: &'static str, mask: &[u8]| {
             if mask.iter().any(|bit| *bit > 1) {
-                return Err(corrupt(path, format_args!("`{key}` has something else than 0 and 1")));
+                return Err(corrupt(path, format_args!("`{key}` has values other than 0 and 1")));
             }
             Ok(mask.iter().map(|bit| *bit == 1).collect())
         };
@@ -251,7 +250,7 @@ impl Resume {
         let own = root.get(b"own").and_then(|own| own.as_bytes()).unwrap_or_default();
         let unfinished = root.get(b"unfinished").and_then(|pieces| pieces.as_bytes()).unwrap_or_default();
         let unfinished = decode_unfinished(unfinished)
-            .ok_or_else(|| corrupt(path, "`unfinished` ends early or is too long"))?;
+            .ok_or_else(|| corrupt(path, "`unfinished` is truncated or too long"))?;
         let peers = root.get(b"peers").into_iter().flat_map(|peers| peers.items());
         Ok(Self {
             info_hashes,
@@ -268,21 +267,21 @@ impl Resume {
     }
 }
 
-/// Replaces the content of a file as a whole or not at all, and returns when it is on the disk.
+/// Replaces the content of a file as a whole or not at all, and returns once it is on the disk.
 ///
-/// Missing folders above it are made. What it writes first has a name of its own in the same folder, so that two
-/// writers cannot mix; it is removed on failure.
+/// Creates missing parent folders. Writes to a temporary file with a unique name in the same folder first, so that two
+/// writers do not interfere. Removes the temporary file on failure.
 pub fn replace_file(path: &Path, content: &[u8]) -> Result<(), StorageError> {
     let folder = put_file(path, content)?;
     sync_folder(folder).at(Operation::Sync, || folder.to_owned())
 }
 
-/// Makes the files durable that [`Resume::save_unsynced`] has put into a folder.
+/// Makes the files durable that [`Resume::save_unsynced`] has written to a folder.
 pub fn sync_records(folder: &Path) -> Result<(), ResumeError> {
     Ok(sync_folder(folder).at(Operation::Sync, || folder.to_owned())?)
 }
 
-/// Replaces the content of a file as a whole or not at all. The folder, which it returns, is not synced.
+/// Replaces the content of a file as a whole or not at all. Returns the folder, which is not synced.
 fn put_file<'a>(path: &'a Path, content: &[u8]) -> Result<&'a Path, StorageError> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -293,7 +292,7 @@ fn put_file<'a>(path: &'a Path, content: &[u8]) -> Result<&'a Path, StorageError
     let written = write_synced(&beside, content)
         .and_then(|()| std::fs::rename(&beside, path).at(Operation::Rename, || path.to_owned()));
     if written.is_err() {
-        // Nothing better can be done when this fails too.
+        // A failure here leaves a file that `remove_leftovers` removes later.
         let _ = std::fs::remove_file(&beside);
     }
     written.map(|()| folder)
@@ -305,7 +304,7 @@ fn write_synced(path: &Path, content: &[u8]) -> Result<(), StorageError> {
     file.sync_all().at(Operation::Sync, || path.to_owned())
 }
 
-/// Per piece its index, the number of bytes of its bits, and those.
+/// Encodes for each piece its index, the number of bytes of its bitfield, and the bitfield.
 fn encode_unfinished(pieces: &[UnfinishedPiece]) -> Vec<u8> {
     let mut out = Vec::new();
     for UnfinishedPiece { piece, blocks } in pieces {
@@ -346,7 +345,7 @@ fn corrupt(path: &Path, reason: impl std::fmt::Display) -> ResumeError {
 fn hash_of<const N: usize>(root: Value<'_>, key: &str, path: &Path) -> Result<Option<[u8; N]>, ResumeError> {
     let Some(value) = root.get(key.as_bytes()) else { return Ok(None) };
     let hash = value.as_bytes().and_then(|bytes| bytes.try_into().ok());
-    hash.map(Some).ok_or_else(|| corrupt(path, format_args!("`{key}` is no string of {N} bytes")))
+    hash.map(Some).ok_or_else(|| corrupt(path, format_args!("`{key}` is not a string of {N} bytes")))
 }
 
 fn decode_stamp(bytes: &[u8; STAMP_LEN]) -> FileStamp {
@@ -355,7 +354,7 @@ fn decode_stamp(bytes: &[u8; STAMP_LEN]) -> FileStamp {
     FileStamp { len: u64::from_be_bytes(next()), mtime_ns: i64::from_be_bytes(next()) }
 }
 
-/// Address and port as in compact peer lists (BEP 23, BEP 7).
+/// Encodes address and port as in compact peer lists (BEP 23, BEP 7).
 fn encode_peer(peer: &SocketAddr) -> Vec<u8> {
     let mut out = match peer.ip() {
         IpAddr::V4(ip) => ip.octets().to_vec(),

@@ -25,7 +25,7 @@ fn torrent() -> Fixture {
 }
 
 #[test]
-fn comes_back_as_it_was() {
+fn load_of_a_saved_file_returns_it_unchanged() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[30_000, 10_000]);
     let resume = sample(&torrent);
     let path = torrent.dir.path().join("state/one.resume");
@@ -40,7 +40,7 @@ fn comes_back_as_it_was() {
 }
 
 #[test]
-fn tells_missing_from_damaged_and_later() {
+fn load_of_a_missing_damaged_or_later_file_is_a_distinct_error() {
     let torrent = torrent();
     let path = torrent.dir.path().join("resume");
     assert!(matches!(Resume::load(&path), Err(ResumeError::Missing { .. })));
@@ -53,7 +53,7 @@ fn tells_missing_from_damaged_and_later() {
 }
 
 #[test]
-fn refuses_what_belongs_elsewhere() {
+fn verify_with_another_torrent_folder_or_size_is_a_mismatch() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[30_000, 10_000]);
     let good = sample(&torrent);
     let refused = |resume: Resume| {
@@ -84,13 +84,13 @@ fn refuses_what_belongs_elsewhere() {
 }
 
 #[test]
-fn a_failed_save_keeps_the_old_file() {
+fn save_that_fails_keeps_the_old_file() {
     let torrent = torrent();
     let folder = torrent.dir.path().join("state");
     let path = folder.join("resume");
     sample(&torrent).save(&path).unwrap();
     let old = std::fs::read(&path).unwrap();
-    // A folder cannot be replaced by a file: the rename fails at the last step.
+    // A file cannot replace a folder: the rename, which is the last step, fails.
     let taken = folder.join("taken");
     std::fs::create_dir(&taken).unwrap();
     assert!(matches!(sample(&torrent).save(&taken), Err(ResumeError::Storage(_))));
@@ -101,7 +101,7 @@ fn a_failed_save_keeps_the_old_file() {
 }
 
 #[test]
-fn any_truncation_is_damage() {
+fn from_bytes_of_a_cut_file_is_corrupt() {
     let torrent = torrent();
     let path = torrent.dir.path().join("resume");
     let bytes = sample(&torrent).to_bytes();
@@ -112,7 +112,7 @@ fn any_truncation_is_damage() {
 
 proptest! {
     #[test]
-    fn decodes_or_refuses_anything(at in 0usize..400, byte in any::<u8>(), junk in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn from_bytes_of_damaged_or_random_bytes_does_not_panic(at in 0usize..400, byte in any::<u8>(), junk in prop::collection::vec(any::<u8>(), 0..64)) {
         let torrent = torrent();
         let mut bytes = sample(&torrent).to_bytes();
         let at = at % bytes.len();
@@ -123,7 +123,7 @@ proptest! {
 }
 
 #[test]
-fn unfinished_pieces_are_bounded() {
+fn to_bytes_with_too_many_unfinished_pieces_keeps_the_first_ones() {
     let torrent = torrent();
     let many: Vec<_> = (0..3000).map(|piece| UnfinishedPiece { piece, blocks: vec![0xff; 1000] }).collect();
     let resume = Resume { unfinished: many.clone(), ..sample(&torrent) };

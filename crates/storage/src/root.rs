@@ -12,33 +12,33 @@ use rustix::io::Errno;
 use crate::error::{At, Operation, StorageError};
 use crate::inodes::FileId;
 
-/// Opening a folder only to go through it.
+/// Flags for opening a folder only to walk through it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const THROUGH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const THROUGH: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// Without `NONBLOCK` a pipe in the place of a file would block the open for ever.
+/// Flags for opening a file. Without `NONBLOCK`, opening a pipe in the place of a file would block without end.
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
-/// The download folder, and the one way to what lies below it.
+/// The download folder, and the only access to the files below it.
 ///
-/// Every path is walked element by element with `O_NOFOLLOW`, so that no symbolic link below the
-/// torrent's folder is ever followed for writing, not even one that appears in between. The download folder itself
-/// and the torrent's own folder directly in it may be links: those are the user's.
+/// Walks every path element by element with `O_NOFOLLOW`. So it follows no symbolic link below the torrent's folder for
+/// writing, even if the link appears during the walk. The download folder itself and the torrent's own folder directly
+/// in it may be links, which the user has made.
 ///
-/// All links are followed if nothing is ever written. No more comes of them than that bytes are read, and only bytes
-/// that the torrent has are ever given to others.
+/// A read-only store follows all links. That is safe, because it only reads, and only sends bytes that match the
+/// torrent.
 #[derive(Debug)]
 pub(crate) struct Root {
     dir: PathBuf,
-    /// Leading elements of a relative path that may be links.
+    /// Number of leading elements of a relative path that may be links.
     trusted: usize,
-    /// Only for reading.
     read_only: bool,
+    /// True once the download folder was opened. `device` is valid from then on.
     seen: AtomicBool,
     device: AtomicU64,
-    /// Folders that got a new entry and are not yet synced.
+    /// Folders with a new entry that is not yet synced.
     grown: Mutex<BTreeSet<PathBuf>>,
 }
 
@@ -53,12 +53,12 @@ pub(crate) enum How {
     Read,
     /// Reading and writing; the file must exist.
     Write,
-    /// Reading and writing; the file and its folders are made if they are missing.
+    /// Reading and writing; creates the file and its folders if they are missing.
     Create {
         executable: bool,
     },
-    /// Reading and writing; the file is made, and its folders if they are missing. Whatever is there already is refused
-    /// with `EEXIST`.
+    /// Reading and writing; creates the file, and its folders if they are missing. Fails with `EEXIST` if the path
+    /// exists.
     CreateNew {
         executable: bool,
     },
@@ -80,12 +80,12 @@ impl Root {
         &self.dir
     }
 
-    /// Accepts whatever lies at the download folder from now on, for example a drive that came back.
+    /// Accepts any file system at the download folder's path, for example that of a reconnected drive.
     pub(crate) fn accept_again(&self) {
         self.seen.store(false, Ordering::Relaxed);
     }
 
-    /// True if the download folder is there and on the file system it was on; also if it was never used.
+    /// Returns true if the download folder exists on the same file system as before, or was never used.
     pub(crate) fn is_as_before(&self) -> bool {
         !self.seen.load(Ordering::Acquire) || self.open_dir(false).is_ok()
     }
@@ -154,12 +154,12 @@ impl Root {
         Err(Errno::NOENT)
     }
 
-    /// Makes the folder at `relative` and those above it.
+    /// Creates the folder at `relative` and its missing parents.
     pub(crate) fn make_folder(&self, relative: &Path) -> Result<(), StorageError> {
         self.parent(&relative.join("_"), true).map(drop)
     }
 
-    /// Makes a symbolic link; what stands there already is left alone.
+    /// Creates a symbolic link. Leaves an existing file in its place alone.
     pub(crate) fn make_link(&self, relative: &Path, target: &Path) -> Result<(), StorageError> {
         let path = || self.dir.join(relative);
         let name =
@@ -175,7 +175,7 @@ impl Root {
         }
     }
 
-    /// Removes the file at `relative`, if it is there.
+    /// Removes the file at `relative` if it exists.
     pub(crate) fn remove(&self, relative: &Path) -> Result<(), StorageError> {
         let path = || self.dir.join(relative);
         let name =
@@ -187,7 +187,7 @@ impl Root {
         }
     }
 
-    /// Forces the entries made since the last call to the disk.
+    /// Syncs the folder entries created since the last call.
     pub(crate) fn sync_grown(&self) -> Result<(), StorageError> {
         let grown = std::mem::take(&mut *self.grown.lock().unwrap_or_else(PoisonError::into_inner));
         let mut outcome = Ok(());
@@ -200,7 +200,7 @@ impl Root {
         outcome
     }
 
-    /// Notes that the folder at `relative` got an entry.
+    /// Records a new entry of the folder at `relative`.
     fn has_grown(&self, relative: Option<&Path>) {
         self.note_grown(relative.map_or_else(|| self.dir.clone(), |relative| self.dir.join(relative)));
     }
@@ -209,7 +209,7 @@ impl Root {
         self.grown.lock().unwrap_or_else(PoisonError::into_inner).insert(folder);
     }
 
-    /// The folder that holds the last element of `relative`.
+    /// Opens the folder that contains the last element of `relative`.
     fn parent(&self, relative: &Path, create: bool) -> Result<OwnedFd, StorageError> {
         let mut here = self.open_dir(create)?;
         let mut walked = PathBuf::new();
@@ -266,7 +266,7 @@ impl Root {
             }
             opened => opened.at(Operation::Open, dir)?,
         };
-        // A mount point whose drive is gone is a folder too, but of another file system.
+        // A mount point without its drive is a folder too, but on another file system.
         let device = fstat(&fd).at(Operation::Inspect, dir)?.st_dev;
         if self.seen.load(Ordering::Acquire) {
             if self.device.load(Ordering::Relaxed) != device {
@@ -280,10 +280,10 @@ impl Root {
     }
 }
 
-/// Forces the entries of a folder to the disk.
+/// Syncs the entries of a folder to the disk.
 pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Some file systems cannot sync folders, and need not.
+        // Some file systems cannot sync folders, and need no sync.
         Err(cause) if matches!(Errno::from_io_error(&cause), Some(Errno::INVAL | Errno::NOTSUP)) => Ok(()),
         done => done,
     }

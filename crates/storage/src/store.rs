@@ -29,21 +29,20 @@ use unfinished::Unfinished;
 pub use unfinished::UnfinishedPiece;
 pub(crate) use unfinished::fits;
 
-/// The key of the part file in the handle cache; a torrent never has that many files.
+/// Key of the part file in the handle cache; no torrent has that many files.
 const PART_FILE: u32 = u32::MAX;
 
 /// One torrent's files on disk.
 ///
-/// All methods block on the disk and may be called from any thread. Nothing is created before the first
-/// write, except by [`prepare`](Self::prepare).
+/// All methods block on the disk and may be called from any thread. Only [`prepare`](Self::prepare) creates files
+/// before the first write.
 ///
-/// Where bytes go: those of wanted files to their file, those of unwanted files to the part file
-/// `.<info-hash>.parts` in the download folder, pads (BEP 47) nowhere. An unwanted file is never created; one that
-/// exists already is used as it is.
+/// Bytes of wanted files go to their file, those of unwanted files to the part file `.<info-hash>.parts` in the
+/// download folder. Pads (BEP 47) are not stored. An unwanted file is never created; an existing one is used.
 ///
-/// Files that are there already are the user's until they are known to be the torrent's: [`prepare`](Self::prepare)
-/// refuses to go on where a write would destroy something else. A file that is longer than the torrent says is cut
-/// only with [`StoreOptions::overwrite`], and only after all its pieces have passed their check.
+/// Existing files count as the user's until there is evidence that they are the torrent's. [`prepare`](Self::prepare)
+/// fails where a write would destroy other data. A file that is longer than in the torrent is truncated only with
+/// [`StoreOptions::overwrite`], and only after all its pieces have passed their check.
 #[derive(Debug)]
 pub struct TorrentStore {
     id: u64,
@@ -56,64 +55,64 @@ pub struct TorrentStore {
     parts: PartFile,
     parts_path: PathBuf,
     parts_dirty: AtomicBool,
-    /// As [`flag::FOUND`].
+    /// Same as [`flag::FOUND`], for the part file.
     parts_found: AtomicBool,
-    /// Files are opened for writing, made and given their size by one thread at a time: the zeros of one could cover the
-    /// data of another, or a file that one has made be taken for somebody else's by another.
+    /// Lock for opening files for writing, creating them and setting their length. Otherwise the zeros of one thread
+    /// could cover the data of another, or a thread could take a new file of another thread for a foreign one.
     opening: Mutex<()>,
     verified: Box<[AtomicU64]>,
     unfinished: Mutex<Unfinished>,
     pub(crate) zero_digests: ZeroDigests,
 }
 
-/// How a [`TorrentStore`] treats the disk.
+/// Use of the disk by a [`TorrentStore`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StoreOptions {
-    /// How files get their disk space.
+    /// Allocation of disk space.
     pub allocate: Allocation,
-    /// Never write, create or truncate anything. Files and folders may then be symbolic links that lead anywhere.
+    /// True if the store must not write, create or truncate files. Files and folders may then be symbolic links that
+    /// lead anywhere.
     pub read_only: bool,
-    /// Write also over files that are there already and are not this torrent's.
+    /// True if the store may overwrite existing files that are not this torrent's.
     pub overwrite: bool,
 }
 
-/// How files get their disk space.
+/// Allocation of disk space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Allocation {
-    /// Full length at once, disk space as the bytes come.
+    /// Sets the full length at once, and uses disk space as bytes arrive.
     #[default]
     Sparse,
-    /// All disk space at the first write, so that a full disk shows early.
+    /// Reserves all disk space at the first write, so that a full disk shows early.
     Full,
 }
 
-/// What is known of a file, as bits.
+/// State of a file, as bits.
 mod flag {
     /// Written since the last sync.
     pub(super) const DIRTY: u8 = 1;
-    /// Was opened: must not vanish from now on.
+    /// Opened once: it must not disappear any more.
     pub(super) const SEEN: u8 = 2;
-    /// Was given its full length: must not become shorter from now on.
+    /// Extended to its full length: it must not become shorter any more.
     pub(super) const SIZED: u8 = 4;
-    /// May be written to: this store or an earlier one has made it, or it was looked at and found to be the torrent's.
-    /// Files without it are only ever made, exclusively.
+    /// Writable: this store or an earlier one has created it, or a check has shown that it is the torrent's. A file
+    /// without this bit is only created, exclusively.
     pub(super) const OWN: u8 = 8;
-    /// Is longer than the torrent says, to be cut once all its pieces have passed.
+    /// Longer than in the torrent. It is truncated once all its pieces have passed.
     pub(super) const LONG: u8 = 16;
-    /// Was there with nothing in it: may be written to if that is so at the first write as well.
+    /// Existed and was empty. It may be written to if it is still empty at the first write.
     pub(super) const EMPTY: u8 = 32;
-    /// Written since its stamp was taken last, and synced: another stamp is by our doing.
+    /// Written since its last stamp, and synced. A different stamp is then this store's own change.
     pub(super) const UNSTAMPED: u8 = 64;
-    /// Has pieces that were found right, and may not be on the disk itself yet, whoever has written them.
+    /// Has pieces that were found right but may not be on the disk yet, whichever program has written them.
     pub(super) const FOUND: u8 = 128;
 }
 
 impl TorrentStore {
-    /// The files of `meta` below `dir`, which need not exist yet.
+    /// Opens the files of `meta` below `dir`, which need not exist yet.
     ///
-    /// `wanted` has one entry per file of the layout (pads included); `None` wants all. Reads the part file
-    /// if there is one and creates nothing. [`meta`](Self::meta) has the names that the files have on disk
-    /// ([`as_found`]).
+    /// `wanted` has one entry per file of the layout (pads included); `None` wants all. Reads an existing part file and
+    /// creates nothing. [`meta`](Self::meta) has the names of the files on disk ([`as_found`]).
     pub fn open(
         meta: Arc<Metainfo>,
         dir: &Path,
@@ -162,42 +161,42 @@ impl TorrentStore {
         Ok(store)
     }
 
-    /// The torrent.
+    /// Returns the torrent.
     pub fn meta(&self) -> &Arc<Metainfo> {
         &self.meta
     }
 
-    /// The download folder given to [`open`](Self::open).
+    /// Returns the download folder given to [`open`](Self::open).
     pub fn dir(&self) -> &Path {
         self.root.dir()
     }
 
-    /// True if it was opened with [`StoreOptions::read_only`].
+    /// Returns true if the store was opened with [`StoreOptions::read_only`].
     pub fn is_read_only(&self) -> bool {
         self.options.read_only
     }
 
-    /// Where a file lies on disk, or would lie; pads have a path but are never there.
+    /// Returns the path of a file on disk, even if it does not exist. Pads have a path but never exist.
     pub fn path_of(&self, file: usize) -> PathBuf {
         self.root.dir().join(self.meta.relative_path(file))
     }
 
-    /// True if the piece passed its check since the store was opened, or is [believed](Self::believe).
+    /// Returns true if the piece has passed its check since the store was opened, or is [believed](Self::believe).
     ///
-    /// [`PieceWriter`](crate::PieceWriter) ignores further blocks of such a piece, so that a late duplicate
-    /// cannot spoil it. A failed check or sync takes the mark back, and so does [`distrust`](Self::distrust).
+    /// [`PieceWriter`](crate::PieceWriter) ignores further blocks of such a piece, so that a late duplicate cannot
+    /// damage it. A failed check or sync clears the mark, and so does [`distrust`](Self::distrust).
     pub fn is_verified(&self, piece: u32) -> bool {
         self.verified
             .get(piece as usize / 64)
             .is_some_and(|word| word.load(Ordering::Acquire) >> (piece % 64) & 1 == 1)
     }
 
-    /// Lets a piece be downloaded again although it passed before.
+    /// Clears the verified mark of a piece, so that it can be downloaded again.
     pub fn distrust(&self, piece: u32) {
         self.set_verified(piece, false);
     }
 
-    /// Counts a piece as verified that an earlier run has verified, of files that have not changed since.
+    /// Marks a piece as verified that an earlier run has verified, if its files have not changed since.
     pub fn believe(&self, piece: u32) {
         self.set_verified(piece, true);
     }
@@ -219,8 +218,8 @@ impl TorrentStore {
         &self.meta.layout
     }
 
-    /// Number of the device that the torrent's file or folder lies on, or would lie on: that of the nearest folder above it
-    /// that exists. 0 if the system does not tell.
+    /// Returns the number of the device of the torrent's file or folder, or of its nearest existing parent. 0 if the
+    /// system does not report it.
     pub fn device(&self) -> u64 {
         use std::os::unix::fs::MetadataExt as _;
         // The path of a file that does not exist is that of the torrent.
@@ -229,7 +228,7 @@ impl TorrentStore {
         path.ancestors().find_map(|path| std::fs::metadata(path).ok()).map_or(0, |found| found.dev())
     }
 
-    /// Lets a file that was there before be missing, after a check found it gone. One that is there stays what it was.
+    /// Accepts that a file is missing, after a check has found it gone. Changes nothing if the file exists.
     pub(crate) fn accept_missing(&self, file: usize) {
         if !matches!(stamps::stamp_of(&self.path_of(file), self.options.read_only), Ok(FileStamp::ABSENT)) {
             return;
@@ -238,12 +237,12 @@ impl TorrentStore {
         self.forget_handle(file);
     }
 
-    /// True if the download folder is still the one that this store has used, or if it has used none yet.
+    /// Returns true if the download folder is still the one that this store has used, or if it has used none yet.
     pub fn has_its_folder(&self) -> bool {
         self.root.is_as_before()
     }
 
-    /// Makes every file be opened anew at its next use.
+    /// Closes all files, so that each is opened again at its next use.
     pub(crate) fn forget_handles(&self) {
         self.handles.forget_store(self.id);
     }
@@ -292,7 +291,7 @@ impl TorrentStore {
         self.handles.get(key, access, || self.open_file(file, access))
     }
 
-    /// Files that are kept open only to be used again give way to what needs a descriptor now.
+    /// Opens a file. If descriptors are exhausted, closes cached files and tries again.
     fn with_room<T>(&self, open: impl Fn() -> Result<T, StorageError>) -> Result<T, StorageError> {
         match open() {
             Err(error) if error.is_exhausted() && self.handles.close_half() => open(),
@@ -300,7 +299,7 @@ impl TorrentStore {
         }
     }
 
-    /// The handle of a file that is open already.
+    /// Returns the handle of a file that is open already.
     fn open_handle(&self, file: usize) -> Option<OpenFile> {
         self.handles.peek((self.id, u32::try_from(file).unwrap_or(PART_FILE)))
     }
@@ -313,7 +312,7 @@ impl Drop for TorrentStore {
     }
 }
 
-/// The id inside the part file and the hexadecimal info-hash in its name.
+/// Returns the id inside the part file and the hexadecimal info-hash in its name.
 fn identity(meta: &Metainfo) -> ([u8; 32], String) {
     match meta.info_hashes {
         InfoHashes::V1(v1) | InfoHashes::Hybrid(v1, _) => {

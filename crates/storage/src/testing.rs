@@ -28,7 +28,7 @@ pub(crate) struct Fixture {
     pub handles: Arc<HandleCache>,
 }
 
-/// Bytes that differ from place to place.
+/// Returns pseudo-random bytes.
 pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..len)
@@ -42,12 +42,12 @@ pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
 }
 
 impl Fixture {
-    /// A torrent of several files; their paths must be sorted.
+    /// Returns a torrent of several files; their paths must be sorted.
     pub(crate) fn new(kind: Kind, piece_length: u32, files: &[(&str, Vec<u8>)]) -> Self {
         Self::with_info(kind, piece_length, files, |_| {})
     }
 
-    /// Noise of these lengths, in files `00`, `01`, ...
+    /// Returns a torrent of files `00`, `01`, ... with noise of these lengths.
     pub(crate) fn of_lengths(kind: Kind, piece_length: u32, lengths: &[usize]) -> Self {
         let names: Vec<String> = (0..lengths.len()).map(|index| format!("{index:02}")).collect();
         let files: Vec<(&str, Vec<u8>)> = names
@@ -68,7 +68,7 @@ impl Fixture {
         Self::made(kind, piece_length, files, change, |_| {})
     }
 
-    /// A hybrid torrent of which `piece` is another by its v1 hash than by its v2 hash.
+    /// Returns a hybrid torrent whose v1 and v2 hashes of `piece` are of different content.
     pub(crate) fn inconsistent(piece_length: u32, files: &[(&str, Vec<u8>)], piece: usize) -> Self {
         let spoil = |pieces: &mut Vec<u8>| pieces[piece * 20] ^= 1;
         Self::made(Kind::Hybrid, piece_length, files, |_| {}, spoil)
@@ -141,7 +141,7 @@ impl Fixture {
         )
     }
 
-    /// Puts the files where a finished download has them.
+    /// Writes the files as a finished download has them.
     pub(crate) fn place_files(&self) {
         for (index, content) in self.data.iter().enumerate() {
             let file = &self.meta.layout.files()[index];
@@ -170,7 +170,7 @@ impl Fixture {
             .collect()
     }
 
-    /// All blocks of a piece in order.
+    /// Returns jobs for all blocks of a piece, in order.
     pub(crate) fn jobs(&self, store: &Arc<TorrentStore>, piece: u32) -> Vec<WriteJob> {
         let bytes = Bytes::from(self.piece(piece));
         (0..bytes.len())
@@ -190,7 +190,7 @@ impl Fixture {
         0..self.meta.layout.piece_count()
     }
 
-    /// The names in the torrent's folder, sorted.
+    /// Returns the names in the torrent's folder, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         names_in(&self.dir.path().join("torrent"))
     }
@@ -211,7 +211,7 @@ fn v1_file(path: &str, len: usize, attr: Option<&str>) -> Tree {
     Tree::dict(entries)
 }
 
-/// A BEP 47 link, to be put among the files.
+/// Returns a link (BEP 47) for the list of files.
 pub(crate) fn v1_link(path: &str, target: &str) -> Tree {
     let Tree::Dict(mut entries) = v1_file(path, 0, Some("l")) else { unreachable!() };
     let target = target.split('/').map(|element| Tree::from(element.as_bytes())).collect();

@@ -15,22 +15,21 @@ mod piece_batch;
 
 use piece_batch::{PieceBatch, State};
 
-/// Pieces that are written and then hashed together, at most.
+/// Maximum number of pieces that are written and then hashed together.
 const MAX_GROUP: usize = 2 * LANES;
-/// When there are enough pieces for all lanes, no more than this is written before it is hashed, so that it is
-/// still in the cache.
+/// Bytes after which a group with enough pieces for all lanes is hashed, while the bytes are still in the cache.
 const GROUP_LEN: usize = 512 * 1024;
-/// Failed pieces remembered for blame; beyond that the oldest are forgotten.
+/// Maximum number of failed pieces kept for blame; beyond it the oldest is dropped.
 const MAX_FAILED: usize = 1024;
-/// States of finished pieces kept for the next ones.
+/// Maximum number of states of finished pieces kept for reuse.
 const MAX_SPARE: usize = 16;
 
-/// A block to be written, and to be hashed with its piece.
+/// A block to write, and to hash with its piece.
 #[derive(Clone)]
 pub struct WriteJob {
-    /// Where to.
+    /// The store of the torrent.
     pub store: Arc<TorrentStore>,
-    /// The caller's name for the torrent; one store per name until [`PieceWriter::forget_torrent`].
+    /// The caller's id of the torrent; one store per id until [`PieceWriter::forget_torrent`].
     pub torrent: u64,
     /// The piece.
     pub piece: u32,
@@ -38,7 +37,7 @@ pub struct WriteJob {
     pub begin: u32,
     /// The bytes.
     pub data: Bytes,
-    /// Comes back with the answer.
+    /// The caller's number, which the answer repeats.
     pub tag: u64,
 }
 
@@ -51,11 +50,11 @@ impl fmt::Debug for WriteJob {
     }
 }
 
-/// What became of [`WriteJob`]s. Every job is answered by one `Written` or one `Failed`; a verdict on the
-/// piece follows after the answers of its last jobs.
+/// Result of [`WriteJob`]s. Every job is answered by one `Written` or one `Failed`. The verdict on a piece follows the
+/// answers to its last jobs.
 #[derive(Debug)]
 pub enum WriteDone {
-    /// The block is in its file (not yet synced), or was there already.
+    /// The block is in its file, not yet synced. It may have been there already.
     Written {
         /// As in the job.
         torrent: u64,
@@ -68,47 +67,47 @@ pub enum WriteDone {
         /// As in the job.
         tag: u64,
     },
-    /// All bytes of the piece are written and hash right.
+    /// All bytes of the piece are written and match its hash.
     PieceOk {
         /// As in the jobs.
         torrent: u64,
         /// The piece.
         piece: u32,
-        /// The blocks as they should be, if the piece had failed before.
+        /// Digests of the right blocks if the piece had failed before; `None` otherwise.
         blocks: Option<Vec<BlockDigest>>,
     },
-    /// The piece does not hash right and has to be fetched anew.
+    /// The piece does not match its hash and must be fetched again.
     PieceBad {
         /// As in the jobs.
         torrent: u64,
         /// The piece.
         piece: u32,
-        /// The blocks as they were; short or empty if they could not be read back.
+        /// Digests of the received blocks; incomplete or empty if they could not be read back.
         blocks: Vec<BlockDigest>,
     },
-    /// All bytes of the piece are written, and it cannot be said whether they are right: the torrent contradicts itself, or
-    /// they cannot be read back.
+    /// All bytes of the piece are written but cannot be verified: the torrent contradicts itself, or they cannot be
+    /// read back.
     Unjudged {
         /// As in the jobs.
         torrent: u64,
         /// The piece.
         piece: u32,
-        /// What went wrong.
+        /// The cause.
         error: StorageError,
     },
-    /// The block has to be sent again once the cause is gone. The other blocks of the piece are kept, unless
-    /// the piece is [forgotten](PieceWriter::forget).
+    /// The block must be submitted again once the cause is gone. The other blocks of the piece are kept, unless the
+    /// piece is [forgotten](PieceWriter::forget).
     Failed {
-        /// The job, to be given again.
+        /// The job, for the retry.
         job: WriteJob,
-        /// What went wrong.
+        /// The cause.
         error: StorageError,
     },
 }
 
-/// The SHA-256 of one block of 16 KiB (or what remains of the piece), to find out who sent a bad one.
+/// SHA-256 of one block of 16 KiB (or the rest of the piece), to find the sender of a bad block.
 ///
-/// For v2 torrents it is the leaf of the Merkle tree, which leaves out pads.
+/// For v2 torrents it is the leaf of the Merkle tree, which excludes pads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockDigest {
     /// First byte within the piece.
@@ -117,21 +116,20 @@ pub struct BlockDigest {
     pub digest: [u8; 32],
 }
 
-/// Writes blocks and keeps the running hashes of the pieces routed to it: one per disk worker thread.
+/// Writes blocks and hashes their pieces incrementally. Each disk worker thread has one writer, with its own pieces.
 ///
-/// A piece goes on where an earlier run has left it, if its blocks were
-/// [restored](TorrentStore::restore_unfinished).
+/// A piece continues with the blocks of an earlier run, if they were [restored](TorrentStore::restore_unfinished).
 ///
-/// Blocks that come in order are hashed from memory; those that come early are written at once and read
-/// back when the gap before them closes. Memory: one small state per piece begun and neither finished nor
-/// [forgotten](Self::forget), so the caller bounds it by the pieces it has in flight.
+/// Blocks in order are hashed from memory. Early blocks are written at once, and read back when the gap before them is
+/// filled. Memory: one small state per piece in progress, so the caller bounds it by the number of pieces in flight.
 #[derive(Debug, Default)]
 pub struct PieceWriter {
     pieces: HashMap<(u64, u32), Piece>,
     failed: Failed,
     spare: Vec<Piece>,
-    /// What goes out of one group. Reused from call to call, as is the next.
+    /// Written buffers of one group; reused from call to call.
     buffers: Vec<Bytes>,
+    /// Bytes read back from files; reused from call to call.
     read_back: Vec<u8>,
 }
 
@@ -141,7 +139,7 @@ struct Piece {
     len: u32,
     expected: Digests,
     hasher: PieceHasher,
-    /// Bytes hashed so far, from the start of the piece.
+    /// Number of bytes hashed so far, from the start of the piece.
     hashed: u32,
     written: Ranges,
 }
@@ -153,16 +151,16 @@ struct Failed {
 }
 
 impl PieceWriter {
-    /// A writer with nothing in flight.
+    /// Returns a writer without pieces in progress.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Writes all blocks of `batch`, which is left empty, and appends the answers to `done`.
+    /// Writes all blocks of `batch`, empties it, and appends the answers to `done`.
     ///
-    /// Adjacent blocks of a piece go out together, and a few pieces are hashed at the same time. Bytes that are there already are not written again, and
-    /// blocks of a piece that [is verified](TorrentStore::is_verified) are dropped, both answered as written;
-    /// the latter with the verdict once more, for a caller that has missed it.
+    /// Writes adjacent blocks of a piece together, and hashes several pieces at the same time. Answers blocks that are
+    /// written already as written, and does not write them again. The same applies to blocks of a
+    /// [verified](TorrentStore::is_verified) piece; its verdict is repeated, for a caller that has missed it.
     pub fn write(&mut self, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>) {
         batch.sort_unstable_by_key(|job| (job.torrent, job.piece, job.begin));
         let mut group = Vec::with_capacity(MAX_GROUP);
@@ -179,25 +177,25 @@ impl PieceWriter {
         batch.clear();
     }
 
-    /// Gives up a piece: what was written of it does not count any more.
+    /// Forgets a piece: its written blocks do not count any more.
     pub fn forget(&mut self, torrent: u64, piece: u32) {
         if let Some(piece) = self.pieces.remove(&(torrent, piece)) {
             self.keep_spare(piece);
         }
     }
 
-    /// Gives up all pieces of a torrent.
+    /// Forgets all pieces of a torrent.
     pub fn forget_torrent(&mut self, torrent: u64) {
         self.pieces.retain(|key, _| key.0 != torrent);
         self.failed.forget_torrent(torrent);
     }
 
-    /// Pieces begun and neither finished nor forgotten.
+    /// Returns the number of pieces begun and neither finished nor forgotten.
     pub fn in_flight(&self) -> usize {
         self.pieces.len()
     }
 
-    /// Makes the batch of these jobs, which are all of one piece; `None` if there are none.
+    /// Returns the batch of these jobs, which are all of one piece; `None` without jobs.
     fn piece_batch<'a>(&mut self, jobs: &'a [WriteJob]) -> Option<PieceBatch<'a>> {
         let WriteJob { store, torrent, piece, .. } = jobs.first()?;
         let key = (*torrent, *piece);
@@ -265,7 +263,7 @@ impl PieceWriter {
 
     fn conclude(&mut self, store: &TorrentStore, key: (u64, u32), mut piece: Piece) -> WriteDone {
         let found = piece.hasher.finish();
-        // Hashed were the bytes of the peers, pads included, which are not stored: in those anybody may send anything.
+        // The hashed bytes are those that peers sent. Their pads may be junk, and are not stored.
         let good = if found.is_half(&piece.expected) {
             match store.check_piece(key.1, &mut self.read_back) {
                 Ok(good) => good,
@@ -309,7 +307,7 @@ impl PieceWriter {
             match store.read(index, begin, buf) {
                 Ok(()) => blocks.push(BlockDigest { begin, digest: Sha256::digest(buf) }),
                 Err(error) => {
-                    tracing::warn!(%error, piece = index, "cannot read a piece back to find its bad block");
+                    tracing::warn!(%error, piece = index, "cannot read back a bad piece");
                     break;
                 }
             }

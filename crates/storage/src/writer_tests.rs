@@ -34,7 +34,7 @@ fn answers(done: &[WriteDone]) -> usize {
 }
 
 #[test]
-fn one_batch_in_order_gives_ok_for_every_kind() {
+fn write_of_a_whole_piece_in_order_verifies_it_for_every_kind() {
     for kind in kinds() {
         let torrent = Fixture::of_lengths(kind, 65536, &[100_000, 1, 0, 65536, 70_000]);
         let store = torrent.store();
@@ -58,7 +58,7 @@ fn one_batch_in_order_gives_ok_for_every_kind() {
 }
 
 #[test]
-fn a_bad_piece_tells_its_blocks_and_so_does_the_good_one_after_it() {
+fn write_of_a_bad_piece_returns_block_digests_and_so_does_the_good_one() {
     for kind in kinds() {
         let torrent = Fixture::of_lengths(kind, 65536, &[150_000]);
         let store = torrent.store();
@@ -84,12 +84,15 @@ fn a_bad_piece_tells_its_blocks_and_so_does_the_good_one_after_it() {
 
         store.distrust(1);
         let done = write_all(&mut writer, torrent.jobs(&store, 1));
-        assert!(matches!(done.last(), Some(WriteDone::PieceOk { blocks: None, .. })), "blame is told once");
+        assert!(
+            matches!(done.last(), Some(WriteDone::PieceOk { blocks: None, .. })),
+            "digests come only once"
+        );
     }
 }
 
 #[test]
-fn duplicates_change_nothing() {
+fn write_of_duplicate_blocks_changes_nothing() {
     let torrent = Fixture::of_lengths(Kind::V1, 65536, &[65536]);
     let store = torrent.store();
     let mut writer = PieceWriter::new();
@@ -107,14 +110,14 @@ fn duplicates_change_nothing() {
     let done = write_all(&mut writer, vec![evil]);
     assert!(
         matches!(done[..], [WriteDone::Written { .. }, WriteDone::PieceOk { blocks: None, .. }]),
-        "told once more"
+        "the verdict is repeated"
     );
     assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
     assert_eq!(writer.in_flight(), 0, "a late block does not begin the piece again");
 }
 
 #[test]
-fn bytes_in_a_pad_are_ignored() {
+fn write_of_bytes_in_a_pad_ignores_them() {
     let torrent = Fixture::of_lengths(Kind::Hybrid, 32768, &[20_000, 10]);
     let store = torrent.store();
     let mut jobs = torrent.jobs(&store, 0);
@@ -125,7 +128,7 @@ fn bytes_in_a_pad_are_ignored() {
 }
 
 #[test]
-fn ranges_outside_the_piece_fail_alone() {
+fn write_outside_the_piece_fails_only_these_jobs() {
     let torrent = Fixture::of_lengths(Kind::V1, 65536, &[65536]);
     let store = torrent.store();
     let mut writer = PieceWriter::new();
@@ -149,7 +152,7 @@ fn ranges_outside_the_piece_fail_alone() {
 }
 
 #[test]
-fn goes_on_after_a_failed_write() {
+fn retry_after_a_failed_write_completes_the_piece() {
     let torrent = Fixture::of_lengths(Kind::V1, 65536, &[40_000, 25_536]);
     let in_the_way = torrent.path(1);
     std::fs::create_dir_all(&in_the_way).unwrap();
@@ -177,7 +180,7 @@ fn goes_on_after_a_failed_write() {
 }
 
 #[test]
-fn goes_on_after_a_failed_read_back() {
+fn retry_after_a_failed_read_back_completes_the_piece() {
     let torrent = Fixture::of_lengths(Kind::V1, 65536, &[65536]);
     let store = torrent.store();
     let mut writer = PieceWriter::new();
@@ -198,7 +201,7 @@ fn goes_on_after_a_failed_read_back() {
 }
 
 #[test]
-fn a_piece_without_a_hash_never_passes() {
+fn write_of_a_piece_without_a_hash_fails() {
     let whole = Fixture::of_lengths(Kind::V2, 16384, &[40_000, 100]);
     let meta = Arc::new(ztor_metainfo::Metainfo::from_info(&whole.meta.info).unwrap());
     let handles = Arc::clone(&whole.handles);
@@ -217,7 +220,7 @@ fn a_piece_without_a_hash_never_passes() {
 }
 
 #[test]
-fn a_forgotten_piece_starts_fresh() {
+fn write_after_forget_starts_the_piece_again() {
     let torrent = Fixture::of_lengths(Kind::V2, 65536, &[65536]);
     let store = torrent.store();
     let mut writer = PieceWriter::new();
@@ -241,9 +244,9 @@ fn a_forgotten_piece_starts_fresh() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Blocks of any place and length, overlapping as they like: the piece is right as soon as all is there.
+    /// With overlapping blocks of any offset and length, the piece is verified as soon as all its bytes are written.
     #[test]
-    fn overlapping_blocks_are_joined(
+    fn write_of_overlapping_blocks_joins_them(
         kind in prop::sample::select(kinds().to_vec()),
         cuts in prop::collection::vec((0u32..65536, 1u32..40_000), 0..12),
         batch_len in 1usize..5,
@@ -276,10 +279,10 @@ proptest! {
         prop_assert_eq!(&std::fs::read(torrent.path(0)).unwrap(), &torrent.data[0]);
     }
 
-    /// Whatever the files, the order of the blocks, their batches and the files wanted: every piece passes,
-    /// wanted files equal the source, unwanted ones do not appear, and a check from scratch agrees.
+    /// For all files, orders of blocks, batches and wanted files: every piece is verified, wanted files equal the
+    /// source, unwanted ones do not appear, and a check from scratch agrees.
     #[test]
-    fn any_order_gives_the_source_bytes(
+    fn write_in_any_order_gives_the_source_bytes(
         kind in prop::sample::select(kinds().to_vec()),
         shift in 14u32..17,
         lengths in prop::collection::vec(prop_oneof![Just(0usize), 1usize..200, 1usize..120_000], 1..7),
@@ -341,10 +344,10 @@ proptest! {
         prop_assert!(torrent.handles.len() <= torrent.handles.limit());
     }
 
-    /// A batch of several pieces is answered as if each piece had come in a batch of its own, whatever the
-    /// order, gaps, wrong bytes, duplicates and failing files.
+    /// A batch of several pieces has the same answers as a batch for each piece, with any order, gaps, wrong bytes,
+    /// duplicates and failing files.
     #[test]
-    fn pieces_of_a_batch_do_not_mind_each_other(
+    fn write_of_several_pieces_answers_as_for_each_alone(
         kind in prop::sample::select(kinds().to_vec()),
         shift in 14u32..17,
         lengths in prop::collection::vec(prop_oneof![1usize..200, 1usize..250_000], 1..5),
@@ -370,7 +373,7 @@ proptest! {
                     let pieces = &all[side];
                     let jobs = &pieces[(usize::from(*piece) % 6 + round / 2) % pieces.len()];
                     let mut job = jobs[usize::from(*block) % jobs.len()].clone();
-                    // The same for all of a batch that begin in the same place: they are taken in any order.
+                    // Equal for all jobs of a batch with the same `begin`, as their order is arbitrary.
                     if (job.piece as usize + job.begin as usize / 64 + round).is_multiple_of(11) {
                         let mut wrong = job.data.to_vec();
                         wrong[0] ^= 1;
@@ -403,7 +406,7 @@ proptest! {
 }
 
 #[test]
-fn a_piece_that_fits_one_of_two_hashes_is_the_torrents_fault() {
+fn write_of_a_piece_that_matches_one_of_two_hashes_is_inconsistent() {
     let files = [("a", noise(70_000, 1)), ("b", noise(40_000, 2))];
     let torrent = Fixture::inconsistent(65536, &files, 1);
     let store = torrent.store();
@@ -427,7 +430,7 @@ fn a_piece_that_fits_one_of_two_hashes_is_the_torrents_fault() {
 }
 
 #[test]
-fn junk_in_pads_neither_spoils_a_piece_nor_makes_the_torrent_inconsistent() {
+fn write_of_junk_in_pads_still_verifies_the_piece() {
     let torrent = Fixture::new(Kind::Hybrid, 65536, &[("a", noise(70_000, 1)), ("b", noise(40_000, 2))]);
     let store = torrent.store();
     let mut writer = PieceWriter::new();
@@ -437,7 +440,7 @@ fn junk_in_pads_neither_spoils_a_piece_nor_makes_the_torrent_inconsistent() {
     assert_eq!(
         verdicts(&write_all(&mut writer, jobs)),
         [(1, true)],
-        "its last blocks are pads, and not stored"
+        "its last blocks are pads, which are not stored"
     );
     assert!(store.is_verified(1) && store.check_piece(1, &mut Vec::new()).unwrap());
 }

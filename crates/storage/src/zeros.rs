@@ -1,4 +1,4 @@
-//! Digests of pieces that consist of zeros, as holes in sparse files have them.
+//! Digests of pieces of zeros, such as holes in sparse files.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use ztor_metainfo::Metainfo;
 
 use crate::hasher::{Digests, HashKinds, PieceHasher};
 
-/// Cache of the digests for the last shape of piece that was asked for.
+/// Cache of the digests of the last requested shape of piece.
 #[derive(Debug, Default)]
 pub(crate) struct ZeroDigests(Mutex<Option<(Shape, Digests)>>);
 

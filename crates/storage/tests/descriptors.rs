@@ -1,5 +1,5 @@
-//! A process that may open no further file. In a process of its own and one test after the other, for the limit is the
-//! process's.
+//! Tests without free descriptors. They are a program of their own and run one after the other, because the limit is
+//! that of the process.
 #![allow(clippy::unwrap_used, reason = "a failed set-up should end the test")]
 
 use std::fs::File;
@@ -16,7 +16,7 @@ use ztor_storage::{HandleCache, StorageError, StoreOptions, TorrentStore};
 
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A torrent of 64 files of one block each, and its store.
+/// Returns the content of a torrent of 64 files of one block each, the handle cache and the store.
 fn torrent(dir: &Path, handles: HandleCache) -> (Vec<u8>, Arc<HandleCache>, TorrentStore) {
     let source = dir.join("src");
     std::fs::create_dir(&source).unwrap();
@@ -29,7 +29,7 @@ fn torrent(dir: &Path, handles: HandleCache) -> (Vec<u8>, Arc<HandleCache>, Torr
     ((0..64).flat_map(|file| [file; 16384]).collect(), handles, store)
 }
 
-/// Leaves room for so many descriptors more. Returns the limit of before.
+/// Sets the limit to `more` further descriptors. Returns the earlier limit.
 fn leave_room_for(more: u64) -> Rlimit {
     let next = File::open("/dev/null").unwrap().as_raw_fd();
     let before = getrlimit(Resource::Nofile);
@@ -45,11 +45,11 @@ fn write_all(store: &TorrentStore, content: &[u8]) -> Vec<Result<(), StorageErro
 }
 
 #[test]
-fn files_kept_open_give_way_to_those_that_are_needed() {
+fn write_without_free_descriptors_closes_cached_files() {
     let _alone = ALONE.lock().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let (content, handles, store) = torrent(dir.path(), HandleCache::new(1000));
-    // Room for the folders on the way, and a few files.
+    // Enough for the folders on the path and a few files.
     let before = leave_room_for(16);
     let written = write_all(&store, &content);
     let synced = store.sync();
@@ -63,7 +63,7 @@ fn files_kept_open_give_way_to_those_that_are_needed() {
 }
 
 #[test]
-fn files_written_before_a_sync_without_descriptors_are_still_known_as_written() {
+fn take_stamps_after_a_sync_without_descriptors_returns_the_written_files() {
     let _alone = ALONE.lock().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let (content, _handles, store) = torrent(dir.path(), HandleCache::new(2));
@@ -76,11 +76,11 @@ fn files_written_before_a_sync_without_descriptors_are_still_known_as_written() 
         (now, written)
     };
     assert_eq!(written.len(), 64);
-    // So that what is written from now on cannot have the stamp that it had.
+    // Later writes cannot have the same stamp then.
     known.iter_mut().for_each(|stamp| stamp.mtime_ns -= 10_000_000_000);
 
     write_all(&store, &content[..content.len() / 2]).into_iter().for_each(Result::unwrap);
-    // One that is closed makes room for no folder and a file in it; two do.
+    // Opening a file in a folder needs two descriptors, and only one cached file is closed.
     let before = leave_room_for(0);
     let first = store.sync();
     setrlimit(Resource::Nofile, before).unwrap();

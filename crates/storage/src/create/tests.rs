@@ -31,7 +31,7 @@ fn paths(created: &Created) -> Vec<String> {
 }
 
 #[test]
-fn what_is_made_checks_against_the_files() {
+fn create_of_a_folder_gives_a_torrent_that_its_files_match() {
     let dir = tree(&[("b/large", 300_000), ("a", 1), ("b/empty", 0), ("c", 65536), (".hidden", 5)]);
     for version in [Version::V1, Version::V2, Version::Hybrid] {
         let mut options = CreateOptions { hidden: true, ..CreateOptions::default() };
@@ -59,7 +59,7 @@ fn what_is_made_checks_against_the_files() {
 }
 
 #[test]
-fn a_single_file_is_its_own_torrent() {
+fn create_of_a_single_file_takes_its_mode_and_the_given_name() {
     let dir = tree(&[("one.iso", 100_000)]);
     let path = dir.path().join("data/one.iso");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -71,7 +71,7 @@ fn a_single_file_is_its_own_torrent() {
 }
 
 #[test]
-fn leaves_out_what_it_is_told_to() {
+fn create_with_ignore_globs_leaves_matching_files_out() {
     let dir = tree(&[
         ("a.tmp", 1),
         ("keep", 1),
@@ -95,7 +95,7 @@ fn leaves_out_what_it_is_told_to() {
 }
 
 #[test]
-fn links_are_left_out_kept_or_followed() {
+fn create_with_links_skips_keeps_or_follows_them() {
     let dir = tree(&[("sub/real", 10), ("z", 1)]);
     let data = dir.path().join("data");
     symlink("sub/real", data.join("inside")).unwrap();
@@ -126,7 +126,7 @@ fn links_are_left_out_kept_or_followed() {
 }
 
 #[test]
-fn a_file_that_changes_meanwhile_is_told() {
+fn create_of_a_file_that_changes_is_an_error() {
     let dir = tree(&[("a", 100_000), ("b", 100_000)]);
     let data = dir.path().join("data");
     let mut options = CreateOptions::default();
@@ -147,7 +147,7 @@ fn a_file_that_changes_meanwhile_is_told() {
 }
 
 #[test]
-fn says_what_is_wrong_and_stops() {
+fn create_of_unusable_paths_or_when_stopped_is_an_error() {
     let dir = tree(&[("a", 100)]);
     let data = dir.path().join("data");
     let stopped = create(&data, &CreateOptions::default(), 2, |_, _| {}, &AtomicBool::new(true));

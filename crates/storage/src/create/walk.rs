@@ -8,7 +8,7 @@ use ztor_metainfo::create::Input;
 use super::{CreateError, CreateOptions, Source, Stamp, Symlinks, Warning, is_executable};
 use crate::error::{At, Operation, StorageError};
 
-/// What is below a folder. A link has an input, and a source that is never opened.
+/// Files and links below a folder. A link has an input, and a source that is never opened.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub inputs: Vec<Input>,
@@ -88,7 +88,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Where a link leads, below the folder; `None` if it leads out of it or to nothing.
+/// Returns the target of a link as a path below the folder; `None` if it is outside or does not exist.
 fn target_inside(root: &Path, link: &Path, below: &Path) -> Result<Option<PathBuf>, CreateError> {
     let target = std::fs::read_link(link).at(Operation::Read, || link.to_owned())?;
     if !link.exists() {
@@ -107,7 +107,7 @@ fn target_inside(root: &Path, link: &Path, below: &Path) -> Result<Option<PathBu
             Component::RootDir | Component::Prefix(_) => return Ok(None),
         }
     }
-    // `..` was taken by the letter; through another link the system may mean something else by it.
+    // `..` was resolved lexically; behind another link the system may resolve it differently.
     let inside = !walked.as_os_str().is_empty()
         && matches!((root.join(&walked).canonicalize(), link.canonicalize()), (Ok(a), Ok(b)) if a == b)
         && matches!((root.canonicalize(), link.canonicalize()), (Ok(root), Ok(end)) if end.starts_with(&root));
@@ -141,7 +141,7 @@ fn compile(patterns: &[String]) -> Result<GlobSet, CreateError> {
 fn walk_error(root: &Path, error: walkdir::Error) -> StorageError {
     let path = error.path().unwrap_or(root).to_owned();
     let text = error.to_string();
-    // Without an answer of the system it is a loop of links.
+    // An error that is not of the system is a loop of links.
     let cause = error.into_io_error().unwrap_or_else(|| io::Error::other(text));
     StorageError::io(Operation::Open, path, cause)
 }

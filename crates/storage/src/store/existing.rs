@@ -1,7 +1,7 @@
-//! Files that were on disk before the first write: whether they are this torrent's.
+//! Decides if files that existed before the first write are this torrent's.
 //!
-//! Anybody can make a torrent that calls its file like one the user has. Nothing of the user's is written over
-//! before there is evidence that it is a copy of this torrent.
+//! Any torrent can name its file like one of the user's. So no existing file is overwritten without evidence that it is
+//! a copy of this torrent.
 
 use super::places::Places;
 use super::stamps::{FileStamp, stamp_of};
@@ -12,41 +12,42 @@ use crate::in_the_way::InTheWay;
 use crate::positional::{is_zero, read_at};
 use crate::root::How;
 
-/// Bytes that a disk writes as a whole, at least.
+/// Smallest number of bytes that a disk writes as a whole.
 const SECTOR_LEN: usize = 512;
-/// Bytes read at once of a file to see whether it holds anything.
+/// Bytes per read for the comparison with the part file.
 const LOOK_LEN: usize = 256 * 1024;
 
-/// The use that a torrent has for one of its files.
+/// A torrent's use of one of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileUse {
-    /// Not wanted: its bytes, if any are needed, lie in the part file. Pads and links are no files either.
+    /// The file is not wanted, and its needed bytes are in the part file; or it is a pad or link.
     None,
     /// The file is only read.
     Reads,
-    /// The file may be written to: it is wanted, or it is there and shares a piece with a file that is.
+    /// The file may be written to: it is wanted, or it exists and shares a piece with a wanted file.
     Writes,
 }
 
 impl TorrentStore {
-    /// Marks files as this torrent's own, as [`own_files`](Self::own_files) of an earlier run has said: one entry per
-    /// file of the layout, further ones are ignored.
+    /// Marks files as this torrent's own, from [`own_files`](Self::own_files) of an earlier run. There is one entry per
+    /// file of the layout; further entries are ignored.
     ///
-    /// A file of the right length is then written to even if none of its pieces is right.
+    /// A file of the right length is then written to even if none of its pieces matches.
     pub fn set_own_files(&self, own: &[bool]) {
         for (file, _) in own.iter().enumerate().filter(|(_, own)| **own) {
             self.set_flag(file, flag::OWN);
         }
     }
 
-    /// The files that are this torrent's own, one entry per file of the layout: those that were made for it, in this run
-    /// or in one whose record was [given](Self::set_own_files), or found to be its own by [`prepare`](Self::prepare).
+    /// Returns the files that are this torrent's own, one entry per file of the layout.
+    ///
+    /// These are files that were created for it in this run, that an earlier run has [recorded](Self::set_own_files),
+    /// or that [`prepare`](Self::prepare) has recognised.
     pub fn own_files(&self) -> Vec<bool> {
         (0..self.flags.len()).map(|file| self.has_flag(file, flag::OWN)).collect()
     }
 
-    /// Files that are there with something in them, whether they count as this torrent's own or not, and would be written
-    /// to, with their stamps.
+    /// Returns existing files that are not empty and would be written to, own ones included, with their stamps.
     pub fn files_at_risk(&self) -> Result<Vec<(usize, FileStamp)>, StorageError> {
         if self.options.read_only || self.options.overwrite {
             return Ok(Vec::new());
@@ -61,7 +62,7 @@ impl TorrentStore {
         Ok(found)
     }
 
-    /// The use of each file of the layout.
+    /// Returns the use of each file of the layout.
     pub fn uses(&self) -> Vec<FileUse> {
         let places = self.places();
         let usage = |file| {
@@ -76,7 +77,7 @@ impl TorrentStore {
         (0..self.flags.len()).map(usage).collect()
     }
 
-    /// Refuses to go on where something of the user's would be written over; marks what else is there as own.
+    /// Fails if a file of the user would be overwritten. Marks the other existing files as the torrent's own.
     pub(super) fn admit_existing(&self, places: &Places) -> Result<(), StorageError> {
         let (mut admitted, mut missing) = (Vec::new(), Vec::new());
         for file in 0..self.flags.len() {
@@ -111,13 +112,14 @@ impl TorrentStore {
             admitted.push((file, bits));
         }
         admitted.into_iter().for_each(|(file, bits)| self.set_flag(file, bits));
-        // One that this store has used must not vanish, and whoever puts one there now does not do it for the torrent.
+        // A file that this store has used must not disappear. One that appears in the place of another missing file is
+        // not the torrent's.
         missing.retain(|file| !self.has_flag(*file, flag::SEEN));
         missing.into_iter().for_each(|file| self.clear_flag(file, flag::OWN));
         Ok(())
     }
 
-    /// Cuts files that are longer than the torrent says, of which every piece has passed its check.
+    /// Truncates files that are longer than in the torrent, once all their pieces have passed their check.
     pub(super) fn trim(&self) -> Result<(), StorageError> {
         for (file, flags) in self.flags.iter().enumerate() {
             if flags.load(std::sync::atomic::Ordering::Acquire) & flag::LONG == 0
@@ -138,12 +140,12 @@ impl TorrentStore {
         self.layout().files().get(file).map_or(0, |file| file.length)
     }
 
-    /// True if it is neither a pad nor a link.
+    /// Returns true if the file is neither a pad nor a link.
     pub(super) fn is_real(&self, file: usize) -> bool {
         self.layout().files().get(file).is_some_and(|file| !file.pad && file.symlink.is_none())
     }
 
-    /// True if bytes of the torrent go to the file itself, once they come.
+    /// Returns true if bytes of the torrent would be written to the file itself.
     fn may_be_written(&self, places: &Places, file: usize) -> bool {
         if !self.is_real(file) {
             return false;
@@ -160,15 +162,15 @@ impl TorrentStore {
             .any(|range| !range.pad && places.is_wanted(range.file))
     }
 
-    /// The stamp of a file with something in it that a write could destroy. Files whose bytes the part file has are
-    /// another [matter](Self::is_half_copied).
+    /// Returns the stamp of a file whose content a write could destroy. Excludes files whose bytes are in the part
+    /// file, see [`is_half_copied`](Self::is_half_copied).
     fn endangered(&self, places: &Places, file: usize) -> Result<Option<FileStamp>, StorageError> {
         if !self.may_be_written(places, file) || places.is_moved(file) {
             return Ok(None);
         }
         let path = self.path_of(file);
         let Ok(metadata) = std::fs::symlink_metadata(&path) else { return Ok(None) };
-        // What else may be there is refused when it is opened.
+        // Folders, links and devices fail when they are opened.
         if !metadata.is_file() || metadata.len() == 0 {
             return Ok(None);
         }
@@ -180,14 +182,13 @@ impl TorrentStore {
         stamp_of(&path, false).map(Some)
     }
 
-    /// The evidence that a file is not this torrent's; `None` if there is none.
+    /// Returns the evidence that a file is not this torrent's; `None` if it may be written to.
     ///
-    /// - One that is longer never is: this program makes none longer than the torrent says.
-    /// - One with a right piece is a copy that is not complete, or damaged.
-    /// - One of zeros alone is what a client leaves that reserves space and has got nothing: there is nothing in it
-    ///   to lose.
-    /// - One of the right length is, if an earlier run has begun it, or if it lies among others of the torrent that
-    ///   have right pieces. The pieces of small files are right only together with their neighbours.
+    /// - A longer file never is the torrent's: this program creates none longer than in the torrent.
+    /// - A file with a matching piece is an incomplete or damaged copy.
+    /// - A file of zeros has no content to lose. Clients that reserve space leave such files.
+    /// - A file of the right length is the torrent's if an earlier run has recorded it, or if other files of the
+    ///   torrent have matching pieces. Pieces of small files match only together with their neighbours.
     fn objection(&self, file: usize, found: u64, expected: u64) -> Result<Option<InTheWay>, StorageError> {
         if found > expected {
             return Ok(Some(InTheWay::Longer { found, expected }));
@@ -202,8 +203,8 @@ impl TorrentStore {
         Ok(Some(InTheWay::Different))
     }
 
-    /// True if a file holds nothing but zeros and bytes that the part file has too: a crash has left it before all was
-    /// copied.
+    /// Returns true if every sector of a file is zeros or equal to the part file. It is then a copy that a crash has
+    /// interrupted.
     fn is_half_copied(&self, file: usize) -> Result<bool, StorageError> {
         let path = || self.path_of(file);
         let opened = self.root.open(&self.meta().relative_path(file), How::Read)?;
@@ -243,7 +244,7 @@ impl TorrentStore {
         self.verified.iter().any(|word| word.load(std::sync::atomic::Ordering::Acquire) != 0)
     }
 
-    /// True if a file has nothing but zeros and holes.
+    /// Returns true if a file has only zeros and holes.
     fn is_empty_of_content(&self, file: usize) -> Result<bool, StorageError> {
         let handle = self.handle(file, Access::Read)?;
         is_zero(&handle).at(Operation::Read, || self.path_of(file))

@@ -41,21 +41,21 @@ fn download(torrent: &Fixture, store: &Arc<TorrentStore>) {
 }
 
 #[test]
-fn prepare_of_a_file_without_a_right_piece_refuses_and_changes_nothing() {
+fn prepare_with_a_file_without_a_matching_piece_fails_and_changes_nothing() {
     for len in [1, 40_000, 70_000] {
         let torrent = torrent();
         let users = noise(len, 99);
         std::fs::write(torrent.path(0), &users).unwrap();
         assert_eq!(prepare(&torrent.store()), Err(InTheWay::Different), "{len} bytes");
         assert_eq!(std::fs::read(torrent.path(0)).unwrap(), users);
-        assert!(!torrent.path(1).exists(), "nothing is made beside it");
+        assert!(!torrent.path(1).exists(), "no other file is created");
         let error = torrent.store().prepare().unwrap_err();
         assert_eq!(error.path(), Some(torrent.path(0).as_path()));
     }
 }
 
 #[test]
-fn prepare_of_a_longer_file_refuses_even_if_its_pieces_are_right() {
+fn prepare_with_a_longer_file_fails_even_if_its_pieces_match() {
     for start in [noise(70_000, 99), torrent().data[0].clone()] {
         let torrent = torrent();
         let users = [start, noise(50_000, 98)].concat();
@@ -67,7 +67,7 @@ fn prepare_of_a_longer_file_refuses_even_if_its_pieces_are_right() {
 }
 
 #[test]
-fn prepare_of_a_longer_file_in_place_of_an_empty_one_refuses() {
+fn prepare_with_a_longer_file_in_place_of_an_empty_one_fails() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100, 0]);
     std::fs::create_dir_all(torrent.path(0).parent().unwrap()).unwrap();
     std::fs::write(torrent.path(1), b"mine").unwrap();
@@ -78,7 +78,7 @@ fn prepare_of_a_longer_file_in_place_of_an_empty_one_refuses() {
 }
 
 #[test]
-fn overwritten_longer_file_is_cut_only_when_all_its_pieces_are_right() {
+fn write_with_overwrite_truncates_a_longer_file_once_all_its_pieces_match() {
     let torrent = torrent();
     std::fs::write(torrent.path(0), noise(120_000, 99)).unwrap();
     let store = torrent.store_with(None, OVERWRITE);
@@ -95,7 +95,7 @@ fn overwritten_longer_file_is_cut_only_when_all_its_pieces_are_right() {
 }
 
 #[test]
-fn longer_file_is_cut_by_the_next_run_if_this_one_could_not() {
+fn prepare_with_overwrite_truncates_a_longer_file_whose_pieces_match() {
     let torrent = torrent();
     let longer = [torrent.data[0].clone(), vec![1; 10]].concat();
     std::fs::write(torrent.path(0), longer).unwrap();
@@ -104,9 +104,9 @@ fn longer_file_is_cut_by_the_next_run_if_this_one_could_not() {
 }
 
 #[test]
-fn copy_that_is_not_complete_goes_on() {
+fn prepare_with_an_incomplete_copy_accepts_it() {
     let torrent = torrent();
-    // As a client without a record of ours leaves it: some pieces, in order or with holes.
+    // Files as other clients leave them: some pieces, in order or with holes.
     for left in
         [torrent.data[0][..40_000].to_vec(), [vec![0; 16384], torrent.data[0][16384..].to_vec()].concat()]
     {
@@ -119,7 +119,7 @@ fn copy_that_is_not_complete_goes_on() {
 }
 
 #[test]
-fn space_reserved_with_zeros_goes_on() {
+fn prepare_with_a_file_of_zeros_accepts_it() {
     let torrent = torrent();
     for (len, is_written) in [(70_000, true), (70_000, false), (30_000, true)] {
         let file = std::fs::File::create(torrent.path(0)).unwrap();
@@ -134,11 +134,11 @@ fn space_reserved_with_zeros_goes_on() {
 }
 
 #[test]
-fn own_download_without_a_right_piece_goes_on_by_its_record() {
+fn prepare_with_a_recorded_own_file_accepts_it_without_a_matching_piece() {
     let torrent = torrent();
     let first = torrent.store();
     prepare(&first).unwrap();
-    assert_eq!(first.own_files(), [false, false], "nothing is made yet");
+    assert_eq!(first.own_files(), [false, false], "no file is created yet");
     first.write(0, 100, &[Bytes::from(noise(500, 1))]).unwrap();
     let own = first.own_files();
     assert_eq!(own, [true, false]);
@@ -151,7 +151,7 @@ fn own_download_without_a_right_piece_goes_on_by_its_record() {
     download(&torrent, &again);
     assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
 
-    // This program makes files of the full length only: one of another length is somebody's.
+    // This program creates files of the full length only, so a file of another length is not its own.
     std::fs::write(torrent.path(0), noise(69_999, 5)).unwrap();
     let replaced = torrent.store();
     replaced.set_own_files(&own);
@@ -159,7 +159,7 @@ fn own_download_without_a_right_piece_goes_on_by_its_record() {
 }
 
 #[test]
-fn believed_pieces_count_as_evidence() {
+fn prepare_with_believed_pieces_accepts_their_file() {
     let torrent = torrent();
     std::fs::write(torrent.path(0), &torrent.data[0]).unwrap();
     let store = torrent.store();
@@ -169,7 +169,7 @@ fn believed_pieces_count_as_evidence() {
 }
 
 #[test]
-fn small_file_beside_right_ones_goes_on_only_with_its_full_length() {
+fn prepare_with_a_small_file_beside_matching_ones_requires_its_full_length() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[40_000, 100, 40_000]);
     torrent.place_files();
     // Its only piece fails because of the neighbour.
@@ -180,7 +180,7 @@ fn small_file_beside_right_ones_goes_on_only_with_its_full_length() {
 }
 
 #[test]
-fn unwanted_file_of_the_user_that_shares_a_piece_is_not_written_to() {
+fn prepare_with_an_unwanted_foreign_file_that_shares_a_piece_fails() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 10_000]);
     std::fs::create_dir_all(torrent.path(0).parent().unwrap()).unwrap();
     let users = noise(7_000, 9);
@@ -193,12 +193,12 @@ fn unwanted_file_of_the_user_that_shares_a_piece_is_not_written_to() {
 
     std::fs::remove_file(torrent.path(1)).unwrap();
     let store = torrent.store_with(Some(wanted), StoreOptions::default());
-    assert_eq!(store.uses(), [FileUse::Writes, FileUse::None], "the part file has its bytes");
+    assert_eq!(store.uses(), [FileUse::Writes, FileUse::None], "its bytes go to the part file");
     prepare(&store).unwrap();
 }
 
 #[test]
-fn file_that_appears_after_the_look_is_not_written_to() {
+fn write_to_a_file_that_appeared_after_the_check_fails() {
     for is_prepared in [false, true] {
         for is_read in [false, true] {
             let torrent = torrent();
@@ -232,7 +232,7 @@ fn file_that_appears_after_the_look_is_not_written_to() {
 }
 
 #[test]
-fn link_or_folder_that_appears_after_the_look_is_told_as_such() {
+fn write_to_a_link_or_folder_that_appeared_is_a_distinct_error() {
     let torrent = torrent();
     let store = torrent.store();
     prepare(&store).unwrap();
@@ -244,7 +244,7 @@ fn link_or_folder_that_appears_after_the_look_is_told_as_such() {
 }
 
 #[test]
-fn empty_file_is_written_to_while_it_is_empty() {
+fn write_to_an_existing_empty_file_works_only_while_it_is_empty() {
     let torrent = torrent();
     std::fs::write(torrent.path(0), b"").unwrap();
     let store = torrent.store();
@@ -259,7 +259,7 @@ fn empty_file_is_written_to_while_it_is_empty() {
 }
 
 #[test]
-fn file_of_the_record_that_is_gone_is_made_again_and_is_not_what_others_put_there() {
+fn write_to_a_recorded_file_that_was_replaced_fails_and_creates_it_once_removed() {
     let torrent = torrent();
     let first = torrent.store();
     prepare(&first).unwrap();
@@ -279,7 +279,7 @@ fn file_of_the_record_that_is_gone_is_made_again_and_is_not_what_others_put_ther
 }
 
 #[test]
-fn threads_that_open_one_new_file_at_once_make_it_together() {
+fn write_by_several_threads_to_one_new_file_creates_it_once() {
     for allocate in [crate::Allocation::Sparse, crate::Allocation::Full] {
         let torrent = Fixture::of_lengths(Kind::V2, 16384, &[16 * 16384]);
         let store = torrent.store_with(None, StoreOptions { allocate, ..StoreOptions::default() });
@@ -300,7 +300,7 @@ fn threads_that_open_one_new_file_at_once_make_it_together() {
 }
 
 #[test]
-fn file_beside_one_that_is_gone_stays_own_and_due_for_the_disk() {
+fn check_with_a_missing_file_keeps_its_neighbour_own_and_dirty() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 10_000]);
     let store = torrent.store();
     prepare(&store).unwrap();
@@ -313,7 +313,7 @@ fn file_beside_one_that_is_gone_stays_own_and_due_for_the_disk() {
 }
 
 #[test]
-fn files_at_risk_are_those_with_something_to_lose() {
+fn files_at_risk_with_an_incomplete_file_returns_it_until_it_is_complete() {
     let torrent = torrent();
     let store = torrent.store();
     check(&store);
@@ -324,20 +324,20 @@ fn files_at_risk_are_those_with_something_to_lose() {
     let at_risk = store.files_at_risk().unwrap();
     assert_eq!(at_risk.iter().map(|(file, stamp)| (*file, stamp.len)).collect::<Vec<_>>(), [(0, 40_000)]);
     store.prepare().unwrap();
-    assert_eq!(store.files_at_risk().unwrap(), at_risk, "own ones as well");
+    assert_eq!(store.files_at_risk().unwrap(), at_risk, "own files as well");
     download(&torrent, &store);
-    assert_eq!(store.files_at_risk().unwrap(), [], "nothing will be written any more");
+    assert_eq!(store.files_at_risk().unwrap(), [], "all is written");
 }
 
 #[test]
-fn file_put_where_the_part_file_has_its_bytes_is_not_written_to() {
+fn prepare_with_a_foreign_file_beside_the_part_file_fails() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 50_000]);
     let first = torrent.store_with(Some(&[true, false]), StoreOptions::default());
     prepare(&first).unwrap();
     first.write(0, 0, &[Bytes::from(torrent.piece(0))]).unwrap();
     first.sync().unwrap();
     drop(first);
-    // What a crash leaves of the copy: all, some, or none of its sectors.
+    // An interrupted copy has all, some, or none of its sectors.
     let mut copy = vec![0; 50_000];
     for copied in [0, 512, 6384] {
         copy[..copied].copy_from_slice(&torrent.data[1][..copied]);
@@ -356,13 +356,13 @@ fn file_put_where_the_part_file_has_its_bytes_is_not_written_to() {
 }
 
 #[test]
-fn longer_file_that_is_not_wanted_is_never_cut() {
+fn longer_file_that_is_not_wanted_is_never_truncated() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 10_000]);
     torrent.place_files();
     let longer = [torrent.data[1].clone(), vec![1; 500]].concat();
     std::fs::write(torrent.path(1), &longer).unwrap();
     let wanted: &[bool] = &[true, false];
-    // All that is wanted is there, so nothing will be written.
+    // All wanted bytes exist, so nothing will be written.
     prepare(&torrent.store_with(Some(wanted), StoreOptions::default())).unwrap();
     std::fs::remove_file(torrent.path(0)).unwrap();
     let longer_error = InTheWay::Longer { found: 10_500, expected: 10_000 };
@@ -382,11 +382,11 @@ fn same_file(done: Result<(), StorageError>) -> [std::path::PathBuf; 2] {
 }
 
 #[test]
-fn two_files_of_a_torrent_that_are_one_on_disk_are_not_both_written_to() {
+fn write_to_two_files_that_are_one_on_disk_fails_for_the_second() {
     let torrent = Fixture::of_lengths(Kind::V2, 16384, &[40_000, 40_000]);
     std::fs::create_dir_all(torrent.path(0).parent().unwrap()).unwrap();
     let write = |store: &TorrentStore, piece| store.write(piece, 0, &[Bytes::from(torrent.piece(piece))]);
-    // As where capitals do not count: the second name leads to the first file as soon as that is there.
+    // As on a file system that ignores case, the second name leads to the first file as soon as that exists.
     let store = torrent.store();
     prepare(&store).unwrap();
     write(&store, 0).unwrap();
@@ -401,13 +401,13 @@ fn two_files_of_a_torrent_that_are_one_on_disk_are_not_both_written_to() {
     write(&store, 3).unwrap();
     store.forget_handles();
     assert_eq!(same_file(write(&store, 1)), [torrent.path(0), torrent.path(1)]);
-    // The number of a file that is gone is not its own any more.
+    // The inode of a removed file does not count.
     std::fs::remove_file(torrent.path(1)).unwrap();
     write(&store, 1).unwrap();
 }
 
 #[test]
-fn files_of_two_torrents_that_are_one_on_disk_are_not_both_written_to() {
+fn write_by_two_torrents_to_one_file_on_disk_fails_for_the_second() {
     let (one, two) = (torrent(), torrent());
     let open = |of: &Fixture| {
         let (meta, handles) = (Arc::clone(&of.meta), Arc::clone(&one.handles));

@@ -13,10 +13,10 @@ use crate::handles::Access;
 use crate::positional::{Run, read_at};
 
 impl TorrentStore {
-    /// Writes a run of buffers that follow each other, `begin` bytes into the piece.
+    /// Writes a run of adjacent buffers, which starts `begin` bytes into the piece.
     ///
-    /// Adjacent buffers of one file go out in one system call. Pads are skipped. After an error any part
-    /// of the run may have been written.
+    /// Writes adjacent buffers of one file in one system call, and skips pads. After an error any part of the run may
+    /// have been written.
     pub fn write(&self, piece: u32, begin: u32, data: &[Bytes]) -> Result<(), StorageError> {
         self.require_writable()?;
         let len = self.checked_len(piece, begin, data.iter().map(|buffer| buffer.len() as u64).sum())?;
@@ -29,8 +29,8 @@ impl TorrentStore {
                 self.write_to_parts(&places, piece, begin, &range, &mut run)?;
             } else {
                 let file = self.handle(range.file, Access::ReadWrite)?;
-                // Before, so that a change of the file's time is known as our own at any moment; and after, for a sync
-                // in between has covered nothing of it.
+                // Set before, so that a change of the file's time is known as this store's at any moment; and after,
+                // because a concurrent sync may not cover the write.
                 self.set_flag(range.file, flag::DIRTY);
                 let written = run.write_to(&file, range.offset, range.len as usize);
                 self.set_flag(range.file, flag::DIRTY);
@@ -40,8 +40,8 @@ impl TorrentStore {
         Ok(())
     }
 
-    /// Fills `buf` with the bytes that start `begin` bytes into the piece. Pads read as zeros, and so does what a block has
-    /// behind the end of the piece, in v2 torrents.
+    /// Fills `buf` with the bytes that start `begin` bytes into the piece. Pads read as zeros, and in v2 torrents so
+    /// does the part of a block behind the end of the piece.
     pub fn read(&self, piece: u32, begin: u32, buf: &mut [u8]) -> Result<(), StorageError> {
         let (len, _) = self.checked_block(piece, begin, buf.len() as u64)?;
         let (buf, behind) = buf.split_at_mut(len as usize);
@@ -60,7 +60,7 @@ impl TorrentStore {
             let filled = read_at(&file, part, offset).at(Operation::Read, path)?;
             if filled < part.len() {
                 if places.is_moved(range.file) {
-                    // The tail of the last slot was never written: a hole like any other.
+                    // The unwritten tail of the last slot is a hole like any other.
                     part[filled..].fill(0);
                 } else {
                     return Err(StorageError::Short {
@@ -73,7 +73,7 @@ impl TorrentStore {
         Ok(())
     }
 
-    /// Tells the system that a piece will be read soon. Never fails: it is only a hint.
+    /// Advises the system that a piece will be read soon. Ignores errors, as it is only a hint.
     pub(crate) fn read_ahead(&self, piece: u32) {
         let places = self.places();
         for range in self.layout().ranges(piece, 0, self.layout().piece_len(piece)) {
@@ -83,7 +83,7 @@ impl TorrentStore {
         }
     }
 
-    /// Whether nothing was ever written to the piece: all its bytes lie in holes.
+    /// Returns true if the piece was never written: all its bytes are in holes.
     pub(crate) fn is_hole(&self, piece: u32) -> Result<bool, StorageError> {
         let places = self.places();
         for range in self.layout().ranges(piece, 0, self.layout().piece_len(piece)) {
@@ -106,10 +106,10 @@ impl TorrentStore {
         }
     }
 
-    /// How much of a block lies in the piece, and how much behind its end.
+    /// Returns the number of bytes of a block inside the piece, and of those behind its end.
     ///
-    /// The last block of a file may be shorter than 16 KiB, and in v2 torrents the piece ends with it (BEP 52). Some clients
-    /// ask for all of it, as leaves of the hash tree are of whole blocks.
+    /// The last block of a file may be shorter than 16 KiB, and in v2 torrents the piece ends with it (BEP 52). Some
+    /// clients request a whole block, as leaves of the hash tree cover whole blocks.
     pub(super) fn checked_block(&self, piece: u32, begin: u32, len: u64) -> Result<(u32, u32), StorageError> {
         let layout = self.layout();
         let piece_len = if piece < layout.piece_count() { layout.piece_len(piece) } else { 0 };
@@ -122,7 +122,7 @@ impl TorrentStore {
         Ok((self.checked_len(piece, begin, len)?, 0))
     }
 
-    /// The file that holds a range and the offset in it; `None` for a pad.
+    /// Returns the file that holds a range, and the offset in it; `None` for a pad.
     pub(super) fn source(
         &self,
         places: &Places,
@@ -168,14 +168,14 @@ impl TorrentStore {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn advise(file: &File, offset: u64, len: u64) {
-    // A file system that cannot take the hint is only slower.
+    // Without the hint reading is only slower.
     let _ = rustix::fs::fadvise(file, offset, std::num::NonZeroU64::new(len), rustix::fs::Advice::WillNeed);
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn advise(_: &File, _: u64, _: u64) {}
 
-/// Whether the range exists but holds no data. File systems that cannot tell say no.
+/// Returns true if the range exists but holds no data; false if the file system does not report holes.
 fn is_hole(file: &File, offset: u64, len: u64) -> bool {
     match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(offset)) {
         Ok(data) => data >= offset + len,

@@ -8,32 +8,33 @@ use super::io::advise;
 use crate::error::{At, Operation, StorageError};
 use crate::positional::read_at;
 
-/// Bytes of a piece as they lie in one file: what `sendfile` wants to know.
+/// Contiguous bytes of a piece in one file, for `sendfile`.
 #[derive(Debug, Clone)]
 pub struct FileSlice {
-    /// The open file; `None` for zeros: of a pad (BEP 47), or behind the end of a piece.
+    /// The open file; `None` for zeros, which are a pad (BEP 47) or behind the end of a piece.
     pub file: Option<Arc<File>>,
-    /// First byte in the file.
+    /// Offset of the first byte in the file.
     pub offset: u64,
     /// Number of bytes.
     pub len: u32,
 }
 
-/// How far ahead of a range that was not in memory the system is asked to read.
+/// Minimum length, in bytes, of the read-ahead for a range that is not in memory.
 const READ_AHEAD: u64 = 512 * 1024;
-/// Distance of the bytes that are looked at to tell whether a range is in memory.
+/// Distance, in bytes, of the probes that test whether a range is in memory.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const PROBE_STEP: u64 = 32 * 1024;
 
 impl TorrentStore {
-    /// Where bytes of a piece lie, for `sendfile`. Blocks until they are in memory, so that sending does not.
+    /// Returns the file slices of bytes of a piece, for `sendfile`. Blocks until they are in memory, so that sending
+    /// does not.
     pub fn locate(&self, piece: u32, begin: u32, len: u32) -> Result<Vec<FileSlice>, StorageError> {
         let mut slices = Vec::new();
         self.locate_into(piece, begin, len, &mut slices)?;
         Ok(slices)
     }
 
-    /// The same as [`locate`](Self::locate), appended to a vector that the caller uses again.
+    /// Does the same as [`locate`](Self::locate), and appends to a vector that the caller reuses.
     pub fn locate_into(
         &self,
         piece: u32,
@@ -63,15 +64,15 @@ impl TorrentStore {
         Ok(())
     }
 
-    /// The same as [`locate_into`](Self::locate_into) if it can be told at once, for a caller that must not wait for
-    /// a disk: false, and nothing appended, if a file is not open, bytes are not in memory, or anything is
-    /// unusual.
+    /// Does the same as [`locate_into`](Self::locate_into) without waiting for a disk.
+    ///
+    /// Returns false and appends nothing if a file is not open, bytes are not in memory, or there is an error.
     pub fn try_locate_cached(&self, piece: u32, begin: u32, len: u32, out: &mut Vec<FileSlice>) -> bool {
         let Ok((len, behind)) = self.checked_block(piece, begin, u64::from(len)) else { return false };
         let places = match self.places.try_read() {
             Ok(places) => places,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Files are being moved, which takes as long as the disk takes.
+            // Another thread is moving files, which waits for the disk.
             Err(TryLockError::WouldBlock) => return false,
         };
         let before = out.len();
@@ -101,8 +102,8 @@ impl TorrentStore {
 }
 
 impl FileSlice {
-    /// Returns true if the bytes can be read without waiting for a disk, and false if that cannot be told. Asks again what
-    /// was true when the slice was located, because memory is taken back for other things.
+    /// Returns true if the bytes can be read without waiting for a disk; false if unknown. The state may differ from
+    /// that at the time of the look-up, because the system reuses cache memory.
     pub fn is_cached(&self) -> bool {
         let Some(file) = &self.file else { return true };
         is_cached(file, self.offset, self.len) == Ok(Cached::Yes)
@@ -121,7 +122,7 @@ enum Cached {
     Ends,
 }
 
-/// Makes sure that the range is in the page cache; false if the file ends before it does.
+/// Reads the range into the page cache. Returns false if the file ends before the range.
 fn warm(file: &File, offset: u64, len: u32) -> Result<bool, Errno> {
     match is_cached(file, offset, len)? {
         Cached::Yes => Ok(true),
@@ -133,7 +134,7 @@ fn warm(file: &File, offset: u64, len: u32) -> Result<bool, Errno> {
     }
 }
 
-/// Whether the range is in the page cache, without waiting for a disk; no if that cannot be told.
+/// Tests without waiting for a disk if the range is in the page cache. Returns [`Cached::No`] if unknown.
 ///
 /// Costs one short system call per 32 KiB.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -141,7 +142,7 @@ fn is_cached(file: &File, offset: u64, len: u32) -> Result<Cached, Errno> {
     use rustix::io::{ReadWriteFlags, preadv2, retry_on_intr};
     use std::io::IoSliceMut;
 
-    // From the end backwards: what lies before was read before, so one look suffices for an ordinary block.
+    // From the end backwards: earlier bytes are read earlier, so one probe is sufficient for an ordinary block.
     let mut end = offset + u64::from(len);
     while end > offset {
         let mut byte = [0];

@@ -1,4 +1,4 @@
-//! Opening files: what may be made, and what may be written to.
+//! Opens files, and decides which may be created or written to.
 
 use std::fs::File;
 use std::sync::PoisonError;
@@ -25,10 +25,10 @@ impl TorrentStore {
         }
     }
 
-    /// Opens a file for writing and gives it its size, which may take long where the file system cannot reserve space at
-    /// once.
+    /// Opens a file for writing and extends it to its length. This takes long if the file system cannot reserve space
+    /// at once.
     ///
-    /// Errors: [`StorageError::Stopped`] if `stop` was set before the end; others as the operating system has them.
+    /// Errors: [`StorageError::Stopped`] if `stop` was set before the end; any error of the operating system.
     pub(super) fn open_for_writing(&self, index: usize, stop: &AtomicBool) -> Result<File, StorageError> {
         let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = self.open_own(index)?;
@@ -41,8 +41,8 @@ impl TorrentStore {
         Ok(opened.file)
     }
 
-    /// Opens a file for writing that is the torrent's own, or makes it. What else lies in its place was put there since
-    /// [`prepare`](Self::prepare) has looked, or was never looked at, and is left alone.
+    /// Opens a file of the torrent for writing, or creates it. Leaves any other file in its place alone: it appeared
+    /// after [`prepare`](Self::prepare), or was never checked.
     fn open_own(&self, index: usize) -> Result<Opened, StorageError> {
         let executable = self.layout().files().get(index).is_some_and(|file| file.executable);
         let is_seen = self.has_flag(index, flag::SEEN);
@@ -55,13 +55,13 @@ impl TorrentStore {
             return if opened.len == 0 { Ok(opened) } else { Err(appeared()) };
         }
         if is_seen {
-            // One that was read from, and is gone, is not made again.
+            // A file that was read from, and is gone, is not created again.
             self.open_at(index, How::Read)?;
             return Err(appeared());
         }
         match self.open_at(index, How::CreateNew { executable }) {
             Err(StorageError::Io { cause, .. }) if Errno::from_io_error(&cause) == Some(Errno::EXIST) => {
-                // A link or a folder is told as such.
+                // Returns a more precise error for a link or folder.
                 let there = self.open_at(index, How::Read)?;
                 let path = self.path_of(index);
                 Err(match self.handles.written().other(there.id, &path) {
@@ -83,7 +83,7 @@ impl TorrentStore {
         }
     }
 
-    /// To be called with `opening` locked.
+    /// Extends a file to its length. The caller holds the lock `opening`.
     fn give_size(&self, index: usize, file: &File, stop: &AtomicBool) -> Result<(), StorageError> {
         let Some(length) = self.layout().files().get(index).map(|file| file.length) else { return Ok(()) };
         let path = || self.path_of(index);
@@ -92,7 +92,7 @@ impl TorrentStore {
             if self.has_flag(index, flag::SIZED) {
                 return Err(StorageError::FileGone { path: path() });
             }
-            // Before as well, as for every write.
+            // Set before as well, as for every write.
             self.set_flag(index, flag::DIRTY);
             let grown = match self.options.allocate {
                 Allocation::Sparse => resize(file, length),
@@ -112,9 +112,9 @@ impl TorrentStore {
 /// Failure to give a file its length.
 #[derive(Debug, PartialEq, Eq)]
 enum GrowError {
-    /// The caller has lost interest.
+    /// The caller set the stop flag.
     Stopped,
-    /// The file system refuses.
+    /// The file system returned an error.
     Refused(Errno),
 }
 
@@ -122,7 +122,7 @@ fn resize(file: &File, to: u64) -> Result<(), GrowError> {
     rustix::fs::ftruncate(file, to).map_err(GrowError::Refused)
 }
 
-/// Gives a file of `len` bytes its full length, with disk space for all of it.
+/// Extends a file of `len` bytes to `length`, with disk space for all of it.
 fn grow(
     file: &File,
     len: u64,
@@ -135,7 +135,7 @@ fn grow(
         done => done.map_err(GrowError::Refused),
     };
     if done.is_err() {
-        // What was allocated in part is given back, or a full disk would stay full for the others.
+        // Space allocated in part is released, or a full disk would stay full for other torrents.
         resize(file, len)?;
     }
     done
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_grows_with_zeros_where_space_cannot_be_reserved_and_gives_them_back_when_stopped() {
+    fn grow_without_reservable_space_writes_zeros_and_truncates_them_when_stopped() {
         let file = tempfile::tempfile().unwrap();
         write_at(&file, b"abc", 0).unwrap();
         let (stop, unsupported) = (AtomicBool::new(true), |_: &File, _| Err(Errno::OPNOTSUPP));

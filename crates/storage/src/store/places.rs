@@ -1,4 +1,4 @@
-//! Which file's bytes lie in the part file, and how they come out of it again.
+//! Moves bytes of unwanted files to the part file, and back to their files once these are wanted.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,13 +13,13 @@ use crate::parts::PartFile;
 use crate::positional::{is_zero, read_at, write_at};
 use crate::root::{How, Opened};
 
-/// What is copied at once out of the part file.
+/// Bytes per copy out of the part file.
 const COPY_LEN: usize = 256 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Places {
     wanted: Vec<bool>,
-    /// Files whose bytes are in the part file. The truth for reads and writes; `wanted` only drives it.
+    /// Files whose bytes are in the part file. Reads and writes use this, not `wanted`.
     moved: Vec<bool>,
     moved_count: usize,
 }
@@ -50,8 +50,8 @@ impl Places {
 impl TorrentStore {
     /// Changes which files are wanted: one entry per file of the layout.
     ///
-    /// Bytes of newly wanted files move from the part file into them. A file that is no longer wanted
-    /// stays where it is if it exists. Reads and writes of this torrent wait meanwhile.
+    /// Bytes of newly wanted files move from the part file into them. An existing file that is not wanted any more
+    /// keeps its bytes. Reads and writes of this torrent wait until the call returns.
     pub fn set_wanted(&self, wanted: &[bool]) -> Result<(), StorageError> {
         self.require_writable()?;
         let mut places = self.places_mut();
@@ -68,7 +68,7 @@ impl TorrentStore {
         self.take_in_wanted(&mut places)
     }
 
-    /// Which files are wanted, one entry per file of the layout.
+    /// Returns the wanted files, one entry per file of the layout.
     pub fn wanted(&self) -> Vec<bool> {
         self.places().wanted.clone()
     }
@@ -84,8 +84,8 @@ impl TorrentStore {
     }
 
     pub(super) fn initial_places(&self, wanted: Vec<bool>, moved: Option<Vec<bool>>) -> Places {
-        // What the part file says it holds stays there until `prepare` has taken it in, even when the file
-        // exists: a crash may have left it half copied.
+        // Bytes recorded in the part file are read from it until `prepare` has copied them, even if the file exists: it
+        // may be half copied after a crash.
         let recorded = moved.unwrap_or_else(|| vec![false; wanted.len()]);
         let belongs = |file: usize| recorded[file] || (!wanted[file] && self.belongs_to_parts(file));
         let moved: Vec<bool> = (0..wanted.len()).map(belongs).collect();
@@ -95,9 +95,9 @@ impl TorrentStore {
         Places::new(wanted, moved)
     }
 
-    /// Copies what the part file holds of wanted files into them and drops what is no longer needed.
+    /// Copies the bytes of wanted files from the part file into them, and frees slots that are not needed any more.
     ///
-    /// In an order that survives a crash: bytes on disk, then the header says so, then slots are freed.
+    /// The order survives a crash: first the bytes are synced, then the header is written, then slots are freed.
     pub(super) fn take_in_wanted(&self, places: &mut Places) -> Result<(), StorageError> {
         let mut moved = places.moved.clone();
         for (file, moved) in moved.iter_mut().enumerate() {
@@ -155,8 +155,8 @@ impl TorrentStore {
         })
     }
 
-    /// What is in the place of the part file and starts over with the first slot must be one that was damaged, or hold
-    /// nothing.
+    /// Fails if the file at the part file's path holds other data. A part file, and a file that is empty or has only
+    /// zeros, may be overwritten.
     fn spare_no_part_file(&self, opened: &Opened) -> Result<(), StorageError> {
         let path = || self.full_parts_path();
         if opened.len == 0
@@ -168,7 +168,7 @@ impl TorrentStore {
         Err(StorageError::InTheWay { path: path(), why: InTheWay::NoPartFile })
     }
 
-    /// The path of the part file, whether it is there or not.
+    /// Returns the path of the part file, even if it does not exist.
     pub fn full_parts_path(&self) -> std::path::PathBuf {
         self.root.dir().join(&self.parts_path)
     }
@@ -189,7 +189,7 @@ impl TorrentStore {
         }
     }
 
-    /// Starts with a new part file at the next write, after a check found the old one gone.
+    /// Creates a new part file at the next write, after a check has found the old one gone.
     pub(crate) fn accept_missing_parts(&self) {
         self.handles.forget((self.id, PART_FILE));
         self.parts.clear();
@@ -197,7 +197,8 @@ impl TorrentStore {
         self.parts_found.store(false, Ordering::Release);
     }
 
-    /// An unwanted file that is not there must not appear.
+    /// Returns true if a file's bytes go to the part file when it is not wanted: it does not exist, and must not be
+    /// created.
     fn belongs_to_parts(&self, file: usize) -> bool {
         let Some(entry) = self.layout().files().get(file) else { return false };
         let real = !entry.pad && entry.symlink.is_none() && entry.length > 0;

@@ -10,23 +10,23 @@ use crate::handles::Access;
 use crate::root::How;
 
 impl TorrentStore {
-    /// Makes the disk ready for a download: to be called before the first write, and again before going on
-    /// after an error.
+    /// Prepares the disk for a download. Call it before the first write, and again before the retry after an error.
     ///
-    /// Makes the download folder, empty wanted files and symbolic links (BEP 47) that stay inside the
-    /// torrent; takes what the part file holds of wanted files; with [`Allocation::Full`] reserves the space of all
-    /// wanted files. A download folder on another file system than before is accepted from now on.
+    /// Creates the download folder, empty wanted files and symbolic links (BEP 47) that stay inside the torrent. Moves
+    /// bytes of wanted files out of the part file. Reserves the space of all wanted files with [`Allocation::Full`].
+    /// Accepts a download folder on another file system than before.
     ///
-    /// Call it after the pieces on disk were checked: it goes by which are [verified](Self::is_verified).
+    /// Call it after the check of the pieces on disk, as it depends on which are [verified](Self::is_verified).
     ///
-    /// Errors: [`StorageError::InTheWay`] where a file that would be written to is not this torrent's, before
-    /// anything is made or changed; whatever the operating system refuses.
+    /// Errors: [`StorageError::InTheWay`] if a file that would be written to is not this torrent's, before any change;
+    /// any error of the operating system.
     pub fn prepare(&self) -> Result<(), StorageError> {
         self.prepare_unless(&AtomicBool::new(false))
     }
 
-    /// Does the same as [`prepare`](Self::prepare), with [`StorageError::Stopped`] if `stop` was set before the space of
-    /// all files is reserved: where the file system cannot do that at once, zeros are written.
+    /// Does the same as [`prepare`](Self::prepare), but fails with [`StorageError::Stopped`] if `stop` is set before
+    /// the space of all files is reserved. That takes long if the file system cannot reserve space and zeros are
+    /// written.
     pub fn prepare_unless(&self, stop: &AtomicBool) -> Result<(), StorageError> {
         self.require_writable()?;
         self.root.accept_again();
@@ -50,7 +50,7 @@ impl TorrentStore {
                 to_reserve.push((index, file.length));
             }
         }
-        // Others can read the torrent's files and their stamps meanwhile.
+        // Other threads can read files and stamps while space is reserved.
         drop(places);
         if self.options.allocate == Allocation::Full {
             to_reserve.into_iter().try_for_each(|(index, length)| self.reserve(index, length, stop))?;
@@ -58,8 +58,8 @@ impl TorrentStore {
         self.trim()
     }
 
-    /// Bytes of the files that [`prepare`](Self::prepare) copies out of the part file or reserves space for, given the
-    /// stamps of all files ([`fingerprint`](Self::fingerprint)). With 0 it takes no long time.
+    /// Returns the total length, in bytes, of the files that [`prepare`](Self::prepare) copies out of the part file or
+    /// reserves space for. `stamps` are those of all files ([`fingerprint`](Self::fingerprint)). With 0 it is fast.
     pub fn bytes_to_prepare(&self, stamps: &[FileStamp]) -> u64 {
         let places = self.places();
         let files = self.layout().files().iter().enumerate();
@@ -72,7 +72,7 @@ impl TorrentStore {
         long.map(|(_, file)| file.length).sum()
     }
 
-    /// The torrent's own folder, relative to the download folder.
+    /// Returns the torrent's own folder, relative to the download folder.
     fn torrent_folder(&self) -> PathBuf {
         // The path of a file that does not exist is that of the torrent.
         self.meta.relative_path(usize::MAX)
@@ -85,7 +85,7 @@ impl TorrentStore {
         if self.meta.is_single_file() || target.is_empty() || !target.iter().all(plain) {
             return Ok(());
         }
-        // `relative` starts with the torrent's folder, from which the target counts.
+        // The target is relative to the torrent's folder, the first element of `relative`.
         let depth = relative.components().count().saturating_sub(2);
         let mut to: PathBuf = std::iter::repeat_n("..", depth).collect();
         to.extend(target);
@@ -96,7 +96,7 @@ impl TorrentStore {
         let key = (self.id, u32::try_from(index).unwrap_or(PART_FILE));
         let open = || self.open_for_writing(index, stop);
         let file = self.handles.get(key, Access::ReadWrite, open)?;
-        // It changes the time of the file.
+        // Reserving space changes the time of the file.
         self.set_flag(index, flag::DIRTY);
         match allocate(&file, length) {
             Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),

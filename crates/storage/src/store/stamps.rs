@@ -1,4 +1,4 @@
-//! Written data made durable, and changes by somebody else found.
+//! Makes written data durable, and detects changes by other programs.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -9,35 +9,35 @@ use super::{TorrentStore, flag};
 use crate::error::{At, Operation, StorageError};
 use crate::handles::Access;
 
-/// Length and time of a file, to see whether it changed since (see [`TorrentStore::fingerprint`]).
+/// Length and time of a file, to detect a change (see [`TorrentStore::fingerprint`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct FileStamp {
     /// Length in bytes.
     pub len: u64,
-    /// Time of the last change of its content, in nanoseconds since 1970.
+    /// Time of the last change of the content, in nanoseconds since 1970.
     pub mtime_ns: i64,
 }
 
 impl FileStamp {
-    /// The stamp of a file that does not exist.
+    /// Stamp of a file that does not exist.
     pub const ABSENT: Self = Self { len: 0, mtime_ns: i64::MIN };
 
-    /// True if it may differ without a change: some file systems and servers round a time a little later than they
-    /// take it, to two seconds (FAT).
+    /// Returns true if the stamps may differ without a change: some file systems and servers round a time some moments
+    /// after they report it, to two seconds (FAT).
     fn is_close_to(self, other: Self) -> bool {
         self.len == other.len && self.mtime_ns.abs_diff(other.mtime_ns) <= 2_000_000_000
     }
 }
 
 impl TorrentStore {
-    /// Forces everything written since the last call to the disk, new folder entries included, and the files of
-    /// [pieces found](Self::sync_found_pieces).
+    /// Syncs all writes since the last call to the disk, including new folder entries and the files of
+    /// [found pieces](Self::sync_found_pieces).
     ///
-    /// What is written while it runs may or may not be covered and is covered by the next call. After an error
-    /// the rest is still done, and what failed stays due. The operating system may have dropped its unwritten bytes by then: pieces that
-    /// were finished since the last good call must be checked again before they are believed. Those of the
-    /// file are no longer [verified](Self::is_verified). What an error leaves undone does not change which files
-    /// [`take_stamps`](Self::take_stamps) returns as written.
+    /// The next call covers writes during this one. After an error the other files are still synced, and the failed one
+    /// stays due. The operating system may have dropped its unwritten bytes. So the pieces of the file are not
+    /// [verified](Self::is_verified) any more, and those finished since the last successful call must be checked again
+    /// before they are believed. An error does not change which files [`take_stamps`](Self::take_stamps) returns as
+    /// written.
     pub fn sync(&self) -> Result<(), StorageError> {
         let mut outcome = self.trim();
         let mut also = |done: Result<(), StorageError>| {
@@ -54,8 +54,8 @@ impl TorrentStore {
                     self.distrust_file(file, error);
                 }));
             } else if due != 0 {
-                // Noted before, so that a file is written or unstamped at any moment. Taken back before the sync, so that
-                // a write from now on makes the file due again.
+                // UNSTAMPED is set first, so that the file is dirty or unstamped at any moment. DIRTY is cleared before
+                // the sync, so that a write during the sync makes the file due again.
                 self.set_flag(file, flag::UNSTAMPED);
                 self.clear_flag(file, flag::DIRTY | flag::FOUND);
                 also(self.sync_file(file).inspect_err(|error| {
@@ -82,7 +82,7 @@ impl TorrentStore {
         also(self.with_room(|| self.root.sync_grown()));
         match outcome {
             Ok(()) => Ok(()),
-            // Whatever failed, that is why.
+            // The missing folder is the cause of any other error.
             Err(error) if !error.is_exhausted() && !self.has_its_folder() => {
                 Err(StorageError::FolderGone { path: self.root.dir().to_owned() })
             }
@@ -90,9 +90,11 @@ impl TorrentStore {
         }
     }
 
-    /// The stamps of all files after a [`sync`](Self::sync), as [`fingerprint`](Self::fingerprint) gives them, and which
-    /// files were synced since the last call: only they may have another stamp by our doing, and those that are written
-    /// to right now. With the stamps of before, `known`, the other files are not looked at and keep theirs.
+    /// Returns the stamps of all files after a [`sync`](Self::sync), as [`fingerprint`](Self::fingerprint) does, and
+    /// the files that were written and synced since the last call.
+    ///
+    /// Only these files, and those with unsynced writes, may have a different stamp through this store. With the
+    /// earlier stamps, `known`, the other files are not read and keep theirs.
     pub fn take_stamps(
         &self,
         known: Option<&[FileStamp]>,
@@ -101,7 +103,7 @@ impl TorrentStore {
             flags.load(Ordering::Relaxed) & flag::UNSTAMPED != 0
                 && flags.fetch_and(!flag::UNSTAMPED, Ordering::AcqRel) & flag::UNSTAMPED != 0
         };
-        // Before the look: what is written and synced after it is for the next call.
+        // Taken before the stamps: files written and synced later are returned by the next call.
         let files = self.flags.iter().enumerate();
         let written: Vec<usize> = files.filter(|(_, flags)| take(flags)).map(|(file, _)| file).collect();
         let is_written =
@@ -116,15 +118,15 @@ impl TorrentStore {
         }
     }
 
-    /// Length and time of every file as they are now, to be kept with the resume data.
+    /// Returns the current length and time of every file, for the resume data.
     ///
-    /// A file whose bytes are in the part file has the stamp of the part file; pads and links have the
-    /// default one; what does not exist has [`FileStamp::ABSENT`].
+    /// A file whose bytes are in the part file has the stamp of the part file. Pads and links have the default stamp.
+    /// A file that does not exist has [`FileStamp::ABSENT`].
     pub fn fingerprint(&self) -> Result<Vec<FileStamp>, StorageError> {
         self.fingerprint_but(|_| None)
     }
 
-    /// The same, with the stamps of the files that are `known`.
+    /// Does the same as [`fingerprint`](Self::fingerprint), but takes the stamps of files that are `known` from there.
     fn fingerprint_but(
         &self,
         known: impl Fn(usize) -> Option<FileStamp>,
@@ -151,10 +153,10 @@ impl TorrentStore {
             .collect()
     }
 
-    /// The first file that was changed by someone else: its stamp is not what `known` says although this store has
-    /// not written to it, or it is shorter than the store has made it.
+    /// Returns the first file that another program has changed: its stamp differs from `known` although this store has
+    /// not written to it, or it is shorter than this store has made it.
     ///
-    /// `now` and `written` are what [`take_stamps`](Self::take_stamps) has returned; `known` has the stamps of before,
+    /// `now` and `written` are the results of [`take_stamps`](Self::take_stamps). `known` has the earlier stamps,
     /// updated for every file that it has returned as written since.
     pub fn changed_by_others(
         &self,
@@ -169,16 +171,16 @@ impl TorrentStore {
             if written.contains(&file) || self.has_flag(file, flag::DIRTY) {
                 self.has_flag(file, flag::SIZED) && now.len < self.length_of(file)
             } else {
-                // One that appears is found by the first write to it.
+                // The first write detects a file that appears.
                 *known != FileStamp::ABSENT && !known.is_close_to(*now)
             }
         };
         real.find(|(file, (known, now))| is_changed(*file, known, now)).map(|(file, _)| self.path_of(file))
     }
 
-    /// Files that somebody else has changed between two [`fingerprint`](Self::fingerprint)s, `before` and `now`, as far as
-    /// that can be seen: their stamps differ, and nothing is written of this store's own that was not synced. Those
-    /// whose bytes are in the part file or that have no bytes are not among them.
+    /// Returns files that another program has changed between two [`fingerprint`](Self::fingerprint)s, `before` and
+    /// `now`: their stamps differ, and this store has no unsynced writes to them. Excludes empty files and those whose
+    /// bytes are in the part file.
     pub fn changed_between(&self, before: &[FileStamp], now: &[FileStamp]) -> Vec<usize> {
         let places = self.places();
         let stamps = before.iter().zip(now).enumerate();
@@ -192,8 +194,8 @@ impl TorrentStore {
         changed.map(|(file, _)| file).collect()
     }
 
-    /// Files whose stamp, of those that [`fingerprint`](Self::fingerprint) has returned, has another length than the
-    /// torrent gives. Those that do not exist or lie in the part file are not among them.
+    /// Returns files whose length in `stamps`, a [`fingerprint`](Self::fingerprint), differs from that in the torrent.
+    /// Excludes missing files and those whose bytes are in the part file.
     pub fn files_of_wrong_length(&self, stamps: &[FileStamp]) -> Vec<usize> {
         let places = self.places();
         let files = self.layout().files().iter().zip(stamps).enumerate();
@@ -204,8 +206,8 @@ impl TorrentStore {
         wrong.map(|(index, _)| index).collect()
     }
 
-    /// Makes the next [`sync`](Self::sync) force the files of pieces to the disk that were found right, but were written by
-    /// somebody else or an earlier run: a record of them that outlives a crash must not be about bytes that do not.
+    /// Makes the next [`sync`](Self::sync) sync the files of pieces that were found right, but were written by another
+    /// program or an earlier run. Otherwise a record of the pieces could survive a crash that their bytes do not.
     pub fn sync_found_pieces(&self, pieces: impl IntoIterator<Item = u32>) {
         let (places, layout) = (self.places(), self.layout());
         for piece in pieces.into_iter().filter(|piece| *piece < layout.piece_count()) {
@@ -224,11 +226,11 @@ impl TorrentStore {
         }
     }
 
-    /// Forces to the disk what others have written to a file.
+    /// Syncs a file that other programs have written.
     fn sync_found(&self, index: usize) -> Result<(), StorageError> {
         let file = self.handle(index, Access::Read)?;
         match rustix::fs::fdatasync(&file) {
-            // Read-only file systems have nothing to force, and some refuse to try.
+            // Read-only file systems have nothing to sync, and some return an error.
             Err(Errno::INVAL | Errno::NOTSUP | Errno::ROFS) => Ok(()),
             done => done.at(Operation::Sync, || self.path_of(index)),
         }
@@ -247,7 +249,7 @@ impl TorrentStore {
     }
 }
 
-/// The stamp of what lies at `path`; if `follow`, of what a link there leads to.
+/// Returns the stamp of the file at `path`; if `follow`, that of a link's target.
 pub(super) fn stamp_of(path: &Path, follow: bool) -> Result<FileStamp, StorageError> {
     use std::os::unix::fs::MetadataExt as _;
     let found = if follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) };
@@ -268,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounded_time_is_no_change() {
+    fn is_close_to_with_a_rounded_time_is_true() {
         let stamp = FileStamp { len: 7, mtime_ns: 1_700_000_001_234_567_890 };
         assert!(stamp.is_close_to(FileStamp { mtime_ns: 1_700_000_000_000_000_000, ..stamp }));
         assert!(!stamp.is_close_to(FileStamp { mtime_ns: stamp.mtime_ns + 2_000_000_001, ..stamp }));

@@ -26,14 +26,14 @@ fn fill(store: &TorrentStore, torrent: &Fixture) {
 }
 
 #[test]
-fn is_shared_between_threads() {
+fn store_and_error_types_are_send_and_sync() {
     fn shared<T: Send + Sync>() {}
     shared::<TorrentStore>();
     shared::<StorageError>();
 }
 
 #[test]
-fn opening_and_looking_creates_nothing() {
+fn open_check_and_sync_of_a_new_torrent_create_nothing() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[20_000, 0, 5]);
     let store = torrent.store();
     assert_eq!(check(&store), [false, false]);
@@ -43,7 +43,7 @@ fn opening_and_looking_creates_nothing() {
 }
 
 #[test]
-fn prepare_makes_empty_files_and_links_and_cuts_what_is_too_long_if_it_may() {
+fn prepare_with_overwrite_creates_empty_files_and_links_and_truncates() {
     let files = [("a/b/run", noise(100, 1)), ("a/empty", vec![]), ("z", noise(50, 2))];
     let torrent = Fixture::with_info(Kind::V1, 16384, &files, |list| {
         list.push(v1_link("a/b/link", "z"));
@@ -66,17 +66,17 @@ fn prepare_makes_empty_files_and_links_and_cuts_what_is_too_long_if_it_may() {
 }
 
 #[test]
-fn prepare_leaves_unwanted_files_alone() {
+fn prepare_with_unwanted_files_does_not_create_them() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10, 0, 10]);
     let store = torrent.store_with(Some(&[true, false, false]), StoreOptions::default());
     store.prepare().unwrap();
-    assert!(torrent.names().is_empty(), "files with content come with their first byte");
+    assert!(torrent.names().is_empty(), "a file with content is created by its first write");
     write_piece(&torrent, &store, 0).unwrap();
     assert_eq!(torrent.names(), ["00"]);
 }
 
 #[test]
-fn files_have_their_length_from_the_first_write_on() {
+fn first_write_gives_a_file_its_full_length() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[40_000]);
     for allocate in [Allocation::Sparse, Allocation::Full] {
         let store = torrent.store_with(None, StoreOptions { allocate, ..StoreOptions::default() });
@@ -93,7 +93,7 @@ fn files_have_their_length_from_the_first_write_on() {
 }
 
 #[test]
-fn executables_are_executable() {
+fn write_of_an_executable_sets_its_mode() {
     let torrent = Fixture::with_info(Kind::V1, 16384, &[("run", noise(10, 1))], |list| {
         let ztor_bencode::Tree::Dict(file) = &mut list[0] else { panic!() };
         file.insert(b"attr".to_vec(), ztor_bencode::Tree::from(b"x"));
@@ -104,7 +104,7 @@ fn executables_are_executable() {
 }
 
 #[test]
-fn links_inside_the_torrent_are_not_followed() {
+fn access_through_links_inside_the_torrent_fails() {
     let torrent = Fixture::new(Kind::V1, 16384, &[("a/inner", noise(100, 1)), ("b", noise(100, 2))]);
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("inner"), noise(100, 1)).unwrap();
@@ -128,7 +128,7 @@ fn links_inside_the_torrent_are_not_followed() {
 }
 
 #[test]
-fn links_inside_the_torrent_are_followed_for_reading_only() {
+fn read_only_store_follows_links_inside_the_torrent() {
     let torrent = Fixture::new(Kind::V1, 16384, &[("a/inner", noise(100, 1)), ("b", noise(100, 2))]);
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("inner"), noise(100, 1)).unwrap();
@@ -142,7 +142,7 @@ fn links_inside_the_torrent_are_followed_for_reading_only() {
     let before = store.fingerprint().unwrap();
     assert_eq!(before[1].len, 100, "of the file, not of the link");
     assert!(store.write(0, 0, &[Bytes::from(vec![0; 100])]).is_err());
-    // A pipe behind a link holds nothing up.
+    // A pipe behind a link does not block.
     std::fs::remove_file(outside.path().join("other")).unwrap();
     let status = std::process::Command::new("mkfifo").arg(outside.path().join("other")).status().unwrap();
     assert!(status.success());
@@ -151,7 +151,7 @@ fn links_inside_the_torrent_are_followed_for_reading_only() {
 }
 
 #[test]
-fn the_users_own_links_are_followed() {
+fn write_through_links_to_the_download_and_torrent_folder_follows_them() {
     let torrent = Fixture::new(Kind::V1, 16384, &[("a", noise(100, 1))]);
     let elsewhere = tempfile::tempdir().unwrap();
     symlink(elsewhere.path(), torrent.dir.path().join("torrent")).unwrap();
@@ -166,7 +166,7 @@ fn the_users_own_links_are_followed() {
 }
 
 #[test]
-fn pipes_and_folders_in_the_place_of_files_are_refused() {
+fn access_to_pipes_and_folders_in_the_place_of_files_fails() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100, 100]);
     std::fs::create_dir_all(torrent.path(0)).unwrap();
     let status = std::process::Command::new("mkfifo").arg(torrent.path(1)).status().unwrap();
@@ -181,7 +181,7 @@ fn pipes_and_folders_in_the_place_of_files_are_refused() {
 }
 
 #[test]
-fn a_file_below_a_file_is_a_clear_error() {
+fn prepare_below_a_regular_file_is_a_clear_error() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100]);
     let file = torrent.dir.path().join("taken");
     std::fs::write(&file, b"x").unwrap();
@@ -190,13 +190,13 @@ fn a_file_below_a_file_is_a_clear_error() {
     let store =
         TorrentStore::open(Arc::clone(&torrent.meta), &dir, None, StoreOptions::default(), handles).unwrap();
     let error = store.prepare().unwrap_err();
-    assert!(error.to_string().contains("a file stands where a folder is needed"), "{error}");
+    assert!(error.to_string().contains("a file is in the place of a folder"), "{error}");
     assert_eq!(error.path(), Some(dir.as_path()));
     assert_eq!(check(&store), [false]);
 }
 
 #[test]
-fn a_store_for_reading_writes_nothing() {
+fn read_only_store_refuses_writes() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100]);
     torrent.place_files();
     let store = torrent.store_with(None, StoreOptions { read_only: true, ..StoreOptions::default() });
@@ -207,7 +207,7 @@ fn a_store_for_reading_writes_nothing() {
 }
 
 #[test]
-fn what_vanishes_is_told_and_not_made_anew() {
+fn write_to_a_removed_file_or_folder_is_gone_and_does_not_create_it() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[40_000]);
     let store = torrent.store();
     fill(&store, &torrent);
@@ -233,7 +233,7 @@ fn what_vanishes_is_told_and_not_made_anew() {
 }
 
 #[test]
-fn a_file_cut_short_is_told() {
+fn access_to_a_truncated_file_is_an_error() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[40_000]);
     let store = torrent.store();
     fill(&store, &torrent);
@@ -246,7 +246,7 @@ fn a_file_cut_short_is_told() {
 }
 
 #[test]
-fn finds_bytes_for_sendfile() {
+fn locate_of_any_range_returns_its_file_slices() {
     let torrent = Fixture::of_lengths(Kind::Hybrid, 32768, &[40_000, 3, 70_000]);
     let wanted: Vec<bool> = torrent.meta.layout.files().iter().map(|file| file.length != 70_000).collect();
     let store = torrent.store_with(Some(&wanted), StoreOptions::default());
@@ -274,14 +274,14 @@ fn finds_bytes_for_sendfile() {
             assert_eq!(slices.len(), 2 * before);
             assert!(looked_up.iter().zip(&slices[before..]).all(same));
         } else {
-            assert_eq!(slices.len(), before, "nothing is left of a look-up that failed half way");
+            assert_eq!(slices.len(), before, "a failed look-up leaves no slices");
         }
     }
     let mut slices = Vec::new();
     let fresh = torrent.store_with(Some(&wanted), StoreOptions::default());
     assert!(!fresh.try_locate_cached(0, 0, 100, &mut slices), "opening a file may wait for the disk");
     let moved = torrent.meta.layout.piece_count() - 1;
-    assert!(!store.try_locate_cached(moved, 0, 100, &mut slices), "the part file is the worker's");
+    assert!(!store.try_locate_cached(moved, 0, 100, &mut slices), "the part file is left to the disk worker");
     assert!(!store.try_locate_cached(0, 0, u32::MAX, &mut slices));
     assert!(!store.try_locate_cached(u32::MAX, 0, 0, &mut slices));
     assert!(slices.is_empty());
@@ -290,20 +290,20 @@ fn finds_bytes_for_sendfile() {
 }
 
 #[test]
-fn holes_pass_only_where_zeros_are_right() {
+fn check_of_holes_passes_only_where_zeros_match() {
     for kind in [Kind::V1, Kind::V2, Kind::Hybrid] {
         let mut content = vec![0; 300_000];
         content[..65536].copy_from_slice(&noise(65536, 4));
         let torrent = Fixture::new(kind, 65536, &[("a", content)]);
         let store = torrent.store();
-        assert_eq!(check(&store), [false; 5], "nothing there is not the same as zeros");
+        assert_eq!(check(&store), [false; 5], "a missing file is not the same as zeros");
         store.write(1, 0, &[Bytes::from_static(&[0])]).unwrap();
         assert_eq!(check(&store), [false, true, true, true, true]);
     }
 }
 
 #[test]
-fn checks_a_subset_counts_and_stops() {
+fn check_all_of_a_subset_reports_progress_and_stops_on_the_flag() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100_000]);
     torrent.place_files();
     let store = torrent.store();
@@ -319,7 +319,7 @@ fn checks_a_subset_counts_and_stops() {
 }
 
 #[test]
-fn a_torn_part_file_loses_only_what_was_in_it() {
+fn open_with_a_torn_part_file_loses_only_its_pieces() {
     let torrent = Fixture::of_lengths(Kind::V1, 32768, &[20_000, 60_000, 20_000]);
     let wanted = [true, false, true];
     let store = torrent.store_with(Some(&wanted), StoreOptions::default());
@@ -343,7 +343,7 @@ fn a_torn_part_file_loses_only_what_was_in_it() {
 }
 
 #[test]
-fn a_file_with_the_name_of_the_part_file_is_not_cut() {
+fn write_with_a_foreign_file_at_the_part_files_path_fails() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[10_000, 50_000]);
     let users = noise(100, 9);
     std::fs::write(torrent.parts_path(), &users).unwrap();
@@ -366,26 +366,29 @@ fn a_file_with_the_name_of_the_part_file_is_not_cut() {
     )
     .unwrap();
 
-    // What is left of a header that never reached the disk.
+    // Zeros are what remains of a header that never reached the disk.
     std::fs::write(torrent.parts_path(), [0; 5000]).unwrap();
     write_piece(&torrent, &torrent.store_with(Some(&wanted), StoreOptions::default()), 1).unwrap();
 }
 
 #[test]
-fn a_file_that_becomes_wanted_takes_its_bytes_along() {
+fn set_wanted_moves_the_bytes_of_newly_wanted_files() {
     let torrent = Fixture::of_lengths(Kind::V2, 32768, &[20_000, 60_000, 40_000]);
     let store = torrent.store_with(Some(&[false; 3]), StoreOptions::default());
     fill(&store, &torrent);
     assert!(torrent.names().is_empty());
     let before = store.fingerprint().unwrap();
-    assert!(before.iter().all(|stamp| stamp.mtime_ns > 0 && stamp.len > 0), "the part file stands for them");
+    assert!(
+        before.iter().all(|stamp| stamp.mtime_ns > 0 && stamp.len > 0),
+        "they have the part file's stamp"
+    );
 
     store.set_wanted(&[false, true, false]).unwrap();
     assert_eq!(torrent.names(), ["01"]);
     assert_eq!(std::fs::read(torrent.path(1)).unwrap(), torrent.data[1]);
     assert_eq!(check(&store), [true; 5]);
     assert_ne!(store.fingerprint().unwrap()[1], before[1]);
-    // Not wanted again, but there: it is used as it is.
+    // An unwanted file that exists is used.
     store.set_wanted(&[false; 3]).unwrap();
     assert_eq!(check(&store), [true; 5]);
     store.set_wanted(&[true; 3]).unwrap();
@@ -396,7 +399,7 @@ fn a_file_that_becomes_wanted_takes_its_bytes_along() {
 }
 
 #[test]
-fn the_part_file_follows_a_selection_changed_between_runs() {
+fn open_with_another_selection_keeps_the_bytes_of_the_part_file() {
     let torrent = Fixture::of_lengths(Kind::V1, 32768, &[20_000, 60_000, 20_000]);
     let store = torrent.store_with(Some(&[true, false, true]), StoreOptions::default());
     write_piece(&torrent, &store, 0).unwrap();
@@ -414,7 +417,7 @@ fn the_part_file_follows_a_selection_changed_between_runs() {
 }
 
 #[test]
-fn a_part_file_that_vanishes_is_told() {
+fn sync_of_a_removed_part_file_is_gone_until_the_next_check() {
     let torrent = Fixture::of_lengths(Kind::V1, 32768, &[20_000, 60_000]);
     let store = torrent.store_with(Some(&[true, false]), StoreOptions::default());
     fill(&store, &torrent);
@@ -428,7 +431,7 @@ fn a_part_file_that_vanishes_is_told() {
 }
 
 #[test]
-fn a_half_copied_file_is_copied_again() {
+fn prepare_with_a_half_copied_file_copies_it_again() {
     let torrent = Fixture::of_lengths(Kind::V1, 32768, &[50_000]);
     let store = torrent.store_with(Some(&[false]), StoreOptions::default());
     fill(&store, &torrent);
@@ -436,7 +439,7 @@ fn a_half_copied_file_is_copied_again() {
     std::fs::create_dir(torrent.dir.path().join("torrent")).unwrap();
     std::fs::write(torrent.path(0), vec![0; 50_000]).unwrap();
     let store = torrent.store();
-    assert_eq!(check(&store), [true; 2], "the part file is believed until all is copied");
+    assert_eq!(check(&store), [true; 2], "the part file counts until all is copied");
     store.prepare().unwrap();
     assert!(!torrent.parts_path().exists());
     assert_eq!(std::fs::read(torrent.path(0)).unwrap(), torrent.data[0]);
@@ -445,10 +448,10 @@ fn a_half_copied_file_is_copied_again() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever files are asked for in whatever order, and however often the store is opened again: no piece
-    /// that was written is lost, and a file that never was wanted never appears.
+    /// For any sequence of selections and reopenings, no written piece is lost, and a file that was never wanted never
+    /// appears.
     #[test]
-    fn changing_what_is_wanted_loses_nothing(
+    fn set_wanted_and_reopen_in_any_order_lose_no_piece(
         lengths in prop::collection::vec(1usize..50_000, 1..6),
         steps in prop::collection::vec((any::<u8>(), 0u8..4, any::<u32>()), 1..14),
     ) {
@@ -472,7 +475,7 @@ proptest! {
                         ever.iter_mut().zip(&wanted).for_each(|(ever, wanted)| *ever |= wanted);
                     }
                     store = torrent.store_with(Some(&wanted), StoreOptions::default());
-                    // As its record says.
+                    // As recorded by the earlier run.
                     store.set_own_files(&vec![true; lengths.len()]);
                     if number % 2 == 0 {
                         store.prepare().unwrap();
@@ -495,7 +498,7 @@ proptest! {
 }
 
 #[test]
-fn fingerprints_change_with_the_file() {
+fn fingerprint_of_a_changed_file_differs() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[100, 100]);
     torrent.place_files();
     let store = torrent.store();
@@ -509,7 +512,7 @@ fn fingerprints_change_with_the_file() {
 }
 
 #[test]
-fn threads_write_and_sync_together_within_the_handle_bound() {
+fn write_and_sync_by_several_threads_keep_the_handle_bound() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[9_000; 40]);
     let store = torrent.store();
     let done = AtomicBool::new(false);
@@ -539,7 +542,7 @@ fn threads_write_and_sync_together_within_the_handle_bound() {
     assert!(check(&store).iter().all(|had| *had));
 }
 
-/// Runs one test of this program again in a shell that has set up its surroundings.
+/// Runs one test of this program again in a shell that sets up its environment.
 fn run_again_in(script: &str, torrent: &Fixture) {
     let program = std::env::current_exe().unwrap();
     let mut command = std::process::Command::new("sh");
@@ -558,12 +561,12 @@ fn inner_dir() -> Option<PathBuf> {
 }
 
 #[test]
-fn a_limit_on_file_length_is_told_as_no_space() {
+fn write_beyond_a_file_length_limit_is_no_space() {
     let torrent = Fixture::of_lengths(Kind::V1, 65536, &[200_000]);
     let Some(dir) = inner_dir() else {
         let script = r#"
             trap '' XFSZ; ulimit -f 100
-            exec "$0" --exact store::tests::a_limit_on_file_length_is_told_as_no_space --nocapture
+            exec "$0" --exact store::tests::write_beyond_a_file_length_limit_is_no_space --nocapture
         "#;
         run_again_in(script, &torrent);
         return;
@@ -580,14 +583,14 @@ fn a_limit_on_file_length_is_told_as_no_space() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_the_download_goes_on_afterwards() {
+fn write_to_a_full_disk_is_no_space_and_a_retry_completes() {
     let torrent = Fixture::of_lengths(Kind::V1, 65536, &[200_000, 200_000]);
     let Some(dir) = inner_dir() else {
         let script = r#"
             unshare --mount true 2>/dev/null || { echo "needs root and unshare(1) for a small disk" >&2; exit 77; }
             exec unshare --mount sh -c '
                 mount -t tmpfs -o size=256k small "$ZTOR_TEST_DIR" || exit 77
-                exec "$0" --exact store::tests::a_full_disk_is_told_and_the_download_goes_on_afterwards --nocapture' "$0"
+                exec "$0" --exact store::tests::write_to_a_full_disk_is_no_space_and_a_retry_completes --nocapture' "$0"
         "#;
         run_again_in(script, &torrent);
         return;
@@ -639,14 +642,14 @@ fn a_full_disk_is_told_and_the_download_goes_on_afterwards() {
 }
 
 #[test]
-fn a_disk_mounted_read_only_is_told() {
+fn prepare_on_a_read_only_mount_is_read_only() {
     let torrent = Fixture::of_lengths(Kind::V1, 65536, &[100]);
     let Some(dir) = inner_dir() else {
         let script = r#"
             unshare --mount true 2>/dev/null || { echo "needs root and unshare(1) for a read-only disk" >&2; exit 77; }
             exec unshare --mount sh -c '
                 mount -t tmpfs -o ro none "$ZTOR_TEST_DIR" || exit 77
-                exec "$0" --exact store::tests::a_disk_mounted_read_only_is_told --nocapture' "$0"
+                exec "$0" --exact store::tests::prepare_on_a_read_only_mount_is_read_only --nocapture' "$0"
         "#;
         run_again_in(script, &torrent);
         return;
@@ -663,7 +666,7 @@ fn a_disk_mounted_read_only_is_told() {
 }
 
 #[test]
-fn a_block_goes_on_with_zeros_behind_the_end_of_its_piece() {
+fn read_of_a_block_behind_the_end_of_its_piece_gives_zeros() {
     let torrent = Fixture::of_lengths(Kind::V2, 32768, &[16_385, 40_000]);
     let store = torrent.store();
     fill(&store, &torrent);
@@ -687,7 +690,7 @@ fn a_block_goes_on_with_zeros_behind_the_end_of_its_piece() {
 }
 
 #[test]
-fn files_of_pieces_that_were_found_are_forced_to_the_disk_and_count_as_written_by_others() {
+fn sync_after_sync_found_pieces_opens_their_files_and_marks_none_written() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[16384, 16384, 10_000, 10_000]);
     torrent.place_files();
     std::fs::remove_file(torrent.path(3)).unwrap();
@@ -697,7 +700,7 @@ fn files_of_pieces_that_were_found_are_forced_to_the_disk_and_count_as_written_b
         let store = torrent.store_with(Some(&wanted), options);
         assert_eq!(check(&store), [true, true, false, false]);
         store.sync_found_pieces([0, 7]);
-        // Only files that are due are opened: of those, a missing one is noticed.
+        // Only due files are opened, so only a missing due file is an error.
         let hidden = torrent.dir.path().join("hidden");
         store.forget_handles();
         std::fs::rename(torrent.path(1), &hidden).unwrap();
@@ -716,18 +719,18 @@ fn files_of_pieces_that_were_found_are_forced_to_the_disk_and_count_as_written_b
 }
 
 #[test]
-fn take_stamps_with_known_ones_looks_at_written_files_only() {
+fn take_stamps_with_known_stamps_reads_written_files_only() {
     let torrent = Fixture::of_lengths(Kind::V1, 16384, &[16384, 16384]);
     let store = torrent.store_with(None, StoreOptions::default());
     let before = store.fingerprint().unwrap();
     write_piece(&torrent, &store, 1).unwrap();
     store.sync().unwrap();
-    // Somebody makes the other file, which is not looked at.
+    // The other file appears, but is not read.
     std::fs::write(torrent.path(0), [1; 16384]).unwrap();
     let (now, written) = store.take_stamps(Some(&before)).unwrap();
     assert_eq!((now[0], &written[..]), (FileStamp::ABSENT, &[1][..]));
     assert_eq!(now[1], store.fingerprint().unwrap()[1]);
-    // One that is written to right now is looked at, too.
+    // A file with unsynced writes is read, too.
     write_piece(&torrent, &store, 1).unwrap();
     let (now, written) = store.take_stamps(Some(&before)).unwrap();
     assert_eq!((now[1].len, &written[..]), (16384, &[][..]));

@@ -1,4 +1,4 @@
-//! Pieces in progress: which of their blocks are on disk, so that the next run need not fetch them again.
+//! Blocks on disk of pieces in progress, so that the next run need not fetch them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
@@ -7,39 +7,39 @@ use ztor_metainfo::BLOCK_LEN;
 
 use super::TorrentStore;
 
-/// The blocks of a piece that is not complete.
+/// Blocks on disk of an incomplete piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedPiece {
     /// The piece.
     pub piece: u32,
-    /// The blocks of 16 KiB that were written, one bit each, the highest bit of the first byte first; spare bits are 0.
+    /// Written blocks of 16 KiB, one bit each, the highest bit of the first byte first; spare bits are 0.
     pub blocks: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Unfinished {
-    /// Blocks that are in their files, of pieces without a verdict. As many as a writer has in progress.
+    /// Written blocks of each piece without a verdict. Bounded by the pieces that writers have in progress.
     blocks: BTreeMap<u32, Vec<u8>>,
-    /// Pieces that an earlier run has written in part, and no writer has gone on with yet.
+    /// Pieces that an earlier run has written in part, and that no writer has continued yet.
     restored: BTreeSet<u32>,
 }
 
 impl TorrentStore {
-    /// The blocks on disk of all pieces in progress, in ascending order.
+    /// Returns the blocks on disk of all pieces in progress, in ascending order of the pieces.
     ///
-    /// They are safe after a [`sync`](Self::sync) that begins later. Nothing is known of their content.
+    /// They are durable after a [`sync`](Self::sync) that begins later. Their content is not verified.
     pub fn unfinished(&self) -> Vec<UnfinishedPiece> {
         let pieces = self.unfinished_now();
         let all = pieces.blocks.iter();
         all.map(|(piece, blocks)| UnfinishedPiece { piece: *piece, blocks: blocks.clone() }).collect()
     }
 
-    /// Lets a [`PieceWriter`](crate::PieceWriter) go on with pieces that an earlier run, or this one before a fault, has
-    /// left: their blocks count as written. Their content is hashed with the rest of the piece.
+    /// Restores pieces in progress of an earlier run, or of this one before a fault, for a
+    /// [`PieceWriter`](crate::PieceWriter). Their blocks count as written, and are hashed with the rest of the piece.
     ///
-    /// Returns those it goes on with. The others are complete, verified, out of range, or have files that
-    /// are missing or not of their full length. What was known of pieces in progress before is forgotten. Call it after
-    /// [`prepare`](Self::prepare), and while no writer has pieces of this store.
+    /// Returns the restored pieces. The others are complete, verified or out of range, or their files are missing or
+    /// not of their full length. Replaces all pieces in progress. Call it after [`prepare`](Self::prepare), and while
+    /// no writer has pieces of this store.
     pub fn restore_unfinished(&self, pieces: Vec<UnfinishedPiece>) -> Vec<UnfinishedPiece> {
         let mut kept: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
         for UnfinishedPiece { piece, blocks } in pieces {
@@ -51,7 +51,8 @@ impl TorrentStore {
         self.unfinished()
     }
 
-    /// A writer begins a piece: the ranges of it that are there already. What was noted of it otherwise is forgotten.
+    /// Returns the ranges of a piece that are written already, for a writer that begins it. Only a restored piece has
+    /// any; other recorded blocks of the piece are forgotten.
     pub(crate) fn begin_piece(&self, piece: u32) -> Vec<(u32, u32)> {
         let mut unfinished = self.unfinished_now();
         if !unfinished.restored.remove(&piece) {
@@ -66,7 +67,7 @@ impl TorrentStore {
         ranges.collect()
     }
 
-    /// Notes that these bytes of a piece in progress are in their files.
+    /// Records written bytes of a piece in progress.
     pub(crate) fn note_written(&self, piece: u32, begin: u32, end: u32) {
         let layout = self.layout();
         let (count, len) = (layout.block_count(piece), layout.piece_len(piece));
@@ -84,14 +85,14 @@ impl TorrentStore {
         }
     }
 
-    /// The piece has its verdict.
+    /// Forgets the blocks of a piece that has its verdict.
     pub(crate) fn end_piece(&self, piece: u32) {
         let mut unfinished = self.unfinished_now();
         unfinished.blocks.remove(&piece);
         unfinished.restored.remove(&piece);
     }
 
-    /// True if some blocks are there and some are not, and all can be read once they are.
+    /// Returns true if some but not all blocks are written, and all files of the piece have their full length.
     fn can_go_on(&self, piece: u32, blocks: &[u8]) -> bool {
         let layout = self.layout();
         if piece >= layout.piece_count()
@@ -120,7 +121,7 @@ impl TorrentStore {
     }
 }
 
-/// True if there is one bit for each of `count` blocks, and spare bits are 0.
+/// Returns true if there is one bit for each of `count` blocks, and spare bits are 0.
 pub(crate) fn fits(blocks: &[u8], count: u32) -> bool {
     let spare = (blocks.len() * 8).saturating_sub(count as usize);
     blocks.len() == (count as usize).div_ceil(8)

@@ -16,7 +16,7 @@ fn verdict(done: &[WriteDone]) -> Option<bool> {
     })
 }
 
-/// Writes the blocks of piece 0 for which `pick` says so; returns the verdict, if there is one.
+/// Writes the blocks of piece 0 that `pick` selects. Returns the verdict, if there is one.
 fn write(
     torrent: &Fixture,
     store: &Arc<TorrentStore>,
@@ -39,7 +39,7 @@ fn open(torrent: &Fixture, wanted: Option<&[bool]>) -> Arc<TorrentStore> {
 }
 
 #[test]
-fn piece_goes_on_in_the_next_run_with_the_blocks_that_are_missing() {
+fn restored_piece_with_the_missing_blocks_written_is_verified() {
     for kind in [Kind::V1, Kind::V2, Kind::Hybrid] {
         for is_first_only in [false, true] {
             let torrent = Fixture::of_lengths(kind, 1 << 17, &[100_000, 400_000]);
@@ -64,7 +64,7 @@ fn piece_goes_on_in_the_next_run_with_the_blocks_that_are_missing() {
 }
 
 #[test]
-fn spoilt_block_is_found_by_the_hash_and_fetched_again() {
+fn restored_piece_with_a_damaged_block_fails_and_starts_again() {
     let torrent = Fixture::of_lengths(Kind::V1, 1 << 17, &[1 << 17]);
     let first = open(&torrent, None);
     write(&torrent, &first, &mut PieceWriter::new(), |block| block < 3);
@@ -84,7 +84,7 @@ fn spoilt_block_is_found_by_the_hash_and_fetched_again() {
 }
 
 #[test]
-fn forgotten_piece_is_not_taken_for_a_restored_one() {
+fn begin_of_a_forgotten_piece_does_not_count_its_blocks() {
     let torrent = Fixture::of_lengths(Kind::V1, 1 << 16, &[1 << 16]);
     let store = open(&torrent, None);
     let mut writer = PieceWriter::new();
@@ -99,11 +99,11 @@ fn forgotten_piece_is_not_taken_for_a_restored_one() {
 }
 
 #[test]
-fn piece_that_cannot_go_on_is_not_restored() {
+fn restore_of_a_piece_that_cannot_continue_ignores_it() {
     let torrent = Fixture::of_lengths(Kind::V1, 1 << 16, &[1 << 17, 10]);
     let store = open(&torrent, None);
     let of = |piece, blocks: &[u8]| vec![UnfinishedPiece { piece, blocks: blocks.to_vec() }];
-    assert_eq!(store.restore_unfinished(of(0, &[0b1000_0000])), [], "there is no file");
+    assert_eq!(store.restore_unfinished(of(0, &[0b1000_0000])), [], "its file does not exist");
     std::fs::write(torrent.path(0), vec![0; 1 << 17]).unwrap();
     assert_eq!(store.restore_unfinished(of(0, &[0b1000_0000])).len(), 1);
     for (piece, blocks) in
@@ -118,7 +118,7 @@ fn piece_that_cannot_go_on_is_not_restored() {
 }
 
 #[test]
-fn only_whole_blocks_are_noted() {
+fn note_written_with_partial_blocks_records_whole_ones_only() {
     let torrent = Fixture::of_lengths(Kind::V1, 1 << 16, &[50_000]);
     let store = open(&torrent, None);
     store.note_written(0, 100, 2 * BLOCK_LEN + 5);

@@ -8,21 +8,21 @@ use crate::error::StorageError;
 use crate::hasher::{ZEROS, update_many};
 use crate::positional::Run;
 
-/// Bytes of a piece that are read back at once, when blocks came out of order.
+/// Bytes of a piece that are read back at a time, after blocks that arrived out of order.
 const READ_BACK_LEN: usize = 128 * 1024;
 
-/// The write jobs of one piece that came together.
+/// Write jobs of one piece in one call.
 pub(super) struct PieceBatch<'a> {
     /// Sorted by `begin`, at least one.
     pub(super) jobs: &'a [WriteJob],
     pub(super) state: State,
-    /// Runs that are written and not hashed yet, in order.
+    /// Runs that are written but not hashed yet, in order.
     runs: Vec<Written>,
     write_error: Option<StorageError>,
     hash_error: Option<StorageError>,
 }
 
-/// State of the piece when its jobs came.
+/// State of the piece when its jobs arrived.
 #[allow(clippy::large_enum_variant, reason = "nearly every piece is begun, and the others live as briefly")]
 pub(super) enum State {
     /// The piece is in progress.
@@ -33,17 +33,17 @@ pub(super) enum State {
     Refused(StorageError),
 }
 
-/// A run of buffers that follow each other and are in the file.
+/// A run of adjacent buffers that are in the file.
 struct Written {
     begin: u32,
     end: u32,
-    /// Indices of its buffers, among those of the whole group.
+    /// Indices of its buffers among those of the whole group.
     buffers: Range<usize>,
 }
 
 /// The next input of a piece's hasher.
 enum NextInput<'a> {
-    /// Buffers in memory, after the offset of the first one in the piece.
+    /// Offset of the first buffer in the piece, and the buffers in memory.
     Run(u32, &'a [Bytes]),
     /// Bytes read back from the file.
     ReadBack(&'a [u8]),
@@ -105,7 +105,8 @@ impl<'a> PieceBatch<'a> {
             } else if let Some(error) = &self.hash_error
                 && is_last
             {
-                // The bytes are there, but hashing goes on only with the next block: ask for this one again.
+                // The bytes are written, but only another job of the piece continues the hash. So the caller retries
+                // this one.
                 failed(job, error.clone())
             } else {
                 written(job)
@@ -114,8 +115,8 @@ impl<'a> PieceBatch<'a> {
         }
     }
 
-    /// The next input: the first run if the hash has reached it, else bytes that were written early, up to the next
-    /// gap or that run.
+    /// Returns the next input: the first run if the hash has reached it, else bytes that were written early, up to the
+    /// next gap or that run.
     fn next_input<'f>(
         &mut self,
         buffers: &'f [Bytes],
@@ -147,7 +148,7 @@ impl<'a> PieceBatch<'a> {
     }
 }
 
-/// Hashes the written bytes of all pieces at the same time. Reads back bytes that came too early to be hashed then.
+/// Hashes the written bytes of all pieces at the same time. Reads back bytes that had arrived too early to be hashed.
 pub(super) fn hash(batches: &mut [PieceBatch<'_>], buffers: &[Bytes], read_back: &mut Vec<u8>) {
     loop {
         let reading = batches.iter().filter(|batch| batch.early() > 0).count();
@@ -176,7 +177,7 @@ pub(super) fn hash(batches: &mut [PieceBatch<'_>], buffers: &[Bytes], read_back:
 }
 
 impl PieceBatch<'_> {
-    /// Bytes that have to be read back before anything else can be hashed.
+    /// Returns the number of bytes that must be read back before other bytes can be hashed.
     fn early(&self) -> u32 {
         let State::Begun(piece) = &self.state else { return 0 };
         if self.hash_error.is_some() {
@@ -186,8 +187,8 @@ impl PieceBatch<'_> {
         piece.written.end_from(piece.hashed).min(limit) - piece.hashed
     }
 
-    /// The bytes of a run as they are hashed. Pads count as zeros whatever was sent, for that is how they are
-    /// served.
+    /// Appends the bytes of a run as they are hashed. Pads count as zeros whatever the peer sent, as they are served as
+    /// zeros.
     fn gather<'b>(&self, begin: u32, buffers: &'b [Bytes], slices: &mut Vec<&'b [u8]>) {
         let Some(job) = self.jobs.first() else { return };
         let len: usize = buffers.iter().map(Bytes::len).sum();
@@ -212,8 +213,7 @@ impl PieceBatch<'_> {
     }
 }
 
-/// Writes a run of adjacent buffers and records it in `runs`, or its error in `first_error`. Does nothing if it is
-/// empty.
+/// Writes a run of adjacent buffers and records it in `runs`, or its error in `first_error`. Skips an empty run.
 fn write_run(
     piece: &mut Piece,
     job: &WriteJob,
