@@ -6,16 +6,16 @@ use ztor_base::Duration;
 /// An intervention.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Action {
-    /// The process dies; with `power_cut` its machine too, and nobody is told.
+    /// Ends the process without notice; with `power_cut` also its machine, so that peers see no reset.
     Crash {
         node: usize,
         power_cut: bool,
     },
-    /// The machine is there again, and the process starts.
+    /// Switches the machine on, and starts the process.
     Restart {
         node: usize,
     },
-    /// The process says goodbye and ends.
+    /// Shuts the process down in an orderly way.
     Leave {
         node: usize,
     },
@@ -23,23 +23,23 @@ pub(crate) enum Action {
         node: usize,
         health: Health,
     },
-    /// The user has seen to the disk and takes the torrent up again.
+    /// Resumes the torrent, as the user does once the disk is repaired.
     Resume {
         node: usize,
     },
-    /// Puts a host where only those of the same group are reached.
+    /// Moves a host to a group. Hosts reach only those of the same group.
     Group {
         host: usize,
         group: u32,
     },
-    /// The machine has slept, and its process learns of it.
+    /// Reports to the process that its machine has slept.
     Woke {
         node: usize,
         slept: Duration,
     },
-    /// Every path is open again.
+    /// Opens all paths again.
     Heal,
-    /// All streams of a node are reset by something in between.
+    /// Resets all streams of a node, as a middlebox does.
     Reset {
         node: usize,
     },
@@ -47,8 +47,8 @@ pub(crate) enum Action {
         tracker: usize,
         down_for: Duration,
     },
-    /// Notes down what everybody has moved by now.
+    /// Records the bytes that each client has transferred so far.
     Note,
-    /// Nothing in this world is broken any more: from here the time for liveness counts.
+    /// Ends all faults of this world, and starts the time for liveness.
     Healed,
 }

@@ -1,4 +1,4 @@
-//! Scripted peers: those that are not ztor, and mostly not good.
+//! Scripted peers, which are not ztor and mostly misbehave.
 
 mod character;
 mod flood;
@@ -16,11 +16,11 @@ use ztor_base::{Duration, Instant, PeerId};
 use ztor_engine::Transport;
 use ztor_wire::{HANDSHAKE_LEN, Handshake, Message, Reserved};
 
-/// How often an actor does something of its own accord.
+/// Interval between the spontaneous actions of an actor.
 const TICK: Duration = Duration::from_millis(250);
-/// Calls it has open at a time.
+/// Number of open connections up to which an actor makes further ones.
 const MAX_CALLS: usize = 8;
-/// Bytes it lets wait in a socket before it says no more.
+/// Bytes in a socket up to which an actor sends more.
 const MAX_SOCKET: usize = 256 * 1024;
 
 /// A scripted peer.
@@ -30,9 +30,8 @@ pub(crate) struct Actor {
     content: Arc<Content>,
     pub(crate) character: Character,
     talks: BTreeMap<StreamId, Talk>,
-    /// It has stopped answering for good.
+    /// True once it has stopped answering for good.
     is_mute: bool,
-    /// Not yet done with anybody.
     pub(crate) served_blocks: u64,
     pub(crate) received_bytes: u64,
     pub(crate) accepted: u64,
@@ -69,7 +68,7 @@ impl Actor {
         true
     }
 
-    /// A call of its own has been taken.
+    /// Sends the handshake on a connection that the other side has accepted.
     pub(crate) fn on_connected(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         if self.talks.contains_key(&stream) {
             let hello = self.handshake(stream);
@@ -91,7 +90,7 @@ impl Actor {
         let messages = match talk.heard.take(&bytes) {
             Ok(messages) => messages,
             Err(error) => {
-                let what = format!("an engine sends what cannot be read: {error}");
+                let what = format!("an engine sends an invalid message: {error}");
                 return core.fail(&[format!("a{}", self.number)], what);
             }
         };
@@ -109,7 +108,7 @@ impl Actor {
         }
     }
 
-    /// What it does without being asked.
+    /// Performs the spontaneous actions.
     pub(crate) fn tick(&mut self, core: &mut Core, net: &mut Net) {
         core.plan_in(TICK, Event::Tick { actor: self.number });
         if self.is_mute {
@@ -159,7 +158,7 @@ impl Actor {
             .encode()
     }
 
-    /// Sends bytes, at once or, by the slow, in drops.
+    /// Sends bytes at once, or queues them for [`drip`](Self::drip) if the character does so.
     fn put(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, bytes: &[u8]) {
         let Some(talk) = self.talks.get_mut(&stream) else { return };
         if self.character.drip.is_some() {
@@ -184,7 +183,7 @@ impl Actor {
         net.send(core, stream, talk.side, &drop);
     }
 
-    /// Falls silent on all its connections, which stay.
+    /// Falls silent on all its connections, which stay open.
     fn fall_silent(&mut self, core: &mut Core) {
         core.note(format_args!("a{} falls silent", self.number));
         self.is_mute = true;
@@ -198,5 +197,5 @@ impl Actor {
     }
 }
 
-/// Bytes that wait.
+/// Bytes that wait to be sent in drops.
 pub(crate) type Drops = VecDeque<u8>;

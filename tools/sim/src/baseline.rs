@@ -1,4 +1,4 @@
-//! The hashes that runs had, kept in a file: a change that is meant to change no behaviour changes none of them.
+//! Kept trace hashes of runs. A change that keeps behaviour changes none of them.
 
 use crate::run::run;
 use crate::scenarios::{SCENARIOS, Scenario};
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Seeds of the random scenario, of most others, and of those that take seconds.
+/// Number of seeds of the random scenario, of most others, and of those in [`SLOW`].
 const SEEDS: [u64; 3] = [400, 5, 1];
 const SLOW: &[&str] = &[
     "flash-crowd",
@@ -29,27 +29,27 @@ const HEADER: &str = "\
 #   cargo run --release -p ztor-sim -- --write-baseline PATH-OF-THIS-FILE
 ";
 
-/// The hashes of some runs. A run that failed has none.
+/// Trace hashes of a set of runs. A failed run has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Baseline {
     hashes: BTreeMap<(String, u64), Option<u64>>,
 }
 
-/// A run whose hash is not the one of the baseline.
+/// A run whose hash differs from that of the baseline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The scenario's name.
+    /// Name of the scenario.
     pub scenario: String,
-    /// The seed of the run.
+    /// Seed of the run.
     pub seed: u64,
-    /// The hash of the baseline; `None` if the run failed then.
+    /// Hash in the baseline; `None` if the run had failed.
     pub before: Option<u64>,
-    /// The hash now; `None` if the run fails, or its scenario is gone.
+    /// Hash of the repeated run; `None` if it fails, or its scenario does not exist.
     pub now: Option<u64>,
 }
 
 impl Baseline {
-    /// Measures every scenario with the seeds that a baseline consists of, on all cores.
+    /// Runs every scenario with the seeds of a baseline, on all cores.
     pub fn measure() -> Self {
         let runs = SCENARIOS.iter().flat_map(|scenario| {
             let seeds = match scenario.name {
@@ -62,10 +62,10 @@ impl Baseline {
         Self { hashes: hashes_of(runs.collect()) }
     }
 
-    /// Reads what [`to_text`](Self::to_text) has written.
+    /// Parses the output of [`to_text`](Self::to_text).
     ///
     /// # Errors
-    /// Names the first line that is not a scenario, a seed and a hash.
+    /// An error that names the first line without a scenario, a seed and a hash.
     pub fn from_text(text: &str) -> anyhow::Result<Self> {
         let mut hashes = BTreeMap::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
@@ -76,7 +76,7 @@ impl Baseline {
         Ok(Self { hashes })
     }
 
-    /// The baseline as a text of one line for each run.
+    /// Returns the baseline as text with one line per run.
     pub fn to_text(&self) -> String {
         let mut text = HEADER.to_owned();
         for ((scenario, seed), hash) in &self.hashes {
@@ -87,7 +87,7 @@ impl Baseline {
         text
     }
 
-    /// Number of runs.
+    /// Returns the number of runs.
     pub fn runs(&self) -> usize {
         self.hashes.len()
     }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn baseline_text_round_trips_and_bad_lines_are_named() -> anyhow::Result<()> {
+    fn from_text_of_a_baseline_round_trips_and_of_a_bad_line_names_it() -> anyhow::Result<()> {
         let text = "# comment\nrandom 3 00000000000000ff\nloss 0 failed\n";
         let baseline = Baseline::from_text(text)?;
         assert_eq!(baseline.runs(), 2);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn comparison_finds_changed_and_missing_runs() -> anyhow::Result<()> {
+    fn compare_with_changed_and_missing_runs_returns_them() -> anyhow::Result<()> {
         let hash = run(find("last-block").context("no such scenario")?, 1, false).hash;
         let text = format!("last-block 1 {hash:016x}\nlast-block 2 {hash:016x}\nno-such-scenario 0 01\n");
         let differences = Baseline::from_text(&text)?.compare();

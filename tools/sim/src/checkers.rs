@@ -1,7 +1,7 @@
-//! What must hold at every step, checked by counting again.
+//! Invariants of every step, checked by recounting.
 //!
-//! The checkers know only what a client was told and what it said. Where a number inside the engine is to be
-//! held against theirs they read it through [`ztor_engine::inspect`].
+//! The checkers see only the input and output of a client. To compare a number inside the engine with their own, they
+//! read it through [`ztor_engine::inspect`].
 
 mod bucket;
 mod ledger;
@@ -17,28 +17,28 @@ use std::sync::Arc;
 use ztor_base::Instant;
 use ztor_engine::{Bitfield, Engine, TorrentId, WriteBlock};
 
-/// What one process is held to.
+/// Checkers of one process.
 pub(crate) struct Audit {
     content: Arc<Content>,
-    /// Pieces that the disk found right.
+    /// Pieces that the disk has verified.
     pub(crate) verified: Bitfield,
-    /// Where its peers may come from.
+    /// Addresses that it may connect to.
     pub(crate) sources: BTreeSet<SocketAddr>,
-    /// Piece data that has gone into sockets.
+    /// Bytes of piece data written to sockets.
     pub(crate) sent_bytes: u64,
-    /// Connections that the engine has ended.
+    /// Number of connections that the engine has closed.
     pub(crate) closes: u64,
-    /// Piece data that has come, wanted or not.
+    /// Bytes of piece data received, wanted or not.
     pub(crate) received_bytes: u64,
-    /// What earlier processes had moved: down, up.
+    /// Bytes that earlier processes had downloaded and uploaded.
     before: (u64, u64),
-    /// Pieces that were there when it started.
+    /// Bytes of the pieces that it had at the start.
     had_bytes: u64,
     up: Option<Bucket>,
     down: Option<Bucket>,
-    /// Bytes that came or were outstanding at the last look.
+    /// Bytes received or outstanding at the last check.
     claimed: u64,
-    /// Bytes that were asked for since.
+    /// Bytes requested since the last check.
     asked_bytes: u64,
     up_hunger: Hunger,
     down_hunger: Hunger,
@@ -66,26 +66,26 @@ impl Audit {
         }
     }
 
-    /// The disk was looked at.
+    /// Records the result of a disk check.
     pub(crate) fn checked(&mut self, have: &Bitfield) {
         self.verified.clone_from(have);
         self.had_bytes = self.len_of(have);
     }
 
-    /// Peers may come from the trackers only (BEP 27).
+    /// Returns true if only trackers may supply peers (BEP 27).
     pub(crate) fn is_private(&self) -> bool {
         self.content.meta.private
     }
 
-    /// A connection is wished for.
+    /// Checks the address of a connection.
     pub(crate) fn connects(&self, addr: SocketAddr) -> Result<(), String> {
         if !self.sources.contains(&addr) {
-            return Err(format!("calls {addr}, which nobody has named who may"));
+            return Err(format!("connects to {addr}, which no allowed source has named"));
         }
         Ok(())
     }
 
-    /// A block goes to the disk.
+    /// Checks a block that is written to the disk.
     pub(crate) fn written(&self, write: &WriteBlock) -> Result<(), String> {
         let len = write.data.len() as u64;
         let piece_len = u64::from(self.content.meta.layout.piece_len(write.piece));
@@ -93,18 +93,19 @@ impl Audit {
             return Err(format!("writes {len} bytes at {} of piece {}", write.begin, write.piece));
         }
         if self.verified.contains(write.piece) {
-            return Err(format!("writes into piece {}, which is right already", write.piece));
+            return Err(format!("writes to piece {}, which is verified already", write.piece));
         }
         Ok(())
     }
 
-    /// Requests go out.
+    /// Counts requested bytes.
     fn asks(&mut self, bytes: u32) {
         self.asked_bytes += u64::from(bytes);
     }
 
-    /// What was asked for and has come or may still come, in bytes, counts against the limit. What was given up
-    /// and comes all the same cannot be refused; nothing may be asked for before it is paid.
+    /// Checks the download limit against `claimed`, the requested bytes that have arrived or are outstanding.
+    ///
+    /// Late blocks of abandoned requests may exceed the limit, but no request may follow until they are paid off.
     fn downloads(&mut self, now: Instant, claimed: u64) -> Result<(), String> {
         let asked_bytes = std::mem::take(&mut self.asked_bytes);
         let Some(bucket) = &mut self.down else { return Ok(()) };
@@ -128,14 +129,14 @@ impl Audit {
             .map_err(|over| format!("sends more than its upload limit: {over} bytes over"))
     }
 
-    /// Answers to questions count too. They may make a debt of their own length.
+    /// Counts answers to metadata and hash requests against the upload limit. They may exceed it by their own length.
     fn answers(&mut self, now: Instant, bytes: u32) {
         if let Some(bucket) = self.up.as_mut().filter(|_| bytes > 0) {
             bucket.charge(now, bytes.into());
         }
     }
 
-    /// The end of a turn.
+    /// Checks the engine at the end of a turn.
     pub(crate) fn look(&mut self, now: Instant, engine: &Engine, id: TorrentId) -> Result<(), String> {
         self.turns += 1;
         for table in engine.tables() {
@@ -146,9 +147,9 @@ impl Audit {
         if let Some(have) = engine.have(id)
             && have.count_without(&self.verified) > 0
         {
-            return Err("has pieces that the disk has not found right".into());
+            return Err("has pieces that the disk has not verified".into());
         }
-        // Small swarms are counted again at every step, large ones often.
+        // Small swarms are recounted at every step, large ones often.
         let peers = engine.peer_count() as u64;
         if self.down.is_some() || self.up.is_some() || self.turns.is_multiple_of(1 + peers / 4) {
             let view = engine.inspect(id);
@@ -175,25 +176,25 @@ impl Audit {
         Ok(())
     }
 
-    /// Whoever waits for tokens must get them when there are some.
+    /// Checks that peers and requests do not wait for a limit that would admit them.
     fn starvation(&mut self, now: Instant, (up, down): (bool, bool)) -> Result<(), String> {
         if self.up_hunger.look(now, self.up.as_mut(), up) {
-            return Err("peers wait for an upload limit that would let them pass".into());
+            return Err("peers wait for an upload limit that would admit them".into());
         }
         if self.down_hunger.look(now, self.down.as_mut(), down) {
-            return Err("requests wait for a download limit that would let them pass".into());
+            return Err("requests wait for a download limit that would admit them".into());
         }
         Ok(())
     }
 
-    /// Holds the statistics against what was counted. Returns the bytes downloaded in this session.
+    /// Compares the engine's statistics with the counted bytes. Returns the bytes downloaded in this session.
     fn statistics(&self, now: Instant, engine: &Engine, id: TorrentId) -> Result<u64, String> {
         let Some(status) = engine.status(now).into_iter().find(|status| status.id == id) else {
             return Ok(self.claimed);
         };
         let fail =
-            |what: &str, said: u64, counted: u64| Err(format!("{what}: it says {said}, counted {counted}"));
-        // What went out on a connection that the engine was just giving up is not counted.
+            |what: &str, said: u64, counted: u64| Err(format!("{what}: reported {said}, counted {counted}"));
+        // The engine does not count bytes sent on a connection that it is closing.
         let uncounted = self.closes * crate::net::SEND_BUFFER as u64;
         if !(self.sent_bytes.saturating_sub(uncounted)..=self.sent_bytes)
             .contains(&status.session_uploaded_bytes)
@@ -202,7 +203,7 @@ impl Audit {
         }
         if status.session_downloaded_bytes > self.received_bytes {
             return fail(
-                "bytes downloaded are more than came",
+                "bytes downloaded are more than received",
                 status.session_downloaded_bytes,
                 self.received_bytes,
             );
@@ -222,7 +223,7 @@ impl Audit {
             );
         }
         let Some(have) = engine.have(id) else { return Ok(status.session_downloaded_bytes) };
-        // Pads are no data.
+        // Pads do not count.
         let layout = &self.content.meta.layout;
         let data_len = |piece| {
             layout.ranges(piece, 0, u32::MAX).filter(|r| !r.pad).map(|r| u64::from(r.len)).sum::<u64>()
@@ -231,7 +232,7 @@ impl Audit {
         if status.have_bytes != have_bytes
             && !matches!(status.state, ztor_engine::TorrentState::Checking { .. })
         {
-            return fail("bytes it has", status.have_bytes, have_bytes);
+            return fail("bytes present", status.have_bytes, have_bytes);
         }
         let is_live = matches!(
             status.state,

@@ -1,10 +1,10 @@
-//! The virtual clock: what happens next.
+//! The queue of events of the virtual clock.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use ztor_base::Instant;
 
-/// Things that will happen, in the order of their times; those of one instant in the order they were planned.
+/// Planned items in the order of their times; those of the same time in the order of planning.
 pub(crate) struct Queue<T> {
     heap: BinaryHeap<Entry<T>>,
     planned: u64,
@@ -26,7 +26,7 @@ impl<T> Queue<T> {
         self.heap.push(Entry { at, number: self.planned, what });
     }
 
-    /// The next thing, if its time is not after `until`.
+    /// Removes and returns the next item, if its time is not after `until`.
     pub(crate) fn pop(&mut self, until: Instant) -> Option<(Instant, T)> {
         if self.heap.peek()?.at > until {
             return None;
@@ -37,7 +37,7 @@ impl<T> Queue<T> {
 
 impl<T> Ord for Entry<T> {
     fn cmp(&self, other: &Self) -> Ordering {
-        // The heap gives its greatest first.
+        // The heap returns its greatest entry first.
         (other.at, other.number).cmp(&(self.at, self.number))
     }
 }

@@ -1,4 +1,4 @@
-//! What a swarm is about: a torrent and its true bytes.
+//! The torrent of a swarm, and its true bytes.
 
 use fastrand::Rng;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use ztor_engine::BlockDigest;
 use ztor_metainfo::create::{Builder, CreateError, Input, Options, Plan, Version};
 use ztor_metainfo::{BLOCK_LEN, Metainfo, merkle};
 
-/// What to make a torrent of.
+/// Format and layout of a torrent.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
     pub(crate) version: Version,
@@ -15,12 +15,12 @@ pub(crate) struct Shape {
     pub(crate) files: Vec<u64>,
     pub(crate) trackers: Vec<Vec<String>>,
     pub(crate) private: bool,
-    /// Its v1 hashes and its v2 hashes are of different contents.
+    /// True if the v1 and v2 hashes are those of different contents.
     pub(crate) is_inconsistent: bool,
 }
 
 impl Shape {
-    /// One file of v1.
+    /// Returns the shape of a v1 torrent with one file.
     pub(crate) fn plain(piece_length: u32, length: u64) -> Self {
         Self {
             version: Version::V1,
@@ -32,7 +32,7 @@ impl Shape {
         }
     }
 
-    /// Any format, any layout of about `length` bytes.
+    /// Returns a random format and layout of about `length` bytes.
     pub(crate) fn random(rng: &mut Rng, length: u64) -> Self {
         let version = [Version::V1, Version::V2, Version::Hybrid][rng.usize(0..3)];
         let piece_length = (16 * 1024) << rng.u32(0..5);
@@ -64,9 +64,9 @@ impl Shape {
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) meta: Arc<Metainfo>,
-    /// The piece space: every piece begins at a multiple of the piece length; what no file has is zero.
+    /// The piece space: every piece begins at a multiple of the piece length. Bytes outside files are zero.
     image: Vec<u8>,
-    /// What is right by one of its hashes is wrong by the other.
+    /// True if the v1 and v2 hashes are those of different contents.
     pub(crate) is_inconsistent: bool,
 }
 
@@ -89,12 +89,12 @@ impl Content {
         let meta = Arc::new(Metainfo::from_bytes(&builder.finish()?)?);
         anyhow::ensure!(
             meta.layout.piece_count() == plan.layout().piece_count(),
-            "the torrent is not as planned"
+            "the number of pieces differs from the plan"
         );
         Ok(Self { meta, image, is_inconsistent: shape.is_inconsistent })
     }
 
-    /// Whether a message of the DHT is about this torrent.
+    /// Returns true if a datagram is a DHT message with the hash of this torrent.
     pub(crate) fn is_named_in(&self, datagram: &[u8]) -> bool {
         let hash = self.meta.info_hashes.swarm_id();
         ztor_dht::krpc::decode(datagram).is_ok() && datagram.windows(20).any(|window| window == hash.as_ref())
@@ -104,28 +104,28 @@ impl Content {
         self.meta.layout.piece_count()
     }
 
-    /// Bytes to fetch for a peer that has nothing, pads included.
+    /// Returns the number of bytes of all pieces, pads included.
     pub(crate) fn len(&self) -> u64 {
         (0..self.pieces()).map(|piece| u64::from(self.meta.layout.piece_len(piece))).sum()
     }
 
-    /// All of the piece space.
+    /// Returns the whole piece space.
     pub(crate) fn image(&self) -> &[u8] {
         &self.image
     }
 
-    /// Where a piece begins in the piece space.
+    /// Returns the offset of a piece in the piece space.
     pub(crate) fn start(&self, piece: u32) -> usize {
         piece as usize * self.meta.layout.piece_length() as usize
     }
 
-    /// The place of a piece in the piece space.
+    /// Returns the range of a piece in the piece space.
     pub(crate) fn span(&self, piece: u32) -> std::ops::Range<usize> {
         let start = self.start(piece);
         start..start + self.meta.layout.piece_len(piece) as usize
     }
 
-    /// The true bytes of a block; nothing beyond the piece.
+    /// Returns the true bytes of a block, up to the end of the piece.
     pub(crate) fn block(&self, piece: u32, begin: u32, len: u32) -> &[u8] {
         let span = self.span(piece);
         let piece = self.image.get(span).unwrap_or_default();
@@ -133,7 +133,7 @@ impl Content {
         piece.get(begin as usize..end).unwrap_or_default()
     }
 
-    /// Whether these bytes of a whole piece hash to what the torrent says, by every hash it has.
+    /// Returns true if these bytes of a whole piece match every hash that the torrent has of it.
     pub(crate) fn verifies(&self, piece: u32, bytes: &[u8]) -> bool {
         use sha1::{Digest, Sha1};
         let (hashes, layout) = (&self.meta.hashes, &self.meta.layout);
@@ -147,7 +147,7 @@ impl Content {
     }
 }
 
-/// A digest per block of a piece, as the disk tells them.
+/// Returns a digest for each block of a piece, as the disk reports them.
 pub(crate) fn digests(bytes: &[u8]) -> Vec<BlockDigest> {
     use sha2::{Digest, Sha256};
     let begins = (0..).step_by(BLOCK_LEN as usize);

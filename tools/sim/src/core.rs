@@ -1,4 +1,4 @@
-//! The time, the future, chance and the record: what every part of a world needs.
+//! Clock, planned events, random generator and trace, which all parts of a world share.
 
 use crate::action::Action;
 use crate::clock::Queue;
@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use ztor_base::{Duration, Instant};
 use ztor_engine::RequestId;
 
-/// What can happen.
+/// An event of a world.
 #[derive(Debug)]
 pub(crate) enum Event {
     Syn {
@@ -68,7 +68,7 @@ pub(crate) enum Event {
         node: usize,
         life: u32,
         id: RequestId,
-        /// The tracker, if there is one.
+        /// Address of the tracker; `None` if its name is unknown.
         from: Option<IpAddr>,
         result: Result<(u16, Vec<u8>), String>,
     },
@@ -84,13 +84,13 @@ pub(crate) enum Event {
     Do(Action),
 }
 
-/// What every part of the world needs: the time, the future, chance and the record.
+/// Clock, planned events, random generator and trace of a world.
 pub(crate) struct Core {
     pub(crate) now: Instant,
     queue: Queue<Event>,
     pub(crate) rng: Rng,
     pub(crate) trace: Trace,
-    /// What was found wrong first.
+    /// First failure.
     pub(crate) failure: Option<Failure>,
 }
 
@@ -105,7 +105,7 @@ impl Core {
         }
     }
 
-    /// Goes on to the next event, which is recorded; without one before `end`, to `end`.
+    /// Advances the clock to the next event, and records and returns it. Advances to `end` if there is none before it.
     pub(crate) fn next_event(&mut self, end: Instant) -> Option<Event> {
         let Some((at, event)) = self.queue.pop(end) else {
             self.now = end;
@@ -133,7 +133,7 @@ impl Core {
         self.trace.record(self.now, subject, numbers);
     }
 
-    /// Records a failure; the run ends with the event that is being worked on.
+    /// Records a failure. The run ends after the current event.
     pub(crate) fn fail(&mut self, about: &[String], message: String) {
         self.note(format_args!("FAILED: {message}"));
         self.record(Subject::Failure, &[]);
@@ -141,7 +141,7 @@ impl Core {
         self.failure.get_or_insert(Failure { at, message, about: about.to_vec() });
     }
 
-    /// A seed for something of its own.
+    /// Returns a seed for a part with its own random generator.
     pub(crate) fn seed(&mut self) -> u64 {
         self.rng.u64(..)
     }

@@ -1,7 +1,7 @@
-//! A whole DHT of real nodes: they come and go, some of them mean ill, datagrams take their time or get lost. Peers
-//! are announced and looked for, and nearly every lookup has to find one that is there.
+//! A whole DHT of real nodes with churn, hostile nodes, latency and loss. Peers are announced and looked up, and nearly
+//! every lookup must find one that is up.
 //!
-//! It has a loop of its own, beside that of the swarms: nothing here is a torrent, and there are thousands.
+//! It has its own event loop, because there are thousands of nodes and no torrents.
 
 mod figures;
 mod hostile;
@@ -23,37 +23,38 @@ use std::net::SocketAddr;
 use ztor_base::{Duration, Instant};
 use ztor_dht::{Announce, Config, Contact, Dht, Event, LookupId, NodeId, PerFamily, Saved, Summary};
 
-/// Lines of the story that a failure is shown with.
+/// Trace lines shown with a failure.
 const SHOWN_LINES: usize = 40;
 const ROUTERS: usize = 3;
-/// Datagrams lost of a thousand.
+/// Lost datagrams in thousandths.
 const LOSS_PER_MILLE: u32 = 15;
-/// Between two announces of a peer.
+/// Interval between the announces of a peer.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(15 * 60);
-/// Between two questions with which a hostile node makes itself known.
+/// Interval between the queries with which a hostile node makes itself known.
 const ADVERTISE_EVERY: Duration = Duration::from_secs(15);
 
-/// How a network is made, and what happens in it.
+/// Nodes and events of a network. Times count from the start.
 #[derive(Debug, Clone)]
 struct Setup {
-    /// Honest nodes at any time, routers not counted.
+    /// Number of honest nodes at any time, without routers.
     honest: usize,
-    /// Hostile nodes of all kinds.
+    /// Number of hostile nodes of all kinds.
     hostile: usize,
-    /// Identities near the first torrent's hash, and the /24s that they are in.
+    /// Number of identities near the first torrent's hash.
     sybils: usize,
+    /// Number of /24s with these identities.
     sybil_subnets: usize,
     torrents: usize,
     lookups: usize,
-    /// In which half of the honest nodes leave. They are replaced.
+    /// Time in which half of the honest nodes leave and are replaced.
     half_life: Duration,
-    /// All join by then.
+    /// Time by which all nodes have joined.
     joined: Duration,
-    /// From then on peers are announced.
+    /// Time of the first announces.
     settled: Duration,
-    /// Of a torrent at most.
+    /// Maximum number of peers per torrent.
     peers: usize,
-    /// Lookups are spread over this span.
+    /// Start and end of the span of the lookups.
     looking: (Duration, Duration),
 }
 
@@ -65,13 +66,13 @@ struct DhtWorld {
     land: Land,
     hosts: Vec<Host>,
     by_addr: BTreeMap<SocketAddr, usize>,
-    /// Honest hosts that are there, routers not among them.
+    /// Honest hosts that are up, without routers.
     honest: Vec<usize>,
-    /// What hostile ones name.
+    /// Contacts that hostile nodes return.
     cliques: Cliques,
     queue: BinaryHeap<Reverse<Due>>,
     sequence: u64,
-    /// Decides how far apart two hosts are.
+    /// Seed of the latencies between hosts.
     map: u64,
     torrents: Vec<Torrent>,
     running: BTreeMap<(usize, LookupId), Wish>,
@@ -99,11 +100,11 @@ enum Who {
 
 struct Torrent {
     info_hash: [u8; 20],
-    /// Hosts that announced it, and where their peers are.
+    /// Hosts that have announced it, and the addresses of their peers.
     peers: Vec<(usize, SocketAddr)>,
 }
 
-/// What a lookup is for.
+/// Purpose of a lookup.
 enum Wish {
     Announce { torrent: usize, port: u16 },
     Lookup { torrent: usize, found: bool },
@@ -117,9 +118,9 @@ enum Task {
     },
     Wake(usize),
     Join,
-    /// A hostile host begins.
+    /// Starts a hostile host.
     Enter(usize),
-    /// A host leaves without a word, and another one comes.
+    /// Stops a host without notice, and starts another one.
     Leave(usize),
     Announce {
         torrent: usize,
@@ -128,7 +129,7 @@ enum Task {
     LookUp(usize),
 }
 
-/// Ordered by time, and then by when it was planned.
+/// A planned task, ordered by time and then by the time of planning.
 struct Due {
     at: Instant,
     sequence: u64,
@@ -136,7 +137,7 @@ struct Due {
 }
 
 impl DhtWorld {
-    /// Plays a network from its first node to its last lookup.
+    /// Runs a network from its first node to its last lookup.
     fn play(setup: Setup, mut rng: Rng, is_loud: bool) -> Outcome {
         let mut trace = Trace::new();
         trace.is_loud = is_loud;
@@ -255,7 +256,7 @@ impl DhtWorld {
         }
     }
 
-    /// Carries out what an honest node wants.
+    /// Carries out the effects of an honest node.
     fn flush(&mut self, index: usize) {
         let from = self.hosts[index].addr;
         while let Some((to, datagram)) = self.dht(index).and_then(Dht::poll_transmit) {
@@ -285,7 +286,7 @@ impl DhtWorld {
         self.plan(at, Task::Deliver { from, to, data });
     }
 
-    /// The same both ways, always: 20 to 200 ms.
+    /// Returns the constant latency between two hosts, equal both ways: 20 to 200 ms.
     fn latency(&self, a: SocketAddr, b: SocketAddr) -> Duration {
         let number = |addr: SocketAddr| match addr.ip() {
             std::net::IpAddr::V4(ip) => u64::from(u32::from(ip)),
@@ -302,7 +303,7 @@ impl DhtWorld {
         index
     }
 
-    /// An honest node that begins with what it knows, if anything, and the routers.
+    /// Adds an honest node, which starts with its saved state, if any, and the routers.
     fn add_honest(&mut self, saved: Option<&Saved>) -> usize {
         let addr = self.land.settle(&mut self.rng);
         let config = Config { families: PerFamily { v4: true, v6: false }, ..Config::default() };
@@ -315,7 +316,7 @@ impl DhtWorld {
     }
 
     fn join(&mut self) {
-        // Some have been here before.
+        // Some nodes start with saved contacts of another one.
         let old = self.someone().filter(|_| self.rng.u8(0..4) == 0);
         let saved = old
             .and_then(|index| self.dht(index))
@@ -329,7 +330,7 @@ impl DhtWorld {
         self.plan(at, Task::Leave(index));
     }
 
-    /// Exponential: whoever is here has always the same time before it.
+    /// Returns an exponentially distributed time, so that the remaining lifetime does not depend on the age.
     fn lifetime(&mut self) -> Duration {
         let halves = -(1.0 - self.rng.f64()).log2();
         Duration::from_micros((self.setup.half_life.as_micros() as f64 * halves) as u64)
@@ -348,7 +349,7 @@ impl DhtWorld {
         });
         self.figures.left += 1;
         if let Who::Honest(dht) = &mut self.hosts[index].who {
-            // Its memory is wanted for others.
+            // Frees its memory.
             **dht = Dht::new(self.now, Config::default(), 0, None);
         }
     }
@@ -357,9 +358,9 @@ impl DhtWorld {
         self.rng.choice(&self.honest).copied()
     }
 
-    /// A peer is announced, for the first time by anyone, and then again and again.
+    /// Announces a peer of a host, and plans its next announce. `None` takes any host.
     fn announce(&mut self, torrent: usize, host: Option<usize>) {
-        // Another takes the place of one that has left, so that there always is something to be found in the end.
+        // Another host replaces one that has left, so that lookups can find a peer in the end.
         let host = host.filter(|index| self.hosts[*index].is_up);
         let Some(index) = host.or_else(|| self.someone()) else { return };
         let (now, implied_port) = (self.now, index % 2 == 0);
@@ -379,7 +380,7 @@ impl DhtWorld {
             |world: &Self, index: usize| world.torrents[torrent].peers.iter().any(|(host, _)| *host == index);
         let host = self.someone().filter(|index| !is_peer(self, *index));
         if host.is_none() || !self.is_there(torrent) {
-            // Nobody to ask, or nothing to be found: another one, a little later.
+            // No node to ask, or no peer to find: tries another torrent a little later.
             let torrent = self.rng.usize(..self.torrents.len());
             return self.plan(now + Duration::from_secs(2), Task::LookUp(torrent));
         }
@@ -390,7 +391,7 @@ impl DhtWorld {
         self.flush(index);
     }
 
-    /// Whether a torrent has a peer that was announced and has not left.
+    /// Returns true if a torrent has a peer that was announced and has not left.
     fn is_there(&self, torrent: usize) -> bool {
         self.torrents[torrent].peers.iter().any(|(host, _)| self.hosts[*host].is_up)
     }
@@ -420,7 +421,7 @@ impl DhtWorld {
                     }
                     Some(Wish::Lookup { torrent, found }) => {
                         self.figures.ended += 1;
-                        // Who left in the meantime need not be found.
+                        // A lookup need not find peers that left during it.
                         if found || self.is_there(torrent) {
                             self.figures.lookups.push((found, summary));
                             let how = if found { "found" } else { "missed" };

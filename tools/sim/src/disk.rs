@@ -1,7 +1,7 @@
-//! A virtual disk: what was written, what of it would survive, and what goes wrong.
+//! A virtual disk with unsynced data and faults.
 //!
-//! Jobs are done in the order they came, each after some time; those of one torrent's resume data beside them.
-//! What was not synced when the process dies with its machine is lost in parts: every sector by itself.
+//! It runs jobs in order, each for some time, and saves resume data in parallel. A power cut loses unsynced data in
+//! part: each sector is lost or kept at random.
 
 use crate::content::{Content, digests};
 use fastrand::Rng;
@@ -11,22 +11,22 @@ use ztor_base::{Duration, Instant};
 use ztor_engine::{Bitfield, DiskEvent, DiskFault, DiskFaultKind, DiskId, PeerKey, ResumeData, WriteBlock};
 use ztor_wire::Block;
 
-/// What survives a power cut whole or not at all, in bytes.
+/// Bytes that a power cut loses or keeps as a whole.
 const SECTOR: usize = 4096;
 
-/// How the disk is.
+/// State of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Health {
     Fine,
-    /// Nothing more can be written.
+    /// Writes fail.
     Full,
-    /// Neither read nor written, as if unplugged.
+    /// Reads and writes fail, as if unplugged.
     Gone,
-    /// A read fails now and then.
+    /// Some reads fail.
     BadReads,
 }
 
-/// Something to do.
+/// A disk job.
 #[derive(Debug)]
 pub(crate) enum Job {
     Write(WriteBlock),
@@ -38,7 +38,7 @@ pub(crate) enum Job {
         trust: bool,
     },
     Forget,
-    /// Make durable what was written, so that the resume data may say so.
+    /// Syncs written data, before the resume data records it.
     Sync {
         resume: ResumeData,
         finished: bool,
@@ -49,17 +49,17 @@ pub(crate) enum Job {
     },
 }
 
-/// What came of a job.
+/// Result of a job.
 pub(crate) enum Done {
-    /// For the engine.
+    /// Event for the engine.
     Tell(DiskEvent),
-    /// A block to send.
+    /// Block to send.
     Block {
         peer: PeerKey,
         block: Block,
         data: Vec<u8>,
     },
-    /// A block to send could not be read.
+    /// Failure to read a block to send.
     NoBlock {
         peer: PeerKey,
         message: String,
@@ -74,7 +74,7 @@ pub(crate) enum Done {
     NotSaved,
 }
 
-/// What an earlier run has left.
+/// Resume data of an earlier process.
 #[derive(Debug, Clone)]
 pub(crate) struct Resume {
     pub(crate) have: Bitfield,
@@ -91,7 +91,7 @@ pub(crate) struct Disk {
     content: Arc<Content>,
     bytes: Vec<u8>,
     unsynced: Vec<Undo>,
-    /// Blocks that were written of pieces in progress.
+    /// Written blocks of pieces in progress, by their first bytes.
     written: BTreeMap<u32, BTreeSet<u32>>,
     was_bad: BTreeSet<u32>,
     pub(crate) health: Health,
@@ -104,7 +104,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// A disk with all of the content, or with none of it.
+    /// Returns a disk with all of the content, or with none of it.
     pub(crate) fn new(content: Arc<Content>, is_full: bool) -> Self {
         let bytes = if is_full { content.image().to_vec() } else { vec![0; content.image().len()] };
         Self {
@@ -122,7 +122,7 @@ impl Disk {
         }
     }
 
-    /// When a job that comes now will be done.
+    /// Queues a job, and returns the time at which it is done.
     pub(crate) fn plan(&mut self, now: Instant, job: &Job) -> Instant {
         let (lane, bytes) = match job {
             Job::Sync { .. } | Job::Commit { .. } => (&mut self.save_free_at, 256 * 1024),
@@ -136,7 +136,7 @@ impl Disk {
         *lane
     }
 
-    /// Does a job whose time has come.
+    /// Runs a job that is due.
     pub(crate) fn run(&mut self, rng: &mut Rng, job: Job, out: &mut Vec<Done>) {
         match job {
             Job::Write(write) => self.write(&write, out),
@@ -164,8 +164,7 @@ impl Disk {
         }
     }
 
-    /// The process is gone, and with `power_cut` the machine's memory too: any sector that was not synced may
-    /// be as it was.
+    /// Ends the process. With `power_cut` it restores the old content of a random part of the unsynced sectors.
     pub(crate) fn crash(&mut self, rng: &mut Rng, power_cut: bool) {
         self.written.clear();
         self.was_bad.clear();
@@ -182,7 +181,7 @@ impl Disk {
         }
     }
 
-    /// Whether the piece is there, byte for byte.
+    /// Returns true if all bytes of the piece are right.
     pub(crate) fn is_true(&self, piece: u32) -> bool {
         let span = self.content.span(piece);
         self.bytes[span.clone()] == self.content.image()[span]
@@ -228,7 +227,7 @@ impl Disk {
         Done::Block { peer, block, data: self.bytes[at..at + block.len as usize].to_vec() }
     }
 
-    /// What is there. `trust`: the files look untouched, so that the resume data is believed.
+    /// Checks the pieces on disk. With `trust` it believes the resume data, as if the files were unchanged.
     fn check(&mut self, trust: bool) -> DiskEvent {
         if self.health == Health::Gone {
             return DiskEvent::Failed { fault: self.fault() };

@@ -1,10 +1,10 @@
-//! A client with torrents on two disks, one of which does not answer for minutes.
+//! A client with torrents on two disks, one of which hangs for minutes.
 //!
-//! Every torrent has a seed of its own, on a line of its own. The run is made twice: the torrent of the sound disk has to
-//! get at least 95 % of what it gets while both disks answer. The other one goes on when its disk does, over the
-//! connection that it had.
+//! Every torrent has its own seed on its own line. The scenario runs twice, with and without the hang. The torrent of
+//! the other disk must get at least 95 % of its bytes without the hang. The torrent of the hung disk must continue once
+//! the disk answers, over the same connection.
 //!
-//! Contents do not matter here, so that no bytes are kept: every block is zeros, and every piece passes.
+//! Content does not matter here, so no bytes are kept: every block is zeros, and every piece passes.
 
 use crate::outcome::{Failure, Outcome};
 use crate::trace::{Subject, Trace};
@@ -25,20 +25,22 @@ use ztor_wire::{LocalAnnounce, piece_header};
 /// Step of the clock.
 const STEP: Duration = Duration::from_millis(10);
 const STEPS_PER_S: u64 = 100;
-/// Piece data handed to a disk at which its torrents are no longer read, and what may come on top of it in one step.
+/// Maximum bytes that wait for a disk: the engine's bound on unwritten data, and the bytes of one step.
 const MOST_WAITING: u64 = 9 * 1024 * 1024;
 /// Bytes that a socket holds for a client that does not read.
 const SOCKET: usize = 256 * 1024;
 const PIECE: u32 = 256 * 1024;
-/// Until both torrents move at full rate.
+/// Time until both torrents transfer at full rate.
 const START: Duration = Duration::from_secs(20);
-/// A disk does a write within this time if it answers.
+/// Time of a write to a disk that does not hang.
 const WRITE: Duration = Duration::from_millis(5);
-/// The disk that hangs, and the other one.
+/// Index of the disk that hangs.
 const HUNG: usize = 0;
+/// Index of the other disk.
 const SOUND: usize = 1;
-/// The client, and the seeds of its torrents.
+/// Index of the client's node.
 const CLIENT: usize = 0;
+/// Indices of the nodes of the torrents' seeds.
 const SEEDS: [usize; 2] = [1, 2];
 
 /// Lines and disks of one run.
@@ -46,22 +48,22 @@ const SEEDS: [usize; 2] = [1, 2];
 struct Setup {
     /// Bytes per second of the line of each seed.
     rate: u64,
-    /// Time over which the torrents are compared.
+    /// Time of the hang, over which the torrents are compared.
     span: Duration,
-    /// The first disk does not answer for that time.
+    /// True if the first disk hangs for that time.
     hangs: bool,
-    /// The disk of each torrent.
+    /// Index of each torrent's disk.
     disks: [usize; 2],
 }
 
 /// Results of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Figures {
-    /// Bytes of each torrent that came while the disk hung, or would have.
+    /// Bytes of each torrent received during the span.
     came: [u64; 2],
-    /// Most bytes that waited for a disk.
+    /// Maximum bytes that waited for a disk.
     waited: u64,
-    /// Connections of the client that were lost while the disk hung, or would have.
+    /// Number of the client's connections lost during the span.
     lost: u64,
     /// Time of the end; `None` if a torrent did not finish.
     end: Option<Instant>,
@@ -82,7 +84,7 @@ pub(crate) fn play(mut rng: Rng, is_loud: bool) -> Outcome {
     let share = hung.came[1] * 100 / well.came[1].max(1);
     let notes = vec![
         format!("hung for {span:?} at {rate} bytes/s, done after {end:?}"),
-        format!("the torrent of the other disk got {share} % of what it gets otherwise"),
+        format!("the torrent of the other disk got {share} % of its bytes without the hang"),
     ];
     notes.iter().for_each(|note| trace.note(end, format_args!("{note}")));
     let failure = fault(hung, share).map(|message| Failure { at: end, message, about: Vec::new() });
@@ -130,9 +132,9 @@ struct World {
     setup: Setup,
     now: Instant,
     nodes: Vec<Node>,
-    /// Writes of the client that wait for each disk, and the times at which they are done.
+    /// Writes of the client that wait for each disk, with their times of completion.
     disks: [VecDeque<(Instant, WriteBlock)>; 2],
-    /// The first disk does not answer.
+    /// True while the first disk hangs.
     hangs: bool,
     waited: u64,
 }
@@ -142,7 +144,7 @@ struct Node {
     rig: Rig,
     torrents: Vec<(TorrentId, InstantDisk)>,
     links: BTreeMap<PeerKey, Link>,
-    /// Something has happened since the last turn.
+    /// True if the engine had input since the last turn.
     was_told: bool,
 }
 
@@ -152,11 +154,11 @@ struct Link {
     their_key: PeerKey,
     far_end: FarEnd,
     to_send: VecDeque<Item>,
-    /// Bytes that have come and were not read.
+    /// Bytes that have arrived and are not read yet.
     unread: Vec<u8>,
 }
 
-/// Bytes on their way to a socket.
+/// Bytes that wait for the line.
 struct Item {
     bytes: Bytes,
     kind: Kind,
@@ -190,7 +192,7 @@ impl World {
         Self { setup, now, nodes, disks, hangs: false, waited: 0 }
     }
 
-    /// Bytes of each torrent that the client got.
+    /// Returns the bytes of each torrent that the client has downloaded.
     fn came(&self) -> [u64; 2] {
         let client = &self.nodes[CLIENT];
         let statuses = client.rig.engine.status(self.now);
@@ -231,7 +233,7 @@ impl World {
         }
     }
 
-    /// Does the writes whose time has come, unless their disk does not answer.
+    /// Completes the writes that are due, unless their disk hangs.
     fn write_due(&mut self) {
         let client = &mut self.nodes[CLIENT];
         for (number, jobs) in self.disks.iter_mut().enumerate() {
@@ -244,7 +246,7 @@ impl World {
         }
     }
 
-    /// Moves what the line takes in one step to the other end of each connection of a node.
+    /// Moves the bytes of one step to the other end of each connection of a node.
     fn send(&mut self, number: usize) {
         let keys: Vec<PeerKey> = self.nodes[number].links.keys().copied().collect();
         for key in keys {
@@ -265,7 +267,7 @@ impl World {
         }
     }
 
-    /// The next bytes of a connection, at most `budget`, if the other end has room for them.
+    /// Takes the next bytes of a connection, at most `budget` and the free space at the other end.
     fn next_item(&mut self, number: usize, key: PeerKey, budget: usize) -> Option<(Item, usize, PeerKey)> {
         let link = self.nodes[number].links.get(&key)?;
         let (to, their_key) = (link.to, link.their_key);
@@ -428,7 +430,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn torrents_on_one_hung_disk_wait_together() {
+    fn run_with_two_torrents_on_the_hung_disk_delays_both() {
         let span = Duration::from_secs(60);
         let setup = Setup { rate: 256 * 1024, span, hangs: true, disks: [HUNG, HUNG] };
         let hung = run(setup, 1);

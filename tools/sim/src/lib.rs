@@ -1,16 +1,16 @@
-//! Whole swarms of real engines in one process: any interleaving of peers, network, disk and crash can be played
-//! back from one number.
+//! Simulates whole swarms of real engines in one process. Any interleaving of peers, network, disk and crashes can be
+//! replayed from its seed.
 //!
-//! The engine is the one that is shipped. Around it everything is virtual: the clock, the network, the disk, the
-//! trackers, and peers that are not ztor. One source of chance, seeded by one number, decides all of it; nothing
-//! depends on the machine, and a run has one thread.
+//! The engine is the shipped one. Everything around it is virtual: the clock, the network, the disk, the trackers, and
+//! peers that are not ztor. One random generator with one seed decides everything. A run does not depend on the machine
+//! and has one thread.
 //!
-//! A [`Scenario`] sets up a world and plans what befalls it. While it runs, checkers hold every client to what must
-//! always be true, by counting again; once the last fault has healed, every honest client must finish within a
-//! time that follows from the lines and the timeouts.
+//! A [`Scenario`] builds a world and plans its faults. During the run, checkers recount and verify the invariants of
+//! every client. After the last fault has healed, every honest client must finish within a time that follows from the
+//! lines and the timeouts.
 //!
-//! `dht_world` is a world of another kind: thousands of nodes of the DHT, and nothing else. `utp_links` is one more:
-//! a few connections of µTP and the link that they share, measured. `hung_disk` has a client with two disks.
+//! Some scenarios use other worlds. `dht_world` has thousands of nodes of the DHT and nothing else. `utp_links`
+//! measures a few connections of µTP on a shared link. `hung_disk` has a client with two disks.
 #![forbid(unsafe_code)]
 
 mod action;

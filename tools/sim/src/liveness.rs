@@ -1,46 +1,48 @@
-//! How long a swarm may take once nothing is broken any more.
+//! The maximum time of a swarm after the last fault.
 //!
-//! The bound is a sum of waits that are each written down somewhere: in the engine's timeouts, in the trackers'
-//! intervals, in the lines. It is a bound, not a forecast: everything is assumed to go as badly as these allow.
+//! The bound is a sum of known waits: the engine's timeouts, the trackers' intervals, and transfers over the lines. It
+//! is not a forecast, but the worst case of all of them.
 
 use crate::tracker::MAX_LIES;
 use crate::world::World;
 use ztor_base::{Duration, Instant};
 
-/// Until a connection that nobody answers on is given up.
+/// Time after which a silent connection is closed.
 const SILENCE: Duration = Duration::from_secs(130);
-/// Until an address that failed is tried again, at most.
+/// Maximum time before a failed address is tried again.
 const RETRY: Duration = Duration::from_secs(120);
-/// An attempt to connect, and how many there are at a time.
+/// Timeout of an attempt to connect.
 const HANDSHAKE: Duration = Duration::from_secs(20);
+/// Number of simultaneous attempts to connect.
 const HALF_OPEN: usize = 60;
-/// The longest wait for a block that does not come.
+/// Maximum wait for a block that does not arrive.
 const BLOCK: Duration = Duration::from_secs(60);
-/// The longest rest of a tracker that failed, jitter included.
+/// Maximum back-off of a failed tracker, jitter included.
 const MAX_BACKOFF: Duration = Duration::from_secs(4500);
-/// Until the next tracker is asked as well, and until a request is given up.
+/// Time until the next tracker is asked as well, and timeout of a request.
 const TRACKER: Duration = Duration::from_secs(40);
-/// The shortest interval that a tracker is followed to.
+/// Shortest interval of a tracker that the engine honours.
 const LEAST_INTERVAL_S: u64 = 60;
-/// A slot while seeding: it is kept for so long and so many pieces, then the next gets it.
+/// Time for which a seed serves one peer in a slot, before the next one.
 const TURN: Duration = Duration::from_secs(60);
+/// Number of pieces that a seed serves one peer in a slot, before the next one.
 const TURN_PIECES: u64 = 20;
 
 impl World {
-    /// The time from the end of the last fault until every honest client must have everything.
+    /// Returns the time after the last fault in which every honest client must finish.
     pub(crate) fn liveness_bound(&self, healed: Instant) -> Duration {
         self.waits(healed) + self.transfer() + self.turns()
     }
 
-    /// Until everybody knows somebody worth knowing.
+    /// Returns the time in which every client finds a useful peer.
     fn waits(&self, healed: Instant) -> Duration {
         let intervals = self.trackers.iter().map(|t| u64::from(t.interval_s()).max(LEAST_INTERVAL_S));
         let interval = intervals.max().unwrap_or(0);
-        // Waits double, so that the last began before half of the trouble was over.
+        // Waits double, so the last one is at most twice as long as all faults.
         let trouble = healed.since(Instant::ZERO) * 2;
         let trackers =
             Duration::from_secs(interval) + trouble.min(MAX_BACKOFF) + TRACKER * self.trackers.len() as u32;
-        // Each address may be tried, in vain, before the right one, and four times before it is given up.
+        // Each wrong address may be tried before the right one, and four times before it is dropped.
         let lies = self.trackers.iter().filter(|t| t.lies()).count() * (MAX_LIES + self.nodes.len());
         let places =
             self.nodes.iter().map(|n| n.settings.max_peers.min(n.settings.max_peers_per_torrent)).min();
@@ -49,8 +51,8 @@ impl World {
         SILENCE + RETRY + trackers + calls + BLOCK * (1 + self.actors.len() as u32)
     }
 
-    /// Everything through the line of the slowest seed, once more for what is wasted, and shared with whoever
-    /// takes without giving.
+    /// Returns the time to send all missing bytes through the line of the slowest seed, twice because of waste, and
+    /// shared with peers that download without uploading.
     fn transfer(&self) -> Duration {
         let honest = || self.nodes.iter().filter(|node| node.settings.is_honest && !node.has_left);
         let takers = 1 + self.actors.iter().filter(|actor| actor.character.downloads).count() as u64;
@@ -61,12 +63,12 @@ impl World {
         let seeds = lines.clone().filter(|(node, _)| node.settings.is_seed);
         let up = seeds.map(|(node, line)| rate(node.settings.limit_up, line.up)).min().unwrap_or(1);
         let down = lines.map(|(node, line)| rate(node.settings.limit_down, line.down)).min().unwrap_or(1);
-        // What a line loses, and a window that is small for the way, cost a stream its speed.
+        // Loss, and a window that is small for the latency, make a stream slower.
         let slowed = 4;
         Duration::from_secs(slowed * (2 * missing / up.max(1) + 2 * self.content.len() / down.max(1)))
     }
 
-    /// Until everybody has had enough turns at the slots of one seed.
+    /// Returns the time in which every peer has had enough turns at the slots of one seed.
     fn turns(&self) -> Duration {
         let slots = self.nodes.iter().map(|node| node.settings.upload_slots).min().unwrap_or(1).max(1) as u64;
         let rounds = (self.nodes.len() + self.actors.len()) as u64;

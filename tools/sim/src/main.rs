@@ -1,4 +1,4 @@
-//! Runs scenarios: one seed, played back, or a sweep over many.
+//! Runs scenarios: one seed, or a sweep over many.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, bail};
@@ -12,16 +12,16 @@ use ztor_sim::{Baseline, Outcome, SCENARIOS, Scenario, run, sweep};
 #[derive(Debug, Parser)]
 #[command(name = "ztor-sim", max_term_width = 100)]
 struct Args {
-    /// Run this seed, and say what came of it
+    /// Run this seed, and print the result
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     seed: Option<u64>,
-    /// Run all seeds from A up to, but without, B on all cores, until one fails
+    /// Run all seeds from A up to but not including B on all cores, until one fails
     #[arg(long, value_name = "A..B", value_parser = parse_range)]
     seeds: Option<Range<u64>>,
-    /// Only this scenario; all of them if left out
+    /// Run only this scenario instead of all
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
-    /// Print all that happens as it happens (with --seed)
+    /// Print all events as they happen (with --seed)
     #[arg(long, requires = "seed")]
     trace: bool,
     /// Repeat the runs of this file, and list those whose trace hash has changed
@@ -59,7 +59,7 @@ fn play(args: Args) -> anyhow::Result<ExitCode> {
     let chosen: Vec<&'static Scenario> =
         SCENARIOS.iter().filter(|s| args.scenario.as_deref().is_none_or(|name| name == s.name)).collect();
     if chosen.is_empty() {
-        bail!("there is no scenario of that name; --list shows those there are");
+        bail!("unknown scenario; --list shows all");
     }
     match args.seeds {
         Some(seeds) => Ok(sweep_all(&chosen, seeds)),
@@ -118,10 +118,10 @@ fn show_failure(scenario: &Scenario, seed: u64, outcome: &Outcome) {
     println!("\nFAILED: scenario {}, seed {seed}, at {:?}", scenario.name, failure.at);
     println!("  {}\n", failure.message);
     outcome.story.iter().for_each(|line| println!("  {line}"));
-    println!("\nto play it back: cargo run -p ztor-sim -- --seed {seed} --scenario {}", scenario.name);
+    println!("\nto replay it: cargo run -p ztor-sim -- --seed {seed} --scenario {}", scenario.name);
 }
 
 fn parse_range(text: &str) -> anyhow::Result<Range<u64>> {
-    let (from, to) = text.split_once("..").context("two numbers with .. between, as in 0..1000")?;
+    let (from, to) = text.split_once("..").context("expected two numbers with .. between, as in 0..1000")?;
     Ok(from.trim().parse()?..to.trim().parse()?)
 }

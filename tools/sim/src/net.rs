@@ -1,9 +1,8 @@
-//! The virtual network: hosts with a line each, streams that behave like TCP, datagrams that get lost.
+//! The virtual network: hosts with a line each, streams that behave like TCP, and datagrams that may be lost.
 //!
-//! A host sends its streams' data in turns, in fragments of any size, as fast as its line goes. A fragment is on
-//! its way for the latency of both lines and some jitter, then waits for the receiver's line. What is lost of a
-//! stream comes later and halves its window; what is lost of a datagram is gone. Where a path is cut, streams
-//! wait, and nobody is told.
+//! A host sends the data of its streams in turns, in fragments of any size, at the rate of its line. A fragment takes
+//! the latency of both lines and some jitter, then waits for the receiver's line. A lost fragment arrives later and
+//! halves the window of its stream; a lost datagram is gone. On a cut path streams wait without notice.
 
 pub(crate) mod stream;
 
@@ -15,16 +14,16 @@ pub(crate) use stream::{End, Owner, SEND_BUFFER, Side, Stream, StreamId};
 use ztor_base::{Duration, Instant};
 use ztor_engine::Transport;
 
-/// The port that everybody listens on.
+/// Port that all hosts listen on.
 pub(crate) const PORT: u16 = 6881;
-/// A retransmission waits at least this long.
+/// Minimum delay of a retransmission.
 const MIN_RETRANSMIT: Duration = Duration::from_millis(200);
-/// How long a side that has closed goes on telling so over a path that is cut.
+/// Time for which a closed side repeats its FIN over a cut path.
 const FIN_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often a caller over µTP knocks again, after one, two and four seconds.
+/// Number of SYNs that a µTP caller repeats, after one, two and four seconds.
 const MAX_SYNS: u32 = 3;
-/// How long a NAT lets in what comes from where something went.
+/// Time for which a NAT admits datagrams from a host after one to it.
 const HOLE_LASTS: Duration = Duration::from_secs(30);
 
 /// A host's line.
@@ -34,26 +33,26 @@ pub(crate) struct Line {
     pub(crate) up: u64,
     /// Bytes per second.
     pub(crate) down: u64,
-    /// One way, to the middle of the network.
+    /// One-way time to the middle of the network.
     pub(crate) latency: Duration,
-    /// Added at random, up to this.
+    /// Maximum random addition to the latency.
     pub(crate) jitter: Duration,
-    /// Lost, in thousandths.
+    /// Lost packets in thousandths.
     pub(crate) loss_permille: u32,
-    /// Nobody can connect to it, but over µTP whom it has called itself.
+    /// True if only hosts that it has called over µTP can connect to it.
     pub(crate) nat: bool,
-    /// Where others see it when it calls.
+    /// Source of its connections.
     pub(crate) network: Network,
 }
 
-/// Where a host is, as whom it calls sees it. It can be called at its [own address](ip_of) only.
+/// Source address of a host's connections. Other hosts can connect to its [own address](ip_of) only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// At its own address, which is one of a local network.
+    /// Its own address, which is one of a local network.
     Local,
-    /// At an address of the public network.
+    /// An address of the public network.
     Public,
-    /// At one of the addresses of one IPv6 /64.
+    /// An address of one shared IPv6 /64.
     One64,
 }
 
@@ -74,22 +73,22 @@ impl Default for Line {
 /// A machine on the network.
 pub(crate) struct Host {
     pub(crate) line: Line,
-    /// Hosts of different groups cannot reach each other.
+    /// Group of the host. Hosts of different groups cannot reach each other.
     pub(crate) group: u32,
-    /// Without power: what comes is lost.
+    /// True without power: everything sent to it is lost.
     pub(crate) is_off: bool,
     up_free_at: Instant,
     down_free_at: Instant,
-    /// Ends of streams at this host that may have something to send, in turns.
+    /// Ends of streams at this host that may have data to send, in turns.
     senders: VecDeque<(StreamId, Side)>,
     pump_is_planned: bool,
 }
 
-/// All hosts, and all that is between them.
+/// All hosts, and the streams between them.
 pub(crate) struct Net {
     hosts: Vec<Host>,
     streams: BTreeMap<StreamId, Stream>,
-    /// When one host last sent a datagram of µTP to another: its NAT lets in what comes from there for a while.
+    /// Time of the last µTP SYN from one host to another, whose packets its NAT admits for [`HOLE_LASTS`].
     holes: BTreeMap<(usize, usize), Instant>,
     last_stream: u64,
     next_port: u16,
@@ -123,7 +122,7 @@ impl Net {
         &self.hosts[host]
     }
 
-    /// Changes a host or its place; [`heal`](Self::heal) is to be called after a change for the better.
+    /// Returns a host for changes. Call [`heal`](Self::heal) after a change that opens a path.
     pub(crate) fn host_mut(&mut self, host: usize) -> &mut Host {
         &mut self.hosts[host]
     }
@@ -145,7 +144,7 @@ impl Net {
         from.group == to.group && !from.is_off && !to.is_off
     }
 
-    /// Everything that waited for a path tries again.
+    /// Makes all streams that wait for a path try again.
     pub(crate) fn heal(&mut self, core: &mut Core) {
         let all: Vec<StreamId> = self.streams.keys().copied().collect();
         for id in all {
@@ -155,7 +154,7 @@ impl Net {
         }
     }
 
-    /// Begins a connection; `Event::Syn` follows at the other host, or nothing at all.
+    /// Begins a connection. [`Event::Syn`] follows at the other host. Returns `None` if no host has this address.
     pub(crate) fn connect(
         &mut self,
         core: &mut Core,
@@ -168,7 +167,7 @@ impl Net {
         self.last_stream += 1;
         self.next_port = if self.next_port == u16::MAX { 40_000 } else { self.next_port + 1 };
         let id = StreamId(self.last_stream);
-        // All of µTP comes from the one socket.
+        // All µTP connections come from one socket.
         let port = if transport == Transport::Utp { PORT } else { self.next_port };
         let caller = End::new(from, owner, key, SocketAddr::new(self.seen_as(from), port));
         let called = End::new(host, Owner::Nobody, 0, to);
@@ -190,13 +189,13 @@ impl Net {
         }
     }
 
-    /// Whether a caller gets through to the host that it calls: a NAT lets in what it has seen an answer go to.
+    /// Returns true if the callee's NAT admits a caller: over µTP, if the callee has sent to it before.
     pub(crate) fn is_let_in(&self, core: &Core, from: usize, to: usize, transport: Transport) -> bool {
         let hole = self.holes.get(&(to, from)).filter(|at| core.now.since(**at) < HOLE_LASTS);
         !self.hosts[to].line.nat || (transport == Transport::Utp && hole.is_some())
     }
 
-    /// A caller over µTP knocks again, as long as it has patience. False if it gives up.
+    /// Plans another SYN of a µTP caller. Returns false after the last one, and for TCP.
     pub(crate) fn knock_again(&mut self, core: &mut Core, id: StreamId) -> bool {
         let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.transport == Transport::Utp)
         else {
@@ -214,14 +213,14 @@ impl Net {
         true
     }
 
-    /// The one-way time of something small.
+    /// Returns the one-way time of a small packet.
     pub(crate) fn way(&self, core: &mut Core, from: usize, to: usize) -> Duration {
         let (from, to) = (self.hosts[from].line, self.hosts[to].line);
         let jitter = (from.jitter + to.jitter).as_micros() as u64;
         from.latency + to.latency + Duration::from_micros(core.rng.u64(0..=jitter))
     }
 
-    /// Puts bytes into the socket of one end, however many.
+    /// Appends any number of bytes to the socket of one end.
     pub(crate) fn send(&mut self, core: &mut Core, id: StreamId, side: Side, bytes: &[u8]) {
         if let Some(stream) = self.streams.get_mut(&id) {
             if stream.ends[side].is_closed {
@@ -232,7 +231,7 @@ impl Net {
         }
     }
 
-    /// One side ends its stream. What is in its socket still goes out, unless it resets.
+    /// Closes one side of a stream. Data in its socket is still sent, unless it resets.
     pub(crate) fn close(&mut self, core: &mut Core, id: StreamId, side: Side, reset: bool) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if std::mem::replace(&mut stream.ends[side].is_closed, true) {
@@ -251,7 +250,7 @@ impl Net {
         }
     }
 
-    /// One side is gone without a word.
+    /// Closes one side of a stream without notice to the other.
     pub(crate) fn vanish(&mut self, id: StreamId, side: Side) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.ends[side].is_closed = true;
@@ -262,7 +261,8 @@ impl Net {
         }
     }
 
-    /// The end of a stream has come to the other side: whose it is, if that side is to be told.
+    /// Ends a stream whose FIN has arrived. Returns the owner and key of the receiving end if it is still open. Plans
+    /// the FIN again on a cut path.
     pub(crate) fn on_fin(&mut self, core: &mut Core, id: StreamId, from: Side) -> Option<(Owner, u64)> {
         let stream = self.streams.get(&id)?;
         let (us, them) = (&stream.ends[1 - from], &stream.ends[from]);
@@ -277,7 +277,7 @@ impl Net {
         told
     }
 
-    /// Whose end a fragment has come to, if it is still open.
+    /// Delivers a fragment. Returns the owner and key of the receiving end if it is still open.
     pub(crate) fn on_arrive(&mut self, id: StreamId, from: Side) -> Option<(Owner, u64)> {
         let stream = self.streams.get_mut(&id)?;
         let fragment = stream.pipes[from].flight.pop_front()?;
@@ -288,7 +288,7 @@ impl Net {
         Some((stream.ends[1 - from].owner, stream.ends[1 - from].key))
     }
 
-    /// Takes what has come for one end; the sender's window opens as the receipt reaches it.
+    /// Takes the bytes that have arrived at one end, and plans their acknowledgement.
     pub(crate) fn read(&mut self, core: &mut Core, id: StreamId, side: Side) -> Bytes {
         let Some(stream) = self.streams.get_mut(&id) else { return Bytes::new() };
         let bytes = std::mem::take(&mut stream.pipes[1 - side].unread).freeze();
@@ -300,7 +300,7 @@ impl Net {
         bytes
     }
 
-    /// The receipt of so many bytes. Whose end it is, if there is room in its socket again.
+    /// Handles the acknowledgement of `len` bytes. Returns the owner and key of the sending end if it is still open.
     pub(crate) fn on_ack(
         &mut self,
         core: &mut Core,
@@ -316,7 +316,7 @@ impl Net {
         owner
     }
 
-    /// Puts an end among those that want to send.
+    /// Queues an end for sending, if it has data that its window admits.
     fn want_send(&mut self, core: &mut Core, id: StreamId, side: Side) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if !stream.is_open || stream.pipes[side].is_queued || stream.pipes[side].sendable() == 0 {
@@ -336,7 +336,7 @@ impl Net {
         }
     }
 
-    /// The host's line is free: the next fragment goes.
+    /// Sends the next fragment of a host whose line is free.
     pub(crate) fn pump(&mut self, core: &mut Core, host: usize) {
         self.hosts[host].pump_is_planned = false;
         while let Some((id, side)) = self.hosts[host].senders.pop_front() {
@@ -348,7 +348,7 @@ impl Net {
             }
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             if stream.ends[1 - side].is_gone {
-                // The other machine knows nothing of this stream (any more): it says so.
+                // The other machine does not know this stream, and answers with a reset.
                 let at = core.now + self.way(core, host, to) * 2;
                 core.plan(at, Event::Fin { stream: id, from: 1 - side });
                 continue;
@@ -375,7 +375,7 @@ impl Net {
             at += self.way(core, from, to) * 2 + MIN_RETRANSMIT;
         }
         at = at.max(self.hosts[to].down_free_at) + transfer(len, self.hosts[to].line.down);
-        // Something late must not hold up what comes on other streams meanwhile.
+        // A late fragment must not delay those of other streams.
         if !is_lost {
             self.hosts[to].down_free_at = at;
         }
@@ -395,7 +395,7 @@ impl Net {
         core.plan(at, Event::Fin { stream: id, from });
     }
 
-    /// Sends a datagram, which may be lost or come after a later one.
+    /// Sends a datagram, which may be lost or overtaken.
     pub(crate) fn send_datagram(&mut self, core: &mut Core, from: usize, to: SocketAddr, data: Vec<u8>) {
         let Some(host) = self.host_of(to.ip()) else { return };
         if !self.can_reach(from, host) || self.is_lost(core, from, host) {
@@ -419,13 +419,13 @@ impl Net {
     }
 }
 
-/// The address of a host: each is in a network of its own.
+/// Returns the address of a host. Each is in a network of its own.
 pub(crate) fn ip_of(host: usize) -> IpAddr {
     let number = host + 1;
     Ipv4Addr::new(10, (number >> 8) as u8, number as u8, 1).into()
 }
 
-/// Where a host listens.
+/// Returns the address and port on which a host listens.
 pub(crate) fn addr_of(host: usize) -> SocketAddr {
     SocketAddr::new(ip_of(host), PORT)
 }

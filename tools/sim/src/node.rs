@@ -1,4 +1,4 @@
-//! A client: a real engine, driven as the session drives it, with the checkers looking over its shoulder.
+//! A client: a real engine, driven as the session drives it and watched by the checkers.
 
 mod apply;
 mod link;
@@ -21,9 +21,9 @@ use ztor_engine::{
     Outbox, PeerKey, RequestId, TorrentId, Transport, Transports,
 };
 
-/// How often progress is made durable, as the session does it.
+/// Interval between saves of the progress, as in the session.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
-/// Turns in a row that nothing led to and nothing came of, after which the engine must be going in circles.
+/// Turns in a row without cause and effect, after which the engine counts as looping.
 const MAX_IDLE_TURNS: u32 = 1_000;
 
 /// A client and its machine.
@@ -33,12 +33,13 @@ pub(crate) struct Node {
     pub(crate) settings: Settings,
     content: Arc<Content>,
     pub(crate) disk: Disk,
-    /// Counts the starts of the process; what was meant for an earlier one is dropped.
+    /// Number of the process's start or crash. Events for an earlier number are dropped.
     life: u32,
+    /// The process; `None` while it does not run.
     run: Option<Run>,
-    /// When its user was told that all is there. Survives crashes.
+    /// Time at which the torrent was reported finished; `None` before. Survives crashes.
     pub(crate) reported_at: Option<Instant>,
-    /// It has said goodbye and will not come back.
+    /// True once it leaves for good.
     pub(crate) has_left: bool,
 }
 
@@ -46,7 +47,7 @@ pub(crate) struct Node {
 pub(crate) struct Run {
     pub(crate) engine: Engine,
     pub(crate) id: TorrentId,
-    /// Connections at the same time, attempts included.
+    /// Maximum number of simultaneous connections, attempts included.
     most_peers: usize,
     out: Outbox,
     links: BTreeMap<PeerKey, Link>,
@@ -56,10 +57,10 @@ pub(crate) struct Run {
     to_flush: BTreeSet<PeerKey>,
     pub(crate) audit: Audit,
     turn_at: Instant,
-    /// Something has happened since the last turn.
+    /// True if the engine had input since the last turn.
     was_told: bool,
     idle_turns: u32,
-    /// When these began to be counted.
+    /// Time at which `idle_turns` was last a multiple of [`MAX_IDLE_TURNS`].
     idle_since: Instant,
 }
 
@@ -69,7 +70,7 @@ impl Node {
         Self { number, host, settings, content, disk, life: 0, run: None, reported_at: None, has_left: false }
     }
 
-    /// The name in the trace.
+    /// Returns the name in the trace.
     pub(crate) fn name(&self) -> String {
         format!("n{}", self.number)
     }
@@ -78,7 +79,7 @@ impl Node {
         self.run.as_ref()
     }
 
-    /// Starts the process, from what an earlier one has left.
+    /// Starts the process with the state that an earlier one has left.
     pub(crate) fn start(&mut self, core: &mut Core) {
         if self.run.is_some() {
             return;
@@ -110,7 +111,7 @@ impl Node {
             downloaded,
             ..AddTorrent::new(Arc::clone(&self.content.meta))
         };
-        // Who has begun before knows what the torrent is.
+        // A client with resume data has the metadata.
         let is_magnet = settings.is_magnet && self.disk.resume.is_none();
         let magnet = AddMagnet {
             info_hashes: self.content.meta.info_hashes,
@@ -120,7 +121,7 @@ impl Node {
         };
         let added = if is_magnet { engine.add_magnet(core.now, &magnet) } else { engine.add(core.now, &add) };
         let Ok(id) = added else {
-            return core.fail(&[self.name()], "an empty engine does not take a torrent".into());
+            return core.fail(&[self.name()], "an empty engine refuses a torrent".into());
         };
         core.note(format_args!("{} starts, life {}", self.name(), self.life));
         core.record(Subject::Start, &[self.number as u64, u64::from(self.life)]);
@@ -140,7 +141,7 @@ impl Node {
             idle_turns: 0,
             idle_since: core.now,
         });
-        // A file system that kept the times of the files is believed, as the session does.
+        // Like the session, believes the resume data if the file times are unchanged.
         let trust = self.disk.resume.is_some() && core.rng.bool();
         if !is_magnet {
             self.job(core, Job::Check { trust });
@@ -149,7 +150,7 @@ impl Node {
         self.plan_turn(core, core.now);
     }
 
-    /// The process is no more. Without its machine nobody is told.
+    /// Ends the process without notice. With `power_cut` its streams vanish instead of being reset.
     pub(crate) fn crash(&mut self, core: &mut Core, net: &mut Net, power_cut: bool) {
         let Some(run) = self.run.take() else { return };
         for link in run.links.values() {
@@ -174,12 +175,12 @@ impl Node {
         self.tell(core, Happened::Command(command));
     }
 
-    /// Learns that the machine has slept.
+    /// Reports to the engine that the machine has slept.
     pub(crate) fn woke(&mut self, core: &mut Core, slept: Duration) {
         self.tell(core, Happened::Network(ztor_engine::NetworkChange::Slept(slept)));
     }
 
-    /// Learns of addresses, now and for every start to come.
+    /// Adds addresses of peers, also for later starts.
     pub(crate) fn meet(&mut self, core: &mut Core, addrs: &[SocketAddr]) {
         self.settings.peers.extend(addrs);
         let Some(run) = &mut self.run else { return };
@@ -197,12 +198,12 @@ impl Node {
         }
     }
 
-    /// Whether its torrent is complete, and durably so.
+    /// Returns true if its torrent is complete and durable.
     pub(crate) fn is_finished(&self) -> bool {
         self.reported_at.is_some()
     }
 
-    /// When it was, first.
+    /// Returns the time at which the torrent was first reported finished.
     pub(crate) fn reported_at(&self) -> Option<Instant> {
         self.reported_at
     }
@@ -223,19 +224,19 @@ impl Node {
         match run.engine.accept(core.now, from, transport) {
             Ok(key) => {
                 core.note(format_args!("n{number} takes {from} as #{}", key.as_u64() & 0xffff));
-                // Whoever calls may be called back.
+                // A caller's address is a valid source for a connection back.
                 run.audit.sources.insert(SocketAddr::new(from.ip(), crate::net::PORT));
                 run.links.insert(key, Link::new(stream, 1, self.content.pieces()));
                 run.by_stream.insert(stream, key);
                 self.plan_turn(core, core.now);
                 Some(Owner::Node(number, life))
             }
-            // The kernel had taken the connection; the program drops it.
+            // The kernel has accepted the connection; the program drops it.
             Err(_) => Some(Owner::Nobody),
         }
     }
 
-    /// The engine's name for a stream that was just accepted.
+    /// Returns the engine's key for a stream that was just accepted.
     pub(crate) fn key_of(&self, stream: StreamId) -> u64 {
         self.run.as_ref().and_then(|run| run.by_stream.get(&stream)).map_or(0, |key| key.as_u64())
     }
@@ -259,7 +260,7 @@ impl Node {
         }
     }
 
-    /// Something has come on a link; it is read if the engine likes to.
+    /// Reads data that has arrived on a link, unless the engine does not want to read.
     pub(crate) fn on_arrived(&mut self, core: &mut Core, net: &mut Net, life: u32, key: u64) {
         let peer = PeerKey::from_u64(key);
         let Some(run) = self.alive(life) else { return };
@@ -276,7 +277,7 @@ impl Node {
         self.plan_turn(core, core.now);
     }
 
-    /// There is room in a socket again.
+    /// Sends queued data into a socket that has free space again.
     pub(crate) fn on_room(&mut self, core: &mut Core, net: &mut Net, life: u32, key: u64) {
         let Some(run) = self.alive(life) else { return };
         let peer = PeerKey::from_u64(key);
@@ -308,7 +309,7 @@ impl Node {
                 Done::NoBlock { peer, message } => {
                     let Some(link) = self.run.as_ref().and_then(|run| run.links.get(&peer)) else { continue };
                     net.close(core, link.stream, link.side, false);
-                    self.on_lost(core, life, peer.as_u64(), "a block for it could not be read");
+                    self.on_lost(core, life, peer.as_u64(), "cannot read a block for it");
                     self.on_disk_event(core, DiskEvent::ReadFailed { message });
                 }
                 Done::Synced { resume, finished } => self.job(core, Job::Commit { resume, finished }),
@@ -337,13 +338,13 @@ impl Node {
                 if let Some(piece) = have.iter().find(|piece| !self.disk.is_true(*piece)) {
                     core.fail(
                         &[format!("n{number} ")],
-                        format!("n{number}: piece {piece} is believed and is not on disk"),
+                        format!("n{number}: piece {piece} is believed but not on disk"),
                     );
                 }
                 if self.reported_at.is_some() && !have.is_full() {
                     core.fail(
                         &[format!("n{number} ")],
-                        format!("n{number}: was reported finished and is not"),
+                        format!("n{number}: was reported finished but is not"),
                     );
                 }
                 run.audit.checked(have);
@@ -353,7 +354,7 @@ impl Node {
                 if !self.disk.is_true(*piece) {
                     core.fail(
                         &[format!("n{number} ")],
-                        format!("n{number}: piece {piece} hashed right and is wrong"),
+                        format!("n{number}: piece {piece} passed its check but is wrong"),
                     );
                 }
                 run.audit.verified.insert(*piece);
@@ -407,7 +408,7 @@ impl Node {
         {
             match message.body {
                 krpc::Body::Response(response) => run.audit.sources.extend(response.values),
-                // Who announces itself here is found here, too.
+                // A node that announces itself can be found at this address.
                 krpc::Body::Query(_) => {
                     run.audit.sources.insert(SocketAddr::new(from.ip(), crate::net::PORT));
                 }
@@ -417,7 +418,7 @@ impl Node {
         self.tell(core, Happened::Datagram { from, data });
     }
 
-    /// The beat at which progress is made durable.
+    /// Saves the progress, and plans the next save.
     pub(crate) fn save_some(&mut self, core: &mut Core, life: u32) {
         if self.alive(life).is_some() {
             self.save(core, false, false);
@@ -449,7 +450,7 @@ impl Node {
         self.plan_turn(core, core.now);
     }
 
-    /// A turn at `at`, or the earlier one that is planned. What comes within some microseconds shares a turn.
+    /// Plans a turn at `at`, unless an earlier one is planned. Events within some microseconds share a turn.
     fn plan_turn(&mut self, core: &mut Core, at: Instant) {
         let (number, life) = (self.number, self.life);
         let Some(run) = &mut self.run else { return };
@@ -462,7 +463,7 @@ impl Node {
 }
 
 impl Run {
-    /// Connections that there were at the same time, attempts included.
+    /// Returns the maximum number of simultaneous connections, attempts included.
     pub(crate) fn most_peers(&self) -> usize {
         self.most_peers
     }

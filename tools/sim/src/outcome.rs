@@ -2,28 +2,28 @@
 
 use ztor_base::{Duration, Instant};
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The same for the same scenario and seed, always.
+    /// Hash of the trace; always the same for the same scenario and seed.
     pub hash: u64,
     /// Virtual time that passed.
     pub took: Duration,
-    /// What the scenario has to say of itself: numbers, mostly.
+    /// Report of the scenario, mostly figures.
     pub notes: Vec<String>,
-    /// What was found wrong.
+    /// First failure; `None` if all checks passed.
     pub failure: Option<Failure>,
-    /// The last of the story, as far as it concerns the failure.
+    /// Last trace lines that are relevant to the failure.
     pub story: Vec<String>,
 }
 
-/// Something that must not be.
+/// Violation of a rule.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// The virtual time.
+    /// Virtual time of the violation.
     pub at: Instant,
-    /// Which checker found what.
+    /// Description of the violation.
     pub message: String,
-    /// Words that the trace lines of those concerned contain.
+    /// Words in the trace lines that are relevant; empty for all lines.
     pub about: Vec<String>,
 }

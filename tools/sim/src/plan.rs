@@ -1,4 +1,4 @@
-//! What a scenario does to its world, now or later.
+//! Interventions of a scenario in its world, immediate or planned.
 
 use crate::action::Action;
 use crate::core::Event;
@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    /// A node knows these from the start.
+    /// Adds addresses of peers to a node.
     pub(crate) fn meet(&mut self, node: usize, addrs: &[std::net::SocketAddr]) {
         self.nodes[node].meet(&mut self.core, addrs);
     }
@@ -64,14 +64,14 @@ impl World {
         self.up_marks.push(up);
     }
 
-    /// What a client has from the first one over the connections that stand.
+    /// Returns the bytes that a client has downloaded from the first one over its open connections.
     fn had_from_first(&self, node: &crate::node::Node) -> u64 {
         let first = self.nodes.first().map(|first| crate::net::ip_of(first.host));
         let peers = node.run().map(|run| run.engine.peer_status(self.core.now, run.id)).unwrap_or_default();
         peers.iter().filter(|peer| Some(peer.addr.ip()) == first).map(|peer| peer.downloaded_bytes).sum()
     }
 
-    /// Everything works again, and everybody who shall be there is.
+    /// Ends all faults, and restarts the clients that have not left.
     fn heal_all(&mut self) {
         self.act(Action::Heal);
         for node in 0..self.nodes.len() {
@@ -87,7 +87,7 @@ impl World {
         self.healed_at = Some(self.core.now);
     }
 
-    /// When the last fault was over, if it is.
+    /// Returns the time of the end of the last fault; `None` before.
     pub(crate) fn healed(&self) -> Option<Instant> {
         self.healed_at
     }

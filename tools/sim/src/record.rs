@@ -1,7 +1,7 @@
-//! The numbers of a run: what happens in its world, and what its engines want done.
+//! Numbers for the trace hash: the events of a world, and the effects that its engines request.
 //!
-//! Handles that the engine makes up for its own use (request ids, the upper half of peer keys) are left out, and so
-//! is every text that a person might reword.
+//! Excludes handles that the engine makes up for its own use (request ids, the upper half of peer keys), and every text
+//! that may be reworded.
 
 use crate::action::Action;
 use crate::core::Event;
@@ -11,7 +11,7 @@ use ztor_base::{Host, Instant};
 use ztor_dht::krpc;
 use ztor_engine::{Author, Outbox, PeerKey, TorrentEvent, Transport};
 
-/// The slot of a peer: what the trace calls `#3`.
+/// Returns the slot of a peer, which the trace shows as `#3`.
 pub(crate) fn slot(peer: PeerKey) -> u64 {
     peer.as_u64() & 0xffff
 }
@@ -75,7 +75,7 @@ impl Action {
     }
 }
 
-/// Records the effects of one turn of a client, list by list.
+/// Records the effects of one turn of a client, in the order of their lists.
 pub(crate) fn record_effects(now: Instant, node: usize, out: &Outbox, trace: &mut Trace) {
     let node = node as u64;
     for send in &out.sends {

@@ -1,4 +1,4 @@
-//! One run: a scenario and a seed.
+//! One run of a scenario with a seed.
 
 use crate::outcome::{Failure, Outcome};
 use crate::scenarios::{Body, Scenario};
@@ -8,17 +8,17 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use ztor_base::{Duration, Instant};
 
-/// Lines of the story that a failure is shown with.
+/// Trace lines shown with a failure.
 const SHOWN_LINES: usize = 40;
-/// A world is watched for so long after its goal was reached.
+/// Time for which a world runs on after its goal was reached.
 const AFTERMATH: Duration = Duration::from_secs(15);
-/// No scenario plans faults for longer.
+/// Upper bound of the time over which a scenario plans faults.
 const MAX_FAULTS: Duration = Duration::from_secs(6 * 3600);
 
 type Build = fn(Rng) -> anyhow::Result<World>;
 type Report = fn(&mut World) -> Vec<String>;
 
-/// Runs a scenario. With `is_loud` the whole story goes to standard output.
+/// Runs a scenario. With `is_loud` all trace lines go to standard output.
 pub fn run(scenario: &Scenario, seed: u64, is_loud: bool) -> Outcome {
     let rng = Rng::with_seed(seed ^ name_hash(scenario.name));
     match scenario.body {
@@ -31,7 +31,7 @@ pub fn run(scenario: &Scenario, seed: u64, is_loud: bool) -> Outcome {
 
 fn run_swarm(build: Build, report: Report, rng: Rng, is_loud: bool) -> Outcome {
     let mut world = None;
-    // A panic of the engine is a finding like any other, to be told with its seed.
+    // A panic of the engine is a failure like any other, and is reported with its seed.
     let result = catch_unwind(AssertUnwindSafe(|| play(build, report, rng, is_loud, &mut world)));
     let notes = match result {
         Ok(Ok(notes)) => notes,
@@ -98,7 +98,7 @@ impl World {
         self.unfinished().next().is_none()
     }
 
-    /// Everybody who was told of a finished torrent has it, byte for byte.
+    /// Fails unless every client that has reported its torrent finished has the right bytes.
     fn judge(&mut self) {
         let pieces = self.content.pieces();
         let wrong = self.nodes.iter().filter(|node| node.is_finished());
@@ -122,7 +122,7 @@ fn broken(message: String) -> Outcome {
     Outcome { hash: 0, took: Duration::ZERO, notes: Vec::new(), failure: Some(failure), story: Vec::new() }
 }
 
-/// Scenarios of one seed are to differ.
+/// Returns a hash of the name, so that scenarios with the same seed differ.
 fn name_hash(name: &str) -> u64 {
     name.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -15,26 +15,26 @@ use crate::utp_links;
 use crate::world::World;
 use fastrand::Rng;
 
-/// Something to be played, under a name.
+/// A named simulation.
 #[derive(Clone, Copy)]
 pub struct Scenario {
-    /// What `--scenario` takes.
+    /// Unique name. Trace hashes depend on it.
     pub name: &'static str,
-    /// One line for people.
+    /// Description in one line.
     pub about: &'static str,
     pub(crate) body: Body,
 }
 
-/// What is played.
+/// Code of a scenario.
 #[derive(Clone, Copy)]
 pub(crate) enum Body {
-    /// A swarm of engines and what befalls it, watched from outside.
+    /// A swarm of engines with planned faults, in the common event loop.
     Swarm {
         build: fn(Rng) -> anyhow::Result<World>,
-        /// Numbers worth printing; may find something wrong.
+        /// Returns figures to print, and may record a failure.
         report: fn(&mut World) -> Vec<String>,
     },
-    /// Something that has a loop of its own and judges itself; with `true` it tells its story as it happens.
+    /// A simulation with its own event loop and checks. With `true` it prints trace lines at once.
     Own(fn(Rng, bool) -> Outcome),
 }
 
@@ -65,7 +65,7 @@ const fn own(name: &'static str, about: &'static str, play: fn(Rng, bool) -> Out
 
 /// All scenarios, the random one first.
 pub const SCENARIOS: &[Scenario] = &[
-    scenario("random", "anything of the below, and much at once", random::anything),
+    scenario("random", "a random mix of peers and faults", random::anything),
     reporting(
         scenario("flash-crowd", "50 leechers arrive at one seed", swarms::flash_crowd),
         swarms::report_flash_crowd,
@@ -73,7 +73,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("seed-leaves", "the only seed leaves after one copy", swarms::seed_leaves),
     scenario("loss", "every line loses 5 %", swarms::loss),
     scenario("far-away", "300 ms between any two peers", swarms::far_away),
-    scenario("last-block", "a very slow peer holds what is asked for last", swarms::last_block),
+    scenario("last-block", "a very slow peer holds the last requested blocks", swarms::last_block),
     reporting(
         scenario("fairness", "a free rider among contributors", swarms::fairness),
         swarms::report_fairness,
@@ -91,71 +91,79 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("poisoning", "30 % of the peers send false blocks", hostile::poisoning),
     scenario("false-haves", "peers claim pieces they do not have", hostile::false_haves),
     scenario("slow-loris", "peers that send byte by byte", hostile::slow_loris),
-    scenario("flood", "peers that never stop asking", hostile::flood),
-    scenario("nonsense", "peers that speak nonsense", hostile::nonsense),
-    scenario("vanishing", "peers that fall silent in the middle", hostile::vanishing),
+    scenario("flood", "peers that send messages without end", hostile::flood),
+    scenario("nonsense", "peers that send invalid messages", hostile::nonsense),
+    scenario("vanishing", "peers that fall silent during the download", hostile::vanishing),
     scenario("bad-trackers", "trackers that lie, stall, refuse and send garbage", hostile::bad_trackers),
     scenario("tracker-down", "the tracker is down for an hour", faults::tracker_down),
-    scenario("private", "a private torrent, its tracker over UDP", faults::private),
-    scenario("partition", "the swarm is cut in two in mid-download", faults::partition),
+    scenario("private", "a private torrent with a UDP tracker", faults::private),
+    scenario("partition", "the swarm is cut in two during the download", faults::partition),
     reporting(
-        scenario("outage", "nobody has a network for ten minutes or an hour", faults::outage),
+        scenario("outage", "all peers are offline for ten minutes or an hour", faults::outage),
         faults::report_return,
     ),
     reporting(scenario("sleep", "two machines sleep for an hour", faults::sleep), faults::report_return),
     scenario("crash-in-turn", "every peer crashes, one after the other", faults::crash_in_turn),
     scenario("disk-full", "a disk is full and is freed", faults::disk_full),
-    scenario("drive-gone", "a drive is unplugged and comes back", faults::drive_gone),
+    scenario("drive-gone", "a drive is unplugged and reconnected", faults::drive_gone),
     scenario("slow-disk", "a disk that is slower than the line", faults::slow_disk),
     own("hung-disk", "one of two disks does not answer for minutes", hung_disk::play),
     scenario(
         "metadata-liars",
-        "nine of ten do not give the metadata they say they have",
+        "nine of ten peers do not send the metadata that they announce",
         finding::metadata_liars,
     ),
     reporting(
         scenario(
             "pex-only",
-            "100 peers know one address, and find the others by exchange",
+            "100 peers know one address, and find the others by peer exchange",
             finding::pex_only,
         ),
         finding::report_pex,
     ),
     scenario("dht-only", "30 peers find each other in the DHT", finding::dht_only),
     scenario("private-silence", "a private torrent among peers with a DHT", finding::private_silence),
-    scenario("nat", "most peers cannot be called", faults::nat),
+    scenario("nat", "most peers are behind NATs", faults::nat),
     reporting(
         scenario(
             "meetings",
-            "peers that nobody can call meet through one that gives nothing",
+            "peers behind NATs connect by hole punching through a peer that uploads nothing",
             finding::meetings,
         ),
         finding::report_meetings,
     ),
     reporting(
-        scenario("squatters", "useless peers hold all places when the seed comes", crowds::squatters),
+        scenario(
+            "squatters",
+            "useless peers hold all connections before the seed arrives",
+            crowds::squatters,
+        ),
         crowds::report_late_seed,
     ),
     reporting(
         scenario(
             "squatters-64",
-            "useless peers of one IPv6 /64 hold what they can get",
+            "useless peers of one IPv6 /64 hold as many connections as they can",
             crowds::squatters_of_one_network,
         ),
         crowds::report_late_seed,
     ),
     reporting(
-        scenario("made-up-peers", "peers tell of thousands that are not there", crowds::made_up_peers),
+        scenario("made-up-peers", "peers send thousands of made-up addresses", crowds::made_up_peers),
         crowds::report_late_seed,
     ),
-    scenario("control-floods", "peers that say one thing without end, of each kind", crowds::control_floods),
+    scenario(
+        "control-floods",
+        "peers that each repeat one kind of message without end",
+        crowds::control_floods,
+    ),
     reporting(
         scenario("inconsistent", "a hybrid torrent whose halves disagree", crowds::inconsistent),
         crowds::report_inconsistent,
     ),
-    scenario("super-seeding", "the only seed shows one piece at a time", crowds::super_seeding),
-    own("dht-200", "a DHT of 200 nodes that come and go, some of them hostile", dht_world::of_200),
-    own("dht-2000", "the same of 2,000 nodes", dht_world::of_2000),
+    scenario("super-seeding", "the only seed announces one piece at a time", crowds::super_seeding),
+    own("dht-200", "a DHT of 200 nodes with churn, some of them hostile", dht_world::of_200),
+    own("dht-2000", "the same with 2,000 nodes", dht_world::of_2000),
     own("dht-sybil", "400 identities gather around one torrent in the DHT", dht_world::against_sybils),
     own("utp-links", "throughput, queues and shares of µTP on links of all kinds", utp_links::table),
     own("utp-grid", "the same on many more links, and for longer", utp_links::grid),

@@ -2,26 +2,26 @@
 
 use std::net::SocketAddr;
 
-/// What a client is given.
+/// Settings of a client. Limits are in bytes per second.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// Everything is on its disk.
+    /// True if all content is on its disk at the start.
     pub(crate) is_seed: bool,
     pub(crate) limit_down: Option<u64>,
     pub(crate) limit_up: Option<u64>,
     pub(crate) max_peers: usize,
     pub(crate) max_peers_per_torrent: usize,
     pub(crate) upload_slots: usize,
-    /// Hosts it knows from the start.
+    /// Addresses of peers known from the start.
     pub(crate) peers: Vec<SocketAddr>,
     pub(crate) sequential: bool,
-    /// It has nothing but the link.
+    /// True if it starts with only the magnet link.
     pub(crate) is_magnet: bool,
-    /// Speaks µTP beside TCP.
+    /// True for µTP in addition to TCP.
     pub(crate) utp: bool,
-    /// Takes part in the DHT, and enters it by these.
+    /// Nodes for the bootstrap of the DHT; `None` without DHT.
     pub(crate) dht: Option<Vec<SocketAddr>>,
-    /// The rules hold for it, and it is to finish.
+    /// True if it must finish.
     pub(crate) is_honest: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Many seeds on all cores.
+//! Runs many seeds on all cores.
 
 use crate::outcome::Outcome;
 use crate::run::run;
@@ -8,16 +8,16 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What came of a sweep.
+/// Result of a sweep.
 #[derive(Debug)]
 pub struct Swept {
-    /// Runs that were made.
+    /// Number of runs.
     pub runs: u64,
-    /// The failing run of the lowest seed, if any failed.
+    /// Failed run with the lowest seed; `None` if none failed.
     pub failure: Option<(u64, &'static Scenario, Outcome)>,
 }
 
-/// Runs each scenario with each seed, and ends with the first failure.
+/// Runs each scenario with each seed, until the first failure.
 pub fn sweep(scenarios: &[&'static Scenario], seeds: Range<u64>) -> Swept {
     let next = AtomicU64::new(seeds.start);
     let runs = AtomicU64::new(0);
@@ -32,7 +32,7 @@ pub fn sweep(scenarios: &[&'static Scenario], seeds: Range<u64>) -> Swept {
                 let outcome = run(scenario, seed, false);
                 runs.fetch_add(1, Ordering::Relaxed);
                 if outcome.failure.is_some() {
-                    // Lower seeds that are under way still end; no higher one begins.
+                    // Lower seeds in progress still end; no higher one starts.
                     next.store(seeds.end, Ordering::Relaxed);
                     let mut first = failed.lock().unwrap_or_else(PoisonError::into_inner);
                     if first.as_ref().is_none_or(|(lowest, ..)| seed < *lowest) {

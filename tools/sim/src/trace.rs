@@ -1,7 +1,8 @@
-//! The record of a run: a hash over numbers, and its last lines in words.
+//! The trace of a run: a hash over numbers, and the last lines of text.
 //!
 //! The two are separate on purpose. [`Trace::record`] feeds the hash and takes numbers and wire bytes only, so that
-//! rewording a message, an error or a `Debug` output changes no hash. [`Trace::note`] is for the reader of a failure.
+//! rewording a message, an error or a `Debug` output changes no hash. [`Trace::note`] adds text for the analysis of a
+//! failure.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,10 +10,10 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::Instant;
 
-/// Lines kept for the reader of a failure.
+/// Number of kept lines.
 const KEPT: usize = 400;
 
-/// The subject of a record. Hashes of past runs contain these numbers: a number keeps its meaning for good.
+/// Subject of a record. Hashes of past runs contain these numbers, so a number never changes its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub(crate) enum Subject {
@@ -57,11 +58,11 @@ pub(crate) enum Subject {
     HungDisk = 112,
 }
 
-/// The record of a run. Two runs are the same if and only if, but for chance, their hashes are.
+/// Trace of a run. Two runs are equal if their hashes are, apart from collisions.
 pub(crate) struct Trace {
     hash: u64,
     lines: VecDeque<String>,
-    /// Every line goes to standard output at once.
+    /// True if every line is printed at once.
     pub(crate) is_loud: bool,
 }
 
@@ -77,7 +78,7 @@ impl Trace {
         numbers.iter().for_each(|number| self.mix(*number));
     }
 
-    /// Adds bytes that went over a wire to the hash, with their length.
+    /// Adds wire bytes and their length to the hash.
     pub(crate) fn record_bytes(&mut self, bytes: &[u8]) {
         self.mix(bytes.len() as u64);
         for chunk in bytes.chunks(8) {
@@ -87,7 +88,7 @@ impl Trace {
         }
     }
 
-    /// Adds a line for the reader. It has no part in the hash.
+    /// Adds a line of text, which is not part of the hash.
     pub(crate) fn note(&mut self, now: Instant, what: fmt::Arguments<'_>) {
         let mut line =
             if self.lines.len() >= KEPT { self.lines.pop_front().unwrap_or_default() } else { String::new() };
@@ -104,7 +105,7 @@ impl Trace {
         self.hash
     }
 
-    /// The last lines that contain any of `words` (all lines, if there are no words), oldest first.
+    /// Returns the last lines that contain any of `words`, oldest first; the last of all lines if `words` is empty.
     pub(crate) fn last(&self, count: usize, words: &[String]) -> Vec<String> {
         let wanted =
             |line: &&String| words.is_empty() || words.iter().any(|word| line.contains(word.as_str()));
@@ -118,7 +119,7 @@ impl Trace {
     }
 }
 
-/// An address as a number.
+/// Returns an address as a number.
 pub(crate) fn number_of(addr: SocketAddr) -> u64 {
     let ip = match addr.ip() {
         IpAddr::V4(ip) => u64::from(u32::from(ip)),

@@ -1,4 +1,4 @@
-//! Trackers: honest ones, and others.
+//! Honest and misbehaving trackers.
 
 use crate::core::Core;
 use crate::net::{Net, ip_of};
@@ -10,34 +10,34 @@ use ztor_tracker::swarms::{Asker, Config, Families, Swarms};
 use ztor_tracker::udp::{Request, Response};
 use ztor_tracker::{AnnounceReply, AnnounceRequest, TrackerPeer};
 
-/// Addresses that a lying tracker makes up.
+/// Number of addresses that a lying tracker makes up.
 pub(crate) const MAX_LIES: usize = 60;
 
-/// How a tracker is.
+/// Behaviour of a tracker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     Honest,
-    /// Names peers that are not there.
+    /// Returns made-up peers.
     Lying,
-    /// Takes requests and never answers.
+    /// Accepts requests and never answers.
     Stalling,
-    /// Answers with anything.
+    /// Answers with random bytes.
     Garbage,
-    /// Refuses, politely.
+    /// Refuses requests over HTTP, and ignores those over UDP.
     Refusing,
 }
 
-/// What answers over HTTP at `http://t<number>.sim/announce` and over UDP at `udp://t<number>.sim:6881`.
+/// A tracker at `http://t<number>.sim/announce` and `udp://t<number>.sim:6881`.
 pub(crate) struct Tracker {
     number: usize,
     pub(crate) host: usize,
     pub(crate) manner: Manner,
-    /// Refuses connections until then.
+    /// End of its downtime.
     pub(crate) down_until: Instant,
     swarms: Swarms,
-    /// Addresses it names if it lies: of nobody, and of people who know nothing of it.
+    /// Made-up addresses, of no host or of hosts with another port.
     lies: Vec<SocketAddr>,
-    /// What UDP askers have to show.
+    /// Connection id for UDP requests.
     connection: u64,
 }
 
@@ -49,7 +49,7 @@ impl Tracker {
         Self { number, host, manner, down_until: Instant::ZERO, swarms, lies, connection: rng.u64(..) }
     }
 
-    /// Its host's name.
+    /// Returns its host name.
     pub(crate) fn name(&self) -> String {
         format!("t{}.sim", self.number)
     }
@@ -66,7 +66,7 @@ impl Tracker {
         now < self.down_until
     }
 
-    /// The answer to a request of a client, or `None` if there will never be one.
+    /// Returns the answer to a request of a client; `None` if there will never be one.
     pub(crate) fn answer_http(
         &mut self,
         core: &mut Core,
@@ -85,7 +85,7 @@ impl Tracker {
         }
         let body = match parse_announce_query(query) {
             Err(error) => {
-                core.fail(&[], format!("a client's announce cannot be read: {error}: {url}"));
+                core.fail(&[], format!("a client sends an invalid announce: {error}: {url}"));
                 return None;
             }
             Ok(query) => match self.answer(core, &query.request, ip) {
@@ -126,7 +126,7 @@ impl Tracker {
                 | Request::Scrape { transaction, .. }) = other;
                 Response::Error { transaction, message: "connection id unknown".to_owned() }
             }
-            Err(error) => return core.fail(&[], format!("a client's datagram cannot be read: {error}")),
+            Err(error) => return core.fail(&[], format!("a client sends an invalid datagram: {error}")),
         };
         net.send_datagram(core, self.host, from, response.encode(false));
     }
@@ -142,7 +142,7 @@ impl Tracker {
         let mut reply =
             self.swarms.announce(core.now, request, asker).map_err(|refusal| refusal.to_string())?;
         core.note(format_args!(
-            "t{} tells {ip} of {} peers ({:?}, {} left)",
+            "t{} sends {ip} {} peers ({:?}, {} left)",
             self.number,
             reply.peers.len(),
             request.event,
@@ -153,7 +153,7 @@ impl Tracker {
             reply
                 .peers
                 .extend(self.lies[lies..].iter().map(|addr| TrackerPeer { addr: *addr, peer_id: None }));
-            // Its askers are among those it names, with ports that nobody listens on.
+            // The list contains the client's own address, with a port without a listener.
             reply
                 .peers
                 .push(TrackerPeer { addr: SocketAddr::new(ip, self.lies[lies].port()), peer_id: None });
@@ -164,7 +164,7 @@ impl Tracker {
     }
 }
 
-/// Never an answer that could be taken for one: who is content with it need not ask the next tracker (BEP 12).
+/// Returns an answer that no client can accept. A client that accepted one would not ask the next tracker (BEP 12).
 fn garbage(core: &mut Core) -> Result<(u16, Vec<u8>), String> {
     let len = core.rng.usize(0..2000);
     let noise: Vec<u8> = (0..len).map(|_| core.rng.u8(..)).collect();

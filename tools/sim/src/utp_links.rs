@@ -1,9 +1,8 @@
-//! µTP over links of all kinds: how much gets through, how long the queue becomes, and who gets how much of it.
+//! Measures throughput, queue delay and shares of µTP connections on links of all kinds.
 //!
-//! Each row of the table is a small world of its own with real endpoints, one link and nothing else. Everything that
-//! was written has to arrive as it was written, and what is promised of a row (a short queue, fair shares, room for
-//! TCP) has to hold, whatever the seed. The numbers themselves are kept for seed 0 in
-//! `tests/snapshots/utp_links.txt`, so that a change of the transport shows what it does to them.
+//! Each row of the table is a small world of its own with real endpoints and one link. All written bytes must arrive
+//! unchanged. The requirements of a row (a short queue, fair shares, capacity for TCP) must hold for any seed. The
+//! figures for seed 0 are kept in `tests/snapshots/utp_links.txt`, so that a change of the transport shows its effects.
 
 mod figures;
 mod lab;
@@ -24,19 +23,19 @@ use std::collections::BTreeMap;
 use ztor_base::{Duration, Instant};
 use ztor_utp::ConnKey;
 
-/// By then all that was written has to be there. The slowest rows write some hundred kilobytes ahead.
+/// Time in which all written bytes must arrive. The slowest rows write some hundred kilobytes ahead.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(1000);
-/// Between the beginnings of two connections.
+/// Interval between the starts of connections.
 const STAGGER: Duration = Duration::from_millis(700);
-/// Node that receives, or the first of them.
+/// Index of the first receiving node.
 const RECEIVER: usize = 1;
 
-/// The rows of the snapshot.
+/// Measures the rows of the snapshot.
 pub(crate) fn table(rng: Rng, is_loud: bool) -> Outcome {
     play(&rows::table(), rng, is_loud)
 }
 
-/// Every combination of round trip, rate and loss, and for longer.
+/// Measures more combinations of round-trip time, rate and loss, and for longer.
 pub(crate) fn grid(rng: Rng, is_loud: bool) -> Outcome {
     play(&rows::grid(), rng, is_loud)
 }
@@ -49,7 +48,7 @@ fn play(rows: &[Row], mut rng: Rng, is_loud: bool) -> Outcome {
     let mut notes = vec![heading()];
     let (mut took, mut failure) = (Duration::ZERO, None);
     for row in rows {
-        // A row does not depend on those before it, so that one can be added without changing the others.
+        // The seed of a row does not depend on earlier rows, so that a new row does not change the others.
         let seed =
             row.name.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let (figures, now) = measure(row, &content, seed);
@@ -96,7 +95,7 @@ fn measure(row: &Row, content: &Content, seed: u64) -> (Figures, Instant) {
     (figures, lab.now)
 }
 
-/// Nodes as the row wants them, all connected and writing.
+/// Returns a lab with the nodes of a row, all connected and writing.
 fn begin(row: &Row, content: &Content, seed: u64) -> Lab {
     let mut lab = Lab::new(row.line, content.clone(), Rng::with_seed(seed));
     let (sender, _) = (lab.add(0), lab.add(row.ppm));
@@ -118,7 +117,7 @@ fn begin(row: &Row, content: &Content, seed: u64) -> Lab {
     lab
 }
 
-/// What the rival gets of the line if nobody else is there.
+/// Returns the number of packets that the rival delivers without competition.
 fn rival_alone(row: &Row, content: &Content, seed: u64) -> u64 {
     let mut lab = Lab::new(row.line, content.clone(), Rng::with_seed(seed));
     lab.start_rival();
@@ -126,7 +125,7 @@ fn rival_alone(row: &Row, content: &Content, seed: u64) -> u64 {
     lab.rival.map_or(0, |rival| rival.delivered)
 }
 
-/// Bytes that each connection brought, by the node that received them.
+/// Returns the received bytes of each connection, by receiving node.
 fn got(lab: &Lab) -> BTreeMap<(usize, ConnKey), u64> {
     let of_node = |(index, node): (usize, &node::Node)| -> Vec<_> {
         node.got.iter().map(|(key, bytes)| ((index, *key), *bytes)).collect()

@@ -1,4 +1,4 @@
-//! The world of a run: everything there is, and what happens next.
+//! The world of a run, and the dispatch of its events.
 
 use crate::actors::{Actor, Character};
 use crate::content::Content;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ztor_base::{Duration, Instant};
 use ztor_engine::RequestId;
 
-/// Who is at a host.
+/// Program at a host.
 #[derive(Debug, Clone, Copy)]
 enum Tenant {
     Node(usize),
@@ -21,7 +21,7 @@ enum Tenant {
     Tracker(usize),
 }
 
-/// All of a run.
+/// Everything that a run simulates.
 pub(crate) struct World {
     pub(crate) core: Core,
     pub(crate) net: Net,
@@ -31,10 +31,11 @@ pub(crate) struct World {
     pub(crate) trackers: Vec<Tracker>,
     tenants: Vec<Tenant>,
     pub(crate) healed_at: Option<Instant>,
-    /// Bytes that each client had downloaded, and uploaded, when it was noted down.
+    /// Bytes that each client had downloaded at each [`Action::Note`](crate::action::Action::Note).
     pub(crate) marks: Vec<Vec<u64>>,
+    /// Bytes that each client had uploaded at each of these times.
     pub(crate) up_marks: Vec<Vec<u64>>,
-    /// How much of what each had downloaded was from the first client.
+    /// Bytes that each client had downloaded from the first client at each of these times.
     pub(crate) first_marks: Vec<Vec<u64>>,
 }
 
@@ -73,7 +74,7 @@ impl World {
         number
     }
 
-    /// Adds a tracker, which is found under the name `t<number>.sim`.
+    /// Adds a tracker with the host name `t<number>.sim`.
     pub(crate) fn add_tracker(&mut self, line: Line, manner: Manner, interval_s: u32) -> usize {
         let number = self.trackers.len();
         let host = self.add_host(line, Tenant::Tracker(number));
@@ -86,7 +87,7 @@ impl World {
         self.net.add_host(line)
     }
 
-    /// Goes on until `done`, or `limit` has passed, or something is found wrong. Says whether it is done.
+    /// Runs until `done`, until `limit` has passed, or until a failure. Returns true if it is done.
     pub(crate) fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&Self) -> bool) -> bool {
         let end = self.core.now + limit;
         while self.core.failure.is_none() {

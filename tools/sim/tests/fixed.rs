@@ -1,11 +1,11 @@
-//! A fixed set of runs, and every run that ever found something.
+//! A fixed set of runs, and all runs that have found a bug.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use ztor_sim::{Outcome, SCENARIOS, Scenario, run, sweep};
 
-/// Too long for a build without optimisation; the sweep of the program runs them.
+/// Scenarios that take too long without optimisation; the program's sweep runs them.
 const LONG: &[&str] = &["flash-crowd", "slow-disk", "crowded-seed", "dht-2000", "dht-sybil", "utp-grid"];
-/// Has a test of its own.
+/// Scenario with a test of its own.
 const ELSEWHERE: &str = "utp-links";
 
 fn scenario(name: &str) -> &'static Scenario {
@@ -21,7 +21,7 @@ fn must_hold(name: &str, seed: u64) -> Outcome {
 }
 
 #[test]
-fn every_scenario_holds() {
+fn every_short_scenario_with_seed_0_passes() {
     let is_here = |scenario: &&Scenario| scenario.name != ELSEWHERE && !LONG.contains(&scenario.name);
     for scenario in SCENARIOS.iter().filter(is_here) {
         must_hold(scenario.name, 0);
@@ -29,7 +29,7 @@ fn every_scenario_holds() {
 }
 
 #[test]
-fn random_swarms_hold() {
+fn random_scenario_with_48_seeds_passes() {
     let swept = sweep(&[scenario("random")], 0..48);
     if let Some((seed, _, outcome)) = swept.failure {
         panic!("seed {seed}: {:?}\n{}", outcome.failure, outcome.story.join("\n"));
@@ -38,7 +38,7 @@ fn random_swarms_hold() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_story() {
+fn run_with_the_same_seed_gives_the_same_hash() {
     for name in ["random", "crash-in-turn", "poisoning", "dht-200"] {
         let hashes = [5, 5, 6].map(|seed| run(scenario(name), seed, false).hash);
         assert_eq!(hashes[0], hashes[1], "{name}");
@@ -46,40 +46,39 @@ fn the_same_seed_gives_the_same_story() {
     }
 }
 
-/// Two peers that had never given anything handed the last block of a piece to each other for ever, while a
-/// seed had nothing to do.
+/// Fails if the request for a last block alternates between two peers that never send blocks, while a seed is idle.
 #[test]
-fn the_last_block_is_not_held_by_those_who_never_give() {
+fn last_block_requested_from_idle_peers_is_requested_from_a_seed() {
     must_hold("false-haves", 0);
 }
 
-/// A download that had given its places to calls nobody answers asked its tracker for no addresses.
+/// Fails if a download whose connections are all unanswered attempts asks its tracker for no peers.
 #[test]
-fn download_full_of_calls_still_asks_trackers_for_peers() {
+fn download_with_only_unanswered_attempts_asks_trackers_for_peers() {
     must_hold("random", 270);
 }
 
-/// The checker of limits did not count answers to hash requests.
+/// Fails if the checker of limits does not count answers to hash requests.
 #[test]
-fn hash_answers_count_against_the_upload_limit() {
+fn upload_limit_with_hash_answers_holds() {
     must_hold("random", 7705);
 }
 
-/// Blocks that came after they had been given up were not charged to the download limit.
+/// Fails if blocks that arrive after their request was given up do not count against the download limit.
 #[test]
-fn late_blocks_count_against_the_download_limit() {
+fn download_limit_with_late_blocks_holds() {
     must_hold("random", 32);
     must_hold("rate-limits", 3);
 }
 
-/// A peer that asked for the same few bytes again and again never had its turn at a seed, and so never gave up its place.
+/// Fails if a peer that requests the same few bytes repeatedly never ends its turn, and keeps its slot at a seed.
 #[test]
-fn a_trickle_does_not_hold_a_place_for_ever() {
+fn slot_of_a_peer_that_requests_few_bytes_passes_on() {
     must_hold("random", 11_820);
 }
 
-/// A torrent that had made a call was not looked at again when its next address was due.
+/// Fails if a torrent that has made an attempt does not try its next address when that is due.
 #[test]
-fn torrent_calls_the_address_that_is_due_later() {
+fn torrent_with_a_later_due_address_connects_to_it() {
     must_hold("outage", 6);
 }

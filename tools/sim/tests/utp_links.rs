@@ -1,16 +1,16 @@
-//! The table of µTP links is what it was.
+//! Compares the table of µTP links with the snapshot.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::path::Path;
 use ztor_sim::{SCENARIOS, run};
 
-/// Set to anything, the table is written instead of compared.
+/// Environment variable. With any value, the test writes the table instead of comparing it.
 const ACCEPT: &str = "UPDATE_SNAPSHOTS";
 
-/// Whatever changes what µTP does shows here. If the new numbers are as good or the reason is, they are accepted with
-/// `UPDATE_SNAPSHOTS=1 cargo test -p ztor-sim --test utp_links`, and the difference is part of the change.
+/// Shows every change of µTP's behaviour. Accept figures that are as good, or worse for a good reason, with
+/// `UPDATE_SNAPSHOTS=1 cargo test -p ztor-sim --test utp_links`, and commit the difference with the change.
 #[test]
-fn the_table_is_as_it_was() {
+fn table_with_seed_0_equals_the_snapshot() {
     let scenario = SCENARIOS.iter().find(|scenario| scenario.name == "utp-links").unwrap();
     let outcome = run(scenario, 0, false);
     let table = outcome.notes.join("\n") + "\n";

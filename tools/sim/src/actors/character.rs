@@ -1,49 +1,49 @@
-//! What a scripted peer is like.
+//! Behaviour of scripted peers.
 
 use std::net::SocketAddr;
 
-/// What it says it has.
+/// Pieces that a scripted peer announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
     Nothing,
     Everything,
-    /// Any set.
+    /// Any set of pieces.
     Random,
-    /// A bitfield that does not fit.
+    /// A bitfield of a wrong length.
     Nonsense,
 }
 
-/// How a scripted peer gives metadata (BEP 9).
+/// Answer of a scripted peer to requests for metadata (BEP 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MetadataManner {
-    /// Other bytes, of the right length.
+    /// Sends wrong bytes of the right length.
     Lies,
-    /// Of another length.
+    /// Announces a random length, and sends wrong bytes.
     LiesOfLength,
-    /// It has it, and never sends it.
+    /// Announces the metadata and never sends it.
     Silent,
-    /// It has it, and refuses it.
+    /// Announces the metadata and rejects requests.
     Refuses,
 }
 
-/// The one thing that a flooder says.
+/// Kind of message that a flooder repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flood {
-    /// Requests of hashes (BEP 52), each for many.
+    /// Requests for many hashes each (BEP 52).
     Hashes,
-    /// Requests of metadata (BEP 9).
+    /// Requests for metadata (BEP 9).
     Metadata,
-    /// Addresses of nodes of the DHT (BEP 5).
+    /// Ports of the DHT (BEP 5).
     Ports,
-    /// Handshakes of extensions (BEP 10).
+    /// Extended handshakes (BEP 10).
     Handshakes,
-    /// Pieces that it has said before that it has.
+    /// Repeated `have` messages.
     Haves,
-    /// Addresses of peers (BEP 11), made up.
+    /// Made-up addresses of peers (BEP 11).
     Addresses,
-    /// Requests of blocks that it takes back.
+    /// Requests for blocks, and cancels.
     Requests,
-    /// Nothing (BEP 3).
+    /// Keep-alives (BEP 3).
     KeepAlives,
 }
 
@@ -59,53 +59,56 @@ impl Flood {
         Self::KeepAlives,
     ];
 
-    /// Whether it speaks of extensions.
+    /// Returns true if it needs the extension protocol.
     pub(super) fn is_extended(self) -> bool {
         matches!(self, Self::Metadata | Self::Handshakes | Self::Addresses)
     }
 }
 
-/// The habits of a scripted peer.
+/// Behaviour of a scripted peer.
 #[derive(Debug, Clone)]
 pub(crate) struct Character {
     pub(crate) name: &'static str,
     pub(crate) claim: Claim,
     pub(crate) is_fast: bool,
-    /// Unchokes, and answers requests.
+    /// True if it unchokes peers and answers requests.
     pub(crate) serves: bool,
-    /// Blocks it falsifies, in thousandths.
+    /// Falsified blocks, in thousandths.
     pub(crate) lies_permille: u32,
-    /// Of the falsified blocks, those that are merely too short or somebody else's.
+    /// True if it announces random pieces that it does not have.
     pub(crate) false_haves: bool,
-    /// Asks for blocks, and takes them.
+    /// True if it requests blocks.
     pub(crate) downloads: bool,
-    /// Blocks until it has had enough and hangs up; a small world has many of such visitors.
+    /// Number of received blocks after which it closes the connection; `None` never does.
     pub(crate) enough: Option<u64>,
-    /// Falls silent after so many blocks.
+    /// Number of served blocks after which it falls silent; `None` never does.
     pub(crate) vanishes_after: Option<u64>,
-    /// Sends no more than so many bytes a tick, on each connection.
+    /// Maximum number of bytes per tick and connection; `None` is unlimited.
     pub(crate) drip: Option<usize>,
+    /// True if it sends many well-formed messages without purpose.
     pub(crate) floods: bool,
+    /// True if it sends random or invalid messages.
     pub(crate) babbles: bool,
-    /// Says this and nothing else.
+    /// Only kind of message that it sends; `None` is not limited to one.
     pub(crate) only: Option<Flood>,
-    /// Says that it wants something, and asks for nothing.
+    /// True if it is interested but requests nothing.
     pub(crate) is_interested: bool,
-    /// Is somebody else on each connection.
+    /// True if it has another peer id on each connection.
     pub(crate) has_many_names: bool,
-    /// Shows one piece at a time.
+    /// True if it announces one piece at a time (BEP 16).
     pub(crate) super_seeds: bool,
-    /// Never reads what is said.
+    /// True if it ignores all received bytes.
     pub(crate) is_deaf: bool,
+    /// True if it refuses connections.
     pub(crate) refuses: bool,
-    /// What it does when asked for the metadata; `None` does not speak of it.
+    /// Answer to requests for metadata; `None` does not announce the extension.
     pub(crate) metadata: Option<MetadataManner>,
-    /// Whom it calls.
+    /// Addresses that it connects to.
     pub(crate) calls: Vec<SocketAddr>,
 }
 
 impl Character {
-    /// Has everything, serves everybody.
+    /// Has everything and serves all peers.
     pub(crate) fn honest() -> Self {
         Self {
             name: "honest",
@@ -131,53 +134,53 @@ impl Character {
         }
     }
 
-    /// Sends false blocks, now and then or always.
+    /// Sends false blocks, sometimes or always.
     pub(crate) fn liar(permille: u32) -> Self {
         Self { name: "liar", lies_permille: permille, ..Self::honest() }
     }
 
-    /// Claims what it has not, and gives nothing.
+    /// Announces pieces that it does not have, and serves nothing.
     pub(crate) fn braggart() -> Self {
         Self { name: "braggart", serves: false, false_haves: true, claim: Claim::Random, ..Self::honest() }
     }
 
-    /// Takes and never gives.
+    /// Downloads and never uploads.
     pub(crate) fn free_rider(calls: Vec<SocketAddr>) -> Self {
         let claim = Claim::Nothing;
         Self { name: "free rider", claim, serves: false, downloads: true, calls, ..Self::honest() }
     }
 
-    /// Takes some blocks and goes.
+    /// Downloads some blocks and closes the connection.
     pub(crate) fn visitor(calls: Vec<SocketAddr>, blocks: u64) -> Self {
         Self { name: "visitor", enough: Some(blocks), ..Self::free_rider(calls) }
     }
 
-    /// Sends a few bytes at a time, for as long as it is let.
+    /// Sends a few bytes at a time, until the other side closes.
     pub(crate) fn slow_loris(bytes: usize) -> Self {
         Self { name: "slow loris", drip: Some(bytes), ..Self::honest() }
     }
 
-    /// Asks, cancels and announces without end.
+    /// Sends requests, cancels and `have` messages without end.
     pub(crate) fn flooder(calls: Vec<SocketAddr>) -> Self {
         Self { name: "flooder", floods: true, calls, claim: Claim::Random, ..Self::honest() }
     }
 
-    /// Serves well, and then no more.
+    /// Serves some blocks, and then falls silent.
     pub(crate) fn vanisher(blocks: u64) -> Self {
         Self { name: "vanisher", vanishes_after: Some(blocks), ..Self::honest() }
     }
 
-    /// Speaks nonsense.
+    /// Sends invalid messages.
     pub(crate) fn babbler(calls: Vec<SocketAddr>) -> Self {
         Self { name: "babbler", babbles: true, claim: Claim::Nonsense, calls, ..Self::honest() }
     }
 
-    /// Says it has the metadata, and does not give what it should.
+    /// Announces the metadata, and does not send the right bytes.
     pub(crate) fn metadata_liar(manner: MetadataManner) -> Self {
         Self { name: "metadata liar", metadata: Some(manner), serves: false, ..Self::honest() }
     }
 
-    /// Holds a connection, and neither gives nor takes.
+    /// Keeps a connection open without uploads and downloads.
     pub(crate) fn squatter(calls: Vec<SocketAddr>) -> Self {
         Self {
             name: "squatter",
@@ -189,17 +192,17 @@ impl Character {
         }
     }
 
-    /// Says one thing without end.
+    /// Sends one kind of message without end.
     pub(crate) fn only(flood: Flood, calls: Vec<SocketAddr>) -> Self {
         Self { name: "flooder", only: Some(flood), is_interested: true, ..Self::squatter(calls) }
     }
 
-    /// Has everything, and shows one piece after the other (BEP 16).
+    /// Has everything, and announces one piece after the other (BEP 16).
     pub(crate) fn super_seed() -> Self {
         Self { name: "super-seed", claim: Claim::Nothing, super_seeds: true, ..Self::honest() }
     }
 
-    /// Takes connections and never looks at them.
+    /// Accepts connections and never answers.
     pub(crate) fn deaf() -> Self {
         Self { name: "deaf", is_deaf: true, ..Self::honest() }
     }

@@ -1,4 +1,4 @@
-//! Peers that say one thing without end.
+//! Peers that send one kind of message without end.
 
 use super::Actor;
 use super::character::Flood;
@@ -12,10 +12,11 @@ use ztor_wire::{
     Block, ExtendedHandshake, HashRequest, Message, MetadataMessage, PexFlags, PexMessage, UT_PEX,
 };
 
-/// Messages of it in a tick, at most.
+/// Maximum number of messages per tick.
 const A_TICK: usize = 100;
-/// What the engine calls messages of peer exchange, and of metadata. It says so, and does not change it.
+/// The engine's id for messages of peer exchange, from its extended handshake.
 const TO_PEX: u8 = 1;
+/// The engine's id for messages of metadata, from its extended handshake.
 const TO_METADATA: u8 = 2;
 
 impl Flood {
@@ -56,7 +57,7 @@ impl Flood {
 }
 
 impl Actor {
-    /// Says its one thing again and again.
+    /// Sends a random number of messages of the kind.
     pub(super) fn flood(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, flood: Flood) {
         let roots: Vec<[u8; 32]> =
             self.content.meta.layout.files().iter().filter_map(|file| file.pieces_root).collect();

@@ -1,4 +1,4 @@
-//! One conversation of a scripted peer.
+//! One connection of a scripted peer.
 
 use super::{Actor, Claim, Drops};
 use crate::core::Core;
@@ -14,13 +14,13 @@ use ztor_wire::{
 
 use super::MetadataManner;
 
-/// What messages of metadata to it are called.
+/// Id for messages of metadata to it.
 const OUR_METADATA: u8 = 9;
 
-/// Requests it has open at a time.
+/// Number of requests that it keeps open.
 const PIPELINE: usize = 8;
 
-/// What it knows of a connection.
+/// State of a connection.
 pub(crate) struct Talk {
     pub(super) side: Side,
     pub(super) heard: Transcript,
@@ -29,12 +29,12 @@ pub(crate) struct Talk {
     they_have: Bitfield,
     they_choke: bool,
     unchoked: bool,
-    /// Its own requests that are open.
+    /// Its open requests.
     asked: Vec<Block>,
     received: u64,
-    /// What they call messages of metadata.
+    /// Id for messages of metadata to the other side; `None` if unknown.
     their_metadata: Option<u8>,
-    /// The piece that it has shown, as long as it has not heard that it arrived.
+    /// Announced piece of a super-seed, until the other side has it.
     shown: Option<u32>,
 }
 
@@ -55,7 +55,7 @@ impl Talk {
         }
     }
 
-    /// A request that may be answered.
+    /// Records a request, which may be answered.
     pub(super) fn asks(talk: &mut Self, block: Block) {
         talk.asked.push(block);
     }
@@ -118,7 +118,7 @@ impl Actor {
             }
             Message::Choke => {
                 talk.they_choke = true;
-                // With the Fast Extension each is refused, or answered all the same.
+                // With the Fast Extension each request is still rejected or answered.
                 if !talk.is_fast {
                     talk.asked.clear();
                 }
@@ -136,7 +136,7 @@ impl Actor {
                     if !self.character.floods && self.character.only.is_none() && talk.is_fast {
                         core.fail(
                             &[],
-                            format!("a{} gets {block:?}, which it has not asked for", self.number),
+                            format!("a{} gets {block:?}, which it has not requested", self.number),
                         );
                     }
                     return;
@@ -144,7 +144,7 @@ impl Actor {
                 talk.asked.swap_remove(at);
                 talk.received += 1;
                 self.received_bytes += data.len() as u64;
-                // Behind the end of a piece, if it may be asked for, are zeros.
+                // A v2 block may go on with zeros behind the end of its piece.
                 let truth = self.content.block(*piece, *begin, block.len);
                 let is_true = data.strip_prefix(truth).is_some_and(|rest| rest.iter().all(|byte| *byte == 0));
                 if !is_true {
@@ -195,7 +195,7 @@ impl Actor {
 
     fn serve(&mut self, core: &mut Core, net: &mut Net, stream: StreamId, block: Block) {
         if !self.character.serves {
-            // A braggart keeps them waiting, most of the time.
+            // Most requests stay unanswered.
             if core.rng.u8(0..4) == 0 && self.talks.get(&stream).is_some_and(|talk| talk.is_fast) {
                 self.say(core, net, stream, &Message::Reject(block));
             }
@@ -222,7 +222,7 @@ impl Actor {
         }
     }
 
-    /// Shows a piece that the other side lacks, if it has heard of the last one.
+    /// Announces a piece that the other side lacks, if the other side has the last one.
     fn show_piece(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         let Some(talk) = self.talks.get_mut(&stream) else { return };
         if !self.character.super_seeds || talk.shown.is_some() {
@@ -238,7 +238,7 @@ impl Actor {
         self.say(core, net, stream, &Message::Have { piece });
     }
 
-    /// Keeps some requests open.
+    /// Sends requests until [`PIPELINE`] of them are open.
     fn ask(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         let Some(talk) = self.talks.get_mut(&stream) else { return };
         if !self.character.downloads || talk.they_choke || talk.they_have.count() == 0 {
@@ -262,7 +262,7 @@ impl Actor {
         }
     }
 
-    /// What the bad do at every tick.
+    /// Performs the spontaneous misbehaviour of the character.
     pub(super) fn act_up(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         let Some(talk) = self.talks.get(&stream) else { return };
         if talk.heard.handshake().is_none() {
@@ -281,7 +281,7 @@ impl Actor {
                 self.say(core, net, stream, &message);
             }
         }
-        // It stays for as long as it is let.
+        // Keep-alives prevent the idle timeout.
         if self.character.has_many_names && core.rng.u8(0..100) == 0 {
             self.say(core, net, stream, &Message::KeepAlive);
         }
@@ -293,7 +293,7 @@ impl Actor {
         }
     }
 
-    /// A message that is well formed, and mostly fits.
+    /// Returns a well-formed and mostly valid message.
     fn nuisance(&self, rng: &mut Rng) -> Message {
         let pieces = self.content.pieces().max(1);
         let piece = rng.u32(0..pieces);
@@ -311,7 +311,7 @@ impl Actor {
         }
     }
 
-    /// Anything, or something that is nearly right.
+    /// Sends random bytes, or a nearly valid message.
     fn babble(&mut self, core: &mut Core, net: &mut Net, stream: StreamId) {
         let number = |rng: &mut Rng| if rng.bool() { rng.u32(0..8) } else { rng.u32(..) };
         let rng = &mut core.rng;
@@ -348,7 +348,7 @@ impl Actor {
                 return self.put(core, net, stream, &noise);
             }
         };
-        // It may happen to be a good one, and then is answered.
+        // A request may be valid by chance, and is then answered.
         if let (Message::Request(block), Some(talk)) = (&message, self.talks.get_mut(&stream)) {
             talk.asked.push(*block);
         }

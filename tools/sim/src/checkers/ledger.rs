@@ -1,4 +1,4 @@
-//! What two peers have said to each other, kept from what went over the wire.
+//! State of a connection, derived from its wire bytes, and the checks of the client's messages.
 
 use super::Audit;
 use crate::core::Core;
@@ -11,16 +11,16 @@ use ztor_wire::{
     Block, ExtendedHandshake, HolepunchMessage, METADATA_BLOCK_LEN, Message, PexMessage, UT_HOLEPUNCH, UT_PEX,
 };
 
-/// The longest block a client may ask for or serve.
+/// Length of the blocks that a client requests, in bytes.
 const MAX_BLOCK: u32 = 16 * 1024;
-/// The most that may be asked of it at a time, in bytes.
+/// Maximum length of a block that a client serves, in bytes.
 const MAX_SERVED: u32 = 128 * 1024;
 
 /// One connection, from the side of a client.
 pub(crate) struct Ledger {
     ours: Transcript,
     theirs: Transcript,
-    /// What comes makes no sense (any more); the engine will close.
+    /// True after invalid bytes from the peer. The engine will close the connection.
     is_broken: bool,
     pub(crate) we_choke: bool,
     they_choke: bool,
@@ -28,14 +28,15 @@ pub(crate) struct Ledger {
     allowed_to_them: BTreeSet<u32>,
     allowed_to_us: BTreeSet<u32>,
     they_have: Bitfield,
-    /// Their requests that were neither served nor refused, and how often each was made.
+    /// Their requests that were neither served nor rejected, and the count of each.
     requests: BTreeMap<Block, u32>,
-    /// Our requests that were neither answered nor refused.
+    /// Our requests that were neither answered nor rejected, and the count of each.
     asked: BTreeMap<Block, u32>,
-    /// All that we ever asked for: a turn may cancel what came in the same turn.
+    /// All our requests. A turn may cancel a block that arrived in the same turn.
     ever_asked: BTreeSet<Block>,
-    /// What messages of peer exchange to us are called.
+    /// Our id for messages of peer exchange; `None` before our extended handshake.
     our_pex: Option<u8>,
+    /// Our id for messages of hole punching; `None` before our extended handshake.
     our_punch: Option<u8>,
 }
 
@@ -59,7 +60,7 @@ impl Ledger {
         }
     }
 
-    /// Bytes from the peer, before the engine sees them.
+    /// Reads bytes of the peer, before the engine reads them.
     pub(crate) fn heard(&mut self, bytes: &[u8], audit: &mut Audit) {
         if self.is_broken {
             return;
@@ -94,8 +95,8 @@ impl Ledger {
                     self.they_have = set;
                 }
             }
-            // Only of a torrent that is not private is a peer's word good for an address (BEP 27).
-            // Whoever guesses its number need not wait until we have said it.
+            // Peers may supply addresses only if the torrent is not private (BEP 27).
+            // A peer may use our id by guess before our extended handshake.
             Message::Extended { id, payload }
                 if self.our_pex.is_none_or(|ours| ours == *id) && !audit.is_private() =>
             {
@@ -116,7 +117,7 @@ impl Ledger {
             Message::Request(block) if !self.we_choke || self.they_are_fast() => {
                 *self.requests.entry(*block).or_default() += 1;
             }
-            // With the Fast Extension a request that is taken back in time is rejected.
+            // With the Fast Extension a cancelled request is rejected or answered.
             Message::Cancel(block) if !self.they_are_fast() => drop(take(&mut self.requests, block)),
             Message::Reject(block) => drop(take(&mut self.asked, block)),
             Message::Piece { piece, begin, data } => {
@@ -127,7 +128,7 @@ impl Ledger {
         }
     }
 
-    /// Bytes the client sends, piece data aside: whole messages.
+    /// Checks bytes that the client sends, which must be whole messages. Piece data is not among them.
     pub(crate) fn said(
         &mut self,
         core: &mut Core,
@@ -136,15 +137,14 @@ impl Ledger {
         bytes: &[u8],
         audit: &mut Audit,
     ) -> Result<(), String> {
-        let messages =
-            self.ours.take(bytes).map_err(|error| format!("sends what cannot be read: {error}"))?;
+        let messages = self.ours.take(bytes).map_err(|error| format!("sends an invalid message: {error}"))?;
         for message in messages {
             if let Message::Extended { id: 0, payload } = &message {
                 let hello = ExtendedHandshake::decode(payload).map_err(|e| e.to_string())?;
                 self.our_pex = hello.id_of(UT_PEX);
                 self.our_punch = hello.id_of(UT_HOLEPUNCH);
                 if self.our_pex.is_some() && audit.is_private() && hello.metadata_size.is_some() {
-                    return Err("offers to exchange peers of a private torrent".into());
+                    return Err("offers peer exchange for a private torrent".into());
                 }
             }
             if !matches!(message, Message::Extended { .. } | Message::Bitfield(_)) {
@@ -165,7 +165,7 @@ impl Ledger {
             Message::Choke | Message::Unchoke => {
                 let choke = *message == Message::Choke;
                 if self.we_choke == choke {
-                    return Err(format!("says {message:?} twice"));
+                    return Err(format!("sends {message:?} twice"));
                 }
                 self.we_choke = choke;
                 if choke && !self.they_are_fast() {
@@ -175,26 +175,26 @@ impl Ledger {
             Message::Interested | Message::NotInterested => {
                 let interested = *message == Message::Interested;
                 if self.we_are_interested == interested {
-                    return Err(format!("says {message:?} twice"));
+                    return Err(format!("sends {message:?} twice"));
                 }
                 self.we_are_interested = interested;
             }
             Message::Have { piece } if !verified.contains(*piece) => {
-                return Err(format!("says it has piece {piece}, which has not hashed right"));
+                return Err(format!("announces piece {piece}, which is not verified"));
             }
             Message::Bitfield(bits) => {
                 let claimed =
                     Bitfield::from_wire(bits, verified.len()).ok_or("sends a bitfield that does not fit")?;
                 if claimed.count_without(verified) > 0 {
-                    return Err("claims pieces in its bitfield that have not hashed right".into());
+                    return Err("announces pieces in its bitfield that are not verified".into());
                 }
             }
             Message::HaveAll if !verified.is_full() => {
-                return Err("says it has everything, and has not".into());
+                return Err("sends HaveAll without all pieces".into());
             }
             Message::AllowedFast { piece } => {
                 if !verified.contains(*piece) {
-                    return Err(format!("allows requests for piece {piece}, which it has not"));
+                    return Err(format!("allows requests for piece {piece}, which it does not have"));
                 }
                 self.allowed_to_them.insert(*piece);
             }
@@ -205,7 +205,7 @@ impl Ledger {
                 audit.asks(block.len);
             }
             Message::Cancel(block) if !self.ever_asked.contains(block) => {
-                return Err(format!("cancels {block:?}, which it has not asked for"));
+                return Err(format!("cancels {block:?}, which it has not requested"));
             }
             Message::Reject(block) => {
                 if !self.they_are_fast() {
@@ -223,50 +223,50 @@ impl Ledger {
         let whole = layout.block_len(block.piece, block.begin / MAX_BLOCK);
         if block.len == 0 || block.len != whole || !block.begin.is_multiple_of(MAX_BLOCK) {
             return Err(format!(
-                "asks for {block:?}, which is no block of {} bytes",
+                "requests {block:?}, which is no block of a piece of {} bytes",
                 layout.piece_len(block.piece)
             ));
         }
         if audit.verified.contains(block.piece) {
-            return Err(format!("asks for {block:?}, which it has"));
+            return Err(format!("requests {block:?}, which it has"));
         }
         if !self.they_have.contains(block.piece) {
-            return Err(format!("asks for {block:?} of a peer that has not got it"));
+            return Err(format!("requests {block:?} of a peer that does not have it"));
         }
         if self.they_choke && !self.allowed_to_us.contains(&block.piece) {
-            return Err(format!("asks for {block:?} of a peer that chokes it"));
+            return Err(format!("requests {block:?} of a peer that chokes it"));
         }
         if !self.we_are_interested {
-            return Err(format!("asks for {block:?} without having shown interest"));
+            return Err(format!("requests {block:?} without interest"));
         }
         Ok(())
     }
 
-    /// A block is handed over to be sent.
+    /// Checks a block that the client serves.
     pub(crate) fn served(&mut self, now: Instant, block: Block, audit: &mut Audit) -> Result<(), String> {
         let meta = &audit.content.meta;
         let piece_len = meta.layout.piece_len(block.piece);
         let end = u64::from(block.begin) + u64::from(block.len);
-        // In v2 torrents the end of a file ends a piece, and its last block may be asked for as a whole.
+        // In v2 torrents the end of a file ends a piece, and its last block may be requested at full length.
         let is_v2 = meta.info_hashes.v2().is_some();
         let last = if is_v2 { piece_len.next_multiple_of(MAX_BLOCK) } else { piece_len };
         if block.len > MAX_SERVED || block.begin >= piece_len || end > u64::from(last) {
             return Err(format!("serves {block:?}, which is no block"));
         }
         if !audit.verified.contains(block.piece) {
-            return Err(format!("serves {block:?}, which has not hashed right"));
+            return Err(format!("serves {block:?}, which is not verified"));
         }
         if self.we_choke && !self.allowed_to_them.contains(&block.piece) {
             return Err(format!("serves {block:?} to a peer that it chokes"));
         }
         if !take(&mut self.requests, &block) {
-            return Err(format!("serves {block:?}, which was not asked for"));
+            return Err(format!("serves {block:?}, which was not requested"));
         }
         audit.uploads(now, block.len)
     }
 }
 
-/// Takes one from a count; false if there was none.
+/// Decrements the count of a block. Returns false if it was zero.
 fn take(counts: &mut BTreeMap<Block, u32>, block: &Block) -> bool {
     match counts.get_mut(block) {
         Some(count) if *count > 1 => *count -= 1,
@@ -276,7 +276,7 @@ fn take(counts: &mut BTreeMap<Block, u32>, block: &Block) -> bool {
     true
 }
 
-/// Bytes of an answer that the upload limit counts: hashes, or a block of metadata with its header.
+/// Returns the bytes of an answer that the upload limit counts: hashes, or a block of metadata with its header.
 fn answer_len(message: &Message) -> u32 {
     match message {
         Message::Hashes { hashes, .. } => hashes.len() as u32,

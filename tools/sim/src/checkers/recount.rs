@@ -1,11 +1,11 @@
-//! Interest, choke, availability and what is outstanding: counted again from the peers.
+//! Recounts interest, choke, availability and outstanding requests from the state of the peers.
 
 use crate::content::Content;
 use ztor_engine::Bitfield;
 use ztor_engine::Pieces;
 use ztor_engine::inspect::{BlockState, TorrentView};
 
-/// Holds what the engine keeps up to date in small steps against what a fresh count gives.
+/// Compares the counts that the engine updates incrementally with a recount.
 pub(crate) fn recount(content: &Content, view: &TorrentView) -> Result<(), String> {
     let pieces = content.pieces();
     if !view.is_live {
@@ -13,7 +13,7 @@ pub(crate) fn recount(content: &Content, view: &TorrentView) -> Result<(), Strin
     }
     let missing = pieces - view.have.count();
     if view.missing != missing {
-        return Err(format!("counts {} missing pieces, there are {missing}", view.missing));
+        return Err(format!("missing pieces: has {}, counted {missing}", view.missing));
     }
     availability(view)?;
     interest(view)?;
@@ -24,7 +24,7 @@ fn availability(view: &TorrentView) -> Result<(), String> {
     let live = || view.peers.iter().filter(|peer| peer.is_live);
     let seeds = live().filter(|peer| peer.has == Pieces::All).count();
     if view.seeds as usize != seeds {
-        return Err(format!("counts {} seeds, there are {seeds}", view.seeds));
+        return Err(format!("seeds: has {}, counted {seeds}", view.seeds));
     }
     let mut counts = vec![0_u16; view.availability.len()];
     for peer in &view.peers {
@@ -34,13 +34,13 @@ fn availability(view: &TorrentView) -> Result<(), String> {
     }
     if let Some(piece) = (0..counts.len()).find(|piece| counts[*piece] != view.availability[*piece]) {
         return Err(format!(
-            "counts {} peers with piece {piece}, there are {}",
+            "peers with piece {piece}: has {}, counted {}",
             view.availability[piece], counts[piece]
         ));
     }
     let sorted = view.order.windows(2).all(|pair| counts[pair[0] as usize] <= counts[pair[1] as usize]);
     if !sorted {
-        return Err("its pieces are not in the order of their rarity".into());
+        return Err("pieces are not in the order of their rarity".into());
     }
     Ok(())
 }
@@ -54,15 +54,15 @@ fn interest(view: &TorrentView) -> Result<(), String> {
         };
         if peer.interesting != counted {
             return Err(format!(
-                "finds {} pieces of {} interesting, there are {counted}",
+                "interesting pieces: has {} of {}, counted {counted}",
                 peer.interesting, peer.addr
             ));
         }
         if peer.we_are_interested != (counted > 0) && !peer.is_dirty {
-            return Err(format!("its interest in {} is not as it should be", peer.addr));
+            return Err(format!("wrong interest in {}", peer.addr));
         }
         if peer.we_choke && peer.is_optimistic {
-            return Err(format!("{} holds a slot and is choked", peer.addr));
+            return Err(format!("{} has the optimistic slot and is choked", peer.addr));
         }
     }
     Ok(())
@@ -72,10 +72,10 @@ fn outstanding(content: &Content, view: &TorrentView) -> Result<(), String> {
     for peer in &view.peers {
         let live = peer.asked.iter().filter(|(_, released)| !released).count();
         if peer.outstanding != live {
-            return Err(format!("counts {} requests to {}, there are {live}", peer.outstanding, peer.addr));
+            return Err(format!("requests to {}: has {}, counted {live}", peer.addr, peer.outstanding));
         }
         if !peer.is_live && live > 0 {
-            return Err(format!("asks {}, which is not there yet", peer.addr));
+            return Err(format!("has requests to {}, which is not connected yet", peer.addr));
         }
     }
     let mut free_in_all = 0;
@@ -84,7 +84,10 @@ fn outstanding(content: &Content, view: &TorrentView) -> Result<(), String> {
         let piece = partial.piece;
         closed.insert(piece);
         if partial.blocks.len() as u32 != content.meta.layout.block_count(piece) {
-            return Err(format!("piece {piece} in progress has {} blocks", partial.blocks.len()));
+            return Err(format!(
+                "wrong number of blocks of piece {piece} in progress: {}",
+                partial.blocks.len()
+            ));
         }
         for (index, state) in (0..).zip(&partial.blocks) {
             let begin = index * ztor_metainfo::BLOCK_LEN;
@@ -95,13 +98,13 @@ fn outstanding(content: &Content, view: &TorrentView) -> Result<(), String> {
             match state {
                 BlockState::Free if askers > 0 => {
                     return Err(format!(
-                        "block {index} of piece {piece} is free, and {askers} peers are asked for it"
+                        "block {index} of piece {piece} is free, but requested from {askers} peers"
                     ));
                 }
                 BlockState::Free => free_in_all += 1,
                 BlockState::Asked(count) if usize::from(*count) != askers => {
                     return Err(format!(
-                        "block {index} of piece {piece}: {count} requests are counted, there are {askers}"
+                        "requests for block {index} of piece {piece}: has {count}, counted {askers}"
                     ));
                 }
                 BlockState::Asked(_) | BlockState::Received => {}
@@ -109,13 +112,13 @@ fn outstanding(content: &Content, view: &TorrentView) -> Result<(), String> {
         }
     }
     if view.open_blocks != free_in_all {
-        return Err(format!("counts {} free blocks, there are {free_in_all}", view.open_blocks));
+        return Err(format!("free blocks: has {}, counted {free_in_all}", view.open_blocks));
     }
     if let Some(piece) = view.partials.iter().map(|p| p.piece).find(|piece| view.have.contains(*piece)) {
-        return Err(format!("piece {piece} is in progress although it is there"));
+        return Err(format!("piece {piece} is in progress although it is present"));
     }
     if view.order.iter().any(|piece| closed.contains(*piece) || view.have.contains(*piece)) {
-        return Err("a piece that is there or in progress can be started again".into());
+        return Err("a piece that is present or in progress can be started again".into());
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! What came of it, in numbers.
+//! Figures of a run.
 
 use ztor_dht::Summary;
 
-/// Of a thousand lookups so many have to find a peer.
+/// Minimum share of lookups that find a peer, in thousandths.
 const WANTED_PER_MILLE: usize = 990;
 
 #[derive(Debug, Default)]
@@ -10,9 +10,9 @@ pub(super) struct Figures {
     pub(super) datagrams: u64,
     pub(super) joined: usize,
     pub(super) left: usize,
-    /// Lookups that are over, those that could not find anything included.
+    /// Number of ended lookups, including those without a peer to find.
     pub(super) ended: usize,
-    /// Lookups that could find a peer, and whether they did.
+    /// Lookups with a peer to find: true if it was found.
     pub(super) lookups: Vec<(bool, Summary)>,
     pub(super) announces: Vec<Summary>,
 }
@@ -22,11 +22,11 @@ impl Figures {
         self.lookups.iter().filter(|(found, _)| *found).count()
     }
 
-    /// What is wrong with them.
+    /// Returns the violated requirement, if any.
     pub(super) fn fault(&self) -> Option<String> {
         let (found, all) = (self.found(), self.lookups.len());
         if all == 0 {
-            return Some("no lookup could find anything".to_owned());
+            return Some("no lookup had a peer to find".to_owned());
         }
         (found * 1000 < all * WANTED_PER_MILLE).then(|| format!("only {found} of {all} lookups found a peer"))
     }

@@ -1,4 +1,4 @@
-//! Nodes that mean ill: they get into honest tables by answering pings, and harm whoever looks for something.
+//! Hostile nodes. They enter honest routing tables by answering pings, and disturb lookups.
 
 use super::place::{Land, PORT, anywhere, beside};
 use fastrand::Rng;
@@ -6,20 +6,20 @@ use std::net::SocketAddr;
 use ztor_dht::krpc::{Body, Fault, Message, Method, Query, Response, code, decode};
 use ztor_dht::{Contact, K, NodeId};
 
-/// What a hostile node does to those who look for something.
+/// Attack of a hostile node on lookups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Malice {
-    /// Names nodes right beside the target that are not there, and peers that are not.
+    /// Returns made-up nodes near the target and made-up peers.
     Inventor,
-    /// Names real nodes of the sort, so that lookups stay among them, and stores nothing.
+    /// Returns other hostile nodes, so that lookups stay among them, and stores nothing.
     Clique,
-    /// Gives tokens of all sorts, and refuses what comes with them.
+    /// Returns tokens of any length, and refuses announces with them.
     Refuser,
-    /// Is there, until it matters.
+    /// Answers pings but not lookups.
     Mute,
-    /// Sends anything.
+    /// Sends damaged messages.
     Babbler,
-    /// Says it is whoever is nearest to the target.
+    /// Claims an id next to the target.
     Chameleon,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Hostile {
 }
 
 impl Hostile {
-    /// What it answers. `friends` are hostile ones it may name.
+    /// Returns the answer to a datagram. `friends` are hostile nodes that it may return.
     pub(super) fn answer(
         &self,
         from: SocketAddr,
@@ -49,7 +49,7 @@ impl Hostile {
         let target = match query.method {
             Method::Ping => None,
             Method::FindNode { target } | Method::GetPeers { info_hash: target, .. } => Some(target),
-            // Whatever was to be stored is not.
+            // A refuser stores nothing.
             _ if self.malice == Malice::Refuser => {
                 let fault = Fault { code: code::PROTOCOL, message: "a bad token".to_owned() };
                 return Some(encode(transaction, Body::Error(fault), from));
@@ -90,7 +90,7 @@ impl Hostile {
         Some(encode(transaction, Body::Response(Box::new(response)), from))
     }
 
-    /// What it asks, so that others get to know it.
+    /// Returns a query, by which other nodes learn of it.
     pub(super) fn question(&self, target: Option<NodeId>, rng: &mut Rng) -> Vec<u8> {
         let target = target.unwrap_or_else(|| anywhere(rng));
         let query = Query { id: self.id, want: None, method: Method::FindNode { target } };
@@ -100,7 +100,7 @@ impl Hostile {
     }
 }
 
-/// It tells the asker's address right: a wrong one would be outvoted, and known by it.
+/// Encodes a message with the right external address. A wrong one would be outvoted and would expose the node.
 fn encode(transaction: Vec<u8>, body: Body, to: SocketAddr) -> Vec<u8> {
     Message { transaction, body, external: Some(to), read_only: false, version: None }.encode()
 }

@@ -1,4 +1,4 @@
-//! Addresses of the public kind, and the ids that may be used at them.
+//! Public addresses, and node ids for them.
 
 use fastrand::Rng;
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use ztor_dht::NodeId;
 
 pub(super) const PORT: u16 = 6881;
 
-/// Hands out addresses, none twice.
+/// Allocator of unique addresses.
 #[derive(Default)]
 pub(super) struct Land {
     taken: BTreeSet<Ipv4Addr>,
@@ -15,7 +15,7 @@ pub(super) struct Land {
 }
 
 impl Land {
-    /// An address, mostly in a /24 of its own; one of ten has a neighbour.
+    /// Returns a free address, mostly in a new /24; one of ten shares the /24 of the last one.
     pub(super) fn settle(&mut self, rng: &mut Rng) -> SocketAddr {
         loop {
             let subnet = match self.last {
@@ -29,20 +29,20 @@ impl Land {
         }
     }
 
-    /// A free address of a /24, if the first look finds one.
+    /// Returns a random address of a /24; `None` if it is taken.
     pub(super) fn settle_in(&mut self, [a, b, c]: [u8; 3], rng: &mut Rng) -> Option<SocketAddr> {
         let ip = Ipv4Addr::new(a, b, c, rng.u8(1..255));
         self.taken.insert(ip).then(|| SocketAddr::new(IpAddr::V4(ip), PORT))
     }
 
-    /// Some /24 in which nothing is private.
+    /// Returns a random /24 without private addresses.
     pub(super) fn subnet(rng: &mut Rng) -> [u8; 3] {
         [rng.u8(11..100), rng.u8(..), rng.u8(..)]
     }
 }
 
-/// Of the ids that fit an address (BEP 42) one that is as near to `target` as may be: of the eight beginnings that
-/// there are the best, and after it the target's own bits, but for the last ones.
+/// Returns an id near `target` that is valid for an address (BEP 42): the best of the eight valid prefixes, followed by
+/// the target's own bits except the last ones.
 pub(super) fn nearest_fitting(addr: SocketAddr, target: NodeId, rng: &mut Rng) -> NodeId {
     let IpAddr::V4(ip) = addr.ip().to_canonical() else { return target };
     let ids = (0..8u8).map(|r| {
@@ -58,7 +58,7 @@ pub(super) fn nearest_fitting(addr: SocketAddr, target: NodeId, rng: &mut Rng) -
     ids.min_by_key(|id| id.distance(target)).unwrap_or(target)
 }
 
-/// An id that shares its first four bytes with `target`, wherever it is used.
+/// Returns an id that shares its first four bytes with `target`, valid or not for the address.
 pub(super) fn beside(target: NodeId, rng: &mut Rng) -> NodeId {
     let mut id = *target.as_bytes();
     id[4..].iter_mut().for_each(|byte| *byte = rng.u8(..));
@@ -69,7 +69,7 @@ pub(super) fn anywhere(rng: &mut Rng) -> NodeId {
     NodeId::new(std::array::from_fn(|_| rng.u8(..)))
 }
 
-/// CRC-32C, bit by bit.
+/// Computes CRC-32C bit by bit.
 fn crc32c(bytes: [u8; 4]) -> u32 {
     !bytes.into_iter().fold(!0, |crc, byte| {
         (0..8).fold(
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_fit_and_are_near() {
+    fn nearest_fitting_for_any_address_is_valid_and_near_the_target() {
         let mut rng = Rng::with_seed(1);
         let mut land = Land::default();
         for _ in 0..100 {

@@ -1,11 +1,11 @@
-//! The networks that are tried, and how they come to be.
+//! Setups of the networks, and their initial population.
 
 use super::place::{anywhere, beside, nearest_fitting};
 use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// 2,000 honest nodes, 220 hostile ones, and constant coming and going.
+/// Runs 2,000 honest and 220 hostile nodes with constant churn.
 pub(crate) fn of_2000(rng: Rng, is_loud: bool) -> Outcome {
     let setup = Setup {
         honest: 2000,
@@ -23,7 +23,7 @@ pub(crate) fn of_2000(rng: Rng, is_loud: bool) -> Outcome {
     DhtWorld::play(setup, rng, is_loud)
 }
 
-/// The same, a tenth of it.
+/// Runs 200 honest and 22 hostile nodes with constant churn.
 pub(crate) fn of_200(rng: Rng, is_loud: bool) -> Outcome {
     let setup = Setup {
         honest: 200,
@@ -41,7 +41,7 @@ pub(crate) fn of_200(rng: Rng, is_loud: bool) -> Outcome {
     DhtWorld::play(setup, rng, is_loud)
 }
 
-/// 400 identities out of six /24s gather around one torrent.
+/// Runs 1,000 honest nodes, and 400 hostile identities of six /24s around one torrent.
 pub(crate) fn against_sybils(rng: Rng, is_loud: bool) -> Outcome {
     let setup = Setup {
         honest: 1000,
@@ -85,7 +85,7 @@ impl DhtWorld {
         }
         for number in 0..setup.hostile {
             let addr = self.land.settle(&mut self.rng);
-            // What keeps to the rule is believed more.
+            // Nodes with valid ids are trusted more.
             let anywhere = anywhere(&mut self.rng);
             let id = nearest_fitting(addr, anywhere, &mut self.rng);
             let malice = Malice::ALL[number % Malice::ALL.len()];
@@ -94,7 +94,8 @@ impl DhtWorld {
         self.add_sybils(setup.sybils, setup.sybil_subnets);
     }
 
-    /// Half of them have the best id that their address allows, the others one that is right beside the target.
+    /// Adds hostile identities around the first torrent. Half of them have the best id that is valid for their address,
+    /// the others an id next to the target.
     fn add_sybils(&mut self, count: usize, subnets: usize) {
         let Some(target) = self.torrents.first().map(|torrent| NodeId::new(torrent.info_hash)) else {
             return;
@@ -116,7 +117,7 @@ impl DhtWorld {
         };
         clique.push(Contact { id, addr });
         let index = self.add(addr, who);
-        // They come with the others: routers that met them first would know few others for good.
+        // They join over the same time as honest nodes. Otherwise they would fill the routers' tables first.
         self.hosts[index].is_up = false;
         let at = self.within(Duration::ZERO, self.setup.joined);
         self.plan(at, Task::Enter(index));

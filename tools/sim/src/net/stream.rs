@@ -1,4 +1,4 @@
-//! A stream between two hosts: bytes in order, in fragments, with a window.
+//! A stream between two hosts, which transfers bytes in order, in fragments and with a window.
 
 use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
@@ -7,26 +7,26 @@ use std::net::SocketAddr;
 use ztor_base::Instant;
 use ztor_engine::Transport;
 
-/// What a socket takes before a sender has to wait.
+/// Bytes in a socket before the sender must wait.
 pub(crate) const SEND_BUFFER: usize = 128 * 1024;
-/// What a receiver keeps unread before the sender has to wait.
+/// Unread bytes at the receiver before the sender must wait.
 const RECEIVE_BUFFER: usize = 512 * 1024;
 const FIRST_WINDOW: usize = 32 * 1024;
 const MIN_WINDOW: usize = 16 * 1024;
-/// No fragment is longer; most are shorter.
+/// Maximum length of a fragment; most are shorter.
 const MAX_FRAGMENT: usize = 24 * 1024;
 
-/// A number for a stream, never used again.
+/// Unique number of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StreamId(pub(crate) u64);
 
-/// 0 is the caller's, 1 the other.
+/// Side of a stream: 0 for the caller's, 1 for the other.
 pub(crate) type Side = usize;
 
-/// Who holds an end.
+/// Owner of an end of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// A client, in its life of this number: another life knows nothing of the stream.
+    /// A client, and the number of its life. A later life does not know the stream.
     Node(usize, u32),
     Actor(usize),
     Nobody,
@@ -36,37 +36,37 @@ pub(crate) struct Stream {
     pub(crate) ends: [End; 2],
     /// Data from each end to the other.
     pub(crate) pipes: [Pipe; 2],
-    /// Somebody has accepted it.
+    /// True once the other host has accepted it.
     pub(crate) is_open: bool,
     pub(crate) transport: Transport,
-    /// How often the caller has knocked.
+    /// Number of repeated SYNs.
     pub(crate) syns: u32,
 }
 
 pub(crate) struct End {
     pub(crate) host: usize,
     pub(crate) owner: Owner,
-    /// The owner's name for it.
+    /// The owner's key of the stream.
     pub(crate) key: u64,
     pub(crate) addr: SocketAddr,
     pub(crate) is_closed: bool,
     pub(crate) closed_at: Instant,
-    /// Its machine has forgotten it.
+    /// True if its machine does not know the stream any more.
     pub(crate) is_gone: bool,
 }
 
 #[derive(Default)]
 pub(crate) struct Pipe {
-    /// Taken from the sender and not yet sent.
+    /// Bytes that the sender has written and that are not sent yet.
     pub(crate) socket: BytesMut,
-    /// Sent, in order of arrival.
+    /// Sent fragments, in order of arrival.
     pub(crate) flight: VecDeque<Bytes>,
-    /// Arrived and not yet read.
+    /// Bytes that have arrived and are not read yet.
     pub(crate) unread: BytesMut,
-    /// Sent and not yet acknowledged.
+    /// Number of bytes sent and not acknowledged.
     unacknowledged: usize,
     window: usize,
-    /// Above this the window grows by little.
+    /// Window above which growth is slow, in bytes.
     threshold: usize,
     pub(crate) last_arrival: Instant,
     pub(crate) is_queued: bool,
@@ -86,18 +86,19 @@ impl Stream {
 }
 
 impl Pipe {
-    /// Bytes the window lets pass now.
+    /// Returns the number of bytes that the window admits.
     pub(crate) fn sendable(&self) -> usize {
         self.window.min(RECEIVE_BUFFER).saturating_sub(self.unacknowledged).min(self.socket.len())
     }
 
-    /// The length of the next fragment: seldom where a message ends.
+    /// Returns a random length for the next fragment, which seldom ends with a message.
     pub(crate) fn next_fragment(&self, rng: &mut Rng) -> usize {
         let most = if rng.u8(0..6) == 0 { rng.usize(1..1460) } else { rng.usize(1460..=MAX_FRAGMENT) };
         most.min(self.sendable())
     }
 
-    /// Takes a fragment out of the socket. It arrives at `at`, but not before the one in front of it.
+    /// Moves a fragment from the socket to the flight. Returns its arrival: `at`, but not before the previous
+    /// fragment's.
     pub(crate) fn send(&mut self, len: usize, at: Instant, is_lost: bool) -> Instant {
         self.flight.push_back(self.socket.split_to(len).freeze());
         self.unacknowledged += len;

@@ -1,4 +1,4 @@
-//! A turn: the engine decides, the world carries out, the checkers look.
+//! One turn of a client: the engine decides, the world carries out its effects, and the checkers verify them.
 
 use super::link::Link;
 use super::{MAX_IDLE_TURNS, Node, Run};
@@ -16,14 +16,14 @@ use ztor_engine::{
 };
 use ztor_wire::LocalAnnounce;
 
-/// Until a request of a client is on its way.
+/// Delay before a request of a client is sent.
 const REQUEST_DELAY: Duration = Duration::from_millis(20);
 
 impl Node {
     pub(crate) fn turn(&mut self, core: &mut Core, net: &mut Net, life: u32) {
         let number = self.number;
         let Some(run) = self.alive(life) else { return };
-        // One planned earlier has replaced this one.
+        // A turn at an earlier time has replaced this one.
         if run.turn_at != core.now {
             return;
         }
@@ -38,7 +38,7 @@ impl Node {
         if run.idle_turns % MAX_IDLE_TURNS == 0 {
             // A thousand timers may be due one after the other, but not at once.
             if is_idle && core.now.since(run.idle_since) < Duration::from_millis(200) {
-                core.fail(&[format!("n{number} ")], format!("n{number}: goes round in circles"));
+                core.fail(&[format!("n{number} ")], format!("n{number}: loops without effect"));
             }
             run.idle_since = core.now;
         }
@@ -72,10 +72,7 @@ impl Node {
         match event {
             TorrentEvent::Metadata { meta, .. } => {
                 if meta.info != self.content.meta.info {
-                    core.fail(
-                        &[format!("n{}", self.number)],
-                        "takes metadata that is not the torrent's".into(),
-                    );
+                    core.fail(&[format!("n{}", self.number)], "accepts metadata of another torrent".into());
                 }
                 let Some(run) = &mut self.run else { return };
                 if run.engine.start_torrent(run.id, StartTorrent::default()).is_ok() {
@@ -88,7 +85,7 @@ impl Node {
         }
     }
 
-    /// Fills sockets, and tells the engine what has gone.
+    /// Moves queued data into sockets, and reports the sent bytes to the engine.
     pub(super) fn flush(&mut self, core: &mut Core, net: &mut Net) {
         let Some(run) = &mut self.run else { return };
         for peer in std::mem::take(&mut run.to_flush) {
@@ -102,7 +99,7 @@ impl Node {
         }
     }
 
-    /// Reads what was left while the disk was behind.
+    /// Reads data that the engine did not want to read earlier.
     fn read_more(&mut self, core: &mut Core, net: &mut Net) {
         let Some(run) = &mut self.run else { return };
         let engine = &run.engine;
@@ -124,7 +121,7 @@ impl Node {
         }
         let tails = run.links.values().map(|link| link.far_end.tail_len()).max().unwrap_or(0);
         if tails > ztor_wire::MAX_MESSAGE_LEN {
-            core.fail(&[format!("n{number} ")], format!("n{number}: {tails} bytes of one message are kept"));
+            core.fail(&[format!("n{number} ")], format!("n{number}: keeps {tails} bytes of one message"));
         }
     }
 
@@ -141,7 +138,7 @@ struct Turn<'a> {
     node: &'a mut Node,
     core: &'a mut Core,
     net: &'a mut Net,
-    /// For the disk, once everything has been sent.
+    /// Jobs for the disk, which start after all effects were carried out.
     jobs: Vec<Job>,
     events: Vec<TorrentEvent>,
 }
@@ -151,7 +148,7 @@ impl Turn<'_> {
         self.node.number
     }
 
-    /// A rule that the client has broken, if it has.
+    /// Records a failure if the client has broken a rule.
     fn judge(&mut self, result: Result<(), String>) {
         if let Err(wrong) = result {
             let number = self.number();
@@ -216,14 +213,14 @@ impl Effects for Turn<'_> {
 
     fn local_announce(&mut self, _: LocalAnnounce) {
         if self.node.run.as_ref().is_some_and(|run| run.audit.is_private()) {
-            self.judge(Err("tells the local network of a private torrent".into()));
+            self.judge(Err("announces a private torrent on the local network".into()));
         }
     }
 
     fn datagram(&mut self, to: SocketAddr, datagram: Vec<u8>) {
         let is_private = self.node.run.as_ref().is_some_and(|run| run.audit.is_private());
         if is_private && self.node.content.is_named_in(&datagram) {
-            self.judge(Err("asks the DHT for a private torrent".into()));
+            self.judge(Err("queries the DHT for a private torrent".into()));
         }
         self.net.send_datagram(self.core, self.node.host, to, datagram);
     }
@@ -237,7 +234,7 @@ impl Effects for Turn<'_> {
         self.core.note(format_args!("n{number} calls {addr} over {transport:?} as #{}", slot(peer)));
         let owner = Owner::Node(number, life);
         let stream = self.net.connect(self.core, self.node.host, owner, peer.as_u64(), (addr, transport));
-        // Without a stream nobody has such an address: no answer will come.
+        // Without a stream no host has this address, and there is no answer.
         if let Some((stream, run)) = stream.zip(self.node.run.as_mut()) {
             run.links.insert(peer, Link::new(stream, 0, self.node.content.pieces()));
             run.by_stream.insert(stream, peer);
@@ -250,7 +247,7 @@ impl Effects for Turn<'_> {
         run.audit.closes += 1;
         self.core.note(format_args!("n{number} closes #{}: {}", slot(close.peer), close.reason));
         if let Some(mut link) = run.links.remove(&close.peer) {
-            // What is queued gets its one try.
+            // Queued data is sent as far as the socket takes it.
             link.flush(self.core, self.net);
             run.by_stream.remove(&link.stream);
             run.unread.remove(&close.peer);
@@ -263,11 +260,12 @@ impl Effects for Turn<'_> {
     }
 }
 
-/// What is kept of, and for, one connection, without piece data, in bytes at most; and of one host.
+/// Maximum memory of one connection without piece data, in bytes.
 const MAX_HELD: usize = 512 * 1024;
+/// Maximum memory of all connections of one host without piece data, in bytes.
 const MAX_HELD_OF_HOST: usize = 1024 * 1024;
 
-/// Counts the memory that each remote host has taken.
+/// Checks the memory that each connection and each remote host occupies.
 fn held(run: &Run) -> Result<(), String> {
     let mut of_host: BTreeMap<Host, usize> = BTreeMap::new();
     for (key, link) in &run.links {

@@ -1,4 +1,4 @@
-//! A connection as the driver has it.
+//! A connection on the driver's side.
 
 use crate::checkers::Ledger;
 use crate::core::Core;
@@ -11,9 +11,9 @@ use ztor_wire::{Block, PIECE_HEADER_LEN, piece_header};
 pub(crate) struct Link {
     pub(crate) stream: StreamId,
     pub(crate) side: Side,
-    /// Keeps what the engine has left of the last read.
+    /// Bytes of the last read that the engine has not consumed.
     pub(crate) far_end: FarEnd,
-    /// What waits for room in the socket.
+    /// Data that waits for space in the socket.
     pub(crate) backlog: VecDeque<Item>,
     pub(crate) ledger: Ledger,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Link {
 pub(crate) struct Item {
     bytes: Bytes,
     is_reply: bool,
-    /// How much of `bytes` is not piece data; it stands in front.
+    /// Number of leading bytes of `bytes` that are not piece data.
     header: usize,
 }
 
@@ -56,13 +56,13 @@ impl Link {
         self.backlog.push_back(Item { bytes: bytes.freeze(), is_reply: false, header: PIECE_HEADER_LEN });
     }
 
-    /// Memory in bytes that the far end takes, piece data and its headers aside.
+    /// Returns the memory of the connection in bytes, without piece data and its headers.
     pub(crate) fn held_bytes(&self) -> usize {
         let waiting = self.backlog.iter().filter(|item| item.header == item.bytes.len());
         waiting.map(|item| item.bytes.len()).sum::<usize>() + self.far_end.tail_len()
     }
 
-    /// Moves what fits into the socket. Returns how much of it was piece data, and how much replies.
+    /// Moves queued data into the socket. Returns the moved bytes of piece data and those of replies.
     pub(crate) fn flush(&mut self, core: &mut Core, net: &mut Net) -> (u32, u32) {
         let (mut moved, mut replies) = (0, 0);
         while let Some(item) = self.backlog.front_mut() {

@@ -1,4 +1,4 @@
-//! Pieces that worlds are made of.
+//! Building blocks of worlds.
 
 use crate::action::Action;
 use crate::content::{Content, Shape};
@@ -13,10 +13,10 @@ use ztor_base::Duration;
 pub(super) const KIB: u64 = 1024;
 pub(super) const MIB: u64 = 1024 * KIB;
 
-/// Where the tracker of most worlds is.
+/// URL of the tracker of most worlds.
 pub(super) const TRACKER: &str = "http://t0.sim/announce";
 
-/// A world about a torrent of this shape, with one honest tracker in it.
+/// Returns a world with a torrent of this shape and one honest tracker.
 pub(super) fn tracked(rng: Rng, mut shape: Shape) -> anyhow::Result<World> {
     if shape.trackers.is_empty() {
         shape.trackers = vec![vec![TRACKER.to_owned()]];
@@ -26,7 +26,7 @@ pub(super) fn tracked(rng: Rng, mut shape: Shape) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// A world about a torrent of this shape, and nobody in it.
+/// Returns a world with a torrent of this shape and no hosts.
 pub(super) fn bare(mut rng: Rng, shape: &Shape) -> anyhow::Result<World> {
     let content = Content::new(&mut rng, shape)?;
     let mut world = World::new(rng, content);
@@ -40,7 +40,7 @@ pub(super) fn bare(mut rng: Rng, shape: &Shape) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// Seeds and leechers who find each other through the tracker.
+/// Adds seeds and leechers that find each other through the tracker.
 pub(super) fn populate(world: &mut World, seeds: usize, leechers: usize, line: Line) {
     for _ in 0..seeds {
         world.add_node(line, Settings::seed());
@@ -50,17 +50,17 @@ pub(super) fn populate(world: &mut World, seeds: usize, leechers: usize, line: L
     }
 }
 
-/// Nothing (more) breaks from this time on.
+/// Plans the end of all faults.
 pub(super) fn healed_after(world: &mut World, wait: Duration) {
     world.plan(wait, Action::Healed);
 }
 
-/// The addresses of all clients that are there by now.
+/// Returns the addresses of all clients added so far.
 pub(super) fn clients(world: &World) -> Vec<SocketAddr> {
     world.nodes.iter().map(|node| addr_of(node.host)).collect()
 }
 
-/// The addresses of everybody who is there by now.
+/// Returns the addresses of all clients and scripted peers added so far.
 pub(super) fn everybody(world: &World) -> Vec<SocketAddr> {
     world
         .nodes

@@ -1,4 +1,4 @@
-//! Peers of no use, or of harm, that come in numbers.
+//! Swarms with many useless or harmful peers.
 
 use super::common::{KIB, MIB, bare, clients, healed_after, populate, secs, tracked};
 use crate::action::Action;
@@ -12,13 +12,13 @@ use ztor_base::Duration;
 use ztor_engine::{DiskFaultKind, TorrentState};
 use ztor_metainfo::create::Version;
 
-/// When the seed comes.
+/// Time at which the seed arrives.
 const LATE: Duration = Duration::from_secs(120);
-/// Within this time after it has come it must be used, however full the torrent was: a minute for a place, and what it
-/// takes to hear of it and to fetch all.
+/// Maximum time from its arrival to the end of the download, however full the torrent is. It covers a minute for a free
+/// connection, the announce, and the transfer.
 const SOON: Duration = Duration::from_secs(150);
 
-/// A leecher whose places are taken before the only seed comes.
+/// Builds a swarm with a leecher whose connections are taken before the only seed arrives.
 fn taken(rng: Rng, network: Network, squatters: usize) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 2 * MIB))?;
     let seed = world.add_node(Line::default(), Settings::seed());
@@ -42,7 +42,7 @@ pub(super) fn squatters_of_one_network(rng: Rng) -> anyhow::Result<World> {
     taken(rng, Network::One64, 40)
 }
 
-/// Somebody at one address has told of thousands of peers that are not there.
+/// Builds a swarm with six peers that send thousands of made-up addresses.
 pub(super) fn made_up_peers(rng: Rng) -> anyhow::Result<World> {
     let mut world = taken(rng, Network::Public, 0)?;
     let calls = clients(&world);
@@ -53,19 +53,19 @@ pub(super) fn made_up_peers(rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// The one that came late was used soon.
+/// Fails if the leecher finished later than [`SOON`] after the arrival of the seed.
 pub(super) fn report_late_seed(world: &mut World) -> Vec<String> {
     let Some(took) = world.nodes[1].reported_at().map(|at| at.since(ztor_base::Instant::ZERO)) else {
         return Vec::new();
     };
     if took > LATE + SOON {
-        world.core.fail(&["n1 ".to_owned()], format!("finished only {took:?} after the start"));
+        world.core.fail(&["n1 ".to_owned()], format!("finished too late, {took:?} after the start"));
     }
     let most = world.nodes[1].run().map_or(0, |run| run.most_peers());
     vec![format!("finished {took:?} after the start, {most} connections at most")]
 }
 
-/// Each kind of message that asks for an answer, or for thought.
+/// Builds a swarm with one flooder for each kind of message.
 pub(super) fn control_floods(mut rng: Rng) -> anyhow::Result<World> {
     let version = [Version::V2, Version::Hybrid][rng.usize(0..2)];
     let shape = Shape { version, ..Shape::plain(16 * 1024, 8 * MIB) };
@@ -86,7 +86,7 @@ pub(super) fn control_floods(mut rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// A hybrid torrent whose halves describe different contents: what honest peers give is right by one half.
+/// Builds a swarm of a hybrid torrent whose halves describe different contents. Blocks of honest peers match one half.
 pub(super) fn inconsistent(rng: Rng) -> anyhow::Result<World> {
     let shape = Shape { version: Version::Hybrid, is_inconsistent: true, ..Shape::plain(32 * 1024, MIB) };
     let mut world = bare(rng, &shape)?;
@@ -105,12 +105,12 @@ pub(super) fn report_inconsistent(world: &mut World) -> Vec<String> {
     if !bans.is_empty() {
         world.core.fail(&["n0 ".to_owned()], format!("bans for a fault of the torrent: {bans:?}"));
     } else if !status.iter().all(|torrent| is_stopped(&torrent.state)) {
-        world.core.fail(&["n0 ".to_owned()], format!("goes on with it: {:?}", status[0].state));
+        world.core.fail(&["n0 ".to_owned()], format!("the torrent was not stopped: {:?}", status[0].state));
     }
     vec!["the torrent was stopped".to_owned()]
 }
 
-/// The only seed shows one piece at a time, and the next when it hears that the last has arrived.
+/// Builds a swarm whose only seed announces one piece at a time, and the next once the peer has the last.
 pub(super) fn super_seeding(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 2 * MIB))?;
     let seed = world.add_actor(Line { up: 600 * KIB, ..Line::default() }, Character::super_seed());

@@ -1,4 +1,4 @@
-//! Swarms to which something happens.
+//! Swarms with faults of network, disk, process and tracker.
 
 use super::common::{KIB, MIB, healed_after, populate, secs, tracked};
 use crate::action::Action;
@@ -10,14 +10,14 @@ use crate::world::World;
 use fastrand::Rng;
 use ztor_base::Duration;
 
-/// A swarm that needs about a minute.
+/// Builds a swarm that needs about a minute.
 fn a_minute(rng: Rng, leechers: usize) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 4 * MIB))?;
     populate(&mut world, 1, leechers, Line { up: 100 * KIB, down: MIB, ..Line::default() });
     Ok(world)
 }
 
-/// Nobody knows anybody before the tracker is back.
+/// Builds a swarm whose clients know no peers until the tracker is up again.
 pub(super) fn tracker_down(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(32 * 1024, MIB))?;
     world.act(Action::Tracker { tracker: 0, down_for: secs(3600) });
@@ -34,7 +34,7 @@ pub(super) fn private(rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// Half of the leechers lose the seed, the tracker and the others for some minutes.
+/// Builds a swarm in which half of the leechers lose the seed, the tracker and the other leechers for some minutes.
 pub(super) fn partition(rng: Rng) -> anyhow::Result<World> {
     let mut world = a_minute(rng, 6)?;
     let length = secs([20, 100, 400][world.core.rng.usize(0..3)]);
@@ -47,7 +47,7 @@ pub(super) fn partition(rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// A private swarm in which everybody is alone for a while, in mid-download.
+/// Builds a private swarm whose clients are all isolated for a while during the download.
 fn alone(rng: Rng, length: Duration) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape { private: true, ..Shape::plain(64 * 1024, 16 * MIB) })?;
     populate(&mut world, 1, 4, Line { up: 40 * KIB, down: MIB, ..Line::default() });
@@ -63,13 +63,13 @@ fn alone(rng: Rng, length: Duration) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// The network is gone for ten minutes, or for an hour.
+/// Builds a swarm whose network is down for ten minutes or an hour.
 pub(super) fn outage(mut rng: Rng) -> anyhow::Result<World> {
     let length = secs([600, 3600][rng.usize(0..2)]);
     alone(rng, length)
 }
 
-/// Two of the clients sleep for an hour; they wake up with a network.
+/// Builds a swarm in which two clients sleep for an hour, and wake up with a network.
 pub(super) fn sleep(rng: Rng) -> anyhow::Result<World> {
     let slept = secs(3600);
     let mut world = alone(rng, slept)?;
@@ -81,12 +81,12 @@ pub(super) fn sleep(rng: Rng) -> anyhow::Result<World> {
 
 pub(super) fn report_return(world: &mut World) -> Vec<String> {
     let [before, after] = &world.marks[..] else {
-        world.core.fail(&[], "it was over before the network was back".to_owned());
+        world.core.fail(&[], "the download ended before the network was back".to_owned());
         return Vec::new();
     };
     let moved: Vec<u64> = before.iter().zip(after).skip(1).map(|(before, after)| after - before).collect();
     if let Some(node) = moved.iter().position(|bytes| *bytes == 0) {
-        let message = format!("n{}: nothing moves 30 s after the network is back", node + 1);
+        let message = format!("n{}: received nothing in the 30 s after the network was back", node + 1);
         world.core.fail(&[format!("n{} ", node + 1)], message);
     }
     let shown: Vec<String> = moved.iter().map(|bytes| format!("{} KiB", bytes / KIB)).collect();
@@ -109,7 +109,7 @@ pub(super) fn crash_in_turn(rng: Rng) -> anyhow::Result<World> {
 
 fn a_disk(rng: Rng, health: Health) -> anyhow::Result<World> {
     let mut world = a_minute(rng, 4)?;
-    // A seed's drive may go as well, but not everybody's.
+    // The seed's drive may be gone as well, but not the drives of all nodes.
     let first = if health == Health::Full { 1 } else { 0 };
     let nodes = [world.core.rng.usize(first..3), 3];
     for node in nodes {
@@ -131,7 +131,7 @@ pub(super) fn drive_gone(rng: Rng) -> anyhow::Result<World> {
     a_disk(rng, Health::Gone)
 }
 
-/// The line brings a hundred times what the disk takes: sockets are left unread, and nothing piles up.
+/// Builds a swarm whose line is 25 times as fast as the disk. Sockets must stay unread instead of data piling up.
 pub(super) fn slow_disk(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(256 * 1024, 48 * MIB))?;
     let line = Line { up: 50 * MIB, down: 50 * MIB, latency: Duration::from_millis(1), ..Line::default() };

@@ -1,4 +1,4 @@
-//! Swarms that find each other, and out what their torrent is, without a tracker.
+//! Swarms that find peers and metadata, mostly without a tracker.
 
 use super::common::{KIB, MIB, bare, healed_after, secs, tracked};
 use crate::action::Action;
@@ -13,7 +13,7 @@ use ztor_base::Duration;
 use ztor_engine::Transport;
 use ztor_metainfo::create::Version;
 
-/// One honest client among nine that do not give the metadata they say they have.
+/// Builds a swarm with one honest client and nine peers that do not send the metadata that they announce.
 pub(super) fn metadata_liars(mut rng: Rng) -> anyhow::Result<World> {
     let version = [Version::V1, Version::V2, Version::Hybrid][rng.usize(0..3)];
     // Many small pieces: the metadata has several blocks, or there are piece layers to fetch.
@@ -40,7 +40,7 @@ pub(super) fn metadata_liars(mut rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// A hundred clients know one address, and the link: all the rest they have from each other.
+/// Builds a swarm of a hundred clients with a magnet link and one address. They find the others by peer exchange.
 pub(super) fn pex_only(rng: Rng) -> anyhow::Result<World> {
     let mut world = bare(rng, &Shape::plain(32 * 1024, MIB))?;
     let line = Line { up: 400 * KIB, down: 2 * MIB, ..Line::default() };
@@ -64,7 +64,7 @@ pub(super) fn report_pex(world: &mut World) -> Vec<String> {
     vec![format!("a client knows {mean} of {} in the mean", world.nodes.len() - 1)]
 }
 
-/// Thirty clients with nothing but a link and one node of the DHT.
+/// Builds a swarm of thirty clients with only a magnet link and one node of the DHT.
 pub(super) fn dht_only(rng: Rng) -> anyhow::Result<World> {
     let mut world = bare(rng, &Shape::plain(32 * 1024, MIB))?;
     with_dht(&mut world, 30, true, 400 * KIB);
@@ -72,18 +72,18 @@ pub(super) fn dht_only(rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// The same with a private torrent, its tracker, and somebody who sends addresses nobody may use: the checkers see
-/// that nothing is said of it, and that only the tracker's addresses are called.
+/// Builds a swarm of a private torrent with a tracker, among clients with a DHT. The checkers verify that clients
+/// neither query the DHT for it nor connect to addresses from other sources than the tracker.
 pub(super) fn private_silence(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape { private: true, ..Shape::plain(32 * 1024, MIB) })?;
-    // Slow enough for several rounds of everything that might be said.
+    // Slow enough for several intervals of everything that a client might send.
     with_dht(&mut world, 12, false, 10 * KIB);
     healed_after(&mut world, Duration::ZERO);
     Ok(world)
 }
 
-/// Seven clients that nobody can call, a seed among them, and one that all of them know and that gives next to
-/// nothing: what they have they have from each other, through holes in their NATs (BEP 55).
+/// Builds a swarm of a seed and six leechers behind NATs, and a relay that uploads nothing. They must connect by hole
+/// punching (BEP 55).
 pub(super) fn meetings(rng: Rng) -> anyhow::Result<World> {
     let mut world = bare(rng, &Shape::plain(32 * 1024, 4 * MIB))?;
     let leech = Settings { utp: true, ..Settings::leech(Vec::new()) };
@@ -106,7 +106,7 @@ pub(super) fn report_meetings(world: &mut World) -> Vec<String> {
         Some(peers.iter().filter(|peer| peer.transport == Transport::Utp).count())
     };
     let met: usize = world.nodes.iter().filter_map(met).sum();
-    vec![format!("{} meetings stand at the end", met / 2)]
+    vec![format!("{} punched connections at the end", met / 2)]
 }
 
 fn with_dht(world: &mut World, leechers: usize, is_magnet: bool, up: u64) {

@@ -1,4 +1,4 @@
-//! Swarms with peers and trackers that mean no good.
+//! Swarms with hostile peers and trackers.
 
 use super::common::{KIB, MIB, TRACKER, bare, clients, everybody, healed_after, populate, tracked};
 use crate::actors::Character;
@@ -10,7 +10,7 @@ use crate::world::World;
 use fastrand::Rng;
 use ztor_base::Duration;
 
-/// A seed, four leechers, and these.
+/// Builds a swarm with a seed, four leechers, and these characters.
 fn among(rng: Rng, characters: impl Fn(&mut World) -> Vec<Character>) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 3 * MIB))?;
     world.add_node(Line { up: 400 * KIB, ..Line::default() }, Settings::seed());
@@ -70,7 +70,7 @@ pub(super) fn vanishing(rng: Rng) -> anyhow::Result<World> {
     among(rng, |world| (0..5).map(|_| Character::vanisher(world.core.rng.u64(1..60))).collect())
 }
 
-/// Every bad kind in one tier or another, and a good one at the end.
+/// Builds a swarm with a tracker of each kind, honest and bad, in random tiers.
 pub(super) fn bad_trackers(mut rng: Rng) -> anyhow::Result<World> {
     let manners = [Manner::Lying, Manner::Stalling, Manner::Garbage, Manner::Refusing, Manner::Honest];
     let mut urls: Vec<String> = (0..manners.len())

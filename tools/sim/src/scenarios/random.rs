@@ -1,4 +1,4 @@
-//! Anything, and much at once.
+//! A random mix of peers, lines, trackers and faults.
 
 use super::common::{KIB, MIB, bare, clients, everybody, healed_after};
 use crate::action::Action;
@@ -15,7 +15,7 @@ use ztor_base::Duration;
 pub(super) fn anything(mut rng: Rng) -> anyhow::Result<World> {
     let length = rng.u64(20 * KIB..3 * MIB / 2);
     let trackers = rng.usize(1..4);
-    // One is good, somewhere.
+    // At least one tracker is honest.
     let good = rng.usize(0..trackers);
     let url = |n: usize, rng: &mut Rng| {
         if rng.bool() { format!("http://t{n}.sim/announce") } else { format!("udp://t{n}.sim:6881/a") }
@@ -29,7 +29,7 @@ pub(super) fn anything(mut rng: Rng) -> anyhow::Result<World> {
         let interval_s = world.core.rng.u32(30..120);
         world.add_tracker(Line::default(), manner, interval_s);
     }
-    // A seed that can be called, and to which nothing happens for good.
+    // At least one seed accepts connections, and has only temporary faults.
     let rng = &mut world.core.rng;
     let (line_of_seed, settings_of_seed) = (line(rng), settings(rng, true));
     world.add_node(Line { nat: false, ..line_of_seed }, settings_of_seed);
@@ -103,7 +103,7 @@ fn character(world: &mut World) -> Character {
     Character { is_fast: rng.u8(0..4) > 0, calls, ..character }
 }
 
-/// Some of the leechers know the scripted peers, which no tracker does.
+/// Adds the addresses of the scripted peers, which no tracker has, to some of the clients.
 fn introduce(world: &mut World) {
     let actors: Vec<_> = world.actors.iter().map(|actor| actor.addr()).collect();
     for node in 0..world.nodes.len() {
@@ -113,7 +113,7 @@ fn introduce(world: &mut World) {
     }
 }
 
-/// Faults of all kinds, for up to two minutes.
+/// Plans faults of all kinds, for up to two minutes.
 fn trouble(world: &mut World) {
     let rng = &mut world.core.rng;
     let end = Duration::from_millis(rng.u64(0..120_000));

@@ -1,4 +1,4 @@
-//! Swarms in which everybody is honest and little breaks.
+//! Swarms of honest peers with few faults.
 
 use super::common::{KIB, MIB, everybody, healed_after, populate, secs, tracked};
 use crate::action::Action;
@@ -45,7 +45,7 @@ pub(super) fn report_flash_crowd(world: &mut World) -> Vec<String> {
     )]
 }
 
-/// The seed goes as soon as it has sent every byte once and a bit; what it gave must be enough.
+/// Builds a swarm whose seed leaves as soon as the leechers together have every piece.
 pub(super) fn seed_leaves(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(32 * 1024, 4 * MIB))?;
     let settings = Settings { limit_up: Some(256 * KIB), ..Settings::seed() };
@@ -69,7 +69,7 @@ pub(super) fn loss(rng: Rng) -> anyhow::Result<World> {
         ..Shape::plain(64 * 1024, 3 * MIB)
     };
     let mut world = tracked(rng, shape)?;
-    // Both lines of a path lose.
+    // Both lines of a path lose packets.
     populate(
         &mut world,
         1,
@@ -87,7 +87,7 @@ pub(super) fn far_away(rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// Of two seeds one hardly moves: what it was asked for must come from the other in the end.
+/// Builds a swarm with two seeds, one of them very slow. The fast one must send the last blocks.
 pub(super) fn last_block(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(128 * 1024, 4 * MIB))?;
     populate(&mut world, 1, 0, Line { up: 2 * KIB, ..Line::default() });
@@ -96,8 +96,8 @@ pub(super) fn last_block(rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// Nine leechers, one of which gives nothing, at a seed that is slower than all of them want. The seed serves
-/// everybody in turn, for it wants nothing in return: what the leechers give each other is what counts.
+/// Builds a swarm with a slow seed and nine leechers, one of which uploads nothing. The seed serves all peers in turn,
+/// so only transfers between leechers count.
 pub(super) fn fairness(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(32 * 1024, 24 * MIB))?;
     world.add_node(
@@ -117,7 +117,7 @@ pub(super) fn fairness(rng: Rng) -> anyhow::Result<World> {
 
 pub(super) fn report_fairness(world: &mut World) -> Vec<String> {
     let (Some(all), Some(from_seed)) = (world.marks.first(), world.first_marks.first()) else {
-        return vec!["done before it could be measured".to_owned()];
+        return vec!["done before the measurement".to_owned()];
     };
     let from_each_other: Vec<u64> = all.iter().zip(from_seed).map(|(all, seed)| all - seed).collect();
     let last = from_each_other.len() - 1;
@@ -137,7 +137,7 @@ pub(super) fn report_fairness(world: &mut World) -> Vec<String> {
     )]
 }
 
-/// A seed with a thousand visitors, each of whom wants a few blocks.
+/// Builds a swarm with one seed and a thousand visitors, each of which downloads a few blocks.
 pub(super) fn crowded_seed(rng: Rng) -> anyhow::Result<World> {
     let mut world = tracked(rng, Shape::plain(64 * 1024, 2 * MIB))?;
     let line = Line { up: 20 * MIB, down: 20 * MIB, ..Line::default() };
@@ -174,7 +174,7 @@ pub(super) fn rate_limits(rng: Rng) -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// The seed is wanted by more than it may serve: in the long run its limit is used to the full.
+/// Fails unless the seed uses at least 95 % of its upload limit, as demand exceeds it.
 pub(super) fn report_limits(world: &mut World) -> Vec<String> {
     let [early, late] = &world.marks[..] else { return Vec::new() };
     let limited: Vec<u64> = (1..7).step_by(2).map(|n| (late[n] - early[n]) / 30).collect();

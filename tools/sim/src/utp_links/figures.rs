@@ -1,4 +1,4 @@
-//! What came of a row, its line in the table, and what is wrong with it.
+//! Figures of a row, its line in the table, and the check of its requirements.
 
 use super::reno::PACKET_BYTES;
 use super::rows::Row;
@@ -6,32 +6,33 @@ use super::way::HEADERS_BYTES;
 
 /// Bytes of a µTP header.
 const UTP_BYTES: u64 = 20;
-/// Bits of a packet of the rival on the line.
+/// Bits of the rival's packet on the line.
 const TCP_PACKET_BITS: u64 = (PACKET_BYTES + HEADERS_BYTES) as u64 * 8;
 
 #[derive(Debug)]
 pub(super) struct Figures {
-    /// How long datagrams stood in the queue, sorted.
+    /// Queue delays of datagrams in microseconds, sorted.
     waits_us: Vec<u32>,
-    /// Bytes that each connection brought while it was measured.
+    /// Bytes received on each connection during the measurement.
     pub(super) shares: Vec<u64>,
-    /// Packets of the rival beside us, and alone.
+    /// Packets of the rival with µTP and without; `None` without a rival.
     pub(super) rival: Option<(u64, u64)>,
-    /// Packets with payload, and those of them that were sent again.
+    /// Number of packets with payload.
     pub(super) sent: u64,
+    /// Number of packets that were retransmitted.
     pub(super) again: u64,
-    /// Bytes that never arrived.
+    /// Number of bytes that never arrived.
     pub(super) missing: u64,
-    /// Connections that were given up.
+    /// Number of connections that timed out.
     pub(super) broken: usize,
     pub(super) fault: Option<String>,
-    /// What the line carries in the time that was measured, headers and all.
+    /// Capacity of the line during the measurement, headers included.
     capacity_bits: u64,
     mtu_bytes: u64,
     measured_ms: u64,
 }
 
-/// The first line of the table.
+/// Returns the first line of the table.
 pub(super) fn heading() -> String {
     format!(
         "{:<40} {:>9} {:>6}  {:>7} {:>7} {:>7}  {:>6}  {}",
@@ -58,7 +59,7 @@ impl Figures {
         }
     }
 
-    /// The row for the hash of the run.
+    /// Returns the numbers of the row for the hash of the run.
     pub(super) fn numbers(&self) -> Vec<u64> {
         let waits = [500, 990, 1000].map(|per_mille| u64::from(self.wait_us(per_mille)));
         let (rival, alone) = self.rival.unwrap_or_default();
@@ -66,7 +67,7 @@ impl Figures {
         waits.into_iter().chain(totals).chain(self.shares.iter().copied()).collect()
     }
 
-    /// Everything is counted in whole numbers and cut off, not rounded.
+    /// Returns the line of the row in the table. Numbers are truncated, not rounded.
     pub(super) fn line(&self, row: &Row) -> String {
         let kbit = self.bits_of_all() / self.measured_ms;
         let wait = |per_mille| tenths(u64::from(self.wait_us(per_mille)) / 100);
@@ -99,13 +100,13 @@ impl Figures {
         format!("{} … {} % of the mean", tenths(least), tenths(most))
     }
 
-    /// What was promised and does not hold.
+    /// Returns the violated requirement of the row, if any.
     pub(super) fn fault(&self, row: &Row) -> Option<String> {
         if let Some(fault) = &self.fault {
             return Some(fault.clone());
         }
         if self.broken > 0 {
-            let message = format!("{} connections were given up", self.broken);
+            let message = format!("{} connections timed out", self.broken);
             return (!row.laws.may_break).then_some(message);
         }
         if self.missing > 0 {
@@ -132,7 +133,7 @@ impl Figures {
         self.shares.iter().sum::<u64>() * 8
     }
 
-    /// Of what the line carries of payload if all packets are as long as can be.
+    /// Returns the used share of the line's payload capacity with packets of maximum length, in thousandths.
     fn used_per_mille(&self) -> u64 {
         let with_headers_bits = self.bits_of_all() * (self.mtu_bytes + HEADERS_BYTES as u64);
         with_headers_bits / (self.mtu_bytes - UTP_BYTES) * 1000 / self.capacity_bits
@@ -151,7 +152,7 @@ impl Figures {
     }
 }
 
-/// A number of tenths, as a decimal fraction.
+/// Formats a number of tenths as a decimal fraction.
 fn tenths(n: u64) -> String {
     format!("{}.{}", n / 10, n % 10)
 }

@@ -1,4 +1,4 @@
-//! The loop: nodes, the two ways between them, and time.
+//! The event loop with the nodes, the two directions of the link and the clock.
 
 use super::node::{Clock, Content, Node};
 use super::reno::{self, Reno};
@@ -10,14 +10,14 @@ use std::net::SocketAddr;
 use ztor_base::{Duration, Instant};
 use ztor_utp::Config;
 
-/// Datagrams that a driver sends at once.
+/// Maximum number of datagrams that a driver sends at once.
 const BATCH: usize = 64;
 
-/// Senders on one side, receivers on the other, and a way in each direction that all of them share.
+/// Senders and receivers, and the link that all of them share.
 pub(super) struct Lab {
     pub(super) now: Instant,
     pub(super) nodes: Vec<Node>,
-    /// From senders to receivers, and back.
+    /// Directions of the link: from senders to receivers, and back.
     pub(super) ways: [Way; 2],
     pub(super) rival: Option<Reno>,
     rng: Rng,
@@ -40,10 +40,10 @@ enum What {
 }
 
 impl Lab {
-    /// An empty one with a line that is the same both ways.
+    /// Returns an empty lab with the same line in both directions.
     pub(super) fn new(line: Line, content: Content, rng: Rng) -> Self {
         Self {
-            // Away from zero, where clocks that are behind would be before the beginning.
+            // Not zero, where the time of a slow clock would be negative.
             now: Instant::from_micros(1_000_000),
             nodes: Vec::new(),
             ways: [Way::new(line), Way::new(line)],
@@ -56,7 +56,7 @@ impl Lab {
         }
     }
 
-    /// Adds a node: even ones are on the senders' side, odd ones on the receivers'.
+    /// Adds a node. Those with even indices are senders, those with odd indices receivers.
     pub(super) fn add(&mut self, ppm: i64) -> usize {
         let index = self.nodes.len();
         let addr = SocketAddr::from(([10, 0, 0, index as u8 + 1], 6881));
@@ -77,7 +77,7 @@ impl Lab {
         self.rival_turn();
     }
 
-    /// Lets time pass up to then, or until it is enough.
+    /// Runs up to `end`, or until `is_enough`.
     pub(super) fn run_until(&mut self, end: Instant, is_enough: impl Fn(&Self) -> bool) {
         while !is_enough(self) {
             let mut next = self.under_way.peek().map_or(Instant::FAR_FUTURE, |Reverse(arrival)| arrival.at);
@@ -96,7 +96,7 @@ impl Lab {
         self.run_until(self.now + time, |_| false);
     }
 
-    /// All that is due now: first what arrives, then one turn for each node that has reason to.
+    /// Handles all due events: first arrivals and the rival's timeout, then one turn for each due node.
     fn step(&mut self) {
         let now = self.now;
         while let Some(Reverse(arrival)) = self.under_way.peek()
@@ -131,7 +131,7 @@ impl Lab {
         }
     }
 
-    /// A driver's turn.
+    /// Runs one turn of a node's driver.
     pub(super) fn turn(&mut self, index: usize) {
         let mut buf = std::mem::take(&mut self.buf);
         let local = self.nodes[index].clock.time(self.now);
@@ -167,7 +167,7 @@ impl Lab {
         }
     }
 
-    /// Its acknowledgements always arrive: they are many and cumulative.
+    /// Plans an acknowledgement of the rival. None is lost, because they are many and cumulative.
     fn rival_data(&mut self, number: u64) {
         self.plan(self.now + self.ways[1].line.latency, What::RivalAck(number));
     }

@@ -1,4 +1,4 @@
-//! One end: an endpoint, its clock, and who uses it.
+//! One node: an endpoint, its clock, and its user.
 
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
@@ -6,19 +6,19 @@ use std::net::SocketAddr;
 use ztor_base::Instant;
 use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event, Stats};
 
-/// What a writer keeps queued, besides twice the window: enough that the window is all that limits.
+/// Bytes that a writer queues in addition to twice the window, so that only the window limits it.
 const AHEAD_BYTES: usize = 64 << 10;
 /// Bytes of one write.
 const WRITE_BYTES: usize = 16 << 10;
 
-/// A clock that is ahead of the world's and does not keep its pace.
+/// A clock with an offset and a rate error to that of the world.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clock {
     pub(super) ahead_us: u64,
     pub(super) ppm: i64,
 }
 
-/// What all connections carry: the same bytes over and over, in a period that no packet or buffer has.
+/// Periodic content of all connections. No packet or buffer has the length of its period.
 #[derive(Clone, Debug)]
 pub(super) struct Content(Bytes);
 
@@ -26,17 +26,18 @@ pub(super) struct Node {
     pub(super) endpoint: Endpoint,
     pub(super) addr: SocketAddr,
     pub(super) clock: Clock,
-    /// When it wants to be woken, in the world's time.
+    /// Time of its next turn, in the world's time.
     pub(super) wakes_at: Instant,
-    /// Bytes that each connection wrote, of those that write.
+    /// Bytes written on each outgoing connection.
     pub(super) written: BTreeMap<ConnKey, u64>,
+    /// Bytes received on each connection.
     pub(super) got: BTreeMap<ConnKey, u64>,
     pub(super) writes: bool,
-    /// The node that was last connected to; there are no others.
+    /// Only node that it connects to; `None` before the first connection.
     peer: Option<SocketAddr>,
-    /// Connections that were given up.
+    /// Number of connections that timed out.
     pub(super) broken: usize,
-    /// What went wrong.
+    /// First error.
     pub(super) fault: Option<String>,
 }
 
@@ -46,7 +47,7 @@ impl Clock {
         Instant::from_micros((now.as_micros() + self.ahead_us).saturating_add_signed(drift))
     }
 
-    /// When in the world it is that time here, or a little after that.
+    /// Returns the world's time for a local time, or a little later.
     fn world_time(self, at: Instant) -> Instant {
         if at == Instant::FAR_FUTURE {
             return at;
@@ -56,7 +57,7 @@ impl Clock {
             return Instant::from_micros(us as u64);
         }
         let world = us - us / 1000 * self.ppm / 1000;
-        // That is off by some microseconds. Too early would be again and again.
+        // The result is inexact by some microseconds. A time that is too early would cause repeated turns.
         Instant::from_micros(world as u64 + 1000)
     }
 }
@@ -69,7 +70,7 @@ impl Content {
         Self((0..Self::BYTES).map(byte_at).collect())
     }
 
-    /// What stands at a place of the stream, up to so many bytes of it.
+    /// Returns the bytes at an offset of the stream, at most `limit`.
     fn at(&self, place: u64, limit: usize) -> Bytes {
         let from = (place % Self::BYTES) as usize;
         self.0.slice(from..self.0.len().min(from + limit))
@@ -92,7 +93,7 @@ impl Node {
         }
     }
 
-    /// Begins a connection that will write as long as it may.
+    /// Begins a connection, which writes while `writes` is set.
     pub(super) fn connect(&mut self, now: Instant, to: SocketAddr) {
         match self.endpoint.connect(now, to) {
             Ok(key) => _ = self.written.insert(key, 0),
@@ -101,12 +102,12 @@ impl Node {
         self.peer = Some(to);
     }
 
-    /// What whoever owns the connections does.
+    /// Handles events, and reads and writes as the user of the connections.
     pub(super) fn use_it(&mut self, now: Instant, content: &Content) {
         while let Some(event) = self.endpoint.poll_event() {
             match event {
                 Event::Readable(key) => self.read(now, key, content),
-                // Of four SYNs and their answers all get lost once in 750 times where 10 % do.
+                // With 10 % loss, all of four SYNs or their answers are lost in one of 750 attempts.
                 Event::Closed { key, reason: Closed::Unreachable } => {
                     self.endpoint.reset(now, key);
                     self.written.remove(&key);
@@ -128,7 +129,7 @@ impl Node {
             let Some(stats) = self.endpoint.stats(*key) else { continue };
             let wanted = (2 * stats.cwnd_bytes + AHEAD_BYTES).saturating_sub(stats.unacked_bytes);
             let mut room = wanted.min(self.endpoint.send_room(*key));
-            // Full ones only, lest packets become short.
+            // Only full writes, to avoid short packets.
             while room >= WRITE_BYTES {
                 let data = content.at(*written, WRITE_BYTES);
                 room -= data.len();
@@ -155,13 +156,13 @@ impl Node {
         }
     }
 
-    /// Notes when it wants to be woken.
+    /// Updates the time of the next turn.
     pub(super) fn note_wake(&mut self) {
         self.wakes_at =
             self.endpoint.poll_timeout().map_or(Instant::FAR_FUTURE, |at| self.clock.world_time(at));
     }
 
-    /// How its writing connections are doing.
+    /// Returns the statistics of its outgoing connections.
     pub(super) fn stats(&self) -> impl Iterator<Item = Stats> {
         self.written.keys().filter_map(|key| self.endpoint.stats(*key))
     }

@@ -1,17 +1,17 @@
-//! The rival: TCP Reno with selective acknowledgements, as a model that counts packets.
+//! The competing flow: a packet-level model of TCP Reno with selective acknowledgements.
 //!
-//! It sends without end, and in place of a packet that was lost just another one: what matters here is how much it
-//! gets of the line, not what it says. Windows are whole packets.
+//! It sends without end, and replaces a lost packet with a new one, because only its share of the line matters. Windows
+//! count whole packets.
 
 use std::collections::BTreeMap;
 use ztor_base::{Duration, Instant};
 
-/// What its packets take, without IP and UDP headers, which stand for those of IP and TCP.
+/// Length of its packets without headers. The IP and UDP headers of the line count as those of IP and TCP.
 pub(super) const PACKET_BYTES: usize = 1472;
-/// RFC 6928.
+/// Initial window in packets (RFC 6928).
 const INITIAL_WINDOW: u64 = 10;
 const DUPLICATE_ACKS: u64 = 3;
-/// Linux's; RFC 6298 has a second.
+/// Minimum retransmission timeout of Linux; that of RFC 6298 is one second.
 const MIN_RTO_US: u64 = 200_000;
 const MAX_BACKOFF: u32 = 6;
 
@@ -19,17 +19,18 @@ const MAX_BACKOFF: u32 = 6;
 pub(super) struct Reno {
     window: u64,
     threshold: u64,
-    /// Packets that arrived since the window last grew by one.
+    /// Packets acknowledged since the window last grew by one.
     credit: u64,
     next: u64,
     in_flight: BTreeMap<u64, Instant>,
-    /// Losses before this packet are answered, and until it is acknowledged the window does not grow.
+    /// Packet that ends the recovery. Losses before it are handled, and the window does not grow before its
+    /// acknowledgement.
     recovery: u64,
     smoothed_us: u64,
     variance_us: u64,
     backoff: u32,
     pub(super) timeout_at: Instant,
-    /// Packets that arrived.
+    /// Number of acknowledged packets.
     pub(super) delivered: u64,
 }
 
@@ -50,7 +51,7 @@ impl Reno {
         }
     }
 
-    /// The number of the packet to send now.
+    /// Returns the number of the packet to send; `None` if the window is full.
     pub(super) fn next(&mut self, now: Instant) -> Option<u64> {
         if self.in_flight.len() as u64 >= self.window {
             return None;

@@ -1,17 +1,17 @@
-//! What the table is about.
+//! Rows of the table: links, flows and requirements.
 
 use super::way::Line;
 use ztor_base::Duration;
 
-/// Ethernet's, for UDP over IPv4.
+/// Largest UDP payload over Ethernet and IPv4.
 const MTU_BYTES: usize = 1472;
-/// LEDBAT aims at 100 ms.
+/// Maximum queue delay; LEDBAT's target is 100 ms.
 const MOST_WAIT_MS: u32 = 120;
-/// At 100 kbit/s a packet takes 120 ms, and two are always under way: that is two more than there ought to be.
+/// Maximum queue delay at 100 kbit/s, where a packet takes 120 ms and two of them are always in flight.
 const MOST_WAIT_SLOW_MS: u32 = 600;
-/// The window of a receiver, which is what limits long and fast lines.
+/// Window of a receiver, which limits long and fast lines.
 const WINDOW_BYTES: u64 = 4 << 20;
-/// Slow start, the search for the longest datagram and the first look at the empty path are over by then.
+/// Time for slow start, the search for the MTU and the first measurement of the empty path.
 const START: Duration = Duration::from_secs(10);
 const KBIT: u64 = 1000;
 const MBIT: u64 = 1000 * KBIT;
@@ -20,55 +20,58 @@ const MBIT: u64 = 1000 * KBIT;
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) line: Line,
-    /// By how much the receiver's clock runs fast.
+    /// Rate error of the receiver's clock in millionths; positive if it runs fast.
     pub(super) ppm: i64,
     pub(super) flows: usize,
     pub(super) senders: Senders,
-    /// Not measured.
+    /// Time before the measurement.
     pub(super) starts_up: Duration,
+    /// Time of the measurement.
     pub(super) measured: Duration,
-    /// A TCP flow begins when measuring does.
+    /// True if a TCP flow starts with the measurement.
     pub(super) has_rival: bool,
     pub(super) laws: Laws,
 }
 
-/// Who is at the ends of many flows.
+/// Nodes at the ends of many flows.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Senders {
-    /// One node to one other.
+    /// One sender and one receiver.
     One,
-    /// Many, to one node.
+    /// Many senders and one receiver.
     Many,
-    /// Each to a receiver of its own, so that no two share a clock.
+    /// Many senders, each with its own receiver, so that no two share a clock.
     Pairs,
 }
 
-/// What has to hold, besides that everything arrives.
+/// Requirements of a row, in addition to the arrival of all bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Laws {
-    /// Payload that arrives.
+    /// Minimum rate of received payload.
     pub(super) least_kbit_per_s: u64,
-    /// Of ninety-nine datagrams in a hundred.
+    /// Maximum queue delay of 99 % of the datagrams; `None` is unlimited.
     ///
-    /// The start is left out: slow start finds out where the queue begins by filling it, within a few round trips,
-    /// and a queue that someone else has filled is seen only at the first slowdown.
+    /// The start does not count: slow start fills the queue within a few round trips, and a queue filled by another
+    /// flow shows only at the first slowdown.
     pub(super) most_wait_ms: Option<u32>,
-    /// One in five round trips is lost where both ways lose a tenth. So it comes to pass that five timeouts in a row
-    /// bring nothing, and the connection counts as dead; about once in a hundred runs of the slowest rows.
+    /// True if connections may time out.
+    ///
+    /// With 10 % loss both ways, one in five round trips fails. Five timeouts in a row then close the connection in
+    /// about one of a hundred runs of the slowest rows.
     pub(super) may_break: bool,
-    /// Each flow gets what the mean gets, but for 20 %.
+    /// True if each flow must get within 20 % of the mean.
     pub(super) is_fair: bool,
-    /// TCP keeps four fifths of what it has alone.
+    /// True if TCP must keep four fifths of its rate without competition.
     pub(super) spares_rival: bool,
 }
 
-/// The ones that the tests run.
+/// Returns the rows of the snapshot test.
 pub(super) fn table() -> Vec<Row> {
     let mut rows = Vec::new();
     for (rate, seconds) in [(100 * KBIT, 120), (10 * MBIT, 20), (1000 * MBIT, 1)] {
         for rtt_ms in [5, 50, 200, 500] {
             for lost_percent in [0, 1, 10] {
-                // Losses make fast lines slow, and need time to be as many as they are on average.
+                // Loss makes fast lines slow, and needs time to reach its average.
                 let seconds = if lost_percent > 0 { seconds.max(20) } else { seconds };
                 rows.push(plain(rate, rtt_ms, lost_percent, seconds));
             }
@@ -79,7 +82,7 @@ pub(super) fn table() -> Vec<Row> {
     rows
 }
 
-/// The same for longer, and more of them.
+/// Returns the rows of the long run: more combinations, each measured for longer.
 pub(super) fn grid() -> Vec<Row> {
     let mut rows = Vec::new();
     for rate in [100 * KBIT, MBIT, 10 * MBIT, 100 * MBIT, 1000 * MBIT] {
@@ -95,7 +98,7 @@ pub(super) fn grid() -> Vec<Row> {
     rows
 }
 
-/// One flow, on a line that is not too narrow for the queue to be what LEDBAT wants it to be.
+/// Returns a row with one flow, on a line that is fast enough for LEDBAT's target delay.
 fn row(name: &str, rate: u64, rtt_ms: u64, queue_ms: u64) -> Row {
     let line = Line {
         bits_per_s: rate,
@@ -127,12 +130,12 @@ fn plain(rate: u64, rtt_ms: u64, lost_percent: u32, seconds: u64) -> Row {
     let unit =
         if rate < MBIT { format!("{} kbit/s", rate / KBIT) } else { format!("{} Mbit/s", rate / MBIT) };
     let name = format!("{unit}, {rtt_ms} ms, {lost_percent} % lost");
-    // Home lines have deep queues, fast ones do not.
+    // Slow home lines have deep queues, fast lines do not.
     let queue_ms = if rate < MBIT { 2000 } else { 250 };
     let mut row = row(&name, rate, rtt_ms, queue_ms);
     row.line.lost_per_mille = lost_percent * 10;
     row.measured = Duration::from_secs(seconds);
-    // A slowdown, and the growth after it, take their part of these short times, on long ways the most.
+    // A slowdown, and the growth after it, take a large part of these short times, most of all with long round trips.
     let carried = rate / KBIT / 2;
     let packet_ms = 12 * MBIT / rate;
     let windowed = WINDOW_BYTES * 8 / rtt_ms * 8 / 10;
@@ -142,20 +145,19 @@ fn plain(rate: u64, rtt_ms: u64, lost_percent: u32, seconds: u64) -> Row {
     }
     row.laws.may_break = lost_percent >= 10;
     row.laws.least_kbit_per_s = least;
-    // What is too much is seen a round trip later.
+    // The sender detects excess delay one round trip later.
     let most_wait_ms = if rate < MBIT { MOST_WAIT_SLOW_MS } else { MOST_WAIT_MS };
     row.laws.most_wait_ms = Some(most_wait_ms + rtt_ms as u32 / 10);
     row
 }
 
-/// What TCP gets in theory where packets are lost at random: 1.22 / √loss packets per round trip (Mathis et al.,
-/// 1997).
+/// Returns the theoretical rate of TCP with random loss: 1.22 / √loss packets per round trip (Mathis et al., 1997).
 fn mathis_kbit_per_s(rtt_ms: u64, lost_percent: u64) -> u64 {
     let tenths_of_packets = (14_884 / lost_percent).isqrt();
     tenths_of_packets * 1452 * 8 / rtt_ms / 10
 }
 
-/// One flow on lines with something odd about them.
+/// Returns rows of one flow on unusual lines.
 fn odd() -> Vec<Row> {
     let mut rows = Vec::new();
     for rate in [10 * MBIT, 100 * MBIT] {
@@ -177,7 +179,7 @@ fn odd() -> Vec<Row> {
     rows.push(narrow);
     for rtt_ms in [50, 200] {
         let mut shallow = row(&format!("10 Mbit/s, {rtt_ms} ms, queue of 20 ms"), 10 * MBIT, rtt_ms, 20);
-        // The window is halved each time the queue is full.
+        // Each time the queue is full, the window is halved.
         shallow.laws.least_kbit_per_s = 7000;
         rows.push(shallow);
     }
@@ -191,7 +193,7 @@ fn odd() -> Vec<Row> {
     rows
 }
 
-/// Lines that are shared.
+/// Returns rows of several flows on one line.
 fn shared(seconds: u64) -> Vec<Row> {
     let mut rows = Vec::new();
     let wide = |name: &str, rate, rtt_ms, queue_ms| Row {
@@ -204,8 +206,7 @@ fn shared(seconds: u64) -> Vec<Row> {
     rows.push(wide("with TCP: 1 Mbit/s, 50 ms, queue of 2 s", MBIT, 50, 2000));
     rows.push(wide("with TCP: 10 Mbit/s, 20 ms, 500 ms", 10 * MBIT, 20, 500));
     rows.push(wide("with TCP: 10 Mbit/s, 50 ms, 250 ms", 10 * MBIT, 50, 250));
-    // A queue that is shorter than LEDBAT's target is full before it says anything, so that there is nothing to yield
-    // to but loss, as TCP does.
+    // A queue shorter than LEDBAT's target is full before its delay shows, so µTP yields only to loss, as TCP does.
     let mut shallow = wide("with TCP: 10 Mbit/s, 50 ms, 50 ms", 10 * MBIT, 50, 50);
     shallow.laws.spares_rival = false;
     rows.push(shallow);
@@ -221,8 +222,8 @@ fn shared(seconds: u64) -> Vec<Row> {
         crowd.measured = Duration::from_secs(2 * seconds);
         crowd.laws.is_fair = true;
         if let Senders::Pairs = senders {
-            // They do not slow down together, so that who comes later never sees the line empty. Kept to be looked
-            // at, not as something promised.
+            // They do not slow down together, so a later flow never sees the line empty. The row is only for
+            // information.
             crowd.laws = Laws::default();
         }
         rows.push(crowd);

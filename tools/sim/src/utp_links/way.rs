@@ -1,35 +1,35 @@
-//! One direction of a link: a queue with a tail, a line that serves it, and what the line does to datagrams.
+//! One direction of a link: a drop-tail queue, and a line that serves it and loses, delays or duplicates datagrams.
 
 use fastrand::Rng;
 use ztor_base::{Duration, Instant};
 
 /// Bytes of the IP and UDP headers of each datagram.
 pub(super) const HEADERS_BYTES: usize = 28;
-/// A datagram that is overtaken is late by up to so much.
+/// Maximum extra delay of a reordered datagram.
 const MAX_LATE_US: u64 = 10_000;
 
-/// What a line is like.
+/// Properties of a line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line {
     pub(super) bits_per_s: u64,
-    /// Half the round trip.
+    /// One-way latency, which is half the round-trip time.
     pub(super) latency: Duration,
-    /// What waits and what is being sent, headers included; what does not fit is dropped.
+    /// Capacity of the queue, including the datagram that is being sent and headers. Excess datagrams are dropped.
     pub(super) queue_bytes: u64,
     pub(super) lost_per_mille: u32,
-    /// Those that are late, so that others overtake them.
+    /// Share of datagrams with extra delay, which others overtake.
     pub(super) late_per_mille: u32,
     pub(super) doubled_per_mille: u32,
-    /// Longer datagrams vanish.
+    /// Maximum length of a datagram. Longer ones are dropped.
     pub(super) mtu_bytes: usize,
 }
 
-/// A line in use. All times are whole nanoseconds inside, so that every machine finds the same.
+/// A line in use. Computes with whole nanoseconds, so that the result is the same on every machine.
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) line: Line,
     free_at_ns: u64,
-    /// How long each datagram stood in the queue, in microseconds, since this was last taken.
+    /// Queue delay in microseconds of each datagram since the last reset.
     pub(super) waits_us: Vec<u32>,
 }
 
@@ -38,7 +38,7 @@ impl Way {
         Self { line, free_at_ns: 0, waits_us: Vec::new() }
     }
 
-    /// When a datagram that is sent now arrives: not at all, once or twice.
+    /// Sends a datagram. Returns its times of arrival: none, one or two.
     pub(super) fn carry(&mut self, now: Instant, len: usize, rng: &mut Rng) -> [Option<Instant>; 2] {
         let line = self.line;
         if len > line.mtu_bytes {
@@ -47,7 +47,7 @@ impl Way {
         let now_ns = now.as_micros() * 1000;
         let wait_ns = self.free_at_ns.saturating_sub(now_ns);
         let bytes = (len + HEADERS_BYTES) as u64;
-        // No queue is longer than some seconds, so that the product fits.
+        // No queue is longer than some seconds, so the product does not overflow.
         if wait_ns * (line.bits_per_s / 1000) / 8_000_000 + bytes > line.queue_bytes {
             return [None, None];
         }
