@@ -1,4 +1,4 @@
-"""What the interop suite and the benchmark do with libtorrent: make torrents, be a peer, check data.
+"""libtorrent for the interop suite and the benchmark: makes torrents, runs a peer, checks data.
 
 The peer checks what is in its folder, fetches what is missing, prints DONE when it has everything, and goes on seeding.
 """
@@ -26,7 +26,7 @@ def make(options):
         output.write(lt.bencode(torrent.generate()))
 
 
-# For measuring: as many connections and slots as there are peers, and nothing but what fails is told.
+# For measuring: enough connections and slots for all peers, and alerts only of errors.
 FAST = {
     "connections_limit": 2000, "unchoke_slots_limit": -1, "allow_multiple_connections_per_ip": True,
     "out_enc_policy": lt.enc_policy.disabled, "in_enc_policy": lt.enc_policy.disabled,
@@ -56,7 +56,7 @@ def start_session(options, **more):
     })
 
 
-# In a network of a few hosts everybody is at the same few addresses.
+# In a network of a few hosts all nodes share a few addresses.
 SMALL_DHT = {
     "enable_dht": True, "dht_restrict_routing_ips": False, "dht_restrict_search_ips": False,
     "dht_enforce_node_id": False, "dht_prefer_verified_node_ids": False, "dht_ignore_dark_internet": False,
@@ -96,7 +96,7 @@ def peer(options):
         session = start_session(options, alert_mask=alert_mask(ALERTS + (["stats_notification"] if options.dht else [])), **more)
     if options.dht:
         session.add_dht_node(address(options.dht))
-        # It looks for peers once, at first, and then not for a quarter of an hour: not before it knows somebody.
+        # It looks for peers once at the start, and then not for a quarter of an hour: so it must first know some nodes.
         while not known_nodes(session):
             time.sleep(0.2)
     torrents = [add_torrent(session, path, options.folder, options.trust) for path in options.torrents]
@@ -116,7 +116,7 @@ def peer(options):
 
 
 def known_nodes(session):
-    """How many nodes a session that tells its statistics has in its table."""
+    """Returns the number of nodes in the table of a session that reports its statistics."""
     session.post_session_stats()
     while True:
         session.wait_for_alert(1000)
@@ -126,21 +126,21 @@ def known_nodes(session):
 
 
 def dht(options):
-    """A DHT of nodes on successive ports. Prints READY when each knows most others.
+    """Runs a DHT of nodes on successive ports. Prints READY when each knows most others.
 
-    Then it prints ANNOUNCED, the info hash and the address for every peer that a node is told of.
+    Then it prints ANNOUNCED, the info-hash and the address of every peer that is announced to a node.
     """
     addresses = [(options.bind, options.port + number) for number in range(options.count)]
     nodes = [
         lt.session({
             "listen_interfaces": f"{host}:{port}",
             "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
-            # None to enter by, which a node would ask and not keep.
+            # No bootstrap node: a node would query it and not keep it.
             "alert_mask": alert_mask(["stats_notification", "dht_notification"]), **SMALL_DHT, "dht_bootstrap_nodes": "",
         })
         for host, port in addresses
     ]
-    # By themselves the first ones would know nobody for minutes, and have nobody to name to those who ask them.
+    # By themselves the first nodes would know no others for minutes, and have none to return to a query.
     while any(known_nodes(node) * 4 < (options.count - 1) * 3 for node in nodes):
         for node, own in zip(nodes, addresses):
             for other in addresses:
@@ -191,13 +191,13 @@ def main():
         command.set_defaults(run=run)
         if name == "peer":
             command.add_argument("--fast", action="store_true", help="for measuring")
-            command.add_argument("--dht", metavar="HOST:PORT", help="take part in the DHT, and enter it there")
+            command.add_argument("--dht", metavar="HOST:PORT", help="join the DHT through this node")
             command.add_argument("--local", action="store_true", help="look for peers in the local network")
-            command.add_argument("--utp", action="store_true", help="speak µTP and nothing else")
+            command.add_argument("--utp", action="store_true", help="speak only µTP")
             command.add_argument("--encryption", choices=ENCRYPTION, default="usual")
-            command.add_argument("--connect", metavar="HOST:PORT", action="append", help="call this peer")
-            command.add_argument("--idle", action="store_true", help="give nothing, and take hardly anything")
-            command.add_argument("--trust", action="store_true", help="take what is in the folder as complete")
+            command.add_argument("--connect", metavar="HOST:PORT", action="append", help="connect to this peer")
+            command.add_argument("--idle", action="store_true", help="upload nothing, and download hardly anything")
+            command.add_argument("--trust", action="store_true", help="trust that the data in the folder is complete")
 
     command = commands.add_parser("dht")
     command.add_argument("--bind", required=True)

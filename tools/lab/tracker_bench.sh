@@ -1,5 +1,5 @@
 #!/bin/bash
-# usage: bench.sh ZTOR AQUATIC_BIN_DIR [RUNS] [SECONDS] ; WORKERS, TORRENTS, PEERS, CONNECT from the environment
+# usage: tracker_bench.sh ZTOR AQUATIC_BIN_DIR [RUNS] [SECONDS] ; WORKERS, TORRENTS, PEERS, CONNECT from the environment
 set -eu
 ztor=$1 bin=$2 runs=${3:-3} seconds=${4:-15} dir=$(mktemp -d)
 trap 'kill ${server:-} 2>/dev/null || true; rm -rf "$dir"' EXIT

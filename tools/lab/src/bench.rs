@@ -1,9 +1,9 @@
-//! ztor and the clients of other people side by side, each in a network namespace of its own, with their data in
-//! memory: what a transfer and a check cost, against the least they could.
+//! ztor and other clients side by side, each in a network namespace of its own, with their data in memory: the cost
+//! of a transfer and of a check, compared with the least possible.
 //!
-//! Every run gets three hosts (tracker, seeder, leecher) on a bridge of its own. Runs are interleaved: one of
-//! everything, then the next of everything, so that a machine that slows down slows down all alike. Whatever a run
-//! starts is ended with it, also when it fails, panics or is interrupted.
+//! Every run has three hosts (tracker, seeder, leecher) on a bridge of its own. Runs are interleaved: one of
+//! everything, then the next of everything, so that a slowdown of the machine affects all alike. All processes of a run
+//! end with it, also when it fails, panics or is interrupted.
 
 mod client;
 mod control;
@@ -40,19 +40,19 @@ use payload::{Load, PIECE_KIB, Payload};
 use record::{Outcome, RecheckRun, Record, TransferRun};
 use transfer::Bench;
 
-/// Begins the name of every namespace of the benchmark.
+/// Prefix of the name of every namespace of the benchmark.
 const NET_PREFIX: &str = "ztb-";
 
-/// Begins the name of a run's folder; the id of its process follows.
+/// Prefix of the name of a run's folder; the id of its process follows.
 const RUN_PREFIX: &str = "ztor-bench-";
 
 const RESULTS: &str = "RESULTS.md";
 const PLOT: &str = "results.svg";
 
-/// Measures, prints as it goes, and writes the result. True when nothing failed.
+/// Measures, prints progress, and writes the results. Returns true if nothing failed.
 ///
 /// # Errors
-/// When it cannot measure at all: not root, a program missing that may not be, no memory, interrupted.
+/// If it cannot measure: not root, a required program missing, too little memory, or interrupted.
 pub fn run(options: &Options) -> Result<bool> {
     ensure!(rustix::process::geteuid().is_root(), "network namespaces need root");
     let stop = process::stop_on_signals()?;
@@ -93,7 +93,7 @@ pub fn run(options: &Options) -> Result<bool> {
     Ok(record.failures().is_empty())
 }
 
-/// What is measured in every round.
+/// Measurements of every round.
 #[derive(Debug, Default)]
 struct Plan {
     jobs: Vec<Job>,
@@ -145,7 +145,7 @@ impl Plan {
     }
 }
 
-/// Ztor always: it makes the torrents.
+/// Returns the programs to find: ztor always, since it makes the torrents.
 fn wanted(options: &Options) -> Wanted {
     let clients = Job::all(options).into_iter().flat_map(Job::clients);
     let programs = clients.flat_map(Client::programs).copied().chain(["ztor", Server::Opentracker.program()]);
@@ -157,7 +157,7 @@ fn wanted(options: &Options) -> Wanted {
     }
 }
 
-/// The seeder's file, the leecher's, and the twenty of the other load.
+/// Checks for free space for the seeder's file, the leecher's, and the twenty of the other load.
 fn ensure_room(options: &Options, plan: &Plan) -> Result<()> {
     if plan.jobs.is_empty() {
         return Ok(());
@@ -167,7 +167,7 @@ fn ensure_room(options: &Options, plan: &Plan) -> Result<()> {
     let work = options.work.display();
     ensure!(
         free_mib > needed_mib,
-        "{work} has {free_mib} MiB free, and {needed_mib} are needed: --size or --work"
+        "{work}: {free_mib} MiB free, {needed_mib} MiB needed; change --size or --work"
     );
     Ok(())
 }
@@ -188,7 +188,7 @@ fn measure(
     let total = plan.jobs.len() * options.runs() as usize;
     for number in 0..total {
         let (round, place) = (number / plan.jobs.len(), number % plan.jobs.len());
-        // Every second round goes backwards: what comes after another has been seen to be slower, whatever it was.
+        // Every second round runs backwards: measurements have been slower after another one, whatever it was.
         let place = if round % 2 == 0 { place } else { plan.jobs.len() - 1 - place };
         let (job, run) = (plan.jobs[place], round as u32 + 1);
         if !payloads.iter().any(|payload| payload.load == job.load()) {
@@ -238,7 +238,7 @@ fn outcome<T>(result: Result<T>) -> Outcome<T> {
     }
 }
 
-/// A failure here leaves the other figures what they are.
+/// Runs the scenarios. A failure does not affect the other figures.
 fn many_scenarios(root: &Path, work: &Path, stop: &AtomicBool, record: &mut Record) {
     match scenarios::run(root, work, stop) {
         Ok(Some(scenarios)) => record.scenarios = scenarios,

@@ -1,8 +1,8 @@
-//! Real transfers between ztor and the clients of other people, in network namespaces, compared byte for byte.
+//! Real transfers between ztor and other clients, in network namespaces, compared byte for byte.
 //!
-//! Every case gets three hosts of its own (tracker, seeder, leecher) on a bridge of its own, so that any number of
-//! cases run side by side, nothing leaks into or out of them, and every client sees proper addresses: some ignore
-//! peers on 127/8. Whatever a case starts is ended with it, also when it fails, panics or is interrupted.
+//! Every case has three hosts (tracker, seeder, leecher) on a bridge of its own. Any number of cases run side by side,
+//! and nothing leaks into or out of them. Every client sees addresses outside of 127/8, where some ignore peers. All
+//! processes of a case end with it, also when it fails, panics or is interrupted.
 
 mod cases;
 mod clients;
@@ -30,41 +30,41 @@ use env::CaseEnv;
 use finding::Find;
 use payload::{Content, Payloads};
 
-/// How long the whole suite may run; cases that have not begun by then fail.
+/// Time limit of the whole suite; cases that have not started by then fail.
 const SUITE_LIMIT: Duration = Duration::from_secs(9 * 60);
 
-/// Begins the name of a run's folder; the id of its process follows.
+/// Prefix of the name of a run's folder; the id of its process follows.
 const RUN_PREFIX: &str = "run-";
 
-/// Begins the name of every namespace of the suite.
+/// Prefix of the name of every namespace of the suite.
 const NET_PREFIX: &str = "zti-";
 
-/// What to run, and how.
+/// Options of the suite.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Only the cases whose name contains this.
+    /// Text in the names of the cases to run; `None` selects all cases.
     pub filter: Option<String>,
-    /// The ztor to test; built in release mode if not given.
+    /// Path of the ztor to test; `None` builds it in release mode.
     pub ztor: Option<PathBuf>,
-    /// Cases at the same time; at least one.
+    /// Number of cases at the same time; 0 counts as 1.
     pub jobs: usize,
-    /// Leave out the cases whose programs are not installed.
+    /// True if cases whose programs are not installed are left out, instead of failing the suite.
     pub allow_missing: bool,
-    /// Run transfers among the other clients instead: they show that a failure is not the harness's.
+    /// True if only transfers among the other clients run, to show that a failure is not the harness's.
     pub controls: bool,
-    /// Only the first case of each kind: pair of clients, format and ways, or way of finding each other.
+    /// True if only the first case of each kind runs: of a pair of clients, format and ways, or of a way to find peers.
     pub quick: bool,
 }
 
-/// The names of the cases that these options select, in the order they start.
+/// Returns the names of the selected cases, in the order in which they start.
 pub fn case_names(options: &Options) -> Vec<String> {
     selected(options).iter().map(Job::name).collect()
 }
 
-/// Runs the suite; prints as it goes, and a table at the end. True when every case passed.
+/// Runs the suite. Prints progress, and a table at the end. Returns true if every case passed.
 ///
 /// # Errors
-/// When the suite cannot run at all: not root, a program missing, interrupted.
+/// If the suite cannot run: not root, a program missing, or interrupted.
 pub fn run(options: &Options) -> Result<bool> {
     ensure!(rustix::process::geteuid().is_root(), "network namespaces need root");
     let stop = process::stop_on_signals()?;
@@ -110,7 +110,7 @@ pub fn run(options: &Options) -> Result<bool> {
 fn selected(options: &Options) -> Vec<Job> {
     let transfers = if options.controls { cases::controls() } else { cases::all() };
     let finds = if options.controls { Vec::new() } else { finding::all() };
-    // Those that look for each other wait most of the time: they come first, and the others fill the time.
+    // Cases that look for peers wait most of the time: they start first, and the others fill the gaps.
     let devices = if options.controls { Vec::new() } else { device::all() };
     let finds = devices.into_iter().map(Job::Device).chain(finds.into_iter().map(Job::Find));
     let all = finds.chain(transfers.into_iter().map(Job::Transfer));
@@ -119,14 +119,14 @@ fn selected(options: &Options) -> Vec<Job> {
     all.filter(|case| case.name().contains(filter) && (!options.quick || kinds.insert(case.kind()))).collect()
 }
 
-/// A case of either kind.
+/// A case of any kind.
 #[derive(Clone, Copy, Debug)]
 enum Job {
-    /// With a torrent file and a tracker.
+    /// Transfer with a torrent file and a tracker.
     Transfer(Case),
-    /// With a magnet link and no tracker.
+    /// Transfer with a magnet link and no tracker.
     Find(Find),
-    /// With an interface that goes and comes back.
+    /// Transfer over an interface that disappears and returns.
     Device(Device),
 }
 
@@ -139,7 +139,7 @@ impl Job {
         }
     }
 
-    /// The same for cases that differ only in what `--quick` leaves out.
+    /// Returns the kind, of which `--quick` runs only the first case.
     fn kind(&self) -> String {
         match self {
             Self::Transfer(case) => case.kind(),
@@ -176,7 +176,7 @@ struct Suite {
 }
 
 impl Suite {
-    /// Runs cases until none is left. One of these goes on in each of several threads.
+    /// Runs cases until none is left. Several threads do this at once.
     fn work_off(&self) {
         while let Some(case) = self.next() {
             let number = self.started.fetch_add(1, Ordering::Relaxed);
@@ -197,7 +197,10 @@ impl Suite {
     }
 
     fn run_case(&self, case: &Job, number: usize, dir: &Path) -> Result<()> {
-        ensure!(self.begun.elapsed() < SUITE_LIMIT, "not begun: the suite is over its {SUITE_LIMIT:?}");
+        ensure!(
+            self.begun.elapsed() < SUITE_LIMIT,
+            "not started: the suite is over its limit of {SUITE_LIMIT:?}"
+        );
         std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
         let Self { payloads, tools, stop, .. } = self;
         let env = CaseEnv { number, dir, payloads, tools, stop };
@@ -222,12 +225,12 @@ impl Suite {
             process::print_logs(dir);
         }
         drop(outcomes);
-        // Kept only when it can't be removed; the whole run's folder goes at the end anyway.
+        // The folder of the whole run is removed at the end anyway.
         let _ = std::fs::remove_dir_all(dir);
     }
 }
 
-/// Prints the table: a row for each pair of clients, then what failed and how many passed.
+/// Prints a row for each case, then how many passed and failed. Returns true if none failed.
 fn report(mut outcomes: Vec<Outcome>, skipped: &[Job], took: Duration) -> bool {
     outcomes.sort_by(|a, b| a.name.cmp(&b.name));
     let width = outcomes.iter().map(|outcome| outcome.name.len()).max().unwrap_or_default();

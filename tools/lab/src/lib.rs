@@ -1,8 +1,8 @@
 //! Real clients in network namespaces of their own: the interop suite ([`interop`]) and the side-by-side benchmark
 //! ([`mod@bench`]). Linux only, as root.
 //!
-//! Both share hosts on a bridge (`net`), programs that are ended with whoever started them (`process`), the
-//! programs themselves (`tools`), trackers and torrents.
+//! Both share hosts on a bridge (`net`), child processes that end with their owner (`process`), the programs
+//! themselves (`tools`), trackers and torrents.
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 
@@ -17,7 +17,7 @@ mod usage;
 
 use std::path::{Path, PathBuf};
 
-/// Root of the workspace that this program was built from.
+/// Returns the root of the workspace that this program was built from.
 pub fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()

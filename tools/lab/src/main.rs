@@ -24,9 +24,9 @@ mod cli {
         Interop(InteropArgs),
         /// Measure ztor and other clients side by side.
         ///
-        /// Every client seeds to itself, fetches from itself and checks its data, ztor also exchanges with libtorrent;
-        /// the runs of all alternate. The floor is what no client can do with less. Writes a Markdown table, a plot,
-        /// and all raw figures as JSON into history/. tools/lab/README.md says what the figures mean. Exits with 1 if
+        /// Every client transfers to itself and checks its data. ztor also transfers to and from libtorrent. The runs
+        /// of all clients alternate. The floor is the least work that any client must do. Writes a Markdown table, a
+        /// plot, and all raw figures as JSON into history/. tools/lab/README.md explains the figures. Exits with 1 if
         /// a run failed.
         Bench(bench::Options),
         /// One side of the benchmark's floor.
@@ -39,13 +39,13 @@ mod cli {
         /// Run only the cases whose name contains this.
         #[arg(long, value_name = "STR")]
         filter: Option<String>,
-        /// The ztor to test; built in release mode if not given.
+        /// ztor binary to test; built in release mode if not given.
         #[arg(long, value_name = "PATH")]
         ztor: Option<PathBuf>,
-        /// Transfers at the same time.
+        /// Number of transfers at the same time.
         #[arg(long, value_name = "N", default_value_t = 4)]
         jobs: usize,
-        /// Leave out the cases of programs that are not installed, instead of failing.
+        /// Leave out cases whose programs are not installed, instead of failing.
         #[arg(long)]
         allow_missing: bool,
         /// Run transfers among the other clients instead: a control of the harness.

@@ -1,4 +1,4 @@
-//! The hosts of a case or of a measurement: three network namespaces on a bridge.
+//! Hosts of a case or of a measurement: three network namespaces on a bridge.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,7 +14,7 @@ use rustix::thread::LinkNameSpaceType;
 
 use super::process;
 
-/// Where `ip netns` keeps the namespaces by name.
+/// Folder in which `ip netns` keeps the namespaces by name.
 const NETNS_DIR: &str = "/run/netns";
 
 /// A host of a case.
@@ -29,7 +29,7 @@ pub(crate) enum Host {
 impl Host {
     const ALL: [Self; 3] = [Self::Tracker, Self::Seeder, Self::Leecher];
 
-    /// The same in every case, since no case sees another.
+    /// Returns its address: the same in every case, since no case sees another.
     pub(crate) fn ip(self) -> Ipv4Addr {
         match self {
             Self::Tracker => Ipv4Addr::new(10, 91, 0, 1),
@@ -47,16 +47,16 @@ impl Host {
     }
 }
 
-/// The network of a case; gone when dropped.
+/// The network of a case; removed when dropped.
 pub(crate) struct Net {
     id: String,
 }
 
 impl Net {
-    /// The name of every namespace begins with `prefix`, then comes the id of this process; `number` tells its
-    /// networks apart.
+    /// Sets up the network. The name of every namespace begins with `prefix` and the id of this process; `number` is
+    /// unique among its networks.
     pub(crate) fn up(prefix: &str, number: usize) -> Result<Self> {
-        // From here on `drop` removes what was made, also when the rest fails.
+        // From here on `drop` removes the namespaces, also if a later step fails.
         let net = Self { id: format!("{prefix}{}-{number}", std::process::id()) };
         for host in Host::ALL {
             ip(&["netns", "add", &net.namespace(host)], "")?;
@@ -76,7 +76,7 @@ impl Net {
         Ok(net)
     }
 
-    /// Connects a host to the bridge, by an interface `eth0` that is the way to everything.
+    /// Connects a host to the bridge by an interface `eth0` with the default route.
     pub(crate) fn plug_in(&self, host: Host) -> Result<()> {
         let (name, port) = (self.namespace(host), format!("port-{}", host.suffix()));
         let plug = format!(
@@ -95,13 +95,13 @@ impl Net {
         Ok(())
     }
 
-    /// Takes that interface away.
+    /// Removes the interface `eth0` of a host.
     pub(crate) fn unplug(&self, host: Host) -> Result<()> {
         ip(&["-n", &self.namespace(host), "link", "del", "eth0"], "")?;
         Ok(())
     }
 
-    /// Another interface `eth1`, which is the way to everything when there is no better one.
+    /// Adds an interface `eth1` with a default route of low priority.
     pub(crate) fn add_second_way(&self, host: Host) -> Result<()> {
         let (name, router) = (self.namespace(host), self.namespace(Host::Tracker));
         let plug = format!(
@@ -111,7 +111,7 @@ impl Net {
              link set second up\n"
         );
         ip(&["-n", &router, "-batch", "-"], &plug)?;
-        // Without addresses of IPv6 it says nothing by itself.
+        // Without IPv6 addresses it sends nothing by itself.
         let address = "link set eth1 addrgenmode none\n\
              addr add 10.91.1.2/24 dev eth1\n\
              link set eth1 up\n\
@@ -120,18 +120,18 @@ impl Net {
         self.within(Host::Tracker, || Ok(std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?))
     }
 
-    /// What has gone through an interface; nothing through one that is not there.
+    /// Returns the counters of an interface; zero if there is none of that name.
     pub(crate) fn counters(&self, host: Host, interface: &str) -> Result<Counters> {
         let table = self.within(host, || Ok(std::fs::read_to_string("/proc/thread-self/net/dev")?))?;
         Ok(counters(&table, interface).unwrap_or_default())
     }
 
-    /// The name that `ip netns exec` takes.
+    /// Returns the name for `ip netns exec`.
     pub(crate) fn namespace(&self, host: Host) -> String {
         format!("{}{}", self.id, host.suffix())
     }
 
-    /// Runs `work` on that host, so that the sockets it opens are there.
+    /// Runs `work` in the host's namespace, so that it opens its sockets there.
     pub(crate) fn within<T: Send>(&self, host: Host, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let path = Path::new(NETNS_DIR).join(self.namespace(host));
         let enter = || {
@@ -144,14 +144,14 @@ impl Net {
     }
 }
 
-/// What has gone through an interface.
+/// Counters of an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) received_bytes: u64,
     pub(crate) sent_packets: u64,
 }
 
-/// Those of an interface in `/proc/PID/net/dev`. See proc_pid_net(5).
+/// Reads the counters of an interface from `/proc/PID/net/dev`. See proc_pid_net(5).
 pub(super) fn counters(table: &str, interface: &str) -> Option<Counters> {
     let mut named = table.lines().filter_map(|line| line.split_once(':'));
     let (_, numbers) = named.find(|(name, _)| name.trim() == interface)?;
@@ -172,7 +172,7 @@ impl Drop for Net {
     }
 }
 
-/// Removes what a run left that was killed: namespaces with this prefix whose process is gone, and what runs in them.
+/// Removes the namespaces with this prefix that killed runs left, and the processes in them.
 pub(crate) fn remove_stale(prefix: &str) {
     let Ok(entries) = std::fs::read_dir(NETNS_DIR) else { return };
     for entry in entries.flatten() {
@@ -182,7 +182,7 @@ pub(crate) fn remove_stale(prefix: &str) {
         }
         if let Ok(pids) = ip(&["netns", "pids", &name], "") {
             for pid in pids.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
-                // Gone already is as good.
+                // Fails only if it has ended.
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
             }
         }
@@ -192,7 +192,7 @@ pub(crate) fn remove_stale(prefix: &str) {
     }
 }
 
-/// Runs `ip` with these arguments and this input; returns what it printed.
+/// Runs `ip` with these arguments and this input; returns its output.
 fn ip(arguments: &[&str], input: &str) -> Result<String> {
     let mut command = Command::new("ip");
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_are_those_of_the_interface() {
+    fn counters_of_an_interface_are_those_of_its_row() {
         let table = "Inter-|   Receive\n face |bytes\n    lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n  \
                      eth0: 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36\n";
         assert_eq!(counters(table, "eth0"), Some(Counters { received_bytes: 21, sent_packets: 30 }));

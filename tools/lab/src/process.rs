@@ -1,4 +1,4 @@
-//! What is started: in a namespace, in a process group of its own, with its output in a file.
+//! Child processes, each in a namespace and a process group of its own, with its output in a file.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,10 +14,10 @@ use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use wait4::{ResUse, Wait4};
 
-/// Lines of each log that are shown after a failure.
+/// Number of lines of each log that are shown after a failure.
 const TAIL: usize = 40;
 
-/// A program and its arguments, as it is to run.
+/// A program and its arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
     pub(crate) program: PathBuf,
@@ -39,8 +39,8 @@ impl Invocation {
         self
     }
 
-    /// The command, in the namespace if one is given. It has `home` for its own files and nothing of the caller's
-    /// environment but the search path: no proxies, no settings.
+    /// Returns the command, in the namespace if one is given. It keeps its own files in `home`. From the caller's
+    /// environment it inherits only the search path: no proxies, no settings.
     pub(crate) fn command(&self, namespace: Option<&str>, home: &Path) -> Command {
         let mut command = match namespace {
             Some(namespace) => {
@@ -59,7 +59,7 @@ impl Invocation {
         command
     }
 
-    /// Runs it to its end; returns what it printed. Fails when it does.
+    /// Runs the program to its end and returns its output. Fails if the program fails.
     pub(crate) fn output(&self, namespace: Option<&str>, home: &Path) -> Result<String> {
         let output = self.command(namespace, home).output().with_context(|| self.to_string())?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -80,13 +80,13 @@ impl std::fmt::Display for Invocation {
 /// A running program. Dropping it kills its process group.
 pub(crate) struct Process {
     child: Child,
-    /// Set once it has been waited for: from then on its id may be another's.
+    /// Exit status and resource use; `None` until it has been waited for. After that its id may be reused.
     ended: Option<ResUse>,
     log: PathBuf,
 }
 
 impl Process {
-    /// Starts it with its output going to `log`, which begins with its command line.
+    /// Starts the program. `log` gets its command line, then its output.
     pub(crate) fn start(
         invocation: &Invocation,
         namespace: Option<&str>,
@@ -105,7 +105,7 @@ impl Process {
         Ok(Self { child, ended: None, log: log.to_path_buf() })
     }
 
-    /// How it ended, if it did.
+    /// Returns the exit status; `None` while it runs.
     pub(crate) fn exit(&mut self) -> Result<Option<ExitStatus>> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait4()?;
@@ -113,7 +113,7 @@ impl Process {
         Ok(self.ended.map(|ended| ended.status))
     }
 
-    /// The kernel's account of it, once [`Self::exit`] has told how it ended.
+    /// Returns its CPU time as the kernel counted it; `None` before [`Self::exit`] has returned a status.
     pub(crate) fn cpu_in_the_end(&self) -> Option<Duration> {
         self.ended.map(|ended| ended.rusage.utime + ended.rusage.stime)
     }
@@ -130,17 +130,17 @@ impl Process {
         }
     }
 
-    /// What it has printed so far.
+    /// Returns its output so far.
     pub(crate) fn log_text(&self) -> Result<String> {
         Ok(String::from_utf8_lossy(&fs::read(&self.log)?).into_owned())
     }
 
-    /// What Ctrl-C does.
+    /// Interrupts its process group, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         self.signal(Signal::INT);
     }
 
-    /// The name of its log without the extension.
+    /// Returns the name of its log without the extension.
     pub(crate) fn name(&self) -> String {
         self.log.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
@@ -148,7 +148,7 @@ impl Process {
     fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
-            // It may have ended on its own.
+            // Fails if it has ended on its own.
             let _ = rustix::process::kill_process_group(pid, signal);
         }
     }
@@ -156,16 +156,16 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The group may outlive its first process; once that has been waited for, its id may be another's.
+        // The group may outlive its first process, but once that has been waited for, its id may be reused.
         if matches!(self.exit(), Ok(None)) {
             self.signal(Signal::KILL);
-            // Fails only if there is no such child: nothing to wait for.
+            // Fails only if there is no such child.
             let _ = self.child.wait();
         }
     }
 }
 
-/// The time a case has, and whether everything is to stop.
+/// Deadline of a case, and the flag that stops the run.
 pub(crate) struct Patience<'a> {
     deadline: Instant,
     limit: Duration,
@@ -177,7 +177,7 @@ impl<'a> Patience<'a> {
         Self { deadline: Instant::now() + limit, limit, stop }
     }
 
-    /// Asks every `pause` until the answer is yes.
+    /// Calls `ask` every `pause` until it returns true. Fails at the deadline and when the run is stopped.
     pub(crate) fn until(
         &self,
         what: &str,
@@ -192,14 +192,14 @@ impl<'a> Patience<'a> {
                 bail!("interrupted");
             }
             if Instant::now() > self.deadline {
-                bail!("{what}: not within {:?} from the case's start", self.limit);
+                bail!("{what}: not within the limit of {:?}", self.limit);
             }
             std::thread::sleep(pause);
         }
     }
 }
 
-/// The first signal asks for an orderly end; a second one ends the process at once.
+/// Handles signals: the first one sets the returned flag, a second one ends the process at once.
 pub(crate) fn stop_on_signals() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -209,7 +209,7 @@ pub(crate) fn stop_on_signals() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// Removes the folders in `home` of runs that were killed.
+/// Removes the folders that killed runs left in `home`.
 pub(crate) fn remove_stale_runs(home: &Path, prefix: &str) -> Result<()> {
     for entry in fs::read_dir(home)?.flatten() {
         if is_left_over(&entry.file_name().to_string_lossy(), prefix) {
@@ -219,13 +219,13 @@ pub(crate) fn remove_stale_runs(home: &Path, prefix: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a name made of `prefix`, a process id, `-` and anything belongs to a run that was killed.
+/// Returns true if a name of the form `prefix`, process id, `-`, anything belongs to a run that was killed.
 pub(crate) fn is_left_over(name: &str, prefix: &str) -> bool {
     let owner = name.strip_prefix(prefix).and_then(|rest| rest.split_once('-')).map(|(owner, _)| owner);
     owner.is_some_and(|owner| owner.parse::<u32>().is_ok() && !Path::new("/proc").join(owner).exists())
 }
 
-/// Prints the end of every log in `dir`.
+/// Prints the first line and the last [`TAIL`] lines of every log in `dir`.
 pub(crate) fn print_logs(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     let mut logs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_dead_run_made_is_left_over() {
+    fn is_left_over_is_true_only_for_a_dead_process() {
         let (dead, ours) = (u32::MAX, std::process::id());
         assert!(is_left_over(&format!("run-{dead}-x"), "run-"));
         assert!(!is_left_over(&format!("run-{ours}-x"), "run-"));

@@ -1,4 +1,4 @@
-//! The programs that are run: found, built, or installed into a virtual environment.
+//! Programs of the lab: found, built, or installed into a virtual environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,28 +8,28 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::process::Invocation;
 
-/// What the virtual environment gets.
+/// Package that is installed into the virtual environment.
 const LIBTORRENT: &str = "libtorrent==2.1.1";
 
-/// Names the Python that has libtorrent, in place of an environment of our own.
+/// Environment variable with the path of a Python that has libtorrent. It replaces our own virtual environment.
 const PYTHON_VARIABLE: &str = "ZTOR_INTEROP_PYTHON";
 
-/// The programs that somebody needs.
+/// Programs to find.
 pub(crate) struct Wanted {
     pub(crate) programs: BTreeSet<&'static str>,
-    /// Where some of them are; the others are looked for, and ztor is built.
+    /// Known paths of some of them. The others are searched for, and ztor is built.
     pub(crate) given: BTreeMap<&'static str, PathBuf>,
     pub(crate) allow_missing: bool,
 }
 
-/// Where the programs are.
+/// Paths of the programs.
 pub(crate) struct Tools {
     programs: BTreeMap<&'static str, PathBuf>,
     libtorrent_script: PathBuf,
 }
 
 impl Tools {
-    /// Finds what is wanted; also returns what there is not, if something may be missing.
+    /// Finds the wanted programs. Also returns the names of missing ones, if any may be missing.
     pub(crate) fn find(root: &Path, home: &Path, wanted: Wanted) -> Result<(Self, Vec<&'static str>)> {
         std::fs::create_dir_all(home)?;
         let mut programs = BTreeMap::new();
@@ -54,26 +54,26 @@ impl Tools {
         Ok((Self { programs, libtorrent_script }, missing))
     }
 
-    /// Where the program of this name is.
+    /// Returns the path of a program.
     pub(crate) fn program(&self, name: &'static str) -> Result<&Path> {
         self.programs
             .get(name)
             .map(PathBuf::as_path)
-            .with_context(|| format!("{name} was not among the programs wanted"))
+            .with_context(|| format!("{name} is not among the wanted programs"))
     }
 
-    /// Our script on libtorrent's Python binding, up to its first argument.
+    /// Returns the command of our script for libtorrent's Python binding, without arguments.
     pub(crate) fn libtorrent(&self) -> Result<Invocation> {
         Ok(Invocation::new(self.program("libtorrent")?).arg("-u").arg(&self.libtorrent_script))
     }
 }
 
-/// The folder that cargo builds into.
+/// Returns cargo's target directory.
 pub(crate) fn target_dir(root: &Path) -> Result<PathBuf> {
     Ok(metadata(root)?.target_directory.into())
 }
 
-/// Whether the workspace has a package of this name.
+/// Returns true if the workspace has a package of this name.
 pub(crate) fn has_package(root: &Path, name: &str) -> Result<bool> {
     Ok(metadata(root)?.workspace_packages().iter().any(|package| package.name.as_str() == name))
 }
@@ -85,7 +85,7 @@ fn metadata(root: &Path) -> Result<cargo_metadata::Metadata> {
 }
 
 fn given(name: &str, path: &Path) -> Result<PathBuf> {
-    ensure!(path.is_file(), "{name}: there is no {}", path.display());
+    ensure!(path.is_file(), "{name}: no file {}", path.display());
     Ok(std::path::absolute(path)?)
 }
 
@@ -96,11 +96,11 @@ fn build_ztor(root: &Path) -> Result<PathBuf> {
     Ok(target_dir(root)?.join("release/ztor"))
 }
 
-/// Cargo, as if this program had not been started by it.
+/// Returns a cargo command without the variables that cargo set for this program.
 pub(crate) fn cargo(root: &Path) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // What cargo told us about this program would make build scripts that look at it run again, and with them all above.
+    // They would make build scripts that read them run again, and cargo rebuild all crates that depend on these.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
@@ -118,7 +118,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
     search_path().map(|dir| dir.join(name)).find(|path| path.is_file())
 }
 
-/// The folders of the search path, and those that a plain user's lacks.
+/// Returns the folders of the search path, and the system folders that a plain user's path lacks.
 fn search_path() -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -140,12 +140,12 @@ fn python_with_libtorrent(home: &Path) -> Result<PathBuf> {
 
 fn install_libtorrent(home: &Path, python: &Path) -> Result<()> {
     let venv = home.join("venv");
-    // Any Python will do, but not every one can make an environment: some come without the parts for it.
+    // Not every Python can make a virtual environment: some come without the modules for it.
     let made = search_path().map(|dir| dir.join("python3")).filter(|path| path.is_file()).any(|candidate| {
         quietly(Command::new(candidate).args(["-m", "venv", "--clear"]).arg(&venv))
             && quietly(pip(python).arg("--version"))
     });
-    ensure!(made, "no python3 on the search path can make a virtual environment (python3-venv)");
+    ensure!(made, "no python3 on the search path can make a virtual environment: install python3-venv");
     let output = pip(python).args(["install", "--quiet", LIBTORRENT]).output()?;
     ensure!(output.status.success(), "pip: {}", String::from_utf8_lossy(&output.stderr).trim());
     ensure!(has_libtorrent(python), "installed, but it cannot be imported");

@@ -1,4 +1,4 @@
-//! Making torrents with one program or another, and the info-hashes of the result.
+//! Creation of torrents with several programs, and the info-hashes of the result.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::process::Invocation;
 use super::tools::Tools;
 
-/// Which of the two formats a torrent has, or both.
+/// Format of a torrent: one of the two, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     V1,
@@ -31,7 +31,7 @@ impl Format {
 /// A program that makes torrents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Maker {
-    /// v1 only.
+    /// Makes v1 torrents only.
     Mktorrent,
     Libtorrent,
     Ztor,
@@ -46,7 +46,7 @@ impl Maker {
         }
     }
 
-    /// Makes the torrent of `data` at `output`.
+    /// Makes the requested torrent at `output`.
     pub(crate) fn make(self, what: &Request<'_>, output: &Path, home: &Path, tools: &Tools) -> Result<()> {
         let piece_len = what.piece_kib * 1024;
         let invocation = match self {
@@ -71,7 +71,7 @@ impl Maker {
     }
 }
 
-/// What a torrent is to be.
+/// Properties of a torrent to make.
 pub(crate) struct Request<'a> {
     pub(crate) data: &'a Path,
     pub(crate) format: Format,
@@ -79,7 +79,7 @@ pub(crate) struct Request<'a> {
     pub(crate) announce_url: &'a str,
 }
 
-/// An info-hash as trackers take it: that of v2 is cut.
+/// An info-hash in the form for trackers: a v2 hash is cut to 20 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InfoHash(pub(crate) [u8; 20]);
 
@@ -89,9 +89,9 @@ impl InfoHash {
     }
 }
 
-/// The info-hashes of a torrent file: one, or for a hybrid torrent two, that of v1 first.
+/// Returns the info-hashes of a torrent file: one, or two for a hybrid torrent, v1 first.
 ///
-/// Worked out here, not by ztor: what is tested does not vouch for itself.
+/// Computed here and not by ztor, so that the tested program does not vouch for itself.
 pub(crate) fn info_hashes(torrent: &Path, format: Format) -> Result<Vec<InfoHash>> {
     let bytes = fs::read(torrent)?;
     let info = info_span(&bytes).with_context(|| format!("{} has no info dictionary", torrent.display()))?;
@@ -105,7 +105,7 @@ pub(crate) fn info_hashes(torrent: &Path, format: Format) -> Result<Vec<InfoHash
     })
 }
 
-/// The bytes of the value of `info`.
+/// Returns the bytes of the value of `info`.
 fn info_span(torrent: &[u8]) -> Result<&[u8]> {
     let mut at = 1;
     while torrent.get(at).is_some_and(|&byte| byte != b'e') {
@@ -119,7 +119,7 @@ fn info_span(torrent: &[u8]) -> Result<&[u8]> {
     bail!("no such key")
 }
 
-/// The index behind the bencoded value at `at`.
+/// Returns the index behind the bencoded value at `at`.
 fn skip(bytes: &[u8], at: usize) -> Result<usize> {
     let find = |byte: u8| {
         let found = bytes.iter().skip(at).position(|&other| other == byte);
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_info_dictionary_is_found() {
+    fn info_span_of_a_torrent_with_decoys_is_the_top_level_value() {
         let torrent = b"d8:announce5:x:e:d4:infod4:name1:a6:lengthi5ee4:listl1:ai1eee";
         assert_eq!(info_span(torrent).unwrap(), b"d4:name1:a6:lengthi5ee");
         for cut in 0..torrent.len() - 20 {

@@ -1,4 +1,4 @@
-//! Trackers: starting one, and asking it who is there.
+//! Trackers: starting one, and scraping it.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,24 +12,24 @@ use super::process::{Invocation, Process};
 use super::tools::Tools;
 use super::torrent::InfoHash;
 
-/// Every tracker listens here, on TCP and on UDP.
+/// Port of every tracker, on TCP and on UDP.
 const PORT: u16 = 6969;
 
-/// A program that tracks.
+/// A tracker program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Server {
     Opentracker,
     Ztor,
 }
 
-/// How the clients talk to it.
+/// Transport between the clients and the tracker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Http,
     Udp,
 }
 
-/// A tracker as a torrent names it.
+/// A tracker as a torrent lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tracker {
     pub(crate) server: Server,
@@ -62,14 +62,14 @@ impl Tracker {
         }
     }
 
-    /// Starts it for the torrents with these info-hashes.
+    /// Starts the tracker for the torrents with these info-hashes.
     pub(crate) fn start(self, hashes: &[InfoHash], net: &Net, dir: &Path, tools: &Tools) -> Result<Process> {
         let (ip, port) = (Host::Tracker.ip().to_string(), PORT.to_string());
         let home = dir.join("tracker");
         std::fs::create_dir_all(&home)?;
         let invocation = match self.server {
             Server::Opentracker => {
-                // Debian's build tracks only what is listed. It changes its root to the folder, so the list is there.
+                // Debian's build tracks only listed torrents. It changes its root to this folder, so the list is in it.
                 let list: String = hashes.iter().map(|hash| format!("{}\n", hash.hex())).collect();
                 std::fs::write(home.join("whitelist"), list)?;
                 let invocation = Invocation::new(tools.program("opentracker")?);
@@ -86,21 +86,21 @@ impl Tracker {
     }
 }
 
-/// Who is in a swarm, as its tracker says.
+/// Numbers of a swarm's peers, as its tracker reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Swarm {
     pub(crate) seeders: u64,
     pub(crate) leechers: u64,
-    /// How often somebody reported to have finished.
+    /// Number of reports of a finished download.
     pub(crate) finished: u64,
 }
 
-/// Whether the tracker takes connections.
+/// Returns true if the tracker accepts connections.
 pub(crate) fn is_up(net: &Net) -> Result<bool> {
     net.within(Host::Tracker, || Ok(connect().is_ok()))
 }
 
-/// Asks the tracker over HTTP, whatever the clients use. A torrent it does not know has an empty swarm.
+/// Scrapes the tracker over HTTP, whatever the clients use. A torrent it does not know has an empty swarm.
 pub(crate) fn scrape(net: &Net, hash: &InfoHash) -> Result<Swarm> {
     let query: String = hash.0.iter().map(|byte| format!("%{byte:02x}")).collect();
     let answer = net.within(Host::Tracker, move || {

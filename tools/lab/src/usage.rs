@@ -1,4 +1,4 @@
-//! What the kernel says that a process has used.
+//! Resource use of processes, as the kernel counts it.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -8,12 +8,12 @@ use anyhow::{Context, Result};
 
 use super::net::{self, Host, Net};
 
-/// What a process and everything below it has used up to now. Nothing, if it is gone.
+/// Resource use of a process and its descendants so far; zero if it is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
-    /// User and system time, with that of children that have ended.
+    /// User and system time, including that of children that have ended.
     pub(crate) cpu: Duration,
-    /// The most memory that any one of them had resident.
+    /// Largest peak of resident memory of a single process, in KiB.
     pub(crate) peak_rss_kib: u64,
 }
 
@@ -30,27 +30,27 @@ impl Usage {
         sum
     }
 
-    /// Keeps the larger of each: what has ended is no longer seen.
+    /// Keeps the larger value of each field: a later look misses processes that have ended.
     pub(crate) fn keep_peak(&mut self, later: Self) {
         self.cpu = self.cpu.max(later.cpu);
         self.peak_rss_kib = self.peak_rss_kib.max(later.peak_rss_kib);
     }
 }
 
-/// Counts what the interface of a host has received.
+/// Counter of the bytes that a host's interface has received.
 pub(crate) struct Received {
     counters: File,
 }
 
 impl Received {
-    /// What is opened on a host stays that host's, wherever it is read.
+    /// Opens the counters of a host. The file shows that host, whichever thread reads it.
     pub(crate) fn on(net: &Net, host: Host) -> Result<Self> {
         let path = "/proc/thread-self/net/dev";
         let counters = net.within(host, || File::open(path).context(path))?;
         Ok(Self { counters })
     }
 
-    /// Bytes received so far, headers included.
+    /// Returns the number of bytes received so far, headers included.
     pub(crate) fn bytes(&self) -> Result<u64> {
         let mut text = [0; 4096];
         let len = self.counters.read_at(&mut text, 0)?;
@@ -67,7 +67,7 @@ fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// `utime`, `stime`, `cutime` and `cstime` of `/proc/PID/stat`, added up. See proc_pid_stat(5).
+/// Returns the sum of `utime`, `stime`, `cutime` and `cstime` in `/proc/PID/stat`. See proc_pid_stat(5).
 fn cpu_ticks(stat: &str) -> Option<u64> {
     // The name of the program is in parentheses and may hold anything.
     let (_, fields) = stat.rsplit_once(')')?;
@@ -80,7 +80,7 @@ fn ticks_to_time(ticks: u64) -> Duration {
     Duration::from_micros(ticks * 1_000_000 / rustix::param::clock_ticks_per_second())
 }
 
-/// `VmHWM` of `/proc/PID/status`. See proc_pid_status(5).
+/// Returns `VmHWM` of `/proc/PID/status`. See proc_pid_status(5).
 fn peak_rss_kib(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_times_are_found_behind_any_name() {
+    fn cpu_ticks_behind_any_program_name_are_summed() {
         let fields = "S 1 2 3 4 5 6 7 8 9 10 100 20 3 4 20 0 1";
         for name in ["ztor", "a b", "x) y", "tmux: server", "((", ""] {
             assert_eq!(cpu_ticks(&format!("77 ({name}) {fields}")), Some(127), "{name}");
@@ -105,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn the_peak_is_read_in_kib() {
+    fn peak_rss_kib_of_a_status_is_its_high_water_mark() {
         let status = "Name:\tztor\nVmPeak:\t  99999 kB\nVmHWM:\t   12345 kB\nVmRSS:\t 5 kB\n";
         assert_eq!(peak_rss_kib(status), Some(12_345));
         assert_eq!(peak_rss_kib("Name:\tkthreadd\n"), None);
     }
 
     #[test]
-    fn the_counter_is_that_of_the_interface() {
+    fn received_bytes_of_an_interface_is_not_that_of_a_similar_name() {
         let dev = "Inter-|   Receive                            |  Transmit\n \
                    face |bytes    packets errs drop fifo frame compressed multicast|bytes\n    \
                    lo: 11 1 0 0 0 0 0 0 11 1\n  eth0:2200 22 0 0 0 0 0 0 33 3\n eth01: 5 6 0 0 0 0 0 0 7 8\n";
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_used_something() {
+    fn usage_of_this_process_is_not_zero() {
         let usage = Usage::of(std::process::id());
         assert!(usage.peak_rss_kib > 0);
         assert_eq!(Usage::of(u32::MAX), Usage::default());

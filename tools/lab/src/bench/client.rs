@@ -1,24 +1,23 @@
-//! Who takes part, and in which pairs.
+//! Clients that take part, and their pairs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Something that seeds, fetches and checks. The order is that of the columns.
+/// A program that seeds, fetches and checks. The order is that of the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Client {
-    /// The least work that moves the bytes: no client can do with less.
+    /// The least work that moves the bytes; no client needs less.
     Floor,
     Libtorrent,
     Rqbit,
     Aria2,
     Transmission,
-    /// An older ztor, to judge a change by.
+    /// An older ztor, as the baseline of a change.
     ZtorBase,
     Ztor,
-    /// The same over µTP, and with RC4.
     LibtorrentUtp,
     LibtorrentRc4,
     ZtorUtp,
@@ -40,7 +39,7 @@ impl Client {
         Self::ZtorRc4,
     ];
 
-    /// The program, whatever way it goes.
+    /// Returns the client without µTP or RC4.
     pub(super) fn base(self) -> Self {
         match self {
             Self::LibtorrentUtp | Self::LibtorrentRc4 => Self::Libtorrent,
@@ -49,7 +48,7 @@ impl Client {
         }
     }
 
-    /// What it is told besides, to go another way than it would.
+    /// Returns the additional arguments for µTP or RC4.
     pub(super) fn way(self) -> &'static [&'static str] {
         match self {
             Self::LibtorrentUtp => &["--utp"],
@@ -76,7 +75,7 @@ impl Client {
         }
     }
 
-    /// What it takes. The floor is this program.
+    /// Returns the programs that it needs. The floor is part of this program.
     pub(super) fn programs(self) -> &'static [&'static str] {
         match self.base() {
             Self::Floor => &[],
@@ -89,7 +88,7 @@ impl Client {
         }
     }
 
-    /// Whether one process of it takes many torrents here.
+    /// Returns true if one process of it serves many torrents in this benchmark.
     pub(super) fn takes_many(self) -> bool {
         matches!(self, Self::Libtorrent | Self::ZtorBase | Self::Ztor)
     }
@@ -108,7 +107,7 @@ impl FromStr for Client {
         };
         Self::ALL.into_iter().find(|client| client.name() == name).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            format!("no client is called {text:?}; there are {names} (short: lt, tr)")
+            format!("unknown client {text:?}: use one of {names} (short: lt, tr)")
         })
     }
 }
@@ -119,7 +118,7 @@ impl fmt::Display for Client {
     }
 }
 
-/// Who gives to whom. Written `SEEDER:LEECHER`.
+/// A seeder and a leecher. Written `SEEDER:LEECHER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Pair {
     pub(super) seeder: Client,
@@ -143,7 +142,7 @@ impl FromStr for Pair {
         let (seeder, leecher) = text.split_once(':').ok_or("a pair is written SEEDER:LEECHER")?;
         let pair = Self { seeder: seeder.parse()?, leecher: leecher.parse()? };
         if pair.seeder != pair.leecher && [pair.seeder, pair.leecher].contains(&Client::Floor) {
-            return Err("the floor speaks with itself only".to_owned());
+            return Err("the floor transfers only to itself".to_owned());
         }
         Ok(pair)
     }
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_are_read_as_they_are_written() {
+    fn pair_from_its_written_form_is_the_same_unless_it_mixes_the_floor() {
         for seeder in Client::ALL {
             for leecher in Client::ALL {
                 let pair = Pair { seeder, leecher };

@@ -1,4 +1,4 @@
-//! Talking to the clients that take their torrents as orders: transmission by its remote, rqbit by HTTP.
+//! Control of the clients that get their torrents after their start: transmission by its remote, rqbit by HTTP.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -12,21 +12,21 @@ use crate::net::{Host, Net};
 use crate::process::Invocation;
 use crate::tools::Tools;
 
-/// Transmission listens here for its remote, on the loopback of its host.
+/// Port of transmission for its remote, on the loopback of its host.
 pub(super) const TRANSMISSION_PORT: u16 = 9091;
 const RQBIT_PORT: u16 = 3030;
 
-/// An answer takes a program; asking more often would be measured too.
+/// Interval between requests. Each runs a program; more of them would be measured too.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
-/// A running client that can be talked to.
+/// A running client that can be controlled.
 pub(super) enum Control<'a> {
     Transmission(Transmission),
     Rqbit(Rqbit<'a>),
 }
 
 impl Control<'_> {
-    /// Gives it the torrent. False as long as it does not listen.
+    /// Adds a torrent. Returns false if the client does not listen yet.
     pub(super) fn add(&self, torrent: &Path) -> Result<bool> {
         match self {
             Self::Transmission(remote) => Ok(remote.add(torrent)),
@@ -34,7 +34,7 @@ impl Control<'_> {
         }
     }
 
-    /// Whether it says that it has everything and checks nothing.
+    /// Returns true if the client reports that it has everything and checks nothing.
     pub(super) fn is_complete(&mut self) -> Result<bool> {
         match self {
             Self::Transmission(remote) => Ok(remote.is_complete()),
@@ -43,7 +43,7 @@ impl Control<'_> {
     }
 }
 
-/// The daemon of transmission, through `transmission-remote`.
+/// Transmission's daemon, through `transmission-remote`.
 pub(super) struct Transmission {
     remote: Invocation,
     namespace: String,
@@ -68,7 +68,7 @@ impl Transmission {
         answer.is_ok_and(|answer| answer.contains("success"))
     }
 
-    /// Has it read everything again.
+    /// Starts a check of all data.
     pub(super) fn verify(&self) -> Result<()> {
         self.tell(&["--torrent", "1", "--verify"]).map(drop)
     }
@@ -78,7 +78,7 @@ impl Transmission {
             return false;
         }
         self.asked = Instant::now();
-        // A daemon that is busy may let a question time out.
+        // A busy daemon may let a request time out.
         self.tell(&["--list"]).is_ok_and(|list| lists_as_complete(&list))
     }
 
@@ -87,14 +87,14 @@ impl Transmission {
     }
 }
 
-/// Whether `transmission-remote --list` shows its first torrent as complete and at rest.
+/// Returns true if the output of `transmission-remote --list` shows the first torrent as complete and idle.
 fn lists_as_complete(list: &str) -> bool {
     let row = list.lines().find(|line| line.trim_start().starts_with('1')).unwrap_or_default();
     let is_at_rest = ["Idle", "Seeding", "Finished"].iter().any(|state| row.contains(state));
     is_at_rest && row.split_whitespace().nth(1) == Some("100%")
 }
 
-/// The server of rqbit, through its HTTP API.
+/// Rqbit's server, through its HTTP API.
 pub(super) struct Rqbit<'a> {
     net: &'a Net,
     host: Host,
@@ -105,7 +105,7 @@ impl<'a> Rqbit<'a> {
         Self { net, host }
     }
 
-    /// What rqbit is told to listen on.
+    /// Returns the address of rqbit's API.
     pub(super) fn listen_address() -> String {
         format!("127.0.0.1:{RQBIT_PORT}")
     }
@@ -120,12 +120,12 @@ impl<'a> Rqbit<'a> {
         let Some(answer) = self.ask("GET /torrents/0/stats/v1 HTTP/1.0\r\n", b"")? else { return Ok(false) };
         let stats: Value = serde_json::from_str(&answer).with_context(|| answer.clone())?;
         if let Some(error) = stats["error"].as_str() {
-            bail!("rqbit says: {error}");
+            bail!("rqbit: {error}");
         }
         Ok(stats["finished"] == true && stats["state"] == "live")
     }
 
-    /// The body of the answer; nothing as long as nobody listens.
+    /// Sends a request and returns the body of the response; `None` if the server does not listen yet.
     fn ask(&self, head: &str, body: &[u8]) -> Result<Option<String>> {
         let answer = self.net.within(self.host, || {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, RQBIT_PORT));
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transmissions_list_is_read() {
+    fn lists_as_complete_is_true_only_for_a_complete_and_idle_torrent() {
         let head = "    ID   Done       Have  ETA           Up    Down  Ratio  Status       Name\n";
         let row = |done: &str, status: &str| {
             format!(
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_a_status_and_a_body() {
+    fn http_body_of_an_error_or_a_cut_response_is_an_error() {
         assert_eq!(http_body("HTTP/1.0 200 OK\r\na: b\r\n\r\n{}").unwrap(), "{}");
         assert!(http_body("HTTP/1.0 500 Oh\r\n\r\nno").is_err());
         assert!(http_body("HTTP/1.0 200 OK\r\n").is_err());

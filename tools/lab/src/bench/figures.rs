@@ -1,4 +1,4 @@
-//! The figures that every client has alone: the rows of the table and the panels of the plot.
+//! Figures of every client by itself: the rows of the table and the panels of the plot.
 
 use super::client::{Client, Pair};
 use super::payload::Load;
@@ -9,16 +9,16 @@ use super::stats::Spread;
 pub(super) struct Figure {
     pub(super) name: &'static str,
     pub(super) unit: &'static str,
-    /// Behind the point.
+    /// Number of digits after the decimal point.
     pub(super) digits: usize,
     pub(super) less_is_better: bool,
-    /// Whether the floor has a figure to compare with: its memory is that of the program that measures.
+    /// True if the floor has this figure. Its memory does not count: it is that of the measuring program.
     pub(super) has_floor: bool,
     of: Source,
 }
 
 enum Source {
-    /// Of a single file.
+    /// Transfer of a single file.
     Transfer(fn(&Transfer) -> f64),
     ManyTorrents(fn(&Transfer) -> f64),
     Recheck(fn(&Recheck) -> f64),
@@ -36,7 +36,7 @@ impl Figure {
         }
     }
 
-    /// How many runs of it failed.
+    /// Returns the number of failed runs.
     pub(super) fn failed_count(&self, record: &Record, client: Client) -> usize {
         let transfers_failed = |load| {
             let runs = record.transfers.iter().filter(|run| run.load == load && run.pair == Pair::of(client));

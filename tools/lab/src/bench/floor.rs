@@ -1,8 +1,8 @@
-//! The floor: the least work that moves a file from one machine to another and knows that it is right.
+//! The floor: the least work that moves a file from one machine to another and verifies it.
 //!
-//! The sender gives the file to `sendfile`, 1 MiB at a time. The receiver takes up to 256 KiB from its socket, hashes
-//! them while they are warm and writes them. The check reads pieces and hashes them, on every core. There is no
-//! protocol, no peer and no choice: what a client needs beyond this is its own.
+//! The sender gives the file to `sendfile`, 1 MiB at a time. The receiver reads up to 256 KiB from its socket, hashes
+//! them while they are in the cache and writes them. The check reads pieces and hashes them, on every core. There is no
+//! protocol, no peer and no choice: all cost beyond this is the client's own.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,40 +18,40 @@ const SEND_LEN: usize = 1 << 20;
 const RECEIVE_LEN: usize = 1 << 18;
 const PIECE_LEN: u64 = 1 << 20;
 
-/// What the sender prints once it can be connected to.
+/// Line that the sender prints once it listens.
 pub(super) const READY: &str = "READY";
 
 /// One side of the floor. The benchmark starts these in namespaces.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Floor {
-    /// Send a file to everyone who connects, until killed.
+    /// Send a file over every connection, until killed.
     Send {
-        /// Where to listen.
+        /// Address to listen on.
         listen: SocketAddr,
-        /// What to send.
+        /// File to send.
         file: PathBuf,
     },
     /// Receive a file.
     Receive {
-        /// Who sends.
+        /// Address of the sender.
         from: SocketAddr,
-        /// What to write.
+        /// File to write.
         file: PathBuf,
-        /// How much will come.
+        /// Number of bytes to receive.
         bytes: u64,
     },
     /// Hash the pieces of a file.
     Check {
-        /// What to read.
+        /// File to read.
         file: PathBuf,
     },
 }
 
 impl Floor {
-    /// Does it.
+    /// Runs this side.
     ///
     /// # Errors
-    /// When a file or socket fails, or fewer bytes come than were to.
+    /// If a file or a socket fails, or the sender leaves early.
     pub fn run(&self) -> Result<()> {
         match self {
             Self::Send { listen, file } => send(*listen, file),
@@ -116,7 +116,7 @@ fn check(path: &Path) -> Result<()> {
         let workers: Vec<_> = (0..threads).map(check_every).collect();
         for worker in workers {
             let all = worker.join().map_err(|_| anyhow::anyhow!("panicked"))??;
-            // Printed, so that no compiler finds the work to be of no use.
+            // Printed, so that the compiler cannot remove the work.
             println!("{:x?}", all.finalize());
         }
         Ok(())
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_received_is_what_was_sent() {
+    fn receive_from_send_writes_the_same_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let (source, target) = (dir.path().join("source"), dir.path().join("target"));
         let bytes: Vec<u8> = (0..3 * PIECE_LEN + 5).map(|index| ((index * 31) >> 3) as u8).collect();
@@ -141,7 +141,7 @@ mod tests {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        // Ends with the process: it has no other end.
+        // Runs until the process ends.
         std::thread::spawn(move || send(address, &source));
         // Refused until the sender listens.
         while receive(address, &target, bytes.len() as u64).is_err() {

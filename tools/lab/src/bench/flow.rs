@@ -1,4 +1,4 @@
-//! How fast bytes came, by the counter of the interface they came through.
+//! Rate of received bytes, by the counter of the interface.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +6,17 @@ use anyhow::Result;
 
 use crate::usage::Received;
 
-/// The first and the last of the bytes are not looked at: they tell of finding each other and of saying goodbye.
+/// Share of the bytes at each end that is ignored: connecting and closing take most of the time there.
 const EDGE: f64 = 0.01;
 
-/// Watches a counter from now on.
+/// Samples of a counter, each with its time.
 pub(super) struct Flow {
     received: Received,
     begun: Instant,
     samples: Vec<Sample>,
 }
 
-/// Bytes since the first sample, at a time since then.
+/// Value of the counter, and its time since the start.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     at: Duration,
@@ -36,7 +36,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Millions of bytes a second between 1 % and 99 % of `payload_bytes`. `None` if they never came.
+    /// Returns millions of bytes a second between 1 % and 99 % of `payload_bytes`; `None` if they never arrived.
     pub(super) fn mb_per_s(&self, payload_bytes: u64) -> Option<f64> {
         rate(&self.samples, payload_bytes as f64) // exact below 2^53
     }
@@ -48,7 +48,7 @@ fn rate(samples: &[Sample], payload_bytes: f64) -> Option<f64> {
     (to > from).then(|| payload_bytes * (1.0 - 2.0 * EDGE) / 1e6 / (to - from))
 }
 
-/// Seconds until so many bytes had come: on the line between the samples before and after.
+/// Returns the seconds until `bytes` had arrived, interpolated between the samples before and after.
 fn reached(samples: &[Sample], bytes: f64) -> Option<f64> {
     let first = samples.first()?.bytes;
     let come = |sample: &Sample| (sample.bytes - first) as f64;
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_at_the_ends_does_not_count() {
+    fn rate_with_waits_at_both_ends_leaves_them_out() {
         let (wait, end) = (5_000, 7_000);
         let steady: Vec<(u64, u64)> =
             (0..=100).map(|step| (wait + step * 10, 777 + step * 1_000_000)).collect();
@@ -80,13 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn coarse_samples_are_read_between() {
+    fn rate_of_coarse_samples_is_interpolated() {
         let got = rate(&samples(&[(0, 0), (500, 50_000_000), (1_000, 100_000_000)]), 1e8).unwrap();
         assert!((got - 100.0).abs() < 0.1, "{got}");
     }
 
     #[test]
-    fn what_never_came_has_no_rate() {
+    fn rate_of_bytes_that_never_arrived_is_none() {
         assert_eq!(rate(&[], 1e8), None);
         assert_eq!(rate(&samples(&[(0, 5), (1_000, 90_000_000)]), 1e8), None);
     }

@@ -1,4 +1,4 @@
-//! What was measured on what: the machine, and the versions of all that took part.
+//! The machine of the measurements, and the versions of all programs that took part.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use super::client::Client;
 use super::record::Machine;
 use crate::tools::Tools;
 
-/// Asks the kernel. What it does not tell is empty.
+/// Reads the properties of the machine. Unknown ones are empty or 0.
 pub(super) fn machine() -> Machine {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     Machine {
@@ -21,7 +21,7 @@ pub(super) fn machine() -> Machine {
     }
 }
 
-/// The commit of the checkout at `root`, short, with `+` if there are changes on top; empty without git.
+/// Returns the short commit of the checkout at `root`, with `+` if there are changes on top; empty without git.
 pub(super) fn commit(root: &Path) -> String {
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
@@ -33,7 +33,7 @@ pub(super) fn commit(root: &Path) -> String {
     format!("{commit}{}", if changed { "+" } else { "" })
 }
 
-/// What the programs of these clients say that they are; `commit` is the checkout's.
+/// Returns the version that each client's program prints; `commit` is the checkout's.
 pub(super) fn versions(clients: &BTreeSet<Client>, tools: &Tools, commit: &str) -> Vec<(Client, String)> {
     clients.iter().map(|&client| (client, version(client, tools, commit))).collect()
 }
@@ -59,7 +59,7 @@ fn version(client: Client, tools: &Tools, commit: &str) -> String {
     }
 }
 
-/// The first line that it prints, wherever to.
+/// Returns the first line of the output, or of the errors if there is no output; `None` if the command fails.
 fn first_line(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;
     let text = [output.stdout, output.stderr].concat();
@@ -67,7 +67,7 @@ fn first_line(command: &mut Command) -> Option<String> {
     output.status.success().then_some(line)
 }
 
-/// What stands behind the first `key` and `separator` of a line, without quotes.
+/// Returns the value of the first line with `key` before `separator`, without quotes.
 fn value(text: &str, key: &str, separator: char) -> Option<String> {
     let pairs = text.lines().filter_map(|line| line.split_once(separator));
     let (_, value) = pairs.into_iter().find(|(name, _)| name.trim() == key)?;
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_tables_are_read() {
+    fn value_and_memory_mib_of_kernel_files_are_read() {
         let cpuinfo = "processor\t: 0\nmodel name\t: AMD EPYC\n\nprocessor\t: 1\nmodel name\t: Other\n";
         assert_eq!(value(cpuinfo, "model name", ':').as_deref(), Some("AMD EPYC"));
         let release = "NAME=\"Debian\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n";

@@ -1,4 +1,4 @@
-//! What to measure, as the command line says it.
+//! Command line options of the benchmark.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,42 +10,42 @@ use super::client::{Client, Pair};
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// What to measure, and where the result goes.
+/// Selection of the measurements, and the folder of the results.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Bytes of the file that is transferred and checked, such as 512MiB [default: 2GiB, with --quick 64MiB]
+    /// Size of the file that is transferred and checked, such as 512MiB [default: 2GiB, with --quick 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     size: Option<u64>,
-    /// How often everything is measured; the runs of different clients alternate [default: 3, with --quick 1]
+    /// Number of runs of everything; the runs of different clients alternate [default: 3, with --quick 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: Option<u32>,
-    /// The transfers to measure, SEEDER:LEECHER, of ztor, ztor-base, lt, aria2, tr, rqbit and floor
-    /// [default: each with itself, and ztor with libtorrent both ways; with --quick ztor:ztor]
+    /// Transfers to measure, as SEEDER:LEECHER of ztor, ztor-base, lt, aria2, tr, rqbit and floor [default: each with
+    /// itself, and ztor with libtorrent both ways, also over µTP and with RC4; with --quick only ztor with itself]
     #[arg(long, value_name = "PAIR,...", value_delimiter = ',')]
     pairs: Vec<Pair>,
     /// Measure only these parts [default: all, with --quick floor and transfer]
     #[arg(long, value_name = "PART,...", value_delimiter = ',')]
     only: Vec<Part>,
-    /// The ztor to measure; built in release mode if not given
+    /// ztor binary to measure; built in release mode if not given
     #[arg(long, value_name = "PATH")]
     pub(super) ztor: Option<PathBuf>,
-    /// Another ztor, which takes part as ztor-base wherever ztor does: to judge a change by
+    /// Another ztor binary, as a baseline: takes part as ztor-base wherever ztor does
     #[arg(long, value_name = "PATH")]
     pub(super) baseline: Option<PathBuf>,
-    /// Put RESULTS.md, results.svg and history/ here [default: bench; with --quick target/bench, without history]
+    /// Put RESULTS.md, results.svg and history/ here [default: tools/lab; with --quick target/bench, without history]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Where the data is while it is measured: memory, so that no disk is. Three times --size must fit
+    /// Folder of the data, in memory so that no disk is measured. Three times --size must fit
     #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
     pub(super) work: PathBuf,
-    /// Seconds that one transfer or check may take
+    /// Time limit of one transfer or check in seconds
     #[arg(long, value_name = "S", default_value_t = 300)]
     limit: u64,
-    /// Leave out clients that are not installed, and say so, instead of failing
+    /// Leave out clients that are not installed, and report them, instead of failing
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) allow_missing: bool,
-    /// Only show that it works: small, once, ztor and the floor; nothing goes into the history
+    /// Only show that it works: a small file, one run, ztor and the floor; nothing goes into the history
     #[arg(long)]
     pub(super) quick: bool,
 }
@@ -53,13 +53,13 @@ pub struct Options {
 /// A part of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Part {
-    /// What the least possible work costs: sendfile, and receiving, hashing and writing.
+    /// Cost of the least possible work: sendfile, and receiving, hashing and writing.
     Floor,
     /// One file from one client to another.
     Transfer,
     /// A complete check of the file.
     Recheck,
-    /// Twenty torrents at once, from one process to one other.
+    /// Twenty torrents at once, from one process to another.
     Many,
     /// Many peers or torrents in one session: the scenarios of the package ztor-bench.
     Scenarios,
@@ -86,7 +86,7 @@ impl Options {
         }
     }
 
-    /// Where the result goes; `target` is cargo's folder.
+    /// Returns the folder of the results; `target` is cargo's target directory.
     pub(super) fn out(&self, root: &Path, target: &Path) -> PathBuf {
         match &self.out {
             Some(out) => out.clone(),
@@ -95,7 +95,7 @@ impl Options {
         }
     }
 
-    /// The transfers of one file, in the order of a round.
+    /// Returns the transfers of one file, in the order of a round.
     pub(super) fn transfers(&self) -> Vec<Pair> {
         let mut pairs = Vec::new();
         if self.measures(Part::Floor) {
@@ -107,13 +107,13 @@ impl Options {
         pairs
     }
 
-    /// The transfers of many torrents.
+    /// Returns the transfers of many torrents.
     pub(super) fn many_transfers(&self) -> Vec<Pair> {
         let clients = self.clients().into_iter().filter(|client| client.takes_many());
         if self.measures(Part::Many) { clients.map(Pair::of).collect() } else { Vec::new() }
     }
 
-    /// Who checks.
+    /// Returns the clients whose check is measured.
     pub(super) fn rechecks(&self) -> Vec<Client> {
         let mut clients = self.clients();
         if !self.measures(Part::Recheck) {
@@ -125,13 +125,13 @@ impl Options {
         clients
     }
 
-    /// The pairs of the command line, those of ztor also with ztor-base in its place.
+    /// Returns the pairs of the command line; with a baseline, those of ztor also with ztor-base in its place.
     fn given_pairs(&self) -> Vec<Pair> {
         let mut pairs = Vec::new();
         for &pair in &self.pairs {
             let old = |client| if client == Client::Ztor { Client::ZtorBase } else { client };
             let twin = Pair { seeder: old(pair.seeder), leecher: old(pair.leecher) };
-            // One that is written without ztor is its own twin, and there already.
+            // A pair without ztor is its own twin, and is listed already.
             let twin = (self.baseline.is_some() && !self.pairs.contains(&twin)).then_some(twin);
             pairs.extend(twin.into_iter().chain([pair]));
         }
@@ -157,7 +157,7 @@ impl Options {
         pairs
     }
 
-    /// Those that take part, without the floor: those of the pairs, if pairs are given.
+    /// Returns the clients that take part, without the floor: those of the pairs, if pairs are given.
     fn clients(&self) -> Vec<Client> {
         if !self.pairs.is_empty() {
             let given = self.given_pairs();
@@ -180,7 +180,7 @@ impl Options {
     }
 }
 
-/// A number of bytes, of KiB, MiB or GiB; at least one MiB.
+/// Parses a size in bytes, KiB, MiB or GiB, of at least one MiB.
 fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit = match text[digits.len()..].trim() {
@@ -188,12 +188,12 @@ fn parse_size(text: &str) -> Result<u64, String> {
         "KiB" => 1 << 10,
         "MiB" => MIB,
         "GiB" => GIB,
-        other => return Err(format!("{other:?} is no unit; there are KiB, MiB and GiB")),
+        other => return Err(format!("unknown unit {other:?}: use KiB, MiB or GiB")),
     };
-    let count: u64 = digits.parse().map_err(|_| "begins with a whole number".to_owned())?;
+    let count: u64 = digits.parse().map_err(|_| "no whole number at the start".to_owned())?;
     match count.checked_mul(unit) {
         Some(bytes) if bytes >= MIB => Ok(bytes),
-        Some(_) => Err("at least 1MiB".to_owned()),
+        Some(_) => Err("less than 1MiB".to_owned()),
         None => Err("too large".to_owned()),
     }
 }
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes() {
+    fn parse_size_of_wrong_text_is_an_error() {
         assert_eq!(parse_size("2GiB"), Ok(2 << 30));
         assert_eq!(parse_size("512 MiB"), Ok(512 << 20));
         assert_eq!(parse_size("1048576"), Ok(1 << 20));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_by_default() {
+    fn options_by_default_measure_everything() {
         let options = options(&[]);
         assert_eq!((options.size_bytes(), options.runs(), options.allow_missing), (2 << 30, 3, true));
         let pairs = shown(&options.transfers());
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_and_no_more() {
+    fn options_with_parts_and_pairs_measure_only_those() {
         let chosen = options(&["--only", "transfer,recheck", "--pairs", "lt:ztor,ztor:ztor"]);
         assert_eq!(shown(&chosen.transfers()), ["libtorrent:ztor", "ztor:ztor"]);
         assert_eq!(chosen.rechecks(), [Client::Libtorrent, Client::Ztor]);
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn quick_is_small() {
+    fn options_with_quick_measure_little() {
         let quick = options(&["--quick"]);
         assert_eq!((quick.size_bytes(), quick.runs()), (64 << 20, 1));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The data that is moved, its torrents, and whether it came out right.
+//! Data of the benchmark, its torrents, and the check of the result.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -15,34 +15,34 @@ use crate::tracker::Tracker;
 
 const MIB: u64 = 1 << 20;
 
-/// Of every torrent here.
+/// Piece size of every torrent, in KiB.
 pub(super) const PIECE_KIB: u32 = 1024;
 
-/// How many torrents [`Load::ManyTorrents`] has.
+/// Number of torrents of [`Load::ManyTorrents`].
 const MANY: u64 = 20;
 
-/// [`Load::SmallFile`] has no more.
+/// Largest file of [`Load::SmallFile`].
 const SMALL_MAX_BYTES: u64 = 256 * MIB;
 
-/// A torrent of the many has no more.
+/// Largest torrent of [`Load::ManyTorrents`].
 const MANY_MAX_BYTES: u64 = 100 * MIB;
 
-/// What is moved.
+/// Data of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Load {
     /// One torrent of one file.
     OneFile,
-    /// The same of a file that slow clients get done with.
+    /// One torrent of a file that is small enough for slow clients.
     SmallFile,
-    /// Twenty torrents at once, of a file each.
+    /// Twenty torrents at once, with one file each.
     ManyTorrents,
 }
 
 impl Load {
-    /// A single file, of a size that this client can be waited for.
+    /// Returns the load of a single file: a small one for slow clients.
     pub(super) fn one_for(client: Client) -> Self {
-        // Version 3.00 moves ten megabytes a second, and takes tens of seconds to begin.
+        // Version 3.00 moves ten megabytes a second, and takes tens of seconds to start.
         if client == Client::Transmission { Self::SmallFile } else { Self::OneFile }
     }
 
@@ -54,7 +54,7 @@ impl Load {
         }
     }
 
-    /// Length in bytes of every file, where one file alone has `size_bytes`.
+    /// Returns name and length in bytes of every file; [`Self::OneFile`] has `size_bytes`.
     fn files(self, size_bytes: u64) -> Vec<(String, u64)> {
         match self {
             Self::OneFile => vec![("file".to_owned(), size_bytes)],
@@ -83,7 +83,7 @@ struct Source {
 }
 
 impl Payload {
-    /// Makes it in `dir`; the torrents name `tracker`.
+    /// Makes files and torrents in `dir`; the torrents list `tracker`.
     pub(super) fn make(
         load: Load,
         size_bytes: u64,
@@ -114,7 +114,7 @@ impl Payload {
         Ok(payload)
     }
 
-    /// Puts the files into `dir`. They are the same files, not copies: whoever spoils them fails in
+    /// Links the files into `dir`. They are the same files, not copies: a client that changes them fails in
     /// [`Self::compare`].
     pub(super) fn link_into(&self, dir: &Path) -> Result<()> {
         fs::create_dir_all(dir)?;
@@ -129,18 +129,18 @@ impl Payload {
     pub(super) fn compare(&self, dir: &Path) -> Result<()> {
         for file in &self.files {
             let digest = digest(&dir.join(&file.name)).with_context(|| file.name.clone())?;
-            ensure!(digest == file.digest, "{} is not what was sent", file.name);
+            ensure!(digest == file.digest, "{} differs from what was sent", file.name);
         }
         Ok(())
     }
 
-    /// The name of its first file, which of one file is all there is.
+    /// Returns the name of the first file: the only one of a single-file load.
     pub(super) fn first_name(&self) -> &str {
         self.files.first().map_or("", |file| &file.name)
     }
 }
 
-/// Writes bytes of which no block is twice in a file or in two; returns their digest.
+/// Writes noise and returns its digest. No block occurs twice, in one file or in two.
 fn write_noise(path: &Path, len: u64, seed: u64) -> Result<[u8; 20]> {
     const BLOCK_LEN: usize = 1 << 14;
     let mut chunk = noise(MIB as usize, seed);
@@ -148,7 +148,7 @@ fn write_noise(path: &Path, len: u64, seed: u64) -> Result<[u8; 20]> {
     let mut hash = Sha1::new();
     let (mut left, mut block_index) = (len, seed << 32);
     while left > 0 {
-        // The same noise with other numbers in it: making it anew would take longer than moving it.
+        // The same noise with other numbers in it: new noise would take longer than the transfer.
         for block in chunk.chunks_mut(BLOCK_LEN) {
             block[..8].copy_from_slice(&block_index.to_le_bytes());
             block_index += 1;
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_block_is_twice() {
+    fn write_noise_of_two_seeds_has_no_block_twice() {
         let dir = tempfile::tempdir().unwrap();
         let mut blocks = BTreeSet::new();
         for seed in 0..2 {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn many_torrents_are_together_no_more_than_one_file() {
+    fn files_of_each_load_have_its_size_limits() {
         let sum = |load: Load, size| load.files(size).iter().map(|(_, len)| len).sum::<u64>();
         assert_eq!(sum(Load::OneFile, 7 * MIB), 7 * MIB);
         assert_eq!(sum(Load::SmallFile, 2048 * MIB), 256 * MIB);

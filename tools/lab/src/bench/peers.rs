@@ -1,4 +1,4 @@
-//! The clients at work: how each is started so that it is fast, and how it says that it serves or has finished.
+//! The clients: starting each so that it is fast, and finding out that it serves or has finished.
 
 use std::path::{Path, PathBuf};
 
@@ -13,17 +13,17 @@ use crate::process::{Invocation, Process};
 use crate::tools::Tools;
 use crate::usage::Usage;
 
-/// Where every client listens for peers.
+/// Port on which every client listens for peers.
 const PORT: u16 = 6881;
 
-/// What a client is started with.
+/// Parameters for the start of a client.
 pub(super) struct Setup<'a> {
     pub(super) host: Host,
     pub(super) net: &'a Net,
     pub(super) payload: &'a Payload,
-    /// The save folder: what the seeder has is there, what the leecher gets goes there.
+    /// Save folder: it holds the seeder's data, or receives the leecher's.
     pub(super) data: &'a Path,
-    /// The folder of the run.
+    /// Folder of the run.
     pub(super) dir: &'a Path,
     pub(super) tools: &'a Tools,
 }
@@ -33,7 +33,7 @@ impl Setup<'_> {
         if self.host == Host::Seeder { "seeder" } else { "leecher" }
     }
 
-    /// A folder for what the client itself keeps.
+    /// Makes a folder for the client's own files.
     pub(super) fn home(&self) -> Result<PathBuf> {
         let home = self.dir.join(format!("{}-home", self.role()));
         std::fs::create_dir_all(&home)?;
@@ -41,19 +41,19 @@ impl Setup<'_> {
     }
 }
 
-/// A client that was started.
+/// A running client.
 pub(super) struct Running<'a> {
     client: Client,
     process: Process,
     used: Usage,
     control: Option<Control<'a>>,
-    /// A torrent that it has yet to be told of.
+    /// Torrent to add through the control; `None` if there is none or it was added.
     untold: Option<PathBuf>,
     torrent_count: usize,
 }
 
 impl<'a> Running<'a> {
-    /// Starts `client` in the role that its host has.
+    /// Starts `client` in the role of its host.
     pub(super) fn start(client: Client, setup: &Setup<'a>) -> Result<Self> {
         let invocation = match client.base() {
             Client::Floor => floor_side(setup)?,
@@ -71,7 +71,7 @@ impl<'a> Running<'a> {
                 let remote = Transmission::on(setup.net, setup.host, &setup.home()?, setup.tools)?;
                 Some(Control::Transmission(remote))
             }
-            // As leecher it is given the torrent with its command.
+            // As leecher it gets the torrent on its command line.
             Client::Rqbit if setup.host == Host::Seeder => {
                 Some(Control::Rqbit(Rqbit::on(setup.net, setup.host)))
             }
@@ -85,7 +85,7 @@ impl<'a> Running<'a> {
         Ok(Self { client, process, used: Usage::default(), control, untold, torrent_count })
     }
 
-    /// As a seeder it says that it has everything. Aria2 says nothing: the tracker has to be asked.
+    /// Returns true if the seeder reports that it has everything. Aria2 reports nothing: the tracker has to be asked.
     pub(super) fn is_serving(&mut self) -> Result<bool> {
         self.process.expect_alive()?;
         match self.client.base() {
@@ -101,7 +101,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// As a leecher it says that it has everything; most say so by exiting with success.
+    /// Returns true if the leecher has everything. Most report this by exiting with success.
     pub(super) fn is_done(&mut self) -> Result<bool> {
         match (self.client.base(), self.process.exit()?) {
             (Client::Libtorrent | Client::Transmission, Some(status)) => {
@@ -115,7 +115,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// What it has used so far. Of one that has ended, the kernel's last word.
+    /// Returns its resource use so far. After its end, the CPU time is the kernel's final count.
     pub(super) fn usage(&mut self) -> Usage {
         if let Some(cpu) = self.process.cpu_in_the_end() {
             self.used.cpu = cpu;
@@ -126,7 +126,7 @@ impl<'a> Running<'a> {
     }
 
     fn says_complete(&mut self) -> Result<bool> {
-        let control = self.control.as_mut().context("takes no orders")?;
+        let control = self.control.as_mut().context("the client has no control")?;
         if let Some(torrent) = &self.untold {
             if control.add(torrent)? {
                 self.untold = None;
@@ -183,7 +183,7 @@ fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
     Ok(invocation.args(&setup.payload.torrents))
 }
 
-/// Aria2 with everything that is not asked for turned off, up to its torrent.
+/// Returns the command of aria2 with all features off that are not needed, without its torrent.
 pub(super) fn quiet_aria2(setup: &Setup<'_>) -> Result<Invocation> {
     let invocation = Invocation::new(setup.tools.program("aria2c")?);
     let invocation = invocation.args(["--no-conf", "--enable-dht=false", "--enable-dht6=false"]);
@@ -198,7 +198,7 @@ pub(super) fn quiet_aria2(setup: &Setup<'_>) -> Result<Invocation> {
     Ok(invocation.arg(format!("--listen-port={PORT}")).arg("--dir").arg(setup.data))
 }
 
-/// Transmission's daemon; its torrents are told it through [`Control`].
+/// Returns the command of transmission's daemon, which gets its torrents through [`Control`].
 pub(super) fn transmission(setup: &Setup<'_>) -> Result<Invocation> {
     let home = setup.home()?;
     let (ip, data, rpc_port) = (setup.host.ip(), setup.data.display(), control::TRANSMISSION_PORT);
@@ -225,7 +225,7 @@ fn rqbit(setup: &Setup<'_>) -> Result<Invocation> {
     Ok(invocation.args(&setup.payload.torrents))
 }
 
-/// Rqbit as a server over `data`; its torrents are told it through [`Control`].
+/// Returns the command of rqbit as a server over `data`, which gets its torrents through [`Control`].
 pub(super) fn rqbit_server(setup: &Setup<'_>) -> Result<Invocation> {
     Ok(quiet_rqbit(setup)?.args(["server", "start"]).arg(setup.data))
 }

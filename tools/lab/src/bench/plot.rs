@@ -1,4 +1,4 @@
-//! The table as a picture: a panel for each figure, a bar for each client.
+//! The table as a plot: a panel for each figure, a bar for each client.
 
 use std::path::Path;
 
@@ -13,11 +13,11 @@ use super::stats::Spread;
 
 const PANEL: (u32, u32) = (460, 200);
 const COLUMNS: usize = 2;
-/// From the end of a bar's line to its number.
+/// Pixels between the end of a bar's line and its number.
 const GAP: i32 = 6;
 const FONT: &str = "sans-serif";
 
-/// Draws the figures that somebody has.
+/// Draws the figures that at least one client has.
 pub(super) fn draw(record: &Record, path: &Path) -> Result<()> {
     let is_known =
         |figure: &&Figure| record.versions.keys().any(|&client| figure.of(record, client).is_some());
@@ -51,7 +51,7 @@ fn panel<DB: DrawingBackend>(
         .margin(8)
         .set_label_area_size(LabelAreaPosition::Left, 90)
         .set_label_area_size(LabelAreaPosition::Bottom, 24)
-        // Room for the number behind the longest bar.
+        // Space for the number behind the longest bar.
         .build_cartesian_2d(0.0..most * 1.2, (0..last).into_segmented())?;
     let name = |segment: &SegmentValue<usize>| match segment {
         SegmentValue::CenterOf(index) => {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_client_has_a_bar() {
+    fn draw_of_a_record_labels_figures_and_clients() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("results.svg");
         draw(&sample(), &path).unwrap();

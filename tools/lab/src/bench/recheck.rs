@@ -1,4 +1,4 @@
-//! How long a client takes to read and hash everything it has.
+//! Measurement of a check: a client reads and hashes all its data.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,17 +15,17 @@ use crate::net::{Host, Net};
 use crate::process::{Invocation, Patience, Process};
 use crate::usage::Usage;
 
-/// Between looks: a check takes a second or two.
+/// Pause while a check runs, which takes a second or two.
 const TICK: Duration = Duration::from_millis(2);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What transmission logs when it is through.
+/// Text that transmission logs at the end of a check.
 const TRANSMISSION_IS_DONE: &str = "Verification is done";
 
 /// Has `client` check the first file of the payload, which is in memory. `number` and `dir` are as for a transfer.
 ///
 /// # Errors
-/// When the client fails, or does not say that everything is right.
+/// If the client fails, or does not report that everything is right.
 pub(super) fn run(
     bench: &Bench<'_>,
     client: Client,
@@ -56,7 +56,7 @@ struct Check<'a> {
 type Cost = (Duration, Duration);
 
 impl Check<'_> {
-    /// By a program that checks and ends: what it took in all, its start included.
+    /// Measures a program that checks and exits, its start included.
     fn by_command(&self) -> Result<Cost> {
         let begun = Instant::now();
         let mut process = self.start(&self.command()?)?;
@@ -68,12 +68,12 @@ impl Check<'_> {
             bail!("{status}");
         }
         match self.client {
-            // Python takes its time to start, and that is not libtorrent's.
+            // Without the start of Python, which is not libtorrent's.
             Client::Libtorrent => Ok((told_by_libtorrent(&log)?, cpu)),
             Client::Aria2 => {
                 ensure!(
                     log.contains("Verification finished successfully"),
-                    "it does not say that all is right"
+                    "the log does not report success"
                 );
                 Ok((wall, cpu))
             }
@@ -83,7 +83,7 @@ impl Check<'_> {
 
     fn command(&self) -> Result<Invocation> {
         let Setup { data, tools, payload, host, .. } = self.setup;
-        let torrent = payload.torrents.first().context("there is no torrent")?;
+        let torrent = payload.torrents.first().context("no torrent")?;
         Ok(match self.client {
             Client::Floor => {
                 let check = Invocation::new(std::env::current_exe()?).args(["floor", "check"]);
@@ -105,15 +105,15 @@ impl Check<'_> {
         })
     }
 
-    /// By the daemon, which has the torrent already; its log says when it is through.
+    /// Measures the daemon, which has the torrent already; its log shows the end of the check.
     fn by_transmission(&self) -> Result<Cost> {
         let Setup { net, host, tools, .. } = self.setup;
         let mut process = self.start(&peers::transmission(&self.setup)?)?;
         let remote = Transmission::on(net, host, &self.setup.home()?, tools)?;
         let mut control = Control::Transmission(remote);
         self.add_torrent(&control, &mut process)?;
-        self.patience.until("the torrent is taken in", PAUSE, || control.is_complete())?;
-        let Control::Transmission(remote) = control else { bail!("talks to another") };
+        self.patience.until("the torrent is complete", PAUSE, || control.is_complete())?;
+        let Control::Transmission(remote) = control else { bail!("the control of another client") };
         let done_before = process.log_text()?.matches(TRANSMISSION_IS_DONE).count();
         let before = Usage::of(process.id());
         let begun = Instant::now();
@@ -125,7 +125,7 @@ impl Check<'_> {
         Ok((begun.elapsed(), Usage::of(process.id()).cpu.saturating_sub(before.cpu)))
     }
 
-    /// By the server, which checks what it is given.
+    /// Measures the server, which checks every torrent that it gets.
     fn by_rqbit(&self) -> Result<Cost> {
         let mut process = self.start(&peers::rqbit_server(&self.setup)?)?;
         let mut control = Control::Rqbit(Rqbit::on(self.setup.net, self.setup.host));
@@ -140,8 +140,8 @@ impl Check<'_> {
     }
 
     fn add_torrent(&self, control: &Control<'_>, process: &mut Process) -> Result<()> {
-        let torrent = self.setup.payload.torrents.first().context("there is no torrent")?;
-        self.patience.until("it takes a torrent", PAUSE, || {
+        let torrent = self.setup.payload.torrents.first().context("no torrent")?;
+        self.patience.until("the client accepts a torrent", PAUSE, || {
             process.expect_alive()?;
             control.add(torrent)
         })
@@ -156,8 +156,7 @@ impl Check<'_> {
 
 /// Reads the line `CHECKED <seconds> <part that is right>`.
 fn told_by_libtorrent(log: &str) -> Result<Duration> {
-    let line =
-        log.lines().find_map(|line| line.strip_prefix("CHECKED ")).context("it does not say CHECKED")?;
+    let line = log.lines().find_map(|line| line.strip_prefix("CHECKED ")).context("no CHECKED in the log")?;
     let (seconds, right) = line.split_once(' ').with_context(|| line.to_owned())?;
     ensure!(right.trim().parse::<f64>()? >= 1.0, "only {right} of the data is right");
     Ok(Duration::try_from_secs_f64(seconds.parse()?)?)
@@ -170,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libtorrents_word_is_read() {
+    fn told_by_libtorrent_of_an_incomplete_check_is_an_error() {
         assert_eq!(told_by_libtorrent("$ python\nCHECKED 1.5 1.0\n").unwrap(), Duration::from_millis(1500));
         for wrong in ["", "CHECKED 1.5", "CHECKED x 1.0", "CHECKED -1 1.0", "CHECKED 1.5 0.99"] {
             assert!(told_by_libtorrent(wrong).is_err(), "{wrong}");

@@ -1,4 +1,4 @@
-//! Everything that was measured, run by run: what the history keeps and the tables are made from.
+//! All measurements, run by run: the content of the history, and the source of the tables.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::client::{Client, Pair};
 use super::payload::Load;
 use super::stats::Spread;
 
-/// Raised when a reader of the history would misunderstand what is written.
+/// Version of the format; raised when an older reader of the history would misunderstand it.
 pub(super) const FORMAT: u32 = 1;
 
 const GIB: f64 = (1_u64 << 30) as f64;
@@ -17,23 +17,23 @@ const GIB: f64 = (1_u64 << 30) as f64;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) format: u32,
-    /// When it began, in UTC, by RFC 3339.
+    /// Start in UTC, as in RFC 3339.
     pub(super) begun: String,
-    /// That of the checkout; with `+` if there were changes on top.
+    /// Short commit of the checkout, with `+` if there were changes on top; empty without git.
     pub(super) commit: String,
     pub(super) machine: Machine,
     pub(super) versions: BTreeMap<Client, String>,
-    /// Length of the one file.
+    /// Length of the single file, in bytes.
     pub(super) size_bytes: u64,
     pub(super) piece_bytes: u64,
     pub(super) runs: u32,
     pub(super) transfers: Vec<TransferRun>,
     pub(super) rechecks: Vec<RecheckRun>,
     pub(super) scenarios: Vec<Scenario>,
-    /// Why there are no scenarios, if they were tried.
+    /// Failure of the scenarios; `None` if they succeeded or were not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) scenarios_error: Option<String>,
-    /// What was not measured, and why.
+    /// Parts that were not measured, each with its reason.
     pub(super) left_out: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Machine {
     pub(super) system: String,
 }
 
-/// What became of a run.
+/// Result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome<T> {
@@ -68,22 +68,22 @@ pub(super) struct TransferRun {
     pub(super) load: Load,
     #[serde(flatten)]
     pub(super) pair: Pair,
-    /// Counted from 1.
+    /// Number of the run, from 1.
     pub(super) run: u32,
     pub(super) outcome: Outcome<Transfer>,
 }
 
-/// A transfer that came out right.
+/// A successful transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Transfer {
     pub(super) bytes: u64,
-    /// From the start of the leecher until it said that it has everything.
+    /// Seconds from the start of the leecher until it reported that it has everything.
     pub(super) wall_s: f64,
-    /// Between 1 % and 99 % of the bytes, by the counter of the leecher's interface.
+    /// Millions of bytes a second between 1 % and 99 % of the bytes, by the counter of the leecher's interface.
     pub(super) mb_per_s: f64,
-    /// From the start of the leecher on.
+    /// CPU seconds of the seeder since the start of the leecher.
     pub(super) seed_cpu_s: f64,
-    /// From its start on.
+    /// CPU seconds of the leecher since its start.
     pub(super) leech_cpu_s: f64,
     pub(super) seed_peak_rss_kib: u64,
     pub(super) leech_peak_rss_kib: u64,
@@ -110,12 +110,12 @@ impl Transfer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct RecheckRun {
     pub(super) client: Client,
-    /// Counted from 1.
+    /// Number of the run, from 1.
     pub(super) run: u32,
     pub(super) outcome: Outcome<Recheck>,
 }
 
-/// A check that found everything right.
+/// A successful check.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Recheck {
     pub(super) bytes: u64,
@@ -133,7 +133,7 @@ impl Recheck {
     }
 }
 
-/// A line of what `ztor-bench scenarios --json` prints.
+/// A line of the output of `ztor-bench scenarios --json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Scenario {
     pub(super) name: String,
@@ -144,19 +144,19 @@ pub(super) struct Scenario {
 }
 
 impl Record {
-    /// One figure of all good runs of a transfer.
+    /// Returns one figure of all successful runs of a transfer; `None` if there are none.
     pub(super) fn transfer(&self, load: Load, pair: Pair, figure: fn(&Transfer) -> f64) -> Option<Spread> {
         let runs = self.transfers.iter().filter(|run| run.load == load && run.pair == pair);
         Spread::of(runs.filter_map(|run| run.outcome.measured()).map(figure))
     }
 
-    /// One figure of all good runs of a check.
+    /// Returns one figure of all successful runs of a check; `None` if there are none.
     pub(super) fn recheck(&self, client: Client, figure: fn(&Recheck) -> f64) -> Option<Spread> {
         let runs = self.rechecks.iter().filter(|run| run.client == client);
         Spread::of(runs.filter_map(|run| run.outcome.measured()).map(figure))
     }
 
-    /// The transfers of this load, in the order they were first made.
+    /// Returns the pairs of this load, in the order of their first transfer.
     pub(super) fn pairs(&self, load: Load) -> Vec<Pair> {
         let mut pairs = Vec::new();
         for run in self.transfers.iter().filter(|run| run.load == load) {
@@ -167,7 +167,7 @@ impl Record {
         pairs
     }
 
-    /// What failed, and why.
+    /// Returns the failed runs, each with its reason.
     pub(super) fn failures(&self) -> Vec<(String, &str)> {
         let transfers = self.transfers.iter().filter_map(|run| match &run.outcome {
             Outcome::Failed(why) => {
@@ -191,7 +191,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A record with something of everything: two good runs of each, and one that failed.
+    /// Returns a record with something of everything: two successful runs of each, and one that failed.
     pub(in crate::bench) fn sample() -> Record {
         let mut record = Record {
             format: FORMAT,
@@ -242,7 +242,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_record_is_read_as_it_was_written() {
+    fn record_from_its_json_is_the_same() {
         let record = sample();
         let text = serde_json::to_string_pretty(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
@@ -251,7 +251,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn only_good_runs_count() {
+    fn transfer_with_failed_runs_counts_only_successful_ones() {
         let record = sample();
         let spread =
             record.transfer(Load::OneFile, Pair::of(Client::Floor), Transfer::seed_cpu_s_per_gib).unwrap();

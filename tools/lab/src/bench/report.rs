@@ -8,7 +8,7 @@ use super::payload::Load;
 use super::record::{Record, Transfer};
 use super::stats::Spread;
 
-/// The whole of RESULTS.md. `plot` is the name of the picture beside it.
+/// Returns the content of RESULTS.md. `plot` is the name of the plot beside it.
 pub(super) fn markdown(record: &Record, plot: &str) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -62,7 +62,7 @@ fn head(out: &mut String, record: &Record) -> fmt::Result {
     writeln!(out)
 }
 
-/// The table of the clients against each other: each with itself on the other side.
+/// Writes the table that compares the clients, each on both sides of its transfer.
 fn compared(out: &mut String, record: &Record) -> fmt::Result {
     let clients: Vec<Client> =
         record.versions.keys().copied().filter(|client| client.base() == *client).collect();
@@ -98,7 +98,7 @@ fn figure_cell(record: &Record, figure: &Figure, client: Client) -> String {
     format!("{}{}{failed}", shown(spread, figure.digits), ratio.unwrap_or_default())
 }
 
-/// Fewer say nothing of how far apart they may lie.
+/// Least number of runs that show a spread.
 const ENOUGH_RUNS: usize = 3;
 
 fn against_base(out: &mut String, record: &Record) -> fmt::Result {
@@ -121,7 +121,7 @@ fn against_base(out: &mut String, record: &Record) -> fmt::Result {
     writeln!(out)
 }
 
-/// A column of the table of transfers: its title, the figure, and the digits behind the point.
+/// A column of the table of transfers: its title, the figure, and the digits after the decimal point.
 type Column = (&'static str, fn(&Transfer) -> f64, usize);
 
 const COLUMNS: [Column; 6] = [
@@ -184,7 +184,7 @@ fn missing(out: &mut String, record: &Record) -> fmt::Result {
     Ok(())
 }
 
-/// The median, and the rest if there is one.
+/// Formats the median, with least and most if they differ.
 fn shown(spread: Spread, digits: usize) -> String {
     let Spread { median, min, max, .. } = spread;
     let [median, min, max] = [median, min, max].map(|value| format!("{value:.digits$}"));
@@ -195,12 +195,12 @@ fn ratio(of: Spread, to: Spread) -> Option<f64> {
     (to.median > 0.0).then(|| of.median / to.median)
 }
 
-/// Text that may stand in a table.
+/// Escapes text for a cell of a table.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// One line on a transfer, for the terminal.
+/// Formats a line on a transfer, for the terminal.
 pub(super) fn line(transfer: &Transfer) -> String {
     format!(
         "{:5.0} MB/s, CPU {:.2} and {:.2} s/GiB, peak RSS {:.0} and {:.0} MiB",
@@ -212,7 +212,7 @@ pub(super) fn line(transfer: &Transfer) -> String {
     )
 }
 
-/// What each pair had, for the end of the terminal's output.
+/// Returns the medians of each pair, for the end of the terminal's output.
 pub(super) fn summary(record: &Record) -> String {
     let mut text = String::new();
     for load in [Load::OneFile, Load::SmallFile, Load::ManyTorrents] {
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_has_medians_spreads_and_ratios() {
+    fn markdown_of_a_record_has_medians_spreads_and_ratios() {
         let text = markdown(&sample(), "results.svg");
         let row =
             "| seed CPU, s/GiB | 0.23 (0.22–0.24) | 0.92 (0.88–0.96) ×4.00 | 0.46 (0.44–0.48) ×2.00 |\n";
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_and_what_is_missing_is_told() {
+    fn markdown_of_a_record_lists_failed_and_left_out_parts() {
         let text = markdown(&sample(), "results.svg");
         assert!(text.contains("| ztor:libtorrent | **failed** |"), "{text}");
         assert!(
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_ztor_is_compared_with() {
+    fn markdown_with_an_older_ztor_compares_with_it() {
         let mut record = sample();
         record.versions.insert(Client::ZtorBase, "old".to_owned());
         for run in record.transfers.iter_mut().filter(|run| run.pair == Pair::of(Client::Libtorrent)) {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_terminal_gets_a_row_for_each_pair() {
+    fn summary_of_a_record_has_a_row_for_each_pair() {
         let text = summary(&sample());
         assert_eq!(text.lines().count(), 5);
         assert!(text.contains("ztor:libtorrent           one file     failed"), "{text}");

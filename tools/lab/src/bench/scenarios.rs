@@ -1,4 +1,4 @@
-//! The figures of one session with very many peers or torrents, which `ztor-bench` works out in one process.
+//! Figures of one session with very many peers or torrents, as measured by `ztor-bench`.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -12,14 +12,14 @@ use crate::tools;
 
 const PACKAGE: &str = "ztor-bench";
 
-/// All scenarios together.
+/// Time limit of all scenarios together.
 const LIMIT: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Builds the package and runs its scenarios; `None` if the workspace has no such package.
 ///
 /// # Errors
-/// When it does not build, fails, or prints no figures.
+/// If it does not build, fails, or prints no figures.
 pub(super) fn run(root: &Path, dir: &Path, stop: &AtomicBool) -> Result<Option<Vec<Scenario>>> {
     if !tools::has_package(root, PACKAGE)? {
         return Ok(None);
@@ -39,7 +39,7 @@ pub(super) fn run(root: &Path, dir: &Path, stop: &AtomicBool) -> Result<Option<V
     Ok(Some(scenarios))
 }
 
-/// One object a line; lines of other things are not looked at.
+/// Parses one object a line; other lines are ignored.
 fn parse(log: &str) -> Result<Vec<Scenario>> {
     let objects = log.lines().filter(|line| line.starts_with('{'));
     objects.map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_read_from_among_other_lines() {
+    fn parse_of_figures_among_other_lines_finds_the_figures() {
         let log = "$ ztor-bench\nwarming up\n{\"name\": \"a\", \"value\": 1.5, \"unit\": \"ms/s\", \"note\": \"b\"}\n\
                    {\"name\": \"c\", \"value\": 2, \"unit\": \"MiB\"}\n";
         let scenarios = parse(log).unwrap();

@@ -1,6 +1,6 @@
-//! Several runs in a few numbers.
+//! Summary of several runs in a few numbers.
 
-/// The middle of several values, and how far they lie apart.
+/// Median and range of several values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spread {
     pub(super) median: f64,
@@ -10,7 +10,7 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    /// `None` of no values.
+    /// Summarizes values; `None` if there are none.
     pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_in_the_middle() {
+    fn spread_of_values_has_their_median_and_range() {
         let spread = |values: &[f64]| Spread::of(values.iter().copied());
         assert_eq!(spread(&[]), None);
         assert_eq!(spread(&[2.0]), Some(Spread { median: 2.0, min: 2.0, max: 2.0, count: 1 }));

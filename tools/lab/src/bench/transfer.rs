@@ -1,4 +1,4 @@
-//! One transfer, measured.
+//! Measurement of one transfer.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -18,32 +18,32 @@ use crate::tools::Tools;
 use crate::tracker::{self, Tracker};
 use crate::usage::{Received, Usage};
 
-/// Between questions.
+/// Pause between checks.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Between looks at a transfer.
+/// Pause between samples of a transfer.
 const TICK: Duration = Duration::from_millis(10);
-/// A client is at rest if it uses no more than [`REST_CPU`] in this time.
+/// Time in which an idle client uses no more than [`REST_CPU`].
 const REST: Duration = Duration::from_millis(500);
 const REST_CPU: Duration = Duration::from_millis(20);
-/// Some are never at rest; their unrest is then part of the figures.
+/// Number of looks after which a busy client is accepted. Its work is then part of the figures.
 const REST_TRIES: u32 = 20;
-/// The others may hold data back when they say that they are done.
+/// Time for a client to write data that it still holds back when it reports completion.
 const AFTERMATH: Duration = Duration::from_secs(10);
 
-/// What all runs share.
+/// Parts that all runs share.
 pub(super) struct Bench<'a> {
     pub(super) tools: &'a Tools,
     pub(super) tracker: Tracker,
-    /// For one run.
+    /// Time limit of one run.
     pub(super) limit: Duration,
     pub(super) stop: &'a AtomicBool,
 }
 
-/// Has the payload seeded and fetched in a network of its own. `number` tells the runs of this process apart; `dir`
-/// is the run's own folder, where the logs stay.
+/// Has the payload seeded and fetched in a network of its own. `number` is unique among the runs of this process;
+/// `dir` is the folder of the run, which keeps its logs.
 ///
 /// # Errors
-/// Everything that is wrong: a client that ends early or never comes to an end, data that differs.
+/// If a client ends early or does not finish, or the data differs.
 pub(super) fn run(
     bench: &Bench<'_>,
     pair: Pair,
@@ -85,14 +85,14 @@ pub(super) fn run(
     let patience = Patience::new(AFTERMATH, bench.stop);
     let mut compared = payload.compare(&target);
     if compared.is_err() && !matches!(pair.leecher, Client::Ztor | Client::ZtorBase | Client::Floor) {
-        let settled = patience.until("the files are right", REST, || Ok(payload.compare(&target).is_ok()));
+        let settled = patience.until("the files match", REST, || Ok(payload.compare(&target).is_ok()));
         compared = settled.and_then(|()| payload.compare(&target));
     }
-    compared.context("the result")?;
+    compared.context("comparing the files")?;
     Ok(Transfer {
         bytes: payload.bytes,
         wall_s: wall.as_secs_f64(),
-        mb_per_s: flow.mb_per_s(payload.bytes).context("too short to tell a rate")?,
+        mb_per_s: flow.mb_per_s(payload.bytes).context("the transfer was too short for a rate")?,
         seed_cpu_s: seeded.cpu.saturating_sub(before.cpu).as_secs_f64(),
         leech_cpu_s: fetched.cpu.as_secs_f64(),
         seed_peak_rss_kib: seeded.peak_rss_kib,
@@ -100,8 +100,8 @@ pub(super) fn run(
     })
 }
 
-/// Has the machine's memory for the data used once. A guest gives unused memory back to its host, and getting it anew
-/// costs whoever comes first, most of all after a slow client, more than the whole transfer.
+/// Uses the memory for the data once. A virtual machine returns unused memory to its host. To get it back costs the
+/// next client more than the whole transfer, most of all after a slow client.
 fn warm_memory(dir: &Path, bytes: u64) -> Result<()> {
     let path = dir.join("warm");
     let mut file = std::fs::File::create(&path)?;
@@ -109,7 +109,7 @@ fn warm_memory(dir: &Path, bytes: u64) -> Result<()> {
     std::fs::remove_file(&path).context("giving the memory back")
 }
 
-/// The floor needs none.
+/// Starts the tracker; `None` for the floor, which needs none.
 fn start_tracker(
     bench: &Bench<'_>,
     pair: Pair,
@@ -129,11 +129,11 @@ fn start_tracker(
     Ok(Some(process))
 }
 
-/// Waits until it no longer works on its start, which nobody pays for twice; returns what it has used by then.
+/// Waits until the client is idle after its start, and returns its resource use by then.
 pub(super) fn at_rest(running: &mut Running<'_>, patience: &Patience<'_>) -> Result<Usage> {
     let mut last = None;
     let mut tries = 0;
-    patience.until("the client is at rest", REST, || {
+    patience.until("the client is idle", REST, || {
         let now = running.usage();
         let rests = last.is_some_and(|last: Usage| now.cpu.saturating_sub(last.cpu) <= REST_CPU);
         last = Some(now);

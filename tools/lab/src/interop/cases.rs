@@ -1,4 +1,4 @@
-//! Which transfers the suite makes.
+//! Transfers of the suite.
 
 use super::clients::Client;
 use super::payload::Content;
@@ -20,7 +20,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// A transfer of a v1 torrent of this content and length of piece in KiB, over the usual ways.
+    /// Returns a transfer of a v1 torrent with this content and piece size in KiB, over [`Ways::Usual`].
     fn v1(
         seeder: Client,
         leecher: Client,
@@ -31,7 +31,7 @@ impl Case {
         Self { seeder, leecher, content, piece_kib, format: Format::V1, maker, tracker, ways: Ways::Usual }
     }
 
-    /// Unique among the cases; what `--filter` looks at.
+    /// Returns the name: unique among the cases, and searched by `--filter`.
     pub(super) fn name(&self) -> String {
         let Self { seeder, leecher, content, piece_kib, format, maker, tracker, ways } = self;
         let (seeder, leecher, content) = (seeder.name(), leecher.name(), content.name());
@@ -40,13 +40,13 @@ impl Case {
         format!("{seeder}:{leecher} {content}/{piece_kib}K {format} by {maker} over {tracker}{ways}")
     }
 
-    /// The name without content, maker and tracker.
+    /// Returns the name without content, maker and tracker.
     pub(super) fn kind(&self) -> String {
         let Self { seeder, leecher, format, ways, .. } = self;
         format!("{}:{} {}{}", seeder.name(), leecher.name(), format.name(), ways.name())
     }
 
-    /// The programs it takes.
+    /// Returns the programs that it needs.
     pub(super) fn needs(&self) -> Vec<&'static str> {
         let mut programs = vec![self.maker.program(), self.tracker.server.program()];
         programs.extend(self.seeder.programs());
@@ -68,7 +68,7 @@ const TRACKERS: [Tracker; 4] = [
 
 const MAKERS: [Maker; 3] = [Maker::Mktorrent, Maker::Libtorrent, Maker::Ztor];
 
-/// What every client transfers in both roles, each with a piece size.
+/// Contents that every client transfers in both roles, each with its piece size in KiB.
 const CONTENTS: [(Content, u32); 5] = [
     (Content::Tree, 64),
     (Content::Blob, 1024),
@@ -77,9 +77,9 @@ const CONTENTS: [(Content, u32); 5] = [
     (Content::Small, 16),
 ];
 
-/// Every case of the suite, slow clients first so that the end is not spent waiting for them.
+/// Returns every case of the suite, slow clients first, so that the suite does not wait for them at its end.
 ///
-/// Trackers and makers are dealt out in turn: every client meets every one of them, without the full product.
+/// Trackers and makers alternate: every client uses each of them, without the full product.
 pub(super) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for (number, other) in OTHERS.into_iter().enumerate() {
@@ -99,8 +99,8 @@ pub(super) fn all() -> Vec<Case> {
     cases
 }
 
-/// With libtorrent alone: the others know v1 only, and refuse hybrid torrents too or work out another info-hash for
-/// them (transmission 3.00 and aria2 1.36, for libtorrent's own as well).
+/// Returns v2 and hybrid transfers, with libtorrent alone. The others know only v1: they refuse hybrid torrents, or
+/// compute another info-hash for them (transmission 3.00 and aria2 1.36, also for those that libtorrent made).
 fn v2_cases() -> Vec<Case> {
     let contents = [
         (Format::V2, Content::Tree, 16),
@@ -148,8 +148,8 @@ fn own_cases() -> Vec<Case> {
         .collect()
 }
 
-/// Over every transport and with every kind of beginning, in both roles. Transmission has no way to insist on an
-/// encrypted handshake with plain bytes after it; aria2 speaks no µTP.
+/// Returns transfers over every transport and with every kind of handshake, in both roles. Transmission cannot insist
+/// on an encrypted handshake with plaintext after it; aria2 speaks no µTP.
 fn ways_cases() -> Vec<Case> {
     use Ways::{HeaderOnly, OtherWantsPlain, OtherWantsRc4, Rc4, Utp, UtpRc4};
     let others = [
@@ -173,7 +173,7 @@ fn ways_cases() -> Vec<Case> {
     cases
 }
 
-/// Transfers among the other clients over the other tracker.
+/// Returns transfers among the other clients, over opentracker.
 pub(super) fn controls() -> Vec<Case> {
     let mut cases = Vec::new();
     for seeder in OTHERS {
@@ -201,7 +201,7 @@ pub(super) fn controls() -> Vec<Case> {
     cases
 }
 
-/// mktorrent makes no pieces below 32 KiB.
+/// Returns a maker that is able to make such pieces: mktorrent makes none below 32 KiB.
 fn able(maker: Maker, piece_kib: u32) -> Maker {
     if maker == Maker::Mktorrent && piece_kib < 32 { Maker::Libtorrent } else { maker }
 }
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique() {
+    fn name_of_each_case_is_unique() {
         for cases in [all(), controls()] {
             let names: BTreeSet<String> = cases.iter().map(Case::name).collect();
             assert_eq!(names.len(), cases.len());
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_client_meets_every_tracker_in_both_roles() {
+    fn every_client_uses_every_tracker_in_both_roles() {
         for client in OTHERS {
             for seeds in [true, false] {
                 let met: BTreeSet<String> = all()

@@ -1,4 +1,4 @@
-//! The clients: how each is started in a role, and how it says that it serves or has finished.
+//! The clients: starting each in a role, and finding out that it serves or has finished.
 
 use std::ffi::OsString;
 use std::net::SocketAddrV4;
@@ -21,7 +21,7 @@ pub(super) enum Client {
     Libtorrent,
 }
 
-/// Where every client listens for peers.
+/// Port on which every client listens for peers.
 pub(super) const PORT: &str = "6881";
 
 impl Client {
@@ -43,7 +43,7 @@ impl Client {
         }
     }
 
-    /// Whether it makes the empty files of a torrent.
+    /// Returns [`EmptyFiles::Needed`] if it creates the empty files of a torrent.
     pub(super) fn empty_files(self) -> EmptyFiles {
         match self {
             Self::Ztor | Self::Libtorrent | Self::Aria2 => EmptyFiles::Needed,
@@ -51,7 +51,7 @@ impl Client {
         }
     }
 
-    /// Starts it on `host` with a torrent, whose data is in `data` or goes there.
+    /// Starts the client on the setup's host with its torrent, whose data is in `data` or goes there.
     pub(super) fn start(self, setup: &Setup<'_>) -> Result<Running> {
         let &Setup { host, net, what, data, dir, tools, .. } = setup;
         let role = if host == Host::Seeder { "seeder" } else { "leecher" };
@@ -93,35 +93,35 @@ impl Client {
     }
 }
 
-/// What a client is started with.
+/// Parameters for the start of a client.
 pub(super) struct Setup<'a> {
     pub(super) host: Host,
     pub(super) net: &'a Net,
     pub(super) what: What<'a>,
-    /// Where its peers come from.
+    /// Source of its peers.
     pub(super) finds: Finds<'a>,
     pub(super) ways: Ways,
-    /// The save folder.
+    /// Save folder.
     pub(super) data: &'a Path,
-    /// What the torrent is made of, in the save folder: its one file, or its folder.
+    /// Content of the torrent in the save folder: its only file, or its folder.
     pub(super) content: &'a Path,
-    /// For ztor as seeder: give it the content, not the folder that holds it.
+    /// True if ztor as seeder gets the path of the content, not of the folder that holds it.
     pub(super) names_content: bool,
-    /// The folder of the case.
+    /// Folder of the case.
     pub(super) dir: &'a Path,
     pub(super) tools: &'a Tools,
 }
 
-/// What a client is to seed or to fetch.
+/// Torrent that a client seeds or fetches.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What<'a> {
     Torrent(&'a Path),
-    /// To be fetched.
+    /// Link of a torrent to fetch.
     Magnet(&'a str),
 }
 
 impl What<'_> {
-    /// As it is given to a program.
+    /// Returns the command line argument of a program.
     pub(super) fn argument(self) -> OsString {
         match self {
             Self::Torrent(path) => path.into(),
@@ -130,17 +130,17 @@ impl What<'_> {
     }
 }
 
-/// Where peers come from; nothing else is turned on.
+/// Only source of peers that is turned on.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Finds<'a> {
     Tracker,
-    /// With the nodes there are; one is enough to enter by.
+    /// The DHT with these nodes; one is enough to bootstrap.
     Dht(&'a [SocketAddrV4]),
     Exchange,
     Local,
 }
 
-/// The node by which a client enters the DHT.
+/// Returns the bootstrap node of the DHT.
 fn entry(nodes: &[SocketAddrV4]) -> Result<String> {
     Ok(nodes.first().context("a DHT without nodes")?.to_string())
 }
@@ -166,7 +166,7 @@ fn ztor(setup: &Setup<'_>) -> Result<Invocation> {
 
 fn aria2(setup: &Setup<'_>) -> Result<Invocation> {
     let mut invocation = Invocation::new(setup.tools.program("aria2c")?).arg("--no-conf");
-    // Without its DHT, aria2 has no socket for UDP trackers. It finds no node here unless it is given one.
+    // Without its DHT, aria2 has no socket for UDP trackers. It finds no node unless it is given one.
     invocation = invocation.args(["--enable-dht=true", "--enable-dht6=false", "--bt-enable-lpd=false"]);
     if let Finds::Dht(nodes) = setup.finds {
         invocation = invocation.arg(format!("--dht-entry-point={}", entry(nodes)?));
@@ -204,9 +204,9 @@ fn transmission_settings(host: Host, data: &Path, setup: &Setup<'_>) -> String {
     )
 }
 
-/// The file in which Transmission keeps the nodes of a DHT that it was in before. It announces nothing before four have
-/// answered: those that it remembers it asks about every two seconds, but when it enters by one node, it asks another
-/// every quarter of a minute.
+/// Returns the file in which Transmission keeps the nodes of the DHT. It announces nothing before four nodes have
+/// answered. It asks a node of the file about every two seconds, but after a bootstrap by a single node only one every
+/// quarter of a minute.
 fn transmission_nodes(nodes: &[SocketAddrV4]) -> Vec<u8> {
     let compact =
         nodes.iter().flat_map(|node| [&node.ip().octets()[..], &node.port().to_be_bytes()].concat());
@@ -214,21 +214,21 @@ fn transmission_nodes(nodes: &[SocketAddrV4]) -> Vec<u8> {
     [format!("d5:nodes{}:", compact.len()).as_bytes(), &compact, b"e"].concat()
 }
 
-/// A client that was started.
+/// A running client.
 pub(super) struct Running {
     client: Client,
     process: Process,
     namespace: String,
     home: std::path::PathBuf,
     torrent: OsString,
-    /// The program that talks to it, if it takes one.
+    /// Program that controls it; `None` if there is none.
     remote: Option<Invocation>,
-    /// It has been given its torrent.
+    /// Set once it has accepted its torrent.
     was_told: bool,
 }
 
 impl Running {
-    /// As a seeder it says that it has everything; those that say nothing are taken at the tracker's word.
+    /// Returns true if the seeder reports that it has everything. Aria2 reports nothing: the tracker has to be asked.
     pub(super) fn is_serving(&mut self) -> Result<bool> {
         self.process.expect_alive()?;
         match self.client {
@@ -239,7 +239,7 @@ impl Running {
         }
     }
 
-    /// As a leecher it says that it has everything; ztor and aria2 say so by exiting with success.
+    /// Returns true if the leecher has everything. Ztor and aria2 report this by exiting with success.
     pub(super) fn is_done(&mut self) -> Result<bool> {
         match (self.client, self.process.exit()?) {
             (Client::Ztor | Client::Aria2, Some(status)) if status.success() => Ok(true),
@@ -250,17 +250,17 @@ impl Running {
         }
     }
 
-    /// What it has written so far.
+    /// Returns its output so far.
     pub(super) fn log_text(&self) -> Result<String> {
         self.process.log_text()
     }
 
-    /// Presses Ctrl-C.
+    /// Interrupts it, as Ctrl-C does.
     pub(super) fn interrupt(&self) {
         self.process.interrupt();
     }
 
-    /// It has ended, in whatever way.
+    /// Returns true if it has ended, successfully or not.
     pub(super) fn has_ended(&mut self) -> Result<bool> {
         Ok(self.process.exit()?.is_some())
     }
@@ -272,7 +272,7 @@ impl Running {
             self.was_told = answer.is_ok_and(|answer| answer.contains("success"));
             return Ok(false);
         }
-        // A daemon that is busy may let a question time out.
+        // A busy daemon may let a request time out.
         let list = self.tell_transmission(&["--list"]).unwrap_or_default();
         let row = list.lines().find(|line| line.trim_start().starts_with('1')).unwrap_or_default();
         let is_at_rest = ["Idle", "Seeding", "Finished"].iter().any(|state| row.contains(state));
@@ -280,7 +280,9 @@ impl Running {
     }
 
     fn tell_transmission(&self, arguments: &[&str]) -> Result<String> {
-        let Some(remote) = self.remote.clone() else { bail!("{} takes no orders", self.process.name()) };
+        let Some(remote) = self.remote.clone() else {
+            bail!("{} has no remote control", self.process.name())
+        };
         remote.args(arguments).output(Some(&self.namespace), &self.home)
     }
 }
@@ -290,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transmission_remembers_nodes() -> Result<()> {
+    fn transmission_nodes_of_two_nodes_is_a_bencoded_compact_list() -> Result<()> {
         let nodes = ["10.91.0.1:6881".parse()?, "10.91.0.1:6882".parse()?];
         let file = transmission_nodes(&nodes);
         assert_eq!(file, b"d5:nodes12:\x0a\x5b\x00\x01\x1a\xe1\x0a\x5b\x00\x01\x1a\xe2e");

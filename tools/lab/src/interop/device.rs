@@ -1,5 +1,5 @@
-//! A client that is bound to an interface: the interface goes in the middle of a download, and comes back as another
-//! one of the same name. Meanwhile there is a second way to the seeder, and nothing may take it.
+//! A client bound to an interface that disappears in the middle of a download, and returns as a new one of the same
+//! name. There is a second route to the seeder, and no packet may take it.
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -13,22 +13,22 @@ use super::payload::{Content, EmptyFiles};
 use crate::net::{Host, Net};
 use crate::process::{Invocation, Process};
 
-/// Between questions.
+/// Pause between checks.
 const PAUSE: Duration = Duration::from_millis(100);
-/// For the whole case.
+/// Time limit of the whole case.
 const LIMIT: Duration = Duration::from_secs(90);
-/// How long it is watched that nothing goes the other way.
+/// Time in which no packet may take the second route.
 const SILENCE: Duration = Duration::from_secs(4);
-/// Slow enough for all of this to happen before it ends.
+/// Download limit that is slow enough for all of this to happen before the end.
 const RATE: &str = "600KiB/s";
 const CONTENT: Content = Content::Tree;
 
-/// The transport that the client goes over.
+/// A case, by the transport of the client.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Device(pub(super) &'static str);
 
 impl Device {
-    /// Unique among the cases; what `--filter` looks at.
+    /// Returns the name: unique among the cases, and searched by `--filter`.
     pub(super) fn name(&self) -> String {
         format!("ztor:ztor interface that goes and comes back over {}", self.0)
     }
@@ -41,7 +41,7 @@ pub(super) fn all() -> Vec<Device> {
 /// Runs a case, as [`transfer::run`](super::transfer::run) does.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// If a client fails, a packet takes the second route, or the data differs.
 pub(super) fn run(case: &Device, env: &CaseEnv<'_>) -> Result<()> {
     let &CaseEnv { dir, payloads, tools, .. } = env;
     let patience = env.patience(LIMIT);
@@ -50,7 +50,7 @@ pub(super) fn run(case: &Device, env: &CaseEnv<'_>) -> Result<()> {
     let ztor = || tools.program("ztor").map(Invocation::new);
 
     let net = env.network()?;
-    net.add_second_way(Host::Leecher).context("setting up the second way")?;
+    net.add_second_way(Host::Leecher).context("setting up the second route")?;
     let quiet = ["--no-dht", "--no-pex", "--no-lsd", "--log-level", "debug", "--port", PORT];
     let seed = ztor()?.arg("seed").arg(&torrent).arg(&source).args(quiet);
     let mut seeder = start(&seed, &net, Host::Seeder, dir)?;
@@ -63,7 +63,7 @@ pub(super) fn run(case: &Device, env: &CaseEnv<'_>) -> Result<()> {
     let get = get.args(["--bind", "eth0", "--transport", case.0, "--limit-down", RATE]);
     let get = get.args(["--peer", &peer.to_string()]);
     let mut leecher = start(&get, &net, Host::Leecher, dir)?;
-    patience.until("data comes", PAUSE, || {
+    patience.until("data arrives", PAUSE, || {
         leecher.expect_alive()?;
         Ok(net.counters(Host::Leecher, "eth0")?.received_bytes > 1_000_000)
     })?;
@@ -77,10 +77,10 @@ pub(super) fn run(case: &Device, env: &CaseEnv<'_>) -> Result<()> {
     let begun = Instant::now();
     patience.until("a while has passed", PAUSE, || Ok(begun.elapsed() > SILENCE))?;
     let sent = net.counters(Host::Leecher, "eth1")?.sent_packets - before;
-    ensure!(sent == 0, "{sent} packets went over the other interface");
-    // The way is there: whoever is not bound goes it.
+    ensure!(sent == 0, "{sent} packets took the second route");
+    // The second route works for a socket that is not bound.
     net.within(Host::Leecher, || Ok(TcpStream::connect_timeout(&peer, Duration::from_secs(5))?))
-        .context("the second way is none")?;
+        .context("connecting over the second route")?;
 
     net.plug_in(Host::Leecher)?;
     patience.until("the leecher has everything", PAUSE, || match leecher.exit()? {
@@ -90,8 +90,11 @@ pub(super) fn run(case: &Device, env: &CaseEnv<'_>) -> Result<()> {
         }
         None => Ok(false),
     })?;
-    ensure!(leecher.log_text()?.contains("the interface eth0 is back"), "it does not say that it is back");
-    payloads.compare(CONTENT, &target, EmptyFiles::Needed).context("the result")
+    ensure!(
+        leecher.log_text()?.contains("the interface eth0 is back"),
+        "the log does not say that eth0 is back"
+    );
+    payloads.compare(CONTENT, &target, EmptyFiles::Needed).context("comparing the files")
 }
 
 fn start(invocation: &Invocation, net: &Net, host: Host, dir: &Path) -> Result<Process> {

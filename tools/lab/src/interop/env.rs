@@ -1,4 +1,4 @@
-//! The surroundings of one case.
+//! Environment of one case.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -11,11 +11,11 @@ use crate::net::Net;
 use crate::process::{Invocation, Patience};
 use crate::tools::Tools;
 
-/// A case's number, its folder, and what all cases share.
+/// Number and folder of a case, and the parts that all cases share.
 pub(super) struct CaseEnv<'a> {
-    /// Tells the cases of a run apart.
+    /// Unique among the cases of a run.
     pub(super) number: usize,
-    /// The case's own folder, where the logs stay.
+    /// Folder of the case, which keeps its logs.
     pub(super) dir: &'a Path,
     pub(super) payloads: &'a Payloads,
     pub(super) tools: &'a Tools,
@@ -24,12 +24,12 @@ pub(super) struct CaseEnv<'a> {
 }
 
 impl CaseEnv<'_> {
-    /// Waits for conditions, for `limit` in all and until the run is interrupted.
+    /// Returns a waiter for conditions, which gives up after `limit` in all and when the run is interrupted.
     pub(super) fn patience(&self, limit: Duration) -> Patience<'_> {
         Patience::new(limit, self.stop)
     }
 
-    /// The seeder's folder with the content in it, and an empty folder for the leecher.
+    /// Makes the seeder's folder with the content in it, and an empty folder for the leecher.
     pub(super) fn folders(&self, content: Content) -> Result<(PathBuf, PathBuf)> {
         let (source, target) = (self.dir.join("source"), self.dir.join("target"));
         std::fs::create_dir_all(&target)?;
@@ -37,7 +37,7 @@ impl CaseEnv<'_> {
         Ok((source, target))
     }
 
-    /// The place of the case's torrent file.
+    /// Returns the path of the case's torrent file.
     pub(super) fn torrent(&self) -> PathBuf {
         self.dir.join("case.torrent")
     }

@@ -1,5 +1,5 @@
-//! Cases without a tracker: a magnet link is all the leecher has, and its peers come from the DHT, from peer
-//! exchange, or from the local network.
+//! Cases without a tracker: the leecher has only a magnet link, and finds peers through the DHT, peer exchange or the
+//! local network.
 
 use std::net::SocketAddrV4;
 use std::path::Path;
@@ -17,24 +17,24 @@ use crate::process::{Invocation, Patience, Process};
 use crate::tools::Tools;
 use crate::torrent::{self, Format};
 
-/// Between questions.
+/// Pause between checks.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Between looks into the DHT, which leave traces in it.
+/// Pause between lookups in the DHT, which leave traces in it.
 const LONG_PAUSE: Duration = Duration::from_secs(3);
-/// Others look into the DHT once a minute, or wait for their table to fill.
+/// Time limit of a case: other clients look into the DHT once a minute, or wait for their table to fill.
 const LIMIT: Duration = Duration::from_secs(200);
-/// For what follows when the data is there.
+/// Time for a client to write data that it still holds back when it reports completion.
 const AFTERMATH: Duration = Duration::from_secs(10);
-/// Nodes of the DHT that stands in for the world's, on successive ports.
+/// Number of nodes of the DHT, on successive ports.
 const DHT_NODES: u16 = 20;
-/// What is fetched: of several files, and long enough for pieces to come in any order.
+/// Content to fetch: several files, long enough for pieces to arrive in any order.
 const CONTENT: Content = Content::Tree;
 
-/// How the leecher finds the seeder.
+/// Way in which the leecher finds the seeder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Dht,
-    /// A third client, which gives no data, knows both.
+    /// Through a third client, which is connected to both and gives no data.
     Exchange(Client),
     Local,
 }
@@ -48,7 +48,7 @@ pub(super) struct Find {
 }
 
 impl Find {
-    /// Unique among the cases; what `--filter` looks at.
+    /// Returns the name: unique among the cases, and searched by `--filter`.
     pub(super) fn name(&self) -> String {
         let (seeder, leecher) = (self.seeder.name(), self.leecher.name());
         match self.way {
@@ -58,7 +58,7 @@ impl Find {
         }
     }
 
-    /// The way, and ztor's part in it.
+    /// Returns the way and ztor's role.
     pub(super) fn kind(&self) -> String {
         let way = match self.way {
             Way::Dht => "DHT",
@@ -68,7 +68,7 @@ impl Find {
         format!("{way}, ztor leeches: {}", self.leecher == Client::Ztor)
     }
 
-    /// The programs it takes.
+    /// Returns the programs that it needs.
     pub(super) fn needs(&self) -> Vec<&'static str> {
         let mut programs = vec!["ztor"];
         programs.extend(self.seeder.programs());
@@ -84,7 +84,7 @@ impl Find {
     }
 }
 
-/// Every case, slow ones first.
+/// Returns every case, slow ones first.
 pub(super) fn all() -> Vec<Find> {
     use Client::{Aria2, Libtorrent, Transmission, Ztor};
     let dht = [
@@ -117,7 +117,7 @@ pub(super) fn all() -> Vec<Find> {
 /// Runs a case, as [`transfer::run`](super::transfer::run) does.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// If a client fails or does not find the other, or if the data differs.
 pub(super) fn run(case: &Find, env: &CaseEnv<'_>) -> Result<()> {
     let &CaseEnv { number, dir, payloads, tools, stop } = env;
     let patience = env.patience(LIMIT);
@@ -151,7 +151,7 @@ pub(super) fn run(case: &Find, env: &CaseEnv<'_>) -> Result<()> {
         _ => None,
     };
     if let Some(dht) = &mut dht {
-        patience.until("the DHT is there", PAUSE, || {
+        patience.until("the DHT is ready", PAUSE, || {
             dht.expect_alive()?;
             Ok(dht.log_text()?.contains("READY"))
         })?;
@@ -160,15 +160,15 @@ pub(super) fn run(case: &Find, env: &CaseEnv<'_>) -> Result<()> {
     patience.until("the seeder serves", PAUSE, || seeder.is_serving())?;
     if let Some(dht) = &mut dht {
         let seeder = format!("{}:{PORT}", Host::Seeder.ip());
-        // No look before that: each is a node that asks the seeder too, says that it will not answer (BEP 43), and is
-        // gone. Transmission does not know of BEP 43: it puts them all into its table, soon asks them as often as the
-        // others, and holds its announcement back for half a minute when one of them is near.
+        // No lookup before that: each is a read-only node (BEP 43) that queries the seeder too, and is then gone.
+        // Transmission ignores BEP 43: it adds them all to its table, queries them as often as the others, and delays
+        // its announcement by half a minute when one of them is near.
         let announcement = format!("ANNOUNCED {hash} {seeder}\n");
         patience.until("the seeder announces itself in the DHT", PAUSE, || {
             dht.expect_alive()?;
             Ok(dht.log_text()?.contains(&announcement))
         })?;
-        // Others ask once, and then not for minutes.
+        // Other clients look up peers once, and then not for minutes.
         patience.until("the DHT knows the seeder", LONG_PAUSE, || {
             Ok(peers_in_dht(&net, &hash, dir, tools)?.contains(&seeder))
         })?;
@@ -182,7 +182,7 @@ pub(super) fn run(case: &Find, env: &CaseEnv<'_>) -> Result<()> {
     compare(case, payloads, &target, &mut leecher, stop)
 }
 
-/// Where the nodes of the DHT are.
+/// Returns the addresses of the nodes of the DHT.
 fn dht_nodes() -> Result<Vec<SocketAddrV4>> {
     let first: u16 = PORT.parse()?;
     Ok((first..).take(DHT_NODES.into()).map(|port| SocketAddrV4::new(Host::Tracker.ip(), port)).collect())
@@ -196,7 +196,7 @@ fn start_dht(net: &Net, dir: &Path, tools: &Tools) -> Result<Process> {
     Process::start(&invocation, Some(&namespace), &dir.join("dht-home"), &dir.join("dht.log"))
 }
 
-/// Whom the DHT names for a torrent, one a line.
+/// Returns the peers that the DHT has for a torrent, one a line.
 fn peers_in_dht(net: &Net, hash: &str, dir: &Path, tools: &Tools) -> Result<String> {
     let ip = Host::Tracker.ip().to_string();
     let entry = format!("{ip}:{PORT}");
@@ -204,7 +204,7 @@ fn peers_in_dht(net: &Net, hash: &str, dir: &Path, tools: &Tools) -> Result<Stri
     look.args(["--dht-bootstrap", &entry]).output(Some(&net.namespace(Host::Tracker)), &dir.join("look-home"))
 }
 
-/// Starts a client that is connected to both others, and too slow to give or to get what they exchange.
+/// Starts a client that connects to both others, and is too slow to transfer the data itself.
 fn start_third(third: Client, net: &Net, torrent: &Path, dir: &Path, tools: &Tools) -> Result<Process> {
     let data = dir.join("third");
     std::fs::create_dir_all(&data)?;
@@ -237,12 +237,12 @@ fn compare(
 ) -> Result<()> {
     let compare = || payloads.compare(CONTENT, target, case.leecher.empty_files());
     if case.leecher != Client::Ztor {
-        // The others may hold data back when they say that they are done.
+        // Other clients may still hold data back when they report completion.
         let patience = Patience::new(AFTERMATH, stop);
-        let _ = patience.until("the files are right", PAUSE, || Ok(compare().is_ok()));
+        let _ = patience.until("the files match", PAUSE, || Ok(compare().is_ok()));
         leecher.interrupt();
     }
-    compare().context("the result")
+    compare().context("comparing the files")
 }
 
 #[cfg(test)]
@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_ztor_takes_part() {
+    fn name_of_each_case_is_unique_and_contains_ztor() {
         let names: BTreeSet<String> = all().iter().map(Find::name).collect();
         assert_eq!(names.len(), all().len());
         assert!(all().iter().all(|case| case.name().contains("ztor")));

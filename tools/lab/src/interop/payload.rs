@@ -1,4 +1,4 @@
-//! The data that is transferred, and its comparison with what arrived.
+//! Data of the transfers, and its comparison with the files that arrived.
 
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -40,7 +40,7 @@ impl Content {
         }
     }
 
-    /// Path from the save folder, and length in bytes.
+    /// Returns the path of every file below the save folder, and its length in bytes.
     fn files(self) -> Vec<(&'static str, u64)> {
         match self {
             Self::OneByte => vec![("one-byte", 1)],
@@ -63,12 +63,12 @@ impl Content {
     }
 }
 
-/// The files of every content in a folder that no client ever sees.
+/// Files of every content, in a folder that no client sees.
 pub(super) struct Payloads {
     dir: PathBuf,
 }
 
-/// Whether empty files have to be there.
+/// Need for the empty files of a content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EmptyFiles {
     Needed,
@@ -88,7 +88,7 @@ impl Payloads {
         Ok(Self { dir: dir.to_path_buf() })
     }
 
-    /// Puts a copy into `to`, which a client may then have: it could spoil it.
+    /// Copies a content into `to`, for a client that could change it.
     pub(super) fn copy(&self, content: Content, to: &Path) -> Result<()> {
         for (path, _) in content.files() {
             let target = to.join(path);
@@ -123,7 +123,7 @@ impl Payloads {
     }
 }
 
-/// Bytes that no piece, block or file has twice, the same in every run.
+/// Writes noise that is the same in every run. No piece, block or file has the same bytes as another.
 fn write_noise(path: &Path, len: u64, seed: u64) -> Result<()> {
     let mut file = BufWriter::with_capacity(1 << 16, File::create(path)?);
     let mut left = len;
@@ -145,7 +145,7 @@ fn write_noise(path: &Path, len: u64, seed: u64) -> Result<()> {
 
 fn compare_file(expected: &Path, got: &Path) -> Result<()> {
     let (expected_len, got_len) = (fs::metadata(expected)?.len(), fs::metadata(got)?.len());
-    ensure!(expected_len == got_len, "has {got_len} bytes, should have {expected_len}");
+    ensure!(expected_len == got_len, "{got_len} bytes instead of {expected_len}");
     let mut expected = BufReader::with_capacity(1 << 16, File::open(expected)?);
     let mut got = BufReader::with_capacity(1 << 16, File::open(got)?);
     let (mut a, mut b) = (vec![0; 1 << 16], vec![0; 1 << 16]);
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_comparison_sees_what_is_wrong() {
+    fn compare_of_changed_files_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let contents = [Content::OneByte, Content::Small, Content::Tree];
         let payloads = Payloads::make(&dir.path().join("source"), &contents).unwrap();

@@ -1,4 +1,4 @@
-//! One case from its beginning to its end.
+//! One case, from start to end.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -16,17 +16,17 @@ use crate::tools::Tools;
 use crate::torrent::{self, InfoHash, Request};
 use crate::tracker::{self, Swarm};
 
-/// Between questions.
+/// Pause between checks.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Between questions that take a program each.
+/// Pause between checks that run a program each.
 const LONG_PAUSE: Duration = Duration::from_millis(500);
-/// For what follows when the data is there: flushing, saying goodbye.
+/// Time limit for flushing and for the last announces after the data has arrived.
 const AFTERMATH: Duration = Duration::from_secs(10);
 
-/// Makes a torrent, has it seeded and fetched, and compares.
+/// Makes a torrent, has it seeded and fetched, and compares the files.
 ///
 /// # Errors
-/// Everything that is wrong: the data, a client that ends early or never comes to an end, a tracker told too little.
+/// If the data differs, a client ends early or does not finish, or an announce is missing.
 pub(super) fn run(case: &Case, env: &CaseEnv<'_>) -> Result<()> {
     let &CaseEnv { number, dir, payloads, tools, stop } = env;
     let patience = env.patience(limit(case));
@@ -71,7 +71,7 @@ pub(super) fn run(case: &Case, env: &CaseEnv<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Transmission takes tens of seconds until it talks to a peer.
+/// Returns the time limit: Transmission takes tens of seconds until it talks to a peer.
 fn limit(case: &Case) -> Duration {
     let slow = [case.seeder, case.leecher].contains(&Client::Transmission);
     Duration::from_secs(if slow { 120 } else { 60 })
@@ -94,24 +94,24 @@ fn make_torrent(
 fn compare(case: &Case, payloads: &Payloads, target: &Path, stop: &AtomicBool) -> Result<()> {
     let compare = || payloads.compare(case.content, target, case.leecher.empty_files());
     if case.leecher != Client::Ztor {
-        // The others may hold data back when they say that they are done; what they make of it in the end counts.
+        // Other clients may still hold data back when they report completion; only the final files count.
         let patience = Patience::new(AFTERMATH, stop);
-        let _ = patience.until("the files are right", PAUSE, || Ok(compare().is_ok()));
+        let _ = patience.until("the files match", PAUSE, || Ok(compare().is_ok()));
     }
-    compare().context("the result")
+    compare().context("comparing the files")
 }
 
-/// A transfer in another way than the case is about proves nothing.
+/// Checks in ztor's log that the clients connected in the way that the case tests.
 fn met_in_the_way(case: &Case, seeder: &Running, leecher: &Running) -> Result<()> {
     let ztor = if case.seeder == Client::Ztor { seeder } else { leecher };
     let log = ztor.log_text()?;
     for evidence in case.ways.evidence() {
-        ensure!(log.contains(evidence), "the data came, but ztor's log says nothing of '{evidence}'");
+        ensure!(log.contains(evidence), "the data arrived, but ztor's log lacks '{evidence}'");
     }
     Ok(())
 }
 
-/// Ztor has exited, so it has told the tracker that it finished and that it left.
+/// Checks that ztor, which has exited, has announced to the tracker that it finished and left.
 fn says_goodbye_as_leecher(swarm: impl Fn() -> Result<Swarm>, stop: &AtomicBool) -> Result<()> {
     let patience = Patience::new(AFTERMATH, stop);
     let mut seen = Swarm::default();
@@ -122,7 +122,7 @@ fn says_goodbye_as_leecher(swarm: impl Fn() -> Result<Swarm>, stop: &AtomicBool)
     told.with_context(|| format!("{seen:?}"))
 }
 
-/// Ctrl-C ends ztor, and it tells the tracker that it left.
+/// Checks that Ctrl-C ends ztor, and that it announces to the tracker that it leaves.
 fn says_goodbye_as_seeder(
     case: &Case,
     seeder: &mut Running,

@@ -1,21 +1,21 @@
-//! Over which transport, and with what kind of beginning, a case's clients are to meet.
+//! Transports and kinds of handshake by which the clients of a case connect.
 
-/// How the two clients of a case are set up, and what ztor's log must show of it.
+/// Setup of the two clients of a case, and its evidence in ztor's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ways {
-    /// TCP, as every client comes.
+    /// TCP, with the usual settings of every client.
     Usual,
-    /// µTP and nothing else.
+    /// Only µTP.
     Utp,
     /// RC4 over µTP.
     UtpRc4,
-    /// Both want RC4 and nothing else.
+    /// RC4, which both clients require.
     Rc4,
-    /// An encrypted handshake, and plain bytes after it.
+    /// Encrypted handshake, and plaintext after it.
     HeaderOnly,
-    /// The other will have nothing but RC4, and ztor comes as it does by itself.
+    /// RC4, which the other client requires; ztor has its default settings.
     OtherWantsRc4,
-    /// The other will have nothing encrypted, and ztor would rather have it.
+    /// Plaintext, which the other client requires; ztor prefers encryption.
     OtherWantsPlain,
 }
 
@@ -42,7 +42,7 @@ impl Ways {
         }
     }
 
-    /// For the helper script.
+    /// Returns the arguments for the libtorrent script.
     pub(super) fn libtorrent(self) -> &'static [&'static str] {
         match self {
             Self::Usual => &[],
@@ -54,7 +54,7 @@ impl Ways {
         }
     }
 
-    /// Whether it speaks µTP (beside TCP), and how much it wants encryption: 0 not, 1 rather, 2 always.
+    /// Returns if µTP is on (beside TCP), and the level of encryption: 0 avoided, 1 preferred, 2 required.
     pub(super) fn transmission(self) -> (bool, u8) {
         match self {
             Self::Usual | Self::HeaderOnly => (false, 1),
@@ -65,7 +65,7 @@ impl Ways {
         }
     }
 
-    /// Lines of the log of ztor that show this way.
+    /// Returns texts in ztor's log that show this way.
     pub(super) fn evidence(self) -> &'static [&'static str] {
         match self {
             Self::Usual | Self::OtherWantsPlain => &[],
