@@ -1,5 +1,5 @@
 //! The hot operations, at full scale: `cargo bench -p ztor-bench`.
-#![allow(clippy::panic, reason = "a benchmark that cannot be set up has nothing to tell")]
+#![allow(clippy::panic, reason = "a benchmark that cannot be set up has no result")]
 
 use ztor_bench::hot::{OPERATIONS, Scale};
 

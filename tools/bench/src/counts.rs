@@ -1,8 +1,8 @@
-//! Instructions per operation, counted on an emulated processor: the same on every machine but for the compiler,
-//! so a change of a per cent shows that would drown in the noise of any clock.
+//! Instructions per operation, counted on an emulated processor: the same on every machine, except for the compiler.
+//! It shows a change of one percent, which would drown in the noise of any clock.
 //!
-//! The difference between a short and a long run is what the operations took; setting up cancels out. What the
-//! benchmark itself does for an operation (making the bytes a peer sends, reading the engine's answer) is in it.
+//! The count is the difference between a short and a long run, so that the setup cancels out. It includes the work of
+//! the benchmark itself for an operation: making the bytes of a peer, and reading the engine's answer.
 
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use ztor_bench::hot::{OPERATIONS, Operation, Scale};
 const SHORT: u32 = 10;
 const LONG: u32 = 110;
 
-/// Counts the operations named, or all, and prints what became of each since it was last kept.
+/// Counts the named operations, or all, and prints the change of each from its kept count.
 pub(crate) fn compare(only: &[String], save: bool) -> anyhow::Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("counts.json");
     let mut kept = load(&path)?;
@@ -44,26 +44,26 @@ pub(crate) fn run(name: &str, iterations: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Instructions of one run of the operation.
+/// Returns the number of instructions of one run of the operation.
 fn count(operation: &Operation) -> anyhow::Result<u64> {
     let (short, long) = (emulate(operation, SHORT)?, emulate(operation, LONG)?);
     Ok(long.saturating_sub(short) / u64::from(LONG - SHORT))
 }
 
-/// Instructions of a whole process.
+/// Returns the number of instructions of a whole process.
 fn emulate(operation: &Operation, iterations: u32) -> anyhow::Result<u64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
     valgrind.arg(std::env::current_exe()?).args(["count", operation.name, &iterations.to_string()]);
     let output = match valgrind.output() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            bail!("valgrind, which counts the instructions, is not installed: apt install valgrind")
+            bail!("counting instructions: valgrind is not installed; apt install valgrind")
         }
         output => output.context("starting valgrind")?,
     };
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        bail!("{} under valgrind did not pass: {said}", operation.name);
+        bail!("{} failed under valgrind: {said}", operation.name);
     }
     let line = said.lines().find(|line| line.contains("I   refs:") || line.contains("I refs:"));
     let digits: Option<String> = line
@@ -71,7 +71,7 @@ fn emulate(operation: &Operation, iterations: u32) -> anyhow::Result<u64> {
         .map(|n| n.chars().filter(char::is_ascii_digit).collect());
     digits
         .and_then(|digits| digits.parse().ok())
-        .with_context(|| format!("no count in what valgrind says: {said}"))
+        .with_context(|| format!("no count in the output of valgrind: {said}"))
 }
 
 fn load(path: &Path) -> anyhow::Result<BTreeMap<String, u64>> {

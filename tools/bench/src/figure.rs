@@ -1,19 +1,19 @@
-//! What a benchmark has to say.
+//! Figures of a benchmark, and their output.
 
 use serde::Serialize;
 
-/// One number.
+/// A measured number.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figure {
-    /// Scenario and quantity.
+    /// Scenario and quantity, with `/` between.
     pub(crate) name: String,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
-    /// How it came about, where the name does not say.
+    /// Explanation of the value; empty if the name is enough.
     pub(crate) note: String,
 }
 
-/// Where a scenario puts its figures, which are printed as they come.
+/// Output of a scenario: prints each figure as it is added.
 pub(crate) struct Report {
     scenario: &'static str,
     is_json: bool,

@@ -1,4 +1,4 @@
-//! Operations a busy client does over and over, each as a closure that can be run any number of times.
+//! Hot operations of a busy client, each as a closure that can be run any number of times.
 
 use crate::swarm::Swarm;
 use crate::torrents;
@@ -13,48 +13,48 @@ use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, Pieces, TorrentId, Un
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::{Block, Decoder, Message};
 
-/// How large the world around an operation is.
+/// Size of the environment of an operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
-    /// Pieces of the torrent.
+    /// Number of pieces of the torrent.
     pub pieces: u32,
-    /// Its peers.
+    /// Number of its peers.
     pub peers: usize,
-    /// Idle torrents beside it.
+    /// Number of torrents, for operations with idle ones.
     pub torrents: usize,
 }
 
 impl Scale {
-    /// As large as a client must bear.
+    /// Largest size that a client must handle.
     pub const FULL: Self = Self { pieces: 100_000, peers: 500, torrents: 50_000 };
-    /// Small enough for an emulated processor.
+    /// Size that is small enough for an emulated processor.
     pub const SMALL: Self = Self { pieces: 4_000, peers: 100, torrents: 1_000 };
 }
 
-/// One of the operations.
+/// A hot operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation {
-    /// What it is called on the command line.
+    /// Name on the command line.
     pub name: &'static str,
-    /// What one run of it does.
+    /// Description of one run.
     pub about: &'static str,
     make: fn(Scale) -> anyhow::Result<Run>,
 }
 
-/// Does the operation once.
+/// Closure that does the operation once.
 pub type Run = Box<dyn FnMut()>;
 
 impl Operation {
-    /// Builds the world it happens in.
+    /// Sets up the environment of the operation.
     ///
     /// # Errors
-    /// If the world cannot be built.
+    /// If the setup fails.
     pub fn make(&self, scale: Scale) -> anyhow::Result<Run> {
         (self.make)(scale).with_context(|| format!("setting up {}", self.name))
     }
 }
 
-/// All of them.
+/// All operations.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "decode-pieces",
@@ -66,11 +66,7 @@ pub const OPERATIONS: &[Operation] = &[
         about: "cut a read of 1,000 requests into messages",
         make: decode_requests,
     },
-    Operation {
-        name: "decode-torrent",
-        about: "read a torrent file with that many pieces",
-        make: decode_torrent,
-    },
+    Operation { name: "decode-torrent", about: "read a torrent file with many pieces", make: decode_torrent },
     Operation {
         name: "blocks",
         about: "an engine takes a read of 15 blocks, settles, and asks for more",
@@ -78,22 +74,22 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "serve",
-        about: "an engine takes 16 requests, hands the blocks over and hears they are gone",
+        about: "an engine takes 16 requests, sends the blocks and learns that they are sent",
         make: serve,
     },
     Operation {
         name: "have",
-        about: "an engine takes one have, of one of its peers, and settles",
+        about: "an engine takes one have of one of its peers, and settles",
         make: have,
     },
     Operation {
         name: "interest",
-        about: "an engine hears one of its peers lose interest, or find it again, and settles",
+        about: "an engine takes a change of interest of one of its peers, and settles",
         make: interest,
     },
     Operation {
         name: "rejects",
-        about: "a peer refuses the blocks it was asked for, and the engine asks again",
+        about: "a peer rejects the requested blocks, and the engine requests them again",
         make: rejects,
     },
     Operation {
@@ -101,24 +97,24 @@ pub const OPERATIONS: &[Operation] = &[
         about: "a round of the choker, all peers interested",
         make: choke_round,
     },
-    Operation { name: "pick", about: "the picker chooses 16 blocks, and takes them back", make: pick },
+    Operation { name: "pick", about: "the picker chooses 16 blocks, and releases them", make: pick },
     Operation {
         name: "rarity-have",
-        about: "the picker hears of one more peer with a piece",
+        about: "the picker counts one more peer with a piece",
         make: rarity_have,
     },
     Operation {
         name: "bitfield",
-        about: "a peer with half of the pieces comes and goes, a pick between",
+        about: "a peer with half of the pieces joins and leaves, a pick between",
         make: bitfield,
     },
     Operation { name: "settle-idle", about: "a turn in which nothing happened", make: settle_idle },
-    Operation { name: "status", about: "what changed in all torrents, when one did", make: status },
-    Operation { name: "unsaved", about: "which torrents are to be saved, when one is", make: unsaved },
+    Operation { name: "status", about: "status changes of all torrents, with one changed", make: status },
+    Operation { name: "unsaved", about: "search for unsaved torrents, with one unsaved", make: unsaved },
 ];
 
 const PIECE_LENGTH: u32 = 256 * 1024;
-/// Of whole blocks, this many fit into 256 KiB with their headers.
+/// Number of whole blocks that fit into 256 KiB with their headers.
 const BLOCKS_PER_READ: usize = 15;
 
 fn decode_pieces(_: Scale) -> anyhow::Result<Run> {
@@ -151,12 +147,12 @@ fn decode_all(bytes: Vec<u8>) -> Run {
 fn decode_torrent(scale: Scale) -> anyhow::Result<Run> {
     let bytes = torrents::made_up("large", scale.pieces, PIECE_LENGTH).to_bytes();
     Ok(Box::new(move || {
-        // It was read well above.
+        // Cannot fail: the bytes are those of a torrent.
         let _ = black_box(Metainfo::from_bytes(black_box(&bytes)));
     }))
 }
 
-/// An engine that has nothing, and peers with random halves of the pieces.
+/// Returns an engine without pieces, and peers with random halves of them.
 fn leeching(scale: Scale) -> anyhow::Result<Swarm> {
     let meta = torrents::made_up("large", scale.pieces, PIECE_LENGTH);
     let mut swarm = Swarm::new(&meta, Bitfield::new(scale.pieces), scale.peers + 1);
@@ -168,7 +164,7 @@ fn leeching(scale: Scale) -> anyhow::Result<Swarm> {
     Ok(swarm)
 }
 
-/// An engine that has everything, and peers that have nothing and want it.
+/// Returns an engine with all pieces, and interested peers without any.
 fn seeding(scale: Scale) -> anyhow::Result<Swarm> {
     let meta = torrents::made_up("large", scale.pieces, PIECE_LENGTH);
     let mut swarm = Swarm::new(&meta, Bitfield::full(scale.pieces), scale.peers + 1);
@@ -248,7 +244,7 @@ fn choke_round(scale: Scale) -> anyhow::Result<Run> {
     let mut swarm = seeding(scale)?;
     Ok(Box::new(move || {
         swarm.wait(Duration::from_secs(10));
-        // Nobody falls silent.
+        // Keep-alives: no peer times out.
         for at in 0..swarm.peers.len() {
             swarm.read(swarm.peers[at], &[0; 4]);
         }
@@ -256,7 +252,7 @@ fn choke_round(scale: Scale) -> anyhow::Result<Run> {
     }))
 }
 
-/// A picker with its generator, and the pieces of its peers.
+/// Returns a picker with its random generator, and the pieces of its peers.
 fn picker(scale: Scale) -> (Picker, Rng, Vec<Bitfield>) {
     let meta = torrents::made_up("large", scale.pieces, PIECE_LENGTH);
     let mut picker = Picker::new(Arc::clone(&meta.layout));
@@ -284,7 +280,7 @@ fn choose(picker: &mut Picker, rng: &mut Rng, peer: u32, has: &Pieces, peers: us
 fn pick(scale: Scale) -> anyhow::Result<Run> {
     let (mut picker, mut rng, sets) = picker(scale);
     let sets: Vec<Pieces> = sets.into_iter().map(Pieces::Some).collect();
-    // All but the last are at work already.
+    // All peers but the first have blocks already.
     for (peer, has) in (0..).zip(&sets).skip(1) {
         choose(&mut picker, &mut rng, peer, has, scale.peers);
     }
@@ -357,7 +353,7 @@ fn status(scale: Scale) -> anyhow::Result<Run> {
     Ok(Box::new(move || {
         let torrent = idle.torrents[turn % idle.torrents.len()];
         turn += 1;
-        // Of no meaning to a torrent that is live, but it is looked at.
+        // Changes nothing in a live torrent, but marks it as changed.
         idle.rig.disk(torrent, DiskEvent::CheckProgress { done: 1, total: 1 });
         idle.settle();
         black_box(idle.rig.engine.status_changes(idle.rig.now));

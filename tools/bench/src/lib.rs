@@ -1,5 +1,5 @@
-//! What the benchmarks share: made-up torrents, an engine with many peers, and the operations that are run over
-//! and over in a busy client.
+//! Shared parts of the benchmarks: made-up torrents, an engine with many peers, and the hot operations of a busy
+//! client.
 #![forbid(unsafe_code)]
 
 pub mod hot;

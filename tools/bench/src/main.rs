@@ -22,31 +22,31 @@ struct Args {
 enum Task {
     /// Run whole sessions and large swarms, and print what they cost
     Scenarios {
-        /// Only these; all of them if left out
+        /// Run only these; all of them if left out
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
-        /// One object per line instead of a table
+        /// Print one JSON object per line instead of a table
         #[arg(long)]
         json: bool,
-        /// Where files are made; in memory where the system has a place for that
+        /// Folder for temporary files; one in memory if left out and the system has it
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
-    /// Count the instructions of the hot operations, and compare with the counts kept
+    /// Count the instructions of the hot operations, and compare with the kept counts
     Counts {
-        /// Only these; all of them if left out
+        /// Count only these; all of them if left out
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
-        /// Keep what was counted
+        /// Keep the new counts
         #[arg(long)]
         save: bool,
     },
-    /// Set up an operation and do it so many times: what `counts` lets run on an emulated processor
+    /// Set up an operation and run it; `counts` starts this on an emulated processor
     #[command(hide = true)]
     Count {
-        /// Which
+        /// Name of the operation
         name: String,
-        /// How many times
+        /// Number of runs
         iterations: u32,
     },
 }

@@ -1,4 +1,4 @@
-//! An engine with one torrent and as many peers as one likes, each of them a few lines of protocol.
+//! An engine with one torrent and any number of peers, each of them a few lines of protocol.
 
 use fastrand::Rng;
 use std::collections::{BTreeMap, VecDeque};
@@ -18,22 +18,22 @@ use ztor_wire::{Block, Handshake, LocalAnnounce, Message, Reserved};
 pub struct Swarm {
     /// The engine that is measured.
     pub rig: Rig,
-    /// Peers in the order in which they came.
+    /// Peers in the order in which they joined.
     pub peers: Vec<PeerKey>,
-    /// Blocks that the engine has asked of each peer and has not been given.
+    /// Blocks that the engine has requested from each peer and not received.
     pub asked: BTreeMap<PeerKey, VecDeque<Block>>,
     far_ends: BTreeMap<PeerKey, FarEnd>,
     meta: Arc<Metainfo>,
     torrent: TorrentId,
     disk: InstantDisk,
-    /// An empty one that keeps its memory.
+    /// Empty outbox, kept for its memory.
     spare: Outbox,
     rng: Rng,
     spent: Duration,
 }
 
 impl Swarm {
-    /// An engine that has checked the torrent and found `have`.
+    /// Returns an engine that has checked the torrent and found `have`.
     pub fn new(meta: &Arc<Metainfo>, have: Bitfield, max_peers: usize) -> Self {
         let mut config = Config::new(PeerId::from_random([1; 12]), 6881);
         (config.max_peers, config.max_peers_per_torrent) = (max_peers, max_peers);
@@ -56,15 +56,15 @@ impl Swarm {
         swarm
     }
 
-    /// Time spent in the engine since the last call.
+    /// Returns the time spent in the engine since the last call.
     pub fn take_spent(&mut self) -> Duration {
         std::mem::take(&mut self.spent)
     }
 
-    /// Has a peer call, greet and say `first`, all in one read.
+    /// Has a peer connect, and send its handshake and `first` in one read.
     ///
     /// # Errors
-    /// If the engine refuses the call.
+    /// If the engine refuses the connection.
     pub fn join(&mut self, first: &[Message]) -> anyhow::Result<PeerKey> {
         let number = self.peers.len() as u32;
         let [_, a, b, c] = number.to_be_bytes();
@@ -84,7 +84,7 @@ impl Swarm {
         Ok(key)
     }
 
-    /// A random half of the pieces.
+    /// Returns a random half of the pieces.
     pub fn random_half(&mut self) -> Bitfield {
         let pieces = self.meta.layout.piece_count();
         let mut set = Bitfield::new(pieces);
@@ -105,7 +105,7 @@ impl Swarm {
         self.read(key, &encode(messages));
     }
 
-    /// Has a peer send up to `count` of the blocks it was asked for, in one read. Returns their number.
+    /// Has a peer send up to `count` of the requested blocks, in one read. Returns their number.
     pub fn give(&mut self, key: PeerKey, count: usize) -> usize {
         let Some(asked) = self.asked.get_mut(&key) else { return 0 };
         let blocks: Vec<Block> = asked.drain(..count.min(asked.len())).collect();
@@ -138,12 +138,12 @@ impl Swarm {
         self.rig.now += time;
     }
 
-    /// Ends the turn: blocks are written and hash right, data is sent, and the peers learn what they are asked for.
+    /// Ends the turn: writes blocks, which all hash right, sends data, and gives the peers the engine's requests.
     pub fn settle(&mut self) {
         let begun = OsInstant::now();
         self.rig.settle();
         self.spent += begun.elapsed();
-        // What the answers lead to waits for the next turn.
+        // Effects of the answers wait for the next turn.
         let mut out = std::mem::replace(&mut self.rig.out, std::mem::take(&mut self.spare));
         carry_out(&mut out, self);
         self.spare = out;
@@ -156,7 +156,7 @@ impl Swarm {
     }
 }
 
-/// Only what a transfer needs takes place: nobody is called, and no tracker asked.
+/// Carries out only the effects that a transfer needs: no outgoing connections, and no tracker requests.
 impl Effects for Swarm {
     fn send(&mut self, peer: PeerKey, bytes: &[u8]) {
         let Some((far_end, asked)) = self.far_ends.get_mut(&peer).zip(self.asked.get_mut(&peer)) else {

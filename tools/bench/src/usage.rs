@@ -1,16 +1,16 @@
-//! What the kernel counts of this process.
+//! Resource use of this process, as the kernel counts it.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Processor time of all threads since the start.
+/// Returns the processor time of all threads since the start.
 pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
-/// Memory in use, in bytes; 0 where the system does not tell.
+/// Returns resident memory in bytes; 0 if the system does not report it.
 pub(crate) fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -18,20 +18,20 @@ pub(crate) fn resident_bytes() -> u64 {
     kib.map_or(0, |kib: u64| kib * 1024)
 }
 
-/// File handles open, sockets included; 0 where the system does not tell.
+/// Returns the number of open file handles, sockets included; 0 if the system does not report it.
 pub(crate) fn open_handles() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// What a thread has had.
+/// Resource use of a thread.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Thread {
     pub(crate) cpu: Duration,
-    /// How often it went to sleep.
+    /// Number of times it went to sleep.
     pub(crate) sleeps: u64,
 }
 
-/// Threads by name; those of one name are added up, and a number at the end is no part of the name.
+/// Returns the use of the threads by name, without a number at its end. Threads of one name are added up.
 pub(crate) fn threads() -> BTreeMap<String, Thread> {
     let mut threads: BTreeMap<String, Thread> = BTreeMap::new();
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return threads };
@@ -48,7 +48,7 @@ pub(crate) fn threads() -> BTreeMap<String, Thread> {
     threads
 }
 
-/// What the threads of a name had between two looks.
+/// Returns the use of the threads of this name since `before`.
 pub(crate) fn thread_since(before: &BTreeMap<String, Thread>, name: &str) -> Thread {
     let (then, now) = (before.get(name).copied().unwrap_or_default(), threads());
     let now = now.get(name).copied().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Data to share, and waiting for what becomes of it.
+//! Data to share, and waiting for events of a session.
 
 use anyhow::{Context, bail, ensure};
 use std::path::Path;
@@ -9,7 +9,7 @@ use ztor_metainfo::Metainfo;
 use ztor_session::{AddTorrent, Session, SessionEvent, TorrentEvent};
 use ztor_storage::create::{CreateOptions, create};
 
-/// A file of that many random bytes, and its torrent.
+/// Makes a file of `len` random bytes and its torrent.
 pub(crate) fn torrent(path: &Path, len: usize, seed: u64) -> anyhow::Result<Arc<Metainfo>> {
     let mut bytes = vec![0; len];
     fastrand::Rng::with_seed(seed).fill(&mut bytes);
@@ -17,14 +17,14 @@ pub(crate) fn torrent(path: &Path, len: usize, seed: u64) -> anyhow::Result<Arc<
     torrent_of(path)
 }
 
-/// The torrent of a file.
+/// Makes the torrent of a file.
 pub(crate) fn torrent_of(path: &Path) -> anyhow::Result<Arc<Metainfo>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let made = create(path, &CreateOptions::default(), threads, |_, _| {}, &AtomicBool::new(false))?;
     Ok(Arc::new(Metainfo::from_bytes(&made.torrent)?))
 }
 
-/// Waits for `count` events of a kind; false if they did not come in time.
+/// Waits for `count` events of a kind. Returns false if they do not arrive in time.
 pub(crate) fn wait_for(
     session: &Session,
     limit: Duration,
@@ -47,7 +47,7 @@ pub(crate) fn wait_for(
     Ok(true)
 }
 
-/// A session that has checked `count` torrents of `len` bytes each, below `dir`, and seeds them.
+/// Starts a session that has checked `count` torrents of `len` bytes each, below `dir`, and seeds them.
 pub(super) fn seeding(
     dir: &Path,
     count: usize,

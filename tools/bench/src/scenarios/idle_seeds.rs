@@ -1,4 +1,4 @@
-//! Thousands of torrents that nobody wants at the moment. Ends within three minutes.
+//! Thousands of idle seeding torrents. Ends within three minutes.
 
 use super::files::wait_for;
 use super::session;
@@ -15,7 +15,7 @@ use ztor_session::{AddTorrent, SessionEvent, TorrentEvent};
 
 const LIMIT: Duration = Duration::from_secs(150);
 const WATCHED: Duration = Duration::from_secs(10);
-/// Names one file may have, on the file systems that allow the fewest.
+/// Number of names of one file that every file system allows.
 const MAX_LINKS: usize = 30_000;
 
 pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Result<()> {
@@ -55,14 +55,14 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
             bail!("adding the torrents takes longer than {LIMIT:?}");
         }
     }
-    report.add("added", begun.elapsed().as_secs_f64(), "s", "until all were taken");
+    report.add("added", begun.elapsed().as_secs_f64(), "s", "until all were added");
     let left = LIMIT.saturating_sub(begun.elapsed());
     if !wait_for(&session, left, count - seeding, is_seed)? {
         bail!("not all of {count} torrents seed within {LIMIT:?}");
     }
     report.add("all seed", begun.elapsed().as_secs_f64(), "s", "until all were checked as well");
-    report.add("start cpu", (usage::cpu_time() - cpu).as_secs_f64(), "CPU-s", "all threads, all of that");
-    // What is left to be saved.
+    report.add("start cpu", (usage::cpu_time() - cpu).as_secs_f64(), "CPU-s", "all threads, until all seed");
+    // Time to save the rest.
     std::thread::sleep(Duration::from_secs(6));
     let resident = usage::resident_bytes().saturating_sub(resident);
     report.add("resident", resident as f64 / 1048576.0, "MiB", "");
@@ -72,19 +72,19 @@ pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Resu
     let (cpu, threads) = (usage::cpu_time(), usage::threads());
     std::thread::sleep(WATCHED);
     let share = (usage::cpu_time() - cpu).as_secs_f64() / WATCHED.as_secs_f64();
-    report.add("idle cpu", share * 100.0, "% of a core", format!("over {WATCHED:?}, nobody looks"));
+    report.add("idle cpu", share * 100.0, "% of a core", format!("over {WATCHED:?}, without snapshots"));
     let net = usage::thread_since(&threads, "net");
     report.add("idle wake-ups", net.sleeps as f64 / WATCHED.as_secs_f64(), "per s", "of the network thread");
 
     let (cpu, end) = (usage::cpu_time(), Instant::now() + WATCHED / 2);
     while Instant::now() < end {
         if session.snapshot().torrents.len() != count {
-            bail!("the picture does not show all torrents");
+            bail!("the snapshot does not show all torrents");
         }
         std::thread::sleep(Duration::from_millis(250));
     }
     let share = (usage::cpu_time() - cpu).as_secs_f64() / (WATCHED / 2).as_secs_f64();
-    report.add("watched cpu", share * 100.0, "% of a core", "a face looks four times a second");
+    report.add("watched cpu", share * 100.0, "% of a core", "with four snapshots a second");
 
     let begun = Instant::now();
     if !session.shutdown(Duration::from_secs(60)) {

@@ -1,4 +1,4 @@
-//! Two hundred peers that want all a session can give, and throw it away. Ends within a minute.
+//! Two hundred peers that download as fast as a session can send, and discard the data. Ends within a minute.
 
 use super::files::{torrent, wait_for};
 use super::session;
@@ -20,9 +20,9 @@ use ztor_wire::{Block, HANDSHAKE_LEN, Handshake, Message, Reserved};
 
 const LEECHERS: u32 = 200;
 const DATA_BYTES: usize = 256 << 20;
-/// Blocks each of them has asked for at a time.
+/// Number of outstanding requests of each leecher.
 const PIPELINE: u32 = 64;
-/// Two rounds of the choker, so that all places are given.
+/// Two rounds of the choker, so that all upload slots are in use.
 const WARM_UP: Duration = Duration::from_secs(21);
 const WATCHED: Duration = Duration::from_secs(10);
 const LIMIT: Duration = Duration::from_secs(20);
@@ -64,7 +64,7 @@ pub(crate) fn run(dir: &Path, report: &mut Report) -> anyhow::Result<()> {
             "unchoked at the end",
         );
         stop.store(true, Ordering::Relaxed);
-        crowd.join().map_err(|_| anyhow::anyhow!("the leechers' thread broke"))?
+        crowd.join().map_err(|_| anyhow::anyhow!("the leechers' thread panicked"))?
     })?;
     seed.shutdown(LIMIT);
     Ok(())
@@ -80,14 +80,14 @@ struct Crowd {
 
 struct Leecher {
     stream: TcpStream,
-    /// What is to be written.
+    /// Bytes yet to be written.
     out: Vec<u8>,
-    /// Bytes of the handshake or of a message that are still to be skipped.
+    /// Number of bytes of the handshake or of a message that are yet to be skipped.
     skip: usize,
-    /// The start of a message: its length and its id.
+    /// Start of a message: its length and its id.
     head: Vec<u8>,
     next_block: u32,
-    /// Blocks asked for; a choke drops them.
+    /// Number of outstanding requests; a choke drops them.
     outstanding: u32,
     is_choked: bool,
 }
@@ -97,7 +97,7 @@ impl Crowd {
         let poll = Poll::new()?;
         let mut leechers = Vec::new();
         for number in 0..LEECHERS {
-            // One after the other: the queue of the listener is short.
+            // One after another: the queue of the listener is short.
             let stream = std::net::TcpStream::connect(addr).context("connecting to the seed")?;
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
@@ -117,7 +117,7 @@ impl Crowd {
                 out,
                 skip: HANDSHAKE_LEN,
                 head: Vec::new(),
-                // Each begins elsewhere.
+                // Each starts at another block.
                 next_block: number * 37,
                 outstanding: 0,
                 is_choked: true,
@@ -154,7 +154,7 @@ impl Crowd {
 }
 
 impl Leecher {
-    /// Goes through what came. Returns how many blocks there were.
+    /// Goes through received bytes. Returns the number of blocks in them.
     fn take(&mut self, mut bytes: &[u8]) -> u32 {
         let mut blocks = 0;
         while !bytes.is_empty() {

@@ -1,4 +1,4 @@
-//! Whole sessions and large swarms, each bounded in time, and what they cost.
+//! Costs of whole sessions and large swarms, each bounded in time.
 
 mod files;
 mod idle_seeds;
@@ -27,11 +27,11 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "idle-seeds-50000", run: |dir, report| idle_seeds::run(50_000, dir, report) },
 ];
 
-/// Runs those named, or all.
+/// Runs the named scenarios, or all.
 pub(crate) fn run(only: &[String], is_json: bool, dir: Option<&Path>) -> anyhow::Result<()> {
     if let Some(unknown) = only.iter().find(|name| SCENARIOS.iter().all(|s| s.name != **name)) {
         let names: Vec<&str> = SCENARIOS.iter().map(|s| s.name).collect();
-        bail!("there is no scenario {unknown:?}, only {}", names.join(", "));
+        bail!("unknown scenario {unknown:?}: use one of {}", names.join(", "));
     }
     let chosen: Vec<&Scenario> =
         SCENARIOS.iter().filter(|s| only.is_empty() || only.iter().any(|name| name == s.name)).collect();
@@ -41,25 +41,25 @@ pub(crate) fn run(only: &[String], is_json: bool, dir: Option<&Path>) -> anyhow:
         let dir = dir.with_context(|| format!("making a folder in {}", parent.display()))?;
         return (scenario.run)(dir.path(), &mut Report::new(scenario.name, is_json)).context(scenario.name);
     }
-    // Each in a process of its own: the memory of one is no matter of the next.
+    // Each in a process of its own: the memory of one does not affect the next.
     for scenario in chosen {
         let mut child = std::process::Command::new(std::env::current_exe()?);
         child.args(["scenarios", "--only", scenario.name]).args(is_json.then_some("--json"));
         child.args(dir.map(|dir| ["--dir".as_ref(), dir.as_os_str()]).into_iter().flatten());
         if !child.status()?.success() {
-            bail!("{} did not pass", scenario.name);
+            bail!("{} failed", scenario.name);
         }
     }
     Ok(())
 }
 
-/// In memory, if there is such a place: the disk is not what is measured.
+/// Returns a folder in memory, if there is one: the disk is not measured.
 fn default_dir() -> PathBuf {
     let shared = Path::new("/dev/shm");
     if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() }
 }
 
-/// A session on loopback.
+/// Starts a session on loopback.
 fn session(tune: impl FnOnce(&mut Config)) -> anyhow::Result<Session> {
     let mut config = Config {
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST).into(),

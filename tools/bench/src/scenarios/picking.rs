@@ -14,7 +14,7 @@ const PIECES: u32 = 100_000;
 const PEERS: usize = 500;
 const PIECE_LENGTH: u32 = 256 * 1024;
 const HAVES: usize = 200_000;
-/// Haves that come in one read.
+/// Number of haves in one read.
 const HAVES_PER_READ: usize = 20;
 const BLOCKS: usize = 200_000;
 const BLOCKS_PER_READ: usize = 15;
@@ -58,7 +58,7 @@ pub(crate) fn run(_: &Path, report: &mut Report) -> anyhow::Result<()> {
         swarm.settle();
         turn += 1;
     }
-    let note = "a block in, another asked for; pieces verified and told to all peers";
+    let note = "a block in, another requested; pieces verified and announced to all peers";
     report.add("block", us(swarm.take_spent()) * 1000.0 / given.max(1) as f64, "ns", note);
     report.add("blocks", given as f64, "", "");
     let resident = usage::resident_bytes().saturating_sub(resident);

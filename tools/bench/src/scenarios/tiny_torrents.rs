@@ -1,4 +1,4 @@
-//! Three hundred torrents of one block from one session to another: what matters is how soon connections are
+//! Three hundred torrents of one block from one session to another: the time depends on how soon connections are
 //! made. Ends within two minutes.
 
 use super::files::{fetch, seeding};
