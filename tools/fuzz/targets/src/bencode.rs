@@ -3,7 +3,7 @@ use ztor_bencode::{
     decode_prefix, decode_with,
 };
 
-/// Both modes of the decoder, the streaming reader beside them, and the way back through both encoders.
+/// Checks both modes of the decoder, the streaming reader against them, and both encoders.
 pub fn bencode(data: &[u8]) {
     let limits = Limits { depth: 100, tokens: 10_000 };
     for mode in [Mode::Strict, Mode::Lenient] {
@@ -17,14 +17,14 @@ pub fn bencode(data: &[u8]) {
             Ok((_, used)) => assert_eq!(
                 decode_with(data, mode, limits).is_ok(),
                 mode == Mode::Lenient || *used == data.len(),
-                "only the strict mode minds what follows"
+                "only the strict mode refuses trailing bytes"
             ),
         }
         check_reader(data, mode, limits, decoded.as_ref().map(|(document, used)| (document, *used)).ok());
     }
 }
 
-/// Spans nest, follow each other and begin and end where the root does.
+/// Checks that spans nest, follow each other, and start and end with the root.
 fn check_spans(document: &Document<'_>, data: &[u8], used: usize) {
     let root = document.root();
     assert_eq!(root.span(), 0..used);
@@ -52,7 +52,7 @@ fn check_spans(document: &Document<'_>, data: &[u8], used: usize) {
     }
 }
 
-/// What was decoded is written canonically; strictly decoded it is written as it was.
+/// Checks that a decoded value is written canonically, and after a strict decoding as it was.
 fn check_tree(document: &Document<'_>, mode: Mode) {
     let root = document.root();
     let tree = Tree::from(root);
@@ -94,7 +94,7 @@ fn encode(tree: &Tree, out: &mut Encoder<Vec<u8>>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The reader takes what the decoder takes, stops where it stops, and gives the same tokens.
+/// Checks that the reader accepts what the decoder accepts, stops at the same place, and gives the same tokens.
 fn check_reader(data: &[u8], mode: Mode, limits: Limits, decoded: Option<(&Document<'_>, usize)>) {
     let mut reader = Reader::with(
         data,

@@ -13,10 +13,10 @@ use crate::world::World;
 
 const PIECES: u32 = 30;
 const MAX_PEERS: u8 = 24;
-/// By then everybody has had a place: the optimistic one moves every 30 seconds, a seed's turn is a minute.
+/// Time in which every peer gets a slot: the optimistic one moves every 30 seconds, a seed's turn is a minute.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
-/// The choker of a live engine: places are never more than they may be, and nobody waits for ever.
+/// Checks the choker of a live engine: upload slots are bounded, and no peer waits forever.
 pub fn choker(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok(scene) = Scene::new(&mut u) else { return };
@@ -67,7 +67,7 @@ impl Machine for Scene {
         self.check_places();
     }
 
-    /// All are interested and stay: each of them gets a place before long.
+    /// Makes all peers interested and waits: each of them must get a slot before long.
     fn finish(&mut self) {
         self.forget_gone();
         for peer in self.peers.clone() {
@@ -92,7 +92,7 @@ impl Machine for Scene {
             self.check_places();
         }
         let waiting = self.peers.iter().filter(|peer| !had_a_place(&self.world, peer)).count();
-        assert_eq!(waiting, 0, "of {} peers, with {} places", self.peers.len(), self.slots);
+        assert_eq!(waiting, 0, "of {} peers, with {} slots", self.peers.len(), self.slots);
     }
 }
 
@@ -125,7 +125,7 @@ impl Scene {
         self.peers.push(peer);
     }
 
-    /// The peer has the piece that is missing, and gives it.
+    /// Has the peer send the missing piece.
     fn give(&mut self, peer: PeerKey) {
         self.world.say(peer, &Message::Have { piece: 0 });
         self.world.settle();
@@ -134,7 +134,7 @@ impl Scene {
             let data = Bytes::from(vec![0; block.len as usize]);
             self.world.say(peer, &Message::Piece { piece: block.piece, begin: block.begin, data });
             self.world.settle();
-            // Always wrong, so that the engine stays a leecher; the giver is banned for it.
+            // Always wrong, so that the engine stays a leecher; the peer is banned for it.
             self.world.write_one(true);
         }
     }
@@ -143,11 +143,11 @@ impl Scene {
         self.forget_gone();
         let unchoked = self.world.links.values().filter(|link| link.is_unchoked).count();
         let most = self.slots.max(unchoked_bound(self.world.links.len()));
-        assert!(unchoked <= most.max(1), "{unchoked} places for {} peers", self.world.links.len());
-        // Without a single byte sent nobody is served well, and there are no more places than configured.
+        assert!(unchoked <= most.max(1), "{unchoked} slots for {} peers", self.world.links.len());
+        // Without a single byte sent no peer is served well, and there are no more slots than configured.
         let status = self.world.rig.engine.status(self.world.rig.now);
         if status[0].session_uploaded_bytes == 0 {
-            assert!(unchoked <= self.slots.max(1), "{unchoked} places, {} configured", self.slots);
+            assert!(unchoked <= self.slots.max(1), "{unchoked} slots, {} configured", self.slots);
         }
     }
 
@@ -156,7 +156,7 @@ impl Scene {
     }
 }
 
-/// Places when everybody is served well.
+/// Returns the largest number of slots when all peers are served well.
 fn unchoked_bound(peers: usize) -> usize {
     peers + 1 + peers / 4
 }

@@ -13,15 +13,15 @@ use ztor_dht::{
 use crate::machine::Machine;
 
 const MAX_OPERATIONS: usize = 300;
-/// Questions that may wait for an answer, as the node declares it, and what one call may send at most: these, and the
-/// answer to what came.
+/// Maximum number of queries that may wait for an answer, as the node declares it.
 const MAX_IN_FLIGHT: usize = 512;
+/// Maximum number of datagrams that one call may send: these queries, and the answer to a received one.
 const MAX_SENT_AT_ONCE: usize = MAX_IN_FLIGHT + 8;
-/// Lookups that may run: the owner's, and two of the node itself in each family.
+/// Maximum number of running lookups: the owner's, and two of the node itself in each family.
 const MAX_LOOKUPS: usize = 32 + 4;
-/// Nodes of one family: a full bucket for each bit.
+/// Maximum number of nodes of one family: a full bucket for each bit.
 const MAX_NODES: usize = 160 * K;
-/// By then everything the owner wanted is over, whoever answers.
+/// Time in which all requests of the owner end, whatever the answers.
 const PATIENCE: Duration = Duration::from_secs(3 * 60 * 60);
 
 static ITEMS: LazyLock<[Item; 4]> = LazyLock::new(|| {
@@ -32,7 +32,7 @@ static ITEMS: LazyLock<[Item; 4]> = LazyLock::new(|| {
     [immutable, mutable(b"", 1, b"i1e"), mutable(b"", 2, b"i2e"), mutable(b"salt", 1, b"le")]
 });
 
-/// A node of the DHT among nodes that answer right, wrong, late, twice or for each other, and ask for anything.
+/// Checks a node of the DHT among nodes that answer right, wrong, late, twice or for each other, and ask anything.
 pub fn dht(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok(world) = World::new(&mut u) else { return };
@@ -43,14 +43,14 @@ struct World {
     dht: Dht,
     config: Config,
     now: Instant,
-    /// Of the owner, and not over.
+    /// Lookups of the owner that have not ended.
     lookups: BTreeSet<LookupId>,
     queries: BTreeSet<QueryId>,
-    /// The last questions of the node, to be answered.
+    /// Last queries of the node, to be answered.
     asked: Vec<(SocketAddr, Message)>,
-    /// What was asked of the node last: by whom, and about what.
+    /// Sender and target of the query that the node has to answer; `None` after its answer.
     question: Option<(SocketAddr, NodeId)>,
-    /// Tokens that the node gave, to whom and for what.
+    /// Tokens that the node gave, each with its recipient and target.
     tokens: Vec<(SocketAddr, NodeId, Vec<u8>)>,
     transactions: u32,
 }
@@ -85,7 +85,7 @@ impl Machine for World {
                     true => self.dht.ping(now, addr),
                     false => self.dht.sample_infohashes(now, addr, place(u)?),
                 };
-                assert!(self.queries.insert(query), "a name for two questions");
+                assert!(self.queries.insert(query), "an id for two queries");
             }
             20 => {
                 if let Some(lookup) = self.lookups.pop_first() {
@@ -94,7 +94,7 @@ impl Machine for World {
             }
             _ => {
                 let lookup = self.look_up(u)?;
-                assert!(self.lookups.insert(lookup), "a name for two lookups");
+                assert!(self.lookups.insert(lookup), "an id for two lookups");
             }
         }
         Ok(())
@@ -105,8 +105,7 @@ impl Machine for World {
         self.check_bounds();
     }
 
-    /// Left alone, all that the owner wanted comes to its end, and nothing is asked of nodes that are not there but
-    /// now and then.
+    /// Leaves the node alone: all requests of the owner must end, and the node must sleep between its wakes.
     fn finish(&mut self) {
         self.drain();
         let end = self.now + PATIENCE;
@@ -165,7 +164,7 @@ impl World {
         })
     }
 
-    /// Answers one of the node's last questions: mostly right, or as another, from elsewhere, refusing, or cut off.
+    /// Answers one of the node's last queries: mostly right, or as another node, from elsewhere, as an error, or cut.
     fn answer(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let Some((to, message)) = u.choose(&self.asked).ok().cloned() else { return Ok(()) };
         let Body::Query(query) = message.body else { return Ok(()) };
@@ -185,7 +184,7 @@ impl World {
         self.deliver(from, &answer, u)
     }
 
-    /// Asks the node something; to store with a token that it gave, or with another one, which must not do.
+    /// Sends a query to the node. One to store has a token of the node, or another one, which the node must refuse.
     fn ask(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let (mut from, mut target) = (address(u.arbitrary()?), place(u)?);
         let mut token = u.arbitrary::<[u8; 8]>()?.to_vec();
@@ -237,17 +236,17 @@ impl World {
             datagram.truncate(u.choose_index(datagram.len() + 1)?);
         }
         let taken = self.dht.handle(self.now, from, &datagram);
-        assert!(taken || decode(&datagram).is_err(), "not taken for a message");
+        assert!(taken || decode(&datagram).is_err(), "not accepted as a message");
         Ok(())
     }
 
-    /// Lets the node sleep until it wants to wake, so many times.
+    /// Lets the node sleep until its timeout, `times` times.
     fn wake(&mut self, times: usize) {
         for _ in 0..times {
-            self.now = self.dht.poll_timeout().expect("never done").max(self.now);
+            self.now = self.dht.poll_timeout().expect("a timeout").max(self.now);
             self.dht.handle_timeout(self.now);
             self.drain();
-            let next = self.dht.poll_timeout().expect("never done");
+            let next = self.dht.poll_timeout().expect("a timeout");
             assert!(next > self.now, "it wants to wake at once, again");
         }
     }
@@ -268,7 +267,7 @@ impl World {
                     self.asked.drain(..surplus);
                 }
                 Body::Response(response) => {
-                    assert!(!self.config.read_only, "an answer though it gives none");
+                    assert!(!self.config.read_only, "an answer of a read-only node");
                     if let (Some(token), Some((from, target))) = (&response.token, self.question)
                         && from == to
                     {
@@ -277,18 +276,18 @@ impl World {
                         self.tokens.drain(..surplus);
                     }
                 }
-                Body::Error(_) => assert!(!self.config.read_only, "an answer though it gives none"),
+                Body::Error(_) => assert!(!self.config.read_only, "an answer of a read-only node"),
             }
         }
         self.question = None;
         assert!(sent <= MAX_SENT_AT_ONCE, "{sent} datagrams at once");
         while let Some(event) = self.dht.poll_event() {
             let lookup = event.lookup();
-            assert!(lookup.is_none_or(|id| self.lookups.contains(&id)), "of no lookup: {event:?}");
+            assert!(lookup.is_none_or(|id| self.lookups.contains(&id)), "of an unknown lookup: {event:?}");
             match event {
                 Event::Done { lookup, .. } => drop(self.lookups.remove(&lookup)),
                 Event::Pong { query, .. } | Event::Samples { query, .. } | Event::Failed { query, .. } => {
-                    assert!(self.queries.remove(&query), "a question that was answered twice");
+                    assert!(self.queries.remove(&query), "a query that ended twice");
                 }
                 Event::Peers { peers, .. } => {
                     assert!(!peers.is_empty() && peers.iter().all(|peer| peer.port() != 0));
@@ -311,7 +310,7 @@ impl World {
 
     fn check_bounds(&self) {
         let stats = self.dht.stats(self.now);
-        assert!(stats.in_flight <= MAX_IN_FLIGHT, "{} questions", stats.in_flight);
+        assert!(stats.in_flight <= MAX_IN_FLIGHT, "{} queries", stats.in_flight);
         assert!(stats.lookups <= MAX_LOOKUPS, "{} lookups", stats.lookups);
         assert!(stats.waiting_lookups <= self.lookups.len());
         assert!(stats.stored_peers <= MAX_OPERATIONS && stats.stored_items <= ITEMS.len());
@@ -326,7 +325,7 @@ impl World {
     }
 }
 
-/// An answer to a question, most of it as it should be.
+/// Returns an answer to a query, mostly right.
 fn response(id: NodeId, method: &Method, u: &mut Unstructured<'_>) -> Result<Response> {
     let mut response = Response::new(id);
     if matches!(method, Method::Ping | Method::AnnouncePeer { .. } | Method::Put { .. }) {
@@ -371,7 +370,7 @@ fn contact(u: &mut Unstructured<'_>) -> Result<Contact> {
     Ok(Contact { id, addr })
 }
 
-/// A few places: of items, and others both near each other and far apart.
+/// Returns one of a few ids: those of items, and others near each other or far apart.
 fn place(u: &mut Unstructured<'_>) -> Result<NodeId> {
     Ok(match u.int_in_range(0..=7)? {
         at @ 0..=3 => ITEMS[at].target(),
@@ -381,7 +380,7 @@ fn place(u: &mut Unstructured<'_>) -> Result<NodeId> {
     })
 }
 
-/// Each address's own id, spread over the space.
+/// Returns the id of the node at an address. These ids are spread over the space.
 fn id_at(addr: SocketAddr) -> NodeId {
     let seed = match addr.ip() {
         std::net::IpAddr::V4(ip) => u32::from(ip),
@@ -391,7 +390,7 @@ fn id_at(addr: SocketAddr) -> NodeId {
     NodeId::new(std::array::from_fn(|_| rng.u8(..)))
 }
 
-/// Mostly local addresses, at which every id will do; some of the world, alone and crowded; some of no use.
+/// Returns an address: mostly a local one, where any id is valid; or a public one, alone or crowded; or a useless one.
 fn address(n: u8) -> SocketAddr {
     match n {
         0 => SocketAddr::from(([10, 0, 0, 1], 0)),

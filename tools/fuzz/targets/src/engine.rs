@@ -22,7 +22,7 @@ use crate::world::World;
 
 const TRACKERS: &[&str] = &["http://t.example/announce", "udp://u.example:6969/announce", "wss://w.example"];
 
-/// A live engine fed anything that can happen, and some things that cannot.
+/// Checks a live engine against anything that can happen, and some things that cannot.
 pub fn engine(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok(scene) = Scene::new(&mut u) else { return };
@@ -44,10 +44,10 @@ impl Machine for Scene {
         Ok(())
     }
 
-    /// A settled world has been checked.
+    /// Does nothing: a settled world has been checked.
     fn check(&mut self) {}
 
-    /// Left alone for a while, then told to end: it says its goodbyes and comes to rest.
+    /// Leaves the engine alone for a while, then shuts it down: it must send its goodbyes and come to rest.
     fn finish(&mut self) {
         self.world.settle();
         self.world.idle(100);
@@ -55,7 +55,7 @@ impl Machine for Scene {
         self.world.handle(Event::Command(Command::Shutdown));
         self.world.settle();
         assert!(self.world.links.is_empty() && self.world.connects.is_empty(), "connections after the end");
-        // Names and requests without an answer are given up by the driver in their time.
+        // The driver gives up lookups of names and requests that are not answered in time.
         for _ in 0..4 {
             while let Some(resolve) = self.world.resolves.pop() {
                 let result = Err("no answer".to_owned());
@@ -108,7 +108,7 @@ impl Scene {
             }
         }
         world.add(&AddTorrent::new(v2_made_up("layers", 40)));
-        // The metadata of both takes more than one question.
+        // The metadata of both takes more than one request.
         let magnet = Blueprint { trackers: TRACKERS, ..Blueprint::new("magnet", BLOCK_LEN) };
         world.add_magnet(&magnet.made_up(1000 * u64::from(BLOCK_LEN)));
         world.add_magnet(&v2_made_up("magnet of layers", 700));
@@ -159,7 +159,7 @@ impl Scene {
         Ok(())
     }
 
-    /// More of what brings a magnet link on than comes by chance.
+    /// Sends a message that helps a magnet link on, more often than chance would.
     fn extension(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let Some(peer) = self.peer(u)? else { return Ok(()) };
         let torrent = self.world.links.get(&peer).and_then(|link| link.torrent).unwrap_or(0);
@@ -202,7 +202,7 @@ impl Scene {
 
     fn greet(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let Some(peer) = self.peer(u)? else { return Ok(()) };
-        // To an outgoing connection the engine has named the torrent already.
+        // On an outgoing connection the engine has named the torrent already.
         let named = self.world.links.get(&peer).and_then(|link| link.torrent);
         let torrent = match named {
             Some(named) if u.ratio(7, 8)? => named,
@@ -215,13 +215,13 @@ impl Scene {
         if u.arbitrary()? {
             reserved = reserved.with_extended();
         }
-        // Sometimes another's id, sometimes the engine's own.
+        // Sometimes another peer's id, sometimes the engine's own.
         let id = [u.int_in_range(0..=24)?; 20];
         self.world.greet(peer, torrent, reserved, id);
         Ok(())
     }
 
-    /// A block that was asked for, perhaps cut off or moved.
+    /// Answers requests of the engine with a block, perhaps cut off, or with a reject.
     fn answer(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let Some(peer) = self.peer(u)? else { return Ok(()) };
         for _ in 0..u.int_in_range(1..=4)? {
@@ -247,7 +247,7 @@ impl Scene {
         Ok(())
     }
 
-    /// `None` if there is no such message for this torrent.
+    /// Returns any message; `None` if there is no such message for this torrent.
     fn message(&self, peer: PeerKey, u: &mut Unstructured<'_>) -> Result<Option<Message>> {
         let torrent = self.world.links.get(&peer).and_then(|link| link.torrent).unwrap_or(0);
         let pieces = self.world.torrents[torrent].meta.layout.piece_count();
@@ -327,7 +327,7 @@ impl Scene {
         Ok(Block { piece, begin: index * BLOCK_LEN, len: layout.block_len(piece, index) })
     }
 
-    /// What no disk should say: of pieces that are not there, twice, or for nothing.
+    /// Gives an event that no disk should report: of unknown pieces, twice, or without a cause.
     fn wrong_disk(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let torrent = self.torrent(u)?;
         let pieces = self.world.torrents[torrent].meta.layout.piece_count();
@@ -438,7 +438,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Events about connections, torrents and questions that never were.
+    /// Gives an event of a connection, torrent or request that never existed.
     fn nonsense(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let peer = PeerKey::from_u64(u.arbitrary()?);
         let torrent = TorrentId::from_u64(u.arbitrary()?);

@@ -5,7 +5,7 @@ use ztor_wire::{
     HolepunchMessage, LocalAnnounce, MAX_LOCAL_HASHES, METADATA_BLOCK_LEN, MetadataMessage, PexMessage,
 };
 
-/// Messages of `ut_metadata` (BEP 9).
+/// Checks messages of `ut_metadata` (BEP 9).
 pub fn ut_metadata(data: &[u8]) {
     let Ok(message) = MetadataMessage::decode(&Bytes::copy_from_slice(data)) else { return };
     if let MetadataMessage::Data { data, .. } = &message {
@@ -14,8 +14,8 @@ pub fn ut_metadata(data: &[u8]) {
     assert_eq!(MetadataMessage::decode(&message.encode().into()), Ok(message));
 }
 
-/// Messages of `ut_pex` (BEP 11). The two families are lists of their own on the wire, so that IPv4 written as IPv6
-/// changes its place when it is written again, and only then.
+/// Checks messages of `ut_pex` (BEP 11). Each family has a list of its own on the wire, so that only an IPv4 address
+/// written as IPv6 changes its place when it is written again.
 pub fn ut_pex(data: &[u8]) {
     let Ok(message) = PexMessage::decode(data) else { return };
     assert!(message.added.len() <= 200 && message.dropped.len() <= 200);
@@ -35,16 +35,16 @@ pub fn ut_pex(data: &[u8]) {
     assert_eq!(message.is_empty(), again.is_empty());
 }
 
-/// Messages of `ut_holepunch` (BEP 55).
+/// Checks messages of `ut_holepunch` (BEP 55).
 pub fn ut_holepunch(data: &[u8]) {
     let Ok(message) = HolepunchMessage::decode(data) else { return };
     let written = message.encode();
     assert_eq!(HolepunchMessage::decode(&written), Ok(message));
-    // What follows the message is ignored.
+    // Trailing bytes are ignored.
     assert_eq!(HolepunchMessage::decode(&[&written[..], b"x"].concat()), Ok(message));
 }
 
-/// Announces to the local network (BEP 14).
+/// Checks announces to the local network (BEP 14).
 pub fn local_announce(data: &[u8]) {
     let Some(announce) = LocalAnnounce::decode(data) else { return };
     assert!(announce.port != 0 && (1..=MAX_LOCAL_HASHES).contains(&announce.info_hashes.len()));

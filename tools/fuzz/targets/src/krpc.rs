@@ -1,7 +1,7 @@
 use ztor_dht::Saved;
 use ztor_dht::krpc::{Body, DecodeError, MAX_TRANSACTION_BYTES, code, decode};
 
-/// Datagrams of the DHT: what is read is written and read again as it was.
+/// Checks datagrams of the DHT: a message is the same after it is written and read again.
 pub fn krpc(data: &[u8]) {
     let message = match decode(data) {
         Ok(message) => message,
@@ -15,7 +15,7 @@ pub fn krpc(data: &[u8]) {
     match &message.body {
         Body::Query(_) => {
             assert!(message.transaction.len() <= MAX_TRANSACTION_BYTES);
-            assert_eq!(message.external, None, "only answers tell of addresses");
+            assert_eq!(message.external, None, "a query with an external address");
         }
         Body::Response(_) => assert!(!message.read_only),
         Body::Error(fault) => {
@@ -27,7 +27,7 @@ pub fn krpc(data: &[u8]) {
     assert_eq!(decode(&written).as_ref(), Ok(&message));
 }
 
-/// The file of nodes that is kept between runs.
+/// Checks the file of nodes that is kept between runs.
 pub fn dht_saved(data: &[u8]) {
     let Ok(saved) = Saved::from_bytes(data) else { return };
     assert!(saved.nodes.len() <= 400, "{} nodes", saved.nodes.len());

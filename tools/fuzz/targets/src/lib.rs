@@ -1,14 +1,14 @@
-//! What is fuzzed: one function for every decoder and every machine that eats foreign bytes.
+//! Fuzz targets: one function for every decoder and every state machine that reads foreign bytes.
 //!
-//! A target takes any bytes and panics if a law is broken; laws are written beside the calls they are about. The
-//! binaries in `tools/fuzz/fuzz_targets` hand these functions to libFuzzer. The tests of this crate run them over the
-//! kept corpus and over mutations of it, so that what was found once stays found on any toolchain.
+//! A target takes any bytes and panics if an invariant is broken. Invariants are next to the calls that they are about.
+//! The binaries in `tools/fuzz/fuzz_targets` pass these functions to libFuzzer. The tests of this crate run them over
+//! the kept corpus and over mutations of it, so that a bug found once is found on any toolchain.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a target tells by panic what it found"
+    reason = "a target reports by panic what it found"
 )]
 
 mod bencode;
@@ -55,7 +55,7 @@ pub use utp_endpoint::utp_endpoint;
 pub use utp_packet::utp_packet;
 pub use wire::{handshake, messages};
 
-/// A fuzz target: any bytes, a panic if a law is broken.
+/// A fuzz target: takes any bytes, and panics if an invariant is broken.
 pub type Target = fn(&[u8]);
 
 /// All targets by the names of their binaries and of their folders in `tools/fuzz/corpus`.
@@ -87,7 +87,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("utp_packet", utp_packet),
 ];
 
-/// Foreign text that is shown to people is one line without control characters.
+/// Checks foreign text that is shown to people: one line without control characters.
 fn assert_plain(text: &str) {
     assert!(!text.chars().any(char::is_control), "control characters in {text:?}");
 }

@@ -1,16 +1,16 @@
-//! The loop that targets share: operations out of the fuzzer's bytes, and a check after each.
+//! Loop that targets share: operations from the fuzzer's bytes, and a check after each.
 
 use arbitrary::{Result, Unstructured};
 
-/// Something that operations are done to.
+/// A state machine under test.
 pub(crate) trait Machine {
-    /// Operations of one run at most.
+    /// Maximum number of operations of one run.
     const MAX_OPERATIONS: usize;
 
     /// Does one operation. An error means that the bytes have run out.
     fn step(&mut self, u: &mut Unstructured<'_>) -> Result<()>;
 
-    /// Takes what the operation led to, and checks what must hold after every one.
+    /// Takes the results of the operation, and checks what must hold after every one.
     fn check(&mut self);
 
     /// Brings the machine to rest, and checks what must hold then.

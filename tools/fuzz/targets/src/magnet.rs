@@ -3,7 +3,7 @@ use ztor_metainfo::{MAX_MAGNET_LEN, Magnet};
 use crate::paths::assert_safe;
 use ztor_metainfo::paths::Naming;
 
-/// A magnet link, and the same one again after it was written.
+/// Checks a magnet link: it is the same after it is written and read again.
 pub fn magnet(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let magnet = match text.parse::<Magnet>() {

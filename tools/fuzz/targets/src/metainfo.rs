@@ -6,10 +6,10 @@ use ztor_metainfo::{BLOCK_LEN, Layout, MAX_NODES, MAX_TRACKERS, MAX_WEB_SEEDS, M
 
 use crate::paths::assert_safe;
 
-/// Pieces looked at from either end of a torrent; the middle is like them.
+/// Number of pieces checked at either end of a torrent; the middle is like them.
 const PIECES: u32 = 16;
 
-/// A torrent file: what is taken has a sound layout, stays below its folder, and is the same after it was written.
+/// Checks a torrent file: a valid one has a sound layout, stays below its folder, and is the same after it is written.
 pub fn metainfo(data: &[u8]) {
     let _ = Metainfo::from_info(data);
     let portable = Naming::Portable;
@@ -44,7 +44,7 @@ fn check_bounds(meta: &Metainfo) {
     assert!(meta.info_hashes.swarm_ids().any(|id| id == meta.info_hashes.swarm_id()));
 }
 
-/// Nothing leaves the torrent's folder, no two files share a place, none lies behind a file or a link.
+/// Checks paths: none leaves the torrent's folder, no two files share one, and none is below a file or a link.
 fn check_paths(meta: &Metainfo, naming: Naming) {
     assert_safe(&meta.name, naming);
     let files = meta.layout.files().iter().enumerate().filter(|(_, file)| !file.pad);

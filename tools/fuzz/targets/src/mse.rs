@@ -4,22 +4,22 @@ use ztor_base::{Sha1Digest, SwarmId};
 use ztor_wire::mse::{Accept, Established, Methods, Mse, MseError, Step, obfuscated_swarm};
 
 const SWARMS: [SwarmId; 2] = [SwarmId::new([1; 20]), SwarmId::new([2; 20])];
-/// What a side may leave unread while it waits, besides for its arithmetic.
+/// Maximum number of bytes that a side may leave unread, except while it waits for its key.
 const MAX_LEFT_BYTES: usize = 1300;
 const AFTER: &[u8] = b"\x13BitTorrent protocol";
 
-/// An encrypted handshake: one side with anybody, or two sides with each other, over a line that cuts as it likes and
-/// may change a byte.
+/// Checks an encrypted handshake: one side with noise, or two sides with each other, over a connection that cuts the
+/// stream anywhere and may change a byte.
 pub fn mse(data: &[u8]) {
     let _ = play(&mut Unstructured::new(data));
 }
 
-/// One end of the line.
+/// One end of the connection.
 struct Side {
     mse: Mse,
-    /// What has come and was not taken.
+    /// Bytes received and not read.
     inbox: BytesMut,
-    /// What is on its way to here.
+    /// Bytes in flight to this side.
     on_its_way: Vec<u8>,
     established: Option<Box<Established>>,
     error: Option<MseError>,
@@ -28,7 +28,7 @@ struct Side {
 fn play(u: &mut Unstructured<'_>) -> Result<()> {
     let provides = [Methods::PLAIN, Methods::RC4, Methods::BOTH][u.choose_index(3)?];
     let accepts = [Accept::OnlyRc4, Accept::RatherRc4, Accept::RatherPlain][u.choose_index(3)?];
-    // Keys are drawn at random, so that neither is ever zero, with which the public key would be one.
+    // Real keys are random, so neither is ever zero, for which the public key would be one.
     let mut key = [1; 20];
     key[..4].copy_from_slice(&u.arbitrary::<[u8; 4]>()?);
     let caller = Mse::call(SWARMS[0], provides, &[], key, u.arbitrary()?);
@@ -40,7 +40,7 @@ fn play(u: &mut Unstructured<'_>) -> Result<()> {
     }
 }
 
-/// Against bytes that know nothing of it. Nobody guesses the hash of the secret.
+/// Runs one side against noise, which cannot guess the hash of the secret.
 fn alone(mut side: Side, u: &mut Unstructured<'_>) -> Result<()> {
     side.go_on();
     while !u.is_empty() && side.error.is_none() {
@@ -54,7 +54,7 @@ fn alone(mut side: Side, u: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn together(mut sides: [Side; 2], is_honest: bool, u: &mut Unstructured<'_>) -> Result<()> {
-    // Which byte of which stream is changed, and to what.
+    // The stream, the place and the change of the changed byte.
     let (to, at, change) = (u.choose_index(2)?, u.int_in_range(0..=1700)?, u.int_in_range(1..=255_u8)?);
     let mut sent = [0; 2];
     loop {
@@ -71,7 +71,7 @@ fn together(mut sides: [Side; 2], is_honest: bool, u: &mut Unstructured<'_>) -> 
             sides[other].on_its_way.extend_from_slice(&output);
         }
         for side in &mut sides {
-            // Without any more bytes all comes at once.
+            // Without more input, all bytes arrive at once.
             let cut = if u.is_empty() { usize::MAX } else { 1 + usize::from(u.arbitrary::<u8>()?) };
             let len = cut.min(side.on_its_way.len());
             is_idle &= len == 0;
@@ -89,8 +89,8 @@ fn judge(mut sides: [Side; 2], is_honest: bool) {
     for side in &sides {
         if let Some(established) = &side.established {
             assert_eq!(established.info_hash, SWARMS[0], "another swarm");
-            // A changed byte may have a padding end elsewhere; what is left is then taken for the stream, as nothing
-            // protects it.
+            // A changed byte may move the end of a padding. The rest is then taken for the stream, as nothing protects
+            // it.
             assert!(!is_honest || side.inbox.is_empty(), "bytes of the handshake are left");
         }
     }
@@ -125,7 +125,7 @@ impl Side {
         Self { mse, inbox: BytesMut::new(), on_its_way: Vec::new(), established: None, error: None }
     }
 
-    /// Reads as long as there is something to be done about it.
+    /// Handles received bytes until it needs more, is done or fails.
     fn go_on(&mut self) {
         let find =
             |obfuscated: Sha1Digest| SWARMS.into_iter().find(|swarm| obfuscated_swarm(*swarm) == obfuscated);

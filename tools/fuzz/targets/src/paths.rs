@@ -2,18 +2,18 @@ use std::path::{Component, Path};
 
 use ztor_metainfo::paths::{MAX_ELEMENT_LEN, Naming, safe_element};
 
-/// Every element of a path made safe, in every naming.
+/// Checks that every element of a path is made safe, in every naming.
 pub fn paths(data: &[u8]) {
     for raw in data.split(|&byte| byte == 0).chain([data]) {
         for naming in [Naming::Portable, Naming::Native, Naming::Exact, Naming::Former] {
             let safe = safe_element(raw, naming);
             assert_safe(&safe, naming);
-            assert_eq!(safe_element(safe.as_bytes(), naming), safe, "safe once is safe for good");
+            assert_eq!(safe_element(safe.as_bytes(), naming), safe, "a safe element was changed");
         }
     }
 }
 
-/// Fails on anything that may never be in an element of a path.
+/// Panics on anything that may never be in an element of a path.
 pub(crate) fn assert_safe(element: &str, naming: Naming) {
     assert!(!element.is_empty() && element.len() <= MAX_ELEMENT_LEN, "{} bytes", element.len());
     let mut components = Path::new(element).components();

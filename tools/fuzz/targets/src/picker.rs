@@ -13,11 +13,11 @@ use ztor_wire::Block;
 use crate::machine::Machine;
 
 const PEERS: u64 = 6;
-/// From so many pieces on the rarest are taken, and not any.
+/// Number of complete pieces from which on the rarest are chosen, and not random ones.
 const RANDOM_FIRST: u32 = 4;
 const ENDGAME_COPIES: usize = 2;
 
-/// The picker against a model that remembers every block and counts everything anew.
+/// Checks the picker against a model that remembers every block and recounts everything.
 pub fn picker(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok(model) = Model::new(&mut u) else { return };
@@ -32,9 +32,9 @@ struct Model {
     sequential: bool,
     have: BTreeSet<u32>,
     peers: Vec<Peer>,
-    /// Blocks that came, by piece.
+    /// Received blocks, by piece.
     received: BTreeMap<u32, BTreeSet<u32>>,
-    /// Pieces that hashed wrong: they may be kept for one peer.
+    /// Pieces that hashed wrong. They may be reserved for one peer.
     restarted: BTreeSet<u32>,
 }
 
@@ -86,7 +86,7 @@ impl Machine for Model {
         self.check_counts();
     }
 
-    /// From whatever state, one seed can finish it.
+    /// Checks that one seed can finish the torrent from any state.
     fn finish(&mut self) {
         (0..PEERS).for_each(|peer| self.leave(peer));
         self.peers[0].has = Pieces::All;
@@ -107,7 +107,7 @@ impl Machine for Model {
 impl Model {
     fn new(u: &mut Unstructured<'_>) -> Result<Self> {
         let pieces = u.int_in_range(1..=40_u32)?;
-        // Two blocks and a short third one in all pieces, but for the last, which has one short block.
+        // Two blocks and a short third one in all pieces, except the last, which has one short block.
         let piece_length = 2 * u64::from(BLOCK_LEN) + 5000;
         let length = piece_length * u64::from(pieces - 1) + 100;
         let files = vec![File::new(vec!["f".to_owned()], length)];
@@ -165,7 +165,7 @@ impl Model {
         self.check_doubles(&blocks, &has, asked.is_empty());
         self.check_order(&blocks, &has);
         for block in &blocks {
-            assert!(has.contains(block.piece), "the peer has not got it");
+            assert!(has.contains(block.piece), "the peer does not have it");
             self.ask(peer, *block);
         }
         self.peers[peer as usize].current = current;
@@ -181,7 +181,7 @@ impl Model {
     }
 
     fn pick_in(&mut self, peer: u64, piece: u32, count: usize) {
-        // An offer does not tell that the peer has the piece; the engine looks at both.
+        // An offer does not prove that the peer has the piece; the engine checks both.
         if !self.peers[peer as usize].has.contains(piece) {
             return;
         }
@@ -196,14 +196,14 @@ impl Model {
         let index = block.begin / BLOCK_LEN;
         assert_eq!(block.begin % BLOCK_LEN, 0);
         assert_eq!((block.len, block.len > 0), (self.layout.block_len(block.piece, index), true));
-        assert!(self.needs(block.piece), "had, or not wanted");
-        assert!(!self.is_received(block), "it is here");
+        assert!(self.needs(block.piece), "a piece that is complete or not wanted");
+        assert!(!self.is_received(block), "received already");
         let asked = &mut self.peers[peer as usize].asked;
         assert!(!asked.contains(&block), "twice from the same peer");
         asked.push(block);
     }
 
-    /// A block is asked of a second peer only when it has none that nobody was asked for.
+    /// Checks that a block is requested from a second peer only if that peer has none without a request.
     fn check_doubles(&self, blocks: &[Block], has: &Pieces, idle: bool) {
         let Some(double) = blocks.iter().find(|block| self.askers(**block) > 0) else { return };
         assert!(idle && blocks.len() == 1 && self.askers(*double) < ENDGAME_COPIES);
@@ -211,7 +211,7 @@ impl Model {
         assert_eq!(free.sum::<u32>(), 0, "not the end yet");
     }
 
-    /// The first new piece is the rarest of its priority, or the first of all.
+    /// Checks that the first new piece is the rarest of its priority, or in sequential mode the first.
     fn check_order(&self, blocks: &[Block], has: &Pieces) {
         let Some(new) = blocks.iter().map(|block| block.piece).find(|piece| self.is_fresh(*piece)) else {
             return;
@@ -236,7 +236,7 @@ impl Model {
         let receipt = self.picker.received(block, author(peer));
         let others = self.askers(block);
         let expected = Receipt::New { asked_of_others: others > 0 };
-        assert_eq!(receipt, expected, "whoever else was asked is to be told");
+        assert_eq!(receipt, expected, "other requests of the block must be reported");
         self.peers.iter_mut().for_each(|peer| peer.asked.retain(|b| *b != block));
         let blocks = self.received.entry(block.piece).or_default();
         blocks.insert(block.begin / BLOCK_LEN);
@@ -341,12 +341,12 @@ impl Model {
         blocks.filter(|block| !self.is_received(*block) && self.askers(*block) == 0).count() as u32
     }
 
-    /// Nobody was asked for any of it.
+    /// Returns true if the piece was not restarted, and all its blocks are free.
     fn is_fresh(&self, piece: u32) -> bool {
         !self.restarted.contains(&piece) && self.free_blocks(piece) == self.layout.block_count(piece)
     }
 
-    /// Peers that have it, but for seeds.
+    /// Returns the number of peers with the piece, without seeds.
     fn availability(&self, piece: u32) -> usize {
         self.peers.iter().filter(|peer| matches!(&peer.has, Pieces::Some(set) if set.contains(piece))).count()
     }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use ztor_storage::resume::{MAX_PEERS, Resume};
 
-/// A resume file: what is taken is the same after it was written.
+/// Checks a resume file: a valid one is the same after it is written.
 pub fn resume(data: &[u8]) {
     let origin = Path::new("resume");
     let Ok(mut resume) = Resume::from_bytes(data, origin) else { return };
@@ -10,7 +10,7 @@ pub fn resume(data: &[u8]) {
     let _ = resume.has(0) || resume.has(u32::MAX);
     assert!(resume.changed_files(&resume.stamps).is_empty());
     assert_eq!(resume.changed_files(&[]).len(), resume.stamps.len());
-    // Counts are written as far as bencoding's integers go everywhere.
+    // Counts are written up to the largest integer that every bencode decoder reads.
     resume.uploaded = resume.uploaded.min(i64::MAX as u64);
     resume.downloaded = resume.downloaded.min(i64::MAX as u64);
     let again = Resume::from_bytes(&resume.to_bytes(), origin).expect("what we write can be read");

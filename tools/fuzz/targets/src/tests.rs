@@ -1,10 +1,10 @@
-//! Every target over its kept corpus, and over changed copies of it.
+//! Runs of every target over its kept corpus, and over changed copies of it.
 
 use std::path::{Path, PathBuf};
 
 use crate::TARGETS;
 
-/// Changed copies of the whole of a corpus, about; each file gets its share.
+/// Approximate number of changed copies of a whole corpus; each file gets its share.
 const COPIES: usize = 1000;
 
 fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -16,7 +16,7 @@ fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
     files.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
 }
 
-/// As a fuzzer would, if with less thought: bytes changed, doubled, dropped, taken from another file.
+/// Changes an input as a simple fuzzer would: changes, doubles or drops bytes, or takes some from another file.
 fn change(rng: &mut fastrand::Rng, input: &mut Vec<u8>, other: &[u8]) {
     for _ in 0..rng.usize(1..4) {
         let at = rng.usize(..=input.len());
@@ -58,7 +58,7 @@ fn run(name: &str) {
     target(&[]);
 }
 
-/// Names the input should the target panic.
+/// Runs `f`, and prints the input if it panics.
 fn tell(input: &str, f: impl FnOnce() + std::panic::UnwindSafe) {
     if let Err(cause) = std::panic::catch_unwind(f) {
         eprintln!("the input was {input}");

@@ -4,7 +4,7 @@ use ztor_engine::testkit::Bucket;
 
 const BLOCK: u32 = 16 * 1024;
 
-/// A token bucket: over any window no more passes than its limit and one burst, and what it promises it keeps.
+/// Checks a token bucket: over any window no more passes than its limit and one burst, and it keeps its promises.
 pub fn token_bucket(data: &[u8]) {
     let _ = run(&mut Unstructured::new(data));
 }
@@ -15,7 +15,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     let mut bucket = Bucket::new(limit, now);
     // Since the last change of the limit.
     let (mut since, mut taken, mut refunded) = (now, 0_u128, 0_u128);
-    // What was taken without a question, ever.
+    // Bytes taken without a check since the start.
     let mut debts = 0_u128;
     while !u.is_empty() {
         match u.int_in_range(0..=7)? {
@@ -59,7 +59,7 @@ fn run(u: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is refused is there when it was said to be: later than now, and not later than all of it takes.
+/// Checks the time that was promised for refused bytes: later than now, and not later than all of them take.
 fn check_promise(now: Instant, lack: u128, at: Instant, limit: Option<u64>) {
     assert!(at > now, "refused although ready");
     match limit {

@@ -6,7 +6,7 @@ use ztor_tracker::http::{
 };
 use ztor_tracker::{AnnounceReply, MAX_PEERS, TrackerError};
 
-/// A tracker's body, as the answer to an announce and to a scrape.
+/// Checks a tracker's body, as the answer to an announce and to a scrape.
 pub fn tracker_http(data: &[u8]) {
     for status in [200, 500] {
         if let Err(error) = parse_response(status, data) {
@@ -46,7 +46,7 @@ fn check_reply(reply: &AnnounceReply) {
     reply.warning.iter().for_each(|warning| crate::assert_plain(warning));
 }
 
-/// A tracker that passes this on would be understood the same.
+/// Checks that a reply is the same after it is written in any form.
 fn round_trip(reply: &AnnounceReply) {
     for form in [PeerForm::Compact, PeerForm::Dictionaries, PeerForm::WithoutIds] {
         let again = parse_announce(&encode_announce(reply, form)).expect("what we write can be read");

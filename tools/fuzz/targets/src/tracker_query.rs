@@ -1,14 +1,14 @@
 use url::Url;
 use ztor_tracker::http::{announce_url, parse_announce_query, parse_scrape_query, scrape_url};
 
-/// A query to a tracker, and the URL that a client would ask the same with; any text as a tracker's URL.
+/// Checks a query to a tracker: a client's URL for the same request is understood alike. Takes any text as a URL, too.
 pub fn tracker_query(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let query = |url: String| Url::parse(&url).expect("a URL").query().unwrap_or_default().to_owned();
     if let Ok(asked) = parse_announce_query(&text) {
         let url = announce_url("http://tracker.example/announce?pass=word", &asked.request)
             .expect("a good tracker");
-        let again = parse_announce_query(&query(url)).expect("what a client asks");
+        let again = parse_announce_query(&query(url)).expect("the query of a client");
         assert_eq!(again.request, asked.request);
         let (tracker, _) = text.split_once('&').unwrap_or((&text, ""));
         if let Ok(url) = announce_url(tracker, &asked.request) {

@@ -2,7 +2,7 @@ use ztor_base::addr::is_dialable;
 use ztor_tracker::MAX_PEERS;
 use ztor_tracker::udp::{MAX_SCRAPE, Request, Response};
 
-/// Datagrams of BEP 15 both ways, in both address families.
+/// Checks datagrams of BEP 15 in both directions, and in both address families.
 pub fn tracker_udp(data: &[u8]) {
     if let Ok(request) = Request::decode(data) {
         assert_eq!(Request::decode(&request.encode()), Ok(request));
@@ -21,12 +21,12 @@ pub fn tracker_udp(data: &[u8]) {
         }
         let again = Response::decode(&response.encode(ipv6), ipv6).expect("what we write can be read");
         match (&again, &response) {
-            // Addresses of IPv4 inside of IPv6 are IPv4, and are not told to those who speak IPv6.
+            // Addresses of IPv4 inside of IPv6 are IPv4, and are not sent to IPv6 clients.
             (Response::Announce { reply: again, .. }, Response::Announce { reply, .. }) => {
                 let own = reply.peers.iter().filter(|peer| peer.addr.is_ipv6() == ipv6);
                 assert!(again.peers.iter().eq(own));
             }
-            // Text is cut where it is too long to be shown, which the mark of the cut makes it anew.
+            // Text that is too long to be shown is cut, and the mark of the cut makes it too long again.
             (Response::Error { .. }, Response::Error { .. }) => {}
             _ => assert_eq!(again, response),
         }

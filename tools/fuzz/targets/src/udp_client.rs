@@ -8,7 +8,7 @@ use ztor_tracker::{AnnounceReply, AnnounceRequest, Reply, ScrapeEntry};
 
 use crate::machine::Machine;
 
-/// The client of BEP 15 among trackers that answer right, wrong, late, twice or for each other.
+/// Checks the client of BEP 15 among trackers that answer right, wrong, late, twice or for each other.
 pub fn udp_client(data: &[u8]) {
     let world = World {
         client: Client::new(data.len() as u64),
@@ -22,9 +22,9 @@ pub fn udp_client(data: &[u8]) {
 struct World {
     client: Client,
     now: Instant,
-    /// Tokens that have still to end.
+    /// Tokens of requests that have not ended.
     running: BTreeSet<u64>,
-    /// The last datagrams of the client, to be answered.
+    /// Last requests of the client, to be answered.
     asked: Vec<(SocketAddr, Request)>,
 }
 
@@ -69,7 +69,7 @@ impl Machine for World {
         self.drain();
     }
 
-    /// Left alone, everything ends, and the client falls asleep for good.
+    /// Leaves the client alone: every request must end, and no timeout may remain.
     fn finish(&mut self) {
         self.drain();
         for _ in 0..200 {
@@ -78,13 +78,13 @@ impl Machine for World {
             self.client.handle_timeout(self.now);
             self.drain();
         }
-        assert_eq!(self.client.poll_timeout(), None, "busy for ever");
+        assert_eq!(self.client.poll_timeout(), None, "a timeout that never ends");
         assert!(self.running.is_empty(), "without an end: {:?}", self.running);
     }
 }
 
 impl World {
-    /// Answers one of the last questions: mostly right, or of another kind, from elsewhere, or cut off.
+    /// Answers one of the last requests: mostly right, or of another kind, from elsewhere, or cut off.
     fn answer(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let Some((to, request)) = u.choose(&self.asked).ok().cloned() else { return Ok(()) };
         let (Request::Connect { transaction }

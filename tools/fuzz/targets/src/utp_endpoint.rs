@@ -8,21 +8,21 @@ use ztor_utp::{Config, ConnKey, Endpoint, Event};
 
 use crate::machine::Machine;
 
-/// Connections that each end begins.
+/// Maximum number of connections that each end opens.
 const MAX_CONNECTS: usize = 4;
-/// Datagrams on their way; more are lost.
+/// Maximum number of datagrams in flight; more are lost.
 const MAX_ON_WIRE: usize = 400;
-/// What is older never arrives: a sender that has waited for a whole timeout may use numbers again (BEP 29 has no
+/// Largest age of a datagram that arrives. After a whole timeout a sender may use sequence numbers again (BEP 29 has no
 /// longer ones), and the least timeout is 500 ms.
 const MAX_AGE: Duration = Duration::from_millis(450);
 /// The type of a packet that asks for a connection (BEP 29, `ST_SYN`).
 const SYN: u8 = 4;
 const LATENCY: Duration = Duration::from_millis(10);
-/// After the last operation all that can arrive does so within this.
+/// Time after the last operation in which all data arrives that can.
 const SETTLES_WITHIN: Duration = Duration::from_secs(200);
 
-/// Two endpoints that mean well, a line that delivers what and when it likes, and a third who sends what he likes: from
-/// an address of his own, or also from theirs, in which case nothing is promised but bounds.
+/// Checks two honest endpoints, on a network that delivers datagrams in any way, and an attacker that sends anything:
+/// from an address of its own, or also from theirs, in which case only bounds are checked.
 pub fn utp_endpoint(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok(world) = World::new(&mut u) else { return };
@@ -35,16 +35,17 @@ struct End {
     config: Config,
     keys: Vec<ConnKey>,
     connects: usize,
-    /// What each key writes begins with its tag; so much of it was written.
+    /// Tag with which the stream of each key begins, and number of bytes written.
     tags: BTreeMap<ConnKey, (u8, u64)>,
-    /// Whose bytes come in by each key, and how many have.
+    /// Tag of the stream that each key reads, and number of bytes read.
     got: BTreeMap<ConnKey, (u8, u64)>,
-    /// Those whose other end is the attacker, and those that are over.
+    /// Keys whose stream is not checked: the other end is the attacker, or the connection began by chance.
     foreign: BTreeSet<ConnKey>,
+    /// Keys of connections that have ended.
     over: BTreeSet<ConnKey>,
-    /// Connection number and sequence number of the SYNs that have arrived.
+    /// Connection ids and sequence numbers of the SYNs that have arrived.
     syns: BTreeSet<(u16, u16)>,
-    /// Of connections that have been accepted and not yet announced, whether that was by chance.
+    /// For each accepted connection without an event yet: true if it began by chance.
     accepted: VecDeque<bool>,
 }
 
@@ -59,10 +60,10 @@ struct World {
     now: Instant,
     ends: [End; 2],
     wire: VecDeque<Datagram>,
-    /// The last datagrams of anybody, for the attacker to look at: without that they are only a model for his.
+    /// Last datagrams of both ends, as models for those of the attacker.
     seen: VecDeque<Vec<u8>>,
     attacker: SocketAddr,
-    /// He sends from the others' addresses too.
+    /// Set when the attacker also sends from the addresses of the ends.
     spoofs: bool,
     next_tag: u8,
 }
@@ -80,7 +81,7 @@ impl Machine for World {
         self.settle(1);
     }
 
-    /// On a good line, with readers that read, whatever still lives brings all that was written.
+    /// Delivers and reads everything: every live connection must bring all that was written.
     fn finish(&mut self) {
         let end = self.now + SETTLES_WITHIN;
         while self.now < end {
@@ -188,7 +189,7 @@ impl World {
             6 => self.pass(Duration::from_millis(u.arbitrary::<u16>()?.into())),
             7 => drop(self.wire.pop_front()),
             8 => {
-                // Another order, or twice.
+                // Reordered or doubled.
                 let Ok(index) = u.choose_index(self.wire.len()) else { return Ok(()) };
                 if u.arbitrary()? {
                     self.wire.swap(0, index);
@@ -227,7 +228,7 @@ impl World {
         }
     }
 
-    /// A new connection of ours gets a stream of its own to write.
+    /// Gives a new connection a stream of its own to write.
     fn adopt(&mut self, addr: SocketAddr, key: ConnKey, is_foreign: bool) {
         let Some(end) = self.ends.iter_mut().find(|end| end.addr == addr) else { return };
         end.keys.push(key);
@@ -281,7 +282,7 @@ impl World {
         assert!(written.is_some_and(|(_, written)| got <= *written), "more bytes than were sent");
     }
 
-    /// Something that looks more or less like a packet, with numbers more or less like those of a real one.
+    /// Sends a datagram that resembles a packet, with numbers near those of a real one.
     fn attack(&mut self, end: usize, u: &mut Unstructured<'_>) -> Result<()> {
         let mut bytes = match u.choose_index(self.seen.len()) {
             Ok(index) if u.ratio(3, 4)? => self.seen[index].clone(),
@@ -332,7 +333,7 @@ impl World {
         self.ends.iter_mut().for_each(|end| end.endpoint.handle_timeout(self.now));
     }
 
-    /// What an end has to say and to send.
+    /// Takes all datagrams and events of an end.
     fn settle(&mut self, index: usize) {
         let peer = self.ends[1 - index].addr;
         let end = &mut self.ends[index];
@@ -373,7 +374,7 @@ impl World {
             }
             Event::Readable(key) => assert!(end.endpoint.readable(key) > 0 || !end.keys.contains(&key)),
             Event::Closed { key, .. } => {
-                assert!(end.keys.contains(&key), "the end of a connection that nobody has");
+                assert!(end.keys.contains(&key), "the end of an unknown connection");
                 assert!(end.over.insert(key), "ended twice");
             }
             Event::Connected(key) | Event::Writable(key) => assert!(end.keys.contains(&key)),
@@ -382,10 +383,10 @@ impl World {
 }
 
 impl End {
-    /// Gives a datagram to the endpoint, and notes whether that has begun a connection.
+    /// Gives a datagram to the endpoint, and records a connection that it begins.
     ///
-    /// A cookie has 16 bits, so that one in 32,768 packets of no connection begins one although it does not follow a SYN.
-    /// Its bytes are then of the middle of a stream.
+    /// A cookie has 16 bits: one in 32,768 packets of no connection begins one although it does not follow a SYN. Its
+    /// bytes are then from the middle of a stream.
     fn handle(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) -> bool {
         let before = self.endpoint.len();
         let is_utp = self.endpoint.handle(now, from, bytes);
@@ -402,7 +403,7 @@ impl End {
     }
 }
 
-/// What stands at a place of a stream.
+/// Returns the byte at index `i` of the stream with this tag.
 fn byte(tag: u8, i: u64) -> u8 {
     if i == 0 { tag } else { (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 ^ tag }
 }

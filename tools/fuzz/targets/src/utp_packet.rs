@@ -8,7 +8,7 @@ const STATE: u8 = 2;
 const RESET: u8 = 3;
 const SYN: u8 = 4;
 
-/// One datagram, to an endpoint that knows nobody and to one that has a connection with its sender.
+/// Checks one datagram to an endpoint without connections, and to one that has a connection with the sender.
 pub fn utp_packet(data: &[u8]) {
     let now = Instant::from_micros(1_000_000);
     let from = SocketAddr::from(([192, 0, 2, 1], 6881));
@@ -22,13 +22,13 @@ pub fn utp_packet(data: &[u8]) {
     }
     let is_whole = payload_at(data).is_some();
     match data[0] >> 4 {
-        // Whoever calls is answered, but not remembered.
+        // A SYN is answered, but leaves no state.
         SYN if is_whole => {
             assert!(
                 matches!(&answers[..], [answer] if answer[0] >> 4 == STATE && answer[2..4] == data[2..4])
             );
         }
-        // Strangers are told so, once, with what they can recognise; but for a number guessed right.
+        // Other packets get at most one reset, which their sender can recognise; none if they guess the right number.
         0..=2 if is_whole => {
             assert!(answers.iter().all(|answer| answer[0] >> 4 == RESET) && answers.len() <= 1)
         }
@@ -41,7 +41,7 @@ pub fn utp_packet(data: &[u8]) {
     connected(now, from, data);
 }
 
-/// The same bytes as a packet of a connection, with the right numbers added to those it has.
+/// Gives the same bytes to a connection, with its numbers added to those of the packet.
 fn connected(now: Instant, from: SocketAddr, data: &[u8]) {
     let mut endpoint = Endpoint::new(now, Config::default(), 9);
     let Ok(key) = endpoint.connect(now, from) else { return };
@@ -63,7 +63,7 @@ fn connected(now: Instant, from: SocketAddr, data: &[u8]) {
         packet[at..at + 2].copy_from_slice(&sum.to_be_bytes());
     };
     add(2, id);
-    // The first number of the other end is the one its answer had.
+    // The other end starts with the number of its answer, which is 0.
     add(16, 0);
     add(18, seq);
     let mut now = now + Duration::from_millis(20);
@@ -78,7 +78,7 @@ fn connected(now: Instant, from: SocketAddr, data: &[u8]) {
     }
 }
 
-/// All that it wants to send, datagram by datagram.
+/// Returns all datagrams that the endpoint wants to send.
 fn sent(endpoint: &mut Endpoint, now: Instant, to: SocketAddr) -> Vec<Vec<u8>> {
     let (mut datagrams, mut buf) = (Vec::new(), Vec::new());
     while let Some(transmit) = endpoint.poll_transmit(now, 64, &mut buf) {
@@ -90,7 +90,7 @@ fn sent(endpoint: &mut Endpoint, now: Instant, to: SocketAddr) -> Vec<Vec<u8>> {
     datagrams
 }
 
-/// Where the payload begins, after header and extensions (BEP 29); `None` if they do not fit.
+/// Returns the start of the payload, after header and extensions (BEP 29); `None` if they do not fit.
 fn payload_at(datagram: &[u8]) -> Option<usize> {
     let (mut next, mut at) = (*datagram.get(1)?, HEADER_BYTES);
     while next != 0 {

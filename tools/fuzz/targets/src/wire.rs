@@ -4,7 +4,7 @@ use ztor_wire::{
     WireError,
 };
 
-/// A stream of messages: cut anywhere it is the same as in one go, and what was read is written back as it was.
+/// Checks a stream of messages: any cuts give the same messages, and a written message is read as it was.
 ///
 /// The first byte bounds messages, the next two make the cuts, the rest is the stream.
 pub fn messages(data: &[u8]) {
@@ -66,7 +66,7 @@ fn read<'a>(mut decoder: Decoder, parts: impl IntoIterator<Item = &'a [u8]>) -> 
     Read { messages, error: None, left: buf.len() }
 }
 
-/// The handshake, and the extended handshake of BEP 10.
+/// Checks the handshake, and the extended handshake of BEP 10.
 pub fn handshake(data: &[u8]) {
     match Handshake::decode(data) {
         Ok(Some(handshake)) => {
@@ -76,7 +76,7 @@ pub fn handshake(data: &[u8]) {
         }
         Ok(None) => {
             assert!(data.len() < HANDSHAKE_LEN);
-            let known = Handshake::peek_info_hash(data).expect("a good beginning").is_some();
+            let known = Handshake::peek_info_hash(data).expect("a good prefix").is_some();
             assert_eq!(known, data.len() >= 48);
         }
         Err(WireError::NotBitTorrent { offset, found, .. }) => assert_eq!(data[offset], found),
@@ -90,7 +90,7 @@ pub fn handshake(data: &[u8]) {
     assert!(hello.port != Some(0));
     let written = hello.encode();
     let again = ExtendedHandshake::decode(&written).expect("what we write can be read");
-    // Extensions named twice are one after that.
+    // Extensions that are named twice are written once.
     let rest = |hello: &ExtendedHandshake| ExtendedHandshake { messages: Vec::new(), ..hello.clone() };
     assert_eq!(rest(&again), rest(&hello));
     assert_eq!(again.encode(), written);

@@ -1,5 +1,5 @@
-//! What surrounds a live engine: connections, a disk, trackers. It carries out what the engine wants done and
-//! checks every bit of it; what happens next is for the targets to say.
+//! Environment of a live engine: connections, a disk, trackers. It carries out the effects of the engine and checks
+//! each of them; the targets decide what happens next.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -20,21 +20,22 @@ use ztor_wire::{
     METADATA_BLOCK_LEN, Message, MetadataMessage, PexMessage, Reserved,
 };
 
-/// Piece data on its way to a socket at most: the declared 4 MiB, and the block that goes over it.
+/// Maximum number of bytes of piece data in flight to a socket: the declared 4 MiB, and one block above it.
 const MAX_IN_FLIGHT: u64 = (4 << 20) + MAX_BLOCK as u64;
-/// Bytes of a block that may be asked for.
+/// Maximum length in bytes of a block that may be requested.
 const MAX_BLOCK: u32 = 128 << 10;
-/// Bytes of messages in one turn at most: for each peer its requests and haves, and so much for what came.
+/// Maximum number of bytes of messages to one peer in one turn, for its requests and haves.
 const MAX_SENT_PER_PEER: usize = 64 << 10;
+/// Maximum number of additional bytes of messages in one turn for each byte received.
 const MAX_SENT_PER_BYTE: usize = 4;
-/// Answers about metadata and hashes on their way to a socket at most: less than 16 KiB, and the one that goes over it.
+/// Maximum number of bytes of metadata and hash answers in flight to a socket: less than 16 KiB, and one above it.
 const MAX_REPLIES: usize = 2 * (METADATA_BLOCK_LEN as usize + 1024);
-/// The ids of extended messages: of those that the engine takes, and of those that we do.
+/// Ids of extended messages: those that the engine accepts, and then those that we accept.
 pub(crate) const ENGINE_UT_PEX: u8 = 1;
 pub(crate) const ENGINE_UT_METADATA: u8 = 2;
 pub(crate) const OUR_UT_METADATA: u8 = 3;
 pub(crate) const OUR_UT_PEX: u8 = 4;
-/// Turns at one moment after which the engine must have nothing left to do at that moment.
+/// Number of turns at one moment after which the engine must have nothing left to do at that moment.
 const MAX_TURNS_AT_ONCE: usize = 8;
 
 pub(crate) struct World {
@@ -42,19 +43,19 @@ pub(crate) struct World {
     pub(crate) torrents: Vec<Swarm>,
     pub(crate) links: BTreeMap<PeerKey, Link>,
     pub(crate) connects: Vec<Connect>,
-    /// Written, and not told yet.
+    /// Blocks to write, not yet reported as written.
     pub(crate) disk: VecDeque<WriteBlock>,
     pub(crate) checks: Vec<TorrentId>,
     pub(crate) https: Vec<HttpGet>,
     pub(crate) resolves: Vec<Resolve>,
     pub(crate) datagrams: Vec<(SocketAddr, Vec<u8>)>,
-    /// Questions of the engine's node of the DHT.
+    /// Queries of the engine's DHT node.
     pub(crate) dht_questions: Vec<(SocketAddr, krpc::Message)>,
     has_dht: bool,
-    /// Magnets whose metadata has come.
+    /// Magnet links whose metadata has arrived.
     ready: Vec<TorrentId>,
     max_peers: usize,
-    /// Bytes given to the engine since the last turn.
+    /// Number of bytes given to the engine since the last turn.
     bytes_in: usize,
 }
 
@@ -62,38 +63,38 @@ pub(crate) struct World {
 pub(crate) struct Swarm {
     pub(crate) id: TorrentId,
     pub(crate) meta: Arc<Metainfo>,
-    /// The engine knows no more than its hash.
+    /// Set while the engine knows only its hash.
     is_unknown: bool,
-    /// Pieces that the disk said are right.
+    /// Pieces that the disk reported as right.
     vouched: BTreeSet<u32>,
-    /// Blocks that were asked of anyone.
+    /// Blocks that the engine requested from any peer.
     asked: BTreeSet<Block>,
-    /// Blocks handed over to be written, since their piece began.
+    /// Blocks that the engine gave to the disk since their piece began.
     written: BTreeSet<Block>,
-    /// It has the blocks that were said to be written.
+    /// Disk with the blocks that were reported as written.
     pub(crate) disk: InstantDisk,
 }
 
-/// A connection as its other end knows it.
+/// A connection as its remote end knows it.
 pub(crate) struct Link {
     pub(crate) torrent: Option<usize>,
     reserved: Reserved,
     pub(crate) far_end: FarEnd,
     greeted: bool,
     is_noisy: bool,
-    /// Blocks the engine asked for.
+    /// Blocks that the engine requested and has not received or cancelled.
     pub(crate) asked: Vec<Block>,
-    /// Blocks of metadata, and hashes, that it asked for.
+    /// Blocks of metadata, and hashes, that the engine requested.
     pub(crate) asked_metadata: Vec<u32>,
     pub(crate) asked_hashes: Vec<HashRequest>,
-    /// Blocks asked of the engine, and how often.
+    /// Blocks requested from the engine, and the number of requests.
     requests: BTreeMap<Block, usize>,
     pub(crate) is_unchoked: bool,
     pub(crate) unchokes: usize,
     allowed_fast: BTreeSet<u32>,
-    /// Blocks on their way to the socket.
+    /// Blocks in flight to the socket.
     pub(crate) in_flight: VecDeque<SendBlock>,
-    /// The same of answers, by their length in bytes.
+    /// Lengths in bytes of the answers in flight to the socket.
     replies: VecDeque<u32>,
 }
 
@@ -123,7 +124,7 @@ impl World {
         self.know(id, &add.meta, false);
     }
 
-    /// As a magnet link has it.
+    /// Adds a torrent as by its magnet link.
     pub(crate) fn add_magnet(&mut self, meta: &Arc<Metainfo>) {
         let peers = (1..4).map(|n| SocketAddr::from(([10, 0, 1, n], 6881))).collect();
         let add = AddMagnet { info_hashes: meta.info_hashes, trackers: Vec::new(), peers, known: None };
@@ -143,7 +144,7 @@ impl World {
         });
     }
 
-    /// Begins a torrent whose metadata has come, if there is one; gives which.
+    /// Starts a torrent whose metadata has arrived, and returns its index; `None` if there is none.
     pub(crate) fn begin_one(&mut self) -> Option<usize> {
         let id = self.ready.pop()?;
         let begun = self.rig.engine.start_torrent(id, StartTorrent::default());
@@ -151,7 +152,7 @@ impl World {
         self.torrents.iter().position(|swarm| swarm.id == id)
     }
 
-    /// True if it was not started before.
+    /// Starts the DHT. Returns true if it was not started before.
     pub(crate) fn start_dht(&mut self) -> bool {
         if !self.has_dht {
             self.rig.engine.start_dht(self.rig.now, ztor_dht::Config::default(), None);
@@ -163,7 +164,7 @@ impl World {
         self.rig.handle(event);
     }
 
-    /// The disk says something of a torrent; right or wrong, it is believed.
+    /// Gives the engine an event of the disk. The world believes it, right or wrong.
     pub(crate) fn disk_says(&mut self, torrent: usize, event: DiskEvent) {
         let swarm = &mut self.torrents[torrent];
         match &event {
@@ -182,20 +183,20 @@ impl World {
         self.handle(Event::Disk { torrent: id, event });
     }
 
-    /// The other end calls.
+    /// Accepts a connection; `None` if the engine refuses it.
     pub(crate) fn accept(&mut self, addr: SocketAddr) -> Option<PeerKey> {
         let key = self.rig.engine.accept(self.rig.now, addr, ztor_engine::Transport::Tcp).ok()?;
         self.links.insert(key, Link::new());
         Some(key)
     }
 
-    /// The call of the engine is answered.
+    /// Completes a connection of the engine.
     pub(crate) fn connected(&mut self, connect: Connect) {
         self.links.insert(connect.peer, Link::new());
         self.handle(Event::Connected { peer: connect.peer });
     }
 
-    /// The other end hangs up.
+    /// Closes a connection.
     pub(crate) fn closed(&mut self, peer: PeerKey, cause: CloseCause) {
         self.links.remove(&peer);
         self.connects.retain(|connect| connect.peer != peer);
@@ -224,7 +225,7 @@ impl World {
         self.receive(peer, &encode(std::slice::from_ref(message)));
     }
 
-    /// Bytes as they come.
+    /// Gives the engine bytes of a peer.
     pub(crate) fn receive(&mut self, peer: PeerKey, bytes: &[u8]) {
         let Some(link) = self.links.get_mut(&peer) else { return };
         self.bytes_in += bytes.len();
@@ -232,7 +233,7 @@ impl World {
         assert!(link.far_end.tail_len() <= (1 << 20) + 4, "more is left than one message");
     }
 
-    /// Bytes that are no messages of ours. There may be requests in them: these are not counted any more.
+    /// Gives the engine bytes that are no messages of ours. They may hold requests, so blocks are not checked after it.
     pub(crate) fn receive_noise(&mut self, peer: PeerKey, bytes: &[u8]) {
         if let Some(link) = self.links.get_mut(&peer) {
             link.greeted = true;
@@ -250,7 +251,7 @@ impl World {
         self.handle(Event::Sent { peer, block_bytes: block.block.len, reply_bytes: 0 });
     }
 
-    /// The disk gets one write done, and says what became of the piece if that was the last of it.
+    /// Completes one write, and gives the verdict on the piece if that was its last block.
     pub(crate) fn write_one(&mut self, is_bad: bool) {
         let Some(write) = self.disk.pop_front() else { return };
         let Some(torrent) = self.torrents.iter().position(|swarm| swarm.id == write.torrent) else { return };
@@ -282,7 +283,7 @@ impl World {
         panic!("busy: after {MAX_TURNS_AT_ONCE} turns it wants another at once");
     }
 
-    /// Lets the engine sleep until it wants to wake, so many times. Wakes that do nothing must be far apart.
+    /// Lets the engine sleep until its timeout, `times` times. Wakes that do nothing must be far apart.
     pub(crate) fn idle(&mut self, times: usize) {
         let (mut idle_since, mut idle_wakes) = (self.rig.now, 0);
         for _ in 0..times {
@@ -303,7 +304,7 @@ impl World {
         self.settle();
     }
 
-    /// True if there was anything to do.
+    /// Carries out the engine's effects. Returns true if there were any.
     fn carry_out(&mut self) -> bool {
         let mut out = self.rig.take_out();
         self.check_sizes(&out);
@@ -332,7 +333,7 @@ impl World {
         assert!(out.events.len() <= 64 + 4 * peers + self.bytes_in, "{} events", out.events.len());
     }
 
-    /// What the engine says to a peer: it must be the protocol, and in its place.
+    /// Checks the engine's messages to a peer: valid, and valid at this moment.
     fn hear(&mut self, peer: PeerKey, bytes: &[u8]) {
         let Some(link) = self.links.get_mut(&peer) else { return };
         let messages = link.far_end.heard.take(bytes).expect("the engine speaks the protocol");
@@ -341,7 +342,7 @@ impl World {
             .torrents
             .iter()
             .position(|t| t.meta.info_hashes.swarm_ids().any(|id| id == handshake.info_hash));
-        assert!(named.is_some(), "a handshake for a torrent that is not here");
+        assert!(named.is_some(), "a handshake for an unknown torrent");
         link.torrent = link.torrent.or(named);
         for message in messages {
             let Some(swarm) = link.torrent.map(|torrent| &mut self.torrents[torrent]) else { continue };
@@ -358,7 +359,7 @@ impl World {
                     link.unchokes += 1;
                 }
                 Message::Have { piece } => {
-                    assert!(swarm.vouched.contains(&piece), "a have for what is not had")
+                    assert!(swarm.vouched.contains(&piece), "a have for a missing piece")
                 }
                 Message::Bitfield(bits) => {
                     let have = Bitfield::from_wire(&bits, pieces).expect("a fitting bitfield");
@@ -375,7 +376,7 @@ impl World {
                     link.asked.push(block);
                 }
                 Message::Cancel(block) => {
-                    assert!(swarm.asked.contains(&block), "cancelled without having been asked for");
+                    assert!(swarm.asked.contains(&block), "a cancel without a request");
                     link.asked.retain(|asked| *asked != block);
                 }
                 Message::Reject(block) => {
@@ -394,16 +395,16 @@ impl World {
         }
     }
 
-    /// Only what was asked for, is had, and may go out now.
+    /// Checks that a block was requested, exists, and may be sent now.
     fn check_block(&mut self, block: SendBlock) {
         let Some(torrent) = self.torrents.iter().position(|swarm| swarm.id == block.torrent) else {
-            panic!("a block of a torrent that is not here")
+            panic!("a block of an unknown torrent")
         };
         let swarm = &self.torrents[torrent];
-        assert!(swarm.vouched.contains(&block.block.piece), "a block of a piece that is not had");
+        assert!(swarm.vouched.contains(&block.block.piece), "a block of a missing piece");
         let end = block.block.begin.checked_add(block.block.len).expect("a range");
         assert!(block.block.len > 0 && block.block.len <= MAX_BLOCK);
-        // In v2 torrents the last block of a file may be asked for as a whole.
+        // In v2 torrents the last block of a file may be requested as a whole.
         let is_v2 = swarm.meta.info_hashes.v2().is_some();
         let piece_len = swarm.meta.layout.piece_len(block.block.piece);
         let whole = if is_v2 { piece_len.next_multiple_of(BLOCK_LEN) } else { piece_len };
@@ -411,25 +412,25 @@ impl World {
         let Some(link) = self.links.get_mut(&block.peer) else { return };
         link.in_flight.push_back(block);
         let in_flight: u64 = link.in_flight.iter().map(|sent| u64::from(sent.block.len)).sum();
-        assert!(in_flight <= MAX_IN_FLIGHT, "{in_flight} bytes on their way to one peer");
+        assert!(in_flight <= MAX_IN_FLIGHT, "{in_flight} bytes in flight to one peer");
         if link.is_noisy {
             return;
         }
         assert_eq!(link.torrent, Some(torrent));
         assert!(link.is_unchoked || link.allowed_fast.contains(&block.block.piece), "sent although choked");
         let count = link.requests.get_mut(&block.block).filter(|count| **count > 0);
-        *count.expect("sent without having been asked for") -= 1;
+        *count.expect("sent without a request") -= 1;
     }
 
-    /// Only what was asked for, and once.
+    /// Checks that a block was requested, and is written only once.
     fn check_write(&mut self, write: &WriteBlock) {
         let block = Block { piece: write.piece, begin: write.begin, len: write.data.len() as u32 };
         let swarm = self.torrents.iter_mut().find(|swarm| swarm.id == write.torrent).expect("a torrent");
-        assert!(swarm.asked.contains(&block), "written without having been asked for: {block:?}");
+        assert!(swarm.asked.contains(&block), "written without a request: {block:?}");
         assert!(swarm.written.insert(block), "written twice: {block:?}");
     }
 
-    /// Tables within their bounds, counts as a naive recount has them.
+    /// Checks that tables are within their bounds, and that counts agree with a naive recount.
     fn check_state(&self) {
         for table in self.rig.engine.tables() {
             assert!(table.len <= table.max, "{}: {} of {}", table.name, table.len, table.max);
@@ -458,7 +459,7 @@ impl World {
                 if let Some(link) =
                     self.links.get(&peer.key).filter(|link| link.far_end.heard.handshake().is_some())
                 {
-                    assert_eq!(link.is_unchoked, !peer.we_choke, "it was not told");
+                    assert_eq!(link.is_unchoked, !peer.we_choke, "the choke state was not sent");
                 }
             }
         }
@@ -475,7 +476,7 @@ impl Effects for World {
         let Some(link) = self.links.get_mut(&peer) else { return };
         link.replies.push_back(bytes.len() as u32);
         let unsent: usize = link.replies.iter().map(|len| *len as usize).sum();
-        assert!(unsent <= MAX_REPLIES, "{unsent} bytes of answers on their way to one peer");
+        assert!(unsent <= MAX_REPLIES, "{unsent} bytes of answers in flight to one peer");
     }
 
     fn send_block(&mut self, send: SendBlock) {
@@ -558,7 +559,7 @@ impl Link {
     }
 }
 
-/// The extensions that a peer with our ids hears of.
+/// Checks an extended message to a peer with our ids.
 fn hear_extended(id: u8, payload: &bytes::Bytes, swarm: &Swarm, link: &mut Link) {
     match id {
         0 => drop(ExtendedHandshake::decode(payload).expect("a handshake")),
@@ -571,11 +572,11 @@ fn hear_extended(id: u8, payload: &bytes::Bytes, swarm: &Swarm, link: &mut Link)
             MetadataMessage::Data { piece, total_size, data } => {
                 assert_eq!(total_size as usize, swarm.meta.info.len());
                 let begin = (piece * METADATA_BLOCK_LEN) as usize;
-                assert!(swarm.meta.info[begin..].starts_with(&data), "other metadata than it had");
+                assert!(swarm.meta.info[begin..].starts_with(&data), "wrong metadata");
             }
             MetadataMessage::Reject { .. } => {}
-            MetadataMessage::Unknown => panic!("no message"),
+            MetadataMessage::Unknown => panic!("an unknown message"),
         },
-        id => assert!(link.is_noisy, "an extended message {id} that was not agreed on"),
+        id => assert!(link.is_noisy, "an extended message with the unknown id {id}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Peers and metadata from other than trackers: extended messages, hash requests, the local network, the DHT.
+//! Peers and metadata from other sources than trackers: extended messages, hash requests, the local network, the DHT.
 
 use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use super::{Scene, address};
 use crate::world::{ENGINE_UT_METADATA, ENGINE_UT_PEX, OUR_UT_METADATA, OUR_UT_PEX};
 
 impl Scene {
-    /// The extended handshake, with our ids for the extensions and mostly the true length of the metadata.
+    /// Returns the extended handshake, with our ids for the extensions and mostly the true length of the metadata.
     pub(super) fn hello(&self, torrent: usize, u: &mut Unstructured<'_>) -> Result<Message> {
         let len = self.world.torrents[torrent].meta.info.len() as u32;
         let hello = ExtendedHandshake {
@@ -39,7 +39,7 @@ impl Scene {
         Ok(Message::Extended { id: ENGINE_UT_PEX, payload: payload.into() })
     }
 
-    /// A message of `ut_metadata`: a question, an answer to one of the engine's, or what nobody asked for.
+    /// Returns a message of `ut_metadata`: a request, an answer to one of the engine's, or an unsolicited answer.
     pub(super) fn metadata(
         &self,
         peer: PeerKey,
@@ -71,7 +71,7 @@ impl Scene {
         Ok(Message::Extended { id: ENGINE_UT_METADATA, payload: message.encode().into() })
     }
 
-    /// A hash request, or the answer to one of the engine's, mostly right.
+    /// Returns a hash request, or an answer to one of the engine's, mostly right.
     pub(super) fn hashes(
         &self,
         peer: PeerKey,
@@ -107,7 +107,7 @@ impl Scene {
         }))
     }
 
-    /// The owner says what is to be done with a torrent whose metadata has come.
+    /// Starts a torrent whose metadata has arrived, as the owner would.
     pub(super) fn begin(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let Some(torrent) = self.world.begin_one() else { return Ok(()) };
         if u.ratio(7, 8)? {
@@ -131,7 +131,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Starts the DHT, names nodes, or answers one of its questions.
+    /// Starts the DHT, adds nodes, or answers one of its queries.
     pub(super) fn dht(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         if self.world.start_dht() || u.ratio(1, 8)? {
             let addrs = (2..u.int_in_range(3..=6)?).map(|n| address(n * 5)).collect();
@@ -141,7 +141,7 @@ impl Scene {
         }
         let Some((to, question)) = self.world.dht_questions.pop() else { return Ok(()) };
         let Body::Query(query) = question.body else { return Ok(()) };
-        // At local addresses every id fits.
+        // For local addresses every id is valid.
         let id_at = |n: u8| NodeId::new([n.wrapping_mul(37); 20]);
         let mut response = krpc::Response::new(id_at(to.port() as u8));
         if !matches!(query.method, krpc::Method::Ping) {
@@ -167,7 +167,7 @@ impl Scene {
 }
 
 impl crate::world::Swarm {
-    /// What to answer to a hash request; `None` to one that cannot be answered.
+    /// Returns the answer to a hash request; `None` if it cannot be answered.
     pub(crate) fn hashes_for(&self, request: &HashRequest) -> Option<Vec<merkle::Hash>> {
         let range = merkle::Range {
             base_layer: request.base_layer,
