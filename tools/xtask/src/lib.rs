@@ -1,5 +1,5 @@
-//! Commands for those who work on ztor: `cargo xtask tidy` checks the rules of the workspace, `cargo xtask shape`
-//! measures its structure and language.
+//! Developer commands of ztor: `cargo xtask tidy` checks the rules of the workspace, `cargo xtask shape` measures its
+//! structure and language.
 #![forbid(unsafe_code)]
 
 pub mod shape;

@@ -59,7 +59,7 @@ fn shape(list: Option<Section>) -> Result<bool> {
     let workspace = Workspace::load(&workspace_root())?;
     let report = xtask::shape::report(&workspace, list);
     match std::io::stdout().write_all(report.as_bytes()) {
-        // The reader has seen enough.
+        // The reader has closed the pipe, which is no failure.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(true),
         written => written.map(|()| true).context("writing the report"),
     }

@@ -20,7 +20,7 @@ use crate::workspace::Workspace;
 /// A part of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Section {
-    /// Circles of files that name each other's items.
+    /// Cycles of files that name each other's items.
     Cycles,
     /// Types with the most methods.
     Methods,
@@ -55,7 +55,7 @@ impl Section {
         }
     }
 
-    /// The text of the section, with all rows or only the top ones.
+    /// Returns the text of the section, with all rows or only the top ones.
     fn report(self, workspace: &Workspace, all: bool) -> String {
         let top = |count: usize| if all { usize::MAX } else { count };
         match self {
@@ -73,7 +73,7 @@ impl Section {
     }
 }
 
-/// The report on a workspace: all rows of one section, or the top rows of each.
+/// Returns the report on a workspace: all rows of one section, or the top rows of each.
 pub fn report(workspace: &Workspace, list: Option<Section>) -> String {
     if let Some(section) = list {
         return section.report(workspace, true);
@@ -93,7 +93,7 @@ mod tests {
     use crate::workspace::{Workspace, testing::package};
 
     #[test]
-    fn report_has_every_section_also_without_sources() {
+    fn report_with_or_without_sources_has_every_section() {
         let full =
             [("lib.rs", "//! Who.\npub struct S { pub id: [u8; 20] }\nimpl S { fn f(&self) { self.id; } }")];
         for packages in [vec![package("a", &full)], Vec::new()] {

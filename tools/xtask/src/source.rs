@@ -1,7 +1,7 @@
 //! Rust sources, parsed once for all checks, with the parts that are compiled only for tests marked.
 //!
-//! Code that a macro generates is not seen. The arguments of a macro are, if they look like Rust: items in
-//! them become part of the file if the macro is itself an item, the rest is read by [`macros`].
+//! Code that a macro generates is not read. The arguments of a macro are read if they look like Rust. Items in them
+//! become part of the file if the macro is itself an item; [`macros`] reads the rest.
 
 pub mod macros;
 pub mod mentions;
@@ -40,7 +40,7 @@ impl Source {
     /// Parses `text`.
     ///
     /// # Errors
-    /// When the text is not Rust.
+    /// If the text is not Rust.
     pub fn parse(path: &str, text: &str) -> Result<Self> {
         let not_rust = |error: &dyn std::fmt::Display, span: Span| {
             let start = span.start();
@@ -84,7 +84,7 @@ impl Source {
         (1..=self.lines.len()).filter(|line| !self.is_test_line(*line)).count()
     }
 
-    /// Returns whether the line, counted from 1, is compiled for tests only.
+    /// Returns true if the line, counted from 1, is compiled for tests only.
     pub fn is_test_line(&self, line: usize) -> bool {
         self.test_regions.iter().any(|&(first, last)| (first..=last).contains(&line))
     }
@@ -108,7 +108,7 @@ pub fn line_of(span: Span) -> usize {
     span.start().line
 }
 
-/// Returns whether the place of a file makes it a test, a benchmark or an example.
+/// Returns true if the path of a file makes it a test, a benchmark or an example.
 fn is_test_path(path: &str) -> bool {
     let mut parts: Vec<&str> = path.split('/').collect();
     let file = parts.pop().unwrap_or_default();

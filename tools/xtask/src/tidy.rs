@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the rules of the workspace that neither the compiler nor clippy knows.
+//! `cargo xtask tidy`: the rules of the workspace that neither the compiler nor clippy checks.
 //!
 //! `layers` holds the table of crates and judges manifests, `rules` judges sources, `gates` judges figures of
 //! [`crate::shape`]. All are plain functions over parsed packages, so each rule has a test with a planted
@@ -21,7 +21,7 @@ pub use finding::Finding;
 /// Checks the workspace whose root is `root`. The findings are sorted by file and line.
 ///
 /// # Errors
-/// When `cargo metadata` fails, or a file cannot be read or is not Rust.
+/// If `cargo metadata` fails, or a file cannot be read or is not Rust.
 pub fn check(root: &Path) -> Result<Vec<Finding>> {
     let workspace = Workspace::load(root)?;
     let mut findings = layers::check_packages(&workspace.packages);

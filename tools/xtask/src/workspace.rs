@@ -20,7 +20,7 @@ pub struct Workspace {
 pub struct Package {
     /// Name of the package.
     pub name: String,
-    /// Its `Cargo.toml`, from the root of the workspace.
+    /// Path of its `Cargo.toml`, from the root of the workspace.
     pub manifest: String,
     /// The text of the manifest.
     pub manifest_text: String,
@@ -47,7 +47,7 @@ impl Workspace {
     /// Reads the workspace whose root is the folder `root`.
     ///
     /// # Errors
-    /// When `cargo metadata` fails, or a file cannot be read or is not Rust.
+    /// If `cargo metadata` fails, or a file cannot be read or is not Rust.
     pub fn load(root: &Path) -> Result<Self> {
         let metadata = MetadataCommand::new()
             .manifest_path(root.join("Cargo.toml"))
@@ -112,7 +112,7 @@ impl Package {
         self.manifest.strip_suffix("Cargo.toml").unwrap_or(&self.manifest)
     }
 
-    /// Returns whether the package is one of the libraries that others build on.
+    /// Returns true if the package is a library that other packages build on.
     pub fn is_library(&self) -> bool {
         self.manifest.starts_with("crates/")
     }
@@ -132,7 +132,7 @@ fn is_test_target(kind: &TargetKind) -> bool {
     matches!(kind, TargetKind::Test | TargetKind::Bench | TargetKind::Example)
 }
 
-/// Every Rust file of the package in `folder`, without build output and without packages below it.
+/// Returns every Rust file of the package in `folder`, without build output and without packages below it.
 fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let is_own = |entry: &walkdir::DirEntry| {

@@ -1,4 +1,4 @@
-//! Circles of files that name each other's items.
+//! Cycles of files that name each other's items.
 //!
 //! A file depends on another one when its code outside tests names an item that the other defines. Neither
 //! `mod x;` nor the path to an item makes a dependency, so re-exports do not.
@@ -16,9 +16,9 @@ type Edges = BTreeMap<(String, String), BTreeSet<String>>;
 /// The treatment of a module that names items of the modules around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ancestors {
-    /// It depends on them, as on any other.
+    /// The module depends on them, as on any other.
     Counted,
-    /// It does not depend on them: the modules inside a module belong to it.
+    /// The module does not depend on them: it is a part of them.
     LeftOut,
 }
 

@@ -1,6 +1,6 @@
 //! Fields of structs, and the files that touch them.
 //!
-//! Types are not known here, so a touched field is given to a struct by the first of these rules that fits:
+//! Types are not known here. A touched field is assigned to a struct by the first of these rules that fits:
 //! `self.f` in an `impl` block belongs to the block's type if that has `f`; a field name of one struct only
 //! belongs to that struct; `torrents[id].f` belongs to `Torrent`, by the last word before the field.
 
@@ -24,9 +24,9 @@ const FIELDS: usize = 40;
 struct Struct {
     name: String,
     file: String,
-    /// It borrows: it lends its fields for the time of a call, and holds no state of its own.
+    /// Set if it borrows: it lends its fields for the duration of a call and holds no state of its own.
     borrows: bool,
-    /// The fields that are not public, also not in the crate's interface: state.
+    /// The fields that are not `pub`, which hold state.
     private: BTreeSet<String>,
     /// The fields, and the files that touch each.
     fields: BTreeMap<String, BTreeSet<String>>,
@@ -46,7 +46,7 @@ impl Struct {
 #[derive(Debug, Default)]
 struct Fields {
     structs: Vec<Struct>,
-    /// Number of touches that no struct could be found for, although some have a field of that name.
+    /// Number of touches without a matching struct, although some structs have a field of that name.
     unresolved: usize,
 }
 
@@ -106,7 +106,7 @@ fn measure(package: &Package) -> Fields {
 }
 
 impl Fields {
-    /// Notes a touched field. The guesses are the type of the `impl` block and the word before the field.
+    /// Records a touched field. The guesses are the type of the `impl` block and the word before the field.
     fn touch(&mut self, file: &str, field: &str, guesses: [Option<String>; 2]) {
         let owners: Vec<usize> =
             (0..self.structs.len()).filter(|&at| self.structs[at].fields.contains_key(field)).collect();
@@ -116,7 +116,7 @@ impl Fields {
                 owners.iter().copied().filter(|&at| is_called(&self.structs[at].name, &name)).collect();
             match same[..] {
                 [only] => Some(only),
-                // Of several with one name, the one in the same file.
+                // Of several structs with one name, the one in the same file.
                 _ => same.into_iter().find(|&at| self.structs[at].file == file),
             }
         };
@@ -131,7 +131,7 @@ impl Fields {
         }
     }
 
-    /// Notes a field in a literal or pattern of the struct `name`.
+    /// Records a field in a literal or pattern of the struct `name`.
     fn touch_of(&mut self, file: &str, field: &str, name: &str) {
         let owners: Vec<usize> = (0..self.structs.len())
             .filter(|&at| self.structs[at].name == name && self.structs[at].fields.contains_key(field))
@@ -146,7 +146,7 @@ impl Fields {
     }
 }
 
-/// Returns whether `name` is a struct's name, that name in snake case, or its plural.
+/// Returns true if `name` is a struct's name, that name in snake case, or its plural.
 fn is_called(of: &str, name: &str) -> bool {
     let snake = snake_case(of);
     let singular = |ending: &str, instead: &str| {

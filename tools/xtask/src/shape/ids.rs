@@ -1,4 +1,4 @@
-//! Public signatures of libraries that say `[u8; 20]` where a type of its own would say which id is meant.
+//! Public signatures of libraries that name `[u8; 20]` where a type of its own would tell which id is meant.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -35,7 +35,7 @@ pub(super) fn report(workspace: &Workspace, limit: usize) -> String {
     text
 }
 
-/// The public items of a library that name a bare `[u8; 20]`. None for packages that are no libraries.
+/// Returns the public items of a library that name a bare `[u8; 20]`. Empty for packages that are no libraries.
 pub fn bare_ids(package: &Package) -> Vec<BareId> {
     let mut ids = Vec::new();
     if !package.is_library() {
@@ -196,7 +196,7 @@ fn is_public(visibility: &Visibility) -> bool {
     matches!(visibility, Visibility::Public(_))
 }
 
-/// Returns whether a type names the array anywhere in it.
+/// Returns true if a type names the array anywhere in it.
 fn names_id(of: &Type) -> bool {
     let mut ids = Ids(false);
     ids.visit_type(of);

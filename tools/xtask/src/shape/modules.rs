@@ -139,7 +139,7 @@ impl<'a> Tree<'a> {
             let mut next = BTreeSet::new();
             for target in targets {
                 match target {
-                    // Behind an item come its own members.
+                    // After an item come its own members.
                     Target::Item(_) => {
                         next.insert(target);
                     }

@@ -121,7 +121,7 @@ impl<'ast> Visit<'ast> for Mentions {
         visit::visit_path(self, path);
     }
 
-    /// The constant that a pattern of one capital word may be.
+    /// Records a pattern of one capitalized word, which may be a constant.
     fn visit_pat_ident(&mut self, pattern: &'ast syn::PatIdent) {
         let name = word(&pattern.ident);
         if name.starts_with(char::is_uppercase) {

@@ -13,7 +13,7 @@ pub struct Declared {
     pub test: bool,
 }
 
-/// Takes the test code out of a syntax tree and notes where it was.
+/// Removes the test code from a syntax tree and records its lines.
 pub(super) struct Split<'a> {
     /// First and last lines, counted from 1.
     pub(super) test_regions: Vec<(usize, usize)>,
@@ -37,7 +37,7 @@ impl<'a> Split<'a> {
         split
     }
 
-    /// Returns whether a node with these attributes stays, and notes the lines of one that does not.
+    /// Returns true if a node with these attributes stays. Records the lines of one that does not.
     fn keep(&mut self, attributes: &[Attribute], node: &dyn Spanned) -> bool {
         let test = is_for_tests(attributes);
         if test {
@@ -139,7 +139,7 @@ pub fn path_attribute(attributes: &[Attribute]) -> Option<String> {
     })
 }
 
-/// Returns whether a node with these attributes is compiled for tests only.
+/// Returns true if a node with these attributes is compiled for tests only.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let path = attribute.path();
@@ -148,7 +148,7 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Returns whether a condition holds in tests only.
+/// Returns true if a condition holds in tests only.
 fn needs_test(condition: &Meta) -> bool {
     let parts = |list: &syn::MetaList| {
         let parsed = list.parse_args_with(syn::punctuated::Punctuated::<Meta, Token![,]>::parse_terminated);

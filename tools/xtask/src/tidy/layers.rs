@@ -8,7 +8,7 @@ use crate::workspace::{Dependency, Package};
 /// The access that a crate has to the world outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// None: time, randomness and bytes come in as arguments, effects go out as values.
+    /// None: time, randomness and bytes are arguments, and effects are return values.
     Pure,
     /// Files, and threads for them; otherwise as [`Kind::Pure`].
     Files,
@@ -207,7 +207,7 @@ fn judge(entry: &Entry, dependency: &Dependency) -> Option<(&'static str, String
         Kind::Pure => IMPURE.contains(&name) || SYSTEM.contains(&name),
     };
     (refused && !dependency.dev).then(|| {
-        let why = "time, randomness and bytes come in as arguments; put it into ztor-session";
+        let why = "time, randomness and bytes are arguments; move it to ztor-session";
         ("pure-deps", format!("`{this}` depends on `{name}`: {why}"))
     })
 }
@@ -221,7 +221,7 @@ pub(super) fn check_manifest(package: &Package) -> Vec<Finding> {
     let text = &package.manifest_text;
     let table = match DeTable::parse(text) {
         Ok(table) => table.into_inner(),
-        Err(error) => return vec![finding(package, "", "manifest", format!("not readable: {error}"))],
+        Err(error) => return vec![finding(package, "", "manifest", format!("not valid TOML: {error}"))],
     };
     let mut findings = Vec::new();
     check_dependency_tables(package, &table, &mut findings);

@@ -7,7 +7,7 @@ use super::layers::{Kind, entry_of};
 use crate::source::{Source, Token};
 use crate::workspace::Package;
 
-/// Lines a file may have outside tests.
+/// Maximum number of lines outside tests in a file.
 const MAX_LINES: usize = 800;
 
 /// Pure crates that need `unsafe`, and the one file of each that may have it.
@@ -46,11 +46,11 @@ const BOTH: &[Kind] = &[Kind::Pure, Kind::Files];
 const PURE: &[Kind] = &[Kind::Pure];
 const FILES: &[Kind] = &[Kind::Files];
 
-const SOCKETS: &str = "sockets belong to ztor-session: take events in, give effects out";
-const CLOCK: &str = "time comes in as a `ztor_base::Instant`";
+const SOCKETS: &str = "sockets belong to ztor-session: accept events and return effects";
+const CLOCK: &str = "time is passed in as a `ztor_base::Instant`";
 const SYSTEM: &str = "threads, locks, processes and environment belong to the caller";
-const FILE_IO: &str = "files belong to ztor-storage: take bytes in, give bytes out";
-const SEEDED: &str = "randomness comes in as a seed at construction";
+const FILE_IO: &str = "files belong to ztor-storage: accept bytes and return bytes";
+const SEEDED: &str = "randomness is passed in as a seed at construction";
 const ORDER: &str = "its order is random and can leak into behaviour: use a BTreeMap or a slotmap, or, when it is \
                      never iterated, say so with `// order-free: <why>` on this line or the one above";
 
@@ -111,8 +111,8 @@ fn check_paths(kind: Kind, source: &Source, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Returns whether a path leads to randomness without a seed. The one generator that a pure crate may have is
-/// fastrand's, with a seed that comes in as an argument.
+/// Returns true if a path leads to randomness without a seed. The one generator that a pure crate may have is
+/// fastrand's, with a seed that is passed in as an argument.
 fn is_unseeded(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path[..] {
@@ -122,7 +122,7 @@ fn is_unseeded(path: &[String]) -> bool {
     }
 }
 
-/// Returns whether a comment on the line or the one above has `key` and a reason behind it.
+/// Returns true if a comment on the line or the one above has `key` and a reason after it.
 fn has_reason(source: &Source, line: usize, key: &str) -> bool {
     [line, line.saturating_sub(1)].into_iter().any(|line| {
         let reason = comment(source.line(line)).and_then(|comment| comment.split_once(key));
@@ -130,7 +130,7 @@ fn has_reason(source: &Source, line: usize, key: &str) -> bool {
     })
 }
 
-/// Keywords and macros that only crates with access to the world outside may use.
+/// Checks for keywords and macros that only crates with access to the world outside may use.
 fn check_tokens(source: &Source, findings: &mut Vec<Finding>) {
     let tokens = source.tokens();
     let mut product = tokens.iter().filter(|token| !source.is_test_line(token.line)).peekable();
@@ -154,7 +154,7 @@ fn check_tokens(source: &Source, findings: &mut Vec<Finding>) {
 fn check_length(source: &Source, findings: &mut Vec<Finding>) {
     let count = source.product_line_count();
     if count > MAX_LINES {
-        let message = format!("{count} lines without tests, {MAX_LINES} at most: split the file");
+        let message = format!("{count} lines without tests, expected at most {MAX_LINES}: split the file");
         findings.push(finding(source, MAX_LINES + 1, "length", message));
     }
 }
@@ -170,7 +170,7 @@ fn check_marks(source: &Source, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The comment on a line of text: behind `//` or `/*`, or behind the star that begins a line of a longer one.
+/// Returns the comment on a line of text: after `//` or `/*`, or after the star that begins a line of a longer one.
 fn comment(line: &str) -> Option<&str> {
     let start = line.find("//").into_iter().chain(line.find("/*")).min();
     start.map(|start| &line[start..]).or_else(|| line.trim_start().strip_prefix('*'))
@@ -194,7 +194,7 @@ fn check_unsafe(package: &Package) -> Vec<Finding> {
         let named = format!("{folder}{file}");
         for source in package.sources.iter().filter(|source| source.path != named) {
             for token in source.tokens().iter().filter(|token| token.text == "unsafe") {
-                let message = format!("`unsafe` of this crate belongs into {file}");
+                let message = format!("`unsafe` of this crate belongs in {file}");
                 findings.push(finding(source, token.line, "forbid-unsafe", message));
             }
         }
@@ -202,7 +202,7 @@ fn check_unsafe(package: &Package) -> Vec<Finding> {
     findings
 }
 
-/// Returns whether a file begins with `#![level(unsafe_code)]`.
+/// Returns true if a file begins with `#![level(unsafe_code)]`.
 fn sets_unsafe_code(file: &syn::File, level: &str) -> bool {
     file.attrs.iter().any(|attribute| {
         let lint = attribute.parse_args::<syn::Path>();

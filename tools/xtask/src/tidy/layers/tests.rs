@@ -31,7 +31,7 @@ fn findings(package: Package) -> Vec<(usize, &'static str)> {
 }
 
 #[test]
-fn the_table_itself_points_downward() {
+fn entries_of_the_table_point_downward() {
     for entry in CRATES {
         for name in entry.only.into_iter().flatten() {
             let used = entry_of(name).unwrap_or_else(|| panic!("{name} has no entry"));
@@ -42,7 +42,7 @@ fn the_table_itself_points_downward() {
 }
 
 #[test]
-fn downward_is_allowed() {
+fn dependencies_on_lower_levels_are_allowed() {
     assert_eq!(findings(package("ztor-engine", &["ztor-wire", "ztor-base", "bytes"])), []);
     assert_eq!(findings(package("ztor-storage", &["ztor-metainfo", "rustix", "tracing"])), []);
     assert_eq!(findings(package("ztor-session", &["tokio", "socket2", "ztor-engine"])), []);
@@ -68,7 +68,7 @@ fn a_lower_crate_outside_the_list_is_refused_except_in_tests() {
 }
 
 #[test]
-fn runtimes_sockets_and_randomness_stay_above() {
+fn runtimes_sockets_and_randomness_below_the_session_are_refused() {
     for name in ["tokio", "mio", "reqwest", "socket2", "rand", "getrandom"] {
         assert_eq!(findings(package("ztor-engine", &[name])), [(6, "pure-deps")], "{name}");
         assert_eq!(findings(package("ztor-storage", &[name])), [(6, "pure-deps")], "{name}");
@@ -80,14 +80,14 @@ fn runtimes_sockets_and_randomness_stay_above() {
 }
 
 #[test]
-fn a_package_without_an_entry_and_an_entry_without_a_package() {
+fn package_without_an_entry_and_entry_without_a_package_are_findings() {
     assert_eq!(findings(package("ztor-attic", &[])), [(2, "layers")]);
     let none = check_packages(&[]);
     assert_eq!(none.len(), CRATES.len());
 }
 
 #[test]
-fn dependencies_come_from_the_table() {
+fn dependency_outside_the_workspace_table_is_a_finding() {
     let check = |manifest: &str| {
         let package = Package { manifest_text: manifest.to_owned(), ..Package::default() };
         check_manifest(&package).into_iter().map(|finding| (finding.line, finding.rule)).collect::<Vec<_>>()

@@ -21,7 +21,7 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Returns whether the path leads to `target` or below it, and not already through its import.
+    /// Returns true if the path leads to `target` or below it, and not already through its import.
     pub(super) fn reaches(&self, target: &[&str]) -> bool {
         if self.is_glob {
             return starts_with(&self.path, target)

@@ -21,7 +21,7 @@ fn package(name: &str, files: &[(&str, &str)]) -> Package {
 }
 
 #[test]
-fn sockets() {
+fn sockets_below_the_session_are_findings() {
     for text in [
         "use std::net::TcpStream;",
         "use std::net::{IpAddr, TcpListener};",
@@ -39,7 +39,7 @@ fn sockets() {
 }
 
 #[test]
-fn clocks() {
+fn clocks_below_the_session_are_findings() {
     for text in [
         "use std::time::Instant;",
         "use std::time::{Duration, Instant as Clock};",
@@ -59,7 +59,7 @@ fn clocks() {
 }
 
 #[test]
-fn threads_locks_and_files() {
+fn threads_locks_files_and_output_in_pure_crates_are_findings() {
     assert_eq!(findings("ztor-engine", "fn f() { std::thread::sleep(d) }"), [(1, "system")]);
     assert_eq!(findings("ztor-engine", "use std::sync::{Arc, Mutex};"), [(1, "system")]);
     assert_eq!(findings("ztor-metainfo", "use std::fs;\nfn f() { fs::read(p) }"), [(1, "files")]);
@@ -71,7 +71,7 @@ fn threads_locks_and_files() {
 }
 
 #[test]
-fn random_order() {
+fn maps_of_random_order_without_a_reason_are_findings() {
     assert_eq!(findings("ztor-wire", "use std::collections::{BTreeMap, HashMap};"), [(1, "order")]);
     assert_eq!(findings("ztor-wire", "type T = std::collections::HashSet<u8>;"), [(1, "order")]);
     assert_eq!(
@@ -88,7 +88,7 @@ fn random_order() {
 }
 
 #[test]
-fn randomness_is_seeded() {
+fn randomness_without_a_seed_is_a_finding() {
     assert_eq!(findings("ztor-engine", "use fastrand::Rng;\nfn f(s: u64) { Rng::with_seed(s); }"), []);
     assert_eq!(findings("ztor-engine", "use fastrand::Rng;\nfn f() { Rng::new(); }"), [(2, "randomness")]);
     assert_eq!(findings("ztor-engine", "fn f() { fastrand::u8(..); }"), [(1, "randomness")]);
@@ -111,7 +111,7 @@ fn arguments_of_macros_and_inline_modules_are_searched() {
 }
 
 #[test]
-fn nothing_is_async_below_the_session() {
+fn async_below_the_session_is_a_finding() {
     assert_eq!(findings("ztor-engine", "async fn f() {}"), [(1, "async")]);
     assert_eq!(findings("ztor-storage", "fn f() { g().await; }"), [(1, "async")]);
     assert_eq!(findings("ztor-session", "async fn f() {}"), []);
@@ -119,7 +119,7 @@ fn nothing_is_async_below_the_session() {
 }
 
 #[test]
-fn tests_may_do_as_they_like() {
+fn code_in_tests_has_no_findings() {
     let text =
         "#[cfg(test)]\nmod tests {\n    use std::fs;\n    async fn f() { std::time::Instant::now(); }\n}";
     assert_eq!(findings("ztor-engine", text), []);
@@ -129,7 +129,7 @@ fn tests_may_do_as_they_like() {
 }
 
 #[test]
-fn pure_crates_forbid_unsafe_code() {
+fn pure_crate_that_allows_unsafe_code_is_a_finding() {
     let count = |name: &str, root: &str| check(&package(name, &[("src/lib.rs", root)])).len();
     assert_eq!(count("ztor-wire", "#![forbid(unsafe_code)]"), 0);
     assert_eq!(count("ztor-wire", "//! A crate."), 1);
@@ -138,7 +138,7 @@ fn pure_crates_forbid_unsafe_code() {
 }
 
 #[test]
-fn where_unsafe_is_needed_it_stays_in_one_file() {
+fn unsafe_outside_the_one_allowed_file_is_a_finding() {
     let rules = |root: &str, file: &str| {
         let files = [("src/lib.rs", root), (file, "#[cfg(test)]\nunsafe fn f() {}")];
         let findings = check(&package("ztor-sha", &files)).into_iter();
@@ -152,7 +152,7 @@ fn where_unsafe_is_needed_it_stays_in_one_file() {
 }
 
 #[test]
-fn length() {
+fn file_over_the_line_limit_is_a_finding() {
     let long = "fn f() {}\n".repeat(MAX_LINES);
     assert_eq!(findings("ztor-session", &long), []);
     assert_eq!(findings("ztor-session", &format!("{long}//\n")), [(MAX_LINES + 1, "length")]);
@@ -161,7 +161,7 @@ fn length() {
 }
 
 #[test]
-fn unfinished_work() {
+fn mark_of_unfinished_work_is_a_finding() {
     for mark in MARKS {
         assert_eq!(findings("ztor", &format!("fn f() {{}}\n// {mark}: later\n")), [(2, "unfinished")]);
         assert_eq!(findings("ztor", &format!("fn f() {{}} /* a\n * {mark} */")), [(2, "unfinished")]);
