@@ -85,6 +85,9 @@ pub(crate) struct NetArgs {
     /// Be connected to at most this many peers, over all torrents
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_peers: Option<u32>,
+    /// Upload to about this many peers at a time, over all torrents; to more if the fast ones leave room [default: 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) upload_slots: Option<u32>,
     /// Talk to peers over TCP, over µTP (which gives way to whatever else the line is used for), or over what suits
     /// the peer: µTP first, and TCP first in the local network
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]

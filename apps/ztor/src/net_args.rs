@@ -14,9 +14,9 @@ pub(crate) enum TransportArg {
 impl From<TransportArg> for Transports {
     fn from(arg: TransportArg) -> Self {
         match arg {
-            TransportArg::Tcp => Self::TCP,
-            TransportArg::Utp => Self::UTP,
-            TransportArg::Both => Self::BOTH,
+            TransportArg::Tcp => Self::Tcp,
+            TransportArg::Utp => Self::Utp,
+            TransportArg::Both => Self::Both,
         }
     }
 }

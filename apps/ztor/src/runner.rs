@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use ztor_metainfo::Metainfo;
 use ztor_session::{
-    AddTorrent, Command, DiskFault, DiskFaultKind, End, Session, SessionEvent, TorrentEvent, TorrentId,
+    AddTorrent, DiskFault, DiskFaultKind, End, Events, EventsError, Session, SessionEvent, TorrentEvent,
+    TorrentId, TorrentState,
 };
 
 use crate::args::NetArgs;
@@ -48,6 +49,7 @@ const SAVING: Duration = Duration::from_secs(120);
 /// A session with its torrents and its display.
 pub(crate) struct Runner {
     session: Session,
+    events: Events,
     display: Display,
     torrents: Vec<Torrent>,
     /// Reports on torrents that could not be added.
@@ -64,6 +66,13 @@ pub(crate) enum Next {
     Metadata(TorrentId, Arc<Metainfo>),
     /// The run is over.
     End(anyhow::Result<Exit>),
+}
+
+/// News of the session.
+enum Arrived {
+    Event(SessionEvent),
+    /// Events were missed.
+    Gap,
 }
 
 /// Figures of a torrent that was added, for the display.
@@ -98,9 +107,11 @@ impl Runner {
         let config = config(net, state_dir);
         let finds_peers = config.dht.is_some() || config.local_discovery;
         let session = Session::start(config)?;
+        let events = session.subscribe();
         display.event(&Event::Listening { port: session.local_addr().port() });
         Ok(Runner {
             session,
+            events,
             display,
             torrents: Vec::new(),
             lost: Vec::new(),
@@ -129,9 +140,9 @@ impl Runner {
     pub(crate) fn add(&mut self, add: AddTorrent) -> anyhow::Result<()> {
         let meta = Arc::clone(&add.meta);
         let news = Added::of(&add);
-        let id = self.session.add(add).with_context(|| format!("cannot add {}", meta.name))?;
+        let torrent = self.session.add(add).wait().with_context(|| format!("cannot add {}", meta.name))?;
         self.torrents.push(Torrent {
-            id,
+            id: torrent.id(),
             name: meta.name.clone(),
             info_hash: info_hash(&meta),
             wanted_bytes: news.wanted_bytes,
@@ -142,7 +153,7 @@ impl Runner {
             outcome: Outcome::Open,
             added: Instant::now(),
         });
-        self.tell_added(id, &news);
+        self.tell_added(torrent.id(), &news);
         Ok(())
     }
 
@@ -169,7 +180,6 @@ impl Runner {
     /// Shows events and progress until the metadata of a magnet link arrives, the goal is reached or out of reach, or
     /// the user stops it. The session still runs afterwards; [`end`](Self::end) ends it.
     pub(crate) fn next(&mut self, goal: Goal, stop: &Stop) -> Next {
-        let events = self.session.events();
         self.watch.get_or_insert_with(Watch::start);
         let result = loop {
             if stop.is_set() {
@@ -178,12 +188,12 @@ impl Runner {
                 }
                 break self.first_failure().map_or(Ok(Exit::Ok), |error| Err(error.into()));
             }
-            let mut event = events.recv_timeout(TICK).ok();
-            while let Some(arrived) = event {
-                if let Some((id, meta)) = self.on_event(arrived, goal) {
+            let mut event = self.events.wait(TICK);
+            while let Some(arrived) = self.arrived(event) {
+                if let Some((id, meta)) = self.on_arrived(arrived, goal) {
                     return Next::Metadata(id, meta);
                 }
-                event = events.try_recv().ok();
+                event = self.events.try_next();
             }
             if self.display.is_due() {
                 self.display.progress(&self.rows());
@@ -201,13 +211,13 @@ impl Runner {
     /// Waits until every torrent is checked and served, without showing progress. Returns false if the user
     /// stopped it.
     pub(crate) fn wait_until_served(&mut self, stop: &Stop) -> anyhow::Result<bool> {
-        let events = self.session.events();
         while self.is_any_open() {
             if stop.is_set() {
                 return Ok(false);
             }
-            if let Ok(event) = events.recv_timeout(TICK) {
-                self.on_event(event, Goal::Serve);
+            let event = self.events.wait(TICK);
+            if let Some(arrived) = self.arrived(event) {
+                self.on_arrived(arrived, Goal::Serve);
             }
             if let Some(error) = self.first_failure() {
                 return Err(error.into());
@@ -252,6 +262,52 @@ impl Runner {
         summary
     }
 
+    /// Returns what has arrived; `None` if nothing has.
+    fn arrived(&self, event: Result<SessionEvent, EventsError>) -> Option<Arrived> {
+        match event {
+            Ok(event) => Some(Arrived::Event(event)),
+            Err(EventsError::FellBehind { missed }) => {
+                tracing::debug!(missed, "events missed; looking at all torrents");
+                Some(Arrived::Gap)
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn on_arrived(&mut self, arrived: Arrived, goal: Goal) -> Option<(TorrentId, Arc<Metainfo>)> {
+        match arrived {
+            Arrived::Event(event) => self.on_event(event, goal),
+            Arrived::Gap => self.catch_up(goal),
+        }
+    }
+
+    /// Makes up for events that were missed, from the status of the torrents.
+    fn catch_up(&mut self, goal: Goal) -> Option<(TorrentId, Arc<Metainfo>)> {
+        let snapshot = self.session.snapshot();
+        for status in snapshot.torrents.iter() {
+            let Some(torrent) = self.torrent(status.id) else { continue };
+            let is_open = matches!(torrent.outcome, Outcome::Open);
+            match &status.state {
+                TorrentState::Seeding if is_open => {
+                    self.on_started(status.id, true, status.have_bytes, goal);
+                }
+                TorrentState::Stopped(fault) if is_open => self.on_stopped(status.id, fault),
+                TorrentState::Unusable(message) if is_open => {
+                    self.on_failure(status.id, Exit::BadTorrent, message.clone());
+                }
+                TorrentState::Waiting => {
+                    let meta = self.session.torrent(status.id).metadata().wait().ok()?;
+                    if self.on_metadata(status.id, &meta) {
+                        // The rest is looked at when the next event, or the next gap, arrives.
+                        return Some((status.id, meta));
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// Returns the torrent and its metadata if the event is the arrival of a magnet link's metadata.
     fn on_event(&mut self, event: SessionEvent, goal: Goal) -> Option<(TorrentId, Arc<Metainfo>)> {
         match event {
@@ -269,7 +325,7 @@ impl Runner {
             SessionEvent::Torrent(TorrentEvent::Started { torrent, finished, have_bytes }) => {
                 self.on_started(torrent, finished, have_bytes, goal);
             }
-            SessionEvent::Torrent(TorrentEvent::Finished(torrent)) => self.on_done(torrent, goal),
+            SessionEvent::Torrent(TorrentEvent::Finished { torrent }) => self.on_done(torrent, goal),
             SessionEvent::Torrent(TorrentEvent::Stopped { torrent, fault }) => {
                 self.on_stopped(torrent, &fault)
             }
@@ -304,7 +360,7 @@ impl Runner {
             SessionEvent::Torrent(TorrentEvent::PeerUnreachable { torrent, addr }) => {
                 self.warn(Some(torrent), &format!("the peer {addr} does not answer; trying again"));
             }
-            SessionEvent::Torrent(TorrentEvent::NoSource(torrent)) => {
+            SessionEvent::Torrent(TorrentEvent::NoSource { torrent }) => {
                 let message = "nobody to ask for peers: no tracker, no peer is given, and the DHT and the local \
                                network may not be asked; give a peer with --peer";
                 self.warn(Some(torrent), message);
@@ -319,7 +375,7 @@ impl Runner {
                 };
                 self.tell(&Event::Warning { info_hash: None, message: &message });
             }
-            SessionEvent::Torrent(TorrentEvent::Removed(_)) => {}
+            _ => {}
         }
         None
     }
@@ -356,7 +412,7 @@ impl Runner {
             (false, Goal::Fetch { .. }) => {}
             // Seeding writes nothing, so what is missing stays missing.
             (false, Goal::Serve | Goal::Share) => {
-                self.session.command(Command::Remove(id));
+                drop(self.session.torrent(id).remove());
                 let total = self.torrent(id).map_or(0, |torrent| torrent.wanted_bytes);
                 let message = not_whole(&name, have_bytes, total, goal);
                 self.on_failure(id, Exit::Failed, message);

@@ -39,22 +39,51 @@ pub struct Config {
     pub encryption: Encryption,
 }
 
-/// Which transports may be used.
+/// The settings of an engine that can change while it runs, see [`Engine::set_settings`](crate::Engine::set_settings). Their
+/// units and defaults are those of [`Config`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// [`Config::limit_down`].
+    pub limit_down: Option<u64>,
+    /// [`Config::limit_up`].
+    pub limit_up: Option<u64>,
+    /// [`Config::max_peers`].
+    pub max_peers: usize,
+    /// [`Config::max_peers_per_torrent`].
+    pub max_peers_per_torrent: usize,
+    /// [`Config::upload_slots`].
+    pub upload_slots: usize,
+    /// [`Config::session_upload_slots`].
+    pub session_upload_slots: usize,
+    /// [`Config::announce_to_all`].
+    pub announce_to_all: bool,
+    /// [`Config::peer_exchange`].
+    pub peer_exchange: bool,
+    /// [`Config::encryption`].
+    pub encryption: Encryption,
+}
+
+/// Transports that may be used: one at least.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Transports {
-    /// TCP.
-    pub tcp: bool,
-    /// µTP (BEP 29).
-    pub utp: bool,
+pub enum Transports {
+    /// TCP alone.
+    Tcp,
+    /// µTP alone (BEP 29).
+    Utp,
+    /// Either, as it suits the peer.
+    Both,
 }
 
 impl Transports {
-    /// TCP alone.
-    pub const TCP: Self = Self { tcp: true, utp: false };
-    /// µTP alone.
-    pub const UTP: Self = Self { tcp: false, utp: true };
-    /// Either, as it suits the peer.
-    pub const BOTH: Self = Self { tcp: true, utp: true };
+    /// Returns true if TCP may be used.
+    pub fn tcp(self) -> bool {
+        self != Self::Utp
+    }
+
+    /// Returns true if µTP may be used.
+    pub fn utp(self) -> bool {
+        self != Self::Tcp
+    }
 }
 
 /// What is done about encrypted connections (Message Stream Encryption, [`ztor_wire::mse`]).
@@ -89,14 +118,27 @@ impl Config {
             announce_to_all: false,
             peer_exchange: true,
             local_discovery: true,
-            transports: Transports::TCP,
+            transports: Transports::Tcp,
             encryption: Encryption::Off,
         }
     }
 
+    /// Replaces the settings that can change.
+    pub fn set(&mut self, settings: Settings) {
+        self.limit_down = settings.limit_down;
+        self.limit_up = settings.limit_up;
+        self.max_peers = settings.max_peers;
+        self.max_peers_per_torrent = settings.max_peers_per_torrent;
+        self.upload_slots = settings.upload_slots;
+        self.session_upload_slots = settings.session_upload_slots;
+        self.announce_to_all = settings.announce_to_all;
+        self.peer_exchange = settings.peer_exchange;
+        self.encryption = settings.encryption;
+    }
+
     /// Returns true if holes are punched (BEP 55): over µTP, and through peers that know each other by peer exchange.
     pub(crate) fn punches(&self) -> bool {
-        self.transports.utp && self.peer_exchange
+        self.transports.utp() && self.peer_exchange
     }
 }
 

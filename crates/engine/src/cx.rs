@@ -1,7 +1,7 @@
 //! The context of a call into a part of the engine.
 
 use crate::backlog::Backlog;
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::dirty::Dirty;
 use crate::exchange::UploadSlots;
 use crate::network::Network;
@@ -67,6 +67,14 @@ impl Core {
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Replaces the settings that can change.
+    pub(crate) fn set_settings(&mut self, now: Instant, settings: Settings) {
+        self.quota.down_mut().set_limit(now, settings.limit_down);
+        self.quota.up_mut().set_limit(now, settings.limit_up);
+        self.quota.limits_changed(now);
+        self.config.set(settings);
     }
 
     pub(crate) fn rng(&mut self) -> &mut Rng {

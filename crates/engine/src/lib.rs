@@ -52,7 +52,7 @@ mod views;
 
 pub use bans::{Author, BanStatus};
 pub use bitfield::Bitfield;
-pub use config::{Config, Encryption, Transports};
+pub use config::{Config, Encryption, Settings, Transports};
 pub use event::{
     AddMagnet, AddTorrent, BlockDigest, CloseCause, Command, DhtRole, DiskEvent, DiskFault, DiskFaultKind,
     Event, NetworkChange, StartTorrent,
@@ -250,6 +250,15 @@ impl Engine {
         torrent.start(start);
         self.core.dirty_mut().show(id);
         Ok(())
+    }
+
+    /// Replaces the settings that can change. They take effect at once, but a lower number of peers closes no connection: no
+    /// further ones are made until there are fewer.
+    pub fn set_settings(&mut self, now: Instant, settings: Settings) {
+        self.core.set_settings(now, settings);
+        for id in self.torrents.ids() {
+            self.core.dirty_mut().mark_torrent(id);
+        }
     }
 
     /// Notes the disk that a torrent lies on, before its first check. It is the first disk otherwise.

@@ -38,7 +38,7 @@ fn a_leecher_fetches_all_from_a_seed() {
     let (mut world, data) = World::new(3 * 65536 + 12_345, 65536);
     let seed = world.add(Some(&data), &[], |_| {});
     let leech = world.add(None, &[seed], |_| {});
-    let finished = TorrentEvent::Finished(world.nodes[leech].id);
+    let finished = TorrentEvent::Finished { torrent: world.nodes[leech].id };
     world.run(LIMIT, |w| w.nodes[leech].events.contains(&finished));
     assert!(world.finished(leech));
     assert_eq!(world.nodes[leech].disk.data(), data);

@@ -46,7 +46,10 @@ pub enum TorrentEvent {
         have_bytes: u64,
     },
     /// The last wanted piece hashed right. Front ends learn of it only once it is safe on disk.
-    Finished(TorrentId),
+    Finished {
+        /// The torrent.
+        torrent: TorrentId,
+    },
     /// A disk fault stopped the torrent.
     Stopped {
         /// The torrent.
@@ -55,7 +58,10 @@ pub enum TorrentEvent {
         fault: DiskFault,
     },
     /// The torrent is gone, with everything that belonged to it.
-    Removed(TorrentId),
+    Removed {
+        /// The torrent.
+        torrent: TorrentId,
+    },
     /// A piece hashed wrong and will be fetched again.
     PieceFailed {
         /// The torrent.
@@ -83,7 +89,10 @@ pub enum TorrentEvent {
     },
     /// The torrent has no source of peers: no tracker that can be asked, no given address, and neither the DHT nor the local
     /// network is asked. Reported once.
-    NoSource(TorrentId),
+    NoSource {
+        /// The torrent.
+        torrent: TorrentId,
+    },
     /// A tracker failed or warned.
     Tracker {
         /// The torrent.
@@ -95,4 +104,24 @@ pub enum TorrentEvent {
         /// It is a failure, and no mere warning.
         is_error: bool,
     },
+}
+
+impl TorrentEvent {
+    /// Returns the torrent that it happened to.
+    pub fn torrent(&self) -> TorrentId {
+        match self {
+            Self::Metadata { torrent, .. }
+            | Self::Unusable { torrent, .. }
+            | Self::MetadataTooLong { torrent, .. }
+            | Self::Started { torrent, .. }
+            | Self::Finished { torrent }
+            | Self::Stopped { torrent, .. }
+            | Self::Removed { torrent }
+            | Self::PieceFailed { torrent, .. }
+            | Self::Banned { torrent, .. }
+            | Self::PeerUnreachable { torrent, .. }
+            | Self::NoSource { torrent }
+            | Self::Tracker { torrent, .. } => *torrent,
+        }
+    }
 }

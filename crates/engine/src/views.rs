@@ -9,7 +9,7 @@ use crate::config::{
 use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::inspect::{PeerView, Table, TorrentView};
 use crate::peer::{Peer, Peers};
-use crate::status::{PeerStatus, ResumeData, TorrentStatus, TrackerStatus, Unsaved};
+use crate::status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved};
 use crate::torrent::Torrent;
 use std::net::SocketAddr;
 use ztor_base::Instant;
@@ -106,6 +106,16 @@ impl Engine {
     pub fn is_finished_with(&self, id: TorrentId, have: &[u8]) -> bool {
         let torrent = self.torrents.get(id).filter(|torrent| torrent.is_finished());
         torrent.is_some_and(|torrent| torrent.exchange().have().to_wire() == have)
+    }
+
+    /// Returns true if the torrent exists.
+    pub fn contains(&self, id: TorrentId) -> bool {
+        self.torrents.get(id).is_some()
+    }
+
+    /// Returns the state of a torrent; `None` if there is no such torrent.
+    pub fn state(&self, id: TorrentId) -> Option<TorrentState> {
+        self.torrents.get(id).map(Torrent::state)
     }
 
     /// Piece data handed over to be written and not yet written, over all disks, in bytes.

@@ -1,6 +1,8 @@
 //! Torrents to take up, and why one is refused.
 
 use crate::claims::Shared;
+use crate::reply::AskError;
+use crate::setters::setters;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use ztor_storage::{Allocation, StorageError};
 
 /// Why a torrent was not taken.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum AddError {
     /// The engine says no.
     #[error(transparent)]
@@ -38,9 +41,9 @@ pub enum AddError {
     /// Some pieces have no hash to check them by: a v2 torrent without all its piece layers.
     #[error("the torrent file lacks the hashes of some pieces (`piece layers`)")]
     NoLayers,
-    /// The session has ended.
-    #[error("the session has ended")]
-    Ended,
+    /// The request has no result. After [`AskError::TimedOut`] the torrent may still be added: its disk does not answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
 }
 
 impl From<Shared> for AddError {
@@ -52,6 +55,7 @@ impl From<Shared> for AddError {
 
 /// A torrent to take up.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct AddTorrent {
     /// What it is.
     pub meta: Arc<Metainfo>,
@@ -74,6 +78,13 @@ pub struct AddTorrent {
     pub recheck: bool,
 }
 
+impl AddMagnet {
+    /// A magnet link and no more.
+    pub fn new(magnet: Magnet) -> Self {
+        Self { magnet, peers: Vec::new(), known: None }
+    }
+}
+
 impl AddTorrent {
     /// All of `meta`, in `dir`, as most people want it.
     pub fn new(meta: Arc<Metainfo>, dir: impl Into<PathBuf>) -> Self {
@@ -93,6 +104,7 @@ impl AddTorrent {
 
 /// A magnet link to take up.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct AddMagnet {
     /// What is known of the torrent, and who may know more. Peers that are names are looked up meanwhile.
     pub magnet: Magnet,
@@ -101,3 +113,18 @@ pub struct AddMagnet {
     /// The torrent itself, if only the piece layers of some files are missing (BEP 52): these are then asked for.
     pub known: Option<Arc<Metainfo>>,
 }
+
+setters!(AddTorrent {
+    wanted: Option<Vec<bool>>,
+    sequential: bool,
+    peers: Vec<SocketAddr>,
+    allocate: Allocation,
+    read_only: bool,
+    overwrite: bool,
+    recheck: bool,
+});
+
+setters!(AddMagnet {
+    peers: Vec<SocketAddr>,
+    known: Option<Arc<Metainfo>>,
+});

@@ -40,6 +40,11 @@ impl Control {
         Ok(Self { runtime, fetcher, names, bind: bind.clone(), inbox: Arc::clone(inbox) })
     }
 
+    /// The runtime, for other slow work.
+    pub(crate) fn runtime(&self) -> tokio::runtime::Handle {
+        self.runtime.handle().clone()
+    }
+
     /// Watches the interface that everything is bound to, if there is one, and the addresses of this machine.
     pub(crate) fn watch_network(&self, bind: Bind, mut device: DeviceState) {
         let inbox = Arc::clone(&self.inbox);

@@ -2,8 +2,10 @@
 
 use crate::bind::Bind;
 use crate::clock::Clock;
+use crate::message::NetEvent;
+use crate::reply::Reply;
+use crate::session::{Session, dht_config, random_u64};
 use crate::start_error::{SetupError, StartError};
-use crate::{Session, dht_config, random_u64};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -105,10 +107,8 @@ pub(crate) fn udp_socket(bind: &Bind) -> io::Result<UdpSocket> {
 }
 
 impl Session {
-    /// What the session's DHT node has and has done; `None` if it takes no part.
-    pub fn dht_stats(&self) -> Option<ztor_dht::Stats> {
-        let (answer, reply) = crossbeam_channel::bounded(1);
-        self.inbox.push(crate::message::NetEvent::DhtStats { answer });
-        reply.recv_timeout(crate::ANSWER_TIMEOUT).ok().flatten()
+    /// Returns the figures of the session's DHT node; `None` if the session takes no part in the DHT.
+    pub fn dht_stats(&self) -> Reply<Option<ztor_dht::Stats>> {
+        self.ask(|answer| NetEvent::DhtStats { answer })
     }
 }

@@ -16,6 +16,8 @@ const LEAST: u64 = 8;
 pub(crate) struct Share {
     /// Connections.
     pub(crate) peers: usize,
+    /// Connections that there could be, if as many were asked for.
+    pub(crate) most_peers: usize,
     /// Files kept open to be used again.
     pub(crate) files: usize,
     /// HTTP requests to trackers.
@@ -39,15 +41,17 @@ pub(crate) fn share(peers: usize) -> Share {
 /// `None` is no limit.
 fn share_of(limit: Option<u64>, peers: usize) -> Share {
     let most_files = HandleCache::DEFAULT_LIMIT;
-    let Some(limit) = limit else { return Share { peers, files: most_files, trackers: MAX_TRACKERS } };
+    let Some(limit) = limit else {
+        return Share { peers, most_peers: usize::MAX, files: most_files, trackers: MAX_TRACKERS };
+    };
     let rest = limit - RESERVED.min(limit / 4);
     let within = |share: u64, most: usize| usize::try_from(share.max(LEAST)).unwrap_or(most).min(most);
     let trackers = within(rest / 8, MAX_TRACKERS);
     let rest = rest - (trackers as u64).min(rest);
     let files = within(rest / 4, most_files);
     // Blocks on their way to peers hold their files open as well.
-    let peers = within((rest - (files as u64).min(rest)) / 4 * 3, peers);
-    Share { peers, files, trackers }
+    let most_peers = within((rest - (files as u64).min(rest)) / 4 * 3, usize::MAX);
+    Share { peers: peers.min(most_peers), most_peers, files, trackers }
 }
 
 /// The limit after it was raised.
@@ -70,14 +74,15 @@ mod tests {
 
     #[test]
     fn peers_files_and_the_rest_fit_the_limit() {
-        assert_eq!(share_of(None, 500), Share { peers: 500, files: 512, trackers: 256 });
-        assert_eq!(share_of(Some(1 << 20), 500), Share { peers: 500, files: 512, trackers: 256 });
-        assert_eq!(share_of(Some(1024), 400), Share { peers: 400, files: 196, trackers: 112 });
+        let numbers = |share: Share| (share.peers, share.files, share.trackers);
+        assert_eq!(numbers(share_of(None, 500)), (500, 512, 256));
+        assert_eq!(numbers(share_of(Some(1 << 20), 500)), (500, 512, 256));
+        assert_eq!(numbers(share_of(Some(1024), 400)), (400, 196, 112));
         for limit in [64, 256, 1024, 4096, 100_000] {
-            let Share { peers, files, trackers } = share_of(Some(limit), 1_000_000);
+            let (peers, files, trackers) = numbers(share_of(Some(limit), 1_000_000));
             assert!((peers + files + trackers) as u64 <= limit - limit.min(4 * RESERVED) / 4, "{limit}");
             assert!(peers >= 8 && files >= 8 && trackers >= 6);
         }
-        assert_eq!(share_of(Some(0), 500), Share { peers: 8, files: 8, trackers: 8 });
+        assert_eq!(numbers(share_of(Some(0), 500)), (8, 8, 8));
     }
 }

@@ -1,15 +1,18 @@
 //! Messages of other threads to the net thread.
 
+use crate::add::AddError;
 use crate::bind::DeviceState;
+use crate::handle::{MetadataError, RateLimits};
 use crate::interfaces::Moved;
-use crossbeam_channel::Sender;
-use std::net::IpAddr;
+use crate::reply::Answer;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
-    AddMagnet, AddTorrent, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, PeerKey, PeerStatus,
-    RequestId, SendBlock, StartTorrentError, TorrentId,
+    AddMagnet, AddTorrent, Author, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, PeerKey,
+    PeerStatus, RequestId, SendBlock, Settings, TorrentId,
 };
+use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
 use ztor_wire::mse::KeyResult;
@@ -62,34 +65,61 @@ pub(crate) enum NetEvent {
     },
     Add {
         request: Box<NewTorrent>,
-        answer: Sender<Result<TorrentId, ztor_engine::AddError>>,
+        answer: Answer<TorrentId, AddError>,
     },
     AddMagnet {
         request: AddMagnet,
         /// Peers whose names are to be looked up, with their ports.
         names: Vec<String>,
-        answer: Sender<Result<TorrentId, ztor_engine::AddError>>,
+        answer: Answer<TorrentId, AddError>,
     },
     StartTorrent {
         torrent: TorrentId,
         request: Box<NewTorrent>,
-        answer: Sender<Result<(), StartTorrentError>>,
+        answer: Answer<(), AddError>,
     },
     Command(Command),
-    Peers {
+    Torrent {
         torrent: TorrentId,
-        answer: Sender<Vec<PeerStatus>>,
+        request: TorrentRequest,
     },
     Bans {
-        answer: Sender<Vec<BanStatus>>,
+        answer: Answer<Vec<BanStatus>>,
+    },
+    LiftBan {
+        author: Author,
+        answer: Answer<()>,
+    },
+    SetSettings {
+        settings: Settings,
+        answer: Answer<()>,
     },
     DhtStats {
-        answer: Sender<Option<ztor_dht::Stats>>,
+        answer: Answer<Option<ztor_dht::Stats>>,
     },
     Shutdown {
         /// Limit for goodbyes to trackers; `None` waits until they are answered or have failed.
         goodbyes: Option<Duration>,
     },
+}
+
+/// A request to one torrent.
+pub(crate) enum TorrentRequest {
+    /// Answered once the metadata is known.
+    Metadata(Answer<Arc<Metainfo>, MetadataError>),
+    /// Answered once everything wanted is safe on disk.
+    Finished(Answer<()>),
+    Peers(Answer<Vec<PeerStatus>>),
+    AddPeers {
+        addrs: Vec<SocketAddr>,
+        answer: Answer<()>,
+    },
+    SetLimits {
+        limits: RateLimits,
+        answer: Answer<()>,
+    },
+    Retry(Answer<()>),
+    Remove(Answer<()>),
 }
 
 /// A block to send, and the source of its bytes.

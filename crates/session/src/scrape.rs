@@ -1,11 +1,12 @@
 //! Asking a tracker how large a swarm is, without joining it (BEP 15, BEP 48).
 
+use crate::FetchError;
 use crate::bind::Bind;
 use crate::clock::Clock;
 use crate::dht_client::udp_socket;
 use crate::driver::sockets::sendable;
 use crate::http::fetch_named_url;
-use crate::{FetchError, random_u64};
+use crate::session::random_u64;
 use std::net::ToSocketAddrs;
 use std::time::Duration;
 use thiserror::Error;

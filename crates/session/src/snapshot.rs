@@ -3,14 +3,11 @@
 //! The net thread publishes changes only. A front end that looks makes its snapshot out of the last one and the changes
 //! since. A torrent that rests costs neither of them anything.
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crate::events::{self, EventSender, EventSource, Events};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ztor_engine::{DiskFault, TorrentEvent, TorrentId, TorrentStatus};
-
-/// Events that wait to be read. A front end that does not read loses the newest ones, and never holds up the engine.
-const MAX_WAITING: usize = 16 * 1024;
 
 /// All torrents at a moment. Immutable; take the next one for news.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +70,7 @@ type News = BTreeMap<TorrentId, Option<Arc<TorrentStatus>>>;
 
 /// Something that happened. A snapshot taken after an event shows it already.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SessionEvent {
     /// News of a torrent. [`TorrentEvent::Finished`] comes once everything wanted is safe on disk.
     Torrent(TorrentEvent),
@@ -87,7 +85,7 @@ pub enum SessionEvent {
         believed_bytes: u64,
     },
     /// A disk fault has stopped a torrent, which is tried again by itself. [`TorrentEvent::Stopped`] follows with the
-    /// fault; [`Command::Resume`](ztor_engine::Command::Resume) tries at once.
+    /// fault; [`TorrentHandle::retry`](crate::TorrentHandle::retry) tries at once.
     WillRetry {
         /// The torrent.
         torrent: TorrentId,
@@ -132,7 +130,7 @@ pub enum SessionEvent {
 /// The net thread's end.
 pub(crate) struct Publisher {
     news: Arc<Mutex<News>>,
-    events: Sender<SessionEvent>,
+    events: EventSender,
 }
 
 /// The front ends' end.
@@ -141,12 +139,12 @@ pub(crate) struct Viewer {
     /// Held by the net thread too, so never for long.
     news: Arc<Mutex<News>>,
     snapshot: Arc<Mutex<Arc<Snapshot>>>,
-    pub(crate) events: Receiver<SessionEvent>,
+    events: EventSource,
 }
 
 pub(crate) fn channel() -> (Publisher, Viewer) {
     let news = Arc::new(Mutex::new(News::new()));
-    let (sender, events) = bounded(MAX_WAITING);
+    let (sender, events) = events::channel();
     (Publisher { news: Arc::clone(&news), events: sender }, Viewer { news, snapshot: Arc::default(), events })
 }
 
@@ -165,14 +163,15 @@ impl Publisher {
             }
             event => tracing::debug!(?event),
         }
-        if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
-            drop(event);
-            tracing::warn!("nobody reads the events: one is dropped");
-        }
+        self.events.send(event);
     }
 }
 
 impl Viewer {
+    pub(crate) fn subscribe(&self) -> Events {
+        self.events.subscribe()
+    }
+
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         let mut snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         let news = std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));

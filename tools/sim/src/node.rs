@@ -94,7 +94,7 @@ impl Node {
             max_peers: settings.max_peers,
             max_peers_per_torrent: settings.max_peers_per_torrent,
             upload_slots: settings.upload_slots,
-            transports: if settings.utp { Transports::BOTH } else { Transports::TCP },
+            transports: if settings.utp { Transports::Both } else { Transports::Tcp },
             ..Config::new(PeerId::from_random(random), crate::net::PORT)
         };
         let mut engine = Engine::new(core.now, config, core.seed());

@@ -155,14 +155,14 @@ fn numbers_of_event(event: &TorrentEvent) -> [u64; 3] {
         TorrentEvent::Metadata { .. } => [1, 0, 0],
         TorrentEvent::Unusable { .. } => [2, 0, 0],
         TorrentEvent::Started { finished, have_bytes, .. } => [3, u64::from(*finished), *have_bytes],
-        TorrentEvent::Finished(_) => [4, 0, 0],
+        TorrentEvent::Finished { .. } => [4, 0, 0],
         TorrentEvent::Stopped { .. } => [5, 0, 0],
-        TorrentEvent::Removed(_) => [6, 0, 0],
+        TorrentEvent::Removed { .. } => [6, 0, 0],
         TorrentEvent::PieceFailed { piece, .. } => [7, u64::from(*piece), 0],
         TorrentEvent::Banned { author, ends_in, .. } => [8, number_of_author(*author), ends_in.as_secs()],
         TorrentEvent::Tracker { is_error, .. } => [9, u64::from(*is_error), 0],
         TorrentEvent::MetadataTooLong { len, .. } => [10, u64::from(*len), 0],
         TorrentEvent::PeerUnreachable { addr, .. } => [11, number_of(*addr), 0],
-        TorrentEvent::NoSource(_) => [12, 0, 0],
+        TorrentEvent::NoSource { .. } => [12, 0, 0],
     }
 }

@@ -74,7 +74,7 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
     let mut seeds = Vec::new();
     for n in 1..=SEEDS {
         let mut seed = Runner::start(&net(), None, Display::silent(console))?;
-        seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), source) })?;
+        seed.add(AddTorrent::new(Arc::clone(&meta), source).read_only(true))?;
         if !seed.wait_until_served(stop)? {
             return Ok(Exit::Interrupted);
         }

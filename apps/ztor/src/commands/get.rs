@@ -304,18 +304,17 @@ impl Plan {
             .hint("choose files with --files")
             .into());
         }
-        Ok(AddTorrent {
-            wanted,
-            sequential: self.args.sequential,
-            overwrite: self.args.overwrite,
-            recheck: self.args.recheck,
-            peers: self.peers.clone(),
-            allocate: match self.args.allocate {
-                Allocate::Sparse => Allocation::Sparse,
-                Allocate::Full => Allocation::Full,
-            },
-            ..AddTorrent::new(Arc::clone(meta), &self.args.output)
-        })
+        let allocate = match self.args.allocate {
+            Allocate::Sparse => Allocation::Sparse,
+            Allocate::Full => Allocation::Full,
+        };
+        Ok(AddTorrent::new(Arc::clone(meta), &self.args.output)
+            .wanted(wanted)
+            .sequential(self.args.sequential)
+            .overwrite(self.args.overwrite)
+            .recheck(self.args.recheck)
+            .peers(self.peers.clone())
+            .allocate(allocate))
     }
 }
 

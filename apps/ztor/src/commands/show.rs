@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{AddMagnet, Session, SessionEvent, TorrentEvent};
+use ztor_session::{AddMagnet, AskError, MetadataError, Session};
 
 use crate::args::ShowArgs;
 use crate::console::Console;
@@ -63,34 +63,31 @@ fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> an
 fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let peers = runner::peers(&args.peer)?;
     let session = Session::start(runner::config(&args.net, None))?;
-    let add = AddMagnet { magnet: magnet.clone(), peers, known: None };
-    let id = session.add_magnet(add).context("cannot look for the torrent")?;
+    let add = AddMagnet::new(magnet.clone()).peers(peers);
+    let torrent = session.add_magnet(add).wait().context("cannot look for the torrent")?;
     if !console.is_json() {
         console.warn(&format!("looking for peers who know what {} is ...", magnet.info_hashes));
     }
-    let events = session.events();
     let until = Instant::now() + args.give_up;
     let found = loop {
         if stop.is_set() {
             return Ok(Exit::Interrupted);
         }
-        match events.recv_timeout(TICK) {
-            Ok(SessionEvent::Torrent(TorrentEvent::Metadata { torrent, meta })) if torrent == id => {
-                break meta;
-            }
-            Ok(SessionEvent::Torrent(TorrentEvent::Unusable { message, .. })) => {
-                return Err(
-                    CliError::new(Exit::BadTorrent, format!("what the link leads to: {message}")).into()
-                );
-            }
-            Ok(_) => {}
-            Err(_) if Instant::now() >= until => {
+        match torrent.metadata().wait_for(TICK) {
+            Ok(meta) => break meta,
+            Err(MetadataError::Ask(AskError::TimedOut)) if Instant::now() < until => {}
+            Err(MetadataError::Ask(AskError::TimedOut)) => {
                 let error = CliError::new(Exit::Network, "nobody was found who knows what the link leads to");
                 return Err(error
                     .hint("try again later, or see what the link itself says with --offline")
                     .into());
             }
-            Err(_) => {}
+            Err(MetadataError::Unusable(message)) => {
+                return Err(
+                    CliError::new(Exit::BadTorrent, format!("what the link leads to: {message}")).into()
+                );
+            }
+            Err(error) => return Err(error).context("cannot look for the torrent"),
         }
     };
     session.end(runner::GOODBYES, runner::GOODBYES);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use ztor_metainfo::{Magnet, Metainfo};
-use ztor_session::{AddMagnet, AddTorrent, Command, TorrentId};
+use ztor_session::{AddMagnet, AddTorrent, TorrentId};
 
 use super::torrent::{Outcome, Torrent};
 use super::{Added, Goal, Runner};
@@ -46,10 +46,12 @@ impl Runner {
         let Link { magnet, known } = link;
         let info_hash = magnet.info_hashes.to_string();
         let name = magnet.name.clone().unwrap_or_else(|| info_hash.clone());
-        let id = self
+        let torrent = self
             .session
-            .add_magnet(AddMagnet { magnet, peers, known })
+            .add_magnet(AddMagnet::new(magnet).peers(peers).known(known))
+            .wait()
             .with_context(|| format!("cannot add {name}"))?;
+        let id = torrent.id();
         self.display.event(&Event::FetchingMetadata { info_hash: &info_hash, name: &name });
         self.torrents.push(Torrent {
             id,
@@ -86,7 +88,7 @@ impl Runner {
     /// Answers [`Next::Metadata`](super::Next::Metadata). An error removes the torrent, and is its failure.
     pub(crate) fn answer(&mut self, id: TorrentId, answer: anyhow::Result<OnMetadata>, goal: Goal) {
         if let Err(error) = answer.and_then(|answer| self.start_or_finish(id, answer, goal)) {
-            self.session.command(Command::Remove(id));
+            drop(self.session.torrent(id).remove());
             self.fail(id, Report::of(&error));
         }
     }
@@ -95,7 +97,8 @@ impl Runner {
         match answer {
             OnMetadata::Start(add) => {
                 let (news, name) = (Added::of(&add), add.meta.name.clone());
-                self.session.start_torrent(id, *add).with_context(|| format!("cannot add {name}"))?;
+                let started = self.session.torrent(id).start(*add).wait();
+                started.with_context(|| format!("cannot add {name}"))?;
                 if let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) {
                     torrent.wanted_bytes = news.wanted_bytes;
                 }
@@ -103,7 +106,7 @@ impl Runner {
             }
             OnMetadata::Finish => {
                 self.on_done(id, goal);
-                self.session.command(Command::Remove(id));
+                drop(self.session.torrent(id).remove());
             }
         }
         Ok(())

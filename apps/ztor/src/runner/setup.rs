@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use ztor_session::{Config, DhtOptions, default_state_dir};
+use ztor_session::{Config, DhtOptions, RateLimits, Settings, default_state_dir};
 
 use crate::args::NetArgs;
 use crate::console::Console;
@@ -12,24 +12,31 @@ use crate::exit::CliError;
 
 /// The settings of a session that connects to peers.
 pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
-    let defaults = Config::default();
-    Config {
-        bind: net.bind.clone(),
-        port: net.port.unwrap_or(defaults.port),
-        port_is_fixed: net.port.is_some(),
-        limit_down: net.limit_down.and_then(|limit| limit.0),
-        limit_up: net.limit_up.and_then(|limit| limit.0),
-        announce_to_all: net.announce_to_all,
-        dht: dht(net),
-        peer_exchange: !net.no_pex,
-        transports: net.transport.into(),
-        encryption: net.encryption.into(),
+    let defaults = Settings::default();
+    let max_peers = net.max_peers.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let slots = net.upload_slots.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let settings = Settings::default()
+        .limits(RateLimits {
+            down: net.limit_down.and_then(|limit| limit.0),
+            up: net.limit_up.and_then(|limit| limit.0),
+        })
+        .max_peers(max_peers.unwrap_or(defaults.max_peers))
+        .upload_slots(slots.unwrap_or(defaults.upload_slots))
+        .announce_to_all(net.announce_to_all)
+        .peer_exchange(!net.no_pex)
+        .encryption(net.encryption.into());
+    let config = Config::default();
+    let port = net.port.unwrap_or(config.port);
+    config
+        .bind(net.bind.clone())
+        .port(port)
+        .port_is_fixed(net.port.is_some())
+        .dht(dht(net))
         // Loopback is no network to look for peers in.
-        local_discovery: !net.no_lsd && !net.bind.is_loopback(),
-        max_peers: net.max_peers.map_or(defaults.max_peers, |n| usize::try_from(n).unwrap_or(usize::MAX)),
-        state_dir,
-        ..defaults
-    }
+        .local_discovery(!net.no_lsd && !net.bind.is_loopback())
+        .transports(net.transport.into())
+        .state_dir(state_dir)
+        .settings(settings)
 }
 
 /// The settings of the DHT; `None` turns it off. On loopback it is off unless a bootstrap node is given.

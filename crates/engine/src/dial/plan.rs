@@ -1,6 +1,6 @@
 //! Plans to call a peer: over which transport, and with which handshake.
 
-use crate::config::{Config, Encryption};
+use crate::config::{Config, Encryption, Transports};
 use crate::discovery::known::Capabilities;
 use crate::transport::Transport;
 use std::net::SocketAddr;
@@ -27,16 +27,16 @@ impl DialPlan {
     /// no such line, and TCP costs less.
     pub(crate) fn first(config: &Config, addr: SocketAddr, capabilities: Capabilities) -> Self {
         let transports = config.transports;
-        let transport = match (transports.tcp, transports.utp) {
-            (true, true) => capabilities.transport.unwrap_or(match is_local(addr.ip()) {
+        let transport = match transports {
+            Transports::Both => capabilities.transport.unwrap_or(match is_local(addr.ip()) {
                 true => Transport::Tcp,
                 false => Transport::Utp,
             }),
-            (false, true) => Transport::Utp,
-            (_, false) => Transport::Tcp,
+            Transports::Utp => Transport::Utp,
+            Transports::Tcp => Transport::Tcp,
         };
         let (is_encrypted, may_change_encryption) = Self::encryption(config.encryption, capabilities);
-        let may_change_transport = transports.tcp && transports.utp;
+        let may_change_transport = transports == Transports::Both;
         Self { transport, is_encrypted, may_change_transport, may_change_encryption, is_punched: false }
     }
 
@@ -147,18 +147,18 @@ mod tests {
     fn plans_follow_settings_and_capabilities_each_once() {
         use Transport::{Tcp, Utp};
         let none = Capabilities::default();
-        let all = config(Transports::BOTH, Encryption::Allow);
+        let all = config(Transports::Both, Encryption::Allow);
         assert_eq!(plans(&all, [8, 8, 8, 8], none, false), [(Utp, false), (Tcp, false)]);
         assert_eq!(plans(&all, [10, 0, 0, 8], none, false), [(Tcp, false), (Utp, false)]);
         assert_eq!(plans(&all, [8, 8, 8, 8], none, true), [(Utp, false), (Utp, true)]);
         let capabilities = Capabilities { transport: Some(Tcp), encryption: Some(true) };
         assert_eq!(plans(&all, [8, 8, 8, 8], capabilities, false), [(Tcp, true), (Utp, true)]);
-        let only = config(Transports::TCP, Encryption::Require);
+        let only = config(Transports::Tcp, Encryption::Require);
         assert_eq!(plans(&only, [8, 8, 8, 8], none, true), [(Tcp, true)]);
         assert_eq!(plans(&only, [8, 8, 8, 8], none, false), [(Tcp, true)]);
-        let only = config(Transports::UTP, Encryption::Off);
+        let only = config(Transports::Utp, Encryption::Off);
         assert_eq!(plans(&only, [8, 8, 8, 8], capabilities, true), [(Utp, false)]);
-        let prefer = config(Transports::TCP, Encryption::Prefer);
+        let prefer = config(Transports::Tcp, Encryption::Prefer);
         assert_eq!(plans(&prefer, [8, 8, 8, 8], none, true), [(Tcp, true), (Tcp, false)]);
     }
 }

@@ -198,7 +198,7 @@ impl DhtDriver {
             port: cx.config.listen_port,
             // Others see the source port of our datagrams. A NAT may have chosen it, and it leads to us over µTP where the
             // port that we listen on leads nowhere.
-            implied_port: cx.config.transports.utp,
+            implied_port: cx.config.transports.utp(),
             is_seed: torrent.is_whole(),
         };
         for swarm in torrent.hashes().swarm_ids() {

@@ -76,6 +76,6 @@ impl Router<'_> {
         self.timers.on_torrent_gone(id);
         self.cx.dirty.removed(id);
         self.cx.out.forgets.push(id);
-        self.cx.out.events.push(TorrentEvent::Removed(id));
+        self.cx.out.events.push(TorrentEvent::Removed { torrent: id });
     }
 }

@@ -123,7 +123,7 @@ impl Router<'_> {
 
 /// The last wanted piece is verified: peers hear that we only upload from now on (BEP 21).
 fn on_finished(cx: &mut Cx<'_>, torrent: &Torrent, peers: &Peers) {
-    cx.out.events.push(TorrentEvent::Finished(torrent.id()));
+    cx.out.events.push(TorrentEvent::Finished { torrent: torrent.id() });
     for peer in peers.of(torrent.peers()).filter(|peer| peer.is_live()) {
         peer.extensions().send_handshake(cx, peer.conn(), torrent.about());
         cx.dirty.mark_peer(peer.key());

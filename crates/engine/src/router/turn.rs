@@ -111,7 +111,7 @@ impl Router<'_> {
             || torrent.known().len() > 0
             || (!torrent.is_private() && (cx.has_dht || cx.config.local_discovery));
         if !is_fed && torrent.trackers_mut().take_loneliness(has_others) {
-            cx.out.events.push(TorrentEvent::NoSource(torrent.id()));
+            cx.out.events.push(TorrentEvent::NoSource { torrent: torrent.id() });
         }
         let (victim, place_at) = for_call(cx, torrent, peers);
         let own_at = match victim {

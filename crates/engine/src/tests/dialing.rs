@@ -26,7 +26,7 @@ impl Caller {
     fn new(tune: impl FnOnce(&mut Config)) -> Self {
         let meta = torrent(&noise(4 * 32768), 32768);
         let mut config = Config::new(PeerId::from_random([1; 12]), 6881);
-        (config.transports, config.encryption) = (Transports::BOTH, Encryption::Allow);
+        (config.transports, config.encryption) = (Transports::Both, Encryption::Allow);
         tune(&mut config);
         let mut rig = Rig::new(Instant::from_micros(1), config, 1);
         let swarm = meta.info_hashes.swarm_id();
@@ -160,7 +160,7 @@ fn an_address_has_failed_when_the_last_way_has() {
 
 #[test]
 fn who_hangs_up_on_a_plain_handshake_is_called_encrypted_and_that_is_remembered() {
-    let mut caller = Caller::new(|config| config.transports = Transports::TCP);
+    let mut caller = Caller::new(|config| config.transports = Transports::Tcp);
     caller.know(at(1, 1));
     let plain = caller.call();
     caller.tell(Event::Connected { peer: plain.peer });
@@ -307,7 +307,7 @@ fn a_rival_that_comes_late_does_not_touch_a_connection_that_stands() {
 
 #[test]
 fn a_meeting_that_comes_to_nothing_is_not_asked_for_again_and_again() {
-    let mut caller = Caller::new(|config| config.transports = Transports::UTP);
+    let mut caller = Caller::new(|config| config.transports = Transports::Utp);
     let relay = caller.called_by(at(1, 11), 1, true);
     let flags = PexFlags::UTP.and(PexFlags::HOLEPUNCH);
     let message = PexMessage { added: vec![(at(2, 22), flags)], dropped: Vec::new() };

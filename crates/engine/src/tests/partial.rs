@@ -58,7 +58,7 @@ fn completed_is_sent_for_the_whole_torrent_only() {
         answer(&mut rig, started);
         rig.disk(id, DiskEvent::PieceOk { piece: wanted as u32 - 1, digests: Vec::new() });
         rig.settle();
-        assert!(rig.out.events.contains(&TorrentEvent::Finished(id)));
+        assert!(rig.out.events.contains(&TorrentEvent::Finished { torrent: id }));
         let events = announced(&mut rig, "event");
         assert_eq!(events.contains(&Some("completed".to_owned())), completed, "{events:?}");
     }

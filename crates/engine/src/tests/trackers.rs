@@ -117,7 +117,7 @@ fn whatever_makes_a_torrent_unreachable_is_told_once() {
     let add = AddMagnet { info_hashes, trackers: Vec::new(), peers: Vec::new(), known: None };
     let id = rig.engine.add_magnet(rig.now, &add).unwrap();
     rig.settle();
-    assert!(rig.out.events.contains(&TorrentEvent::NoSource(id)));
+    assert!(rig.out.events.contains(&TorrentEvent::NoSource { torrent: id }));
     rig.handle(Event::Command(Command::AddPeers { torrent: id, addrs: vec![given] }));
     for _ in 0..200 {
         rig.settle();
@@ -127,7 +127,7 @@ fn whatever_makes_a_torrent_unreachable_is_told_once() {
         rig.now += Duration::from_secs(5);
     }
     let told = |wanted: &TorrentEvent| rig.out.events.iter().filter(|event| *event == wanted).count();
-    assert_eq!(told(&TorrentEvent::NoSource(id)), 1);
+    assert_eq!(told(&TorrentEvent::NoSource { torrent: id }), 1);
     assert_eq!(told(&TorrentEvent::PeerUnreachable { torrent: id, addr: given }), 1);
 }
 

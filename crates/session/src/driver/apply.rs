@@ -129,6 +129,10 @@ impl Driver {
     }
 
     fn on_torrent_event(&mut self, event: TorrentEvent) {
+        // A finished torrent counts once it is saved.
+        if !matches!(event, TorrentEvent::Finished { .. }) {
+            self.waiters.on_event(&event);
+        }
         match event {
             TorrentEvent::Started { torrent, .. } => {
                 self.torrents.on_started(&mut self.cx, torrent);
@@ -136,7 +140,7 @@ impl Driver {
                 self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, occasion);
             }
             // Reported once it is saved.
-            TorrentEvent::Finished(torrent) => {
+            TorrentEvent::Finished { torrent } => {
                 if let Some(entry) = self.torrents.get_mut(torrent) {
                     entry.set_finish_pending();
                 }
@@ -148,14 +152,14 @@ impl Driver {
                     return;
                 }
             }
-            TorrentEvent::Removed(torrent) => self.torrents.remove(torrent, &mut self.disks),
+            TorrentEvent::Removed { torrent } => self.torrents.remove(torrent, &mut self.disks),
             TorrentEvent::Metadata { .. }
             | TorrentEvent::Unusable { .. }
             | TorrentEvent::PieceFailed { .. }
             | TorrentEvent::Banned { .. }
             | TorrentEvent::MetadataTooLong { .. }
             | TorrentEvent::PeerUnreachable { .. }
-            | TorrentEvent::NoSource(_)
+            | TorrentEvent::NoSource { .. }
             | TorrentEvent::Tracker { .. } => {}
         }
         self.cx.emit(SessionEvent::Torrent(event));

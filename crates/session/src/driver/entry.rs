@@ -1,6 +1,7 @@
 //! One torrent's files, as the loop knows them: its store, its saves, and the checks it needs.
 
 use super::context::Context;
+use super::requests::Waiters;
 use super::retry::Retry;
 use super::suspects::Suspects;
 use crate::disk::{CheckJob, Looks, Membership, Occasion, SaveJob};
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Command, DiskFault, DiskFaultKind, TorrentEvent, TorrentId};
+use ztor_engine::{Command, DiskFault, DiskFaultKind, TorrentEvent, TorrentId, TorrentState};
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
 
@@ -196,11 +197,18 @@ impl Entry {
         self.save.finish_pending = true;
     }
 
+    /// Returns true if everything wanted is safe on disk.
+    pub(super) fn is_finished(&self, cx: &Context) -> bool {
+        !self.save.finish_pending && cx.engine().state(self.id) == Some(TorrentState::Seeding)
+    }
+
     /// Reports a torrent finished if the data made durable just now is all of it.
-    pub(super) fn report_finished(&mut self, cx: &mut Context, saved: &Resume) {
+    pub(super) fn report_finished(&mut self, cx: &mut Context, waiters: &mut Waiters, saved: &Resume) {
         if self.save.finish_pending && cx.engine().is_finished_with(self.id, &saved.have) {
             self.save.finish_pending = false;
-            cx.emit(SessionEvent::Torrent(TorrentEvent::Finished(self.id)));
+            let event = TorrentEvent::Finished { torrent: self.id };
+            waiters.on_event(&event);
+            cx.emit(SessionEvent::Torrent(event));
         }
     }
 

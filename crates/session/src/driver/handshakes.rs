@@ -46,6 +46,11 @@ impl Handshakes {
         Self { encryption, keys }
     }
 
+    /// Sets the encryption of connections that are made from here on.
+    pub(super) fn set_encryption(&mut self, encryption: Encryption) {
+        self.encryption = encryption;
+    }
+
     /// The cipher of an incoming connection.
     pub(super) fn called(&self) -> StreamCipher {
         StreamCipher::called(self.encryption)

@@ -5,9 +5,11 @@ use super::close::CloseReason;
 use super::conn::Progress;
 use super::conns::Read;
 use super::utp::UtpEvent;
+use crate::add::AddError;
 use crate::bind::DeviceState;
 use crate::interfaces::Moved;
 use crate::message::NetEvent;
+use crate::reply::answer;
 use crate::snapshot::SessionEvent;
 use bytes::BytesMut;
 use mio::event::Event as Ready;
@@ -41,7 +43,8 @@ impl Driver {
             NetEvent::LeftDisk { disk } => self.disks.on_left(disk),
             NetEvent::Saved(saved) => {
                 let is_last = !self.ending.is_running();
-                self.saver.on_saved(&mut self.cx, &mut self.torrents, &self.disks, *saved, is_last);
+                let (cx, torrents, waiters) = (&mut self.cx, &mut self.torrents, &mut self.waiters);
+                self.saver.on_saved(cx, torrents, &self.disks, waiters, *saved, is_last);
             }
             NetEvent::Resolved { id, mut result } => {
                 if let Ok(ips) = &mut result {
@@ -53,40 +56,33 @@ impl Driver {
             NetEvent::PeerNotFound { torrent, peer, message } => {
                 self.cx.emit_now(SessionEvent::PeerNotFound { torrent, peer, message });
             }
-            NetEvent::Add { request, answer } => {
+            NetEvent::Add { request, answer: to } => {
                 let result = self.add(*request);
                 self.cx.publish();
-                let _ = answer.send(result);
+                answer(to, result.map_err(AddError::from));
             }
-            NetEvent::AddMagnet { request, names, answer } => {
-                let _ = answer.send(self.add_magnet(&request, names));
+            NetEvent::AddMagnet { request, names, answer: to } => {
+                answer(to, self.add_magnet(&request, names).map_err(AddError::from));
             }
-            NetEvent::StartTorrent { torrent, request, answer } => {
-                let _ = answer.send(self.start_torrent(torrent, *request));
+            NetEvent::StartTorrent { torrent, request, answer: to } => {
+                answer(to, self.start_torrent(torrent, *request).map_err(AddError::from));
             }
-            NetEvent::Peers { torrent, answer } => {
-                let _ = answer.send(self.cx.engine().peer_status(self.cx.now(), torrent));
+            NetEvent::Torrent { torrent, request } => self.on_request(torrent, request),
+            NetEvent::Bans { answer: to } => answer(to, Ok(self.cx.engine().bans(self.cx.now()))),
+            NetEvent::LiftBan { author, answer: to } => {
+                self.cx.command(Command::LiftBan(author));
+                answer(to, Ok(()));
             }
-            NetEvent::Bans { answer } => {
-                let _ = answer.send(self.cx.engine().bans(self.cx.now()));
+            NetEvent::SetSettings { settings, answer: to } => {
+                self.handshakes.set_encryption(settings.encryption);
+                let now = self.cx.now();
+                self.cx.engine_mut().set_settings(now, settings);
+                answer(to, Ok(()));
             }
-            NetEvent::DhtStats { answer } => {
-                let _ = answer.send(self.cx.engine().dht_stats(self.cx.now()));
-            }
-            NetEvent::Command(command) => self.on_command(command),
+            NetEvent::DhtStats { answer: to } => answer(to, Ok(self.cx.engine().dht_stats(self.cx.now()))),
+            NetEvent::Command(command) => self.cx.command(command),
             NetEvent::Shutdown { goodbyes } => self.shut_down(goodbyes),
         }
-    }
-
-    fn on_command(&mut self, command: Command) {
-        match &command {
-            Command::Remove(id) => {
-                self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disks, *id);
-            }
-            Command::Resume(id) => self.torrents.resumed_by_user(*id),
-            _ => {}
-        }
-        self.cx.command(command);
     }
 
     fn shut_down(&mut self, goodbyes: Option<Duration>) {

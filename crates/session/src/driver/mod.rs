@@ -9,6 +9,7 @@
 //! - `listeners`, `datagrams` (with `udp`, `utp`, `local`), `device`: the sockets that are open all the time;
 //! - `conns`, a table of `conn`: the connections with their `cipher`, `queue`, `encrypt_stage` and the read `pool`;
 //! - `handshakes`: encrypted handshakes; `close`: reasons for the end of a connection;
+//! - `requests`: requests to single torrents, and callers that wait for one;
 //! - `torrents`, a table of `entry`: the torrents' files with their `retry` and `suspects`;
 //! - `saver`, `dht_file`, `ending`: what is saved when, and the end.
 
@@ -32,6 +33,7 @@ mod local;
 mod pool;
 mod publishing;
 mod queue;
+mod requests;
 mod retry;
 mod saver;
 pub(crate) mod sockets;
@@ -58,6 +60,7 @@ pub(crate) use handshakes::Handshakes;
 use listeners::Listeners;
 use local::LocalSockets;
 use mio::{Events, Poll, Token};
+use requests::Waiters;
 use saver::Saver;
 use sockets::Listening;
 use std::io;
@@ -82,6 +85,7 @@ pub(crate) struct Driver {
     conns: Conns,
     handshakes: Handshakes,
     torrents: Torrents,
+    waiters: Waiters,
     saver: Saver,
     ending: Ending,
     dht_file: DhtFile,
@@ -129,6 +133,7 @@ impl Driver {
             conns: Conns::default(),
             handshakes: parts.handshakes,
             torrents: Torrents::new(),
+            waiters: Waiters::default(),
             saver: Saver::new(now),
             ending: Ending::new(parts.done),
             dht_file: DhtFile::new(now, parts.dht_path),

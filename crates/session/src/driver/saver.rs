@@ -1,6 +1,7 @@
 //! Saves of torrents: their times, and their results.
 
 use super::context::Context;
+use super::requests::Waiters;
 use super::torrents::Torrents;
 use crate::clock::RARELY;
 use crate::disk::{Disks, Occasion};
@@ -163,6 +164,7 @@ impl Saver {
         cx: &mut Context,
         torrents: &mut Torrents,
         disks: &Disks,
+        waiters: &mut Waiters,
         saved: Saved,
         is_last: bool,
     ) {
@@ -175,14 +177,14 @@ impl Saver {
         }
         match error {
             None => {
-                entry.report_finished(cx, &resume);
+                entry.report_finished(cx, waiters, &resume);
                 entry.set_saved(resume);
             }
             Some(SaveError::ResumeData(fault)) => {
                 // The data itself is safe; the next start has to check it.
                 cx.engine_mut().not_saved(torrent);
                 cx.emit(SessionEvent::NotSaved { torrent, fault });
-                entry.report_finished(cx, &resume);
+                entry.report_finished(cx, waiters, &resume);
             }
             Some(SaveError::Exhausted) => {
                 cx.engine_mut().not_saved(torrent);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use ztor_metainfo::Metainfo;
-use ztor_session::{AddTorrent, Session, SessionEvent, TorrentEvent};
+use ztor_session::{AddTorrent, Events, Session, SessionEvent, TorrentEvent};
 use ztor_storage::create::{CreateOptions, create};
 
 /// Makes a file of `len` random bytes and its torrent.
@@ -26,14 +26,14 @@ pub(crate) fn torrent_of(path: &Path) -> anyhow::Result<Arc<Metainfo>> {
 
 /// Waits for `count` events of a kind. Returns false if they do not arrive in time.
 pub(crate) fn wait_for(
-    session: &Session,
+    events: &mut Events,
     limit: Duration,
     mut count: usize,
     is_one: impl Fn(&SessionEvent) -> bool,
 ) -> anyhow::Result<bool> {
-    let (events, end) = (session.events(), Instant::now() + limit);
+    let end = Instant::now() + limit;
     while count > 0 {
-        let Ok(event) = events.recv_timeout(end.saturating_duration_since(Instant::now())) else {
+        let Ok(event) = events.wait(end.saturating_duration_since(Instant::now())) else {
             return Ok(false);
         };
         match event {
@@ -57,15 +57,16 @@ pub(super) fn seeding(
     let source = dir.join("source");
     std::fs::create_dir_all(&source)?;
     let seed = super::session(|_| {})?;
+    let mut events = seed.subscribe();
     let mut metas = Vec::new();
     for number in 0..count {
         let meta = torrent(&source.join(number.to_string()), len, number as u64)?;
-        seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) })?;
+        seed.add(AddTorrent::new(Arc::clone(&meta), &source).read_only(true)).wait()?;
         metas.push(meta);
     }
     let is_started =
         |event: &SessionEvent| matches!(event, SessionEvent::Torrent(TorrentEvent::Started { .. }));
-    ensure!(wait_for(&seed, limit, count, is_started)?, "the seed is not ready within {limit:?}");
+    ensure!(wait_for(&mut events, limit, count, is_started)?, "the seed is not ready within {limit:?}");
     Ok((seed, metas))
 }
 
@@ -77,13 +78,13 @@ pub(super) fn fetch(
     dir: &Path,
     limit: Duration,
 ) -> anyhow::Result<()> {
-    let count = metas.len();
+    let (count, mut events) = (metas.len(), leech.subscribe());
     for meta in metas {
         let peers = vec![seed.local_addr()];
-        leech.add(AddTorrent { peers, ..AddTorrent::new(meta, dir.join("target")) })?;
+        leech.add(AddTorrent::new(meta, dir.join("target")).peers(peers)).wait()?;
     }
     let is_finished =
-        |event: &SessionEvent| matches!(event, SessionEvent::Torrent(TorrentEvent::Finished(_)));
-    ensure!(wait_for(leech, limit, count, is_finished)?, "not finished within {limit:?}");
+        |event: &SessionEvent| matches!(event, SessionEvent::Torrent(TorrentEvent::Finished { .. }));
+    ensure!(wait_for(&mut events, limit, count, is_finished)?, "not finished within {limit:?}");
     Ok(())
 }

@@ -30,11 +30,12 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) fn run(dir: &Path, report: &mut Report) -> anyhow::Result<()> {
     let meta = torrent(&dir.join("data"), DATA_BYTES, 1)?;
     let seed = session(|config| {
-        config.max_peers = LEECHERS as usize + 10;
-        config.max_peers_per_torrent = LEECHERS as usize + 10;
+        config.settings.max_peers = LEECHERS as usize + 10;
+        config.settings.max_peers_per_torrent = LEECHERS as usize + 10;
     })?;
-    let id = seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), dir) })?;
-    if !wait_for(&seed, LIMIT, 1, |event| {
+    let mut events = seed.subscribe();
+    let torrent = seed.add(AddTorrent::new(Arc::clone(&meta), dir).read_only(true)).wait()?;
+    if !wait_for(&mut events, LIMIT, 1, |event| {
         matches!(event, SessionEvent::Torrent(TorrentEvent::Started { .. }))
     })? {
         bail!("the seed is not ready within {LIMIT:?}");
@@ -55,7 +56,7 @@ pub(crate) fn run(dir: &Path, report: &mut Report) -> anyhow::Result<()> {
             report.add(&format!("{name} cpu"), thread.cpu.as_secs_f64() / gib, "CPU-s/GiB", "");
         }
         report.add("cpu", all / gib, "CPU-s/GiB", "all threads");
-        let peers = seed.peers(id);
+        let peers = torrent.peers().wait()?;
         report.add("peers", peers.len() as f64, "", "");
         report.add(
             "served",

@@ -61,12 +61,8 @@ fn default_dir() -> PathBuf {
 
 /// Starts a session on loopback.
 fn session(tune: impl FnOnce(&mut Config)) -> anyhow::Result<Session> {
-    let mut config = Config {
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
-        port: 0,
-        state_dir: None,
-        ..Config::default()
-    };
+    let bind = IpAddr::V4(Ipv4Addr::LOCALHOST).into();
+    let mut config = Config::default().bind(bind).port(0).state_dir(None);
     tune(&mut config);
     Ok(Session::start(config)?)
 }

@@ -80,7 +80,7 @@ impl Node {
                 }
             }
             TorrentEvent::Started { finished, .. } => self.save(core, true, finished),
-            TorrentEvent::Finished(_) => self.save(core, true, true),
+            TorrentEvent::Finished { .. } => self.save(core, true, true),
             _ => {}
         }
     }

@@ -1,27 +1,14 @@
 //! Whole sessions talking to each other over loopback.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use crate::common::{Client, LIMIT, session};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use ztor_metainfo::Metainfo;
-use ztor_session::{AddTorrent, Config, Session, SessionEvent, TorrentEvent, TorrentId, TorrentState};
+use ztor_session::{AddTorrent, Config, Session, SessionEvent, TorrentEvent, TorrentState};
 use ztor_storage::create::{CreateOptions, create};
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-fn session(state: Option<&Path>, tune: impl FnOnce(&mut Config)) -> Session {
-    let mut config = Config {
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
-        port: 0,
-        state_dir: state.map(Path::to_owned),
-        ..Config::default()
-    };
-    tune(&mut config);
-    Session::start(config).unwrap()
-}
 
 fn content(path: &Path, len: usize) {
     let mut state = 1u64;
@@ -39,30 +26,9 @@ fn torrent(path: &Path) -> Arc<Metainfo> {
     Arc::new(Metainfo::from_bytes(&bytes.torrent).unwrap())
 }
 
-fn wait(session: &Session, what: &str, mut done: impl FnMut(&SessionEvent) -> bool) {
-    let end = Instant::now() + LIMIT;
-    let events = session.events();
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        match events.recv_timeout(left) {
-            Ok(event) if done(&event) => return,
-            Ok(_) => {}
-            Err(_) => panic!("{what}: not within {LIMIT:?}; {:?}", session.snapshot()),
-        }
-    }
-}
-
-fn started(session: &Session) {
-    wait(session, "started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
-}
-
-fn finished(session: &Session) {
-    wait(session, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
-}
-
-fn with_peer(meta: &Arc<Metainfo>, dir: &Path, peer: &Session) -> AddTorrent {
+fn with_peer(meta: &Arc<Metainfo>, dir: &Path, peer: &Client) -> AddTorrent {
     let addr: SocketAddr = peer.local_addr();
-    AddTorrent { peers: vec![addr], ..AddTorrent::new(Arc::clone(meta), dir) }
+    AddTorrent::new(Arc::clone(meta), dir).peers(vec![addr])
 }
 
 #[test]
@@ -77,14 +43,14 @@ fn a_folder_goes_from_one_session_to_another_and_is_remembered() {
     let meta = torrent(&source.join("data"));
 
     let seed = session(None, |_| {});
-    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    wait(&seed, "seed started", |e| {
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source).read_only(true)).wait().unwrap();
+    seed.wait("seed started", |e| {
         matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
     });
 
     let leech = session(Some(&state), |_| {});
-    leech.add(with_peer(&meta, &target, &seed)).unwrap();
-    finished(&leech);
+    leech.add(with_peer(&meta, &target, &seed)).wait().unwrap();
+    leech.finished();
     for file in ["a.bin", "sub/b.bin", "empty", "sub/c.bin"] {
         let (want, got) = (source.join("data").join(file), target.join("data").join(file));
         assert!(std::fs::read(want).unwrap() == std::fs::read(got).unwrap(), "{file} differs");
@@ -92,12 +58,12 @@ fn a_folder_goes_from_one_session_to_another_and_is_remembered() {
     assert!(leech.shutdown(LIMIT));
 
     let again = session(Some(&state), |_| {});
-    let id = again.add(AddTorrent::new(Arc::clone(&meta), &target)).unwrap();
-    wait(&again, "started again", |e| {
+    let id = again.add(AddTorrent::new(Arc::clone(&meta), &target)).wait().unwrap();
+    again.wait("started again", |e| {
         matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
     });
     let snapshot = again.snapshot();
-    let status = snapshot.torrent(id).unwrap();
+    let status = snapshot.torrent(id.id()).unwrap();
     assert_eq!(status.state, TorrentState::Seeding);
     assert_eq!((status.session_downloaded_bytes, status.downloaded_bytes), (0, meta.layout.total_len()));
     assert!(again.shutdown(LIMIT));
@@ -112,13 +78,13 @@ fn an_interrupted_download_goes_on_where_it_was() {
     content(&source.join("blob"), 8 << 20);
     let meta = torrent(&source.join("blob"));
     let seed = session(None, |_| {});
-    seed.add(AddTorrent::new(Arc::clone(&meta), &source)).unwrap();
-    started(&seed);
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source)).wait().unwrap();
+    seed.started();
 
-    let first = session(Some(&state), |c| c.limit_down = Some(4 << 20));
-    let id: TorrentId = first.add(with_peer(&meta, &target, &seed)).unwrap();
+    let first = session(Some(&state), |c| c.settings.limits.down = Some(4 << 20));
+    let id = first.add(with_peer(&meta, &target, &seed)).wait().unwrap();
     let end = Instant::now() + LIMIT;
-    while first.snapshot().torrent(id).unwrap().have_bytes < 2 << 20 {
+    while id.status().unwrap().have_bytes < 2 << 20 {
         assert!(Instant::now() < end, "{:?}", first.snapshot());
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -130,9 +96,9 @@ fn an_interrupted_download_goes_on_where_it_was() {
     std::fs::write(&path, bytes).unwrap();
 
     let second = session(Some(&state), |_| {});
-    let id = second.add(with_peer(&meta, &target, &seed)).unwrap();
-    finished(&second);
-    let fetched = second.snapshot().torrent(id).unwrap().session_downloaded_bytes;
+    let id = second.add(with_peer(&meta, &target, &seed)).wait().unwrap();
+    second.finished();
+    let fetched = id.status().unwrap().session_downloaded_bytes;
     assert!(fetched < 7 << 20, "{fetched} bytes fetched again");
     assert_eq!(std::fs::read(source.join("blob")).unwrap(), std::fs::read(path).unwrap());
     assert!(second.shutdown(LIMIT));
@@ -154,16 +120,16 @@ fn fifty_torrents_from_two_seeds() {
     let seeds = [session(None, |_| {}), session(None, |_| {})];
     for seed in &seeds {
         for meta in &metas {
-            seed.add(AddTorrent::new(Arc::clone(meta), &source)).unwrap();
+            seed.add(AddTorrent::new(Arc::clone(meta), &source)).wait().unwrap();
         }
-        metas.iter().for_each(|_| started(seed));
+        metas.iter().for_each(|_| seed.started());
     }
     let leech = session(None, |_| {});
     for meta in &metas {
-        let peers = seeds.iter().map(Session::local_addr).collect();
-        leech.add(AddTorrent { peers, ..AddTorrent::new(Arc::clone(meta), &target) }).unwrap();
+        let peers = seeds.iter().map(|seed| seed.local_addr()).collect();
+        leech.add(AddTorrent::new(Arc::clone(meta), &target).peers(peers)).wait().unwrap();
     }
-    metas.iter().for_each(|_| finished(&leech));
+    metas.iter().for_each(|_| leech.finished());
     for n in 0..50 {
         let name = format!("file-{n}");
         assert!(
@@ -183,8 +149,8 @@ fn a_folder_that_cannot_be_made_stops_the_torrent_with_its_name() {
     let session = session(None, |_| {});
     // Below a file there is no folder, not even for root.
     let target = tmp.path().join("blob/inside");
-    session.add(AddTorrent::new(meta, &target)).unwrap();
-    wait(&session, "stopped", |e| match e {
+    session.add(AddTorrent::new(meta, &target)).wait().unwrap();
+    session.wait("stopped", |e| match e {
         SessionEvent::Torrent(TorrentEvent::Stopped { fault, .. }) => {
             assert!(fault.message.contains("blob"), "{}", fault.message);
             true
@@ -199,8 +165,8 @@ fn a_taken_port_is_told_or_avoided() {
     let first = session(None, |_| {});
     let port = first.local_addr().port();
     let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let config = Config { bind: bind.into(), port, state_dir: None, ..Config::default() };
-    let error = Session::start(Config { port_is_fixed: true, ..config.clone() }).unwrap_err().to_string();
+    let config = Config::default().bind(bind.into()).port(port).state_dir(None);
+    let error = Session::start(config.clone().port_is_fixed(true)).unwrap_err().to_string();
     assert!(error.contains(&format!("port {port}")) && error.contains("in use"), "{error}");
     let second = Session::start(config).unwrap();
     assert_ne!(second.local_addr().port(), port);
@@ -215,10 +181,8 @@ fn what_others_did_to_the_files_meanwhile_is_found_at_the_next_start() {
     let meta = torrent(&tmp.path().join("blob"));
     let run = |damage: &dyn Fn(&Path), expect_finished: bool| {
         let session = session(Some(&state), |_| {});
-        session
-            .add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path()) })
-            .unwrap();
-        wait(&session, "started", |e| match e {
+        session.add(AddTorrent::new(Arc::clone(&meta), tmp.path()).read_only(true)).wait().unwrap();
+        session.wait("started", |e| match e {
             SessionEvent::Torrent(TorrentEvent::Started { finished, .. }) => {
                 assert_eq!(*finished, expect_finished);
                 true
@@ -249,17 +213,17 @@ fn a_stopped_torrent_goes_on_when_the_cause_is_gone() {
     content(&source.join("blob"), 3_000_000);
     let meta = torrent(&source.join("blob"));
     let seed = session(None, |_| {});
-    seed.add(AddTorrent::new(Arc::clone(&meta), &source)).unwrap();
-    started(&seed);
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source)).wait().unwrap();
+    seed.started();
     // A file stands where the folder should be.
     let target = tmp.path().join("dst");
     std::fs::write(&target, b"in the way").unwrap();
     let leech = session(None, |_| {});
-    let id = leech.add(with_peer(&meta, &target, &seed)).unwrap();
-    wait(&leech, "stopped", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Stopped { .. })));
+    let id = leech.add(with_peer(&meta, &target, &seed)).wait().unwrap();
+    leech.wait("stopped", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Stopped { .. })));
     std::fs::remove_file(&target).unwrap();
-    leech.command(ztor_session::Command::Resume(id));
-    finished(&leech);
+    id.retry().wait().unwrap();
+    leech.finished();
     assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
@@ -272,23 +236,23 @@ fn a_file_lost_in_mid_download_stops_the_torrent_and_is_not_believed_later() {
     content(&source.join("blob"), 64 << 20);
     let meta = torrent(&source.join("blob"));
     let seed = session(None, |_| {});
-    seed.add(AddTorrent::new(Arc::clone(&meta), &source)).unwrap();
-    started(&seed);
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source)).wait().unwrap();
+    seed.started();
 
-    let first = session(Some(&state), |c| c.limit_down = Some(2 << 20));
-    let id = first.add(with_peer(&meta, &target, &seed)).unwrap();
+    let first = session(Some(&state), |c| c.settings.limits.down = Some(2 << 20));
+    let id = first.add(with_peer(&meta, &target, &seed)).wait().unwrap();
     let end = Instant::now() + LIMIT;
-    while first.snapshot().torrent(id).unwrap().have_bytes < 1 << 20 {
+    while id.status().unwrap().have_bytes < 1 << 20 {
         assert!(Instant::now() < end, "{:?}", first.snapshot());
         std::thread::sleep(Duration::from_millis(20));
     }
     std::fs::remove_file(target.join("blob")).unwrap();
-    wait(&first, "stopped", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Stopped { .. })));
+    first.wait("stopped", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Stopped { .. })));
     assert!(first.shutdown(LIMIT));
 
     let second = session(Some(&state), |_| {});
-    second.add(with_peer(&meta, &target, &seed)).unwrap();
-    finished(&second);
+    second.add(with_peer(&meta, &target, &seed)).wait().unwrap();
+    second.finished();
     assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
     assert!(second.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
@@ -305,20 +269,18 @@ fn a_file_that_becomes_shorter_while_it_is_served_stops_the_torrent_and_says_so(
         content(&source.join("blob"), 16 << 20);
         let meta = torrent(&source.join("blob"));
         let seed = session(None, |_| {});
-        seed.add(AddTorrent::new(Arc::clone(&meta), &source)).unwrap();
-        started(&seed);
+        seed.add(AddTorrent::new(Arc::clone(&meta), &source)).wait().unwrap();
+        seed.started();
 
-        let leech = session(None, |c| c.limit_down = Some(1 << 20));
-        let id = leech.add(with_peer(&meta, &target, &seed)).unwrap();
+        let leech = session(None, |c| c.settings.limits.down = Some(1 << 20));
+        let id = leech.add(with_peer(&meta, &target, &seed)).wait().unwrap();
         let end = Instant::now() + LIMIT;
-        while leech.snapshot().torrent(id).unwrap().have_bytes == 0 {
+        while id.status().unwrap().have_bytes == 0 {
             assert!(Instant::now() < end, "{:?}", leech.snapshot());
             std::thread::sleep(Duration::from_millis(20));
         }
         std::fs::File::options().write(true).open(source.join("blob")).unwrap().set_len(0).unwrap();
-        wait(
-            &seed,
-            "stopped",
+        seed.wait("stopped",
             |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Stopped { fault, .. }) if fault.message.contains("blob")),
         );
         assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));

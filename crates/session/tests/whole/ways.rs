@@ -1,12 +1,12 @@
 //! Sessions that meet over every transport, with every kind of beginning, or not at all.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use crate::common::{Client, LIMIT};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use ztor_metainfo::Metainfo;
 use ztor_session::{
     AddTorrent, Bind, Config, Encryption, PeerStatus, Protection, Session, SessionEvent, TorrentEvent,
@@ -14,12 +14,11 @@ use ztor_session::{
 };
 use ztor_storage::create::{CreateOptions, create};
 
-const LIMIT: Duration = Duration::from_secs(60);
-
-fn session(ip: IpAddr, transports: Transports, encryption: Encryption) -> Session {
+fn session(ip: IpAddr, transports: Transports, encryption: Encryption) -> Client {
     let bind = ip.into();
-    let config = Config { bind, port: 0, state_dir: None, transports, encryption, ..Config::default() };
-    Session::start(config).unwrap()
+    let mut config = Config::default().bind(bind).port(0).state_dir(None).transports(transports);
+    config.settings.encryption = encryption;
+    Client::start(config)
 }
 
 fn content(dir: &Path, len: usize) -> Arc<Metainfo> {
@@ -34,40 +33,31 @@ fn content(dir: &Path, len: usize) -> Arc<Metainfo> {
     Arc::new(Metainfo::from_bytes(&made.torrent).unwrap())
 }
 
-fn wait(session: &Session, what: &str, done: impl Fn(&SessionEvent) -> bool) {
-    let end = Instant::now() + LIMIT;
-    while let Ok(event) = session.events().recv_timeout(end.saturating_duration_since(Instant::now())) {
-        if done(&event) {
-            return;
-        }
-    }
-    panic!("{what}: not within {LIMIT:?}; {:?}", session.snapshot());
-}
-
 /// Moves a file from one session to another; says how the seed saw the other.
-fn transfer(seed: &Session, leech: &Session, len: usize) -> PeerStatus {
+fn transfer(seed: &Client, leech: &Client, len: usize) -> PeerStatus {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target) = (tmp.path().join("a"), tmp.path().join("b"));
     std::fs::create_dir_all(&source).unwrap();
     let meta = content(&source, len);
-    let id = seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    wait(seed, "started", |e| {
+    let id = seed.add(AddTorrent::new(Arc::clone(&meta), &source).read_only(true)).wait().unwrap();
+    seed.wait("started", |e| {
         matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
     });
-    let add = AddTorrent { peers: vec![seed.local_addr()], ..AddTorrent::new(meta, &target) };
+    let add = AddTorrent::new(meta, &target).peers(vec![seed.local_addr()]);
     // Both sides end the connection as soon as both have everything: it is watched while it lasts.
     let watching = std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let end = Instant::now() + LIMIT;
             while Instant::now() < end {
-                if let Some(peer) = seed.peers(id).into_iter().find(|peer| peer.client.is_some()) {
+                if let Some(peer) = id.peers().wait().unwrap().into_iter().find(|peer| peer.client.is_some())
+                {
                     return Some(peer);
                 }
             }
             None
         });
-        leech.add(add).unwrap();
-        wait(leech, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
+        leech.add(add).wait().unwrap();
+        leech.finished();
         watch.join().unwrap()
     });
     assert_eq!(std::fs::read(source.join("data")).unwrap(), std::fs::read(target.join("data")).unwrap());
@@ -100,9 +90,9 @@ fn header_only(protection: Protection) -> bool {
     format!("{protection:?}").contains("Plain")
 }
 
-const TCP: Transports = Transports::TCP;
-const UTP: Transports = Transports::UTP;
-const BOTH: Transports = Transports::BOTH;
+const TCP: Transports = Transports::Tcp;
+const UTP: Transports = Transports::Utp;
+const BOTH: Transports = Transports::Both;
 
 #[test]
 fn plain_and_encrypted_meet_over_tcp_as_both_sides_wish() {
@@ -171,8 +161,8 @@ fn who_requires_encryption_gives_nothing_to_a_plain_caller_and_who_has_none_noth
         (Encryption::Allow, &[0x55; 96][..], true),
     ] {
         let seed = session(ip, TCP, encryption);
-        seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path()) }).unwrap();
-        wait(&seed, "started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
+        seed.add(AddTorrent::new(Arc::clone(&meta), tmp.path()).read_only(true)).wait().unwrap();
+        seed.wait("started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
         assert_eq!(!answer(seed.local_addr(), hello).is_empty(), is_answered, "{encryption:?}");
         assert!(seed.shutdown(LIMIT));
     }
@@ -181,31 +171,27 @@ fn who_requires_encryption_gives_nothing_to_a_plain_caller_and_who_has_none_noth
 #[test]
 fn an_interface_that_is_not_there_is_named() {
     let bind = Bind::Device("no-such-if0".to_owned());
-    let error =
-        Session::start(Config { bind, state_dir: None, ..Config::default() }).unwrap_err().to_string();
+    let error = Session::start(Config::default().bind(bind).state_dir(None)).unwrap_err().to_string();
     assert!(error.contains("no-such-if0") && error.contains("there are:"), "{error}");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_session_lives_on_one_interface() {
-    let on = |transports| Config {
-        bind: Bind::Device("lo".to_owned()),
-        port: 0,
-        state_dir: None,
-        transports,
-        ..Config::default()
+    let on = |transports| {
+        let bind = Bind::Device("lo".to_owned());
+        Client::start(Config::default().bind(bind).port(0).state_dir(None).transports(transports))
     };
-    let (seed, leech) = (Session::start(on(BOTH)).unwrap(), Session::start(on(UTP)).unwrap());
+    let (seed, leech) = (on(BOTH), on(UTP));
     let tmp = tempfile::tempdir().unwrap();
     let (source, target) = (tmp.path().join("a"), tmp.path().join("b"));
     std::fs::create_dir_all(&source).unwrap();
     let meta = content(&source, 1_000_000);
-    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    wait(&seed, "started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source).read_only(true)).wait().unwrap();
+    seed.wait("started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
     let peers = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, seed.local_addr().port()))];
-    leech.add(AddTorrent { peers, ..AddTorrent::new(meta, &target) }).unwrap();
-    wait(&leech, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
+    leech.add(AddTorrent::new(meta, &target).peers(peers)).wait().unwrap();
+    leech.finished();
     assert!(seed.shutdown(LIMIT) && leech.shutdown(LIMIT));
 }
 

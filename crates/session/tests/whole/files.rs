@@ -1,7 +1,7 @@
 //! Files and records of a session: at the start, while it runs and at the end.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use crate::common::{Client, LIMIT, session};
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,23 +9,9 @@ use std::time::{Duration, Instant};
 use ztor_metainfo::create::Options;
 use ztor_metainfo::{Magnet, Metainfo};
 use ztor_session::{
-    AddError, AddMagnet, AddTorrent, Command, Config, DiskFaultKind, End, Session, SessionEvent,
-    StartTorrentError, TorrentEvent,
+    AddError, AddMagnet, AddTorrent, DiskFaultKind, End, SessionEvent, StartTorrentError, TorrentEvent,
 };
 use ztor_storage::create::{CreateOptions, create};
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-fn session(state: Option<&Path>, tune: impl FnOnce(&mut Config)) -> Session {
-    let mut config = Config {
-        bind: IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
-        port: 0,
-        state_dir: state.map(Path::to_owned),
-        ..Config::default()
-    };
-    tune(&mut config);
-    Session::start(config).unwrap()
-}
 
 /// Writes a file of bytes that do not repeat, and makes a torrent of it.
 fn torrent(path: &Path, len: usize, trackers: &[String]) -> Arc<Metainfo> {
@@ -56,23 +42,6 @@ fn torrent_in_pieces(path: &Path, trackers: &[String], piece_length: u32) -> Arc
     Arc::new(Metainfo::from_bytes(&made.torrent).unwrap())
 }
 
-fn wait(session: &Session, what: &str, mut done: impl FnMut(&SessionEvent) -> bool) {
-    let end = Instant::now() + LIMIT;
-    let events = session.events();
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        match events.recv_timeout(left) {
-            Ok(event) if done(&event) => return,
-            Ok(_) => {}
-            Err(_) => panic!("{what}: not within {LIMIT:?}; {:?}", session.snapshot()),
-        }
-    }
-}
-
-fn started(session: &Session) {
-    wait(session, "started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
-}
-
 #[test]
 fn end_with_a_silent_tracker_saves_and_does_not_wait_for_it() {
     let tmp = tempfile::tempdir().unwrap();
@@ -82,8 +51,8 @@ fn end_with_a_silent_tracker_saves_and_does_not_wait_for_it() {
     let url = format!("http://{}/announce", silent.local_addr().unwrap());
     let meta = torrent(&tmp.path().join("blob"), 100_000, &[url]);
     let session = session(Some(&state), |_| {});
-    session.add(AddTorrent::new(meta, tmp.path())).unwrap();
-    started(&session);
+    session.add(AddTorrent::new(meta, tmp.path())).wait().unwrap();
+    session.started();
     assert_eq!(session.end(Duration::from_millis(50), LIMIT), End::WithoutGoodbyes);
     let records = std::fs::read_dir(state.join("resume")).unwrap().count();
     assert_eq!(records, 1);
@@ -98,8 +67,8 @@ fn restart_with_an_unchanged_torrent_does_not_write_its_record() {
     let meta = torrent(&tmp.path().join("blob"), 100_000, &[]);
     let run = || {
         let session = session(Some(&state), |_| {});
-        session.add(AddTorrent::new(Arc::clone(&meta), tmp.path())).unwrap();
-        started(&session);
+        session.add(AddTorrent::new(Arc::clone(&meta), tmp.path())).wait().unwrap();
+        session.started();
         assert!(session.shutdown(LIMIT));
         let record = std::fs::read_dir(state.join("resume")).unwrap().next().unwrap().unwrap();
         record.metadata().unwrap().ino()
@@ -118,22 +87,21 @@ fn change_while_running(change: impl Fn(&Path), done: impl FnMut(&SessionEvent) 
     torrent(&source.join("album/b.bin"), 1024 * 16384, &[]);
     let meta = torrent_of(&source.join("album"), &[]);
     let seed = session(None, |_| {});
-    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    started(&seed);
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source).read_only(true)).wait().unwrap();
+    seed.started();
     let first = target.join("album/a.bin");
     std::fs::copy(source.join("album/a.bin"), &first).unwrap();
-    let leech = session(None, |c| c.limit_down = Some(100_000));
+    let leech = session(None, |c| c.settings.limits.down = Some(100_000));
     let peers = vec![seed.local_addr()];
-    leech.add(AddTorrent { peers, ..AddTorrent::new(meta, &target) }).unwrap();
-    started(&leech);
+    leech.add(AddTorrent::new(meta, &target).peers(peers)).wait().unwrap();
+    leech.started();
     change(&first);
     let changed = std::fs::read(&first).unwrap();
-    wait(
-        &leech,
+    leech.wait(
         "found",
         |e| matches!(e, SessionEvent::ChangedByOthers { fault, .. } if fault.message.contains("a.bin")),
     );
-    wait(&leech, "looked at", done);
+    leech.wait("looked at", done);
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
     std::fs::read(&first).unwrap() == changed
 }
@@ -177,19 +145,19 @@ fn folder_that_goes_away_stops_the_torrent_until_it_is_back_and_is_not_made_agai
     let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
     let meta = torrent(&source.join("blob"), 2048 * 16384, &[]);
     let seed = session(None, |_| {});
-    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    started(&seed);
-    let leech = session(None, |c| c.limit_down = Some(200_000));
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source).read_only(true)).wait().unwrap();
+    seed.started();
+    let leech = session(None, |c| c.settings.limits.down = Some(200_000));
     let peers = vec![seed.local_addr()];
-    let id = leech.add(AddTorrent { peers, ..AddTorrent::new(meta, &target) }).unwrap();
+    let id = leech.add(AddTorrent::new(meta, &target).peers(peers)).wait().unwrap();
     let end = Instant::now() + LIMIT;
-    while leech.snapshot().torrent(id).unwrap().have_bytes == 0 {
+    while id.status().unwrap().have_bytes == 0 {
         assert!(Instant::now() < end, "{:?}", leech.snapshot());
         std::thread::sleep(Duration::from_millis(20));
     }
     std::fs::rename(&target, tmp.path().join("away")).unwrap();
     let mut retry = None;
-    wait(&leech, "stopped", |e| match e {
+    leech.wait("stopped", |e| match e {
         SessionEvent::WillRetry { torrent, after } => {
             retry = Some((*torrent, *after));
             false
@@ -200,11 +168,11 @@ fn folder_that_goes_away_stops_the_torrent_until_it_is_back_and_is_not_made_agai
         }
         _ => false,
     });
-    assert_eq!(retry, Some((id, Duration::from_secs(30))));
+    assert_eq!(retry, Some((id.id(), Duration::from_secs(30))));
     assert!(!target.exists());
     std::fs::rename(tmp.path().join("away"), &target).unwrap();
-    leech.command(Command::Resume(id));
-    wait(&leech, "back", |e| match e {
+    id.retry().wait().unwrap();
+    leech.wait("back", |e| match e {
         SessionEvent::Torrent(TorrentEvent::Started { have_bytes, .. }) => {
             assert!(*have_bytes > 0);
             true
@@ -221,16 +189,16 @@ fn begin_with_another_torrent_is_refused() {
     let meta = torrent(&source.join("blob"), 100_000, &[]);
     let other = torrent(&tmp.path().join("other/blob"), 500_000, &[]);
     let seed = session(None, |_| {});
-    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    started(&seed);
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source).read_only(true)).wait().unwrap();
+    seed.started();
     let leech = session(None, |_| {});
     let magnet = Magnet::from(meta.as_ref());
-    let id = leech.add_magnet(AddMagnet { magnet, peers: vec![seed.local_addr()], known: None }).unwrap();
-    wait(&leech, "known", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Metadata { .. })));
-    let refused = leech.start_torrent(id, AddTorrent::new(other, &target));
+    let id = leech.add_magnet(AddMagnet::new(magnet).peers(vec![seed.local_addr()])).wait().unwrap();
+    leech.wait("known", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Metadata { .. })));
+    let refused = id.start(AddTorrent::new(other, &target)).wait();
     assert!(matches!(refused, Err(AddError::Start(StartTorrentError::OtherTorrent))), "{refused:?}");
-    leech.start_torrent(id, AddTorrent::new(meta, &target)).unwrap();
-    wait(&leech, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
+    id.start(AddTorrent::new(meta, &target)).wait().unwrap();
+    leech.finished();
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
 
@@ -242,22 +210,22 @@ fn piece_in_progress_goes_on_after_a_restart() {
     // All of it is one piece.
     let meta = torrent_in_pieces(&source.join("blob"), &[], 8 << 20);
     let seed = session(None, |_| {});
-    seed.add(AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), &source) }).unwrap();
-    started(&seed);
-    let add = || AddTorrent { peers: vec![seed.local_addr()], ..AddTorrent::new(Arc::clone(&meta), &target) };
-    let first = session(Some(&state), |c| c.limit_down = Some(4 << 20));
-    let id = first.add(add()).unwrap();
+    seed.add(AddTorrent::new(Arc::clone(&meta), &source).read_only(true)).wait().unwrap();
+    seed.started();
+    let add = || AddTorrent::new(Arc::clone(&meta), &target).peers(vec![seed.local_addr()]);
+    let first = session(Some(&state), |c| c.settings.limits.down = Some(4 << 20));
+    let id = first.add(add()).wait().unwrap();
     let end = Instant::now() + LIMIT;
-    while first.snapshot().torrent(id).unwrap().session_downloaded_bytes < 4 << 20 {
+    while id.status().unwrap().session_downloaded_bytes < 4 << 20 {
         assert!(Instant::now() < end, "{:?}", first.snapshot());
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(first.shutdown(LIMIT));
 
     let second = session(Some(&state), |_| {});
-    let id = second.add(add()).unwrap();
-    wait(&second, "finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished(_))));
-    let fetched = second.snapshot().torrent(id).unwrap().session_downloaded_bytes;
+    let id = second.add(add()).wait().unwrap();
+    second.finished();
+    let fetched = id.status().unwrap().session_downloaded_bytes;
     assert!(fetched <= 5 << 20, "{fetched} bytes fetched again");
     assert!(std::fs::read(source.join("blob")).unwrap() == std::fs::read(target.join("blob")).unwrap());
     assert!(second.shutdown(LIMIT) && seed.shutdown(LIMIT));
@@ -270,29 +238,28 @@ fn piece_that_goes_bad_under_a_seed_is_found_when_peers_hang_up() {
     torrent(&blob, 100_000, &[]);
     let meta = torrent_in_pieces(&blob, &[], 1 << 17);
     let seed = session(None, |_| {});
-    let add = AddTorrent { read_only: true, ..AddTorrent::new(Arc::clone(&meta), tmp.path().join("src")) };
-    seed.add(add).unwrap();
-    started(&seed);
+    let add = AddTorrent::new(Arc::clone(&meta), tmp.path().join("src")).read_only(true);
+    seed.add(add).wait().unwrap();
+    seed.started();
     let time = std::fs::metadata(&blob).unwrap().modified().unwrap();
     let mut bytes = std::fs::read(&blob).unwrap();
     bytes[50_000] ^= 1;
     std::fs::write(&blob, bytes).unwrap();
     std::fs::File::options().write(true).open(&blob).unwrap().set_modified(time).unwrap();
-    let leeches: Vec<Session> = (0..3)
+    let leeches: Vec<Client> = (0..3)
         .map(|n| {
             let leech = session(None, |_| {});
             let peers = vec![seed.local_addr()];
             let target = tmp.path().join(format!("dst{n}"));
-            leech.add(AddTorrent { peers, ..AddTorrent::new(Arc::clone(&meta), target) }).unwrap();
+            leech.add(AddTorrent::new(Arc::clone(&meta), target).peers(peers)).wait().unwrap();
             leech
         })
         .collect();
-    wait(
-        &seed,
+    seed.wait(
         "found",
         |e| matches!(e, SessionEvent::ChangedByOthers { fault, .. } if fault.message.contains("blob")),
     );
-    wait(&seed, "hashed", |e| {
+    seed.wait("hashed", |e| {
         matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: false, have_bytes: 0, .. }))
     });
     assert!(seed.shutdown(LIMIT) && leeches.iter().all(|leech| leech.shutdown(LIMIT)));

@@ -1,0 +1,114 @@
+//! Requests of handles to single torrents, and those that wait for something to happen.
+
+use super::Driver;
+use crate::handle::MetadataError;
+use crate::message::TorrentRequest;
+use crate::reply::{Answer, AskError, answer};
+use slotmap::SecondaryMap;
+use std::sync::Arc;
+use ztor_engine::{Command, TorrentEvent, TorrentId, TorrentState};
+use ztor_metainfo::Metainfo;
+
+/// Callers that wait for a torrent. One that has dropped its reply is forgotten when another one comes.
+#[derive(Default)]
+pub(super) struct Waiters(SecondaryMap<TorrentId, WaitersOfOne>);
+
+#[derive(Default)]
+struct WaitersOfOne {
+    metadata: Vec<Answer<Arc<Metainfo>, MetadataError>>,
+    finished: Vec<Answer<()>>,
+}
+
+impl Waiters {
+    fn of(&mut self, torrent: TorrentId) -> &mut WaitersOfOne {
+        if !self.0.contains_key(torrent) {
+            self.0.insert(torrent, WaitersOfOne::default());
+        }
+        let waiters = &mut self.0[torrent];
+        waiters.metadata.retain(|answer| !answer.is_closed());
+        waiters.finished.retain(|answer| !answer.is_closed());
+        waiters
+    }
+
+    /// Answers those who wait for an event.
+    pub(super) fn on_event(&mut self, event: &TorrentEvent) {
+        let result = match event {
+            TorrentEvent::Metadata { torrent, meta } => (*torrent, Ok(Arc::clone(meta))),
+            TorrentEvent::Unusable { torrent, message } => {
+                (*torrent, Err(MetadataError::Unusable(message.clone())))
+            }
+            TorrentEvent::Finished { torrent } | TorrentEvent::Started { torrent, finished: true, .. } => {
+                let waiters = self.0.get_mut(*torrent).map(|of| std::mem::take(&mut of.finished));
+                waiters.into_iter().flatten().for_each(|waiter| answer(waiter, Ok(())));
+                return;
+            }
+            TorrentEvent::Removed { torrent } => {
+                let Some(of) = self.0.remove(*torrent) else { return };
+                of.finished.into_iter().for_each(|waiter| answer(waiter, Err(AskError::NoTorrent)));
+                of.metadata.into_iter().for_each(|waiter| answer(waiter, Err(AskError::NoTorrent.into())));
+                return;
+            }
+            _ => return,
+        };
+        let (torrent, result) = result;
+        let waiters = self.0.get_mut(torrent).map(|of| std::mem::take(&mut of.metadata));
+        waiters.into_iter().flatten().for_each(|waiter| answer(waiter, result.clone()));
+    }
+}
+
+impl Driver {
+    pub(super) fn on_request(&mut self, torrent: TorrentId, request: TorrentRequest) {
+        let is_here = self.cx.engine().contains(torrent);
+        let found = |found: bool| if found { Ok(()) } else { Err(AskError::NoTorrent) };
+        match request {
+            TorrentRequest::Metadata(to) => self.on_metadata_request(torrent, is_here, to),
+            TorrentRequest::Finished(to) if !is_here => answer(to, Err(AskError::NoTorrent)),
+            TorrentRequest::Finished(to) => {
+                if self.torrents.get(torrent).is_some_and(|entry| entry.is_finished(&self.cx)) {
+                    return answer(to, Ok(()));
+                }
+                self.waiters.of(torrent).finished.push(to);
+            }
+            TorrentRequest::Peers(to) if is_here => {
+                answer(to, Ok(self.cx.engine().peer_status(self.cx.now(), torrent)));
+            }
+            TorrentRequest::Peers(to) => answer(to, Err(AskError::NoTorrent)),
+            TorrentRequest::AddPeers { addrs, answer: to } => {
+                self.cx.command(Command::AddPeers { torrent, addrs });
+                answer(to, found(is_here));
+            }
+            TorrentRequest::SetLimits { limits, answer: to } => {
+                self.cx.command(Command::SetTorrentLimits { torrent, down: limits.down, up: limits.up });
+                answer(to, found(is_here));
+            }
+            TorrentRequest::Retry(to) => {
+                self.torrents.resumed_by_user(torrent);
+                self.cx.command(Command::Resume(torrent));
+                answer(to, found(is_here));
+            }
+            TorrentRequest::Remove(to) => {
+                self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disks, torrent);
+                self.cx.command(Command::Remove(torrent));
+                answer(to, found(is_here));
+            }
+        }
+    }
+
+    fn on_metadata_request(
+        &mut self,
+        torrent: TorrentId,
+        is_here: bool,
+        to: Answer<Arc<Metainfo>, MetadataError>,
+    ) {
+        if !is_here {
+            return answer(to, Err(AskError::NoTorrent.into()));
+        }
+        if let Some(meta) = self.cx.engine().metainfo(torrent) {
+            return answer(to, Ok(Arc::clone(meta)));
+        }
+        match self.cx.engine().state(torrent) {
+            Some(TorrentState::Unusable(message)) => answer(to, Err(MetadataError::Unusable(message))),
+            _ => self.waiters.of(torrent).metadata.push(to),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Events for any number of subscribers, each of which reads at its own pace.
+
+use crate::reply::block_on;
+use crate::snapshot::SessionEvent;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::broadcast::{self, error};
+
+/// Events that are kept for subscribers. One that falls further behind loses the oldest, and is told how many.
+const KEPT_EVENTS: usize = 16 * 1024;
+
+/// The events of a session from the moment of the subscription on, see [`Session::subscribe`](crate::Session::subscribe).
+///
+/// A subscriber that does not read never holds up the session: it loses the oldest events.
+#[derive(Debug)]
+pub struct Events {
+    receiver: broadcast::Receiver<SessionEvent>,
+}
+
+/// Reason why a subscriber gets no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EventsError {
+    /// No event within the time.
+    #[error("no event in time")]
+    TimedOut,
+    /// The subscriber was too slow. A [snapshot](crate::Session::snapshot) shows the present state; the next event is the
+    /// oldest that is left.
+    #[error("the subscriber has missed {missed} events")]
+    FellBehind {
+        /// Number of events that are lost.
+        missed: u64,
+    },
+    /// The session has ended, and all its events have been read.
+    #[error("the session has ended")]
+    Ended,
+}
+
+impl Events {
+    /// Waits for the next event without blocking the thread, in any async runtime. It may be dropped and called again:
+    /// no event is lost.
+    ///
+    /// # Errors
+    /// [`EventsError::FellBehind`], after which it can be called again, and [`EventsError::Ended`].
+    pub async fn next(&mut self) -> Result<SessionEvent, EventsError> {
+        self.receiver.recv().await.map_err(|error| match error {
+            error::RecvError::Lagged(missed) => EventsError::FellBehind { missed },
+            error::RecvError::Closed => EventsError::Ended,
+        })
+    }
+
+    /// Blocks until the next event comes, for `limit` at most.
+    ///
+    /// # Errors
+    /// [`EventsError::TimedOut`], or as for [`next`](Self::next).
+    pub fn wait(&mut self, limit: Duration) -> Result<SessionEvent, EventsError> {
+        block_on(self.next(), limit).unwrap_or(Err(EventsError::TimedOut))
+    }
+
+    /// Returns the next event if there is one already.
+    ///
+    /// # Errors
+    /// As for [`wait`](Self::wait).
+    pub fn try_next(&mut self) -> Result<SessionEvent, EventsError> {
+        self.receiver.try_recv().map_err(|error| match error {
+            error::TryRecvError::Empty => EventsError::TimedOut,
+            error::TryRecvError::Lagged(missed) => EventsError::FellBehind { missed },
+            error::TryRecvError::Closed => EventsError::Ended,
+        })
+    }
+}
+
+/// The network thread's end.
+#[derive(Debug)]
+pub(crate) struct EventSender(broadcast::Sender<SessionEvent>);
+
+/// Makes subscribers, without keeping the events from ending.
+#[derive(Debug, Clone)]
+pub(crate) struct EventSource(broadcast::WeakSender<SessionEvent>);
+
+pub(crate) fn channel() -> (EventSender, EventSource) {
+    let sender = broadcast::Sender::new(KEPT_EVENTS);
+    let source = EventSource(sender.downgrade());
+    (EventSender(sender), source)
+}
+
+impl EventSender {
+    pub(crate) fn send(&self, event: SessionEvent) {
+        // Fails if there is no subscriber.
+        let _ = self.0.send(event);
+    }
+}
+
+impl EventSource {
+    /// After the end of the session the subscriber learns of that at once.
+    pub(crate) fn subscribe(&self) -> Events {
+        let receiver = match self.0.upgrade() {
+            Some(sender) => sender.subscribe(),
+            None => broadcast::channel(1).1,
+        };
+        Events { receiver }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(number: usize) -> SessionEvent {
+        SessionEvent::Interface { name: number.to_string(), is_there: true }
+    }
+
+    #[test]
+    fn subscribers_read_all_events_at_their_own_pace() {
+        let (sender, source) = channel();
+        sender.send(event(0));
+        let (mut one, mut two) = (source.subscribe(), source.subscribe());
+        sender.send(event(1));
+        sender.send(event(2));
+        assert_eq!([one.try_next(), one.try_next()], [Ok(event(1)), Ok(event(2))]);
+        assert_eq!(one.try_next(), Err(EventsError::TimedOut));
+        assert_eq!(one.wait(Duration::from_millis(1)), Err(EventsError::TimedOut));
+        assert_eq!(two.wait(Duration::ZERO), Ok(event(1)));
+        drop(sender);
+        assert_eq!((two.try_next(), two.try_next()), (Ok(event(2)), Err(EventsError::Ended)));
+        assert_eq!(source.subscribe().try_next(), Err(EventsError::Ended));
+    }
+
+    #[test]
+    fn subscriber_that_falls_behind_learns_how_much_it_has_missed() {
+        let (sender, source) = channel();
+        let mut slow = source.subscribe();
+        (0..KEPT_EVENTS + 5).for_each(|number| sender.send(event(number)));
+        assert_eq!(slow.try_next(), Err(EventsError::FellBehind { missed: 5 }));
+        assert_eq!(slow.try_next(), Ok(event(5)));
+    }
+}

@@ -1,0 +1,167 @@
+//! Opens the files of torrents that are added, on threads that may wait for a disk.
+
+use crate::add::{AddError, AddTorrent};
+use crate::claims::Claims;
+use crate::inbox::Inbox;
+use crate::message::{NetEvent, NewTorrent};
+use crate::reply::{Answer, answer};
+use crate::state;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use ztor_engine::Priority;
+use ztor_metainfo::Metainfo;
+use ztor_storage::resume::{Resume, ResumeError};
+use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
+
+/// Torrents of one download folder that are opened at a time. The folder may be on a disk that does not answer, and that must
+/// not take the threads from others.
+const OPENED_AT_A_TIME: usize = 2;
+
+/// Opens torrents. Torrents of one download folder wait for each other; torrents of different folders do not.
+pub(crate) struct Opener {
+    files: Arc<Files>,
+    runtime: Handle,
+    inbox: Arc<Inbox<NetEvent>>,
+    turns: Mutex<Turns>,
+}
+
+/// What all torrents share.
+struct Files {
+    handles: Arc<HandleCache>,
+    claims: Claims,
+    state_dir: Option<PathBuf>,
+}
+
+#[derive(Default)]
+struct Turns {
+    of: HashMap<PathBuf, Weak<Semaphore>>,
+    /// Number of entries at which the unused ones are removed.
+    sweep_at: usize,
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").finish_non_exhaustive()
+    }
+}
+
+impl Opener {
+    pub(crate) fn new(
+        max_files: usize,
+        state_dir: Option<PathBuf>,
+        runtime: Handle,
+        inbox: Arc<Inbox<NetEvent>>,
+    ) -> Self {
+        let handles = Arc::new(HandleCache::new(max_files));
+        let files = Arc::new(Files { handles, claims: Claims::default(), state_dir });
+        Self { files, runtime, inbox, turns: Mutex::default() }
+    }
+
+    /// Opens the files of a torrent, then sends the message that `message` makes of it. An error goes to `to` at once.
+    pub(crate) fn open<T: Send + 'static>(
+        &self,
+        add: AddTorrent,
+        to: Answer<T, AddError>,
+        message: impl FnOnce(Box<NewTorrent>, Answer<T, AddError>) -> NetEvent + Send + 'static,
+    ) {
+        let (files, inbox) = (Arc::clone(&self.files), Arc::clone(&self.inbox));
+        let turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner).of(&add.dir);
+        self.runtime.spawn(async move {
+            // Fails if the semaphore is closed, which nobody does.
+            let turn = turns.acquire_owned().await;
+            let opened = tokio::task::spawn_blocking(move || {
+                let opened = files.open(add);
+                drop(turn);
+                match opened {
+                    Ok(new) => inbox.push(message(Box::new(new), to)),
+                    Err(error) => answer(to, Err(error)),
+                }
+            });
+            if let Err(error) = opened.await
+                && error.is_panic()
+            {
+                tracing::error!("opening the files of a torrent panicked");
+            }
+        });
+    }
+}
+
+impl Turns {
+    fn of(&mut self, dir: &PathBuf) -> Arc<Semaphore> {
+        if let Some(turns) = self.of.get(dir).and_then(Weak::upgrade) {
+            return turns;
+        }
+        if self.of.len() >= self.sweep_at {
+            self.of.retain(|_, turns| turns.strong_count() > 0);
+            self.sweep_at = 2 * self.of.len() + 64;
+        }
+        let turns = Arc::new(Semaphore::new(OPENED_AT_A_TIME));
+        self.of.insert(dir.clone(), Arc::downgrade(&turns));
+        turns
+    }
+}
+
+impl Files {
+    fn open(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
+        let AddTorrent { meta, dir, wanted, sequential, peers, allocate, .. } = add;
+        let AddTorrent { read_only, overwrite, recheck, .. } = add;
+        if !meta.is_v1() && !meta.hashes.is_complete() {
+            return Err(AddError::NoLayers);
+        }
+        let dir = std::path::absolute(&dir).unwrap_or(dir);
+        let options = StoreOptions { allocate, read_only, overwrite };
+        let handles = Arc::clone(&self.handles);
+        let store = TorrentStore::open(Arc::clone(&meta), &dir, wanted.as_deref(), options, handles)?;
+        let store = Arc::new(store);
+        self.claims.claim(&store)?;
+        let resume_path = self.state_dir.as_ref().map(|state| state::resume_path(state, &meta, &dir));
+        let resume = resume_path.as_deref().and_then(|path| load(path, &meta, &dir));
+        let priorities = wanted.as_deref().map(|wanted| piece_priorities(&meta, wanted));
+        let engine_add = ztor_engine::AddTorrent {
+            meta,
+            priorities,
+            sequential,
+            peers,
+            earlier_peers: resume.as_ref().map_or_else(Vec::new, |resume| resume.peers.clone()),
+            uploaded: resume.as_ref().map_or(0, |r| r.uploaded),
+            downloaded: resume.as_ref().map_or(0, |r| r.downloaded),
+        };
+        Ok(NewTorrent {
+            add: engine_add,
+            device: store.device(),
+            store,
+            resume: resume.map(Arc::new),
+            resume_path,
+            wanted: wanted.unwrap_or_default(),
+            prepare: !read_only,
+            recheck,
+        })
+    }
+}
+
+fn load(path: &Path, meta: &Metainfo, dir: &Path) -> Option<Resume> {
+    let loaded = Resume::load(path).and_then(|resume| resume.verify(meta, dir).map(|()| resume));
+    match loaded {
+        Ok(resume) => Some(resume),
+        Err(ResumeError::Missing { .. }) => None,
+        Err(error) => {
+            tracing::warn!(%error, "checking the data: cannot use the resume data");
+            None
+        }
+    }
+}
+
+/// A piece is wanted if any file in it is.
+fn piece_priorities(meta: &Metainfo, wanted: &[bool]) -> Box<[Priority]> {
+    let mut priorities = vec![Priority::Skip; meta.layout.piece_count() as usize];
+    for (file, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
+        for piece in meta.layout.pieces_of(file) {
+            priorities[piece as usize] = Priority::Normal;
+        }
+    }
+    priorities.into_boxed_slice()
+}

@@ -1,0 +1,263 @@
+//! The session: its start, its requests, its end.
+
+use crate::add::{AddError, AddMagnet, AddTorrent};
+use crate::bind::{self, DeviceState};
+use crate::clock::Clock;
+use crate::config::{Config, Settings};
+use crate::control::Control;
+use crate::dht_state::{self, DhtOptions};
+use crate::disk::Disks;
+use crate::driver::{Device, Driver, Handshakes, Parts, Utp, WAKER, sockets};
+use crate::events::Events;
+use crate::handle::{Link, TorrentHandle};
+use crate::inbox::Inbox;
+use crate::keys::Keys;
+use crate::limits;
+use crate::message::NetEvent;
+use crate::opener::Opener;
+use crate::reply::{Answer, AskError, Reply, reply};
+use crate::snapshot::{self, Snapshot};
+use crate::start_error::{SetupError, StartError};
+use crossbeam_channel::{Receiver, bounded};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use ztor_base::PeerId;
+use ztor_engine::{Author, BanStatus, DhtRole, Engine, TorrentId};
+use ztor_storage::records;
+
+/// A running client. Dropping it ends it within a moment, without goodbyes; [`shutdown`](Self::shutdown) is
+/// the polite way.
+#[derive(Debug)]
+pub struct Session {
+    link: Arc<Link>,
+    done: Receiver<bool>,
+    addr: SocketAddr,
+    /// The most connections that the limit of open files allows.
+    max_peers: usize,
+}
+
+impl Session {
+    /// Listens and starts the threads.
+    pub fn start(mut config: Config) -> Result<Self, StartError> {
+        let (bind, port) = (config.bind.clone(), config.port);
+        let device = bind.device().map(DeviceState::look).unwrap_or_default();
+        if let Some(name) = bind.device()
+            && !device.is_there()
+        {
+            return Err(StartError::NoInterface { name: name.to_owned(), others: bind::device_names() });
+        }
+        let mut listening =
+            sockets::listen(&bind, port, config.port_is_fixed).map_err(|error| match error.kind() {
+                ErrorKind::AddrInUse => StartError::PortTaken { port, bind: bind.clone() },
+                _ => StartError::Listen { port, bind: bind.clone(), error },
+            })?;
+        if !config.transports.tcp() {
+            listening.tcp = None;
+        }
+        if let Some(state) = &config.state_dir {
+            records::remove_leftovers(&state.join("resume"));
+        }
+        let share = limits::share(config.settings.max_peers);
+        config.settings.max_peers = share.peers;
+        let addr = listening.addr;
+        let poll = mio::Poll::new().map_err(SetupError::of("poll"))?;
+        let inbox = Inbox::new(mio::Waker::new(poll.registry(), WAKER).map_err(SetupError::of("waker"))?);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = if config.disk_workers == 0 { cores.min(4) } else { config.disk_workers };
+        let disks = Disks::start(workers, &inbox).map_err(SetupError::of("disk threads"))?;
+        let control = Control::start(&bind, &inbox)?;
+        control.watch_network(bind.clone(), device.clone());
+        let runtime = control.runtime();
+        let (publisher, viewer) = snapshot::channel();
+        let clock = Clock::start();
+        let mut engine_config = engine_config(&config, addr.port())?;
+        engine_config.max_tracker_sockets = share.trackers;
+        let mut engine = Engine::new(clock.now(), engine_config, random_u64()?);
+        let dht_path = config.state_dir.as_deref().filter(|_| config.dht.is_some()).map(dht_state::path);
+        if let Some(dht) = &config.dht {
+            let saved = dht_path.as_deref().and_then(dht_state::load);
+            engine.start_dht(clock.now(), dht_config(addr), saved.as_ref());
+            // Whoever names other nodes than the usual ones may have a small network of his own.
+            let is_usual = dht.bootstrap == DhtOptions::default().bootstrap;
+            let role = if is_usual { DhtRole::Router } else { DhtRole::Entry };
+            control.resolve_dht_nodes(dht.bootstrap.clone(), role);
+        }
+        let (done_sender, done) = bounded(1);
+        let max_utp = config.settings.max_peers.saturating_mul(2);
+        let parts = Parts {
+            utp: Utp::new(clock.now(), config.transports.utp(), max_utp, random_u64()?),
+            handshakes: Handshakes::new(
+                config.settings.encryption,
+                Keys::start(&inbox).map_err(SetupError::of("thread for keys"))?,
+            ),
+            poll,
+            clock,
+            engine,
+            listening,
+            device: Device::new(bind, device),
+            dht_path,
+            finds_local: config.local_discovery,
+            inbox: Arc::clone(&inbox),
+            disks,
+            control,
+            publisher,
+            done: done_sender,
+        };
+        let driver = Driver::new(parts).map_err(SetupError::of("sockets"))?;
+        let thread = std::thread::Builder::new().name("net".into());
+        thread.spawn(move || driver.run()).map_err(SetupError::of("network thread"))?;
+        let opener = Opener::new(share.files, config.state_dir, runtime, Arc::clone(&inbox));
+        let link = Arc::new(Link { inbox, viewer, opener });
+        Ok(Self { link, done, addr, max_peers: share.most_peers })
+    }
+
+    /// The address listened on; unspecified if all are.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Adds a torrent: what is on disk is checked (or believed, where the resume data still fits), then the rest is
+    /// fetched, then it is served. Its files are opened before the reply comes, so a disk that does not answer holds up the
+    /// reply, and no other torrent than those of the same folder.
+    ///
+    /// Two torrents may have the same files only if both are [read only](AddTorrent::read_only). Files that are not
+    /// wanted do not count. The files of a removed torrent are free once what was queued for them is done.
+    pub fn add(&self, add: AddTorrent) -> Reply<TorrentHandle, AddError> {
+        let (answer, reply) = reply();
+        self.link.opener.open(add, answer, |request, answer| NetEvent::Add { request, answer });
+        self.with_handle(reply)
+    }
+
+    /// Adds a magnet link: peers are looked for and asked for the metadata. Nothing is fetched before
+    /// [`TorrentHandle::start`] says what and where to.
+    pub fn add_magnet(&self, add: AddMagnet) -> Reply<TorrentHandle, AddError> {
+        let AddMagnet { magnet, mut peers, known } = add;
+        let mut names = Vec::new();
+        for peer in magnet.peers {
+            match peer.parse() {
+                Ok(addr) => peers.push(addr),
+                Err(_) => names.push(peer),
+            }
+        }
+        let trackers = match &known {
+            Some(meta) => meta.trackers.clone(),
+            None => magnet.trackers.into_iter().map(|url| vec![url]).collect(),
+        };
+        let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers, known };
+        self.with_handle(self.ask(|answer| NetEvent::AddMagnet { request, names, answer }))
+    }
+
+    /// Returns the handle of a torrent, whether it is still there or not.
+    pub fn torrent(&self, id: TorrentId) -> TorrentHandle {
+        TorrentHandle::new(&self.link, id)
+    }
+
+    /// Returns the status of all torrents. It changes four times a second at most.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.link.viewer.snapshot()
+    }
+
+    /// Subscribes to the events from now on. Each subscriber gets all of them.
+    pub fn subscribe(&self) -> Events {
+        self.link.viewer.subscribe()
+    }
+
+    /// Replaces the settings. They take effect at once.
+    pub fn set_settings(&self, settings: &Settings) -> Reply<()> {
+        let settings = settings.to_engine(settings.max_peers.clamp(1, self.max_peers));
+        self.ask(|answer| NetEvent::SetSettings { settings, answer })
+    }
+
+    /// Returns the hosts and peers that are banned for bad data, for all torrents.
+    pub fn bans(&self) -> Reply<Vec<BanStatus>> {
+        self.ask(|answer| NetEvent::Bans { answer })
+    }
+
+    /// Ends a ban before its time.
+    pub fn lift_ban(&self, author: Author) -> Reply<()> {
+        self.ask(|answer| NetEvent::LiftBan { author, answer })
+    }
+
+    pub(crate) fn ask<T: Send + 'static, E: From<AskError> + Send + 'static>(
+        &self,
+        message: impl FnOnce(Answer<T, E>) -> NetEvent,
+    ) -> Reply<T, E> {
+        let (answer, reply) = reply();
+        self.link.inbox.push(message(answer));
+        reply
+    }
+
+    fn with_handle<E: 'static>(&self, reply: Reply<TorrentId, E>) -> Reply<TorrentHandle, E> {
+        let link = Arc::clone(&self.link);
+        reply.map(move |id| TorrentHandle::new(&link, id))
+    }
+
+    /// Says `stopped` to trackers, saves, closes everything. Waits at most `deadline`; true if all was done
+    /// by then.
+    pub fn shutdown(&self, deadline: Duration) -> bool {
+        self.link.inbox.push(NetEvent::Shutdown { goodbyes: None });
+        self.done.recv_timeout(deadline) == Ok(true)
+    }
+
+    /// The same with another limit for trackers, which may not answer, than for the disk, which has data to keep: the
+    /// end does not wait longer than `goodbyes` for the former, and the caller no longer than `deadline` in all.
+    ///
+    /// After [`End::Unfinished`] it may be called again, to wait longer; `goodbyes` counts from the first call.
+    pub fn end(&self, goodbyes: Duration, deadline: Duration) -> End {
+        self.link.inbox.push(NetEvent::Shutdown { goodbyes: Some(goodbyes) });
+        match self.done.recv_timeout(deadline) {
+            Ok(true) => End::Complete,
+            Ok(false) => End::WithoutGoodbyes,
+            Err(_) => End::Unfinished,
+        }
+    }
+}
+
+/// Result of [`Session::end`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All is saved, and the trackers know.
+    Complete,
+    /// All is saved. Some trackers have not answered, and may not know that this client is gone.
+    WithoutGoodbyes,
+    /// The disk has not finished, or the session had ended before.
+    Unfinished,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.link.inbox.push(NetEvent::Shutdown { goodbyes: None });
+    }
+}
+
+fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Config, StartError> {
+    let mut random = [0; 12];
+    fill_random(&mut random)?;
+    let mut engine = ztor_engine::Config::new(PeerId::from_random(random), listen_port);
+    engine.local_discovery = config.local_discovery;
+    engine.transports = config.transports;
+    engine.set(config.settings.to_engine(config.settings.max_peers.max(1)));
+    Ok(engine)
+}
+
+/// An unspecified IPv6 address serves both families.
+pub(crate) fn dht_config(listening: SocketAddr) -> ztor_dht::Config {
+    let (v4, v6) = match listening.ip() {
+        IpAddr::V4(_) => (true, false),
+        IpAddr::V6(ip) => (ip.is_unspecified(), true),
+    };
+    ztor_dht::Config { families: ztor_dht::PerFamily { v4, v6 }, ..ztor_dht::Config::default() }
+}
+
+pub(crate) fn random_u64() -> Result<u64, StartError> {
+    let mut bytes = [0; 8];
+    fill_random(&mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+fn fill_random(bytes: &mut [u8]) -> Result<(), StartError> {
+    let filled = getrandom::fill(bytes).map_err(std::io::Error::other);
+    Ok(filled.map_err(SetupError::of("random bytes"))?)
+}

@@ -1,0 +1,63 @@
+//! A session whose events are all seen, for the tests of whole sessions.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use ztor_session::{Config, Events, Session, SessionEvent, TorrentEvent};
+
+/// Longest wait for what must happen.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// A session and its events from the start on.
+pub(crate) struct Client {
+    session: Session,
+    events: Mutex<Events>,
+}
+
+/// Starts a session on loopback, with a port of its own.
+pub(crate) fn session(state: Option<&Path>, tune: impl FnOnce(&mut Config)) -> Client {
+    let bind = IpAddr::V4(Ipv4Addr::LOCALHOST).into();
+    let mut config = Config::default().bind(bind).port(0).state_dir(state.map(Path::to_owned));
+    tune(&mut config);
+    Client::start(config)
+}
+
+impl Client {
+    pub(crate) fn start(config: Config) -> Self {
+        let session = Session::start(config).unwrap();
+        let events = Mutex::new(session.subscribe());
+        Self { session, events }
+    }
+
+    /// Waits for an event. Those before it are gone then.
+    pub(crate) fn wait(&self, what: &str, mut done: impl FnMut(&SessionEvent) -> bool) {
+        let end = Instant::now() + LIMIT;
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match events.wait(left) {
+                Ok(event) if done(&event) => return,
+                Ok(_) => {}
+                Err(error) => panic!("{what}: {error}, not within {LIMIT:?}; {:?}", self.snapshot()),
+            }
+        }
+    }
+
+    pub(crate) fn started(&self) {
+        self.wait("started", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Started { .. })));
+    }
+
+    pub(crate) fn finished(&self) {
+        self.wait("finished", |e| matches!(e, SessionEvent::Torrent(TorrentEvent::Finished { .. })));
+    }
+}
+
+impl Deref for Client {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
