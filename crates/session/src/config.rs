@@ -3,9 +3,11 @@
 use crate::bind::Bind;
 use crate::dht_state::DhtOptions;
 use crate::handle::RateLimits;
+use crate::resume_store::ResumeStore;
 use crate::setters::setters;
 use crate::state::default_state_dir;
 use std::path::PathBuf;
+use std::sync::Arc;
 use ztor_engine::{Encryption, Transports};
 
 setters!(Config {
@@ -16,6 +18,7 @@ setters!(Config {
     local_discovery: bool,
     transports: Transports,
     state_dir: Option<PathBuf>,
+    resume_store: Option<Arc<dyn ResumeStore>>,
     disk_workers: usize,
     settings: Settings,
 });
@@ -55,8 +58,10 @@ pub struct Config {
     pub local_discovery: bool,
     /// Transports for calls and callers.
     pub transports: Transports,
-    /// Folder that progress is kept in; `None` keeps none.
+    /// Folder for resume data and the nodes of the DHT; `None` keeps neither.
     pub state_dir: Option<PathBuf>,
+    /// Place for resume data other than files in [`state_dir`](field@Self::state_dir).
+    pub resume_store: Option<Arc<dyn ResumeStore>>,
     /// Threads of each disk that write and hash; 0 takes one per core, four at most.
     pub disk_workers: usize,
     /// Settings at the start.
@@ -98,6 +103,7 @@ impl Default for Config {
             local_discovery: false,
             transports: Transports::Both,
             state_dir: default_state_dir(),
+            resume_store: None,
             disk_workers: 0,
             settings: Settings::default(),
         }

@@ -5,6 +5,7 @@ use crate::bind::DeviceState;
 use crate::handle::{MetadataError, RateLimits};
 use crate::interfaces::Moved;
 use crate::reply::Answer;
+use crate::resume_store::Record;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,7 +167,8 @@ pub(crate) struct NewTorrent {
     /// Number of the device that the torrent lies on.
     pub(crate) device: u64,
     pub(crate) resume: Option<Arc<Resume>>,
-    pub(crate) resume_path: Option<std::path::PathBuf>,
+    /// Where its resume data is kept; `None` keeps none.
+    pub(crate) record: Option<Record>,
     /// Per file; empty means all.
     pub(crate) wanted: Vec<bool>,
     /// Make folders and empty files.

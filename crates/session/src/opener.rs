@@ -5,7 +5,7 @@ use crate::claims::Claims;
 use crate::inbox::Inbox;
 use crate::message::{NetEvent, NewTorrent};
 use crate::reply::{Answer, answer};
-use crate::state;
+use crate::resume_store::{Record, ResumeStore};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use ztor_engine::Priority;
 use ztor_metainfo::Metainfo;
-use ztor_storage::resume::{Resume, ResumeError};
+use ztor_storage::resume::Resume;
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
 
 /// Torrents of one download folder that are opened at a time. The folder may be on a disk that does not answer, and that must
@@ -33,7 +33,7 @@ pub(crate) struct Opener {
 struct Files {
     handles: Arc<HandleCache>,
     claims: Claims,
-    state_dir: Option<PathBuf>,
+    resume_store: Option<Arc<dyn ResumeStore>>,
 }
 
 #[derive(Default)]
@@ -52,12 +52,12 @@ impl fmt::Debug for Opener {
 impl Opener {
     pub(crate) fn new(
         max_files: usize,
-        state_dir: Option<PathBuf>,
+        resume_store: Option<Arc<dyn ResumeStore>>,
         runtime: Handle,
         inbox: Arc<Inbox<NetEvent>>,
     ) -> Self {
         let handles = Arc::new(HandleCache::new(max_files));
-        let files = Arc::new(Files { handles, claims: Claims::default(), state_dir });
+        let files = Arc::new(Files { handles, claims: Claims::default(), resume_store });
         Self { files, runtime, inbox, turns: Mutex::default() }
     }
 
@@ -118,8 +118,8 @@ impl Files {
         let store = TorrentStore::open(Arc::clone(&meta), &dir, wanted.as_deref(), options, handles)?;
         let store = Arc::new(store);
         self.claims.claim(&store)?;
-        let resume_path = self.state_dir.as_ref().map(|state| state::resume_path(state, &meta, &dir));
-        let resume = resume_path.as_deref().and_then(|path| load(path, &meta, &dir));
+        let record = self.resume_store.as_ref().map(|store| Record::new(Arc::clone(store), &meta, &dir));
+        let resume = record.as_ref().and_then(|record| load(record, &meta, &dir));
         let priorities = wanted.as_deref().map(|wanted| piece_priorities(&meta, wanted));
         let engine_add = ztor_engine::AddTorrent {
             meta,
@@ -135,7 +135,7 @@ impl Files {
             device: store.device(),
             store,
             resume: resume.map(Arc::new),
-            resume_path,
+            record,
             wanted: wanted.unwrap_or_default(),
             prepare: !read_only,
             recheck,
@@ -143,16 +143,15 @@ impl Files {
     }
 }
 
-fn load(path: &Path, meta: &Metainfo, dir: &Path) -> Option<Resume> {
-    let loaded = Resume::load(path).and_then(|resume| resume.verify(meta, dir).map(|()| resume));
-    match loaded {
-        Ok(resume) => Some(resume),
-        Err(ResumeError::Missing { .. }) => None,
-        Err(error) => {
-            tracing::warn!(%error, "checking the data: cannot use the resume data");
-            None
-        }
-    }
+fn load(record: &Record, meta: &Metainfo, dir: &Path) -> Option<Resume> {
+    let verified = |resume: Option<Resume>| match resume {
+        Some(resume) => resume.verify(meta, dir).map(|()| Some(resume)),
+        None => Ok(None),
+    };
+    record.load().and_then(verified).unwrap_or_else(|error| {
+        tracing::warn!(%error, "checking the data: cannot use the resume data");
+        None
+    })
 }
 
 /// A piece is wanted if any file in it is.

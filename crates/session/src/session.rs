@@ -18,6 +18,7 @@ use crate::opener::Opener;
 use crate::reply::{Answer, AskError, Reply, reply};
 use crate::snapshot::{self, Snapshot};
 use crate::start_error::{SetupError, StartError};
+use crate::state;
 use crossbeam_channel::{Receiver, bounded};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
@@ -25,7 +26,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use ztor_base::PeerId;
 use ztor_engine::{Author, BanStatus, DhtRole, Engine, TorrentId};
-use ztor_storage::records;
 
 /// A running client. Dropping it ends it within a moment, without goodbyes; [`shutdown`](Self::shutdown) is
 /// the polite way.
@@ -56,9 +56,10 @@ impl Session {
         if !config.transports.tcp() {
             listening.tcp = None;
         }
-        if let Some(state) = &config.state_dir {
-            records::remove_leftovers(&state.join("resume"));
-        }
+        let resume_store = config.resume_store.take().or_else(|| {
+            let state = config.state_dir.as_deref()?;
+            Some(Arc::new(state::resume_files(state)))
+        });
         let share = limits::share(config.settings.max_peers);
         config.settings.max_peers = share.peers;
         let addr = listening.addr;
@@ -108,7 +109,7 @@ impl Session {
         let driver = Driver::new(parts).map_err(SetupError::of("sockets"))?;
         let thread = std::thread::Builder::new().name("net".into());
         thread.spawn(move || driver.run()).map_err(SetupError::of("network thread"))?;
-        let opener = Opener::new(share.files, config.state_dir, runtime, Arc::clone(&inbox));
+        let opener = Opener::new(share.files, resume_store, runtime, Arc::clone(&inbox));
         let link = Arc::new(Link { inbox, viewer, opener });
         Ok(Self { link, done, addr, max_peers: share.most_peers })
     }

@@ -1,9 +1,11 @@
 //! Where ztor keeps what it must not forget.
 
+use crate::resume_store::{FileResumeStore, Record};
 use etcetera::BaseStrategy;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use ztor_metainfo::Metainfo;
-use ztor_storage::resume::{Resume, ResumeError};
+use ztor_storage::resume::ResumeError;
 
 /// The state folder: `$XDG_STATE_HOME/ztor`, usually `~/.local/state/ztor`. `None` without a home folder.
 pub fn default_state_dir() -> Option<PathBuf> {
@@ -11,14 +13,9 @@ pub fn default_state_dir() -> Option<PathBuf> {
     Some(base.state_dir().unwrap_or_else(|| base.data_dir()).join("ztor"))
 }
 
-/// The resume file of a torrent in a download folder. Two downloads of the same torrent in different folders
-/// have different ones.
-pub(crate) fn resume_path(state: &Path, meta: &Metainfo, dir: &Path) -> PathBuf {
-    use std::hash::Hasher;
-    let swarm = meta.info_hashes.swarm_id();
-    let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
-    fnv.write(dir.as_os_str().as_encoded_bytes());
-    state.join("resume").join(format!("{swarm}-{:016x}.resume", fnv.finish()))
+/// Resume files in the state folder.
+pub(crate) fn resume_files(state: &Path) -> FileResumeStore {
+    FileResumeStore::new(state.join("resume"))
 }
 
 /// Corrects what an earlier run has remembered of a torrent in the folder `dir`, after its data was compared with the
@@ -36,36 +33,22 @@ pub fn distrust_record(
     not_bad: &[bool],
 ) -> Result<bool, ResumeError> {
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    let path = resume_path(state, meta, &dir);
-    let Ok(mut record) = Resume::load(&path) else { return Ok(false) };
-    if record.verify(meta, &dir).is_err() {
+    let record = Record::new(Arc::new(resume_files(state)), meta, &dir);
+    let Ok(Some(mut resume)) = record.load() else { return Ok(false) };
+    if resume.verify(meta, &dir).is_err() {
         return Ok(false);
     }
     let mut is_wrong = false;
     for (piece, _) in not_bad.iter().enumerate().filter(|(_, not_bad)| !**not_bad) {
-        if let Some(byte) = record.have.get_mut(piece / 8) {
+        if let Some(byte) = resume.have.get_mut(piece / 8) {
             let bit = 0x80 >> (piece % 8);
             is_wrong |= *byte & bit != 0;
             *byte &= !bit;
         }
     }
     if is_wrong {
-        record.save(&path)?;
+        record.save(&resume)?;
+        record.sync()?;
     }
     Ok(is_wrong)
-}
-
-/// FNV-1a: names must be the same in every run and build.
-struct Fnv(u64);
-
-impl std::hash::Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }

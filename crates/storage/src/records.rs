@@ -1,16 +1,17 @@
 //! The folder that holds the resume files of all torrents.
 
-use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::Pid;
-use ztor_metainfo::InfoHashes;
 
-use crate::resume::Resume;
+use crate::error::{At, Operation};
+use crate::resume::{MAX_LEN, ResumeError, put_file};
 use crate::root::sync_folder;
-use crate::store::FileStamp;
 
 /// The extension of resume files in the folder.
 pub const EXTENSION: &str = "resume";
@@ -19,29 +20,49 @@ pub const EXTENSION: &str = "resume";
 /// because a later process may have the id of a crashed one.
 const LEFT_ALONE: Duration = Duration::from_secs(3600);
 
-/// Maximum number of resume files that a search reads.
-const MAX_SEARCHED: usize = 10_000;
-
-/// Returns the one of `stamps` that a resume file of another torrent than `own` records for a file that is not empty.
-///
-/// A stamp has nanoseconds, so two files hardly ever share one. The search skips resume files that cannot be read, and
-/// reads at most 10,000.
-pub fn left_by_another(folder: &Path, own: &InfoHashes, stamps: &HashSet<FileStamp>) -> Option<FileStamp> {
-    let entries = std::fs::read_dir(folder).ok()?;
+/// Calls `visit` with the content of every resume file in a folder, until it breaks. Skips files that cannot be read.
+pub fn visit(folder: &Path, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let records = paths.filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION));
-    let loaded = records.take(MAX_SEARCHED).filter_map(|path| Resume::load(&path).ok());
-    let others = loaded.filter(|record| !record.info_hashes.matches(own));
-    others.flat_map(|record| record.stamps).find(|stamp| stamp.len > 0 && stamps.contains(stamp))
+    for content in records.filter_map(|path| read(&path).ok()) {
+        if visit(&content).is_break() {
+            return;
+        }
+    }
+}
+
+/// Reads a resume file, of at most [`MAX_LEN`] bytes.
+pub fn read(path: &Path) -> Result<Vec<u8>, ResumeError> {
+    let file = match File::open(path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            return Err(ResumeError::Missing { path: path.to_owned() });
+        }
+        opened => opened.at(Operation::Open, || path.to_owned())?,
+    };
+    let mut content = Vec::new();
+    let read = file.take(MAX_LEN + 1).read_to_end(&mut content);
+    read.at(Operation::Read, || path.to_owned())?;
+    if content.len() as u64 > MAX_LEN {
+        return Err(ResumeError::Corrupt { path: path.to_owned(), reason: "it is too long".to_owned() });
+    }
+    Ok(content)
+}
+
+/// Replaces a resume file as a whole or not at all, except for the sync of the folder, which several files can share. Until
+/// [`sync_records`](crate::resume::sync_records) has returned, a crash may restore the earlier file.
+pub fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), ResumeError> {
+    put_file(path, content)?;
+    Ok(())
 }
 
 /// Removes the temporary files of interrupted writes of resume files, see
 /// [`replace_file`](crate::resume::replace_file), and syncs the folder.
 ///
 /// Keeps files of a running process for an hour. The sync makes resume files durable whose writer did not sync the
-/// folder.
-pub fn remove_leftovers(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+/// folder. Returns false if it failed.
+pub fn remove_leftovers(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return true };
     for entry in entries.filter_map(Result::ok) {
         let Some(process) = entry.file_name().to_str().and_then(writer_of) else { continue };
         let age = entry.metadata().and_then(|file| file.modified()).ok().and_then(|time| time.elapsed().ok());
@@ -52,9 +73,11 @@ pub fn remove_leftovers(folder: &Path) {
             tracing::debug!(path = %entry.path().display(), %error, "cannot remove a leftover temporary file");
         }
     }
-    if let Err(error) = sync_folder(folder) {
+    let synced = sync_folder(folder);
+    if let Err(error) = &synced {
         tracing::warn!(path = %folder.display(), %error, "cannot sync the folder of resume files");
     }
+    synced.is_ok()
 }
 
 /// Returns the id of the process that wrote a temporary file, from its name `<name>.<process>-<count>.tmp`.
@@ -71,40 +94,28 @@ fn is_running(process: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failed set-up should end the test")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed set-up should end the test")]
 
     use super::*;
-    use crate::testing::{Fixture, Kind};
 
     #[test]
-    fn left_by_another_finds_a_stamp_in_the_records_of_other_torrents_only() {
-        let (one, two) =
-            (Fixture::of_lengths(Kind::V1, 16384, &[10]), Fixture::of_lengths(Kind::V1, 16384, &[11]));
-        let left = FileStamp { len: 10, mtime_ns: 77 };
-        let record = |torrent: &Fixture, stamp| Resume {
-            info_hashes: torrent.meta.info_hashes,
-            dir: torrent.dir.path().to_owned(),
-            have: vec![0x80],
-            stamps: vec![FileStamp::ABSENT, stamp],
-            wanted: Vec::new(),
-            own: Vec::new(),
-            unfinished: Vec::new(),
-            uploaded: 0,
-            downloaded: 0,
-            peers: Vec::new(),
-        };
+    fn visit_of_a_folder_sees_all_resume_files_until_it_breaks() {
         let folder = tempfile::tempdir().unwrap();
-        let stamps = HashSet::from([left]);
-        let (own, other) = (&two.meta.info_hashes, Some(left));
-        assert_eq!(left_by_another(&folder.path().join("missing"), own, &stamps), None);
-        record(&two, left).save(&folder.path().join("two.resume")).unwrap();
-        std::fs::write(folder.path().join("bad.resume"), b"junk").unwrap();
-        assert_eq!(left_by_another(folder.path(), own, &stamps), None);
-        record(&one, FileStamp { len: 10, mtime_ns: 78 }).save(&folder.path().join("one.resume")).unwrap();
-        assert_eq!(left_by_another(folder.path(), own, &stamps), None);
-        record(&one, left).save(&folder.path().join("one.resume")).unwrap();
-        assert_eq!(left_by_another(folder.path(), own, &stamps), other);
-        assert_eq!(left_by_another(folder.path(), own, &HashSet::from([FileStamp::ABSENT])), None);
+        let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
+        write("a.resume", b"a");
+        write("b.resume", b"b");
+        write("c.tmp", b"c");
+        let seen = |most: usize| {
+            let mut seen = Vec::new();
+            visit(folder.path(), &mut |content| {
+                seen.extend_from_slice(content);
+                if seen.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            seen.sort_unstable();
+            seen
+        };
+        assert_eq!((seen(9), seen(1).len()), (b"ab".to_vec(), 1));
+        visit(&folder.path().join("missing"), &mut |_| panic!("no folder, no files"));
     }
 
     #[test]
@@ -123,8 +134,7 @@ mod tests {
         kept.iter().for_each(|name| write(name));
         write(&format!("a.resume.{dead}-0.tmp"));
         write(&format!("b.resume.{alive}-7.tmp"));
-        let old =
-            std::fs::File::options().write(true).open(folder.path().join(format!("b.resume.{alive}-7.tmp")));
+        let old = File::options().write(true).open(folder.path().join(format!("b.resume.{alive}-7.tmp")));
         old.unwrap().set_modified(std::time::SystemTime::now() - 2 * LEFT_ALONE).unwrap();
         remove_leftovers(folder.path());
         let mut expected = kept.to_vec();

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -86,6 +86,9 @@ pub enum ResumeError {
         /// Version of the file.
         found: i64,
     },
+    /// A [store](crate::resume) other than files failed.
+    #[error("cannot use the resume data: {0}")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The resume data is that of another torrent, another folder or another selection of files.
     #[error("cannot use the resume data: {reason}; the torrent must be checked")]
     Mismatch {
@@ -97,30 +100,12 @@ pub enum ResumeError {
 impl Resume {
     /// Reads a resume file. Its fields are well-formed; [`verify`](Self::verify) compares them with a torrent.
     pub fn load(path: &Path) -> Result<Self, ResumeError> {
-        let file = match File::open(path) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-                return Err(ResumeError::Missing { path: path.to_owned() });
-            }
-            opened => opened.at(Operation::Open, || path.to_owned())?,
-        };
-        let mut bytes = Vec::new();
-        let read = file.take(MAX_LEN + 1).read_to_end(&mut bytes);
-        read.at(Operation::Read, || path.to_owned())?;
-        if bytes.len() as u64 > MAX_LEN {
-            return Err(corrupt(path, "it is too long"));
-        }
-        Self::from_bytes(&bytes, path)
+        Self::from_bytes(&crate::records::read(path)?, path)
     }
 
     /// Writes a resume file. Replaces an earlier one as a whole or not at all.
     pub fn save(&self, path: &Path) -> Result<(), ResumeError> {
         Ok(replace_file(path, &self.to_bytes())?)
-    }
-
-    /// Does the same as [`save`](Self::save), except for the sync of the folder, which several files can share. Returns
-    /// the folder. Until [`sync_records`] has returned, a crash may restore the earlier file.
-    pub fn save_unsynced(&self, path: &Path) -> Result<PathBuf, ResumeError> {
-        Ok(put_file(path, &self.to_bytes())?.to_owned())
     }
 
     /// Returns true if `other` is equal, apart from its peers.
@@ -276,13 +261,13 @@ pub fn replace_file(path: &Path, content: &[u8]) -> Result<(), StorageError> {
     sync_folder(folder).at(Operation::Sync, || folder.to_owned())
 }
 
-/// Makes the files durable that [`Resume::save_unsynced`] has written to a folder.
+/// Makes the files durable that [`write_unsynced`](crate::records::write_unsynced) has written to a folder.
 pub fn sync_records(folder: &Path) -> Result<(), ResumeError> {
     Ok(sync_folder(folder).at(Operation::Sync, || folder.to_owned())?)
 }
 
 /// Replaces the content of a file as a whole or not at all. Returns the folder, which is not synced.
-fn put_file<'a>(path: &'a Path, content: &[u8]) -> Result<&'a Path, StorageError> {
+pub(crate) fn put_file<'a>(path: &'a Path, content: &[u8]) -> Result<&'a Path, StorageError> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).at(Operation::Create, || folder.to_owned())?;

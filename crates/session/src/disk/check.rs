@@ -3,15 +3,13 @@
 use super::save::{Look, Looks};
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
+use crate::resume_store::Record;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_engine::{Bitfield, DiskEvent, TorrentId};
 use ztor_storage::resume::Resume;
-use ztor_storage::{
-    FileStamp, InTheWay, Pieces, StorageError, TorrentStore, UnfinishedPiece, check_all, records,
-};
+use ztor_storage::{FileStamp, InTheWay, Pieces, StorageError, TorrentStore, UnfinishedPiece, check_all};
 
 /// How often files are hashed that others change at the same time.
 const MAX_ROUNDS: u32 = 4;
@@ -29,7 +27,7 @@ pub(crate) struct CheckJob {
     /// The torrent is taken up again without the user: nothing may be made in place of a drive that is still away.
     pub(crate) is_retry: bool,
     /// Path of the resume file.
-    pub(crate) path: Option<PathBuf>,
+    pub(crate) record: Option<Record>,
     /// Per file; empty means all.
     pub(crate) wanted: Vec<bool>,
     pub(crate) looks: Looks,
@@ -277,7 +275,7 @@ fn doubtful(resume: &Resume, store: &TorrentStore, now: &[FileStamp]) -> Bitfiel
 /// A file that is as another torrent has left it is that torrent's, even if some of its pieces are right for this one:
 /// both may be editions of one thing. One that is as this torrent has left it need not be looked for.
 fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
-    let Some(folder) = job.path.as_deref().and_then(|path| path.parent()) else { return Ok(()) };
+    let Some(record) = &job.record else { return Ok(()) };
     let is_as_left = |file: usize, stamp: FileStamp| {
         let left = job.resume.as_ref().filter(|resume| resume.own.get(file) == Some(&true));
         left.and_then(|resume| resume.stamps.get(file)) == Some(&stamp)
@@ -290,8 +288,7 @@ fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
     if at_risk.is_empty() {
         return Ok(());
     }
-    let stamps = at_risk.keys().copied().collect();
-    match records::left_by_another(folder, &job.store.meta().info_hashes, &stamps) {
+    match record.left_by_another(&job.store.meta().info_hashes, |stamp| at_risk.contains_key(stamp)) {
         Some(stamp) => {
             let path = job.store.path_of(at_risk.get(&stamp).copied().unwrap_or_default());
             Err(StorageError::InTheWay { path, why: InTheWay::OfAnotherTorrent })
@@ -316,7 +313,7 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
 /// Remembers which files were admitted as the torrent's own before the first byte goes into one. Those that it makes from
 /// now on are remembered by the saves that follow. Returns true if the resume file was written.
 fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<bool, StorageError> {
-    let Some(path) = &job.path else { return Ok(false) };
+    let Some(record) = &job.record else { return Ok(false) };
     let own = job.store.own_files();
     let is_known = job.resume.as_ref().is_some_and(|resume| resume.own == own) || !own.contains(&true);
     if is_known || have.count() == have.len() {
@@ -336,7 +333,7 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result
         downloaded: job.resume.as_ref().map_or(0, |resume| resume.downloaded),
         peers: job.resume.as_ref().map(|resume| resume.peers.clone()).unwrap_or_default(),
     };
-    match resume.save(path) {
+    match record.save(&resume).and_then(|()| record.sync()) {
         Ok(()) => Ok(true),
         Err(error) => {
             // The save that follows tells it.

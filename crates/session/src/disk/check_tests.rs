@@ -4,8 +4,9 @@
 use super::*;
 use crate::disk::fault::fault;
 use crate::driver::WAKER;
+use crate::resume_store::FileResumeStore;
 use bytes::Bytes;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ztor_metainfo::Metainfo;
 use ztor_metainfo::create::Options;
@@ -63,8 +64,9 @@ impl Rig {
         self.dir.path().join("dst/album").join(file.to_string())
     }
 
-    fn record(&self) -> PathBuf {
-        self.dir.path().join("resume/it.resume")
+    fn record(&self) -> Record {
+        let records = Arc::new(FileResumeStore::new(self.dir.path().join("resume")));
+        Record::new(records, &self.meta, &self.dir.path().join("dst"))
     }
 
     /// With what the last run has recorded.
@@ -72,11 +74,11 @@ impl Rig {
         CheckJob {
             torrent: TorrentId::from_u64(1 << 32 | 1),
             store: Arc::clone(store),
-            resume: Resume::load(&self.record()).ok().map(Arc::new),
+            resume: self.record().load().unwrap().map(Arc::new),
             distrust: false,
             had_before_change: None,
             is_retry: false,
-            path: Some(self.record()),
+            record: Some(self.record()),
             wanted: Vec::new(),
             looks: Arc::clone(&self.looks),
             prepare: true,
@@ -134,7 +136,7 @@ fn file_that_was_never_made_is_not_own_at_the_next_start() {
     assert!(rig.check(&store).unwrap().is_empty());
     rig.write(&store, 0);
     store.sync().unwrap();
-    rig.resume(&store, vec![0x80]).save(&rig.record()).unwrap();
+    rig.record().save(&rig.resume(&store, vec![0x80])).unwrap();
     drop(store);
     // Of the same length and finished, by another torrent.
     std::fs::write(rig.file(1), noise(2 * PIECE, 77)).unwrap();
@@ -148,7 +150,7 @@ fn record_that_calls_a_missing_file_own_is_not_believed_when_one_is_there() {
     let store = rig.store();
     rig.check(&store).unwrap();
     let own = vec![true];
-    Resume { own, ..rig.resume(&store, vec![0]) }.save(&rig.record()).unwrap();
+    rig.record().save(&Resume { own, ..rig.resume(&store, vec![0]) }).unwrap();
     drop(store);
     let users = noise(2 * PIECE, 77);
     std::fs::write(rig.file(0), &users).unwrap();
@@ -164,7 +166,7 @@ fn own_file_goes_on_but_not_once_another_torrent_has_replaced_it() {
     rig.write(&store, 1);
     store.write(0, 0, &[Bytes::from_static(b"half a block")]).unwrap();
     store.sync().unwrap();
-    rig.resume(&store, vec![0x40]).save(&rig.record()).unwrap();
+    rig.record().save(&rig.resume(&store, vec![0x40])).unwrap();
     drop(store);
     assert_eq!(rig.check(&rig.store()).unwrap(), [1]);
     std::fs::write(rig.file(0), noise(3 * PIECE, 77)).unwrap();
@@ -247,19 +249,19 @@ fn found_pieces_are_forced_to_the_disk_before_they_are_recorded() {
     std::fs::write(rig.file(1), &rig.bytes[2 * PIECE..3 * PIECE]).unwrap();
     let store = rig.store();
     assert_eq!(rig.check(&store).unwrap(), [0, 1, 2]);
-    assert_eq!(Resume::load(&rig.record()).unwrap().have, [0xe0]);
+    assert_eq!(rig.record().load().unwrap().unwrap().have, [0xe0]);
     // All that was due is done: nothing is opened, or one that is gone would be noticed.
     std::fs::remove_file(rig.file(0)).unwrap();
     store.sync().unwrap();
     drop(store);
 
     // One that is complete is recorded by the first save, for which it is due.
-    std::fs::remove_file(rig.record()).unwrap();
+    std::fs::remove_dir_all(rig.dir.path().join("resume")).unwrap();
     std::fs::write(rig.file(0), &rig.bytes[..2 * PIECE]).unwrap();
     std::fs::write(rig.file(1), &rig.bytes[2 * PIECE..]).unwrap();
     let store = rig.store();
     assert_eq!(rig.check(&store).unwrap(), [0, 1, 2, 3]);
-    assert!(!rig.record().exists());
+    assert_eq!(rig.record().load().unwrap(), None);
     std::fs::remove_file(rig.file(0)).unwrap();
     assert!(store.sync().unwrap_err().is_gone());
 }

@@ -82,7 +82,7 @@ impl Rig {
         let resume = resume(&store);
         let looks = Looks::default();
         let (torrent, occasion) = (torrent(number), Occasion::Full);
-        let job = SaveJob { torrent, store, path: None, resume, recorded: None, occasion, looks };
+        let job = SaveJob { torrent, store, record: None, resume, recorded: None, occasion, looks };
         self.disks.save(job, member);
     }
 
@@ -126,7 +126,7 @@ fn check_job(number: u64, member: &Membership) -> CheckJob {
         distrust: false,
         had_before_change: None,
         is_retry: false,
-        path: None,
+        record: None,
         wanted: Vec::new(),
         looks: Looks::default(),
         prepare: false,

@@ -6,13 +6,12 @@ use super::fault::{EXHAUSTED_PAUSE, fault};
 use super::membership::Membership;
 use crate::inbox::Inbox;
 use crate::message::{NetEvent, SaveError, Saved};
+use crate::resume_store::Record;
 use crossbeam_channel::Receiver;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use ztor_engine::{DiskFault, DiskFaultKind, TorrentId};
-use ztor_storage::resume::{Resume, ResumeError, sync_records};
+use ztor_storage::resume::{Resume, ResumeError};
 use ztor_storage::{FileStamp, StorageError, TorrentStore};
 
 /// The files of a torrent, as a check has found them.
@@ -46,7 +45,7 @@ pub(crate) enum Occasion {
 pub(crate) struct SaveJob {
     pub(crate) torrent: TorrentId,
     pub(crate) store: Arc<TorrentStore>,
-    pub(crate) path: Option<PathBuf>,
+    pub(crate) record: Option<Record>,
     pub(crate) resume: Resume,
     /// Content of the resume file, durably; `None` if that is not known.
     pub(crate) recorded: Option<Arc<Resume>>,
@@ -94,7 +93,7 @@ pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
             let has_room = batch.len() < MAX_BATCH && Instant::now() < until;
             next = if has_room { tasks.try_recv().ok() } else { None };
         }
-        let members = batch.finish(sync_records, inbox);
+        let members = batch.finish(inbox);
         // All reports come before those that torrents have left.
         drop(members);
     }
@@ -105,8 +104,8 @@ pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
 pub(super) struct Batch {
     saved: Vec<Saved>,
     members: Vec<Arc<Membership>>,
-    /// Folders with new resume files that were not synced, and the saves that those are of.
-    unsynced: BTreeMap<PathBuf, Vec<usize>>,
+    /// Saves whose resume data is not durable yet, and what makes it so.
+    unsynced: Option<(Record, Vec<usize>)>,
 }
 
 impl Batch {
@@ -116,14 +115,15 @@ impl Batch {
 
     /// Does a save, but for the sync of the folder.
     pub(super) fn add(&mut self, mut job: SaveJob, member: Arc<Membership>) {
-        let (mut folder, mut is_recorded) = (None, false);
+        let (mut is_written, mut is_recorded) = (false, false);
         let done = patiently(|| {
-            let (written, same) = save(&mut job)?;
-            (folder, is_recorded) = (written, same);
+            (is_written, is_recorded) = save(&mut job)?;
             Ok(())
         });
-        if let Some(folder) = folder {
-            self.unsynced.entry(folder).or_default().push(self.saved.len());
+        if let Some(record) = job.record.take().filter(|_| is_written) {
+            // All torrents of a session have one store.
+            let (_, saves) = self.unsynced.get_or_insert_with(|| (record, Vec::new()));
+            saves.push(self.saved.len());
         }
         let recorded = if is_recorded { job.recorded } else { None };
         let resume = recorded.unwrap_or_else(|| Arc::new(job.resume));
@@ -132,15 +132,12 @@ impl Batch {
     }
 
     /// Makes the new resume files durable, and reports all saves.
-    pub(super) fn finish(
-        self,
-        mut sync: impl FnMut(&Path) -> Result<(), ResumeError>,
-        inbox: &Inbox<NetEvent>,
-    ) -> Vec<Arc<Membership>> {
+    pub(super) fn finish(self, inbox: &Inbox<NetEvent>) -> Vec<Arc<Membership>> {
         let Self { mut saved, members, unsynced } = self;
-        for (folder, of) in unsynced {
-            let Err(error) = patiently(|| sync(&folder).map_err(record_error)) else { continue };
-            for index in of {
+        if let Some((record, saves)) = unsynced
+            && let Err(error) = patiently(|| record.sync().map_err(record_error))
+        {
+            for index in saves {
                 saved[index].error.get_or_insert_with(|| error.clone());
             }
         }
@@ -179,8 +176,8 @@ fn record_error(error: ResumeError) -> SaveError {
 
 /// The order is what keeps a crash from losing or inventing pieces: data first, then what is said about it.
 ///
-/// Returns the folder that has to be synced, if the resume file is new, and whether it holds the same as before.
-fn save(job: &mut SaveJob) -> Result<(Option<PathBuf>, bool), SaveError> {
+/// Returns whether the resume data was written, which is durable after a sync, and whether it is the same as before.
+fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
     // Before the sync, which covers them.
     let unfinished = job.store.unfinished();
     // Before the stamps: of an own file the record has always seen something.
@@ -226,11 +223,12 @@ fn save(job: &mut SaveJob) -> Result<(Option<PathBuf>, bool), SaveError> {
     }
     job.resume.own = own;
     job.resume.unfinished = unfinished;
-    let Some(path) = &job.path else { return Ok((None, false)) };
+    let Some(record) = &job.record else { return Ok((false, false)) };
     if job.recorded.as_ref().is_some_and(|recorded| job.is_recorded(recorded)) {
-        return Ok((None, true));
+        return Ok((false, true));
     }
-    Ok((Some(job.resume.save_unsynced(path).map_err(record_error)?), false))
+    record.save(&job.resume).map_err(record_error)?;
+    Ok((true, false))
 }
 
 impl SaveJob {

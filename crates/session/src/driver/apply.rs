@@ -131,7 +131,7 @@ impl Driver {
     fn on_torrent_event(&mut self, event: TorrentEvent) {
         // A finished torrent counts once it is saved.
         if !matches!(event, TorrentEvent::Finished { .. }) {
-            self.waiters.on_event(&event);
+            self.waiters.on_event(&mut self.cx, &event);
         }
         match event {
             TorrentEvent::Started { torrent, .. } => {

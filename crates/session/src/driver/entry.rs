@@ -6,8 +6,8 @@ use super::retry::Retry;
 use super::suspects::Suspects;
 use crate::disk::{CheckJob, Looks, Membership, Occasion, SaveJob};
 use crate::message::NewTorrent;
+use crate::resume_store::Record;
 use crate::snapshot::SessionEvent;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
@@ -22,7 +22,7 @@ const CHANGES_EVERY: Duration = Duration::from_secs(600);
 pub(super) struct Entry {
     id: TorrentId,
     member: Arc<Membership>,
-    resume_path: Option<PathBuf>,
+    record: Option<Record>,
     /// Per file; empty means all.
     wanted: Vec<bool>,
     /// Make folders and empty files.
@@ -71,11 +71,11 @@ struct SaveState {
 
 impl Entry {
     pub(super) fn new(id: TorrentId, new: NewTorrent, member: Arc<Membership>) -> Self {
-        let NewTorrent { resume, resume_path, wanted, prepare, recheck, .. } = new;
+        let NewTorrent { resume, record, wanted, prepare, recheck, .. } = new;
         Self {
             id,
             member,
-            resume_path,
+            record,
             wanted,
             prepare,
             recorded: resume.clone(),
@@ -124,7 +124,7 @@ impl Entry {
             distrust: self.next_check.recheck,
             had_before_change: self.next_check.had_before_change.clone(),
             is_retry,
-            path: self.resume_path.clone(),
+            record: self.record.clone(),
             wanted: self.wanted.clone(),
             looks: Arc::clone(&self.looks),
             prepare: self.prepare,
@@ -162,8 +162,8 @@ impl Entry {
         self.save.is_under_way = true;
         self.save.again = false;
         let (store, looks) = (Arc::clone(self.store()), Arc::clone(&self.looks));
-        let (path, recorded) = (self.resume_path.clone(), self.recorded.clone());
-        Some(SaveJob { torrent: self.id, store, path, resume, recorded, occasion, looks })
+        let (record, recorded) = (self.record.clone(), self.recorded.clone());
+        Some(SaveJob { torrent: self.id, store, record, resume, recorded, occasion, looks })
     }
 
     /// Notes that no save is under way, or that the one under way does not hold up another.
@@ -207,7 +207,7 @@ impl Entry {
         if self.save.finish_pending && cx.engine().is_finished_with(self.id, &saved.have) {
             self.save.finish_pending = false;
             let event = TorrentEvent::Finished { torrent: self.id };
-            waiters.on_event(&event);
+            waiters.on_event(cx, &event);
             cx.emit(SessionEvent::Torrent(event));
         }
     }

@@ -1,6 +1,7 @@
 //! Requests of handles to single torrents, and those that wait for something to happen.
 
 use super::Driver;
+use super::context::Context;
 use crate::handle::MetadataError;
 use crate::message::TorrentRequest;
 use crate::reply::{Answer, AskError, answer};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use ztor_engine::{Command, TorrentEvent, TorrentId, TorrentState};
 use ztor_metainfo::Metainfo;
 
-/// Callers that wait for a torrent. One that has dropped its reply is forgotten when another one comes.
+/// Callers that wait for a torrent. A caller that has dropped its reply is removed when the next one comes.
 #[derive(Default)]
 pub(super) struct Waiters(SecondaryMap<TorrentId, WaitersOfOne>);
 
@@ -30,8 +31,12 @@ impl Waiters {
         waiters
     }
 
-    /// Answers those who wait for an event.
-    pub(super) fn on_event(&mut self, event: &TorrentEvent) {
+    /// Answers the callers that wait for an event. The status that they see then shows it.
+    pub(super) fn on_event(&mut self, cx: &mut Context, event: &TorrentEvent) {
+        if !self.0.contains_key(event.torrent()) {
+            return;
+        }
+        cx.publish();
         let result = match event {
             TorrentEvent::Metadata { torrent, meta } => (*torrent, Ok(Arc::clone(meta))),
             TorrentEvent::Unusable { torrent, message } => {

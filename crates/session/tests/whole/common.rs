@@ -3,12 +3,33 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use ztor_session::{Config, Events, Session, SessionEvent, TorrentEvent};
+use ztor_session::{Config, Events, Metainfo, Session, SessionEvent, TorrentEvent};
+use ztor_storage::create::{CreateOptions, create};
 
 /// Longest wait for what must happen.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// Writes a file "data" of `len` bytes that do not repeat into a new folder, and makes a torrent of it.
+pub(crate) fn content(dir: &Path, len: usize) -> Arc<Metainfo> {
+    named_content(dir, "data", len)
+}
+
+/// The same with another name for the file.
+pub(crate) fn named_content(dir: &Path, name: &str, len: usize) -> Arc<Metainfo> {
+    let mut state = len as u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::fs::create_dir_all(dir).unwrap();
+    let path = dir.join(name);
+    std::fs::write(&path, (0..len).map(|_| next()).collect::<Vec<u8>>()).unwrap();
+    let made = create(&path, &CreateOptions::default(), 2, |_, _| {}, &AtomicBool::new(false)).unwrap();
+    Arc::new(Metainfo::from_bytes(&made.torrent).unwrap())
+}
 
 /// A session and its events from the start on.
 pub(crate) struct Client {

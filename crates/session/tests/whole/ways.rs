@@ -1,36 +1,20 @@
 //! Sessions that meet over every transport, with every kind of beginning, or not at all.
 
-use crate::common::{Client, LIMIT};
+use crate::common::{Client, LIMIT, content};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-use ztor_metainfo::Metainfo;
 use ztor_session::{
     AddTorrent, Bind, Config, Encryption, PeerStatus, Protection, Session, SessionEvent, TorrentEvent,
     Transport, Transports,
 };
-use ztor_storage::create::{CreateOptions, create};
 
 fn session(ip: IpAddr, transports: Transports, encryption: Encryption) -> Client {
     let bind = ip.into();
     let mut config = Config::default().bind(bind).port(0).state_dir(None).transports(transports);
     config.settings.encryption = encryption;
     Client::start(config)
-}
-
-fn content(dir: &Path, len: usize) -> Arc<Metainfo> {
-    let mut rng = 7u64;
-    let mut next = || {
-        rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (rng >> 56) as u8
-    };
-    let path = dir.join("data");
-    std::fs::write(&path, (0..len).map(|_| next()).collect::<Vec<u8>>()).unwrap();
-    let made = create(&path, &CreateOptions::default(), 2, |_, _| {}, &AtomicBool::new(false)).unwrap();
-    Arc::new(Metainfo::from_bytes(&made.torrent).unwrap())
 }
 
 /// Moves a file from one session to another; says how the seed saw the other.

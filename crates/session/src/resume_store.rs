@@ -1,0 +1,243 @@
+//! Where the resume data of torrents is kept: files, unless the embedding program has another place for it.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use ztor_base::SwarmId;
+use ztor_metainfo::{InfoHashes, Metainfo};
+use ztor_storage::resume::{Resume, ResumeError, sync_records};
+use ztor_storage::{FileStamp, records};
+
+/// Resume data of other torrents that is read to find out whose a file is, at most.
+const MAX_SEARCHED: usize = 10_000;
+
+/// Key of resume data. Two downloads of one torrent into different folders have different keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ResumeKey {
+    /// The torrent: its v1 info-hash, or the start of the v2 one.
+    pub swarm: SwarmId,
+    /// The download folder, absolute.
+    pub dir: PathBuf,
+}
+
+/// A place for resume data: what a session remembers of its torrents over restarts.
+///
+/// The data is opaque, up to 64 MiB long, and far below that for most torrents. A session calls these methods on threads that
+/// may wait for a disk, several at a time. [`FileResumeStore`] is the implementation that sessions use by default; a program
+/// with a database gives its own ([`Config::resume_store`](field@crate::Config::resume_store)).
+///
+/// # Crashes
+/// After a crash each key must have either the old or the new data, whole. What [`sync`](Self::sync) has returned for must be
+/// there.
+pub trait ResumeStore: fmt::Debug + Send + Sync {
+    /// Returns the data of a key; `None` if there is none.
+    ///
+    /// # Errors
+    /// The data cannot be read. The files of the torrent are then checked.
+    fn load(&self, key: &ResumeKey) -> Result<Option<Vec<u8>>, ResumeError>;
+
+    /// Replaces the data of a key. It need not be durable before [`sync`](Self::sync).
+    ///
+    /// # Errors
+    /// The data cannot be written. The session reports it and tries again later.
+    fn save(&self, key: &ResumeKey, data: &[u8]) -> Result<(), ResumeError>;
+
+    /// Makes durable all data whose [`save`](Self::save) has returned.
+    ///
+    /// # Errors
+    /// The data may be lost in a crash.
+    fn sync(&self) -> Result<(), ResumeError>;
+
+    /// Calls `visit` with the data of all keys, in any order, until it breaks. Skips what cannot be read.
+    fn visit(&self, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>);
+}
+
+/// Resume data in files, one for each key, in a folder of their own.
+#[derive(Debug)]
+pub struct FileResumeStore {
+    folder: PathBuf,
+    /// An earlier process may have left a file that is not durable.
+    is_in_doubt: AtomicBool,
+}
+
+impl FileResumeStore {
+    /// Takes a folder, which need not exist yet. Removes what interrupted writes have left in it.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        let is_in_doubt = !records::remove_leftovers(&folder);
+        Self { folder, is_in_doubt: is_in_doubt.into() }
+    }
+
+    fn path_of(&self, key: &ResumeKey) -> PathBuf {
+        use std::hash::Hasher;
+        let mut fnv = Fnv(0xcbf2_9ce4_8422_2325);
+        fnv.write(key.dir.as_os_str().as_encoded_bytes());
+        self.folder.join(format!("{}-{:016x}.{}", key.swarm, fnv.finish(), records::EXTENSION))
+    }
+}
+
+impl ResumeStore for FileResumeStore {
+    fn load(&self, key: &ResumeKey) -> Result<Option<Vec<u8>>, ResumeError> {
+        if self.is_in_doubt.load(Ordering::Relaxed) {
+            self.sync()?;
+            self.is_in_doubt.store(false, Ordering::Relaxed);
+        }
+        match records::read(&self.path_of(key)) {
+            Ok(data) => Ok(Some(data)),
+            Err(ResumeError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn save(&self, key: &ResumeKey, data: &[u8]) -> Result<(), ResumeError> {
+        records::write_unsynced(&self.path_of(key), data)
+    }
+
+    fn sync(&self) -> Result<(), ResumeError> {
+        sync_records(&self.folder)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) {
+        records::visit(&self.folder, visit);
+    }
+}
+
+/// The resume data of one torrent.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    store: Arc<dyn ResumeStore>,
+    key: Arc<ResumeKey>,
+}
+
+impl Record {
+    /// `dir` is absolute.
+    pub(crate) fn new(store: Arc<dyn ResumeStore>, meta: &Metainfo, dir: &Path) -> Self {
+        let key = ResumeKey { swarm: meta.info_hashes.swarm_id(), dir: dir.to_owned() };
+        Self { store, key: Arc::new(key) }
+    }
+
+    /// Loads the data; `None` if there is none.
+    pub(crate) fn load(&self) -> Result<Option<Resume>, ResumeError> {
+        let data = self.store.load(&self.key)?;
+        data.map(|data| Resume::from_bytes(&data, &self.name())).transpose()
+    }
+
+    /// Replaces the data. [`sync`](Self::sync) makes it durable.
+    pub(crate) fn save(&self, resume: &Resume) -> Result<(), ResumeError> {
+        self.store.save(&self.key, &resume.to_bytes())
+    }
+
+    /// Makes durable what was saved of all torrents.
+    pub(crate) fn sync(&self) -> Result<(), ResumeError> {
+        self.store.sync()
+    }
+
+    /// Returns the one of `stamps` that another torrent has left on one of its files.
+    ///
+    /// A stamp has nanoseconds, so two files hardly ever share one. Reads the data of at most 10,000 torrents.
+    pub(crate) fn left_by_another(
+        &self,
+        own: &InfoHashes,
+        is_asked: impl Fn(&FileStamp) -> bool,
+    ) -> Option<FileStamp> {
+        let (mut found, mut searched) = (None, 0);
+        self.store.visit(&mut |data| {
+            searched += 1;
+            let record = Resume::from_bytes(data, Path::new("")).ok();
+            let record = record.filter(|record| !record.info_hashes.matches(own));
+            let stamps = record.into_iter().flat_map(|record| record.stamps);
+            found = stamps.into_iter().find(|stamp| stamp.len > 0 && is_asked(stamp));
+            let is_over = found.is_some() || searched == MAX_SEARCHED;
+            if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found
+    }
+
+    /// A name for errors.
+    fn name(&self) -> PathBuf {
+        PathBuf::from(format!("the record of {}", self.key.swarm))
+    }
+}
+
+/// FNV-1a: names must be the same in every run and build.
+struct Fnv(u64);
+
+impl std::hash::Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use ztor_storage::create::{CreateOptions, create};
+
+    /// A torrent of a file of `len` bytes.
+    fn torrent(len: usize) -> Metainfo {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data");
+        std::fs::write(&path, vec![7; len]).unwrap();
+        let made = create(&path, &CreateOptions::default(), 1, |_, _| {}, &AtomicBool::new(false)).unwrap();
+        Metainfo::from_bytes(&made.torrent).unwrap()
+    }
+
+    fn resume(meta: &Metainfo, dir: &Path, stamp: FileStamp) -> Resume {
+        Resume {
+            info_hashes: meta.info_hashes,
+            dir: dir.to_owned(),
+            have: vec![0x80],
+            stamps: vec![FileStamp::ABSENT, stamp],
+            wanted: Vec::new(),
+            own: Vec::new(),
+            unfinished: Vec::new(),
+            uploaded: 0,
+            downloaded: 0,
+            peers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn load_returns_what_was_saved_for_the_same_torrent_and_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn ResumeStore> = Arc::new(FileResumeStore::new(dir.path().join("resume")));
+        let meta = torrent(5);
+        let record = |folder: &str| Record::new(Arc::clone(&store), &meta, Path::new(folder));
+        assert_eq!(record("/a").load().unwrap(), None);
+        let saved = resume(&meta, Path::new("/a"), FileStamp { len: 5, mtime_ns: 1 });
+        record("/a").save(&saved).unwrap();
+        record("/a").sync().unwrap();
+        assert_eq!(record("/a").load().unwrap(), Some(saved));
+        assert_eq!(record("/b").load().unwrap(), None);
+    }
+
+    #[test]
+    fn left_by_another_finds_a_stamp_in_the_records_of_other_torrents_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn ResumeStore> = Arc::new(FileResumeStore::new(dir.path().join("resume")));
+        let (one, two) = (torrent(10), torrent(11));
+        let record = |meta: &Metainfo| Record::new(Arc::clone(&store), meta, dir.path());
+        let left = FileStamp { len: 10, mtime_ns: 77 };
+        let found = || record(&two).left_by_another(&two.info_hashes, |stamp| *stamp == left);
+        assert_eq!(found(), None, "nothing is saved");
+        record(&two).save(&resume(&two, dir.path(), left)).unwrap();
+        std::fs::write(dir.path().join("resume/bad.resume"), b"junk").unwrap();
+        assert_eq!(found(), None, "it is the torrent's own");
+        record(&one).save(&resume(&one, dir.path(), FileStamp { len: 10, mtime_ns: 78 })).unwrap();
+        assert_eq!(found(), None, "another stamp");
+        record(&one).save(&resume(&one, dir.path(), left)).unwrap();
+        assert_eq!(found(), Some(left));
+        let absent = record(&two).left_by_another(&two.info_hashes, |stamp| *stamp == FileStamp::ABSENT);
+        assert_eq!(absent, None, "no file is nobody's");
+    }
+}
