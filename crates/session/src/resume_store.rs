@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use ztor_base::SwarmId;
 use ztor_metainfo::{InfoHashes, Metainfo};
-use ztor_storage::resume::{Resume, ResumeError, sync_records};
+use ztor_storage::resume::{Resume, ResumeError, read_file, sync_records};
 use ztor_storage::{FileStamp, records};
 
 /// Resume data of other torrents that is read to find out whose a file is, at most.
@@ -84,7 +84,7 @@ impl ResumeStore for FileResumeStore {
             self.sync()?;
             self.is_in_doubt.store(false, Ordering::Relaxed);
         }
-        match records::read(&self.path_of(key)) {
+        match read_file(&self.path_of(key)) {
             Ok(data) => Ok(Some(data)),
             Err(ResumeError::Missing { .. }) => Ok(None),
             Err(error) => Err(error),

@@ -1,7 +1,5 @@
 //! The folder that holds the resume files of all torrents.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -9,8 +7,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use crate::error::{At, Operation};
-use crate::resume::{MAX_LEN, ResumeError, put_file};
+use crate::resume::{ResumeError, put_file, read_file};
 use crate::root::sync_folder;
 
 /// The extension of resume files in the folder.
@@ -25,28 +22,11 @@ pub fn visit(folder: &Path, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let records = paths.filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION));
-    for content in records.filter_map(|path| read(&path).ok()) {
+    for content in records.filter_map(|path| read_file(&path).ok()) {
         if visit(&content).is_break() {
             return;
         }
     }
-}
-
-/// Reads a resume file, of at most [`MAX_LEN`] bytes.
-pub fn read(path: &Path) -> Result<Vec<u8>, ResumeError> {
-    let file = match File::open(path) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-            return Err(ResumeError::Missing { path: path.to_owned() });
-        }
-        opened => opened.at(Operation::Open, || path.to_owned())?,
-    };
-    let mut content = Vec::new();
-    let read = file.take(MAX_LEN + 1).read_to_end(&mut content);
-    read.at(Operation::Read, || path.to_owned())?;
-    if content.len() as u64 > MAX_LEN {
-        return Err(ResumeError::Corrupt { path: path.to_owned(), reason: "it is too long".to_owned() });
-    }
-    Ok(content)
 }
 
 /// Replaces a resume file as a whole or not at all, except for the sync of the folder, which several files can share. Until
@@ -134,7 +114,8 @@ mod tests {
         kept.iter().for_each(|name| write(name));
         write(&format!("a.resume.{dead}-0.tmp"));
         write(&format!("b.resume.{alive}-7.tmp"));
-        let old = File::options().write(true).open(folder.path().join(format!("b.resume.{alive}-7.tmp")));
+        let old =
+            std::fs::File::options().write(true).open(folder.path().join(format!("b.resume.{alive}-7.tmp")));
         old.unwrap().set_modified(std::time::SystemTime::now() - 2 * LEFT_ALONE).unwrap();
         remove_leftovers(folder.path());
         let mut expected = kept.to_vec();

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -100,7 +100,7 @@ pub enum ResumeError {
 impl Resume {
     /// Reads a resume file. Its fields are well-formed; [`verify`](Self::verify) compares them with a torrent.
     pub fn load(path: &Path) -> Result<Self, ResumeError> {
-        Self::from_bytes(&crate::records::read(path)?, path)
+        Self::from_bytes(&read_file(path)?, path)
     }
 
     /// Writes a resume file. Replaces an earlier one as a whole or not at all.
@@ -250,6 +250,23 @@ impl Resume {
             peers: peers.take(MAX_PEERS).filter_map(|peer| decode_peer(peer.as_bytes()?)).collect(),
         })
     }
+}
+
+/// Reads a resume file, of at most [`MAX_LEN`] bytes.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, ResumeError> {
+    let file = match File::open(path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            return Err(ResumeError::Missing { path: path.to_owned() });
+        }
+        opened => opened.at(Operation::Open, || path.to_owned())?,
+    };
+    let mut content = Vec::new();
+    let read = file.take(MAX_LEN + 1).read_to_end(&mut content);
+    read.at(Operation::Read, || path.to_owned())?;
+    if content.len() as u64 > MAX_LEN {
+        return Err(ResumeError::Corrupt { path: path.to_owned(), reason: "it is too long".to_owned() });
+    }
+    Ok(content)
 }
 
 /// Replaces the content of a file as a whole or not at all, and returns once it is on the disk.
