@@ -37,6 +37,13 @@ retry() {
   return 1
 }
 
+# The checker of spelling, in a place of its own.
+spelling() {
+  python3 -m venv target/typos
+  retry target/typos/bin/pip install --quiet --disable-pip-version-check typos==1.52.0
+  target/typos/bin/typos
+}
+
 install_packages() {
   retry apt-get update -qq
   retry apt-get install -y -qq --no-install-recommends "$@"
