@@ -493,13 +493,24 @@ With --json, every line on stdout is an object with the field `event`:
   done       info_hash, name, bytes, believed_bytes, downloaded_bytes, uploaded_bytes, seconds: a
              download is complete; all but believed_bytes was verified in this run
   seeding    info_hash, name, have_bytes: the torrent is served to others
-  warning    info_hash (or null), message
+  warning    info_hash (or null), message, cause (null, or an object of a kind below)
   summary    the sum at the end: torrents, done, failed, downloaded_bytes, uploaded_bytes,
              seconds, interrupted
   error      exit_code, message, hint (or null): why the command failed; the last line
 info_hash is the v1 info-hash in hex, or the v2 one if there is no other. downloaded_bytes is the
 piece data received from peers in this run, bad and doubled data included. wanted_bytes and
-done_bytes count whole pieces. Fields may be added; none changes its meaning.";
+done_bytes count whole pieces. Kinds of causes:
+  tracker            tracker, issue: kind (warning, refused, malformed_reply, http_status, bad_url,
+                     unsupported, timeout, network), is_error, message
+  banned             author, reason: kind (bad_data with piece, bad_metadata, bad_hashes), ends_in_s
+  peer_unreachable   addr: a peer that was given does not answer
+  peer_not_found     peer, message: the name of a peer is unknown
+  no_source          nobody can be asked for peers
+  metadata_too_long  len, max, in bytes
+  changed_by_others  fault: kind (full, denied, gone, changed, in_the_way, inconsistent, io), message
+  not_saved          fault: progress could not be saved
+  interface          name, is_there
+Fields and kinds may be added; none changes its meaning.";
 
 const CREATE_JSON: &str = "\
 With --json, stdout has objects of progress (event, stage, name, done_bytes, total_bytes), then

@@ -6,6 +6,7 @@ mod goal;
 mod magnet;
 mod setup;
 mod torrent;
+mod wording;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -233,16 +234,17 @@ impl Runner {
         let goodbyes = (GOODBYES + GOODBYE_EACH.saturating_mul(torrents)).min(MOST_GOODBYES);
         let mut end = self.session.end(goodbyes, SOON.max(goodbyes + GOODBYES));
         if end == End::Unfinished {
-            self.warn(None, "waiting for the disk to save what was fetched; Ctrl-C ends at once");
+            self.warn(None, "waiting for the disk to save what was fetched; Ctrl-C ends at once", None);
             end = self.session.end(goodbyes, SAVING);
         }
         match end {
             End::Complete => {}
-            End::WithoutGoodbyes => self.warn(None, "some trackers may not know that we are gone"),
+            End::WithoutGoodbyes => self.warn(None, "some trackers may not know that we are gone", None),
             End::Unfinished => {
                 self.warn(
                     None,
                     "the disk did not save everything in time; the next run will check the data again",
+                    None,
                 );
             }
         }
@@ -334,48 +336,14 @@ impl Runner {
                     torrent.retry_after = Some(after);
                 }
             }
-            SessionEvent::ChangedByOthers { torrent, fault } => {
-                self.warn(Some(torrent), &format!("{}: checking it", fault.message));
-            }
-            SessionEvent::NotSaved { torrent, fault } => {
-                let message = format!("{}; the next run will check the data again", fault.message);
-                self.warn(Some(torrent), &message);
-            }
-            SessionEvent::Torrent(TorrentEvent::Banned { torrent, author, reason, ends_in }) => {
-                let hours = ends_in.as_secs() / 3600;
-                self.warn(Some(torrent), &format!("{author} is banned for {hours} h: {reason}"));
-            }
-            SessionEvent::Torrent(TorrentEvent::Tracker { torrent, tracker, message, .. }) => {
-                self.warn(Some(torrent), &format!("tracker {tracker}: {message}"));
-            }
             SessionEvent::Torrent(TorrentEvent::PieceFailed { torrent, piece }) => {
                 tracing::info!(torrent = self.name(torrent), piece, "hashed wrong, to be fetched again");
             }
-            SessionEvent::Torrent(TorrentEvent::MetadataTooLong { torrent, len, max }) => {
-                let message = format!(
-                    "a peer says that the description of the torrent has {len} bytes; at most {max} are fetched"
-                );
-                self.warn(Some(torrent), &message);
+            event => {
+                if let Some(message) = wording::warning(&event) {
+                    self.warn(event.torrent(), &message, Some(&event));
+                }
             }
-            SessionEvent::Torrent(TorrentEvent::PeerUnreachable { torrent, addr }) => {
-                self.warn(Some(torrent), &format!("the peer {addr} does not answer; trying again"));
-            }
-            SessionEvent::Torrent(TorrentEvent::NoSource { torrent }) => {
-                let message = "nobody to ask for peers: no tracker, no peer is given, and the DHT and the local \
-                               network may not be asked; give a peer with --peer";
-                self.warn(Some(torrent), message);
-            }
-            SessionEvent::PeerNotFound { torrent, peer, message } => {
-                self.warn(Some(torrent), &format!("the peer {peer} is not found: {message}"));
-            }
-            SessionEvent::Interface { name, is_there } => {
-                let message = match is_there {
-                    true => format!("the interface {name} is back"),
-                    false => format!("the interface {name} is gone; waiting for it to come back"),
-                };
-                self.tell(&Event::Warning { info_hash: None, message: &message });
-            }
-            _ => {}
         }
         None
     }
@@ -510,16 +478,16 @@ impl Runner {
         self.torrents.iter().map(|torrent| torrent.row(statuses.get(&torrent.id).copied())).collect()
     }
 
-    fn warn(&self, id: Option<TorrentId>, message: &str) {
+    fn warn(&self, id: Option<TorrentId>, message: &str, cause: Option<&SessionEvent>) {
         let torrent = id.and_then(|id| self.torrent(id));
         match torrent {
             Some(torrent) => {
                 // Of several torrents the user wants to know which.
                 let named = format!("{}: {message}", torrent.name);
                 let message = if self.count() > 1 { &named } else { message };
-                self.display.event(&Event::Warning { info_hash: Some(&torrent.info_hash), message });
+                self.display.event(&Event::Warning { info_hash: Some(&torrent.info_hash), message, cause });
             }
-            None => self.display.event(&Event::Warning { info_hash: None, message }),
+            None => self.display.event(&Event::Warning { info_hash: None, message, cause }),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use thiserror::Error;
 use ztor_base::addr::is_local;
 use ztor_base::{Duration, Host, Instant, PeerId};
 
@@ -45,13 +46,31 @@ impl fmt::Display for Author {
     }
 }
 
+/// Reason of a ban: content that does not match the torrent's hashes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind", rename_all = "snake_case"))]
+pub enum BanReason {
+    /// Metadata of a magnet link.
+    #[error("bad metadata")]
+    BadMetadata,
+    /// Hashes of a v2 torrent (BEP 52).
+    #[error("bad hashes")]
+    BadHashes,
+    /// Data of a piece.
+    #[error("bad data in piece {piece}")]
+    BadData {
+        /// Index of the piece.
+        piece: u32,
+    },
+}
+
 /// A ban that is in force.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BanStatus {
     /// The banned one.
     pub author: Author,
     /// The offence, in plain words.
-    pub reason: String,
+    pub reason: BanReason,
     /// How long it still lasts.
     pub ends_in: Duration,
 }
@@ -71,13 +90,13 @@ struct Ban {
     until: Instant,
     /// How many there were, this one included.
     count: u32,
-    reason: String,
+    reason: BanReason,
     addrs: Vec<SocketAddr>,
 }
 
 impl Bans {
     /// Bans an author, and says for how long; `None` if that was so before.
-    pub(crate) fn add(&mut self, now: Instant, author: Author, reason: &str) -> Option<Duration> {
+    pub(crate) fn add(&mut self, now: Instant, author: Author, reason: BanReason) -> Option<Duration> {
         let old = self.by_author.get(&author).filter(|ban| now < ban.until + REMEMBERED_FOR);
         if old.is_some_and(|ban| now < ban.until) {
             return None;
@@ -93,7 +112,7 @@ impl Bans {
         let ends_in = doubled.min(LONGEST_BAN);
         let until = now + ends_in;
         self.order.insert((until + REMEMBERED_FOR, author));
-        self.by_author.insert(author, Ban { until, count, reason: reason.to_owned(), addrs: Vec::new() });
+        self.by_author.insert(author, Ban { until, count, reason, addrs: Vec::new() });
         Some(ends_in)
     }
 
@@ -136,7 +155,7 @@ impl Bans {
         in_force
             .map(|(author, ban)| BanStatus {
                 author: *author,
-                reason: ban.reason.clone(),
+                reason: ban.reason,
                 ends_in: ban.until.since(now),
             })
             .collect()
@@ -172,7 +191,7 @@ mod tests {
     }
 
     fn hours(bans: &mut Bans, now: u64) -> Option<u64> {
-        bans.add(at(now), author("192.0.2.1"), "bad data").map(|ends_in| ends_in.as_secs() / HOUR)
+        bans.add(at(now), author("192.0.2.1"), BanReason::BadHashes).map(|ends_in| ends_in.as_secs() / HOUR)
     }
 
     #[test]
@@ -192,10 +211,10 @@ mod tests {
     #[test]
     fn all_of_a_64_are_banned_and_a_local_peer_alone() {
         let mut bans = Bans::default();
-        bans.add(at(0), author("2001:db8:1:2::1"), "bad data");
+        bans.add(at(0), author("2001:db8:1:2::1"), BanReason::BadHashes);
         assert!(bans.refuses(at(0), "2001:db8:1:2:3::4".parse().unwrap()));
         let local = author("10.0.0.1");
-        bans.add(at(0), local, "bad data");
+        bans.add(at(0), local, BanReason::BadHashes);
         bans.listens(local, "10.0.0.1:5".parse().unwrap());
         assert!(bans.has(at(0), local) && !bans.refuses(at(0), "10.0.0.1".parse().unwrap()));
         assert!(bans.forbids(at(0), "10.0.0.1:5".parse().unwrap()));
@@ -209,7 +228,7 @@ mod tests {
     fn a_lifted_ban_leaves_nothing_behind() {
         let mut bans = Bans::default();
         let local = author("10.0.0.1");
-        bans.add(at(0), local, "bad data");
+        bans.add(at(0), local, BanReason::BadHashes);
         bans.listens(local, "10.0.0.1:5".parse().unwrap());
         let [status] = &bans.list(at(0))[..] else { unreachable!("one ban is listed") };
         assert_eq!((status.author, status.ends_in.as_secs()), (local, HOUR));
@@ -222,7 +241,7 @@ mod tests {
         let mut bans = Bans::default();
         let nth = |n: usize| Author::Host(Host::V4((n as u32).to_be_bytes()));
         for n in 0..MAX_BANS + 10 {
-            bans.add(Instant::from_micros(n as u64), nth(n), "bad data");
+            bans.add(Instant::from_micros(n as u64), nth(n), BanReason::BadHashes);
         }
         assert_eq!((bans.len(), bans.order.len()), (MAX_BANS, MAX_BANS));
         assert!(!bans.has(at(0), nth(9)) && bans.has(at(0), nth(10)));

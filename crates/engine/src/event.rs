@@ -294,6 +294,7 @@ pub enum DiskEvent {
 
 /// A disk fault, as far as the engine and its user care.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DiskFault {
     /// What kind.
     pub kind: DiskFaultKind,
@@ -303,6 +304,7 @@ pub struct DiskFault {
 
 /// Kinds of disk fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum DiskFaultKind {
     /// No space is left, or a quota or file size limit is reached.
     Full,

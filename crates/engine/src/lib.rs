@@ -50,7 +50,7 @@ mod trackers;
 mod transport;
 mod views;
 
-pub use bans::{Author, BanStatus};
+pub use bans::{Author, BanReason, BanStatus};
 pub use bitfield::Bitfield;
 pub use config::{Config, Encryption, Settings, Transports};
 pub use event::{
@@ -66,6 +66,7 @@ pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerSta
 pub use torrent_event::TorrentEvent;
 pub use transport::{Offer, Protection, Transport};
 pub use ztor_tracker::announcer::TrackerState;
+pub use ztor_tracker::{Retry, TrackerError, TrackerIssue};
 
 use bans::Bans;
 use cx::Core;

@@ -1,5 +1,6 @@
 //! What peers do wrong, and what follows. This is the only place that decides.
 
+use crate::bans::BanReason;
 use thiserror::Error;
 use ztor_wire::WireError;
 
@@ -36,12 +37,8 @@ pub(crate) enum Misbehaviour {
     TooManyRequests(usize),
     #[error("kept sending messages to no effect")]
     Junk,
-    #[error("sent metadata that is not the torrent's")]
-    BadMetadata,
-    #[error("sent hashes that are not the torrent's")]
-    BadHashes,
-    #[error("sent bad data: piece {piece} hashed wrong")]
-    BadData { piece: u32 },
+    #[error(transparent)]
+    Bad(#[from] BanReason),
 }
 
 /// What to do with the offender.
@@ -52,13 +49,13 @@ pub(crate) enum Verdict {
     /// End the connection; the address is not tried again.
     Forget,
     /// End all its connections and refuse new ones.
-    Ban,
+    Ban(BanReason),
 }
 
 impl Misbehaviour {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
-            Self::BadData { .. } | Self::BadMetadata | Self::BadHashes => Verdict::Ban,
+            Self::Bad(reason) => Verdict::Ban(*reason),
             Self::Myself | Self::WrongTorrent | Self::Banned => Verdict::Forget,
             Self::Wire(_)
             | Self::UnknownTorrent

@@ -7,6 +7,7 @@ use crate::peer::Direction;
 use crate::transport::{Protection, Transport};
 use std::net::SocketAddr;
 use ztor_base::Duration;
+use ztor_tracker::TrackerIssue;
 use ztor_tracker::announcer::TrackerState;
 
 /// The state of a torrent.
@@ -87,7 +88,7 @@ pub struct TrackerStatus {
     /// State of the announces.
     pub state: TrackerState,
     /// Last error, or the warning of the last reply, without passkeys.
-    pub message: Option<String>,
+    pub issue: Option<TrackerIssue>,
     /// Time until the next announce. `None` while one is under way and after the last.
     pub announces_in: Option<Duration>,
     /// Failures in a row.

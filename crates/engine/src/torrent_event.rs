@@ -1,27 +1,34 @@
 //! News of torrents for front ends.
 
-use crate::bans::Author;
+use crate::bans::{Author, BanReason};
 use crate::event::DiskFault;
 use crate::ids::TorrentId;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use ztor_base::Duration;
 use ztor_metainfo::Metainfo;
+use ztor_tracker::TrackerIssue;
 
 /// Something that happened to a torrent.
+///
+/// With the feature `serde` it is an object with its name as `kind`, without the torrent's id and the metainfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind", rename_all = "snake_case"))]
 pub enum TorrentEvent {
     /// The metadata of a magnet link has arrived and matches its hash. Nothing is fetched before
     /// [`Engine::start_torrent`](crate::Engine::start_torrent) says what to fetch and where to put it.
     Metadata {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// Its metadata.
+        #[cfg_attr(feature = "serde", serde(skip))]
         meta: Arc<Metainfo>,
     },
     /// The metadata of a magnet link has arrived, matches its hash, and is no usable torrent.
     Unusable {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The defect, in plain words.
         message: String,
@@ -30,6 +37,7 @@ pub enum TorrentEvent {
     /// otherwise.
     MetadataTooLong {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The length in bytes, as the peer says.
         len: u32,
@@ -39,6 +47,7 @@ pub enum TorrentEvent {
     /// The check of the data on disk is done, and the torrent is active.
     Started {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// Nothing wanted is missing.
         finished: bool,
@@ -48,11 +57,13 @@ pub enum TorrentEvent {
     /// The last wanted piece hashed right. Front ends learn of it only once it is safe on disk.
     Finished {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
     },
     /// A disk fault stopped the torrent.
     Stopped {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The fault.
         fault: DiskFault,
@@ -60,11 +71,13 @@ pub enum TorrentEvent {
     /// The torrent is gone, with everything that belonged to it.
     Removed {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
     },
     /// A piece hashed wrong and will be fetched again.
     PieceFailed {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// Index of the piece.
         piece: u32,
@@ -72,17 +85,21 @@ pub enum TorrentEvent {
     /// Somebody sent bad data and is banned, for all torrents.
     Banned {
         /// The torrent that it was about.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The banned one.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
         author: Author,
-        /// The offence, in plain words.
-        reason: String,
+        /// The offence.
+        reason: BanReason,
         /// How long the ban lasts, unless [`Command::LiftBan`](crate::Command::LiftBan) ends it.
+        #[cfg_attr(feature = "serde", serde(rename = "ends_in_s", serialize_with = "as_seconds"))]
         ends_in: Duration,
     },
     /// A peer that was given by hand does not answer, or hangs up. Reported once; it is tried again.
     PeerUnreachable {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The address of the peer.
         addr: SocketAddr,
@@ -91,18 +108,18 @@ pub enum TorrentEvent {
     /// network is asked. Reported once.
     NoSource {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
     },
     /// A tracker failed or warned.
     Tracker {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The tracker's URL without passkeys.
         tracker: String,
-        /// The failure or warning, in plain words and without passkeys.
-        message: String,
-        /// It is a failure, and no mere warning.
-        is_error: bool,
+        /// The failure or warning, without passkeys.
+        issue: TrackerIssue,
     },
 }
 
@@ -124,4 +141,14 @@ impl TorrentEvent {
             | Self::Tracker { torrent, .. } => *torrent,
         }
     }
+}
+
+#[cfg(feature = "serde")]
+fn as_text<S: serde::Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+#[cfg(feature = "serde")]
+fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
 }

@@ -260,7 +260,7 @@ fn tracker_status(now: Instant, tracker: &announcer::TrackerStatus) -> TrackerSt
         url: tracker.shown_url.clone(),
         tier: tracker.tier,
         state: tracker.state,
-        message: tracker.message.clone(),
+        issue: tracker.issue.clone(),
         announces_in: tracker.next_announce.map(|at| at.since(now)),
         fails: tracker.fails,
         peers: tracker.peers,

@@ -71,9 +71,9 @@ pub use start_error::{SetupError, StartError};
 pub use state::{default_state_dir, distrust_record};
 pub use ztor_dht as dht;
 pub use ztor_engine::{
-    Author, BanStatus, Direction, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority, Protection,
-    StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerState, TrackerStatus,
-    Transport, Transports,
+    Author, BanReason, BanStatus, Direction, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority,
+    Protection, StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerError,
+    TrackerIssue, TrackerState, TrackerStatus, Transport, Transports,
 };
 pub use ztor_metainfo::{Magnet, Metainfo};
 pub use ztor_storage::resume::ResumeError;

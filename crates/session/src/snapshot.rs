@@ -69,14 +69,16 @@ impl Torrents {
 type News = BTreeMap<TorrentId, Option<Arc<TorrentStatus>>>;
 
 /// Something that happened. A snapshot taken after an event shows it already.
+///
+/// With the feature `serde` it is an object with its name as `kind`, without the torrent's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind", rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum SessionEvent {
-    /// News of a torrent. [`TorrentEvent::Finished`] comes once everything wanted is safe on disk.
-    Torrent(TorrentEvent),
     /// The check of the data on disk is done. [`TorrentEvent::Started`] follows, and says what is there.
     Checked {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// Bytes of the pieces that were compared with their hashes, right or not.
         hashed_bytes: u64,
@@ -88,8 +90,10 @@ pub enum SessionEvent {
     /// fault; [`TorrentHandle::retry`](crate::TorrentHandle::retry) tries at once.
     WillRetry {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The pause, from 30 seconds to 10 minutes.
+        #[cfg_attr(feature = "serde", serde(rename = "after_s", serialize_with = "as_seconds"))]
         after: Duration,
     },
     /// A file of a running torrent was changed by another program or has gone bad on its disk. It is checked again. The torrent stops with
@@ -97,6 +101,7 @@ pub enum SessionEvent {
     /// any more.
     ChangedByOthers {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The file, in words.
         fault: DiskFault,
@@ -105,6 +110,7 @@ pub enum SessionEvent {
     /// safe.
     NotSaved {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The cause.
         fault: DiskFault,
@@ -112,6 +118,7 @@ pub enum SessionEvent {
     /// The name of a peer that a magnet link gives was not found.
     PeerNotFound {
         /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The peer, as `host:port`.
         peer: String,
@@ -125,6 +132,29 @@ pub enum SessionEvent {
         /// It is back.
         is_there: bool,
     },
+    /// An event of a torrent's transfer. [`TorrentEvent::Finished`] comes once everything wanted is safe on disk.
+    #[cfg_attr(feature = "serde", serde(untagged))]
+    Torrent(TorrentEvent),
+}
+
+impl SessionEvent {
+    /// Returns the torrent that it happened to; `None` if it concerns all.
+    pub fn torrent(&self) -> Option<TorrentId> {
+        match self {
+            Self::Checked { torrent, .. }
+            | Self::WillRetry { torrent, .. }
+            | Self::ChangedByOthers { torrent, .. }
+            | Self::NotSaved { torrent, .. }
+            | Self::PeerNotFound { torrent, .. } => Some(*torrent),
+            Self::Interface { .. } => None,
+            Self::Torrent(event) => Some(event.torrent()),
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
 }
 
 /// The net thread's end.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use ztor_base::{Duration, Instant};
 
-use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, place, redact_echo};
+use crate::{AnnounceEvent, AnnounceReply, Retry, TrackerError, TrackerIssue, place};
 
 mod tracker;
 
@@ -213,7 +213,7 @@ impl Announcer {
         }
         let status = &mut tracker.status;
         status.state = TrackerState::Working;
-        status.message = reply.warning.as_ref().map(|warning| redact_echo(warning, &status.url));
+        status.issue = reply.warning.as_ref().map(|warning| TrackerIssue::warning(warning, &status.url));
         status.next_announce = Some(tracker.next);
         status.fails = 0;
         status.peers = Some(reply.peers.len());
@@ -236,7 +236,7 @@ impl Announcer {
         tracker.next = retry_at;
         tracker.is_unreachable = true;
         let status = &mut tracker.status;
-        status.message = Some(redact_echo(&error.to_string(), &status.url));
+        status.issue = Some(TrackerIssue::error(error, &status.url));
         if outstanding != Outstanding::Queued {
             status.fails = status.fails.saturating_add(1);
         }
@@ -276,7 +276,7 @@ impl Announcer {
         }
         tracker.is_unreachable = false;
         let status = &mut tracker.status;
-        status.message = Some(redact_echo(&error.to_string(), &status.url));
+        status.issue = Some(TrackerIssue::error(error, &status.url));
         status.fails = status.fails.saturating_add(1);
         tracker.next = now + backoff(status.fails);
         status.state = match (error, error.retry()) {

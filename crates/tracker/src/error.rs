@@ -1,5 +1,9 @@
 //! Why a tracker could not be asked, or what came in place of an answer.
 
+use std::borrow::Cow;
+
+use crate::redact_echo;
+
 /// Why an announce or a scrape failed. The text is for people: it names no passkey, though
 /// [`TrackerError::Failure`] carries the tracker's own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +31,7 @@ pub enum TrackerError {
     #[error("its address cannot be used: {why}")]
     BadUrl {
         /// What is wrong with it.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// A kind of tracker that this client doesn't speak to.
     #[error("{scheme} trackers are not supported")]
@@ -44,6 +48,22 @@ pub enum TrackerError {
 }
 
 impl TrackerError {
+    /// Returns the error without what it echoes of the secrets in the tracker's URL.
+    #[must_use]
+    pub fn redacted(&self, url: &str) -> Self {
+        match self {
+            Self::Failure { reason, retry } => {
+                Self::Failure { reason: redact_echo(reason, url), retry: *retry }
+            }
+            Self::Malformed(text) => Self::Malformed(redact_echo(text, url)),
+            Self::HttpStatus { status, body } => {
+                Self::HttpStatus { status: *status, body: redact_echo(body, url) }
+            }
+            Self::Network(text) => Self::Network(redact_echo(text, url)),
+            Self::BadUrl { .. } | Self::Unsupported { .. } | Self::Timeout => self.clone(),
+        }
+    }
+
     /// When the tracker wants to be asked again, as far as it said so.
     pub fn retry(&self) -> Retry {
         match self {

@@ -12,6 +12,7 @@
 pub mod announcer;
 mod error;
 pub mod http;
+mod issue;
 mod place;
 pub mod swarms;
 pub mod text;
@@ -19,6 +20,7 @@ mod types;
 pub mod udp;
 
 pub use error::{Retry, TrackerError};
+pub use issue::TrackerIssue;
 pub use place::{DEFAULT_UDP_PORT, names_loopback};
 pub use text::{redact, redact_echo};
 pub use types::{AnnounceEvent, AnnounceReply, AnnounceRequest, MAX_PEERS, Reply, ScrapeEntry, TrackerPeer};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use url::{Host, ParseError, Url};
 use ztor_base::addr::is_local;
 
-use crate::text;
+use crate::{TrackerError, text};
 
 /// Schemes of trackers that can be asked.
 const SPOKEN: [&str; 3] = ["http", "https", "udp"];
@@ -51,14 +51,14 @@ pub(crate) fn host(url: &str) -> Option<String> {
     }
 }
 
-/// The reason why a tracker cannot be asked at all, in plain words; `None` if it can.
-pub(crate) fn unusable(url: &str) -> Option<String> {
-    let wrong = |why: &str| Some(format!("its address cannot be used: {why}"));
+/// The reason why a tracker cannot be asked at all; `None` if it can.
+pub(crate) fn unusable(url: &str) -> Option<TrackerError> {
+    let wrong = |why: &'static str| Some(TrackerError::BadUrl { why: why.into() });
     match Url::parse(url) {
         Err(ParseError::InvalidPort) => wrong("the port is not a number from 1 to 65535"),
-        Err(error) => wrong(&error.to_string()),
+        Err(error) => Some(TrackerError::BadUrl { why: error.to_string().into() }),
         Ok(url) if !SPOKEN.contains(&url.scheme()) => {
-            Some(format!("{} trackers are not supported", text::plain(url.scheme().as_bytes())))
+            Some(TrackerError::Unsupported { scheme: text::plain(url.scheme().as_bytes()) })
         }
         Ok(url) if !url.has_host() => wrong("it names no host"),
         Ok(url) if url.port() == Some(0) => wrong("the port is 0"),
@@ -94,7 +94,7 @@ mod tests {
             ("rubbish", "its address cannot be used: relative URL without a base"),
             ("wss://t.example/", "wss trackers are not supported"),
         ] {
-            assert_eq!(unusable(url).as_deref(), Some(why));
+            assert_eq!(unusable(url).map(|error| error.to_string()).as_deref(), Some(why));
         }
     }
 

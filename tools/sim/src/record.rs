@@ -160,7 +160,7 @@ fn numbers_of_event(event: &TorrentEvent) -> [u64; 3] {
         TorrentEvent::Removed { .. } => [6, 0, 0],
         TorrentEvent::PieceFailed { piece, .. } => [7, u64::from(*piece), 0],
         TorrentEvent::Banned { author, ends_in, .. } => [8, number_of_author(*author), ends_in.as_secs()],
-        TorrentEvent::Tracker { is_error, .. } => [9, u64::from(*is_error), 0],
+        TorrentEvent::Tracker { issue, .. } => [9, u64::from(issue.is_error()), 0],
         TorrentEvent::MetadataTooLong { len, .. } => [10, u64::from(*len), 0],
         TorrentEvent::PeerUnreachable { addr, .. } => [11, number_of(*addr), 0],
         TorrentEvent::NoSource { .. } => [12, 0, 0],

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
+use ztor_session::SessionEvent;
 
 use super::Row;
 use crate::text::{Escaped, lossy_path};
@@ -64,6 +65,8 @@ pub(crate) enum Event<'a> {
     Warning {
         info_hash: Option<&'a str>,
         message: &'a str,
+        /// The event of the session, if it is the cause.
+        cause: Option<&'a SessionEvent>,
     },
     Summary(Summary),
 }

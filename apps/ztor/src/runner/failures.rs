@@ -10,9 +10,9 @@ use crate::exit::{CliError, Exit, Report, of_many};
 impl Runner {
     /// Reports a torrent that cannot be added. The others go on, and the failure decides the exit code at the end.
     pub(crate) fn lose(&mut self, report: Report) {
-        self.tell(&Event::Warning { info_hash: None, message: &report.message });
+        self.tell(&Event::Warning { info_hash: None, message: &report.message, cause: None });
         if let Some(hint) = &report.hint {
-            self.tell(&Event::Warning { info_hash: None, message: &format!("next: {hint}") });
+            self.tell(&Event::Warning { info_hash: None, message: &format!("next: {hint}"), cause: None });
         }
         self.lost.push(report);
     }
@@ -36,7 +36,7 @@ impl Runner {
         torrent.outcome = Outcome::Failed(report);
         // With a single torrent it becomes the error of the command.
         if self.count() > 1 {
-            self.warn(Some(id), warning);
+            self.warn(Some(id), warning, None);
         }
     }
 

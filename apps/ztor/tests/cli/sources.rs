@@ -180,5 +180,5 @@ fn a_peer_by_name_that_is_not_found_is_reported() {
     let scratch = Scratch::new();
     let link = format!("magnet:?xt=urn:btih:{HASH}&x.pe=no-such-host.invalid:6881");
     let mut run = Running::start(get(&scratch, &[&link]));
-    run.stderr_with("the peer no-such-host.invalid:6881 is not found");
+    run.stderr_with("cannot find the peer no-such-host.invalid:6881");
 }

@@ -3,7 +3,7 @@
 use super::Router;
 use super::messages::dispatch;
 use super::next::Next;
-use crate::bans::Author;
+use crate::bans::{Author, BanReason};
 use crate::cx::Cx;
 use crate::event::CloseCause;
 use crate::ids::{PeerKey, TorrentId};
@@ -156,18 +156,17 @@ impl Router<'_> {
                     torrent.known_mut().forget(addr);
                 }
             }
-            Verdict::Ban => {
+            Verdict::Ban(reason) => {
                 if let Some(torrent) = torrent {
-                    self.ban(torrent, author, offence);
+                    self.ban(torrent, author, reason);
                 }
             }
         }
     }
 
     /// Bans an author for a time: all its connections end and their addresses are forgotten.
-    pub(super) fn ban(&mut self, id: TorrentId, author: Author, offence: &Misbehaviour) {
-        let reason = offence.to_string();
-        let ends_in = self.bans.add(self.cx.now, author, &reason);
+    pub(super) fn ban(&mut self, id: TorrentId, author: Author, reason: BanReason) {
+        let ends_in = self.bans.add(self.cx.now, author, reason);
         let is_theirs = |peer: &&Peer| peer.conn().author() == author;
         let theirs = self.peers.iter().filter(is_theirs);
         let theirs: Vec<_> = theirs
@@ -175,7 +174,7 @@ impl Router<'_> {
             .collect();
         for (key, addr, listens, torrent) in theirs {
             self.bans.listens(author, listens.unwrap_or(addr));
-            self.close(key, &reason);
+            self.close(key, &reason.to_string());
             if let Some(torrent) = torrent.and_then(|id| self.torrents.get_mut(id)) {
                 torrent.known_mut().forget(addr);
                 listens.into_iter().for_each(|addr| torrent.known_mut().forget(addr));

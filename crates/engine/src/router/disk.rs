@@ -1,11 +1,11 @@
 //! Events from the disk.
 
 use super::Router;
+use crate::bans::BanReason;
 use crate::bitfield::Bitfield;
 use crate::cx::Cx;
 use crate::event::{BlockDigest, DiskEvent, DiskFault, DiskFaultKind};
 use crate::ids::{PeerKey, TorrentId};
-use crate::misbehaviour::Misbehaviour;
 use crate::peer::Peers;
 use crate::torrent::Torrent;
 use crate::torrent_event::TorrentEvent;
@@ -82,7 +82,7 @@ impl Router<'_> {
         });
         let verified = verified.unwrap_or_default();
         for guilty in verified.guilty {
-            self.ban(id, guilty, &Misbehaviour::BadData { piece });
+            self.ban(id, guilty, BanReason::BadData { piece });
         }
         if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
             if verified.is_last_of_all {
@@ -99,7 +99,7 @@ impl Router<'_> {
             .enter_torrent(id)
             .and_then(|(cx, torrent, _)| torrent.exchange_mut().on_piece_bad(cx, piece, digests));
         if let Some(author) = failed.as_ref().and_then(|failed| failed.author) {
-            self.ban(id, author, &Misbehaviour::BadData { piece });
+            self.ban(id, author, BanReason::BadData { piece });
         }
         if failed.is_some() {
             self.wake_idle(id);

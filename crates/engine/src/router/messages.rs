@@ -2,6 +2,7 @@
 
 use super::next::Next;
 use super::{Router, metadata};
+use crate::bans::BanReason;
 use crate::config::{OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX};
 use crate::cx::Cx;
 use crate::discovery::known::Origin;
@@ -107,8 +108,8 @@ impl Router<'_> {
                 }
             }
             Next::Holepunch(message) => self.on_holepunch(id, key, message),
-            Next::BadMetadata(author) => self.ban(id, author, &Misbehaviour::BadMetadata),
-            Next::BadHashes(author) => self.ban(id, author, &Misbehaviour::BadHashes),
+            Next::BadMetadata(author) => self.ban(id, author, BanReason::BadMetadata),
+            Next::BadHashes(author) => self.ban(id, author, BanReason::BadHashes),
             Next::Info(info) => self.on_info(id, &info),
             Next::LayersDone => self.layers_done(id),
             Next::GiveUp(why) => self.give_up_on(id, why.to_owned()),

@@ -2,6 +2,7 @@
 
 use super::Router;
 use super::next::Next;
+use crate::bans::BanReason;
 use crate::cx::Cx;
 use crate::exchange::questions::Question;
 use crate::ids::{PeerKey, TorrentId};
@@ -77,7 +78,7 @@ fn on_block(
     match outcome {
         BlockOutcome::Unneeded => peer.conn_mut().charge(cx.now, len).map(|()| Next::Done),
         BlockOutcome::Accepted | BlockOutcome::Wrong(None) => Ok(Next::Done),
-        BlockOutcome::Invalid => Err(Misbehaviour::BadMetadata),
+        BlockOutcome::Invalid => Err(BanReason::BadMetadata.into()),
         BlockOutcome::Wrong(Some(author)) => Ok(Next::BadMetadata(author)),
         BlockOutcome::Complete(info) => Ok(Next::Info(info)),
     }

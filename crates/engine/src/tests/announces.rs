@@ -5,6 +5,7 @@ use crate::outbox::{HttpGet, Resolve};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use ztor_metainfo::{InfoHashV1, InfoHashes};
+use ztor_tracker::TrackerIssue;
 use ztor_tracker::http::parse_announce_query;
 use ztor_tracker::udp::{Request, Response};
 use ztor_tracker::{AnnounceEvent, AnnounceReply};
@@ -135,7 +136,9 @@ impl Stubs {
     fn turn(&mut self) {
         self.rig.settle();
         let mut out = self.rig.take_out();
-        let failed = |event: &&TorrentEvent| matches!(event, TorrentEvent::Tracker { is_error: true, .. });
+        let failed = |event: &&TorrentEvent| {
+            matches!(event, TorrentEvent::Tracker { issue: TrackerIssue::Error(_), .. })
+        };
         self.failures += out.events.iter().filter(failed).count();
         out.https.drain(..).for_each(|get| self.on_http(get));
         out.resolves.drain(..).for_each(|resolve| self.on_resolve(resolve));

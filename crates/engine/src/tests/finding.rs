@@ -3,6 +3,7 @@
 
 use super::*;
 use ztor_metainfo::InfoHashes;
+use ztor_tracker::TrackerIssue;
 use ztor_wire::{ExtendedHandshake, LocalAnnounce, MetadataMessage, PexMessage, UT_METADATA, UT_PEX};
 
 impl World {
@@ -321,7 +322,7 @@ fn trackers_that_cannot_be_asked_are_reported_once() {
         let (mut engine, mut out) = engine_with_trackers(now, urls);
         engine.settle(now + Duration::from_secs(1), &mut out);
         let messages = out.events.into_iter().map(|event| match event {
-            TorrentEvent::Tracker { tracker, message, is_error: true, .. } => format!("{tracker}: {message}"),
+            TorrentEvent::Tracker { tracker, issue, .. } if issue.is_error() => format!("{tracker}: {issue}"),
             other => panic!("{other:?}"),
         });
         messages.collect::<Vec<_>>()
@@ -379,7 +380,7 @@ fn udp_trackers_are_told_over_both_families() {
         out.datagrams.clear();
     }
     assert!(
-        matches!(&out.events[..], [TorrentEvent::Tracker { is_error: true, .. }, ..]),
+        matches!(&out.events[..], [TorrentEvent::Tracker { issue: TrackerIssue::Error(_), .. }, ..]),
         "{:?}",
         out.events
     );

@@ -3,6 +3,7 @@
 use super::*;
 use std::net::{IpAddr, SocketAddr};
 use ztor_metainfo::InfoHashes;
+use ztor_tracker::TrackerIssue;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -82,7 +83,9 @@ fn a_name_on_the_network_does_not_lead_a_udp_announce_to_this_machine() {
         assert_eq!(!rig.out.datagrams.is_empty(), is_asked, "{host}");
         let at_home = rig.out.datagrams.iter().filter(|(to, _)| to.ip().is_loopback()).count();
         assert_eq!(at_home > 0, host == "localhost");
-        let failed = |event: &TorrentEvent| matches!(event, TorrentEvent::Tracker { is_error: true, .. });
+        let failed = |event: &TorrentEvent| {
+            matches!(event, TorrentEvent::Tracker { issue: TrackerIssue::Error(_), .. })
+        };
         assert_eq!(rig.out.events.iter().any(failed), !is_asked, "it is said why");
     }
 }
@@ -148,10 +151,11 @@ fn name_that_is_not_found_is_told_once_for_all_torrents() {
         }
         rig.now += Duration::from_secs(10);
     }
-    let failed = |event: &&TorrentEvent| matches!(event, TorrentEvent::Tracker { is_error: true, .. });
+    let failed =
+        |event: &&TorrentEvent| matches!(event, TorrentEvent::Tracker { issue: TrackerIssue::Error(_), .. });
     assert_eq!(rig.out.events.iter().filter(failed).count(), 1);
     let status = rig.engine.status(rig.now);
-    assert!(status.iter().all(|torrent| torrent.trackers[0].message.is_some()), "the status of each says it");
+    assert!(status.iter().all(|torrent| torrent.trackers[0].issue.is_some()), "the status of each says it");
 }
 
 /// A name that a filter leads to this machine is nothing to wait for.

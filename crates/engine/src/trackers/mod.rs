@@ -22,7 +22,7 @@ use std::net::IpAddr;
 use target::{Addresses, Target};
 use ztor_base::Instant;
 use ztor_tracker::announcer::{Due, TrackerId};
-use ztor_tracker::{AnnounceEvent, AnnounceRequest, TrackerError, http, udp};
+use ztor_tracker::{AnnounceEvent, AnnounceRequest, TrackerError, TrackerIssue, http, udp};
 
 /// Peers asked for while downloading.
 const NUM_WANT: u32 = 100;
@@ -63,10 +63,9 @@ impl Trackers {
     pub(crate) fn announce_due(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent) {
         let id = torrent.id();
         let announcer = torrent.trackers_mut().announcer_mut();
-        cx.out.events.extend(announcer.take_unusable().into_iter().map(|status| {
-            let (tracker, message) = (status.shown_url.clone(), status.message.clone());
-            let message = message.unwrap_or_default();
-            TorrentEvent::Tracker { torrent: id, tracker, message, is_error: true }
+        cx.out.events.extend(announcer.take_unusable().into_iter().filter_map(|status| {
+            let issue = status.issue.clone()?;
+            Some(TorrentEvent::Tracker { torrent: id, tracker: status.shown_url.clone(), issue })
         }));
         let is_finished = torrent.is_finished();
         let wants_peers = !is_finished && torrent.peers().len() < cx.config.max_peers_per_torrent / 2;
@@ -139,7 +138,9 @@ impl Trackers {
                         let announcer = torrent.trackers_mut().announcer_mut();
                         announcer.on_unreachable(tracker, &error, retry_at);
                         if self.hosts.take_news(host) {
-                            cx.out.events.push(event(torrent, tracker, &error.to_string(), true));
+                            cx.out
+                                .events
+                                .push(event(torrent, tracker, |url| TrackerIssue::error(&error, url)));
                         }
                         cx.dirty.mark_torrent(torrent.id());
                     }

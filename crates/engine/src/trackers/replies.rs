@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use ztor_base::Instant;
 use ztor_base::addr::{is_local, may_refer};
 use ztor_tracker::announcer::TrackerId;
-use ztor_tracker::{AnnounceReply, Reply, TrackerError, http};
+use ztor_tracker::{AnnounceReply, Reply, TrackerError, TrackerIssue, http};
 
 impl Trackers {
     /// Takes the answer to an HTTP request; `from` is the address of the server.
@@ -131,7 +131,7 @@ impl Trackers {
         error: &TrackerError,
     ) {
         cx.dirty.mark_torrent(torrent.id());
-        let before = message_of(torrent, tracker);
+        let before = issue_of(torrent, tracker);
         let announcer = torrent.trackers_mut().announcer_mut();
         let mut is_news = true;
         match sent.filter(|_| is_unanswered(error)) {
@@ -143,8 +143,8 @@ impl Trackers {
             }
             None => announcer.on_error(cx.now, tracker, error),
         }
-        if is_news && message_of(torrent, tracker) != before {
-            cx.out.events.push(event(torrent, tracker, &error.to_string(), true));
+        if is_news && issue_of(torrent, tracker) != before {
+            cx.out.events.push(event(torrent, tracker, |url| TrackerIssue::error(error, url)));
         }
     }
 }
@@ -157,7 +157,7 @@ fn take_peers(
     reply: &AnnounceReply,
 ) {
     if let Some(warning) = &reply.warning {
-        cx.out.events.push(event(torrent, tracker, warning, false));
+        cx.out.events.push(event(torrent, tracker, |url| TrackerIssue::warning(warning, url)));
     }
     let origin = Origin::Tracker(tracker.index());
     for peer in &reply.peers {
@@ -169,14 +169,17 @@ fn take_peers(
     }
 }
 
-fn message_of(torrent: &Torrent, tracker: TrackerId) -> Option<String> {
-    torrent.trackers().announcer().status_of(tracker)?.message.clone()
+fn issue_of(torrent: &Torrent, tracker: TrackerId) -> Option<TrackerIssue> {
+    torrent.trackers().announcer().status_of(tracker)?.issue.clone()
 }
 
 /// Makes an event of a failure or warning of a tracker, without secrets.
-pub(super) fn event(torrent: &Torrent, tracker: TrackerId, message: &str, is_error: bool) -> TorrentEvent {
+pub(super) fn event(
+    torrent: &Torrent,
+    tracker: TrackerId,
+    issue: impl FnOnce(&str) -> TrackerIssue,
+) -> TorrentEvent {
     let status = torrent.trackers().announcer().status_of(tracker);
     let (shown, url) = status.map_or_else(Default::default, |s| (s.shown_url.clone(), s.url.as_str()));
-    let message = ztor_tracker::redact_echo(message, url);
-    TorrentEvent::Tracker { torrent: torrent.id(), tracker: shown, message, is_error }
+    TorrentEvent::Tracker { torrent: torrent.id(), tracker: shown, issue: issue(url) }
 }

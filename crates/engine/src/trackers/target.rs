@@ -37,7 +37,7 @@ impl Target {
     /// # Errors
     /// The text is no URL, names no host, or is of a kind that is not supported.
     pub(super) fn of(url: &str) -> Result<Self, TrackerError> {
-        let bad = |why| TrackerError::BadUrl { why };
+        let bad = |why: &'static str| TrackerError::BadUrl { why: why.into() };
         let url = Url::parse(url.trim()).map_err(|_| bad("it is no URL"))?;
         let scheme = match url.scheme() {
             "http" => Scheme::Http,

@@ -163,7 +163,7 @@ fn refusals_are_taken_at_their_word() {
     assert_eq!(poll(&mut a, at(600), true).unwrap().0, second);
     let status = a.status().next().unwrap();
     assert_eq!(
-        (status.state, status.message.as_deref()),
+        (status.state, status.issue.as_ref().map(ToString::to_string).as_deref()),
         (TrackerState::GaveUp, Some("the tracker says: no"))
     );
 }
@@ -177,7 +177,7 @@ fn what_is_not_spoken_is_shown_and_skipped() {
     );
     let id = a.poll_announce(at(0), true).unwrap();
     assert_eq!(a.begin(at(0), id).unwrap().url, "http://t.example/announce");
-    let messages: Vec<_> = a.status().filter_map(|s| s.message.clone()).collect();
+    let messages: Vec<_> = a.status().filter_map(|s| s.issue.as_ref().map(ToString::to_string)).collect();
     assert_eq!(messages.len(), 2);
     assert!(messages.contains(&"wss trackers are not supported".to_owned()), "{messages:?}");
     assert_eq!(a.add("http://t.example/announce", 0), None);
@@ -192,7 +192,7 @@ fn passkeys_stay_out_of_messages() {
     let error =
         TrackerError::Network("no route (https://t.example/0123456789abcdef/announce?info_hash=1)".into());
     a.on_error(at(0), id, &error);
-    let message = a.status().next().unwrap().message.clone().unwrap();
+    let message = a.status().next().unwrap().issue.as_ref().unwrap().to_string();
     assert_eq!(message, "no route (https://t.example/…/announce?…)");
 }
 
@@ -242,7 +242,7 @@ fn passkeys_that_trackers_repeat_stay_out_of_messages() {
     a.begin(at(0), id).unwrap();
     let reason = "passkey fedcba3210 is unknown".to_owned();
     a.on_error(at(0), id, &TrackerError::Failure { reason, retry: Retry::Unsaid });
-    let message = |a: &Announcer| a.status().next().unwrap().message.clone().unwrap();
+    let message = |a: &Announcer| a.status().next().unwrap().issue.as_ref().unwrap().to_string();
     assert_eq!(message(&a), "the tracker says: passkey … is unknown");
     assert!(a.poll_announce(at(1000), true).is_some());
     a.on_error(at(1000), id, &TrackerError::HttpStatus { status: 404, body: "no 0123ABCDEF".into() });

@@ -3,7 +3,7 @@
 use ztor_base::Instant;
 
 use super::{Due, TrackerId};
-use crate::{AnnounceEvent, place, redact};
+use crate::{AnnounceEvent, TrackerIssue, place, redact};
 
 /// The shortest interval that a tracker is followed to, in seconds, and the same on this machine and in the local
 /// network.
@@ -52,8 +52,8 @@ pub struct TrackerStatus {
     pub tier: usize,
     /// How it is with it.
     pub state: TrackerState,
-    /// The last error, or the warning that came with the last reply.
-    pub message: Option<String>,
+    /// Last error, or the warning of the last reply.
+    pub issue: Option<TrackerIssue>,
     /// When it will be asked again, at the earliest if it is a failed or an untried one.
     pub next_announce: Option<Instant>,
     /// Failures in a row.
@@ -89,15 +89,15 @@ pub enum TrackerState {
 
 impl Tracker {
     pub(super) fn new(id: TrackerId, url: &str, tier: usize, host: Option<String>) -> Self {
-        let message = place::unusable(url);
-        let supported = message.is_none();
+        let issue = place::unusable(url).map(TrackerIssue::Error);
+        let supported = issue.is_none();
         let status = TrackerStatus {
             id,
             url: url.to_owned(),
             shown_url: redact(url),
             tier,
             state: if supported { TrackerState::Untried } else { TrackerState::NotSupported },
-            message,
+            issue,
             next_announce: None,
             fails: 0,
             peers: None,

@@ -72,7 +72,7 @@ pub fn scrape_url(tracker: &str, info_hashes: &[SwarmId]) -> Result<String, Trac
         .rsplit_once('/')
         .and_then(|(folder, last)| Some(format!("{folder}/scrape{}", last.strip_prefix("announce")?)))
         .ok_or(TrackerError::BadUrl {
-            why: "it has no scrape address (its path does not end in /announce)",
+            why: "it has no scrape address (its path does not end in /announce)".into(),
         })?;
     url.set_path(&scrape_path);
     let mut query = own_query(&url);
@@ -105,22 +105,22 @@ pub fn may_ask_loopback(request: &str) -> bool {
 }
 
 fn tracker_url(tracker: &str) -> Result<Url, TrackerError> {
-    let mut url = Url::parse(tracker.trim()).map_err(|_| TrackerError::BadUrl { why: "not a URL" })?;
+    let mut url = Url::parse(tracker.trim()).map_err(|_| TrackerError::BadUrl { why: "not a URL".into() })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(TrackerError::Unsupported { scheme: url.scheme().to_owned() });
     }
     if url.port() == Some(0) {
-        return Err(TrackerError::BadUrl { why: "the port is 0" });
+        return Err(TrackerError::BadUrl { why: "the port is 0".into() });
     }
     if is_loopback(&url) {
         if url.path() != "/announce" {
             return Err(TrackerError::BadUrl {
-                why: "a tracker on this machine must have the path /announce",
+                why: "a tracker on this machine must have the path /announce".into(),
             });
         }
         if url.query_pairs().any(|(key, _)| OUR_KEYS.contains(&&*key)) {
             return Err(TrackerError::BadUrl {
-                why: "a tracker on this machine may not fix the announce's own keys",
+                why: "a tracker on this machine may not fix the announce's own keys".into(),
             });
         }
     }

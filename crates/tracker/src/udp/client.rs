@@ -213,7 +213,7 @@ impl Client {
         self.tasks.insert(token, task);
         self.deadlines.insert((give_up_at, Due::GiveUp(token)));
         if to.port() == 0 {
-            return self.finish(token, Err(TrackerError::BadUrl { why: "the port is 0" }));
+            return self.finish(token, Err(TrackerError::BadUrl { why: "the port is 0".into() }));
         }
         self.send(now, token);
     }
