@@ -1,13 +1,13 @@
-//! Piece data that waits for the disks, and the pause of reading while there is too much of it.
+//! Backlog of piece data for the disks, and the pause in reading while it is too large.
 
 use crate::config::{DISK_HIGH_WATER, DISK_LOW_WATER};
 use crate::ids::DiskId;
 use ztor_base::Instant;
 
-/// Piece data that was handed over to be written, by disk. Above [`DISK_HIGH_WATER`] the peers of the torrents of a disk are
-/// not read, until it is below [`DISK_LOW_WATER`].
+/// Piece data that was passed on to be written, by disk. From [`DISK_HIGH_WATER`] on, the peers of a disk's torrents
+/// are not read, until the backlog falls to [`DISK_LOW_WATER`].
 ///
-/// All disks together have at most [`DiskId::COUNT`] times that mark waiting, and what one turn reads.
+/// The total backlog is at most [`DiskId::COUNT`] times that mark, plus the data that one turn reads.
 #[derive(Debug)]
 pub(crate) struct Backlog {
     disks: [Waiting; DiskId::COUNT],
@@ -28,37 +28,37 @@ impl Backlog {
         Self { disks: [waiting; DiskId::COUNT], resumptions: 0 }
     }
 
-    /// Bytes handed over and not yet written, over all disks.
+    /// Returns the bytes passed on and not yet written, over all disks.
     pub(crate) fn bytes(&self) -> u64 {
         self.disks.iter().map(|waiting| waiting.bytes).sum()
     }
 
-    /// Bytes handed over and not yet written by one disk.
+    /// Returns the bytes passed on and not yet written by one disk.
     pub(crate) fn bytes_of(&self, disk: DiskId) -> u64 {
         self.of(disk).bytes
     }
 
-    /// Bytes handed over and not yet written by the disk that has most of them.
+    /// Returns the bytes passed on and not yet written by the disk that has most of them.
     pub(crate) fn most_bytes(&self) -> u64 {
         self.disks.iter().map(|waiting| waiting.bytes).max().unwrap_or_default()
     }
 
-    /// Returns true if the peers of the torrents of a disk are left unread.
+    /// Returns true while the peers of a disk's torrents are not read.
     pub(crate) fn is_full(&self, disk: DiskId) -> bool {
         self.of(disk).is_full
     }
 
-    /// Time since which the peers of the torrents of a disk are read again.
+    /// Returns the time since which the peers of a disk's torrents are read.
     pub(crate) fn reading_since(&self, disk: DiskId) -> Instant {
         self.of(disk).reading_since
     }
 
-    /// Number of times that reading was resumed, over all disks.
+    /// Returns the number of times that reading was resumed, over all disks.
     pub(crate) fn resumptions(&self) -> u64 {
         self.resumptions
     }
 
-    /// Counts bytes that were handed over.
+    /// Counts bytes that were passed on to be written.
     pub(crate) fn add(&mut self, disk: DiskId, bytes: u32) {
         let waiting = &mut self.disks[disk.index()];
         waiting.bytes += u64::from(bytes);
@@ -77,7 +77,7 @@ impl Backlog {
     }
 
     fn of(&self, disk: DiskId) -> &Waiting {
-        // An id is below the number of disks, always.
+        // A `DiskId` is always below `DiskId::COUNT`.
         &self.disks[disk.index()]
     }
 }

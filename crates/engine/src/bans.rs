@@ -1,4 +1,4 @@
-//! Authors of bad data, who are refused for a time.
+//! Temporary bans of hosts and peers that sent bad data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,28 +7,28 @@ use thiserror::Error;
 use ztor_base::addr::is_local;
 use ztor_base::{Duration, Host, Instant, PeerId};
 
-/// Bans that are remembered; when there are more, those that are over first leave.
+/// Maximum number of remembered bans. Beyond it, the ban that ends first is forgotten.
 pub(crate) const MAX_BANS: usize = 10_000;
-/// The first ban of an author. Each further one is twice as long.
+/// Length of an author's first ban. Each further ban is twice as long, up to [`LONGEST_BAN`].
 const FIRST_BAN: Duration = Duration::from_secs(3600);
 const LONGEST_BAN: Duration = Duration::from_secs(24 * 3600);
-/// How long a ban that is over still makes the next one longer.
+/// Time after the end of a ban during which it still lengthens the next one.
 const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
-/// Addresses of one banned peer that are not called.
+/// Maximum number of addresses of one banned peer that are not dialed.
 const MAX_ADDRS: usize = 4;
 
-/// The one who answers for what was sent, and is banned for it.
+/// The host or peer that is responsible for received data, and is banned if the data is bad.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Author {
-    /// A host of the public network, with all its peers.
+    /// A host on the public network, with all its peers.
     Host(Host),
-    /// One peer at a local address. Behind a port forwarded by a container or a tunnel all callers have the same
-    /// address.
+    /// One peer at a local address. Behind a port that a container or a tunnel forwards, all incoming connections have
+    /// the same address.
     Peer(IpAddr, PeerId),
 }
 
 impl Author {
-    /// The author at an address; at a local one, the peer with this id.
+    /// Returns the author at an address: the peer if the address is local and the id is known, otherwise the host.
     pub(crate) fn of(ip: IpAddr, id: Option<PeerId>) -> Self {
         match id {
             Some(id) if is_local(ip) => Self::Peer(ip.to_canonical(), id),
@@ -51,10 +51,10 @@ impl fmt::Display for Author {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind", rename_all = "snake_case"))]
 pub enum BanReason {
     /// Metadata of a magnet link.
-    #[error("bad metadata")]
+    #[error("metadata that does not match the torrent")]
     BadMetadata,
     /// Hashes of a v2 torrent (BEP 52).
-    #[error("bad hashes")]
+    #[error("hashes that do not match the torrent")]
     BadHashes,
     /// Data of a piece.
     #[error("bad data in piece {piece}")]
@@ -67,11 +67,11 @@ pub enum BanReason {
 /// A ban that is in force.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BanStatus {
-    /// The banned one.
+    /// Banned host or peer.
     pub author: Author,
-    /// The offence, in plain words.
+    /// Offence.
     pub reason: BanReason,
-    /// How long it still lasts.
+    /// Time until the ban ends.
     pub ends_in: Duration,
 }
 
@@ -79,23 +79,23 @@ pub struct BanStatus {
 #[derive(Debug, Default)]
 pub(crate) struct Bans {
     by_author: BTreeMap<Author, Ban>,
-    /// Where banned peers of local addresses listen.
+    /// Addresses of banned peers in local networks.
     addrs: BTreeMap<SocketAddr, Author>,
-    /// By the time until which they are remembered.
+    /// Authors, ordered by the time until which their bans are remembered.
     order: BTreeSet<(Instant, Author)>,
 }
 
 #[derive(Debug)]
 struct Ban {
     until: Instant,
-    /// How many there were, this one included.
+    /// Number of bans of the author so far, including this one.
     count: u32,
     reason: BanReason,
     addrs: Vec<SocketAddr>,
 }
 
 impl Bans {
-    /// Bans an author, and says for how long; `None` if that was so before.
+    /// Bans an author and returns the length of the ban; `None` if the author is already banned.
     pub(crate) fn add(&mut self, now: Instant, author: Author, reason: BanReason) -> Option<Duration> {
         let old = self.by_author.get(&author).filter(|ban| now < ban.until + REMEMBERED_FOR);
         if old.is_some_and(|ban| now < ban.until) {
@@ -116,7 +116,7 @@ impl Bans {
         Some(ends_in)
     }
 
-    /// Notes where a banned peer of a local address listens: it is not called there.
+    /// Records the address of a banned local peer, which is not dialed while the ban lasts.
     pub(crate) fn listens(&mut self, author: Author, addr: SocketAddr) {
         let has_room = |ban: &&mut Ban| ban.addrs.len() < MAX_ADDRS;
         if matches!(author, Author::Peer(..))
@@ -132,24 +132,24 @@ impl Bans {
         self.by_author.get(&author).is_some_and(|ban| now < ban.until)
     }
 
-    /// Returns true if nobody at this address may call.
+    /// Returns true if incoming connections from this address are refused.
     pub(crate) fn refuses(&self, now: Instant, ip: IpAddr) -> bool {
         self.has(now, Author::Host(Host::of(ip)))
     }
 
-    /// Returns true if an address is not to be called.
+    /// Returns true if an address must not be dialed.
     pub(crate) fn forbids(&self, now: Instant, addr: SocketAddr) -> bool {
         self.refuses(now, addr.ip()) || self.addrs.get(&addr).is_some_and(|author| self.has(now, *author))
     }
 
-    /// Ends a ban, and forgets that it was. False if there is none.
+    /// Ends a ban and forgets it. Returns false if the author is not banned.
     pub(crate) fn lift(&mut self, now: Instant, author: Author) -> bool {
         let was_banned = self.has(now, author);
         self.forget(author);
         was_banned
     }
 
-    /// Bans in force, by author.
+    /// Returns the bans in force, ordered by author.
     pub(crate) fn list(&self, now: Instant) -> Vec<BanStatus> {
         let in_force = self.by_author.iter().filter(|(_, ban)| now < ban.until);
         in_force
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_ends_and_the_next_is_longer() {
+    fn add_after_the_end_of_a_ban_doubles_its_length() {
         let mut bans = Bans::default();
         assert_eq!((hours(&mut bans, 0), hours(&mut bans, 0)), (Some(1), None));
         assert!(bans.has(at(0), author("192.0.2.1")) && !bans.has(at(1), author("192.0.2.1")));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_a_64_are_banned_and_a_local_peer_alone() {
+    fn add_bans_a_whole_ipv6_64_but_a_local_peer_alone() {
         let mut bans = Bans::default();
         bans.add(at(0), author("2001:db8:1:2::1"), BanReason::BadHashes);
         assert!(bans.refuses(at(0), "2001:db8:1:2:3::4".parse().unwrap()));
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifted_ban_leaves_nothing_behind() {
+    fn lift_of_a_ban_removes_every_index_entry() {
         let mut bans = Bans::default();
         let local = author("10.0.0.1");
         bans.add(at(0), local, BanReason::BadHashes);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded_and_the_first_to_end_leaves() {
+    fn add_beyond_the_bound_forgets_the_ban_that_ends_first() {
         let mut bans = Bans::default();
         let nth = |n: usize| Author::Host(Host::V4((n as u32).to_be_bytes()));
         for n in 0..MAX_BANS + 10 {

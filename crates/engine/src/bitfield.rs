@@ -1,29 +1,29 @@
 //! A set of piece indices in the wire's order.
 
-/// A set over `0..len`, kept in 64-bit words; index 0 is the most significant bit of the first byte on the
-/// wire (BEP 3 §"peer messages"). Indices at or beyond `len` are never members. Nothing and everything, which is
-/// what most torrents and peers have, take no memory.
+/// A set over `0..len`, kept in 64-bit words; index 0 is the most significant bit of the first byte on the wire (BEP 3
+/// §"peer messages"). Indices at or beyond `len` are never members. The empty and the full set, which most torrents and
+/// peers have, take no memory.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Bitfield {
-    /// Empty while the set is, and while it has every index.
+    /// Words of the set. Empty if the set is empty or full.
     words: Box<[u64]>,
     len: u32,
     ones: u32,
 }
 
 impl Bitfield {
-    /// The empty set over `0..len`.
+    /// Creates the empty set over `0..len`.
     pub fn new(len: u32) -> Self {
         Self { words: Box::default(), len, ones: 0 }
     }
 
-    /// All of `0..len`.
+    /// Creates the set of all indices in `0..len`.
     pub fn full(len: u32) -> Self {
         Self { words: Box::default(), len, ones: len }
     }
 
-    /// Reads the wire form; `None` if it has not exactly `len.div_ceil(8)` bytes. Spare bits are ignored: BEP 3 lets us
-    /// drop who sets one, but there are clients that do.
+    /// Parses the wire form; `None` if it does not have exactly `len.div_ceil(8)` bytes. Spare bits are ignored: BEP 3
+    /// lets us drop a peer that sets one, but some clients do.
     pub fn from_wire(bytes: &[u8], len: u32) -> Option<Self> {
         if bytes.len() != len.div_ceil(8) as usize {
             return None;
@@ -43,14 +43,14 @@ impl Bitfield {
         Some(set)
     }
 
-    /// The wire form: `len.div_ceil(8)` bytes, spare bits zero.
+    /// Returns the wire form: `len.div_ceil(8)` bytes, spare bits zero.
     pub fn to_wire(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> = (0..self.word_count()).flat_map(|at| self.word(at).to_be_bytes()).collect();
         bytes.truncate(self.len.div_ceil(8) as usize);
         bytes
     }
 
-    /// The size of the universe, not of the set.
+    /// Returns the size of the universe, not of the set.
     pub fn len(&self) -> u32 {
         self.len
     }
@@ -60,7 +60,7 @@ impl Bitfield {
         self.len == 0
     }
 
-    /// How many members there are.
+    /// Returns the number of members.
     pub fn count(&self) -> u32 {
         self.ones
     }
@@ -70,7 +70,7 @@ impl Bitfield {
         self.ones == self.len
     }
 
-    /// Membership; false beyond `len`.
+    /// Returns true if `index` is a member; false beyond `len`.
     pub fn contains(&self, index: u32) -> bool {
         index < self.len
             && match self.words.get((index / 64) as usize) {
@@ -79,7 +79,7 @@ impl Bitfield {
             }
     }
 
-    /// Adds `index`; true if it was not a member. Indices beyond `len` are ignored.
+    /// Adds `index`. Returns true if it was not a member. Indices beyond `len` are ignored.
     pub fn insert(&mut self, index: u32) -> bool {
         if index >= self.len || self.contains(index) {
             return false;
@@ -91,7 +91,7 @@ impl Bitfield {
         true
     }
 
-    /// Removes `index`; true if it was a member.
+    /// Removes `index`. Returns true if it was a member.
     pub fn remove(&mut self, index: u32) -> bool {
         if !self.contains(index) {
             return false;
@@ -103,22 +103,22 @@ impl Bitfield {
         true
     }
 
-    /// Members in ascending order.
+    /// Iterates over the members in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         (0..self.word_count()).flat_map(|at| ones(at, self.word(at)))
     }
 
-    /// How many members of `self` are not in `other`. Both must have the same `len`.
+    /// Returns the number of members of `self` that are not in `other`. Both must have the same `len`.
     pub fn count_without(&self, other: &Self) -> u32 {
         (0..self.word_count()).map(|at| (self.word(at) & !other.word(at)).count_ones()).sum()
     }
 
-    /// The first index at or after `from`, then from zero, that is in `self` and not in `other`.
+    /// Returns the first index at or after `from`, then from zero, that is in `self` and not in `other`.
     pub fn first_without(&self, other: &Self, from: u32) -> Option<u32> {
         self.find(from, |at| self.word(at) & !other.word(at))
     }
 
-    /// The first index at or after `from`, then from zero, that is not in the set.
+    /// Returns the first index at or after `from`, then from zero, that is not in the set.
     pub fn first_absent(&self, from: u32) -> Option<u32> {
         self.find(from, |at| !self.word(at))
     }
@@ -130,7 +130,7 @@ impl Bitfield {
         }
         let start = (from / 64) as usize % count;
         let head = u64::MAX >> (from % 64);
-        // The starting word is looked at twice: first its end, and at last its beginning.
+        // The starting word is searched twice: its tail first, and its head last.
         (0..=count).find_map(|step| {
             let at = (start + step) % count;
             let mask = if step == 0 {
@@ -159,14 +159,14 @@ impl Bitfield {
         }
     }
 
-    /// Makes the words, before one of them changes.
+    /// Materializes the words before one of them changes.
     fn spread(&mut self) {
         if self.words.is_empty() {
             self.words = (0..self.word_count()).map(|at| self.word(at)).collect();
         }
     }
 
-    /// Drops the words if the count says it all.
+    /// Drops the words if the set is empty or full.
     fn shrink(&mut self) {
         if self.ones == 0 || self.is_full() {
             self.words = Box::default();
@@ -203,7 +203,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn wire_order_is_most_significant_first() {
+    fn from_wire_reads_the_most_significant_bit_first() {
         let set = Bitfield::from_wire(&[0b1000_0001, 0b0100_0000], 10);
         assert_eq!(set.map(|s| s.iter().collect::<Vec<_>>()), Some(vec![0, 7, 9]));
         let spare = Bitfield::from_wire(&[0, 0b0110_0000], 10).map(|set| set.iter().collect::<Vec<_>>());
@@ -214,8 +214,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_as_a_set(len in 1u32..300, a in prop::collection::btree_set(0u32..300, 0..80),
-                            b in prop::collection::btree_set(0u32..300, 0..80), from in 0u32..300) {
+        fn bitfield_after_any_operations_equals_a_btree_set(
+            len in 1u32..300,
+            a in prop::collection::btree_set(0u32..300, 0..80),
+            b in prop::collection::btree_set(0u32..300, 0..80),
+            from in 0u32..300,
+        ) {
             let model = |s: &BTreeSet<u32>| s.iter().copied().filter(|i| *i < len).collect::<BTreeSet<_>>();
             let build = |s: &BTreeSet<u32>| {
                 let mut set = Bitfield::new(len);

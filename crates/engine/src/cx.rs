@@ -23,7 +23,7 @@ pub(crate) struct Core {
     is_ending: bool,
 }
 
-/// Everything that a part needs beside its own state.
+/// Shared state that a part needs in addition to its own.
 pub(crate) struct Cx<'a> {
     pub(crate) now: Instant,
     pub(crate) config: &'a Config,
@@ -37,9 +37,9 @@ pub(crate) struct Cx<'a> {
     pub(crate) slots: &'a mut UploadSlots,
     /// Reachability of the network.
     pub(crate) network: &'a mut Network,
-    /// The engine takes part in the DHT.
+    /// True if the engine takes part in the DHT.
     pub(crate) has_dht: bool,
-    /// The engine says goodbye, and begins nothing new.
+    /// True once the engine shuts down: it starts nothing new.
     pub(crate) is_ending: bool,
     pub(crate) out: &'a mut Outbox,
 }
@@ -105,12 +105,12 @@ impl Core {
         self.is_ending
     }
 
-    /// The engine takes part in the DHT from now on.
+    /// Notes that the engine takes part in the DHT.
     pub(crate) fn set_has_dht(&mut self) {
         self.has_dht = true;
     }
 
-    /// Nothing new begins from now on.
+    /// Notes that the engine shuts down.
     pub(crate) fn end(&mut self) {
         self.is_ending = true;
     }

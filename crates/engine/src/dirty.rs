@@ -1,5 +1,5 @@
-//! Marks of what changed: peers and torrents to settle when the turn ends, and torrents with news for front ends and
-//! for the disk. Idle ones cost nothing.
+//! Change tracking: peers and torrents to settle at the end of the turn, and torrents with news for front ends and for
+//! the disk. Idle ones cost nothing.
 
 use crate::ids::{PeerKey, TorrentId};
 use slotmap::{Key, SecondaryMap};
@@ -12,17 +12,17 @@ pub(crate) struct Dirty {
     torrents: Queue<TorrentId>,
     /// Torrents whose status changed, or that were removed.
     shown: BTreeSet<TorrentId>,
-    /// Torrents with pieces that no record has.
+    /// Torrents with pieces that are not in a resume record yet.
     unsaved: BTreeSet<TorrentId>,
-    /// Torrents with counted bytes that no record has.
+    /// Torrents with counted bytes that are not in a resume record yet.
     uncounted: BTreeSet<TorrentId>,
 }
 
-/// A queue with each entry once, until it is unmarked.
+/// A queue that holds each key at most once until it is unmarked.
 #[derive(Debug)]
 struct Queue<K: Key> {
     keys: VecDeque<K>,
-    /// An entry stays with its key, as most are marked again and again.
+    /// True for marked keys. Entries stay, as most keys are marked repeatedly.
     marked: SecondaryMap<K, bool>,
 }
 
@@ -51,22 +51,22 @@ impl<K: Key> Queue<K> {
 }
 
 impl Dirty {
-    /// Has a peer settled when the turn ends.
+    /// Marks a peer to be settled at the end of the turn.
     pub(crate) fn mark_peer(&mut self, key: PeerKey) {
         self.peers.mark(key);
     }
 
-    /// Has a torrent settled when the turn ends.
+    /// Marks a torrent to be settled at the end of the turn.
     pub(crate) fn mark_torrent(&mut self, id: TorrentId) {
         self.torrents.mark(id);
     }
 
-    /// Takes the mark off a peer that is settled now.
+    /// Removes the mark of a peer that is being settled.
     pub(crate) fn unmark_peer(&mut self, key: PeerKey) {
         self.peers.unmark(key);
     }
 
-    /// Takes the mark off a torrent that is settled now.
+    /// Removes the mark of a torrent that is being settled.
     pub(crate) fn unmark_torrent(&mut self, id: TorrentId) {
         self.torrents.unmark(id);
     }
@@ -91,28 +91,28 @@ impl Dirty {
         self.peers.keys.is_empty() && self.torrents.keys.is_empty()
     }
 
-    /// The status of a torrent changed.
+    /// Records that the status of a torrent changed.
     pub(crate) fn show(&mut self, id: TorrentId) {
         self.shown.insert(id);
     }
 
-    /// The pieces of a torrent changed.
+    /// Records that the pieces of a torrent changed.
     pub(crate) fn pieces_changed(&mut self, id: TorrentId) {
         self.unsaved.insert(id);
     }
 
-    /// Bytes of a torrent were counted.
+    /// Records that bytes of a torrent were counted.
     pub(crate) fn bytes_counted(&mut self, id: TorrentId) {
         self.uncounted.insert(id);
     }
 
-    /// A torrent was removed.
+    /// Records that a torrent was removed.
     pub(crate) fn removed(&mut self, id: TorrentId) {
         self.shown.insert(id);
         self.saved(id);
     }
 
-    /// A record of a torrent was made.
+    /// Records that a resume record of a torrent was made.
     pub(crate) fn saved(&mut self, id: TorrentId) {
         self.unsaved.remove(&id);
         self.uncounted.remove(&id);
@@ -127,12 +127,12 @@ impl Dirty {
         !self.shown.is_empty()
     }
 
-    /// Torrents with pieces that no record has.
+    /// Torrents with pieces that are not in a resume record yet.
     pub(crate) fn unsaved(&self) -> &BTreeSet<TorrentId> {
         &self.unsaved
     }
 
-    /// Torrents with counted bytes that no record has.
+    /// Torrents with counted bytes that are not in a resume record yet.
     pub(crate) fn uncounted(&self) -> &BTreeSet<TorrentId> {
         &self.uncounted
     }

@@ -1,4 +1,4 @@
-//! A peer's side of the extension protocol (BEP 10), and our handshake of it.
+//! Extension protocol (BEP 10): the state of a peer, and our handshake.
 
 use crate::config::{MAX_PEER_REQUESTS, OUR_UT_HOLEPUNCH, OUR_UT_METADATA, OUR_UT_PEX};
 use crate::cx::Cx;
@@ -7,76 +7,76 @@ use crate::discovery::contacts::PexState;
 use crate::peer::Conn;
 use ztor_wire::{ExtendedHandshake, Message, UT_HOLEPUNCH, UT_METADATA, UT_PEX};
 
-/// A peer's side of the extensions.
+/// State of a peer in the extension protocol.
 #[derive(Debug, Default)]
 pub(crate) struct Extensions {
     is_spoken: bool,
-    /// The ids that messages to it carry.
+    /// Message ids that the peer assigned; `None` if it does not support the extension.
     ut_metadata: Option<u8>,
     ut_pex: Option<u8>,
     ut_holepunch: Option<u8>,
-    /// The length of the metadata in bytes, as it says.
+    /// Length of the metadata in bytes, as the peer claims; `None` if unknown.
     metadata_size: Option<u32>,
     listen_port: Option<u16>,
-    /// It wants nothing (BEP 21).
+    /// Set if the peer only uploads (BEP 21).
     is_upload_only: bool,
-    /// It has said where its DHT node is.
+    /// Set once the peer has sent the port of its DHT node.
     has_sent_port: bool,
     pub(crate) pex: PexState,
     pub(crate) punch: PunchState,
 }
 
-/// What our handshake says of a torrent.
+/// Torrent data in our handshake.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About {
     pub(crate) is_private: bool,
-    /// Length of the info dictionary in bytes, once it is known.
+    /// Length of the info dictionary in bytes; `None` while unknown.
     pub(crate) metadata_size: Option<u32>,
     pub(crate) is_finished: bool,
 }
 
 impl Extensions {
-    /// Notes whether the peer speaks them at all.
+    /// Records whether the peer supports the extension protocol.
     pub(crate) fn set_spoken(&mut self, is_spoken: bool) {
         self.is_spoken = is_spoken;
     }
 
-    /// The id of its metadata messages, if it takes them.
+    /// Returns the peer's id of metadata messages; `None` if it does not support them.
     pub(crate) fn ut_metadata(&self) -> Option<u8> {
         self.ut_metadata
     }
 
-    /// The id of its messages of peer exchange, if it takes them.
+    /// Returns the peer's id of peer exchange messages; `None` if it does not support them.
     pub(crate) fn ut_pex(&self) -> Option<u8> {
         self.ut_pex
     }
 
-    /// The id of its hole punch messages, if it takes them.
+    /// Returns the peer's id of hole punch messages; `None` if it does not support them.
     pub(crate) fn ut_holepunch(&self) -> Option<u8> {
         self.ut_holepunch
     }
 
-    /// The length of the metadata in bytes, if it says that it has the metadata.
+    /// Returns the length of the metadata in bytes, if the peer claims to have the metadata.
     pub(crate) fn metadata_size(&self) -> Option<u32> {
         self.metadata_size.filter(|_| self.ut_metadata.is_some())
     }
 
-    /// Returns true if it says that it has the metadata.
+    /// Returns true if the peer claims to have the metadata.
     pub(crate) fn has_metadata(&self) -> bool {
         self.metadata_size().is_some()
     }
 
-    /// The port that it listens on, if it has said so.
+    /// Returns the listen port that an incoming peer has sent; `None` if it has sent none.
     pub(crate) fn listen_port(&self) -> Option<u16> {
         self.listen_port
     }
 
-    /// It wants nothing (BEP 21).
+    /// Returns true if the peer only uploads (BEP 21).
     pub(crate) fn is_upload_only(&self) -> bool {
         self.is_upload_only
     }
 
-    /// Notes that it says where its DHT node is. False if it has done so before.
+    /// Records that the peer has sent the port of its DHT node. Returns false if it has done so before.
     pub(crate) fn sends_port(&mut self) -> bool {
         !std::mem::replace(&mut self.has_sent_port, true)
     }
@@ -86,7 +86,7 @@ impl Extensions {
         self.pex.held_bytes()
     }
 
-    /// Sends our handshake; again when what it says has changed.
+    /// Sends our handshake. It is sent again when its content changes.
     pub(crate) fn send_handshake(&self, cx: &mut Cx<'_>, conn: &Conn, about: About) {
         if !self.is_spoken {
             return;
@@ -109,10 +109,10 @@ impl Extensions {
         cx.out.send(conn.key(), &Message::Extended { id: 0, payload: hello.encode().into() });
     }
 
-    /// Takes the peer's handshake. Returns the port that a caller listens on, when it says so for the first time: with one
-    /// port after the other it could have us call them all.
+    /// Handles the peer's handshake. Returns the listen port of an incoming peer when it is first sent: with a series
+    /// of ports it could make us dial them all.
     pub(crate) fn on_handshake(&mut self, hello: &ExtendedHandshake, is_incoming: bool) -> Option<u16> {
-        // Extensions that it does not name stay as they were (BEP 10).
+        // Extensions that the handshake omits stay unchanged (BEP 10).
         for (name, number) in &hello.messages {
             let number = Some(*number).filter(|n| *n != 0);
             match name.as_str() {

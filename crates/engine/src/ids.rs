@@ -8,30 +8,30 @@ slotmap::new_key_type! {
 }
 
 impl PeerKey {
-    /// A number that identifies the connection, for poll tokens and logs.
+    /// Returns a number that identifies the connection, for poll tokens and logs.
     pub fn as_u64(self) -> u64 {
         slotmap::Key::data(&self).as_ffi()
     }
 
-    /// The key with that number; a made-up number finds nothing.
+    /// Returns the key with this number. An invalid number finds nothing.
     pub fn from_u64(number: u64) -> Self {
         slotmap::KeyData::from_ffi(number).into()
     }
 }
 
 impl TorrentId {
-    /// A number that identifies the torrent for the life of the engine.
+    /// Returns a number that identifies the torrent for the life of the engine.
     pub fn as_u64(self) -> u64 {
         slotmap::Key::data(&self).as_ffi()
     }
 
-    /// The id with that number; a made-up number finds nothing.
+    /// Returns the id with this number. An invalid number finds nothing.
     pub fn from_u64(number: u64) -> Self {
         slotmap::KeyData::from_ffi(number).into()
     }
 }
 
-/// A request of the engine that is answered later.
+/// Id of a request of the engine that is answered later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestId(pub u64);
 
@@ -43,17 +43,17 @@ impl DiskId {
     /// Number of disks that are distinguished. It bounds the memory for data that waits to be written.
     pub const COUNT: usize = 16;
 
-    /// The disk with this number; `None` from [`COUNT`](Self::COUNT) on.
+    /// Returns the disk with this number; `None` from [`COUNT`](Self::COUNT) on.
     pub fn new(number: usize) -> Option<Self> {
         u8::try_from(number).ok().filter(|_| number < Self::COUNT).map(Self)
     }
 
-    /// All disks that are distinguished.
+    /// Returns all disks that are distinguished.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..Self::COUNT).filter_map(Self::new)
     }
 
-    /// The number.
+    /// Returns the number of the disk, below [`COUNT`](Self::COUNT).
     pub fn index(self) -> usize {
         usize::from(self.0)
     }

@@ -1,7 +1,6 @@
-//! A look inside, for whoever checks the engine from outside: plain data, read only.
+//! Read-only views of the engine's internals, for checkers.
 //!
-//! Nothing here is needed to drive an engine, and nothing changes what it does. The simulator holds these
-//! numbers against its own count.
+//! A driver does not need them, and they do not affect the engine. The simulator compares these numbers with its own.
 
 use crate::bans::Author;
 use crate::bitfield::Bitfield;
@@ -13,94 +12,94 @@ use ztor_wire::Block;
 /// A table or queue with its declared bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// What it is.
+    /// Name of the table or queue.
     pub name: &'static str,
-    /// Entries in it, or bytes.
+    /// Number of entries, or of bytes.
     pub len: u64,
-    /// The most it may have.
+    /// Upper bound of `len`.
     pub max: u64,
 }
 
-/// A torrent's state, as far as it follows from that of its peers.
+/// State of a torrent and of its peers.
 #[derive(Debug, Clone)]
 pub struct TorrentView {
-    /// It is neither being checked nor stopped.
+    /// True while the torrent exchanges pieces.
     pub is_live: bool,
-    /// Pieces that hashed right.
+    /// Verified pieces.
     pub have: Bitfield,
-    /// Wanted pieces that are not there.
+    /// Number of wanted pieces that are missing.
     pub missing: u32,
-    /// Peers that have everything.
+    /// Number of peers that have every piece.
     pub seeds: u32,
-    /// Per piece, how many of the other peers have it. Empty once nothing is missing.
+    /// For each piece, the number of the other peers that have it. Empty once nothing is missing.
     pub availability: Vec<u16>,
     /// Pieces that may be started, the rarest first.
     pub order: Vec<u32>,
     /// Pieces in progress.
     pub partials: Vec<PartialView>,
-    /// Free blocks of the pieces in progress.
+    /// Number of free blocks in the pieces in progress.
     pub open_blocks: u32,
-    /// Its connections.
+    /// Connections of the torrent.
     pub peers: Vec<PeerView>,
 }
 
 /// A piece in progress.
 #[derive(Debug, Clone)]
 pub struct PartialView {
-    /// Which.
+    /// Index of the piece.
     pub piece: u32,
-    /// One entry per block.
+    /// State of each block.
     pub blocks: Vec<BlockState>,
 }
 
-/// What a block of a piece in progress is at.
+/// State of a block of a piece in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockState {
-    /// To be asked for.
+    /// Not requested.
     Free,
-    /// Asked of this number of peers.
+    /// Requested from this number of peers.
     Asked(u8),
-    /// Here, if perhaps not yet on disk.
+    /// Received, but possibly not yet on disk.
     Received,
 }
 
 /// A connection's state.
 #[derive(Debug, Clone)]
 pub struct PeerView {
-    /// Which.
+    /// Key of the connection.
     pub key: PeerKey,
-    /// Where.
+    /// Address of the peer.
     pub addr: SocketAddr,
-    /// The one who answers for what it sends.
+    /// The host or peer that is responsible for received data.
     pub author: Author,
-    /// The handshake is done.
+    /// True once the handshake is complete.
     pub is_live: bool,
-    /// It is settled when the turn ends.
+    /// True if the peer is marked to be settled at the end of the turn.
     pub is_dirty: bool,
-    /// What it has, as it says.
+    /// Pieces of the peer, as it claims.
     pub has: Pieces,
-    /// How many of these we want and lack.
+    /// Number of these pieces that we want and lack.
     pub interesting: u32,
-    /// Our state towards it.
+    /// True if we are interested in the peer.
     pub we_are_interested: bool,
-    /// Our state towards it.
+    /// True if we choke the peer.
     pub we_choke: bool,
-    /// Holds an optimistic slot.
+    /// True if the peer holds an optimistic unchoke slot.
     pub is_optimistic: bool,
-    /// Its state towards us.
+    /// True if the peer chokes us.
     pub chokes_us: bool,
-    /// Its state towards us.
+    /// True if the peer is interested in us.
     pub is_interested: bool,
-    /// Blocks asked for, and whether they were given back since.
+    /// Blocks requested from the peer; the flag is true if the request was given back since.
     pub asked: Vec<(Block, bool)>,
-    /// How many of these were not given back.
+    /// Number of these requests that were not given back.
     pub outstanding: usize,
-    /// Its requests that wait to be served.
+    /// Number of the peer's requests that wait to be served.
     pub upload_queue: usize,
-    /// Piece data on its way to its socket, in bytes.
+    /// Piece data on its way to the peer's socket, in bytes.
     pub in_flight_bytes: u64,
-    /// Its requests wait for an upload limit.
+    /// True if the peer's requests wait for an upload limit.
     pub waits_for_upload_quota: bool,
-    /// Our requests wait for a download limit.
+    /// True if our requests wait for a download limit.
     pub waits_for_download_quota: bool,
 }

@@ -1,32 +1,32 @@
-//! The price of messages without effect.
+//! Rate limit of messages without effect.
 //!
-//! Limits count what was asked for. All else that a peer says costs us time and it nothing, so each peer has an allowance
-//! that honest ones never use up.
+//! Other limits count requested data. All other messages cost us time and the peer nothing, so each peer has an
+//! allowance that honest peers never use up.
 
 use crate::config::OUR_UT_METADATA;
 use crate::misbehaviour::Misbehaviour;
 use ztor_base::{Duration, Instant};
 use ztor_wire::Message;
 
-/// Messages that come at once and are not minded: a change of mind about each of many requests, a long list of pieces.
+/// Number of messages allowed at once, such as cancels of many requests or a long list of pieces.
 const AT_ONCE: u64 = 4096;
-/// Messages a second, in the long run.
+/// Number of messages allowed per second in the long run.
 const PER_S: u64 = 64;
-/// A message costs one unit, and another for each 4 KiB of its length.
+/// Each message costs one unit, plus one per this many bytes of its length.
 const BYTES_PER_UNIT: usize = 4096;
 
 const EACH: Duration = Duration::from_micros(1_000_000 / PER_S);
 const ALLOWANCE: Duration = Duration::from_micros(AT_ONCE * 1_000_000 / PER_S);
 
-/// A peer's account.
+/// Account of a peer's allowance.
 #[derive(Debug, Default)]
 pub(crate) struct Junk {
-    /// When all so far would have come, one after the other.
+    /// Time at which all messages so far are paid for at the long-run rate.
     paid_until: Instant,
 }
 
 impl Junk {
-    /// Charges for a message; `bytes` is its length.
+    /// Charges for a message with a length of `bytes`.
     pub(crate) fn charge(&mut self, now: Instant, bytes: usize) -> Result<(), Misbehaviour> {
         let units = 1 + u32::try_from(bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX - 1);
         self.paid_until = self.paid_until.max(now) + EACH * units;
@@ -34,7 +34,8 @@ impl Junk {
     }
 }
 
-/// Returns true if a message is charged for whatever comes of it. Of the others the effect decides, or they are counted elsewhere.
+/// Returns true if a message is charged for regardless of its effect. Other messages are charged for only without
+/// effect, or are counted elsewhere.
 pub(crate) fn is_charged(message: &Message) -> bool {
     match message {
         Message::Piece { .. }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_is_free_and_a_stream_is_not() {
+    fn charge_beyond_the_burst_or_the_rate_is_misbehaviour() {
         let (mut junk, now) = (Junk::default(), Instant::from_micros(1));
         let at_once = (0..10_000).take_while(|_| junk.charge(now, 0).is_ok()).count() as u64;
         assert_eq!(at_once, AT_ONCE);
@@ -75,6 +76,6 @@ mod tests {
             let now = Instant::from_micros(second * 1_000_000);
             assert!((0..PER_S).all(|_| junk.charge(now, 0).is_ok()));
         }
-        assert!((0..100).any(|_| junk.charge(now, 64 * 1024 * 1024).is_err()), "long ones cost more");
+        assert!((0..100).any(|_| junk.charge(now, 64 * 1024 * 1024).is_err()), "long messages cost more");
     }
 }

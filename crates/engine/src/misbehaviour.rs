@@ -1,4 +1,4 @@
-//! What peers do wrong, and what follows. This is the only place that decides.
+//! Misbehaviour of peers and its consequences, which are decided only here.
 
 use crate::bans::BanReason;
 use thiserror::Error;
@@ -7,48 +7,48 @@ use ztor_wire::WireError;
 /// A peer's offence.
 #[derive(Debug, Error)]
 pub(crate) enum Misbehaviour {
-    #[error("sent bytes that are no BitTorrent: {0}")]
+    #[error("malformed protocol data: {0}")]
     Wire(#[from] WireError),
-    #[error("asked for a torrent that is not here")]
+    #[error("a handshake for an unknown or inactive torrent")]
     UnknownTorrent,
-    #[error("answered for another torrent")]
+    #[error("a handshake for another torrent")]
     WrongTorrent,
-    #[error("it is ourselves")]
+    #[error("a connection to ourselves")]
     Myself,
-    #[error("is banned")]
+    #[error("a banned peer")]
     Banned,
-    #[error("is connected already")]
+    #[error("a duplicate connection")]
     Duplicate,
-    #[error("comes when the torrent has all the peers it may")]
+    #[error("a connection beyond the limit of the torrent")]
     Full,
-    #[error("keeps telling all its pieces at once")]
+    #[error("too many bitfields with few new pieces")]
     Bitfields,
-    #[error("sent a bitfield of {got} bytes that does not fit {pieces} pieces")]
+    #[error("a bitfield of {got} bytes that does not fit {pieces} pieces")]
     BadBitfield { got: usize, pieces: u32 },
-    #[error("sent {message} without the Fast Extension")]
+    #[error("a {message} message without the Fast Extension")]
     NotFast { message: &'static str },
-    #[error("named piece {piece} of {pieces}")]
+    #[error("a piece index out of range: {piece} of {pieces}")]
     NoSuchPiece { piece: u32, pieces: u32 },
-    #[error("asked for {len} bytes at {begin} of piece {piece}, which it may not")]
+    #[error("an invalid request: {len} bytes at {begin} of piece {piece}")]
     BadRequest { piece: u32, begin: u32, len: u32 },
-    #[error("kept sending blocks nobody asked for")]
+    #[error("too many unrequested blocks")]
     Unasked,
-    #[error("kept asking for more than {0} blocks at a time")]
+    #[error("too many refused requests: at most {0} may wait at a time")]
     TooManyRequests(usize),
-    #[error("kept sending messages to no effect")]
+    #[error("too many messages without effect")]
     Junk,
     #[error(transparent)]
     Bad(#[from] BanReason),
 }
 
-/// What to do with the offender.
+/// Consequence of an offence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// End the connection; it may come back.
+    /// End the connection. The peer may reconnect.
     Close,
-    /// End the connection; the address is not tried again.
+    /// End the connection and forget the address.
     Forget,
-    /// End all its connections and refuse new ones.
+    /// End all connections of the author and refuse new ones for a time.
     Ban(BanReason),
 }
 

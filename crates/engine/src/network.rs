@@ -1,57 +1,57 @@
-//! Reachability of the network. While no host at all answers, failures count against none of them, and when one answers
-//! again, all are tried again.
+//! Reachability of the network. During an outage, failures do not count against hosts. When a host responds again, all
+//! failed hosts are retried.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use ztor_base::addr::is_local;
 use ztor_base::{Duration, Host, Instant};
 
-/// Time without any answer after which the network counts as gone, if several hosts have not answered.
+/// Time without any response after which the network counts as down, if several hosts do not respond.
 const SILENCE: Duration = Duration::from_secs(15);
-/// Number of hosts that must not have answered. One alone may be gone itself.
+/// Number of unresponsive hosts that makes an outage. A single host may be down itself.
 const SILENT: usize = 2;
-/// Least time between two announcements of our address. Interfaces may come and go by the second.
+/// Minimum time between two announcements of our address. Interfaces may flap every second.
 const ANNOUNCE_PACE: Duration = Duration::from_secs(60);
-/// Hosts that are remembered for not having answered in an outage.
+/// Maximum number of hosts remembered as unresponsive in an outage.
 const MAX_DISTRUSTED: usize = 4096;
-/// An attempt that fails sooner than this was refused: somebody is there.
+/// An attempt that fails sooner than this was refused, which proves that the host is reachable.
 const REFUSAL: Duration = Duration::from_secs(3);
 
-/// A host that has answered before and does not answer now.
+/// A host that does not respond.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Silent {
     Host(Host),
-    /// A tracker, or a name that could not be looked up.
+    /// A tracker, or a name that could not be resolved.
     Name(String),
 }
 
-/// The network as far as it can be seen from answers: the local one, and all else.
+/// Reachability of the local network and of everything beyond it, as observed from responses.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     local: Reach,
     wide: Reach,
-    /// A host answers again after an outage; reset by [`take_back`](Network::take_back).
+    /// Set when a host responds after an outage; reset by [`take_back`](Network::take_back).
     is_back: bool,
-    /// Time at which our address is announced again; `None` if it has not changed.
+    /// Time of the next announcement of our address; `None` if none is planned.
     announce_at: Option<Instant>,
-    /// Time at which it was last announced.
+    /// Time of the last announcement; `None` before the first.
     announced_at: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
 struct Reach {
-    /// `None` until the first answer.
+    /// Time of the last response; `None` before the first.
     heard_at: Option<Instant>,
-    /// Hosts that have not answered since; at most [`SILENT`].
+    /// Hosts that have not responded since `heard_at`; at most [`SILENT`].
     silent: BTreeSet<Silent>,
-    /// Hosts that did not answer in an outage. They are no evidence of another one before they have answered: they may be
-    /// gone themselves. At most [`MAX_DISTRUSTED`].
+    /// Hosts that did not respond in an outage; at most [`MAX_DISTRUSTED`]. Until they respond, they are no evidence of
+    /// another outage: they may be down themselves.
     distrusted: BTreeSet<Silent>,
     is_out: bool,
 }
 
 impl Reach {
-    /// Returns true if the network was gone until now.
+    /// Records a response. Returns true if it ends an outage.
     fn heard(&mut self, now: Instant, host: Host) -> bool {
         if !self.distrusted.is_empty() {
             self.distrusted.remove(&Silent::Host(host));
@@ -61,7 +61,8 @@ impl Reach {
         std::mem::take(&mut self.is_out)
     }
 
-    /// `is_known`: it has answered before. Who never has may well not be there; only while nobody ever has does that count.
+    /// Records that a host did not respond; `is_known` is true if it has responded before. A host that never has may
+    /// not exist, so it counts only before the first response of any host.
     fn unheard(&mut self, now: Instant, who: Silent, is_known: bool) {
         if self.distrusted.contains(&who) || !(is_known || self.heard_at.is_none()) {
             return;
@@ -90,12 +91,12 @@ impl Network {
         if is_local(ip) { &mut self.local } else { &mut self.wide }
     }
 
-    /// Something has come from this address.
+    /// Records traffic from this address.
     pub(crate) fn heard(&mut self, now: Instant, ip: IpAddr) {
         self.is_back |= self.reach(ip).heard(now, Host::of(ip));
     }
 
-    /// The host of this name answers, or its name was found.
+    /// Records that the host of this name responded, or that its name was resolved.
     pub(crate) fn heard_name(&mut self, name: &str) {
         for reach in [&mut self.wide, &mut self.local] {
             if !reach.distrusted.is_empty() {
@@ -104,44 +105,45 @@ impl Network {
         }
     }
 
-    /// The tracker of this name has not answered at this address.
+    /// Records that the tracker of this name did not respond at this address.
     pub(crate) fn unheard_tracker(&mut self, now: Instant, ip: IpAddr, name: &str, is_known: bool) {
         self.reach(ip).unheard(now, Silent::Name(name.to_owned()), is_known);
     }
 
-    /// Nothing has come from this address in time; `is_known`: something has before.
+    /// Records that this address did not respond in time; `is_known` is true if it has responded before.
     pub(crate) fn unheard(&mut self, now: Instant, ip: IpAddr, is_known: bool) {
         self.reach(ip).unheard(now, Silent::Host(Host::of(ip)), is_known);
     }
 
-    /// This name could not be looked up; `is_known`: it could before.
+    /// Records that this name could not be resolved; `is_known` is true if its host has responded before.
     pub(crate) fn unheard_name(&mut self, now: Instant, name: &str, is_known: bool) {
         self.wide.unheard(now, Silent::Name(name.to_owned()), is_known);
     }
 
-    /// An attempt to reach this address failed that was begun then; `is_known`: it was reached before.
+    /// Records the failure of an attempt that started at `begun`; `is_known` is true if the address has worked before.
+    /// An early failure is a refusal, which does not count.
     pub(crate) fn attempt_failed(&mut self, now: Instant, ip: IpAddr, begun: Instant, is_known: bool) {
         if now.since(begun) >= REFUSAL {
             self.unheard(now, ip, is_known);
         }
     }
 
-    /// Returns true while the network is gone that this address is in.
+    /// Returns true while the network of this address is down.
     pub(crate) fn is_out_at(&self, ip: IpAddr) -> bool {
         if is_local(ip) { self.local.is_out } else { self.wide.is_out }
     }
 
-    /// Returns true while nobody answers in the local network, or beyond it.
+    /// Returns true while the local network, or everything beyond it, is down.
     pub(crate) fn is_out_anywhere(&self) -> bool {
         self.wide.is_out || self.local.is_out
     }
 
-    /// Returns true while no address beyond the local network answers.
+    /// Returns true while everything beyond the local network is down.
     pub(crate) fn is_out(&self) -> bool {
         self.wide.is_out
     }
 
-    /// Plans to announce our address again.
+    /// Plans an announcement of our address, at most one per [`ANNOUNCE_PACE`].
     pub(crate) fn plan_announce(&mut self, now: Instant) {
         let earliest = self.announced_at.map_or(now, |at| now.max(at + ANNOUNCE_PACE));
         self.announce_at.get_or_insert(earliest);
@@ -151,7 +153,7 @@ impl Network {
         self.announce_at
     }
 
-    /// Returns true once, when our address is to be announced again.
+    /// Returns true once when an announcement of our address is due.
     pub(crate) fn take_announce(&mut self, now: Instant) -> bool {
         let is_due = self.announce_at.take_if(|at| *at <= now).is_some();
         if is_due {
@@ -160,7 +162,7 @@ impl Network {
         is_due
     }
 
-    /// Returns true once, when the network is back.
+    /// Returns true once after the end of an outage.
     pub(crate) fn take_back(&mut self) -> bool {
         std::mem::take(&mut self.is_back)
     }
@@ -179,24 +181,24 @@ mod tests {
     }
 
     #[test]
-    fn network_is_gone_when_several_are_silent_for_long() {
+    fn unheard_of_several_known_hosts_for_long_is_an_outage() {
         let mut network = Network::default();
         network.heard(at(100), A);
         network.unheard(at(120), A, true);
         network.unheard(at(121), A, true);
-        assert!(!network.is_out(), "one alone may be gone itself");
+        assert!(!network.is_out(), "a single host may be down itself");
         network.unheard(at(122), B, false);
-        assert!(!network.is_out(), "one that never answered may not be there");
+        assert!(!network.is_out(), "a host that never responded may not exist");
         network.unheard(at(123), B, true);
         assert!(network.is_out() && network.is_out_at(A) && !network.is_out_at(NEAR));
         network.heard(at(130), NEAR);
-        assert!(network.is_out() && !network.take_back(), "the local network is another");
+        assert!(network.is_out() && !network.take_back(), "the local network is separate");
         network.heard(at(131), B);
         assert!(!network.is_out() && network.take_back() && !network.take_back());
     }
 
     #[test]
-    fn network_is_there_while_anybody_answers() {
+    fn unheard_while_another_host_responds_is_no_outage() {
         let mut network = Network::default();
         for second in 100..1000 {
             network.unheard(at(second), A, true);
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_are_gone_make_no_second_outage() {
+    fn unheard_of_distrusted_hosts_is_no_second_outage() {
         let mut network = Network::default();
         network.heard(at(100), A);
         for second in 120..1000 {
@@ -223,18 +225,18 @@ mod tests {
     }
 
     #[test]
-    fn announces_of_an_address_that_flaps_keep_a_pace() {
+    fn plan_announce_of_a_flapping_address_keeps_the_pace() {
         let (mut network, mut told) = (Network::default(), 0);
         for second in 100..700 {
             network.plan_announce(at(second));
             told += u32::from(network.take_announce(at(second)));
         }
         assert_eq!(told, 10);
-        assert!(network.poll_timeout().is_some_and(|next| next >= at(700)), "the last change is told, too");
+        assert!(network.poll_timeout().is_some_and(|next| next >= at(700)), "the last change is announced");
     }
 
     #[test]
-    fn refusal_is_an_answer_of_somebody() {
+    fn attempt_failed_early_is_no_outage_and_late_is_one() {
         let mut network = Network::default();
         for ip in [A, B] {
             network.attempt_failed(at(100), ip, at(99), false);
@@ -243,6 +245,6 @@ mod tests {
         for ip in [A, B] {
             network.attempt_failed(at(100), ip, at(90), false);
         }
-        assert!(network.is_out(), "nobody has ever answered");
+        assert!(network.is_out(), "no host has ever responded");
     }
 }

@@ -1,4 +1,4 @@
-//! What an engine wants done.
+//! Effects of an engine.
 
 use crate::ids::{PeerKey, RequestId, TorrentId};
 use crate::torrent_event::TorrentEvent;
@@ -8,29 +8,31 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use ztor_wire::{Block, LocalAnnounce, Message};
 
-/// Effects of one turn, one list per kind. The driver carries them out and clears it; the vectors keep their
-/// memory. Within a list order is kept; between lists there is none, but for this: a peer's `sends` go before
-/// its `replies` and `blocks` of the same turn, and `close` comes last of all.
+/// Effects of one turn, one list per kind.
+///
+/// The driver carries out the effects and clears the lists, which keep their memory. Each list is in order. Between
+/// lists only two rules hold: a peer's `sends` precede its `replies` and `blocks` of the same turn, and `closes` are
+/// last.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Bytes that `sends` point into.
     pub bytes: Vec<u8>,
     /// Protocol messages without piece data.
     pub sends: Vec<SendMessage>,
-    /// Answers to what peers have asked, for which the engine waits before it makes more: answered by
-    /// [`Event::Sent`](crate::Event) once gone.
+    /// Answers to questions of peers. [`Event::Sent`](crate::Event) reports bytes that were sent; the engine waits for
+    /// it before it makes more.
     pub replies: Vec<SendMessage>,
-    /// Piece data to read and send; each is answered by [`Event::Sent`](crate::Event) once gone.
+    /// Piece data to read and send. [`Event::Sent`](crate::Event) reports bytes that were sent.
     pub blocks: Vec<SendBlock>,
     /// Connections to open, answered by `Connected` or `Closed`.
     pub connects: Vec<Connect>,
-    /// Connections to end after what is queued for them in this turn has been tried once.
+    /// Connections to close, after one attempt to send what this turn queued for them.
     pub closes: Vec<Close>,
     /// Blocks to write and hash, answered by `Written` each.
     pub writes: Vec<WriteBlock>,
-    /// Running hashes that will not be finished.
+    /// Torrents whose running hashes are abandoned.
     pub forgets: Vec<TorrentId>,
-    /// Torrents whose files are to be looked at again, and prepared, answered by `Checked`.
+    /// Torrents whose files are checked and prepared again, answered by `Checked`.
     pub checks: Vec<TorrentId>,
     /// HTTP requests, answered by `Http`.
     pub https: Vec<HttpGet>,
@@ -38,13 +40,13 @@ pub struct Outbox {
     pub resolves: Vec<Resolve>,
     /// Datagrams to send.
     pub datagrams: Vec<(SocketAddr, Vec<u8>)>,
-    /// Announces to the local network, to be sent over every interface (BEP 14).
+    /// Announces to the local network, each sent over every interface (BEP 14).
     pub local_announces: Vec<LocalAnnounce>,
     /// News for front ends.
     pub events: Vec<TorrentEvent>,
 }
 
-/// What [`Outbox::bytes`] keeps of its memory between turns.
+/// Capacity that [`Outbox::bytes`] keeps between turns, in bytes.
 const MAX_KEPT_BYTES: usize = 256 * 1024;
 
 /// Bytes for a peer.
@@ -52,7 +54,7 @@ const MAX_KEPT_BYTES: usize = 256 * 1024;
 pub struct SendMessage {
     /// The receiver.
     pub peer: PeerKey,
-    /// Place in [`Outbox::bytes`].
+    /// Range in [`Outbox::bytes`].
     pub range: Range<usize>,
 }
 
@@ -61,56 +63,56 @@ pub struct SendMessage {
 pub struct SendBlock {
     /// The receiver.
     pub peer: PeerKey,
-    /// Of which torrent.
+    /// Torrent of the block.
     pub torrent: TorrentId,
-    /// Which bytes; checked against the layout and only of pieces that hashed right.
+    /// The block, which is within the layout and of a verified piece.
     pub block: Block,
 }
 
 /// A connection to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connect {
-    /// Its key from now on.
+    /// Key of the new connection.
     pub peer: PeerKey,
-    /// Where to.
+    /// Remote address.
     pub addr: SocketAddr,
-    /// Over which transport.
+    /// Transport to use.
     pub transport: Transport,
-    /// Begin with an encrypted handshake.
+    /// Encrypted handshake to begin with; `None` for a plain one.
     pub offer: Option<Offer>,
 }
 
 /// A connection to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Close {
-    /// Which.
+    /// Key of the connection.
     pub peer: PeerKey,
-    /// Why, in plain words, for the log.
+    /// Reason in plain words, for the log.
     pub reason: String,
 }
 
 /// A block to write.
 #[derive(Debug, Clone)]
 pub struct WriteBlock {
-    /// Of which torrent.
+    /// Torrent of the block.
     pub torrent: TorrentId,
-    /// Which piece.
+    /// Index of the piece.
     pub piece: u32,
-    /// Offset within it.
+    /// Offset within the piece, in bytes.
     pub begin: u32,
-    /// The bytes; a slice of what the driver read.
+    /// Data of the block, a slice of what the driver read.
     pub data: Bytes,
 }
 
 /// An HTTP(S) request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpGet {
-    /// To answer with.
+    /// Id of the answer.
     pub id: RequestId,
-    /// Where; contains the user's passkey, so it is not to be logged.
+    /// URL. It may contain the user's passkey and must not be logged.
     pub url: String,
-    /// The only address family to use; `None` for any. A tracker that has both is asked over each, and so learns both of
-    /// our addresses (BEP 7).
+    /// Only address family to use; `None` for any. A tracker with both is asked over each, so that it learns both our
+    /// addresses (BEP 7).
     pub family: Option<IpFamily>,
 }
 
@@ -133,9 +135,9 @@ impl IpFamily {
 /// A host name to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolve {
-    /// To answer with.
+    /// Id of the answer.
     pub id: RequestId,
-    /// The name, or an address as text.
+    /// Host name, or an address as text.
     pub host: String,
 }
 
@@ -147,7 +149,7 @@ impl Outbox {
         self.record(peer, start);
     }
 
-    /// Queues the answer to a question. Returns its length in bytes, which the driver tells when they have gone.
+    /// Queues the answer to a question. Returns its length in bytes, which the driver reports once they are sent.
     pub(crate) fn reply(&mut self, peer: PeerKey, message: &Message) -> u64 {
         let start = self.bytes.len();
         message.encode(&mut self.bytes);
@@ -195,7 +197,7 @@ impl Outbox {
             && events.is_empty()
     }
 
-    /// Forgets what was done; keeps the memory.
+    /// Removes all effects. The lists keep their memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(MAX_KEPT_BYTES);

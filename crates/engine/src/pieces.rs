@@ -2,7 +2,7 @@
 
 use crate::bitfield::Bitfield;
 
-/// The pieces that a peer has, as it says.
+/// The pieces that a peer has, as it claims.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Pieces {
     /// No piece.
@@ -15,7 +15,7 @@ pub enum Pieces {
 }
 
 impl Pieces {
-    /// Returns true if `piece` is one of them.
+    /// Returns true if the peer has `piece`.
     pub fn contains(&self, piece: u32) -> bool {
         match self {
             Self::None => false,
@@ -24,7 +24,7 @@ impl Pieces {
         }
     }
 
-    /// Their number, in a torrent of `pieces` pieces.
+    /// Returns the number of pieces that the peer has, in a torrent of `pieces` pieces.
     pub fn count(&self, pieces: u32) -> u32 {
         match self {
             Self::None => 0,

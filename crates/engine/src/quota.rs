@@ -7,15 +7,15 @@ use std::collections::VecDeque;
 use ztor_base::{Duration, Instant};
 use ztor_metainfo::BLOCK_LEN;
 
-/// Blocks that a peer gets in its turn where a limit makes peers wait for each other.
+/// Number of blocks that a peer gets per turn while a limit makes peers wait for each other.
 pub(crate) const QUANTUM: usize = 4;
-/// Shortest time between two rounds over the peers that wait.
+/// Minimum time between two rounds over the waiting peers.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
-/// The same if the limits of torrents hold all of them up. The bucket of a torrent holds a quarter of a second, or a
-/// block: nothing is lost by looking less often.
+/// The same while the limits of torrents hold up all waiting peers. The bucket of a torrent holds a quarter of a second
+/// or one block, so longer intervals lose nothing.
 const HELD_UP_WAIT: Duration = Duration::from_millis(50);
 
-/// Limits over all torrents, both ways.
+/// Rate limits over all torrents, in both directions.
 pub(crate) struct Quota {
     down: Flow,
     up: Flow,
@@ -26,34 +26,34 @@ impl Quota {
         Self { down: Flow::new(now, config.limit_down), up: Flow::new(now, config.limit_up) }
     }
 
-    /// The way to us.
+    /// Returns the download direction.
     pub(crate) fn down(&self) -> &Flow {
         &self.down
     }
 
-    /// The way from us.
+    /// Returns the upload direction.
     pub(crate) fn up(&self) -> &Flow {
         &self.up
     }
 
-    /// The way to us.
+    /// Returns the download direction, mutable.
     pub(crate) fn down_mut(&mut self) -> &mut Flow {
         &mut self.down
     }
 
-    /// The way from us.
+    /// Returns the upload direction, mutable.
     pub(crate) fn up_mut(&mut self) -> &mut Flow {
         &mut self.up
     }
 
-    /// Has the peers that wait looked at, as a limit changed.
+    /// Makes a round over the waiting peers due in both directions, as a limit changed.
     pub(crate) fn limits_changed(&mut self, now: Instant) {
         self.down.waiters.at = now;
         self.up.waiters.at = now;
     }
 }
 
-/// Tokens in one direction. Every operation works on the bucket of all torrents and on that of one.
+/// Tokens in one direction. Most methods work on the bucket of all torrents and on that of one torrent.
 pub(crate) struct Flow {
     bucket: Bucket,
     waiters: QuotaQueue,
@@ -64,7 +64,7 @@ impl Flow {
         Self { bucket: Bucket::new(limit, now), waiters: QuotaQueue::default() }
     }
 
-    /// Changes the limit, in bytes per second.
+    /// Changes the limit, in bytes per second; `None` removes it.
     pub(crate) fn set_limit(&mut self, now: Instant, limit: Option<u64>) {
         self.bucket.set_limit(now, limit);
     }
@@ -74,7 +74,7 @@ impl Flow {
         self.bucket.limit().is_some() || of_torrent.limit().is_some()
     }
 
-    /// Returns true if nobody is passed by taking tokens now.
+    /// Returns true if taking tokens now overtakes no waiting peer.
     pub(crate) fn is_open(&self) -> bool {
         self.waiters.keys.is_empty() || self.waiters.is_feeding
     }
@@ -88,41 +88,41 @@ impl Flow {
         of_torrent.take(bytes);
     }
 
-    /// Counts something that was let pass: whoever waits may be next.
+    /// Counts a grant of tokens, which gives all waiting peers another turn in the current round.
     pub(crate) fn granted(&mut self) {
         self.waiters.granted += 1;
     }
 
-    /// Gives back tokens of what will not come, or not go.
+    /// Gives back tokens for data that will not be transferred.
     pub(crate) fn refund(&mut self, of_torrent: &mut Bucket, bytes: u32) {
         self.bucket.refund(bytes);
         of_torrent.refund(bytes);
     }
 
-    /// Takes tokens for what came already, which may make a debt.
+    /// Takes tokens for data that has already arrived, which may create a debt.
     pub(crate) fn owe(&mut self, now: Instant, of_torrent: &mut Bucket, bytes: u32) {
         self.bucket.owe(now, bytes);
         of_torrent.owe(now, bytes);
     }
 
-    /// Takes tokens for what no limit of a torrent counts.
+    /// Takes tokens for data that no torrent's limit counts, which may create a debt.
     pub(crate) fn owe_whole(&mut self, now: Instant, bytes: u32) {
         self.bucket.owe(now, bytes);
     }
 
-    /// Has a peer wait for tokens of this size.
+    /// Queues a peer until tokens for `bytes` may be available.
     pub(crate) fn wait(&mut self, key: PeerKey, of_torrent: &Bucket, bytes: u32) {
         self.waiters.keys.push_back(key);
         let ready_at = self.bucket.ready_at(bytes).max(of_torrent.ready_at(bytes));
         self.waiters.at = self.waiters.at.min(ready_at);
     }
 
-    /// A peer that waited is gone.
+    /// Removes a peer that is gone from the queue.
     pub(crate) fn on_peer_gone(&mut self, key: PeerKey) {
         self.waiters.keys.retain(|waiting| *waiting != key);
     }
 
-    /// Peers that wait.
+    /// Returns the number of waiting peers.
     pub(crate) fn waiting(&self) -> usize {
         self.waiters.keys.len()
     }
@@ -131,10 +131,10 @@ impl Flow {
         Some(self.waiters.at).filter(|at| *at < Instant::FAR_FUTURE)
     }
 
-    /// Starts a round over the peers that wait; `None` before its time.
+    /// Starts a round over the waiting peers; `None` before it is due.
     ///
-    /// A peer that wants more goes to the end of the queue. The limit of its torrent may hold up a peer: the round ends
-    /// when nobody got anything since it last had its turn.
+    /// A peer that wants more rejoins the end of the queue. The limit of its torrent may hold up a peer, so the round
+    /// ends once every waiting peer has had a turn since the last grant.
     pub(crate) fn start_round(&mut self, now: Instant) -> Option<Round> {
         if now < self.waiters.at {
             return None;
@@ -155,7 +155,7 @@ impl Flow {
         next
     }
 
-    /// A peer has had its turn.
+    /// Records that a peer has had its turn.
     pub(crate) fn served(&self, round: &mut Round) {
         let got_nothing = self.waiters.granted == round.granted;
         round.left = if got_nothing { round.left - 1 } else { self.waiters.keys.len() };
@@ -166,7 +166,8 @@ impl Flow {
         if self.waiters.keys.is_empty() {
             return;
         }
-        // Peers that had a turn have said when there may be tokens for them; the others wait for this bucket.
+        // Peers that had a turn have set the time at which there may be tokens for them. The others wait for this
+        // bucket.
         self.waiters.at = if round.left == 0 {
             self.waiters.at.max(now + HELD_UP_WAIT)
         } else {
@@ -175,23 +176,23 @@ impl Flow {
     }
 }
 
-/// A round over the peers that wait for tokens.
+/// A round over the waiting peers.
 #[derive(Debug)]
 pub(crate) struct Round {
-    /// Peers that have not had a turn since somebody got something.
+    /// Number of peers that have not had a turn since the last grant.
     left: usize,
-    /// Grants before the turn of the current peer.
+    /// Number of grants before the turn of the current peer.
     granted: u64,
 }
 
 /// Peers that found a bucket empty, first come, first served.
 struct QuotaQueue {
     keys: VecDeque<PeerKey>,
-    /// Time at which there may be tokens for the first.
+    /// Time of the next round; [`Instant::FAR_FUTURE`] if none is planned.
     at: Instant,
-    /// Grants so far.
+    /// Number of grants so far.
     granted: u64,
-    /// A round is under way.
+    /// Set while a round is under way.
     is_feeding: bool,
 }
 

@@ -22,8 +22,8 @@ impl Meter {
         self.slots[(self.newest % SLOTS as u64) as usize] += bytes;
     }
 
-    /// Bytes per second. Within the first seconds the mean since the first byte, and never over less than
-    /// half a second, so that one early block does not look like a fast peer.
+    /// Returns the rate in bytes per second. During the first seconds it is the mean since the first byte, over at
+    /// least half a second: one early block must not look like a fast peer.
     pub(crate) fn per_s(&self, now: Instant) -> u64 {
         let Some(since) = self.since else { return 0 };
         let slot = now.as_micros() / SLOT_US;
@@ -55,16 +55,16 @@ impl Meter {
     }
 }
 
-/// The least a bucket can hold: one block, or a limit below a block's size would stop everything.
+/// Minimum burst: one block. With less, a low limit would stop all traffic.
 const MIN_BURST_BYTES: u64 = 16 * 1024;
 
-/// A token bucket: `limit` bytes per second on the long run, with a burst of a quarter of a second (or one
-/// block if that is more). `None` is no limit.
+/// A token bucket: `limit` bytes per second in the long run, with a burst of a quarter of a second (or one block if
+/// that is more). `None` means no limit.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     limit: Option<u64>,
-    /// In byte-microseconds per second, so that no refill is lost to rounding. Below zero it is a debt: what
-    /// could not be refused, because it was there already, is paid before anything else passes.
+    /// Tokens in millionths of a byte, so that no refill is lost to rounding. A negative level is a debt: data that had
+    /// arrived and could not be refused is paid for before anything else passes.
     level: i128,
     at: Instant,
 }
@@ -72,50 +72,51 @@ pub struct Bucket {
 const SCALE: i128 = 1_000_000;
 
 impl Bucket {
-    /// An empty bucket: the first byte waits for its tokens, so restarting gives no free burst.
+    /// Creates an empty bucket: the first byte waits for its tokens, so a restart gives no free burst.
     pub fn new(limit: Option<u64>, now: Instant) -> Self {
         Self { limit, level: 0, at: now }
     }
 
-    /// Bytes per second, if limited.
+    /// Returns the limit in bytes per second; `None` if unlimited.
     pub fn limit(&self) -> Option<u64> {
         self.limit
     }
 
-    /// Changes the limit; what has been saved up stays, up to the new burst.
+    /// Changes the limit. Saved tokens stay, up to the new burst.
     pub fn set_limit(&mut self, now: Instant, limit: Option<u64>) {
         self.refill(now);
         self.limit = limit;
         self.refill(now);
     }
 
-    /// Returns true if `bytes` may pass now. Takes nothing.
+    /// Returns true if `bytes` may pass now. Takes no tokens.
     pub fn has(&mut self, now: Instant, bytes: u32) -> bool {
         self.refill(now);
         self.limit.is_none() || self.level >= i128::from(bytes) * SCALE
     }
 
-    /// Takes `bytes` for what has come already and cannot be refused. That may make a debt.
+    /// Takes tokens for `bytes` that have already arrived and cannot be refused, which may create a debt.
     pub fn owe(&mut self, now: Instant, bytes: u32) {
         self.refill(now);
         self.take(bytes);
     }
 
-    /// Takes `bytes`; call after [`has`](Self::has) said yes for every bucket on the way.
+    /// Takes tokens for `bytes`. Call it after [`has`](Self::has) returned true for every bucket involved.
     pub fn take(&mut self, bytes: u32) {
         if self.limit.is_some() {
             self.level = self.level.saturating_sub(i128::from(bytes) * SCALE);
         }
     }
 
-    /// Gives back what was taken for something that will not be used.
+    /// Gives back tokens for `bytes` that will not be used.
     pub fn refund(&mut self, bytes: u32) {
         if self.limit.is_some() {
             self.level = (self.level + i128::from(bytes) * SCALE).min(self.burst());
         }
     }
 
-    /// When `bytes` will be there, if nobody else takes them. [`Instant::FAR_FUTURE`] with a limit of zero.
+    /// Returns the time at which `bytes` can pass if no other tokens are taken; [`Instant::FAR_FUTURE`] with a limit of
+    /// zero.
     pub fn ready_at(&self, bytes: u32) -> Instant {
         let Some(limit) = self.limit else { return self.at };
         let lack = i128::from(bytes) * SCALE - self.level;
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn meter_follows_a_steady_flow_and_forgets() {
+    fn per_s_follows_a_steady_flow_and_is_zero_after_a_rest() {
         let mut meter = Meter::default();
         for ms in (0..20_000).step_by(10) {
             meter.add(at(ms), 1000);
@@ -168,9 +169,12 @@ mod tests {
     }
 
     proptest! {
-        /// Over any window, what passes is at most limit × time + one burst; and a hungry user gets it all.
+        /// The bytes that pass are at most limit × time + one burst, and the bucket is ready exactly at `ready_at`.
         #[test]
-        fn bucket_keeps_its_limit(limit in 1_000u64..50_000_000, steps in prop::collection::vec(1u64..400_000, 1..200)) {
+        fn bucket_under_full_load_keeps_its_limit(
+            limit in 1_000u64..50_000_000,
+            steps in prop::collection::vec(1u64..400_000, 1..200),
+        ) {
             let mut bucket = Bucket::new(Some(limit), Instant::ZERO);
             let (mut now, mut passed) = (Instant::ZERO, 0u64);
             for step in &steps {
@@ -189,7 +193,7 @@ mod tests {
         }
 
         #[test]
-        fn what_could_not_be_refused_is_paid_later(limit in 1_000u64..50_000_000, late in 1u32..10_000_000) {
+        fn owe_beyond_the_level_delays_the_next_bytes(limit in 1_000u64..50_000_000, late in 1u32..10_000_000) {
             let mut bucket = Bucket::new(Some(limit), Instant::ZERO);
             bucket.owe(Instant::ZERO, late);
             let paid = bucket.ready_at(16_384);
@@ -199,7 +203,7 @@ mod tests {
         }
 
         #[test]
-        fn a_hungry_user_gets_the_whole_limit(limit in 200_000u64..50_000_000) {
+        fn bucket_under_full_load_gives_the_whole_limit(limit in 200_000u64..50_000_000) {
             let mut bucket = Bucket::new(Some(limit), Instant::ZERO);
             let (mut now, mut passed) = (Instant::ZERO, 0u64);
             while now < at(20_000) {

@@ -1,15 +1,14 @@
 //! The test kit: parts that surround an engine in tests, in the simulator, under fuzzing and in benchmarks.
 //!
 //! - [`Rig`] is an engine with its time and its outbox.
-//! - [`carry_out`] gives the effects of a turn to an [`Effects`], in the order that a driver keeps. It names every
-//!   list of the outbox, and the trait has no default methods: a new kind of effect does not compile before every
-//!   world has a place for it.
-//! - [`FarEnd`] is the far end of a connection, played by a script; a [`Transcript`] reads one direction of it.
-//! - [`InstantDisk`] is the disk of one torrent, on which everything is there at once.
+//! - [`carry_out`] passes the effects of a turn to an [`Effects`], in the order of a driver. It names every list of the
+//!   outbox, and the trait has no default methods. So a new kind of effect compiles only once all worlds handle it.
+//! - [`FarEnd`] is the far end of a connection, driven by a script; a [`Transcript`] reads one direction of it.
+//! - [`InstantDisk`] is the disk of one torrent, without delay.
 //! - [`Blueprint`] makes torrents of noise or of made-up hashes.
 //! - [`Picker`] and [`Bucket`] are parts of the engine that have fuzz targets of their own.
 //!
-//! It exists with the feature `testing` only, and is no part of the interface. Wrong use of it panics.
+//! The kit exists only with the feature `testing`, and is not part of the public interface. Wrong use panics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a kit for tests")]
 
 mod disk;

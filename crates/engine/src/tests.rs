@@ -34,7 +34,7 @@ use ztor_wire::{Block, HANDSHAKE_LEN, Handshake, HashRequest, LocalAnnounce, Mes
 const LIMIT: Duration = Duration::from_secs(300);
 
 #[test]
-fn a_leecher_fetches_all_from_a_seed() {
+fn leecher_with_a_seed_fetches_every_block_once() {
     let (mut world, data) = World::new(3 * 65536 + 12_345, 65536);
     let seed = world.add(Some(&data), &[], |_| {});
     let leech = world.add(None, &[seed], |_| {});
@@ -48,7 +48,7 @@ fn a_leecher_fetches_all_from_a_seed() {
 }
 
 #[test]
-fn a_swarm_spreads_pieces_among_leechers() {
+fn swarm_of_leechers_spreads_pieces_among_them() {
     let (mut world, data) = World::new(40 * 32768, 32768);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(400_000));
     let all: Vec<usize> = (1..=6).collect();
@@ -69,7 +69,7 @@ fn a_swarm_spreads_pieces_among_leechers() {
 }
 
 #[test]
-fn a_liar_is_banned_and_the_download_ends_right() {
+fn download_with_a_liar_bans_it_and_completes() {
     let (mut world, data) = World::new(30 * 65536, 65536);
     let liar = world.add(Some(&data), &[], |_| {});
     world.nodes[liar].lies = true;
@@ -89,7 +89,7 @@ fn a_liar_is_banned_and_the_download_ends_right() {
 }
 
 #[test]
-fn limits_hold_in_both_directions() {
+fn transfer_with_a_rate_limit_keeps_it_in_both_directions() {
     for up in [false, true] {
         let (mut world, data) = World::new(64 * 65536, 65536);
         let limit = Some(400_000);
@@ -105,7 +105,7 @@ fn limits_hold_in_both_directions() {
 }
 
 #[test]
-fn a_disk_fault_stops_and_resume_goes_on() {
+fn download_after_a_disk_fault_stops_and_completes_once_resumed() {
     let (mut world, data) = World::new(20 * 65536, 65536);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(300_000));
     let leech = world.add(None, &[seed], |_| {});
@@ -120,20 +120,20 @@ fn a_disk_fault_stops_and_resume_goes_on() {
     world.handle(leech, Event::Command(Command::Resume(id)));
     assert!(
         world.nodes[leech].rig.engine.resume_data(id).is_none(),
-        "nothing is believed before it was looked at"
+        "no pieces are recorded before the check"
     );
     world.run(LIMIT, |w| w.finished(leech));
     assert_eq!(world.nodes[leech].disk.data(), data);
 }
 
 #[test]
-fn a_vanished_peers_blocks_are_fetched_from_another() {
+fn blocks_of_a_vanished_peer_are_fetched_from_another() {
     let (mut world, data) = World::new(20 * 65536, 65536);
     let first = world.add(Some(&data), &[], |c| c.limit_up = Some(200_000));
     let second = world.add(Some(&data), &[], |c| c.limit_up = Some(200_000));
     let leech = world.add(None, &[first, second], |_| {});
     world.run(LIMIT, |w| w.nodes[leech].status().have_pieces >= 3);
-    // No goodbye: its bytes just stop.
+    // The peer vanishes without closing the connection.
     for link in
         world.nodes[leech].links.values().filter(|l| l.to == first).map(|l| l.their_key).collect::<Vec<_>>()
     {
@@ -144,7 +144,7 @@ fn a_vanished_peers_blocks_are_fetched_from_another() {
 }
 
 #[test]
-fn requests_are_served_only_as_allowed() {
+fn request_while_choked_or_outside_the_torrent_is_rejected() {
     let mut peer = Scripted::new(true, Reserved::NONE.with_fast());
     let block = Block { piece: 7, begin: 16384, len: 16284 };
     assert_eq!(peer.say(&Message::Request(block)), [Message::Reject(block)], "while choked");
@@ -165,13 +165,13 @@ fn requests_are_served_only_as_allowed() {
 }
 
 #[test]
-fn nonsense_ends_the_connection_with_a_reason() {
+fn invalid_message_closes_the_connection_with_a_reason() {
     let cases = [
-        (Message::Have { piece: 8 }, "named piece 8 of 8"),
+        (Message::Have { piece: 8 }, "out of range: 8 of 8"),
         (Message::Bitfield(Bytes::from_static(&[0xff, 0])), "does not fit 8 pieces"),
         (Message::HaveAll, "without the Fast Extension"),
-        (Message::Request(Block { piece: 0, begin: 0, len: u32::MAX }), "which it may not"),
-        (Message::Extended { id: 0, payload: Bytes::from_static(b"i1") }, "no BitTorrent"),
+        (Message::Request(Block { piece: 0, begin: 0, len: u32::MAX }), "an invalid request"),
+        (Message::Extended { id: 0, payload: Bytes::from_static(b"i1") }, "malformed protocol data"),
     ];
     for (message, reason) in cases {
         let mut peer = Scripted::new(true, Reserved::NONE.with_extended());
@@ -184,7 +184,7 @@ fn nonsense_ends_the_connection_with_a_reason() {
 }
 
 #[test]
-fn unasked_blocks_are_dropped_and_then_punished() {
+fn unrequested_blocks_are_dropped_and_many_close_the_connection() {
     let mut peer = Scripted::new(false, Reserved::NONE);
     let block = Message::Piece { piece: 0, begin: 0, data: Bytes::from(vec![0; 16384]) };
     for _ in 0..=128 {
@@ -192,17 +192,17 @@ fn unasked_blocks_are_dropped_and_then_punished() {
         peer.say(&block);
     }
     assert!(peer.rig.out.writes.is_empty());
-    assert!(peer.closed().unwrap().contains("nobody asked for"));
+    assert!(peer.closed().unwrap().contains("unrequested blocks"));
 }
 
 #[test]
-fn wrong_and_own_handshakes_are_refused() {
+fn handshake_of_another_torrent_or_of_ourselves_is_refused() {
     let (mut world, data) = World::new(65536, 65536);
     let node = world.add(Some(&data), &[], |_| {});
     let swarm = world.meta.info_hashes.swarm_id();
     let own = PeerId::from_random([node as u8; 12]);
     for (info_hash, peer_id, reason) in
-        [([1; 20], PeerId::new([1; 20]), "not here"), (swarm.into(), own, "ourselves")]
+        [([1; 20], PeerId::new([1; 20]), "unknown or inactive torrent"), (swarm.into(), own, "ourselves")]
     {
         let key = world.nodes[node].rig.engine.accept(world.now, addr(50), Transport::Tcp).unwrap();
         let hello = Handshake { reserved: Reserved::NONE, info_hash: info_hash.into(), peer_id }.encode();
@@ -212,14 +212,14 @@ fn wrong_and_own_handshakes_are_refused() {
     }
 }
 
-/// The addresses that are called in this turn.
+/// Returns the addresses that are dialed in this turn.
 fn called(node: &mut Node) -> Vec<(PeerKey, SocketAddr)> {
     node.rig.settle();
     node.rig.out.connects.drain(..).map(|c| (c.peer, c.addr)).collect()
 }
 
 #[test]
-fn a_few_addresses_are_called_at_once() {
+fn few_addresses_are_dialed_in_one_turn() {
     let (mut world, _) = World::new(65536, 65536);
     let others: Vec<usize> = (1..=20).collect();
     let node = world.add(None, &others, |_| {});
@@ -227,7 +227,7 @@ fn a_few_addresses_are_called_at_once() {
 }
 
 #[test]
-fn where_we_met_ourselves_no_torrent_calls_again() {
+fn own_address_is_dialed_by_no_torrent_again() {
     let (mut world, _) = World::new(65536, 65536);
     let (own, other) = (addr(7), addr(8));
     let peer_id = PeerId::new([3; 20]);
@@ -250,7 +250,7 @@ fn where_we_met_ourselves_no_torrent_calls_again() {
 }
 
 #[test]
-fn a_silent_peer_is_let_go() {
+fn silent_peer_is_closed_after_a_timeout() {
     let mut peer = Scripted::new(true, Reserved::NONE);
     let start = peer.rig.now;
     while peer.closed().is_none() {
@@ -262,7 +262,7 @@ fn a_silent_peer_is_let_go() {
 }
 
 #[test]
-fn the_same_seed_and_events_give_the_same_effects() {
+fn engine_with_the_same_seed_and_events_has_the_same_effects() {
     let trace = || {
         let (mut world, data) = World::new(30 * 32768, 32768);
         let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(300_000));
@@ -275,7 +275,7 @@ fn the_same_seed_and_events_give_the_same_effects() {
 }
 
 #[test]
-fn a_tiny_request_queue_of_the_peer_is_respected() {
+fn peer_with_a_tiny_request_queue_gets_one_request() {
     let mut peer = Scripted::new(false, Reserved::NONE.with_extended().with_fast());
     peer.say(&Message::Extended { id: 0, payload: Bytes::from_static(b"d1:md4:reqqi1eee") });
     peer.say(&Message::Extended { id: 0, payload: Bytes::from_static(b"d1:mde4:reqqi0ee") });
@@ -285,7 +285,7 @@ fn a_tiny_request_queue_of_the_peer_is_respected() {
 }
 
 #[test]
-fn a_peer_that_asks_in_vain_without_end_is_let_go() {
+fn peer_with_endless_refused_requests_is_closed() {
     for vain in [
         Message::HashRequest(HashRequest {
             pieces_root: [0; 32],
@@ -307,10 +307,10 @@ fn a_peer_that_asks_in_vain_without_end_is_let_go() {
 }
 
 #[test]
-fn everyone_gets_a_turn_at_a_busy_seed() {
+fn busy_seed_serves_all_leechers_in_turn() {
     let (mut world, data) = World::new(400 * 32768, 32768);
     let seed = world.add(Some(&data), &[], |c| (c.limit_up, c.upload_slots) = (Some(100_000), 2));
-    // Each knows only the seed, so only its turns bring them anything.
+    // The leechers know only the seed, so each depends on its turns there.
     let leechers: Vec<usize> = (0..5).map(|_| world.add(None, &[seed], |_| {})).collect();
     world.run(Duration::from_secs(900), |w| {
         leechers.iter().all(|n| w.nodes[*n].status().session_downloaded_bytes > 300_000)
@@ -318,12 +318,12 @@ fn everyone_gets_a_turn_at_a_busy_seed() {
 }
 
 #[test]
-fn a_silent_peer_cannot_hold_a_piece_another_could_give() {
+fn blocks_of_a_silent_peer_are_fetched_from_another() {
     let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
     scripted.say(&Message::HaveAll);
     let asked = scripted.say(&Message::Unchoke);
     assert!(asked.iter().any(|m| matches!(m, Message::Request(_))));
-    // It keeps the connection alive and gives nothing; an honest seed comes.
+    // It keeps the connection alive and serves nothing. Then an honest seed is added.
     let (mut world, data) = scripted.into_world();
     let seed = world.add(Some(&data), &[], |_| {});
     let id = world.nodes[0].id;
@@ -333,7 +333,7 @@ fn a_silent_peer_cannot_hold_a_piece_another_could_give() {
 }
 
 #[test]
-fn a_limit_is_shared_among_torrents_and_peers() {
+fn upload_limit_is_shared_evenly_among_peers() {
     let (mut world, data) = World::new(300 * 32768, 32768);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(200_000));
     let leechers: Vec<usize> = (0..4).map(|_| world.add(None, &[seed], |_| {})).collect();
@@ -354,7 +354,7 @@ fn add_with_priorities_of_another_torrent_is_refused() {
 }
 
 #[test]
-fn a_fault_during_the_check_does_not_count_as_nothing_there() {
+fn disk_fault_during_the_check_records_no_pieces_until_resumed() {
     let (mut world, data) = World::new(8 * 32768, 32768);
     let node = world.add(Some(&data), &[], |_| {});
     let mut rig = Rig::new(world.now, Config::new(PeerId::new([1; 20]), 1), 5);
@@ -375,7 +375,7 @@ fn a_fault_during_the_check_does_not_count_as_nothing_there() {
 }
 
 #[test]
-fn a_verdict_that_comes_after_a_fault_still_counts() {
+fn piece_verified_after_a_disk_fault_still_counts() {
     let (mut world, data) = World::new(20 * 65536, 65536);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(300_000));
     let leech = world.add(None, &[seed], |_| {});
@@ -392,9 +392,9 @@ fn a_verdict_that_comes_after_a_fault_still_counts() {
     assert!(world.nodes[leech].rig.engine.resume_data(id).unwrap().have.contains(late));
 }
 
-/// As aria2 does in a fast download, instead of many `have` messages; but not without end for nothing.
+/// In a fast download, aria2 sends bitfields instead of many `have` messages.
 #[test]
-fn a_peer_may_tell_all_its_pieces_again_when_it_has_more() {
+fn repeated_bitfield_without_new_pieces_closes_the_connection() {
     let (mut world, _) = World::new(40 * 32768, 32768);
     let node = world.add(None, &[], |_| {});
     let info_hash = world.meta.info_hashes.swarm_id();
@@ -412,5 +412,5 @@ fn a_peer_may_tell_all_its_pieces_again_when_it_has_more() {
         assert_eq!(tell(&mut world, &bits), None, "piece {piece}");
     }
     let closed = (0..20).find_map(|_| tell(&mut world, &bits));
-    assert!(closed.unwrap().contains("all its pieces at once"));
+    assert!(closed.unwrap().contains("few new pieces"));
 }

@@ -13,7 +13,7 @@ enum Timer {
     Torrent(TorrentId),
 }
 
-/// Times at which peers and torrents are settled, although nothing happens to them.
+/// Times at which peers and torrents are settled even if nothing happens to them.
 ///
 /// A timer that is set to an earlier time leaves its old entry in the heap, which is skipped when it comes up.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Entries of the heap.
+    /// Returns the number of entries in the heap.
     pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }
@@ -50,17 +50,17 @@ impl Timers {
         }
     }
 
-    /// Takes the timer of a peer that is gone.
+    /// Removes the timer of a peer that is gone.
     pub(crate) fn on_peer_gone(&mut self, key: PeerKey) {
         self.peers.remove(key);
     }
 
-    /// Takes the timer of a torrent that is gone.
+    /// Removes the timer of a torrent that is gone.
     pub(crate) fn on_torrent_gone(&mut self, id: TorrentId) {
         self.torrents.remove(id);
     }
 
-    /// Marks peers and torrents whose time has come.
+    /// Marks peers and torrents whose timers are due.
     pub(crate) fn handle_timeout(&mut self, now: Instant, dirty: &mut Dirty) {
         while let Some(Reverse((at, timer))) = self.heap.peek().copied()
             && at <= now
@@ -75,7 +75,8 @@ impl Timers {
     }
 }
 
-/// Sets a timer to an earlier time. False if it is set to an earlier one already.
+/// Sets a timer to an earlier time. Returns false if it is set to this time or an earlier one already, or if `at` is
+/// [`Instant::FAR_FUTURE`].
 fn set_earlier<K: Key>(times: &mut SecondaryMap<K, Instant>, key: K, at: Instant) -> bool {
     if at >= Instant::FAR_FUTURE {
         return false;
@@ -93,7 +94,7 @@ fn set_earlier<K: Key>(times: &mut SecondaryMap<K, Instant>, key: K, at: Instant
     }
 }
 
-/// Takes a timer, if this is its time.
+/// Clears a timer if it is set to this time. Returns true if it was.
 fn take_due<K: Key>(times: &mut SecondaryMap<K, Instant>, key: K, at: Instant) -> bool {
     let set = times.get_mut(key).filter(|set| **set == at);
     set.is_some_and(|set| std::mem::replace(set, Instant::FAR_FUTURE) == at)

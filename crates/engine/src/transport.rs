@@ -1,10 +1,10 @@
-//! Transports, and how their streams are protected.
+//! Transports, and the protection of their streams.
 
 use ztor_base::SwarmId;
 use ztor_wire::HANDSHAKE_LEN;
 use ztor_wire::mse::{Method, Methods};
 
-/// The carrier of a stream of bytes.
+/// Transport protocol of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Transport {
     /// TCP.
@@ -22,18 +22,18 @@ impl Transport {
     }
 }
 
-/// Terms of an encrypted handshake that we start.
+/// Parameters of an encrypted handshake that we initiate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Offer {
-    /// The swarm, which the other side has to know.
+    /// Swarm of the handshake, which the other side has to know.
     pub info_hash: SwarmId,
-    /// Methods that may follow.
+    /// Encryption methods that we offer.
     pub methods: Methods,
-    /// Our handshake in the stream, which goes out with the encrypted one.
+    /// Our BitTorrent handshake, which is sent along with the encrypted one.
     pub handshake: [u8; HANDSHAKE_LEN],
 }
 
-/// The protection of a connection's stream.
+/// Protection of a connection's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protection {
     /// Plain from the first byte.

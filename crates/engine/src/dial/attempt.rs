@@ -1,4 +1,4 @@
-//! An attempt to reach a peer, and a torrent's side of its attempts.
+//! Connection attempts to peers, and the dialing state of a torrent.
 
 use super::plan::DialPlan;
 use crate::event::CloseCause;
@@ -6,12 +6,12 @@ use crate::ids::{PeerKey, TorrentId};
 use std::net::SocketAddr;
 use ztor_base::Instant;
 
-/// A peer's side of calling: empty for a caller.
+/// Dialing state of a peer; empty for an incoming connection.
 #[derive(Debug, Default)]
 pub(crate) struct Attempt {
-    /// How it is called, until it has answered in the right swarm.
+    /// The dial in progress; `None` once the peer has responded in the right swarm.
     dial: Option<Dial>,
-    /// True if another peer relays the call (BEP 55).
+    /// True for a hole punch (BEP 55).
     is_punched: bool,
     /// True if the peer has another connection to us.
     is_double: bool,
@@ -20,11 +20,11 @@ pub(crate) struct Attempt {
 #[derive(Debug)]
 struct Dial {
     plan: DialPlan,
-    /// The attempt over the other transport that is under way beside it.
+    /// Parallel attempt over the other transport.
     rival: Option<PeerKey>,
-    /// When the other transport joins, if it has not.
+    /// Time at which the attempt over the other transport starts; `None` if there is none to start.
     race_at: Option<Instant>,
-    /// True if another attempt takes its place.
+    /// True if an attempt with another plan replaces this one.
     is_superseded: bool,
 }
 
@@ -51,22 +51,22 @@ impl Attempt {
         self.is_double = true;
     }
 
-    /// When the other transport joins, if it has not.
+    /// Returns the time at which the attempt over the other transport starts; `None` if there is none to start.
     pub(crate) fn race_at(&self) -> Option<Instant> {
         self.dial.as_ref().and_then(|dial| dial.race_at)
     }
 
-    /// Returns true if another attempt goes on with the address.
+    /// Returns true if another attempt at the address continues.
     pub(crate) fn goes_on(&self) -> bool {
         self.dial.as_ref().is_some_and(|dial| dial.rival.is_some() || dial.is_superseded)
     }
 
-    /// The attempt over the other transport that is under way beside it.
+    /// Parallel attempt over the other transport.
     pub(super) fn rival(&self) -> Option<PeerKey> {
         self.dial.as_ref().and_then(|dial| dial.rival)
     }
 
-    /// The attempt over the other transport has started.
+    /// Records the parallel attempt that has started over the other transport.
     pub(super) fn joined_by(&mut self, rival: PeerKey) {
         if let Some(dial) = &mut self.dial {
             dial.rival = Some(rival);
@@ -74,7 +74,7 @@ impl Attempt {
         }
     }
 
-    /// The attempt over the other transport is over.
+    /// Records the end of the parallel attempt.
     pub(super) fn left_alone(&mut self) {
         if let Some(dial) = &mut self.dial {
             dial.rival = None;
@@ -88,15 +88,15 @@ impl Attempt {
         Some(dial.plan.over_other_transport())
     }
 
-    /// The connection was made: no other transport joins. Returns the attempt beside it.
+    /// Records that the connection was made, so no other transport is tried. Returns the parallel attempt.
     pub(crate) fn won_race(&mut self) -> Option<PeerKey> {
         let dial = self.dial.as_mut()?;
         dial.race_at = None;
         dial.rival
     }
 
-    /// Returns the plan to try now that this one has failed, if there is one. Where the cause lies with us, the peer has
-    /// not refused how it was called.
+    /// Returns the next plan after a failure, if there is one. A local failure of a connected peer has none, as the
+    /// peer did not refuse the handshake.
     pub(super) fn next_plan(&mut self, reached: bool, cause: CloseCause) -> Option<DialPlan> {
         let dial = self.dial.as_mut().filter(|dial| dial.rival.is_none())?;
         let plan = dial.plan.after_failure(reached).filter(|_| !(reached && cause == CloseCause::Local))?;
@@ -104,19 +104,19 @@ impl Attempt {
         Some(plan)
     }
 
-    /// The peer answered in the right swarm. Returns the plan that worked.
+    /// Ends the dial, as the peer has responded in the right swarm. Returns the plan that worked.
     pub(crate) fn take_plan(&mut self) -> Option<DialPlan> {
         self.dial.take().map(|dial| dial.plan)
     }
 }
 
-/// An address to call by another plan.
+/// An address to dial with another plan.
 #[derive(Debug)]
 pub(crate) struct QueuedDial {
     pub(super) torrent: TorrentId,
     pub(super) addr: SocketAddr,
     pub(super) plan: DialPlan,
-    /// The attempt that goes on beside it.
+    /// Parallel attempt that continues; `None` if it has failed.
     pub(super) rival: Option<PeerKey>,
 }
 
@@ -130,16 +130,16 @@ impl QueuedDial {
     }
 }
 
-/// A torrent's side of calling.
+/// Dialing state of a torrent.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    /// True while the torrent waits for its turn to call.
+    /// True while the torrent waits for its turn to dial.
     pub(super) is_queued: bool,
     /// Addresses that could not be reached in this turn.
     unreached: Vec<SocketAddr>,
-    /// Rendezvous that were requested (BEP 55), and when.
+    /// Requested rendezvous (BEP 55), with the time of each.
     pub(super) rendezvous: Vec<(SocketAddr, Instant)>,
-    /// When a peer last made place for another.
+    /// Time at which a peer was last replaced by another.
     pub(super) exchanged_at: Instant,
 }
 
@@ -148,17 +148,17 @@ impl Calls {
         Self { is_queued: false, unreached: Vec::new(), rendezvous: Vec::new(), exchanged_at: now }
     }
 
-    /// Returns true while the torrent waits for its turn to call, which needs no timer.
+    /// Returns true while the torrent waits for its turn to dial. It needs no timer for that.
     pub(crate) fn is_queued(&self) -> bool {
         self.is_queued
     }
 
-    /// The torrent has had its turn, or lost it.
+    /// Records that the torrent has had its turn, or lost it.
     pub(crate) fn unqueued(&mut self) {
         self.is_queued = false;
     }
 
-    /// An address could not be reached in any way.
+    /// Records an address that no plan could reach.
     pub(crate) fn unreached(&mut self, addr: SocketAddr) {
         self.unreached.push(addr);
     }

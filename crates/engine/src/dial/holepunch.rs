@@ -1,4 +1,4 @@
-//! Hole punching (BEP 55): calling peers that nobody can call, being called so, and relaying between two others. Over µTP
+//! Hole punching (BEP 55) as initiator, target and relay, for peers that do not accept connections. It works over µTP
 //! only, and only between peers of one torrent.
 
 use super::Dialer;
@@ -14,14 +14,14 @@ use ztor_base::addr::may_refer;
 use ztor_base::{Duration, Host};
 use ztor_wire::{HolepunchError, HolepunchMessage, Message};
 
-/// Time between two rendezvous with one address that we request.
+/// Minimum time between two rendezvous with one address that we request.
 const AGAIN_AFTER: Duration = Duration::from_secs(600);
-/// Rendezvous of one torrent that are remembered for that time.
+/// Maximum number of rendezvous that one torrent remembers for that time.
 const MAX_RENDEZVOUS: usize = 128;
-/// Calls under way that others had us make.
+/// Maximum number of attempts under way that other peers had us make.
 const MAX_PUNCHING: usize = 8;
 
-/// Requests a rendezvous with an address that could not be reached in any way, from a peer that has named it.
+/// Requests a rendezvous with an unreachable address from a peer that has named it.
 pub(crate) fn request_rendezvous(cx: &mut Cx<'_>, addr: SocketAddr, torrent: &mut Torrent, peers: &Peers) {
     if !cx.config.punches() || cx.is_ending || torrent.is_private() || !torrent.is_open() {
         return;
@@ -42,15 +42,15 @@ pub(crate) fn request_rendezvous(cx: &mut Cx<'_>, addr: SocketAddr, torrent: &mu
     }
 }
 
-/// What a call through a hole needs beside the peers.
+/// State that hole punching needs in addition to the peers.
 pub(crate) struct Means<'a> {
     pub(crate) dialer: &'a mut Dialer,
     pub(crate) bans: &'a Bans,
-    /// Our addresses, as the world sees them.
+    /// Our external addresses.
     pub(crate) own: OwnAddrs,
 }
 
-/// Takes a message of a peer.
+/// Handles a hole punch message of a peer.
 pub(crate) fn on_message(
     cx: &mut Cx<'_>,
     (key, message): (PeerKey, HolepunchMessage),
@@ -71,7 +71,7 @@ pub(crate) fn on_message(
         }
         HolepunchMessage::Connect(addr) => {
             let teller = peer.conn().addr().ip();
-            // A relay that may send us to any address, as often as it likes, has a weapon.
+            // A relay that could send us to any address, at any rate, could use us for an attack.
             if may_refer(teller, addr.ip()) && peer.extensions_mut().punch.may_ask(cx.now) {
                 on_connect_request(cx, (teller, addr), torrent, peers, means);
             }
@@ -84,8 +84,8 @@ pub(crate) fn on_message(
     }
 }
 
-/// Has two peers call each other. Those that know each other's addresses from us by peer exchange learn nothing new by it
-/// but when to call.
+/// Makes two peers connect to each other. Peers that know each other's addresses from our peer exchange learn only the
+/// time to connect.
 fn relay(
     cx: &mut Cx<'_>,
     (asker, addr): (PeerKey, SocketAddr),
@@ -103,7 +103,7 @@ fn relay(
         None => Some(HolepunchError::NOT_CONNECTED),
         Some(target) if target.extensions().ut_holepunch().is_none() => Some(HolepunchError::NO_SUPPORT),
         Some(target) => {
-            // Of a call over TCP the port is of no use; where it listens, its datagrams come from.
+            // The source port of a TCP connection is useless. The peer sends its datagrams from its listen port.
             let asker_addr = contact(asker).map_or(asker.conn().addr(), |(at, _)| at);
             let target_ip = target.conn().addr().ip();
             if may_refer(target_ip, asker_addr.ip()) && may_refer(asker_addr.ip(), target_ip) {
@@ -120,7 +120,7 @@ fn relay(
     }
 }
 
-/// Calls a peer that is calling us, or about to: so both NATs let the other in.
+/// Dials a peer that is dialing us, or is about to, so that both NATs let the other side in.
 fn on_connect_request(
     cx: &mut Cx<'_>,
     (teller, addr): (IpAddr, SocketAddr),
@@ -141,7 +141,7 @@ fn on_connect_request(
     let known = torrent.known_mut();
     known.add(cx.now, addr, Origin::Holepunch(Host::of(teller)), None, cx.rng);
     if known.take(addr) {
-        // Not in its turn: the other end's packets open our NAT only while they are on their way.
+        // Dials out of turn, as the packets of both sides have to cross.
         dialer.call_punched(cx, addr, torrent, peers);
     }
 }

@@ -1,10 +1,10 @@
-//! Calls: outgoing connections, a few at a time, at a bounded pace, every torrent in its turn.
+//! Outgoing connections: a few attempts at a time, at a bounded pace, with the torrents taking turns.
 //!
-//! An address is called over one transport first, and after a head start over both; the first to connect wins. An attempt
-//! that fails makes place for the next [plan](plan): the other transport if nobody answered, the other handshake if
-//! somebody did and hung up. Only when there is none left does the address count as failed. A transport that connected and
-//! carried nothing is not the first the next time. The IPv4 and the IPv6 address of a peer are raced like any two
-//! addresses: the peer id of the later connection shows that it is a double.
+//! An address is dialed over one transport first, and over both after a head start; the first to connect wins. A failed
+//! attempt is followed by the next [plan](plan): the other transport if there was no response, the other handshake if
+//! the peer hung up. The address counts as failed only when no plan is left. A transport that connected but carried
+//! nothing is not the first the next time. The IPv4 and the IPv6 address of a peer are raced like any two addresses:
+//! the peer id reveals the later connection as a duplicate.
 
 mod attempt;
 pub(crate) mod holepunch;
@@ -34,22 +34,22 @@ use ztor_base::Instant;
 /// Outgoing connections of all torrents.
 #[derive(Debug, Default)]
 pub(crate) struct Dialer {
-    /// Torrents with an address to call, each once.
+    /// Torrents with an address to dial, each once.
     queue: VecDeque<TorrentId>,
     pace: Pace,
-    /// Attempts under way.
+    /// Number of attempts under way.
     half_open: usize,
-    /// Addresses that are called by another plan, before any new ones.
+    /// Addresses to dial with another plan, before any new ones.
     retries: VecDeque<QueuedDial>,
-    /// Addresses at which we met ourselves, in whichever torrent. Trackers name us to ourselves in every one of them.
+    /// Addresses that turned out to be our own, in any torrent. Trackers return us to ourselves in every torrent.
     ours: BTreeSet<SocketAddr>,
     is_out: bool,
-    /// The session has no place for calls, and nothing is tried to make one before.
+    /// Time before which a full session frees no slot for attempts; `None` if it has a free slot.
     held_until: Option<Instant>,
 }
 
 impl Dialer {
-    /// Remembers an address as our own: no torrent calls it again.
+    /// Records an address as our own, which no torrent dials again.
     pub(crate) fn met_ourselves(&mut self, addr: SocketAddr) {
         if self.ours.len() >= MAX_OWN_ADDRS {
             self.ours.pop_first();
@@ -57,12 +57,12 @@ impl Dialer {
         self.ours.insert(addr);
     }
 
-    /// We are at other addresses now.
+    /// Forgets our own addresses, as they have changed.
     pub(crate) fn forget_own_addrs(&mut self) {
         self.ours.clear();
     }
 
-    /// Notes whether nobody at all answers: then a few attempts are enough to find out when somebody does.
+    /// Records whether the network is down. A few attempts then suffice to notice when it is back.
     pub(crate) fn set_out(&mut self, is_out: bool) {
         self.is_out = is_out;
     }
@@ -81,7 +81,7 @@ impl Dialer {
         self.half_open
     }
 
-    /// Number of attempts to repeat.
+    /// Number of attempts queued with another plan.
     pub(crate) fn retries(&self) -> usize {
         self.retries.len()
     }
@@ -91,7 +91,7 @@ impl Dialer {
         self.half_open >= if self.is_out { MAX_HALF_OPEN_OUT } else { MAX_HALF_OPEN }
     }
 
-    /// An attempt has succeeded or failed.
+    /// Records that an attempt has succeeded or failed.
     pub(crate) fn attempt_over(&mut self) {
         self.half_open = self.half_open.saturating_sub(1);
     }
@@ -103,13 +103,13 @@ impl Dialer {
         (!is_idle && !self.is_busy()).then_some(next)
     }
 
-    /// Returns true if the next attempt to this address has to wait. The pace is for the sake of routers: on this machine there is
-    /// none.
+    /// Returns true if the next attempt at this address has to wait. The pace protects routers, so loopback addresses
+    /// are exempt.
     fn is_paced(&self, now: Instant, addr: SocketAddr) -> bool {
         !addr.ip().is_loopback() && self.pace.ready_at() > now
     }
 
-    /// Queues a torrent that would like another peer, and has an address for it. Returns whether that is so.
+    /// Queues a torrent if it wants another peer and has an address to dial. Returns true if it does.
     pub(crate) fn queue(&mut self, cx: &Cx<'_>, torrent: &mut Torrent) -> bool {
         let wants_peer = torrent.is_open()
             && !cx.is_ending
@@ -123,56 +123,55 @@ impl Dialer {
         wants_peer
     }
 
-    /// Torrents that wait for their turn to call.
+    /// Torrents that wait for their turn to dial.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = TorrentId> + '_ {
         self.queue.iter().copied()
     }
 
-    /// There is no place for calls: the queue waits for one, and is looked at then. Until that time nothing is tried to make
-    /// one.
+    /// Records that there is no slot for attempts. The queue waits, and no slot is freed for it before `at`.
     pub(crate) fn hold_until(&mut self, at: Instant) {
         self.held_until = Some(at);
     }
 
-    /// There is a place again.
+    /// Records that there is a free slot.
     pub(crate) fn go_on(&mut self) {
         self.held_until = None;
     }
 
-    /// Returns true while nothing is tried to make a place.
+    /// Returns true while no slot may be freed for attempts.
     pub(crate) fn is_held(&self, now: Instant) -> bool {
         self.held_until.is_some_and(|at| at > now)
     }
 
-    /// Puts a torrent that waits at the head of the queue.
+    /// Moves a waiting torrent to the head of the queue.
     pub(crate) fn promote(&mut self, id: TorrentId) {
         self.queue.retain(|waiting| *waiting != id);
         self.queue.push_front(id);
     }
 
-    /// The torrent whose turn it is to call.
+    /// Returns the torrent whose turn it is to dial.
     pub(crate) fn first(&self) -> Option<TorrentId> {
         self.queue.front().copied()
     }
 
-    /// Returns true if that torrent has to wait for the pace; `addr` is the address it would call.
+    /// Returns true if the pace holds up the first torrent; `addr` is the address that it would dial.
     pub(crate) fn is_paced_for(&self, now: Instant, addr: Option<SocketAddr>) -> bool {
         addr.is_some_and(|addr| !self.is_ours(addr) && self.is_paced(now, addr))
     }
 
-    /// Takes the torrent whose turn it is off the queue.
+    /// Removes the first torrent from the queue.
     pub(crate) fn pop(&mut self) {
         self.queue.pop_front();
     }
 
-    /// The next address to call by another plan, unless it has to wait.
+    /// Takes the next address to dial with another plan, unless it has to wait.
     pub(crate) fn pop_retry(&mut self, now: Instant) -> Option<QueuedDial> {
         let is_held_up =
             self.is_busy() || self.retries.front().is_some_and(|next| self.is_paced(now, next.addr));
         if is_held_up { None } else { self.retries.pop_front() }
     }
 
-    /// Has the other transport join, if this attempt has had its head start.
+    /// Queues an attempt over the other transport, if this attempt has had its head start.
     pub(crate) fn race(&mut self, now: Instant, peer: &mut Peer) {
         let (key, addr, is_connecting) = (peer.key(), peer.conn().addr(), peer.conn().is_connecting());
         if let Some(torrent) = peer.conn().torrent().filter(|_| is_connecting)
@@ -182,7 +181,7 @@ impl Dialer {
         }
     }
 
-    /// An attempt has failed: another plan is tried at once, if there is one.
+    /// Queues the next plan after a failed attempt, if there is one.
     pub(crate) fn retry(&mut self, peer: &mut Peer, cause: CloseCause) {
         let (addr, reached) = (peer.conn().addr(), !peer.conn().is_connecting());
         if let Some(torrent) = peer.conn().torrent().filter(|_| !peer.is_live())
@@ -192,7 +191,7 @@ impl Dialer {
         }
     }
 
-    /// A peer is gone: the attempt beside it, if any, is alone now.
+    /// Handles the removal of a peer. A parallel attempt continues alone.
     pub(crate) fn on_peer_gone(&mut self, gone: &Peer, peers: &mut Peers) {
         if gone.conn().is_connecting() {
             self.attempt_over();
@@ -202,7 +201,7 @@ impl Dialer {
         }
     }
 
-    /// Calls an address of a torrent for the first time.
+    /// Dials an address of a torrent with its first plan.
     pub(crate) fn call_first(
         &mut self,
         cx: &mut Cx<'_>,
@@ -215,7 +214,7 @@ impl Dialer {
         self.call(cx, queued, torrent, peers);
     }
 
-    /// Calls an address through a hole in two NATs (BEP 55).
+    /// Dials an address by hole punching (BEP 55).
     pub(crate) fn call_punched(
         &mut self,
         cx: &mut Cx<'_>,
@@ -228,7 +227,7 @@ impl Dialer {
         self.call(cx, queued, torrent, peers);
     }
 
-    /// Calls an address by another plan, if that is still wanted.
+    /// Dials an address with another plan, if that is still wanted.
     pub(crate) fn call_again(
         &mut self,
         cx: &mut Cx<'_>,
@@ -237,7 +236,7 @@ impl Dialer {
         torrent: &mut Torrent,
         peers: &mut Peers,
     ) {
-        // The other attempt may have ended: then this one has taken its place already.
+        // If the other attempt has ended, it has connected, or its next plan replaces this one.
         let rival_is_calling = queued.rival.is_some_and(|rival| peers.is_calling(rival));
         let known = torrent.known();
         let is_named =

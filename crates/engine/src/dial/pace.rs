@@ -1,21 +1,21 @@
-//! The pace of attempts, so that home routers keep up.
+//! Pacing of connection attempts, so that home routers keep up.
 
 use crate::config::{CONNECT_BURST, CONNECTS_PER_S};
 use ztor_base::{Duration, Instant};
 
 const BETWEEN_ATTEMPTS: Duration = Duration::from_micros(1_000_000 / CONNECTS_PER_S);
-/// How far attempts may run ahead.
+/// Time by which attempts may run ahead of the pace.
 const AHEAD: Duration = Duration::from_micros((CONNECT_BURST - 1) * 1_000_000 / CONNECTS_PER_S);
 
-/// The pace of attempts: [`CONNECTS_PER_S`] in the long run, [`CONNECT_BURST`] at once after a rest.
+/// Pace of attempts: [`CONNECTS_PER_S`] in the long run, [`CONNECT_BURST`] at once after an idle time.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When all attempts so far would have been made, one after the other.
+    /// Time at which all attempts so far would have been made at an even pace.
     caught_up_at: Instant,
 }
 
 impl Pace {
-    /// Earliest time of the next attempt.
+    /// Returns the earliest time of the next attempt.
     pub(super) fn ready_at(&self) -> Instant {
         self.caught_up_at - AHEAD
     }
@@ -31,7 +31,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn attempts_keep_their_pace(steps in prop::collection::vec(0u64..400_000, 1..200)) {
+        fn take_whenever_ready_keeps_the_pace(steps in prop::collection::vec(0u64..400_000, 1..200)) {
             let (mut pace, mut now, mut made) = (Pace::default(), Instant::ZERO, Vec::new());
             for step in steps {
                 now += Duration::from_micros(step);

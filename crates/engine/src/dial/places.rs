@@ -1,11 +1,11 @@
-//! Connections when there are not enough for all.
+//! Allocation of connection slots when there are not enough for all peers.
 //!
-//! Every table of connections is bounded, and peers that hold places without use make place for others:
-//! - callers that have not greeted have a small budget of their own, and the oldest of the host with the most leaves;
-//! - calls that have not been answered make place for callers: those are there, and addresses may be made up;
-//! - callers leave a part of the places to calls of our own, of the session's and of each torrent's;
-//! - a torrent that is full exchanges its least useful peers, at a pace, for one that calls or could be called;
-//! - a session that is full takes places from torrents with more than their share, for downloads with less.
+//! Every table of connections is bounded, and peers that hold slots without use are replaced by others:
+//! - incoming peers without a handshake have a small budget: the oldest of the host with the most is replaced;
+//! - unanswered attempts are replaced by incoming peers: those exist, while addresses may be made up;
+//! - incoming peers leave a share of the slots of the session and of each torrent to our own attempts;
+//! - a full torrent replaces its least useful peers, at a pace, by incoming peers or by known addresses;
+//! - a full session moves slots from torrents with more than their share to downloads with less.
 //!
 //! This module chooses; the engine closes the connections.
 
@@ -16,61 +16,63 @@ use crate::torrent::{Torrent, Torrents};
 use std::collections::BTreeMap;
 use ztor_base::{Duration, Host, Instant};
 
-/// Time that every peer has to show its use, and time since its last block, before it may have to leave.
+/// Time that every peer has to prove useful before it may be replaced.
 const TRIAL: Duration = Duration::from_secs(30);
+/// Time after its last block during which a peer is not replaced.
 const PAYLOAD_COUNTS: Duration = Duration::from_secs(10);
-/// Calls of ours that have had less than this to be answered make no place.
+/// Age below which an unanswered attempt of ours is not replaced.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
-/// Between two exchanges of a torrent: while nothing comes, and otherwise.
+/// Minimum time between two replacements in a download that receives nothing.
 const STARVING_PACE: Duration = Duration::from_secs(5);
+/// Minimum time between two replacements in any other torrent.
 const PACE: Duration = Duration::from_secs(60);
-/// Between two places that the session moves from one torrent to another.
+/// Minimum time between two slots that the session moves from one torrent to another.
 pub(crate) const SESSION_PACE: Duration = Duration::from_secs(1);
-/// Between two peers of a full session that leave for a stranger.
+/// Minimum time between two peers of a full session that are replaced by new incoming peers.
 const STRANGER_PACE: Duration = Duration::from_secs(5);
-/// How long after a torrent had someone to call places are kept free for calls.
+/// Time for which slots stay reserved for attempts after a torrent had an address to dial.
 const CALLS_COUNT: Duration = Duration::from_secs(60);
-/// One place of this number is kept for calls of our own.
+/// One in this many slots is reserved for our own attempts.
 const RESERVED_SHARE: usize = 5;
-/// Callers that have not greeted may have one place of this number, within these bounds.
+/// One in this many slots may go to incoming peers without a handshake, within the bounds below.
 const SILENT_SHARE: usize = 10;
 const MAX_SILENT: usize = 50;
 const MIN_SILENT: usize = 2;
 
-/// The use of a peer to us; the least first.
+/// Usefulness of a peer, in ascending order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Use {
     None,
-    /// Wants something from us.
+    /// The peer is interested in our pieces.
     Takes,
-    /// Has what we want.
+    /// The peer has something that we want.
     Gives,
 }
 
-/// The places of the whole engine.
+/// Connection slots of the whole engine.
 #[derive(Debug)]
 pub(crate) struct Places {
-    /// Callers that made place since the last turn.
+    /// Peers that were removed for incoming peers since the last turn.
     sent_away: Vec<PeerKey>,
     moved_at: Instant,
-    /// When a torrent last had an address to call.
+    /// Time at which a torrent last had an address to dial; `None` before the first.
     call_wanted_at: Option<Instant>,
 }
 
-/// A place for a caller.
+/// A slot for an incoming peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
     Free,
-    /// After this peer leaves.
+    /// Free once this peer is removed.
     After(Victim),
 }
 
-/// A peer that makes place for another.
+/// A peer to be replaced by another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Victim {
-    /// An attempt of ours, which says nothing about the address.
+    /// An attempt of ours. Its removal says nothing about the address.
     Attempt(PeerKey),
-    /// The least useful peer, or the silent caller that has waited longest.
+    /// The least useful peer, or the oldest incoming peer without a handshake.
     Peer(PeerKey),
 }
 
@@ -79,7 +81,7 @@ impl Places {
         Self { sent_away: Vec::new(), moved_at: now, call_wanted_at: None }
     }
 
-    /// A torrent has an address to call.
+    /// Records that a torrent has an address to dial.
     pub(crate) fn call_wanted(&mut self, now: Instant) {
         self.call_wanted_at = Some(now);
     }
@@ -89,7 +91,7 @@ impl Places {
         if is_wanted { places / RESERVED_SHARE } else { 0 }
     }
 
-    /// Finds a place for a caller of which nothing is known yet; `None` if there is none.
+    /// Finds a slot for an incoming peer before its handshake; `None` if there is none.
     pub(crate) fn for_stranger(
         &mut self,
         now: Instant,
@@ -121,8 +123,8 @@ impl Places {
         Some(Place::After(Victim::Peer(key)))
     }
 
-    /// The least useful caller of all torrents, once in a while: a session full of those that wait for something would be
-    /// closed to everybody else.
+    /// Returns the least useful incoming peer of all torrents, at a limited pace. Otherwise, a session full of peers
+    /// that only wait would refuse all others.
     fn least_useful(&mut self, now: Instant, torrents: &Torrents, peers: &Peers) -> Option<PeerKey> {
         if now.since(self.moved_at) < STRANGER_PACE {
             return None;
@@ -136,18 +138,18 @@ impl Places {
         Some(key)
     }
 
-    /// Notes a peer that was removed for a caller; its connection ends with the turn.
+    /// Records a peer that was removed for an incoming one. Its connection ends with the turn.
     pub(crate) fn send_away(&mut self, key: PeerKey) {
         self.sent_away.push(key);
     }
 
-    /// Takes the peers that were removed for callers since the last turn.
+    /// Takes the peers that were removed for incoming ones since the last turn.
     pub(crate) fn take_sent_away(&mut self) -> Vec<PeerKey> {
         std::mem::take(&mut self.sent_away)
     }
 
-    /// Chooses a peer whose place moves to a download that waits for one and has less than its share. It is of a torrent
-    /// that has more than its share, or is no download. Returns the download, and the peer.
+    /// Chooses a peer whose slot moves to a waiting download with less than its share. The peer belongs to a torrent
+    /// that has more than its share or is finished. Returns the download and the peer.
     pub(crate) fn move_place(
         &mut self,
         now: Instant,
@@ -178,7 +180,7 @@ impl Places {
     }
 }
 
-/// Finds a place in a torrent for a caller; `None` if there is none.
+/// Finds a slot in a torrent for an incoming peer; `None` if there is none.
 pub(crate) fn for_caller(cx: &Cx<'_>, torrent: &mut Torrent, peers: &Peers) -> Option<Place> {
     let most = cx.config.max_peers_per_torrent;
     let callers = peers.of(torrent.peers()).filter(|peer| peer.conn().is_incoming()).count();
@@ -192,12 +194,12 @@ pub(crate) fn for_caller(cx: &Cx<'_>, torrent: &mut Torrent, peers: &Peers) -> O
     if let Some(attempt) = oldest_attempt(cx.now, peers.of(torrent.peers())).filter(|_| may_come) {
         return Some(Place::After(Victim::Attempt(attempt)));
     }
-    // Callers that have all the places they may have make place for each other only.
+    // At their limit, incoming peers replace only each other.
     let victim = choose_victim(cx.now, torrent, peers, |peer| may_come || peer.conn().is_incoming())?;
     Some(Place::After(Victim::Peer(victim)))
 }
 
-/// Chooses a peer of a full download that makes place for one that could be called, and says when to look again.
+/// Chooses a peer of a full download to be replaced by a known address. Also returns the time of the next check.
 pub(crate) fn for_call(
     cx: &Cx<'_>,
     torrent: &mut Torrent,
@@ -209,7 +211,7 @@ pub(crate) fn for_call(
         None => (None, None),
         Some(due) if due > cx.now => (None, Some(due)),
         Some(_) => {
-            // Calls that are under way end soon, and make place for the next: nobody who is there need go for them.
+            // Attempts under way end soon and free their slots, so no connected peer needs to be replaced.
             let is_calling = peers.of(torrent.peers()).any(|peer| peer.conn().is_connecting());
             let victim = if is_calling { None } else { choose_victim(cx.now, torrent, peers, |_| true) };
             (victim, Some(cx.now + STARVING_PACE))
@@ -217,7 +219,7 @@ pub(crate) fn for_call(
     }
 }
 
-/// Chooses the least useful peer of a torrent that may leave, if there is one and it is time, and notes the time.
+/// Chooses the least useful peer of a torrent that may be replaced, at the pace of the torrent. Records the time.
 fn choose_victim(
     now: Instant,
     torrent: &mut Torrent,
@@ -242,7 +244,7 @@ fn oldest_attempt<'a>(now: Instant, peers: impl Iterator<Item = &'a Peer>) -> Op
     attempts.min_by_key(|peer| (peer.conn().started_at(), peer.key())).map(Peer::key)
 }
 
-/// Orders peers by who leaves first: the lowest. `None` for one that stays.
+/// Returns the order in which peers are replaced, the lowest first; `None` for a peer that stays.
 fn rank(now: Instant, torrent: &Torrent, peer: &Peer) -> Option<(Use, Instant, PeerKey)> {
     let (conn, trade) = (peer.conn(), peer.trade());
     let has_had_time = conn.is_live()

@@ -1,4 +1,4 @@
-//! Plans to call a peer: over which transport, and with which handshake.
+//! Plans for dialing a peer: the transport and the kind of handshake.
 
 use crate::config::{Config, Encryption, Transports};
 use crate::discovery::known::Capabilities;
@@ -7,24 +7,24 @@ use std::net::SocketAddr;
 use ztor_base::addr::is_local;
 use ztor_wire::mse::{Accept, Methods};
 
-/// One way to call a peer, and what else may be tried.
+/// One way to dial a peer, and the alternatives that are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DialPlan {
     pub(crate) transport: Transport,
     pub(crate) is_encrypted: bool,
-    /// The other transport is still untried.
+    /// True if the other transport may still be tried.
     pub(crate) may_change_transport: bool,
-    /// The other kind of handshake is still untried.
+    /// True if the other kind of handshake may still be tried.
     pub(crate) may_change_encryption: bool,
-    /// Through a hole in two NATs (BEP 55).
+    /// True for a hole punch (BEP 55).
     pub(crate) is_punched: bool,
 }
 
 impl DialPlan {
-    /// The first plan for an address.
+    /// Returns the first plan for an address.
     ///
-    /// µTP is the better citizen: it gives way to whatever else the line is used for. In the local network there is
-    /// no such line, and TCP costs less.
+    /// µTP comes first, as it yields to all other traffic on the line. In the local network there is no such line, and
+    /// TCP costs less.
     pub(crate) fn first(config: &Config, addr: SocketAddr, capabilities: Capabilities) -> Self {
         let transports = config.transports;
         let transport = match transports {
@@ -40,7 +40,7 @@ impl DialPlan {
         Self { transport, is_encrypted, may_change_transport, may_change_encryption, is_punched: false }
     }
 
-    /// Through a hole in two NATs (BEP 55).
+    /// Returns the plan for a hole punch (BEP 55).
     pub(crate) fn punched(config: &Config, capabilities: Capabilities) -> Self {
         let (is_encrypted, may_change_encryption) = Self::encryption(config.encryption, capabilities);
         Self {
@@ -61,17 +61,17 @@ impl DialPlan {
         }
     }
 
-    /// Capabilities of a peer that this plan has reached.
+    /// Returns the capabilities of a peer that this plan has reached.
     pub(crate) fn capabilities(self) -> Capabilities {
         Capabilities::new(Some(self.transport), Some(self.is_encrypted))
     }
 
-    /// Returns the same over the other transport.
+    /// Returns the same plan over the other transport.
     pub(crate) fn over_other_transport(self) -> Self {
         Self { transport: self.transport.other(), may_change_transport: false, ..self }
     }
 
-    /// The plan to try when this one failed; `reached` if there was an answer at least.
+    /// Returns the plan to try after this one failed; `reached` is true if the peer was connected.
     pub(crate) fn after_failure(self, reached: bool) -> Option<Self> {
         if reached {
             let other = Self { is_encrypted: !self.is_encrypted, may_change_encryption: false, ..self };
@@ -92,7 +92,7 @@ impl Encryption {
         self != Self::Off
     }
 
-    /// Returns the rule for the choice among the methods that an encrypted caller provides.
+    /// Returns the rule for the choice among the methods that an incoming encrypted handshake offers.
     pub fn method_rule(self) -> Accept {
         match self {
             Self::Require => Accept::OnlyRc4,
@@ -102,7 +102,7 @@ impl Encryption {
     }
 }
 
-/// Methods that a caller may offer under a setting.
+/// Returns the methods that we offer in an encrypted handshake under a setting.
 pub(crate) fn methods(encryption: Encryption) -> Methods {
     match encryption {
         Encryption::Require => Methods::RC4,
@@ -121,7 +121,7 @@ mod tests {
         Config { transports, encryption, ..Config::new(PeerId::new([1; 20]), 1) }
     }
 
-    /// All plans that are tried one after the other, when each fails in the same manner.
+    /// Returns all plans that are tried in turn when each fails in the same way.
     fn plans(
         config: &Config,
         addr: [u8; 4],
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn encryption_setting_decides_which_callers_are_accepted() {
+    fn encryption_setting_decides_which_incoming_streams_are_accepted() {
         let settings = [Encryption::Off, Encryption::Allow, Encryption::Prefer, Encryption::Require];
         let accepted = settings.map(|e| (e.accepts_plain_caller(), e.accepts_encrypted_caller()));
         assert_eq!(accepted, [(true, false), (true, true), (true, true), (false, true)]);

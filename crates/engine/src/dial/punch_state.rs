@@ -1,26 +1,26 @@
-//! A peer's side of hole punching (BEP 55).
+//! Hole punching state of a peer (BEP 55).
 
 use std::net::SocketAddr;
 use ztor_base::{Duration, Instant};
 
-/// Addresses of peers with the extension that are remembered of what one peer has named.
+/// Maximum number of addresses remembered of those that one peer has named.
 const MAX_HEARD: usize = 200;
-/// Rendezvous that a peer may request in a row.
+/// Number of requests that a peer may make in a burst.
 const ASKS_AT_ONCE: u32 = 20;
-/// Time until it may request one more.
+/// Time after which it may make one more.
 const ASK_EVERY: Duration = Duration::from_secs(3);
 
-/// A peer's side of hole punching.
+/// Hole punching state of a peer.
 #[derive(Debug, Default)]
 pub(crate) struct PunchState {
-    /// Peers with the extension that it has named, the latest last.
+    /// Addresses of peers with the extension that this peer has named, the newest last.
     heard: Vec<SocketAddr>,
     asks: u32,
     asks_since: Instant,
 }
 
 impl PunchState {
-    /// It has named a peer with the extension.
+    /// Records that this peer has named a peer with the extension.
     pub(crate) fn heard_of(&mut self, addr: SocketAddr) {
         if !self.heard.contains(&addr) {
             if self.heard.len() >= MAX_HEARD {
@@ -38,7 +38,7 @@ impl PunchState {
         self.heard.retain(|heard| *heard != addr);
     }
 
-    /// Counts a request. False if it may not make one now.
+    /// Counts a request. Returns false if the peer may not make one now.
     pub(crate) fn may_ask(&mut self, now: Instant) -> bool {
         let regained = now.since(self.asks_since).as_secs() / ASK_EVERY.as_secs();
         if regained > 0 {

@@ -1,4 +1,4 @@
-//! State of peer exchange (BEP 11): contacts that a peer knows, and peers that left although nothing is wrong with them.
+//! State of peer exchange (BEP 11): contacts that a peer knows, and recent peers that are still worth a contact.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -7,24 +7,24 @@ use ztor_wire::{MAX_PEX_CONTACTS, PexFlags, PexMessage};
 
 /// Time between two messages to a peer (BEP 11: a minute at least).
 pub(super) const EVERY: Duration = Duration::from_secs(60);
-/// Messages that come faster than this are not read; some clients are a little early.
+/// Messages that come faster than this are not read. Some clients send a little early.
 const READ_EVERY: Duration = Duration::from_secs(45);
-/// The first few may come faster.
+/// Number of first messages that may come faster.
 const READ_AT_ONCE: u32 = 2;
-/// Below this number of connections, contacts that left for want of mutual use are sent as well (BEP 11, "filling
-/// underpopulated lists"), and at most this number of them.
+/// Number of contacts below which recent peers are sent as well (BEP 11, "filling underpopulated lists"), and maximum
+/// number of recent peers.
 const FEW: usize = 25;
-/// How long such a contact is sent.
+/// Time for which a recent peer is sent.
 const RECENT_FOR: Duration = Duration::from_secs(120);
 
 /// Contacts to send.
 pub(super) type Contacts = BTreeMap<SocketAddr, PexFlags>;
 
-/// A peer's side of peer exchange.
+/// Peer exchange state of a peer.
 #[derive(Debug)]
 pub(crate) struct PexState {
     sent: BTreeSet<SocketAddr>,
-    /// Time of the next message; never before it said that it takes them.
+    /// Time of the next message to the peer; [`Instant::FAR_FUTURE`] if it does not support peer exchange.
     next_at: Instant,
     read_at: Option<Instant>,
     read: u32,
@@ -37,27 +37,27 @@ impl Default for PexState {
 }
 
 impl PexState {
-    /// Memory in bytes, about.
+    /// Returns the approximate memory in use, in bytes.
     pub(crate) fn held_bytes(&self) -> usize {
         self.sent.len() * 2 * size_of::<SocketAddr>()
     }
 
-    /// Returns true if messages to the peer have a time.
+    /// Returns true if a message to the peer is planned.
     pub(super) fn is_planned(&self) -> bool {
         self.next_at < Instant::FAR_FUTURE
     }
 
-    /// Sets the time of the next message; `None` if the peer does not take them.
+    /// Sets the time of the next message; `None` if the peer does not support peer exchange.
     pub(super) fn plan(&mut self, next_at: Option<Instant>) {
         self.next_at = next_at.unwrap_or(Instant::FAR_FUTURE);
     }
 
-    /// Time of the next message, if there is one.
+    /// Returns the time of the next message; `None` if none is planned.
     pub(super) fn next_at(&self) -> Option<Instant> {
         Some(self.next_at).filter(|at| *at < Instant::FAR_FUTURE)
     }
 
-    /// Makes a message of what has changed since the last one.
+    /// Creates a message with the changes since the last one.
     pub(super) fn update(&mut self, now: Instant, contacts: &Contacts) -> PexMessage {
         let sent = &self.sent;
         let dropped = sent.iter().filter(|addr| !contacts.contains_key(*addr)).take(MAX_PEX_CONTACTS);
@@ -74,7 +74,7 @@ impl PexState {
         message
     }
 
-    /// Counts a message of the peer. False if it comes too soon to be read.
+    /// Counts a message of the peer. Returns false if it comes too soon to be read.
     pub(super) fn may_read(&mut self, now: Instant) -> bool {
         let too_soon = self.read_at.is_some_and(|at| now.since(at) < READ_EVERY);
         if too_soon && self.read >= READ_AT_ONCE {
@@ -86,12 +86,12 @@ impl PexState {
     }
 }
 
-/// Peers that are gone although nothing is wrong with them.
+/// Recent peers: their connections ended because neither side needed the other.
 #[derive(Debug, Default)]
 pub(crate) struct RecentPeers(VecDeque<(SocketAddr, PexFlags, Instant)>);
 
 impl RecentPeers {
-    /// Adds a contact whose connection ended as both sides have all they want.
+    /// Adds a contact whose connection ended because both sides have all they want.
     pub(super) fn add(&mut self, now: Instant, addr: SocketAddr, flags: PexFlags) {
         self.0.retain(|(known, ..)| *known != addr);
         self.0.push_back((addr, flags, now));
@@ -100,7 +100,7 @@ impl RecentPeers {
         }
     }
 
-    /// Fills up contacts of either family that are few.
+    /// Adds recent peers to each address family with few contacts.
     pub(super) fn fill_up(&self, now: Instant, contacts: &mut Contacts) {
         for is_v4 in [true, false] {
             let few = contacts.keys().filter(|addr| addr.is_ipv4() == is_v4).count() < FEW;

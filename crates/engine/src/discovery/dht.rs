@@ -1,4 +1,4 @@
-//! Peers from the DHT (BEP 5): which torrent is looked up and announced when. Never a private one (BEP 27).
+//! Peers from the DHT (BEP 5): the schedule of lookups and announces. Private torrents are excluded (BEP 27).
 
 use super::known::{Found, Origin};
 use super::schedule::{DhtClass, DueQueue};
@@ -14,23 +14,23 @@ use ztor_dht::{Announce, Dht, LookupId, Saved, Stats};
 
 /// Time between two announces of a torrent.
 const EVERY: Duration = Duration::from_secs(15 * 60);
-/// The same for a torrent without any peer: this at first, twice as long each time.
+/// First interval between lookups of a download without peers. It doubles each time.
 const URGENT_AFTER: Duration = Duration::from_secs(4);
-/// Longest time between two look-ups of a torrent without any peer.
+/// Longest interval between lookups of a download without peers.
 const URGENT_EVERY: Duration = Duration::from_secs(64);
-/// Torrents that are looked up at a time, so that a few hundred are a trickle.
+/// Number of concurrent lookups with few torrents. A few hundred torrents then cause little traffic.
 const MIN_AT_ONCE: usize = 8;
-/// The same with thousands of torrents, all of which have to be announced within [`EVERY`].
+/// Number of concurrent lookups with thousands of torrents, all of which have to be announced within [`EVERY`].
 const MAX_AT_ONCE: usize = 128;
-/// Torrents for each of which there is one look-up at a time more.
+/// Number of torrents per concurrent lookup, within these bounds.
 const TORRENTS_PER_LOOKUP: usize = 64;
-/// Look-ups that are kept free for downloads.
+/// Number of concurrent lookups reserved for downloads.
 const KEPT_FOR_DOWNLOADS: usize = 2;
 
-/// A torrent to be looked up, and when.
+/// A torrent to look up, with its priority and time.
 type Planned = (DhtClass, Instant, TorrentId);
 
-/// A look-up under way.
+/// A lookup under way.
 #[derive(Debug, Clone, Copy)]
 struct Running {
     class: DhtClass,
@@ -38,15 +38,15 @@ struct Running {
     swarm: SwarmId,
 }
 
-/// Our node of the DHT, and the torrents that it looks up.
+/// Our DHT node, and the torrents that it looks up.
 pub(crate) struct DhtDriver {
     node: Dht,
-    /// Downloads to be looked up.
+    /// Downloads to look up.
     downloads: DueQueue,
-    /// Seeds to be looked up, when no download is due.
+    /// Seeds to look up when no download is due.
     seeds: DueQueue,
     running: BTreeMap<LookupId, Running>,
-    /// Number of the running look-ups that are for seeds.
+    /// Number of running lookups for seeds.
     running_seeds: usize,
 }
 
@@ -68,7 +68,7 @@ impl DhtDriver {
         self.node.poll_timeout().into_iter().chain(due).min()
     }
 
-    /// The first download and the first seed to be looked up, as far as another look-up may be made.
+    /// Returns the first download and the first seed to look up, each only if another lookup may run.
     fn firsts(&self) -> (Option<Planned>, Option<Planned>) {
         let planned = self.downloads.len() + self.seeds.len() + self.running.len();
         let at_once = (planned / TORRENTS_PER_LOOKUP).clamp(MIN_AT_ONCE, MAX_AT_ONCE);
@@ -79,7 +79,7 @@ impl DhtDriver {
         (download, first(&self.seeds, DhtClass::Seed).filter(|_| seed_has_place))
     }
 
-    /// The look-up to make now: a download before all seeds.
+    /// Returns the lookup to start now, downloads first.
     fn next_due(&self, now: Instant) -> Option<Planned> {
         let (downloads, seeds) = self.firsts();
         let is_due = |(_, at, _): &Planned| *at <= now;
@@ -99,7 +99,7 @@ impl DhtDriver {
         Some(torrent)
     }
 
-    /// State that the next run starts with.
+    /// Returns the state that the next run starts with.
     pub(crate) fn save(&self) -> Saved {
         self.node.save()
     }
@@ -108,7 +108,7 @@ impl DhtDriver {
         self.node.stats(now)
     }
 
-    /// A torrent has opened: it is looked up.
+    /// Plans a lookup of a torrent that has opened.
     pub(crate) fn plan(&mut self, torrent: &mut Torrent) {
         let may_plan = !torrent.is_private() && torrent.is_open();
         if may_plan && torrent.schedule_mut().dht_due.is_none() {
@@ -122,7 +122,7 @@ impl DhtDriver {
         self.queue(class).insert((at, torrent.id()));
     }
 
-    /// A torrent turned out to be private, or is removed.
+    /// Cancels the lookups of a torrent that turned out to be private, or is removed.
     pub(crate) fn leave(&mut self, torrent: &mut Torrent) {
         let id = torrent.id();
         if let Some((class, at)) = torrent.schedule_mut().dht_due.take() {
@@ -136,23 +136,23 @@ impl DhtDriver {
         }
     }
 
-    /// Takes a datagram. False if it is not of the DHT.
+    /// Handles a datagram. Returns false if it does not belong to the DHT.
     pub(crate) fn handle(&mut self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
         self.node.handle(now, from, data)
     }
 
-    /// The network is back: torrents without peers are looked up now.
+    /// Looks up downloads without peers at once, as the network is back.
     pub(crate) fn start_over(&mut self, now: Instant, torrents: &mut Torrents) {
         self.node.start_over(now);
         self.plan_again(now, torrents, |torrent| torrent.peers().is_empty() && !torrent.is_finished());
     }
 
-    /// Our address is another: all torrents are announced again.
+    /// Announces all torrents again, as our address has changed.
     pub(crate) fn announce_again(&mut self, now: Instant, torrents: &mut Torrents) {
         self.plan_again(now, torrents, |_| true);
     }
 
-    /// Brings the look-ups of these torrents forward.
+    /// Brings the lookups of these torrents forward.
     fn plan_again(&mut self, now: Instant, torrents: &mut Torrents, which: impl Fn(&Torrent) -> bool) {
         let planned: Vec<TorrentId> = self.downloads.iter().chain(&self.seeds).map(|(_, id)| *id).collect();
         for id in planned {
@@ -166,7 +166,7 @@ impl DhtDriver {
         }
     }
 
-    /// Adds nodes that somebody named.
+    /// Adds nodes that the user or a peer has named.
     pub(crate) fn add_nodes(&mut self, now: Instant, addrs: &[SocketAddr], role: DhtRole) {
         match role {
             DhtRole::Router => self.node.bootstrap(now, addrs),
@@ -175,7 +175,7 @@ impl DhtDriver {
         }
     }
 
-    /// Starts look-ups that are due, and takes what came of others.
+    /// Starts the lookups that are due, and handles the results of others.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
         self.node.handle_timeout(cx.now);
         while !cx.is_ending
@@ -184,7 +184,7 @@ impl DhtDriver {
             self.queue(class).remove(&(at, id));
             if let Some(torrent) = torrents.get_mut(id) {
                 torrent.schedule_mut().dht_due = None;
-                // One that is stopped is planned again when it opens again.
+                // A stopped torrent is planned again when it reopens.
                 if torrent.is_open() && !torrent.is_private() {
                     self.look_up(cx, class, torrent);
                 }
@@ -196,8 +196,8 @@ impl DhtDriver {
     fn look_up(&mut self, cx: &Cx<'_>, class: DhtClass, torrent: &Torrent) {
         let announce = Announce {
             port: cx.config.listen_port,
-            // Others see the source port of our datagrams. A NAT may have chosen it, and it leads to us over µTP where the
-            // port that we listen on leads nowhere.
+            // Others see the source port of our datagrams. A NAT may have chosen it. Over µTP it leads to us even where
+            // our listen port leads nowhere.
             implied_port: cx.config.transports.utp(),
             is_seed: torrent.is_whole(),
         };
@@ -237,7 +237,7 @@ impl DhtDriver {
         }
     }
 
-    /// Plans the next look-up of a torrent, if no other is under way.
+    /// Plans the next lookup of a torrent, if no other is under way.
     fn on_lookup_done(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent) {
         let id = torrent.id();
         let is_running = self.running.values().any(|running| running.torrent == id);
@@ -252,13 +252,13 @@ impl DhtDriver {
             0 => EVERY,
             empty => (URGENT_AFTER * (1 << (empty - 1))).min(URGENT_EVERY),
         };
-        // Spread, or torrents added together would be announced together for good.
+        // Spread out, as torrents added together would otherwise always be announced together.
         let spread_ms = cx.rng.u64(0..every.as_secs() * 100);
         let at = cx.now + every + Duration::from_millis(spread_ms);
         self.plan_at(torrent, at);
     }
 
-    /// Hands over datagrams that wait to be sent.
+    /// Moves the datagrams that wait to be sent to the outbox.
     pub(crate) fn poll_transmit(&mut self, out: &mut Outbox) {
         while let Some(datagram) = self.node.poll_transmit() {
             out.datagrams.push(datagram);

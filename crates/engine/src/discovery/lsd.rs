@@ -1,4 +1,4 @@
-//! Peers of the same network (BEP 14). Private torrents are neither announced nor looked for (BEP 27).
+//! Local service discovery (BEP 14). Private torrents are neither announced nor looked for (BEP 27).
 
 use super::known::{Found, Origin};
 use super::schedule::DueQueue;
@@ -14,24 +14,24 @@ use ztor_wire::{LocalAnnounce, MAX_LOCAL_HASHES};
 
 /// Time between two announces of a torrent (BEP 14).
 const TORRENT_EVERY: Duration = Duration::from_secs(300);
-/// Time between two announces of ours (BEP 14).
+/// Minimum time between two announces of ours, over all torrents (BEP 14).
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
-/// Delay of the first announce of a torrent, for others that start with it.
+/// Delay of the first announce of a torrent, so that torrents started together share it.
 const FIRST_AFTER: Duration = Duration::from_millis(300);
-/// Announces that are read in a second, of all hosts together.
+/// Maximum number of announces read per second, from all hosts together.
 const READ_PER_S: u32 = 50;
 
 /// Local service discovery of all torrents.
 pub(crate) struct LocalDiscovery {
     cookie: String,
-    /// Downloads to be announced: seeds hear of them and call.
+    /// Downloads to announce: seeds that hear of them connect to us.
     downloads: DueQueue,
-    /// Seeds to be announced, as far as downloads leave room.
+    /// Seeds to announce, if downloads leave space in the message.
     seeds: DueQueue,
-    /// No announce before.
+    /// Earliest time of the next announce.
     next_at: Instant,
     second: u64,
-    /// Announces read in this second.
+    /// Number of announces read in this second.
     read: u32,
 }
 
@@ -47,7 +47,7 @@ impl LocalDiscovery {
         firsts.map(|(at, _)| (*at).max(self.next_at)).min()
     }
 
-    /// Our address is another: the next announce may be made now.
+    /// Makes all announces due, as our address has changed.
     pub(crate) fn start_over(&mut self, now: Instant) {
         self.next_at = now;
         for queue in [&mut self.downloads, &mut self.seeds] {
@@ -60,14 +60,14 @@ impl LocalDiscovery {
         queue.insert((at, torrent.id()));
     }
 
-    /// Takes the next torrent that is due: a download before all seeds.
+    /// Takes the next torrent that is due, downloads first.
     fn pop_due(&mut self, now: Instant) -> Option<TorrentId> {
         let is_due = |queue: &&mut DueQueue| queue.first().is_some_and(|(at, _)| *at <= now);
         let mut queues = [&mut self.downloads, &mut self.seeds].into_iter();
         queues.find(is_due)?.pop_first().map(|(_, id)| id)
     }
 
-    /// A torrent has opened: it is announced.
+    /// Plans the announces of a torrent that has opened.
     pub(crate) fn plan(&mut self, now: Instant, config: &Config, torrent: &mut Torrent) {
         let schedule = torrent.schedule_mut();
         if config.local_discovery && !schedule.lsd_scheduled {
@@ -86,7 +86,7 @@ impl LocalDiscovery {
             && let Some(id) = self.pop_due(cx.now)
         {
             if let Some(torrent) = torrents.get_mut(id) {
-                // One that is stopped is planned again when it opens again.
+                // A stopped torrent is planned again when it reopens.
                 let goes_on = torrent.is_open() && !torrent.is_private();
                 torrent.schedule_mut().lsd_scheduled = goes_on;
                 if goes_on {
@@ -103,7 +103,7 @@ impl LocalDiscovery {
         }
     }
 
-    /// Takes an announce of another client.
+    /// Handles an announce of another client.
     pub(crate) fn handle(
         &mut self,
         cx: &mut Cx<'_>,

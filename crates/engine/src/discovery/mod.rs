@@ -1,4 +1,4 @@
-//! Where peers come from: the addresses a torrent knows of, peer exchange, the DHT, and the local network.
+//! Sources of peers: known addresses, peer exchange, the DHT, and the local network.
 
 pub(crate) mod contacts;
 mod dht;

@@ -1,4 +1,4 @@
-//! Peer exchange (BEP 11). Never of private torrents (BEP 27).
+//! Peer exchange (BEP 11), which private torrents do not use (BEP 27).
 
 use super::contacts::{Contacts, EVERY};
 use super::known::{Capabilities, Origin};
@@ -13,10 +13,10 @@ use ztor_base::addr::{canonical, is_local, may_refer};
 use ztor_base::{Duration, Host, Instant};
 use ztor_wire::{MAX_PEX_CONTACTS, Message, PexFlags, PexMessage};
 
-/// The first message comes this long after the handshake, at the latest, in milliseconds.
+/// Maximum time from the handshake to the first message, in milliseconds.
 const FIRST_WITHIN_MS: u64 = 8000;
 
-/// A peer said that it takes such messages, or that it does not.
+/// Plans the first message to a peer that supports peer exchange. Cancels all messages to one that does not.
 pub(crate) fn plan(cx: &mut Cx<'_>, extensions: &mut Extensions) {
     if extensions.ut_pex().is_none() {
         extensions.pex.plan(None);
@@ -25,13 +25,13 @@ pub(crate) fn plan(cx: &mut Cx<'_>, extensions: &mut Extensions) {
     }
 }
 
-/// Returns the time of the next message to a peer. `None` if it does not take them.
+/// Returns the time of the next message to a peer; `None` if it does not support peer exchange.
 pub(crate) fn next_at(peer: &Peer) -> Option<Instant> {
     let extensions = peer.extensions();
     extensions.ut_pex().and(extensions.pex.next_at())
 }
 
-/// Returns the contacts that a peer may get. `None` if their torrent does not exchange them.
+/// Returns the contacts that a peer may get; `None` if the torrent does not exchange them.
 pub(crate) fn contacts_for(cx: &Cx<'_>, peer: &Peer, torrent: &Torrent, peers: &Peers) -> Option<Contacts> {
     let exchanges = !torrent.is_private() && cx.config.peer_exchange && torrent.is_open();
     exchanges.then(|| contacts(cx.now, peer, torrent, peers))
@@ -51,7 +51,7 @@ pub(crate) fn send(
     cx.now + EVERY
 }
 
-/// Contacts that a peer may get.
+/// Returns the contacts that a peer may get.
 fn contacts(now: Instant, to: &Peer, torrent: &Torrent, peers: &Peers) -> Contacts {
     let others = peers.of(torrent.peers()).filter(|peer| peer.key() != to.key());
     let mut contacts: Contacts = others.filter(|peer| peer.is_live()).filter_map(contact).collect();
@@ -62,7 +62,7 @@ fn contacts(now: Instant, to: &Peer, torrent: &Torrent, peers: &Peers) -> Contac
     contacts
 }
 
-/// Takes the contacts of a peer.
+/// Handles the contacts that a peer has sent.
 pub(crate) fn on_pex(cx: &mut Cx<'_>, peer: &mut Peer, torrent: &mut Torrent, message: &PexMessage) {
     if torrent.is_private() || !cx.config.peer_exchange {
         return;
@@ -75,7 +75,7 @@ pub(crate) fn on_pex(cx: &mut Cx<'_>, peer: &mut Peer, torrent: &mut Torrent, me
     let origin = Origin::Pex(Host::of(teller));
     let mut hosts = BTreeSet::new();
     for (addr, flags) in message.added.iter().take(2 * MAX_PEX_CONTACTS) {
-        // A host named twice, or one that only the teller could reach, is no contact for us.
+        // Skips hosts that are named twice, and those that only the sender could reach.
         if !may_refer(teller, addr.ip()) || !(hosts.insert(Host::of(addr.ip())) || is_local(addr.ip())) {
             continue;
         }
@@ -96,15 +96,16 @@ pub(crate) fn on_pex(cx: &mut Cx<'_>, peer: &mut Peer, torrent: &mut Torrent, me
     cx.dirty.mark_torrent(torrent.id());
 }
 
-/// A connection ends as both sides have everything: other peers may have use for the contact.
+/// Keeps the contact of a connection that ends because both sides have everything: other peers may have use for it.
 pub(crate) fn on_parted(now: Instant, peer: &Peer, torrent: &mut Torrent) {
     if let Some((addr, flags)) = contact(peer) {
         torrent.recent_mut().add(now, addr, flags);
     }
 }
 
-/// The address at which a peer can be reached, and what there is to say of it. Of one that called over TCP, only if it
-/// told its port; a call over µTP comes from where it listens, or from the hole in its NAT that leads there.
+/// Returns the address at which a peer can be reached, with its flags. For an incoming connection it has the port that
+/// the peer sent, if any. A µTP peer that punches holes, or sent no port, is reached at the source port of its
+/// connection: it listens there, or a hole in its NAT leads there.
 pub(crate) fn contact(peer: &Peer) -> Option<(SocketAddr, PexFlags)> {
     let (conn, extensions) = (peer.conn(), peer.extensions());
     let mut flags = PexFlags::default();
@@ -120,7 +121,7 @@ pub(crate) fn contact(peer: &Peer) -> Option<(SocketAddr, PexFlags)> {
     set(conn.protection() != Protection::None, PexFlags::PREFERS_ENCRYPTION);
     let called = conn.direction() == Direction::Outgoing;
     set(called && !peer.attempt().is_punched(), PexFlags::REACHABLE);
-    // The hole in its NAT is where it can be reached.
+    // The peer can be reached through the hole in its NAT.
     let calls_from_hole =
         is_utp && (extensions.ut_holepunch().is_some() || extensions.listen_port().is_none());
     let addr = if called || calls_from_hole {

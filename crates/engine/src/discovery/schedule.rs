@@ -1,13 +1,13 @@
-//! When a torrent is announced by the sources that have a schedule of their own.
+//! Schedules of the DHT and of local discovery.
 
 use crate::ids::TorrentId;
 use std::collections::BTreeSet;
 use ztor_base::Instant;
 
-/// Torrents by the time at which they are due.
+/// Torrents, ordered by the time at which they are due.
 pub(super) type DueQueue = BTreeSet<(Instant, TorrentId)>;
 
-/// The order of look-ups in the DHT.
+/// Priority of a lookup in the DHT, the highest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum DhtClass {
     /// A download, which may lack peers.
@@ -16,14 +16,14 @@ pub(super) enum DhtClass {
     Seed,
 }
 
-/// A torrent's times in the schedules of its sources.
+/// A torrent's entries in the schedules of its sources.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    /// When it is looked up in the DHT, unless that is under way.
+    /// Priority and time of the next DHT lookup; `None` while one is under way, or if none is planned.
     pub(super) dht_due: Option<(DhtClass, Instant)>,
-    /// Look-ups in a row that brought no peer.
+    /// Number of successive DHT lookups that left a download without peers.
     pub(super) dht_empty_lookups: u32,
-    /// Announces to the local network are planned.
+    /// Set while announces to the local network are planned.
     pub(super) lsd_scheduled: bool,
 }
 

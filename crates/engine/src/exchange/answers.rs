@@ -9,19 +9,19 @@ use std::sync::Arc;
 use ztor_metainfo::Metainfo;
 use ztor_wire::{Message, MetadataMessage};
 
-/// Where answers come from.
+/// Data that answers are made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
-    /// The info dictionary, once it is known to be right.
+    /// The info dictionary; `None` until its hash is verified.
     pub(crate) info: Option<&'a Arc<[u8]>>,
-    /// The metadata, once all of it is known.
+    /// The metadata; `None` until it is complete.
     pub(crate) meta: Option<&'a Metainfo>,
-    /// The id that metadata messages to the peer carry; `None` if it does not take them.
+    /// The peer's id for `ut_metadata` messages; `None` if it does not support them.
     pub(crate) ut_metadata: Option<u8>,
 }
 
 impl Exchange {
-    /// Answers the first question of a peer. Returns the bytes of what was asked for, 0 if that is rejected.
+    /// Answers the first question of a peer. Returns the length of the requested data in bytes; 0 if it is rejected.
     pub(super) fn answer(
         &mut self,
         out: &mut Outbox,
@@ -52,7 +52,7 @@ impl Exchange {
         };
         questions.answered(out.reply(key, &message), len);
         if len > 0 {
-            // It was worth asking, and is paid for.
+            // A question that gets data does not count as a refusal.
             trade.forget_refusal();
         }
         len

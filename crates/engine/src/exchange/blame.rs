@@ -1,16 +1,16 @@
-//! Who sent what of a piece that hashed wrong.
+//! Authors of blocks in pieces that hashed wrong.
 //!
-//! A piece with one author convicts it. With several, the digests of the bad blocks are kept until the piece
-//! has come right: then each block that differs convicts its sender, and the others are innocent.
+//! The single author of a bad piece is guilty. With several authors, the digests of the blocks are kept until the piece
+//! hashes right. Then each block that differs convicts its author, and the other authors are innocent.
 
 use super::picker::ON_DISK;
 use crate::bans::Author;
 use crate::event::BlockDigest;
 use std::collections::BTreeMap;
 
-/// Failed pieces remembered per torrent; beyond it the oldest by index is dropped.
+/// Maximum number of failed pieces remembered per torrent. Beyond it, the one with the lowest index is dropped.
 const MAX_PIECES: usize = 64;
-/// Suspect blocks remembered of one piece, over all its failures.
+/// Maximum number of suspect blocks remembered per piece, over all its failures.
 const MAX_SUSPECTS: usize = 8192;
 
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Blame {
 }
 
 impl Blame {
-    /// A piece failed. Returns its author if there is only one.
+    /// Records a piece that hashed wrong. Returns its author if there is only one.
     pub(crate) fn piece_failed(
         &mut self,
         piece: u32,
@@ -42,7 +42,7 @@ impl Blame {
         None
     }
 
-    /// A piece came right. Returns those who had sent other bytes for it.
+    /// Records a piece that hashed right. Returns the authors that had sent different bytes for it.
     pub(crate) fn piece_ok(&mut self, piece: u32, digests: &[BlockDigest]) -> Vec<Author> {
         let suspects = self.failed.remove(&piece).unwrap_or_default();
         let truth: BTreeMap<u32, [u8; 32]> = digests.iter().map(|d| (d.begin, d.digest)).collect();
@@ -71,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn a_single_author_is_convicted_at_once() {
+    fn piece_failed_with_a_single_author_returns_it() {
         let mut blame = Blame::default();
         let sources = [(0, ip(1)), (16384, ip(1))];
         assert_eq!(blame.piece_failed(3, &[digest(0, 1), digest(16384, 2)], &sources), Some(ip(1)));
     }
 
     #[test]
-    fn among_several_only_the_liar_is_convicted() {
+    fn piece_ok_after_a_failure_with_several_authors_returns_only_the_liar() {
         let mut blame = Blame::default();
         let sources = [(0, ip(1)), (16384, ip(2)), (32768, ip(3))];
         let bad = [digest(0, 1), digest(16384, 66), digest(32768, 3)];
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_an_earlier_run_convict_nobody() {
+    fn piece_failed_with_blocks_of_an_earlier_run_convicts_no_peer() {
         let mut blame = Blame::default();
         let bad = [digest(0, 1), digest(16384, 66)];
         assert_eq!(blame.piece_failed(3, &bad, &[(0, ip(1)), (16384, ON_DISK)]), None);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn piece_failed_for_many_pieces_keeps_a_bounded_number() {
         let mut blame = Blame::default();
         for piece in 0..10_000 {
             blame.piece_failed(piece, &[digest(0, 1), digest(16384, 1)], &[(0, ip(1)), (16384, ip(2))]);

@@ -1,9 +1,11 @@
 //! The choice of peers to serve.
 //!
-//! While leeching: those that give us most, and one or two others by turns so that newcomers can show what they are worth
-//! (BEP 3). A slot that nobody has earned goes to the peer least recently tried: one that gives moves in and out of slots
-//! all the time, and would wait behind one that never gives if the time of its last choke counted. While seeding: everybody
-//! in turn, so that no peer holds a slot for good and pieces spread.
+//! While leeching, we serve the peers that give us most, and one or two others in turn, so that newcomers can show
+//! their worth (BEP 3). An unearned slot goes to the peer that was tried least recently. The time of the last choke
+//! does not count: a peer that gives moves in and out of slots all the time, and would wait behind peers that never
+//! give.
+//!
+//! While seeding, we serve all peers in turn, so that no peer keeps a slot and pieces spread.
 
 use super::slots::Slots;
 use super::{Exchange, Trade};
@@ -15,27 +17,27 @@ use std::cmp::Reverse;
 use ztor_base::Instant;
 use ztor_wire::Message;
 
-/// Pieces a peer gets in one turn while we seed, if its time is up as well.
+/// Number of pieces that ends a peer's turn while we seed, once [`SEED_TURN`] is over.
 const SEED_TURN_PIECES: u64 = 20;
-/// Nobody keeps a place longer than this many turns while we seed, however little it takes.
+/// Longest turn of a slow peer while we seed, in multiples of [`SEED_TURN`].
 const LONGEST_TURNS: u32 = 3;
-/// A peer that has had this many times what it gave is tried again later than others, by this many rounds.
+/// Ratio of upload to download above which a peer is tried later than others, by `DEBTOR_ROUNDS` optimistic rounds.
 const DEBTOR_TIMES: u64 = 4;
 const DEBTOR_ROUNDS: u32 = 4;
-/// Slots grow with the number of peers served faster than this many bytes per second.
+/// Upload rate to a peer that counts as fast, in bytes per second. The number of slots grows with such peers.
 const GOOD_RATE_PER_S: u64 = 50 * 1024;
 
-/// A peer that wants something, as a round sees it.
+/// An interested peer, as a round sees it.
 struct Candidate {
     key: PeerKey,
     unchoked: bool,
     optimistic: bool,
     down_per_s: u64,
     up_per_s: u64,
-    /// Has had its turn, while seeding, or does not use it.
+    /// True if its turn is over while we seed.
     served: bool,
     waiting_since: Instant,
-    /// Orders those that have not earned a slot, oldest first.
+    /// Orders peers without an earned slot, oldest first.
     tried_at: Instant,
 }
 
@@ -67,7 +69,7 @@ impl Candidate {
 }
 
 impl Exchange {
-    /// A peer is interested in what we have, or is not any more.
+    /// Handles a change of a peer's interest in our pieces.
     pub(crate) fn on_interest(&mut self, cx: &mut Cx<'_>, trade: &mut Trade, is_interested: bool) {
         let was = std::mem::replace(&mut trade.is_interested, is_interested);
         self.slots.interest(cx.slots, is_interested, was);
@@ -76,7 +78,7 @@ impl Exchange {
         cx.dirty.mark_torrent(self.id());
     }
 
-    /// The regular round, and what happens between rounds when a slot becomes free.
+    /// Runs the regular round, or fills slots that became free between rounds.
     pub(crate) fn choke(&mut self, cx: &mut Cx<'_>, is_seeding: bool, keys: &[PeerKey], peers: &mut Peers) {
         let now = cx.now;
         let slots = &mut self.slots;
@@ -116,7 +118,8 @@ impl Exchange {
         self.slots.round_is_over(cx.slots);
     }
 
-    /// Slots of this round. If other torrents wait for one, peers that have had their turn make place.
+    /// Returns the number of slots of this round. If other torrents wait for one, peers that had their turn lose
+    /// theirs.
     fn slot_count(
         &mut self,
         cx: &mut Cx<'_>,
@@ -135,7 +138,8 @@ impl Exchange {
     }
 }
 
-/// Between rounds: free slots go to those that give, then to those that wait longest; nobody loses one.
+/// Fills free slots between rounds: first with peers that give, then with those that waited longest. No peer loses its
+/// slot.
 fn fill_free(slots: usize, is_seeding: bool, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
     candidates.sort_by_key(|c| {
         let since = if is_seeding { c.waiting_since } else { c.tried_at };
@@ -145,14 +149,16 @@ fn fill_free(slots: usize, is_seeding: bool, mut candidates: Vec<Candidate>) -> 
     candidates.iter().take(slots).map(|c| (c.key, c.optimistic || unearned(c))).collect()
 }
 
-/// Peers within their turn stay; then come those that waited longest; then those that have had theirs.
+/// Chooses peers while seeding: those within their turn, then those that waited longest, then those that had their
+/// turn.
 fn seeding_round(slots: usize, mut candidates: Vec<Candidate>) -> Vec<(PeerKey, bool)> {
     let class = |c: &Candidate| if c.unchoked { 2 * u8::from(c.served) } else { 1 };
     candidates.sort_by_key(|c| (class(c), c.waiting_since));
     candidates.iter().take(slots).map(|c| (c.key, false)).collect()
 }
 
-/// The best givers, and in the optimistic slots those that wait longest; these change when `rotate`.
+/// Chooses peers while leeching: the best givers, and in the optimistic slots those tried least recently. The
+/// optimistic slots change only with `rotate`.
 fn leeching_round(
     cx: &mut Cx<'_>,
     slots: usize,

@@ -1,4 +1,4 @@
-//! Requests to one peer, and the blocks that come from it.
+//! Requests to one peer, and the blocks received from it.
 
 use crate::config::{
     DEFAULT_PEER_REQUESTS, MAX_BLOCK_TIMEOUT, MAX_REQUESTS, MIN_BLOCK_TIMEOUT, MIN_REQUESTS, REQUEST_AHEAD,
@@ -10,9 +10,9 @@ use ztor_base::{Duration, Instant};
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::Block;
 
-/// Pieces that a peer may offer although it chokes us; more are not remembered.
+/// Maximum number of pieces remembered that a peer serves although it chokes us.
 const MAX_ALLOWED_FAST: usize = 64;
-/// Pause for a peer that has refused more requests in a row than it can have had.
+/// Pause for a peer that has refused more requests in a row than can be outstanding.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// The download from one peer.
@@ -21,21 +21,21 @@ pub(crate) struct Download {
     meter: Meter,
     total_bytes: u64,
     asked: VecDeque<Asked>,
-    /// Entries of `asked` that were not released.
+    /// Number of entries of `asked` that were not released.
     outstanding: usize,
     current_piece: Option<u32>,
-    /// Pieces that it gives although it chokes us (BEP 6).
+    /// Pieces that it serves although it chokes us (BEP 6).
     allowed_fast: Vec<u32>,
     is_snubbed: bool,
-    /// Requests that it refused since the last block.
+    /// Number of requests that it refused since the last block.
     refusals: u32,
     /// End of the pause after many refusals.
     rests_until: Instant,
-    /// What it gave back is offered to the others before it is asked again.
+    /// Set while other peers are offered its released blocks first.
     defer_once: bool,
-    /// Requests that it accepts, as it says (BEP 10 `reqq`).
+    /// Number of requests that it accepts (BEP 10 `reqq`).
     peer_queue_limit: usize,
-    /// While starting: one more block ahead for each that comes, until the rate stops growing.
+    /// Growth by one block ahead for each received block; `None` once the rate has stopped growing.
     slow_start: Option<SlowStart>,
     last_block_at: Option<Instant>,
     gap_mean_us: f64,
@@ -48,7 +48,7 @@ pub(crate) struct Download {
 pub(crate) struct Asked {
     pub(super) block: Block,
     at: Instant,
-    /// Given back to the picker. If it comes all the same it is welcome.
+    /// True if it was given back to the picker. It is still accepted if it arrives.
     pub(super) is_released: bool,
 }
 
@@ -89,12 +89,12 @@ impl Download {
         self.total_bytes
     }
 
-    /// Blocks requested and not given back.
+    /// Returns the number of blocks requested and not released.
     pub(crate) fn outstanding(&self) -> usize {
         self.outstanding
     }
 
-    /// Blocks requested, and whether they were given back since.
+    /// Returns the requested blocks, each with true if it was released since.
     pub(crate) fn asked(&self) -> impl Iterator<Item = (Block, bool)> + '_ {
         self.asked.iter().map(|asked| (asked.block, asked.is_released))
     }
@@ -111,12 +111,12 @@ impl Download {
         self.waits_for_quota = waits;
     }
 
-    /// End of the pause after many refusals.
+    /// Returns the end of the pause after many refusals.
     pub(crate) fn rests_until(&self) -> Instant {
         self.rests_until
     }
 
-    /// Memory in bytes.
+    /// Returns the used memory in bytes.
     pub(super) fn held_bytes(&self) -> usize {
         self.asked.capacity() * size_of::<Asked>() + self.allowed_fast.capacity() * size_of::<u32>()
     }
@@ -129,12 +129,12 @@ impl Download {
         self.current_piece = piece;
     }
 
-    /// Takes the length of the queue that the peer accepts, in requests.
+    /// Sets the length of the queue that the peer accepts, in requests.
     pub(crate) fn set_peer_queue_limit(&mut self, requests: u32) {
         self.peer_queue_limit = (requests as usize).max(1);
     }
 
-    /// Pieces that it gives although it chokes us.
+    /// Returns the pieces that it serves although it chokes us.
     pub(super) fn allowed_fast(&self) -> &[u32] {
         &self.allowed_fast
     }
@@ -149,12 +149,12 @@ impl Download {
         self.allowed_fast.retain(|allowed| *allowed != piece);
     }
 
-    /// Takes the mark that the peer is passed over once.
+    /// Returns true once if other peers go first.
     pub(crate) fn take_deferred(&mut self) -> bool {
         std::mem::take(&mut self.defer_once)
     }
 
-    /// Blocks to have requested at a time.
+    /// Returns the number of blocks to keep requested.
     pub(super) fn target(&mut self, now: Instant) -> usize {
         if self.is_snubbed {
             return 1;
@@ -175,7 +175,7 @@ impl Download {
         target.clamp(MIN_REQUESTS.min(most), most)
     }
 
-    /// Returns true if the peer would give a whole piece soon enough to have it to itself.
+    /// Returns true if the peer is fast enough to have a whole piece to itself.
     pub(super) fn deserves_whole_pieces(&self, now: Instant, piece_length: u32) -> bool {
         !self.is_snubbed && self.meter.per_s(now) * WHOLE_PIECE_WITHIN.as_secs() >= u64::from(piece_length)
     }
@@ -192,9 +192,9 @@ impl Download {
         }
     }
 
-    /// Takes the entry for a block that came, was refused, or is cancelled.
+    /// Takes the entry of a block that arrived, was refused, or is cancelled.
     pub(super) fn answered(&mut self, block: Block) -> Option<Asked> {
-        // The newer of two: the released one is there for a late duplicate.
+        // Of two entries the newer one: the released one remains for a late duplicate.
         let same = |a: &Asked| a.block == block;
         let outstanding = self.asked.iter().position(|a| same(a) && !a.is_released);
         let at = outstanding.or_else(|| self.asked.iter().position(same))?;
@@ -205,12 +205,12 @@ impl Download {
         Some(asked)
     }
 
-    /// Notes that a request was cancelled. The block may have been sent already; then it is welcome, if late.
+    /// Notes that a request was cancelled. The block may have been sent already, and is then still accepted.
     pub(super) fn cancelled(&mut self, asked: Asked) {
         self.asked.push_back(Asked { is_released: true, ..asked });
     }
 
-    /// Marks everything outstanding as released and returns it.
+    /// Releases all outstanding requests, and returns them.
     pub(super) fn release_all(&mut self) -> Vec<Block> {
         self.outstanding = 0;
         let fresh = self.asked.iter_mut().filter(|a| !a.is_released);
@@ -222,12 +222,12 @@ impl Download {
             .collect()
     }
 
-    /// Forgets released requests: what was sent for them has come before the unchoke.
+    /// Forgets released requests. Blocks that were sent for them arrive before the unchoke.
     pub(super) fn forget_released(&mut self) {
         self.asked.retain(|a| !a.is_released);
     }
 
-    /// Counts a block that came.
+    /// Counts a received block.
     pub(super) fn came(&mut self, now: Instant, bytes: u32) {
         self.meter.add(now, u64::from(bytes));
         self.total_bytes += u64::from(bytes);
@@ -248,8 +248,8 @@ impl Download {
         }
     }
 
-    /// Counts a request that was refused although the peer does not choke us: it is asked for less, and after the others.
-    /// One that does nothing else gets a pause.
+    /// Counts a request that was refused although the peer does not choke us. The peer is asked for less, and after the
+    /// others. After many refusals in a row it gets a pause.
     pub(super) fn refused(&mut self, now: Instant) {
         (self.is_snubbed, self.defer_once) = (true, true);
         self.refusals += 1;
@@ -258,8 +258,8 @@ impl Download {
         }
     }
 
-    /// Time at which the peer counts as stalled, if nothing comes before. Time before `reading_since` does not count:
-    /// the sockets were not read then.
+    /// Returns the time at which the peer counts as stalled if no block arrives before; `None` if nothing is
+    /// outstanding. Time before `reading_since` does not count, as the sockets were not read.
     pub(crate) fn stalls_at(&self, reading_since: Instant) -> Option<Instant> {
         if self.outstanding == 0 {
             return None;
@@ -275,7 +275,7 @@ impl Download {
         Some(from.max(reading_since) + patience)
     }
 
-    /// The peer let its time pass: back to one block at a time.
+    /// Notes that the peer has stalled, which gets it one request at a time.
     pub(super) fn stalled(&mut self) {
         self.is_snubbed = true;
         self.defer_once = true;

@@ -1,8 +1,9 @@
-//! The exchange of blocks in one torrent, both ways.
+//! The exchange of blocks in one torrent, in both directions.
 //!
 //! [`Exchange`] is the torrent's side and [`Trade`] one peer's. Nothing else touches their fields:
-//! - `pieces` counts the pieces of peers and ours, `picker` orders them, `pending` keeps them before the metadata is known;
-//! - `requests` asks for blocks and takes them (`download`), `blame` finds the authors of bad ones;
+//! - `pieces` counts the pieces of peers and ours, `picker` orders them, `pending` keeps them before the metadata is
+//!   known;
+//! - `requests` requests and receives blocks (`download`), `blame` finds the authors of bad ones;
 //! - `serving` answers requests (`upload`), `answers` those for metadata and hashes (`questions`, `proofs`);
 //! - `choker` chooses the peers to serve, within the `slots` of the torrent and of all torrents.
 
@@ -48,9 +49,9 @@ pub(crate) struct Exchange {
     id: TorrentId,
     /// The disk that blocks are written to.
     disk: DiskId,
-    /// Without pieces until the metadata is known.
+    /// The layout, which has no pieces until the metadata is known.
     layout: Arc<Layout>,
-    /// It has v2 hashes: files end with a short block.
+    /// True if the torrent has v2 hashes, so that files end with a short block.
     is_v2: bool,
     picker: Picker,
     priorities: Option<Box<[Priority]>>,
@@ -60,7 +61,7 @@ pub(crate) struct Exchange {
     up: Bucket,
     totals: Totals,
     slots: Slots,
-    /// Live peers that have everything; the picker does not count them.
+    /// Number of live peers that have everything. The picker does not count them.
     seeds: u32,
     /// Bytes of pieces that hashed right.
     have_bytes: u64,
@@ -68,11 +69,11 @@ pub(crate) struct Exchange {
     left_bytes: u64,
     /// Bytes of all pieces.
     total_bytes: u64,
-    /// Pieces that were verified and not announced to the peers.
+    /// Pieces that are verified and not yet announced to the peers.
     new_pieces: Vec<u32>,
-    /// Blocks were given back: peers that had run out of work may have some again.
+    /// Set when blocks were released, so that idle peers may have work again.
     has_freed_blocks: bool,
-    /// Something was written since the check.
+    /// True if a block was written since the check.
     has_written: bool,
 }
 
@@ -94,7 +95,7 @@ impl Exchange {
             seeds: 0,
             have_bytes: 0,
             left_bytes: u64::from(BLOCK_LEN),
-            // Not nothing, or trackers would take us for a seed.
+            // Not zero, or trackers would take us for a seed.
             total_bytes: u64::from(BLOCK_LEN),
             new_pieces: Vec::new(),
             has_freed_blocks: false,
@@ -103,17 +104,17 @@ impl Exchange {
         }
     }
 
-    /// The disk that blocks are written to.
+    /// Returns the disk that blocks are written to.
     pub(crate) fn disk(&self) -> DiskId {
         self.disk
     }
 
-    /// Notes the disk that blocks are written to from now on.
+    /// Sets the disk that blocks are written to.
     pub(crate) fn set_disk(&mut self, disk: DiskId) {
         self.disk = disk;
     }
 
-    /// Takes the metadata: the number of pieces is known now.
+    /// Takes the metadata, which gives the number of pieces.
     pub(crate) fn set_metadata(&mut self, meta: &Metainfo) {
         self.layout = Arc::clone(&meta.layout);
         self.is_v2 = meta.info_hashes.v2().is_some();
@@ -122,7 +123,7 @@ impl Exchange {
         self.total_bytes = self.left_bytes;
     }
 
-    /// Takes what the user wants of the torrent, and the counts of earlier sessions.
+    /// Takes the user's choice of pieces, and the counts of earlier sessions.
     pub(crate) fn start(&mut self, start: crate::StartTorrent) {
         self.priorities = start.priorities;
         self.picker.sequential = start.sequential;
@@ -141,37 +142,37 @@ impl Exchange {
         self.layout.piece_count()
     }
 
-    /// Pieces that hashed right.
+    /// Returns the pieces that hashed right.
     pub(crate) fn have(&self) -> &Bitfield {
         self.picker.have()
     }
 
-    /// Returns true if nothing wanted is missing.
+    /// Returns true if no wanted piece is missing.
     pub(crate) fn is_complete(&self) -> bool {
         self.picker.is_finished()
     }
 
-    /// Bytes of pieces that hashed right.
+    /// Returns the bytes of pieces that hashed right.
     pub(crate) fn have_bytes(&self) -> u64 {
         self.have_bytes
     }
 
-    /// Bytes of wanted pieces that are missing.
+    /// Returns the bytes of wanted pieces that are missing.
     pub(crate) fn left_bytes(&self) -> u64 {
         self.left_bytes
     }
 
-    /// Bytes of all pieces that are missing, also of those that are not wanted (BEP 3 `left`).
+    /// Returns the bytes of all missing pieces, including unwanted ones (BEP 3 `left`).
     pub(crate) fn missing_bytes(&self) -> u64 {
         self.total_bytes.saturating_sub(self.have_bytes)
     }
 
-    /// Returns true if no piece is missing, also none that is not wanted.
+    /// Returns true if no piece is missing, wanted or not.
     pub(crate) fn is_whole(&self) -> bool {
         self.picker.have().is_full()
     }
 
-    /// Pieces in progress.
+    /// Returns the number of pieces in progress.
     pub(crate) fn partial_count(&self) -> usize {
         self.picker.partial_count()
     }
@@ -180,12 +181,12 @@ impl Exchange {
         &self.totals
     }
 
-    /// Live peers that have everything.
+    /// Returns the number of live peers that have everything.
     pub(crate) fn seeds(&self) -> u32 {
         self.seeds
     }
 
-    /// Time of the next round of the choker, if anybody is interested.
+    /// Returns the time of the next round of the choker; `None` if no peer is interested.
     pub(crate) fn choke_at(&self) -> Option<Instant> {
         self.slots.choke_at()
     }
@@ -196,13 +197,13 @@ impl Exchange {
         self.up.set_limit(now, up);
     }
 
-    /// Has peers that ran out of work looked at when the turn ends, once for all blocks that become free in it.
+    /// Notes that blocks were released. Idle peers are settled once for all of them, at the end of the turn.
     fn freed_blocks(&mut self, cx: &mut Cx<'_>) {
         self.has_freed_blocks = true;
         cx.dirty.mark_torrent(self.id);
     }
 
-    /// Ends a turn: offers freed blocks to peers without work, and announces new pieces.
+    /// Ends a turn: offers released blocks to idle peers, and announces new pieces.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, keys: &[PeerKey], peers: &Peers) {
         if std::mem::take(&mut self.has_freed_blocks) {
             wake_idle(cx, keys, peers);
@@ -215,8 +216,8 @@ impl Exchange {
         if pieces.is_empty() {
             return;
         }
-        // A peer that has the piece gets it as well: a super-seeding seed shows no other piece before it hears that this
-        // one has spread (BEP 16).
+        // Peers that have the piece get the message too: a super-seeding seed offers no other piece before it hears
+        // that this one has spread (BEP 16).
         for peer in peers.of(keys).filter(|peer| peer.is_live() && !peer.trade().is_seed()) {
             for piece in &pieces {
                 out.send(peer.key(), &Message::Have { piece: *piece });
@@ -224,7 +225,7 @@ impl Exchange {
         }
     }
 
-    /// Everything but the peers, for whoever checks the engine from outside.
+    /// Returns the state without the peers, for checks from outside the engine.
     pub(crate) fn view(&self, is_live: bool) -> TorrentView {
         let picker = self.picker.view();
         TorrentView {
@@ -241,8 +242,8 @@ impl Exchange {
     }
 }
 
-/// Has peers settled that had nothing left to ask for: first those that have not let us wait, or a few that never give
-/// could keep the last blocks among them without end.
+/// Marks idle peers to be settled, those that are not snubbed first. Otherwise a few peers that never give could keep
+/// the last blocks among themselves.
 pub(crate) fn wake_idle(cx: &mut Cx<'_>, keys: &[PeerKey], peers: &Peers) {
     for is_snubbed in [false, true] {
         for peer in peers.of(keys) {
@@ -255,7 +256,7 @@ pub(crate) fn wake_idle(cx: &mut Cx<'_>, keys: &[PeerKey], peers: &Peers) {
 
 #[cfg(test)]
 impl Exchange {
-    /// Panics if the counts do not agree with the peers, or the picker not with itself.
+    /// Panics if the counts do not agree with the peers, or if the picker is inconsistent.
     pub(crate) fn check(&self, keys: &[PeerKey], peers: &Peers) {
         let interested = peers.of(keys).filter(|peer| peer.trade().is_interested()).count();
         let unchoked = peers.of(keys).filter(|peer| !peer.trade().we_choke()).count();

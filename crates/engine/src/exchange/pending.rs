@@ -1,22 +1,22 @@
-//! Pieces of a peer while the number of pieces is unknown: the metadata of a magnet link has not come yet.
+//! Pieces of a peer while their number is unknown, because the metadata of a magnet link has not arrived.
 
 use crate::bitfield::Bitfield;
 use crate::misbehaviour::Misbehaviour;
 use crate::pieces::Pieces;
 use ztor_metainfo::MAX_PIECES;
 
-/// Pieces of a peer, of unknown number.
+/// Pieces of a peer in a torrent with an unknown number of pieces.
 #[derive(Debug, Default)]
 pub(crate) struct PendingPieces {
     has_all: bool,
     /// One bit for each piece as on the wire. At most [`MAX_PIECES`].
     bits: Vec<u8>,
-    /// It came as a bitfield, which must have the right length.
+    /// True if they were sent as a bitfield, which must have the right length.
     is_exact: bool,
 }
 
 impl PendingPieces {
-    /// Memory in bytes.
+    /// Returns the used memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bits.capacity()
     }
@@ -49,7 +49,7 @@ impl PendingPieces {
         Ok(())
     }
 
-    /// Converts it, now that the number of pieces is known.
+    /// Converts them, once the number of pieces is known.
     pub(crate) fn pieces(mut self, pieces: u32) -> Result<Pieces, Misbehaviour> {
         if self.has_all {
             return Ok(Pieces::All);
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_before_metadata_count_later() {
+    fn pending_pieces_are_kept_when_the_number_is_known() {
         let mut pending = PendingPieces::default();
         pending.have(3).expect("a piece");
         pending.have(9).expect("a piece");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_that_do_not_fit_are_an_offence() {
+    fn pending_pieces_outside_the_torrent_are_an_error() {
         let mut pending = PendingPieces::default();
         pending.bitfield(&[0xff, 0xc0]).expect("a bitfield");
         assert!(pending.have(16).is_err(), "outside its own bitfield");

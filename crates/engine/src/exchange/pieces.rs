@@ -1,4 +1,4 @@
-//! Who has which pieces: what peers say, and what the disk has verified.
+//! Pieces of the peers, as they announce them, and ours, as the disk has verified them.
 
 use super::{Exchange, Trade};
 use crate::bans::Author;
@@ -13,26 +13,27 @@ use crate::torrent_event::TorrentEvent;
 use ztor_metainfo::Layout;
 use ztor_wire::Message;
 
-/// Bitfields and the like that a peer may send; each costs a look at all pieces.
+/// Maximum number of bitfields, `have all` and `have none` messages of a peer. Each costs a pass over all pieces.
 const MAX_BITFIELDS: u32 = 8;
-/// A peer that has gained this part of all pieces since the last time may do so for nothing: aria2 sends a bitfield where
-/// it would have to send many `have` messages.
+/// Divisor of the number of pieces. A bitfield that adds at least this share of the pieces does not count, as aria2
+/// sends it instead of many `have` messages.
 const WORTH_TELLING: u32 = 128;
-/// Pieces that a peer hears of one by one, if it was here before they were; a bitfield may only come first.
+/// Maximum number of pieces announced one by one to a peer that connected before the check. A bitfield is only valid as
+/// the first message.
 const MAX_ANNOUNCED_ONE_BY_ONE: u32 = 4096;
 
 /// The outcome of a piece that hashed wrong.
 pub(crate) struct FailedPiece {
-    /// The only one who sent of it, if that is so.
+    /// The author of all its blocks; `None` if there is no single one to blame.
     pub(crate) author: Option<Author>,
 }
 
 /// The outcome of a piece that hashed right.
 #[derive(Default)]
 pub(crate) struct VerifiedPiece {
-    /// Those who had sent other bytes for it.
+    /// Authors that had sent different bytes for it.
     pub(crate) guilty: Vec<Author>,
-    /// It was the last wanted piece.
+    /// True for the last missing wanted piece.
     pub(crate) is_last: bool,
     /// True for the last missing piece of the torrent, unwanted pieces included.
     pub(crate) is_last_of_all: bool,
@@ -58,7 +59,7 @@ impl Exchange {
         self.on_has(cx, key, trade, if set.is_full() { Pieces::All } else { Pieces::Some(set) })
     }
 
-    /// Takes all pieces of a peer at once. Some clients send it late or twice: the last one counts.
+    /// Replaces all pieces of a peer. Some clients send them late or twice: the last ones count.
     pub(crate) fn on_has(
         &mut self,
         cx: &mut Cx<'_>,
@@ -117,19 +118,19 @@ impl Exchange {
         Ok(())
     }
 
-    /// Takes a piece that a peer gives although it chokes us.
+    /// Notes a piece that a peer serves although it chokes us (BEP 6).
     pub(crate) fn on_allowed_fast(&mut self, trade: &mut Trade, piece: u32) -> Result<(), Misbehaviour> {
         self.check_piece(piece)?;
         trade.download.allow_fast(piece);
         Ok(())
     }
 
-    /// Takes a suggested piece, which has no effect.
+    /// Checks a suggested piece, which has no other effect.
     pub(crate) fn on_suggest(&self, piece: u32) -> Result<(), Misbehaviour> {
         self.check_piece(piece)
     }
 
-    /// Takes what a peer says of its pieces while their number is unknown.
+    /// Keeps the pieces that a peer announces while their number is unknown.
     pub(crate) fn on_pending(&mut self, trade: &mut Trade, message: &Message) -> Result<(), Misbehaviour> {
         let has_all = trade.is_seed();
         let pending = trade.pending_mut();
@@ -147,7 +148,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Takes what a peer has said of its pieces before, now that their number is known.
+    /// Applies the pieces that a peer announced before their number was known.
     pub(crate) fn apply_pending(
         &mut self,
         cx: &mut Cx<'_>,
@@ -157,7 +158,7 @@ impl Exchange {
         let pending = trade.pending.take();
         match pending.map(|pending| pending.pieces(self.layout.piece_count())).transpose()? {
             None | Some(Pieces::None) => Ok(()),
-            // One that said that it has everything was counted as it came.
+            // A peer that sent `have all` was counted then.
             Some(Pieces::All) if trade.is_seed() => Ok(()),
             Some(pieces) => self.on_has(cx, key, trade, pieces),
         }
@@ -177,20 +178,21 @@ impl Exchange {
         cx.dirty.pieces_changed(self.id());
     }
 
-    /// Takes pieces of which some blocks are on disk.
+    /// Takes the pieces with some blocks on disk.
     pub(crate) fn on_unfinished(&mut self, pieces: &[(u32, Bitfield)]) {
         pieces.iter().for_each(|(piece, blocks)| self.picker.restore(*piece, blocks));
     }
 
-    /// Files were made: a record has to say soon whose they are, or after a crash they are taken for the user's.
+    /// Notes the first write since the check. It is recorded soon, or after a crash the new files would be taken for
+    /// the user's.
     pub(crate) fn on_written(&mut self, cx: &mut Cx<'_>) {
         if !std::mem::replace(&mut self.has_written, true) {
             cx.dirty.pieces_changed(self.id());
         }
     }
 
-    /// Counts the pieces of a peer that was here before ours were, such as one that gave the metadata of a magnet link,
-    /// and announces ours to it. False if those are too many: it had better be called again, and get a bitfield.
+    /// Counts the pieces of a peer that connected before the check, such as a source of metadata, and announces ours to
+    /// it. Returns false if ours are too many: a new connection can use a bitfield.
     pub(crate) fn meet_again(&mut self, cx: &mut Cx<'_>, conn: &Conn, trade: &mut Trade) -> bool {
         if let Pieces::Some(set) = &trade.has {
             self.picker.peer_has_all_of(set, cx.rng);
@@ -207,7 +209,7 @@ impl Exchange {
         true
     }
 
-    /// A piece hashed right; `None` if that was known before.
+    /// Records a piece that hashed right. Returns `None` if that was known before.
     pub(crate) fn on_piece_ok(
         &mut self,
         cx: &mut Cx<'_>,
@@ -238,7 +240,7 @@ impl Exchange {
         Some(VerifiedPiece { guilty, is_last, is_last_of_all: self.is_whole() })
     }
 
-    /// A piece hashed wrong; `None` if it is not in progress.
+    /// Records a piece that hashed wrong. Returns `None` if it is not in progress.
     pub(crate) fn on_piece_bad(
         &mut self,
         cx: &mut Cx<'_>,
@@ -254,12 +256,12 @@ impl Exchange {
         Some(FailedPiece { author: self.blame.piece_failed(piece, digests, &sources) })
     }
 
-    /// The disk stopped: what was in progress will be fetched again.
+    /// Drops the pieces in progress after a disk fault. They are downloaded again.
     pub(crate) fn on_stopped(&mut self, cx: &mut Cx<'_>) {
         self.picker.drop_partials(cx.rng);
     }
 
-    /// A peer is gone: others may give what it was asked for.
+    /// Removes a peer, and releases the blocks requested from it.
     pub(crate) fn on_peer_gone(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         self.release_all_of(cx, key, trade);
         self.forget_pieces_of(cx, &trade.has);
@@ -268,7 +270,7 @@ impl Exchange {
     }
 }
 
-/// Bytes of files in a piece: its length without pads (BEP 47).
+/// Returns the length of a piece without padding (BEP 47), in bytes.
 fn data_len(layout: &Layout, piece: u32) -> u64 {
     layout.ranges(piece, 0, layout.piece_len(piece)).filter(|r| !r.pad).map(|r| u64::from(r.len)).sum()
 }

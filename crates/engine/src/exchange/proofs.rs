@@ -1,23 +1,24 @@
-//! Hashes of pieces for others (BEP 52), with the proofs up to the root of their file.
+//! Answers to hash requests (BEP 52), with the proofs up to the root of the file.
 
 use std::collections::BTreeMap;
 use ztor_metainfo::merkle::{self, Crown};
 use ztor_metainfo::{Layout, Metainfo};
 use ztor_wire::HashRequest;
 
-/// What is kept of a torrent for such answers. Empty until the first question.
+/// Data of a torrent for answers to hash requests. Empty until the first request.
 #[derive(Debug, Default)]
 pub(crate) struct Proofs {
-    /// The files that have a piece layer, sorted by root.
+    /// Files with a piece layer, sorted by root; `None` until the first request.
     by_root: Option<Vec<u32>>,
-    /// Of files with more pieces than one answer has hashes: an eighth of a byte for each piece.
+    /// Upper layers of files with more pieces than one answer has hashes. They take an eighth of a byte per piece.
     crowns: BTreeMap<u32, Crown>,
 }
 
 impl Proofs {
-    /// Answers a hash request out of the piece layers; `None` if the request has to be rejected. The leaves below them are not kept, and
-    /// layers above them nobody needs to ask for. Costs a hash computation for each hash of the file's piece layer, once
-    /// in the life of the torrent; after that at most two for each of [`Crown::SPAN`] hashes.
+    /// Answers a hash request from the piece layers. Returns `None` if the request is rejected.
+    ///
+    /// The layers below are not kept, and no peer needs to ask for those above. The first request for a file costs one
+    /// hash computation per hash of its piece layer, later ones at most two for each of [`Crown::SPAN`] hashes.
     pub(crate) fn answer(&mut self, meta: &Metainfo, request: &HashRequest) -> Option<Vec<merkle::Hash>> {
         let base_layer = merkle::piece_layer(meta.layout.piece_length());
         let range = merkle::Range {

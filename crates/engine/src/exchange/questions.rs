@@ -1,7 +1,7 @@
-//! What peers ask that has an answer much longer than the question: pieces of the metadata (BEP 9) and hashes (BEP 52).
+//! Questions with answers much longer than the question: pieces of the metadata (BEP 9) and hashes (BEP 52).
 //!
-//! An answer is made when the socket can take it, and not when the question comes: a read may hold thousands of
-//! questions, whose answers nobody has to take.
+//! An answer is made when the socket can take it, not when the question arrives. One read may hold thousands of
+//! questions from a peer that never reads the answers.
 
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -9,16 +9,16 @@ use std::sync::Arc;
 use ztor_metainfo::Layout;
 use ztor_wire::{HashRequest, METADATA_BLOCK_LEN, MetadataMessage};
 
-/// Questions of one peer that wait; one beyond is dropped unanswered, and counts as a refused request. A client that
-/// asks for all metadata at once has this many for 4 MiB, and asks again for what does not come.
+/// Maximum number of waiting questions per peer. Further ones are dropped, and count as refused requests. A client that
+/// asks for all metadata at once has this many for 4 MiB, and asks again for missing pieces.
 const MAX_QUESTIONS: usize = 256;
-/// Answers on their way to the socket at a time: the next is made when less than this has not gone.
+/// Bytes of unsent answers below which the next answer is made.
 const AHEAD_BYTES: u64 = 16 * 1024;
-/// How many times over a peer may have our metadata; a few blocks more of a short one.
+/// Number of times that a peer may download our metadata, plus `METADATA_SPARE_BYTES` for short metadata.
 const METADATA_TIMES: u64 = 4;
 const METADATA_SPARE_BYTES: u64 = 64 * 1024;
-/// Hash requests that a peer may make: this, a few for every 512 pieces, and a few for every file, which has a tree of its
-/// own.
+/// Number of hash requests that a peer may make, plus one for every 128 pieces, and `HASH_REQUESTS_PER_FILE` for every
+/// file, which has its own tree.
 const MIN_HASH_REQUESTS: u32 = 256;
 const HASH_REQUESTS_PER_FILE: u32 = 4;
 
@@ -30,25 +30,25 @@ pub(crate) enum Question {
     Hashes(HashRequest),
 }
 
-/// What one peer has asked.
+/// Questions of one peer.
 #[derive(Debug, Default)]
 pub(crate) struct Questions {
     queue: VecDeque<Question>,
-    /// Answers handed to the driver and not yet gone.
+    /// Bytes of answers passed to the driver and not yet sent.
     in_flight_bytes: u64,
-    /// How much of them was charged to the upload limits, at most.
+    /// Bytes of these that were charged to the upload limits, at most.
     charged_bytes: u64,
     metadata_served_bytes: u64,
     hash_requests: u32,
 }
 
 impl Questions {
-    /// Memory in bytes.
+    /// Returns the used memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.queue.capacity() * size_of::<Question>()
     }
 
-    /// Takes a question. False if too many wait.
+    /// Queues a question. Returns false if too many wait.
     pub(crate) fn ask(&mut self, question: Question) -> bool {
         let has_room = self.queue.len() < MAX_QUESTIONS;
         if has_room {
@@ -57,23 +57,23 @@ impl Questions {
         has_room
     }
 
-    /// There is a question, and the socket has taken most of the answers before.
+    /// Returns true if a question waits, and most of the earlier answers are sent.
     pub(crate) fn is_due(&self) -> bool {
         !self.queue.is_empty() && self.in_flight_bytes < AHEAD_BYTES
     }
 
-    /// Bytes of answers that have not gone, as they were charged for.
+    /// Returns the bytes of unsent answers that were charged.
     pub(crate) fn unsent_bytes(&self) -> u64 {
         self.charged_bytes
     }
 
-    /// Notes an answer: its length as a message, and the bytes that were charged for, both in bytes.
+    /// Records an answer: the length of the message and the charged part, both in bytes.
     pub(super) fn answered(&mut self, message_len: u64, charged: u32) {
         self.in_flight_bytes += message_len;
         self.charged_bytes += u64::from(charged);
     }
 
-    /// Bytes of answers have gone.
+    /// Records bytes of answers that were sent.
     pub(crate) fn sent(&mut self, bytes: u32) {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes.into());
         self.charged_bytes = self.charged_bytes.min(self.in_flight_bytes);
@@ -82,7 +82,7 @@ impl Questions {
     pub(super) fn pop(&mut self) -> Option<Question> {
         let question = self.queue.pop_front();
         if self.queue.is_empty() {
-            // Most peers ask once in their life.
+            // Frees the memory: most peers ask only once.
             self.queue = VecDeque::new();
         }
         question
@@ -90,7 +90,7 @@ impl Questions {
 }
 
 impl Questions {
-    /// Counts a hash request. False if the peer has made more than it can need.
+    /// Counts a hash request. Returns false if the peer has made more than it can need.
     pub(super) fn count_hash_request(&mut self, layout: &Layout) -> bool {
         self.hash_requests += 1;
         let files = u32::try_from(layout.files().len()).unwrap_or(u32::MAX);

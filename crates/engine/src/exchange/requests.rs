@@ -1,4 +1,4 @@
-//! Requests to peers, and the blocks that come.
+//! Requests to peers, and the received blocks.
 
 use super::picker::{Ask, Receipt};
 use super::{Exchange, Trade};
@@ -14,7 +14,7 @@ use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{Block, Message};
 
 impl Exchange {
-    /// Requests as much from a peer as its rate and the limits allow; `peers` is the number of all of the torrent.
+    /// Requests as many blocks from a peer as its rate and the limits allow. `peers` is the torrent's number of peers.
     pub(crate) fn request_from(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade, peers: usize) {
         let now = cx.now;
         let download = &mut trade.download;
@@ -57,8 +57,8 @@ impl Exchange {
         }
     }
 
-    /// Takes tokens for up to `room` blocks; returns for how many. Where tokens are short they go round: a few at a time,
-    /// and nobody passes those who wait.
+    /// Takes tokens for up to `room` blocks. Returns the number of blocks. If tokens are short, each peer gets a few in
+    /// turn, and none overtakes those that wait.
     fn take_tokens(&mut self, cx: &mut Cx<'_>, room: usize) -> usize {
         let down = cx.quota.down_mut();
         if !down.is_limited(&self.down) {
@@ -74,7 +74,7 @@ impl Exchange {
         affordable
     }
 
-    /// Takes a block. Returns it if other peers need not send it any more.
+    /// Handles a received block. Returns it if requests to other peers may be cancelled.
     pub(crate) fn on_block(
         &mut self,
         cx: &mut Cx<'_>,
@@ -91,7 +91,7 @@ impl Exchange {
             return if is_too_many { Err(Misbehaviour::Unasked) } else { Ok(None) };
         };
         if asked.is_released {
-            // Its tokens went back when it was given up.
+            // Its tokens were refunded when it was released.
             cx.quota.down_mut().owe(cx.now, &mut self.down, len);
         }
         trade.download.came(cx.now, len);
@@ -111,7 +111,7 @@ impl Exchange {
         }
     }
 
-    /// Cancels requests for a block that has come from another peer.
+    /// Cancels requests for a block that has arrived from another peer.
     pub(crate) fn cancel_others(
         &mut self,
         cx: &mut Cx<'_>,
@@ -136,7 +136,7 @@ impl Exchange {
         });
     }
 
-    /// A peer will not give a block that was requested.
+    /// Handles the refusal of a requested block.
     pub(crate) fn on_reject(
         &mut self,
         cx: &mut Cx<'_>,
@@ -149,11 +149,11 @@ impl Exchange {
             self.freed_blocks(cx);
             return Ok(());
         };
-        // An offer that is refused is not asked for again and again while choked.
+        // Otherwise a refused piece would be requested again and again while the peer chokes us.
         trade.download.disallow_fast(block.piece);
         if !asked.is_released {
             if !trade.chokes_us {
-                // One that refuses what it offers would be asked again at once, and so hold the block from the others.
+                // Otherwise the peer would be asked again at once, and so keep the block from the others.
                 trade.download.refused(cx.now);
             }
             self.picker.release(block, conn.key(), cx.rng);
@@ -179,13 +179,13 @@ impl Exchange {
         trade.download.forget_released();
     }
 
-    /// A peer lets us wait too long: the blocks that it was asked for are offered to the others.
+    /// Releases the blocks requested from a stalled peer, so that others may be asked for them.
     pub(crate) fn on_stalled(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         trade.download.stalled();
         self.release_requests(cx, key, trade);
     }
 
-    /// Gives everything requested from a peer back to the picker.
+    /// Releases everything requested from a peer.
     fn release_requests(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         self.release_blocks(cx, key, trade);
         trade.download.set_current_piece(None);
@@ -199,10 +199,10 @@ impl Exchange {
         }
     }
 
-    /// Gives back what a peer that is gone was asked for, and what it would have got.
+    /// Releases the requests to a peer that is gone, and refunds the tokens of its unsent answers.
     pub(super) fn release_all_of(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         self.release_blocks(cx, key, trade);
-        // Answers that were handed over and have not gone will not go any more.
+        // Answers that the driver has not sent are lost.
         let unsent = u32::try_from(trade.unsent_answer_bytes()).unwrap_or(u32::MAX);
         cx.quota.up_mut().refund(&mut self.up, unsent);
         self.picker.disown(key);

@@ -1,4 +1,4 @@
-//! Requests of peers, and the blocks that go to them.
+//! Requests of peers, and the blocks sent to them.
 
 use super::{Exchange, Source, Trade};
 use crate::config::{ALLOWED_FAST_PIECES, MAX_PEER_REQUESTS, MAX_SERVED_BLOCK};
@@ -15,13 +15,13 @@ use ztor_wire::{Block, Message};
 
 /// Shortest request that is not charged for, in bytes.
 const CRUMB: u32 = 1024;
-/// Bytes that a choked newcomer gets for nothing.
+/// Bytes that a choked newcomer may have (BEP 6).
 const ALLOWED_FAST_BYTES: u64 = 1024 * 1024;
-/// Pieces that we need to have before a newcomer gets some for nothing (BEP 6).
+/// Number of pieces that we need before we offer some to choked newcomers (BEP 6).
 const POOR: u32 = ALLOWED_FAST_PIECES as u32;
 
 impl Exchange {
-    /// Says which pieces we have, and which a newcomer may request while it is choked.
+    /// Announces our pieces, and those that a newcomer may request while it is choked.
     pub(crate) fn greet(
         &self,
         conn: &Conn,
@@ -38,7 +38,7 @@ impl Exchange {
         } else if have.count() > 0 {
             out.send(key, &Message::Bitfield(Bytes::from(have.to_wire())));
         }
-        // A seed serves everybody in turn; what it gave away beside that, it would give again and again.
+        // A seed serves all peers in turn. Pieces beyond that would be given away with each new connection.
         if conn.is_fast() && have.count() >= POOR && !is_finished {
             let ip = conn.addr().ip();
             let set = ztor_wire::allowed_fast_set(ip, swarm, self.piece_count(), ALLOWED_FAST_PIECES);
@@ -82,8 +82,8 @@ impl Exchange {
         Ok(())
     }
 
-    /// Returns true if a request is charged for: one of a few bytes costs as much as one of a block, and no limit of bytes counts
-    /// it. Where a piece ends there may be no more.
+    /// Returns true if a request is charged because it is short. It costs as much as one for a block, but byte limits
+    /// hardly count it. Requests at the end of a piece may be short.
     fn is_crumb(&self, block: Block) -> bool {
         let layout = self.layout();
         let ends_piece = || {
@@ -93,8 +93,8 @@ impl Exchange {
         block.len < CRUMB && !ends_piece()
     }
 
-    /// Returns true if the torrent has these bytes. In v2 torrents the end of a file ends a piece, and libtorrent 2.0 requests the
-    /// whole of the block that it lies in: zeros follow the end.
+    /// Returns true if the torrent has these bytes. In v2 torrents the end of a file ends a piece. libtorrent 2.0
+    /// requests the whole block there, which ends with zeros.
     fn is_in_piece(&self, block: Block) -> bool {
         if block.piece >= self.piece_count() {
             return false;
@@ -113,7 +113,7 @@ impl Exchange {
         }
     }
 
-    /// Hands over answers to questions, as many as the socket and the limits can take.
+    /// Answers questions, as many as the socket and the limits allow.
     pub(crate) fn answer_questions(
         &mut self,
         cx: &mut Cx<'_>,
@@ -125,8 +125,8 @@ impl Exchange {
         while trade.questions.is_due() && !trade.upload.waits_for_quota() {
             let up = cx.quota.up_mut();
             let in_turn = given < QUANTUM && up.is_open();
-            // An answer may make a debt of its own length, but not add to one: at the lowest limit a peer still learns what
-            // the torrent is.
+            // An answer may make a debt of its own length, but not add to one. So a peer gets the metadata even at the
+            // lowest limit.
             if up.is_limited(&self.up) && !(in_turn && up.has(cx.now, &mut self.up, 0)) {
                 trade.upload.set_waits_for_quota(true);
                 return up.wait(key, &self.up, 0);
@@ -138,7 +138,7 @@ impl Exchange {
         }
     }
 
-    /// Hands over as much of what a peer has requested as its socket and the limits can take.
+    /// Sends requested blocks to a peer, as many as its socket and the limits allow.
     pub(crate) fn serve_blocks(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         let upload = &mut trade.upload;
         if upload.waits_for_quota() {
@@ -150,7 +150,7 @@ impl Exchange {
         let mut given = 0;
         while let Some(block) = upload.first_request().filter(|_| upload.in_flight_bytes() < ahead) {
             let in_turn = given < QUANTUM && up.is_open();
-            // More than 16 KiB at a time is more than a bucket may hold: the rest is owed.
+            // A bucket may hold less than a block of more than 16 KiB: the rest is owed.
             let at_hand = block.len.min(BLOCK_LEN);
             if is_limited && !(in_turn && up.has(cx.now, &mut self.up, at_hand)) {
                 upload.set_waits_for_quota(true);
@@ -164,7 +164,7 @@ impl Exchange {
         }
     }
 
-    /// Counts piece data that has gone to a peer.
+    /// Counts piece data that was sent to a peer.
     pub(crate) fn on_blocks_sent(&mut self, cx: &mut Cx<'_>, trade: &mut Trade, bytes: u32) {
         trade.upload.sent(cx.now, bytes.into());
         trade.payload_moves(cx.now);
@@ -174,7 +174,7 @@ impl Exchange {
 }
 
 impl Trade {
-    /// Counts answers that have gone to the peer.
+    /// Counts bytes of answers that were sent to the peer.
     pub(crate) fn on_answers_sent(&mut self, bytes: u32) {
         self.questions.sent(bytes);
     }

@@ -1,16 +1,16 @@
 //! Upload slots: those of a torrent, and those of all torrents together.
 //!
-//! A slot is a peer that is not choked. All that are served share the upload rate, so that there must not be more of them the more
-//! torrents there are: nobody would get enough to be of use to. While no torrent waits for a slot, each takes what it likes of
-//! those that are free. When some do, the others give back what is beyond their share, and slots of peers that have had their
-//! turn; those that wait take them in turn.
+//! A slot is an unchoked peer. All served peers share the upload rate, so their number must not grow with the number of
+//! torrents: each would get too little to be of use. While no torrent waits for a slot, each may take all free ones.
+//! While some wait, the others give back slots beyond their share, and those of peers that had their turn. The waiting
+//! torrents take them in order.
 
 use crate::config::Config;
 use std::collections::BTreeSet;
 use ztor_base::Instant;
 
-/// Slots that a download has whatever others want: one for a peer that gives, and one to find another. Who gives nothing gets
-/// nothing.
+/// Least number of slots of a download: one for a peer that gives, and one to find another. Without upload there is no
+/// download.
 const LEAST_OF_DOWNLOAD: usize = 2;
 
 /// The slots of all torrents.
@@ -20,9 +20,9 @@ pub(crate) struct UploadSlots {
     used: usize,
     /// Number of unchoked peers that are served fast.
     good: usize,
-    /// Torrents with peers that are interested.
+    /// Number of torrents with interested peers.
     active: usize,
-    /// Places of torrents with interested peers and no slot, in the order in which they started to wait.
+    /// Numbers of the torrents with interested peers and no slot, in the order in which they started to wait.
     waiting: BTreeSet<u64>,
     waited: u64,
 }
@@ -30,16 +30,16 @@ pub(crate) struct UploadSlots {
 /// The slots of a torrent.
 #[derive(Debug)]
 pub(super) struct Slots {
-    /// Peers that are interested in what we have.
+    /// Number of peers that are interested in our pieces.
     interested: u32,
-    /// Number of unchoked peers, and of those that were served fast at the last round.
+    /// Number of unchoked peers, and of those served fast at the last round.
     used: usize,
     good: usize,
-    /// Its place among those that wait for a slot.
+    /// Its number in [`UploadSlots::waiting`]; `None` if it does not wait.
     waits: Option<u64>,
     pub(super) choke_at: Instant,
     pub(super) optimistic_at: Instant,
-    /// A slot may be free, or a peer without use for it holds one.
+    /// Set when a slot may be free, or is held by a peer without use for it.
     pub(super) changed: bool,
 }
 
@@ -47,12 +47,12 @@ pub(super) struct Slots {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Allowance {
     pub(super) count: usize,
-    /// Others wait: a peer that has had its turn makes place.
+    /// True if other torrents wait, so that peers that had their turn lose their slots.
     pub(super) others_wait: bool,
 }
 
 impl UploadSlots {
-    /// The number of slots grows with that of peers that are served fast.
+    /// Returns the number of slots, which grows with the number of peers served fast.
     fn total(&self, config: &Config) -> usize {
         config.session_upload_slots.max(self.good + 1 + self.good / 4)
     }
@@ -71,12 +71,12 @@ impl Slots {
         }
     }
 
-    /// Time of the next round, if anybody is interested.
+    /// Returns the time of the next round; `None` if no peer is interested.
     pub(super) fn choke_at(&self) -> Option<Instant> {
         (self.interested > 0).then_some(self.choke_at)
     }
 
-    /// A peer is interested, or is not any more.
+    /// Records a change of a peer's interest.
     pub(super) fn interest(&mut self, all: &mut UploadSlots, is_interested: bool, was: bool) {
         let before = self.interested > 0;
         self.interested = self.interested + u32::from(is_interested) - u32::from(was);
@@ -90,7 +90,7 @@ impl Slots {
         }
     }
 
-    /// A peer is choked, or is not any more.
+    /// Records that a peer was choked or unchoked.
     pub(super) fn choked(&mut self, all: &mut UploadSlots, is_choked: bool) {
         if is_choked {
             self.used -= 1;
@@ -112,13 +112,13 @@ impl Slots {
         }
     }
 
-    /// Notes how many peers were served fast since the last round.
+    /// Records the number of peers that were served fast since the last round.
     pub(super) fn served_fast(&mut self, all: &mut UploadSlots, good: usize) {
         all.good = all.good + good - self.good;
         self.good = good;
     }
 
-    /// Slots that the torrent may have now.
+    /// Returns the slots that the torrent may have now.
     pub(super) fn allowance(&self, all: &UploadSlots, config: &Config, is_seeding: bool) -> Allowance {
         let free = all.total(config).saturating_sub(all.used);
         let others_wait = all.waiting.len() > usize::from(self.waits.is_some());
@@ -138,7 +138,7 @@ impl Slots {
         (all.total(config) / all.active.max(1)).max(1)
     }
 
-    /// A round is over: a torrent without a slot waits for one.
+    /// Ends a round: a torrent without a slot waits for one.
     pub(super) fn round_is_over(&mut self, all: &mut UploadSlots) {
         if self.used > 0 || self.interested == 0 {
             self.stop_waiting(all);
@@ -172,14 +172,14 @@ mod tests {
         Config { session_upload_slots: 4, ..Config::new(PeerId::from_random([1; 12]), 1) }
     }
 
-    /// Torrents with interested peers.
+    /// Makes torrents with interested peers.
     fn torrents(count: usize, all: &mut UploadSlots) -> Vec<Slots> {
         let mut torrents: Vec<Slots> = (0..count).map(|_| Slots::new(Instant::ZERO)).collect();
         torrents.iter_mut().for_each(|slots| (0..10).for_each(|_| slots.interest(all, true, false)));
         torrents
     }
 
-    /// A round of a torrent, which takes all that it may.
+    /// Runs a round of a torrent, which takes all slots that it may.
     fn round(number: usize, torrents: &mut [Slots], all: &mut UploadSlots) {
         let slots = &mut torrents[number];
         let count = slots.allowance(all, &config(), true).count.min(10);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn torrent_alone_is_not_bounded() {
+    fn slots_of_a_single_torrent_are_unbounded() {
         let mut all = UploadSlots::default();
         let mut torrents = torrents(1, &mut all);
         round(0, &mut torrents, &mut all);
@@ -201,11 +201,11 @@ mod tests {
     }
 
     #[test]
-    fn torrents_share_the_slots_of_the_session() {
+    fn slots_of_two_torrents_are_shared_evenly() {
         let mut all = UploadSlots::default();
         let mut torrents = torrents(2, &mut all);
         round(0, &mut torrents, &mut all);
-        assert_eq!(torrents[0].used, 4, "what is free, as nobody waits");
+        assert_eq!(torrents[0].used, 4, "all free ones, as no torrent waits");
         round(1, &mut torrents, &mut all);
         assert_eq!(torrents[1].used, 0);
         (0..2).for_each(|number| round(number, &mut torrents, &mut all));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_do_not_grow_with_torrents_and_go_round() {
+    fn slots_of_many_torrents_stay_bounded_and_rotate() {
         let mut all = UploadSlots::default();
         let mut torrents = torrents(100, &mut all);
         let mut had = BTreeSet::new();
@@ -222,10 +222,10 @@ mod tests {
             (0..100).for_each(|number| round(number, &mut torrents, &mut all));
             assert!(all.used <= 4, "{} slots", all.used);
             had.extend((0..100).filter(|number| torrents[*number].used > 0));
-            // One of those that are served has had its turn.
+            // One of the served torrents has had its turn.
             let mut in_turn = (0..100).map(|number| (number + turn) % 100);
             let served = in_turn.find(|number| torrents[*number].used > 0);
-            assert!(served.is_some(), "somebody is served");
+            assert!(served.is_some(), "a torrent is served");
             if let Some(number) = served {
                 torrents[number].choked(&mut all, true);
                 torrents[number].round_is_over(&mut all);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_that_are_gone_leave_nothing_behind() {
+    fn slots_after_all_peers_are_gone_are_zero() {
         let mut all = UploadSlots::default();
         let mut torrents = torrents(3, &mut all);
         (0..3).for_each(|number| round(number, &mut torrents, &mut all));

@@ -16,24 +16,24 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Takes the counts of earlier sessions.
+    /// Sets the counts of earlier sessions, in bytes.
     pub(super) fn set_earlier(&mut self, downloaded: u64, uploaded: u64) {
         (self.earlier_downloaded, self.earlier_uploaded) = (downloaded, uploaded);
     }
 
-    /// Counts bytes that came.
+    /// Counts received bytes.
     pub(super) fn downloaded_now(&mut self, now: Instant, bytes: u32) {
         self.down_meter.add(now, u64::from(bytes));
         self.session_downloaded += u64::from(bytes);
     }
 
-    /// Counts bytes that went.
+    /// Counts sent bytes.
     pub(super) fn uploaded_now(&mut self, now: Instant, bytes: u64) {
         self.session_uploaded += bytes;
         self.up_meter.add(now, bytes);
     }
 
-    /// Counts bytes that came twice, or hashed wrong.
+    /// Counts bytes that were received twice or hashed wrong.
     pub(super) fn wasted(&mut self, bytes: u32) {
         self.wasted += u64::from(bytes);
     }
@@ -46,12 +46,12 @@ impl Totals {
         self.up_meter.per_s(now)
     }
 
-    /// Bytes over all sessions.
+    /// Returns the downloaded bytes of all sessions.
     pub(crate) fn downloaded(&self) -> u64 {
         self.earlier_downloaded.saturating_add(self.session_downloaded)
     }
 
-    /// Bytes over all sessions.
+    /// Returns the uploaded bytes of all sessions.
     pub(crate) fn uploaded(&self) -> u64 {
         self.earlier_uploaded.saturating_add(self.session_uploaded)
     }
@@ -64,7 +64,7 @@ impl Totals {
         self.session_uploaded
     }
 
-    /// Bytes that came twice, or hashed wrong, in this session.
+    /// Returns the bytes that were received twice or hashed wrong in this session.
     pub(crate) fn wasted_bytes(&self) -> u64 {
         self.wasted
     }

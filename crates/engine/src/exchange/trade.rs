@@ -1,4 +1,4 @@
-//! The trade with one peer: what it has, what both sides want, and blocks both ways.
+//! The trade with one peer: its pieces, the interest of both sides, and the blocks in both directions.
 
 use super::download::Download;
 use super::pending::PendingPieces;
@@ -22,17 +22,17 @@ pub(crate) struct Trade {
     pub(super) is_interested: bool,
     pub(super) download: Download,
     pub(super) upload: Upload,
-    /// Last time that piece data moved either way, or since when it is connected.
+    /// Time of the last piece data in either direction, or of the connection.
     payload_at: Instant,
-    /// Last time that one side was interested in the other.
+    /// Time at which one side was last interested in the other.
     useful_at: Instant,
-    /// Blocks that nobody asked for.
+    /// Number of received blocks that were not requested.
     pub(super) unasked_blocks: u32,
     refused_requests: usize,
-    /// Bitfields and the like so far.
+    /// Number of bitfields, `have all` and `have none` messages that count.
     pub(super) bitfields: u32,
     pub(super) questions: Questions,
-    /// Its pieces, as long as their number is unknown.
+    /// Its pieces while their number is unknown.
     pub(super) pending: Option<PendingPieces>,
 }
 
@@ -73,7 +73,7 @@ impl Trade {
         &mut self.upload
     }
 
-    /// Its pieces, as it says.
+    /// Returns its pieces, as it announced them.
     pub(crate) fn has(&self) -> &Pieces {
         &self.has
     }
@@ -82,7 +82,7 @@ impl Trade {
         self.has == Pieces::All
     }
 
-    /// Number of pieces it has that we want and lack.
+    /// Returns the number of pieces it has that we want and lack.
     pub(crate) fn interesting(&self) -> u32 {
         self.interesting
     }
@@ -103,12 +103,12 @@ impl Trade {
         self.is_interested
     }
 
-    /// Last time that piece data moved either way, or since when it is connected.
+    /// Returns the time of the last piece data in either direction, or of the connection.
     pub(crate) fn payload_at(&self) -> Instant {
         self.payload_at
     }
 
-    /// Notes that piece data moves.
+    /// Notes a transfer of piece data.
     pub(super) fn payload_moves(&mut self, now: Instant) {
         (self.payload_at, self.useful_at) = (now, now);
     }
@@ -122,12 +122,12 @@ impl Trade {
         self.useful_at = now;
     }
 
-    /// Time since which neither side is interested in the other; `None` while one is.
+    /// Returns the time since which neither side is interested in the other; `None` while one is.
     pub(crate) fn useless_since(&self) -> Option<Instant> {
         (!self.is_interested && !self.we_are_interested).then_some(self.useful_at)
     }
 
-    /// Sets our interest. Returns whether that changed.
+    /// Sets our interest. Returns true if it has changed.
     pub(crate) fn set_interest(&mut self, now: Instant, is_interested: bool) -> bool {
         let has_changed = is_interested != self.we_are_interested;
         if has_changed {
@@ -137,13 +137,13 @@ impl Trade {
         has_changed
     }
 
-    /// Returns true if it would give, but nothing is asked of it.
+    /// Returns true if we may request blocks from it, but none is outstanding.
     pub(super) fn is_out_of_work(&self) -> bool {
         let may_ask = !self.chokes_us || !self.download.allowed_fast().is_empty();
         self.we_are_interested && may_ask && self.download.outstanding() == 0
     }
 
-    /// Counts an answer that says no, or that costs us more than it costs the peer to ask.
+    /// Counts a refused request, or one whose answer costs us more than it costs the peer to ask.
     pub(super) fn refuse(&mut self) -> Result<(), Misbehaviour> {
         self.refused_requests += 1;
         if self.refused_requests > 4 * MAX_PEER_REQUESTS {
@@ -152,7 +152,7 @@ impl Trade {
         Ok(())
     }
 
-    /// Forgets refusals, as a request was good.
+    /// Forgets all refusals after a valid request.
     pub(super) fn forget_refusals(&mut self) {
         self.refused_requests = 0;
     }
@@ -162,32 +162,32 @@ impl Trade {
         self.refused_requests = self.refused_requests.saturating_sub(1);
     }
 
-    /// Takes a question, to be answered when the socket can take the answer.
+    /// Queues a question, which is answered when the socket can take the answer.
     pub(crate) fn ask(&mut self, question: Question) -> Result<(), Misbehaviour> {
-        // Over a whole life these are bounded too.
+        // Questions without an answer are bounded over the whole connection, too.
         self.refuse()?;
         self.questions.ask(question);
         Ok(())
     }
 
-    /// Bytes of answers that were handed over and have not gone, as they were charged for.
+    /// Returns the bytes of unsent answers that were charged.
     pub(super) fn unsent_answer_bytes(&self) -> u64 {
         self.questions.unsent_bytes()
     }
 
-    /// The pieces that come before their number is known.
+    /// Returns the pieces that are announced before their number is known.
     pub(super) fn pending_mut(&mut self) -> &mut PendingPieces {
         self.pending.get_or_insert_default()
     }
 
-    /// Memory that the peer has a say in, in bytes.
+    /// Returns the memory that the peer can influence, in bytes.
     pub(crate) fn held_bytes(&self) -> usize {
         let pieces = if let Pieces::Some(set) = &self.has { set.len() as usize / 8 } else { 0 };
         let pending = self.pending.as_ref().map_or(0, PendingPieces::bytes);
         pieces + pending + self.download.held_bytes() + self.upload.held_bytes() + self.questions.bytes()
     }
 
-    /// Notes one more piece that the peer has. False if it said so before.
+    /// Adds a piece that the peer has. Returns false if it was announced before.
     pub(super) fn insert_piece(&mut self, piece: u32, pieces: u32) -> bool {
         if self.has == Pieces::None {
             self.has = Pieces::Some(Bitfield::new(pieces));

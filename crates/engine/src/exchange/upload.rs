@@ -1,4 +1,4 @@
-//! Requests of one peer, and the blocks that go to it.
+//! Requests of one peer, and the blocks sent to it.
 
 use crate::config::{MAX_UPLOAD_AHEAD, MIN_UPLOAD_AHEAD, SEED_TURN};
 use crate::rate::Meter;
@@ -12,20 +12,20 @@ pub(crate) struct Upload {
     meter: Meter,
     total_bytes: u64,
     queue: VecDeque<Block>,
-    /// Piece data handed to the driver and not yet gone.
+    /// Bytes of piece data passed to the driver and not yet sent.
     in_flight_bytes: u64,
-    /// Pieces it may request while choked, and how many bytes of them it still may have (BEP 6).
+    /// Pieces that it may request while choked, and the bytes of them that it may still have (BEP 6).
     allowed_fast: Vec<u32>,
     allowed_fast_bytes: u64,
     unchoked_at: Option<Instant>,
-    /// Total at the last unchoke.
+    /// `total_bytes` at the last unchoke.
     total_at_unchoke: u64,
-    /// When its last whole turn was over, or it came.
+    /// End of its last whole turn, or time of the connection.
     waiting_since: Instant,
     is_optimistic: bool,
-    /// Last time it held a slot it had not earned by giving, or came.
+    /// Time at which it last held an optimistic slot, or time of the connection.
     tried_at: Instant,
-    /// While a round is carried out: it was chosen, and whether for an optimistic slot.
+    /// Choice of the current round, true for an optimistic slot; `None` if it was not chosen.
     choice: Option<bool>,
     waits_for_quota: bool,
 }
@@ -57,12 +57,12 @@ impl Upload {
         self.total_bytes
     }
 
-    /// Piece data on its way to the socket, in bytes.
+    /// Returns the piece data on its way to the socket, in bytes.
     pub(crate) fn in_flight_bytes(&self) -> u64 {
         self.in_flight_bytes
     }
 
-    /// Requests that wait to be served.
+    /// Returns the number of requests that wait.
     pub(crate) fn queue_len(&self) -> usize {
         self.queue.len()
     }
@@ -87,17 +87,17 @@ impl Upload {
         self.tried_at
     }
 
-    /// Start of its turn, and bytes that it had since; `None` while it is choked.
+    /// Returns the start of its turn and the bytes sent since; `None` while it is choked.
     pub(super) fn turn(&self) -> Option<(Instant, u64)> {
         self.unchoked_at.map(|at| (at, self.total_bytes - self.total_at_unchoke))
     }
 
-    /// Memory in bytes.
+    /// Returns the used memory in bytes.
     pub(super) fn held_bytes(&self) -> usize {
         self.queue.capacity() * size_of::<Block>() + self.allowed_fast.capacity() * size_of::<u32>()
     }
 
-    /// Bytes that may be on their way to the socket.
+    /// Returns the number of bytes that may be on their way to the socket.
     pub(super) fn ahead_bytes(&self, now: Instant) -> u64 {
         (self.meter.per_s(now) / 2).clamp(MIN_UPLOAD_AHEAD, MAX_UPLOAD_AHEAD)
     }
@@ -134,20 +134,20 @@ impl Upload {
         }
     }
 
-    /// Takes a request back. False if it does not wait any more.
+    /// Removes a request that waits. Returns false if there is none.
     pub(super) fn cancel(&mut self, block: Block) -> bool {
         let at = self.queue.iter().position(|waiting| *waiting == block);
         at.is_some_and(|at| self.queue.remove(at).is_some())
     }
 
-    /// Counts bytes that have gone.
+    /// Counts bytes that were sent.
     pub(super) fn sent(&mut self, now: Instant, bytes: u64) {
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
         self.total_bytes += bytes;
         self.meter.add(now, bytes);
     }
 
-    /// The peer was chosen to be served, for an optimistic slot or not.
+    /// Chooses the peer for a slot of the current round.
     pub(super) fn choose(&mut self, is_optimistic: bool) {
         self.choice = Some(is_optimistic);
     }
@@ -157,7 +157,7 @@ impl Upload {
         self.choice.take()
     }
 
-    /// Notes the choice of a round: whether the peer holds an optimistic slot now.
+    /// Notes whether the peer holds an optimistic slot after a round.
     pub(super) fn set_optimistic(&mut self, now: Instant, is_optimistic: bool) {
         if self.is_optimistic || is_optimistic {
             self.tried_at = now;
@@ -171,9 +171,9 @@ impl Upload {
         self.total_at_unchoke = self.total_bytes;
     }
 
-    /// Ends its turn. Returns the requests that are dropped; those of allowed pieces stay.
+    /// Ends its turn. Returns the requests that are dropped; those for allowed-fast pieces stay.
     pub(super) fn choked(&mut self, now: Instant) -> Vec<Block> {
-        // One that had to go before its turn was over, as there were fewer slots, is the first to come back.
+        // A peer that lost its slot before its turn was over is the first to get one again.
         if self.unchoked_at.take().is_some_and(|at| now.since(at) >= SEED_TURN) {
             self.waiting_since = now;
         }

@@ -1,9 +1,8 @@
-//! Getting the info dictionary from peers (BEP 9).
+//! Download of the info dictionary from peers (BEP 9).
 //!
-//! Everybody who says the same length works on one copy. Only the whole can be verified: if a copy turns out wrong
-//! and has one author, that one lied; if it has several, from then on each peer gets a copy of its own, so that
-//! every further lie has its author. Peers that do not answer are passed over after moments, and come last from
-//! then on.
+//! All peers that claim the same length contribute to one copy, which can be verified only as a whole. If a wrong copy
+//! has one author, that author lied. If it has several, each peer gets a copy of its own from then on, so every further
+//! lie has one author. Peers that do not respond are passed over after moments, and come last from then on.
 
 use crate::PeerKey;
 use crate::bans::Author;
@@ -12,47 +11,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use ztor_base::{Duration, Instant};
 use ztor_wire::METADATA_BLOCK_LEN;
 
-/// Longest info dictionary that is fetched.
+/// Longest info dictionary that is fetched, in bytes.
 pub(crate) const MAX_METADATA_LEN: u32 = ztor_metainfo::MAX_TORRENT_LEN as u32;
-/// Copies being put together at a time; each is at most [`MAX_METADATA_LEN`] long.
+/// Maximum number of copies under assembly; each has at most [`MAX_METADATA_LEN`] bytes.
 const MAX_ASSEMBLIES: usize = 4;
-/// Requests to one peer that are under way.
+/// Maximum number of requests under way to one peer.
 const MAX_ASKED: usize = 3;
-/// A block that did not come within this time is asked of another peer, too.
+/// Time after which a missing block is requested from another peer as well.
 const ASK_ANOTHER_AFTER: Duration = Duration::from_secs(2);
-/// An answer later than this is not waited for.
+/// Time after which a request is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(20);
-/// An assembly that did not grow for this long makes place for another, if there is one.
+/// Time without growth after which an assembly is replaced by another, if there is one.
 const STALE_AFTER: Duration = Duration::from_secs(10);
-/// A peer that refused a block is not asked again before.
+/// Time for which a peer is not asked after it has rejected a block.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 
-/// What came of a block.
+/// Outcome of a block.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BlockOutcome {
-    /// It was not asked for, or is there already.
+    /// The block was not requested, or is there already.
     Unneeded,
-    /// It is one of several.
+    /// The block was accepted, and others are missing.
     Accepted,
-    /// It cannot be what was asked for.
+    /// The block cannot be the one that was requested.
     Invalid,
-    /// All of it is there, and right.
+    /// The info dictionary is complete and right.
     Complete(Vec<u8>),
-    /// All of it is there, and wrong. If it had one author, that is who.
+    /// The info dictionary is complete and wrong; with its author, if it had only one.
     Wrong(Option<Author>),
 }
 
-/// An info dictionary in the making.
+/// Download of an info dictionary.
 #[derive(Debug, Default)]
 pub(crate) struct Fetch {
     sources: BTreeMap<PeerKey, Source>,
     assemblies: Vec<Assembly>,
-    /// An assembly of several authors was wrong.
+    /// Set once an assembly of several authors was wrong: each peer then gets one of its own.
     each_alone: bool,
     too_long: TooLong,
 }
 
-/// A length beyond [`MAX_METADATA_LEN`] that a peer has named: worth a word, once.
+/// A claimed length beyond [`MAX_METADATA_LEN`], which is reported once.
 #[derive(Debug, Default)]
 enum TooLong {
     #[default]
@@ -61,18 +60,18 @@ enum TooLong {
     Reported,
 }
 
-/// A peer that says it has it.
+/// A peer that claims to have the info dictionary.
 #[derive(Debug)]
 struct Source {
     author: Author,
     size: u32,
-    /// Blocks under way, and since when.
+    /// Blocks under way, with the time of each request.
     asked: Vec<(u32, Instant)>,
-    /// Let us wait, or held up an assembly: asked after all others.
+    /// True if the peer was late, rejected a block or held up an assembly. It is asked after all others.
     is_slow: bool,
-    /// An assembly of its was given up: whatever it sends, it comes after the others.
+    /// True if an assembly of this peer was replaced, or it changed its length. It then stays slow whatever it sends.
     held_up: bool,
-    /// It has said another length before.
+    /// True if the peer has claimed another length before.
     has_changed: bool,
     refused_until: Instant,
 }
@@ -80,7 +79,7 @@ struct Source {
 #[derive(Debug)]
 struct Assembly {
     size: u32,
-    /// The only one who may give to it; else all who say its size.
+    /// The only peer that may contribute; `None` if all that claim this size may.
     owner: Option<PeerKey>,
     blocks: Vec<Option<(Bytes, Author)>>,
     missing: usize,
@@ -89,7 +88,7 @@ struct Assembly {
 }
 
 impl Fetch {
-    /// A peer says it has an info dictionary of this length.
+    /// Adds a peer that claims to have an info dictionary of this length.
     pub(crate) fn add_source(&mut self, key: PeerKey, author: Author, size: u32) {
         if size > MAX_METADATA_LEN && matches!(self.too_long, TooLong::No) {
             self.too_long = TooLong::Says(size);
@@ -101,7 +100,7 @@ impl Fetch {
         if known.is_some_and(|known| known.size == size || known.has_changed) {
             return;
         }
-        // Whoever changes its mind comes after the others: it could hold an assembly for as long as it likes otherwise.
+        // A peer that changes its claim comes after the others. It could otherwise hold an assembly without end.
         let has_changed = known.is_some();
         self.remove_source(key);
         let fresh = Source {
@@ -116,7 +115,7 @@ impl Fetch {
         self.sources.insert(key, fresh);
     }
 
-    /// A length that a peer has named and that is not fetched, if it has not been reported.
+    /// Returns a claimed length that is too long to be fetched, once.
     pub(crate) fn take_too_long(&mut self) -> Option<u32> {
         let TooLong::Says(size) = self.too_long else { return None };
         self.too_long = TooLong::Reported;
@@ -130,7 +129,7 @@ impl Fetch {
             .retain(|assembly| sources.iter().any(|(key, source)| assembly.is_open_to(*key, source.size)));
     }
 
-    /// Blocks that are there, and all of them, of the assembly that is furthest.
+    /// Returns the number of blocks received, and of all blocks, of the most complete assembly.
     pub(crate) fn progress(&self) -> (u32, u32) {
         let best = self.assemblies.iter().max_by_key(|assembly| assembly.blocks.len() - assembly.missing);
         best.map_or((0, 0), |assembly| {
@@ -138,14 +137,14 @@ impl Fetch {
         })
     }
 
-    /// When to ask again at the latest.
+    /// Returns the time at which to call [`asks`](Self::asks) again, at the latest.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let asked = self.sources.values().flat_map(|s| s.asked.iter().map(|(_, at)| *at + ASK_ANOTHER_AFTER));
         let refused = self.sources.values().map(|s| s.refused_until).filter(|at| *at > Instant::ZERO);
         asked.chain(refused).min()
     }
 
-    /// Whom to ask for which block now.
+    /// Returns the requests to send now: peers and block indices.
     pub(crate) fn asks(&mut self, now: Instant) -> Vec<(PeerKey, u32)> {
         for source in self.sources.values_mut() {
             let before = source.asked.len();
@@ -170,7 +169,7 @@ impl Fetch {
         asks
     }
 
-    /// Takes a block. `is_right` is asked about the whole once it is there.
+    /// Handles a block. `is_right` verifies the info dictionary once it is complete.
     pub(crate) fn on_data(
         &mut self,
         now: Instant,
@@ -192,7 +191,7 @@ impl Fetch {
         let Some(slot @ None) = assembly.blocks.get_mut(block as usize) else {
             return BlockOutcome::Unneeded;
         };
-        // A slice of what the network thread read would keep all of that alive.
+        // A slice of the network thread's buffer would keep all of that alive.
         *slot = Some((Bytes::copy_from_slice(&data), self.sources[&key].author));
         assembly.missing -= 1;
         assembly.grew_at = now;
@@ -213,7 +212,7 @@ impl Fetch {
         BlockOutcome::Wrong(authors.first().copied().filter(|_| authors.len() == 1))
     }
 
-    /// Takes a block off those that a peer was asked; `None` if it was not asked for it.
+    /// Removes a block from the requests to a peer; `None` if it was not requested.
     fn take_asked(&mut self, key: PeerKey, block: u32) -> Option<&mut Source> {
         let source = self.sources.get_mut(&key)?;
         let at = source.asked.iter().position(|(asked, _)| *asked == block)?;
@@ -228,7 +227,7 @@ impl Fetch {
         }
     }
 
-    /// Opens assemblies for sources that have none to work on. One that does not grow makes place for them.
+    /// Opens assemblies for sources that have none. At the limit, a stale one is replaced.
     fn open_assemblies(&mut self, now: Instant) {
         for is_slow in [false, true] {
             let idle = self.sources.iter().filter(|(key, source)| {
@@ -238,7 +237,7 @@ impl Fetch {
             });
             let idle: Vec<(PeerKey, u32)> = idle.map(|(key, source)| (*key, source.size)).collect();
             for (key, size) in idle {
-                // The one of a source before may serve this source as well.
+                // The assembly of an earlier source may serve this source as well.
                 let is_full = self.assemblies.len() >= MAX_ASSEMBLIES;
                 if self.has_assembly_for(key, size) || (is_full && !self.drop_stale(now)) {
                     continue;
@@ -272,7 +271,7 @@ impl Fetch {
         true
     }
 
-    /// The next block to ask of a peer: one that nobody was asked for, or else one that is late.
+    /// Returns the next block to request from a peer: one that was requested from no peer, or else one that is late.
     fn next_block(&self, now: Instant, key: PeerKey) -> Option<u32> {
         let source = self.sources.get(&key)?;
         if source.asked.len() >= MAX_ASKED || source.refused_until > now {
@@ -298,7 +297,7 @@ impl Fetch {
 }
 
 impl Assembly {
-    /// It does not grow, or by so little that it would take hours.
+    /// Returns true if the assembly does not grow, or so slowly that it would take hours.
     fn is_stale(&self, now: Instant) -> bool {
         let (got, age) = ((self.blocks.len() - self.missing) as u64, now.since(self.opened_at));
         now.since(self.grew_at) >= STALE_AFTER || (age >= STALE_AFTER && got < age.as_secs())
@@ -309,7 +308,7 @@ impl Assembly {
     }
 }
 
-/// Length of a block of an info dictionary; 0 behind its end.
+/// Returns the length of a block of an info dictionary, in bytes; 0 beyond its end.
 pub(crate) fn block_len(size: u32, block: u32) -> u32 {
     let begin = u64::from(block) * u64::from(METADATA_BLOCK_LEN);
     u64::from(size).saturating_sub(begin).min(u64::from(METADATA_BLOCK_LEN)) as u32
@@ -341,8 +340,9 @@ mod tests {
         Bytes::copy_from_slice(&whole[begin..whole.len().min(begin + METADATA_BLOCK_LEN as usize)])
     }
 
-    /// Lets peers answer until the dictionary is there or nobody is asked any more. `speaks` says what a peer
-    /// answers: the bytes it takes for the whole, or nothing. Gives the time it took, and who was found lying.
+    /// Lets peers respond until the dictionary is complete, for at most 300 seconds. `speaks` returns the whole that a
+    /// peer's blocks are taken from, or `None` for a silent peer. Returns the time in milliseconds, and the authors
+    /// found lying.
     fn run(
         fetch: &mut Fetch,
         right: &[u8],
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn several_peers_give_a_part_each() {
+    fn asks_of_several_peers_share_the_blocks() {
         let whole = truth(100_000);
         let mut fetch = Fetch::default();
         (0..3).for_each(|n| fetch.add_source(key(n), ip(n), whole.len() as u32));
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn one_honest_peer_among_nine_liars_is_enough() {
+    fn fetch_from_one_honest_peer_among_nine_liars_completes() {
         let whole = truth(100_000);
         let mut lie = whole.clone();
         lie[50_000] ^= 1;
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn nine_silent_peers_hold_nothing_up_for_long() {
+    fn fetch_with_nine_silent_peers_completes_in_time() {
         let whole = truth(40_000);
         for honest in 0..10 {
             let mut fetch = Fetch::default();
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_about_the_length_are_kept_apart() {
+    fn fetch_with_false_lengths_completes_in_time() {
         let whole = truth(40_000);
         let mut fetch = Fetch::default();
         for n in 0..9 {
@@ -429,12 +429,12 @@ mod tests {
         let mut fetch = Fetch::default();
         fetch.add_source(key(1), ip(1), 0);
         fetch.add_source(key(2), ip(2), u32::MAX);
-        assert!(fetch.asks(at(0)).is_empty(), "no such length");
+        assert!(fetch.asks(at(0)).is_empty(), "impossible lengths are ignored");
     }
 
-    /// Four sizes, four peers that send a block every nine seconds: an honest one gets its turn all the same.
+    /// Four peers claim four sizes, and send a block every nine seconds. An honest one still gets its turn.
     #[test]
-    fn peers_that_trickle_do_not_hold_all_places() {
+    fn fetch_with_trickling_peers_completes_in_time() {
         let whole = truth(40_000);
         let mut fetch = Fetch::default();
         (0..4).for_each(|n| fetch.add_source(key(n), ip(n), MAX_METADATA_LEN - n as u32));
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn who_refuses_is_asked_later_and_nonsense_is_told() {
+    fn on_reject_postpones_requests_and_on_data_detects_an_invalid_block() {
         let mut fetch = Fetch::default();
         fetch.add_source(key(1), ip(1), 100);
         assert_eq!(fetch.asks(at(0)), [(key(1), 0)]);

@@ -1,8 +1,8 @@
-//! Getting the piece layers of a v2 torrent that came as a magnet link, or as a file without them (BEP 52, "hash
-//! request").
+//! Download of the piece layers of a v2 torrent that was added by a magnet link, or by a file without them (BEP 52,
+//! "hash request").
 //!
-//! The info dictionary has only the roots of the files. The hashes of pieces are asked for in runs, each with the
-//! proof that it belongs under its root, so that every answer is right or wrong by itself and has its author.
+//! The info dictionary has only the roots of the files. Piece hashes are requested in runs, each with a proof that it
+//! belongs under its root. Each response can thus be verified by itself, and has one author.
 
 use crate::PeerKey;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,41 +10,41 @@ use ztor_base::{Duration, Instant};
 use ztor_metainfo::{Metainfo, merkle};
 use ztor_wire::HashRequest;
 
-/// Hashes asked for at a time, at most: what others accept.
+/// Maximum number of hashes per request; other clients accept this many.
 const MAX_RUN: u32 = 512;
-/// Requests to one peer that are under way.
+/// Maximum number of requests under way to one peer.
 const MAX_ASKED: usize = 4;
-/// An answer later than this is not waited for.
+/// Time after which a request is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
-/// How long nothing may come before a hybrid torrent does without.
+/// Time without progress after which a hybrid torrent goes on without the layers.
 const OPTIONAL_FOR: Duration = Duration::from_secs(8);
-/// A peer that refused rests this long.
+/// Time for which a peer is not asked after a rejection.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
-/// Refusals and silences after which a peer is not asked any more.
+/// Number of rejections and timeouts after which a peer is not asked any more.
 const MAX_FAILURES: u32 = 8;
 
-/// What came of an answer.
+/// Outcome of a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum LayerOutcome {
-    /// It was not asked for.
+    /// The hashes were not requested.
     Unneeded,
-    /// It is right.
+    /// The hashes are right.
     Accepted,
-    /// It does not belong under the root it names.
+    /// The hashes do not belong under the root that they name.
     Wrong,
 }
 
-/// Piece layers in the making.
+/// Download of piece layers.
 #[derive(Debug)]
 pub(crate) struct Layers {
     files: BTreeMap<[u8; 32], FileLayer>,
-    /// Runs nobody has been asked for.
+    /// Runs that are not requested from any peer.
     waiting: VecDeque<HashRequest>,
     sources: BTreeMap<PeerKey, Source>,
-    /// Runs that have not come.
+    /// Number of missing runs.
     missing: usize,
     runs: usize,
-    /// When to do without them, if that is possible and no more come.
+    /// Time at which the torrent goes on without the layers if none arrive; `None` if they are required.
     optional_until: Option<Instant>,
 }
 
@@ -64,8 +64,8 @@ struct Source {
 }
 
 impl Layers {
-    /// What is missing of `meta`; `None` if nothing is. Of a hybrid torrent it is optional: its v1 hashes are enough to
-    /// tell good pieces from bad ones, and the peers may know v1 only.
+    /// Creates a download of the layers that `meta` lacks; `None` if it lacks none. They are optional for a hybrid
+    /// torrent: its v1 hashes suffice to verify pieces, and the peers may know v1 only.
     pub(crate) fn new(now: Instant, meta: &Metainfo) -> Option<Self> {
         let mut files: BTreeMap<[u8; 32], FileLayer> = BTreeMap::new();
         let mut waiting = VecDeque::new();
@@ -111,24 +111,24 @@ impl Layers {
         }
     }
 
-    /// Runs that are there, and all of them.
+    /// Returns the number of runs received, and of all runs.
     pub(crate) fn progress(&self) -> (u32, u32) {
         ((self.runs - self.missing) as u32, self.runs as u32)
     }
 
-    /// Returns true if to do without.
+    /// Returns true if the torrent should go on without the layers.
     pub(crate) fn is_hopeless(&self, now: Instant) -> bool {
         self.optional_until.is_some_and(|until| until <= now)
     }
 
-    /// When to ask again at the latest.
+    /// Returns the time at which to check the download again, at the latest.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let asked = self.sources.values().flat_map(|s| s.asked.iter().map(|(_, at)| *at + GIVE_UP_AFTER));
         let resting = self.sources.values().map(|s| s.rests_until).filter(|at| *at > Instant::ZERO);
         asked.chain(resting).chain(self.optional_until).min()
     }
 
-    /// Whom to ask for what now.
+    /// Returns the requests to send now, with their peers.
     pub(crate) fn asks(&mut self, now: Instant) -> Vec<(PeerKey, HashRequest)> {
         let mut asks = Vec::new();
         for source in self.sources.values_mut() {
@@ -140,7 +140,7 @@ impl Layers {
             }
             self.waiting.extend(late);
         }
-        // Who failed least comes first; who fails always is left alone unless there is nobody else.
+        // Peers with the fewest failures come first. Those that always fail are asked only if all others do as well.
         let all_fail = self.sources.values().all(|s| s.failures >= MAX_FAILURES);
         let mut order: Vec<PeerKey> = self.sources.keys().copied().collect();
         order.sort_by_key(|key| self.sources[key].failures);
@@ -160,7 +160,7 @@ impl Layers {
         asks
     }
 
-    /// Takes an answer.
+    /// Handles a response.
     pub(crate) fn on_hashes(
         &mut self,
         now: Instant,
@@ -191,7 +191,7 @@ impl Layers {
         LayerOutcome::Accepted
     }
 
-    /// Takes a request off those that a peer was asked; `None` if it was not asked for it.
+    /// Removes a request from those to a peer; `None` if it was not made.
     fn take_asked(&mut self, key: PeerKey, request: &HashRequest) -> Option<&mut Source> {
         let source = self.sources.get_mut(&key)?;
         let at = source.asked.iter().position(|(asked, _)| asked == request)?;
@@ -211,8 +211,7 @@ impl Layers {
         self.missing == 0
     }
 
-    /// Puts everything into `meta`, if everything is there. The proofs have been checked; a layer that does not fit
-    /// all the same makes it false.
+    /// Adds all layers to `meta`. Returns false if some are missing, or if one does not fit despite its proof.
     pub(crate) fn complete(&self, meta: &mut Metainfo) -> bool {
         self.missing == 0
             && self

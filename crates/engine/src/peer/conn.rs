@@ -1,4 +1,4 @@
-//! The connection to a peer: where it is, how it is reached, and who it is.
+//! Connection to a peer: its address, transport, state and identity.
 
 use crate::bans::Author;
 use crate::ids::{PeerKey, TorrentId};
@@ -10,12 +10,12 @@ use ztor_base::{Instant, PeerId, SwarmId};
 use ztor_wire::Handshake;
 use ztor_wire::mse::Method;
 
-/// The side that called.
+/// The side that opened a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
-    /// The peer called.
+    /// The peer opened the connection.
     Incoming,
-    /// We called.
+    /// We opened the connection.
     Outgoing,
 }
 
@@ -38,16 +38,16 @@ pub(crate) struct Conn {
     transport: Transport,
     protection: Protection,
     state: ConnState,
-    /// The swarm that an encrypted handshake was for.
+    /// Swarm of the encrypted handshake; `None` without one.
     secured_for: Option<SwarmId>,
-    /// Known from the start for outgoing connections, from the handshake for incoming ones.
+    /// Torrent of the connection: known from the start if it is outgoing, from the handshake if it is incoming.
     torrent: Option<TorrentId>,
     id: Option<PeerId>,
-    /// True if its id is the one that a tracker has named; `None` if none has.
+    /// True if the peer id is the one that a tracker has named; `None` if none has.
     id_as_named: Option<bool>,
     client: Option<String>,
     is_fast: bool,
-    /// Knows of hashes of pieces (BEP 52).
+    /// True if the peer supports hash requests (BEP 52).
     speaks_v2: bool,
     started_at: Instant,
     received_at: Instant,
@@ -124,7 +124,7 @@ impl Conn {
         self.state == ConnState::Connecting
     }
 
-    /// The swarm that an encrypted handshake was for.
+    /// Returns the swarm of the encrypted handshake; `None` without one.
     pub(crate) fn secured_for(&self) -> Option<SwarmId> {
         self.secured_for
     }
@@ -141,7 +141,7 @@ impl Conn {
         self.id_as_named
     }
 
-    /// Name and version, as it says.
+    /// Returns the name and version of the client, as the peer claims.
     pub(crate) fn client(&self) -> Option<&String> {
         self.client.as_ref()
     }
@@ -150,17 +150,17 @@ impl Conn {
         self.client = Some(client);
     }
 
-    /// Speaks the Fast Extension (BEP 6).
+    /// Returns true if the peer supports the Fast Extension (BEP 6).
     pub(crate) fn is_fast(&self) -> bool {
         self.is_fast
     }
 
-    /// Knows of hashes of pieces (BEP 52).
+    /// Returns true if the peer supports hash requests (BEP 52).
     pub(crate) fn speaks_v2(&self) -> bool {
         self.speaks_v2
     }
 
-    /// Start of the attempt, or of the handshake.
+    /// Returns the start time of the attempt, or of the handshake.
     pub(crate) fn started_at(&self) -> Instant {
         self.started_at
     }
@@ -173,33 +173,33 @@ impl Conn {
         self.sent_at
     }
 
-    /// The one who answers for what it sends.
+    /// Returns the host or peer that is responsible for received data.
     pub(crate) fn author(&self) -> Author {
         Author::of(self.addr.ip(), self.id)
     }
 
-    /// Charges for a message without effect; `bytes` is its length.
+    /// Charges for a message without effect, with a length of `bytes`.
     pub(crate) fn charge(&mut self, now: Instant, bytes: usize) -> Result<(), Misbehaviour> {
         self.junk.charge(now, bytes)
     }
 
-    /// Notes that something came.
+    /// Records that data was received.
     pub(crate) fn received(&mut self, now: Instant) {
         self.received_at = now;
     }
 
-    /// Notes that something went.
+    /// Records that data was sent.
     pub(crate) fn sent(&mut self, now: Instant) {
         self.sent_at = now;
     }
 
-    /// The attempt has succeeded; the handshake starts, an encrypted one first if `is_encrypted`.
+    /// Records that the attempt has succeeded. The handshake starts, after an encrypted one if `is_encrypted`.
     pub(crate) fn connected(&mut self, now: Instant, is_encrypted: bool) {
         self.state = if is_encrypted { ConnState::Securing } else { ConnState::Handshaking };
         self.started_at = now;
     }
 
-    /// The encrypted handshake is done.
+    /// Records the end of the encrypted handshake.
     pub(crate) fn secured(&mut self, now: Instant, swarm: SwarmId, method: Method) {
         self.protection = Protection::Handshake(method);
         self.secured_for = Some(swarm);
@@ -209,7 +209,7 @@ impl Conn {
         }
     }
 
-    /// The handshake is done. `named_id` is the peer id that a tracker has named.
+    /// Records the end of the handshake. `named_id` is the peer id that a tracker has named.
     pub(crate) fn established(
         &mut self,
         torrent: TorrentId,

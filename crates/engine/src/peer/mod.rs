@@ -15,7 +15,7 @@ use crate::transport::Transport;
 use std::net::SocketAddr;
 use ztor_base::Instant;
 
-/// One peer: its connection, and what each part of the engine knows of it.
+/// One peer: its connection, and the state that each part of the engine keeps for it.
 #[derive(Debug)]
 pub(crate) struct Peer {
     conn: Conn,
@@ -25,12 +25,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// A caller.
+    /// Creates a peer for an incoming connection.
     fn incoming(now: Instant, key: PeerKey, addr: SocketAddr, transport: Transport) -> Self {
         Self::new(now, Conn::new(now, key, addr, transport, None), Attempt::default())
     }
 
-    /// A peer that is called.
+    /// Creates a peer for an outgoing attempt.
     fn outgoing(
         now: Instant,
         key: PeerKey,
@@ -85,27 +85,27 @@ impl Peer {
         &mut self.extensions
     }
 
-    /// The connection and the trade, to change both.
+    /// Returns the connection and the trade, to change both.
     pub(crate) fn split_trade(&mut self) -> (&mut Conn, &mut Trade) {
         (&mut self.conn, &mut self.trade)
     }
 
-    /// The connection and the extensions, to change both.
+    /// Returns the connection and the extensions, to change both.
     pub(crate) fn split_extensions(&mut self) -> (&mut Conn, &mut Extensions) {
         (&mut self.conn, &mut self.extensions)
     }
 
-    /// Where it listens, if it has said so.
+    /// Returns the address on which an incoming peer listens, if it has sent its port.
     pub(crate) fn listens(&self) -> Option<SocketAddr> {
         self.extensions.listen_port().map(|port| SocketAddr::new(self.conn.addr().ip(), port))
     }
 
-    /// Returns true if it is more than an attempt of ours.
+    /// Returns true if the peer is more than an outgoing attempt.
     pub(crate) fn is_more_than_attempt(&self) -> bool {
         self.is_live() || self.conn.is_incoming()
     }
 
-    /// Memory that is kept for it, in bytes: all that the peer has a say in.
+    /// Returns the memory held for the peer, in bytes: all that the peer can make grow.
     pub(crate) fn held_bytes(&self) -> usize {
         let client = self.conn.client().map_or(0, String::capacity);
         size_of::<Self>() + client + self.trade.held_bytes() + self.extensions.held_bytes()

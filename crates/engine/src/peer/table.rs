@@ -9,17 +9,17 @@ use std::net::{IpAddr, SocketAddr};
 use ztor_base::addr::is_local;
 use ztor_base::{Host, Instant};
 
-/// Connections of one host on the public network.
+/// Maximum number of connections to one host on the public network.
 const MAX_PEERS_PER_HOST: usize = 8;
 
-/// All peers, attempts to reach some included.
+/// All peers, including attempts to reach some.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     map: SlotMap<PeerKey, Peer>,
 }
 
 impl Peers {
-    /// Adds a caller.
+    /// Adds an incoming connection.
     pub(crate) fn insert_incoming(
         &mut self,
         now: Instant,
@@ -29,7 +29,7 @@ impl Peers {
         self.map.insert_with_key(|key| Peer::incoming(now, key, addr, transport))
     }
 
-    /// Adds a peer that is called.
+    /// Adds an outgoing attempt.
     pub(crate) fn insert_outgoing(
         &mut self,
         now: Instant,
@@ -64,7 +64,7 @@ impl Peers {
         self.map.values()
     }
 
-    /// The peers with these keys, in this order.
+    /// Returns the peers with these keys, in this order.
     pub(crate) fn of<'a>(&'a self, keys: &'a [PeerKey]) -> impl Iterator<Item = &'a Peer> {
         keys.iter().filter_map(|key| self.map.get(*key))
     }
@@ -78,17 +78,18 @@ impl Peers {
         }
     }
 
-    /// Returns true if we wait for this peer to answer our call.
+    /// Returns true if an outgoing attempt at this peer is under way.
     pub(crate) fn is_calling(&self, key: PeerKey) -> bool {
         self.get(key).is_some_and(|peer| peer.conn().is_connecting())
     }
 
-    /// Returns true if a host has the connections that one may have. Hosts of the local network may be many behind one address.
+    /// Returns true if a host has the maximum number of connections. Local addresses are exempt, as many hosts may
+    /// share one.
     pub(crate) fn is_greedy(&self, ip: IpAddr) -> bool {
         self.has_its_share(ip, Peer::is_more_than_attempt)
     }
 
-    /// Returns true if a host is called often enough, whatever others say of it. Attempts count.
+    /// Returns true if a host has the maximum number of connections, attempts included. Local addresses are exempt.
     pub(crate) fn is_called_enough(&self, ip: IpAddr) -> bool {
         self.has_its_share(ip, |_| true)
     }

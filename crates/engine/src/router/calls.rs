@@ -1,4 +1,4 @@
-//! Calls to peers, and places for them.
+//! Outgoing connections, and places for peers.
 
 use super::Router;
 use super::turn::next_of_torrent;
@@ -16,7 +16,7 @@ use ztor_base::{Host, SwarmId};
 use ztor_wire::HolepunchMessage;
 
 impl Router<'_> {
-    /// Takes a caller, if there is a place.
+    /// Accepts an incoming connection, if there is a place for it.
     pub(crate) fn accept(&mut self, addr: SocketAddr, transport: Transport) -> Result<PeerKey, Refused> {
         let now = self.cx.now;
         if self.cx.is_ending || self.torrents.is_empty() {
@@ -42,20 +42,20 @@ impl Router<'_> {
         Ok(key)
     }
 
-    /// Ends the connections of peers that made place for callers.
+    /// Closes the connections that incoming ones have replaced.
     pub(super) fn send_away(&mut self) {
         let closes = self.places.take_sent_away().into_iter().map(|peer| {
-            let reason = "others called, and it was of the least use".to_owned();
+            let reason = "replaced by an incoming connection".to_owned();
             Close { peer, reason }
         });
         self.cx.out.closes.extend(closes);
     }
 
-    /// Ends the connection to a peer that makes place for another.
+    /// Closes the connection to a peer that another one replaces.
     pub(super) fn make_place(&mut self, key: PeerKey) {
         let called = self.peers.get(key).filter(|peer| !peer.conn().is_incoming());
         let called = called.and_then(|peer| Some((peer.conn().addr(), peer.conn().torrent()?)));
-        self.close(key, "it made place for another peer");
+        self.close(key, "replaced by another peer");
         if let Some((addr, id)) = called
             && let Some(torrent) = self.torrents.get_mut(id)
         {
@@ -63,8 +63,8 @@ impl Router<'_> {
         }
     }
 
-    /// Has a peer called back that began plainly, instead of waiting until it tries again, which libtorrent does after a
-    /// minute. Over µTP calls come from where the peer listens; over TCP its address has to be known.
+    /// Connects back to a peer that began with a plain handshake, as libtorrent itself retries only after a minute.
+    /// Over µTP a peer connects from its listening port; over TCP its address must be known already.
     pub(super) fn call_back(&mut self, key: PeerKey, swarm: SwarmId) {
         let conn = self.peers.get(key).map(|peer| (peer.conn().addr(), peer.conn().transport()));
         let torrent = self.torrents.by_swarm_mut(swarm).filter(|torrent| torrent.is_open());
@@ -80,7 +80,7 @@ impl Router<'_> {
         cx.dirty.mark_torrent(torrent.id());
     }
 
-    /// Queues a torrent that would like another peer, and has an address for it.
+    /// Queues a torrent for dialing, if it wants another peer and an address is due.
     pub(super) fn queue_calls(&mut self, id: TorrentId) {
         if let Some(torrent) = self.torrents.get_mut(id)
             && self.dialer.queue(&self.cx, torrent)
@@ -89,7 +89,7 @@ impl Router<'_> {
         }
     }
 
-    /// Makes the calls whose turn it is.
+    /// Starts the connection attempts that are due.
     pub(super) fn make_calls(&mut self) {
         while let Some(queued) = self.dialer.pop_retry(self.cx.now) {
             let is_banned = self.bans.forbids(self.cx.now, queued.addr());
@@ -113,7 +113,7 @@ impl Router<'_> {
             }
             self.dialer.pop();
             self.call_one(id);
-            // A torrent that is queued has no timer for its addresses; now it needs one again.
+            // A queued torrent has no timer for its addresses. Off the queue, it needs one.
             if let Some(torrent) = self.torrents.get(id).filter(|torrent| !torrent.calls().is_queued())
                 && let Some(at) = next_of_torrent(&self.cx, torrent)
             {
@@ -122,8 +122,7 @@ impl Router<'_> {
         }
     }
 
-    /// Gives a place of another torrent to a download that waits for one, if that is due. The others wait for a place to become
-    /// free.
+    /// Moves a place from another torrent to a waiting download, if that is due. Other torrents wait for a free place.
     fn move_place(&mut self) {
         let most = self.cx.config.max_peers;
         let waiting = self.dialer.waiting();
@@ -135,7 +134,7 @@ impl Router<'_> {
         self.dialer.hold_until(self.cx.now + if moved.is_some() { SESSION_PACE } else { CHOKE_ROUND });
     }
 
-    /// Calls the next address of a torrent.
+    /// Dials the next address of a torrent.
     fn call_one(&mut self, id: TorrentId) {
         let cx = &mut self.cx;
         let next = self.torrents.get_mut(id).and_then(|torrent| {
@@ -151,7 +150,7 @@ impl Router<'_> {
             return cx.dirty.mark_torrent(id);
         }
         if self.peers.is_called_enough(addr.ip()) {
-            // Whoever has a whole network at hand could have us call all of it.
+            // Otherwise a host that owns a whole network could make us dial all of its addresses.
             torrent.known_mut().gone(cx.now, addr, false, cx.rng);
             torrent.known_mut().put_off(cx.now, addr, cx.rng);
         } else {
@@ -160,7 +159,7 @@ impl Router<'_> {
         self.queue_calls(id);
     }
 
-    /// Takes a hole punch message.
+    /// Handles a hole punch message (BEP 55).
     pub(super) fn on_holepunch(&mut self, id: TorrentId, key: PeerKey, message: HolepunchMessage) {
         let own = self.torrents.own_addrs();
         if let Some(torrent) = self.torrents.get_mut(id) {

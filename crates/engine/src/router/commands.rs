@@ -48,7 +48,7 @@ impl Router<'_> {
         }
     }
 
-    /// Says `stopped` to all trackers and closes all peers; the torrents stay.
+    /// Announces `stopped` to all trackers and closes all connections. The torrents stay.
     fn shut_down(&mut self) {
         self.trackers.end();
         for id in self.torrents.ids() {
@@ -61,7 +61,7 @@ impl Router<'_> {
         }
     }
 
-    /// Closes the peers and says `stopped`. The torrent's entry goes at once: its goodbyes carry all they need.
+    /// Closes the connections, announces `stopped` and removes the torrent. The last announces do not need its entry.
     fn remove_torrent(&mut self, id: TorrentId) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         self.trackers.say_goodbye(&mut self.cx, torrent);

@@ -1,4 +1,4 @@
-//! Connections: made, used, and ended.
+//! Connections, from the attempt to the end.
 
 use super::Router;
 use super::messages::dispatch;
@@ -36,7 +36,7 @@ impl Router<'_> {
         self.dialer.attempt_over();
         if let Some(rival) = rival.filter(|rival| self.peers.is_calling(*rival)) {
             // The loser's own link to this attempt keeps the address from counting as failed.
-            self.close(rival, "the other transport was quicker");
+            self.close(rival, "the other transport connected first");
         }
         if !is_encrypted {
             self.send_first_handshake(key);
@@ -58,7 +58,7 @@ impl Router<'_> {
         self.cx.dirty.mark_peer(key);
         if let Err(offence) = self.read_stream(key, data) {
             data.clear();
-            // A peer that takes a plain handshake for the key of an encrypted one answers with a key.
+            // A peer that mistakes a plain handshake for the key of an encrypted one answers with a key.
             if matches!(offence, Misbehaviour::Wire(_)) {
                 self.retry(key, CloseCause::Remote);
             }
@@ -90,7 +90,7 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// The longest message that makes sense from this peer: a bitfield, or one of an extension.
+    /// Returns the length of this peer's longest valid message, in bytes: a bitfield, or an extension message.
     fn max_message_len(&mut self, key: PeerKey) -> usize {
         let pieces = self.enter(key).map_or(0, |(_, torrent, _)| {
             if torrent.has_metadata() { torrent.exchange().piece_count() } else { MAX_PIECES }
@@ -117,26 +117,26 @@ impl Router<'_> {
         self.remove_peer(key, cause);
     }
 
-    /// Has an address called by another plan, if this attempt has failed and there is one.
+    /// Retries an address by its next plan, if this attempt failed and a plan is left.
     pub(super) fn retry(&mut self, key: PeerKey, cause: CloseCause) {
         if let Some(peer) = self.peers.get_mut(key) {
             self.dialer.retry(peer, cause);
         }
     }
 
-    /// Ends a connection from our side.
+    /// Closes a connection.
     pub(super) fn close(&mut self, key: PeerKey, reason: &str) {
         self.close_because(key, CloseCause::Remote, reason);
     }
 
-    /// Ends a connection from our side. With a local cause that says nothing about the address.
+    /// Closes a connection. A local cause does not count against the address.
     pub(super) fn close_because(&mut self, key: PeerKey, cause: CloseCause, reason: &str) {
         if self.remove_peer(key, cause) {
             self.cx.out.closes.push(Close { peer: key, reason: reason.to_owned() });
         }
     }
 
-    /// Ends the connections of all peers of a torrent.
+    /// Closes the connections to all peers of a torrent.
     pub(super) fn close_all_of(&mut self, id: TorrentId, reason: &str) {
         let keys = self.torrents.get(id).map_or_else(Vec::new, |torrent| torrent.peers().to_vec());
         for key in keys {
@@ -164,7 +164,7 @@ impl Router<'_> {
         }
     }
 
-    /// Bans an author for a time: all its connections end and their addresses are forgotten.
+    /// Bans an author for a time, closes all its connections and forgets their addresses.
     pub(super) fn ban(&mut self, id: TorrentId, author: Author, reason: BanReason) {
         let ends_in = self.bans.add(self.cx.now, author, reason);
         let is_theirs = |peer: &&Peer| peer.conn().author() == author;
@@ -185,7 +185,8 @@ impl Router<'_> {
         }
     }
 
-    /// Removes a peer from every part. What it was asked for can be asked of others. False if it is gone already.
+    /// Removes a peer from every part of the engine, and releases the blocks requested from it. Returns false if it is
+    /// gone already.
     pub(crate) fn remove_peer(&mut self, key: PeerKey, cause: CloseCause) -> bool {
         let Some(mut peer) = self.peers.remove(key) else { return false };
         self.timers.on_peer_gone(key);
@@ -203,7 +204,7 @@ impl Router<'_> {
     }
 }
 
-/// Notes that an address has worked. That a peer takes data from us proves nothing of an address that it has only named.
+/// Notes that an address has worked. An incoming peer that only takes data does not prove the address that it named.
 fn note_use(torrent: &mut Torrent, peer: &Peer) {
     let (download, upload) = (peer.trade().download(), peer.trade().upload());
     let was_called = !peer.conn().is_incoming();
@@ -212,7 +213,7 @@ fn note_use(torrent: &mut Torrent, peer: &Peer) {
     }
 }
 
-/// Notes how a connection to an address that we called has ended.
+/// Records the outcome of an outgoing connection for its address.
 fn note_end(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &Peer, cause: CloseCause) {
     let (conn, attempt, now) = (peer.conn(), peer.attempt(), cx.now);
     if conn.is_connecting() {
@@ -225,7 +226,7 @@ fn note_end(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &Peer, cause: CloseCau
     let addr = conn.addr();
     let is_useless = !conn.is_live() || !peer.trade().has_moved_payload();
     let has_failed = is_useless && cause == CloseCause::Remote && !attempt.is_double();
-    // While nobody answers, that is no fault of this one.
+    // In an outage, a failure says nothing about the address.
     let is_out = cx.network.is_out_at(addr.ip());
     let rng = &mut *cx.rng;
     let known = torrent.known_mut();

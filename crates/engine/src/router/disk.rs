@@ -56,7 +56,7 @@ impl Router<'_> {
         }
     }
 
-    /// A torrent has opened: it is announced to the local network and looked up in the DHT.
+    /// Plans the local announces and DHT lookups of a torrent that has opened.
     fn discover(&mut self, id: TorrentId) {
         if let Some(torrent) = self.torrents.get_mut(id) {
             self.lsd.plan(self.cx.now, self.cx.config, torrent);
@@ -64,12 +64,12 @@ impl Router<'_> {
         }
     }
 
-    /// Announces our pieces to a peer that was here before they were, or ends the connection if they are too many.
+    /// Announces our pieces to a peer that connected before the check, or closes the connection if they are too many.
     fn meet_again(&mut self, key: PeerKey) {
         if let Some((cx, torrent, peer)) = self.enter(key) {
             let (conn, trade) = peer.split_trade();
             if !torrent.exchange_mut().meet_again(cx, conn, trade) {
-                self.close(key, "it will be told all pieces at once when it is called again");
+                self.close(key, "our pieces are too many to announce one by one");
             }
         }
     }
@@ -106,8 +106,8 @@ impl Router<'_> {
         }
     }
 
-    /// The disk cannot go on: nothing moves for this torrent until it is resumed. Verified pieces stay ours; what was in
-    /// progress will be fetched again.
+    /// Stops a torrent after a disk fault, until it is resumed. Verified pieces are kept; pieces in progress are
+    /// downloaded again.
     fn stop_for(&mut self, id: TorrentId, fault: DiskFault) {
         if !self.torrents.get_mut(id).is_some_and(|torrent| torrent.stop(fault.clone())) {
             return;
@@ -121,7 +121,7 @@ impl Router<'_> {
     }
 }
 
-/// The last wanted piece is verified: peers hear that we only upload from now on (BEP 21).
+/// Reports that the last wanted piece is verified, and announces to the peers that we only upload (BEP 21).
 fn on_finished(cx: &mut Cx<'_>, torrent: &Torrent, peers: &Peers) {
     cx.out.events.push(TorrentEvent::Finished { torrent: torrent.id() });
     for peer in peers.of(torrent.peers()).filter(|peer| peer.is_live()) {

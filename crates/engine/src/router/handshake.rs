@@ -1,4 +1,4 @@
-//! The handshake: which torrent a peer wants, whether it may come, and the first messages.
+//! Handshakes: the choice of the torrent, the admission of the peer, and the first messages.
 
 use super::Router;
 use crate::bans::Author;
@@ -10,13 +10,13 @@ use crate::peer::{Direction, Peer};
 use ztor_base::{Duration, PeerId};
 use ztor_wire::{Handshake, Message};
 
-/// A connection that was silent for this long makes place when its peer calls again from the same address.
+/// Silence after which a connection is replaced by a new one of its peer from the same address.
 const STALE_AFTER: Duration = Duration::from_secs(10);
-/// One that has moved no data for this long is no reason to refuse its peer from another address.
+/// Time without piece data after which a connection is no reason to refuse its peer id from another address.
 const STALE_ELSEWHERE_AFTER: Duration = Duration::from_secs(30);
 
 impl Router<'_> {
-    /// Sends the first handshake to a peer that we called.
+    /// Sends our handshake on an outgoing connection.
     pub(super) fn send_first_handshake(&mut self, key: PeerKey) {
         if let Some((cx, torrent, peer)) = self.enter(key) {
             let handshake = torrent.handshake(cx, torrent.swarm_at(peer.conn().addr()));
@@ -41,8 +41,8 @@ impl Router<'_> {
         }
         let torrent = self.torrents.get(id).filter(|torrent| torrent.is_open());
         let torrent = torrent.ok_or(Misbehaviour::UnknownTorrent)?;
-        // Clients take a new id whenever they like, libtorrent one for each connection: another than the tracker has
-        // named is shown, and no reason to refuse.
+        // Clients change their id at will, libtorrent for each connection. An id other than the tracker's is shown,
+        // not refused.
         let named_id = torrent.known().expected_id(addr).filter(|_| direction == Direction::Outgoing);
         self.resolve_double(key, id, theirs.peer_id)?;
         if direction == Direction::Incoming && !self.make_place_for_caller(id) {
@@ -52,7 +52,7 @@ impl Router<'_> {
         Ok(())
     }
 
-    /// The torrent that a handshake asks for, or answers for.
+    /// Returns the torrent that a handshake names.
     fn wanted_torrent(&self, peer: &Peer, theirs: &Handshake) -> Result<TorrentId, Misbehaviour> {
         let id = match (peer.conn().torrent(), self.torrents.by_swarm(theirs.info_hash)) {
             (Some(ours), Some(named)) if ours == named => ours,
@@ -70,10 +70,10 @@ impl Router<'_> {
     fn met_ourselves(&mut self, key: PeerKey, id: TorrentId, theirs: &Handshake) {
         match self.peers.get(key).map(|peer| (peer.conn().direction(), peer.conn().addr())) {
             Some((Direction::Outgoing, addr)) => self.dialer.met_ourselves(addr),
-            // The other end is ours as well: it learns from this that the address is not to be called again.
+            // The other end is ours too. It learns from our handshake not to dial this address again.
             Some((Direction::Incoming, _)) => {
                 if let Some((cx, torrent, _)) = self.enter_torrent(id) {
-                    // The answer names the swarm that it was called by (BEP 52).
+                    // The answer names the same swarm as the peer's handshake (BEP 52).
                     cx.out.send_raw(key, &torrent.handshake(cx, theirs.info_hash).encode());
                 }
             }
@@ -81,12 +81,14 @@ impl Router<'_> {
         }
     }
 
-    /// Decides which of two connections to one peer stays.
+    /// Decides which of two connections to one peer stays open.
     ///
-    /// From one address, both sides must drop the same one: calls in the same direction drop the newer, unless the older
-    /// has fallen silent; crossed calls keep the one made by the higher peer id. From another address the id proves
-    /// nothing, as everybody learns it who connects to its owner: whoever repeats it must neither end the connection of
-    /// the owner nor keep it out. There the newer is refused only while the older gives us data.
+    /// From one address, both sides must close the same connection. Of two in the same direction that is the newer one,
+    /// unless the older one is silent. Of crossed connections, the one made by the higher peer id stays open.
+    ///
+    /// From another address the id proves nothing, because every peer of its owner learns it. A peer that copies an id
+    /// must neither close the owner's connection nor keep the owner out. So the newer connection is refused only while
+    /// the older one gives us data.
     fn resolve_double(&mut self, key: PeerKey, id: TorrentId, peer_id: PeerId) -> Result<(), Misbehaviour> {
         let now = self.cx.now;
         let (Some(newer), Some(torrent)) = (self.peers.get(key), self.torrents.get(id)) else {
@@ -97,7 +99,7 @@ impl Router<'_> {
         let (mut is_double, mut over) = (false, Vec::new());
         for older in self.peers.of(torrent.peers()).filter(is_same) {
             let conn = older.conn();
-            // What we have sent is what the other side has heard, when it judges our call.
+            // The other side judges our connection by what it has received, which is what we have sent.
             let heard_at = match direction {
                 Direction::Incoming => conn.received_at(),
                 Direction::Outgoing => conn.sent_at(),
@@ -108,7 +110,7 @@ impl Router<'_> {
                 let gives = older.trade().download().total_bytes() > 0;
                 is_double |= gives && now.since(older.trade().payload_at()) < STALE_ELSEWHERE_AFTER;
             } else if conn.direction() == direction {
-                // Its network was gone for a while: it has forgotten the connection, and we have not heard of that.
+                // After an outage, the peer may have dropped the older connection without a message to us.
                 let is_stale = now.since(heard_at) >= STALE_AFTER;
                 if is_stale { over.push(older.key()) } else { is_double = true }
             } else if conn.direction() == wanted {
@@ -124,19 +126,19 @@ impl Router<'_> {
             return Err(Misbehaviour::Duplicate);
         }
         for other in over {
-            self.close(other, "the peer is connected once more, or has come back");
+            self.close(other, "replaced by another connection of the same peer");
         }
         Ok(())
     }
 
-    /// Makes place in a torrent for a caller. False if there is none.
+    /// Makes place in a torrent for an incoming peer. Returns false if that is not possible.
     fn make_place_for_caller(&mut self, id: TorrentId) -> bool {
         let Some((cx, torrent, peers)) = self.enter_torrent(id) else { return false };
         match for_caller(cx, torrent, peers) {
             None => return false,
             Some(Place::Free) => {}
             Some(Place::After(Victim::Attempt(key))) => {
-                self.close_because(key, CloseCause::Local, "it made place for a caller");
+                self.close_because(key, CloseCause::Local, "replaced by an incoming connection");
             }
             Some(Place::After(Victim::Peer(key))) => self.make_place(key),
         }
@@ -158,7 +160,7 @@ impl Router<'_> {
         peer.conn_mut().established(id, theirs, named_id, is_v2_swarm);
         peer.trade_mut().note_use(cx.now);
         if is_incoming {
-            // The answer names the swarm that it was called by (BEP 52).
+            // The answer names the same swarm as the peer's handshake (BEP 52).
             cx.out.send_raw(key, &torrent.handshake(cx, theirs.info_hash).encode());
         }
         let (conn, extensions) = peer.split_extensions();

@@ -1,4 +1,4 @@
-//! Messages of the peer protocol (BEP 3, 6, 10, 52): which part takes them.
+//! Dispatch of peer protocol messages (BEP 3, 6, 10, 52) to the parts of the engine.
 
 use super::next::Next;
 use super::{Router, metadata};
@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use ztor_base::Host;
 use ztor_wire::{ExtendedHandshake, HolepunchMessage, Message, MetadataMessage, PexMessage};
 
-/// Gives a message to the part that takes it.
+/// Passes a message to the part that handles it.
 pub(super) fn dispatch(
     cx: &mut Cx<'_>,
     torrent: &mut Torrent,
@@ -71,7 +71,7 @@ pub(super) fn dispatch(
         Message::AllowedFast { piece } => exchange.on_allowed_fast(trade, piece)?,
         Message::Suggest { piece } => exchange.on_suggest(piece)?,
         Message::Port(port) => {
-            // The first time counts, and not in swarms without DHT (BEP 27).
+            // Only the first port counts, and none in private swarms (BEP 27).
             let is_taken = peer.extensions_mut().sends_port() && !torrent.is_private();
             let node = SocketAddr::new(addr.ip(), port);
             return Ok(if is_taken { Next::AddNode(node) } else { Next::Done });
@@ -92,7 +92,7 @@ pub(super) fn dispatch(
 }
 
 impl Router<'_> {
-    /// Takes the next step after a message of a peer.
+    /// Carries out the consequences of a message.
     pub(super) fn follow(&mut self, id: TorrentId, key: PeerKey, next: Next) {
         match next {
             Next::Done => {}
@@ -117,7 +117,7 @@ impl Router<'_> {
     }
 }
 
-/// Gives a message of an extension to the part that takes it (BEP 10).
+/// Passes an extension message to the part that handles it (BEP 10).
 fn on_extended(
     cx: &mut Cx<'_>,
     torrent: &mut Torrent,
@@ -131,7 +131,7 @@ fn on_extended(
         OUR_UT_METADATA => {
             return metadata::on_message(cx, torrent, peer, MetadataMessage::decode(payload)?);
         }
-        // A message that makes no sense is ignored (BEP 55).
+        // Invalid messages are ignored (BEP 55).
         OUR_UT_HOLEPUNCH => {
             return Ok(HolepunchMessage::decode(payload).map_or(Next::Done, Next::Holepunch));
         }
@@ -155,7 +155,7 @@ fn on_extended_handshake(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer
     metadata::add_source(cx, torrent, peer);
 }
 
-/// Takes pieces of a peer while their number is unknown.
+/// Handles the pieces of a peer while the number of pieces is unknown.
 fn on_pending_pieces(
     cx: &mut Cx<'_>,
     torrent: &mut Torrent,
@@ -164,7 +164,7 @@ fn on_pending_pieces(
 ) -> Result<(), Misbehaviour> {
     let (conn, trade) = peer.split_trade();
     if matches!(message, Message::Have { .. }) {
-        // How many there can be is not known.
+        // The number of valid messages is unknown, so each is charged.
         conn.charge(cx.now, 0)?;
     }
     let was_seed = trade.is_seed();

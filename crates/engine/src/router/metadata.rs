@@ -1,4 +1,4 @@
-//! From a magnet link to a torrent (BEP 9, and BEP 52 for the hashes of pieces).
+//! Metadata of magnet links (BEP 9), and piece layers (BEP 52).
 
 use super::Router;
 use super::next::Next;
@@ -17,7 +17,7 @@ use ztor_base::Instant;
 use ztor_metainfo::Metainfo;
 use ztor_wire::{HashRequest, Message, MetadataMessage};
 
-/// Notes that a peer may have metadata that is missing.
+/// Registers a peer as a source of missing metadata, if it is one.
 pub(super) fn add_source(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &Peer) {
     let key = peer.key();
     match torrent.lifecycle_mut() {
@@ -26,7 +26,7 @@ pub(super) fn add_source(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &Peer) {
                 fetch.add_source(key, peer.conn().author(), size);
             }
         }
-        // Some that know v1 only hang up on requests that they do not know.
+        // Some v1-only clients close the connection on unknown requests.
         Lifecycle::FetchingLayers(meta, layers) if !meta.is_v1() || peer.conn().speaks_v2() => {
             layers.add_source(key);
         }
@@ -35,7 +35,7 @@ pub(super) fn add_source(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &Peer) {
     cx.dirty.mark_torrent(torrent.id());
 }
 
-/// Takes a message of `ut_metadata` (BEP 9).
+/// Handles a message of `ut_metadata` (BEP 9).
 pub(super) fn on_message(
     cx: &mut Cx<'_>,
     torrent: &mut Torrent,
@@ -84,7 +84,7 @@ fn on_block(
     }
 }
 
-/// Takes hashes of pieces (BEP 52).
+/// Handles hashes of pieces (BEP 52).
 pub(super) fn on_hashes(
     cx: &mut Cx<'_>,
     torrent: &mut Torrent,
@@ -105,7 +105,7 @@ pub(super) fn on_hashes(
         _ if outcome == LayerOutcome::Wrong => Next::BadHashes(author),
         Some((meta, layers)) if layers.are_all_here() => {
             let is_sound = layers.complete(meta);
-            let defect = "two of its files claim the same content and different lengths";
+            let defect = "two files claim the same content but different lengths";
             if is_sound { Next::LayersDone } else { Next::GiveUp(defect) }
         }
         _ => Next::Done,
@@ -113,7 +113,7 @@ pub(super) fn on_hashes(
 }
 
 impl Router<'_> {
-    /// Requests metadata that is missing. Returns when to request it again at the latest.
+    /// Requests missing metadata. Returns the latest time of the next request.
     pub(super) fn request_metadata(&mut self, id: TorrentId) -> Option<Instant> {
         let (cx, torrent, peers) = self.enter_torrent(id)?;
         match torrent.lifecycle_mut() {
@@ -144,7 +144,7 @@ impl Router<'_> {
         }
     }
 
-    /// The info dictionary is there, and its hash is right.
+    /// Takes the complete info dictionary, whose hash is right.
     pub(super) fn on_info(&mut self, id: TorrentId, info: &[u8]) {
         let mut meta = match Metainfo::from_info(info) {
             Ok(meta) => meta,
@@ -153,7 +153,7 @@ impl Router<'_> {
         // A link may name one half of a hybrid torrent only.
         let is_of_other = |swarm| self.torrents.by_swarm(swarm).is_some_and(|other| other != id);
         if meta.info_hashes.swarm_ids().any(is_of_other) {
-            return self.give_up_on(id, "this torrent is here already, under its other hash".into());
+            return self.give_up_on(id, "this torrent exists already, under its other info-hash".into());
         }
         self.torrents.add_swarms(id, &meta.info_hashes);
         if let Some(torrent) = self.torrents.get_mut(id) {
@@ -169,7 +169,7 @@ impl Router<'_> {
         }
     }
 
-    /// Starts to fetch piece layers from the peers that are there.
+    /// Starts to fetch piece layers from the connected peers.
     fn fetch_layers(&mut self, id: TorrentId, meta: Metainfo, layers: Layers) {
         if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
             torrent.fetch_layers(meta, layers);
@@ -180,7 +180,7 @@ impl Router<'_> {
         }
     }
 
-    /// All metadata is known.
+    /// Takes the complete metadata.
     fn on_metadata(&mut self, id: TorrentId, meta: Metainfo) {
         let meta = Arc::new(meta);
         let Some(torrent) = self.torrents.get_mut(id) else { return };
@@ -202,17 +202,17 @@ impl Router<'_> {
         }
     }
 
-    /// Gives up a torrent whose metadata is of no use.
+    /// Gives up a torrent with unusable metadata.
     pub(super) fn give_up_on(&mut self, id: TorrentId, message: String) {
         if let Some(torrent) = self.torrents.get_mut(id) {
             torrent.invalidate(message.clone());
-            self.close_all_of(id, "its torrent cannot be used");
+            self.close_all_of(id, "the torrent is unusable");
             self.cx.dirty.show(id);
             self.cx.out.events.push(TorrentEvent::Unusable { torrent: id, message });
         }
     }
 
-    /// Only now it is known that nobody but the trackers may name peers: those that others named are dropped (BEP 27).
+    /// Makes a torrent private, and drops outgoing connections to peers from public sources (BEP 27).
     fn make_private(&mut self, id: TorrentId) {
         let Some(torrent) = self.torrents.get_mut(id) else { return };
         if let Some(dht) = &mut self.dht {
@@ -225,11 +225,11 @@ impl Router<'_> {
         let others: Vec<PeerKey> = others.map(Peer::key).collect();
         torrent.make_private();
         for key in others {
-            self.close(key, "the torrent is private, and no tracker has named it");
+            self.close(key, "the torrent is private, and no tracker has named this peer");
         }
     }
 
-    /// All hashes there will be have come.
+    /// Ends the fetch of the piece layers, with the hashes that have arrived.
     pub(super) fn layers_done(&mut self, id: TorrentId) {
         if let Some(meta) = self.torrents.get_mut(id).and_then(Torrent::take_layers) {
             self.on_metadata(id, meta);
@@ -237,7 +237,7 @@ impl Router<'_> {
     }
 }
 
-/// Takes what a peer has said of its pieces before their number was known.
+/// Applies the pieces that a peer announced before their number was known.
 fn apply_pending(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) -> Result<(), Misbehaviour> {
     let was_seed = peer.trade().is_seed();
     let (conn, trade) = peer.split_trade();

@@ -1,8 +1,8 @@
-//! The way of an event through the parts of the engine.
+//! Routing of events to the parts of the engine.
 //!
-//! A [`Router`] is the engine during one call. It looks up the torrent and the peer of an event once and gives them to the
-//! part that owns the state. Only what concerns several parts is decided here: who is admitted, and what follows when a
-//! connection, a torrent or a turn ends.
+//! A [`Router`] is the engine during one call. It looks up the torrent and the peer of an event once and passes them to
+//! the part that owns the state. It decides only what concerns several parts: the admission of peers, and the
+//! consequences when a connection, a torrent or a turn ends.
 
 mod calls;
 mod commands;
@@ -43,19 +43,19 @@ pub(crate) struct Router<'a> {
 }
 
 impl<'a> Router<'a> {
-    /// A peer and its torrent. `None` if the peer is gone, or has not said which torrent it wants.
+    /// Returns a peer and its torrent; `None` if the peer is gone or has not named a torrent.
     fn enter(&mut self, key: PeerKey) -> Option<(&mut Cx<'a>, &mut Torrent, &mut Peer)> {
         let peer = self.peers.get_mut(key)?;
         let torrent = self.torrents.get_mut(peer.conn().torrent()?)?;
         Some((&mut self.cx, torrent, peer))
     }
 
-    /// A torrent, and the table of peers.
+    /// Returns a torrent, and the table of peers.
     fn enter_torrent(&mut self, id: TorrentId) -> Option<(&mut Cx<'a>, &mut Torrent, &mut Peers)> {
         Some((&mut self.cx, self.torrents.get_mut(id)?, self.peers))
     }
 
-    /// Records an event.
+    /// Handles an event.
     pub(crate) fn handle(&mut self, event: Event<'_>) {
         match event {
             Event::Connected { peer } => self.on_connected(peer),
@@ -80,7 +80,7 @@ impl<'a> Router<'a> {
         }
     }
 
-    /// Takes a datagram of the DHT or of a UDP tracker. Those of the DHT are dictionaries.
+    /// Handles a datagram of the DHT or of a UDP tracker. DHT messages are dictionaries.
     fn on_datagram(&mut self, from: SocketAddr, data: &[u8]) {
         let now = self.cx.now;
         let dht = self.dht.as_mut().filter(|_| data.first() == Some(&b'd'));

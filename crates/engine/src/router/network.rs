@@ -1,14 +1,14 @@
-//! The network goes, comes back, and is another.
+//! Changes of the network: sleep of the machine, a new address, and the end of an outage.
 
 use super::Router;
 use crate::event::{CloseCause, NetworkChange};
 use crate::ids::TorrentId;
 use ztor_base::Duration;
 
-/// After a sleep of this length trackers and the DHT hear of us again: they may have forgotten us, and our address may be
-/// another.
+/// Length of a sleep after which we announce to trackers and the DHT again. They may have forgotten us, and our address
+/// may have changed.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
-/// After one of this length peers have given us up.
+/// Length of a sleep after which peers have closed our connections.
 const LOST_AFTER: Duration = Duration::from_secs(100);
 
 impl Router<'_> {
@@ -32,7 +32,7 @@ impl Router<'_> {
         }
     }
 
-    /// Ends a turn: tries again what failed if the network is back, and announces our address if that is due.
+    /// Ends a turn: retries failures if the network is back, and announces our address if that is due.
     pub(super) fn settle_network(&mut self) {
         if self.cx.is_ending {
             return;
@@ -46,7 +46,7 @@ impl Router<'_> {
         }
     }
 
-    /// Announces our address to all trackers, the DHT and the local network, whatever their intervals.
+    /// Announces our address to all trackers, the DHT and the local network, regardless of their intervals.
     fn announce_again(&mut self) {
         for id in self.torrents.ids() {
             if let Some(torrent) = self.torrents.get_mut(id) {
@@ -60,7 +60,7 @@ impl Router<'_> {
         }
     }
 
-    /// Tries again at once what failed.
+    /// Retries at once everything that failed.
     fn start_over(&mut self) {
         self.trackers.start_over(self.cx.now);
         let ids: Vec<TorrentId> = self.torrents.ids();

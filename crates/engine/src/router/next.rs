@@ -4,22 +4,22 @@ use crate::bans::Author;
 use std::net::SocketAddr;
 use ztor_wire::{Block, HolepunchMessage};
 
-/// The next step of the router, after a part has taken a message.
+/// Next step of the router after a part has handled a message.
 pub(super) enum Next {
     Done,
-    /// Other peers need not send this block.
+    /// Cancels the requests for this block at other peers.
     CancelOthers(Block),
-    /// A peer has named its node of the DHT.
+    /// Adds the DHT node that a peer has named.
     AddNode(SocketAddr),
     Holepunch(HolepunchMessage),
-    /// This author has sent bad metadata.
+    /// Bans this author for bad metadata.
     BadMetadata(Author),
-    /// This author has sent bad hashes.
+    /// Bans this author for bad hashes.
     BadHashes(Author),
-    /// The info dictionary is complete, and its hash is right.
+    /// Takes the complete info dictionary, whose hash is right.
     Info(Vec<u8>),
-    /// All piece layers are complete.
+    /// Takes the metadata, as all piece layers are complete.
     LayersDone,
-    /// The torrent is of no use.
+    /// Gives up the torrent for this reason.
     GiveUp(&'static str),
 }

@@ -1,4 +1,4 @@
-//! The end of a turn: everything that happened is looked at once.
+//! The end of a turn: one decision for all its events.
 
 use super::Router;
 use crate::config::{
@@ -17,11 +17,11 @@ use crate::torrent_event::TorrentEvent;
 use ztor_base::{Duration, Instant};
 use ztor_wire::Message;
 
-/// Time between two looks at which peers to ask for metadata, when nothing happens.
+/// Least time before a timer requests metadata again.
 const SHORTEST_RETRY: Duration = Duration::from_millis(100);
 
 impl Router<'_> {
-    /// Decides once, for all that happened since the last turn.
+    /// Ends a turn: decides once for all events since the last one.
     pub(crate) fn settle(&mut self) {
         self.send_away();
         self.timers.handle_timeout(self.cx.now, self.cx.dirty);
@@ -55,7 +55,7 @@ impl Router<'_> {
         }
     }
 
-    /// Settles peers that wait for tokens in one direction, in turn, a few blocks each, as long as there are some.
+    /// Settles peers that wait for tokens in one direction, a few blocks each in turn, while tokens last.
     fn serve_waiting(&mut self, flow: fn(&mut Quota) -> &mut Flow, stops_waiting: fn(&mut Peer)) {
         let now = self.cx.now;
         let Some(mut round) = flow(self.cx.quota).start_round(now) else { return };
@@ -76,7 +76,7 @@ impl Router<'_> {
         exchange.settle(cx, keys, peers);
         let has_metadata = torrent.has_metadata();
         if torrent.exchange().seeds() > 0 && torrent.is_finished() {
-            // Two seeds have nothing to say to each other.
+            // Two seeds are of no use to each other.
             let seeds = peers.of(torrent.peers()).filter(|peer| peer.trade().is_seed());
             let seeds: Vec<PeerKey> = seeds.map(Peer::key).collect();
             seeds.into_iter().for_each(|key| self.part(key));
@@ -89,8 +89,8 @@ impl Router<'_> {
         }
     }
 
-    /// Chooses the peers to serve, and looks for new ones: through others, from trackers, by calls. Returns when to look
-    /// again.
+    /// Chooses the peers to serve, and looks for new ones by hole punching, trackers and outgoing connections. Returns
+    /// the time of the next look.
     fn settle_sources(&mut self, id: TorrentId) -> Option<Instant> {
         let torrent = self.torrents.get_mut(id)?;
         let (cx, peers) = (&mut self.cx, &mut *self.peers);
@@ -130,7 +130,7 @@ impl Router<'_> {
         [own_at, starving_at, place_at].into_iter().flatten().min()
     }
 
-    /// Ends a connection that neither side has use for any more. Others may have (BEP 11).
+    /// Closes a connection that is of no use to either side. Its address stays of use for peer exchange (BEP 11).
     fn part(&mut self, key: PeerKey) {
         if let Some((cx, torrent, peer)) = self.enter(key) {
             pex::on_parted(cx.now, peer, torrent);
@@ -140,7 +140,7 @@ impl Router<'_> {
 
     fn settle_peer(&mut self, key: PeerKey) {
         let most_peers = self.cx.config.max_peers;
-        // Places are only worth taking back when others could use them.
+        // A useless peer is closed only if others could use its place.
         let is_crowded = self.peers.len() * 10 >= most_peers * 9;
         let Some(peer) = self.peers.get_mut(key) else { return };
         let cx = &mut self.cx;
@@ -169,7 +169,8 @@ impl Router<'_> {
         }
     }
 
-    /// Settles a peer that has greeted. Returns when it is looked at again; `None` if its connection ended.
+    /// Settles a peer after its handshake. Returns the time at which it is settled again; `None` if the connection was
+    /// closed.
     fn settle_live(&mut self, key: PeerKey) -> Option<Instant> {
         let (cx, torrent, peer) = self.enter(key)?;
         let id = torrent.id();
@@ -194,14 +195,14 @@ impl Router<'_> {
         Some(next_of_peer(&mut self.cx, peer, disk, pex_at))
     }
 
-    /// Offers free blocks of a torrent to peers without work.
+    /// Offers free blocks of a torrent to idle peers.
     pub(super) fn wake_idle(&mut self, id: TorrentId) {
         if let Some((cx, torrent, peers)) = self.enter_torrent(id) {
             wake_idle(cx, torrent.peers(), peers);
         }
     }
 
-    /// Sends a peer contacts that came and went. Returns the time of the next message.
+    /// Sends a peer the contacts that were added and dropped (BEP 11). Returns the time of the next message.
     fn exchange_contacts(&mut self, key: PeerKey) -> Option<Instant> {
         let peer = self.peers.get(key)?;
         let torrent = self.torrents.get(peer.conn().torrent()?)?;
@@ -211,11 +212,11 @@ impl Router<'_> {
     }
 }
 
-/// Time at which a torrent is looked at again, for its trackers, its calls, and the choker.
+/// Returns the time at which a torrent is settled again, for its trackers, its outgoing connections and the choker.
 pub(super) fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant> {
     let is_open = torrent.is_open();
     let wants_more = is_open && torrent.peers().len() < cx.config.max_peers_per_torrent;
-    // An address that is due already waits for the pace, or for a place: another look in a while.
+    // An address that is due waits for the pace or for a place, and is looked at again after a while.
     let later = |due| if due > cx.now { due } else { cx.now + CHOKE_ROUND };
     let next = [
         torrent.trackers().announcer().poll_timeout().filter(|_| is_open && !cx.is_ending),
@@ -225,7 +226,7 @@ pub(super) fn next_of_torrent(cx: &Cx<'_>, torrent: &Torrent) -> Option<Instant>
     next.into_iter().flatten().min()
 }
 
-/// The reason why the time of a peer is up, if it is.
+/// Returns the reason to close a peer whose time is up; `None` if it is not.
 fn overdue(cx: &Cx<'_>, peer: &Peer, disk: DiskId, is_crowded: bool) -> Option<&'static str> {
     let conn = peer.conn();
     if !conn.is_live() {
@@ -245,13 +246,13 @@ fn overdue(cx: &Cx<'_>, peer: &Peer, disk: DiskId, is_crowded: bool) -> Option<&
     (is_useless && is_crowded).then_some("was of no use to either side")
 }
 
-/// Time from the call to the end of the handshake.
+/// Returns the timeout from the connection attempt to the end of the handshake.
 fn greeting_timeout(cx: &Cx<'_>, peer: &Peer) -> Duration {
     let is_vain = peer.conn().is_connecting() && cx.network.is_out_at(peer.conn().addr().ip());
     if is_vain { ATTEMPT_TIMEOUT_OUT } else { HANDSHAKE_TIMEOUT }
 }
 
-/// Returns true if a peer wants nothing from anybody: it has everything, or all that it wants (BEP 21).
+/// Returns true if a peer wants no data: it is a seed, or only uploads (BEP 21) and is not interested.
 fn gives_only(peer: &Peer) -> bool {
     peer.trade().is_seed() || (peer.extensions().is_upload_only() && !peer.trade().is_interested())
 }
@@ -264,7 +265,7 @@ fn update_interest(cx: &mut Cx<'_>, torrent: &Torrent, peer: &mut Peer) {
     }
 }
 
-/// Takes back what a peer was asked for that lets us wait too long. Returns whether that is so.
+/// Releases the requests to a peer that lets us wait too long. Returns true if it does.
 fn stalls(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) -> bool {
     let disk = torrent.exchange().disk();
     let stalls_at = peer.trade().download().stalls_at(cx.backlog.reading_since(disk));
@@ -275,7 +276,7 @@ fn stalls(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) -> bool {
     is_stalled
 }
 
-/// Requests blocks from a peer, and hands over what it has requested.
+/// Requests blocks from a peer, and serves its requests.
 fn request_and_serve(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) {
     let (key, is_active, peers) = (peer.key(), torrent.is_active(), torrent.peers().len());
     let ut_metadata = peer.extensions().ut_metadata();
@@ -294,7 +295,7 @@ fn request_and_serve(cx: &mut Cx<'_>, torrent: &mut Torrent, peer: &mut Peer) {
     }
 }
 
-/// Keeps a connection alive. Returns when the peer is looked at again.
+/// Keeps a connection alive. Returns the time at which the peer is settled again.
 fn next_of_peer(cx: &mut Cx<'_>, peer: &mut Peer, disk: DiskId, pex_at: Option<Instant>) -> Instant {
     let now = cx.now;
     if now.since(peer.conn().sent_at()) >= KEEPALIVE_EVERY {
@@ -308,6 +309,6 @@ fn next_of_peer(cx: &mut Cx<'_>, peer: &mut Peer, disk: DiskId, pex_at: Option<I
     let stalls_at = download.stalls_at(cx.backlog.reading_since(disk));
     let next =
         [stalls_at, rests_until, pex_at].into_iter().flatten().fold(keepalive.min(silence), Instant::min);
-    // While nothing is read, a verdict has to wait.
+    // Timeouts do not count while the sockets are not read.
     if cx.backlog.is_full(disk) { next.max(now + Duration::from_secs(1)) } else { next }
 }

@@ -9,45 +9,45 @@ use std::sync::Arc;
 use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_wire::Block;
 
-/// The disk of one torrent of v1, on which everything is there at once.
+/// The disk of one v1 torrent, without delay.
 pub struct InstantDisk {
     meta: Arc<Metainfo>,
-    /// The bytes, if they matter.
+    /// Content of the torrent; `None` if the disk keeps none.
     data: Option<Vec<u8>>,
-    /// Begins of the blocks that were written, of pieces that are not complete.
+    /// Offsets of the written blocks, by incomplete piece.
     written: BTreeMap<u32, BTreeSet<u32>>,
     /// Pieces that hashed wrong and have not hashed right since.
     failed: BTreeSet<u32>,
 }
 
 impl InstantDisk {
-    /// A disk with bytes, which all are zero without `data`. Pieces are judged by their hashes.
+    /// Creates a disk with this content, or zeros. Pieces are judged by their hashes.
     pub fn new(meta: Arc<Metainfo>, data: Option<&[u8]>) -> Self {
         let len = meta.layout.total_len() as usize;
         let data = data.map_or_else(|| vec![0; len], <[u8]>::to_vec);
         Self { data: Some(data), ..Self::without_data(meta) }
     }
 
-    /// A disk that keeps no bytes. Pieces are as the caller judges them.
+    /// Creates a disk that keeps no content. The caller judges the pieces.
     pub fn without_data(meta: Arc<Metainfo>) -> Self {
         Self { meta, data: None, written: BTreeMap::new(), failed: BTreeSet::new() }
     }
 
-    /// The bytes of the torrent; none if the disk keeps none.
+    /// Returns the content; empty if the disk keeps none.
     pub fn data(&self) -> &[u8] {
         self.data.as_deref().unwrap_or_default()
     }
 
-    /// The bytes of a block.
+    /// Returns the bytes of a block.
     ///
     /// # Panics
-    /// If the disk keeps no bytes, or the torrent has no such block.
+    /// If the disk keeps no content, or the torrent has no such block.
     pub fn read(&self, block: Block) -> Vec<u8> {
         let start = self.start_of(block.piece) + block.begin as usize;
         self.data()[start..start + block.len as usize].to_vec()
     }
 
-    /// Writes a block. Returns its piece, if it has all blocks now.
+    /// Writes a block. Returns its piece, if that is complete.
     pub fn write(&mut self, write: &WriteBlock) -> Option<u32> {
         let at = self.start_of(write.piece) + write.begin as usize;
         if let Some(data) = &mut self.data {
@@ -76,14 +76,14 @@ impl InstantDisk {
         self.verdict(piece, is_right, digests)
     }
 
-    /// Judges a piece as the caller says, whatever is on the disk. Its blocks have made-up digests.
+    /// Judges a piece as the caller says, regardless of its content. Its blocks have made-up digests.
     pub fn judge_as(&mut self, piece: u32, is_right: bool) -> DiskEvent {
         let begins = (0..self.meta.layout.piece_len(piece)).step_by(BLOCK_LEN as usize);
         let digests = begins.map(|begin| BlockDigest { begin, digest: [u8::from(!is_right); 32] }).collect();
         self.verdict(piece, is_right, digests)
     }
 
-    /// Looks at all bytes again. What was written of pieces that are not complete is forgotten.
+    /// Checks all pieces. Forgets the written blocks of incomplete ones.
     pub fn check(&mut self) -> Bitfield {
         self.forget();
         let pieces = self.meta.layout.piece_count();
@@ -92,17 +92,17 @@ impl InstantDisk {
         have
     }
 
-    /// Forgets which blocks were written of pieces that are not complete.
+    /// Forgets the written blocks of incomplete pieces.
     pub fn forget(&mut self) {
         self.written.clear();
     }
 
-    /// Forgets which blocks of a piece were written.
+    /// Forgets the written blocks of a piece.
     pub fn forget_piece(&mut self, piece: u32) {
         self.written.remove(&piece);
     }
 
-    /// As a real disk: the digests of a right piece are of use only if it was wrong before.
+    /// Returns the event for a verdict. As on a real disk, a right piece has digests only if it failed before.
     fn verdict(&mut self, piece: u32, is_right: bool, digests: Vec<BlockDigest>) -> DiskEvent {
         self.written.remove(&piece);
         if !is_right {

@@ -1,4 +1,4 @@
-//! Carrying out what an engine wants done.
+//! Execution of an engine's effects.
 
 use crate::ids::{PeerKey, TorrentId};
 use crate::outbox::{Close, Connect, HttpGet, Outbox, Resolve, SendBlock, WriteBlock};
@@ -6,37 +6,37 @@ use crate::torrent_event::TorrentEvent;
 use std::net::SocketAddr;
 use ztor_wire::LocalAnnounce;
 
-/// A world in which effects take place. The methods stand in the order in which [`carry_out`] calls them.
+/// A world that executes effects. The methods are in the order in which [`carry_out`] calls them.
 pub trait Effects {
-    /// Protocol messages without piece data.
+    /// Sends protocol messages without piece data.
     fn send(&mut self, peer: PeerKey, bytes: &[u8]);
-    /// Answers to questions, answered by `Sent`.
+    /// Sends answers to questions, answered by `Sent`.
     fn send_reply(&mut self, peer: PeerKey, bytes: &[u8]);
-    /// Piece data to read and send, answered by `Sent`.
+    /// Reads and sends piece data, answered by `Sent`.
     fn send_block(&mut self, send: SendBlock);
-    /// A block to write, answered by `Written`.
+    /// Writes a block, answered by `Written`.
     fn write(&mut self, write: WriteBlock);
-    /// A torrent whose running hashes will not be finished.
+    /// Abandons the running hashes of a torrent.
     fn forget(&mut self, torrent: TorrentId);
-    /// A torrent whose files have to be checked, answered by `Checked`.
+    /// Checks the files of a torrent, answered by `Checked`.
     fn check(&mut self, torrent: TorrentId);
-    /// An HTTP request, answered by `Http`.
+    /// Sends an HTTP request, answered by `Http`.
     fn http(&mut self, get: HttpGet);
-    /// A name to look up, answered by `Resolved`.
+    /// Looks up a name, answered by `Resolved`.
     fn resolve(&mut self, resolve: Resolve);
-    /// An announce to the local network.
+    /// Sends an announce to the local network.
     fn local_announce(&mut self, announce: LocalAnnounce);
-    /// A datagram to send.
+    /// Sends a datagram.
     fn datagram(&mut self, to: SocketAddr, datagram: Vec<u8>);
-    /// A connection to open, answered by `Connected` or `Closed`.
+    /// Opens a connection, answered by `Connected` or `Closed`.
     fn connect(&mut self, connect: Connect);
-    /// A connection to end.
+    /// Closes a connection.
     fn close(&mut self, close: Close);
-    /// News for front ends.
+    /// Reports news to front ends.
     fn torrent_event(&mut self, event: TorrentEvent);
 }
 
-/// Carries out the effects of one turn and empties `out`, which keeps its memory. Returns whether there were any.
+/// Executes the effects of one turn and empties `out`, which keeps its memory. Returns true if there were any.
 pub fn carry_out(out: &mut Outbox, effects: &mut impl Effects) -> bool {
     let had_effects = !out.is_empty();
     let Outbox {

@@ -5,17 +5,17 @@ use crate::ids::PeerKey;
 use bytes::BytesMut;
 use ztor_wire::{Decoder, HANDSHAKE_LEN, Handshake, Message, WireError};
 
-/// One direction of a connection: bytes in any cuts, read as a handshake and messages.
+/// One direction of a connection: bytes in chunks of any size, read as a handshake and messages.
 #[derive(Debug, Default)]
 pub struct Transcript {
     stream: BytesMut,
-    /// The handshake is no more part of what comes.
+    /// True once the handshake was read.
     is_greeted: bool,
     handshake: Option<Handshake>,
 }
 
 impl Transcript {
-    /// A direction whose handshake was read elsewhere.
+    /// Creates the transcript of a direction whose handshake was read elsewhere.
     pub fn after_handshake() -> Self {
         Self { is_greeted: true, ..Self::default() }
     }
@@ -25,7 +25,8 @@ impl Transcript {
         self.stream.extend_from_slice(bytes);
     }
 
-    /// The next whole message, if there is one. The handshake is no message: see [`handshake`](Self::handshake).
+    /// Returns the next whole message; `None` if there is none. The handshake is no message: see
+    /// [`handshake`](Self::handshake).
     ///
     /// # Errors
     /// If the bytes are not the peer protocol.
@@ -41,7 +42,7 @@ impl Transcript {
         Decoder::default().decode(&mut self.stream)
     }
 
-    /// Adds bytes, and returns all messages that are whole then.
+    /// Adds bytes. Returns all messages that are whole then.
     ///
     /// # Errors
     /// If the bytes are not the peer protocol.
@@ -50,12 +51,12 @@ impl Transcript {
         std::iter::from_fn(|| self.next_message().transpose()).collect()
     }
 
-    /// The handshake, once it was read. `None` [after it](Self::after_handshake).
+    /// Returns the handshake; `None` before it was read, and [after it](Self::after_handshake).
     pub fn handshake(&self) -> Option<&Handshake> {
         self.handshake.as_ref()
     }
 
-    /// Length in bytes of what is no whole message yet.
+    /// Returns the length of the incomplete message, in bytes.
     pub fn pending_len(&self) -> usize {
         self.stream.len()
     }
@@ -64,26 +65,26 @@ impl Transcript {
 /// The far end of one connection of an engine.
 #[derive(Debug, Default)]
 pub struct FarEnd {
-    /// Bytes that the engine has left of its last read.
+    /// Bytes that the engine left in its last read.
     tail: BytesMut,
-    /// What the engine has sent.
+    /// Transcript of what the engine has sent.
     pub heard: Transcript,
 }
 
 impl FarEnd {
-    /// Gives bytes to the engine, in one read. `handle` is [`Engine::handle`](crate::Engine::handle).
+    /// Passes bytes to the engine in one read. `handle` is [`Engine::handle`](crate::Engine::handle).
     pub fn give(&mut self, peer: PeerKey, bytes: &[u8], handle: impl FnOnce(Event<'_>)) {
         self.tail.extend_from_slice(bytes);
         handle(Event::Received { peer, data: &mut self.tail });
     }
 
-    /// Length in bytes of what the engine has left of its last read.
+    /// Returns the number of bytes that the engine left in its last read.
     pub fn tail_len(&self) -> usize {
         self.tail.len()
     }
 }
 
-/// The bytes of several messages.
+/// Encodes several messages.
 pub fn encode(messages: &[Message]) -> Vec<u8> {
     let mut bytes = Vec::new();
     messages.iter().for_each(|message| message.encode(&mut bytes));
@@ -97,7 +98,7 @@ mod tests {
     use ztor_wire::Reserved;
 
     #[test]
-    fn transcript_reads_any_cuts_and_keeps_messages_before_an_error() {
+    fn transcript_of_any_chunks_returns_all_messages_before_an_error() {
         let (info_hash, peer_id) = (SwarmId::new([1; 20]), PeerId::new([2; 20]));
         let hello = Handshake { reserved: Reserved::NONE, info_hash, peer_id };
         let said = [Message::Interested, Message::Have { piece: 7 }];

@@ -1,4 +1,4 @@
-//! An engine with what every world around one has.
+//! An engine with the state that every world around one needs.
 
 use crate::Engine;
 use crate::config::Config;
@@ -9,23 +9,23 @@ use crate::testkit::{Effects, FarEnd, carry_out};
 use std::net::IpAddr;
 use ztor_base::Instant;
 
-/// A peer for parts of the engine that stand alone; different numbers give different peers.
+/// Returns a peer key for tests of single parts of the engine. Different numbers give different keys.
 pub fn peer_key(number: u32) -> PeerKey {
     PeerKey::from_u64((1 << 32) | u64::from(number))
 }
 
-/// An engine, its time, and effects that wait to be carried out.
+/// An engine, its time, and its pending effects.
 pub struct Rig {
     /// The engine.
     pub engine: Engine,
-    /// The time that the engine is given. Never to be set back.
+    /// The time of the engine. It must never be set back.
     pub now: Instant,
     /// The effects of the turn so far.
     pub out: Outbox,
 }
 
 impl Rig {
-    /// An engine without a torrent, at `now`.
+    /// Creates an engine without torrents, at `now`.
     pub fn new(now: Instant, config: Config, seed: u64) -> Self {
         Self { engine: Engine::new(now, config, seed), now, out: Outbox::default() }
     }
@@ -38,28 +38,28 @@ impl Rig {
         self.engine.add(self.now, add).expect("a new torrent")
     }
 
-    /// Gives an event to the engine.
+    /// Passes an event to the engine.
     pub fn handle(&mut self, event: Event<'_>) {
         self.engine.handle(self.now, event, &mut self.out);
     }
 
-    /// Gives an event of a torrent's disk to the engine.
+    /// Passes an event of a torrent's disk to the engine.
     pub fn disk(&mut self, torrent: TorrentId, event: DiskEvent) {
         self.handle(Event::Disk { torrent, event });
     }
 
-    /// Gives bytes of a peer to the engine, in one read.
+    /// Passes bytes of a peer to the engine in one read.
     pub fn give(&mut self, peer: PeerKey, far_end: &mut FarEnd, bytes: &[u8]) {
         let Self { engine, now, out } = self;
         far_end.give(peer, bytes, |event| engine.handle(*now, event, out));
     }
 
-    /// Ends the turn; its effects wait in [`out`](Self::out).
+    /// Ends the turn. Its effects are in [`out`](Self::out).
     pub fn settle(&mut self) {
         self.engine.settle(self.now, &mut self.out);
     }
 
-    /// Answers all look-ups of names with this address, and ends the turn.
+    /// Answers all name lookups with this address, and ends the turn.
     pub fn answer_lookups(&mut self, ip: IpAddr) {
         for Resolve { id, .. } in std::mem::take(&mut self.out.resolves) {
             self.handle(Event::Resolved { id, result: Ok(vec![ip]) });
@@ -67,12 +67,12 @@ impl Rig {
         self.settle();
     }
 
-    /// Takes the effects, to give them to [`carry_out`], which may lead to new ones.
+    /// Takes the effects, for [`carry_out`], which may cause new ones.
     pub fn take_out(&mut self) -> Outbox {
         std::mem::take(&mut self.out)
     }
 
-    /// Carries out the effects in a world that is not around this rig. Returns whether there were any.
+    /// Executes the effects in a world that does not contain this rig. Returns true if there were any.
     pub fn carry_out(&mut self, effects: &mut impl Effects) -> bool {
         carry_out(&mut self.out, effects)
     }

@@ -1,4 +1,4 @@
-//! Torrents made for a test.
+//! Torrents for tests.
 
 use fastrand::Rng;
 use sha1::{Digest, Sha1};
@@ -11,37 +11,37 @@ use ztor_metainfo::{BLOCK_LEN, Metainfo, merkle};
 pub struct Blueprint<'a> {
     /// Name of the file.
     pub name: &'a str,
-    /// Length of a piece in bytes; any that a torrent may have.
+    /// Length of a piece, in bytes.
     pub piece_length: u32,
     /// Announce URLs, each in a tier of its own.
     pub trackers: &'a [&'a str],
-    /// Peers come from trackers only (BEP 27).
+    /// True if peers may be found by trackers only (BEP 27).
     pub private: bool,
 }
 
 impl<'a> Blueprint<'a> {
-    /// A public torrent without trackers.
+    /// Creates the blueprint of a public torrent without trackers.
     pub fn new(name: &'a str, piece_length: u32) -> Self {
         Self { name, piece_length, trackers: &[], private: false }
     }
 
-    /// The torrent of this content.
+    /// Makes the torrent of this content.
     pub fn of(&self, content: &[u8]) -> Arc<Metainfo> {
         let pieces = content.chunks(self.piece_length as usize);
         let hashes = pieces.flat_map(|piece| Sha1::digest(piece).to_vec()).collect();
         self.with_hashes(content.len() as u64, hashes)
     }
 
-    /// A torrent of `length` bytes whose hashes nothing matches.
+    /// Makes a torrent of `length` bytes whose hashes no content matches.
     pub fn made_up(&self, length: u64) -> Arc<Metainfo> {
         let pieces = length.div_ceil(self.piece_length.into()) as usize;
         self.with_hashes(length, vec![b'h'; 20 * pieces])
     }
 
-    /// A torrent of `length` bytes with these hashes, 20 bytes for each piece.
+    /// Makes a torrent of `length` bytes with these hashes, 20 bytes for each piece.
     ///
     /// # Panics
-    /// If that is no torrent.
+    /// If the result is not a valid torrent.
     pub fn with_hashes(&self, length: u64, hashes: Vec<u8>) -> Arc<Metainfo> {
         let mut info = vec![
             ("length", Tree::Int(length as i64)),
@@ -59,11 +59,11 @@ impl<'a> Blueprint<'a> {
     }
 }
 
-/// Bytes that the last piece of a [`v2_made_up`] torrent lacks to a block.
+/// Bytes by which the last piece of a [`v2_made_up`] torrent is shorter than a block.
 pub const SHORT_BY: u32 = 100;
 
-/// A v2 torrent of one file of `pieces` pieces of one block each, the last [shorter](SHORT_BY), whose hashes nothing
-/// matches.
+/// Makes a v2 torrent of one file with `pieces` pieces of one block each, the last one [shorter](SHORT_BY). No content
+/// matches its hashes.
 pub fn v2_made_up(name: &str, pieces: u32) -> Arc<Metainfo> {
     let layer: Vec<merkle::Hash> = (0..pieces).map(|piece| [piece as u8; 32]).collect();
     let root = merkle::root_of_piece_layer(&layer, BLOCK_LEN);
@@ -80,7 +80,7 @@ pub fn v2_made_up(name: &str, pieces: u32) -> Arc<Metainfo> {
     Arc::new(Metainfo::from_bytes(&torrent.to_vec()).expect("a good torrent"))
 }
 
-/// Bytes without a pattern, always the same.
+/// Returns bytes without a pattern, always the same.
 pub fn noise(len: usize) -> Vec<u8> {
     let mut rng = Rng::with_seed(7);
     (0..len).map(|_| rng.u8(..)).collect()

@@ -1,4 +1,4 @@
-//! Announces of ten thousand torrents at trackers of which half are dead.
+//! Announces of ten thousand torrents to trackers of which half are dead.
 
 use super::*;
 use crate::outbox::{HttpGet, Resolve};
@@ -10,16 +10,16 @@ use ztor_tracker::http::parse_announce_query;
 use ztor_tracker::udp::{Request, Response};
 use ztor_tracker::{AnnounceEvent, AnnounceReply};
 
-/// Seconds between two announces, as the trackers ask for.
+/// Interval between two announces that the trackers ask for, in seconds.
 const INTERVAL_S: u64 = 1800;
 /// Time that a tracker takes to answer.
 const LATENCY: Duration = Duration::from_millis(50);
-/// Time after which a driver gives up a connection to nobody.
+/// Time after which a driver gives up a connection attempt without an answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time that an announce may wait beyond its own.
+/// Longest time by which an announce may be late.
 const LATE: Duration = Duration::from_secs(60);
 
-/// Something that the world is to tell the engine.
+/// A pending answer for the engine.
 enum Answer {
     Http(RequestId, String, Result<(u16, Vec<u8>), String>),
     Resolved(RequestId, IpAddr),
@@ -29,20 +29,20 @@ enum Answer {
 /// Stub trackers. The names of dead ones begin with `dead`.
 struct Stubs {
     rig: Rig,
-    /// No answer comes from anybody.
+    /// True while no tracker answers.
     is_out: bool,
-    /// Answers under way, by the time and a number.
+    /// Pending answers, by their time and a number.
     answers: BTreeMap<(Instant, u64), Answer>,
     sent: u64,
     addresses: BTreeMap<IpAddr, String>,
-    /// HTTP requests under way by host, and the most there were of one and of all.
+    /// Number of pending HTTP requests by host, and the maximum at one host and at all.
     open: BTreeMap<String, usize>,
     most_at_host: usize,
     most: usize,
     lookups: BTreeMap<String, usize>,
-    /// Reported failures of trackers.
+    /// Number of reported failures of trackers.
     failures: usize,
-    /// Times at which living trackers heard of a torrent, and its last event.
+    /// Times of the announces of a torrent to living trackers, and the last event.
     heard: BTreeMap<SwarmId, (Vec<Instant>, AnnounceEvent)>,
 }
 
@@ -119,7 +119,7 @@ impl Stubs {
                 self.hear(request.info_hash, request.event);
                 Response::Announce { transaction, reply: self.reply() }
             }
-            Request::Scrape { .. } => panic!("nobody asks for it"),
+            Request::Scrape { .. } => panic!("the engine sends no scrapes"),
         };
         self.plan(LATENCY, Answer::Datagram(to, response.encode(false)));
     }
@@ -149,7 +149,7 @@ impl Stubs {
         self.rig.out = out;
     }
 
-    /// Lets time pass until then, or until nothing is left to do.
+    /// Runs until this time, or until nothing is left to do.
     fn run(&mut self, until: Instant) {
         loop {
             self.turn();
@@ -179,7 +179,7 @@ impl Stubs {
     }
 }
 
-/// A dead and a living tracker, of fifty each; every third over UDP.
+/// Returns a dead and a living tracker of fifty each, every third one over UDP.
 fn dead_and_alive(number: u32) -> [String; 2] {
     ["dead", "alive"].map(|kind| match number % 3 {
         0 => format!("udp://{kind}{}.example:80/announce", number % 50),
@@ -188,7 +188,7 @@ fn dead_and_alive(number: u32) -> [String; 2] {
 }
 
 #[test]
-fn ten_thousand_torrents_with_half_their_trackers_dead() {
+fn ten_thousand_torrents_with_half_their_trackers_dead_are_announced_in_time() {
     const COUNT: u32 = 10_000;
     let mut stubs = Stubs::new();
     let swarms: Vec<SwarmId> = (0..COUNT).map(|number| stubs.add(number, &dead_and_alive(number))).collect();
@@ -198,7 +198,7 @@ fn ten_thousand_torrents_with_half_their_trackers_dead() {
         let first = stubs.heard.get(swarm).and_then(|(times, _)| times.first());
         assert!(first.is_some_and(|at| at.since(begun) <= LATE), "{swarm:?}: {first:?}");
     }
-    // A new torrent, in the middle of all this and later.
+    // New torrents are announced at once, also among many others.
     for (number, wait) in [(0, 0), (1, 400), (2, 900)] {
         stubs.run_for(wait);
         let added = stubs.rig.now;
@@ -221,8 +221,8 @@ fn ten_thousand_torrents_with_half_their_trackers_dead() {
     assert!(stubs.most <= 256, "{} requests", stubs.most);
     let minutes = stubs.rig.now.since(begun).as_secs() / 600 + 1;
     let most = stubs.lookups.values().max().copied().unwrap_or(0);
-    assert!(most <= 10 * minutes as usize, "{most} look-ups of a name in {minutes} times ten minutes");
-    // And all of them say goodbye.
+    assert!(most <= 10 * minutes as usize, "{most} lookups of a name in {minutes} times ten minutes");
+    // All torrents announce `stopped`.
     let begun = stubs.rig.now;
     stubs.most_at_host = 0;
     stubs.rig.handle(Event::Command(Command::Shutdown));
@@ -236,9 +236,8 @@ fn ten_thousand_torrents_with_half_their_trackers_dead() {
     assert_eq!(silent, 0, "living trackers that heard no goodbye");
 }
 
-/// One tracker, whose answers take their time.
 #[test]
-fn ten_thousand_goodbyes_to_one_tracker() {
+fn ten_thousand_goodbyes_to_one_slow_tracker_take_at_most_ten_seconds() {
     let mut stubs = Stubs::new();
     let trackers = ["http://alive.example/announce".to_owned()];
     let swarms: BTreeSet<SwarmId> = (0..10_000).map(|number| stubs.add(number, &trackers)).collect();
@@ -256,9 +255,9 @@ fn ten_thousand_goodbyes_to_one_tracker() {
     assert!(stubs.heard.values().all(|(_, event)| *event == AnnounceEvent::Stopped));
 }
 
-/// Nobody answers for an hour. The torrents are private in effect: trackers are all they have.
+/// No host answers for an hour. Trackers are the only source of peers of these torrents.
 #[test]
-fn an_hour_without_network_counts_against_nobody() {
+fn trackers_after_an_hour_without_network_are_announced_to_in_time() {
     const COUNT: u32 = 1000;
     let mut stubs = Stubs::new();
     let swarms: Vec<SwarmId> = (0..COUNT).map(|number| stubs.add(number, &dead_and_alive(number))).collect();
@@ -280,7 +279,7 @@ fn an_hour_without_network_counts_against_nobody() {
 }
 
 #[test]
-fn new_address_is_told_to_all_trackers_at_once() {
+fn new_address_is_announced_to_all_trackers_at_once() {
     for change in [NetworkChange::Moved, NetworkChange::Slept(Duration::from_secs(3600))] {
         let mut stubs = Stubs::new();
         let trackers = ["http://alive.example/announce".to_owned()];
@@ -292,8 +291,7 @@ fn new_address_is_told_to_all_trackers_at_once() {
     }
 }
 
-/// Both swarms of a hybrid torrent are announced to, over both families, and its peers are called in the swarm that they
-/// were found in.
+/// Peers of a hybrid torrent are dialed in the swarm that they were found in.
 #[test]
 fn hybrid_torrent_is_announced_in_both_swarms_over_both_families() {
     let (v1, v2) = (InfoHashV1::new([1; 20]), ztor_metainfo::InfoHashV2::new([2; 32]));
@@ -315,7 +313,7 @@ fn hybrid_torrent_is_announced_in_both_swarms_over_both_families() {
     let both = [SwarmId::from(v1), v2.truncated()];
     let expected = both.map(|swarm| [(swarm, Some(IpFamily::V4)), (swarm, Some(IpFamily::V6))]);
     assert_eq!(asked.iter().map(of).collect::<Vec<_>>(), expected.concat());
-    // Each swarm names a peer of its own; what fails beside a good answer is no failure.
+    // Each swarm names its own peer. A failure in addition to a good answer is not reported.
     for (number, get) in asked.iter().enumerate() {
         let result = match number {
             0 | 2 => {
@@ -341,7 +339,7 @@ fn hybrid_torrent_is_announced_in_both_swarms_over_both_families() {
 }
 
 #[test]
-fn what_is_wrong_with_a_tracker_is_told_once() {
+fn failure_of_a_tracker_is_reported_once_for_all_torrents() {
     let mut stubs = Stubs::new();
     for number in 0..100 {
         stubs.add(number, &["http://dead.example/announce".to_owned()]);

@@ -1,4 +1,4 @@
-//! Who is banned for bad data, how long, and who is not.
+//! Bans for bad data: their scope and their duration.
 
 use super::*;
 use crate::BanReason;
@@ -8,7 +8,7 @@ const PUBLIC: [u8; 4] = [198, 51, 100, 7];
 const LOCAL: [u8; 4] = [10, 0, 0, 7];
 const LIAR: u8 = 9;
 
-/// A download of which one peer, at this address, has given a wrong piece.
+/// Returns a download in which a peer at this address has sent a wrong piece.
 fn lied_to(ip: [u8; 4]) -> Scripted {
     let meta = torrent(&noise(SCRIPTED_LEN), 32768);
     let mut scripted =
@@ -28,7 +28,7 @@ fn lied_to(ip: [u8; 4]) -> Scripted {
     scripted
 }
 
-/// Whether a caller is taken and stays.
+/// Connects a peer. Returns true if it is accepted and stays connected.
 fn is_welcome(scripted: &mut Scripted, from: SocketAddr, id: u8) -> bool {
     let Ok(key) = scripted.rig.engine.accept(scripted.rig.now, from, Transport::Tcp) else { return false };
     let info_hash = scripted.meta.info_hashes.swarm_id();
@@ -39,7 +39,7 @@ fn is_welcome(scripted: &mut Scripted, from: SocketAddr, id: u8) -> bool {
 }
 
 #[test]
-fn a_public_host_is_banned_with_all_its_peers_until_its_time_is_over() {
+fn ban_of_a_public_host_refuses_all_its_peers_until_it_ends() {
     let mut scripted = lied_to(PUBLIC);
     assert!(
         matches!(&scripted.rig.out.events[..], [.., TorrentEvent::Banned { .. }]),
@@ -55,7 +55,7 @@ fn a_public_host_is_banned_with_all_its_peers_until_its_time_is_over() {
 }
 
 #[test]
-fn a_ban_can_be_lifted() {
+fn lifted_ban_lets_the_peer_connect_again() {
     let mut scripted = lied_to(PUBLIC);
     let author = scripted.rig.engine.bans(scripted.rig.now)[0].author;
     scripted.rig.handle(Event::Command(Command::LiftBan(author)));
@@ -63,14 +63,14 @@ fn a_ban_can_be_lifted() {
 }
 
 #[test]
-fn of_a_local_address_the_liar_alone_is_banned() {
+fn ban_at_a_local_address_refuses_the_liar_alone() {
     let mut scripted = lied_to(LOCAL);
     assert!(is_welcome(&mut scripted, (LOCAL, 7001).into(), 10), "it may be all of a container network");
     assert!(!is_welcome(&mut scripted, (LOCAL, 7002).into(), LIAR));
 }
 
 #[test]
-fn a_torrent_that_contradicts_itself_stops_and_bans_nobody() {
+fn torrent_that_contradicts_itself_stops_and_bans_no_peer() {
     let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
     scripted.say(&Message::HaveAll);
     let fault = DiskFault { kind: DiskFaultKind::Inconsistent, message: "contradicts itself".into() };
@@ -79,5 +79,5 @@ fn a_torrent_that_contradicts_itself_stops_and_bans_nobody() {
     let status = scripted.rig.engine.status(scripted.rig.now);
     assert_eq!(status[0].state, TorrentState::Stopped(fault));
     assert!(scripted.rig.engine.bans(scripted.rig.now).is_empty());
-    assert!(scripted.closed().is_some(), "its peers are let go");
+    assert!(scripted.closed().is_some(), "its connections are closed");
 }

@@ -1,9 +1,9 @@
-//! Look-ups in the DHT, where nobody answers and each takes its time.
+//! DHT lookups to which no node answers, so that each takes long.
 
 use super::*;
 use crate::testkit::Blueprint;
 
-/// Finished torrents, all of them to be announced.
+/// Number of finished torrents, which are all announced.
 const SEEDS: usize = 2000;
 
 fn add(rig: &mut Rig, name: &str, is_finished: bool) -> TorrentId {
@@ -33,5 +33,5 @@ fn download_is_looked_up_again_while_thousands_of_seeds_wait() {
         rig.now = next.clamp(rig.now + Duration::from_millis(100), end);
     }
     let lookups = rig.engine.torrent_mut(id).schedule_mut().dht_empty_lookups();
-    assert!(lookups >= 5, "{lookups} look-ups in ten minutes");
+    assert!(lookups >= 5, "{lookups} lookups in ten minutes");
 }

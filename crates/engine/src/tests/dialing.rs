@@ -1,4 +1,4 @@
-//! The ways to a peer: raced, tried one after the other, remembered; and rendezvous through a third (BEP 55).
+//! Transports and handshakes to reach a peer: raced, retried and remembered; and rendezvous through a relay (BEP 55).
 
 use super::*;
 use crate::CloseCause;
@@ -44,7 +44,7 @@ impl Caller {
         self.tell(Event::Command(command));
     }
 
-    /// Lets time pass, a turn at each timeout; returns the calls that were made.
+    /// Runs for this time, with a turn at each timeout. Returns the connection attempts.
     fn pass(&mut self, time: Duration) -> Vec<Connect> {
         let end = self.rig.now + time;
         loop {
@@ -83,7 +83,7 @@ impl Caller {
         self.say(peer, &encode(&[Message::Extended { id, payload: payload.into() }]));
     }
 
-    /// A peer calls over µTP, perhaps one that takes part in hole punching.
+    /// Connects a peer over µTP, which supports hole punching if `punches`.
     fn called_by(&mut self, addr: SocketAddr, id: u8, punches: bool) -> PeerKey {
         let key = self.rig.engine.accept(self.rig.now, addr, Transport::Utp).unwrap();
         self.greet(key, id);
@@ -94,7 +94,7 @@ impl Caller {
         key
     }
 
-    /// Messages of hole punching that were sent, to whom.
+    /// Takes the hole punch messages that were sent, with their receivers.
     fn punches(&mut self) -> Vec<(PeerKey, HolepunchMessage)> {
         let mut found = Vec::new();
         for send in std::mem::take(&mut self.rig.out.sends) {
@@ -116,7 +116,7 @@ fn way(connect: &Connect) -> (Transport, bool) {
 }
 
 #[test]
-fn the_other_transport_joins_after_a_head_start_and_the_loser_goes() {
+fn other_transport_joins_after_a_head_start_and_the_loser_is_closed() {
     let mut caller = Caller::new(|_| {});
     caller.know(at(1, 1));
     let utp = caller.call();
@@ -129,7 +129,7 @@ fn the_other_transport_joins_after_a_head_start_and_the_loser_goes() {
     assert_eq!(closed, [utp.peer]);
     caller.greet(calls[0].peer, 7);
     assert_eq!(caller.rig.engine.status(caller.rig.now)[0].peers, 1);
-    // It is called in the way that it was reached.
+    // It is dialed over the transport that reached it.
     caller.close(calls[0].peer);
     let calls = caller.pass(Duration::from_secs(60));
     assert_eq!(way(&calls[0]), (Transport::Tcp, false));
@@ -137,14 +137,14 @@ fn the_other_transport_joins_after_a_head_start_and_the_loser_goes() {
 }
 
 #[test]
-fn in_the_local_network_tcp_comes_first() {
+fn local_address_is_dialed_over_tcp_first() {
     let mut caller = Caller::new(|_| {});
     caller.know(addr(9));
     assert_eq!(way(&caller.call()), (Transport::Tcp, false));
 }
 
 #[test]
-fn an_address_has_failed_when_the_last_way_has() {
+fn address_counts_as_failed_once_after_the_last_plan() {
     let mut caller = Caller::new(|_| {});
     caller.know(at(1, 1));
     let first = caller.call();
@@ -159,7 +159,7 @@ fn an_address_has_failed_when_the_last_way_has() {
 }
 
 #[test]
-fn who_hangs_up_on_a_plain_handshake_is_called_encrypted_and_that_is_remembered() {
+fn peer_that_closes_on_a_plain_handshake_is_dialed_encrypted_from_then_on() {
     let mut caller = Caller::new(|config| config.transports = Transports::Tcp);
     caller.know(at(1, 1));
     let plain = caller.call();
@@ -182,7 +182,7 @@ fn who_hangs_up_on_a_plain_handshake_is_called_encrypted_and_that_is_remembered(
 }
 
 #[test]
-fn an_encrypted_handshake_for_one_torrent_is_none_for_another() {
+fn handshake_after_an_encrypted_one_for_another_torrent_is_refused() {
     let mut caller = Caller::new(|_| {});
     let key = caller.rig.engine.accept(caller.rig.now, at(5, 5), Transport::Tcp).unwrap();
     caller.tell(Event::Secured { peer: key, info_hash: [9; 20].into(), method: Method::Rc4 });
@@ -191,7 +191,7 @@ fn an_encrypted_handshake_for_one_torrent_is_none_for_another() {
 }
 
 #[test]
-fn a_peer_whose_network_was_gone_is_let_in_again() {
+fn second_connection_of_a_peer_replaces_the_first_only_if_that_is_silent() {
     let mut caller = Caller::new(|_| {});
     let first = caller.called_by(at(5, 5), 5, false);
     caller.pass(Duration::from_secs(4));
@@ -208,7 +208,7 @@ fn a_peer_whose_network_was_gone_is_let_in_again() {
 }
 
 #[test]
-fn a_torrent_that_ends_takes_its_attempts_with_it() {
+fn removed_torrent_ends_its_connection_attempts() {
     let mut caller = Caller::new(|_| {});
     caller.know(at(1, 1));
     let first = caller.call();
@@ -221,7 +221,7 @@ fn a_torrent_that_ends_takes_its_attempts_with_it() {
 }
 
 #[test]
-fn a_relay_brings_two_together_and_says_why_not() {
+fn rendezvous_request_is_relayed_or_answered_with_an_error() {
     let mut caller = Caller::new(|_| {});
     let (asker, target) = (caller.called_by(at(1, 11), 1, true), caller.called_by(at(2, 22), 2, true));
     let deaf = caller.called_by(at(3, 33), 3, false);
@@ -242,15 +242,15 @@ fn a_relay_brings_two_together_and_says_why_not() {
         assert_eq!(caller.punches(), [(asker, HolepunchMessage::Error(addr, error))]);
     }
     caller.extended(deaf, config::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
-    assert!(caller.punches().is_empty(), "who does not take part is not answered (BEP 55)");
+    assert!(caller.punches().is_empty(), "a peer without support gets no answer (BEP 55)");
     for _ in 0..100 {
         caller.extended(asker, config::OUR_UT_HOLEPUNCH, ask(at(2, 22)));
     }
-    assert!(caller.punches().len() < 50, "nobody makes others call without end");
+    assert!(caller.punches().len() < 50, "the number of relayed messages is bounded");
 }
 
 #[test]
-fn who_cannot_be_reached_is_met_through_whoever_told_of_him() {
+fn unreachable_peer_is_dialed_through_the_relay_that_named_it() {
     let mut caller = Caller::new(|_| {});
     let relay = caller.called_by(at(1, 11), 1, true);
     let flags = PexFlags::UTP.and(PexFlags::HOLEPUNCH);
@@ -271,11 +271,11 @@ fn who_cannot_be_reached_is_met_through_whoever_told_of_him() {
     let call = caller.call();
     assert_eq!((call.addr, way(&call)), (at(2, 22), (Transport::Utp, false)));
     caller.extended(relay, config::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(at(2, 22)).encode());
-    assert!(caller.pass(Duration::ZERO).is_empty(), "who is being called is not called again");
+    assert!(caller.pass(Duration::ZERO).is_empty(), "an attempt is under way");
 }
 
 #[test]
-fn a_relay_cannot_send_us_into_our_own_network_nor_without_end() {
+fn relayed_connects_to_local_addresses_are_ignored_and_others_bounded() {
     let mut caller = Caller::new(|config| config.max_peers_per_torrent = 1000);
     let relay = caller.called_by(at(1, 11), 1, true);
     caller.extended(relay, config::OUR_UT_HOLEPUNCH, HolepunchMessage::Connect(addr(7)).encode());
@@ -288,14 +288,14 @@ fn a_relay_cannot_send_us_into_our_own_network_nor_without_end() {
     assert!((1..=20).contains(&calls), "{calls}");
 }
 
-/// A race may be queued for long, when all places for attempts are taken.
+/// A race may be queued for long, if too many attempts are under way.
 #[test]
-fn a_rival_that_comes_late_does_not_touch_a_connection_that_stands() {
+fn late_rival_does_not_replace_an_established_connection() {
     let mut caller = Caller::new(|_| {});
     caller.know(at(1, 1));
     let first = caller.call();
     caller.rig.now += HEAD_START;
-    // It is time for the other transport; in the same turn the first one stands.
+    // The other transport is due, and the first one connects in the same turn.
     caller.rig.settle();
     caller.tell(Event::Connected { peer: first.peer });
     caller.greet(first.peer, 7);
@@ -306,7 +306,7 @@ fn a_rival_that_comes_late_does_not_touch_a_connection_that_stands() {
 }
 
 #[test]
-fn a_meeting_that_comes_to_nothing_is_not_asked_for_again_and_again() {
+fn rendezvous_that_fails_is_requested_only_once() {
     let mut caller = Caller::new(|config| config.transports = Transports::Utp);
     let relay = caller.called_by(at(1, 11), 1, true);
     let flags = PexFlags::UTP.and(PexFlags::HOLEPUNCH);
@@ -330,7 +330,7 @@ fn a_meeting_that_comes_to_nothing_is_not_asked_for_again_and_again() {
 }
 
 #[test]
-fn what_waits_to_be_called_again_is_forgotten_with_its_address() {
+fn queued_retry_of_a_forgotten_address_is_dropped() {
     let mut caller = Caller::new(|_| {});
     caller.know(at(1, 1));
     let first = caller.call();
@@ -340,7 +340,7 @@ fn what_waits_to_be_called_again_is_forgotten_with_its_address() {
 }
 
 #[test]
-fn a_transport_that_stands_and_carries_nothing_is_not_the_first_the_next_time() {
+fn transport_that_connects_and_carries_nothing_is_not_first_the_next_time() {
     let mut caller = Caller::new(|config| config.encryption = Encryption::Off);
     caller.know(at(1, 1));
     let first = caller.call();
@@ -352,7 +352,7 @@ fn a_transport_that_stands_and_carries_nothing_is_not_the_first_the_next_time() 
 }
 
 #[test]
-fn who_began_plainly_where_that_is_not_allowed_is_called_back_encrypted() {
+fn peer_with_a_plain_handshake_is_dialed_back_encrypted_if_required() {
     let called_plainly = |caller: &mut Caller, from: SocketAddr, transport| {
         let key = caller.rig.engine.accept(caller.rig.now, from, transport).unwrap();
         caller.tell(Event::CalledPlainly { peer: key, info_hash: caller.swarm });
@@ -362,7 +362,7 @@ fn who_began_plainly_where_that_is_not_allowed_is_called_back_encrypted() {
     called_plainly(&mut caller, at(1, 5555), Transport::Utp);
     let call = caller.call();
     assert_eq!((call.addr, way(&call)), (at(1, 5555), (Transport::Utp, true)));
-    // Over TCP only where it is known to listen, and not again and again.
+    // Over TCP it is dialed only at a known address, and not again and again.
     let mut caller = Caller::new(|c| c.encryption = Encryption::Require);
     called_plainly(&mut caller, at(2, 5555), Transport::Tcp);
     assert!(caller.pass(Duration::from_secs(1)).is_empty());
@@ -373,7 +373,7 @@ fn who_began_plainly_where_that_is_not_allowed_is_called_back_encrypted() {
     assert!(caller.pass(Duration::from_secs(1)).is_empty(), "it has failed, and rests");
     called_plainly(&mut caller, at(2, 5556), Transport::Tcp);
     assert!(caller.pass(Duration::from_secs(1)).is_empty());
-    // One that waits for its turn is called at once.
+    // An address that waits for its turn is dialed at once.
     let mut caller = Caller::new(|c| c.encryption = Encryption::Require);
     let (id, now) = (caller.id, caller.rig.now);
     caller.rig.engine.meet(now, id, at(3, 6881));
@@ -382,7 +382,7 @@ fn who_began_plainly_where_that_is_not_allowed_is_called_back_encrypted() {
     assert_eq!(caller.call().addr, at(3, 6881));
 }
 
-/// Hundreds of torrents have somebody to call, and the session has no place left.
+/// Hundreds of torrents have an address to dial, and the session has no place left.
 #[test]
 fn torrents_of_a_full_session_wait_for_a_place_without_a_timer_each() {
     let config =
@@ -408,9 +408,9 @@ fn torrents_of_a_full_session_wait_for_a_place_without_a_timer_each() {
         rig.settle();
     }
     let changed = rig.engine.status_changes(rig.now).len();
-    assert!(changed < 10, "{changed} torrents were looked at, and nothing happened");
+    assert!(changed < 10, "{changed} torrents were settled without need");
     assert_eq!(rig.out.connects.len(), 1);
     rig.handle(Event::Closed { peer: called, cause: CloseCause::Remote });
     rig.settle();
-    assert_eq!(rig.out.connects.len(), 2, "the next is called as soon as there is a place");
+    assert_eq!(rig.out.connects.len(), 2, "the next is dialed as soon as there is a place");
 }

@@ -1,5 +1,5 @@
-//! How peers and torrents are found: magnet links, peer exchange, the local network; and that private torrents do
-//! nothing of it.
+//! Discovery of peers and metadata by magnet links, peer exchange and the local network, none of it for private
+//! torrents.
 
 use super::*;
 use ztor_metainfo::InfoHashes;
@@ -18,7 +18,7 @@ impl World {
         n
     }
 
-    /// What the driver does once the metadata is there.
+    /// Starts a torrent, as the driver does once it has the metadata.
     fn start(&mut self, n: usize) {
         let node = &mut self.nodes[n];
         node.rig.engine.start_torrent(node.id, StartTorrent::default()).unwrap();
@@ -26,7 +26,7 @@ impl World {
         node.rig.disk(node.id, DiskEvent::Checked { have });
     }
 
-    /// A peer calls that is no ztor: it has everything, says so in a bitfield, and gives this for the metadata.
+    /// Connects a foreign client, which has everything, sends a bitfield, and serves these bytes as the metadata.
     fn give_metadata(&mut self, n: usize, info: &[u8]) -> PeerKey {
         let (now, total_size) = (self.now, info.len() as u32);
         let handshake = Handshake {
@@ -52,7 +52,7 @@ impl World {
         let mut far_end = FarEnd::default();
         for bytes in [greeting, answer] {
             node.rig.give(key, &mut far_end, &bytes);
-            // Here it asks.
+            // After the greeting, the engine requests the metadata.
             node.rig.settle();
         }
         key
@@ -71,7 +71,7 @@ impl World {
 }
 
 #[test]
-fn a_length_of_metadata_that_is_not_fetched_is_reported_once() {
+fn metadata_that_is_too_long_is_reported_once() {
     let (mut world, _) = World::new(32768, 32768);
     let leech = world.add_magnet(world.meta.info_hashes, &[]);
     let node = &mut world.nodes[leech];
@@ -99,7 +99,7 @@ fn a_length_of_metadata_that_is_not_fetched_is_reported_once() {
 }
 
 #[test]
-fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
+fn magnet_link_with_a_seed_becomes_a_torrent_that_is_fetched_and_served() {
     let (mut world, data) = World::new(40 * 32768 + 5, 32768);
     let seed = world.add(Some(&data), &[], |_| {});
     let leech = world.add_magnet(world.meta.info_hashes, &[seed]);
@@ -113,7 +113,7 @@ fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
     let meta = world.metadata(leech).unwrap();
     assert_eq!((&meta.info, &meta.layout), (&world.meta.info, &world.meta.layout));
     assert_eq!(world.nodes[leech].status().state, TorrentState::Waiting);
-    // The seed goes, and the metadata is had from one who has nothing else yet.
+    // Another leecher gets the metadata from one that has nothing else yet.
     let other = world.add_magnet(world.meta.info_hashes, &[leech]);
     world.run(LIMIT, |w| w.metadata(other).is_some());
     let node = &mut world.nodes[leech];
@@ -130,7 +130,7 @@ fn a_magnet_link_becomes_a_torrent_and_is_fetched_and_served() {
 }
 
 #[test]
-fn the_wrong_info_dictionary_is_never_taken() {
+fn wrong_info_dictionary_is_dropped_and_its_sender_banned() {
     let (mut world, _) = World::new(4 * 32768, 32768);
     let leech = world.add_magnet(world.meta.info_hashes, &[]);
     let mut wrong = world.meta.info.to_vec();
@@ -144,7 +144,7 @@ fn the_wrong_info_dictionary_is_never_taken() {
 }
 
 #[test]
-fn peers_get_to_know_each_other() {
+fn peer_exchange_connects_all_peers_unless_it_is_off() {
     let (mut world, data) = World::new(20 * 65536, 65536);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(16 * 1024));
     let leechers: Vec<usize> =
@@ -161,17 +161,17 @@ fn peers_get_to_know_each_other() {
         world.turn();
         world.wait(Duration::from_millis(10));
     }
-    assert!(leechers.iter().all(|n| world.peers(*n) == 1), "not if they do not want to");
+    assert!(leechers.iter().all(|n| world.peers(*n) == 1), "peer exchange is off");
 }
 
 #[test]
-fn the_local_network_is_told_and_heard() {
+fn local_announce_is_sent_and_accepted_from_local_peers_only() {
     let (mut world, data) = World::new(4 * 32768, 32768);
     let seed = world.add(Some(&data), &[], |_| {});
     let leech = world.add(None, &[], |_| {});
     let mut told = None;
     while told.is_none() {
-        assert!(world.now < Instant::from_micros(10_000_000), "nothing is told");
+        assert!(world.now < Instant::from_micros(10_000_000), "nothing is announced");
         let node = &mut world.nodes[leech];
         node.rig.settle();
         told = node.rig.out.local_announces.pop();
@@ -180,7 +180,7 @@ fn the_local_network_is_told_and_heard() {
     let told: LocalAnnounce = told.unwrap();
     assert_eq!((told.port, &told.info_hashes[..]), (6881, &[world.meta.info_hashes.swarm_id()][..]));
     let datagram = told.encode("239.192.152.143:6771");
-    // Our own comes back to us; the seed hears of the leecher, but not from a stranger.
+    // Our own announce is ignored, and so is one from outside the local network.
     world.handle(leech, Event::LocalAnnounce { from: addr(leech as u8), data: &datagram });
     world.handle(seed, Event::LocalAnnounce { from: ([8, 8, 8, 8], 6771).into(), data: &datagram });
     assert_eq!(world.nodes[leech].status().known_peers, 0);
@@ -191,7 +191,7 @@ fn the_local_network_is_told_and_heard() {
 }
 
 #[test]
-fn a_private_torrent_is_told_to_nobody() {
+fn private_torrent_is_announced_to_no_peer() {
     let (mut world, data) = World::new(20 * 65536, 65536);
     world.meta = private_torrent(&data, 65536);
     let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(16 * 1024));
@@ -204,17 +204,16 @@ fn a_private_torrent_is_told_to_nobody() {
         }
         world.wait(Duration::from_millis(10));
     }
-    assert!(leechers.iter().all(|n| world.peers(*n) == 1), "nobody else was named");
+    assert!(leechers.iter().all(|n| world.peers(*n) == 1), "no other peer was named");
     let leech = leechers[0];
     let datagram =
         LocalAnnounce { port: 1, info_hashes: vec![world.meta.info_hashes.swarm_id()], cookie: None };
     world.handle(leech, Event::LocalAnnounce { from: addr(9), data: &datagram.encode("x") });
-    assert_eq!(world.nodes[leech].status().known_peers, 1, "nor heard of");
+    assert_eq!(world.nodes[leech].status().known_peers, 1, "local announces are ignored");
 }
 
-/// A magnet link that turns out private forgets whom others named, and is told to nobody from then on.
 #[test]
-fn a_magnet_link_may_turn_out_private() {
+fn magnet_link_that_turns_out_private_forgets_addresses_of_public_sources() {
     let (mut world, data) = World::new(20 * 65536, 65536);
     world.meta = private_torrent(&data, 65536);
     let swarm = world.meta.info_hashes.swarm_id();
@@ -226,16 +225,16 @@ fn a_magnet_link_may_turn_out_private() {
     let id = world.nodes[leech].id;
     world.nodes[leech].rig.engine.torrent_mut(id).known_mut().forget((addr(0).ip(), 1).into());
     world.handle(leech, Event::LocalAnnounce { from: ([10, 0, 9, 9], 1).into(), data: &others.encode("x") });
-    // Nothing listens there: as if it was being called.
+    // Nothing listens there. The address counts as being dialed.
     world.nodes[leech].rig.engine.torrent_mut(id).known_mut().take(([10, 0, 9, 9], 1).into());
     world.run(LIMIT, |w| w.metadata(leech).is_some());
-    assert_eq!(world.nodes[leech].status().known_peers, 1, "only who was given by hand");
+    assert_eq!(world.nodes[leech].status().known_peers, 1, "only the one given by hand");
     assert!(world.nodes[leech].rig.engine.torrent(id).is_private());
 }
 
-/// A torrent file without piece layers says from the start that it is private.
+/// A torrent file without piece layers is known to be private from the start.
 #[test]
-fn a_private_torrent_without_piece_layers_is_told_to_nobody() {
+fn private_torrent_without_piece_layers_is_announced_to_no_peer() {
     let mut meta = Metainfo::from_info(&v2_made_up("v2", 40).info).unwrap();
     meta.private = true;
     let (now, meta) = (Instant::from_micros(1), Arc::new(meta));
@@ -264,9 +263,8 @@ fn a_private_torrent_without_piece_layers_is_told_to_nobody() {
     assert_eq!(engine.status(later)[0].state, TorrentState::Metadata { done: 0, total: 1 });
 }
 
-/// A peer that floods us with addresses is heard once in a while, and what it says is bounded.
 #[test]
-fn a_flood_of_addresses_is_bounded() {
+fn flood_of_addresses_by_peer_exchange_is_bounded() {
     let (mut world, _) = World::new(4 * 32768, 32768);
     let node = world.add(None, &[], |_| {});
     let engine = &mut world.nodes[node].rig.engine;
@@ -316,7 +314,7 @@ fn engine_with_trackers(now: Instant, urls: &[&str]) -> (Engine, Outbox) {
 }
 
 #[test]
-fn trackers_that_cannot_be_asked_are_reported_once() {
+fn trackers_that_cannot_be_used_are_reported_once() {
     let now = Instant::from_micros(1);
     let said = |urls: &[&str]| {
         let (mut engine, mut out) = engine_with_trackers(now, urls);
@@ -339,7 +337,7 @@ fn trackers_that_cannot_be_asked_are_reported_once() {
 }
 
 #[test]
-fn a_udp_tracker_without_a_port_is_asked_at_that_of_http() {
+fn udp_tracker_without_a_port_is_asked_at_port_80() {
     let now = Instant::from_micros(1);
     let (mut engine, mut out) = engine_with_trackers(now, &["udp://tracker.example/announce"]);
     let asked = out.resolves.pop().expect("the name is looked up");
@@ -349,9 +347,9 @@ fn a_udp_tracker_without_a_port_is_asked_at_that_of_http() {
     assert_eq!(out.datagrams[0].0, "192.0.2.1:80".parse().unwrap());
 }
 
-/// A tracker with addresses of both families is told over both, and its name is not looked up for every torrent.
+/// The name of a tracker is not looked up for every torrent.
 #[test]
-fn udp_trackers_are_told_over_both_families() {
+fn udp_tracker_with_both_families_is_announced_to_over_both() {
     let now = Instant::from_micros(1);
     let mut engine = Engine::new(now, Config::new(PeerId::from_random([1; 12]), 6881), 1);
     let magnet = |n: u8| AddMagnet {
@@ -372,7 +370,7 @@ fn udp_trackers_are_told_over_both_families() {
     engine.add_magnet(now, &magnet(2)).unwrap();
     engine.settle(now, &mut out);
     assert!(out.resolves.is_empty(), "the name is known");
-    // One family without an answer is no failure, as long as the other may have one.
+    // One family without an answer is no failure while the other may still answer.
     let mut later = now;
     while out.events.is_empty() && later < Instant::from_micros(600_000_000) {
         later += Duration::from_millis(500);
@@ -391,12 +389,11 @@ fn udp_trackers_are_told_over_both_families() {
             |event| if let TorrentEvent::Tracker { torrent, .. } = event { Some(*torrent) } else { None },
         )
         .collect();
-    assert_eq!(failed.len(), out.events.len(), "each torrent is told once");
+    assert_eq!(failed.len(), out.events.len(), "one report per torrent");
 }
 
-/// Whoever is interested in a torrent that has nothing yet waits, and nothing goes round in circles meanwhile.
 #[test]
-fn interest_in_a_torrent_without_pieces_waits() {
+fn interest_in_a_torrent_without_pieces_does_not_keep_the_loop_busy() {
     let (mut world, data) = World::new(4 * 32768, 32768);
     let seed = world.add(Some(&data), &[], |_| {});
     let leech = world.add_magnet(world.meta.info_hashes, &[seed]);
@@ -412,9 +409,9 @@ fn interest_in_a_torrent_without_pieces_waits() {
     world.run(LIMIT, |w| w.finished(leech));
 }
 
-/// A seed without the Fast Extension tells all its pieces in a bitfield, long before anybody knows how many there are.
+/// A seed without the Fast Extension sends a bitfield before the number of pieces is known.
 #[test]
-fn a_full_bitfield_before_the_metadata_is_a_seed() {
+fn full_bitfield_before_the_metadata_counts_as_a_seed() {
     let (mut world, _) = World::new(4 * 32768, 32768);
     let leech = world.add_magnet(world.meta.info_hashes, &[]);
     let info = Arc::clone(&world.meta.info);

@@ -1,4 +1,4 @@
-//! A look at the parts of an engine, and changes that no event makes.
+//! Access to the parts of an engine, and changes that no event makes.
 
 use crate::Engine;
 use crate::discovery::known::Origin;
@@ -25,19 +25,19 @@ impl Engine {
         self.peers.get(key).is_some()
     }
 
-    /// As if a peer had given, or been given, this number of bytes.
+    /// Pretends that a peer has sent and received these numbers of bytes.
     pub(crate) fn pretend_totals(&mut self, key: PeerKey, down: u64, up: u64) {
         let peer = self.peers.get_mut(key).expect("the peer is there");
         peer.trade_mut().pretend_totals(down, up);
     }
 
-    /// As if a peer that a tracker has named had called, and said where it listens.
+    /// Pretends that a peer of a tracker has connected and named its listening address.
     pub(crate) fn meet(&mut self, now: Instant, id: TorrentId, addr: SocketAddr) {
         let torrent = self.torrents.get_mut(id).expect("the torrent is there");
         torrent.known_mut().met(now, addr, Origin::Tracker(0), self.core.rng());
     }
 
-    /// As if a tracker had named an address.
+    /// Pretends that a tracker has named an address.
     pub(crate) fn name_by_tracker(
         &mut self,
         now: Instant,

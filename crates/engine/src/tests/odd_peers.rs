@@ -1,10 +1,10 @@
-//! What peers do that is odd, or meant to make work, and no reason to part.
+//! Peers that behave oddly, or cause work on purpose.
 
 use super::*;
 use crate::DiskId;
 
 #[test]
-fn a_limit_of_a_torrent_does_not_keep_the_loop_busy() {
+fn limit_of_a_torrent_does_not_keep_the_loop_busy() {
     let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
     let limit = Command::SetTorrentLimits { torrent: scripted.id, down: Some(8_000), up: None };
     scripted.rig.handle(Event::Command(limit));
@@ -22,7 +22,7 @@ fn a_limit_of_a_torrent_does_not_keep_the_loop_busy() {
 }
 
 #[test]
-fn a_flood_of_ports_is_one_node() {
+fn flood_of_ports_adds_one_node() {
     let mut scripted = Scripted::new(true, Reserved::NONE.with_dht());
     scripted.rig.engine.start_dht(scripted.rig.now, ztor_dht::Config::default(), None);
     let flood: Vec<Message> = (1000..3000).map(Message::Port).collect();
@@ -33,7 +33,7 @@ fn a_flood_of_ports_is_one_node() {
 }
 
 #[test]
-fn the_nodes_of_peers_of_a_private_torrent_are_not_asked() {
+fn port_of_a_private_torrents_peer_is_ignored() {
     let meta = private_torrent(&noise(4 * 32768), 32768);
     let mut scripted = Scripted::of(meta, true, Reserved::NONE.with_dht(), |_| {});
     scripted.rig.engine.start_dht(scripted.rig.now, ztor_dht::Config::default(), None);
@@ -41,9 +41,9 @@ fn the_nodes_of_peers_of_a_private_torrent_are_not_asked() {
     assert!(scripted.rig.out.datagrams.is_empty());
 }
 
-/// libtorrent takes another id for each connection; trackers that answer with dictionaries name the one it told them.
+/// libtorrent uses another id for each connection. Trackers with dictionary replies name the one in its announce.
 #[test]
-fn an_id_that_a_tracker_did_not_name_is_shown_and_welcome() {
+fn peer_id_other_than_the_trackers_is_shown_and_accepted() {
     for (id, as_named) in [(7, true), (8, false)] {
         let mut scripted = Scripted::new(true, Reserved::NONE);
         let (id_of_torrent, now) = (scripted.id, scripted.rig.now);
@@ -63,7 +63,7 @@ fn an_id_that_a_tracker_did_not_name_is_shown_and_welcome() {
 }
 
 #[test]
-fn a_super_seeding_seed_hears_that_its_piece_has_come() {
+fn super_seeding_seed_gets_a_have_for_its_own_piece() {
     let mut scripted = Scripted::new(false, Reserved::NONE);
     scripted.say(&Message::Have { piece: 3 });
     let asked = scripted.say(&Message::Unchoke);
@@ -90,7 +90,7 @@ fn a_super_seeding_seed_hears_that_its_piece_has_come() {
 
 const OWNER: u8 = 0xff;
 
-/// An engine that has called the owner of an id above its own, who has given it a block if `is_proved`.
+/// Returns an engine connected to the owner of an id above its own. With `is_proved`, the owner has sent it a block.
 fn called_owner(is_proved: bool) -> (Scripted, PeerKey) {
     let mut scripted = Scripted::new(false, Reserved::NONE);
     let owner: SocketAddr = ([198, 51, 100, 1], 6881).into();
@@ -112,7 +112,7 @@ fn greet(scripted: &mut Scripted, key: PeerKey) {
     scripted.rig.settle();
 }
 
-/// A caller that gives the owner's id; whether it and the owner are connected then.
+/// Connects a peer with the owner's id. Returns true for it if it is connected then, and true for the owner likewise.
 fn repeats_id(scripted: &mut Scripted, owner: PeerKey, from: [u8; 4]) -> (bool, bool) {
     let key = scripted.rig.engine.accept(scripted.rig.now, (from, 7000).into(), Transport::Tcp).unwrap();
     greet(scripted, key);
@@ -121,21 +121,21 @@ fn repeats_id(scripted: &mut Scripted, owner: PeerKey, from: [u8; 4]) -> (bool, 
 }
 
 #[test]
-fn who_repeats_an_id_from_elsewhere_neither_ends_its_owner_nor_keeps_it_out() {
+fn copied_peer_id_from_another_host_neither_closes_its_owner_nor_keeps_it_out() {
     let thief = [203, 0, 113, 9];
-    // By the rule for crossed calls the owner would go.
+    // By the rule for crossed connections the owner would be closed.
     let (mut scripted, owner) = called_owner(false);
     assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
     let (mut scripted, owner) = called_owner(true);
     assert_eq!(repeats_id(&mut scripted, owner, thief), (false, true));
-    // An idle owner says nothing for two minutes.
+    // An idle owner may be silent for two minutes.
     scripted.rig.now += Duration::from_secs(60);
     assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
-    // One that takes data and gives none keeps nobody out.
+    // An owner that takes data and gives none keeps no other peer out.
     let (mut scripted, owner) = called_owner(false);
     scripted.rig.engine.pretend_totals(owner, 0, 16384);
     assert_eq!(repeats_id(&mut scripted, owner, thief), (true, true));
-    // The other came first, and gives nothing: the owner gets in.
+    // The other peer is first, and gives nothing: the owner is accepted.
     let mut scripted = Scripted::new(false, Reserved::NONE);
     let first = scripted.rig.engine.accept(scripted.rig.now, (thief, 7000).into(), Transport::Tcp).unwrap();
     greet(&mut scripted, first);
@@ -143,13 +143,13 @@ fn who_repeats_an_id_from_elsewhere_neither_ends_its_owner_nor_keeps_it_out() {
 }
 
 #[test]
-fn crossed_calls_of_one_address_leave_one_connection() {
+fn crossed_connections_of_one_address_leave_one() {
     let (mut scripted, owner) = called_owner(false);
-    assert_eq!(repeats_id(&mut scripted, owner, [198, 51, 100, 1]), (true, false), "the higher id calls");
+    assert_eq!(repeats_id(&mut scripted, owner, [198, 51, 100, 1]), (true, false), "that of the higher id");
 }
 
 #[test]
-fn a_flood_of_messages_without_effect_ends_the_connection() {
+fn flood_of_messages_without_effect_closes_the_connection() {
     let far = HashRequest { pieces_root: [1; 32], base_layer: 0, index: 0, length: 2, proof_layers: 0 };
     for message in [
         Message::KeepAlive,
@@ -174,8 +174,8 @@ fn a_flood_of_messages_without_effect_ends_the_connection() {
             scripted.say_raw(&some);
             rounds += 1;
         }
-        assert!(rounds < 100, "{message:?} is minded");
-        // An honest pace is not.
+        assert!(rounds < 100, "a flood of {message:?}");
+        // An honest pace is accepted.
         let mut scripted = Scripted::new(false, Reserved::NONE.with_fast().with_extended());
         if matches!(message, Message::HaveNone) {
             continue;
@@ -189,7 +189,7 @@ fn a_flood_of_messages_without_effect_ends_the_connection() {
 }
 
 #[test]
-fn who_refuses_everything_is_asked_less_and_less() {
+fn peer_that_refuses_everything_is_asked_less_and_less() {
     let mut scripted = Scripted::new(false, Reserved::NONE.with_fast());
     scripted.say(&Message::HaveAll);
     let mut asked = scripted.say(&Message::Unchoke);
@@ -203,7 +203,7 @@ fn who_refuses_everything_is_asked_less_and_less() {
         asked = scripted.say_raw(&encode(&refusals));
     }
     assert!(count < 600, "{count} requests that were refused at once");
-    // It changes its mind: it is of use again.
+    // After a pause the peer is asked again.
     scripted.rig.now += Duration::from_secs(10);
     asked.extend(scripted.settle());
     assert!(asked.iter().any(|m| matches!(m, Message::Request(_))), "{asked:?}");
@@ -236,9 +236,9 @@ fn blocks_for(
     (served, said)
 }
 
-/// libtorrent 2.0 asks for whole blocks where a file of a v2 torrent ends.
+/// libtorrent 2.0 requests whole blocks at the end of a file of a v2 torrent.
 #[test]
-fn the_tail_of_a_v2_file_is_served_as_a_whole_block() {
+fn tail_of_a_v2_file_is_served_as_a_whole_block() {
     const LEN: u32 = 16384;
     let tail = |begin, len| Block { piece: 4, begin, len };
     let good = [tail(0, LEN), tail(0, LEN - SHORT_BY), tail(1, 5)];
@@ -246,14 +246,14 @@ fn the_tail_of_a_v2_file_is_served_as_a_whole_block() {
     let (served, said) = blocks_for(v2_made_up("v2", 5), |_| {}, &[&good[..], &bad].concat());
     assert_eq!(served, good);
     assert!(bad.iter().all(|block| said.contains(&Message::Reject(*block))), "{said:?}");
-    // The pieces of a v1 torrent end where they end.
+    // In a v1 torrent a whole block is invalid there.
     let v1 = torrent(&noise(5 * LEN as usize - SHORT_BY as usize), LEN);
     let (served, _) = blocks_for(v1, |_| {}, &good);
     assert_eq!(served, &good[1..]);
 }
 
 #[test]
-fn up_to_128_kib_are_served_at_a_time_and_the_limit_holds() {
+fn request_of_up_to_128_kib_is_served_within_the_limit() {
     let meta = torrent(&noise(3 << 20), 1 << 18);
     let block = |n: u32| Block { piece: n, begin: 1 << 17, len: 1 << 17 };
     let ask: Vec<Block> = (0..12).map(block).collect();
@@ -267,7 +267,7 @@ fn up_to_128_kib_are_served_at_a_time_and_the_limit_holds() {
 }
 
 #[test]
-fn the_first_write_after_a_check_is_worth_a_save() {
+fn first_write_after_a_check_marks_the_torrent_as_unsaved() {
     let mut scripted = Scripted::new(false, Reserved::NONE);
     let id = scripted.id;
     let saved = |scripted: &mut Scripted| {
@@ -277,7 +277,7 @@ fn the_first_write_after_a_check_is_worth_a_save() {
     };
     saved(&mut scripted);
     scripted.rig.disk(id, DiskEvent::Written { disk: DiskId::default(), bytes: 16384 });
-    assert!(saved(&mut scripted), "files have been made, and the record says whose they are");
+    assert!(saved(&mut scripted), "the record says that the new files are ours");
     scripted.rig.disk(id, DiskEvent::Written { disk: DiskId::default(), bytes: 16384 });
     assert!(!saved(&mut scripted), "not for each block");
 }

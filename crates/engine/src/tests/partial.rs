@@ -1,11 +1,12 @@
-//! Torrents of which only a part is wanted: what trackers and peers hear of them.
+//! Announces and messages of torrents of which only a part is wanted.
 
 use super::*;
 use ztor_wire::ExtendedHandshake;
 
 const TRACKER: &str = "http://tracker.example/announce";
 
-/// An engine with a torrent of eight pieces of which the first `wanted` are wanted, a tracker, and the pieces in `have`.
+/// Returns an engine with a torrent of eight pieces and a tracker. The first `wanted` pieces are wanted, and we have
+/// the first `have`.
 fn partial(wanted: usize, have: u32) -> (Rig, TorrentId) {
     let mut meta = Metainfo::clone(&torrent(&noise(SCRIPTED_LEN), 32768));
     meta.trackers = vec![vec![TRACKER.to_owned()]];
@@ -23,7 +24,7 @@ fn partial(wanted: usize, have: u32) -> (Rig, TorrentId) {
     (rig, id)
 }
 
-/// Parameter of the announces that wait to be made.
+/// Takes the pending announces. Returns the value of this parameter in each.
 fn announced(rig: &mut Rig, parameter: &str) -> Vec<Option<String>> {
     let value = |get: HttpGet| {
         let query = get.url.split_once('?')?.1.to_owned();
@@ -81,7 +82,7 @@ fn num_want_of_a_seed_is_bounded_by_free_places() {
     }
 }
 
-/// The last handshake of extensions among messages of the engine.
+/// Returns `upload_only` of the last extended handshake among messages of the engine.
 fn upload_only(messages: &[Message]) -> Option<bool> {
     let handshakes = messages.iter().filter_map(|message| match message {
         Message::Extended { id: 0, payload } => ExtendedHandshake::decode(payload).ok(),
@@ -107,11 +108,11 @@ fn finished_torrent_says_upload_only_to_its_peers() {
 }
 
 #[test]
-fn finished_torrent_parts_from_a_peer_that_only_uploads() {
+fn finished_torrent_closes_a_peer_that_only_uploads() {
     let mut scripted = Scripted::new(true, Reserved::NONE.with_extended());
     says_extended(&mut scripted, true);
     assert_eq!(scripted.closed(), Some("both sides have everything"));
-    // One that is interested still wants something.
+    // An interested peer still wants something.
     let mut scripted = Scripted::new(true, Reserved::NONE.with_extended());
     scripted.say(&Message::Interested);
     says_extended(&mut scripted, true);

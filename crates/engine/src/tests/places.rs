@@ -1,9 +1,9 @@
-//! Places that are held without use.
+//! Places of peers without use.
 
 use super::*;
 use crate::CloseCause;
 
-/// Calls of one host of the public network that are taken.
+/// Maximum number of accepted connections of one public host.
 const PER_HOST: usize = 8;
 const THEY_HAVE: usize = 4;
 
@@ -12,7 +12,7 @@ struct Crowd {
     rig: Rig,
     id: TorrentId,
     meta: Arc<Metainfo>,
-    /// Every address that was called.
+    /// All dialed addresses.
     called: Vec<SocketAddr>,
     ended: Vec<PeerKey>,
     met: u8,
@@ -30,7 +30,7 @@ impl Crowd {
         crowd
     }
 
-    /// Adds a torrent of which so many pieces are here.
+    /// Adds a torrent of which we have the first `have` pieces.
     fn add(&mut self, have: usize) -> TorrentId {
         let content: Vec<u8> = noise(8 * 32768 + self.called.len() + self.met as usize);
         let meta =
@@ -59,7 +59,7 @@ impl Crowd {
         self.take();
     }
 
-    /// Calls and is greeted, if the call is taken.
+    /// Connects peers from these addresses, and sends the handshake of those that are accepted.
     fn fill(&mut self, addrs: impl IntoIterator<Item = SocketAddr>, is_interested: bool) {
         for addr in addrs {
             if let Ok(key) = self.accept(addr) {
@@ -68,7 +68,7 @@ impl Crowd {
         }
     }
 
-    /// Time passes; connections keep alive, and calls come to nothing.
+    /// Runs for this time, with keep-alives on all connections. Connection attempts fail.
     fn sleep(&mut self, secs: u64) {
         for _ in 0..secs {
             self.rig.now += Duration::from_secs(1);
@@ -114,19 +114,19 @@ fn one_network(n: usize) -> SocketAddr {
 }
 
 #[test]
-fn a_download_full_of_useless_callers_still_calls_the_seed() {
+fn download_full_of_useless_peers_still_dials_the_seed() {
     for is_interested in [false, true] {
         let mut crowd = Crowd::new(THEY_HAVE, |_| {});
         crowd.fill(hosts(13), is_interested);
         assert!(crowd.rig.engine.peers.len() >= 80, "{}", crowd.rig.engine.peers.len());
         crowd.names(crowd.id, host(200, 0));
         crowd.sleep(60);
-        assert!(crowd.called.contains(&host(200, 0)), "the seed is called within a minute");
+        assert!(crowd.called.contains(&host(200, 0)), "the seed is dialed within a minute");
     }
 }
 
 #[test]
-fn a_seed_that_calls_a_full_torrent_gets_a_place() {
+fn seed_that_connects_to_a_full_torrent_gets_a_place() {
     for is_interested in [false, true] {
         let mut crowd = Crowd::new(THEY_HAVE, |_| {});
         crowd.fill(hosts(13), is_interested);
@@ -135,8 +135,8 @@ fn a_seed_that_calls_a_full_torrent_gets_a_place() {
         let seed = crowd.accept(host(200, 0)).unwrap();
         crowd.greet(seed, false);
         assert!(crowd.rig.engine.peers.get(seed).is_some_and(|peer| peer.is_live()));
-        assert_eq!(crowd.ended.len() - 4, 1, "one makes place; four were too many at the start");
-        // Those who come after must not have their way at once.
+        assert_eq!(crowd.ended.len() - 4, 1, "one is replaced; four were too many at the start");
+        // The next peer must not replace another one at once.
         let next = crowd.accept(host(201, 0)).unwrap();
         crowd.greet(next, false);
         assert!(!crowd.rig.engine.has_peer(next));
@@ -144,7 +144,7 @@ fn a_seed_that_calls_a_full_torrent_gets_a_place() {
 }
 
 #[test]
-fn one_network_is_one_host() {
+fn incoming_peers_of_one_network_are_bounded_as_one_host() {
     let mut crowd = Crowd::new(THEY_HAVE, |_| {});
     let taken = (1..500).filter(|n| {
         let key = crowd.accept(one_network(*n));
@@ -154,18 +154,18 @@ fn one_network_is_one_host() {
 }
 
 #[test]
-fn silent_callers_push_out_each_other_and_not_those_who_speak() {
+fn silent_incoming_peers_replace_each_other_and_no_live_ones() {
     let mut crowd = Crowd::new(THEY_HAVE, |config| config.max_peers = 100);
     crowd.fill((1..=5).map(|n| host(n, 0)), false);
     for n in 0..200 {
-        // One host has many, and the others few.
+        // One host has many connections, and the others few.
         crowd.accept(if n % 2 == 0 { host(50 + n / 20, n) } else { host(100 + n / 2, n) }).unwrap();
         crowd.rig.now += Duration::from_millis(40);
         crowd.rig.settle();
         crowd.take();
     }
     assert!(crowd.rig.engine.peers.len() <= 5 + 10, "{} places", crowd.rig.engine.peers.len());
-    assert_eq!(crowd.ended.len(), 200 - 10, "each that made place is closed");
+    assert_eq!(crowd.ended.len(), 200 - 10, "each replaced peer is closed");
     assert_eq!(crowd.rig.engine.peers.iter().filter(|peer| peer.is_live()).count(), 5);
     let late = crowd.accept(host(220, 0)).unwrap();
     crowd.greet(late, false);
@@ -173,7 +173,7 @@ fn silent_callers_push_out_each_other_and_not_those_who_speak() {
 }
 
 #[test]
-fn a_new_download_gets_places_of_a_session_full_of_leechers() {
+fn new_download_in_a_session_full_of_leechers_gets_places() {
     let mut crowd = Crowd::new(8, |config| (config.max_peers, config.max_peers_per_torrent) = (50, 50));
     crowd.fill((1..=60).map(|n| host(n, 0)), true);
     assert_eq!(crowd.rig.engine.peers.len(), 50);
@@ -187,7 +187,7 @@ fn a_new_download_gets_places_of_a_session_full_of_leechers() {
 }
 
 #[test]
-fn calls_that_nobody_answers_make_place_for_callers() {
+fn unanswered_attempts_are_replaced_by_incoming_peers() {
     let mut crowd =
         Crowd::new(THEY_HAVE, |config| (config.max_peers, config.max_peers_per_torrent) = (20, 20));
     let addrs = (1..=200).map(|n| host(n, 0)).collect();
@@ -197,7 +197,7 @@ fn calls_that_nobody_answers_make_place_for_callers() {
         crowd.rig.settle();
         crowd.rig.take_out();
     }
-    assert!(crowd.accept(host(221, 0)).is_err(), "a call has a moment to be answered");
+    assert!(crowd.accept(host(221, 0)).is_err(), "an attempt has a moment to be answered");
     crowd.rig.now += Duration::from_secs(2);
     let caller = crowd.accept(host(220, 0)).expect("a place");
     crowd.greet(caller, true);
@@ -207,9 +207,9 @@ fn calls_that_nobody_answers_make_place_for_callers() {
 }
 
 #[test]
-fn callers_do_not_take_the_places_of_those_we_called() {
+fn incoming_peers_do_not_replace_outgoing_ones() {
     let mut crowd = Crowd::new(THEY_HAVE, |config| config.max_peers_per_torrent = 10);
-    // One that we called, silent for long and so the least useful.
+    // A peer that we dialed, silent for long and so the least useful.
     crowd.rig.handle(Event::Command(Command::AddPeers { torrent: crowd.id, addrs: vec![host(150, 0)] }));
     crowd.rig.settle();
     let called = crowd.rig.out.connects.pop().expect("a call").peer;
@@ -220,7 +220,7 @@ fn callers_do_not_take_the_places_of_those_we_called() {
     crowd.sleep(60);
     for n in 0..5 {
         crowd.sleep(60);
-        // More addresses are known than there are places: a fifth of them is for calls.
+        // More addresses are known than there are places: a fifth of them is for outgoing connections.
         let (id, now) = (crowd.id, crowd.rig.now);
         crowd.rig.engine.name_by_tracker(now, id, host(160 + n, 0), None);
         let caller = crowd.accept(host(200 + n, 0)).unwrap();
@@ -233,21 +233,21 @@ fn callers_do_not_take_the_places_of_those_we_called() {
 }
 
 #[test]
-fn a_session_full_of_those_who_wait_lets_strangers_in() {
+fn session_full_of_waiting_leechers_lets_strangers_in() {
     let mut crowd = Crowd::new(8, |config| (config.max_peers, config.max_peers_per_torrent) = (40, 40));
     crowd.fill(hosts(5), true);
     assert_eq!(crowd.rig.engine.peers.len(), 40);
-    assert!(crowd.accept(host(100, 0)).is_err(), "they have not had their time");
+    assert!(crowd.accept(host(100, 0)).is_err(), "the leechers have not had their time");
     crowd.sleep(40);
-    let stranger = crowd.accept(host(100, 0)).expect("the least useful goes");
+    let stranger = crowd.accept(host(100, 0)).expect("the least useful is replaced");
     crowd.greet(stranger, true);
     assert!(crowd.rig.engine.peers.get(stranger).is_some_and(|peer| peer.is_live()));
-    assert!(crowd.accept(host(101, 0)).is_err(), "not one for each that knocks");
+    assert!(crowd.accept(host(101, 0)).is_err(), "only one at a time is replaced");
     assert_eq!(crowd.rig.engine.peers.len(), 40);
 }
 
 #[test]
-fn one_network_is_not_called_without_end() {
+fn outgoing_connections_to_one_network_are_bounded() {
     let mut crowd = Crowd::new(THEY_HAVE, |_| {});
     let addrs = (1..=60).map(one_network).collect();
     crowd.rig.handle(Event::Command(Command::AddPeers { torrent: crowd.id, addrs }));
@@ -264,7 +264,7 @@ fn one_network_is_not_called_without_end() {
 }
 
 #[test]
-fn a_link_whose_places_are_full_still_calls_who_may_know() {
+fn magnet_link_full_of_useless_peers_still_dials_a_new_address() {
     let mut crowd = Crowd::new(0, |config| config.max_peers_per_torrent = 10);
     crowd.rig.handle(Event::Command(Command::Remove(crowd.id)));
     let add = AddMagnet {
@@ -281,9 +281,9 @@ fn a_link_whose_places_are_full_still_calls_who_may_know() {
     assert!(crowd.called.contains(&host(200, 0)), "{:?}", crowd.called);
 }
 
-/// Addresses are made up more easily than peers that give.
+/// Addresses are easily made up.
 #[test]
-fn who_gives_does_not_go_for_calls_that_nobody_answers() {
+fn peer_that_gives_is_not_replaced_for_unanswered_attempts() {
     let mut crowd = Crowd::new(0, |config| config.max_peers_per_torrent = 10);
     crowd.fill([host(1, 0)], true);
     let giver = *crowd.rig.engine.torrent(crowd.id).peers().first().expect("it is there");
@@ -293,7 +293,7 @@ fn who_gives_does_not_go_for_calls_that_nobody_answers() {
         crowd.rig.now += Duration::from_secs(1);
         crowd.rig.give(giver, &mut FarEnd::default(), &encode(&[Message::KeepAlive]));
         crowd.rig.settle();
-        // Nobody answers: the engine gives up by itself.
+        // No peer answers: the engine gives up by itself.
         crowd.rig.take_out();
     }
     assert!(crowd.rig.engine.peers.get(giver).is_some_and(|peer| peer.is_live()));

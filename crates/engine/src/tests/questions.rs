@@ -1,15 +1,15 @@
-//! Questions with long answers, of peers that do not read them.
+//! Questions with long answers, from peers that do not read them.
 
 use super::*;
 use crate::CloseCause;
 use ztor_metainfo::merkle;
 use ztor_wire::{ExtendedHandshake, HashRequest, MetadataMessage, UT_METADATA};
 
-/// More than one answer has hashes.
+/// Number of pieces, which is more than the hashes of one answer.
 const PIECES: u32 = 4096;
-/// A few more than are answered at a time.
+/// Bound of the unread answers, a few more than the engine makes at a time.
 const MAX_UNREAD_BYTES: usize = 40 * 1024;
-/// Of a peer that speaks all of it.
+/// Bits of a peer that supports all extensions in these tests.
 const SPEAKING: Reserved = Reserved::NONE.with_extended().with_v2();
 const THEIR_UT_METADATA: u8 = 5;
 
@@ -22,7 +22,7 @@ fn asked(hashes: u32) -> (Scripted, Message) {
     (scripted, Message::HashRequest(request))
 }
 
-/// Says which metadata extension the peer has, and asks for metadata so many times.
+/// Encodes an extended handshake with `ut_metadata`, and `count` requests for metadata.
 fn metadata_questions(count: u32, pieces: u32) -> Vec<u8> {
     let ours =
         ExtendedHandshake { messages: vec![(UT_METADATA.into(), THEIR_UT_METADATA)], ..Default::default() };
@@ -67,7 +67,7 @@ fn metadata_answers_wait_for_the_socket() {
 }
 
 #[test]
-fn any_part_of_a_long_layer_is_proved_and_more_is_rejected() {
+fn hash_request_in_a_long_layer_is_proved_and_invalid_ones_rejected() {
     let (mut scripted, question) = asked(512);
     let Message::HashRequest(first) = question else { unreachable!("a question") };
     for index in (0..PIECES).step_by(512) {
@@ -89,9 +89,9 @@ fn any_part_of_a_long_layer_is_proved_and_more_is_rejected() {
     }
 }
 
-/// A flood must leave no debt: what never went costs nobody anything.
+/// A flood must leave no debt.
 #[test]
-fn answers_that_did_not_go_cost_no_upload() {
+fn answers_that_were_not_sent_cost_no_upload() {
     let meta = Blueprint::new("big", 16384).made_up(16384 * 50_000);
     let mut scripted = Scripted::of(meta, true, SPEAKING, |config| config.limit_up = Some(50_000));
     let flood = metadata_questions(500, 10);
@@ -119,12 +119,12 @@ fn answers_that_did_not_go_cost_no_upload() {
 }
 
 #[test]
-fn the_lowest_limit_lets_a_peer_learn_what_the_torrent_is() {
+fn metadata_request_under_the_lowest_limit_is_answered() {
     let meta = Blueprint::new("big", 16384).made_up(16384 * 50_000);
     let mut scripted = Scripted::of(meta, true, SPEAKING, |config| config.limit_up = Some(1));
     scripted.rig.give(scripted.key, &mut scripted.far_end, &metadata_questions(3, 10));
     let (_, unread) = scripted.settle_unread();
-    assert!(unread > 16_000, "one answer goes");
+    assert!(unread > 16_000, "one answer is sent");
     scripted.read(unread);
     scripted.rig.now += Duration::from_secs(60);
     assert_eq!(scripted.settle_unread().1, 0, "the next waits until that is paid");

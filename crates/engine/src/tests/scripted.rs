@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 /// Length in bytes of the torrent of a [`Scripted`].
 pub(super) const SCRIPTED_LEN: usize = 8 * 32768 - 100;
 
-/// An engine with a small torrent, and a peer that has greeted it.
+/// An engine with a small torrent, and a peer that has sent its handshake.
 pub(super) struct Scripted {
     pub(super) rig: Rig,
     pub(super) id: TorrentId,
@@ -63,7 +63,7 @@ impl Scripted {
         self.settle()
     }
 
-    /// Ends the turn, and those in which the engine goes on as its answers are read; returns what it says.
+    /// Ends the turn, and reads answers until the engine makes no more. Returns its messages.
     pub(super) fn settle(&mut self) -> Vec<Message> {
         let mut said = Vec::new();
         loop {
@@ -76,7 +76,7 @@ impl Scripted {
         }
     }
 
-    /// Ends the turn; returns what the engine says, and how much of it are answers in bytes, which are not read.
+    /// Ends the turn. Returns the engine's messages, and the bytes of answers among them, which are not read.
     pub(super) fn settle_unread(&mut self) -> (Vec<Message>, u32) {
         self.rig.settle();
         self.rig.out.sends.clear();
@@ -85,12 +85,12 @@ impl Scripted {
         (self.far_end.heard.take(&bytes).unwrap(), reply_bytes)
     }
 
-    /// The peer reads answers.
+    /// Reads answers, as the peer.
     pub(super) fn read(&mut self, reply_bytes: u32) {
         self.rig.handle(Event::Sent { peer: self.key, block_bytes: 0, reply_bytes });
     }
 
-    /// A world of nothing but this engine, in which the peer says no more; and the content of the torrent.
+    /// Returns a world with this engine alone, in which the peer is silent, and the content of the torrent.
     pub(super) fn into_world(self) -> (World, Vec<u8>) {
         let Self { rig, id, meta, .. } = self;
         let now = rig.now;

@@ -1,4 +1,4 @@
-//! What trackers may have us do, and what of their words is shown.
+//! Limits of the trust in trackers, and the reports about them.
 
 use super::*;
 use std::net::{IpAddr, SocketAddr};
@@ -7,7 +7,7 @@ use ztor_tracker::TrackerIssue;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// An engine with a magnet link of one tracker, before its first announce.
+/// Returns an engine with a magnet link of one tracker, before its first announce.
 fn announcing(url: &str) -> (Rig, TorrentId) {
     let config = Config::new(PeerId::from_random([1; 12]), 6881);
     let mut rig = Rig::new(Instant::from_micros(1), config, 1);
@@ -23,7 +23,7 @@ fn bencoded(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
-fn peers_of_a_network_are_named_by_trackers_of_it() {
+fn local_peers_are_accepted_only_from_trackers_of_that_network() {
     let named = ["127.0.0.1:1", "192.168.1.2:2", "[fd00::2]:3", "8.8.8.8:4", "[2001:db8::1]:5"];
     for (from, taken) in [
         (None, &[4, 5][..]),
@@ -68,7 +68,7 @@ fn peers_of_a_network_are_named_by_trackers_of_it() {
 }
 
 #[test]
-fn a_name_on_the_network_does_not_lead_a_udp_announce_to_this_machine() {
+fn udp_tracker_name_that_resolves_to_loopback_is_not_asked() {
     for (host, ips, is_asked) in [
         ("tracker.example", &["127.0.0.1"][..], false),
         ("tracker.example", &["0.0.0.0", "::1", "::ffff:127.0.0.2"], false),
@@ -86,12 +86,12 @@ fn a_name_on_the_network_does_not_lead_a_udp_announce_to_this_machine() {
         let failed = |event: &TorrentEvent| {
             matches!(event, TorrentEvent::Tracker { issue: TrackerIssue::Error(_), .. })
         };
-        assert_eq!(rig.out.events.iter().any(failed), !is_asked, "it is said why");
+        assert_eq!(rig.out.events.iter().any(failed), !is_asked, "the reason is reported");
     }
 }
 
 #[test]
-fn what_a_tracker_repeats_of_its_url_is_not_shown() {
+fn passkey_in_a_tracker_message_is_not_shown() {
     let reason = format!("unknown passkey {SECRET}");
     let length = reason.len().to_string();
     for (key, status) in [("14:failure reason", 200), ("15:warning message", 200), ("14:failure reason", 403)]
@@ -112,7 +112,7 @@ fn what_a_tracker_repeats_of_its_url_is_not_shown() {
 }
 
 #[test]
-fn whatever_makes_a_torrent_unreachable_is_told_once() {
+fn missing_source_and_unreachable_peer_are_reported_once() {
     let config = Config { local_discovery: false, ..Config::new(PeerId::from_random([1; 12]), 6881) };
     let mut rig = Rig::new(Instant::from_micros(1), config, 1);
     let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([1; 20]));
@@ -135,7 +135,7 @@ fn whatever_makes_a_torrent_unreachable_is_told_once() {
 }
 
 #[test]
-fn name_that_is_not_found_is_told_once_for_all_torrents() {
+fn name_that_is_not_found_is_reported_once_for_all_torrents() {
     let (mut rig, _) = announcing("http://tracker.example/announce");
     for number in 2..100_u8 {
         let info_hashes = InfoHashes::V1(ztor_metainfo::InfoHashV1::new([number; 20]));
@@ -158,7 +158,7 @@ fn name_that_is_not_found_is_told_once_for_all_torrents() {
     assert!(status.iter().all(|torrent| torrent.trackers[0].issue.is_some()), "the status of each says it");
 }
 
-/// A name that a filter leads to this machine is nothing to wait for.
+/// A name that a filter resolves to an unusable address causes no delay.
 #[test]
 fn next_tracker_is_asked_when_one_cannot_be_sent_to() {
     let config = Config { local_discovery: false, ..Config::new(PeerId::from_random([1; 12]), 6881) };

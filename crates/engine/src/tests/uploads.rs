@@ -1,4 +1,4 @@
-//! Upload to many peers of many torrents, from a disk that takes its time.
+//! Upload to many peers of many torrents, from a slow disk.
 
 use super::*;
 use crate::testkit::{Blueprint, FarEnd, encode};
@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use ztor_metainfo::BLOCK_LEN;
 
-/// Bytes per second, over all torrents.
+/// Upload limit over all torrents, in bytes per second.
 const LIMIT: u64 = 2_000_000;
 const PIECE_LENGTH: u32 = 1 << 20;
 const LENGTH: u64 = 16 << 20;
-/// From the order to read a block until it has gone.
+/// Time from the effect that reads a block until it is sent.
 const DELAY: Duration = Duration::from_millis(50);
-/// Requests that a leecher has under way.
+/// Number of outstanding requests of a leecher.
 const AHEAD: usize = 16;
 
 /// A peer that wants everything.
@@ -28,7 +28,7 @@ struct Leecher {
 struct Uploads {
     rig: Rig,
     leechers: BTreeMap<PeerKey, Leecher>,
-    /// Blocks that were read, by the time at which they have gone.
+    /// Blocks that were read, by the time at which they are sent.
     going: BTreeMap<(Instant, u64), (PeerKey, Block)>,
     read_bytes: u64,
     sent_bytes: u64,
@@ -167,7 +167,7 @@ fn upload_is_as_fast_from_a_thousand_torrents_as_from_one() {
     let mut rates = Vec::new();
     for (torrents, peers) in [(1, 20), (1000, 1)] {
         let mut uploads = Uploads::new(torrents, peers);
-        // The first round, and slots that grow.
+        // Time for the first round, and for the slots to grow.
         uploads.run(30);
         let before = uploads.sent_bytes;
         uploads.run(SECONDS);
@@ -182,7 +182,7 @@ fn upload_is_as_fast_from_a_thousand_torrents_as_from_one() {
 }
 
 #[test]
-fn upload_slots_go_round_among_torrents() {
+fn upload_slots_of_many_torrents_serve_all_peers_in_turn() {
     let mut uploads = Uploads::new(100, 1);
     uploads.run(1200);
     let unserved = uploads.leechers.values().filter(|leecher| leecher.got == 0).count();

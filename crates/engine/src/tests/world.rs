@@ -21,12 +21,12 @@ pub(super) struct Node {
     pub(super) id: TorrentId,
     pub(super) disk: InstantDisk,
     pub(super) links: BTreeMap<PeerKey, Link>,
-    /// Flips a bit in every block it sends.
+    /// True if it flips a bit in every block that it sends.
     pub(super) lies: bool,
     pub(super) events: Vec<TorrentEvent>,
     pub(super) local_announces: Vec<LocalAnnounce>,
     pub(super) blocks_sent: u64,
-    /// All that was told to have changed.
+    /// Status of each torrent, as the reported changes give it.
     pub(super) picture: BTreeMap<TorrentId, TorrentStatus>,
 }
 
@@ -49,7 +49,7 @@ impl Node {
         self.rig.engine.status(self.rig.now).remove(0)
     }
 
-    /// What was told to have changed is all that changed.
+    /// Panics unless the reported changes are all changes.
     pub(super) fn look(&mut self) {
         let Rig { engine, now, .. } = &mut self.rig;
         for (id, status) in engine.status_changes(*now) {
@@ -71,7 +71,7 @@ pub(super) struct Link {
     pub(super) far_end: FarEnd,
 }
 
-/// Nodes that are numbered by their addresses.
+/// Nodes, numbered by their addresses.
 pub(super) struct World {
     pub(super) now: Instant,
     pub(super) meta: Arc<Metainfo>,
@@ -167,7 +167,7 @@ impl World {
     }
 }
 
-/// The world as one node has it around itself.
+/// The world around one node.
 pub(super) struct Surroundings<'a> {
     pub(super) world: &'a mut World,
     pub(super) n: usize,

@@ -1,4 +1,4 @@
-//! The life of a torrent, from the link to the end.
+//! The lifecycle of a torrent, from the link to the end.
 
 use crate::event::DiskFault;
 use crate::ids::PeerKey;
@@ -9,31 +9,31 @@ use ztor_metainfo::Metainfo;
 
 /// The state of a torrent.
 pub(crate) enum Lifecycle {
-    /// The info dictionary is fetched (BEP 9).
+    /// Fetches the info dictionary (BEP 9).
     FetchingInfo(Fetch),
-    /// The hashes of the pieces are fetched (BEP 52).
+    /// Fetches the piece layers (BEP 52).
     FetchingLayers(Box<Metainfo>, Layers),
-    /// All is known, and the user has not started it.
+    /// Waits until the user starts it. The metadata is complete.
     Waiting(Arc<Metainfo>),
-    /// The metadata matches the info-hash, and is no usable torrent.
+    /// The metadata matches the info-hash, but is unusable for this reason.
     Invalid(String),
-    /// The disk looks at what is there: pieces done and to do. `is_again` if that was known before.
+    /// The disk checks the files: `done` of `total` pieces. `is_again` is true if our pieces were known before.
     Checking { meta: Arc<Metainfo>, done: u32, total: u32, is_again: bool },
-    /// Pieces move.
+    /// Exchanges pieces.
     Active(Arc<Metainfo>),
-    /// A disk fault; nothing moves until it is resumed. `was_checked` if our pieces are known.
+    /// Stopped by a disk fault until it is resumed. `was_checked` is true if our pieces are known.
     Stopped { meta: Arc<Metainfo>, fault: DiskFault, was_checked: bool },
-    /// It says goodbye.
+    /// Announces `stopped` to the trackers.
     Removing,
 }
 
 impl Lifecycle {
-    /// Returns true if pieces move.
+    /// Returns true if pieces are exchanged.
     pub(crate) fn is_active(&self) -> bool {
         matches!(self, Self::Active(_))
     }
 
-    /// Returns true if peers may come and are looked for: pieces move, or the metadata does.
+    /// Returns true if peers are accepted and looked for, to exchange pieces or metadata.
     pub(crate) fn is_open(&self) -> bool {
         match self {
             Self::FetchingInfo(_) | Self::FetchingLayers(..) | Self::Waiting(_) | Self::Active(_) => true,
@@ -41,7 +41,7 @@ impl Lifecycle {
         }
     }
 
-    /// Returns true if the disk was looked at: what the picker says we have is true.
+    /// Returns true if the files were checked, so that the picker knows our pieces.
     pub(crate) fn is_checked(&self) -> bool {
         match self {
             Self::Active(_) => true,
@@ -51,8 +51,7 @@ impl Lifecycle {
         }
     }
 
-    /// Returns true if pieces that are verified now count, and a record of them can be made. During a check, the check says what
-    /// is there.
+    /// Returns true if verified pieces count, and can be recorded. During a check, only its result counts.
     pub(crate) fn counts_pieces(&self) -> bool {
         self.is_checked() && !self.is_checking()
     }
@@ -61,7 +60,7 @@ impl Lifecycle {
         matches!(self, Self::Checking { .. })
     }
 
-    /// The metadata, once all of it is known.
+    /// Returns the metadata; `None` until it is complete.
     pub(crate) fn meta(&self) -> Option<&Arc<Metainfo>> {
         match self {
             Self::Waiting(meta)
@@ -72,7 +71,7 @@ impl Lifecycle {
         }
     }
 
-    /// The info dictionary, once it is known to be right.
+    /// Returns the info dictionary; `None` until its hash is verified.
     pub(crate) fn info(&self) -> Option<&Arc<[u8]>> {
         match self {
             Self::FetchingLayers(meta, _) => Some(&meta.info),
@@ -80,17 +79,17 @@ impl Lifecycle {
         }
     }
 
-    /// The fetch of the info dictionary, while that is under way.
+    /// Returns the fetch of the info dictionary, while it is under way.
     pub(crate) fn fetch_mut(&mut self) -> Option<&mut Fetch> {
         if let Self::FetchingInfo(fetch) = self { Some(fetch) } else { None }
     }
 
-    /// The fetch of the piece layers, while that is under way.
+    /// Returns the fetch of the piece layers, while it is under way.
     pub(crate) fn layers_mut(&mut self) -> Option<(&mut Metainfo, &mut Layers)> {
         if let Self::FetchingLayers(meta, layers) = self { Some((meta, layers)) } else { None }
     }
 
-    /// Ends the fetch of the piece layers. Returns what is known of the torrent.
+    /// Ends the fetch of the piece layers. Returns the metadata so far; `None` if no such fetch is under way.
     pub(super) fn take_layers(&mut self) -> Option<Metainfo> {
         match std::mem::replace(self, Self::Removing) {
             Self::FetchingLayers(meta, _) => Some(*meta),
@@ -101,7 +100,7 @@ impl Lifecycle {
         }
     }
 
-    /// A peer is gone.
+    /// Removes a peer from the sources of metadata.
     pub(crate) fn on_peer_gone(&mut self, key: PeerKey) {
         match self {
             Self::FetchingInfo(fetch) => fetch.remove_source(key),
@@ -110,7 +109,7 @@ impl Lifecycle {
         }
     }
 
-    /// The state as front ends see it.
+    /// Returns the state for front ends.
     pub(super) fn state(&self, is_finished: bool) -> TorrentState {
         match self {
             Self::FetchingInfo(fetch) => {

@@ -1,4 +1,4 @@
-//! Torrents: what each part of the engine knows of one, and the table of them.
+//! Torrents: the state of each, and the table of all.
 
 mod lifecycle;
 mod swarms;
@@ -26,14 +26,14 @@ use ztor_base::{Instant, SwarmId};
 use ztor_metainfo::{InfoHashes, Metainfo};
 use ztor_wire::{Handshake, Reserved};
 
-/// One torrent: its identity, its life, and what each part of the engine knows of it.
+/// A torrent: its identity, its lifecycle, and its state in each part of the engine.
 pub(crate) struct Torrent {
     id: TorrentId,
     hashes: InfoHashes,
-    /// Peers come from the trackers only (BEP 27). False until that is known.
+    /// True if peers may be found by trackers only (BEP 27). False until that is known.
     is_private: bool,
     lifecycle: Lifecycle,
-    /// Connections, and attempts to make some.
+    /// Connections, and connection attempts.
     peers: Vec<PeerKey>,
     exchange: Exchange,
     known: KnownPeers,
@@ -44,7 +44,7 @@ pub(crate) struct Torrent {
 }
 
 impl Torrent {
-    /// A torrent of which all is known.
+    /// Creates a torrent with complete metadata.
     fn new(now: Instant, id: TorrentId, add: &AddTorrent, own: OwnAddrs, rng: &mut Rng) -> Self {
         let mut torrent = Self::bare(now, id, add.meta.info_hashes, add.meta.trackers.clone(), rng);
         for addr in &add.peers {
@@ -64,7 +64,7 @@ impl Torrent {
         torrent
     }
 
-    /// A torrent of which only the link is known, or all but some piece layers.
+    /// Creates a torrent of a magnet link, or of metadata without some piece layers.
     fn magnet(now: Instant, id: TorrentId, add: &AddMagnet, own: OwnAddrs, rng: &mut Rng) -> Self {
         let mut torrent = Self::bare(now, id, add.info_hashes, add.trackers.clone(), rng);
         if let Some(meta) = &add.known
@@ -111,12 +111,12 @@ impl Torrent {
         &self.hashes
     }
 
-    /// The swarm that it is announced to.
+    /// Returns its main swarm: of v1, or else of v2.
     pub(crate) fn swarm_id(&self) -> SwarmId {
         self.hashes.swarm_id()
     }
 
-    /// The v2 swarm of a hybrid torrent.
+    /// Returns the v2 swarm of a hybrid torrent; `None` for others.
     pub(crate) fn second_swarm(&self) -> Option<SwarmId> {
         self.hashes.swarm_ids().nth(1)
     }
@@ -126,13 +126,13 @@ impl Torrent {
         self.second_swarm() == Some(swarm)
     }
 
-    /// The swarm that a peer is called in: the one that its address was found in.
+    /// Returns the swarm to name to a peer: the one that its address was found in.
     pub(crate) fn swarm_at(&self, addr: SocketAddr) -> SwarmId {
         let second = self.second_swarm().filter(|_| self.known.is_second_swarm(addr));
         second.unwrap_or_else(|| self.swarm_id())
     }
 
-    /// Our handshake in one of its swarms.
+    /// Returns our handshake for one of its swarms.
     pub(crate) fn handshake(&self, cx: &Cx<'_>, swarm: SwarmId) -> Handshake {
         let mut reserved = Reserved::NONE.with_fast().with_extended();
         if cx.has_dht && !self.is_private {
@@ -144,7 +144,7 @@ impl Torrent {
         Handshake { reserved, info_hash: swarm, peer_id: cx.config.peer_id }
     }
 
-    /// Peers come from the trackers only (BEP 27).
+    /// Returns true if peers may be found by trackers only (BEP 27).
     pub(crate) fn is_private(&self) -> bool {
         self.is_private
     }
@@ -157,7 +157,7 @@ impl Torrent {
         &mut self.lifecycle
     }
 
-    /// Connections, and attempts to make some.
+    /// Returns the connections and connection attempts.
     pub(crate) fn peers(&self) -> &[PeerKey] {
         &self.peers
     }
@@ -170,7 +170,7 @@ impl Torrent {
         self.peers.retain(|k| *k != key);
     }
 
-    /// Takes all peers, as the torrent is removed.
+    /// Takes all peers when the torrent is removed.
     pub(crate) fn take_peers(&mut self) -> Vec<PeerKey> {
         std::mem::take(&mut self.peers)
     }
@@ -183,12 +183,12 @@ impl Torrent {
         &mut self.exchange
     }
 
-    /// The exchange, and the peers that take part.
+    /// Returns the exchange and the peers.
     pub(crate) fn exchange_and_peers(&mut self) -> (&mut Exchange, &[PeerKey]) {
         (&mut self.exchange, &self.peers)
     }
 
-    /// The exchange, and the life of the torrent.
+    /// Returns the exchange and the lifecycle.
     pub(crate) fn exchange_and_lifecycle(&mut self) -> (&mut Exchange, &Lifecycle) {
         (&mut self.exchange, &self.lifecycle)
     }
@@ -229,22 +229,22 @@ impl Torrent {
         &mut self.trackers
     }
 
-    /// Returns true if pieces move.
+    /// Returns true if pieces are exchanged.
     pub(crate) fn is_active(&self) -> bool {
         self.lifecycle.is_active()
     }
 
-    /// Returns true if peers may come and are looked for: pieces move, or the metadata does.
+    /// Returns true if peers are accepted and looked for, to exchange pieces or metadata.
     pub(crate) fn is_open(&self) -> bool {
         self.lifecycle.is_open()
     }
 
-    /// Returns true if nothing wanted is missing.
+    /// Returns true if no wanted piece is missing.
     pub(crate) fn is_finished(&self) -> bool {
         self.lifecycle.is_checked() && self.exchange.is_complete()
     }
 
-    /// Returns true if no piece is missing, also none that is not wanted.
+    /// Returns true if no piece is missing, wanted or not.
     pub(crate) fn is_whole(&self) -> bool {
         self.lifecycle.is_checked() && self.exchange.is_whole()
     }
@@ -254,12 +254,12 @@ impl Torrent {
         self.lifecycle.meta().is_some()
     }
 
-    /// The state as front ends see it.
+    /// Returns the state for front ends.
     pub(crate) fn state(&self) -> TorrentState {
         self.lifecycle.state(self.is_finished())
     }
 
-    /// What our extended handshake says of it.
+    /// Returns the contents of our extended handshake that concern it.
     pub(crate) fn about(&self) -> About {
         About {
             is_private: self.is_private,
@@ -268,7 +268,7 @@ impl Torrent {
         }
     }
 
-    /// Takes the metadata, all of which is known now.
+    /// Takes the complete metadata.
     pub(crate) fn set_metadata(&mut self, meta: Arc<Metainfo>) {
         self.exchange.set_metadata(&meta);
         self.is_private = meta.private;
@@ -276,28 +276,28 @@ impl Torrent {
         self.lifecycle = Lifecycle::Waiting(meta);
     }
 
-    /// Takes the info dictionary, of which only the info-hash was known.
+    /// Takes the info-hashes of the info dictionary, which may be more than the link named.
     pub(crate) fn set_info(&mut self, meta: &Metainfo) {
         self.hashes = meta.info_hashes;
     }
 
-    /// Starts to fetch piece layers, which a v2 torrent cannot do without.
+    /// Starts to fetch piece layers, which a v2 torrent needs.
     pub(crate) fn fetch_layers(&mut self, meta: Metainfo, layers: Layers) {
         self.lifecycle = Lifecycle::FetchingLayers(Box::new(meta), layers);
     }
 
-    /// Ends the fetch of the piece layers. Returns what is known of the torrent.
+    /// Ends the fetch of the piece layers. Returns the metadata so far; `None` if no such fetch is under way.
     pub(crate) fn take_layers(&mut self) -> Option<Metainfo> {
         self.lifecycle.take_layers()
     }
 
-    /// Only trackers may name peers from now on (BEP 27): addresses that others named are forgotten.
+    /// Makes the torrent private (BEP 27), and forgets addresses from public sources.
     pub(crate) fn make_private(&mut self) {
         self.is_private = true;
         self.known.keep_private_origins();
     }
 
-    /// Starts a torrent that waits for that: the disk looks at what is there.
+    /// Starts a waiting torrent with a check of its files.
     pub(crate) fn start(&mut self, start: StartTorrent) {
         self.exchange.start(start);
         let total = self.exchange.piece_count();
@@ -306,8 +306,8 @@ impl Torrent {
         }
     }
 
-    /// Resumes a torrent that a disk fault had stopped. A drive may be back with other contents: nothing moves before it
-    /// was looked at. False if the torrent is not stopped.
+    /// Resumes a torrent that a disk fault has stopped. Its files are checked first, as a drive may be back with other
+    /// contents. Returns false if the torrent is not stopped.
     pub(crate) fn resume(&mut self) -> bool {
         if let Lifecycle::Stopped { meta, was_checked, .. } = &self.lifecycle {
             let (meta, is_again) = (Arc::clone(meta), *was_checked);
@@ -318,7 +318,7 @@ impl Torrent {
         }
     }
 
-    /// The check is done: pieces move. False if no check is under way.
+    /// Ends the check and activates the torrent. Returns false if no check is under way.
     pub(crate) fn activate(&mut self) -> bool {
         let meta = self.lifecycle.meta().filter(|_| self.lifecycle.is_checking()).cloned();
         let is_checking = meta.is_some();
@@ -328,7 +328,7 @@ impl Torrent {
         is_checking
     }
 
-    /// A disk fault stops the torrent. False if nothing is under way that it could stop.
+    /// Stops the torrent after a disk fault. Returns false if it is neither active nor checking.
     pub(crate) fn stop(&mut self, fault: DiskFault) -> bool {
         let was_checked = self.lifecycle.is_checked();
         let is_running = self.is_active() || self.lifecycle.is_checking();
@@ -340,17 +340,17 @@ impl Torrent {
         is_stopped
     }
 
-    /// The metadata turned out to be no usable torrent.
+    /// Marks the torrent as unusable.
     pub(crate) fn invalidate(&mut self, message: String) {
         self.lifecycle = Lifecycle::Invalid(message);
     }
 
-    /// The torrent is removed; its goodbyes carry all they need.
+    /// Marks the torrent as removed.
     pub(crate) fn remove(&mut self) {
         self.lifecycle = Lifecycle::Removing;
     }
 
-    /// Notes how far the check is.
+    /// Records the progress of the check.
     pub(crate) fn check_progress(&mut self, now_done: u32, now_total: u32) {
         if let Lifecycle::Checking { done, total, .. } = &mut self.lifecycle {
             (*done, *total) = (now_done, now_total);

@@ -1,4 +1,4 @@
-//! Which torrent an info-hash means.
+//! Lookup of torrents by info-hash.
 
 use crate::ids::TorrentId;
 use std::collections::BTreeMap;
@@ -9,7 +9,8 @@ use ztor_wire::mse::obfuscated_swarm;
 #[derive(Debug, Default)]
 pub(crate) struct Swarms {
     torrents: BTreeMap<SwarmId, TorrentId>,
-    /// What encrypted handshakes call them: a caller costs one look-up, however many torrents there are.
+    /// Their hashes in encrypted handshakes, so that an incoming connection costs one lookup for any number of
+    /// torrents.
     obfuscated: BTreeMap<Sha1Digest, SwarmId>,
 }
 

@@ -17,15 +17,15 @@ use ztor_metainfo::InfoHashes;
 pub(crate) struct Torrents {
     map: SlotMap<TorrentId, Torrent>,
     swarms: Swarms,
-    /// Our addresses, as the world sees them.
+    /// Our addresses, as seen from outside.
     own_addrs: OwnAddrs,
-    /// Addresses that each torrent may know; 0 before the first torrent.
+    /// Number of addresses that each torrent may know; 0 before the first torrent.
     known_limit: usize,
 }
 
-/// Addresses that each of this number of torrents may know: a bound for all, and a least number for each.
+/// Returns the number of addresses that each of `torrents` torrents may know, within a total and a minimum.
 fn known_limit(torrents: usize) -> usize {
-    // In steps, so that not every torrent that comes or goes changes all others.
+    // In steps, so that adding or removing a torrent rarely changes all others.
     (MAX_KNOWN_IN_ALL / torrents.next_power_of_two()).clamp(MIN_KNOWN_PEERS, MAX_KNOWN_PEERS)
 }
 
@@ -57,12 +57,12 @@ impl Torrents {
         id
     }
 
-    /// Adds swarms that turned out to be of a torrent.
+    /// Adds swarms of a torrent.
     pub(crate) fn add_swarms(&mut self, id: TorrentId, hashes: &InfoHashes) {
         hashes.swarm_ids().for_each(|swarm| self.swarms.insert(swarm, id));
     }
 
-    /// Shares the addresses that may be known among the torrents, of which this one is new.
+    /// Updates the number of known addresses per torrent after a new one was added.
     fn share_known(&mut self, new: TorrentId) {
         let limit = known_limit(self.map.len());
         if limit != std::mem::replace(&mut self.known_limit, limit) {
@@ -102,7 +102,7 @@ impl Torrents {
         self.map.keys().collect()
     }
 
-    /// The torrent of a swarm.
+    /// Returns the torrent of a swarm.
     pub(crate) fn by_swarm(&self, swarm: SwarmId) -> Option<TorrentId> {
         self.swarms.get(swarm)
     }
@@ -111,17 +111,17 @@ impl Torrents {
         self.swarms.get(swarm).and_then(|id| self.map.get_mut(id))
     }
 
-    /// The swarm with this hash in encrypted handshakes.
+    /// Returns the swarm with this hash in encrypted handshakes.
     pub(crate) fn by_obfuscated(&self, obfuscated: Sha1Digest) -> Option<SwarmId> {
         self.swarms.of_obfuscated(obfuscated)
     }
 
-    /// Our addresses, as the world sees them.
+    /// Returns our addresses, as seen from outside.
     pub(crate) fn own_addrs(&self) -> OwnAddrs {
         self.own_addrs
     }
 
-    /// The world sees us at other addresses now.
+    /// Forgets our addresses, as the network has changed.
     pub(crate) fn forget_own_addrs(&mut self) {
         self.own_addrs = OwnAddrs::default();
         for torrent in self.map.values_mut() {
@@ -129,7 +129,7 @@ impl Torrents {
         }
     }
 
-    /// The world sees us at this address. Addresses are ordered by it from now on (BEP 40).
+    /// Sets our address as seen from outside, which orders the known addresses (BEP 40).
     pub(crate) fn seen_as(&mut self, ip: IpAddr, port: u16) {
         let ip = ip.to_canonical();
         let addr = Some(SocketAddr::new(ip, port));

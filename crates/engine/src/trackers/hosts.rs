@@ -1,5 +1,5 @@
-//! Hosts of trackers. Thousands of torrents share a few of them: announces wait in a queue of each host, so that a host that
-//! does not answer delays its own announces alone, and is found out once and not by every torrent.
+//! Tracker hosts. Thousands of torrents share a few of them, so announces wait in a queue per host. An unresponsive
+//! host delays only its own announces, and is detected once instead of by every torrent.
 
 mod host;
 #[cfg(test)]
@@ -15,38 +15,39 @@ use ztor_base::{Duration, Instant, SwarmId};
 use ztor_tracker::announcer::TrackerId;
 use ztor_tracker::{AnnounceRequest, TrackerError};
 
-/// Announces that may be under way at one host. At first it is asked [`FIRST_WINDOW`], and twice as many after each answer.
+/// Maximum number of requests under way at one host. The window starts at [`FIRST_WINDOW`] and doubles with each
+/// response.
 pub(super) const MAX_WINDOW: usize = 32;
 const FIRST_WINDOW: usize = 2;
-/// The same at the end, when nothing else is asked.
+/// The same at shutdown, when nothing but goodbyes is sent.
 pub(super) const MAX_GOODBYE_WINDOW: usize = 64;
-/// Places at a host beyond its window, for announces that bring a download peers.
+/// Number of slots at a host beyond its window, for new and starving torrents.
 const URGENT_WINDOW: usize = 8;
-/// One HTTP request of this number is kept for announces that bring a download peers.
+/// One in this many HTTP requests is reserved for new and starving torrents.
 const URGENT_SHARE: usize = 8;
-/// Names that are looked up at a time.
+/// Maximum number of concurrent name lookups.
 const MAX_LOOKUPS: usize = 16;
-/// Life of the addresses of a name.
+/// Time for which the addresses of a name are used.
 pub(super) const NAME_LIFE: Duration = Duration::from_secs(600);
-/// Silence of a host that was asked after which it counts as down.
+/// Time without a response after which a host counts as down.
 pub(super) const PATIENCE: Duration = ztor_tracker::announcer::PATIENCE;
-/// Torrents that wait for a host that does not answer ask again within this time of each other, and of its next trial.
+/// Maximum time over which torrents spread their retries, from the end of a host's downtime.
 const MAX_SPREAD: Duration = Duration::from_secs(60);
-/// Hosts that are remembered beyond those that are asked.
+/// Number of hosts at which idle ones are forgotten.
 const MAX_IDLE_HOSTS: usize = 4096;
 
-/// Names a host.
+/// Id of a host.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(super) struct HostId(u32);
 
-/// Purpose of an announce. The first ones go first.
+/// Purpose of an announce, the most urgent first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Class {
-    /// The first of a torrent, of which the newest goes first.
+    /// First announce of a torrent. The newest goes first.
     New,
-    /// A download has no peer that has what it lacks.
+    /// Announce of a download without a peer that has what it lacks.
     Starving,
-    /// A torrent has gone.
+    /// `stopped` announce of a torrent.
     Goodbye,
     Regular,
 }
@@ -54,9 +55,9 @@ pub(super) enum Class {
 /// An announce that waits for its turn.
 #[derive(Debug)]
 pub(super) enum Ask {
-    /// An announce that is made when it is sent.
+    /// An announce that is created when it is sent.
     Announce { torrent: TorrentId, tracker: TrackerId },
-    /// A `stopped`. The torrent may be gone by then.
+    /// A `stopped` announce. The torrent may be gone by the time it is sent.
     Goodbye(Box<Announce>),
 }
 
@@ -67,46 +68,46 @@ pub(super) struct Announce {
     pub(super) tracker: TrackerId,
     pub(super) url: String,
     pub(super) request: AnnounceRequest,
-    /// The other swarm of a hybrid torrent.
+    /// v2 swarm of a hybrid torrent; `None` for other torrents.
     pub(super) v2: Option<SwarmId>,
 }
 
-/// The next step.
+/// Next step of the caller.
 #[derive(Debug)]
 pub(super) enum Next {
     /// Look up a name; [`Hosts::resolved`] takes the result.
     LookUp { host: HostId, name: String },
     /// Send an announce, in [parts](Hosts::sent).
     Send { host: HostId, addresses: Addresses, ask: Ask },
-    /// The host does not answer.
+    /// Give up an announce, as the host is down.
     GiveUp { host: HostId, ask: Ask, error: TrackerError, retry_at: Instant },
 }
 
-/// End of a request.
+/// Outcome of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
-    /// The host said something.
+    /// The host responded.
     Answered,
-    /// The host said nothing, or only that it is overloaded.
+    /// The host did not respond, or is overloaded.
     Unanswered,
-    /// The request was taken back.
+    /// The request was cancelled.
     Cancelled,
 }
 
-/// Places in a queue, first ones first.
+/// Place in a queue, in ascending order.
 type Rank = (Class, u64);
 
-/// The bound that an announce waits for.
+/// Limit that an announce waits for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Lane {
-    /// None: the host does not answer.
+    /// No limit: the host is down.
     Down,
     LookUps,
-    /// UDP takes no sockets.
+    /// No limit: UDP takes no sockets.
     Udp,
-    /// Sockets, for a host that answers.
+    /// Sockets for hosts that respond.
     Proven,
-    /// Sockets, for a host that may not.
+    /// Sockets for hosts that may not respond.
     Unproven,
 }
 
@@ -116,25 +117,26 @@ pub(super) struct Hosts {
     ids: BTreeMap<Origin, HostId>,
     hosts: BTreeMap<HostId, Host>,
     last_id: u32,
-    /// Hosts at which something can be done, by the rank of their first announce.
+    /// Hosts with work that can be done, by the rank of their first announce.
     ready: BTreeMap<Lane, BTreeSet<(Rank, HostId)>>,
-    /// Times by which hosts that were asked must have answered.
+    /// Times by which hosts with requests under way must respond.
     deadlines: BTreeSet<(Instant, HostId)>,
     queued: u64,
     goodbyes: usize,
     lookups: usize,
-    /// HTTP requests under way to hosts that answer, and to those that have not answered yet or have stopped to.
+    /// Number of HTTP requests under way to hosts that respond.
     proven: usize,
+    /// Number of HTTP requests under way to hosts that have not responded yet or are down.
     unproven: usize,
-    /// HTTP requests that may be under way in all, and half as many to hosts that may not answer.
+    /// Maximum number of HTTP requests under way. Half of it applies to hosts that may not respond.
     max_sockets: usize,
     is_ending: bool,
-    /// No host answers in one of the networks.
+    /// Set while one of the networks is down.
     is_out: bool,
 }
 
 impl Hosts {
-    /// `max_sockets` HTTP requests may be under way at a time.
+    /// Creates an empty table with a limit of `max_sockets` concurrent HTTP requests.
     pub(super) fn new(max_sockets: usize) -> Self {
         Self { max_sockets: max_sockets.max(2 * URGENT_SHARE), ..Self::default() }
     }
@@ -148,7 +150,7 @@ impl Hosts {
         self.change(id, |host| host.waiting.insert((class, order), ask));
     }
 
-    /// Drops goodbyes of a torrent that wait at a host.
+    /// Drops the goodbyes of a torrent that wait at a host.
     pub(super) fn drop_goodbyes(&mut self, origin: &Origin, swarm: SwarmId) {
         let is_theirs =
             |ask: &Ask| matches!(ask, Ask::Goodbye(goodbye) if goodbye.request.info_hash == swarm);
@@ -163,7 +165,7 @@ impl Hosts {
         self.goodbyes -= dropped.unwrap_or(0);
     }
 
-    /// Drops all announces that wait, but for goodbyes, and lets more of those be under way: nothing follows.
+    /// Drops all queued announces except goodbyes, and lets more of those be under way, as nothing follows.
     pub(super) fn end(&mut self) {
         self.is_ending = true;
         let ids: Vec<HostId> = self.hosts.keys().copied().collect();
@@ -177,22 +179,22 @@ impl Hosts {
         self.goodbyes > 0
     }
 
-    /// Notes whether no host answers in one of the networks. Hosts then rest only briefly, to notice when the network is back.
+    /// Records whether one of the networks is down. Hosts then rest only briefly, to notice when the network is back.
     pub(super) fn set_out(&mut self, is_out: bool) {
         self.is_out = is_out;
     }
 
-    /// The name of a host.
+    /// Returns the name of a host.
     pub(super) fn name(&self, id: HostId) -> &str {
         self.hosts.get(&id).map_or("", |host| &host.name)
     }
 
-    /// Returns true if a host has ever answered.
+    /// Returns true if a host has ever responded.
     pub(super) fn has_answered(&self, id: HostId) -> bool {
         self.hosts.get(&id).is_some_and(Host::has_answered)
     }
 
-    /// The next thing to do; call it until it returns `None`.
+    /// Returns the next step. Call it until it returns `None`.
     pub(super) fn next(&mut self, now: Instant, rng: &mut Rng) -> Option<Next> {
         loop {
             let id = self.first_ready()?;
@@ -204,7 +206,7 @@ impl Hosts {
                 }
                 let error = host.error.clone();
                 let ask = self.pop(id)?;
-                // Not all of them in the same moment.
+                // Spread out, so that they do not come all at once.
                 let spread = until.since(now).min(MAX_SPREAD);
                 let retry_at = until + Duration::from_micros(rng.u64(..=spread.as_micros() as u64));
                 return Some(Next::GiveUp { host: id, ask, error, retry_at });
@@ -228,7 +230,7 @@ impl Hosts {
         }
     }
 
-    /// Takes the addresses of a host, or why there are none.
+    /// Handles the addresses of a host, or the reason why there are none.
     pub(super) fn resolved(
         &mut self,
         now: Instant,
@@ -252,12 +254,12 @@ impl Hosts {
         });
     }
 
-    /// A request was sent to a host.
+    /// Records a request that was sent to a host.
     pub(super) fn sent(&mut self, now: Instant, id: HostId, request: RequestId) {
         self.change(id, |host| host.open.insert(request, now));
     }
 
-    /// A request to a host has ended.
+    /// Records the end of a request to a host.
     pub(super) fn ended(
         &mut self,
         now: Instant,
@@ -279,12 +281,12 @@ impl Hosts {
         });
     }
 
-    /// One address family of a host failed where the other did not: it is left out for a while.
+    /// Suspends an address family of a host that failed where the other worked.
     pub(super) fn rest_family(&mut self, now: Instant, id: HostId, ip: IpAddr) {
         self.change(id, |host| host.rest_family(now, ip));
     }
 
-    /// Time at which a torrent whose announce failed may ask this host again.
+    /// Returns the time at which a torrent whose announce failed may ask this host again.
     pub(super) fn retry_at(&self, now: Instant, id: HostId, sent_at: Instant, fails: u32) -> Instant {
         match self.hosts.get(&id) {
             Some(host) if host.is_outdated(sent_at) => now,
@@ -293,7 +295,7 @@ impl Hosts {
         }
     }
 
-    /// The network is back, or another: hosts that did not answer may again, and names may lead elsewhere.
+    /// Lets unresponsive hosts be asked again and names be resolved again, as the network is back or has changed.
     pub(super) fn start_over(&mut self, now: Instant) {
         let ids: Vec<HostId> = self.hosts.keys().copied().collect();
         for id in ids {
@@ -305,8 +307,8 @@ impl Hosts {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Gives up hosts that were asked and have said nothing. Returns the requests that are under way there over UDP: they are
-    /// given up as well.
+    /// Marks hosts down that have not responded in time. Returns their UDP requests under way, which are given up as
+    /// well.
     pub(super) fn handle_timeout(&mut self, now: Instant, rng: &mut Rng) -> Vec<RequestId> {
         let mut given_up = Vec::new();
         while let Some(&(at, id)) = self.deadlines.first()
@@ -321,7 +323,7 @@ impl Hosts {
         given_up
     }
 
-    /// Returns true for the first report that a host does not answer, since it last did.
+    /// Returns true for the first report of an unresponsive host since its last response.
     pub(super) fn take_news(&mut self, id: HostId) -> bool {
         self.hosts.get_mut(&id).is_none_or(Host::take_news)
     }
@@ -347,7 +349,7 @@ impl Hosts {
         Some(ask)
     }
 
-    /// The host whose turn it is, within the bounds.
+    /// Returns the host whose turn it is, within the limits.
     fn first_ready(&self) -> Option<HostId> {
         let firsts = self.ready.iter().filter_map(|(lane, ready)| Some((*lane, *ready.first()?)));
         let admitted = firsts.filter(|(lane, ((class, _), _))| self.admits(*lane, *class));
@@ -365,7 +367,7 @@ impl Hosts {
         }
     }
 
-    /// Changes a host, and its place in the indexes with it.
+    /// Changes a host, and updates the indexes.
     fn change<T>(&mut self, id: HostId, change: impl FnOnce(&mut Host) -> T) -> Option<T> {
         let host = self.hosts.get_mut(&id)?;
         let changed = change(host);

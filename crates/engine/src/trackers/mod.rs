@@ -1,4 +1,4 @@
-//! Announces, from the due date to the peers they bring.
+//! Announces to trackers, from the schedule to the peers they bring.
 
 mod hosts;
 mod of_torrent;
@@ -24,17 +24,17 @@ use ztor_base::Instant;
 use ztor_tracker::announcer::{Due, TrackerId};
 use ztor_tracker::{AnnounceEvent, AnnounceRequest, TrackerError, TrackerIssue, http, udp};
 
-/// Peers asked for while downloading.
+/// Number of peers to request while downloading.
 const NUM_WANT: u32 = 100;
 
-/// Announces of all torrents: they wait for their turn at a host, and are under way.
+/// Announces of all torrents: those that wait for their turn at a host, and those under way.
 pub(crate) struct Trackers {
     hosts: Hosts,
     rounds: Rounds,
-    /// Names that are looked up.
+    /// Name lookups under way.
     lookups: BTreeMap<RequestId, HostId>,
     udp: udp::Client,
-    /// BEP 7: the same for all announces of this run, so that a tracker knows us after our address changed.
+    /// Key (BEP 7), the same in all announces of this run, so that a tracker recognizes us after our address changed.
     key: u32,
 }
 
@@ -82,7 +82,7 @@ impl Trackers {
             match trackers.announcer().status_of(tracker).map(|status| Target::of(&status.url)) {
                 Some(Ok(target)) => {
                     if class == Class::New {
-                        // It was removed and is back: the tracker need not hear that it had gone.
+                        // The torrent was removed and is back, so the tracker need not learn that it was gone.
                         self.hosts.drop_goodbyes(&target.origin, torrent.swarm_id());
                     }
                     self.hosts.queue(target.origin, class, Ask::Announce { torrent: id, tracker });
@@ -93,11 +93,11 @@ impl Trackers {
         }
     }
 
-    /// Queues `stopped` to every tracker of a torrent that has heard of us. What waits for the torrent is not sent any more,
-    /// and no answer to what is under way counts.
+    /// Queues `stopped` to every tracker that knows the torrent. Queued announces of the torrent are not sent any more,
+    /// and replies to those under way do not count.
     pub(crate) fn say_goodbye(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent) {
         for request in self.rounds.drop_torrent(torrent.id()) {
-            // It must not be repeated after the goodbye.
+            // The request must not be sent again after the goodbye.
             self.udp.cancel(request.0);
             self.end_part(cx, request, Outcome::Cancelled, Some(TrackerError::Timeout));
         }
@@ -110,12 +110,12 @@ impl Trackers {
         }
     }
 
-    /// Only goodbyes are sent from now on.
+    /// Drops all queued announces except goodbyes.
     pub(crate) fn end(&mut self) {
         self.hosts.end();
     }
 
-    /// Sends what may be sent: urgent announces first, and to no host more than it can take.
+    /// Sends queued announces, urgent ones first, and no more than each host can take.
     pub(crate) fn send_due(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
         while let Some(next) = self.hosts.next(cx.now, cx.rng) {
             match next {
@@ -130,7 +130,7 @@ impl Trackers {
                     }
                 }
                 Next::Send { host, addresses, ask: Ask::Goodbye(goodbye) } => {
-                    // Where nothing may be sent to, nobody has heard of us: there is nothing to say.
+                    // A tracker to which nothing may be sent does not know the torrent, so it needs no goodbye.
                     self.send(cx, (host, addresses), &goodbye).ok();
                 }
                 Next::GiveUp { host, ask: Ask::Announce { torrent, tracker }, error, retry_at } => {
@@ -145,7 +145,7 @@ impl Trackers {
                         cx.dirty.mark_torrent(torrent.id());
                     }
                 }
-                // Whoever does not answer has no use for it either.
+                // An unresponsive host has no use for a goodbye either.
                 Next::GiveUp { ask: Ask::Goodbye(_), .. } => {}
             }
         }
@@ -161,7 +161,7 @@ impl Trackers {
     ) {
         if let Some(due) = torrent.trackers_mut().announcer_mut().begin(cx.now, tracker) {
             let announce = self.announce(cx, torrent, due);
-            // How long the tracker is waited for counts from now.
+            // The wait for the tracker starts now.
             cx.dirty.mark_torrent(torrent.id());
             if let Err(error) = self.send(cx, (host, addresses), &announce) {
                 self.fail(cx, torrent, tracker, Some((host, cx.now)), &error);
@@ -169,7 +169,7 @@ impl Trackers {
         }
     }
 
-    /// Makes an announce, with numbers as they are now.
+    /// Creates an announce with current numbers.
     fn announce(&self, cx: &Cx<'_>, torrent: &Torrent, due: Due) -> Announce {
         let totals = torrent.exchange().totals();
         let request = AnnounceRequest {
@@ -189,7 +189,7 @@ impl Trackers {
         Announce { torrent: torrent.id(), tracker: due.tracker, url: due.url, request, v2 }
     }
 
-    /// Sends an announce, in a part for each address family and each swarm.
+    /// Sends an announce in parts, one for each address family and each swarm.
     fn send(
         &mut self,
         cx: &mut Cx<'_>,
@@ -199,10 +199,10 @@ impl Trackers {
         let Announce { torrent, tracker, url, request, v2 } = announce;
         let target = Target::of(url)?;
         let is_udp = target.origin.is_udp();
-        // Over HTTP this depends on what is asked, and `http::may_ask_loopback` decides.
+        // Over HTTP this depends on the request, and `http::may_ask_loopback` decides.
         let addresses = if is_udp && !target.is_here { addresses.elsewhere() } else { addresses };
         if addresses.is_empty() {
-            let why = "its name leads to this machine, which it does not say itself";
+            let why = "its name resolves to this machine, which the URL does not name";
             return Err(TrackerError::Network(why.into()));
         }
         let has_both = addresses.v4.is_some() && addresses.v6.is_some();
@@ -231,7 +231,7 @@ impl Trackers {
         Ok(())
     }
 
-    /// Takes the addresses of a host of trackers.
+    /// Handles the result of a name lookup.
     pub(crate) fn on_resolved(
         &mut self,
         cx: &mut Cx<'_>,
@@ -248,13 +248,13 @@ impl Trackers {
         }
     }
 
-    /// The network is back, or another: hosts that did not answer may again.
+    /// Lets unresponsive hosts be asked again, as the network is back or has changed.
     pub(crate) fn start_over(&mut self, now: Instant) {
         self.hosts.start_over(now);
         self.udp.start_over(now);
     }
 
-    /// Takes what has timed out since the last turn.
+    /// Handles what has timed out since the last turn.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, torrents: &mut Torrents) {
         self.hosts.set_out(cx.network.is_out_anywhere());
         self.udp.handle_timeout(cx.now);
@@ -268,7 +268,7 @@ impl Trackers {
         }
     }
 
-    /// Hands over datagrams that wait to be sent.
+    /// Moves the datagrams that wait to be sent to the outbox.
     pub(crate) fn poll_transmit(&mut self, out: &mut Outbox) {
         while let Some(datagram) = self.udp.poll_transmit() {
             out.datagrams.push(datagram);
@@ -276,8 +276,8 @@ impl Trackers {
     }
 }
 
-/// Addresses to ask for: none when we go, and for a seed none that there is no place for. A download may have given its
-/// places to calls that nobody answers.
+/// Returns the number of peers to request: none on `stopped`, and for a seed no more than it has free slots. A download
+/// always requests [`NUM_WANT`], as its slots may be held by attempts that fail.
 fn num_want(cx: &Cx<'_>, torrent: &Torrent, event: AnnounceEvent) -> u32 {
     let places = cx.config.max_peers_per_torrent.saturating_sub(torrent.peers().len());
     match event {

@@ -1,20 +1,20 @@
-//! A torrent's side of its trackers: when each is asked, and whether all are asked because no peer has anything.
+//! Tracker state of a torrent: the announcer, and the detection of starvation.
 
 use crate::cx::Cx;
 use fastrand::Rng;
 use ztor_base::{Duration, Instant};
 use ztor_tracker::announcer::{Announcer, TrackerId};
 
-/// When no peer has had anything we lack for this long, every tracker is asked and not one of a tier: the one that works
-/// may know the wrong peers.
+/// Time without a peer that has what we lack, after which every tracker is asked instead of one per tier. The one that
+/// works may know the wrong peers.
 const STARVING: Duration = Duration::from_secs(30);
 
-/// A torrent's side of its trackers.
+/// Tracker state of a torrent.
 pub(crate) struct TorrentTrackers {
     announcer: Announcer,
-    /// Since when no peer has had anything that is missing.
+    /// Time since which no peer has had anything that is missing; `None` while one has.
     no_source_since: Option<Instant>,
-    /// That there is no source of peers was reported.
+    /// Set once the lack of any source of peers was reported.
     is_told_lonely: bool,
 }
 
@@ -31,13 +31,14 @@ impl TorrentTrackers {
         &mut self.announcer
     }
 
-    /// Returns true once if there is no source of peers; `has_others`: there are sources other than trackers.
+    /// Returns true once if there is no source of peers; `has_others` is true if there are sources other than trackers.
     pub(crate) fn take_loneliness(&mut self, has_others: bool) -> bool {
         let is_lonely = !has_others && !self.announcer.has_usable();
         is_lonely && !std::mem::replace(&mut self.is_told_lonely, true)
     }
 
-    /// Notes whether the torrent has a source of what is missing. Returns when it is starving, if it has none.
+    /// Records whether a peer has what is missing. If not, returns the time at which the torrent is starving, unless
+    /// that has passed.
     pub(crate) fn update_starvation(&mut self, now: Instant, has_source: bool) -> Option<Instant> {
         if has_source {
             self.no_source_since = None;
@@ -52,7 +53,7 @@ impl TorrentTrackers {
         self.no_source_since.is_some()
     }
 
-    /// The tracker of the next announce that is due.
+    /// Returns the tracker of the next announce that is due.
     pub(super) fn poll(&mut self, cx: &Cx<'_>, wants_peers: bool) -> Option<TrackerId> {
         let is_starving = self.no_source_since.is_some_and(|since| cx.now.since(since) >= STARVING);
         self.announcer.set_all(cx.config.announce_to_all || is_starving);

@@ -1,4 +1,4 @@
-//! Answers of trackers.
+//! Replies of trackers.
 
 use super::Trackers;
 use super::hosts::{HostId, Outcome};
@@ -15,7 +15,7 @@ use ztor_tracker::announcer::TrackerId;
 use ztor_tracker::{AnnounceReply, Reply, TrackerError, TrackerIssue, http};
 
 impl Trackers {
-    /// Takes the answer to an HTTP request; `from` is the address of the server.
+    /// Handles the response to an HTTP request; `from` is the address of the server.
     pub(crate) fn on_http(
         &mut self,
         cx: &mut Cx<'_>,
@@ -30,7 +30,7 @@ impl Trackers {
         self.on_reply(cx, torrents, (id, from), reply);
     }
 
-    /// Takes a datagram of a UDP tracker.
+    /// Handles a datagram of a UDP tracker.
     pub(crate) fn handle_datagram(
         &mut self,
         cx: &mut Cx<'_>,
@@ -56,7 +56,7 @@ impl Trackers {
         }
     }
 
-    /// Takes the outcome of one part of an announce, from the server at `from`.
+    /// Handles the outcome of one part of an announce, from the server at `from`.
     pub(super) fn on_reply(
         &mut self,
         cx: &mut Cx<'_>,
@@ -77,7 +77,7 @@ impl Trackers {
                 cx.network.heard(cx.now, ip);
                 cx.network.heard_name(name);
             }
-            // One tracker counts once, whatever addresses it has, and not at all if another of them works.
+            // A tracker counts once, whatever addresses it has, and not at all if another of them works.
             Outcome::Unanswered if !has_reply => {
                 cx.network.unheard_tracker(cx.now, ip, name, self.hosts.has_answered(host));
             }
@@ -94,7 +94,7 @@ impl Trackers {
                     torrent.trackers_mut().announcer_mut().on_reply(cx.now, tracker, &reply);
                 }
                 take_peers(cx, torrent, (tracker, is_v2, from), &reply);
-                // A tracker in the local network sees an address that means nothing elsewhere.
+                // A tracker in the local network sees an address that is useless elsewhere.
                 if let Some(ip) = reply.external_ip.filter(|ip| !is_local(*ip)) {
                     torrents.seen_as(ip, cx.config.listen_port);
                 }
@@ -103,7 +103,7 @@ impl Trackers {
         }
     }
 
-    /// Ends one part of an announce: its host has a place again.
+    /// Ends one part of an announce, which frees a slot at its host.
     pub(super) fn end_part(
         &mut self,
         cx: &mut Cx<'_>,
@@ -120,8 +120,8 @@ impl Trackers {
         Some(ended)
     }
 
-    /// Handles an announce that was sent to this host at this time and failed in all its parts. Each cause is reported once;
-    /// a host that does not answer, once for all torrents.
+    /// Handles an announce that failed in all its parts; `sent` is its host and time, or `None` if it was not sent.
+    /// Each cause is reported once, and an unresponsive host once for all torrents.
     pub(super) fn fail(
         &mut self,
         cx: &mut Cx<'_>,
@@ -149,7 +149,7 @@ impl Trackers {
     }
 }
 
-/// Takes the peers that a tracker names, and its warning.
+/// Handles the peers that a tracker returns, and its warning.
 fn take_peers(
     cx: &mut Cx<'_>,
     torrent: &mut Torrent,
@@ -173,7 +173,7 @@ fn issue_of(torrent: &Torrent, tracker: TrackerId) -> Option<TrackerIssue> {
     torrent.trackers().announcer().status_of(tracker)?.issue.clone()
 }
 
-/// Makes an event of a failure or warning of a tracker, without secrets.
+/// Creates an event for a failure or warning of a tracker, without secrets.
 pub(super) fn event(
     torrent: &Torrent,
     tracker: TrackerId,

@@ -1,4 +1,5 @@
-//! Announces under way: each goes out in parts, one for each address family of the tracker and each swarm of the torrent.
+//! Announces under way. Each is sent in parts, one for each address family of the tracker and each swarm of the
+//! torrent.
 
 use super::hosts::HostId;
 use crate::ids::{RequestId, TorrentId};
@@ -8,14 +9,14 @@ use ztor_base::{Duration, Instant};
 use ztor_tracker::TrackerError;
 use ztor_tracker::announcer::TrackerId;
 
-/// Wait for the other parts of an announce when one was answered: an address family that does not work would hold places at
-/// a host that does.
+/// Time to wait for the other parts of an announce after one was answered. Otherwise an address family that does not
+/// work would hold slots at a host that does.
 const STRAGGLER_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct RoundId(u64);
 
-/// An announce. The first good answer is the tracker's; others only bring peers.
+/// An announce. The first good reply counts as that of the tracker; others only bring peers.
 #[derive(Debug)]
 pub(super) struct Round {
     pub(super) torrent: TorrentId,
@@ -23,13 +24,14 @@ pub(super) struct Round {
     pub(super) host: HostId,
     pub(super) sent_at: Instant,
     pub(super) is_goodbye: bool,
-    /// The torrent has stopped since, and no answer counts.
+    /// Set if the torrent has stopped since, so no reply counts.
     is_dropped: bool,
     parts: usize,
     has_reply: bool,
     error: Option<TrackerError>,
-    /// Addresses that did not answer, and those that did.
+    /// Addresses that did not respond.
     silent: Vec<IpAddr>,
+    /// Addresses that responded.
     answered: Vec<IpAddr>,
 }
 
@@ -40,21 +42,21 @@ pub(super) struct Part {
     /// True for the v2 swarm of a hybrid torrent.
     pub(super) is_v2: bool,
     pub(super) is_udp: bool,
-    /// Destination.
+    /// Address of the tracker.
     pub(super) to: IpAddr,
 }
 
-/// The end of a part.
+/// Outcome of a part.
 pub(super) enum Ended {
-    /// The announce was answered, by this part first.
+    /// The announce was answered, and by this part first.
     Replied,
     /// The announce was answered before.
     Echo,
-    /// Others are under way, and this one has failed.
+    /// This part has failed, and others are under way or were answered.
     Failed,
     /// All parts have failed.
     AllFailed(TrackerError),
-    /// The torrent has stopped since.
+    /// No reply counts: the torrent has stopped since, or the announce was a goodbye.
     Dropped,
 }
 
@@ -63,14 +65,14 @@ pub(super) struct Rounds {
     rounds: BTreeMap<RoundId, Round>,
     parts: BTreeMap<RequestId, Part>,
     by_torrent: BTreeSet<(TorrentId, RequestId)>,
-    /// Requests over UDP whose announce was answered over the other family or in the other swarm, and when they are given up.
+    /// UDP requests whose announce was answered in another part, with the time at which they are given up.
     stragglers: BTreeSet<(Instant, RequestId)>,
     last_id: u64,
     goodbyes: usize,
 }
 
 impl Rounds {
-    /// Starts an announce, to which parts are [added](Self::add) next.
+    /// Starts an announce. Its parts are [added](Self::add) next.
     pub(super) fn start(
         &mut self,
         now: Instant,
@@ -127,7 +129,7 @@ impl Rounds {
         self.goodbyes > 0
     }
 
-    /// Ends a part: `None` is a good answer. Returns the announce, if this was its last part.
+    /// Ends a part; without an error the reply was good. Returns the announce as well if this was its last part.
     pub(super) fn end(
         &mut self,
         now: Instant,
@@ -157,7 +159,7 @@ impl Rounds {
                 Ended::Replied
             }
             Some(error) => {
-                // A refusal says more than a failure of the network.
+                // A refusal says more than a network failure.
                 if round.error.as_ref().is_none_or(is_unanswered) {
                     round.error = Some(error);
                 }
@@ -172,12 +174,12 @@ impl Rounds {
         Some((ended, round))
     }
 
-    /// Time at which the next requests are given up whose announce was answered.
+    /// Returns the time at which the next request is given up whose announce was answered.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.stragglers.first().map(|(at, _)| *at)
     }
 
-    /// Takes the requests that are given up now, as their announce was answered. They may have ended by now.
+    /// Takes the requests to give up now, as their announce was answered. They may have ended already.
     pub(super) fn take_stragglers(&mut self, now: Instant) -> Vec<RequestId> {
         let mut late = Vec::new();
         while let Some(&(at, id)) = self.stragglers.first()
@@ -189,7 +191,8 @@ impl Rounds {
         late
     }
 
-    /// No answer to the announces of a torrent counts from now on. Returns the requests over UDP, which can be taken back.
+    /// Discards further replies to the announces of a torrent, except for goodbyes. Returns its UDP requests, which can
+    /// be cancelled.
     pub(super) fn drop_torrent(&mut self, torrent: TorrentId) -> Vec<RequestId> {
         let all = (torrent, RequestId(0))..=(torrent, RequestId(u64::MAX));
         let ids: Vec<RequestId> = self.by_torrent.range(all).map(|(_, id)| *id).collect();
@@ -207,20 +210,20 @@ impl Rounds {
 }
 
 impl Round {
-    /// Returns true if a part was answered well.
+    /// Returns true if a part had a good reply.
     pub(super) fn has_reply(&self) -> bool {
         self.has_reply
     }
 
-    /// The address of the family that does not work, if the other does. One that answers in one swarm and not in the other
-    /// works.
+    /// Returns the address of the family that does not work, if the other does. An address that responds for one swarm
+    /// and not for the other works.
     pub(super) fn silent_family(&self) -> Option<IpAddr> {
         let mut silent = self.silent.iter().filter(|ip| !self.answered.contains(ip));
         silent.next().copied().filter(|_| self.has_reply)
     }
 }
 
-/// Returns true if nobody answered, or the server is overloaded: it says nothing of the torrent.
+/// Returns true if there was no response, or the server is overloaded, which says nothing about the torrent.
 pub(super) fn is_unanswered(error: &TrackerError) -> bool {
     match error {
         TrackerError::Timeout | TrackerError::Network(_) => true,
@@ -260,8 +263,8 @@ mod tests {
     fn silent_family_is_one_that_never_answers_where_the_other_does() {
         assert_eq!(silent_family(&[(V4, false), (V6, true)]), Some(V6));
         assert_eq!(silent_family(&[(V4, false), (V6, false)]), None);
-        assert_eq!(silent_family(&[(V4, true), (V6, true)]), None, "neither does");
-        // A tracker may know one swarm of a hybrid torrent only, and not answer for the other.
+        assert_eq!(silent_family(&[(V4, true), (V6, true)]), None, "neither family works");
+        // A tracker may know only one swarm of a hybrid torrent, and not respond for the other.
         assert_eq!(silent_family(&[(V4, false), (V6, false), (V4, true), (V6, true)]), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Places that tracker URLs name.
+//! Tracker URLs, and the addresses of their hosts.
 
 use std::net::{IpAddr, SocketAddr};
 use url::{Host, Url};
@@ -13,7 +13,7 @@ pub(super) enum Scheme {
     Udp,
 }
 
-/// A queue of trackers: all URLs of one scheme, host and port.
+/// Scheme, host and port of a tracker URL. All URLs of one origin share a queue.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Origin {
     pub(super) scheme: Scheme,
@@ -21,31 +21,31 @@ pub(super) struct Origin {
     pub(super) port: u16,
 }
 
-/// A tracker URL, taken apart.
+/// A parsed tracker URL.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Target {
     pub(super) origin: Origin,
     /// Path and query (BEP 41).
     pub(super) url_data: String,
-    /// The URL itself says that the tracker is on this machine.
+    /// True if the URL itself names this machine.
     pub(super) is_here: bool,
 }
 
 impl Target {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// The text is no URL, names no host, or is of a kind that is not supported.
+    /// The text is not a URL, has no host, or has a scheme that is not supported.
     pub(super) fn of(url: &str) -> Result<Self, TrackerError> {
         let bad = |why: &'static str| TrackerError::BadUrl { why: why.into() };
-        let url = Url::parse(url.trim()).map_err(|_| bad("it is no URL"))?;
+        let url = Url::parse(url.trim()).map_err(|_| bad("it is not a URL"))?;
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
             "udp" => Scheme::Udp,
             other => return Err(TrackerError::Unsupported { scheme: other.to_owned() }),
         };
-        let host = url.host().ok_or_else(|| bad("it names no host"))?;
+        let host = url.host().ok_or_else(|| bad("it has no host"))?;
         let name = match host {
             Host::Domain(name) => name.trim_end_matches('.').to_ascii_lowercase(),
             Host::Ipv4(ip) => ip.to_string(),
@@ -64,14 +64,14 @@ impl Origin {
         self.scheme == Scheme::Udp
     }
 
-    /// The address, if the URL has one in place of a name.
+    /// Returns the address, if the URL has one in place of a name.
     pub(super) fn literal_ip(&self) -> Option<IpAddr> {
         self.name.parse().ok()
     }
 }
 
-/// The addresses that a host is announced to: one of each family that it has. It then learns both of our addresses, and
-/// names peers of both (BEP 7, BEP 15).
+/// Addresses of a host to announce to: one of each family that it has. The tracker then learns both of our addresses,
+/// and returns peers of both families (BEP 7, BEP 15).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Addresses {
     pub(super) v4: Option<IpAddr>,
@@ -79,8 +79,8 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// Chooses from those that a name leads to: from those elsewhere, if there are any. After each of `fails` failures the
-    /// next is tried.
+    /// Chooses from the addresses of a name, preferring those outside this machine. Each of `fails` failures moves on
+    /// to the next.
     pub(super) fn choose(ips: &[IpAddr], fails: usize) -> Self {
         let first = |is_v4: bool| {
             let of_family = ips.iter().copied().filter(|ip| ip.is_ipv4() == is_v4);
@@ -95,7 +95,7 @@ impl Addresses {
         self.v4.is_none() && self.v6.is_none()
     }
 
-    /// Leaves out addresses of this machine. A name on the public network must not have us ask around here.
+    /// Leaves out addresses of this machine. A public name must not make us send requests to it.
     pub(super) fn elsewhere(self) -> Self {
         Self { v4: self.v4.filter(is_elsewhere), v6: self.v6.filter(is_elsewhere) }
     }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn target_of_a_url_is_one_in_every_spelling() {
+    fn target_of_equivalent_urls_has_one_origin() {
         for [a, b] in [
             ["http://T.example./a", "http://t.example:80/b?c"],
             ["udp://t.example/announce", "udp://t.example:80"],
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn target_of_no_tracker_is_an_error() {
+    fn target_of_an_unusable_url_is_an_error() {
         for url in ["rubbish", "udp:///x", "wss://t.example/"] {
             assert!(Target::of(url).is_err(), "{url}");
         }

@@ -1,4 +1,4 @@
-//! Addresses a torrent knows of, and when to try which.
+//! Known peer addresses of a torrent, and the schedule for dialing them.
 
 mod origin;
 mod shares;
@@ -17,23 +17,23 @@ use ztor_base::{Duration, Host, Instant, PeerId};
 
 /// Failures in a row after which an address is given up until a source names it again.
 const MAX_FAILURES: u8 = 4;
-/// Before a lost or refused connection is tried again: this, doubled by each failure.
+/// Delay before a lost or refused connection is retried. Each failure doubles it.
 const RETRY_AFTER: Duration = Duration::from_secs(15);
 
-/// A peer that called us is not called before this time: most are there for longer.
+/// Time for which a peer that is connected in another way is not dialed. Most stay longer.
 const MET_AGAIN_AFTER: Duration = Duration::from_secs(300);
 
-/// Addresses that were named within this time of each other are ordered by their priority.
+/// Length of a span of time. Addresses named in the same span are ordered by their priority.
 const FRESH_SPAN: Duration = Duration::from_secs(10);
 
-/// Addresses of one host that are kept for having worked.
+/// Maximum number of addresses of one host that are kept because they have worked.
 const KEPT_PER_HOST: u32 = 8;
-/// Peers of one address that are called back at once.
+/// Maximum number of ports of one IP address that are dialed back at once.
 const MAX_CALLED_BACK: usize = 4;
-/// One call of this number goes to the address that has waited longest, whatever its rank.
+/// One in this many attempts goes to the address that has waited longest, whatever its rank.
 const FAIR_SHARE: u32 = 3;
 
-/// Addresses from elsewhere are dropped when a torrent turns out to be private (BEP 27).
+/// Origins that remain when a torrent turns out to be private (BEP 27).
 const PRIVATE_ORIGINS: u8 = Rank::Kept.bit() | Rank::Tracker.bit();
 
 #[derive(Clone, Debug)]
@@ -41,76 +41,78 @@ struct Known {
     /// The [bits](Rank::bit) of its [`Origin`]s.
     origins: u8,
     rank: Rank,
-    /// Who has named it, until somebody was reached there or it was given up.
+    /// Source that is accountable for the address; `None` if there is none, or once the address was reached or given
+    /// up.
     teller: Option<Teller>,
     expected_id: Option<PeerId>,
     /// True if the address was found only in the v2 swarm of a hybrid torrent.
     is_second_swarm: bool,
     failures: u8,
-    /// `None` while connected or given up.
+    /// Time of the next attempt, with a tie-breaker; `None` while connected or given up.
     due: Option<(Instant, u32)>,
     connected: bool,
-    /// Says it has everything: of no use once we have, too.
+    /// True for a seed, which is of no use once we are one, too.
     seed: bool,
-    /// Piece data has passed between us.
+    /// True if piece data was exchanged with the peer.
     proved: bool,
-    /// It counts among those of its host that are kept for that.
+    /// True if the address counts towards [`KEPT_PER_HOST`].
     is_kept: bool,
     capabilities: Capabilities,
 }
 
-/// An address that somebody named in a swarm.
+/// An address that a source named in a swarm.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Found {
     origin: Origin,
-    /// The peer id that a tracker's dictionary reply said (BEP 3).
+    /// Peer id from a tracker's dictionary reply (BEP 3); `None` if unknown.
     expected_id: Option<PeerId>,
-    /// The swarm was the v2 one of a hybrid torrent: the peer may not know the other (BEP 52).
+    /// True for the v2 swarm of a hybrid torrent: the peer may not know the other swarm (BEP 52).
     is_second_swarm: bool,
 }
 
 impl Found {
-    /// Found by `origin` in the v2 swarm of a hybrid torrent, or else in the torrent's main swarm.
+    /// Creates an address found by `origin` in the v2 swarm of a hybrid torrent, or else in the torrent's main swarm.
     pub(crate) fn new(origin: Origin, is_second_swarm: bool) -> Self {
         Self { origin, expected_id: None, is_second_swarm }
     }
 
-    /// With the peer id that a tracker's dictionary reply said (BEP 3).
+    /// Adds the peer id from a tracker's dictionary reply (BEP 3).
     pub(crate) fn with_id(self, expected_id: Option<PeerId>) -> Self {
         Self { expected_id, ..self }
     }
 }
 
-/// Origins that are the word of peers, which may say what they like of each other.
+/// Origins that rest on claims of peers, which may be false.
 const WORD_OF_PEERS: u8 = Rank::Pex.bit() | Rank::Incoming.bit();
 
-/// What an address is known to speak.
+/// Known protocol support of an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Capabilities {
-    /// Over which transport it was reached last, or is said to be reached.
+    /// Transport to try first, from experience or a claim; `None` if unknown.
     pub(crate) transport: Option<Transport>,
-    /// True if it was reached with an encrypted handshake, or is said to want one.
+    /// True if the address was reached with an encrypted handshake, or is said to want one; `None` if unknown.
     pub(crate) encryption: Option<bool>,
 }
 
 /// A bounded list of addresses, in the order in which they may be tried.
 ///
-/// Every source has a share of it ([`Rank`]), and so has each of those that name addresses ([`Teller`]), so that nobody
-/// can fill it with made-up ones. Those that were given by hand, and those that have worked, stay.
+/// Every kind of source ([`Rank`]) has a share of it, and so has every single source ([`Teller`]), so that none can
+/// fill it with made-up addresses. Addresses given by hand, and those that have worked, stay.
 #[derive(Debug, Default)]
 pub(crate) struct KnownPeers {
     peers: BTreeMap<SocketAddr, Known>,
     queues: BTreeMap<Rank, BTreeSet<(Instant, u32, SocketAddr)>>,
     shares: Shares,
-    /// How many addresses of a host are kept because they have worked.
+    /// Number of addresses of each host that are kept because they have worked.
     kept: BTreeMap<Host, u32>,
-    /// Calls so far.
+    /// Number of attempts so far.
     calls: u32,
-    /// What others see us as, to order addresses by their priority (BEP 40). At random while it is not known.
+    /// Our external addresses, which determine the priority of other addresses (BEP 40). While they are unknown, the
+    /// order is random.
     own_addrs: OwnAddrs,
 }
 
-/// Our addresses as seen from outside, with the port we listen on.
+/// Our external addresses, with the port that we listen on; `None` while unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct OwnAddrs {
     pub(crate) v4: Option<SocketAddr>,
@@ -118,19 +120,19 @@ pub(crate) struct OwnAddrs {
 }
 
 impl Capabilities {
-    /// `None` is what is unknown.
+    /// Creates capabilities; `None` means unknown.
     pub(crate) fn new(transport: Option<Transport>, encryption: Option<bool>) -> Self {
         Self { transport, encryption }
     }
 
-    /// Returns true if the address is known to be reached over this transport.
+    /// Returns true if the address is known to be reachable over this transport.
     pub(crate) fn trusts(self, transport: Transport) -> bool {
         self.transport == Some(transport)
     }
 }
 
 impl OwnAddrs {
-    /// Returns true if this is one of them.
+    /// Returns true if `addr` is one of our addresses.
     pub(crate) fn contains(&self, addr: SocketAddr) -> bool {
         [self.v4, self.v6].contains(&Some(addr))
     }
@@ -157,7 +159,7 @@ impl KnownPeers {
         self.peers.get(&addr).is_some_and(|known| known.is_second_swarm)
     }
 
-    /// Adds an address some source named. The peer id is what a tracker's dictionary reply said (BEP 3).
+    /// Adds an address that a source named. The peer id is from a tracker's dictionary reply (BEP 3).
     pub(crate) fn add(
         &mut self,
         now: Instant,
@@ -212,13 +214,14 @@ impl KnownPeers {
         };
         self.shares.insert(addr, known.entry());
         self.peers.insert(addr, known);
-        // Those that come in one such span go by priority. Not before all others: whoever makes up addresses without end
-        // would keep the rest from ever being tried again.
+        // Addresses named in one span are ordered by priority, but not before all others. Otherwise a source that makes
+        // up addresses without end would keep the rest from ever being tried again.
         let due = Instant::from_micros(now.as_micros() - now.as_micros() % FRESH_SPAN.as_micros() as u64);
         self.schedule(addr, due, rng);
     }
 
-    /// Changes the bound of the list. Addresses beyond it leave, the least worth first; those given by hand stay.
+    /// Changes the bound of the list. Addresses beyond it are dropped, the least valuable first. Kept and connected
+    /// ones stay.
     pub(crate) fn set_limit(&mut self, limit: usize) {
         self.shares.set_limit(limit);
         while self.peers.len() > limit
@@ -228,7 +231,7 @@ impl KnownPeers {
         }
     }
 
-    /// Makes place for another address of a rank, if there is none. False if all others are worth more.
+    /// Makes space for another address of a rank if needed. Returns false if all others are worth more.
     fn make_place(&mut self, rank: Rank) -> bool {
         let victim = if rank != Rank::Kept && self.shares.is_full(rank) {
             self.shares.first_to_leave(rank)
@@ -242,12 +245,12 @@ impl KnownPeers {
         victim.is_some()
     }
 
-    /// Returns true if no more may be given by hand. Those that have worked leave half of the list to them.
+    /// Returns true if no more addresses may be given by hand. Those that have worked fill at most half of the rank.
     fn is_kept_full(&self, rank: Rank) -> bool {
         rank == Rank::Kept && self.shares.is_twice_full(rank)
     }
 
-    /// Changes an address, and its place in the indexes with it.
+    /// Changes an address, and updates the indexes.
     fn change<T>(&mut self, addr: SocketAddr, change: impl FnOnce(&mut Known) -> T) -> Option<T> {
         let known = self.peers.get_mut(&addr)?;
         let (before, due) = (known.entry(), known.due);
@@ -265,7 +268,7 @@ impl KnownPeers {
         Some(changed)
     }
 
-    /// A peer called, and said where it listens: it is known, and need not be called while it is there.
+    /// Adds the listen address of an incoming peer, and postpones dialing it.
     pub(crate) fn met(&mut self, now: Instant, addr: SocketAddr, origin: Origin, rng: &mut Rng) {
         let addr = canonical(addr);
         if !self.peers.contains_key(&addr) {
@@ -274,14 +277,14 @@ impl KnownPeers {
         self.put_off(now, addr, rng);
     }
 
-    /// We have a connection to who is there, by another way.
+    /// Postpones dialing an address by [`MET_AGAIN_AFTER`], for example while its peer is connected in another way.
     pub(crate) fn put_off(&mut self, now: Instant, addr: SocketAddr, rng: &mut Rng) {
         if self.peers.get(&addr).is_some_and(|known| !known.connected) {
             self.schedule(addr, now + MET_AGAIN_AFTER, rng);
         }
     }
 
-    /// The peer at this address, or those of it, called and can be called at once, if they have not failed before.
+    /// Schedules immediate attempts at the known ports of an IP address that have not failed before.
     pub(crate) fn call_back(&mut self, now: Instant, ip: IpAddr, rng: &mut Rng) {
         let ip = ip.to_canonical();
         let range = SocketAddr::new(ip, 0)..=SocketAddr::new(ip, u16::MAX);
@@ -294,14 +297,15 @@ impl KnownPeers {
         self.peers.contains_key(&addr)
     }
 
-    /// A connection stood, and nothing came of it: perhaps the network lets only the other transport through.
+    /// Records that a connection carried nothing. The network may pass only the other transport, which is tried first
+    /// from then on.
     pub(crate) fn carried_nothing(&mut self, addr: SocketAddr, transport: Transport) {
         if let Some(known) = self.peers.get_mut(&addr) {
             known.capabilities.transport = Some(transport.other());
         }
     }
 
-    /// Forgets an address that nobody but a relay has named.
+    /// Forgets an address that only a relay has named.
     pub(crate) fn forget_holepunch(&mut self, addr: SocketAddr) {
         if self.peers.get(&addr).is_some_and(|known| known.rank == Rank::Holepunch) {
             self.forget(addr);
@@ -312,23 +316,23 @@ impl KnownPeers {
         self.peers.len()
     }
 
-    /// The earliest time there is something to try.
+    /// Returns the earliest time of an attempt; `None` if there is no address to try.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.queues.values().filter_map(|queue| queue.first()).map(|(due, ..)| *due).min()
     }
 
-    /// The address to try next, if its time has come.
+    /// Returns the address to try next, if one is due.
     pub(crate) fn first_due(&self, now: Instant) -> Option<SocketAddr> {
         let due =
             |queue: &BTreeSet<(Instant, u32, SocketAddr)>| queue.first().copied().filter(|f| f.0 <= now);
         let mut firsts = self.queues.values().filter_map(due);
-        // The queues are in the order of their rank.
+        // The queues are ordered by rank.
         let is_fair_turn = self.calls % FAIR_SHARE == FAIR_SHARE - 1;
         let first = if is_fair_turn { firsts.min() } else { firsts.next() };
         first.map(|(.., addr)| addr)
     }
 
-    /// Takes an address whose time has come, for an attempt.
+    /// Takes an address that is due, for an attempt.
     pub(crate) fn take_due(&mut self, now: Instant, skip_seeds: bool) -> Option<SocketAddr> {
         while let Some(addr) = self.first_due(now) {
             self.calls = self.calls.wrapping_add(1);
@@ -348,19 +352,20 @@ impl KnownPeers {
         self.peers.get(&addr).and_then(|k| k.expected_id)
     }
 
-    /// A peer says that it has everything. Of addresses that only peers have named it is believed.
+    /// Marks an address as a seed on the claim of a peer. The claim counts only if no other kind of source has named
+    /// the address.
     pub(crate) fn set_seed(&mut self, addr: SocketAddr) {
         if let Some(known) = self.peers.get_mut(&addr) {
             known.seed |= known.origins & !WORD_OF_PEERS == 0;
         }
     }
 
-    /// What an address is known to speak.
+    /// Returns the known protocol support of an address.
     pub(crate) fn capabilities(&self, addr: SocketAddr) -> Capabilities {
         self.peers.get(&addr).map_or_else(Capabilities::default, |known| known.capabilities)
     }
 
-    /// It was reached in this way.
+    /// Records the capabilities with which an address was reached.
     pub(crate) fn worked_with(&mut self, addr: SocketAddr, capabilities: Capabilities) {
         self.change(addr, |known| {
             known.capabilities = capabilities;
@@ -368,7 +373,7 @@ impl KnownPeers {
         });
     }
 
-    /// Somebody says so; what we know ourselves counts more.
+    /// Records claimed capabilities. Known ones take precedence.
     pub(crate) fn claims(&mut self, addr: SocketAddr, said: Capabilities) {
         if let Some(known) = self.peers.get_mut(&addr) {
             known.capabilities.transport = known.capabilities.transport.or(said.transport);
@@ -376,7 +381,7 @@ impl KnownPeers {
         }
     }
 
-    /// Takes an address for an attempt that was not its turn; false if there is a connection or an attempt.
+    /// Takes an address for an attempt out of turn. Returns false if it is unknown, connected or being dialed.
     pub(crate) fn take(&mut self, addr: SocketAddr) -> bool {
         let was_free = self.change(addr, |known| {
             known.due = None;
@@ -385,7 +390,7 @@ impl KnownPeers {
         was_free == Some(true)
     }
 
-    /// Piece data has passed.
+    /// Records that piece data was exchanged with an address, which is kept from then on if the bounds allow.
     pub(crate) fn proved(&mut self, addr: SocketAddr) {
         let host = Host::of(addr.ip());
         let of_host = self.kept.get(&host).copied().unwrap_or(0);
@@ -405,29 +410,29 @@ impl KnownPeers {
         }
     }
 
-    /// Returns true if piece data has passed there.
+    /// Returns true if piece data was exchanged with this address.
     pub(crate) fn is_proved(&self, addr: SocketAddr) -> bool {
         self.peers.get(&addr).is_some_and(|known| known.proved)
     }
 
-    /// Addresses worth remembering for another run: where piece data has passed; `count` at most.
+    /// Returns at most `count` addresses worth remembering for the next run: those that have exchanged piece data.
     pub(crate) fn good(&self, count: usize) -> Vec<SocketAddr> {
         self.peers.iter().filter(|(_, k)| k.proved).map(|(addr, _)| *addr).take(count).collect()
     }
 
-    /// Returns true if the trackers, or the user, know of it.
+    /// Returns true if an origin of this address is allowed for private torrents (BEP 27).
     pub(crate) fn is_private_origin(&self, addr: SocketAddr) -> bool {
         self.peers.get(&addr).is_some_and(|k| k.origins & PRIVATE_ORIGINS != 0)
     }
 
-    /// Forgets all that neither the trackers nor the user named.
+    /// Forgets all addresses without an origin that is allowed for private torrents (BEP 27).
     pub(crate) fn keep_private_origins(&mut self) {
         let others = self.peers.iter().filter(|(_, k)| k.origins & PRIVATE_ORIGINS == 0);
         let others: Vec<SocketAddr> = others.map(|(addr, _)| *addr).collect();
         others.into_iter().for_each(|addr| self.forget(addr));
     }
 
-    /// The connection or attempt is over. `failed`: it came to nothing, or broke before it was of use.
+    /// Records the end of a connection or attempt; `failed` is true if it ended before it was of use.
     pub(crate) fn gone(&mut self, now: Instant, addr: SocketAddr, failed: bool, rng: &mut Rng) {
         let failures = self.change(addr, |known| {
             known.connected = false;
@@ -439,27 +444,27 @@ impl KnownPeers {
             Some(known.failures)
         });
         let Some(Some(failures)) = failures else { return self.keep_no_longer(addr) };
-        // Nobody names such an address again: it is tried for as long as the torrent is there.
+        // An address given by hand is not named again, so it is retried for as long as the torrent exists.
         let wait = RETRY_AFTER * (1 << failures.min(MAX_FAILURES));
         self.schedule(addr, now + wait, rng);
     }
 
-    /// An attempt came to nothing while nobody answers.
+    /// Records that an attempt failed in an outage, which does not count as a failure of the address.
     pub(crate) fn gone_in_outage(&mut self, now: Instant, addr: SocketAddr, rng: &mut Rng) {
         self.change(addr, |known| known.connected = false);
         self.schedule(addr, now + RETRY_AFTER_OUT, rng);
     }
 
-    /// Returns true once for an address given by hand that has failed now.
+    /// Returns true after the first failure of an address given by hand that has not worked yet.
     pub(crate) fn is_first_failure_of_given(&self, addr: SocketAddr) -> bool {
         self.peers.get(&addr).is_some_and(|known| {
             known.failures == 1 && known.origins & Rank::Kept.bit() != 0 && !known.proved
         })
     }
 
-    /// The network is back, or another: what failed is tried again now, but for what was given up.
+    /// Makes failed addresses due at once, as the network is back or has changed. Addresses that were given up stay so.
     pub(crate) fn start_over(&mut self, now: Instant, rng: &mut Rng) {
-        // One that is put off for longer has not failed.
+        // An address with a longer delay and no failures was postponed.
         let rests = |known: &Known| {
             let rest = known.due.map(|(at, _)| at.since(now)).filter(|rest| *rest > Duration::ZERO);
             rest.is_some_and(|rest| known.failures > 0 || rest <= RETRY_AFTER)
@@ -472,7 +477,7 @@ impl KnownPeers {
         }
     }
 
-    /// A hole punch failed, which says nothing about calls: the address is tried as it would have been.
+    /// Records a failed hole punch, which does not count as a failure of the address.
     pub(crate) fn missed(&mut self, now: Instant, addr: SocketAddr, rng: &mut Rng) {
         let failures = self.change(addr, |known| {
             known.connected = false;
@@ -483,7 +488,7 @@ impl KnownPeers {
         }
     }
 
-    /// One that has worked and is there no more is like any other of its source.
+    /// Ends the special status of an address that has worked and is gone: it counts as any other of its source.
     fn keep_no_longer(&mut self, addr: SocketAddr) {
         let was_kept = self.change(addr, |known| {
             let was_kept = std::mem::take(&mut known.is_kept);

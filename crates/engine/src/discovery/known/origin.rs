@@ -1,4 +1,4 @@
-//! Sources of addresses, and how much each may fill of the list.
+//! Sources of addresses, and their shares of the list.
 
 use ztor_base::Host;
 
@@ -7,7 +7,7 @@ use ztor_base::Host;
 pub(crate) enum Origin {
     /// The user or the magnet link.
     Hand,
-    /// An earlier run, in which piece data has passed.
+    /// An earlier run, which exchanged piece data with the address.
     Earlier,
     /// A tracker, by its [index](ztor_tracker::announcer::TrackerId::index).
     Tracker(usize),
@@ -17,17 +17,17 @@ pub(crate) enum Origin {
     Pex(Host),
     /// The local network (BEP 14).
     Local(Host),
-    /// It called, and said where it listens.
+    /// The incoming peer itself, at this host.
     Incoming(Host),
-    /// A relay sent us there (BEP 55).
+    /// A hole punch relay (BEP 55).
     Holepunch(Host),
 }
 
-/// How much a source is worth, the most first: addresses of a better one are called first, and are not forgotten for
-/// those of a worse one.
+/// Value of a source, the highest first. Addresses of a better source are dialed first, and are not forgotten for those
+/// of a worse one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Rank {
-    /// Given by hand, or piece data has passed between us.
+    /// Given by hand, or known to have exchanged piece data.
     Kept,
     Tracker,
     Local,
@@ -37,7 +37,7 @@ pub(super) enum Rank {
     Holepunch,
 }
 
-/// Who answers for an address until it was reached.
+/// The single source that is accountable for an address until it is reached.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Teller {
     Tracker(usize),
@@ -74,17 +74,17 @@ impl Rank {
     pub(super) const ALL: [Self; 7] =
         [Self::Kept, Self::Tracker, Self::Local, Self::Incoming, Self::Dht, Self::Pex, Self::Holepunch];
 
-    /// The bit of it in a set of ranks that an address was named by.
+    /// Returns the bit of this rank in the set of ranks that have named an address.
     pub(super) const fn bit(self) -> u8 {
         1 << self as u8
     }
 
-    /// The best of a set of ranks, but for [`Rank::Kept`].
+    /// Returns the best of a set of ranks, except for [`Rank::Kept`].
     pub(super) fn best_of(bits: u8) -> Self {
         Self::ALL.into_iter().skip(1).find(|rank| bits & rank.bit() != 0).unwrap_or(Self::Holepunch)
     }
 
-    /// Addresses of this rank, at most.
+    /// Returns the maximum number of addresses of this rank.
     pub(super) fn quota(self) -> usize {
         match self {
             Self::Tracker => 2000,
@@ -95,8 +95,8 @@ impl Rank {
         }
     }
 
-    /// Addresses of one teller that have not been reached, at most. A host speaks for itself alone where it is the
-    /// teller of its own address.
+    /// Returns the maximum number of addresses of one teller that have not been reached. It is small for a host that
+    /// mostly names itself.
     pub(super) fn quota_of_teller(self) -> usize {
         match self {
             Self::Tracker => 1000,

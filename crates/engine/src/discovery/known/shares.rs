@@ -1,4 +1,4 @@
-//! Shares in the list of addresses: who has how much of it, and who leaves first.
+//! Shares of the list of addresses, and the order in which addresses are dropped.
 
 use super::origin::{Rank, Teller};
 use crate::config::MAX_KNOWN_PEERS;
@@ -7,26 +7,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use ztor_base::Instant;
 
-/// No quota is smaller than this, however low the bound.
+/// Minimum size of a quota, however low the bound.
 const LEAST_QUOTA: usize = 8;
 
-/// What an address counts against.
+/// Account that an address is charged to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Charge {
-    /// Nothing: it was given up, and leaves first.
+    /// No account: the address was given up, and is dropped first.
     GivenUp,
-    /// Its teller, as long as nobody was reached there.
+    /// Its teller, until the address is reached.
     Teller(Teller),
-    /// Its rank alone: somebody was reached there.
+    /// Its rank alone: the address was reached, or has no teller.
     Reached,
 }
 
-/// The part of an address that its place depends on.
+/// The properties of an address that determine its place in the index.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) rank: Rank,
     pub(super) charge: Charge,
-    /// When it is tried, or [`Instant::FAR_FUTURE`]; those that are tried last leave first.
+    /// Time of the next attempt, or [`Instant::FAR_FUTURE`]. The addresses with the latest time are dropped first.
     pub(super) due: Instant,
     pub(super) may_leave: bool,
 }
@@ -34,11 +34,11 @@ pub(super) struct Entry {
 /// An index over all addresses. Every operation takes logarithmic time.
 #[derive(Debug)]
 pub(super) struct Shares {
-    /// Addresses in all, at most. Quotas are parts of it.
+    /// Maximum number of addresses. Quotas are proportional to it.
     limit: usize,
     lens: BTreeMap<Rank, usize>,
     of_teller: BTreeMap<(Rank, Teller), usize>,
-    /// The same, to find the teller with the most.
+    /// The same, ordered by count, to find the teller with the most addresses.
     by_count: BTreeSet<(Rank, usize, Teller)>,
     leaving: BTreeSet<(Rank, Charge, Reverse<Instant>, SocketAddr)>,
 }
@@ -56,7 +56,7 @@ impl Default for Shares {
 }
 
 impl Shares {
-    /// Addresses in all, at most.
+    /// Returns the maximum number of addresses.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
@@ -66,7 +66,7 @@ impl Shares {
         self.limit = limit;
     }
 
-    /// A part of a quota, as the bound is a part of the greatest.
+    /// Scales a quota by the ratio of the bound to [`MAX_KNOWN_PEERS`].
     fn part(&self, quota: usize) -> usize {
         (quota * self.limit / MAX_KNOWN_PEERS).max(quota.min(LEAST_QUOTA))
     }
@@ -81,7 +81,7 @@ impl Shares {
         }
     }
 
-    /// Takes out what [`insert`](Self::insert) has put in.
+    /// Removes an address that was added by [`insert`](Self::insert).
     pub(super) fn remove(&mut self, addr: SocketAddr, entry: Entry) {
         let left = self.lens.remove(&entry.rank).map_or(0, |len| len.saturating_sub(1));
         if left > 0 {
@@ -126,8 +126,8 @@ impl Shares {
         self.lens.values().all(|len| *len == 0) && self.of_teller.is_empty() && self.leaving.is_empty()
     }
 
-    /// The address of a rank that leaves for another: one that was given up, one of the teller with the most, or one
-    /// where somebody was reached; of several the one that is tried last.
+    /// Returns the address of a rank to drop for another: one that was given up, else one of the teller with the most,
+    /// else any. Of several it is the one that would be tried last.
     pub(super) fn first_to_leave(&self, rank: Rank) -> Option<SocketAddr> {
         let most = self.by_count.range(..(rank, usize::MAX, Teller::LAST)).next_back();
         let most = most.filter(|(of, ..)| *of == rank).map(|(.., teller)| Charge::Teller(*teller));
@@ -141,10 +141,10 @@ impl Shares {
     }
 }
 
-/// Before all other addresses.
+/// Lowest address in the order of the index.
 const LOWEST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 impl Teller {
-    /// After all others.
+    /// Highest teller in the order of the index.
     const LAST: Self = Self::Host(ztor_base::Host::V6([0xff; 8]));
 }

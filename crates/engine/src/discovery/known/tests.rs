@@ -16,7 +16,7 @@ fn at(s: u64) -> Instant {
 }
 
 #[test]
-fn failures_back_off_and_end() {
+fn gone_with_failures_backs_off_and_gives_up() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     known.add(at(0), addr(1), Origin::Tracker(0), None, &mut rng);
     let mut waits = Vec::new();
@@ -34,7 +34,7 @@ fn failures_back_off_and_end() {
 }
 
 #[test]
-fn an_address_given_by_hand_is_never_given_up() {
+fn gone_of_an_address_given_by_hand_never_gives_it_up() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     known.add(at(0), addr(1), Origin::Hand, None, &mut rng);
     let mut now = at(0);
@@ -47,7 +47,7 @@ fn an_address_given_by_hand_is_never_given_up() {
 }
 
 #[test]
-fn the_list_is_bounded_and_skips_nonsense() {
+fn add_keeps_the_bound_and_skips_undialable_addresses() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     let tellers =
         (0..5).flat_map(|n| [Origin::Tracker(n), Origin::Pex(teller(n as u8)), Origin::Dht(teller(n as u8))]);
@@ -61,7 +61,7 @@ fn the_list_is_bounded_and_skips_nonsense() {
 }
 
 #[test]
-fn fresh_addresses_come_by_priority_and_after_what_was_due_before() {
+fn take_due_of_fresh_addresses_goes_by_priority_after_older_ones() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     let ours = SocketAddr::from(([200, 1, 2, 3], 6881));
     known.own_addrs.v4 = Some(ours);
@@ -76,7 +76,7 @@ fn fresh_addresses_come_by_priority_and_after_what_was_due_before() {
 }
 
 #[test]
-fn a_private_torrent_forgets_what_others_told() {
+fn keep_private_origins_forgets_all_but_user_and_tracker_addresses() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     for (n, origin) in
         [Origin::Hand, Origin::Tracker(0), Origin::Dht(TELLER), Origin::Pex(TELLER), Origin::Local(TELLER)]
@@ -92,23 +92,23 @@ fn a_private_torrent_forgets_what_others_told() {
 }
 
 #[test]
-fn seeds_are_left_alone_when_we_seed() {
+fn take_due_while_seeding_skips_seeds_that_only_peers_named() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     known.add(at(0), addr(1), Origin::Pex(TELLER), None, &mut rng);
     known.set_seed(addr(1));
     assert_eq!(known.take_due(at(1), true), None);
     known.add(at(1), addr(2), Origin::Tracker(0), None, &mut rng);
     known.set_seed(addr(2));
-    assert_eq!(known.take_due(at(2), true), Some(addr(2)), "a peer's word is no reason to leave it alone");
+    assert_eq!(known.take_due(at(2), true), Some(addr(2)), "a peer's claim is no reason to skip it");
 }
 
-/// How many of these are known.
+/// Returns the number of these addresses that are known.
 fn count(known: &KnownPeers, addrs: impl Iterator<Item = u16>) -> usize {
     addrs.filter(|n| known.contains(addr(*n))).count()
 }
 
 #[test]
-fn a_flood_from_one_teller_is_a_share_and_ends_no_others() {
+fn add_flood_from_one_teller_fills_only_its_share() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     known.add(at(0), addr(0), Origin::Hand, None, &mut rng);
     (1..50).for_each(|n| known.add(at(0), addr(n), Origin::Tracker(0), None, &mut rng));
@@ -117,7 +117,7 @@ fn a_flood_from_one_teller_is_a_share_and_ends_no_others() {
     (100..40_100).for_each(|n| known.add(at(1), addr(n), Origin::Pex(teller(1)), None, &mut rng));
     assert_eq!(count(&known, 0..=50), 51);
     assert_eq!(count(&known, 100..40_100), Rank::Pex.quota_of_teller());
-    // Those of other tellers come in, and of many tellers the one with the most gives way.
+    // Addresses of other tellers are added, and of many tellers the one with the most gives way.
     for n in 3..=200 {
         let first = 41_000 + u16::from(n) * 40;
         (first..first + 40).for_each(|n2| known.add(at(2), addr(n2), Origin::Pex(teller(n)), None, &mut rng));
@@ -129,7 +129,7 @@ fn a_flood_from_one_teller_is_a_share_and_ends_no_others() {
 }
 
 #[test]
-fn a_teller_gets_its_share_back_when_its_addresses_are_given_up() {
+fn add_after_addresses_are_given_up_fills_the_share_again() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     (0..300).for_each(|n| known.add(at(0), addr(n), Origin::Pex(TELLER), None, &mut rng));
     assert_eq!(known.len(), 200);
@@ -141,14 +141,14 @@ fn a_teller_gets_its_share_back_when_its_addresses_are_given_up() {
     }
     (300..600).for_each(|n| known.add(now, addr(n), Origin::Pex(TELLER), None, &mut rng));
     assert_eq!(count(&known, 300..600), 200);
-    // Naming the dead again does not make it more.
+    // Naming the dead addresses again does not enlarge the share.
     (0..300).for_each(|n| known.add(now, addr(n), Origin::Pex(TELLER), None, &mut rng));
     let due = std::iter::from_fn(|| known.take_due(now + RETRY_AFTER, false)).count();
     assert_eq!(due, 200);
 }
 
 #[test]
-fn better_sources_come_first_and_the_others_are_not_forgotten() {
+fn take_due_prefers_better_ranks_and_starves_no_other() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     (0..100).for_each(|n| known.add(at(0), addr(n), Origin::Pex(TELLER), None, &mut rng));
     (100..130).for_each(|n| known.add(at(20), addr(n), Origin::Tracker(0), None, &mut rng));
@@ -159,7 +159,7 @@ fn better_sources_come_first_and_the_others_are_not_forgotten() {
 }
 
 #[test]
-fn one_host_has_few_addresses_that_stay_for_having_worked() {
+fn proved_addresses_of_one_host_are_kept_up_to_the_bound() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     let of_host = |n: u16| SocketAddr::from(([203, 0, 113, 1], 1000 + n));
     for n in 0..100 {
@@ -171,9 +171,8 @@ fn one_host_has_few_addresses_that_stay_for_having_worked() {
     assert!(known.kept.is_empty() && known.shares.is_empty(), "{:?}", known.shares);
 }
 
-/// Whatever happens, the indexes say what a fresh count says.
 #[test]
-fn indexes_agree_with_a_fresh_count() {
+fn indexes_after_random_operations_agree_with_a_fresh_count() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(5));
     for step in 0..20_000 {
         let (now, at_addr) = (at(step / 10), addr(rng.u16(0..4000)));
@@ -207,7 +206,7 @@ fn indexes_agree_with_a_fresh_count() {
 }
 
 #[test]
-fn those_that_have_worked_leave_room_for_the_user_and_are_given_up() {
+fn proved_addresses_leave_half_the_rank_to_the_user_and_are_given_up() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     let nth = |n: u16| SocketAddr::from(([203, 0, (n >> 8) as u8, n as u8], 7000));
     for n in 0..1100 {
@@ -217,19 +216,19 @@ fn those_that_have_worked_leave_room_for_the_user_and_are_given_up() {
     let kept = known.shares.len(Rank::Kept);
     assert_eq!(kept, Rank::Kept.quota());
     known.add(at(0), addr(1), Origin::Hand, None, &mut rng);
-    assert!(known.contains(addr(1)), "the user is heard");
+    assert!(known.contains(addr(1)), "an address given by hand is added");
     for _ in 0..MAX_FAILURES {
         for addr in [nth(0), addr(1)] {
             known.take(addr);
             known.gone(at(1), addr, true, &mut rng);
         }
     }
-    assert_eq!(known.shares.len(Rank::Kept), kept, "one of them is kept no longer, and the user's is");
+    assert_eq!(known.shares.len(Rank::Kept), kept, "one that has worked is not kept, and the user's is");
     assert!(known.peers[&addr(1)].due.is_some() && known.peers[&nth(0)].due.is_none());
 }
 
 #[test]
-fn a_meeting_that_came_to_nothing_is_no_failure() {
+fn missed_hole_punch_does_not_count_as_a_failure() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     known.add(at(0), addr(1), Origin::Tracker(0), None, &mut rng);
     for _ in 0..20 {
@@ -240,7 +239,7 @@ fn a_meeting_that_came_to_nothing_is_no_failure() {
 }
 
 #[test]
-fn lower_limit_lets_the_least_worth_leave_and_scales_quotas() {
+fn set_limit_below_the_length_drops_the_least_valuable_and_scales_quotas() {
     let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
     (0..200).for_each(|n| known.add(at(0), addr(n), Origin::Tracker(0), None, &mut rng));
     (200..400).for_each(|n| known.add(at(0), addr(n), Origin::Pex(TELLER), None, &mut rng));
@@ -248,7 +247,7 @@ fn lower_limit_lets_the_least_worth_leave_and_scales_quotas() {
     known.set_limit(100);
     assert_eq!(known.len(), 100);
     assert!(known.contains(addr(1000)));
-    assert!((200..400).all(|n| !known.contains(addr(n))), "what peers say leaves first");
+    assert!((200..400).all(|n| !known.contains(addr(n))), "addresses from peers are dropped first");
     (400..600).for_each(|n| known.add(at(0), addr(n), Origin::Pex(teller(2)), None, &mut rng));
     assert_eq!(known.len(), 100, "trackers are worth more");
 }

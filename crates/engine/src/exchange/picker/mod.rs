@@ -1,10 +1,13 @@
-//! Which block to ask which peer for.
+//! The choice of blocks to request from each peer.
 //!
-//! Rarest first, with the exceptions the field has found to pay: the first pieces at random (to have something
-//! to trade soon), started pieces before new ones, a whole piece from one peer where it is fast enough (its
-//! blocks then arrive in order, and a bad piece has one author), and at the very end the same block from two.
-//! A pick looks at the peer's current piece, at the few pieces in progress and at the head of the rarity
-//! order; what it costs does not grow with the number of pieces.
+//! Rarest first, with the usual exceptions:
+//! - the first pieces at random, to have something to trade soon;
+//! - started pieces before new ones;
+//! - whole pieces from a peer that is fast enough, so that blocks arrive in order and a bad piece has one author;
+//! - at the very end, the same block from two peers.
+//!
+//! A pick looks at the peer's current piece, the few pieces in progress and the head of the rarity order. Its cost does
+//! not grow with the number of pieces.
 
 mod partial;
 mod rarity;
@@ -27,51 +30,51 @@ use std::sync::Arc;
 use ztor_metainfo::{BLOCK_LEN, Layout};
 use ztor_wire::Block;
 
-/// Until we have this many pieces, new ones are chosen at random.
+/// Number of our pieces below which new ones are chosen at random.
 const RANDOM_FIRST_PIECES: u32 = 4;
-/// How far down the rarity order a pick looks for a piece the peer has, before it takes any the peer has.
+/// Number of pieces in the rarity order that a pick searches before it takes any piece that the peer has.
 const SCAN_LIMIT: usize = 256;
-/// How many peers may be asked for the same block in the endgame.
+/// Maximum number of peers that are asked for the same block in the endgame.
 const ENDGAME_COPIES: u8 = 2;
 
-/// The peer on whose behalf a pick is made.
+/// A peer that blocks are picked for.
 pub struct Ask<'a> {
     /// The peer.
     pub peer: PeerKey,
     /// The pieces it has.
     pub has: &'a Pieces,
-    /// The piece it was last given, if any.
+    /// The piece of its last pick; `None` if there is none.
     pub current: Option<u32>,
-    /// Fast enough to be given whole pieces.
+    /// True if the peer is fast enough for whole pieces.
     pub whole_pieces: bool,
-    /// Nothing is outstanding from it: if nothing that it has is free, a block that others are asked for is doubled.
+    /// True if nothing is outstanding from it. Then, without free blocks, it gets one that others are asked for too.
     pub idle: bool,
 }
 
-/// The state of a torrent's pieces: had, in progress, wanted.
+/// The state of a torrent's pieces: verified, in progress, wanted.
 pub struct Picker {
     layout: Arc<Layout>,
     have: Bitfield,
-    /// Pieces no new download may start on: had, in progress or not wanted.
+    /// Pieces that must not be started: verified, in progress or not wanted.
     closed: Bitfield,
-    /// Not there once nothing is left to fetch: a seed needs no order.
+    /// `None` before [`reset`](Self::reset), and once no piece is missing: a seed needs no order.
     rarity: Option<Rarity>,
     partials: BTreeMap<u32, Partial>,
-    /// Those of the partials with free blocks, and those among them that no peer works on: what a pick looks
-    /// through, where most partials wait for blocks that were asked for.
+    /// Partials with free blocks, and those among them without an owner. A pick searches only these, as most partials
+    /// wait for requested blocks.
     open: BTreeSet<u32>,
     orphans: BTreeSet<u32>,
     priorities: Option<Box<[Priority]>>,
-    /// Wanted pieces we do not have.
+    /// Number of wanted pieces that are missing.
     missing: u32,
-    /// Free blocks in the partials.
+    /// Number of free blocks in the partials.
     open_blocks: u32,
-    /// Pieces are taken in order.
+    /// True if pieces are taken in order.
     pub sequential: bool,
 }
 
 impl Picker {
-    /// A picker that has no piece and wants all of them; [`reset`](Self::reset) says better.
+    /// Creates a picker that has no piece and wants all of them, for use until [`reset`](Self::reset).
     pub fn new(layout: Arc<Layout>) -> Self {
         let count = layout.piece_count();
         Self {
@@ -89,12 +92,12 @@ impl Picker {
         }
     }
 
-    /// The pieces that are there.
+    /// Returns the pieces that are verified.
     pub fn have(&self) -> &Bitfield {
         &self.have
     }
 
-    /// Returns true if nothing wanted is missing.
+    /// Returns true if no wanted piece is missing.
     pub fn is_finished(&self) -> bool {
         self.missing == 0
     }
@@ -103,7 +106,7 @@ impl Picker {
         self.priority(piece) != Priority::Skip
     }
 
-    /// Returns true if a peer that has `piece` has something for us in it.
+    /// Returns true if `piece` is wanted and missing.
     pub(crate) fn needs(&self, piece: u32) -> bool {
         !self.have.contains(piece) && self.is_wanted(piece)
     }
@@ -112,7 +115,7 @@ impl Picker {
         self.partials.len()
     }
 
-    /// How many pieces of `has` we want and lack.
+    /// Returns the number of pieces in `has` that we want and lack.
     pub fn interesting(&self, has: &Pieces) -> u32 {
         match has {
             Pieces::None => 0,
@@ -127,7 +130,7 @@ impl Picker {
     }
 
     /// Starts again from the pieces on disk and the priorities (`None`: all pieces are wanted). Pieces in progress are
-    /// dropped. The peers' pieces have to be counted again, by [`peer_has_all_of`](Self::peer_has_all_of).
+    /// dropped. The caller must count the peers' pieces again with [`peer_has_all_of`](Self::peer_has_all_of).
     pub fn reset(&mut self, have: Bitfield, priorities: Option<Box<[Priority]>>, rng: &mut Rng) {
         self.have = have;
         self.priorities = priorities;
@@ -150,29 +153,29 @@ impl Picker {
         });
     }
 
-    /// Counts the pieces of a peer that is not a seed. Seeds do not count: they raise every piece alike.
+    /// Counts the pieces of a peer that is not a seed. Seeds do not count, as they raise all pieces alike.
     pub fn peer_has_all_of(&mut self, set: &Bitfield, rng: &mut Rng) {
         if let Some(rarity) = &mut self.rarity {
             set.iter().for_each(|piece| rarity.gained(piece, rng));
         }
     }
 
-    /// A peer that is no seed has one more piece.
+    /// Counts one more piece of a peer that is not a seed.
     pub fn peer_has(&mut self, piece: u32, rng: &mut Rng) {
         if let Some(rarity) = &mut self.rarity {
             rarity.gained(piece, rng);
         }
     }
 
-    /// A peer that is no seed is gone.
+    /// Removes the pieces of a peer that is not a seed.
     pub fn peer_gone(&mut self, set: &Bitfield, rng: &mut Rng) {
         if let Some(rarity) = &mut self.rarity {
             set.iter().for_each(|piece| rarity.lost(piece, rng));
         }
     }
 
-    /// Chooses up to `count` blocks for the peer and marks them as asked for. Returns the piece the peer
-    /// should go on with next time.
+    /// Chooses up to `count` blocks for the peer and marks them as requested. Returns the piece to continue with next
+    /// time.
     pub fn pick(
         &mut self,
         ask: &Ask<'_>,
@@ -200,7 +203,7 @@ impl Picker {
             current = next;
         }
         if out.is_empty() && ask.idle {
-            // The endgame of this peer: nothing that it has is free, whatever others have.
+            // The endgame of this peer: no block that it has is free.
             if let Some(piece) = self.take_over(ask) {
                 self.take(piece, ask.peer, end, out);
                 current = Some(piece);
@@ -211,7 +214,7 @@ impl Picker {
         current
     }
 
-    /// Blocks of `piece` itself, for a peer that may only be asked for certain pieces (allowed fast, BEP 6).
+    /// Chooses up to `count` blocks of `piece`, for a peer that serves only certain pieces (allowed fast, BEP 6).
     pub fn pick_in(&mut self, piece: u32, peer: PeerKey, count: usize, out: &mut Vec<Block>) {
         if count == 0 || !self.needs(piece) {
             return;
@@ -221,7 +224,7 @@ impl Picker {
         self.take(piece, peer, end, out);
     }
 
-    /// A block has come in from `source`.
+    /// Records a block received from `source`.
     pub fn received(&mut self, block: Block, source: Author) -> Receipt {
         let Some(partial) = self.partials.get_mut(&block.piece) else { return Receipt::Unneeded };
         let free_before = partial.free();
@@ -233,8 +236,8 @@ impl Picker {
         receipt
     }
 
-    /// Goes on with a piece of which some blocks are on disk, from an earlier run. Nothing happens if it is not needed,
-    /// is in progress already, or if `blocks` is not one bit per block, some of them set and some not.
+    /// Resumes a piece with some blocks on disk, from an earlier run. Does nothing if the piece is not needed or is in
+    /// progress, or if `blocks` is not one bit per block, some of them set and some not.
     pub(crate) fn restore(&mut self, piece: u32, blocks: &Bitfield) {
         let fits = piece < self.layout.piece_count()
             && blocks.len() == self.layout.block_count(piece)
@@ -250,7 +253,7 @@ impl Picker {
         }
     }
 
-    /// A block asked of `peer` will not come, or not soon: it may be asked of others.
+    /// Releases a block that will not arrive from `peer`, or not soon. Others may be asked for it.
     pub fn release(&mut self, block: Block, peer: PeerKey, rng: &mut Rng) {
         if let Some(partial) = self.partials.get_mut(&block.piece) {
             let (free_before, was_open) = (partial.free(), partial.is_open());
@@ -264,7 +267,7 @@ impl Picker {
         }
     }
 
-    /// `peer` has left, or will give nothing for now: the pieces it was working on are open to others.
+    /// Opens the pieces of `peer` to others, as it has left or serves nothing for now.
     pub fn disown(&mut self, peer: PeerKey) {
         for (piece, partial) in &mut self.partials {
             if partial.disown(peer) && partial.free() > 0 {
@@ -273,7 +276,7 @@ impl Picker {
         }
     }
 
-    /// The piece hashed right, also one that is not in progress any more. False if it was had already.
+    /// Records a piece that hashed right, in progress or not. Returns false if it was verified before.
     pub fn verified(&mut self, piece: u32) -> bool {
         if let Some(partial) = self.partials.remove(&piece) {
             self.open_blocks -= partial.free();
@@ -294,8 +297,8 @@ impl Picker {
         true
     }
 
-    /// The piece hashed wrong: it starts again, whole from one peer. Returns who sent each of its blocks;
-    /// `None` if it is not in progress.
+    /// Restarts a piece that hashed wrong, to be fetched from one peer alone. Returns the author of each of its blocks;
+    /// `None` if the piece is not in progress.
     pub fn failed(&mut self, piece: u32) -> Option<Vec<(u32, Author)>> {
         let partial = self.partials.get_mut(&piece)?;
         let free_before = partial.free();
@@ -305,7 +308,7 @@ impl Picker {
         Some(sources)
     }
 
-    /// Forgets everything in progress, as when the disk failed and what was written is not known to be there.
+    /// Drops all pieces in progress, as after a disk fault: it is unknown which blocks were written.
     pub fn drop_partials(&mut self, rng: &mut Rng) {
         self.open_blocks = 0;
         self.open.clear();
@@ -344,7 +347,7 @@ impl Picker {
         pieces.find(|piece| ask.has.contains(**piece) && admits(piece)).copied()
     }
 
-    /// Nothing else is left for an idle peer: the piece another has to itself is shared after all.
+    /// Shares the exclusive piece of another peer with an idle one, as nothing else is left.
     fn take_over(&mut self, ask: &Ask<'_>) -> Option<u32> {
         let held = |p: &Partial| p.is_exclusive() && p.free() > 0;
         let (piece, partial) =
@@ -362,7 +365,7 @@ impl Picker {
     }
 
     fn fresh(&self, has: &Pieces, rng: &mut Rng) -> Option<u32> {
-        // What a peer with some of the pieces has, at least one peer has.
+        // Every piece of a peer that is not a seed counts as available, because of that peer.
         let skip_unavailable = matches!(has, Pieces::Some(_));
         let order = self.rarity.as_ref()?.candidates(skip_unavailable);
         if order.is_empty() {
@@ -398,7 +401,7 @@ impl Picker {
         }
     }
 
-    /// A piece that nobody has given anything for goes back among the new ones.
+    /// Moves a piece without requested or received blocks back to the new ones.
     fn close_untouched(&mut self, piece: u32, rng: &mut Rng) {
         self.open_blocks -= self.partials.remove(&piece).map_or(0, |partial| partial.free());
         self.sort_in(piece);
@@ -408,7 +411,7 @@ impl Picker {
         }
     }
 
-    /// Notes what became of a partial, or that it is none any more.
+    /// Updates the sets of open partials after a change of this piece.
     fn sort_in(&mut self, piece: u32) {
         let (open, orphan) = self.partials.get(&piece).map_or((false, false), Partial::is_open);
         let put =

@@ -1,22 +1,23 @@
-//! A piece in progress: which blocks are free, asked for, here, and who sent them.
+//! A piece in progress: the state and the author of each block.
 
 use crate::bans::Author;
 use crate::ids::PeerKey;
 use crate::inspect::BlockState;
 use ztor_base::Host;
 
-/// The author of blocks that an earlier run has left on disk: nobody can be blamed for them. No peer has this address.
+/// The author of blocks that an earlier run has left on disk, which no peer can be blamed for. No peer has this
+/// address.
 pub(crate) const ON_DISK: Author = Author::Host(Host::V4([0; 4]));
 
-/// What became of a block that came in.
+/// The result of a received block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Receipt {
-    /// It was missing and is now here.
+    /// The block was missing.
     New {
-        /// Other peers were asked for it too.
+        /// True if other peers were asked for it too.
         asked_of_others: bool,
     },
-    /// It was here already, or the piece is not in progress.
+    /// The block was received before, or its piece is not in progress.
     Unneeded,
 }
 
@@ -30,7 +31,7 @@ enum State {
 #[derive(Clone, Copy)]
 struct Slot {
     state: State,
-    /// How many peers are being asked, up to the endgame's limit.
+    /// Number of peers that are asked, up to the limit of the endgame.
     askers: u8,
     /// Index into `sources`, once received.
     source: u16,
@@ -44,9 +45,9 @@ pub(crate) struct Partial {
     received: u32,
     /// No slot below this one is free.
     first_free: u32,
-    /// The peer that is being given the piece's blocks in a row.
+    /// The peer that gets the piece's blocks in order.
     owner: Option<PeerKey>,
-    /// After a failure the piece comes from one peer alone, so that the next verdict has one author.
+    /// True after a failure: the piece is fetched from one peer alone, so that the next verdict has one author.
     exclusive: bool,
     sources: Vec<Author>,
 }
@@ -65,7 +66,7 @@ impl Partial {
         }
     }
 
-    /// What each block is at.
+    /// Returns the state of each block.
     pub(crate) fn states(&self) -> Vec<BlockState> {
         let state = |slot: &Slot| match slot.state {
             State::Free => BlockState::Free,
@@ -83,7 +84,7 @@ impl Partial {
         self.free as usize == self.slots.len() && self.owner.is_none() && !self.exclusive
     }
 
-    /// Returns true if `peer` may be asked for free blocks of this piece; `share`: also of one another peer works on.
+    /// Returns true if `peer` may be asked for free blocks of this piece; with `share` even if another peer owns it.
     pub(crate) fn admits(&self, peer: PeerKey, share: bool) -> bool {
         let other = self.owner.is_some_and(|o| o != peer);
         self.free > 0 && (!other || (share && !self.exclusive))
@@ -104,8 +105,8 @@ impl Partial {
         Some(index as u32)
     }
 
-    /// Takes a block that others are asked for already, for the endgame: the last one. Whoever has been asked gives them in
-    /// order, so that both meet halfway, and few blocks come twice.
+    /// Takes the last block that others are asked for, in the endgame. The other peer sends blocks in order, so both
+    /// meet halfway, and few blocks arrive twice.
     pub(crate) fn ask_again(&mut self, peer: PeerKey, copies: u8) -> Option<u32> {
         let may_double = |s: &Slot| s.state == State::Asked && s.askers < copies && s.by != peer;
         let at = self.slots.iter().rposition(may_double)?;
@@ -134,7 +135,7 @@ impl Partial {
     }
 
     pub(crate) fn release(&mut self, index: u32, peer: PeerKey) {
-        // An owner that has asked for all of it has moved on and will not come back for this block.
+        // An owner that was asked for all blocks has moved on and will not be asked for this one again.
         if self.free == 0 {
             self.owner = None;
         }
@@ -151,7 +152,7 @@ impl Partial {
         }
     }
 
-    /// True if it was the peer's.
+    /// Opens the piece to all if `peer` owns it. Returns true if it did.
     pub(crate) fn disown(&mut self, peer: PeerKey) -> bool {
         let was_owner = self.owner == Some(peer);
         if was_owner {
@@ -160,12 +161,12 @@ impl Partial {
         was_owner
     }
 
-    /// Returns true if it has free blocks, and whether it has and no peer works on it.
+    /// Returns true if it has free blocks, and true if it has free blocks and no owner.
     pub(crate) fn is_open(&self) -> (bool, bool) {
         (self.free > 0, self.free > 0 && self.owner.is_none())
     }
 
-    /// Rather a piece with several authors than one that is waited for.
+    /// Opens the piece to all peers. Several authors are better than a piece that waits for one.
     pub(crate) fn open_to_all(&mut self) {
         self.owner = None;
         self.exclusive = false;
@@ -175,7 +176,7 @@ impl Partial {
         self.exclusive
     }
 
-    /// All blocks free again, and from one peer alone. Returns `(begin, source)` of what had been received.
+    /// Frees all blocks, to be fetched from one peer alone. Returns `(begin, source)` of the received ones.
     pub(crate) fn restart(&mut self) -> Vec<(u32, Author)> {
         let blocks = self.slots.len() as u32;
         let was = std::mem::replace(self, Self::new(blocks));

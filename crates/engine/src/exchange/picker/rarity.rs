@@ -1,19 +1,19 @@
-//! Pieces ordered by how much we want them next.
+//! The order in which pieces are fetched.
 //!
-//! One array holds the candidates sorted by rank, where rank = availability × the priority's weight; a second
-//! holds where each rank ends. A piece whose availability changes by one moves by `weight` ranks, and each such
-//! move is a swap with the border of its bucket: no cost grows with the number of pieces.
+//! One array holds the candidates sorted by rank, which is availability × weight of the priority. A second one holds
+//! the end of each rank. A piece whose availability changes by one moves by `weight` ranks. Each such move is a swap
+//! with the border of its bucket, so no cost grows with the number of pieces.
 
 use fastrand::Rng;
 
-/// How much a piece is wanted against the others.
+/// Priority of a piece relative to the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// Not wanted at all.
+    /// Not wanted.
     Skip,
     /// After the others.
     Low,
-    /// As most.
+    /// Default.
     #[default]
     Normal,
     /// Before the others.
@@ -30,7 +30,7 @@ impl Priority {
     }
 }
 
-/// Availability above this makes no difference any more; it bounds the number of buckets.
+/// Availability above which more peers make no difference. It bounds the number of buckets.
 const MAX_COUNTED: u16 = 200;
 /// The last rank of pieces that no counted peer has; there is one for each weight.
 const LAST_UNAVAILABLE: usize = 2;
@@ -52,7 +52,7 @@ pub(crate) struct Rarity {
 }
 
 impl Rarity {
-    /// All of `priorities.len()` pieces with nobody having them, and no candidate yet.
+    /// Creates the order of pieces with these priorities, which no peer has, without candidates.
     pub(crate) fn new(priorities: impl Iterator<Item = Priority>) -> Self {
         let entries =
             priorities.map(|priority| Entry { availability: 0, priority, position: OUTSIDE }).collect();
@@ -80,19 +80,19 @@ impl Rarity {
         }
     }
 
-    /// Candidates, the one to fetch first at the front. Those only seeds have come first of all; a peer that is
-    /// no seed has none of them, so they can be left out.
+    /// Returns the candidates, the one to fetch first at the front. Those that only seeds have are first of all.
+    /// `skip_unavailable` leaves them out, as a peer that is not a seed has none of them.
     pub(crate) fn candidates(&self, skip_unavailable: bool) -> &[u32] {
         let unavailable = self.ends.get(LAST_UNAVAILABLE).or(self.ends.last()).copied().unwrap_or(0);
         &self.order[if skip_unavailable { unavailable as usize } else { 0 }..]
     }
 
-    /// How many peers have each piece.
+    /// Returns for each piece the number of peers that have it, seeds not counted.
     pub(crate) fn availability(&self) -> Vec<u16> {
         self.entries.iter().map(|entry| entry.availability).collect()
     }
 
-    /// One more peer has `piece`.
+    /// Counts one more peer with `piece`.
     pub(crate) fn gained(&mut self, piece: u32, rng: &mut Rng) {
         let entry = &mut self.entries[piece as usize];
         let before = rank(entry);
@@ -103,7 +103,7 @@ impl Rarity {
         }
     }
 
-    /// One peer fewer has `piece`.
+    /// Counts one peer fewer with `piece`.
     pub(crate) fn lost(&mut self, piece: u32, rng: &mut Rng) {
         let entry = &mut self.entries[piece as usize];
         let before = rank(entry);
@@ -127,7 +127,7 @@ impl Rarity {
         self.shift(piece, top, target, rng);
     }
 
-    /// Takes `piece` out of the candidates.
+    /// Removes `piece` from the candidates.
     pub(crate) fn remove(&mut self, piece: u32) {
         if self.entries[piece as usize].position == OUTSIDE {
             return;
@@ -213,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_agrees_with_a_sort(ops in prop::collection::vec((0u8..5, 0u32..20), 0..300), seed: u64) {
+        fn order_after_changes_is_sorted(ops in prop::collection::vec((0u8..5, 0u32..20), 0..300), seed: u64) {
             let mut rng = Rng::with_seed(seed);
             let mut rarity = Rarity::new((0..20).map(|p| [Priority::Low, Priority::Normal, Priority::High][p % 3]));
             let mut members = vec![true; 20];

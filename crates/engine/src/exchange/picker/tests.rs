@@ -84,7 +84,7 @@ impl Model {
         if let Receipt::New { asked_of_others } = self.picker.received(block, source(peer)) {
             let others = self.asked.values_mut().filter(|asked| asked.contains(&block));
             let cancelled = others.map(|asked| asked.retain(|b| *b != block)).count();
-            assert!(cancelled == 0 || asked_of_others, "whoever else was asked is to be told");
+            assert!(cancelled == 0 || asked_of_others, "requests to other peers are reported");
             let count = self.received.entry(block.piece).or_default();
             *count += 1;
             if *count == self.picker.layout.block_count(block.piece) {
@@ -128,8 +128,9 @@ fn model(pieces: u32, seed: u64) -> Model {
 
 proptest! {
     #[test]
-    fn counts_hold_and_everything_is_fetched(pieces in 1u32..12, seed: u64, sequential: bool,
-                                             ops in prop::collection::vec((0u8..6, 0u64..4, 1usize..9), 0..200)) {
+    fn picker_after_random_operations_agrees_with_a_recount_and_fetches_all(
+        pieces in 1u32..12, seed: u64, sequential: bool,
+        ops in prop::collection::vec((0u8..6, 0u64..4, 1usize..9), 0..200)) {
         let mut model = model(pieces, seed);
         model.picker.sequential = sequential;
         for (op, peer, count) in ops {
@@ -156,7 +157,7 @@ proptest! {
 }
 
 #[test]
-fn rare_pieces_come_first() {
+fn pick_with_a_rare_piece_takes_it_first() {
     let mut rng = Rng::with_seed(3);
     let mut picker = Picker::new(layout(10));
     let mut have = Bitfield::new(10);
@@ -172,7 +173,7 @@ fn rare_pieces_come_first() {
 }
 
 #[test]
-fn sequential_goes_in_order() {
+fn pick_in_sequential_mode_is_in_order() {
     let mut rng = Rng::with_seed(3);
     let mut picker = Picker::new(layout(10));
     picker.reset(Bitfield::new(10), None, &mut rng);
@@ -185,7 +186,7 @@ fn sequential_goes_in_order() {
 }
 
 #[test]
-fn a_failed_piece_comes_from_one_peer() {
+fn failed_piece_is_fetched_from_one_peer() {
     let mut rng = Rng::with_seed(3);
     let mut picker = Picker::new(layout(2));
     picker.reset(Bitfield::new(2), None, &mut rng);
@@ -203,11 +204,11 @@ fn a_failed_piece_comes_from_one_peer() {
     out.clear();
     ask.peer = key(2);
     picker.pick(&ask, 9, 2, &mut rng, &mut out);
-    assert!(out.iter().all(|b| b.piece == 1), "the rest of piece 0 is left to the peer that began it");
+    assert!(out.iter().all(|b| b.piece == 1), "the rest of piece 0 is left to the peer that started it");
 }
 
 impl Picker {
-    /// What is kept of the partials beside them agrees with them.
+    /// Panics if the sets of open partials do not agree with the partials.
     pub(crate) fn check_open(&self) {
         let those =
             |is: fn(&Partial) -> bool| self.partials.iter().filter(move |(_, p)| is(p)).map(|(at, _)| at);
@@ -218,7 +219,7 @@ impl Picker {
 }
 
 #[test]
-fn blocks_of_an_earlier_run_are_not_asked_for_and_convict_nobody() {
+fn restored_blocks_are_not_requested_and_convict_no_peer() {
     let mut rng = Rng::with_seed(1);
     let mut picker = Picker::new(layout(4));
     picker.reset(Bitfield::new(4), None, &mut rng);
@@ -246,7 +247,7 @@ fn blocks_of_an_earlier_run_are_not_asked_for_and_convict_nobody() {
     let sources = picker.failed(1).unwrap();
     assert_eq!(sources.iter().map(|(_, source)| *source).collect::<Vec<_>>(), [ON_DISK, source(1), ON_DISK]);
 
-    // What is had or not wanted is left alone.
+    // Verified and unwanted pieces are not restored.
     picker.reset(
         bits(4, &[0]),
         Some([0, 1, 2, 3].map(|p| [Priority::Normal, Priority::Skip][usize::from(p == 3)]).into()),
@@ -257,9 +258,9 @@ fn blocks_of_an_earlier_run_are_not_asked_for_and_convict_nobody() {
     assert_eq!(picker.partial_count(), 0);
 }
 
-/// The last piece that anybody has is at a slow peer; another piece is nowhere to be had.
+/// All blocks of the only available piece were requested from a slow peer. Another piece is missing everywhere.
 #[test]
-fn idle_peer_shares_what_a_slow_one_was_asked_for_although_another_piece_is_missing() {
+fn idle_peer_without_free_blocks_gets_the_last_block_of_a_slow_one() {
     let mut rng = Rng::with_seed(1);
     let mut picker = Picker::new(layout(2));
     picker.reset(Bitfield::new(2), None, &mut rng);
@@ -275,6 +276,6 @@ fn idle_peer_shares_what_a_slow_one_was_asked_for_although_another_piece_is_miss
     };
     let slow = pick(1, 100, true);
     assert!(slow.len() > 1, "all of the piece");
-    assert_eq!(pick(2, 100, false), [], "one that has work has enough");
+    assert_eq!(pick(2, 100, false), [], "a busy peer gets nothing");
     assert_eq!(pick(2, 100, true), slow[slow.len() - 1..], "the block that comes last");
 }

@@ -1,4 +1,4 @@
-//! One host of trackers.
+//! State of one tracker host.
 
 use super::{Ask, Class, FIRST_WINDOW, Lane, MAX_GOODBYE_WINDOW, MAX_WINDOW, PATIENCE, Rank, URGENT_WINDOW};
 use crate::ids::RequestId;
@@ -12,17 +12,17 @@ use ztor_tracker::announcer::backoff;
 
 /// [`PATIENCE`] for UDP, where a lost datagram is sent again after 15 seconds.
 const UDP_PATIENCE: Duration = Duration::from_secs(20);
-/// Time for which an address family is left out that did not work where the other did.
+/// Time for which an address family is suspended after it failed where the other worked.
 const FAMILY_REST: Duration = Duration::from_secs(1800);
 
 /// State of a host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
-    /// The host answers, as far as is known.
+    /// The host responds, as far as is known.
     Up,
-    /// The host did not answer, and is not asked before this time.
+    /// The host did not respond, and is not asked before this time.
     Down { until: Instant },
-    /// The host did not answer; one announce, sent at this time, tests whether it does again.
+    /// The host did not respond. An announce, sent at this time, tests whether it does again.
     Probing { since: Instant },
 }
 
@@ -36,30 +36,30 @@ pub(super) enum Names {
 
 #[derive(Debug)]
 pub(super) struct Host {
-    /// The name to look up, or an address as text.
+    /// Name to resolve, or an address as text.
     pub(super) name: String,
     pub(super) names: Names,
     pub(super) waiting: BTreeMap<Rank, Ask>,
-    /// Requests under way, and when they were sent. The first is the oldest.
+    /// Requests under way, with the time of each. The first is the oldest.
     pub(super) open: BTreeMap<RequestId, Instant>,
     pub(super) state: State,
-    /// The failure that it is down for.
+    /// Failure for which the host is down.
     pub(super) error: TrackerError,
     is_udp: bool,
-    /// Requests that may be under way.
+    /// Maximum number of requests under way.
     window: usize,
-    /// Time of the last answer; `None` after it went down or the network changed.
+    /// Time of the last response; `None` before the first, and after [`start_over`](Self::start_over) of a failed host.
     answered_at: Option<Instant>,
     has_answered: bool,
-    /// That it does not answer was reported, since it last did.
+    /// Set once the host was reported as unresponsive since its last response.
     is_told: bool,
-    /// Requests that were sent before say nothing of it: the network was another.
+    /// Time of the last change of network. Requests sent before it say nothing about the host.
     started_over_at: Instant,
-    /// Times in a row that it was given up.
+    /// Number of failures in a row.
     fails: u32,
-    /// Until when IPv4 and IPv6 are left out.
+    /// Times until which IPv4 and IPv6 are suspended; `None` for a family in use.
     family_rests: [Option<Instant>; 2],
-    /// Its place in the indexes as they are.
+    /// Current place in the indexes.
     place: Place,
 }
 
@@ -97,7 +97,7 @@ impl Host {
         }
     }
 
-    /// Returns its place in the indexes as they are, and as it is to be.
+    /// Updates the place in the indexes. Returns the old one and the new one.
     pub(super) fn place_anew(&mut self, is_ending: bool) -> (Place, Place) {
         let first = self.waiting.first_key_value().map(|(rank, _)| *rank);
         let place = Place {
@@ -109,7 +109,8 @@ impl Host {
         (std::mem::replace(&mut self.place, place), place)
     }
 
-    /// The bound that an announce of this class waits for; `None` while the host has as many as it may.
+    /// Returns the limit that an announce of this class waits for; `None` while the name is being resolved, or the
+    /// window is full.
     fn lane(&self, class: Class, is_ending: bool) -> Option<Lane> {
         let window = match self.state {
             State::Up if is_ending => (self.window * 2).min(MAX_GOODBYE_WINDOW),
@@ -127,7 +128,7 @@ impl Host {
         }
     }
 
-    /// Time until which announces are refused, because it is down or being tested.
+    /// Returns the time until which announces are refused, because the host is down or being tested.
     pub(super) fn refuses_until(&self) -> Option<Instant> {
         match self.state {
             State::Up => None,
@@ -138,12 +139,12 @@ impl Host {
         }
     }
 
-    /// Returns true for the first report that it does not answer, since it last did.
+    /// Returns true for the first report of an unresponsive host since its last response.
     pub(super) fn take_news(&mut self) -> bool {
         !std::mem::replace(&mut self.is_told, true)
     }
 
-    /// Requests under way over UDP.
+    /// Returns the UDP requests under way.
     pub(super) fn datagrams(&self) -> Vec<RequestId> {
         if self.is_udp { self.open.keys().copied().collect() } else { Vec::new() }
     }
@@ -156,30 +157,30 @@ impl Host {
         self.answered_at.is_some() && self.state == State::Up
     }
 
-    /// Time within which it must answer.
+    /// Returns the time within which the host must respond.
     fn patience(&self) -> Duration {
         if self.is_udp { UDP_PATIENCE } else { PATIENCE }
     }
 
-    /// Times in a row that it was given up.
+    /// Number of failures in a row.
     pub(super) fn fails(&self) -> usize {
         self.fails as usize
     }
 
-    /// Time by which it must have answered.
+    /// Returns the time by which the host must respond; `None` if no response is due.
     fn deadline(&self) -> Option<Instant> {
         let heard_at = match self.state {
             State::Down { .. } => return None,
             State::Probing { since } => Some(since),
             State::Up => self.answered_at.map(|at| at + Duration::from_micros(1)),
         };
-        // One request that hangs says nothing of a host that has answered others since.
+        // A single request that hangs says nothing about a host that has responded to others since.
         let heard_at = heard_at.unwrap_or(Instant::ZERO).max(self.started_over_at);
         let mut unanswered = self.open.values().filter(|sent_at| **sent_at >= heard_at);
         unanswered.next().map(|sent_at| *sent_at + self.patience())
     }
 
-    /// Lets one announce test whether it is still down.
+    /// Lets one announce test whether the host is still down.
     pub(super) fn probe(&mut self, now: Instant) {
         self.state = State::Probing { since: now };
         self.window = self.open.len() + 1;
@@ -197,7 +198,7 @@ impl Host {
         self.fails = 0;
     }
 
-    /// Returns true if the failure of a request that was sent then says something of the host.
+    /// Returns true if the failure of a request that was sent at `sent_at` says something about the host.
     pub(super) fn may_fail(&self, sent_at: Instant) -> bool {
         match self.state {
             _ if self.is_outdated(sent_at) => false,
@@ -207,23 +208,23 @@ impl Host {
         }
     }
 
-    /// Returns true for a request that was sent in another network, as it were.
+    /// Returns true for a request that was sent before the last change of network.
     pub(super) fn is_outdated(&self, sent_at: Instant) -> bool {
         sent_at < self.started_over_at
     }
 
-    /// Counts a failure; `is_out`: no other host answers either.
+    /// Counts a failure; `is_out` is true if the network is down.
     pub(super) fn fail(&mut self, now: Instant, error: TrackerError, is_out: bool, rng: &mut Rng) {
         self.fails = if is_out { 0 } else { self.fails.saturating_add(1) };
         let rest = backoff(self.fails);
         let spread = Duration::from_micros(rng.u64(..=rest.as_micros() as u64 / 10));
         self.state = State::Down { until: now + rest + spread };
         self.error = error;
-        // It may have moved.
+        // The host may have moved.
         self.forget_name();
     }
 
-    /// The name is looked up again before the next announce.
+    /// Forgets the addresses of a name, which is resolved again before the next announce.
     fn forget_name(&mut self) {
         if let Names::Known { until, .. } = self.names
             && until < Instant::FAR_FUTURE
@@ -232,7 +233,7 @@ impl Host {
         }
     }
 
-    /// Forgets failures: they were those of another network.
+    /// Forgets failures, which belong to the network before the change.
     pub(super) fn start_over(&mut self, now: Instant) {
         self.started_over_at = now;
         self.forget_name();
@@ -245,7 +246,7 @@ impl Host {
         }
     }
 
-    /// The addresses that are announced to now.
+    /// Returns the addresses to announce to now, without a suspended family.
     pub(super) fn usable(&self, now: Instant, addresses: Addresses) -> Addresses {
         let rests = |family: usize| self.family_rests[family].is_some_and(|until| until > now);
         match addresses {
@@ -261,7 +262,7 @@ impl Host {
         self.family_rests[family] = Some(now + FAMILY_REST);
     }
 
-    /// Returns true if nobody needs it. What is lost is that it did not answer.
+    /// Returns true if no announce needs the host. Forgetting it loses only its failures.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.open.is_empty() && self.names != Names::Looking
     }

@@ -14,13 +14,13 @@ fn origin(name: &str) -> Origin {
     Origin { scheme: Scheme::Http, name: name.to_owned(), port: 80 }
 }
 
-/// The id of a tracker of some torrent.
+/// Returns the id of a tracker of some torrent.
 fn tracker() -> TrackerId {
     let tiers = vec![vec!["http://t/".to_owned()]];
     Announcer::new(tiers, &mut Rng::with_seed(1)).poll_announce(at(1), true).unwrap()
 }
 
-/// Hosts, with the time and what was sent.
+/// Hosts, with the time and counts of what was sent.
 struct World {
     hosts: Hosts,
     rng: Rng,
@@ -49,7 +49,7 @@ impl World {
         self.hosts.next(self.now, &mut self.rng)
     }
 
-    /// Sends what may be sent; names lead somewhere. Returns the torrents, and the requests by host.
+    /// Sends what may be sent, with every name resolved. Returns the torrents, and the requests by host.
     fn send(&mut self) -> (Vec<u64>, Vec<(HostId, RequestId)>) {
         let (mut torrents, mut requests) = (Vec::new(), Vec::new());
         while let Some(next) = self.next() {
@@ -81,7 +81,7 @@ impl World {
         self.hosts.ended(self.now, host, request, ended, &mut self.rng);
     }
 
-    /// Gives up what is given up now. Returns when they may be asked again.
+    /// Takes the announces that are given up now. Returns the times of their retries.
     fn given_up(&mut self) -> Vec<Instant> {
         let give_up = |next| match next {
             Next::GiveUp { retry_at, .. } => retry_at,
@@ -92,7 +92,7 @@ impl World {
 }
 
 #[test]
-fn host_that_answers_is_asked_more_and_more_up_to_a_bound() {
+fn window_of_a_responsive_host_grows_up_to_the_bound() {
     let mut world = World::new();
     world.queue("a", Class::Regular, 1000);
     let mut sizes = Vec::new();
@@ -106,12 +106,12 @@ fn host_that_answers_is_asked_more_and_more_up_to_a_bound() {
 }
 
 #[test]
-fn name_of_a_host_is_looked_up_once_for_all() {
+fn next_for_many_announces_looks_up_a_name_once() {
     let mut world = World::new();
     world.queue("a", Class::Regular, 1000);
     let Some(Next::LookUp { host, name }) = world.next() else { panic!("it is looked up") };
     assert_eq!(name, "a");
-    assert!(world.next().is_none(), "all wait for it");
+    assert!(world.next().is_none(), "all wait for the lookup");
     world.resolve(host);
     assert!(matches!(world.next(), Some(Next::Send { .. })));
     world.now += NAME_LIFE;
@@ -119,7 +119,7 @@ fn name_of_a_host_is_looked_up_once_for_all() {
 }
 
 #[test]
-fn host_without_a_name_gives_up_all_at_once() {
+fn resolved_without_an_address_gives_up_all_announces() {
     let mut world = World::new();
     world.queue("a", Class::Regular, 10);
     let Some(Next::LookUp { host, .. }) = world.next() else { panic!("it is looked up") };
@@ -128,11 +128,11 @@ fn host_without_a_name_gives_up_all_at_once() {
 }
 
 #[test]
-fn silent_host_gives_up_all_that_wait_and_is_tried_by_one() {
+fn timeout_of_a_silent_host_gives_up_all_announces_and_tests_it_with_one() {
     let mut world = World::new();
     world.queue("a", Class::Regular, 100);
     let (_, sent) = world.send();
-    assert_eq!(sent.len(), 2, "nobody knows it yet");
+    assert_eq!(sent.len(), 2, "the host has not responded yet");
     let deadline = world.hosts.poll_timeout().unwrap();
     assert_eq!(deadline, world.now + PATIENCE);
     world.now = deadline;
@@ -141,14 +141,14 @@ fn silent_host_gives_up_all_that_wait_and_is_tried_by_one() {
     assert_eq!(retries.len(), 98);
     sent.into_iter().for_each(|request| world.fail(request));
     world.queue("a", Class::New, 1);
-    assert_eq!(world.given_up().len(), 1, "nobody waits for it");
+    assert_eq!(world.given_up().len(), 1, "it does not wait");
     let first = *retries.iter().min().unwrap();
     assert!(first >= world.now + Duration::from_secs(17));
     world.now = *retries.iter().max().unwrap();
     world.queue("a", Class::Regular, 100);
     let Some(Next::LookUp { host, .. }) = world.next() else { panic!("it may have moved") };
     world.resolve(host);
-    let Some(Next::Send { .. }) = world.next() else { panic!("one finds out") };
+    let Some(Next::Send { .. }) = world.next() else { panic!("one tests the host") };
     world.hosts.sent(world.now, host, RequestId(1000));
     assert_eq!(world.given_up().len(), 99, "the others do not wait for the outcome");
     world.answer((host, RequestId(1000)));
@@ -157,7 +157,7 @@ fn silent_host_gives_up_all_that_wait_and_is_tried_by_one() {
 }
 
 #[test]
-fn one_request_that_hangs_says_nothing_of_a_host_that_answers_others() {
+fn failure_of_one_request_at_a_responsive_host_does_not_mark_it_down() {
     let mut world = World::new();
     world.queue("a", Class::Regular, 2);
     let (_, sent) = world.send();
@@ -170,7 +170,7 @@ fn one_request_that_hangs_says_nothing_of_a_host_that_answers_others() {
 }
 
 #[test]
-fn new_torrents_go_first_and_the_newest_before_all() {
+fn next_takes_new_torrents_first_and_the_newest_of_them() {
     let mut world = World::new();
     world.queue("a", Class::Regular, 10);
     let starving = world.queue("a", Class::Starving, 1);
@@ -185,7 +185,7 @@ fn new_torrents_go_first_and_the_newest_before_all() {
 }
 
 #[test]
-fn hosts_that_do_not_answer_leave_sockets_to_others() {
+fn unresponsive_hosts_leave_sockets_to_others() {
     let mut world = World::new();
     for n in 0..1000 {
         world.queue(&format!("dead{n}"), Class::Regular, 2);
@@ -194,14 +194,14 @@ fn hosts_that_do_not_answer_leave_sockets_to_others() {
     assert!(sent.len() <= 128, "{}", sent.len());
     world.queue("alive", Class::New, 1);
     let (torrents, requests) = world.send();
-    assert_eq!(torrents.len(), 1, "a new torrent has a place among those kept for it");
+    assert_eq!(torrents.len(), 1, "a new torrent has a reserved slot");
     world.answer(requests[0]);
     world.queue("alive", Class::Regular, 20);
-    assert_eq!(world.send().0.len(), 4, "a host that answers needs not wait for the others");
+    assert_eq!(world.send().0.len(), 4, "a responsive host need not wait for the others");
 }
 
 #[test]
-fn end_leaves_goodbyes_alone_and_lets_more_of_them_go() {
+fn end_keeps_only_goodbyes_and_raises_their_limit() {
     let mut world = World::new();
     world.queue("a", Class::Regular, 1000);
     for _ in 0..6 {
@@ -228,7 +228,7 @@ fn end_leaves_goodbyes_alone_and_lets_more_of_them_go() {
 }
 
 #[test]
-fn goodbye_of_a_torrent_that_is_back_is_dropped() {
+fn drop_goodbyes_of_one_torrent_keeps_those_of_others() {
     let mut world = World::new();
     for number in [1, 2] {
         let request = AnnounceRequest::new([number; 20].into(), [1; 20].into(), 1);
@@ -243,7 +243,7 @@ fn goodbye_of_a_torrent_that_is_back_is_dropped() {
 }
 
 #[test]
-fn start_over_asks_hosts_that_did_not_answer_at_once() {
+fn start_over_asks_unresponsive_hosts_at_once() {
     let mut world = World::new();
     world.queue("a", Class::Regular, 2);
     let (_, sent) = world.send();
@@ -252,13 +252,13 @@ fn start_over_asks_hosts_that_did_not_answer_at_once() {
     assert_eq!(world.given_up().len(), 1);
     world.hosts.start_over(world.now);
     world.queue("a", Class::Regular, 1);
-    assert!(matches!(world.next(), Some(Next::LookUp { .. })), "names may lead elsewhere");
+    assert!(matches!(world.next(), Some(Next::LookUp { .. })), "names may resolve differently");
 }
 
 proptest! {
-    /// Whatever happens: no bound is exceeded, nothing is lost, and the counts are those of the hosts.
+    /// Random operations exceed no bound and lose nothing, and the counts are those of the hosts.
     #[test]
-    fn bounds_hold_and_nothing_is_lost(
+    fn hosts_after_any_operations_keep_bounds_and_lose_no_announce(
         steps in prop::collection::vec((0..6_u8, 0..8_usize, 1..40_u64, 0..20_u64), 1..150),
     ) {
         let mut world = World::new();
