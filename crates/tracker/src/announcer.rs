@@ -1,4 +1,4 @@
-//! Which tracker of a torrent is told what, and when (BEP 12).
+//! The schedule of a torrent's announces to its trackers (BEP 12).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,29 +12,29 @@ mod tracker;
 use tracker::{Outstanding, Tracker};
 pub use tracker::{TrackerState, TrackerStatus};
 
-/// How long one tracker's answer is waited for before the next one is asked as well. A dead tracker in front
-/// then costs a new torrent seconds, not the minutes that its protocol takes to give up.
+/// Time without an answer after which the next tracker is asked as well. So a dead first tracker costs a new torrent
+/// seconds, not the minutes that its protocol takes to give up.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The most trackers of a torrent; more are not taken.
+/// Maximum number of trackers of a torrent. Further ones are left out.
 pub const MAX_TRACKERS: usize = 500;
 
-/// The most of them at one host, over all its ports: a torrent must not make its swarm flood somebody. An honest tracker
-/// has one URL for each of UDP, HTTP and HTTPS.
+/// Maximum number of them at one host, over all its ports. A torrent must not make its swarm flood a host. An honest
+/// tracker has one URL for each of UDP, HTTP and HTTPS.
 pub const MAX_PER_HOST: usize = 4;
 
-/// The longest, in seconds: against a typing error that would never let a torrent announce again.
+/// Maximum interval, in seconds. Otherwise, after a typing error, a torrent would never announce again.
 const MOST_INTERVAL_S: u32 = 86_400;
 
-/// The longest wait after failures, unless the tracker asks for more.
+/// Maximum wait after failures, unless the tracker asks for more.
 const MAX_BACKOFF: Duration = Duration::from_secs(3600);
 
-/// Names a tracker of one [`Announcer`]; never given to another.
+/// The id of a tracker of one [`Announcer`]. It is never used for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackerId(usize);
 
 impl TrackerId {
-    /// A small number of its own, from 0 in the order in which the trackers came.
+    /// Returns its index: from 0, in the order in which the trackers were added.
     pub fn index(self) -> usize {
         self.0
     }
@@ -48,22 +48,22 @@ pub struct Due {
     pub tracker: TrackerId,
     /// Its URL.
     pub url: String,
-    /// What to tell it.
+    /// The event to announce.
     pub event: AnnounceEvent,
-    /// What it wants to have back from its last reply.
+    /// The id in its last reply; `None` if there was none.
     pub tracker_id: Option<Vec<u8>>,
 }
 
 /// The trackers of one torrent, in tiers.
 ///
-/// The rules: tiers in order, and within a tier in an order shuffled once. A tracker that works is told so at its
-/// own interval and moves to the front of its tier. When one fails, the next in its tier is asked at once, then
-/// the next tier; the failed one rests for longer each time. While more peers are wanted, a tier that works does
-/// not keep the following tiers from being asked as well, for those may know others; and if that does not help
-/// either, [all](Self::set_all) can be asked. There is never more than one announce under way to a tracker.
+/// Tiers are tried in order, and the trackers of a tier in an order shuffled once. A tracker that works moves to the
+/// front of its tier, and gets further announces at its own interval. When one fails, the next in its tier is asked at
+/// once, then the next tier. The failed one rests, longer after each failure. While more peers are wanted, the tiers
+/// after a working one are asked as well, as they may know others. If that does not help, [all](Self::set_all) can be
+/// asked. At most one announce is under way to a tracker.
 ///
-/// An announce that is due [waits](Self::poll_announce) for its tracker's host, which many torrents share, and is
-/// made when it is [sent](Self::begin): what it says is then as new as can be, and its time counts from there.
+/// An announce that is due [waits](Self::poll_announce) for its tracker's host, which many torrents share. It is made
+/// when it is [sent](Self::begin), so that its numbers are current, and its time counts from then.
 #[derive(Debug)]
 pub struct Announcer {
     trackers: Vec<Tracker>,
@@ -71,25 +71,25 @@ pub struct Announcer {
     tiers: Vec<Vec<usize>>,
     stopped: bool,
     completed: bool,
-    /// Something happened since [`poll_announce`](Self::poll_announce) last returned `None`.
+    /// True if something happened since [`poll_announce`](Self::poll_announce) last returned `None`.
     changed: bool,
     /// Arguments of the last [`poll_announce`](Self::poll_announce).
     asked: (Instant, bool),
-    /// Every tracker is announced to, and not one of a tier.
+    /// True if every tracker is announced to, and not one of a tier.
     all: bool,
-    /// Trackers up to this one were looked at by [`take_unusable`](Self::take_unusable).
+    /// Number of trackers that [`take_unusable`](Self::take_unusable) has checked.
     looked_at: usize,
-    /// Part of an interval that is waited longer, in thousandths. Torrents that were started together announce at
-    /// different times after a while.
+    /// Extra wait after an interval, in thousandths of it. So torrents that were started together announce at different
+    /// times after a while.
     spread_permille: u32,
 }
 
-/// Announces are up to this much later than their interval says, in thousandths of it.
+/// Maximum extra wait after an interval, in thousandths of it.
 const MAX_SPREAD_PERMILLE: u32 = 50;
 
 impl Announcer {
-    /// An announcer for these tiers of URLs. Blank ones and repetitions are left out, and all beyond
-    /// [`MAX_TRACKERS`] and [`MAX_PER_HOST`]. The order within each tier is shuffled.
+    /// Creates an announcer for these tiers of URLs, and shuffles each tier. Blank URLs and repetitions are left out,
+    /// and all beyond [`MAX_TRACKERS`] and [`MAX_PER_HOST`].
     pub fn new(tiers: Vec<Vec<String>>, rng: &mut Rng) -> Self {
         let mut announcer = Self {
             trackers: Vec::new(),
@@ -114,8 +114,8 @@ impl Announcer {
         announcer
     }
 
-    /// Adds a tracker at the end of `tier`, or in a new last tier if there is none of that number. `None` if it is
-    /// blank, there already, or one too many.
+    /// Adds a tracker at the end of `tier`, or in a new last tier if there is none of that number. Returns `None` if it
+    /// is blank, known already, or one too many.
     pub fn add(&mut self, url: &str, tier: usize) -> Option<TrackerId> {
         let url = url.trim();
         if url.is_empty() || self.trackers.iter().any(|tracker| tracker.status.url == url) {
@@ -124,13 +124,13 @@ impl Announcer {
         self.push(url, tier.min(self.tiers.len()))
     }
 
-    /// The tracker of the next announce that is due at `now`; the announce waits for its turn from then on, until
+    /// Returns the tracker of the next announce that is due at `now`, and queues the announce until
     /// [`begin`](Self::begin). Call it until it returns `None`.
     ///
-    /// It is `handle_timeout` and `poll_transmit` in one: an announce depends on the time and on `wants_peers` alone.
+    /// This combines `handle_timeout` and `poll_transmit`, as announces depend on the time and on `wants_peers` alone.
     ///
-    /// `wants_peers` says whether the torrent is short of peers. It brings announces forward as far as the
-    /// trackers' minimum intervals allow, and asks tiers that would otherwise rest.
+    /// `wants_peers` is true if the torrent is short of peers. It advances announces as far as the trackers' minimum
+    /// intervals allow, and asks tiers that would otherwise rest.
     pub fn poll_announce(&mut self, now: Instant, wants_peers: bool) -> Option<TrackerId> {
         self.asked = (now, wants_peers);
         let due = if self.stopped { None } else { self.next_due(now, wants_peers) };
@@ -142,7 +142,7 @@ impl Announcer {
         Some(tracker.status.id)
     }
 
-    /// The turn of an announce has come: it is sent at `now`. `None` if it is not wanted any more.
+    /// Makes a queued announce, which is sent at `now`. Returns `None` if it was dropped.
     pub fn begin(&mut self, now: Instant, id: TrackerId) -> Option<Due> {
         let tracker = self.trackers.get_mut(id.0)?;
         if tracker.outstanding != Some(Outstanding::Queued) {
@@ -165,8 +165,8 @@ impl Announcer {
         self.trackers.get(id.0).map(|tracker| &tracker.status)
     }
 
-    /// Trackers that cannot be asked at all, and why, each once: those with a wrong address, and one of a kind that is
-    /// not supported if there is no other.
+    /// Returns the trackers that cannot be used, each once: those with an invalid address, and one of an unsupported
+    /// kind if no tracker is usable. Their messages give the reasons.
     pub fn take_unusable(&mut self) -> Vec<&TrackerStatus> {
         let new = std::mem::replace(&mut self.looked_at, self.trackers.len());
         let is_unusable = |tracker: &&Tracker| tracker.status.state == TrackerState::NotSupported;
@@ -180,18 +180,18 @@ impl Announcer {
         unusable
     }
 
-    /// Returns true if there is a tracker that can be asked.
+    /// Returns true if there is a tracker that can be used.
     pub fn has_usable(&self) -> bool {
         self.trackers.iter().any(|tracker| tracker.status.state != TrackerState::NotSupported)
     }
 
-    /// Whether every tracker is announced to from now on, instead of one that works of every tier that is asked.
+    /// Chooses whether every tracker is announced to, instead of one that works in every tier.
     pub fn set_all(&mut self, all: bool) {
         self.changed |= self.all != all;
         self.all = all;
     }
 
-    /// A tracker has answered.
+    /// Handles the answer of a tracker.
     pub fn on_reply(&mut self, now: Instant, id: TrackerId, reply: &AnnounceReply) {
         let Some(tracker) = self.trackers.get_mut(id.0) else { return };
         let Some(Outstanding::Sent(_, event)) = tracker.outstanding else { return };
@@ -228,8 +228,8 @@ impl Announcer {
         self.changed = true;
     }
 
-    /// The host of a tracker does not answer, or the announce did not reach it: it is asked again at `retry_at`, and the
-    /// next tracker at once. For how long a host rests is for the caller to say, who knows it from other torrents.
+    /// Handles a tracker whose host does not answer or cannot be reached. It is asked again at `retry_at`, and the next
+    /// tracker at once. The caller chooses the time, as it knows the host from other torrents.
     pub fn on_unreachable(&mut self, id: TrackerId, error: &TrackerError, retry_at: Instant) {
         let Some(tracker) = self.trackers.get_mut(id.0) else { return };
         let Some(outstanding) = tracker.outstanding.take() else { return };
@@ -245,7 +245,7 @@ impl Announcer {
         self.changed = true;
     }
 
-    /// The network is back: trackers that could not be reached are asked again now.
+    /// Makes trackers due that could not be reached, as the network is back.
     pub fn retry_unreachable(&mut self, now: Instant) {
         let failing = self.trackers.iter_mut().filter(|t| t.is_unreachable && t.outstanding.is_none());
         for tracker in failing {
@@ -256,7 +256,7 @@ impl Announcer {
         }
     }
 
-    /// Our address has changed: every tracker that knows of us hears so now, whatever its interval.
+    /// Makes all trackers due that know of us, regardless of their interval, as our address has changed.
     pub fn reannounce(&mut self, now: Instant) {
         for tracker in self.trackers.iter_mut().filter(|t| t.outstanding.is_none()) {
             let knows_us = tracker.started || tracker.is_unreachable;
@@ -268,7 +268,7 @@ impl Announcer {
         self.changed = true;
     }
 
-    /// A tracker has failed, or refuses.
+    /// Handles the failure or the refusal of a tracker.
     pub fn on_error(&mut self, now: Instant, id: TrackerId, error: &TrackerError) {
         let Some(tracker) = self.trackers.get_mut(id.0) else { return };
         if tracker.outstanding.take().is_none() {
@@ -293,8 +293,8 @@ impl Announcer {
         self.changed = true;
     }
 
-    /// The download has been completed, in this session; a second call changes nothing. Every tracker that knows
-    /// the torrent is told once; those that come to know it later hear of a seed from the start.
+    /// Notes that the download was completed in this session. Every tracker that knows the torrent gets one
+    /// `completed`; later ones get the `started` of a seed. A second call changes nothing.
     pub fn completed(&mut self) {
         if std::mem::replace(&mut self.completed, true) {
             return;
@@ -305,8 +305,8 @@ impl Announcer {
         self.changed = true;
     }
 
-    /// Ends the announcing: a `stopped` for every tracker that knows the torrent or is about to. Nothing is due
-    /// after this, answers are not waited for, and announces under way are best dropped.
+    /// Ends the announces. Returns a `stopped` for every tracker that knows the torrent or has a first announce under
+    /// way. Afterwards nothing is due, and answers are ignored. The caller should drop announces under way.
     pub fn stop(&mut self) -> Vec<Due> {
         self.stopped = true;
         let mut farewells = Vec::new();
@@ -329,14 +329,14 @@ impl Announcer {
         farewells
     }
 
-    /// Begins again after [`Announcer::stop`]. Trackers that were failing are left to rest for their time.
+    /// Starts again after [`Announcer::stop`]. Trackers that were failing still rest for their time.
     pub fn restart(&mut self) {
         self.stopped = false;
         self.changed = true;
     }
 
-    /// The latest time for the next [`Announcer::poll_announce`] with the same `wants_peers`; with another value, call
-    /// it at once.
+    /// Returns the latest time for the next [`Announcer::poll_announce`] with the same `wants_peers`. With another
+    /// value, call it at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.stopped {
             return None;
@@ -354,7 +354,8 @@ impl Announcer {
         times.flatten().filter(|&time| time > asked).min()
     }
 
-    /// The announce URLs in their tiers, as they are tried now. They may hold a passkey: not for logs or screens.
+    /// Returns the announce URLs in their tiers, in the current order. They may contain a passkey and must not be
+    /// logged or shown.
     pub fn tiers(&self) -> Vec<Vec<String>> {
         let mut tiers: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         for status in self.status() {
@@ -363,7 +364,7 @@ impl Announcer {
         tiers.into_values().collect()
     }
 
-    /// The trackers, in the order in which they are tried.
+    /// Returns the trackers, in the order in which they are tried.
     pub fn status(&self) -> impl Iterator<Item = &TrackerStatus> {
         self.tiers.iter().flatten().filter_map(|&index| Some(&self.trackers.get(index)?.status))
     }
@@ -440,20 +441,20 @@ impl Announcer {
     }
 }
 
-/// What a tier comes to.
+/// The result of a look at a tier.
 enum Look {
-    /// This tracker of it is to be asked now.
+    /// This tracker of it must be asked now.
     Due(usize),
-    /// One of its trackers works, and isn't to be asked yet.
+    /// One of its trackers works, and is not due.
     Works,
-    /// One of its trackers has just been asked.
+    /// One of its trackers was asked just now, or waits for its turn.
     Waits,
     /// None of its trackers works or may be tried now.
     Fails,
 }
 
-/// How long a tracker, or a host of trackers, rests after this many failures in a row: 5 s and 12.5 s times their
-/// square, up to an hour.
+/// Returns the rest of a tracker, or of a host of trackers, after this number of failures in a row: 5 s plus 12.5 s
+/// times their square, at most an hour.
 pub fn backoff(fails: u32) -> Duration {
     let fails = u64::from(fails.min(100));
     Duration::from_millis(5000 + fails * fails * 12_500).min(MAX_BACKOFF)

@@ -1,54 +1,54 @@
-//! Why a tracker could not be asked, or what came in place of an answer.
+//! Errors of announces and scrapes.
 
 use std::borrow::Cow;
 
 use crate::redact_echo;
 
-/// Why an announce or a scrape failed. The text is for people: it names no passkey, though
-/// [`TrackerError::Failure`] carries the tracker's own words.
+/// Reasons why an announce or a scrape failed. The text is for users and names no passkey, but
+/// [`TrackerError::Failure`] contains the tracker's own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrackerError {
     /// The tracker refused.
     #[error("the tracker says: {reason}")]
     Failure {
-        /// Its words, made safe to show.
+        /// The tracker's words, made safe to show.
         reason: String,
-        /// When it wants to be asked again (BEP 31).
+        /// Its advice about the next try (BEP 31).
         retry: Retry,
     },
-    /// What came is not a tracker's answer.
+    /// The response is not a tracker's answer.
     #[error("{0}")]
     Malformed(String),
-    /// The HTTP server answered with an error and nothing that a tracker would say.
+    /// The HTTP server answered with an error status, and not as a tracker.
     #[error("HTTP status {status}{}{body}", if .body.is_empty() { "" } else { ": " })]
     HttpStatus {
         /// The status code.
         status: u16,
-        /// The beginning of the body, made safe to show.
+        /// The start of the body, made safe to show.
         body: String,
     },
     /// The tracker's address cannot be used.
     #[error("its address cannot be used: {why}")]
     BadUrl {
-        /// What is wrong with it.
+        /// The defect of the address.
         why: Cow<'static, str>,
     },
-    /// A kind of tracker that this client doesn't speak to.
+    /// This kind of tracker is not supported.
     #[error("{scheme} trackers are not supported")]
     Unsupported {
-        /// The scheme of its URL.
+        /// The scheme of the tracker's URL.
         scheme: String,
     },
-    /// Nothing came back in time.
+    /// No answer arrived in time.
     #[error("no answer")]
     Timeout,
-    /// It could not be reached, or the connection broke.
+    /// The tracker could not be reached, or the connection broke.
     #[error("{0}")]
     Network(String),
 }
 
 impl TrackerError {
-    /// Returns the error without what it echoes of the secrets in the tracker's URL.
+    /// Returns the error without the secrets of the tracker's URL that it echoes.
     #[must_use]
     pub fn redacted(&self, url: &str) -> Self {
         match self {
@@ -64,7 +64,7 @@ impl TrackerError {
         }
     }
 
-    /// When the tracker wants to be asked again, as far as it said so.
+    /// Returns the tracker's advice about the next try.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Failure { retry, .. } => *retry,
@@ -73,14 +73,14 @@ impl TrackerError {
     }
 }
 
-/// What a refusal says about the next try (BEP 31).
+/// Advice of a refusal about the next try (BEP 31).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Retry {
-    /// Nothing.
+    /// No advice.
     #[default]
     Unsaid,
-    /// Not before so many seconds.
+    /// Not before this number of seconds.
     After(u32),
-    /// It will never be a tracker for this torrent.
+    /// Never for this torrent.
     Never,
 }

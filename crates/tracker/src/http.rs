@@ -1,8 +1,7 @@
-//! Announces and scrapes over HTTP (BEP 3, 7, 23, 24, 31, 48): the words, not the connection.
+//! Announces and scrapes over HTTP (BEP 3, 7, 23, 24, 31, 48): URLs and bodies, without the connection.
 //!
-//! A client builds a URL with [`announce_url`], fetches it by whatever means it has, and reads the body with
-//! [`parse_announce`]. A tracker reads the query with [`parse_announce_query`] and answers with
-//! [`encode_announce`] or [`encode_failure`].
+//! A client builds a URL with [`announce_url`], fetches it, and reads the body with [`parse_announce`]. A tracker reads
+//! the query with [`parse_announce_query`] and answers with [`encode_announce`] or [`encode_failure`].
 
 mod reply;
 mod request;

@@ -1,12 +1,11 @@
-//! Trackers, both sides of them, without sockets or clocks.
+//! Both sides of the tracker protocols, without sockets or clocks.
 //!
-//! For a client: [`http`] and [`udp`] write announces and scrapes and read their answers, [`udp::Client`] runs
-//! the transactions of BEP 15, and [`announcer::Announcer`] decides for one torrent which tracker is told what
-//! and when (BEP 12). For a tracker: [`http`] and [`udp`] read the requests and write the answers, and
-//! [`swarms::Swarms`] is what a tracker knows.
+//! For a client: [`http`] and [`udp`] write announces and scrapes and read their answers, [`udp::Client`] runs the
+//! transactions of BEP 15, and [`announcer::Announcer`] schedules the announces of one torrent (BEP 12). For a tracker:
+//! [`http`] and [`udp`] read the requests and write the answers, and [`swarms::Swarms`] keeps the peers.
 //!
-//! What a tracker sends is foreign: every decoder is total, numbers are checked, lists are cut at
-//! [`MAX_PEERS`], and text for people has passed [`text::plain`].
+//! Data from a tracker is not trusted: every decoder is total, numbers are checked, lists are cut at [`MAX_PEERS`], and
+//! text for users has passed [`text::plain`].
 #![forbid(unsafe_code)]
 
 pub mod announcer;

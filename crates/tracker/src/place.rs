@@ -1,4 +1,4 @@
-//! Hosts that tracker URLs name, before any name is looked up.
+//! Hosts in tracker URLs, before any name is looked up.
 
 use std::net::IpAddr;
 
@@ -7,10 +7,10 @@ use ztor_base::addr::is_local;
 
 use crate::{TrackerError, text};
 
-/// Schemes of trackers that can be asked.
+/// Schemes of supported trackers.
 const SPOKEN: [&str; 3] = ["http", "https", "udp"];
 
-/// The IP address that a URL names literally. URLs of `udp` have theirs as text.
+/// Returns the literal IP address in a URL. In `udp` URLs, the parser leaves it as text.
 fn literal_ip(url: &Url) -> Option<IpAddr> {
     match url.host()? {
         Host::Ipv4(ip) => Some(ip.into()),
@@ -23,8 +23,8 @@ fn name(url: &Url) -> Option<String> {
     Some(url.host_str()?.trim_end_matches('.').to_ascii_lowercase())
 }
 
-/// Whether a URL names this machine literally: by a loopback or unspecified address, or as `localhost` (RFC 6761). Other
-/// names may lead here as well, which shows only when they are looked up.
+/// Returns true if a URL names this machine literally: by a loopback or unspecified address, or as `localhost`
+/// (RFC 6761). Other names may resolve to this machine as well, which only a lookup shows.
 pub fn names_loopback(url: &str) -> bool {
     Url::parse(url.trim()).is_ok_and(|url| is_loopback(&url))
 }
@@ -36,13 +36,13 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a URL names this machine or one of the local network literally.
+/// Returns true if a URL names this machine or one of the local network literally.
 pub(crate) fn names_local(url: &str) -> bool {
     let Ok(url) = Url::parse(url.trim()) else { return false };
     is_loopback(&url) || literal_ip(&url).is_some_and(is_local)
 }
 
-/// The host of a URL in one spelling, an IPv6 /64 counting as one; `None` without a host.
+/// Returns the host of a URL in one spelling, where an IPv6 /64 counts as one host; `None` without a host.
 pub(crate) fn host(url: &str) -> Option<String> {
     let url = Url::parse(url.trim()).ok()?;
     match literal_ip(&url) {
@@ -51,7 +51,7 @@ pub(crate) fn host(url: &str) -> Option<String> {
     }
 }
 
-/// The reason why a tracker cannot be asked at all; `None` if it can.
+/// Returns the reason why a tracker cannot be used; `None` if it can.
 pub(crate) fn unusable(url: &str) -> Option<TrackerError> {
     let wrong = |why: &'static str| Some(TrackerError::BadUrl { why: why.into() });
     match Url::parse(url) {
@@ -66,13 +66,13 @@ pub(crate) fn unusable(url: &str) -> Option<TrackerError> {
     }
 }
 
-/// Returns true for the URL of a kind of tracker that is not supported, as that of a WebTorrent tracker.
+/// Returns true for the URL of a kind of tracker that is not supported, such as WebTorrent.
 pub(crate) fn is_other_kind(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| !SPOKEN.contains(&url.scheme()))
 }
 
-/// The port of a UDP tracker whose URL names none. BEP 15 has no default; other clients take that of HTTP, and so
-/// trackers that are announced without a port listen there.
+/// The port of a UDP tracker whose URL names none. BEP 15 has no default. Other clients use the port of HTTP, so
+/// trackers without a port in their URL listen there.
 pub const DEFAULT_UDP_PORT: u16 = 80;
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unusable_says_what_is_wrong_with_an_address() {
+    fn unusable_of_a_bad_address_returns_the_reason() {
         for url in ["http://t.example/announce", "https://t.example:1/", "udp://t.example"] {
             assert_eq!(unusable(url), None);
         }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn names_loopback_in_every_spelling() {
+    fn names_loopback_of_this_machine_in_any_spelling_is_true() {
         for host in [
             "localhost",
             "LOCALHOST.",
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn host_is_one_in_every_spelling() {
+    fn host_of_different_spellings_is_the_same() {
         for [a, b] in [
             ["http://T.example./a", "udp://t.example:80"],
             ["http://1.2.3.4/", "udp://1.2.3.4:80"],

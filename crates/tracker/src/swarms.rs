@@ -1,4 +1,4 @@
-//! What a tracker knows: who is in which swarm.
+//! The swarms of a tracker.
 
 mod hosts;
 mod index;
@@ -20,35 +20,35 @@ use swarm::{Announce, Swarm};
 
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer};
 
-/// The youngest swarms that are looked at when one has to leave.
+/// Number of the youngest swarms from which one is evicted.
 const EVICTION_CHOICE: usize = 64;
 
-/// The bounds and habits of a tracker.
+/// Limits and settings of a tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Least number of seconds between regular announces.
     pub interval_s: u32,
-    /// The most that is added to the interval by chance, in percent, so that clients do not come in waves.
+    /// Maximum random addition to the interval, in percent, so that clients do not announce in waves.
     pub interval_spread_percent: u32,
-    /// Seconds before which a client should not announce again even if it wants more peers.
+    /// Least number of seconds between announces even if a client wants more peers; `None` names none.
     pub min_interval_s: Option<u32>,
-    /// The most swarms. Beyond it a new one takes the place of a young one that has one peer at most.
+    /// Maximum number of swarms. Beyond it, a new one replaces a young one that has at most one peer.
     pub max_torrents: usize,
-    /// The most swarms that a host (an IPv4 address or an IPv6 /64) is the first in, within an interval.
+    /// Maximum number of swarms that a host (an IPv4 address or an IPv6 /64) may found within an interval.
     pub max_new_torrents_per_host: usize,
-    /// The most peers in a swarm; those who come later are answered but not remembered.
+    /// Maximum number of peers in a swarm. Further ones are answered but not stored.
     pub max_peers: usize,
-    /// The most peers in a swarm of one host, so that it cannot fill the swarm.
+    /// Maximum number of peers of one host in a swarm, so that it cannot fill the swarm.
     pub max_peers_per_host: usize,
-    /// The most peers of one host in all swarms together; later ones are answered but not remembered.
+    /// Maximum number of peers of one host in all swarms together. Further ones are answered but not stored.
     pub max_peers_per_host_in_all: usize,
-    /// The most peers in all swarms together.
+    /// Maximum number of peers in all swarms together.
     pub max_peers_in_all: usize,
-    /// How many peers are given to who doesn't say how many it wants.
+    /// Number of peers in the answer to a client that names no number.
     pub default_num_want: usize,
-    /// The most peers that are given at once.
+    /// Maximum number of peers in an answer.
     pub max_num_want: usize,
-    /// Whether the address that a client asks to be known by (BEP 3, `ip`) is taken. It could be a victim's.
+    /// True to use the address that a client names (BEP 3, `ip`). It could be a victim's.
     pub believes_asked_ip: bool,
 }
 
@@ -71,13 +71,13 @@ impl Default for Config {
     }
 }
 
-/// Who announces, as far as the connection tells.
+/// The client that announces, as far as it is known from the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker {
-    /// Where the announce came from.
+    /// The source address of the announce.
     pub ip: IpAddr,
-    /// The tracker's own address as the asker reached it, if known. Peers on the tracker's machine that announced
-    /// over loopback are found there by everybody else.
+    /// The tracker's own address, as the client has reached it; `None` if unknown. Other hosts find peers there that
+    /// announced over loopback, on the tracker's machine.
     pub reached: Option<IpAddr>,
     /// The address families whose peers the answer can carry.
     pub families: Families,
@@ -94,7 +94,7 @@ pub enum Families {
     V6,
 }
 
-/// Why an announce is refused; the text is what the asker gets to read.
+/// Reasons why an announce is refused. The client gets the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The lists of the tracker exclude the torrent.
@@ -103,19 +103,19 @@ pub enum Refusal {
     /// The lists of the tracker exclude the address.
     #[error("this tracker does not serve your address")]
     AddressNotAllowed,
-    /// Too many torrents.
-    #[error("this tracker has no room for another torrent")]
+    /// The maximum number of torrents is reached.
+    #[error("this tracker has reached its limit of torrents")]
     NoRoom,
-    /// Too many new torrents of this host.
+    /// The host has founded too many torrents.
     #[error("too many new torrents from this address; try again later")]
     TooManyNew,
-    /// Nobody can listen there.
+    /// No peer can listen there.
     #[error("no peer can listen on this address and port")]
     BadAddress,
 }
 
 impl Refusal {
-    /// Whether the same announce may be accepted later, though nobody changes the tracker or the announce.
+    /// Returns true if the same announce may be accepted later, without a change of the tracker's settings.
     pub fn passes(self) -> bool {
         matches!(self, Self::NoRoom | Self::TooManyNew)
     }
@@ -128,7 +128,7 @@ pub struct Counts {
     pub torrents: usize,
     /// Number of peers in all swarms together.
     pub peers: usize,
-    /// Bytes for them, by the capacity of the tables.
+    /// Memory for them in bytes, by the capacity of the tables.
     pub memory_bytes: usize,
 }
 
@@ -138,9 +138,9 @@ pub struct Counts {
 pub struct Swarms {
     config: Config,
     keys: Keys,
-    /// Found by key; `expire` visits all, with the same result in any order.
+    /// Swarms, found by their keyed hash. `expire` visits all, with the same result in any order.
     swarms: HashTable<Swarm>,
-    /// Swarms of one peer at most, by the second they were founded in: they leave when there is no room.
+    /// Swarms of at most one peer, by the second of their founding. They are evicted when the tracker is full.
     small: BTreeSet<(u32, SwarmId)>,
     hosts: Hosts,
     peers_in_all: usize,
@@ -152,10 +152,11 @@ fn seconds(now: Instant) -> u32 {
 }
 
 impl Swarms {
-    /// No swarms yet. `seed` decides which peers are given when there are more than wanted, and keys the tables.
+    /// Creates a tracker without swarms. `seed` decides which peers are chosen if there are more than wanted, and keys
+    /// the tables.
     pub fn new(config: Config, seed: u64) -> Self {
         let keys = Keys::new(seed);
-        // A seed of its own: answers must not tell the keys.
+        // A separate seed, as answers must not reveal the keys.
         let rng = Rng::with_seed(keys.hash(b"sample"));
         Self {
             config,
@@ -168,12 +169,12 @@ impl Swarms {
         }
     }
 
-    /// The bounds and habits.
+    /// Returns the limits and settings.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Takes an announce and answers it, as [`announce_each`](Self::announce_each) does, with the peers in the reply.
+    /// Handles an announce, as [`announce_each`](Self::announce_each) does, with the peers in the reply.
     pub fn announce(
         &mut self,
         now: Instant,
@@ -186,12 +187,11 @@ impl Swarms {
         Ok(AnnounceReply { peers, ..reply })
     }
 
-    /// Takes an announce and answers it: the peers go to `each`, and the reply has none. Allocates nothing for a peer
-    /// that it has.
+    /// Handles an announce. Passes the peers to `each`; the reply has none. Allocates nothing for a known peer.
     ///
-    /// The peer is known by the address it came from. The `ip` it asks for could be that of a victim, and is
-    /// [believed](Config::believes_asked_ip) only if the configuration says so. The answer never contains the asker itself, and no
-    /// seeders for a seeder. A `stopped` is answered without peers.
+    /// The peer is stored with its source address. The `ip` that it names could be that of a victim, and is
+    /// [used](Config::believes_asked_ip) only if the configuration says so. The answer never contains the client
+    /// itself, and no seeders for a seeder. A `stopped` is answered without peers.
     pub fn announce_each(
         &mut self,
         now: Instant,
@@ -247,14 +247,14 @@ impl Swarms {
         })
     }
 
-    /// The numbers of a swarm; `None` if it is not known.
+    /// Returns the numbers of a swarm; `None` if it is unknown.
     pub fn scrape(&self, info_hash: &SwarmId) -> Option<ScrapeEntry> {
         let key = self.keys.hash(info_hash.as_bytes());
         self.swarms.find(key, |swarm| swarm.hash == *info_hash).map(Swarm::entry)
     }
 
-    /// Forgets peers that have missed their announces (not heard of for two intervals and a minute), and swarms
-    /// that nobody is in. To be called every minute or so.
+    /// Removes peers that have missed their announces (silent for two intervals and a minute), and empty swarms. Call
+    /// it about every minute.
     pub fn expire(&mut self, now: Instant) {
         let (now_s, patience_s) = (seconds(now), self.patience_s());
         self.small.clear();
@@ -274,7 +274,7 @@ impl Swarms {
         self.hosts.expire(now_s, self.config.interval_s);
     }
 
-    /// The number of swarms and of peers in them, and the memory for them. Looks at every swarm.
+    /// Returns the number of swarms and of peers in them, and the memory for them. Visits every swarm.
     pub fn counts(&self) -> Counts {
         let peers: usize = self.swarms.iter().map(Swarm::heap_bytes).sum();
         // The nodes of a `BTreeSet` are about three quarters full.
@@ -283,7 +283,7 @@ impl Swarms {
         Counts { torrents: self.swarms.len(), peers: self.peers_in_all, memory_bytes }
     }
 
-    /// The interval for one client.
+    /// Returns the interval for one client.
     fn interval_s(&mut self) -> u32 {
         let Config { interval_s, interval_spread_percent, .. } = self.config;
         let spread = u64::from(interval_s) * u64::from(interval_spread_percent) / 100;
@@ -296,8 +296,8 @@ impl Swarms {
         self.config.interval_s.saturating_mul(2).saturating_add(60)
     }
 
-    /// Forgets one of the youngest swarms of one peer at most: that whose host takes most of the tracker. Whoever makes
-    /// swarms up so drives out his own.
+    /// Evicts one of the youngest swarms of at most one peer: an empty one, or the one whose host has the most peers.
+    /// So a host that makes up swarms evicts its own. Returns false if there is none.
     fn evict(&mut self) -> bool {
         let share = |hash: &SwarmId| {
             let key = self.keys.hash(hash.as_bytes());
@@ -317,7 +317,7 @@ impl Swarms {
         true
     }
 
-    /// Makes a new swarm, in the place of another if there is no room.
+    /// Creates a swarm, and evicts another if the tracker is full.
     fn found(&mut self, now_s: u32, key: u64, info_hash: SwarmId, ip: IpAddr) -> Result<(), Refusal> {
         let (max, max_hosts) = (self.config.max_new_torrents_per_host, self.config.max_peers_in_all);
         if !self.hosts.found(now_s, ip, self.config.interval_s, max, max_hosts) {
@@ -361,7 +361,7 @@ impl Swarms {
             return Ok(());
         }
         let was_small = swarm.is_small();
-        // Makes room where it can be had cheaply: in the one swarm that is full.
+        // Frees memory where that is cheap: in the one swarm that is full.
         if swarm.peers().len() >= config.max_peers && swarm.may_search(now_s) {
             let gone = swarm.expire(keys, now_s, patience_s, &mut self.hosts);
             self.peers_in_all = self.peers_in_all.saturating_sub(gone);
@@ -395,7 +395,7 @@ impl Swarms {
     }
 }
 
-/// Brings the list of small swarms up to date after a change of one.
+/// Updates the list of small swarms after a change of one.
 fn note_size(small: &mut BTreeSet<(u32, SwarmId)>, swarm: &Swarm, was_small: bool) {
     let entry = (swarm.founded_s, swarm.hash);
     match (was_small, swarm.is_small()) {
@@ -405,19 +405,20 @@ fn note_size(small: &mut BTreeSet<(u32, SwarmId)>, swarm: &Swarm, was_small: boo
     }
 }
 
-/// Which peers an asker gets, and under which address.
+/// The choice of peers for a client, and of their addresses.
 struct View {
     addr: Addr,
-    /// Its id; `None` if it chose none and shares zeros with others.
+    /// Its id; `None` if that is all zeros, which it shares with others.
     id: Option<PeerId>,
-    /// Of its address and id.
+    /// Digest of its address and id.
     digest: Digest,
     is_local: bool,
     asker: Asker,
 }
 
 impl View {
-    /// The address of a peer for the asker. With a digest it seldom has to read the peer.
+    /// Returns the address of a peer for the client; `None` if the peer is left out. With a digest it seldom reads the
+    /// peer.
     fn of(&self, peer: &Peer, digest: Option<Digest>) -> Option<SocketAddr> {
         match digest.and_then(|digest| Some((digest, digest.addr()?))) {
             Some((digest, addr))

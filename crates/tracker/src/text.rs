@@ -1,15 +1,15 @@
-//! Foreign text and secret addresses, made fit to be shown.
+//! Foreign text and addresses with secrets, made safe to show.
 
 use url::Url;
 
-/// The longest text of a tracker that is shown, in characters.
+/// Maximum length of a tracker's text that is shown, in characters.
 const MAX_TEXT: usize = 200;
 
-/// The fewest characters of a part of a URL that is taken for a secret.
+/// Minimum length of a part of a URL that counts as a secret, in characters.
 const MIN_SECRET: usize = 6;
 
-/// Foreign bytes as one line of text: UTF-8 read leniently, markup-free of control, invisible and
-/// direction-changing characters, at most 200 characters.
+/// Converts foreign bytes to one line of text of at most 200 characters. Invalid UTF-8 is replaced. Control characters
+/// become spaces; invisible and direction-changing ones are removed.
 pub fn plain(bytes: &[u8]) -> String {
     // A character has at most four bytes, so nothing beyond this can be shown.
     let head = &bytes[..bytes.len().min(MAX_TEXT * 8)];
@@ -31,7 +31,7 @@ pub fn plain(bytes: &[u8]) -> String {
     out
 }
 
-/// The beginning of a body that is not what it should be, for an error message.
+/// Returns the start of an unexpected body, for an error message.
 pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = plain(&body[..body.len().min(400)]);
     match text.char_indices().nth(60) {
@@ -40,7 +40,7 @@ pub(crate) fn excerpt(body: &[u8]) -> String {
     }
 }
 
-/// A URL whose port is a number out of range, without it, and the port.
+/// Splits a URL whose port is a number out of range into the URL without a port, and the port.
 fn without_port(url: &str) -> Option<(Url, String)> {
     let authority = url.find("://")? + 3;
     let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |at| authority + at);
@@ -50,8 +50,8 @@ fn without_port(url: &str) -> Option<(Url, String)> {
     is_number.then(|| (parsed, port.to_owned()))
 }
 
-/// A tracker's address without what may be a secret in it: user names, queries, and parts of the path and of the host's
-/// name that look like a passkey. What can't be read as a URL shows nothing of itself, but for a port out of range.
+/// Returns a tracker's address without possible secrets: user names, queries, and parts of the path and of the host's
+/// name that look like a passkey. Of an invalid URL nothing is shown, unless only the port is out of range.
 pub fn redact(url: &str) -> String {
     let (parsed, bad_port) = match Url::parse(url.trim()) {
         Ok(parsed) => (Some(parsed), None),
@@ -78,7 +78,7 @@ pub fn redact(url: &str) -> String {
     out
 }
 
-/// Applies [`redact`] to every URL inside a message, as network libraries like to put them there.
+/// Applies [`redact`] to every URL in a message. Network libraries often put URLs there.
 pub fn redact_urls(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
     let mut rest = message;
@@ -93,9 +93,9 @@ pub fn redact_urls(message: &str) -> String {
     out
 }
 
-/// A text that came from the tracker at `url`, or about it, without the secrets of that URL, which trackers like to repeat
-/// ("unknown passkey …"), and with every URL in it [redacted](redact). To be applied to warnings and errors before they
-/// are shown. Parts of fewer than 6 characters are no secrets.
+/// Returns a text from or about the tracker at `url` without the secrets of that URL, and with every URL in it
+/// [redacted](redact). Trackers often repeat secrets ("unknown passkey …"), so every warning and error must be redacted
+/// before it is shown. Parts of fewer than 6 characters are no secrets.
 pub fn redact_echo(text: &str, url: &str) -> String {
     let mut text = redact_urls(text);
     for secret in secrets(url) {
@@ -104,7 +104,7 @@ pub fn redact_echo(text: &str, url: &str) -> String {
     text
 }
 
-/// What may be a secret in a URL, as it stands there and decoded; longer ones first.
+/// Returns the possible secrets in a URL, both as written and decoded, longer ones first.
 fn secrets(url: &str) -> Vec<String> {
     let Ok(url) = Url::parse(url.trim()) else { return Vec::new() };
     let mut found: Vec<String> =
@@ -126,9 +126,9 @@ fn secrets(url: &str) -> Vec<String> {
     found
 }
 
-/// Replaces a word wherever it stands, in either case, and its beginning where the text was cut.
+/// Replaces every occurrence of a word, in either case, and its start at the end of a text that was cut.
 fn hide(text: &str, secret: &str) -> String {
-    // Lengths stay what they are: only ASCII changes.
+    // Only ASCII changes, so lengths stay the same.
     let (small, secret) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
@@ -150,13 +150,13 @@ fn hide(text: &str, secret: &str) -> String {
     out
 }
 
-/// Usual names, and words too short to keep a secret.
+/// Returns true for usual names, and for words too short for a secret.
 fn is_harmless(part: &str) -> bool {
     const USUAL: [&str; 6] = ["announce", "announce.php", "scrape", "scrape.php", "tracker", "torrent"];
     USUAL.contains(&part) || part.chars().count() < MIN_SECRET
 }
 
-/// The name of a host, which people have to recognise, without parts that are no words.
+/// Returns the name of a host, which users must recognise, without parts that look like a key.
 fn redact_host(host: &str) -> String {
     if host.starts_with('[') {
         return host.to_owned();
@@ -165,7 +165,8 @@ fn redact_host(host: &str) -> String {
     labels.join(".")
 }
 
-/// Long, and letters mixed with many digits. Names in other scripts (`xn--`) look like that, too.
+/// Returns true for a long label that mixes letters with many digits. Names in other scripts (`xn--`) look like that,
+/// too, and are exempt.
 fn is_key_like(label: &str) -> bool {
     let digits = label.bytes().filter(u8::is_ascii_digit).count();
     label.len() >= 16 && digits >= 3 && !label.starts_with("xn--")
@@ -181,7 +182,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn secrets_are_not_shown() {
+    fn redact_of_urls_with_secrets_hides_them() {
         for (url, shown) in [
             ("http://t.example:8080/announce", "http://t.example:8080/announce"),
             ("https://t.example/announce.php?passkey=0123456789abcdef", "https://t.example/announce.php?…"),
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn redact_echo_hides_what_trackers_repeat() {
+    fn redact_echo_of_repeated_secrets_hides_them() {
         let url =
             "https://user12:pw%201234@t.example/Abcdef0123/announce.php?passkey=0123%2f6789&x=short&bare12";
         for (text, shown) in [
@@ -230,12 +231,12 @@ mod tests {
             redact_echo("the tracker says: no", "http://t.example/tracker/announce"),
             "the tracker says: no"
         );
-        // Where letters change their length with their case, nothing is cut in two.
+        // Letters that change their length with their case are not split.
         assert_eq!(redact_echo("İİ ſecret1 secret1", "http://t.example/secret1"), "İİ ſecret1 …");
     }
 
     #[test]
-    fn foreign_text_becomes_one_clean_line() {
+    fn plain_of_foreign_text_is_one_clean_line() {
         assert_eq!(plain(b"  a\r\n\tb\x00\x1b[31mc  "), "a b [31mc");
         assert_eq!(plain("x\u{202e}y\u{200b}z".as_bytes()), "xyz");
         assert_eq!(plain(b"\xff\xfe"), "\u{fffd}\u{fffd}");
@@ -244,7 +245,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_survived(bytes: Vec<u8>, text: String) {
+        fn redaction_of_any_text_hides_secrets(bytes: Vec<u8>, text: String) {
             prop_assert!(plain(&bytes).chars().count() <= MAX_TEXT + 1);
             prop_assert!(!plain(&bytes).chars().any(char::is_control));
             let _ = (redact(&text), redact_urls(&text), excerpt(&bytes));

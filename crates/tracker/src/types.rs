@@ -1,10 +1,10 @@
-//! What is asked of a tracker and what it answers, whichever protocol carries it.
+//! Requests to trackers and their replies, independent of the protocol.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use ztor_base::{PeerId, SwarmId, addr::is_dialable};
 
-/// The most peers kept of one reply. Trackers give 50 to 200; the rest of a larger list is dropped.
+/// Maximum number of peers kept of one reply. Trackers send 50 to 200; the rest of a longer list is dropped.
 pub const MAX_PEERS: usize = 1000;
 
 /// One announce (BEP 3, 15).
@@ -12,31 +12,31 @@ pub const MAX_PEERS: usize = 1000;
 pub struct AnnounceRequest {
     /// The swarm.
     pub info_hash: SwarmId,
-    /// Who announces.
+    /// The id of the client.
     pub peer_id: PeerId,
-    /// The TCP port it listens on.
+    /// The TCP port that the client listens on.
     pub port: u16,
     /// Payload bytes sent since the `started` event.
     pub uploaded: u64,
     /// Payload bytes received since the `started` event.
     pub downloaded: u64,
-    /// Bytes still to get; 0 makes it a seed.
+    /// Bytes that are still missing; 0 for a seed.
     pub left: u64,
-    /// What has happened.
+    /// The event since the last announce.
     pub event: AnnounceEvent,
-    /// How many peers are wanted; `None` leaves it to the tracker.
+    /// Number of wanted peers; `None` leaves it to the tracker.
     pub num_want: Option<u32>,
-    /// Random, the same for all announces of a torrent in a session, so that the tracker knows a client again
-    /// that has changed its address (BEP 7).
+    /// A random number, the same for all announces of a torrent in a session. It lets the tracker recognise a client
+    /// whose address has changed (BEP 7).
     pub key: u32,
-    /// What this tracker said in its last reply, to be given back to it. HTTP only.
+    /// The id in this tracker's last reply, which is sent back to it; `None` if there was none. HTTP only.
     pub tracker_id: Option<Vec<u8>>,
-    /// The address to be announced in place of the one the request comes from. Most trackers ignore it.
+    /// The address to announce; `None` for the source of the request. Most trackers ignore it.
     pub ip: Option<IpAddr>,
 }
 
 impl AnnounceRequest {
-    /// A regular announce of a client that has moved nothing and lacks nothing.
+    /// Creates a regular announce of a client that has transferred nothing and lacks nothing.
     pub fn new(info_hash: SwarmId, peer_id: PeerId, port: u16) -> Self {
         Self {
             info_hash,
@@ -54,10 +54,10 @@ impl AnnounceRequest {
     }
 }
 
-/// What has happened since the last announce.
+/// The event since the last announce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum AnnounceEvent {
-    /// Nothing; the interval is over.
+    /// No event; the interval is over.
     #[default]
     None,
     /// First announce to this tracker.
@@ -71,56 +71,56 @@ pub enum AnnounceEvent {
 /// A tracker's answer to an announce.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AnnounceReply {
-    /// Seconds to wait before the next regular announce, as the tracker said.
+    /// Seconds until the next regular announce, as the tracker asks for.
     pub interval_s: u32,
-    /// Seconds before which no announce is welcome at all.
+    /// Least number of seconds until any announce; `None` if the tracker names none.
     pub min_interval_s: Option<u32>,
-    /// How many have the whole torrent.
+    /// Number of peers that have the whole torrent; `None` if unknown.
     pub seeders: Option<u32>,
-    /// How many are still downloading.
+    /// Number of peers that are still downloading; `None` if unknown.
     pub leechers: Option<u32>,
-    /// How many downloads have been completed in the tracker's memory.
+    /// Number of completed downloads that the tracker has counted; `None` if unknown.
     pub downloads: Option<u32>,
     /// Distinct, plausible peers; at most [`MAX_PEERS`].
     pub peers: Vec<TrackerPeer>,
-    /// A message to the user, though the announce succeeded.
+    /// A message to the user, although the announce succeeded.
     pub warning: Option<String>,
-    /// To be sent with the next announce to this tracker.
+    /// The id to send with the next announce to this tracker.
     pub tracker_id: Option<Vec<u8>>,
-    /// How the tracker sees our address (BEP 24).
+    /// Our address, as the tracker sees it (BEP 24).
     pub external_ip: Option<IpAddr>,
 }
 
-/// A peer as a tracker names it.
+/// A peer in a tracker's reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TrackerPeer {
-    /// Where it listens.
+    /// The address that it listens on.
     pub addr: SocketAddr,
-    /// Its id, if the list was not compact.
+    /// Its id; `None` in a compact list.
     pub peer_id: Option<PeerId>,
 }
 
-/// The state of one swarm as a scrape tells it (BEP 48).
+/// The state of one swarm in a scrape (BEP 48).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct ScrapeEntry {
-    /// How many have the whole torrent.
+    /// Number of peers that have the whole torrent.
     pub seeders: u32,
-    /// How many are still downloading.
+    /// Number of peers that are still downloading.
     pub leechers: u32,
-    /// How many downloads have been completed in the tracker's memory.
+    /// Number of completed downloads that the tracker has counted.
     pub downloads: u32,
 }
 
 /// The answer to either kind of request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// To an announce.
+    /// The answer to an announce.
     Announce(AnnounceReply),
-    /// To a scrape: one entry for every info-hash asked for, in the order of the question.
+    /// The answer to a scrape: one entry for each requested info-hash, in the same order.
     Scrape(Vec<ScrapeEntry>),
 }
 
-/// Gathers the peers of a reply: plausible ones, each once, [`MAX_PEERS`] at most.
+/// The peers of a reply: plausible ones, each once, at most [`MAX_PEERS`].
 #[derive(Debug, Default)]
 pub(crate) struct PeerList {
     peers: Vec<TrackerPeer>,
@@ -135,14 +135,14 @@ impl PeerList {
         }
     }
 
-    /// Compact IPv4 peers (BEP 23); an incomplete last entry is dropped.
+    /// Adds compact IPv4 peers (BEP 23). An incomplete last entry is dropped.
     pub(crate) fn push_compact_v4(&mut self, bytes: &[u8]) {
         for &[a, b, c, d, hi, lo] in bytes.as_chunks::<6>().0 {
             self.push(IpAddr::from([a, b, c, d]), u16::from_be_bytes([hi, lo]), None);
         }
     }
 
-    /// Compact IPv6 peers (BEP 7); an incomplete last entry is dropped.
+    /// Adds compact IPv6 peers (BEP 7). An incomplete last entry is dropped.
     pub(crate) fn push_compact_v6(&mut self, bytes: &[u8]) {
         for [ip @ .., hi, lo] in bytes.as_chunks::<18>().0 {
             let Some(&ip) = ip.first_chunk::<16>() else { continue };
@@ -169,7 +169,7 @@ pub(crate) mod testing {
     use super::*;
     use proptest::prelude::*;
 
-    /// Announces that differ in all that both protocols carry in the same way.
+    /// Generates announces that differ in all fields that both protocols carry alike.
     pub(crate) fn any_announce() -> impl Strategy<Value = AnnounceRequest> {
         let event = prop_oneof![
             Just(AnnounceEvent::None),

@@ -21,7 +21,7 @@ fn reply(interval_s: u32, min_interval_s: Option<u32>) -> AnnounceReply {
     AnnounceReply { interval_s, min_interval_s, ..AnnounceReply::default() }
 }
 
-/// Polls once and gives the first letters of the tracker's host and the event.
+/// Polls once. Returns the id of the tracker, the first label of its host, and the event.
 fn poll(announcer: &mut Announcer, now: Instant, wants: bool) -> Option<(TrackerId, String, AnnounceEvent)> {
     let id = announcer.poll_announce(now, wants)?;
     let due = announcer.begin(now, id).unwrap();
@@ -30,7 +30,7 @@ fn poll(announcer: &mut Announcer, now: Instant, wants: bool) -> Option<(Tracker
 }
 
 #[test]
-fn started_until_it_succeeds_then_never_again() {
+fn started_is_repeated_until_it_succeeds() {
     let mut a = announcer(&[&["a"]]);
     let (id, _, event) = poll(&mut a, at(0), true).unwrap();
     assert_eq!(event, Started);
@@ -46,7 +46,7 @@ fn started_until_it_succeeds_then_never_again() {
 }
 
 #[test]
-fn wanting_peers_goes_as_far_as_the_minimum_interval() {
+fn poll_announce_with_peers_wanted_waits_for_the_minimum_interval() {
     let mut a = announcer(&[&["a"]]);
     let (id, ..) = poll(&mut a, at(0), true).unwrap();
     a.on_reply(at(0), id, &reply(1800, Some(300)));
@@ -58,7 +58,7 @@ fn wanting_peers_goes_as_far_as_the_minimum_interval() {
 }
 
 #[test]
-fn a_failure_asks_the_next_one_at_once_and_the_one_that_works_comes_to_the_front() {
+fn failed_tracker_is_followed_by_the_next_at_once_and_a_working_one_moves_to_the_front() {
     let mut a = announcer(&[&["a", "b", "c"], &["z"]]);
     let order: Vec<_> = a.status().map(|s| s.id).collect();
     for id in &order[..2] {
@@ -81,7 +81,7 @@ fn a_failure_asks_the_next_one_at_once_and_the_one_that_works_comes_to_the_front
 }
 
 #[test]
-fn a_silent_tracker_does_not_hold_up_the_others() {
+fn silent_tracker_does_not_hold_up_the_others() {
     let mut a = announcer(&[&["a"], &["b"]]);
     let (first, ..) = poll(&mut a, at(0), true).unwrap();
     assert_eq!(poll(&mut a, at(9), true), None);
@@ -105,7 +105,7 @@ fn other_tiers_are_asked_only_while_peers_are_wanted() {
 }
 
 #[test]
-fn completed_is_told_once_to_those_who_know_us() {
+fn completed_is_announced_once_to_trackers_that_know_us() {
     let mut a = announcer(&[&["a"], &["b"], &["c"]]);
     let (first, ..) = poll(&mut a, at(0), true).unwrap();
     a.on_reply(at(0), first, &reply(1800, None));
@@ -113,7 +113,7 @@ fn completed_is_told_once_to_those_who_know_us() {
     a.completed();
     assert_eq!(poll(&mut a, at(1), false).unwrap(), (first, "a".into(), Completed));
     a.on_reply(at(1), first, &reply(1800, None));
-    // It was under way: told after its answer.
+    // Its `started` was under way: `completed` follows the answer.
     assert_eq!(poll(&mut a, at(1), false), None);
     a.on_reply(at(2), second, &reply(1800, None));
     assert_eq!(poll(&mut a, at(2), false).unwrap().2, Completed);
@@ -123,7 +123,7 @@ fn completed_is_told_once_to_those_who_know_us() {
 }
 
 #[test]
-fn a_completed_that_failed_is_repeated() {
+fn completed_that_failed_is_repeated() {
     let mut a = announcer(&[&["a"]]);
     let (id, ..) = poll(&mut a, at(0), true).unwrap();
     a.on_reply(at(0), id, &reply(1800, None));
@@ -134,7 +134,7 @@ fn a_completed_that_failed_is_repeated() {
 }
 
 #[test]
-fn stopped_goes_to_those_who_know_us_and_a_restart_starts_anew() {
+fn stop_announces_to_trackers_that_know_us_and_restart_starts_again() {
     let mut a = announcer(&[&["a"], &["b"], &["c"]]);
     let (first, ..) = poll(&mut a, at(0), true).unwrap();
     let answer = AnnounceReply { tracker_id: Some(b"id".to_vec()), ..reply(1800, None) };
@@ -152,7 +152,7 @@ fn stopped_goes_to_those_who_know_us_and_a_restart_starts_anew() {
 }
 
 #[test]
-fn refusals_are_taken_at_their_word() {
+fn refusal_with_a_retry_time_is_respected() {
     let mut a = announcer(&[&["a"], &["b"]]);
     let refuse = |retry| TrackerError::Failure { reason: "no".into(), retry };
     let (first, ..) = poll(&mut a, at(0), true).unwrap();
@@ -169,7 +169,7 @@ fn refusals_are_taken_at_their_word() {
 }
 
 #[test]
-fn what_is_not_spoken_is_shown_and_skipped() {
+fn unusable_trackers_are_shown_and_skipped() {
     let tiers = [["wss://t.example/", "wss://t.example/"], ["http://t.example/announce", "rubbish"]];
     let mut a = Announcer::new(
         tiers.iter().map(|t| t.iter().map(ToString::to_string).collect()).collect(),
@@ -186,7 +186,7 @@ fn what_is_not_spoken_is_shown_and_skipped() {
 }
 
 #[test]
-fn passkeys_stay_out_of_messages() {
+fn passkey_in_a_network_error_is_not_shown() {
     let mut a = announcer(&[&["a"]]);
     let (id, ..) = poll(&mut a, at(0), true).unwrap();
     let error =
@@ -197,14 +197,14 @@ fn passkeys_stay_out_of_messages() {
 }
 
 #[test]
-fn one_host_has_four_trackers_at_most() {
+fn trackers_at_one_host_beyond_four_are_left_out() {
     let urls = |n: usize| (0..n).map(|n| format!("http://{}t.example:{}/announce", ["", "u@"][n % 2], n + 1));
     let mut tiers: Vec<Vec<String>> = urls(500).map(|url| vec![url]).collect();
     tiers.push(vec!["udp://T.example.:80".into(), "udp://other.example:80".into(), "rubbish".into()]);
     let mut a = Announcer::new(tiers, &mut fastrand::Rng::with_seed(1));
     a.set_all(true);
     assert_eq!(a.status().count(), MAX_PER_HOST + 2);
-    assert_eq!(a.tiers().len(), MAX_PER_HOST + 1, "a tier of nothing");
+    assert_eq!(a.tiers().len(), MAX_PER_HOST + 1, "an empty tier");
     assert_eq!(std::iter::from_fn(|| a.poll_announce(at(0), true)).count(), MAX_PER_HOST + 1);
     assert_eq!(a.add("https://t.example/announce", 0), None);
     let slash_64 = (0..9).filter(|n| a.add(&format!("udp://[2001:db8::{n}]:80"), 0).is_some());
@@ -213,7 +213,7 @@ fn one_host_has_four_trackers_at_most() {
 }
 
 #[test]
-fn intervals_have_a_floor_but_for_local_trackers() {
+fn interval_of_zero_is_raised_to_the_minimum() {
     for (url, least) in [
         ("http://t.example/announce", 60),
         ("udp://8.8.8.8:80", 60),
@@ -233,9 +233,9 @@ fn intervals_have_a_floor_but_for_local_trackers() {
     }
 }
 
-/// Trackers like to repeat what they do not know.
+/// Trackers often repeat an unknown passkey.
 #[test]
-fn passkeys_that_trackers_repeat_stay_out_of_messages() {
+fn passkey_repeated_by_a_tracker_is_not_shown() {
     let url = "https://t.example/0123abcdef/announce?passkey=fedcba3210".to_owned();
     let mut a = Announcer::new(vec![vec![url]], &mut fastrand::Rng::with_seed(1));
     let id = a.poll_announce(at(0), true).unwrap();
@@ -254,10 +254,10 @@ fn passkeys_that_trackers_repeat_stay_out_of_messages() {
 }
 
 proptest! {
-    /// Whatever the trackers do: one announce at a time each, no event out of place, no announce before its time,
-    /// and no turn without end.
+    /// Checks for one announce at a time each, no event out of place, no announce before its time, and no turn without
+    /// end.
     #[test]
-    fn trackers_are_treated_well(
+    fn announces_after_any_answers_keep_the_rules(
         sizes in proptest::collection::vec(1..4_usize, 1..4),
         steps in proptest::collection::vec((0..40_u64, 0..10_u8, any::<bool>()), 1..120),
     ) {
@@ -309,7 +309,7 @@ proptest! {
 
 /// Trackers of one tier should know the same peers, but one that lies would keep an honest one from being asked.
 #[test]
-fn all_trackers_are_asked_if_that_is_wished() {
+fn set_all_asks_every_tracker_at_its_interval() {
     let urls = |tier: &[&str]| tier.iter().map(|url| (*url).to_owned()).collect::<Vec<_>>();
     let tiers = vec![urls(&["http://a/announce", "http://b/announce"]), urls(&["http://c/announce"])];
     let mut announcer = Announcer::new(tiers, &mut fastrand::Rng::with_seed(1));
@@ -330,20 +330,20 @@ fn all_trackers_are_asked_if_that_is_wished() {
     assert_eq!(others.len(), 2);
     assert!(others.iter().all(|due| due.event == Started && due.tracker != first.tracker));
     others.iter().for_each(|due| announcer.on_reply(now, due.tracker, &reply));
-    assert!(announcer.poll_announce(now, false).is_none(), "their interval holds for them, too");
+    assert!(announcer.poll_announce(now, false).is_none(), "their intervals are respected, too");
     let later = now + Duration::from_secs(1800);
     assert_eq!(std::iter::from_fn(|| announcer.poll_announce(later, false)).count(), 3);
 }
 
 #[test]
-fn queued_announce_is_made_when_its_turn_comes() {
+fn queued_announce_is_made_when_it_is_sent() {
     let mut a = announcer(&[&["a"], &["b"]]);
     let first = a.poll_announce(at(0), true).unwrap();
     assert_eq!(a.status().next().unwrap().state, TrackerState::Queued);
     assert_eq!(a.poll_announce(at(100), true), None, "the wait for a turn is no silence of the tracker");
     a.completed();
     let due = a.begin(at(100), first).unwrap();
-    assert_eq!(due.event, Started, "it hears of a seed from the start");
+    assert_eq!(due.event, Started, "the tracker gets the `started` of a seed");
     assert_eq!(a.poll_announce(at(109), true), None);
     assert!(a.poll_announce(at(110), true).is_some(), "its patience counts from the sending");
     a.on_reply(at(110), first, &reply(1800, None));
@@ -354,12 +354,12 @@ fn queued_announce_is_made_when_its_turn_comes() {
 fn queued_announce_is_dropped_by_a_stop() {
     let mut a = announcer(&[&["a"]]);
     let id = a.poll_announce(at(0), true).unwrap();
-    assert_eq!(a.stop(), [], "the tracker has never heard of us");
+    assert_eq!(a.stop(), [], "the tracker does not know us");
     assert_eq!(a.begin(at(1), id), None);
 }
 
 #[test]
-fn unreachable_tracker_rests_as_long_as_its_host_and_lets_the_next_be_asked() {
+fn unreachable_tracker_rests_as_long_as_its_host_and_the_next_is_asked() {
     let mut a = announcer(&[&["a"], &["b"]]);
     let (first, ..) = poll(&mut a, at(0), true).unwrap();
     a.on_unreachable(first, &TrackerError::Timeout, at(900));
@@ -370,11 +370,11 @@ fn unreachable_tracker_rests_as_long_as_its_host_and_lets_the_next_be_asked() {
     assert_eq!((status.state, status.next_announce), (TrackerState::Failing, Some(at(900))));
     a.retry_unreachable(at(10));
     assert_eq!(poll(&mut a, at(10), true).unwrap().0, first, "the network is back");
-    assert_eq!(poll(&mut a, at(10), true), None, "the other refused, which is no matter of the network");
+    assert_eq!(poll(&mut a, at(10), true), None, "a refusal is not retried then");
 }
 
 #[test]
-fn new_address_is_announced_whatever_the_interval() {
+fn new_address_is_announced_regardless_of_the_interval() {
     let mut a = announcer(&[&["a"]]);
     let (id, ..) = poll(&mut a, at(0), true).unwrap();
     a.on_reply(at(0), id, &reply(1800, Some(1800)));

@@ -1,12 +1,12 @@
-//! One tracker of a torrent: how it is with it, and what it is owed.
+//! One tracker of a torrent: its state, and the announces that it needs.
 
 use ztor_base::Instant;
 
 use super::{Due, TrackerId};
 use crate::{AnnounceEvent, TrackerIssue, place, redact};
 
-/// The shortest interval that a tracker is followed to, in seconds, and the same on this machine and in the local
-/// network.
+/// Minimum interval in seconds, even if a tracker asks for less, and the same for trackers on this machine and in the
+/// local network.
 const LEAST_INTERVAL_S: u32 = 60;
 const LEAST_LOCAL_INTERVAL_S: u32 = 5;
 
@@ -23,67 +23,67 @@ pub(super) enum Outstanding {
 pub(super) struct Tracker {
     pub(super) status: TrackerStatus,
     pub(super) outstanding: Option<Outstanding>,
-    /// The last failure was of the host or of the network: see [`Announcer::retry_unreachable`].
+    /// True if the last failure was of the host or of the network: see [`Announcer::retry_unreachable`].
     pub(super) is_unreachable: bool,
-    /// Whether `started` has been answered and `stopped` not yet sent.
+    /// True if `started` was answered and `stopped` not yet sent.
     pub(super) started: bool,
-    /// Whether it has still to be told of the completed download.
+    /// True if it still needs a `completed`.
     pub(super) owes_completed: bool,
-    /// After a success: the next regular announce. After a failure: the end of the rest.
+    /// Time of the next regular announce after a success, or end of the rest after a failure.
     pub(super) next: Instant,
-    /// After a success: before this no announce is welcome.
+    /// Earliest time of any announce after a success.
     pub(super) earliest: Instant,
     pub(super) tracker_id: Option<Vec<u8>>,
-    /// The host that its URL names, in one spelling.
+    /// The host in its URL, in one spelling; `None` without a host.
     pub(super) host: Option<String>,
     pub(super) least_interval_s: u32,
 }
 
-/// A tracker as it is shown to people.
+/// The status of a tracker, for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackerStatus {
-    /// Which.
+    /// Id of the tracker.
     pub id: TrackerId,
-    /// Its URL in full. It may hold a passkey: not for logs or screens.
+    /// Its URL in full. It may contain a passkey and must not be logged or shown.
     pub url: String,
-    /// Its URL without what may be secret, see [`redact`].
+    /// Its URL without possible secrets, see [`redact`].
     pub shown_url: String,
     /// Its tier, from 0.
     pub tier: usize,
-    /// How it is with it.
+    /// Its state.
     pub state: TrackerState,
-    /// Last error, or the warning of the last reply.
+    /// The last error, or the warning in the last reply.
     pub issue: Option<TrackerIssue>,
-    /// When it will be asked again, at the earliest if it is a failed or an untried one.
+    /// Time of the next announce, or the earliest one if the last has failed; `None` if it is not known.
     pub next_announce: Option<Instant>,
-    /// Failures in a row.
+    /// Number of failures in a row.
     pub fails: u32,
-    /// How many peers its last reply had.
+    /// Number of peers in its last reply.
     pub peers: Option<usize>,
-    /// How many seeders there are, by its last reply.
+    /// Number of seeders, by its last reply.
     pub seeders: Option<u32>,
-    /// How many leechers there are, by its last reply.
+    /// Number of leechers, by its last reply.
     pub leechers: Option<u32>,
-    /// How many downloads were completed, by its last reply.
+    /// Number of completed downloads, by its last reply.
     pub downloads: Option<u32>,
 }
 
-/// How it is with a tracker.
+/// The state of a tracker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TrackerState {
     /// Not asked yet, or not again since a stop.
     Untried,
-    /// An announce waits for its turn at the tracker's host, which is asked for other torrents.
+    /// An announce waits for its turn at the tracker's host, which other torrents use as well.
     Queued,
     /// An announce is under way.
     Announcing,
     /// Its last answer was good.
     Working,
-    /// It failed, and will be tried again.
+    /// Its last announce has failed, and it is tried again later.
     Failing,
-    /// It has said never to ask it again (BEP 31).
+    /// No further announces, as it has forbidden them (BEP 31).
     GaveUp,
-    /// Its kind is not spoken here.
+    /// Unusable: its kind is not supported, or its address is invalid.
     NotSupported,
 }
 
@@ -119,7 +119,7 @@ impl Tracker {
         }
     }
 
-    /// Time at which the announce under way was sent.
+    /// Returns the time at which the announce under way was sent.
     pub(super) fn sent_at(&self) -> Option<Instant> {
         match self.outstanding {
             Some(Outstanding::Sent(at, _)) => Some(at),

@@ -1,4 +1,4 @@
-//! What a client makes of a tracker's body.
+//! The client's side: reading the bodies of replies.
 
 use std::net::IpAddr;
 use ztor_base::SwarmId;
@@ -8,20 +8,19 @@ use ztor_bencode::{Document, Kind, Limits, Mode, Value, decode_with};
 use crate::types::PeerList;
 use crate::{AnnounceReply, Retry, ScrapeEntry, TrackerError, text};
 
-/// The longest body that is looked at, in bytes, after decompression.
+/// Maximum length of a body, in bytes, after decompression.
 pub const MAX_BODY_LEN: usize = 1024 * 1024;
 
-/// Seconds between announces when the tracker doesn't say.
+/// Interval between announces if the tracker names none, in seconds.
 pub const DEFAULT_INTERVAL_S: u32 = 1800;
 
-/// The longest tracker id that is given back, in bytes.
+/// Maximum length of a tracker id that is sent back, in bytes.
 const MAX_TRACKER_ID_LEN: usize = 512;
 
 /// Reads the body of an answer to an announce.
 ///
-/// Compact and dictionary peers are understood, in `peers` and `peers6`, and both at once. A dictionary peer
-/// whose `ip` is a DNS name is skipped: looking up names that strangers chose is not worth the one peer. So are
-/// peers with port 0.
+/// Peers may be compact or dictionaries, in `peers`, `peers6` or both. Peers with port 0 are skipped, and so are
+/// dictionaries whose `ip` is a DNS name: one peer is not worth the lookup of a name that strangers chose.
 pub fn parse_announce(body: &[u8]) -> Result<AnnounceReply, TrackerError> {
     let document = parse(body)?;
     let root = document.root();
@@ -52,8 +51,8 @@ pub fn parse_announce(body: &[u8]) -> Result<AnnounceReply, TrackerError> {
     })
 }
 
-/// Reads a whole HTTP answer to an announce. Some trackers send their `failure reason` with an error status, so
-/// the body is read first and the status told only where the body says nothing.
+/// Reads a whole HTTP answer to an announce. Some trackers send their `failure reason` with an error status, so the
+/// status is reported only if the body is no answer.
 pub fn parse_response(status: u16, body: &[u8]) -> Result<AnnounceReply, TrackerError> {
     match parse_announce(body) {
         Err(TrackerError::Malformed(_)) if !(200..300).contains(&status) => {
@@ -64,8 +63,8 @@ pub fn parse_response(status: u16, body: &[u8]) -> Result<AnnounceReply, Tracker
     }
 }
 
-/// Reads the body of an answer to a scrape of `info_hashes` (BEP 48): one entry each, in the same order; all
-/// zeroes for those the tracker left out.
+/// Reads the body of an answer to a scrape of `info_hashes` (BEP 48). Returns one entry each, in the same order, with
+/// zeroes for those that the tracker left out.
 pub fn parse_scrape(body: &[u8], info_hashes: &[SwarmId]) -> Result<Vec<ScrapeEntry>, TrackerError> {
     let document = parse(body)?;
     let Some(files) = document.root().get(b"files").filter(|v| v.kind() == Kind::Dict) else {
@@ -81,7 +80,7 @@ pub fn parse_scrape(body: &[u8], info_hashes: &[SwarmId]) -> Result<Vec<ScrapeEn
     Ok(info_hashes.iter().map(entry).collect())
 }
 
-/// A dictionary that doesn't speak of failure.
+/// Reads a dictionary without a `failure reason`.
 fn parse(body: &[u8]) -> Result<Document<'_>, TrackerError> {
     if body.is_empty() {
         return Err(TrackerError::Malformed("the answer is empty".to_owned()));
@@ -122,7 +121,7 @@ fn failure(root: Value<'_>, reason: Value<'_>) -> TrackerError {
     TrackerError::Failure { reason, retry: root.get(b"retry in").map_or(Retry::Unsaid, retry_in) }
 }
 
-/// Minutes as a number or as digits, or the word `never` (BEP 31).
+/// Reads minutes, as a number or as digits, or the word `never` (BEP 31).
 fn retry_in(value: Value<'_>) -> Retry {
     let minutes = match value.as_bytes() {
         Some(b"never") => return Retry::Never,
@@ -157,7 +156,7 @@ fn packed_ip(bytes: &[u8]) -> Option<IpAddr> {
     Some(ip.to_canonical()).filter(|ip| !ip.is_unspecified())
 }
 
-/// A number that can't be negative; one too large is as large as can be.
+/// Returns a non-negative number. One that is too large is clamped.
 fn count(dict: Value<'_>, key: &[u8]) -> Option<u32> {
     dict.get(key)?.as_uint().map(|n| u32::try_from(n).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! The URLs a client fetches.
+//! The client's side: URLs of announces and scrapes.
 
 use std::fmt::Write as _;
 use ztor_base::SwarmId;
@@ -12,7 +12,7 @@ use crate::{AnnounceEvent, AnnounceRequest, TrackerError};
 /// Everything but the unreserved characters of RFC 3986.
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The keys that are ours to write; a tracker on this machine may not have them set by a torrent file.
+/// Keys of our announces. A torrent file must not set them for a tracker on this machine.
 const OUR_KEYS: [&str; 12] = [
     "info_hash",
     "peer_id",
@@ -28,11 +28,11 @@ const OUR_KEYS: [&str; 12] = [
     "ip",
 ];
 
-/// The URL that carries `req` to the tracker announced as `tracker`. The tracker's own path and query (passkeys)
-/// are kept.
+/// Returns the URL that sends `req` to the tracker with the announce URL `tracker`. The path and query of that URL
+/// (passkeys) are kept.
 ///
-/// Only `http` and `https` with a host. An address on loopback must have the path `/announce` and none of the
-/// announce's keys in its query, so that a torrent file cannot make us talk to other services of this machine.
+/// The scheme must be `http` or `https`. A loopback address must have the path `/announce` and none of the announce's
+/// keys in its query, so that a torrent file cannot make us send requests to other services of this machine.
 pub fn announce_url(tracker: &str, req: &AnnounceRequest) -> Result<String, TrackerError> {
     let mut url = tracker_url(tracker)?;
     let mut query = own_query(&url);
@@ -63,8 +63,8 @@ pub fn announce_url(tracker: &str, req: &AnnounceRequest) -> Result<String, Trac
     Ok(url.into())
 }
 
-/// The URL that scrapes `info_hashes`, if the tracker's announce URL tells one: the last part of its path must
-/// begin with `announce` (BEP 48).
+/// Returns the URL that scrapes `info_hashes`. The last part of the announce URL's path must start with `announce`
+/// (BEP 48).
 pub fn scrape_url(tracker: &str, info_hashes: &[SwarmId]) -> Result<String, TrackerError> {
     let mut url = tracker_url(tracker)?;
     let scrape_path = url
@@ -83,10 +83,11 @@ pub fn scrape_url(tracker: &str, info_hashes: &[SwarmId]) -> Result<String, Trac
     Ok(url.into())
 }
 
-/// Whether a request that [`announce_url`] or [`scrape_url`] made may go to this machine. Names can lead here that do
-/// not look like it, so that whoever looks a name up has to ask this before it takes a loopback address: other services
-/// of this machine may act on a GET. The path has to be `/announce` or `/scrape`, and the keys of the announce may
-/// stand in the query only where they were written by us, behind those of the tracker.
+/// Returns true if a request made by [`announce_url`] or [`scrape_url`] may be sent to this machine.
+///
+/// Any name may resolve to a loopback address, and other services of this machine may act on a GET. So a caller that
+/// looks up a name must check this before it uses a loopback address. The path must be `/announce` or `/scrape`, and
+/// the keys of the announce may be in the query only where we wrote them, after those of the tracker.
 pub fn may_ask_loopback(request: &str) -> bool {
     let Ok(url) = Url::parse(request) else { return false };
     let mut keys = url.query_pairs().map(|(key, _)| key).skip_while(|key| !OUR_KEYS.contains(&&**key));
@@ -120,7 +121,7 @@ fn tracker_url(tracker: &str) -> Result<Url, TrackerError> {
         }
         if url.query_pairs().any(|(key, _)| OUR_KEYS.contains(&&*key)) {
             return Err(TrackerError::BadUrl {
-                why: "a tracker on this machine may not fix the announce's own keys".into(),
+                why: "a tracker on this machine must not set the announce's own keys".into(),
             });
         }
     }

@@ -11,19 +11,19 @@ use ztor_bencode::Tree;
 use crate::types::write_compact;
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, TrackerPeer};
 
-/// The most info-hashes read from one scrape; as many as UDP allows (BEP 15).
+/// Maximum number of info-hashes in one scrape, as over UDP (BEP 15).
 pub const MAX_SCRAPE: usize = 74;
 
-/// An announce as it came in a query.
+/// An announce in a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnnounceQuery {
-    /// What is announced.
+    /// The announce.
     pub request: AnnounceRequest,
-    /// How the asker wants its peers.
+    /// The form in which the client wants its peers.
     pub form: PeerForm,
 }
 
-/// How peers are listed in a reply.
+/// The form of the peers in a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PeerForm {
     /// Packed addresses (BEP 7, 23).
@@ -34,29 +34,29 @@ pub enum PeerForm {
     WithoutIds,
 }
 
-/// What is wrong with a query. The text is what the asker gets as `failure reason`.
+/// Defects of a query. The client gets the text as `failure reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    /// A key that must be there is not.
+    /// A required key is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// A value is not what its key wants.
+    /// The value of a key is invalid.
     #[error("{key} must be {expected}")]
     Invalid {
         /// The key.
         key: &'static str,
-        /// What its value must be.
+        /// The values that are valid.
         expected: &'static str,
     },
-    /// A scrape of more torrents than are answered at once.
+    /// The scrape is of more torrents than are answered at once.
     #[error("at most {MAX_SCRAPE} info_hashes at once")]
     TooManyHashes,
 }
 
-/// Reads the query of an announce, percent-encoding and all, as it stands after the `?`. Unknown keys are
-/// skipped; of a key that comes twice the first counts.
+/// Reads the percent-encoded query of an announce, which is the part after the `?`. Unknown keys are skipped. Of
+/// repeated keys, the first counts.
 ///
-/// Peers go out compact unless `compact=0` is asked for, as most trackers have it.
+/// Peers are compact unless the query has `compact=0`, as with most trackers.
 pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, QueryError> {
     let mut values: BTreeMap<&str, Cow<'_, [u8]>> = BTreeMap::new();
     for (key, value) in pairs(query) {
@@ -75,7 +75,7 @@ pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, QueryError> {
         port: number("port", get("port").ok_or(QueryError::Missing("port"))?)?,
         uploaded: optional_number("uploaded")?.unwrap_or(0),
         downloaded: optional_number("downloaded")?.unwrap_or(0),
-        // A client that has no metadata yet doesn't know; it is surely no seed.
+        // A client without metadata does not know it, and is no seed.
         left: optional_number("left")?.unwrap_or(u64::MAX),
         event: event(get("event").unwrap_or_default())?,
         num_want: num_want(get("numwant")),
@@ -86,7 +86,7 @@ pub fn parse_announce_query(query: &str) -> Result<AnnounceQuery, QueryError> {
     Ok(AnnounceQuery { request, form })
 }
 
-/// Reads the query of a scrape: the info-hashes asked for, at least one and at most [`MAX_SCRAPE`].
+/// Reads the query of a scrape. Returns its info-hashes, at least one and at most [`MAX_SCRAPE`].
 pub fn parse_scrape_query(query: &str) -> Result<Vec<SwarmId>, QueryError> {
     let mut hashes = Vec::new();
     for (_, value) in pairs(query).filter(|(key, _)| *key == "info_hash") {
@@ -98,7 +98,7 @@ pub fn parse_scrape_query(query: &str) -> Result<Vec<SwarmId>, QueryError> {
     if hashes.is_empty() { Err(QueryError::Missing("info_hash")) } else { Ok(hashes) }
 }
 
-/// The body that answers an announce.
+/// Returns the body that answers an announce.
 pub fn encode_announce(reply: &AnnounceReply, form: PeerForm) -> Vec<u8> {
     let mut dict = BTreeMap::new();
     let mut put = |key: &str, value| dict.insert(key.as_bytes().to_vec(), value);
@@ -140,8 +140,8 @@ pub fn encode_announce(reply: &AnnounceReply, form: PeerForm) -> Vec<u8> {
     Tree::Dict(dict).to_vec()
 }
 
-/// The body that refuses an announce or a scrape. `retry_in_min` is how many minutes the asker should wait
-/// before it asks again (BEP 31).
+/// Returns the body that refuses an announce or a scrape. `retry_in_min` is the number of minutes until the client
+/// should ask again (BEP 31).
 pub fn encode_failure(reason: &str, retry_in_min: Option<u32>) -> Vec<u8> {
     let mut dict = BTreeMap::from([(b"failure reason".to_vec(), bytes(reason))]);
     if let Some(minutes) = retry_in_min {
@@ -150,7 +150,7 @@ pub fn encode_failure(reason: &str, retry_in_min: Option<u32>) -> Vec<u8> {
     Tree::Dict(dict).to_vec()
 }
 
-/// The body that answers a scrape. Swarms the tracker doesn't know are best left out.
+/// Returns the body that answers a scrape. Unknown swarms are best left out.
 pub fn encode_scrape(entries: &[(SwarmId, ScrapeEntry)]) -> Vec<u8> {
     let file = |entry: &ScrapeEntry| {
         Tree::Dict(BTreeMap::from([
@@ -182,7 +182,7 @@ fn bytes(value: impl AsRef<[u8]>) -> Tree {
     Tree::Bytes(value.as_ref().to_vec())
 }
 
-/// The pairs of a query; values decoded to bytes, since they need not be text. A `+` is a space, as forms have it.
+/// Returns the pairs of a query, with values decoded to bytes, as they need not be text. A `+` is a space, as in forms.
 fn pairs(query: &str) -> impl Iterator<Item = (&str, Cow<'_, [u8]>)> {
     query.split('&').map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -206,7 +206,7 @@ fn number<T: std::str::FromStr>(key: &'static str, value: &[u8]) -> Result<T, Qu
     digits.and_then(|s| s.parse().ok()).ok_or(QueryError::Invalid { key, expected: "a number in its range" })
 }
 
-/// Absent, `-1` and nonsense all leave the number to the tracker.
+/// Returns the number of wanted peers. Absent, negative and invalid ones leave it to the tracker.
 fn num_want(value: Option<&[u8]>) -> Option<u32> {
     std::str::from_utf8(value?).ok()?.parse().ok()
 }
@@ -222,7 +222,7 @@ fn event(value: &[u8]) -> Result<AnnounceEvent, QueryError> {
     }
 }
 
-/// Clients write it as hexadecimal digits or as anything else; only sameness counts.
+/// Converts a key to a number. Clients write it as hexadecimal digits or as any text; only equality matters.
 fn key(value: &[u8]) -> u32 {
     let hex = std::str::from_utf8(value).ok().and_then(|s| u32::from_str_radix(s, 16).ok());
     hex.unwrap_or_else(|| {

@@ -22,7 +22,7 @@ fn refused(body: &[u8]) -> String {
 }
 
 #[test]
-fn the_announce_url() {
+fn announce_url_of_a_request_has_all_its_values() {
     let url = announce_url("http://t.example/announce", &request()).unwrap();
     assert_eq!(
         url,
@@ -42,7 +42,7 @@ fn the_announce_url() {
 }
 
 #[test]
-fn addresses_that_are_not_asked() {
+fn announce_url_of_an_unusable_address_is_an_error() {
     for (url, why) in [
         ("udp://t.example:1", "udp trackers are not supported"),
         ("wss://t.example/", "wss trackers are not supported"),
@@ -55,7 +55,7 @@ fn addresses_that_are_not_asked() {
         ),
         (
             "http://[::ffff:127.0.0.1]/announce?info_hash=x",
-            "its address cannot be used: a tracker on this machine may not fix the announce's own keys",
+            "its address cannot be used: a tracker on this machine must not set the announce's own keys",
         ),
     ] {
         assert_eq!(announce_url(url, &request()).unwrap_err().to_string(), why);
@@ -64,7 +64,7 @@ fn addresses_that_are_not_asked() {
 }
 
 #[test]
-fn may_ask_loopback_only_with_requests_of_ours() {
+fn may_ask_loopback_is_true_only_for_our_requests() {
     for tracker in ["http://t.example/announce", "http://t.example/announce?token=1&x="] {
         let mut req = request();
         for _ in 0..2 {
@@ -97,7 +97,7 @@ fn may_ask_loopback_only_with_requests_of_ours() {
 }
 
 #[test]
-fn the_scrape_url() {
+fn scrape_url_of_an_announce_url_replaces_the_last_part() {
     let hashes = [[b'a'; 20], [0xff; 20]].map(SwarmId::new);
     let scrape = scrape_url("http://t.example/x/announce.php?k=v", &hashes).unwrap();
     let escaped = "%FF".repeat(20);
@@ -109,7 +109,7 @@ fn the_scrape_url() {
 }
 
 #[test]
-fn every_form_of_peers_at_once() {
+fn parse_announce_of_mixed_forms_reads_all_peers() {
     let body = b"d8:completei5e10:incompletei7e8:intervali1800e12:min intervali60e\
         5:peersld2:ip9:192.0.2.17:peer id20:aaaaaaaaaaaaaaaaaaaa4:porti6881eed2:ip11:2001:db8::14:porti1ee\
         d2:ip12:host.example4:porti6881eed2:ip9:192.0.2.14:porti0eed2:ip9:192.0.2.14:porti6881eee\
@@ -127,7 +127,7 @@ fn every_form_of_peers_at_once() {
 }
 
 #[test]
-fn compact_peers_are_filtered() {
+fn parse_announce_of_implausible_compact_peers_drops_them() {
     let good = [192, 0, 2, 1, 0x1a, 0xe1];
     let peers = [
         &good[..],
@@ -145,7 +145,7 @@ fn compact_peers_are_filtered() {
 }
 
 #[test]
-fn no_more_peers_than_the_bound() {
+fn parse_announce_of_too_many_peers_stops_at_the_bound() {
     let peers: Vec<u8> =
         (0..5000_u32).flat_map(|i| [&(0x0a00_0000 + i).to_be_bytes()[..], &[1, 1]].concat()).collect();
     let body = [b"d5:peers", format!("{}:", peers.len()).as_bytes(), &peers, b"e"].concat();
@@ -154,7 +154,7 @@ fn no_more_peers_than_the_bound() {
 }
 
 #[test]
-fn the_external_address() {
+fn external_ip_of_four_or_sixteen_bytes_is_read() {
     let ip = |bytes: &[u8]| {
         let length = bytes.len().to_string();
         let body = [b"d11:external ip", length.as_bytes(), b":", bytes, b"8:intervali9ee"].concat();
@@ -169,7 +169,7 @@ fn the_external_address() {
 }
 
 #[test]
-fn refusals() {
+fn parse_announce_of_a_refusal_returns_reason_and_retry() {
     let failure = |body: &[u8]| match parse_announce(body) {
         Err(TrackerError::Failure { reason, retry }) => (reason, retry),
         other => panic!("{other:?}"),
@@ -187,7 +187,7 @@ fn refusals() {
 }
 
 #[test]
-fn bodies_that_are_no_answer() {
+fn parse_announce_of_another_body_is_an_error() {
     assert_eq!(refused(b""), "the answer is empty");
     assert_eq!(
         refused(b"<!DOCTYPE html>\n<html><h1>It works!</h1>"),
@@ -206,7 +206,7 @@ fn bodies_that_are_no_answer() {
 }
 
 #[test]
-fn the_status_is_told_only_where_the_body_says_nothing() {
+fn parse_response_with_an_error_status_prefers_the_body() {
     let status = |status, body: &[u8]| parse_response(status, body).unwrap_err().to_string();
     assert_eq!(status(404, b"<html>"), "HTTP status 404");
     assert_eq!(status(503, b"overloaded"), "HTTP status 503: overloaded");
@@ -215,7 +215,7 @@ fn the_status_is_told_only_where_the_body_says_nothing() {
 }
 
 #[test]
-fn queries_that_are_no_announce() {
+fn parse_announce_query_of_invalid_values_names_the_key() {
     let id = "a".repeat(20);
     let error = |query: &str| parse_announce_query(query).unwrap_err().to_string();
     assert_eq!(error(""), "info_hash is missing");
@@ -241,7 +241,7 @@ fn queries_that_are_no_announce() {
 }
 
 #[test]
-fn scrape_queries() {
+fn parse_scrape_query_returns_hashes_up_to_the_bound() {
     let id = "a".repeat(20);
     assert_eq!(parse_scrape_query(&format!("info_hash={id}&x=1&info_hash={id}")).unwrap().len(), 2);
     assert_eq!(parse_scrape_query("x=1"), Err(QueryError::Missing("info_hash")));
@@ -249,7 +249,7 @@ fn scrape_queries() {
     assert_eq!(parse_scrape_query(&many), Err(QueryError::TooManyHashes));
 }
 
-/// Over HTTP an announce may have a tracker id, and an address of either family.
+/// Generates announces as over HTTP, which may have a tracker id, and an address of either family.
 fn an_announce() -> impl Strategy<Value = AnnounceRequest> {
     let tracker_id = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..30));
     (any_announce(), any::<Option<u32>>(), tracker_id, any::<Option<[u8; 16]>>()).prop_map(
@@ -264,7 +264,7 @@ fn an_announce() -> impl Strategy<Value = AnnounceRequest> {
 
 proptest! {
     #[test]
-    fn what_a_client_asks_a_tracker_reads(request in an_announce()) {
+    fn announce_url_round_trips(request in an_announce()) {
         let url = announce_url("http://t.example/announce?a=b", &request).unwrap();
         let (_, query) = url.split_once('?').unwrap();
         let read = parse_announce_query(query).unwrap();
@@ -272,7 +272,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_tracker_answers_a_client_reads(
+    fn announce_replies_round_trip(
         interval_s in 1..=u32::MAX, numbers: (Option<u32>, Option<u32>, Option<u32>),
         min_interval_s in proptest::option::of(1..=u32::MAX),
         v4 in proptest::collection::btree_set((1..=223_u8, any::<[u8; 3]>(), 1..=u16::MAX), 0..20),
@@ -314,7 +314,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_survived(bytes: Vec<u8>, text: String, at: prop::sample::Index, to: u8) {
+    fn parse_of_any_bytes_does_not_panic(bytes: Vec<u8>, text: String, at: prop::sample::Index, to: u8) {
         let _ = (parse_announce(&bytes), parse_scrape(&bytes, &[[0; 20].into()]), parse_response(500, &bytes));
         let _ = (parse_announce_query(&text), parse_scrape_query(&text));
         let _ = (announce_url(&text, &request()), scrape_url(&text, &[]));

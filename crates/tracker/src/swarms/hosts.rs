@@ -1,32 +1,33 @@
-//! How much of the tracker each host takes.
+//! The shares of hosts in the tracker.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ztor_base::Host;
 
-/// The shares of hosts, so that none fills the tracker. This machine may found as many swarms as it likes.
+/// The shares of hosts, so that none fills the tracker. This machine may found any number of swarms.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
-    /// Only hosts that have peers, or that founded a swarm of late.
+    /// Hosts that have peers, or that have founded a swarm recently.
     uses: BTreeMap<Host, Use>,
 }
 
 #[derive(Debug)]
 struct Use {
     peers: u32,
-    /// Swarms that it was the first in since then.
+    /// Number of swarms that it has founded since `since_s`.
     founded: u32,
     since_s: u32,
 }
 
 impl Hosts {
-    /// Peers of the host of an address, in all swarms.
+    /// Returns the number of peers of the host of an address, in all swarms.
     pub(super) fn peers(&self, ip: IpAddr) -> usize {
         self.uses.get(&Host::of(ip)).map_or(0, |host| host.peers as usize)
     }
 
-    /// Counts a new swarm, if the host has founded fewer than `max` within `window`. Hosts are kept up to `max_hosts`.
+    /// Counts a new swarm. Returns false if the host has founded `max` within `window_s`, or would be one of more than
+    /// `max_hosts`.
     pub(super) fn found(
         &mut self,
         now_s: u32,
@@ -63,12 +64,12 @@ impl Hosts {
         }
     }
 
-    /// Forgets hosts without peers that founded nothing within `window`.
+    /// Forgets hosts without peers that have founded nothing within `window_s`.
     pub(super) fn expire(&mut self, now_s: u32, window_s: u32) {
         self.uses.retain(|_, host| host.peers > 0 || now_s.saturating_sub(host.since_s) < window_s);
     }
 
-    /// Bytes on the heap. The nodes of a `BTreeMap` are about three quarters full.
+    /// Returns the bytes on the heap. The nodes of a `BTreeMap` are about three quarters full.
     pub(super) fn heap_bytes(&self) -> usize {
         self.uses.len() * size_of::<(Host, Use)>() * 4 / 3
     }

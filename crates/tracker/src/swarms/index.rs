@@ -1,4 +1,4 @@
-//! What a large swarm keeps beside the list of its peers, to find and to offer them without reading the list.
+//! The index of a large swarm, to find and to offer peers without reading their list.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
@@ -7,7 +7,7 @@ use ztor_base::PeerId;
 
 use super::peer::{Addr, Keys, Peer};
 
-/// Number of peers above which addresses are found by a hash table. To read the digests of fewer takes less time.
+/// Number of peers above which addresses are found by a hash table. Up to it, reading the digests is faster.
 const TABLE_ABOVE: usize = 128;
 
 /// Address, port and part of the id of a peer on IPv4; zero for one on IPv6.
@@ -28,31 +28,31 @@ impl Digest {
         Self::new(peer.addr.get(), &peer.id)
     }
 
-    /// Address and port; `None` for IPv6.
+    /// Returns the address and port; `None` for IPv6.
     pub(super) fn addr(self) -> Option<SocketAddrV4> {
         let [a, b, c, d, high, low, ..] = self.0.to_be_bytes();
         (self.place() != 0)
             .then(|| SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])))
     }
 
-    /// True if the two may be of one id.
+    /// Returns true if the two may be of one id.
     pub(super) fn shares_tag(self, other: Self) -> bool {
         (self.0 ^ other.0) & 0xffff == 0
     }
 
-    /// Address and port as a number; 0 for IPv6.
+    /// Returns the address and port as a number; 0 for IPv6.
     fn place(self) -> u64 {
         self.0 >> 16
     }
 }
 
-/// See the module. Positions are those in the list of peers.
+/// The index of a large swarm. Positions are those in the list of peers.
 #[derive(Debug)]
 pub(super) struct Index {
     digests: Vec<Digest>,
-    /// Positions by the hash of the address, in a very large swarm.
+    /// Positions by the hash of the address; `None` unless the swarm is very large.
     table: Option<HashTable<u32>>,
-    /// Second in which the swarm was last looked through for room.
+    /// Time of the last search for silent peers, in seconds.
     pub(super) searched_s: u32,
 }
 
@@ -94,7 +94,7 @@ impl Index {
         }
     }
 
-    /// Takes in the last peer of the list.
+    /// Adds the last peer of the list.
     pub(super) fn push(&mut self, peers: &[Peer], keys: &Keys) {
         let Some(peer) = peers.last() else { return };
         if self.digests.len() == self.digests.capacity() {
@@ -125,7 +125,7 @@ impl Index {
         }
     }
 
-    /// Exchanges two peers; `peers` is the list before that.
+    /// Swaps two peers. `peers` is the list before the swap.
     pub(super) fn swap(&mut self, peers: &[Peer], keys: &Keys, one: usize, other: usize) {
         /// Keeps the two apart while both have the same position.
         const NOWHERE: u32 = u32::MAX;
@@ -142,7 +142,7 @@ impl Index {
         self.digests.swap(one, other);
     }
 
-    /// Forgets the last peer of the list, which is still in it.
+    /// Removes the last peer of the list, which is still in the list.
     pub(super) fn pop(&mut self, peers: &[Peer], keys: &Keys) {
         let Some(last) = peers.len().checked_sub(1).map(position) else { return };
         self.digests.pop();
@@ -163,7 +163,7 @@ impl Index {
         }
     }
 
-    /// Panics if it does not describe this list.
+    /// Panics if it does not match this list.
     #[cfg(test)]
     pub(super) fn check(&self, peers: &[Peer]) {
         assert!(self.digests.iter().copied().eq(peers.iter().map(Digest::of)));

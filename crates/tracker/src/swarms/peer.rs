@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ztor_base::PeerId;
 
-/// Keyed hashes, so that nobody can choose what falls together.
+/// Keyed hashes, so that no client can choose which ones collide.
 #[derive(Debug, Clone)]
 pub(super) struct Keys(DefaultHasher);
 
@@ -51,7 +51,7 @@ impl Addr {
         }
     }
 
-    /// The bytes that all addresses of a host begin with: those of an IPv4 address, or of an IPv6 /64.
+    /// Returns the bytes that all addresses of a host start with: those of an IPv4 address, or of an IPv6 /64.
     pub(super) fn host(&self) -> &[u8] {
         let is_v4 = self.0.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
         self.0.get(..if is_v4 { 16 } else { 8 }).unwrap_or_default()
@@ -71,8 +71,8 @@ impl Addr {
 pub(super) struct Peer {
     pub(super) addr: Addr,
     pub(super) id: PeerId,
-    /// Whether its `completed` has been counted.
+    /// True if its `completed` was counted.
     pub(super) counted: bool,
-    /// Second of its last announce.
+    /// Time of its last announce, in seconds.
     pub(super) seen_s: u32,
 }

@@ -11,34 +11,34 @@ use crate::ScrapeEntry;
 /// Number of peers above which a swarm has an index.
 const INDEXED_ABOVE: usize = 16;
 
-/// Seconds between two searches for room in a full swarm.
+/// Least number of seconds between two searches for silent peers in a full swarm.
 const SEARCH_EVERY_S: u32 = 10;
 
-/// Arcs that a sample of a large swarm consists of.
+/// Number of arcs in a sample of a large swarm.
 const ARCS: usize = 4;
 
-/// Peers that are looked at for each one wanted. A sample is short if few peers are of any use.
+/// Number of peers that are checked for each wanted one. A sample is short if few peers are of use.
 const LOOKS: usize = 8;
 
-/// What an announce says of a peer.
+/// The contents of an announce about a peer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Announce {
     pub(super) id: PeerId,
     pub(super) is_seeder: bool,
-    /// It has just become a seeder.
+    /// True if it has just become a seeder.
     pub(super) completes: bool,
-    /// Second of the announce.
+    /// Time of the announce, in seconds.
     pub(super) now_s: u32,
 }
 
 #[derive(Debug)]
 pub(super) struct Swarm {
     pub(super) hash: SwarmId,
-    /// Second of its first announce.
+    /// Time of its first announce, in seconds.
     pub(super) founded_s: u32,
     /// Leechers, then seeders: a seeder is given the former only.
     peers: Vec<Peer>,
-    /// Of a large swarm.
+    /// Index of a large swarm; `None` for a small one.
     index: Option<Box<Index>>,
     seeders: u32,
     pub(super) downloads: u32,
@@ -57,7 +57,7 @@ impl Swarm {
         &self.peers
     }
 
-    /// The digest of the peer at a position, in a large swarm.
+    /// Returns the digest of the peer at a position; `None` in a small swarm.
     pub(super) fn digest(&self, at: usize) -> Option<Digest> {
         self.index.as_ref()?.digest(at)
     }
@@ -78,7 +78,7 @@ impl Swarm {
         self.set_seeder(keys, at, announce.is_seeder);
     }
 
-    /// Number of leechers, which is also the position of the first seeder.
+    /// Returns the number of leechers, which is also the position of the first seeder.
     fn leechers(&self) -> usize {
         self.peers.len().saturating_sub(self.seeders as usize)
     }
@@ -88,13 +88,13 @@ impl Swarm {
         ScrapeEntry { seeders: self.seeders, leechers, downloads: self.downloads }
     }
 
-    /// Bytes on the heap, by capacity.
+    /// Returns the bytes on the heap, by capacity.
     pub(super) fn heap_bytes(&self) -> usize {
         let index = self.index.as_ref().map_or(0, |index| size_of::<Index>() + index.heap_bytes());
         self.peers.capacity() * size_of::<Peer>() + index
     }
 
-    /// Number of peers of the host of an address, counted up to `max`.
+    /// Returns the number of peers of the host of an address, counted up to `max`.
     pub(super) fn count_of(&self, addr: Addr, max: usize) -> usize {
         let host = addr.host();
         self.peers.iter().filter(|peer| peer.addr.as_bytes().starts_with(host)).take(max).count()
@@ -114,7 +114,7 @@ impl Swarm {
             self.peers.reserve_exact((at / 4).max(1));
         }
         self.seeders += 1;
-        // A peer that begins as a seeder has not downloaded here, whatever it says.
+        // A peer that starts as a seeder has not downloaded here, even if it announces `completed`.
         self.peers.push(Peer { addr, id, counted: is_seeder, seen_s: now_s });
         match &mut self.index {
             Some(index) => index.push(&self.peers, keys),
@@ -165,8 +165,8 @@ impl Swarm {
         }
     }
 
-    /// Returns whether it is time to look for peers that have gone silent: a large swarm that is full is looked through
-    /// once in [`SEARCH_EVERY_S`], not for every newcomer.
+    /// Returns true if it is time to search for silent peers. A large swarm that is full is searched once in
+    /// [`SEARCH_EVERY_S`], not for every new peer.
     pub(super) fn may_search(&mut self, now_s: u32) -> bool {
         let Some(index) = &mut self.index else { return true };
         let is_time = now_s.saturating_sub(index.searched_s) >= SEARCH_EVERY_S;
@@ -176,7 +176,7 @@ impl Swarm {
         is_time
     }
 
-    /// Removes the peers whose last announce is more than `patience_s` ago; returns their number.
+    /// Removes the peers whose last announce is more than `patience_s` ago. Returns their number.
     pub(super) fn expire(&mut self, keys: &Keys, now_s: u32, patience_s: u32, hosts: &mut Hosts) -> usize {
         let before = self.peers.len();
         for at in (0..before).rev() {
@@ -197,8 +197,8 @@ impl Swarm {
         before - left
     }
 
-    /// Offers positions of peers by chance, each once, until `take` has taken as many as are wanted. A seeder is offered
-    /// leechers. A large swarm is offered as arcs of its list that begin anywhere, a small one as a whole.
+    /// Offers random positions of peers, each once, until `take` has taken as many as are wanted. A seeder is offered
+    /// leechers only. A large swarm is offered in arcs of its list with random starts, a small one as a whole.
     pub(super) fn sample(
         &self,
         wanted: usize,

@@ -34,7 +34,7 @@ fn announce(swarms: &mut Swarms, ip: &str, id: u8, left: u64) -> Vec<String> {
 }
 
 #[test]
-fn peers_are_told_of_each_other() {
+fn announce_of_several_peers_names_the_others() {
     let mut swarms = Swarms::new(Config::default(), 1);
     assert!(announce(&mut swarms, "192.0.2.1", 1, 0).is_empty());
     assert_eq!(announce(&mut swarms, "192.0.2.2", 2, 5), ["192.0.2.1:6881"]);
@@ -48,14 +48,14 @@ fn peers_are_told_of_each_other() {
 }
 
 #[test]
-fn completed_counts_once_and_stopped_leaves() {
+fn completed_counts_once_and_stopped_removes_the_peer() {
     let mut swarms = Swarms::new(Config::default(), 1);
     announce(&mut swarms, "192.0.2.1", 1, 5);
     for _ in 0..2 {
         swarms.announce(at(1), &request(1, 6881, 0, AnnounceEvent::Completed), asker("192.0.2.1")).unwrap();
     }
     assert_eq!(swarms.scrape(&HASH), Some(ScrapeEntry { seeders: 1, leechers: 0, downloads: 1 }));
-    // A stranger behind the same address can't take it out without its id.
+    // A stranger behind the same address cannot remove it without its id.
     let stop = |swarms: &mut Swarms, id| {
         swarms.announce(at(2), &request(id, 6881, 0, AnnounceEvent::Stopped), asker("192.0.2.1")).unwrap()
     };
@@ -67,7 +67,7 @@ fn completed_counts_once_and_stopped_leaves() {
 }
 
 #[test]
-fn who_is_silent_is_forgotten() {
+fn expire_of_a_silent_peer_removes_it() {
     let config = Config { interval_s: 100, ..Config::default() };
     let mut swarms = Swarms::new(config, 1);
     announce(&mut swarms, "192.0.2.1", 1, 5);
@@ -78,7 +78,7 @@ fn who_is_silent_is_forgotten() {
 }
 
 #[test]
-fn the_asked_for_address_counts_only_where_it_is_believed() {
+fn ip_in_an_announce_is_used_only_if_configured() {
     let mut swarms = Swarms::new(Config::default(), 1);
     let with_ip = AnnounceRequest {
         ip: Some("198.51.100.7".parse().unwrap()),
@@ -86,7 +86,7 @@ fn the_asked_for_address_counts_only_where_it_is_believed() {
     };
     swarms.announce(at(0), &with_ip, asker("192.0.2.1")).unwrap();
     assert_eq!(announce(&mut swarms, "192.0.2.2", 2, 1), ["192.0.2.1:6881"]);
-    // A reverse proxy on this machine passes on what anybody asks for.
+    // A reverse proxy on this machine forwards the requests of all clients.
     swarms.announce(at(0), &with_ip, asker("127.0.0.1")).unwrap();
     assert!(!announce(&mut swarms, "127.0.0.2", 2, 1).contains(&"198.51.100.7:6881".to_owned()));
     let mut swarms = Swarms::new(Config { believes_asked_ip: true, ..Config::default() }, 1);
@@ -95,7 +95,7 @@ fn the_asked_for_address_counts_only_where_it_is_believed() {
 }
 
 #[test]
-fn peers_on_the_trackers_machine_are_found_where_the_tracker_was() {
+fn peer_on_the_trackers_machine_is_named_with_the_trackers_address() {
     let mut swarms = Swarms::new(Config::default(), 1);
     announce(&mut swarms, "127.0.0.1", 1, 0);
     assert!(announce(&mut swarms, "192.0.2.2", 2, 1).is_empty());
@@ -110,12 +110,12 @@ fn peers_on_the_trackers_machine_are_found_where_the_tracker_was() {
 }
 
 #[test]
-fn what_is_refused() {
+fn announce_to_a_full_tracker_or_of_a_bad_address_is_refused() {
     let config = Config { max_torrents: 1, ..Config::default() };
     let mut swarms = Swarms::new(config, 1);
     let other = AnnounceRequest { info_hash: [2; 20].into(), ..request(1, 1, 1, AnnounceEvent::Started) };
     announce(&mut swarms, "192.0.2.1", 1, 1);
-    // The one swarm is small and makes way for the next; when it is not, there is no room.
+    // The one swarm is small and is evicted for the next. With two peers, it is kept.
     assert!(swarms.announce(at(0), &other, asker("192.0.2.1")).is_ok());
     assert_eq!(swarms.scrape(&HASH), None);
     let second = AnnounceRequest { peer_id: [2; 20].into(), ..other };
@@ -138,7 +138,7 @@ fn announce_with_zero_peer_ids_names_the_others() {
 }
 
 #[test]
-fn the_number_wanted_is_heeded_and_bounded() {
+fn num_want_of_an_announce_is_respected_and_bounded() {
     let config = Config { default_num_want: 3, max_num_want: 5, ..Config::default() };
     let mut swarms = Swarms::new(config, 1);
     for i in 1..=200 {
@@ -164,7 +164,7 @@ fn announce_of(swarms: &mut Swarms, now: Instant, ip: &str, torrent: u32) -> Res
 }
 
 #[test]
-fn one_host_does_not_fill_the_tracker() {
+fn swarms_and_peers_of_one_host_are_bounded() {
     let mut swarms = Swarms::new(Config::default(), 1);
     for torrent in 0..100_000 {
         let ip = format!("2001:db8::{:x}", torrent % 60_000);
@@ -173,7 +173,7 @@ fn one_host_does_not_fill_the_tracker() {
     }
     assert_eq!((numbers(&swarms), swarms.hosts.len()), ((5000, 5000), 1));
     assert!(announce_of(&mut swarms, at(0), "2001:db8:0:1::1", 200_000).is_ok());
-    // In the next interval it may go on, but not beyond its share of peers.
+    // In the next interval it may found more, but not beyond its share of peers.
     for torrent in 0..30_000 {
         let _ = announce_of(&mut swarms, at(1800 * (u64::from(torrent) / 5000)), "2001:db8::1", torrent);
     }
@@ -181,7 +181,7 @@ fn one_host_does_not_fill_the_tracker() {
 }
 
 #[test]
-fn swarms_made_up_by_a_few_hosts_make_way() {
+fn swarms_made_up_by_a_few_hosts_are_evicted() {
     let config = Config { max_torrents: 1000, max_peers_in_all: 3000, ..Config::default() };
     let mut swarms = Swarms::new(config, 1);
     // Old ones with one peer, and a young one with two.
@@ -204,7 +204,7 @@ fn swarms_made_up_by_a_few_hosts_make_way() {
 }
 
 #[test]
-fn swarms_that_are_left_at_once_are_bounded_too() {
+fn swarms_without_peers_are_bounded_and_expire() {
     let config = Config { max_torrents: 100, max_new_torrents_per_host: 50, ..Config::default() };
     let mut swarms = Swarms::new(config, 1);
     for torrent in 0..1000 {
@@ -219,7 +219,7 @@ fn swarms_that_are_left_at_once_are_bounded_too() {
 }
 
 #[test]
-fn a_64_counts_as_one_in_a_swarm() {
+fn peers_of_one_ipv6_64_are_bounded_as_one_host() {
     let mut swarms = Swarms::new(Config { max_peers_per_host: 3, ..Config::default() }, 1);
     for n in 1..=9 {
         announce(&mut swarms, &format!("2001:db8::{n}:1"), n, 1);
@@ -238,9 +238,10 @@ fn an_event() -> impl Strategy<Value = AnnounceEvent> {
 }
 
 proptest! {
-    /// The bounds hold, the counts are those of the lists, and nobody is told of itself or of the useless.
+    /// Checks that the bounds hold, that the counts are those of the lists, and that no answer names the client itself
+    /// or peers without use.
     #[test]
-    fn whatever_is_announced(
+    fn swarms_after_any_announces_keep_their_bounds_and_counts(
         seed: u64,
         steps in proptest::collection::vec((0..3_u8, 1..30_u8, 0..20_u16, any::<bool>(), an_event(), 0..20_u64), 1..300)
     ) {
@@ -289,7 +290,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// A swarm that crosses the sizes at which it gets an index and a hash table, both ways, of peers that become seeders and leechers.
+    /// The swarm crosses the sizes at which it gets an index and a hash table, in both directions. Its peers become
+    /// seeders and leechers.
     #[test]
     fn swarm_of_any_size_finds_its_peers_and_knows_its_seeders(
         steps in proptest::collection::vec((1..=250_u16, 0..9_u8, 0..3_u8), 1..800)
@@ -343,7 +345,7 @@ proptest! {
 }
 
 #[test]
-fn a_peer_takes_44_bytes_and_counts_tell_the_memory() {
+fn peer_of_44_bytes_is_counted_in_the_memory() {
     assert_eq!(size_of::<Peer>(), 44);
     assert_eq!(size_of::<Swarm>(), 64);
     let mut swarms = Swarms::new(Config::default(), 1);
@@ -385,7 +387,7 @@ fn refusals_that_pass_are_those_of_quotas() {
 }
 
 #[test]
-fn full_swarm_is_searched_for_room_now_and_then() {
+fn full_swarm_is_searched_for_silent_peers_at_intervals() {
     let config = Config { max_peers: 50, interval_s: 100, ..Config::default() };
     let mut swarms = Swarms::new(config, 1);
     for host in 0..60 {
@@ -397,7 +399,7 @@ fn full_swarm_is_searched_for_room_now_and_then() {
         numbers(swarms).1
     };
     assert_eq!(newcomer(&mut swarms, 255), 50);
-    // The silent are overdue, but the last search was a moment ago.
+    // The silent peers are overdue, but the last search was a moment ago.
     assert_eq!(newcomer(&mut swarms, 262), 50);
     assert_eq!(newcomer(&mut swarms, 265), 1);
 }

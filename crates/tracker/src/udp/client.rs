@@ -9,37 +9,36 @@ use ztor_base::{Duration, Instant, Nonces, SwarmId};
 use super::codec::{DecodeError, Request, Response};
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, Reply, Retry, TrackerError};
 
-/// How long a connection id may be used after it came (BEP 15).
+/// Lifetime of a connection id after its arrival (BEP 15).
 const CONNECTION_LIFE: Duration = Duration::from_secs(60);
 
-/// The wait for the first answer; it doubles with every try (BEP 15).
+/// Wait for the first answer. It doubles with every try (BEP 15).
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 
-/// The same for a `stopped`. Whoever goes does not wait for 15 seconds, nor for long in all; a datagram that is lost is sent
-/// again all the same.
+/// The same for a `stopped`. A client that exits does not wait long, but a lost datagram is still sent again.
 const FIRST_WAIT_TO_GO: Duration = Duration::from_secs(1);
 
-/// Wait for an answer in all, in first waits: a datagram is sent three times. BEP 15 would go on for two hours, but by then
-/// the next tracker should have been asked.
+/// Total wait for an answer, in first waits: a datagram is sent three times. BEP 15 would continue for two hours, but
+/// by then the next tracker should have been asked.
 const WAITS: u32 = 7;
-/// The longest wait, in doublings of the first.
+/// Maximum number of doublings of the first wait.
 const MAX_DOUBLINGS: u32 = 2;
 
 /// The UDP tracker client of BEP 15 as a state machine without I/O.
 ///
-/// Transactions are named by the caller's tokens. All transactions with one tracker share its connection id.
-/// Nothing is kept for longer than a transaction runs, but for a connection id, which is dropped after its
-/// minute; so the caller's own bound on transactions bounds this.
+/// Transactions are identified by the caller's tokens. All transactions with one tracker share its connection id. Only
+/// the connection id is kept after a transaction, until its minute is over. So the caller's bound on transactions
+/// bounds the memory.
 #[derive(Debug)]
 pub struct Client {
     nonces: Nonces,
     trackers: BTreeMap<SocketAddr, Tracker>,
     tasks: BTreeMap<u64, Task>,
-    /// Who waits for the answer to which transaction id.
+    /// Receivers of the pending answers, by transaction id.
     waiting: BTreeMap<u32, Waiter>,
     transmits: VecDeque<(SocketAddr, Vec<u8>)>,
     events: VecDeque<(u64, Result<Reply, TrackerError>)>,
-    /// Things to do, by their time.
+    /// Pending timeouts, by their time.
     deadlines: BTreeSet<(Instant, Due)>,
 }
 
@@ -57,11 +56,11 @@ struct Connection {
     expires: Instant,
 }
 
-/// A datagram on its way.
+/// A datagram without an answer.
 #[derive(Debug, Clone, Copy)]
 struct Try {
     transaction: u32,
-    /// How often it has been sent.
+    /// Number of times that it was sent.
     count: u32,
     deadline: Instant,
 }
@@ -70,11 +69,11 @@ struct Try {
 struct Task {
     to: SocketAddr,
     what: What,
-    /// `None` while its tracker's connection id is awaited.
+    /// `None` while it waits for the tracker's connection id.
     sent: Option<Try>,
     tries: u32,
     give_up_at: Instant,
-    /// Whether it has already asked for a connection id of its own after the tracker refused the cached one.
+    /// True if it has asked for a new connection id after the tracker refused the cached one.
     reconnected: bool,
 }
 
@@ -90,21 +89,21 @@ enum Waiter {
     Task(u64),
 }
 
-/// Something to do at its time.
+/// A timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
-    /// A task is given up.
+    /// Gives up a task.
     GiveUp(u64),
-    /// A tracker has not sent a connection id.
+    /// Repeats a connect request.
     Connecting(SocketAddr),
-    /// A task has no answer.
+    /// Repeats the request of a task.
     Task(u64),
-    /// A connection id is too old.
+    /// Drops an old connection id.
     Connection(SocketAddr),
 }
 
 impl Client {
-    /// `seed` should be random, since transaction ids come from it.
+    /// Creates a client. `seed` should be random, as it decides the transaction ids.
     pub fn new(seed: u64) -> Self {
         Self {
             nonces: Nonces::with_seed(seed),
@@ -117,8 +116,8 @@ impl Client {
         }
     }
 
-    /// Begins an announce to the tracker at `to`. `url_data` is the path and query of its URL, sent to it as
-    /// BEP 41 says. A transaction that still runs under `token` is cancelled.
+    /// Starts an announce to the tracker at `to`. `url_data` is the path and query of its URL (BEP 41). A running
+    /// transaction with the same `token` is cancelled.
     pub fn announce(
         &mut self,
         now: Instant,
@@ -131,14 +130,14 @@ impl Client {
         self.begin(now, token, to, What::Announce { request: Box::new(request), url_data });
     }
 
-    /// Begins a scrape; of more than [`super::MAX_SCRAPE`] info-hashes the rest is left out. A transaction that
-    /// still runs under `token` is cancelled.
+    /// Starts a scrape. Info-hashes beyond [`super::MAX_SCRAPE`] are left out. A running transaction with the same
+    /// `token` is cancelled.
     pub fn scrape(&mut self, now: Instant, token: u64, to: SocketAddr, mut info_hashes: Vec<SwarmId>) {
         info_hashes.truncate(super::MAX_SCRAPE);
         self.begin(now, token, to, What::Scrape { info_hashes });
     }
 
-    /// Forgets a transaction; it will give no event.
+    /// Cancels a transaction. It gives no event.
     pub fn cancel(&mut self, token: u64) {
         self.remove_task(token);
         self.events.retain(|(of, _)| *of != token);
@@ -160,7 +159,7 @@ impl Client {
             (Waiter::Task(token), Ok(response)) => self.on_answer(now, token, response),
             (Waiter::Task(token), Err(error @ DecodeError::TooShort { .. })) => {
                 // opentracker answers in this way for torrents that it doesn't track.
-                let text = format!("the answer is too short, as of trackers that refuse a torrent: {error}");
+                let text = format!("the answer is too short, perhaps a refusal of the torrent: {error}");
                 self.finish(token, Err(TrackerError::Malformed(text)));
                 true
             }
@@ -168,12 +167,12 @@ impl Client {
         }
     }
 
-    /// The latest time for the next [`Client::handle_timeout`]; `None` if nothing waits.
+    /// Returns the latest time for the next [`Client::handle_timeout`]; `None` if nothing waits.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Does what is due at `now`: repeats or gives up requests whose wait is over.
+    /// Handles the timeouts that are due at `now`: repeats or gives up requests whose wait is over.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(at, due)) = self.deadlines.first()
             && at <= now
@@ -195,12 +194,12 @@ impl Client {
         }
     }
 
-    /// The next datagram to send, with its destination.
+    /// Returns the next datagram to send, with its destination.
     pub fn poll_transmit(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
         self.transmits.pop_front()
     }
 
-    /// The next transaction that has ended, with its result. Each ends once.
+    /// Returns the next transaction that has ended, with its result. Each ends once.
     pub fn poll_event(&mut self) -> Option<(u64, Result<Reply, TrackerError>)> {
         self.events.pop_front()
     }
@@ -237,7 +236,7 @@ impl Client {
                     let transaction = fresh_transaction(&mut self.nonces, &self.waiting);
                     self.connect(now, to, transaction, 1);
                 }
-                // Whoever asks now does not wait as long as those who have asked often, nor a `stopped` as long as others.
+                // A new task does not wait as long as a connect after many tries, nor a `stopped` as long as others.
                 Some(Try { deadline, .. }) if deadline > now + task.what.first_wait() => {
                     self.restart_connect(now, to);
                 }
@@ -246,7 +245,7 @@ impl Client {
             return;
         };
         tracker.waiting.remove(&token);
-        // The same for every try, so that a late answer to an early one is taken too.
+        // The same id for every try, so that a late answer to an early one is accepted too.
         let transaction =
             old.map_or_else(|| fresh_transaction(&mut self.nonces, &self.waiting), |t| t.transaction);
         let datagram = match &task.what {
@@ -271,7 +270,7 @@ impl Client {
     fn connect(&mut self, now: Instant, to: SocketAddr, transaction: u32, count: u32) {
         self.waiting.insert(transaction, Waiter::Tracker(to));
         let tracker = self.trackers.entry(to).or_default();
-        // Those that go are in the most of a hurry.
+        // The shortest wait counts, which is that of a `stopped`.
         let tasks = tracker.waiting.iter().filter_map(|token| self.tasks.get(token));
         let first_wait = tasks.map(|task| task.what.first_wait()).min().unwrap_or(FIRST_WAIT);
         let deadline = now + wait(first_wait, count);
@@ -300,7 +299,7 @@ impl Client {
         }
     }
 
-    /// The network was gone: everything that has no answer is sent again now.
+    /// Repeats all requests without an answer at once, as the network was gone.
     pub fn start_over(&mut self, now: Instant) {
         let connecting: Vec<SocketAddr> = self.trackers.keys().copied().collect();
         connecting.into_iter().for_each(|addr| self.restart_connect(now, addr));
@@ -313,7 +312,7 @@ impl Client {
         }
     }
 
-    /// Forgets a tracker of which nothing is left to know.
+    /// Forgets a tracker without a connection id or waiting tasks.
     fn forget_idle(&mut self, addr: SocketAddr) {
         let is_idle = |tracker: &Tracker| {
             tracker.connection.is_none() && tracker.connecting.is_none() && tracker.waiting.is_empty()
@@ -327,7 +326,7 @@ impl Client {
         let result = match response {
             Response::Connect { connection, .. } => Ok(connection),
             Response::Error { message, .. } => Err(refusal(message)),
-            // An answer of another kind is no answer; the retransmission may bring the right one.
+            // An answer of another kind is ignored, as the retransmission may get the right one.
             _ => return false,
         };
         let Some(tracker) = self.trackers.get_mut(&addr) else { return false };
@@ -407,7 +406,7 @@ impl Client {
 }
 
 impl What {
-    /// The wait for the first answer.
+    /// Returns the wait for the first answer.
     fn first_wait(&self) -> Duration {
         match self {
             Self::Announce { request, .. } if request.event == AnnounceEvent::Stopped => FIRST_WAIT_TO_GO,
@@ -416,7 +415,7 @@ impl What {
     }
 }
 
-/// The wait after the `count`th try, from 1.
+/// Returns the wait after the `count`th try, from 1.
 fn wait(first: Duration, count: u32) -> Duration {
     first * (1 << count.saturating_sub(1).min(MAX_DOUBLINGS))
 }
@@ -435,7 +434,7 @@ fn refusal(message: String) -> TrackerError {
     TrackerError::Failure { reason, retry: Retry::Unsaid }
 }
 
-/// An interval of zero says nothing.
+/// Replaces an interval of zero by the default.
 fn checked(mut reply: AnnounceReply) -> AnnounceReply {
     if reply.interval_s == 0 {
         reply.interval_s = crate::http::DEFAULT_INTERVAL_S;

@@ -56,7 +56,7 @@ fn reply() -> AnnounceReply {
     AnnounceReply { interval_s: 900, seeders: Some(1), leechers: Some(2), ..AnnounceReply::default() }
 }
 
-/// A client with an announce under token 1 that has been sent with connection id 77.
+/// Returns a client that has sent an announce under token 1 with connection id 77, and its transaction id.
 fn announced() -> (Client, u32) {
     let mut client = Client::new(5);
     client.announce(at(0), 1, tracker(), "/announce?a=b", request());
@@ -68,7 +68,7 @@ fn announced() -> (Client, u32) {
 }
 
 #[test]
-fn connect_then_announce_then_the_id_is_used_again() {
+fn connection_id_is_used_again_for_a_minute() {
     let (mut client, transaction) = announced();
     assert!(answer(&mut client, at(1), Response::Announce { transaction, reply: reply() }));
     assert_eq!(client.poll_event(), Some((1, Ok(Reply::Announce(reply())))));
@@ -84,7 +84,7 @@ fn connect_then_announce_then_the_id_is_used_again() {
 }
 
 #[test]
-fn the_url_goes_along() {
+fn announce_with_a_path_and_query_sends_them() {
     let mut client = Client::new(5);
     client.announce(at(0), 1, tracker(), "/a?b", request());
     let transaction = connect_id(&only(&mut client));
@@ -94,7 +94,7 @@ fn the_url_goes_along() {
 }
 
 #[test]
-fn one_connect_serves_all_who_wait() {
+fn one_connect_serves_all_waiting_announces() {
     let mut client = Client::new(5);
     for token in 0..5 {
         client.announce(at(0), token, tracker(), "", request());
@@ -105,7 +105,7 @@ fn one_connect_serves_all_who_wait() {
 }
 
 #[test]
-fn silence_is_met_with_three_tries_then_given_up() {
+fn announce_without_an_answer_is_given_up_after_three_tries() {
     let mut client = Client::new(5);
     client.announce(at(0), 1, tracker(), "", request());
     for due in [15, 45] {
@@ -124,7 +124,7 @@ fn silence_is_met_with_three_tries_then_given_up() {
 }
 
 #[test]
-fn goodbye_is_repeated_within_seconds_and_not_for_long() {
+fn goodbye_without_an_answer_is_repeated_within_seconds_and_given_up() {
     let mut client = Client::new(1);
     let goodbye = AnnounceRequest { event: AnnounceEvent::Stopped, ..request() };
     client.announce(at(0), 1, tracker(), "", goodbye);
@@ -138,7 +138,7 @@ fn goodbye_is_repeated_within_seconds_and_not_for_long() {
 }
 
 #[test]
-fn goodbye_during_a_first_connect_does_not_wait_as_long_as_it() {
+fn goodbye_during_a_first_connect_shortens_its_wait() {
     let mut client = Client::new(1);
     client.announce(at(0), 1, tracker(), "", request());
     let first = connect_id(&only(&mut client));
@@ -152,7 +152,7 @@ fn goodbye_during_a_first_connect_does_not_wait_as_long_as_it() {
 }
 
 #[test]
-fn a_late_answer_to_an_early_try_is_taken() {
+fn late_answer_to_an_early_try_is_accepted() {
     let (mut client, first) = announced();
     client.handle_timeout(at(15));
     assert_eq!(announce_ids(&only(&mut client)), (77, first));
@@ -161,7 +161,7 @@ fn a_late_answer_to_an_early_try_is_taken() {
 }
 
 #[test]
-fn a_retransmission_gets_a_new_connection_id_when_the_old_one_is_a_minute_old() {
+fn retransmission_after_a_minute_gets_a_new_connection_id() {
     let (mut client, transaction) = announced();
     answer(&mut client, at(1), Response::Announce { transaction, reply: reply() });
     assert!(client.poll_event().is_some());
@@ -181,7 +181,7 @@ fn a_retransmission_gets_a_new_connection_id_when_the_old_one_is_a_minute_old() 
 }
 
 #[test]
-fn answers_of_others_and_to_others_are_not_taken() {
+fn answer_from_another_address_or_to_another_request_is_ignored() {
     let (mut client, transaction) = announced();
     let good = Response::Announce { transaction, reply: reply() }.encode(false);
     for stranger in ["192.0.2.1:6970", "192.0.2.2:6969", "[2001:db8::1]:6969"] {
@@ -198,7 +198,7 @@ fn answers_of_others_and_to_others_are_not_taken() {
 }
 
 #[test]
-fn refusals_are_told() {
+fn refusal_of_a_tracker_is_reported() {
     let (mut client, transaction) = announced();
     assert!(answer(&mut client, at(1), Response::Error { transaction, message: "go away".into() }));
     let Some((1, Err(error))) = client.poll_event() else { panic!() };
@@ -206,7 +206,7 @@ fn refusals_are_told() {
 }
 
 #[test]
-fn an_answer_cut_off_is_a_refusal() {
+fn answer_that_is_cut_off_is_a_refusal() {
     let (mut client, transaction) = announced();
     let datagram = [&[0, 0, 0, 1][..], &transaction.to_be_bytes()].concat();
     assert!(client.handle(at(1), tracker(), &datagram));
@@ -215,7 +215,7 @@ fn an_answer_cut_off_is_a_refusal() {
 }
 
 #[test]
-fn a_forgotten_connection_id_is_renewed_once() {
+fn forgotten_connection_id_is_renewed_once() {
     let (mut client, transaction) = announced();
     let refused = |transaction| Response::Error { transaction, message: "Connection ID mismatch".into() };
     assert!(answer(&mut client, at(1), refused(transaction)));
@@ -228,7 +228,7 @@ fn a_forgotten_connection_id_is_renewed_once() {
 }
 
 #[test]
-fn a_cancelled_transaction_is_silent() {
+fn cancelled_transaction_gives_no_event() {
     let (mut client, transaction) = announced();
     client.cancel(1);
     assert!(!answer(&mut client, at(1), Response::Announce { transaction, reply: reply() }));
@@ -241,7 +241,7 @@ fn a_cancelled_transaction_is_silent() {
 }
 
 #[test]
-fn a_tracker_at_port_0_fails_at_once() {
+fn announce_to_port_0_fails_at_once() {
     let mut client = Client::new(5);
     client.announce(at(0), 1, "192.0.2.1:0".parse().unwrap(), "", request());
     assert!(matches!(client.poll_event(), Some((1, Err(TrackerError::BadUrl { .. })))));
@@ -249,13 +249,13 @@ fn a_tracker_at_port_0_fails_at_once() {
 }
 
 #[test]
-fn the_magic_is_that_of_bep_15() {
+fn connect_magic_is_that_of_bep_15() {
     assert_eq!(CONNECT_MAGIC, 0x0000_0417_2710_1980);
 }
 
 proptest::proptest! {
     #[test]
-    fn any_datagrams_are_survived(seed: u64, datagrams: Vec<Vec<u8>>) {
+    fn handle_of_any_datagrams_does_not_panic(seed: u64, datagrams: Vec<Vec<u8>>) {
         let mut client = Client::new(seed);
         client.announce(at(0), 1, tracker(), "", request());
         let (_, connect) = client.poll_transmit().unwrap();

@@ -10,75 +10,75 @@ use super::serve::{AnnounceAnswer, Question, write_connect, write_error, write_s
 use crate::types::PeerList;
 use crate::{AnnounceEvent, AnnounceReply, AnnounceRequest, ScrapeEntry, text};
 
-/// The longest path and query read of an announce, in bytes.
+/// Maximum length of the path and query in an announce, in bytes.
 const MAX_URL_DATA_LEN: usize = 2048;
 
-/// From client to tracker.
+/// A datagram from a client to a tracker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Asks for a connection id.
     Connect {
-        /// To be repeated in the response.
+        /// The id of the transaction, which the response repeats.
         transaction: u32,
     },
     /// An announce.
     Announce {
-        /// From the response to a connect request.
+        /// The id in the response to a connect request.
         connection: u64,
-        /// To be repeated in the response.
+        /// The id of the transaction, which the response repeats.
         transaction: u32,
-        /// What is announced. `tracker_id` is not carried, and `ip` only if it is IPv4.
+        /// The announce. `tracker_id` is not sent, and `ip` only if it is IPv4.
         request: Box<AnnounceRequest>,
         /// Path and query of the tracker's URL (BEP 41); empty if there are none.
         url_data: Vec<u8>,
     },
     /// A scrape.
     Scrape {
-        /// From the response to a connect request.
+        /// The id in the response to a connect request.
         connection: u64,
-        /// To be repeated in the response.
+        /// The id of the transaction, which the response repeats.
         transaction: u32,
-        /// The swarms asked for; at most [`MAX_SCRAPE`] are carried.
+        /// The requested swarms, of which at most [`MAX_SCRAPE`] are sent.
         info_hashes: Vec<SwarmId>,
     },
 }
 
-/// From tracker to client.
+/// A datagram from a tracker to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Response {
-    /// To a connect request.
+    /// The answer to a connect request.
     Connect {
-        /// The request's.
+        /// The id of the request's transaction.
         transaction: u32,
-        /// To be used for a minute.
+        /// The id of the connection, valid for a minute.
         connection: u64,
     },
-    /// To an announce. Of the reply only the interval, the numbers of seeders and leechers, and the peers are
-    /// carried; the peers of the asker's address family, that is.
+    /// The answer to an announce. Of the reply only the interval, the numbers of seeders and leechers, and the peers of
+    /// the client's address family are sent.
     Announce {
-        /// The request's.
+        /// The id of the request's transaction.
         transaction: u32,
         /// The answer.
         reply: AnnounceReply,
     },
-    /// To a scrape.
+    /// The answer to a scrape.
     Scrape {
-        /// The request's.
+        /// The id of the request's transaction.
         transaction: u32,
-        /// One for every info-hash asked for, in the same order.
+        /// One entry for each requested info-hash, in the same order.
         entries: Vec<ScrapeEntry>,
     },
-    /// To any request that is refused.
+    /// The refusal of any request.
     Error {
-        /// The request's.
+        /// The id of the request's transaction.
         transaction: u32,
-        /// Why; safe to show.
+        /// The reason, safe to show.
         message: String,
     },
 }
 
 impl Request {
-    /// The datagram.
+    /// Encodes the datagram.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Connect { transaction } => header(CONNECT_MAGIC, CONNECT, *transaction),
@@ -96,8 +96,8 @@ impl Request {
         }
     }
 
-    /// Reads a client's datagram. Whether the connection id is right is not looked at, but a connect request
-    /// without the magic number is refused as unknown.
+    /// Reads a client's datagram. The connection id is not verified, but a connect request without the magic number is
+    /// refused as unknown.
     pub fn decode(datagram: &[u8]) -> Result<Self, DecodeError> {
         Ok(match Question::read(datagram)? {
             Question::Connect { transaction } => Self::Connect { transaction },
@@ -114,8 +114,7 @@ impl Request {
 }
 
 impl Response {
-    /// The datagram. `ipv6` is the asker's address family, which decides on the form of the peers; those of the
-    /// other family are left out.
+    /// Encodes the datagram. `ipv6` is true for a client on IPv6. Peers of the other address family are left out.
     pub fn encode(&self, ipv6: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);
         match self {
@@ -133,7 +132,7 @@ impl Response {
         out
     }
 
-    /// Reads a tracker's datagram; `ipv6` is the address family it came over.
+    /// Reads a tracker's datagram. `ipv6` is true if it was received over IPv6.
     pub fn decode(datagram: &[u8], ipv6: bool) -> Result<Self, DecodeError> {
         let mut input = Input::new("response", datagram, 8)?;
         let action = input.u32();
@@ -173,7 +172,7 @@ impl Response {
         }
     }
 
-    /// The id of the request that it answers.
+    /// Returns the transaction id of the request that it answers.
     pub fn transaction(&self) -> u32 {
         match self {
             Self::Connect { transaction, .. }

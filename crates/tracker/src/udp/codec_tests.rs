@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::TrackerPeer;
 
-/// Over UDP an announce has an IPv4 address, and no tracker id.
+/// Generates announces as over UDP, with an IPv4 address and no tracker id.
 fn an_announce() -> impl Strategy<Value = AnnounceRequest> {
     (any_announce(), proptest::option::of(0..0x8000_0000_u32), 1..=u32::MAX).prop_map(
         |(announce, num_want, ip)| AnnounceRequest {
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn any_datagram_is_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200), action in 0..5_u8, ipv6: bool) {
+    fn decode_of_any_datagram_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), action in 0..5_u8, ipv6: bool) {
         let _ = (Request::decode(&bytes), Response::decode(&bytes, ipv6));
         let mut near = bytes;
         if near.len() > 12 {
@@ -65,7 +65,7 @@ proptest! {
 }
 
 #[test]
-fn the_bytes_are_those_of_bep_15() {
+fn encoded_bytes_are_those_of_bep_15() {
     let connect = Request::Connect { transaction: 0x0102_0304 }.encode();
     assert_eq!(connect, [0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0, 1, 2, 3, 4]);
     let scrape = Response::Scrape {
@@ -80,7 +80,7 @@ fn the_bytes_are_those_of_bep_15() {
 }
 
 #[test]
-fn the_options_of_bep_41() {
+fn read_url_data_of_options_joins_the_urls() {
     let url = b"/dir?a=b&c=d";
     let with = |options: &[u8]| read_url_data(options);
     assert_eq!(with(&[&[2, 12][..], url].concat()), url);
@@ -92,7 +92,7 @@ fn the_options_of_bep_41() {
 }
 
 #[test]
-fn short_datagrams_say_what_is_missing() {
+fn decode_of_a_short_datagram_names_the_expected_length() {
     let error = Response::decode(&[0, 0, 0, 1, 0, 0, 0, 1, 0], false).unwrap_err();
     assert_eq!(error.to_string(), "announce response of 9 bytes, expected at least 20");
     let error = Request::decode(&[0; 16]).unwrap_err();

@@ -6,10 +6,10 @@ use ztor_base::{PeerId, SwarmId};
 
 use crate::{AnnounceEvent, AnnounceRequest};
 
-/// What a connect request carries where others carry a connection id.
+/// The number in a connect request in place of a connection id.
 pub const CONNECT_MAGIC: u64 = 0x0417_2710_1980;
 
-/// The most info-hashes in one scrape.
+/// Maximum number of info-hashes in one scrape.
 pub const MAX_SCRAPE: usize = 74;
 
 pub(super) const CONNECT: u32 = 0;
@@ -17,28 +17,28 @@ pub(super) const ANNOUNCE: u32 = 1;
 pub(super) const SCRAPE: u32 = 2;
 pub(super) const ERROR: u32 = 3;
 
-/// Why a datagram is none of these.
+/// Reasons why a datagram is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// It ends too early.
+    /// The datagram ends too early.
     #[error("{what} of {length} bytes, expected at least {expected}")]
     TooShort {
-        /// What it seems to be.
+        /// The kind of message.
         what: &'static str,
         /// Its length in bytes.
         length: usize,
-        /// The least that it must have.
+        /// Its minimum length in bytes.
         expected: usize,
     },
-    /// Its action is none of BEP 15.
+    /// The action is not one of BEP 15.
     #[error("unknown action {0}")]
     UnknownAction(u32),
-    /// An announce with an event that is none of BEP 15.
+    /// The event of an announce is not one of BEP 15.
     #[error("unknown event {0}")]
     UnknownEvent(u32),
 }
 
-/// `input` must have 82 bytes.
+/// Reads an announce. `input` must have 82 bytes.
 pub(super) fn read_announce(input: &mut Input<'_>) -> Result<AnnounceRequest, DecodeError> {
     let (info_hash, peer_id) = (input.array(), input.array());
     let (downloaded, left, uploaded) = (input.u64(), input.u64(), input.u64());
@@ -60,7 +60,7 @@ pub(super) fn read_announce(input: &mut Input<'_>) -> Result<AnnounceRequest, De
         downloaded,
         left,
         event,
-        // -1 as they write it is the tracker's choice, and so is everything negative.
+        // Negative numbers, usually -1, leave the choice to the tracker.
         num_want: Some(num_want).filter(|&n| n <= i32::MAX as u32),
         key,
         tracker_id: None,
@@ -68,7 +68,7 @@ pub(super) fn read_announce(input: &mut Input<'_>) -> Result<AnnounceRequest, De
     })
 }
 
-/// Fixed fields in a row. Its length is checked once, at the start; past its end it reads zeroes.
+/// A sequence of fixed fields. Its length is checked once, at the start. Past its end it reads zeroes.
 pub(super) struct Input<'a> {
     pub(super) rest: &'a [u8],
 }

@@ -12,40 +12,40 @@ use super::fields::{
 use crate::types::write_compact;
 use crate::{AnnounceReply, AnnounceRequest, ScrapeEntry};
 
-/// A client's datagram, as [`Request`](super::Request), but without the options of BEP 41.
+/// A client's datagram, like [`Request`](super::Request), but without the options of BEP 41.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question<'a> {
     /// Asks for a connection id.
     Connect {
-        /// To be repeated in the answer.
+        /// The id of the transaction, which the answer repeats.
         transaction: u32,
     },
     /// An announce.
     Announce {
-        /// From the answer to a connect request, if it is right.
+        /// The id of the connection, which is not verified.
         connection: u64,
-        /// To be repeated in the answer.
+        /// The id of the transaction, which the answer repeats.
         transaction: u32,
-        /// What is announced.
+        /// The announce.
         request: AnnounceRequest,
     },
     /// A scrape.
     Scrape {
-        /// From the answer to a connect request, if it is right.
+        /// The id of the connection, which is not verified.
         connection: u64,
-        /// To be repeated in the answer.
+        /// The id of the transaction, which the answer repeats.
         transaction: u32,
-        /// The swarms asked for.
+        /// The requested swarms.
         info_hashes: ScrapeHashes<'a>,
     },
 }
 
-/// The info-hashes of a scrape, [`MAX_SCRAPE`] at most.
+/// The info-hashes of a scrape, at most [`MAX_SCRAPE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScrapeHashes<'a>(&'a [[u8; 20]]);
 
 impl ScrapeHashes<'_> {
-    /// Returns them in the order of the question.
+    /// Returns the info-hashes in the order of the question.
     pub fn iter(&self) -> impl Iterator<Item = SwarmId> {
         self.0.iter().map(|hash| SwarmId::new(*hash))
     }
@@ -84,14 +84,14 @@ pub fn write_connect(out: &mut Vec<u8>, transaction: u32, connection: u64) {
     out.extend_from_slice(&connection.to_be_bytes());
 }
 
-/// Appends a refusal; the message is for people.
+/// Appends a refusal. The message is for users.
 pub fn write_error(out: &mut Vec<u8>, transaction: u32, message: impl Display) {
     start(out, ERROR, transaction);
-    // A vector takes all.
+    // Writing to a vector cannot fail.
     let _ = write!(out, "{message}");
 }
 
-/// Appends the answer to a scrape: one entry for every info-hash asked for, in the same order.
+/// Appends the answer to a scrape: one entry for each requested info-hash, in the same order.
 pub fn write_scrape(out: &mut Vec<u8>, transaction: u32, entries: impl IntoIterator<Item = ScrapeEntry>) {
     start(out, SCRAPE, transaction);
     for n in entries.into_iter().flat_map(|e| [e.seeders, e.downloads, e.leechers]) {
@@ -99,7 +99,7 @@ pub fn write_scrape(out: &mut Vec<u8>, transaction: u32, entries: impl IntoItera
     }
 }
 
-/// The answer to an announce while its peers are being added. Until [`finish`](Self::finish) its numbers are zero.
+/// The answer to an announce while peers are added. Its numbers are zero until [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct AnnounceAnswer<'a> {
     out: &'a mut Vec<u8>,
@@ -109,7 +109,7 @@ pub struct AnnounceAnswer<'a> {
 }
 
 impl<'a> AnnounceAnswer<'a> {
-    /// Appends an answer without peers. `ipv6` is the asker's address family.
+    /// Appends an answer without peers. `ipv6` is true for a client on IPv6.
     pub fn new(out: &'a mut Vec<u8>, transaction: u32, ipv6: bool) -> Self {
         start(out, ANNOUNCE, transaction);
         let numbers_at = out.len();
@@ -124,7 +124,7 @@ impl<'a> AnnounceAnswer<'a> {
         }
     }
 
-    /// Sets the interval and the numbers of seeders and leechers; nothing else of the reply is carried.
+    /// Sets the interval and the numbers of seeders and leechers. Nothing else of the reply is sent.
     pub fn finish(self, reply: &AnnounceReply) {
         let numbers = [reply.interval_s, reply.leechers.unwrap_or(0), reply.seeders.unwrap_or(0)];
         let places = self.out.get_mut(self.numbers_at..).unwrap_or_default().as_chunks_mut().0;
