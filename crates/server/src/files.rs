@@ -1,4 +1,4 @@
-//! Named bytes to be handed out over HTTP.
+//! Files in memory, served over HTTP.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,8 +13,8 @@ pub const TORRENT_TYPE: &str = "application/x-bittorrent";
 /// Everything but the unreserved characters of RFC 3986.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Files in memory, served under their names at the root. A handle: clones share what is in it, and changes are
-/// seen at once. What is put here can be read by everyone who reaches the server.
+/// Files in memory, served under their names at the root. Clones share the files, and changes take effect at once.
+/// Everyone who reaches the server can read them.
 #[derive(Debug, Clone, Default)]
 pub struct Files(Arc<RwLock<BTreeMap<String, File>>>);
 
@@ -25,24 +25,24 @@ pub(crate) struct File {
     pub(crate) bytes: Bytes,
 }
 
-/// Why a file cannot be served under a name.
+/// A name under which no file can be served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} cannot be served: a name is one part of a path, and not announce or scrape")]
+#[error("cannot serve {name:?}: a name must be one part of a path, and not announce or scrape")]
 pub struct NameError {
     /// The name.
     pub name: String,
 }
 
 impl Files {
-    /// No files.
+    /// Creates an empty set of files.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Serves `bytes` as `name` from now on, in place of what was there.
+    /// Serves `bytes` as `name`, in place of an earlier file of that name.
     ///
     /// # Errors
-    /// If `name` is empty, `.` or `..`, holds a slash, or is one of the tracker's own.
+    /// If `name` is empty, `.` or `..`, contains a slash, or is one of the tracker's own.
     pub fn put(&self, name: &str, media_type: &'static str, bytes: Vec<u8>) -> Result<(), NameError> {
         if matches!(name, "" | "." | ".." | "announce" | "scrape") || name.contains('/') {
             return Err(NameError { name: name.to_owned() });
@@ -52,12 +52,12 @@ impl Files {
         Ok(())
     }
 
-    /// Serves `name` no longer; false if it was not there.
+    /// Stops serving `name`. Returns false if there is no such file.
     pub fn remove(&self, name: &str) -> bool {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
     }
 
-    /// The path of a name in a URL, with its slash and everything that needs it escaped.
+    /// Returns the path of a name in a URL, with its slash, and percent-encoded.
     pub fn path(name: &str) -> String {
         format!("/{}", utf8_percent_encode(name, PATH))
     }
@@ -66,7 +66,7 @@ impl Files {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// A page that lists them.
+    /// Returns a page that lists the files.
     pub(crate) fn index_page(&self) -> String {
         let mut list = String::new();
         for (name, file) in self.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_one_part_of_a_path_and_not_ours() {
+    fn put_of_a_name_with_a_slash_or_of_the_tracker_is_an_error() {
         let files = Files::new();
         for name in ["", ".", "..", "a/b", "/", "announce", "scrape"] {
             assert!(files.put(name, TORRENT_TYPE, vec![]).is_err(), "{name}");
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_escaped_where_they_are_shown() {
+    fn index_page_with_special_names_escapes_them() {
         let files = Files::new();
         files.put("<b> \"é\".torrent", TORRENT_TYPE, vec![1, 2]).unwrap();
         let page = files.index_page();

@@ -1,4 +1,4 @@
-//! A TCP listener whose connections are bounded in number, in time and in what they may say.
+//! A TCP listener whose connections are bounded in number, in time and in the length of requests.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,19 +20,19 @@ use ztor_base::Host;
 /// Bounds of the connections, in number and in time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Connections in all. Beyond it the one that has waited longest for its request makes way for a new one.
+    /// Maximum number of connections. Beyond it, a new one replaces the one that has waited longest.
     pub(crate) max: usize,
-    /// Connections from one host; further ones are closed at once.
+    /// Maximum number of connections from one host. Further ones are closed at once.
     pub(crate) max_per_host: usize,
     /// Time for the line and the headers of a request.
     pub(crate) for_request: Duration,
-    /// Time until the client takes the next part of an answer, or begins the next request.
+    /// Time until the client reads the next part of an answer, or starts the next request.
     pub(crate) for_progress: Duration,
 }
 
 impl Default for Limits {
-    /// Half of the descriptors that the process may open, at most 16,384 connections, and 128 from one host. A request may
-    /// take 5 s, and a part of an answer 20 s.
+    /// Returns a limit of half of the file descriptors that the process may open, at most 16,384 connections, and of
+    /// 128 from one host. A request may take 5 s, and a part of an answer 20 s.
     fn default() -> Self {
         let allowed =
             rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -42,10 +42,10 @@ impl Default for Limits {
     }
 }
 
-/// The most bytes of a request, headers and all; an announce has less than 1 KiB.
+/// Maximum length of a request in bytes, including headers. An announce has less than 1 KiB.
 const MAX_REQUEST_LEN: usize = 16 * 1024;
 
-/// See the module.
+/// A TCP listener with [`Limits`].
 pub(crate) struct GuardedListener {
     listener: TcpListener,
     proxies: Vec<IpNet>,
@@ -56,21 +56,21 @@ pub(crate) struct GuardedListener {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ends {
     pub(crate) peer: SocketAddr,
-    /// Unknown if the connection broke before it could be asked.
+    /// `None` if the connection broke before it was known.
     pub(crate) local: Option<SocketAddr>,
 }
 
-/// A connection that fails when it dawdles or talks too much.
+/// A connection that fails if it is too slow, or if its request is too long.
 pub(crate) struct GuardedStream {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
     read_since_write: usize,
     slot: Slot,
-    /// Ready when the connection has to make way; `None` once it had to.
+    /// Ready when the connection is evicted; `None` after that.
     evicted: Option<oneshot::Receiver<()>>,
 }
 
-/// The connections that there are.
+/// The table of open connections.
 #[derive(Clone)]
 struct Table {
     limits: Limits,
@@ -79,16 +79,16 @@ struct Table {
 
 #[derive(Default)]
 struct Places {
-    /// By when each last took something of an answer, or began: the first has waited longest.
+    /// Connections, by the `clock` of their last progress or start: the first has waited longest.
     waiting: BTreeMap<u64, Place>,
     per_host: BTreeMap<Host, usize>,
-    /// Counts everything that happens.
+    /// Number of starts and progresses so far.
     clock: u64,
 }
 
 struct Place {
     host: Host,
-    /// Dropped to have the connection end.
+    /// Dropped to end the connection.
     _keep: oneshot::Sender<()>,
 }
 
@@ -99,7 +99,8 @@ struct Slot {
 }
 
 impl GuardedListener {
-    /// `proxies` have all the connections of their clients, and may have as many as all together.
+    /// Creates a listener. `proxies` make the connections of all their clients, so the limit per host does not apply to
+    /// them.
     pub(crate) fn new(listener: TcpListener, limits: Limits, proxies: Vec<IpNet>) -> Self {
         Self { listener, proxies, table: Table { limits, places: Arc::default() } }
     }
@@ -123,8 +124,8 @@ impl Listener for GuardedListener {
             let (stream, peer) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely.
-                    tracing::debug!(%error, "accept failed");
+                    // Most likely the process is out of file descriptors.
+                    tracing::debug!(%error, "cannot accept a connection");
                     self.table.lock().evict_oldest();
                     sleep(Duration::from_millis(10)).await;
                     continue;
@@ -235,7 +236,8 @@ impl Table {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection of a host, and what becomes ready when it has to be given up.
+    /// Returns a slot for a connection of a host, and a receiver that is ready when it is evicted. Returns `None` if
+    /// the host has too many.
     fn take(&self, host: Host, max_of_host: usize) -> Option<(Slot, oneshot::Receiver<()>)> {
         let mut places = self.lock();
         if places.per_host.get(&host).is_some_and(|count| *count >= max_of_host) {
@@ -275,7 +277,7 @@ impl Places {
 }
 
 impl Slot {
-    /// The connection is of use, and the last to make way.
+    /// Notes progress of the connection, which makes it the last to be evicted.
     fn renew(&mut self) {
         let mut places = self.table.lock();
         if let Some(place) = places.waiting.remove(&self.at) {
@@ -287,7 +289,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut places = self.table.lock();
-        // It is gone if it was evicted.
+        // There is no entry if it was evicted.
         if let Some(place) = places.waiting.remove(&self.at) {
             places.release(place.host);
         }
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn take_counts_by_host_and_forgets() {
+    fn take_of_slots_counts_by_host_until_they_are_dropped() {
         let table = Table { limits: limits(10, 2), places: Arc::default() };
         let a = table.take(host("2001:db8::1"), 2).unwrap();
         let _b = table.take(host("2001:db8::2"), 2).unwrap();
@@ -327,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_may_have_more_connections_than_a_host() {
+    fn proxy_may_have_more_connections_than_a_host() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -374,7 +376,7 @@ mod tests {
                     }
                 }
             }
-            // A request that has begun has to come to its end.
+            // A request that has started must end in time.
             assert!(streams[0].deadline.deadline() <= Instant::now() + limits(3, 100).for_request);
         });
     }

@@ -1,7 +1,7 @@
-//! What ztor serves over HTTP, and the tracker, which answers over UDP as well.
+//! The tracker, over HTTP and UDP, and files over HTTP.
 //!
-//! A [`tracker::TrackerServer`] runs on a thread of its own, so that callers need no async runtime. Beside
-//! announces and scrapes it hands out the [`files::Files`] that it is given: `ztor share` puts its torrent there.
+//! A [`tracker::TrackerServer`] runs on its own thread, so that callers need no async runtime. In addition to announces
+//! and scrapes it serves the given [`files::Files`], such as the torrent of `ztor share`.
 #![forbid(unsafe_code)]
 
 pub mod files;

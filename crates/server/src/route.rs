@@ -1,11 +1,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// The address at which other machines most likely reach this one: the source address of its route to the internet.
-/// IPv4 if there is one, as it works between most machines. `None` without a network.
+/// Returns the address at which other machines most likely reach this one: the source address of its route to the
+/// internet. Prefers IPv4, as it works between most machines. Returns `None` without a network.
 ///
-/// Asks the system's routing table only; sends nothing.
+/// Reads only the system's routing table, and sends nothing.
 pub fn reachable_ip() -> Option<IpAddr> {
-    // Addresses set aside for documentation: they are routed like any other and belong to nobody.
+    // Addresses reserved for documentation: they are routed like any other and belong to no host.
     const FAR_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
     const FAR_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
     let leaving_from = |any: IpAddr, far: IpAddr| {
@@ -22,8 +22,8 @@ pub fn reachable_ip() -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn an_address_that_is_given_can_be_used_by_others() {
-        // Without a network there is none, which is as good.
+    fn reachable_ip_with_a_network_is_usable_by_others() {
+        // Without a network there is none.
         if let Some(ip) = super::reachable_ip() {
             assert!(!ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast(), "{ip}");
         }

@@ -22,43 +22,43 @@ use crate::files::Files;
 use crate::guard::Limits;
 use state::State;
 
-/// How often peers that have gone silent are looked for.
+/// Interval between two searches for silent peers.
 const EXPIRY: Duration = Duration::from_secs(60);
 
-/// How long answers under way may take when the server is being stopped.
+/// Time for answers under way when the server stops.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// The most threads that serve UDP.
+/// Maximum number of threads that serve UDP.
 pub const MAX_WORKERS: usize = 64;
 
-/// What a tracker is to be.
+/// Configuration of a tracker.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen for HTTP; port 0 takes any free one. `[::]` takes IPv4 as well.
+    /// Address for HTTP; `None` for no HTTP. Port 0 takes any free one. `[::]` includes IPv4.
     pub http: Option<SocketAddr>,
-    /// Where to listen for UDP; likewise.
+    /// Address for UDP, likewise.
     pub udp: Option<SocketAddr>,
-    /// Threads that serve UDP, each with a socket of its own on the same port; the system deals datagrams out by address.
-    /// 0 starts as many as there are cores, [`MAX_WORKERS`] at most. Systems that cannot deal out have one.
+    /// Number of threads that serve UDP, each with its own socket on the same port. The system distributes datagrams by
+    /// address. 0 starts one per core, at most [`MAX_WORKERS`]. Systems that cannot distribute them have one.
     pub udp_workers: usize,
-    /// The most torrents.
+    /// Maximum number of torrents.
     pub max_torrents: usize,
-    /// The most peers in all torrents together.
+    /// Maximum number of peers in all torrents together.
     pub max_peers: usize,
-    /// The most peers of one host (an IPv4 address or an IPv6 /64) in a torrent.
+    /// Maximum number of peers of one host (an IPv4 address or an IPv6 /64) in a torrent.
     pub max_peers_per_host: usize,
-    /// Seconds between announces, as clients are told; up to 5 % are added by chance.
+    /// Interval between announces, in seconds. Up to 5 % are added at random.
     pub interval_s: u32,
-    /// Seconds before which clients should not announce again even if they want more peers.
+    /// Least number of seconds between announces even if clients want more peers; `None` names none.
     pub min_interval_s: Option<u32>,
     /// The torrents and networks that are served, and those that are refused.
     pub access: Access,
-    /// Reverse proxies in front of HTTP: of requests from these addresses the last other one in `X-Forwarded-For` is the
-    /// client's.
+    /// Reverse proxies in front of HTTP. In requests from these addresses, the last other address in `X-Forwarded-For`
+    /// is the client's.
     pub proxies: Vec<IpNet>,
-    /// Whether a client may announce another address than its own (BEP 3, `ip`). It could be a victim's.
+    /// True if a client may announce another address than its own (BEP 3, `ip`). It could be a victim's.
     pub believes_asked_ip: bool,
-    /// What else is handed out over HTTP.
+    /// Files that are served over HTTP.
     pub files: Files,
 }
 
@@ -82,24 +82,24 @@ impl Default for Config {
     }
 }
 
-/// Why a tracker could not be started.
+/// Reasons why a tracker could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A socket could not be had.
+    /// A socket could not be opened.
     #[error("cannot listen on {addr} ({protocol}): {source}")]
     Listen {
         /// `HTTP` or `UDP`.
         protocol: &'static str,
-        /// The address that was asked for.
+        /// The requested address.
         addr: SocketAddr,
-        /// What the system says.
+        /// The system's reason.
         source: io::Error,
     },
-    /// A thread or what it needs could not be had.
+    /// A thread, or something that it needs, could not be created.
     #[error("cannot start the tracker's thread: {0}")]
     Thread(#[source] io::Error),
-    /// Neither HTTP nor UDP is wanted.
-    #[error("a tracker needs an address for HTTP or for UDP")]
+    /// There is no address, neither for HTTP nor for UDP.
+    #[error("cannot start the tracker: there is no address for HTTP or UDP")]
     NoAddress,
 }
 
@@ -115,10 +115,10 @@ pub struct TrackerServer {
 }
 
 impl TrackerServer {
-    /// Starts a tracker on a thread of its own. Its sockets are open when this returns.
+    /// Starts a tracker on its own thread. Its sockets are open when this returns.
     ///
     /// # Errors
-    /// If a socket or the thread could not be had; nothing is left running then.
+    /// If a socket or a thread cannot be created. Nothing is left running then.
     pub fn start(config: Config) -> Result<Self, StartError> {
         if config.http.is_none() && config.udp.is_none() {
             return Err(StartError::NoAddress);
@@ -148,32 +148,32 @@ impl TrackerServer {
         Ok(Self { http, udp, state, stop, thread: Some(thread), workers: Some(workers) })
     }
 
-    /// Where HTTP is listened for.
+    /// Returns the address for HTTP; `None` without HTTP.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http
     }
 
-    /// Where UDP is listened for.
+    /// Returns the address for UDP; `None` without UDP.
     pub fn udp_addr(&self) -> Option<SocketAddr> {
         self.udp
     }
 
-    /// What is handed out over HTTP beside answers to announces.
+    /// Returns the files that are served over HTTP.
     pub fn files(&self) -> &Files {
         &self.state.files
     }
 
-    /// Replaces the lists of what is served and refused. Peers that are known stay until they miss their announces.
+    /// Replaces the access lists. Known peers stay until they miss their announces.
     pub fn set_access(&self, access: Access) {
         self.state.set_access(access);
     }
 
-    /// How many torrents and how many peers are known, and the memory for them. Looks at every torrent.
+    /// Returns the number of known torrents and peers, and the memory for them. Visits every torrent.
     pub fn counts(&self) -> Counts {
         self.state.counts()
     }
 
-    /// Ends it, within a second or so: answers under way are given half a second.
+    /// Stops the tracker, within about a second. Answers under way get half a second.
     pub fn stop(mut self) {
         self.end();
     }
@@ -206,16 +206,16 @@ async fn run(state: Arc<State>, http_socket: Option<Socket>, mut stopping: watch
     };
     tokio::select! {
         () = expiry => {}
-        // Its error is that the handle is gone, which is a reason to stop as well.
+        // It fails if the handle was dropped, which is a reason to stop as well.
         _ = stopping.wait_for(|stop| *stop) => {}
     }
     if let Some(http) = http {
-        // Whoever has not got its answer by then does without.
+        // Clients without an answer by then get none.
         let _ = tokio::time::timeout(GRACE, http).await;
     }
 }
 
-/// A socket that is bound, listening if it is a stream, and ready for the runtime.
+/// Opens a socket that is bound and ready for the runtime. A stream socket listens.
 fn listen(
     protocol: &'static str,
     addr: Option<SocketAddr>,
@@ -234,7 +234,7 @@ fn bind(addr: SocketAddr, kind: Type, shares_port: bool) -> io::Result<Socket> {
     let transport = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
     let socket = Socket::new(Domain::for_address(addr), kind, Some(transport))?;
     if addr.is_ipv6() {
-        // Where the system has no IPv4 to share, IPv6 alone is what was asked for.
+        // If the system has no IPv4 to include, IPv6 alone is enough.
         let _ = socket.set_only_v6(!addr.ip().is_unspecified());
     }
     // On Windows this would let others take the port over.
@@ -255,7 +255,7 @@ fn bind(addr: SocketAddr, kind: Type, shares_port: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The socket and others on its port, one for each worker.
+/// Returns the socket and others on its port, one for each worker.
 fn share_port(socket: Socket, addr: SocketAddr, workers: usize) -> Vec<Socket> {
     let cores = || std::thread::available_parallelism().map_or(1, Into::into);
     let workers = if workers == 0 { cores() } else { workers }.min(MAX_WORKERS);
@@ -268,7 +268,7 @@ fn share_port(socket: Socket, addr: SocketAddr, workers: usize) -> Vec<Socket> {
         });
         match more {
             Ok(more) => sockets.extend(more),
-            Err(error) => tracing::warn!(%error, "the tracker serves UDP with one thread"),
+            Err(error) => tracing::warn!(%error, "cannot share the UDP port; serving UDP with one thread"),
         }
     }
     #[cfg(not(target_os = "linux"))]

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use ztor_base::SwarmId;
 use ztor_tracker::swarms::Refusal;
 
-/// The longest file that is read, in bytes: more than a million info-hashes.
+/// Maximum length of a file, in bytes: more than a million info-hashes.
 const MAX_FILE_LEN: u64 = 64 << 20;
 
 /// Lists of what is served and of what is refused. Empty ones restrict nothing.
@@ -31,7 +31,7 @@ pub struct AccessList {
     ranges: Vec<(IpAddr, IpAddr)>,
 }
 
-/// The reason why a list is of no use.
+/// Reasons why a list cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// The file cannot be read.
@@ -45,7 +45,7 @@ pub enum AccessError {
     /// The file is longer than 64 MiB.
     #[error("cannot read {}: it is longer than 64 MiB", .0.display())]
     TooLong(PathBuf),
-    /// A line is no entry.
+    /// A line is not an entry.
     #[error("cannot read {}: line {line}: {entry:?} is neither an info-hash (40 or 64 hex digits) nor a network (192.0.2.0/24)", .path.display())]
     Entry {
         /// The file.
@@ -58,7 +58,7 @@ pub enum AccessError {
 }
 
 impl Access {
-    /// Returns why an announce of this torrent from this address is refused, if it is.
+    /// Returns the reason why an announce of this torrent from this address is refused; `None` if it is not.
     pub fn refusal(&self, torrent: &SwarmId, ip: IpAddr) -> Option<Refusal> {
         let ip = ip.to_canonical();
         let is_served = self.allow.ranges.is_empty() || self.allow.has_address(ip);
@@ -78,7 +78,7 @@ impl AccessList {
     ) -> Self {
         let mut ranges: Vec<_> = networks.into_iter().map(range).collect();
         ranges.sort_unstable();
-        // One that begins before the end of the last belongs to it.
+        // A range that starts before the end of the last is merged with it.
         ranges.dedup_by(|next, last| {
             let overlaps = next.0 <= last.1;
             if overlaps {
@@ -101,7 +101,7 @@ impl AccessList {
         Self::parse(path, &text)
     }
 
-    /// `path` is for errors.
+    /// Parses the text of a list. `path` is for errors.
     fn parse(path: &Path, text: &str) -> Result<Self, AccessError> {
         let (mut torrents, mut networks) = (Vec::new(), Vec::new());
         for (at, line) in text.lines().enumerate() {
@@ -121,7 +121,7 @@ impl AccessList {
         Ok(Self::new(torrents, networks))
     }
 
-    /// The number of torrents and of networks; networks that overlap are one.
+    /// Returns the number of torrents and of networks. Networks that overlap count as one.
     pub fn counts(&self) -> (usize, usize) {
         (self.torrents.len(), self.ranges.len())
     }
@@ -132,14 +132,14 @@ impl AccessList {
     }
 }
 
-/// The first and the last address of a network; one of IPv4 written as IPv6 is IPv4.
+/// Returns the first and the last address of a network. IPv4 written as IPv6 counts as IPv4.
 fn range(network: IpNet) -> (IpAddr, IpAddr) {
     let (first, last) = (network.network(), network.broadcast());
     let canonical = (first.to_canonical(), last.to_canonical());
     if canonical.0.is_ipv4() == canonical.1.is_ipv4() { canonical } else { (first, last) }
 }
 
-/// A v1 info-hash, or a v2 one, of which trackers know the first 20 bytes.
+/// Parses a v1 info-hash, or a v2 one, of which trackers know the first 20 bytes.
 fn info_hash(text: &str) -> Option<SwarmId> {
     let hash = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
     if !matches!(hash.len(), 20 | 32) {
@@ -148,7 +148,7 @@ fn info_hash(text: &str) -> Option<SwarmId> {
     Some(SwarmId::new(*hash.first_chunk()?))
 }
 
-/// A network, or an address as one.
+/// Parses a network, or an address as one.
 fn network(text: &str) -> Option<IpNet> {
     text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()
 }
@@ -225,7 +225,7 @@ mod tests {
         let access = Access { deny: list("0.0.0.0/0").unwrap(), ..Access::default() };
         assert_eq!(refused(&access, HASH, "2001:db8::1"), None);
         assert_eq!(refused(&access, HASH, "192.0.2.1"), Some(Refusal::AddressNotAllowed));
-        // Nor do all of IPv6 hold those of IPv4 that are written as such.
+        // All of IPv6 does not include IPv4 addresses that are written as IPv6.
         let access = Access { deny: list("::/0\n198.51.100.0/24\n").unwrap(), ..Access::default() };
         assert_eq!(refused(&access, HASH, "2001:db8::1"), Some(Refusal::AddressNotAllowed));
         assert_eq!(refused(&access, HASH, "198.51.100.1"), Some(Refusal::AddressNotAllowed));

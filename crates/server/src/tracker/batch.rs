@@ -1,4 +1,4 @@
-//! A UDP socket that reads and writes many datagrams with one system call, where the system can do that.
+//! A UDP socket that reads and writes many datagrams with one system call, if the system supports that.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -6,13 +6,13 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::Socket;
 
-/// Answers that go with one system call.
+/// Maximum number of answers sent with one system call.
 const SEND_BATCH: usize = 32;
 
-/// Longest datagram that is read where there is no receive offload; longer ones are cut, and so of no use.
+/// Maximum length of a datagram without receive offload, in bytes. Longer ones are cut, and so of no use.
 const MAX_DATAGRAM: usize = 2048;
 
-/// Bytes that the kernel is asked to keep of what comes while we are busy.
+/// Size of the receive buffer to request from the kernel, in bytes.
 const KERNEL_BUFFER: usize = 8_000_000;
 
 /// The socket and the buffers of received datagrams.
@@ -24,14 +24,14 @@ pub(super) struct BatchSocket {
     buffers: Vec<u8>,
 }
 
-/// Where a datagram came from, and the local address that it came to, if the system says so.
+/// The source of a datagram, and its local destination if the system reports it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
     pub(super) from: SocketAddr,
     pub(super) to: Option<IpAddr>,
 }
 
-/// Answers that wait to be sent, [`SEND_BATCH`] at most.
+/// Answers that wait to be sent, at most [`SEND_BATCH`].
 #[derive(Default)]
 pub(super) struct Answers {
     bytes: Vec<u8>,
@@ -44,19 +44,19 @@ impl BatchSocket {
         let socket = UdpSocket::from(socket);
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         if let Err(error) = socket2::SockRef::from(&socket).set_recv_buffer_size(KERNEL_BUFFER) {
-            tracing::debug!(%error, "the UDP receive buffer stays as it is");
+            tracing::debug!(%error, "cannot enlarge the UDP receive buffer");
         }
         let buffer_len = if state.gro_segments() > 1 { 64 * 1024 } else { MAX_DATAGRAM };
         Ok(Self { socket, state, buffer_len, buffers: vec![0; BATCH_SIZE * buffer_len] })
     }
 
-    /// The socket, to wait for.
+    /// Returns the socket, to poll it.
     pub(super) fn socket(&self) -> &UdpSocket {
         &self.socket
     }
 
-    /// Receives once. `answer` appends the answer to a datagram to the buffer that it is given, or nothing. All answers
-    /// have been sent, or dropped by the system, when this returns. Returns true if there may be more to receive.
+    /// Receives once. `answer` appends the answer to a datagram, if any, to the given buffer. All answers are sent, or
+    /// dropped by the system, when this returns. Returns true if there may be more to receive.
     pub(super) fn serve_once(
         &mut self,
         answers: &mut Answers,
@@ -92,7 +92,7 @@ impl Answers {
         self.bytes.get(start..end).unwrap_or_default()
     }
 
-    /// Sends all. Where a queue is full the rest is dropped, as the network might; the clients ask again.
+    /// Sends all answers. If a queue is full, the rest is dropped, as the network might do; the clients ask again.
     #[cfg(target_os = "linux")]
     fn send(&mut self, socket: &UdpSocket) {
         use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
@@ -114,7 +114,7 @@ impl Answers {
             let done = match sendmmsg(socket, rest, SendFlags::DONTWAIT) {
                 Ok(sent) => sent,
                 Err(rustix::io::Errno::AGAIN) => break,
-                // This one cannot be delivered; the next perhaps can.
+                // This one cannot be delivered; perhaps the next can.
                 Err(_) => 1,
             };
             rest = rest.get_mut(done.max(1)..).unwrap_or_default();

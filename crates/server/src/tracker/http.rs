@@ -18,7 +18,7 @@ use ztor_tracker::http::{
 use super::State;
 use crate::guard::{Ends, GuardedListener, Limits};
 
-/// Serves until told to stop, then until the connections are done.
+/// Serves until it is stopped, then until the connections are done.
 pub(super) async fn serve(
     socket: Socket,
     state: Arc<State>,
@@ -27,7 +27,7 @@ pub(super) async fn serve(
 ) {
     let listener = match TcpListener::from_std(socket.into()) {
         Ok(listener) => GuardedListener::new(listener, limits, state.proxies().to_vec()),
-        Err(error) => return tracing::error!(%error, "the tracker cannot serve HTTP"),
+        Err(error) => return tracing::error!(%error, "cannot serve the tracker over HTTP"),
     };
     let app = Router::new()
         .route("/announce", get(announce))
@@ -40,7 +40,7 @@ pub(super) async fn serve(
         let _ = stopping.wait_for(|stop| *stop).await;
     };
     if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "the tracker serves HTTP no longer");
+        tracing::error!(%error, "serving the tracker over HTTP failed");
     }
 }
 
@@ -53,7 +53,7 @@ async fn announce(
     let forwarded_for: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
     let Some(client) = state.client_of(ends.peer.ip(), &forwarded_for) else {
-        let message = "the proxy in front of the tracker does not say who you are (X-Forwarded-For)";
+        let message = "the proxy in front of the tracker does not name your address (X-Forwarded-For)";
         return bencoded(encode_failure(message, None));
     };
     let query = match parse_announce_query(&query.unwrap_or_default()) {
@@ -87,12 +87,12 @@ async fn file(Shared(state): Shared<Arc<State>>, Path(name): Path<String>) -> Re
             let headers = [(CONTENT_TYPE, file.media_type), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
             (headers, file.bytes).into_response()
         }
-        None => (StatusCode::NOT_FOUND, "Nothing of this name is served here.\n").into_response(),
+        None => (StatusCode::NOT_FOUND, "No file of this name is served here.\n").into_response(),
     }
 }
 
-/// Trackers answer in plain text with status 200, refusals too: many clients read nothing else. The connection is
-/// closed, since the next announce is half an hour away.
+/// Returns an answer in plain text with status 200, for refusals too, as many clients read nothing else. The connection
+/// is closed, as the next announce is half an hour away.
 fn bencoded(body: Vec<u8>) -> Response {
     ([(CONTENT_TYPE, "text/plain"), (CACHE_CONTROL, "no-store"), (CONNECTION, "close")], body).into_response()
 }

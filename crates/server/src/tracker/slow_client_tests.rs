@@ -12,7 +12,7 @@ const GENEROUS: Duration = Duration::from_secs(60);
 const MAX_PER_HOST: usize = 6;
 const FILE_LEN: usize = 32 << 20;
 
-/// A server with short patience, on a thread of its own.
+/// A server with short timeouts, on its own thread.
 struct Server {
     addr: SocketAddr,
     stop: watch::Sender<bool>,
@@ -34,7 +34,7 @@ impl Server {
         Self { addr, stop, thread: Some(thread) }
     }
 
-    /// A connection from an address of this machine.
+    /// Connects from an address of this machine.
     fn connect_from(&self, host: [u8; 4]) -> TcpStream {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from((host, 0)).into()).unwrap();
@@ -45,7 +45,7 @@ impl Server {
         stream
     }
 
-    /// Fails unless another host gets its answer.
+    /// Panics unless another host gets its answer.
     fn serves_another_host(&self) {
         let mut stream = self.connect_from([127, 0, 0, 9]);
         let query = "info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=5&left=1&compact=1";
@@ -71,7 +71,7 @@ fn limits() -> Limits {
     Limits { max: 64, max_per_host: MAX_PER_HOST, for_request, for_progress }
 }
 
-/// Waits for the server to end a connection; returns the bytes that came before.
+/// Waits until the server ends a connection. Returns the number of bytes read before.
 fn read_until_closed(stream: &mut TcpStream) -> usize {
     let mut read = 0;
     let mut buffer = vec![0; 1 << 16];
@@ -100,7 +100,7 @@ fn serve_of_a_client_that_drips_its_request_closes_it() {
     let mut stream = server.connect_from([127, 0, 0, 2]);
     stream.write_all(b"GET /announce?").unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-    // Each byte comes long before the time for a request is over.
+    // Each byte is sent long before the time for a request is over.
     let began = std::time::Instant::now();
     loop {
         assert!(began.elapsed() < GENEROUS, "the server keeps the connection");
@@ -122,7 +122,7 @@ fn serve_of_endless_headers_ends_early() {
     stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
     let line = [b"X-Junk: ".as_slice(), &[b'j'; 1000], b"\r\n"].concat();
     let sent = (0..100_000).take_while(|_| stream.write_all(&line).is_ok()).count();
-    // What the kernel's buffers on both sides take is not read by the server.
+    // The server does not read what is in the kernel's buffers on both sides.
     assert!(sent < 50_000, "{sent} KB of headers were taken");
     server.serves_another_host();
 }
@@ -135,7 +135,7 @@ fn serve_of_clients_that_do_not_read_closes_them() {
         stream.write_all(b"GET /large HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
     }
     server.serves_another_host();
-    // The places of the host are free again when its connections have been closed for making no progress.
+    // The slots of the host are free again once its connections are closed for lack of progress.
     let began = std::time::Instant::now();
     loop {
         assert!(began.elapsed() < GENEROUS, "the server keeps connections of clients that do not read");

@@ -1,4 +1,4 @@
-//! What both protocols share: the swarms in shards, each with a lock of its own.
+//! The state that both protocols share: the swarms in shards, each with its own lock.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -14,30 +14,30 @@ use super::Config;
 use super::access::Access;
 use crate::files::Files;
 
-/// Number of shards: workers seldom want the same one, and expiry holds up a sixteenth of the swarms at a time.
+/// Number of shards. Workers seldom need the same one, and expiry blocks a sixteenth of the swarms at a time.
 const SHARDS: usize = 16;
 
-/// The most that is added to an interval by chance, in percent.
+/// Maximum random addition to an interval, in percent.
 const INTERVAL_SPREAD_PERCENT: u32 = 5;
 
-/// See the module.
+/// The state of a tracker.
 #[derive(Debug)]
 pub(super) struct State {
     shards: Box<[Mutex<Swarms>]>,
-    /// Says which shard a swarm is in; keyed, so that nobody can choose.
+    /// Hash that assigns swarms to shards. It is keyed, so that no client can choose a shard.
     sharder: RandomState,
     pub(super) files: Files,
     proxies: Vec<IpNet>,
     started: std::time::Instant,
-    /// Whether any peer has announced over loopback.
+    /// True once a peer has announced over loopback.
     has_local_peers: AtomicBool,
     access: RwLock<Arc<Access>>,
-    /// Minutes after which a refusal that passes may have passed (BEP 31).
+    /// Wait after a refusal that passes, in minutes (BEP 31).
     retry_min: u32,
 }
 
 impl State {
-    /// The bounds of the tracker are shared out evenly, so that each shard has a sixteenth.
+    /// Creates the state. Each shard gets a sixteenth of the tracker's limits.
     pub(super) fn new(config: Config) -> Self {
         let bounds = swarms::Config::default();
         let share = |n: usize| n.div_ceil(SHARDS);
@@ -53,7 +53,7 @@ impl State {
             max_peers_per_host_in_all: share(bounds.max_peers_per_host_in_all),
             ..bounds
         };
-        // The standard library's hasher keys are the system's randomness.
+        // The standard library's hasher keys are random numbers of the system.
         let seeds = RandomState::new();
         let shards = (0..SHARDS).map(|at| Mutex::new(Swarms::new(shard_config.clone(), seeds.hash_one(at))));
         Self {
@@ -68,8 +68,8 @@ impl State {
         }
     }
 
-    /// Takes an announce, unless the lists refuse it, and answers it; peers go to `each`. `reached` gives the tracker's
-    /// address as the asker sees it; it is called only if it matters.
+    /// Handles an announce, unless the access lists refuse it, and passes the peers to `each`. `reached` returns the
+    /// tracker's address as the client has reached it, and is called only if needed.
     pub(super) fn announce_each(
         &self,
         now: Instant,
@@ -84,7 +84,7 @@ impl State {
         self.shard(&request.info_hash).announce_each(now, request, asker, each)
     }
 
-    /// Takes an announce and answers it, with the peers in the reply.
+    /// Handles an announce, with the peers in the reply.
     pub(super) fn announce(
         &self,
         request: &AnnounceRequest,
@@ -98,7 +98,7 @@ impl State {
 
     fn asker(&self, ip: IpAddr, families: Families, reached: impl FnOnce() -> Option<IpAddr>) -> Asker {
         let is_local = ip.to_canonical().is_loopback();
-        // Looked at first: workers share it, and a store takes it away from the others.
+        // Read first: workers share it, and a store would invalidate the caches of the others.
         let has_local_peers = self.has_local_peers.load(Ordering::Relaxed);
         if is_local && !has_local_peers {
             self.has_local_peers.store(true, Ordering::Relaxed);
@@ -111,7 +111,7 @@ impl State {
         self.shard(hash).scrape(hash)
     }
 
-    /// The lists of what is served and refused.
+    /// Returns the access lists.
     pub(super) fn access(&self) -> Arc<Access> {
         Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -120,12 +120,12 @@ impl State {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
     }
 
-    /// Minutes that the client of a refused announce should wait before the next one; `None` if it is of no use.
+    /// Returns the minutes that a refused client should wait before the next announce; `None` if that is of no use.
     pub(super) fn retry_in_min(&self, refusal: Refusal) -> Option<u32> {
         refusal.passes().then_some(self.retry_min)
     }
 
-    /// Forgets the peers that have gone silent, one shard after the other.
+    /// Removes silent peers, one shard after the other.
     pub(super) fn expire(&self) {
         self.shards.iter().for_each(|shard| lock(shard).expire(self.now()));
     }
@@ -142,14 +142,14 @@ impl State {
         &self.proxies
     }
 
-    /// The client of a request from `peer`, with this `X-Forwarded-For`. `None` if a proxy does not say.
+    /// Returns the client of a request from `peer` with these lines of `X-Forwarded-For`; `None` if a proxy names none.
     pub(super) fn client_of(&self, peer: IpAddr, forwarded_for: &[&str]) -> Option<IpAddr> {
         let is_proxy = |ip: &IpAddr| self.proxies.iter().any(|net| net.contains(ip));
         let peer = peer.to_canonical();
         if !is_proxy(&peer) {
             return Some(peer);
         }
-        // Each proxy adds the address that called it; what stands before those may be made up.
+        // Each proxy adds the address that connected to it. Earlier ones may be made up.
         let named = forwarded_for.iter().rev().flat_map(|line| line.rsplit(','));
         for name in named {
             let ip = name.trim().parse::<IpAddr>().ok()?.to_canonical();

@@ -23,7 +23,7 @@ fn tracker(http: Option<&str>, udp: Option<&str>) -> TrackerServer {
     TrackerServer::start(Config { http: http.map(addr), udp: udp.map(addr), ..Config::default() }).unwrap()
 }
 
-/// An info-hash that is neither text nor free of what queries are made of.
+/// An info-hash that is not text, and contains the special characters of queries.
 const HASH: SwarmId = SwarmId::new(*b"\x00\xff\xfe&=%+ #?/\r\n\x80\x81\x82\x83abc");
 
 fn request(port: u16, left: u64, event: AnnounceEvent) -> AnnounceRequest {
@@ -32,7 +32,7 @@ fn request(port: u16, left: u64, event: AnnounceEvent) -> AnnounceRequest {
     AnnounceRequest { left, event, key: 1, ..AnnounceRequest::new(HASH, PeerId::new(peer_id), port) }
 }
 
-/// Sends raw bytes and gives all that comes back until the server closes.
+/// Sends raw bytes. Returns everything that the server sends until it closes the connection.
 fn exchange(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -42,7 +42,7 @@ fn exchange(addr: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Status and body of a GET.
+/// Returns the status and the body of a GET.
 fn get(addr: SocketAddr, path_and_query: &str) -> (u16, Vec<u8>) {
     let head = format!("GET {path_and_query} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
     let answer = exchange(addr, head.as_bytes());
@@ -61,7 +61,7 @@ fn announce(addr: SocketAddr, request: &AnnounceRequest) -> Result<AnnounceReply
 }
 
 #[test]
-fn announce_and_scrape_over_http() {
+fn announce_and_scrape_over_http_are_answered() {
     let server = tracker(Some(LOOPBACK), None);
     let addr = server.http_addr().unwrap();
     let first = announce(addr, &request(1001, 0, AnnounceEvent::Started)).unwrap();
@@ -80,7 +80,7 @@ fn announce_and_scrape_over_http() {
 }
 
 #[test]
-fn peers_in_dictionaries_with_their_ids() {
+fn announce_without_compact_is_answered_with_peer_ids() {
     let server = tracker(Some(LOOPBACK), None);
     let addr = server.http_addr().unwrap();
     let seed = request(1001, 0, AnnounceEvent::Started);
@@ -91,7 +91,7 @@ fn peers_in_dictionaries_with_their_ids() {
 }
 
 #[test]
-fn what_is_refused_over_http() {
+fn invalid_request_over_http_is_refused_with_a_reason() {
     let server = TrackerServer::start(Config {
         http: Some(LOOPBACK.parse().unwrap()),
         access: Access { allow: AccessList::new([[9; 20].into()], []), ..Access::default() },
@@ -125,7 +125,7 @@ fn refusal_that_passes_says_when_to_retry() {
     let http = Some(LOOPBACK.parse().unwrap());
     let server = TrackerServer::start(Config { http, max_torrents, ..Config::default() }).unwrap();
     let addr = server.http_addr().unwrap();
-    // Two peers in each shard's only swarm, so that none makes way; more torrents than there are shards.
+    // Two peers in each shard's only swarm, so that none is evicted; more torrents than there are shards.
     let mut refused = 0;
     for torrent in 0..200 {
         for port in [1, 2] {
@@ -133,7 +133,7 @@ fn refusal_that_passes_says_when_to_retry() {
             match announce(addr, &AnnounceRequest { info_hash: [torrent; 20].into(), ..ask }) {
                 Ok(_) => {}
                 Err(TrackerError::Failure { reason, retry }) => {
-                    assert_eq!(reason, "this tracker has no room for another torrent");
+                    assert_eq!(reason, "this tracker has reached its limit of torrents");
                     assert_eq!(retry, Retry::After(30 * 60));
                     refused += 1;
                 }
@@ -147,7 +147,7 @@ fn refusal_that_passes_says_when_to_retry() {
 }
 
 #[test]
-fn lists_hold_for_both_protocols_and_can_be_replaced() {
+fn access_lists_of_a_running_tracker_hold_for_both_protocols() {
     let addr = Some(LOOPBACK.parse().unwrap());
     let deny = AccessList::new([], ["127.0.0.0/8".parse().unwrap()]);
     let access = Access { deny, ..Access::default() };
@@ -183,7 +183,7 @@ fn files_are_served_and_listed() {
 }
 
 #[test]
-fn rubbish_and_endless_requests_are_cut_off() {
+fn invalid_or_endless_request_is_cut_off() {
     let server = tracker(Some(LOOPBACK), None);
     let addr = server.http_addr().unwrap();
     assert!(exchange(addr, b"\x13BitTorrent protocol\r\n\r\n").starts_with(b"HTTP/1.1 400"));
@@ -193,12 +193,12 @@ fn rubbish_and_endless_requests_are_cut_off() {
     let mut sent = 0;
     while stream.write_all(&[b'x'; 4096]).is_ok() {
         sent += 4096;
-        assert!(sent < 64 * 1024 * 1024, "the server reads on and on");
+        assert!(sent < 64 * 1024 * 1024, "the server keeps reading");
     }
     assert!(get(addr, "/").0 == 200);
 }
 
-/// A UDP client by hand.
+/// A minimal UDP client.
 struct Udp {
     socket: UdpSocket,
     connection: u64,
@@ -233,7 +233,7 @@ impl Udp {
 }
 
 #[test]
-fn announce_and_scrape_over_udp() {
+fn announce_and_scrape_over_udp_are_answered() {
     let server = tracker(None, Some(LOOPBACK));
     let udp = Udp::connect(server.udp_addr().unwrap());
     let Response::Announce { transaction: 6, reply } = udp.announce(request(1001, 0, AnnounceEvent::Started))
@@ -281,7 +281,7 @@ fn workers_share_a_port_the_swarms_and_the_connection_ids() {
 }
 
 #[test]
-fn a_burst_of_datagrams_gets_all_its_answers() {
+fn burst_of_datagrams_gets_all_its_answers() {
     let server = tracker(None, Some(LOOPBACK));
     let udp = Udp::connect(server.udp_addr().unwrap());
     for transaction in 0..100 {
@@ -299,14 +299,14 @@ fn a_burst_of_datagrams_gets_all_its_answers() {
 }
 
 #[test]
-fn without_a_connection_id_nothing_is_told_and_rubbish_is_not_answered() {
+fn announce_without_a_connection_id_is_refused_and_rubbish_is_not_answered() {
     let server = tracker(None, Some(LOOPBACK));
     let mut udp = Udp::connect(server.udp_addr().unwrap());
     udp.connection ^= 1;
     for rubbish in [&b""[..], b"x", &[0xff; 16], &[0; 2000]] {
         udp.socket.send(rubbish).unwrap();
     }
-    // Datagrams on loopback keep their order, so the first answer would be to the rubbish, if there were one.
+    // Datagrams on loopback stay in order, so the first answer would be to the rubbish, if there were one.
     let Response::Error { transaction: 6, message } = udp.announce(request(1, 1, AnnounceEvent::Started))
     else {
         panic!()
@@ -316,14 +316,14 @@ fn without_a_connection_id_nothing_is_told_and_rubbish_is_not_answered() {
 }
 
 #[test]
-fn no_answer_without_a_connection_id_is_longer_than_its_question() {
+fn scrape_without_a_connection_id_gets_no_longer_answer() {
     let server = tracker(None, Some(LOOPBACK));
     let mut udp = Udp::connect(server.udp_addr().unwrap());
     udp.connection ^= 1;
     let scrape =
         |transaction, info_hashes| Request::Scrape { connection: udp.connection, transaction, info_hashes };
     udp.socket.send(&scrape(7, Vec::new()).encode()).unwrap();
-    // Datagrams on loopback keep their order, so this is the first answer.
+    // Datagrams on loopback stay in order, so this is the first answer.
     let Response::Error { transaction: 8, .. } = udp.ask(&scrape(8, vec![HASH])) else { panic!() };
 }
 
@@ -339,7 +339,7 @@ fn announce_over_udp_with_a_zero_peer_id_is_accepted() {
 }
 
 #[test]
-fn one_swarm_for_both_protocols_and_both_families() {
+fn swarm_over_both_protocols_and_both_families_is_one() {
     let Ok(server) = TrackerServer::start(Config {
         http: Some("[::]:0".parse().unwrap()),
         udp: Some("[::]:0".parse().unwrap()),
@@ -367,7 +367,7 @@ fn one_swarm_for_both_protocols_and_both_families() {
 }
 
 #[test]
-fn a_taken_port_and_no_port_are_told() {
+fn start_on_a_taken_port_or_without_an_address_is_an_error() {
     let server = tracker(Some(LOOPBACK), None);
     let taken = server.http_addr();
     let error = TrackerServer::start(Config { http: taken, ..Config::default() }).unwrap_err();
@@ -379,7 +379,7 @@ fn a_taken_port_and_no_port_are_told() {
 }
 
 #[test]
-fn stopping_does_not_wait_for_those_who_keep_a_connection_open() {
+fn stop_with_an_open_connection_does_not_wait_for_it() {
     let server = tracker(Some(LOOPBACK), None);
     let mut idle = TcpStream::connect(server.http_addr().unwrap()).unwrap();
     idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").unwrap();
@@ -390,7 +390,7 @@ fn stopping_does_not_wait_for_those_who_keep_a_connection_open() {
 }
 
 #[test]
-fn behind_a_proxy_the_client_is_the_last_that_is_no_proxy() {
+fn client_behind_a_proxy_is_the_last_address_that_is_no_proxy() {
     let proxies = vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/24".parse().unwrap()];
     let config = Config { http: Some(LOOPBACK.parse().unwrap()), proxies, ..Config::default() };
     let server = TrackerServer::start(config).unwrap();
@@ -411,7 +411,7 @@ fn behind_a_proxy_the_client_is_the_last_that_is_no_proxy() {
         assert!(matches!(announce_as(header, 4), Err(TrackerError::Failure { .. })), "{header}");
     }
     server.stop();
-    // Without a proxy the header is anybody's.
+    // Without a proxy the header may be made up.
     let server = tracker(Some(LOOPBACK), None);
     let addr = server.http_addr().unwrap();
     let path = path_of(

@@ -16,14 +16,14 @@ use super::State;
 use super::access::Access;
 use super::batch::{Answers, BatchSocket, Ends};
 
-/// How long a connection id is good for at least; at most it is twice that, which is what BEP 15 wants of trackers.
+/// Minimum lifetime of a connection id, in seconds. The maximum is twice that, as BEP 15 asks of trackers.
 const CONNECTION_LIFE_S: u64 = 60;
 
-/// Full batches in a row before the other end of the pipe is looked at.
+/// Number of full batches in a row before the pipe is checked.
 const BATCHES_WITHOUT_POLL: u32 = 64;
 
-/// The most peers in an answer, so that its packet fits on every path: of 1,248 bytes at most over IPv4, and of 1,274 over
-/// IPv6, where every path takes 1,280 (RFC 8200 §5).
+/// Maximum number of peers in an answer, so that its packet fits on every path: at most 1,248 bytes over IPv4, and
+/// 1,274 over IPv6, where every path takes 1,280 (RFC 8200 §5).
 const MAX_PEERS_V4: u32 = 200;
 const MAX_PEERS_V6: u32 = 67;
 
@@ -31,7 +31,7 @@ const MAX_PEERS_V6: u32 = 67;
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     threads: Vec<JoinHandle<()>>,
-    /// Closed to have them end.
+    /// Closed to stop the threads.
     stop: Option<PipeWriter>,
 }
 
@@ -40,7 +40,7 @@ impl Workers {
     pub(super) fn start(sockets: Vec<Socket>, state: &Arc<State>) -> io::Result<Self> {
         let (stopped, stop) = io::pipe()?;
         let mut workers = Self { threads: Vec::new(), stop: Some(stop) };
-        // The socket that a datagram comes to may be another the next time.
+        // The next datagram of a client may arrive at another socket.
         let connections = ConnectionIds::new();
         for socket in sockets {
             let socket = BatchSocket::new(socket)?;
@@ -74,7 +74,7 @@ fn serve(mut socket: BatchSocket, service: &Service, stopped: &PipeReader) {
             service.answer(now, &access, datagram, ends, out);
         });
         match served {
-            // A flood must not keep it from being stopped.
+            // A flood must not prevent the stop.
             Ok(true) if batches < BATCHES_WITHOUT_POLL => {
                 batches += 1;
                 continue;
@@ -82,7 +82,7 @@ fn serve(mut socket: BatchSocket, service: &Service, stopped: &PipeReader) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // Some systems report here that an earlier answer could not be delivered.
-            Err(error) => tracing::debug!(%error, "receiving failed"),
+            Err(error) => tracing::debug!(%error, "cannot receive datagrams"),
         }
         batches = 0;
         let mut fds = [PollFd::new(socket.socket(), PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
@@ -94,7 +94,7 @@ fn serve(mut socket: BatchSocket, service: &Service, stopped: &PipeReader) {
         if let Err(error) = polled
             && error != rustix::io::Errno::INTR
         {
-            tracing::error!(%error, "cannot wait for datagrams; a UDP thread of the tracker ends");
+            tracing::error!(%error, "cannot wait for datagrams; stopping a UDP thread of the tracker");
             return;
         }
     }
@@ -106,8 +106,8 @@ struct Service {
 }
 
 impl Service {
-    /// Appends the answer to a datagram, if it deserves one. Without a connection id, which proves that the sender
-    /// receives what is sent to its address, no answer is longer than its question.
+    /// Appends the answer to a datagram, if there is one. A connection id proves that the sender receives datagrams at
+    /// its address. Without it, no answer is longer than its question.
     fn answer(&self, now: Instant, access: &Access, datagram: &[u8], ends: Ends, out: &mut Vec<u8>) {
         let Ok(question) = Question::read(datagram) else { return };
         let ip = ends.from.ip().to_canonical();
@@ -150,12 +150,12 @@ impl Service {
     }
 }
 
-/// Connection ids that need no memory: a keyed hash of the address and the minute.
+/// Connection ids without memory: a keyed hash of the address and the minute.
 #[derive(Clone)]
 struct ConnectionIds(RandomState);
 
 impl ConnectionIds {
-    /// With keys from the system's randomness.
+    /// Creates connection ids with random keys of the system.
     fn new() -> Self {
         Self(RandomState::new())
     }
@@ -187,7 +187,7 @@ mod tests {
 
     use super::*;
 
-    /// Datagrams of every action and length, with fields that are right more often than by chance.
+    /// Generates datagrams of every action and length, with fields that are right more often than by chance.
     fn a_datagram() -> impl Strategy<Value = Vec<u8>> {
         let connection = prop_oneof![Just(ztor_tracker::udp::CONNECT_MAGIC), any::<u64>()];
         let action = prop_oneof![0..5_u32, any::<u32>()];
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn connection_ids_belong_to_an_address_and_live_for_a_minute_or_two() {
+    fn connection_id_is_accepted_from_its_address_for_one_to_two_minutes() {
         let ids = ConnectionIds::new();
         let at = |seconds: u64| Instant::ZERO + Duration::from_secs(seconds);
         let (ip, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
