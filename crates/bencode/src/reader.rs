@@ -130,9 +130,6 @@ impl<R: Read> Reader<R> {
             Some(Open::Dict { owes_value: true, .. }) => "the value of a dictionary key",
         };
         let start = self.offset;
-        if self.tokens >= self.limits.tokens {
-            return Err(self.malformed(ErrorKind::TooMany { max: self.limits.tokens }));
-        }
         let found = self.byte(expected)?;
         let unexpected = Error { offset: start, kind: ErrorKind::Unexpected { found, expected } };
         if found == b'e' {
@@ -141,6 +138,9 @@ impl<R: Read> Reader<R> {
             }
             self.open.pop();
             return Ok(Token::End);
+        }
+        if self.tokens >= self.limits.tokens {
+            return Err(Error { offset: start, kind: ErrorKind::TooMany { max: self.limits.tokens } }.into());
         }
         self.tokens += 1;
         match self.open.last_mut() {

@@ -104,15 +104,16 @@ impl Bucket {
     /// Inserts a node that responded and is not in the bucket.
     pub(crate) fn insert(&mut self, now: Instant, node: Node) -> Entry {
         let subnet = Subnet::of(node.contact.addr);
-        let rival = self.nodes.iter().position(|other| {
-            other.contact.id == node.contact.id || Subnet::of(other.contact.addr) == subnet
-        });
-        if let Some(rival) = rival {
-            // The present node stays unless it is silent. Otherwise its neighbours could drive it out.
-            if !self.nodes[rival].is_silent() {
+        let is_rival =
+            |other: &Node| other.contact.id == node.contact.id || Subnet::of(other.contact.addr) == subnet;
+        let mut rivals = self.nodes.iter().filter(|other| is_rival(other)).peekable();
+        if rivals.peek().is_some() {
+            // A present node stays unless it is silent. Otherwise its neighbours could drive it out. There can be two: one of
+            // the id and one of the subnet.
+            if !rivals.all(Node::is_silent) {
                 return Entry::Crowded;
             }
-            self.nodes.remove(rival);
+            self.nodes.retain(|other| !is_rival(other));
         } else if self.nodes.len() >= K {
             match self.worst(now, &node) {
                 Some(worst) => drop(self.nodes.remove(worst)),

@@ -83,6 +83,20 @@ fn replied_from_a_known_address_or_subnet_is_out() {
 }
 
 #[test]
+fn replied_with_the_id_of_one_node_and_the_subnet_of_another_leaves_one_node_of_each() {
+    let (one, two) = (contact(0x80, 0, [8, 8, 8, 8]), contact(0x81, 0, [9, 9, 9, 9]));
+    let both = contact(0x80, 0, [9, 9, 9, 10]);
+    let mut table = Table::new(OWN, at(0));
+    table.replied(at(0), one);
+    table.replied(at(0), two);
+    table.failed(at(1), one);
+    assert_eq!(table.replied(at(2), both), Heard::Out, "one of them is not silent");
+    table.failed(at(3), two);
+    assert_eq!(table.replied(at(4), both), Heard::In);
+    assert_eq!(table.len(), 1);
+}
+
+#[test]
 fn replied_with_a_fitting_id_replaces_another_node() {
     let mut table = full();
     let fitting = [0xa5, 0xd4, 0x32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16];

@@ -191,7 +191,12 @@ impl Endpoint {
             return;
         }
         self.closing.push_back(key);
-        if self.closing.len() > (self.config.max_connections / CLOSING_SHARE).max(1)
+        let most = (self.config.max_connections / CLOSING_SHARE).max(1);
+        if self.closing.len() > most {
+            // Most have ended by now.
+            self.closing.retain(|key| self.conns.contains_key(*key));
+        }
+        if self.closing.len() > most
             && let Some(oldest) = self.closing.pop_front()
         {
             self.abort(now, oldest);

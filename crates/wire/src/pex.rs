@@ -71,7 +71,7 @@ impl PexMessage {
         Tree::dict(said.map(|(key, value)| (key, Tree::Bytes(value)))).to_vec()
     }
 
-    /// Decodes the payload of an extended message: the first 200 contacts of each list. Missing flags count as none. An
+    /// Decodes the payload of an extended message: the first 200 contacts of each list, of which each address family has half for certain. Missing flags count as none. An
     /// incomplete contact at the end is ignored.
     ///
     /// # Errors
@@ -91,13 +91,20 @@ impl PexMessage {
                 .enumerate()
                 .map(move |(at, addr)| (addr, PexFlags(flags.get(at).copied().unwrap_or(0))))
         };
-        let mut added: Vec<_> = flagged(v4(field(b"added")).collect(), field(b"added.f")).collect();
-        added.extend(flagged(v6(field(b"added6")).collect(), field(b"added6.f")));
-        let mut dropped: Vec<_> = v4(field(b"dropped")).chain(v6(field(b"dropped6"))).collect();
-        added.truncate(MAX_READ);
-        dropped.truncate(MAX_READ);
-        Ok(Self { added, dropped })
+        let added_v4 = flagged(v4(field(b"added")).collect(), field(b"added.f")).collect();
+        let added_v6 = flagged(v6(field(b"added6")).collect(), field(b"added6.f")).collect();
+        let dropped_v4 = v4(field(b"dropped")).collect();
+        let dropped_v6 = v6(field(b"dropped6")).collect();
+        Ok(Self { added: joined(added_v4, added_v6), dropped: joined(dropped_v4, dropped_v6) })
     }
+}
+
+/// Joins the contacts of both families, [`MAX_READ`] at most. Each family has half of them for certain.
+fn joined<T>(mut v4: Vec<T>, v6: Vec<T>) -> Vec<T> {
+    v4.truncate(MAX_READ - v6.len().min(MAX_READ / 2));
+    let left = MAX_READ - v4.len();
+    v4.extend(v6.into_iter().take(left));
+    v4
 }
 
 /// Appends an address to the field of its family. Returns true for IPv4.
@@ -156,6 +163,22 @@ mod tests {
         bytes.resize(bytes.len() + 60_000, 1);
         bytes.push(b'e');
         assert_eq!(PexMessage::decode(&bytes).unwrap().added.len(), MAX_READ);
+    }
+
+    #[test]
+    fn decode_of_too_many_contacts_keeps_some_of_each_family() {
+        let message = |v4: u16, v6: u16| {
+            let v4 = (0..v4).map(|port| (([192, 0, 2, 1], port).into(), PexFlags(0)));
+            let v6 = (0..v6).map(|port| (([0x20; 16], port).into(), PexFlags(0)));
+            let added = v4.chain(v6).collect();
+            let decoded = PexMessage::decode(&PexMessage { added, dropped: Vec::new() }.encode()).unwrap();
+            let of_v6 = decoded.added.iter().filter(|(addr, _)| addr.is_ipv6()).count();
+            (decoded.added.len() - of_v6, of_v6)
+        };
+        assert_eq!(message(300, 300), (100, 100));
+        assert_eq!(message(300, 30), (170, 30));
+        assert_eq!(message(30, 300), (30, 170));
+        assert_eq!(message(0, 300), (0, 200));
     }
 
     proptest! {

@@ -83,11 +83,27 @@ fn failing_source_is_an_io_error() {
     assert_eq!(reader.next_token().unwrap_err().to_string(), "cannot read at byte 1: gone");
 }
 
+#[test]
+fn next_token_of_a_container_with_as_many_values_as_allowed_reads_its_end() {
+    let read = |input: &'static [u8]| {
+        let limits = Limits { depth: 10, tokens: 3 };
+        copy(Reader::with(input, Mode::Strict, limits, 1 << 20)).map(|(copied, _)| copied)
+    };
+    assert_eq!(read(b"li1ei2ee").unwrap(), b"li1ei2ee");
+    let error = read(b"li1ei2ei3ee").unwrap_err();
+    assert!(
+        matches!(&error, ReadError::Malformed(Error { offset: 7, kind: ErrorKind::TooMany { max: 3 } })),
+        "{error}"
+    );
+}
+
 proptest! {
     #[test]
     fn reader_of_any_bytes_agrees_with_the_decoder(bytes in prop::collection::vec(
-        prop_oneof![4 => prop::sample::select(&b"ilde:-0123"[..]), 1 => any::<u8>()], 0..60)) {
-        let limits = Limits { depth: 10, tokens: 1000 };
+        prop_oneof![4 => prop::sample::select(&b"ilde:-0123"[..]), 1 => any::<u8>()], 0..60),
+        tokens in prop_oneof![1..6_usize, Just(1000)],
+    ) {
+        let limits = Limits { depth: 10, tokens };
         let whole = decode_prefix(&bytes, Mode::Strict, limits);
         let streamed = copy(Reader::with(&bytes[..], Mode::Strict, limits, 1 << 20));
         match (whole, streamed) {

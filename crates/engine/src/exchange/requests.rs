@@ -145,9 +145,7 @@ impl Exchange {
         block: Block,
     ) -> Result<(), Misbehaviour> {
         let Some(asked) = trade.download.answered(block) else {
-            conn.charge(cx.now, 0)?;
-            self.freed_blocks(cx);
-            return Ok(());
+            return conn.charge(cx.now, 0);
         };
         // Otherwise a refused piece would be requested again and again while the peer chokes us.
         trade.download.disallow_fast(block.piece);

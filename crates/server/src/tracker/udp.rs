@@ -128,7 +128,7 @@ impl Service {
             Question::Announce { transaction, mut request, .. } => {
                 let (families, max) =
                     if ip.is_ipv4() { (Families::V4, MAX_PEERS_V4) } else { (Families::V6, MAX_PEERS_V6) };
-                request.num_want = Some(request.num_want.unwrap_or(50).min(max));
+                request.num_want = request.num_want.map(|wanted| wanted.min(max));
                 let mut answer = AnnounceAnswer::new(out, transaction, ip.is_ipv6());
                 let each = |addr, _: &_| answer.push(addr);
                 match self.state.announce_each(now, access, &request, (ip, families), || ends.to, each) {

@@ -355,6 +355,32 @@ fn closing_connections_beyond_their_share_are_reset() {
 }
 
 #[test]
+fn closing_connection_is_not_reset_for_others_that_have_ended() {
+    let link = Link::default();
+    let mut net = Net::new(1, link.clone(), link);
+    net.add(Config { max_connections: 8, ..Config::default() });
+    net.add(Config { max_receive_bytes: 50_000, ..Config::default() });
+    net.add(Config::default());
+    // The first has more to send than its peer takes.
+    net.nodes[1].reads = false;
+    let slow = net.connect(0, 1);
+    net.send(0, slow, 1_000_000);
+    net.run(SECOND);
+    net.nodes[0].to_write.clear();
+    close(&mut net, 0, slow);
+    for _ in 0..5 {
+        let quick = net.connect(0, 2);
+        net.send(0, quick, 10);
+        net.run(SECOND);
+        let other = *net.nodes[2].conns.last().unwrap();
+        close(&mut net, 0, quick);
+        close(&mut net, 2, other);
+        net.run(SECOND);
+        assert_eq!(net.nodes[0].endpoint.len(), 1, "only the slow one is left");
+    }
+}
+
+#[test]
 fn read_with_a_limit_appends_to_the_buffer() {
     let (mut net, key, other) = established(Link::default());
     net.nodes[1].reads = false;

@@ -116,16 +116,16 @@ impl Partial {
     }
 
     pub(crate) fn received(&mut self, index: u32, source: Author) -> Receipt {
-        let at = self.sources.iter().position(|s| *s == source).unwrap_or_else(|| {
-            self.sources.push(source);
-            self.sources.len() - 1
-        });
         let Some(slot) = self.slots.get_mut(index as usize) else { return Receipt::Unneeded };
         match slot.state {
             State::Received => return Receipt::Unneeded,
             State::Free => self.free -= 1,
             State::Asked => {}
         }
+        let at = self.sources.iter().position(|s| *s == source).unwrap_or_else(|| {
+            self.sources.push(source);
+            self.sources.len() - 1
+        });
         let asked_of_others = slot.askers > 1 || slot.state == State::Free;
         slot.state = State::Received;
         slot.source = u16::try_from(at).unwrap_or(u16::MAX);
