@@ -15,6 +15,17 @@ pub enum Host {
 
 impl Host {
     /// Returns the host of an address. An IPv4-mapped IPv6 address counts as IPv4.
+    ///
+    /// ```
+    /// use ztor_base::Host;
+    ///
+    /// let host = Host::of("2001:db8:1:2::7".parse()?);
+    /// assert_eq!(host, Host::of("2001:db8:1:2:ffff::9".parse()?));
+    /// assert_eq!(host.to_string(), "2001:db8:1:2::/64");
+    /// assert_ne!(Host::of("192.0.2.1".parse()?), Host::of("192.0.2.2".parse()?));
+    /// assert_eq!(Host::of("::ffff:192.0.2.1".parse()?), Host::of("192.0.2.1".parse()?));
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
     pub fn of(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             IpAddr::V4(ip) => Self::V4(ip.octets()),

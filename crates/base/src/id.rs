@@ -15,6 +15,16 @@ hash_type! {
 hash_type! {
     /// The 20 bytes that name a swarm to peers, trackers and the DHT: the v1 info-hash, or the v2 info-hash cut to
     /// 20 bytes (BEP 52, "infohash").
+    ///
+    /// ```
+    /// use ztor_base::{InfoHashV1, InfoHashV2, SwarmId};
+    ///
+    /// let v1 = InfoHashV1::new([0xab; 20]);
+    /// assert_eq!(SwarmId::from(v1).to_string(), "ab".repeat(20));
+    /// let v2 = InfoHashV2::new([0xcd; 32]);
+    /// assert_eq!(SwarmId::try_from(&v2.as_bytes()[..20])?, v2.truncated());
+    /// # Ok::<(), std::array::TryFromSliceError>(())
+    /// ```
     SwarmId, 20
 }
 

@@ -8,6 +8,17 @@ use std::ops::{Add, AddAssign, Sub};
 pub use std::time::Duration;
 
 /// A point in time: microseconds since the driver's start. Arithmetic saturates at both ends.
+///
+/// ```
+/// use ztor_base::{Duration, Instant};
+///
+/// let sent = Instant::from_micros(1_500_000);
+/// let deadline = sent + Duration::from_secs(2);
+/// assert_eq!(deadline.since(sent), Duration::from_secs(2));
+/// assert_eq!(sent.since(deadline), Duration::ZERO);
+/// assert_eq!(sent - Duration::from_secs(9), Instant::ZERO);
+/// assert_eq!(Instant::FAR_FUTURE + Duration::from_secs(1), Instant::FAR_FUTURE);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 

@@ -18,6 +18,18 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
 const MAX_ADDRS: usize = 4;
 
 /// The host or peer that is responsible for received data, and is banned if the data is bad.
+///
+/// ```
+/// use ztor_base::{Host, PeerId};
+/// use ztor_engine::{Author, BanReason};
+///
+/// let host = Author::Host(Host::of("2001:db8::7".parse()?));
+/// assert_eq!(host.to_string(), "2001:db8::/64");
+/// let peer = Author::Peer("192.168.1.7".parse()?, PeerId::new(*b"-TR4060-abcdefghijkl"));
+/// assert_eq!(peer.to_string(), "192.168.1.7 (Transmission 4.0.6)");
+/// assert_eq!(BanReason::BadData { piece: 3 }.to_string(), "bad data in piece 3");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Author {
     /// A host on the public network, with all its peers.

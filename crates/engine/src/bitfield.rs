@@ -3,6 +3,20 @@
 /// A set over `0..len`, kept in 64-bit words; index 0 is the most significant bit of the first byte on the wire (BEP 3
 /// §"peer messages"). Indices at or beyond `len` are never members. The empty and the full set, which most torrents and
 /// peers have, take no memory.
+///
+/// ```
+/// use ztor_engine::Bitfield;
+///
+/// let mut have = Bitfield::new(10);
+/// have.extend([0, 7, 9]);
+/// assert_eq!(have.to_wire(), [0b1000_0001, 0b0100_0000]);
+/// assert_eq!(Bitfield::from_wire(&[0b1000_0001, 0b0100_0000], 10), Some(have.clone()));
+///
+/// // The pieces that a seed has and we lack.
+/// let seed = Bitfield::full(10);
+/// assert_eq!(seed.count_without(&have), 7);
+/// assert_eq!(seed.first_without(&have, 7), Some(8));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Bitfield {
     /// Words of the set. Empty if the set is empty or full.

@@ -13,6 +13,30 @@ use ztor_wire::{Block, LocalAnnounce, Message};
 /// The driver carries out the effects and clears the lists, which keep their memory. Each list is in order. Between
 /// lists only two rules hold: a peer's `sends` precede its `replies` and `blocks` of the same turn, and `closes` are
 /// last.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use ztor_base::{Instant, PeerId};
+/// use ztor_engine::{AddMagnet, Config, Engine, Event, Outbox};
+/// use ztor_metainfo::{InfoHashV1, InfoHashes};
+///
+/// let (now, mut out) = (Instant::ZERO, Outbox::default());
+/// let mut engine = Engine::new(now, Config::new(PeerId::from_random([7; 12]), 6881), 42);
+/// let info_hashes = InfoHashes::V1(InfoHashV1::new([1; 20]));
+/// let peers = vec![SocketAddr::from(([192, 0, 2, 7], 6881))];
+/// engine.add_magnet(now, &AddMagnet { info_hashes, trackers: Vec::new(), peers, known: None })?;
+/// engine.settle(now, &mut out);
+///
+/// // The driver opens each connection, and reports it in the next turn.
+/// for connect in std::mem::take(&mut out.connects) {
+///     engine.handle(now, Event::Connected { peer: connect.peer }, &mut out);
+/// }
+/// engine.settle(now, &mut out);
+/// let hello = &out.sends[0];
+/// assert!(out.bytes[hello.range.clone()].starts_with(b"\x13BitTorrent protocol"));
+/// out.clear();
+/// # Ok::<(), ztor_engine::AddError>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Bytes that `sends` point into.

@@ -21,6 +21,20 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// A magnet link (BEP 9, 53): the data to find a torrent's peers, which have the rest.
 ///
 /// Parsed with [`FromStr`], written with [`Display`](fmt::Display).
+///
+/// ```
+/// use ztor_metainfo::Magnet;
+///
+/// let link = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=two+words\
+///             &tr=udp%3A%2F%2Ft.example%3A80&so=0,2-4";
+/// let magnet: Magnet = link.parse()?;
+/// assert_eq!(magnet.info_hashes.to_string(), "0123456789abcdef0123456789abcdef01234567");
+/// assert_eq!(magnet.name.as_deref(), Some("two words"));
+/// assert_eq!(magnet.trackers, ["udp://t.example:80"]);
+/// assert!(magnet.selects(3) && !magnet.selects(1));
+/// assert_eq!(magnet.to_string().parse::<Magnet>()?, magnet);
+/// # Ok::<(), ztor_metainfo::MagnetError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Magnet {
     /// `xt`: `urn:btih:` in hex or base32 and `urn:btmh:`; at least one.

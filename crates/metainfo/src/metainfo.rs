@@ -17,6 +17,26 @@ use crate::{InfoHashes, Layout, MAX_TORRENT_LEN, MetainfoError, PieceHashes};
 ///
 /// [`from_bytes`](Self::from_bytes) and [`from_info`](Self::from_info) create it and check everything that can be
 /// checked without the data.
+///
+/// ```
+/// use std::path::Path;
+/// use ztor_metainfo::Metainfo;
+///
+/// // Two files, end to end in pieces of four bytes.
+/// let torrent = format!(
+///     "d8:announce25:http://t.example/announce4:infod5:filesld6:lengthi3e4:pathl5:a.txteed6:lengthi5e4:path\
+///      l5:b.txteee4:name4:docs12:piece lengthi4e6:pieces40:{}ee",
+///     "h".repeat(40)
+/// );
+/// let meta = Metainfo::from_bytes(torrent.as_bytes())?;
+/// assert_eq!(meta.trackers, [["http://t.example/announce"]]);
+/// assert_eq!(meta.relative_path(1), Path::new("docs/b.txt"));
+/// // The first piece has all of `a.txt` and the first byte of `b.txt`.
+/// assert_eq!(meta.layout.piece_count(), 2);
+/// let parts: Vec<_> = meta.layout.ranges(0, 0, 4).map(|range| (range.file, range.offset, range.len)).collect();
+/// assert_eq!(parts, [(0, 0, 3), (1, 0, 1)]);
+/// # Ok::<(), ztor_metainfo::MetainfoError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Metainfo {
     /// Info-hashes of the torrent, over the received bytes.

@@ -15,6 +15,19 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 
 /// Files in memory, served under their names at the root. Clones share the files, and changes take effect at once.
 /// Everyone who reaches the server can read them.
+///
+/// ```
+/// use ztor_server::files::{Files, TORRENT_TYPE};
+///
+/// let files = Files::new();
+/// files.put("my holiday.torrent", TORRENT_TYPE, b"d4:infodee".to_vec())?;
+/// assert_eq!(Files::path("my holiday.torrent"), "/my%20holiday.torrent");
+/// assert!(files.put("announce", TORRENT_TYPE, Vec::new()).is_err(), "a path of the tracker");
+/// // A running server has a clone, which shares the files.
+/// assert!(files.clone().remove("my holiday.torrent"));
+/// assert!(!files.remove("my holiday.torrent"));
+/// # Ok::<(), ztor_server::files::NameError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Files(Arc<RwLock<BTreeMap<String, File>>>);
 

@@ -2,6 +2,22 @@
 //!
 //! A [`tracker::TrackerServer`] runs on its own thread, so that callers need no async runtime. In addition to announces
 //! and scrapes it serves the given [`files::Files`], such as the torrent of `ztor share`.
+//!
+//! ```no_run
+//! use std::net::SocketAddr;
+//! use ztor_server::tracker::{Config, TrackerServer};
+//!
+//! // Port 0 takes any free one.
+//! let loopback: SocketAddr = "127.0.0.1:0".parse()?;
+//! let config = Config { http: Some(loopback), udp: Some(loopback), ..Config::default() };
+//! let server = TrackerServer::start(config)?;
+//! if let (Some(http), Some(udp)) = (server.http_addr(), server.udp_addr()) {
+//!     println!("announce to http://{http}/announce or udp://{udp}");
+//! }
+//! assert_eq!(server.counts().torrents, 0);
+//! server.stop();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod files;

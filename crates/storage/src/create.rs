@@ -134,6 +134,26 @@ struct Stamp {
 ///
 /// Hashes with `threads` threads (at least one), each with a buffer of 512 KiB. Any of them calls `progress` with the
 /// number of bytes hashed so far and the total. Setting `stop` ends the call with [`CreateError::Stopped`].
+///
+/// ```
+/// use std::sync::atomic::AtomicBool;
+/// use ztor_metainfo::Metainfo;
+/// use ztor_storage::create::{CreateOptions, create};
+///
+/// let dir = tempfile::tempdir()?;
+/// let path = dir.path().join("notes.txt");
+/// std::fs::write(&path, "some notes\n")?;
+///
+/// let mut options = CreateOptions::default();
+/// options.torrent.trackers = vec![vec!["http://t.example/announce".to_owned()]];
+/// let progress = |done, total| println!("{done} of {total} bytes");
+/// let created = create(&path, &options, 1, progress, &AtomicBool::new(false))?;
+/// assert!(created.warnings.is_empty());
+/// let meta = Metainfo::from_bytes(&created.torrent)?;
+/// assert_eq!((meta.name.as_str(), meta.layout.total_len()), ("notes.txt", 11));
+/// assert_eq!(meta.trackers, options.torrent.trackers);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn create(
     path: &Path,
     options: &CreateOptions,

@@ -8,6 +8,28 @@
 //!
 //! No torrent file and no peer can make it write outside the torrent's folder. A piece counts as present only after its
 //! bytes match its hash.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::sync::atomic::AtomicBool;
+//! use ztor_metainfo::Metainfo;
+//! use ztor_storage::create::{CreateOptions, create};
+//! use ztor_storage::{Pieces, StoreOptions, TorrentStore, check_all};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let folder = dir.path().join("greetings");
+//! std::fs::create_dir(&folder)?;
+//! std::fs::write(folder.join("hello.txt"), "hello\n")?;
+//!
+//! let stop = AtomicBool::new(false);
+//! let created = create(&folder, &CreateOptions::default(), 1, |_done, _total| {}, &stop)?;
+//! let meta = Arc::new(Metainfo::from_bytes(&created.torrent)?);
+//! let store = TorrentStore::open(meta, dir.path(), None, StoreOptions::default(), Arc::default())?;
+//! assert_eq!(check_all(&store, Pieces::All, 1, |_done| {}, &stop)?, [true]);
+//! std::fs::remove_file(folder.join("hello.txt"))?;
+//! assert_eq!(check_all(&store, Pieces::All, 1, |_done| {}, &stop)?, [false]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -32,6 +32,30 @@ const VERSION: i64 = 1;
 const STAMP_LEN: usize = 16;
 
 /// Saved state of one torrent.
+///
+/// ```
+/// use std::path::Path;
+/// use ztor_metainfo::{InfoHashV1, InfoHashes};
+/// use ztor_storage::FileStamp;
+/// use ztor_storage::resume::Resume;
+///
+/// let resume = Resume {
+///     info_hashes: InfoHashes::V1(InfoHashV1::new([1; 20])),
+///     dir: "/home/me/downloads".into(),
+///     have: vec![0b1010_0000],
+///     stamps: vec![FileStamp { len: 49_152, mtime_ns: 1_700_000_000_000_000_000 }],
+///     wanted: Vec::new(),
+///     own: vec![true],
+///     unfinished: Vec::new(),
+///     uploaded: 0,
+///     downloaded: 32_768,
+///     peers: vec![([192, 0, 2, 7], 6881).into()],
+/// };
+/// let read = Resume::from_bytes(&resume.to_bytes(), Path::new("example.resume"))?;
+/// assert_eq!(read, resume);
+/// assert!(read.has(0) && !read.has(1) && read.has(2));
+/// # Ok::<(), ztor_storage::resume::ResumeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume {
     /// Info-hashes of the torrent.

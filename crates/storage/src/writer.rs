@@ -122,6 +122,29 @@ pub struct BlockDigest {
 ///
 /// Blocks in order are hashed from memory. Early blocks are written at once, and read back when the gap before them is
 /// filled. Memory: one small state per piece in progress, so the caller bounds it by the number of pieces in flight.
+///
+/// ```
+/// use std::sync::Arc;
+/// use bytes::Bytes;
+/// use ztor_metainfo::Metainfo;
+/// use ztor_storage::{PieceWriter, StoreOptions, TorrentStore, WriteDone, WriteJob};
+///
+/// // A torrent of one file with the content `hello` and a line break.
+/// let info = b"d6:lengthi6e4:name9:hello.txt12:piece lengthi16384e6:pieces20:\
+///     \xf5\x72\xd3\x96\xfa\xe9\x20\x66\x28\x71\x4f\xb2\xce\x00\xf7\x2e\x94\xf2\x25\x8fe";
+/// let meta = Arc::new(Metainfo::from_info(info)?);
+/// let dir = tempfile::tempdir()?;
+/// let store = TorrentStore::open(meta, dir.path(), None, StoreOptions::default(), Arc::default())?;
+/// store.prepare()?;
+///
+/// let (store, data) = (Arc::new(store), Bytes::from_static(b"hello\n"));
+/// let mut batch = vec![WriteJob { store, torrent: 1, piece: 0, begin: 0, data, tag: 0 }];
+/// let mut done = Vec::new();
+/// PieceWriter::new().write(&mut batch, &mut done);
+/// assert!(matches!(&done[..], [WriteDone::Written { .. }, WriteDone::PieceOk { piece: 0, .. }]));
+/// assert_eq!(std::fs::read(dir.path().join("hello.txt"))?, b"hello\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct PieceWriter {
     pieces: HashMap<(u64, u32), Piece>,

@@ -64,6 +64,26 @@ pub struct Due {
 ///
 /// An announce that is due [waits](Self::poll_announce) for its tracker's host, which many torrents share. It is made
 /// when it is [sent](Self::begin), so that its numbers are current, and its time counts from then.
+///
+/// ```
+/// use fastrand::Rng;
+/// use ztor_base::{Duration, Instant};
+/// use ztor_tracker::AnnounceReply;
+/// use ztor_tracker::announcer::Announcer;
+///
+/// let tiers = vec![vec!["http://a.example/announce".to_owned()], vec!["udp://b.example:6969".to_owned()]];
+/// let (now, mut announcer) = (Instant::ZERO, Announcer::new(tiers, &mut Rng::with_seed(42)));
+/// let mut asked = Vec::new();
+/// while let Some(id) = announcer.poll_announce(now, false) {
+///     if let Some(due) = announcer.begin(now, id) {
+///         asked.push(due.url);
+///         // The tracker answers at once.
+///         announcer.on_reply(now, id, &AnnounceReply { interval_s: 1800, ..AnnounceReply::default() });
+///     }
+/// }
+/// assert_eq!(asked, ["http://a.example/announce"], "the second tier is not needed");
+/// assert!(announcer.poll_timeout() >= Some(now + Duration::from_secs(1800)));
+/// ```
 #[derive(Debug)]
 pub struct Announcer {
     trackers: Vec<Tracker>,

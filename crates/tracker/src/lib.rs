@@ -6,6 +6,27 @@
 //!
 //! Data from a tracker is not trusted: every decoder is total, numbers are checked, lists are cut at [`MAX_PEERS`], and
 //! text for users has passed [`text::plain`].
+//!
+//! ```
+//! use ztor_base::{PeerId, SwarmId};
+//! use ztor_tracker::http::{announce_url, parse_announce};
+//! use ztor_tracker::{AnnounceEvent, AnnounceRequest};
+//!
+//! let (info_hash, peer_id) = (SwarmId::new([b'h'; 20]), PeerId::from_random([b'r'; 12]));
+//! let request = AnnounceRequest {
+//!     left: 5_000_000,
+//!     event: AnnounceEvent::Started,
+//!     ..AnnounceRequest::new(info_hash, peer_id, 6881)
+//! };
+//! let url = announce_url("http://t.example/announce", &request)?;
+//! assert!(url.starts_with("http://t.example/announce?info_hash=hhhh") && url.contains("&left=5000000"));
+//!
+//! // The body of the answer, which any HTTP client can fetch.
+//! let reply = parse_announce(b"d8:intervali1800e5:peers6:\xc0\x00\x02\x07\x1a\xe1e")?;
+//! assert_eq!(reply.interval_s, 1800);
+//! assert_eq!(reply.peers[0].addr.to_string(), "192.0.2.7:6881");
+//! # Ok::<(), ztor_tracker::TrackerError>(())
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod announcer;

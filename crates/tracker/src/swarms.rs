@@ -134,6 +134,25 @@ pub struct Counts {
 
 /// The swarms of a tracker. Bounded by its [`Config`], and deterministic: the same seed and announces give the same
 /// answers.
+///
+/// ```
+/// use ztor_base::{Instant, PeerId, SwarmId};
+/// use ztor_tracker::AnnounceRequest;
+/// use ztor_tracker::swarms::{Asker, Config, Families, Swarms};
+///
+/// let (now, mut swarms) = (Instant::ZERO, Swarms::new(Config::default(), 42));
+/// let info_hash = SwarmId::new([1; 20]);
+/// let asker = |ip: [u8; 4]| Asker { ip: ip.into(), reached: None, families: Families::Both };
+///
+/// let seed = AnnounceRequest::new(info_hash, PeerId::new([2; 20]), 6881);
+/// let reply = swarms.announce(now, &seed, asker([192, 0, 2, 1]))?;
+/// assert!(reply.peers.is_empty());
+/// let leecher = AnnounceRequest { left: 5000, ..AnnounceRequest::new(info_hash, PeerId::new([3; 20]), 6881) };
+/// let reply = swarms.announce(now, &leecher, asker([192, 0, 2, 2]))?;
+/// assert_eq!(reply.peers[0].addr.to_string(), "192.0.2.1:6881");
+/// assert_eq!((reply.seeders, reply.leechers), (Some(1), Some(1)));
+/// # Ok::<(), ztor_tracker::swarms::Refusal>(())
+/// ```
 #[derive(Debug)]
 pub struct Swarms {
     config: Config,

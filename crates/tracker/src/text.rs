@@ -52,6 +52,15 @@ fn without_port(url: &str) -> Option<(Url, String)> {
 
 /// Returns a tracker's address without possible secrets: user names, queries, and parts of the path and of the host's
 /// name that look like a passkey. Of an invalid URL nothing is shown, unless only the port is out of range.
+///
+/// ```
+/// use ztor_tracker::redact;
+///
+/// let url = "https://me:pw@t.example/0123456789abcdef/announce?passkey=0123456789abcdef";
+/// assert_eq!(redact(url), "https://t.example/…/announce?…");
+/// assert_eq!(redact("udp://t.example:6969/announce"), "udp://t.example:6969/announce");
+/// assert_eq!(redact("no URL"), "(unreadable address)");
+/// ```
 pub fn redact(url: &str) -> String {
     let (parsed, bad_port) = match Url::parse(url.trim()) {
         Ok(parsed) => (Some(parsed), None),

@@ -20,6 +20,22 @@ const MAX_CLIENT_LEN: usize = 64;
 /// wrong type counts as absent.
 ///
 /// A peer may send it again at any time; extensions that the new one does not name stay unchanged.
+///
+/// ```
+/// use ztor_wire::{ExtendedHandshake, UT_HOLEPUNCH, UT_METADATA, UT_PEX};
+///
+/// let hello = ExtendedHandshake {
+///     messages: vec![(UT_PEX.to_owned(), 1), (UT_METADATA.to_owned(), 2)],
+///     client: Some("example 1.0".to_owned()),
+///     metadata_size: Some(31_235),
+///     ..ExtendedHandshake::default()
+/// };
+/// let read = ExtendedHandshake::decode(&hello.encode())?;
+/// assert_eq!((read.id_of(UT_METADATA), read.id_of(UT_HOLEPUNCH)), (Some(2), None));
+/// assert_eq!(read.client.as_deref(), Some("example 1.0"));
+/// assert_eq!(read.metadata_size, Some(31_235));
+/// # Ok::<(), ztor_wire::WireError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExtendedHandshake {
     /// `m`: extension names, each with the id that its messages to the sender must carry; id 0 turns one off.

@@ -10,6 +10,19 @@ use sha1::{Digest, Sha1};
 ///
 /// The set depends only on the peer's network (its /24), so a new connection brings no new pieces. BEP 6 does not
 /// mention IPv6; its /64 is used in the same way. An IPv4-mapped address counts as IPv4.
+///
+/// ```
+/// use ztor_base::SwarmId;
+/// use ztor_wire::allowed_fast_set;
+///
+/// // The example of BEP 6.
+/// let info_hash = SwarmId::new([0xaa; 20]);
+/// let set = allowed_fast_set("80.4.4.200".parse()?, info_hash, 1313, 7);
+/// assert_eq!(set, [1059, 431, 808, 1217, 287, 376, 1188]);
+/// // Another peer of the same network gets the same pieces.
+/// assert_eq!(allowed_fast_set("80.4.4.9".parse()?, info_hash, 1313, 7), set);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 pub fn allowed_fast_set(ip: IpAddr, info_hash: SwarmId, pieces: u32, count: usize) -> Vec<u32> {
     let Some(wanted) = u32::try_from(count).ok().filter(|&count| count < pieces) else {
         return (0..pieces).collect();

@@ -12,6 +12,24 @@ pub const HANDSHAKE_LEN: usize = 68;
 const PREFIX: &[u8; 20] = b"\x13BitTorrent protocol";
 
 /// The handshake of BEP 3, the same in both directions.
+///
+/// ```
+/// use ztor_base::{PeerId, SwarmId};
+/// use ztor_wire::{Handshake, Reserved};
+///
+/// let hello = Handshake {
+///     reserved: Reserved::NONE.with_fast().with_extended(),
+///     info_hash: SwarmId::new([0xaa; 20]),
+///     peer_id: PeerId::from_random([7; 12]),
+/// };
+/// let bytes = hello.encode();
+/// assert_eq!(Handshake::decode(&bytes)?, Some(hello));
+/// // The info-hash is known before the peer id has arrived.
+/// assert_eq!(Handshake::decode(&bytes[..48])?, None);
+/// assert_eq!(Handshake::peek_info_hash(&bytes[..48])?, Some(hello.info_hash));
+/// assert!(Handshake::decode(b"GET / HTTP/1.1").is_err());
+/// # Ok::<(), ztor_wire::WireError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Handshake {
     /// Extensions that the sender supports.

@@ -8,6 +8,19 @@ use crate::WireError;
 pub const UT_HOLEPUNCH: &str = "ut_holepunch";
 
 /// A message of `ut_holepunch`.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use ztor_wire::{HolepunchError, HolepunchMessage};
+///
+/// let target: SocketAddr = "192.0.2.7:6881".parse()?;
+/// let request = HolepunchMessage::Rendezvous(target);
+/// assert_eq!(HolepunchMessage::decode(&request.encode())?, request);
+/// // The answer of a relay that does not know the target.
+/// let refusal = HolepunchMessage::Error(target, HolepunchError::NOT_CONNECTED);
+/// assert_eq!(refusal.encode(), [2, 0, 192, 0, 2, 7, 0x1a, 0xe1, 0, 0, 0, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HolepunchMessage {
     /// To the relay: request for a hole punch with this peer.

@@ -7,6 +7,24 @@
 //! This crate checks only what the bytes alone show. It knows no torrent: the engine checks whether a piece exists and
 //! whether a block was requested. Every decoder is total: any input gives a value, a request for more bytes, or a typed
 //! error such as [`WireError`].
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use ztor_wire::{Block, Decoder, Message};
+//!
+//! let request = Message::Request(Block { piece: 7, begin: 16_384, len: 16_384 });
+//! let mut sent = Vec::new();
+//! request.encode(&mut sent);
+//!
+//! // A stream may be split anywhere.
+//! let (first, rest) = sent.split_at(9);
+//! let (mut decoder, mut received) = (Decoder::default(), BytesMut::from(first));
+//! assert_eq!(decoder.decode(&mut received)?, None);
+//! received.extend_from_slice(rest);
+//! assert_eq!(decoder.decode(&mut received)?, Some(request));
+//! assert!(received.is_empty());
+//! # Ok::<(), ztor_wire::WireError>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod decoder;

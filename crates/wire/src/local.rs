@@ -11,6 +11,18 @@ pub const MAX_LOCAL_HASHES: usize = 20;
 const MAX_COOKIE_LEN: usize = 64;
 
 /// An announce to the local network.
+///
+/// ```
+/// use ztor_base::SwarmId;
+/// use ztor_wire::LocalAnnounce;
+///
+/// let info_hashes = vec![SwarmId::new([0xab; 20])];
+/// let announce = LocalAnnounce { port: 6881, info_hashes, cookie: Some("7f3a".to_owned()) };
+/// let datagram = announce.encode("239.192.152.143:6771");
+/// assert!(datagram.starts_with(b"BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 6881\r\n"));
+/// assert_eq!(LocalAnnounce::decode(&datagram), Some(announce));
+/// assert_eq!(LocalAnnounce::decode(b"M-SEARCH * HTTP/1.1\r\n\r\n"), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalAnnounce {
     /// TCP port that the sender listens on; never 0.

@@ -42,6 +42,20 @@ impl PexFlags {
 }
 
 /// A message of `ut_pex`.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use ztor_wire::{PexFlags, PexMessage};
+///
+/// let added: SocketAddr = "192.0.2.7:6881".parse()?;
+/// let dropped: SocketAddr = "[2001:db8::9]:51413".parse()?;
+/// let flags = PexFlags::SEED.and(PexFlags::UTP);
+/// let message = PexMessage { added: vec![(added, flags)], dropped: vec![dropped] };
+/// let read = PexMessage::decode(&message.encode())?;
+/// assert_eq!(read, message);
+/// assert!(read.added[0].1.has(PexFlags::SEED) && !read.added[0].1.has(PexFlags::REACHABLE));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PexMessage {
     /// Peers that the sender has connected to since its last message.

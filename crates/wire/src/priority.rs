@@ -4,6 +4,20 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Returns the priority that two peers have for each other; higher goes first. Both ends compute the same value, so no
 /// peer can crowd out others by connecting more often. 0 for addresses of different families.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use ztor_wire::peer_priority;
+///
+/// // The examples of BEP 40.
+/// let ours: SocketAddr = "123.213.32.10:6881".parse()?;
+/// let far: SocketAddr = "98.76.54.32:6881".parse()?;
+/// let near: SocketAddr = "123.213.32.234:6881".parse()?;
+/// assert_eq!(peer_priority(ours, far), 0xec2d_7224);
+/// assert_eq!(peer_priority(ours, near), 0x9956_8189);
+/// assert_eq!(peer_priority(far, ours), peer_priority(ours, far));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 pub fn peer_priority(a: SocketAddr, b: SocketAddr) -> u32 {
     match (a.ip().to_canonical(), b.ip().to_canonical()) {
         (x, y) if x == y => sorted(&a.port().to_be_bytes(), &b.port().to_be_bytes()),

@@ -15,6 +15,21 @@ use ztor_tracker::swarms::Refusal;
 const MAX_FILE_LEN: u64 = 64 << 20;
 
 /// Lists of what is served and of what is refused. Empty ones restrict nothing.
+///
+/// ```
+/// use ipnet::IpNet;
+/// use ztor_base::SwarmId;
+/// use ztor_server::tracker::{Access, AccessList};
+/// use ztor_tracker::swarms::Refusal;
+///
+/// let (torrent, other) = (SwarmId::new([1; 20]), SwarmId::new([2; 20]));
+/// let network: IpNet = "192.0.2.0/24".parse()?;
+/// let access = Access { allow: AccessList::new([torrent], []), deny: AccessList::new([], [network]) };
+/// assert_eq!(access.refusal(&torrent, "198.51.100.7".parse()?), None);
+/// assert_eq!(access.refusal(&torrent, "192.0.2.7".parse()?), Some(Refusal::AddressNotAllowed));
+/// assert_eq!(access.refusal(&other, "198.51.100.7".parse()?), Some(Refusal::NotAllowed));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
     /// If it names torrents, no others are tracked; if it names networks, no other peers are served.
