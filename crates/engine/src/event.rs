@@ -141,8 +141,17 @@ pub enum Command {
     /// Ends a torrent: its peers are closed and its trackers get `stopped`. The id is gone when
     /// [`TorrentEvent::Removed`](crate::TorrentEvent) comes.
     Remove(TorrentId),
-    /// Takes up again what a disk fault had stopped, beginning with a look at what is there.
+    /// Pauses a torrent: its connections are closed, its trackers get `stopped`, and nobody is looked for. A check goes on.
+    Pause(TorrentId),
+    /// Ends a pause.
     Resume(TorrentId),
+    /// Starts a torrent again that a disk fault has stopped, beginning with a check of what is on disk.
+    Retry(TorrentId),
+    /// Checks all data of a torrent on disk again. Its connections are closed.
+    Recheck(TorrentId),
+    /// Announces a torrent to its trackers, the DHT and the local network now, as far as the trackers' minimum intervals
+    /// allow.
+    Reannounce(TorrentId),
     /// Ends a ban before its time.
     LiftBan(Author),
     /// Whole limits, bytes per second.
@@ -194,6 +203,8 @@ pub struct AddTorrent {
     pub uploaded: u64,
     /// Counts of earlier sessions, for trackers and ratios.
     pub downloaded: u64,
+    /// True if it begins paused: it is checked, and then waits for [`Command::Resume`].
+    pub paused: bool,
 }
 
 impl AddTorrent {
@@ -207,6 +218,7 @@ impl AddTorrent {
             earlier_peers: Vec::new(),
             uploaded: 0,
             downloaded: 0,
+            paused: false,
         }
     }
 }

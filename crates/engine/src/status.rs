@@ -31,11 +31,13 @@ pub enum TorrentState {
         /// Pieces to look at.
         total: u32,
     },
+    /// Paused by the user, in any state but those above and a disk fault.
+    Paused,
     /// Something wanted is missing.
     Downloading,
     /// Everything wanted is here.
     Seeding,
-    /// A disk fault; [`Command::Resume`](crate::Command::Resume) takes it up again.
+    /// Stopped by a disk fault; [`Command::Retry`](crate::Command::Retry) starts it again.
     Stopped(DiskFault),
 }
 

@@ -7,6 +7,7 @@ mod dht;
 mod dialing;
 mod finding;
 mod internals;
+mod managing;
 mod odd_peers;
 mod partial;
 mod places;
@@ -117,7 +118,7 @@ fn download_after_a_disk_fault_stops_and_completes_once_resumed() {
     let status = [world.nodes[leech].status()];
     assert_eq!(status[0].state, TorrentState::Stopped(fault));
     assert!(status[0].have_pieces >= 5);
-    world.handle(leech, Event::Command(Command::Resume(id)));
+    world.handle(leech, Event::Command(Command::Retry(id)));
     assert!(
         world.nodes[leech].rig.engine.resume_data(id).is_none(),
         "no pieces are recorded before the check"
@@ -365,7 +366,7 @@ fn disk_fault_during_the_check_records_no_pieces_until_resumed() {
     rig.settle();
     assert!(rig.engine.resume_data(id).is_none());
     assert!(rig.engine.poll_timeout().is_none_or(|at| at > rig.now), "no busy waiting while stopped");
-    rig.handle(Event::Command(Command::Resume(id)));
+    rig.handle(Event::Command(Command::Retry(id)));
     assert_eq!(rig.out.checks, [id]);
     rig.disk(id, DiskEvent::Checked { have: Bitfield::new(8) });
     rig.settle();

@@ -113,6 +113,11 @@ impl Engine {
         self.torrents.get(id).is_some()
     }
 
+    /// Returns true if no wanted piece is missing, as far as the torrent is checked.
+    pub fn is_finished(&self, id: TorrentId) -> bool {
+        self.torrents.get(id).is_some_and(Torrent::is_finished)
+    }
+
     /// Returns the state of a torrent; `None` if there is no such torrent.
     pub fn state(&self, id: TorrentId) -> Option<TorrentState> {
         self.torrents.get(id).map(Torrent::state)

@@ -74,6 +74,9 @@ pub struct AddTorrent {
     /// Write also over files that are there already and are not this torrent's. Without it such a file stops the torrent
     /// with [`DiskFaultKind::InTheWay`](crate::DiskFaultKind::InTheWay) before anything is written.
     pub overwrite: bool,
+    /// True if it begins paused: its data is checked, and then it waits for
+    /// [`TorrentHandle::resume`](crate::TorrentHandle::resume).
+    pub paused: bool,
     /// Hash all data that is there, and do not believe what an earlier run has remembered of it.
     pub recheck: bool,
 }
@@ -97,6 +100,7 @@ impl AddTorrent {
             allocate: Allocation::Sparse,
             read_only: false,
             overwrite: false,
+            paused: false,
             recheck: false,
         }
     }
@@ -121,6 +125,7 @@ setters!(AddTorrent {
     allocate: Allocation,
     read_only: bool,
     overwrite: bool,
+    paused: bool,
     recheck: bool,
 });
 

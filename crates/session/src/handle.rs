@@ -105,6 +105,31 @@ impl TorrentHandle {
         self.ask(|answer| TorrentRequest::SetLimits { limits, answer })
     }
 
+    /// Pauses the torrent: its connections are closed, its trackers get `stopped`, and no peers are looked for. Pieces in
+    /// progress are kept. A check of its data goes on. Does nothing if it is paused.
+    ///
+    /// A pause ends with the session: [`AddTorrent::paused`] begins the next one.
+    pub fn pause(&self) -> Reply<()> {
+        self.ask(TorrentRequest::Pause)
+    }
+
+    /// Ends a pause. Does nothing if the torrent is not paused.
+    pub fn resume(&self) -> Reply<()> {
+        self.ask(TorrentRequest::Resume)
+    }
+
+    /// Hashes all data that is on disk, whatever is known of it. The torrent's connections are closed; it goes on when the
+    /// check is done ([`TorrentEvent::Started`](crate::TorrentEvent::Started)). Does nothing before its first check is done.
+    pub fn recheck(&self) -> Reply<()> {
+        self.ask(TorrentRequest::Recheck)
+    }
+
+    /// Announces the torrent now to its trackers, as far as their minimum intervals allow, to the DHT and to the local
+    /// network. Does nothing while it is paused or checked.
+    pub fn reannounce(&self) -> Reply<()> {
+        self.ask(TorrentRequest::Reannounce)
+    }
+
     /// Tries a torrent at once that a disk fault has stopped, beginning with a check of what is on disk. The session does so
     /// by itself after a pause.
     pub fn retry(&self) -> Reply<()> {

@@ -119,7 +119,11 @@ pub(crate) enum TorrentRequest {
         limits: RateLimits,
         answer: Answer<()>,
     },
+    Pause(Answer<()>),
+    Resume(Answer<()>),
     Retry(Answer<()>),
+    Recheck(Answer<()>),
+    Reannounce(Answer<()>),
     Remove(Answer<()>),
 }
 

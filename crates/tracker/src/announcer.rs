@@ -276,6 +276,23 @@ impl Announcer {
         }
     }
 
+    /// Makes every tracker due whose minimum interval, or whose rest after a refusal, allows it. A tracker that could not
+    /// be reached is due regardless of its rest.
+    pub fn announce_early(&mut self, now: Instant) {
+        for tracker in self.trackers.iter_mut().filter(|t| t.outstanding.is_none()) {
+            let earliest = match tracker.status.state {
+                TrackerState::Working => tracker.earliest,
+                TrackerState::Failing if tracker.is_unreachable => now,
+                _ => tracker.next,
+            };
+            tracker.next = tracker.next.min(earliest.max(now));
+            if tracker.status.state.may_be_asked() {
+                tracker.status.next_announce = Some(tracker.next);
+            }
+        }
+        self.changed = true;
+    }
+
     /// Makes all trackers due that know of us, regardless of their interval, as our address has changed.
     pub fn reannounce(&mut self, now: Instant) {
         for tracker in self.trackers.iter_mut().filter(|t| t.outstanding.is_none()) {

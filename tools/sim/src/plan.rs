@@ -29,7 +29,7 @@ impl World {
             }
             Action::Leave { node } => nodes[node].leave(core),
             Action::Disk { node, health } => nodes[node].disk.health = health,
-            Action::Resume { node } => nodes[node].command(core, Command::Resume),
+            Action::Resume { node } => nodes[node].command(core, Command::Retry),
             Action::Group { host, group } => net.host_mut(host).group = group,
             Action::Woke { node, slept } => nodes[node].woke(core, slept),
             Action::Heal => {

@@ -65,7 +65,7 @@ impl Torrent {
                 TorrentState::Unusable(_) => State::Failed,
                 TorrentState::Downloading => State::Downloading,
                 TorrentState::Seeding => State::Seeding,
-                TorrentState::Stopped(_) => State::Stopped,
+                TorrentState::Paused | TorrentState::Stopped(_) => State::Stopped,
             };
             row.eta_s = eta_s(&row);
         }

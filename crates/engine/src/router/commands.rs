@@ -24,7 +24,27 @@ impl Router<'_> {
                 }
             }
             Command::Remove(id) => self.remove_torrent(id),
-            Command::Resume(id) => {
+            Command::Pause(id) => self.pause(id),
+            Command::Resume(id) => self.end_pause(id),
+            Command::Recheck(id) => {
+                if self.torrents.get_mut(id).is_some_and(|torrent| torrent.recheck()) {
+                    self.close_all_of(id, "the torrent is checked again");
+                    if let Some((cx, torrent, _)) = self.enter_torrent(id) {
+                        torrent.exchange_mut().on_stopped(cx);
+                        cx.dirty.show(id);
+                        cx.out.forgets.push(id);
+                        cx.out.checks.push(id);
+                    }
+                }
+            }
+            Command::Reannounce(id) => {
+                if let Some(torrent) = self.torrents.get_mut(id).filter(|torrent| torrent.is_open()) {
+                    torrent.trackers_mut().announcer_mut().announce_early(cx.now);
+                    self.discover(id);
+                    self.cx.dirty.mark_torrent(id);
+                }
+            }
+            Command::Retry(id) => {
                 if self.torrents.get_mut(id).is_some_and(|torrent| torrent.resume()) {
                     cx.dirty.show(id);
                     cx.out.checks.push(id);
@@ -59,6 +79,31 @@ impl Router<'_> {
         for key in self.peers.keys() {
             self.close(key, "ztor is shutting down");
         }
+    }
+
+    fn pause(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        if !torrent.set_paused(true) {
+            return;
+        }
+        self.trackers.say_goodbye(&mut self.cx, torrent);
+        if let Some(dht) = &mut self.dht {
+            dht.leave(torrent);
+        }
+        self.close_all_of(id, "the torrent is paused");
+        self.cx.dirty.show(id);
+        self.cx.dirty.mark_torrent(id);
+    }
+
+    fn end_pause(&mut self, id: TorrentId) {
+        let Some(torrent) = self.torrents.get_mut(id) else { return };
+        if !torrent.set_paused(false) {
+            return;
+        }
+        torrent.trackers_mut().announcer_mut().restart();
+        self.cx.dirty.show(id);
+        self.discover(id);
+        self.cx.dirty.mark_torrent(id);
     }
 
     /// Closes the connections, announces `stopped` and removes the torrent. The last announces do not need its entry.

@@ -57,8 +57,8 @@ impl Router<'_> {
     }
 
     /// Plans the local announces and DHT lookups of a torrent that has opened.
-    fn discover(&mut self, id: TorrentId) {
-        if let Some(torrent) = self.torrents.get_mut(id) {
+    pub(super) fn discover(&mut self, id: TorrentId) {
+        if let Some(torrent) = self.torrents.get_mut(id).filter(|torrent| torrent.is_open()) {
             self.lsd.plan(self.cx.now, self.cx.config, torrent);
             self.dht.iter_mut().for_each(|dht| dht.plan(torrent));
         }

@@ -62,6 +62,17 @@ impl InstantDisk {
         is_complete.then_some(write.piece)
     }
 
+    /// Changes a byte of a piece behind everyone's back.
+    ///
+    /// # Panics
+    /// If the disk keeps no content, or the torrent has no such piece.
+    pub fn damage(&mut self, piece: u32) {
+        let at = self.start_of(piece);
+        if let Some(data) = &mut self.data {
+            data[at] ^= 1;
+        }
+    }
+
     /// Judges a complete piece by its hash.
     pub fn judge(&mut self, piece: u32) -> DiskEvent {
         let bytes = self.piece(piece);

@@ -33,6 +33,8 @@ pub(crate) struct Torrent {
     /// True if peers may be found by trackers only (BEP 27). False until that is known.
     is_private: bool,
     lifecycle: Lifecycle,
+    /// Paused by the user: nothing is exchanged, whatever the lifecycle.
+    is_paused: bool,
     /// Connections, and connection attempts.
     peers: Vec<PeerKey>,
     exchange: Exchange,
@@ -61,6 +63,7 @@ impl Torrent {
             downloaded: add.downloaded,
         });
         torrent.known.set_own_addrs(own);
+        torrent.is_paused = add.paused;
         torrent
     }
 
@@ -93,6 +96,7 @@ impl Torrent {
             hashes,
             is_private: false,
             lifecycle: Lifecycle::FetchingInfo(Fetch::default()),
+            is_paused: false,
             peers: Vec::new(),
             exchange: Exchange::new(now, id),
             known: KnownPeers::default(),
@@ -231,12 +235,17 @@ impl Torrent {
 
     /// Returns true if pieces are exchanged.
     pub(crate) fn is_active(&self) -> bool {
-        self.lifecycle.is_active()
+        !self.is_paused && self.lifecycle.is_active()
     }
 
     /// Returns true if peers are accepted and looked for, to exchange pieces or metadata.
     pub(crate) fn is_open(&self) -> bool {
-        self.lifecycle.is_open()
+        !self.is_paused && self.lifecycle.is_open()
+    }
+
+    /// Pauses the torrent, or ends the pause. Returns false if nothing changes.
+    pub(crate) fn set_paused(&mut self, is_paused: bool) -> bool {
+        std::mem::replace(&mut self.is_paused, is_paused) != is_paused
     }
 
     /// Returns true if no wanted piece is missing.
@@ -256,7 +265,17 @@ impl Torrent {
 
     /// Returns the state for front ends.
     pub(crate) fn state(&self) -> TorrentState {
-        self.lifecycle.state(self.is_finished())
+        match self.lifecycle.state(self.is_finished()) {
+            TorrentState::Metadata { .. }
+            | TorrentState::Waiting
+            | TorrentState::Downloading
+            | TorrentState::Seeding
+                if self.is_paused =>
+            {
+                TorrentState::Paused
+            }
+            state => state,
+        }
     }
 
     /// Returns the contents of our extended handshake that concern it.
@@ -318,6 +337,16 @@ impl Torrent {
         }
     }
 
+    /// Starts another check of an active torrent, or of one that a disk fault has stopped. Returns false in other states.
+    pub(crate) fn recheck(&mut self) -> bool {
+        if let Lifecycle::Active(meta) = &self.lifecycle {
+            let meta = Arc::clone(meta);
+            self.lifecycle = Lifecycle::Checking { meta, done: 0, total: 0, is_again: true };
+            return true;
+        }
+        self.resume()
+    }
+
     /// Ends the check and activates the torrent. Returns false if no check is under way.
     pub(crate) fn activate(&mut self) -> bool {
         let meta = self.lifecycle.meta().filter(|_| self.lifecycle.is_checking()).cloned();
@@ -331,7 +360,7 @@ impl Torrent {
     /// Stops the torrent after a disk fault. Returns false if it is neither active nor checking.
     pub(crate) fn stop(&mut self, fault: DiskFault) -> bool {
         let was_checked = self.lifecycle.is_checked();
-        let is_running = self.is_active() || self.lifecycle.is_checking();
+        let is_running = self.lifecycle.is_active() || self.lifecycle.is_checking();
         let meta = self.lifecycle.meta().filter(|_| is_running).cloned();
         let is_stopped = meta.is_some();
         if let Some(meta) = meta {

@@ -49,6 +49,9 @@ impl Driver {
             downloaded: new.add.downloaded,
         };
         self.cx.engine_mut().start_torrent(id, start)?;
+        if new.add.paused {
+            self.cx.command(Command::Pause(id));
+        }
         let addrs = new.add.peers.clone();
         self.cx.command(Command::AddPeers { torrent: id, addrs });
         self.open(id, new);

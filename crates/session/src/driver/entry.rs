@@ -11,7 +11,7 @@ use crate::snapshot::SessionEvent;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Command, DiskFault, DiskFaultKind, TorrentEvent, TorrentId, TorrentState};
+use ztor_engine::{Command, DiskFault, DiskFaultKind, TorrentEvent, TorrentId};
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
 
@@ -199,7 +199,7 @@ impl Entry {
 
     /// Returns true if everything wanted is safe on disk.
     pub(super) fn is_finished(&self, cx: &Context) -> bool {
-        !self.save.finish_pending && cx.engine().state(self.id) == Some(TorrentState::Seeding)
+        !self.save.finish_pending && cx.engine().is_finished(self.id)
     }
 
     /// Reports a torrent finished if the data made durable just now is all of it.
@@ -250,7 +250,7 @@ impl Entry {
     fn look_again(&mut self, cx: &mut Context, had: Vec<u8>) {
         self.next_check.had_before_change = Some(had);
         self.looks_again = true;
-        cx.command(Command::Resume(self.id));
+        cx.command(Command::Retry(self.id));
     }
 
     /// Notes that the torrent runs. Returns the bytes that the check has hashed, and those that it has believed.
@@ -284,6 +284,13 @@ impl Entry {
     /// Notes that the user resumes the torrent.
     pub(super) fn resumed_by_user(&mut self) {
         self.retry.resumed();
+    }
+
+    /// Notes that the user asks for a check of everything.
+    pub(super) fn recheck_by_user(&mut self) {
+        self.retry.resumed();
+        self.next_check.recheck = true;
+        self.next_check.had_before_change = None;
     }
 
     /// Notes that the torrent is resumed because it is time.

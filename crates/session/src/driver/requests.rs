@@ -2,6 +2,7 @@
 
 use super::Driver;
 use super::context::Context;
+use crate::disk::Occasion;
 use crate::handle::MetadataError;
 use crate::message::TorrentRequest;
 use crate::reply::{Answer, AskError, answer};
@@ -86,9 +87,27 @@ impl Driver {
                 self.cx.command(Command::SetTorrentLimits { torrent, down: limits.down, up: limits.up });
                 answer(to, found(is_here));
             }
+            TorrentRequest::Pause(to) => {
+                self.cx.command(Command::Pause(torrent));
+                self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, Occasion::Full);
+                answer(to, found(is_here));
+            }
+            TorrentRequest::Resume(to) => {
+                self.cx.command(Command::Resume(torrent));
+                answer(to, found(is_here));
+            }
+            TorrentRequest::Recheck(to) => {
+                self.torrents.recheck_by_user(torrent);
+                self.cx.command(Command::Recheck(torrent));
+                answer(to, found(is_here));
+            }
+            TorrentRequest::Reannounce(to) => {
+                self.cx.command(Command::Reannounce(torrent));
+                answer(to, found(is_here));
+            }
             TorrentRequest::Retry(to) => {
                 self.torrents.resumed_by_user(torrent);
-                self.cx.command(Command::Resume(torrent));
+                self.cx.command(Command::Retry(torrent));
                 answer(to, found(is_here));
             }
             TorrentRequest::Remove(to) => {

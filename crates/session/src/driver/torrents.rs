@@ -136,6 +136,13 @@ impl Torrents {
         }
     }
 
+    /// Notes that the user asks for a check of everything.
+    pub(super) fn recheck_by_user(&mut self, id: TorrentId) {
+        if let Some(entry) = self.table.get_mut(id) {
+            entry.recheck_by_user();
+        }
+    }
+
     /// Time of the next retry.
     pub(super) fn retry_at(&self) -> Instant {
         self.retry_at
@@ -150,7 +157,7 @@ impl Torrents {
         let is_due = |entry: &Entry| entry.retry_at().is_some_and(|at| at <= now);
         for (id, entry) in self.table.iter_mut().filter(|(_, entry)| is_due(entry)) {
             entry.resumed_by_time();
-            cx.command(Command::Resume(id));
+            cx.command(Command::Retry(id));
         }
         let next = self.table.values().filter_map(Entry::retry_at).min();
         self.retry_at = next.unwrap_or(Instant::FAR_FUTURE);

@@ -428,7 +428,7 @@ impl Scene {
                     (0..u.int_in_range(0..=5)?).map(|_| u.arbitrary().map(address)).collect::<Result<_>>()?;
                 Command::AddPeers { torrent, addrs }
             }
-            4..=6 => Command::Resume(torrent),
+            4..=6 => Command::Retry(torrent),
             7 | 8 => Command::SetLimits { down: any_limit(u)?, up: any_limit(u)? },
             9 | 10 => Command::SetTorrentLimits { torrent, down: any_limit(u)?, up: any_limit(u)? },
             _ if u.ratio(1, 2)? => Command::Remove(torrent),

@@ -1,0 +1,163 @@
+//! Commands of the user to single torrents: pause, resume, recheck, reannounce.
+
+use super::*;
+
+/// Two peers in the middle of a transfer, of which the second has about five pieces of twenty.
+fn transferring() -> (World, Vec<u8>, usize) {
+    let (mut world, data) = World::new(20 * 65536, 65536);
+    let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(300_000));
+    let leech = world.add(None, &[seed], |_| {});
+    world.run(LIMIT, |w| w.nodes[leech].status().have_pieces >= 5);
+    (world, data, leech)
+}
+
+fn command(world: &mut World, node: usize, command: impl FnOnce(TorrentId) -> Command) {
+    let id = world.nodes[node].id;
+    world.handle(node, Event::Command(command(id)));
+}
+
+#[test]
+fn pause_closes_all_connections_and_resume_completes_without_a_block_twice() {
+    let (mut world, data, leech) = transferring();
+    command(&mut world, leech, Command::Pause);
+    world.run(LIMIT, |w| w.nodes[leech].links.is_empty());
+    let before = world.nodes[leech].status();
+    assert_eq!(before.state, TorrentState::Paused);
+    world.wait(Duration::from_secs(120));
+    let after = world.nodes[leech].status();
+    assert!(world.nodes[leech].links.is_empty(), "no calls, and no callers");
+    assert_eq!(
+        (after.state, after.session_downloaded_bytes),
+        (TorrentState::Paused, before.session_downloaded_bytes)
+    );
+    command(&mut world, leech, Command::Resume);
+    world.run(LIMIT, |w| w.finished(leech));
+    assert_eq!(world.nodes[leech].disk.data(), data);
+    let status = world.nodes[leech].status();
+    // What was on its way when the connection was closed is fetched again.
+    assert!(status.session_downloaded_bytes < data.len() as u64 + 300_000, "{status:?}");
+}
+
+#[test]
+fn pause_and_resume_that_change_nothing_have_no_effect() {
+    let (mut world, data, leech) = transferring();
+    let links = world.nodes[leech].links.len();
+    command(&mut world, leech, Command::Resume);
+    assert_eq!(world.nodes[leech].links.len(), links);
+    command(&mut world, leech, Command::Pause);
+    command(&mut world, leech, Command::Pause);
+    command(&mut world, leech, Command::Resume);
+    world.run(LIMIT, |w| w.finished(leech));
+    assert_eq!(world.nodes[leech].disk.data(), data);
+}
+
+#[test]
+fn pause_of_a_seed_refuses_callers_until_it_is_resumed() {
+    let (mut world, data) = World::new(4 * 65536, 65536);
+    let seed = world.add(Some(&data), &[], |_| {});
+    command(&mut world, seed, Command::Pause);
+    let leech = world.add(None, &[seed], |_| {});
+    world.wait(Duration::from_secs(60));
+    assert_eq!(world.nodes[leech].status().session_downloaded_bytes, 0);
+    command(&mut world, seed, Command::Resume);
+    world.run(LIMIT, |w| w.finished(leech));
+    assert_eq!(world.nodes[seed].status().state, TorrentState::Seeding);
+}
+
+#[test]
+fn pause_tells_trackers_and_resume_starts_again() {
+    let config = Config::new(PeerId::from_random([1; 12]), 6881);
+    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+    let blueprint = Blueprint { trackers: &["http://192.0.2.1/announce"], ..Blueprint::new("data", 65536) };
+    let id = rig.engine.add(rig.now, &AddTorrent::new(blueprint.made_up(65536))).unwrap();
+    rig.handle(Event::Disk { torrent: id, event: DiskEvent::Checked { have: Bitfield::new(1) } });
+    let asks = |rig: &mut Rig, event: &str| {
+        rig.settle();
+        let asked = rig.out.https.pop().unwrap_or_else(|| panic!("no announce with {event}"));
+        assert!(asked.url.contains(event), "{}", asked.url);
+        let body = b"d8:intervali1800e5:peers0:e".to_vec();
+        rig.handle(Event::Http { id: asked.id, from: None, result: Ok((200, body)) });
+    };
+    asks(&mut rig, "event=started");
+    rig.handle(Event::Command(Command::Pause(id)));
+    asks(&mut rig, "event=stopped");
+    rig.now += Duration::from_secs(7200);
+    rig.settle();
+    assert!(rig.out.https.is_empty(), "a paused torrent is not announced");
+    rig.handle(Event::Command(Command::Resume(id)));
+    asks(&mut rig, "event=started");
+    // The interval holds, the minimum interval of a minute too.
+    rig.now += Duration::from_secs(30);
+    rig.handle(Event::Command(Command::Reannounce(id)));
+    rig.settle();
+    assert!(rig.out.https.is_empty());
+}
+
+#[test]
+fn reannounce_after_the_minimum_interval_asks_the_tracker() {
+    let config = Config::new(PeerId::from_random([1; 12]), 6881);
+    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+    let blueprint = Blueprint { trackers: &["http://192.0.2.1/announce"], ..Blueprint::new("data", 65536) };
+    let id = rig.engine.add(rig.now, &AddTorrent::new(blueprint.made_up(65536))).unwrap();
+    rig.handle(Event::Disk { torrent: id, event: DiskEvent::Checked { have: Bitfield::full(1) } });
+    rig.settle();
+    let asked = rig.out.https.pop().unwrap();
+    let body = b"d8:intervali1800e12:min intervali300e5:peers0:e".to_vec();
+    rig.handle(Event::Http { id: asked.id, from: None, result: Ok((200, body)) });
+    for (after_s, is_asked) in [(200, false), (110, true)] {
+        rig.now += Duration::from_secs(after_s);
+        rig.handle(Event::Command(Command::Reannounce(id)));
+        rig.settle();
+        assert_eq!(!rig.out.https.is_empty(), is_asked, "{after_s} s later");
+    }
+}
+
+#[test]
+fn torrent_that_begins_paused_is_checked_and_waits() {
+    let (mut world, data) = World::new(4 * 65536, 65536);
+    let seed = world.add(Some(&data), &[], |_| {});
+    let config = Config::new(PeerId::from_random([1; 12]), 6881);
+    let mut rig = Rig::new(world.now, config, 1);
+    let add = AddTorrent {
+        paused: true,
+        peers: vec![addr(seed as u8)],
+        ..AddTorrent::new(Arc::clone(&world.meta))
+    };
+    let id = rig.engine.add(rig.now, &add).unwrap();
+    rig.settle();
+    assert!(matches!(rig.engine.state(id), Some(TorrentState::Checking { .. })));
+    rig.handle(Event::Disk { torrent: id, event: DiskEvent::Checked { have: Bitfield::new(4) } });
+    rig.settle();
+    assert_eq!(rig.engine.state(id), Some(TorrentState::Paused));
+    assert!(rig.out.connects.is_empty());
+    rig.handle(Event::Command(Command::Resume(id)));
+    rig.settle();
+    assert_eq!(rig.engine.state(id), Some(TorrentState::Downloading));
+    assert_eq!(rig.out.connects.len(), 1);
+}
+
+#[test]
+fn recheck_of_a_download_goes_on_with_what_is_there() {
+    let (mut world, data, leech) = transferring();
+    let checks =
+        world.nodes[leech].events.iter().filter(|e| matches!(e, TorrentEvent::Started { .. })).count();
+    command(&mut world, leech, Command::Recheck);
+    let is_again = |e: &&TorrentEvent| matches!(e, TorrentEvent::Started { .. });
+    world.run(LIMIT, |w| w.nodes[leech].events.iter().filter(is_again).count() == checks + 1);
+    assert!(world.nodes[leech].status().have_pieces >= 5);
+    world.run(LIMIT, |w| w.finished(leech));
+    assert_eq!(world.nodes[leech].disk.data(), data);
+}
+
+#[test]
+fn recheck_that_finds_damage_fetches_it_again() {
+    let (mut world, data) = World::new(8 * 65536, 65536);
+    let seed = world.add(Some(&data), &[], |_| {});
+    let leech = world.add(None, &[seed], |_| {});
+    world.run(LIMIT, |w| w.finished(leech));
+    world.nodes[leech].disk.damage(3);
+    command(&mut world, leech, Command::Recheck);
+    world.run(LIMIT, |w| w.nodes[leech].status().state == TorrentState::Downloading);
+    world.run(LIMIT, |w| w.finished(leech));
+    assert_eq!(world.nodes[leech].disk.data(), data);
+}
