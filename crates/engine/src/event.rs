@@ -147,6 +147,13 @@ pub enum Command {
     Resume(TorrentId),
     /// Starts a torrent again that a disk fault has stopped, beginning with a check of what is on disk.
     Retry(TorrentId),
+    /// Replaces the trackers of a torrent, tier by tier (BEP 12). Those that are gone get `stopped`.
+    SetTrackers {
+        /// The torrent.
+        torrent: TorrentId,
+        /// Announce URLs.
+        tiers: Vec<Vec<String>>,
+    },
     /// Checks all data of a torrent on disk again. Its connections are closed.
     Recheck(TorrentId),
     /// Announces a torrent to its trackers, the DHT and the local network now, as far as the trackers' minimum intervals
@@ -203,6 +210,8 @@ pub struct AddTorrent {
     pub uploaded: u64,
     /// Counts of earlier sessions, for trackers and ratios.
     pub downloaded: u64,
+    /// Announce URLs in place of those of `meta`, tier by tier; `None` takes those of `meta`.
+    pub trackers: Option<Vec<Vec<String>>>,
     /// True if it begins paused: it is checked, and then waits for [`Command::Resume`].
     pub paused: bool,
 }
@@ -218,6 +227,7 @@ impl AddTorrent {
             earlier_peers: Vec::new(),
             uploaded: 0,
             downloaded: 0,
+            trackers: None,
             paused: false,
         }
     }

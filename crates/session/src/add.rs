@@ -74,6 +74,8 @@ pub struct AddTorrent {
     /// Write also over files that are there already and are not this torrent's. Without it such a file stops the torrent
     /// with [`DiskFaultKind::InTheWay`](crate::DiskFaultKind::InTheWay) before anything is written.
     pub overwrite: bool,
+    /// Announce URLs in place of those of the torrent file, tier by tier; `None` takes those of the file.
+    pub trackers: Option<Vec<Vec<String>>>,
     /// True if it begins paused: its data is checked, and then it waits for
     /// [`TorrentHandle::resume`](crate::TorrentHandle::resume).
     pub paused: bool,
@@ -100,6 +102,7 @@ impl AddTorrent {
             allocate: Allocation::Sparse,
             read_only: false,
             overwrite: false,
+            trackers: None,
             paused: false,
             recheck: false,
         }
@@ -125,6 +128,7 @@ setters!(AddTorrent {
     allocate: Allocation,
     read_only: bool,
     overwrite: bool,
+    trackers: Option<Vec<Vec<String>>>,
     paused: bool,
     recheck: bool,
 });

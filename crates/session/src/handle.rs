@@ -130,6 +130,14 @@ impl TorrentHandle {
         self.ask(TorrentRequest::Reannounce)
     }
 
+    /// Replaces the trackers, tier by tier (BEP 12). Blank and repeated URLs are left out. Trackers that stay go on with their
+    /// intervals; those that are gone get `stopped`.
+    ///
+    /// The change ends with the session: [`AddTorrent::trackers`] begins the next one.
+    pub fn set_trackers(&self, tiers: Vec<Vec<String>>) -> Reply<()> {
+        self.ask(|answer| TorrentRequest::SetTrackers { tiers, answer })
+    }
+
     /// Tries a torrent at once that a disk fault has stopped, beginning with a check of what is on disk. The session does so
     /// by itself after a pause.
     pub fn retry(&self) -> Reply<()> {

@@ -124,6 +124,10 @@ pub(crate) enum TorrentRequest {
     Retry(Answer<()>),
     Recheck(Answer<()>),
     Reannounce(Answer<()>),
+    SetTrackers {
+        tiers: Vec<Vec<String>>,
+        answer: Answer<()>,
+    },
     Remove(Answer<()>),
 }
 

@@ -108,7 +108,7 @@ impl Turns {
 impl Files {
     fn open(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
         let AddTorrent { meta, dir, wanted, sequential, peers, allocate, .. } = add;
-        let AddTorrent { read_only, overwrite, paused, recheck, .. } = add;
+        let AddTorrent { trackers, read_only, overwrite, paused, recheck, .. } = add;
         if !meta.is_v1() && !meta.hashes.is_complete() {
             return Err(AddError::NoLayers);
         }
@@ -129,6 +129,7 @@ impl Files {
             earlier_peers: resume.as_ref().map_or_else(Vec::new, |resume| resume.peers.clone()),
             uploaded: resume.as_ref().map_or(0, |r| r.uploaded),
             downloaded: resume.as_ref().map_or(0, |r| r.downloaded),
+            trackers,
             paused,
         };
         Ok(NewTorrent {

@@ -144,6 +144,31 @@ impl Announcer {
         self.push(url, tier.min(self.tiers.len()))
     }
 
+    /// Replaces the trackers. One whose URL stays keeps its state, but for an announce under way, which is due again and whose
+    /// answer must not be passed on: all ids change. Returns a `stopped` for each that is gone and knows the torrent.
+    pub fn replace(&mut self, tiers: Vec<Vec<String>>, rng: &mut Rng) -> Vec<Due> {
+        let new = Self {
+            stopped: self.stopped,
+            completed: self.completed,
+            all: self.all,
+            spread_permille: self.spread_permille,
+            asked: self.asked,
+            ..Self::new(tiers, rng)
+        };
+        let old = std::mem::replace(self, new);
+        let mut farewells = Vec::new();
+        for before in old.trackers {
+            match self.trackers.iter_mut().find(|tracker| tracker.status.url == before.status.url) {
+                Some(tracker) => tracker.take_over(before),
+                None if before.started || before.is_sent() => {
+                    farewells.push(before.due(AnnounceEvent::Stopped));
+                }
+                None => {}
+            }
+        }
+        farewells
+    }
+
     /// Returns the tracker of the next announce that is due at `now`, and queues the announce until
     /// [`begin`](Self::begin). Call it until it returns `None`.
     ///

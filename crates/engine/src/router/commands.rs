@@ -26,6 +26,11 @@ impl Router<'_> {
             Command::Remove(id) => self.remove_torrent(id),
             Command::Pause(id) => self.pause(id),
             Command::Resume(id) => self.end_pause(id),
+            Command::SetTrackers { torrent: id, tiers } => {
+                if let Some(torrent) = self.torrents.get_mut(id) {
+                    self.trackers.replace(cx, torrent, tiers);
+                }
+            }
             Command::Recheck(id) => {
                 if self.torrents.get_mut(id).is_some_and(|torrent| torrent.recheck()) {
                     self.close_all_of(id, "the torrent is checked again");

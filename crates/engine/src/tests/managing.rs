@@ -1,4 +1,4 @@
-//! Commands of the user to single torrents: pause, resume, recheck, reannounce.
+//! Commands of the user to single torrents.
 
 use super::*;
 
@@ -160,4 +160,34 @@ fn recheck_that_finds_damage_fetches_it_again() {
     world.run(LIMIT, |w| w.nodes[leech].status().state == TorrentState::Downloading);
     world.run(LIMIT, |w| w.finished(leech));
     assert_eq!(world.nodes[leech].disk.data(), data);
+}
+
+#[test]
+fn set_trackers_says_goodbye_to_one_that_is_gone_and_asks_the_new_one() {
+    let config = Config::new(PeerId::from_random([1; 12]), 6881);
+    let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+    let blueprint = Blueprint { trackers: &["http://192.0.2.1/announce"], ..Blueprint::new("data", 65536) };
+    let id = rig.engine.add(rig.now, &AddTorrent::new(blueprint.made_up(65536))).unwrap();
+    rig.handle(Event::Disk { torrent: id, event: DiskEvent::Checked { have: Bitfield::new(1) } });
+    rig.settle();
+    let first = rig.out.https.pop().unwrap();
+    // It is edited while the first announce is under way.
+    let tiers = vec![vec!["http://192.0.2.2/announce".to_owned()]];
+    rig.handle(Event::Command(Command::SetTrackers { torrent: id, tiers }));
+    rig.settle();
+    let mut asked: Vec<_> = rig.out.https.iter().map(|get| get.url.clone()).collect();
+    asked.sort_unstable();
+    assert!(asked[0].contains("192.0.2.1") && asked[0].contains("event=stopped"), "{asked:?}");
+    assert!(asked[1].contains("192.0.2.2") && asked[1].contains("event=started"), "{asked:?}");
+    assert_eq!(asked.len(), 2);
+    // The late answer of the old tracker counts for nobody.
+    let body = b"d8:intervali1800e5:peers6:\xc0\x00\x02\x63\x1a\xe1e".to_vec();
+    rig.handle(Event::Http { id: first.id, from: None, result: Ok((200, body)) });
+    rig.settle();
+    let status = rig.engine.status(rig.now).pop().unwrap();
+    assert_eq!(
+        status.trackers.iter().map(|t| t.url.as_str()).collect::<Vec<_>>(),
+        ["http://192.0.2.2/announce"]
+    );
+    assert_eq!(status.trackers[0].state, TrackerState::Announcing);
 }

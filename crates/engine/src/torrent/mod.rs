@@ -48,7 +48,10 @@ pub(crate) struct Torrent {
 impl Torrent {
     /// Creates a torrent with complete metadata.
     fn new(now: Instant, id: TorrentId, add: &AddTorrent, own: OwnAddrs, rng: &mut Rng) -> Self {
-        let mut torrent = Self::bare(now, id, add.meta.info_hashes, add.meta.trackers.clone(), rng);
+        let mut torrent = {
+            let trackers = add.trackers.as_ref().unwrap_or(&add.meta.trackers).clone();
+            Self::bare(now, id, add.meta.info_hashes, trackers, rng)
+        };
         for addr in &add.peers {
             torrent.known.add(now, *addr, Origin::Hand, None, rng);
         }

@@ -9,7 +9,7 @@ mod target;
 pub(crate) use of_torrent::TorrentTrackers;
 
 use crate::cx::Cx;
-use crate::ids::RequestId;
+use crate::ids::{RequestId, TorrentId};
 use crate::outbox::{HttpGet, IpFamily, Outbox, Resolve};
 use crate::torrent::{Torrent, Torrents};
 use crate::torrent_event::TorrentEvent;
@@ -96,13 +96,31 @@ impl Trackers {
     /// Queues `stopped` to every tracker that knows the torrent. Queued announces of the torrent are not sent any more,
     /// and replies to those under way do not count.
     pub(crate) fn say_goodbye(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent) {
-        for request in self.rounds.drop_torrent(torrent.id()) {
+        self.cancel_all_of(cx, torrent.id());
+        cx.dirty.show(torrent.id());
+        let goodbyes = torrent.trackers_mut().announcer_mut().stop();
+        self.queue_goodbyes(cx, torrent, goodbyes);
+    }
+
+    /// Replaces the trackers of a torrent, and announces `stopped` to those that are gone.
+    pub(crate) fn replace(&mut self, cx: &mut Cx<'_>, torrent: &mut Torrent, tiers: Vec<Vec<String>>) {
+        self.cancel_all_of(cx, torrent.id());
+        let goodbyes = torrent.trackers_mut().announcer_mut().replace(tiers, cx.rng);
+        self.queue_goodbyes(cx, torrent, goodbyes);
+        cx.dirty.show(torrent.id());
+        cx.dirty.mark_torrent(torrent.id());
+    }
+
+    /// Cancels the announces of a torrent that are under way, except goodbyes.
+    fn cancel_all_of(&mut self, cx: &mut Cx<'_>, id: TorrentId) {
+        for request in self.rounds.drop_torrent(id) {
             // The request must not be sent again after the goodbye.
             self.udp.cancel(request.0);
             self.end_part(cx, request, Outcome::Cancelled, Some(TrackerError::Timeout));
         }
-        cx.dirty.show(torrent.id());
-        let goodbyes = torrent.trackers_mut().announcer_mut().stop();
+    }
+
+    fn queue_goodbyes(&mut self, cx: &mut Cx<'_>, torrent: &Torrent, goodbyes: Vec<Due>) {
         let goodbyes = goodbyes.into_iter().filter_map(|due| Some((Target::of(&due.url).ok()?, due)));
         for (target, due) in goodbyes {
             let goodbye = Box::new(self.announce(cx, torrent, due));

@@ -49,6 +49,9 @@ impl Driver {
             downloaded: new.add.downloaded,
         };
         self.cx.engine_mut().start_torrent(id, start)?;
+        if let Some(tiers) = new.add.trackers.clone() {
+            self.cx.command(Command::SetTrackers { torrent: id, tiers });
+        }
         if new.add.paused {
             self.cx.command(Command::Pause(id));
         }

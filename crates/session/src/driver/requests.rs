@@ -105,6 +105,10 @@ impl Driver {
                 self.cx.command(Command::Reannounce(torrent));
                 answer(to, found(is_here));
             }
+            TorrentRequest::SetTrackers { tiers, answer: to } => {
+                self.cx.command(Command::SetTrackers { torrent, tiers });
+                answer(to, found(is_here));
+            }
             TorrentRequest::Retry(to) => {
                 self.torrents.resumed_by_user(torrent);
                 self.cx.command(Command::Retry(torrent));

@@ -399,3 +399,42 @@ fn intervals_of_many_torrents_are_spread_and_never_cut() {
     assert!(times.len() > 30);
     assert!(times.first() >= Some(&at(1800)) && times.last() <= Some(&at(1890)));
 }
+
+#[test]
+fn replace_keeps_the_state_of_trackers_that_stay_and_says_goodbye_to_the_others() {
+    let mut a = announcer(&[&["a"], &["b"], &["c"]]);
+    a.set_all(true);
+    let mut ids = Vec::new();
+    while let Some((id, host, event)) = poll(&mut a, at(0), true) {
+        assert_eq!(event, Started, "{host}");
+        ids.push(id);
+    }
+    a.on_reply(at(0), ids[0], &reply(1800, None));
+    a.on_reply(at(0), ids[1], &reply(900, None));
+    // The third has not answered yet.
+    let url = |name: &str| format!("http://{name}.example/announce");
+    let farewells =
+        a.replace(vec![vec![url("b")], vec![url("c")], vec![url("d")]], &mut fastrand::Rng::with_seed(2));
+    let hosts: Vec<_> = farewells.iter().map(|due| (due.url.as_str(), due.event)).collect();
+    assert_eq!(hosts, [("http://a.example/announce", Stopped)]);
+    let mut asked = Vec::new();
+    while let Some((_, host, event)) = poll(&mut a, at(1), true) {
+        asked.push((host, event));
+    }
+    asked.sort_unstable_by(|x, y| x.0.cmp(&y.0));
+    assert_eq!(
+        asked,
+        [("c".to_owned(), Started), ("d".to_owned(), Started)],
+        "the second rests for its interval"
+    );
+    let states: Vec<_> = a.status().map(|status| (status.tier, status.state)).collect();
+    assert_eq!(states[0], (0, TrackerState::Working));
+    assert_eq!(poll(&mut a, at(899), false), None);
+    assert_eq!(
+        poll(&mut a, at(900), false).map(|(_, host, event)| (host, event)),
+        Some(("b".to_owned(), Regular))
+    );
+    let all = a.replace(Vec::new(), &mut fastrand::Rng::with_seed(3));
+    assert_eq!(all.len(), 3, "each that was asked");
+    assert_eq!((a.poll_timeout(), a.status().count()), (Some(at(900)), 0));
+}

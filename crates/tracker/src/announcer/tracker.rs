@@ -119,6 +119,17 @@ impl Tracker {
         }
     }
 
+    /// Takes over the state of a tracker with the same URL. An announce under way is due again.
+    pub(super) fn take_over(&mut self, before: Self) {
+        let TrackerStatus { id, tier, .. } = self.status;
+        let was_outstanding = before.outstanding.is_some();
+        *self = Self { status: TrackerStatus { id, tier, ..before.status }, outstanding: None, ..before };
+        if was_outstanding {
+            (self.next, self.earliest) = (Instant::ZERO, Instant::ZERO);
+            self.status.state = if self.started { TrackerState::Working } else { TrackerState::Untried };
+        }
+    }
+
     /// Returns the time at which the announce under way was sent.
     pub(super) fn sent_at(&self) -> Option<Instant> {
         match self.outstanding {
