@@ -154,6 +154,20 @@ pub enum Command {
         /// Announce URLs.
         tiers: Vec<Vec<String>>,
     },
+    /// Replaces the priorities of a torrent's pieces. Ignored if they are not one per piece, or before the metadata is known.
+    SetPriorities {
+        /// The torrent.
+        torrent: TorrentId,
+        /// Priority of each piece.
+        priorities: Box<[Priority]>,
+    },
+    /// Fetches the pieces of a torrent in order, or the rare ones first.
+    SetSequential {
+        /// The torrent.
+        torrent: TorrentId,
+        /// True for in order.
+        sequential: bool,
+    },
     /// Checks all data of a torrent on disk again. Its connections are closed.
     Recheck(TorrentId),
     /// Announces a torrent to its trackers, the DHT and the local network now, as far as the trackers' minimum intervals

@@ -5,6 +5,7 @@ use crate::bans::Author;
 use crate::bitfield::Bitfield;
 use crate::cx::Cx;
 use crate::event::BlockDigest;
+use crate::exchange::picker::Priority;
 use crate::ids::PeerKey;
 use crate::misbehaviour::Misbehaviour;
 use crate::peer::{Conn, Peers};
@@ -168,14 +169,53 @@ impl Exchange {
     pub(crate) fn on_checked(&mut self, cx: &mut Cx<'_>, have: Bitfield) {
         self.have_bytes = have.iter().map(|p| data_len(&self.layout, p)).sum();
         self.picker.reset(have, self.priorities.clone(), cx.rng);
+        self.count_bytes();
+        self.has_written = false;
+        cx.dirty.pieces_changed(self.id());
+    }
+
+    fn count_bytes(&mut self) {
         (self.left_bytes, self.total_bytes) = (0, 0);
         for piece in 0..self.layout.piece_count() {
             let bytes = data_len(&self.layout, piece);
             self.total_bytes += bytes;
             self.left_bytes += if self.picker.needs(piece) { bytes } else { 0 };
         }
-        self.has_written = false;
-        cx.dirty.pieces_changed(self.id());
+    }
+
+    /// Replaces the priorities of all pieces. `is_checked` is false before the first check, whose end applies them. Returns
+    /// true if no wanted piece is missing any more, and one was before.
+    pub(crate) fn set_priorities(
+        &mut self,
+        cx: &mut Cx<'_>,
+        priorities: Box<[Priority]>,
+        is_checked: bool,
+        keys: &[PeerKey],
+        peers: &mut Peers,
+    ) -> bool {
+        self.priorities = Some(priorities);
+        if !is_checked {
+            return false;
+        }
+        let was_complete = self.picker.is_finished();
+        self.picker.set_priorities(self.priorities.clone(), cx.rng);
+        self.count_bytes();
+        peers.for_each(keys, |peer| {
+            let key = peer.key();
+            let trade = peer.trade_mut();
+            if let Pieces::Some(set) = &trade.has {
+                self.picker.peer_has_all_of(set, cx.rng);
+            }
+            trade.interesting = self.picker.interesting(&trade.has);
+            cx.dirty.mark_peer(key);
+        });
+        self.freed_blocks(cx);
+        self.picker.is_finished() && !was_complete
+    }
+
+    /// Fetches the pieces in order, or the rare ones first.
+    pub(crate) fn set_sequential(&mut self, is_sequential: bool) {
+        self.picker.sequential = is_sequential;
     }
 
     /// Takes the pieces with some blocks on disk.
@@ -223,9 +263,14 @@ impl Exchange {
         }
         let bytes = data_len(&self.layout, piece);
         self.have_bytes += bytes;
-        self.left_bytes = self.left_bytes.saturating_sub(bytes);
         cx.dirty.pieces_changed(self.id());
         self.new_pieces.push(piece);
+        // One that was in progress when it was dropped was not counted.
+        let was_wanted = self.picker.is_wanted(piece);
+        if was_wanted {
+            self.left_bytes = self.left_bytes.saturating_sub(bytes);
+        }
+        let keys = if was_wanted { keys } else { &[] };
         peers.for_each(keys, |peer| {
             let trade = peer.trade_mut();
             if trade.has.contains(piece) {

@@ -1,8 +1,10 @@
 //! Commands of the user.
 
 use super::Router;
+use super::disk::{greet_again, on_finished};
 use crate::discovery::known::Origin;
 use crate::event::Command;
+use crate::exchange::picker::Priority;
 use crate::ids::TorrentId;
 use crate::torrent_event::TorrentEvent;
 
@@ -29,6 +31,12 @@ impl Router<'_> {
             Command::SetTrackers { torrent: id, tiers } => {
                 if let Some(torrent) = self.torrents.get_mut(id) {
                     self.trackers.replace(cx, torrent, tiers);
+                }
+            }
+            Command::SetPriorities { torrent: id, priorities } => self.set_priorities(id, priorities),
+            Command::SetSequential { torrent: id, sequential } => {
+                if let Some(torrent) = self.torrents.get_mut(id) {
+                    torrent.exchange_mut().set_sequential(sequential);
                 }
             }
             Command::Recheck(id) => {
@@ -83,6 +91,24 @@ impl Router<'_> {
         }
         for key in self.peers.keys() {
             self.close(key, "ztor is shutting down");
+        }
+    }
+
+    fn set_priorities(&mut self, id: TorrentId, priorities: Box<[Priority]>) {
+        let Some((cx, torrent, peers)) = self.enter_torrent(id) else { return };
+        if !torrent.has_metadata() || priorities.len() != torrent.exchange().piece_count() as usize {
+            return;
+        }
+        let is_checked = torrent.lifecycle().counts_pieces();
+        let was_finished = torrent.is_finished();
+        let (exchange, keys) = torrent.exchange_and_peers();
+        let is_finished = exchange.set_priorities(cx, priorities, is_checked, keys, peers);
+        cx.dirty.show(id);
+        cx.dirty.mark_torrent(id);
+        if is_finished && torrent.is_active() {
+            on_finished(cx, torrent, peers);
+        } else if was_finished && !torrent.is_finished() {
+            greet_again(cx, torrent, peers);
         }
     }
 

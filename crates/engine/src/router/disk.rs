@@ -122,8 +122,13 @@ impl Router<'_> {
 }
 
 /// Reports that the last wanted piece is verified, and announces to the peers that we only upload (BEP 21).
-fn on_finished(cx: &mut Cx<'_>, torrent: &Torrent, peers: &Peers) {
+pub(super) fn on_finished(cx: &mut Cx<'_>, torrent: &Torrent, peers: &Peers) {
     cx.out.events.push(TorrentEvent::Finished { torrent: torrent.id() });
+    greet_again(cx, torrent, peers);
+}
+
+/// Announces to the peers whether we only upload (BEP 21).
+pub(super) fn greet_again(cx: &mut Cx<'_>, torrent: &Torrent, peers: &Peers) {
     for peer in peers.of(torrent.peers()).filter(|peer| peer.is_live()) {
         peer.extensions().send_handshake(cx, peer.conn(), torrent.about());
         cx.dirty.mark_peer(peer.key());

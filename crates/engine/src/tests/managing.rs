@@ -191,3 +191,79 @@ fn set_trackers_says_goodbye_to_one_that_is_gone_and_asks_the_new_one() {
     );
     assert_eq!(status.trackers[0].state, TrackerState::Announcing);
 }
+
+fn priorities(skipped: impl Fn(u32) -> bool) -> Box<[Priority]> {
+    (0..20).map(|piece| if skipped(piece) { Priority::Skip } else { Priority::Normal }).collect()
+}
+
+#[test]
+fn set_priorities_of_a_download_fetches_what_is_wanted_and_no_more() {
+    let (mut world, data, leech) = transferring();
+    let id = world.nodes[leech].id;
+    let before = world.nodes[leech].status();
+    command(&mut world, leech, |torrent| Command::SetPriorities {
+        torrent,
+        priorities: priorities(|p| p >= 10),
+    });
+    let finished = TorrentEvent::Finished { torrent: id };
+    world.run(LIMIT, |w| w.nodes[leech].events.contains(&finished));
+    let half = world.nodes[leech].status();
+    assert_eq!((half.left_bytes, half.state), (0, TorrentState::Seeding));
+    assert!((0..10).all(|piece| world.nodes[leech].rig.engine.have(id).unwrap().contains(piece)));
+    // Those in progress or verified when they were dropped may be there as well.
+    let extra = world.nodes[leech].rig.engine.have(id).unwrap().iter().filter(|piece| *piece >= 10).count();
+    assert!(extra <= before.have_pieces as usize + before.partial_pieces as usize + 1, "{extra}");
+    assert_eq!(world.nodes[leech].events.iter().filter(|e| **e == finished).count(), 1);
+    // The rest is wanted after all, although nobody is connected any more.
+    world.wait(Duration::from_secs(60));
+    command(&mut world, leech, |torrent| Command::SetPriorities {
+        torrent,
+        priorities: priorities(|_| false),
+    });
+    assert_eq!(world.nodes[leech].status().state, TorrentState::Downloading);
+    world.run(LIMIT, |w| w.nodes[leech].events.iter().filter(|e| **e == finished).count() == 2);
+    assert_eq!(world.nodes[leech].disk.data(), data);
+}
+
+#[test]
+fn set_priorities_that_skips_all_that_is_missing_finishes_at_once() {
+    let (mut world, _, leech) = transferring();
+    let id = world.nodes[leech].id;
+    let have = world.nodes[leech].rig.engine.have(id).unwrap().clone();
+    command(&mut world, leech, |torrent| Command::SetPriorities {
+        torrent,
+        priorities: priorities(|piece| !have.contains(piece)),
+    });
+    world.turn();
+    assert!(world.nodes[leech].events.contains(&TorrentEvent::Finished { torrent: id }));
+    assert_eq!(world.nodes[leech].status().left_bytes, 0);
+}
+
+#[test]
+fn set_priorities_with_the_wrong_number_of_pieces_changes_nothing() {
+    let (mut world, data, leech) = transferring();
+    command(&mut world, leech, |torrent| Command::SetPriorities {
+        torrent,
+        priorities: vec![Priority::Skip; 19].into(),
+    });
+    world.run(LIMIT, |w| w.finished(leech));
+    assert_eq!(world.nodes[leech].disk.data(), data);
+}
+
+#[test]
+fn set_sequential_fetches_the_rest_in_order() {
+    let (mut world, data, leech) = transferring();
+    let id = world.nodes[leech].id;
+    let (before, in_progress) =
+        (world.nodes[leech].rig.engine.have(id).unwrap().clone(), world.nodes[leech].status().partial_pieces);
+    command(&mut world, leech, |torrent| Command::SetSequential { torrent, sequential: true });
+    world.run(LIMIT, |w| w.nodes[leech].status().have_pieces >= 14);
+    let after = world.nodes[leech].rig.engine.have(id).unwrap();
+    let new: Vec<u32> = after.iter().filter(|piece| !before.contains(*piece)).collect();
+    let in_order: Vec<u32> = (0..20).filter(|piece| !before.contains(*piece)).take(new.len()).collect();
+    let out_of_order = new.iter().filter(|piece| !in_order.contains(piece)).count();
+    // Those that were in progress are completed first.
+    assert!(out_of_order <= in_progress as usize, "{new:?}, {in_progress} in progress");
+    world.run(LIMIT, |w| w.finished(leech));
+    assert_eq!(world.nodes[leech].disk.data(), data);
+}

@@ -11,6 +11,10 @@
 
 mod partial;
 mod rarity;
+fn is_wanted(priorities: Option<&[Priority]>, piece: u32) -> bool {
+    priorities.is_none_or(|all| all[piece as usize] != Priority::Skip)
+}
+
 #[cfg(test)]
 mod tests;
 mod view;
@@ -103,7 +107,7 @@ impl Picker {
     }
 
     pub(crate) fn is_wanted(&self, piece: u32) -> bool {
-        self.priority(piece) != Priority::Skip
+        is_wanted(self.priorities.as_deref(), piece)
     }
 
     /// Returns true if `piece` is wanted and missing.
@@ -133,11 +137,17 @@ impl Picker {
     /// dropped. The caller must count the peers' pieces again with [`peer_has_all_of`](Self::peer_has_all_of).
     pub fn reset(&mut self, have: Bitfield, priorities: Option<Box<[Priority]>>, rng: &mut Rng) {
         self.have = have;
-        self.priorities = priorities;
         self.partials.clear();
         self.open.clear();
         self.orphans.clear();
         self.open_blocks = 0;
+        self.set_priorities(priorities, rng);
+    }
+
+    /// Replaces the priorities. Pieces in progress stay, but those that are not wanted any more are not continued. The caller
+    /// must count the peers' pieces again with [`peer_has_all_of`](Self::peer_has_all_of).
+    pub(crate) fn set_priorities(&mut self, priorities: Option<Box<[Priority]>>, rng: &mut Rng) {
+        self.priorities = priorities;
         let count = self.layout.piece_count();
         self.closed = self.have.clone();
         for piece in 0..count {
@@ -146,6 +156,10 @@ impl Picker {
             }
         }
         self.missing = count - self.closed.count();
+        for piece in self.partials.keys().copied().collect::<Vec<_>>() {
+            self.closed.insert(piece);
+            self.sort_in(piece);
+        }
         self.rarity = (self.missing > 0).then(|| {
             let mut rarity = Rarity::new((0..count).map(|p| self.priority(p)));
             rarity.fill((0..count).filter(|p| !self.closed.contains(*p)), rng);
@@ -186,7 +200,7 @@ impl Picker {
     ) -> Option<u32> {
         let end = out.len() + count;
         let mut current = ask.current;
-        if let Some(piece) = current {
+        if let Some(piece) = current.filter(|piece| self.is_wanted(*piece)) {
             self.take(piece, ask.peer, end, out);
         }
         // Few pieces in progress per peer, or a slow swarm would start them all and finish none.
@@ -270,7 +284,7 @@ impl Picker {
     /// Opens the pieces of `peer` to others, as it has left or serves nothing for now.
     pub fn disown(&mut self, peer: PeerKey) {
         for (piece, partial) in &mut self.partials {
-            if partial.disown(peer) && partial.free() > 0 {
+            if partial.disown(peer) && partial.free() > 0 && self.open.contains(piece) {
                 self.orphans.insert(*piece);
             }
         }
@@ -314,10 +328,7 @@ impl Picker {
         self.open.clear();
         self.orphans.clear();
         for piece in std::mem::take(&mut self.partials).into_keys() {
-            self.closed.remove(piece);
-            if let Some(rarity) = &mut self.rarity {
-                rarity.insert(piece, rng);
-            }
+            self.reopen(piece, rng);
         }
     }
 
@@ -349,9 +360,11 @@ impl Picker {
 
     /// Shares the exclusive piece of another peer with an idle one, as nothing else is left.
     fn take_over(&mut self, ask: &Ask<'_>) -> Option<u32> {
-        let held = |p: &Partial| p.is_exclusive() && p.free() > 0;
-        let (piece, partial) =
-            self.partials.iter_mut().find(|(piece, p)| held(p) && ask.has.contains(**piece))?;
+        let priorities = self.priorities.as_deref();
+        let held = |piece: u32, p: &Partial| {
+            p.is_exclusive() && p.free() > 0 && ask.has.contains(piece) && is_wanted(priorities, piece)
+        };
+        let (piece, partial) = self.partials.iter_mut().find(|(piece, p)| held(**piece, p))?;
         partial.open_to_all();
         let piece = *piece;
         self.sort_in(piece);
@@ -405,6 +418,14 @@ impl Picker {
     fn close_untouched(&mut self, piece: u32, rng: &mut Rng) {
         self.open_blocks -= self.partials.remove(&piece).map_or(0, |partial| partial.free());
         self.sort_in(piece);
+        self.reopen(piece, rng);
+    }
+
+    /// Makes a piece that is not in progress any more a candidate again, if it is wanted.
+    fn reopen(&mut self, piece: u32, rng: &mut Rng) {
+        if !self.needs(piece) {
+            return;
+        }
         self.closed.remove(piece);
         if let Some(rarity) = &mut self.rarity {
             rarity.insert(piece, rng);
@@ -413,7 +434,8 @@ impl Picker {
 
     /// Updates the sets of open partials after a change of this piece.
     fn sort_in(&mut self, piece: u32) {
-        let (open, orphan) = self.partials.get(&piece).map_or((false, false), Partial::is_open);
+        let partial = self.partials.get(&piece).filter(|_| self.is_wanted(piece));
+        let (open, orphan) = partial.map_or((false, false), Partial::is_open);
         let put =
             |set: &mut BTreeSet<u32>, is_in: bool| if is_in { set.insert(piece) } else { set.remove(&piece) };
         put(&mut self.open, open);
@@ -422,9 +444,10 @@ impl Picker {
 
     fn double(&mut self, ask: &Ask<'_>, rng: &mut Rng) -> Option<Block> {
         let skip = rng.usize(0..self.partials.len().max(1));
+        let (layout, priorities) = (&self.layout, self.priorities.as_deref());
         let pieces = self.partials.iter_mut();
-        let layout = &self.layout;
-        let mut candidates: Vec<_> = pieces.filter(|(piece, _)| ask.has.contains(**piece)).collect();
+        let is_candidate = |piece: u32| ask.has.contains(piece) && is_wanted(priorities, piece);
+        let mut candidates: Vec<_> = pieces.filter(|(piece, _)| is_candidate(**piece)).collect();
         let len = candidates.len();
         if len > 0 {
             candidates.rotate_left(skip % len);

@@ -108,6 +108,30 @@ impl Model {
     }
 }
 
+impl Model {
+    /// Skips about this many quarters of the pieces, and gives the others different priorities.
+    fn set_priorities(&mut self, skipped: u8) {
+        let pieces = self.picker.layout.piece_count();
+        let any = |rng: &mut Rng| match (rng.u8(..4), rng.u8(..3)) {
+            (quarter, _) if quarter < skipped => Priority::Skip,
+            (_, 0) => Priority::Low,
+            (_, 1) => Priority::Normal,
+            _ => Priority::High,
+        };
+        let priorities = (0..pieces).map(|_| any(&mut self.rng)).collect();
+        self.picker.set_priorities(Some(priorities), &mut self.rng);
+        for has in &self.has {
+            if let Pieces::Some(set) = has {
+                self.picker.peer_has_all_of(set, &mut self.rng);
+            }
+        }
+        let Some(rarity) = &self.picker.rarity else { return };
+        let counted = |piece: u32| self.has[1..].iter().filter(|has| has.contains(piece)).count();
+        let expected: Vec<_> = (0..pieces).map(|piece| counted(piece) as u16).collect();
+        assert_eq!(rarity.availability(), expected);
+    }
+}
+
 fn model(pieces: u32, seed: u64) -> Model {
     let mut rng = Rng::with_seed(seed);
     let mut picker = Picker::new(layout(pieces));
@@ -130,18 +154,20 @@ proptest! {
     #[test]
     fn picker_after_random_operations_agrees_with_a_recount_and_fetches_all(
         pieces in 1u32..12, seed: u64, sequential: bool,
-        ops in prop::collection::vec((0u8..6, 0u64..4, 1usize..9), 0..200)) {
+        ops in prop::collection::vec((0u8..7, 0u64..4, 1usize..9), 0..200)) {
         let mut model = model(pieces, seed);
         model.picker.sequential = sequential;
         for (op, peer, count) in ops {
             match op {
                 0 | 1 => model.pick(peer, count, count % 2 == 0),
                 2..=4 => model.receive(peer),
-                _ => model.release(peer),
+                5 => model.release(peer),
+                _ => model.set_priorities(peer as u8),
             }
             model.check();
         }
         // From whatever state, the seed alone can finish it.
+        model.set_priorities(0);
         for peer in 1..4 {
             model.release(peer);
         }
@@ -210,8 +236,8 @@ fn failed_piece_is_fetched_from_one_peer() {
 impl Picker {
     /// Panics if the sets of open partials do not agree with the partials.
     pub(crate) fn check_open(&self) {
-        let those =
-            |is: fn(&Partial) -> bool| self.partials.iter().filter(move |(_, p)| is(p)).map(|(at, _)| at);
+        let wanted = || self.partials.iter().filter(|(piece, _)| self.is_wanted(**piece));
+        let those = |is: fn(&Partial) -> bool| wanted().filter(move |(_, p)| is(p)).map(|(at, _)| at);
         assert!(self.open.iter().eq(those(|p| p.is_open().0)));
         assert!(self.orphans.iter().eq(those(|p| p.is_open().1)));
         assert_eq!(self.open_blocks, self.partials.values().map(Partial::free).sum::<u32>());
