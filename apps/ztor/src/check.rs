@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::display::Work;
 use crate::stop::Stop;
 
-/// The torrent with the piece layers that its file lacks, as far as the data below `dir` tells them; `None` if the user
+/// Returns the torrent with the missing piece layers that can be computed from the data below `dir`; `None` if the user
 /// stopped it. Writes nothing.
 pub(crate) fn complete(
     meta: &Arc<Metainfo>,
@@ -31,8 +31,8 @@ pub(crate) fn complete(
     }
 }
 
-/// Finds the pieces of the torrent that are right below `dir`; `None` if the user stopped it. A piece without a known hash is not
-/// right: its file differs as a whole. Writes nothing.
+/// Returns true for each piece that is good below `dir`; `None` if the user stopped it. A piece without a known hash is
+/// bad: its file as a whole does not match. Writes nothing.
 pub(crate) fn pieces(
     meta: &Arc<Metainfo>,
     dir: &Path,
@@ -54,12 +54,12 @@ pub(crate) fn pieces(
     }
 }
 
-/// Threads for work that keeps a core busy each.
+/// Returns the number of threads for CPU-bound work: one per core.
 pub(crate) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Bytes of real files in the pieces that are right.
+/// Returns the number of bytes in good pieces, without pad files.
 pub(crate) fn good_bytes(meta: &Metainfo, good: &[bool]) -> u64 {
     let layout = &meta.layout;
     (0..layout.piece_count())

@@ -1,5 +1,4 @@
-//! The one way to stdout and stderr: keeps lines and progress bars from tearing each other, and outlives a
-//! closed pipe.
+//! Output to stdout and stderr. Keeps lines and progress bars apart, and tolerates a closed pipe.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,18 +8,18 @@ use serde::Serialize;
 
 use crate::text::{clean_lines, json_line};
 
-/// How progress is shown.
+/// Form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// Progress bars, redrawn in place on a terminal.
     Bars,
-    /// A line now and then: stdout or stderr is a file or a pipe.
+    /// Lines at intervals, if stdout or stderr is a file or a pipe.
     Plain,
-    /// One JSON object a line on stdout.
+    /// One JSON object per line on stdout.
     Json,
 }
 
-/// Where a command writes. Clones write to the same place.
+/// Output of a command. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Console(Arc<Inner>);
 
@@ -34,7 +33,7 @@ struct Inner {
 /// The state of stdout.
 enum Pipe {
     Open,
-    /// The reader went away (`ztor show x | head`): further lines are dropped without a word.
+    /// The reader has closed the pipe (`ztor show x | head`). Further lines are dropped silently.
     Closed,
     Failed(io::Error),
 }
@@ -66,7 +65,7 @@ impl Console {
         self.0.style == Style::Json
     }
 
-    /// Whether progress may be coloured: a terminal, and `NO_COLOR` is not set.
+    /// Returns true if progress may be coloured: on a terminal, unless `NO_COLOR` is set.
     pub(crate) fn color(&self) -> bool {
         self.0.color
     }
@@ -75,7 +74,7 @@ impl Console {
         &self.0.bars
     }
 
-    /// Prints text of our own, one line or several, on stdout. Foreign strings in it are escaped.
+    /// Prints one or more lines on stdout. Harmful characters are escaped.
     pub(crate) fn line(&self, text: &str) {
         self.write(&clean_lines(text));
     }
@@ -88,12 +87,12 @@ impl Console {
         }
     }
 
-    /// Prints a line on stderr: something the user should know that is not the command's result.
+    /// Prints a message to the user on stderr, apart from the command's result.
     pub(crate) fn warn(&self, text: &str) {
         self.raw_stderr(format!("ztor: {}\n", clean_lines(text)).as_bytes());
     }
 
-    /// Takes the error of stdout, if there was one; a closed pipe is none. Nothing more is written there after an error.
+    /// Takes the write error of stdout, if any. A closed pipe is none. Nothing is written to stdout after an error.
     pub(crate) fn take_error(&self) -> Option<io::Error> {
         let mut pipe = self.pipe();
         if !matches!(*pipe, Pipe::Failed(_)) {
@@ -127,7 +126,7 @@ impl Console {
     }
 
     fn raw_stderr(&self, bytes: &[u8]) {
-        // There is nowhere left to report a failure to.
+        // A failure cannot be reported anywhere.
         let _ = self.0.bars.suspend(|| io::stderr().lock().write_all(bytes));
     }
 
@@ -136,7 +135,7 @@ impl Console {
     }
 }
 
-/// Log lines for `tracing`: each event is written in one piece, above the bars.
+/// Writer of one log event for `tracing`, which prints it in one piece above the bars.
 pub(crate) struct LogLine {
     console: Console,
     buffer: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Making a torrent of files on disk, for `create`, `share` and `demo`.
+//! Creation of torrents from files on disk, for `create`, `share` and `demo`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::console::Console;
 use crate::display::Work;
 use crate::stop::Stop;
 
-/// The fields of a torrent besides its files.
+/// Fields of a new torrent other than its files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TorrentFields {
     pub(crate) tiers: Vec<Vec<String>>,
@@ -22,18 +22,18 @@ pub(crate) struct TorrentFields {
     pub(crate) private: bool,
     pub(crate) source: Option<String>,
     pub(crate) comment: Option<String>,
-    /// Seconds since 1970.
+    /// Seconds since 1970; `None` leaves the field out.
     pub(crate) creation_date: Option<i64>,
-    /// Path of the torrent file that is about to be written; it is left out of the torrent.
+    /// Path of the torrent file to write, which is left out of the torrent.
     pub(crate) output: Option<PathBuf>,
 }
 
-/// A torrent that was just created.
+/// New torrent.
 #[derive(Debug)]
 pub(crate) struct Created {
     pub(crate) bytes: Vec<u8>,
     pub(crate) meta: Arc<Metainfo>,
-    /// Messages about files that were left out although no `--ignore` names them.
+    /// Messages about files that were left out although no `--ignore` matches them.
     pub(crate) skipped: Vec<String>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn make(
     Ok(Some(Created { bytes: created.torrent, meta, skipped }))
 }
 
-/// Says that hidden files were left out, if there are any.
+/// Returns the message that hidden files were left out; `None` if there are none.
 fn hidden_note(path: &Path) -> Option<String> {
     let is_hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
     let first = WalkDir::new(path)
@@ -93,5 +93,5 @@ fn hidden_note(path: &Path) -> Option<String> {
         .filter_map(Result::ok)
         .find(|entry| is_hidden(entry.file_name()))?;
     let shown = first.path().display();
-    Some(format!("left out hidden files and folders such as {shown}; --include-hidden takes them"))
+    Some(format!("left out hidden files and folders, such as {shown}; include them with --include-hidden"))
 }

@@ -1,4 +1,4 @@
-//! Exit codes, and the one place where an error becomes a code and a message.
+//! Exit codes, and the conversion of errors to codes and messages.
 
 use std::fmt;
 use std::io;
@@ -28,12 +28,13 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
     0  done (also: seed, share and tracker stopped by Ctrl-C)
     1  the operation failed, or verify found bad data
-    2  wrong usage: unknown flag, arguments that do not fit
+    2  wrong usage: an unknown flag, or arguments that cannot be used
     3  a torrent file or magnet link that cannot be used
-    4  storage: disk full, no permission, a file that cannot be read or written,
-       or that is there already and is not the torrent's
-    5  network: a URL could not be fetched, or --give-up ran out
-    6  cannot listen: the given port or address is taken or not ours
+    4  storage: a full disk, a missing permission, a file that cannot be read or
+       written, or an existing file that is not the torrent's
+    5  network: a URL cannot be fetched, a DHT node does not answer, or the time
+       of --give-up is over
+    6  cannot listen: the port or address is in use, or not this machine's
   130  interrupted by Ctrl-C or SIGTERM before the work was done";
 
 impl From<Exit> for ExitCode {
@@ -42,7 +43,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error of the command line itself: a message, an exit code, and the next step if there is one.
+/// An error of this crate: a message, an exit code, and the next step if there is one.
 #[derive(Debug)]
 pub(crate) struct CliError {
     exit: Exit,
@@ -74,7 +75,7 @@ impl fmt::Display for CliError {
 
 impl std::error::Error for CliError {}
 
-/// The error for the failures of some of `all` torrents; `None` if there are none.
+/// Returns the error for the failures of some of `all` torrents; `None` if there are none.
 pub(crate) fn of_many<'r>(reports: impl IntoIterator<Item = &'r Report>, all: usize) -> Option<CliError> {
     let mut reports = reports.into_iter();
     let first = reports.next()?;
@@ -95,12 +96,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// The first error of the chain with a code of its own decides; the message names the whole chain.
+    /// Makes a report with the code of the first error of the chain that has one, and the texts of the whole chain.
     pub(crate) fn of(error: &anyhow::Error) -> Report {
         let mut message = String::new();
         for cause in error.chain() {
             let text = cause.to_string();
-            // Many errors already say what their cause says.
+            // Many errors include the text of their cause.
             if message.ends_with(&text) {
                 continue;
             }
@@ -114,7 +115,7 @@ impl Report {
     }
 }
 
-/// The code and the next step for one error, if it has any.
+/// Returns the code and the next step for one error, if it has any.
 fn judge(error: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<String>)> {
     if let Some(error) = error.downcast_ref::<CliError>() {
         return Some((error.exit, error.hint.clone()));
@@ -129,29 +130,29 @@ fn judge(error: &(dyn std::error::Error + 'static)) -> Option<(Exit, Option<Stri
     if let Some(error) = error.downcast_ref::<storage_create::CreateError>() {
         return of_create(error);
     }
-    // Errors that stand for another show only themselves in the chain.
+    // The chain of a transparent error skips the error that it wraps.
     if let Some(session::AddError::Storage(error)) = error.downcast_ref() {
         return judge(error);
     }
     if let Some(session::AddError::FileShared { .. }) = error.downcast_ref() {
-        let hint = "get them one by one, each into a folder of its own with -o";
+        let hint = "download them one by one, each into its own folder with -o";
         return Some((Exit::Usage, Some(hint.into())));
     }
     if let Some(session::StartError::NoNode(_)) = error.downcast_ref() {
-        let hint = "is there a network? --dht-bootstrap names another node";
+        let hint = "check the network, or name another node with --dht-bootstrap";
         return Some((Exit::Network, Some(hint.into())));
     }
     if let Some(error) = error.downcast_ref::<session::StartError>() {
         let is_listen = matches!(error, session::StartError::Listen { .. });
         return Some((
             Exit::CannotListen,
-            is_listen.then(|| "--bind takes an address or an interface of this machine".into()),
+            is_listen.then(|| "give --bind an address or an interface of this machine".into()),
         ));
     }
     if error.is::<tracker::StartError>() {
         return Some((
             Exit::CannotListen,
-            Some("choose another port or address; port 0 takes a free one".into()),
+            Some("choose another port or address; port 0 picks a free one".into()),
         ));
     }
     if error.is::<session::FetchError>() {
@@ -175,15 +176,15 @@ fn of_create(error: &storage_create::CreateError) -> Option<(Exit, Option<String
     Some((exit, None))
 }
 
-/// The next step for an error of the operating system on a file.
+/// Returns the next step for an I/O error of a file.
 fn io_hint(error: &io::Error) -> Option<String> {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space and run the same command again: what is there is kept and checked, not fetched again"
+            "free some space and run the same command again: existing data is kept and checked, not downloaded again"
         }
-        io::ErrorKind::ReadOnlyFilesystem => "choose a folder on a disk that can be written",
+        io::ErrorKind::ReadOnlyFilesystem => "choose a folder on a writable disk",
         io::ErrorKind::PermissionDenied => {
-            "check who owns the file or folder and its permissions, or choose another"
+            "check the owner and permissions of the file or folder, or choose another one"
         }
         _ => return None,
     };
@@ -197,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chain_decides_code_and_message() {
+    fn report_of_an_error_chain_has_its_first_code_and_all_texts() {
         let error =
             anyhow::Error::new(io::Error::from(io::ErrorKind::StorageFull)).context("cannot write a/b");
         let report = Report::of(&error);
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_counts_and_names_the_first() {
+    fn of_many_with_several_failures_counts_them_and_names_the_first() {
         let report = |text: &str| Report { exit: Exit::Storage, message: text.into(), hint: None };
         let (a, b) = (report("a"), report("b"));
         let text = |reports: &[&Report], all| of_many(reports.iter().copied(), all).map(|f| f.to_string());
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_already_told_is_not_told_twice() {
+    fn report_of_a_repeated_cause_names_it_once() {
         let inner = anyhow::anyhow!("disk is upside down");
         let report = Report::of(&inner.context("cannot read x: disk is upside down"));
         assert_eq!(report.message, "cannot read x: disk is upside down");

@@ -1,4 +1,4 @@
-//! A cache of the metadata of magnet links, kept between runs.
+//! Cache of the metadata of magnet links between runs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,8 @@ pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>>
         return None;
     }
     let known = open::torrent_file(&path);
-    let mut meta = known.inspect_err(|error| tracing::warn!("{error:#}; fetching it again")).ok()?;
+    let mut meta =
+        known.inspect_err(|error| tracing::warn!(error = %format!("{error:#}"), "cannot use cached metadata, fetching it again")).ok()?;
     if !meta.info_hashes.matches(&magnet.info_hashes) {
         return None;
     }
@@ -28,7 +29,7 @@ pub(crate) fn recall(state_dir: &Path, magnet: &Magnet) -> Option<Arc<Metainfo>>
 
 /// Stores the metadata of a link. A failure is only logged: the next run fetches the metadata again.
 pub(crate) fn keep(state_dir: &Path, meta: &Metainfo) {
-    // A hybrid torrent whose peers know v1 only has no piece layers, and without them it is no torrent file.
+    // A hybrid torrent from peers that support only v1 lacks piece layers, which a torrent file must have.
     if !meta.hashes.is_complete() {
         return;
     }

@@ -1,6 +1,5 @@
-//! `ztor`, the command-line BitTorrent client: parses the command line, runs one command, turns its outcome
-//! into an exit code. What the commands do lives in the crates below; here is only how they look to a person
-//! or a script.
+//! `ztor`, the command-line BitTorrent client: parses the command line, runs one command, and turns its outcome
+//! into an exit code. The library crates do the work; this one presents it to users and scripts.
 
 mod args;
 mod check;
@@ -62,7 +61,8 @@ fn run(cli: Cli, console: &Console) -> anyhow::Result<Exit> {
 
 fn start_log(level: &str, console: &Console) -> Result<(), CliError> {
     let filter = EnvFilter::builder().parse(level).map_err(|error| {
-        CliError::usage(format!("--log-level {level}: {error}")).hint("write for example --log-level info")
+        CliError::usage(format!("cannot use --log-level {level}: {error}"))
+            .hint("write, for example, --log-level info")
     })?;
     let console = console.clone();
     tracing_subscriber::fmt()
@@ -73,7 +73,7 @@ fn start_log(level: &str, console: &Console) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The last words of a command that failed.
+/// Prints the error of a command that failed.
 fn tell(console: &Console, report: &Report) {
     #[derive(Serialize)]
     struct Failure<'a> {
@@ -88,6 +88,6 @@ fn tell(console: &Console, report: &Report) {
     }
     console.warn(&format!("error: {}", report.message));
     if let Some(hint) = &report.hint {
-        console.warn(&format!("next: {hint}"));
+        console.warn(&format!("hint: {hint}"));
     }
 }

@@ -1,4 +1,4 @@
-//! Values of the flags that say how peers are reached.
+//! Values of the network flags.
 
 use clap::ValueEnum;
 use ztor_session::{BadBind, Bind, Encryption, Transports};
@@ -41,7 +41,7 @@ impl From<EncryptionArg> for Encryption {
     }
 }
 
-/// Everything by default. An empty word is refused: it is a variable that was not set, and not a wish.
+/// Parses `--bind`; `*` is the default. An empty value is an error: it is most likely an unset variable.
 pub(crate) fn parse_bind(text: &str) -> Result<Bind, BadBind> {
     if text == "*" { Ok(Bind::All) } else { text.parse() }
 }

@@ -20,14 +20,14 @@ use crate::stop::Stop;
 pub(crate) enum Source<'a> {
     File(&'a Path),
     Url(&'a str),
-    /// A link, or the link for a bare info-hash.
+    /// A magnet link, or the one made of a bare info-hash.
     Magnet(Cow<'a, str>),
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn parse(argument: &'a OsStr) -> Source<'a> {
         let file = Source::File(Path::new(argument));
-        // A name that is not UTF-8 can only be that of a file.
+        // An argument that is not UTF-8 can only be the name of a file.
         let Some(text) = argument.to_str().map(str::trim) else { return file };
         let has_scheme =
             |scheme: &str| text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
@@ -44,7 +44,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The content of a TORRENT argument.
+/// Content of a TORRENT argument.
 #[derive(Debug)]
 pub(crate) enum Opened {
     Torrent(Box<Metainfo>),
@@ -60,27 +60,29 @@ pub(crate) fn open(argument: &OsStr, bind: &Bind, stop: &Stop) -> anyhow::Result
     }
 }
 
-/// Reads a torrent file, or a file with a magnet link in it. Reads at most as many bytes as the largest allowed
-/// torrent has.
+/// Reads a torrent file, or a file with a magnet link in it. Reads at most one byte more than the largest torrent file
+/// may have.
 fn file(path: &Path) -> anyhow::Result<Opened> {
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
     let metadata = file.metadata();
     if metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
-        return Err(
-            CliError::new(Exit::BadTorrent, format!("{shown} is a folder, not a torrent file")).into()
-        );
+        return Err(CliError::new(
+            Exit::BadTorrent,
+            format!("cannot use {shown}: it is a folder, not a torrent file"),
+        )
+        .into());
     }
     let mut bytes = Vec::new();
     let limit = ztor_metainfo::MAX_TORRENT_LEN as u64;
     file.take(limit + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {shown}"))?;
     if bytes.len() as u64 > limit {
-        // Of a pipe it is not known how much would come.
+        // The length of a pipe is unknown.
         let len = metadata.map_or(0, |metadata| metadata.len()).max(bytes.len() as u64);
-        let message = format!("{shown} has {len} bytes; a torrent file has at most {limit}");
+        let message = format!("cannot use {shown}: it has {len} bytes, and a torrent file at most {limit}");
         return Err(CliError::new(Exit::BadTorrent, message).into());
     }
-    understand(&bytes, &shown.to_string()).with_context(|| format!("{shown} is not a usable torrent file"))
+    understand(&bytes, &shown.to_string()).with_context(|| format!("cannot use {shown}"))
 }
 
 /// Reads a torrent file; a magnet link in it is an error.
@@ -88,20 +90,23 @@ pub(crate) fn torrent_file(path: &Path) -> anyhow::Result<Metainfo> {
     match file(path)? {
         Opened::Torrent(meta) => Ok(*meta),
         Opened::Magnet(_) => {
-            let message = format!("{} holds a magnet link; a torrent file is needed here", path.display());
+            let message = format!(
+                "cannot use {}: it contains a magnet link, and a torrent file is needed here",
+                path.display()
+            );
             Err(CliError::new(Exit::BadTorrent, message)
-                .hint("`ztor get --metadata-only` makes the torrent file of a link")
+                .hint("`ztor get --metadata-only` writes the torrent file of a magnet link")
                 .into())
         }
     }
 }
 
-/// A warning about a torrent file whose `private` field has no effect.
+/// Returns the warning about a `private` field without effect; `None` if there is none.
 pub(crate) fn notice(meta: &Metainfo) -> Option<String> {
     meta.is_private_outside().then(|| {
         format!(
-            "{} says that it is private beside its info dictionary, where that has no effect (BEP 27): peers are \
-             looked for everywhere",
+            "{} has `private` outside its info dictionary, where it has no effect (BEP 27): the torrent is treated as \
+             public",
             meta.name
         )
     })
@@ -115,9 +120,9 @@ fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Opened> {
         return Err(CliError::new(Exit::BadTorrent, "it is empty").into());
     }
     if start.first() == Some(&b'<') {
-        // The start of HTML or XML, as a server sends it in place of the file.
+        // HTML or XML, which a server sends in place of the file.
         return Err(CliError::new(Exit::BadTorrent, format!("{place} is a web page, not a torrent"))
-            .hint("open it in a browser: it may ask for a login, or have the link to the torrent")
+            .hint("open it in a browser: it may ask for a login, or link to the torrent file")
             .into());
     }
     if start.get(..7).is_some_and(|head| head.eq_ignore_ascii_case(b"magnet:")) {
@@ -131,15 +136,15 @@ fn understand(bytes: &[u8], place: &str) -> anyhow::Result<Opened> {
 pub(crate) fn magnet(link: &str) -> anyhow::Result<Magnet> {
     link.parse().with_context(|| {
         let shown: String = link.chars().take(60).collect();
-        format!("{shown} is not a usable magnet link")
+        format!("cannot use the magnet link {shown}")
     })
 }
 
-/// Fetches a torrent file, or a magnet link that a URL leads to; `None` if the user stopped it.
+/// Fetches a torrent file or magnet link from a URL; `None` if the user stopped it.
 fn from_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Opened>> {
     let (answer, reply) = channel();
     let (asked, bind) = (url.to_owned(), bind.clone());
-    // On a thread of its own, so that Ctrl-C need not wait for a server that doesn't answer.
+    // In its own thread, so that Ctrl-C does not wait for a server that does not answer.
     std::thread::spawn(move || answer.send(fetch_url(&asked, &bind, ztor_metainfo::MAX_TORRENT_LEN)));
     let fetched = loop {
         match reply.recv_timeout(Duration::from_millis(50)) {
@@ -151,12 +156,10 @@ fn from_url(url: &str, bind: &Bind, stop: &Stop) -> anyhow::Result<Option<Opened
     };
     let shown = shown_url(url);
     let bytes = fetched.with_context(|| format!("cannot fetch {shown}"))?;
-    understand(&bytes, &shown)
-        .map(Some)
-        .with_context(|| format!("there is no usable torrent file at {shown}"))
+    understand(&bytes, &shown).map(Some).with_context(|| format!("cannot use {shown}"))
 }
 
-/// A URL without what is often secret in it: user name, password and query.
+/// Returns a URL without user name, password and query, which are often secret.
 fn shown_url(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or(url);
     match url.split_once("://") {
@@ -175,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_not_shown() {
+    fn shown_url_of_a_url_with_secrets_leaves_them_out() {
         assert_eq!(
             shown_url("https://me:word@x.example/a@b.torrent?passkey=1#x"),
             "https://x.example/a@b.torrent"
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_told_apart() {
+    fn parse_of_an_argument_detects_its_kind() {
         fn parse(text: &str) -> Source<'_> {
             Source::parse(OsStr::new(text))
         }
@@ -204,14 +207,14 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn an_argument_that_is_not_utf8_is_a_file() {
+    fn parse_of_an_argument_that_is_not_utf8_is_a_file() {
         use std::os::unix::ffi::OsStrExt;
         let name = OsStr::from_bytes(b"caf\xe9.torrent");
         assert_eq!(Source::parse(name), Source::File(Path::new(name)));
     }
 
     #[test]
-    fn contents_are_told_apart() {
+    fn understand_detects_links_web_pages_and_empty_files() {
         let link = format!("\r\n magnet:?xt=urn:btih:{}\nmore", "a".repeat(40));
         assert!(matches!(understand(link.as_bytes(), "x"), Ok(Opened::Magnet(_))));
         for page in ["<!DOCTYPE html><html>", "  <html>", "\u{feff}<?xml ?>"] {

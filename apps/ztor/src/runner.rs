@@ -37,14 +37,14 @@ pub(crate) use torrent::info_hash;
 
 /// Longest wait for an event before the goal and the display are checked.
 const TICK: Duration = Duration::from_millis(50);
-/// Time for the trackers' answers to `stopped`. With the rest of the end, the program ends within two seconds unless
-/// the disk takes longer, or there are many torrents: each takes a moment more, up to [`MOST_GOODBYES`].
+/// Time for the trackers' answers to `stopped`. The program then ends within two seconds, unless the disk is slow. Each
+/// torrent adds [`GOODBYE_EACH`], up to [`MOST_GOODBYES`] in all.
 pub(crate) const GOODBYES: Duration = Duration::from_millis(1500);
 const GOODBYE_EACH: Duration = Duration::from_millis(1);
 const MOST_GOODBYES: Duration = Duration::from_secs(10);
-/// Time for saving before the user is informed of the wait.
+/// Time for saving before the user is notified of the wait.
 const SOON: Duration = Duration::from_secs(3);
-/// Time for saving in all. Data that is not saved by then is checked again by the next run.
+/// Total time for saving. The next run checks data that is not saved by then.
 const SAVING: Duration = Duration::from_secs(120);
 
 /// A session with its torrents and its display.
@@ -69,7 +69,7 @@ pub(crate) enum Next {
     End(anyhow::Result<Exit>),
 }
 
-/// News of the session.
+/// Result of waiting for an event of the session.
 enum Arrived {
     Event(SessionEvent),
     /// Events were missed.
@@ -122,12 +122,12 @@ impl Runner {
         })
     }
 
-    /// The address that the session listens on; unspecified if it listens on all.
+    /// Returns the address that the session listens on; unspecified if it listens on all.
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.session.local_addr()
     }
 
-    /// Shows an event that does not come from the session.
+    /// Shows an event that is not one of the session.
     pub(crate) fn tell(&self, event: &Event<'_>) {
         self.display.event(event);
     }
@@ -234,16 +234,20 @@ impl Runner {
         let goodbyes = (GOODBYES + GOODBYE_EACH.saturating_mul(torrents)).min(MOST_GOODBYES);
         let mut end = self.session.end(goodbyes, SOON.max(goodbyes + GOODBYES));
         if end == End::Unfinished {
-            self.warn(None, "waiting for the disk to save what was fetched; Ctrl-C ends at once", None);
+            self.warn(None, "waiting for the disk to save downloaded data; Ctrl-C exits at once", None);
             end = self.session.end(goodbyes, SAVING);
         }
         match end {
             End::Complete => {}
-            End::WithoutGoodbyes => self.warn(None, "some trackers may not know that we are gone", None),
+            End::WithoutGoodbyes => self.warn(
+                None,
+                "some trackers did not answer, and may still list this client as a peer",
+                None,
+            ),
             End::Unfinished => {
                 self.warn(
                     None,
-                    "the disk did not save everything in time; the next run will check the data again",
+                    "the disk did not save all data in time; the next run will check the data again",
                     None,
                 );
             }
@@ -269,7 +273,7 @@ impl Runner {
         match event {
             Ok(event) => Some(Arrived::Event(event)),
             Err(EventsError::FellBehind { missed }) => {
-                tracing::debug!(missed, "events missed; looking at all torrents");
+                tracing::debug!(missed, "missed events, reading the state of all torrents");
                 Some(Arrived::Gap)
             }
             Err(_) => None,
@@ -283,7 +287,7 @@ impl Runner {
         }
     }
 
-    /// Makes up for events that were missed, from the status of the torrents.
+    /// Handles missed events by reading the state of all torrents.
     fn catch_up(&mut self, goal: Goal) -> Option<(TorrentId, Arc<Metainfo>)> {
         let snapshot = self.session.snapshot();
         for status in snapshot.torrents.iter() {
@@ -300,7 +304,7 @@ impl Runner {
                 TorrentState::Waiting => {
                     let meta = self.session.torrent(status.id).metadata().wait().ok()?;
                     if self.on_metadata(status.id, &meta) {
-                        // The rest is looked at when the next event, or the next gap, arrives.
+                        // The next event or gap covers the other torrents.
                         return Some((status.id, meta));
                     }
                 }
@@ -337,7 +341,11 @@ impl Runner {
                 }
             }
             SessionEvent::Torrent(TorrentEvent::PieceFailed { torrent, piece }) => {
-                tracing::info!(torrent = self.name(torrent), piece, "hashed wrong, to be fetched again");
+                tracing::info!(
+                    torrent = self.name(torrent),
+                    piece,
+                    "piece failed its hash check, fetching it again"
+                );
             }
             event => {
                 if let Some(message) = wording::warning(&event) {
@@ -348,7 +356,8 @@ impl Runner {
         None
     }
 
-    /// A disk fault has stopped a torrent. The others go on, and the session tries it again; an only one ends the run.
+    /// Handles a torrent that a disk fault has stopped. The others go on, and the session retries it; a single one ends
+    /// the run.
     fn on_stopped(&mut self, id: TorrentId, fault: &DiskFault) {
         let hint = match fault.kind {
             DiskFaultKind::InTheWay => " with --overwrite",
@@ -378,7 +387,7 @@ impl Runner {
         match (finished, goal) {
             (true, _) => self.on_done(id, goal),
             (false, Goal::Fetch { .. }) => {}
-            // Seeding writes nothing, so what is missing stays missing.
+            // Seeding writes nothing, so missing data stays missing.
             (false, Goal::Serve | Goal::Share) => {
                 drop(self.session.torrent(id).remove());
                 let total = self.torrent(id).map_or(0, |torrent| torrent.wanted_bytes);
@@ -418,7 +427,7 @@ impl Runner {
         }
     }
 
-    /// Returns true if the goal is reached; an error if it cannot be reached any more.
+    /// Returns true if the goal is reached; an error if it is out of reach.
     fn verdict(&mut self, goal: Goal) -> Result<bool, CliError> {
         if self.torrents.iter().all(|t| matches!(t.outcome, Outcome::Failed(_)))
             && let Some(error) = self.first_failure()
@@ -467,9 +476,9 @@ impl Runner {
         let patience = Span(patience.as_secs());
         CliError::new(
             Exit::Network,
-            format!("nothing was received for {patience}; {name}{others} not complete"),
+            format!("cannot complete {name}{others}: nothing was received for {patience}"),
         )
-        .hint("run the same command again later: it goes on where it was")
+        .hint("run the same command again later: it resumes the download")
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -482,7 +491,7 @@ impl Runner {
         let torrent = id.and_then(|id| self.torrent(id));
         match torrent {
             Some(torrent) => {
-                // Of several torrents the user wants to know which.
+                // With several torrents, the message names the one.
                 let named = format!("{}: {message}", torrent.name);
                 let message = if self.count() > 1 { &named } else { message };
                 self.display.event(&Event::Warning { info_hash: Some(&torrent.info_hash), message, cause });
@@ -504,7 +513,7 @@ impl Runner {
     }
 }
 
-/// Seconds since then, to the millisecond.
+/// Returns the seconds since `since`, to the millisecond.
 fn seconds(since: Instant) -> f64 {
     (since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
 }

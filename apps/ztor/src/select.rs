@@ -1,4 +1,4 @@
-//! Files of a torrent as people name them: by number, by glob, by where they lie on disk.
+//! Selection of a torrent's files by number or glob, and the location of its data on disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use ztor_storage::namings;
 
 use crate::exit::{CliError, Exit};
 
-/// The files a user can name, with the number `ztor show` gives them: from 1 on, pad files not counted. The
-/// second part is the file's index in the torrent's layout.
+/// Returns the files that a user can name: number in the output of `ztor show`, index in the layout, and file. Numbers
+/// start at 1 and skip pad files.
 pub(crate) fn numbered(meta: &Metainfo) -> impl Iterator<Item = (usize, usize, &File)> {
     let real = meta.layout.files().iter().enumerate().filter(|(_, file)| !file.pad);
     real.enumerate().map(|(n, (index, file))| (n + 1, index, file))
 }
 
-/// What `--files` asks for.
+/// Parsed value of `--files`.
 #[derive(Debug)]
 pub(crate) struct Selection(Vec<Pattern>);
 
@@ -28,13 +28,13 @@ struct Pattern {
 
 #[derive(Debug)]
 enum Kind {
-    /// First and last number, both included.
+    /// First and last number, both inclusive.
     Numbers(usize, usize),
     Glob(GlobMatcher),
 }
 
 impl Selection {
-    /// Parses all uses of the flag; `None` if there were none: then every file is wanted.
+    /// Parses all uses of the flag; `None` without any, when every file is wanted.
     pub(crate) fn parse(flags: &[String]) -> Result<Option<Selection>, CliError> {
         let mut patterns = Vec::new();
         for text in flags.iter().flat_map(|flag| split_list(flag)) {
@@ -44,16 +44,14 @@ impl Selection {
         }
         match (flags.is_empty(), patterns.is_empty()) {
             (true, _) => Ok(None),
-            (false, true) => {
-                Err(CliError::usage("--files is empty")
-                    .hint("give numbers as `ztor show` lists them, or globs"))
-            }
+            (false, true) => Err(CliError::usage("cannot use --files: it is empty")
+                .hint("give numbers as `ztor show` lists them, or globs")),
             (false, false) => Ok(Some(Selection(patterns))),
         }
     }
 
-    /// Which files of a torrent are wanted, by layout index. A part of the selection that matches nothing is
-    /// an error: it is most likely a slip.
+    /// Returns true for each wanted file of a torrent, by layout index. A pattern that matches nothing is most likely a
+    /// mistake, and an error.
     pub(crate) fn wanted(&self, meta: &Metainfo) -> Result<Vec<bool>, CliError> {
         let mut wanted = vec![false; meta.layout.files().len()];
         for pattern in &self.0 {
@@ -68,8 +66,8 @@ impl Selection {
             }
             if !any {
                 return Err(CliError::usage(format!(
-                    "--files: nothing in {} matches {}",
-                    meta.name, pattern.text
+                    "cannot use --files {}: no file of {} matches",
+                    pattern.text, meta.name
                 ))
                 .hint("`ztor show TORRENT` lists the files and their numbers"));
             }
@@ -83,19 +81,21 @@ impl Kind {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         if let (Ok(first), Ok(last)) = (first.trim().parse(), last.trim().parse()) {
             if first == 0 || first > last {
-                return Err(CliError::usage(format!("--files {text}: numbers start at 1, a range goes up")));
+                return Err(CliError::usage(format!(
+                    "cannot use --files {text}: numbers start at 1, and a range goes up"
+                )));
             }
             return Ok(Kind::Numbers(first, last));
         }
         let glob = GlobBuilder::new(text)
             .literal_separator(true)
             .build()
-            .map_err(|error| CliError::usage(format!("--files: {error}")))?;
+            .map_err(|error| CliError::usage(format!("cannot use --files: {error}")))?;
         Ok(Kind::Glob(glob.compile_matcher()))
     }
 
-    /// A glob means a file or a folder with all that is in it. With a slash it is compared with the path from
-    /// the torrent's folder on, without one with every element of the path.
+    /// Returns true if a file matches. A glob that matches a folder includes all files in it. A glob with a slash is
+    /// compared with the path in the torrent's folder, one without a slash with every element of the path.
     fn matches(&self, number: usize, path: &[String]) -> bool {
         match self {
             Kind::Numbers(first, last) => (*first..=*last).contains(&number),
@@ -107,7 +107,7 @@ impl Kind {
     }
 }
 
-/// Splits at commas, but not at those inside `{a,b}` or `[a,b]`.
+/// Splits at commas, except inside `{a,b}` or `[a,b]`.
 fn split_list(text: &str) -> Vec<&str> {
     let mut depth = 0_i32;
     text.split(|c| {
@@ -122,12 +122,12 @@ fn split_list(text: &str) -> Vec<&str> {
     .collect()
 }
 
-/// The folder that holds a torrent's data, from a path that is either this folder or the data itself. The data may
-/// have any of the names that [`namings`] gives it.
+/// Returns the folder that contains a torrent's data, from the path of this folder or of the data itself. The data may
+/// have any of the names that [`namings`] returns.
 pub(crate) fn data_dir(meta: &Arc<Metainfo>, path: &Path) -> Result<PathBuf, CliError> {
     let absent = |what: String| {
         Err(CliError::new(Exit::Storage, what)
-            .hint("give the data itself, or the folder that holds it (what `get -o` was given)"))
+            .hint("give the path of the data itself, or of the folder that contains it (the `-o` of `get`)"))
     };
     let name = &meta.name;
     let names: Vec<String> = namings(meta).0.iter().map(|naming| naming.name.clone()).collect();
@@ -137,7 +137,7 @@ pub(crate) fn data_dir(meta: &Arc<Metainfo>, path: &Path) -> Result<PathBuf, Cli
     // `.` and `..` have no name of their own until they are resolved.
     let Ok(real) = path.canonicalize() else {
         return absent(format!(
-            "{}: no such file or folder, where the data of {name} was looked for",
+            "cannot find the data of {name}: there is no file or folder {}",
             path.display()
         ));
     };
@@ -155,14 +155,11 @@ pub(crate) fn data_dir(meta: &Arc<Metainfo>, path: &Path) -> Result<PathBuf, Cli
     if real.is_file() {
         let wanted = if meta.is_single_file() { "file" } else { "folder" };
         return absent(format!(
-            "{} is not the data of this torrent: that is a {wanted} named {name}",
+            "cannot use {}: the data of this torrent is a {wanted} named {name}",
             path.display()
         ));
     }
-    absent(format!(
-        "the data of {name} is not there: neither {} nor a folder {name} itself",
-        path.join(name).display()
-    ))
+    absent(format!("cannot find the data of {name}: there is no {}", path.join(name).display()))
 }
 
 #[cfg(test)]
@@ -176,12 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn lists_split_outside_of_braces() {
+    fn split_list_of_a_glob_with_braces_keeps_it_whole() {
         assert_eq!(split_list("1, 3-5,*.{mkv,srt}"), ["1", "3-5", "*.{mkv,srt}"]);
     }
 
     #[test]
-    fn numbers_and_ranges() {
+    fn parse_of_a_range_matches_both_ends_and_refuses_0_and_descending() {
         assert!(matches("7", "x"));
         assert!(matches("5-9", "x"));
         assert!(!matches("8-9", "x"));
@@ -191,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn globs_name_files_and_folders() {
+    fn matches_of_a_glob_finds_files_and_everything_in_folders() {
         assert!(matches("*.mkv", "disc1/film.mkv"));
         assert!(matches("disc1", "disc1/film.mkv"));
         assert!(matches("disc1/*", "disc1/film.mkv"));
@@ -203,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_flag_is_a_slip() {
+    fn parse_of_an_empty_flag_is_an_error() {
         assert!(Selection::parse(&[]).unwrap().is_none());
         assert!(Selection::parse(&[",".into()]).is_err());
     }

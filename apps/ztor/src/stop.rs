@@ -23,7 +23,7 @@ impl Stop {
             flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop.0))?;
             flag::register(signal, Arc::clone(&stop.0))?;
         }
-        // A terminal that goes away sends this, and its shell may send it once more: the second ends nothing.
+        // A terminal that closes sends it, and its shell may send it again. The second one has no effect.
         if !is_hangup_ignored() {
             flag::register(SIGHUP, Arc::clone(&stop.0))?;
         }
@@ -34,7 +34,7 @@ impl Stop {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The flag itself, for work in other crates that checks it now and then.
+    /// Returns the flag itself, for work in other crates that checks it at intervals.
     pub(crate) fn flag(&self) -> &AtomicBool {
         &self.0
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ignores_reads_the_mask_of_the_process() {
+    fn ignores_of_a_mask_with_the_signal_is_true() {
         assert!(ignores("Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t0", SIGHUP));
         assert!(!ignores("Name:\tx\nSigIgn:\t0000000000001000\n", SIGHUP));
         assert!(!ignores("", SIGHUP));

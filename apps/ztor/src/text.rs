@@ -1,4 +1,4 @@
-//! Text from strangers on its way to a terminal.
+//! Escaping of foreign text for terminals and JSON.
 
 use std::fmt;
 
@@ -23,8 +23,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// The text with every harmful character escaped; line breaks are kept, for messages of our own that have
-/// several lines.
+/// Escapes every harmful character except line breaks, which the program's own messages have.
 pub(crate) fn clean_lines(text: &str) -> String {
     text.split('\n').map(|line| Escaped(line).to_string()).collect::<Vec<_>>().join("\n")
 }
@@ -38,7 +37,7 @@ pub(crate) fn json_line(value: &impl serde::Serialize) -> Result<String, serde_j
     }
     let mut safe = String::with_capacity(line.len() + 16);
     for c in line.chars() {
-        // Such characters occur only inside strings, where the escape means the same. All lie below U+10000.
+        // Such characters occur only inside strings, where the escape has the same meaning. All are below U+10000.
         if is_harmful(c) {
             safe.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
@@ -48,7 +47,7 @@ pub(crate) fn json_line(value: &impl serde::Serialize) -> Result<String, serde_j
     Ok(safe)
 }
 
-/// Serialises a path as text; what is not UTF-8 in it becomes `U+FFFD`, for JSON can't hold it.
+/// Serialises a path as text. Bytes that are not UTF-8 become U+FFFD, because JSON cannot represent them.
 pub(crate) fn lossy_path<S: serde::Serializer>(path: &std::path::Path, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&path.display())
 }
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_cannot_reach_the_terminal() {
+    fn display_of_harmful_characters_escapes_them() {
         assert_eq!(Escaped("a\x1b[2Jb").to_string(), "a\\u{1b}[2Jb");
         assert_eq!(Escaped("exe.\u{202e}fdp").to_string(), "exe.\\u{202e}fdp");
         assert_eq!(Escaped("naïve – 日本").to_string(), "naïve – 日本");
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_the_same_value() {
+    fn json_line_of_harmful_characters_keeps_the_value() {
         let text = "x\u{9b}31m\u{7f}\u{202e}\n";
         let line = json_line(&text).unwrap();
         assert!(line.chars().all(|c| !is_harmful(c)));

@@ -1,4 +1,4 @@
-//! Sizes, rates and times as people write and read them.
+//! Display and parsing of sizes, rates and times.
 
 use std::fmt;
 use std::time::Duration;
@@ -99,14 +99,17 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         "mb" => 1_000_000,
         "gb" => 1_000_000_000,
         "tb" => 1_000_000_000_000,
-        other => return Err(format!("unknown unit {other:?}; write bytes, or k, KiB, MiB, GiB, kB, MB, GB")),
+        other => {
+            return Err(format!(
+                "unknown unit {other:?}, expected none for bytes, or k, KiB, MiB, GiB, kB, MB, GB"
+            ));
+        }
     };
-    let too_large = || format!("{text:?} is too large");
+    let too_large = || "the number is too large".to_owned();
     if let Ok(whole) = number.parse::<u64>() {
         return whole.checked_mul(factor).ok_or_else(too_large);
     }
-    let value: f64 =
-        number.parse().map_err(|_| format!("{text:?} is not a size; write something like 5MiB"))?;
+    let value: f64 = number.parse().map_err(|_| "expected a size such as 5MiB".to_owned())?;
     let bytes = value * factor as f64;
     // 2^53: beyond it a float no longer counts single bytes.
     if bytes > 9.0e15 { Err(too_large()) } else { Ok(bytes as u64) }
@@ -119,14 +122,14 @@ pub(crate) fn parse_limit(text: &str) -> Result<Limit, String> {
         return Ok(Limit(None));
     }
     match parse_size(text.strip_suffix("/s").unwrap_or(text))? {
-        0 => Err("a limit of 0 would stop all transfer; for no limit write 'unlimited'".into()),
+        0 => Err("a limit of 0 would stop all transfers; write 'unlimited' for no limit".into()),
         bytes => Ok(Limit(Some(bytes))),
     }
 }
 
 /// Parses `30s`, `10m`, `2h`, `1d`, sums of these such as `1h30m`, and plain seconds.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let bad = || format!("{text:?} is not a time; write something like 30s, 10m or 2h");
+    let bad = || "expected a time such as 30s, 10m or 2h".to_owned();
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(bad());
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_three_digits() {
+    fn display_of_a_size_has_three_digits() {
         for (bytes, text) in [
             (0, "0 B"),
             (1023, "1023 B"),
@@ -175,21 +178,21 @@ mod tests {
     }
 
     #[test]
-    fn spans_show_two_units() {
+    fn display_of_a_span_has_two_units() {
         for (s, text) in [(0, "0s"), (59, "59s"), (61, "1m01s"), (7500, "2h05m"), (277_200, "3d05h")] {
             assert_eq!(Span(s).to_string(), text);
         }
     }
 
     #[test]
-    fn short_times_have_tenths() {
+    fn display_of_a_short_time_has_tenths() {
         for (s, text) in [(0.0, "0.0s"), (0.44, "0.4s"), (9.96, "10s"), (125.4, "2m05s")] {
             assert_eq!(Elapsed(s).to_string(), text);
         }
     }
 
     #[test]
-    fn sizes_are_read_with_every_unit() {
+    fn parse_size_accepts_every_unit_and_refuses_other_text() {
         for (text, bytes) in [
             ("0", 0),
             ("16384", 16384),
@@ -208,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn limits_know_unlimited_and_refuse_zero() {
+    fn parse_limit_accepts_unlimited_and_refuses_zero() {
         assert_eq!(parse_limit("5MiB/s"), Ok(Limit(Some(5 << 20))));
         assert_eq!(parse_limit("Unlimited"), Ok(Limit(None)));
         assert!(parse_limit("0").is_err());
     }
 
     #[test]
-    fn durations_add_up() {
+    fn parse_duration_of_several_parts_adds_them_up() {
         for (text, secs) in
             [("45", 45), ("30s", 30), ("10m", 600), ("2h", 7200), ("1h30m", 5400), ("1d", 86_400)]
         {

@@ -1,4 +1,4 @@
-//! `ztor create`: a torrent file of a file or folder.
+//! `ztor create`: creates a torrent file of a file or folder.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -31,14 +31,17 @@ pub(super) fn run(args: &CreateArgs, console: &Console, stop: &Stop) -> anyhow::
         creation_date: date(args.date),
         output: Some(output.clone()),
     };
-    // Hashing takes long: what is bound to fail fails before it.
+    // Hashing takes long, so check first what would fail after it.
     if !args.force && output.symlink_metadata().is_ok() {
         return Err(exists(&output).into());
     }
     if let (Ok(data), Ok(target)) = (args.path.canonicalize(), output.canonicalize())
         && data == target
     {
-        let message = format!("{} is the data itself; the torrent file would replace it", output.display());
+        let message = format!(
+            "cannot write {}: it is the data itself, which the torrent file would replace",
+            output.display()
+        );
         return Err(CliError::usage(message).hint("choose another file with -o").into());
     }
     let Some(created) = content::make(&args.path, &args.content, fields, console, stop)? else {
@@ -98,7 +101,7 @@ fn report(output: &Path, created: &content::Created, console: &Console) {
     console.line(&format!("magnet link: {}", created.magnet));
 }
 
-/// Every use of the flag is a tier; commas separate the trackers of one.
+/// Parses the uses of `--tracker`: each is a tier, and commas separate its trackers.
 fn tiers(flags: &[String]) -> Result<Vec<Vec<String>>, CliError> {
     let mut tiers = Vec::new();
     for flag in flags {
@@ -108,7 +111,7 @@ fn tiers(flags: &[String]) -> Result<Vec<Vec<String>>, CliError> {
             tier.push(url.to_owned());
         }
         if tier.is_empty() {
-            return Err(CliError::usage("--tracker is empty").hint("give an announce URL"));
+            return Err(CliError::usage("cannot use --tracker: it is empty").hint("give an announce URL"));
         }
         tiers.push(tier);
     }
@@ -133,8 +136,8 @@ fn check_url(flag: &str, url: &str, schemes: &[&str]) -> Result<(), CliError> {
         return Ok(());
     }
     let known: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
-    Err(CliError::usage(format!("{flag}: {url} is not a URL of the right kind"))
-        .hint(format!("it should begin with one of {}", known.join(", "))))
+    Err(CliError::usage(format!("cannot use {flag} {url}: it is not a URL of an accepted kind"))
+        .hint(format!("write a URL that begins with one of {}", known.join(", "))))
 }
 
 fn date(date: Date) -> Option<i64> {
@@ -148,23 +151,28 @@ fn date(date: Date) -> Option<i64> {
     }
 }
 
-/// `NAME.torrent` in the current folder, where NAME is what the torrent will be called.
+/// Returns `NAME.torrent` in the current folder, where NAME is the name of the torrent.
 fn default_output(path: &Path) -> anyhow::Result<PathBuf> {
     let real = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
     let Some(name) = path.file_name().or(real.file_name()) else {
-        return Err(CliError::usage(format!("{} has no name", path.display())).hint("give -o FILE").into());
+        return Err(CliError::usage(format!("cannot name the torrent file: {} has no name", path.display()))
+            .hint("choose a file with -o")
+            .into());
     };
-    // A name that is not UTF-8 is in no torrent; the error comes when the data is read.
+    // A name that is not UTF-8 is an error when the data is read.
     Ok(PathBuf::from(with_extension(&name.to_string_lossy(), ".torrent")))
 }
 
-/// Writes beside the target and renames, so that there is never half a torrent file, nor a lost old one.
+/// Writes a temporary file and renames it, so that a failure leaves no partial torrent file and keeps an old one.
 fn write_file(output: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {
     let cannot = || format!("cannot write {}", output.display());
     if output.metadata().is_ok_and(|found| !found.is_file()) {
-        return Err(CliError::new(Exit::Storage, format!("{} is not a regular file", output.display()))
-            .hint("give -o the name of a file")
-            .into());
+        return Err(CliError::new(
+            Exit::Storage,
+            format!("cannot write {}: it is not a regular file", output.display()),
+        )
+        .hint("choose another file with -o")
+        .into());
     }
     let parent = match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -175,7 +183,7 @@ fn write_file(output: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // A temporary file is private by default; a torrent file is like any other, as the umask allows.
+        // A temporary file is private by default. A torrent file has the usual permissions, which the umask limits.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let mut file = builder.tempfile_in(parent).with_context(cannot)?;
@@ -189,6 +197,6 @@ fn write_file(output: &Path, bytes: &[u8], force: bool) -> anyhow::Result<()> {
 }
 
 fn exists(output: &Path) -> CliError {
-    CliError::new(Exit::Storage, format!("{} exists already", output.display()))
+    CliError::new(Exit::Storage, format!("cannot write {}: it already exists", output.display()))
         .hint("choose another file with -o, or add --force to replace it")
 }

@@ -1,4 +1,4 @@
-//! `ztor demo`: a swarm on loopback, from nothing to a verified copy.
+//! `ztor demo`: runs a swarm on loopback, up to a verified copy.
 
 use std::fs::File;
 use std::io::Write;
@@ -25,31 +25,31 @@ use crate::units::{Elapsed, Rate, Size};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NAME: &str = "ztor-demo.bin";
-/// A plain log gets a line this often: the download is over before the usual beat comes round twice.
+/// Interval between lines of plain output: the download is too short for the usual interval.
 const BEAT: Duration = Duration::from_millis(250);
-/// Nothing on loopback is silent for so long unless something is broken.
+/// Time without data after which the download on loopback has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 const SEEDS: usize = 2;
 
 pub(super) fn run(args: &DemoArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
-    // Removed with all that is in it when this returns, whichever way.
+    // Removed with its contents on every return.
     let mut builder = tempfile::Builder::new();
     builder.prefix("ztor-demo-");
     let parent = args.dir.clone().unwrap_or_else(std::env::temp_dir);
     let place = builder
         .tempdir_in(&parent)
-        .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
+        .with_context(|| format!("cannot create a folder in {}", parent.display()))?;
     let (source, target) = (place.path().join("seed"), place.path().join("copy"));
     for dir in [&source, &target] {
-        std::fs::create_dir(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        std::fs::create_dir(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     }
     let exit = swarm(args.size << 20, &source, &target, console, stop);
-    let removed = place.close().context("cannot remove the demo's folder");
+    let removed = place.close().context("cannot remove the folder of the demo");
     let exit = exit?;
     removed.map(|()| exit)
 }
 
-/// Makes data, a tracker, two seeds and a leecher, and lets them do what they are for.
+/// Creates data, a tracker, two seeds and a leecher, and runs them until the copy is verified.
 fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let say = |text: &str| {
         if !console.is_json() {
@@ -108,7 +108,7 @@ fn net() -> NetArgs {
     NetArgs { bind: LOOPBACK.into(), port: Some(0), ..NetArgs::default() }
 }
 
-/// Reads the copy back and hashes it once more. False if the user stopped it.
+/// Reads the copy back and hashes it again. Returns false if the user stopped it.
 fn verify(meta: &Arc<Metainfo>, dir: &Path, console: &Console, stop: &Stop) -> anyhow::Result<bool> {
     let Some(good) = check::pieces(meta, dir, console, stop)? else { return Ok(false) };
     match good.iter().filter(|good| !**good).count() {
@@ -121,8 +121,8 @@ fn verify(meta: &Arc<Metainfo>, dir: &Path, console: &Console, stop: &Stop) -> a
     }
 }
 
-/// Writes bytes that look random and are the same in every run, without holding them in memory. False if the
-/// user stopped it.
+/// Writes pseudorandom bytes, the same in every run, without holding them in memory. Returns false if the user stopped
+/// it.
 fn write_noise(path: &PathBuf, bytes: u64, console: &Console, stop: &Stop) -> anyhow::Result<bool> {
     const CHUNK: usize = 1 << 20;
     let cannot = || format!("cannot write {}", path.display());
@@ -144,7 +144,7 @@ fn write_noise(path: &PathBuf, bytes: u64, console: &Console, stop: &Stop) -> an
     Ok(true)
 }
 
-/// SplitMix64: fast and even, and nothing more is needed.
+/// SplitMix64, a fast generator of uniform bytes.
 struct Noise(u64);
 
 impl Noise {

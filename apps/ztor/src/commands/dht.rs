@@ -1,4 +1,4 @@
-//! `ztor dht`: queries to the DHT.
+//! `ztor dht`: queries the DHT.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyho
         DhtQuery::start(net, bootstrap, console, stop)
     };
     match command {
-        // A node whose address is known is asked directly: the DHT need not be entered.
+        // A node whose address is known is queried directly, without joining the DHT.
         DhtCommand::Ping { node, net } => DhtQuery::start(net, &net.dht_bootstrap, console, stop)?.ping(node),
         DhtCommand::GetPeers { torrent, net } => {
             let info_hash = info_hash(torrent)?;
@@ -41,14 +41,14 @@ pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyho
                 None => Item::immutable(value),
                 Some(file) => Item::sign(&key_seed(file)?, salt.clone().into_bytes(), *seq, value),
             };
-            let item = item.map_err(|error| CliError::usage(format!("this cannot be stored: {error}")))?;
+            let item = item.map_err(|error| CliError::usage(format!("cannot store the item: {error}")))?;
             start(net)?.put(item)
         }
         DhtCommand::Stats { net } => start(net)?.stats(),
     }
 }
 
-/// One query to the DHT, with the node that makes it.
+/// One query to the DHT, with the node that sends it.
 struct DhtQuery<'a> {
     client: DhtClient,
     console: &'a Console,
@@ -82,7 +82,7 @@ impl<'a> DhtQuery<'a> {
                 Some(Ok(Exit::Ok))
             }
             Event::Failed { error, .. } if is_of(event, query) => {
-                Some(Err(CliError::new(Exit::Network, format!("{addr}: {error}")).into()))
+                Some(Err(CliError::new(Exit::Network, format!("cannot ping {addr}: {error}")).into()))
             }
             _ => None,
         })
@@ -116,7 +116,7 @@ impl<'a> DhtQuery<'a> {
             }
             _ if dht.is_done(event, lookup, json!({})) => Some(match found {
                 true => Ok(Exit::Ok),
-                false => Err(CliError::new(Exit::Failed, "nothing is stored there").into()),
+                false => Err(CliError::new(Exit::Failed, "cannot read the item: no node has it").into()),
             }),
             _ => None,
         })
@@ -138,7 +138,7 @@ impl<'a> DhtQuery<'a> {
                 None
             }
             _ if dht.is_done(event, lookup, json!({})) => Some(match kept {
-                0 => Err(CliError::new(Exit::Failed, "no node stored it").into()),
+                0 => Err(CliError::new(Exit::Failed, "cannot store the item: no node accepted it").into()),
                 _ => Ok(Exit::Ok),
             }),
             _ => None,
@@ -164,10 +164,10 @@ impl<'a> DhtQuery<'a> {
         for family in Family::ALL {
             let Some(of) = stats.families[family] else { continue };
             let name = if family == Family::V4 { "IPv4" } else { "IPv6" };
-            let seen_as = of.external.map_or_else(|| "not known".to_owned(), |ip| ip.to_string());
+            let seen_as = of.external.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
             self.tell(
                 &format!(
-                    "{name}: {} good nodes, {} questionable, we are seen as {seen_as}",
+                    "{name}: {} good nodes, {} questionable; external address {seen_as}",
                     of.good, of.questionable
                 ),
                 &json!({"event": "family", "family": name, "id": of.id.to_string(), "good": of.good,
@@ -175,7 +175,7 @@ impl<'a> DhtQuery<'a> {
             );
         }
         self.tell(
-            &format!("{} questions sent, {} answered", stats.queries_out, stats.answers_in),
+            &format!("{} queries sent, {} answered", stats.queries_out, stats.answers_in),
             &json!({"event": "stats", "queries_out": stats.queries_out, "answers_in": stats.answers_in,
                     "timeouts": stats.timeouts}),
         );
@@ -185,7 +185,7 @@ impl<'a> DhtQuery<'a> {
     /// Runs the node until `on_event` returns a result for one of its events.
     ///
     /// # Errors
-    /// If the user stops it, the socket fails, or the time is over.
+    /// Fails if the user stops it, the socket fails, or the time is over.
     fn until_some<T>(
         &mut self,
         mut on_event: impl FnMut(&mut Self, &Event) -> Option<anyhow::Result<T>>,
@@ -194,7 +194,7 @@ impl<'a> DhtQuery<'a> {
             if self.stop.is_set() {
                 return Err(CliError::new(Exit::Interrupted, "interrupted").into());
             }
-            for event in self.client.step().context("the socket")? {
+            for event in self.client.step().context("cannot use the socket of the DHT")? {
                 if let Some(result) = on_event(self, &event) {
                     return result;
                 }
@@ -202,16 +202,19 @@ impl<'a> DhtQuery<'a> {
         }
         let known = self.client.node.node_count();
         let why = match known {
-            0 => "no node of the DHT answered",
-            _ => "the search did not come to an end",
+            0 => "no DHT node answered",
+            _ => "the lookup did not finish",
         };
-        let error = CliError::new(Exit::Network, format!("{why} in {} s", self.patience.as_secs()));
+        let error = CliError::new(
+            Exit::Network,
+            format!("cannot query the DHT: {why} within {} s", self.patience.as_secs()),
+        );
         Err(error
-            .hint("is there a network? --dht-bootstrap names another node, --give-up gives it more time")
+            .hint("check the network, name another node with --dht-bootstrap, or wait longer with --give-up")
             .into())
     }
 
-    /// Returns true if `event` is the end of `lookup`, and then prints its summary with the fields `more`.
+    /// Returns true if `event` is the end of `lookup`. In that case, prints its summary with the fields `more`.
     fn is_done(&self, event: &Event, lookup: LookupId, more: Value) -> bool {
         let Event::Done { lookup: of, summary } = event else { return false };
         if *of != lookup {
@@ -234,7 +237,7 @@ impl<'a> DhtQuery<'a> {
 
     fn tell_item(&self, item: &Item) {
         let value = item.value();
-        // A bencoded string is shown as what it says, all else as it is.
+        // A bencoded string is shown decoded, any other value as it is.
         let text = ztor_bencode::decode(value).ok().and_then(|document| {
             let text = document.root().as_bytes()?;
             Some(String::from_utf8_lossy(text).into_owned())
@@ -260,9 +263,10 @@ fn is_of(event: &Event, query: QueryId) -> bool {
 }
 
 fn resolve(node: &str) -> Result<SocketAddr, CliError> {
-    let wrong = |why: String| CliError::usage(format!("{node}: {why}")).hint("write HOST:PORT");
+    let wrong =
+        |why: String| CliError::usage(format!("cannot find the node {node}: {why}")).hint("write HOST:PORT");
     let mut found = node.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
-    found.next().ok_or_else(|| wrong("this name has no address".into()))
+    found.next().ok_or_else(|| wrong("its name has no address".into()))
 }
 
 fn info_hash(torrent: &str) -> Result<SwarmId, CliError> {
@@ -274,9 +278,9 @@ fn info_hash(torrent: &str) -> Result<SwarmId, CliError> {
 
 fn hash(text: &str) -> Result<[u8; 20], CliError> {
     let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
-    bytes
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| CliError::usage(format!("`{text}` is no hash")).hint("write 40 hex digits"))
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        CliError::usage(format!("cannot use `{text}`: it is not a hash")).hint("write 40 hex digits")
+    })
 }
 
 fn key_seed(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
@@ -284,8 +288,8 @@ fn key_seed(file: &std::path::Path) -> anyhow::Result<[u8; 32]> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
     let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok();
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        CliError::usage(format!("{shown} is no key: expected 64 hex digits"))
-            .hint("`openssl rand -hex 32 > FILE` makes one")
+        CliError::usage(format!("cannot use {shown} as a key: expected 64 hex digits"))
+            .hint("`openssl rand -hex 32 > FILE` creates a key")
             .into()
     })
 }

@@ -1,4 +1,4 @@
-//! `ztor get`: download, verify, and perhaps seed.
+//! `ztor get`: downloads and verifies torrents, and seeds them if asked.
 
 use std::collections::HashMap;
 use std::io::{self, Write as _};
@@ -30,7 +30,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         return Ok(Exit::Interrupted);
     };
     let state_dir = runner::state_dir(console);
-    // What an earlier run has found out need not be asked again, and may be all that is left of the swarm.
+    // Metadata of an earlier run need not be fetched again, and the swarm may no longer have it.
     if let Some(dir) = &state_dir {
         links.retain(|link| {
             let may_recall = !args.metadata_only && link.magnet.select.is_empty();
@@ -70,8 +70,11 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     lost.into_iter().for_each(|report| runner.lose(report));
     for meta in torrents.iter().filter(|meta| meta.trackers.is_empty() && plan.peers.is_empty()) {
         if meta.private || !runner.finds_peers() {
-            console
-                .warn(&format!("{} names no tracker: without --peer it waits for peers to come", meta.name));
+            console.warn(&format!(
+                "no source of peers for {}: it has no tracker, and waits for incoming connections; give a peer with \
+                 --peer",
+                meta.name
+            ));
         }
     }
     for add in adds {
@@ -99,7 +102,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
     result
 }
 
-/// Adds torrents without metadata. Returns their magnet links.
+/// Adds torrents whose metadata is missing. Returns their magnet links.
 fn add_links(runner: &mut Runner, links: Vec<Link>, peers: &[SocketAddr]) -> HashMap<TorrentId, Magnet> {
     let mut magnets = HashMap::new();
     for link in links {
@@ -112,7 +115,7 @@ fn add_links(runner: &mut Runner, links: Vec<Link>, peers: &[SocketAddr]) -> Has
     magnets
 }
 
-/// The files that a magnet link selects (BEP 53), by index; empty if it selects none in particular.
+/// Returns true for each file that a magnet link selects (BEP 53), by index; empty if the link has no selection.
 fn linked_files(magnet: &Magnet, meta: &Metainfo) -> Vec<bool> {
     match magnet.select.is_empty() {
         true => Vec::new(),
@@ -120,7 +123,8 @@ fn linked_files(magnet: &Magnet, meta: &Metainfo) -> Vec<bool> {
     }
 }
 
-/// Takes those out of `links` that are complete by what the data on disk tells; `None` if the user stopped it.
+/// Removes and returns the torrents in `links` whose piece layers the data on disk completes; `None` if the user
+/// stopped it.
 fn complete(
     links: &mut Vec<Link>,
     lost: &mut Vec<Report>,
@@ -144,13 +148,13 @@ fn complete(
     Some(completed)
 }
 
-/// Addresses of the peers that a link names; those that are not found are reported.
+/// Returns the addresses of the peers in a link. Warns about names that cannot be resolved.
 fn linked_peers(magnet: &Magnet, console: &Console) -> Vec<SocketAddr> {
     let mut addrs = Vec::new();
     for peer in &magnet.peers {
         match peer.to_socket_addrs() {
             Ok(found) => addrs.extend(found.take(8)),
-            Err(error) => console.warn(&format!("the peer {peer} of the magnet link is not found: {error}")),
+            Err(error) => console.warn(&format!("cannot find the peer {peer} of the magnet link: {error}")),
         }
     }
     addrs
@@ -167,8 +171,8 @@ fn fetch_metadata(
     let Wanted { torrents, links, mut lost } = wanted;
     lost.extend(torrents.iter().map(|meta| Report {
         exit: Exit::Usage,
-        message: format!("--metadata-only: {} is known already", meta.name),
-        hint: Some("it is for magnet links; `ztor show` lists what is in a torrent file".into()),
+        message: format!("cannot use --metadata-only for {}: its metadata is already known", meta.name),
+        hint: Some("give magnet links; `ztor show` shows the contents of a torrent file".into()),
     }));
     if let Some(error) = nothing_left(links.len(), &lost, console) {
         return Err(error.into());
@@ -194,8 +198,13 @@ fn fetch_metadata(
 /// Writes the torrent file of a magnet link into `dir`, with the web seeds of the link.
 fn write_torrent(dir: &Path, magnet: Option<&Magnet>, meta: &Metainfo) -> anyhow::Result<()> {
     if !meta.hashes.is_complete() {
-        let error = CliError::new(Exit::Network, format!("nobody gave the piece layers of {}", meta.name));
-        return Err(error.hint("it is a hybrid torrent, and the peers that were found know v1 only").into());
+        let error = CliError::new(
+            Exit::Network,
+            format!("cannot fetch the piece layers of {}: no peer has them", meta.name),
+        );
+        return Err(error
+            .hint("try again later: the torrent is hybrid, and the peers found support only v1")
+            .into());
     }
     let path = dir.join(with_extension(&meta.name, ".torrent"));
     let mut meta = meta.clone();
@@ -205,14 +214,14 @@ fn write_torrent(dir: &Path, magnet: Option<&Magnet>, meta: &Metainfo) -> anyhow
     write_new(&path, &meta.to_bytes())
 }
 
-/// Writes a file whose name a stranger has chosen: over none that is there with other contents.
+/// Writes a file, but never over one with other contents: the name comes from the torrent.
 fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let context = || format!("cannot write {}", path.display());
     match std::fs::File::create_new(path) {
         Ok(mut file) => {
             let written = file.write_all(bytes);
             if written.is_err() {
-                // What is half there would be in the way of the next try.
+                // A partial file would block the next attempt.
                 let _ = std::fs::remove_file(path);
             }
             written.with_context(context)
@@ -221,15 +230,17 @@ fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
             if std::fs::read(path).is_ok_and(|found| found == bytes) {
                 return Ok(());
             }
-            let error =
-                CliError::new(Exit::Storage, format!("{} exists, with other contents", path.display()));
+            let error = CliError::new(
+                Exit::Storage,
+                format!("cannot write {}: it exists with other contents", path.display()),
+            );
             Err(error.hint("move it away, or choose another folder with -o").into())
         }
         Err(error) => Err(error).with_context(context),
     }
 }
 
-/// What the arguments name, each once.
+/// Torrents and links of the arguments, each once.
 struct Wanted {
     torrents: Vec<Arc<Metainfo>>,
     links: Vec<Link>,
@@ -237,7 +248,7 @@ struct Wanted {
     lost: Vec<Report>,
 }
 
-/// Reads or fetches every torrent file; `None` if the user stopped it.
+/// Reads or fetches the torrents of all arguments; `None` if the user stopped it.
 fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Option<Wanted>> {
     let mut wanted = Wanted { torrents: Vec::new(), links: Vec::new(), lost: Vec::new() };
     for argument in &args.torrents {
@@ -254,7 +265,7 @@ fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Op
             }
             Ok(Some(_)) => {
                 let shown = argument.display();
-                console.warn(&format!("{shown} is the same torrent as one before it; it is taken once"));
+                console.warn(&format!("skipped {shown}: it is the same torrent as an earlier argument"));
             }
             Ok(None) => return Ok(None),
             Err(error) => wanted.lost.push(Report::of(&error)),
@@ -263,12 +274,12 @@ fn load_all(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Op
     Ok(Some(wanted))
 }
 
-/// The error if nothing is left to do.
+/// Returns the error if no torrent is left.
 fn nothing_left(left: usize, lost: &[Report], console: &Console) -> Option<CliError> {
     if left > 0 {
         return None;
     }
-    // That of an only torrent is the command's error.
+    // The first report becomes the command's error.
     lost.iter().skip(1).for_each(|report| console.warn(&report.message));
     of_many(lost, lost.len())
 }
@@ -282,7 +293,7 @@ impl Wanted {
     }
 }
 
-/// The settings of every torrent, known from the start or from metadata.
+/// Settings of every torrent, from a torrent file or from a magnet link.
 struct Plan {
     selection: Option<Selection>,
     peers: Vec<SocketAddr>,
@@ -290,7 +301,8 @@ struct Plan {
 }
 
 impl Plan {
-    /// `linked` are the files a magnet link asks for; none means all of them. What the user says goes first.
+    /// Makes the request for a torrent. `linked` has the files that a magnet link selects; empty for all. `--files` has
+    /// precedence.
     fn add(&self, meta: &Arc<Metainfo>, linked: &[bool]) -> anyhow::Result<AddTorrent> {
         let wanted = match &self.selection {
             Some(selection) => Some(selection.wanted(meta)?),
@@ -298,7 +310,7 @@ impl Plan {
         };
         if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&true)) {
             return Err(CliError::usage(format!(
-                "the magnet link asks for files that {} does not have",
+                "cannot select files of {}: it has none of those that the magnet link selects",
                 meta.name
             ))
             .hint("choose files with --files")
@@ -318,12 +330,12 @@ impl Plan {
     }
 }
 
-/// Makes the folder, and finds out early whether it can be written, unless everything might be there already.
+/// Creates the folder, and tests whether it is writable unless all torrents may have their data already.
 fn prepare_output(dir: &Path, torrents: Option<&Vec<Arc<Metainfo>>>) -> anyhow::Result<()> {
-    let cannot = || format!("cannot put data into {}", dir.display());
+    let cannot = || format!("cannot write to {}", dir.display());
     if dir.metadata().is_ok_and(|found| !found.is_dir()) {
         return Err(CliError::new(Exit::Storage, format!("{}: it is a file, not a folder", cannot()))
-            .hint("give -o the folder that the data belongs into")
+            .hint("choose a folder for the data with -o")
             .into());
     }
     std::fs::create_dir_all(dir).with_context(cannot)?;
@@ -333,7 +345,7 @@ fn prepare_output(dir: &Path, torrents: Option<&Vec<Arc<Metainfo>>>) -> anyhow::
     match tempfile::tempfile_in(dir) {
         Ok(_) => Ok(()),
         Err(error) if is_denied(&error) => Err(error).with_context(cannot),
-        // What else there may be shows when data is written, with the name of the file.
+        // Other errors appear when data is written, with the name of the file.
         Err(_) => Ok(()),
     }
 }

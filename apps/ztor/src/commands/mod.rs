@@ -15,7 +15,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::stop::Stop;
 
-/// Runs one command to its end.
+/// Runs one command to the end.
 pub(crate) fn run(command: Command, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     match command {
         Command::Get(args) => get::run(&args, console, stop),

@@ -1,4 +1,4 @@
-//! `ztor seed`: serve data that is there.
+//! `ztor seed`: checks existing data and seeds it.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -39,10 +39,10 @@ pub(super) fn run(args: &SeedArgs, console: &Console, stop: &Stop) -> anyhow::Re
     result
 }
 
-/// A torrent and the folder that holds its data.
+/// A torrent and the folder that contains its data.
 type Data = (Arc<Metainfo>, PathBuf);
 
-/// The torrents, each once, and what is wrong with the others; `None` if the user stopped it.
+/// Returns the torrents, each once, and reports on those that cannot be used; `None` if the user stopped it.
 fn load_all(
     args: &DataArgs,
     console: &Console,
@@ -63,11 +63,12 @@ fn load_all(
         match loaded {
             Ok((meta, _)) if torrents.iter().any(|(other, _)| other.info_hashes == meta.info_hashes) => {
                 let shown = torrent.display();
-                console.warn(&format!("{shown} is the same torrent as one before it; it is taken once"));
+                console.warn(&format!("skipped {shown}: it is the same torrent as an earlier argument"));
             }
             Ok((meta, dir)) if !meta.is_v1() && !meta.hashes.is_complete() => {
                 let message = format!(
-                    "{} has no piece layers for all of its files, and these files in {} are not right as a whole",
+                    "cannot seed {}: it has no piece layers for some files, and these files in {} do not match as \
+                     a whole",
                     torrent.display(),
                     dir.display()
                 );
@@ -87,12 +88,12 @@ fn load_all(
     Ok(Some((torrents, lost)))
 }
 
-/// A torrent file, and where its data is.
+/// Reads a torrent file, and finds the folder that contains its data.
 pub(super) fn load_one(torrent: &OsStr, path: &Path) -> anyhow::Result<Data> {
     let Source::File(file) = Source::parse(torrent) else {
-        let message = format!("a torrent file is needed here, not {}", torrent.display());
+        let message = format!("cannot use {}: a torrent file is needed here", torrent.display());
         return Err(CliError::usage(message)
-            .hint("`ztor get --metadata-only` makes the torrent file of a magnet link")
+            .hint("`ztor get --metadata-only` writes the torrent file of a magnet link")
             .into());
     };
     let meta = Arc::new(open::torrent_file(file)?);
@@ -100,15 +101,15 @@ pub(super) fn load_one(torrent: &OsStr, path: &Path) -> anyhow::Result<Data> {
     Ok((meta, dir))
 }
 
-/// What the arguments say: torrents and where their data is.
+/// Returns the torrents of the arguments with the paths of their data.
 pub(super) fn pairs(args: &DataArgs) -> Result<Vec<(&OsStr, &Path)>, CliError> {
     if let Some(dir) = &args.dir {
         return Ok(args.torrents.iter().map(|torrent| (torrent.as_os_str(), dir.as_path())).collect());
     }
     let (pairs, rest) = args.torrents.as_chunks::<2>();
     if let [last] = rest {
-        return Err(CliError::usage(format!("{} has no PATH after it", last.display()))
-            .hint("write TORRENT PATH pairs, or --in DIR and only torrents"));
+        return Err(CliError::usage(format!("cannot use {}: no PATH follows it", last.display()))
+            .hint("write TORRENT PATH pairs, or --in DIR and torrents only"));
     }
     Ok(pairs.iter().map(|[torrent, path]| (torrent.as_os_str(), Path::new(path))).collect())
 }

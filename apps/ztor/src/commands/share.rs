@@ -1,4 +1,4 @@
-//! `ztor share`: torrent, tracker and seed in one, for whoever gets the link.
+//! `ztor share`: creates a torrent, runs its tracker and seeds it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -25,8 +25,8 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     let files = Files::new();
     let tracker = start_for_share(tracker_ip(&args.net.bind), args.tracker_port, files.clone())?;
     let urls = Urls::of(&tracker, ip);
-    // What people share with each other is not for the whole world to find: without this flag every client that has
-    // the link would announce it in the DHT.
+    // The torrent is private unless asked otherwise: every client with the link would announce a public one in the
+    // DHT.
     let fields =
         TorrentFields { tiers: vec![urls.tier()], private: !args.public, ..TorrentFields::default() };
     let Some(created) = content::make(&args.path, &args.content, fields, console, stop)? else {
@@ -53,15 +53,18 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     result
 }
 
-/// Where the tracker listens: it is bound to an address, also where peers are bound to an interface.
+/// Returns the address that the tracker listens on: for an interface, an address of the interface; `None` for all.
 fn tracker_ip(bind: &Bind) -> Option<IpAddr> {
     bind.ip().or_else(|| bind.reachable_ip())
 }
 
-/// The address other machines know this one by; if there is none, loopback, with a warning.
+/// Returns the address at which other machines reach this one. Without one, warns and returns loopback.
 fn reachable(bind: &Bind, console: &Console) -> IpAddr {
     bind.reachable_ip().or_else(ztor_server::reachable_ip).unwrap_or_else(|| {
-        console.warn("this machine has no network address: the links work on it alone; --bind gives another");
+        console.warn(
+            "cannot find a network address of this machine: the links work only on this machine; choose an address \
+             with --bind",
+        );
         Ipv4Addr::LOCALHOST.into()
     })
 }

@@ -1,4 +1,4 @@
-//! `ztor show`: what is in a torrent file or magnet link.
+//! `ztor show`: prints the contents of a torrent file or magnet link.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -19,9 +19,9 @@ use crate::stop::Stop;
 use crate::text::Escaped;
 use crate::units::Size;
 
-/// Trackers that are asked about one torrent.
+/// Maximum number of trackers to scrape for one torrent.
 const MAX_SCRAPED: usize = 50;
-/// How often Ctrl-C is looked for.
+/// Interval between checks for Ctrl-C.
 const TICK: Duration = Duration::from_millis(50);
 /// Width of the column of labels.
 const LABEL: usize = 14;
@@ -59,14 +59,14 @@ fn show(args: &ShowArgs, argument: &OsStr, console: &Console, stop: &Stop) -> an
     Ok(Exit::Ok)
 }
 
-/// Shows what peers say a magnet link leads to.
+/// Shows the torrent of a magnet link, with metadata from peers.
 fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let peers = runner::peers(&args.peer)?;
     let session = Session::start(runner::config(&args.net, None))?;
     let add = AddMagnet::new(magnet.clone()).peers(peers);
-    let torrent = session.add_magnet(add).wait().context("cannot look for the torrent")?;
+    let torrent = session.add_magnet(add).wait().context("cannot fetch the metadata")?;
     if !console.is_json() {
-        console.warn(&format!("looking for peers who know what {} is ...", magnet.info_hashes));
+        console.warn(&format!("{}: looking for peers with its metadata", magnet.info_hashes));
     }
     let until = Instant::now() + args.give_up;
     let found = loop {
@@ -77,17 +77,20 @@ fn show_found(args: &ShowArgs, magnet: &Magnet, console: &Console, stop: &Stop) 
             Ok(meta) => break meta,
             Err(MetadataError::Ask(AskError::TimedOut)) if Instant::now() < until => {}
             Err(MetadataError::Ask(AskError::TimedOut)) => {
-                let error = CliError::new(Exit::Network, "nobody was found who knows what the link leads to");
+                let error =
+                    CliError::new(Exit::Network, "cannot fetch the metadata: no peer with it was found");
                 return Err(error
-                    .hint("try again later, or see what the link itself says with --offline")
+                    .hint("try again later, or show only the link itself with --offline")
                     .into());
             }
             Err(MetadataError::Unusable(message)) => {
-                return Err(
-                    CliError::new(Exit::BadTorrent, format!("what the link leads to: {message}")).into()
-                );
+                return Err(CliError::new(
+                    Exit::BadTorrent,
+                    format!("cannot use the torrent of the link: {message}"),
+                )
+                .into());
             }
-            Err(error) => return Err(error).context("cannot look for the torrent"),
+            Err(error) => return Err(error).context("cannot fetch the metadata"),
         }
     };
     session.end(runner::GOODBYES, runner::GOODBYES);
@@ -109,7 +112,7 @@ fn show_torrent(args: &ShowArgs, meta: &Metainfo, console: &Console) {
         let says = match (&swarm.error, swarm.seeders, swarm.leechers) {
             (Some(error), ..) => error.clone(),
             (None, seeders, leechers) => {
-                format!("{} seed, {} fetch", seeders.unwrap_or(0), leechers.unwrap_or(0))
+                format!("{} seeders, {} leechers", seeders.unwrap_or(0), leechers.unwrap_or(0))
             }
         };
         let _ = write!(text, "\n{}: {}", Escaped(&swarm.tracker), Escaped(&says));
@@ -117,7 +120,7 @@ fn show_torrent(args: &ShowArgs, meta: &Metainfo, console: &Console) {
     console.line(&text);
 }
 
-/// What the trackers say, asked side by side.
+/// Scrapes the trackers in parallel.
 fn scrape_all(args: &ShowArgs, meta: &Metainfo) -> Vec<SwarmJson> {
     let (hash, bind) = (meta.info_hashes.swarm_id(), &args.net.bind);
     let urls: Vec<String> = meta.trackers.iter().flatten().take(MAX_SCRAPED).cloned().collect();
@@ -266,7 +269,7 @@ fn torrent_text(meta: &Metainfo) -> String {
     text.row("Pieces", &format!("{} of {}", layout.piece_count(), Size(u64::from(layout.piece_length()))));
     let private = match (meta.private, meta.is_private_outside()) {
         (true, _) => "yes: peers come from its trackers only",
-        (false, true) => "no: it says so beside the info dictionary, where that has no effect (BEP 27)",
+        (false, true) => "no: `private` is outside the info dictionary, where it has no effect (BEP 27)",
         (false, false) => "no",
     };
     text.row("Private", private);
@@ -303,7 +306,7 @@ fn magnet_text(magnet: &Magnet) -> String {
     text.0
 }
 
-/// Labels on the left, values on the right, foreign text escaped.
+/// Text with labels on the left and values on the right. Foreign text is escaped.
 #[derive(Default)]
 struct Sheet(String);
 
@@ -358,7 +361,7 @@ fn nodes(meta: &Metainfo) -> Vec<String> {
     meta.nodes.iter().map(node).collect()
 }
 
-/// The files a link asks for, as it writes them: indices from 0 on, and ranges.
+/// Returns the files that a link selects, in the link's notation: indices from 0, and ranges.
 fn selected(magnet: &Magnet) -> Vec<String> {
     let part = |range: &std::ops::RangeInclusive<u32>| match (range.start(), range.end()) {
         (first, last) if first == last => first.to_string(),
@@ -367,7 +370,7 @@ fn selected(magnet: &Magnet) -> Vec<String> {
     magnet.select.iter().map(part).collect()
 }
 
-/// A date in UTC, or the number as it stands if no calendar reaches that far.
+/// Returns a date in UTC, or the number of seconds if it is out of the calendar's range.
 fn date(seconds: i64) -> String {
     match jiff::Timestamp::from_second(seconds) {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),

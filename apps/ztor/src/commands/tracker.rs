@@ -1,4 +1,4 @@
-//! `ztor tracker`: a tracker of one's own.
+//! `ztor tracker`: runs a tracker.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,13 +15,13 @@ use crate::exit::Exit;
 use crate::stop::Stop;
 use crate::units::Count;
 
-/// How often the size is reported with --json.
+/// Interval between reports of the size with `--json`.
 const REPORT: Duration = Duration::from_secs(60);
 
-/// How often the files of lists are looked at.
+/// Interval between checks of the list files for changes.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// How often the stop flag is looked at.
+/// Interval between checks of the stop flag.
 const TICK: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
@@ -48,7 +48,7 @@ pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow:
     if console.is_json() {
         console.json(&urls);
     } else {
-        console.line("Tracking. Announce URLs:");
+        console.line("Tracker running. Announce URLs:");
         for url in [&urls.http, &urls.udp].into_iter().flatten() {
             console.line(&format!("  {url}"));
         }
@@ -61,7 +61,7 @@ pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow:
             if lists.have_changed() {
                 match lists.read() {
                     Ok(access) => tracker.set_access(access),
-                    // The lists from before hold on.
+                    // The previous lists stay in effect.
                     Err(error) => console.warn(&error.to_string()),
                 }
             }
@@ -81,11 +81,11 @@ pub(super) fn run(args: &TrackerArgs, console: &Console, stop: &Stop) -> anyhow:
     Ok(Exit::Ok)
 }
 
-/// The files of `--allow` and `--deny`.
+/// Files of `--allow` and `--deny`.
 struct Lists {
     allow: Option<PathBuf>,
     deny: Option<PathBuf>,
-    /// Length and time of both when they were last read.
+    /// Length and modification time of both before the last read; `None` without a file.
     stamps: [Option<Stamp>; 2],
 }
 
@@ -97,14 +97,14 @@ impl Lists {
     }
 
     fn read(&mut self) -> anyhow::Result<Access> {
-        // Before reading: a change in the meantime is found the next time.
+        // Before reading, so that the next check finds a change during it.
         self.stamps = self.stamps_now();
         let read = |path: &Option<PathBuf>| path.as_deref().map(AccessList::read).transpose();
         let (allow, deny) = (read(&self.allow)?, read(&self.deny)?);
         if let Some(path) = self.allow.as_deref().filter(|_| allow == Some(AccessList::default())) {
-            // Perhaps it is being written. An empty list would open the tracker to all.
+            // A program may be writing it. An empty list would open the tracker to everyone.
             anyhow::bail!(
-                "cannot use {}: it lists nothing; leave --allow out to serve everybody",
+                "cannot use {}: it lists nothing; leave out --allow to serve everyone",
                 path.display()
             );
         }
@@ -123,7 +123,7 @@ impl Lists {
     }
 }
 
-/// The size of a tracker.
+/// Size of a tracker.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename = "tracker_status")]
 struct Status {
@@ -142,11 +142,11 @@ impl Status {
     fn line(&self) -> String {
         let (torrents, peers) = (Count(self.torrents, "torrent"), Count(self.peers, "peer"));
         let memory = self.bytes_per_peer.map(|bytes| format!(", {bytes} bytes of memory per peer"));
-        format!("Stopped, with {peers} of {torrents}{}", memory.unwrap_or_default())
+        format!("Stopped, with {peers} in {torrents}{}", memory.unwrap_or_default())
     }
 }
 
-/// The announce URLs of a tracker.
+/// Announce URLs of a tracker.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename = "tracker")]
 pub(super) struct Urls {
@@ -155,7 +155,7 @@ pub(super) struct Urls {
 }
 
 impl Urls {
-    /// As other machines reach them, if `ip` is what they know this machine by.
+    /// Returns the URLs for other machines, which reach this one at `ip`.
     pub(super) fn of(tracker: &TrackerServer, ip: IpAddr) -> Urls {
         let at = |port: u16| SocketAddr::new(ip, port);
         Urls {
@@ -169,7 +169,7 @@ impl Urls {
     }
 }
 
-/// Starts a tracker on one address or on all, and where UDP has no port of its own, on the same for both.
+/// Starts a tracker on one address, or on all. Without `udp_port`, UDP has the port of HTTP.
 pub(super) fn start(
     bind: Option<IpAddr>,
     http_port: u16,
@@ -193,8 +193,7 @@ pub(super) fn start(
     }
 }
 
-/// A tracker that hands out files as well, on the first port that is free: the usual one, unless one is
-/// given.
+/// Starts a tracker that also serves files, on `port`. Without it, on the usual port, or on a free one if that fails.
 pub(super) fn start_for_share(
     bind: Option<IpAddr>,
     port: Option<u16>,

@@ -1,4 +1,4 @@
-//! `ztor verify`: data on disk against a torrent.
+//! `ztor verify`: compares data on disk with a torrent.
 
 use std::ffi::OsStr;
 use std::ops::Range;
@@ -21,7 +21,7 @@ use crate::stop::Stop;
 use crate::text::Escaped;
 use crate::units::{Count, Size};
 
-/// A line for people names at most this many ranges of bad pieces; `--json` names them all.
+/// Maximum number of ranges of bad pieces in a line of plain output. `--json` has all of them.
 const SHOWN_RANGES: usize = 8;
 
 pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
@@ -47,7 +47,7 @@ pub(super) fn run(args: &VerifyArgs, console: &Console, stop: &Stop) -> anyhow::
     }
 }
 
-/// Checks one torrent, and names it first if there are `many`.
+/// Checks one torrent. Prints its name first if there are `many`.
 fn verify(torrent: &OsStr, path: &Path, many: bool, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let (meta, dir) = load_one(torrent, path)?;
     let Some(meta) = check::complete(&as_found(&meta, &dir), &dir, console, stop)? else {
@@ -69,7 +69,7 @@ fn verify(torrent: &OsStr, path: &Path, many: bool, console: &Console, stop: &St
             BadFile::find(&meta, index, &on_disk, &good)
         })
         .collect();
-    // Pieces of which nothing is known were not judged, and a record may know them from peers.
+    // Pieces without a known hash were not checked, and resume data may have them from peers.
     let is_bad = |(piece, good): (u32, &bool)| {
         !good && (meta.hashes.v1(piece).is_some() || meta.hashes.v2(piece).is_some())
     };
@@ -86,16 +86,16 @@ fn verify(torrent: &OsStr, path: &Path, many: bool, console: &Console, stop: &St
     Ok(if verdict.ok { Exit::Ok } else { Exit::Failed })
 }
 
-/// Keeps the next `get` or `seed` from believing pieces that are bad.
+/// Corrects the resume data, so that the next `get` or `seed` does not trust bad pieces.
 fn correct_record(meta: &Metainfo, dir: &Path, not_bad: &[bool], console: &Console) {
     let Some(state) = default_state_dir() else { return };
     match distrust_record(&state, meta, dir, not_bad) {
         Ok(false) => {}
         Ok(true) => {
-            console.warn("an earlier run has recorded bad pieces as right; the record is corrected");
+            console.warn("corrected the resume data, which had bad pieces as good");
         }
         Err(error) => console.warn(&format!(
-            "the record of an earlier run still has the bad pieces as right: {error}; use --recheck with get or seed"
+            "cannot correct the resume data, which has bad pieces as good: {error}; use --recheck with `get` or `seed`"
         )),
     }
 }
@@ -108,17 +108,17 @@ struct BadFile {
     missing: bool,
     bad_pieces: usize,
     pieces: usize,
-    /// First and last piece of every run of bad pieces.
+    /// First and last piece of every range of bad pieces.
     bad_ranges: Vec<[u32; 2]>,
 }
 
 impl BadFile {
-    /// What is wrong with a file, if anything. A file without pieces of its own (empty, a symlink) can only
-    /// be missing or have the wrong length.
+    /// Returns the defects of a file; `None` if it has none. A file without pieces (empty, a symlink) can only be
+    /// missing or have the wrong length.
     fn find(meta: &Metainfo, index: usize, on_disk: &Path, good: &[bool]) -> Option<BadFile> {
         let file = meta.layout.files().get(index)?;
         let pieces = meta.layout.pieces_of(index);
-        // A link of the user's counts as what it leads to; one of the torrent's is compared by itself.
+        // A symlink of the user is followed; one of the torrent is not.
         let found = match file.symlink {
             Some(_) => std::fs::symlink_metadata(on_disk),
             None => std::fs::metadata(on_disk),
@@ -127,7 +127,7 @@ impl BadFile {
         let wrong_len =
             file.symlink.is_none() && found.is_ok_and(|found| found.is_file() && found.len() != file.length);
         let bad: Vec<u32> = pieces.clone().filter(|&piece| good.get(piece as usize) != Some(&true)).collect();
-        // A file that is too long has all its pieces right, and yet is not what the torrent says.
+        // All pieces of a file that is too long may be good, but the file is not.
         if bad.is_empty() && !missing && !wrong_len {
             return None;
         }
@@ -149,7 +149,7 @@ impl std::fmt::Display for BadFile {
             return f.write_str("missing");
         }
         if self.bad_pieces == 0 {
-            return write!(f, "the length is wrong, {} expected", Size(self.length));
+            return write!(f, "wrong length, expected {}", Size(self.length));
         }
         write!(f, "{} of {} bad: ", self.bad_pieces, Count(self.pieces, "piece"))?;
         for (n, [first, last]) in self.bad_ranges.iter().take(SHOWN_RANGES).enumerate() {
@@ -162,7 +162,7 @@ impl std::fmt::Display for BadFile {
         }
         match self.bad_ranges.len().saturating_sub(SHOWN_RANGES) {
             0 => Ok(()),
-            more => write!(f, " and {more} more runs"),
+            more => write!(f, " and {more} more ranges"),
         }
     }
 }
@@ -198,11 +198,11 @@ impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.ok {
             let (files, pieces) = (Count(self.files, "file"), Count(self.pieces, "piece"));
-            return write!(f, "All right: {files}, {pieces}, {}", Size(self.total_bytes));
+            return write!(f, "All good: {files}, {pieces}, {}", Size(self.total_bytes));
         }
         write!(
             f,
-            "Bad: {} of {}, {} of {}; {} of {} are right",
+            "Bad: {} of {}, {} of {}; {} of {} are good",
             self.bad_files,
             Count(self.files, "file"),
             self.bad_pieces,
@@ -213,7 +213,7 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// Joins ascending numbers into runs.
+/// Joins ascending numbers into ranges.
 fn runs(sorted: &[u32]) -> Vec<Range<u32>> {
     let mut runs: Vec<Range<u32>> = Vec::new();
     for &n in sorted {
@@ -230,13 +230,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_join() {
+    fn runs_of_adjacent_numbers_are_joined() {
         assert_eq!(runs(&[]), []);
         assert_eq!(runs(&[1, 2, 3, 7, 9, 10]), [1..4, 7..8, 9..11]);
     }
 
     #[test]
-    fn many_ranges_are_cut_short() {
+    fn display_of_a_bad_file_with_many_ranges_leaves_some_out() {
         let file = BadFile {
             path: "a".into(),
             length: 1,
@@ -245,6 +245,9 @@ mod tests {
             pieces: 40,
             bad_ranges: (0..10).map(|n| [n * 3, n * 3 + u32::from(n == 0)]).collect(),
         };
-        assert_eq!(file.to_string(), "a: 11 of 40 pieces bad: 0-1, 3, 6, 9, 12, 15, 18, 21 and 2 more runs");
+        assert_eq!(
+            file.to_string(),
+            "a: 11 of 40 pieces bad: 0-1, 3, 6, 9, 12, 15, 18, 21 and 2 more ranges"
+        );
     }
 }

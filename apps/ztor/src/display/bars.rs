@@ -1,4 +1,4 @@
-//! Progress bars on a terminal: a line a torrent, and a total when there are several.
+//! Progress bars on a terminal: one line per torrent, and a total if there are several.
 
 use std::collections::HashMap;
 
@@ -10,20 +10,21 @@ use crate::console::Console;
 use crate::text::Escaped;
 use crate::units::{Rate, Size, Span};
 
-/// Lines of the terminal left to other output when there are more torrents than lines.
+/// Number of terminal lines left to other output if there are more torrents than lines.
 const SPARE_LINES: u16 = 4;
-/// Lines and columns assumed when the terminal doesn't tell.
+/// Lines and columns of a terminal that does not report its size.
 const DEFAULT_SIZE: (u16, u16) = (24, 80);
-/// Columns for the percentage, the message and a bar of at least a dozen; the name gets the rest.
+/// Columns for the percentage, the message and a bar of at least a dozen columns. The name has the rest.
 const FIXED_COLUMNS: u16 = 66;
 
 pub(super) struct Bars {
     area: MultiProgress,
     color: bool,
-    /// Columns of the name, and what follows from it.
+    /// Columns of the name.
     name_columns: u16,
+    /// Style for this width of the name.
     style: ProgressStyle,
-    /// By info-hash; only the torrents on show have one.
+    /// Bars of the shown torrents, by info-hash.
     lines: HashMap<String, ProgressBar>,
     total: Option<ProgressBar>,
 }
@@ -85,7 +86,7 @@ impl Bars {
         }
     }
 
-    /// Gives names the columns they need, as far as there are any.
+    /// Sets the columns of names to what they need and the terminal has.
     fn fit_names(&mut self, shown: &[&Row], has_total: bool) {
         const TOTAL_COLUMNS: usize = "total (999 of 999 shown)".len();
         let names =
@@ -104,7 +105,7 @@ impl Bars {
         }
     }
 
-    /// As many rows as fit, those at work first, in their given order.
+    /// Returns as many rows as fit, active ones first, otherwise in their given order.
     fn choose<'a>(&self, rows: &'a [Row]) -> Vec<&'a Row> {
         let (lines, _) = Term::stderr().size_checked().unwrap_or(DEFAULT_SIZE);
         let room = usize::from(lines.saturating_sub(SPARE_LINES).max(1));
@@ -116,7 +117,7 @@ impl Bars {
     }
 }
 
-/// The part of a template that is the bar itself.
+/// Returns the part of a template that is the bar itself.
 pub(super) fn bar(color: bool) -> &'static str {
     if color { "{wide_bar:.cyan/238}" } else { "{wide_bar}" }
 }
@@ -134,7 +135,7 @@ fn fill(line: &ProgressBar, row: &Row) {
     line.set_message(message(row));
 }
 
-/// What stands right of the bar: size, rates, peers, ETA, in columns that keep their place.
+/// Returns the text to the right of the bar: size, rates, peers and ETA, in fixed columns.
 fn message(row: &Row) -> String {
     let size = Size(row.wanted_bytes);
     let rates = format!("↓{:>11} ↑{:>11}", Rate(row.down_bytes_per_s), Rate(row.up_bytes_per_s));

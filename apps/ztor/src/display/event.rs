@@ -1,4 +1,4 @@
-//! What can happen in a run: one enum for both the lines people read and the objects `--json` prints.
+//! Events of a run, for both plain lines and the objects of `--json`.
 
 use std::fmt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::Row;
 use crate::text::{Escaped, lossy_path};
 use crate::units::{Count, Elapsed, Rate, Size};
 
-/// Something to tell. The names of variants and fields are what `--json` promises.
+/// Event of a run. The names of variants and fields are part of the format of `--json`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event<'a> {
@@ -65,13 +65,13 @@ pub(crate) enum Event<'a> {
     Warning {
         info_hash: Option<&'a str>,
         message: &'a str,
-        /// The event of the session, if it is the cause.
+        /// Event of the session that caused it, if any.
         cause: Option<&'a SessionEvent>,
     },
     Summary(Summary),
 }
 
-/// The sum of a run.
+/// Totals of a run.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Summary {
     pub(crate) torrents: usize,
@@ -84,7 +84,7 @@ pub(crate) struct Summary {
 }
 
 impl Event<'_> {
-    /// Whether it is news to people: the sum of one torrent is not, nor that nothing was found.
+    /// Returns true if plain output shows it. The totals of one torrent and a check without good data are left out.
     pub(crate) fn is_news(&self) -> bool {
         match self {
             Event::Summary(sum) => sum.torrents > 1 || sum.interrupted,
@@ -93,7 +93,7 @@ impl Event<'_> {
         }
     }
 
-    /// Whether it belongs on stderr when it is printed for people.
+    /// Returns true if plain output prints it on stderr.
     pub(crate) fn is_trouble(&self) -> bool {
         matches!(self, Event::Warning { .. })
     }
@@ -110,7 +110,7 @@ impl fmt::Display for Event<'_> {
                 )
             }
             Event::FetchingMetadata { name, .. } => {
-                write!(f, "{}: looking for peers who know what it is", Escaped(name))
+                write!(f, "{}: looking for peers with its metadata", Escaped(name))
             }
             Event::Metadata { name, total_bytes, files, .. } => {
                 write!(f, "{}: {} in {}", Escaped(name), Size(*total_bytes), Count(*files as u64, "file"))
@@ -125,11 +125,11 @@ impl fmt::Display for Event<'_> {
             Event::Checked { name, have_bytes, hashed_bytes, believed_bytes, .. } => {
                 let (name, have) = (Escaped(name), Size(*have_bytes));
                 match (*hashed_bytes, *believed_bytes) {
-                    (_, 0) => write!(f, "{name}: checked, {have} there"),
-                    (0, _) => write!(f, "{name}: {have} there by its record, not hashed again"),
+                    (_, 0) => write!(f, "{name}: checked, {have} good"),
+                    (0, _) => write!(f, "{name}: {have} good according to resume data, not hashed again"),
                     (hashed, believed) => write!(
                         f,
-                        "{name}: {have} there; {} checked, {} by its record",
+                        "{name}: {have} good; {} checked, {} according to resume data",
                         Size(hashed),
                         Size(believed)
                     ),
@@ -141,13 +141,13 @@ impl fmt::Display for Event<'_> {
                 match *believed_bytes {
                     0 => f.write_str(" verified")?,
                     believed if believed < *bytes => {
-                        write!(f, ", {} of it by its record", Size(believed))?;
+                        write!(f, ", {} of it according to resume data", Size(believed))?;
                     }
-                    _ => f.write_str(" complete by its record; --recheck hashes it again")?,
+                    _ => f.write_str(" complete according to resume data; --recheck hashes it again")?,
                 }
                 if *downloaded_bytes > 0 {
                     let rate = Rate((*downloaded_bytes as f64 / seconds.max(0.001)) as u64);
-                    write!(f, ", {} fetched in {}, {rate}", Size(*downloaded_bytes), Elapsed(*seconds))?;
+                    write!(f, ", {} downloaded in {}, {rate}", Size(*downloaded_bytes), Elapsed(*seconds))?;
                 }
                 Ok(())
             }

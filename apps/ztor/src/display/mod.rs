@@ -1,5 +1,4 @@
-//! What the commands that move data show while they run: events as lines or JSON, progress as bars, lines or
-//! JSON.
+//! Output of the commands that transfer data: events as lines or JSON, progress as bars, lines or JSON.
 
 mod bars;
 mod event;
@@ -15,16 +14,16 @@ pub(crate) use work::Work;
 use crate::console::{Console, Style};
 use bars::Bars;
 
-/// How often a plain log gets a progress line.
+/// Interval between progress lines in plain output.
 const PLAIN_BEAT: Duration = Duration::from_secs(5);
-/// How often `--json` gets progress objects.
+/// Interval between progress objects of `--json`.
 const JSON_BEAT: Duration = Duration::from_secs(1);
-/// How often bars are redrawn.
+/// Interval between redraws of bars.
 const BARS_BEAT: Duration = Duration::from_millis(100);
-/// A plain log names at most this many torrents each time; the total stands for the rest.
+/// Maximum number of torrents with a line at each interval of plain output. The total includes the others.
 const PLAIN_ROWS: usize = 10;
 
-/// Shows a run, in whatever style the console has.
+/// Display of a run in the console's style.
 pub(crate) struct Display {
     console: Console,
     bars: Option<Bars>,
@@ -44,18 +43,18 @@ impl Display {
         Display { console: console.clone(), bars, is_silent: false, beat, last: Instant::now() }
     }
 
-    /// One that shows nothing.
+    /// Makes a display that shows nothing.
     pub(crate) fn silent(console: &Console) -> Display {
         Display { is_silent: true, bars: None, ..Display::new(console) }
     }
 
-    /// Shows progress at least this often.
+    /// Sets the interval to at most `beat`.
     pub(crate) fn every(mut self, beat: Duration) -> Display {
         self.beat = self.beat.min(beat);
         self
     }
 
-    /// Reports something that happened, at once.
+    /// Shows an event immediately.
     pub(crate) fn event(&self, event: &Event<'_>) {
         if self.is_silent {
             return;
@@ -68,12 +67,12 @@ impl Display {
         }
     }
 
-    /// Whether it is time to call [`Self::progress`] again.
+    /// Returns true if it is time to call [`Self::progress`] again.
     pub(crate) fn is_due(&self) -> bool {
         !self.is_silent && self.last.elapsed() >= self.beat
     }
 
-    /// Shows how far every torrent is. The order of the rows should not change from call to call.
+    /// Shows the progress of every torrent. The order of the rows should not change between calls.
     pub(crate) fn progress(&mut self, rows: &[Row]) {
         self.last = Instant::now();
         match self.console.style() {
@@ -87,7 +86,7 @@ impl Display {
         }
     }
 
-    /// Leaves the terminal as it was, without the bars.
+    /// Removes the bars from the terminal.
     pub(crate) fn finish(&mut self) {
         if let Some(bars) = &mut self.bars {
             bars.clear();

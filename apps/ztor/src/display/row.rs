@@ -1,4 +1,4 @@
-//! One torrent's progress, or the sum of all.
+//! Progress of one torrent, or of all together.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::text::Escaped;
 use crate::units::{Count, Rate, Size, Span};
 
-/// What a torrent is doing.
+/// State of a torrent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
@@ -19,8 +19,8 @@ pub(crate) enum State {
     Failed,
 }
 
-/// A torrent's numbers at one moment; also the `progress` object of `--json`, so the names here are a
-/// promise.
+/// Figures of a torrent at one moment. The names of fields are part of the format of `--json`, whose `progress` object
+/// this is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Row {
     pub(crate) info_hash: String,
@@ -40,7 +40,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// A torrent that has no bytes and moves none.
+    /// Makes a row whose figures are all 0.
     pub(crate) fn new(info_hash: String, name: String, state: State) -> Row {
         Row {
             info_hash,
@@ -60,7 +60,7 @@ impl Row {
         }
     }
 
-    /// The sum of several rows. Its ETA is that of the whole at the present rate.
+    /// Returns the sum of several rows. Its ETA is that of the whole at the current rate.
     pub(crate) fn total(rows: &[Row]) -> Row {
         let mut total = Row::new(String::new(), format!("total ({} torrents)", rows.len()), State::Stopped);
         for row in rows {
@@ -84,7 +84,7 @@ impl Row {
         total
     }
 
-    /// Whole percents, rounded down: 100 means complete.
+    /// Returns the progress in percent, rounded down: 100 means complete.
     pub(crate) fn percent(&self) -> u64 {
         if self.state == State::Metadata {
             return 0;
@@ -96,18 +96,18 @@ impl Row {
         u64::try_from(percent).unwrap_or(100).min(100)
     }
 
-    /// Whether there is anything new to tell about it.
+    /// Returns true if the torrent is active, so that plain output has lines for it.
     pub(crate) fn is_moving(&self) -> bool {
         matches!(self.state, State::Metadata | State::Checking | State::Downloading)
             || self.up_bytes_per_s > 0
     }
 
-    /// What follows the name in a line of a plain log.
+    /// Returns the text after the name in a line of plain output.
     pub(crate) fn status_line(&self) -> String {
         let percent = self.percent();
         let (done, wanted) = (Size(self.done_bytes), Size(self.wanted_bytes));
         match self.state {
-            State::Metadata => format!("finding out what it is, {}", Count(self.peers, "peer")),
+            State::Metadata => format!("fetching metadata, {}", Count(self.peers, "peer")),
             State::Checking => format!("checking, {percent}% of {wanted}"),
             State::Downloading => format!("{percent}% of {wanted} ({done}), {self}"),
             State::Seeding => format!("seeding {done}, {self}"),
@@ -133,8 +133,8 @@ impl fmt::Display for Row {
     }
 }
 
-/// Seconds until everything wanted is there at the present rate; `None` while nothing comes in or nothing is
-/// missing.
+/// Returns the seconds until all wanted data has arrived at the current rate; `None` while nothing arrives, or if
+/// nothing is missing.
 pub(crate) fn eta_s(row: &Row) -> Option<u64> {
     let missing = row.wanted_bytes.saturating_sub(row.done_bytes);
     if missing == 0 {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_percent_means_complete() {
+    fn percent_of_an_incomplete_row_is_below_100() {
         assert_eq!(row(State::Downloading, 1000, 999, 1).percent(), 99);
         assert_eq!(row(State::Downloading, 1000, 1000, 1).percent(), 100);
         assert_eq!(row(State::Seeding, 0, 0, 0).percent(), 100);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_total_adds_up_and_estimates() {
+    fn total_of_several_rows_adds_up_and_has_an_eta() {
         let rows = [row(State::Downloading, 1000, 400, 50), row(State::Seeding, 1000, 1000, 0)];
         let total = Row::total(&rows);
         assert_eq!((total.wanted_bytes, total.done_bytes, total.peers), (2000, 1400, 2));

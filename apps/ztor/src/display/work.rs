@@ -13,10 +13,10 @@ use crate::console::{Console, Style};
 use crate::text::Escaped;
 use crate::units::{Rate, Size, Span};
 
-/// One piece of work with a known number of bytes. Reports may come from several threads at once.
+/// One task on a number of bytes. Several threads may report its progress.
 pub(crate) struct Work {
     console: Console,
-    /// `checking`, `hashing`, `writing`.
+    /// One of `checking`, `hashing` and `writing`.
     stage: &'static str,
     name: String,
     total_bytes: AtomicU64,
@@ -48,7 +48,7 @@ impl Work {
         Work { console: console.clone(), stage, name, total_bytes, bar, last: Mutex::new(Instant::now()) }
     }
 
-    /// As [`Self::at`], for work whose size shows only on the way.
+    /// Reports progress as [`Self::at`] does, with the total if it is not known at the start.
     pub(crate) fn of(&self, done_bytes: u64, total_bytes: u64) {
         if self.total_bytes.swap(total_bytes, Ordering::Relaxed) != total_bytes {
             self.bar.set_length(total_bytes);
@@ -56,7 +56,7 @@ impl Work {
         self.at(done_bytes);
     }
 
-    /// Tells that this many bytes of the whole are done.
+    /// Reports that this many bytes of the total are done.
     pub(crate) fn at(&self, done_bytes: u64) {
         let total_bytes = self.total_bytes.load(Ordering::Relaxed);
         let done_bytes = done_bytes.min(total_bytes);
@@ -65,7 +65,7 @@ impl Work {
             Style::Plain => PLAIN_BEAT,
             Style::Json => JSON_BEAT,
         };
-        // Whoever finds the lock taken leaves the report to its holder.
+        // If the lock is taken, its holder reports.
         let Ok(mut last) = self.last.try_lock() else { return };
         if last.elapsed() < beat {
             return;
@@ -92,7 +92,7 @@ impl Work {
 }
 
 impl Work {
-    /// What stands right of the bar, in columns that keep their place.
+    /// Returns the text to the right of the bar, in fixed columns.
     fn message(&self, done_bytes: u64, total_bytes: u64) -> String {
         let rate = (done_bytes as f64 / self.bar.elapsed().as_secs_f64().max(0.001)) as u64;
         let eta =

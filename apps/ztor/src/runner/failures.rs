@@ -8,11 +8,11 @@ use crate::display::Event;
 use crate::exit::{CliError, Exit, Report, of_many};
 
 impl Runner {
-    /// Reports a torrent that cannot be added. The others go on, and the failure decides the exit code at the end.
+    /// Reports a torrent that cannot be added. The others go on, and the first failure sets the exit code at the end.
     pub(crate) fn lose(&mut self, report: Report) {
         self.tell(&Event::Warning { info_hash: None, message: &report.message, cause: None });
         if let Some(hint) = &report.hint {
-            self.tell(&Event::Warning { info_hash: None, message: &format!("next: {hint}"), cause: None });
+            self.tell(&Event::Warning { info_hash: None, message: &format!("hint: {hint}"), cause: None });
         }
         self.lost.push(report);
     }
@@ -27,7 +27,7 @@ impl Runner {
         self.fail_with_warning(id, report, &warning);
     }
 
-    /// `warning` is shown if the run goes on without it.
+    /// Records a failure, and shows `warning` if other torrents go on.
     pub(super) fn fail_with_warning(&mut self, id: TorrentId, report: Report, warning: &str) {
         let Some(torrent) = self.torrents.iter_mut().find(|t| t.id == id) else { return };
         if matches!(torrent.outcome, Outcome::Failed(_)) {
@@ -40,7 +40,7 @@ impl Runner {
         }
     }
 
-    /// The error for the torrents that failed, if any did.
+    /// Returns the error for the torrents that failed, if any did.
     pub(super) fn first_failure(&self) -> Option<CliError> {
         let failed = self.torrents.iter().filter_map(|torrent| match &torrent.outcome {
             Outcome::Failed(report) => Some(report),
@@ -49,24 +49,26 @@ impl Runner {
         of_many(self.lost.iter().chain(failed), self.count())
     }
 
-    /// Torrents in all, with those that could not be added.
+    /// Returns the number of all torrents, including those that could not be added.
     pub(super) fn count(&self) -> usize {
         self.torrents.len() + self.lost.len()
     }
 }
 
-/// The message for data that is not served because some is missing or wrong.
+/// Returns the message for data that is not seeded because some of it is missing or bad.
 pub(super) fn not_whole(name: &str, have_bytes: u64, total: u64, goal: Goal) -> String {
     let percent = u128::from(have_bytes) * 100 / u128::from(total.max(1));
-    let found = format!("only {percent}% of {name} is there and right");
+    let found = format!("only {percent}% of {name} is present and good");
     match goal {
-        // Nobody else has it yet.
+        // No other peer has the data yet.
         Goal::Share => {
-            format!("{found}: it changed since it was hashed; share it again when nothing writes to it")
+            format!(
+                "cannot share: {found}, as it changed after hashing; try again when no program writes to it"
+            )
         }
-        Goal::Serve | Goal::Fetch { .. } => format!(
-            "{found}, so it is not seeded; `ztor get` with `--seed` fetches the rest and serves what is there"
-        ),
+        Goal::Serve | Goal::Fetch { .. } => {
+            format!("cannot seed: {found}; download the rest and seed with `ztor get --seed`")
+        }
     }
 }
 
@@ -75,8 +77,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn not_whole_names_get_only_where_others_may_have_the_rest() {
-        assert!(not_whole("x", 1, 4, Goal::Serve).contains("only 25% of x is there and right, so"));
+    fn not_whole_names_get_only_if_other_peers_may_have_the_rest() {
+        assert!(not_whole("x", 1, 4, Goal::Serve).contains("only 25% of x is present and good; download"));
         assert!(!not_whole("x", 1, 4, Goal::Share).contains("get"));
     }
 }

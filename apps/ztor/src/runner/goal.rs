@@ -7,14 +7,14 @@ use ztor_session::{Snapshot, TorrentState};
 /// The condition that ends a run; see [`Runner::next`](super::Runner::next).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
-    /// Never: torrents are served until the user stops it.
+    /// No condition: torrents are seeded until the user stops it.
     Serve,
-    /// As [`Self::Serve`], of data that the torrent was just made of.
+    /// No condition, as with [`Self::Serve`], for a torrent that was just created from its data.
     Share,
-    /// Once all torrents are done and seeded as long as asked.
+    /// All torrents are done and have been seeded as requested.
     Fetch {
         seed: Seed,
-        /// Fail when nothing came for this long.
+        /// Time without received data after which the run fails; `None` for no limit.
         give_up: Option<Duration>,
     },
 }
@@ -22,11 +22,11 @@ pub(crate) enum Goal {
 /// Duration of seeding after a download.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seed {
-    /// Until stopped, unless one of the others comes first.
+    /// Set to seed until stopped, or until one of the other conditions holds.
     pub(crate) always: bool,
-    /// Until this many times the wanted bytes are uploaded.
+    /// Seeding ends when this many times the wanted bytes are uploaded; `None` if this does not end it.
     pub(crate) ratio: Option<f64>,
-    /// Until this long after the last torrent is done.
+    /// Seeding ends this long after the last torrent is done; `None` if this does not end it.
     pub(crate) time: Option<Duration>,
 }
 
@@ -36,7 +36,7 @@ impl Seed {
     }
 }
 
-/// Figures of the last snapshot, to compare the next one with.
+/// Figures of the last snapshot, for comparison with the next one.
 pub(super) struct Watch {
     pub(super) last_bytes: u64,
     pub(super) last_news: Instant,
@@ -48,7 +48,7 @@ impl Watch {
         Watch { last_bytes: 0, last_news: Instant::now(), all_done: None }
     }
 
-    /// Time since the last received bytes. Checking data on disk is no silence.
+    /// Returns the time since bytes were received. The time of a check of data on disk does not count.
     pub(super) fn silence(&mut self, snapshot: &Snapshot) -> Duration {
         let bytes = snapshot.torrents.iter().map(|status| status.session_downloaded_bytes).sum();
         let is_checking =

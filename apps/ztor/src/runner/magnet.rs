@@ -13,11 +13,11 @@ use super::{Added, Goal, Runner};
 use crate::display::Event;
 use crate::exit::Report;
 
-/// A command's answer to the metadata of a magnet link.
+/// Answer of a command to the metadata of a magnet link.
 pub(crate) enum OnMetadata {
     /// Start the download.
     Start(Box<AddTorrent>),
-    /// The metadata is all that was wanted: the torrent is done.
+    /// Finish: only the metadata was wanted.
     Finish,
 }
 
@@ -85,7 +85,7 @@ impl Runner {
         true
     }
 
-    /// Answers [`Next::Metadata`](super::Next::Metadata). An error removes the torrent, and is its failure.
+    /// Answers [`Next::Metadata`](super::Next::Metadata). An error removes the torrent and becomes its failure.
     pub(crate) fn answer(&mut self, id: TorrentId, answer: anyhow::Result<OnMetadata>, goal: Goal) {
         if let Err(error) = answer.and_then(|answer| self.start_or_finish(id, answer, goal)) {
             drop(self.session.torrent(id).remove());

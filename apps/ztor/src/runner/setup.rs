@@ -10,7 +10,7 @@ use crate::args::NetArgs;
 use crate::console::Console;
 use crate::exit::CliError;
 
-/// The settings of a session that connects to peers.
+/// Returns the settings of a session that connects to peers.
 pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
     let defaults = Settings::default();
     let max_peers = net.max_peers.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
@@ -32,14 +32,14 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
         .port(port)
         .port_is_fixed(net.port.is_some())
         .dht(dht(net))
-        // Loopback is no network to look for peers in.
+        // Loopback has no other machines.
         .local_discovery(!net.no_lsd && !net.bind.is_loopback())
         .transports(net.transport.into())
         .state_dir(state_dir)
         .settings(settings)
 }
 
-/// The settings of the DHT; `None` turns it off. On loopback it is off unless a bootstrap node is given.
+/// Returns the settings of the DHT; `None` turns it off. On loopback it is off unless a bootstrap node is given.
 fn dht(net: &NetArgs) -> Option<DhtOptions> {
     let is_loopback = net.bind.is_loopback();
     if net.no_dht || (is_loopback && net.dht_bootstrap.is_empty()) {
@@ -51,14 +51,14 @@ fn dht(net: &NetArgs) -> Option<DhtOptions> {
     Some(DhtOptions { bootstrap: net.dht_bootstrap.clone() })
 }
 
-/// The folder for progress between runs: the default one, if it can be written.
+/// Returns the default folder for progress between runs; `None` if it cannot be created.
 pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
     let dir = default_state_dir()?;
     match std::fs::create_dir_all(&dir) {
         Ok(()) => Some(dir),
         Err(error) => {
             console.warn(&format!(
-                "cannot remember progress in {}: {error}; after an interruption the data will be checked again",
+                "cannot save progress in {}: {error}; the next run will check the data again",
                 dir.display()
             ));
             None
@@ -66,12 +66,12 @@ pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
     }
 }
 
-/// The addresses of all `--peer` flags. Resolves names.
+/// Returns the addresses of all `--peer` flags. Resolves names.
 pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, CliError> {
     let mut peers = HashSet::new();
     for flag in flags {
         let found = flag.to_socket_addrs().map_err(|error| {
-            CliError::usage(format!("--peer {flag}: {error}"))
+            CliError::usage(format!("cannot use --peer {flag}: {error}"))
                 .hint("write HOST:PORT, for example 192.0.2.1:6881 or [2001:db8::1]:6881")
         })?;
         peers.extend(found);

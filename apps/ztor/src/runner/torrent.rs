@@ -1,4 +1,4 @@
-//! One torrent of a run: what the session does not keep of it, and its row in the display.
+//! One torrent of a run: data that the session does not have, and its row in the display.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,19 +10,20 @@ use ztor_session::{TorrentId, TorrentState, TorrentStatus};
 use crate::display::{Row, State, eta_s};
 use crate::exit::Report;
 
-/// The runner's own record of a torrent, besides the session's status.
+/// The runner's record of a torrent, in addition to the session's status.
 pub(super) struct Torrent {
     pub(super) id: TorrentId,
     pub(super) name: String,
     /// `None` while only the magnet link is known.
     pub(super) meta: Option<Arc<Metainfo>>,
     pub(super) info_hash: String,
-    /// Bytes of all pieces that are wanted, as the session counts.
+    /// Bytes of all wanted pieces, as the session counts them.
     pub(super) wanted_bytes: u64,
-    /// Bytes of the pieces that the check at the start has hashed, and of those that it has believed.
+    /// Bytes of the pieces that the check at the start has hashed.
     pub(super) hashed_bytes: u64,
+    /// Bytes of the pieces that this check has accepted from resume data without hashing.
     pub(super) believed_bytes: u64,
-    /// A disk fault has stopped it, and it is tried again after this time.
+    /// Time from a disk fault to the retry; `None` if no retry is due.
     pub(super) retry_after: Option<Duration>,
     pub(super) outcome: Outcome,
     pub(super) added: Instant,
@@ -31,7 +32,7 @@ pub(super) struct Torrent {
 /// Outcome of a torrent.
 pub(super) enum Outcome {
     Open,
-    /// Everything wanted is there, verified and safe on disk.
+    /// All wanted data is verified and safe on disk.
     Done,
     Failed(Report),
 }
@@ -52,7 +53,7 @@ impl Torrent {
             row.seeds = status.seeds.into();
             row.state = match &status.state {
                 TorrentState::Checking { done, total } => {
-                    // What the check has looked at is the progress people wait for.
+                    // During a check, the progress is the share of data that it has read.
                     let share =
                         u128::from(self.wanted_bytes) * u128::from(*done) / u128::from((*total).max(1));
                     row.done_bytes = u64::try_from(share).unwrap_or(self.wanted_bytes);
@@ -77,12 +78,12 @@ impl Torrent {
     }
 }
 
-/// The info-hash that names a torrent in the output of `--json`.
+/// Returns the info-hash that identifies a torrent in the output of `--json`.
 pub(crate) fn info_hash(meta: &Metainfo) -> String {
     meta.info_hashes.to_string()
 }
 
-/// Bytes of the pieces that are wanted, and of the files.
+/// Returns the bytes of the wanted pieces, and of the wanted files.
 pub(super) fn wanted_bytes(meta: &Metainfo, wanted: Option<&[bool]>) -> (u64, u64) {
     let layout = &meta.layout;
     let Some(wanted) = wanted else {

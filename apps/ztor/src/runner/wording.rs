@@ -2,17 +2,17 @@
 
 use ztor_session::{SessionEvent, TorrentEvent};
 
-/// Returns the warning for an event; `None` for one that needs no words of its own.
+/// Returns the warning for an event; `None` if it needs none.
 pub(super) fn warning(event: &SessionEvent) -> Option<String> {
     Some(match event {
-        SessionEvent::ChangedByOthers { fault, .. } => format!("{}: checking it", fault.message),
+        SessionEvent::ChangedByOthers { fault, .. } => format!("{}; checking the torrent again", fault.message),
         SessionEvent::NotSaved { fault, .. } => {
             format!("{}; the next run will check the data again", fault.message)
         }
         SessionEvent::PeerNotFound { peer, message, .. } => format!("cannot find the peer {peer}: {message}"),
         SessionEvent::Interface { name, is_there: true } => format!("the interface {name} is back"),
         SessionEvent::Interface { name, is_there: false } => {
-            format!("the interface {name} is gone; waiting for it to come back")
+            format!("the interface {name} is gone; waiting for it to return")
         }
         SessionEvent::Torrent(TorrentEvent::Banned { author, reason, ends_in, .. }) => {
             format!("{author} is banned for {} h: {reason}", ends_in.as_secs() / 3600)
@@ -21,7 +21,7 @@ pub(super) fn warning(event: &SessionEvent) -> Option<String> {
             format!("tracker {tracker}: {issue}")
         }
         SessionEvent::Torrent(TorrentEvent::MetadataTooLong { len, max, .. }) => {
-            format!("a peer announces metadata of {len} bytes; at most {max} bytes are fetched")
+            format!("ignored metadata of {len} bytes from a peer: expected at most {max}")
         }
         SessionEvent::Torrent(TorrentEvent::PeerUnreachable { addr, .. }) => {
             format!("the peer {addr} does not answer; trying again")
@@ -49,7 +49,7 @@ mod tests {
         DiskFault { kind: DiskFaultKind::Full, message: "no space".to_owned() }
     }
 
-    /// The objects are promised by the help of `--json`.
+    /// The help of `--json` documents the objects.
     #[test]
     fn serialize_of_every_event_keeps_its_fields() {
         let torrent = TorrentId::from_u64(1 << 32 | 1);

@@ -1,6 +1,6 @@
-//! Torrent files written by hand, so that they can be wrong in chosen ways.
+//! Torrent files built value by value, with chosen defects.
 
-/// A value to encode; dictionaries keep the order they are given.
+/// A value to encode. Dictionaries keep the order of their entries.
 #[derive(Clone)]
 pub(crate) enum Value {
     Int(i64),
@@ -44,7 +44,7 @@ fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// A right single-file torrent of one 16 KiB piece, with the entries of `info` replaced by those given.
+/// Returns a valid single-file torrent of one 16 KiB piece, with some entries of `info` replaced or added.
 pub(crate) fn torrent(changed: &[(&'static str, Value)]) -> Value {
     let mut info = vec![
         ("length", Value::Int(16_384)),

@@ -1,11 +1,11 @@
-//! `create`: formats, reproducibility, and what it refuses.
+//! `create`: formats, reproducibility, and refused arguments.
 
 use std::fs;
 
 use crate::scratch::Scratch;
 
 #[test]
-fn the_same_data_makes_the_same_file_in_every_format() {
+fn create_of_the_same_data_makes_the_same_file_in_every_format() {
     for format in ["v1", "v2", "hybrid"] {
         let (one, two) = (Scratch::new(), Scratch::new());
         let torrents = [&one, &two].map(|scratch| {
@@ -17,7 +17,7 @@ fn the_same_data_makes_the_same_file_in_every_format() {
 }
 
 #[test]
-fn every_format_verifies_and_says_what_it_is() {
+fn create_in_every_format_makes_a_torrent_that_verifies() {
     let scratch = Scratch::new();
     let album = scratch.album();
     for (format, v1, v2) in [("v1", true, false), ("v2", false, true), ("hybrid", true, true)] {
@@ -33,7 +33,7 @@ fn every_format_verifies_and_says_what_it_is() {
 }
 
 #[test]
-fn a_single_file() {
+fn create_of_a_single_file_makes_a_torrent_that_verifies() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 50_000, 4);
     let torrent = scratch.create(&file, &[]);
@@ -45,7 +45,7 @@ fn a_single_file() {
 }
 
 #[test]
-fn metadata_is_written_and_shown() {
+fn create_with_metadata_flags_writes_them_and_show_prints_them() {
     let scratch = Scratch::new();
     let album = scratch.album();
     let flags = [
@@ -86,7 +86,7 @@ fn metadata_is_written_and_shown() {
 }
 
 #[test]
-fn ignored_and_hidden_files_stay_out() {
+fn create_leaves_out_ignored_and_hidden_files() {
     let scratch = Scratch::new();
     let album = scratch.album();
     scratch.data("in/album/.hidden", 10, 5);
@@ -105,7 +105,7 @@ fn ignored_and_hidden_files_stay_out() {
 
 #[test]
 #[cfg(unix)]
-fn skipped_symlinks_are_told() {
+fn create_of_a_folder_with_a_symlink_reports_it_as_skipped() {
     let scratch = Scratch::new();
     let album = scratch.album();
     std::os::unix::fs::symlink("/etc/passwd", album.join("link")).unwrap();
@@ -116,7 +116,7 @@ fn skipped_symlinks_are_told() {
 }
 
 #[test]
-fn an_existing_file_is_kept_without_force() {
+fn create_over_an_existing_file_keeps_it_without_force() {
     let scratch = Scratch::new();
     let album = scratch.album();
     let target = scratch.file("t.torrent", b"precious");
@@ -128,7 +128,7 @@ fn an_existing_file_is_kept_without_force() {
 }
 
 #[test]
-fn the_torrent_file_is_no_part_of_itself() {
+fn create_into_the_folder_of_the_data_leaves_out_the_torrent_file() {
     let scratch = Scratch::new();
     let album = scratch.album();
     let target = album.join("album.torrent");
@@ -136,7 +136,7 @@ fn the_torrent_file_is_no_part_of_itself() {
     let again = scratch.ztor(&[&"create", &album, &"-o", &target, &"--json", &"--force"]).expect(0);
     assert_eq!(first.event("created")["info_hash_v1"], again.event("created")["info_hash_v1"]);
     assert!(again.event("created")["skipped"][0].as_str().unwrap().contains("the torrent file itself"));
-    // Another file of that name is data like any other.
+    // Another file with that name is data.
     scratch.data("in/album/sub/album.torrent", 10, 9);
     let other = scratch.ztor(&[&"create", &album, &"-o", &target, &"--json", &"--force"]).expect(0);
     assert_eq!(other.event("created")["files"], 5);
@@ -147,7 +147,7 @@ fn the_torrent_file_is_no_part_of_itself() {
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn create_with_bad_arguments_is_refused() {
     let scratch = Scratch::new();
     let album = scratch.album();
     let target = scratch.path("t.torrent");

@@ -1,11 +1,10 @@
-//! Torrent files that are broken, by accident or on purpose: a message that says where, exit code 3, never a
-//! panic.
+//! Damaged and malicious torrent files: a message that names the file, exit code 3, never a panic.
 
 use crate::bencode::{Value, torrent};
 use crate::scratch::Scratch;
 
-/// `show`, `verify` and `get` must all refuse these bytes, naming the file and, if given, some words of the
-/// reason.
+/// Fails the test unless `show`, `verify` and `get` refuse these bytes with the name of the file and the words of
+/// `reason`.
 #[track_caller]
 fn refused(bytes: &[u8], reason: &str) {
     let scratch = Scratch::new();
@@ -25,21 +24,21 @@ fn refused(bytes: &[u8], reason: &str) {
 }
 
 #[test]
-fn the_torrent_that_the_others_spoil_is_right() {
+fn show_of_an_unspoiled_torrent_succeeds() {
     let scratch = Scratch::new();
     let file = scratch.file("good.torrent", &torrent(&[]).encode());
     scratch.ztor(&[&"show", &file]).expect(0);
 }
 
 #[test]
-fn empty_and_foreign_files() {
+fn empty_and_foreign_files_are_refused() {
     refused(b"", "empty");
     refused(b"<!DOCTYPE html><html><body>404</body></html>", "");
     refused(&[0; 4096], "");
 }
 
 #[test]
-fn truncated() {
+fn truncated_torrent_files_are_refused() {
     let whole = torrent(&[]).encode();
     for len in [1, 7, whole.len() / 2, whole.len() - 1] {
         refused(&whole[..len], "");
@@ -47,20 +46,20 @@ fn truncated() {
 }
 
 #[test]
-fn oversized() {
+fn oversized_torrent_files_are_refused() {
     let mut huge = b"d4:info".to_vec();
     huge.resize(40 << 20, b'x');
     refused(&huge, "");
 }
 
 #[test]
-fn a_string_longer_than_the_file() {
+fn strings_longer_than_the_file_are_refused() {
     refused(b"d4:info99999999999999999999:x", "");
     refused(b"d4:infod4:name4294967295:xe", "");
 }
 
 #[test]
-fn nesting_that_would_overflow_a_stack() {
+fn nesting_that_would_overflow_a_stack_is_refused() {
     let mut deep = b"d4:info".to_vec();
     deep.resize(1 << 20, b'l');
     refused(&deep, "");
@@ -71,7 +70,7 @@ fn nesting_that_would_overflow_a_stack() {
 }
 
 #[test]
-fn wrong_types() {
+fn fields_of_wrong_types_are_refused() {
     for (key, value) in [
         ("length", Value::Text("big")),
         ("length", Value::Int(-1)),
@@ -90,7 +89,7 @@ fn wrong_types() {
 }
 
 #[test]
-fn what_can_be_used_is_used() {
+fn show_of_odd_but_usable_torrents_succeeds() {
     let scratch = Scratch::new();
     let shown = |bytes: &[u8]| {
         let file = scratch.file("odd.torrent", bytes);
@@ -109,11 +108,11 @@ fn what_can_be_used_is_used() {
     let odd = shown(&Value::Dict(outer.clone()).encode());
     assert_eq!((&odd["name"], &odd["private"]), (&"ёж.bin".into(), &false.into()));
     let text = scratch.ztor(&[&"show", &scratch.path("odd.torrent")]).expect(0).stdout;
-    assert!(text.contains("beside the info dictionary") && text.contains("windows-1251"), "{text}");
+    assert!(text.contains("outside the info dictionary") && text.contains("windows-1251"), "{text}");
 }
 
 #[test]
-fn a_hash_tree_of_v1_is_named() {
+fn v1_torrents_with_a_hash_tree_are_refused_by_name() {
     let Value::Dict(mut outer) = torrent(&[("root hash", Value::Bytes(vec![7; 20]))]) else { unreachable!() };
     if let Value::Dict(info) = &mut outer[0].1 {
         info.retain(|(key, _)| *key != "pieces");
@@ -122,7 +121,7 @@ fn a_hash_tree_of_v1_is_named() {
 }
 
 #[test]
-fn lengths_that_overflow() {
+fn lengths_that_overflow_are_refused() {
     let file = |length| {
         Value::Dict(vec![("length", Value::Int(length)), ("path", Value::List(vec![Value::Text("x")]))])
     };
@@ -135,7 +134,7 @@ fn lengths_that_overflow() {
 }
 
 #[test]
-fn names_never_leave_the_folder_or_reach_the_terminal() {
+fn show_of_a_harmful_name_escapes_it() {
     let scratch = Scratch::new();
     let name = Value::Text("../../\u{1b}[31mevil\u{202e}gpj.exe");
     let file = scratch.file("odd.torrent", &torrent(&[("name", name)]).encode());
@@ -145,7 +144,7 @@ fn names_never_leave_the_folder_or_reach_the_terminal() {
 }
 
 #[test]
-fn a_missing_file_and_a_folder_are_told_apart() {
+fn show_of_a_missing_file_and_of_a_folder_have_different_errors() {
     let scratch = Scratch::new();
     let run = scratch.ztor(&[&"show", &scratch.path("absent.torrent")]).expect(4);
     assert!(run.stderr.contains("absent.torrent"), "{run:#?}");

@@ -1,4 +1,4 @@
-//! The user's files: nothing is written over, cut or called checked without a hash.
+//! Files of the user: none is overwritten, truncated, or reported as checked without a hash.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::process::{Run, Running};
 use crate::scratch::{Scratch, noise};
 use crate::swarm::{Seed, get, seed};
 
-/// A torrent of `bytes` under the name `thing.bin`, and a seed of it.
+/// Returns a torrent of `bytes` with the name `thing.bin`, and a seed of it.
 fn seeded(scratch: &Scratch, place: &str, bytes: &[u8]) -> (std::path::PathBuf, Seed) {
     let file = scratch.file(&format!("{place}/thing.bin"), bytes);
     let made = scratch.create(&file, &["--piece-length", "16KiB"]);
@@ -57,7 +57,7 @@ fn get_over_another_edition_stops_although_pieces_match() {
 }
 
 #[test]
-fn get_never_cuts_a_longer_file_of_the_user() {
+fn get_over_a_longer_file_of_the_user_stops() {
     let scratch = Scratch::new();
     let (torrent, seed) = seeded(&scratch, "a", b"x");
     scratch.data("out/thing.bin", 1_000_000, 7);
@@ -65,7 +65,7 @@ fn get_never_cuts_a_longer_file_of_the_user() {
 }
 
 #[test]
-fn get_goes_on_where_another_client_has_left_off() {
+fn get_over_partial_data_of_another_client_completes_it() {
     let scratch = Scratch::new();
     let bytes = noise(300_000, 1);
     let (torrent, seed) = seeded(&scratch, "a", &bytes);
@@ -74,7 +74,7 @@ fn get_goes_on_where_another_client_has_left_off() {
     assert!(fs::read(scratch.path("out/thing.bin")).unwrap() == bytes);
 }
 
-/// Changes a byte and leaves length and time as they were.
+/// Changes a byte, and keeps length and modification time.
 fn rot(path: &Path) {
     let time = fs::metadata(path).unwrap().modified().unwrap();
     let mut bytes = fs::read(path).unwrap();
@@ -88,7 +88,7 @@ fn set_time(path: &Path, time: SystemTime) {
 }
 
 #[test]
-fn get_by_the_record_does_not_say_verified_and_recheck_hashes() {
+fn get_with_resume_data_does_not_say_verified_unless_recheck_is_given() {
     let scratch = Scratch::new();
     let bytes = noise(300_000, 1);
     let (torrent, seed) = seeded(&scratch, "a", &bytes);
@@ -98,14 +98,14 @@ fn get_by_the_record_does_not_say_verified_and_recheck_hashes() {
     rot(&out);
     let run = fetch(&scratch, &torrent, &seed, &[]).expect(0);
     assert!(!run.stdout.contains("verified") && !run.stdout.contains("checked"), "{run:#?}");
-    assert!(run.stdout.contains("by its record"), "{run:#?}");
+    assert!(run.stdout.contains("according to resume data"), "{run:#?}");
     let run = fetch(&scratch, &torrent, &seed, &["--recheck"]).expect(0);
     assert!(run.stdout.contains("checked") && run.stdout.contains("verified"), "{run:#?}");
     assert!(fs::read(&out).unwrap() == bytes);
 }
 
 #[test]
-fn seed_with_recheck_finds_what_the_record_hides() {
+fn seed_with_recheck_finds_damage_that_resume_data_hides() {
     let scratch = Scratch::new();
     let (torrent, first) = seeded(&scratch, "a", &noise(300_000, 1));
     first.process.signal("INT");
@@ -119,7 +119,7 @@ fn seed_with_recheck_finds_what_the_record_hides() {
 }
 
 #[test]
-fn verify_of_bad_data_corrects_the_record() {
+fn verify_of_bad_data_corrects_the_resume_data() {
     let scratch = Scratch::new();
     let bytes = noise(300_000, 1);
     let (torrent, seed) = seeded(&scratch, "a", &bytes);
@@ -132,7 +132,7 @@ fn verify_of_bad_data_corrects_the_record() {
 }
 
 #[test]
-fn two_torrents_that_write_one_file_are_refused() {
+fn get_of_two_torrents_with_one_file_refuses_the_second() {
     let scratch = Scratch::new();
     let bytes = noise(100_000, 1);
     let (a, seed_a) = seeded(&scratch, "a", &bytes);

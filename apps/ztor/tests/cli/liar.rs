@@ -1,4 +1,4 @@
-//! A peer that speaks the protocol well and sends rubbish for every block.
+//! A peer that follows the protocol and sends bad data for every block.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,14 +12,14 @@ const BITFIELD: u8 = 5;
 const REQUEST: u8 = 6;
 const PIECE: u8 = 7;
 
-/// Serves a torrent of `pieces` pieces to everyone who calls, wrongly, until the test's process ends. Bans
-/// are by address, so it has one of its own; `None` where loopback has only one.
+/// Serves bad data of a torrent of `pieces` pieces to every peer until the test's process ends. Returns an address that
+/// no other peer has, because bans are by address; `None` if loopback has only one.
 fn liar(pieces: usize) -> Option<String> {
     let listener = TcpListener::bind("127.0.0.2:0").ok()?;
     let addr = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // Being thrown out is what it is here for.
+            // An error is expected: the peer is disconnected.
             std::thread::spawn(move || serve(stream, pieces));
         }
     });
@@ -29,7 +29,7 @@ fn liar(pieces: usize) -> Option<String> {
 fn serve(mut stream: TcpStream, pieces: usize) -> std::io::Result<()> {
     let mut handshake = [0; 68];
     stream.read_exact(&mut handshake)?;
-    // No extensions; the info-hash is the one that was asked for.
+    // No extensions; the info-hash is that of the received handshake.
     handshake[20..28].fill(0);
     handshake[48..].copy_from_slice(b"-LI0001-abcdefghijkl");
     stream.write_all(&handshake)?;
@@ -61,7 +61,7 @@ fn send(stream: &mut TcpStream, id: u8, payload: &[u8]) -> std::io::Result<()> {
 }
 
 #[test]
-fn a_peer_that_sends_rubbish_is_banned_and_the_download_ends_right() {
+fn get_from_a_peer_that_sends_bad_data_bans_it_and_completes() {
     for format in ["v1", "v2"] {
         let scratch = Scratch::new();
         let file = scratch.data("in/blob.bin", 4 << 20, 1);

@@ -1,4 +1,4 @@
-//! Magnet links and the DHT over loopback, with no tracker at all.
+//! Magnet links and the DHT over loopback, without a tracker.
 
 use std::process::Command;
 use std::time::Instant;
@@ -13,7 +13,7 @@ fn magnet(scratch: &Scratch, torrent: &std::path::Path) -> String {
 }
 
 #[test]
-fn every_format_arrives_by_its_link_alone() {
+fn get_of_a_magnet_link_completes_in_every_format() {
     for format in ["v1", "v2", "hybrid"] {
         let scratch = Scratch::new();
         let album = scratch.album();
@@ -23,19 +23,19 @@ fn every_format_arrives_by_its_link_alone() {
         let run = Running::start(get(&scratch, &[&"--json", &link])).finish().expect(0);
         assert_eq!(run.event("metadata")["name"], "album", "{run:#?}");
         assert_same_tree(&album, &scratch.path("out/album"));
-        // What it is is remembered: nobody need be there when the same is wanted again.
+        // The metadata is cached: getting the same link again needs no peer.
         drop(seed);
         let run = Running::start(get(&scratch, &[&"--json", &link])).finish().expect(0);
         assert_eq!(run.event("done")["downloaded_bytes"], 0, "{run:#?}");
     }
 }
 
-/// The torrent file without its piece layers, as some programs write it.
+/// Writes the torrent file without its piece layers, as some programs do.
 fn without_layers(scratch: &Scratch, torrent: &std::path::Path) -> std::path::PathBuf {
     let bytes = std::fs::read(torrent).unwrap();
     let key = b"12:piece layersd";
     let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
-    // This program writes nothing behind them that matters here.
+    // Nothing that matters here follows them in files of this program.
     scratch.file("bare.torrent", &[&bytes[..at], b"e"].concat())
 }
 
@@ -56,7 +56,7 @@ fn a_torrent_file_without_piece_layers_is_completed_by_peers_or_data() {
             Running::start(get(&scratch, &[&"--json", &bare, &"--peer", &seed.addr])).finish().expect(0);
         assert_eq!(run.event("done")["downloaded_bytes"], run.event("done")["bytes"], "{format}");
         assert_same_tree(&album, &scratch.path("out/album"));
-        // With the data there, nobody need be asked: neither now, nor without the memory of the last run.
+        // With the data on disk, no peer is needed, with or without the state of the last run.
         drop(seed);
         for _ in 0..2 {
             let run = Running::start(get(&scratch, &[&"--json", &bare])).finish().expect(0);
@@ -68,7 +68,7 @@ fn a_torrent_file_without_piece_layers_is_completed_by_peers_or_data() {
         let served = crate::swarm::seed(&scratch, &[&bare, &album]);
         std::fs::remove_dir_all(scratch.path("out/album")).unwrap();
         Running::start(get(&scratch, &[&torrent, &"--peer", &served.addr])).finish().expect(0);
-        // Data that is wrong is named, though not the piece that is.
+        // Bad files are named, but not bad pieces, whose hashes are unknown.
         std::fs::write(scratch.path("out/album/b.bin"), vec![1; 70_001]).unwrap();
         let run = scratch.ztor(&[&"verify", &"--json", &bare, &scratch.path("out")]).expect(1);
         assert_eq!(run.event("bad_file")["path"], "b.bin", "{run:#?}");
@@ -80,7 +80,7 @@ fn a_torrent_file_without_piece_layers_is_completed_by_peers_or_data() {
 }
 
 #[test]
-fn a_link_selects_files() {
+fn get_of_a_link_with_a_selection_downloads_only_its_files() {
     let scratch = Scratch::new();
     let album = scratch.dir("in/two");
     std::fs::write(album.join("a"), vec![1; 100_000]).unwrap();
@@ -93,11 +93,11 @@ fn a_link_selects_files() {
     assert_eq!(std::fs::read(scratch.path("out/two/b")).unwrap(), vec![2; 100_000]);
     let link = format!("{}&so=7&x.pe={}", magnet(&scratch, &torrent), seed.addr);
     let run = Running::start(get(&scratch, &[&"--json", &link])).finish().expect(2);
-    assert!(run.all().contains("asks for files"), "{run:#?}");
+    assert!(run.all().contains("none of those that the magnet link selects"), "{run:#?}");
 }
 
 #[test]
-fn metadata_alone_makes_the_same_torrent() {
+fn get_with_metadata_only_writes_the_same_torrent() {
     for format in ["v1", "v2", "hybrid"] {
         let scratch = Scratch::new();
         let album = scratch.album();
@@ -112,26 +112,26 @@ fn metadata_alone_makes_the_same_torrent() {
         assert_eq!(shown.expect(0).json()[0]["name"], "album");
         let run = scratch.ztor(&[&"verify", &scratch.path("out/album.torrent"), &album]);
         run.expect(0);
-        // The name is the choice of whoever made the torrent: nothing is written over.
+        // The name comes from the torrent, so no other file is overwritten.
         let out = scratch.path("out/album.torrent");
         let again =
             || Running::start(get(&scratch, &[&"--metadata-only", &link, &"--peer", &seed.addr])).finish();
         again().expect(0);
         std::fs::write(&out, "mine").unwrap();
         let run = again().expect(4);
-        assert!(run.stderr.contains("album.torrent exists") && run.stderr.contains("-o"), "{run:#?}");
+        assert!(run.stderr.contains("album.torrent: it exists") && run.stderr.contains("-o"), "{run:#?}");
         assert_eq!(std::fs::read(&out).unwrap(), b"mine");
     }
 }
 
-/// A DHT of this machine's own, in which everybody is ztor.
+/// All nodes of this DHT are ztor, on this machine.
 #[test]
-fn peers_are_found_in_the_dht() {
+fn get_and_dht_commands_find_peers_in_a_local_dht() {
     let scratch = Scratch::new();
     let album = scratch.album();
     let torrent = scratch.create(&album, &[]);
     let other = scratch.create(&scratch.data("in/other.bin", 50_000, 3), &[]);
-    // The first node knows nobody: whom it names does not exist.
+    // The bootstrap node of the first node does not exist.
     let first = seed(&scratch, &[&other, &scratch.path("in"), &"--dht-bootstrap", &"127.0.0.1:9"]);
     let entry = ["--dht-bootstrap", &first.addr];
     let seeder = seed(&scratch, &[&torrent, &album, &entry[0], &entry[1]]);
@@ -142,7 +142,7 @@ fn peers_are_found_in_the_dht() {
         Running::start(command).finish()
     };
     let pong = dht(&["ping", &first.addr]).expect(0).event("pong");
-    // A node that is named needs no other to be found by.
+    // A ping needs no bootstrap node.
     scratch.ztor(&[&"dht", &"ping", &first.addr, &"--bind", &"127.0.0.1"]).expect(0);
     let nowhere: [&dyn AsRef<std::ffi::OsStr>; 6] =
         [&"dht", &"stats", &"--bind", &"127.0.0.1", &"--dht-bootstrap", &"no-such-host.invalid:1"];

@@ -1,4 +1,4 @@
-//! The real binary, run as a user would: exit codes, messages, files, and whole transfers over loopback.
+//! Tests of the binary: exit codes, messages, files, and whole transfers over loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is a failed test")]
 
 mod bencode;

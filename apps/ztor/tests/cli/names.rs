@@ -1,4 +1,4 @@
-//! Names that are hard on a terminal or on other systems, from one command to the next.
+//! Names that are harmful on a terminal or invalid on other systems, in all commands.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::process::Running;
 use crate::scratch::{Scratch, assert_same_tree};
 use crate::swarm::{get, seed};
 
-/// Elements of paths as they may be on a Linux disk.
+/// Returns odd elements of paths that are valid on Linux.
 fn odd_names() -> Vec<String> {
     let mut names: Vec<String> = [
         "👩\u{200d}👧.jpg",
@@ -34,7 +34,7 @@ fn odd_folder(scratch: &Scratch) -> std::path::PathBuf {
 }
 
 #[test]
-fn verify_finds_the_raw_names_that_create_has_read() {
+fn verify_of_a_torrent_of_raw_names_finds_its_files() {
     for format in ["v1", "v2", "hybrid"] {
         let scratch = Scratch::new();
         let folder = odd_folder(&scratch);
@@ -66,7 +66,7 @@ fn get_of_data_with_raw_names_fetches_nothing() {
 }
 
 #[test]
-fn create_without_output_fits_the_name_of_the_torrent_file() {
+fn create_of_a_file_with_the_longest_name_shortens_that_of_the_torrent_file() {
     let scratch = Scratch::new();
     let file = scratch.data(&format!("in/{}", "n".repeat(255)), 10, 1);
     let run = crate::process::ztor(&scratch.home())
@@ -78,7 +78,7 @@ fn create_without_output_fits_the_name_of_the_torrent_file() {
 }
 
 #[test]
-fn a_seed_of_raw_names_serves_them_and_get_makes_them_harmless() {
+fn get_of_raw_names_from_a_seed_makes_them_harmless() {
     let scratch = Scratch::new();
     let folder = odd_folder(&scratch);
     let torrent = scratch.path("odd.torrent");

@@ -1,4 +1,4 @@
-//! Running `ztor` with a deadline: nothing here outlives its test.
+//! Runs of `ztor` with a deadline. No process outlives its test.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -8,10 +8,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Far more than anything here takes, so that only a hang runs into it.
+/// Time limit of every wait, far longer than any takes unless it hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// The binary with an environment of its own: state under `home`, nothing inherited that changes the output.
+/// Returns a command for the binary with its own environment: state under `home`, no variables that change the output.
 pub(crate) fn ztor(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ztor"));
     command.env("HOME", home).stdin(Stdio::null());
@@ -23,7 +23,7 @@ pub(crate) fn ztor(home: &Path) -> Command {
     command
 }
 
-/// What a finished command left.
+/// Result of a finished command.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -32,7 +32,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Both streams, for assertions that don't care which.
+    /// Returns both streams, for assertions about either.
     pub(crate) fn all(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
@@ -45,13 +45,13 @@ impl Run {
         self
     }
 
-    /// The JSON objects on stdout.
+    /// Returns the JSON objects on stdout.
     #[track_caller]
     pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    /// The last JSON object whose `event` is this.
+    /// Returns the last JSON object with this `event`.
     #[track_caller]
     pub(crate) fn event(&self, name: &str) -> serde_json::Value {
         self.json().into_iter().rfind(|object| object["event"] == name).expect(name)
@@ -95,7 +95,7 @@ impl Running {
         serde_json::from_str(&self.line_with(&wanted)).unwrap()
     }
 
-    /// Waits for a line on stdout that `pred` accepts; `what` is for the message when none comes.
+    /// Waits for a line on stdout that `pred` accepts. `what` describes it if the wait fails.
     #[track_caller]
     pub(crate) fn line_where(&mut self, what: &str, pred: impl Fn(&str) -> bool) -> String {
         match self.stdout.wait_for(pred) {
@@ -117,19 +117,19 @@ impl Running {
         }
     }
 
-    /// Sends a signal by name, as `kill` knows it.
+    /// Sends a signal, by its name for `kill`.
     pub(crate) fn signal(&self, name: &str) {
         let script = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
     }
 
-    /// Kills it the hard way and waits.
+    /// Kills the process with SIGKILL, and waits for its end.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the process.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Run {
         let status = self.wait();
@@ -159,13 +159,13 @@ impl Drop for Running {
     }
 }
 
-/// The exit code; of a process ended by a signal, what a shell would call it.
+/// Returns the exit code; for a process ended by a signal, 128 and the signal's number, as in a shell.
 fn code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-/// A stream read by a thread of its own, so that the child never waits for us.
+/// A stream that a thread reads, so that the child never blocks on it.
 struct Lines {
     shared: Arc<(Mutex<Seen>, Condvar)>,
     reader: Option<JoinHandle<()>>,
@@ -197,7 +197,7 @@ impl Lines {
         Lines { shared, reader: Some(reader) }
     }
 
-    /// The first line that fits, past ones included; `None` at the end of the stream or after [`DEADLINE`].
+    /// Waits for the first line that fits, including past ones; `None` at the end of the stream or after [`DEADLINE`].
     fn wait_for(&self, pred: impl Fn(&str) -> bool) -> Option<String> {
         let (seen, news) = &*self.shared;
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! Folders and data to work on.
+//! Temporary folders and test data.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::process::{Run, run};
 
-/// A folder that goes away with the test, with a `home` for the program's state.
+/// A temporary folder for one test, with a `home` for the program's state.
 pub(crate) struct Scratch(TempDir);
 
 impl Scratch {
@@ -25,7 +25,7 @@ impl Scratch {
         self.0.path().join(name)
     }
 
-    /// Writes a file of `len` bytes that look random and depend on `seed` only; folders on the way are made.
+    /// Writes a file of `len` pseudorandom bytes that depend only on `seed`. Creates missing folders.
     pub(crate) fn data(&self, name: &str, len: usize, seed: u64) -> PathBuf {
         self.file(name, &noise(len, seed))
     }
@@ -43,7 +43,7 @@ impl Scratch {
         path
     }
 
-    /// A folder `album` of several files: some whole pieces, an odd end, an empty one, one in a subfolder.
+    /// Creates a folder `album` with files of whole pieces and of an odd length, an empty file, and one in a subfolder.
     pub(crate) fn album(&self) -> PathBuf {
         self.data("in/album/a.bin", 100_000, 1);
         self.data("in/album/b.bin", 70_001, 2);
@@ -58,7 +58,7 @@ impl Scratch {
         run(&self.home(), args.iter().map(|arg| arg.as_ref()))
     }
 
-    /// `ztor create` of a path with more flags; returns the torrent file.
+    /// Runs `ztor create` on a path with these flags. Returns the torrent file.
     #[track_caller]
     pub(crate) fn create(&self, path: &Path, flags: &[&str]) -> PathBuf {
         let torrent = self.path(&format!("{}.torrent", path.file_name().unwrap().to_str().unwrap()));
@@ -69,7 +69,7 @@ impl Scratch {
     }
 }
 
-/// Bytes that do not compress or repeat (splitmix64).
+/// Returns bytes that do not compress or repeat (SplitMix64).
 pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut bytes = Vec::with_capacity(len + 8);
@@ -95,7 +95,7 @@ pub(crate) fn assert_same_tree(left: &Path, right: &Path) {
     }
 }
 
-/// Every file below a path with its bytes, sorted by path.
+/// Returns every file below a path with its bytes, sorted by path.
 fn tree(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     if root.is_file() {
         return vec![(PathBuf::new(), fs::read(root).unwrap())];

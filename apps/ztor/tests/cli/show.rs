@@ -1,4 +1,4 @@
-//! `show`: torrents and magnet links, for people and for scripts.
+//! `show`: torrents and magnet links, as text and as JSON.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use crate::process::ztor;
 use crate::scratch::Scratch;
 
 #[test]
-fn a_magnet_link() {
+fn show_offline_of_a_magnet_link_prints_its_fields() {
     let scratch = Scratch::new();
     let link = "magnet:?xt=urn:btih:c9e15763f722f23e98a29decdfae341b98d53056&dn=some+name\
                 &tr=http%3A%2F%2Ftracker.example%2Fannounce&x.pe=192.0.2.1:6881";
@@ -24,7 +24,7 @@ fn a_magnet_link() {
 }
 
 #[test]
-fn the_magnet_link_of_a_torrent_leads_back_to_it() {
+fn show_of_the_magnet_link_of_a_torrent_has_the_same_hashes() {
     let scratch = Scratch::new();
     let torrent =
         scratch.create(&scratch.album(), &["--format", "hybrid", "--tracker", "udp://t.example:1/announce"]);
@@ -38,7 +38,7 @@ fn the_magnet_link_of_a_torrent_leads_back_to_it() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn show_into_a_closed_pipe_succeeds() {
     let scratch = Scratch::new();
     let album = scratch.dir("in/many");
     for n in 0..3000 {
@@ -60,7 +60,7 @@ fn a_reader_that_leaves_is_no_error() {
 }
 
 #[test]
-fn help_tells_the_exit_codes() {
+fn help_describes_exit_codes_and_json() {
     let scratch = Scratch::new();
     let help = scratch.ztor(&[&"--help"]).expect(0).stdout;
     assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");

@@ -1,4 +1,4 @@
-//! Torrents as they are named on the command line: several at once, links and hashes in every form, pages of the web.
+//! Torrents on the command line: several at once, links and hashes in every form, web pages.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +16,7 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
 }
 
 #[test]
-fn get_with_a_bad_torrent_fetches_the_others_and_says_so() {
+fn get_with_a_bad_torrent_fetches_the_others_and_fails() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 50_000, 1);
     let good = scratch.create(&file, &[]);
@@ -38,7 +38,7 @@ fn get_with_a_bad_torrent_fetches_the_others_and_says_so() {
 }
 
 #[test]
-fn seed_with_a_bad_torrent_serves_the_others_and_says_so_at_the_end() {
+fn seed_with_a_bad_torrent_serves_the_others_and_fails_at_the_end() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 50_000, 1);
     let good = scratch.create(&file, &[]);
@@ -51,7 +51,7 @@ fn seed_with_a_bad_torrent_serves_the_others_and_says_so_at_the_end() {
 }
 
 #[test]
-fn verify_and_show_go_on_after_a_bad_torrent() {
+fn verify_and_show_continue_after_a_bad_torrent() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 50_000, 1);
     let good = scratch.create(&file, &[]);
@@ -60,7 +60,7 @@ fn verify_and_show_go_on_after_a_bad_torrent() {
     assert_eq!(run.event("verified")["ok"], true);
     assert!(run.event("verifying")["torrent"].as_str().unwrap().ends_with("blob.bin.torrent"));
     let run = scratch.ztor(&[&"verify", &"--in", &scratch.path("in"), &good, &bad]).expect(3);
-    assert!(run.stdout.contains("All right"), "{run:#?}");
+    assert!(run.stdout.contains("All good"), "{run:#?}");
     let run = scratch.ztor(&[&"show", &"--json", &bad, &good]).expect(3);
     assert_eq!(run.json()[0]["name"], "blob.bin");
     std::fs::write(&file, b"shorter").unwrap();
@@ -68,7 +68,7 @@ fn verify_and_show_go_on_after_a_bad_torrent() {
 }
 
 #[test]
-fn arguments_that_are_not_utf8_are_files() {
+fn arguments_that_are_not_utf8_are_used_as_files() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 50_000, 1);
     let made = scratch.create(&file, &[]);
@@ -89,7 +89,7 @@ fn arguments_that_are_not_utf8_are_files() {
 }
 
 #[test]
-fn bare_hashes_and_links_in_every_form_are_links() {
+fn show_of_hashes_and_links_in_every_form_finds_the_hash() {
     let scratch = Scratch::new();
     let link = format!("magnet:?xt=urn:btih:{HASH}");
     let base32 = "AERUKZ4JVPG66AJDIVTYTK6N54ASGRLH";
@@ -127,7 +127,7 @@ fn get_of_a_bare_hash_fetches_from_a_peer() {
 }
 
 #[test]
-fn a_url_may_lead_to_a_magnet_link() {
+fn url_of_a_magnet_link_is_used_as_the_link() {
     let scratch = Scratch::new();
     let link = format!("magnet:?xt=urn:btih:{HASH}&dn=linked");
     let redirect = web_server(answer("302 Found", &format!("Location: {link}\r\n"), ""));
@@ -148,7 +148,7 @@ fn a_url_may_lead_to_a_magnet_link() {
 }
 
 #[test]
-fn a_web_page_in_place_of_a_torrent_is_named_as_such() {
+fn web_page_in_place_of_a_torrent_is_reported_as_one() {
     let scratch = Scratch::new();
     let port = web_server(answer("200 OK", "", "<!DOCTYPE html><html>Log in</html>"));
     let url = format!("http://127.0.0.1:{port}/x.torrent?passkey=secret");
@@ -163,20 +163,20 @@ fn a_web_page_in_place_of_a_torrent_is_named_as_such() {
 }
 
 #[test]
-fn a_torrent_file_that_is_too_large_is_named_with_its_size() {
+fn torrent_file_that_is_too_large_is_refused_with_its_size() {
     let scratch = Scratch::new();
     let mut bytes = torrent(&[]).encode();
     bytes.resize(40 << 20, b'x');
     let file = scratch.file("large.torrent", &bytes);
     let run = scratch.ztor(&[&"show", &file]).expect(3);
     assert!(
-        run.stderr.contains("large.torrent has 41943040 bytes; a torrent file has at most 33554432"),
+        run.stderr.contains("large.torrent: it has 41943040 bytes, and a torrent file at most 33554432"),
         "{run:#?}"
     );
 }
 
 #[test]
-fn a_peer_by_name_that_is_not_found_is_reported() {
+fn get_with_a_peer_name_that_does_not_resolve_warns() {
     let scratch = Scratch::new();
     let link = format!("magnet:?xt=urn:btih:{HASH}&x.pe=no-such-host.invalid:6881");
     let mut run = Running::start(get(&scratch, &[&link]));

@@ -10,13 +10,13 @@ use crate::scratch::{Scratch, assert_same_tree};
 
 const LOOPBACK: [&str; 4] = ["--bind", "127.0.0.1", "--port", "0"];
 
-/// A seed in the background and the address it serves at.
+/// A seed in the background, and its address.
 pub(crate) struct Seed {
     pub(crate) process: Running,
     pub(crate) addr: String,
 }
 
-/// `ztor seed --json` with these arguments; returns once it serves.
+/// Starts `ztor seed --json` with these arguments. Returns when it seeds.
 #[track_caller]
 pub(crate) fn seed(scratch: &Scratch, args: &[&dyn AsRef<std::ffi::OsStr>]) -> Seed {
     let mut command = ztor(&scratch.dir("home/seed"));
@@ -27,7 +27,7 @@ pub(crate) fn seed(scratch: &Scratch, args: &[&dyn AsRef<std::ffi::OsStr>]) -> S
     Seed { process, addr: format!("127.0.0.1:{port}") }
 }
 
-/// `ztor get` into the folder `out`, with more arguments.
+/// Returns the command for `ztor get` into the folder `out` with these arguments.
 pub(crate) fn get(scratch: &Scratch, args: &[&dyn AsRef<std::ffi::OsStr>]) -> Command {
     let mut command = ztor(&scratch.home());
     command
@@ -40,7 +40,7 @@ pub(crate) fn get(scratch: &Scratch, args: &[&dyn AsRef<std::ffi::OsStr>]) -> Co
 }
 
 #[test]
-fn every_format_arrives_whole() {
+fn get_of_every_format_completes() {
     for format in ["v1", "v2", "hybrid"] {
         let scratch = Scratch::new();
         let album = scratch.album();
@@ -55,7 +55,7 @@ fn every_format_arrives_whole() {
 }
 
 #[test]
-fn plain_lines_say_seeding_and_done() {
+fn plain_output_has_lines_with_seeding_and_done() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 1_000_003, 1);
     let torrent = scratch.create(&file, &[]);
@@ -73,7 +73,7 @@ fn plain_lines_say_seeding_and_done() {
 }
 
 #[test]
-fn peers_are_found_through_http_and_udp_trackers() {
+fn get_with_an_http_or_udp_tracker_finds_peers() {
     let scratch = Scratch::new();
     let mut command = ztor(&scratch.dir("home/tracker"));
     command.args([
@@ -96,7 +96,7 @@ fn peers_are_found_through_http_and_udp_trackers() {
         let torrent = scratch.create(&album, &["--tracker", url]);
         let seed = seed(&scratch, &[&torrent, &album]);
         let show = scratch.ztor(&[&"show", &"--json", &"--scrape", &torrent]).expect(0).json().remove(0);
-        // The seed of the round before was killed without a goodbye.
+        // The seed of the previous iteration was killed, and did not send `stopped`.
         assert!(show["swarms"][0]["seeders"].as_u64() >= Some(1), "{show}");
         Running::start(get(&scratch, &[&torrent])).finish().expect(0);
         assert_same_tree(&album, &scratch.path("out/album"));
@@ -110,7 +110,7 @@ fn peers_are_found_through_http_and_udp_trackers() {
 }
 
 #[test]
-fn what_is_there_is_not_fetched_again() {
+fn get_over_existing_data_downloads_only_damaged_pieces() {
     let scratch = Scratch::new();
     let album = scratch.album();
     let torrent = scratch.create(&album, &["--piece-length", "16KiB"]);
@@ -119,7 +119,7 @@ fn what_is_there_is_not_fetched_again() {
         || Running::start(get(&scratch, &[&"--json", &torrent, &"--peer", &seed.addr])).finish().expect(0);
     again();
     assert_eq!(again().event("done")["downloaded_bytes"], 0);
-    // Damage behind its back: one piece of a.bin.
+    // Damage to one piece of a.bin.
     let damaged = scratch.path("out/album/a.bin");
     let mut bytes = fs::read(&damaged).unwrap();
     bytes[20_000] ^= 1;
@@ -129,7 +129,7 @@ fn what_is_there_is_not_fetched_again() {
 }
 
 #[test]
-fn chosen_files_only_and_then_the_rest() {
+fn get_with_files_writes_only_these_and_without_writes_the_rest() {
     let scratch = Scratch::new();
     let album = scratch.album();
     // Pieces larger than the files: every one is shared between a wanted file and an unwanted one.
@@ -152,7 +152,7 @@ fn chosen_files_only_and_then_the_rest() {
 }
 
 #[test]
-fn several_torrents_at_once() {
+fn get_of_several_torrents_completes_all() {
     let scratch = Scratch::new();
     let mut torrents = Vec::new();
     for n in 0..6 {
@@ -177,7 +177,7 @@ fn several_torrents_at_once() {
 }
 
 #[test]
-fn a_killed_download_goes_on_where_it_was() {
+fn get_after_a_kill_resumes_the_download() {
     let scratch = Scratch::new();
     let total: u64 = 24 << 20;
     let file = scratch.data("in/big.bin", total as usize, 9);
@@ -201,7 +201,7 @@ fn a_killed_download_goes_on_where_it_was() {
 }
 
 #[test]
-fn ctrl_c_stops_saves_and_says_so() {
+fn get_stopped_by_ctrl_c_saves_its_progress() {
     let scratch = Scratch::new();
     let file = scratch.data("in/big.bin", 8 << 20, 9);
     let torrent = scratch.create(&file, &["--piece-length", "64KiB"]);
@@ -220,16 +220,16 @@ fn ctrl_c_stops_saves_and_says_so() {
     let fetched = summary["downloaded_bytes"].as_u64().unwrap();
     let run = Running::start(get(&scratch, &[&"--json", &torrent, &"--peer", &seed.addr])).finish().expect(0);
     let rest = run.event("done")["downloaded_bytes"].as_u64().unwrap();
-    // Only blocks of unfinished pieces may come twice.
+    // Only blocks of unfinished pieces may be received twice.
     assert!(rest < (8 << 20) && rest + fetched <= (8 << 20) + (4 << 20), "{fetched} + {rest}");
     assert_same_tree(&file, &scratch.path("out/big.bin"));
-    // A seed has nothing unfinished: stopping it is no failure.
+    // A seed has no unfinished work, so stopping it is not a failure.
     seed.process.signal("TERM");
     seed.process.finish().expect(0);
 }
 
 #[test]
-fn limit_down_holds_back() {
+fn get_with_limit_down_takes_the_time_of_the_limit() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 3 << 20, 1);
     let torrent = scratch.create(&file, &[]);
@@ -238,12 +238,12 @@ fn limit_down_holds_back() {
     Running::start(get(&scratch, &[&"--limit-down", &"1MiB/s", &torrent, &"--peer", &seed.addr]))
         .finish()
         .expect(0);
-    // A lower bound only, which a slow machine cannot break: two thirds of what the limit says, for bursts.
+    // Only a lower bound, which holds on a slow machine too: two thirds of the limit's time, because of bursts.
     assert!(start.elapsed() > Duration::from_secs(2), "3 MiB at 1 MiB/s in {:?}", start.elapsed());
 }
 
 #[test]
-fn seeding_goes_on_for_the_time_asked() {
+fn get_with_seed_time_or_ratio_seeds_and_exits() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 100_000, 1);
     let torrent = scratch.create(&file, &[]);
@@ -257,7 +257,7 @@ fn seeding_goes_on_for_the_time_asked() {
 }
 
 #[test]
-fn share_gives_a_url_that_get_takes() {
+fn share_prints_a_url_that_get_accepts() {
     let scratch = Scratch::new();
     let album = scratch.album();
     let mut command = ztor(&scratch.dir("home/share"));
@@ -274,7 +274,7 @@ fn share_gives_a_url_that_get_takes() {
 }
 
 #[test]
-fn the_demo_ends_well() {
+fn demo_completes_and_leaves_no_files() {
     let scratch = Scratch::new();
     let dir = scratch.dir("demo");
     let run = scratch.ztor(&[&"demo", &"--size", &"8", &"--dir", &dir]).expect(0);
@@ -283,11 +283,11 @@ fn the_demo_ends_well() {
 }
 
 #[test]
-fn a_terminal_gets_bars_and_colours_only_if_wanted() {
+fn demo_on_a_terminal_has_bars_and_colours_unless_no_color_is_set() {
     let scratch = Scratch::new();
     let dir = scratch.dir("demo");
     let on_terminal = |no_color: Option<&str>| {
-        // `script` lends its child a terminal.
+        // `script` runs its child on a terminal.
         let mut command = Command::new("script");
         let demo = format!("'{}' demo --size 32 --dir '{}'", env!("CARGO_BIN_EXE_ztor"), dir.display());
         command.args(["--quiet", "--return", "--command", &demo, "/dev/null"]).env("TERM", "xterm-256color");
@@ -307,7 +307,7 @@ fn a_terminal_gets_bars_and_colours_only_if_wanted() {
 }
 
 #[test]
-fn the_same_torrent_twice_is_taken_once() {
+fn get_of_the_same_torrent_twice_skips_the_second() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 100_000, 1);
     let torrent = scratch.create(&file, &[]);

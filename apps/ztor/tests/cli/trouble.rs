@@ -1,4 +1,4 @@
-//! What goes wrong around a transfer: the disk, the trackers, the peers, the network.
+//! Failures during a transfer: of the disk, of trackers, of peers, of the network.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,12 +9,12 @@ use crate::process::{Running, ztor};
 use crate::scratch::Scratch;
 use crate::swarm::{get, seed};
 
-/// A port of loopback where nobody listens.
+/// Returns a port of loopback on which no program listens.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A web server that answers everything with the same page, until the test's process ends.
+/// Starts a web server that answers every request with the same page until the test's process ends. Returns its port.
 pub(crate) fn web_server(answer: impl Into<String>) -> u16 {
     let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -43,7 +43,7 @@ const HTML: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length
                     <html><body>Nothing to see</body></html>";
 
 #[test]
-fn a_dead_tracker_is_named_and_the_user_may_give_up() {
+fn get_with_a_dead_tracker_names_it_and_can_be_interrupted() {
     let scratch = Scratch::new();
     let url = format!("http://127.0.0.1:{}/announce", closed_port());
     let torrent = scratch.create(&scratch.data("in/x.bin", 50_000, 1), &["--tracker", &url]);
@@ -54,7 +54,7 @@ fn a_dead_tracker_is_named_and_the_user_may_give_up() {
 }
 
 #[test]
-fn a_tracker_that_answers_html_is_named() {
+fn get_with_a_tracker_that_answers_html_names_it() {
     let scratch = Scratch::new();
     let url = format!("http://127.0.0.1:{}/announce", web_server(HTML));
     let torrent = scratch.create(&scratch.data("in/x.bin", 50_000, 1), &["--tracker", &url]);
@@ -65,7 +65,7 @@ fn a_tracker_that_answers_html_is_named() {
 }
 
 #[test]
-fn nobody_there_ends_with_a_network_error_when_asked_to_give_up() {
+fn get_with_give_up_and_no_peer_ends_with_a_network_error() {
     let scratch = Scratch::new();
     let torrent = scratch.create(&scratch.data("in/x.bin", 50_000, 1), &[]);
     let peer = format!("127.0.0.1:{}", closed_port());
@@ -75,7 +75,7 @@ fn nobody_there_ends_with_a_network_error_when_asked_to_give_up() {
 }
 
 #[test]
-fn an_error_is_the_last_object_of_json() {
+fn json_of_a_failed_command_ends_with_the_error() {
     let scratch = Scratch::new();
     let run = scratch.ztor(&[&"show", &"--json", &scratch.path("absent.torrent")]).expect(4);
     let error = run.json().pop().unwrap();
@@ -83,7 +83,7 @@ fn an_error_is_the_last_object_of_json() {
 }
 
 #[test]
-fn an_output_that_is_a_file_is_named() {
+fn get_into_a_file_names_it() {
     let scratch = Scratch::new();
     let torrent = scratch.create(&scratch.data("in/x.bin", 50_000, 1), &[]);
     let file = scratch.file("taken", b"x");
@@ -92,7 +92,7 @@ fn an_output_that_is_a_file_is_named() {
 }
 
 #[test]
-fn trackers_that_cannot_be_asked_are_named_once() {
+fn get_with_an_unusable_tracker_names_it_once() {
     let scratch = Scratch::new();
     let data = scratch.data("in/x.bin", 50_000, 1);
     for (url, why) in [
@@ -111,7 +111,7 @@ fn trackers_that_cannot_be_asked_are_named_once() {
 }
 
 #[test]
-fn a_hangup_is_an_orderly_end_unless_it_is_ignored() {
+fn hangup_ends_the_program_in_an_orderly_way_unless_ignored() {
     let scratch = Scratch::new();
     let file = scratch.data("in/x.bin", 50_000, 1);
     let torrent = scratch.create(&file, &[]);
@@ -124,7 +124,7 @@ fn a_hangup_is_an_orderly_end_unless_it_is_ignored() {
     run.signal("HUP");
     run.finish().expect(130);
 
-    // As by nohup.
+    // As with nohup.
     let mut command = Command::new("sh");
     command.env("HOME", scratch.home()).args([
         "-c",
@@ -145,7 +145,7 @@ fn a_hangup_is_an_orderly_end_unless_it_is_ignored() {
 }
 
 #[test]
-fn urls_that_lead_nowhere() {
+fn get_of_a_bad_url_names_the_url_or_the_status() {
     let scratch = Scratch::new();
     let dead = format!("http://127.0.0.1:{}/x.torrent", closed_port());
     let run = Running::start(get(&scratch, &[&dead])).finish().expect(5);
@@ -160,7 +160,7 @@ fn urls_that_lead_nowhere() {
 }
 
 #[test]
-fn a_magnet_link_that_nobody_knows() {
+fn get_of_a_magnet_link_without_peers_gives_up() {
     let scratch = Scratch::new();
     let link = "magnet:?xt=urn:btih:c9e15763f722f23e98a29decdfae341b98d53056";
     let run = Running::start(get(&scratch, &[&link, &"--give-up", &"1s"])).finish().expect(5);
@@ -169,7 +169,7 @@ fn a_magnet_link_that_nobody_knows() {
 }
 
 #[test]
-fn a_given_port_that_is_taken() {
+fn port_that_is_in_use_is_named_in_the_error() {
     let scratch = Scratch::new();
     let file = scratch.data("in/x.bin", 50_000, 1);
     let torrent = scratch.create(&file, &[]);
@@ -200,7 +200,7 @@ fn tracker_with_a_bad_list_names_the_file_and_the_line() {
 }
 
 #[test]
-fn a_seed_without_its_data() {
+fn seed_without_its_data_fails_and_writes_nothing() {
     let scratch = Scratch::new();
     let file = scratch.data("in/x.bin", 50_000, 1);
     let torrent = scratch.create(&file, &[]);
@@ -214,18 +214,18 @@ fn a_seed_without_its_data() {
 }
 
 #[test]
-fn a_target_that_cannot_be_a_folder() {
+fn get_from_a_seed_into_a_file_fails() {
     let scratch = Scratch::new();
     let file = scratch.data("in/x.bin", 50_000, 1);
     let torrent = scratch.create(&file, &[]);
     let seed = seed(&scratch, &[&torrent, &file]);
-    scratch.file("out", b"a file stands here");
+    scratch.file("out", b"a file");
     let run = Running::start(get(&scratch, &[&torrent, &"--peer", &seed.addr])).finish().expect(4);
     assert!(run.stderr.contains("out"), "{run:#?}");
 }
 
 #[test]
-fn a_read_only_folder() {
+fn get_into_a_read_only_folder_fails() {
     let scratch = Scratch::new();
     let file = scratch.data("in/x.bin", 50_000, 1);
     let torrent = scratch.create(&file, &[]);
@@ -239,7 +239,7 @@ fn a_read_only_folder() {
 }
 
 #[test]
-fn a_full_disk() {
+fn get_onto_a_full_disk_fails_and_asks_for_space() {
     let scratch = Scratch::new();
     let file = scratch.data("in/x.bin", 8 << 20, 1);
     let torrent = scratch.create(&file, &["--piece-length", "64KiB"]);
@@ -256,7 +256,7 @@ fn a_full_disk() {
 }
 
 #[test]
-fn a_fault_stops_one_torrent_which_is_tried_again_and_not_the_others() {
+fn get_with_a_disk_fault_of_one_torrent_retries_it_and_completes_the_other() {
     let scratch = Scratch::new();
     let (album, small) = (scratch.album(), scratch.data("in/small.bin", 100_000, 2));
     let torrents = [&album, &small].map(|path| scratch.create(path, &[]));
@@ -272,8 +272,8 @@ fn a_fault_stops_one_torrent_which_is_tried_again_and_not_the_others() {
     });
 }
 
-/// The same command with a small file system of its own on `dir`, which goes away with the process. `None`,
-/// with the reason printed, where the system allows no such thing.
+/// Returns the same command with its own small file system on `dir`, which ends with the process. `None`, with the
+/// reason printed, if the system does not allow it.
 fn on_a_tmpfs(options: &str, dir: &Path, command: &Command) -> Option<Command> {
     let unshare = |script: &str| {
         let mut unshare = Command::new("unshare");

@@ -1,4 +1,4 @@
-//! `verify`: names what is bad and nothing else.
+//! `verify`: names bad files and pieces, and no others.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
@@ -13,7 +13,7 @@ fn overwrite(path: &Path, offset: u64, bytes: &[u8]) {
 }
 
 #[test]
-fn a_changed_byte_is_found_in_every_format() {
+fn verify_of_a_changed_byte_names_file_and_piece_in_every_format() {
     for format in ["v1", "v2", "hybrid"] {
         let scratch = Scratch::new();
         let album = scratch.album();
@@ -34,7 +34,7 @@ fn a_changed_byte_is_found_in_every_format() {
 }
 
 #[test]
-fn missing_short_and_long_files() {
+fn verify_of_missing_short_and_long_files_names_each() {
     let scratch = Scratch::new();
     let album = scratch.album();
     let torrent = scratch.create(&album, &["--format", "v2", "--piece-length", "16KiB"]);
@@ -53,7 +53,7 @@ fn missing_short_and_long_files() {
 }
 
 #[test]
-fn data_that_is_not_there_is_said_to_be_missed() {
+fn verify_of_absent_data_names_what_is_missing() {
     let scratch = Scratch::new();
     let torrent = scratch.create(&scratch.album(), &[]);
     let elsewhere = scratch.dir("elsewhere");
@@ -66,7 +66,7 @@ fn data_that_is_not_there_is_said_to_be_missed() {
 }
 
 #[test]
-fn a_path_relative_to_where_we_stand() {
+fn verify_of_a_relative_path_finds_the_data() {
     let scratch = Scratch::new();
     let album = scratch.album();
     let torrent = scratch.create(&album, &[]);
@@ -81,7 +81,7 @@ fn a_path_relative_to_where_we_stand() {
 }
 
 #[test]
-fn data_behind_links_is_verified_and_served_and_never_written() {
+fn data_behind_links_is_verified_and_seeded_but_never_written() {
     use std::os::unix::fs::symlink;
     let scratch = Scratch::new();
     let album = scratch.album();
