@@ -2,45 +2,45 @@
 
 use ztor_base::{Duration, PeerId};
 
-/// Settings of a whole engine. Rates are bytes per second, `None` is no limit.
+/// Settings of an engine. Rates are in bytes per second; `None` means no limit.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Our id towards peers and trackers (BEP 20).
+    /// Our peer id for peers and trackers (BEP 20).
     pub peer_id: PeerId,
-    /// Name and version in the extension handshake (BEP 10 `v`).
+    /// Name and version of the client in the extension handshake (BEP 10, `v`).
     pub client: String,
-    /// The port that peers can reach us on, as trackers and peers get it.
+    /// Port at which peers can reach us, as announced to trackers and peers.
     pub listen_port: u16,
-    /// Limit for piece data coming in, over all torrents.
+    /// Limit for incoming piece data over all torrents.
     pub limit_down: Option<u64>,
-    /// Limit for piece data going out, over all torrents.
+    /// Limit for outgoing piece data over all torrents.
     pub limit_up: Option<u64>,
-    /// Connections in all, attempts included.
+    /// Maximum number of connections, attempts included.
     pub max_peers: usize,
-    /// Connections of one torrent.
+    /// Maximum number of connections of one torrent, attempts included.
     pub max_peers_per_torrent: usize,
-    /// Peers of one torrent that may be unchoked at a time, the optimistic ones included. While seeding to
-    /// fast peers it grows by one for each that is served well.
+    /// Number of peers of one torrent that may be unchoked at a time, optimistic ones included. It grows with the
+    /// number of peers that are served fast (50 KiB/s or more).
     pub upload_slots: usize,
-    /// Peers of all torrents together that may be unchoked at a time, if more than one torrent has peers that want
-    /// something. It grows in the same way.
+    /// Number of peers of all torrents together that may be unchoked at a time, if several torrents have interested
+    /// peers. It grows in the same way. Every download may serve two peers regardless.
     pub session_upload_slots: usize,
-    /// HTTP requests to trackers that may be under way at a time.
+    /// Maximum number of concurrent HTTP requests to trackers.
     pub max_tracker_sockets: usize,
-    /// Announce to every tracker, and not to one that works of every tier (BEP 12).
+    /// True to announce to every tracker, instead of one that works per tier (BEP 12).
     pub announce_to_all: bool,
-    /// Exchange addresses with peers (BEP 11).
+    /// True to exchange addresses with peers (BEP 11). Hole punching (BEP 55) depends on it.
     pub peer_exchange: bool,
-    /// Tell and hear of torrents in the local network (BEP 14).
+    /// True to announce torrents and find peers in the local network (BEP 14).
     pub local_discovery: bool,
-    /// How peers are called.
+    /// Transports of outgoing connections.
     pub transports: Transports,
-    /// True if peers are called, and may call, with an encrypted handshake.
+    /// Encryption of connections in both directions.
     pub encryption: Encryption,
 }
 
-/// The settings of an engine that can change while it runs, see [`Engine::set_settings`](crate::Engine::set_settings). Their
-/// units and defaults are those of [`Config`].
+/// Settings that can change while an engine runs: see [`Engine::set_settings`](crate::Engine::set_settings). Units and
+/// defaults are those of [`Config`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// [`Config::limit_down`].
@@ -63,14 +63,14 @@ pub struct Settings {
     pub encryption: Encryption,
 }
 
-/// Transports that may be used: one at least.
+/// Transports that may be used, at least one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transports {
-    /// TCP alone.
+    /// TCP only.
     Tcp,
-    /// µTP alone (BEP 29).
+    /// µTP only (BEP 29).
     Utp,
-    /// Either, as it suits the peer.
+    /// Both. The one that suits the peer is tried first.
     Both,
 }
 
@@ -86,23 +86,23 @@ impl Transports {
     }
 }
 
-/// What is done about encrypted connections (Message Stream Encryption, [`ztor_wire::mse`]).
+/// Policy for encrypted connections (Message Stream Encryption, [`ztor_wire::mse`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Encryption {
-    /// None, neither way.
+    /// No encrypted handshakes in either direction.
     Off,
-    /// Peers are called plainly, and encrypted if they will not have that; callers do as they like.
+    /// Outgoing connections are plain, and encrypted if the peer refuses that. Incoming connections may be either.
     Allow,
-    /// Peers are called encrypted, and plainly if they will not have that; callers do as they like, and get RC4 if
-    /// they leave it to us.
+    /// Outgoing connections are encrypted, and plain if the peer refuses that. Incoming connections may be either, and
+    /// get RC4 if they leave us the choice.
     Prefer,
-    /// RC4 and nothing else, both ways.
+    /// Only RC4 in both directions.
     Require,
 }
 
 impl Config {
-    /// Defaults for a home machine, with the given id and port; of transports and encryption what every driver has,
-    /// which is TCP without.
+    /// Creates the default settings for a home machine, with this id and port. Transports and encryption are those that
+    /// every driver supports: TCP without encryption.
     pub fn new(peer_id: PeerId, listen_port: u16) -> Self {
         Self {
             peer_id,
@@ -123,7 +123,7 @@ impl Config {
         }
     }
 
-    /// Replaces the settings that can change.
+    /// Replaces the settings that can change while an engine runs.
     pub fn set(&mut self, settings: Settings) {
         self.limit_down = settings.limit_down;
         self.limit_up = settings.limit_up;
@@ -136,75 +136,77 @@ impl Config {
         self.encryption = settings.encryption;
     }
 
-    /// Returns true if holes are punched (BEP 55): over µTP, and through peers that know each other by peer exchange.
+    /// Returns true if hole punching is on (BEP 55). It needs µTP, and peers that know each other by peer exchange.
     pub(crate) fn punches(&self) -> bool {
         self.transports.utp() && self.peer_exchange
     }
 }
 
-/// The ids that messages of extensions to us carry (BEP 10).
+/// Ids of extension messages to us (BEP 10).
 pub(crate) const OUR_UT_PEX: u8 = 1;
 pub(crate) const OUR_UT_METADATA: u8 = 2;
 pub(crate) const OUR_UT_HOLEPUNCH: u8 = 3;
-/// Connection attempts that may be under way at a time.
+/// Maximum number of concurrent connection attempts.
 pub(crate) const MAX_HALF_OPEN: usize = 60;
-/// The same while nobody at all answers.
+/// The same while no host responds.
 pub(crate) const MAX_HALF_OPEN_OUT: usize = 12;
-/// Connection attempts started per second, so that home routers keep up; and how many may be made at once after a
-/// rest, so that a few torrents need not wait for each other.
+/// Number of connection attempts started per second, which home routers can handle; and of those made at once after a
+/// pause, so that a few torrents need not wait for each other.
 pub(crate) const CONNECTS_PER_S: u64 = 30;
 pub(crate) const CONNECT_BURST: u64 = 30;
-/// Addresses remembered as our own: those of a few interfaces, as a few trackers see them.
+/// Maximum number of addresses remembered as our own: those of a few interfaces, as a few trackers see them.
 pub(crate) const MAX_OWN_ADDRS: usize = 16;
-/// From connecting to the end of the handshake.
+/// Time limit from the start of an attempt to the end of the handshake.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
-/// The same for an attempt while nobody answers, and the rest of its address after it: somebody answers again soon after the
-/// network is back.
+/// The same while no host responds, and the pause of the address after it. Both are short, as some host responds soon
+/// after the network is back.
 pub(crate) const ATTEMPT_TIMEOUT_OUT: Duration = Duration::from_secs(8);
 pub(crate) const RETRY_AFTER_OUT: Duration = Duration::from_secs(5);
-/// How long one transport is tried alone before the other joins: this where nothing is known of the peer, and this
-/// where the first is known to work.
+/// Time for which one transport is tried alone before the other joins: for an unknown peer, and for one that the first
+/// transport has reached before.
 pub(crate) const HEAD_START: Duration = Duration::from_millis(500);
 pub(crate) const LONG_HEAD_START: Duration = Duration::from_secs(3);
-/// A peer silent for this long is gone (BEP 3: keep-alives come every two minutes).
+/// Silence after which a peer is gone (BEP 3: keep-alives arrive every two minutes).
 pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(130);
-/// We say something at least this often.
+/// Maximum time between two of our messages.
 pub(crate) const KEEPALIVE_EVERY: Duration = Duration::from_secs(100);
-/// Neither side was interested for this long: the place is better used by another.
+/// Time without use to either side after which a peer may be closed in favour of another.
 pub(crate) const USELESS_TIMEOUT: Duration = Duration::from_secs(300);
-/// Rounds of the choker, and how often the optimistic slot moves.
+/// Intervals of the choker's rounds, and of changes of the optimistic slot.
 pub(crate) const CHOKE_ROUND: Duration = Duration::from_secs(10);
 pub(crate) const OPTIMISTIC_ROUND: Duration = Duration::from_secs(30);
-/// While seeding, a peer that has had this long and this many bytes makes place for the next.
+/// Length of a peer's turn while seeding, after which another peer may get its slot.
 pub(crate) const SEED_TURN: Duration = Duration::from_secs(60);
-/// How far ahead a peer is asked: this much of its measured rate.
+/// Length of the request queue to a peer, as time at its measured rate.
 pub(crate) const REQUEST_AHEAD: Duration = Duration::from_secs(3);
 /// Bounds of the request queue to one peer, in blocks.
 pub(crate) const MIN_REQUESTS: usize = 4;
 pub(crate) const MAX_REQUESTS: usize = 500;
-/// What we assume a peer accepts if it does not say (BEP 10 `reqq`).
+/// Number of requests that a peer is assumed to accept if it does not say (BEP 10, `reqq`).
 pub(crate) const DEFAULT_PEER_REQUESTS: usize = 250;
-/// Requests that we accept from a peer (our `reqq`, BEP 10); further ones are rejected.
+/// Number of requests that we accept from a peer (our `reqq`, BEP 10). Further ones are rejected.
 pub(crate) const MAX_PEER_REQUESTS: usize = 2000;
-/// Largest block we serve. Clients ask for 16 KiB; BEP 3 speaks of 128 KiB, as do some old ones.
+/// Longest block that is served, in bytes. Clients request 16 KiB; BEP 3 mentions 128 KiB, as some old clients request.
 pub(crate) const MAX_SERVED_BLOCK: u32 = 128 * 1024;
-/// Bytes of one peer's blocks on their way to its socket: half a second of its rate, within these.
+/// Bounds of the piece data on its way to one peer's socket, in bytes. Within them, it is half a second at the peer's
+/// rate.
 pub(crate) const MIN_UPLOAD_AHEAD: u64 = 256 * 1024;
 pub(crate) const MAX_UPLOAD_AHEAD: u64 = 4 * 1024 * 1024;
-/// Piece data handed to the disk and not yet written: above the first, sockets are not read; below the
-/// second they are again.
+/// Piece data that waits to be written to a disk, in bytes: from the first value on, sockets are not read; at the
+/// second, reading resumes.
 pub(crate) const DISK_HIGH_WATER: u64 = 8 * 1024 * 1024;
 pub(crate) const DISK_LOW_WATER: u64 = 4 * 1024 * 1024;
-/// Known addresses of a torrent, of all torrents together, and what each may have however many there are.
+/// Numbers of known addresses: maximum of a torrent, maximum of all torrents together, and what every torrent may have
+/// regardless.
 pub(crate) const MAX_KNOWN_PEERS: usize = 3000;
 pub(crate) const MAX_KNOWN_IN_ALL: usize = 1_000_000;
 pub(crate) const MIN_KNOWN_PEERS: usize = 100;
-/// Blocks nobody asked for, after which a peer is sent away.
+/// Number of unrequested blocks after which a peer is disconnected.
 pub(crate) const MAX_UNASKED_BLOCKS: u32 = 128;
-/// Bounds of how long a block may take.
+/// Bounds of the time that a requested block may take.
 pub(crate) const MIN_BLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const MAX_BLOCK_TIMEOUT: Duration = Duration::from_secs(60);
-/// Pieces a choked newcomer may ask for (BEP 6).
+/// Number of pieces that a choked new peer may request (BEP 6).
 pub(crate) const ALLOWED_FAST_PIECES: usize = 10;
-/// A peer that gives a piece within this time is given whole pieces.
+/// Time per piece within which a peer is fast enough to be given whole pieces.
 pub(crate) const WHOLE_PIECE_WITHIN: Duration = Duration::from_secs(20);

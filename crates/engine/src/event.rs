@@ -1,4 +1,4 @@
-//! What happens to an engine.
+//! Input of the engine: events, commands, and reports of the disk.
 
 use crate::bans::Author;
 use crate::exchange::picker::Priority;
@@ -10,142 +10,145 @@ use ztor_base::SwarmId;
 use ztor_metainfo::{InfoHashes, Metainfo};
 use ztor_wire::mse::Method;
 
-/// Events that an engine takes.
+/// Event that a driver passes to the engine.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// An outgoing connection was made. An encrypted handshake starts now, if one was offered.
+    /// An outgoing connection was made. The driver also starts the encrypted handshake, if one was offered.
     Connected {
-        /// Which.
+        /// Key of the connection.
         peer: PeerKey,
     },
-    /// The encrypted handshake of a connection is done, which the peer or we began; what comes next is the stream.
+    /// The encrypted handshake of a connection, in either direction, is done. `Received` then carries the decrypted
+    /// stream.
     Secured {
-        /// Which.
+        /// Key of the connection.
         peer: PeerKey,
-        /// The info-hash that it named, or knew of.
+        /// Swarm that the handshake named.
         info_hash: SwarmId,
-        /// What was agreed on.
+        /// Agreed method.
         method: Method,
     },
-    /// A caller began with a plain handshake, which the settings do not allow. Its connection is closed next; its peer may
-    /// be called back with an encrypted one.
+    /// An incoming connection began with a plain handshake, which the settings forbid. The driver closes it next. The
+    /// engine may connect back to the peer with an encrypted handshake.
     CalledPlainly {
-        /// Which.
+        /// Key of the connection.
         peer: PeerKey,
-        /// The swarm that it named.
+        /// Swarm that the handshake named.
         info_hash: SwarmId,
     },
-    /// Bytes from a peer. The engine takes what is whole off the front; what it leaves must be presented again
-    /// at the front of that peer's next `Received`. The rest is never longer than one message.
+    /// Bytes from a peer. The engine removes complete messages from the front. The driver keeps the rest, which is
+    /// never longer than one message, and puts it at the front of that peer's next `Received`.
     Received {
-        /// The sender.
+        /// Key of the connection.
         peer: PeerKey,
-        /// What came.
+        /// Received bytes, after the rest of last time.
         data: &'a mut BytesMut,
     },
-    /// What was handed over by [`Outbox::blocks`](crate::Outbox) and [`Outbox::replies`](crate::Outbox) has gone to
-    /// the kernel.
+    /// Bytes of [`Outbox::blocks`](crate::Outbox) and [`Outbox::replies`](crate::Outbox) were passed to the transport.
     Sent {
-        /// The receiver.
+        /// Key of the connection.
         peer: PeerKey,
-        /// Bytes of piece data, headers not counted.
+        /// Length of the piece data, in bytes, without headers.
         block_bytes: u32,
-        /// Bytes of replies.
+        /// Length of the replies, in bytes.
         reply_bytes: u32,
     },
-    /// A connection ended, or an attempt failed. Not for connections that the engine closed itself.
+    /// A connection ended, or an attempt failed. Not sent for connections that the engine closed itself.
     Closed {
-        /// The connection.
+        /// Key of the connection.
         peer: PeerKey,
-        /// The side that the cause lies with.
+        /// Side responsible.
         cause: CloseCause,
     },
-    /// From the disk.
+    /// A report of the disk.
     Disk {
-        /// For which torrent; one that is gone is ignored.
+        /// The torrent. If it is gone, only [`DiskEvent::Written`] counts.
         torrent: TorrentId,
-        /// What.
+        /// The report.
         event: DiskEvent,
     },
-    /// The answer to an [`HttpGet`](crate::HttpGet), or why there is none.
+    /// The result of an [`HttpGet`](crate::HttpGet).
     Http {
-        /// Which request.
+        /// Id of the request.
         id: RequestId,
-        /// The server that answered, after redirects; `None` if that is not known. It may name peers of its own network.
+        /// Address of the server that answered, after redirects; `None` if unknown. The server may name peers of its
+        /// own network.
         from: Option<IpAddr>,
-        /// Status and body, or the reason in plain words, without the URL.
+        /// HTTP status and body, or the cause of the failure in plain words, without the URL.
         result: Result<(u16, Vec<u8>), String>,
     },
-    /// The answer to [`Resolve`](crate::Resolve).
+    /// The result of a [`Resolve`](crate::Resolve).
     Resolved {
-        /// Which request.
+        /// Id of the request.
         id: RequestId,
-        /// The addresses, or the reason in plain words.
+        /// Addresses, or the cause of the failure in plain words.
         result: Result<Vec<IpAddr>, String>,
     },
-    /// A UDP datagram.
+    /// A UDP datagram, except those of µTP.
     Datagram {
-        /// The sender as the socket says.
+        /// Address of the sender, as reported by the socket.
         from: SocketAddr,
-        /// The payload.
+        /// Payload.
         data: &'a [u8],
     },
     /// A datagram of local discovery (BEP 14).
     LocalAnnounce {
-        /// The sender as the socket says.
+        /// Address of the sender, as reported by the socket.
         from: SocketAddr,
-        /// The payload.
+        /// Payload.
         data: &'a [u8],
     },
-    /// The network of this machine is another, as far as the driver can tell.
+    /// A change of this machine's network.
     Network(NetworkChange),
     /// A command of the user.
     Command(Command),
 }
 
-/// A change of the network that the driver has noticed. That nobody answers is for the engine to notice.
+/// Change of the network that the driver has detected. The engine itself detects an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NetworkChange {
-    /// The machine has slept for this long, and nothing was said to anybody.
+    /// The machine was asleep for this long, and sent nothing.
     Slept(ztor_base::Duration),
-    /// This machine is reached at another address, or over another interface.
+    /// Other hosts see this machine at another address.
     Moved,
 }
 
-/// The side that ended a connection.
+/// Side responsible for the end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseCause {
-    /// The peer or the network between: it counts against the address.
+    /// The peer, or the network in between. Counts against the address.
     Remote,
-    /// This machine (no network, no file descriptor, a disk fault): it says nothing about the peer.
+    /// This machine: no network, no file descriptor, or a disk fault. Does not count against the address.
     Local,
 }
 
-/// Commands of the user, or of a front end on behalf of the user.
+/// Command of the user, or of a front end on behalf of the user. It has no effect on a torrent that does not exist.
 #[derive(Debug)]
 pub enum Command {
-    /// Addresses from elsewhere.
+    /// Adds addresses of peers that the user has given.
     AddPeers {
-        /// Which torrent.
+        /// The torrent.
         torrent: TorrentId,
-        /// Addresses to try.
+        /// Addresses to dial.
         addrs: Vec<SocketAddr>,
     },
-    /// Nodes to enter the DHT by.
+    /// Adds nodes to the DHT. No effect if the DHT is off.
     AddDhtNodes {
-        /// Where they are.
+        /// Addresses of the nodes.
         addrs: Vec<SocketAddr>,
-        /// What they are.
+        /// Role of all of them.
         role: DhtRole,
     },
-    /// Ends a torrent: its peers are closed and its trackers get `stopped`. The id is gone when
-    /// [`TorrentEvent::Removed`](crate::TorrentEvent) comes.
+    /// Removes a torrent: closes its connections and announces `stopped` to its trackers.
+    /// [`TorrentEvent::Removed`](crate::TorrentEvent) follows in the same turn, after which the id is invalid.
     Remove(TorrentId),
-    /// Pauses a torrent: its connections are closed, its trackers get `stopped`, and nobody is looked for. A check goes on.
+    /// Pauses a torrent: closes its connections, announces `stopped` to its trackers, and looks for no peers. A check
+    /// continues.
     Pause(TorrentId),
     /// Ends a pause.
     Resume(TorrentId),
-    /// Starts a torrent again that a disk fault has stopped, beginning with a check of what is on disk.
+    /// Starts a torrent that a disk fault has stopped, beginning with a check of its files. No effect on other
+    /// torrents.
     Retry(TorrentId),
     /// Replaces the trackers of a torrent, tier by tier (BEP 12). Those that are gone get `stopped`.
     SetTrackers {
@@ -173,56 +176,56 @@ pub enum Command {
     /// Announces a torrent to its trackers, the DHT and the local network now, as far as the trackers' minimum intervals
     /// allow.
     Reannounce(TorrentId),
-    /// Ends a ban before its time.
+    /// Lifts a ban early. No effect if there is none.
     LiftBan(Author),
-    /// Whole limits, bytes per second.
+    /// Sets the limits over all torrents, in bytes per second; `None` removes a limit.
     SetLimits {
-        /// Incoming piece data.
+        /// Limit for incoming piece data.
         down: Option<u64>,
-        /// Outgoing piece data.
+        /// Limit for outgoing piece data.
         up: Option<u64>,
     },
-    /// Limits of one torrent, bytes per second, beside those over all torrents.
+    /// Sets the limits of one torrent, in bytes per second; `None` removes a limit. Those over all torrents also apply.
     SetTorrentLimits {
-        /// Which torrent.
+        /// The torrent.
         torrent: TorrentId,
-        /// Incoming piece data.
+        /// Limit for incoming piece data.
         down: Option<u64>,
-        /// Outgoing piece data.
+        /// Limit for outgoing piece data.
         up: Option<u64>,
     },
-    /// Says `stopped` to all trackers and closes all peers. No new work is taken; the torrents stay, so that
-    /// what the disk still finishes is counted.
+    /// Announces `stopped` to all trackers, closes all connections and refuses new torrents. The existing torrents
+    /// stay, so that pieces that the disk still completes are counted.
     Shutdown,
 }
 
-/// What a node of the DHT is to us.
+/// Role of a DHT node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DhtRole {
-    /// Many clients' beginning: asked for the way whenever we know nobody, and for nothing else.
+    /// A public router for many clients. It is queried whenever we know no node, and for nothing else.
     Router,
-    /// Named by the user: asked for the way, too, and a node like any other.
+    /// A node that the user named. It is queried like a router, and kept like any other node.
     Entry,
-    /// Named by a torrent or a peer: a node, if it answers.
+    /// A node that a torrent or a peer named. It is kept if it responds.
     Node,
 }
 
-/// A torrent to take up.
+/// A torrent to add.
 #[derive(Debug, Clone)]
 pub struct AddTorrent {
-    /// What it is.
+    /// Metadata of the torrent.
     pub meta: Arc<Metainfo>,
-    /// Per piece; `None` means all of them normal.
+    /// Priority of each piece; `None` for normal priority of all.
     pub priorities: Option<Box<[Priority]>>,
-    /// Fetch in order.
+    /// True to fetch the pieces in order.
     pub sequential: bool,
-    /// Addresses known from elsewhere.
+    /// Addresses of peers that the user has given.
     pub peers: Vec<SocketAddr>,
-    /// Addresses that were of use in an earlier run.
+    /// Addresses of peers that were useful in an earlier run.
     pub earlier_peers: Vec<SocketAddr>,
-    /// Counts of earlier sessions, for trackers and ratios.
+    /// Bytes uploaded in earlier sessions, for trackers and ratios.
     pub uploaded: u64,
-    /// Counts of earlier sessions, for trackers and ratios.
+    /// Bytes downloaded in earlier sessions, for trackers and ratios.
     pub downloaded: u64,
     /// Announce URLs in place of those of `meta`, tier by tier; `None` takes those of `meta`.
     pub trackers: Option<Vec<Vec<String>>>,
@@ -231,7 +234,7 @@ pub struct AddTorrent {
 }
 
 impl AddTorrent {
-    /// A torrent of which every piece is wanted and nothing else is known.
+    /// Creates a request for all pieces of a torrent, without addresses and earlier counts.
     pub fn new(meta: Arc<Metainfo>) -> Self {
         Self {
             meta,
@@ -247,94 +250,95 @@ impl AddTorrent {
     }
 }
 
-/// A torrent of which not all is known: only the info-hash, as magnet links have it (BEP 9), or all but some piece layers
+/// A torrent with incomplete metadata: only the info-hash, as in a magnet link (BEP 9), or all but some piece layers
 /// (BEP 52).
 #[derive(Debug, Clone)]
 pub struct AddMagnet {
-    /// What the link says; at least one.
+    /// Info-hashes of the link.
     pub info_hashes: InfoHashes,
     /// Announce URLs in tiers (BEP 12).
     pub trackers: Vec<Vec<String>>,
-    /// Addresses known from elsewhere.
+    /// Addresses of peers that the user has given.
     pub peers: Vec<SocketAddr>,
-    /// The torrent, if only piece layers are missing.
+    /// Metadata, if only piece layers are missing; `None` for a magnet link.
     pub known: Option<Arc<Metainfo>>,
 }
 
-/// What to do with a torrent whose metadata has come.
+/// Options for the start of a torrent whose metadata has arrived.
 #[derive(Debug, Clone, Default)]
 pub struct StartTorrent {
-    /// Per piece; `None` means all of them normal.
+    /// Priority of each piece; `None` for normal priority of all.
     pub priorities: Option<Box<[Priority]>>,
-    /// Fetch in order.
+    /// True to fetch the pieces in order.
     pub sequential: bool,
-    /// Counts of earlier sessions, for trackers and ratios.
+    /// Bytes uploaded in earlier sessions, for trackers and ratios.
     pub uploaded: u64,
-    /// Counts of earlier sessions, for trackers and ratios.
+    /// Bytes downloaded in earlier sessions, for trackers and ratios.
     pub downloaded: u64,
 }
 
-/// What the disk tells.
+/// Report of the disk about a torrent.
 #[derive(Debug)]
 pub enum DiskEvent {
-    /// The check at the start is done: these pieces are there. `have` has one bit per piece.
+    /// The check before a start or a resume is done.
     Checked {
-        /// Pieces whose bytes hashed right.
+        /// Pieces that are present, one bit per piece. A set of another length is ignored.
         have: crate::Bitfield,
     },
-    /// Pieces that are not there as a whole, and which of their blocks are on disk, one bit each. Comes right after
-    /// [`Checked`](Self::Checked), before the turn ends. The blocks are not asked for again; the hash of the piece decides.
+    /// Blocks on disk of incomplete pieces. Follows [`Checked`](Self::Checked) in the same turn. The blocks are not
+    /// requested again; the hash of the whole piece decides about them.
     Unfinished {
-        /// Index of the piece, and its blocks.
+        /// Index of each piece, and its blocks on disk, one bit each.
         pieces: Vec<(u32, crate::Bitfield)>,
     },
-    /// Part of the check is done, for display.
+    /// Progress of a check, for display.
     CheckProgress {
-        /// Pieces looked at.
+        /// Number of pieces checked so far.
         done: u32,
-        /// Pieces to look at.
+        /// Number of pieces to check.
         total: u32,
     },
-    /// A block is written, or was not needed.
+    /// A block does not wait for the disk any more: it was written, was not needed, or failed. Sent once for every
+    /// block of [`Outbox::writes`](crate::Outbox).
     Written {
-        /// The disk that it has waited for.
+        /// Disk that the block waited for.
         disk: DiskId,
-        /// Its length.
+        /// Length of the block, in bytes.
         bytes: u32,
     },
-    /// All of a piece is written and its hash is right.
+    /// All blocks of a piece are written, and its hash matches.
     PieceOk {
-        /// Which.
+        /// Index of the piece.
         piece: u32,
-        /// Digest per block, if the piece had failed before.
+        /// Digest of each block, if the piece has failed before; empty otherwise.
         digests: Vec<BlockDigest>,
     },
-    /// All of a piece is written and its hash is wrong.
+    /// All blocks of a piece are written, and its hash does not match.
     PieceBad {
-        /// Which.
+        /// Index of the piece.
         piece: u32,
-        /// Digest per block.
+        /// Digest of each block.
         digests: Vec<BlockDigest>,
     },
-    /// The disk cannot go on.
+    /// A disk fault, which stops the torrent.
     Failed {
-        /// Why, in plain words, naming the path.
+        /// The fault.
         fault: DiskFault,
     },
-    /// A block that was to go out could not be read; its peer has been closed by the driver.
+    /// A block to send could not be read, which stops the torrent. The driver has closed the connection.
     ReadFailed {
-        /// Why, in plain words, naming the path.
+        /// Cause in plain words, with the path.
         message: String,
     },
 }
 
-/// A disk fault, as far as the engine and its user care.
+/// A disk fault: its kind for programs, and a text for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct DiskFault {
-    /// What kind.
+    /// Kind of the fault.
     pub kind: DiskFaultKind,
-    /// In plain words, naming the path and what to do.
+    /// Description in plain words, with the path and the next step.
     pub message: String,
 }
 
@@ -344,24 +348,25 @@ pub struct DiskFault {
 pub enum DiskFaultKind {
     /// No space is left, or a quota or file size limit is reached.
     Full,
-    /// Not allowed, or read-only.
+    /// Permission is missing, or the file system is read-only.
     Denied,
-    /// The download folder was there and is gone, as with a drive that was disconnected.
+    /// The download folder has disappeared, as when its drive is disconnected.
     Gone,
-    /// Somebody else has removed, cut or changed a file of the torrent.
+    /// Another program has removed, truncated or changed a file of the torrent, or two of its files are one on this
+    /// disk.
     Changed,
-    /// A file is there that is not the torrent's and would be written over.
+    /// A file that does not belong to the torrent would be overwritten.
     InTheWay,
-    /// The torrent contradicts itself: what is right by its v1 hash is wrong by its v2 hash, or the other way round.
+    /// The torrent contradicts itself: data that matches its v1 hash does not match its v2 hash, or the reverse.
     Inconsistent,
-    /// Anything else.
+    /// Any other failure.
     Io,
 }
 
 /// Digest of one block of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockDigest {
-    /// Offset within the piece.
+    /// Offset within the piece, in bytes.
     pub begin: u32,
     /// SHA-256 of the block.
     pub digest: [u8; 32],

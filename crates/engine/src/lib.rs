@@ -1,16 +1,17 @@
-//! The whole client as one state machine without IO.
+//! The BitTorrent client as a state machine without I/O.
 //!
-//! An [`Engine`] gets events ([`Event`], with the time) and returns effects ([`Outbox`]). It owns every torrent and every
-//! peer, and decides which blocks to request from which peer, which peers to serve and to close, and when to announce. It
-//! opens no socket and no file, reads no clock and draws no randomness but from its seed. The same seed and the same events
-//! give the same effects, always.
+//! An [`Engine`] takes events ([`Event`], with the time) and returns effects ([`Outbox`]). It owns every torrent and
+//! every peer. It decides which blocks to request from which peer, which peers to serve and to close, and when to
+//! announce. It opens no socket and no file, reads no clock, and draws randomness only from its seed. The same seed and
+//! the same events always give the same effects.
 //!
-//! A driver calls [`Engine::handle`] for each event, [`Engine::settle`] once at the end of a turn, carries out the
-//! outbox, and sleeps until [`Engine::poll_timeout`] at the latest.
+//! A driver calls [`Engine::handle`] for each event and [`Engine::settle`] once at the end of a turn. It then carries
+//! out the outbox, and sleeps until [`Engine::poll_timeout`] at the latest.
 //!
-//! Inside, the engine is a router over parts that own their state: `exchange` (blocks both ways), `metadata`, `trackers`,
-//! `discovery` (DHT, peer exchange, local network), `dial` (calls and places), `quota` (limits), `bans`. `router` looks up
-//! the torrent and the peer of an event once, and gives them to the part with a context (`cx`).
+//! Inside, the engine is a router over parts that own their state: `exchange` (blocks in both directions), `metadata`,
+//! `trackers`, `discovery` (DHT, peer exchange, local network), `dial` (outgoing connections and slots), `quota`
+//! (limits), `bans`. `router` looks up the torrent and the peer of an event once, and passes them to the part with a
+//! context (`cx`).
 #![forbid(unsafe_code)]
 
 mod backlog;
@@ -99,63 +100,63 @@ pub struct Engine {
     dht: Option<DhtDriver>,
 }
 
-/// Reasons why a torrent was not added.
+/// Reason that a torrent was not added.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum AddError {
-    /// A torrent with this info-hash exists.
-    #[error("this torrent is already here")]
+    /// A torrent with one of the info-hashes exists.
+    #[error("this torrent exists already")]
     Duplicate,
-    /// The engine is ending.
+    /// The engine is shutting down.
     #[error("ztor is shutting down")]
     ShuttingDown,
-    /// The priorities are not one per piece.
-    #[error("there are priorities of {found} pieces, but the torrent has {expected}")]
+    /// The number of priorities is not the number of pieces.
+    #[error("the priorities are for {found} pieces, but the torrent has {expected}")]
     WrongPieceCount {
-        /// Pieces of the torrent.
+        /// Number of pieces of the torrent.
         expected: usize,
-        /// Priorities given.
+        /// Number of priorities given.
         found: usize,
     },
 }
 
-/// Reasons why an incoming connection was refused.
+/// Reason that an incoming connection was refused.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum Refused {
-    /// The address was banned.
+    /// The host is banned.
     #[error("the address is banned for sending bad data")]
     Banned,
-    /// All places are taken.
+    /// No slot is free, or the host has too many connections.
     #[error("the connection limit is reached")]
     Full,
-    /// The engine is ending, or has no torrent.
+    /// The engine is shutting down, or has no torrent.
     #[error("there is nothing to serve")]
     Idle,
 }
 
-/// Reasons why a torrent cannot be started.
+/// Reason that a torrent was not started.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum StartTorrentError {
     /// The torrent was removed.
-    #[error("torrent not found")]
+    #[error("the torrent was removed")]
     Gone,
     /// The torrent has started, or its metadata has not arrived.
-    #[error("torrent has already started, or its metadata has not arrived")]
+    #[error("the torrent has already started, or its metadata has not arrived")]
     NotWaiting,
-    /// The given metainfo is of another torrent than the link has led to.
-    #[error("the link leads to another torrent than the one that is given")]
+    /// The given metadata is not that of the torrent.
+    #[error("the given metadata is of another torrent than the link")]
     OtherTorrent,
-    /// The priorities are not one per piece.
-    #[error("there are priorities of {found} pieces, but the torrent has {expected}")]
+    /// The number of priorities is not the number of pieces.
+    #[error("the priorities are for {found} pieces, but the torrent has {expected}")]
     WrongPieceCount {
-        /// Pieces of the torrent.
+        /// Number of pieces of the torrent.
         expected: usize,
-        /// Priorities given.
+        /// Number of priorities given.
         found: usize,
     },
 }
 
 impl Engine {
-    /// Creates an engine without torrents. Everything it will ever choose at random comes from `seed`.
+    /// Creates an engine without torrents. All its random choices derive from `seed`.
     pub fn new(now: Instant, config: Config, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let (trackers, lsd) =
@@ -189,10 +190,10 @@ impl Engine {
         }
     }
 
-    /// Adds a torrent. Nothing moves until the driver has looked at the disk and reported [`DiskEvent::Checked`].
+    /// Adds a torrent. It is idle until the driver has checked its files, unasked, and reported [`DiskEvent::Checked`].
     ///
     /// # Errors
-    /// It is here already, the engine is ending, or the priorities are not one per piece.
+    /// The torrent exists already, the engine is shutting down, or there is not one priority per piece.
     pub fn add(&mut self, now: Instant, add: &AddTorrent) -> Result<TorrentId, AddError> {
         if self.core.is_ending() {
             return Err(AddError::ShuttingDown);
@@ -209,12 +210,12 @@ impl Engine {
         Ok(id)
     }
 
-    /// Adds a magnet link: peers are looked for, and asked for the metadata. When that has come,
-    /// [`TorrentEvent::Metadata`] says so, and [`start_torrent`](Self::start_torrent) makes a torrent of it like any other.
-    /// Of a torrent that is [known](AddMagnet::known) but for piece layers, peers are asked for these.
+    /// Adds a magnet link. Peers are looked for and asked for the metadata. [`TorrentEvent::Metadata`] reports its
+    /// arrival, and [`start_torrent`](Self::start_torrent) then makes it a torrent like any other. If the metadata is
+    /// [known](AddMagnet::known) except for piece layers, peers are asked for these.
     ///
     /// # Errors
-    /// It is here already, or the engine is ending.
+    /// The torrent exists already, or the engine is shutting down.
     pub fn add_magnet(&mut self, now: Instant, add: &AddMagnet) -> Result<TorrentId, AddError> {
         if self.core.is_ending() {
             return Err(AddError::ShuttingDown);
@@ -233,11 +234,10 @@ impl Engine {
         Ok(id)
     }
 
-    /// Starts a torrent whose metadata has arrived. The driver checks the data on disk next, as for one that was
-    /// [added](Self::add).
+    /// Starts a torrent whose metadata has arrived. The driver then checks its files, as after [`add`](Self::add).
     ///
     /// # Errors
-    /// The torrent is gone, or not waiting; or `start` does not have one priority per piece.
+    /// The torrent is gone or not waiting, or `start` does not have one priority per piece.
     pub fn start_torrent(&mut self, id: TorrentId, start: StartTorrent) -> Result<(), StartTorrentError> {
         let torrent = self.torrents.get_mut(id).ok_or(StartTorrentError::Gone)?;
         if !matches!(torrent.lifecycle(), Lifecycle::Waiting(_)) {
@@ -253,8 +253,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Replaces the settings that can change. They take effect at once, but a lower number of peers closes no connection: no
-    /// further ones are made until there are fewer.
+    /// Replaces the settings that can change, with immediate effect. A lower number of peers closes no connection; no
+    /// new ones are made until there are fewer.
     pub fn set_settings(&mut self, now: Instant, settings: Settings) {
         self.core.set_settings(now, settings);
         for id in self.torrents.ids() {
@@ -262,14 +262,14 @@ impl Engine {
         }
     }
 
-    /// Notes the disk that a torrent lies on, before its first check. It is the first disk otherwise.
+    /// Sets the disk of a torrent, before its first check. The default is the first disk.
     pub fn set_disk(&mut self, id: TorrentId, disk: DiskId) {
         if let Some(torrent) = self.torrents.get_mut(id) {
             torrent.exchange_mut().set_disk(disk);
         }
     }
 
-    /// Takes part in the DHT from now on, with the nodes of the last run.
+    /// Joins the DHT, starting with the nodes of the last run.
     pub fn start_dht(&mut self, now: Instant, config: ztor_dht::Config, saved: Option<&ztor_dht::Saved>) {
         let mut dht = DhtDriver::new(now, config, self.core.rng().u64(..), saved);
         for id in self.torrents.ids() {
@@ -279,10 +279,10 @@ impl Engine {
         self.core.set_has_dht();
     }
 
-    /// Takes an incoming connection. The driver drops it on an error.
+    /// Accepts an incoming connection. The driver closes it on an error.
     ///
     /// # Errors
-    /// The address is banned, all places are taken, or there is nothing to serve.
+    /// The host is banned, no slot is free, or there is nothing to serve.
     pub fn accept(
         &mut self,
         now: Instant,
@@ -295,7 +295,7 @@ impl Engine {
         accepted
     }
 
-    /// Records an event. Cheap; decisions wait for [`settle`](Self::settle).
+    /// Records an event. Cheap, as decisions are made in [`settle`](Self::settle).
     pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Outbox) {
         if matches!(event, Event::Command(Command::Shutdown)) {
             self.core.end();
@@ -303,12 +303,12 @@ impl Engine {
         self.router(now, out).handle(event);
     }
 
-    /// Ends a turn: decides once, for all that happened in it.
+    /// Ends a turn: decides once for all its events.
     pub fn settle(&mut self, now: Instant, out: &mut Outbox) {
         self.router(now, out).settle();
     }
 
-    /// Latest time to call [`settle`](Self::settle), even if nothing happens.
+    /// Returns the latest time to call [`settle`](Self::settle) without an event; `None` if there is none.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if !self.core.dirty().is_settled() {
             return Some(Instant::ZERO);
@@ -327,14 +327,14 @@ impl Engine {
         next.into_iter().flatten().min().filter(|at| *at < Instant::FAR_FUTURE)
     }
 
-    /// Returns false while the disk of a peer's torrent has too much to write: the driver leaves the peer unread until
-    /// [`read_resumptions`](Self::read_resumptions) changes. A peer that has named no torrent may be read.
+    /// Returns false while too much data waits for the disk of a peer's torrent. The driver then leaves the peer unread
+    /// until [`read_resumptions`](Self::read_resumptions) changes. A peer that has named no torrent may be read.
     pub fn may_read(&self, peer: PeerKey) -> bool {
         let torrent = self.peers.get(peer).and_then(|peer| self.torrents.get(peer.conn().torrent()?));
         torrent.is_none_or(|torrent| !self.core.backlog().is_full(torrent.exchange().disk()))
     }
 
-    /// Number of times that a disk has caught up, so that peers may be read again.
+    /// Returns the number of times that a disk has caught up, so that peers may be read again.
     pub fn read_resumptions(&self) -> u64 {
         self.core.backlog().resumptions()
     }
@@ -344,7 +344,7 @@ impl Engine {
         self.torrents.by_obfuscated(obfuscated)
     }
 
-    /// Returns the metainfo of a torrent; `None` while it is not known, or if the torrent is gone.
+    /// Returns the metadata of a torrent; `None` while it is incomplete, or if the torrent is gone.
     pub fn metainfo(&self, id: TorrentId) -> Option<&Arc<Metainfo>> {
         self.torrents.get(id)?.lifecycle().meta()
     }

@@ -1,4 +1,4 @@
-//! Values that front ends and a restart get.
+//! Status for front ends, and data for a restart.
 
 use crate::bitfield::Bitfield;
 use crate::event::DiskFault;
@@ -10,153 +10,155 @@ use ztor_base::Duration;
 use ztor_tracker::TrackerIssue;
 use ztor_tracker::announcer::TrackerState;
 
-/// The state of a torrent.
+/// State of a torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TorrentState {
-    /// The metadata of a magnet link is being fetched: parts done and to do, as far as that is known.
+    /// Fetching the metadata of a magnet link: blocks of the info dictionary (BEP 9), or runs of piece layer hashes
+    /// (BEP 52).
     Metadata {
-        /// Parts that are there.
+        /// Number of parts that have arrived.
         done: u32,
-        /// All parts; 0 while their number is unknown.
+        /// Number of all parts; 0 while unknown.
         total: u32,
     },
-    /// The metadata has arrived; the torrent waits to be started.
+    /// The metadata has arrived. The torrent waits to be started.
     Waiting,
-    /// The metadata is no usable torrent.
+    /// The metadata is unusable, for this reason in plain words.
     Unusable(String),
-    /// Looking at what is on disk; pieces done and to do.
+    /// Checking the data on disk.
     Checking {
-        /// Pieces looked at.
+        /// Number of pieces checked so far.
         done: u32,
-        /// Pieces to look at.
+        /// Number of pieces to check; 0 while unknown.
         total: u32,
     },
     /// Paused by the user, in any state but those above and a disk fault.
     Paused,
-    /// Something wanted is missing.
+    /// A wanted piece is missing.
     Downloading,
-    /// Everything wanted is here.
+    /// No wanted piece is missing.
     Seeding,
     /// Stopped by a disk fault; [`Command::Retry`](crate::Command::Retry) starts it again.
     Stopped(DiskFault),
 }
 
-/// A torrent at a moment. Byte counts are of piece data; rates are bytes per second over about five seconds.
+/// Status of a torrent. Byte counts are of piece data. Rates are averages over about five seconds. A piece is present
+/// if its hash was verified, in this session or, by the resume data, in an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TorrentStatus {
-    /// Which.
+    /// Id of the torrent.
     pub id: TorrentId,
-    /// What it is at.
+    /// State of the torrent.
     pub state: TorrentState,
-    /// Bytes of pieces that hashed right.
+    /// Size of the pieces that are present, in bytes.
     pub have_bytes: u64,
-    /// Bytes of wanted pieces that are missing.
+    /// Size of the wanted pieces that are missing, in bytes.
     pub left_bytes: u64,
-    /// Pieces that hashed right.
+    /// Number of pieces that are present.
     pub have_pieces: u32,
-    /// Incoming piece data.
+    /// Rate of incoming piece data, in bytes per second.
     pub down_per_s: u64,
-    /// Outgoing piece data.
+    /// Rate of outgoing piece data, in bytes per second.
     pub up_per_s: u64,
-    /// Over all sessions.
+    /// Bytes received in all sessions.
     pub downloaded_bytes: u64,
-    /// Over all sessions.
+    /// Bytes sent in all sessions.
     pub uploaded_bytes: u64,
-    /// In this session.
+    /// Bytes received in this session.
     pub session_downloaded_bytes: u64,
-    /// In this session.
+    /// Bytes sent in this session.
     pub session_uploaded_bytes: u64,
-    /// Came twice or hashed wrong, in this session.
+    /// Bytes received in this session twice, without a request, or in pieces that did not match their hash.
     pub wasted_bytes: u64,
-    /// Connections past the handshake.
+    /// Number of connections past the handshake.
     pub peers: u32,
-    /// Those among them that have everything.
+    /// Number of those with every piece.
     pub seeds: u32,
-    /// Addresses known.
+    /// Number of known addresses.
     pub known_peers: u32,
-    /// Pieces in progress.
+    /// Number of pieces in progress.
     pub partial_pieces: u32,
-    /// Its trackers, tier by tier.
+    /// Trackers, tier by tier.
     pub trackers: Vec<TrackerStatus>,
 }
 
-/// A tracker of a torrent. Counts are those of its last reply, `None` if it has not given any.
+/// Status of a tracker of a torrent. Counts are those of its last reply; `None` if no reply had them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackerStatus {
     /// URL without passkeys.
     pub url: String,
-    /// BEP 12 tier, from 0.
+    /// Tier (BEP 12), from 0.
     pub tier: usize,
     /// State of the announces.
     pub state: TrackerState,
-    /// Last error, or the warning of the last reply, without passkeys.
+    /// Last failure, or warning of the last reply, without passkeys; `None` if there is neither.
     pub issue: Option<TrackerIssue>,
-    /// Time until the next announce. `None` while one is under way and after the last.
+    /// Time until the next announce; `None` if unknown, as while one is under way and after the last.
     pub announces_in: Option<Duration>,
-    /// Failures in a row.
+    /// Number of failures in a row.
     pub fails: u32,
-    /// Addresses in the last reply.
+    /// Number of addresses in the last reply.
     pub peers: Option<usize>,
-    /// Seeders.
+    /// Number of seeders.
     pub seeders: Option<u32>,
-    /// Leechers.
+    /// Number of leechers.
     pub leechers: Option<u32>,
-    /// Completed downloads.
+    /// Number of completed downloads.
     pub downloads: Option<u32>,
 }
 
-/// A peer at a moment.
+/// Status of a peer past the handshake.
 #[derive(Debug, Clone)]
 pub struct PeerStatus {
-    /// Its address.
+    /// Remote address.
     pub addr: SocketAddr,
-    /// Client name as it says, unfiltered.
+    /// Client name that the peer claims, unfiltered; `None` if it has sent none.
     pub client: Option<String>,
-    /// Who called.
+    /// Side that opened the connection.
     pub direction: Direction,
-    /// What carries its stream.
+    /// Transport of the connection.
     pub transport: Transport,
-    /// True if its stream is hidden.
+    /// Protection of the stream.
     pub protection: Protection,
-    /// Share of the pieces it has, in thousandths.
+    /// Share of the pieces that the peer has, in thousandths, from 0 to 1000.
     pub have_permille: u16,
-    /// Bytes per second from it.
+    /// Rate of piece data from the peer, in bytes per second.
     pub down_per_s: u64,
-    /// Bytes per second to it.
+    /// Rate of piece data to the peer, in bytes per second.
     pub up_per_s: u64,
-    /// Bytes from it.
+    /// Piece data from the peer over this connection, in bytes.
     pub downloaded_bytes: u64,
-    /// Bytes to it.
+    /// Piece data to the peer over this connection, in bytes.
     pub uploaded_bytes: u64,
-    /// True if its peer id is the one that a tracker has named for its address (BEP 3); `None` if none has. Some clients
-    /// take a new one for each connection.
+    /// True if its peer id is the one that a tracker has named for its address (BEP 3); `None` if none has, and for
+    /// incoming connections. Some clients use a new id for each connection.
     pub id_as_named: Option<bool>,
-    /// It does not serve us.
+    /// True if the peer chokes us.
     pub chokes_us: bool,
-    /// We do not serve it.
+    /// True if we choke the peer.
     pub we_choke: bool,
 }
 
-/// Kinds of news that a restart needs.
+/// Scope of [`Engine::unsaved`](crate::Engine::unsaved).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsaved {
-    /// Pieces were verified.
+    /// Torrents with newly verified pieces.
     Pieces,
-    /// Pieces were verified, or bytes were counted.
+    /// Torrents with newly verified pieces or newly counted bytes.
     PiecesAndCounts,
 }
 
-/// What to keep over a restart.
+/// State of a torrent to keep over a restart.
 #[derive(Debug, Clone)]
 pub struct ResumeData {
-    /// Pieces that hashed right.
+    /// Pieces that are present, one bit per piece.
     pub have: Bitfield,
-    /// Over all sessions.
+    /// Bytes received in all sessions.
     pub downloaded: u64,
-    /// Over all sessions.
+    /// Bytes sent in all sessions.
     pub uploaded: u64,
-    /// Nothing wanted is missing.
+    /// True if no wanted piece is missing.
     pub finished: bool,
-    /// Peers that piece data came from, at most a hundred.
+    /// Addresses of peers that sent piece data, at most 100.
     pub peers: Vec<SocketAddr>,
 }

@@ -1,4 +1,4 @@
-//! News of torrents for front ends.
+//! Events of torrents for front ends.
 
 use crate::bans::{Author, BanReason};
 use crate::event::DiskFault;
@@ -9,58 +9,60 @@ use ztor_base::Duration;
 use ztor_metainfo::Metainfo;
 use ztor_tracker::TrackerIssue;
 
-/// Something that happened to a torrent.
+/// An event of a torrent.
 ///
-/// With the feature `serde` it is an object with its name as `kind`, without the torrent's id and the metainfo.
+/// With the feature `serde`, it is an object with its name as `kind`, without the torrent's id and its metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind", rename_all = "snake_case"))]
 pub enum TorrentEvent {
-    /// The metadata of a magnet link has arrived and matches its hash. Nothing is fetched before
-    /// [`Engine::start_torrent`](crate::Engine::start_torrent) says what to fetch and where to put it.
+    /// The metadata of a magnet link has arrived and matches the info-hash. No piece is fetched before
+    /// [`Engine::start_torrent`](crate::Engine::start_torrent).
     Metadata {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// Its metadata.
+        /// Metadata of the torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         meta: Arc<Metainfo>,
     },
-    /// The metadata of a magnet link has arrived, matches its hash, and is no usable torrent.
+    /// The metadata of a magnet link has arrived and matches the info-hash, but is unusable. The torrent stays without
+    /// connections until it is removed.
     Unusable {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// The defect, in plain words.
+        /// Defect in plain words.
         message: String,
     },
-    /// A peer says that the metadata of a magnet link is longer than is fetched. Reported once; others may say
-    /// otherwise.
+    /// A peer claims that the metadata of a magnet link is longer than the limit. Reported once per torrent; other
+    /// peers may claim another length.
     MetadataTooLong {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// The length in bytes, as the peer says.
+        /// Length that the peer claims, in bytes.
         len: u32,
-        /// The longest that is fetched, in bytes.
+        /// Maximum length that is fetched, in bytes.
         max: u32,
     },
-    /// The check of the data on disk is done, and the torrent is active.
+    /// The check of the data on disk is done, and the torrent is active. Reported at the start and after every resume.
     Started {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// Nothing wanted is missing.
+        /// True if no wanted piece is missing.
         finished: bool,
-        /// Bytes of the pieces that were there.
+        /// Size of the pieces that are present, in bytes.
         have_bytes: u64,
     },
-    /// The last wanted piece hashed right. Front ends learn of it only once it is safe on disk.
+    /// The last wanted piece is verified. Sessions report it once the data is durable on disk. Not reported for a
+    /// torrent that was finished when it [started](Self::Started).
     Finished {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
     },
-    /// A disk fault stopped the torrent.
+    /// A disk fault has stopped the torrent until it is resumed.
     Stopped {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
@@ -68,13 +70,13 @@ pub enum TorrentEvent {
         /// The fault.
         fault: DiskFault,
     },
-    /// The torrent is gone, with everything that belonged to it.
+    /// The torrent was removed, and its id is invalid. Goodbyes to its trackers may still be under way.
     Removed {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
     },
-    /// A piece hashed wrong and will be fetched again.
+    /// A piece does not match its hash and will be fetched again.
     PieceFailed {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
@@ -82,41 +84,42 @@ pub enum TorrentEvent {
         /// Index of the piece.
         piece: u32,
     },
-    /// Somebody sent bad data and is banned, for all torrents.
+    /// A host or peer sent bad data and is banned from all torrents.
     Banned {
-        /// The torrent that it was about.
+        /// The torrent that the data was for.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// The banned one.
+        /// The banned host or peer.
         #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
         author: Author,
         /// The offence.
         reason: BanReason,
-        /// How long the ban lasts, unless [`Command::LiftBan`](crate::Command::LiftBan) ends it.
+        /// Length of the ban, unless [`Command::LiftBan`](crate::Command::LiftBan) ends it earlier.
         #[cfg_attr(feature = "serde", serde(rename = "ends_in_s", serialize_with = "as_seconds"))]
         ends_in: Duration,
     },
-    /// A peer that was given by hand does not answer, or hangs up. Reported once; it is tried again.
+    /// A peer that the user has given does not respond, or closes the connection. Reported once; the address is tried
+    /// again.
     PeerUnreachable {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// The address of the peer.
+        /// Address of the peer.
         addr: SocketAddr,
     },
-    /// The torrent has no source of peers: no tracker that can be asked, no given address, and neither the DHT nor the local
-    /// network is asked. Reported once.
+    /// The torrent has no source of peers: no connection, no known address, no usable tracker, and neither the DHT nor
+    /// local discovery. Reported once.
     NoSource {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
     },
-    /// A tracker failed or warned.
+    /// A tracker is unusable, an announce to it failed, or its reply carried a warning.
     Tracker {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// The tracker's URL without passkeys.
+        /// URL of the tracker, without passkeys.
         tracker: String,
         /// The failure or warning, without passkeys.
         issue: TrackerIssue,
@@ -124,7 +127,7 @@ pub enum TorrentEvent {
 }
 
 impl TorrentEvent {
-    /// Returns the torrent that it happened to.
+    /// Returns the torrent of the event.
     pub fn torrent(&self) -> TorrentId {
         match self {
             Self::Metadata { torrent, .. }

@@ -1,4 +1,4 @@
-//! Views of the engine: status for front ends, records for the disk, and counts for whoever checks it.
+//! Views of the engine: status for front ends, records for the disk, and counts for checkers.
 
 use crate::Engine;
 use crate::bans::{BanStatus, MAX_BANS};
@@ -15,24 +15,24 @@ use std::net::SocketAddr;
 use ztor_base::Instant;
 use ztor_tracker::announcer;
 
-/// Peers that are remembered for the next run.
+/// Maximum number of peers remembered for the next run.
 const MAX_GOOD_PEERS: usize = 100;
 
 impl Engine {
-    /// All torrents, in order of their ids.
+    /// Returns the status of all torrents, in order of their ids.
     pub fn status(&self, now: Instant) -> Vec<TorrentStatus> {
         self.torrents.iter().map(|torrent| torrent_status(now, torrent, &self.peers)).collect()
     }
 
-    /// The torrents that changed since the last call, in order of their ids; `None` for one that is gone. All of them the
-    /// first time. Costs nothing for those that rest.
+    /// Returns the torrents that changed since the last call, in order of their ids; `None` for a removed one. The
+    /// first call returns all. Idle torrents cost nothing.
     pub fn status_changes(&mut self, now: Instant) -> Vec<(TorrentId, Option<TorrentStatus>)> {
         let changed = self.core.dirty_mut().take_shown();
         let news = changed.into_iter().map(|id| {
             let torrent = self.torrents.get(id);
             let status = torrent.map(|torrent| torrent_status(now, torrent, &self.peers));
             if status.as_ref().is_some_and(|s| s.down_per_s > 0 || s.up_per_s > 0) {
-                // A rate falls by itself.
+                // Rates fall without an event.
                 self.core.dirty_mut().show(id);
             }
             (id, status)
@@ -45,7 +45,7 @@ impl Engine {
         self.core.dirty().has_shown()
     }
 
-    /// Live peers of a torrent.
+    /// Returns the status of a torrent's peers past the handshake; empty if there is no such torrent.
     pub fn peer_status(&self, now: Instant, id: TorrentId) -> Vec<PeerStatus> {
         let of = |torrent: &Torrent| {
             let pieces = torrent.exchange().piece_count().max(1);
@@ -55,13 +55,13 @@ impl Engine {
         self.torrents.get(id).map_or_else(Vec::new, of)
     }
 
-    /// Like [`resume_data`](Self::resume_data); `None` also if no piece was verified since the last call.
+    /// Returns [`resume_data`](Self::resume_data), if a piece was verified since its last call.
     pub fn resume_data_if_changed(&mut self, id: TorrentId) -> Option<ResumeData> {
         if self.core.dirty().unsaved().contains(&id) { self.resume_data(id) } else { None }
     }
 
-    /// Returns what a restart needs of a torrent. `None` before its data was checked and while that is under way: an
-    /// earlier record says more then.
+    /// Returns the state of a torrent for a restart; `None` before its first check and during any, as an earlier record
+    /// says more then.
     pub fn resume_data(&mut self, id: TorrentId) -> Option<ResumeData> {
         let torrent = self.torrents.get(id).filter(|torrent| torrent.lifecycle().counts_pieces())?;
         self.core.dirty_mut().saved(id);
@@ -75,14 +75,14 @@ impl Engine {
         })
     }
 
-    /// The last [`resume_data`](Self::resume_data) could not be kept: it is returned again.
+    /// Marks a torrent as unsaved, as its last [`resume_data`](Self::resume_data) could not be kept.
     pub fn not_saved(&mut self, id: TorrentId) {
         if self.torrents.get(id).is_some() {
             self.core.dirty_mut().pieces_changed(id);
         }
     }
 
-    /// Torrents for which [`resume_data`](Self::resume_data) has news, those with new pieces first.
+    /// Returns the torrents with news for [`resume_data`](Self::resume_data), those with new pieces first.
     pub fn unsaved(&self, scope: Unsaved) -> Vec<TorrentId> {
         let pieces = self.core.dirty().unsaved();
         let mut ids: Vec<TorrentId> = pieces.iter().copied().collect();
@@ -102,7 +102,7 @@ impl Engine {
         !self.core.dirty().uncounted().is_empty()
     }
 
-    /// Returns true if nothing wanted is missing from `have`, a bitfield in wire form.
+    /// Returns true if no wanted piece is missing and `have`, in wire form, is the current set of pieces.
     pub fn is_finished_with(&self, id: TorrentId, have: &[u8]) -> bool {
         let torrent = self.torrents.get(id).filter(|torrent| torrent.is_finished());
         torrent.is_some_and(|torrent| torrent.exchange().have().to_wire() == have)
@@ -123,42 +123,43 @@ impl Engine {
         self.torrents.get(id).map(Torrent::state)
     }
 
-    /// Piece data handed over to be written and not yet written, over all disks, in bytes.
+    /// Returns the piece data that waits to be written, over all disks, in bytes.
     pub fn disk_backlog(&self) -> u64 {
         self.core.backlog().bytes()
     }
 
-    /// Piece data handed over to be written and not yet written by one disk, in bytes.
+    /// Returns the piece data that waits to be written to one disk, in bytes.
     pub fn backlog_of(&self, disk: DiskId) -> u64 {
         self.core.backlog().bytes_of(disk)
     }
 
-    /// Ids of all torrents.
+    /// Returns the ids of all torrents.
     pub fn torrent_ids(&self) -> Vec<TorrentId> {
         self.torrents.ids()
     }
 
-    /// Bans that are in force.
+    /// Returns the bans in force.
     pub fn bans(&self, now: Instant) -> Vec<BanStatus> {
         self.bans.list(now)
     }
 
-    /// Returns true if goodbyes to trackers are still on their way.
+    /// Returns true while goodbyes to trackers are under way.
     pub fn has_goodbyes(&self) -> bool {
         self.trackers.has_goodbyes()
     }
 
-    /// State of the DHT that the next run starts with; `None` if it is off.
+    /// Returns the state of the DHT for the next run; `None` if the DHT is off.
     pub fn dht_to_save(&self) -> Option<ztor_dht::Saved> {
         self.dht.as_ref().map(|dht| dht.save())
     }
 
-    /// Figures of the DHT; `None` if it is off.
+    /// Returns state and counters of the DHT; `None` if the DHT is off.
     pub fn dht_stats(&self, now: Instant) -> Option<ztor_dht::Stats> {
         self.dht.as_ref().map(|dht| dht.stats(now))
     }
 
-    /// Every table and queue that could grow, with its bound; of those that each peer or torrent has, the fullest.
+    /// Returns every table and queue that can grow, with its bound. Of those per peer or per torrent, returns the
+    /// fullest.
     pub fn tables(&self) -> Vec<Table> {
         let config = self.core.config();
         let waiting = self.core.quota().down().waiting() + self.core.quota().up().waiting();
@@ -166,7 +167,7 @@ impl Engine {
         let of_peers = |len: fn(&Peer) -> usize| self.peers.iter().map(len).max().unwrap_or(0);
         let of_torrents = |len: fn(&Torrent) -> usize| self.torrents.iter().map(len).max().unwrap_or(0);
         let timers = 64 * (config.max_peers + self.torrents.len()) + 10_000;
-        // One turn of reading may come on top of the mark.
+        // One turn of reading may exceed the mark.
         let disk = DISK_HIGH_WATER + (64 << 20);
         vec![
             table("peers", self.peers.len(), config.max_peers),
@@ -177,7 +178,7 @@ impl Engine {
             table("own addresses", self.dialer.own_addrs(), MAX_OWN_ADDRS),
             Table { name: "bytes for a disk", len: self.core.backlog().most_bytes(), max: disk },
             table("peers waiting for tokens", waiting, 2 * config.max_peers),
-            // Those of connections that are gone stay until they are due.
+            // Those of closed connections stay until they are due.
             table("timers", self.timers.len(), timers),
             table(
                 "requests to a peer",
@@ -198,22 +199,22 @@ impl Engine {
         ]
     }
 
-    /// Connections, attempts included.
+    /// Returns the number of connections, attempts included.
     pub fn peer_count(&self) -> usize {
         self.peers.len()
     }
 
-    /// The address of a connection, and about how much memory is kept for it, in bytes: all that the peer has a say in.
+    /// Returns the address of a connection, and about how much memory its peer can make us keep for it, in bytes.
     pub fn held_bytes(&self, key: PeerKey) -> Option<(SocketAddr, usize)> {
         self.peers.get(key).map(|peer| (peer.conn().addr(), peer.held_bytes()))
     }
 
-    /// Pieces of a torrent that hashed right.
+    /// Returns the pieces of a torrent that are present; `None` if there is no such torrent.
     pub fn have(&self, id: TorrentId) -> Option<&Bitfield> {
         self.torrents.get(id).map(|torrent| torrent.exchange().have())
     }
 
-    /// All of a torrent. Costs a copy of most of its state.
+    /// Returns the whole state of a torrent. Copies most of it.
     pub fn inspect(&self, id: TorrentId) -> Option<TorrentView> {
         let torrent = self.torrents.get(id)?;
         let is_dirty = |peer: &Peer| self.core.dirty().has_peer(peer.key());
@@ -222,7 +223,7 @@ impl Engine {
     }
 }
 
-/// Peers worth trying first after a restart.
+/// Returns the addresses to try first after a restart, at most [`MAX_GOOD_PEERS`].
 fn good_peers(torrent: &Torrent, peers: &Peers) -> Vec<SocketAddr> {
     let gives = |peer: &&Peer| !peer.conn().is_incoming() && peer.trade().download().total_bytes() > 0;
     let good = peers.of(torrent.peers()).filter(gives);

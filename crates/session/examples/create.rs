@@ -1,4 +1,4 @@
-//! Makes a torrent file, and a magnet link, of a file or folder.
+//! Creates a torrent file of a file or folder, and prints its magnet link.
 //!
 //! ```sh
 //! cargo run -p ztor-session --example create -- photos photos.torrent

@@ -1,4 +1,4 @@
-//! Downloads a torrent file's data into a folder, and ends.
+//! Downloads the data of a torrent file into a folder, and exits.
 //!
 //! ```sh
 //! cargo run -p ztor-session --example download -- debian.torrent downloads [PEER...]
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut config = Config::default().dht(Some(DhtOptions::default()));
     if let Ok(bind) = std::env::var("BIND") {
-        // On one address only, and without the DHT: for a network of its own.
+        // On one address only, and without the DHT: for a private network.
         config = config.bind(bind.parse()?).dht(None).port(0);
     }
     let session = Session::start(config)?;

@@ -1,4 +1,4 @@
-//! Downloads what a magnet link leads to, in ten lines.
+//! Downloads the content of a magnet link, in ten lines.
 //!
 //! ```sh
 //! cargo run -p ztor-session --example magnet -- 'magnet:?xt=urn:btih:...' downloads

@@ -1,4 +1,4 @@
-//! Shows what happens to a torrent, on an async runtime: events and a status line a second, until it is finished.
+//! Shows what happens to a torrent, on an async runtime: events and a status line per second, until it is finished.
 //!
 //! ```sh
 //! cargo run -p ztor-session --example monitor -- debian.torrent downloads [PEER...]

@@ -1,4 +1,4 @@
-//! Serves data that is on disk until standard input ends. Never writes to the data.
+//! Serves data on disk until standard input ends. Never writes to the data.
 //!
 //! ```sh
 //! cargo run -p ztor-session --example seed -- debian.torrent downloads
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let session = Session::start(config)?;
     let meta = Arc::new(Metainfo::from_bytes(&std::fs::read(torrent)?)?);
     let torrent = session.add(AddTorrent::new(meta, folder).read_only(true)).wait()?;
-    // Returns after the check: everything is there.
+    // Returns after the check, as everything is there.
     torrent.finished().wait()?;
     println!("seeding on {}", session.local_addr());
     std::io::stdin().read_to_end(&mut Vec::new())?;

@@ -1,5 +1,5 @@
-//! A program with its own rules for folders: sorts torrents by the kind of their largest file, skips files that nobody
-//! needs, and keeps resume data in memory.
+//! A program with its own rules for folders: sorts torrents by the kind of their largest file, skips junk files, and
+//! keeps resume data in memory.
 //!
 //! ```sh
 //! cargo run -p ztor-session --example sorted -- downloads debian.torrent [PEER...]
@@ -16,7 +16,7 @@ use ztor_session::{AddTorrent, Config, DhtOptions, Metainfo, ResumeError, Resume
 /// Names of files that are not fetched.
 const JUNK: [&str; 3] = ["thumbs.db", ".ds_store", "desktop.ini"];
 
-/// Resume data that ends with the process. A real program would have a database here.
+/// Resume data in memory. A real program would use a database here.
 #[derive(Debug, Default)]
 struct Memory(Mutex<HashMap<ResumeKey, Vec<u8>>>);
 
@@ -40,7 +40,7 @@ impl ResumeStore for Memory {
     }
 }
 
-/// Folder for a torrent below the downloads.
+/// Returns the folder for a torrent below the downloads.
 fn kind_of(meta: &Metainfo) -> &'static str {
     let files = (0..meta.layout.files().len()).filter(|file| !meta.layout.files()[*file].pad);
     let largest = files.max_by_key(|file| meta.layout.files()[*file].length).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Torrents to take up, and why one is refused.
+//! Torrents to add, and reasons that one is refused.
 
 use crate::claims::Shared;
 use crate::reply::AskError;
@@ -11,23 +11,23 @@ use ztor_engine::StartTorrentError;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_storage::{Allocation, StorageError};
 
-/// Why a torrent was not taken.
+/// Reason that a torrent was not added or not started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AddError {
-    /// The engine says no.
+    /// The engine refused it.
     #[error(transparent)]
     Engine(#[from] ztor_engine::AddError),
-    /// It does not wait for a beginning.
+    /// The torrent is not waiting to be started, or is another one.
     #[error(transparent)]
     Start(#[from] StartTorrentError),
-    /// Its files cannot be used.
+    /// The files cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// Another torrent of the session has one of its files, and at least one of the two may write to it.
+    /// Another torrent of the session uses one of the files, and at least one of the two may write to it.
     #[error(
-        "{} belongs to the torrent {name} ({info_hashes}) as well, and two torrents cannot write one file; give one of \
-         them another folder",
+        "cannot use {}: it belongs to the torrent {name} ({info_hashes}) as well; choose another folder for one of \
+         them",
         path.display()
     )]
     FileShared {
@@ -38,10 +38,11 @@ pub enum AddError {
         /// Info-hashes of the other torrent.
         info_hashes: InfoHashes,
     },
-    /// Some pieces have no hash to check them by: a v2 torrent without all its piece layers.
-    #[error("the torrent file lacks the hashes of some pieces (`piece layers`)")]
+    /// Some pieces have no known hash: a v2 torrent without all its piece layers, which
+    /// [`AddMagnet::known`](field@AddMagnet::known) fetches.
+    #[error("the hashes of some pieces are missing (`piece layers`); fetch them from peers first")]
     NoLayers,
-    /// The request has no result. After [`AskError::TimedOut`] the torrent may still be added: its disk does not answer.
+    /// The request failed. After [`AskError::TimedOut`], the torrent may still be added once its disk responds.
     #[error(transparent)]
     Ask(#[from] AskError),
 }
@@ -53,45 +54,45 @@ impl From<Shared> for AddError {
     }
 }
 
-/// A torrent to take up.
+/// A torrent to add.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AddTorrent {
-    /// What it is.
+    /// Metadata of the torrent.
     pub meta: Arc<Metainfo>,
-    /// The folder that holds the torrent's file or folder.
+    /// Download folder, which contains the file or the folder of the torrent.
     pub dir: PathBuf,
-    /// Per file of the layout; `None` wants all.
+    /// Wanted files, one entry per file of the layout; `None` for all.
     pub wanted: Option<Vec<bool>>,
-    /// Fetch in order.
+    /// True to fetch the pieces in order.
     pub sequential: bool,
-    /// Addresses to try besides what trackers tell.
+    /// Addresses of peers to connect to, in addition to those from trackers.
     pub peers: Vec<SocketAddr>,
-    /// How files get their space.
+    /// Allocation of disk space.
     pub allocate: Allocation,
-    /// Serve what is there and never write.
+    /// True to serve existing data and never write.
     pub read_only: bool,
-    /// Write also over files that are there already and are not this torrent's. Without it such a file stops the torrent
-    /// with [`DiskFaultKind::InTheWay`](crate::DiskFaultKind::InTheWay) before anything is written.
+    /// True to overwrite existing files that do not belong to the torrent. Otherwise such a file stops it with
+    /// [`DiskFaultKind::InTheWay`](crate::DiskFaultKind::InTheWay) before anything is written.
     pub overwrite: bool,
     /// Announce URLs in place of those of the torrent file, tier by tier; `None` takes those of the file.
     pub trackers: Option<Vec<Vec<String>>>,
     /// True if it begins paused: its data is checked, and then it waits for
     /// [`TorrentHandle::resume`](crate::TorrentHandle::resume).
     pub paused: bool,
-    /// Hash all data that is there, and do not believe what an earlier run has remembered of it.
+    /// True to hash all existing data, whatever the resume data says.
     pub recheck: bool,
 }
 
 impl AddMagnet {
-    /// A magnet link and no more.
+    /// Creates a request for a magnet link, without further peers.
     pub fn new(magnet: Magnet) -> Self {
         Self { magnet, peers: Vec::new(), known: None }
     }
 }
 
 impl AddTorrent {
-    /// All of `meta`, in `dir`, as most people want it.
+    /// Creates a request for all files of `meta` in `dir`, with default options.
     pub fn new(meta: Arc<Metainfo>, dir: impl Into<PathBuf>) -> Self {
         Self {
             meta,
@@ -109,15 +110,16 @@ impl AddTorrent {
     }
 }
 
-/// A magnet link to take up.
+/// A magnet link to add.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AddMagnet {
-    /// What is known of the torrent, and who may know more. Peers that are names are looked up meanwhile.
+    /// The link. Peers in it that are host names are resolved in the background.
     pub magnet: Magnet,
-    /// Addresses to try besides those.
+    /// Addresses of peers to connect to, in addition to those of the link.
     pub peers: Vec<SocketAddr>,
-    /// The torrent itself, if only the piece layers of some files are missing (BEP 52): these are then asked for.
+    /// Metadata, if only the piece layers of some files are missing (BEP 52), which peers are then asked for. Its
+    /// trackers replace those of the link.
     pub known: Option<Arc<Metainfo>>,
 }
 

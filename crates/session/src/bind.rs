@@ -1,4 +1,4 @@
-//! The binding of all sockets: everything, an address, or an interface.
+//! Binding of all sockets: to nothing, an address, or an interface.
 
 use if_addrs::Interface;
 use socket2::Socket;
@@ -9,23 +9,23 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Longest name of an interface, in bytes.
+/// Maximum length of an interface name, in bytes.
 const MAX_NAME_LEN: usize = 15;
 
-/// The binding of sockets of every kind. Names are looked up by the system, which goes its own way.
+/// Binding of all sockets. Names are resolved by the system, which ignores it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Bind {
-    /// Nothing: all addresses, of both families.
+    /// All addresses of both families.
     #[default]
     All,
-    /// This address.
+    /// One address.
     Addr(IpAddr),
-    /// This interface, whatever its addresses are (SO_BINDTODEVICE). Nothing passes it by; while it is gone, nothing
-    /// goes at all.
+    /// One interface with any of its addresses (`SO_BINDTODEVICE`, on Linux and Android only). No traffic uses another
+    /// one; while it is gone, there is none.
     Device(String),
 }
 
-/// A text that names nothing to bind to.
+/// A text that is neither an IP address nor an interface name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{0}' is neither an IP address nor the name of an interface")]
 pub struct BadBind(String);
@@ -61,7 +61,7 @@ impl fmt::Display for Bind {
 }
 
 impl Bind {
-    /// The address, if it is one.
+    /// Returns the address; `None` unless bound to one.
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
             Self::Addr(ip) => Some(*ip),
@@ -69,8 +69,8 @@ impl Bind {
         }
     }
 
-    /// An address that others know this machine by, if this says anything about it: of an interface IPv4 comes
-    /// first.
+    /// Returns an address at which others can reach this machine; `None` if the binding does not determine one. For an
+    /// interface, IPv4 comes first.
     pub fn reachable_ip(&self) -> Option<IpAddr> {
         match self {
             Self::All => None,
@@ -85,7 +85,7 @@ impl Bind {
         }
     }
 
-    /// Returns true if only this machine can be reached.
+    /// Returns true if only this machine can reach the sockets.
     pub fn is_loopback(&self) -> bool {
         match self {
             Self::All => false,
@@ -113,7 +113,7 @@ impl Bind {
         }
     }
 
-    /// Ties a socket to the interface, if it is one.
+    /// Binds a socket to the interface, if there is one.
     pub(crate) fn hold(&self, socket: &Socket) -> io::Result<()> {
         let Some(name) = self.device() else { return Ok(()) };
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -123,17 +123,17 @@ impl Bind {
             let _ = (name, socket);
             Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "this system cannot bind to an interface; give its address",
+                "cannot bind to an interface on this system; use its address instead",
             ))
         }
     }
 }
 
-/// An interface at a moment.
+/// State of an interface.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct DeviceState {
-    /// Its number: another one if it was removed and made again. `None` if it is not there, not up, or has no
-    /// address.
+    /// Index of the interface, which changes if it is removed and created again. `None` if it does not exist, is down,
+    /// or has no address.
     pub(crate) index: Option<u32>,
     pub(crate) addrs: BTreeSet<IpAddr>,
 }
@@ -149,13 +149,13 @@ impl DeviceState {
         state
     }
 
-    /// Returns true if the interface is there, is up, and has an address.
+    /// Returns true if the interface exists, is up, and has an address.
     pub(crate) fn is_there(&self) -> bool {
         self.index.is_some()
     }
 
-    /// Returns true if the connections made before are lost: the interface, or an address of it, is gone. IPv6 addresses of one
-    /// interface come and go for the sake of privacy; as long as one is left, connections end by themselves.
+    /// Returns true if earlier connections are lost, because the interface or an address of it is gone. Temporary IPv6
+    /// addresses change for privacy; while one is left, connections end by themselves.
     pub(crate) fn has_lost(&self, before: &Self) -> bool {
         let v6 = |state: &Self| state.addrs.iter().any(IpAddr::is_ipv6);
         let v4_lost = before.addrs.iter().any(|ip| ip.is_ipv4() && !self.addrs.contains(ip));
@@ -163,7 +163,7 @@ impl DeviceState {
     }
 }
 
-/// The names of the interfaces that are there, for a person to choose from.
+/// Returns the names of all interfaces, for error messages.
 pub(crate) fn device_names() -> String {
     let all = if_addrs::get_if_addrs().unwrap_or_default();
     let names: BTreeSet<String> = all.into_iter().map(|i| i.name).collect();
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_names_are_told_apart() {
+    fn parse_distinguishes_addresses_from_interface_names() {
         assert_eq!("10.0.0.1".parse(), Ok(Bind::Addr([10, 0, 0, 1].into())));
         assert_eq!("::".parse::<Bind>().unwrap().ip(), Some("::".parse().unwrap()));
         assert_eq!("wg0".parse(), Ok(Bind::Device("wg0".to_owned())));
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_address_is_a_loss_and_a_new_one_is_none() {
+    fn has_lost_is_true_for_a_lost_address_and_false_for_a_new_one() {
         let state = |index, addrs: &[[u8; 4]]| DeviceState {
             index,
             addrs: addrs.iter().map(|a| IpAddr::from(*a)).collect(),

@@ -1,4 +1,4 @@
-//! Claims of torrents to files: two must never write one.
+//! Claims of torrents to files: two torrents must never write to the same file.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -7,26 +7,26 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use ztor_metainfo::Metainfo;
 use ztor_storage::{FileUse, TorrentStore};
 
-/// The files of all torrents of a session. A torrent's claim ends with its store, that is when nothing that was queued
-/// for its files is left.
+/// The files of all torrents of a session. The claim of a torrent ends with its store, when the last job queued for its
+/// files is done.
 #[derive(Debug, Default)]
 pub(crate) struct Claims(Mutex<Roots>);
 
-/// Torrents by the real paths of their file or folder and of their part file: files can only be shared where one is the
-/// other or lies in it.
+/// Torrents by the real paths of their file or folder and of their part file. Two torrents can share files only if such
+/// a path of one is, or contains, a path of the other.
 #[derive(Debug, Default)]
 struct Roots {
     of: BTreeMap<PathBuf, Vec<Arc<Claim>>>,
-    /// Entries at which those that have ended are removed.
+    /// Number of entries at which ended claims are removed.
     sweep_at: usize,
 }
 
-/// The claim of one torrent, with real paths.
+/// Claim of one torrent, with real paths.
 #[derive(Debug)]
 struct Claim {
     store: Weak<TorrentStore>,
     root: PathBuf,
-    /// The part file; `None` if the torrent never makes one.
+    /// The part file; `None` if the torrent never creates one.
     parts: Option<PathBuf>,
 }
 
@@ -34,16 +34,16 @@ struct Claim {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) path: PathBuf,
-    /// The torrent that had it first.
+    /// The torrent that claimed it first.
     pub(crate) other: Arc<Metainfo>,
 }
 
 impl Claims {
-    /// Claims the files of a torrent. After an error the store has to be dropped, with which its claim ends.
+    /// Claims the files of a torrent. After an error, the caller drops the store, which ends the claim.
     pub(crate) fn claim(&self, store: &Arc<TorrentStore>) -> Result<(), Shared> {
         let claim = Arc::new(Claim::of(store));
-        // Nothing is asked of a disk under the lock: one that does not answer would keep all torrents from being added.
-        // The torrent is entered first, so that of two at the same time one sees the other.
+        // No disk is accessed under the lock: one that does not respond would keep all torrents from being added. The
+        // torrent is entered first, so that at least one of two concurrent ones sees the other.
         let others = {
             let mut roots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let others: Vec<Arc<Claim>> = claim.paths().flat_map(|path| roots.near(path)).collect();
@@ -52,7 +52,7 @@ impl Claims {
         };
         for other in others {
             let Some(theirs) = other.store.upgrade() else { continue };
-            // The engine refuses a torrent that is there already.
+            // The engine refuses a torrent that exists already.
             if theirs.meta().info_hashes.matches(&store.meta().info_hashes) {
                 continue;
             }
@@ -66,7 +66,7 @@ impl Claims {
 
 impl Claim {
     fn of(store: &Arc<TorrentStore>) -> Self {
-        // The selection may change at any time, so any torrent that may write may have to make a part file.
+        // The selection may change at any time, so any torrent that may write may need a part file.
         let parts = (!store.is_read_only()).then(|| folded(real(&store.full_parts_path())));
         Self { store: Arc::downgrade(store), root: root_of(store), parts }
     }
@@ -77,7 +77,7 @@ impl Claim {
 }
 
 impl Roots {
-    /// The torrents of which a path is `root`, holds it or lies in it.
+    /// Returns the claims with a path that is `root`, contains it, or lies in it.
     fn near(&self, root: &Path) -> Vec<Arc<Claim>> {
         let above = root.ancestors().skip(1).filter_map(|folder| self.of.get(folder));
         let below = self.of.range(root.to_owned()..).take_while(|(path, _)| path.starts_with(root));
@@ -98,7 +98,7 @@ impl Roots {
     }
 }
 
-/// A file of both that either may write to.
+/// Returns a file that both use and at least one may write to.
 fn shared_path(one: (&Claim, &TorrentStore), two: (&Claim, &TorrentStore)) -> Option<PathBuf> {
     let all_of = |(claim, store)| places_of(claim, store).map(|(_, place, usage)| (place, usage));
     let first: HashMap<PathBuf, FileUse> = all_of(one).chain(part_file_of(one.0)).collect();
@@ -111,7 +111,7 @@ fn shared_path(one: (&Claim, &TorrentStore), two: (&Claim, &TorrentStore)) -> Op
     file.map(|(file, ..)| store.path_of(file)).or_else(|| part_file().map(|_| store.full_parts_path()))
 }
 
-/// The files that a torrent uses, with their real paths. Below the torrent's own folder no links are followed.
+/// Returns the files that a torrent uses, with their real paths. Links below the torrent's own folder are not followed.
 fn places_of<'a>(
     claim: &'a Claim,
     store: &'a TorrentStore,
@@ -130,15 +130,15 @@ fn part_file_of(claim: &Claim) -> Option<(PathBuf, FileUse)> {
     claim.parts.clone().map(|place| (place, FileUse::Writes))
 }
 
-/// The real path of a torrent's file or folder.
+/// Returns the real path of a torrent's file or folder.
 fn root_of(store: &TorrentStore) -> PathBuf {
     let meta = store.meta();
-    // The path of a file that does not exist is that of the torrent.
+    // For a file that does not exist, it is the path of the torrent.
     let relative = if meta.is_single_file() { meta.relative_path(0) } else { meta.relative_path(usize::MAX) };
     folded(real(&store.dir().join(relative)))
 }
 
-/// The path without links, as far as it exists.
+/// Resolves the links in a path, as far as it exists.
 fn real(path: &Path) -> PathBuf {
     let mut missing: Vec<OsString> = Vec::new();
     for folder in path.ancestors() {
@@ -151,7 +151,7 @@ fn real(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-/// One spelling for all names that are one file where case does not count.
+/// Returns one spelling for all names of a file where case is ignored.
 fn folded(path: PathBuf) -> PathBuf {
     if cfg!(any(windows, target_os = "macos")) { path.to_string_lossy().to_lowercase().into() } else { path }
 }
@@ -165,7 +165,7 @@ mod tests {
     use ztor_storage::create::{CreateOptions, create};
     use ztor_storage::{HandleCache, StoreOptions};
 
-    /// A torrent of `path`, whose content depends on `seed`.
+    /// Creates a torrent of `name` with these files, whose content depends on `seed`.
     fn torrent(files: &[&str], name: &str, seed: u8) -> Arc<Metainfo> {
         let tmp = tempfile::tempdir().unwrap();
         for file in files {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_is_written_by_one_torrent_only_and_free_after_it() {
+    fn claim_of_a_written_file_fails_until_the_first_torrent_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         let (one, two) = (torrent(&["x"], "x", 1), torrent(&["x"], "x", 2));
         let claims = Claims::default();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_share_files() {
+    fn claim_of_a_file_by_two_readers_succeeds() {
         let dir = tempfile::tempdir().unwrap();
         let (one, two) = (torrent(&["x"], "x", 1), torrent(&["x"], "x", 2));
         let claims = Claims::default();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn links_and_folders_inside_each_other_are_seen_through() {
+    fn claim_through_links_and_nested_folders_finds_the_shared_file() {
         let dir = tempfile::tempdir().unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn file_with_the_name_of_a_part_file_is_not_shared_with_its_torrent() {
+    fn claim_of_the_part_file_of_another_torrent_fails() {
         let dir = tempfile::tempdir().unwrap();
         let one = torrent(&["a/x", "a/y"], "a", 1);
         let first = store(&one, dir.path(), None, false);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn unwanted_files_are_not_claimed() {
+    fn claim_of_a_selection_leaves_out_unwanted_files() {
         let dir = tempfile::tempdir().unwrap();
         let (one, two) = (torrent(&["a/x", "a/y"], "a", 1), torrent(&["a/x", "a/y"], "a", 2));
         let claims = Claims::default();

@@ -1,4 +1,4 @@
-//! How a session runs.
+//! Configuration of a session.
 
 use crate::bind::Bind;
 use crate::dht_state::DhtOptions;
@@ -34,7 +34,7 @@ setters!(Settings {
     encryption: Encryption,
 });
 
-/// What a session is made with. [`settings`](field@Self::settings) can be changed while it runs, the rest cannot.
+/// Configuration of a session. [`settings`](field@Self::settings) can change while it runs, the rest cannot.
 ///
 /// ```
 /// use ztor_session::{Config, RateLimits, Settings};
@@ -46,50 +46,52 @@ setters!(Settings {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// The only address or interface to use, for every socket. All by default.
+    /// Only address or interface to use, for every socket. All addresses by default.
     pub bind: Bind,
-    /// Port to listen on; 0 lets the system choose. 6881 by default.
+    /// Port to listen on, over TCP and UDP; 0 lets the system choose. 6881 by default.
     pub port: u16,
-    /// True if a port in use is an error. Otherwise the next free one is taken.
+    /// True if a port in use is an error. Otherwise one of the next 32 is used, or one that the system chooses. False
+    /// by default.
     pub port_is_fixed: bool,
-    /// DHT (BEP 5). `None` takes no part in it, which is the default: an embedding program opts in.
+    /// DHT (BEP 5). `None`, the default, takes no part in it: an embedding program opts in.
     pub dht: Option<DhtOptions>,
-    /// True to find and announce to peers in the local network (BEP 14). Off by default, as the DHT is.
+    /// True to find peers in the local network and announce torrents there (BEP 14). False by default, as for the DHT.
     pub local_discovery: bool,
-    /// Transports for calls and callers.
+    /// Transports of incoming and outgoing connections. Both by default.
     pub transports: Transports,
-    /// Folder for resume data and the nodes of the DHT; `None` keeps neither.
+    /// Folder for resume data and the nodes of the DHT; `None` keeps neither. [`default_state_dir`] by default.
     pub state_dir: Option<PathBuf>,
-    /// Place for resume data other than files in [`state_dir`](field@Self::state_dir).
+    /// Store for resume data; `None`, the default, uses files in [`state_dir`](field@Self::state_dir).
     pub resume_store: Option<Arc<dyn ResumeStore>>,
-    /// Threads of each disk that write and hash; 0 takes one per core, four at most.
+    /// Number of threads per disk that write and hash; 0, the default, means one per core and at most four.
     pub disk_workers: usize,
     /// Settings at the start.
     pub settings: Settings,
 }
 
-/// What can be changed while a session runs, see [`Session::set_settings`](crate::Session::set_settings).
+/// Settings that can change while a session runs: see [`Session::set_settings`](crate::Session::set_settings).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Limits over all torrents.
+    /// Rate limits over all torrents. None by default.
     pub limits: RateLimits,
-    /// Connections in all, 1 at least. Fewer if the limit of open files, which is raised as far as it goes, does not allow
-    /// as many. A lower number closes no connection; it lets no further ones come.
+    /// Maximum number of connections, attempts included, at least 1; 500 by default. The session raises the limit of
+    /// open files as far as it can, and uses a lower number if that does not suffice. Lowering the number closes no
+    /// connection; no new ones are made until there are fewer.
     pub max_peers: usize,
-    /// Connections of one torrent.
+    /// Maximum number of connections of one torrent, attempts included; 100 by default.
     pub max_peers_per_torrent: usize,
-    /// Peers of one torrent that are served at a time, 1 at least. While seeding to fast peers it grows by one for each that
-    /// is served well.
+    /// Number of peers of one torrent that are served at a time, at least 1; 8 by default. It grows with the number of
+    /// peers that are served fast (50 KiB/s or more).
     pub upload_slots_per_torrent: usize,
-    /// Peers of all torrents together that are served at a time, if several torrents have peers to serve. It grows in the
-    /// same way.
+    /// Number of peers of all torrents together that are served at a time, at least 1, if several torrents have
+    /// interested peers; 20 by default. It grows in the same way. Every download may serve two peers regardless.
     pub upload_slots: usize,
-    /// True to announce to every tracker, and not to one that works of every tier (BEP 12).
+    /// True to announce to every tracker, instead of one that works per tier (BEP 12). False by default.
     pub announce_to_all: bool,
-    /// True to exchange addresses with peers (BEP 11).
+    /// True to exchange addresses with peers (BEP 11). True by default. Hole punching (BEP 55) depends on it.
     pub peer_exchange: bool,
-    /// Encryption of calls and callers.
+    /// Encryption of incoming and outgoing connections. [`Encryption::Allow`] by default.
     pub encryption: Encryption,
 }
 
@@ -111,7 +113,7 @@ impl Default for Config {
 }
 
 impl Settings {
-    /// The engine's view of the settings.
+    /// Converts the settings for the engine.
     pub(crate) fn to_engine(&self, max_peers: usize) -> ztor_engine::Settings {
         ztor_engine::Settings {
             limit_down: self.limits.down,

@@ -1,4 +1,4 @@
-//! Slow and rare work: HTTP and name look-ups, on a small tokio runtime.
+//! Slow and rare work on a small tokio runtime: HTTP and name resolution.
 
 use crate::bind::{Bind, DeviceState};
 use crate::http::Fetcher;
@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use ztor_engine::{Command, DhtRole, Event, HttpGet, Resolve, TorrentId};
 
-/// DHT nodes of one torrent that are looked up.
+/// Maximum number of DHT nodes of one torrent that are resolved.
 const MAX_TORRENT_NODES: usize = 16;
-/// Addresses that are taken of one peer, and of one node to enter the DHT by.
+/// Maximum number of addresses used per peer, and per bootstrap node of the DHT.
 const MAX_PEER_ADDRS: usize = 8;
 const MAX_NODE_ADDRS: usize = 4;
 
@@ -40,12 +40,12 @@ impl Control {
         Ok(Self { runtime, fetcher, names, bind: bind.clone(), inbox: Arc::clone(inbox) })
     }
 
-    /// The runtime, for other slow work.
+    /// Returns the runtime, for other slow work.
     pub(crate) fn runtime(&self) -> tokio::runtime::Handle {
         self.runtime.handle().clone()
     }
 
-    /// Watches the interface that everything is bound to, if there is one, and the addresses of this machine.
+    /// Watches the addresses of this machine, and the interface that all sockets are bound to, if any.
     pub(crate) fn watch_network(&self, bind: Bind, mut device: DeviceState) {
         let inbox = Arc::clone(&self.inbox);
         self.runtime.spawn(async move {
@@ -68,7 +68,7 @@ impl Control {
         });
     }
 
-    /// Sends a request to a tracker. The engine bounds how many are under way.
+    /// Sends a request to a tracker. The engine bounds the number of concurrent ones.
     pub(crate) fn get(&self, request: HttpGet) {
         let (fetcher, inbox) = (self.fetcher.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
@@ -80,11 +80,11 @@ impl Control {
         });
     }
 
-    /// Looks up the host of a tracker.
+    /// Resolves the host of a tracker.
     pub(crate) fn resolve(&self, request: Resolve) {
         let (names, bind, inbox) = (self.names.clone(), self.bind.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
-            // Requests over a family without a way out would wait for nothing.
+            // Requests over a family without a route would only time out.
             let reachable = |addrs: Addrs| {
                 let has_both = addrs.iter().any(IpAddr::is_ipv4) && addrs.iter().any(IpAddr::is_ipv6);
                 let leads = |ip: &IpAddr| !has_both || ip.is_ipv4() || interfaces::has_way(&bind, true);
@@ -95,13 +95,13 @@ impl Control {
         });
     }
 
-    /// Looks up a peer that is given by name, `host:port`.
+    /// Resolves a peer that is given by name, as `host:port`.
     pub(crate) fn resolve_peer(&self, torrent: TorrentId, peer: String) {
         let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
             let found = match split_port(&peer) {
                 Some((host, port)) => look_up(&names, host, port, MAX_PEER_ADDRS).await,
-                None => Err("it is not HOST:PORT".into()),
+                None => Err("expected HOST:PORT".into()),
             };
             inbox.push(match found {
                 Ok(addrs) => NetEvent::Command(Command::AddPeers { torrent, addrs }),
@@ -110,8 +110,7 @@ impl Control {
         });
     }
 
-    /// Looks up the names of nodes to enter the DHT by, again and again until one is found: the network may not be
-    /// there yet.
+    /// Resolves bootstrap nodes of the DHT. Retries until one is found, as the network may not be up yet.
     pub(crate) fn resolve_dht_nodes(&self, nodes: Vec<String>, role: DhtRole) {
         let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
@@ -121,7 +120,7 @@ impl Control {
                 for (host, port) in nodes.iter().filter_map(|node| split_port(node)) {
                     match look_up(&names, host, port, MAX_NODE_ADDRS).await {
                         Ok(found) => addrs.extend(found),
-                        Err(error) => tracing::debug!(host, error, "a DHT node's name was not found"),
+                        Err(error) => tracing::debug!(host, error, "cannot resolve a DHT node"),
                     }
                 }
                 if !addrs.is_empty() || nodes.is_empty() {
@@ -133,7 +132,7 @@ impl Control {
         });
     }
 
-    /// Looks up nodes that a torrent names (BEP 5).
+    /// Resolves DHT nodes that a torrent names (BEP 5).
     pub(crate) fn resolve_torrent_nodes(&self, nodes: Vec<(String, u16)>) {
         let (names, inbox) = (self.names.clone(), Arc::clone(&self.inbox));
         self.runtime.spawn(async move {
@@ -145,17 +144,17 @@ impl Control {
         });
     }
 
-    /// Names may lead elsewhere: the network is another.
+    /// Forgets all resolved names, as they may have other addresses in another network.
     pub(crate) fn forget_names(&self) {
         self.names.clear();
     }
 
-    /// Runs what may wait for the disk.
+    /// Runs a job that may wait for the disk.
     pub(crate) fn run_blocking(&self, job: impl FnOnce() + Send + 'static) {
         self.runtime.spawn_blocking(job);
     }
 
-    /// Drops what is under way.
+    /// Stops the runtime, and drops the work under way.
     pub(crate) fn stop(self) {
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }

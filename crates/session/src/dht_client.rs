@@ -1,4 +1,4 @@
-//! A node of the DHT by itself, for people who look into it: it asks and is not asked (BEP 43).
+//! A stand-alone DHT node for inspection, which queries and is not queried (BEP 43).
 
 use crate::bind::Bind;
 use crate::clock::Clock;
@@ -14,24 +14,24 @@ use ztor_base::Instant;
 use ztor_base::addr::canonical;
 use ztor_dht::{Config, Dht, Event};
 
-/// The longest step: how late a caller may be told.
+/// Maximum wait in a step.
 const STEP: Duration = Duration::from_millis(200);
 
-/// A node with its socket. Nothing happens but in [`step`](Self::step).
+/// A read-only DHT node (BEP 43) with its socket. It runs only in [`step`](Self::step).
 #[derive(Debug)]
 pub struct DhtClient {
     socket: UdpSocket,
     clock: Clock,
-    /// What it is asked for.
+    /// The node, for queries and lookups.
     pub node: Dht,
 }
 
 impl DhtClient {
-    /// Opens a socket at `bind`, or at all addresses, and enters the DHT through these nodes, `host:port`. Without any
-    /// it enters no DHT, and only nodes whose address is given can be asked.
+    /// Opens a socket at `bind` and enters the DHT through the nodes `bootstrap`, as `host:port`. Blocks to resolve
+    /// them. Without any, it enters no DHT, and only nodes with known addresses can be queried.
     ///
     /// # Errors
-    /// If there is no socket to be had, or none of the names is found.
+    /// The socket cannot be opened, or none of the names can be resolved.
     pub fn start(bind: &Bind, bootstrap: &[String]) -> Result<Self, StartError> {
         let socket =
             udp_socket(bind).map_err(|error| StartError::Listen { port: 0, bind: bind.clone(), error })?;
@@ -54,21 +54,21 @@ impl DhtClient {
         Ok(Self { socket, clock, node })
     }
 
-    /// The time the node is told.
+    /// Returns the current time of the node.
     pub fn now(&self) -> Instant {
         self.clock.now()
     }
 
-    /// Sends what there is to send, waits a moment for what comes, and tells what was found.
+    /// Sends what is pending, waits up to 200 ms for a datagram, and returns the node's events.
     ///
     /// # Errors
-    /// If the socket is of no use any more.
+    /// The socket has failed.
     pub fn step(&mut self) -> io::Result<Vec<Event>> {
         while let Some((to, datagram)) = self.node.poll_transmit() {
             let own = self.socket.local_addr()?;
             let Some(to) = crate::driver::sockets::sendable(own, to) else { continue };
             if let Err(error) = self.socket.send_to(&datagram, to) {
-                tracing::debug!(%to, %error, "UDP send");
+                tracing::debug!(%to, %error, "cannot send a datagram");
             }
         }
         let next = self.node.poll_timeout().map_or(STEP, |at| self.clock.until(at).min(STEP));
@@ -80,7 +80,7 @@ impl DhtClient {
                 self.node.handle(self.clock.now(), from, &buf[..len]);
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
-            // The answer to an earlier datagram that nobody was there for; its question will time out.
+            // An earlier datagram found no listener; its query times out.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(error) => return Err(error),
         }
@@ -89,7 +89,7 @@ impl DhtClient {
     }
 }
 
-/// A blocking socket at `bind`, or at all addresses; of a machine without IPv6 the other family will do.
+/// Opens a blocking socket at `bind`, or at all addresses: of IPv4 only on a machine without IPv6.
 pub(crate) fn udp_socket(bind: &Bind) -> io::Result<UdpSocket> {
     let open = |ip: IpAddr| {
         let socket = Socket::new(Domain::for_address((ip, 0).into()), Type::DGRAM, Some(Protocol::UDP))?;
@@ -107,7 +107,7 @@ pub(crate) fn udp_socket(bind: &Bind) -> io::Result<UdpSocket> {
 }
 
 impl Session {
-    /// Returns the figures of the session's DHT node; `None` if the session takes no part in the DHT.
+    /// Returns state and counters of the session's DHT node; `None` if the session takes no part in the DHT.
     pub fn dht_stats(&self) -> Reply<Option<ztor_dht::Stats>> {
         self.ask(|answer| NetEvent::DhtStats { answer })
     }

@@ -1,10 +1,10 @@
-//! The DHT's beginning: the nodes of the last run, and the names of those that everybody can enter by.
+//! Starting point of the DHT: the nodes of the last run, and public bootstrap nodes.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use ztor_dht::Saved;
 
-/// Nodes that are there for newcomers to enter by.
+/// Public bootstrap nodes, as `host:port`.
 pub const DHT_ROUTERS: [&str; 4] = [
     "dht.libtorrent.org:25401",
     "router.bittorrent.com:6881",
@@ -12,10 +12,10 @@ pub const DHT_ROUTERS: [&str; 4] = [
     "router.utorrent.com:6881",
 ];
 
-/// How a session takes part in the DHT.
+/// Options for the DHT.
 #[derive(Debug, Clone)]
 pub struct DhtOptions {
-    /// `host:port` of nodes to enter by.
+    /// Bootstrap nodes, as `host:port`. [`DHT_ROUTERS`] by default; custom ones are also kept as nodes.
     pub bootstrap: Vec<String>,
 }
 
@@ -25,22 +25,26 @@ impl Default for DhtOptions {
     }
 }
 
-/// Where the nodes are kept between runs.
+/// Returns the path of the saved nodes.
 pub(crate) fn path(state_dir: &Path) -> PathBuf {
     state_dir.join("dht.nodes")
 }
 
-/// The nodes of the last run. Without them the routers must do.
+/// Loads the nodes of the last run; `None` if there are none or they are unusable.
 pub(crate) fn load(path: &Path) -> Option<Saved> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "the DHT's nodes cannot be read");
+            tracing::warn!(path = %path.display(), %error, "cannot read the saved DHT nodes");
             return None;
         }
     };
-    Saved::from_bytes(&bytes).inspect_err(|error| tracing::warn!(path = %path.display(), %error)).ok()
+    Saved::from_bytes(&bytes)
+        .inspect_err(|error| {
+            tracing::warn!(path = %path.display(), %error, "cannot use the saved DHT nodes");
+        })
+        .ok()
 }
 
 /// Replaces the file as a whole.
@@ -48,7 +52,7 @@ pub(crate) fn store(path: &Path, saved: &Saved) {
     let beside = path.with_extension("new");
     let written = std::fs::write(&beside, saved.to_bytes()).and_then(|()| std::fs::rename(&beside, path));
     if let Err(error) = written {
-        tracing::warn!(path = %path.display(), %error, "the DHT's nodes are not kept for the next run");
+        tracing::warn!(path = %path.display(), %error, "cannot save the DHT nodes for the next run");
     }
 }
 
@@ -58,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_stored_is_loaded_and_what_is_damaged_is_not() {
+    fn load_returns_stored_nodes_and_none_from_a_damaged_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = path(dir.path());
         assert_eq!(load(&path), None);

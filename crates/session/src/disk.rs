@@ -1,17 +1,17 @@
 //! Threads for the disks.
 //!
-//! Torrents are grouped by the device that their folder lies on when they are added, and every device has threads of its
-//! own: a slow disk, or a system call that never returns, delays the torrents of that device only. A torrent whose
-//! files lie on several devices, by mounts or symbolic links, belongs to the device of its folder.
+//! Torrents are grouped by the device of their folder when they are added, and every device has its own threads: a slow
+//! disk, or a system call that never returns, delays the torrents of that device only. A torrent whose files are on
+//! several devices, by mounts or symbolic links, belongs to the device of its folder.
 //!
 //! Some threads of a device write and hash; the jobs of one piece always go to the same one, which alone holds that
-//! piece's running hash. Others read, two check existing data, by stamps and by hashes, and one makes things durable: none
-//! of them may hold up the others. Queues are bounded by the engine: written bytes by its high-water mark, blocks to send by what it lets be in
-//! flight per peer, checks and saves by the number of torrents.
+//! piece's running hash. Others read, two check existing data, by stamps and by hashes, and one makes data durable:
+//! none of them may delay the others. Queues are bounded by the engine: written bytes by its high-water mark, blocks to
+//! send by the bytes in flight per peer, checks and saves by the number of torrents.
 //!
-//! At most [`DiskId::COUNT`] devices have threads of their own. Further ones share the threads of the device with the
-//! fewest torrents, and so does a device for which the system grants no more threads. The threads of a device end when
-//! no torrent uses it any more; those of the last device stay for the next torrent.
+//! At most [`DiskId::COUNT`] devices have their own threads. Further ones share the threads of the device with the
+//! fewest torrents, and so does a device for which the system grants no threads. The threads of a device end with its
+//! last torrent; those of the last device stay for the next torrent.
 
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
@@ -43,23 +43,23 @@ use reader::ReadJob;
 use save::SaveTask;
 pub(crate) use save::{Looks, Occasion, SaveJob};
 
-/// Longest wait for the threads at the end. Everything was saved before, so one that has not ended waits for a disk
-/// that does not answer.
+/// Longest wait for the threads at the end. Everything was saved before, so a thread that has not ended waits for a
+/// disk that does not respond.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 
-/// The disk threads, as the net thread sees them.
+/// The disk threads, as the network thread sees them.
 pub(crate) struct Disks {
     plan: Plan,
-    /// By number; `None` where no device has that number.
+    /// Groups by disk number; `None` for unused numbers.
     groups: Vec<Option<Group>>,
-    /// Threads of devices that no torrent uses any more.
+    /// Threads of devices without torrents.
     ending: Vec<JoinHandle<()>>,
-    /// Closed when the last thread has ended.
+    /// Closes when the last thread has ended.
     ended: Receiver<Infallible>,
 }
 
 impl Disks {
-    /// Starts the threads of the first device, whichever that will be.
+    /// Starts the threads of the first device, whichever that is.
     pub(crate) fn start(writers: usize, inbox: &Arc<Inbox<NetEvent>>) -> std::io::Result<Self> {
         let (alive, ended) = bounded(0);
         let plan = Plan { writers, inbox: Arc::clone(inbox), alive };
@@ -81,17 +81,17 @@ impl Disks {
         Membership::new(disk, store, &self.plan.inbox)
     }
 
-    /// Lets a removed torrent's threads finish what was queued for it. [`NetEvent::LeftDisk`] follows.
+    /// Removes a torrent after its queued jobs. [`NetEvent::LeftDisk`] follows.
     pub(crate) fn leave(&mut self, torrent: TorrentId, member: Arc<Membership>) {
         if let Some(group) = self.group_mut(member.disk()) {
             group.stage_for_all(|| Job::Forget { torrent, leaving: Some(Arc::clone(&member)) });
             group.drop_stopped_checks();
-            // Last: the entry's own share must not end on the net thread.
+            // Last, so that the entry's share does not end on the network thread.
             group.save(SaveTask::Leave(member));
         }
     }
 
-    /// Notes that no thread has anything of a torrent any more. Ends the threads of a device without torrents.
+    /// Records that a torrent has left its disk. Ends the threads of a device without torrents.
     pub(crate) fn on_left(&mut self, disk: DiskId) {
         let count = self.groups.iter().flatten().count();
         let Some(place) = self.groups.get_mut(disk.index()) else { return };
@@ -118,21 +118,21 @@ impl Disks {
         }
     }
 
-    /// Has the bytes of a block brought back into memory. [`NetEvent::Warmed`] follows.
+    /// Reads the bytes of a block back into memory. [`NetEvent::Warmed`] follows.
     pub(crate) fn warm(&self, send: SendBlock, member: &Arc<Membership>) {
         if let Some(group) = self.group(member.disk()) {
             group.read(ReadJob::Warm { send, member: Arc::clone(member) });
         }
     }
 
-    /// Has a piece hashed that is served; there is an answer only if it is not right.
+    /// Hashes a served piece again. [`NetEvent::Rehashed`] follows only if it does not match.
     pub(crate) fn rehash(&self, torrent: TorrentId, piece: u32, member: &Arc<Membership>) {
         if let Some(group) = self.group(member.disk()) {
             group.read(ReadJob::Rehash { torrent, piece, member: Arc::clone(member) });
         }
     }
 
-    /// Gives up the pieces of a torrent that are in progress.
+    /// Abandons the pieces in progress of a torrent.
     pub(crate) fn forget(&mut self, torrent: TorrentId, member: &Membership) {
         if let Some(group) = self.group_mut(member.disk()) {
             group.stage_for_all(|| Job::Forget { torrent, leaving: None });
@@ -151,26 +151,26 @@ impl Disks {
         }
     }
 
-    /// Gives the jobs that were staged in this turn to the threads.
+    /// Passes the jobs that were staged in this turn to the threads.
     pub(crate) fn submit(&mut self) {
         self.groups.iter_mut().flatten().for_each(Group::submit);
     }
 
-    /// Lets the threads finish what they have and waits for them, but not for a disk that does not answer: its threads
-    /// are left behind. Checks must have been stopped before. Returns true if all threads have ended.
+    /// Waits until the threads have finished their jobs, but leaves those of a disk that does not respond behind.
+    /// Checks must be stopped before. Returns true if all threads have ended.
     pub(crate) fn stop(self) -> bool {
         let Self { plan, groups, ending, ended } = self;
         drop(plan);
         let mut threads = ending;
         threads.extend(groups.into_iter().flatten().flat_map(Group::close));
-        // Nothing is ever sent.
+        // No message is ever sent; the channel only closes.
         let all_have_ended = ended.recv_timeout(STOP_WITHIN) == Err(RecvTimeoutError::Disconnected);
         for thread in threads {
             if all_have_ended || thread.is_finished() {
                 join(thread);
             } else {
                 let name = thread.thread().name().unwrap_or_default();
-                tracing::warn!(name, "a disk does not answer; leaving its thread behind");
+                tracing::warn!(name, "leaving the thread of an unresponsive disk behind");
             }
         }
         all_have_ended
@@ -184,7 +184,7 @@ impl Disks {
         self.groups.get_mut(disk.index())?.as_mut()
     }
 
-    /// The groups with their numbers.
+    /// Returns the groups with their numbers.
     fn numbered(&self) -> impl Iterator<Item = (DiskId, &Group)> {
         let groups = self.groups.iter().enumerate();
         groups.filter_map(|(number, group)| Some((DiskId::new(number)?, group.as_ref()?)))
@@ -198,7 +198,7 @@ impl Disks {
         self.numbered().find(|(_, group)| group.torrents() == 0).map(|(disk, _)| disk)
     }
 
-    /// Starts the threads of another device. `None` if there are too many, or the system grants no more threads.
+    /// Starts the threads of another device. Returns `None` if there are too many, or the system grants no threads.
     fn start_group(&mut self) -> Option<DiskId> {
         let disk = DiskId::new(self.groups.iter().position(Option::is_none)?)?;
         match Group::start(disk, &self.plan) {
@@ -207,7 +207,7 @@ impl Disks {
                 Some(disk)
             }
             Err(error) => {
-                tracing::warn!(%error, "no threads for another disk; it shares those of a disk in use");
+                tracing::warn!(%error, "cannot start threads for another disk; sharing those of a disk in use");
                 None
             }
         }
@@ -221,7 +221,7 @@ impl Disks {
 
 fn join(thread: JoinHandle<()>) {
     if thread.join().is_err() {
-        tracing::error!("a disk thread ended badly");
+        tracing::error!("a disk thread panicked");
     }
 }
 

@@ -6,42 +6,42 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::broadcast::{self, error};
 
-/// Events that are kept for subscribers. One that falls further behind loses the oldest, and is told how many.
+/// Number of events kept for subscribers. One that falls further behind loses the oldest, and gets their number.
 const KEPT_EVENTS: usize = 16 * 1024;
 
-/// The events of a session from the moment of the subscription on, see [`Session::subscribe`](crate::Session::subscribe).
+/// Events of a session since the subscription: see [`Session::subscribe`](crate::Session::subscribe).
 ///
-/// A subscriber that does not read never holds up the session: it loses the oldest events.
+/// A slow subscriber never delays the session. With more than 16,384 unread events, it loses the oldest.
 #[derive(Debug)]
 pub struct Events {
     receiver: broadcast::Receiver<SessionEvent>,
 }
 
-/// Reason why a subscriber gets no event.
+/// Reason that a subscriber gets no event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EventsError {
-    /// No event within the time.
-    #[error("no event in time")]
+    /// No event arrived in time.
+    #[error("no event arrived in time")]
     TimedOut,
-    /// The subscriber was too slow. A [snapshot](crate::Session::snapshot) shows the present state; the next event is the
-    /// oldest that is left.
-    #[error("the subscriber has missed {missed} events")]
+    /// The subscriber was too slow and has lost events. A [snapshot](crate::Session::snapshot) shows the current state;
+    /// the next event is the oldest that is left.
+    #[error("the subscriber was too slow and has lost {missed} events")]
     FellBehind {
-        /// Number of events that are lost.
+        /// Number of lost events.
         missed: u64,
     },
-    /// The session has ended, and all its events have been read.
+    /// The session has ended, and all its events were read.
     #[error("the session has ended")]
     Ended,
 }
 
 impl Events {
-    /// Waits for the next event without blocking the thread, in any async runtime. It may be dropped and called again:
-    /// no event is lost.
+    /// Waits for the next event without blocking the thread, in any async runtime. If the future is dropped, no event
+    /// is lost.
     ///
     /// # Errors
-    /// [`EventsError::FellBehind`], after which it can be called again, and [`EventsError::Ended`].
+    /// [`EventsError::FellBehind`], after which it can be called again, or [`EventsError::Ended`].
     pub async fn next(&mut self) -> Result<SessionEvent, EventsError> {
         self.receiver.recv().await.map_err(|error| match error {
             error::RecvError::Lagged(missed) => EventsError::FellBehind { missed },
@@ -49,18 +49,18 @@ impl Events {
         })
     }
 
-    /// Blocks until the next event comes, for `limit` at most.
+    /// Blocks until the next event, for at most `limit`.
     ///
     /// # Errors
-    /// [`EventsError::TimedOut`], or as for [`next`](Self::next).
+    /// [`EventsError::TimedOut`], or those of [`next`](Self::next).
     pub fn wait(&mut self, limit: Duration) -> Result<SessionEvent, EventsError> {
         block_on(self.next(), limit).unwrap_or(Err(EventsError::TimedOut))
     }
 
-    /// Returns the next event if there is one already.
+    /// Returns the next event without waiting.
     ///
     /// # Errors
-    /// As for [`wait`](Self::wait).
+    /// [`EventsError::TimedOut`] if there is none yet, or those of [`next`](Self::next).
     pub fn try_next(&mut self) -> Result<SessionEvent, EventsError> {
         self.receiver.try_recv().map_err(|error| match error {
             error::TryRecvError::Empty => EventsError::TimedOut,
@@ -70,11 +70,11 @@ impl Events {
     }
 }
 
-/// The network thread's end.
+/// Sender of the network thread.
 #[derive(Debug)]
 pub(crate) struct EventSender(broadcast::Sender<SessionEvent>);
 
-/// Makes subscribers, without keeping the events from ending.
+/// Source of subscriptions, which does not keep the events from ending.
 #[derive(Debug, Clone)]
 pub(crate) struct EventSource(broadcast::WeakSender<SessionEvent>);
 
@@ -92,7 +92,7 @@ impl EventSender {
 }
 
 impl EventSource {
-    /// After the end of the session the subscriber learns of that at once.
+    /// Subscribes. After the end of the session, the subscriber gets [`EventsError::Ended`] at once.
     pub(crate) fn subscribe(&self) -> Events {
         let receiver = match self.0.upgrade() {
             Some(sender) => sender.subscribe(),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn subscriber_that_falls_behind_learns_how_much_it_has_missed() {
+    fn subscriber_that_falls_behind_learns_how_many_it_has_lost() {
         let (sender, source) = channel();
         let mut slow = source.subscribe();
         (0..KEPT_EVENTS + 5).for_each(|number| sender.send(event(number)));

@@ -13,7 +13,7 @@ use thiserror::Error;
 use ztor_engine::{PeerStatus, TorrentId, TorrentStatus};
 use ztor_metainfo::Metainfo;
 
-/// What the session and the handles of its torrents share.
+/// State shared by the session and the handles of its torrents.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) inbox: Arc<Inbox<NetEvent>>,
@@ -21,33 +21,33 @@ pub(crate) struct Link {
     pub(crate) opener: Opener,
 }
 
-/// A torrent of a running session. Clones are handles of the same torrent; dropping them changes nothing.
+/// Handle of a torrent in a running session. Clones are handles of the same torrent; dropping them has no effect.
 ///
-/// After the torrent was removed, requests fail with [`AskError::NoTorrent`]; after the end of the session, with
-/// [`AskError::Ended`].
+/// Requests fail with [`AskError::NoTorrent`] after the torrent was removed, and with [`AskError::Ended`] after the end
+/// of the session.
 #[derive(Clone)]
 pub struct TorrentHandle {
     link: Arc<Link>,
     id: TorrentId,
 }
 
-/// Rate limits in bytes per second; `None` is no limit.
+/// Rate limits in bytes per second; `None` means no limit, and 0 stops the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RateLimits {
-    /// Piece data from peers.
+    /// Limit for piece data from peers.
     pub down: Option<u64>,
-    /// Piece data to peers.
+    /// Limit for piece data to peers.
     pub up: Option<u64>,
 }
 
-/// Reason why the metadata of a magnet link cannot be had.
+/// Reason that metadata is not available.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MetadataError {
-    /// It has arrived, matches its hash, and is no usable torrent.
-    #[error("the metadata is no usable torrent: {0}")]
+    /// The metadata has arrived and matches the info-hash, but is unusable, for this reason in plain words.
+    #[error("the metadata is unusable: {0}")]
     Unusable(String),
-    /// The request has no result.
+    /// The request failed.
     #[error(transparent)]
     Ask(#[from] AskError),
 }
@@ -57,7 +57,7 @@ impl TorrentHandle {
         Self { link: Arc::clone(link), id }
     }
 
-    /// Id of the torrent within its session. An id is not used twice.
+    /// Returns the id of the torrent within its session. Ids are not reused.
     pub fn id(&self) -> TorrentId {
         self.id
     }
@@ -67,14 +67,14 @@ impl TorrentHandle {
         self.link.viewer.snapshot().torrent(self.id).cloned()
     }
 
-    /// Returns the metainfo, once it is known: at once for a torrent file, and for a magnet link as soon as peers have sent
-    /// it. Blocking for it has no time limit but that of [`Reply::wait_for`].
+    /// Returns the metadata once it is known: at once for a torrent file, and after peers have sent it for a magnet
+    /// link. [`Reply::wait`] has no time limit here.
     pub fn metadata(&self) -> Reply<Arc<Metainfo>, MetadataError> {
         self.ask(TorrentRequest::Metadata).without_limit()
     }
 
-    /// Starts a magnet link whose metadata has arrived. From then on it is like a torrent that was
-    /// [added](crate::Session::add). `add.meta` must be what [`metadata`](Self::metadata) has returned.
+    /// Starts a magnet link whose metadata has arrived. It is then like a torrent that was
+    /// [added](crate::Session::add). `add.meta` must be the metadata that [`metadata`](Self::metadata) has returned.
     pub fn start(&self, add: AddTorrent) -> Reply<(), AddError> {
         let (answer, reply) = reply();
         let torrent = self.id;
@@ -83,24 +83,24 @@ impl TorrentHandle {
         reply
     }
 
-    /// Waits until everything wanted is safe on disk. A fault of the disk does not end the wait, as the session tries again
-    /// by itself; events tell of it. Blocking for it has no time limit but that of [`Reply::wait_for`].
+    /// Waits until no wanted piece is missing, and downloaded ones are durable on disk. A disk fault does not end the
+    /// wait; events report it. [`Reply::wait`] has no time limit here.
     pub fn finished(&self) -> Reply<()> {
         self.ask(TorrentRequest::Finished).without_limit()
     }
 
-    /// Returns the live peers.
+    /// Returns the status of the peers past the handshake.
     pub fn peers(&self) -> Reply<Vec<PeerStatus>> {
         self.ask(TorrentRequest::Peers)
     }
 
-    /// Adds addresses of peers to call.
+    /// Adds addresses of peers to connect to.
     pub fn add_peers(&self, addrs: impl Into<Vec<SocketAddr>>) -> Reply<()> {
         let addrs = addrs.into();
         self.ask(|answer| TorrentRequest::AddPeers { addrs, answer })
     }
 
-    /// Limits the torrent's rates, beside the limits over all torrents.
+    /// Sets the rate limits of the torrent. Those over all torrents also apply.
     pub fn set_limits(&self, limits: RateLimits) -> Reply<()> {
         self.ask(|answer| TorrentRequest::SetLimits { limits, answer })
     }
@@ -138,14 +138,15 @@ impl TorrentHandle {
         self.ask(|answer| TorrentRequest::SetTrackers { tiers, answer })
     }
 
-    /// Tries a torrent at once that a disk fault has stopped, beginning with a check of what is on disk. The session does so
-    /// by itself after a pause.
+    /// Starts at once a torrent that a disk fault has stopped, beginning with a check of its files. No effect on other
+    /// torrents. After some faults, the session [retries by itself](crate::SessionEvent::WillRetry).
     pub fn retry(&self) -> Reply<()> {
         self.ask(TorrentRequest::Retry)
     }
 
-    /// Removes the torrent; its files stay. The reply comes when the removal has begun.
-    /// [`TorrentEvent::Removed`](crate::TorrentEvent::Removed) follows when trackers know and everything is saved.
+    /// Removes the torrent; its files stay. The reply arrives once it is removed, and
+    /// [`TorrentEvent::Removed`](crate::TorrentEvent::Removed) is reported. Goodbyes to its trackers and its last save
+    /// continue in the background.
     pub fn remove(&self) -> Reply<()> {
         self.ask(TorrentRequest::Remove)
     }

@@ -1,4 +1,4 @@
-//! HTTP(S) requests: trackers and torrent files.
+//! HTTP(S) requests to trackers and for torrent files.
 
 use crate::bind::Bind;
 use crate::names::Names;
@@ -16,39 +16,39 @@ use ztor_base::addr::is_local;
 use ztor_engine::IpFamily;
 use ztor_tracker::http::may_ask_loopback;
 
-/// Longest answer of a tracker that is read, after decompression.
+/// Longest answer of a tracker that is read, in bytes after decompression.
 pub(crate) const MAX_TRACKER_REPLY: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_REDIRECTS: usize = 5;
-/// Connections to one server that are kept to be used again, and for how long.
+/// Maximum number of idle connections kept per server, and their lifetime.
 const MAX_IDLE: usize = 8;
 const MAX_IDLE_TIME: Duration = Duration::from_secs(15);
 
-/// Why a URL could not be fetched. Says nothing of the URL's query, which may hold a passkey.
+/// Reason that a URL could not be fetched. It never contains the URL's query, which may hold a passkey.
 #[derive(Debug, Error)]
 pub enum FetchError {
-    /// Not a URL, or of a kind that is not fetched.
-    #[error("{0} is not an http or https address")]
+    /// Not a URL, or of another scheme than HTTP(S).
+    #[error("not an HTTP or HTTPS address: {0}")]
     BadUrl(String),
-    /// No answer.
+    /// No answer, for this reason in plain words.
     #[error("{0}")]
     Network(String),
-    /// An answer that is no success.
+    /// The status of the answer is not a success.
     #[error("the server answered with HTTP status {0}")]
     Status(u16),
-    /// More bytes than are read of such an answer.
+    /// The answer is longer than this limit, in bytes.
     #[error("the answer is longer than {0} bytes")]
     TooLong(usize),
-    /// The client could not be set up.
-    #[error("cannot set up HTTP: {0}")]
+    /// The HTTP client could not be set up.
+    #[error("cannot set up the HTTP client: {0}")]
     Setup(String),
 }
 
 fn tls() -> Result<ClientConfig, FetchError> {
     let setup = |e: &dyn std::fmt::Display| FetchError::Setup(e.to_string());
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    // A machine without certificates of its own still reaches the public ones.
+    // A machine without certificates of its own still reaches public servers.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(ClientConfig::builder_with_provider(provider)
@@ -70,21 +70,21 @@ fn client(bind: &Bind, tls: ClientConfig) -> ClientBuilder {
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(WHOLE_TIMEOUT)
         .local_address(bind.ip())
-        // Thousands of torrents have the same tracker, and a new connection costs it more than the answer.
+        // Thousands of torrents may have the same tracker, and a new connection costs it more than the answer.
         .pool_max_idle_per_host(MAX_IDLE)
         .pool_idle_timeout(MAX_IDLE_TIME)
-        // The address we come from may hold a passkey.
+        // The URL before a redirect may contain a passkey.
         .referer(false)
         .redirect(redirect::Policy::none())
 }
 
-/// Addresses that a request may go to. Each takes fewer than the one before.
+/// Addresses that a request may go to. Each variant allows fewer than the one before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Reach {
     All,
-    /// All but this machine's own.
+    /// All but those of this machine.
     OffMachine,
-    /// None of the local network either.
+    /// None of this machine or of the local network.
     Public,
 }
 
@@ -98,7 +98,7 @@ impl Reach {
         }
     }
 
-    /// The places that a server at `from` may send us to; behind a proxy that is unknown.
+    /// Returns the addresses that a server at `from` may redirect to. Behind a proxy, `from` is unknown.
     fn by_redirect_from(from: Option<IpAddr>) -> Self {
         match from.map(|ip| ip.to_canonical()) {
             Some(ip) if ip.is_loopback() => Self::All,
@@ -109,15 +109,14 @@ impl Reach {
 
     fn refusal(self) -> &'static str {
         match self {
-            Self::All => "no address",
+            Self::All => "its name has no usable address",
             Self::OffMachine => "only announces and scrapes may go to this machine",
-            Self::Public => "a public server may not send us to the local network",
+            Self::Public => "a public server may not redirect to the local network",
         }
     }
 }
 
-/// Looks names up, and leaves out addresses out of reach and those of another family. What a name looks like tells nothing
-/// of where it leads.
+/// Resolver that leaves out addresses that are out of reach or of another family. A name does not show where it leads.
 struct Within {
     reach: Reach,
     family: Option<IpFamily>,
@@ -140,27 +139,27 @@ impl Resolve for Within {
     }
 }
 
-/// The answer to a GET.
+/// Answer to a GET.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fetched {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
-    /// The server, if the library knows it.
+    /// Address of the server; `None` if the library does not know it.
     pub(crate) from: Option<IpAddr>,
 }
 
-/// Does GETs. Whoever names a URL must not have us ask around on this machine, and a server on the public network not in
-/// the local one, whatever names they use for that.
+/// Client for GETs. A foreign URL must not make us query arbitrary services of this machine, and a public server must
+/// not make us query the local network, whatever names they use.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
-    /// By reach and address family.
+    /// Clients by reach and address family.
     clients: Arc<[[Client; 3]; 3]>,
 }
 
 const FAMILIES: [Option<IpFamily>; 3] = [None, Some(IpFamily::V4), Some(IpFamily::V6)];
 
 impl Fetcher {
-    /// Connections leave from `bind`, if given.
+    /// Creates a client whose connections leave from `bind`.
     pub(crate) fn new(bind: &Bind, names: &Names) -> Result<Self, FetchError> {
         let tls = tls()?;
         let build = |reach, family| {
@@ -176,25 +175,25 @@ impl Fetcher {
         Ok(Self { clients: Arc::new(clients) })
     }
 
-    /// Status and body of an announce, over one address family or any.
+    /// Sends an announce over one address family; `None` for any.
     pub(crate) async fn get_from_tracker(
         &self,
         url: &str,
         family: Option<IpFamily>,
     ) -> Result<Fetched, FetchError> {
-        // Redirects and all: whoever has a place has it no longer than this.
+        // Includes redirects, so that no request holds its place for longer.
         let whole = self.get_within(url, MAX_TRACKER_REPLY, Asker::Torrent(family));
         let late = || FetchError::Network("no answer in time".into());
         tokio::time::timeout(WHOLE_TIMEOUT, whole).await.unwrap_or_else(|_| Err(late()))
     }
 
-    /// Status and body of a URL that a torrent or a link names; at most `max_len` bytes of body. Follows redirects.
-    /// This machine is asked for nothing but [what a tracker is](ztor_tracker::http::may_ask_loopback).
+    /// Fetches a URL that a torrent or a link names, with at most `max_len` bytes of body. Follows redirects. Of this
+    /// machine, only [trackers](ztor_tracker::http::may_ask_loopback) are queried.
     pub(crate) async fn get(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
         self.get_within(url, max_len, Asker::Torrent(None)).await
     }
 
-    /// As [`Fetcher::get`], for a URL that the user named himself, who may mean this machine.
+    /// Does the same as [`Fetcher::get`] for a URL that the user named, which may be on this machine.
     pub(crate) async fn get_for_user(&self, url: &str, max_len: usize) -> Result<Fetched, FetchError> {
         self.get_within(url, max_len, Asker::User).await
     }
@@ -205,12 +204,12 @@ impl Fetcher {
             Asker::User => (true, None),
             Asker::Torrent(family) => (false, family),
         };
-        // The narrowest of those that sent us on the way.
+        // The narrowest reach of all servers that have redirected us.
         let mut widest = Reach::All;
         for _ in 0..=MAX_REDIRECTS {
             let may_be_here = is_users || may_ask_loopback(url.as_str());
             let reach = widest.max(if may_be_here { Reach::All } else { Reach::OffMachine });
-            // Addresses in the URL itself are not looked up, so the resolver does not see them.
+            // Addresses in the URL itself are not resolved, so the resolver does not see them.
             if literal_ip(&url).is_some_and(|ip| !reach.takes(ip)) {
                 return Err(FetchError::Network(reach.refusal().into()));
             }
@@ -241,8 +240,8 @@ impl Fetcher {
         Err(FetchError::Network("too many redirects".into()))
     }
 
-    /// Sends a GET. A connection that was kept may have ended at the other side, in silence or in this moment: the request
-    /// that shows it is sent once more.
+    /// Sends a GET. The server may have closed a kept connection, silently or just now: a request that fails for that
+    /// reason is sent once more.
     async fn send(&self, reach: Reach, family: Option<IpFamily>, url: &Url) -> reqwest::Result<Response> {
         let family = FAMILIES.iter().position(|of| *of == family).unwrap_or(0);
         let client = &self.clients[reach as usize][family];
@@ -275,13 +274,19 @@ fn parse(url: &str) -> Result<Url, FetchError> {
     parsed.ok_or_else(|| FetchError::BadUrl(ztor_tracker::redact(url)))
 }
 
-/// Fetches a file that the user named over HTTP(S), on a runtime of its own: for before there is a session. A redirect
-/// to a magnet link gives the link in place of a file.
+/// Fetches a file of at most `max_len` bytes that the user named by an HTTP(S) URL. If a redirect leads to a magnet
+/// link, returns the link instead.
+///
+/// Blocks on a runtime of its own, so it needs no session and must not be called in an async context. A request takes
+/// at most 30 seconds, and at most five redirects are followed.
+///
+/// # Errors
+/// The URL is not HTTP(S), no answer arrives, its status is not a success, or it is longer than `max_len`.
 pub fn fetch_url(url: &str, bind: &Bind, max_len: usize) -> Result<Vec<u8>, FetchError> {
     fetch(url, bind, max_len, true)
 }
 
-/// As [`fetch_url`], for a URL that a torrent names.
+/// Does the same as [`fetch_url`] for a URL that a torrent names.
 pub(crate) fn fetch_named_url(url: &str, bind: &Bind, max_len: usize) -> Result<Vec<u8>, FetchError> {
     fetch(url, bind, max_len, false)
 }
@@ -302,7 +307,7 @@ fn fetch(url: &str, bind: &Bind, max_len: usize, is_users: bool) -> Result<Vec<u
     })
 }
 
-/// The innermost cause says what happened; the outer ones repeat the URL.
+/// Converts an error to the text of its innermost cause, as the outer ones repeat the URL.
 fn plain(error: reqwest::Error) -> FetchError {
     let error = error.without_url();
     if error.is_timeout() {
@@ -327,7 +332,8 @@ mod tests {
     use std::net::TcpListener;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Answers one request on each of `count` connections as if more were welcome; at the second it hangs up.
+    /// Answers one request on each of `count` connections as if more were welcome, and closes the connection at the
+    /// second.
     fn answer_once_each(listener: &TcpListener, count: usize) {
         for stream in listener.incoming().take(count) {
             let mut stream = stream.unwrap();
@@ -340,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_answers_once_per_connection_is_asked_again_and_again() {
+    fn get_from_a_server_with_one_answer_per_connection_connects_again() {
         const TIMES: usize = 20;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/announce?info_hash=a", listener.local_addr().unwrap());
@@ -354,12 +360,12 @@ mod tests {
                 assert_eq!(fetched, Fetched { status: 200, body: b"ok".to_vec(), from });
             }
         });
-        // Whatever the client has left open ends with its runtime.
+        // Connections that the client has left open end with its runtime.
         drop(runtime);
         server.join().unwrap();
     }
 
-    /// A server that answers every request with `response`, and counts them.
+    /// Starts a server that answers every request with `response`, and counts the requests.
     fn server(response: String) -> (SocketAddr, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
@@ -385,16 +391,16 @@ mod tests {
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
     #[test]
-    fn fetcher_asks_this_machine_for_announces_only() {
+    fn get_of_a_url_on_this_machine_allows_only_announces_and_scrapes() {
         let (addr, requests) = server(OK.into());
         let port = addr.port();
-        // Names lead here, too, that the check of the URL's text does not know: it would let any path through.
+        // Includes names of this machine that the check of the URL's text does not know: it would allow any path.
         for host in ["localhost", "localhost.", "LocalHost", "127.0.0.1", "0x7f.1", "[::ffff:127.0.0.1]"] {
             for path in
                 ["/api/v2/app/shutdown", "/transmission/rpc?x=1", "/announce", "/announce?port=1&info_hash=a"]
             {
                 let error = get(&format!("http://{host}:{port}{path}"), false).unwrap_err().to_string();
-                // Not every system looks "localhost." up.
+                // Not every system resolves "localhost.".
                 assert!(
                     error.contains("only announces and scrapes") || host == "localhost.",
                     "{host}{path}: {error}"
@@ -412,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn fetcher_looks_at_redirects_as_at_first_requests() {
+    fn get_of_a_redirect_checks_its_target_like_a_first_request() {
         let (there, requests) = server(OK.into());
         let (addr, _) = server(format!(
             "HTTP/1.1 302 Found\r\nLocation: http://localhost:{}/stop\r\nContent-Length: 0\r\n\r\n",
@@ -424,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn fetch_gives_the_magnet_link_that_a_redirect_of_the_users_url_leads_to() {
+    fn fetch_of_a_redirect_to_a_magnet_link_returns_the_link_to_the_user_only() {
         let link = format!("magnet:?xt=urn:btih:{}&dn=a%20b", "a".repeat(40));
         let (addr, _) =
             server(format!("HTTP/1.1 302 Found\r\nLocation: {link}\r\nContent-Length: 0\r\n\r\n"));
@@ -433,9 +439,9 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_tls_is_named_as_one() {
+    fn fetch_over_https_from_a_server_without_tls_says_so() {
         let (addr, _) = server(OK.into());
-        // The server waits for the end of a line, which a greeting of TLS may not have.
+        // That server waits for the end of a line, which a TLS greeting may not have.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let plain = listener.local_addr().unwrap();
         let answers = std::thread::spawn(move || {
@@ -449,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn reach_narrows_by_whoever_sends_us() {
+    fn reach_of_a_redirect_depends_on_the_redirecting_server() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         for (from, here, lan) in [
             (Some("127.0.0.1"), true, true),
@@ -468,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn local_addresses_are_known_in_all_their_forms() {
+    fn is_local_of_local_addresses_in_any_form_is_true() {
         for local in [
             "127.0.0.1",
             "10.1.2.3",
@@ -489,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn only_http_is_fetched_and_secrets_stay_out_of_errors() {
+    fn parse_of_another_scheme_is_an_error_without_secrets() {
         let error = parse("ftp://host/announce?passkey=0123456789abcdef0123").unwrap_err().to_string();
         assert!(!error.contains("0123456789abcdef0123"), "{error}");
     }

@@ -1,13 +1,13 @@
-//! What other threads have for the net thread.
+//! Messages of other threads to the network thread.
 
 use mio::Waker;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A queue into the net thread that wakes it when it was empty.
+/// A queue to the network thread, which is woken when the queue was empty.
 ///
-/// Bounded by what is put in: one answer per job, and jobs are bounded where they are made.
+/// Bounded by its senders: one answer per job, and jobs are bounded where they are made.
 pub(crate) struct Inbox<T> {
-    /// `None` once the net thread has ended: then messages, and the questions in them, are dropped.
+    /// `None` once the network thread has ended. Messages, and the replies that they would answer, are then dropped.
     items: Mutex<Option<Vec<T>>>,
     waker: Waker,
 }
@@ -27,7 +27,7 @@ impl<T> Inbox<T> {
         self.append(&mut vec![item]);
     }
 
-    /// Moves all of `items` in; one wake-up for all of them.
+    /// Appends all of `items`, with one wake-up.
     pub(crate) fn append(&self, items: &mut Vec<T>) {
         if items.is_empty() {
             return;
@@ -39,7 +39,7 @@ impl<T> Inbox<T> {
             queue.append(items);
             was_empty
         };
-        // The net thread empties the queue after each wake-up, so a queue with something in it has woken it.
+        // The network thread empties the queue after each wake-up, so a queue that is not empty has woken it.
         if was_empty && let Err(error) = self.waker.wake() {
             tracing::error!(%error, "cannot wake the network thread");
         }
@@ -52,7 +52,7 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Takes nothing any more.
+    /// Closes the queue. Further messages are dropped.
     pub(crate) fn close(&self) {
         *self.items.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -1,4 +1,4 @@
-//! The addresses that this machine has, and those that it reaches others from.
+//! Addresses of this machine, and those that its traffic leaves from.
 
 use crate::bind::Bind;
 use socket2::{Domain, Socket, Type};
@@ -6,40 +6,41 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Time between two looks where the system does not report changes, and where it does.
+/// Interval of the checks where the system does not report changes, and where it does.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[cfg(target_os = "linux")]
 const LOOK_RARELY: Duration = Duration::from_secs(10);
-/// Changes come in groups; the look waits until the group is over.
+/// Changes arrive in groups; the check waits until the group is over.
 #[cfg(target_os = "linux")]
 const SETTLE_FOR: Duration = Duration::from_millis(200);
 
-/// Addresses to look for the way to. Nothing is ever sent there: they are kept for documentation (RFC 5737, RFC 3849).
+/// Destinations for route lookups. Nothing is ever sent there: they are reserved for documentation (RFC 5737, RFC
+/// 3849).
 const ELSEWHERE: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1)), 9),
     SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9),
 ];
 
-/// Addresses of this machine at a moment.
+/// Addresses of this machine.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Interfaces {
     /// Addresses of all interfaces that may be used.
     pub(crate) addrs: BTreeSet<IpAddr>,
-    /// Source addresses toward the Internet, IPv4 and IPv6; the last ones, while there is no route.
+    /// Source addresses toward the Internet, IPv4 and IPv6. While there is no route, the last ones.
     sources: [Option<IpAddr>; 2],
 }
 
-/// A change of them.
+/// Change of the addresses.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Moved {
-    /// Addresses that are gone, and the connections from them with them.
+    /// Addresses that are gone, along with the connections from them.
     pub(crate) lost: BTreeSet<IpAddr>,
-    /// Others see us at another address.
+    /// True if other hosts see us at another address.
     pub(crate) is_elsewhere: bool,
 }
 
 impl Interfaces {
-    /// Looks again. What cannot be seen is taken to be as it was `before`.
+    /// Reads the current addresses. Those that cannot be read are taken from `before`.
     pub(crate) fn look(bind: &Bind, before: &Self) -> Self {
         let mut sources = ELSEWHERE.map(|addr| source(bind, addr));
         for (source, before) in sources.iter_mut().zip(before.sources) {
@@ -56,7 +57,7 @@ impl Interfaces {
         Self { addrs, sources }
     }
 
-    /// Returns the change since `before`, if it matters to anybody.
+    /// Returns the change since `before`; `None` if nothing relevant has changed.
     pub(crate) fn since(&self, before: &Self) -> Option<Moved> {
         let lost: BTreeSet<IpAddr> = before.addrs.difference(&self.addrs).copied().collect();
         let mut pairs = self.sources.iter().zip(&before.sources);
@@ -65,12 +66,12 @@ impl Interfaces {
     }
 }
 
-/// Returns true if there is a way to hosts of this family.
+/// Returns true if there is a route to hosts of this family.
 pub(crate) fn has_way(bind: &Bind, is_ipv6: bool) -> bool {
     source(bind, ELSEWHERE[usize::from(is_ipv6)]).is_some()
 }
 
-/// The address that a socket would send from.
+/// Returns the address that a socket would send from; `None` without a route.
 fn source(bind: &Bind, to: SocketAddr) -> Option<IpAddr> {
     if bind.ip().is_some_and(|ip| !ip.is_unspecified() && ip.is_ipv4() != to.is_ipv4()) {
         return None;
@@ -84,24 +85,24 @@ fn source(bind: &Bind, to: SocketAddr) -> Option<IpAddr> {
     socket.local_addr().ok()?.as_socket().map(|addr| addr.ip())
 }
 
-/// Waits for changes.
+/// Watch for changes of the addresses.
 pub(crate) struct Watch {
     #[cfg(target_os = "linux")]
     news: Option<news::News>,
 }
 
 impl Watch {
-    /// Has to be called on the runtime.
+    /// Starts the watch. Must be called on the runtime.
     pub(crate) fn start() -> Self {
         Self {
             #[cfg(target_os = "linux")]
             news: news::News::open()
-                .inspect_err(|error| tracing::debug!(%error, "no news of interfaces; looking instead"))
+                .inspect_err(|error| tracing::debug!(%error, "cannot watch the interfaces; polling them"))
                 .ok(),
         }
     }
 
-    /// Waits until something may have changed, or some time has passed.
+    /// Waits until something may have changed, or until the next regular check.
     pub(crate) async fn wait(&mut self) {
         #[cfg(target_os = "linux")]
         if let Some(news) = &mut self.news {
@@ -112,7 +113,9 @@ impl Watch {
                     return;
                 }
                 Err(_) => return,
-                Ok(Err(error)) => tracing::debug!(%error, "no news of interfaces any more"),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "the watch on the interfaces failed; polling them")
+                }
             }
             self.news = None;
         }
@@ -130,30 +133,30 @@ mod news {
     /// Groups of rtnetlink(7): links, addresses and routes of both families.
     const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 
-    /// Datagrams that are read at a time.
+    /// Maximum number of datagrams read at a time.
     const MAX_DRAINED: usize = 1000;
 
-    /// The kernel's news of interfaces, addresses and routes. It comes in datagrams, so that the type of another datagram
-    /// socket will do.
+    /// Notifications of the kernel about interfaces, addresses and routes. They arrive as datagrams, so that tokio's
+    /// UDP socket type serves for them.
     pub(super) struct News(UdpSocket);
 
     impl News {
         pub(super) fn open() -> io::Result<Self> {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            // No protocol is NETLINK_ROUTE.
+            // Without a protocol, it is NETLINK_ROUTE.
             let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
             bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
             Ok(Self(UdpSocket::from_std(socket.into())?))
         }
 
-        /// Waits for news. What they say does not matter: whoever waits looks himself.
+        /// Waits for a notification. Its content does not matter, as the caller checks the addresses itself.
         pub(super) async fn wait(&mut self) -> io::Result<()> {
             self.0.readable().await
         }
 
         pub(super) fn drain(&mut self) {
             let mut buf = [0; 4096];
-            // When more has come than the kernel keeps, an error says so once; that is news, too.
+            // If more has arrived than the kernel buffers, an error reports it once, which is a notification too.
             for _ in 0..MAX_DRAINED {
                 match self.0.try_recv(&mut buf) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn change_is_an_address_that_is_gone_or_another_way_out() {
+    fn since_reports_a_lost_address_or_another_source_only() {
         let (a, b) = ([192, 0, 2, 1], [192, 0, 2, 2]);
         let before = state(&[a], Some(a));
         assert_eq!(before.since(&before), None);
@@ -192,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn look_finds_the_address_that_is_bound() {
+    fn look_at_a_bound_address_finds_that_one_only() {
         let here = Interfaces::look(&Bind::Addr([127, 0, 0, 1].into()), &Interfaces::default());
         assert_eq!(here.addrs, [IpAddr::from([127, 0, 0, 1])].into());
     }

@@ -1,4 +1,4 @@
-//! A thread for the arithmetic of encrypted handshakes, of which hundreds may come at once.
+//! A thread for the key arithmetic of encrypted handshakes, of which hundreds may arrive at once.
 
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use ztor_engine::PeerKey;
 use ztor_wire::mse::Work;
 
-/// Jobs that may wait, of some 0.2 ms each. Callers that are gone leave theirs behind, so the limit of
+/// Maximum number of waiting jobs, of about 0.2 ms each. Closed connections leave theirs behind, so the limit of
 /// connections does not bound them.
 const MAX_WAITING: usize = 512;
 
-/// The queue of the thread, which ends with it.
+/// Queue of the thread, which ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Keys(Sender<(PeerKey, Work)>);
 
@@ -27,7 +27,7 @@ impl Keys {
         Ok(Self(jobs))
     }
 
-    /// False if too much is waiting already.
+    /// Queues a job. Returns false if too many are waiting.
     pub(crate) fn work(&self, peer: PeerKey, work: Work) -> bool {
         self.0.try_send((peer, work)).is_ok()
     }

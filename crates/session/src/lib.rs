@@ -1,8 +1,9 @@
 //! A BitTorrent client to embed: runs the engine, and owns the sockets, threads and clock.
 //!
-//! A [`Session`] has one network thread with the event loop and the engine; a few threads per disk write, read, check and
-//! save; a small tokio runtime does HTTP and DNS. [`TorrentHandle`]s make requests, each of which returns a [`Reply`] to
-//! wait for or to await. [`Snapshot`]s and [`Events`] show what happens; a front end never holds up the session.
+//! A [`Session`] has one network thread with the event loop and the engine. A few threads per disk write, read, check
+//! and save. A small tokio runtime does HTTP and DNS. [`TorrentHandle`]s make requests, each of which returns a
+//! [`Reply`] to wait for or to await. [`Snapshot`]s and [`Events`] report status and news; a slow front end never
+//! delays the session.
 //!
 //! ```no_run
 //! use ztor_session::{AddMagnet, AddTorrent, Config, Session};
@@ -19,8 +20,8 @@
 //! }
 //! ```
 //!
-//! More programs are in the folder `examples`: download, seed, magnet, create, a status monitor, and one that chooses the
-//! folder by the torrent.
+//! More programs are in the folder `examples`: download, seed, magnet, create, a status monitor, and one that sorts
+//! torrents into folders.
 
 #![deny(unsafe_code)]
 

@@ -1,44 +1,43 @@
-//! The number of files and sockets that may be open at once.
+//! Division of the limit of open files among connections, files and requests to trackers.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use ztor_storage::HandleCache;
 
-/// Descriptors that are neither peers, files of torrents nor requests to trackers: sockets that listen, the threads' own,
-/// and the files of the program that embeds the session.
+/// Number of descriptors for everything else: listening sockets, threads, and files of the embedding program.
 const RESERVED: u64 = 128;
-/// The most HTTP requests to trackers at a time.
+/// Maximum number of concurrent HTTP requests to trackers.
 const MAX_TRACKERS: usize = 256;
-/// The fewest peers and kept files, however low the limit is.
+/// Minimum number of connections and of kept files, whatever the limit.
 const LEAST: u64 = 8;
 
-/// The descriptors of the process, shared out.
+/// Division of the descriptors of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
-    /// Connections.
+    /// Number of connections.
     pub(crate) peers: usize,
-    /// Connections that there could be, if as many were asked for.
+    /// Maximum number of connections, if more are requested.
     pub(crate) most_peers: usize,
-    /// Files kept open to be used again.
+    /// Number of files kept open for reuse.
     pub(crate) files: usize,
-    /// HTTP requests to trackers.
+    /// Number of concurrent HTTP requests to trackers.
     pub(crate) trackers: usize,
 }
 
-/// Raises the limit of open files as far as it goes, for the usual one is from other times, and shares it out:
-/// `peers` is how many connections are asked for.
+/// Raises the limit of open files as far as possible, as its usual value is too low, and divides it. `peers` is the
+/// requested number of connections.
 pub(crate) fn share(peers: usize) -> Share {
     let share = share_of(raise(), peers);
     if share.peers < peers {
         tracing::warn!(
             asked = peers,
             given = share.peers,
-            "the limit of open files does not allow as many peers; raise it (ulimit -n)"
+            "using fewer connections to fit the limit of open files; raise it (ulimit -n)"
         );
     }
     share
 }
 
-/// `None` is no limit.
+/// Divides a limit; `None` means no limit.
 fn share_of(limit: Option<u64>, peers: usize) -> Share {
     let most_files = HandleCache::DEFAULT_LIMIT;
     let Some(limit) = limit else {
@@ -54,14 +53,14 @@ fn share_of(limit: Option<u64>, peers: usize) -> Share {
     Share { peers: peers.min(most_peers), most_peers, files, trackers }
 }
 
-/// The limit after it was raised.
+/// Raises the limit. Returns the new one; `None` means no limit.
 fn raise() -> Option<u64> {
     let mut limit = getrlimit(Resource::Nofile);
     let before = limit.current;
     if before.is_some() && before != limit.maximum {
         limit.current = limit.maximum;
         if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::debug!(%error, "the limit of open files stays");
+            tracing::debug!(%error, "cannot raise the limit of open files");
             return before;
         }
     }
@@ -73,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peers_files_and_the_rest_fit_the_limit() {
+    fn share_of_any_limit_fits_within_it() {
         let numbers = |share: Share| (share.peers, share.files, share.trackers);
         assert_eq!(numbers(share_of(None, 500)), (500, 512, 256));
         assert_eq!(numbers(share_of(Some(1 << 20), 500)), (500, 512, 256));

@@ -1,4 +1,4 @@
-//! Messages of other threads to the net thread.
+//! Messages of other threads to the network thread.
 
 use crate::add::AddError;
 use crate::bind::DeviceState;
@@ -18,22 +18,22 @@ use ztor_storage::resume::Resume;
 use ztor_storage::{FileSlice, TorrentStore};
 use ztor_wire::mse::KeyResult;
 
-/// One message to the net thread.
+/// A message to the network thread.
 pub(crate) enum NetEvent {
-    /// An event for the engine, as it is.
+    /// An event for the engine.
     Engine(Event<'static>),
-    /// The interface that everything is bound to is not as it was.
+    /// The interface that all sockets are bound to has changed.
     Device(DeviceState),
-    /// Addresses of this machine are gone, or others see us at another one.
+    /// Addresses of this machine are gone, or other hosts see us at another one.
     Moved(Moved),
-    /// Arithmetic for an encrypted handshake is done.
+    /// The key arithmetic of an encrypted handshake is done.
     KeyResult {
         peer: PeerKey,
         result: KeyResult,
     },
-    /// The bytes of a block can be sent without waiting for the disk.
+    /// The bytes of a block are located, and can be sent without waiting for the disk.
     Located(BlockLocation),
-    /// The bytes of a located block had left the memory, and are there again.
+    /// The bytes of a located block, which were evicted from memory, are back.
     Warmed {
         peer: PeerKey,
     },
@@ -43,22 +43,22 @@ pub(crate) enum NetEvent {
         fault: DiskFault,
         is_ours: bool,
     },
-    /// A piece that was right before is not, or cannot be read.
+    /// A verified piece does not match its hash any more, or cannot be read.
     Rehashed {
         torrent: TorrentId,
         piece: u32,
     },
-    /// No thread of a disk has anything of a torrent any more that has left it.
+    /// No thread of the disk has anything left of a torrent that has left it.
     LeftDisk {
         disk: DiskId,
     },
     Saved(Box<Saved>),
-    /// An answer to the engine from which addresses that cannot be sent to are left out.
+    /// Result of a lookup of the engine. Addresses that cannot be sent to are left out of its event.
     Resolved {
         id: RequestId,
         result: Result<Vec<IpAddr>, String>,
     },
-    /// The name of a peer was not found.
+    /// The name of a peer could not be resolved.
     PeerNotFound {
         torrent: TorrentId,
         peer: String,
@@ -70,7 +70,7 @@ pub(crate) enum NetEvent {
     },
     AddMagnet {
         request: AddMagnet,
-        /// Peers whose names are to be looked up, with their ports.
+        /// Peers to resolve, as `host:port`.
         names: Vec<String>,
         answer: Answer<TorrentId, AddError>,
     },
@@ -99,7 +99,7 @@ pub(crate) enum NetEvent {
         answer: Answer<Option<ztor_dht::Stats>>,
     },
     Shutdown {
-        /// Limit for goodbyes to trackers; `None` waits until they are answered or have failed.
+        /// Time limit for goodbyes to trackers; `None` waits until they are answered or have failed.
         goodbyes: Option<Duration>,
     },
 }
@@ -108,7 +108,7 @@ pub(crate) enum NetEvent {
 pub(crate) enum TorrentRequest {
     /// Answered once the metadata is known.
     Metadata(Answer<Arc<Metainfo>, MetadataError>),
-    /// Answered once everything wanted is safe on disk.
+    /// Answered once everything wanted is durable on disk.
     Finished(Answer<()>),
     Peers(Answer<Vec<PeerStatus>>),
     AddPeers {
@@ -162,31 +162,31 @@ pub(crate) enum SaveError {
     Data(DiskFault),
     /// Another program has changed a file, so its content is unknown.
     Changed(DiskFault),
-    /// The data is safe, and the resume data could not be written.
+    /// The data is safe, but the resume data could not be written.
     ResumeData(DiskFault),
-    /// The process had no free file descriptor or memory left. Nothing is lost, and the save is still due.
+    /// The process is out of file descriptors or memory. Nothing is lost, and the save is still due.
     Exhausted,
 }
 
-/// A torrent with its files opened and its past known.
+/// A torrent with open files and loaded resume data.
 pub(crate) struct NewTorrent {
     pub(crate) add: AddTorrent,
     pub(crate) store: Arc<TorrentStore>,
-    /// Number of the device that the torrent lies on.
+    /// Number of the device that its folder is on.
     pub(crate) device: u64,
     pub(crate) resume: Option<Arc<Resume>>,
-    /// Where its resume data is kept; `None` keeps none.
+    /// Record of its resume data; `None` keeps none.
     pub(crate) record: Option<Record>,
-    /// Per file; empty means all.
+    /// Wanted files, one entry per file; empty for all.
     pub(crate) wanted: Vec<bool>,
-    /// Make folders and empty files.
+    /// True to create folders and empty files.
     pub(crate) prepare: bool,
-    /// Hash everything that is there, whatever the resume data says.
+    /// True to hash all existing data, whatever the resume data says.
     pub(crate) recheck: bool,
 }
 
 impl NetEvent {
-    /// An event of a torrent's disk.
+    /// Creates an event of a torrent's disk.
     pub(crate) fn disk(torrent: TorrentId, event: DiskEvent) -> Self {
         Self::Engine(Event::Disk { torrent, event })
     }

@@ -1,4 +1,4 @@
-//! Names of hosts: each is looked up once at a time, and a few at a time in all.
+//! Resolution of host names: one lookup per name at a time, and a bounded number in all.
 
 use std::collections::HashMap;
 use std::io;
@@ -7,33 +7,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
-/// Look-ups at a time: each blocks a thread.
+/// Maximum number of concurrent lookups. Each blocks a thread.
 const MAX_AT_ONCE: usize = 16;
-/// The longest wait for one.
+/// Longest wait for a lookup.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// Life of addresses, and of failures. The system does not say for how long addresses are valid.
+/// Lifetime of addresses, and of failures. The system does not say how long addresses are valid.
 const LIFE: Duration = Duration::from_secs(300);
 const FAILURE_LIFE: Duration = Duration::from_secs(10);
-/// Names that are remembered.
+/// Maximum number of remembered names.
 const MAX_NAMES: usize = 4096;
 
 /// Addresses of a host.
 pub(crate) type Addrs = Arc<[IpAddr]>;
 
-/// Result of a look-up.
+/// Result of a lookup.
 #[derive(Debug)]
 struct Entry {
     until: Instant,
     result: Result<Addrs, String>,
 }
 
-/// The result for one name; its lock is held during the look-up.
+/// Result for one name. It is locked during the lookup.
 type Slot = Arc<AsyncMutex<Option<Entry>>>;
 
-/// A look-up that blocks.
+/// A blocking lookup.
 type System = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
-/// The names that were looked up. Clones share them.
+/// Cache of resolved names, which clones share.
 #[derive(Clone)]
 pub(crate) struct Names(Arc<Shared>);
 
@@ -44,7 +44,7 @@ struct Shared {
 }
 
 impl Default for Names {
-    /// Asks the system.
+    /// Creates a cache of lookups by the system.
     fn default() -> Self {
         Self::with(|name| {
             use std::net::ToSocketAddrs;
@@ -59,7 +59,7 @@ impl Names {
         Self(Arc::new(Shared { slots, places, system: Box::new(system) }))
     }
 
-    /// Returns the addresses of a host, or the reason in plain words.
+    /// Returns the addresses of a host, or the cause of the failure in plain words.
     pub(crate) async fn look_up(&self, name: &str) -> Result<Addrs, String> {
         if let Ok(ip) = name.parse() {
             return Ok([ip].into());
@@ -71,7 +71,7 @@ impl Names {
         {
             return result.clone();
         }
-        // Goes on if nobody waits for it any more: whoever asks next finds the result, and does not ask again.
+        // Continues without its caller, so that the next caller finds the result and need not ask again.
         let (names, name) = (self.clone(), name.to_owned());
         let asked = tokio::spawn(async move {
             let result = names.ask(&name).await;
@@ -79,7 +79,7 @@ impl Names {
             *entry = Some(Entry { until: Instant::now() + life, result: result.clone() });
             result
         });
-        asked.await.unwrap_or_else(|_| Err("its name cannot be looked up".into()))
+        asked.await.unwrap_or_else(|_| Err("cannot resolve the name".into()))
     }
 
     async fn ask(&self, name: &str) -> Result<Addrs, String> {
@@ -87,7 +87,7 @@ impl Names {
         let found = tokio::time::timeout(TIMEOUT, async {
             let place = Arc::clone(&shared.places).acquire_owned().await;
             tokio::task::spawn_blocking(move || {
-                // Held until the system answers, even if nobody waits for it any more.
+                // Held until the system answers, even if the caller is gone.
                 let _place = place;
                 (shared.system)(&name)
             })
@@ -95,16 +95,16 @@ impl Names {
         });
         match found.await {
             Ok(Ok(Ok(addrs))) => Ok(addrs.into()),
-            Ok(Ok(Err(error))) => Err(format!("its name cannot be looked up: {error}")),
-            Ok(Err(_)) => Err("its name cannot be looked up".into()),
-            Err(_) => Err("its name was not found in time".into()),
+            Ok(Ok(Err(error))) => Err(format!("cannot resolve the name: {error}")),
+            Ok(Err(_)) => Err("cannot resolve the name".into()),
+            Err(_) => Err("cannot resolve the name: no answer in time".into()),
         }
     }
 
     fn slot(&self, name: &str) -> Slot {
         let mut slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= MAX_NAMES {
-            // What somebody waits for has another owner.
+            // Slots that a caller waits for have another owner.
             let now = Instant::now();
             slots.retain(|_, slot| {
                 let is_old = |entry: &Option<Entry>| entry.as_ref().is_none_or(|entry| entry.until <= now);
@@ -117,7 +117,7 @@ impl Names {
         Arc::clone(slots.entry(name.trim_end_matches('.').to_ascii_lowercase()).or_default())
     }
 
-    /// Forgets all names: the network is another, or was gone.
+    /// Forgets all names, as the network has changed or was down.
     pub(crate) fn clear(&self) {
         self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -131,7 +131,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[tokio::test]
-    async fn look_up_of_one_name_by_many_asks_the_system_once() {
+    async fn look_up_of_one_name_by_many_callers_asks_the_system_once() {
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
         let (gate, opened) = crossbeam_channel::bounded::<()>(0);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn address_as_text_is_not_looked_up() {
+    async fn look_up_of_an_address_returns_it_without_asking_the_system() {
         let names = Names::with(|_| panic!("no look-up"));
         assert_eq!(
             names.look_up("2001:db8::1").await.unwrap()[..],

@@ -1,4 +1,4 @@
-//! Opens the files of torrents that are added, on threads that may wait for a disk.
+//! Opens the files of added torrents, on threads that may wait for a disk.
 
 use crate::add::{AddError, AddTorrent};
 use crate::claims::Claims;
@@ -17,11 +17,11 @@ use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
 
-/// Torrents of one download folder that are opened at a time. The folder may be on a disk that does not answer, and that must
-/// not take the threads from others.
+/// Maximum number of torrents of one download folder that are opened at a time. Its disk may not respond, and must not
+/// take the threads from other folders.
 const OPENED_AT_A_TIME: usize = 2;
 
-/// Opens torrents. Torrents of one download folder wait for each other; torrents of different folders do not.
+/// Opener of torrents. Those of one download folder wait for each other; those of different folders do not.
 pub(crate) struct Opener {
     files: Arc<Files>,
     runtime: Handle,
@@ -29,7 +29,7 @@ pub(crate) struct Opener {
     turns: Mutex<Turns>,
 }
 
-/// What all torrents share.
+/// State shared by all torrents.
 struct Files {
     handles: Arc<HandleCache>,
     claims: Claims,
@@ -39,7 +39,7 @@ struct Files {
 #[derive(Default)]
 struct Turns {
     of: HashMap<PathBuf, Weak<Semaphore>>,
-    /// Number of entries at which the unused ones are removed.
+    /// Number of entries at which unused ones are removed.
     sweep_at: usize,
 }
 
@@ -61,7 +61,7 @@ impl Opener {
         Self { files, runtime, inbox, turns: Mutex::default() }
     }
 
-    /// Opens the files of a torrent, then sends the message that `message` makes of it. An error goes to `to` at once.
+    /// Opens the files of a torrent, then sends the message that `message` makes of it. An error is answered at once.
     pub(crate) fn open<T: Send + 'static>(
         &self,
         add: AddTorrent,
@@ -71,7 +71,7 @@ impl Opener {
         let (files, inbox) = (Arc::clone(&self.files), Arc::clone(&self.inbox));
         let turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner).of(&add.dir);
         self.runtime.spawn(async move {
-            // Fails if the semaphore is closed, which nobody does.
+            // Fails only if the semaphore is closed, which never happens.
             let turn = turns.acquire_owned().await;
             let opened = tokio::task::spawn_blocking(move || {
                 let opened = files.open(add);
@@ -151,12 +151,12 @@ fn load(record: &Record, meta: &Metainfo, dir: &Path) -> Option<Resume> {
         None => Ok(None),
     };
     record.load().and_then(verified).unwrap_or_else(|error| {
-        tracing::warn!(%error, "checking the data: cannot use the resume data");
+        tracing::warn!(%error, "cannot use the resume data; checking the torrent");
         None
     })
 }
 
-/// A piece is wanted if any file in it is.
+/// Returns the priorities of the pieces. A piece is wanted if any of its files is.
 fn piece_priorities(meta: &Metainfo, wanted: &[bool]) -> Box<[Priority]> {
     let mut priorities = vec![Priority::Skip; meta.layout.piece_count() as usize];
     for (file, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {

@@ -1,4 +1,4 @@
-//! Answers of the network thread, for callers that block and for those that do not.
+//! Replies of the network thread, for callers that block and for those that await.
 
 use std::fmt;
 use std::pin::{Pin, pin};
@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-/// Reason why a request has no result.
+/// Reason that a request has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AskError {
-    /// The session has no such torrent: it was removed.
+    /// The session does not have the torrent: it was removed.
     #[error("the torrent is not in the session")]
     NoTorrent,
-    /// No answer within the time that the caller waits. The request may still be carried out.
+    /// No answer arrived within the time limit. The request may still be carried out.
     #[error("the session did not answer in time; the request may still be carried out")]
     TimedOut,
     /// The session has ended.
@@ -24,9 +24,9 @@ pub enum AskError {
     Ended,
 }
 
-/// The answer to a request, which has been sent already: dropping this does not take the request back.
+/// Reply to a request. The request was sent already: dropping the reply does not cancel it.
 ///
-/// [`wait`](Self::wait) blocks the thread. Or the reply is awaited, in any async runtime; awaiting has no time limit.
+/// [`wait`](Self::wait) blocks the thread. A reply can also be awaited, in any async runtime and without a time limit.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -44,51 +44,51 @@ pub struct Reply<T, E = AskError> {
     limit: Duration,
 }
 
-/// Limit of the wait for an answer that the network thread gives at once.
+/// Time limit for answers that the network thread gives at once.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The end of a [`Reply`] that the answer goes into.
+/// Sender of the answer to a [`Reply`].
 pub(crate) type Answer<T, E = AskError> = oneshot::Sender<Result<T, E>>;
 
 pub(crate) fn reply<T: Send + 'static, E: From<AskError> + Send + 'static>() -> (Answer<T, E>, Reply<T, E>) {
     let (answer, receiver) = oneshot::channel::<Result<T, E>>();
-    // The network thread drops what it cannot answer any more.
+    // The network thread drops what it cannot answer.
     let future = async { receiver.await.unwrap_or_else(|_| Err(AskError::Ended.into())) };
     (answer, Reply { future: Box::pin(future), limit: ANSWER_TIMEOUT })
 }
 
-/// Gives an answer.
+/// Sends an answer.
 pub(crate) fn answer<T, E>(to: Answer<T, E>, result: Result<T, E>) {
     // Fails if the caller has dropped its reply.
     let _ = to.send(result);
 }
 
 impl<T, E: From<AskError>> Reply<T, E> {
-    /// Lets [`wait`](Self::wait) wait as long as it takes.
+    /// Removes the time limit of [`wait`](Self::wait).
     pub(crate) fn without_limit(self) -> Self {
         Self { limit: Duration::MAX, ..self }
     }
 
-    /// Blocks until the answer comes: 30 seconds at most, unless the request says otherwise.
+    /// Blocks until the answer arrives, for at most 30 seconds unless the request says otherwise.
     ///
     /// # Errors
-    /// [`AskError::TimedOut`] or [`AskError::Ended`], or the error of the request.
+    /// [`AskError::TimedOut`], [`AskError::Ended`], or another error of the request.
     pub fn wait(self) -> Result<T, E> {
         let limit = self.limit;
         self.wait_for(limit)
     }
 
-    /// Blocks until the answer comes, for `limit` at most.
+    /// Blocks until the answer arrives, for at most `limit`.
     ///
     /// # Errors
-    /// As for [`wait`](Self::wait).
+    /// The same as for [`wait`](Self::wait).
     pub fn wait_for(self, limit: Duration) -> Result<T, E> {
         block_on(self, limit).unwrap_or_else(|| Err(AskError::TimedOut.into()))
     }
 }
 
 impl<T: 'static, E: 'static> Reply<T, E> {
-    /// Makes something else of a good answer.
+    /// Converts a successful answer.
     pub(crate) fn map<U>(self, make: impl FnOnce(T) -> U + Send + 'static) -> Reply<U, E> {
         let future = self.future;
         Reply { future: Box::pin(async { future.await.map(make) }), limit: self.limit }
@@ -109,7 +109,7 @@ impl<T, E> fmt::Debug for Reply<T, E> {
     }
 }
 
-/// Runs a future on this thread. Returns `None` if it is not done within `limit`.
+/// Runs a future on this thread. Returns `None` if it is not ready within `limit`.
 pub(crate) fn block_on<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
     struct Unpark(Thread);
 

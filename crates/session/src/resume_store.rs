@@ -1,4 +1,4 @@
-//! Where the resume data of torrents is kept: files, unless the embedding program has another place for it.
+//! Stores for the resume data of torrents: files, or a place of the embedding program.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -10,38 +10,38 @@ use ztor_metainfo::{InfoHashes, Metainfo};
 use ztor_storage::resume::{Resume, ResumeError, read_file, sync_records};
 use ztor_storage::{FileStamp, records};
 
-/// Resume data of other torrents that is read to find out whose a file is, at most.
+/// Maximum number of torrents whose resume data is searched for the owner of a file.
 const MAX_SEARCHED: usize = 10_000;
 
-/// Key of resume data. Two downloads of one torrent into different folders have different keys.
+/// Key of resume data. Downloads of one torrent into different folders have different keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ResumeKey {
-    /// The torrent: its v1 info-hash, or the start of the v2 one.
+    /// The torrent: its v1 info-hash, or the first 20 bytes of its v2 info-hash.
     pub swarm: SwarmId,
-    /// The download folder, absolute.
+    /// Download folder, an absolute path.
     pub dir: PathBuf,
 }
 
-/// A place for resume data: what a session remembers of its torrents over restarts.
+/// Store for resume data, which a session keeps over restarts.
 ///
-/// The data is opaque, up to 64 MiB long, and far below that for most torrents. A session calls these methods on threads that
-/// may wait for a disk, several at a time. [`FileResumeStore`] is the implementation that sessions use by default; a program
-/// with a database gives its own ([`Config::resume_store`](field@crate::Config::resume_store)).
+/// The data is opaque, at most 64 MiB long, and far shorter for most torrents. A session calls these methods on threads
+/// that may wait for a disk, several at a time. Sessions use [`FileResumeStore`] by default; a program with a database
+/// sets its own ([`Config::resume_store`](field@crate::Config::resume_store)).
 ///
 /// # Crashes
-/// After a crash each key must have either the old or the new data, whole. What [`sync`](Self::sync) has returned for must be
-/// there.
+/// After a crash, each key must have either the old or the new data in full. Data that [`sync`](Self::sync) has covered
+/// must be present.
 pub trait ResumeStore: fmt::Debug + Send + Sync {
     /// Returns the data of a key; `None` if there is none.
     ///
     /// # Errors
-    /// The data cannot be read. The files of the torrent are then checked.
+    /// The data cannot be read. The session then checks the torrent's files.
     fn load(&self, key: &ResumeKey) -> Result<Option<Vec<u8>>, ResumeError>;
 
     /// Replaces the data of a key. It need not be durable before [`sync`](Self::sync).
     ///
     /// # Errors
-    /// The data cannot be written. The session reports it and tries again later.
+    /// The data cannot be written. The session reports it and retries later.
     fn save(&self, key: &ResumeKey, data: &[u8]) -> Result<(), ResumeError>;
 
     /// Makes durable all data whose [`save`](Self::save) has returned.
@@ -50,20 +50,20 @@ pub trait ResumeStore: fmt::Debug + Send + Sync {
     /// The data may be lost in a crash.
     fn sync(&self) -> Result<(), ResumeError>;
 
-    /// Calls `visit` with the data of all keys, in any order, until it breaks. Skips what cannot be read.
+    /// Calls `visit` with the data of all keys, in any order, until it breaks. Skips data that cannot be read.
     fn visit(&self, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>);
 }
 
-/// Resume data in files, one for each key, in a folder of their own.
+/// Resume data in files, one per key, in a folder of their own.
 #[derive(Debug)]
 pub struct FileResumeStore {
     folder: PathBuf,
-    /// An earlier process may have left a file that is not durable.
+    /// True if an earlier process may have left a file that is not durable.
     is_in_doubt: AtomicBool,
 }
 
 impl FileResumeStore {
-    /// Takes a folder, which need not exist yet. Removes what interrupted writes have left in it.
+    /// Creates a store in a folder, which need not exist yet. Removes leftovers of interrupted writes.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         let is_in_doubt = !records::remove_leftovers(&folder);
@@ -104,7 +104,7 @@ impl ResumeStore for FileResumeStore {
     }
 }
 
-/// The resume data of one torrent.
+/// Resume data of one torrent.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     store: Arc<dyn ResumeStore>,
@@ -112,7 +112,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// `dir` is absolute.
+    /// Creates the record of a torrent in the folder `dir`, an absolute path.
     pub(crate) fn new(store: Arc<dyn ResumeStore>, meta: &Metainfo, dir: &Path) -> Self {
         let key = ResumeKey { swarm: meta.info_hashes.swarm_id(), dir: dir.to_owned() };
         Self { store, key: Arc::new(key) }
@@ -129,14 +129,14 @@ impl Record {
         self.store.save(&self.key, &resume.to_bytes())
     }
 
-    /// Makes durable what was saved of all torrents.
+    /// Makes the saved data of all torrents durable.
     pub(crate) fn sync(&self) -> Result<(), ResumeError> {
         self.store.sync()
     }
 
-    /// Returns the one of `stamps` that another torrent has left on one of its files.
+    /// Returns a stamp for which `is_asked` is true, and which another torrent has left on one of its files.
     ///
-    /// A stamp has nanoseconds, so two files hardly ever share one. Reads the data of at most 10,000 torrents.
+    /// Stamps have nanoseconds, so two files hardly ever share one. Reads the data of at most 10,000 torrents.
     pub(crate) fn left_by_another(
         &self,
         own: &InfoHashes,
@@ -155,13 +155,13 @@ impl Record {
         found
     }
 
-    /// A name for errors.
+    /// Returns a name for errors.
     fn name(&self) -> PathBuf {
         PathBuf::from(format!("the record of {}", self.key.swarm))
     }
 }
 
-/// FNV-1a: names must be the same in every run and build.
+/// FNV-1a. File names must be the same in every run and build.
 struct Fnv(u64);
 
 impl std::hash::Hasher for Fnv {
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use ztor_storage::create::{CreateOptions, create};
 
-    /// A torrent of a file of `len` bytes.
+    /// Creates a torrent of one file of `len` bytes.
     fn torrent(len: usize) -> Metainfo {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("data");
@@ -238,6 +238,6 @@ mod tests {
         record(&one).save(&resume(&one, dir.path(), left)).unwrap();
         assert_eq!(found(), Some(left));
         let absent = record(&two).left_by_another(&two.info_hashes, |stamp| *stamp == FileStamp::ABSENT);
-        assert_eq!(absent, None, "no file is nobody's");
+        assert_eq!(absent, None, "an absent file has no owner");
     }
 }

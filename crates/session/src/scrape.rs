@@ -1,4 +1,4 @@
-//! Asking a tracker how large a swarm is, without joining it (BEP 15, BEP 48).
+//! Scrapes: the size of a swarm, from its tracker and without joining it (BEP 15, BEP 48).
 
 use crate::FetchError;
 use crate::bind::Bind;
@@ -14,30 +14,32 @@ use ztor_base::SwarmId;
 use ztor_base::addr::canonical;
 use ztor_tracker::{DEFAULT_UDP_PORT, Reply, ScrapeEntry, TrackerError, http, udp};
 
-/// The longest answer that is read, in bytes: of one torrent.
+/// Longest answer that is read, in bytes. It is about one torrent.
 const MAX_REPLY: usize = 64 * 1024;
-/// The longest wait for a datagram between looks at the time.
+/// Longest wait for a datagram between checks of the time.
 const STEP: Duration = Duration::from_millis(200);
 
-/// Why there is no answer.
+/// Reason that a scrape failed.
 #[derive(Debug, Error)]
 pub enum ScrapeError {
-    /// The tracker says no, says nonsense, or does not know of this.
+    /// The tracker refused, sent an invalid answer, or does not support scrapes.
     #[error(transparent)]
     Tracker(#[from] TrackerError),
-    /// It was not reached.
+    /// The tracker could not be reached over HTTP.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// Another failure of the network.
+    /// Another failure, or the tracker does not know the torrent.
     #[error("{0}")]
     Network(String),
 }
 
-/// Asks a tracker, by its announce URL, about the swarm of this info-hash (that of v2 cut to 20 bytes). Blocks until
-/// there is an answer, for half a minute or so at the longest.
+/// Asks the tracker with this announce URL about the swarm of an info-hash (that of v2 cut to 20 bytes).
+///
+/// Blocks until the answer arrives: at most 105 seconds over UDP, or 30 seconds per request over HTTP, with at most
+/// five redirects. Must not be called in an async context.
 ///
 /// # Errors
-/// If there is none.
+/// The tracker is not reached, refuses, or does not know the torrent.
 pub fn scrape(url: &str, info_hash: SwarmId, bind: &Bind) -> Result<ScrapeEntry, ScrapeError> {
     let entries = match url.strip_prefix("udp://") {
         Some(rest) => scrape_udp(rest, info_hash, bind)?,
@@ -62,7 +64,7 @@ fn scrape_udp(rest: &str, info_hash: SwarmId, bind: &Bind) -> Result<Vec<ScrapeE
     let mut found = host.to_socket_addrs().map_err(|e| network(&e))?;
     let to = found
         .find(|to| sendable(own, *to).is_some())
-        .ok_or_else(|| network(&"its name has no address of ours"))?;
+        .ok_or_else(|| network(&"its name has no address of a usable family"))?;
     let clock = Clock::start();
     let seed = random_u64().map_err(|e| network(&e))?;
     let mut client = udp::Client::new(seed);
@@ -75,7 +77,7 @@ fn scrape_udp(rest: &str, info_hash: SwarmId, bind: &Bind) -> Result<Vec<ScrapeE
         }
         let wait = client.poll_timeout().map_or(STEP, |at| clock.until(at).min(STEP));
         socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)))).map_err(|e| network(&e))?;
-        // Whatever goes wrong here, the client's own time runs out.
+        // Other errors may be ignored, as the client's own timeout ends the loop.
         if let Ok((len, from)) = socket.recv_from(&mut buf) {
             let from = canonical(from);
             client.handle(clock.now(), from, &buf[..len]);

@@ -1,4 +1,4 @@
-//! The session: its start, its requests, its end.
+//! The session: its start, its requests, its shutdown.
 
 use crate::add::{AddError, AddMagnet, AddTorrent};
 use crate::bind::{self, DeviceState};
@@ -27,19 +27,24 @@ use std::time::Duration;
 use ztor_base::PeerId;
 use ztor_engine::{Author, BanStatus, DhtRole, Engine, TorrentId};
 
-/// A running client. Dropping it ends it within a moment, without goodbyes; [`shutdown`](Self::shutdown) is
-/// the polite way.
+/// A running client.
+///
+/// Dropping it starts a [shutdown](Self::shutdown) in the background and does not wait for it: if the process exits at
+/// once, goodbyes and saves are cut off.
 #[derive(Debug)]
 pub struct Session {
     link: Arc<Link>,
     done: Receiver<bool>,
     addr: SocketAddr,
-    /// The most connections that the limit of open files allows.
+    /// Maximum number of connections that the limit of open files allows.
     max_peers: usize,
 }
 
 impl Session {
     /// Listens and starts the threads.
+    ///
+    /// # Errors
+    /// The port is in use, the interface does not exist, or the system refuses a resource.
     pub fn start(mut config: Config) -> Result<Self, StartError> {
         let (bind, port) = (config.bind.clone(), config.port);
         let device = bind.device().map(DeviceState::look).unwrap_or_default();
@@ -80,7 +85,7 @@ impl Session {
         if let Some(dht) = &config.dht {
             let saved = dht_path.as_deref().and_then(dht_state::load);
             engine.start_dht(clock.now(), dht_config(addr), saved.as_ref());
-            // Whoever names other nodes than the usual ones may have a small network of his own.
+            // Custom bootstrap nodes may form a small network of their own, which has no others.
             let is_usual = dht.bootstrap == DhtOptions::default().bootstrap;
             let role = if is_usual { DhtRole::Router } else { DhtRole::Entry };
             control.resolve_dht_nodes(dht.bootstrap.clone(), role);
@@ -114,25 +119,27 @@ impl Session {
         Ok(Self { link, done, addr, max_peers: share.most_peers })
     }
 
-    /// The address listened on; unspecified if all are.
+    /// Returns the address that is listened on. Its IP is unspecified unless the session is bound to an address.
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Adds a torrent: what is on disk is checked (or believed, where the resume data still fits), then the rest is
-    /// fetched, then it is served. Its files are opened before the reply comes, so a disk that does not answer holds up the
-    /// reply, and no other torrent than those of the same folder.
+    /// Adds a torrent. Its data on disk is checked, or trusted where the resume data still matches. Then missing pieces
+    /// are fetched, and all are served.
     ///
-    /// Two torrents may have the same files only if both are [read only](AddTorrent::read_only). Files that are not
-    /// wanted do not count. The files of a removed torrent are free once what was queued for them is done.
+    /// The files are opened before the reply. A disk that does not respond delays the reply, and those for other
+    /// torrents of the same folder only.
+    ///
+    /// Two torrents may share files only if both are [read-only](AddTorrent::read_only). Unwanted files do not count.
+    /// The files of a removed torrent are free once the jobs queued for them are done.
     pub fn add(&self, add: AddTorrent) -> Reply<TorrentHandle, AddError> {
         let (answer, reply) = reply();
         self.link.opener.open(add, answer, |request, answer| NetEvent::Add { request, answer });
         self.with_handle(reply)
     }
 
-    /// Adds a magnet link: peers are looked for and asked for the metadata. Nothing is fetched before
-    /// [`TorrentHandle::start`] says what and where to.
+    /// Adds a magnet link: peers are looked for and asked for the metadata. No piece is fetched before
+    /// [`TorrentHandle::start`].
     pub fn add_magnet(&self, add: AddMagnet) -> Reply<TorrentHandle, AddError> {
         let AddMagnet { magnet, mut peers, known } = add;
         let mut names = Vec::new();
@@ -150,12 +157,12 @@ impl Session {
         self.with_handle(self.ask(|answer| NetEvent::AddMagnet { request, names, answer }))
     }
 
-    /// Returns the handle of a torrent, whether it is still there or not.
+    /// Returns a handle of the torrent with this id, whether it exists or not.
     pub fn torrent(&self, id: TorrentId) -> TorrentHandle {
         TorrentHandle::new(&self.link, id)
     }
 
-    /// Returns the status of all torrents. It changes four times a second at most.
+    /// Returns the status of all torrents. A change shows within 250 ms, and that of an event together with the event.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.link.viewer.snapshot()
     }
@@ -165,18 +172,19 @@ impl Session {
         self.link.viewer.subscribe()
     }
 
-    /// Replaces the settings. They take effect at once.
+    /// Replaces the settings, with immediate effect; a change of encryption is for new connections only. The number of
+    /// connections is limited to what the limit of open files allows.
     pub fn set_settings(&self, settings: &Settings) -> Reply<()> {
         let settings = settings.to_engine(settings.max_peers.clamp(1, self.max_peers));
         self.ask(|answer| NetEvent::SetSettings { settings, answer })
     }
 
-    /// Returns the hosts and peers that are banned for bad data, for all torrents.
+    /// Returns the bans in force, which apply to all torrents.
     pub fn bans(&self) -> Reply<Vec<BanStatus>> {
         self.ask(|answer| NetEvent::Bans { answer })
     }
 
-    /// Ends a ban before its time.
+    /// Lifts a ban early. No effect if there is none.
     pub fn lift_ban(&self, author: Author) -> Reply<()> {
         self.ask(|answer| NetEvent::LiftBan { author, answer })
     }
@@ -195,17 +203,20 @@ impl Session {
         reply.map(move |id| TorrentHandle::new(&link, id))
     }
 
-    /// Says `stopped` to trackers, saves, closes everything. Waits at most `deadline`; true if all was done
-    /// by then.
+    /// Announces `stopped` to all trackers, saves all torrents and closes everything. Blocks until that is done, for at
+    /// most `deadline`, after which the shutdown continues in the background.
+    ///
+    /// Returns true if everything is done by then, and all trackers have answered or failed. Returns false if the
+    /// session had ended before.
     pub fn shutdown(&self, deadline: Duration) -> bool {
         self.link.inbox.push(NetEvent::Shutdown { goodbyes: None });
         self.done.recv_timeout(deadline) == Ok(true)
     }
 
-    /// The same with another limit for trackers, which may not answer, than for the disk, which has data to keep: the
-    /// end does not wait longer than `goodbyes` for the former, and the caller no longer than `deadline` in all.
+    /// Shuts down like [`shutdown`](Self::shutdown), but waits for trackers, which may not answer, no longer than
+    /// `goodbyes`. The disk, which has data to keep, may take longer. Blocks for at most `deadline` in all.
     ///
-    /// After [`End::Unfinished`] it may be called again, to wait longer; `goodbyes` counts from the first call.
+    /// After [`End::Unfinished`], it may be called again to wait longer; `goodbyes` counts from the first call.
     pub fn end(&self, goodbyes: Duration, deadline: Duration) -> End {
         self.link.inbox.push(NetEvent::Shutdown { goodbyes: Some(goodbyes) });
         match self.done.recv_timeout(deadline) {
@@ -219,11 +230,11 @@ impl Session {
 /// Result of [`Session::end`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// All is saved, and the trackers know.
+    /// Everything is saved, and all trackers have answered or failed.
     Complete,
-    /// All is saved. Some trackers have not answered, and may not know that this client is gone.
+    /// Everything is saved. Some trackers have not answered, and may not know that this client is gone.
     WithoutGoodbyes,
-    /// The disk has not finished, or the session had ended before.
+    /// The shutdown is not complete, or the session had ended before.
     Unfinished,
 }
 
@@ -243,7 +254,7 @@ fn engine_config(config: &Config, listen_port: u16) -> Result<ztor_engine::Confi
     Ok(engine)
 }
 
-/// An unspecified IPv6 address serves both families.
+/// Returns the configuration of the DHT for a listening address. An unspecified IPv6 address serves both families.
 pub(crate) fn dht_config(listening: SocketAddr) -> ztor_dht::Config {
     let (v4, v6) = match listening.ip() {
         IpAddr::V4(_) => (true, false),

@@ -1,6 +1,6 @@
 //! Setters of configuration structs.
 
-/// Makes methods that set one field each, for chains such as `Config::default().port(0)`.
+/// Defines methods that set one field each, for chains such as `Config::default().port(0)`.
 macro_rules! setters {
     ($owner:ident { $($field:ident: $type:ty,)+ }) => {
         impl $owner {

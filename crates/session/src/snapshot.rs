@@ -1,7 +1,7 @@
-//! The view of front ends: snapshots at a steady rate, and events as they happen.
+//! Views of front ends: snapshots of the status, and events as they happen.
 //!
-//! The net thread publishes changes only. A front end that looks makes its snapshot out of the last one and the changes
-//! since. A torrent that rests costs neither of them anything.
+//! The network thread publishes changes only. A front end makes its snapshot from the last one and the changes since.
+//! Idle torrents cost neither of them anything.
 
 use crate::events::{self, EventSender, EventSource, Events};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,19 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ztor_engine::{DiskFault, TorrentEvent, TorrentId, TorrentStatus};
 
-/// All torrents at a moment. Immutable; take the next one for news.
+/// Status of all torrents at one moment. It never changes; take another one for news.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// In order of their ids.
+    /// Torrents in order of their ids.
     pub torrents: Torrents,
 }
 
-/// The torrents of a [`Snapshot`], which shares those that did not change with the one before.
+/// The torrents of a [`Snapshot`]. It shares unchanged ones with the snapshot before.
 #[derive(Debug, Clone, Default)]
 pub struct Torrents(Vec<Arc<TorrentStatus>>);
 
 impl Snapshot {
-    /// One torrent.
+    /// Returns one torrent; `None` if it does not exist.
     pub fn torrent(&self, id: TorrentId) -> Option<&TorrentStatus> {
         let at = self.torrents.0.binary_search_by_key(&id, |t| t.id).ok()?;
         Some(&self.torrents.0[at])
@@ -29,17 +29,17 @@ impl Snapshot {
 }
 
 impl Torrents {
-    /// In order of their ids.
+    /// Iterates over the torrents in order of their ids.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &TorrentStatus> + DoubleEndedIterator + Clone {
         self.0.iter().map(|status| &**status)
     }
 
-    /// Number of torrents.
+    /// Returns the number of torrents.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns true if there is none.
+    /// Returns true if there is no torrent.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -59,86 +59,86 @@ impl Torrents {
         }
         if !joined.is_empty() {
             self.0.append(&mut joined);
-            // Two runs in order, which this sort joins in one go.
+            // Two sorted runs, which this sort merges.
             self.0.sort_by_key(|t| t.id);
         }
     }
 }
 
-/// Changes since the last snapshot; `None` for a torrent that is gone. Bounded by the torrents there were.
+/// Changes since the last snapshot; `None` for a removed torrent. Bounded by the number of torrents that existed.
 type News = BTreeMap<TorrentId, Option<Arc<TorrentStatus>>>;
 
-/// Something that happened. A snapshot taken after an event shows it already.
+/// An event of a session. A snapshot taken after an event already shows it.
 ///
-/// With the feature `serde` it is an object with its name as `kind`, without the torrent's id.
+/// With the feature `serde`, it is an object with its name as `kind`, without the torrent's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind", rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum SessionEvent {
-    /// The check of the data on disk is done. [`TorrentEvent::Started`] follows, and says what is there.
+    /// The check of the data on disk is done. [`TorrentEvent::Started`] follows with its result.
     Checked {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// Bytes of the pieces that were compared with their hashes, right or not.
+        /// Size of the pieces that were hashed, whether they matched or not, in bytes.
         hashed_bytes: u64,
-        /// Bytes of the pieces that are believed to be as an earlier run has left them, because length and time of
-        /// their files have not changed since.
+        /// Size of the pieces that were trusted without hashing, in bytes: length and time of their files have not
+        /// changed since an earlier run.
         believed_bytes: u64,
     },
-    /// A disk fault has stopped a torrent, which is tried again by itself. [`TorrentEvent::Stopped`] follows with the
-    /// fault; [`TorrentHandle::retry`](crate::TorrentHandle::retry) tries at once.
+    /// A disk fault has stopped a torrent, and the session will retry it. [`TorrentEvent::Stopped`] follows with the
+    /// fault. [`TorrentHandle::retry`](crate::TorrentHandle::retry) retries at once.
     WillRetry {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// The pause, from 30 seconds to 10 minutes.
+        /// Pause before the retry, from 30 seconds to 10 minutes.
         #[cfg_attr(feature = "serde", serde(rename = "after_s", serialize_with = "as_seconds"))]
         after: Duration,
     },
-    /// A file of a running torrent was changed by another program or has gone bad on its disk. It is checked again. The torrent stops with
-    /// [`DiskFaultKind::Changed`](crate::DiskFaultKind::Changed) if it writes to its files and what it had is not there
-    /// any more.
+    /// Another program has changed a file of a running torrent, or the file has gone bad on disk. It is checked again.
+    /// If a piece is lost, a torrent that is not read-only stops with
+    /// [`DiskFaultKind::Changed`](crate::DiskFaultKind::Changed).
     ChangedByOthers {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// The file, in words.
+        /// The fault, with the path of the file.
         fault: DiskFault,
     },
-    /// The resume data of a torrent could not be saved: the next start will check its data again. The data itself is
-    /// safe.
+    /// The resume data of a torrent could not be saved, and the save is retried. Until it succeeds, a restart checks
+    /// the data again. The data itself is safe.
     NotSaved {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
-        /// The cause.
+        /// The fault.
         fault: DiskFault,
     },
-    /// The name of a peer that a magnet link gives was not found.
+    /// A peer of a magnet link is given by a name that could not be resolved.
     PeerNotFound {
         /// The torrent.
         #[cfg_attr(feature = "serde", serde(skip))]
         torrent: TorrentId,
         /// The peer, as `host:port`.
         peer: String,
-        /// The cause, in plain words.
+        /// Cause in plain words.
         message: String,
     },
-    /// The interface that everything is bound to is gone, with all its connections; or it is back.
+    /// The interface that all sockets are bound to is gone, along with its connections, or is back.
     Interface {
         /// Name of the interface.
         name: String,
-        /// It is back.
+        /// True if it is back.
         is_there: bool,
     },
-    /// An event of a torrent's transfer. [`TorrentEvent::Finished`] comes once everything wanted is safe on disk.
+    /// An event of a torrent. [`TorrentEvent::Finished`] is reported once everything wanted is durable on disk.
     #[cfg_attr(feature = "serde", serde(untagged))]
     Torrent(TorrentEvent),
 }
 
 impl SessionEvent {
-    /// Returns the torrent that it happened to; `None` if it concerns all.
+    /// Returns the torrent of the event; `None` if it concerns all.
     pub fn torrent(&self) -> Option<TorrentId> {
         match self {
             Self::Checked { torrent, .. }
@@ -157,16 +157,16 @@ fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Resul
     serializer.serialize_u64(duration.as_secs())
 }
 
-/// The net thread's end.
+/// Sender of the network thread.
 pub(crate) struct Publisher {
     news: Arc<Mutex<News>>,
     events: EventSender,
 }
 
-/// The front ends' end.
+/// Receiver of the front ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Viewer {
-    /// Held by the net thread too, so never for long.
+    /// Shared with the network thread, and so locked only briefly.
     news: Arc<Mutex<News>>,
     snapshot: Arc<Mutex<Arc<Snapshot>>>,
     events: EventSource,
@@ -179,7 +179,7 @@ pub(crate) fn channel() -> (Publisher, Viewer) {
 }
 
 impl Publisher {
-    /// Publishes the changes since the last call; `None` for a torrent that is gone.
+    /// Publishes changes since the last call; `None` for a removed torrent.
     pub(crate) fn publish(&self, changes: Vec<(TorrentId, Option<TorrentStatus>)>) {
         let changes = changes.into_iter().map(|(id, status)| (id, status.map(Arc::new)));
         self.news.lock().unwrap_or_else(PoisonError::into_inner).extend(changes);
@@ -187,9 +187,9 @@ impl Publisher {
 
     pub(crate) fn emit(&self, event: SessionEvent) {
         match &event {
-            // Too much for a log, and with passkeys in it.
+            // Too long for a log, and with passkeys in it.
             SessionEvent::Torrent(TorrentEvent::Metadata { torrent, .. }) => {
-                tracing::debug!(?torrent, "metadata");
+                tracing::debug!(?torrent, "received metadata");
             }
             event => tracing::debug!(?event),
         }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_is_the_last_one_and_the_news() {
+    fn snapshot_after_changes_is_the_last_one_with_them_applied() {
         let (publisher, viewer) = channel();
         let tell =
             |n: u64, have: Option<u64>| publisher.publish(vec![(id(n), have.map(|have| status(n, have)))]);

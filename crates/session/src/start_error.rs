@@ -1,4 +1,4 @@
-//! Errors of the start of a session.
+//! Errors at the start of a session.
 
 use crate::bind::Bind;
 use crate::http::FetchError;
@@ -8,7 +8,7 @@ use thiserror::Error;
 /// Failure to start a session.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The port is taken.
+    /// The port is in use.
     #[error("cannot listen on port {port}{}: it is in use by another program; choose another port", at(.bind))]
     PortTaken {
         /// The port.
@@ -16,29 +16,31 @@ pub enum StartError {
         /// The requested binding.
         bind: Bind,
     },
-    /// Listening failed otherwise.
+    /// Listening failed for another reason.
     #[error("cannot listen on port {port}{}: {error}", at(.bind))]
     Listen {
         /// The port.
         port: u16,
         /// The requested binding.
         bind: Bind,
-        /// Cause, as the system gives it.
+        /// Error of the system.
         error: io::Error,
     },
-    /// The interface is not there.
-    #[error("there is no interface {name} that is up and has an address; there are: {others}")]
+    /// The interface does not exist, is down, or has no address.
+    #[error(
+        "cannot use the interface {name}: it does not exist, is down or has no address; there are: {others}"
+    )]
     NoInterface {
-        /// Its name.
+        /// Name of the interface.
         name: String,
-        /// The interfaces that are there.
+        /// Names of the existing interfaces, separated by commas.
         others: String,
     },
-    /// No node to enter the DHT by has an address.
-    #[error("no node to enter the DHT by: {0}")]
+    /// No bootstrap node of the DHT could be resolved; the last failure in plain words.
+    #[error("cannot resolve a bootstrap node of the DHT: {0}")]
     NoNode(String),
-    /// A thread, the poll or the HTTP client could not be set up.
-    #[error("cannot start: {0}")]
+    /// A part of the session could not be set up.
+    #[error("cannot start the session: {0}")]
     Setup(#[from] SetupError),
 }
 
@@ -50,16 +52,16 @@ pub enum SetupError {
     System {
         /// Name of the resource.
         resource: &'static str,
-        /// Cause, as the system gives it.
+        /// Error of the system.
         error: io::Error,
     },
-    /// The HTTP client.
+    /// The HTTP client could not be set up.
     #[error(transparent)]
     Http(#[from] FetchError),
 }
 
 impl SetupError {
-    /// Makes the error of one resource.
+    /// Creates the error for one resource.
     pub(crate) fn of(resource: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::System { resource, error }
     }

@@ -1,4 +1,4 @@
-//! Where ztor keeps what it must not forget.
+//! The state folder.
 
 use crate::resume_store::{FileResumeStore, Record};
 use etcetera::BaseStrategy;
@@ -7,25 +7,26 @@ use std::sync::Arc;
 use ztor_metainfo::Metainfo;
 use ztor_storage::resume::ResumeError;
 
-/// The state folder: `$XDG_STATE_HOME/ztor`, usually `~/.local/state/ztor`. `None` without a home folder.
+/// Returns the default state folder: `$XDG_STATE_HOME/ztor`, usually `~/.local/state/ztor`. `None` without a home
+/// folder.
 pub fn default_state_dir() -> Option<PathBuf> {
     let base = etcetera::base_strategy::Xdg::new().ok()?;
     Some(base.state_dir().unwrap_or_else(|| base.data_dir()).join("ztor"))
 }
 
-/// Resume files in the state folder.
+/// Returns the store of resume files in the state folder.
 pub(crate) fn resume_files(state: &Path) -> FileResumeStore {
     FileResumeStore::new(state.join("resume"))
 }
 
-/// Corrects what an earlier run has remembered of a torrent in the folder `dir`, after its data was compared with the
-/// hashes: pieces that were found bad (false in `not_bad`, one entry per piece) are no longer remembered as there. The next
-/// start fetches them.
+/// Corrects the resume data of a torrent in the folder `dir`, after its data was compared with the hashes. Pieces that
+/// were found bad (false in `not_bad`, one entry per piece) do not count as present any more, so that the next start
+/// fetches them.
 ///
-/// Returns whether there was something to correct. `state` is [`Config::state_dir`](crate::Config::state_dir).
+/// Returns true if there was something to correct. `state` is [`Config::state_dir`](crate::Config::state_dir).
 ///
 /// # Errors
-/// The resume data cannot be written. If it cannot be read, nobody believes it either, and nothing is done.
+/// The resume data cannot be written. Unreadable resume data is no error: no start trusts it, so nothing is done.
 pub fn distrust_record(
     state: &Path,
     meta: &Metainfo,

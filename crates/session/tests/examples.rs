@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A running example. Ended when it is dropped.
+/// A running example. It is killed when dropped.
 struct Example {
     name: String,
     child: Child,
@@ -39,7 +39,7 @@ impl Example {
         Self { name: name.to_owned(), child, stdin, lines }
     }
 
-    /// Waits for a line of the output that begins so, and returns the rest of it.
+    /// Waits for a line of the output that starts with `begin`, and returns the rest of it.
     fn line(&self, begin: &str) -> String {
         let end = Instant::now() + LIMIT;
         loop {

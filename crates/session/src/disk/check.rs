@@ -1,4 +1,4 @@
-//! The look at what is on disk when a torrent starts.
+//! The check of the data on disk when a torrent starts.
 
 use super::save::{Look, Looks};
 use crate::inbox::Inbox;
@@ -11,49 +11,51 @@ use ztor_engine::{Bitfield, DiskEvent, TorrentId};
 use ztor_storage::resume::Resume;
 use ztor_storage::{FileStamp, InTheWay, Pieces, StorageError, TorrentStore, UnfinishedPiece, check_all};
 
-/// How often files are hashed that others change at the same time.
+/// Maximum number of passes over files that others change at the same time.
 const MAX_ROUNDS: u32 = 4;
 
-/// Look at what is on disk.
+/// Request to check the data on disk.
 pub(crate) struct CheckJob {
     pub(crate) torrent: TorrentId,
     pub(crate) store: Arc<TorrentStore>,
-    /// What was known when it was last saved, already verified to be about this torrent and folder.
+    /// Resume data of the last save, already verified to be of this torrent and folder; `None` if there is none.
     pub(crate) resume: Option<Arc<Resume>>,
-    /// Hash everything, whatever the resume data says of pieces.
+    /// True to hash everything, whatever the resume data says.
     pub(crate) distrust: bool,
-    /// Somebody else has changed a file while the torrent was running, when these pieces were there (in wire form).
+    /// Pieces that were present when another program changed a file of the running torrent, in wire form; `None`
+    /// otherwise.
     pub(crate) had_before_change: Option<Vec<u8>>,
-    /// The torrent is taken up again without the user: nothing may be made in place of a drive that is still away.
+    /// True if the session resumes the torrent without the user: nothing may be created in place of a drive that is
+    /// still away.
     pub(crate) is_retry: bool,
-    /// Path of the resume file.
+    /// Record of the resume data; `None` keeps none.
     pub(crate) record: Option<Record>,
-    /// Per file; empty means all.
+    /// Wanted files, one entry per file; empty for all.
     pub(crate) wanted: Vec<bool>,
     pub(crate) looks: Looks,
-    /// Make folders and empty files when done.
+    /// True to create folders and empty files at the end.
     pub(crate) prepare: bool,
-    /// The torrent was removed while the check ran.
+    /// Set to stop the check.
     pub(crate) stop: Arc<AtomicBool>,
 }
 
 /// Result of a check.
 pub(super) struct Found {
-    /// Pieces that are there, by their hashes or by the resume data.
+    /// Pieces that are present, by their hashes or by the resume data.
     pub(super) present: Bitfield,
-    /// Pieces of which some blocks are there.
+    /// Incomplete pieces, with their blocks on disk.
     pub(super) unfinished: Vec<(u32, Bitfield)>,
 }
 
 /// Result of the cheap pass of a check.
 pub(super) enum Glance {
-    /// Nothing has to be read: the stamps are those of the resume data.
+    /// The check is done without reading, as the stamps are those of the resume data.
     Found(Found),
-    /// Bytes that have to be read, copied or reserved.
+    /// Number of bytes that have to be read, copied or reserved.
     Reads(u64),
 }
 
-/// Checks a torrent by the stamps of its files alone, if that can be done.
+/// Checks a torrent by the stamps of its files alone, if that suffices.
 pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, StorageError> {
     let plan = plan(job)?;
     let to_prepare = if job.prepare { job.store.bytes_to_prepare(&plan.stamps) } else { 0 };
@@ -61,17 +63,17 @@ pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, 
     if bytes > 0 {
         return Ok(Glance::Reads(bytes));
     }
-    // Pieces that have no bytes in the files are not read. If some appear meanwhile, they are.
+    // Pieces without bytes in the files are not read, unless such bytes appear during the check.
     let found = finish(job, plan, |pieces| hash(job, inbox, pieces), Pass::Cheap)?;
     Ok(found.map_or(Glance::Reads(0), Glance::Found))
 }
 
-/// Checks a torrent, and hashes what the stamps do not tell.
+/// Checks a torrent, and hashes the pieces that the stamps do not settle.
 pub(super) fn check(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Found, StorageError> {
     check_with(job, |pieces| hash(job, inbox, pieces))
 }
 
-/// `hash` tells which of some pieces are right, with an entry for each piece of the torrent.
+/// Checks a torrent. `hash` says which of some pieces match, with an entry for each piece of the torrent.
 fn check_with(
     job: &CheckJob,
     hash: impl FnMut(&[u32]) -> Result<Vec<bool>, StorageError>,
@@ -83,23 +85,23 @@ fn check_with(
 /// A pass of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
-    /// Ends where files would have to be read.
+    /// Ends if files would have to be read.
     Cheap,
     Full,
 }
 
-/// Pieces to believe and to hash, by the stamps of the files.
+/// Pieces to trust and pieces to hash, by the stamps of the files.
 struct Plan {
-    /// Stamps from before anything was read. The result of the check holds for these.
+    /// Stamps from before anything was read, for which the result of the check holds.
     stamps: Vec<FileStamp>,
-    /// Pieces that are there by the resume data.
+    /// Pieces that are present by the resume data.
     have: Bitfield,
-    /// Pieces to be hashed.
+    /// Pieces to hash.
     look: Bitfield,
 }
 
 impl Plan {
-    /// Bytes of the pieces to be hashed of which something is on disk.
+    /// Returns the size of the pieces to hash of which something is on disk, in bytes.
     fn bytes_to_read(&self, job: &CheckJob) -> u64 {
         let layout = &job.store.meta().layout;
         let is_there = |piece: &u32| {
@@ -138,7 +140,8 @@ fn plan(job: &CheckJob) -> Result<Plan, StorageError> {
     Ok(Plan { stamps, have, look })
 }
 
-/// Hashes what is planned and makes the disk ready. `None` if files have changed that the cheap pass may not read.
+/// Hashes the planned pieces and prepares the disk. Returns `None` if files have changed that the cheap pass must not
+/// read.
 fn finish(
     job: &CheckJob,
     plan: Plan,
@@ -178,7 +181,10 @@ fn finish(
         if rounds == MAX_ROUNDS {
             return Err(StorageError::FileChanged { path: job.store.path_of(*first) });
         }
-        tracing::info!(path = %job.store.path_of(*first).display(), "changed while it was checked; once more");
+        tracing::info!(
+            path = %job.store.path_of(*first).display(),
+            "checking a file again that has changed during its check"
+        );
         look = Bitfield::new(layout.piece_count());
         look.extend(changed.into_iter().flat_map(|file| layout.pieces_of(file)));
     }
@@ -193,13 +199,13 @@ fn finish(
     Ok(Some(Found { present: have, unfinished }))
 }
 
-/// Hashes pieces, and tells about the progress.
+/// Hashes pieces and reports the progress.
 fn hash(job: &CheckJob, inbox: &Inbox<NetEvent>, pieces: &[u32]) -> Result<Vec<bool>, StorageError> {
     let total = pieces.len() as u32;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let shown = AtomicU32::new(0);
     let progress = |done: u32| {
-        // About two hundred steps are enough for a bar.
+        // About 200 steps suffice for a progress bar.
         let step = (total / 200).max(1);
         if done / step > shown.fetch_max(done / step, Ordering::Relaxed) {
             inbox.push(NetEvent::disk(job.torrent, DiskEvent::CheckProgress { done, total }));
@@ -208,7 +214,7 @@ fn hash(job: &CheckJob, inbox: &Inbox<NetEvent>, pieces: &[u32]) -> Result<Vec<b
     check_all(&job.store, Pieces::Only(pieces), threads, progress, &job.stop)
 }
 
-/// The files that somebody else has changed since these stamps were taken. They are replaced by those of now.
+/// Returns the files that others have changed since these stamps were taken, and replaces the stamps with current ones.
 fn changed_since(store: &TorrentStore, stamps: &mut Vec<FileStamp>) -> Result<Vec<usize>, StorageError> {
     let now = store.fingerprint()?;
     let changed = store.changed_between(stamps, &now);
@@ -216,7 +222,7 @@ fn changed_since(store: &TorrentStore, stamps: &mut Vec<FileStamp>) -> Result<Ve
     Ok(changed)
 }
 
-/// Makes the disk ready, unless something of somebody else's would be written over.
+/// Prepares the disk, unless data that is not the torrent's would be overwritten.
 fn prepare(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<(), StorageError> {
     if let Some(resume) = &job.resume {
         job.store.set_own_files(&resume.own_files(stamps));
@@ -228,8 +234,8 @@ fn prepare(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<(), 
     job.store.prepare_unless(&job.stop)
 }
 
-/// Goes on with pieces that were in progress: in this run, before a fault, or in the one before. Pieces of which all
-/// blocks are there were hashed, and start over if that was in vain.
+/// Restores the pieces in progress: of this run, before a fault, or of the last one. Pieces with all blocks on disk
+/// were hashed; those that did not match start over.
 fn restore_unfinished(job: &CheckJob) -> Vec<(u32, Bitfield)> {
     let layout = &job.store.meta().layout;
     let kept = job.store.restore_unfinished(unfinished_of(job));
@@ -239,15 +245,15 @@ fn restore_unfinished(job: &CheckJob) -> Vec<(u32, Bitfield)> {
     pieces.collect()
 }
 
-/// Pieces in progress: as this run knows them, or else as they were saved.
+/// Returns the pieces in progress: as this run knows them, or else as they were saved.
 fn unfinished_of(job: &CheckJob) -> Vec<UnfinishedPiece> {
     let now = job.store.unfinished();
     let saved = || job.resume.as_ref().map(|resume| resume.unfinished.clone()).unwrap_or_default();
     if now.is_empty() { saved() } else { now }
 }
 
-/// Refuses a download folder that is not the one it was, unless it has files as they were saved last: a drive that comes
-/// back may do so with another number, and an empty mount point is a folder too.
+/// Refuses another download folder than before, unless it has files as they were saved last: a drive may return with
+/// another number, and an empty mount point is a folder too.
 fn await_folder(job: &CheckJob) -> Result<(), StorageError> {
     if job.store.has_its_folder() {
         return Ok(());
@@ -260,8 +266,8 @@ fn await_folder(job: &CheckJob) -> Result<(), StorageError> {
     Err(StorageError::FolderGone { path: job.store.dir().to_owned() })
 }
 
-/// Pieces to be hashed although there is resume data: of files that are not as they were, of the wrong length, or
-/// not there at all. The latter also if they were missing when the resume data was made.
+/// Returns the pieces to hash despite resume data: those of files that have changed, have the wrong length or are
+/// missing. Missing files count even if they were missing when the resume data was made.
 fn doubtful(resume: &Resume, store: &TorrentStore, now: &[FileStamp]) -> Bitfield {
     let layout = &store.meta().layout;
     let is_missing = |file: &usize| now[*file] == FileStamp::ABSENT && layout.files()[*file].length > 0;
@@ -272,8 +278,8 @@ fn doubtful(resume: &Resume, store: &TorrentStore, now: &[FileStamp]) -> Bitfiel
     look
 }
 
-/// A file that is as another torrent has left it is that torrent's, even if some of its pieces are right for this one:
-/// both may be editions of one thing. One that is as this torrent has left it need not be looked for.
+/// Refuses a file that is as another torrent has left it, even if some of its pieces match: both may be editions of the
+/// same content. Files that are as this torrent has left them are not looked up.
 fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
     let Some(record) = &job.record else { return Ok(()) };
     let is_as_left = |file: usize, stamp: FileStamp| {
@@ -297,8 +303,8 @@ fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
     }
 }
 
-/// A piece that was there and is not any more was changed on purpose, as far as we know: it is not written over
-/// before the user says so.
+/// Refuses to overwrite a piece that was present and is lost: as far as we know, it was changed on purpose, and the
+/// user decides.
 fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<(), StorageError> {
     let layout = &store.meta().layout;
     let was_there =
@@ -310,8 +316,8 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
     Err(StorageError::FileChanged { path: store.path_of(file.unwrap_or_default()) })
 }
 
-/// Remembers which files were admitted as the torrent's own before the first byte goes into one. Those that it makes from
-/// now on are remembered by the saves that follow. Returns true if the resume file was written.
+/// Records which files were accepted as the torrent's own, before the first write to one. Those that it creates are
+/// recorded by the saves that follow. Returns true if the resume file was written.
 fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<bool, StorageError> {
     let Some(record) = &job.record else { return Ok(false) };
     let own = job.store.own_files();
@@ -319,7 +325,7 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result
     if is_known || have.count() == have.len() {
         return Ok(false);
     }
-    // It says which pieces are there.
+    // The record says which pieces are present.
     job.store.sync()?;
     let resume = Resume {
         info_hashes: job.store.meta().info_hashes,
@@ -336,8 +342,8 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result
     match record.save(&resume).and_then(|()| record.sync()) {
         Ok(()) => Ok(true),
         Err(error) => {
-            // The save that follows tells it.
-            tracing::debug!(%error, "cannot remember which files are the torrent's own");
+            // The save that follows reports it.
+            tracing::debug!(%error, "cannot record which files are the torrent's own");
             Ok(false)
         }
     }

@@ -1,7 +1,7 @@
-//! The two threads of a disk that check, and what waits for them.
+//! The two threads of a disk that check, and their queue.
 //!
-//! The first looks at stamps, torrent by torrent: after a restart that is all that most of them need. What has to be read
-//! waits for the second, which hashes one torrent at a time, the smallest first.
+//! The first compares stamps, torrent by torrent, which is all that most torrents need after a restart. Those that have
+//! to be read wait for the second, which hashes one torrent at a time, the smallest first.
 
 use super::check::{CheckJob, Found, Glance, check, glance};
 use super::fault::{EXHAUSTED_PAUSE, fault};
@@ -16,22 +16,22 @@ use std::time::Instant;
 use ztor_engine::{DiskEvent, TorrentId};
 use ztor_storage::StorageError;
 
-/// A check, and the torrent that it is for.
+/// A check, with the membership of its torrent.
 pub(super) struct Check {
     pub(super) job: Box<CheckJob>,
     #[expect(dead_code, reason = "a torrent has not left its disk before its checks are gone")]
     pub(super) member: Arc<Membership>,
 }
 
-/// One thing to do for a thread that checks.
+/// A job of a thread that checks.
 pub(super) enum CheckTask {
     Check(Check),
-    /// Wait for the channel: a system call that does not return.
+    /// Waits for the channel, as in a system call that does not return.
     #[cfg(test)]
     Stall(Receiver<()>),
 }
 
-/// Checks that have to read, of one disk. Bounded by the number of its torrents.
+/// Checks of one disk that have to read. Bounded by the number of its torrents.
 #[derive(Default)]
 pub(super) struct ToHash {
     state: Mutex<State>,
@@ -43,19 +43,19 @@ struct State {
     waiting: Vec<Waiting>,
     /// The torrent that is being hashed.
     current: Option<TorrentId>,
-    /// Nothing is added any more.
+    /// Set once nothing is added any more.
     is_closed: bool,
 }
 
 struct Waiting {
     bytes: u64,
-    /// A check that found no open file or memory left is tried again then.
+    /// Time of the retry of a check that failed for lack of open files or memory; `None` otherwise.
     not_before: Option<Instant>,
     task: CheckTask,
 }
 
 impl Waiting {
-    /// The torrent of the check, unless the check was stopped.
+    /// Returns the torrent of the check; `None` if the check was stopped.
     fn torrent(&self) -> Option<TorrentId> {
         match &self.task {
             CheckTask::Check(Check { job, .. }) => (!job.stop.load(Ordering::Relaxed)).then_some(job.torrent),
@@ -81,28 +81,28 @@ impl ToHash {
         self.ready.notify_one();
     }
 
-    /// Drops the checks that were stopped.
+    /// Drops stopped checks.
     pub(super) fn drop_stopped(&self) {
         let stopped: Vec<Waiting> =
             self.lock().waiting.extract_if(.., |waiting| waiting.torrent().is_none()).collect();
         drop(stopped);
     }
 
-    /// Returns true if a check of the torrent waits or is under way, though it may have been stopped: another one has to
-    /// wait for its end.
+    /// Returns true if a check of the torrent waits, or is under way even if it was stopped. Another one has to wait
+    /// for its end.
     pub(super) fn has(&self, torrent: TorrentId) -> bool {
         let state = self.lock();
         state.current == Some(torrent)
             || state.waiting.iter().any(|waiting| waiting.torrent() == Some(torrent))
     }
 
-    /// Lets the thread end after what waits.
+    /// Ends the thread once no check waits.
     fn close(&self) {
         self.lock().is_closed = true;
         self.ready.notify_one();
     }
 
-    /// Takes the smallest check that is due; waits until there is one. `None` at the end.
+    /// Takes the smallest check that is due, and waits until there is one. Returns `None` at the end.
     fn take(&self) -> Option<(u64, CheckTask)> {
         let mut state = self.lock();
         state.current = None;
@@ -133,13 +133,14 @@ impl ToHash {
     }
 }
 
-/// Looks at stamps until the channel closes.
+/// Compares stamps until the channel closes.
 pub(super) fn look(tasks: &Receiver<CheckTask>, to_hash: &ToHash, inbox: &Inbox<NetEvent>) {
     look_with(tasks, to_hash, inbox, |job| glance(job, inbox));
     to_hash.close();
 }
 
-/// A job that found no open file or memory left is tried again after a pause, behind those that came in between.
+/// Runs `glance` on checks until the channel closes. One that fails for lack of open files or memory is retried after a
+/// pause, behind those that arrive in between.
 pub(super) fn look_with(
     tasks: &Receiver<CheckTask>,
     to_hash: &ToHash,
@@ -167,7 +168,7 @@ pub(super) fn look_with(
             Err(RecvTimeoutError::Disconnected) => return,
         };
         if to_hash.has(check.job.torrent) {
-            // It may have to read all, which is known after the end of the other.
+            // It may have to read everything, which is known only after the end of the first.
             let most = check.job.store.meta().layout.total_len();
             to_hash.add(most, CheckTask::Check(check));
             continue;
@@ -176,7 +177,7 @@ pub(super) fn look_with(
             Ok(Glance::Found(found)) => answer(&check.job, Ok(found), inbox),
             Ok(Glance::Reads(bytes)) => to_hash.add(bytes, CheckTask::Check(check)),
             Err(error) if error.is_exhausted() => {
-                tracing::warn!(%error, "cannot check for now; trying again");
+                tracing::warn!(%error, "cannot check for now; retrying");
                 later.push_back(check);
             }
             Err(error) => answer(&check.job, Err(error), inbox),
@@ -190,7 +191,7 @@ pub(super) fn hash(to_hash: &ToHash, inbox: &Inbox<NetEvent>) {
         match task {
             CheckTask::Check(checking) => match check(&checking.job, inbox) {
                 Err(error) if error.is_exhausted() => {
-                    tracing::warn!(%error, "cannot check for now; trying again");
+                    tracing::warn!(%error, "cannot check for now; retrying");
                     to_hash.add_later(bytes, CheckTask::Check(checking));
                 }
                 result => answer(&checking.job, result, inbox),
@@ -203,7 +204,7 @@ pub(super) fn hash(to_hash: &ToHash, inbox: &Inbox<NetEvent>) {
     }
 }
 
-/// Reports the result of a check. One that was stopped meanwhile must not be taken for the next.
+/// Reports the result of a check, unless it was stopped: it must not be mistaken for that of the next.
 fn answer(job: &CheckJob, result: Result<Found, StorageError>, inbox: &Inbox<NetEvent>) {
     let torrent = job.torrent;
     if job.stop.load(Ordering::Relaxed) {
@@ -211,7 +212,7 @@ fn answer(job: &CheckJob, result: Result<Found, StorageError>, inbox: &Inbox<Net
     }
     match result {
         Ok(Found { present: have, unfinished: pieces }) => {
-            // Together, so that no block of them is asked for in between.
+            // Together, so that no block of them is requested in between.
             let checked = NetEvent::disk(torrent, DiskEvent::Checked { have });
             inbox.append(&mut vec![checked, NetEvent::disk(torrent, DiskEvent::Unfinished { pieces })]);
         }

@@ -1,4 +1,4 @@
-//! The order of checks, and their retries.
+//! Tests of the order of checks, and of their retries.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::super::tests::{exhausted, inbox, store};
@@ -39,7 +39,7 @@ fn found() -> Found {
 }
 
 #[test]
-fn check_without_an_open_file_left_is_tried_again_behind_others() {
+fn check_without_an_open_file_left_is_retried_behind_others() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let (_poll, inbox) = inbox();
@@ -105,7 +105,7 @@ fn second_check_of_a_torrent_waits_for_the_end_of_the_first() {
     let stop = Arc::clone(&first.job.stop);
     to_hash.add(100, CheckTask::Check(first));
     let under_way = to_hash.take().unwrap();
-    // It is stopped, and has not noticed it.
+    // It is stopped, but has not noticed yet.
     stop.store(true, Ordering::Relaxed);
     let (sender, tasks) = unbounded();
     sender.send(CheckTask::Check(check_of(1, &store, &inbox))).unwrap();

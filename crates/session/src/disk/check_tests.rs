@@ -1,4 +1,4 @@
-//! The look at real files when a torrent starts.
+//! Tests of the check of real files when a torrent starts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::*;
@@ -25,13 +25,13 @@ struct Rig {
     inbox: Arc<Inbox<NetEvent>>,
 }
 
-/// Bytes of which no two pieces are the same.
+/// Returns bytes of which no two pieces are the same.
 fn noise(len: usize, seed: u8) -> Vec<u8> {
     (0..len).map(|at| (at / PIECE) as u8 ^ (at % 251) as u8 ^ seed).collect()
 }
 
 impl Rig {
-    /// A torrent `album` of files of so many pieces each.
+    /// Creates a torrent `album` of files with these numbers of pieces.
     fn new(pieces: &[usize]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let source = dir.path().join("src/album");
@@ -69,7 +69,7 @@ impl Rig {
         Record::new(records, &self.meta, &self.dir.path().join("dst"))
     }
 
-    /// With what the last run has recorded.
+    /// Returns a check with the resume data of the last run.
     fn job(&self, store: &Arc<TorrentStore>) -> CheckJob {
         CheckJob {
             torrent: TorrentId::from_u64(1 << 32 | 1),
@@ -95,7 +95,7 @@ impl Rig {
         store.write(piece, 0, &[Bytes::copy_from_slice(bytes)]).unwrap();
     }
 
-    /// What is known of the store, as the next run finds it.
+    /// Returns the resume data of the store, as the next run finds it.
     fn resume(&self, store: &TorrentStore, have: Vec<u8>) -> Resume {
         Resume {
             info_hashes: self.meta.info_hashes,
@@ -112,7 +112,7 @@ impl Rig {
     }
 }
 
-/// The record of another torrent that has left this file.
+/// Writes the record of another torrent that has left this file.
 fn left_by_another(rig: &Rig, file: &Path) {
     let other = Rig::new(&[1, 1, 1]);
     let mut resume = other.resume(&other.store(), vec![0]);
@@ -138,7 +138,7 @@ fn file_that_was_never_made_is_not_own_at_the_next_start() {
     store.sync().unwrap();
     rig.record().save(&rig.resume(&store, vec![0x80])).unwrap();
     drop(store);
-    // Of the same length and finished, by another torrent.
+    // A complete file of another torrent, of the same length.
     std::fs::write(rig.file(1), noise(2 * PIECE, 77)).unwrap();
     left_by_another(&rig, &rig.file(1));
     assert_eq!(in_the_way(rig.check(&rig.store())), (rig.file(1), InTheWay::OfAnotherTorrent));
@@ -159,7 +159,7 @@ fn record_that_calls_a_missing_file_own_is_not_believed_when_one_is_there() {
 }
 
 #[test]
-fn own_file_goes_on_but_not_once_another_torrent_has_replaced_it() {
+fn own_file_is_accepted_unless_another_torrent_has_replaced_it() {
     let rig = Rig::new(&[3]);
     let store = rig.store();
     rig.check(&store).unwrap();
@@ -174,7 +174,7 @@ fn own_file_goes_on_but_not_once_another_torrent_has_replaced_it() {
     assert_eq!(in_the_way(rig.check(&rig.store())), (rig.file(0), InTheWay::OfAnotherTorrent));
 }
 
-/// Checks files that are complete; `change` is called after each time that pieces were hashed.
+/// Checks complete files. Calls `change` after each time that pieces were hashed.
 fn check_while(rig: &Rig, change: impl Fn(usize)) -> Result<Found, StorageError> {
     let mut at = 0;
     for (file, entry) in rig.meta.layout.files().iter().enumerate() {
@@ -195,7 +195,7 @@ fn change_file(rig: &Rig, file: usize, byte: u8) {
     use std::os::unix::fs::FileExt as _;
     let opened = std::fs::File::options().write(true).open(rig.file(file)).unwrap();
     opened.write_all_at(&[byte], 5).unwrap();
-    // Whatever steps the clock of the file system has.
+    // A time of its own, however coarse the clock of the file system is.
     let time = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000 + u64::from(byte));
     opened.set_modified(time).unwrap();
 }
@@ -250,12 +250,12 @@ fn found_pieces_are_forced_to_the_disk_before_they_are_recorded() {
     let store = rig.store();
     assert_eq!(rig.check(&store).unwrap(), [0, 1, 2]);
     assert_eq!(rig.record().load().unwrap().unwrap().have, [0xe0]);
-    // All that was due is done: nothing is opened, or one that is gone would be noticed.
+    // All due syncs are done: they open nothing, or the missing file would be noticed.
     std::fs::remove_file(rig.file(0)).unwrap();
     store.sync().unwrap();
     drop(store);
 
-    // One that is complete is recorded by the first save, for which it is due.
+    // A complete torrent is recorded by the first save, which makes it durable.
     std::fs::remove_dir_all(rig.dir.path().join("resume")).unwrap();
     std::fs::write(rig.file(0), &rig.bytes[..2 * PIECE]).unwrap();
     std::fs::write(rig.file(1), &rig.bytes[2 * PIECE..]).unwrap();

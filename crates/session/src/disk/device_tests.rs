@@ -1,4 +1,4 @@
-//! A disk that does not answer, and the torrents of others.
+//! Tests of a disk that does not respond, and of the torrents of others.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::tests::{inbox, store};
@@ -23,7 +23,7 @@ struct Rig {
     dir: tempfile::TempDir,
 }
 
-/// A thread of a disk waits for the other end of the channel, as in a system call that does not return.
+/// Stalls threads of a disk until it is dropped, as in a system call that does not return.
 struct Stalled(#[expect(dead_code, reason = "ends the wait when it is dropped")] Vec<Sender<()>>);
 
 fn torrent(number: u64) -> TorrentId {
@@ -37,14 +37,14 @@ impl Rig {
         Self { disks, inbox, poll, messages: VecDeque::new(), dir }
     }
 
-    /// A torrent in a folder of its own, which is said to lie on `device`.
+    /// Adds a torrent in a folder of its own, which pretends to be on `device`.
     fn join(&mut self, number: u64, device: u64) -> Arc<Membership> {
         let dir = self.dir.path().join(number.to_string());
         std::fs::create_dir_all(&dir).unwrap();
         self.disks.join(store(&dir), device)
     }
 
-    /// Lets all threads of a disk hang.
+    /// Stalls all threads of a disk.
     fn stall(&mut self, member: &Membership) -> Stalled {
         let mut ends = Vec::new();
         let mut stall = || {
@@ -86,7 +86,7 @@ impl Rig {
         self.disks.save(job, member);
     }
 
-    /// Takes messages until one is the one.
+    /// Takes messages until `is_it` returns true for one.
     fn wait_for(&mut self, mut is_it: impl FnMut(&NetEvent) -> bool) {
         let mut events = mio::Events::with_capacity(1);
         loop {
@@ -175,7 +175,7 @@ fn hung_disk_delays_no_job_of_another() {
     rig.wait_for(|message| is_disk_event(message, 2, |event| matches!(event, DiskEvent::Checked { .. })));
     rig.save(2, &sound);
     rig.wait_for(|message| matches!(message, NetEvent::Saved(saved) if saved.torrent == torrent(2)));
-    // The hung one goes on.
+    // The hung disk responds again.
     drop(stalled);
     let mut left = 102;
     rig.wait_for(|message| {
@@ -208,9 +208,9 @@ fn torrents_that_need_no_reading_are_checked_while_others_are_hashed() {
     let (end, until) = bounded::<()>(0);
     let group = rig.disks.group_mut(hashing.disk()).unwrap();
     group.to_hash().add(0, CheckTask::Stall(until));
-    // Somebody's files, of which nothing is known.
+    // Files without resume data.
     rig.check(1, &hashing);
-    // A torrent of which nothing is there.
+    // A torrent without files.
     let new = rig.join(2, SOUND);
     std::fs::remove_file(new.store().path_of(0)).unwrap();
     rig.check(2, &new);
@@ -266,7 +266,7 @@ fn torrents_of_a_hung_disk_are_added_and_removed_and_keep_no_further_threads() {
         rig.disks.submit();
     }
     assert_eq!(rig.groups(), 2, "its threads are those that hang");
-    // Torrents of the other disk come and go.
+    // A torrent of the other disk leaves.
     rig.disks.leave(torrent(2), sound);
     rig.disks.submit();
     rig.wait_for_leave();
@@ -279,7 +279,7 @@ fn torrents_of_a_hung_disk_are_added_and_removed_and_keep_no_further_threads() {
     });
     assert_eq!(rig.groups(), 1, "the last threads stay");
     rig.join(100, 77);
-    assert_eq!(rig.groups(), 1, "for whoever comes next");
+    assert_eq!(rig.groups(), 1, "for the next torrent");
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! Faults of a disk, and the pause after those that lie with this process.
+//! Disk faults, and the pause after failures of this process.
 
 use std::time::Duration;
 use ztor_engine::{DiskFault, DiskFaultKind};
 use ztor_storage::StorageError;
 
-/// Pause before a job that found no open file or memory left is tried again.
+/// Pause before the retry of a job that failed for lack of open files or memory.
 pub(super) const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
-/// Translates a storage error for the engine.
+/// Converts a storage error for the engine.
 pub(super) fn fault(error: &StorageError) -> DiskFault {
     let kind = match error {
         StorageError::InTheWay { .. } => DiskFaultKind::InTheWay,

@@ -16,28 +16,29 @@ use std::thread::JoinHandle;
 use ztor_engine::{DiskId, TorrentId};
 use ztor_storage::PieceWriter;
 
-/// Threads of a disk that read. Each waits for one block at a time, and a disk orders several reads better than one.
+/// Number of threads of a disk that read. Each waits for one block at a time, and a disk orders several reads better
+/// than one.
 const READERS: usize = 4;
 
-/// Settings that all disks share.
+/// Settings shared by all disks.
 pub(super) struct Plan {
-    /// Threads of a disk that write and hash.
+    /// Number of threads of a disk that write and hash.
     pub(super) writers: usize,
     pub(super) inbox: Arc<Inbox<NetEvent>>,
-    /// Held by every thread; the last one that ends closes the channel.
+    /// Held by every thread. The channel closes when the last one ends.
     pub(super) alive: Sender<Infallible>,
 }
 
 /// The threads of one disk, and the jobs for them.
 ///
-/// Reads do not wait behind writes, and neither of them behind checks and saves.
+/// Reads do not wait for writes, and neither of them for checks and saves.
 pub(super) struct Group {
-    /// Numbers of the devices whose torrents the threads work for.
+    /// Numbers of the devices whose torrents the threads serve.
     devices: BTreeSet<u64>,
-    /// Torrents that have joined and not left.
+    /// Number of torrents that have joined and not left.
     torrents: usize,
     writers: Vec<Arc<Queue>>,
-    /// Writes of this turn, per worker; handed over together.
+    /// Writes of this turn, per worker, to be passed on together.
     staged: Vec<Jobs>,
     reads: Sender<ReadJob>,
     checks: Sender<CheckTask>,
@@ -47,7 +48,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Starts the threads. On an error those that run already end.
+    /// Starts the threads. On an error, those that run already end.
     pub(super) fn start(id: DiskId, plan: &Plan) -> io::Result<Self> {
         let (reads, read_jobs) = unbounded();
         let (checks, check_jobs) = unbounded();
@@ -112,7 +113,7 @@ impl Group {
         self.devices.contains(&device)
     }
 
-    /// Torrents that have joined and not left.
+    /// Returns the number of torrents that have joined and not left.
     pub(super) fn torrents(&self) -> usize {
         self.torrents
     }
@@ -123,7 +124,7 @@ impl Group {
         self.torrents += 1;
     }
 
-    /// Notes that nothing of a torrent is left. Without torrents the threads have nothing to do and belong to no device.
+    /// Records that a torrent has left. Without torrents, the threads belong to no device.
     pub(super) fn left(&mut self) {
         self.torrents = self.torrents.saturating_sub(1);
         if self.torrents == 0 {
@@ -133,7 +134,7 @@ impl Group {
 
     /// Stages a job for the worker of a piece.
     pub(super) fn stage(&mut self, torrent: TorrentId, piece: u32, job: Job) {
-        // Any spread will do as long as it is the same for all blocks of a piece.
+        // Any hash will do that is the same for all blocks of a piece.
         let mixed = torrent.as_u64().wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(u64::from(piece));
         let worker = (mixed % self.staged.len() as u64) as usize;
         self.staged[worker].push(job);
@@ -144,7 +145,7 @@ impl Group {
         self.staged.iter_mut().for_each(|jobs| jobs.push(job()));
     }
 
-    /// Gives the jobs that were staged in this turn to the threads.
+    /// Passes the jobs that were staged in this turn to the threads.
     pub(super) fn submit(&mut self) {
         for (queue, jobs) in self.writers.iter().zip(&mut self.staged) {
             if !jobs.is_empty() {
@@ -168,7 +169,7 @@ impl Group {
         let _ = self.checks.send(task);
     }
 
-    /// Drops the checks that were stopped and have to wait for those of others.
+    /// Drops stopped checks that wait to be hashed.
     pub(super) fn drop_stopped_checks(&self) {
         self.to_hash.drop_stopped();
     }
@@ -177,7 +178,7 @@ impl Group {
         let _ = self.saves.send(task);
     }
 
-    /// Lets the threads end after the jobs they have. Returns the threads.
+    /// Ends the threads after the jobs they have. Returns the threads.
     pub(super) fn close(mut self) -> Vec<JoinHandle<()>> {
         self.stage_for_all(|| Job::Stop);
         self.submit();

@@ -1,4 +1,4 @@
-//! The tie of a torrent to the threads of its disk.
+//! Membership of a torrent in the threads of its disk.
 
 use crate::inbox::Inbox;
 use crate::message::NetEvent;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use ztor_engine::DiskId;
 use ztor_storage::TorrentStore;
 
-/// A torrent among those of one disk.
+/// Membership of a torrent in the group of one disk.
 ///
-/// Shared by the torrent's entry and by its jobs. The last owner reports [`NetEvent::LeftDisk`]: from then on no thread
-/// has anything of the torrent. While the session runs, the last owner is a disk thread,
-/// because closing files may wait for the disk.
+/// Shared by the torrent's entry and by its jobs. The last owner reports [`NetEvent::LeftDisk`] when it drops it: no
+/// thread has anything left of the torrent then. While the session runs, the last owner is a disk thread, because
+/// closing files may wait for the disk.
 #[derive(Debug)]
 pub(crate) struct Membership {
     disk: DiskId,
@@ -23,12 +23,12 @@ impl Membership {
         Arc::new(Self { disk, store, inbox: Arc::clone(inbox) })
     }
 
-    /// The disk of the torrent.
+    /// Returns the disk of the torrent.
     pub(crate) fn disk(&self) -> DiskId {
         self.disk
     }
 
-    /// The files of the torrent.
+    /// Returns the files of the torrent.
     pub(crate) fn store(&self) -> &Arc<TorrentStore> {
         &self.store
     }

@@ -6,22 +6,23 @@ use std::time::Duration;
 use ztor_engine::TorrentId;
 use ztor_storage::WriteJob;
 
-/// Bytes a worker waits for before it writes: several pieces hashed together cost half of one after the other, and
-/// it sleeps and wakes less often. All workers of a disk together stay well below what the engine lets wait for it.
+/// Number of bytes that a worker gathers before it writes: hashing several pieces together costs half of hashing them
+/// in turn, and it sleeps and wakes less often. All workers of a disk together stay well below what the engine lets
+/// wait for it.
 const GATHER_BYTES: usize = 1024 * 1024;
-/// Longest time that a worker waits for them.
+/// Longest time that a worker gathers.
 const GATHER_FOR: Duration = Duration::from_millis(2);
 
-/// One thing to do for a worker that writes.
+/// A job of a worker that writes.
 pub(super) enum Job {
     Write(WriteJob),
-    /// Give up the pieces in progress of a torrent. The membership is that of a torrent that leaves.
+    /// Abandons the pieces in progress of a torrent. The membership is that of a torrent that leaves.
     Forget {
         torrent: TorrentId,
         leaving: Option<Arc<Membership>>,
     },
     Stop,
-    /// Wait for the channel: a system call that does not return.
+    /// Waits for the channel, as in a system call that does not return.
     #[cfg(test)]
     Stall(crossbeam_channel::Receiver<()>),
 }
@@ -31,7 +32,7 @@ pub(super) enum Job {
 pub(super) struct Jobs {
     pub(super) list: Vec<Job>,
     bytes_to_write: usize,
-    /// There is a job other than a write, which does not wait.
+    /// True if there is a job other than a write, which does not wait.
     is_urgent: bool,
 }
 
@@ -48,7 +49,7 @@ impl Jobs {
         self.list.is_empty()
     }
 
-    /// Resets the counts once the list is being worked off.
+    /// Resets the counts of a list that is being processed.
     pub(super) fn clear_counts(&mut self) {
         (self.bytes_to_write, self.is_urgent) = (0, false);
     }
@@ -72,7 +73,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Adds `jobs`, which is left empty.
+    /// Adds `jobs`, and leaves it empty.
     pub(super) fn add(&self, jobs: &mut Jobs) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let (was_empty, were_enough) = (waiting.list.is_empty(), waiting.are_enough());
@@ -84,8 +85,8 @@ impl Queue {
         }
     }
 
-    /// Moves what is waiting to `jobs`, which is empty; waits until there is something, and a little longer for more
-    /// of it. Waits no longer than `limit`, if there is one.
+    /// Moves the waiting jobs to `jobs`, which is empty. Waits until there are some, for at most `limit` if there is
+    /// one, and then a little longer for more.
     pub(super) fn take(&self, jobs: &mut Jobs, limit: Option<Duration>) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = match limit {

@@ -1,4 +1,4 @@
-//! A thread that reads: it brings blocks into memory that are to be sent, and hashes pieces again.
+//! A thread that reads: it loads blocks to send into memory, and hashes pieces again.
 
 use super::fault::fault;
 use super::membership::Membership;
@@ -9,16 +9,17 @@ use std::sync::Arc;
 use ztor_engine::{PeerKey, SendBlock, TorrentId};
 use ztor_storage::{StorageError, TorrentStore};
 
-/// Files of one block that may be held open until it is sent; a block of more small files is read at once.
+/// Maximum number of files of one block that are held open until it is sent. A block of more small files is read at
+/// once.
 pub(crate) const MAX_OPEN_SLICES: usize = 4;
 
-/// One thing to do for a thread that reads.
+/// A job of a thread that reads.
 pub(super) enum ReadJob {
     Locate {
         send: SendBlock,
         member: Arc<Membership>,
     },
-    /// Bring the bytes of a block back into memory that was located before.
+    /// Reads the bytes of a located block back into memory.
     Warm {
         send: SendBlock,
         member: Arc<Membership>,
@@ -28,12 +29,12 @@ pub(super) enum ReadJob {
         piece: u32,
         member: Arc<Membership>,
     },
-    /// Wait for the channel: a system call that does not return.
+    /// Waits for the channel, as in a system call that does not return.
     #[cfg(test)]
     Stall(Receiver<()>),
 }
 
-/// Does jobs until the channel closes. Several threads share it.
+/// Runs jobs until the channel closes. Several threads share it.
 pub(super) fn run(jobs: &Receiver<ReadJob>, inbox: &Inbox<NetEvent>) {
     while let Ok(job) = jobs.recv() {
         match job {
@@ -52,7 +53,8 @@ pub(super) fn run(jobs: &Receiver<ReadJob>, inbox: &Inbox<NetEvent>) {
     }
 }
 
-/// Hashes a piece that has passed before. Running out of files or memory says nothing about it.
+/// Hashes a verified piece again. Returns true if it matches, or if the process is out of files or memory, which says
+/// nothing about it.
 fn is_still_right(piece: u32, store: &TorrentStore) -> bool {
     if !store.is_verified(piece) {
         return true;

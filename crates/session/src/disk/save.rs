@@ -1,6 +1,6 @@
-//! Saves: the data is made durable first, then the resume file.
+//! Saves: the data is made durable first, then the resume data.
 //!
-//! Saves that wait are done in batches, because resume files share a folder, and its sync is a large part of the work.
+//! Waiting saves are made in batches, because resume files share a folder, and its sync is a large part of the work.
 
 use super::fault::{EXHAUSTED_PAUSE, fault};
 use super::membership::Membership;
@@ -14,26 +14,27 @@ use ztor_engine::{DiskFault, DiskFaultKind, TorrentId};
 use ztor_storage::resume::{Resume, ResumeError};
 use ztor_storage::{FileStamp, StorageError, TorrentStore};
 
-/// The files of a torrent, as a check has found them.
+/// Files of a torrent, as a check has found them.
 pub(crate) struct Look {
-    /// Stamps as they were when this session last knew the content of the files.
+    /// Stamps of the files when this session last knew their content.
     pub(crate) stamps: Vec<FileStamp>,
-    /// Bytes of the pieces that were compared with their hashes.
+    /// Size of the pieces that were hashed, in bytes.
     pub(crate) hashed_bytes: u64,
-    /// Bytes of the pieces that are there by the resume data alone.
+    /// Size of the pieces that were trusted by the resume data alone, in bytes.
     pub(crate) believed_bytes: u64,
-    /// The check has written the resume file, before or after a save that ran meanwhile: what it holds is not known.
+    /// True if the check has written the resume file. A concurrent save may have written it before or after, so that
+    /// its content is unknown.
     pub(crate) has_recorded: bool,
 }
 
-/// Result of the last check of a torrent: `None` before the first.
+/// Result of the last check of a torrent; `None` before the first.
 pub(crate) type Looks = Arc<Mutex<Option<Look>>>;
 
 /// Occasion of a save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Occasion {
-    /// The torrent has started. A check has looked at its files just now, and other peers than those of the last run are
-    /// not worth a write: a restart with many unchanged torrents writes nothing.
+    /// The torrent has started. A check has just looked at its files, and new peers are not worth a write: a restart
+    /// with many unchanged torrents writes nothing.
     Start,
     /// There are new pieces.
     Pieces,
@@ -41,39 +42,39 @@ pub(crate) enum Occasion {
     Full,
 }
 
-/// Make what was written durable, then remember it.
+/// Request to make written data durable, and then save the resume data.
 pub(crate) struct SaveJob {
     pub(crate) torrent: TorrentId,
     pub(crate) store: Arc<TorrentStore>,
     pub(crate) record: Option<Record>,
     pub(crate) resume: Resume,
-    /// Content of the resume file, durably; `None` if that is not known.
+    /// Durable content of the resume file; `None` if unknown.
     pub(crate) recorded: Option<Arc<Resume>>,
     pub(crate) occasion: Occasion,
     pub(crate) looks: Looks,
 }
 
-/// One thing to do for the thread that saves.
+/// A job of the thread that saves.
 pub(super) enum SaveTask {
     Save {
         job: Box<SaveJob>,
         member: Arc<Membership>,
     },
-    /// A torrent leaves the disk, after its last save.
+    /// Lets a torrent leave the disk, after its last save.
     Leave(Arc<Membership>),
-    /// Wait for the channel: a system call that does not return.
+    /// Waits for the channel, as in a system call that does not return.
     #[cfg(test)]
     Stall(Receiver<()>),
 }
 
-/// Saves in one batch, at most.
+/// Maximum number of saves in one batch.
 const MAX_BATCH: usize = 256;
 /// Time after which a batch takes no further save, so that its first one is reported soon.
 const BATCH_FOR: Duration = Duration::from_secs(1);
-/// Attempts in a row for a save that finds no open file or memory left.
+/// Maximum number of attempts in a row for a save that fails for lack of open files or memory.
 const TRIES: u32 = 8;
-/// Files of a torrent that are all looked at in every save. Of torrents with more, most saves look at those only that
-/// were written.
+/// Number of files up to which every save looks at all files of a torrent. With more, most saves look only at those
+/// that were written.
 const FEW_FILES: usize = 1000;
 
 pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
@@ -94,7 +95,7 @@ pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
             next = if has_room { tasks.try_recv().ok() } else { None };
         }
         let members = batch.finish(inbox);
-        // All reports come before those that torrents have left.
+        // All reports precede those that torrents have left.
         drop(members);
     }
 }
@@ -104,7 +105,7 @@ pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
 pub(super) struct Batch {
     saved: Vec<Saved>,
     members: Vec<Arc<Membership>>,
-    /// Saves whose resume data is not durable yet, and what makes it so.
+    /// Saves whose resume data is not durable yet, and a record that makes it so.
     unsynced: Option<(Record, Vec<usize>)>,
 }
 
@@ -113,7 +114,7 @@ impl Batch {
         self.saved.len()
     }
 
-    /// Does a save, but for the sync of the folder.
+    /// Makes a save, except for the sync of the folder.
     pub(super) fn add(&mut self, mut job: SaveJob, member: Arc<Membership>) {
         let (mut is_written, mut is_recorded) = (false, false);
         let done = patiently(|| {
@@ -146,7 +147,7 @@ impl Batch {
     }
 }
 
-/// Tries again what found no open file or memory left.
+/// Retries a save that fails for lack of open files or memory.
 pub(super) fn patiently(mut save: impl FnMut() -> Result<(), SaveError>) -> Result<(), SaveError> {
     for _ in 1..TRIES {
         match save() {
@@ -157,16 +158,16 @@ pub(super) fn patiently(mut save: impl FnMut() -> Result<(), SaveError>) -> Resu
     save()
 }
 
-/// Returns the failure of a save by its cause: `otherwise` makes it if the disk, and not this process, is the cause.
+/// Converts the error of a save: with `otherwise`, unless the process is out of open files or memory.
 fn save_error(error: &StorageError, otherwise: impl FnOnce(DiskFault) -> SaveError) -> SaveError {
     if error.is_exhausted() {
-        tracing::warn!(%error, "cannot save for now; trying again");
+        tracing::warn!(%error, "cannot save for now; retrying");
         return SaveError::Exhausted;
     }
     otherwise(fault(error))
 }
 
-/// Returns the failure to write resume data.
+/// Converts the error of writing resume data.
 fn record_error(error: ResumeError) -> SaveError {
     match error {
         ResumeError::Storage(error) => save_error(&error, SaveError::ResumeData),
@@ -174,16 +175,17 @@ fn record_error(error: ResumeError) -> SaveError {
     }
 }
 
-/// The order is what keeps a crash from losing or inventing pieces: data first, then what is said about it.
+/// Saves a torrent: first the data, then the resume data, so that a crash neither loses nor invents pieces.
 ///
-/// Returns whether the resume data was written, which is durable after a sync, and whether it is the same as before.
+/// Returns true first if the resume data was written, which is durable after a sync, and second if it is the same as
+/// before.
 fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
     // Before the sync, which covers them.
     let unfinished = job.store.unfinished();
-    // Before the stamps: of an own file the record has always seen something.
+    // Before the stamps, so that the record has a stamp of every own file.
     let own = job.store.own_files();
     job.store.sync().map_err(|e| save_error(&e, SaveError::Data))?;
-    // The net thread takes this lock as well: no disk is waited for under it.
+    // The network thread takes this lock as well: no disk is waited for under it.
     let known = {
         let look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);
         let stamps = look.as_ref().map(|look| &look.stamps);
@@ -192,7 +194,7 @@ fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
     let taken = job.store.take_stamps(known.as_deref());
     let (mut now, written) = taken.map_err(|e| save_error(&e, SaveError::ResumeData))?;
     {
-        // Only what we wrote ourselves gets a new stamp. What others did to a file is found here, or at the next start.
+        // Only files that we have written get a new stamp. Changes by others are found here, or at the next start.
         let mut look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);
         let look = look.get_or_insert_with(|| Look {
             stamps: now.clone(),
@@ -200,7 +202,7 @@ fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
             believed_bytes: 0,
             has_recorded: false,
         });
-        // A check may have taken newer stamps meanwhile of files that were not looked at here.
+        // A concurrent check may have taken newer stamps of files that were not looked at here.
         for ((now, known), look) in now.iter_mut().zip(known.iter().flatten()).zip(&look.stamps) {
             if now == known {
                 *now = *look;
@@ -232,7 +234,7 @@ fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
 }
 
 impl SaveJob {
-    /// Returns true if files that were not written need not be looked at, whose stamps are `known`.
+    /// Returns true if unwritten files need not be looked at, whose stamps are `known`.
     fn knows_stamps(&self, known: &[FileStamp]) -> bool {
         match self.occasion {
             Occasion::Start => true,
@@ -241,7 +243,7 @@ impl SaveJob {
         }
     }
 
-    /// Returns true if what the resume file holds need not be replaced.
+    /// Returns true if the content of the resume file need not be replaced.
     fn is_recorded(&self, recorded: &Resume) -> bool {
         match self.occasion {
             Occasion::Start => self.resume.equals_but_for_peers(recorded),

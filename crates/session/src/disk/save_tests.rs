@@ -1,4 +1,4 @@
-//! Saves that are skipped, and saves that share a sync.
+//! Tests of skipped saves, and of saves that share a sync.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::super::tests::{inbox, store};
@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ztor_engine::DiskId;
 use ztor_storage::Operation;
 
-/// Counts writes and syncs, which may fail.
+/// A store that counts writes and syncs, and whose syncs may fail.
 #[derive(Debug)]
 struct Counting {
     files: FileResumeStore,
     writes: AtomicU32,
     syncs: AtomicU32,
-    /// Error of the syncs.
+    /// Error of the syncs; `None` if they succeed.
     failure: Mutex<Option<StorageError>>,
 }
 
@@ -93,7 +93,7 @@ impl Rig {
         Membership::new(DiskId::default(), Arc::clone(&self.store), &self.inbox)
     }
 
-    /// Saves, and returns the reports and the number of syncs of the store.
+    /// Makes saves. Returns the reports, and the number of syncs of the store.
     fn save(&self, jobs: Vec<SaveJob>, synced: Result<(), StorageError>) -> (Vec<Saved>, u32) {
         *self.records.failure.lock().unwrap() = synced.err();
         self.records.syncs.store(0, Ordering::Relaxed);
@@ -123,7 +123,7 @@ impl Rig {
 }
 
 #[test]
-fn save_of_what_is_recorded_writes_nothing() {
+fn save_of_recorded_data_writes_nothing() {
     let rig = Rig::new();
     let (recorded, syncs) = rig.save_one(None, Occasion::Full);
     assert_eq!((syncs, rig.record(1).load().unwrap()), (1, Some(Resume::clone(&recorded))));

@@ -1,4 +1,4 @@
-//! The disk threads when the process runs out of open files.
+//! Tests of the disk threads when the process is out of open files.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use super::queue::{Jobs, Queue};
@@ -15,7 +15,7 @@ use ztor_metainfo::Metainfo;
 use ztor_storage::create::{CreateOptions, create};
 use ztor_storage::{HandleCache, Operation, StorageError, StoreOptions, WriteDone};
 
-/// A poll whose waker the inbox has, and the inbox.
+/// Creates an inbox, and the poll of its waker.
 pub(super) fn inbox() -> (mio::Poll, Arc<Inbox<NetEvent>>) {
     let poll = mio::Poll::new().unwrap();
     let waker = mio::Waker::new(poll.registry(), WAKER).unwrap();
@@ -36,7 +36,7 @@ pub(super) fn store(dir: &Path) -> Arc<TorrentStore> {
     Arc::new(TorrentStore::open(meta, dir, None, StoreOptions::default(), handles).unwrap())
 }
 
-/// A writer that finds no open file at its first calls.
+/// A writer whose first calls fail for lack of open files.
 struct Poor {
     left: u32,
     forgotten: Vec<u64>,
@@ -65,7 +65,7 @@ fn job(store: &Arc<TorrentStore>, torrent: u64, begin: u32) -> Job {
     Job::Write(WriteJob { store, torrent, piece: 0, begin, data, tag: 0 })
 }
 
-/// Lets a worker with these jobs run until there are `count` answers, and stops it.
+/// Runs a worker with these jobs until there are `count` answers, and stops it.
 fn answers(writer: Poor, list: Vec<Job>, count: usize) -> Vec<(u64, DiskEvent)> {
     let (mut poll, inbox) = inbox();
     let queue = Queue::default();
@@ -93,7 +93,7 @@ fn answers(writer: Poor, list: Vec<Job>, count: usize) -> Vec<(u64, DiskEvent)> 
 }
 
 #[test]
-fn write_without_an_open_file_left_is_tried_again_and_stops_nobody() {
+fn write_without_an_open_file_left_is_retried_and_stops_no_torrent() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let jobs = vec![job(&store, 1 << 32 | 1, 0), job(&store, 1 << 32 | 1, 100)];
@@ -105,7 +105,7 @@ fn write_without_an_open_file_left_is_tried_again_and_stops_nobody() {
 }
 
 #[test]
-fn job_that_waits_is_dropped_with_its_torrent_and_counts_as_done() {
+fn waiting_job_of_a_forgotten_torrent_is_dropped_and_counts_as_done() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
     let (one, two) = (1 << 32 | 1, 1 << 32 | 2);
@@ -124,7 +124,7 @@ fn job_that_waits_is_dropped_with_its_torrent_and_counts_as_done() {
 }
 
 #[test]
-fn save_without_an_open_file_left_is_tried_again() {
+fn save_without_an_open_file_left_is_retried() {
     let mut left = 2;
     let mut save = || {
         left -= 1;

@@ -8,10 +8,10 @@ use std::time::Instant;
 use ztor_engine::{BlockDigest, DiskEvent, DiskId, TorrentId};
 use ztor_storage::{PieceWriter, WriteDone, WriteJob};
 
-/// Blocks written in one go at most, so that an answer does not wait for a whole backlog.
+/// Maximum number of blocks written in one go, so that an answer does not wait for a whole backlog.
 const MAX_BATCH: usize = 256;
 
-/// Writes blocks: a [`PieceWriter`], except in tests.
+/// Writer of blocks: a [`PieceWriter`], except in tests.
 pub(super) trait Write {
     fn write(&mut self, batch: &mut Vec<WriteJob>, done: &mut Vec<WriteDone>);
     fn forget_torrent(&mut self, torrent: u64);
@@ -34,8 +34,8 @@ pub(super) struct Worker<W> {
     batch: Vec<WriteJob>,
     done: Vec<WriteDone>,
     answers: Vec<NetEvent>,
-    /// Jobs that found no open file or memory left, and when they are tried again. They count as waiting for the disk
-    /// until then, so there are no more than the engine lets wait.
+    /// Jobs that failed for lack of open files or memory, and the time of their retry. They count as waiting for the
+    /// disk, so there are no more than the engine lets wait.
     later: Vec<WriteJob>,
     again_at: Instant,
 }
@@ -65,7 +65,7 @@ impl<W: Write> Worker<W> {
                     Job::Forget { torrent, leaving } => {
                         self.write_batch();
                         self.forget(torrent);
-                        // All answers come before the report that the torrent has left.
+                        // All answers precede the report that the torrent has left.
                         inbox.append(&mut self.answers);
                         drop(leaving);
                     }
@@ -97,7 +97,7 @@ impl<W: Write> Worker<W> {
         }
     }
 
-    /// Nothing is tried again any more.
+    /// Answers all jobs that wait for a retry.
     fn give_up(&mut self) {
         for job in self.later.drain(..) {
             self.answers.push(written(self.disk, &job));
@@ -122,7 +122,7 @@ impl<W: Write> Worker<W> {
                 }
                 WriteDone::Failed { job, error } if error.is_exhausted() => {
                     if self.later.is_empty() {
-                        tracing::warn!(%error, "cannot write for now; trying again");
+                        tracing::warn!(%error, "cannot write for now; retrying");
                     }
                     self.again_at = Instant::now() + EXHAUSTED_PAUSE;
                     self.later.push(job);
@@ -141,7 +141,7 @@ impl<W: Write> Worker<W> {
     }
 }
 
-/// The answer to a write that waits for the disk no longer, whatever came of it.
+/// Creates the answer to a write that does not wait for the disk any more, whatever its outcome.
 fn written(disk: DiskId, job: &WriteJob) -> NetEvent {
     let bytes = job.data.len() as u32;
     NetEvent::disk(TorrentId::from_u64(job.torrent), DiskEvent::Written { disk, bytes })

@@ -1,4 +1,4 @@
-//! The outputs of a turn: the effects that the engine asks for, and the queues of connections.
+//! The outputs of a turn: the engine's effects, and the queues of connections.
 
 use super::Driver;
 use super::cipher::StreamCipher;
@@ -22,7 +22,7 @@ impl Driver {
         Ok(id)
     }
 
-    /// Adds a magnet link. `names` are its peers that have to be resolved.
+    /// Adds a magnet link. `names` are its peers to resolve.
     pub(super) fn add_magnet(
         &mut self,
         request: &AddMagnet,
@@ -35,9 +35,9 @@ impl Driver {
         Ok(torrent)
     }
 
-    /// Starts a magnet link's torrent with the files that were chosen for it.
+    /// Starts the torrent of a magnet link with the given files.
     pub(super) fn start_torrent(&mut self, id: TorrentId, new: NewTorrent) -> Result<(), StartTorrentError> {
-        // Checks and requests go by what the engine knows, the files by what was given.
+        // Checks and requests follow the engine's metadata, the files that of the caller.
         let known = self.cx.engine().metainfo(id).map(|meta| meta.info_hashes);
         if known.is_some_and(|known| known != new.add.meta.info_hashes) {
             return Err(StartTorrentError::OtherTorrent);
@@ -72,7 +72,7 @@ impl Driver {
         self.cx.publish_soon();
     }
 
-    /// Carries out the outbox. The engine hears of connections that fail at once before the turn ends.
+    /// Carries out the outbox. The engine learns of connections that fail at once before the turn ends.
     pub(super) fn apply(&mut self) {
         let mut out = self.cx.take_out();
         for send in &out.sends {
@@ -96,7 +96,7 @@ impl Driver {
         out.datagrams.drain(..).for_each(|(to, datagram)| self.datagrams.send(to, &datagram));
         out.local_announces.drain(..).for_each(|announce| self.datagrams.announce(&announce));
         out.events.drain(..).for_each(|event| self.on_torrent_event(event));
-        // A call that is given up in the turn it is asked for is not made at all.
+        // A connection that is closed in the turn in which it is requested is not made at all.
         out.connects.retain(|connect| !out.closes.iter().any(|close| close.peer == connect.peer));
         for close in out.closes.drain(..) {
             if self.conns.contains(close.peer) {
@@ -135,7 +135,7 @@ impl Driver {
     }
 
     fn on_torrent_event(&mut self, event: TorrentEvent) {
-        // A finished torrent counts once it is saved.
+        // A finished torrent is reported once it is saved.
         if !matches!(event, TorrentEvent::Finished { .. }) {
             self.waiters.on_event(&mut self.cx, &event);
         }
@@ -171,7 +171,7 @@ impl Driver {
         self.cx.emit(SessionEvent::Torrent(event));
     }
 
-    /// Writes what can be written. The engine learns what has gone, and sends more in the next turn.
+    /// Flushes the connections. The engine learns how much was sent, and sends more in the next turn.
     pub(super) fn flush(&mut self) {
         let mut keys = self.conns.take_flushes();
         for key in keys.drain(..) {
@@ -182,7 +182,7 @@ impl Driver {
                 self.cx.handle(Event::Sent { peer: key, block_bytes, reply_bytes });
             }
             if let Some(send) = flushed.cut_short {
-                // A file that ended before the block did concerns the torrent: a worker finds out what has happened.
+                // A file that ended before the block did concerns the torrent: a disk thread finds the cause.
                 self.torrents.locate(send, &self.disks);
             }
             if let Some(send) = flushed.cold {
@@ -195,7 +195,8 @@ impl Driver {
         self.conns.return_flushes(keys);
     }
 
-    /// Sends the datagrams of µTP. Calls that go nowhere are given up at once, and not held against the peer.
+    /// Sends the datagrams of µTP. Connection attempts that fail for local reasons end at once, which does not count
+    /// against the peer.
     pub(super) fn transmit(&mut self) {
         for key in self.datagrams.transmit(&self.cx) {
             self.close(key, CloseReason::NoRoute);

@@ -10,7 +10,7 @@ use ztor_wire::mse::{Ciphers, Mse};
 pub(super) enum StreamCipher {
     /// Both directions are plain.
     Plain,
-    /// The first bytes of an incoming stream, too few to tell a plain from an encrypted handshake.
+    /// First bytes of an incoming stream, too few to distinguish a plain from an encrypted handshake.
     Undecided(BytesMut),
     /// An encrypted handshake, and received bytes that it has not read.
     Handshake(Box<Mse>, BytesMut),
@@ -19,7 +19,7 @@ pub(super) enum StreamCipher {
 }
 
 impl StreamCipher {
-    /// The state of an outgoing connection.
+    /// Returns the state of an outgoing connection.
     ///
     /// # Errors
     /// [`CloseReason::NoRandomness`].
@@ -32,7 +32,7 @@ impl StreamCipher {
         ))
     }
 
-    /// The state of an incoming connection.
+    /// Returns the state of an incoming connection.
     pub(super) fn called(encryption: Encryption) -> Self {
         if encryption.accepts_encrypted_caller() { Self::Undecided(BytesMut::new()) } else { Self::Plain }
     }
@@ -54,7 +54,7 @@ impl StreamCipher {
         }
     }
 
-    /// Decrypts received bytes: those in `data` from `start` on. Bytes of a handshake are moved out of `data`.
+    /// Decrypts the received bytes in `data` from `start` on. Moves bytes of a handshake out of `data`.
     pub(super) fn receive(&mut self, data: &mut BytesMut, start: usize) {
         match self {
             Self::Plain => {}
@@ -72,7 +72,7 @@ impl StreamCipher {
     }
 }
 
-/// A private key, and the seed of the padding lengths.
+/// Returns a private key, and a seed for the lengths of the padding.
 pub(super) fn randomness() -> Result<([u8; 20], u64), getrandom::Error> {
     let (mut private, mut seed) = ([0; 20], [0; 8]);
     getrandom::fill(&mut private)?;

@@ -7,7 +7,7 @@ use ztor_engine::{CloseCause, DiskFault};
 use ztor_utp::{Closed, ConnectError};
 use ztor_wire::mse::MseError;
 
-/// Reason for the end of a connection that the engine did not ask for.
+/// Reason for the end of a connection that the engine did not request.
 #[derive(Debug, Error)]
 pub(super) enum CloseReason {
     #[error("the peer ended the connection")]
@@ -22,40 +22,40 @@ pub(super) enum CloseReason {
     Utp(#[from] Closed),
     #[error(transparent)]
     Call(#[from] CallError),
-    #[error("no route to the network of the peer")]
+    #[error("no route to the peer")]
     NoRoute,
     #[error("the network interface of the connection is gone")]
     InterfaceGone,
-    #[error("the peer does not read the answers to its requests")]
+    #[error("too many unread answers to the peer's requests")]
     Flooded,
-    #[error("the peer does not encrypt, and this session requires it")]
+    #[error("a plain handshake where encryption is required")]
     NotEncrypted,
-    #[error("the peer sends too much before the encrypted handshake is done")]
+    #[error("too many bytes before the end of the encrypted handshake")]
     TooEarly,
     #[error(transparent)]
     Handshake(#[from] MseError),
     #[error("too many encrypted handshakes at a time")]
     HandshakesFull,
-    #[error("no random bytes for an encrypted handshake: {0}")]
+    #[error("cannot start an encrypted handshake: no random bytes: {0}")]
     NoRandomness(#[from] getrandom::Error),
-    /// The process had no file descriptor or memory left for a block.
+    /// The process is out of file descriptors or memory for a block.
     #[error("{}", .0.message)]
     Exhausted(DiskFault),
-    #[error("a block for the peer could not be read")]
+    #[error("cannot read a block for the peer")]
     UnreadableBlock,
 }
 
 /// Failure to start a µTP connection.
 #[derive(Debug, Error)]
 pub(super) enum CallError {
-    #[error("µTP is switched off")]
+    #[error("µTP is off")]
     Off,
     #[error(transparent)]
     Connect(#[from] ConnectError),
 }
 
 impl CloseReason {
-    /// The side that the reason lies with.
+    /// Returns the side responsible.
     pub(super) fn cause(&self) -> CloseCause {
         match self {
             Self::Socket(error) => sockets::cause(error),
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cause_of_socket_error_depends_on_the_error_and_of_read_error_does_not() {
+    fn cause_of_a_socket_error_depends_on_the_error_but_that_of_a_read_error_is_remote() {
         let error = || io::Error::from_raw_os_error(rustix::io::Errno::NETUNREACH.raw_os_error());
         assert_eq!(CloseReason::Socket(error()).cause(), CloseCause::Local);
         assert_eq!(CloseReason::Read(error()).cause(), CloseCause::Remote);

@@ -38,20 +38,20 @@ pub(super) enum Progress {
 pub(super) struct Conn {
     link: Link,
     is_connecting: bool,
-    /// There may be something to read; then the connection is in the queue of readable ones.
+    /// True if there may be something to read. The connection is then in the queue of readable ones.
     is_readable: bool,
-    /// The other side has ended or broken the connection. The system reports that once, so it is read until the end
-    /// shows.
+    /// True if the peer has ended or broken the connection. The system reports that once, so the connection is read
+    /// until the end shows.
     has_ended: bool,
     is_writable: bool,
-    /// The connection is in the list to flush at the end of the turn.
+    /// True if the connection is in the list to flush at the end of the turn.
     wants_flush: bool,
-    /// The start of a message whose rest has not come. Empty for an idle peer, which so holds no buffer.
+    /// Start of an incomplete message. Empty for an idle peer, which then holds no buffer.
     tail: Vec<u8>,
     cipher: StreamCipher,
-    /// Bytes of our handshake that have not gone.
+    /// Number of bytes of our handshake that are not sent.
     greeting_left: usize,
-    /// The rest of the queue waits for the next turn.
+    /// True if the rest of the queue waits for the next turn.
     waits_for_turn: bool,
     served: Served,
     queue: SendQueue,
@@ -60,7 +60,7 @@ pub(super) struct Conn {
 
 impl Conn {
     pub(super) fn new(link: Link, is_connecting: bool, cipher: StreamCipher) -> Self {
-        // An encrypted handshake that we start has ours in it.
+        // An encrypted handshake that we start includes ours.
         let greeting_left = if matches!(cipher, StreamCipher::Handshake(..)) { 0 } else { HANDSHAKE_LEN };
         Self {
             link,
@@ -83,7 +83,7 @@ impl Conn {
         self.link
     }
 
-    /// Our address, if the system has one for the connection alone.
+    /// Returns our address; `None` over µTP, where the system has none for a single connection.
     pub(super) fn local_ip(&self) -> Option<IpAddr> {
         match &self.link {
             Link::Tcp(stream) => stream.local_addr().ok().map(|addr| addr.ip().to_canonical()),
@@ -107,17 +107,17 @@ impl Conn {
         &mut self.queue
     }
 
-    /// The pieces that were sent last.
+    /// Returns the pieces that were sent last.
     pub(super) fn served(&self) -> &Served {
         &self.served
     }
 
-    /// Remembers the piece of a block that is sent.
+    /// Records the piece of a block that is sent.
     pub(super) fn note_served(&mut self, send: SendBlock) {
         self.served.note(send.torrent, send.block.piece);
     }
 
-    /// Looks whether a TCP connection has been made, after an event of its socket.
+    /// Checks if a TCP connection was made, after an event of its socket.
     pub(super) fn finish_connect(&mut self, ready: &Ready) -> io::Result<Progress> {
         if !self.is_connecting {
             return Ok(Progress::Open);
@@ -134,7 +134,7 @@ impl Conn {
         }
     }
 
-    /// Notes that a µTP connection has been made.
+    /// Records that a µTP connection was made.
     pub(super) fn set_connected(&mut self) {
         self.is_connecting = false;
         self.is_writable = true;
@@ -144,7 +144,7 @@ impl Conn {
         self.is_writable = true;
     }
 
-    /// Returns false if the connection was known to be readable.
+    /// Marks the connection as readable. Returns false if it was marked already.
     pub(super) fn set_readable(&mut self) -> bool {
         !std::mem::replace(&mut self.is_readable, true)
     }
@@ -153,7 +153,7 @@ impl Conn {
         self.has_ended = true;
     }
 
-    /// Returns false if a flush was wanted already.
+    /// Marks the connection for a flush. Returns false if it was marked already.
     pub(super) fn set_wants_flush(&mut self) -> bool {
         !std::mem::replace(&mut self.wants_flush, true)
     }
@@ -162,17 +162,17 @@ impl Conn {
         self.wants_flush = false;
     }
 
-    /// Returns true once if the rest of the queue waits for the next turn.
+    /// Returns true, once, if the rest of the queue waits for the next turn.
     pub(super) fn take_waits_for_turn(&mut self) -> bool {
         std::mem::take(&mut self.waits_for_turn) && !self.queue.is_empty()
     }
 
-    /// The start of a message whose rest has not come.
+    /// Returns the start of an incomplete message.
     pub(super) fn tail(&self) -> &[u8] {
         &self.tail
     }
 
-    /// Reads once, at most `limit` bytes, to the end of `room`. Returns their number.
+    /// Reads once, at most `limit` bytes, and appends them to `room`. Returns their number.
     pub(super) fn read(
         &self,
         now: Instant,
@@ -186,15 +186,15 @@ impl Conn {
         }
     }
 
-    /// Notes that nothing is left to read.
+    /// Records that nothing is left to read.
     pub(super) fn set_drained(&mut self) {
         self.is_readable = false;
     }
 
-    /// Decrypts the bytes that a read has put behind the tail, which is in `data` now. Returns true if there may be more
-    /// to read.
+    /// Decrypts the bytes that a read has appended to the tail, which is at the start of `data`. Returns true if there
+    /// may be more to read.
     pub(super) fn received(&mut self, data: &mut BytesMut, was_full: bool) -> bool {
-        // A short read has emptied the socket; the kernel reports when more comes, but not the end again.
+        // A short read has emptied the socket. The kernel reports further bytes, but not the end again.
         self.is_readable = was_full || self.has_ended;
         let start = self.tail.len();
         self.tail.clear();
@@ -202,7 +202,7 @@ impl Conn {
         self.is_readable
     }
 
-    /// Keeps bytes that the engine has left.
+    /// Keeps the bytes that the engine has left.
     pub(super) fn keep_tail(&mut self, rest: &[u8]) {
         self.tail.extend_from_slice(rest);
         if rest.is_empty() {
@@ -210,10 +210,9 @@ impl Conn {
         }
     }
 
-    /// Sends as much as the transport takes. Returns the counted bytes that went, also before an error.
+    /// Sends as much as the transport accepts. Returns the counted bytes that were sent, also before an error.
     ///
-    /// Plain bytes over TCP go from the files to the socket without passing through here. All others are gathered in
-    /// `scratch` first.
+    /// Plain bytes over TCP go straight from the files to the socket. All others are gathered in `scratch` first.
     pub(super) fn flush(
         &mut self,
         now: Instant,
@@ -249,7 +248,7 @@ impl Conn {
     }
 
     /// Writes to µTP. The handshake goes in a packet of its own, and the rest not before the next turn: Transmission 3
-    /// does not look at what comes with the handshake until more comes.
+    /// does not look at bytes that arrive with the handshake until more arrive.
     fn write_utp(&mut self, now: Instant, key: ConnKey, utp: &mut Endpoint) -> io::Result<Option<Sent>> {
         let is_greeting = self.greeting_left > 0 && !self.queue.begins_raw();
         let limit = if is_greeting { self.greeting_left } else { usize::MAX };

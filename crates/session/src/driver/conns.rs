@@ -21,25 +21,25 @@ use ztor_engine::{PeerKey, SendBlock};
 use ztor_storage::{FileSlice, TorrentStore};
 use ztor_utp::{ConnKey, Endpoint};
 
-/// Reads per turn, over all connections, so that a turn stays short when many send at once.
+/// Number of reads per turn, over all connections, so that a turn stays short when many send at once.
 const READS_PER_TURN: usize = 64;
 
 /// The connections.
 #[derive(Debug, Default)]
 pub(super) struct Conns {
     table: SecondaryMap<PeerKey, Conn>,
-    /// Connections with something to read, in turn.
+    /// Readable connections, in turn.
     readable: VecDeque<PeerKey>,
-    /// Connections that had something to read when the disk of their torrent had too much to write.
+    /// Readable connections that wait, as the disk of their torrent has too much to write.
     held: VecDeque<PeerKey>,
     /// Value of [`Engine::read_resumptions`](ztor_engine::Engine::read_resumptions) at the last release.
     resumptions: u64,
     /// Connections to flush at the end of the turn.
     to_flush: Vec<PeerKey>,
     pool: ReadPool,
-    /// The buffer in which bytes are gathered and encrypted.
+    /// Buffer in which bytes are gathered and encrypted.
     scratch: Vec<u8>,
-    /// Reused from block to block.
+    /// Reused for every block.
     slices: Vec<FileSlice>,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Flushed {
     pub(super) sent: Sent,
     /// The block whose file ended before the block did.
     pub(super) cut_short: Option<SendBlock>,
-    /// The block whose bytes have left the memory while they waited for the peer.
+    /// The block whose bytes were evicted from memory while they waited for the peer.
     pub(super) cold: Option<SendBlock>,
     pub(super) result: Result<(), CloseReason>,
 }
@@ -100,7 +100,7 @@ impl Conns {
     /// Removes a connection. Returns its key if it is a µTP connection, which is still to be closed.
     pub(super) fn remove(&mut self, registry: &Registry, key: PeerKey) -> Option<ConnKey> {
         let conn = self.table.remove(key)?;
-        // A disk that does not answer may hold connections while many others come and go.
+        // A disk that does not respond may hold connections while many others open and close.
         self.held.retain(|held| *held != key);
         match conn.into_link() {
             Link::Utp(conn) => Some(conn),
@@ -125,7 +125,7 @@ impl Conns {
         self.table.keys().collect()
     }
 
-    /// The TCP connections from these addresses of ours.
+    /// Returns the TCP connections from these addresses of ours.
     pub(super) fn of_addresses(&self, own: &BTreeSet<IpAddr>) -> Vec<PeerKey> {
         let is_from = |conn: &Conn| conn.local_ip().is_some_and(|ip| own.contains(&ip));
         self.table.iter().filter(|(_, conn)| is_from(conn)).map(|(key, _)| key).collect()
@@ -136,17 +136,17 @@ impl Conns {
         self.table.get(key).is_some_and(|conn| conn.cipher().is_undecided())
     }
 
-    /// The pieces that a peer was sent last.
+    /// Returns the pieces that a peer was sent last.
     pub(super) fn served(&self, key: PeerKey) -> Option<&Served> {
         self.table.get(key).map(Conn::served)
     }
 
-    /// Looks whether a connection has been made, after an event of its socket.
+    /// Checks if a connection was made, after an event of its socket.
     pub(super) fn finish_connect(&mut self, key: PeerKey, ready: &Ready) -> io::Result<Progress> {
         self.table.get_mut(key).map_or(Ok(Progress::Connecting), |conn| conn.finish_connect(ready))
     }
 
-    /// Notes an event of the socket of a connection that has been made.
+    /// Records an event of the socket of a connection that was made.
     pub(super) fn note_ready(&mut self, key: PeerKey, ready: &Ready) {
         if ready.is_writable() {
             self.set_writable(key);
@@ -161,14 +161,14 @@ impl Conns {
         }
     }
 
-    /// Notes that a µTP connection has been made.
+    /// Records that a µTP connection was made.
     pub(super) fn set_connected(&mut self, key: PeerKey) {
         if let Some(conn) = self.table.get_mut(key) {
             conn.set_connected();
         }
     }
 
-    /// Notes that a connection can be written to, and flushes it at the end of the turn.
+    /// Records that a connection is writable, and flushes it at the end of the turn.
     pub(super) fn set_writable(&mut self, key: PeerKey) {
         if let Some(conn) = self.table.get_mut(key) {
             conn.set_writable();
@@ -176,26 +176,26 @@ impl Conns {
         }
     }
 
-    /// Notes that a connection has something to read.
+    /// Records that a connection is readable.
     pub(super) fn set_readable(&mut self, key: PeerKey) {
         if self.table.get_mut(key).is_some_and(Conn::set_readable) {
             self.readable.push_back(key);
         }
     }
 
-    /// Notes that the other side has ended a connection, which still has bytes to read.
+    /// Records that the peer has ended a connection, which still has bytes to read.
     pub(super) fn set_ended(&mut self, key: PeerKey) {
         if let Some(conn) = self.table.get_mut(key) {
             conn.set_ended();
         }
     }
 
-    /// Sets a connection with something to read aside until a disk has caught up.
+    /// Sets a readable connection aside until a disk has caught up.
     pub(super) fn hold(&mut self, key: PeerKey) {
         self.held.push_back(key);
     }
 
-    /// Has the connections that were set aside read before the others, if a disk has caught up since.
+    /// Queues the connections that were set aside before the others, if a disk has caught up since.
     pub(super) fn release_held(&mut self, resumptions: u64) {
         if std::mem::replace(&mut self.resumptions, resumptions) != resumptions {
             self.held.append(&mut self.readable);
@@ -207,12 +207,12 @@ impl Conns {
         !self.readable.is_empty()
     }
 
-    /// Number of reads for this turn.
+    /// Returns the number of reads for this turn.
     pub(super) fn reads_due(&self) -> usize {
         READS_PER_TURN.min(self.readable.len())
     }
 
-    /// Takes the connection whose turn it is to be read.
+    /// Takes the next connection to read.
     pub(super) fn next_readable(&mut self) -> Option<PeerKey> {
         self.readable.pop_front()
     }
@@ -266,7 +266,7 @@ impl Conns {
         }
     }
 
-    /// Queues an answer that the engine counts.
+    /// Queues a reply that the engine counts.
     pub(super) fn push_reply(&mut self, key: PeerKey, bytes: &[u8]) {
         if let Some(conn) = self.table.get_mut(key) {
             conn.queue_mut().push_reply(bytes);
@@ -274,7 +274,7 @@ impl Conns {
         }
     }
 
-    /// Queues a block if its bytes are in memory. Returns false if a worker must locate it.
+    /// Queues a block if its bytes are in memory. Returns false if a disk thread must locate it.
     pub(super) fn push_cached_block(&mut self, now: Instant, send: SendBlock, store: &TorrentStore) -> bool {
         let Some(conn) = self.table.get_mut(send.peer) else { return true };
         conn.note_served(send);
@@ -290,7 +290,7 @@ impl Conns {
         is_cached
     }
 
-    /// Sends on, after a disk thread has read what had left the memory.
+    /// Continues to send, as a disk thread has read the evicted bytes.
     pub(super) fn set_warmed(&mut self, now: Instant, key: PeerKey) {
         if let Some(conn) = self.table.get_mut(key) {
             conn.queue_mut().warmed(now);
@@ -298,7 +298,7 @@ impl Conns {
         }
     }
 
-    /// Queues a block that a worker has located.
+    /// Queues a block that a disk thread has located.
     pub(super) fn push_located_block(&mut self, now: Instant, location: BlockLocation) {
         let BlockLocation { send, source } = location;
         if let Some(conn) = self.table.get_mut(send.peer) {
@@ -325,7 +325,7 @@ impl Conns {
         self.to_flush = list;
     }
 
-    /// Sends as much as the transport takes.
+    /// Sends as much as the transport accepts.
     pub(super) fn flush(&mut self, now: Instant, utp: &mut Endpoint, key: PeerKey) -> Option<Flushed> {
         let conn = self.table.get_mut(key)?;
         conn.clear_wants_flush();
@@ -344,10 +344,10 @@ impl Conns {
         Some(Flushed { sent, cut_short, cold, result })
     }
 
-    /// Gives the queue of a connection that is being closed one try.
+    /// Flushes a connection that is being closed, once.
     pub(super) fn flush_last(&mut self, now: Instant, utp: &mut Endpoint, key: PeerKey) {
         if let Some(conn) = self.table.get_mut(key) {
-            // An error changes nothing any more.
+            // An error does not matter any more.
             let _ = conn.flush(now, utp, &mut self.scratch);
         }
     }

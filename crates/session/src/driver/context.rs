@@ -59,19 +59,19 @@ impl Context {
         self.engine.settle(self.now, &mut self.out);
     }
 
-    /// Takes the effects of the turn. [`return_out`](Self::return_out) gives their memory back.
+    /// Takes the effects of the turn. [`return_out`](Self::return_out) gives back their memory.
     pub(super) fn take_out(&mut self) -> Outbox {
         std::mem::take(&mut self.out)
     }
 
-    /// Takes back an emptied outbox, in place of the current one, which nothing may have filled meanwhile.
+    /// Takes back an emptied outbox in place of the current one, which must be empty.
     pub(super) fn return_out(&mut self, mut out: Outbox) {
         debug_assert!(self.out.is_empty(), "an effect of the engine would be lost");
         out.clear();
         self.out = out;
     }
 
-    /// Queues an event for front ends. It is published soon.
+    /// Queues an event for front ends, to be published soon.
     pub(super) fn emit(&mut self, event: SessionEvent) {
         self.publishing.emit(event);
     }
@@ -102,7 +102,7 @@ impl Context {
         }
     }
 
-    /// Time of the next publication.
+    /// Returns the time of the next publication.
     pub(super) fn publish_at(&self) -> Instant {
         self.publishing.next()
     }

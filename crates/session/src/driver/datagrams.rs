@@ -15,16 +15,16 @@ use ztor_engine::{Event, PeerKey};
 use ztor_utp::Endpoint;
 use ztor_wire::LocalAnnounce;
 
-/// Bytes of datagrams that are read in a turn, so that a turn stays short.
+/// Number of bytes of datagrams that are read per turn, so that a turn stays short.
 const BYTES_PER_TURN: usize = 1024 * 1024;
-/// Least cost of a datagram, in bytes of [`BYTES_PER_TURN`].
+/// Minimum cost of a datagram, in bytes of [`BYTES_PER_TURN`].
 const DATAGRAM_COST: usize = 256;
-/// Longest datagram of local discovery that is read.
+/// Longest datagram of local discovery that is read, in bytes.
 const MAX_LOCAL_DATAGRAM: usize = 2048;
-/// Datagrams of local discovery that are read in a turn from each socket.
+/// Number of datagrams of local discovery that are read per turn and socket.
 const LOCAL_DATAGRAMS_PER_TURN: usize = 256;
 
-/// The sockets.
+/// The UDP sockets.
 pub(super) struct UdpSockets {
     udp: UdpIo,
     /// Address of `udp`.
@@ -54,9 +54,9 @@ impl UdpSockets {
 pub(super) struct Datagrams {
     sockets: UdpSockets,
     utp: Utp,
-    /// Datagrams may be left in the shared socket.
+    /// True if datagrams may be left in the shared socket.
     has_datagrams: bool,
-    /// Datagrams may be left in the sockets of local discovery.
+    /// True if datagrams may be left in the sockets of local discovery.
     has_local: bool,
 }
 
@@ -65,13 +65,13 @@ impl Datagrams {
         Self { sockets, utp, has_datagrams: false, has_local: false }
     }
 
-    /// Goes on with other sockets.
+    /// Replaces the sockets.
     pub(super) fn replace(&mut self, sockets: UdpSockets) {
         self.sockets = sockets;
         self.has_datagrams = true;
     }
 
-    /// Port of the shared socket.
+    /// Returns the port of the shared socket.
     pub(super) fn port(&self) -> u16 {
         self.sockets.own.port()
     }
@@ -81,7 +81,7 @@ impl Datagrams {
         self.sockets.local.is_some()
     }
 
-    /// The µTP connections.
+    /// Returns the µTP connections.
     pub(super) fn utp(&self) -> &Utp {
         &self.utp
     }
@@ -90,17 +90,17 @@ impl Datagrams {
         &mut self.utp
     }
 
-    /// The µTP machine, for the bytes of connections.
+    /// Returns the µTP endpoint, for the bytes of connections.
     pub(super) fn endpoint_mut(&mut self) -> &mut Endpoint {
         self.utp.endpoint_mut()
     }
 
-    /// Notes an event of the shared socket.
+    /// Records an event of the shared socket.
     pub(super) fn set_readable(&mut self) {
         self.has_datagrams = true;
     }
 
-    /// Notes an event of a socket of local discovery.
+    /// Records an event of a socket of local discovery.
     pub(super) fn set_local_readable(&mut self) {
         self.has_local = true;
     }
@@ -110,8 +110,8 @@ impl Datagrams {
         self.has_datagrams || self.has_local
     }
 
-    /// Reads datagrams of the shared socket, once a turn: a flood of them must not keep the rest waiting. Those of µTP go
-    /// to its machine, all others to the engine. Returns false if there was nothing to look for.
+    /// Reads datagrams of the shared socket, a bounded number of bytes per turn, so that a flood does not delay the
+    /// rest. Those of µTP go to its endpoint, all others to the engine. Returns false if there was nothing to look for.
     pub(super) fn read(&mut self, cx: &mut Context) -> bool {
         if !self.has_datagrams {
             return false;
@@ -121,9 +121,9 @@ impl Datagrams {
         while total < BYTES_PER_TURN {
             let utp = &mut self.utp;
             let got = self.sockets.udp.receive(|from, data| {
-                // Every one costs something, an empty one too.
+                // Every datagram costs something, even an empty one.
                 total += data.len().max(DATAGRAM_COST);
-                // Such a sender cannot exist, and the socket takes a failed answer for a lack of batches.
+                // No such sender exists, and the socket would take a failed answer for a lack of batches.
                 if from.port() == 0 || from.ip().is_unspecified() || from.ip().is_multicast() {
                     return;
                 }
@@ -137,9 +137,9 @@ impl Datagrams {
                     self.has_datagrams = false;
                     break;
                 }
-                // An error of an earlier datagram, whose transaction times out.
+                // An error of an earlier datagram. Its transaction times out.
                 Err(error) => {
-                    tracing::trace!(%error, "UDP receive");
+                    tracing::trace!(%error, "cannot receive a datagram");
                     total += BYTES_PER_TURN / 16;
                 }
             }
@@ -166,11 +166,11 @@ impl Datagrams {
         }
     }
 
-    /// Sends a datagram of the engine. One that cannot be sent is lost; its transaction is repeated.
+    /// Sends a datagram of the engine. One that cannot be sent is lost, and its transaction is retried.
     pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) {
         let Some(to) = sockets::sendable(self.sockets.own, to) else { return };
         if let Err(error) = self.sockets.udp.send_one(to, datagram) {
-            tracing::debug!(%error, "UDP send");
+            tracing::debug!(%error, "cannot send a datagram");
         }
     }
 
@@ -181,7 +181,7 @@ impl Datagrams {
         }
     }
 
-    /// Sends the datagrams of µTP. Returns the peers whose calls go nowhere, for local reasons.
+    /// Sends the datagrams of µTP. Returns the peers with connection attempts that fail for local reasons.
     pub(super) fn transmit(&mut self, cx: &Context) -> Vec<PeerKey> {
         self.utp.transmit(cx.now(), &self.sockets.udp, self.sockets.own)
     }

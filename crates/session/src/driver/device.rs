@@ -1,4 +1,4 @@
-//! The interface or address that everything is bound to, and its changes.
+//! The interface or address that all sockets are bound to, and its changes.
 
 use crate::bind::{Bind, DeviceState};
 use ztor_base::{Duration, Instant};
@@ -10,11 +10,11 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Device {
     bind: Bind,
-    /// The interface as it was last.
+    /// Last known state of the interface.
     state: DeviceState,
-    /// Number of the interface when the sockets were made.
+    /// Index of the interface when the sockets were made; `None` if they are not bound to one.
     bound_to: Option<u32>,
-    /// Time of the next attempt to replace the sockets.
+    /// Time of the next attempt to replace the sockets; `None` if none is planned.
     listen_again_at: Option<Instant>,
 }
 
@@ -23,9 +23,9 @@ pub(crate) struct Device {
 pub(super) struct DeviceChange {
     /// Name of the interface.
     pub(super) device: String,
-    /// The interface is gone, or an address of it: its connections are lost.
+    /// True if the interface or an address of it is gone: its connections are lost.
     pub(super) has_lost: bool,
-    /// The interface has come or gone.
+    /// True if the interface is back, false if it is gone; `None` if neither.
     pub(super) is_there: Option<bool>,
 }
 
@@ -38,8 +38,8 @@ impl Device {
         &self.bind
     }
 
-    /// Notes a new state of the interface. Plans to listen again if it is another one now: sockets stay bound to an
-    /// interface that was removed, also when another of its name comes.
+    /// Records a new state of the interface. Plans to replace the sockets if the interface was replaced: sockets stay
+    /// bound to a removed interface, even if another one of its name appears.
     pub(super) fn update(&mut self, now: Instant, state: DeviceState) -> Option<DeviceChange> {
         let name = self.bind.device()?.to_owned();
         let is_there = state.is_there();
@@ -70,7 +70,7 @@ impl Device {
         self.listen_again_at = Some(now + AGAIN_AFTER);
     }
 
-    /// Time of the next attempt to replace the sockets.
+    /// Returns the time of the next attempt to replace the sockets.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.listen_again_at
     }

@@ -1,4 +1,4 @@
-//! The file with the nodes of the DHT, written from time to time.
+//! The file with the nodes of the DHT, which is written periodically.
 
 use crate::control::Control;
 use crate::dht_state;
@@ -9,7 +9,7 @@ use ztor_engine::Engine;
 /// Time between two saves.
 const SAVE_EVERY: Duration = Duration::from_secs(300);
 
-/// The file and its next save.
+/// The file, and the time of its next save.
 #[derive(Debug)]
 pub(super) struct DhtFile {
     /// `None` saves nothing.
@@ -26,7 +26,7 @@ impl DhtFile {
         self.path.is_some().then_some(self.save_at)
     }
 
-    /// Has another thread save the nodes if it is time.
+    /// Saves the nodes on another thread, if that is due.
     pub(super) fn save_if_due(&mut self, now: Instant, engine: &Engine, control: &Control) {
         let Some(path) = self.path.clone().filter(|_| now >= self.save_at) else { return };
         self.save_at = now + SAVE_EVERY;
@@ -35,7 +35,7 @@ impl DhtFile {
         }
     }
 
-    /// Saves the nodes before it returns.
+    /// Saves the nodes, and returns when that is done.
     pub(super) fn save(&self, engine: &Engine) {
         if let (Some(path), Some(saved)) = (&self.path, engine.dht_to_save()) {
             dht_state::store(path, &saved);

@@ -1,5 +1,5 @@
-//! The way of bytes that cannot go straight from a file to a socket: gathered and encrypted in one buffer, for µTP and for
-//! encrypted TCP.
+//! The path of bytes that cannot go straight from a file to a socket: gathered and encrypted in one buffer, for µTP and
+//! for encrypted TCP.
 
 use super::queue::{SendQueue, Sent};
 use bytes::Bytes;
@@ -10,14 +10,14 @@ use ztor_base::Instant;
 use ztor_utp::{ConnKey, Endpoint};
 use ztor_wire::mse::Ciphers;
 
-/// Most bytes gathered for one system call: enough to make a system call cheap, little enough to stay in the cache.
+/// Maximum number of bytes gathered per system call: enough to make it cheap, few enough to stay in the cache.
 const STAGE_BYTES: usize = 128 * 1024;
 /// The same for µTP, which keeps the bytes until they are acknowledged.
 const UTP_STAGE_BYTES: usize = 64 * 1024;
-/// Least room of a µTP connection that is written to.
+/// Minimum room of a µTP connection that is written to, in bytes.
 const MIN_UTP_ROOM: usize = 1024;
 
-/// Encrypted bytes that a socket did not take, in front of the queue.
+/// Encrypted bytes that a socket did not accept, ahead of the queue.
 #[derive(Debug, Default)]
 pub(super) struct EncryptStage {
     left: Vec<u8>,
@@ -31,7 +31,8 @@ impl EncryptStage {
         self.left.is_empty()
     }
 
-    /// Sends over TCP with one system call. Returns the counted bytes that went, `None` if there is nothing to send.
+    /// Sends over TCP with one system call. Returns the counted bytes that were sent; `None` if there is nothing to
+    /// send.
     pub(super) fn send(
         &mut self,
         now: Instant,
@@ -70,8 +71,8 @@ impl EncryptStage {
         *self = Self { left: bytes.to_vec(), at: 0, counts };
     }
 
-    /// Writes to µTP as much as it has room for, at most `limit` bytes. Returns their number and the counted bytes among
-    /// them, `None` if there is nothing to send.
+    /// Writes to µTP as much as it has room for, at most `limit` bytes. Returns their number and the counted bytes
+    /// among them; `None` if there is nothing to send.
     pub(super) fn write(
         now: Instant,
         key: ConnKey,
@@ -92,7 +93,7 @@ impl EncryptStage {
         if bytes.is_empty() {
             return Ok(None);
         }
-        // They stay until they have arrived.
+        // They stay in memory until they are acknowledged.
         bytes.shrink_to_fit();
         let len = bytes.len();
         utp.write(now, key, Bytes::from(bytes));

@@ -1,20 +1,20 @@
-//! The end of the session: the conditions that it waits for, and its report.
+//! The shutdown of the session: the conditions that it waits for, and its report.
 
 use crossbeam_channel::Sender;
 use ztor_base::{Duration, Instant};
 use ztor_engine::DiskId;
 
-/// Progress of the end.
+/// Progress of the shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Running,
-    /// Peers are gone, goodbyes are under way, a disk still has something to write.
+    /// Connections are closed, goodbyes are under way, and a disk still has something to write.
     Draining,
     /// All disks have written everything. The last saves are under way.
     Saving,
 }
 
-/// The end of the session.
+/// State of the shutdown.
 #[derive(Debug)]
 pub(super) struct Ending {
     phase: Phase,
@@ -22,9 +22,9 @@ pub(super) struct Ending {
     writing: Vec<DiskId>,
     /// Deadline for goodbyes to trackers; `None` waits until they are answered or have failed.
     goodbyes_until: Option<Instant>,
-    /// The deadline has passed.
+    /// True once the deadline has passed.
     without_goodbyes: bool,
-    /// Receives whether all goodbyes were said; dropped without a message if the loop broke.
+    /// Receives true if no goodbye is outstanding at the end. Dropped without a message if the thread panics.
     done: Sender<bool>,
 }
 
@@ -39,12 +39,12 @@ impl Ending {
         }
     }
 
-    /// Returns true until the end was asked for.
+    /// Returns true until the shutdown is requested.
     pub(super) fn is_running(&self) -> bool {
         self.phase == Phase::Running
     }
 
-    /// Starts the end. Returns false if it had started already.
+    /// Starts the shutdown. Returns false if it had started already.
     pub(super) fn start(&mut self, now: Instant, goodbyes: Option<Duration>) -> bool {
         if self.phase != Phase::Running {
             return false;
@@ -54,8 +54,8 @@ impl Ending {
         true
     }
 
-    /// Returns the disks that have written everything, each once: the last saves of their torrents can start. A disk that
-    /// does not answer does not keep those of the others from being saved.
+    /// Returns the disks that have written everything, each once: the last saves of their torrents can start. A disk
+    /// that does not respond does not delay the saves of others.
     pub(super) fn take_written(&mut self, has_written: impl Fn(DiskId) -> bool) -> Vec<DiskId> {
         if self.phase != Phase::Draining {
             return Vec::new();
@@ -76,14 +76,14 @@ impl Ending {
         self.phase == Phase::Saving && is_saved && (self.without_goodbyes || !has_goodbyes)
     }
 
-    /// Deadline for goodbyes, if it is still to come.
+    /// Returns the deadline for goodbyes, if it has not passed.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.goodbyes_until
     }
 
     /// Reports the end.
     pub(super) fn report(&self, has_goodbyes: bool) {
-        // Nobody may be waiting.
+        // The receiver may be gone.
         let _ = self.done.try_send(!has_goodbyes);
     }
 }
@@ -101,10 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn end_waits_for_the_disk_then_for_saves_then_for_goodbyes() {
+    fn ending_waits_for_the_disk_then_for_saves_then_for_goodbyes() {
         let (now, mut ending) = (Instant::ZERO, ending());
-        assert!(ending.take_written(|_| true).is_empty(), "nobody has asked for it");
-        assert!(!ending.is_over(now, true, false), "nobody has asked for it");
+        assert!(ending.take_written(|_| true).is_empty(), "it was not requested");
+        assert!(!ending.is_over(now, true, false), "it was not requested");
         assert!(ending.start(now, None));
         assert!(!ending.start(now, Some(SECOND)), "it has started");
         assert!(!ending.is_running());
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn end_after_the_deadline_waits_for_saves_only() {
+    fn ending_after_the_deadline_waits_for_saves_only() {
         let (now, mut ending) = (Instant::ZERO, ending());
         assert!(ending.start(now, Some(SECOND)));
         assert_eq!(ending.take_written(|_| true).len(), DiskId::COUNT);

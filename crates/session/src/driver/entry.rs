@@ -1,4 +1,4 @@
-//! One torrent's files, as the loop knows them: its store, its saves, and the checks it needs.
+//! One torrent's files, as the loop knows them: its store, its saves, and its checks.
 
 use super::context::Context;
 use super::requests::Waiters;
@@ -15,57 +15,57 @@ use ztor_engine::{Command, DiskFault, DiskFaultKind, TorrentEvent, TorrentId};
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
 
-/// A torrent whose files others change more often than that stops, and is not looked at again by itself.
+/// A torrent whose files others change more often than this stops, and is not checked again without the user.
 const CHANGES_EVERY: Duration = Duration::from_secs(600);
 
-/// A torrent's files.
+/// Files of a torrent.
 pub(super) struct Entry {
     id: TorrentId,
     member: Arc<Membership>,
     record: Option<Record>,
-    /// Per file; empty means all.
+    /// Wanted files, one entry per file; empty for all.
     wanted: Vec<bool>,
-    /// Make folders and empty files.
+    /// True to create folders and empty files.
     prepare: bool,
-    /// Resume data that was last known to be durable.
+    /// Last resume data that is known to be durable; `None` if there is none.
     saved: Option<Arc<Resume>>,
-    /// Content of the resume file, durably; `None` if that is not known.
+    /// Durable content of the resume file; `None` if unknown.
     recorded: Option<Arc<Resume>>,
     looks: Looks,
-    /// Ends a check that is under way.
+    /// Set to stop a check that is under way.
     stop: Arc<AtomicBool>,
     next_check: NextCheck,
     save: SaveState,
     retry: Retry,
     suspects: Suspects,
-    /// Time at which a file was last found changed by another program.
+    /// Time at which a file was last found changed by another program; `None` if never.
     changed_at: Option<Instant>,
-    /// The stop that comes next is for a check that follows at once.
+    /// True if the next stop is for a check that follows at once.
     looks_again: bool,
 }
 
 /// Options of the next check.
 #[derive(Debug, Default)]
 struct NextCheck {
-    /// Everything is hashed.
+    /// True to hash everything.
     recheck: bool,
-    /// The loop asks for the check, and not the user.
+    /// True if the loop requests the check, not the user.
     is_retry: bool,
-    /// Pieces that were there before another program changed a file, in wire form. The check finds out whether their
+    /// Pieces that were present before another program changed a file, in wire form. The check finds out whether their
     /// content is still there.
     had_before_change: Option<Vec<u8>>,
 }
 
-/// The save of a torrent.
+/// State of a torrent's saves.
 #[derive(Debug, Default)]
 struct SaveState {
     is_under_way: bool,
-    /// Another save follows the one under way.
+    /// True if another save follows the one under way.
     again: bool,
-    /// The torrent is finished, to be reported once that is durable.
+    /// True if the torrent is finished, which is reported once the data is durable.
     finish_pending: bool,
-    /// Written data may be lost. The system says so once, so a later sync that succeeds proves nothing: the last save
-    /// stays valid until the disk has been checked again.
+    /// True if written data may be lost. The system reports that once, so a later sync that succeeds proves nothing:
+    /// the last save stays valid until the disk has been checked again.
     in_doubt: bool,
 }
 
@@ -95,12 +95,12 @@ impl Entry {
         self.member.store()
     }
 
-    /// The torrent among those of its disk.
+    /// Returns the membership of the torrent.
     pub(super) fn member(&self) -> &Arc<Membership> {
         &self.member
     }
 
-    /// Ends the entry, and a check that is under way.
+    /// Ends the entry, and a check that is under way. Returns the membership.
     pub(super) fn into_member(self) -> Arc<Membership> {
         self.stop_check();
         self.member
@@ -111,10 +111,10 @@ impl Entry {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// The next check. Resume data is believed where the files are as they were when it was saved.
+    /// Creates the next check. Resume data is trusted where the files are as they were when it was saved.
     pub(super) fn check_job(&mut self) -> CheckJob {
         let is_retry = std::mem::take(&mut self.next_check.is_retry);
-        // An earlier check that is still under way must not be taken for this one.
+        // An earlier check that is still under way must not be mistaken for this one.
         self.stop_check();
         self.stop = Arc::default();
         CheckJob {
@@ -132,7 +132,8 @@ impl Entry {
         }
     }
 
-    /// Makes a save of what the engine has, one at a time. For new pieces there is none if the engine has no news.
+    /// Creates a save of the engine's state. Returns `None` while one is under way or written data may be lost, and on
+    /// new pieces if the engine has none.
     pub(super) fn save_job(&mut self, cx: &mut Context, occasion: Occasion) -> Option<SaveJob> {
         let always = occasion != Occasion::Pieces;
         if self.save.in_doubt {
@@ -166,43 +167,43 @@ impl Entry {
         Some(SaveJob { torrent: self.id, store, record, resume, recorded, occasion, looks })
     }
 
-    /// Notes that no save is under way, or that the one under way does not hold up another.
+    /// Records that no save is under way, or that the one under way does not delay another.
     pub(super) fn end_save(&mut self) {
         self.save.is_under_way = false;
     }
 
-    /// Asks for another save after the one under way.
+    /// Requests another save after the one under way.
     pub(super) fn save_again(&mut self) {
         self.save.again = true;
     }
 
-    /// Returns true if another save was asked for while one was under way.
+    /// Returns true if another save was requested while one was under way.
     pub(super) fn wants_save(&self) -> bool {
         self.save.again
     }
 
-    /// Notes that resume data is durable.
+    /// Records resume data that is durable.
     pub(super) fn set_saved(&mut self, resume: Arc<Resume>) {
         self.recorded = Some(Arc::clone(&resume));
         self.saved = Some(resume);
     }
 
-    /// Notes that a save has failed: the resume file may hold the new data or that of before.
+    /// Records that a save has failed: the resume file may hold the new data or the old.
     pub(super) fn set_not_saved(&mut self) {
         self.recorded = None;
     }
 
-    /// Notes that the torrent is finished. It is reported by [`report_finished`](Self::report_finished).
+    /// Records that the torrent is finished. [`report_finished`](Self::report_finished) reports it.
     pub(super) fn set_finish_pending(&mut self) {
         self.save.finish_pending = true;
     }
 
-    /// Returns true if everything wanted is safe on disk.
+    /// Returns true if everything wanted is durable on disk.
     pub(super) fn is_finished(&self, cx: &Context) -> bool {
         !self.save.finish_pending && cx.engine().is_finished(self.id)
     }
 
-    /// Reports a torrent finished if the data made durable just now is all of it.
+    /// Reports the torrent as finished if the data made durable just now is all of it.
     pub(super) fn report_finished(&mut self, cx: &mut Context, waiters: &mut Waiters, saved: &Resume) {
         if self.save.finish_pending && cx.engine().is_finished_with(self.id, &saved.have) {
             self.save.finish_pending = false;
@@ -212,16 +213,16 @@ impl Entry {
         }
     }
 
-    /// Stops the torrent. Resuming it starts with a check; the last save stays valid, and by its stamps the files are
+    /// Stops the torrent. Its resume starts with a check; the last save stays valid, and by its stamps the files are
     /// hashed then. Returns false if another fault had stopped it already.
     pub(super) fn stop_in_doubt(&mut self, cx: &mut Context, fault: DiskFault) -> bool {
         self.save.in_doubt = true;
         cx.disk_failed(self.id, fault)
     }
 
-    /// Handles a file that another program has changed, when the pieces `had` were there, in wire form.
+    /// Handles a file that another program has changed, when the pieces `had` were present, in wire form.
     pub(super) fn on_changed(&mut self, cx: &mut Context, fault: DiskFault, had: Vec<u8>) {
-        // Once in a while it may be a harmless program that changes no more than the time.
+        // Occasionally, a harmless program changes no more than the time.
         let earlier = self.changed_at.replace(cx.now());
         let looks_again = earlier.is_none_or(|at| cx.now().since(at) >= CHANGES_EVERY);
         if self.stop_in_doubt(cx, fault) && looks_again {
@@ -229,14 +230,14 @@ impl Entry {
         }
     }
 
-    /// Handles a piece that was right when it was checked and is not any more: nothing of the torrent is believed before
-    /// it is hashed.
+    /// Handles a verified piece that does not match its hash any more: nothing of the torrent is trusted before it is
+    /// hashed.
     pub(super) fn on_rotten(&mut self, cx: &mut Context, piece: u32) {
         let layout = &self.store().meta().layout;
         let file = layout.ranges(piece, 0, layout.piece_len(piece)).find(|range| !range.pad);
         let path = self.store().path_of(file.map_or(0, |range| range.file));
         let message = format!(
-            "{}: a piece that was right has gone bad, although the file does not look changed; its disk may be failing",
+            "cannot use the file {}: a verified piece has gone bad though the file looks unchanged; its disk may be failing",
             path.display()
         );
         self.next_check.recheck = true;
@@ -253,7 +254,7 @@ impl Entry {
         cx.command(Command::Retry(self.id));
     }
 
-    /// Notes that the torrent runs. Returns the bytes that the check has hashed, and those that it has believed.
+    /// Records that the torrent runs. Returns the bytes that the check has hashed, and those that it has trusted.
     pub(super) fn on_started(&mut self, now: Instant) -> (u64, u64) {
         self.save.in_doubt = false;
         self.next_check.recheck = false;
@@ -263,43 +264,44 @@ impl Entry {
         look.as_ref().map_or((0, 0), |look| (look.hashed_bytes, look.believed_bytes))
     }
 
-    /// Notes that a fault has stopped the torrent.
+    /// Records that a fault has stopped the torrent.
     pub(super) fn on_stopped(&mut self, now: Instant, kind: DiskFaultKind) -> Stopped {
         if std::mem::take(&mut self.looks_again) {
             return Stopped::LooksAgain;
         }
-        // After a check that could not be finished the next one must still spare what the user has changed. After one that
-        // has found it, going on is for the user to say.
+        // After a check that could not be finished, the next one must still spare the user's changes. After one that
+        // has found them, the user decides.
         if matches!(kind, DiskFaultKind::Changed | DiskFaultKind::InTheWay) {
             self.next_check.had_before_change = None;
         }
         Stopped::Rests { retry_after: self.retry.stopped(now, kind) }
     }
 
-    /// Time of the next attempt to resume the torrent, if one is planned.
+    /// Returns the time of the next retry; `None` if none is planned.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         self.retry.at()
     }
 
-    /// Notes that the user resumes the torrent.
+    /// Records that the user resumes the torrent.
     pub(super) fn resumed_by_user(&mut self) {
         self.retry.resumed();
     }
 
-    /// Notes that the user asks for a check of everything.
+    /// Records that the user requests a check of all data.
     pub(super) fn recheck_by_user(&mut self) {
         self.retry.resumed();
         self.next_check.recheck = true;
         self.next_check.had_before_change = None;
     }
 
-    /// Notes that the torrent is resumed because it is time.
+    /// Records that the torrent is resumed because its retry is due.
     pub(super) fn resumed_by_time(&mut self) {
         self.retry.resumed();
         self.next_check.is_retry = true;
     }
 
-    /// Notes that a peer has closed its connection after it was served these pieces. Returns the pieces to hash again.
+    /// Records that a peer has closed its connection after it was served these pieces. Returns the pieces to hash
+    /// again.
     pub(super) fn on_hang_up(&mut self, now: Instant, served: &[u32]) -> Vec<u32> {
         self.suspects.hung_up(now, served)
     }
@@ -309,6 +311,6 @@ impl Entry {
 pub(super) enum Stopped {
     /// A check follows at once.
     LooksAgain,
-    /// The torrent rests: until the user resumes it if `retry_after` is `None`.
+    /// The torrent rests, until the user resumes it if `retry_after` is `None`.
     Rests { retry_after: Option<Duration> },
 }

@@ -1,15 +1,15 @@
-//! Reading into memory that nobody has written yet.
+//! Reads into uninitialised memory.
 //!
-//! The one place of this crate with `unsafe` in it: zeroing every buffer before the kernel writes over it took 4 % of
-//! the time of a fast download.
+//! The only `unsafe` code of this crate: zeroing every buffer before the kernel overwrites it took 4 % of the time of a
+//! fast download.
 
 use bytes::BytesMut;
 use mio::net::TcpStream;
 use socket2::SockRef;
 use std::io;
 
-/// Reads once, at most `limit` bytes, to the end of `buf`, whose spare capacity is used and not enlarged. Returns how
-/// many bytes came: 0 at the end of the stream, or if there is no room.
+/// Reads once, at most `limit` bytes, and appends to `buf` within its spare capacity. Returns the number of bytes: 0 at
+/// the end of the stream, or without room.
 #[allow(unsafe_code, reason = "the standard library has no stable way to read into uninitialised memory")]
 pub(super) fn read_more(stream: &TcpStream, buf: &mut BytesMut, limit: usize) -> io::Result<usize> {
     let spare = buf.spare_capacity_mut();
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
 
-    /// The same without `unsafe`.
+    /// Does the same without `unsafe`.
     fn read_more_safely(stream: &mut TcpStream, buf: &mut BytesMut, limit: usize) -> io::Result<usize> {
         let (len, room) = (buf.len(), limit.min(buf.capacity() - buf.len()));
         buf.resize(len + room, 0);
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_the_safe_way_reads() {
+    fn read_more_with_any_limit_equals_a_safe_read() {
         let (mut to_one, one) = pair();
         let (mut to_other, mut other) = pair();
         let (mut fast, mut safe) = (BytesMut::with_capacity(4096), BytesMut::with_capacity(4096));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn stays_within_the_capacity() {
+    fn read_more_without_a_limit_stays_within_the_capacity() {
         let (mut to, stream) = pair();
         to.write_all(&[7; 100]).unwrap();
         let mut buf = BytesMut::with_capacity(64);

@@ -12,7 +12,7 @@ use ztor_wire::{HANDSHAKE_LEN, Handshake};
 
 /// The first bytes of a plain stream (BEP 3).
 const PLAIN_PREFIX: &[u8; 20] = b"\x13BitTorrent protocol";
-/// Most bytes received before the handshake is done. Honest callers send their first message with its end.
+/// Maximum number of bytes received before the handshake is done. Honest peers send their first message with its end.
 const MAX_EARLY_BYTES: usize = 64 * 1024;
 
 /// Kind of the first bytes of an incoming stream.
@@ -35,7 +35,7 @@ impl FirstBytes {
 
 /// The setting for encryption, and the thread for keys.
 ///
-/// The methods return the first bytes of the stream behind the handshake once that is done, `None` before.
+/// The methods return the first bytes of the stream after the handshake once that is done, and `None` before.
 pub(crate) struct Handshakes {
     encryption: Encryption,
     keys: Keys,
@@ -46,17 +46,17 @@ impl Handshakes {
         Self { encryption, keys }
     }
 
-    /// Sets the encryption of connections that are made from here on.
+    /// Sets the encryption of new connections.
     pub(super) fn set_encryption(&mut self, encryption: Encryption) {
         self.encryption = encryption;
     }
 
-    /// The cipher of an incoming connection.
+    /// Returns the cipher of an incoming connection.
     pub(super) fn called(&self) -> StreamCipher {
         StreamCipher::called(self.encryption)
     }
 
-    /// Judges the first bytes of a stream, and continues its handshake if it has one.
+    /// Classifies the first bytes of a stream, and continues its handshake if it has one.
     ///
     /// # Errors
     /// The connection must be closed.
@@ -96,7 +96,7 @@ impl Handshakes {
         self.advance_mse(cx, conns, key)
     }
 
-    /// Continues a handshake after the arithmetic for its keys.
+    /// Continues a handshake with the result of its key arithmetic.
     ///
     /// # Errors
     /// The connection must be closed.

@@ -1,4 +1,4 @@
-//! The inputs of a turn: messages of other threads, events of sockets, and bytes of connections.
+//! Inputs of a turn: messages of other threads, events of sockets, and bytes of connections.
 
 use super::Driver;
 use super::close::CloseReason;
@@ -20,7 +20,7 @@ use ztor_engine::{CloseCause, Command, Event, NetworkChange, PeerKey, Transport}
 use ztor_utp::ConnKey;
 
 impl Driver {
-    /// Handles a message of another thread. A caller that has gone away needs no answer.
+    /// Handles a message of another thread. An answer to a caller that is gone is dropped.
     pub(super) fn on_message(&mut self, message: NetEvent) {
         match message {
             NetEvent::Engine(event) => self.cx.handle(event),
@@ -92,7 +92,7 @@ impl Driver {
         }
     }
 
-    /// Handles a change of the interface that everything is bound to.
+    /// Handles a change of the interface that all sockets are bound to.
     fn on_device(&mut self, state: DeviceState) {
         let Some(change) = self.device.update(self.cx.now(), state) else { return };
         let name = change.device;
@@ -114,13 +114,13 @@ impl Driver {
             self.close(key, CloseReason::InterfaceGone);
         }
         if moved.is_elsewhere {
-            tracing::info!("others see us at another address now: announcing again");
+            tracing::info!("announcing again from another address");
             self.control.forget_names();
             self.cx.handle(Event::Network(NetworkChange::Moved));
         }
     }
 
-    /// Notes that the machine has slept.
+    /// Handles a sleep of the machine.
     pub(super) fn on_slept(&mut self, slept: Duration) {
         tracing::info!(seconds = slept.as_secs(), "the machine has slept");
         self.control.forget_names();
@@ -138,7 +138,7 @@ impl Driver {
         self.conns.note_ready(key, ready);
     }
 
-    /// Handles an outgoing connection that has been made.
+    /// Handles an outgoing connection that was made.
     fn connected(&mut self, key: PeerKey) {
         self.cx.handle(Event::Connected { peer: key });
         if self.conns.is_undecided(key) {
@@ -159,14 +159,14 @@ impl Driver {
         match self.cx.engine_mut().accept(now, addr, Transport::Tcp) {
             Ok(key) => {
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%addr, %error, "no TCP_NODELAY");
+                    tracing::debug!(%addr, %error, "cannot set TCP_NODELAY");
                 }
                 let (registry, cipher) = (self.poll.registry(), self.handshakes.called());
                 if let Err(error) = self.conns.insert_tcp(registry, key, stream, false, cipher) {
                     self.close(key, CloseReason::Socket(error));
                 }
             }
-            Err(reason) => tracing::debug!(%addr, %reason, "incoming connection refused"),
+            Err(reason) => tracing::debug!(%addr, %reason, "refusing an incoming connection"),
         }
     }
 
@@ -182,7 +182,7 @@ impl Driver {
                 }
                 UtpEvent::Readable(key) => self.conns.set_readable(key),
                 UtpEvent::Writable(key) => self.conns.set_writable(key),
-                // Unread bytes come before the end.
+                // Unread bytes precede the end.
                 UtpEvent::Closed { peer, has_unread: true, .. } if self.conns.contains(peer) => {
                     self.conns.set_ended(peer);
                 }
@@ -201,13 +201,13 @@ impl Driver {
                 self.conns.set_readable(key);
             }
             Err(reason) => {
-                tracing::debug!(%from, %reason, "incoming connection refused");
+                tracing::debug!(%from, %reason, "refusing an incoming connection");
                 self.datagrams.utp_mut().refuse(now, conn);
             }
         }
     }
 
-    /// Reads from the connections that have something, each in its turn, as long as the disks of their torrents keep up.
+    /// Reads from the readable connections in turn, while the disks of their torrents keep up.
     pub(super) fn read_some(&mut self) {
         self.conns.release_held(self.cx.engine().read_resumptions());
         for _ in 0..self.conns.reads_due() {
@@ -246,7 +246,7 @@ impl Driver {
         self.on_handshake(key, first);
     }
 
-    /// Handles the outcome of a step of a handshake: the first bytes of the stream behind it, if it is done.
+    /// Handles the outcome of a step of a handshake: if it is done, the first bytes of the stream after it.
     fn on_handshake(&mut self, key: PeerKey, first: Result<Option<BytesMut>, CloseReason>) {
         match first {
             Ok(Some(data)) if !data.is_empty() => self.deliver(key, data),
@@ -255,7 +255,7 @@ impl Driver {
         }
     }
 
-    /// Delivers bytes of a stream to the engine, and keeps those that it leaves.
+    /// Passes bytes of a stream to the engine, and keeps those that it leaves.
     fn deliver(&mut self, key: PeerKey, mut data: BytesMut) {
         self.cx.handle(Event::Received { peer: key, data: &mut data });
         self.conns.keep_rest(key, &data);

@@ -8,17 +8,17 @@ use std::net::SocketAddr;
 use ztor_base::addr::canonical;
 use ztor_base::{Duration, Instant};
 
-/// Connections accepted in a turn.
+/// Number of connections accepted per turn.
 const ACCEPTS_PER_TURN: usize = 64;
 /// Pause after the process has run out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 
 /// The TCP listener.
 pub(super) struct Listeners {
-    /// `None` where TCP is not used.
+    /// `None` if TCP is not used.
     tcp: Option<TcpListener>,
     accept_again_at: Option<Instant>,
-    /// Connections that may be accepted in this turn.
+    /// Number of connections that may still be accepted in this turn.
     left: usize,
 }
 
@@ -28,7 +28,7 @@ impl Listeners {
         Ok(Self { tcp: Self::register(registry, tcp)?, accept_again_at: None, left: 0 })
     }
 
-    /// Listens on another socket. Without TCP it is dropped.
+    /// Replaces the listener. Without TCP, the new one is dropped.
     pub(super) fn replace(&mut self, registry: &Registry, tcp: Option<TcpListener>) -> io::Result<()> {
         let tcp = tcp.filter(|_| self.tcp.is_some());
         self.tcp = Self::register(registry, tcp)?;
@@ -42,7 +42,7 @@ impl Listeners {
         Ok(tcp)
     }
 
-    /// Starts the accepting of a turn.
+    /// Starts to accept the connections of a turn.
     pub(super) fn start(&mut self) {
         self.accept_again_at = None;
         self.left = ACCEPTS_PER_TURN;
@@ -56,7 +56,7 @@ impl Listeners {
             match tcp.accept() {
                 Ok((stream, addr)) => return Some((stream, canonical(addr))),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
-                // The caller has gone between the kernel's accept and ours.
+                // The peer has closed the connection between the kernel's accept and ours.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::Interrupted) => {}
                 Err(error) => {
@@ -71,7 +71,7 @@ impl Listeners {
         None
     }
 
-    /// Time to accept again without an event of the socket.
+    /// Returns the time to accept again without an event of the socket.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.accept_again_at
     }

@@ -1,5 +1,4 @@
-//! The sockets of local discovery (BEP 14): multicast of both families, on every interface or on the one we are
-//! bound to.
+//! The sockets of local discovery (BEP 14): multicast of both families, on every interface or on the bound one.
 
 use super::tokens::{LOCAL_V4, LOCAL_V6};
 use crate::bind::Bind;
@@ -15,27 +14,29 @@ use ztor_wire::LocalAnnounce;
 const PORT: u16 = 6771;
 const GROUP_V4: Ipv4Addr = Ipv4Addr::new(239, 192, 152, 143);
 const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0xefc0, 0x988f);
-/// The groups reach further than one network (BEP 14).
+/// Hop limit: the groups reach further than one network (BEP 14).
 const TTL: u32 = 8;
 
-/// Listens for announces, and sends ours.
+/// Receiver of announces, and sender of ours.
 pub(crate) struct LocalSockets {
     v4: Option<UdpSocket>,
     v6: Option<UdpSocket>,
     bind: Bind,
-    /// Interfaces whose groups have been joined.
+    /// Interfaces whose groups were joined: true for IPv4, and the index.
     joined: BTreeSet<(bool, u32)>,
 }
 
 impl LocalSockets {
-    /// Opens what can be opened: a machine without one family does without it.
+    /// Opens the sockets that can be opened: a machine without one family works without it.
     pub(crate) fn open(bind: Bind) -> Self {
         let wants =
             |ip: IpAddr| bind.ip().is_none_or(|bind| bind.is_unspecified() || bind.is_ipv4() == ip.is_ipv4());
         let socket = |group: IpAddr| {
             let opened = wants(group).then(|| receiver(&bind, group));
             opened.and_then(|opened| {
-                opened.inspect_err(|error| tracing::debug!(%error, "local discovery")).ok()
+                opened
+                    .inspect_err(|error| tracing::debug!(%error, "cannot open a socket for local discovery"))
+                    .ok()
             })
         };
         let (v4, v6) = (socket(GROUP_V4.into()), socket(GROUP_V6.into()));
@@ -44,7 +45,7 @@ impl LocalSockets {
         sockets
     }
 
-    /// The sockets that are open.
+    /// Returns the open sockets.
     pub(super) fn sockets(&self) -> impl Iterator<Item = &UdpSocket> {
         [&self.v4, &self.v6].into_iter().flatten()
     }
@@ -75,12 +76,12 @@ impl LocalSockets {
                 }
             };
             if let Err(error) = sent {
-                tracing::debug!(interface = interface.name, %error, "local announce");
+                tracing::debug!(interface = interface.name, %error, "cannot send a local announce");
             }
         }
     }
 
-    /// The interfaces to use now, of each family once; those that are new are listened on from now on.
+    /// Returns the interfaces to use, of each family once. Joins the groups on new ones.
     fn interfaces(&mut self) -> Vec<Interface> {
         let mut seen = BTreeSet::new();
         let all = if_addrs::get_if_addrs().unwrap_or_default();
@@ -106,7 +107,7 @@ impl LocalSockets {
                 _ => Ok(()),
             };
             if let Err(error) = joined {
-                tracing::debug!(interface = interface.name, %error, "local discovery: not joined");
+                tracing::debug!(interface = interface.name, %error, "cannot join a group of local discovery");
             }
         }
         used
@@ -114,7 +115,7 @@ impl LocalSockets {
 }
 
 fn receiver(bind: &Bind, group: IpAddr) -> io::Result<UdpSocket> {
-    // Bound to the group itself, so that nothing else sent to the port comes here.
+    // Bound to the group itself, so that nothing else sent to the port arrives here.
     let addr = SocketAddr::new(group, PORT);
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;

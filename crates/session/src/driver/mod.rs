@@ -1,7 +1,7 @@
 //! The event loop: one thread, one poll, all sockets.
 //!
-//! A turn: wait, take the messages of other threads, read what can be read, let the engine settle, carry out its effects,
-//! write what can be written. The engine decides; nothing here does.
+//! A turn: wait, take the messages of other threads, read what can be read, let the engine settle, carry out its
+//! effects, write what can be written. The engine makes all decisions.
 //!
 //! [`Driver`] looks things up and routes. Its parts own the state, each in a file of its own:
 //!
@@ -94,7 +94,7 @@ pub(crate) struct Driver {
     control: Control,
 }
 
-/// Parts that a driver is made of.
+/// Parts of a driver.
 pub(crate) struct Parts {
     pub(crate) poll: Poll,
     pub(crate) clock: Clock,
@@ -103,15 +103,15 @@ pub(crate) struct Parts {
     pub(crate) utp: Utp,
     pub(crate) handshakes: Handshakes,
     pub(crate) device: Device,
-    /// File for the DHT's nodes; `None` without DHT or state folder.
+    /// File for the nodes of the DHT; `None` without DHT or state folder.
     pub(crate) dht_path: Option<PathBuf>,
-    /// Look for peers in the local network.
+    /// True if local discovery is on.
     pub(crate) finds_local: bool,
     pub(crate) inbox: Arc<Inbox<NetEvent>>,
     pub(crate) disks: Disks,
     pub(crate) control: Control,
     pub(crate) publisher: Publisher,
-    /// Receives whether all goodbyes were said, when the loop has ended well.
+    /// Receives true if no goodbye is outstanding when the loop has ended.
     pub(crate) done: Sender<bool>,
 }
 
@@ -143,7 +143,7 @@ impl Driver {
         })
     }
 
-    /// Runs until a shutdown is asked for, and then until the goodbyes are said and everything is saved.
+    /// Runs until a shutdown is requested, and then until the goodbyes are said and everything is saved.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(1024);
         let mut messages = Vec::new();
@@ -151,7 +151,7 @@ impl Driver {
             if let Err(error) = self.poll.poll(&mut events, self.timeout())
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                tracing::error!(%error, "waiting for the network failed");
+                tracing::error!(%error, "cannot wait for the network; ending the session");
                 break;
             }
             let now = self.clock.now();
@@ -226,7 +226,7 @@ impl Driver {
         self.cx.publish_if_due();
     }
 
-    /// Replaces the sockets if the interface that they are bound to is another one now.
+    /// Replaces the sockets if the interface that they are bound to was replaced.
     fn listen_again(&mut self) {
         let now = self.cx.now();
         if !self.device.starts_listening(now) {
@@ -235,7 +235,7 @@ impl Driver {
         match self.replace_sockets() {
             Ok(()) => self.device.set_listening(),
             Err(error) => {
-                tracing::warn!(%error, "cannot listen on the interface that came back, for now");
+                tracing::warn!(%error, "cannot listen on the restored interface for now; retrying");
                 self.device.listen_later(now);
             }
         }
@@ -246,13 +246,13 @@ impl Driver {
         let mut new = sockets::listen(bind, self.datagrams.port(), true)?;
         let local = self.datagrams.finds_local().then(|| LocalSockets::open(bind.clone()));
         let udp = UdpSockets::open(registry, new.take_udp()?, new.addr, local)?;
-        // The old ones leave the registry as they are closed.
+        // The old ones leave the registry when they are closed.
         self.listeners.replace(registry, new.tcp)?;
         self.datagrams.replace(udp);
         Ok(())
     }
 
-    /// Advances the end. Returns true when nothing is left to wait for.
+    /// Advances the shutdown. Returns true when nothing is left to wait for.
     fn has_ended(&mut self) -> bool {
         let engine = self.cx.engine();
         for disk in self.ending.take_written(|disk| engine.backlog_of(disk) == 0) {
@@ -268,7 +268,7 @@ impl Driver {
         self.transmit();
         self.cx.publish();
         self.dht_file.save(self.cx.engine());
-        // Whichever has not ended was logged.
+        // Threads that have not ended were logged.
         let _ = self.disks.stop();
         self.control.stop();
         self.ending.report(self.cx.engine().has_goodbyes());

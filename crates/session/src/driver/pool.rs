@@ -1,29 +1,29 @@
-//! Buffers that sockets are read into.
+//! Buffers for reads from sockets.
 
 use bytes::BytesMut;
 use std::collections::VecDeque;
 
-/// One buffer; blocks are slices of it until they are written.
+/// Length of a buffer, in bytes. Blocks are slices of it until they are written.
 const CHUNK_LEN: usize = 512 * 1024;
-/// Most that is read in one call: enough to make the call cheap, little enough to stay in the cache.
+/// Maximum length of one read, in bytes: enough to make the call cheap, little enough to stay in the cache.
 pub(super) const MAX_READ: usize = 256 * 1024;
-/// Less room than this is not worth a read.
+/// Minimum room for a read, in bytes.
 const MIN_READ: usize = 64 * 1024;
-/// Buffers kept for use again. Those in use are bounded by what the disk may have queued.
+/// Maximum number of buffers kept for reuse. Those in use are bounded by the data that waits for disks.
 const MAX_SPARE: usize = 48;
-/// Number of spare buffers that are tried for one that nobody uses any more.
+/// Number of spare buffers that are tried in turn for one without slices in use.
 const LOOK: usize = 8;
 
-/// Gives room to read into. A buffer whose slices are all gone is used again.
+/// Source of room to read into. A buffer whose slices are all gone is reused.
 #[derive(Debug, Default)]
 pub(super) struct ReadPool {
-    /// Empty; its capacity is what is left of the buffer read into last.
+    /// Empty. Its capacity is the rest of the buffer that was read into last.
     chunk: Option<BytesMut>,
     spare: VecDeque<BytesMut>,
 }
 
 impl ReadPool {
-    /// A buffer that begins with `prefix` and has room for a good read. [`take`](Self::take) takes its content.
+    /// Returns a buffer that starts with `prefix` and has room for a read. [`take`](Self::take) takes its content.
     pub(super) fn room(&mut self, prefix: &[u8]) -> &mut BytesMut {
         let wanted = prefix.len() + MIN_READ;
         let left = self.chunk.take().and_then(|mut chunk| {
@@ -31,7 +31,7 @@ impl ReadPool {
             if chunk.capacity() >= wanted {
                 return Some(chunk);
             }
-            // Also with no room left at all: it is the way back to the memory once the slices are gone.
+            // Even without room left: it is the way back to the memory once the slices are gone.
             if self.spare.len() < MAX_SPARE {
                 self.spare.push_back(chunk);
             }
@@ -43,7 +43,7 @@ impl ReadPool {
         chunk
     }
 
-    /// Takes the bytes that were put into the room; the rest of the buffer is kept.
+    /// Takes the bytes in the room. The rest of the buffer is kept.
     pub(super) fn take(&mut self) -> BytesMut {
         self.chunk.as_mut().map(BytesMut::split).unwrap_or_default()
     }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buffers_come_back_once_their_slices_are_gone() {
+    fn buffers_whose_slices_are_gone_are_reused() {
         let mut pool = ReadPool::default();
         let mut held = Vec::new();
         for round in 0..200u32 {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_read_full_to_the_last_byte_comes_back() {
+    fn buffer_that_is_full_to_the_last_byte_is_reused() {
         let mut pool = ReadPool::default();
         let mut places = std::collections::HashSet::new();
         for _ in 0..20 {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_prefix_gets_its_room() {
+    fn room_for_a_long_prefix_holds_it_and_a_read() {
         let mut pool = ReadPool::default();
         let room = pool.room(&vec![1; 2 << 20]);
         assert!(room.capacity() >= (2 << 20) + MIN_READ);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_taken_is_forgotten() {
+    fn room_after_bytes_that_were_not_taken_drops_them() {
         let mut pool = ReadPool::default();
         pool.room(b"not taken");
         pool.room(b"taken");

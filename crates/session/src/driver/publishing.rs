@@ -1,4 +1,4 @@
-//! Times at which front ends get news: the changed status of torrents, and events.
+//! Times at which front ends get news: changes of status, and events.
 
 use crate::clock::RARELY;
 use crate::snapshot::{Publisher, SessionEvent};
@@ -10,7 +10,7 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 /// Longest time that an event waits to be published.
 const EVENTS_WITHIN: Duration = Duration::from_millis(20);
 
-/// The publisher with its times and the events that wait for it.
+/// The publisher, with its schedule and the events that wait for it.
 pub(super) struct Publishing {
     publisher: Publisher,
     /// Published together with the status, so that a front end that gets an event also sees its effect.
@@ -36,7 +36,7 @@ impl Publishing {
         self.events.push(event);
     }
 
-    /// Notes that some status has changed.
+    /// Records that some status has changed.
     pub(super) fn note_changes(&mut self) {
         self.due_by(self.published_at + PUBLISH_EVERY);
     }
@@ -46,7 +46,7 @@ impl Publishing {
         self.due_at = at;
     }
 
-    /// Time of the next publication.
+    /// Returns the time of the next publication.
     pub(super) fn next(&self) -> Instant {
         self.due_at
     }

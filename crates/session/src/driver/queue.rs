@@ -1,5 +1,4 @@
-//! The queue of what a connection has to send, and the two ways out of it: straight to a TCP socket, or gathered in a
-//! buffer.
+//! The send queue of a connection, and the two ways out of it: straight to a TCP socket, or gathered in a buffer.
 
 use mio::net::TcpStream;
 use rustix::net::{SendFlags, send};
@@ -15,27 +14,27 @@ use ztor_storage::FileSlice;
 use ztor_wire::Block;
 use ztor_wire::mse::Ciphers;
 
-/// Source of the bytes of pads (BEP 47).
+/// Content of pads (BEP 47).
 static ZEROS: [u8; 16 * 1024] = [0; 16 * 1024];
 
-/// Unsent messages without piece data, in bytes, at which a connection is closed.
+/// Number of unsent bytes without piece data above which a connection is closed.
 const MAX_CONTROL_BYTES: usize = 1024 * 1024;
 
-/// Time after which bytes of a file may have left the memory again that they were in.
+/// Time after which the bytes of a file may have been evicted from memory.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
-/// Part of a stream to send. `at` is the number of bytes that have gone.
+/// Part of a stream to send. `at` is the number of bytes that were sent.
 #[derive(Debug)]
 enum Segment {
     /// Bytes of an encrypted handshake, sent as they are.
     Raw { data: Vec<u8>, at: usize },
     /// Messages without piece data.
     Bytes { data: Vec<u8>, at: usize },
-    /// An answer that the engine counts.
+    /// A reply that the engine counts.
     Reply { data: Vec<u8>, at: usize },
     /// The header of a `piece` message.
     Header { send: SendBlock, at: usize },
-    /// Piece data in a file, in memory at the time `cached_at`.
+    /// Piece data in a file, which was in memory at the time `cached_at`.
     File { file: Arc<File>, offset: u64, left: u32, cached_at: Instant },
     /// Piece data of a pad.
     Zeros { left: u32 },
@@ -70,10 +69,10 @@ impl AddAssign for Sent {
 /// State of the file at the front of the queue.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Front {
-    /// It can be sent, or asked for.
+    /// Ready to be sent.
     #[default]
     Ready,
-    /// Its bytes have left the memory: a disk thread has to read them.
+    /// Its bytes were evicted from memory: a disk thread has to read them.
     Cold,
     /// A disk thread reads them.
     Warming,
@@ -83,9 +82,9 @@ enum Front {
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
     segments: VecDeque<Segment>,
-    /// Queued bytes that are not piece data; the engine bounds the rest.
+    /// Number of queued bytes without piece data. The engine bounds the rest.
     control_bytes: usize,
-    /// The block whose data is being sent, or was sent last.
+    /// The block whose data is being sent, or was sent last; `None` before the first.
     sending: Option<SendBlock>,
     front: Front,
 }
@@ -95,12 +94,12 @@ impl SendQueue {
         self.segments.is_empty()
     }
 
-    /// Returns true if the peer asks for more than it reads.
+    /// Returns true if the peer requests more than it reads.
     pub(super) fn is_flooded(&self) -> bool {
         self.control_bytes > MAX_CONTROL_BYTES
     }
 
-    /// The block whose data could not be sent, after an error.
+    /// Returns the block whose data could not be sent, after an error.
     pub(super) fn unsent_block(&self) -> Option<SendBlock> {
         self.sending
     }
@@ -122,7 +121,7 @@ impl SendQueue {
         self.control_bytes += bytes.len();
         match self.segments.back_mut() {
             Some(Segment::Bytes { data, at }) => {
-                // A peer that always leaves a rest unread must not make this grow without end.
+                // A peer that always leaves some bytes unread must not make this grow without bound.
                 if *at > data.len() / 2 {
                     data.drain(..std::mem::take(at));
                 }
@@ -132,12 +131,12 @@ impl SendQueue {
         }
     }
 
-    /// Queues an answer that the engine counts.
+    /// Queues a reply that the engine counts.
     pub(super) fn push_reply(&mut self, bytes: &[u8]) {
         self.segments.push_back(Segment::Reply { data: bytes.to_vec(), at: 0 });
     }
 
-    /// Queues a `piece` message whose data is read from the files when it is sent. It is in memory now.
+    /// Queues a `piece` message whose data is read from the files when it is sent. The data is in memory now.
     pub(super) fn push_block(
         &mut self,
         now: Instant,
@@ -161,7 +160,7 @@ impl SendQueue {
         self.segments.push_back(Segment::Header { send, at: 0 });
     }
 
-    /// Returns the block whose bytes a disk thread has to read before anything is sent, once. [`warmed`](Self::warmed)
+    /// Returns, once, the block whose bytes a disk thread has to read before anything is sent. [`warmed`](Self::warmed)
     /// follows.
     pub(super) fn take_cold_block(&mut self) -> Option<SendBlock> {
         if self.front != Front::Cold {
@@ -171,7 +170,7 @@ impl SendQueue {
         self.sending
     }
 
-    /// Notes that a disk thread has read the bytes that were not in memory.
+    /// Records that a disk thread has read the evicted bytes.
     pub(super) fn warmed(&mut self, now: Instant) {
         self.front = Front::Ready;
         if let Some(Segment::File { cached_at, .. }) = self.segments.front_mut() {
@@ -179,8 +178,8 @@ impl SendQueue {
         }
     }
 
-    /// Returns true if the front has to wait for a disk thread: it has waited long for the peer, and its bytes are not in
-    /// memory any more.
+    /// Returns true if the front has to wait for a disk thread, as its bytes were evicted from memory while it waited
+    /// for the peer.
     fn is_cold(&mut self, now: Instant, is_cached: impl Fn(&FileSlice) -> bool) -> bool {
         let Some(Segment::File { file, offset, left, cached_at }) = self.segments.front_mut() else {
             return false;
@@ -195,8 +194,8 @@ impl SendQueue {
         self.front != Front::Ready
     }
 
-    /// Sends from the front of the queue with one system call. Returns the counted bytes that went, `None` if the queue
-    /// is empty or waits for a disk thread.
+    /// Sends from the front of the queue with one system call. Returns the counted bytes that were sent; `None` if the
+    /// queue is empty or waits for a disk thread.
     pub(super) fn send_front(&mut self, now: Instant, stream: &TcpStream) -> io::Result<Option<Sent>> {
         if self.is_cold(now, FileSlice::is_cached) {
             return Ok(None);
@@ -253,8 +252,8 @@ impl SendQueue {
         Ok(Some(sent))
     }
 
-    /// Moves up to `limit` bytes from the front of the queue to the end of `into`, encrypted. Returns those that the
-    /// engine counts. Nothing is moved if the queue waits for a disk thread.
+    /// Moves up to `limit` bytes from the front of the queue to the end of `into`, encrypted. Returns the counted bytes
+    /// among them. Moves nothing while the queue waits for a disk thread.
     pub(super) fn gather(
         &mut self,
         now: Instant,
@@ -263,7 +262,7 @@ impl SendQueue {
         into: &mut Vec<u8>,
     ) -> io::Result<Sent> {
         let start = into.len();
-        // A handshake is as it is; nothing else goes with it, as that may be encrypted.
+        // A handshake is sent as it is, and alone, as bytes after it may be encrypted.
         while let Some(Segment::Raw { data, at }) = self.segments.front_mut() {
             let len = (data.len() - *at).min(limit - (into.len() - start));
             into.extend_from_slice(&data[*at..*at + len]);
@@ -290,7 +289,7 @@ impl SendQueue {
         Ok(total)
     }
 
-    /// Moves up to `limit` bytes of the front segment. Returns those that the engine counts, `None` if there is no
+    /// Moves up to `limit` bytes of the front segment. Returns the counted bytes among them; `None` if there is no
     /// segment to encrypt, or the front waits for a disk thread.
     fn gather_front(&mut self, now: Instant, limit: usize, into: &mut Vec<u8>) -> io::Result<Option<Sent>> {
         if self.is_cold(now, FileSlice::is_cached) {
@@ -345,7 +344,7 @@ impl SendQueue {
     }
 }
 
-/// A signal is no reason to stop: what was gathered before would be lost.
+/// Reads again after a signal: an error would lose the bytes that were gathered before.
 fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     loop {
         match file.read_at(buf, offset) {
@@ -355,7 +354,7 @@ fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     }
 }
 
-/// Copies from `at` on, at most `limit` bytes.
+/// Copies at most `limit` bytes from `at` on. Returns their number, by which `at` advances.
 fn copy(data: &[u8], at: &mut usize, limit: usize, into: &mut Vec<u8>) -> usize {
     let len = limit.min(data.len() - *at);
     into.extend_from_slice(&data[*at..*at + len]);
@@ -364,7 +363,7 @@ fn copy(data: &[u8], at: &mut usize, limit: usize, into: &mut Vec<u8>) -> usize 
 }
 
 fn became_shorter() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "a file that is being served became shorter")
+    io::Error::new(io::ErrorKind::UnexpectedEof, "cannot send a block: its file became shorter")
 }
 
 #[cfg(test)]
@@ -440,7 +439,7 @@ mod tests {
         let mut queue = SendQueue::default();
         queue.push_block(NOW, send, [FileSlice { file: Some(file), offset: 0, len: 40 }]);
         let mut got = Vec::new();
-        // The header goes as it is.
+        // The header is sent alone.
         queue.gather(NOW, PIECE_HEADER_LEN, None, &mut got).unwrap();
         assert!(!queue.is_cold(later - Duration::from_millis(1), |_| false), "it is fresh");
         assert!(!queue.is_cold(later, |_| true), "it is in memory");

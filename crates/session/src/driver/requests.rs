@@ -1,4 +1,4 @@
-//! Requests of handles to single torrents, and those that wait for something to happen.
+//! Requests of handles to single torrents, and callers that wait for an event.
 
 use super::Driver;
 use super::context::Context;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use ztor_engine::{Command, TorrentEvent, TorrentId, TorrentState};
 use ztor_metainfo::Metainfo;
 
-/// Callers that wait for a torrent. A caller that has dropped its reply is removed when the next one comes.
+/// Callers that wait for an event of a torrent. One that has dropped its reply is removed when the next one arrives.
 #[derive(Default)]
 pub(super) struct Waiters(SecondaryMap<TorrentId, WaitersOfOne>);
 
@@ -32,7 +32,7 @@ impl Waiters {
         waiters
     }
 
-    /// Answers the callers that wait for an event. The status that they see then shows it.
+    /// Answers the callers that wait for an event. The published status shows its effect by then.
     pub(super) fn on_event(&mut self, cx: &mut Context, event: &TorrentEvent) {
         if !self.0.contains_key(event.torrent()) {
             return;

@@ -1,31 +1,32 @@
-//! Torrents that a disk fault has stopped are tried again by themselves.
+//! Retries of torrents that a disk fault has stopped.
 
 use ztor_base::{Duration, Instant};
 use ztor_engine::DiskFaultKind;
 
-/// The first pause; each further fault doubles it.
+/// First pause. Each further fault doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// After running for this long the next fault counts as the first.
+/// Time of running after which the next fault counts as the first.
 const SOUND: Duration = Duration::from_secs(600);
 
-/// The attempts to take up one torrent again.
+/// Retries of one torrent.
 #[derive(Debug, Default)]
 pub(super) struct Retry {
-    /// Faults in a row.
+    /// Number of faults in a row.
     faults: u32,
     at: Option<Instant>,
     runs_since: Option<Instant>,
 }
 
 impl Retry {
-    /// Time of the next attempt, if one is planned.
+    /// Returns the time of the next retry; `None` if none is planned.
     pub(super) fn at(&self) -> Option<Instant> {
         self.at
     }
 
-    /// A fault has stopped the torrent. Returns how long it rests; `None` if only the user can help.
+    /// Records that a fault has stopped the torrent. Returns the pause before its retry; `None` if only the user can
+    /// help.
     pub(super) fn stopped(&mut self, now: Instant, kind: DiskFaultKind) -> Option<Duration> {
         if self.runs_since.take().is_some_and(|since| now.since(since) >= SOUND) {
             self.faults = 0;
@@ -40,20 +41,20 @@ impl Retry {
         Some(pause)
     }
 
-    /// The torrent runs.
+    /// Records that the torrent runs.
     pub(super) fn started(&mut self, now: Instant) {
         self.runs_since = Some(now);
         self.at = None;
     }
 
-    /// Notes an attempt, by the user or because it is time.
+    /// Records that the torrent is resumed, by the user or by a retry.
     pub(super) fn resumed(&mut self) {
         self.at = None;
     }
 }
 
-/// True if the cause may vanish without notice: space is freed, a drive comes back. Changes by others are for the user
-/// to look at.
+/// Returns true if the cause may vanish without notice: space is freed, a drive is back. Changes by others are left to
+/// the user.
 fn goes_by_itself(kind: DiskFaultKind) -> bool {
     match kind {
         DiskFaultKind::Full | DiskFaultKind::Denied | DiskFaultKind::Gone | DiskFaultKind::Io => true,
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_did_waits_for_the_user() {
+    fn stopped_by_changes_of_others_plans_no_retry() {
         let mut retry = Retry::default();
         for kind in [DiskFaultKind::Changed, DiskFaultKind::InTheWay] {
             assert_eq!(retry.stopped(Instant::ZERO, kind), None);

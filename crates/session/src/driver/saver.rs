@@ -1,4 +1,4 @@
-//! Saves of torrents: their times, and their results.
+//! Saves of torrents: their schedule, and their results.
 
 use super::context::Context;
 use super::requests::Waiters;
@@ -12,7 +12,7 @@ use ztor_engine::{DiskId, TorrentId, Unsaved};
 
 /// Longest time before new pieces are made durable.
 const PIECES_EVERY: Duration = Duration::from_secs(5);
-/// Longest time before the counts of a torrent without new pieces are saved: a crash of a seed loses no more.
+/// Longest time before the counts of a torrent without new pieces are saved, which a crash of a seed may lose.
 const COUNTS_EVERY: Duration = Duration::from_secs(300);
 
 /// Times of the next saves.
@@ -28,7 +28,7 @@ enum Due {
     Nothing,
     /// Torrents with new pieces.
     Pieces,
-    /// Torrents with new pieces, and those where only bytes were counted.
+    /// Torrents with new pieces, and those with newly counted bytes only.
     PiecesAndCounts,
 }
 
@@ -37,12 +37,12 @@ impl SaveTimes {
         Self { pieces_at: now + RARELY, counts_at: now + RARELY }
     }
 
-    /// Latest time at which to call [`due`](Self::due).
+    /// Returns the latest time at which to call [`due`](Self::due).
     fn next(&self) -> Instant {
         self.pieces_at.min(self.counts_at)
     }
 
-    /// Returns the save for this moment. It is due again when [`has_news`](Self::has_news) has said so.
+    /// Returns the save that is due now. The next one is planned by [`has_news`](Self::has_news).
     fn due(&mut self, now: Instant) -> Due {
         if now < self.next() {
             return Due::Nothing;
@@ -55,7 +55,7 @@ impl SaveTimes {
         Due::PiecesAndCounts
     }
 
-    /// There is something to save.
+    /// Plans a save, as there is something to save.
     fn has_news(&mut self, now: Instant, pieces: bool, counts: bool) {
         if pieces {
             self.pieces_at = self.pieces_at.min(now + PIECES_EVERY);
@@ -70,7 +70,7 @@ impl SaveTimes {
 #[derive(Debug)]
 pub(super) struct Saver {
     times: SaveTimes,
-    /// Saves that have not been answered.
+    /// Number of saves without a result.
     under_way: usize,
 }
 
@@ -79,7 +79,7 @@ impl Saver {
         Self { times: SaveTimes::new(now), under_way: 0 }
     }
 
-    /// Time of the next save.
+    /// Returns the time of the next save.
     pub(super) fn next(&self) -> Instant {
         self.times.next()
     }
@@ -99,7 +99,7 @@ impl Saver {
         self.times.has_news(cx.now(), cx.engine().has_unsaved(), cx.engine().has_uncounted());
     }
 
-    /// Saves the torrents with something unsaved. With counts, it also saves those that look unchanged.
+    /// Saves the torrents in `scope`. With counts, also saves those whose pieces have not changed.
     fn save_unsaved(&mut self, cx: &mut Context, torrents: &mut Torrents, disks: &Disks, scope: Unsaved) {
         let occasion = match scope {
             Unsaved::Pieces => Occasion::Pieces,
@@ -125,7 +125,7 @@ impl Saver {
         }
     }
 
-    /// Queues a torrent's resume data to be made durable; one save of a torrent at a time.
+    /// Queues a save of a torrent's resume data, unless one of it is under way.
     pub(super) fn save(
         &mut self,
         cx: &mut Context,
@@ -142,7 +142,7 @@ impl Saver {
         }
     }
 
-    /// Queues the last save of a torrent that is being removed, behind one that may be under way.
+    /// Queues the last save of a torrent that is being removed, even if one is under way.
     pub(super) fn save_last(
         &mut self,
         cx: &mut Context,
@@ -152,7 +152,7 @@ impl Saver {
     ) {
         if let Some(entry) = torrents.get_mut(id) {
             entry.end_save();
-            // The one under way replaces what the file holds.
+            // The save under way replaces the content of the file.
             entry.set_not_saved();
         }
         self.save(cx, torrents, disks, id, Occasion::Full);
@@ -188,7 +188,7 @@ impl Saver {
             }
             Some(SaveError::Exhausted) => {
                 cx.engine_mut().not_saved(torrent);
-                // At the end there is no later save; the caller's deadline ends it.
+                // At the end there is no later save; the caller's deadline ends the retries.
                 if is_last {
                     entry.save_again();
                 }
@@ -211,12 +211,12 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn pieces_are_due_in_seconds_and_counts_in_minutes() {
+    fn due_with_news_is_in_seconds_for_pieces_and_in_minutes_for_counts() {
         let start = Instant::ZERO + MINUTE;
         let mut times = SaveTimes::new(start);
         times.has_news(start, false, true);
         assert_eq!(times.due(start + 4 * MINUTE), Due::Nothing);
-        // More bytes do not put it off.
+        // More bytes do not delay it.
         times.has_news(start + 4 * MINUTE, true, true);
         assert_eq!(times.due(start + 4 * MINUTE + PIECES_EVERY), Due::Pieces);
         assert_eq!(times.next(), start + COUNTS_EVERY);

@@ -1,4 +1,4 @@
-//! Sockets that listen, and sockets that call.
+//! Sockets that listen, and sockets that connect.
 
 use crate::bind::Bind;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
@@ -7,15 +7,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ztor_engine::CloseCause;
 
-/// Ports that the system may pick.
+/// Number of attempts with a port that the system picks.
 const PICKS: usize = 32;
-/// Ports tried after the wanted one, unless that one was insisted on.
+/// Number of ports tried after the requested one, unless only that will do.
 const OTHER_PORTS: u16 = 32;
 const BACKLOG: i32 = 512;
 
-/// The sockets that are open all the time, TCP and UDP on the same port.
+/// The permanent sockets, TCP and UDP on the same port.
 pub(crate) struct Listening {
-    /// `None` where TCP is not used.
+    /// `None` if TCP is not used.
     pub(crate) tcp: Option<TcpListener>,
     udp: Option<UdpSocket>,
     pub(crate) addr: SocketAddr,
@@ -38,7 +38,7 @@ pub(crate) fn listen(bind: &Bind, port: u16, fixed: bool) -> io::Result<Listenin
         None => vec![IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::UNSPECIFIED)],
     };
     let last = if fixed || port == 0 { port } else { port.saturating_add(OTHER_PORTS) };
-    // A port that any program has is taken; the system picks one if all of them are.
+    // A port that any program has is taken; if all of them are, the system picks one.
     // It picks one that is free for TCP; another program may have it for UDP.
     let picked = if fixed && port != 0 { 0 } else { PICKS };
     let ports = (port..=last).filter(|port| *port != 0).chain(std::iter::repeat_n(0, picked));
@@ -54,7 +54,7 @@ pub(crate) fn listen(bind: &Bind, port: u16, fixed: bool) -> io::Result<Listenin
     Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
 }
 
-/// A taken port says more than a missing address family.
+/// Returns the error to report: a taken port says more than a missing address family.
 fn keep_telling(before: Option<io::Error>, error: io::Error) -> io::Error {
     match before {
         Some(old) if old.kind() == io::ErrorKind::AddrInUse => old,
@@ -86,7 +86,7 @@ fn prepare(bind: &Bind, socket: &Socket, addr: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// Starts to connect, from `bind` if given.
+/// Starts a connection, from `bind` if it is an address.
 pub(crate) fn connect(bind: &Bind, addr: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
@@ -97,7 +97,7 @@ pub(crate) fn connect(bind: &Bind, addr: SocketAddr) -> io::Result<TcpStream> {
     if bind.is_some_and(|ip| ip.is_ipv4() != addr.is_ipv4() && ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED)) {
         return Err(io::Error::new(
             io::ErrorKind::AddrNotAvailable,
-            "the bound address is of the other family",
+            "cannot connect: the bound address is of the other family",
         ));
     }
     if let Some(ip) = bind.filter(|ip| !ip.is_unspecified()) {
@@ -111,7 +111,7 @@ pub(crate) fn connect(bind: &Bind, addr: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-/// The side that an error comes from: with no network, no address or no descriptors it is ours.
+/// Returns the side responsible for an error. Without network, address or descriptors, it is ours.
 pub(crate) fn cause(error: &io::Error) -> CloseCause {
     use rustix::io::Errno;
     let ours = [
@@ -128,7 +128,7 @@ pub(crate) fn cause(error: &io::Error) -> CloseCause {
     if error.raw_os_error().is_some_and(is_ours) { CloseCause::Local } else { CloseCause::Remote }
 }
 
-/// The form of `to` that a socket bound to `own` can send to; `None` if it cannot.
+/// Returns the form of `to` that a socket bound to `own` can send to; `None` if there is none.
 pub(crate) fn sendable(own: SocketAddr, to: SocketAddr) -> Option<SocketAddr> {
     match (own.ip(), to.ip()) {
         (IpAddr::V6(own), IpAddr::V4(ip)) if own.is_unspecified() => {

@@ -1,20 +1,20 @@
 //! Pieces after which peers hang up: they may have gone bad on disk since they were checked.
 //!
-//! A peer that gets a piece with a wrong hash closes the connection, and says nothing. When several have done so after
-//! the same piece, it is hashed again. Peers also leave for other reasons, so there is a limit to that.
+//! A peer that receives a piece with a wrong hash closes the connection and gives no reason. After several such closes,
+//! the piece is hashed again. Peers also leave for other reasons, so the number of such checks is limited.
 
 use ztor_base::{Duration, Instant};
 use ztor_engine::TorrentId;
 
-/// Pieces that a connection remembers as served last.
+/// Number of pieces that a connection remembers as served last.
 const SERVED: usize = 8;
-/// Connections that were closed after a piece before it is hashed again.
+/// Number of connections closed after a piece before it is hashed again.
 const HANG_UPS: u8 = 3;
-/// Pieces counted of a torrent at a time; further ones wait for the next [`FORGET_AFTER`].
+/// Maximum number of pieces counted of a torrent. Further ones wait for the next [`FORGET_AFTER`].
 const MAX_COUNTED: usize = 256;
 /// Age at which counts are dropped.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
-/// Pause between two looks at pieces of one torrent.
+/// Minimum time between two checks of one torrent.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// The pieces that a connection was served last.
@@ -25,12 +25,12 @@ pub(super) struct Served {
 }
 
 impl Served {
-    /// The torrent and its pieces, the latest last; `None` if nothing was served.
+    /// Returns the torrent and its pieces, the latest last; `None` if nothing was served.
     pub(super) fn pieces(&self) -> Option<(TorrentId, &[u32])> {
         Some((self.torrent?, &self.pieces))
     }
 
-    /// Remembers a piece.
+    /// Records a served piece.
     pub(super) fn note(&mut self, torrent: TorrentId, piece: u32) {
         self.torrent = Some(torrent);
         if self.pieces.last() == Some(&piece) {
@@ -47,14 +47,15 @@ impl Served {
 /// The pieces of one torrent after which connections were closed.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
-    /// Closed connections per piece; at most [`MAX_COUNTED`].
+    /// Number of closed connections per piece, for at most [`MAX_COUNTED`] pieces.
     counts: std::collections::BTreeMap<u32, u8>,
     since: Instant,
     next_look: Instant,
 }
 
 impl Suspects {
-    /// A peer that was served these pieces has closed the connection. Returns the pieces to hash again now.
+    /// Records that a peer has closed its connection after it was served these pieces. Returns the pieces to hash again
+    /// now.
     pub(super) fn hung_up(&mut self, now: Instant, served: &[u32]) -> Vec<u32> {
         if now.since(self.since) >= FORGET_AFTER {
             self.counts.clear();
@@ -84,13 +85,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn piece_is_hashed_again_when_several_have_hung_up_after_it() {
+    fn piece_after_which_several_peers_have_hung_up_is_hashed_again() {
         let mut now = Instant::ZERO + FORGET_AFTER;
         let mut suspects = Suspects::default();
         assert_eq!(suspects.hung_up(now, &[1, 2]), []);
         assert_eq!(suspects.hung_up(now, &[2, 3]), []);
         assert_eq!(suspects.hung_up(now, &[2, 4]), [2]);
-        // The next look comes a minute later, and what was counted in between is not lost.
+        // The next check is a minute later, and the counts in between are kept.
         (0..5).for_each(|_| assert_eq!(suspects.hung_up(now, &[7]), []));
         now += LOOK_EVERY;
         assert_eq!(suspects.hung_up(now, &[9]), [7]);
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn connection_remembers_the_pieces_served_last() {
+    fn served_beyond_its_length_remembers_the_latest_pieces() {
         let mut served = Served::default();
         let torrent = TorrentId::from_u64(1 << 32 | 1);
         [1, 1, 2, 3, 4, 5, 6, 7, 8, 2, 9].iter().for_each(|piece| served.note(torrent, *piece));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use ztor_base::Instant;
 use ztor_engine::{Command, DiskFault, SendBlock, TorrentId, WriteBlock};
 
-/// The torrents' files.
+/// Files of all torrents.
 pub(super) struct Torrents {
     table: SecondaryMap<TorrentId, Entry>,
     /// Time of the next retry of any torrent.
@@ -23,20 +23,20 @@ impl Torrents {
         Self { table: SecondaryMap::new(), retry_at: Instant::FAR_FUTURE }
     }
 
-    /// Adds a torrent and has its files checked.
+    /// Adds a torrent, and checks its files.
     pub(super) fn insert(&mut self, id: TorrentId, new: NewTorrent, member: Arc<Membership>, disks: &Disks) {
         self.table.insert(id, Entry::new(id, new, member));
         self.check(id, disks);
     }
 
-    /// Removes a torrent and ends its check.
+    /// Removes a torrent, and stops its check.
     pub(super) fn remove(&mut self, id: TorrentId, disks: &mut Disks) {
         if let Some(entry) = self.table.remove(id) {
             disks.leave(id, entry.into_member());
         }
     }
 
-    /// Gives up the pieces of a torrent that are in progress.
+    /// Abandons the pieces in progress of a torrent.
     pub(super) fn forget(&self, id: TorrentId, disks: &mut Disks) {
         if let Some(entry) = self.table.get(id) {
             disks.forget(id, entry.member());
@@ -51,41 +51,41 @@ impl Torrents {
         self.table.get(id)
     }
 
-    /// Has a torrent's files checked.
+    /// Checks a torrent's files.
     pub(super) fn check(&mut self, id: TorrentId, disks: &Disks) {
         if let Some(entry) = self.table.get_mut(id) {
             disks.check(entry.check_job(), entry.member());
         }
     }
 
-    /// Ends all checks.
+    /// Stops all checks.
     pub(super) fn stop_checks(&self) {
         self.table.values().for_each(Entry::stop_check);
     }
 
-    /// Has a block written.
+    /// Writes a block.
     pub(super) fn write(&self, write: WriteBlock, disks: &mut Disks) {
         match self.table.get(write.torrent) {
             Some(entry) => disks.write(write, entry.member()),
-            None => tracing::debug!("a block of a removed torrent is dropped"),
+            None => tracing::debug!("dropping a block of a removed torrent"),
         }
     }
 
-    /// Has a block located. If its file has changed, that is found out.
+    /// Locates a block, which also detects a changed file.
     pub(super) fn locate(&self, send: SendBlock, disks: &Disks) {
         if let Some(entry) = self.table.get(send.torrent) {
             disks.locate(send, entry.member());
         }
     }
 
-    /// Has the bytes of a block brought back into memory.
+    /// Reads the bytes of a block back into memory.
     pub(super) fn warm(&self, send: SendBlock, disks: &Disks) {
         if let Some(entry) = self.table.get(send.torrent) {
             disks.warm(send, entry.member());
         }
     }
 
-    /// Counts a connection that its peer has closed against the pieces that it was served.
+    /// Counts a connection that its peer has closed against the pieces that the peer was served.
     pub(super) fn on_hang_up(&mut self, now: Instant, served: &Served, disks: &Disks) {
         if let Some((torrent, pieces)) = served.pieces()
             && let Some(entry) = self.table.get_mut(torrent)
@@ -96,14 +96,14 @@ impl Torrents {
         }
     }
 
-    /// Handles a piece that was right before and is not any more.
+    /// Handles a verified piece that does not match its hash any more.
     pub(super) fn on_rotten(&mut self, cx: &mut Context, torrent: TorrentId, piece: u32) {
         if let Some(entry) = self.table.get_mut(torrent) {
             entry.on_rotten(cx, piece);
         }
     }
 
-    /// Notes that the torrent runs, and reports its check.
+    /// Records that a torrent runs, and reports its check.
     pub(super) fn on_started(&mut self, cx: &mut Context, torrent: TorrentId) {
         if let Some(entry) = self.table.get_mut(torrent) {
             let (hashed_bytes, believed_bytes) = entry.on_started(cx.now());
@@ -111,8 +111,8 @@ impl Torrents {
         }
     }
 
-    /// Notes that a fault has stopped a torrent, and plans its retry. Returns false if a check follows at once, so that
-    /// the stop is not reported.
+    /// Records that a fault has stopped a torrent, and plans its retry. Returns false if a check follows at once, so
+    /// that the stop is not reported.
     pub(super) fn on_stopped(&mut self, cx: &mut Context, torrent: TorrentId, fault: &DiskFault) -> bool {
         let Some(entry) = self.table.get_mut(torrent) else { return true };
         match entry.on_stopped(cx.now(), fault.kind) {
@@ -129,21 +129,21 @@ impl Torrents {
         true
     }
 
-    /// Notes that the user resumes a torrent.
+    /// Records that the user resumes a torrent.
     pub(super) fn resumed_by_user(&mut self, id: TorrentId) {
         if let Some(entry) = self.table.get_mut(id) {
             entry.resumed_by_user();
         }
     }
 
-    /// Notes that the user asks for a check of everything.
+    /// Records that the user requests a check of all data.
     pub(super) fn recheck_by_user(&mut self, id: TorrentId) {
         if let Some(entry) = self.table.get_mut(id) {
             entry.recheck_by_user();
         }
     }
 
-    /// Time of the next retry.
+    /// Returns the time of the next retry.
     pub(super) fn retry_at(&self) -> Instant {
         self.retry_at
     }

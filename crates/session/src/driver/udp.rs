@@ -1,5 +1,5 @@
-//! The one UDP socket, which µTP, the DHT and UDP trackers share: many datagrams with one system call where the
-//! system can do that.
+//! The one UDP socket, which µTP, the DHT and UDP trackers share: many datagrams per system call where the system
+//! supports that.
 
 use mio::net::UdpSocket;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
@@ -7,13 +7,13 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use ztor_base::addr::canonical;
 
-/// Buffers that a system call fills. With receive offload each holds many datagrams of one sender.
+/// Number of buffers that a system call fills. With receive offload, each holds many datagrams of one sender.
 const BATCH: usize = 8;
-/// Longest datagram that is read where there is no receive offload; longer ones are cut, and so of no use.
+/// Longest datagram that is read without receive offload, in bytes. Longer ones are cut, and so useless.
 const MAX_DATAGRAM: usize = 2048;
-/// Bytes that go with one system call, however many datagrams they are: what one of them could be.
+/// Maximum number of bytes per system call, in any number of datagrams: as many as one may have.
 const MAX_SEND: usize = 65_507;
-/// A buffer of the kernel for what comes while we are busy, if it lets us.
+/// Requested size of the kernel's receive buffer, in bytes. It holds what arrives while we are busy.
 const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 
 pub(crate) struct UdpIo {
@@ -33,14 +33,14 @@ impl UdpIo {
             tracing::info!(
                 send = gso,
                 receive = gro,
-                "this system has no segmentation offload for UDP in both directions: µTP costs more time"
+                "using UDP without segmentation offload in both directions; µTP takes more CPU time"
             );
         }
         let buffer_len = if gro > 1 { 64 * 1024 } else { MAX_DATAGRAM };
         Ok(Self { socket, state, buffer_len, buffers: vec![0; BATCH * buffer_len] })
     }
 
-    /// The socket, to register it.
+    /// Returns the socket, to register it.
     pub(super) fn socket_mut(&mut self) -> &mut UdpSocket {
         &mut self.socket
     }
@@ -50,7 +50,7 @@ impl UdpIo {
         self.socket.send_to(datagram, to)
     }
 
-    /// Number of datagrams of up to `len` bytes, of one length and to one destination, that go with one system call.
+    /// Returns the number of datagrams of up to `len` bytes, of one length and to one destination, per system call.
     pub(crate) fn max_segments(&self, len: usize) -> usize {
         self.state.max_gso_segments().min(MAX_SEND / len.max(1)).max(1)
     }
@@ -70,7 +70,7 @@ impl UdpIo {
         Ok(())
     }
 
-    /// Sends datagrams of `segment_len` bytes each, but for the last, which may be shorter.
+    /// Sends datagrams of `segment_len` bytes each, except for the last, which may be shorter.
     pub(crate) fn send(&self, to: SocketAddr, contents: &[u8], segment_len: usize) -> io::Result<()> {
         let segment_size = (contents.len() > segment_len).then_some(segment_len);
         let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
@@ -78,17 +78,17 @@ impl UdpIo {
     }
 }
 
-/// Asks for larger buffers than the usual, which hold a fraction of a millisecond of a fast line.
+/// Enlarges the receive buffer, whose usual size holds a fraction of a millisecond of a fast line.
 fn enlarge(socket: &UdpSocket) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         use rustix::net::sockopt::set_socket_recv_buffer_size_force;
-        // Only for the mighty; all others get what the system allows.
+        // Needs privileges. Without them, the system limits the size.
         if set_socket_recv_buffer_size_force(socket, KERNEL_BUFFER).is_ok() {
             return;
         }
     }
     if let Err(error) = socket2::SockRef::from(socket).set_recv_buffer_size(KERNEL_BUFFER) {
-        tracing::debug!(%error, "the UDP receive buffer stays as it is");
+        tracing::debug!(%error, "cannot enlarge the UDP receive buffer");
     }
 }

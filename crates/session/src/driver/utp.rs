@@ -1,4 +1,4 @@
-//! The µTP connections of the UDP socket: the machine, and the peers that they belong to.
+//! The µTP connections of the UDP socket: the endpoint, and the peers that they belong to.
 
 use super::close::CallError;
 use super::sockets;
@@ -15,21 +15,21 @@ use ztor_utp::{Closed, Config, ConnKey, Endpoint, Event};
 /// The µTP connections.
 pub(crate) struct Utp {
     endpoint: Endpoint,
-    /// False refuses callers at once, which has them try TCP, and calls nobody.
+    /// False to refuse incoming connections at once, after which peers try TCP, and to make none.
     is_on: bool,
     peers: SecondaryMap<ConnKey, PeerKey>,
-    /// Destinations of outgoing connections that are not made yet.
+    /// Destinations of connection attempts.
     calls: SecondaryMap<ConnKey, SocketAddr>,
     /// Datagrams that are being sent, or could not be sent yet.
     buffer: Vec<u8>,
     max_datagram_bytes: usize,
-    /// Destination of the datagrams in `buffer`, and the length of each.
+    /// Destination of the datagrams in `buffer`, and the length of each; `None` if there are none.
     unsent: Option<(SocketAddr, usize)>,
 }
 
-/// An event of a connection, by its peer.
+/// Event of a connection, by its peer.
 pub(super) enum UtpEvent {
-    /// A connection came in. [`Utp::assign`] gives it a peer, [`Utp::refuse`] resets it.
+    /// An incoming connection. [`Utp::assign`] gives it a peer, [`Utp::refuse`] resets it.
     Incoming {
         conn: ConnKey,
         from: SocketAddr,
@@ -59,12 +59,12 @@ impl Utp {
         }
     }
 
-    /// The machine, for the bytes of connections.
+    /// Returns the endpoint, for the bytes of connections.
     pub(super) fn endpoint_mut(&mut self) -> &mut Endpoint {
         &mut self.endpoint
     }
 
-    /// Reads a datagram. Returns false if it is not of µTP.
+    /// Handles a datagram. Returns false if it is not of µTP.
     pub(super) fn handle(&mut self, now: Instant, from: SocketAddr, data: &[u8]) -> bool {
         self.endpoint.handle(now, from, data)
     }
@@ -82,7 +82,7 @@ impl Utp {
         self.endpoint.poll_timeout()
     }
 
-    /// The next event of a connection that has a peer, or of one that came in.
+    /// Returns the next event of a connection that has a peer, or of an incoming one.
     pub(super) fn poll_event(&mut self) -> Option<UtpEvent> {
         while let Some(event) = self.endpoint.poll_event() {
             let of = |conn: ConnKey| self.peers.get(conn).copied();
@@ -138,7 +138,8 @@ impl Utp {
         self.endpoint.close(now, conn);
     }
 
-    /// Sends datagrams as far as the socket takes them. Returns the peers whose calls go nowhere, for local reasons.
+    /// Sends datagrams until the socket is full. Returns the peers with connection attempts that fail for local
+    /// reasons.
     pub(super) fn transmit(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) -> Vec<PeerKey> {
         let unreachable = self.send_datagrams(now, udp, own);
         if unreachable.is_empty() {
@@ -148,8 +149,7 @@ impl Utp {
         calls.filter_map(|(conn, _)| self.peers.get(conn).copied()).collect()
     }
 
-    /// Sends datagrams as far as the socket takes them. Returns the addresses that nothing can be sent to, for local
-    /// reasons.
+    /// Sends datagrams until the socket is full. Returns the addresses that cannot be reached for local reasons.
     fn send_datagrams(&mut self, now: Instant, udp: &UdpIo, own: SocketAddr) -> BTreeSet<SocketAddr> {
         let mut unreachable = BTreeSet::new();
         let max_segments = udp.max_segments(self.max_datagram_bytes);
@@ -172,7 +172,7 @@ impl Utp {
                     self.endpoint.too_big(now, to, segment_len);
                 }
                 Some(Err(error)) => {
-                    tracing::debug!(%to, %error, "UDP send");
+                    tracing::debug!(%to, %error, "cannot send a datagram");
                     if sockets::cause(&error) == CloseCause::Local {
                         unreachable.insert(to);
                     }
@@ -185,7 +185,7 @@ impl Utp {
     }
 }
 
-/// Reads from a connection to the end of `room`, as one reads from a socket.
+/// Reads from a connection and appends to `room`, with the results of a read from a socket.
 pub(super) fn read_utp(
     endpoint: &mut Endpoint,
     now: Instant,

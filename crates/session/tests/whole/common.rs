@@ -1,4 +1,4 @@
-//! A session whose events are all seen, for the tests of whole sessions.
+//! A session that records its events, for the tests of whole sessions.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use ztor_session::{Config, Events, Metainfo, Session, SessionEvent, TorrentEvent};
 use ztor_storage::create::{CreateOptions, create};
 
-/// Longest wait for what must happen.
+/// Longest wait for an expected event.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
-/// Writes a file "data" of `len` bytes that do not repeat into a new folder, and makes a torrent of it.
+/// Writes a file "data" of `len` bytes that do not repeat into a new folder, and creates a torrent of it.
 pub(crate) fn content(dir: &Path, len: usize) -> Arc<Metainfo> {
     named_content(dir, "data", len)
 }
 
-/// The same with another name for the file.
+/// Does the same with another name for the file.
 pub(crate) fn named_content(dir: &Path, name: &str, len: usize) -> Arc<Metainfo> {
     let mut state = len as u64;
     let mut next = || {
@@ -31,7 +31,7 @@ pub(crate) fn named_content(dir: &Path, name: &str, len: usize) -> Arc<Metainfo>
     Arc::new(Metainfo::from_bytes(&made.torrent).unwrap())
 }
 
-/// A session and its events from the start on.
+/// A session, and its events from the start on.
 pub(crate) struct Client {
     session: Session,
     events: Mutex<Events>,
@@ -52,7 +52,7 @@ impl Client {
         Self { session, events }
     }
 
-    /// Waits for an event. Those before it are gone then.
+    /// Waits for an event. Earlier events are dropped.
     pub(crate) fn wait(&self, what: &str, mut done: impl FnMut(&SessionEvent) -> bool) {
         let end = Instant::now() + LIMIT;
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);

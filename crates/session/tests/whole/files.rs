@@ -1,4 +1,4 @@
-//! Files and records of a session: at the start, while it runs and at the end.
+//! Files and resume data of a session: at the start, while it runs and at the end.
 
 use crate::common::{Client, LIMIT, session};
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ use ztor_session::{
 };
 use ztor_storage::create::{CreateOptions, create};
 
-/// Writes a file of bytes that do not repeat, and makes a torrent of it.
+/// Writes a file of bytes that do not repeat, and creates a torrent of it.
 fn torrent(path: &Path, len: usize, trackers: &[String]) -> Arc<Metainfo> {
     let mut state = 1u64;
     let bytes: Vec<u8> = (0..len)
@@ -46,7 +46,7 @@ fn torrent_in_pieces(path: &Path, trackers: &[String], piece_length: u32) -> Arc
 fn end_with_a_silent_tracker_saves_and_does_not_wait_for_it() {
     let tmp = tempfile::tempdir().unwrap();
     let state = tmp.path().join("state");
-    // It takes connections and says nothing.
+    // It accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/announce", silent.local_addr().unwrap());
     let meta = torrent(&tmp.path().join("blob"), 100_000, &[url]);
@@ -77,7 +77,8 @@ fn restart_with_an_unchanged_torrent_does_not_write_its_record() {
     assert_eq!([run(), run()], [first, first]);
 }
 
-/// Downloads the second file of two, slowly, and changes the first, which is complete, at the same time.
+/// Downloads the second file of two slowly, and changes the first, which is complete. Returns true if the change is
+/// kept.
 fn change_while_running(change: impl Fn(&Path), done: impl FnMut(&SessionEvent) -> bool) -> bool {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
@@ -107,7 +108,7 @@ fn change_while_running(change: impl Fn(&Path), done: impl FnMut(&SessionEvent) 
 }
 
 #[test]
-fn file_that_gets_another_time_only_is_checked_and_the_torrent_goes_on() {
+fn file_that_gets_only_another_time_is_checked_and_the_torrent_continues() {
     let touch = |path: &Path| {
         let file = std::fs::File::options().write(true).open(path).unwrap();
         file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
@@ -140,7 +141,7 @@ fn file_that_the_user_edits_stops_the_torrent_and_stays_as_it_is() {
 }
 
 #[test]
-fn folder_that_goes_away_stops_the_torrent_until_it_is_back_and_is_not_made_again() {
+fn folder_that_disappears_stops_the_torrent_until_it_is_back_and_is_not_created_again() {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
     let meta = torrent(&source.join("blob"), 2048 * 16384, &[]);
@@ -183,7 +184,7 @@ fn folder_that_goes_away_stops_the_torrent_until_it_is_back_and_is_not_made_agai
 }
 
 #[test]
-fn begin_with_another_torrent_is_refused() {
+fn start_with_metadata_of_another_torrent_is_refused() {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
     let meta = torrent(&source.join("blob"), 100_000, &[]);
@@ -203,7 +204,7 @@ fn begin_with_another_torrent_is_refused() {
 }
 
 #[test]
-fn piece_in_progress_goes_on_after_a_restart() {
+fn piece_in_progress_is_resumed_after_a_restart() {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target, state) = (tmp.path().join("src"), tmp.path().join("dst"), tmp.path().join("state"));
     torrent(&source.join("blob"), 8 << 20, &[]);

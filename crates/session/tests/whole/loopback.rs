@@ -32,7 +32,7 @@ fn with_peer(meta: &Arc<Metainfo>, dir: &Path, peer: &Client) -> AddTorrent {
 }
 
 #[test]
-fn a_folder_goes_from_one_session_to_another_and_is_remembered() {
+fn transfer_of_a_folder_is_complete_and_remembered_after_a_restart() {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target, state) = (tmp.path().join("src"), tmp.path().join("dst"), tmp.path().join("state"));
     std::fs::create_dir_all(source.join("data/sub")).unwrap();
@@ -71,7 +71,7 @@ fn a_folder_goes_from_one_session_to_another_and_is_remembered() {
 }
 
 #[test]
-fn an_interrupted_download_goes_on_where_it_was() {
+fn interrupted_download_is_resumed_after_a_restart() {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target, state) = (tmp.path().join("src"), tmp.path().join("dst"), tmp.path().join("state"));
     std::fs::create_dir_all(&source).unwrap();
@@ -89,7 +89,7 @@ fn an_interrupted_download_goes_on_where_it_was() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(first.shutdown(LIMIT));
-    // A byte of what was there changes while nobody looks: it is found by its file's time.
+    // A byte changes between the runs, which the time of its file reveals.
     let path = target.join("blob");
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[100] ^= 1;
@@ -106,7 +106,7 @@ fn an_interrupted_download_goes_on_where_it_was() {
 }
 
 #[test]
-fn fifty_torrents_from_two_seeds() {
+fn download_of_fifty_torrents_from_two_seeds_is_complete() {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target) = (tmp.path().join("src"), tmp.path().join("dst"));
     std::fs::create_dir_all(&source).unwrap();
@@ -142,7 +142,7 @@ fn fifty_torrents_from_two_seeds() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_stops_the_torrent_with_its_name() {
+fn folder_that_cannot_be_created_stops_the_torrent_with_its_path() {
     let tmp = tempfile::tempdir().unwrap();
     content(&tmp.path().join("blob"), 100_000);
     let meta = torrent(&tmp.path().join("blob"));
@@ -161,7 +161,7 @@ fn a_folder_that_cannot_be_made_stops_the_torrent_with_its_name() {
 }
 
 #[test]
-fn a_taken_port_is_told_or_avoided() {
+fn port_in_use_is_an_error_if_it_is_fixed_and_avoided_otherwise() {
     let first = session(None, |_| {});
     let port = first.local_addr().port();
     let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -174,7 +174,7 @@ fn a_taken_port_is_told_or_avoided() {
 }
 
 #[test]
-fn what_others_did_to_the_files_meanwhile_is_found_at_the_next_start() {
+fn file_that_others_change_between_runs_is_checked_at_the_next_start() {
     let tmp = tempfile::tempdir().unwrap();
     let state = tmp.path().join("state");
     content(&tmp.path().join("blob"), 3_000_000);
@@ -206,7 +206,7 @@ fn what_others_did_to_the_files_meanwhile_is_found_at_the_next_start() {
 }
 
 #[test]
-fn a_stopped_torrent_goes_on_when_the_cause_is_gone() {
+fn stopped_torrent_is_resumed_by_a_retry_once_the_cause_is_gone() {
     let tmp = tempfile::tempdir().unwrap();
     let source = tmp.path().join("src");
     std::fs::create_dir_all(&source).unwrap();
@@ -215,7 +215,7 @@ fn a_stopped_torrent_goes_on_when_the_cause_is_gone() {
     let seed = session(None, |_| {});
     seed.add(AddTorrent::new(Arc::clone(&meta), &source)).wait().unwrap();
     seed.started();
-    // A file stands where the folder should be.
+    // A file is in the place of the folder.
     let target = tmp.path().join("dst");
     std::fs::write(&target, b"in the way").unwrap();
     let leech = session(None, |_| {});
@@ -229,7 +229,7 @@ fn a_stopped_torrent_goes_on_when_the_cause_is_gone() {
 }
 
 #[test]
-fn a_file_lost_in_mid_download_stops_the_torrent_and_is_not_believed_later() {
+fn file_lost_in_mid_download_stops_the_torrent_and_is_fetched_again() {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target, state) = (tmp.path().join("src"), tmp.path().join("dst"), tmp.path().join("state"));
     std::fs::create_dir_all(&source).unwrap();
@@ -257,9 +257,9 @@ fn a_file_lost_in_mid_download_stops_the_torrent_and_is_not_believed_later() {
     assert!(second.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
 
-/// On a disk the worker that looks for a block finds out; in memory, where it need not look, the sending does.
+/// On a disk, the thread that locates a block detects it; in memory, where none has to, the sending does.
 #[test]
-fn a_file_that_becomes_shorter_while_it_is_served_stops_the_torrent_and_says_so() {
+fn served_file_that_becomes_shorter_stops_the_torrent_with_its_path() {
     let memory = Path::new("/dev/shm");
     let places = [Some(std::env::temp_dir()), memory.is_dir().then(|| memory.to_owned())];
     for place in places.into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! Requests and their replies: what waits, what fails, and what holds up what.
+//! Requests and their replies: which wait, which fail, and which delay others.
 
 use crate::common::{Client, LIMIT, content, named_content, session};
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use ztor_session::{
 
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// A store on a disk that hangs: nothing about a torrent in one folder returns before it is released.
+/// A store on a disk that hangs: no call about a torrent in one folder returns before it is released.
 #[derive(Debug, Default)]
 struct Hanging {
     folder: std::path::PathBuf,
@@ -56,7 +56,7 @@ fn seed_of(meta: &Arc<Metainfo>, dir: &Path) -> Client {
 }
 
 #[test]
-fn add_to_a_hung_disk_holds_up_only_its_own_reply() {
+fn add_to_a_hung_disk_delays_only_its_own_reply() {
     let tmp = tempfile::tempdir().unwrap();
     let (hung, well) = (tmp.path().join("hung"), tmp.path().join("well"));
     let metas: Vec<_> =
@@ -78,7 +78,7 @@ fn add_to_a_hung_disk_holds_up_only_its_own_reply() {
 }
 
 #[test]
-fn metadata_and_finished_wait_until_it_is_so() {
+fn metadata_and_finished_reply_once_the_event_happens() {
     let tmp = tempfile::tempdir().unwrap();
     let meta = content(&tmp.path().join("src"), 300_000);
     let (seed, leech) = (seed_of(&meta, &tmp.path().join("src")), session(None, |_| {}));
@@ -99,7 +99,7 @@ fn metadata_and_finished_wait_until_it_is_so() {
 }
 
 #[test]
-fn requests_to_a_removed_torrent_say_so() {
+fn requests_to_a_removed_torrent_fail_with_no_torrent() {
     let tmp = tempfile::tempdir().unwrap();
     let meta = content(&tmp.path().join("src"), 10_000);
     let client = session(None, |_| {});
@@ -125,7 +125,7 @@ fn requests_to_a_removed_torrent_say_so() {
 }
 
 #[test]
-fn requests_to_an_ended_session_say_so() {
+fn requests_to_an_ended_session_fail_with_ended() {
     let tmp = tempfile::tempdir().unwrap();
     let meta = content(&tmp.path().join("src"), 10_000);
     let client = session(None, |_| {});
@@ -144,7 +144,7 @@ fn requests_to_an_ended_session_say_so() {
 }
 
 #[test]
-fn settings_take_effect_while_the_session_runs() {
+fn set_settings_of_a_running_session_takes_effect() {
     let tmp = tempfile::tempdir().unwrap();
     let meta = content(&tmp.path().join("src"), 2 << 20);
     let seed = seed_of(&meta, &tmp.path().join("src"));

@@ -1,4 +1,4 @@
-//! Sessions that meet over every transport, with every kind of beginning, or not at all.
+//! Connections between sessions over every transport and with every kind of handshake.
 
 use crate::common::{Client, LIMIT, content};
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ fn session(ip: IpAddr, transports: Transports, encryption: Encryption) -> Client
     Client::start(config)
 }
 
-/// Moves a file from one session to another; says how the seed saw the other.
+/// Transfers a file from one session to another. Returns the status of the other as the seed saw it.
 fn transfer(seed: &Client, leech: &Client, len: usize) -> PeerStatus {
     let tmp = tempfile::tempdir().unwrap();
     let (source, target) = (tmp.path().join("a"), tmp.path().join("b"));
@@ -28,7 +28,7 @@ fn transfer(seed: &Client, leech: &Client, len: usize) -> PeerStatus {
         matches!(e, SessionEvent::Torrent(TorrentEvent::Started { finished: true, .. }))
     });
     let add = AddTorrent::new(meta, &target).peers(vec![seed.local_addr()]);
-    // Both sides end the connection as soon as both have everything: it is watched while it lasts.
+    // Both sides close the connection as soon as both have everything, so it is watched during the transfer.
     let watching = std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let end = Instant::now() + LIMIT;
@@ -48,7 +48,7 @@ fn transfer(seed: &Client, leech: &Client, len: usize) -> PeerStatus {
     watching.expect("the connection was seen")
 }
 
-/// How two sessions meet, of which the second calls.
+/// Checks the transport and the protection of a connection between two sessions, which the second opens.
 fn meets(
     seed: (Transports, Encryption),
     leech: (Transports, Encryption),
@@ -79,7 +79,7 @@ const UTP: Transports = Transports::Utp;
 const BOTH: Transports = Transports::Both;
 
 #[test]
-fn plain_and_encrypted_meet_over_tcp_as_both_sides_wish() {
+fn connection_over_tcp_is_protected_as_both_settings_allow() {
     use Encryption::{Allow, Off, Prefer, Require};
     meets((TCP, Allow), (TCP, Allow), (Transport::Tcp, plain));
     meets((TCP, Allow), (TCP, Prefer), (Transport::Tcp, header_only));
@@ -90,7 +90,7 @@ fn plain_and_encrypted_meet_over_tcp_as_both_sides_wish() {
 }
 
 #[test]
-fn the_same_goes_over_utp() {
+fn connection_over_utp_is_protected_as_both_settings_allow() {
     use Encryption::{Allow, Off, Prefer, Require};
     meets((UTP, Off), (UTP, Off), (Transport::Utp, plain));
     meets((UTP, Allow), (UTP, Prefer), (Transport::Utp, header_only));
@@ -98,7 +98,7 @@ fn the_same_goes_over_utp() {
 }
 
 #[test]
-fn who_speaks_only_one_transport_is_met_over_that_one() {
+fn connection_to_a_session_with_one_transport_uses_that_one() {
     use Encryption::Allow;
     meets((UTP, Allow), (BOTH, Allow), (Transport::Utp, plain));
     meets((BOTH, Allow), (UTP, Allow), (Transport::Utp, plain));
@@ -106,9 +106,9 @@ fn who_speaks_only_one_transport_is_met_over_that_one() {
 }
 
 #[test]
-fn utp_goes_over_ipv6() {
+fn transfer_over_utp_and_ipv6_is_complete() {
     let ip = IpAddr::V6(Ipv6Addr::LOCALHOST);
-    // A machine without IPv6 has nothing to show here.
+    // Skipped on a machine without IPv6.
     if UdpSocket::bind((ip, 0)).is_err() {
         return;
     }
@@ -118,7 +118,7 @@ fn utp_goes_over_ipv6() {
     assert!(seed.shutdown(LIMIT) && leech.shutdown(LIMIT));
 }
 
-/// What a caller hears who says `hello` and waits for an answer or the end.
+/// Sends `hello` to a session. Returns its answer; empty if it closes the connection.
 fn answer(addr: SocketAddr, hello: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -130,7 +130,7 @@ fn answer(addr: SocketAddr, hello: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn who_requires_encryption_gives_nothing_to_a_plain_caller_and_who_has_none_nothing_to_an_encrypted_one() {
+fn handshake_that_the_encryption_setting_forbids_gets_no_answer() {
     let tmp = tempfile::tempdir().unwrap();
     let meta = content(tmp.path(), 100_000);
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -141,7 +141,7 @@ fn who_requires_encryption_gives_nothing_to_a_plain_caller_and_who_has_none_noth
         (Encryption::Require, &hello[..], false),
         (Encryption::Prefer, &hello[..], true),
         (Encryption::Off, &[0x55; 700][..], false),
-        // Any 96 bytes are a key, and the answer to it comes before the rest can be wrong.
+        // Any 96 bytes are a key, and the answer to it precedes the check of the rest.
         (Encryption::Allow, &[0x55; 96][..], true),
     ] {
         let seed = session(ip, TCP, encryption);
@@ -153,7 +153,7 @@ fn who_requires_encryption_gives_nothing_to_a_plain_caller_and_who_has_none_noth
 }
 
 #[test]
-fn an_interface_that_is_not_there_is_named() {
+fn start_on_a_missing_interface_is_an_error_with_its_name() {
     let bind = Bind::Device("no-such-if0".to_owned());
     let error = Session::start(Config::default().bind(bind).state_dir(None)).unwrap_err().to_string();
     assert!(error.contains("no-such-if0") && error.contains("there are:"), "{error}");
@@ -161,7 +161,7 @@ fn an_interface_that_is_not_there_is_named() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_session_lives_on_one_interface() {
+fn transfer_between_sessions_bound_to_an_interface_is_complete() {
     let on = |transports| {
         let bind = Bind::Device("lo".to_owned());
         Client::start(Config::default().bind(bind).port(0).state_dir(None).transports(transports))
@@ -179,9 +179,9 @@ fn a_session_lives_on_one_interface() {
     assert!(seed.shutdown(LIMIT) && leech.shutdown(LIMIT));
 }
 
-/// libtorrent calls over µTP first, and waits for seconds if it hears nothing.
+/// libtorrent connects over µTP first, and waits for seconds without an answer.
 #[test]
-fn a_call_over_utp_is_refused_at_once_where_that_is_off() {
+fn utp_connection_to_a_session_without_utp_is_reset_at_once() {
     let session = session(IpAddr::V4(Ipv4Addr::LOCALHOST), TCP, Encryption::Allow);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
