@@ -8,6 +8,32 @@
 //! A driver calls [`Engine::handle`] for each event and [`Engine::settle`] once at the end of a turn. It then carries
 //! out the outbox, and sleeps until [`Engine::poll_timeout`] at the latest.
 //!
+//! ```
+//! use std::sync::Arc;
+//! use ztor_base::{Instant, PeerId};
+//! use ztor_engine::{AddTorrent, Bitfield, Config, DiskEvent, Engine, Event, Outbox};
+//! use ztor_metainfo::Metainfo;
+//!
+//! // A torrent of one file with one piece, and the address of a peer.
+//! let info = b"d6:lengthi5e4:name5:hello12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae";
+//! let mut add = AddTorrent::new(Arc::new(Metainfo::from_info(info)?));
+//! add.peers.push("192.0.2.7:6881".parse()?);
+//!
+//! let (now, mut out) = (Instant::ZERO, Outbox::default());
+//! let mut engine = Engine::new(now, Config::new(PeerId::from_random([7; 12]), 6881), 42);
+//! let torrent = engine.add(now, &add)?;
+//! // A driver's turn: pass in the events, here that the disk has no piece, and let the engine decide.
+//! let event = DiskEvent::Checked { have: Bitfield::new(1) };
+//! engine.handle(now, Event::Disk { torrent, event }, &mut out);
+//! engine.settle(now, &mut out);
+//! // Carry out the effects, here a connection to the peer.
+//! assert_eq!(out.connects[0].addr.to_string(), "192.0.2.7:6881");
+//! out.clear();
+//! // Sleep until the next event or this time.
+//! assert!(engine.poll_timeout() > Some(now));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Inside, the engine is a router over parts that own their state: `exchange` (blocks in both directions), `metadata`,
 //! `trackers`, `discovery` (DHT, peer exchange, local network), `dial` (outgoing connections and slots), `quota`
 //! (limits), `bans`. `router` looks up the torrent and the peer of an event once, and passes them to the part with a

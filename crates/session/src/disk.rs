@@ -145,6 +145,13 @@ impl Disks {
         }
     }
 
+    /// Changes which files of a torrent are wanted. [`NetEvent::WantedSet`] follows.
+    pub(crate) fn set_wanted(&self, torrent: TorrentId, wanted: Vec<bool>, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.save(SaveTask::SetWanted { torrent, wanted, member: Arc::clone(member) });
+        }
+    }
+
     pub(crate) fn save(&self, job: SaveJob, member: &Arc<Membership>) {
         if let Some(group) = self.group(member.disk()) {
             group.save(SaveTask::Save { job: Box::new(job), member: Arc::clone(member) });

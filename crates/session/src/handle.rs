@@ -10,7 +10,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
-use ztor_engine::{PeerStatus, TorrentId, TorrentStatus};
+use ztor_engine::{DiskFault, PeerStatus, Priority, TorrentId, TorrentStatus};
 use ztor_metainfo::Metainfo;
 
 /// State shared by the session and the handles of its torrents.
@@ -38,6 +38,29 @@ pub struct RateLimits {
     pub down: Option<u64>,
     /// Limit for piece data to peers.
     pub up: Option<u64>,
+}
+
+/// Reason why the priorities of files cannot be changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PriorityError {
+    /// The number of priorities is not that of the torrent's files, pads included.
+    #[error("cannot set priorities: found {found}, and the torrent has {expected} files")]
+    WrongFileCount {
+        /// Number of files of the torrent.
+        expected: usize,
+        /// Number of priorities.
+        found: usize,
+    },
+    /// The torrent is a magnet link that is not started.
+    #[error("cannot set priorities: the torrent is not started")]
+    NotStarted,
+    /// Bytes cannot be moved between the part file and the files. The priorities are as before.
+    #[error("cannot set priorities: {}", .0.message)]
+    Disk(DiskFault),
+    /// The request has no result.
+    #[error(transparent)]
+    Ask(#[from] AskError),
 }
 
 /// Reason that metadata is not available.
@@ -128,6 +151,21 @@ impl TorrentHandle {
     /// network. Does nothing while it is paused or checked.
     pub fn reannounce(&self) -> Reply<()> {
         self.ask(TorrentRequest::Reannounce)
+    }
+
+    /// Replaces the priorities of the files, one for each file of the layout, pads included. A piece has the highest priority
+    /// of its files. Files that are skipped and were not created yet are not created; what neighbouring pieces bring of them
+    /// goes to a part file. Existing files stay.
+    ///
+    /// The change ends with the session: [`AddTorrent::wanted`] begins the next one.
+    pub fn set_file_priorities(&self, priorities: impl Into<Vec<Priority>>) -> Reply<(), PriorityError> {
+        let priorities = priorities.into();
+        self.ask(|answer| TorrentRequest::SetFilePriorities { priorities, answer })
+    }
+
+    /// Fetches the pieces in order, or the rare ones first.
+    pub fn set_sequential(&self, sequential: bool) -> Reply<()> {
+        self.ask(|answer| TorrentRequest::SetSequential { sequential, answer })
     }
 
     /// Replaces the trackers, tier by tier (BEP 12). Blank and repeated URLs are left out. Trackers that stay go on with their

@@ -61,7 +61,7 @@ pub use config::{Config, Settings};
 pub use dht_client::DhtClient;
 pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use events::{Events, EventsError};
-pub use handle::{MetadataError, RateLimits, TorrentHandle};
+pub use handle::{MetadataError, PriorityError, RateLimits, TorrentHandle};
 pub use http::{FetchError, fetch_url};
 pub use reply::{AskError, Reply};
 pub use resume_store::{FileResumeStore, ResumeKey, ResumeStore};

@@ -2,7 +2,7 @@
 
 use crate::add::AddError;
 use crate::bind::DeviceState;
-use crate::handle::{MetadataError, RateLimits};
+use crate::handle::{MetadataError, PriorityError, RateLimits};
 use crate::interfaces::Moved;
 use crate::reply::Answer;
 use crate::resume_store::Record;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
     AddMagnet, AddTorrent, Author, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, PeerKey,
-    PeerStatus, RequestId, SendBlock, Settings, TorrentId,
+    PeerStatus, Priority, RequestId, SendBlock, Settings, TorrentId,
 };
 use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
@@ -53,6 +53,12 @@ pub(crate) enum NetEvent {
         disk: DiskId,
     },
     Saved(Box<Saved>),
+    /// The disk has changed which files are wanted.
+    WantedSet {
+        torrent: TorrentId,
+        wanted: Vec<bool>,
+        result: Result<(), DiskFault>,
+    },
     /// Result of a lookup of the engine. Addresses that cannot be sent to are left out of its event.
     Resolved {
         id: RequestId,
@@ -124,6 +130,14 @@ pub(crate) enum TorrentRequest {
     Retry(Answer<()>),
     Recheck(Answer<()>),
     Reannounce(Answer<()>),
+    SetFilePriorities {
+        priorities: Vec<Priority>,
+        answer: Answer<(), PriorityError>,
+    },
+    SetSequential {
+        sequential: bool,
+        answer: Answer<()>,
+    },
     SetTrackers {
         tiers: Vec<Vec<String>>,
         answer: Answer<()>,

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use ztor_engine::Priority;
-use ztor_metainfo::Metainfo;
+use ztor_metainfo::{Layout, Metainfo};
 use ztor_storage::resume::Resume;
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
 
@@ -120,7 +120,9 @@ impl Files {
         self.claims.claim(&store)?;
         let record = self.resume_store.as_ref().map(|store| Record::new(Arc::clone(store), &meta, &dir));
         let resume = record.as_ref().and_then(|record| load(record, &meta, &dir));
-        let priorities = wanted.as_deref().map(|wanted| piece_priorities(&meta, wanted));
+        let of_file = |wanted: &bool| if *wanted { Priority::Normal } else { Priority::Skip };
+        let priorities =
+            wanted.as_deref().map(|wanted| piece_priorities(&meta.layout, wanted.iter().map(of_file)));
         let engine_add = ztor_engine::AddTorrent {
             meta,
             priorities,
@@ -156,12 +158,16 @@ fn load(record: &Record, meta: &Metainfo, dir: &Path) -> Option<Resume> {
     })
 }
 
-/// Returns the priorities of the pieces. A piece is wanted if any of its files is.
-fn piece_priorities(meta: &Metainfo, wanted: &[bool]) -> Box<[Priority]> {
-    let mut priorities = vec![Priority::Skip; meta.layout.piece_count() as usize];
-    for (file, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
-        for piece in meta.layout.pieces_of(file) {
-            priorities[piece as usize] = Priority::Normal;
+/// Returns the priorities of the pieces: each has the highest of its files.
+pub(crate) fn piece_priorities(
+    layout: &Layout,
+    files: impl IntoIterator<Item = Priority>,
+) -> Box<[Priority]> {
+    let mut priorities = vec![Priority::Skip; layout.piece_count() as usize];
+    for (file, priority) in files.into_iter().enumerate() {
+        for piece in layout.pieces_of(file) {
+            let of_piece = &mut priorities[piece as usize];
+            *of_piece = (*of_piece).max(priority);
         }
     }
     priorities.into_boxed_slice()

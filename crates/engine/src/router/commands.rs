@@ -44,6 +44,7 @@ impl Router<'_> {
                     self.close_all_of(id, "the torrent is checked again");
                     if let Some((cx, torrent, _)) = self.enter_torrent(id) {
                         torrent.exchange_mut().on_stopped(cx);
+                        torrent.known_mut().start_over(cx.now, cx.rng);
                         cx.dirty.show(id);
                         cx.out.forgets.push(id);
                         cx.out.checks.push(id);
@@ -109,6 +110,7 @@ impl Router<'_> {
             on_finished(cx, torrent, peers);
         } else if was_finished && !torrent.is_finished() {
             greet_again(cx, torrent, peers);
+            torrent.known_mut().start_over(cx.now, cx.rng);
         }
     }
 
@@ -132,6 +134,8 @@ impl Router<'_> {
             return;
         }
         torrent.trackers_mut().announcer_mut().restart();
+        // The peers did not leave: we closed the connections.
+        torrent.known_mut().start_over(self.cx.now, self.cx.rng);
         self.cx.dirty.show(id);
         self.discover(id);
         self.cx.dirty.mark_torrent(id);

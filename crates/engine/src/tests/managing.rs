@@ -31,6 +31,8 @@ fn pause_closes_all_connections_and_resume_completes_without_a_block_twice() {
         (TorrentState::Paused, before.session_downloaded_bytes)
     );
     command(&mut world, leech, Command::Resume);
+    // Its peers are called at once: they did not leave.
+    world.run(Duration::from_secs(2), |w| !w.nodes[leech].links.is_empty());
     world.run(LIMIT, |w| w.finished(leech));
     assert_eq!(world.nodes[leech].disk.data(), data);
     let status = world.nodes[leech].status();

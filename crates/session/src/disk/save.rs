@@ -62,6 +62,12 @@ pub(super) enum SaveTask {
     },
     /// Lets a torrent leave the disk, after its last save.
     Leave(Arc<Membership>),
+    /// Change which files are wanted, one entry per file: bytes move between the part file and the files.
+    SetWanted {
+        torrent: TorrentId,
+        wanted: Vec<bool>,
+        member: Arc<Membership>,
+    },
     /// Waits for the channel, as in a system call that does not return.
     #[cfg(test)]
     Stall(Receiver<()>),
@@ -86,6 +92,10 @@ pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
             match task {
                 SaveTask::Save { job, member } => batch.add(*job, member),
                 SaveTask::Leave(member) => drop(member),
+                SaveTask::SetWanted { torrent, wanted, member } => {
+                    let result = member.store().set_wanted(&wanted).map_err(|error| fault(&error));
+                    inbox.push(NetEvent::WantedSet { torrent, wanted, result });
+                }
                 #[cfg(test)]
                 SaveTask::Stall(until) => {
                     let _ = until.recv();

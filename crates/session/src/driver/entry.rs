@@ -5,13 +5,16 @@ use super::requests::Waiters;
 use super::retry::Retry;
 use super::suspects::Suspects;
 use crate::disk::{CheckJob, Looks, Membership, Occasion, SaveJob};
+use crate::handle::PriorityError;
 use crate::message::NewTorrent;
+use crate::reply::{Answer, AskError, answer};
 use crate::resume_store::Record;
 use crate::snapshot::SessionEvent;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
-use ztor_engine::{Command, DiskFault, DiskFaultKind, TorrentEvent, TorrentId};
+use ztor_engine::{Command, DiskFault, DiskFaultKind, Priority, TorrentEvent, TorrentId};
 use ztor_storage::TorrentStore;
 use ztor_storage::resume::Resume;
 
@@ -25,6 +28,8 @@ pub(super) struct Entry {
     record: Option<Record>,
     /// Wanted files, one entry per file; empty for all.
     wanted: Vec<bool>,
+    /// Changes of priorities that wait for the disk, in the order of their jobs.
+    pending_priorities: VecDeque<PendingPriorities>,
     /// True to create folders and empty files.
     prepare: bool,
     /// Last resume data that is known to be durable; `None` if there is none.
@@ -42,6 +47,13 @@ pub(super) struct Entry {
     changed_at: Option<Instant>,
     /// True if the next stop is for a check that follows at once.
     looks_again: bool,
+}
+
+/// A change of priorities that waits for the disk.
+pub(super) struct PendingPriorities {
+    /// Priority of each file.
+    pub(super) files: Vec<Priority>,
+    pub(super) answer: Answer<(), PriorityError>,
 }
 
 /// Options of the next check.
@@ -77,6 +89,7 @@ impl Entry {
             member,
             record,
             wanted,
+            pending_priorities: VecDeque::new(),
             prepare,
             recorded: resume.clone(),
             saved: resume,
@@ -103,6 +116,9 @@ impl Entry {
     /// Ends the entry, and a check that is under way. Returns the membership.
     pub(super) fn into_member(self) -> Arc<Membership> {
         self.stop_check();
+        for pending in self.pending_priorities {
+            answer(pending.answer, Err(AskError::NoTorrent.into()));
+        }
         self.member
     }
 
@@ -285,6 +301,29 @@ impl Entry {
     /// Records that the user resumes the torrent.
     pub(super) fn resumed_by_user(&mut self) {
         self.retry.resumed();
+    }
+
+    /// Returns true if the files with these priorities are those that are wanted already, so that the disk has nothing to do.
+    pub(super) fn has_wanted(&self, files: &[Priority]) -> bool {
+        let is_wanted = |file: usize| self.wanted.get(file).copied().unwrap_or(self.wanted.is_empty());
+        self.pending_priorities.is_empty()
+            && files
+                .iter()
+                .enumerate()
+                .all(|(file, priority)| is_wanted(file) == (*priority != Priority::Skip))
+    }
+
+    /// Queues a change of priorities until the disk has moved the bytes.
+    pub(super) fn queue_priorities(&mut self, pending: PendingPriorities) {
+        self.pending_priorities.push_back(pending);
+    }
+
+    /// Takes the oldest queued change, which the disk has carried out if `wanted` is the new selection.
+    pub(super) fn take_priorities(&mut self, wanted: Option<Vec<bool>>) -> Option<PendingPriorities> {
+        if let Some(wanted) = wanted {
+            self.wanted = wanted;
+        }
+        self.pending_priorities.pop_front()
     }
 
     /// Records that the user requests a check of all data.

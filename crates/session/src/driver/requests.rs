@@ -2,13 +2,15 @@
 
 use super::Driver;
 use super::context::Context;
+use super::entry::PendingPriorities;
 use crate::disk::Occasion;
-use crate::handle::MetadataError;
+use crate::handle::{MetadataError, PriorityError};
 use crate::message::TorrentRequest;
+use crate::opener::piece_priorities;
 use crate::reply::{Answer, AskError, answer};
 use slotmap::SecondaryMap;
 use std::sync::Arc;
-use ztor_engine::{Command, TorrentEvent, TorrentId, TorrentState};
+use ztor_engine::{Command, DiskFault, Priority, TorrentEvent, TorrentId, TorrentState};
 use ztor_metainfo::Metainfo;
 
 /// Callers that wait for an event of a torrent. One that has dropped its reply is removed when the next one arrives.
@@ -109,6 +111,13 @@ impl Driver {
                 self.cx.command(Command::SetTrackers { torrent, tiers });
                 answer(to, found(is_here));
             }
+            TorrentRequest::SetSequential { sequential, answer: to } => {
+                self.cx.command(Command::SetSequential { torrent, sequential });
+                answer(to, found(is_here));
+            }
+            TorrentRequest::SetFilePriorities { priorities, answer: to } => {
+                self.set_file_priorities(torrent, is_here, priorities, to);
+            }
             TorrentRequest::Retry(to) => {
                 self.torrents.resumed_by_user(torrent);
                 self.cx.command(Command::Retry(torrent));
@@ -120,6 +129,49 @@ impl Driver {
                 answer(to, found(is_here));
             }
         }
+    }
+
+    fn set_file_priorities(
+        &mut self,
+        torrent: TorrentId,
+        is_here: bool,
+        files: Vec<Priority>,
+        to: Answer<(), PriorityError>,
+    ) {
+        let Some(entry) = self.torrents.get_mut(torrent) else {
+            let missing = if is_here { PriorityError::NotStarted } else { AskError::NoTorrent.into() };
+            return answer(to, Err(missing));
+        };
+        let (expected, found) = (entry.store().meta().layout.files().len(), files.len());
+        if found != expected {
+            return answer(to, Err(PriorityError::WrongFileCount { expected, found }));
+        }
+        if entry.has_wanted(&files) {
+            let priorities = piece_priorities(&entry.store().meta().layout, files);
+            self.cx.command(Command::SetPriorities { torrent, priorities });
+            return answer(to, Ok(()));
+        }
+        let wanted = files.iter().map(|priority| *priority != Priority::Skip).collect();
+        entry.queue_priorities(PendingPriorities { files, answer: to });
+        self.disks.set_wanted(torrent, wanted, entry.member());
+    }
+
+    /// Handles the end of a change of the wanted files on disk.
+    pub(super) fn on_wanted_set(
+        &mut self,
+        torrent: TorrentId,
+        wanted: Vec<bool>,
+        result: Result<(), DiskFault>,
+    ) {
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        let Some(pending) = entry.take_priorities(result.is_ok().then_some(wanted)) else { return };
+        if let Err(fault) = result {
+            return answer(pending.answer, Err(PriorityError::Disk(fault)));
+        }
+        let priorities = piece_priorities(&entry.store().meta().layout, pending.files);
+        self.cx.command(Command::SetPriorities { torrent, priorities });
+        self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, Occasion::Full);
+        answer(pending.answer, Ok(()));
     }
 
     fn on_metadata_request(

@@ -4,5 +4,6 @@
 mod common;
 mod files;
 mod loopback;
+mod managing;
 mod requests;
 mod ways;
