@@ -133,7 +133,7 @@ pub enum AddError {
     #[error("this torrent exists already")]
     Duplicate,
     /// The engine is shutting down.
-    #[error("ztor is shutting down")]
+    #[error("the client is shutting down")]
     ShuttingDown,
     /// The number of priorities is not the number of pieces.
     #[error("the priorities are for {found} pieces, but the torrent has {expected}")]

@@ -119,7 +119,7 @@ pub struct AddMagnet {
     /// Addresses of peers to connect to, in addition to those of the link.
     pub peers: Vec<SocketAddr>,
     /// Metadata, if only the piece layers of some files are missing (BEP 52), which peers are then asked for. Its
-    /// trackers replace those of the link.
+    /// trackers come before those of the link.
     pub known: Option<Arc<Metainfo>>,
 }
 

@@ -277,8 +277,8 @@ fn parse(url: &str) -> Result<Url, FetchError> {
 /// Fetches a file of at most `max_len` bytes that the user named by an HTTP(S) URL. If a redirect leads to a magnet
 /// link, returns the link instead.
 ///
-/// Blocks on a runtime of its own, so it needs no session and must not be called in an async context. A request takes
-/// at most 30 seconds, and at most five redirects are followed.
+/// Blocks on a runtime of its own, so it needs no session. A request takes at most 30 seconds, and at most five redirects
+/// are followed.
 ///
 /// # Errors
 /// The URL is not HTTP(S), no answer arrives, its status is not a success, or it is longer than `max_len`.
@@ -297,14 +297,19 @@ fn fetch(url: &str, bind: &Bind, max_len: usize, is_users: bool) -> Result<Vec<u
         .enable_all()
         .build()
         .map_err(|e| FetchError::Setup(e.to_string()))?;
-    runtime.block_on(async {
-        let fetcher = Fetcher::new(bind, &Names::default())?;
-        let Fetched { status, body, .. } = match is_users {
-            true => fetcher.get_for_user(url, max_len).await?,
-            false => fetcher.get(url, max_len).await?,
-        };
-        if (200..300).contains(&status) { Ok(body) } else { Err(FetchError::Status(status)) }
-    })
+    let fetch = || {
+        runtime.block_on(async {
+            let fetcher = Fetcher::new(bind, &Names::default())?;
+            let Fetched { status, body, .. } = match is_users {
+                true => fetcher.get_for_user(url, max_len).await?,
+                false => fetcher.get(url, max_len).await?,
+            };
+            if (200..300).contains(&status) { Ok(body) } else { Err(FetchError::Status(status)) }
+        })
+    };
+    // A thread of its own: the caller's may run another runtime, within which this one must not block.
+    let fetched = std::thread::scope(|scope| scope.spawn(fetch).join());
+    fetched.unwrap_or_else(|_| Err(FetchError::Setup("its thread panicked".into())))
 }
 
 /// Converts an error to the text of its innermost cause, as the outer ones repeat the URL.
@@ -328,6 +333,13 @@ fn plain(error: reqwest::Error) -> FetchError {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fetch_url_within_a_runtime_is_an_error_and_no_panic() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let fetched = runtime.block_on(async { fetch_url("http://127.0.0.1:1/a", &Bind::All, 10) });
+        assert!(matches!(fetched, Err(FetchError::Network(_))), "{fetched:?}");
+    }
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
     use std::sync::atomic::{AtomicUsize, Ordering};

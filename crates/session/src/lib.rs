@@ -76,7 +76,10 @@ pub use ztor_engine::{
     Protection, StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerError,
     TrackerIssue, TrackerState, TrackerStatus, Transport, Transports,
 };
-pub use ztor_metainfo::{Magnet, Metainfo};
+pub use ztor_base::SwarmId;
+pub use ztor_engine::AddError as EngineAddError;
+pub use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{Allocation, StorageError};
+pub use ztor_tracker::ScrapeEntry;
 pub use ztor_wire::mse::Method;

@@ -36,7 +36,7 @@ pub enum ScrapeError {
 /// Asks the tracker with this announce URL about the swarm of an info-hash (that of v2 cut to 20 bytes).
 ///
 /// Blocks until the answer arrives: at most 105 seconds over UDP, or 30 seconds per request over HTTP, with at most
-/// five redirects. Must not be called in an async context.
+/// five redirects.
 ///
 /// # Errors
 /// The tracker is not reached, refuses, or does not know the torrent.

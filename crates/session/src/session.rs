@@ -149,10 +149,12 @@ impl Session {
                 Err(_) => names.push(peer),
             }
         }
-        let trackers = match &known {
-            Some(meta) => meta.trackers.clone(),
-            None => magnet.trackers.into_iter().map(|url| vec![url]).collect(),
-        };
+        let mut trackers = known.as_ref().map_or_else(Vec::new, |meta| meta.trackers.clone());
+        for url in magnet.trackers {
+            if !trackers.iter().flatten().any(|known| *known == url) {
+                trackers.push(vec![url]);
+            }
+        }
         let request = ztor_engine::AddMagnet { info_hashes: magnet.info_hashes, trackers, peers, known };
         self.with_handle(self.ask(|answer| NetEvent::AddMagnet { request, names, answer }))
     }

@@ -16,6 +16,7 @@ use crate::console::Console;
 use crate::exit::{CliError, Exit};
 use crate::stop::Stop;
 use crate::text::Escaped;
+use crate::units::Count;
 
 pub(super) fn run(command: &DhtCommand, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let start = |net: &DhtArgs| {
@@ -132,7 +133,7 @@ impl<'a> DhtQuery<'a> {
                 kept = *stored;
                 let no = refused.map_or(String::new(), |code| format!("; one refused it with error {code}"));
                 dht.tell(
-                    &format!("{target}\nstored by {stored} nodes{no}"),
+                    &format!("{target}\nstored by {}{no}", Count(*stored as u64, "node")),
                     &json!({"event": "stored", "target": target.to_string(), "nodes": stored, "refused": refused}),
                 );
                 None

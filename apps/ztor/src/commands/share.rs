@@ -30,7 +30,7 @@ pub(super) fn run(args: &ShareArgs, console: &Console, stop: &Stop) -> anyhow::R
     let fields =
         TorrentFields { tiers: vec![urls.tier()], private: !args.public, ..TorrentFields::default() };
     let Some(created) = content::make(&args.path, &args.content, fields, console, stop)? else {
-        return Ok(Exit::Ok);
+        return Ok(Exit::Interrupted);
     };
     let file_name = with_extension(&created.meta.name, ".torrent");
     files.put(&file_name, TORRENT_TYPE, created.bytes).context("cannot serve the torrent file")?;

@@ -91,7 +91,7 @@ impl Router<'_> {
             }
         }
         for key in self.peers.keys() {
-            self.close(key, "ztor is shutting down");
+            self.close(key, "the client is shutting down");
         }
     }
 

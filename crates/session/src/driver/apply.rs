@@ -140,8 +140,11 @@ impl Driver {
             self.waiters.on_event(&mut self.cx, &event);
         }
         match event {
-            TorrentEvent::Started { torrent, .. } => {
+            TorrentEvent::Started { torrent, finished, .. } => {
                 self.torrents.on_started(&mut self.cx, torrent);
+                if finished && let Some(entry) = self.torrents.get_mut(torrent) {
+                    entry.set_start_pending();
+                }
                 let occasion = Occasion::Start;
                 self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, occasion);
             }

@@ -15,7 +15,7 @@ enum Phase {
 }
 
 /// State of the shutdown.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ending {
     phase: Phase,
     /// Disks that have not written everything.

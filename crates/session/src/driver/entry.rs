@@ -76,6 +76,8 @@ struct SaveState {
     again: bool,
     /// True if the torrent is finished, which is reported once the data is durable.
     finish_pending: bool,
+    /// True if a check found everything wanted, and callers are to be answered once that is durable.
+    start_pending: bool,
     /// True if written data may be lost. The system reports that once, so a later sync that succeeds proves nothing:
     /// the last save stays valid until the disk has been checked again.
     in_doubt: bool,
@@ -216,11 +218,20 @@ impl Entry {
 
     /// Returns true if everything wanted is durable on disk.
     pub(super) fn is_finished(&self, cx: &Context) -> bool {
-        !self.save.finish_pending && cx.engine().is_finished(self.id)
+        !self.save.finish_pending && !self.save.start_pending && cx.engine().is_finished(self.id)
+    }
+
+    /// Records that a check found everything wanted. It counts once that is durable.
+    pub(super) fn set_start_pending(&mut self) {
+        self.save.start_pending = true;
     }
 
     /// Reports the torrent as finished if the data made durable just now is all of it.
     pub(super) fn report_finished(&mut self, cx: &mut Context, waiters: &mut Waiters, saved: &Resume) {
+        if self.save.start_pending && cx.engine().is_finished_with(self.id, &saved.have) {
+            waiters.on_finished(cx, self.id);
+        }
+        self.save.start_pending = false;
         if self.save.finish_pending && cx.engine().is_finished_with(self.id, &saved.have) {
             self.save.finish_pending = false;
             let event = TorrentEvent::Finished { torrent: self.id };

@@ -152,7 +152,8 @@ impl Driver {
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "cannot wait for the network; ending the session");
-                break;
+                // Nothing is reported: not everything may be saved.
+                return self.end();
             }
             let now = self.clock.now();
             self.cx.turn(now);
@@ -190,10 +191,11 @@ impl Driver {
             self.disks.submit();
             self.housekeeping();
             if self.has_ended() {
-                break;
+                let (ending, has_goodbyes) = (self.ending.clone(), self.cx.engine().has_goodbyes());
+                self.end();
+                return ending.report(has_goodbyes);
             }
         }
-        self.end();
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -271,6 +273,5 @@ impl Driver {
         // Threads that have not ended were logged.
         let _ = self.disks.stop();
         self.control.stop();
-        self.ending.report(self.cx.engine().has_goodbyes());
     }
 }

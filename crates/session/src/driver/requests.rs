@@ -45,11 +45,7 @@ impl Waiters {
             TorrentEvent::Unusable { torrent, message } => {
                 (*torrent, Err(MetadataError::Unusable(message.clone())))
             }
-            TorrentEvent::Finished { torrent } | TorrentEvent::Started { torrent, finished: true, .. } => {
-                let waiters = self.0.get_mut(*torrent).map(|of| std::mem::take(&mut of.finished));
-                waiters.into_iter().flatten().for_each(|waiter| answer(waiter, Ok(())));
-                return;
-            }
+            TorrentEvent::Finished { torrent } => return self.on_finished(cx, *torrent),
             TorrentEvent::Removed { torrent } => {
                 let Some(of) = self.0.remove(*torrent) else { return };
                 of.finished.into_iter().for_each(|waiter| answer(waiter, Err(AskError::NoTorrent)));
@@ -61,6 +57,15 @@ impl Waiters {
         let (torrent, result) = result;
         let waiters = self.0.get_mut(torrent).map(|of| std::mem::take(&mut of.metadata));
         waiters.into_iter().flatten().for_each(|waiter| answer(waiter, result.clone()));
+    }
+}
+
+impl Waiters {
+    /// Answers the callers that wait for everything wanted to be safe on disk.
+    pub(super) fn on_finished(&mut self, cx: &mut Context, torrent: TorrentId) {
+        let Some(of) = self.0.get_mut(torrent).filter(|of| !of.finished.is_empty()) else { return };
+        cx.publish();
+        std::mem::take(&mut of.finished).into_iter().for_each(|waiter| answer(waiter, Ok(())));
     }
 }
 
