@@ -21,7 +21,7 @@ const MAX_ENTRIES: usize = 4096;
 /// Bytes per second of responses to all addresses together. Addresses can be forged, so this bounds the traffic that a
 /// flood of forged queries can cause. It is divided into shares, so that a flood leaves something to others.
 const BYTES_PER_S: u64 = 128 * 1024;
-/// Seconds for which unused bytes can be saved.
+/// Maximum unused allowance of a share, in seconds of its rate.
 const SAVED_S: u64 = 4;
 
 /// Shares of [`BYTES_PER_S`]. Each is open to fewer addresses than the one before, and is used only when those before

@@ -21,7 +21,8 @@ const REFUSAL: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Silent {
     Host(Host),
-    /// A tracker, or a name that could not be resolved.
+    /// Name of a tracker's host that did not respond or could not be resolved. It counts once, whatever addresses it
+    /// has.
     Name(String),
 }
 

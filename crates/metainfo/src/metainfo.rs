@@ -39,7 +39,7 @@ use crate::{InfoHashes, Layout, MAX_TORRENT_LEN, MetainfoError, PieceHashes};
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Metainfo {
-    /// Info-hashes of the torrent, over the received bytes.
+    /// Info-hashes of the torrent: v1, v2, or both. They are computed over the info dictionary as received.
     pub info_hashes: InfoHashes,
     /// Name of the file or folder, made safe; the info-hash if the torrent has no name.
     pub name: String,

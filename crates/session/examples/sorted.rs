@@ -30,6 +30,11 @@ impl ResumeStore for Memory {
         Ok(())
     }
 
+    fn remove(&self, key: &ResumeKey) -> Result<(), ResumeError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        Ok(())
+    }
+
     fn sync(&self) -> Result<(), ResumeError> {
         Ok(())
     }

@@ -36,7 +36,7 @@ mod worker;
 pub(crate) use check::CheckJob;
 use check_lanes::{Check, CheckTask};
 use group::{Group, Plan};
-pub(crate) use membership::Membership;
+pub(crate) use membership::{Deletion, Membership};
 use queue::Job;
 pub(crate) use reader::MAX_OPEN_SLICES;
 use reader::ReadJob;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use ztor_engine::{DiskFault, PeerStatus, Priority, TorrentId, TorrentStatus};
 use ztor_metainfo::Metainfo;
+use ztor_storage::DeletedFiles;
 
 /// State shared by the session and the handles of its torrents.
 #[derive(Debug)]
@@ -38,6 +39,19 @@ pub struct RateLimits {
     pub down: Option<u64>,
     /// Limit for piece data to peers.
     pub up: Option<u64>,
+}
+
+/// Reason why the data of a torrent could not be deleted. The torrent is removed all the same, unless the error is of the
+/// request.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RemoveError {
+    /// The disk failed, or the torrent is [read-only](AddTorrent::read_only). Some files may be deleted.
+    #[error("cannot delete the data of the torrent: {}", .0.message)]
+    Disk(DiskFault),
+    /// The request has no result.
+    #[error(transparent)]
+    Ask(#[from] AskError),
 }
 
 /// Reason why the priorities of files cannot be changed.
@@ -187,6 +201,15 @@ impl TorrentHandle {
     /// continue in the background.
     pub fn remove(&self) -> Reply<()> {
         self.ask(TorrentRequest::Remove)
+    }
+
+    /// Removes the torrent, and deletes its files, its part file, its resume data and the folders that are empty afterwards.
+    /// The reply comes when that is done.
+    ///
+    /// Files that are not known to be the torrent's stay: those that were there before it and have not passed its check
+    /// ([`DeletedFiles::left`](crate::DeletedFiles::left)).
+    pub fn remove_with_data(&self) -> Reply<DeletedFiles, RemoveError> {
+        self.ask(TorrentRequest::RemoveWithData).without_limit()
     }
 
     fn ask<T: Send + 'static, E: From<AskError> + Send + 'static>(

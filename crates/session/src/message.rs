@@ -2,7 +2,7 @@
 
 use crate::add::AddError;
 use crate::bind::DeviceState;
-use crate::handle::{MetadataError, PriorityError, RateLimits};
+use crate::handle::{MetadataError, PriorityError, RateLimits, RemoveError};
 use crate::interfaces::Moved;
 use crate::reply::Answer;
 use crate::resume_store::Record;
@@ -15,7 +15,7 @@ use ztor_engine::{
 };
 use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
-use ztor_storage::{FileSlice, TorrentStore};
+use ztor_storage::{DeletedFiles, FileSlice, TorrentStore};
 use ztor_wire::mse::KeyResult;
 
 /// A message to the network thread.
@@ -143,6 +143,7 @@ pub(crate) enum TorrentRequest {
         answer: Answer<()>,
     },
     Remove(Answer<()>),
+    RemoveWithData(Answer<DeletedFiles, RemoveError>),
 }
 
 /// A block to send, and the source of its bytes.

@@ -44,6 +44,12 @@ pub trait ResumeStore: fmt::Debug + Send + Sync {
     /// The data cannot be written. The session reports it and retries later.
     fn save(&self, key: &ResumeKey, data: &[u8]) -> Result<(), ResumeError>;
 
+    /// Removes the data of a key, if there is any. It need not be durable before [`sync`](Self::sync).
+    ///
+    /// # Errors
+    /// The data cannot be removed.
+    fn remove(&self, key: &ResumeKey) -> Result<(), ResumeError>;
+
     /// Makes durable all data whose [`save`](Self::save) has returned.
     ///
     /// # Errors
@@ -95,6 +101,10 @@ impl ResumeStore for FileResumeStore {
         records::write_unsynced(&self.path_of(key), data)
     }
 
+    fn remove(&self, key: &ResumeKey) -> Result<(), ResumeError> {
+        records::remove(&self.path_of(key))
+    }
+
     fn sync(&self) -> Result<(), ResumeError> {
         sync_records(&self.folder)
     }
@@ -127,6 +137,12 @@ impl Record {
     /// Replaces the data. [`sync`](Self::sync) makes it durable.
     pub(crate) fn save(&self, resume: &Resume) -> Result<(), ResumeError> {
         self.store.save(&self.key, &resume.to_bytes())
+    }
+
+    /// Removes the data.
+    pub(crate) fn remove(&self) -> Result<(), ResumeError> {
+        self.store.remove(&self.key)?;
+        self.store.sync()
     }
 
     /// Makes the saved data of all torrents durable.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
+use crate::error::{At, Operation};
 use crate::resume::{ResumeError, put_file, read_file};
 use crate::root::sync_folder;
 
@@ -34,6 +35,16 @@ pub fn visit(folder: &Path, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) {
 pub fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), ResumeError> {
     put_file(path, content)?;
     Ok(())
+}
+
+/// Removes a resume file, if it exists. After a crash it may exist again until the folder was synced.
+pub fn remove(path: &Path) -> Result<(), ResumeError> {
+    match std::fs::remove_file(path) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(cause).at(Operation::Remove, || path.to_owned())?
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes the temporary files of interrupted writes of resume files, see

@@ -175,15 +175,41 @@ impl Root {
         }
     }
 
-    /// Removes the file at `relative` if it exists.
-    pub(crate) fn remove(&self, relative: &Path) -> Result<(), StorageError> {
+    /// Removes the file at `relative`. Returns false if it does not exist.
+    pub(crate) fn remove(&self, relative: &Path) -> Result<bool, StorageError> {
         let path = || self.dir.join(relative);
         let name =
             relative.file_name().ok_or_else(|| StorageError::io(Operation::Remove, path(), Errno::INVAL))?;
         let parent = self.parent(relative, false)?;
         match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(StorageError::io(Operation::Remove, path(), errno)),
+        }
+    }
+
+    /// Returns true if there is something at `relative`, of any kind.
+    pub(crate) fn exists(&self, relative: &Path) -> Result<bool, StorageError> {
+        let path = || self.dir.join(relative);
+        let name =
+            relative.file_name().ok_or_else(|| StorageError::io(Operation::Inspect, path(), Errno::INVAL))?;
+        let parent = self.parent(relative, false)?;
+        match statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(StorageError::io(Operation::Inspect, path(), errno)),
+        }
+    }
+
+    /// Removes the folder at `relative` if it is empty. Leaves it in any doubt.
+    pub(crate) fn remove_empty_folder(&self, relative: &Path) {
+        let Some(name) = relative.file_name() else { return };
+        let removed =
+            self.parent(relative, false).map(|parent| rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR));
+        if let Ok(Err(errno)) = removed
+            && !matches!(errno, Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT | Errno::NOTDIR)
+        {
+            tracing::debug!(path = %self.dir.join(relative).display(), %errno, "cannot remove an empty folder");
         }
     }
 

@@ -12,6 +12,7 @@ use crate::parts::{Geometry, PartFile};
 use crate::root::Root;
 use crate::zeros::ZeroDigests;
 
+mod delete;
 mod existing;
 mod io;
 mod locate;
@@ -21,6 +22,7 @@ mod prepare;
 mod stamps;
 mod unfinished;
 
+pub use delete::DeletedFiles;
 pub use existing::FileUse;
 pub use locate::FileSlice;
 use places::Places;

@@ -103,7 +103,7 @@ impl Reserved {
         self.0[7] & 0x01 != 0
     }
 
-    /// Returns true if the sender can switch to v2; in the handshake of a hybrid torrent's v1 swarm (BEP 52).
+    /// Returns true if the sender can upgrade to v2. Sent in the v1 handshake of a hybrid torrent (BEP 52).
     pub const fn v2(self) -> bool {
         self.0[7] & 0x10 != 0
     }

@@ -229,7 +229,7 @@ impl Router<'_> {
         }
     }
 
-    /// Ends the fetch of the piece layers, with the hashes that have arrived.
+    /// Ends the fetch of the piece layers and completes the metadata. Hashes that have not arrived stay unknown.
     pub(super) fn layers_done(&mut self, id: TorrentId) {
         if let Some(meta) = self.torrents.get_mut(id).and_then(Torrent::take_layers) {
             self.on_metadata(id, meta);

@@ -42,7 +42,7 @@ impl Transcript {
         Decoder::default().decode(&mut self.stream)
     }
 
-    /// Adds bytes. Returns all messages that are whole then.
+    /// Appends bytes. Returns all messages that are now complete.
     ///
     /// # Errors
     /// If the bytes are not the peer protocol.

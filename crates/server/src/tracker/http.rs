@@ -91,8 +91,8 @@ async fn file(Shared(state): Shared<Arc<State>>, Path(name): Path<String>) -> Re
     }
 }
 
-/// Returns an answer in plain text with status 200, for refusals too, as many clients read nothing else. The connection
-/// is closed, as the next announce is half an hour away.
+/// Returns a bencoded body as `text/plain` with status 200. Refusals have this status too, as many clients do not read
+/// the body of any other. The connection is closed, as the next announce is half an hour away by default.
 fn bencoded(body: Vec<u8>) -> Response {
     ([(CONTENT_TYPE, "text/plain"), (CACHE_CONTROL, "no-store"), (CONNECTION, "close")], body).into_response()
 }

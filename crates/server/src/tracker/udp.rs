@@ -150,7 +150,8 @@ impl Service {
     }
 }
 
-/// Connection ids without memory: a keyed hash of the address and the minute.
+/// Stateless generator of connection ids: a keyed hash of the client's IP address and the current minute. An id is
+/// valid in the minute of its issue and in the next one.
 #[derive(Clone)]
 struct ConnectionIds(RandomState);
 

@@ -185,7 +185,7 @@ pub(super) fn look_with(
     }
 }
 
-/// Hashes until the queue closes.
+/// Runs checks that have to read files, one at a time, until the queue is closed and empty.
 pub(super) fn hash(to_hash: &ToHash, inbox: &Inbox<NetEvent>) {
     while let Some((bytes, task)) = to_hash.take() {
         match task {

@@ -29,6 +29,10 @@ impl ResumeStore for Counting {
         self.files.save(key, data)
     }
 
+    fn remove(&self, key: &ResumeKey) -> Result<(), ResumeError> {
+        self.files.remove(key)
+    }
+
     fn sync(&self) -> Result<(), ResumeError> {
         self.syncs.fetch_add(1, Ordering::Relaxed);
         self.failure.lock().unwrap().clone().map_or_else(|| self.files.sync(), |error| Err(error.into()))

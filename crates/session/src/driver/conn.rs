@@ -210,9 +210,10 @@ impl Conn {
         }
     }
 
-    /// Sends as much as the transport accepts. Returns the counted bytes that were sent, also before an error.
+    /// Sends as much as the transport accepts. Returns the sent bytes that the engine counts, even if an error follows.
     ///
-    /// Plain bytes over TCP go straight from the files to the socket. All others are gathered in `scratch` first.
+    /// Plain TCP sends from the queue directly, file data with `sendfile`. Encrypted TCP gathers the bytes in `scratch`
+    /// first. µTP gathers them in a new buffer, which the endpoint keeps until they are acknowledged.
     pub(super) fn flush(
         &mut self,
         now: Instant,

@@ -4,8 +4,8 @@ use super::context::Context;
 use super::requests::Waiters;
 use super::retry::Retry;
 use super::suspects::Suspects;
-use crate::disk::{CheckJob, Looks, Membership, Occasion, SaveJob};
-use crate::handle::PriorityError;
+use crate::disk::{CheckJob, Deletion, Looks, Membership, Occasion, SaveJob};
+use crate::handle::{PriorityError, RemoveError};
 use crate::message::NewTorrent;
 use crate::reply::{Answer, AskError, answer};
 use crate::resume_store::Record;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
 use ztor_engine::{Command, DiskFault, DiskFaultKind, Priority, TorrentEvent, TorrentId};
-use ztor_storage::TorrentStore;
+use ztor_storage::{DeletedFiles, TorrentStore};
 use ztor_storage::resume::Resume;
 
 /// A torrent whose files others change more often than this stops, and is not checked again without the user.
@@ -322,6 +322,11 @@ impl Entry {
                 .iter()
                 .enumerate()
                 .all(|(file, priority)| is_wanted(file) == (*priority != Priority::Skip))
+    }
+
+    /// Deletes the files and the resume data once the torrent is removed and no job of it is left.
+    pub(super) fn delete_at_the_end(&self, answer: Answer<DeletedFiles, RemoveError>) {
+        self.member.delete_at_the_end(Deletion { record: self.record.clone(), answer });
     }
 
     /// Queues a change of priorities until the disk has moved the bytes.

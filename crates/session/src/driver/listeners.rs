@@ -10,7 +10,7 @@ use ztor_base::{Duration, Instant};
 
 /// Number of connections accepted per turn.
 const ACCEPTS_PER_TURN: usize = 64;
-/// Pause after the process has run out of file descriptors.
+/// Pause after a failure to accept, for example because the process has run out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 
 /// The TCP listener.

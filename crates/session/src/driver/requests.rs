@@ -12,6 +12,7 @@ use slotmap::SecondaryMap;
 use std::sync::Arc;
 use ztor_engine::{Command, DiskFault, Priority, TorrentEvent, TorrentId, TorrentState};
 use ztor_metainfo::Metainfo;
+use ztor_storage::DeletedFiles;
 
 /// Callers that wait for an event of a torrent. One that has dropped its reply is removed when the next one arrives.
 #[derive(Default)]
@@ -129,11 +130,24 @@ impl Driver {
                 answer(to, found(is_here));
             }
             TorrentRequest::Remove(to) => {
-                self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disks, torrent);
-                self.cx.command(Command::Remove(torrent));
+                self.remove(torrent);
                 answer(to, found(is_here));
             }
+            TorrentRequest::RemoveWithData(to) if !is_here => answer(to, Err(AskError::NoTorrent.into())),
+            TorrentRequest::RemoveWithData(to) => {
+                match self.torrents.get(torrent) {
+                    Some(entry) => entry.delete_at_the_end(to),
+                    // A magnet link that is not started has no files.
+                    None => answer(to, Ok(DeletedFiles::default())),
+                }
+                self.remove(torrent);
+            }
         }
+    }
+
+    fn remove(&mut self, torrent: TorrentId) {
+        self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disks, torrent);
+        self.cx.command(Command::Remove(torrent));
     }
 
     fn set_file_priorities(

@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use ztor_metainfo::create::Options;
 use ztor_session::{
-    AddTorrent, Metainfo, Priority, PriorityError, RateLimits, SessionEvent, Settings, TorrentEvent,
-    TorrentHandle, TorrentState,
+    AddTorrent, AskError, Metainfo, Priority, PriorityError, RateLimits, RemoveError, SessionEvent, Settings,
+    TorrentEvent, TorrentHandle, TorrentState,
 };
 use ztor_storage::create::{CreateOptions, create};
 
@@ -132,4 +132,44 @@ fn set_trackers_of_a_torrent_shows_the_new_ones() {
     let expected = [(0, tiers[0][0].clone()), (1, tiers[1][0].clone())];
     until(&torrent, "trackers", |torrent| urls(torrent) == expected);
     assert!(client.shutdown(LIMIT));
+}
+
+#[test]
+fn remove_with_data_deletes_files_and_resume_data_and_spares_others() {
+    let tmp = tempfile::tempdir().unwrap();
+    let meta = album(&tmp.path().join("src"));
+    let seed = seed_of(&meta, &tmp.path().join("src"));
+    let state = tmp.path().join("state");
+    let leech = session(Some(&state), |_| {});
+    let add = AddTorrent::new(Arc::clone(&meta), tmp.path().join("dst")).peers(vec![seed.local_addr()]);
+    let torrent = leech.add(add).wait().unwrap();
+    leech.finished();
+    let folder = tmp.path().join("dst/album");
+    std::fs::write(folder.join("notes"), b"mine").unwrap();
+    let records = || std::fs::read_dir(state.join("resume")).unwrap().count();
+    assert_eq!(records(), 1);
+    let deleted = torrent.remove_with_data().wait_for(LIMIT).unwrap();
+    assert_eq!((deleted.removed, deleted.left.len()), (2, 0));
+    let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["notes"]);
+    assert_eq!(records(), 0);
+    assert_eq!(torrent.remove_with_data().wait(), Err(AskError::NoTorrent.into()));
+    // The files are free for another download at once.
+    let again = AddTorrent::new(Arc::clone(&meta), tmp.path().join("dst")).peers(vec![seed.local_addr()]);
+    leech.add(again).wait().unwrap().finished().wait_for(LIMIT).unwrap();
+    assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
+}
+
+#[test]
+fn remove_with_data_of_a_seed_leaves_what_it_may_not_write() {
+    let tmp = tempfile::tempdir().unwrap();
+    let meta = album(&tmp.path().join("src"));
+    let seed = session(None, |_| {});
+    let torrent = seed.add(AddTorrent::new(meta, tmp.path().join("src")).read_only(true)).wait().unwrap();
+    seed.started();
+    let removed = torrent.remove_with_data().wait_for(LIMIT);
+    assert!(matches!(removed, Err(RemoveError::Disk(_))), "{removed:?}");
+    assert!(tmp.path().join("src/album/a").exists());
+    assert_eq!(torrent.peers().wait().map(drop), Err(AskError::NoTorrent));
+    assert!(seed.shutdown(LIMIT));
 }

@@ -41,6 +41,10 @@ impl ResumeStore for Hanging {
         Ok(())
     }
 
+    fn remove(&self, _: &ResumeKey) -> Result<(), ResumeError> {
+        Ok(())
+    }
+
     fn sync(&self) -> Result<(), ResumeError> {
         Ok(())
     }

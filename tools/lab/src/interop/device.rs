@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_secs(4);
 const RATE: &str = "600KiB/s";
 const CONTENT: Content = Content::Tree;
 
-/// A case, by the transport of the client.
+/// A case, named by the leecher's `--transport` argument: `tcp` or `utp`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Device(pub(super) &'static str);
 

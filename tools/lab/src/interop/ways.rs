@@ -65,7 +65,7 @@ impl Ways {
         }
     }
 
-    /// Returns texts in ztor's log that show this way.
+    /// Returns strings that must all be in ztor's log, as proof that the clients connected as set up.
     pub(super) fn evidence(self) -> &'static [&'static str] {
         match self {
             Self::Usual | Self::OtherWantsPlain => &[],

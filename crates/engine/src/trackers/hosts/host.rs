@@ -97,7 +97,8 @@ impl Host {
         }
     }
 
-    /// Updates the place in the indexes. Returns the old one and the new one.
+    /// Recomputes and stores the host's place. Returns the previous place and the new one, from which the caller
+    /// updates the indexes. `is_ending` is true once only goodbyes are sent, for which the window is larger.
     pub(super) fn place_anew(&mut self, is_ending: bool) -> (Place, Place) {
         let first = self.waiting.first_key_value().map(|(rank, _)| *rank);
         let place = Place {
