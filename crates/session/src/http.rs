@@ -297,7 +297,7 @@ fn fetch(url: &str, bind: &Bind, max_len: usize, is_users: bool) -> Result<Vec<u
         .enable_all()
         .build()
         .map_err(|e| FetchError::Setup(e.to_string()))?;
-    let fetch = || {
+    let fetch = move || {
         runtime.block_on(async {
             let fetcher = Fetcher::new(bind, &Names::default())?;
             let Fetched { status, body, .. } = match is_users {

@@ -70,14 +70,14 @@ pub use session::{End, Session};
 pub use snapshot::{SessionEvent, Snapshot, Torrents};
 pub use start_error::{SetupError, StartError};
 pub use state::{default_state_dir, distrust_record};
+pub use ztor_base::SwarmId;
 pub use ztor_dht as dht;
+pub use ztor_engine::AddError as EngineAddError;
 pub use ztor_engine::{
     Author, BanReason, BanStatus, Direction, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority,
     Protection, StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerError,
     TrackerIssue, TrackerState, TrackerStatus, Transport, Transports,
 };
-pub use ztor_base::SwarmId;
-pub use ztor_engine::AddError as EngineAddError;
 pub use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{Allocation, DeletedFiles, StorageError};

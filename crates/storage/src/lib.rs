@@ -61,5 +61,7 @@ pub use handles::HandleCache;
 pub use in_the_way::InTheWay;
 pub use layers::complete_layers;
 pub use names::{as_found, namings};
-pub use store::{Allocation, DeletedFiles, FileSlice, FileStamp, FileUse, StoreOptions, TorrentStore, UnfinishedPiece};
+pub use store::{
+    Allocation, DeletedFiles, FileSlice, FileStamp, FileUse, StoreOptions, TorrentStore, UnfinishedPiece,
+};
 pub use writer::{BlockDigest, PieceWriter, WriteDone, WriteJob};

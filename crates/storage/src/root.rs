@@ -204,8 +204,9 @@ impl Root {
     /// Removes the folder at `relative` if it is empty. Leaves it in any doubt.
     pub(crate) fn remove_empty_folder(&self, relative: &Path) {
         let Some(name) = relative.file_name() else { return };
-        let removed =
-            self.parent(relative, false).map(|parent| rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR));
+        let removed = self
+            .parent(relative, false)
+            .map(|parent| rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR));
         if let Ok(Err(errno)) = removed
             && !matches!(errno, Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT | Errno::NOTDIR)
         {

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
 use ztor_engine::{Command, DiskFault, DiskFaultKind, Priority, TorrentEvent, TorrentId};
-use ztor_storage::{DeletedFiles, TorrentStore};
 use ztor_storage::resume::Resume;
+use ztor_storage::{DeletedFiles, TorrentStore};
 
 /// A torrent whose files others change more often than this stops, and is not checked again without the user.
 const CHANGES_EVERY: Duration = Duration::from_secs(600);

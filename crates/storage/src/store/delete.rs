@@ -30,7 +30,8 @@ impl TorrentStore {
         let (mut deleted, mut folders) = (DeletedFiles::default(), BTreeSet::new());
         for (index, file) in self.layout().files().iter().enumerate().filter(|(_, file)| !file.pad) {
             let relative = self.meta.relative_path(index);
-            folders.extend(relative.ancestors().skip(1).filter(|folder| has_name(folder)).map(Path::to_owned));
+            folders
+                .extend(relative.ancestors().skip(1).filter(|folder| has_name(folder)).map(Path::to_owned));
             let is_whole = || self.layout().pieces_of(index).all(|piece| self.is_verified(piece));
             let is_ours = file.symlink.is_some() || own.get(index) == Some(&true) || is_whole();
             let exists = match is_ours {
