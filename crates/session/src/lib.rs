@@ -83,3 +83,8 @@ pub use ztor_storage::resume::ResumeError;
 pub use ztor_storage::{Allocation, DeletedFiles, StorageError};
 pub use ztor_tracker::ScrapeEntry;
 pub use ztor_wire::mse::Method;
+
+/// The programs in the README, compiled as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

@@ -6,6 +6,7 @@ pub mod cycles;
 mod fields;
 mod functions;
 pub mod ids;
+mod messages;
 mod methods;
 mod modules;
 mod table;
@@ -38,6 +39,8 @@ pub enum Section {
     Words,
     /// Doc comments that begin with a word such as "what".
     Openers,
+    /// Texts of `#[error]`.
+    Messages,
 }
 
 impl Section {
@@ -52,6 +55,7 @@ impl Section {
             Self::Ids => "Public signatures with a bare [u8; 20]",
             Self::Words => "Listed words in doc comments",
             Self::Openers => "First words of doc comments",
+            Self::Messages => "Texts of errors",
         }
     }
 
@@ -69,6 +73,8 @@ impl Section {
             Self::Ids => ids::report(workspace, usize::MAX),
             Self::Words => words::report_words(workspace, usize::MAX),
             Self::Openers => words::report_openers(workspace, usize::MAX),
+            Self::Messages if all => messages::list(workspace),
+            Self::Messages => messages::report(workspace),
         }
     }
 }
