@@ -14,9 +14,19 @@ pub const DHT_ROUTERS: [&str; 4] = [
 
 /// Options for the DHT.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct DhtOptions {
     /// Bootstrap nodes, as `host:port`. [`DHT_ROUTERS`] by default; custom ones are also kept as nodes.
     pub bootstrap: Vec<String>,
+}
+
+impl DhtOptions {
+    /// Sets the bootstrap nodes, as `host:port`.
+    #[must_use]
+    pub fn bootstrap(mut self, nodes: Vec<String>) -> Self {
+        self.bootstrap = nodes;
+        self
+    }
 }
 
 impl Default for DhtOptions {

@@ -27,6 +27,7 @@ const MAX_IDLE_TIME: Duration = Duration::from_secs(15);
 
 /// Reason that a URL could not be fetched. It never contains the URL's query, which may hold a passkey.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum FetchError {
     /// Not a URL, or of another scheme than HTTP(S).
     #[error("not an HTTP or HTTPS address: {0}")]

@@ -21,6 +21,7 @@ const STEP: Duration = Duration::from_millis(200);
 
 /// Reason that a scrape failed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ScrapeError {
     /// The tracker refused, sent an invalid answer, or does not support scrapes.
     #[error(transparent)]

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// Failure to start a session.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// The port is in use.
     #[error("cannot listen on port {port}{}: it is in use by another program; choose another port", at(.bind))]
@@ -46,6 +47,7 @@ pub enum StartError {
 
 /// Part of a session that could not be set up.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SetupError {
     /// The system refused a resource: a thread, a socket, random bytes.
     #[error("{resource}: {error}")]
