@@ -147,7 +147,7 @@ pub enum StorageError {
         path: PathBuf,
     },
     /// The caller set the stop flag before the work was complete.
-    #[error("stopped before the check was complete")]
+    #[error("stopped before the work was complete")]
     Stopped,
 }
 

@@ -21,7 +21,7 @@ use crate::display::{Display, Work};
 use crate::exit::{CliError, Exit};
 use crate::runner::{Goal, Runner, Seed};
 use crate::stop::Stop;
-use crate::units::{Elapsed, Rate, Size};
+use crate::units::{Count, Elapsed, Rate, Size};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NAME: &str = "ztor-demo.bin";
@@ -70,7 +70,11 @@ fn swarm(bytes: u64, source: &Path, target: &Path, console: &Console, stop: &Sto
     };
     let meta = created.meta;
     let pieces = meta.layout.piece_count();
-    say(&format!("Torrent:  {NAME}, {} in {pieces} pieces, v1 and v2", Size(meta.layout.total_len())));
+    say(&format!(
+        "Torrent:  {NAME}, {} in {}, v1 and v2",
+        Size(meta.layout.total_len()),
+        Count(pieces, "piece")
+    ));
     let mut seeds = Vec::new();
     for n in 1..=SEEDS {
         let mut seed = Runner::start(&net(), None, Display::silent(console))?;

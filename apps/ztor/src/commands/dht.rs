@@ -273,7 +273,8 @@ fn resolve(node: &str) -> Result<SocketAddr, CliError> {
 fn info_hash(torrent: &str) -> Result<SwarmId, CliError> {
     match Magnet::of_hash(torrent).map_or_else(|| torrent.parse(), Ok) {
         Ok(magnet) => Ok(magnet.info_hashes.swarm_id()),
-        Err(_) => hash(torrent).map(SwarmId::new),
+        Err(error) => Err(CliError::usage(format!("cannot use the info-hash or link: {error}"))
+            .hint("give an info-hash in hex or base32, or a magnet link")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The settings of a session, from flags and environment.
 
 use std::collections::HashSet;
+use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use ztor_session::{Config, DhtOptions, RateLimits, Settings, default_state_dir};
 
 use crate::args::NetArgs;
 use crate::console::Console;
-use crate::exit::CliError;
+use crate::exit::{CliError, Exit};
 
 /// Returns the settings of a session that connects to peers.
 pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
@@ -48,7 +49,7 @@ fn dht(net: &NetArgs) -> Option<DhtOptions> {
     if net.dht_bootstrap.is_empty() {
         return Some(DhtOptions::default());
     }
-    Some(DhtOptions { bootstrap: net.dht_bootstrap.clone() })
+    Some(DhtOptions::default().bootstrap(net.dht_bootstrap.clone()))
 }
 
 /// Returns the default folder for progress between runs; `None` if it cannot be created.
@@ -70,13 +71,39 @@ pub(crate) fn state_dir(console: &Console) -> Option<PathBuf> {
 pub(crate) fn peers(flags: &[String]) -> Result<Vec<SocketAddr>, CliError> {
     let mut peers = HashSet::new();
     for flag in flags {
-        let found = flag.to_socket_addrs().map_err(|error| {
-            CliError::usage(format!("cannot use --peer {flag}: {error}"))
-                .hint("write HOST:PORT, for example 192.0.2.1:6881 or [2001:db8::1]:6881")
-        })?;
-        peers.extend(found);
+        peers.extend(flag.to_socket_addrs().map_err(|error| bad_peer(flag, &error))?);
     }
     let mut peers: Vec<SocketAddr> = peers.into_iter().collect();
     peers.sort();
     Ok(peers)
+}
+
+/// Returns the error for a `--peer` flag: wrong usage, or a name that cannot be resolved.
+fn bad_peer(flag: &str, error: &io::Error) -> CliError {
+    let (exit, hint) = match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            (Exit::Usage, "write HOST:PORT, for example 192.0.2.1:6881 or [2001:db8::1]:6881")
+        }
+        _ => (Exit::Network, "check the name, or give the peer's address"),
+    };
+    CliError::new(exit, format!("cannot use --peer {flag}: {error}")).hint(hint)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::exit::Report;
+
+    #[test]
+    fn malformed_peer_is_wrong_usage_and_an_unknown_name_a_network_failure() {
+        for flag in ["192.0.2.1", "192.0.2.1:65536", "host:", "host"] {
+            let report = Report::of(&peers(&[flag.to_owned()]).unwrap_err().into());
+            assert_eq!(report.exit, Exit::Usage, "{}", report.message);
+            assert!(report.hint.is_some_and(|hint| hint.contains("HOST:PORT")));
+        }
+        let report = Report::of(&bad_peer("host:1", &io::Error::other("no such name")).into());
+        assert_eq!(report.exit, Exit::Network);
+        assert_eq!(report.message, "cannot use --peer host:1: no such name");
+    }
 }
