@@ -88,7 +88,7 @@ struct Added {
 
 impl Added {
     fn of(add: &AddTorrent) -> Added {
-        let (wanted_bytes, wanted_file_bytes) = wanted_bytes(&add.meta, add.wanted.as_deref());
+        let (wanted_bytes, wanted_file_bytes) = wanted_bytes(&add.meta, add.priorities.as_deref());
         Added {
             total_bytes: add.meta.layout.total_len(),
             wanted_bytes,

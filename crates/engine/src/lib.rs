@@ -60,6 +60,7 @@ mod misbehaviour;
 mod network;
 mod outbox;
 mod peer;
+mod piece_map;
 mod pieces;
 mod quota;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
@@ -88,6 +89,7 @@ pub use exchange::picker::Priority;
 pub use ids::{DiskId, PeerKey, RequestId, TorrentId};
 pub use outbox::{Close, Connect, HttpGet, IpFamily, Outbox, Resolve, SendBlock, SendMessage, WriteBlock};
 pub use peer::Direction;
+pub use piece_map::{PartialPiece, PieceMap};
 pub use pieces::Pieces;
 pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved};
 pub use torrent_event::TorrentEvent;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
-use ztor_engine::StartTorrentError;
+use ztor_engine::{Priority, StartTorrentError};
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 use ztor_storage::{Allocation, StorageError};
 
@@ -62,8 +62,8 @@ pub struct AddTorrent {
     pub meta: Arc<Metainfo>,
     /// Download folder, which contains the file or the folder of the torrent.
     pub dir: PathBuf,
-    /// Wanted files, one entry per file of the layout; `None` for all.
-    pub wanted: Option<Vec<bool>>,
+    /// Priority of each file of the layout, pads included; `None` for normal ones.
+    pub priorities: Option<Vec<Priority>>,
     /// True to fetch the pieces in order.
     pub sequential: bool,
     /// Addresses of peers to connect to, in addition to those from trackers.
@@ -97,7 +97,7 @@ impl AddTorrent {
         Self {
             meta,
             dir: dir.into(),
-            wanted: None,
+            priorities: None,
             sequential: false,
             peers: Vec::new(),
             allocate: Allocation::Sparse,
@@ -107,6 +107,16 @@ impl AddTorrent {
             paused: false,
             recheck: false,
         }
+    }
+}
+
+impl AddTorrent {
+    /// Skips the files that are not wanted, one entry per file of the layout; `None` wants all. Sets
+    /// [`priorities`](field@Self::priorities).
+    #[must_use]
+    pub fn wanted(self, wanted: Option<Vec<bool>>) -> Self {
+        let of_file = |wanted: bool| if wanted { Priority::Normal } else { Priority::Skip };
+        self.priorities(wanted.map(|wanted| wanted.into_iter().map(of_file).collect()))
     }
 }
 
@@ -124,7 +134,7 @@ pub struct AddMagnet {
 }
 
 setters!(AddTorrent {
-    wanted: Option<Vec<bool>>,
+    priorities: Option<Vec<Priority>>,
     sequential: bool,
     peers: Vec<SocketAddr>,
     allocate: Allocation,

@@ -1,6 +1,7 @@
 //! Handles of torrents.
 
 use crate::add::{AddError, AddTorrent};
+use crate::file_status::FileStatus;
 use crate::inbox::Inbox;
 use crate::message::{NetEvent, TorrentRequest};
 use crate::opener::Opener;
@@ -10,7 +11,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
-use ztor_engine::{DiskFault, PeerStatus, Priority, TorrentId, TorrentStatus};
+use ztor_engine::{DiskFault, PeerStatus, PieceMap, Priority, TorrentId, TorrentStatus};
 use ztor_metainfo::Metainfo;
 use ztor_storage::DeletedFiles;
 
@@ -131,6 +132,25 @@ impl TorrentHandle {
         self.ask(TorrentRequest::Peers)
     }
 
+    /// Returns the status of the files, in the order of the layout, pads included. Empty while the metadata is unknown.
+    pub fn files(&self) -> Reply<Vec<FileStatus>> {
+        self.ask(TorrentRequest::Files)
+    }
+
+    /// Returns the pieces in detail: those that are present, those in progress, and how many peers have each.
+    ///
+    /// ```no_run
+    /// # async fn show(torrent: ztor_session::TorrentHandle) -> Result<(), ztor_session::AskError> {
+    /// let map = torrent.pieces().await?;
+    /// let rare = map.availability().iter().filter(|peers| **peers == 0).count();
+    /// println!("{} of {} pieces are here; {rare} are at no peer", map.have.count(), map.have.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pieces(&self) -> Reply<PieceMap> {
+        self.ask(TorrentRequest::Pieces)
+    }
+
     /// Adds addresses of peers to connect to.
     pub fn add_peers(&self, addrs: impl Into<Vec<SocketAddr>>) -> Reply<()> {
         let addrs = addrs.into();
@@ -171,7 +191,7 @@ impl TorrentHandle {
     /// of its files. Files that are skipped and were not created yet are not created; what neighbouring pieces bring of them
     /// goes to a part file. Existing files stay.
     ///
-    /// The change ends with the session: [`AddTorrent::wanted`] begins the next one.
+    /// The change ends with the session: [`AddTorrent::priorities`] begins the next one.
     pub fn set_file_priorities(&self, priorities: impl Into<Vec<Priority>>) -> Reply<(), PriorityError> {
         let priorities = priorities.into();
         self.ask(|answer| TorrentRequest::SetFilePriorities { priorities, answer })

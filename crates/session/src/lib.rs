@@ -36,6 +36,7 @@ mod dht_state;
 mod disk;
 mod driver;
 mod events;
+mod file_status;
 mod handle;
 mod http;
 mod inbox;
@@ -61,6 +62,7 @@ pub use config::{Config, Settings};
 pub use dht_client::DhtClient;
 pub use dht_state::{DHT_ROUTERS, DhtOptions};
 pub use events::{Events, EventsError};
+pub use file_status::FileStatus;
 pub use handle::{MetadataError, PriorityError, RateLimits, RemoveError, TorrentHandle};
 pub use http::{FetchError, fetch_url};
 pub use reply::{AskError, Reply};
@@ -74,9 +76,9 @@ pub use ztor_base::SwarmId;
 pub use ztor_dht as dht;
 pub use ztor_engine::AddError as EngineAddError;
 pub use ztor_engine::{
-    Author, BanReason, BanStatus, Direction, DiskFault, DiskFaultKind, Encryption, PeerStatus, Priority,
-    Protection, StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerError,
-    TrackerIssue, TrackerState, TrackerStatus, Transport, Transports,
+    Author, BanReason, BanStatus, Bitfield, Direction, DiskFault, DiskFaultKind, Encryption, PartialPiece,
+    PeerStatus, PieceMap, Priority, Protection, StartTorrentError, TorrentEvent, TorrentId, TorrentState,
+    TorrentStatus, TrackerError, TrackerIssue, TrackerState, TrackerStatus, Transport, Transports,
 };
 pub use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 pub use ztor_storage::resume::ResumeError;

@@ -2,6 +2,7 @@
 
 use crate::add::AddError;
 use crate::bind::DeviceState;
+use crate::file_status::FileStatus;
 use crate::handle::{MetadataError, PriorityError, RateLimits, RemoveError};
 use crate::interfaces::Moved;
 use crate::reply::Answer;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
     AddMagnet, AddTorrent, Author, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, PeerKey,
-    PeerStatus, Priority, RequestId, SendBlock, Settings, TorrentId,
+    PeerStatus, PieceMap, Priority, RequestId, SendBlock, Settings, TorrentId,
 };
 use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
@@ -56,7 +57,6 @@ pub(crate) enum NetEvent {
     /// The disk has changed which files are wanted.
     WantedSet {
         torrent: TorrentId,
-        wanted: Vec<bool>,
         result: Result<(), DiskFault>,
     },
     /// Result of a lookup of the engine. Addresses that cannot be sent to are left out of its event.
@@ -117,6 +117,8 @@ pub(crate) enum TorrentRequest {
     /// Answered once everything wanted is durable on disk.
     Finished(Answer<()>),
     Peers(Answer<Vec<PeerStatus>>),
+    Files(Answer<Vec<FileStatus>>),
+    Pieces(Answer<PieceMap>),
     AddPeers {
         addrs: Vec<SocketAddr>,
         answer: Answer<()>,
@@ -192,8 +194,8 @@ pub(crate) struct NewTorrent {
     pub(crate) resume: Option<Arc<Resume>>,
     /// Record of its resume data; `None` keeps none.
     pub(crate) record: Option<Record>,
-    /// Wanted files, one entry per file; empty for all.
-    pub(crate) wanted: Vec<bool>,
+    /// Priority of each file; empty for normal ones.
+    pub(crate) priorities: Vec<Priority>,
     /// True to create folders and empty files.
     pub(crate) prepare: bool,
     /// True to hash all existing data, whatever the resume data says.

@@ -107,7 +107,7 @@ impl Turns {
 
 impl Files {
     fn open(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
-        let AddTorrent { meta, dir, wanted, sequential, peers, allocate, .. } = add;
+        let AddTorrent { meta, dir, priorities, sequential, peers, allocate, .. } = add;
         let AddTorrent { trackers, read_only, overwrite, paused, recheck, .. } = add;
         if !meta.is_v1() && !meta.hashes.is_complete() {
             return Err(AddError::NoLayers);
@@ -115,17 +115,18 @@ impl Files {
         let dir = std::path::absolute(&dir).unwrap_or(dir);
         let options = StoreOptions { allocate, read_only, overwrite };
         let handles = Arc::clone(&self.handles);
+        let is_wanted = |priority: &Priority| *priority != Priority::Skip;
+        let wanted: Option<Vec<bool>> = priorities.as_ref().map(|all| all.iter().map(is_wanted).collect());
         let store = TorrentStore::open(Arc::clone(&meta), &dir, wanted.as_deref(), options, handles)?;
         let store = Arc::new(store);
         self.claims.claim(&store)?;
         let record = self.resume_store.as_ref().map(|store| Record::new(Arc::clone(store), &meta, &dir));
         let resume = record.as_ref().and_then(|record| load(record, &meta, &dir));
-        let of_file = |wanted: &bool| if *wanted { Priority::Normal } else { Priority::Skip };
-        let priorities =
-            wanted.as_deref().map(|wanted| piece_priorities(&meta.layout, wanted.iter().map(of_file)));
+        let of_pieces =
+            priorities.as_ref().map(|files| piece_priorities(&meta.layout, files.iter().copied()));
         let engine_add = ztor_engine::AddTorrent {
             meta,
-            priorities,
+            priorities: of_pieces,
             sequential,
             peers,
             earlier_peers: resume.as_ref().map_or_else(Vec::new, |resume| resume.peers.clone()),
@@ -140,7 +141,7 @@ impl Files {
             store,
             resume: resume.map(Arc::new),
             record,
-            wanted: wanted.unwrap_or_default(),
+            priorities: priorities.unwrap_or_default(),
             prepare: !read_only,
             recheck,
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ztor_metainfo::Metainfo;
-use ztor_session::{TorrentId, TorrentState, TorrentStatus};
+use ztor_session::{Priority, TorrentId, TorrentState, TorrentStatus};
 
 use crate::display::{Row, State, eta_s};
 use crate::exit::Report;
@@ -84,14 +84,15 @@ pub(crate) fn info_hash(meta: &Metainfo) -> String {
 }
 
 /// Returns the bytes of the wanted pieces, and of the wanted files.
-pub(super) fn wanted_bytes(meta: &Metainfo, wanted: Option<&[bool]>) -> (u64, u64) {
+pub(super) fn wanted_bytes(meta: &Metainfo, priorities: Option<&[Priority]>) -> (u64, u64) {
     let layout = &meta.layout;
-    let Some(wanted) = wanted else {
+    let Some(priorities) = priorities else {
         let pieces = (0..layout.piece_count()).map(|piece| u64::from(layout.piece_len(piece))).sum();
         return (pieces, layout.total_len());
     };
-    let files =
-        || layout.files().iter().enumerate().zip(wanted).filter(|(_, wanted)| **wanted).map(|(file, _)| file);
+    let is_wanted = |priority: &Priority| *priority != Priority::Skip;
+    let all = || layout.files().iter().enumerate().zip(priorities);
+    let files = || all().filter(|(_, priority)| is_wanted(priority)).map(|(file, _)| file);
     let pieces: HashSet<u32> = files().flat_map(|(index, _)| layout.pieces_of(index)).collect();
     (
         pieces.into_iter().map(|piece| u64::from(layout.piece_len(piece))).sum(),

@@ -34,6 +34,7 @@ use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::inspect::TorrentView;
 use crate::outbox::Outbox;
 use crate::peer::Peers;
+use crate::piece_map::PartialPiece;
 use crate::rate::Bucket;
 use blame::Blame;
 use picker::{Picker, Priority};
@@ -175,6 +176,11 @@ impl Exchange {
     /// Returns the number of pieces in progress.
     pub(crate) fn partial_count(&self) -> usize {
         self.picker.partial_count()
+    }
+
+    /// Returns the pieces in progress, in order.
+    pub(crate) fn partial_pieces(&self) -> Vec<PartialPiece> {
+        self.picker.partial_pieces()
     }
 
     pub(crate) fn totals(&self) -> &Totals {

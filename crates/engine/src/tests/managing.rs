@@ -269,3 +269,40 @@ fn set_sequential_fetches_the_rest_in_order() {
     world.run(LIMIT, |w| w.finished(leech));
     assert_eq!(world.nodes[leech].disk.data(), data);
 }
+
+#[test]
+fn piece_map_of_a_transfer_has_the_pieces_of_both_sides() {
+    let (mut world, _, leech) = transferring();
+    let seed = 0;
+    let (id, seed_id) = (world.nodes[leech].id, world.nodes[seed].id);
+    let map = world.nodes[leech].rig.engine.piece_map(id).unwrap();
+    let status = world.nodes[leech].status();
+    assert_eq!((map.have.len(), map.have.count()), (20, status.have_pieces));
+    assert_eq!(map.partial.len(), status.partial_pieces as usize);
+    assert!(!map.partial.is_empty());
+    for part in &map.partial {
+        assert!(!map.have.contains(part.piece));
+        assert_eq!(part.blocks, 4);
+        assert!(part.received + part.requested <= part.blocks, "{part:?}");
+    }
+    assert!(map.partial.iter().any(|part| part.requested > 0), "{:?}", map.partial);
+    assert_eq!((map.seeds, map.availability()), (1, vec![1; 20]));
+
+    let map = world.nodes[seed].rig.engine.piece_map(seed_id).unwrap();
+    assert!(map.have.is_full() && map.partial.is_empty() && map.seeds == 0);
+
+    // The pieces of a second leech count beside those of the seed.
+    let other = world.add(None, &[leech], |_| {});
+    let other_id = world.nodes[other].id;
+    world.run(LIMIT, |w| w.nodes[other].status().have_pieces >= 3);
+    let availability = world.nodes[leech].rig.engine.piece_map(id).unwrap().availability();
+    assert!(availability.iter().all(|count| (1..=2).contains(count)), "{availability:?}");
+    let map = world.nodes[other].rig.engine.piece_map(other_id).unwrap();
+    let have = world.nodes[leech].rig.engine.have(id).unwrap();
+    let at_leech: Vec<u32> = (0..20).filter(|piece| map.availability()[*piece as usize] == 1).collect();
+    assert!(!at_leech.is_empty() && at_leech.iter().all(|piece| have.contains(*piece)), "{at_leech:?}");
+
+    command(&mut world, leech, Command::Remove);
+    world.turn();
+    assert!(world.nodes[leech].rig.engine.piece_map(id).is_none());
+}

@@ -94,7 +94,7 @@ pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
                 SaveTask::Leave(member) => drop(member),
                 SaveTask::SetWanted { torrent, wanted, member } => {
                     let result = member.store().set_wanted(&wanted).map_err(|error| fault(&error));
-                    inbox.push(NetEvent::WantedSet { torrent, wanted, result });
+                    inbox.push(NetEvent::WantedSet { torrent, result });
                 }
                 #[cfg(test)]
                 SaveTask::Stall(until) => {

@@ -26,8 +26,8 @@ pub(super) struct Entry {
     id: TorrentId,
     member: Arc<Membership>,
     record: Option<Record>,
-    /// Wanted files, one entry per file; empty for all.
-    wanted: Vec<bool>,
+    /// Priority of each file; empty for normal ones.
+    priorities: Vec<Priority>,
     /// Changes of priorities that wait for the disk, in the order of their jobs.
     pending_priorities: VecDeque<PendingPriorities>,
     /// True to create folders and empty files.
@@ -85,12 +85,12 @@ struct SaveState {
 
 impl Entry {
     pub(super) fn new(id: TorrentId, new: NewTorrent, member: Arc<Membership>) -> Self {
-        let NewTorrent { resume, record, wanted, prepare, recheck, .. } = new;
+        let NewTorrent { resume, record, priorities, prepare, recheck, .. } = new;
         Self {
             id,
             member,
             record,
-            wanted,
+            priorities,
             pending_priorities: VecDeque::new(),
             prepare,
             recorded: resume.clone(),
@@ -143,7 +143,7 @@ impl Entry {
             had_before_change: self.next_check.had_before_change.clone(),
             is_retry,
             record: self.record.clone(),
-            wanted: self.wanted.clone(),
+            wanted: self.wanted(),
             looks: Arc::clone(&self.looks),
             prepare: self.prepare,
             stop: Arc::clone(&self.stop),
@@ -171,7 +171,7 @@ impl Entry {
             dir: self.store().dir().to_owned(),
             have: data.have.to_wire(),
             stamps: Vec::new(),
-            wanted: self.wanted.clone(),
+            wanted: self.wanted(),
             own: Vec::new(),
             unfinished: Vec::new(),
             uploaded: data.uploaded,
@@ -314,14 +314,26 @@ impl Entry {
         self.retry.resumed();
     }
 
-    /// Returns true if the files with these priorities are those that are wanted already, so that the disk has nothing to do.
-    pub(super) fn has_wanted(&self, files: &[Priority]) -> bool {
-        let is_wanted = |file: usize| self.wanted.get(file).copied().unwrap_or(self.wanted.is_empty());
-        self.pending_priorities.is_empty()
-            && files
-                .iter()
-                .enumerate()
-                .all(|(file, priority)| is_wanted(file) == (*priority != Priority::Skip))
+    /// Returns the priority of each file; empty for normal ones. Changes that wait for the disk do not count yet.
+    pub(super) fn priorities(&self) -> &[Priority] {
+        &self.priorities
+    }
+
+    /// Returns the wanted files, one entry per file; empty for all.
+    fn wanted(&self) -> Vec<bool> {
+        self.priorities.iter().map(|priority| *priority != Priority::Skip).collect()
+    }
+
+    /// Applies the priorities if the same files stay wanted, so that the disk has nothing to do. Returns false otherwise.
+    pub(super) fn set_same_wanted(&mut self, files: &[Priority]) -> bool {
+        let is_wanted = |priority: Priority| priority != Priority::Skip;
+        let of_file = |file: usize| self.priorities.get(file).copied().unwrap_or_default();
+        let is_same = self.pending_priorities.is_empty()
+            && files.iter().enumerate().all(|(n, priority)| is_wanted(*priority) == is_wanted(of_file(n)));
+        if is_same {
+            self.priorities = files.to_vec();
+        }
+        is_same
     }
 
     /// Deletes the files and the resume data once the torrent is removed and no job of it is left.
@@ -334,12 +346,13 @@ impl Entry {
         self.pending_priorities.push_back(pending);
     }
 
-    /// Takes the oldest queued change, which the disk has carried out if `wanted` is the new selection.
-    pub(super) fn take_priorities(&mut self, wanted: Option<Vec<bool>>) -> Option<PendingPriorities> {
-        if let Some(wanted) = wanted {
-            self.wanted = wanted;
+    /// Takes the oldest queued change, and applies it if the disk has carried it out.
+    pub(super) fn take_priorities(&mut self, is_done: bool) -> Option<PendingPriorities> {
+        let pending = self.pending_priorities.pop_front()?;
+        if is_done {
+            self.priorities.clone_from(&pending.files);
         }
-        self.pending_priorities.pop_front()
+        Some(pending)
     }
 
     /// Records that the user requests a check of all data.

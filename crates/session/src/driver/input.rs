@@ -46,7 +46,7 @@ impl Driver {
                 let (cx, torrents, waiters) = (&mut self.cx, &mut self.torrents, &mut self.waiters);
                 self.saver.on_saved(cx, torrents, &self.disks, waiters, *saved, is_last);
             }
-            NetEvent::WantedSet { torrent, wanted, result } => self.on_wanted_set(torrent, wanted, result),
+            NetEvent::WantedSet { torrent, result } => self.on_wanted_set(torrent, result),
             NetEvent::Resolved { id, mut result } => {
                 if let Ok(ips) = &mut result {
                     // An address that cannot be sent to is as good as none.

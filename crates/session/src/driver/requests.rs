@@ -2,15 +2,16 @@
 
 use super::Driver;
 use super::context::Context;
-use super::entry::PendingPriorities;
+use super::entry::{Entry, PendingPriorities};
 use crate::disk::Occasion;
+use crate::file_status::{FileStatus, file_status};
 use crate::handle::{MetadataError, PriorityError};
 use crate::message::TorrentRequest;
 use crate::opener::piece_priorities;
 use crate::reply::{Answer, AskError, answer};
 use slotmap::SecondaryMap;
 use std::sync::Arc;
-use ztor_engine::{Command, DiskFault, Priority, TorrentEvent, TorrentId, TorrentState};
+use ztor_engine::{Bitfield, Command, DiskFault, Priority, TorrentEvent, TorrentId, TorrentState};
 use ztor_metainfo::Metainfo;
 use ztor_storage::DeletedFiles;
 
@@ -87,6 +88,10 @@ impl Driver {
                 answer(to, Ok(self.cx.engine().peer_status(self.cx.now(), torrent)));
             }
             TorrentRequest::Peers(to) => answer(to, Err(AskError::NoTorrent)),
+            TorrentRequest::Pieces(to) => {
+                answer(to, self.cx.engine().piece_map(torrent).ok_or(AskError::NoTorrent));
+            }
+            TorrentRequest::Files(to) => answer(to, self.file_status(torrent)),
             TorrentRequest::AddPeers { addrs, answer: to } => {
                 self.cx.command(Command::AddPeers { torrent, addrs });
                 answer(to, found(is_here));
@@ -145,6 +150,22 @@ impl Driver {
         }
     }
 
+    /// Returns the status of a torrent's files; empty while its metadata is unknown.
+    fn file_status(&self, torrent: TorrentId) -> Result<Vec<FileStatus>, AskError> {
+        let engine = self.cx.engine();
+        if !engine.contains(torrent) {
+            return Err(AskError::NoTorrent);
+        }
+        let of = |meta: &Arc<Metainfo>| {
+            let priorities = self.torrents.get(torrent).map_or(&[][..], Entry::priorities);
+            match engine.have(torrent) {
+                Some(have) => file_status(&meta.layout, have, priorities),
+                None => file_status(&meta.layout, &Bitfield::new(meta.layout.piece_count()), priorities),
+            }
+        };
+        Ok(engine.metainfo(torrent).map_or_else(Vec::new, of))
+    }
+
     fn remove(&mut self, torrent: TorrentId) {
         self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disks, torrent);
         self.cx.command(Command::Remove(torrent));
@@ -165,7 +186,7 @@ impl Driver {
         if found != expected {
             return answer(to, Err(PriorityError::WrongFileCount { expected, found }));
         }
-        if entry.has_wanted(&files) {
+        if entry.set_same_wanted(&files) {
             let priorities = piece_priorities(&entry.store().meta().layout, files);
             self.cx.command(Command::SetPriorities { torrent, priorities });
             return answer(to, Ok(()));
@@ -176,14 +197,9 @@ impl Driver {
     }
 
     /// Handles the end of a change of the wanted files on disk.
-    pub(super) fn on_wanted_set(
-        &mut self,
-        torrent: TorrentId,
-        wanted: Vec<bool>,
-        result: Result<(), DiskFault>,
-    ) {
+    pub(super) fn on_wanted_set(&mut self, torrent: TorrentId, result: Result<(), DiskFault>) {
         let Some(entry) = self.torrents.get_mut(torrent) else { return };
-        let Some(pending) = entry.take_priorities(result.is_ok().then_some(wanted)) else { return };
+        let Some(pending) = entry.take_priorities(result.is_ok()) else { return };
         if let Err(fault) = result {
             return answer(pending.answer, Err(PriorityError::Disk(fault)));
         }

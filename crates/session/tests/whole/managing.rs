@@ -101,6 +101,13 @@ fn set_file_priorities_downloads_a_file_that_was_skipped() {
     leech.finished();
     let path = |dir: &str, file: &str| tmp.path().join(dir).join("album").join(file);
     assert!(path("dst", "a").exists() && !path("dst", "b").exists());
+    let files = torrent.files().wait().unwrap();
+    assert_eq!(
+        (files[0].have_bytes, files[0].bytes, files[0].priority),
+        (200_000, 200_000, Priority::Normal)
+    );
+    assert_eq!((files[1].bytes, files[1].priority), (300_000, Priority::Skip));
+    assert_eq!(files[0].have_bytes + files[1].have_bytes, torrent.status().unwrap().have_bytes);
     let wrong = torrent.set_file_priorities([Priority::High]).wait();
     assert_eq!(wrong, Err(PriorityError::WrongFileCount { expected: 2, found: 1 }));
     torrent.set_file_priorities([Priority::Low, Priority::High]).wait().unwrap();
@@ -111,9 +118,17 @@ fn set_file_priorities_downloads_a_file_that_was_skipped() {
             "{file}"
         );
     }
+    let files = |torrent: &TorrentHandle| -> Vec<_> {
+        let files = torrent.files().wait().unwrap();
+        files.iter().map(|file| (file.bytes - file.have_bytes, file.priority)).collect()
+    };
+    assert_eq!(files(&torrent), [(0, Priority::Low), (0, Priority::High)]);
+    let map = torrent.pieces().wait().unwrap();
+    assert!(map.have.is_full() && map.partial.is_empty());
     // Dropping a file that is there leaves it alone.
     torrent.set_file_priorities([Priority::Normal, Priority::Skip]).wait().unwrap();
     assert!(path("dst", "b").exists());
+    assert_eq!(files(&torrent), [(0, Priority::Normal), (0, Priority::Skip)]);
     assert!(leech.shutdown(LIMIT) && seed.shutdown(LIMIT));
 }
 

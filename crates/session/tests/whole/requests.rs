@@ -88,6 +88,8 @@ fn metadata_and_finished_reply_once_the_event_happens() {
     let (seed, leech) = (seed_of(&meta, &tmp.path().join("src")), session(None, |_| {}));
     let magnet = Magnet::from(meta.as_ref());
     let torrent = leech.add_magnet(AddMagnet::new(magnet)).wait().unwrap();
+    assert!(torrent.files().wait().unwrap().is_empty(), "no metadata yet");
+    assert!(torrent.pieces().wait().unwrap().have.is_empty());
     let early = torrent.metadata().wait_for(MOMENT);
     assert_eq!(early, Err(MetadataError::Ask(AskError::TimedOut)));
     let (waits, finished) = (torrent.metadata(), torrent.finished());
@@ -119,6 +121,8 @@ fn requests_to_a_removed_torrent_fail_with_no_torrent() {
         torrent.set_limits(limits).wait(),
         torrent.add_peers([]).wait(),
         torrent.peers().wait().map(drop),
+        torrent.files().wait().map(drop),
+        torrent.pieces().wait().map(drop),
         torrent.finished().wait(),
     ] {
         assert_eq!(result, Err(AskError::NoTorrent));

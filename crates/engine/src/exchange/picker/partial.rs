@@ -76,6 +76,14 @@ impl Partial {
         self.slots.iter().map(state).collect()
     }
 
+    pub(crate) fn blocks(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    pub(crate) fn received_count(&self) -> u32 {
+        self.received
+    }
+
     pub(crate) fn free(&self) -> u32 {
         self.free
     }

@@ -1,7 +1,8 @@
-//! The picker's state as plain data, for [`inspect`](crate::inspect).
+//! The picker's state as plain data.
 
 use super::Picker;
 use crate::inspect::PartialView;
+use crate::piece_map::PartialPiece;
 
 pub(crate) struct PickerView {
     pub(crate) missing: u32,
@@ -12,6 +13,14 @@ pub(crate) struct PickerView {
 }
 
 impl Picker {
+    /// Returns the pieces in progress, in order.
+    pub(crate) fn partial_pieces(&self) -> Vec<PartialPiece> {
+        let of = |(piece, partial): (&u32, &super::Partial)| {
+            PartialPiece::new(*piece, partial.blocks(), partial.received_count(), partial.free())
+        };
+        self.partials.iter().map(of).collect()
+    }
+
     pub(crate) fn view(&self) -> PickerView {
         let rarity = self.rarity.as_ref();
         let partial = |(piece, partial): (&u32, &super::Partial)| PartialView {
