@@ -131,6 +131,9 @@ pub(crate) struct GetArgs {
     /// Download pieces in order, to play files while they download
     #[arg(long)]
     pub(crate) sequential: bool,
+    /// Download the first and last pieces of each file before the others, for previews
+    #[arg(long)]
+    pub(crate) ends_first: bool,
     /// Also connect to this peer (HOST:PORT); may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) peer: Vec<String>,

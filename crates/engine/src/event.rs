@@ -171,6 +171,13 @@ pub enum Command {
         /// True for in order.
         sequential: bool,
     },
+    /// Fetches the first and last pieces of each file before the others, or like them.
+    SetEndsFirst {
+        /// The torrent.
+        torrent: TorrentId,
+        /// True for before the others.
+        ends_first: bool,
+    },
     /// Checks all data of a torrent on disk again. Its connections are closed.
     Recheck(TorrentId),
     /// Announces a torrent to its trackers, the DHT and the local network now, as far as the trackers' minimum intervals
@@ -219,6 +226,8 @@ pub struct AddTorrent {
     pub priorities: Option<Box<[Priority]>>,
     /// True to fetch the pieces in order.
     pub sequential: bool,
+    /// True to fetch the pieces with the first and last hundredth of each file (at most 8 MiB) before the others.
+    pub ends_first: bool,
     /// Addresses of peers that the user has given.
     pub peers: Vec<SocketAddr>,
     /// Addresses of peers that were useful in an earlier run.
@@ -240,6 +249,7 @@ impl AddTorrent {
             meta,
             priorities: None,
             sequential: false,
+            ends_first: false,
             peers: Vec::new(),
             earlier_peers: Vec::new(),
             uploaded: 0,
@@ -271,6 +281,8 @@ pub struct StartTorrent {
     pub priorities: Option<Box<[Priority]>>,
     /// True to fetch the pieces in order.
     pub sequential: bool,
+    /// True to fetch the pieces with the first and last hundredth of each file (at most 8 MiB) before the others.
+    pub ends_first: bool,
     /// Bytes uploaded in earlier sessions, for trackers and ratios.
     pub uploaded: u64,
     /// Bytes downloaded in earlier sessions, for trackers and ratios.

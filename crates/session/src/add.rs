@@ -66,6 +66,9 @@ pub struct AddTorrent {
     pub priorities: Option<Vec<Priority>>,
     /// True to fetch the pieces in order.
     pub sequential: bool,
+    /// True to fetch the first and last pieces of each file before the others: the first and last hundredth of the file, at
+    /// most 8 MiB each. For previews, and with [`sequential`](field@Self::sequential) to play a file while it downloads.
+    pub ends_first: bool,
     /// Addresses of peers to connect to, in addition to those from trackers.
     pub peers: Vec<SocketAddr>,
     /// Allocation of disk space.
@@ -99,6 +102,7 @@ impl AddTorrent {
             dir: dir.into(),
             priorities: None,
             sequential: false,
+            ends_first: false,
             peers: Vec::new(),
             allocate: Allocation::Sparse,
             read_only: false,
@@ -136,6 +140,7 @@ pub struct AddMagnet {
 setters!(AddTorrent {
     priorities: Option<Vec<Priority>>,
     sequential: bool,
+    ends_first: bool,
     peers: Vec<SocketAddr>,
     allocate: Allocation,
     read_only: bool,

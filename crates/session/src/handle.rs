@@ -202,6 +202,11 @@ impl TorrentHandle {
         self.ask(|answer| TorrentRequest::SetSequential { sequential, answer })
     }
 
+    /// Fetches the [ends of files](field@AddTorrent::ends_first) before other pieces, or like them.
+    pub fn set_ends_first(&self, ends_first: bool) -> Reply<()> {
+        self.ask(|answer| TorrentRequest::SetEndsFirst { ends_first, answer })
+    }
+
     /// Replaces the trackers, tier by tier (BEP 12). Blank and repeated URLs are left out. Trackers that stay go on with their
     /// intervals; those that are gone get `stopped`.
     ///

@@ -140,6 +140,10 @@ pub(crate) enum TorrentRequest {
         sequential: bool,
         answer: Answer<()>,
     },
+    SetEndsFirst {
+        ends_first: bool,
+        answer: Answer<()>,
+    },
     SetTrackers {
         tiers: Vec<Vec<String>>,
         answer: Answer<()>,

@@ -107,7 +107,7 @@ impl Turns {
 
 impl Files {
     fn open(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
-        let AddTorrent { meta, dir, priorities, sequential, peers, allocate, .. } = add;
+        let AddTorrent { meta, dir, priorities, sequential, ends_first, peers, allocate, .. } = add;
         let AddTorrent { trackers, read_only, overwrite, paused, recheck, .. } = add;
         if !meta.is_v1() && !meta.hashes.is_complete() {
             return Err(AddError::NoLayers);
@@ -128,6 +128,7 @@ impl Files {
             meta,
             priorities: of_pieces,
             sequential,
+            ends_first,
             peers,
             earlier_peers: resume.as_ref().map_or_else(Vec::new, |resume| resume.peers.clone()),
             uploaded: resume.as_ref().map_or(0, |r| r.uploaded),

@@ -323,6 +323,7 @@ impl Plan {
         Ok(AddTorrent::new(Arc::clone(meta), &self.args.output)
             .wanted(wanted)
             .sequential(self.args.sequential)
+            .ends_first(self.args.ends_first)
             .overwrite(self.args.overwrite)
             .recheck(self.args.recheck)
             .peers(self.peers.clone())

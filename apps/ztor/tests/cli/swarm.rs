@@ -229,6 +229,28 @@ fn get_stopped_by_ctrl_c_saves_its_progress() {
 }
 
 #[test]
+fn get_with_ends_first_has_the_end_of_the_file_long_before_the_middle() {
+    let scratch = Scratch::new();
+    let file = scratch.data("in/big.bin", 8 << 20, 9);
+    let torrent = scratch.create(&file, &["--piece-length", "64KiB"]);
+    let seed = seed(&scratch, &[&torrent, &file]);
+    let mut slow = get(&scratch, &[&"--json", &"--limit-down", &"1MiB/s", &torrent, &"--peer", &seed.addr]);
+    slow.args(["--sequential", "--ends-first"]);
+    let mut run = Running::start(slow);
+    run.line_where("the ends and some more", |line| {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        object["event"] == "progress" && object["done_bytes"].as_u64() > Some(10 * 65536)
+    });
+    run.signal("INT");
+    run.finish().expect(130);
+    let (source, copy) = (fs::read(&file).unwrap(), fs::read(scratch.path("out/big.bin")).unwrap());
+    let last = source.len() - 65536..source.len();
+    assert!(copy.get(last.clone()) == source.get(last), "the last piece");
+    assert!(copy[..131_072] == source[..131_072], "the first pieces");
+    assert!(copy != source);
+}
+
+#[test]
 fn get_with_limit_down_takes_the_time_of_the_limit() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 3 << 20, 1);

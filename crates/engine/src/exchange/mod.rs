@@ -128,6 +128,7 @@ impl Exchange {
     pub(crate) fn start(&mut self, start: crate::StartTorrent) {
         self.priorities = start.priorities;
         self.picker.sequential = start.sequential;
+        self.picker.set_ends_first(start.ends_first);
         self.totals.set_earlier(start.downloaded, start.uploaded);
     }
 

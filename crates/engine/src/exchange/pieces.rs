@@ -218,6 +218,11 @@ impl Exchange {
         self.picker.sequential = is_sequential;
     }
 
+    /// Fetches the ends of files before other pieces, or like them.
+    pub(crate) fn set_ends_first(&mut self, ends_first: bool) {
+        self.picker.set_ends_first(ends_first);
+    }
+
     /// Takes the pieces with some blocks on disk.
     pub(crate) fn on_unfinished(&mut self, pieces: &[(u32, Bitfield)]) {
         pieces.iter().for_each(|(piece, blocks)| self.picker.restore(*piece, blocks));

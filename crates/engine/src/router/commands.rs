@@ -39,6 +39,11 @@ impl Router<'_> {
                     torrent.exchange_mut().set_sequential(sequential);
                 }
             }
+            Command::SetEndsFirst { torrent: id, ends_first } => {
+                if let Some(torrent) = self.torrents.get_mut(id) {
+                    torrent.exchange_mut().set_ends_first(ends_first);
+                }
+            }
             Command::Recheck(id) => {
                 if self.torrents.get_mut(id).is_some_and(|torrent| torrent.recheck()) {
                     self.close_all_of(id, "the torrent is checked again");

@@ -271,6 +271,25 @@ fn set_sequential_fetches_the_rest_in_order() {
 }
 
 #[test]
+fn set_ends_first_fetches_the_first_and_last_piece_next() {
+    for sequential in [false, true] {
+        let (mut world, data) = World::new(40 * 65536, 65536);
+        let seed = world.add(Some(&data), &[], |c| c.limit_up = Some(300_000));
+        let leech = world.add(None, &[seed], |_| {});
+        let id = world.nodes[leech].id;
+        command(&mut world, leech, |torrent| Command::SetSequential { torrent, sequential });
+        command(&mut world, leech, |torrent| Command::SetEndsFirst { torrent, ends_first: true });
+        world.run(LIMIT, |w| w.nodes[leech].status().have_pieces >= 4);
+        let have = world.nodes[leech].rig.engine.have(id).unwrap();
+        let first: Vec<u32> = have.iter().collect();
+        assert!(have.contains(0) && have.contains(39), "{first:?}");
+        assert!(!sequential || have.contains(1), "{first:?}");
+        world.run(LIMIT, |w| w.finished(leech));
+        assert_eq!(world.nodes[leech].disk.data(), data);
+    }
+}
+
+#[test]
 fn piece_map_of_a_transfer_has_the_pieces_of_both_sides() {
     let (mut world, _, leech) = transferring();
     let seed = 0;

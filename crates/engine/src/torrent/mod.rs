@@ -62,6 +62,7 @@ impl Torrent {
         torrent.start(StartTorrent {
             priorities: add.priorities.clone(),
             sequential: add.sequential,
+            ends_first: add.ends_first,
             uploaded: add.uploaded,
             downloaded: add.downloaded,
         });

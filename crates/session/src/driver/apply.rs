@@ -45,6 +45,7 @@ impl Driver {
         let start = StartTorrent {
             priorities: new.add.priorities.clone(),
             sequential: new.add.sequential,
+            ends_first: new.add.ends_first,
             uploaded: new.add.uploaded,
             downloaded: new.add.downloaded,
         };

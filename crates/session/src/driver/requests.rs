@@ -126,6 +126,10 @@ impl Driver {
                 self.cx.command(Command::SetSequential { torrent, sequential });
                 answer(to, found(is_here));
             }
+            TorrentRequest::SetEndsFirst { ends_first, answer: to } => {
+                self.cx.command(Command::SetEndsFirst { torrent, ends_first });
+                answer(to, found(is_here));
+            }
             TorrentRequest::SetFilePriorities { priorities, answer: to } => {
                 self.set_file_priorities(torrent, is_here, priorities, to);
             }

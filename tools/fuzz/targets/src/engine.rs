@@ -91,6 +91,7 @@ impl Scene {
         for meta in &metas {
             let mut add = AddTorrent::new(Arc::clone(meta));
             add.sequential = u.ratio(1, 4)?;
+            add.ends_first = u.ratio(1, 4)?;
             let pieces = meta.layout.piece_count();
             if u.ratio(1, 4)? {
                 let all = [Priority::Skip, Priority::Low, Priority::Normal, Priority::High];

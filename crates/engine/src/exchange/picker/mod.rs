@@ -1,6 +1,7 @@
 //! The choice of blocks to request from each peer.
 //!
 //! Rarest first, with the usual exceptions:
+//! - the ends of files first, or pieces in order, if the user asks for that;
 //! - the first pieces at random, to have something to trade soon;
 //! - started pieces before new ones;
 //! - whole pieces from a peer that is fast enough, so that blocks arrive in order and a bad piece has one author;
@@ -9,6 +10,7 @@
 //! A pick looks at the peer's current piece, the few pieces in progress and the head of the rarity order. Its cost does
 //! not grow with the number of pieces.
 
+mod ends;
 mod partial;
 mod rarity;
 fn is_wanted(priorities: Option<&[Priority]>, piece: u32) -> bool {
@@ -23,6 +25,7 @@ use crate::bans::Author;
 use crate::bitfield::Bitfield;
 use crate::ids::PeerKey;
 use crate::pieces::Pieces;
+use ends::file_ends;
 use fastrand::Rng;
 pub(crate) use partial::ON_DISK;
 use partial::Partial;
@@ -75,6 +78,8 @@ pub struct Picker {
     open_blocks: u32,
     /// True if pieces are taken in order.
     pub sequential: bool,
+    /// Pieces at the ends of files, taken before all others; `None` if they are like others.
+    ends: Option<Bitfield>,
 }
 
 impl Picker {
@@ -93,6 +98,7 @@ impl Picker {
             missing: count,
             open_blocks: 0,
             sequential: false,
+            ends: None,
         }
     }
 
@@ -127,6 +133,11 @@ impl Picker {
             Pieces::Some(set) if self.priorities.is_none() => set.count_without(&self.have),
             Pieces::Some(set) => set.iter().filter(|p| self.needs(*p)).count() as u32,
         }
+    }
+
+    /// Takes the [ends](file_ends) of files before all other pieces, or like them.
+    pub fn set_ends_first(&mut self, ends_first: bool) {
+        self.ends = ends_first.then(|| file_ends(&self.layout));
     }
 
     fn priority(&self, piece: u32) -> Priority {
@@ -383,6 +394,14 @@ impl Picker {
         let order = self.rarity.as_ref()?.candidates(skip_unavailable);
         if order.is_empty() {
             return None;
+        }
+        let end = self.ends.as_ref().and_then(|ends| match has {
+            Pieces::None => None,
+            Pieces::All => ends.first_without(&self.closed, 0),
+            Pieces::Some(set) => ends.first_common_without(set, &self.closed),
+        });
+        if end.is_some() {
+            return end;
         }
         let from = if self.sequential { 0 } else { rng.u32(0..self.layout.piece_count()) };
         if !self.sequential && self.have.count() >= RANDOM_FIRST_PIECES {

@@ -153,10 +153,11 @@ fn model(pieces: u32, seed: u64) -> Model {
 proptest! {
     #[test]
     fn picker_after_random_operations_agrees_with_a_recount_and_fetches_all(
-        pieces in 1u32..12, seed: u64, sequential: bool,
+        pieces in 1u32..12, seed: u64, sequential: bool, ends_first: bool,
         ops in prop::collection::vec((0u8..7, 0u64..4, 1usize..9), 0..200)) {
         let mut model = model(pieces, seed);
         model.picker.sequential = sequential;
+        model.picker.set_ends_first(ends_first);
         for (op, peer, count) in ops {
             match op {
                 0 | 1 => model.pick(peer, count, count % 2 == 0),
@@ -209,6 +210,33 @@ fn pick_in_sequential_mode_is_in_order() {
     picker.pick(&ask, 100, 1, &mut rng, &mut out);
     let order: Vec<(u32, u32)> = out.iter().map(|b| (b.piece, b.begin)).collect();
     assert!(order.is_sorted() && order.len() == 28);
+}
+
+#[test]
+fn pick_of_ends_goes_before_rarity_and_order_for_what_the_peer_has() {
+    let mut rng = Rng::with_seed(3);
+    // The last piece is short, so the last hundredth of the file begins in the one before.
+    let mut some = Bitfield::new(10);
+    [2, 3, 9].into_iter().for_each(|piece| assert!(some.insert(piece)));
+    for (has, sequential, expected) in [
+        (Pieces::All, true, vec![0, 8, 9, 1, 2, 3, 4, 5, 6, 7]),
+        (Pieces::Some(some.clone()), true, vec![9, 2, 3]),
+        (Pieces::Some(some.clone()), false, vec![9]),
+    ] {
+        let mut picker = Picker::new(layout(10));
+        picker.set_ends_first(true);
+        picker.sequential = sequential;
+        picker.reset(Bitfield::new(10), None, &mut rng);
+        if let Pieces::Some(set) = &has {
+            picker.peer_has_all_of(set, &mut rng);
+        }
+        let ask = Ask { peer: key(0), has: &has, current: None, whole_pieces: true, idle: true };
+        let mut out = Vec::new();
+        picker.pick(&ask, 100, 1, &mut rng, &mut out);
+        let mut pieces: Vec<u32> = out.iter().map(|block| block.piece).collect();
+        pieces.dedup();
+        assert_eq!(pieces[..expected.len()], expected);
+    }
 }
 
 #[test]
