@@ -135,7 +135,7 @@ impl Picker {
         }
     }
 
-    /// Takes the [ends](file_ends) of files before all other pieces, or like them.
+    /// Takes the first and last pieces of files before all others, or like them.
     pub fn set_ends_first(&mut self, ends_first: bool) {
         self.ends = ends_first.then(|| file_ends(&self.layout));
     }
