@@ -91,7 +91,7 @@ pub use outbox::{Close, Connect, HttpGet, IpFamily, Outbox, Resolve, SendBlock, 
 pub use peer::Direction;
 pub use piece_map::{PartialPiece, PieceMap};
 pub use pieces::Pieces;
-pub use status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved};
+pub use status::{PeerSource, PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved};
 pub use torrent_event::TorrentEvent;
 pub use transport::{Offer, Protection, Transport};
 pub use ztor_tracker::announcer::TrackerState;

@@ -107,11 +107,36 @@ pub struct TrackerStatus {
     pub downloads: Option<u32>,
 }
 
+/// Source that has named the address of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum PeerSource {
+    /// The user, or the magnet link.
+    User,
+    /// A tracker (BEP 3, 15), or an earlier run in which the peer was of use.
+    Tracker,
+    /// The local network (BEP 14).
+    LocalDiscovery,
+    /// The peer itself: it has connected to us.
+    Incoming,
+    /// The DHT (BEP 5).
+    Dht,
+    /// Another peer (BEP 11).
+    PeerExchange,
+    /// A relay of a hole punch (BEP 55).
+    HolePunch,
+}
+
 /// Status of a peer past the handshake.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct PeerStatus {
     /// Remote address.
     pub addr: SocketAddr,
+    /// Sources that have named the address, each once, in the order of the enum.
+    pub sources: Vec<PeerSource>,
+    /// Time since the connection was opened.
+    pub connected_for: Duration,
     /// Client name that the peer claims, unfiltered; `None` if it has sent none.
     pub client: Option<String>,
     /// Side that opened the connection.
@@ -137,6 +162,18 @@ pub struct PeerStatus {
     pub chokes_us: bool,
     /// True if we choke the peer.
     pub we_choke: bool,
+    /// True if the peer is interested in our pieces.
+    pub is_interested: bool,
+    /// True if we are interested in its pieces.
+    pub we_are_interested: bool,
+    /// True if the peer holds the optimistic upload slot, which all get in turn.
+    pub is_optimistic: bool,
+    /// True if the peer has let requests wait for long.
+    pub is_snubbed: bool,
+    /// Number of blocks that the peer is asked for.
+    pub requests: usize,
+    /// Number of blocks that the peer asks for.
+    pub peer_requests: usize,
 }
 
 /// Scope of [`Engine::unsaved`](crate::Engine::unsaved).

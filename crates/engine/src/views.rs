@@ -6,10 +6,13 @@ use crate::bitfield::Bitfield;
 use crate::config::{
     DISK_HIGH_WATER, MAX_HALF_OPEN, MAX_KNOWN_PEERS, MAX_OWN_ADDRS, MAX_PEER_REQUESTS, MAX_REQUESTS,
 };
+use crate::discovery::known::KnownPeers;
 use crate::ids::{DiskId, PeerKey, TorrentId};
 use crate::inspect::{PeerView, Table, TorrentView};
 use crate::peer::{Peer, Peers};
-use crate::status::{PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved};
+use crate::status::{
+    PeerSource, PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved,
+};
 use crate::torrent::Torrent;
 use std::net::SocketAddr;
 use ztor_base::Instant;
@@ -50,7 +53,7 @@ impl Engine {
         let of = |torrent: &Torrent| {
             let pieces = torrent.exchange().piece_count().max(1);
             let live = self.peers.of(torrent.peers()).filter(|peer| peer.is_live());
-            live.map(|peer| peer_status(now, pieces, peer)).collect()
+            live.map(|peer| peer_status(now, pieces, peer, torrent.known())).collect()
         };
         self.torrents.get(id).map_or_else(Vec::new, of)
     }
@@ -276,11 +279,18 @@ fn tracker_status(now: Instant, tracker: &announcer::TrackerStatus) -> TrackerSt
     }
 }
 
-fn peer_status(now: Instant, pieces: u32, peer: &Peer) -> PeerStatus {
+fn peer_status(now: Instant, pieces: u32, peer: &Peer, known: &KnownPeers) -> PeerStatus {
     let (conn, trade) = (peer.conn(), peer.trade());
     let (download, upload) = (trade.download(), trade.upload());
+    let mut sources = known.sources(conn.addr());
+    if conn.is_incoming() && !sources.contains(&PeerSource::Incoming) {
+        sources.push(PeerSource::Incoming);
+        sources.sort_unstable();
+    }
     PeerStatus {
         addr: conn.addr(),
+        sources,
+        connected_for: now.since(conn.started_at()),
         client: conn.client().cloned(),
         direction: conn.direction(),
         transport: conn.transport(),
@@ -293,6 +303,12 @@ fn peer_status(now: Instant, pieces: u32, peer: &Peer) -> PeerStatus {
         id_as_named: conn.id_as_named(),
         chokes_us: trade.chokes_us(),
         we_choke: trade.we_choke(),
+        is_interested: trade.is_interested(),
+        we_are_interested: trade.we_are_interested(),
+        is_optimistic: upload.is_optimistic(),
+        is_snubbed: download.is_snubbed(),
+        requests: download.outstanding(),
+        peer_requests: upload.queue_len(),
     }
 }
 

@@ -325,3 +325,22 @@ fn piece_map_of_a_transfer_has_the_pieces_of_both_sides() {
     world.turn();
     assert!(world.nodes[leech].rig.engine.piece_map(id).is_none());
 }
+
+#[test]
+fn peer_status_of_both_sides_has_the_source_and_the_state_of_the_trade() {
+    let (world, _, leech) = transferring();
+    let of = |node: usize| {
+        let node = &world.nodes[node];
+        let mut status = node.rig.engine.peer_status(node.rig.now, node.id);
+        assert_eq!(status.len(), 1);
+        status.remove(0)
+    };
+    let (at_seed, at_leech) = (of(0), of(leech));
+    assert_eq!((at_leech.direction, at_leech.sources), (Direction::Outgoing, vec![PeerSource::User]));
+    assert_eq!((at_seed.direction, at_seed.sources), (Direction::Incoming, vec![PeerSource::Incoming]));
+    assert!(at_leech.we_are_interested && !at_leech.is_interested && !at_leech.chokes_us);
+    assert!(at_seed.is_interested && !at_seed.we_are_interested && !at_seed.we_choke);
+    assert!(at_leech.requests > 0 && at_leech.peer_requests == 0 && !at_leech.is_snubbed);
+    assert!(at_seed.peer_requests > 0 && at_seed.requests == 0);
+    assert!(at_seed.connected_for > Duration::ZERO && at_leech.connected_for > Duration::ZERO);
+}

@@ -6,6 +6,7 @@ mod shares;
 pub(crate) use origin::Origin;
 
 use crate::config::RETRY_AFTER_OUT;
+use crate::status::PeerSource;
 use crate::transport::Transport;
 use fastrand::Rng;
 use origin::{Rank, Teller};
@@ -418,6 +419,12 @@ impl KnownPeers {
     /// Returns at most `count` addresses worth remembering for the next run: those that have exchanged piece data.
     pub(crate) fn good(&self, count: usize) -> Vec<SocketAddr> {
         self.peers.iter().filter(|(_, k)| k.proved).map(|(addr, _)| *addr).take(count).collect()
+    }
+
+    /// Returns the sources that have named this address, in the order of [`PeerSource`]; empty if it is unknown.
+    pub(crate) fn sources(&self, addr: SocketAddr) -> Vec<PeerSource> {
+        let origins = self.peers.get(&addr).map_or(0, |known| known.origins);
+        Rank::ALL.into_iter().filter(|rank| origins & rank.bit() != 0).map(Rank::source).collect()
     }
 
     /// Returns true if an origin of this address is allowed for private torrents (BEP 27).

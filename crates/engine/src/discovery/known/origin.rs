@@ -1,5 +1,6 @@
 //! Sources of addresses, and their shares of the list.
 
+use crate::status::PeerSource;
 use ztor_base::Host;
 
 /// The source of an address.
@@ -73,6 +74,19 @@ impl Origin {
 impl Rank {
     pub(super) const ALL: [Self; 7] =
         [Self::Kept, Self::Tracker, Self::Local, Self::Incoming, Self::Dht, Self::Pex, Self::Holepunch];
+
+    /// Returns the source as front ends show it.
+    pub(super) fn source(self) -> PeerSource {
+        match self {
+            Self::Kept => PeerSource::User,
+            Self::Tracker => PeerSource::Tracker,
+            Self::Local => PeerSource::LocalDiscovery,
+            Self::Incoming => PeerSource::Incoming,
+            Self::Dht => PeerSource::Dht,
+            Self::Pex => PeerSource::PeerExchange,
+            Self::Holepunch => PeerSource::HolePunch,
+        }
+    }
 
     /// Returns the bit of this rank in the set of ranks that have named an address.
     pub(super) const fn bit(self) -> u8 {

@@ -251,3 +251,30 @@ fn set_limit_below_the_length_drops_the_least_valuable_and_scales_quotas() {
     (400..600).for_each(|n| known.add(at(0), addr(n), Origin::Pex(teller(2)), None, &mut rng));
     assert_eq!(known.len(), 100, "trackers are worth more");
 }
+
+#[test]
+fn sources_of_an_address_are_all_that_have_named_it() {
+    let (mut known, mut rng) = (KnownPeers::default(), Rng::with_seed(1));
+    assert!(known.sources(addr(1)).is_empty());
+    let origins = [
+        (Origin::Holepunch(TELLER), PeerSource::HolePunch),
+        (Origin::Pex(TELLER), PeerSource::PeerExchange),
+        (Origin::Dht(TELLER), PeerSource::Dht),
+        (Origin::Incoming(TELLER), PeerSource::Incoming),
+        (Origin::Local(TELLER), PeerSource::LocalDiscovery),
+        (Origin::Tracker(0), PeerSource::Tracker),
+        (Origin::Hand, PeerSource::User),
+    ];
+    let mut expected = Vec::new();
+    for (origin, source) in origins {
+        known.add(at(0), addr(1), origin, None, &mut rng);
+        known.add(at(0), addr(1), origin, None, &mut rng);
+        expected.insert(0, source);
+        assert_eq!(known.sources(addr(1)), expected);
+    }
+    assert!(expected.is_sorted());
+    // An address that has worked is kept, but nobody has given it.
+    known.add(at(0), addr(2), Origin::Tracker(0), None, &mut rng);
+    known.proved(addr(2));
+    assert_eq!(known.sources(addr(2)), [PeerSource::Tracker]);
+}
