@@ -160,8 +160,10 @@ impl Router<'_> {
         peer.conn_mut().established(id, theirs, named_id, is_v2_swarm);
         peer.trade_mut().note_use(cx.now);
         if is_incoming {
-            // The answer names the same swarm as the peer's handshake (BEP 52).
-            cx.out.send_raw(key, &torrent.handshake(cx, theirs.info_hash).encode());
+            // The answer names the swarm of the peer's handshake, or upgrades it to v2 if the peer offers that (BEP 52
+            // §Upgrade Path). libtorrent refuses a v1 answer if a tracker has named us in the v2 swarm by then.
+            let v2 = torrent.hashes().v2().map(|v2| v2.truncated()).filter(|_| theirs.reserved.v2());
+            cx.out.send_raw(key, &torrent.handshake(cx, v2.unwrap_or(theirs.info_hash)).encode());
         }
         let (conn, extensions) = peer.split_extensions();
         extensions.set_spoken(theirs.reserved.extended());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::DiskId;
+use ztor_metainfo::{InfoHashV1, InfoHashV2, InfoHashes};
 
 #[test]
 fn limit_of_a_torrent_does_not_keep_the_loop_busy() {
@@ -280,4 +281,31 @@ fn first_write_after_a_check_marks_the_torrent_as_unsaved() {
     assert!(saved(&mut scripted), "the record says that the new files are ours");
     scripted.rig.disk(id, DiskEvent::Written { disk: DiskId::default(), bytes: 16384 });
     assert!(!saved(&mut scripted), "not for each block");
+}
+
+/// libtorrent refuses a v1 answer to its v1 handshake if a tracker has named us in the v2 swarm meanwhile, and accepts a
+/// v2 answer at any time.
+#[test]
+fn handshake_of_a_hybrid_torrent_is_upgraded_to_v2_for_those_that_offer_it() {
+    let (v1, v2) = (InfoHashV1::new([1; 20]), InfoHashV2::new([2; 32]));
+    let (first, second) = (SwarmId::from(v1), v2.truncated());
+    let upgradable = Reserved::NONE.with_v2();
+    for (info_hashes, reserved, asked, answered) in [
+        (InfoHashes::Hybrid(v1, v2), upgradable, first, second),
+        (InfoHashes::Hybrid(v1, v2), Reserved::NONE, first, first),
+        (InfoHashes::Hybrid(v1, v2), Reserved::NONE, second, second),
+        (InfoHashes::V1(v1), upgradable, first, first),
+        (InfoHashes::V2(v2), upgradable, second, second),
+    ] {
+        let config = Config { local_discovery: false, ..Config::new(PeerId::from_random([1; 12]), 6881) };
+        let mut rig = Rig::new(Instant::from_micros(1), config, 1);
+        let add = AddMagnet { info_hashes, trackers: Vec::new(), peers: Vec::new(), known: None };
+        rig.engine.add_magnet(rig.now, &add).unwrap();
+        let key = rig.engine.accept(rig.now, addr(50), Transport::Tcp).unwrap();
+        let hello = Handshake { reserved, info_hash: asked, peer_id: PeerId::new([7; 20]) };
+        rig.give(key, &mut FarEnd::default(), &hello.encode());
+        rig.settle();
+        let answer = Handshake::decode(&rig.out.bytes).unwrap().unwrap();
+        assert_eq!(answer.info_hash, answered, "{info_hashes:?}, asked for {asked}");
+    }
 }
