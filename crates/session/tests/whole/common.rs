@@ -12,6 +12,16 @@ use ztor_storage::create::{CreateOptions, create};
 /// Longest wait for an expected event.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
+/// Returns `len` bytes that do not repeat, the same ones for the same seed.
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
 /// Writes a file "data" of `len` bytes that do not repeat into a new folder, and creates a torrent of it.
 pub(crate) fn content(dir: &Path, len: usize) -> Arc<Metainfo> {
     named_content(dir, "data", len)
@@ -19,14 +29,9 @@ pub(crate) fn content(dir: &Path, len: usize) -> Arc<Metainfo> {
 
 /// Does the same with another name for the file.
 pub(crate) fn named_content(dir: &Path, name: &str, len: usize) -> Arc<Metainfo> {
-    let mut state = len as u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 56) as u8
-    };
     std::fs::create_dir_all(dir).unwrap();
     let path = dir.join(name);
-    std::fs::write(&path, (0..len).map(|_| next()).collect::<Vec<u8>>()).unwrap();
+    std::fs::write(&path, noise(len as u64, len)).unwrap();
     let made = create(&path, &CreateOptions::default(), 2, |_, _| {}, &AtomicBool::new(false)).unwrap();
     Arc::new(Metainfo::from_bytes(&made.torrent).unwrap())
 }

@@ -1,6 +1,6 @@
 //! Files and resume data of a session: at the start, while it runs and at the end.
 
-use crate::common::{Client, LIMIT, session};
+use crate::common::{Client, LIMIT, noise, session};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,15 +15,8 @@ use ztor_storage::create::{CreateOptions, create};
 
 /// Writes a file of bytes that do not repeat, and creates a torrent of it.
 fn torrent(path: &Path, len: usize, trackers: &[String]) -> Arc<Metainfo> {
-    let mut state = 1u64;
-    let bytes: Vec<u8> = (0..len)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 56) as u8
-        })
-        .collect();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
+    std::fs::write(path, noise(1, len)).unwrap();
     torrent_of(path, trackers)
 }
 

@@ -1,6 +1,6 @@
 //! Whole sessions talking to each other over loopback.
 
-use crate::common::{Client, LIMIT, session};
+use crate::common::{Client, LIMIT, noise, session};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +11,7 @@ use ztor_session::{AddTorrent, Config, Session, SessionEvent, TorrentEvent, Torr
 use ztor_storage::create::{CreateOptions, create};
 
 fn content(path: &Path, len: usize) {
-    let mut state = 1u64;
-    let bytes: Vec<u8> = (0..len)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 56) as u8
-        })
-        .collect();
-    std::fs::write(path, bytes).unwrap();
+    std::fs::write(path, noise(1, len)).unwrap();
 }
 
 fn torrent(path: &Path) -> Arc<Metainfo> {
