@@ -253,7 +253,7 @@ impl Search {
     }
 
     /// Returns the number of candidates that matter: up to the [`K`]th that responded and whose id fits its address.
-    /// Those whose id does not fit do not count for the end of a search (BEP 42).
+    /// Responses with an id that does not fit do not end a search (BEP 42).
     fn horizon(&self) -> usize {
         let mut solid = self.candidates.iter().enumerate().filter(|(_, candidate)| candidate.is_solid());
         solid.nth(K - 1).map_or(self.candidates.len(), |(index, _)| index + 1)

@@ -1,7 +1,7 @@
 //! Torrent metadata: the files of a torrent, their places in the pieces, and the hashes of the pieces.
 //!
 //! - [`Metainfo`] is a torrent, parsed from a `.torrent` file or from the info dictionary that a magnet link leads to.
-//!   It supports v1 (BEP 3), v2 and hybrid (BEP 52), with pads, symlinks and attributes (BEP 47).
+//!   Supported are v1 (BEP 3), v2 and hybrid (BEP 52), with pads, symlinks and attributes (BEP 47).
 //! - [`Layout`] maps pieces to files. [`PieceHashes`] and [`merkle`] hold the hashes to check pieces against.
 //! - [`Magnet`] is a link to a torrent. [`create`] makes new torrents.
 //! - [`paths`] makes the file names of a torrent safe.

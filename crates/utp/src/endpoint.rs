@@ -149,7 +149,7 @@ impl Endpoint {
 
     /// Returns the number of bytes that [`Endpoint::write`] takes.
     ///
-    /// It follows the congestion window, since queued bytes delay those written after them. If it is small, an
+    /// The number follows the congestion window, since queued bytes delay those written after them. If it is small, an
     /// [`Event::Writable`] follows once it has grown.
     pub fn send_room(&mut self, key: ConnKey) -> usize {
         let (config, totals) = (&self.config, self.totals);

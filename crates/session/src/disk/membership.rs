@@ -20,7 +20,7 @@ pub(crate) struct Membership {
     disk: DiskId,
     store: Arc<TorrentStore>,
     inbox: Arc<Inbox<NetEvent>>,
-    /// What to delete when the last owner drops it; `None` deletes nothing.
+    /// Deletion to carry out when the last owner drops the membership; `None` if the data stays.
     deletion: Mutex<Option<Deletion>>,
 }
 

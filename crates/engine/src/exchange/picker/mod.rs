@@ -76,7 +76,7 @@ pub struct Picker {
     missing: u32,
     /// Number of free blocks in the partials.
     open_blocks: u32,
-    /// True if pieces are taken in order.
+    /// True to choose pieces in the order of their indexes.
     pub sequential: bool,
     /// Pieces at the ends of files, taken before all others; `None` if they are like others.
     ends: Option<Bitfield>,
