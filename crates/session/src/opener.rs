@@ -115,8 +115,8 @@ impl Files {
         let dir = std::path::absolute(&dir).unwrap_or(dir);
         let options = StoreOptions { allocate, read_only, overwrite };
         let handles = Arc::clone(&self.handles);
-        let is_wanted = |priority: &Priority| *priority != Priority::Skip;
-        let wanted: Option<Vec<bool>> = priorities.as_ref().map(|all| all.iter().map(is_wanted).collect());
+        let wanted: Option<Vec<bool>> =
+            priorities.as_ref().map(|all| all.iter().map(|priority| priority.is_wanted()).collect());
         let store = TorrentStore::open(Arc::clone(&meta), &dir, wanted.as_deref(), options, handles)?;
         let store = Arc::new(store);
         self.claims.claim(&store)?;

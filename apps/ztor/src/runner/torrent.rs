@@ -90,9 +90,8 @@ pub(super) fn wanted_bytes(meta: &Metainfo, priorities: Option<&[Priority]>) -> 
         let pieces = (0..layout.piece_count()).map(|piece| u64::from(layout.piece_len(piece))).sum();
         return (pieces, layout.total_len());
     };
-    let is_wanted = |priority: &Priority| *priority != Priority::Skip;
     let all = || layout.files().iter().enumerate().zip(priorities);
-    let files = || all().filter(|(_, priority)| is_wanted(priority)).map(|(file, _)| file);
+    let files = || all().filter(|(_, priority)| priority.is_wanted()).map(|(file, _)| file);
     let pieces: HashSet<u32> = files().flat_map(|(index, _)| layout.pieces_of(index)).collect();
     (
         pieces.into_iter().map(|piece| u64::from(layout.piece_len(piece))).sum(),

@@ -321,15 +321,14 @@ impl Entry {
 
     /// Returns the wanted files, one entry per file; empty for all.
     fn wanted(&self) -> Vec<bool> {
-        self.priorities.iter().map(|priority| *priority != Priority::Skip).collect()
+        self.priorities.iter().map(|priority| priority.is_wanted()).collect()
     }
 
     /// Applies the priorities if the same files stay wanted, so that the disk has nothing to do. Returns false otherwise.
     pub(super) fn set_same_wanted(&mut self, files: &[Priority]) -> bool {
-        let is_wanted = |priority: Priority| priority != Priority::Skip;
         let of_file = |file: usize| self.priorities.get(file).copied().unwrap_or_default();
         let is_same = self.pending_priorities.is_empty()
-            && files.iter().enumerate().all(|(n, priority)| is_wanted(*priority) == is_wanted(of_file(n)));
+            && files.iter().enumerate().all(|(n, priority)| priority.is_wanted() == of_file(n).is_wanted());
         if is_same {
             self.priorities = files.to_vec();
         }

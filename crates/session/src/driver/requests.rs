@@ -195,7 +195,7 @@ impl Driver {
             self.cx.command(Command::SetPriorities { torrent, priorities });
             return answer(to, Ok(()));
         }
-        let wanted = files.iter().map(|priority| *priority != Priority::Skip).collect();
+        let wanted = files.iter().map(|priority| priority.is_wanted()).collect();
         entry.queue_priorities(PendingPriorities { files, answer: to });
         self.disks.set_wanted(torrent, wanted, entry.member());
     }

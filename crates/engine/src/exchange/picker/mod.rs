@@ -14,7 +14,7 @@ mod ends;
 mod partial;
 mod rarity;
 fn is_wanted(priorities: Option<&[Priority]>, piece: u32) -> bool {
-    priorities.is_none_or(|all| all[piece as usize] != Priority::Skip)
+    priorities.is_none_or(|all| all[piece as usize].is_wanted())
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// Returns true for all but [`Priority::Skip`].
+    pub fn is_wanted(self) -> bool {
+        self != Self::Skip
+    }
+
     fn weight(self) -> usize {
         match self {
             Self::Skip | Self::Low => 3,
