@@ -125,6 +125,19 @@ pub(crate) struct GetArgs {
     /// comma-separated
     #[arg(long, value_name = "GLOB|INDEX,...")]
     pub(crate) files: Vec<String>,
+    /// Leave out files and folders that match, e.g. '*.nfo' or 'extras/**'; may be repeated. No effect on a torrent that
+    /// has no other files
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Keep the files in this folder until they are complete, and then move them to the folder of --output
+    #[arg(long, value_name = "DIR")]
+    pub(crate) incomplete: Option<PathBuf>,
+    /// Add this to the names of files until they are complete [default without a value: .part]
+    #[arg(long, value_name = "SUFFIX", num_args = 0..=1, require_equals = true, default_missing_value = ".part")]
+    pub(crate) part_suffix: Option<String>,
+    /// Folder of the files: as in the torrent, always a folder of their own, or never one
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Folder::Original)]
+    pub(crate) layout: Folder,
     /// Fetch only the metadata of magnet links, and write it as NAME.torrent to the folder
     #[arg(long)]
     pub(crate) metadata_only: bool,
@@ -161,6 +174,13 @@ pub(crate) struct GetArgs {
     pub(crate) allocate: Allocate,
     #[command(flatten)]
     pub(crate) net: NetArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Folder {
+    Original,
+    Subfolder,
+    NoSubfolder,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

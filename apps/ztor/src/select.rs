@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
 use ztor_metainfo::{File, Metainfo};
+use ztor_session::FilePatterns;
 use ztor_storage::namings;
 
 use crate::exit::{CliError, Exit};
@@ -30,7 +30,7 @@ struct Pattern {
 enum Kind {
     /// First and last number, both inclusive.
     Numbers(usize, usize),
-    Glob(GlobMatcher),
+    Glob(FilePatterns),
 }
 
 impl Selection {
@@ -87,22 +87,15 @@ impl Kind {
             }
             return Ok(Kind::Numbers(first, last));
         }
-        let glob = GlobBuilder::new(text)
-            .literal_separator(true)
-            .build()
-            .map_err(|error| CliError::usage(format!("cannot use --files: {error}")))?;
-        Ok(Kind::Glob(glob.compile_matcher()))
+        let glob = FilePatterns::parse([text]);
+        glob.map(Kind::Glob).map_err(|error| CliError::usage(format!("cannot use --files: {error}")))
     }
 
-    /// Returns true if a file matches. A glob that matches a folder includes all files in it. A glob with a slash is
-    /// compared with the path in the torrent's folder, one without a slash with every element of the path.
+    /// Returns true if a file matches.
     fn matches(&self, number: usize, path: &[String]) -> bool {
         match self {
             Kind::Numbers(first, last) => (*first..=*last).contains(&number),
-            Kind::Glob(glob) if glob.glob().glob().contains('/') => {
-                (1..=path.len()).any(|depth| glob.is_match(path[..depth].join("/")))
-            }
-            Kind::Glob(glob) => path.iter().any(|element| glob.is_match(element)),
+            Kind::Glob(glob) => glob.is_match(path),
         }
     }
 }

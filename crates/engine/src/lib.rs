@@ -91,7 +91,9 @@ pub use outbox::{Close, Connect, HttpGet, IpFamily, Outbox, Resolve, SendBlock, 
 pub use peer::Direction;
 pub use piece_map::{PartialPiece, PieceMap};
 pub use pieces::Pieces;
-pub use status::{PeerSource, PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved};
+pub use status::{
+    MoveProgress, PeerSource, PeerStatus, ResumeData, TorrentState, TorrentStatus, TrackerStatus, Unsaved,
+};
 pub use torrent_event::TorrentEvent;
 pub use transport::{Offer, Protection, Transport};
 pub use ztor_tracker::announcer::TrackerState;
@@ -290,10 +292,18 @@ impl Engine {
         }
     }
 
-    /// Sets the disk of a torrent, before its first check. The default is the first disk.
+    /// Sets the disk of a torrent: before its first check, and when its files have moved. The default is the first disk.
     pub fn set_disk(&mut self, id: TorrentId, disk: DiskId) {
         if let Some(torrent) = self.torrents.get_mut(id) {
             torrent.exchange_mut().set_disk(disk);
+        }
+    }
+
+    /// Sets the progress of a move of a torrent's files, to be shown in its status.
+    pub fn set_move_progress(&mut self, id: TorrentId, progress: Option<MoveProgress>) {
+        if let Some(torrent) = self.torrents.get_mut(id) {
+            torrent.set_move_progress(progress);
+            self.core.dirty_mut().show(id);
         }
     }
 

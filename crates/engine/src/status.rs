@@ -78,8 +78,19 @@ pub struct TorrentStatus {
     pub known_peers: u32,
     /// Number of pieces in progress.
     pub partial_pieces: u32,
+    /// Progress of a move of the files to another place; `None` if none is under way.
+    pub moving: Option<MoveProgress>,
     /// Trackers, tier by tier.
     pub trackers: Vec<TrackerStatus>,
+}
+
+/// Progress of a move of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MoveProgress {
+    /// Number of bytes copied so far.
+    pub done_bytes: u64,
+    /// Number of all bytes; 0 while unknown, and if nothing has to be copied.
+    pub total_bytes: u64,
 }
 
 /// Status of a tracker of a torrent. Counts are those of its last reply; `None` if no reply had them.

@@ -260,6 +260,7 @@ fn torrent_status(now: Instant, torrent: &Torrent, peers: &Peers) -> TorrentStat
         seeds,
         known_peers: torrent.known().len() as u32,
         partial_pieces: exchange.partial_count() as u32,
+        moving: torrent.moving(),
         trackers: torrent.trackers().announcer().status().map(|t| tracker_status(now, t)).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! Torrents to add, and reasons that one is refused.
 
 use crate::claims::Shared;
+use crate::handle::RemoveError;
 use crate::reply::AskError;
 use crate::setters::setters;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use ztor_engine::{Priority, StartTorrentError};
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
-use ztor_storage::{Allocation, StorageError};
+use ztor_storage::{Allocation, FileNames, NameError, StorageError};
 
 /// Reason that a torrent was not added or not started.
 #[derive(Debug, Error)]
@@ -42,6 +43,17 @@ pub enum AddError {
     /// [`AddMagnet::known`](field@AddMagnet::known) fetches.
     #[error("the hashes of some pieces are missing (`piece layers`); fetch them from peers first")]
     NoLayers,
+    /// The torrent was removed with its files when ztor ended. They are deleted now, and the torrent can be added again.
+    #[error(
+        "the torrent was being removed when ztor ended; its files are deleted now, and it can be added again"
+    )]
+    Removed,
+    /// The torrent was removed with its files when ztor ended, and they cannot be deleted now.
+    #[error(transparent)]
+    Removal(RemoveError),
+    /// The files cannot have the names in [`AddTorrent::names`](field@AddTorrent::names).
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// The request failed. After [`AskError::TimedOut`], the torrent may still be added once its disk responds.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -60,8 +72,14 @@ impl From<Shared> for AddError {
 pub struct AddTorrent {
     /// Metadata of the torrent.
     pub meta: Arc<Metainfo>,
-    /// Download folder, which contains the file or the folder of the torrent.
+    /// Download folder, which contains the file or the folder of the torrent. If the files were moved from there in an
+    /// earlier session, they are used where they are ([`TorrentHandle::dir`](crate::TorrentHandle::dir)).
     pub dir: PathBuf,
+    /// Folder of the files until all wanted pieces are durable; `None` for the download folder. Files that lie in the
+    /// download folder already stay there.
+    pub incomplete_dir: Option<PathBuf>,
+    /// Paths of the files below the folder, and the suffix of incomplete ones. Files with resume data keep theirs.
+    pub names: FileNames,
     /// Priority of each file of the layout, pads included; `None` for normal ones.
     pub priorities: Option<Vec<Priority>>,
     /// True to fetch the pieces in order.
@@ -100,6 +118,8 @@ impl AddTorrent {
         Self {
             meta,
             dir: dir.into(),
+            incomplete_dir: None,
+            names: FileNames::default(),
             priorities: None,
             sequential: false,
             ends_first: false,
@@ -138,6 +158,8 @@ pub struct AddMagnet {
 }
 
 setters!(AddTorrent {
+    incomplete_dir: Option<PathBuf>,
+    names: FileNames,
     priorities: Option<Vec<Priority>>,
     sequential: bool,
     ends_first: bool,

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use ztor_metainfo::Metainfo;
-use ztor_storage::{FileUse, TorrentStore};
+use ztor_storage::{FileUse, Place, TorrentStore};
 
 /// The files of all torrents of a session. The claim of a torrent ends with its store, when the last job queued for its
-/// files is done.
+/// files is done, or when its files have moved.
 #[derive(Debug, Default)]
 pub(crate) struct Claims(Mutex<Roots>);
 
-/// Torrents by the real paths of their file or folder and of their part file. Two torrents can share files only if such
-/// a path of one is, or contains, a path of the other.
+/// Torrents by the real paths of their files or folders and of their part file. Two torrents can share files only if
+/// such a path of one is, or contains, a path of the other.
 #[derive(Debug, Default)]
 struct Roots {
     of: BTreeMap<PathBuf, Vec<Arc<Claim>>>,
@@ -21,13 +22,17 @@ struct Roots {
     sweep_at: usize,
 }
 
-/// Claim of one torrent, with real paths.
+/// Claim of one torrent to its files in one place.
 #[derive(Debug)]
-struct Claim {
+pub(crate) struct Claim {
     store: Weak<TorrentStore>,
-    root: PathBuf,
-    /// The part file; `None` if the torrent never creates one.
+    place: Place,
+    /// Real paths of the first elements of the files' paths.
+    tops: BTreeMap<PathBuf, PathBuf>,
+    /// Real path of the part file; `None` if the torrent never creates one.
     parts: Option<PathBuf>,
+    /// True once the files have moved elsewhere.
+    has_ended: AtomicBool,
 }
 
 /// A file that two torrents would use, at least one of them for writing.
@@ -39,9 +44,9 @@ pub(crate) struct Shared {
 }
 
 impl Claims {
-    /// Claims the files of a torrent. After an error, the caller drops the store, which ends the claim.
-    pub(crate) fn claim(&self, store: &Arc<TorrentStore>) -> Result<(), Shared> {
-        let claim = Arc::new(Claim::of(store));
+    /// Claims the files of a torrent in a place, where they are or will be. After an error, the claim has ended.
+    pub(crate) fn claim(&self, store: &Arc<TorrentStore>, place: &Place) -> Result<Arc<Claim>, Shared> {
+        let claim = Arc::new(Claim::of(store, place));
         // No disk is accessed under the lock: one that does not respond would keep all torrents from being added. The
         // torrent is entered first, so that at least one of two concurrent ones sees the other.
         let others = {
@@ -51,28 +56,62 @@ impl Claims {
             others
         };
         for other in others {
-            let Some(theirs) = other.store.upgrade() else { continue };
+            let Some(theirs) = other.live_store() else { continue };
             // The engine refuses a torrent that exists already.
             if theirs.meta().info_hashes.matches(&store.meta().info_hashes) {
                 continue;
             }
             if let Some(path) = shared_path((&other, &theirs), (&claim, store)) {
+                claim.end();
                 return Err(Shared { path, other: Arc::clone(theirs.meta()) });
             }
         }
-        Ok(())
+        Ok(claim)
     }
 }
 
 impl Claim {
-    fn of(store: &Arc<TorrentStore>) -> Self {
+    fn of(store: &Arc<TorrentStore>, place: &Place) -> Self {
+        let meta = store.meta();
+        let mut tops = BTreeMap::new();
+        for file in (0..meta.layout.files().len()).filter(|file| !meta.layout.files()[*file].pad) {
+            let top = top_of(&place.names.path(meta, file));
+            tops.entry(top).or_insert_with_key(|top| folded(real(&place.dir.join(top))));
+        }
         // The selection may change at any time, so any torrent that may write may need a part file.
-        let parts = (!store.is_read_only()).then(|| folded(real(&store.full_parts_path())));
-        Self { store: Arc::downgrade(store), root: root_of(store), parts }
+        let parts = store.parts_path_in(&place.dir);
+        let parts = (!store.is_read_only()).then(|| folded(real(&parts)));
+        let has_ended = AtomicBool::new(false);
+        Self { store: Arc::downgrade(store), place: place.clone(), tops, parts, has_ended }
+    }
+
+    /// Ends the claim, as the files have moved elsewhere.
+    pub(crate) fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    fn live_store(&self) -> Option<Arc<TorrentStore>> {
+        if self.has_ended.load(Ordering::Relaxed) { None } else { self.store.upgrade() }
     }
 
     fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        std::iter::once(&self.root).chain(&self.parts)
+        self.tops.values().chain(&self.parts)
+    }
+
+    /// Returns the files that the torrent uses, with their real paths. Links below its first folders are not followed.
+    fn places<'a>(&'a self, store: &'a TorrentStore) -> impl Iterator<Item = (usize, PathBuf, FileUse)> + 'a {
+        let used = store.uses().into_iter().enumerate().filter(|(_, usage)| *usage != FileUse::None);
+        used.filter_map(|(file, usage)| {
+            let relative = self.place.names.path(store.meta(), file);
+            let top = self.tops.get(&top_of(&relative))?;
+            let inside: PathBuf = relative.components().skip(1).collect();
+            let is_top = inside.as_os_str().is_empty();
+            Some((file, if is_top { top.clone() } else { top.join(folded(inside)) }, usage))
+        })
+    }
+
+    fn part_file(&self) -> Option<(PathBuf, FileUse)> {
+        self.parts.clone().map(|place| (place, FileUse::Writes))
     }
 }
 
@@ -87,7 +126,9 @@ impl Roots {
     fn insert(&mut self, claim: &Arc<Claim>) {
         if self.of.len() >= self.sweep_at {
             self.of.retain(|_, claims| {
-                claims.retain(|claim| claim.store.strong_count() > 0);
+                claims.retain(|claim| {
+                    claim.store.strong_count() > 0 && !claim.has_ended.load(Ordering::Relaxed)
+                });
                 !claims.is_empty()
             });
             self.sweep_at = 2 * self.of.len() + 64;
@@ -98,44 +139,24 @@ impl Roots {
     }
 }
 
-/// Returns a file that both use and at least one may write to.
+/// Returns a file that both use and at least one may write to, by its path in the second.
 fn shared_path(one: (&Claim, &TorrentStore), two: (&Claim, &TorrentStore)) -> Option<PathBuf> {
-    let all_of = |(claim, store)| places_of(claim, store).map(|(_, place, usage)| (place, usage));
-    let first: HashMap<PathBuf, FileUse> = all_of(one).chain(part_file_of(one.0)).collect();
+    let all = one.0.places(one.1).map(|(_, place, usage)| (place, usage));
+    let first: HashMap<PathBuf, FileUse> = all.chain(one.0.part_file()).collect();
     let is_shared = |place: &PathBuf, usage| {
         first.get(place).is_some_and(|other| usage == FileUse::Writes || *other == FileUse::Writes)
     };
     let (claim, store) = two;
-    let file = places_of(claim, store).find(|(_, place, usage)| is_shared(place, *usage));
-    let part_file = || part_file_of(claim).filter(|(place, usage)| is_shared(place, *usage));
-    file.map(|(file, ..)| store.path_of(file)).or_else(|| part_file().map(|_| store.full_parts_path()))
+    let file = claim.places(store).find(|(_, place, usage)| is_shared(place, *usage));
+    let part_file = || claim.part_file().filter(|(place, usage)| is_shared(place, *usage));
+    let path_of = |file| claim.place.dir.join(claim.place.names.path(store.meta(), file));
+    file.map(|(file, ..)| path_of(file))
+        .or_else(|| part_file().map(|_| store.parts_path_in(&claim.place.dir)))
 }
 
-/// Returns the files that a torrent uses, with their real paths. Links below the torrent's own folder are not followed.
-fn places_of<'a>(
-    claim: &'a Claim,
-    store: &'a TorrentStore,
-) -> impl Iterator<Item = (usize, PathBuf, FileUse)> + 'a {
-    let used = store.uses().into_iter().enumerate().filter(|(_, usage)| *usage != FileUse::None);
-    used.map(move |(file, usage)| {
-        let relative = store.meta().relative_path(file);
-        let inside: PathBuf = relative.components().skip(1).collect();
-        let is_root = inside.as_os_str().is_empty();
-        let place = if is_root { claim.root.clone() } else { claim.root.join(folded(inside)) };
-        (file, place, usage)
-    })
-}
-
-fn part_file_of(claim: &Claim) -> Option<(PathBuf, FileUse)> {
-    claim.parts.clone().map(|place| (place, FileUse::Writes))
-}
-
-/// Returns the real path of a torrent's file or folder.
-fn root_of(store: &TorrentStore) -> PathBuf {
-    let meta = store.meta();
-    // For a file that does not exist, it is the path of the torrent.
-    let relative = if meta.is_single_file() { meta.relative_path(0) } else { meta.relative_path(usize::MAX) };
-    folded(real(&store.dir().join(relative)))
+/// Returns the first element of a path.
+fn top_of(path: &Path) -> PathBuf {
+    path.components().take(1).collect()
 }
 
 /// Resolves the links in a path, as far as it exists.
@@ -161,9 +182,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed set-up should end the test")]
 
     use super::*;
-    use std::sync::atomic::AtomicBool;
     use ztor_storage::create::{CreateOptions, create};
-    use ztor_storage::{HandleCache, StoreOptions};
+    use ztor_storage::{FileNames, HandleCache, StoreOptions};
 
     /// Creates a torrent of `name` with these files, whose content depends on `seed`.
     fn torrent(files: &[&str], name: &str, seed: u8) -> Arc<Metainfo> {
@@ -189,19 +209,23 @@ mod tests {
         Arc::new(TorrentStore::open(Arc::clone(meta), dir, wanted, options, handles).unwrap())
     }
 
+    fn claim(claims: &Claims, store: &Arc<TorrentStore>) -> Result<Arc<Claim>, Shared> {
+        claims.claim(store, &store.place())
+    }
+
     #[test]
     fn claim_of_a_written_file_fails_until_the_first_torrent_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         let (one, two) = (torrent(&["x"], "x", 1), torrent(&["x"], "x", 2));
         let claims = Claims::default();
         let first = store(&one, dir.path(), None, false);
-        claims.claim(&first).unwrap();
-        let shared = claims.claim(&store(&two, dir.path(), None, false)).unwrap_err();
+        claim(&claims, &first).unwrap();
+        let shared = claim(&claims, &store(&two, dir.path(), None, false)).unwrap_err();
         assert_eq!((shared.path, shared.other.info_hashes), (dir.path().join("x"), one.info_hashes));
-        claims.claim(&store(&two, &dir.path().join("elsewhere"), None, false)).unwrap();
-        claims.claim(&store(&two, dir.path(), None, true)).unwrap_err();
+        claim(&claims, &store(&two, &dir.path().join("elsewhere"), None, false)).unwrap();
+        claim(&claims, &store(&two, dir.path(), None, true)).unwrap_err();
         drop(first);
-        claims.claim(&store(&two, dir.path(), None, false)).unwrap();
+        claim(&claims, &store(&two, dir.path(), None, false)).unwrap();
     }
 
     #[test]
@@ -210,8 +234,8 @@ mod tests {
         let (one, two) = (torrent(&["x"], "x", 1), torrent(&["x"], "x", 2));
         let claims = Claims::default();
         let stores = [store(&one, dir.path(), None, true), store(&two, dir.path(), None, true)];
-        stores.iter().for_each(|store| claims.claim(store).unwrap());
-        claims.claim(&store(&torrent(&["x"], "x", 3), dir.path(), None, false)).unwrap_err();
+        stores.iter().for_each(|store| drop(claim(&claims, store).unwrap()));
+        claim(&claims, &store(&torrent(&["x"], "x", 3), dir.path(), None, false)).unwrap_err();
     }
 
     #[test]
@@ -223,14 +247,14 @@ mod tests {
         let (inner, beside) = (torrent(&["x"], "x", 2), torrent(&["z"], "z", 2));
         let claims = Claims::default();
         let first = store(&album, &link, None, false);
-        claims.claim(&first).unwrap();
-        claims.claim(&store(&inner, &dir.path().join("a/b"), None, false)).unwrap_err();
-        claims.claim(&store(&beside, &dir.path().join("a/b"), None, false)).unwrap();
+        claim(&claims, &first).unwrap();
+        claim(&claims, &store(&inner, &dir.path().join("a/b"), None, false)).unwrap_err();
+        claim(&claims, &store(&beside, &dir.path().join("a/b"), None, false)).unwrap();
 
         let claims = Claims::default();
         let first = store(&inner, &dir.path().join("a/b"), None, false);
-        claims.claim(&first).unwrap();
-        claims.claim(&store(&album, &link, None, false)).unwrap_err();
+        claim(&claims, &first).unwrap();
+        claim(&claims, &store(&album, &link, None, false)).unwrap_err();
     }
 
     #[test]
@@ -243,16 +267,16 @@ mod tests {
         let second = store(&torrent(&[&name], &name, 2), dir.path(), None, false);
         let claims = Claims::default();
         assert_eq!(second.path_of(0), path);
-        claims.claim(&first).unwrap();
-        assert_eq!(claims.claim(&second).unwrap_err().path, path);
+        claim(&claims, &first).unwrap();
+        assert_eq!(claim(&claims, &second).unwrap_err().path, path);
         let claims = Claims::default();
-        claims.claim(&second).unwrap();
-        assert_eq!(claims.claim(&first).unwrap_err().path, path);
+        claim(&claims, &second).unwrap();
+        assert_eq!(claim(&claims, &first).unwrap_err().path, path);
 
         let claims = Claims::default();
-        claims.claim(&second).unwrap();
-        claims.claim(&store(&one, dir.path(), None, true)).unwrap();
-        claims.claim(&store(&one, &dir.path().join("elsewhere"), None, false)).unwrap();
+        claim(&claims, &second).unwrap();
+        claim(&claims, &store(&one, dir.path(), None, true)).unwrap();
+        claim(&claims, &store(&one, &dir.path().join("elsewhere"), None, false)).unwrap();
     }
 
     #[test]
@@ -261,9 +285,28 @@ mod tests {
         let (one, two) = (torrent(&["a/x", "a/y"], "a", 1), torrent(&["a/x", "a/y"], "a", 2));
         let claims = Claims::default();
         let first = store(&one, dir.path(), Some(&[true, false]), false);
-        claims.claim(&first).unwrap();
+        claim(&claims, &first).unwrap();
         let second = store(&two, dir.path(), Some(&[false, true]), false);
-        claims.claim(&second).unwrap();
-        claims.claim(&store(&two, dir.path(), None, false)).unwrap_err();
+        claim(&claims, &second).unwrap();
+        claim(&claims, &store(&two, dir.path(), None, false)).unwrap_err();
+    }
+
+    #[test]
+    fn claim_after_a_move_frees_the_old_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, two) = (torrent(&["a/x", "a/y"], "a", 1), torrent(&["b/x"], "b", 2));
+        let claims = Claims::default();
+        let first = store(&one, dir.path(), None, false);
+        let old = claim(&claims, &first).unwrap();
+        let mut names = FileNames::default();
+        names.rename_file(&one, 0, "b/x").unwrap();
+        let moved = claims.claim(&first, &Place { dir: dir.path().to_owned(), names }).unwrap();
+        let shared = claim(&claims, &store(&two, dir.path(), None, false)).unwrap_err();
+        assert_eq!(shared.path, dir.path().join("b/x"));
+        moved.end();
+        claim(&claims, &store(&two, dir.path(), None, false)).unwrap();
+        old.end();
+        let third = torrent(&["a/x"], "a", 3);
+        claim(&claims, &store(&third, dir.path(), None, false)).unwrap();
     }
 }

@@ -30,16 +30,19 @@ mod group;
 mod membership;
 mod queue;
 mod reader;
+mod relocate;
 mod save;
 mod worker;
 
 pub(crate) use check::CheckJob;
 use check_lanes::{Check, CheckTask};
+pub(crate) use fault::fault;
 use group::{Group, Plan};
-pub(crate) use membership::{Deletion, Membership};
+pub(crate) use membership::{Deletion, Membership, delete};
 use queue::Job;
 pub(crate) use reader::MAX_OPEN_SLICES;
 use reader::ReadJob;
+pub(crate) use relocate::{MoveJob, MoveRule, Relocated};
 use save::SaveTask;
 pub(crate) use save::{Looks, Occasion, SaveJob};
 
@@ -103,10 +106,13 @@ impl Disks {
         self.ending.extract_if(.., |thread| thread.is_finished()).for_each(join);
     }
 
-    pub(crate) fn write(&mut self, write: WriteBlock, member: &Membership) {
+    /// Writes a block. The engine counts it for the disk `counted`, which is another one for pieces that were begun
+    /// before the torrent's files moved.
+    pub(crate) fn write(&mut self, write: WriteBlock, member: &Membership, counted: DiskId) {
         let WriteBlock { torrent, piece, begin, data } = write;
         let store = Arc::clone(member.store());
-        let job = WriteJob { store, torrent: torrent.as_u64(), piece, begin, data, tag: 0 };
+        let tag = counted.index() as u64;
+        let job = WriteJob { store, torrent: torrent.as_u64(), piece, begin, data, tag };
         if let Some(group) = self.group_mut(member.disk()) {
             group.stage(torrent, piece, Job::Write(job));
         }
@@ -143,6 +149,18 @@ impl Disks {
         if let Some(group) = self.group(member.disk()) {
             group.check(CheckTask::Check(Check { job: Box::new(job), member: Arc::clone(member) }));
         }
+    }
+
+    /// Moves the files of a torrent. [`NetEvent::Relocated`] follows.
+    pub(crate) fn relocate(&self, job: MoveJob, member: &Arc<Membership>) {
+        if let Some(group) = self.group(member.disk()) {
+            group.relocate(job, Arc::clone(member));
+        }
+    }
+
+    /// Returns true if the threads of `disk` serve a device.
+    pub(crate) fn serves(&self, disk: DiskId, device: u64) -> bool {
+        self.group(disk).is_some_and(|group| group.serves(device))
     }
 
     /// Changes which files of a torrent are wanted. [`NetEvent::WantedSet`] follows.

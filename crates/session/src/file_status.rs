@@ -1,12 +1,15 @@
 //! Files of a torrent in detail.
 
+use std::path::PathBuf;
 use ztor_engine::{Bitfield, Priority};
 use ztor_metainfo::Layout;
 
 /// Status of a file of a torrent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileStatus {
+    /// Path below the download folder, as it is now.
+    pub path: PathBuf,
     /// Length in bytes.
     pub bytes: u64,
     /// Bytes of the file in pieces that are present. Equal to `bytes` once the file is complete.
@@ -16,8 +19,13 @@ pub struct FileStatus {
 }
 
 /// Returns the status of each file of the layout, pads included, with these pieces present. `priorities` is empty for
-/// normal ones.
-pub(crate) fn file_status(layout: &Layout, have: &Bitfield, priorities: &[Priority]) -> Vec<FileStatus> {
+/// normal ones. `path_of` returns their paths.
+pub(crate) fn file_status(
+    layout: &Layout,
+    have: &Bitfield,
+    priorities: &[Priority],
+    path_of: impl Fn(usize) -> PathBuf,
+) -> Vec<FileStatus> {
     let of_file = |index: usize, length: u64, start: u64| {
         let end = start + length;
         let in_file = |piece: u32| {
@@ -27,6 +35,7 @@ pub(crate) fn file_status(layout: &Layout, have: &Bitfield, priorities: &[Priori
         };
         let present = layout.pieces_of(index).filter(|piece| have.contains(*piece));
         FileStatus {
+            path: path_of(index),
             bytes: length,
             have_bytes: present.map(in_file).sum(),
             priority: priorities.get(index).copied().unwrap_or_default(),
@@ -43,6 +52,10 @@ mod tests {
     use proptest::prelude::*;
     use ztor_metainfo::{Alignment, File};
 
+    fn path_of(file: usize) -> PathBuf {
+        PathBuf::from(file.to_string())
+    }
+
     fn layout(lengths: &[u64], alignment: Alignment) -> Layout {
         let files = lengths.iter().enumerate().map(|(n, len)| File::new(vec![n.to_string()], *len)).collect();
         Layout::new(32768, files, alignment).unwrap()
@@ -54,7 +67,7 @@ mod tests {
         let mut have = Bitfield::new(layout.piece_count());
         have.insert(0);
         have.insert(3);
-        let found = file_status(&layout, &have, &[Priority::High]);
+        let found = file_status(&layout, &have, &[Priority::High], path_of);
         let bytes: Vec<(u64, u64)> = found.iter().map(|file| (file.have_bytes, file.bytes)).collect();
         assert_eq!(bytes, [(10_000, 10_000), (0, 0), (22_768, 50_000), (1_696, 40_000)]);
         let priorities: Vec<Priority> = found.iter().map(|file| file.priority).collect();
@@ -79,7 +92,7 @@ mod tests {
                 }
             }
             let found: Vec<u64> =
-                file_status(&layout, &have, &[]).iter().map(|file| file.have_bytes).collect();
+                file_status(&layout, &have, &[], path_of).iter().map(|file| file.have_bytes).collect();
             prop_assert_eq!(found, expected);
         }
     }

@@ -1,14 +1,17 @@
 //! Handles of torrents.
 
 use crate::add::{AddError, AddTorrent};
+use crate::driver::Target;
 use crate::file_status::FileStatus;
 use crate::inbox::Inbox;
 use crate::message::{NetEvent, TorrentRequest};
+use crate::move_error::MoveError;
 use crate::opener::Opener;
 use crate::reply::{Answer, AskError, Reply, reply};
 use crate::snapshot::Viewer;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
 use ztor_engine::{DiskFault, PeerStatus, PieceMap, Priority, TorrentId, TorrentStatus};
@@ -215,6 +218,48 @@ impl TorrentHandle {
         self.ask(|answer| TorrentRequest::SetTrackers { tiers, answer })
     }
 
+    /// Moves the files to another download folder, also to another file system. The torrent goes on meanwhile: files are
+    /// copied as they are, and what is written during the copy is copied after it. [`TorrentStatus::moving`] shows the
+    /// progress. The reply comes when all files are in the new folder and that is recorded; it has no time limit.
+    ///
+    /// Until then the old files stay, and an error leaves them in use. A crash at any time leaves all files in one of the
+    /// two folders, and the next session finds them from either. Files of others in the folder stay, and no file in the
+    /// new one is overwritten. Waits for a check of the data. Files that have a folder for incomplete ones
+    /// ([`AddTorrent::incomplete_dir`]) stay there until they are complete.
+    ///
+    /// [`TorrentStatus::moving`]: field@TorrentStatus::moving
+    /// [`AddTorrent::incomplete_dir`]: field@AddTorrent::incomplete_dir
+    pub fn move_to(&self, dir: impl Into<PathBuf>) -> Reply<(), MoveError> {
+        let dir = dir.into();
+        let target = Target::Folder(std::path::absolute(&dir).unwrap_or(dir));
+        self.ask(|answer| TorrentRequest::Move { target, answer }).without_limit()
+    }
+
+    /// Gives a file another path below the download folder. `file` is its index in the layout. Makes the same promises as
+    /// [`move_to`](Self::move_to). The torrent itself does not change: other clients do not see the name.
+    pub fn rename_file(&self, file: usize, path: impl Into<PathBuf>) -> Reply<(), MoveError> {
+        let target = Target::RenameFile { file, path: path.into() };
+        self.ask(|answer| TorrentRequest::Move { target, answer }).without_limit()
+    }
+
+    /// Gives a folder another path below the download folder, with all files in it. Makes the same promises as
+    /// [`move_to`](Self::move_to).
+    pub fn rename_folder(&self, from: impl Into<PathBuf>, to: impl Into<PathBuf>) -> Reply<(), MoveError> {
+        let target = Target::RenameFolder { from: from.into(), to: to.into() };
+        self.ask(|answer| TorrentRequest::Move { target, answer }).without_limit()
+    }
+
+    /// Returns the download folder with the files; `None` for a magnet link that is not started.
+    pub fn dir(&self) -> Reply<Option<PathBuf>> {
+        self.ask(TorrentRequest::Place).map(|place| place.map(|place| place.dir))
+    }
+
+    /// Returns the content of the torrent file, with the trackers of the torrent file and the piece layers that are known.
+    /// Waits for the metadata of a magnet link, without a time limit.
+    pub fn export(&self) -> Reply<Vec<u8>, MetadataError> {
+        self.metadata().map(|meta| meta.to_bytes())
+    }
+
     /// Starts at once a torrent that a disk fault has stopped, beginning with a check of its files. No effect on other
     /// torrents. After some faults, the session [retries by itself](crate::SessionEvent::WillRetry).
     pub fn retry(&self) -> Reply<()> {
@@ -235,6 +280,15 @@ impl TorrentHandle {
     /// ([`DeletedFiles::left`](crate::DeletedFiles::left)).
     pub fn remove_with_data(&self) -> Reply<DeletedFiles, RemoveError> {
         self.ask(TorrentRequest::RemoveWithData).without_limit()
+    }
+
+    /// Moves the files to a folder, and then removes the torrent and its resume data. If something is in the way there, the
+    /// files go to a new numbered folder in it. Makes the same promises as [`move_to`](Self::move_to): after an error the
+    /// torrent goes on in its old folder.
+    pub fn remove_to_trash(&self, trash: impl Into<PathBuf>) -> Reply<(), MoveError> {
+        let dir = trash.into();
+        let dir = std::path::absolute(&dir).unwrap_or(dir);
+        self.ask(|answer| TorrentRequest::MoveToTrash { dir, answer }).without_limit()
     }
 
     fn ask<T: Send + 'static, E: From<AskError> + Send + 'static>(

@@ -42,10 +42,14 @@ mod http;
 mod inbox;
 mod interfaces;
 mod keys;
+mod ledger;
 mod limits;
+mod locate;
 mod message;
+mod move_error;
 mod names;
 mod opener;
+mod patterns;
 mod reply;
 mod resume_store;
 mod scrape;
@@ -65,6 +69,8 @@ pub use events::{Events, EventsError};
 pub use file_status::FileStatus;
 pub use handle::{MetadataError, PriorityError, RateLimits, RemoveError, TorrentHandle};
 pub use http::{FetchError, fetch_url};
+pub use move_error::MoveError;
+pub use patterns::{FilePatterns, PatternError};
 pub use reply::{AskError, Reply};
 pub use resume_store::{FileResumeStore, ResumeKey, ResumeStore};
 pub use scrape::{ScrapeError, scrape};
@@ -76,14 +82,14 @@ pub use ztor_base::SwarmId;
 pub use ztor_dht as dht;
 pub use ztor_engine::AddError as EngineAddError;
 pub use ztor_engine::{
-    Author, BanReason, BanStatus, Bitfield, Direction, DiskFault, DiskFaultKind, Encryption, PartialPiece,
-    PeerSource, PeerStatus, PieceMap, Priority, Protection, StartTorrentError, TorrentEvent, TorrentId,
-    TorrentState, TorrentStatus, TrackerError, TrackerIssue, TrackerState, TrackerStatus, Transport,
-    Transports,
+    Author, BanReason, BanStatus, Bitfield, Direction, DiskFault, DiskFaultKind, Encryption, MoveProgress,
+    PartialPiece, PeerSource, PeerStatus, PieceMap, Priority, Protection, StartTorrentError, TorrentEvent,
+    TorrentId, TorrentState, TorrentStatus, TrackerError, TrackerIssue, TrackerState, TrackerStatus,
+    Transport, Transports,
 };
 pub use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 pub use ztor_storage::resume::ResumeError;
-pub use ztor_storage::{Allocation, DeletedFiles, StorageError};
+pub use ztor_storage::{Allocation, ContentLayout, DeletedFiles, FileNames, NameError, StorageError};
 pub use ztor_tracker::ScrapeEntry;
 pub use ztor_wire::mse::Method;
 

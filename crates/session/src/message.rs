@@ -2,12 +2,17 @@
 
 use crate::add::AddError;
 use crate::bind::DeviceState;
+use crate::claims::{Claim, Claims};
+use crate::disk::Relocated;
+use crate::driver::Target;
 use crate::file_status::FileStatus;
 use crate::handle::{MetadataError, PriorityError, RateLimits, RemoveError};
 use crate::interfaces::Moved;
+use crate::ledger::Ledger;
+use crate::move_error::MoveError;
 use crate::reply::Answer;
-use crate::resume_store::Record;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
@@ -16,7 +21,7 @@ use ztor_engine::{
 };
 use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
-use ztor_storage::{DeletedFiles, FileSlice, TorrentStore};
+use ztor_storage::{DeletedFiles, FileSlice, Place, TorrentStore};
 use ztor_wire::mse::KeyResult;
 
 /// A message to the network thread.
@@ -58,6 +63,17 @@ pub(crate) enum NetEvent {
     WantedSet {
         torrent: TorrentId,
         result: Result<(), DiskFault>,
+    },
+    /// Part of a torrent's files is copied to its new place.
+    RelocationProgress {
+        torrent: TorrentId,
+        done: u64,
+        total: u64,
+    },
+    /// A move of a torrent's files has ended.
+    Relocated {
+        torrent: TorrentId,
+        result: Result<Box<Relocated>, MoveError>,
     },
     /// Result of a lookup of the engine. Addresses that cannot be sent to are left out of its event.
     Resolved {
@@ -148,6 +164,16 @@ pub(crate) enum TorrentRequest {
         tiers: Vec<Vec<String>>,
         answer: Answer<()>,
     },
+    Move {
+        target: Target,
+        answer: Answer<(), MoveError>,
+    },
+    MoveToTrash {
+        dir: PathBuf,
+        answer: Answer<(), MoveError>,
+    },
+    /// Answered with `None` for a magnet link that is not started.
+    Place(Answer<Option<Place>>),
     Remove(Answer<()>),
     RemoveWithData(Answer<DeletedFiles, RemoveError>),
 }
@@ -197,7 +223,11 @@ pub(crate) struct NewTorrent {
     pub(crate) device: u64,
     pub(crate) resume: Option<Arc<Resume>>,
     /// Record of its resume data; `None` keeps none.
-    pub(crate) record: Option<Record>,
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    /// Folder of the files once they are complete.
+    pub(crate) home: PathBuf,
+    pub(crate) claims: Arc<Claims>,
+    pub(crate) claim: Arc<Claim>,
     /// Priority of each file; empty for normal ones.
     pub(crate) priorities: Vec<Priority>,
     /// True to create folders and empty files.

@@ -3,18 +3,18 @@
 use crate::add::{AddError, AddTorrent};
 use crate::claims::Claims;
 use crate::inbox::Inbox;
+use crate::locate::{Located, Requested, locate};
 use crate::message::{NetEvent, NewTorrent};
 use crate::reply::{Answer, answer};
-use crate::resume_store::{Record, ResumeStore};
+use crate::resume_store::ResumeStore;
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use ztor_engine::Priority;
-use ztor_metainfo::{Layout, Metainfo};
-use ztor_storage::resume::Resume;
+use ztor_metainfo::Layout;
 use ztor_storage::{HandleCache, StoreOptions, TorrentStore};
 
 /// Maximum number of torrents of one download folder that are opened at a time. Its disk may not respond, and must not
@@ -32,7 +32,7 @@ pub(crate) struct Opener {
 /// State shared by all torrents.
 struct Files {
     handles: Arc<HandleCache>,
-    claims: Claims,
+    claims: Arc<Claims>,
     resume_store: Option<Arc<dyn ResumeStore>>,
 }
 
@@ -57,7 +57,7 @@ impl Opener {
         inbox: Arc<Inbox<NetEvent>>,
     ) -> Self {
         let handles = Arc::new(HandleCache::new(max_files));
-        let files = Arc::new(Files { handles, claims: Claims::default(), resume_store });
+        let files = Arc::new(Files { handles, claims: Arc::default(), resume_store });
         Self { files, runtime, inbox, turns: Mutex::default() }
     }
 
@@ -108,20 +108,24 @@ impl Turns {
 impl Files {
     fn open(&self, add: AddTorrent) -> Result<NewTorrent, AddError> {
         let AddTorrent { meta, dir, priorities, sequential, ends_first, peers, allocate, .. } = add;
-        let AddTorrent { trackers, read_only, overwrite, paused, recheck, .. } = add;
+        let AddTorrent { trackers, read_only, overwrite, paused, recheck, incomplete_dir, names, .. } = add;
         if !meta.is_v1() && !meta.hashes.is_complete() {
             return Err(AddError::NoLayers);
         }
-        let dir = std::path::absolute(&dir).unwrap_or(dir);
+        names.check(&meta)?;
+        let absolute = |dir: PathBuf| std::path::absolute(&dir).unwrap_or(dir);
+        let (dir, incomplete_dir) = (absolute(dir), incomplete_dir.map(absolute));
+        let requested = Requested { dir: &dir, incomplete_dir: incomplete_dir.as_deref(), names: &names };
+        let Located { place, ledger, resume } =
+            locate(self.resume_store.as_ref(), &meta, &requested, &self.handles)?;
         let options = StoreOptions { allocate, read_only, overwrite };
         let handles = Arc::clone(&self.handles);
         let wanted: Option<Vec<bool>> =
             priorities.as_ref().map(|all| all.iter().map(|priority| priority.is_wanted()).collect());
-        let store = TorrentStore::open(Arc::clone(&meta), &dir, wanted.as_deref(), options, handles)?;
+        let store = TorrentStore::open_at(Arc::clone(&meta), &place, wanted.as_deref(), options, handles)?;
         let store = Arc::new(store);
-        self.claims.claim(&store)?;
-        let record = self.resume_store.as_ref().map(|store| Record::new(Arc::clone(store), &meta, &dir));
-        let resume = record.as_ref().and_then(|record| load(record, &meta, &dir));
+        let claim = self.claims.claim(&store, &place)?;
+        let home = ledger.as_ref().map_or(dir, |ledger| ledger.record().dir().to_owned());
         let of_pieces =
             priorities.as_ref().map(|files| piece_priorities(&meta.layout, files.iter().copied()));
         let engine_add = ztor_engine::AddTorrent {
@@ -141,23 +145,15 @@ impl Files {
             device: store.device(),
             store,
             resume: resume.map(Arc::new),
-            record,
+            ledger,
+            home,
+            claims: Arc::clone(&self.claims),
+            claim,
             priorities: priorities.unwrap_or_default(),
             prepare: !read_only,
             recheck,
         })
     }
-}
-
-fn load(record: &Record, meta: &Metainfo, dir: &Path) -> Option<Resume> {
-    let verified = |resume: Option<Resume>| match resume {
-        Some(resume) => resume.verify(meta, dir).map(|()| Some(resume)),
-        None => Ok(None),
-    };
-    record.load().and_then(verified).unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot use the resume data; checking the torrent");
-        None
-    })
 }
 
 /// Returns the priorities of the pieces: each has the highest of its files.

@@ -121,6 +121,13 @@ pub(crate) struct Record {
     key: Arc<ResumeKey>,
 }
 
+impl PartialEq for Record {
+    /// Compares the keys: all records of a session are in one store.
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
 impl Record {
     /// Creates the record of a torrent in the folder `dir`, an absolute path.
     pub(crate) fn new(store: Arc<dyn ResumeStore>, meta: &Metainfo, dir: &Path) -> Self {
@@ -139,10 +146,20 @@ impl Record {
         self.store.save(&self.key, &resume.to_bytes())
     }
 
-    /// Removes the data.
+    /// Removes the data. [`sync`](Self::sync) makes that durable.
     pub(crate) fn remove(&self) -> Result<(), ResumeError> {
-        self.store.remove(&self.key)?;
-        self.store.sync()
+        self.store.remove(&self.key)
+    }
+
+    /// Returns the download folder of the key.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.key.dir
+    }
+
+    /// Returns the record of the same torrent in another download folder.
+    pub(crate) fn in_folder(&self, dir: &Path) -> Self {
+        let key = ResumeKey { swarm: self.key.swarm, dir: dir.to_owned() };
+        Self { store: Arc::clone(&self.store), key: Arc::new(key) }
     }
 
     /// Makes the saved data of all torrents durable.
@@ -209,18 +226,8 @@ mod tests {
     }
 
     fn resume(meta: &Metainfo, dir: &Path, stamp: FileStamp) -> Resume {
-        Resume {
-            info_hashes: meta.info_hashes,
-            dir: dir.to_owned(),
-            have: vec![0x80],
-            stamps: vec![FileStamp::ABSENT, stamp],
-            wanted: Vec::new(),
-            own: Vec::new(),
-            unfinished: Vec::new(),
-            uploaded: 0,
-            downloaded: 0,
-            peers: Vec::new(),
-        }
+        let stamps = vec![FileStamp::ABSENT, stamp];
+        Resume { have: vec![0x80], stamps, ..Resume::new(meta.info_hashes, dir) }
     }
 
     #[test]

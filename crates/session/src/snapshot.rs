@@ -5,6 +5,7 @@
 
 use crate::events::{self, EventSender, EventSource, Events};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ztor_engine::{DiskFault, TorrentEvent, TorrentId, TorrentStatus};
@@ -106,6 +107,22 @@ pub enum SessionEvent {
         /// The fault, with the path of the file.
         fault: DiskFault,
     },
+    /// The files of a torrent are in another folder, or have other names.
+    FilesMoved {
+        /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
+        torrent: TorrentId,
+        /// The download folder.
+        dir: PathBuf,
+    },
+    /// The files of a torrent could not be moved or renamed, and are where they were.
+    NotMoved {
+        /// The torrent.
+        #[cfg_attr(feature = "serde", serde(skip))]
+        torrent: TorrentId,
+        /// The fault.
+        fault: DiskFault,
+    },
     /// The resume data of a torrent could not be saved, and the save is retried. Until it succeeds, a restart checks
     /// the data again. The data itself is safe.
     NotSaved {
@@ -144,6 +161,8 @@ impl SessionEvent {
             Self::Checked { torrent, .. }
             | Self::WillRetry { torrent, .. }
             | Self::ChangedByOthers { torrent, .. }
+            | Self::FilesMoved { torrent, .. }
+            | Self::NotMoved { torrent, .. }
             | Self::NotSaved { torrent, .. }
             | Self::PeerNotFound { torrent, .. } => Some(*torrent),
             Self::Interface { .. } => None,
@@ -235,6 +254,7 @@ mod tests {
             seeds: 0,
             known_peers: 0,
             partial_pieces: 0,
+            moving: None,
             trackers: Vec::new(),
         }
     }

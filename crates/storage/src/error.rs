@@ -221,6 +221,11 @@ impl StorageError {
         matches!(self.errno(), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
     }
 
+    /// Returns true if a file cannot be renamed because its new name is on another file system.
+    pub fn is_cross_device(&self) -> bool {
+        matches!(self.errno(), Some(Errno::XDEV))
+    }
+
     /// Returns true if the download folder, or a file that this store had used, is gone.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::FolderGone { .. } | Self::FileGone { .. })

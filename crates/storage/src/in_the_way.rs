@@ -21,6 +21,8 @@ pub enum InTheWay {
     NoPartFile,
     /// The file appeared after the check of the folder.
     Appeared,
+    /// The file has the name that a file of the torrent is to get.
+    Exists,
 }
 
 impl fmt::Display for InTheWay {
@@ -39,6 +41,7 @@ impl fmt::Display for InTheWay {
             Self::NoPartFile => f.write_str(
                 "this file has the name reserved for bytes of unwanted files, and holds other data",
             ),
+            Self::Exists => f.write_str("a file of this name exists already"),
             Self::Appeared => f.write_str("another program created this file after the folder was checked"),
         }
     }

@@ -34,13 +34,16 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod crash;
 pub mod create;
 mod error;
+mod file_names;
 mod handles;
 mod hasher;
 mod in_the_way;
 mod inodes;
 mod layers;
+mod mount;
 mod names;
 mod parts;
 mod pool;
@@ -56,12 +59,17 @@ mod writer;
 mod zeros;
 
 pub use check::{Pieces, check_all};
+#[cfg(feature = "testing")]
+pub use crash::crash_after;
 pub use error::{Operation, StorageError};
+pub use file_names::{ContentLayout, FileNames, NameError};
 pub use handles::HandleCache;
 pub use in_the_way::InTheWay;
 pub use layers::complete_layers;
+pub use mount::{is_mount_point, mount_point_of};
 pub use names::{as_found, namings};
 pub use store::{
-    Allocation, DeletedFiles, FileSlice, FileStamp, FileUse, StoreOptions, TorrentStore, UnfinishedPiece,
+    Allocation, DeletedFiles, FileSlice, FileStamp, FileUse, MoveError, Place, Relocation, StoreOptions,
+    TorrentStore, UnfinishedPiece, recover_move,
 };
 pub use writer::{BlockDigest, PieceWriter, WriteDone, WriteJob};

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use ztor_metainfo::Metainfo;
 use ztor_metainfo::paths::Naming;
 
+use crate::file_names::{FileNames, with_suffix};
+
 /// Maximum number of files that are looked for to choose a naming.
 const MAX_LOOKED_AT: usize = 10_000;
 
@@ -43,6 +45,16 @@ pub fn namings(meta: &Arc<Metainfo>) -> (Vec<Arc<Metainfo>>, usize) {
 /// All files of a torrent use the same naming, so that no two share a path: the one by which most of them exist. Reads
 /// the disk and changes nothing.
 pub fn as_found(meta: &Arc<Metainfo>, dir: &Path) -> Arc<Metainfo> {
+    as_found_named(meta, dir, &FileNames::default())
+}
+
+/// Does the same as [`as_found`], for files with other paths below `dir`.
+pub(crate) fn as_found_named(meta: &Arc<Metainfo>, dir: &Path, names: &FileNames) -> Arc<Metainfo> {
+    as_found_in(meta, &[(dir, names)])
+}
+
+/// Does the same as [`as_found_named`], for files of which each is in one of several places.
+pub(crate) fn as_found_in(meta: &Arc<Metainfo>, places: &[(&Path, &FileNames)]) -> Arc<Metainfo> {
     let (namings, for_new) = namings(meta);
     if namings.len() == 1 {
         return Arc::clone(&namings[for_new]);
@@ -55,8 +67,12 @@ pub fn as_found(meta: &Arc<Metainfo>, dir: &Path) -> Arc<Metainfo> {
         .filter(|&file| namings.iter().any(|naming| path(naming, file) != path(&namings[0], file)))
         .take(MAX_LOOKED_AT)
         .collect();
-    let lies_here =
-        |naming: &Metainfo, file: usize| std::fs::symlink_metadata(dir.join(path(naming, file))).is_ok();
+    let lies_in = |(dir, names): &(&Path, &FileNames), naming: &Metainfo, file: usize| {
+        let exists = |path: PathBuf| std::fs::symlink_metadata(dir.join(path)).is_ok();
+        let path = names.path(naming, file);
+        exists(path.clone()) || (!names.suffix().is_empty() && exists(with_suffix(path, names.suffix())))
+    };
+    let lies_here = |naming: &Metainfo, file: usize| places.iter().any(|place| lies_in(place, naming, file));
     let mut best = (0, for_new);
     // Names for new files are first, so that they win a tie.
     for index in std::iter::once(for_new).chain(0..namings.len()) {

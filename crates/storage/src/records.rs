@@ -39,6 +39,7 @@ pub fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), ResumeError> {
 
 /// Removes a resume file, if it exists. After a crash it may exist again until the folder was synced.
 pub fn remove(path: &Path) -> Result<(), ResumeError> {
+    crate::crash::point();
     match std::fs::remove_file(path) {
         Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
             Err(cause).at(Operation::Remove, || path.to_owned())?

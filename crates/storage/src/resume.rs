@@ -18,13 +18,16 @@ use ztor_bencode::{Limits, Mode, Tree, Value, decode_with};
 use ztor_metainfo::{InfoHashV1, InfoHashV2, InfoHashes, Metainfo};
 
 use crate::error::{At, Operation, StorageError};
+use crate::file_names::FileNames;
 use crate::root::sync_folder;
-use crate::store::{FileStamp, UnfinishedPiece, fits};
+use crate::store::{FileStamp, Place, UnfinishedPiece, fits};
 
 /// Maximum length of a resume file, in bytes: far more than the largest torrent needs.
 pub const MAX_LEN: u64 = 64 << 20;
 /// Maximum number of saved peers.
 pub const MAX_PEERS: usize = 1000;
+/// Maximum number of trackers with saved counts.
+pub const MAX_TRACKERS: usize = 256;
 /// Maximum encoded length of [unfinished pieces](Resume::unfinished), in bytes: enough for 64 GiB of them.
 pub const MAX_UNFINISHED_LEN: usize = 1 << 20;
 
@@ -40,16 +43,12 @@ const STAMP_LEN: usize = 16;
 /// use ztor_storage::resume::Resume;
 ///
 /// let resume = Resume {
-///     info_hashes: InfoHashes::V1(InfoHashV1::new([1; 20])),
-///     dir: "/home/me/downloads".into(),
 ///     have: vec![0b1010_0000],
 ///     stamps: vec![FileStamp { len: 49_152, mtime_ns: 1_700_000_000_000_000_000 }],
-///     wanted: Vec::new(),
 ///     own: vec![true],
-///     unfinished: Vec::new(),
-///     uploaded: 0,
 ///     downloaded: 32_768,
 ///     peers: vec![([192, 0, 2, 7], 6881).into()],
+///     ..Resume::new(InfoHashes::V1(InfoHashV1::new([1; 20])), "/home/me/downloads")
 /// };
 /// let read = Resume::from_bytes(&resume.to_bytes(), Path::new("example.resume"))?;
 /// assert_eq!(read, resume);
@@ -80,6 +79,51 @@ pub struct Resume {
     pub downloaded: u64,
     /// Addresses of good peers, at most [`MAX_PEERS`].
     pub peers: Vec<SocketAddr>,
+    /// Paths of the files below the download folder.
+    pub names: FileNames,
+    /// A move of the files that is under way, which [`recover_move`](crate::recover_move) ends; `None` otherwise.
+    pub moving: Option<Moving>,
+    /// True if the files are being deleted, as the torrent is removed.
+    pub is_deleting: bool,
+    /// Download folders from which the files have moved here, and that still have a record.
+    pub moved_from: Vec<PathBuf>,
+    /// Mount point of the file system with the download folder; `None` for the root file system, or if unknown.
+    pub mount: Option<PathBuf>,
+    /// Times and counts of all runs.
+    pub statistics: Statistics,
+}
+
+/// Times and counts of a torrent in all runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Time at which the torrent was added, in seconds since 1970; 0 if unknown.
+    pub added_unix_s: u64,
+    /// Time at which no wanted piece was missing any more for the last time, in seconds since 1970; 0 if unknown.
+    pub finished_unix_s: u64,
+    /// Time for which the torrent was active, in seconds: neither paused nor stopped, and not checking.
+    pub active_s: u64,
+    /// The part of that without a missing wanted piece, in seconds.
+    pub seeding_s: u64,
+    /// Bytes exchanged with the peers that each tracker has named, by the host of the tracker; at most [`MAX_TRACKERS`].
+    pub trackers: BTreeMap<String, TrackerBytes>,
+}
+
+/// Bytes exchanged with the peers that a tracker has named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TrackerBytes {
+    /// Bytes received.
+    pub downloaded: u64,
+    /// Bytes sent.
+    pub uploaded: u64,
+}
+
+/// A move of a torrent's files that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moving {
+    /// The new place of the files.
+    pub to: Place,
+    /// True if files may have their new names already; false while they are copied.
+    pub is_switching: bool,
 }
 
 /// Failure to use a resume file.
@@ -122,6 +166,28 @@ pub enum ResumeError {
 }
 
 impl Resume {
+    /// Creates the state of a torrent of which nothing is known yet.
+    pub fn new(info_hashes: InfoHashes, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            info_hashes,
+            dir: dir.into(),
+            have: Vec::new(),
+            stamps: Vec::new(),
+            wanted: Vec::new(),
+            own: Vec::new(),
+            unfinished: Vec::new(),
+            uploaded: 0,
+            downloaded: 0,
+            peers: Vec::new(),
+            names: FileNames::default(),
+            moving: None,
+            is_deleting: false,
+            moved_from: Vec::new(),
+            mount: None,
+            statistics: Statistics::default(),
+        }
+    }
+
     /// Reads a resume file. Its fields are well-formed; [`verify`](Self::verify) compares them with a torrent.
     pub fn load(path: &Path) -> Result<Self, ResumeError> {
         Self::from_bytes(&read_file(path)?, path)
@@ -134,11 +200,7 @@ impl Resume {
 
     /// Returns true if `other` is equal, apart from its peers.
     pub fn equals_but_for_peers(&self, other: &Self) -> bool {
-        let Self { info_hashes, dir, have, stamps, wanted, own, unfinished, uploaded, downloaded, peers: _ } =
-            self;
-        (info_hashes, dir, have, stamps) == (&other.info_hashes, &other.dir, &other.have, &other.stamps)
-            && (wanted, own, unfinished) == (&other.wanted, &other.own, &other.unfinished)
-            && (uploaded, downloaded) == (&other.uploaded, &other.downloaded)
+        *self == Self { peers: self.peers.clone(), ..other.clone() }
     }
 
     /// Checks that this is the state of `meta` in the folder `dir`, with fields of the right size.
@@ -170,6 +232,10 @@ impl Resume {
         if !self.unfinished.iter().all(fits_layout) || !self.unfinished.is_sorted_by(|a, b| a.piece < b.piece)
         {
             return mismatch("it has unfinished pieces of another torrent");
+        }
+        let moved = self.moving.iter().map(|moving| &moving.to.names);
+        if [&self.names].into_iter().chain(moved).any(|names| names.check(meta).is_err()) {
+            return mismatch("it has paths of another torrent");
         }
         Ok(())
     }
@@ -218,6 +284,27 @@ impl Resume {
         put("downloaded", Tree::Int(i64::try_from(self.downloaded).unwrap_or(i64::MAX)));
         let peers = self.peers.iter().take(MAX_PEERS).map(|peer| Tree::Bytes(encode_peer(peer)));
         put("peers", Tree::List(peers.collect()));
+        let bytes_of = |path: &Path| Tree::Bytes(path.as_os_str().as_bytes().to_vec());
+        if !self.names.is_original() {
+            put("names", Tree::Bytes(self.names.to_bytes()));
+        }
+        if let Some(Moving { to, is_switching }) = &self.moving {
+            put("moving dir", bytes_of(&to.dir));
+            put("moving names", Tree::Bytes(to.names.to_bytes()));
+            put("moving stage", Tree::Int(i64::from(*is_switching)));
+        }
+        if self.is_deleting {
+            put("deleting", Tree::Int(1));
+        }
+        if !self.moved_from.is_empty() {
+            put("moved from", Tree::List(self.moved_from.iter().map(|dir| bytes_of(dir)).collect()));
+        }
+        if let Some(mount) = &self.mount {
+            put("mount", bytes_of(mount));
+        }
+        if self.statistics != Statistics::default() {
+            put("statistics", self.statistics.to_tree());
+        }
         Tree::Dict(root).to_vec()
     }
 
@@ -261,6 +348,20 @@ impl Resume {
         let unfinished = decode_unfinished(unfinished)
             .ok_or_else(|| corrupt(path, "`unfinished` is truncated or too long"))?;
         let peers = root.get(b"peers").into_iter().flat_map(|peers| peers.items());
+        let path_of = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+        let optional = |key: &[u8]| root.get(key).and_then(|value| value.as_bytes());
+        let names_of = |bytes: &[u8]| {
+            FileNames::from_bytes(bytes).ok_or_else(|| corrupt(path, "the paths of files are damaged"))
+        };
+        let moving = match (optional(b"moving dir"), optional(b"moving names")) {
+            (Some(dir), Some(names)) => {
+                let to = Place { dir: path_of(dir), names: names_of(names)? };
+                let stage = root.get(b"moving stage").and_then(|stage| stage.as_int());
+                Some(Moving { to, is_switching: stage == Some(1) })
+            }
+            _ => None,
+        };
+        let moved_from = root.get(b"moved from").into_iter().flat_map(|dirs| dirs.items());
         Ok(Self {
             info_hashes,
             dir: PathBuf::from(OsStr::from_bytes(bytes_of("dir")?)),
@@ -272,7 +373,43 @@ impl Resume {
             uploaded: count_of("uploaded")?,
             downloaded: count_of("downloaded")?,
             peers: peers.take(MAX_PEERS).filter_map(|peer| decode_peer(peer.as_bytes()?)).collect(),
+            names: optional(b"names").map_or_else(|| Ok(FileNames::default()), names_of)?,
+            moving,
+            is_deleting: root.get(b"deleting").and_then(|deleting| deleting.as_int()) == Some(1),
+            moved_from: moved_from.filter_map(|dir| Some(path_of(dir.as_bytes()?))).collect(),
+            mount: optional(b"mount").map(path_of),
+            statistics: root.get(b"statistics").map(Statistics::from_value).unwrap_or_default(),
         })
+    }
+}
+
+impl Statistics {
+    fn to_tree(&self) -> Tree {
+        let count = |value: u64| Tree::Int(i64::try_from(value).unwrap_or(i64::MAX));
+        let times = [self.added_unix_s, self.finished_unix_s, self.active_s, self.seeding_s];
+        let of = |(host, bytes): (&String, &TrackerBytes)| {
+            let counts = vec![count(bytes.downloaded), count(bytes.uploaded)];
+            (host.as_bytes().to_vec(), Tree::List(counts))
+        };
+        let trackers = self.trackers.iter().take(MAX_TRACKERS).map(of).collect();
+        Tree::List(vec![Tree::List(times.map(count).to_vec()), Tree::Dict(trackers)])
+    }
+
+    /// Decodes counts. Takes a damaged one as 0, since no decision depends on it.
+    fn from_value(value: Value<'_>) -> Self {
+        let mut parts = value.items();
+        let mut times = parts.next().into_iter().flat_map(|times| times.items());
+        let mut next = || times.next().and_then(|time| time.as_uint()).unwrap_or(0);
+        let (added_unix_s, finished_unix_s, active_s, seeding_s) = (next(), next(), next(), next());
+        let of = |(host, bytes): (&[u8], Value<'_>)| {
+            let mut counts = bytes.items().map(|count| count.as_uint().unwrap_or(0));
+            let downloaded = counts.next().unwrap_or(0);
+            let bytes = TrackerBytes { downloaded, uploaded: counts.next().unwrap_or(0) };
+            Some((std::str::from_utf8(host).ok()?.to_owned(), bytes))
+        };
+        let trackers = parts.next().into_iter().flat_map(|trackers| trackers.entries());
+        let trackers = trackers.take(MAX_TRACKERS).filter_map(of).collect();
+        Self { added_unix_s, finished_unix_s, active_s, seeding_s, trackers }
     }
 }
 
@@ -315,6 +452,7 @@ pub(crate) fn put_file<'a>(path: &'a Path, content: &[u8]) -> Result<&'a Path, S
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}-{}.tmp", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
     let beside = folder.join(name);
+    crate::crash::point();
     let written = write_synced(&beside, content)
         .and_then(|()| std::fs::rename(&beside, path).at(Operation::Rename, || path.to_owned()));
     if written.is_err() {

@@ -17,7 +17,28 @@ fn sample(torrent: &Fixture) -> Resume {
         uploaded: 1 << 40,
         downloaded: 3,
         peers: vec!["127.0.0.1:6881".parse().unwrap(), "[::1]:9".parse().unwrap()],
+        names: names(torrent, "new name"),
+        moving: Some(Moving {
+            to: Place { dir: "/elsewhere".into(), names: names(torrent, "x/y") },
+            is_switching: true,
+        }),
+        is_deleting: true,
+        moved_from: vec!["/first".into(), "/second".into()],
+        mount: Some("/mnt/disk".into()),
+        statistics: Statistics {
+            added_unix_s: 1_700_000_000,
+            finished_unix_s: 0,
+            active_s: 86_400,
+            seeding_s: 3600,
+            trackers: BTreeMap::from([("t.example".to_owned(), TrackerBytes { downloaded: 1, uploaded: 2 })]),
+        },
     }
+}
+
+fn names(torrent: &Fixture, folder: &str) -> FileNames {
+    let mut names = FileNames::default();
+    names.rename_folder(&torrent.meta, "torrent", folder).unwrap();
+    names
 }
 
 fn torrent() -> Fixture {
@@ -70,6 +91,10 @@ fn verify_with_another_torrent_folder_or_size_is_a_mismatch() {
     refused(Resume { stamps: vec![], ..good.clone() });
     refused(Resume { wanted: vec![true], ..good.clone() });
     refused(Resume { own: vec![true], ..good.clone() });
+    let other = Fixture::of_lengths(Kind::V1, 16384, &[9, 9, 9, 9]);
+    refused(Resume { names: names(&other, "x"), ..good.clone() });
+    let to = Place { dir: "/x".into(), names: names(&other, "x") };
+    refused(Resume { moving: Some(Moving { to, is_switching: false }), ..good.clone() });
     let unfinished = |pieces: &[(u32, &[u8])]| {
         let piece = |&(piece, blocks): &(u32, &[u8])| UnfinishedPiece { piece, blocks: blocks.to_vec() };
         Resume { unfinished: pieces.iter().map(piece).collect(), ..good.clone() }

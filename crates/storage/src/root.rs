@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, mkdirat, openat, statat, symlinkat};
 use rustix::io::Errno;
 
+use crate::crash;
 use crate::error::{At, Operation, StorageError};
 use crate::inodes::FileId;
 
@@ -76,6 +77,11 @@ impl Root {
         }
     }
 
+    /// Returns the number of leading elements of a relative path that may be links.
+    pub(crate) fn trusted(&self) -> usize {
+        self.trusted
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -136,7 +142,10 @@ impl Root {
         };
         let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
         let create = FILE | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-        let make = || openat(parent, name, create, mode).inspect(|_| self.has_grown(relative.parent()));
+        let make = || {
+            crash::point();
+            openat(parent, name, create, mode).inspect(|_| self.has_grown(relative.parent()))
+        };
         if is_new {
             return make();
         }
@@ -165,6 +174,7 @@ impl Root {
         let name =
             relative.file_name().ok_or_else(|| StorageError::io(Operation::Create, path(), Errno::INVAL))?;
         let parent = self.parent(relative, true)?;
+        crash::point();
         match symlinkat(target, &parent, name) {
             Ok(()) => {
                 self.has_grown(relative.parent());
@@ -181,11 +191,45 @@ impl Root {
         let name =
             relative.file_name().ok_or_else(|| StorageError::io(Operation::Remove, path(), Errno::INVAL))?;
         let parent = self.parent(relative, false)?;
+        crash::point();
         match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(StorageError::io(Operation::Remove, path(), errno)),
         }
+    }
+
+    /// Renames a file, link or folder to `to` below another download folder, and creates the folders there. Returns false
+    /// if something exists at `to`, which stays.
+    ///
+    /// # Errors
+    /// [`StorageError::is_cross_device`] if the two are on different file systems; any other error of the disk.
+    pub(crate) fn rename(&self, from: &Path, other: &Self, to: &Path) -> Result<bool, StorageError> {
+        let path = || self.dir.join(from);
+        let names = (from.file_name(), to.file_name());
+        let (Some(from_name), Some(to_name)) = names else {
+            return Err(StorageError::io(Operation::Rename, path(), Errno::INVAL));
+        };
+        let (from_parent, to_parent) = (self.parent(from, false)?, other.parent(to, true)?);
+        crash::point();
+        match rename_new(&from_parent, from_name, &to_parent, to_name) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return Ok(false),
+            Err(errno) => return Err(StorageError::io(Operation::Rename, path(), errno)),
+        }
+        self.has_grown(from.parent());
+        other.has_grown(to.parent());
+        Ok(true)
+    }
+
+    /// Returns the number of the device on which a file or folder at `relative` is, or would be created.
+    pub(crate) fn device_of(&self, relative: &Path) -> Result<u64, StorageError> {
+        use std::os::unix::fs::MetadataExt as _;
+        let path = self.dir.join(relative);
+        let found = path.ancestors().find_map(|path| std::fs::metadata(path).ok());
+        found
+            .map(|found| found.dev())
+            .ok_or_else(|| StorageError::io(Operation::Inspect, path.clone(), Errno::NOENT))
     }
 
     /// Returns true if there is something at `relative`, of any kind.
@@ -201,9 +245,18 @@ impl Root {
         }
     }
 
+    /// Does the same as [`exists`](Self::exists), and returns false if a folder above is missing.
+    pub(crate) fn exists_at(&self, relative: &Path) -> Result<bool, StorageError> {
+        match self.exists(relative) {
+            Err(error) if error.is_absent() => Ok(false),
+            exists => exists,
+        }
+    }
+
     /// Removes the folder at `relative` if it is empty. Leaves it in any doubt.
     pub(crate) fn remove_empty_folder(&self, relative: &Path) {
         let Some(name) = relative.file_name() else { return };
+        crash::point();
         let removed = self
             .parent(relative, false)
             .map(|parent| rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR));
@@ -249,6 +302,7 @@ impl Root {
             let flags = if follows { THROUGH } else { THROUGH | OFlags::NOFOLLOW };
             let mut next = openat(&here, name, flags, Mode::empty());
             if create && matches!(next, Err(Errno::NOENT)) {
+                crash::point();
                 match mkdirat(&here, name, Mode::from_raw_mode(0o777)) {
                     Ok(()) => self.has_grown(Some(&walked)),
                     Err(Errno::EXIST) => {}
@@ -304,6 +358,21 @@ impl Root {
             self.seen.store(true, Ordering::Release);
         }
         Ok(fd)
+    }
+}
+
+/// Renames unless the new name exists (`EEXIST`).
+fn rename_new(from: &OwnedFd, from_name: &OsStr, to: &OwnedFd, to_name: &OsStr) -> Result<(), Errno> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    match rustix::fs::renameat_with(from, from_name, to, to_name, rustix::fs::RenameFlags::NOREPLACE) {
+        // Some file systems cannot do it in one step.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+        renamed => return renamed,
+    }
+    match statat(to, to_name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => Err(Errno::EXIST),
+        Err(Errno::NOENT) => rustix::fs::renameat(from, from_name, to, to_name),
+        Err(errno) => Err(errno),
     }
 }
 

@@ -1,24 +1,27 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ztor_metainfo::{InfoHashes, Layout, Metainfo};
 
 use crate::error::StorageError;
+use crate::file_names::{FileNames, with_suffix};
 use crate::handles::{Access, HandleCache, OpenFile};
-use crate::names::as_found;
+use crate::names::as_found_named;
 use crate::parts::{Geometry, PartFile};
 use crate::root::Root;
 use crate::zeros::ZeroDigests;
 
 mod delete;
 mod existing;
+mod finish;
 mod io;
 mod locate;
 mod open;
 mod places;
 mod prepare;
+mod relocate;
 mod stamps;
 mod unfinished;
 
@@ -26,6 +29,8 @@ pub use delete::DeletedFiles;
 pub use existing::FileUse;
 pub use locate::FileSlice;
 use places::Places;
+use relocate::Changes;
+pub use relocate::{MoveError, Relocation, recover_move};
 pub use stamps::FileStamp;
 use unfinished::Unfinished;
 pub use unfinished::UnfinishedPiece;
@@ -49,10 +54,10 @@ const PART_FILE: u32 = u32::MAX;
 pub struct TorrentStore {
     id: u64,
     meta: Arc<Metainfo>,
-    root: Root,
+    home: RwLock<Home>,
     options: StoreOptions,
     handles: Arc<HandleCache>,
-    flags: Box<[AtomicU8]>,
+    flags: Box<[AtomicU16]>,
     places: RwLock<Places>,
     parts: PartFile,
     parts_path: PathBuf,
@@ -64,7 +69,34 @@ pub struct TorrentStore {
     opening: Mutex<()>,
     verified: Box<[AtomicU64]>,
     unfinished: Mutex<Unfinished>,
+    /// Lock of all that expects the files to stay where they are over several calls.
+    arranging: Mutex<()>,
+    /// Pieces written while the files are copied to another file system.
+    changes: Changes,
     pub(crate) zero_digests: ZeroDigests,
+}
+
+/// Folder and paths of a torrent's files. Replaced while no read or write is under way.
+#[derive(Debug, Clone)]
+struct Home {
+    root: Arc<Root>,
+    names: Arc<FileNames>,
+}
+
+/// Place of a torrent's files on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The download folder.
+    pub dir: PathBuf,
+    /// Paths of the files below it.
+    pub names: FileNames,
+}
+
+impl Place {
+    /// Creates the place of files with the paths that the torrent gives them.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), names: FileNames::default() }
+    }
 }
 
 /// Use of the disk by a [`TorrentStore`].
@@ -92,29 +124,33 @@ pub enum Allocation {
 /// State of a file, as bits.
 mod flag {
     /// Written since the last sync.
-    pub(super) const DIRTY: u8 = 1;
+    pub(super) const DIRTY: u16 = 1;
     /// Opened once: it must not disappear any more.
-    pub(super) const SEEN: u8 = 2;
+    pub(super) const SEEN: u16 = 2;
     /// Extended to its full length: it must not become shorter any more.
-    pub(super) const SIZED: u8 = 4;
+    pub(super) const SIZED: u16 = 4;
     /// Writable: this store or an earlier one has created it, or a check has shown that it is the torrent's. A file
     /// without this bit is only created, exclusively.
-    pub(super) const OWN: u8 = 8;
+    pub(super) const OWN: u16 = 8;
     /// Longer than in the torrent. It is truncated once all its pieces have passed.
-    pub(super) const LONG: u8 = 16;
+    pub(super) const LONG: u16 = 16;
     /// Existed and was empty. It may be written to if it is still empty at the first write.
-    pub(super) const EMPTY: u8 = 32;
+    pub(super) const EMPTY: u16 = 32;
     /// Written since its last stamp, and synced. A different stamp is then this store's own change.
-    pub(super) const UNSTAMPED: u8 = 64;
+    pub(super) const UNSTAMPED: u16 = 64;
     /// Has pieces that were found right but may not be on the disk yet, whichever program has written them.
-    pub(super) const FOUND: u8 = 128;
+    pub(super) const FOUND: u16 = 128;
+    /// Has the suffix of incomplete files.
+    pub(super) const SUFFIXED: u16 = 256;
+    /// All that is known of a file on disk, apart from its name.
+    pub(super) const STATE: u16 = 255;
 }
 
 impl TorrentStore {
     /// Opens the files of `meta` below `dir`, which need not exist yet.
     ///
     /// `wanted` has one entry per file of the layout (pads included); `None` wants all. Reads an existing part file and
-    /// creates nothing. [`meta`](Self::meta) has the names of the files on disk ([`as_found`]).
+    /// creates nothing. [`meta`](Self::meta) has the names of the files on disk ([`as_found`](crate::as_found)).
     pub fn open(
         meta: Arc<Metainfo>,
         dir: &Path,
@@ -122,7 +158,20 @@ impl TorrentStore {
         options: StoreOptions,
         handles: Arc<HandleCache>,
     ) -> Result<Self, StorageError> {
-        let meta = as_found(&meta, dir);
+        Self::open_at(meta, &Place::new(dir), wanted, options, handles)
+    }
+
+    /// Does the same as [`open`](Self::open), with other paths below the download folder. `place.names` must be those of
+    /// the torrent ([`FileNames::check`]).
+    pub fn open_at(
+        meta: Arc<Metainfo>,
+        place: &Place,
+        wanted: Option<&[bool]>,
+        options: StoreOptions,
+        handles: Arc<HandleCache>,
+    ) -> Result<Self, StorageError> {
+        let Place { dir, names } = place;
+        let meta = as_found_named(&meta, dir, names);
         let layout = &meta.layout;
         let file_count = layout.files().len();
         let wanted = match wanted {
@@ -132,35 +181,47 @@ impl TorrentStore {
             Some(wanted) => wanted.to_vec(),
             None => vec![true; file_count],
         };
-        let (id, name) = identity(&meta);
+        let (id, _) = identity(&meta);
         let geometry = Geometry {
             id,
             piece_length: layout.piece_length(),
             piece_count: layout.piece_count(),
             file_count: u32::try_from(file_count).unwrap_or(u32::MAX),
         };
-        let trusted = usize::from(!meta.is_single_file());
+        // A folder that the user has chosen may be a link.
+        let trusted = usize::from(names.folder(&meta).is_some());
         let words = (layout.piece_count() as usize).div_ceil(64);
         let mut store = Self {
             id: handles.new_store_id(),
-            root: Root::new(dir, trusted, options.read_only),
+            home: RwLock::new(Home {
+                root: Arc::new(Root::new(dir, trusted, options.read_only)),
+                names: Arc::new(names.clone()),
+            }),
             options,
             handles,
-            flags: (0..file_count).map(|_| AtomicU8::new(0)).collect(),
+            flags: (0..file_count).map(|_| AtomicU16::new(0)).collect(),
             places: RwLock::default(),
             parts: PartFile::new(geometry),
-            parts_path: PathBuf::from(format!(".{name}.parts")),
+            parts_path: Self::parts_name(&meta),
             parts_dirty: AtomicBool::new(false),
             parts_found: AtomicBool::new(false),
             opening: Mutex::default(),
             verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
             unfinished: Mutex::default(),
+            arranging: Mutex::default(),
+            changes: Changes::default(),
             zero_digests: ZeroDigests::default(),
             meta,
         };
+        store.find_suffixed();
         let moved = store.load_parts()?;
         store.places = RwLock::new(store.initial_places(wanted, moved));
         Ok(store)
+    }
+
+    /// Returns the name of the part file.
+    fn parts_name(meta: &Metainfo) -> PathBuf {
+        PathBuf::from(format!(".{}.parts", identity(meta).1))
     }
 
     /// Returns the torrent.
@@ -168,9 +229,29 @@ impl TorrentStore {
         &self.meta
     }
 
-    /// Returns the download folder given to [`open`](Self::open).
-    pub fn dir(&self) -> &Path {
-        self.root.dir()
+    /// Returns the download folder.
+    pub fn dir(&self) -> PathBuf {
+        self.root().dir().to_owned()
+    }
+
+    /// Keeps the files in their place until the guard is dropped. A [`Relocation`] waits for that. Hold it over calls that
+    /// depend on each other, as [`sync`](Self::sync) and [`take_stamps`](Self::take_stamps).
+    pub fn keep_place(&self) -> MutexGuard<'_, ()> {
+        self.arranging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the place of the files.
+    pub fn place(&self) -> Place {
+        let Home { root, names } = self.home();
+        Place { dir: root.dir().to_owned(), names: FileNames::clone(&names) }
+    }
+
+    fn home(&self) -> Home {
+        self.home.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn root(&self) -> Arc<Root> {
+        Arc::clone(&self.home.read().unwrap_or_else(PoisonError::into_inner).root)
     }
 
     /// Returns true if the store was opened with [`StoreOptions::read_only`].
@@ -180,7 +261,14 @@ impl TorrentStore {
 
     /// Returns the path of a file on disk, even if it does not exist. Pads have a path but never exist.
     pub fn path_of(&self, file: usize) -> PathBuf {
-        self.root.dir().join(self.meta.relative_path(file))
+        self.root().dir().join(self.relative(file))
+    }
+
+    /// Returns the path of a file below the download folder, as it is now: incomplete files may have a suffix.
+    pub fn relative(&self, file: usize) -> PathBuf {
+        let names = self.home().names;
+        let path = names.path(&self.meta, file);
+        if self.has_flag(file, flag::SUFFIXED) { with_suffix(path, names.suffix()) } else { path }
     }
 
     /// Returns true if the piece has passed its check since the store was opened, or is [believed](Self::believe).
@@ -224,10 +312,13 @@ impl TorrentStore {
     /// system does not report it.
     pub fn device(&self) -> u64 {
         use std::os::unix::fs::MetadataExt as _;
-        // The path of a file that does not exist is that of the torrent.
-        let file = if self.meta.is_single_file() { 0 } else { usize::MAX };
-        let path = self.path_of(file);
+        let path = self.root().dir().join(self.first_path());
         path.ancestors().find_map(|path| std::fs::metadata(path).ok()).map_or(0, |found| found.dev())
+    }
+
+    /// Returns the folder of the torrent, or the path of its first file if there is none, below the download folder.
+    fn first_path(&self) -> PathBuf {
+        self.home().names.folder(&self.meta).unwrap_or_else(|| self.relative(0))
     }
 
     /// Accepts that a file is missing, after a check has found it gone. Changes nothing if the file exists.
@@ -235,13 +326,13 @@ impl TorrentStore {
         if !matches!(stamps::stamp_of(&self.path_of(file), self.options.read_only), Ok(FileStamp::ABSENT)) {
             return;
         }
-        self.clear_flag(file, u8::MAX);
+        self.clear_flag(file, flag::STATE);
         self.forget_handle(file);
     }
 
     /// Returns true if the download folder is still the one that this store has used, or if it has used none yet.
     pub fn has_its_folder(&self) -> bool {
-        self.root.is_as_before()
+        self.root().is_as_before()
     }
 
     /// Closes all files, so that each is opened again at its next use.
@@ -263,7 +354,7 @@ impl TorrentStore {
         self.places.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_flag(&self, file: usize, bits: u8) {
+    fn set_flag(&self, file: usize, bits: u16) {
         if let Some(flags) = self.flags.get(file)
             && flags.load(Ordering::Relaxed) & bits != bits
         {
@@ -271,11 +362,11 @@ impl TorrentStore {
         }
     }
 
-    fn has_flag(&self, file: usize, bits: u8) -> bool {
+    fn has_flag(&self, file: usize, bits: u16) -> bool {
         self.flags.get(file).is_some_and(|flags| flags.load(Ordering::Acquire) & bits == bits)
     }
 
-    fn clear_flag(&self, file: usize, bits: u8) {
+    fn clear_flag(&self, file: usize, bits: u16) {
         if let Some(flags) = self.flags.get(file) {
             flags.fetch_and(!bits, Ordering::AcqRel);
         }
@@ -283,7 +374,7 @@ impl TorrentStore {
 
     fn require_writable(&self) -> Result<(), StorageError> {
         if self.options.read_only {
-            return Err(StorageError::ReadOnly { path: self.root.dir().to_owned() });
+            return Err(StorageError::ReadOnly { path: self.dir() });
         }
         Ok(())
     }

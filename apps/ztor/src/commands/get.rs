@@ -9,10 +9,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use ztor_metainfo::paths::with_extension;
 use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
-use ztor_session::{AddTorrent, Allocation, TorrentId};
+use ztor_session::{AddTorrent, Allocation, ContentLayout, FileNames, FilePatterns, TorrentId};
 use ztor_storage::as_found;
 
-use crate::args::{Allocate, GetArgs};
+use crate::args::{Allocate, Folder, GetArgs};
 use crate::check;
 use crate::console::Console;
 use crate::display::Display;
@@ -25,6 +25,9 @@ use crate::stop::Stop;
 
 pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Result<Exit> {
     let selection = Selection::parse(&args.files)?;
+    let exclude = FilePatterns::parse(&args.exclude)
+        .map_err(|error| CliError::usage(format!("cannot use --exclude: {error}")))?;
+    let names = names(args)?;
     let mut peers = runner::peers(&args.peer)?;
     let Some(Wanted { mut torrents, mut links, mut lost }) = load_all(args, console, stop)? else {
         return Ok(Exit::Interrupted);
@@ -50,7 +53,7 @@ pub(super) fn run(args: &GetArgs, console: &Console, stop: &Stop) -> anyhow::Res
         return Ok(Exit::Interrupted);
     };
     torrents.extend(completed);
-    let plan = Plan { selection, peers, args: args.clone() };
+    let plan = Plan { selection, exclude, names, peers, args: args.clone() };
     let mut adds = Vec::new();
     torrents.retain(|meta| match plan.add(meta, &[]) {
         Ok(add) => {
@@ -113,6 +116,20 @@ fn add_links(runner: &mut Runner, links: Vec<Link>, peers: &[SocketAddr]) -> Has
         }
     }
     magnets
+}
+
+/// Returns the layout and the suffix of the files.
+fn names(args: &GetArgs) -> Result<FileNames, CliError> {
+    let mut names = FileNames::new(match args.layout {
+        Folder::Original => ContentLayout::Original,
+        Folder::Subfolder => ContentLayout::Subfolder,
+        Folder::NoSubfolder => ContentLayout::NoSubfolder,
+    });
+    let suffix = args.part_suffix.clone().unwrap_or_default();
+    names
+        .set_suffix(suffix)
+        .map_err(|error| CliError::usage(format!("cannot use --part-suffix: {error}")))?;
+    Ok(names)
 }
 
 /// Returns true for each file that a magnet link selects (BEP 53), by index; empty if the link has no selection.
@@ -296,6 +313,8 @@ impl Wanted {
 /// Settings of every torrent, from a torrent file or from a magnet link.
 struct Plan {
     selection: Option<Selection>,
+    exclude: FilePatterns,
+    names: FileNames,
     peers: Vec<SocketAddr>,
     args: GetArgs,
 }
@@ -321,7 +340,10 @@ impl Plan {
             Allocate::Full => Allocation::Full,
         };
         Ok(AddTorrent::new(Arc::clone(meta), &self.args.output)
+            .incomplete_dir(self.args.incomplete.clone())
+            .names(self.names.clone())
             .wanted(wanted)
+            .exclude(&self.exclude)
             .sequential(self.args.sequential)
             .ends_first(self.args.ends_first)
             .overwrite(self.args.overwrite)

@@ -9,6 +9,7 @@ pub(super) fn warning(event: &SessionEvent) -> Option<String> {
         SessionEvent::NotSaved { fault, .. } => {
             format!("{}; the next run will check the data again", fault.message)
         }
+        SessionEvent::NotMoved { fault, .. } => fault.message.clone(),
         SessionEvent::PeerNotFound { peer, message, .. } => format!("cannot find the peer {peer}: {message}"),
         SessionEvent::Interface { name, is_there: true } => format!("the interface {name} is back"),
         SessionEvent::Interface { name, is_there: false } => {
@@ -59,6 +60,10 @@ mod tests {
             (
                 SessionEvent::Checked { torrent, hashed_bytes: 5, believed_bytes: 6 },
                 json!({"kind": "checked", "hashed_bytes": 5, "believed_bytes": 6}),
+            ),
+            (
+                SessionEvent::FilesMoved { torrent, dir: "/new".into() },
+                json!({"kind": "files_moved", "dir": "/new"}),
             ),
             (
                 SessionEvent::WillRetry { torrent, after: Duration::from_secs(30) },

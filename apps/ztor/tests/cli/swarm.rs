@@ -251,6 +251,48 @@ fn get_with_ends_first_has_the_end_of_the_file_long_before_the_middle() {
 }
 
 #[test]
+fn get_with_a_folder_for_incomplete_files_moves_them_when_all_are_complete() {
+    let scratch = Scratch::new();
+    scratch.data("in/album/large.bin", 6 << 20, 9);
+    let album = scratch.album();
+    let torrent = scratch.create(&album, &["--piece-length", "64KiB"]);
+    let seed = seed(&scratch, &[&torrent, &album]);
+    let incomplete = scratch.path("incomplete");
+    let mut slow = get(&scratch, &[&"--json", &"--limit-down", &"1MiB/s", &torrent, &"--peer", &seed.addr]);
+    slow.args(["--part-suffix", "--layout", "no-subfolder", "--incomplete"]).arg(&incomplete);
+    let mut run = Running::start(slow);
+    run.line_where("some data", |line| line.contains("\"progress\"") && !line.contains("\"done_bytes\":0,"));
+    run.signal("INT");
+    run.finish().expect(130);
+    let names = |dir: &str| -> Vec<String> {
+        let entries = fs::read_dir(scratch.path(dir)).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert!(names("incomplete").iter().any(|name| name.ends_with(".part")), "{:?}", names("incomplete"));
+    assert_eq!(names("out"), Vec::<String>::new());
+    let mut rest = get(&scratch, &[&torrent, &"--peer", &seed.addr]);
+    rest.args(["--part-suffix", "--layout", "no-subfolder", "--incomplete"]).arg(&incomplete);
+    Running::start(rest).finish().expect(0);
+    assert_eq!(names("incomplete"), Vec::<String>::new());
+    assert_same_tree(&album, &scratch.path("out"));
+}
+
+#[test]
+fn get_with_exclude_leaves_out_what_matches() {
+    let scratch = Scratch::new();
+    let album = scratch.album();
+    let torrent = scratch.create(&album, &[]);
+    let seed = seed(&scratch, &[&torrent, &album]);
+    let excluded = fs::read_dir(&album).unwrap().next().unwrap().unwrap().file_name();
+    let mut command = get(&scratch, &[&torrent, &"--peer", &seed.addr, &"--exclude"]);
+    command.arg(&excluded);
+    Running::start(command).finish().expect(0);
+    assert!(!scratch.path("out/album").join(&excluded).exists());
+    assert!(fs::read_dir(scratch.path("out/album")).unwrap().count() > 0);
+    scratch.ztor(&[&"get", &torrent, &"--exclude", &"["]).expect(2);
+}
+
+#[test]
 fn get_with_limit_down_takes_the_time_of_the_limit() {
     let scratch = Scratch::new();
     let file = scratch.data("in/blob.bin", 3 << 20, 1);

@@ -17,7 +17,7 @@ use crate::exchange::Exchange;
 use crate::extensions::About;
 use crate::ids::{PeerKey, TorrentId};
 use crate::metadata::{Fetch, Layers};
-use crate::status::TorrentState;
+use crate::status::{MoveProgress, TorrentState};
 use crate::trackers::TorrentTrackers;
 use fastrand::Rng;
 use std::net::SocketAddr;
@@ -35,6 +35,8 @@ pub(crate) struct Torrent {
     lifecycle: Lifecycle,
     /// Paused by the user: nothing is exchanged, whatever the lifecycle.
     is_paused: bool,
+    /// Progress of a move of its files.
+    moving: Option<MoveProgress>,
     /// Connections, and connection attempts.
     peers: Vec<PeerKey>,
     exchange: Exchange,
@@ -101,6 +103,7 @@ impl Torrent {
             is_private: false,
             lifecycle: Lifecycle::FetchingInfo(Fetch::default()),
             is_paused: false,
+            moving: None,
             peers: Vec::new(),
             exchange: Exchange::new(now, id),
             known: KnownPeers::default(),
@@ -245,6 +248,15 @@ impl Torrent {
     /// Returns true if peers are accepted and looked for, to exchange pieces or metadata.
     pub(crate) fn is_open(&self) -> bool {
         !self.is_paused && self.lifecycle.is_open()
+    }
+
+    /// Returns the progress of a move of its files; `None` if none is under way.
+    pub(crate) fn moving(&self) -> Option<MoveProgress> {
+        self.moving
+    }
+
+    pub(crate) fn set_move_progress(&mut self, progress: Option<MoveProgress>) {
+        self.moving = progress;
     }
 
     /// Pauses the torrent, or ends the pause. Returns false if nothing changes.

@@ -2,14 +2,17 @@
 
 use super::save::{Look, Looks};
 use crate::inbox::Inbox;
+use crate::ledger::Ledger;
 use crate::message::NetEvent;
-use crate::resume_store::Record;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_engine::{Bitfield, DiskEvent, TorrentId};
 use ztor_storage::resume::Resume;
-use ztor_storage::{FileStamp, InTheWay, Pieces, StorageError, TorrentStore, UnfinishedPiece, check_all};
+use ztor_storage::{
+    FileStamp, InTheWay, Pieces, Place, StorageError, TorrentStore, UnfinishedPiece, check_all,
+    is_mount_point, mount_point_of,
+};
 
 /// Maximum number of passes over files that others change at the same time.
 const MAX_ROUNDS: u32 = 4;
@@ -29,7 +32,7 @@ pub(crate) struct CheckJob {
     /// still away.
     pub(crate) is_retry: bool,
     /// Record of the resume data; `None` keeps none.
-    pub(crate) record: Option<Record>,
+    pub(crate) ledger: Option<Arc<Ledger>>,
     /// Wanted files, one entry per file; empty for all.
     pub(crate) wanted: Vec<bool>,
     pub(crate) looks: Looks,
@@ -57,6 +60,7 @@ pub(super) enum Glance {
 
 /// Checks a torrent by the stamps of its files alone, if that suffices.
 pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, StorageError> {
+    let _still = job.store.keep_place();
     let plan = plan(job)?;
     let to_prepare = if job.prepare { job.store.bytes_to_prepare(&plan.stamps) } else { 0 };
     let bytes = plan.bytes_to_read(job) + to_prepare;
@@ -70,6 +74,7 @@ pub(super) fn glance(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Glance, 
 
 /// Checks a torrent, and hashes the pieces that the stamps do not settle.
 pub(super) fn check(job: &CheckJob, inbox: &Inbox<NetEvent>) -> Result<Found, StorageError> {
+    let _still = job.store.keep_place();
     check_with(job, |pieces| hash(job, inbox, pieces))
 }
 
@@ -116,9 +121,7 @@ fn plan(job: &CheckJob) -> Result<Plan, StorageError> {
     if job.stop.load(Ordering::Relaxed) {
         return Err(StorageError::Stopped);
     }
-    if job.is_retry {
-        await_folder(job)?;
-    }
+    await_folder(job)?;
     let layout = &job.store.meta().layout;
     let piece_count = layout.piece_count();
     let stamps = job.store.fingerprint()?;
@@ -196,6 +199,9 @@ fn finish(
     let believed_bytes = have.iter().filter(|piece| !hashed.contains(*piece)).map(bytes_of).sum();
     let look = Look { stamps, hashed_bytes, believed_bytes, has_recorded };
     *job.looks.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
+    if let Some(ledger) = &job.ledger {
+        ledger.set_mount(mount_point_of(&job.store.dir()));
+    }
     Ok(Some(Found { present: have, unfinished }))
 }
 
@@ -253,9 +259,13 @@ fn unfinished_of(job: &CheckJob) -> Vec<UnfinishedPiece> {
 }
 
 /// Refuses another download folder than before, unless it has files as they were saved last: a drive may return with
-/// another number, and an empty mount point is a folder too.
+/// another number, and an empty mount point is a folder too. Only a check of all data, which the user requests, begins
+/// anew in a folder without its drive.
 fn await_folder(job: &CheckJob) -> Result<(), StorageError> {
-    if job.store.has_its_folder() {
+    let mount = job.resume.as_ref().and_then(|resume| resume.mount.as_deref());
+    let is_unmounted = mount.is_some_and(|mount| !is_mount_point(mount)) && !job.distrust;
+    let is_other = job.is_retry && !job.store.has_its_folder();
+    if !is_unmounted && !is_other {
         return Ok(());
     }
     let now = job.store.fingerprint()?;
@@ -263,7 +273,7 @@ fn await_folder(job: &CheckJob) -> Result<(), StorageError> {
     if saved.zip(&now).any(|(saved, now)| saved == now && now.len > 0) {
         return Ok(());
     }
-    Err(StorageError::FolderGone { path: job.store.dir().to_owned() })
+    Err(StorageError::FolderGone { path: job.store.dir() })
 }
 
 /// Returns the pieces to hash despite resume data: those of files that have changed, have the wrong length or are
@@ -281,7 +291,7 @@ fn doubtful(resume: &Resume, store: &TorrentStore, now: &[FileStamp]) -> Bitfiel
 /// Refuses a file that is as another torrent has left it, even if some of its pieces match: both may be editions of the
 /// same content. Files that are as this torrent has left them are not looked up.
 fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
-    let Some(record) = &job.record else { return Ok(()) };
+    let Some(ledger) = &job.ledger else { return Ok(()) };
     let is_as_left = |file: usize, stamp: FileStamp| {
         let left = job.resume.as_ref().filter(|resume| resume.own.get(file) == Some(&true));
         left.and_then(|resume| resume.stamps.get(file)) == Some(&stamp)
@@ -294,7 +304,7 @@ fn spare_other_torrents(job: &CheckJob) -> Result<(), StorageError> {
     if at_risk.is_empty() {
         return Ok(());
     }
-    match record.left_by_another(&job.store.meta().info_hashes, |stamp| at_risk.contains_key(stamp)) {
+    match ledger.left_by_another(&job.store.meta().info_hashes, |stamp| at_risk.contains_key(stamp)) {
         Some(stamp) => {
             let path = job.store.path_of(at_risk.get(&stamp).copied().unwrap_or_default());
             Err(StorageError::InTheWay { path, why: InTheWay::OfAnotherTorrent })
@@ -319,7 +329,7 @@ fn spare_changes(store: &TorrentStore, had: &[u8], have: &Bitfield) -> Result<()
 /// Records which files were accepted as the torrent's own, before the first write to one. Those that it creates are
 /// recorded by the saves that follow. Returns true if the resume file was written.
 fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result<bool, StorageError> {
-    let Some(record) = &job.record else { return Ok(false) };
+    let Some(ledger) = &job.ledger else { return Ok(false) };
     let own = job.store.own_files();
     let is_known = job.resume.as_ref().is_some_and(|resume| resume.own == own) || !own.contains(&true);
     if is_known || have.count() == have.len() {
@@ -327,19 +337,12 @@ fn remember_own(job: &CheckJob, have: &Bitfield, stamps: &[FileStamp]) -> Result
     }
     // The record says which pieces are present.
     job.store.sync()?;
-    let resume = Resume {
-        info_hashes: job.store.meta().info_hashes,
-        dir: job.store.dir().to_owned(),
-        have: have.to_wire(),
-        stamps: stamps.to_vec(),
-        wanted: job.wanted.clone(),
-        own,
-        unfinished: job.resume.as_ref().map(|resume| resume.unfinished.clone()).unwrap_or_default(),
-        uploaded: job.resume.as_ref().map_or(0, |resume| resume.uploaded),
-        downloaded: job.resume.as_ref().map_or(0, |resume| resume.downloaded),
-        peers: job.resume.as_ref().map(|resume| resume.peers.clone()).unwrap_or_default(),
-    };
-    match record.save(&resume).and_then(|()| record.sync()) {
+    let Place { dir, names } = job.store.place();
+    let info_hashes = job.store.meta().info_hashes;
+    let earlier = job.resume.as_deref().cloned().unwrap_or_else(|| Resume::new(info_hashes, dir.clone()));
+    let (have, stamps, wanted) = (have.to_wire(), stamps.to_vec(), job.wanted.clone());
+    let mut resume = Resume { dir, names, have, stamps, wanted, own, ..earlier };
+    match ledger.save(&mut resume).and_then(|()| ledger.sync()) {
         Ok(()) => Ok(true),
         Err(error) => {
             // The save that follows reports it.

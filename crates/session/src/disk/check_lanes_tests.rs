@@ -18,7 +18,7 @@ fn check_of(number: u64, store: &Arc<TorrentStore>, inbox: &Arc<Inbox<NetEvent>>
         distrust: false,
         had_before_change: None,
         is_retry: false,
-        record: None,
+        ledger: None,
         wanted: Vec::new(),
         looks: Looks::default(),
         prepare: false,

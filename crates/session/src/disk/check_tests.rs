@@ -5,6 +5,7 @@ use super::*;
 use crate::disk::fault::fault;
 use crate::driver::WAKER;
 use crate::resume_store::FileResumeStore;
+use crate::resume_store::Record;
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -78,7 +79,7 @@ impl Rig {
             distrust: false,
             had_before_change: None,
             is_retry: false,
-            record: Some(self.record()),
+            ledger: Some(Ledger::new(self.record())),
             wanted: Vec::new(),
             looks: Arc::clone(&self.looks),
             prepare: true,
@@ -97,18 +98,8 @@ impl Rig {
 
     /// Returns the resume data of the store, as the next run finds it.
     fn resume(&self, store: &TorrentStore, have: Vec<u8>) -> Resume {
-        Resume {
-            info_hashes: self.meta.info_hashes,
-            dir: store.dir().to_owned(),
-            have,
-            stamps: store.fingerprint().unwrap(),
-            wanted: Vec::new(),
-            own: store.own_files(),
-            unfinished: Vec::new(),
-            uploaded: 0,
-            downloaded: 0,
-            peers: Vec::new(),
-        }
+        let (stamps, own) = (store.fingerprint().unwrap(), store.own_files());
+        Resume { have, stamps, own, ..Resume::new(self.meta.info_hashes, store.dir()) }
     }
 }
 

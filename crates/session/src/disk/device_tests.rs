@@ -64,7 +64,7 @@ impl Rig {
 
     fn write(&mut self, number: u64, member: &Membership) {
         let (torrent, data) = (torrent(number), Bytes::from(vec![1; 16384]));
-        self.disks.write(WriteBlock { torrent, piece: 0, begin: 0, data }, member);
+        self.disks.write(WriteBlock { torrent, piece: 0, begin: 0, data }, member, member.disk());
         self.disks.submit();
     }
 
@@ -82,7 +82,7 @@ impl Rig {
         let resume = resume(&store);
         let looks = Looks::default();
         let (torrent, occasion) = (torrent(number), Occasion::Full);
-        let job = SaveJob { torrent, store, record: None, resume, recorded: None, occasion, looks };
+        let job = SaveJob { torrent, store, ledger: None, resume, recorded: None, occasion, looks };
         self.disks.save(job, member);
     }
 
@@ -126,7 +126,7 @@ fn check_job(number: u64, member: &Membership) -> CheckJob {
         distrust: false,
         had_before_change: None,
         is_retry: false,
-        record: None,
+        ledger: None,
         wanted: Vec::new(),
         looks: Looks::default(),
         prepare: false,
@@ -135,18 +135,7 @@ fn check_job(number: u64, member: &Membership) -> CheckJob {
 }
 
 fn resume(store: &TorrentStore) -> Resume {
-    Resume {
-        info_hashes: store.meta().info_hashes,
-        dir: store.dir().to_owned(),
-        have: vec![0],
-        stamps: Vec::new(),
-        wanted: Vec::new(),
-        own: Vec::new(),
-        unfinished: Vec::new(),
-        uploaded: 0,
-        downloaded: 0,
-        peers: Vec::new(),
-    }
+    Resume { have: vec![0], ..Resume::new(store.meta().info_hashes, store.dir()) }
 }
 
 fn is_disk_event(message: &NetEvent, number: u64, is_it: impl Fn(&DiskEvent) -> bool) -> bool {

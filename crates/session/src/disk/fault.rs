@@ -8,7 +8,7 @@ use ztor_storage::StorageError;
 pub(super) const EXHAUSTED_PAUSE: Duration = Duration::from_millis(250);
 
 /// Converts a storage error for the engine.
-pub(super) fn fault(error: &StorageError) -> DiskFault {
+pub(crate) fn fault(error: &StorageError) -> DiskFault {
     let kind = match error {
         StorageError::InTheWay { .. } => DiskFaultKind::InTheWay,
         StorageError::FolderGone { .. } => DiskFaultKind::Gone,

@@ -1,8 +1,10 @@
 //! The threads of one disk.
 
 use super::check_lanes::{self, CheckTask, ToHash};
+use super::membership::Membership;
 use super::queue::{Job, Jobs, Queue};
 use super::reader::{self, ReadJob};
+use super::relocate::{self, MoveJob};
 use super::save::{self, SaveTask};
 use super::worker::Worker;
 use crate::inbox::Inbox;
@@ -44,6 +46,7 @@ pub(super) struct Group {
     checks: Sender<CheckTask>,
     to_hash: Arc<ToHash>,
     saves: Sender<SaveTask>,
+    moves: Sender<(Box<MoveJob>, Arc<Membership>)>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -53,12 +56,13 @@ impl Group {
         let (reads, read_jobs) = unbounded();
         let (checks, check_jobs) = unbounded();
         let (saves, save_jobs) = unbounded();
+        let (moves, move_jobs) = unbounded();
         let writers: Vec<Arc<Queue>> = (0..plan.writers.max(1)).map(|_| Arc::default()).collect();
         let staged = writers.iter().map(|_| Jobs::default()).collect();
         let (devices, threads) = (BTreeSet::new(), Vec::new());
         let to_hash = Arc::new(ToHash::default());
         let mut group =
-            Self { devices, torrents: 0, writers, staged, reads, checks, to_hash, saves, threads };
+            Self { devices, torrents: 0, writers, staged, reads, checks, to_hash, saves, moves, threads };
         let disk = id.index();
         let started = group.start_writers(id, plan).and_then(|()| {
             for number in 0..READERS {
@@ -73,6 +77,7 @@ impl Group {
             })?;
             let to_hash = Arc::clone(&group.to_hash);
             group.spawn(plan, format!("disk{disk}-hash"), move |inbox| check_lanes::hash(&to_hash, inbox))?;
+            group.spawn(plan, format!("disk{disk}-move"), move |inbox| relocate::run(&move_jobs, inbox))?;
             group.spawn(plan, format!("disk{disk}-save"), move |inbox| save::run(&save_jobs, inbox))
         });
         match started {
@@ -88,7 +93,7 @@ impl Group {
         for number in 0..self.writers.len() {
             let queue = Arc::clone(&self.writers[number]);
             self.spawn(plan, format!("disk{}-write{number}", disk.index()), move |inbox| {
-                Worker::new(disk, PieceWriter::new()).run(&queue, inbox);
+                Worker::new(PieceWriter::new()).run(&queue, inbox);
             })?;
         }
         Ok(())
@@ -172,6 +177,10 @@ impl Group {
     /// Drops stopped checks that wait to be hashed.
     pub(super) fn drop_stopped_checks(&self) {
         self.to_hash.drop_stopped();
+    }
+
+    pub(super) fn relocate(&self, job: MoveJob, member: Arc<Membership>) {
+        let _ = self.moves.send((Box::new(job), member));
     }
 
     pub(super) fn save(&self, task: SaveTask) {

@@ -3,9 +3,9 @@
 use super::fault::fault;
 use crate::handle::RemoveError;
 use crate::inbox::Inbox;
+use crate::ledger::Ledger;
 use crate::message::NetEvent;
 use crate::reply::{Answer, answer};
-use crate::resume_store::Record;
 use std::sync::{Arc, Mutex, PoisonError};
 use ztor_engine::DiskId;
 use ztor_storage::{DeletedFiles, TorrentStore};
@@ -24,11 +24,11 @@ pub(crate) struct Membership {
     deletion: Mutex<Option<Deletion>>,
 }
 
-/// Deletion of a removed torrent's files and resume data.
+/// Deletion of a removed torrent's files and resume data; without an answer of the resume data only.
 #[derive(Debug)]
 pub(crate) struct Deletion {
-    pub(crate) record: Option<Record>,
-    pub(crate) answer: Answer<DeletedFiles, RemoveError>,
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    pub(crate) answer: Option<Answer<DeletedFiles, RemoveError>>,
 }
 
 impl Membership {
@@ -57,15 +57,41 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let deletion = self.deletion.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Deletion { record, answer: to }) = deletion {
-            let deleted = self.store.delete_files().map_err(|error| RemoveError::Disk(fault(&error)));
-            // Without the files the record is of no use, and with them it saves a check.
-            let record = record.filter(|_| deleted.is_ok());
-            if let Some(Err(error)) = record.map(|record| record.remove()) {
-                tracing::warn!(%error, "cannot remove the resume data of a removed torrent");
+        if let Some(Deletion { ledger, answer: to }) = deletion {
+            match to {
+                Some(to) => answer(to, delete(&self.store, ledger.as_deref())),
+                None => forget(ledger.as_deref()),
             }
-            answer(to, deleted);
         }
         self.inbox.push(NetEvent::LeftDisk { disk: self.disk });
+    }
+}
+
+/// Deletes the files of a torrent, and then its resume data. The next start completes what a crash interrupts.
+pub(crate) fn delete(store: &TorrentStore, ledger: Option<&Ledger>) -> Result<DeletedFiles, RemoveError> {
+    let _still = store.keep_place();
+    let record = |is_deleting| {
+        if let Some(Err(error)) = ledger.map(|ledger| ledger.save_deleting(is_deleting)) {
+            tracing::warn!(%error, "cannot record that the files of a torrent are being deleted");
+        }
+    };
+    record(true);
+    match store.delete_files() {
+        Ok(deleted) => {
+            // Without the files the record is of no use.
+            forget(ledger);
+            Ok(deleted)
+        }
+        Err(error) => {
+            // The user has to decide about the rest.
+            record(false);
+            Err(RemoveError::Disk(fault(&error)))
+        }
+    }
+}
+
+fn forget(ledger: Option<&Ledger>) {
+    if let Some(Err(error)) = ledger.map(Ledger::remove) {
+        tracing::warn!(%error, "cannot remove the resume data of a removed torrent");
     }
 }

@@ -5,14 +5,14 @@
 use super::fault::{EXHAUSTED_PAUSE, fault};
 use super::membership::Membership;
 use crate::inbox::Inbox;
+use crate::ledger::Ledger;
 use crate::message::{NetEvent, SaveError, Saved};
-use crate::resume_store::Record;
 use crossbeam_channel::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use ztor_engine::{DiskFault, DiskFaultKind, TorrentId};
 use ztor_storage::resume::{Resume, ResumeError};
-use ztor_storage::{FileStamp, StorageError, TorrentStore};
+use ztor_storage::{FileStamp, Place, StorageError, TorrentStore};
 
 /// Files of a torrent, as a check has found them.
 pub(crate) struct Look {
@@ -46,7 +46,8 @@ pub(crate) enum Occasion {
 pub(crate) struct SaveJob {
     pub(crate) torrent: TorrentId,
     pub(crate) store: Arc<TorrentStore>,
-    pub(crate) record: Option<Record>,
+    /// Record of the resume data; `None` keeps none.
+    pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) resume: Resume,
     /// Durable content of the resume file; `None` if unknown.
     pub(crate) recorded: Option<Arc<Resume>>,
@@ -93,6 +94,7 @@ pub(super) fn run(tasks: &Receiver<SaveTask>, inbox: &Inbox<NetEvent>) {
                 SaveTask::Save { job, member } => batch.add(*job, member),
                 SaveTask::Leave(member) => drop(member),
                 SaveTask::SetWanted { torrent, wanted, member } => {
+                    let _still = member.store().keep_place();
                     let result = member.store().set_wanted(&wanted).map_err(|error| fault(&error));
                     inbox.push(NetEvent::WantedSet { torrent, result });
                 }
@@ -116,7 +118,7 @@ pub(super) struct Batch {
     saved: Vec<Saved>,
     members: Vec<Arc<Membership>>,
     /// Saves whose resume data is not durable yet, and a record that makes it so.
-    unsynced: Option<(Record, Vec<usize>)>,
+    unsynced: Option<(Arc<Ledger>, Vec<usize>)>,
 }
 
 impl Batch {
@@ -131,9 +133,9 @@ impl Batch {
             (is_written, is_recorded) = save(&mut job)?;
             Ok(())
         });
-        if let Some(record) = job.record.take().filter(|_| is_written) {
+        if let Some(ledger) = job.ledger.take().filter(|_| is_written) {
             // All torrents of a session have one store.
-            let (_, saves) = self.unsynced.get_or_insert_with(|| (record, Vec::new()));
+            let (_, saves) = self.unsynced.get_or_insert_with(|| (ledger, Vec::new()));
             saves.push(self.saved.len());
         }
         let recorded = if is_recorded { job.recorded } else { None };
@@ -145,8 +147,8 @@ impl Batch {
     /// Makes the new resume files durable, and reports all saves.
     pub(super) fn finish(self, inbox: &Inbox<NetEvent>) -> Vec<Arc<Membership>> {
         let Self { mut saved, members, unsynced } = self;
-        if let Some((record, saves)) = unsynced
-            && let Err(error) = patiently(|| record.sync().map_err(record_error))
+        if let Some((ledger, saves)) = unsynced
+            && let Err(error) = patiently(|| ledger.sync().map_err(record_error))
         {
             for index in saves {
                 saved[index].error.get_or_insert_with(|| error.clone());
@@ -190,11 +192,18 @@ fn record_error(error: ResumeError) -> SaveError {
 /// Returns true first if the resume data was written, which is durable after a sync, and second if it is the same as
 /// before.
 fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
+    let store = Arc::clone(&job.store);
+    let _still = store.keep_place();
+    let complete = store.complete_files();
     // Before the sync, which covers them.
     let unfinished = job.store.unfinished();
     // Before the stamps, so that the record has a stamp of every own file.
     let own = job.store.own_files();
-    job.store.sync().map_err(|e| save_error(&e, SaveError::Data))?;
+    store.sync().map_err(|e| save_error(&e, SaveError::Data))?;
+    if let Err(error) = store.complete_names(&complete) {
+        // Only the name is not as it should be.
+        tracing::warn!(%error, "cannot remove the suffix of a complete file");
+    }
     // The network thread takes this lock as well: no disk is waited for under it.
     let known = {
         let look = job.looks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -220,7 +229,7 @@ fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
         }
         if let Some(path) = job.store.changed_by_others(&look.stamps, &now, &written) {
             if !job.store.has_its_folder() {
-                let path = job.store.dir().to_owned();
+                let path = store.dir();
                 return Err(SaveError::Data(fault(&StorageError::FolderGone { path })));
             }
             return Err(SaveError::Changed(fault(&StorageError::FileChanged { path })));
@@ -235,11 +244,13 @@ fn save(job: &mut SaveJob) -> Result<(bool, bool), SaveError> {
     }
     job.resume.own = own;
     job.resume.unfinished = unfinished;
-    let Some(record) = &job.record else { return Ok((false, false)) };
+    Place { dir: job.resume.dir, names: job.resume.names } = store.place();
+    let Some(ledger) = &job.ledger else { return Ok((false, false)) };
+    ledger.complete(&mut job.resume);
     if job.recorded.as_ref().is_some_and(|recorded| job.is_recorded(recorded)) {
         return Ok((false, true));
     }
-    record.save(&job.resume).map_err(record_error)?;
+    ledger.save(&mut job.resume).map_err(record_error)?;
     Ok((true, false))
 }
 

@@ -3,6 +3,7 @@
 
 use super::super::tests::{inbox, store};
 use super::*;
+use crate::resume_store::Record;
 use crate::resume_store::{FileResumeStore, ResumeKey, ResumeStore};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -76,21 +77,12 @@ impl Rig {
     }
 
     fn job(&self, number: u64, recorded: Option<Arc<Resume>>, occasion: Occasion) -> SaveJob {
-        let resume = Resume {
-            info_hashes: self.store.meta().info_hashes,
-            dir: self.store.dir().to_owned(),
-            have: vec![0xc0],
-            stamps: Vec::new(),
-            wanted: Vec::new(),
-            own: Vec::new(),
-            unfinished: Vec::new(),
-            uploaded: 7,
-            downloaded: 0,
-            peers: Vec::new(),
-        };
+        let new = Resume::new(self.store.meta().info_hashes, self.store.dir());
+        let resume = Resume { have: vec![0xc0], uploaded: 7, ..new };
         let torrent = TorrentId::from_u64(1 << 32 | number);
-        let (store, looks, record) = (Arc::clone(&self.store), Looks::default(), Some(self.record(number)));
-        SaveJob { torrent, store, record, resume, recorded, occasion, looks }
+        let ledger = Some(Ledger::new(self.record(number)));
+        let (store, looks) = (Arc::clone(&self.store), Looks::default());
+        SaveJob { torrent, store, ledger, resume, recorded, occasion, looks }
     }
 
     fn member(&self) -> Arc<Membership> {

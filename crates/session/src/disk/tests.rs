@@ -74,7 +74,7 @@ fn answers(writer: Poor, list: Vec<Job>, count: usize) -> Vec<(u64, DiskEvent)> 
     queue.add(&mut jobs);
     let mut found = Vec::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| Worker::new(DiskId::default(), writer).run(&queue, &inbox));
+        scope.spawn(|| Worker::new(writer).run(&queue, &inbox));
         let (mut events, mut messages) = (mio::Events::with_capacity(1), Vec::new());
         while found.len() < count {
             poll.poll(&mut events, Some(Duration::from_secs(60))).unwrap();

@@ -29,7 +29,6 @@ impl Write for PieceWriter {
 
 /// State of a worker.
 pub(super) struct Worker<W> {
-    disk: DiskId,
     writer: W,
     batch: Vec<WriteJob>,
     done: Vec<WriteDone>,
@@ -41,9 +40,9 @@ pub(super) struct Worker<W> {
 }
 
 impl<W: Write> Worker<W> {
-    pub(super) fn new(disk: DiskId, writer: W) -> Self {
+    pub(super) fn new(writer: W) -> Self {
         let (batch, done, answers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { disk, writer, batch, done, answers, later: Vec::new(), again_at: Instant::now() }
+        Self { writer, batch, done, answers, later: Vec::new(), again_at: Instant::now() }
     }
 
     pub(super) fn run(&mut self, queue: &Queue, inbox: &Inbox<NetEvent>) {
@@ -93,14 +92,14 @@ impl<W: Write> Worker<W> {
     fn forget(&mut self, torrent: TorrentId) {
         self.writer.forget_torrent(torrent.as_u64());
         for job in self.later.extract_if(.., |job| job.torrent == torrent.as_u64()) {
-            self.answers.push(written(self.disk, &job));
+            self.answers.push(written(&job));
         }
     }
 
     /// Answers all jobs that wait for a retry.
     fn give_up(&mut self) {
         for job in self.later.drain(..) {
-            self.answers.push(written(self.disk, &job));
+            self.answers.push(written(&job));
         }
     }
 
@@ -111,8 +110,8 @@ impl<W: Write> Worker<W> {
         self.writer.write(&mut self.batch, &mut self.done);
         for result in self.done.drain(..) {
             let (torrent, event) = match result {
-                WriteDone::Written { torrent, len, .. } => {
-                    (torrent, DiskEvent::Written { disk: self.disk, bytes: len })
+                WriteDone::Written { torrent, len, tag, .. } => {
+                    (torrent, DiskEvent::Written { disk: counted(tag), bytes: len })
                 }
                 WriteDone::PieceOk { torrent, piece, blocks } => {
                     (torrent, DiskEvent::PieceOk { piece, digests: digests(blocks.unwrap_or_default()) })
@@ -132,7 +131,7 @@ impl<W: Write> Worker<W> {
                     (torrent, DiskEvent::Failed { fault: fault(&error) })
                 }
                 WriteDone::Failed { job, error } => {
-                    self.answers.push(written(self.disk, &job));
+                    self.answers.push(written(&job));
                     (job.torrent, DiskEvent::Failed { fault: fault(&error) })
                 }
             };
@@ -142,9 +141,15 @@ impl<W: Write> Worker<W> {
 }
 
 /// Creates the answer to a write that does not wait for the disk any more, whatever its outcome.
-fn written(disk: DiskId, job: &WriteJob) -> NetEvent {
+fn written(job: &WriteJob) -> NetEvent {
+    let disk = counted(job.tag);
     let bytes = job.data.len() as u32;
     NetEvent::disk(TorrentId::from_u64(job.torrent), DiskEvent::Written { disk, bytes })
+}
+
+/// Returns the disk that the engine counts a block for, from the tag of its job.
+fn counted(tag: u64) -> DiskId {
+    usize::try_from(tag).ok().and_then(DiskId::new).unwrap_or_default()
 }
 
 fn digests(blocks: Vec<ztor_storage::BlockDigest>) -> Vec<BlockDigest> {

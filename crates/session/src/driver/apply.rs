@@ -172,7 +172,9 @@ impl Driver {
             | TorrentEvent::NoSource { .. }
             | TorrentEvent::Tracker { .. } => {}
         }
+        let torrent = event.torrent();
         self.cx.emit(SessionEvent::Torrent(event));
+        self.advance_moves(torrent);
     }
 
     /// Flushes the connections. The engine learns how much was sent, and sends more in the next turn.

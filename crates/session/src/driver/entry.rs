@@ -1,22 +1,24 @@
 //! One torrent's files, as the loop knows them: its store, its saves, and its checks.
 
 use super::context::Context;
+use super::moves::{Draining, Moves, moves_of};
 use super::requests::Waiters;
 use super::retry::Retry;
 use super::suspects::Suspects;
-use crate::disk::{CheckJob, Deletion, Looks, Membership, Occasion, SaveJob};
+use crate::claims::{Claim, Claims};
+use crate::disk::{CheckJob, Deletion, Looks, Membership, MoveJob, MoveRule, Occasion, Relocated, SaveJob};
 use crate::handle::{PriorityError, RemoveError};
+use crate::ledger::Ledger;
 use crate::message::NewTorrent;
 use crate::reply::{Answer, AskError, answer};
-use crate::resume_store::Record;
 use crate::snapshot::SessionEvent;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use ztor_base::{Duration, Instant};
 use ztor_engine::{Command, DiskFault, DiskFaultKind, Priority, TorrentEvent, TorrentId};
 use ztor_storage::resume::Resume;
-use ztor_storage::{DeletedFiles, TorrentStore};
+use ztor_storage::{DeletedFiles, Place, TorrentStore};
 
 /// A torrent whose files others change more often than this stops, and is not checked again without the user.
 const CHANGES_EVERY: Duration = Duration::from_secs(600);
@@ -25,7 +27,12 @@ const CHANGES_EVERY: Duration = Duration::from_secs(600);
 pub(super) struct Entry {
     id: TorrentId,
     member: Arc<Membership>,
-    record: Option<Record>,
+    ledger: Option<Arc<Ledger>>,
+    claims: Arc<Claims>,
+    claim: Arc<Claim>,
+    moves: Moves,
+    /// Pieces in progress on the threads of a device that the torrent has left; `None` if there are none.
+    draining: Option<Draining>,
     /// Priority of each file; empty for normal ones.
     priorities: Vec<Priority>,
     /// Changes of priorities that wait for the disk, in the order of their jobs.
@@ -78,18 +85,34 @@ struct SaveState {
     finish_pending: bool,
     /// True if a check found everything wanted, and callers are to be answered once that is durable.
     start_pending: bool,
+    /// Report that waits for the files to be in the download folder; `None` if none does.
+    waits_for_home: Option<FinishReport>,
     /// True if written data may be lost. The system reports that once, so a later sync that succeeds proves nothing:
     /// the last save stays valid until the disk has been checked again.
     in_doubt: bool,
 }
 
+/// Report of a finished torrent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum FinishReport {
+    /// To callers that wait for the end.
+    Callers,
+    /// To these, and as an event.
+    All,
+}
+
 impl Entry {
     pub(super) fn new(id: TorrentId, new: NewTorrent, member: Arc<Membership>) -> Self {
-        let NewTorrent { resume, record, priorities, prepare, recheck, .. } = new;
+        let NewTorrent { resume, ledger, home, claims, claim, priorities, prepare, recheck, .. } = new;
+        let moves = moves_of(&member.store().place(), &home);
         Self {
             id,
             member,
-            record,
+            ledger,
+            claims,
+            claim,
+            moves,
+            draining: None,
             priorities,
             pending_priorities: VecDeque::new(),
             prepare,
@@ -116,16 +139,23 @@ impl Entry {
     }
 
     /// Ends the entry, and a check that is under way. Returns the membership.
-    pub(super) fn into_member(self) -> Arc<Membership> {
+    pub(super) fn into_members(self) -> impl Iterator<Item = Arc<Membership>> {
         self.stop_check();
+        self.moves.end();
         for pending in self.pending_priorities {
             answer(pending.answer, Err(AskError::NoTorrent.into()));
         }
-        self.member
+        std::iter::once(self.member).chain(self.draining.map(|draining| draining.member))
+    }
+
+    /// Ends a check and a move that are under way.
+    pub(super) fn stop_jobs(&self) {
+        self.stop_check();
+        self.moves.stop();
     }
 
     /// Ends a check that is under way.
-    pub(super) fn stop_check(&self) {
+    fn stop_check(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 
@@ -142,7 +172,7 @@ impl Entry {
             distrust: self.next_check.recheck,
             had_before_change: self.next_check.had_before_change.clone(),
             is_retry,
-            record: self.record.clone(),
+            ledger: self.ledger.clone(),
             wanted: self.wanted(),
             looks: Arc::clone(&self.looks),
             prepare: self.prepare,
@@ -167,22 +197,18 @@ impl Entry {
             cx.engine_mut().resume_data_if_changed(self.id)?
         };
         let resume = Resume {
-            info_hashes: self.store().meta().info_hashes,
-            dir: self.store().dir().to_owned(),
             have: data.have.to_wire(),
-            stamps: Vec::new(),
             wanted: self.wanted(),
-            own: Vec::new(),
-            unfinished: Vec::new(),
             uploaded: data.uploaded,
             downloaded: data.downloaded,
             peers: data.peers,
+            ..Resume::new(self.store().meta().info_hashes, self.store().dir())
         };
         self.save.is_under_way = true;
         self.save.again = false;
         let (store, looks) = (Arc::clone(self.store()), Arc::clone(&self.looks));
-        let (record, recorded) = (self.record.clone(), self.recorded.clone());
-        Some(SaveJob { torrent: self.id, store, record, resume, recorded, occasion, looks })
+        let (ledger, recorded) = (self.ledger.clone(), self.recorded.clone());
+        Some(SaveJob { torrent: self.id, store, ledger, resume, recorded, occasion, looks })
     }
 
     /// Records that no save is under way, or that the one under way does not delay another.
@@ -218,6 +244,11 @@ impl Entry {
 
     /// Returns true if everything wanted is durable on disk.
     pub(super) fn is_finished(&self, cx: &Context) -> bool {
+        self.is_whole(cx) && !self.moves.waits_for_end()
+    }
+
+    /// Returns true if everything wanted is durable on disk, wherever its folder is.
+    pub(super) fn is_whole(&self, cx: &Context) -> bool {
         !self.save.finish_pending && !self.save.start_pending && cx.engine().is_finished(self.id)
     }
 
@@ -228,12 +259,31 @@ impl Entry {
 
     /// Reports the torrent as finished if the data made durable just now is all of it.
     pub(super) fn report_finished(&mut self, cx: &mut Context, waiters: &mut Waiters, saved: &Resume) {
-        if self.save.start_pending && cx.engine().is_finished_with(self.id, &saved.have) {
+        let is_all = cx.engine().is_finished_with(self.id, &saved.have);
+        let mut report = (self.save.start_pending && is_all).then_some(FinishReport::Callers);
+        self.save.start_pending = false;
+        if self.save.finish_pending && is_all {
+            self.save.finish_pending = false;
+            report = Some(FinishReport::All);
+        }
+        if self.moves.waits_for_end() {
+            self.save.waits_for_home = self.save.waits_for_home.max(report);
+        } else {
+            self.report(cx, waiters, report);
+        }
+    }
+
+    /// Makes the reports that have waited for the files to be in the download folder.
+    pub(super) fn report_moved_home(&mut self, cx: &mut Context, waiters: &mut Waiters) {
+        let report = self.save.waits_for_home.take();
+        self.report(cx, waiters, report);
+    }
+
+    fn report(&self, cx: &mut Context, waiters: &mut Waiters, report: Option<FinishReport>) {
+        if report == Some(FinishReport::Callers) {
             waiters.on_finished(cx, self.id);
         }
-        self.save.start_pending = false;
-        if self.save.finish_pending && cx.engine().is_finished_with(self.id, &saved.have) {
-            self.save.finish_pending = false;
+        if report == Some(FinishReport::All) {
             let event = TorrentEvent::Finished { torrent: self.id };
             waiters.on_event(cx, &event);
             cx.emit(SessionEvent::Torrent(event));
@@ -337,7 +387,71 @@ impl Entry {
 
     /// Deletes the files and the resume data once the torrent is removed and no job of it is left.
     pub(super) fn delete_at_the_end(&self, answer: Answer<DeletedFiles, RemoveError>) {
-        self.member.delete_at_the_end(Deletion { record: self.record.clone(), answer });
+        self.member.delete_at_the_end(Deletion { ledger: self.ledger.clone(), answer: Some(answer) });
+    }
+
+    /// Removes the resume data once the torrent is removed and no job of it is left. The files stay.
+    pub(super) fn forget_at_the_end(&self) {
+        self.member.delete_at_the_end(Deletion { ledger: self.ledger.clone(), answer: None });
+    }
+
+    pub(super) fn moves_mut(&mut self) -> &mut Moves {
+        &mut self.moves
+    }
+
+    /// Returns true if the files were checked in this session.
+    pub(super) fn was_checked(&self) -> bool {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Creates a move of the files.
+    pub(super) fn move_job(&self, to: Place, rule: MoveRule, stop: Arc<AtomicBool>) -> MoveJob {
+        let (ledger, looks) = (self.ledger.clone(), Arc::clone(&self.looks));
+        let (claims, claim) = (Arc::clone(&self.claims), Arc::clone(&self.claim));
+        MoveJob { torrent: self.id, to, rule, ledger, looks, claims, claim, stop }
+    }
+
+    /// Records that the files have moved.
+    pub(super) fn set_moved(&mut self, moved: Relocated) {
+        self.claim = moved.claim;
+        self.recorded = None;
+        if let Some(resume) = moved.resume {
+            self.saved = Some(resume);
+        }
+    }
+
+    /// Assigns the torrent to another device. Returns a membership that is not used any more. The pieces `in_progress`
+    /// are completed where they were begun.
+    pub(super) fn change_member(
+        &mut self,
+        member: Arc<Membership>,
+        in_progress: BTreeSet<u32>,
+    ) -> Option<Arc<Membership>> {
+        let old = std::mem::replace(&mut self.member, member);
+        let earlier = self.draining.take().map(|draining| draining.member);
+        if in_progress.is_empty() {
+            return earlier.or(Some(old));
+        }
+        self.draining = Some(Draining { member: old, pieces: in_progress });
+        earlier
+    }
+
+    /// Returns the membership whose threads write a piece.
+    pub(super) fn writer_of(&self, piece: u32) -> &Arc<Membership> {
+        let draining = self.draining.as_ref().filter(|draining| draining.pieces.contains(&piece));
+        draining.map_or(&self.member, |draining| &draining.member)
+    }
+
+    /// Records that a piece is complete, or that all in progress are abandoned if `piece` is `None`. Returns a membership
+    /// that is not used any more.
+    pub(super) fn on_piece_end(&mut self, piece: Option<u32>) -> Option<Arc<Membership>> {
+        let draining = self.draining.as_mut()?;
+        match piece {
+            Some(piece) => drop(draining.pieces.remove(&piece)),
+            None => draining.pieces.clear(),
+        }
+        let is_over = draining.pieces.is_empty();
+        self.draining.take_if(|_| is_over).map(|draining| draining.member)
     }
 
     /// Queues a change of priorities until the disk has moved the bytes.

@@ -16,14 +16,23 @@ use mio::event::Event as Ready;
 use mio::net::TcpStream;
 use std::net::SocketAddr;
 use ztor_base::Duration;
-use ztor_engine::{CloseCause, Command, Event, NetworkChange, PeerKey, Transport};
+use ztor_engine::{CloseCause, Command, Event, MoveProgress, NetworkChange, PeerKey, Transport};
 use ztor_utp::ConnKey;
 
 impl Driver {
     /// Handles a message of another thread. An answer to a caller that is gone is dropped.
     pub(super) fn on_message(&mut self, message: NetEvent) {
         match message {
-            NetEvent::Engine(event) => self.cx.handle(event),
+            NetEvent::Engine(event) => {
+                if let Event::Disk { torrent, event } = &event {
+                    self.torrents.on_disk_event(*torrent, event, &mut self.disks);
+                }
+                self.cx.handle(event);
+            }
+            NetEvent::RelocationProgress { torrent, done: done_bytes, total: total_bytes } => {
+                self.show_progress(torrent, Some(MoveProgress { done_bytes, total_bytes }));
+            }
+            NetEvent::Relocated { torrent, result } => self.on_relocated(torrent, result.map(|moved| *moved)),
             NetEvent::Device(state) => self.on_device(state),
             NetEvent::Moved(moved) => self.on_moved(&moved),
             NetEvent::KeyResult { peer, result } => {
@@ -44,7 +53,9 @@ impl Driver {
             NetEvent::Saved(saved) => {
                 let is_last = !self.ending.is_running();
                 let (cx, torrents, waiters) = (&mut self.cx, &mut self.torrents, &mut self.waiters);
+                let torrent = saved.torrent;
                 self.saver.on_saved(cx, torrents, &self.disks, waiters, *saved, is_last);
+                self.move_home_if_finished(torrent);
             }
             NetEvent::WantedSet { torrent, result } => self.on_wanted_set(torrent, result),
             NetEvent::Resolved { id, mut result } => {
@@ -88,7 +99,7 @@ impl Driver {
 
     fn shut_down(&mut self, goodbyes: Option<Duration>) {
         if self.ending.start(self.cx.now(), goodbyes) {
-            self.torrents.stop_checks();
+            self.torrents.stop_jobs();
             self.cx.command(Command::Shutdown);
         }
     }

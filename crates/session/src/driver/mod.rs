@@ -10,7 +10,7 @@
 //! - `conns`, a table of `conn`: the connections with their `cipher`, `queue`, `encrypt_stage` and the read `pool`;
 //! - `handshakes`: encrypted handshakes; `close`: reasons for the end of a connection;
 //! - `requests`: requests to single torrents, and callers that wait for one;
-//! - `torrents`, a table of `entry`: the torrents' files with their `retry` and `suspects`;
+//! - `torrents`, a table of `entry`: the torrents' files with their `retry`, `suspects` and `moves`;
 //! - `saver`, `dht_file`, `ending`: what is saved when, and the end.
 
 mod apply;
@@ -30,6 +30,7 @@ mod handshakes;
 mod input;
 mod listeners;
 mod local;
+mod moves;
 mod pool;
 mod publishing;
 mod queue;
@@ -60,6 +61,7 @@ pub(crate) use handshakes::Handshakes;
 use listeners::Listeners;
 use local::LocalSockets;
 use mio::{Events, Poll, Token};
+pub(crate) use moves::Target;
 use requests::Waiters;
 use saver::Saver;
 use sockets::Listening;

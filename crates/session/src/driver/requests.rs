@@ -3,6 +3,7 @@
 use super::Driver;
 use super::context::Context;
 use super::entry::{Entry, PendingPriorities};
+use super::moves::{After, Request, Target};
 use crate::disk::Occasion;
 use crate::file_status::{FileStatus, file_status};
 use crate::handle::{MetadataError, PriorityError};
@@ -138,6 +139,18 @@ impl Driver {
                 self.cx.command(Command::Retry(torrent));
                 answer(to, found(is_here));
             }
+            TorrentRequest::Move { target, answer: to } => {
+                self.request_move(torrent, Request { target, after: After::Answer(to) });
+            }
+            TorrentRequest::MoveToTrash { dir, answer: to } => {
+                let (target, after) = (Target::Trash(dir), After::Remove(to));
+                self.request_move(torrent, Request { target, after });
+            }
+            TorrentRequest::Place(to) => {
+                let entry = self.torrents.get(torrent);
+                let place = entry.map(|entry| entry.store().place());
+                answer(to, if is_here { Ok(place) } else { Err(AskError::NoTorrent) });
+            }
             TorrentRequest::Remove(to) => {
                 self.remove(torrent);
                 answer(to, found(is_here));
@@ -160,17 +173,22 @@ impl Driver {
         if !engine.contains(torrent) {
             return Err(AskError::NoTorrent);
         }
+        let entry = self.torrents.get(torrent);
         let of = |meta: &Arc<Metainfo>| {
-            let priorities = self.torrents.get(torrent).map_or(&[][..], Entry::priorities);
+            let priorities = entry.map_or(&[][..], Entry::priorities);
+            let path_of = |file| entry.map_or_else(|| meta.relative_path(file), |e| e.store().relative(file));
             match engine.have(torrent) {
-                Some(have) => file_status(&meta.layout, have, priorities),
-                None => file_status(&meta.layout, &Bitfield::new(meta.layout.piece_count()), priorities),
+                Some(have) => file_status(&meta.layout, have, priorities, path_of),
+                None => {
+                    let none = Bitfield::new(meta.layout.piece_count());
+                    file_status(&meta.layout, &none, priorities, path_of)
+                }
             }
         };
         Ok(engine.metainfo(torrent).map_or_else(Vec::new, of))
     }
 
-    fn remove(&mut self, torrent: TorrentId) {
+    pub(super) fn remove(&mut self, torrent: TorrentId) {
         self.saver.save_last(&mut self.cx, &mut self.torrents, &self.disks, torrent);
         self.cx.command(Command::Remove(torrent));
     }

@@ -9,7 +9,7 @@ use crate::snapshot::SessionEvent;
 use slotmap::SecondaryMap;
 use std::sync::Arc;
 use ztor_base::Instant;
-use ztor_engine::{Command, DiskFault, SendBlock, TorrentId, WriteBlock};
+use ztor_engine::{Command, DiskEvent, DiskFault, SendBlock, TorrentId, WriteBlock};
 
 /// Files of all torrents.
 pub(super) struct Torrents {
@@ -32,14 +32,15 @@ impl Torrents {
     /// Removes a torrent, and stops its check.
     pub(super) fn remove(&mut self, id: TorrentId, disks: &mut Disks) {
         if let Some(entry) = self.table.remove(id) {
-            disks.leave(id, entry.into_member());
+            entry.into_members().for_each(|member| disks.leave(id, member));
         }
     }
 
     /// Abandons the pieces in progress of a torrent.
-    pub(super) fn forget(&self, id: TorrentId, disks: &mut Disks) {
-        if let Some(entry) = self.table.get(id) {
+    pub(super) fn forget(&mut self, id: TorrentId, disks: &mut Disks) {
+        if let Some(entry) = self.table.get_mut(id) {
             disks.forget(id, entry.member());
+            entry.on_piece_end(None).into_iter().for_each(|member| disks.leave(id, member));
         }
     }
 
@@ -58,15 +59,27 @@ impl Torrents {
         }
     }
 
-    /// Stops all checks.
-    pub(super) fn stop_checks(&self) {
-        self.table.values().for_each(Entry::stop_check);
+    /// Stops all checks and moves.
+    pub(super) fn stop_jobs(&self) {
+        self.table.values().for_each(Entry::stop_jobs);
+    }
+
+    /// Lets a torrent leave the threads of its earlier device when they have completed its last piece.
+    pub(super) fn on_disk_event(&mut self, id: TorrentId, event: &DiskEvent, disks: &mut Disks) {
+        if let DiskEvent::PieceOk { piece, .. } | DiskEvent::PieceBad { piece, .. } = event
+            && let Some(entry) = self.table.get_mut(id)
+        {
+            entry.on_piece_end(Some(*piece)).into_iter().for_each(|member| disks.leave(id, member));
+        }
     }
 
     /// Writes a block.
     pub(super) fn write(&self, write: WriteBlock, disks: &mut Disks) {
         match self.table.get(write.torrent) {
-            Some(entry) => disks.write(write, entry.member()),
+            Some(entry) => {
+                let (writer, counted) = (entry.writer_of(write.piece), entry.member().disk());
+                disks.write(write, writer, counted);
+            }
             None => tracing::debug!("dropping a block of a removed torrent"),
         }
     }

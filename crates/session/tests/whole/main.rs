@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
+mod crashes;
 mod files;
 mod loopback;
 mod managing;
+mod moving;
 mod requests;
 mod ways;

@@ -26,17 +26,17 @@ impl TorrentStore {
     pub fn delete_files(&self) -> Result<DeletedFiles, StorageError> {
         self.require_writable()?;
         self.forget_handles();
-        let own = self.own_files();
+        let (own, root) = (self.own_files(), self.root());
         let (mut deleted, mut folders) = (DeletedFiles::default(), BTreeSet::new());
         for (index, file) in self.layout().files().iter().enumerate().filter(|(_, file)| !file.pad) {
-            let relative = self.meta.relative_path(index);
+            let relative = self.relative(index);
             folders
                 .extend(relative.ancestors().skip(1).filter(|folder| has_name(folder)).map(Path::to_owned));
             let is_whole = || self.layout().pieces_of(index).all(|piece| self.is_verified(piece));
             let is_ours = file.symlink.is_some() || own.get(index) == Some(&true) || is_whole();
             let exists = match is_ours {
-                true => self.root.remove(&relative),
-                false => self.root.exists(&relative),
+                true => root.remove(&relative),
+                false => root.exists(&relative),
             };
             match exists {
                 Ok(true) if is_ours => deleted.removed += 1,
@@ -46,11 +46,11 @@ impl TorrentStore {
                 Err(error) => return Err(error),
             }
         }
-        deleted.removed += usize::from(self.root.remove(&self.parts_path)?);
+        deleted.removed += usize::from(root.remove(&self.parts_path)?);
         // The deepest first.
         let mut folders: Vec<PathBuf> = folders.into_iter().collect();
         folders.sort_by_key(|folder| std::cmp::Reverse(folder.components().count()));
-        folders.iter().for_each(|folder| self.root.remove_empty_folder(folder));
+        folders.iter().for_each(|folder| root.remove_empty_folder(folder));
         Ok(deleted)
     }
 }

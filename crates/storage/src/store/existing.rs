@@ -207,7 +207,7 @@ impl TorrentStore {
     /// interrupted.
     fn is_half_copied(&self, file: usize) -> Result<bool, StorageError> {
         let path = || self.path_of(file);
-        let opened = self.root.open(&self.meta().relative_path(file), How::Read)?;
+        let opened = self.root().open(&self.relative(file), How::Read)?;
         if opened.len > self.length_of(file) {
             return Ok(false);
         }

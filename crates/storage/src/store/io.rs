@@ -21,6 +21,7 @@ impl TorrentStore {
         self.require_writable()?;
         let len = self.checked_len(piece, begin, data.iter().map(|buffer| buffer.len() as u64).sum())?;
         let places = self.places();
+        self.changes.note(piece);
         let mut run = Run::new(data);
         for range in self.layout().ranges(piece, begin, len) {
             if range.pad {

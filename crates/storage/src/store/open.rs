@@ -17,7 +17,7 @@ impl TorrentStore {
     pub(super) fn open_file(&self, index: usize, access: Access) -> Result<File, StorageError> {
         match access {
             Access::Read => {
-                let opened = self.open_at(index, How::Read)?;
+                let opened = self.open_as(index, How::Read)?;
                 self.set_flag(index, flag::SEEN);
                 Ok(opened.file)
             }
@@ -48,21 +48,21 @@ impl TorrentStore {
         let is_seen = self.has_flag(index, flag::SEEN);
         let appeared = || StorageError::InTheWay { path: self.path_of(index), why: InTheWay::Appeared };
         if self.options.overwrite || self.has_flag(index, flag::OWN) {
-            return self.open_at(index, if is_seen { How::Write } else { How::Create { executable } });
+            return self.open_as(index, if is_seen { How::Write } else { How::Create { executable } });
         }
         if self.has_flag(index, flag::EMPTY) {
-            let opened = self.open_at(index, How::Write)?;
+            let opened = self.open_as(index, How::Write)?;
             return if opened.len == 0 { Ok(opened) } else { Err(appeared()) };
         }
         if is_seen {
             // A file that was read from, and is gone, is not created again.
-            self.open_at(index, How::Read)?;
+            self.open_as(index, How::Read)?;
             return Err(appeared());
         }
-        match self.open_at(index, How::CreateNew { executable }) {
+        match self.open_as(index, How::CreateNew { executable }) {
             Err(StorageError::Io { cause, .. }) if Errno::from_io_error(&cause) == Some(Errno::EXIST) => {
                 // Returns a more precise error for a link or folder.
-                let there = self.open_at(index, How::Read)?;
+                let there = self.open_as(index, How::Read)?;
                 let path = self.path_of(index);
                 Err(match self.handles.written().other(there.id, &path) {
                     Some(other) => StorageError::SameFile { path, other },
@@ -73,9 +73,9 @@ impl TorrentStore {
         }
     }
 
-    fn open_at(&self, index: usize, how: How) -> Result<Opened, StorageError> {
-        let relative = self.meta().relative_path(index);
-        match self.with_room(|| self.root.open(&relative, how)) {
+    fn open_as(&self, index: usize, how: How) -> Result<Opened, StorageError> {
+        let (root, relative) = (self.root(), self.relative(index));
+        match self.with_room(|| root.open(&relative, how)) {
             Err(error) if error.is_absent() && self.has_flag(index, flag::SEEN) => {
                 Err(StorageError::FileGone { path: self.path_of(index) })
             }

@@ -75,7 +75,7 @@ impl TorrentStore {
 
     /// Reads the header and index of an existing part file.
     pub(super) fn load_parts(&self) -> Result<Option<Vec<bool>>, StorageError> {
-        let opened = match self.root.open(&self.parts_path, How::Read) {
+        let opened = match self.root().open(&self.parts_path, How::Read) {
             Ok(opened) => opened,
             Err(error) if error.is_absent() => return Ok(None),
             Err(error) => return Err(error),
@@ -117,6 +117,7 @@ impl TorrentStore {
                 if range.pad || !places.is_moved(range.file) || moved[range.file] {
                     continue;
                 }
+                self.changes.note(piece);
                 self.copy_out(
                     base + u64::from(range.at),
                     range.file,
@@ -142,7 +143,7 @@ impl TorrentStore {
                 Access::ReadWrite if self.parts.begun() => How::Write,
                 Access::ReadWrite => How::Create { executable: false },
             };
-            let opened = match self.with_room(|| self.root.open(&self.parts_path, how)) {
+            let opened = match self.with_room(|| self.root().open(&self.parts_path, how)) {
                 Err(error) if error.is_absent() && self.parts.begun() => {
                     return Err(StorageError::FileGone { path: self.full_parts_path() });
                 }
@@ -168,9 +169,14 @@ impl TorrentStore {
         Err(StorageError::InTheWay { path: path(), why: InTheWay::NoPartFile })
     }
 
+    /// Returns the path that the part file has in a download folder.
+    pub fn parts_path_in(&self, dir: &std::path::Path) -> std::path::PathBuf {
+        dir.join(&self.parts_path)
+    }
+
     /// Returns the path of the part file, even if it does not exist.
     pub fn full_parts_path(&self) -> std::path::PathBuf {
-        self.root.dir().join(&self.parts_path)
+        self.root().dir().join(&self.parts_path)
     }
 
     pub(super) fn sync_parts(&self) -> Result<(), StorageError> {
@@ -254,7 +260,7 @@ impl TorrentStore {
             }
         }
         if !needed {
-            self.root.remove(&self.parts_path)?;
+            self.root().remove(&self.parts_path)?;
             self.accept_missing_parts();
         }
         Ok(())

@@ -29,12 +29,12 @@ impl TorrentStore {
     /// written.
     pub fn prepare_unless(&self, stop: &AtomicBool) -> Result<(), StorageError> {
         self.require_writable()?;
-        self.root.accept_again();
+        let root = self.root();
+        root.accept_again();
         self.forget_handles();
         let mut places = self.places_mut();
         self.admit_existing(&places)?;
-        let folder = if self.meta.is_single_file() { PathBuf::new() } else { self.torrent_folder() };
-        self.root.make_folder(&folder)?;
+        root.make_folder(&self.home().names.folder(&self.meta).unwrap_or_default())?;
         self.take_in_wanted(&mut places)?;
         let mut to_reserve = Vec::new();
         for (index, file) in self.layout().files().iter().enumerate() {
@@ -44,8 +44,7 @@ impl TorrentStore {
             if let Some(target) = &file.symlink {
                 self.make_link(index, target)?;
             } else if file.length == 0 {
-                self.root
-                    .open(&self.meta.relative_path(index), How::Create { executable: file.executable })?;
+                root.open(&self.relative(index), How::Create { executable: file.executable })?;
             } else {
                 to_reserve.push((index, file.length));
             }
@@ -72,24 +71,23 @@ impl TorrentStore {
         long.map(|(_, file)| file.length).sum()
     }
 
-    /// Returns the torrent's own folder, relative to the download folder.
-    fn torrent_folder(&self) -> PathBuf {
-        // The path of a file that does not exist is that of the torrent.
-        self.meta.relative_path(usize::MAX)
-    }
-
     fn make_link(&self, index: usize, target: &[String]) -> Result<(), StorageError> {
-        let relative = self.meta.relative_path(index);
+        let relative = self.relative(index);
         let plain =
             |element: &String| !matches!(element.as_str(), "" | "." | "..") && !element.contains(['/', '\0']);
         if self.meta.is_single_file() || target.is_empty() || !target.iter().all(plain) {
             return Ok(());
         }
-        // The target is relative to the torrent's folder, the first element of `relative`.
-        let depth = relative.components().count().saturating_sub(2);
+        // The target is relative to the torrent's folder.
+        let folder = self.home().names.folder(&self.meta).unwrap_or_default();
+        let inside = relative.strip_prefix(&folder).ok();
+        let depth = inside.unwrap_or(&relative).components().count().saturating_sub(1);
         let mut to: PathBuf = std::iter::repeat_n("..", depth).collect();
+        if inside.is_none() {
+            to.push(&folder);
+        }
         to.extend(target);
-        self.root.make_link(&relative, Path::new(&to))
+        self.root().make_link(&relative, Path::new(&to))
     }
 
     fn reserve(&self, index: usize, length: u64, stop: &AtomicBool) -> Result<(), StorageError> {

@@ -1,7 +1,7 @@
 //! Makes written data durable, and detects changes by other programs.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use rustix::io::Errno;
 
@@ -79,12 +79,12 @@ impl TorrentStore {
                 }
             }));
         }
-        also(self.with_room(|| self.root.sync_grown()));
+        also(self.with_room(|| self.root().sync_grown()));
         match outcome {
             Ok(()) => Ok(()),
             // The missing folder is the cause of any other error.
             Err(error) if !error.is_exhausted() && !self.has_its_folder() => {
-                Err(StorageError::FolderGone { path: self.root.dir().to_owned() })
+                Err(StorageError::FolderGone { path: self.dir() })
             }
             Err(error) => Err(error),
         }
@@ -99,7 +99,7 @@ impl TorrentStore {
         &self,
         known: Option<&[FileStamp]>,
     ) -> Result<(Vec<FileStamp>, Vec<usize>), StorageError> {
-        let take = |flags: &AtomicU8| {
+        let take = |flags: &AtomicU16| {
             flags.load(Ordering::Relaxed) & flag::UNSTAMPED != 0
                 && flags.fetch_and(!flag::UNSTAMPED, Ordering::AcqRel) & flag::UNSTAMPED != 0
         };
@@ -133,7 +133,7 @@ impl TorrentStore {
     ) -> Result<Vec<FileStamp>, StorageError> {
         let places = self.places();
         let parts = if places.any_moved() {
-            stamp_of(&self.root.dir().join(&self.parts_path), false)?
+            stamp_of(&self.root().dir().join(&self.parts_path), false)?
         } else {
             FileStamp::ABSENT
         };

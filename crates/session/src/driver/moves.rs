@@ -1,0 +1,271 @@
+//! Moves of a torrent's files: by the user, and to the download folder when it is finished.
+
+use super::Driver;
+use crate::disk::{MoveRule, Occasion, Relocated};
+use crate::move_error::MoveError;
+use crate::reply::{Answer, AskError, answer};
+use crate::snapshot::SessionEvent;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use ztor_engine::{DiskFault, DiskFaultKind, MoveProgress, TorrentId, TorrentState};
+use ztor_metainfo::Metainfo;
+use ztor_storage::{NameError, Place};
+
+/// Moves of one torrent. They are carried out one after the other, and not during a check.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    waiting: VecDeque<Request>,
+    current: Option<Current>,
+    /// Folder of the files once they are complete; `None` if they are in it.
+    home: Option<PathBuf>,
+}
+
+/// A requested move.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) target: Target,
+    pub(super) after: After,
+}
+
+/// Change of the place of files.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// Moves all files to another download folder.
+    Folder(PathBuf),
+    /// Moves all files to a folder, or a new numbered folder in it if something is in the way.
+    Trash(PathBuf),
+    /// Moves all files to the download folder, as they are complete.
+    Home,
+    RenameFile {
+        file: usize,
+        path: PathBuf,
+    },
+    RenameFolder {
+        from: PathBuf,
+        to: PathBuf,
+    },
+}
+
+/// Continuation of a move.
+#[derive(Debug)]
+pub(super) enum After {
+    Answer(Answer<(), MoveError>),
+    /// Removes the torrent: the files are in the trash folder.
+    Remove(Answer<(), MoveError>),
+    /// Reports the torrent as finished, if its end waits for that.
+    Finish,
+}
+
+#[derive(Debug)]
+struct Current {
+    request: Request,
+    stop: Arc<AtomicBool>,
+}
+
+impl Moves {
+    /// Creates the moves of a torrent whose files are to be in `home` once they are complete; `None` if they are.
+    pub(super) fn new(home: Option<PathBuf>) -> Self {
+        Self { home, ..Self::default() }
+    }
+
+    /// Returns true if the files are to be moved when they are complete.
+    pub(super) fn waits_for_end(&self) -> bool {
+        self.home.is_some()
+    }
+
+    /// Stops the move under way, and forgets those that wait.
+    pub(super) fn end(self) {
+        let current = self.current.map(|current| {
+            current.stop.store(true, Ordering::Relaxed);
+            current.request
+        });
+        for request in current.into_iter().chain(self.waiting) {
+            request.after.fail(AskError::NoTorrent.into());
+        }
+    }
+
+    /// Stops the move under way.
+    pub(super) fn stop(&self) {
+        if let Some(current) = &self.current {
+            current.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn place_of(&mut self, target: &Target, now: Place, meta: &Metainfo) -> Result<Place, NameError> {
+        let mut to = now;
+        match target {
+            // Incomplete files stay in their own folder.
+            Target::Folder(dir) if self.home.is_some() => self.home = Some(dir.clone()),
+            Target::Folder(dir) | Target::Trash(dir) => to.dir.clone_from(dir),
+            Target::Home => to.dir = self.home.clone().unwrap_or(to.dir),
+            Target::RenameFile { file, path } => to.names.rename_file(meta, *file, path)?,
+            Target::RenameFolder { from, to: new } => to.names.rename_folder(meta, from, new)?,
+        }
+        Ok(to)
+    }
+}
+
+impl After {
+    fn fail(self, error: MoveError) {
+        match self {
+            Self::Answer(to) | Self::Remove(to) => answer(to, Err(error)),
+            Self::Finish => {}
+        }
+    }
+}
+
+impl Driver {
+    /// Queues a move.
+    pub(super) fn request_move(&mut self, torrent: TorrentId, request: Request) {
+        let is_here = self.cx.engine().contains(torrent);
+        match self.torrents.get_mut(torrent) {
+            Some(entry) => entry.moves_mut().waiting.push_back(request),
+            None if is_here => return request.after.fail(MoveError::NotChecked),
+            None => return request.after.fail(AskError::NoTorrent.into()),
+        }
+        self.advance_moves(torrent);
+    }
+
+    /// Begins the next move, if none is under way.
+    pub(super) fn advance_moves(&mut self, torrent: TorrentId) {
+        let is_checking = matches!(self.cx.engine().state(torrent), Some(TorrentState::Checking { .. }));
+        let is_running = self.ending.is_running();
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        if is_checking || !is_running || entry.moves_mut().current.is_some() {
+            return;
+        }
+        let was_checked = entry.was_checked();
+        let (now, meta) = (entry.store().place(), Arc::clone(entry.store().meta()));
+        while let Some(request) = entry.moves_mut().waiting.pop_front() {
+            if !was_checked {
+                request.after.fail(MoveError::NotChecked);
+                continue;
+            }
+            match entry.moves_mut().place_of(&request.target, now.clone(), &meta) {
+                Ok(to) => return self.begin_move(torrent, request, to),
+                Err(error) => request.after.fail(error.into()),
+            }
+        }
+    }
+
+    fn begin_move(&mut self, torrent: TorrentId, request: Request, to: Place) {
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        let stop = Arc::<AtomicBool>::default();
+        let rule = match request.target {
+            Target::Folder(_) | Target::Home => MoveRule::NewRecord,
+            Target::Trash(_) => MoveRule::NewFolder,
+            Target::RenameFile { .. } | Target::RenameFolder { .. } => MoveRule::SameRecord,
+        };
+        let job = entry.move_job(to, rule, Arc::clone(&stop));
+        entry.moves_mut().current = Some(Current { request, stop });
+        self.disks.relocate(job, entry.member());
+        self.show_progress(torrent, Some(MoveProgress { done_bytes: 0, total_bytes: 0 }));
+    }
+
+    pub(super) fn show_progress(&mut self, torrent: TorrentId, progress: Option<MoveProgress>) {
+        self.cx.engine_mut().set_move_progress(torrent, progress);
+        self.cx.publish_soon();
+    }
+
+    /// Handles the end of a move.
+    pub(super) fn on_relocated(&mut self, torrent: TorrentId, result: Result<Relocated, MoveError>) {
+        self.show_progress(torrent, None);
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        let Some(Current { request, .. }) = entry.moves_mut().current.take() else { return };
+        let error = match result {
+            Ok(moved) => {
+                let device = moved.device;
+                entry.set_moved(moved);
+                let dir = entry.store().dir();
+                if entry.moves_mut().home.as_ref() == Some(&dir) {
+                    entry.moves_mut().home = None;
+                }
+                self.change_disk(torrent, device);
+                self.cx.emit(SessionEvent::FilesMoved { torrent, dir });
+                None
+            }
+            Err(error) => {
+                let fault = match &error {
+                    MoveError::Disk(fault) => fault.clone(),
+                    error => DiskFault { kind: DiskFaultKind::InTheWay, message: error.to_string() },
+                };
+                self.cx.emit(SessionEvent::NotMoved { torrent, fault });
+                Some(error)
+            }
+        };
+        self.cx.publish();
+        match (request.after, error) {
+            (After::Answer(to), None) => answer(to, Ok(())),
+            (After::Remove(to), None) => {
+                if let Some(entry) = self.torrents.get(torrent) {
+                    entry.forget_at_the_end();
+                }
+                self.remove(torrent);
+                answer(to, Ok(()));
+            }
+            (After::Finish, _) => self.finish_in_place(torrent),
+            (after, Some(error)) => after.fail(error),
+        }
+        self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, Occasion::Full);
+        self.advance_moves(torrent);
+    }
+
+    /// Moves complete files to the download folder, if they are elsewhere and all are durable.
+    pub(super) fn move_home_if_finished(&mut self, torrent: TorrentId) {
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        let is_asked = entry.moves_mut().current.as_ref().is_some_and(|current| current.is_home())
+            || entry.moves_mut().waiting.iter().any(Request::is_home);
+        if entry.moves_mut().waits_for_end() && !is_asked && entry.is_whole(&self.cx) {
+            self.request_move(torrent, Request { target: Target::Home, after: After::Finish });
+        }
+    }
+
+    /// Reports what waits for complete files to be in the download folder. If they could not be moved, they stay where
+    /// they are until the next start.
+    fn finish_in_place(&mut self, torrent: TorrentId) {
+        if let Some(entry) = self.torrents.get_mut(torrent) {
+            entry.moves_mut().home = None;
+            entry.report_moved_home(&mut self.cx, &mut self.waiters);
+        }
+    }
+
+    /// Assigns a torrent to the threads of another device. Pieces in progress are completed by the old ones.
+    fn change_disk(&mut self, torrent: TorrentId, device: u64) {
+        let Some(entry) = self.torrents.get_mut(torrent) else { return };
+        let old = Arc::clone(entry.member());
+        if self.disks.serves(old.disk(), device) {
+            return;
+        }
+        let in_progress = self.cx.engine().piece_map(torrent).map(|map| map.partial).unwrap_or_default();
+        let new = self.disks.join(Arc::clone(entry.store()), device);
+        self.cx.engine_mut().set_disk(torrent, new.disk());
+        let left = entry.change_member(new, in_progress.into_iter().map(|piece| piece.piece).collect());
+        left.into_iter().for_each(|member| self.disks.leave(torrent, member));
+    }
+}
+
+impl Current {
+    fn is_home(&self) -> bool {
+        self.request.is_home()
+    }
+}
+
+impl Request {
+    fn is_home(&self) -> bool {
+        matches!(self.target, Target::Home)
+    }
+}
+
+/// Pieces in progress on the threads of a device that the torrent has left.
+#[derive(Debug)]
+pub(super) struct Draining {
+    pub(super) member: Arc<crate::disk::Membership>,
+    pub(super) pieces: std::collections::BTreeSet<u32>,
+}
+
+/// Returns the moves of a new torrent.
+pub(super) fn moves_of(place: &Place, home: &std::path::Path) -> Moves {
+    Moves::new((place.dir != home).then(|| home.to_owned()))
+}

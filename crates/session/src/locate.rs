@@ -1,0 +1,132 @@
+//! Finds the files of an added torrent by its record: they may have moved, or a crash may have interrupted something.
+
+use crate::add::AddError;
+use crate::disk::delete;
+use crate::ledger::Ledger;
+use crate::resume_store::{Record, ResumeStore};
+use std::path::Path;
+use std::sync::Arc;
+use ztor_metainfo::Metainfo;
+use ztor_storage::resume::Resume;
+use ztor_storage::{FileNames, HandleCache, Place, StoreOptions, TorrentStore, recover_move};
+
+/// Maximum number of moves that are followed to the current folder.
+const MAX_MOVES: usize = 16;
+
+/// Place and record of a torrent.
+pub(crate) struct Located {
+    /// The place of the files.
+    pub(crate) place: Place,
+    /// Record of the resume data; `None` keeps none.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    /// Resume data of the torrent in this place; `None` if there is none.
+    pub(crate) resume: Option<Resume>,
+}
+
+/// Folders and names that the user requests for a torrent.
+pub(crate) struct Requested<'a> {
+    /// The download folder.
+    pub(crate) dir: &'a Path,
+    /// Folder of the files until they are complete; `None` for the download folder.
+    pub(crate) incomplete_dir: Option<&'a Path>,
+    pub(crate) names: &'a FileNames,
+}
+
+/// Finds the place of a torrent's files, and completes what a crash has interrupted: a move, or the removal of the files.
+pub(crate) fn locate(
+    store: Option<&Arc<dyn ResumeStore>>,
+    meta: &Arc<Metainfo>,
+    requested: &Requested<'_>,
+    handles: &Arc<HandleCache>,
+) -> Result<Located, AddError> {
+    let Some(store) = store else {
+        return Ok(Located { place: new_place(meta, requested), ledger: None, resume: None });
+    };
+    let first = Record::new(Arc::clone(store), meta, requested.dir);
+    let (record, resume) = follow(&first, meta);
+    let ledger = Ledger::new(record.clone());
+    let Some(mut resume) = resume else {
+        return Ok(Located { place: new_place(meta, requested), ledger: Some(ledger), resume: None });
+    };
+    if resume.is_deleting {
+        return complete_deletion(meta, &ledger, &resume, handles);
+    }
+    if record == first {
+        // The caller knows where the files are.
+        for dir in resume.moved_from.drain(..).filter(|dir| dir != record.dir()) {
+            if let Err(error) = record.in_folder(&dir).remove() {
+                tracing::warn!(%error, "cannot remove the record that led to the new folder of a torrent");
+            }
+        }
+    } else {
+        ledger.set_moved_from(resume.moved_from.clone());
+    }
+    if let Some(moving) = resume.moving.take() {
+        let from = Place { dir: resume.dir.clone(), names: resume.names.clone() };
+        let own = resume.own.clone();
+        let is_ours = |file: usize| own.get(file) == Some(&true);
+        let place = recover_move(meta, &from, &moving.to, moving.is_switching, is_ours)?;
+        tracing::info!(dir = %place.dir.display(), is_complete = moving.is_switching, "ended an interrupted move");
+        let to = if place.dir == from.dir { record.clone() } else { record.in_folder(&place.dir) };
+        Place { dir: resume.dir, names: resume.names } = place;
+        if let Err(error) = ledger.save_moved(&mut resume, to) {
+            // The next start does the same again.
+            tracing::warn!(%error, "cannot record the end of an interrupted move");
+        }
+    }
+    let place = Place { dir: resume.dir.clone(), names: resume.names.clone() };
+    Ok(Located { place, ledger: Some(ledger), resume: Some(resume) })
+}
+
+/// Returns the record of a torrent, and its data if that can be used. A record may lead to another folder.
+fn follow(first: &Record, meta: &Metainfo) -> (Record, Option<Resume>) {
+    let mut record = first.clone();
+    let mut resume = load(&record, meta);
+    for _ in 0..MAX_MOVES {
+        let Some(found) = resume.as_ref().filter(|found| found.dir != record.dir()) else { break };
+        let next = record.in_folder(&found.dir);
+        // Without a record there, the files are in their folder for incomplete ones.
+        let Some(there) = load(&next, meta) else { break };
+        (record, resume) = (next, Some(there));
+    }
+    (record, resume)
+}
+
+fn load(record: &Record, meta: &Metainfo) -> Option<Resume> {
+    let verified = |resume: Option<Resume>| match resume {
+        Some(resume) => resume.verify(meta, &resume.dir).map(|()| Some(resume)),
+        None => Ok(None),
+    };
+    record.load().and_then(verified).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot use the resume data; checking the torrent");
+        None
+    })
+}
+
+/// Returns the place of a torrent without a record: its folder for incomplete files, unless some lie in the other.
+fn new_place(meta: &Arc<Metainfo>, requested: &Requested<'_>) -> Place {
+    let place = |dir: &Path| Place { dir: dir.to_owned(), names: requested.names.clone() };
+    let Some(incomplete) = requested.incomplete_dir else { return place(requested.dir) };
+    let files = meta.layout.files().iter().enumerate().filter(|(_, file)| !file.pad);
+    let mut paths = files.map(|(file, _)| requested.dir.join(requested.names.path(meta, file)));
+    if paths.any(|path| std::fs::symlink_metadata(path).is_ok()) {
+        return place(requested.dir);
+    }
+    place(incomplete)
+}
+
+/// Deletes what is left of a torrent whose removal a crash has interrupted.
+fn complete_deletion(
+    meta: &Arc<Metainfo>,
+    ledger: &Ledger,
+    resume: &Resume,
+    handles: &Arc<HandleCache>,
+) -> Result<Located, AddError> {
+    let place = Place { dir: resume.dir.clone(), names: resume.names.clone() };
+    let options = StoreOptions::default();
+    let store = TorrentStore::open_at(Arc::clone(meta), &place, None, options, Arc::clone(handles))?;
+    store.set_own_files(&resume.own);
+    (0..meta.layout.piece_count()).filter(|piece| resume.has(*piece)).for_each(|piece| store.believe(piece));
+    delete(&store, Some(ledger)).map_err(AddError::Removal)?;
+    Err(AddError::Removed)
+}

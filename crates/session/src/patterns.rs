@@ -1,0 +1,119 @@
+//! Patterns of file names, to leave files of a torrent out.
+
+use crate::add::AddTorrent;
+use globset::{GlobBuilder, GlobMatcher};
+use thiserror::Error;
+use ztor_engine::Priority;
+
+/// Patterns of file names (globs).
+///
+/// A pattern with a slash is compared with the path in the torrent's folder, one without with every element of that path.
+/// `*` matches any characters but a slash, `**` any folders, `{a,b}` either. A pattern that matches a folder includes all
+/// files in it.
+///
+/// ```
+/// use ztor_session::FilePatterns;
+///
+/// let patterns = FilePatterns::parse(["*.nfo", "extras/**"])?;
+/// let is_match = |path: &[&str]| patterns.is_match(&path.iter().map(|e| e.to_string()).collect::<Vec<_>>());
+/// assert!(is_match(&["disc 1", "info.nfo"]) && is_match(&["extras", "making", "of.mkv"]));
+/// assert!(!is_match(&["film.mkv"]));
+/// # Ok::<(), ztor_session::PatternError>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct FilePatterns(Vec<GlobMatcher>);
+
+/// Reason why a pattern cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("cannot use the pattern {pattern:?}: {reason}")]
+pub struct PatternError {
+    /// The pattern.
+    pub pattern: String,
+    /// The mistake in plain words.
+    pub reason: String,
+}
+
+impl FilePatterns {
+    /// Reads patterns.
+    ///
+    /// # Errors
+    /// The first pattern that is not a glob.
+    pub fn parse(patterns: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, PatternError> {
+        let of = |pattern: &str| {
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            let refused = |error: globset::Error| PatternError {
+                pattern: pattern.to_owned(),
+                reason: error.kind().to_string(),
+            };
+            glob.map(|glob| glob.compile_matcher()).map_err(refused)
+        };
+        patterns.into_iter().map(|pattern| of(pattern.as_ref())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Returns true if a pattern matches the path of a file in its torrent's folder, element by element.
+    pub fn is_match(&self, path: &[String]) -> bool {
+        let matches = |glob: &GlobMatcher| match glob.glob().glob().contains('/') {
+            true => (1..=path.len()).any(|depth| glob.is_match(path[..depth].join("/"))),
+            false => path.iter().any(|element| glob.is_match(element)),
+        };
+        self.0.iter().any(matches)
+    }
+}
+
+impl AddTorrent {
+    /// Skips the files that match a pattern. Changes nothing if all files that are wanted match: a torrent without a wanted
+    /// file would be of no use.
+    #[must_use]
+    pub fn exclude(self, patterns: &FilePatterns) -> Self {
+        let files = self.meta.layout.files();
+        let now = self.priorities.clone().unwrap_or_else(|| vec![Priority::Normal; files.len()]);
+        let of = |(priority, file): (Priority, &ztor_metainfo::File)| {
+            if patterns.is_match(&file.path) { Priority::Skip } else { priority }
+        };
+        let changed: Vec<Priority> = now.iter().copied().zip(files).map(of).collect();
+        let is_of_use = changed.iter().zip(files).any(|(priority, file)| priority.is_wanted() && !file.pad);
+        if changed == now || !is_of_use {
+            return self;
+        }
+        self.priorities(Some(changed))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use ztor_metainfo::Metainfo;
+
+    fn album() -> AddTorrent {
+        let files =
+            "d6:lengthi5e4:pathl5:a.mkveed6:lengthi5e4:pathl6:sample5:b.mkveed6:lengthi5e4:pathl5:c.nfoee";
+        let info =
+            format!("d5:filesl{files}e4:name5:album12:piece lengthi16384e6:pieces20:{}e", "x".repeat(20));
+        let meta = Metainfo::from_bytes(format!("d4:info{info}e").as_bytes()).unwrap();
+        AddTorrent::new(Arc::new(meta), "/x")
+    }
+
+    #[test]
+    fn exclude_skips_the_files_that_match() {
+        let patterns = FilePatterns::parse(["*.nfo", "Sample", "sample/*"]).unwrap();
+        let add = album().exclude(&patterns);
+        assert_eq!(add.priorities, Some(vec![Priority::Normal, Priority::Skip, Priority::Skip]));
+    }
+
+    #[test]
+    fn exclude_of_all_or_of_no_files_changes_nothing() {
+        assert_eq!(album().exclude(&FilePatterns::parse(["*"]).unwrap()).priorities, None);
+        assert_eq!(album().exclude(&FilePatterns::parse(["*.iso"]).unwrap()).priorities, None);
+        let wanted = Some(vec![true, false, false]);
+        let add = album().wanted(wanted.clone()).exclude(&FilePatterns::parse(["a.*"]).unwrap());
+        assert_eq!(add.priorities, album().wanted(wanted).priorities);
+    }
+
+    #[test]
+    fn parse_of_a_broken_pattern_names_it() {
+        let error = FilePatterns::parse(["*.a", "[x"]).unwrap_err();
+        assert_eq!(error.pattern, "[x");
+    }
+}

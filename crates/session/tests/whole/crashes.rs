@@ -1,0 +1,196 @@
+//! The process is killed at each change of the disk that a move, a rename, a removal or a check makes. The next session
+//! finds all files in one place.
+
+use crate::common::{LIMIT, session};
+use crate::moving::{album, file_systems, start_of, tree};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use ztor_session::{AddError, AddTorrent, Metainfo, TorrentHandle};
+
+/// Variables of the process that is killed: the action, the folders, and the number of changes before the end.
+const ACTION: &str = "ZTOR_TEST_CRASH_ACTION";
+const FOLDER: &str = "ZTOR_TEST_CRASH_FOLDER";
+const TARGET: &str = "ZTOR_TEST_CRASH_TARGET";
+const CHANGES: &str = "ZTOR_TEST_CRASH_CHANGES";
+
+/// Folders of one run.
+struct Run {
+    tmp: tempfile::TempDir,
+    target: PathBuf,
+    meta: Arc<Metainfo>,
+}
+
+impl Run {
+    /// Creates a seeding torrent that a session has recorded.
+    fn new(target: &Path) -> Self {
+        let tmp = tempfile::tempdir().unwrap();
+        let meta = album(&tmp.path().join("old"));
+        let run = Self { tmp, target: target.to_owned(), meta };
+        let client = session(Some(&run.state()), |_| {});
+        client.add(run.add()).wait().unwrap();
+        assert!(start_of(&client).1);
+        assert!(client.shutdown(LIMIT));
+        run
+    }
+
+    fn state(&self) -> PathBuf {
+        self.tmp.path().join("state")
+    }
+
+    fn old(&self) -> PathBuf {
+        self.tmp.path().join("old")
+    }
+
+    fn add(&self) -> AddTorrent {
+        AddTorrent::new(Arc::clone(&self.meta), self.old())
+    }
+
+    /// Starts the action in another process, which is killed after so many changes. Returns true if it came to its end
+    /// before.
+    fn act(&self, action: &str, changes: u32) -> bool {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "crashes::killed_process", "--nocapture", "--test-threads=1"]);
+        child.env(ACTION, action).env(FOLDER, self.tmp.path()).env(TARGET, &self.target);
+        child.env(CHANGES, changes.to_string()).stdout(Stdio::null());
+        let status = child.status().unwrap();
+        match status.signal() {
+            Some(9) => false,
+            _ if status.success() => true,
+            _ => panic!("{action} after {changes}: {status}"),
+        }
+    }
+}
+
+/// Body of the process that is killed. Does nothing in an ordinary run of the tests.
+#[test]
+fn killed_process() {
+    let Ok(action) = std::env::var(ACTION) else { return };
+    let folder = |name: &str| PathBuf::from(std::env::var(name).unwrap());
+    let (dir, target) = (folder(FOLDER), folder(TARGET));
+    let meta = album(tempfile::tempdir().unwrap().path());
+    let client = session(Some(&dir.join("state")), |_| {});
+    let torrent = client.add(AddTorrent::new(meta, dir.join("old"))).wait().unwrap();
+    assert!(start_of(&client).1);
+    ztor_storage::crash_after(std::env::var(CHANGES).unwrap().parse().unwrap());
+    act(&action, &torrent, &target);
+    if action == "recheck" {
+        assert!(start_of(&client).1);
+    }
+    assert!(client.shutdown(LIMIT));
+}
+
+fn act(action: &str, torrent: &TorrentHandle, target: &Path) {
+    match action {
+        "move" => torrent.move_to(target).wait_for(LIMIT).unwrap(),
+        "rename" => torrent.rename_folder("album", "new/name").wait_for(LIMIT).unwrap(),
+        "remove" => drop(torrent.remove_with_data().wait_for(LIMIT).unwrap()),
+        "trash" => torrent.remove_to_trash(target).wait_for(LIMIT).unwrap(),
+        "recheck" => torrent.recheck().wait().unwrap(),
+        action => panic!("{action}"),
+    }
+}
+
+/// Runs an action with a crash after each number of changes, and `check` after each crash. Returns the number of crashes.
+fn crash_everywhere(action: &str, target: &Path, check: impl Fn(&Run, &str)) -> u32 {
+    for changes in 0.. {
+        let target = target.join(changes.to_string());
+        let run = Run::new(&target);
+        let is_over = run.act(action, changes);
+        check(&run, &format!("{action} after {changes} changes"));
+        if is_over {
+            return changes;
+        }
+    }
+    unreachable!("an action ends")
+}
+
+/// Checks that all files are in one place, whole, and are used without being hashed.
+fn expect_whole(run: &Run, label: &str) {
+    let client = session(Some(&run.state()), |_| {});
+    let torrent = client.add(run.add()).wait().unwrap_or_else(|error| panic!("{label}: {error}"));
+    assert_eq!(start_of(&client), (0, true), "{label}");
+    torrent.finished().wait_for(LIMIT).unwrap();
+    let dir = torrent.dir().wait().unwrap().unwrap();
+    assert!(dir == run.old() || dir.starts_with(&run.target), "{label}: {}", dir.display());
+    torrent.recheck().wait().unwrap();
+    assert!(start_of(&client).1, "{label}");
+    assert!(client.shutdown(LIMIT));
+    let found = tree(&dir);
+    assert_eq!(found.len(), 4, "{label}: {:?}", found.keys());
+}
+
+#[test]
+fn crash_at_any_step_of_a_move_leaves_all_files_in_one_place() {
+    for target in file_systems() {
+        let crashes = crash_everywhere("move", target.path(), |run, label| {
+            expect_whole(run, label);
+            // At most originals of files that were copied are left.
+            assert!(tree(&run.old()).len() + tree(&run.target).len() <= 8, "{label}");
+            let copies =
+                tree(&run.target).into_keys().filter(|path| path.to_str().unwrap().ends_with(".moving"));
+            assert_eq!(copies.count(), 0, "{label}");
+        });
+        assert!(crashes > 8, "{crashes} crashes");
+    }
+}
+
+#[test]
+fn crash_at_any_step_of_a_rename_leaves_all_files_with_one_name() {
+    let target = tempfile::tempdir().unwrap();
+    let crashes = crash_everywhere("rename", target.path(), |run, label| {
+        expect_whole(run, label);
+        let first: Vec<_> = tree(&run.old()).into_keys().map(|path| path.starts_with("new/name")).collect();
+        assert!(first.iter().all(|is_new| *is_new == first[0]), "{label}: {:?}", tree(&run.old()).keys());
+    });
+    assert!(crashes > 8, "{crashes} crashes");
+}
+
+#[test]
+fn crash_at_any_step_of_a_removal_deletes_all_files_or_none() {
+    let target = tempfile::tempdir().unwrap();
+    let crashes = crash_everywhere("remove", target.path(), |run, label| {
+        if tree(&run.old()).len() == 4 {
+            let client = session(Some(&run.state()), |_| {});
+            match client.add(run.add()).wait() {
+                Ok(_) => assert!(start_of(&client).1, "{label}"),
+                Err(error) => assert!(matches!(error, AddError::Removed), "{label}: {error}"),
+            }
+            assert!(client.shutdown(LIMIT));
+        } else if std::fs::read_dir(run.state().join("resume")).unwrap().count() > 0 {
+            let client = session(Some(&run.state()), |_| {});
+            let added = client.add(run.add()).wait();
+            assert!(matches!(added, Err(AddError::Removed)), "{label}: {added:?}");
+            assert!(client.shutdown(LIMIT));
+        }
+        let left = tree(&run.old()).len();
+        assert!(left == 0 || left == 4, "{label}: {left} files are left");
+    });
+    assert!(crashes > 5, "{crashes} crashes");
+}
+
+#[test]
+fn crash_at_any_step_of_a_move_to_the_trash_leaves_all_files_in_one_place() {
+    let target = tempfile::tempdir().unwrap();
+    let crashes = crash_everywhere("trash", target.path(), |run, label| {
+        let (old, trash) = (tree(&run.old()).len(), tree(&run.target).len());
+        let has_record = std::fs::read_dir(run.state().join("resume")).unwrap().count() > 0;
+        if has_record {
+            expect_whole(run, label);
+        } else {
+            assert_eq!((old, trash), (0, 4), "{label}");
+        }
+    });
+    assert!(crashes > 8, "{crashes} crashes");
+}
+
+#[test]
+fn crash_at_any_step_of_a_check_changes_no_file() {
+    let target = tempfile::tempdir().unwrap();
+    crash_everywhere("recheck", target.path(), |run, label| {
+        let before = tree(&run.old());
+        expect_whole(run, label);
+        assert_eq!(tree(&run.old()), before, "{label}");
+    });
+}
