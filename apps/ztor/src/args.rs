@@ -82,6 +82,9 @@ pub(crate) struct NetArgs {
     /// Limit the upload rate, with the same values as --limit-down
     #[arg(long, value_name = "RATE", value_parser = parse_limit)]
     pub(crate) limit_up: Option<Limit>,
+    /// Do not limit the rates of peers in the local network
+    #[arg(long)]
+    pub(crate) no_limit_local: bool,
     /// Connect to at most this many peers, over all torrents [default: 500]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_peers: Option<u32>,

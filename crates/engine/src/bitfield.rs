@@ -132,9 +132,10 @@ impl Bitfield {
         self.find(from, |at| self.word(at) & !other.word(at))
     }
 
-    /// Returns the first index that is in `self` and in `also`, and not in `other`. All must have the same `len`.
-    pub(crate) fn first_common_without(&self, also: &Self, other: &Self) -> Option<u32> {
-        self.find(0, |at| self.word(at) & also.word(at) & !other.word(at))
+    /// Returns the first index at or after `from`, then from zero, that is in `self` and in `also`, and not in `other`. All
+    /// must have the same `len`.
+    pub(crate) fn first_common_without(&self, also: &Self, other: &Self, from: u32) -> Option<u32> {
+        self.find(from, |at| self.word(at) & also.word(at) & !other.word(at))
     }
 
     /// Returns the first index at or after `from`, then from zero, that is not in the set.

@@ -15,6 +15,10 @@ pub struct Config {
     pub limit_down: Option<u64>,
     /// Limit for outgoing piece data over all torrents.
     pub limit_up: Option<u64>,
+    /// True if limits also count the headers of the packets with piece data, about 4 %.
+    pub limits_count_overhead: bool,
+    /// True if limits do not apply to peers in the local network, apart from those of single peers.
+    pub limits_spare_local: bool,
     /// Maximum number of connections, attempts included.
     pub max_peers: usize,
     /// Maximum number of connections of one torrent, attempts included.
@@ -47,6 +51,10 @@ pub struct Settings {
     pub limit_down: Option<u64>,
     /// [`Config::limit_up`].
     pub limit_up: Option<u64>,
+    /// [`Config::limits_count_overhead`].
+    pub limits_count_overhead: bool,
+    /// [`Config::limits_spare_local`].
+    pub limits_spare_local: bool,
     /// [`Config::max_peers`].
     pub max_peers: usize,
     /// [`Config::max_peers_per_torrent`].
@@ -110,6 +118,8 @@ impl Config {
             listen_port,
             limit_down: None,
             limit_up: None,
+            limits_count_overhead: false,
+            limits_spare_local: false,
             max_peers: 500,
             max_peers_per_torrent: 100,
             upload_slots: 8,
@@ -127,6 +137,8 @@ impl Config {
     pub fn set(&mut self, settings: Settings) {
         self.limit_down = settings.limit_down;
         self.limit_up = settings.limit_up;
+        self.limits_count_overhead = settings.limits_count_overhead;
+        self.limits_spare_local = settings.limits_spare_local;
         self.max_peers = settings.max_peers;
         self.max_peers_per_torrent = settings.max_peers_per_torrent;
         self.upload_slots = settings.upload_slots;

@@ -71,9 +71,7 @@ impl Core {
 
     /// Replaces the settings that can change.
     pub(crate) fn set_settings(&mut self, now: Instant, settings: Settings) {
-        self.quota.down_mut().set_limit(now, settings.limit_down);
-        self.quota.up_mut().set_limit(now, settings.limit_up);
-        self.quota.limits_changed(now);
+        self.quota.set_settings(now, &settings);
         self.config.set(settings);
     }
 

@@ -2,7 +2,8 @@
 
 use crate::bans::Author;
 use crate::exchange::picker::Priority;
-use crate::ids::{DiskId, PeerKey, RequestId, TorrentId};
+use crate::groups::GroupLimits;
+use crate::ids::{DiskId, LimitGroup, PeerKey, RequestId, TorrentId};
 use bytes::BytesMut;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -199,6 +200,35 @@ pub enum Command {
         /// Limit for incoming piece data.
         down: Option<u64>,
         /// Limit for outgoing piece data.
+        up: Option<u64>,
+    },
+    /// Sets the limits of a group of torrents. Those over all torrents also apply. The group is created if it does not
+    /// exist; there are at most 10,000.
+    SetGroupLimits {
+        /// The group.
+        group: LimitGroup,
+        /// Its limits and its parent. More than 16 groups above each other have no effect.
+        limits: GroupLimits,
+    },
+    /// Removes a group of torrents. Its torrents and groups have no limit from it any more.
+    RemoveGroup(LimitGroup),
+    /// Puts a torrent into a group, whose limits also apply; `None` takes it out.
+    SetTorrentGroup {
+        /// The torrent.
+        torrent: TorrentId,
+        /// The group.
+        group: Option<LimitGroup>,
+    },
+    /// Sets the limits of the connections with one address, in bytes per second; `None` removes a limit. All others also
+    /// apply. The limits end with the connection.
+    SetPeerLimits {
+        /// The torrent.
+        torrent: TorrentId,
+        /// Remote address of the peer.
+        addr: SocketAddr,
+        /// Limit for piece data from it.
+        down: Option<u64>,
+        /// Limit for piece data to it.
         up: Option<u64>,
     },
     /// Announces `stopped` to all trackers, closes all connections and refuses new torrents. The existing torrents

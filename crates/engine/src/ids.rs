@@ -31,6 +31,10 @@ impl TorrentId {
     }
 }
 
+/// A group of torrents with common limits, as the driver numbers them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LimitGroup(pub u32);
+
 /// Id of a request of the engine that is answered later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestId(pub u64);

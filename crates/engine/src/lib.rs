@@ -52,6 +52,7 @@ mod event;
 #[cfg_attr(not(any(test, feature = "testing")), expect(unreachable_pub, reason = "public in the test kit"))]
 mod exchange;
 mod extensions;
+mod groups;
 mod ids;
 pub mod inspect;
 mod junk;
@@ -86,7 +87,8 @@ pub use event::{
     Event, NetworkChange, StartTorrent,
 };
 pub use exchange::picker::Priority;
-pub use ids::{DiskId, PeerKey, RequestId, TorrentId};
+pub use groups::GroupLimits;
+pub use ids::{DiskId, LimitGroup, PeerKey, RequestId, TorrentId};
 pub use outbox::{Close, Connect, HttpGet, IpFamily, Outbox, Resolve, SendBlock, SendMessage, WriteBlock};
 pub use peer::Direction;
 pub use piece_map::{PartialPiece, PieceMap};

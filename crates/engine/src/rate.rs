@@ -55,8 +55,8 @@ impl Meter {
     }
 }
 
-/// Minimum burst: one block. With less, a low limit would stop all traffic.
-const MIN_BURST_BYTES: u64 = 16 * 1024;
+/// Minimum burst: one block with the headers of its packets. With less, a low limit would stop all traffic.
+const MIN_BURST_BYTES: u64 = 17 * 1024;
 
 /// A token bucket: `limit` bytes per second in the long run, with a burst of a quarter of a second (or one block if
 /// that is more). `None` means no limit.

@@ -25,6 +25,8 @@ setters!(Config {
 
 setters!(Settings {
     limits: RateLimits,
+    limits_count_overhead: bool,
+    limits_spare_local: bool,
     max_peers: usize,
     max_peers_per_torrent: usize,
     upload_slots_per_torrent: usize,
@@ -75,6 +77,10 @@ pub struct Config {
 pub struct Settings {
     /// Rate limits over all torrents. None by default.
     pub limits: RateLimits,
+    /// True if limits also count the headers of the packets with piece data, about 4 %. True by default.
+    pub limits_count_overhead: bool,
+    /// True if limits do not apply to peers in the local network. False by default.
+    pub limits_spare_local: bool,
     /// Maximum number of connections, attempts included, at least 1; 500 by default. The session raises the limit of
     /// open files as far as it can, and uses a lower number if that does not suffice. Lowering the number closes no
     /// connection; no new ones are made until there are fewer.
@@ -118,6 +124,8 @@ impl Settings {
         ztor_engine::Settings {
             limit_down: self.limits.down,
             limit_up: self.limits.up,
+            limits_count_overhead: self.limits_count_overhead,
+            limits_spare_local: self.limits_spare_local,
             max_peers,
             max_peers_per_torrent: self.max_peers_per_torrent.min(max_peers),
             upload_slots: self.upload_slots_per_torrent.max(1),
@@ -133,6 +141,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: RateLimits::default(),
+            limits_count_overhead: true,
+            limits_spare_local: false,
             max_peers: 500,
             max_peers_per_torrent: 100,
             upload_slots_per_torrent: 8,

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
-use ztor_engine::{DiskFault, PeerStatus, PieceMap, Priority, TorrentId, TorrentStatus};
+use ztor_engine::{DiskFault, LimitGroup, PeerStatus, PieceMap, Priority, TorrentId, TorrentStatus};
 use ztor_metainfo::Metainfo;
 use ztor_storage::DeletedFiles;
 
@@ -163,6 +163,17 @@ impl TorrentHandle {
     /// Sets the rate limits of the torrent. Those over all torrents also apply.
     pub fn set_limits(&self, limits: RateLimits) -> Reply<()> {
         self.ask(|answer| TorrentRequest::SetLimits { limits, answer })
+    }
+
+    /// Puts the torrent into a group, whose limits also apply ([`Session::set_group_limits`](crate::Session::set_group_limits));
+    /// `None` takes it out.
+    pub fn set_group(&self, group: Option<LimitGroup>) -> Reply<()> {
+        self.ask(|answer| TorrentRequest::SetGroup { group, answer })
+    }
+
+    /// Sets the rate limits of the connection with one address, which end with it. All others also apply.
+    pub fn set_peer_limits(&self, addr: SocketAddr, limits: RateLimits) -> Reply<()> {
+        self.ask(|answer| TorrentRequest::SetPeerLimits { addr, limits, answer })
     }
 
     /// Pauses the torrent: its connections are closed, its trackers get `stopped`, and no peers are looked for. Pieces in

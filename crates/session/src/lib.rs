@@ -82,10 +82,10 @@ pub use ztor_base::SwarmId;
 pub use ztor_dht as dht;
 pub use ztor_engine::AddError as EngineAddError;
 pub use ztor_engine::{
-    Author, BanReason, BanStatus, Bitfield, Direction, DiskFault, DiskFaultKind, Encryption, MoveProgress,
-    PartialPiece, PeerSource, PeerStatus, PieceMap, Priority, Protection, StartTorrentError, TorrentEvent,
-    TorrentId, TorrentState, TorrentStatus, TrackerError, TrackerIssue, TrackerState, TrackerStatus,
-    Transport, Transports,
+    Author, BanReason, BanStatus, Bitfield, Direction, DiskFault, DiskFaultKind, Encryption, GroupLimits,
+    LimitGroup, MoveProgress, PartialPiece, PeerSource, PeerStatus, PieceMap, Priority, Protection,
+    StartTorrentError, TorrentEvent, TorrentId, TorrentState, TorrentStatus, TrackerError, TrackerIssue,
+    TrackerState, TrackerStatus, Transport, Transports,
 };
 pub use ztor_metainfo::{InfoHashes, Magnet, Metainfo};
 pub use ztor_storage::resume::ResumeError;

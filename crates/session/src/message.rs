@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_engine::{
-    AddMagnet, AddTorrent, Author, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, PeerKey,
-    PeerStatus, PieceMap, Priority, RequestId, SendBlock, Settings, TorrentId,
+    AddMagnet, AddTorrent, Author, BanStatus, Command, DiskEvent, DiskFault, DiskId, Event, LimitGroup,
+    PeerKey, PeerStatus, PieceMap, Priority, RequestId, SendBlock, Settings, TorrentId,
 };
 use ztor_metainfo::Metainfo;
 use ztor_storage::resume::Resume;
@@ -102,6 +102,11 @@ pub(crate) enum NetEvent {
         answer: Answer<(), AddError>,
     },
     Command(Command),
+    /// A command of a caller that waits until it is carried out.
+    Do {
+        command: Command,
+        answer: Answer<()>,
+    },
     Torrent {
         torrent: TorrentId,
         request: TorrentRequest,
@@ -140,6 +145,15 @@ pub(crate) enum TorrentRequest {
         answer: Answer<()>,
     },
     SetLimits {
+        limits: RateLimits,
+        answer: Answer<()>,
+    },
+    SetGroup {
+        group: Option<LimitGroup>,
+        answer: Answer<()>,
+    },
+    SetPeerLimits {
+        addr: SocketAddr,
         limits: RateLimits,
         answer: Answer<()>,
     },

@@ -25,7 +25,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use ztor_base::PeerId;
-use ztor_engine::{Author, BanStatus, DhtRole, Engine, TorrentId};
+use ztor_engine::{Author, BanStatus, Command, DhtRole, Engine, GroupLimits, LimitGroup, TorrentId};
 
 /// A running client.
 ///
@@ -179,6 +179,21 @@ impl Session {
     pub fn set_settings(&self, settings: &Settings) -> Reply<()> {
         let settings = settings.to_engine(settings.max_peers.clamp(1, self.max_peers));
         self.ask(|answer| NetEvent::SetSettings { settings, answer })
+    }
+
+    /// Sets the limits of a group of torrents ([`TorrentHandle::set_group`]), with immediate effect. Those over all torrents,
+    /// and those of the parent, also apply. The group is created if it does not exist; there are at most 10,000.
+    pub fn set_group_limits(&self, group: LimitGroup, limits: GroupLimits) -> Reply<()> {
+        self.command(Command::SetGroupLimits { group, limits })
+    }
+
+    /// Removes a group of torrents. Its torrents and groups have no limit from it any more.
+    pub fn remove_group(&self, group: LimitGroup) -> Reply<()> {
+        self.command(Command::RemoveGroup(group))
+    }
+
+    fn command(&self, command: Command) -> Reply<()> {
+        self.ask(|answer| NetEvent::Do { command, answer })
     }
 
     /// Returns the bans in force, which apply to all torrents.

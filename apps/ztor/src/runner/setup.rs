@@ -21,6 +21,7 @@ pub(crate) fn config(net: &NetArgs, state_dir: Option<PathBuf>) -> Config {
             down: net.limit_down.and_then(|limit| limit.0),
             up: net.limit_up.and_then(|limit| limit.0),
         })
+        .limits_spare_local(net.no_limit_local)
         .max_peers(max_peers.unwrap_or(defaults.max_peers))
         .upload_slots(slots.unwrap_or(defaults.upload_slots))
         .announce_to_all(net.announce_to_all)

@@ -35,7 +35,7 @@ use crate::inspect::TorrentView;
 use crate::outbox::Outbox;
 use crate::peer::Peers;
 use crate::piece_map::PartialPiece;
-use crate::rate::Bucket;
+use crate::quota::TorrentLimits;
 use blame::Blame;
 use picker::{Picker, Priority};
 use proofs::Proofs;
@@ -58,8 +58,7 @@ pub(crate) struct Exchange {
     priorities: Option<Box<[Priority]>>,
     blame: Blame,
     proofs: Proofs,
-    down: Bucket,
-    up: Bucket,
+    limits: TorrentLimits,
     totals: Totals,
     slots: Slots,
     /// Number of live peers that have everything. The picker does not count them.
@@ -89,8 +88,7 @@ impl Exchange {
             priorities: None,
             blame: Blame::default(),
             proofs: Proofs::default(),
-            down: Bucket::new(None, now),
-            up: Bucket::new(None, now),
+            limits: TorrentLimits::new(now),
             totals: Totals::default(),
             slots: Slots::new(now),
             seeds: 0,
@@ -198,10 +196,9 @@ impl Exchange {
         self.slots.choke_at()
     }
 
-    /// Changes the limits of this torrent, in bytes per second.
-    pub(crate) fn set_limits(&mut self, now: Instant, down: Option<u64>, up: Option<u64>) {
-        self.down.set_limit(now, down);
-        self.up.set_limit(now, up);
+    /// Returns the limits of this torrent, mutable.
+    pub(crate) fn limits_mut(&mut self) -> &mut TorrentLimits {
+        &mut self.limits
     }
 
     /// Notes that blocks were released. Idle peers are settled once for all of them, at the end of the turn.

@@ -8,7 +8,7 @@ use crate::ids::PeerKey;
 use crate::misbehaviour::Misbehaviour;
 use crate::outbox::WriteBlock;
 use crate::peer::{Conn, Peers};
-use crate::quota::QUANTUM;
+use crate::quota::{Line, QUANTUM};
 use bytes::Bytes;
 use ztor_metainfo::BLOCK_LEN;
 use ztor_wire::{Block, Message};
@@ -27,7 +27,7 @@ impl Exchange {
         if room == 0 || download.waits_for_quota() {
             return;
         }
-        let affordable = self.take_tokens(cx, room);
+        let affordable = take_tokens(cx, &mut self.limits.down(&mut trade.limits), room);
         let mut blocks: Vec<Block> = Vec::with_capacity(affordable);
         if trade.chokes_us {
             for piece in download.allowed_fast().iter().filter(|p| trade.has.contains(**p)) {
@@ -46,32 +46,20 @@ impl Exchange {
             download.set_current_piece(current);
         }
         let asked: u32 = blocks.iter().map(|b| b.len).sum();
-        cx.quota.down_mut().refund(&mut self.down, (affordable as u32 * BLOCK_LEN).saturating_sub(asked));
+        let line = &mut self.limits.down(&mut trade.limits);
+        for _ in blocks.len()..affordable {
+            cx.quota.down_mut().refund(line, BLOCK_LEN);
+        }
+        let whole = (blocks.len() as u32).saturating_mul(BLOCK_LEN);
+        cx.quota.down_mut().refund(line, whole.saturating_sub(asked));
         for block in &blocks {
             download.ask(now, *block);
             cx.out.send(key, &Message::Request(*block));
         }
         if affordable < room && blocks.len() == affordable {
             download.set_waits_for_quota(true);
-            cx.quota.down_mut().wait(key, &self.down, BLOCK_LEN);
+            cx.quota.down_mut().wait(key, line, BLOCK_LEN);
         }
-    }
-
-    /// Takes tokens for up to `room` blocks. Returns the number of blocks. If tokens are short, each peer gets a few in
-    /// turn, and none overtakes those that wait.
-    fn take_tokens(&mut self, cx: &mut Cx<'_>, room: usize) -> usize {
-        let down = cx.quota.down_mut();
-        if !down.is_limited(&self.down) {
-            return room;
-        }
-        let mut affordable = 0;
-        while affordable < room.min(QUANTUM) && down.is_open() && down.has(cx.now, &mut self.down, BLOCK_LEN)
-        {
-            down.take(&mut self.down, BLOCK_LEN);
-            down.granted();
-            affordable += 1;
-        }
-        affordable
     }
 
     /// Handles a received block. Returns it if requests to other peers may be cancelled.
@@ -92,7 +80,7 @@ impl Exchange {
         };
         if asked.is_released {
             // Its tokens were refunded when it was released.
-            cx.quota.down_mut().owe(cx.now, &mut self.down, len);
+            cx.quota.down_mut().owe(cx.now, &mut self.limits.down(&mut trade.limits), len);
         }
         trade.download.came(cx.now, len);
         trade.payload_moves(cx.now);
@@ -122,15 +110,15 @@ impl Exchange {
     ) {
         peers.for_each(keys, |peer| {
             let key = peer.key();
-            let download = &mut peer.trade_mut().download;
+            let trade = peer.trade_mut();
             if key != from
-                && let Some(asked) = download.answered(block)
+                && let Some(asked) = trade.download.answered(block)
             {
                 if !asked.is_released {
-                    cx.quota.down_mut().refund(&mut self.down, block.len);
+                    cx.quota.down_mut().refund(&mut self.limits.down(&mut trade.limits), block.len);
                 }
                 cx.out.send(key, &Message::Cancel(block));
-                download.cancelled(asked);
+                trade.download.cancelled(asked);
                 cx.dirty.mark_peer(key);
             }
         });
@@ -155,7 +143,7 @@ impl Exchange {
                 trade.download.refused(cx.now);
             }
             self.picker.release(block, conn.key(), cx.rng);
-            cx.quota.down_mut().refund(&mut self.down, block.len);
+            cx.quota.down_mut().refund(&mut self.limits.down(&mut trade.limits), block.len);
         }
         self.freed_blocks(cx);
         Ok(())
@@ -193,7 +181,7 @@ impl Exchange {
     fn release_blocks(&mut self, cx: &mut Cx<'_>, key: PeerKey, trade: &mut Trade) {
         for block in trade.download.release_all() {
             self.picker.release(block, key, cx.rng);
-            cx.quota.down_mut().refund(&mut self.down, block.len);
+            cx.quota.down_mut().refund(&mut self.limits.down(&mut trade.limits), block.len);
         }
     }
 
@@ -202,7 +190,7 @@ impl Exchange {
         self.release_blocks(cx, key, trade);
         // Answers that the driver has not sent are lost.
         let unsent = u32::try_from(trade.unsent_answer_bytes()).unwrap_or(u32::MAX);
-        cx.quota.up_mut().refund(&mut self.up, unsent);
+        cx.quota.up_mut().refund(&mut self.limits.up(&mut trade.limits), unsent);
         self.picker.disown(key);
         if trade.download.waits_for_quota() {
             cx.quota.down_mut().on_peer_gone(key);
@@ -211,4 +199,20 @@ impl Exchange {
             cx.quota.up_mut().on_peer_gone(key);
         }
     }
+}
+
+/// Takes tokens for up to `room` blocks. Returns the number of blocks. If tokens are short, each peer gets a few in turn,
+/// and none overtakes those that wait.
+fn take_tokens(cx: &mut Cx<'_>, line: &mut Line<'_>, room: usize) -> usize {
+    let down = cx.quota.down_mut();
+    if !down.is_limited(line) {
+        return room;
+    }
+    let mut affordable = 0;
+    while affordable < room.min(QUANTUM) && down.is_open() && down.has(cx.now, line, BLOCK_LEN) {
+        down.take(line, BLOCK_LEN);
+        down.granted();
+        affordable += 1;
+    }
+    affordable
 }

@@ -123,18 +123,18 @@ impl Exchange {
     ) {
         let mut given = 0;
         while trade.questions.is_due() && !trade.upload.waits_for_quota() {
-            let up = cx.quota.up_mut();
+            let (up, line) = (cx.quota.up_mut(), &mut self.limits.up(&mut trade.limits));
             let in_turn = given < QUANTUM && up.is_open();
             // An answer may make a debt of its own length, but not add to one. So a peer gets the metadata even at the
             // lowest limit.
-            if up.is_limited(&self.up) && !(in_turn && up.has(cx.now, &mut self.up, 0)) {
+            if up.is_limited(line) && !(in_turn && up.has(cx.now, line, 0)) {
                 trade.upload.set_waits_for_quota(true);
-                return up.wait(key, &self.up, 0);
+                return up.wait(key, line, 0);
             }
             given += 1;
             up.granted();
             let len = self.answer(cx.out, key, trade, source);
-            cx.quota.up_mut().take(&mut self.up, len);
+            cx.quota.up_mut().take(&mut self.limits.up(&mut trade.limits), len);
         }
     }
 
@@ -145,22 +145,22 @@ impl Exchange {
             return;
         }
         let ahead = upload.ahead_bytes(cx.now);
-        let up = cx.quota.up_mut();
-        let is_limited = up.is_limited(&self.up);
+        let (up, line) = (cx.quota.up_mut(), &mut self.limits.up(&mut trade.limits));
+        let is_limited = up.is_limited(line);
         let mut given = 0;
         while let Some(block) = upload.first_request().filter(|_| upload.in_flight_bytes() < ahead) {
             let in_turn = given < QUANTUM && up.is_open();
             // A bucket may hold less than a block of more than 16 KiB: the rest is owed.
             let at_hand = block.len.min(BLOCK_LEN);
-            if is_limited && !(in_turn && up.has(cx.now, &mut self.up, at_hand)) {
+            if is_limited && !(in_turn && up.has(cx.now, line, at_hand)) {
                 upload.set_waits_for_quota(true);
-                return up.wait(key, &self.up, at_hand);
+                return up.wait(key, line, at_hand);
             }
             given += 1;
             up.granted();
-            up.take(&mut self.up, block.len);
+            up.take(line, block.len);
             upload.send_first();
-            cx.out.blocks.push(SendBlock { peer: key, torrent: self.id(), block });
+            cx.out.blocks.push(SendBlock { peer: key, torrent: self.id, block });
         }
     }
 

@@ -8,6 +8,7 @@ use crate::bitfield::Bitfield;
 use crate::config::MAX_PEER_REQUESTS;
 use crate::misbehaviour::Misbehaviour;
 use crate::pieces::Pieces;
+use crate::quota::PeerLimits;
 use ztor_base::Instant;
 
 /// The trade with one peer.
@@ -32,12 +33,15 @@ pub(crate) struct Trade {
     /// Number of bitfields, `have all` and `have none` messages that count.
     pub(super) bitfields: u32,
     pub(super) questions: Questions,
+    /// Limits of this peer alone.
+    pub(super) limits: PeerLimits,
     /// Its pieces while their number is unknown.
     pub(super) pending: Option<PendingPieces>,
 }
 
 impl Trade {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// Creates a trade with a peer; `is_local` is true for one in the local network.
+    pub(crate) fn new(now: Instant, is_local: bool) -> Self {
         Self {
             has: Pieces::None,
             interesting: 0,
@@ -53,6 +57,7 @@ impl Trade {
             refused_requests: 0,
             bitfields: 0,
             questions: Questions::default(),
+            limits: PeerLimits::new(is_local),
             pending: None,
         }
     }
@@ -76,6 +81,10 @@ impl Trade {
     /// Returns its pieces, as it announced them.
     pub(crate) fn has(&self) -> &Pieces {
         &self.has
+    }
+
+    pub(crate) fn limits_mut(&mut self) -> &mut PeerLimits {
+        &mut self.limits
     }
 
     pub(crate) fn is_seed(&self) -> bool {

@@ -14,6 +14,7 @@ use crate::ids::{PeerKey, TorrentId};
 use crate::transport::Transport;
 use std::net::SocketAddr;
 use ztor_base::Instant;
+use ztor_base::addr::is_local;
 
 /// One peer: its connection, and the state that each part of the engine keeps for it.
 #[derive(Debug)]
@@ -42,7 +43,8 @@ impl Peer {
     }
 
     fn new(now: Instant, conn: Conn, attempt: Attempt) -> Self {
-        Self { conn, attempt, trade: Trade::new(now), extensions: Extensions::default() }
+        let trade = Trade::new(now, is_local(conn.addr().ip()));
+        Self { conn, attempt, trade, extensions: Extensions::default() }
     }
 
     pub(crate) fn key(&self) -> PeerKey {

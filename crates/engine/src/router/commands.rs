@@ -6,6 +6,7 @@ use crate::discovery::known::Origin;
 use crate::event::Command;
 use crate::exchange::picker::Priority;
 use crate::ids::TorrentId;
+use crate::torrent::Torrent;
 use crate::torrent_event::TorrentEvent;
 
 impl Router<'_> {
@@ -79,9 +80,26 @@ impl Router<'_> {
             }
             Command::SetTorrentLimits { torrent: id, down, up } => {
                 if let Some(torrent) = self.torrents.get_mut(id) {
-                    torrent.exchange_mut().set_limits(cx.now, down, up);
+                    torrent.exchange_mut().limits_mut().set(cx.now, down, up);
                     cx.quota.limits_changed(cx.now);
                 }
+            }
+            Command::SetGroupLimits { group, limits } => cx.quota.set_group(cx.now, group, limits),
+            Command::RemoveGroup(group) => cx.quota.remove_group(cx.now, group),
+            Command::SetTorrentGroup { torrent: id, group } => {
+                if let Some(torrent) = self.torrents.get_mut(id) {
+                    torrent.exchange_mut().limits_mut().set_group(group);
+                    cx.quota.limits_changed(cx.now);
+                }
+            }
+            Command::SetPeerLimits { torrent: id, addr, down, up } => {
+                let keys = self.torrents.get(id).map_or(&[][..], Torrent::peers);
+                self.peers.for_each(keys, |peer| {
+                    if peer.conn().addr() == addr {
+                        peer.trade_mut().limits_mut().set(cx.now, down, up);
+                    }
+                });
+                cx.quota.limits_changed(cx.now);
             }
             Command::Shutdown => self.shut_down(),
         }

@@ -188,3 +188,56 @@ fn upload_slots_of_many_torrents_serve_all_peers_in_turn() {
     let unserved = uploads.leechers.values().filter(|leecher| leecher.got == 0).count();
     assert_eq!(unserved, 0, "of 100 peers got nothing in twenty minutes");
 }
+
+#[test]
+fn limit_of_a_group_holds_for_all_its_torrents_from_the_change_on() {
+    let mut uploads = Uploads::new(10, 2);
+    let (outer, inner) = (LimitGroup(1), LimitGroup(2));
+    let ids: Vec<TorrentId> = uploads.rig.engine.status(uploads.rig.now).iter().map(|t| t.id).collect();
+    for id in &ids {
+        uploads.rig.handle(Event::Command(Command::SetTorrentGroup { torrent: *id, group: Some(inner) }));
+    }
+    let limits = GroupLimits { parent: Some(outer), ..GroupLimits::default() };
+    uploads.rig.handle(Event::Command(Command::SetGroupLimits { group: inner, limits }));
+    uploads.run(60);
+    let rate = |uploads: &mut Uploads, seconds: u64| {
+        let before = uploads.sent_bytes;
+        uploads.run_until(uploads.rig.now + Duration::from_secs(seconds));
+        (uploads.sent_bytes - before) / seconds
+    };
+    assert!(rate(&mut uploads, 10) * 100 >= LIMIT * 95, "a group without a limit changes nothing");
+    let limits = GroupLimits { up: Some(LIMIT / 5), ..GroupLimits::default() };
+    uploads.rig.handle(Event::Command(Command::SetGroupLimits { group: outer, limits }));
+    // Blocks on the way, and a burst.
+    let first = rate(&mut uploads, 1);
+    assert!(first <= LIMIT / 5 + LIMIT / 4, "{first} bytes in the first second");
+    let limited = rate(&mut uploads, 20);
+    assert!((LIMIT / 5 * 90 / 100..=LIMIT / 5 * 101 / 100).contains(&limited), "{limited}");
+    uploads.rig.handle(Event::Command(Command::SetTorrentGroup { torrent: ids[0], group: None }));
+    let freed = rate(&mut uploads, 20);
+    assert!(freed > LIMIT / 2, "{freed}");
+    uploads.rig.handle(Event::Command(Command::RemoveGroup(outer)));
+    rate(&mut uploads, 1);
+    let free = rate(&mut uploads, 10);
+    assert!(free * 100 >= LIMIT * 95, "{free}");
+}
+
+#[test]
+fn limit_of_one_peer_leaves_the_rest_to_the_others() {
+    let mut uploads = Uploads::new(1, 4);
+    let id = uploads.rig.engine.status(uploads.rig.now)[0].id;
+    let addr = uploads.rig.engine.peer_status(uploads.rig.now, id)[0].addr;
+    uploads.rig.handle(Event::Command(Command::SetPeerLimits {
+        torrent: id,
+        addr,
+        down: None,
+        up: Some(50_000),
+    }));
+    uploads.run(30);
+    let got = |uploads: &Uploads| -> Vec<u64> { uploads.leechers.values().map(|l| l.got).collect() };
+    let before = got(&uploads);
+    uploads.run_until(uploads.rig.now + Duration::from_secs(20));
+    let rates: Vec<u64> = got(&uploads).iter().zip(before).map(|(now, before)| (now - before) / 20).collect();
+    assert_eq!(rates.iter().filter(|rate| **rate <= 51_000).count(), 1, "{rates:?}");
+    assert!(rates.iter().sum::<u64>() * 100 >= LIMIT * 95, "{rates:?}");
+}

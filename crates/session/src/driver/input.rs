@@ -93,6 +93,10 @@ impl Driver {
             }
             NetEvent::DhtStats { answer: to } => answer(to, Ok(self.cx.engine().dht_stats(self.cx.now()))),
             NetEvent::Command(command) => self.cx.command(command),
+            NetEvent::Do { command, answer: to } => {
+                self.cx.command(command);
+                answer(to, Ok(()));
+            }
             NetEvent::Shutdown { goodbyes } => self.shut_down(goodbyes),
         }
     }

@@ -101,6 +101,15 @@ impl Driver {
                 self.cx.command(Command::SetTorrentLimits { torrent, down: limits.down, up: limits.up });
                 answer(to, found(is_here));
             }
+            TorrentRequest::SetGroup { group, answer: to } => {
+                self.cx.command(Command::SetTorrentGroup { torrent, group });
+                answer(to, found(is_here));
+            }
+            TorrentRequest::SetPeerLimits { addr, limits, answer: to } => {
+                let (down, up) = (limits.down, limits.up);
+                self.cx.command(Command::SetPeerLimits { torrent, addr, down, up });
+                answer(to, found(is_here));
+            }
             TorrentRequest::Pause(to) => {
                 self.cx.command(Command::Pause(torrent));
                 self.saver.save(&mut self.cx, &mut self.torrents, &self.disks, torrent, Occasion::Full);

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-use ztor_metainfo::Metainfo;
+use ztor_engine::testkit::Blueprint;
+use ztor_metainfo::{BLOCK_LEN, Metainfo};
 use ztor_session::{AddTorrent, Events, Session, SessionEvent, TorrentEvent};
 use ztor_storage::create::{CreateOptions, create};
 
@@ -22,6 +23,31 @@ pub(crate) fn torrent_of(path: &Path) -> anyhow::Result<Arc<Metainfo>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let made = create(path, &CreateOptions::default(), threads, |_, _| {}, &AtomicBool::new(false))?;
     Ok(Arc::new(Metainfo::from_bytes(&made.torrent)?))
+}
+
+/// Number of names of one file that every file system allows.
+const MAX_LINKS: usize = 30_000;
+
+/// Makes `count` torrents of one block of zeros each, with their files in `data`. Returns the torrent files.
+pub(super) fn one_block_torrents(dir: &Path, data: &Path, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+    std::fs::create_dir_all(data)?;
+    // One block of zeros under many names.
+    let hash = {
+        let file = dir.join("block");
+        std::fs::write(&file, vec![0; BLOCK_LEN as usize])?;
+        torrent_of(&file)?.hashes.v1(0).context("no hash")?
+    };
+    let mut metas = Vec::with_capacity(count);
+    for number in 0..count {
+        let (name, source) = (format!("{number:05}"), dir.join(format!("block-{}", number / MAX_LINKS)));
+        if number % MAX_LINKS == 0 {
+            std::fs::write(&source, vec![0; BLOCK_LEN as usize])?;
+        }
+        std::fs::hard_link(&source, data.join(&name)).with_context(|| format!("naming file {name}"))?;
+        let torrent = Blueprint::new(&name, BLOCK_LEN).with_hashes(BLOCK_LEN.into(), hash.as_ref().to_vec());
+        metas.push(torrent.to_bytes());
+    }
+    Ok(metas)
 }
 
 /// Waits for `count` events of a kind. Returns false if they do not arrive in time.

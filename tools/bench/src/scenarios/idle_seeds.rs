@@ -1,42 +1,22 @@
 //! Thousands of idle seeding torrents. Ends within three minutes.
 
-use super::files::wait_for;
+use super::files::{one_block_torrents, wait_for};
 use super::session;
 use crate::figure::Report;
 use crate::usage;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use ztor_engine::testkit::Blueprint;
-use ztor_metainfo::BLOCK_LEN;
 use ztor_metainfo::Metainfo;
 use ztor_session::{AddTorrent, SessionEvent, TorrentEvent};
 
 const LIMIT: Duration = Duration::from_secs(150);
 const WATCHED: Duration = Duration::from_secs(10);
-/// Number of names of one file that every file system allows.
-const MAX_LINKS: usize = 30_000;
 
 pub(crate) fn run(count: usize, dir: &Path, report: &mut Report) -> anyhow::Result<()> {
     let (data, state) = (dir.join("data"), dir.join("state"));
-    std::fs::create_dir_all(&data)?;
-    // One block of zeros under many names.
-    let hash = {
-        let file = dir.join("block");
-        std::fs::write(&file, vec![0; BLOCK_LEN as usize])?;
-        super::files::torrent_of(&file)?.hashes.v1(0).context("no hash")?
-    };
-    let mut metas = Vec::with_capacity(count);
-    for number in 0..count {
-        let (name, source) = (format!("{number:05}"), dir.join(format!("block-{}", number / MAX_LINKS)));
-        if number % MAX_LINKS == 0 {
-            std::fs::write(&source, vec![0; BLOCK_LEN as usize])?;
-        }
-        std::fs::hard_link(&source, data.join(&name)).with_context(|| format!("naming file {name}"))?;
-        let torrent = Blueprint::new(&name, BLOCK_LEN).with_hashes(BLOCK_LEN.into(), hash.as_ref().to_vec());
-        metas.push(torrent.to_bytes());
-    }
+    let metas = one_block_torrents(dir, &data, count)?;
 
     let session = session(|config| config.state_dir = Some(state))?;
     let (resident, cpu, begun) = (usage::resident_bytes(), usage::cpu_time(), Instant::now());

@@ -3,6 +3,7 @@
 mod files;
 mod idle_seeds;
 mod leechers;
+mod managing;
 mod picking;
 mod tiny_torrents;
 mod torrents;
@@ -23,6 +24,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "torrents-20", run: torrents::run },
     Scenario { name: "tiny-torrents-300", run: tiny_torrents::run },
     Scenario { name: "leechers-200", run: leechers::run },
+    Scenario { name: "managing-10000", run: managing::run },
     Scenario { name: "idle-seeds-5000", run: |dir, report| idle_seeds::run(5_000, dir, report) },
     Scenario { name: "idle-seeds-50000", run: |dir, report| idle_seeds::run(50_000, dir, report) },
 ];

@@ -72,6 +72,8 @@ pub struct Picker {
     open: BTreeSet<u32>,
     orphans: BTreeSet<u32>,
     priorities: Option<Box<[Priority]>>,
+    /// Pieces by priority, the highest first; empty if all wanted pieces have the same.
+    classes: Vec<Bitfield>,
     /// Number of wanted pieces that are missing.
     missing: u32,
     /// Number of free blocks in the partials.
@@ -95,6 +97,7 @@ impl Picker {
             open: BTreeSet::new(),
             orphans: BTreeSet::new(),
             priorities: None,
+            classes: Vec::new(),
             missing: count,
             open_blocks: 0,
             sequential: false,
@@ -166,6 +169,7 @@ impl Picker {
                 self.closed.insert(piece);
             }
         }
+        self.classes = self.by_priority();
         self.missing = count - self.closed.count();
         for piece in self.partials.keys().copied().collect::<Vec<_>>() {
             self.closed.insert(piece);
@@ -176,6 +180,22 @@ impl Picker {
             rarity.fill((0..count).filter(|p| !self.closed.contains(*p)), rng);
             rarity
         });
+    }
+
+    /// Returns the pieces by priority, the highest first; nothing if all wanted pieces have the same.
+    fn by_priority(&self) -> Vec<Bitfield> {
+        let count = self.layout.piece_count();
+        let of = |wanted: Priority| {
+            let mut pieces = Bitfield::new(count);
+            pieces.extend((0..count).filter(|piece| self.priority(*piece) == wanted));
+            pieces
+        };
+        let mut classes = Vec::new();
+        if self.priorities.is_some() {
+            classes.extend([Priority::High, Priority::Normal, Priority::Low].map(of));
+            classes.retain(|class| class.count() > 0);
+        }
+        if classes.len() > 1 { classes } else { Vec::new() }
     }
 
     /// Counts the pieces of a peer that is not a seed. Seeds do not count, as they raise all pieces alike.
@@ -398,7 +418,7 @@ impl Picker {
         let end = self.ends.as_ref().and_then(|ends| match has {
             Pieces::None => None,
             Pieces::All => ends.first_without(&self.closed, 0),
-            Pieces::Some(set) => ends.first_common_without(set, &self.closed),
+            Pieces::Some(set) => ends.first_common_without(set, &self.closed, 0),
         });
         if end.is_some() {
             return end;
@@ -411,6 +431,13 @@ impl Picker {
             if order.len() <= SCAN_LIMIT {
                 return None;
             }
+        }
+        if !self.classes.is_empty() {
+            return self.classes.iter().find_map(|class| match has {
+                Pieces::None => None,
+                Pieces::All => class.first_without(&self.closed, from),
+                Pieces::Some(set) => class.first_common_without(set, &self.closed, from),
+            });
         }
         match has {
             Pieces::None => None,

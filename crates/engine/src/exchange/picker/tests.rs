@@ -213,6 +213,37 @@ fn pick_in_sequential_mode_is_in_order() {
 }
 
 #[test]
+fn pick_in_order_or_of_the_first_pieces_goes_by_priority_first() {
+    use Priority::{High, Low, Normal, Skip};
+    let priorities = [Low, Normal, High, Skip, Normal, High, Low, Normal, Normal, Low];
+    let mut some = Bitfield::new(10);
+    some.extend([0, 1, 3, 5]);
+    for (has, expected) in
+        [(Pieces::All, vec![2, 5, 1, 4, 7, 8, 0, 6, 9]), (Pieces::Some(some.clone()), vec![5, 1, 0])]
+    {
+        for sequential in [true, false] {
+            let mut rng = Rng::with_seed(5);
+            let mut picker = Picker::new(layout(10));
+            picker.reset(Bitfield::new(10), Some(Box::new(priorities)), &mut rng);
+            picker.sequential = sequential;
+            if let Pieces::Some(set) = &has {
+                picker.peer_has_all_of(set, &mut rng);
+            }
+            let ask = Ask { peer: key(0), has: &has, current: None, whole_pieces: true, idle: true };
+            let mut out = Vec::new();
+            picker.pick(&ask, 100, 1, &mut rng, &mut out);
+            let mut pieces: Vec<u32> = out.iter().map(|block| block.piece).collect();
+            pieces.dedup();
+            let of = |piece: &u32| std::cmp::Reverse(priorities[*piece as usize]);
+            assert!(pieces.is_sorted_by_key(of), "{pieces:?}");
+            if sequential {
+                assert_eq!(pieces, expected);
+            }
+        }
+    }
+}
+
+#[test]
 fn pick_of_ends_goes_before_rarity_and_order_for_what_the_peer_has() {
     let mut rng = Rng::with_seed(3);
     // The last piece is short, so the last hundredth of the file begins in the one before.
